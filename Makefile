@@ -1,0 +1,46 @@
+# Gotong: `make demo` and `make test` do everything, set-up included. `make help` lists the rest.
+
+# Where cargo builds; set CARGO_TARGET_DIR to share one folder between checkouts.
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+BIN = $(TARGET)/debug
+
+# The runtime's Wasm is built by rustup's wasm32v1-none, or, where rustup cannot fetch it, by the
+# toolchain that scripts/setup.sh links as `wasm-web`. Expanded when a recipe runs, after set-up.
+WASM_TARGET = $(shell rustup target list --installed 2>/dev/null | grep -x wasm32v1-none)
+CARGO = $(if $(WASM_TARGET),,WASM_BUILD_TOOLCHAIN=wasm-web )cargo
+WASM_CARGO = $(if $(WASM_TARGET),cargo,rustup run wasm-web cargo)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test check bench weights doc
+
+help: ## List the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+setup: ## Install what is missing: system packages, Wasm target, data set
+	@scripts/setup.sh
+
+build: setup ## Build node and worker
+	$(CARGO) build --locked --workspace
+
+demo: build ## A whole network on this machine: ten paid rounds on Fashion-MNIST
+	$(BIN)/gotong demo
+
+test: build ## Unit, property and end-to-end tests
+	$(CARGO) test --locked --workspace
+
+check: setup ## Format, lints, no_std, Wasm, and who may import whom
+	cargo fmt --all --check
+	scripts/check-imports.sh
+	$(WASM_CARGO) build --locked -p gotong-protocol --no-default-features --target wasm32v1-none
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+bench: build ## Measure speed and sizes; writes target/bench/report.json
+	$(CARGO) bench --locked -p gotong --bench report --profile dev -- --out target/bench/report.json
+
+weights: setup ## Generate the pallet's weights (builds a node with benchmarks)
+	$(CARGO) build --locked -p gotong-node --features runtime-benchmarks --target-dir $(TARGET)/benchmarks
+	$(TARGET)/benchmarks/debug/gotong-node benchmark pallet --chain dev --pallet pallet_contribution --extrinsic '*' \
+		--steps 10 --repeat 5 --output pallets/contribution/src/weights.rs --template scripts/weights.hbs
+
+doc: ## Build the API documentation
+	$(CARGO) doc --locked --no-deps --workspace

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Who may import whom (ARCHITECTURE.md), checked on the real dependency graph and the sources.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+failed=0
+
+# forbid CRATE PATTERN WHY: none of CRATE's dependencies (dev-dependencies apart) matches PATTERN.
+forbid() {
+    local found
+    found=$(cargo tree --locked -p "$1" -e normal --prefix none --format '{p}' | awk '{print $1}' | sort -u | grep -xE "$2" | grep -vx "$1" || true)
+    if [ -n "$found" ]; then
+        printf 'check-imports: %s must not depend on %s: %s\n' "$1" "$(echo $found)" "$3" >&2
+        failed=1
+    fi
+}
+
+# forbid_use FOLDER PATTERN WHY: no source below FOLDER names PATTERN.
+forbid_use() {
+    if grep -rnE "$2" "$1" --include='*.rs' >&2; then
+        printf 'check-imports: in %s: %s\n' "$1" "$3" >&2
+        failed=1
+    fi
+}
+
+forbid gotong-scoring 'frame-.*|sp-.*|sc-.*|pallet-.*|gotong-.*' 'the exact machine stands alone'
+forbid gotong-protocol 'frame-.*|sp-.*|sc-.*|pallet-.*|gotong-(runtime|node)' 'shared types know no FRAME'
+forbid pallet-contribution 'pallet-.*' 'pallets never import siblings'
+forbid gotong-runtime 'burn.*|tokio|subxt.*|gotong|gotong-node' 'nothing that runs in Wasm trains or does I/O'
+forbid gotong 'frame-(support|system|executive)|pallet-.*|sc-.*|gotong-(runtime|node)' 'the worker knows the chain through its metadata'
+forbid gotong-node 'burn.*|subxt|gotong' 'the node trains nothing'
+
+rooms='chain training evaluation engine'
+for room in $rooms; do
+    for other in $rooms; do
+        [ "$room" = "$other" ] || forbid_use "off-chain-worker/src/$room" "crate::$other\b" "room $room must not import room $other"
+    done
+    forbid_use "off-chain-worker/src/$room" 'crate::(cli|run)\b' "room $room must not import what stands above it"
+done
+forbid_use off-chain-worker/src/engine '\b(tokio|subxt|std::fs)::' 'the engine does no I/O'
+
+[ "$failed" -eq 0 ] && echo 'check-imports: ok'
+exit "$failed"

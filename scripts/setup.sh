@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Prepares a machine to build and test Gotong. Idempotent: it only adds what is missing.
+#
+#   1. system packages (compiler, protoc, the Fashion-MNIST data set)
+#   2. a Wasm target for the runtime: rustup's, or, where rustup can fetch nothing, one built
+#      from Debian's Rust sources and linked as the rustup toolchain `wasm-web`
+#   3. the data set, checked against its hashes
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() { say "$*"; exit 1; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+is_debian() { command -v apt-get >/dev/null 2>&1; }
+
+# Installs those of the named Debian packages that are not there yet.
+debian_packages() {
+    local missing=()
+    for package in "$@"; do
+        dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+    done
+    [ "${#missing[@]}" -eq 0 ] && return
+    say "installing ${missing[*]}"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
+}
+
+system_packages() {
+    if is_debian; then
+        debian_packages build-essential pkg-config libssl-dev git ca-certificates protobuf-compiler dataset-fashion-mnist
+        return
+    fi
+    local missing=()
+    for tool in cc c++ make pkg-config git protoc; do
+        command -v "$tool" >/dev/null 2>&1 || missing+=("$tool")
+    done
+    [ "${#missing[@]}" -eq 0 ] || die "please install: ${missing[*]}"
+}
+
+rust_toolchain() {
+    command -v rustup >/dev/null 2>&1 || die "please install rustup (https://rustup.rs), then run this again"
+    rustc --version >/dev/null || die "rustup has no Rust toolchain for rust-toolchain.toml: run 'rustup toolchain install'"
+}
+
+# The Wasm target as rustup ships it. Fails where rustup can fetch nothing.
+wasm_target_of_rustup() {
+    rustup target list --installed | grep -qx wasm32v1-none || rustup target add wasm32v1-none >/dev/null 2>&1
+}
+
+# core, alloc and compiler_builtins for wasm32v1-none from Debian's `rust-web-src`, put where
+# Debian's rustc looks for them. `embed-bitcode` is what the runtime's LTO needs.
+wasm_target_of_debian() {
+    is_debian || die "rustup cannot install wasm32v1-none: run 'rustup target add wasm32v1-none' with network access"
+    debian_packages rustc-web cargo-web rust-web-src lld-22
+    local lib=/usr/lib/rustlib/wasm32v1-none/lib
+    if ! ls "$lib"/libcore-*.rlib >/dev/null 2>&1; then
+        say "building the Wasm target's core and alloc"
+        local work
+        work=$(mktemp -d)
+        mkdir -p "$work/src"
+        printf '#![no_std]\nextern crate alloc;\n' > "$work/src/lib.rs"
+        printf '[package]\nname = "wasm-core"\nversion = "0.0.0"\nedition = "2021"\n' > "$work/Cargo.toml"
+        (cd "$work" && env -u CARGO_TARGET_DIR PATH="/usr/bin:$PATH" RUSTC_BOOTSTRAP=1 \
+            RUSTFLAGS='-C embed-bitcode=yes' /usr/bin/cargo build --quiet --release \
+            -Zbuild-std=core,alloc --target wasm32v1-none)
+        as_root mkdir -p "$lib"
+        for crate in core alloc compiler_builtins; do
+            as_root cp "$work"/target/wasm32v1-none/release/deps/lib$crate-*.rlib "$lib/"
+        done
+        rm -rf "$work"
+    fi
+    rustup toolchain list | grep -q '^wasm-web' || rustup toolchain link wasm-web /usr
+}
+
+data_set() {
+    local dir=${GOTONG_DATA:-/usr/share/datasets/fashion-mnist}
+    while read -r hash name; do
+        local file="$dir/$name.gz"
+        [ -f "$file" ] || die "$file is missing: 'apt-get install dataset-fashion-mnist', or set GOTONG_DATA to the folder that has it"
+        [ "$(gzip -dc "$file" | sha256sum | cut -d' ' -f1)" = "$hash" ] || die "$file is not the Fashion-MNIST that Gotong knows (sha256 differs)"
+    done < scripts/fashion-mnist.sha256
+}
+
+system_packages
+rust_toolchain
+wasm_target_of_rustup || wasm_target_of_debian
+data_set
+say "ready"
