@@ -1,1 +1,34 @@
+//! The types that chain and worker share.
+//!
+//! Ids, roles, the terms of a task, the commitments that hide a submission until it is revealed,
+//! the round clock as a pure state machine, the exact arithmetic of pay, and the views that the
+//! chain answers questions with. No FRAME, no I/O, no floats.
+//!
+//! Units: money is in planck (10^12 planck = 1 GTG), time in blocks, an improvement in Q16 bits
+//! summed over the samples of a shard.
 
+#![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+#![deny(clippy::float_arithmetic)]
+
+extern crate alloc;
+
+pub mod bounds;
+pub mod claim;
+pub mod clock;
+pub mod commitment;
+pub mod id;
+pub mod judge;
+pub mod pay;
+pub mod role;
+pub mod task;
+pub mod view;
+
+pub use claim::ClaimItem;
+pub use clock::{next_phase, Agreement, Facts, Outcome, Phase, Transition, Windows};
+pub use commitment::{attestation_commitment, submission_commitment};
+pub use gotong_scoring::{Delta, Graph, Hash, Proof, ProvedShare, RoundClaim, Rules, ShareProof};
+pub use id::{RoundId, TaskId};
+pub use judge::Judge;
+pub use role::Roles;
+pub use task::{TaskName, TaskState, TaskTerms, TermsError};

@@ -1,1 +1,53 @@
+//! The exact machine of Gotong: what a score *is*.
+//!
+//! Everything here is integer arithmetic with proven bounds, so a chain in Wasm, a worker on a
+//! CPU and a worker on a GPU that follow the same definition get the same bits. `no_std`, no
+//! floats, no I/O.
+//!
+//! | module | what it defines |
+//! | --- | --- |
+//! | [`arith`] | rounding shifts, rounding division, clamps |
+//! | [`graph`] | an architecture as data: a list of [`Op`]s, validated once |
+//! | [`weights`] | the canonical 16-bit master weights and their Merkle root |
+//! | [`machine`] | one op on one sample; [`lut`] holds its tables |
+//! | [`evaluator`] | samples, the [`Evaluator`] trait and the [`Reference`] that defines it |
+//! | [`delta`] | a sparse change to the master weights and its only encoding |
+//! | [`merkle`] | one tree, plain or summing |
+//! | [`shard`] | hold-out samples, sealed until a round needs them |
+//! | [`merge`] | clipping, similarity, the weighted merge |
+//! | [`round`] | a whole round: midpoint shares, joint gain |
+//! | [`table`] | the score table, the claim made of it, proofs of a share |
+#![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+#![deny(missing_docs, clippy::float_arithmetic)]
 
+extern crate alloc;
+
+pub mod arith;
+pub mod delta;
+pub mod evaluator;
+pub mod graph;
+mod hash;
+pub mod lut;
+pub mod machine;
+pub mod merge;
+pub mod merkle;
+pub mod round;
+pub mod shard;
+pub mod table;
+pub mod weights;
+
+pub use delta::{Delta, DeltaError, Entry};
+pub use evaluator::{predict, EvalError, Evaluator, Reference, Samples, SamplesError};
+pub use graph::{Graph, GraphError, Op, Width};
+pub use hash::{blake2_256, Hash};
+pub use merkle::{Node, Proof, SumNode, SumProof, SumTree, Tree};
+pub use round::{score_round, Reveal, RoundScore, Rules, ScoreError};
+pub use shard::{seal_leaf, shard_root, shards_root, ShardError};
+pub use table::{
+    work_root, Header, ProvedShare, RoundClaim, Row, ScoreTable, ShareError, ShareProof, Standing,
+};
+pub use weights::{MasterWeights, WeightsError};
+
+/// Parameters in a chunk: the unit of weight hashing, of delta encoding and of its magnitudes.
+pub const CHUNK: usize = 4096;

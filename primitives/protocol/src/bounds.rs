@@ -1,0 +1,18 @@
+//! Byte and count limits that the chain enforces and the worker plans for.
+
+/// Longest SCALE encoding of a task's graph.
+pub const MAX_GRAPH_BYTES: u32 = 1024;
+/// Longest first weights of a task: two bytes a parameter, about a million parameters.
+pub const MAX_WEIGHT_BYTES: u32 = 2 << 20;
+/// Longest encoded delta.
+pub const MAX_DELTA_BYTES: u32 = 64 << 10;
+/// Longest shard: every record of it, published in one extrinsic.
+pub const MAX_SHARD_BYTES: u32 = 1 << 20;
+/// Most contributors that one round holds.
+pub const MAX_SUBMISSIONS: u32 = 256;
+/// Most attesters drawn for one round.
+pub const MAX_SEATS: u32 = 16;
+/// Most shares claimed in one call.
+pub const MAX_CLAIMS: u32 = 32;
+/// Largest weight of one delta in the merge.
+pub const MAX_MERGE_WEIGHT: u32 = 1 << 20;

@@ -1,0 +1,425 @@
+//! The round clock: when a phase ends, and what comes after it. Pure: no storage, no time but
+//! what it is told.
+//!
+//! ```text
+//! Commit -> Reveal -> AttestCommit -> AttestReveal -> Challenge -> Settled
+//!   |         |            |               |
+//!   +-> rolls on           +-> Unattested  +-> Unattested | Disputed
+//!             +-> NoReveals | ShardMissed
+//! ```
+//!
+//! A phase ends when its window is over, or as soon as nobody who may act in it is left.
+
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+
+/// What may be done in a round now.
+#[derive(
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    TypeInfo,
+    MaxEncodedLen,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Debug,
+)]
+pub enum Phase {
+    /// Contributors commit to hidden deltas.
+    Commit,
+    /// Contributors reveal their deltas, the sponsor publishes the shard.
+    Reveal,
+    /// Drawn attesters commit to hidden score tables.
+    AttestCommit,
+    /// Attesters reveal their claims.
+    AttestReveal,
+    /// The claim that all agree on waits for a challenge.
+    Challenge,
+    /// The round has an outcome.
+    Ended,
+}
+
+/// The longest that each phase lasts, in blocks.
+#[derive(
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    TypeInfo,
+    MaxEncodedLen,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+)]
+pub struct Windows {
+    /// Commit.
+    pub commit_blocks: u32,
+    /// Reveal.
+    pub reveal_blocks: u32,
+    /// Each of the two attestation phases.
+    pub attest_blocks: u32,
+    /// Challenge.
+    pub challenge_blocks: u32,
+}
+
+impl Windows {
+    /// Blocks that `phase` lasts at most; an ended round lasts none.
+    pub fn of(&self, phase: Phase) -> u32 {
+        match phase {
+            Phase::Commit => self.commit_blocks,
+            Phase::Reveal => self.reveal_blocks,
+            Phase::AttestCommit | Phase::AttestReveal => self.attest_blocks,
+            Phase::Challenge => self.challenge_blocks,
+            Phase::Ended => 0,
+        }
+    }
+
+    /// Every window, once.
+    pub fn all(&self) -> [u32; 4] {
+        [
+            self.commit_blocks,
+            self.reveal_blocks,
+            self.attest_blocks,
+            self.challenge_blocks,
+        ]
+    }
+}
+
+/// How a round ended.
+#[derive(
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    TypeInfo,
+    MaxEncodedLen,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+)]
+pub enum Outcome {
+    /// Nobody revealed what was committed.
+    NoReveals,
+    /// The sponsor did not publish the shard.
+    ShardMissed,
+    /// Fewer attesters than the quorum were there to be drawn, committed, or revealed.
+    Unattested,
+    /// All revealed claims are equal and at quorum; pays the improvement, if there is one.
+    Settled,
+    /// Two attesters revealed different claims: pays nobody until a judge decides.
+    Disputed,
+}
+
+/// Whether the claims revealed so far are the same.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Agreement {
+    /// No claim revealed.
+    Nothing,
+    /// One claim, or several that are equal.
+    Same,
+    /// At least two that differ.
+    Differs,
+}
+
+/// What the clock has to know of a round.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Facts {
+    /// Contributors who committed.
+    pub commits: u32,
+    /// Most contributors who could have.
+    pub may_commit: u32,
+    /// Contributors who revealed.
+    pub reveals: u32,
+    /// Whether the sponsor published the shard.
+    pub shard_published: bool,
+    /// Attesters drawn.
+    pub seats: u32,
+    /// Equal claims needed.
+    pub quorum: u32,
+    /// Attesters who committed.
+    pub attestation_commits: u32,
+    /// Attesters who revealed.
+    pub attestation_reveals: u32,
+    /// What their claims say.
+    pub agreement: Agreement,
+}
+
+/// What happens to the round.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Transition {
+    /// The next phase starts.
+    Enter(Phase),
+    /// Nobody committed: the same round starts its Commit window again.
+    RollOn,
+    /// The round is over.
+    End(Outcome),
+}
+
+/// What `phase`, whose window is over at block `ends_at`, turns into at block `now`; `None` when
+/// it goes on.
+///
+/// Seats are drawn on entering [`Phase::AttestCommit`]; the clock is asked again right after, and
+/// ends the round when they cannot make the quorum.
+pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option<Transition> {
+    use Transition::{End, Enter, RollOn};
+    let over = now >= ends_at;
+    let (ends, next) = match phase {
+        Phase::Commit if facts.commits == 0 => (over, RollOn),
+        Phase::Commit => (facts.commits >= facts.may_commit, Enter(Phase::Reveal)),
+        Phase::Reveal => (
+            facts.shard_published && facts.reveals >= facts.commits,
+            match facts.reveals {
+                _ if !facts.shard_published => End(Outcome::ShardMissed),
+                0 => End(Outcome::NoReveals),
+                _ => Enter(Phase::AttestCommit),
+            },
+        ),
+        Phase::AttestCommit if facts.seats < facts.quorum => (true, End(Outcome::Unattested)),
+        Phase::AttestCommit => (
+            facts.attestation_commits >= facts.seats,
+            match facts.attestation_commits {
+                commits if commits < facts.quorum => End(Outcome::Unattested),
+                _ => Enter(Phase::AttestReveal),
+            },
+        ),
+        Phase::AttestReveal => (
+            facts.attestation_reveals >= facts.attestation_commits,
+            match facts.agreement {
+                Agreement::Differs => End(Outcome::Disputed),
+                _ if facts.attestation_reveals < facts.quorum => End(Outcome::Unattested),
+                _ => Enter(Phase::Challenge),
+            },
+        ),
+        Phase::Challenge => (over, End(Outcome::Settled)),
+        Phase::Ended => return None,
+    };
+    (over || ends).then_some(next)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use Transition::{End, Enter, RollOn};
+
+    const QUIET: Facts = Facts {
+        commits: 0,
+        may_commit: 4,
+        reveals: 0,
+        shard_published: false,
+        seats: 3,
+        quorum: 2,
+        attestation_commits: 0,
+        attestation_reveals: 0,
+        agreement: Agreement::Nothing,
+    };
+
+    #[test]
+    fn golden_bytes() {
+        assert_eq!(Phase::Commit.encode(), [0]);
+        assert_eq!(Phase::Ended.encode(), [5]);
+        assert_eq!(Outcome::NoReveals.encode(), [0]);
+        assert_eq!(Outcome::Disputed.encode(), [4]);
+        let windows = Windows {
+            commit_blocks: 1,
+            reveal_blocks: 2,
+            attest_blocks: 3,
+            challenge_blocks: 4,
+        };
+        assert_eq!(
+            windows.encode(),
+            [1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0]
+        );
+    }
+
+    #[test]
+    fn a_round_without_commits_rolls_on() {
+        assert_eq!(next_phase(Phase::Commit, 9, 10, &QUIET), None);
+        assert_eq!(next_phase(Phase::Commit, 10, 10, &QUIET), Some(RollOn));
+        let nobody = Facts {
+            may_commit: 0,
+            ..QUIET
+        };
+        assert_eq!(next_phase(Phase::Commit, 9, 10, &nobody), None);
+    }
+
+    #[test]
+    fn commit_ends_early_when_all_committed() {
+        let some = Facts {
+            commits: 3,
+            ..QUIET
+        };
+        assert_eq!(next_phase(Phase::Commit, 9, 10, &some), None);
+        assert_eq!(
+            next_phase(Phase::Commit, 10, 10, &some),
+            Some(Enter(Phase::Reveal))
+        );
+        let all = Facts {
+            commits: 4,
+            ..QUIET
+        };
+        assert_eq!(
+            next_phase(Phase::Commit, 1, 10, &all),
+            Some(Enter(Phase::Reveal))
+        );
+    }
+
+    #[test]
+    fn reveal_needs_shard_and_deltas() {
+        let facts = |reveals, shard_published| Facts {
+            commits: 2,
+            reveals,
+            shard_published,
+            ..QUIET
+        };
+        let at = |now, facts| next_phase(Phase::Reveal, now, 10, &facts);
+        assert_eq!(at(9, facts(2, false)), None);
+        assert_eq!(at(9, facts(1, true)), None);
+        assert_eq!(at(9, facts(2, true)), Some(Enter(Phase::AttestCommit)));
+        assert_eq!(at(10, facts(1, true)), Some(Enter(Phase::AttestCommit)));
+        assert_eq!(at(10, facts(0, true)), Some(End(Outcome::NoReveals)));
+        assert_eq!(at(10, facts(2, false)), Some(End(Outcome::ShardMissed)));
+    }
+
+    #[test]
+    fn attestation_needs_its_quorum() {
+        let drawn = |seats, attestation_commits| Facts {
+            seats,
+            attestation_commits,
+            ..QUIET
+        };
+        let at = |now, facts| next_phase(Phase::AttestCommit, now, 10, &facts);
+        assert_eq!(at(1, drawn(1, 0)), Some(End(Outcome::Unattested)));
+        assert_eq!(at(9, drawn(3, 2)), None);
+        assert_eq!(at(9, drawn(3, 3)), Some(Enter(Phase::AttestReveal)));
+        assert_eq!(at(10, drawn(3, 2)), Some(Enter(Phase::AttestReveal)));
+        assert_eq!(at(10, drawn(3, 1)), Some(End(Outcome::Unattested)));
+    }
+
+    #[test]
+    fn claims_settle_only_when_equal_and_at_quorum() {
+        let facts = |attestation_reveals, agreement| Facts {
+            attestation_commits: 3,
+            attestation_reveals,
+            agreement,
+            ..QUIET
+        };
+        let at = |now, facts| next_phase(Phase::AttestReveal, now, 10, &facts);
+        assert_eq!(at(9, facts(2, Agreement::Differs)), None);
+        assert_eq!(
+            at(9, facts(3, Agreement::Same)),
+            Some(Enter(Phase::Challenge))
+        );
+        assert_eq!(
+            at(9, facts(3, Agreement::Differs)),
+            Some(End(Outcome::Disputed))
+        );
+        assert_eq!(
+            at(10, facts(1, Agreement::Same)),
+            Some(End(Outcome::Unattested))
+        );
+        assert_eq!(
+            at(10, facts(2, Agreement::Same)),
+            Some(Enter(Phase::Challenge))
+        );
+        assert_eq!(next_phase(Phase::Challenge, 9, 10, &QUIET), None);
+        assert_eq!(
+            next_phase(Phase::Challenge, 10, 10, &QUIET),
+            Some(End(Outcome::Settled))
+        );
+        assert_eq!(next_phase(Phase::Ended, 10, 10, &QUIET), None);
+    }
+
+    fn facts() -> impl Strategy<Value = Facts> {
+        let agreement = prop::sample::select(vec![
+            Agreement::Nothing,
+            Agreement::Same,
+            Agreement::Differs,
+        ]);
+        (
+            (0..6u32, 0..6u32, 0..6u32, any::<bool>()),
+            (0..5u32, 1..5u32, 0..5u32, 0..5u32, agreement),
+        )
+            .prop_map(
+                |(
+                    (commits, may_commit, reveals, shard_published),
+                    (seats, quorum, attestation_commits, attestation_reveals, agreement),
+                )| Facts {
+                    commits,
+                    may_commit,
+                    reveals: reveals.min(commits),
+                    shard_published,
+                    seats,
+                    quorum,
+                    attestation_commits: attestation_commits.min(seats),
+                    attestation_reveals: attestation_reveals.min(attestation_commits.min(seats)),
+                    agreement,
+                },
+            )
+    }
+
+    fn phase() -> impl Strategy<Value = Phase> {
+        prop::sample::select(vec![
+            Phase::Commit,
+            Phase::Reveal,
+            Phase::AttestCommit,
+            Phase::AttestReveal,
+            Phase::Challenge,
+        ])
+    }
+
+    proptest! {
+        #[test]
+        fn an_over_phase_always_moves_and_only_forward(
+            phase in phase(), now: u32, late in 0..9u32, facts in facts(),
+        ) {
+            let ends_at = now.saturating_sub(late);
+            match next_phase(phase, now, ends_at, &facts) {
+                None => prop_assert!(false, "stuck in {phase:?}"),
+                Some(Enter(next)) => prop_assert!(next > phase),
+                Some(RollOn) => prop_assert!(phase == Phase::Commit && facts.commits == 0),
+                Some(End(_)) => prop_assert!(phase != Phase::Commit),
+            }
+        }
+
+        #[test]
+        fn settling_takes_a_challenge_window_and_challenge_takes_agreement(
+            phase in phase(), now in 0..20u32, ends_at in 0..20u32, facts in facts(),
+        ) {
+            match next_phase(phase, now, ends_at, &facts) {
+                Some(End(Outcome::Settled)) => {
+                    prop_assert!(phase == Phase::Challenge && now >= ends_at);
+                }
+                Some(Enter(Phase::Challenge)) => {
+                    prop_assert!(facts.attestation_reveals >= facts.quorum);
+                    prop_assert!(facts.agreement != Agreement::Differs);
+                }
+                Some(Enter(Phase::AttestCommit)) => {
+                    prop_assert!(facts.shard_published && facts.reveals > 0);
+                }
+                Some(End(Outcome::Disputed)) => {
+                    prop_assert_eq!(facts.agreement, Agreement::Differs);
+                }
+                _ => {}
+            }
+        }
+
+        /// What ends a phase early ends it at any time before its window is over.
+        #[test]
+        fn time_only_ever_ends_a_phase(
+            phase in phase(), now in 0..20u32, ends_at in 0..20u32, facts in facts(),
+        ) {
+            if now < ends_at {
+                if let Some(early) = next_phase(phase, now, ends_at, &facts) {
+                    prop_assert_eq!(Some(early), next_phase(phase, ends_at, ends_at, &facts));
+                }
+            }
+        }
+    }
+}

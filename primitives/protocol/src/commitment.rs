@@ -1,0 +1,91 @@
+//! Hashes that bind an account to something which it shows later.
+//!
+//! blake2b-256 over a domain tag and the fields in order, all of fixed width (ids as 4 bytes
+//! little endian), so that no two different preimages have the same bytes. The account is part
+//! of the preimage: a copied commitment cannot be opened by the copier.
+
+use crate::{Hash, RoundId, TaskId};
+use alloc::{vec, vec::Vec};
+use gotong_scoring::blake2_256;
+
+const SUBMISSION_TAG: &[u8; 16] = b"gotong:submit:v1";
+const ATTESTATION_TAG: &[u8; 16] = b"gotong:attest:v1";
+
+/// What a contributor commits: the hash of the encoded delta, hidden by `salt`.
+pub fn submission_commitment(
+    task: TaskId,
+    round: RoundId,
+    account: &[u8; 32],
+    delta_hash: &Hash,
+    salt: &Hash,
+) -> Hash {
+    bind(SUBMISSION_TAG, task, round, &[account, delta_hash, salt])
+}
+
+/// What an attester commits: the root of its score table and of its own work, hidden by `salt`.
+pub fn attestation_commitment(
+    task: TaskId,
+    round: RoundId,
+    account: &[u8; 32],
+    table_root: &Hash,
+    work_root: &Hash,
+    salt: &Hash,
+) -> Hash {
+    bind(
+        ATTESTATION_TAG,
+        task,
+        round,
+        &[account, table_root, work_root, salt],
+    )
+}
+
+fn bind(tag: &[u8; 16], task: TaskId, round: RoundId, fields: &[&[u8; 32]]) -> Hash {
+    let (task, round) = (task.0.to_le_bytes(), round.0.to_le_bytes());
+    let mut parts: Vec<&[u8]> = vec![tag, &task, &round];
+    parts.extend(fields.iter().map(|field| field.as_slice()));
+    blake2_256(&parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_submission() {
+        let hash = submission_commitment(TaskId(1), RoundId(2), &[3; 32], &[4; 32], &[5; 32]);
+        assert_eq!(
+            hex::encode(hash),
+            "b3e5d073755ff2cc3254b03e38aa17d1846487df139bfe68c620883df0c58d58"
+        );
+    }
+
+    #[test]
+    fn golden_attestation() {
+        let hash = attestation_commitment(
+            TaskId(1),
+            RoundId(2),
+            &[3; 32],
+            &[4; 32],
+            &[5; 32],
+            &[6; 32],
+        );
+        assert_eq!(
+            hex::encode(hash),
+            "8788ccf4fbc1559edf9fc4c3617784d2e7a027e50586594fb86ebc0d599df81e"
+        );
+    }
+
+    #[test]
+    fn every_field_binds() {
+        let base = submission_commitment(TaskId(1), RoundId(2), &[3; 32], &[4; 32], &[5; 32]);
+        for other in [
+            submission_commitment(TaskId(2), RoundId(2), &[3; 32], &[4; 32], &[5; 32]),
+            submission_commitment(TaskId(1), RoundId(1), &[3; 32], &[4; 32], &[5; 32]),
+            submission_commitment(TaskId(1), RoundId(2), &[4; 32], &[4; 32], &[5; 32]),
+            submission_commitment(TaskId(1), RoundId(2), &[3; 32], &[5; 32], &[5; 32]),
+            submission_commitment(TaskId(1), RoundId(2), &[3; 32], &[4; 32], &[6; 32]),
+        ] {
+            assert_ne!(base, other);
+        }
+    }
+}

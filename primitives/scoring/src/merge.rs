@@ -1,0 +1,321 @@
+//! Clipping, similarity, and the weighted merge of deltas.
+//!
+//! With `n_i = weight_i * clip_i * change_i` (clip in Q16), `N = sum n_i` and `W = sum weight_i`
+//! the merge is `D = round_div(N, W << 16)` for every parameter: a weighted mean, in which a
+//! delta in two halves of the same weight counts as it did whole.
+//!
+//! Bounds: a weight is at most 2^20, a clip 2^16, a change below 2^15, so `|n_i| < 2^51`, and of
+//! 2^10 reveals `|N| < 2^61`. With a central difference of 255, `|N +- c * n_i| < 2^62`: i64 does.
+
+use crate::arith::{clamp_master, round_div};
+use crate::delta::Delta;
+use alloc::vec::Vec;
+
+/// Most reveals of a round.
+pub const MAX_REVEALS: usize = 1024;
+/// Largest weight of a reveal.
+pub const MAX_WEIGHT: u32 = 1 << 20;
+/// A clip of 1.
+pub const CLIP_ONE: u32 = 1 << 16;
+
+/// The Q16 factor for each delta that clips its norm to the median (of an even number the lower):
+/// `min(1, median / norm)`, rounded down.
+pub fn clips(deltas: &[&Delta]) -> Vec<u32> {
+    let norms: Vec<u64> = deltas.iter().map(|delta| delta.norm()).collect();
+    let mut sorted = norms.clone();
+    sorted.sort_unstable();
+    let middle = sorted.len().saturating_sub(1) / 2;
+    let median = sorted.get(middle).copied().unwrap_or(0);
+    let clip = |norm: &u64| {
+        // A norm is below 2^31.
+        let ratio = (median << 16).checked_div(*norm);
+        ratio.map_or(CLIP_ONE, |ratio| ratio.min(CLIP_ONE.into()) as u32)
+    };
+    norms.iter().map(clip).collect()
+}
+
+/// Which deltas, in the order of their commits, are similar to an earlier one that is not itself
+/// similar to one before it.
+pub fn similar(deltas: &[&Delta]) -> Vec<bool> {
+    let mut kept: Vec<&Delta> = Vec::new();
+    let mut similar = Vec::with_capacity(deltas.len());
+    for delta in deltas {
+        let is_similar = kept.iter().any(|earlier| cosine_over_0_7(earlier, delta));
+        if !is_similar {
+            kept.push(delta);
+        }
+        similar.push(is_similar);
+    }
+    similar
+}
+
+/// Whether the cosine of the changes is over 0.7: `dot > 0` and `100 dot^2 > 49 |a|^2 |b|^2`.
+fn cosine_over_0_7(a: &Delta, b: &Delta) -> bool {
+    let dot = dot(a, b);
+    let square = u128::from(dot.unsigned_abs()).pow(2);
+    let norms = u128::from(a.square_norm()) * u128::from(b.square_norm());
+    // Of 2^27 parameters a square norm is at most 2^57 and by Cauchy-Schwarz so is the dot: the
+    // products are below 2^121 and nothing saturates.
+    dot > 0 && square.saturating_mul(100) > norms.saturating_mul(49)
+}
+
+fn dot(a: &Delta, b: &Delta) -> i64 {
+    let mut others = b.entries().iter().peekable();
+    let mut sum = 0;
+    for entry in a.entries() {
+        while others
+            .next_if(|other| other.position < entry.position)
+            .is_some()
+        {}
+        if let Some(other) = others.next_if(|other| other.position == entry.position) {
+            sum += i64::from(entry.change) * i64::from(other.change);
+        }
+    }
+    sum
+}
+
+/// A delta as it enters a merge.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// The delta.
+    pub delta: &'a Delta,
+    /// Its weight, at most [`MAX_WEIGHT`].
+    pub weight: u32,
+    /// Its clip, Q16.
+    pub clip_q16: u32,
+}
+
+impl Part<'_> {
+    /// Position and `n_i` of each entry.
+    fn terms(&self) -> impl Iterator<Item = (usize, i64)> + '_ {
+        let scale = i64::from(self.weight) * i64::from(self.clip_q16);
+        let entries = self.delta.entries().iter();
+        entries.map(move |entry| (entry.position as usize, scale * i64::from(entry.change)))
+    }
+}
+
+/// A merge of at most [`MAX_REVEALS`] deltas on weights that all of them are deltas to.
+#[derive(Clone, Debug)]
+pub struct Merge<'a> {
+    base: &'a [i16],
+    /// `N` of every parameter.
+    numerators: Vec<i64>,
+    /// `W`.
+    weight: u64,
+}
+
+impl<'a> Merge<'a> {
+    /// Of these parts on `base`. Entries past the base are passed over.
+    pub fn new(base: &'a [i16], parts: &[Part]) -> Self {
+        let mut numerators = alloc::vec![0; base.len()];
+        for (position, term) in parts.iter().flat_map(Part::terms) {
+            if let Some(sum) = numerators.get_mut(position) {
+                *sum += term;
+            }
+        }
+        let weight = parts.iter().map(|part| u64::from(part.weight)).sum();
+        Self {
+            base,
+            numerators,
+            weight,
+        }
+    }
+
+    /// `base + D`, clamped to the range of master weights.
+    pub fn merged(&self) -> Vec<i16> {
+        self.plus(self.weight << 16)
+    }
+
+    /// `base + D / 2`.
+    pub fn midpoint(&self) -> Vec<i16> {
+        self.plus(self.weight << 17)
+    }
+
+    /// The midpoint with `c` times half of a part's own share of `D` more: `base + round_div(N +
+    /// c * n_i, 2 W << 16)`, where `c` may be negative. `midpoint` is [`Merge::midpoint`].
+    pub fn beside_midpoint(&self, midpoint: &[i16], part: &Part, c: i16) -> Vec<i16> {
+        let mut weights = midpoint.to_vec();
+        for (position, term) in part.terms() {
+            if let (Some(weight), Some(sum), Some(base)) = (
+                weights.get_mut(position),
+                self.numerators.get(position),
+                self.base.get(position),
+            ) {
+                *weight = moved(*base, sum + i64::from(c) * term, self.weight << 17);
+            }
+        }
+        weights
+    }
+
+    fn plus(&self, divisor: u64) -> Vec<i16> {
+        let sums = self.base.iter().zip(&self.numerators);
+        sums.map(|(base, sum)| moved(*base, *sum, divisor))
+            .collect()
+    }
+}
+
+/// `base + round_div(numerator, divisor)`, clamped.
+fn moved(base: i16, numerator: i64, divisor: u64) -> i16 {
+    if numerator == 0 {
+        return clamp_master(base.into());
+    }
+    clamp_master(i128::from(base) + round_div(numerator.into(), divisor.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delta::Entry;
+    use alloc::vec;
+    use proptest::collection::{btree_map, vec as any_vec};
+    use proptest::prelude::*;
+
+    const PARAMETERS: u32 = 40;
+
+    fn delta(entries: impl IntoIterator<Item = (u32, i16)>) -> Delta {
+        let entries = entries.into_iter();
+        let entry = |(position, change)| Entry { position, change };
+        Delta::new(PARAMETERS, entries.map(entry).collect()).unwrap()
+    }
+
+    fn part(delta: &Delta, weight: u32, clip_q16: u32) -> Part<'_> {
+        Part {
+            delta,
+            weight,
+            clip_q16,
+        }
+    }
+
+    fn any_delta() -> impl Strategy<Value = Delta> {
+        let signs = btree_map(0..PARAMETERS, any::<bool>(), 1..20);
+        (1i16..=i16::MAX, signs).prop_map(|(m, signs)| {
+            delta(
+                signs
+                    .into_iter()
+                    .map(|(p, negative)| (p, if negative { -m } else { m })),
+            )
+        })
+    }
+
+    #[test]
+    fn norms_are_clipped_to_the_lower_median() {
+        let deltas = [8, 2, 1, 4].map(|change| delta([(0, change)]));
+        assert_eq!(
+            clips(&deltas.each_ref()),
+            [1 << 14, 1 << 16, 1 << 16, 1 << 15]
+        );
+        assert_eq!(clips(&[&deltas[0]]), [CLIP_ONE]);
+        // A norm of 32767 * sqrt(40) against one of 1.
+        let large = delta((0..PARAMETERS).map(|position| (position, i16::MAX)));
+        assert_eq!(clips(&[&large, &deltas[2]]), [0, CLIP_ONE]);
+    }
+
+    #[test]
+    fn the_later_of_two_similar_is_similar() {
+        let a = delta([(0, 10), (1, 10)]);
+        // Cosines to a: 1, -1, 1/sqrt(2), 0; 1/sqrt(2) is over 0.7.
+        let others = [
+            a.clone(),
+            delta([(0, -5), (1, -5)]),
+            delta([(0, 10)]),
+            delta([(2, 10)]),
+        ];
+        for (other, expected) in others.iter().zip([true, false, true, false]) {
+            assert_eq!(similar(&[&a, other]), [false, expected]);
+            assert_eq!(similar(&[other, &a]), [false, expected]);
+        }
+        // Exactly 0.7 is not over: 7 of 10 entries are the same, the others apart.
+        let first = delta((0..10).map(|p| (p, 3)));
+        let second = delta((3..13).map(|p| (p, 3)));
+        assert_eq!(similar(&[&first, &second]), [false, false]);
+        // What is similar only to one that is itself out, stays.
+        let (x, xy, y) = (delta([(0, 9)]), delta([(0, 9), (1, 9)]), delta([(1, 9)]));
+        assert_eq!(similar(&[&x, &xy, &y]), [false, true, false]);
+    }
+
+    #[test]
+    fn the_merge_is_the_weighted_mean() {
+        let (a, b) = (delta([(0, 100), (1, 100)]), delta([(1, -50), (2, -50)]));
+        let base = [7, 7, -32_500, 7];
+        let parts = [part(&a, 3, CLIP_ONE), part(&b, 1, CLIP_ONE / 2)];
+        let merge = Merge::new(&base, &parts);
+        // 75; 75 - 25/4 = 68.75; -6.25 = -6.
+        assert_eq!(merge.merged(), [82, 76, -32_506, 7]);
+        // 37.5 away from zero; 34.375; -3.125.
+        let midpoint = merge.midpoint();
+        assert_eq!(midpoint, [45, 41, -32_503, 7]);
+        // With 2 * 75 / 2 more and less.
+        assert_eq!(
+            merge.beside_midpoint(&midpoint, &parts[0], 2),
+            [7 + 113, 7 + 109, -32_503, 7]
+        );
+        assert_eq!(
+            merge.beside_midpoint(&midpoint, &parts[0], -2),
+            [7 - 38, 7 - 41, -32_503, 7]
+        );
+    }
+
+    #[test]
+    fn sums_hold_at_the_extremes() {
+        let most = delta([(0, i16::MAX), (1, -i16::MAX)]);
+        let parts = vec![part(&most, MAX_WEIGHT, CLIP_ONE); MAX_REVEALS];
+        let merge = Merge::new(&[0, 0], &parts);
+        assert_eq!(merge.merged(), [32_512, -32_512]);
+        let midpoint = merge.midpoint();
+        assert_eq!(midpoint, [16_384, -16_384]);
+        assert_eq!(
+            merge.beside_midpoint(&midpoint, &parts[0], 255),
+            [20_463, -20_463]
+        );
+    }
+
+    #[test]
+    fn entries_past_the_base_change_nothing() {
+        let merge_of = delta([(1, 5)]);
+        let parts = [part(&merge_of, 1, CLIP_ONE)];
+        let merge = Merge::new(&[3], &parts);
+        assert_eq!(merge.beside_midpoint(&merge.midpoint(), &parts[0], 1), [3]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn the_order_does_not_matter(
+            deltas in any_vec((any_delta(), 1..=MAX_WEIGHT, 0..=CLIP_ONE), 1..6),
+            base in any_vec(-32_512i16..=32_512, PARAMETERS as usize),
+        ) {
+            let mut parts: Vec<Part> = deltas.iter().map(|(delta, weight, clip)| part(delta, *weight, *clip)).collect();
+            let merged = Merge::new(&base, &parts).merged();
+            prop_assert!(merged.iter().all(|w| w.unsigned_abs() <= 32_512));
+            parts.reverse();
+            prop_assert_eq!(Merge::new(&base, &parts).merged(), merged);
+        }
+
+        #[test]
+        fn two_halves_count_as_the_whole(
+            a in any_delta(), b in any_delta(), half in 1..=MAX_WEIGHT / 2, clip in 0..=CLIP_ONE
+        ) {
+            let (base, other) = ([0; PARAMETERS as usize], part(&b, 77, CLIP_ONE));
+            let whole = [part(&a, 2 * half, clip), other];
+            let halves = [part(&a, half, clip), part(&a, half, clip), other];
+            prop_assert_eq!(Merge::new(&base, &whole).merged(), Merge::new(&base, &halves).merged());
+        }
+
+        #[test]
+        fn the_cosine_is_that_of_wide_integers(a in any_delta(), b in any_delta()) {
+            let dense = |delta: &Delta| {
+                let mut values = [0i128; PARAMETERS as usize];
+                for entry in delta.entries() {
+                    values[entry.position as usize] = entry.change.into();
+                }
+                values
+            };
+            let (x, y) = (dense(&a), dense(&b));
+            let dot = |x: &[i128], y: &[i128]| x.iter().zip(y).map(|(x, y)| x * y).sum::<i128>();
+            let over = dot(&x, &y) > 0 && dot(&x, &y).pow(2) * 100 > dot(&x, &x) * dot(&y, &y) * 49;
+            prop_assert_eq!(cosine_over_0_7(&a, &b), over);
+            prop_assert_eq!(similar(&[&a, &b]), similar(&[&b, &a]));
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Scoring a whole round.
+
+use crate::delta::Delta;
+use crate::evaluator::{EvalError, Evaluator, Samples};
+use crate::graph::Graph;
+use crate::hash::Hash;
+use crate::merge::{self, Merge, Part, MAX_REVEALS, MAX_WEIGHT};
+use crate::merkle::SumNode;
+use crate::table::{losses_node, Header, Row, ScoreTable, Standing};
+use crate::weights::{MasterWeights, WeightsError};
+use alloc::vec::Vec;
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+use thiserror::Error;
+
+/// Constants of a task by which its rounds are scored.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    TypeInfo,
+    MaxEncodedLen,
+)]
+pub struct Rules {
+    /// A midpoint share is admitted above this many standard errors, Q8: 256 is one.
+    pub admit_floor_q8: u16,
+    /// A joint gain is merged and paid above this many standard errors, Q8.
+    pub gain_floor_q8: u16,
+    /// Width of the central difference, at least 1.
+    pub central_difference: u8,
+}
+
+/// A revealed delta.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reveal {
+    /// [`Delta::hash_of`] its encoding.
+    pub hash: Hash,
+    /// Weight in the merge, `1..=MAX_WEIGHT`.
+    pub weight: u32,
+    /// The delta.
+    pub delta: Delta,
+}
+
+/// The scores of a round and what they were made from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoundScore {
+    /// The canonical table.
+    pub table: ScoreTable,
+    /// The master weights after the round; the base if nothing was merged.
+    pub merged: Vec<i16>,
+    /// Per-sample losses: base, merge of the admitted, then minus and plus of every row that was
+    /// evaluated (not [`crate::Standing::Similar`]), in the order of the rows.
+    pub evaluations: Vec<Vec<u32>>,
+}
+
+/// Why a round cannot be scored.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ScoreError {
+    /// An evaluation failed.
+    #[error(transparent)]
+    Eval(#[from] EvalError),
+    /// The base is not master weights.
+    #[error(transparent)]
+    Base(#[from] WeightsError),
+    /// No reveals.
+    #[error("a round without reveals")]
+    NoReveals,
+    /// More reveals than sums have room for.
+    #[error("more than {MAX_REVEALS} reveals")]
+    TooManyReveals,
+    /// A weight out of its bounds.
+    #[error("reveal {reveal}: weight out of bounds")]
+    WeightOutOfBounds {
+        /// Index of the reveal.
+        reveal: u32,
+    },
+    /// A delta to another number of parameters, or empty.
+    #[error("reveal {reveal}: not a delta to these weights")]
+    WrongDelta {
+        /// Index of the reveal.
+        reveal: u32,
+    },
+    /// Fewer than two samples have no standard error.
+    #[error("a round needs at least two samples")]
+    TooFewSamples,
+    /// The central difference is 0.
+    #[error("the central difference must be at least 1")]
+    ZeroCentralDifference,
+}
+
+/// Scores a round: `reveals` in the order of their commits, on `base` and `samples`.
+///
+/// 1. Each delta is clipped to the median norm; one too similar to an earlier one is out.
+/// 2. Each other one's *midpoint share* `phi` is its Aumann-Shapley value in the merge of them
+///    all, by one central difference: the loss at the middle between base and merge with half of
+///    the delta's own part (times `c`) taken off, less that with it put on, divided by `c`.
+/// 3. Those whose `phi` passes its floor are admitted and merged. If the joint gain of that
+///    passes its own, the merge is the new master, and each of them has its `phi` for a share.
+pub fn score_round<E: Evaluator>(
+    evaluator: &mut E,
+    graph: &Graph,
+    base: &[i16],
+    samples: &Samples,
+    reveals: &[Reveal],
+    rules: &Rules,
+) -> Result<RoundScore, ScoreError> {
+    check(graph, base, samples, reveals, rules)?;
+    let mut exam = Exam {
+        evaluator,
+        graph,
+        samples,
+    };
+    let parts = parts(reveals);
+    let (mut rows, sides) = midpoint_shares(&mut exam, base, reveals, &parts, rules)?;
+
+    let standings = rows.iter().map(|row| row.standing);
+    let admitted: Vec<Part> = (standings.zip(&parts))
+        .filter(|(standing, _)| *standing == Standing::Admitted)
+        .map(|(_, part)| *part)
+        .collect();
+    let base_losses = exam.losses(base)?;
+    let (candidate, candidate_losses) = if admitted.is_empty() {
+        (base.to_vec(), base_losses.clone())
+    } else {
+        let candidate = Merge::new(base, &admitted).merged();
+        let losses = exam.losses(&candidate)?;
+        (candidate, losses)
+    };
+
+    let gain = Paired::fall(&base_losses, &candidate_losses);
+    let improved = gain.passes(rules.gain_floor_q8);
+    let merged = MasterWeights::new(if improved { candidate } else { base.to_vec() })?;
+    if improved {
+        for row in &mut rows {
+            row.share = row.admitted_phi();
+        }
+    }
+    let header = Header {
+        samples: samples.len() as u32,
+        base: losses_node(&base_losses),
+        merged: losses_node(&candidate_losses),
+        gain: gain.sum,
+        gain_se: gain.standard_error,
+        // Above its floor a gain is positive.
+        paid_gain: if improved { gain.sum as u64 } else { 0 },
+        master_root: merged.root(),
+    };
+    let mut evaluations = alloc::vec![base_losses, candidate_losses];
+    evaluations.extend(sides);
+    Ok(RoundScore {
+        table: ScoreTable { header, rows },
+        merged: merged.into_inner(),
+        evaluations,
+    })
+}
+
+fn check(
+    graph: &Graph,
+    base: &[i16],
+    samples: &Samples,
+    reveals: &[Reveal],
+    rules: &Rules,
+) -> Result<(), ScoreError> {
+    crate::evaluator::check(graph, base, samples)?;
+    if rules.central_difference == 0 {
+        return Err(ScoreError::ZeroCentralDifference);
+    }
+    if samples.len() < 2 {
+        return Err(ScoreError::TooFewSamples);
+    }
+    if reveals.is_empty() {
+        return Err(ScoreError::NoReveals);
+    }
+    if reveals.len() > MAX_REVEALS {
+        return Err(ScoreError::TooManyReveals);
+    }
+    for (reveal, index) in reveals.iter().zip(0..) {
+        if !(1..=MAX_WEIGHT).contains(&reveal.weight) {
+            return Err(ScoreError::WeightOutOfBounds { reveal: index });
+        }
+        let delta = &reveal.delta;
+        if delta.parameters() as usize != base.len() || delta.entries().is_empty() {
+            return Err(ScoreError::WrongDelta { reveal: index });
+        }
+    }
+    Ok(())
+}
+
+/// The reveals as they enter a merge: clipped.
+fn parts(reveals: &[Reveal]) -> Vec<Part<'_>> {
+    let deltas: Vec<&Delta> = reveals.iter().map(|reveal| &reveal.delta).collect();
+    let clips = merge::clips(&deltas);
+    let clipped = reveals.iter().zip(clips);
+    clipped
+        .map(|(reveal, clip_q16)| Part {
+            delta: &reveal.delta,
+            weight: reveal.weight,
+            clip_q16,
+        })
+        .collect()
+}
+
+/// A row for every reveal, as if nothing were merged, and the losses on the two sides of the
+/// midpoint for every one that is not similar.
+fn midpoint_shares<E: Evaluator>(
+    exam: &mut Exam<E>,
+    base: &[i16],
+    reveals: &[Reveal],
+    parts: &[Part],
+    rules: &Rules,
+) -> Result<(Vec<Row>, Vec<Vec<u32>>), ScoreError> {
+    let deltas: Vec<&Delta> = parts.iter().map(|part| part.delta).collect();
+    let similar = merge::similar(&deltas);
+    let dissimilar = parts.iter().zip(&similar).filter(|(_, similar)| !**similar);
+    let all = Merge::new(
+        base,
+        &dissimilar.map(|(part, _)| *part).collect::<Vec<Part>>(),
+    );
+    let midpoint = all.midpoint();
+    let c = i16::from(rules.central_difference);
+
+    let (mut rows, mut sides) = (Vec::new(), Vec::new());
+    for ((reveal, part), similar) in reveals.iter().zip(parts).zip(similar) {
+        let mut row = Row {
+            delta_hash: reveal.hash,
+            weight: part.weight,
+            clip_q16: part.clip_q16,
+            phi: 0,
+            standard_error: 0,
+            standing: Standing::Similar,
+            share: 0,
+            minus: SumNode::default(),
+            plus: SumNode::default(),
+        };
+        if !similar {
+            let minus = exam.losses(&all.beside_midpoint(&midpoint, part, -c))?;
+            let plus = exam.losses(&all.beside_midpoint(&midpoint, part, c))?;
+            let phi = Paired::fall(&minus, &plus).over(rules.central_difference);
+            row.phi = phi.sum;
+            row.standard_error = phi.standard_error;
+            row.standing = if phi.passes(rules.admit_floor_q8) {
+                Standing::Admitted
+            } else {
+                Standing::BelowFloor
+            };
+            row.minus = losses_node(&minus);
+            row.plus = losses_node(&plus);
+            sides.extend([minus, plus]);
+        }
+        rows.push(row);
+    }
+    Ok((rows, sides))
+}
+
+/// The samples of a round and who evaluates them.
+struct Exam<'a, E> {
+    evaluator: &'a mut E,
+    graph: &'a Graph,
+    samples: &'a Samples,
+}
+
+impl<E: Evaluator> Exam<'_, E> {
+    fn losses(&mut self, weights: &[i16]) -> Result<Vec<u32>, EvalError> {
+        let losses = self.evaluator.losses(self.graph, weights, self.samples)?;
+        if losses.len() == self.samples.len() {
+            Ok(losses)
+        } else {
+            Err(EvalError::WrongCount {
+                expected: self.samples.len(),
+                found: losses.len(),
+            })
+        }
+    }
+}
+
+/// A difference between two losses of the same samples, summed over the samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Paired {
+    sum: i64,
+    standard_error: u64,
+}
+
+impl Paired {
+    /// By how much the losses fall. The standard error of a sum over `N` samples with first and
+    /// second moments `S1`, `S2` is `isqrt((N * S2 - S1^2) / (N - 1))`, both rounded down.
+    ///
+    /// A loss is below 2^27 and there are at most 2^32: no product reaches 2^119.
+    fn fall(before: &[u32], after: &[u32]) -> Self {
+        let pairs = before.iter().zip(after);
+        let (sum, squares) = pairs.fold((0i64, 0i128), |(sum, squares), (before, after)| {
+            let fall = i64::from(*before) - i64::from(*after);
+            (sum + fall, squares + i128::from(fall).pow(2))
+        });
+        let n = before.len() as i128;
+        // Not negative, by Cauchy-Schwarz.
+        let variance = (n * squares - i128::from(sum).pow(2)) / (n - 1).max(1);
+        Self {
+            sum,
+            standard_error: variance.unsigned_abs().isqrt() as u64,
+        }
+    }
+
+    /// Both divided by `c`, rounded towards zero.
+    fn over(self, c: u8) -> Self {
+        Self {
+            sum: self.sum / i64::from(c),
+            standard_error: self.standard_error / u64::from(c),
+        }
+    }
+
+    /// Whether the sum is positive and over this many standard errors, in Q8.
+    fn passes(self, floor_q8: u16) -> bool {
+        let floor = i128::from(floor_q8) * i128::from(self.standard_error);
+        self.sum > 0 && i128::from(self.sum) * 256 > floor
+    }
+}
