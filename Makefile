@@ -35,11 +35,11 @@ check: setup ## Format, lints, no_std, Wasm, and who may import whom
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
 bench: build ## Measure speed and sizes; writes target/bench/report.json
-	$(CARGO) bench --locked -p gotong --bench report --profile dev -- --out target/bench/report.json
+	$(CARGO) bench --locked --workspace --bench report --profile dev -- --out target/bench/report.json
 
 weights: setup ## Generate the pallet's weights (builds a node with benchmarks)
-	$(CARGO) build --locked -p gotong-node --features runtime-benchmarks --target-dir $(TARGET)/benchmarks
-	$(TARGET)/benchmarks/debug/gotong-node benchmark pallet --chain dev --pallet pallet_contribution --extrinsic '*' \
+	$(CARGO) build --locked --workspace --bin gotong-node --features gotong-node/runtime-benchmarks
+	$(BIN)/gotong-node benchmark pallet --chain dev --pallet pallet_contribution --extrinsic '*' \
 		--steps 10 --repeat 5 --output pallets/contribution/src/weights.rs --template scripts/weights.hbs
 
 doc: ## Build the API documentation

@@ -1,1 +1,21 @@
+//! The Gotong worker: everything that people do off the chain, as a library and as the program
+//! `gotong`.
+//!
+//! Four rooms that know nothing of one another, and what joins them above:
+//!
+//! - [`chain`]: the client of the chain, through its live metadata
+//! - [`training`]: Burn, data sets, devices
+//! - [`evaluation`]: the exact machine, run fast
+//! - [`engine`]: pure state machines that decide what to do
+//! - [`run`]: the daemons that drive an engine, and what they keep on disk ([`state`])
+//! - [`cli`]: the subcommands
 
+pub mod chain;
+pub mod cli;
+pub mod engine;
+pub mod evaluation;
+pub mod keys;
+pub mod process;
+pub mod run;
+pub mod state;
+pub mod training;

@@ -1,1 +1,181 @@
+//! The Gotong runtime: the chain's state transition function.
+//!
+//! Blocks are made by BABE and finalized by GRANDPA, both with an authority set that is fixed at
+//! genesis. The protocol itself, tasks, commitments, reveals and rewards, is
+//! [`pallet_contribution`]; everything else here is the plumbing of a solo chain.
+//!
+//! * [`configs`]: how each pallet is set up, block limits and fees;
+//! * [`timing`]: the slot and the epoch length, which a chain chooses at genesis;
+//! * [`apis`]: what the node and its clients may ask;
+//! * [`presets`]: the built-in genesis configurations.
 
+#![cfg_attr(not(feature = "std"), no_std)]
+#![recursion_limit = "256"]
+
+extern crate alloc;
+
+#[cfg(feature = "std")]
+include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
+
+pub mod apis;
+#[cfg(feature = "runtime-benchmarks")]
+mod benches;
+pub mod configs;
+pub mod presets;
+pub mod timing;
+pub mod weights;
+
+use alloc::{borrow::Cow, vec::Vec};
+use sp_runtime::{
+    generic, impl_opaque_keys,
+    traits::{BlakeTwo256, IdentifyAccount, Verify},
+    MultiAddress, MultiSignature,
+};
+use sp_version::RuntimeVersion;
+
+pub use apis::RuntimeApi;
+
+/// A signature of any of the supported schemes.
+pub type Signature = MultiSignature;
+/// Identifies an account: the public key of its signatures, or a hash thereof.
+pub type AccountId = <<Signature as Verify>::Signer as IdentifyAccount>::AccountId;
+/// How transactions name an account.
+pub type Address = MultiAddress<AccountId, ()>;
+/// An amount of the native token, in its smallest unit.
+pub type Balance = u128;
+/// Counts the transactions of an account.
+pub type Nonce = u32;
+/// Counts blocks.
+pub type BlockNumber = u32;
+/// The hash of blocks and of state.
+pub type Hash = sp_core::H256;
+/// Block header.
+pub type Header = generic::Header<BlockNumber, BlakeTwo256>;
+/// Block, with its transactions decoded.
+pub type Block = generic::Block<Header, UncheckedExtrinsic>;
+
+/// What the node needs to know of a block: it carries transactions without decoding them, so that
+/// it keeps working when an upgrade changes them.
+pub mod opaque {
+    pub use sp_runtime::OpaqueExtrinsic as UncheckedExtrinsic;
+
+    pub type Block = sp_runtime::generic::Block<super::Header, UncheckedExtrinsic>;
+}
+
+/// Everything a transaction carries and is checked for besides its call.
+pub type TxExtension = (
+    frame_system::CheckNonZeroSender<Runtime>,
+    frame_system::CheckSpecVersion<Runtime>,
+    frame_system::CheckTxVersion<Runtime>,
+    frame_system::CheckGenesis<Runtime>,
+    frame_system::CheckEra<Runtime>,
+    frame_system::CheckNonce<Runtime>,
+    frame_system::CheckWeight<Runtime>,
+    pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
+    frame_metadata_hash_extension::CheckMetadataHash<Runtime>,
+    frame_system::WeightReclaim<Runtime>,
+);
+
+/// A transaction as it arrives.
+pub type UncheckedExtrinsic =
+    generic::UncheckedExtrinsic<Address, RuntimeCall, Signature, TxExtension>;
+
+/// What the signature of a transaction covers.
+pub type SignedPayload = generic::SignedPayload<RuntimeCall, TxExtension>;
+
+/// Executes blocks: dispatches to the pallets in the right order.
+pub type Executive = frame_executive::Executive<
+    Runtime,
+    Block,
+    frame_system::ChainContext<Runtime>,
+    Runtime,
+    AllPalletsWithSystem,
+>;
+
+/// Symbol of the native token.
+pub const TOKEN_SYMBOL: &str = "GOT";
+/// Decimals of the native token.
+pub const TOKEN_DECIMALS: u8 = 12;
+/// One token.
+pub const UNIT: Balance = 10u128.pow(TOKEN_DECIMALS as u32);
+/// A thousandth of a token.
+pub const MILLI_UNIT: Balance = UNIT / 1_000;
+/// A millionth of a token.
+pub const MICRO_UNIT: Balance = UNIT / 1_000_000;
+/// An account below this balance is removed.
+pub const EXISTENTIAL_DEPOSIT: Balance = MILLI_UNIT;
+/// The SS58 prefix: Gotong has none registered, so it uses the generic one.
+pub const SS58_PREFIX: u16 = 42;
+
+impl_opaque_keys! {
+    /// The keys an authority signs with: BABE authors blocks, GRANDPA finalizes them.
+    pub struct SessionKeys {
+        pub babe: Babe,
+        pub grandpa: Grandpa,
+    }
+}
+
+/// The version of the runtime. `spec_version` grows with every change of behaviour,
+/// `transaction_version` with every change of how transactions are encoded.
+#[sp_version::runtime_version]
+pub const VERSION: RuntimeVersion = RuntimeVersion {
+    spec_name: Cow::Borrowed("gotong"),
+    impl_name: Cow::Borrowed("gotong-node"),
+    authoring_version: 1,
+    spec_version: 1,
+    impl_version: 1,
+    apis: apis::RUNTIME_API_VERSIONS,
+    transaction_version: 1,
+    system_version: 1,
+};
+
+#[frame_support::runtime]
+mod runtime {
+    #[runtime::runtime]
+    #[runtime::derive(
+        RuntimeCall,
+        RuntimeEvent,
+        RuntimeError,
+        RuntimeOrigin,
+        RuntimeFreezeReason,
+        RuntimeHoldReason,
+        RuntimeSlashReason,
+        RuntimeLockId,
+        RuntimeTask,
+        RuntimeViewFunction
+    )]
+    pub struct Runtime;
+
+    #[runtime::pallet_index(0)]
+    pub type System = frame_system;
+    #[runtime::pallet_index(1)]
+    pub type Timing = crate::timing;
+    #[runtime::pallet_index(2)]
+    pub type Babe = pallet_babe;
+    #[runtime::pallet_index(3)]
+    pub type Timestamp = pallet_timestamp;
+    #[runtime::pallet_index(4)]
+    pub type Authorship = pallet_authorship;
+    #[runtime::pallet_index(5)]
+    pub type Grandpa = pallet_grandpa;
+
+    #[runtime::pallet_index(6)]
+    pub type Balances = pallet_balances;
+    #[runtime::pallet_index(7)]
+    pub type TransactionPayment = pallet_transaction_payment;
+
+    #[runtime::pallet_index(10)]
+    pub type Utility = pallet_utility;
+    #[runtime::pallet_index(11)]
+    pub type Multisig = pallet_multisig;
+    #[runtime::pallet_index(12)]
+    pub type Proxy = pallet_proxy;
+    // Holds no key, and so can do nothing, unless the genesis names one: of the presets only
+    // `development` does.
+    #[runtime::pallet_index(13)]
+    pub type Sudo = pallet_sudo;
+
+    #[runtime::pallet_index(20)]
+    pub type Contribution = pallet_contribution;
+    // Index 21 is kept for the Referee, which will judge disputed contributions.
+}

@@ -1,1 +1,162 @@
+//! End-to-end harness: a real development node, real `gotong` processes, and waiting on what the
+//! chain says, never on time or logs. Everything that a test starts is killed when it ends.
 
+use anyhow::{bail, ensure, Context, Result};
+use gotong::{
+    chain::{Call, Client, Inclusion, Keypair, Moment},
+    process::{sibling, Node, Running},
+};
+use gotong_protocol::{
+    view::{RoundView, TaskView},
+    Outcome, RoundId, TaskId,
+};
+use std::{path::Path, process::Command, str::FromStr, time::Duration};
+use subxt_signer::{sr25519, SecretUri};
+
+/// One token in planck.
+pub const UNIT: u128 = 1_000_000_000_000;
+/// What every test account gets.
+const ENDOWMENT: u128 = 100_000 * UNIT;
+/// Longest wait for a node to answer: its first start compiles the runtime's Wasm.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// The key of a development account: `//name`.
+pub fn key(name: &str) -> Keypair {
+    let uri = SecretUri::from_str(&format!("//{name}")).expect("a hard derivation is a URI");
+    sr25519::Keypair::from_uri(&uri).expect("a development key has no password")
+}
+
+/// A node of its own, and what a test does with it.
+pub struct Network {
+    folder: tempfile::TempDir,
+    pub node: Node,
+    pub client: Client,
+}
+
+impl Network {
+    /// Starts a node on a new chain, and endows the `accounts`.
+    pub async fn start(accounts: &[&str]) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let mut node = Node::start(folder.path(), folder.path())?;
+        let client = connect(&mut node).await?;
+        let transfers: Vec<_> = accounts
+            .iter()
+            .map(|name| Call::transfer(key(name).public_key().0, ENDOWMENT))
+            .collect();
+        client
+            .submit_all(&key("Alice"), &transfers, Inclusion::Best)
+            .await?;
+        Ok(Self {
+            folder,
+            node,
+            client,
+        })
+    }
+
+    /// `kill -9`, then a start on the same data.
+    pub async fn crash_node(&mut self) -> Result<()> {
+        self.node.kill();
+        self.node.restart()?;
+        self.client = connect(&mut self.node).await?;
+        Ok(())
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn arguments(&self, account: &str, rest: &str) -> Vec<String> {
+        let mut all = vec![
+            format!("--node={}", self.node.url()),
+            format!("--dev={account}"),
+            format!("--base-path={}", self.folder().join(account).display()),
+            "--output=json".into(),
+        ];
+        all.extend(rest.split_whitespace().map(str::to_owned));
+        all
+    }
+
+    /// Runs `gotong` for `account` to its end and returns what it printed as JSON.
+    pub async fn run(&self, account: &str, command: &str) -> Result<serde_json::Value> {
+        let arguments = self.arguments(account, command);
+        let output = tokio::task::spawn_blocking(move || {
+            anyhow::Ok(Command::new(sibling("gotong")?).args(arguments).output()?)
+        })
+        .await??;
+        let out = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(
+            output.status.success(),
+            "`gotong {command}` failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        serde_json::from_str(&out)
+            .with_context(|| format!("`gotong {command}` printed no JSON: {out}"))
+    }
+
+    /// Starts `gotong` for `account` as a daemon.
+    pub fn daemon(&self, account: &str, command: &str) -> Result<Running> {
+        Ok(Running::start(
+            account,
+            &sibling("gotong")?,
+            &self.arguments(account, command),
+            self.folder(),
+        )?)
+    }
+
+    /// Waits, block by block, until `check` finds what it looks for.
+    pub async fn until<T>(
+        &self,
+        what: &str,
+        limit: Duration,
+        mut check: impl AsyncFnMut(&Moment) -> Result<Option<T>>,
+    ) -> Result<T> {
+        let wait = async {
+            let mut blocks = self.client.best_blocks().await?;
+            while let Some(moment) = blocks.next().await {
+                if let Some(found) = check(&moment?).await? {
+                    return Ok(found);
+                }
+            }
+            bail!("the node closed the connection")
+        };
+        tokio::time::timeout(limit, wait)
+            .await
+            .map_err(|_| anyhow::anyhow!("{what} did not happen within {limit:?}"))?
+            .with_context(|| format!("waiting for {what}"))
+    }
+
+    /// Waits until `round` of `task` has ended.
+    pub async fn ended(&self, task: TaskId, round: u32, limit: Duration) -> Result<RoundView> {
+        let what = format!("the end of round {round}");
+        self.until(&what, limit, async |moment| {
+            let view = moment.round(task, RoundId(round)).await?;
+            Ok(view.filter(|view| view.outcome.is_some()))
+        })
+        .await
+    }
+
+    pub async fn task(&self, task: TaskId) -> Result<TaskView> {
+        self.client
+            .best()
+            .await?
+            .task(task)
+            .await?
+            .context("the task exists")
+    }
+}
+
+async fn connect(node: &mut Node) -> Result<Client> {
+    node.ready(START_LIMIT).await?;
+    Ok(Client::connect(&node.url()).await?)
+}
+
+/// A round that paid: settled on a claim with a gain.
+pub fn assert_settled(round: &RoundView) -> Result<()> {
+    ensure!(
+        round.outcome == Some(Outcome::Settled),
+        "round {} ended {:?}",
+        round.round,
+        round.outcome
+    );
+    Ok(())
+}

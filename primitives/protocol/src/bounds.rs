@@ -8,6 +8,8 @@ pub const MAX_WEIGHT_BYTES: u32 = 2 << 20;
 pub const MAX_DELTA_BYTES: u32 = 64 << 10;
 /// Longest shard: every record of it, published in one extrinsic.
 pub const MAX_SHARD_BYTES: u32 = 1 << 20;
+/// Most samples in a shard: each costs the chain two hashes.
+pub const MAX_SHARD_SAMPLES: u32 = 4096;
 /// Most contributors that one round holds.
 pub const MAX_SUBMISSIONS: u32 = 256;
 /// Most attesters drawn for one round.

@@ -9,7 +9,7 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
-#![deny(clippy::float_arithmetic)]
+#![deny(missing_docs, clippy::float_arithmetic)]
 
 extern crate alloc;
 

@@ -100,7 +100,7 @@ pub enum TermsError {
     /// More than all of a round's pay goes to attesters.
     #[error("the attesters' fee is over 1000 permille")]
     Fee,
-    /// No shards, fewer than two samples in one, or more bytes than can be published.
+    /// No shards, fewer than two samples in one, or more samples or bytes than can be published.
     #[error("shards are missing, too small or too large")]
     Shards,
     /// The central difference is 0.
@@ -143,7 +143,7 @@ impl<Balance: Default + PartialEq> TaskTerms<Balance> {
         check(
             // A standard error needs two samples.
             self.shards >= 1
-                && self.shard_samples >= 2
+                && (2..=bounds::MAX_SHARD_SAMPLES).contains(&self.shard_samples)
                 && shard_bytes <= u64::from(bounds::MAX_SHARD_BYTES),
             TermsError::Shards,
         )?;
@@ -258,8 +258,14 @@ mod tests {
         refused(|t| t.attester_fee_permille = 1001, TermsError::Fee);
         refused(|t| t.shards = 0, TermsError::Shards);
         refused(|t| t.shard_samples = 1, TermsError::Shards);
-        refused(|t| t.shard_samples = (1 << 18) + 1, TermsError::Shards);
+        refused(|t| t.shard_samples = 4097, TermsError::Shards);
         refused(|t| t.shard_samples = u32::MAX, TermsError::Shards);
+        let large = TaskTerms {
+            shard_samples: 4096,
+            ..terms()
+        };
+        assert_eq!(large.validate(256, 5, 8), Ok(()));
+        assert_eq!(large.validate(257, 5, 8), Err(TermsError::Shards));
         refused(|t| t.rules.central_difference = 0, TermsError::Rules);
     }
 

@@ -1,0 +1,124 @@
+//! The command line.
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use sc_cli::{RunCmd, SubstrateCli};
+
+use crate::chain_spec;
+
+/// JSON-RPC requests and responses may be this large, in MiB. A full block of 10 MiB takes 20 MiB
+/// in the hexadecimal of JSON; the SDK's default of 15 would not even let one be read.
+const RPC_MESSAGE_MIB: &str = "32";
+
+/// The pool holds this much, in KiB: a few blocks' worth. The 200 reveals of 64 KiB with which a
+/// busy round ends are 13 MiB.
+const POOL_KIB: &str = "65536";
+
+/// The arguments of `gotong-node`.
+#[derive(Debug, Parser)]
+pub struct Cli {
+    /// What to do instead of running a node.
+    #[command(subcommand)]
+    pub subcommand: Option<Command>,
+
+    /// How to run a node.
+    #[command(flatten)]
+    pub run: RunCmd,
+}
+
+impl Cli {
+    /// Parses the arguments of this process, with Gotong's defaults in place of the SDK's.
+    pub fn parse_args() -> Self {
+        let command = Self::setup_command(Self::command())
+            .mut_arg("rpc_max_request_size", |arg| {
+                arg.default_value(RPC_MESSAGE_MIB)
+            })
+            .mut_arg("rpc_max_response_size", |arg| {
+                arg.default_value(RPC_MESSAGE_MIB)
+            })
+            .mut_arg("pool_kbytes", |arg| arg.default_value(POOL_KIB));
+        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// The commands besides running a node.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Generate, inspect and insert keys.
+    #[command(subcommand)]
+    Key(sc_cli::KeySubcommand),
+
+    /// Build a chain specification.
+    BuildSpec(sc_cli::BuildSpecCmd),
+
+    /// Export a chain specification.
+    ExportChainSpec(sc_cli::ExportChainSpecCmd),
+
+    /// Validate blocks.
+    CheckBlock(sc_cli::CheckBlockCmd),
+
+    /// Export blocks.
+    ExportBlocks(sc_cli::ExportBlocksCmd),
+
+    /// Import blocks.
+    ImportBlocks(sc_cli::ImportBlocksCmd),
+
+    /// Export the state of a block into a chain specification.
+    ExportState(sc_cli::ExportStateCmd),
+
+    /// Remove the whole chain.
+    PurgeChain(sc_cli::PurgeChainCmd),
+
+    /// Revert the chain to an earlier block.
+    Revert(sc_cli::RevertCmd),
+
+    /// Show the best and the finalized block of the database.
+    ChainInfo(sc_cli::ChainInfoCmd),
+
+    /// Measure the weights of the runtime's calls.
+    #[cfg(feature = "runtime-benchmarks")]
+    #[command(subcommand)]
+    Benchmark(BenchmarkCommand),
+}
+
+/// What can be measured.
+#[cfg(feature = "runtime-benchmarks")]
+#[derive(Debug, Subcommand)]
+pub enum BenchmarkCommand {
+    /// The calls of a pallet.
+    Pallet(frame_benchmarking_cli::PalletCmd),
+}
+
+impl SubstrateCli for Cli {
+    fn impl_name() -> String {
+        "Gotong Node".into()
+    }
+
+    fn impl_version() -> String {
+        env!("SUBSTRATE_CLI_IMPL_VERSION").into()
+    }
+
+    fn description() -> String {
+        env!("CARGO_PKG_DESCRIPTION").into()
+    }
+
+    fn author() -> String {
+        "the Gotong authors".into()
+    }
+
+    fn support_url() -> String {
+        "the issue tracker of the Gotong project".into()
+    }
+
+    fn copyright_start_year() -> i32 {
+        2026
+    }
+
+    fn load_spec(&self, id: &str) -> Result<Box<dyn sc_service::ChainSpec>, String> {
+        Ok(Box::new(match id {
+            "dev" => chain_spec::development()?,
+            // Some commands, such as those on keys, load a specification without being given one.
+            "" | "local" => chain_spec::local()?,
+            path => chain_spec::ChainSpec::from_json_file(path.into())?,
+        }))
+    }
+}

@@ -1,0 +1,195 @@
+use super::{Account, ChainError, PALLET};
+use codec::{Compact, Encode};
+use gotong_protocol::{ClaimItem, Hash, Proof, Roles, RoundClaim, RoundId, TaskId, TaskTerms};
+use subxt::{
+    ext::scale_encode::{self, EncodeAsFields, FieldIter, TypeResolver},
+    metadata::Metadata,
+    tx::Payload,
+};
+
+/// A call of the runtime: its names, looked up in the live metadata, and its encoded arguments.
+///
+/// The argument types are the chain's own, shared through `gotong-protocol`, so their SCALE
+/// encoding is what the runtime decodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    pallet: &'static str,
+    name: &'static str,
+    arguments: Arguments,
+}
+
+/// Encoded arguments, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arguments(Vec<u8>);
+
+impl Call {
+    fn new(pallet: &'static str, name: &'static str, arguments: impl Encode) -> Self {
+        Self {
+            pallet,
+            name,
+            arguments: Arguments(arguments.encode()),
+        }
+    }
+
+    pub fn register(roles: Roles, stake: u128) -> Self {
+        Self::new(PALLET, "register", (roles, stake))
+    }
+
+    pub fn add_stake(amount: u128) -> Self {
+        Self::new(PALLET, "add_stake", amount)
+    }
+
+    pub fn unstake(amount: u128) -> Self {
+        Self::new(PALLET, "unstake", amount)
+    }
+
+    pub fn withdraw() -> Self {
+        Self::new(PALLET, "withdraw", ())
+    }
+
+    /// `graph` is the SCALE encoding of the graph, `weights` two bytes a parameter, little endian.
+    pub fn open_task(terms: &TaskTerms, graph: &[u8], weights: &[u8], pool: u128) -> Self {
+        Self::new(PALLET, "open_task", (terms, graph, weights, pool))
+    }
+
+    pub fn top_up(task: TaskId, amount: u128) -> Self {
+        Self::new(PALLET, "top_up", (task, amount))
+    }
+
+    pub fn close_task(task: TaskId) -> Self {
+        Self::new(PALLET, "close_task", task)
+    }
+
+    pub fn commit(task: TaskId, round: RoundId, commitment: Hash) -> Self {
+        Self::new(PALLET, "commit", (task, round, commitment))
+    }
+
+    pub fn reveal(task: TaskId, round: RoundId, delta: &[u8], salt: Hash) -> Self {
+        Self::new(PALLET, "reveal", (task, round, delta, salt))
+    }
+
+    /// `proof` places the shard's root under the task's root of shards.
+    pub fn publish_shard(
+        task: TaskId,
+        round: RoundId,
+        key: Hash,
+        records: &[u8],
+        proof: &Proof,
+    ) -> Self {
+        Self::new(PALLET, "publish_shard", (task, round, key, records, proof))
+    }
+
+    pub fn commit_attestation(task: TaskId, round: RoundId, commitment: Hash) -> Self {
+        Self::new(PALLET, "commit_attestation", (task, round, commitment))
+    }
+
+    pub fn reveal_attestation(
+        task: TaskId,
+        round: RoundId,
+        claim: &RoundClaim,
+        work_root: Hash,
+        salt: Hash,
+    ) -> Self {
+        Self::new(
+            PALLET,
+            "reveal_attestation",
+            (task, round, claim, work_root, salt),
+        )
+    }
+
+    pub fn claim(items: &[ClaimItem]) -> Self {
+        Self::new(PALLET, "claim", items)
+    }
+
+    /// Sends `amount` planck to `to`, and keeps the sender alive.
+    pub fn transfer(to: Account, amount: u128) -> Self {
+        const ADDRESS_IS_ID: u8 = 0;
+        Self::new(
+            "Balances",
+            "transfer_keep_alive",
+            (ADDRESS_IS_ID, to, Compact(amount)),
+        )
+    }
+
+    /// All of `calls` in one transaction, or none.
+    pub fn batch(calls: &[Self], metadata: &Metadata) -> Result<Self, ChainError> {
+        let mut arguments = Compact(calls.len() as u32).encode();
+        for call in calls {
+            let (pallet, name) = indices(metadata, call.pallet, call.name)?;
+            arguments.extend([pallet, name]);
+            arguments.extend(&call.arguments.0);
+        }
+        Ok(Self {
+            pallet: "Utility",
+            name: "batch_all",
+            arguments: Arguments(arguments),
+        })
+    }
+}
+
+impl Payload for Call {
+    type CallData = Arguments;
+
+    fn pallet_name(&self) -> &str {
+        self.pallet
+    }
+
+    fn call_name(&self) -> &str {
+        self.name
+    }
+
+    fn call_data(&self) -> &Arguments {
+        &self.arguments
+    }
+}
+
+impl EncodeAsFields for Arguments {
+    fn encode_as_fields_to<R: TypeResolver>(
+        &self,
+        _fields: &mut dyn FieldIter<'_, R::TypeId>,
+        _types: &R,
+        out: &mut Vec<u8>,
+    ) -> Result<(), scale_encode::Error> {
+        out.extend_from_slice(&self.0);
+        Ok(())
+    }
+}
+
+/// The two bytes that a call named `call` of `pallet` starts with.
+pub(super) fn indices(
+    metadata: &Metadata,
+    pallet: &str,
+    call: &str,
+) -> Result<(u8, u8), ChainError> {
+    metadata
+        .pallet_by_name(pallet)
+        .and_then(|found| {
+            let variant = found.call_variant_by_name(call)?;
+            Some((found.call_index(), variant.index))
+        })
+        .ok_or_else(|| ChainError::incompatible(format!("call {pallet}.{call}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_bytes() {
+        let commit = Call::commit(TaskId(1), RoundId(2), [7; 32]);
+        let mut expected = vec![1, 0, 0, 0, 2, 0, 0, 0];
+        expected.extend([7; 32]);
+        assert_eq!(commit.arguments.0, expected);
+
+        let reveal = Call::reveal(TaskId(1), RoundId(2), &[5, 6], [7; 32]);
+        let mut expected = vec![1, 0, 0, 0, 2, 0, 0, 0, 8, 5, 6];
+        expected.extend([7; 32]);
+        assert_eq!(reveal.arguments.0, expected);
+
+        let transfer = Call::transfer([3; 32], 1);
+        let mut expected = vec![0];
+        expected.extend([3; 32]);
+        expected.push(4);
+        assert_eq!(transfer.arguments.0, expected);
+    }
+}

@@ -1,0 +1,311 @@
+use super::{Call, ChainError, Config, Keypair, Moment};
+use codec::Decode;
+use futures::FutureExt;
+use std::{
+    sync::{
+        atomic::{AtomicU32, Ordering},
+        Arc,
+    },
+    time::Duration,
+};
+use subxt::{
+    backend::LegacyBackend,
+    client::{OnlineClient, OnlineClientAtBlockImpl},
+    config::{DefaultExtrinsicParamsBuilder, RpcConfigFor},
+    ext::jsonrpsee::ws_client::WsClientBuilder,
+    rpcs::{methods::LegacyRpcMethods, RpcClient},
+    tx::{TransactionInBlock, TransactionStatus},
+    utils::{AccountId32, H256},
+};
+
+/// A block full of deltas is about 13 MB, twice that in JSON's hexadecimal.
+const LARGEST_MESSAGE_BYTES: u32 = 64 << 20;
+/// Longest wait for one answer.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// Blocks, from the last finalized one, after which a transaction is no longer valid.
+const MORTAL_BLOCKS: u64 = 256;
+/// Longest wait for a block to take a transaction.
+const INCLUSION_TIMEOUT: Duration = Duration::from_secs(120);
+/// How often a transaction is signed again after another one took its nonce.
+const NONCE_ATTEMPTS: u32 = 5;
+
+/// A connection to a node. Cheap to clone. It does not mend itself: when it is lost, every request
+/// fails, and one connects again.
+#[derive(Clone)]
+pub struct Client {
+    api: OnlineClient<Config>,
+    rpc: LegacyRpcMethods<RpcConfigFor<Config>>,
+    /// Highest block that took one of this client's transactions.
+    horizon: Arc<AtomicU32>,
+}
+
+/// How sure the caller wants to be that a transaction stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inclusion {
+    /// In the best block: soon, and almost surely.
+    Best,
+    /// In a finalized block.
+    Finalized,
+}
+
+/// A call that was executed with success.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// Block that it is in.
+    pub block: u32,
+    /// The pallet's events that the call caused: name and encoded fields.
+    pub events: Vec<(String, Vec<u8>)>,
+}
+
+impl Receipt {
+    /// The leading fields of the first event called `name`, as far as `T` goes.
+    pub fn event<T: Decode>(&self, name: &str) -> Result<T, ChainError> {
+        let (_, fields) = self
+            .events
+            .iter()
+            .find(|(found, _)| found == name)
+            .ok_or_else(|| ChainError::incompatible(format!("event {name}")))?;
+        T::decode(&mut &**fields).map_err(ChainError::undecodable(format!("event {name}")))
+    }
+}
+
+/// A stream of best blocks.
+pub struct Blocks {
+    stream: subxt::client::Blocks<Config>,
+    horizon: Arc<AtomicU32>,
+}
+
+impl Blocks {
+    /// The chain at the next best block; `None` when the connection has ended.
+    pub async fn next(&mut self) -> Option<Result<Moment, ChainError>> {
+        let block = self.stream.next().await?;
+        Some(at(block).await)
+    }
+
+    /// The chain at the newest best block that was not seen yet, past those that came while nobody
+    /// was waiting, and past those that do not know of the client's own transactions. `None` when
+    /// the connection has ended.
+    pub async fn latest(&mut self) -> Option<Result<Moment, ChainError>> {
+        loop {
+            let mut newest = self.stream.next().await?;
+            while let Some(Some(newer)) = self.stream.next().now_or_never() {
+                newest = newer;
+            }
+            let horizon = self.horizon.load(Ordering::Relaxed);
+            if newest
+                .as_ref()
+                .map_or(true, |block| block.number() >= horizon.into())
+            {
+                return Some(at(newest).await);
+            }
+        }
+    }
+}
+
+async fn at(
+    block: Result<subxt::client::Block<Config>, subxt::error::BlocksError>,
+) -> Result<Moment, ChainError> {
+    Ok(Moment(block?.at().await?))
+}
+
+impl Client {
+    /// Connects once.
+    pub async fn connect(url: &str) -> Result<Self, ChainError> {
+        let unreachable = |reason: String| ChainError::Unreachable {
+            url: url.to_owned(),
+            reason,
+        };
+        let socket = WsClientBuilder::new()
+            .max_request_size(LARGEST_MESSAGE_BYTES)
+            .max_response_size(LARGEST_MESSAGE_BYTES)
+            .request_timeout(REQUEST_TIMEOUT)
+            .build(url)
+            .await
+            .map_err(|error| unreachable(error.to_string()))?;
+        let rpc = RpcClient::new(socket);
+        let backend = LegacyBackend::builder().build(rpc.clone());
+        let api = OnlineClient::from_backend(Arc::new(backend))
+            .await
+            .map_err(|error| unreachable(error.to_string()))?;
+        Ok(Self {
+            api,
+            rpc: LegacyRpcMethods::new(rpc),
+            horizon: Arc::default(),
+        })
+    }
+
+    /// Name and version of the node, and name of its chain.
+    pub async fn node_version(&self) -> Result<(String, String), ChainError> {
+        Ok((
+            format!(
+                "{} {}",
+                self.rpc.system_name().await?,
+                self.rpc.system_version().await?
+            ),
+            self.rpc.system_chain().await?,
+        ))
+    }
+
+    /// The chain at its best block.
+    pub async fn best(&self) -> Result<Moment, ChainError> {
+        let hash = self.block_hash(None).await?;
+        Ok(Moment(self.api.at_block(hash).await?))
+    }
+
+    /// The chain at its last finalized block.
+    pub async fn finalized(&self) -> Result<Moment, ChainError> {
+        Ok(Moment(self.api.at_current_block().await?))
+    }
+
+    /// Best blocks from now on.
+    pub async fn best_blocks(&self) -> Result<Blocks, ChainError> {
+        Ok(Blocks {
+            stream: self.api.stream_best_blocks().await?,
+            horizon: self.horizon.clone(),
+        })
+    }
+
+    /// Hash of the best chain's block `number`, or of its head.
+    async fn block_hash(&self, number: Option<u32>) -> Result<H256, ChainError> {
+        self.rpc
+            .chain_get_block_hash(number.map(|number| u64::from(number).into()))
+            .await?
+            .ok_or_else(|| ChainError::Missing {
+                what: "itself: the chain is shorter".into(),
+                block: number.unwrap_or_default(),
+            })
+    }
+
+    /// The extrinsics of the best chain's block `number`. Needs no state, so that any block will
+    /// do whose body the node keeps.
+    pub async fn body(&self, number: u32) -> Result<Vec<Vec<u8>>, ChainError> {
+        let hash = self.block_hash(Some(number)).await?;
+        let details = self.rpc.chain_get_block(Some(hash)).await?;
+        let details = details.ok_or_else(|| ChainError::Missing {
+            what: "its body any more: use an archive node".into(),
+            block: number,
+        })?;
+        Ok(details
+            .block
+            .extrinsics
+            .into_iter()
+            .map(|bytes| bytes.0)
+            .collect())
+    }
+
+    /// Signs, sends, and waits until a block has executed `call`. A nonce that was taken in
+    /// between is replaced; what the chain says no to is an error by name.
+    pub async fn submit(
+        &self,
+        signer: &Keypair,
+        call: &Call,
+        inclusion: Inclusion,
+    ) -> Result<Receipt, ChainError> {
+        let mut attempt = 1;
+        loop {
+            let sent = tokio::time::timeout(INCLUSION_TIMEOUT, self.send(signer, call, inclusion))
+                .await
+                .unwrap_or_else(|_| {
+                    Err(ChainError::Dropped(
+                        "no block took it in two minutes".into(),
+                    ))
+                });
+            match sent {
+                Err(ChainError::Rejected(reason))
+                    if attempt < NONCE_ATTEMPTS && is_nonce_race(&reason) =>
+                {
+                    tracing::debug!(attempt, reason, "signing again with the next nonce");
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    attempt += 1;
+                }
+                result => {
+                    if let Ok(receipt) = &result {
+                        self.horizon.fetch_max(receipt.block, Ordering::Relaxed);
+                    }
+                    return result;
+                }
+            }
+        }
+    }
+
+    /// All of `calls` in one transaction: all happen, or none.
+    pub async fn submit_all(
+        &self,
+        signer: &Keypair,
+        calls: &[Call],
+        inclusion: Inclusion,
+    ) -> Result<Receipt, ChainError> {
+        let batch = Call::batch(calls, self.finalized().await?.metadata())?;
+        self.submit(signer, &batch, inclusion).await
+    }
+
+    async fn send(
+        &self,
+        signer: &Keypair,
+        call: &Call,
+        inclusion: Inclusion,
+    ) -> Result<Receipt, ChainError> {
+        // A finalized block cannot vanish under the transaction; the nonce counts the pool too.
+        let base = self.api.at_current_block().await?;
+        let account = AccountId32(signer.public_key().0);
+        let nonce = self.rpc.system_account_next_index(&account).await?;
+        let parameters = DefaultExtrinsicParamsBuilder::<Config>::new()
+            .mortal_from_unchecked(MORTAL_BLOCKS, base.block_number(), base.block_hash())
+            .nonce(nonce)
+            .build();
+        let transactions = base.transactions();
+        let mut progress = transactions
+            .create_signable_offline(call, parameters)?
+            .sign(signer)?
+            .submit_and_watch()
+            .await?;
+        while let Some(status) = progress.next().await {
+            match (status?, inclusion) {
+                (TransactionStatus::InBestBlock(block), Inclusion::Best)
+                | (TransactionStatus::InFinalizedBlock(block), _) => return receipt(&block).await,
+                (TransactionStatus::InBestBlock(block), Inclusion::Finalized) => {
+                    // A refusal is worth telling at once.
+                    receipt(&block).await?;
+                }
+                (TransactionStatus::Error { message }, _)
+                | (TransactionStatus::Invalid { message }, _)
+                | (TransactionStatus::Dropped { message }, _) => {
+                    return Err(ChainError::Dropped(message))
+                }
+                _ => {}
+            }
+        }
+        Err(ChainError::Disconnected(
+            "it ended before a block took the transaction".into(),
+        ))
+    }
+}
+
+async fn receipt(
+    block: &TransactionInBlock<Config, OnlineClientAtBlockImpl<Config>>,
+) -> Result<Receipt, ChainError> {
+    let caused = block.wait_for_success().await?;
+    let number = block.at().await?.block_number();
+    let mut events = Vec::new();
+    for event in caused.iter() {
+        let event = event?;
+        events.push((event.event_name().to_owned(), event.field_bytes().to_vec()));
+    }
+    Ok(Receipt {
+        block: u32::try_from(number).unwrap_or(u32::MAX),
+        events,
+    })
+}
+
+/// Whether the pool turned a transaction away because another one took its place in the order.
+fn is_nonce_race(reason: &str) -> bool {
+    [
+        "outdated",
+        "Priority is too low",
+        "already imported",
+        "Already Imported",
+        "banned",
+    ]
+    .iter()
+    .any(|known| reason.contains(known))
+}

@@ -1,0 +1,139 @@
+use subxt::{
+    error::{BackendError, DispatchError, ExtrinsicError, RpcError, TransactionEventsError},
+    rpcs,
+};
+
+/// Why the chain could not be asked, or said no.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// Nobody answers at the address.
+    #[error("cannot reach a node at {url}: {reason}")]
+    Unreachable { url: String, reason: String },
+    /// The connection is gone.
+    #[error("the connection to the node was lost: {0}")]
+    Disconnected(String),
+    /// The call was executed and a pallet said no, by the name of its error.
+    #[error("refused: {name}. {docs}")]
+    Refused { name: String, docs: String },
+    /// The call was executed and failed outside of any pallet's errors.
+    #[error("the call failed: {0}")]
+    Failed(String),
+    /// The transaction was not accepted for a block: no money for its fee, or not valid.
+    #[error("the node did not accept the transaction: {0}")]
+    Rejected(String),
+    /// The transaction left the pool before any block took it; it may be sent again.
+    #[error("the transaction was dropped: {0}")]
+    Dropped(String),
+    /// The chain lacks something that this worker needs: it runs another runtime.
+    #[error("the chain has no {0}: this worker does not fit its runtime")]
+    Incompatible(String),
+    /// The chain answered with something that cannot be read.
+    #[error("cannot decode {what}: {source}")]
+    Undecodable { what: String, source: codec::Error },
+    /// A payload that the chain says is in a block is not there.
+    #[error("block {block} does not hold {what}")]
+    Missing { what: String, block: u32 },
+    /// The node answered with an error.
+    #[error("the node answered: {0}")]
+    Node(String),
+}
+
+impl ChainError {
+    /// Whether a pallet refused the call with the error called `expected`.
+    pub fn is_refusal(&self, expected: &str) -> bool {
+        matches!(self, Self::Refused { name, .. } if name == expected)
+    }
+
+    /// Whether a pallet refused the call because it is done: an earlier transaction of the same
+    /// account was executed after all.
+    pub fn is_done_already(&self) -> bool {
+        matches!(self, Self::Refused { name, .. } if name.contains("Already"))
+    }
+
+    pub(super) fn incompatible(what: impl Into<String>) -> Self {
+        Self::Incompatible(what.into())
+    }
+
+    pub(super) fn undecodable(what: impl Into<String>) -> impl FnOnce(codec::Error) -> Self {
+        move |source| Self::Undecodable {
+            what: what.into(),
+            source,
+        }
+    }
+}
+
+impl From<rpcs::Error> for ChainError {
+    fn from(error: rpcs::Error) -> Self {
+        match error {
+            rpcs::Error::User(answer) => Self::Node(user_message(&answer)),
+            rpcs::Error::Client(cause) => Self::Disconnected(cause.to_string()),
+            other => Self::Node(other.to_string()),
+        }
+    }
+}
+
+impl From<subxt::Error> for ChainError {
+    fn from(error: subxt::Error) -> Self {
+        Self::Node(error.to_string())
+    }
+}
+
+macro_rules! from_subxt {
+    ($($error:ident),+) => { $(
+        impl From<subxt::error::$error> for ChainError {
+            fn from(error: subxt::error::$error) -> Self {
+                subxt::Error::from(error).into()
+            }
+        }
+    )+ };
+}
+from_subxt!(
+    OnlineClientError,
+    OnlineClientAtBlockError,
+    BlocksError,
+    RuntimeApiError,
+    StorageError,
+    StorageValueError,
+    EventsError,
+    TransactionProgressError
+);
+
+impl From<ExtrinsicError> for ChainError {
+    fn from(error: ExtrinsicError) -> Self {
+        match error {
+            ExtrinsicError::ErrorSubmittingTransaction(BackendError::Rpc(
+                RpcError::ClientError(cause),
+            )) => match cause {
+                rpcs::Error::User(answer) => Self::Rejected(user_message(&answer)),
+                other => other.into(),
+            },
+            other => subxt::Error::from(other).into(),
+        }
+    }
+}
+
+impl From<TransactionEventsError> for ChainError {
+    fn from(error: TransactionEventsError) -> Self {
+        match error {
+            TransactionEventsError::ExtrinsicFailed(DispatchError::Module(module)) => {
+                match module.details() {
+                    Ok(details) => Self::Refused {
+                        name: details.variant.name.clone(),
+                        docs: details.variant.docs.join(" ").trim().to_owned(),
+                    },
+                    Err(unknown) => Self::Failed(unknown.to_string()),
+                }
+            }
+            TransactionEventsError::ExtrinsicFailed(other) => Self::Failed(other.to_string()),
+            other => subxt::Error::from(other).into(),
+        }
+    }
+}
+
+/// The node's answer with what it adds to it, such as why a transaction is invalid.
+fn user_message(answer: &rpcs::UserError) -> String {
+    match &answer.data {
+        Some(data) => format!("{}: {}", answer.message, data.get().trim_matches('"')),
+        None => answer.message.clone(),
+    }
+}

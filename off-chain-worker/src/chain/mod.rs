@@ -1,0 +1,23 @@
+//! The chain as the worker sees it, through its live metadata only: [`Client`] submits calls and
+//! follows blocks, [`Moment`] asks questions at one block, [`body`] finds payloads in block bodies.
+
+pub mod body;
+mod call;
+mod client;
+mod error;
+mod moment;
+
+pub use call::Call;
+pub use client::{Blocks, Client, Inclusion, Receipt};
+pub use error::ChainError;
+pub use moment::{Balance, Moment};
+
+/// The public key that an account is.
+pub type Account = [u8; 32];
+/// An account's secret.
+pub type Keypair = subxt_signer::sr25519::Keypair;
+
+/// Name of the protocol's pallet in the runtime.
+const PALLET: &str = "Contribution";
+/// What subxt needs to know of the chain: SDK defaults.
+type Config = subxt::SubstrateConfig;

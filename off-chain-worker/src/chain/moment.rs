@@ -1,0 +1,121 @@
+use super::{Account, ChainError, Config, PALLET};
+use codec::{Decode, DecodeAll, Encode};
+use gotong_protocol::{
+    view::{Duty, RewardView, RoundView, StakeView, SubmissionView, TaskView},
+    RoundId, TaskId,
+};
+use subxt::{
+    client::OnlineClientAtBlock, dynamic, ext::scale_decode, metadata::Metadata, utils::H256,
+};
+
+/// The chain at one block: whatever is asked is answered from the same state.
+#[derive(Clone)]
+pub struct Moment(pub(super) OnlineClientAtBlock<Config>);
+
+/// An account's money, in planck.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, scale_decode::DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+pub struct Balance {
+    /// What it can spend.
+    pub free: u128,
+    /// What is on hold: stake, deposits, pools.
+    pub reserved: u128,
+}
+
+impl Moment {
+    /// The block's number.
+    pub fn block(&self) -> u32 {
+        // Block numbers of this chain are 32 bits wide.
+        u32::try_from(self.0.block_number()).unwrap_or(u32::MAX)
+    }
+
+    pub fn hash(&self) -> H256 {
+        self.0.block_hash()
+    }
+
+    pub fn metadata(&self) -> &Metadata {
+        self.0.metadata_ref()
+    }
+
+    /// The two bytes that a call of the protocol's pallet starts with.
+    pub fn call_prefix(&self, call: &str) -> Result<super::body::Prefix, ChainError> {
+        super::call::indices(self.metadata(), PALLET, call)
+    }
+
+    pub async fn stake(&self, who: &Account) -> Result<Option<StakeView>, ChainError> {
+        self.view("stake", who).await
+    }
+
+    pub async fn tasks(&self) -> Result<Vec<TaskId>, ChainError> {
+        self.view("tasks", &()).await
+    }
+
+    pub async fn task(&self, task: TaskId) -> Result<Option<TaskView>, ChainError> {
+        self.view("task", &task).await
+    }
+
+    pub async fn round(
+        &self,
+        task: TaskId,
+        round: RoundId,
+    ) -> Result<Option<RoundView>, ChainError> {
+        self.view("round", &(task, round)).await
+    }
+
+    pub async fn submissions(
+        &self,
+        task: TaskId,
+        round: RoundId,
+    ) -> Result<Vec<SubmissionView>, ChainError> {
+        self.view("submissions", &(task, round)).await
+    }
+
+    pub async fn rewards(&self, who: &Account) -> Result<Vec<RewardView>, ChainError> {
+        self.view("rewards", who).await
+    }
+
+    pub async fn duties(&self, who: &Account) -> Result<Vec<Duty>, ChainError> {
+        self.view("duties", who).await
+    }
+
+    /// What `who` owns; nothing for an account that does not exist.
+    pub async fn balance(&self, who: &Account) -> Result<Balance, ChainError> {
+        #[derive(scale_decode::DecodeAsType)]
+        #[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+        struct AccountInfo {
+            data: Balance,
+        }
+        let address = dynamic::storage::<(Account,), AccountInfo>("System", "Account");
+        let found = self.0.storage().try_fetch(address, (*who,)).await?;
+        match found {
+            Some(value) => Ok(value.decode()?.data),
+            None => Ok(Balance::default()),
+        }
+    }
+
+    /// Executes the view function called `name`. Its id, a hash of its signature, comes from the
+    /// metadata; arguments and answer are plain SCALE.
+    async fn view<R: Decode>(&self, name: &str, arguments: &impl Encode) -> Result<R, ChainError> {
+        let id = *self
+            .metadata()
+            .pallet_by_name(PALLET)
+            .and_then(|pallet| pallet.view_function_by_name(name))
+            .ok_or_else(|| ChainError::incompatible(format!("view function {PALLET}.{name}")))?
+            .query_id();
+        let bytes = self
+            .0
+            .runtime_apis()
+            .call_raw(
+                "RuntimeViewFunction_execute_view_function",
+                Some(&(id, arguments.encode()).encode()),
+            )
+            .await?;
+        let answer = match bytes.split_first() {
+            Some((0, ok)) => Vec::<u8>::decode_all(&mut &*ok),
+            _ => Err("the view function was not executed".into()),
+        };
+        answer
+            .and_then(|answer| R::decode_all(&mut &*answer))
+            .map_err(ChainError::undecodable(format!("the answer of `{name}`")))
+    }
+}

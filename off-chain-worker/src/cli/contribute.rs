@@ -1,0 +1,106 @@
+use super::Globals;
+use crate::{
+    run::{drive, Contribute as Daemon, Source, Stop, Strategy, Training},
+    training::{data::FashionMnist, DeviceChoice, TrainingConfig},
+};
+use gotong_protocol::{RoundId, TaskId};
+use std::{path::PathBuf, str::FromStr, sync::Arc};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  gotong contribute --dev Bob --task 0 --part 1/4\n\n\
+                  Restart it at any time: it goes on where it was, and commits once a round."
+)]
+pub struct Contribute {
+    /// The task
+    #[arg(long)]
+    task: u32,
+    /// Train on one of so many equal parts of the data only, such as 2/4
+    #[arg(long, default_value = "1/1", value_name = "I/N")]
+    part: Part,
+    /// The folder of the Fashion-MNIST data set
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// What to submit
+    #[arg(long, value_enum, default_value = "honest")]
+    strategy: Strategy,
+    /// Updates of the weights in a round
+    #[arg(long, default_value_t = TrainingConfig::default().steps)]
+    steps: usize,
+    /// Samples of one update
+    #[arg(long, default_value_t = TrainingConfig::default().batch)]
+    batch: usize,
+    /// Step size of the first update
+    #[arg(long, default_value_t = TrainingConfig::default().learning_rate)]
+    learning_rate: f64,
+    /// Seed of the order of samples, mixed with account and round
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Where to train
+    #[arg(long, value_enum, default_value = "flex")]
+    device: DeviceChoice,
+    /// Parameters to keep in a delta, in thousandths; the rest goes into the next
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    keep_permille: u32,
+    /// Stop before this round
+    #[arg(long, value_name = "ROUND")]
+    until_round: Option<u32>,
+}
+
+/// One of `of` equal parts, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Part {
+    index: usize,
+    of: usize,
+}
+
+impl FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.split_once('/')
+            .and_then(|(index, of)| {
+                let (index, of) = (index.parse().ok()?, of.parse().ok()?);
+                (1..=of).contains(&index).then_some(Self { index, of })
+            })
+            .ok_or_else(|| format!("`{text}` is not a part such as 2/4"))
+    }
+}
+
+pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
+    let directory = args.data.unwrap_or_else(FashionMnist::directory);
+    let data = FashionMnist::load(&directory)?.train;
+    let training = Training {
+        data: Arc::new(data.part(args.part.index - 1, args.part.of)),
+        config: TrainingConfig {
+            steps: args.steps,
+            batch: args.batch,
+            learning_rate: args.learning_rate,
+            seed: args.seed,
+        },
+        device: args.device.open()?,
+        strategy: args.strategy,
+    };
+    let mut daemon = Daemon::new(
+        globals.signer()?,
+        globals.folder()?,
+        TaskId(args.task),
+        Source::Train(training),
+        args.keep_permille,
+        args.until_round.map(RoundId),
+    );
+    Ok(drive(&globals.node, &mut daemon, &Stop::on_signals()?).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_count_from_one() {
+        assert_eq!("2/4".parse(), Ok(Part { index: 2, of: 4 }));
+        for wrong in ["0/4", "5/4", "1", "1/0", "a/b", "-1/2"] {
+            assert!(wrong.parse::<Part>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,375 @@
+//! A whole network on this machine: a node, a sponsor, contributors, attesters, all as real
+//! processes, on Fashion-MNIST.
+
+mod picture;
+mod report;
+
+use crate::{
+    chain::{Account, Call, Client, Inclusion, Keypair, Moment},
+    evaluation::FastCpu,
+    keys,
+    process::{sibling, Node, Running},
+    run::{Replica, Stop},
+    state::Folder,
+    training::data::{FashionMnist, DATA_VARIABLE, DEFAULT_DATA},
+};
+use anyhow::{ensure, Context, Result};
+use gotong_protocol::{
+    view::{RoundView, SubmissionView, TaskView},
+    Roles, RoundId, TaskId,
+};
+use gotong_scoring::{Evaluator, Samples, ScoreTable};
+use indicatif::{ProgressBar, ProgressStyle};
+use report::Report;
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+/// One token in planck.
+const UNIT: u128 = 1_000_000_000_000;
+/// What every account of the demo is given.
+const ENDOWMENT: u128 = 20_000 * UNIT;
+/// Test images in the sealed shard of one round.
+const SHARD_SAMPLES: usize = 800;
+/// Honest contributors; each trains on its own part of the training images.
+const HONEST: usize = 4;
+/// The contributor that submits noise.
+const NOISE: &str = "Noise";
+const ATTESTERS: [&str; 3] = ["Attester1", "Attester2", "Attester3"];
+/// Longest wait for the node to answer: its first start compiles the runtime's Wasm.
+const START_LIMIT: Duration = Duration::from_secs(120);
+
+/// Run a whole network on this machine and watch it pay for proved improvement
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  gotong demo --rounds 10 --folder demo")]
+pub struct Demo {
+    /// Rounds to run; each spends 800 of the 10,000 test images
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=12))]
+    rounds: u32,
+    /// Where the logs and the picture of the loss go
+    #[arg(long, default_value = "demo")]
+    folder: PathBuf,
+    /// Folder of the Fashion-MNIST files
+    #[arg(long, env = DATA_VARIABLE, default_value = DEFAULT_DATA)]
+    data: PathBuf,
+}
+
+/// Runs the demo. Whatever it started is stopped when it returns, also on Ctrl-C.
+pub async fn run(demo: Demo, _: &super::Globals) -> Result<()> {
+    let stop = Stop::on_signals()?;
+    tokio::select! {
+        () = stop.told() => anyhow::bail!("stopped before the end"),
+        done = demo.play() => done,
+    }
+}
+
+impl Demo {
+    async fn play(self) -> Result<()> {
+        let started = Instant::now();
+        let exam = self.exam()?;
+        let mut network = Network::start(&self.folder).await?;
+        println!("node      {}", network.node.url());
+        println!("logs      {}", self.folder.display());
+        network.enrol().await?;
+        let task = network.open_task(&self).await?;
+        println!(
+            "task      {task}: MLP 784-128-10, {} sealed shards of {SHARD_SAMPLES} test images",
+            self.rounds
+        );
+        network.start_workers(task, &self)?;
+
+        let mut report = Report::new(exam);
+        let mut watch = Watch::new(&network, task).await?;
+        report.start(watch.replica.weights(), watch.replica.graph())?;
+        for round in 0..self.rounds {
+            let ended = watch.round(&mut network, RoundId(round)).await?;
+            report.add(ended)?;
+        }
+        watch.claims(&mut network, &report).await?;
+        report
+            .purses(&network.client.best().await?, &network.accounts()?)
+            .await?;
+        let picture = self.folder.join("loss.svg");
+        picture::draw(&picture, report.curve())?;
+        println!("picture   {}", picture.display());
+        report.finish(&watch.task, started.elapsed())
+    }
+
+    /// The test images that never score a round: what accuracy and loss are reported on.
+    fn exam(&self) -> Result<Samples> {
+        let test = FashionMnist::load(&self.data)?.test;
+        let unseen = test.slice(self.rounds as usize * SHARD_SAMPLES..test.len());
+        let inputs = u32::try_from(test.inputs)?;
+        Ok(Samples::new(inputs, 10, &unseen.records())?)
+    }
+}
+
+/// The names of the honest contributors.
+fn honest() -> impl Iterator<Item = String> {
+    (1..=HONEST).map(|number| format!("Contributor{number}"))
+}
+
+/// Everything that runs, and the folder it runs in.
+struct Network {
+    // Dropped in this order: workers, node, then the folder that they write to.
+    workers: Vec<Running>,
+    node: Node,
+    client: Client,
+    state: tempfile::TempDir,
+    logs: PathBuf,
+}
+
+impl Network {
+    async fn start(logs: &Path) -> Result<Self> {
+        if logs.exists() {
+            for log in std::fs::read_dir(logs)? {
+                let log = log?.path();
+                if log.extension().is_some_and(|extension| extension == "log") {
+                    std::fs::remove_file(log)?;
+                }
+            }
+        }
+        std::fs::create_dir_all(logs)?;
+        let state = tempfile::tempdir()?;
+        let mut node = Node::start(state.path(), logs)?;
+        node.ready(START_LIMIT).await?;
+        let client = Client::connect(&node.url()).await?;
+        Ok(Self {
+            workers: Vec::new(),
+            node,
+            client,
+            state,
+            logs: logs.to_owned(),
+        })
+    }
+
+    /// Gives everybody money, and registers contributors and attesters with their stakes.
+    async fn enrol(&self) -> Result<()> {
+        let everybody = honest()
+            .chain(ATTESTERS.map(String::from))
+            .chain([NOISE.into(), "Sponsor".into()]);
+        let transfers = everybody
+            .map(|name| Ok(Call::transfer(account(&name)?, ENDOWMENT)))
+            .collect::<Result<Vec<_>>>()?;
+        self.client
+            .submit_all(&key("Alice")?, &transfers, Inclusion::Best)
+            .await?;
+        let contributor = Roles {
+            contributor: true,
+            attester: false,
+        };
+        let attester = Roles {
+            contributor: false,
+            attester: true,
+        };
+        let contributors = honest()
+            .chain([NOISE.into()])
+            .map(|name| (name, contributor, 100));
+        let attesters = ATTESTERS.map(|name| (name.into(), attester, 1_000));
+        let registrations = contributors.chain(attesters).map(|(name, roles, stake)| {
+            let client = self.client.clone();
+            async move {
+                let call = Call::register(roles, stake * UNIT);
+                client.submit(&key(&name)?, &call, Inclusion::Best).await?;
+                anyhow::Ok(())
+            }
+        });
+        futures::future::try_join_all(registrations).await?;
+        Ok(())
+    }
+
+    fn arguments(&self, name: &str, command: &str) -> Vec<String> {
+        let mut all = vec![
+            format!("--node={}", self.node.url()),
+            format!("--dev={name}"),
+            format!("--base-path={}", self.state.path().join(name).display()),
+            "--output=json".into(),
+        ];
+        all.extend(command.split_whitespace().map(String::from));
+        all
+    }
+
+    /// The sponsor opens its task, as a sponsor would: with `gotong task open`.
+    async fn open_task(&self, demo: &Demo) -> Result<TaskId> {
+        let command = format!(
+            "task open --name=fashion-mnist --model=mlp:784,128,10 --init-seed=1 \
+             --shards={} --shard-samples={SHARD_SAMPLES} --price=0.01 --cap=50 --pool=1000 \
+             --fee-permille=100 --commit-blocks=60 --reveal-blocks=20 --attest-blocks=20 \
+             --challenge-blocks=3 --seats=3 --quorum=3 --weight-cap=1000",
+            demo.rounds
+        );
+        let mut arguments = self.arguments("Sponsor", &command);
+        arguments.push(format!("--data={}", demo.data.display()));
+        let output = tokio::process::Command::new(sibling("gotong")?)
+            .args(arguments)
+            .kill_on_drop(true)
+            .output()
+            .await?;
+        ensure!(
+            output.status.success(),
+            "`gotong task open` failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let opened: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+        let id = opened["task"]
+            .as_u64()
+            .context("`gotong task open` names no task")?;
+        Ok(TaskId(u32::try_from(id)?))
+    }
+
+    fn start_workers(&mut self, task: TaskId, demo: &Demo) -> Result<()> {
+        let data = demo.data.display();
+        let mut start = |name: &str, command: String| {
+            let arguments = self.arguments(name, &command);
+            let running = Running::start(name, &sibling("gotong")?, &arguments, &self.logs)?;
+            self.workers.push(running);
+            anyhow::Ok(())
+        };
+        start("Sponsor", format!("sponsor --task={task}"))?;
+        for (part, name) in honest().enumerate() {
+            let part = part + 1;
+            let command = format!("contribute --task={task} --part={part}/{HONEST} --data={data}");
+            start(&name, command)?;
+        }
+        start(
+            NOISE,
+            format!("contribute --task={task} --part=1/{HONEST} --strategy=noise --data={data}"),
+        )?;
+        for name in ATTESTERS {
+            start(name, format!("attest --task={task}"))?;
+        }
+        Ok(())
+    }
+
+    /// An error as soon as something that should run has stopped.
+    fn check(&mut self) -> Result<()> {
+        self.node.check()?;
+        for worker in &mut self.workers {
+            worker.check()?;
+        }
+        Ok(())
+    }
+
+    /// Who took part, by name: contributors first.
+    fn accounts(&self) -> Result<Vec<(String, Account)>> {
+        honest()
+            .chain([NOISE.into()])
+            .chain(ATTESTERS.map(String::from))
+            .map(|name| Ok((name.clone(), account(&name)?)))
+            .collect()
+    }
+}
+
+fn key(name: &str) -> Result<Keypair> {
+    Ok(keys::development(name)?)
+}
+
+fn account(name: &str) -> Result<Account> {
+    Ok(key(name)?.public_key().0)
+}
+
+/// A round that has ended, with everything that its line shows.
+struct Ended {
+    view: RoundView,
+    submissions: Vec<SubmissionView>,
+    table: Option<ScoreTable>,
+    weights: Vec<i16>,
+}
+
+/// Follows a task block by block, and computes again what its attesters claim.
+struct Watch {
+    task: TaskView,
+    replica: Replica,
+    bar: ProgressBar,
+}
+
+impl Watch {
+    async fn new(network: &Network, task: TaskId) -> Result<Self> {
+        let now = network.client.best().await?;
+        let task = now.task(task).await?.context("the task was just opened")?;
+        let folder = Folder::open(network.state.path().join("watch"))?;
+        let replica = Replica::open(&network.client, &now, &folder, &task).await?;
+        let style = ProgressStyle::with_template("{spinner} {msg}")?;
+        let bar = ProgressBar::new_spinner().with_style(style);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Ok(Self { task, replica, bar })
+    }
+
+    /// Waits until `round` has ended, showing where it is.
+    async fn round(&mut self, network: &mut Network, round: RoundId) -> Result<Ended> {
+        let client = network.client.clone();
+        let mut blocks = client.best_blocks().await?;
+        loop {
+            let now = blocks
+                .latest()
+                .await
+                .context("the node closed the connection")??;
+            network.check()?;
+            let Some(view) = now.round(self.task.id, round).await? else {
+                continue;
+            };
+            if view.outcome.is_some() {
+                self.bar.set_message(String::new());
+                return self.ended(&client, &now, view).await;
+            }
+            self.bar.set_message(format!(
+                "round {round}  block {}  {:?}: {} committed, {} revealed, {} of {} attested",
+                now.block(),
+                view.phase,
+                view.commits,
+                view.reveals,
+                view.seats.iter().filter(|seat| seat.committed).count(),
+                view.seats.len(),
+            ));
+        }
+    }
+
+    async fn ended(&mut self, client: &Client, now: &Moment, view: RoundView) -> Result<Ended> {
+        self.replica.advance(client, now).await?;
+        Ok(Ended {
+            submissions: now.submissions(self.task.id, view.round).await?,
+            table: self.replica.table(view.round)?,
+            weights: self.replica.weights().to_vec(),
+            view,
+        })
+    }
+
+    /// Waits until everything that was proved has been claimed.
+    async fn claims(&mut self, network: &mut Network, report: &Report) -> Result<()> {
+        let client = network.client.clone();
+        let mut blocks = client.best_blocks().await?;
+        let limit = Instant::now() + Duration::from_secs(60);
+        loop {
+            let now = blocks
+                .latest()
+                .await
+                .context("the node closed the connection")??;
+            network.check()?;
+            self.task = now
+                .task(self.task.id)
+                .await?
+                .context("the task is still there")?;
+            if self.task.paid == report.owed() {
+                self.bar.finish_and_clear();
+                return Ok(());
+            }
+            ensure!(Instant::now() < limit, "contributors left shares unclaimed");
+            self.bar.set_message("waiting for the last claims");
+        }
+    }
+}
+
+/// Mean loss in bits and accuracy of `weights` on `exam`, by the exact machine.
+fn examine(graph: &gotong_protocol::Graph, weights: &[i16], exam: &Samples) -> Result<(f64, f64)> {
+    let losses = FastCpu::default().losses(graph, weights, exam)?;
+    let total: u64 = losses.iter().copied().map(u64::from).sum();
+    let predicted = gotong_scoring::predict(graph, weights, exam)?;
+    let right = predicted
+        .iter()
+        .zip(exam.labels())
+        .filter(|(a, b)| a == b)
+        .count();
+    let samples = exam.len() as f64;
+    Ok((total as f64 / 65536.0 / samples, right as f64 / samples))
+}

@@ -1,0 +1,236 @@
+//! What the demo prints: a line a round, the purses as the chain knows them, and the sum that
+//! has to add up.
+
+use super::{account, examine, honest, Ended, ATTESTERS, NOISE, UNIT};
+use crate::chain::{Account, Moment};
+use anyhow::{ensure, Context, Result};
+use gotong_protocol::{
+    pay,
+    view::{RewardState, TaskView},
+    Graph,
+};
+use gotong_scoring::{Samples, Standing};
+use std::time::Duration;
+
+/// Q16 bits in a bit.
+const ONE_BIT: f64 = 65536.0;
+
+/// What the rounds so far have brought.
+pub struct Report {
+    exam: Samples,
+    graph: Option<Graph>,
+    /// Mean loss in bits and accuracy on the exam: at the start, then after every round.
+    exams: Vec<(f64, f64)>,
+    losses: Vec<f64>,
+    owed: u128,
+    fees: u128,
+    /// Paid improvement of every round, in Q16 bits summed over its shard.
+    paid_gains: Vec<u64>,
+    purses: Vec<Purse>,
+}
+
+/// What one account was paid, as the chain knows it.
+struct Purse {
+    name: String,
+    rounds: usize,
+    paid: u128,
+}
+
+impl Report {
+    pub fn new(exam: Samples) -> Self {
+        Self {
+            exam,
+            graph: None,
+            exams: Vec::new(),
+            losses: Vec::new(),
+            owed: 0,
+            fees: 0,
+            paid_gains: Vec::new(),
+            purses: Vec::new(),
+        }
+    }
+
+    /// Examines the first weights.
+    pub fn start(&mut self, weights: &[i16], graph: &Graph) -> Result<()> {
+        self.graph = Some(graph.clone());
+        let (loss, accuracy) = self.examine(weights)?;
+        println!(
+            "start     loss {loss:.3} bits, accuracy {:.1} % on {} unseen images",
+            accuracy * 100.0,
+            self.exam.len()
+        );
+        Ok(())
+    }
+
+    fn examine(&mut self, weights: &[i16]) -> Result<(f64, f64)> {
+        let graph = self.graph.as_ref().context("the report has started")?;
+        let (loss, accuracy) = examine(graph, weights, &self.exam)?;
+        self.exams.push((loss, accuracy));
+        self.losses.push(loss);
+        Ok((loss, accuracy))
+    }
+
+    /// Prints the line of a round that has ended.
+    pub fn add(&mut self, round: Ended) -> Result<()> {
+        let (loss, accuracy) = self.examine(&round.weights)?;
+        let view = &round.view;
+        self.owed += view.owed;
+        self.fees += view.fees;
+        let claim = view.claim.as_ref();
+        self.paid_gains
+            .push(claim.map_or(0, |claim| claim.paid_gain));
+        let outcome = view
+            .outcome
+            .map_or(String::new(), |outcome| format!("{outcome:?}"));
+        println!(
+            "round {:>2}  {outcome:<11} loss {loss:.3} bits, accuracy {:.1} %, owed {} GTG",
+            view.round.0,
+            accuracy * 100.0,
+            tokens(view.owed),
+        );
+        if let Some(table) = &round.table {
+            let samples = f64::from(table.header.samples);
+            let millibits = |q16: f64| q16 / ONE_BIT / samples * 1000.0;
+            let mut shares = Vec::new();
+            for row in &table.rows {
+                let submission = round.submissions.iter().find(|submission| {
+                    submission
+                        .revealed
+                        .as_ref()
+                        .is_some_and(|revealed| revealed.delta_hash == row.delta_hash)
+                });
+                let name =
+                    submission.map_or(Ok("?".into()), |submission| name_of(&submission.account))?;
+                let mark = match row.standing {
+                    Standing::Admitted => "",
+                    Standing::BelowFloor => " (not admitted)",
+                    Standing::Similar => " (similar)",
+                };
+                let phi = millibits(row.phi as f64);
+                let error = millibits(row.standard_error as f64);
+                shares.push(format!("{name} {phi:+.1}±{error:.1}{mark}"));
+            }
+            println!(
+                "          gain {:+.1}±{:.1} millibit; phi: {}",
+                millibits(table.header.gain as f64),
+                millibits(table.header.gain_se as f64),
+                shares.join(", ")
+            );
+        }
+        Ok(())
+    }
+
+    /// What all rounds owe, in planck.
+    pub fn owed(&self) -> u128 {
+        self.owed
+    }
+
+    /// Mean loss in bits: at the start, then after every round.
+    pub fn curve(&self) -> &[f64] {
+        &self.losses
+    }
+
+    /// Reads from the chain what everybody was paid, and prints it.
+    pub async fn purses(&mut self, now: &Moment, accounts: &[(String, Account)]) -> Result<()> {
+        println!("\n{:<14} {:>6} {:>14}", "account", "rounds", "paid (GTG)");
+        for (name, account) in accounts {
+            let rewards = now.rewards(account).await?;
+            let payments: Vec<u128> = rewards
+                .iter()
+                .filter_map(|reward| match reward.state {
+                    RewardState::Paid(amount) if amount > 0 => Some(amount),
+                    _ => None,
+                })
+                .collect();
+            let purse = Purse {
+                name: name.clone(),
+                rounds: payments.len(),
+                paid: payments.iter().sum(),
+            };
+            println!(
+                "{:<14} {:>6} {:>14}",
+                purse.name,
+                purse.rounds,
+                tokens(purse.paid)
+            );
+            self.purses.push(purse);
+        }
+        println!();
+        Ok(())
+    }
+
+    fn paid(&self, name: &str) -> u128 {
+        let purse = self.purses.iter().find(|purse| purse.name == name);
+        purse.map_or(0, |purse| purse.paid)
+    }
+
+    /// Checks that pay adds up, and prints the last lines.
+    pub fn finish(&self, task: &TaskView, took: Duration) -> Result<()> {
+        let terms = &task.terms;
+        let owed: u128 = self
+            .paid_gains
+            .iter()
+            .map(|gain| {
+                pay::owed(
+                    terms.price_per_millibit,
+                    *gain,
+                    terms.shard_samples,
+                    terms.cap_per_round,
+                )
+                .context("price x improvement fits")
+            })
+            .sum::<Result<u128>>()?;
+        let fees: u128 = ATTESTERS.iter().map(|name| self.paid(name)).sum();
+        let honest_paid: u128 = honest().map(|name| self.paid(&name)).sum();
+        let honest_mean = honest_paid / honest().count() as u128;
+        let claims = honest_paid + self.paid(NOISE);
+        println!("claims {claims} + fees {fees} = {} planck", claims + fees);
+        println!("price x proven improvement = {owed} planck");
+        ensure!(
+            fees == self.fees,
+            "attesters got {fees}, the rounds' fees are {}",
+            self.fees
+        );
+        ensure!(claims + fees == owed, "pay does not add up");
+
+        let (first, last) = self
+            .exams
+            .first()
+            .zip(self.exams.last())
+            .context("no exam was taken")?;
+        println!(
+            "{}",
+            serde_json::json!({
+                "rounds": self.paid_gains.len(),
+                "accuracy_start": first.1,
+                "accuracy": last.1,
+                "loss_start": first.0,
+                "loss": last.0,
+                "honest_paid_mean": honest_mean.to_string(),
+                "noise_paid": self.paid(NOISE).to_string(),
+                "claims": claims.to_string(),
+                "fees": fees.to_string(),
+                "owed": owed.to_string(),
+                "contributors": honest().count() + 1,
+                "attesters": ATTESTERS.len(),
+                "seconds": took.as_secs(),
+            })
+        );
+        Ok(())
+    }
+}
+
+/// The demo's name of an account.
+fn name_of(wanted: &Account) -> Result<String> {
+    for name in honest().chain([NOISE.into()]) {
+        if account(&name)? == *wanted {
+            return Ok(name);
+        }
+    }
+    Ok(hex::encode(&wanted[..4]))
+}
+
+/// Planck as whole tokens with four decimals, rounded down.
+fn tokens(planck: u128) -> String {
+    format!("{}.{:04}", planck / UNIT, planck % UNIT / (UNIT / 10_000))
+}

@@ -1,0 +1,154 @@
+//! How data is printed: tables for people, JSON for programs, amounts of money as decimals.
+
+use serde_json::Value;
+use std::{fmt, str::FromStr};
+
+/// Planck in a unit.
+pub const UNIT: u128 = 1_000_000_000_000;
+const DECIMALS: usize = 12;
+/// Symbol of a unit.
+pub const SYMBOL: &str = "GTG";
+
+/// How to print data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// Tables, for people
+    Text,
+    /// JSON, for programs; money in planck as strings
+    Json,
+}
+
+impl Format {
+    /// Prints `json`, or what `text` gives.
+    pub fn print(self, json: Value, text: impl FnOnce() -> String) {
+        match self {
+            Self::Text => println!("{}", text().trim_end()),
+            Self::Json => println!("{json:#}"),
+        }
+    }
+}
+
+/// An amount of money in planck, read and written in units: `12.5`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Amount(pub u128);
+
+/// Why text is not an amount.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not an amount: write units with up to 12 decimals, such as 12.5")]
+pub struct NotAnAmount(String);
+
+impl FromStr for Amount {
+    type Err = NotAnAmount;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (units, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        (is_number(units) && is_number(decimals) && decimals.len() <= DECIMALS)
+            .then(|| format!("{units}{decimals:0<DECIMALS$}"))
+            .and_then(|planck| planck.parse().ok())
+            .map(Self)
+            .ok_or_else(|| NotAnAmount(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let decimals = format!("{:0DECIMALS$}", self.0 % UNIT);
+        let decimals = decimals.trim_end_matches('0');
+        let point = if decimals.is_empty() { "" } else { "." };
+        f.pad(&format!("{}{point}{decimals}", self.0 / UNIT))
+    }
+}
+
+/// Lines up `rows` under `head`. Columns of numbers are flush right.
+pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        let widest = cells.map(|cell| cell.chars().count()).max();
+        widest.unwrap_or(0).max(head[column].chars().count())
+    };
+    let is_number = |column: usize| {
+        let mut cells = rows.iter().filter_map(|row| row.get(column)).peekable();
+        let starts_as_number = |cell: &String| {
+            let digits = cell.trim_start_matches('-');
+            digits.is_empty() || digits.starts_with(|c: char| c.is_ascii_digit())
+        };
+        cells.peek().is_some() && cells.all(starts_as_number)
+    };
+    let columns: Vec<_> = (0..head.len())
+        .map(|column| (width(column), is_number(column)))
+        .collect();
+    let line = |cells: &mut dyn Iterator<Item = &str>| {
+        let padded: Vec<_> = cells
+            .zip(&columns)
+            .map(|(cell, &(width, is_number))| match is_number {
+                true => format!("{cell:>width$}"),
+                false => format!("{cell:width$}"),
+            })
+            .collect();
+        padded.join("  ").trim_end().to_owned() + "\n"
+    };
+    let rule: Vec<_> = columns
+        .iter()
+        .map(|&(width, _)| "-".repeat(width))
+        .collect();
+    let mut text = line(&mut head.iter().copied());
+    text += &line(&mut rule.iter().map(String::as_str));
+    for row in rows {
+        text += &line(&mut row.iter().map(String::as_str));
+    }
+    text
+}
+
+/// Q16 bits summed over samples, as millibits a sample.
+pub fn millibits(gain: u64, samples: u32) -> f64 {
+    gain as f64 * 1000.0 / 65536.0 / f64::from(samples.max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn amounts_are_units_with_decimals() {
+        let parse = |text: &str| text.parse::<Amount>().map(|amount| amount.0);
+        assert_eq!(parse("12.5"), Ok(12_500_000_000_000));
+        assert_eq!(parse("0.000000000001"), Ok(1));
+        assert_eq!(parse("7"), Ok(7 * UNIT));
+        for wrong in [
+            "",
+            ".",
+            "1.",
+            ".5",
+            "-1",
+            "+1",
+            "1e3",
+            "1.0000000000001",
+            "a",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+        assert!(parse("999999999999999999999999999999").is_err());
+        assert_eq!(Amount(12_500_000_000_000).to_string(), "12.5");
+        assert_eq!(Amount(UNIT).to_string(), "1");
+        assert_eq!(Amount(1).to_string(), "0.000000000001");
+    }
+
+    proptest! {
+        #[test]
+        fn amounts_are_read_as_written(planck: u128) {
+            prop_assert_eq!(Amount(planck).to_string().parse(), Ok(Amount(planck)));
+        }
+    }
+
+    #[test]
+    fn tables_line_up() {
+        let rows = [
+            vec!["a".to_owned(), "1".to_owned()],
+            vec!["bcd".to_owned(), "12.5".to_owned()],
+        ];
+        let expected = "name  paid\n----  ----\na        1\nbcd   12.5\n";
+        assert_eq!(table(&["name", "paid"], &rows), expected);
+    }
+}

@@ -1,0 +1,114 @@
+use super::{
+    output::{Amount, SYMBOL},
+    Globals,
+};
+use crate::{
+    chain::{Call, Inclusion},
+    keys::address,
+};
+use gotong_protocol::Roles;
+use serde_json::json;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  gotong register --dev Bob --role contributor --stake 1000")]
+pub struct Register {
+    /// What to register for; ignored when registered already
+    #[arg(long, value_enum)]
+    role: Role,
+    /// Stake in GTG to put on hold
+    #[arg(long)]
+    stake: Amount,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Role {
+    /// Submits deltas
+    Contributor,
+    /// Evaluates rounds
+    Attester,
+    /// Both, though never in the same round
+    Both,
+}
+
+impl From<Role> for Roles {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Contributor => Self::CONTRIBUTOR,
+            Role::Attester => Self::ATTESTER,
+            Role::Both => Self::BOTH,
+        }
+    }
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  gotong unstake --dev Bob --amount 250.5")]
+pub struct Unstake {
+    /// Stake in GTG to take out
+    #[arg(long)]
+    amount: Amount,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  gotong withdraw --dev Bob")]
+pub struct Withdraw {}
+
+pub async fn register(args: Register, globals: &Globals) -> anyhow::Result<()> {
+    let account = globals.signer()?.public_key().0;
+    let now = globals.client().await?.best().await?;
+    let call = match now.stake(&account).await? {
+        Some(stake) => {
+            let roles = Roles::from(args.role);
+            anyhow::ensure!(
+                stake.roles == roles,
+                "registered already, as {:?}: to change roles, unstake all and withdraw first",
+                stake.roles
+            );
+            Call::add_stake(args.stake.0)
+        }
+        None => Call::register(args.role.into(), args.stake.0),
+    };
+    act(&call, globals).await
+}
+
+pub async fn unstake(args: Unstake, globals: &Globals) -> anyhow::Result<()> {
+    act(&Call::unstake(args.amount.0), globals).await
+}
+
+pub async fn withdraw(_: Withdraw, globals: &Globals) -> anyhow::Result<()> {
+    act(&Call::withdraw(), globals).await
+}
+
+/// Sends the call, and prints the stake after it.
+async fn act(call: &Call, globals: &Globals) -> anyhow::Result<()> {
+    let signer = globals.signer()?;
+    let client = globals.client().await?;
+    let receipt = client.submit(&signer, call, Inclusion::Best).await?;
+    let account = signer.public_key().0;
+    let stake = client.best().await?.stake(&account).await?;
+    let json = json!({
+        "account": address(&account),
+        "block": receipt.block,
+        "stake": stake.as_ref().map(|stake| stake.stake.to_string()),
+        "contributor": stake.as_ref().map(|stake| stake.roles.contributor),
+        "attester": stake.as_ref().map(|stake| stake.roles.attester),
+        "unbonding": stake.as_ref().and_then(|stake| stake.unbonding)
+            .map(|(amount, until)| json!({ "amount": amount.to_string(), "until": until })),
+    });
+    globals.output.print(json, || match &stake {
+        None => format!("{}: not registered any more", address(&account)),
+        Some(stake) => {
+            let leaving = stake.unbonding.map_or(String::new(), |(amount, until)| {
+                format!(
+                    ", {} {SYMBOL} can be withdrawn from block {until}",
+                    Amount(amount)
+                )
+            });
+            format!(
+                "{}: {} {SYMBOL} at stake{leaving}",
+                address(&account),
+                Amount(stake.stake)
+            )
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,45 @@
+use super::Globals;
+use crate::{
+    run::{drive, Contribute, Source, Stop},
+    training::weights_file,
+};
+use anyhow::Context;
+use gotong_protocol::TaskId;
+use std::{path::PathBuf, sync::Arc};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  gotong weights --task 0 --out base.safetensors\n  \
+                  gotong submit --dev Bob --task 0 --weights trained.safetensors\n\n\
+                  The file holds `layers.{i}.weight` [out, in] and `layers.{i}.bias` as f32."
+)]
+pub struct Submit {
+    /// The task
+    #[arg(long)]
+    task: u32,
+    /// Weights trained from the task's, in any framework
+    #[arg(long, value_name = "FILE.safetensors")]
+    weights: PathBuf,
+    /// Parameters to keep in the delta, in thousandths
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    keep_permille: u32,
+}
+
+/// Commits, waits until deltas are to be revealed, and reveals.
+pub async fn run(args: Submit, globals: &Globals) -> anyhow::Result<()> {
+    let task = TaskId(args.task);
+    let now = globals.client().await?.best().await?;
+    let view = now.task(task).await?;
+    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let weights = weights_file::read(&args.weights, &view.graph)
+        .with_context(|| args.weights.display().to_string())?;
+    let mut daemon = Contribute::new(
+        globals.signer()?,
+        globals.folder()?,
+        task,
+        Source::Weights(Arc::new(weights)),
+        args.keep_permille,
+        None,
+    );
+    Ok(drive(&globals.node, &mut daemon, &Stop::on_signals()?).await?)
+}

@@ -1,0 +1,141 @@
+//! `gotong task ...`
+
+mod open;
+mod show;
+
+use super::{
+    output::{table, Amount, SYMBOL},
+    Globals,
+};
+use crate::{
+    chain::{Call, Inclusion},
+    keys::address,
+};
+use gotong_protocol::TaskId;
+use serde_json::json;
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Task {
+    /// Open a task: a model, what its improvement is worth, and the sealed exam
+    Open(Box<open::Open>),
+    /// Add money to a task's pool
+    TopUp(TopUp),
+    /// Close a task after the round under way; what is unspent comes back
+    Close(Close),
+    /// List all tasks
+    List(List),
+    /// Show a task, its rounds, and what you may do now
+    Show(show::Show),
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  gotong task top-up --dev Alice --task 0 --amount 500")]
+pub struct TopUp {
+    /// The task
+    #[arg(long)]
+    task: u32,
+    /// GTG to add to the pool
+    #[arg(long)]
+    amount: Amount,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  gotong task close --dev Alice --task 0")]
+pub struct Close {
+    /// The task
+    #[arg(long)]
+    task: u32,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  gotong task list --output json")]
+pub struct List {}
+
+pub async fn run(args: Task, globals: &Globals) -> anyhow::Result<()> {
+    match args {
+        Task::Open(args) => open::run(*args, globals).await,
+        Task::TopUp(args) => {
+            let call = Call::top_up(TaskId(args.task), args.amount.0);
+            change(args.task, &call, globals).await
+        }
+        Task::Close(args) => change(args.task, &Call::close_task(TaskId(args.task)), globals).await,
+        Task::List(_) => list(globals).await,
+        Task::Show(args) => show::run(args, globals).await,
+    }
+}
+
+/// Sends the call, and prints where the task stands after it.
+async fn change(task: u32, call: &Call, globals: &Globals) -> anyhow::Result<()> {
+    let signer = globals.signer()?;
+    let client = globals.client().await?;
+    let receipt = client.submit(&signer, call, Inclusion::Best).await?;
+    let view = client.best().await?.task(TaskId(task)).await?;
+    let state = view.as_ref().map(|view| format!("{:?}", view.state));
+    let pool = view.as_ref().map(|view| view.pool);
+    let json = json!({
+        "task": task,
+        "block": receipt.block,
+        "state": state,
+        "pool": pool.map(|pool| pool.to_string()),
+    });
+    globals.output.print(json, || {
+        format!(
+            "task {task}: {}, pool {} {SYMBOL}",
+            state.as_deref().unwrap_or("gone"),
+            Amount(pool.unwrap_or_default())
+        )
+    });
+    Ok(())
+}
+
+async fn list(globals: &Globals) -> anyhow::Result<()> {
+    let now = globals.client().await?.best().await?;
+    let mut views = Vec::new();
+    for task in now.tasks().await? {
+        views.extend(now.task(task).await?);
+    }
+    let json = views
+        .iter()
+        .map(|view| {
+            json!({
+                "task": view.id.0,
+                "name": view.terms.name.as_str(),
+                "state": format!("{:?}", view.state),
+                "round": view.round.0,
+                "parameters": view.parameters,
+                "pool": view.pool.to_string(),
+                "paid": view.paid.to_string(),
+                "sponsor": address(&view.sponsor),
+            })
+        })
+        .collect();
+    globals.output.print(json, || {
+        let rows: Vec<_> = views
+            .iter()
+            .map(|view| {
+                vec![
+                    view.id.to_string(),
+                    view.terms.name.as_str().unwrap_or("?").to_owned(),
+                    format!("{:?}", view.state),
+                    view.round.to_string(),
+                    view.parameters.to_string(),
+                    Amount(view.pool).to_string(),
+                    Amount(view.paid).to_string(),
+                    address(&view.sponsor),
+                ]
+            })
+            .collect();
+        let head = [
+            "task",
+            "name",
+            "state",
+            "round",
+            "parameters",
+            "pool",
+            "paid",
+            "sponsor",
+        ];
+        table(&head, &rows)
+    });
+    Ok(())
+}

@@ -1,0 +1,166 @@
+use crate::{
+    cli::{
+        output::{millibits, table, Amount, SYMBOL},
+        Globals,
+    },
+    keys::address,
+};
+use anyhow::Context;
+use gotong_protocol::{
+    view::{Duty, DutyKind, RoundView, TaskView},
+    Phase, RoundId, TaskId,
+};
+use serde_json::{json, Value};
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  gotong task show --task 0 --dev Bob")]
+pub struct Show {
+    /// The task
+    #[arg(long)]
+    task: u32,
+}
+
+pub async fn run(args: Show, globals: &Globals) -> anyhow::Result<()> {
+    let task = TaskId(args.task);
+    let now = globals.client().await?.best().await?;
+    let view = now.task(task).await?;
+    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let mut rounds = Vec::new();
+    for round in 0..=view.round.0 {
+        rounds.extend(now.round(task, RoundId(round)).await?);
+    }
+    let mut duties = Vec::new();
+    if globals.identity.is_given() {
+        duties = now.duties(&globals.account(None)?).await?;
+        // Whether there is a share to claim, only the score table tells: see `gotong rewards`.
+        duties.retain(|duty| duty.task == task && duty.what != DutyKind::Claim);
+    }
+    let json = json!({
+        "block": now.block(),
+        "task": task_json(&view),
+        "rounds": rounds.iter().map(|round| round_json(round, &view)).collect::<Vec<_>>(),
+        "duties": duties.iter().map(duty_json).collect::<Vec<_>>(),
+    });
+    globals.output.print(json, || text(&view, &rounds, &duties));
+    Ok(())
+}
+
+fn task_json(view: &TaskView) -> Value {
+    let terms = &view.terms;
+    json!({
+        "id": view.id.0,
+        "name": terms.name.as_str(),
+        "sponsor": address(&view.sponsor),
+        "state": format!("{:?}", view.state),
+        "round": view.round.0,
+        "opened_at": view.opened_at,
+        "parameters": view.parameters,
+        "master_root": hex::encode(view.master_root),
+        "next_shard": view.next_shard,
+        "shards": terms.shards,
+        "shard_samples": terms.shard_samples,
+        "price_per_millibit": terms.price_per_millibit.to_string(),
+        "cap_per_round": terms.cap_per_round.to_string(),
+        "attester_fee_permille": terms.attester_fee_permille,
+        "pool": view.pool.to_string(),
+        "bond": view.bond.to_string(),
+        "unclaimed": view.unclaimed.to_string(),
+        "paid": view.paid.to_string(),
+    })
+}
+
+fn round_json(round: &RoundView, view: &TaskView) -> Value {
+    let gain = round.claim.as_ref().map(|claim| claim.paid_gain);
+    json!({
+        "round": round.round.0,
+        "phase": format!("{:?}", round.phase),
+        "ends_at": round.ends_at,
+        "commits": round.commits,
+        "reveals": round.reveals,
+        "attesters": round.seats.iter().map(|seat| address(&seat.account)).collect::<Vec<_>>(),
+        "outcome": round.outcome.map(|outcome| format!("{outcome:?}")),
+        "paid_gain_q16": gain,
+        "millibits": gain.map(|gain| millibits(gain, view.terms.shard_samples)),
+        "owed": round.owed.to_string(),
+        "fees": round.fees.to_string(),
+        "claimed": round.claimed.to_string(),
+    })
+}
+
+fn duty_json(duty: &Duty) -> Value {
+    json!({
+        "round": duty.round.0,
+        "what": format!("{:?}", duty.what),
+        "ends_at": duty.ends_at,
+    })
+}
+
+fn text(view: &TaskView, rounds: &[RoundView], duties: &[Duty]) -> String {
+    let terms = &view.terms;
+    let mut text = format!(
+        "task {} \"{}\": {:?}, {} parameters\n\
+         sponsor    {}\n\
+         pays       {} {SYMBOL} a millibit, at most {} a round, {} permille of it to attesters\n\
+         pool       {} {SYMBOL}, unclaimed {}, paid {}\n\
+         exam       shard {} of {}, {} samples each\n\
+         weights    {}\n\n",
+        view.id,
+        terms.name.as_str().unwrap_or("?"),
+        view.state,
+        view.parameters,
+        address(&view.sponsor),
+        Amount(terms.price_per_millibit),
+        Amount(terms.cap_per_round),
+        terms.attester_fee_permille,
+        Amount(view.pool),
+        Amount(view.unclaimed),
+        Amount(view.paid),
+        view.next_shard,
+        terms.shards,
+        terms.shard_samples,
+        hex::encode(view.master_root),
+    );
+    let rows: Vec<_> = rounds.iter().map(|round| row(round, view)).collect();
+    let head = [
+        "round",
+        "stands",
+        "commits",
+        "reveals",
+        "millibits",
+        "owed",
+        "fees",
+        "claimed",
+    ];
+    text += &table(&head, &rows);
+    for duty in duties {
+        text += &format!(
+            "\nyou may {:?} in round {} before block {}",
+            duty.what, duty.round, duty.ends_at
+        );
+    }
+    text
+}
+
+fn row(round: &RoundView, view: &TaskView) -> Vec<String> {
+    let stands = match round.outcome {
+        Some(outcome) => format!("{outcome:?}"),
+        None if round.phase == Phase::Ended => "Ended".to_owned(),
+        None => format!("{:?} to block {}", round.phase, round.ends_at),
+    };
+    let gain = round.claim.as_ref().map_or(String::new(), |claim| {
+        format!(
+            "{:.2}",
+            millibits(claim.paid_gain, view.terms.shard_samples)
+        )
+    });
+    vec![
+        round.round.to_string(),
+        stands,
+        round.commits.to_string(),
+        round.reveals.to_string(),
+        gain,
+        Amount(round.owed).to_string(),
+        Amount(round.fees).to_string(),
+        Amount(round.claimed).to_string(),
+    ]
+}

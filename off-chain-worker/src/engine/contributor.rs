@@ -1,0 +1,405 @@
+use codec::{Decode, Encode};
+use gotong_protocol::{submission_commitment, Delta, Hash, Phase, RoundId, TaskId};
+
+/// One account's part in one task: trains, commits, reveals and claims, once a round.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Contributor {
+    task: TaskId,
+    account: [u8; 32],
+    work: Option<Work>,
+    /// Block that took the commitment to `work`, as far as known.
+    committed_at: Option<u32>,
+    /// The last round whose delta was revealed: what that delta left out is still to be sent.
+    residual_of: Option<RoundId>,
+    /// Rounds before this one have been looked at for shares to claim.
+    claimed_before: RoundId,
+}
+
+/// A delta ready to be committed.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Work {
+    /// Round that it is for.
+    pub round: RoundId,
+    /// Root of the weights that it changes.
+    pub base_root: Hash,
+    /// Hides the delta until it is revealed.
+    pub salt: Hash,
+    /// The encoded delta.
+    pub delta: Vec<u8>,
+}
+
+/// What the chain says, as far as a contributor cares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContributorSnapshot {
+    /// Block of which this is true.
+    pub block: u32,
+    /// The task's last round.
+    pub round: RoundId,
+    pub phase: Phase,
+    /// Root of the weights that the round starts from.
+    pub base_root: Hash,
+    /// The account's own submission.
+    pub submission: Option<Submission>,
+}
+
+/// How far the chain knows the account's submission of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Submission {
+    Committed,
+    Revealed,
+}
+
+/// What a contributor wants done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ContributorCommand {
+    /// Train from the weights with this root.
+    Train { round: RoundId, base_root: Hash },
+    /// Send the commitment.
+    Commit { round: RoundId, commitment: Hash },
+    /// Send the delta that was committed.
+    Reveal {
+        round: RoundId,
+        delta: Vec<u8>,
+        salt: Hash,
+    },
+    /// Claim the shares of all rounds before this one.
+    Claim { before: RoundId },
+}
+
+impl Contributor {
+    pub fn new(task: TaskId, account: [u8; 32]) -> Self {
+        Self {
+            task,
+            account,
+            work: None,
+            committed_at: None,
+            residual_of: None,
+            claimed_before: RoundId(0),
+        }
+    }
+
+    /// The round whose delta's remainder is to be added to the next change.
+    pub fn residual_of(&self) -> Option<RoundId> {
+        self.residual_of
+    }
+
+    /// Takes in what the chain says, and answers what to do, in order; nothing means to wait.
+    pub fn on_block(&mut self, now: &ContributorSnapshot) -> Vec<ContributorCommand> {
+        if self
+            .work
+            .as_ref()
+            .is_some_and(|work| work.round > now.round)
+        {
+            // An old snapshot.
+            return Vec::new();
+        }
+        if self
+            .work
+            .as_ref()
+            .is_some_and(|work| work.round < now.round)
+        {
+            self.work = None;
+            self.committed_at = None;
+        }
+        if now.submission == Some(Submission::Revealed) && self.work.is_some() {
+            self.residual_of = Some(now.round);
+        }
+        let mut commands: Vec<_> = self.move_in_round(now).into_iter().collect();
+        let before = match now.phase {
+            Phase::Ended => now.round.next().unwrap_or(now.round),
+            _ => now.round,
+        };
+        if before > self.claimed_before {
+            commands.push(ContributorCommand::Claim { before });
+        }
+        commands
+    }
+
+    /// The next move in the round under way.
+    fn move_in_round(&self, now: &ContributorSnapshot) -> Option<ContributorCommand> {
+        let work = self.work.as_ref();
+        match (now.phase, now.submission, work) {
+            (Phase::Commit, None, Some(work)) if work.base_root == now.base_root => {
+                // The snapshot may be older than our commitment.
+                let is_news = self.committed_at.is_none_or(|at| now.block > at);
+                is_news.then(|| ContributorCommand::Commit {
+                    round: now.round,
+                    commitment: self.commitment(work),
+                })
+            }
+            (Phase::Commit, None, _) => Some(ContributorCommand::Train {
+                round: now.round,
+                base_root: now.base_root,
+            }),
+            (Phase::Reveal, Some(Submission::Committed), Some(work)) => {
+                Some(ContributorCommand::Reveal {
+                    round: now.round,
+                    delta: work.delta.clone(),
+                    salt: work.salt,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    fn commitment(&self, work: &Work) -> Hash {
+        let hash = Delta::hash_of(&work.delta);
+        submission_commitment(self.task, work.round, &self.account, &hash, &work.salt)
+    }
+
+    /// A training run has ended. Work that may be committed already is never replaced.
+    pub fn on_trained(&mut self, work: Work) {
+        let replaces = match &self.work {
+            None => true,
+            Some(old) => {
+                (old.round, old.base_root) != (work.round, work.base_root)
+                    && old.round <= work.round
+                    && (old.round < work.round || self.committed_at.is_none())
+            }
+        };
+        if replaces {
+            self.work = Some(work);
+            self.committed_at = None;
+        }
+    }
+
+    /// Block `block` took the commitment of `round`.
+    pub fn on_committed(&mut self, round: RoundId, block: u32) {
+        if self.work.as_ref().is_some_and(|work| work.round == round) {
+            self.committed_at = Some(block);
+        }
+    }
+
+    /// The shares of all rounds before this one were claimed, or there are none.
+    pub fn on_claimed(&mut self, before: RoundId) {
+        self.claimed_before = self.claimed_before.max(before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use ContributorCommand::{Claim, Commit, Reveal, Train};
+
+    const TASK: TaskId = TaskId(1);
+    const ACCOUNT: [u8; 32] = [9; 32];
+
+    #[test]
+    fn golden_bytes() {
+        let machine = Contributor {
+            work: Some(Work {
+                round: RoundId(2),
+                base_root: [3; 32],
+                salt: [4; 32],
+                delta: vec![5],
+            }),
+            committed_at: Some(6),
+            ..Contributor::new(TASK, ACCOUNT)
+        };
+        let expected = [
+            vec![1, 0, 0, 0],
+            vec![9; 32],
+            vec![1, 2, 0, 0, 0],
+            vec![3; 32],
+            vec![4; 32],
+            vec![4, 5],
+            vec![1, 6, 0, 0, 0],
+            vec![0],
+            vec![0; 4],
+        ]
+        .concat();
+        assert_eq!(machine.encode(), expected);
+    }
+
+    /// A chain with one contributor on it, that says no to what is out of turn.
+    #[derive(Clone, Debug)]
+    struct Chain {
+        now: ContributorSnapshot,
+        commitment: Option<Hash>,
+        commits: u32,
+    }
+
+    impl Chain {
+        fn new() -> Self {
+            Self {
+                now: ContributorSnapshot {
+                    block: 1,
+                    round: RoundId(0),
+                    phase: Phase::Commit,
+                    base_root: [0; 32],
+                    submission: None,
+                },
+                commitment: None,
+                commits: 0,
+            }
+        }
+
+        fn next_phase(&mut self) {
+            self.now.phase = match self.now.phase {
+                Phase::Commit if self.commitment.is_none() => Phase::Commit,
+                Phase::Commit => Phase::Reveal,
+                Phase::Reveal => Phase::Challenge,
+                _ => {
+                    self.commitment = None;
+                    self.commits = 0;
+                    self.now.submission = None;
+                    self.now.round = self.now.round.next().unwrap();
+                    self.now.base_root = [self.now.round.0 as u8; 32];
+                    Phase::Commit
+                }
+            };
+        }
+
+        /// Executes a command in the next block, and tells whether it was in turn.
+        fn execute(&mut self, command: &ContributorCommand) -> Result<(), TestCaseError> {
+            self.now.block += 1;
+            match command {
+                Commit { round, commitment } => {
+                    prop_assert_eq!(*round, self.now.round);
+                    prop_assert_eq!(self.now.phase, Phase::Commit);
+                    self.commits += 1;
+                    prop_assert_eq!(self.commits, 1, "committed twice in a round");
+                    self.commitment = Some(*commitment);
+                    self.now.submission = Some(Submission::Committed);
+                }
+                Reveal { round, delta, salt } => {
+                    prop_assert_eq!(*round, self.now.round);
+                    let hash = Delta::hash_of(delta);
+                    let opened = submission_commitment(TASK, *round, &ACCOUNT, &hash, salt);
+                    prop_assert_eq!(self.commitment, Some(opened), "revealed another delta");
+                    prop_assert_eq!(self.now.submission, Some(Submission::Committed));
+                    self.now.submission = Some(Submission::Revealed);
+                }
+                Train { .. } | Claim { .. } => {}
+            }
+            Ok(())
+        }
+    }
+
+    #[derive(Clone, Debug)]
+    enum Happening {
+        /// The driver fetches a snapshot and executes; the flags say what it lives to see.
+        Tick {
+            executes: bool,
+            hears_back: bool,
+        },
+        /// A snapshot from some blocks ago is looked at, and not acted on.
+        Replay(usize),
+        NextPhase,
+        Restart,
+    }
+
+    fn happening() -> impl Strategy<Value = Happening> {
+        prop_oneof![
+            4 => (prop::bool::weighted(0.8), prop::bool::weighted(0.7))
+                .prop_map(|(executes, hears_back)| Happening::Tick { executes, hears_back }),
+            2 => (0..8usize).prop_map(Happening::Replay),
+            2 => Just(Happening::NextPhase),
+            1 => Just(Happening::Restart),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn commits_once_and_reveals_what_it_committed(
+            happenings in prop::collection::vec(happening(), 1..120),
+        ) {
+            let mut chain = Chain::new();
+            let mut machine = Contributor::new(TASK, ACCOUNT);
+            let mut seen = vec![chain.now.clone()];
+            let mut trainings = 0u8;
+            for happening in happenings {
+                match happening {
+                    Happening::NextPhase => chain.next_phase(),
+                    Happening::Restart => {
+                        machine = Contributor::decode(&mut &*machine.encode()).unwrap();
+                    }
+                    Happening::Replay(back) => {
+                        let old = &seen[seen.len().saturating_sub(back + 1)];
+                        let mut twin = machine.clone();
+                        let commands = machine.on_block(old);
+                        prop_assert_eq!(&commands, &twin.on_block(old));
+                        prop_assert_eq!(&commands, &machine.on_block(old), "not repeatable");
+                    }
+                    Happening::Tick { executes, hears_back } => {
+                        seen.push(chain.now.clone());
+                        let commands = machine.on_block(&chain.now);
+                        for command in commands.iter().filter(|_| executes) {
+                            chain.execute(command)?;
+                            match command {
+                                Train { round, base_root } => {
+                                    trainings = trainings.wrapping_add(1);
+                                    machine.on_trained(Work {
+                                        round: *round,
+                                        base_root: *base_root,
+                                        salt: [trainings; 32],
+                                        delta: vec![trainings],
+                                    });
+                                }
+                                Commit { round, .. } if hears_back => {
+                                    machine.on_committed(*round, chain.now.block);
+                                }
+                                Claim { before } if hears_back => machine.on_claimed(*before),
+                                _ => {}
+                            }
+                        }
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn a_restart_changes_nothing(
+            happenings in prop::collection::vec(happening(), 1..60),
+        ) {
+            let mut chain = Chain::new();
+            let mut machine = Contributor::new(TASK, ACCOUNT);
+            for happening in happenings {
+                if matches!(happening, Happening::NextPhase) {
+                    chain.next_phase();
+                }
+                let mut loaded = Contributor::decode(&mut &*machine.encode()).unwrap();
+                let commands = machine.on_block(&chain.now);
+                prop_assert_eq!(&commands, &loaded.on_block(&chain.now));
+                prop_assert_eq!(&machine, &loaded);
+                for command in commands {
+                    chain.execute(&command)?;
+                    if let Train { round, base_root } = command {
+                        let (salt, delta) = ([1; 32], vec![1]);
+                        machine.on_trained(Work { round, base_root, salt, delta });
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_commitment_lost_in_a_fork_is_sent_again() {
+        let mut machine = Contributor::new(TASK, ACCOUNT);
+        let mut chain = Chain::new();
+        machine.on_trained(Work {
+            round: RoundId(0),
+            base_root: [0; 32],
+            salt: [1; 32],
+            delta: vec![1],
+        });
+        let first = machine.on_block(&chain.now);
+        assert!(matches!(first[..], [Commit { .. }]));
+        machine.on_committed(RoundId(0), 5);
+        chain.now.block = 5;
+        assert_eq!(machine.on_block(&chain.now), []);
+        chain.now.block = 6;
+        assert_eq!(machine.on_block(&chain.now), first);
+    }
+
+    #[test]
+    fn without_its_work_it_waits() {
+        let mut machine = Contributor::new(TASK, ACCOUNT);
+        let mut chain = Chain::new();
+        chain.now.submission = Some(Submission::Committed);
+        assert_eq!(machine.on_block(&chain.now), []);
+        chain.now.phase = Phase::Reveal;
+        assert_eq!(machine.on_block(&chain.now), []);
+    }
+}

@@ -1,0 +1,198 @@
+//! The worst cases that a device must get right before its attestations are worth a stake.
+
+use std::time::{Duration, Instant};
+
+use gotong_scoring::{
+    arith::MASTER_BOUND, EvalError, Evaluator, Graph, Op, Reference, Samples, SamplesError, Width,
+};
+use rand::{rngs::StdRng, Rng, SeedableRng};
+
+/// What an evaluator that passed was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SelfTestReport {
+    /// Models evaluated.
+    pub models: usize,
+    /// Losses compared with the reference, all equal.
+    pub words: usize,
+    /// Time that the tested evaluator took.
+    pub took: Duration,
+}
+
+/// Why an evaluator must not be trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum SelfTestFailure {
+    /// It gave other losses than the reference.
+    #[error("{case}: {wrong} of {words} losses differ from the reference; do not attest from this device")]
+    Mismatch {
+        case: String,
+        wrong: usize,
+        words: usize,
+    },
+    /// It could not evaluate.
+    #[error("{case}: {error}")]
+    Failed { case: String, error: EvalError },
+    /// The test's own samples were refused.
+    #[error(transparent)]
+    Samples(#[from] SamplesError),
+}
+
+/// Compares `evaluator` with the reference: sums of 1023, 1024 and 1025 products (one f32 chunk is
+/// 1024), all weights and inputs at their extremes, shapes that fill no tile, negative activations,
+/// random models.
+///
+/// # Errors
+/// The first case in which a loss differs, or that could not be evaluated.
+pub fn self_test(evaluator: &mut dyn Evaluator) -> Result<SelfTestReport, SelfTestFailure> {
+    let mut report = SelfTestReport {
+        models: 0,
+        words: 0,
+        took: Duration::ZERO,
+    };
+    let graphs = SHAPES
+        .iter()
+        .flat_map(|layers| [Graph::mlp(layers), signed(layers)]);
+    for (graph, seed) in graphs.zip(0..) {
+        let samples = samples(&graph, seed)?;
+        for (name, fill) in FILLS {
+            let case = || format!("{name} weights, {} inputs, graph {seed}", graph.inputs);
+            let failed = |error| SelfTestFailure::Failed {
+                case: case(),
+                error,
+            };
+            let weights = weights(&graph, seed, fill);
+            let expected = Reference
+                .losses(&graph, &weights, &samples)
+                .map_err(failed)?;
+            let start = Instant::now();
+            let found = evaluator
+                .losses(&graph, &weights, &samples)
+                .map_err(failed)?;
+            report.took += start.elapsed();
+            let differ = expected.iter().zip(&found).filter(|(a, b)| a != b).count();
+            let wrong = differ + expected.len().abs_diff(found.len());
+            if wrong > 0 {
+                return Err(SelfTestFailure::Mismatch {
+                    case: case(),
+                    wrong,
+                    words: expected.len(),
+                });
+            }
+            report.models += 1;
+            report.words += expected.len();
+        }
+    }
+    Ok(report)
+}
+
+const SHAPES: [&[u32]; 6] = [
+    &[1023, 9, 3],
+    &[1024, 8, 4],
+    &[1025, 33, 10],
+    &[2049, 5, 2],
+    &[1, 1, 2],
+    &[37, 65, 31, 11],
+];
+
+/// How a weight comes from its index and a random master weight.
+type Fill = fn(usize, i16) -> i16;
+
+const FILLS: [(&str, Fill); 5] = [
+    ("random", |_, random| random),
+    ("largest", |_, _| MASTER_BOUND),
+    ("smallest", |_, _| -MASTER_BOUND),
+    ("alternating", |index, _| match index % 2 {
+        0 => MASTER_BOUND,
+        _ => -MASTER_BOUND,
+    }),
+    // Masters half-way between two views, where rounding decides.
+    ("half-way", |_, random| random & !0xff | 0x80),
+];
+
+fn weights(graph: &Graph, seed: u64, fill: Fill) -> Vec<i16> {
+    let mut random = StdRng::seed_from_u64(seed);
+    (0..graph.parameters())
+        .map(|index| fill(index, random.random_range(-MASTER_BOUND..=MASTER_BOUND)))
+        .map(|weight| weight.clamp(-MASTER_BOUND, MASTER_BOUND))
+        .collect()
+}
+
+/// Nine samples, which fill no tile: all bytes greatest, all least, the rest random.
+fn samples(graph: &Graph, seed: u64) -> Result<Samples, SamplesError> {
+    let mut random = StdRng::seed_from_u64(!seed);
+    let mut records = Vec::new();
+    for sample in 0..9 {
+        records.extend((0..graph.inputs).map(|_| match sample {
+            0 => u8::MAX,
+            1 => 0,
+            _ => random.random(),
+        }));
+        records.push(random.random_range(0..graph.classes()) as u8);
+    }
+    Samples::new(graph.inputs, graph.classes(), &records)
+}
+
+/// An MLP without ReLU, so that activations are negative too, with multipliers that are no powers
+/// of two and shifts at their ends.
+fn signed(layers: &[u32]) -> Graph {
+    let mut graph = Graph::mlp(layers);
+    graph.ops.retain(|op| !matches!(op, Op::Relu));
+    for op in &mut graph.ops {
+        match op {
+            Op::Requant {
+                shift_in,
+                multiplier,
+                shift_out,
+                width: Width::Narrow,
+            } => (*shift_in, *multiplier, *shift_out) = (9, 77, 8),
+            Op::Requant {
+                shift_in,
+                multiplier,
+                shift_out,
+                width: Width::Wide,
+            } => (*shift_in, *multiplier, *shift_out) = (0, 255, 10),
+            Op::Linear { bias_shift, .. } => *bias_shift = 8,
+            _ => {}
+        }
+    }
+    graph
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::{BurnEvaluator, FastCpu};
+
+    #[test]
+    fn both_evaluators_pass() {
+        let fast = self_test(&mut FastCpu).unwrap();
+        let device = burn::tensor::Device::flex();
+        let burn = self_test(&mut BurnEvaluator::new(&device)).unwrap();
+        assert_eq!((fast.models, fast.words), (60, 540));
+        assert_eq!(burn.words, fast.words);
+    }
+
+    /// Right but for the last bit of one sample.
+    struct OneBitOff;
+
+    impl Evaluator for OneBitOff {
+        fn losses(
+            &mut self,
+            graph: &Graph,
+            weights: &[i16],
+            samples: &Samples,
+        ) -> Result<Vec<u32>, EvalError> {
+            let mut losses = Reference.losses(graph, weights, samples)?;
+            losses[7] ^= 1;
+            Ok(losses)
+        }
+    }
+
+    #[test]
+    fn a_device_that_is_one_bit_off_is_refused() {
+        let failure = self_test(&mut OneBitOff).unwrap_err();
+        assert!(matches!(
+            failure,
+            SelfTestFailure::Mismatch { wrong: 1, .. }
+        ));
+    }
+}

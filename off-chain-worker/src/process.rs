@@ -1,0 +1,182 @@
+//! Child processes on this machine: a development node and workers, as the demo and the
+//! end-to-end tests start them. Every child is killed when its handle is dropped.
+
+use std::{
+    fs::File,
+    io,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+/// Why a child process could not be started or used.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    #[error("{0} is not built: run `make build` first")]
+    NotBuilt(PathBuf),
+    #[error("cannot start {program}: {source}")]
+    Start { program: PathBuf, source: io::Error },
+    #[error("{name} failed ({status}); its log: {log}")]
+    Failed {
+        name: String,
+        status: ExitStatus,
+        log: PathBuf,
+    },
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// The sibling of the running executable called `name`: cargo puts node, worker and (one folder
+/// down) test binaries into one place.
+pub fn sibling(name: &str) -> Result<PathBuf, ProcessError> {
+    let own = std::env::current_exe()?;
+    own.ancestors()
+        .skip(1)
+        .take(2)
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
+        .ok_or_else(|| ProcessError::NotBuilt(PathBuf::from(name)))
+}
+
+/// A running child that writes its output to a log file.
+pub struct Running {
+    name: String,
+    log: PathBuf,
+    child: Child,
+}
+
+impl Running {
+    /// Starts `program` with `arguments`; standard output and error go to `folder/name.log`.
+    pub fn start(
+        name: &str,
+        program: &Path,
+        arguments: &[String],
+        folder: &Path,
+    ) -> Result<Self, ProcessError> {
+        let log = folder.join(format!("{name}.log"));
+        let out = File::options().create(true).append(true).open(&log)?;
+        let child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(out.try_clone()?)
+            .stderr(out)
+            .spawn()
+            .map_err(|source| ProcessError::Start {
+                program: program.to_owned(),
+                source,
+            })?;
+        Ok(Self {
+            name: name.to_owned(),
+            log,
+            child,
+        })
+    }
+
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// An error if the child has failed. One that is done, such as a sponsor without shards, is fine.
+    pub fn check(&mut self) -> Result<(), ProcessError> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(ProcessError::Failed {
+                name: self.name.clone(),
+                status,
+                log: self.log.clone(),
+            }),
+        }
+    }
+
+    /// Waits until the child has ended by itself.
+    pub fn wait(&mut self) -> Result<ExitStatus, ProcessError> {
+        Ok(self.child.wait()?)
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill(&mut self) {
+        // Either call fails only when the child is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A development node with its own folder and port, which survives `kill` and `start`.
+pub struct Node {
+    running: Option<Running>,
+    program: PathBuf,
+    folder: PathBuf,
+    logs: PathBuf,
+    port: u16,
+}
+
+impl Node {
+    /// Starts a development chain that keeps its data in `folder` and its log in `logs`.
+    pub fn start(folder: &Path, logs: &Path) -> Result<Self, ProcessError> {
+        let mut node = Self {
+            running: None,
+            program: sibling("gotong-node")?,
+            folder: folder.to_owned(),
+            logs: logs.to_owned(),
+            port: free_port()?,
+        };
+        node.restart()?;
+        Ok(node)
+    }
+
+    /// Starts the node again on the same data and port.
+    pub fn restart(&mut self) -> Result<(), ProcessError> {
+        self.kill();
+        let arguments = [
+            "--dev".into(),
+            format!("--base-path={}", self.folder.join("chain").display()),
+            format!("--rpc-port={}", self.port),
+            "--port=0".into(),
+            "--no-prometheus".into(),
+            "--no-telemetry".into(),
+        ];
+        let running = Running::start("node", &self.program, &arguments, &self.logs)?;
+        self.running = Some(running);
+        Ok(())
+    }
+
+    /// An error if the node has stopped by itself.
+    pub fn check(&mut self) -> Result<(), ProcessError> {
+        self.running.as_mut().map_or(Ok(()), Running::check)
+    }
+
+    /// `kill -9`.
+    pub fn kill(&mut self) {
+        self.running = None;
+    }
+
+    pub fn url(&self) -> String {
+        format!("ws://127.0.0.1:{}", self.port)
+    }
+
+    /// Waits until the node answers on its port, at most `limit`.
+    pub async fn ready(&mut self, limit: Duration) -> Result<(), ProcessError> {
+        let started = tokio::time::Instant::now();
+        loop {
+            self.check()?;
+            match tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await {
+                Ok(_) => return Ok(()),
+                Err(error) if started.elapsed() > limit => return Err(error.into()),
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            }
+        }
+    }
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}

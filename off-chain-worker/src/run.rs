@@ -1,0 +1,205 @@
+//! The daemons: an engine each, driven by what every new best block says.
+//!
+//! A daemon saves its engine before it acts, so that it can be killed at any moment. It survives
+//! the node: when the connection is lost or something fails, it backs off and connects anew.
+
+mod attest;
+mod claims;
+mod contribute;
+mod replica;
+mod sponsor;
+mod work;
+
+pub use attest::Attest;
+pub use claims::{claim_shares, share_of, Claimed, Share};
+pub use contribute::{Contribute, Source, Strategy, Training};
+pub use replica::{inputs_digest, Replica, ReplicaError};
+pub use sponsor::{Sealed, Sponsoring};
+
+use crate::{
+    chain::{Call, ChainError, Client, Inclusion, Keypair, Moment, Receipt},
+    state::StateError,
+    training::TrainingError,
+};
+use gotong_protocol::TaskId;
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+
+/// Why a daemon cannot go on, or has to try again.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error(transparent)]
+    Chain(#[from] ChainError),
+    #[error(transparent)]
+    Replica(#[from] ReplicaError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Training(#[from] TrainingError),
+    #[error("there is no task {0}")]
+    NoTask(TaskId),
+    #[error("{0}")]
+    NotEntitled(String),
+    #[error("the weights do not differ from the task's: there is nothing to submit")]
+    NothingLearned,
+    #[error("a computation was aborted: {0}")]
+    Aborted(#[from] tokio::task::JoinError),
+}
+
+impl RunError {
+    /// Whether trying again cannot help.
+    fn is_fatal(&self) -> bool {
+        match self {
+            Self::Replica(error) => error.is_fatal(),
+            Self::Chain(ChainError::Incompatible(_)) => true,
+            Self::Chain(_) | Self::Aborted(_) => false,
+            Self::Training(error) => !matches!(error, TrainingError::Stopped),
+            Self::State(_) | Self::NoTask(_) | Self::NotEntitled(_) | Self::NothingLearned => true,
+        }
+    }
+}
+
+/// What became of one look at the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on with the next block.
+    Continue,
+    /// Everything is done.
+    Done,
+}
+
+/// A worker that looks at every new best block.
+pub trait Daemon {
+    /// Looks at the chain and does what is to be done now.
+    fn tick(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+    ) -> impl Future<Output = Result<Flow, RunError>>;
+}
+
+/// Runs `daemon` until it is done, cannot go on, or is told to stop.
+pub async fn drive(url: &str, daemon: &mut impl Daemon, stop: &Stop) -> Result<(), RunError> {
+    let mut backoff = Backoff::default();
+    loop {
+        let ended = tokio::select! {
+            () = stop.told() => return Ok(()),
+            ended = session(url, daemon) => ended,
+        };
+        let error = match ended {
+            Ok(()) => return Ok(()),
+            Err(error) if error.is_fatal() => return Err(error),
+            Err(error) => error,
+        };
+        let delay = backoff.next();
+        tracing::warn!("{error}; trying again in {delay:?}");
+        tokio::select! {
+            () = stop.told() => return Ok(()),
+            () = tokio::time::sleep(delay) => {}
+        }
+    }
+}
+
+async fn session(url: &str, daemon: &mut impl Daemon) -> Result<(), RunError> {
+    let client = Client::connect(url).await?;
+    tracing::info!("connected to {url}");
+    let mut blocks = client.best_blocks().await?;
+    while let Some(now) = blocks.latest().await {
+        if daemon.tick(&client, &now?).await? == Flow::Done {
+            return Ok(());
+        }
+    }
+    Err(ChainError::Disconnected("no more blocks come".into()).into())
+}
+
+/// Sends a call that happens once: `None` when the chain says that it has happened already, as
+/// after a transaction that was believed lost.
+async fn submit_once(
+    client: &Client,
+    signer: &Keypair,
+    call: &Call,
+) -> Result<Option<Receipt>, ChainError> {
+    match client.submit(signer, call, Inclusion::Best).await {
+        Err(error) if error.is_done_already() => {
+            tracing::debug!("{error}");
+            Ok(None)
+        }
+        sent => sent.map(Some),
+    }
+}
+
+/// Waits that double with every failure, until there was none for a while.
+#[derive(Debug, Default)]
+struct Backoff {
+    failures: u32,
+    last: Option<Instant>,
+}
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(500);
+    const LONGEST: Duration = Duration::from_secs(30);
+    const FORGIVEN_AFTER: Duration = Duration::from_secs(90);
+
+    fn next(&mut self) -> Duration {
+        let is_new = self
+            .last
+            .is_none_or(|last| last.elapsed() > Self::FORGIVEN_AFTER);
+        self.failures = if is_new { 0 } else { self.failures + 1 };
+        self.last = Some(Instant::now());
+        Self::FIRST
+            .saturating_mul(1 << self.failures.min(16))
+            .min(Self::LONGEST)
+    }
+}
+
+/// Told when the user wants the program to end.
+#[derive(Clone, Debug)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Listens for Ctrl-C and the termination signal.
+    pub fn on_signals() -> std::io::Result<Self> {
+        use tokio::signal::unix::{signal, SignalKind};
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let (tell, told) = watch::channel(false);
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            tracing::info!("stopping");
+            // Nobody listens any more: then there is nobody to tell.
+            let _ = tell.send(true);
+            // The channel stays open, so that `told` is never woken by its end.
+            std::future::pending::<()>().await;
+        });
+        Ok(Self(told))
+    }
+
+    /// Waits until the program is to end.
+    pub async fn told(&self) {
+        let mut told = self.0.clone();
+        if told.wait_for(|told| *told).await.is_err() {
+            // Nobody can tell any more.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_a_cap() {
+        let mut backoff = Backoff::default();
+        let waits: Vec<_> = (0..8).map(|_| backoff.next().as_millis()).collect();
+        assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000]);
+        backoff.last = Instant::now().checked_sub(Backoff::FORGIVEN_AFTER * 2);
+        assert_eq!(backoff.next(), Backoff::FIRST);
+    }
+}

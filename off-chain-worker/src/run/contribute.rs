@@ -1,0 +1,367 @@
+use super::{
+    claim_shares, submit_once,
+    work::{Order, Residuals, Trained},
+    Daemon, Flow, Replica, RunError,
+};
+use crate::{
+    chain::{Account, Call, ChainError, Client, Keypair, Moment},
+    engine::{Contributor, ContributorCommand, ContributorSnapshot, Submission},
+    state::{Folder, Lock},
+    training::{data::Labelled, TrainingConfig},
+};
+use burn::tensor::Device;
+use gotong_protocol::{
+    view::{StakeView, TaskView},
+    Hash, RoundId, TaskId, TaskState,
+};
+use std::{
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        Arc,
+    },
+    time::{Duration, Instant},
+};
+use tokio::task::JoinHandle;
+
+/// Where a contributor's changes come from.
+#[derive(Clone)]
+pub enum Source {
+    /// Trained from the round's weights, round after round.
+    Train(Training),
+    /// Weights trained elsewhere, submitted in one round.
+    Weights(Arc<Vec<i16>>),
+}
+
+/// How to train.
+#[derive(Clone)]
+pub struct Training {
+    pub data: Arc<Labelled>,
+    pub config: TrainingConfig,
+    pub device: Device,
+    pub strategy: Strategy,
+}
+
+/// What a contributor makes of its training.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Strategy {
+    /// Submits what it learned.
+    #[default]
+    Honest,
+    /// Submits the same values in random places: an adversary, for demonstrations.
+    Noise,
+}
+
+/// The daemon of a contributor.
+pub struct Contribute {
+    signer: Keypair,
+    account: Account,
+    base: Folder,
+    task: TaskId,
+    source: Source,
+    /// Parameters to keep in a delta, in thousandths.
+    keep_permille: u32,
+    /// The round before which to stop.
+    until: Option<RoundId>,
+    opened: Option<Opened>,
+    job: Option<Job>,
+    claims_resume_at: Instant,
+}
+
+/// What the daemon has once it has seen the task.
+struct Opened {
+    folder: Folder,
+    residuals: Residuals,
+    machine: Contributor,
+    replica: Replica,
+    _lock: Lock,
+}
+
+/// A training run in the background; it is told to stop when it is dropped.
+struct Job {
+    round: RoundId,
+    base_root: Hash,
+    stop: Arc<AtomicBool>,
+    running: JoinHandle<Result<Trained, RunError>>,
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+const MACHINE: &str = "contributor";
+const CLAIM_RETRY: Duration = Duration::from_secs(30);
+
+impl Contribute {
+    pub fn new(
+        signer: Keypair,
+        base: Folder,
+        task: TaskId,
+        source: Source,
+        keep_permille: u32,
+        until: Option<RoundId>,
+    ) -> Self {
+        Self {
+            account: signer.public_key().0,
+            signer,
+            base,
+            task,
+            source,
+            keep_permille,
+            until,
+            opened: None,
+            job: None,
+            claims_resume_at: Instant::now(),
+        }
+    }
+
+    async fn open(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        view: &TaskView,
+    ) -> Result<(), RunError> {
+        if self.opened.is_some() {
+            return Ok(());
+        }
+        check_entitled(now.stake(&self.account).await?, view, &self.account)?;
+        let folder = Replica::folder(&self.base, view)?.sub(hex::encode(&self.account[..8]))?;
+        let lock = folder.lock()?;
+        let machine = folder
+            .load(MACHINE)?
+            .unwrap_or_else(|| Contributor::new(self.task, self.account));
+        let replica = Replica::open(client, now, &self.base, view).await?;
+        self.opened = Some(Opened {
+            residuals: Residuals::new(folder.clone()),
+            folder,
+            machine,
+            replica,
+            _lock: lock,
+        });
+        Ok(())
+    }
+
+    async fn snapshot(
+        &self,
+        now: &Moment,
+        round: RoundId,
+    ) -> Result<Option<ContributorSnapshot>, RunError> {
+        let Some(view) = now.round(self.task, round).await? else {
+            return Ok(None);
+        };
+        let submissions = now.submissions(self.task, round).await?;
+        let own = submissions
+            .iter()
+            .find(|found| found.account == self.account);
+        Ok(Some(ContributorSnapshot {
+            block: now.block(),
+            round,
+            phase: view.phase,
+            base_root: view.base_root,
+            submission: own.map(|own| match own.revealed {
+                Some(_) => Submission::Revealed,
+                None => Submission::Committed,
+            }),
+        }))
+    }
+
+    /// Takes over the result of a training run that has ended.
+    async fn finish_training(&mut self, opened: &mut Opened) -> Result<(), RunError> {
+        let Some(mut job) = self.job.take_if(|job| job.running.is_finished()) else {
+            return Ok(());
+        };
+        let trained = (&mut job.running).await??;
+        let revealed = opened.machine.residual_of();
+        opened
+            .residuals
+            .save(revealed, trained.work.round, trained.residual)?;
+        opened.machine.on_trained(trained.work);
+        opened.save()
+    }
+
+    async fn execute(
+        &mut self,
+        opened: &mut Opened,
+        client: &Client,
+        now: &Moment,
+        command: ContributorCommand,
+    ) -> Result<(), RunError> {
+        let task = self.task;
+        match command {
+            ContributorCommand::Train { round, base_root } => {
+                let is_running = |job: &Job| job.round == round && job.base_root == base_root;
+                if !self.job.as_ref().is_some_and(is_running) {
+                    opened.replica.advance(client, now).await?;
+                    self.job = Some(self.start_training(opened, round, base_root)?);
+                }
+            }
+            ContributorCommand::Commit { round, commitment } => {
+                let call = Call::commit(task, round, commitment);
+                if let Some(receipt) = submit_once(client, &self.signer, &call).await? {
+                    opened.machine.on_committed(round, receipt.block);
+                    opened.save()?;
+                }
+                tracing::info!("task {task}, round {round}: committed");
+            }
+            ContributorCommand::Reveal { round, delta, salt } => {
+                let call = Call::reveal(task, round, &delta, salt);
+                submit_once(client, &self.signer, &call).await?;
+                tracing::info!("task {task}, round {round}: revealed {} bytes", delta.len());
+            }
+            ContributorCommand::Claim { before } => self.claim(opened, client, now, before).await?,
+        }
+        Ok(())
+    }
+
+    /// Claims; a refusal waits, so that it holds up nothing else.
+    async fn claim(
+        &mut self,
+        opened: &mut Opened,
+        client: &Client,
+        now: &Moment,
+        before: RoundId,
+    ) -> Result<(), RunError> {
+        if Instant::now() < self.claims_resume_at {
+            return Ok(());
+        }
+        opened.replica.advance(client, now).await?;
+        match claim_shares(client, now, &self.signer, &opened.replica, self.task).await {
+            Ok(claimed) => {
+                opened.machine.on_claimed(before);
+                opened.save()?;
+                if claimed.shares > 0 {
+                    let task = self.task;
+                    tracing::info!("task {task}: claimed {} planck", claimed.amount);
+                }
+            }
+            Err(RunError::Chain(
+                error @ (ChainError::Refused { .. } | ChainError::Rejected(_)),
+            )) => {
+                tracing::warn!("cannot claim: {error}; trying again in {CLAIM_RETRY:?}");
+                self.claims_resume_at = Instant::now() + CLAIM_RETRY;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn start_training(
+        &self,
+        opened: &Opened,
+        round: RoundId,
+        base_root: Hash,
+    ) -> Result<Job, RunError> {
+        let residual = match &self.source {
+            Source::Train(training) if training.strategy == Strategy::Honest => {
+                opened.residuals.load(opened.machine.residual_of())?
+            }
+            _ => None,
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let order = Order {
+            task: self.task,
+            account: self.account,
+            round,
+            base_root,
+            graph: opened.replica.graph().clone(),
+            master: opened.replica.weights().to_vec(),
+            residual,
+            keep_permille: self.keep_permille,
+            source: self.source.clone(),
+            stop: stop.clone(),
+        };
+        tracing::info!("task {}, round {round}: training", self.task);
+        Ok(Job {
+            round,
+            base_root,
+            stop,
+            running: tokio::task::spawn_blocking(move || order.fulfil()),
+        })
+    }
+
+    /// Whether no more rounds are to be contributed to.
+    fn is_over(&self, view: &TaskView, now: &ContributorSnapshot) -> bool {
+        let task_is_over = matches!(
+            view.state,
+            TaskState::Exhausted | TaskState::Stopped | TaskState::Closed
+        );
+        let submitted = matches!(self.source, Source::Weights(_))
+            && now.submission == Some(Submission::Revealed);
+        task_is_over || submitted || self.until.is_some_and(|until| now.round >= until)
+    }
+}
+
+impl Daemon for Contribute {
+    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<Flow, RunError> {
+        let view = now.task(self.task).await?;
+        let view = view.ok_or(RunError::NoTask(self.task))?;
+        self.open(client, now, &view).await?;
+        let Some(mut opened) = self.opened.take() else {
+            return Ok(Flow::Continue);
+        };
+        let flow = self.act(&mut opened, client, now, &view).await;
+        self.opened = Some(opened);
+        flow
+    }
+}
+
+impl Contribute {
+    async fn act(
+        &mut self,
+        opened: &mut Opened,
+        client: &Client,
+        now: &Moment,
+        view: &TaskView,
+    ) -> Result<Flow, RunError> {
+        self.finish_training(opened).await?;
+        let Some(snapshot) = self.snapshot(now, view.round).await? else {
+            return Ok(Flow::Continue);
+        };
+        let before = opened.machine.clone();
+        let mut commands = opened.machine.on_block(&snapshot);
+        if opened.machine != before {
+            opened.save()?;
+        }
+        let is_over = self.is_over(view, &snapshot);
+        if is_over {
+            commands.retain(|command| matches!(command, ContributorCommand::Claim { .. }));
+        }
+        let trains =
+            |command: &ContributorCommand| matches!(command, ContributorCommand::Train { .. });
+        if !commands.iter().any(trains) {
+            self.job = None;
+        }
+        if is_over && (commands.is_empty() || matches!(self.source, Source::Weights(_))) {
+            return Ok(Flow::Done);
+        }
+        for command in commands {
+            self.execute(opened, client, now, command).await?;
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+impl Opened {
+    fn save(&self) -> Result<(), RunError> {
+        Ok(self.folder.save(MACHINE, &self.machine)?)
+    }
+}
+
+/// A contributor needs stake and the role, and may not be the task's sponsor.
+fn check_entitled(
+    stake: Option<StakeView>,
+    task: &TaskView,
+    account: &Account,
+) -> Result<(), RunError> {
+    let minimum = task.terms.minimum_contributor_stake;
+    let advice = match stake {
+        _ if task.sponsor == *account => "the sponsor of a task may not contribute to it",
+        None => "not registered: run `gotong register --role contributor --stake AMOUNT` first",
+        Some(stake) if !stake.roles.contributor => "registered, but not as a contributor",
+        Some(stake) if stake.stake < minimum => "the task asks for more stake",
+        Some(stake) if !stake.active => "the registration is not active: its stake is leaving",
+        Some(_) => return Ok(()),
+    };
+    Err(RunError::NotEntitled(advice.into()))
+}

@@ -1,0 +1,18 @@
+//! Local training with Burn: quantisation-aware models built from a task's graph, the data sets
+//! they learn from, and the change to the master weights that a contributor submits.
+//!
+//! Floats live here only. What a round scores is the exact machine of `gotong_scoring`; training
+//! mimics its rounding so that what improves here improves there.
+
+pub mod data;
+mod device;
+mod initial;
+mod model;
+mod train;
+mod units;
+pub mod weights_file;
+
+pub use device::{DeviceChoice, DeviceError};
+pub use initial::{initial_weights, noise_change};
+pub use model::{Network, UntrainableGraph};
+pub use train::{train, Step, TrainingConfig, TrainingError};

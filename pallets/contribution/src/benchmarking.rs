@@ -1,0 +1,549 @@
+//! What calls and hooks cost at their worst: a full registry and schedule, the call that completes
+//! its phase, 256 submissions, 16 seats, the longest bytes.
+
+use crate::{
+    attestation::{RevealedClaim, Seat},
+    rewards::Settlement,
+    rounds::{Round, Rounds, Seats},
+    stakes::Stakes,
+    submissions::{Revealed, Submission, Submissions},
+    tasks::Tasks,
+    *,
+};
+use alloc::{vec, vec::Vec};
+use codec::Encode;
+use frame_benchmarking::v2::*;
+use frame_support::{
+    traits::{fungible::Mutate, Get},
+    BoundedVec,
+};
+use frame_system::RawOrigin;
+use gotong_protocol::{
+    attestation_commitment, bounds, submission_commitment, ClaimItem, Delta, Graph, Hash, Outcome,
+    Phase, Roles, RoundClaim, RoundId, Rules, TaskId, TaskName, TaskState, TaskTerms, Windows,
+};
+use gotong_scoring::{shard_root, Entry, Header, Row, ScoreTable, Standing, SumNode, Tree};
+
+const FUNDS: Balance = 1 << 100;
+const STAKE: Balance = 1 << 80;
+const POOL: Balance = 1 << 70;
+const CAP: Balance = 1 << 60;
+const SALT: Hash = [7; 32];
+const ROUND: RoundId = RoundId(0);
+const SHARDS: u32 = 1024;
+
+fn funded<T: Config>(name: &'static str, index: u32) -> T::AccountId
+where
+    T::Currency: Mutate<T::AccountId>,
+{
+    let who: T::AccountId = account(name, index, 0);
+    T::Currency::set_balance(&who, FUNDS);
+    who
+}
+
+/// Registers `count` accounts for both roles.
+fn register<T: Config>(name: &'static str, count: u32) -> Vec<T::AccountId>
+where
+    T::Currency: Mutate<T::AccountId>,
+{
+    let registered = (0..count).map(|index| {
+        let who = funded::<T>(name, index);
+        // A benchmark's set-up may panic.
+        Stakes::<T>::register(who.clone(), Roles::BOTH, STAKE).expect("a free place");
+        who
+    });
+    registered.collect()
+}
+
+/// Fills the registry of attesters up to `free` places.
+fn fill_registry<T: Config>(free: u32) {
+    Attesters::<T>::mutate(|registry| {
+        let mut all = registry.clone().into_inner();
+        let room = T::MaxAttesters::get() - free - all.len() as u32;
+        all.extend((0..room).map(|index| (account("other", index, 0), STAKE)));
+        all.sort();
+        *registry = BoundedVec::truncate_from(all);
+    });
+}
+
+/// Fills the schedule up to one place, with tasks that are never due.
+fn fill_schedule<T: Config>() {
+    let others = (1..T::MaxLiveTasks::get()).map(|index| (TaskId(u32::MAX - index), u32::MAX));
+    Schedule::<T>::put(BoundedVec::truncate_from(others.collect()));
+}
+
+fn terms<T: Config>(shards_root: Hash, shard_samples: u32) -> TaskTerms<Balance> {
+    let longest = T::MaxWindowBlocks::get();
+    TaskTerms {
+        name: TaskName::new("benchmark").expect("a short name"),
+        price_per_millibit: CAP,
+        cap_per_round: CAP,
+        attester_fee_permille: 500,
+        windows: Windows {
+            commit_blocks: longest,
+            reveal_blocks: longest,
+            attest_blocks: longest,
+            challenge_blocks: longest,
+        },
+        seats: bounds::MAX_SEATS as u8,
+        quorum: 1,
+        minimum_contributor_stake: 0,
+        minimum_attester_stake: 0,
+        weight_cap: STAKE,
+        rules: Rules {
+            admit_floor_q8: 256,
+            gain_floor_q8: 512,
+            central_difference: 1,
+        },
+        shards_root,
+        shards: SHARDS,
+        shard_samples,
+    }
+}
+
+/// A model of `16 * (inputs + 1)` parameters, and its first weights.
+fn model(inputs: u32) -> (Graph, Vec<u8>) {
+    let graph = Graph::mlp(&[inputs, 16]);
+    let weights = vec![0; 2 * graph.parameters()];
+    (graph, weights)
+}
+
+/// Opens the only due task of a full schedule.
+fn open<T: Config>(inputs: u32, shards_root: Hash, samples: u32) -> TaskId
+where
+    T::Currency: Mutate<T::AccountId>,
+{
+    fill_schedule::<T>();
+    let (graph, weights) = model(inputs);
+    let graph = BoundedVec::truncate_from(graph.encode());
+    let id = NextTask::<T>::get();
+    let terms = terms::<T>(shards_root, samples);
+    let sponsor = funded::<T>("sponsor", 0);
+    Tasks::<T>::open(sponsor, terms, graph, &weights, POOL).expect("good terms");
+    id
+}
+
+fn with_round<T: Config>(id: TaskId, change: impl FnOnce(&mut Round<T::AccountId>)) {
+    let mut round = Rounds::<T>::get(id, ROUND).expect("was opened");
+    change(&mut round);
+    Rounds::<T>::put(id, ROUND, &round);
+}
+
+fn round_claim() -> RoundClaim {
+    RoundClaim {
+        table_root: [3; 32],
+        paid_gain: 1 << 40,
+        shares_sum: 1 << 40,
+        master_root: [4; 32],
+    }
+}
+
+fn seats<T: Config>(
+    accounts: &[T::AccountId],
+    commitment: Hash,
+    revealed: bool,
+) -> Seats<T::AccountId> {
+    let seat = |account: &T::AccountId| Seat {
+        account: account.clone(),
+        stake: STAKE,
+        commitment: Some(commitment),
+        revealed: revealed.then(|| RevealedClaim {
+            claim: round_claim(),
+            work_root: [5; 32],
+        }),
+        fee: 0,
+    };
+    BoundedVec::truncate_from(accounts.iter().map(seat).collect())
+}
+
+/// A score table of a full round, in which row `index` has delta hash `[index; 32]`.
+fn full_table() -> ScoreTable {
+    let losses = SumNode {
+        hash: [1; 32],
+        sum: 1 << 30,
+    };
+    let row = |index: u32| Row {
+        delta_hash: [index as u8; 32],
+        weight: 1,
+        clip_q16: 1 << 16,
+        phi: 1 << 20,
+        standard_error: 1 << 10,
+        standing: Standing::Admitted,
+        share: 1 << 20,
+        minus: losses,
+        plus: losses,
+    };
+    ScoreTable {
+        header: Header {
+            samples: 1000,
+            base: losses,
+            merged: losses,
+            gain: 1 << 28,
+            gain_se: 1 << 10,
+            paid_gain: 1 << 28,
+            master_root: [4; 32],
+        },
+        rows: (0..bounds::MAX_SUBMISSIONS).map(row).collect(),
+    }
+}
+
+#[benchmarks(where T::Currency: Mutate<T::AccountId>)]
+mod benchmarks {
+    use super::*;
+
+    #[benchmark]
+    fn register() {
+        fill_registry::<T>(1);
+        let who = funded::<T>("who", 0);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(who.clone()), Roles::BOTH, STAKE);
+
+        assert!(Registrations::<T>::contains_key(who));
+    }
+
+    #[benchmark]
+    fn add_stake() {
+        let who = super::register::<T>("who", 1).remove(0);
+        fill_registry::<T>(0);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(who.clone()), STAKE);
+
+        assert_eq!(
+            Registrations::<T>::get(who).map(|one| one.stake),
+            Some(2 * STAKE)
+        );
+    }
+
+    #[benchmark]
+    fn unstake() {
+        let who = super::register::<T>("who", 1).remove(0);
+        fill_registry::<T>(0);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(who.clone()), STAKE);
+
+        assert_eq!(Registrations::<T>::get(who).map(|one| one.stake), Some(0));
+    }
+
+    #[benchmark]
+    fn withdraw() -> Result<(), BenchmarkError> {
+        let who = super::register::<T>("who", 1).remove(0);
+        fill_registry::<T>(0);
+        Stakes::<T>::unstake(who.clone(), STAKE)?;
+        frame_system::Pallet::<T>::set_block_number((T::UnbondingBlocks::get() + 1).into());
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(who.clone()));
+
+        assert!(!Registrations::<T>::contains_key(who));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn open_task(w: Linear<64, { bounds::MAX_WEIGHT_BYTES }>) {
+        fill_schedule::<T>();
+        let sponsor = funded::<T>("sponsor", 0);
+        // 32 bytes of weights for each input, and as many for the biases.
+        let (graph, weights) = model(w / 32 - 1);
+        let graph = BoundedVec::truncate_from(graph.encode());
+        let weights = BoundedVec::truncate_from(weights);
+        let terms = terms::<T>([1; 32], 2);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(sponsor), terms, graph, weights, POOL);
+
+        assert_eq!(NextTask::<T>::get(), TaskId(1));
+    }
+
+    #[benchmark]
+    fn top_up() -> Result<(), BenchmarkError> {
+        let id = open::<T>(1, [1; 32], 2);
+        let mut task = Tasks::<T>::get(id)?;
+        task.state = TaskState::Paused;
+        task.purse.pool = 0;
+        Tasks::<T>::put(id, &task);
+        Rounds::<T>::delist(id);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(task.sponsor.clone()), id, POOL);
+
+        assert_eq!(Tasks::<T>::get(id)?.round, RoundId(1));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn close_task() -> Result<(), BenchmarkError> {
+        let id = open::<T>(1, [1; 32], 2);
+        let sponsor = Tasks::<T>::get(id)?.sponsor;
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(sponsor), id);
+
+        assert_eq!(Tasks::<T>::get(id)?.state, TaskState::Closed);
+        Ok(())
+    }
+
+    #[benchmark]
+    fn commit() {
+        let id = open::<T>(1, [1; 32], 2);
+        let who = super::register::<T>("who", 1).remove(0);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(who.clone()), id, ROUND, [1; 32]);
+
+        assert!(Submissions::<T>::get(id, ROUND, &who).is_some());
+    }
+
+    #[benchmark]
+    fn reveal(d: Linear<256, { bounds::MAX_DELTA_BYTES }>) -> Result<(), BenchmarkError> {
+        let id = open::<T>(65_535, [1; 32], 2);
+        let who = super::register::<T>("who", 1).remove(0);
+        // Four entries a byte, the most that there can be; less what chunks take for themselves.
+        let entry = |position| Entry {
+            position,
+            change: 1,
+        };
+        let entries = (0..(d - d / 200 - 140) * 4).map(entry).collect();
+        let delta = Delta::new(1 << 20, entries)
+            .map_err(|_| "a delta")?
+            .encode();
+        assert!(delta.len() <= d as usize && delta.len() + 300 >= d as usize);
+        let hash = Delta::hash_of(&delta);
+        let commitment = submission_commitment(id, ROUND, &who.clone().into(), &hash, &SALT);
+        Submissions::<T>::commit(who.clone(), id, ROUND, commitment)?;
+        with_round::<T>(id, |round| round.phase = Phase::Reveal);
+        let delta = BoundedVec::truncate_from(delta);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(who), id, ROUND, delta, SALT);
+
+        assert_eq!(
+            Rounds::<T>::get(id, ROUND).map(|round| round.reveals),
+            Some(1)
+        );
+        Ok(())
+    }
+
+    #[benchmark]
+    fn publish_shard(r: Linear<8_192, { bounds::MAX_SHARD_BYTES }>) -> Result<(), BenchmarkError> {
+        let record_bytes = r / bounds::MAX_SHARD_SAMPLES;
+        let records = vec![0; (record_bytes * bounds::MAX_SHARD_SAMPLES) as usize];
+        let root = shard_root(&SALT, record_bytes as usize, &records).map_err(|_| "a shard")?;
+        let tree = Tree::of(vec![root; SHARDS as usize]);
+        let proof = tree.prove(0).ok_or("a leaf")?;
+        let id = open::<T>(
+            record_bytes - 1,
+            tree.root().hash,
+            bounds::MAX_SHARD_SAMPLES,
+        );
+        with_round::<T>(id, |round| round.phase = Phase::Reveal);
+        let sponsor = Tasks::<T>::get(id)?.sponsor;
+        let records = BoundedVec::truncate_from(records);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(sponsor), id, ROUND, SALT, records, proof);
+
+        assert_eq!(Tasks::<T>::get(id)?.next_shard, 1);
+        Ok(())
+    }
+
+    #[benchmark]
+    fn commit_attestation() -> Result<(), BenchmarkError> {
+        let id = open::<T>(1, [1; 32], 2);
+        let attesters = super::register::<T>("attester", bounds::MAX_SEATS);
+        with_round::<T>(id, |round| {
+            round.phase = Phase::AttestCommit;
+            round.seats = seats::<T>(&attesters, [1; 32], false);
+            if let Some(seat) = round.seats.last_mut() {
+                seat.commitment = None;
+            }
+        });
+        let who = attesters.last().ok_or("a seat")?.clone();
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(who), id, ROUND, [2; 32]);
+
+        let round = Rounds::<T>::get(id, ROUND).ok_or("a round")?;
+        assert!(round.seats.iter().all(|seat| seat.commitment.is_some()));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn reveal_attestation() -> Result<(), BenchmarkError> {
+        let id = open::<T>(1, [1; 32], 2);
+        let attesters = super::register::<T>("attester", bounds::MAX_SEATS);
+        let who = attesters.last().ok_or("a seat")?.clone();
+        let (claim, work_root) = (round_claim(), [5; 32]);
+        let root = &claim.table_root;
+        let commitment =
+            attestation_commitment(id, ROUND, &who.clone().into(), root, &work_root, &SALT);
+        with_round::<T>(id, |round| {
+            round.phase = Phase::AttestReveal;
+            round.seats = seats::<T>(&attesters, commitment, true);
+            if let Some(seat) = round.seats.last_mut() {
+                seat.revealed = None;
+            }
+        });
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(who), id, ROUND, claim, work_root, SALT);
+
+        let round = Rounds::<T>::get(id, ROUND).ok_or("a round")?;
+        assert!(round.seats.iter().all(|seat| seat.revealed.is_some()));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn claim(n: Linear<1, { bounds::MAX_CLAIMS }>) -> Result<(), BenchmarkError> {
+        let table = full_table();
+        let row = bounds::MAX_SUBMISSIONS - 1;
+        let proof = table.prove_share(row as usize).ok_or("a row")?;
+        let attesters = super::register::<T>("attester", bounds::MAX_SEATS);
+        let who = funded::<T>("who", 0);
+        let mut items = Vec::new();
+        for _ in 0..n {
+            let id = open::<T>(1, [1; 32], 2);
+            let mut task = Tasks::<T>::get(id)?;
+            task.purse.unclaimed = CAP;
+            Tasks::<T>::put(id, &task);
+            with_round::<T>(id, |round| {
+                round.phase = Phase::Ended;
+                round.seats = seats::<T>(&attesters, [1; 32], true);
+                round.outcome = Some(Outcome::Settled);
+                round.settlement = Some(Settlement {
+                    claim: table.claim(),
+                    pot: CAP,
+                    fees: 0,
+                    claimed: 0,
+                });
+            });
+            let submission = Submission {
+                index: row,
+                weight: 1,
+                commitment: [1; 32],
+                deposit: 0,
+                revealed: Some(Revealed {
+                    delta_hash: [row as u8; 32],
+                    bytes: 1,
+                    at: 1,
+                }),
+                claimed: None,
+            };
+            Submissions::<T>::put(id, ROUND, &who, &submission);
+            items.push(ClaimItem {
+                task: id,
+                round: ROUND,
+                proof: proof.clone(),
+            });
+        }
+        let items = BoundedVec::truncate_from(items);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(who.clone()), items);
+
+        let paid = Submissions::<T>::get(TaskId(0), ROUND, &who).and_then(|one| one.claimed);
+        assert!(paid.is_some());
+        Ok(())
+    }
+
+    #[benchmark]
+    fn look() {
+        open::<T>(1, [1; 32], 2);
+
+        #[block]
+        {
+            Rounds::<T>::advance_due();
+        }
+    }
+
+    #[benchmark]
+    fn end_reveal(s: Linear<1, { bounds::MAX_SUBMISSIONS }>) -> Result<(), BenchmarkError> {
+        let id = open::<T>(1, [1; 32], 2);
+        fill_registry::<T>(0);
+        for index in 0..s {
+            let who = funded::<T>("contributor", index);
+            asset::Asset::<T>::hold(HoldReason::CommitDeposit, &who, CAP)?;
+            let revealed = (index == 0).then_some(Revealed {
+                delta_hash: [1; 32],
+                bytes: 1,
+                at: 1,
+            });
+            let submission = Submission {
+                index,
+                weight: 1,
+                commitment: [1; 32],
+                deposit: CAP,
+                revealed,
+                claimed: None,
+            };
+            Submissions::<T>::put(id, ROUND, &who, &submission);
+        }
+        with_round::<T>(id, |round| {
+            round.phase = Phase::Reveal;
+            round.commits = s;
+            round.reveals = 1;
+            round.shard = Some(rounds::Shard {
+                index: 0,
+                published_at: 1,
+                key: SALT,
+                root: [1; 32],
+            });
+        });
+
+        #[block]
+        {
+            Rounds::<T>::advance(id, u32::MAX / 2);
+        }
+
+        let round = Rounds::<T>::get(id, ROUND).ok_or("a round")?;
+        assert_eq!(round.phase, Phase::AttestCommit);
+        Ok(())
+    }
+
+    #[benchmark]
+    fn end_phase() -> Result<(), BenchmarkError> {
+        let id = open::<T>(1, [1; 32], 2);
+        let attesters = super::register::<T>("attester", bounds::MAX_SEATS);
+        fill_registry::<T>(0);
+        with_round::<T>(id, |round| {
+            round.phase = Phase::AttestReveal;
+            round.seats = seats::<T>(&attesters, [1; 32], false);
+        });
+
+        #[block]
+        {
+            Rounds::<T>::advance(id, u32::MAX / 2);
+        }
+
+        let round = Rounds::<T>::get(id, ROUND).ok_or("a round")?;
+        assert_eq!(round.outcome, Some(Outcome::Unattested));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn settle() -> Result<(), BenchmarkError> {
+        let id = open::<T>(1, [1; 32], 2);
+        let attesters = super::register::<T>("attester", bounds::MAX_SEATS);
+        with_round::<T>(id, |round| {
+            round.phase = Phase::Challenge;
+            round.seats = seats::<T>(&attesters, [1; 32], true);
+        });
+
+        #[block]
+        {
+            Rounds::<T>::advance(id, u32::MAX / 2);
+        }
+
+        let round = Rounds::<T>::get(id, ROUND).ok_or("a round")?;
+        assert!(round.seats.iter().all(|seat| seat.fee > 0));
+        Ok(())
+    }
+
+    impl_benchmark_test_suite!(
+        Pallet,
+        crate::mock::ExtBuilder::default().build(),
+        crate::mock::Test
+    );
+}

@@ -1,0 +1,419 @@
+//! Rounds: their clock, their shard, and the schedule that makes them advance by themselves.
+
+use crate::{
+    asset::unexpected,
+    attestation::{Attestation, Seat},
+    rewards::{Rewards, Settlement},
+    stakes::Stakes,
+    submissions::Submissions,
+    tasks::{Task, Tasks},
+    Config, Contributors, Error, Event, Pallet, Rounds as RoundMap, Schedule, UnexpectedKind,
+    WeightInfo,
+};
+use alloc::vec::Vec;
+use codec::{Decode, Encode, MaxEncodedLen};
+use core::marker::PhantomData;
+use frame_support::{
+    ensure,
+    traits::{ConstU32, Get},
+    weights::Weight,
+    BoundedVec,
+};
+use gotong_protocol::{
+    bounds, next_phase, Agreement, Facts, Hash, Judge, Outcome, Phase, Proof, RoundId, TaskId,
+    Transition,
+};
+use gotong_scoring::shard_root;
+use scale_info::TypeInfo;
+use sp_runtime::{DispatchResult, SaturatedConversion};
+
+/// The attesters of a round.
+pub type Seats<AccountId> = BoundedVec<Seat<AccountId>, ConstU32<{ bounds::MAX_SEATS }>>;
+
+/// A round of a task.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
+pub struct Round<AccountId> {
+    /// What may be done now.
+    pub phase: Phase,
+    /// Block in which the round started.
+    pub started_at: u32,
+    /// Block in which the phase started.
+    pub phase_started_at: u32,
+    /// Block at which the phase is over at the latest.
+    pub ends_at: u32,
+    /// Merkle root of the weights that the round starts from.
+    pub base_root: Hash,
+    /// [`crate::stakes::ContributorCount::departures`] when commits were first taken.
+    pub departures: u64,
+    /// Contributors who committed.
+    pub commits: u32,
+    /// Contributors who revealed.
+    pub reveals: u32,
+    /// The hold-out samples, once published.
+    pub shard: Option<Shard>,
+    /// The attesters, once drawn.
+    pub seats: Seats<AccountId>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// What it settled on.
+    pub settlement: Option<Settlement>,
+}
+
+/// A task and its round under way.
+pub(crate) type UnderWay<AccountId> = (Task<AccountId>, Round<AccountId>);
+
+/// The published samples of a round.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
+pub struct Shard {
+    /// Which of the task's sealed shards.
+    pub index: u32,
+    /// Block whose body has the records.
+    pub published_at: u32,
+    /// What unseals the root.
+    pub key: Hash,
+    /// Merkle root over the salted records.
+    pub root: Hash,
+}
+
+/// The block being made.
+pub(crate) fn now<T: Config>() -> u32 {
+    frame_system::Pallet::<T>::block_number().saturated_into()
+}
+
+/// Relations between the constants that everything here relies on.
+pub(crate) fn assert_constants<T: Config>() {
+    let shortest = T::MinWindowBlocks::get();
+    let longest = T::MaxWindowBlocks::get();
+    let advances = T::MaxAdvancesPerBlock::get();
+    assert!(shortest >= 1, "a phase lasts at least a block");
+    assert!(longest >= shortest, "no window is allowed");
+    assert!(advances >= 1, "rounds must advance");
+    // Every phase may end late by as many blocks as it takes to advance all live tasks.
+    let late = T::MaxLiveTasks::get().div_ceil(advances);
+    assert!(
+        u64::from(T::UnbondingBlocks::get()) > 5 * (u64::from(longest) + u64::from(late)),
+        "stake could leave before the round that it answers for is over"
+    );
+    assert!(T::WeightUnit::get() > 0, "weights are counted in units");
+    assert!(
+        T::MinAttesterStake::get() > 0 && T::MinContributorStake::get() > 0,
+        "an empty registration is no registration"
+    );
+    assert!(
+        T::MissedAttestationSlash::get() <= T::MinAttesterStake::get(),
+        "a seat must be worth its slash"
+    );
+    assert!(
+        T::MaxAttesters::get() >= bounds::MAX_SEATS,
+        "seats could not be filled"
+    );
+}
+
+/// Owner of the rounds and their schedule.
+pub struct Rounds<T>(PhantomData<T>);
+
+impl<T: Config> Rounds<T> {
+    /// A round.
+    pub fn get(id: TaskId, round: RoundId) -> Option<Round<T::AccountId>> {
+        RoundMap::<T>::get(id, round)
+    }
+
+    pub(crate) fn put(id: TaskId, round_id: RoundId, round: &Round<T::AccountId>) {
+        RoundMap::<T>::insert(id, round_id, round);
+    }
+
+    /// The task and its round under way, which has to be `round_id` and in `phase`.
+    pub(crate) fn current(
+        id: TaskId,
+        round_id: RoundId,
+        phase: Phase,
+        other_phase: Error<T>,
+    ) -> Result<UnderWay<T::AccountId>, Error<T>> {
+        let task = Tasks::<T>::get(id)?;
+        ensure!(
+            task.state.is_live() && task.round == round_id,
+            Error::<T>::RoundNotCurrent
+        );
+        let round = Self::get(id, round_id).ok_or(Error::<T>::RoundNotCurrent)?;
+        ensure!(round.phase == phase, other_phase);
+        Ok((task, round))
+    }
+
+    /// Starts `task.round` in its Commit phase.
+    pub(crate) fn start(id: TaskId, task: &Task<T::AccountId>) {
+        let now = now::<T>();
+        let mut round = Round {
+            phase: Phase::Commit,
+            started_at: now,
+            phase_started_at: now,
+            ends_at: now,
+            base_root: task.master_root,
+            departures: Contributors::<T>::get().departures,
+            commits: 0,
+            reveals: 0,
+            shard: None,
+            seats: Seats::default(),
+            outcome: None,
+            settlement: None,
+        };
+        Pallet::<T>::deposit_event(Event::RoundStarted {
+            task: id,
+            round: task.round,
+        });
+        Self::enter(id, task, &mut round, Phase::Commit, now);
+        Self::look_again(id, round.ends_at);
+        Self::put(id, task.round, &round);
+    }
+
+    /// Takes back a round in which nobody has committed; false if somebody has.
+    pub(crate) fn cancel_idle(id: TaskId, task: &Task<T::AccountId>) -> bool {
+        let idle = Self::get(id, task.round)
+            .is_some_and(|round| round.phase == Phase::Commit && round.commits == 0);
+        if idle {
+            RoundMap::<T>::remove(id, task.round);
+        }
+        idle
+    }
+
+    pub(crate) fn publish_shard(
+        who: T::AccountId,
+        id: TaskId,
+        round_id: RoundId,
+        key: Hash,
+        records: &[u8],
+        proof: &Proof,
+    ) -> DispatchResult {
+        let error = Error::<T>::NotInRevealPhase;
+        let (mut task, mut round) = Self::current(id, round_id, Phase::Reveal, error)?;
+        ensure!(task.sponsor == who, Error::<T>::NotSponsor);
+        ensure!(round.shard.is_none(), Error::<T>::ShardAlreadyPublished);
+        let record_bytes = task.record_bytes as usize;
+        let samples = task.terms.shard_samples;
+        ensure!(
+            Some(records.len()) == record_bytes.checked_mul(samples as usize),
+            Error::<T>::ShardSizeMismatch
+        );
+        ensure!(
+            records.chunks(record_bytes).all(|record| record
+                .last()
+                .is_some_and(|label| u32::from(*label) < task.classes)),
+            Error::<T>::ShardLabelInvalid
+        );
+        let index = task.next_shard;
+        let root =
+            shard_root(&key, record_bytes, records).map_err(|_| Error::<T>::ShardSizeMismatch)?;
+        ensure!(
+            proof.index == index
+                && proof.leaves == task.terms.shards
+                && proof.verify(&task.terms.shards_root, &root),
+            Error::<T>::ShardMismatch
+        );
+        task.next_shard = index.checked_add(1).ok_or(Error::<T>::Overflow)?;
+        round.shard = Some(Shard {
+            index,
+            published_at: now::<T>(),
+            key,
+            root,
+        });
+        Tasks::<T>::put(id, &task);
+        Self::acted(id, &task, &round);
+        Pallet::<T>::deposit_event(Event::ShardPublished {
+            task: id,
+            round: round_id,
+            index,
+            samples,
+        });
+        Ok(())
+    }
+
+    /// Stores a round after somebody acted in it; if nobody who may act is left, the phase ends in
+    /// the next block.
+    pub(crate) fn acted(id: TaskId, task: &Task<T::AccountId>, round: &Round<T::AccountId>) {
+        let facts = Self::facts(task, round);
+        let now = now::<T>();
+        if next_phase(round.phase, now, round.ends_at, &facts).is_some() {
+            Self::look_again(id, now.saturating_add(1));
+        }
+        Self::put(id, task.round, round);
+    }
+
+    /// Advances the rounds that are due, oldest first, and as many as a block may.
+    pub(crate) fn advance_due() -> Weight {
+        let now = now::<T>();
+        let schedule = Schedule::<T>::get();
+        let mut due: Vec<(u32, TaskId)> = schedule
+            .iter()
+            .filter(|(_, at)| *at <= now)
+            .map(|(id, at)| (*at, *id))
+            .collect();
+        due.sort_unstable();
+        due.iter()
+            .take(T::MaxAdvancesPerBlock::get() as usize)
+            .fold(T::WeightInfo::look(), |weight, (_, id)| {
+                weight.saturating_add(Self::advance(*id, now))
+            })
+    }
+
+    /// Advances the round under way of a task, and tells what that cost.
+    pub(crate) fn advance(id: TaskId, now: u32) -> Weight {
+        let found = Tasks::<T>::get(id)
+            .ok()
+            .and_then(|task| Self::get(id, task.round).map(|round| (task, round)));
+        let Some((mut task, mut round)) = found else {
+            Self::delist(id);
+            unexpected::<T>(UnexpectedKind::ScheduledTaskMissing(id));
+            return T::WeightInfo::end_phase();
+        };
+        let weight = match round.phase {
+            Phase::Reveal => T::WeightInfo::end_reveal(round.commits),
+            Phase::Challenge => T::WeightInfo::settle(),
+            _ => T::WeightInfo::end_phase(),
+        };
+        // Ends, for phases only go forward, and a Commit that rolls on starts a new window. Runs
+        // more than once only when too few attesters were drawn.
+        while let Some(transition) =
+            next_phase(round.phase, now, round.ends_at, &Self::facts(&task, &round))
+        {
+            Self::step(id, &mut task, &mut round, transition, now);
+        }
+        Self::put(id, task.round, &round);
+        match round.outcome {
+            Some(outcome) => {
+                Tasks::<T>::round_over(id, &mut task, outcome);
+                Tasks::<T>::put(id, &task);
+            }
+            None => Self::look_again(id, round.ends_at),
+        }
+        weight
+    }
+
+    /// Ends the phase, and does to the round what the clock says.
+    fn step(
+        id: TaskId,
+        task: &mut Task<T::AccountId>,
+        round: &mut Round<T::AccountId>,
+        transition: Transition,
+        now: u32,
+    ) {
+        let mut committed = Vec::new();
+        match round.phase {
+            Phase::Reveal => committed = Submissions::<T>::end_reveal(id, task.round),
+            Phase::AttestCommit => {
+                Attestation::<T>::slash_missed(round, |seat| seat.commitment.is_none());
+            }
+            Phase::AttestReveal => Attestation::<T>::slash_missed(round, |seat| {
+                seat.commitment.is_some() && seat.revealed.is_none()
+            }),
+            _ => {}
+        }
+        match transition {
+            Transition::Enter(phase) => {
+                Self::enter(id, task, round, phase, now);
+                if phase == Phase::AttestCommit {
+                    round.seats = Attestation::<T>::draw(id, task, &committed);
+                }
+            }
+            Transition::RollOn => {
+                round.departures = Contributors::<T>::get().departures;
+                Self::enter(id, task, round, Phase::Commit, now);
+            }
+            Transition::End(outcome) => {
+                round.phase = Phase::Ended;
+                round.phase_started_at = now;
+                round.ends_at = now;
+                round.outcome = Some(outcome);
+                Pallet::<T>::deposit_event(Event::RoundEnded {
+                    task: id,
+                    round: task.round,
+                    outcome,
+                });
+                match outcome {
+                    Outcome::Settled => Rewards::<T>::settle(id, task, round),
+                    Outcome::Disputed => T::Judge::round_disputed(id, task.round),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn enter(
+        id: TaskId,
+        task: &Task<T::AccountId>,
+        round: &mut Round<T::AccountId>,
+        phase: Phase,
+        now: u32,
+    ) {
+        round.phase = phase;
+        round.phase_started_at = now;
+        round.ends_at = now.saturating_add(task.terms.windows.of(phase));
+        Pallet::<T>::deposit_event(Event::PhaseEntered {
+            task: id,
+            round: task.round,
+            phase,
+            ends_at: round.ends_at,
+        });
+    }
+
+    fn facts(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> Facts {
+        let claims = || round.seats.iter().filter_map(|seat| seat.revealed.as_ref());
+        let agreement = match claims().next() {
+            None => Agreement::Nothing,
+            Some(first) if claims().all(|other| other.claim == first.claim) => Agreement::Same,
+            Some(_) => Agreement::Differs,
+        };
+        let count = |holds: fn(&Seat<T::AccountId>) -> bool| {
+            round.seats.iter().filter(|seat| holds(seat)).count() as u32
+        };
+        Facts {
+            commits: round.commits,
+            may_commit: match round.phase {
+                Phase::Commit => Self::may_commit(task, round),
+                _ => 0,
+            },
+            reveals: round.reveals,
+            shard_published: round.shard.is_some(),
+            seats: round.seats.len() as u32,
+            quorum: task.terms.quorum.into(),
+            attestation_commits: count(|seat| seat.commitment.is_some()),
+            attestation_reveals: count(|seat| seat.revealed.is_some()),
+            agreement,
+        }
+    }
+
+    /// An upper bound on the accounts that have committed or still may: whoever can now, and
+    /// whoever has ceased to since the round took commits. So leaving after a commit never ends
+    /// the phase for those who stay.
+    fn may_commit(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> u32 {
+        let count = Contributors::<T>::get();
+        let sponsor = Stakes::<T>::get(&task.sponsor)
+            .is_ok_and(|registration| registration.contributes::<T>());
+        let departed = count.departures.saturating_sub(round.departures);
+        u64::from(count.active)
+            .saturating_sub(u64::from(sponsor))
+            .saturating_add(departed)
+            .min(u64::from(bounds::MAX_SUBMISSIONS)) as u32
+    }
+
+    /// Gives a task that starts a round a place in the schedule.
+    pub(crate) fn enlist(id: TaskId) -> Result<(), Error<T>> {
+        Schedule::<T>::try_mutate(|schedule| {
+            schedule
+                .try_push((id, now::<T>()))
+                .map_err(|_| Error::<T>::TooManyLiveTasks)
+        })
+    }
+
+    /// Takes a task off the schedule.
+    pub(crate) fn delist(id: TaskId) {
+        Schedule::<T>::mutate(|schedule| schedule.retain(|(other, _)| *other != id));
+    }
+
+    fn look_again(id: TaskId, at: u32) {
+        Schedule::<T>::mutate(|schedule| {
+            match schedule.iter_mut().find(|(other, _)| *other == id) {
+                Some((_, due)) => *due = at,
+                None => unexpected::<T>(UnexpectedKind::TaskUnscheduled(id)),
+            }
+        });
+    }
+}

@@ -1,0 +1,229 @@
+//! Registrations and the money that backs them.
+
+use crate::{
+    asset::{unexpected, Asset},
+    rounds::now,
+    Attesters, Balance, Config, Contributors, Error, Event, HoldReason, Pallet, Registrations,
+    SlashReason, UnexpectedKind,
+};
+use codec::{Decode, Encode, MaxEncodedLen};
+use core::marker::PhantomData;
+use frame_support::{ensure, traits::Get};
+use gotong_protocol::Roles;
+use scale_info::TypeInfo;
+use sp_runtime::{DispatchError, DispatchResult};
+
+/// What an account registered for, and what backs it.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
+pub struct Registration {
+    /// What it registered for.
+    pub roles: Roles,
+    /// Stake that counts.
+    pub stake: Balance,
+    /// Stake that is leaving; counts for nothing, and can still be slashed.
+    pub unbonding: Option<Unbonding>,
+}
+
+/// Stake that is leaving.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
+pub struct Unbonding {
+    /// How much.
+    pub amount: Balance,
+    /// The first block in which it can be withdrawn.
+    pub until: u32,
+}
+
+/// How many contributors there are.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct ContributorCount {
+    /// Contributors that may commit now.
+    pub active: u32,
+    /// How often a contributor ceased to be one that may, since genesis. With it a round bounds
+    /// the accounts that could have committed in it, whoever has left since.
+    pub departures: u64,
+}
+
+impl Registration {
+    /// Whether it may commit, as far as the chain's least stake goes.
+    pub fn contributes<T: Config>(&self) -> bool {
+        self.roles.contributor && self.stake >= T::MinContributorStake::get()
+    }
+
+    /// Whether it can be drawn, as far as the chain's least stake goes.
+    pub fn attests<T: Config>(&self) -> bool {
+        self.roles.attester && self.stake >= T::MinAttesterStake::get()
+    }
+
+    /// Whether it may do something that it registered for.
+    pub fn is_active<T: Config>(&self) -> bool {
+        self.contributes::<T>() || self.attests::<T>()
+    }
+
+    /// What is on hold for it.
+    pub fn held(&self) -> Balance {
+        let unbonding = self.unbonding.as_ref().map_or(0, |leaving| leaving.amount);
+        self.stake.saturating_add(unbonding)
+    }
+}
+
+/// Owner of the registrations, the attesters' registry and the count of contributors.
+pub struct Stakes<T>(PhantomData<T>);
+
+impl<T: Config> Stakes<T> {
+    /// The registration of `who`.
+    pub fn get(who: &T::AccountId) -> Result<Registration, Error<T>> {
+        Registrations::<T>::get(who).ok_or(Error::<T>::NotRegistered)
+    }
+
+    pub(crate) fn register(who: T::AccountId, roles: Roles, stake: Balance) -> DispatchResult {
+        ensure!(!roles.is_empty(), Error::<T>::NoRoles);
+        ensure!(
+            !Registrations::<T>::contains_key(&who),
+            Error::<T>::AlreadyRegistered
+        );
+        ensure!(stake >= Self::minimum(roles), Error::<T>::StakeTooLow);
+        Asset::<T>::hold(HoldReason::Stake, &who, stake)?;
+        let registration = Registration {
+            roles,
+            stake,
+            unbonding: None,
+        };
+        Self::put(&who, None, registration)?;
+        Pallet::<T>::deposit_event(Event::Registered { who, roles, stake });
+        Ok(())
+    }
+
+    pub(crate) fn add(who: T::AccountId, amount: Balance) -> DispatchResult {
+        ensure!(amount > 0, Error::<T>::ZeroAmount);
+        let before = Self::get(&who)?;
+        let mut after = before.clone();
+        after.stake = before
+            .stake
+            .checked_add(amount)
+            .ok_or(Error::<T>::Overflow)?;
+        ensure!(
+            after.stake >= Self::minimum(after.roles),
+            Error::<T>::StakeTooLow
+        );
+        Asset::<T>::hold(HoldReason::Stake, &who, amount)?;
+        Self::put(&who, Some(&before), after)?;
+        Pallet::<T>::deposit_event(Event::StakeAdded { who, amount });
+        Ok(())
+    }
+
+    pub(crate) fn unstake(who: T::AccountId, amount: Balance) -> DispatchResult {
+        ensure!(amount > 0, Error::<T>::ZeroAmount);
+        let before = Self::get(&who)?;
+        ensure!(before.unbonding.is_none(), Error::<T>::UnbondingPending);
+        let mut after = before.clone();
+        after.stake = before
+            .stake
+            .checked_sub(amount)
+            .ok_or(Error::<T>::NotEnoughStake)?;
+        ensure!(
+            after.stake == 0 || after.stake >= Self::minimum(after.roles),
+            Error::<T>::StakeTooLow
+        );
+        let until = now::<T>()
+            .checked_add(T::UnbondingBlocks::get())
+            .ok_or(Error::<T>::Overflow)?;
+        after.unbonding = Some(Unbonding { amount, until });
+        Self::put(&who, Some(&before), after)?;
+        Pallet::<T>::deposit_event(Event::Unstaking { who, amount, until });
+        Ok(())
+    }
+
+    pub(crate) fn withdraw(who: T::AccountId) -> DispatchResult {
+        let before = Self::get(&who)?;
+        let mut after = before.clone();
+        let leaving = after.unbonding.take().ok_or(Error::<T>::NothingUnbonding)?;
+        ensure!(now::<T>() >= leaving.until, Error::<T>::NotYetWithdrawable);
+        Asset::<T>::release(HoldReason::Stake, &who, leaving.amount)?;
+        Self::put(&who, Some(&before), after)?;
+        Pallet::<T>::deposit_event(Event::Withdrawn {
+            who,
+            amount: leaving.amount,
+        });
+        Ok(())
+    }
+
+    /// Burns up to `amount` of what backs `who`: of its stake first, then of what is unbonding.
+    pub(crate) fn slash(who: &T::AccountId, amount: Balance, reason: SlashReason) {
+        let Some(before) = Registrations::<T>::get(who) else {
+            return unexpected::<T>(UnexpectedKind::HoldTooSmall(HoldReason::Stake));
+        };
+        let amount = amount.min(before.held());
+        let mut after = before.clone();
+        let of_stake = amount.min(before.stake);
+        after.stake = before.stake.saturating_sub(of_stake);
+        let of_unbonding = amount.saturating_sub(of_stake);
+        if let Some(leaving) = after.unbonding.as_mut() {
+            leaving.amount = leaving.amount.saturating_sub(of_unbonding);
+        }
+        Asset::<T>::burn(HoldReason::Stake, who, amount, reason);
+        // Cannot fail: only a stake that grows can need a new place in the registry.
+        if Self::put(who, Some(&before), after).is_err() {
+            unexpected::<T>(UnexpectedKind::HoldTooSmall(HoldReason::Stake));
+        }
+    }
+
+    /// Least stake for all of `roles`.
+    fn minimum(roles: Roles) -> Balance {
+        let of = |chosen: bool, minimum: Balance| if chosen { minimum } else { 0 };
+        of(roles.contributor, T::MinContributorStake::get())
+            .max(of(roles.attester, T::MinAttesterStake::get()))
+    }
+
+    /// Stores `after` and keeps registry and count in step; an empty registration is removed.
+    fn put(
+        who: &T::AccountId,
+        before: Option<&Registration>,
+        after: Registration,
+    ) -> Result<(), DispatchError> {
+        let attested = before.is_some_and(Registration::attests::<T>);
+        if attested || after.attests::<T>() {
+            Self::enlist(who, after.attests::<T>().then_some(after.stake))?;
+        }
+        let contributed = before.is_some_and(Registration::contributes::<T>);
+        if contributed != after.contributes::<T>() {
+            Contributors::<T>::mutate(|count| {
+                if contributed {
+                    count.active = count.active.saturating_sub(1);
+                    count.departures = count.departures.saturating_add(1);
+                } else {
+                    count.active = count.active.saturating_add(1);
+                }
+            });
+        }
+        if after.held() == 0 {
+            Registrations::<T>::remove(who);
+        } else {
+            Registrations::<T>::insert(who, after);
+        }
+        Ok(())
+    }
+
+    /// Puts `who` into the registry with `stake`, or out of it. The registry is sorted by account.
+    fn enlist(who: &T::AccountId, stake: Option<Balance>) -> Result<(), DispatchError> {
+        Attesters::<T>::try_mutate(|registry| {
+            match (
+                registry.binary_search_by(|(other, _)| other.cmp(who)),
+                stake,
+            ) {
+                (Ok(index), Some(stake)) => {
+                    if let Some((_, listed)) = registry.get_mut(index) {
+                        *listed = stake;
+                    }
+                }
+                (Ok(index), None) => {
+                    registry.remove(index);
+                }
+                (Err(index), Some(stake)) => registry
+                    .try_insert(index, (who.clone(), stake))
+                    .map_err(|_| Error::<T>::TooManyAttesters)?,
+                (Err(_), None) => {}
+            }
+            Ok(())
+        })
+    }
+}

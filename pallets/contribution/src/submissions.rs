@@ -1,0 +1,178 @@
+//! Contributors' parts in a round: commit, then reveal.
+
+use crate::{
+    asset::Asset,
+    rounds::{now, Rounds},
+    stakes::Stakes,
+    Balance, Config, Error, Event, HoldReason, Pallet, RevealedDeltas, SlashReason,
+    Submissions as SubmissionMap,
+};
+use alloc::vec::Vec;
+use codec::{Decode, Encode, MaxEncodedLen};
+use core::marker::PhantomData;
+use frame_support::{ensure, traits::Get};
+use gotong_protocol::{bounds, submission_commitment, Delta, Hash, Phase, RoundId, TaskId};
+use scale_info::TypeInfo;
+use sp_runtime::DispatchResult;
+
+/// One contributor's part in a round.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
+pub struct Submission {
+    /// Place in the order of commitment, from 0.
+    pub index: u32,
+    /// Weight in the merge, of the stake when it committed.
+    pub weight: u32,
+    /// What it committed to.
+    pub commitment: Hash,
+    /// What it has on hold for revealing.
+    pub deposit: Balance,
+    /// The delta, once revealed.
+    pub revealed: Option<Revealed>,
+    /// What it was paid, once claimed.
+    pub claimed: Option<Balance>,
+}
+
+/// A revealed delta.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
+pub struct Revealed {
+    /// Hash of the encoded delta.
+    pub delta_hash: Hash,
+    /// Length of the encoded delta.
+    pub bytes: u32,
+    /// Block whose body has the bytes.
+    pub at: u32,
+}
+
+/// Owner of the submissions.
+pub struct Submissions<T>(PhantomData<T>);
+
+impl<T: Config> Submissions<T> {
+    /// The part of `who` in a round.
+    pub fn get(id: TaskId, round: RoundId, who: &T::AccountId) -> Option<Submission> {
+        SubmissionMap::<T>::get((id, round), who)
+    }
+
+    pub(crate) fn put(id: TaskId, round: RoundId, who: &T::AccountId, submission: &Submission) {
+        SubmissionMap::<T>::insert((id, round), who, submission);
+    }
+
+    pub(crate) fn commit(
+        who: T::AccountId,
+        id: TaskId,
+        round_id: RoundId,
+        commitment: Hash,
+    ) -> DispatchResult {
+        let error = Error::<T>::NotInCommitPhase;
+        let (task, mut round) = Rounds::<T>::current(id, round_id, Phase::Commit, error)?;
+        let registration = Stakes::<T>::get(&who)?;
+        ensure!(registration.roles.contributor, Error::<T>::WrongRole);
+        ensure!(
+            registration.contributes::<T>()
+                && registration.stake >= task.terms.minimum_contributor_stake,
+            Error::<T>::StakeTooLow
+        );
+        ensure!(task.sponsor != who, Error::<T>::SponsorMayNotContribute);
+        ensure!(
+            Self::get(id, round_id, &who).is_none(),
+            Error::<T>::AlreadyCommitted
+        );
+        ensure!(
+            round.commits < bounds::MAX_SUBMISSIONS,
+            Error::<T>::TooManySubmissions
+        );
+        let deposit = T::CommitDeposit::get();
+        Asset::<T>::hold(HoldReason::CommitDeposit, &who, deposit)?;
+        let index = round.commits;
+        let submission = Submission {
+            index,
+            weight: merge_weight::<T>(registration.stake, task.terms.weight_cap),
+            commitment,
+            deposit,
+            revealed: None,
+            claimed: None,
+        };
+        Self::put(id, round_id, &who, &submission);
+        round.commits = index.saturating_add(1);
+        Rounds::<T>::acted(id, &task, &round);
+        Pallet::<T>::deposit_event(Event::Committed {
+            task: id,
+            round: round_id,
+            who,
+            index,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn reveal(
+        who: T::AccountId,
+        id: TaskId,
+        round_id: RoundId,
+        delta: &[u8],
+        salt: &Hash,
+    ) -> DispatchResult {
+        let error = Error::<T>::NotInRevealPhase;
+        let (task, mut round) = Rounds::<T>::current(id, round_id, Phase::Reveal, error)?;
+        let mut submission = Self::get(id, round_id, &who).ok_or(Error::<T>::NoCommitment)?;
+        ensure!(submission.revealed.is_none(), Error::<T>::AlreadyRevealed);
+        let delta_hash = Delta::hash_of(delta);
+        ensure!(
+            submission.commitment
+                == submission_commitment(id, round_id, &who.clone().into(), &delta_hash, salt),
+            Error::<T>::CommitmentMismatch
+        );
+        ensure!(
+            !RevealedDeltas::<T>::contains_key((id, round_id), delta_hash),
+            Error::<T>::DeltaAlreadyRevealed
+        );
+        Delta::decode(delta, task.parameters).map_err(|_| Error::<T>::DeltaMalformed)?;
+
+        let deposit = core::mem::take(&mut submission.deposit);
+        Asset::<T>::release(HoldReason::CommitDeposit, &who, deposit)?;
+        let bytes = u32::try_from(delta.len()).map_err(|_| Error::<T>::Overflow)?;
+        submission.revealed = Some(Revealed {
+            delta_hash,
+            bytes,
+            at: now::<T>(),
+        });
+        RevealedDeltas::<T>::insert((id, round_id), delta_hash, ());
+        Self::put(id, round_id, &who, &submission);
+        round.reveals = round.reveals.saturating_add(1);
+        Rounds::<T>::acted(id, &task, &round);
+        Pallet::<T>::deposit_event(Event::Revealed {
+            task: id,
+            round: round_id,
+            who,
+            delta_hash,
+            bytes,
+        });
+        Ok(())
+    }
+
+    /// Burns the deposits of all who did not reveal; gives back who committed.
+    pub(crate) fn end_reveal(id: TaskId, round: RoundId) -> Vec<T::AccountId> {
+        let all: Vec<_> = SubmissionMap::<T>::iter_prefix((id, round)).collect();
+        let mut accounts = Vec::with_capacity(all.len());
+        for (who, mut submission) in all {
+            if submission.revealed.is_none() {
+                let deposit = core::mem::take(&mut submission.deposit);
+                let reason = SlashReason::UnrevealedCommit;
+                Asset::<T>::burn(HoldReason::CommitDeposit, &who, deposit, reason);
+                Self::put(id, round, &who, &submission);
+            }
+            accounts.push(who);
+        }
+        accounts
+    }
+}
+
+/// Weight of a delta in the merge: the stake up to `cap`, in [`Config::WeightUnit`]s, rounded down,
+/// within `1..=`[`bounds::MAX_MERGE_WEIGHT`].
+fn merge_weight<T: Config>(stake: Balance, cap: Balance) -> u32 {
+    let units = stake
+        .min(cap)
+        .checked_div(T::WeightUnit::get())
+        .unwrap_or_default();
+    u32::try_from(units)
+        .unwrap_or(u32::MAX)
+        .clamp(1, bounds::MAX_MERGE_WEIGHT)
+}

@@ -1,0 +1,247 @@
+//! Tasks: what a sponsor asks for, and its money.
+
+use crate::{
+    asset::{unexpected, Asset},
+    rounds::{now, Rounds},
+    Balance, Config, Error, Event, GraphBytes, Graphs, HoldReason, NextTask, Pallet, SlashReason,
+    Tasks as TaskMap, UnexpectedKind,
+};
+use codec::{Decode, Encode, MaxEncodedLen};
+use core::marker::PhantomData;
+use frame_support::{ensure, traits::Get};
+use gotong_protocol::{Graph, Hash, Outcome, RoundId, TaskId, TaskState, TaskTerms};
+use gotong_scoring::{weights::WeightsError, MasterWeights};
+use scale_info::TypeInfo;
+use sp_runtime::DispatchResult;
+
+/// A task.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
+pub struct Task<AccountId> {
+    /// Who opened it.
+    pub sponsor: AccountId,
+    /// What was asked for.
+    pub terms: TaskTerms<Balance>,
+    /// Where it stands.
+    pub state: TaskState,
+    /// Parameters of the model.
+    pub parameters: u32,
+    /// Bytes of a sample with its label.
+    pub record_bytes: u32,
+    /// Classes of the model.
+    pub classes: u32,
+    /// Merkle root of the weights that the next merge starts from.
+    pub master_root: Hash,
+    /// Block in which it was opened.
+    pub opened_at: u32,
+    /// The round under way, or the last one.
+    pub round: RoundId,
+    /// Shards published so far: the index of the next.
+    pub next_shard: u32,
+    /// The sponsor's money.
+    pub purse: Purse,
+}
+
+/// Where a task's money went: `deposited = pool + unclaimed + claimed + fees + returned`. Of these
+/// `pool` and `unclaimed` are on hold, and so is `bond`.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Purse {
+    /// All that the sponsor ever put in, without the bond.
+    pub deposited: Balance,
+    /// What future rounds can pay.
+    pub pool: Balance,
+    /// Owed to contributors of settled rounds, and not yet claimed.
+    pub unclaimed: Balance,
+    /// Paid to contributors.
+    pub claimed: Balance,
+    /// Paid to attesters.
+    pub fees: Balance,
+    /// Given back to the sponsor.
+    pub returned: Balance,
+    /// Burned if a shard is not published.
+    pub bond: Balance,
+}
+
+/// Owner of the tasks.
+pub struct Tasks<T>(PhantomData<T>);
+
+impl<T: Config> Tasks<T> {
+    /// A task.
+    pub fn get(id: TaskId) -> Result<Task<T::AccountId>, Error<T>> {
+        TaskMap::<T>::get(id).ok_or(Error::<T>::NoSuchTask)
+    }
+
+    pub(crate) fn put(id: TaskId, task: &Task<T::AccountId>) {
+        TaskMap::<T>::insert(id, task);
+    }
+
+    pub(crate) fn open(
+        sponsor: T::AccountId,
+        terms: TaskTerms<Balance>,
+        graph_bytes: GraphBytes,
+        weights: &[u8],
+        pool: Balance,
+    ) -> DispatchResult {
+        let graph = Graph::from_bytes(&graph_bytes).map_err(|_| Error::<T>::GraphInvalid)?;
+        let parameters = u32::try_from(graph.parameters()).map_err(|_| Error::<T>::GraphInvalid)?;
+        let record_bytes = graph
+            .inputs
+            .checked_add(1)
+            .ok_or(Error::<T>::GraphInvalid)?;
+        terms
+            .validate(
+                record_bytes,
+                T::MinWindowBlocks::get(),
+                T::MaxWindowBlocks::get(),
+            )
+            .map_err(Error::<T>::from)?;
+        ensure!(pool >= terms.cap_per_round, Error::<T>::PoolTooSmall);
+        ensure!(
+            weights.len() as u64 == u64::from(parameters).saturating_mul(2),
+            Error::<T>::WeightsMismatch
+        );
+        let master_root = MasterWeights::root_of_bytes(weights).map_err(|error| match error {
+            WeightsError::PartialWeight => Error::<T>::WeightsMismatch,
+            WeightsError::OutOfBounds { .. } => Error::<T>::WeightsOutOfBounds,
+        })?;
+        let id = NextTask::<T>::get();
+        NextTask::<T>::put(id.next().ok_or(Error::<T>::TooManyTasks)?);
+        let bond = T::TaskBond::get();
+        Asset::<T>::hold(HoldReason::Pool, &sponsor, pool)?;
+        Asset::<T>::hold(HoldReason::Bond, &sponsor, bond)?;
+        Rounds::<T>::enlist(id)?;
+        Graphs::<T>::insert(id, graph_bytes);
+        let task = Task {
+            sponsor: sponsor.clone(),
+            classes: graph.classes(),
+            terms,
+            state: TaskState::Running,
+            parameters,
+            record_bytes,
+            master_root,
+            opened_at: now::<T>(),
+            round: RoundId(0),
+            next_shard: 0,
+            purse: Purse {
+                deposited: pool,
+                pool,
+                bond,
+                ..Purse::default()
+            },
+        };
+        Self::put(id, &task);
+        Pallet::<T>::deposit_event(Event::TaskOpened {
+            task: id,
+            sponsor,
+            parameters,
+            master_root,
+        });
+        Rounds::<T>::start(id, &task);
+        Ok(())
+    }
+
+    pub(crate) fn top_up(who: T::AccountId, id: TaskId, amount: Balance) -> DispatchResult {
+        ensure!(amount > 0, Error::<T>::ZeroAmount);
+        let mut task = Self::of_sponsor(&who, id)?;
+        ensure!(
+            matches!(task.state, TaskState::Running | TaskState::Paused),
+            Error::<T>::TaskNotFundable
+        );
+        let purse = &mut task.purse;
+        let add = |part: Balance| part.checked_add(amount).ok_or(Error::<T>::Overflow);
+        purse.deposited = add(purse.deposited)?;
+        purse.pool = add(purse.pool)?;
+        Asset::<T>::hold(HoldReason::Pool, &who, amount)?;
+        Pallet::<T>::deposit_event(Event::TaskToppedUp { task: id, amount });
+        if task.state == TaskState::Paused && task.purse.pool >= task.terms.cap_per_round {
+            Rounds::<T>::enlist(id)?;
+            task.state = TaskState::Running;
+            Self::next_round(id, &mut task);
+        }
+        Self::put(id, &task);
+        Ok(())
+    }
+
+    pub(crate) fn close(who: T::AccountId, id: TaskId) -> DispatchResult {
+        let mut task = Self::of_sponsor(&who, id)?;
+        match task.state {
+            TaskState::Closing | TaskState::Closed => {
+                return Err(Error::<T>::AlreadyClosed.into());
+            }
+            TaskState::Running if !Rounds::<T>::cancel_idle(id, &task) => {
+                task.state = TaskState::Closing;
+                Pallet::<T>::deposit_event(Event::TaskClosing { task: id });
+            }
+            _ => Self::finish_close(id, &mut task),
+        }
+        Self::put(id, &task);
+        Ok(())
+    }
+
+    /// The round under way ended: starts the next one, or puts the task to rest.
+    pub(crate) fn round_over(id: TaskId, task: &mut Task<T::AccountId>, outcome: Outcome) {
+        if outcome == Outcome::ShardMissed {
+            let bond = core::mem::take(&mut task.purse.bond);
+            let reason = SlashReason::MissedShard;
+            Asset::<T>::burn(HoldReason::Bond, &task.sponsor, bond, reason);
+        }
+        if task.state == TaskState::Closing {
+            Self::finish_close(id, task);
+        } else if outcome == Outcome::ShardMissed {
+            Self::rest(id, task, TaskState::Stopped);
+        } else {
+            Self::next_round(id, task);
+        }
+    }
+
+    fn next_round(id: TaskId, task: &mut Task<T::AccountId>) {
+        match task.round.next() {
+            Some(round) if task.next_shard < task.terms.shards => {
+                if task.purse.pool < task.terms.cap_per_round {
+                    return Self::rest(id, task, TaskState::Paused);
+                }
+                task.round = round;
+                Rounds::<T>::start(id, task);
+            }
+            _ => Self::rest(id, task, TaskState::Exhausted),
+        }
+    }
+
+    fn rest(id: TaskId, task: &mut Task<T::AccountId>, state: TaskState) {
+        Rounds::<T>::delist(id);
+        task.state = state;
+        Pallet::<T>::deposit_event(match state {
+            TaskState::Paused => Event::TaskPaused { task: id },
+            TaskState::Stopped => Event::TaskStopped { task: id },
+            _ => Event::TaskExhausted { task: id },
+        });
+    }
+
+    /// Gives pool and bond back. What cannot be given back stays on hold, and in the books.
+    fn finish_close(id: TaskId, task: &mut Task<T::AccountId>) {
+        Rounds::<T>::delist(id);
+        task.state = TaskState::Closed;
+        let purse = &mut task.purse;
+        let release = |reason, amount| {
+            let released = Asset::<T>::release(reason, &task.sponsor, amount).is_ok();
+            if !released {
+                unexpected::<T>(UnexpectedKind::ReleaseFailed(reason));
+            }
+            released
+        };
+        let mut returned = 0;
+        if release(HoldReason::Pool, purse.pool) {
+            returned = core::mem::take(&mut purse.pool);
+            purse.returned = purse.returned.saturating_add(returned);
+        }
+        if release(HoldReason::Bond, purse.bond) {
+            returned = returned.saturating_add(core::mem::take(&mut purse.bond));
+        }
+        Pallet::<T>::deposit_event(Event::TaskClosed { task: id, returned });
+    }
+
+    fn of_sponsor(who: &T::AccountId, id: TaskId) -> Result<Task<T::AccountId>, Error<T>> {
+        let task = Self::get(id)?;
+        ensure!(task.sponsor == *who, Error::<T>::NotSponsor);
+        Ok(task)
+    }
+}

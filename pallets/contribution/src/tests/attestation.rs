@@ -1,0 +1,277 @@
+use super::lab::*;
+use crate::{attestation::Attestation, mock::*, Error, Event, HoldReason, Rounds, SlashReason};
+use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
+use gotong_protocol::{Outcome, Phase, Roles, RoundClaim, RoundId};
+use gotong_scoring::MasterWeights;
+
+fn outcome_of_first(id: gotong_protocol::TaskId) -> Option<Outcome> {
+    Rounds::<Test>::get(id, RoundId(0)).unwrap().outcome
+}
+
+#[test]
+fn sponsor_and_committers_are_not_drawn() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(0, 2);
+        for who in [contributor(0), contributor(1), sponsor()] {
+            assert_ok!(Contribution::register(signed(&who), Roles::BOTH, 50_000));
+        }
+        let id = lab.open();
+        lab.play_to_attestation(id, 2);
+        let seats = current(id).seats;
+        let mut drawn: Vec<_> = seats.iter().map(|seat| seat.account.clone()).collect();
+        drawn.sort();
+        assert_eq!(drawn, [attester(0), attester(1)]);
+    });
+}
+
+#[test]
+fn the_task_s_least_stake_is_asked_of_attesters() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        assert_ok!(Contribution::add_stake(signed(&attester(1)), 1_000));
+        let mut terms = lab.terms();
+        terms.minimum_attester_stake = 1_500;
+        terms.quorum = 1;
+        assert_ok!(lab.open_with(terms, POOL));
+        let id = gotong_protocol::TaskId(0);
+        lab.play_to_attestation(id, 1);
+        assert_eq!(current(id).seats.len(), 1);
+        assert_eq!(current(id).seats[0].account, attester(1));
+    });
+}
+
+#[test]
+fn the_draw_follows_the_stake() {
+    ExtBuilder::default().build_and_execute(|| {
+        let lab = Lab::default();
+        register(0, 10);
+        assert_ok!(Contribution::add_stake(signed(&attester(4)), 4_500));
+        let mut terms = lab.terms();
+        (terms.seats, terms.quorum) = (1, 1);
+        assert_ok!(lab.open_with(terms, POOL));
+        let task = task(gotong_protocol::TaskId(0));
+        // 5,000 of 9,500 staked: about 526 of 1,000.
+        let hits = (0..1_000)
+            .filter(|seed| {
+                Seed::set(*seed);
+                let id = gotong_protocol::TaskId(0);
+                let seats = Attestation::<Test>::draw(id, &task, &[]);
+                seats[0].account == attester(4)
+            })
+            .count();
+        assert!((470..580).contains(&hits), "{hits}");
+    });
+}
+
+#[test]
+fn without_a_quorum_of_attesters_a_round_is_unattested() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 1);
+        let id = lab.open();
+        assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+        run_to_phase(id, Phase::Reveal);
+        assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
+        assert_ok!(lab.publish(id));
+        next_block();
+        assert_eq!(outcome_of_first(id), Some(Outcome::Unattested));
+        assert_eq!(task(id).round, RoundId(1));
+        // Nobody missed anything.
+        let stake = HoldReason::Stake.into();
+        assert_eq!(Balances::balance_on_hold(&stake, &attester(0)), 500);
+    });
+}
+
+#[test]
+fn only_the_drawn_attest_each_once_in_its_phase() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        let id = lab.open();
+        lab.play_to_attestation(id, 1);
+        let claim = lab.score(id).table.claim();
+        let who = attester(0);
+        assert_noop!(
+            commit_attestation(&account(50), id, &claim),
+            Error::<Test>::NotDrawn
+        );
+        assert_noop!(
+            reveal_attestation(&who, id, &claim),
+            Error::<Test>::NotInAttestRevealPhase
+        );
+        assert_ok!(commit_attestation(&who, id, &claim));
+        assert_noop!(
+            commit_attestation(&who, id, &claim),
+            Error::<Test>::AlreadyAttested
+        );
+        assert_ok!(commit_attestation(&attester(1), id, &claim));
+        run_to_phase(id, Phase::AttestReveal);
+        assert_noop!(
+            commit_attestation(&attester(2), id, &claim),
+            Error::<Test>::NotInAttestCommitPhase
+        );
+        assert_noop!(
+            reveal_attestation(&attester(2), id, &claim),
+            Error::<Test>::NoCommitment
+        );
+        assert_noop!(
+            reveal_attestation(&account(50), id, &claim),
+            Error::<Test>::NotDrawn
+        );
+        let other = RoundClaim {
+            table_root: [0; 32],
+            ..claim.clone()
+        };
+        assert_noop!(
+            reveal_attestation(&who, id, &other),
+            Error::<Test>::CommitmentMismatch
+        );
+        let round = RoundId(0);
+        assert_noop!(
+            Contribution::reveal_attestation(signed(&who), id, round, claim.clone(), [0; 32], SALT),
+            Error::<Test>::CommitmentMismatch
+        );
+        assert_ok!(reveal_attestation(&who, id, &claim));
+        assert_noop!(
+            reveal_attestation(&who, id, &claim),
+            Error::<Test>::AlreadyAttested
+        );
+    });
+}
+
+#[test]
+fn a_claim_that_contradicts_itself_is_refused() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        let id = lab.open();
+        lab.play_to_attestation(id, 1);
+        let claim = lab.score(id).table.claim();
+        assert!(claim.paid_gain > 0 && claim.shares_sum > 0);
+        for number in 0..3 {
+            assert_ok!(commit_attestation(&attester(number), id, &claim));
+        }
+        run_to_phase(id, Phase::AttestReveal);
+        let base = MasterWeights::new(lab.weights.clone()).unwrap().root();
+        let refused = |paid_gain, shares_sum, master_root| {
+            let claim = RoundClaim {
+                table_root: claim.table_root,
+                paid_gain,
+                shares_sum,
+                master_root,
+            };
+            assert_noop!(
+                reveal_attestation(&attester(0), id, &claim),
+                Error::<Test>::ClaimInconsistent
+            );
+        };
+        refused(0, claim.shares_sum, claim.master_root);
+        refused(claim.paid_gain, 0, claim.master_root);
+        refused(0, 0, claim.master_root);
+        let quiet = RoundClaim {
+            table_root: claim.table_root,
+            paid_gain: 0,
+            shares_sum: 0,
+            master_root: base,
+        };
+        assert_ok!(reveal_attestation(&attester(0), id, &quiet));
+    });
+}
+
+#[test]
+fn who_does_not_attest_is_slashed_once() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 4);
+        let mut terms = lab.terms();
+        terms.seats = 4;
+        assert_ok!(lab.open_with(terms, POOL));
+        let id = gotong_protocol::TaskId(0);
+        lab.play_to_attestation(id, 1);
+        let claim = lab.score(id).table.claim();
+        for number in 0..3 {
+            assert_ok!(commit_attestation(&attester(number), id, &claim));
+        }
+        run_to_phase(id, Phase::AttestReveal);
+        for number in 0..2 {
+            assert_ok!(reveal_attestation(&attester(number), id, &claim));
+        }
+        run_to_phase(id, Phase::Challenge);
+        let slashed = |number| Event::Slashed {
+            who: attester(number),
+            amount: 30,
+            reason: SlashReason::MissedAttestation,
+        };
+        let events = events();
+        for (number, times) in [(0, 0), (1, 0), (2, 1), (3, 1)] {
+            let event = slashed(number);
+            let seen = events.iter().filter(|other| **other == event).count();
+            assert_eq!(seen, times, "attester {number}");
+        }
+        run_blocks(3);
+        // The fee is split over those who revealed.
+        let round = Rounds::<Test>::get(id, RoundId(0)).unwrap();
+        assert_eq!(round.outcome, Some(Outcome::Settled));
+        let fees: Vec<_> = round.seats.iter().filter(|seat| seat.fee > 0).collect();
+        assert_eq!(fees.len(), 2);
+    });
+}
+
+#[test]
+fn too_few_reveals_leave_a_round_unattested() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        let id = lab.open();
+        lab.play_to_attestation(id, 1);
+        let claim = lab.score(id).table.claim();
+        assert_ok!(commit_attestation(&attester(0), id, &claim));
+        assert_ok!(commit_attestation(&attester(1), id, &claim));
+        run_to_phase(id, Phase::AttestReveal);
+        assert_ok!(reveal_attestation(&attester(0), id, &claim));
+        run_blocks(4);
+        assert_eq!(outcome_of_first(id), Some(Outcome::Unattested));
+        assert_eq!(task(id).purse.pool, POOL);
+    });
+}
+
+#[test]
+fn different_claims_dispute_the_round_whatever_the_majority() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let id = lab.open();
+        lab.play_to_attestation(id, 2);
+        let table = lab.score(id).table;
+        let truth = table.claim();
+        let lie = RoundClaim {
+            paid_gain: truth.paid_gain * 2,
+            table_root: [66; 32],
+            ..truth.clone()
+        };
+        let claims = [&truth, &truth, &lie];
+        for (number, claim) in claims.iter().enumerate() {
+            assert_ok!(commit_attestation(&attester(number as u8), id, claim));
+        }
+        run_to_phase(id, Phase::AttestReveal);
+        for (number, claim) in claims.iter().enumerate() {
+            assert_ok!(reveal_attestation(&attester(number as u8), id, claim));
+        }
+        let issuance = Balances::total_issuance();
+        next_block();
+        assert_eq!(outcome_of_first(id), Some(Outcome::Disputed));
+        assert_eq!(Disputed::take(), [(id, RoundId(0))]);
+        assert_eq!(Balances::total_issuance(), issuance);
+        assert_eq!(task(id).purse.pool, POOL);
+        // The task goes on, from the weights that it had.
+        assert_eq!(task(id).round, RoundId(1));
+        let base = MasterWeights::new(lab.weights.clone()).unwrap().root();
+        assert_eq!(current(id).base_root, base);
+        assert_noop!(
+            claim(&contributor(0), id, RoundId(0), &table, 0),
+            Error::<Test>::NothingToClaim
+        );
+    });
+}

@@ -1,0 +1,303 @@
+//! A tiny model, its shards, and players who follow the protocol with real deltas and scores.
+
+use crate::{mock::*, rounds::Round, tasks::Task, Rounds, Tasks};
+use codec::Encode;
+use frame_support::assert_ok;
+use gotong_protocol::{
+    attestation_commitment, submission_commitment, ClaimItem, Delta, Graph, Hash, Phase, Proof,
+    Roles, RoundClaim, RoundId, Rules, TaskId, TaskName, TaskTerms, Windows,
+};
+use gotong_scoring::{
+    score_round, shard_root, shards_root, Entry, MasterWeights, Reference, Reveal, RoundScore,
+    Samples, ScoreTable, Tree,
+};
+use sp_runtime::DispatchResult;
+use std::collections::BTreeMap;
+
+pub const SALT: Hash = [7; 32];
+pub const WORK: Hash = [8; 32];
+pub const SAMPLES: u32 = 8;
+pub const SHARDS: u32 = 4;
+pub const POOL: Balance = 40_000;
+/// 4 * 3 + 3 parameters of the first layer, 3 * 2 + 2 of the second.
+pub const PARAMETERS: u32 = 23;
+
+pub fn sponsor() -> AccountId {
+    account(1)
+}
+
+pub fn contributor(number: u8) -> AccountId {
+    account(10 + number)
+}
+
+pub fn attester(number: u8) -> AccountId {
+    account(30 + number)
+}
+
+/// The off-chain side of one task.
+pub struct Lab {
+    pub graph: Graph,
+    pub weights: Vec<i16>,
+    pub keys: Vec<Hash>,
+    pub records: Vec<Vec<u8>>,
+    deltas: BTreeMap<Hash, Vec<u8>>,
+}
+
+impl Default for Lab {
+    fn default() -> Self {
+        let record = |shard: u32, sample: u32| {
+            let pixel = (shard * 31 + sample * 17) as u8;
+            // Every fourth sample is of class 0.
+            [
+                pixel,
+                200,
+                3,
+                pixel / 2,
+                u8::from(!sample.is_multiple_of(4)),
+            ]
+        };
+        let shard = |shard| (0..SAMPLES).flat_map(|n| record(shard, n)).collect();
+        Self {
+            graph: Graph::mlp(&[4, 3, 2]),
+            weights: vec![0; PARAMETERS as usize],
+            keys: (0..SHARDS).map(|shard| [shard as u8; 32]).collect(),
+            records: (0..SHARDS).map(shard).collect(),
+            deltas: BTreeMap::new(),
+        }
+    }
+}
+
+impl Lab {
+    fn roots(&self) -> Vec<Hash> {
+        let sealed = self.keys.iter().zip(&self.records);
+        sealed
+            .map(|(key, records)| shard_root(key, 5, records).unwrap())
+            .collect()
+    }
+
+    pub fn proof(&self, shard: u32) -> Proof {
+        Tree::of(self.roots()).prove(shard).unwrap()
+    }
+
+    pub fn terms(&self) -> TaskTerms<Balance> {
+        TaskTerms {
+            name: TaskName::new("tiny").unwrap(),
+            price_per_millibit: 100,
+            cap_per_round: 10_000,
+            attester_fee_permille: 101,
+            windows: Windows {
+                commit_blocks: 5,
+                reveal_blocks: 6,
+                attest_blocks: 4,
+                challenge_blocks: 3,
+            },
+            seats: 3,
+            quorum: 2,
+            minimum_contributor_stake: 0,
+            minimum_attester_stake: 0,
+            weight_cap: 10_000,
+            rules: Rules {
+                admit_floor_q8: 0,
+                gain_floor_q8: 0,
+                central_difference: 1,
+            },
+            shards_root: shards_root(&self.roots()),
+            shards: SHARDS,
+            shard_samples: SAMPLES,
+        }
+    }
+
+    pub fn weight_bytes(&self) -> Vec<u8> {
+        MasterWeights::new(self.weights.clone()).unwrap().to_bytes()
+    }
+
+    pub fn open_with(&self, terms: TaskTerms<Balance>, pool: Balance) -> DispatchResult {
+        Contribution::open_task(
+            signed(&sponsor()),
+            terms,
+            self.graph.encode().try_into().unwrap(),
+            self.weight_bytes().try_into().unwrap(),
+            pool,
+        )
+    }
+
+    /// Opens a task that pays up to four rounds.
+    pub fn open(&self) -> TaskId {
+        let id = crate::NextTask::<Test>::get();
+        assert_ok!(self.open_with(self.terms(), POOL));
+        id
+    }
+
+    /// Delta number `number`: 0 and 1 improve the model, 2 harms it, the rest do nothing to it.
+    pub fn delta(&mut self, number: u8) -> Vec<u8> {
+        let (position, change) = match number {
+            0 => (22, 4_000),
+            1 => (21, -4_000),
+            2 => (21, 4_000),
+            more => (20 - u32::from(more) % 20, 4_000),
+        };
+        let delta = Delta::new(PARAMETERS, vec![Entry { position, change }]).unwrap();
+        let bytes = delta.encode();
+        self.deltas.insert(Delta::hash_of(&bytes), bytes.clone());
+        bytes
+    }
+
+    pub fn publish(&self, id: TaskId) -> DispatchResult {
+        let shard = task(id).next_shard;
+        Contribution::publish_shard(
+            signed(&sponsor()),
+            id,
+            task(id).round,
+            self.keys[shard as usize],
+            self.records[shard as usize].clone().try_into().unwrap(),
+            self.proof(shard),
+        )
+    }
+
+    /// What an honest attester makes of the current round.
+    pub fn score(&self, id: TaskId) -> RoundScore {
+        let round_id = task(id).round;
+        let shard = current(id).shard.unwrap().index;
+        let records = &self.records[shard as usize];
+        let samples = Samples::new(4, 2, records).unwrap();
+        let reveals: Vec<Reveal> = Contribution::submissions(id, round_id)
+            .into_iter()
+            .filter_map(|submission| {
+                let hash = submission.revealed?.delta_hash;
+                let delta = Delta::decode(&self.deltas[&hash], PARAMETERS).unwrap();
+                Some(Reveal {
+                    hash,
+                    weight: submission.weight,
+                    delta,
+                })
+            })
+            .collect();
+        let rules = task(id).terms.rules;
+        score_round(
+            &mut Reference,
+            &self.graph,
+            &self.weights,
+            &samples,
+            &reveals,
+            &rules,
+        )
+        .unwrap()
+    }
+
+    /// From an open Commit phase to AttestCommit: contributor `n` submits delta `n`.
+    pub fn play_to_attestation(&mut self, id: TaskId, contributors: u8) {
+        for number in 0..contributors {
+            assert_ok!(commit(&contributor(number), id, &self.delta(number)));
+        }
+        run_to_phase(id, Phase::Reveal);
+        for number in 0..contributors {
+            assert_ok!(reveal(&contributor(number), id, &self.delta(number)));
+        }
+        assert_ok!(self.publish(id));
+        run_to_phase(id, Phase::AttestCommit);
+    }
+
+    /// From AttestCommit to the challenge window, with every seat honest.
+    pub fn play_attestation(&mut self, id: TaskId) -> RoundScore {
+        let score = self.score(id);
+        let claim = score.table.claim();
+        for seat in current(id).seats {
+            assert_ok!(commit_attestation(&seat.account, id, &claim));
+        }
+        run_to_phase(id, Phase::AttestReveal);
+        for seat in current(id).seats {
+            assert_ok!(reveal_attestation(&seat.account, id, &claim));
+        }
+        run_to_phase(id, Phase::Challenge);
+        score
+    }
+
+    /// A whole round, with every player honest; the lab then has the merged weights.
+    pub fn play(&mut self, id: TaskId, contributors: u8) -> ScoreTable {
+        let round_id = task(id).round;
+        self.play_to_attestation(id, contributors);
+        let score = self.play_attestation(id);
+        while Rounds::<Test>::get(id, round_id).unwrap().outcome.is_none() {
+            next_block();
+        }
+        self.weights = score.merged;
+        score.table
+    }
+}
+
+pub fn task(id: TaskId) -> Task<AccountId> {
+    Tasks::<Test>::get(id).unwrap()
+}
+
+pub fn current(id: TaskId) -> Round<AccountId> {
+    Rounds::<Test>::get(id, task(id).round).unwrap()
+}
+
+pub fn run_to_phase(id: TaskId, phase: Phase) {
+    for _ in 0..100 {
+        if current(id).phase == phase {
+            return;
+        }
+        next_block();
+    }
+    panic!("never came to {phase:?}");
+}
+
+/// Registers contributors 0 to `contributors` and attesters 0 to `attesters`.
+pub fn register(contributors: u8, attesters: u8) {
+    for number in 0..contributors {
+        let who = contributor(number);
+        assert_ok!(Contribution::register(
+            signed(&who),
+            Roles::CONTRIBUTOR,
+            500
+        ));
+    }
+    for number in 0..attesters {
+        let who = attester(number);
+        assert_ok!(Contribution::register(signed(&who), Roles::ATTESTER, 500));
+    }
+}
+
+fn raw(who: &AccountId) -> [u8; 32] {
+    who.clone().into()
+}
+
+pub fn commit(who: &AccountId, id: TaskId, delta: &[u8]) -> DispatchResult {
+    let round = task(id).round;
+    let hash = Delta::hash_of(delta);
+    let commitment = submission_commitment(id, round, &raw(who), &hash, &SALT);
+    Contribution::commit(signed(who), id, round, commitment)
+}
+
+pub fn reveal(who: &AccountId, id: TaskId, delta: &[u8]) -> DispatchResult {
+    let bytes = delta.to_vec().try_into().unwrap();
+    Contribution::reveal(signed(who), id, task(id).round, bytes, SALT)
+}
+
+pub fn commit_attestation(who: &AccountId, id: TaskId, claim: &RoundClaim) -> DispatchResult {
+    let round = task(id).round;
+    let root = &claim.table_root;
+    let commitment = attestation_commitment(id, round, &raw(who), root, &WORK, &SALT);
+    Contribution::commit_attestation(signed(who), id, round, commitment)
+}
+
+pub fn reveal_attestation(who: &AccountId, id: TaskId, claim: &RoundClaim) -> DispatchResult {
+    let round = task(id).round;
+    Contribution::reveal_attestation(signed(who), id, round, claim.clone(), WORK, SALT)
+}
+
+pub fn claim(
+    who: &AccountId,
+    id: TaskId,
+    round: RoundId,
+    table: &ScoreTable,
+    row: usize,
+) -> DispatchResult {
+    let item = ClaimItem {
+        task: id,
+        round,
+        proof: table.prove_share(row).unwrap(),
+    };
+    Contribution::claim(signed(who), vec![item].try_into().unwrap())
+}

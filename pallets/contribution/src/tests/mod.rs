@@ -1,0 +1,11 @@
+mod attestation;
+mod golden;
+mod lab;
+mod random;
+mod rewards;
+mod rounds;
+mod stakes;
+mod submissions;
+mod tasks;
+mod try_state;
+mod views;

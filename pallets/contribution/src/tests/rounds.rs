@@ -1,0 +1,210 @@
+use super::lab::*;
+use crate::{mock::*, Contributors, Error, Event, Schedule};
+use frame_support::{assert_noop, assert_ok, traits::Hooks};
+use gotong_protocol::{Phase, Roles, RoundId, TaskId};
+
+#[test]
+fn the_constants_fit_together() {
+    Contribution::integrity_test();
+}
+
+#[test]
+fn a_round_without_commits_rolls_on() {
+    ExtBuilder::default().build_and_execute(|| {
+        let id = Lab::default().open();
+        events();
+        run_blocks(5);
+        let again = Event::PhaseEntered {
+            task: id,
+            round: RoundId(0),
+            phase: Phase::Commit,
+            ends_at: 11,
+        };
+        assert_eq!(events(), [again]);
+        run_blocks(50);
+        assert_eq!(task(id).round, RoundId(0));
+    });
+}
+
+#[test]
+fn phases_end_in_the_block_after_the_last_act() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let id = lab.open();
+        for number in 0..2 {
+            assert_ok!(commit(&contributor(number), id, &lab.delta(number)));
+        }
+        assert_eq!(current(id).phase, Phase::Commit);
+        next_block();
+        assert_eq!(current(id).phase, Phase::Reveal);
+        assert_ok!(lab.publish(id));
+        assert_ok!(reveal(&contributor(1), id, &lab.delta(1)));
+        assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
+        next_block();
+        assert_eq!(current(id).phase, Phase::AttestCommit);
+        let claim = lab.score(id).table.claim();
+        for seat in current(id).seats {
+            assert_ok!(commit_attestation(&seat.account, id, &claim));
+        }
+        next_block();
+        assert_eq!(current(id).phase, Phase::AttestReveal);
+        for seat in current(id).seats {
+            assert_ok!(reveal_attestation(&seat.account, id, &claim));
+        }
+        next_block();
+        assert_eq!(current(id).phase, Phase::Challenge);
+        run_blocks(2);
+        assert_eq!(current(id).phase, Phase::Challenge);
+        next_block();
+        assert_eq!(task(id).round, RoundId(1));
+        assert_eq!(System::block_number(), 8);
+    });
+}
+
+#[test]
+fn leaving_after_a_commit_does_not_end_the_phase_for_others() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(4, 0);
+        let id = lab.open();
+        for number in 0..2 {
+            let who = contributor(number);
+            assert_ok!(commit(&who, id, &lab.delta(number)));
+            assert_ok!(Contribution::unstake(signed(&who), 500));
+        }
+        assert_eq!(Contributors::<Test>::get().active, 2);
+        next_block();
+        assert_eq!(current(id).phase, Phase::Commit);
+        assert_ok!(commit(&contributor(2), id, &lab.delta(2)));
+        assert_ok!(commit(&contributor(3), id, &lab.delta(3)));
+        next_block();
+        assert_eq!(current(id).phase, Phase::Reveal);
+    });
+}
+
+#[test]
+fn the_sponsor_is_not_waited_for_in_commit() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 0);
+        let origin = signed(&sponsor());
+        assert_ok!(Contribution::register(origin, Roles::CONTRIBUTOR, 500));
+        let id = lab.open();
+        assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+        next_block();
+        assert_eq!(current(id).phase, Phase::Reveal);
+    });
+}
+
+#[test]
+fn a_newcomer_in_the_same_block_is_waited_for() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 0);
+        let id = lab.open();
+        assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+        let origin = signed(&contributor(1));
+        assert_ok!(Contribution::register(origin, Roles::CONTRIBUTOR, 500));
+        next_block();
+        assert_eq!(current(id).phase, Phase::Commit);
+        run_blocks(4);
+        assert_eq!(current(id).phase, Phase::Reveal);
+    });
+}
+
+#[test]
+fn only_the_right_shard_is_published() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        let id = lab.open();
+        assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+        assert_noop!(lab.publish(id), Error::<Test>::NotInRevealPhase);
+        run_to_phase(id, Phase::Reveal);
+        let publish = |who: AccountId, round, key, records: &[u8], shard| {
+            let records = records.to_vec().try_into().unwrap();
+            let (origin, proof) = (signed(&who), lab.proof(shard));
+            Contribution::publish_shard(origin, id, RoundId(round), key, records, proof)
+        };
+        let records = lab.records[0].clone();
+        let key = lab.keys[0];
+        assert_noop!(
+            publish(account(2), 0, key, &records, 0),
+            Error::<Test>::NotSponsor
+        );
+        assert_noop!(
+            publish(sponsor(), 1, key, &records, 0),
+            Error::<Test>::RoundNotCurrent
+        );
+        for length in [0, 39, 41, 45] {
+            let records: Vec<u8> = records.iter().copied().cycle().take(length).collect();
+            assert_noop!(
+                publish(sponsor(), 0, key, &records, 0),
+                Error::<Test>::ShardSizeMismatch
+            );
+        }
+        let mut mislabelled = records.clone();
+        mislabelled[4] = 2;
+        assert_noop!(
+            publish(sponsor(), 0, key, &mislabelled, 0),
+            Error::<Test>::ShardLabelInvalid
+        );
+        let mut altered = records.clone();
+        altered[0] ^= 1;
+        assert_noop!(
+            publish(sponsor(), 0, key, &altered, 0),
+            Error::<Test>::ShardMismatch
+        );
+        assert_noop!(
+            publish(sponsor(), 0, [99; 32], &records, 0),
+            Error::<Test>::ShardMismatch
+        );
+        // A true shard of the task, but not the next.
+        assert_noop!(
+            publish(sponsor(), 0, lab.keys[1], &lab.records[1], 1),
+            Error::<Test>::ShardMismatch
+        );
+        assert_ok!(publish(sponsor(), 0, key, &records, 0));
+        assert_noop!(
+            publish(sponsor(), 0, key, &records, 0),
+            Error::<Test>::ShardAlreadyPublished
+        );
+        assert_eq!(task(id).next_shard, 1);
+    });
+}
+
+#[test]
+fn so_many_rounds_advance_in_a_block_and_the_rest_in_the_next() {
+    ExtBuilder::default().build_and_execute(|| {
+        let lab = Lab::default();
+        let tasks = [lab.open(), lab.open(), lab.open()];
+        run_blocks(4);
+        let started = |id: &TaskId| current(*id).phase_started_at;
+        next_block();
+        assert_eq!(tasks.each_ref().map(started), [6, 6, 1]);
+        next_block();
+        assert_eq!(tasks.each_ref().map(started), [6, 6, 7]);
+        // The oldest due goes first, whatever its place in the schedule.
+        run_blocks(5);
+        assert_eq!(tasks.each_ref().map(started), [11, 11, 12]);
+        assert_eq!(Schedule::<Test>::get().len(), 3);
+    });
+}
+
+#[test]
+fn the_hook_tells_what_it_costs() {
+    ExtBuilder::default().build_and_execute(|| {
+        use crate::WeightInfo;
+        type Weights = crate::weights::SubstrateWeight<Test>;
+        let mut lab = Lab::default();
+        register(2, 3);
+        let id = lab.open();
+        assert_eq!(next_block(), Weights::look());
+        assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+        run_blocks(3);
+        assert_eq!(next_block(), Weights::look() + Weights::end_phase());
+        run_blocks(5);
+        assert_eq!(next_block(), Weights::look() + Weights::end_reveal(1));
+    });
+}

@@ -1,0 +1,315 @@
+use super::lab::*;
+use crate::{mock::*, Error, Event, HoldReason, Rounds, Tasks};
+use codec::Encode;
+use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold, BoundedVec};
+use gotong_protocol::{Graph, Outcome, Phase, RoundId, TaskId, TaskName, TaskState, TaskTerms};
+
+fn held(reason: HoldReason) -> Balance {
+    Balances::balance_on_hold(&reason.into(), &sponsor())
+}
+
+fn top_up(id: TaskId, amount: Balance) -> sp_runtime::DispatchResult {
+    Contribution::top_up(signed(&sponsor()), id, amount)
+}
+
+fn close(id: TaskId) -> sp_runtime::DispatchResult {
+    Contribution::close_task(signed(&sponsor()), id)
+}
+
+#[test]
+fn opening_holds_pool_and_bond_and_starts_a_round() {
+    ExtBuilder::default().build_and_execute(|| {
+        let lab = Lab::default();
+        let id = lab.open();
+        assert_eq!(held(HoldReason::Pool), POOL);
+        assert_eq!(held(HoldReason::Bond), 1_000);
+        let task = task(id);
+        assert_eq!(
+            (task.parameters, task.classes, task.record_bytes),
+            (23, 2, 5)
+        );
+        assert_eq!(current(id).phase, Phase::Commit);
+        assert_eq!(current(id).ends_at, 6);
+        let opened = Event::TaskOpened {
+            task: id,
+            sponsor: sponsor(),
+            parameters: 23,
+            master_root: task.master_root,
+        };
+        assert_eq!(events()[0], opened);
+    });
+}
+
+#[test]
+fn bad_terms_are_refused_by_name() {
+    ExtBuilder::default().build_and_execute(|| {
+        let lab = Lab::default();
+        let refused = |change: fn(&mut TaskTerms<Balance>), error: Error<Test>| {
+            let mut terms = lab.terms();
+            change(&mut terms);
+            assert_noop!(lab.open_with(terms, POOL), error);
+        };
+        refused(|t| t.windows.attest_blocks = 1, Error::TermsWindowInvalid);
+        refused(|t| t.windows.commit_blocks = 21, Error::TermsWindowInvalid);
+        refused(|t| t.seats = 17, Error::TermsSeatsInvalid);
+        refused(|t| t.quorum = 4, Error::TermsQuorumInvalid);
+        refused(|t| t.price_per_millibit = 0, Error::TermsZero);
+        refused(|t| t.attester_fee_permille = 1_001, Error::TermsFeeInvalid);
+        refused(|t| t.shard_samples = 1 << 20, Error::TermsShardsInvalid);
+        refused(|t| t.rules.central_difference = 0, Error::TermsRulesInvalid);
+        refused(|t| t.cap_per_round = POOL + 1, Error::PoolTooSmall);
+        let nameless = TaskName::new("x").map(|_| TaskTerms {
+            name: codec::Decode::decode(&mut &[0u8; 32][..]).unwrap(),
+            ..lab.terms()
+        });
+        assert_noop!(
+            lab.open_with(nameless.unwrap(), POOL),
+            Error::<Test>::TermsNameInvalid
+        );
+    });
+}
+
+#[test]
+fn bad_models_are_refused_by_name() {
+    ExtBuilder::default().build_and_execute(|| {
+        let lab = Lab::default();
+        let open = |graph: Vec<u8>, weights: Vec<u8>| {
+            let (graph, weights) = (graph.try_into().unwrap(), weights.try_into().unwrap());
+            Contribution::open_task(signed(&sponsor()), lab.terms(), graph, weights, POOL)
+        };
+        let graph = lab.graph.encode();
+        let weights = lab.weight_bytes();
+        assert_noop!(open(vec![], weights.clone()), Error::<Test>::GraphInvalid);
+        assert_noop!(
+            open(graph[..9].to_vec(), weights.clone()),
+            Error::<Test>::GraphInvalid
+        );
+        let mut trailing = graph.clone();
+        trailing.push(0);
+        assert_noop!(open(trailing, weights.clone()), Error::<Test>::GraphInvalid);
+        let mut shapeless = lab.graph.clone();
+        shapeless.ops.pop();
+        assert_noop!(
+            open(shapeless.encode(), weights.clone()),
+            Error::<Test>::GraphInvalid
+        );
+        let endless = Graph {
+            inputs: u32::MAX,
+            ops: vec![],
+        };
+        assert_noop!(
+            open(endless.encode(), weights.clone()),
+            Error::<Test>::GraphInvalid
+        );
+        for length in [0, 45, 44, 48] {
+            let weights = weights.iter().copied().cycle().take(length).collect();
+            assert_noop!(open(graph.clone(), weights), Error::<Test>::WeightsMismatch);
+        }
+        let mut wild = weights;
+        wild[..2].copy_from_slice(&i16::MAX.to_le_bytes());
+        assert_noop!(open(graph, wild), Error::<Test>::WeightsOutOfBounds);
+    });
+}
+
+#[test]
+fn oversized_bytes_do_not_decode() {
+    type Delta = crate::DeltaBytes;
+    assert!(Delta::try_from(vec![0; 65_536]).is_ok());
+    assert!(Delta::try_from(vec![0; 65_537]).is_err());
+    let encoded = vec![0u8; 65_537].encode();
+    assert!(<Delta as codec::Decode>::decode(&mut &encoded[..]).is_err());
+    let claims = vec![0u8; 33];
+    assert!(BoundedVec::<u8, frame_support::traits::ConstU32<32>>::try_from(claims).is_err());
+}
+
+#[test]
+fn an_unfunded_sponsor_opens_nothing() {
+    ExtBuilder::default().build_and_execute(|| {
+        let lab = Lab::default();
+        let open = |pool| lab.open_with(lab.terms(), pool);
+        assert_noop!(open(ENDOWMENT + 1), Error::<Test>::FundsTooLow);
+        assert_noop!(open(ENDOWMENT - 500), Error::<Test>::FundsTooLow);
+        assert_noop!(open(Balance::MAX), Error::<Test>::FundsTooLow);
+    });
+}
+
+#[test]
+fn live_tasks_are_bounded() {
+    ExtBuilder::default().build_and_execute(|| {
+        let lab = Lab::default();
+        (0..3).for_each(|_| {
+            lab.open();
+        });
+        assert_noop!(
+            lab.open_with(lab.terms(), POOL),
+            Error::<Test>::TooManyLiveTasks
+        );
+        assert_ok!(close(TaskId(1)));
+        lab.open();
+    });
+}
+
+#[test]
+fn task_ids_run_out() {
+    ExtBuilder::default().build().execute_with(|| {
+        let lab = Lab::default();
+        crate::NextTask::<Test>::put(TaskId(u32::MAX));
+        assert_noop!(
+            lab.open_with(lab.terms(), POOL),
+            Error::<Test>::TooManyTasks
+        );
+    });
+}
+
+#[test]
+fn only_the_sponsor_tops_up_and_closes() {
+    ExtBuilder::default().build_and_execute(|| {
+        let id = Lab::default().open();
+        let other = signed(&account(2));
+        assert_noop!(
+            Contribution::top_up(other.clone(), id, 5),
+            Error::<Test>::NotSponsor
+        );
+        assert_noop!(
+            Contribution::close_task(other, id),
+            Error::<Test>::NotSponsor
+        );
+        assert_noop!(top_up(TaskId(9), 5), Error::<Test>::NoSuchTask);
+        assert_noop!(close(TaskId(9)), Error::<Test>::NoSuchTask);
+        assert_noop!(top_up(id, 0), Error::<Test>::ZeroAmount);
+        assert_noop!(top_up(id, Balance::MAX), Error::<Test>::Overflow);
+        assert_noop!(top_up(id, ENDOWMENT), Error::<Test>::FundsTooLow);
+        assert_ok!(top_up(id, 5));
+        assert_eq!(held(HoldReason::Pool), POOL + 5);
+    });
+}
+
+#[test]
+fn an_idle_task_closes_at_once() {
+    ExtBuilder::default().build_and_execute(|| {
+        let id = Lab::default().open();
+        assert_ok!(close(id));
+        assert_eq!(task(id).state, TaskState::Closed);
+        assert_eq!(Balances::free_balance(sponsor()), ENDOWMENT);
+        assert!(Rounds::<Test>::get(id, RoundId(0)).is_none());
+        assert_noop!(close(id), Error::<Test>::AlreadyClosed);
+        assert_noop!(top_up(id, 5), Error::<Test>::TaskNotFundable);
+        assert_noop!(
+            commit(&contributor(0), id, &[1]),
+            Error::<Test>::RoundNotCurrent
+        );
+    });
+}
+
+#[test]
+fn a_busy_task_closes_when_its_round_ends_and_keeps_what_is_owed() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let id = lab.open();
+        assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+        assert_ok!(close(id));
+        assert_eq!(task(id).state, TaskState::Closing);
+        assert_noop!(close(id), Error::<Test>::AlreadyClosed);
+        assert_noop!(top_up(id, 5), Error::<Test>::TaskNotFundable);
+        run_to_phase(id, Phase::Reveal);
+        assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
+        assert_ok!(lab.publish(id));
+        run_to_phase(id, Phase::AttestCommit);
+        let table = lab.play_attestation(id).table;
+        run_blocks(3);
+        let closed = task(id);
+        assert_eq!(closed.state, TaskState::Closed);
+        assert!(closed.purse.unclaimed > 0);
+        assert_eq!(held(HoldReason::Pool), closed.purse.unclaimed);
+        assert_eq!(held(HoldReason::Bond), 0);
+        assert_ok!(claim(&contributor(0), id, RoundId(0), &table, 0));
+        assert_eq!(held(HoldReason::Pool), 0);
+    });
+}
+
+#[test]
+fn a_task_pauses_without_money_and_goes_on_with_it() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let id = TaskId(0);
+        assert_ok!(lab.open_with(lab.terms(), 10_000));
+        let table = lab.play(id, 2);
+        assert!(table.header.paid_gain > 0);
+        assert_eq!(task(id).state, TaskState::Paused);
+        assert!(events().contains(&Event::TaskPaused { task: id }));
+        assert_noop!(
+            commit(&contributor(0), id, &[1]),
+            Error::<Test>::RoundNotCurrent
+        );
+        assert_ok!(top_up(id, 1));
+        assert_eq!(task(id).state, TaskState::Paused);
+        assert_ok!(top_up(id, 10_000));
+        assert_eq!(task(id).state, TaskState::Running);
+        assert_eq!(task(id).round, RoundId(1));
+        assert_eq!(current(id).base_root, table.header.master_root);
+        lab.play_to_attestation(id, 2);
+    });
+}
+
+#[test]
+fn a_paused_task_needs_a_place_to_go_on() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        assert_ok!(lab.open_with(lab.terms(), 10_000));
+        lab.play(TaskId(0), 2);
+        let other = Lab::default();
+        (0..3).for_each(|_| {
+            other.open();
+        });
+        assert_noop!(top_up(TaskId(0), 10_000), Error::<Test>::TooManyLiveTasks);
+        assert_ok!(close(TaskId(0)));
+        assert_eq!(task(TaskId(0)).state, TaskState::Closed);
+    });
+}
+
+#[test]
+fn a_task_is_exhausted_when_every_shard_has_scored() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let id = lab.open();
+        for round in 0..SHARDS {
+            assert_eq!(task(id).round, RoundId(round));
+            lab.play(id, 2);
+        }
+        assert_eq!(task(id).state, TaskState::Exhausted);
+        assert_eq!(task(id).next_shard, SHARDS);
+        assert_noop!(top_up(id, 5), Error::<Test>::TaskNotFundable);
+        assert_ok!(close(id));
+        assert_eq!(task(id).purse.bond, 0);
+    });
+}
+
+#[test]
+fn a_sponsor_that_withholds_the_shard_loses_the_bond() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let id = lab.open();
+        for number in 0..2 {
+            assert_ok!(commit(&contributor(number), id, &lab.delta(number)));
+        }
+        run_to_phase(id, Phase::Reveal);
+        for number in 0..2 {
+            assert_ok!(reveal(&contributor(number), id, &lab.delta(number)));
+        }
+        run_blocks(6);
+        assert_eq!(task(id).state, TaskState::Stopped);
+        assert_eq!(current(id).outcome, Some(Outcome::ShardMissed));
+        assert_eq!(held(HoldReason::Bond), 0);
+        assert_eq!(Balances::free_balance(contributor(0)), ENDOWMENT - 500);
+        assert_noop!(lab.publish(id), Error::<Test>::RoundNotCurrent);
+        assert_noop!(top_up(id, 5), Error::<Test>::TaskNotFundable);
+        assert_ok!(close(id));
+        assert_eq!(Balances::free_balance(sponsor()), ENDOWMENT - 1_000);
+        assert_eq!(Tasks::<Test>::get(id).unwrap().purse.returned, POOL);
+    });
+}

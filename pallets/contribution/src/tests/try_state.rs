@@ -1,0 +1,201 @@
+//! Each invariant is seen to fail on a state that breaks it.
+
+use super::lab::*;
+use crate::{
+    mock::*, tasks::Task, Attesters, Contributors, Graphs, HoldReason, NextTask, Registrations,
+    RevealedDeltas, Rounds, Schedule, Submissions, Tasks,
+};
+use frame_support::{assert_ok, traits::fungible::UnbalancedHold};
+use gotong_protocol::{Outcome, Phase, RoundId, TaskId, TaskState};
+use sp_runtime::{DispatchError, TryRuntimeError};
+
+const TASK: TaskId = TaskId(0);
+const FIRST: RoundId = RoundId(0);
+const SECOND: RoundId = RoundId(1);
+
+/// After a settled round, one claim, and a second round with two commits and one reveal, `corrupt`
+/// breaks invariant number `number`.
+fn breaks(number: u32, corrupt: impl FnOnce()) {
+    ExtBuilder::default().build().execute_with(|| {
+        let mut lab = Lab::default();
+        register(3, 4);
+        lab.open();
+        let table = lab.play(TASK, 2);
+        assert_ok!(claim(&contributor(0), TASK, FIRST, &table, 0));
+        for number in 0..2 {
+            assert_ok!(commit(&contributor(number), TASK, &lab.delta(number)));
+        }
+        run_to_phase(TASK, Phase::Reveal);
+        assert_ok!(reveal(&contributor(0), TASK, &lab.delta(0)));
+        assert_ok!(Contribution::do_try_state());
+        corrupt();
+        let Err(TryRuntimeError::Other(message)) = Contribution::do_try_state() else {
+            panic!("invariant {number} did not fail");
+        };
+        assert!(
+            message.starts_with(&format!("{number}: ")),
+            "instead of {number}: {message}"
+        );
+    });
+}
+
+fn with_task(change: impl FnOnce(&mut Task<AccountId>)) {
+    Tasks::<Test>::mutate(TASK, |task| change(task.as_mut().unwrap()));
+}
+
+fn with_round(round: RoundId, change: impl FnOnce(&mut crate::rounds::Round<AccountId>)) {
+    Rounds::<Test>::mutate(TASK, round, |round| change(round.as_mut().unwrap()));
+}
+
+fn with_submission(
+    round: RoundId,
+    who: AccountId,
+    change: impl FnOnce(&mut crate::submissions::Submission),
+) {
+    Submissions::<Test>::mutate((TASK, round), who, |one| change(one.as_mut().unwrap()));
+}
+
+fn set_hold(reason: HoldReason, who: AccountId, amount: Balance) -> Result<(), DispatchError> {
+    <Balances as UnbalancedHold<_>>::set_balance_on_hold(&reason.into(), &who, amount)
+}
+
+#[test]
+fn registry_and_registrations() {
+    breaks(1, || {
+        Attesters::<Test>::mutate(|registry| registry[0].1 += 1);
+    });
+    breaks(1, || {
+        Attesters::<Test>::mutate(|registry| {
+            registry.remove(0);
+        });
+    });
+    breaks(1, || {
+        Attesters::<Test>::mutate(|registry| registry.as_mut().reverse())
+    });
+    breaks(2, || {
+        Contributors::<Test>::mutate(|count| count.active += 1)
+    });
+    breaks(3, || {
+        Registrations::<Test>::mutate(contributor(2), |registration| {
+            registration.as_mut().unwrap().roles.contributor = false;
+        });
+        Contributors::<Test>::mutate(|count| count.active -= 1);
+    });
+}
+
+#[test]
+fn holds_and_books() {
+    for (reason, who) in [
+        (HoldReason::Stake, contributor(2)),
+        (HoldReason::Pool, sponsor()),
+        (HoldReason::Bond, sponsor()),
+        (HoldReason::CommitDeposit, contributor(1)),
+        (HoldReason::CommitDeposit, contributor(0)),
+        (HoldReason::Stake, account(60)),
+    ] {
+        breaks(4, || set_hold(reason, who, 7).unwrap());
+    }
+}
+
+#[test]
+fn schedule_and_history() {
+    breaks(5, Schedule::<Test>::kill);
+    breaks(5, || {
+        Schedule::<Test>::mutate(|schedule| schedule.try_push((TASK, 9)).unwrap());
+    });
+    breaks(5, || with_task(|task| task.state = TaskState::Paused));
+    breaks(6, || NextTask::<Test>::put(TASK));
+    breaks(6, || Graphs::<Test>::remove(TASK));
+    breaks(6, || {
+        let round = Rounds::<Test>::get(TASK, FIRST).unwrap();
+        Rounds::<Test>::insert(TaskId(3), FIRST, round);
+    });
+    breaks(6, || {
+        RevealedDeltas::<Test>::insert((TASK, RoundId(9)), [0; 32], ());
+    });
+}
+
+#[test]
+fn money() {
+    breaks(7, || with_task(|task| task.purse.deposited += 1));
+    breaks(7, || with_task(|task| task.purse.claimed += 1));
+    breaks(8, || {
+        with_task(|task| {
+            task.purse.fees += 1;
+            task.purse.claimed -= 1;
+        });
+    });
+    breaks(9, || with_task(|task| task.terms.cap_per_round = POOL));
+}
+
+#[test]
+fn rounds() {
+    breaks(10, || {
+        with_round(SECOND, |round| round.phase = Phase::Ended)
+    });
+    breaks(10, || with_round(FIRST, |round| round.outcome = None));
+    breaks(11, || {
+        let mut round = Rounds::<Test>::get(TASK, FIRST).unwrap();
+        round.shard = None;
+        round.settlement = None;
+        Rounds::<Test>::insert(TASK, RoundId(2), round);
+    });
+    breaks(12, || with_task(|task| task.next_shard += 1));
+    breaks(12, || {
+        with_round(FIRST, |round| round.shard.as_mut().unwrap().index = 2);
+    });
+    breaks(13, || {
+        with_task(|task| task.state = TaskState::Closed);
+        Schedule::<Test>::kill();
+        with_round(SECOND, |round| {
+            round.phase = Phase::Ended;
+            round.outcome = Some(Outcome::NoReveals);
+        });
+    });
+}
+
+#[test]
+fn submissions() {
+    breaks(14, || with_round(SECOND, |round| round.commits += 1));
+    breaks(14, || {
+        with_submission(SECOND, contributor(1), |one| one.index = 0);
+    });
+    breaks(15, || with_round(SECOND, |round| round.reveals += 1));
+    breaks(15, || {
+        with_submission(FIRST, contributor(0), |one| {
+            one.revealed.as_mut().unwrap().delta_hash = [0; 32];
+        });
+    });
+    breaks(16, || {
+        with_submission(FIRST, contributor(1), |one| one.deposit = 50);
+        set_hold(HoldReason::CommitDeposit, contributor(1), 100).unwrap();
+    });
+}
+
+#[test]
+fn seats_and_settlements() {
+    breaks(17, || with_task(|task| task.terms.seats = 1));
+    breaks(17, || {
+        with_round(FIRST, |round| round.seats[0].account = sponsor());
+    });
+    breaks(17, || {
+        with_round(FIRST, |round| {
+            round.seats[0].account = round.seats[1].account.clone();
+        });
+    });
+    breaks(17, || {
+        let seats = Rounds::<Test>::get(TASK, FIRST).unwrap().seats;
+        with_round(SECOND, |round| round.seats = seats);
+    });
+    breaks(18, || {
+        with_round(FIRST, |round| round.seats[0].commitment = None);
+    });
+    breaks(19, || {
+        with_round(FIRST, |round| round.outcome = Some(Outcome::Disputed));
+    });
+    breaks(19, || with_task(|task| task.terms.cap_per_round = 1));
+    breaks(20, || {
+        with_submission(FIRST, contributor(0), |one| one.claimed = None);
+    });
+    breaks(21, || with_round(FIRST, |round| round.seats[0].fee += 1));
+}

@@ -1,0 +1,255 @@
+//! What the chain answers when it is asked; see [`gotong_protocol::view`].
+//!
+//! Runs outside blocks, so it may walk whole maps.
+
+use crate::{
+    attestation::Seat,
+    rounds::{Round, Rounds},
+    stakes::Stakes,
+    submissions::{Submission, Submissions},
+    tasks::{Task, Tasks},
+    Balance, Config, Graphs, NextTask, Rounds as RoundMap, Schedule, Submissions as SubmissionMap,
+};
+use alloc::vec::Vec;
+use gotong_protocol::{
+    view::{
+        Duty, DutyKind, RevealedView, RewardKind, RewardState, RewardView, RoundView, SeatView,
+        ShardView, StakeView, SubmissionView, TaskView,
+    },
+    Graph, Phase, RoundId, TaskId,
+};
+
+pub(crate) fn stake<T: Config>(who: &T::AccountId) -> Option<StakeView<Balance, u32>> {
+    let registration = Stakes::<T>::get(who).ok()?;
+    let seats_held = live::<T>()
+        .filter(|(_, _, round)| seat_of(round, who).is_some())
+        .count() as u32;
+    Some(StakeView {
+        roles: registration.roles,
+        stake: registration.stake,
+        active: registration.is_active::<T>(),
+        unbonding: registration
+            .unbonding
+            .map(|leaving| (leaving.amount, leaving.until)),
+        seats_held,
+    })
+}
+
+pub(crate) fn tasks<T: Config>() -> Vec<TaskId> {
+    (0..NextTask::<T>::get().0).map(TaskId).collect()
+}
+
+pub(crate) fn task<T: Config>(id: TaskId) -> Option<TaskView<T::AccountId, Balance, u32>> {
+    let task = Tasks::<T>::get(id).ok()?;
+    let graph = Graph::from_bytes(&Graphs::<T>::get(id)?).ok()?;
+    Some(TaskView {
+        id,
+        sponsor: task.sponsor,
+        terms: task.terms,
+        state: task.state,
+        graph,
+        master_root: task.master_root,
+        opened_at: task.opened_at,
+        round: task.round,
+        next_shard: task.next_shard,
+        pool: task.purse.pool,
+        bond: task.purse.bond,
+        unclaimed: task.purse.unclaimed,
+        paid: task.purse.claimed.saturating_add(task.purse.fees),
+        parameters: task.parameters,
+    })
+}
+
+pub(crate) fn round<T: Config>(
+    id: TaskId,
+    round_id: RoundId,
+) -> Option<RoundView<T::AccountId, Balance, u32>> {
+    let round = Rounds::<T>::get(id, round_id)?;
+    let (pot, fees, claimed) = round.settlement.as_ref().map_or((0, 0, 0), |settlement| {
+        (settlement.pot, settlement.fees, settlement.claimed)
+    });
+    Some(RoundView {
+        task: id,
+        round: round_id,
+        phase: round.phase,
+        phase_started_at: round.phase_started_at,
+        started_at: round.started_at,
+        ends_at: round.ends_at,
+        commits: round.commits,
+        reveals: round.reveals,
+        base_root: round.base_root,
+        shard: round.shard.map(|shard| ShardView {
+            index: shard.index,
+            published_at: shard.published_at,
+            key: shard.key,
+            root: shard.root,
+        }),
+        seats: round.seats.into_iter().map(seat_view).collect(),
+        outcome: round.outcome,
+        claim: round.settlement.map(|settlement| settlement.claim),
+        owed: pot.saturating_add(fees),
+        fees,
+        claimed,
+    })
+}
+
+fn seat_view<A>(seat: Seat<A>) -> SeatView<A, Balance> {
+    SeatView {
+        account: seat.account,
+        stake: seat.stake,
+        committed: seat.commitment.is_some(),
+        claim: seat.revealed.map(|revealed| revealed.claim),
+        fee: seat.fee,
+    }
+}
+
+pub(crate) fn submissions<T: Config>(
+    id: TaskId,
+    round: RoundId,
+) -> Vec<SubmissionView<T::AccountId, Balance, u32>> {
+    let mut all: Vec<_> = SubmissionMap::<T>::iter_prefix((id, round))
+        .map(|(account, submission)| SubmissionView {
+            account,
+            index: submission.index,
+            weight: submission.weight,
+            revealed: submission.revealed.map(|revealed| RevealedView {
+                delta_hash: revealed.delta_hash,
+                bytes: revealed.bytes,
+                at: revealed.at,
+            }),
+            claimed: submission.claimed,
+        })
+        .collect();
+    all.sort_unstable_by_key(|submission| submission.index);
+    all
+}
+
+pub(crate) fn rewards<T: Config>(who: &T::AccountId) -> Vec<RewardView<Balance>> {
+    let mut rewards = Vec::new();
+    for (task, id, round) in RoundMap::<T>::iter() {
+        let mut add = |kind, state| {
+            rewards.push(RewardView {
+                task,
+                round: id,
+                kind,
+                state,
+            });
+        };
+        if let Some(submission) = Submissions::<T>::get(task, id, who) {
+            add(RewardKind::Contributor, share_state(&round, &submission));
+        }
+        if let Some(seat) = seat_of(&round, who) {
+            add(RewardKind::Attester, fee_state(&round, seat));
+        }
+    }
+    rewards.sort_unstable_by_key(|reward| (reward.task, reward.round));
+    rewards
+}
+
+fn share_state<A>(round: &Round<A>, submission: &Submission) -> RewardState<Balance> {
+    match (&round.settlement, submission.claimed) {
+        (_, Some(amount)) => RewardState::Paid(amount),
+        (None, None) if round.outcome.is_none() => RewardState::Pending,
+        (Some(settlement), None) if settlement.pot > 0 && submission.revealed.is_some() => {
+            RewardState::Claimable {
+                pot: settlement.pot,
+                total: settlement.claim.shares_sum,
+            }
+        }
+        _ => RewardState::Nothing,
+    }
+}
+
+fn fee_state<A>(round: &Round<A>, seat: &Seat<A>) -> RewardState<Balance> {
+    match round.outcome {
+        None => RewardState::Pending,
+        Some(_) if seat.fee > 0 => RewardState::Paid(seat.fee),
+        Some(_) => RewardState::Nothing,
+    }
+}
+
+pub(crate) fn duties<T: Config>(who: &T::AccountId) -> Vec<Duty<u32>> {
+    let mut duties = Vec::new();
+    for (id, task, round) in live::<T>() {
+        let kinds = [
+            submitter_duty::<T>(who, id, &task, &round),
+            sponsor_duty::<T>(who, &task, &round),
+            attester_duty(who, &round),
+        ];
+        duties.extend(kinds.into_iter().flatten().map(|what| Duty {
+            task: id,
+            round: task.round,
+            phase: round.phase,
+            ends_at: round.ends_at,
+            what,
+        }));
+    }
+    for reward in rewards::<T>(who) {
+        if let RewardState::Claimable { .. } = reward.state {
+            let round = Rounds::<T>::get(reward.task, reward.round);
+            duties.push(Duty {
+                task: reward.task,
+                round: reward.round,
+                phase: Phase::Ended,
+                ends_at: round.map_or(0, |round| round.ends_at),
+                what: DutyKind::Claim,
+            });
+        }
+    }
+    duties
+}
+
+fn submitter_duty<T: Config>(
+    who: &T::AccountId,
+    id: TaskId,
+    task: &Task<T::AccountId>,
+    round: &Round<T::AccountId>,
+) -> Option<DutyKind> {
+    let submission = Submissions::<T>::get(id, task.round, who);
+    match (round.phase, submission) {
+        (Phase::Commit, None) => {
+            let registration = Stakes::<T>::get(who).ok()?;
+            let may = registration.contributes::<T>()
+                && registration.stake >= task.terms.minimum_contributor_stake
+                && task.sponsor != *who;
+            may.then_some(DutyKind::Commit)
+        }
+        (Phase::Reveal, Some(submission)) => {
+            submission.revealed.is_none().then_some(DutyKind::Reveal)
+        }
+        _ => None,
+    }
+}
+
+fn sponsor_duty<T: Config>(
+    who: &T::AccountId,
+    task: &Task<T::AccountId>,
+    round: &Round<T::AccountId>,
+) -> Option<DutyKind> {
+    let due = task.sponsor == *who && round.phase == Phase::Reveal && round.shard.is_none();
+    due.then_some(DutyKind::PublishShard)
+}
+
+fn attester_duty<A: PartialEq>(who: &A, round: &Round<A>) -> Option<DutyKind> {
+    let seat = seat_of(round, who)?;
+    match round.phase {
+        Phase::AttestCommit if seat.commitment.is_none() => Some(DutyKind::CommitAttestation),
+        Phase::AttestReveal if seat.commitment.is_some() && seat.revealed.is_none() => {
+            Some(DutyKind::RevealAttestation)
+        }
+        _ => None,
+    }
+}
+
+/// Tasks with a round under way, and that round.
+fn live<T: Config>() -> impl Iterator<Item = (TaskId, Task<T::AccountId>, Round<T::AccountId>)> {
+    Schedule::<T>::get().into_iter().filter_map(|(id, _)| {
+        let task = Tasks::<T>::get(id).ok()?;
+        let round = Rounds::<T>::get(id, task.round)?;
+        Some((id, task, round))
+    })
+}
+
+fn seat_of<'a, A: PartialEq>(round: &'a Round<A>, who: &A) -> Option<&'a Seat<A>> {
+    round.seats.iter().find(|seat| seat.account == *who)
+}

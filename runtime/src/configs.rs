@@ -1,0 +1,354 @@
+//! The configuration of every pallet, the limits of a block, and the fees.
+
+use frame_support::{
+    derive_impl,
+    dispatch::DispatchClass,
+    parameter_types,
+    traits::{
+        fungible::{Balanced, Credit},
+        ConstU128, ConstU32, ConstU64, ConstU8, FindAuthor, InstanceFilter, OnUnbalanced,
+        VariantCountOf,
+    },
+    weights::{
+        constants::{ParityDbWeight, WEIGHT_REF_TIME_PER_MILLIS},
+        ConstantMultiplier, IdentityFee, Weight,
+    },
+};
+use frame_system::limits::{BlockLength, BlockWeights};
+use pallet_transaction_payment::{ConstFeeMultiplier, FungibleAdapter, Multiplier};
+use sp_core::{crypto::ByteArray, Void};
+use sp_runtime::{
+    traits::{BlakeTwo256, One},
+    ConsensusEngineId, Perbill,
+};
+use sp_version::RuntimeVersion;
+
+use crate::{
+    timing, AccountId, Authorship, Babe, Balance, Balances, Block, BlockNumber, OriginCaller,
+    PalletInfo, Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason,
+    RuntimeOrigin, RuntimeTask, System, EXISTENTIAL_DEPOSIT, MICRO_UNIT, MILLI_UNIT, SS58_PREFIX,
+    UNIT, VERSION,
+};
+
+/// The share of a block that ordinary transactions may fill, in weight and in length. The rest is
+/// for operational calls, such as an upgrade, which must get through however busy the chain is.
+const NORMAL_RATIO: Perbill = Perbill::from_percent(75);
+
+/// The most execution time a block may ask for: two seconds, and never more than three quarters of
+/// a slot, so that a block is made, sent and imported before the next one is due. A six-second slot
+/// therefore gives 2 s, a one-second slot 750 ms.
+fn max_block_millis() -> u64 {
+    (timing::SlotMillis::<Runtime>::get() * 3 / 4).min(2_000)
+}
+
+/// The most bytes a block may carry: 10 MiB, 7.5 MiB of them ordinary transactions.
+///
+/// * A single `open_task` (2 MiB) or `publish_shard` (1 MiB) fits in one block, three times and
+///   seven times over.
+/// * A busy round ends with some 200 reveals of 64 KiB each. With call and signature around it a
+///   reveal takes less than 66,000 bytes, so 119 fit into one block's 7,864,320, and all 200
+///   (13.2 MB) into two blocks. A reveal window of any practical length holds them.
+/// * The network carries a block in one message of at most 16 MiB.
+pub const MAX_BLOCK_LENGTH: u32 = 10 * 1024 * 1024;
+
+parameter_types! {
+    pub const BlockHashCount: BlockNumber = 4_096;
+    pub const Version: RuntimeVersion = VERSION;
+    pub const SS58Prefix: u16 = SS58_PREFIX;
+
+    /// Limits execution time only: a solo chain ships no proofs, so their size is free.
+    pub RuntimeBlockWeights: BlockWeights = BlockWeights::with_sensible_defaults(
+        Weight::from_parts(max_block_millis() * WEIGHT_REF_TIME_PER_MILLIS, u64::MAX),
+        NORMAL_RATIO,
+    );
+    pub RuntimeBlockLength: BlockLength = BlockLength::builder()
+        .max_length(MAX_BLOCK_LENGTH)
+        .modify_max_length_for_class(DispatchClass::Normal, |max| *max = NORMAL_RATIO * *max)
+        .build();
+}
+
+#[derive_impl(frame_system::config_preludes::SolochainDefaultConfig)]
+impl frame_system::Config for Runtime {
+    type Block = Block;
+    type AccountId = AccountId;
+    type AccountData = pallet_balances::AccountData<Balance>;
+    type BlockHashCount = BlockHashCount;
+    type BlockLength = RuntimeBlockLength;
+    type BlockWeights = RuntimeBlockWeights;
+    type DbWeight = ParityDbWeight;
+    type SS58Prefix = SS58Prefix;
+    type Version = Version;
+    type SystemWeightInfo = frame_system::weights::SubstrateWeight<Runtime>;
+    type ExtensionsWeightInfo = frame_system::SubstrateExtensionsWeight<Runtime>;
+}
+
+impl timing::Config for Runtime {}
+
+parameter_types! {
+    pub SlotMillis: u64 = timing::SlotMillis::<Runtime>::get();
+    pub EpochSlots: u64 = timing::EpochSlots::<Runtime>::get();
+    // Babe reads the slot length back as twice this period.
+    pub MinimumPeriod: u64 = timing::SlotMillis::<Runtime>::get() / 2;
+}
+
+/// The most authorities a genesis may name.
+type MaxAuthorities = ConstU32<100>;
+
+impl pallet_timestamp::Config for Runtime {
+    type Moment = u64;
+    type OnTimestampSet = Babe;
+    type MinimumPeriod = MinimumPeriod;
+    type WeightInfo = pallet_timestamp::weights::SubstrateWeight<Runtime>;
+}
+
+/// The authority set is that of the genesis for ever. There is neither stake nor session, and so
+/// nothing that an equivocation report could punish.
+impl pallet_babe::Config for Runtime {
+    type EpochDuration = EpochSlots;
+    type ExpectedBlockTime = SlotMillis;
+    type EpochChangeTrigger = pallet_babe::SameAuthoritiesForever;
+    type DisabledValidators = ();
+    type WeightInfo = ();
+    type MaxAuthorities = MaxAuthorities;
+    type MaxNominators = ConstU32<0>;
+    type KeyOwnerProof = Void;
+    type EquivocationReportSystem = ();
+}
+
+impl pallet_grandpa::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type WeightInfo = ();
+    type MaxAuthorities = MaxAuthorities;
+    type MaxNominators = ConstU32<0>;
+    type MaxSetIdSessionEntries = ConstU64<0>;
+    type KeyOwnerProof = Void;
+    type EquivocationReportSystem = ();
+}
+
+/// Names the account of a block's author. Authorities have no account besides their keys, so it is
+/// the account of their BABE key.
+pub struct AuthorAccount;
+
+impl FindAuthor<AccountId> for AuthorAccount {
+    fn find_author<'a, I>(digests: I) -> Option<AccountId>
+    where
+        I: 'a + IntoIterator<Item = (ConsensusEngineId, &'a [u8])>,
+    {
+        let index = Babe::find_author(digests)?;
+        let (authority, _) = Babe::authorities().get(index as usize)?.clone();
+        AccountId::try_from(authority.as_slice()).ok()
+    }
+}
+
+impl pallet_authorship::Config for Runtime {
+    type FindAuthor = AuthorAccount;
+    type EventHandler = ();
+}
+
+impl pallet_balances::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type RuntimeFreezeReason = RuntimeFreezeReason;
+    type WeightInfo = pallet_balances::weights::SubstrateWeight<Runtime>;
+    type Balance = Balance;
+    type DustRemoval = ();
+    type ExistentialDeposit = ConstU128<EXISTENTIAL_DEPOSIT>;
+    type AccountStore = System;
+    type ReserveIdentifier = [u8; 8];
+    type FreezeIdentifier = RuntimeFreezeReason;
+    type MaxLocks = ConstU32<50>;
+    type MaxReserves = ConstU32<50>;
+    type MaxFreezes = VariantCountOf<RuntimeFreezeReason>;
+    type DoneSlashHandler = ();
+}
+
+/// Gives fees and tips to the block's author. What the author's account cannot take, because it
+/// does not exist and the fee would not bring it above the existential deposit, is burned.
+pub struct FeesToAuthor;
+
+impl OnUnbalanced<Credit<AccountId, Balances>> for FeesToAuthor {
+    fn on_nonzero_unbalanced(fees: Credit<AccountId, Balances>) {
+        if let Some(author) = Authorship::author() {
+            let _ = Balances::resolve(&author, fees);
+        }
+    }
+}
+
+/// Fee of a byte: 5,000 of the smallest unit make 0.005 GOT a MiB and 0.0003 GOT a 64 KiB reveal,
+/// about what the execution of a transfer costs. Bytes are Gotong's trade and must not be dear.
+const FEE_PER_BYTE: Balance = 5_000;
+
+parameter_types! {
+    /// Fees do not follow demand: participants must be able to tell what a round will cost them.
+    pub FeeMultiplier: Multiplier = Multiplier::one();
+}
+
+impl pallet_transaction_payment::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type OnChargeTransaction = FungibleAdapter<Balances, FeesToAuthor>;
+    type OperationalFeeMultiplier = ConstU8<5>;
+    // A second of execution costs one GOT.
+    type WeightToFee = IdentityFee<Balance>;
+    type LengthToFee = ConstantMultiplier<Balance, ConstU128<FEE_PER_BYTE>>;
+    type FeeMultiplierUpdate = ConstFeeMultiplier<FeeMultiplier>;
+    type WeightInfo = pallet_transaction_payment::weights::SubstrateWeight<Runtime>;
+}
+
+/// The deposit that occupying storage takes.
+const fn deposit(items: u32, bytes: u32) -> Balance {
+    items as Balance * 20 * MILLI_UNIT + bytes as Balance * 100 * MICRO_UNIT
+}
+
+impl pallet_utility::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type RuntimeCall = RuntimeCall;
+    type PalletsOrigin = OriginCaller;
+    type WeightInfo = pallet_utility::weights::SubstrateWeight<Runtime>;
+}
+
+impl pallet_multisig::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type RuntimeCall = RuntimeCall;
+    type Currency = Balances;
+    // One item: 88 bytes of key and value, and 32 bytes for each signatory.
+    type DepositBase = ConstU128<{ deposit(1, 88) }>;
+    type DepositFactor = ConstU128<{ deposit(0, 32) }>;
+    type MaxSignatories = ConstU32<100>;
+    type WeightInfo = pallet_multisig::weights::SubstrateWeight<Runtime>;
+    type BlockNumberProvider = System;
+}
+
+/// What a proxy may do on behalf of an account.
+#[derive(
+    Copy,
+    Clone,
+    Debug,
+    Default,
+    Eq,
+    PartialEq,
+    Ord,
+    PartialOrd,
+    codec::Encode,
+    codec::Decode,
+    codec::DecodeWithMemTracking,
+    codec::MaxEncodedLen,
+    scale_info::TypeInfo,
+)]
+pub enum ProxyType {
+    /// Everything.
+    #[default]
+    Any,
+    /// Take part in tasks. This lets a worker run with a key that cannot move the account's funds
+    /// other than by what taking part asks for.
+    Contribution,
+}
+
+impl InstanceFilter<RuntimeCall> for ProxyType {
+    fn filter(&self, call: &RuntimeCall) -> bool {
+        match self {
+            ProxyType::Any => true,
+            // The calls inside a batch pass this filter one by one.
+            ProxyType::Contribution => {
+                matches!(call, RuntimeCall::Contribution(_) | RuntimeCall::Utility(_))
+            }
+        }
+    }
+
+    fn is_superset(&self, other: &Self) -> bool {
+        self == &ProxyType::Any || self == other
+    }
+}
+
+impl pallet_proxy::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type RuntimeCall = RuntimeCall;
+    type Currency = Balances;
+    type ProxyType = ProxyType;
+    // One item: 40 bytes of key and value; a proxy takes 32 bytes of account, one of type, four of
+    // delay.
+    type ProxyDepositBase = ConstU128<{ deposit(1, 40) }>;
+    type ProxyDepositFactor = ConstU128<{ deposit(0, 37) }>;
+    type MaxProxies = ConstU32<32>;
+    type WeightInfo = pallet_proxy::weights::SubstrateWeight<Runtime>;
+    type MaxPending = ConstU32<32>;
+    type CallHasher = BlakeTwo256;
+    // One item: 48 bytes; an announcement takes two hashes and a block number.
+    type AnnouncementDepositBase = ConstU128<{ deposit(1, 48) }>;
+    type AnnouncementDepositFactor = ConstU128<{ deposit(0, 68) }>;
+    type BlockNumberProvider = System;
+}
+
+impl pallet_sudo::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type RuntimeCall = RuntimeCall;
+    type WeightInfo = pallet_sudo::weights::SubstrateWeight<Runtime>;
+}
+
+/// An hour of six-second blocks.
+const HOUR: BlockNumber = 600;
+
+impl pallet_contribution::Config for Runtime {
+    type Currency = Balances;
+    type RuntimeHoldReason = RuntimeHoldReason;
+    // Fixed by the VRF outputs of an epoch, and known from its end for the length of the next: see
+    // `timing` for what this asks of a task's windows.
+    type Randomness = pallet_babe::RandomnessFromOneEpochAgo<Runtime>;
+    // Disputed rounds stay unpaid until the Referee exists to judge them.
+    type Judge = ();
+    type WeightInfo = pallet_contribution::weights::SubstrateWeight<Runtime>;
+    type MinContributorStake = ConstU128<{ 10 * UNIT }>;
+    type MinAttesterStake = ConstU128<{ 100 * UNIT }>;
+    type UnbondingBlocks = ConstU32<{ 6 * HOUR }>;
+    type TaskBond = ConstU128<{ 100 * UNIT }>;
+    type CommitDeposit = ConstU128<UNIT>;
+    type MissedAttestationSlash = ConstU128<{ 10 * UNIT }>;
+    type WeightUnit = ConstU128<UNIT>;
+    type MaxAttesters = ConstU32<256>;
+    type MaxLiveTasks = ConstU32<64>;
+    type MaxAdvancesPerBlock = ConstU32<4>;
+    type MinWindowBlocks = ConstU32<3>;
+    type MaxWindowBlocks = ConstU32<HOUR>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets;
+    use frame_support::traits::Get;
+    use gotong_protocol::bounds;
+    use pallet_contribution::WeightInfo;
+    use sp_genesis_builder::DEV_RUNTIME_PRESET;
+    use sp_runtime::BuildStorage;
+
+    /// More bytes than a transaction has around its payload: call, signature and extensions.
+    const ENVELOPE: u32 = 464;
+
+    #[test]
+    fn the_traffic_of_a_round_fits_into_blocks() {
+        let room = *RuntimeBlockLength::get().max.get(DispatchClass::Normal);
+        assert!(bounds::MAX_GRAPH_BYTES + bounds::MAX_WEIGHT_BYTES + ENVELOPE <= room);
+        assert!(bounds::MAX_SHARD_BYTES + ENVELOPE <= room);
+        assert!(2 * (room / (bounds::MAX_DELTA_BYTES + ENVELOPE)) >= 200);
+    }
+
+    #[test]
+    fn the_largest_calls_fit_into_the_smallest_block() {
+        let genesis = presets::genesis_config(DEV_RUNTIME_PRESET).expect("the preset exists");
+        let storage = genesis.build_storage().expect("the genesis builds");
+        sp_io::TestExternalities::from(storage).execute_with(|| {
+            type Weights = <Runtime as pallet_contribution::Config>::WeightInfo;
+            let limit = RuntimeBlockWeights::get()
+                .get(DispatchClass::Normal)
+                .max_extrinsic
+                .expect("normal transactions have a limit");
+            for weight in [
+                Weights::open_task(bounds::MAX_WEIGHT_BYTES),
+                Weights::publish_shard(bounds::MAX_SHARD_BYTES),
+                Weights::reveal(bounds::MAX_DELTA_BYTES),
+                Weights::claim(bounds::MAX_CLAIMS),
+            ] {
+                assert!(weight.all_lte(limit), "{weight} exceeds {limit}");
+            }
+        });
+    }
+}

@@ -1,0 +1,167 @@
+//! The built-in genesis configurations.
+//!
+//! Both use the well-known development keys, whose secrets anybody knows: they are for a machine
+//! or a laboratory. A public chain starts from its own chain specification.
+
+use alloc::{vec, vec::Vec};
+use sp_consensus_babe::{AllowedSlots, BabeEpochConfiguration};
+use sp_genesis_builder::{PresetId, DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};
+use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
+
+use crate::{
+    BabeConfig, Balance, BalancesConfig, GrandpaConfig, RuntimeGenesisConfig, SudoConfig,
+    TimingConfig, UNIT,
+};
+
+/// What each development account owns.
+const ENDOWMENT: Balance = 10_000_000 * UNIT;
+
+/// In a quarter of the slots the VRF elects a leader, or several; the others go to one authority in
+/// turn, so that no slot stays empty. Both kinds carry a VRF output.
+const BABE_EPOCH: BabeEpochConfiguration = BabeEpochConfiguration {
+    c: (1, 4),
+    allowed_slots: AllowedSlots::PrimaryAndSecondaryVRFSlots,
+};
+
+/// The genesis configuration of the preset called `id`, in full.
+pub fn genesis_config(id: &str) -> Option<RuntimeGenesisConfig> {
+    match id {
+        DEV_RUNTIME_PRESET => Some(development()),
+        LOCAL_TESTNET_RUNTIME_PRESET => Some(local_testnet()),
+        _ => None,
+    }
+}
+
+/// One authority, a block every second, new randomness every ten.
+fn development() -> RuntimeGenesisConfig {
+    genesis(
+        &[(Sr25519Keyring::Alice, Ed25519Keyring::Alice)],
+        Some(Sr25519Keyring::Alice),
+        TimingConfig {
+            slot_millis: 1_000,
+            epoch_slots: 10,
+            ..Default::default()
+        },
+    )
+}
+
+/// Three authorities, a block every six seconds, new randomness every two minutes, and nobody above
+/// the rules: what a production chain looks like, with known keys.
+fn local_testnet() -> RuntimeGenesisConfig {
+    genesis(
+        &[
+            (Sr25519Keyring::Alice, Ed25519Keyring::Alice),
+            (Sr25519Keyring::Bob, Ed25519Keyring::Bob),
+            (Sr25519Keyring::Charlie, Ed25519Keyring::Charlie),
+        ],
+        None,
+        TimingConfig::default(),
+    )
+}
+
+fn genesis(
+    authorities: &[(Sr25519Keyring, Ed25519Keyring)],
+    sudo: Option<Sr25519Keyring>,
+    timing: TimingConfig,
+) -> RuntimeGenesisConfig {
+    RuntimeGenesisConfig {
+        timing,
+        babe: BabeConfig {
+            authorities: authorities
+                .iter()
+                .map(|(babe, _)| (babe.public().into(), 1))
+                .collect(),
+            epoch_config: BABE_EPOCH,
+            ..Default::default()
+        },
+        grandpa: GrandpaConfig {
+            authorities: authorities
+                .iter()
+                .map(|(_, grandpa)| (grandpa.public().into(), 1))
+                .collect(),
+            ..Default::default()
+        },
+        balances: BalancesConfig {
+            balances: Sr25519Keyring::iter()
+                .map(|account| (account.to_account_id(), ENDOWMENT))
+                .collect(),
+            ..Default::default()
+        },
+        sudo: SudoConfig {
+            key: sudo.map(|account| account.to_account_id()),
+        },
+        ..Default::default()
+    }
+}
+
+/// The JSON of the preset called `id`.
+pub fn get_preset(id: &PresetId) -> Option<Vec<u8>> {
+    serde_json::to_vec(&genesis_config(id.as_ref())?).ok()
+}
+
+/// The names [`get_preset`] knows.
+pub fn preset_names() -> Vec<PresetId> {
+    vec![
+        PresetId::from(DEV_RUNTIME_PRESET),
+        PresetId::from(LOCAL_TESTNET_RUNTIME_PRESET),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{configs::RuntimeBlockWeights, Babe, Runtime};
+    use frame_support::{
+        genesis_builder_helper::build_state, traits::Get,
+        weights::constants::WEIGHT_REF_TIME_PER_MILLIS,
+    };
+    use sp_io::TestExternalities;
+
+    fn state_of(preset: &str) -> TestExternalities {
+        let json = get_preset(&preset.into()).expect("the preset exists");
+        let mut state = TestExternalities::default();
+        state
+            .execute_with(|| build_state::<RuntimeGenesisConfig>(json))
+            .expect("the genesis builds");
+        state
+    }
+
+    #[test]
+    fn every_preset_builds() {
+        for preset in preset_names() {
+            state_of(preset.as_ref());
+        }
+        assert_eq!(get_preset(&"no such preset".into()), None);
+    }
+
+    #[test]
+    fn a_preset_sets_the_pace_of_its_chain() {
+        let expected = [
+            (DEV_RUNTIME_PRESET, 1_000, 10, 750),
+            (LOCAL_TESTNET_RUNTIME_PRESET, 6_000, 20, 2_000),
+        ];
+        for (preset, slot_millis, epoch_slots, block_millis) in expected {
+            state_of(preset).execute_with(|| {
+                assert_eq!(Babe::slot_duration(), slot_millis);
+                assert_eq!(
+                    <Runtime as pallet_babe::Config>::EpochDuration::get(),
+                    epoch_slots
+                );
+                assert_eq!(
+                    RuntimeBlockWeights::get().max_block.ref_time(),
+                    block_millis * WEIGHT_REF_TIME_PER_MILLIS
+                );
+            });
+        }
+    }
+
+    #[test]
+    fn only_the_development_chain_has_a_sudo_key() {
+        let sudo_of = |preset| state_of(preset).execute_with(pallet_sudo::Key::<Runtime>::get);
+        assert_eq!(
+            sudo_of(DEV_RUNTIME_PRESET),
+            Some(Sr25519Keyring::Alice.to_account_id())
+        );
+        assert_eq!(sudo_of(LOCAL_TESTNET_RUNTIME_PRESET), None);
+    }
+}

@@ -1,0 +1,2 @@
+//! Weights measured for this runtime, one module a pallet, as `gotong-node benchmark pallet`
+//! writes them.

@@ -1,0 +1,302 @@
+//! Whole journeys with real processes. Small models and shards keep each under a minute or two.
+
+use anyhow::{Context, Result};
+use gotong::{
+    chain::{Call, ChainError, Inclusion},
+    process::Running,
+};
+use gotong_protocol::{
+    attestation_commitment,
+    view::{RewardKind, RewardState, RoundView},
+    Outcome, Phase, RoundClaim, RoundId, TaskId,
+};
+use gotong_tests::{assert_settled, key, Network, UNIT};
+use std::time::Duration;
+
+/// Longest wait for one round of a small task.
+const ROUND_LIMIT: Duration = Duration::from_secs(120);
+
+/// What a small task is opened with, but for the number of attesters.
+const SMALL_TASK: &str = "--name=small --model=mlp:784,32,10 --init-seed=1 --shards=6 \
+    --shard-samples=200 --price=0.01 --cap=100 --pool=1000 --fee-permille=100 --commit-blocks=40 \
+    --reveal-blocks=30 --attest-blocks=30 --challenge-blocks=3 --weight-cap=1000";
+
+/// Opens a small task as `Sponsor`, with the attesters registered first: they are drawn from the
+/// first round on.
+async fn small_task(network: &Network, attesters: &[&str]) -> Result<TaskId> {
+    for attester in attesters {
+        network
+            .run(attester, "register --role=attester --stake=1000")
+            .await?;
+    }
+    let seats = attesters.len();
+    let opened = network
+        .run(
+            "Sponsor",
+            &format!("task open {SMALL_TASK} --seats={seats} --quorum={seats}"),
+        )
+        .await?;
+    let id = opened["task"]
+        .as_u64()
+        .context("`task open` names the task")?;
+    Ok(TaskId(u32::try_from(id)?))
+}
+
+/// A contributor on its part of the training data.
+async fn contributor(network: &Network, name: &str, task: TaskId, part: &str) -> Result<Running> {
+    network
+        .run(name, "register --role=contributor --stake=100")
+        .await?;
+    network.daemon(name, &contribute(task, part))
+}
+
+fn contribute(task: TaskId, part: &str) -> String {
+    format!("contribute --task={} --part={part} --steps=30", task.0)
+}
+
+async fn rounds(network: &Network, task: TaskId, count: u32) -> Result<Vec<RoundView>> {
+    let mut ended = Vec::new();
+    for round in 0..count {
+        ended.push(network.ended(task, round, ROUND_LIMIT).await?);
+    }
+    Ok(ended)
+}
+
+/// Waits until all that a round owes has been claimed.
+async fn all_claimed(network: &Network, round: &RoundView) -> Result<RoundView> {
+    network
+        .until("every claim", ROUND_LIMIT, async |moment| {
+            let view = moment.round(round.task, round.round).await?;
+            Ok(view.filter(|view| view.claimed + view.fees == view.owed))
+        })
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_rounds_pay_what_they_proved() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Two", "Judith", "Judas"]).await?;
+    let task = small_task(&network, &["Judith", "Judas"]).await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _attesters = [
+        network.daemon("Judith", "attest")?,
+        network.daemon("Judas", "attest")?,
+    ];
+    let _contributors = [
+        contributor(&network, "One", task, "1/2").await?,
+        contributor(&network, "Two", task, "2/2").await?,
+    ];
+
+    let before = network.task(task).await?;
+    for round in rounds(&network, task, 3).await? {
+        assert_settled(&round)?;
+        assert_eq!((round.commits, round.reveals), (2, 2));
+        let claim = round.claim.as_ref().context("settled on a claim")?;
+        assert!(claim.paid_gain > 0, "an untrained model improves");
+        let owed = gotong_protocol::pay::owed(
+            before.terms.price_per_millibit,
+            claim.paid_gain,
+            before.terms.shard_samples,
+            before.terms.cap_per_round,
+        );
+        assert_eq!(Some(round.owed), owed);
+        let claimed = all_claimed(&network, &round).await?;
+        assert_eq!(claimed.claimed + claimed.fees, claimed.owed);
+    }
+    let after = network.task(task).await?;
+    assert_ne!(after.master_root, before.master_root);
+
+    let rewards = network.run("One", "rewards").await?;
+    assert!(rewards.to_string().contains("contributor"));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_node_loses_nothing() -> Result<()> {
+    let mut network = Network::start(&["Sponsor", "One", "Judith"]).await?;
+    let task = small_task(&network, &["Judith"]).await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _attester = network.daemon("Judith", "attest")?;
+    let _contributor = contributor(&network, "One", task, "1/1").await?;
+
+    let committed = network
+        .until("the first commit", ROUND_LIMIT, async |moment| {
+            let view = moment.round(task, RoundId(0)).await?;
+            Ok(view.filter(|view| view.commits == 1))
+        })
+        .await?;
+    assert_eq!(committed.reveals, 0);
+    network.crash_node().await?;
+
+    for round in rounds(&network, task, 2).await? {
+        assert_settled(&round)?;
+        assert_eq!((round.commits, round.reveals), (1, 1));
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_workers_repeat_nothing() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
+    let task = small_task(&network, &["Judith"]).await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let mut attester = network.daemon("Judith", "attest")?;
+    let mut contributor = contributor(&network, "One", task, "1/1").await?;
+
+    // The contributor dies between commit and reveal: only its disk knows the delta and the salt.
+    network
+        .until("the first commit", ROUND_LIMIT, async |moment| {
+            let view = moment.round(task, RoundId(0)).await?;
+            Ok(view.filter(|view| view.commits == 1))
+        })
+        .await?;
+    contributor.kill();
+    let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
+
+    // The attester dies between commit and reveal.
+    network
+        .until("the first attestation", ROUND_LIMIT, async |moment| {
+            let view = moment.round(task, RoundId(0)).await?;
+            Ok(view.filter(|view| view.seats.iter().any(|seat| seat.committed)))
+        })
+        .await?;
+    attester.kill();
+    let _attester = network.daemon("Judith", "attest")?;
+
+    for round in rounds(&network, task, 2).await? {
+        assert_settled(&round)?;
+        assert_eq!((round.commits, round.reveals), (1, 1));
+        all_claimed(&network, &round).await?;
+    }
+    // Nothing was slashed: the attester's stake is whole.
+    let stake = network
+        .client
+        .best()
+        .await?
+        .stake(&key("Judith").public_key().0)
+        .await?
+        .context("still registered")?;
+    assert_eq!(stake.stake, 1000 * UNIT);
+    Ok(())
+}
+
+/// Attests to a gain that nobody measured.
+async fn lie(network: &Network, liar: &str, task: TaskId, round: RoundId) -> Result<()> {
+    let signer = key(liar);
+    let salt = [9; 32];
+    let work_root = [8; 32];
+    let claim = RoundClaim {
+        table_root: [7; 32],
+        paid_gain: 1 << 20,
+        shares_sum: 1 << 20,
+        master_root: [6; 32],
+    };
+    let drawn = |phase| {
+        network.until("the liar's turn", ROUND_LIMIT, async move |moment| {
+            let view = moment.round(task, round).await?;
+            Ok(view.filter(|view| view.phase == phase))
+        })
+    };
+    drawn(Phase::AttestCommit).await?;
+    let commitment = attestation_commitment(
+        task,
+        round,
+        &signer.public_key().0,
+        &claim.table_root,
+        &work_root,
+        &salt,
+    );
+    network
+        .client
+        .submit(
+            &signer,
+            &Call::commit_attestation(task, round, commitment),
+            Inclusion::Best,
+        )
+        .await?;
+    drawn(Phase::AttestReveal).await?;
+    network
+        .client
+        .submit(
+            &signer,
+            &Call::reveal_attestation(task, round, &claim, work_root, salt),
+            Inclusion::Best,
+        )
+        .await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lying_attester_earns_nothing() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith", "Liar"]).await?;
+    let task = small_task(&network, &["Judith", "Liar"]).await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _attester = network.daemon("Judith", "attest")?;
+    let _contributor = contributor(&network, "One", task, "1/1").await?;
+    let before = network.task(task).await?;
+
+    lie(&network, "Liar", task, RoundId(0)).await?;
+    let round = network.ended(task, 0, ROUND_LIMIT).await?;
+    assert_eq!(round.outcome, Some(Outcome::Disputed));
+    assert_eq!((round.owed, round.fees, round.claimed), (0, 0, 0));
+
+    let after = network.task(task).await?;
+    assert_eq!(after.pool, before.pool);
+    assert_eq!(after.master_root, before.master_root);
+    let moment = network.client.best().await?;
+    for attester in ["Judith", "Liar"] {
+        let account = key(attester).public_key().0;
+        let stake = moment.stake(&account).await?.context("registered")?;
+        assert_eq!(
+            stake.stake,
+            1000 * UNIT,
+            "nobody is slashed without a judge"
+        );
+        let paid = moment.rewards(&account).await?.into_iter().any(|reward| {
+            reward.kind == RewardKind::Attester && matches!(reward.state, RewardState::Paid(_))
+        });
+        assert!(!paid);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn light_use_from_outside() -> Result<()> {
+    let network = Network::start(&["One"]).await?;
+
+    // Metadata, read by subxt: the pallet, its calls and its view functions.
+    let moment = network.client.best().await?;
+    let pallet = moment
+        .metadata()
+        .pallet_by_name("Contribution")
+        .context("the pallet is in the metadata")?;
+    assert_eq!(pallet.call_variants().map(<[_]>::len), Some(13));
+    assert!(pallet.view_function_by_name("rewards").is_some());
+
+    // A transfer.
+    let bob = key("Bob").public_key().0;
+    let before = moment.balance(&bob).await?.free;
+    network
+        .client
+        .submit(
+            &key("One"),
+            &Call::transfer(bob, UNIT),
+            Inclusion::Finalized,
+        )
+        .await?;
+    let after = network.client.best().await?.balance(&bob).await?.free;
+    assert_eq!(after, before + UNIT);
+
+    // View functions, and a refusal by name.
+    let moment = network.client.best().await?;
+    assert_eq!(moment.stake(&bob).await?, None);
+    assert!(moment.tasks().await?.is_empty());
+    let refused = network
+        .client
+        .submit(&key("One"), &Call::withdraw(), Inclusion::Best)
+        .await;
+    assert!(
+        matches!(&refused, Err(ChainError::Refused { name, .. }) if name == "NotRegistered"),
+        "{refused:?}"
+    );
+    Ok(())
+}
