@@ -9,9 +9,10 @@ use crate::chain_spec;
 /// in the hexadecimal of JSON; the SDK's default of 15 would not even let one be read.
 const RPC_MESSAGE_MIB: &str = "32";
 
-/// The pool holds this much, in KiB: a few blocks' worth. The 200 reveals of 64 KiB with which a
-/// busy round ends are 13 MiB.
-const POOL_KIB: &str = "65536";
+/// The transaction pool holds this much, in KiB. A tenth of it, 16 MiB, is for transactions that
+/// wait for an earlier one of their sender: the 200 reveals of 64 KiB with which a busy round ends
+/// are 13 MB, and must fit even there, should one account send them all.
+const POOL_KIB: &str = "163840";
 
 /// The arguments of `gotong-node`.
 #[derive(Debug, Parser)]

@@ -45,11 +45,23 @@ pub enum RunError {
     NotEntitled(String),
     #[error("the weights do not differ from the task's: there is nothing to submit")]
     NothingLearned,
+    #[error("the system gives no randomness: {0}")]
+    Randomness(#[from] rand::rand_core::OsError),
     #[error("a computation was aborted: {0}")]
     Aborted(#[from] tokio::task::JoinError),
 }
 
 impl RunError {
+    /// Longest wait before trying again: short for a node that restarts, which costs nobody
+    /// anything, longer for what the chain refuses, which costs a fee every time.
+    fn longest_wait(&self) -> Duration {
+        let is_gone = matches!(
+            self,
+            Self::Chain(ChainError::Unreachable { .. } | ChainError::Disconnected(_))
+        );
+        Duration::from_secs(if is_gone { 4 } else { 30 })
+    }
+
     /// Whether trying again cannot help.
     fn is_fatal(&self) -> bool {
         match self {
@@ -57,7 +69,11 @@ impl RunError {
             Self::Chain(ChainError::Incompatible(_)) => true,
             Self::Chain(_) | Self::Aborted(_) => false,
             Self::Training(error) => !matches!(error, TrainingError::Stopped),
-            Self::State(_) | Self::NoTask(_) | Self::NotEntitled(_) | Self::NothingLearned => true,
+            Self::State(_)
+            | Self::NoTask(_)
+            | Self::NotEntitled(_)
+            | Self::NothingLearned
+            | Self::Randomness(_) => true,
         }
     }
 }
@@ -94,7 +110,7 @@ pub async fn drive(url: &str, daemon: &mut impl Daemon, stop: &Stop) -> Result<(
             Err(error) if error.is_fatal() => return Err(error),
             Err(error) => error,
         };
-        let delay = backoff.next();
+        let delay = backoff.next(error.longest_wait());
         tracing::warn!("{error}; trying again in {delay:?}");
         tokio::select! {
             () = stop.told() => return Ok(()),
@@ -140,10 +156,9 @@ struct Backoff {
 
 impl Backoff {
     const FIRST: Duration = Duration::from_millis(500);
-    const LONGEST: Duration = Duration::from_secs(30);
     const FORGIVEN_AFTER: Duration = Duration::from_secs(90);
 
-    fn next(&mut self) -> Duration {
+    fn next(&mut self, longest: Duration) -> Duration {
         let is_new = self
             .last
             .is_none_or(|last| last.elapsed() > Self::FORGIVEN_AFTER);
@@ -151,7 +166,7 @@ impl Backoff {
         self.last = Some(Instant::now());
         Self::FIRST
             .saturating_mul(1 << self.failures.min(16))
-            .min(Self::LONGEST)
+            .min(longest)
     }
 }
 
@@ -197,9 +212,10 @@ mod tests {
     #[test]
     fn waits_double_up_to_a_cap() {
         let mut backoff = Backoff::default();
-        let waits: Vec<_> = (0..8).map(|_| backoff.next().as_millis()).collect();
+        let longest = Duration::from_secs(30);
+        let waits: Vec<_> = (0..8).map(|_| backoff.next(longest).as_millis()).collect();
         assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000]);
         backoff.last = Instant::now().checked_sub(Backoff::FORGIVEN_AFTER * 2);
-        assert_eq!(backoff.next(), Backoff::FIRST);
+        assert_eq!(backoff.next(longest), Backoff::FIRST);
     }
 }

@@ -314,7 +314,6 @@ impl pallet_contribution::Config for Runtime {
 mod tests {
     use super::*;
     use crate::presets;
-    use frame_support::traits::Get;
     use gotong_protocol::bounds;
     use pallet_contribution::WeightInfo;
     use sp_genesis_builder::DEV_RUNTIME_PRESET;

@@ -112,8 +112,7 @@ mod tests {
     use super::*;
     use crate::{configs::RuntimeBlockWeights, Babe, Runtime};
     use frame_support::{
-        genesis_builder_helper::build_state, traits::Get,
-        weights::constants::WEIGHT_REF_TIME_PER_MILLIS,
+        genesis_builder_helper::build_state, weights::constants::WEIGHT_REF_TIME_PER_MILLIS,
     };
     use sp_io::TestExternalities;
 

@@ -153,9 +153,7 @@ impl Opened {
                     inputs: inputs_digest(round, submissions),
                     claim: score.table.claim(),
                     work_root: work_root(&account, &score.evaluations),
-                    salt: random_hash().map_err(|error| {
-                        RunError::NotEntitled(format!("no randomness: {error}"))
-                    })?,
+                    salt: random_hash()?,
                 });
                 self.save()?;
             }

@@ -65,6 +65,8 @@ pub struct Contribute {
     opened: Option<Opened>,
     job: Option<Job>,
     claims_resume_at: Instant,
+    /// Whether this process has revealed a delta.
+    has_revealed: bool,
 }
 
 /// What the daemon has once it has seen the task.
@@ -113,6 +115,7 @@ impl Contribute {
             opened: None,
             job: None,
             claims_resume_at: Instant::now(),
+            has_revealed: false,
         }
     }
 
@@ -207,6 +210,7 @@ impl Contribute {
             ContributorCommand::Reveal { round, delta, salt } => {
                 let call = Call::reveal(task, round, &delta, salt);
                 submit_once(client, &self.signer, &call).await?;
+                self.has_revealed = true;
                 tracing::info!("task {task}, round {round}: revealed {} bytes", delta.len());
             }
             ContributorCommand::Claim { before } => self.claim(opened, client, now, before).await?,
@@ -286,8 +290,7 @@ impl Contribute {
             view.state,
             TaskState::Exhausted | TaskState::Stopped | TaskState::Closed
         );
-        let submitted = matches!(self.source, Source::Weights(_))
-            && now.submission == Some(Submission::Revealed);
+        let submitted = matches!(self.source, Source::Weights(_)) && self.has_revealed;
         task_is_over || submitted || self.until.is_some_and(|until| now.round >= until)
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     chain::Account,
     engine::Work,
     state::{Folder, StateError},
-    training::{noise_change, train, Step, TrainingConfig, TrainingError},
+    training::{noise_change, train, Step, TrainingConfig},
 };
 use gotong_protocol::{bounds::MAX_DELTA_BYTES, Delta, Graph, Hash, RoundId, TaskId};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -45,8 +45,7 @@ impl Order {
         }
         let (delta, bytes) =
             compress(&change, self.keep_permille).ok_or(RunError::NothingLearned)?;
-        let salt = random_hash()
-            .map_err(|error| TrainingError::Device(format!("no randomness: {error}")))?;
+        let salt = random_hash()?;
         Ok(Trained {
             residual: delta.residual(&change),
             work: Work {

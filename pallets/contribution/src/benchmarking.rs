@@ -123,6 +123,10 @@ where
     id
 }
 
+fn opened<T: Config>(id: TaskId) -> Result<tasks::Task<T::AccountId>, BenchmarkError> {
+    Tasks::<T>::get(id).map_err(|_| "was opened".into())
+}
+
 fn with_round<T: Config>(id: TaskId, change: impl FnOnce(&mut Round<T::AccountId>)) {
     let mut round = Rounds::<T>::get(id, ROUND).expect("was opened");
     change(&mut round);
@@ -260,7 +264,7 @@ mod benchmarks {
     #[benchmark]
     fn top_up() -> Result<(), BenchmarkError> {
         let id = open::<T>(1, [1; 32], 2);
-        let mut task = Tasks::<T>::get(id)?;
+        let mut task = opened::<T>(id)?;
         task.state = TaskState::Paused;
         task.purse.pool = 0;
         Tasks::<T>::put(id, &task);
@@ -269,19 +273,19 @@ mod benchmarks {
         #[extrinsic_call]
         _(RawOrigin::Signed(task.sponsor.clone()), id, POOL);
 
-        assert_eq!(Tasks::<T>::get(id)?.round, RoundId(1));
+        assert_eq!(opened::<T>(id)?.round, RoundId(1));
         Ok(())
     }
 
     #[benchmark]
     fn close_task() -> Result<(), BenchmarkError> {
         let id = open::<T>(1, [1; 32], 2);
-        let sponsor = Tasks::<T>::get(id)?.sponsor;
+        let sponsor = opened::<T>(id)?.sponsor;
 
         #[extrinsic_call]
         _(RawOrigin::Signed(sponsor), id);
 
-        assert_eq!(Tasks::<T>::get(id)?.state, TaskState::Closed);
+        assert_eq!(opened::<T>(id)?.state, TaskState::Closed);
         Ok(())
     }
 
@@ -339,13 +343,13 @@ mod benchmarks {
             bounds::MAX_SHARD_SAMPLES,
         );
         with_round::<T>(id, |round| round.phase = Phase::Reveal);
-        let sponsor = Tasks::<T>::get(id)?.sponsor;
+        let sponsor = opened::<T>(id)?.sponsor;
         let records = BoundedVec::truncate_from(records);
 
         #[extrinsic_call]
         _(RawOrigin::Signed(sponsor), id, ROUND, SALT, records, proof);
 
-        assert_eq!(Tasks::<T>::get(id)?.next_shard, 1);
+        assert_eq!(opened::<T>(id)?.next_shard, 1);
         Ok(())
     }
 
@@ -375,8 +379,8 @@ mod benchmarks {
         let id = open::<T>(1, [1; 32], 2);
         let attesters = super::register::<T>("attester", bounds::MAX_SEATS);
         let who = attesters.last().ok_or("a seat")?.clone();
-        let (claim, work_root) = (round_claim(), [5; 32]);
-        let root = &claim.table_root;
+        let (truth, work_root) = (round_claim(), [5; 32]);
+        let root = &truth.table_root;
         let commitment =
             attestation_commitment(id, ROUND, &who.clone().into(), root, &work_root, &SALT);
         with_round::<T>(id, |round| {
@@ -388,7 +392,7 @@ mod benchmarks {
         });
 
         #[extrinsic_call]
-        _(RawOrigin::Signed(who), id, ROUND, claim, work_root, SALT);
+        _(RawOrigin::Signed(who), id, ROUND, truth, work_root, SALT);
 
         let round = Rounds::<T>::get(id, ROUND).ok_or("a round")?;
         assert!(round.seats.iter().all(|seat| seat.revealed.is_some()));
@@ -405,7 +409,7 @@ mod benchmarks {
         let mut items = Vec::new();
         for _ in 0..n {
             let id = open::<T>(1, [1; 32], 2);
-            let mut task = Tasks::<T>::get(id)?;
+            let mut task = opened::<T>(id)?;
             task.purse.unclaimed = CAP;
             Tasks::<T>::put(id, &task);
             with_round::<T>(id, |round| {

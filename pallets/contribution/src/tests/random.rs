@@ -233,7 +233,7 @@ fn do_duties(lab: &mut Lab, id: TaskId, claim: Option<RoundClaim>, lie: bool) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn every_invariant_holds_after_every_call(
