@@ -42,6 +42,8 @@ impl Cli {
 }
 
 /// The commands besides running a node.
+// There is one value in a process, so that its size is of no matter.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Generate, inspect and insert keys.

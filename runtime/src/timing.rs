@@ -40,7 +40,9 @@ pub mod pallet {
 
     #[pallet::genesis_config]
     pub struct GenesisConfig<T> {
+        /// Length of a slot, in milliseconds: even, and not zero.
         pub slot_millis: u64,
+        /// Length of an epoch, in slots: not zero.
         pub epoch_slots: u64,
         #[serde(skip)]
         pub _config: PhantomData<T>,
