@@ -7,6 +7,6 @@ fn main() {
     // Symbol and decimals are part of the hash: they repeat `TOKEN_SYMBOL` and `TOKEN_DECIMALS`.
     #[cfg(all(feature = "std", feature = "metadata-hash"))]
     substrate_wasm_builder::WasmBuilder::init_with_defaults()
-        .enable_metadata_hash("GOT", 12)
+        .enable_metadata_hash("GTG", 12)
         .build();
 }

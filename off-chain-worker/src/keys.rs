@@ -21,7 +21,10 @@ pub enum KeyError {
     Io { path: PathBuf, source: io::Error },
     #[error("{} holds neither a 32-byte hex seed nor a mnemonic phrase", .0.display())]
     Seed(PathBuf),
-    #[error("cannot unlock {}: {source}", path.display())]
+    #[error(
+        "cannot unlock {}: a wrong password, or not an sr25519 keystore ({source})",
+        path.display()
+    )]
     Keystore {
         path: PathBuf,
         source: polkadot_js_compat::Error,

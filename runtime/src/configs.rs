@@ -174,7 +174,7 @@ impl OnUnbalanced<Credit<AccountId, Balances>> for FeesToAuthor {
     }
 }
 
-/// Fee of a byte: 5,000 of the smallest unit make 0.005 GOT a MiB and 0.0003 GOT a 64 KiB reveal,
+/// Fee of a byte: 5,000 of the smallest unit make 0.005 GTG a MiB and 0.0003 GTG a 64 KiB reveal,
 /// about what the execution of a transfer costs. Bytes are Gotong's trade and must not be dear.
 const FEE_PER_BYTE: Balance = 5_000;
 
@@ -187,7 +187,7 @@ impl pallet_transaction_payment::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
     type OnChargeTransaction = FungibleAdapter<Balances, FeesToAuthor>;
     type OperationalFeeMultiplier = ConstU8<5>;
-    // A second of execution costs one GOT.
+    // A second of execution costs one GTG.
     type WeightToFee = IdentityFee<Balance>;
     type LengthToFee = ConstantMultiplier<Balance, ConstU128<FEE_PER_BYTE>>;
     type FeeMultiplierUpdate = ConstFeeMultiplier<FeeMultiplier>;

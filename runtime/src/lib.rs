@@ -93,7 +93,7 @@ pub type Executive = frame_executive::Executive<
 >;
 
 /// Symbol of the native token.
-pub const TOKEN_SYMBOL: &str = "GOT";
+pub const TOKEN_SYMBOL: &str = "GTG";
 /// Decimals of the native token.
 pub const TOKEN_DECIMALS: u8 = 12;
 /// One token.

@@ -362,7 +362,7 @@ impl Watch {
 
 /// Mean loss in bits and accuracy of `weights` on `exam`, by the exact machine.
 fn examine(graph: &gotong_protocol::Graph, weights: &[i16], exam: &Samples) -> Result<(f64, f64)> {
-    let losses = FastCpu::default().losses(graph, weights, exam)?;
+    let losses = FastCpu.losses(graph, weights, exam)?;
     let total: u64 = losses.iter().copied().map(u64::from).sum();
     let predicted = gotong_scoring::predict(graph, weights, exam)?;
     let right = predicted

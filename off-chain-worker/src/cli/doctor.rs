@@ -1,5 +1,5 @@
 use super::{
-    output::{Amount, SYMBOL},
+    output::{explain, Amount, SYMBOL},
     Globals,
 };
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     keys::address,
     training::{data::FashionMnist, DeviceChoice},
 };
-use anyhow::{bail, Context};
+use anyhow::bail;
 use gotong_scoring::Evaluator;
 use serde_json::json;
 use std::{path::PathBuf, time::Duration};
@@ -54,7 +54,7 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
     ];
     let findings = findings.map(|(what, result)| Finding {
         what,
-        result: result.map_err(|error| format!("{error:#}")),
+        result: result.map_err(|error| explain(&error)),
     });
     let failed = findings
         .iter()
@@ -129,7 +129,7 @@ async fn data(directory: Option<PathBuf>) -> anyhow::Result<String> {
 }
 
 async fn account(globals: &Globals) -> anyhow::Result<String> {
-    let account = globals.account(None).context("give an identity first")?;
+    let account = globals.account(None)?;
     let now: Moment = globals.client().await?.best().await?;
     let balance = now.balance(&account).await?;
     if balance.free == 0 {

@@ -100,6 +100,17 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// An error and its causes on one line, each said once.
+pub fn explain(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text += &format!(": {cause}");
+        }
+    }
+    text
+}
+
 /// Q16 bits summed over samples, as millibits a sample.
 pub fn millibits(gain: u64, samples: u32) -> f64 {
     gain as f64 * 1000.0 / 65536.0 / f64::from(samples.max(1))
@@ -140,6 +151,15 @@ mod tests {
         fn amounts_are_read_as_written(planck: u128) {
             prop_assert_eq!(Amount(planck).to_string().parse(), Ok(Amount(planck)));
         }
+    }
+
+    #[test]
+    fn causes_are_said_once() {
+        let cause = anyhow::anyhow!("no such file").context("cannot read a: no such file");
+        assert_eq!(
+            explain(&cause.context("no key")),
+            "no key: cannot read a: no such file"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use gotong_protocol::{
     TaskId,
 };
 use gotong_scoring::work_root;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The daemon of an attester: evaluates every round in which it holds a seat.
 pub struct Attest {
@@ -19,6 +19,8 @@ pub struct Attest {
     /// Only this task; every task when absent.
     only: Option<TaskId>,
     seats: BTreeMap<TaskId, Opened>,
+    /// Tasks that cannot be rebuilt, because the chain settled them on something else.
+    given_up: BTreeSet<TaskId>,
     was_checked: bool,
 }
 
@@ -40,6 +42,7 @@ impl Attest {
             base,
             only,
             seats: BTreeMap::new(),
+            given_up: BTreeSet::new(),
             was_checked: false,
         }
     }
@@ -196,11 +199,22 @@ impl Daemon for Attest {
         let mut live = 0;
         for task in tasks {
             let view = now.task(task).await?.ok_or(RunError::NoTask(task))?;
-            if view.state.is_live() {
-                live += 1;
-                self.look_at(client, now, &view).await?;
-            } else {
+            if self.given_up.contains(&task) {
+                continue;
+            }
+            if !view.state.is_live() {
                 self.seats.remove(&task);
+                continue;
+            }
+            live += 1;
+            match self.look_at(client, now, &view).await {
+                // One task that cannot be rebuilt must not stop the work on all others.
+                Err(RunError::Replica(error)) if error.is_fatal() && self.only.is_none() => {
+                    tracing::error!("giving up task {task}: {error}");
+                    self.seats.remove(&task);
+                    self.given_up.insert(task);
+                }
+                looked => looked?,
             }
         }
         let only_task_is_over = self.only.is_some() && live == 0;

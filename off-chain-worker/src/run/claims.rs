@@ -95,3 +95,27 @@ fn claimable_rounds(rewards: &[RewardView], task: TaskId) -> Vec<(RoundId, u128)
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_unclaimed_shares_of_the_task_are_claimable() {
+        let reward = |task, round, kind, state| RewardView {
+            task: TaskId(task),
+            round: RoundId(round),
+            kind,
+            state,
+        };
+        let claimable = |pot| RewardState::Claimable { pot, total: 1 };
+        let rewards = [
+            reward(1, 0, RewardKind::Contributor, RewardState::Paid(5)),
+            reward(1, 1, RewardKind::Contributor, claimable(7)),
+            reward(1, 2, RewardKind::Attester, RewardState::Nothing),
+            reward(1, 3, RewardKind::Contributor, RewardState::Pending),
+            reward(2, 1, RewardKind::Contributor, claimable(9)),
+        ];
+        assert_eq!(claimable_rounds(&rewards, TaskId(1)), [(RoundId(1), 7)]);
+    }
+}

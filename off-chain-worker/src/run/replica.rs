@@ -138,7 +138,7 @@ impl Replica {
         self.position.next
     }
 
-    /// The score table of a replayed round that paid.
+    /// The score table of a replayed round that settled.
     pub fn table(&self, round: RoundId) -> Result<Option<ScoreTable>, StateError> {
         self.folder.load(&table_name(round))
     }
@@ -191,47 +191,33 @@ impl Replica {
         now: &Moment,
         round: &RoundView,
     ) -> Result<(), ReplicaError> {
-        let mut weights = None;
         if let (Some(Outcome::Settled), Some(claim)) = (round.outcome, &round.claim) {
-            if claim.paid_gain == 0 {
-                // Nothing was merged, so there is nothing to compute.
-                self.compare(
-                    round,
-                    "the root of unchanged weights",
-                    &root(self.weights())?,
-                    &claim.master_root,
-                )?;
-            } else {
-                let score = self.score(client, now, round).await?;
-                let ours = score.table.claim();
-                self.compare(
-                    round,
-                    "the score table's root",
-                    &ours.table_root,
-                    &claim.table_root,
-                )?;
-                self.compare(
-                    round,
+            // Also when nothing was merged: that is a claim like any other.
+            let score = self.score(client, now, round).await?;
+            let ours = score.table.claim();
+            let roots = [
+                ("the score table's root", ours.table_root, claim.table_root),
+                (
                     "the root of the new weights",
-                    &ours.master_root,
-                    &claim.master_root,
-                )?;
-                self.compare(round, "the improvement", &ours.paid_gain, &claim.paid_gain)?;
-                self.compare(
-                    round,
-                    "the sum of shares",
-                    &ours.shares_sum,
-                    &claim.shares_sum,
-                )?;
-                self.folder.save(&table_name(round.round), &score.table)?;
-                weights = Some(score.merged.clone());
+                    ours.master_root,
+                    claim.master_root,
+                ),
+            ];
+            for (what, ours, chain) in &roots {
+                self.compare(round, what, ours, chain)?;
             }
+            self.compare(round, "the improvement", &ours.paid_gain, &claim.paid_gain)?;
+            self.compare(
+                round,
+                "the sum of shares",
+                &ours.shares_sum,
+                &claim.shares_sum,
+            )?;
+            self.folder.save(&table_name(round.round), &score.table)?;
+            self.position.weights = score.merged.clone();
         }
         // Ids do not run out before blocks do.
         self.position.next = round.round.next().unwrap_or(round.round);
-        if let Some(weights) = weights {
-            self.position.weights = weights;
-        }
         self.folder.save(POSITION, &self.position)?;
         Ok(())
     }
@@ -444,5 +430,88 @@ impl<'a> Bodies<'a> {
             self.fetched.insert(block, body);
         }
         Ok(self.fetched.get(&block).map_or(&[], Vec::as_slice))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn submission(index: u32, weight: u32, revealed: bool) -> SubmissionView {
+        SubmissionView {
+            account: [index as u8; 32],
+            index,
+            weight,
+            revealed: revealed.then_some(RevealedView {
+                delta_hash: [weight as u8; 32],
+                bytes: 1,
+                at: 9,
+            }),
+            claimed: None,
+        }
+    }
+
+    fn round() -> RoundView {
+        RoundView {
+            task: TaskId(1),
+            round: RoundId(2),
+            phase: Phase::AttestCommit,
+            phase_started_at: 3,
+            started_at: 3,
+            ends_at: 4,
+            commits: 2,
+            reveals: 2,
+            base_root: [5; 32],
+            shard: None,
+            seats: Vec::new(),
+            outcome: None,
+            claim: None,
+            owed: 0,
+            fees: 0,
+            claimed: 0,
+        }
+    }
+
+    #[test]
+    fn golden_bytes() {
+        let position = Position {
+            next: RoundId(2),
+            weights: vec![-2, 3],
+        };
+        assert_eq!(position.encode(), [2, 0, 0, 0, 8, 254, 255, 3, 0]);
+    }
+
+    #[test]
+    fn reveals_are_in_the_order_of_commits() {
+        let submissions = [
+            submission(2, 20, true),
+            submission(0, 10, true),
+            submission(1, 15, false),
+        ];
+        let weights: Vec<_> = in_commit_order(&submissions)
+            .into_iter()
+            .map(|(weight, _)| weight)
+            .collect();
+        assert_eq!(weights, [10, 20]);
+    }
+
+    #[test]
+    fn the_digest_covers_what_the_score_depends_on_and_nothing_else() {
+        let submissions = [submission(0, 10, true), submission(1, 15, true)];
+        let digest = inputs_digest(&round(), &submissions);
+        let later = RoundView {
+            phase: Phase::AttestReveal,
+            ends_at: 99,
+            ..round()
+        };
+        assert_eq!(inputs_digest(&later, &submissions), digest);
+        let other_base = RoundView {
+            base_root: [6; 32],
+            ..round()
+        };
+        assert_ne!(inputs_digest(&other_base, &submissions), digest);
+        assert_ne!(inputs_digest(&round(), &submissions[..1]), digest);
+        let other_weight = [submission(0, 10, true), submission(1, 16, true)];
+        assert_ne!(inputs_digest(&round(), &other_weight), digest);
     }
 }

@@ -184,6 +184,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn golden_bytes() {
+        let shard = SealedShard {
+            key: [7; 32],
+            records: vec![1, 2],
+        };
+        assert_eq!(shard.encode(), [&[7; 32][..], &[8, 1, 2]].concat());
+    }
+
+    #[test]
     fn sealed_shards_are_found_again_by_their_root() {
         let temporary = tempfile::tempdir().unwrap();
         let base = Folder::open(temporary.path()).unwrap();

@@ -1,5 +1,5 @@
 //! What calls and hooks cost at their worst: a full registry and schedule, the call that completes
-//! its phase, 256 submissions, 16 seats, the longest bytes.
+//! its phase, 1024 submissions, 16 seats, the longest bytes.
 
 use crate::{
     attestation::{RevealedClaim, Seat},

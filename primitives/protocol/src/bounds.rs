@@ -11,7 +11,7 @@ pub const MAX_SHARD_BYTES: u32 = 1 << 20;
 /// Most samples in a shard: each costs the chain two hashes.
 pub const MAX_SHARD_SAMPLES: u32 = 4096;
 /// Most contributors that one round holds.
-pub const MAX_SUBMISSIONS: u32 = 256;
+pub const MAX_SUBMISSIONS: u32 = 1024;
 /// Most attesters drawn for one round.
 pub const MAX_SEATS: u32 = 16;
 /// Most shares claimed in one call.

@@ -111,9 +111,14 @@ impl Report {
                 shares.push(format!("{name} {phi:+.1}±{error:.1}{mark}"));
             }
             println!(
-                "          gain {:+.1}±{:.1} millibit; phi: {}",
+                "          gain {:+.1}±{:.1} millibit{}; phi: {}",
                 millibits(table.header.gain as f64),
                 millibits(table.header.gain_se as f64),
+                if table.header.paid_gain == 0 {
+                    ": not merged, not paid"
+                } else {
+                    ""
+                },
                 shares.join(", ")
             );
         }

@@ -1,7 +1,7 @@
 use super::lab::*;
 use crate::{mock::*, Error, Event, HoldReason, SlashReason, Submissions};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
-use gotong_protocol::{Outcome, Phase, Roles, RoundId, TaskId};
+use gotong_protocol::{bounds, Outcome, Phase, Roles, RoundId, TaskId};
 
 fn deposit(who: &AccountId) -> Balance {
     Balances::balance_on_hold(&HoldReason::CommitDeposit.into(), who)
@@ -86,7 +86,7 @@ fn a_round_holds_so_many_submissions() {
         register(1, 0);
         let id = Lab::default().open();
         let mut round = current(id);
-        round.commits = 256;
+        round.commits = bounds::MAX_SUBMISSIONS;
         crate::rounds::Rounds::<Test>::put(id, RoundId(0), &round);
         assert_noop!(
             commit(&contributor(0), id, &[1]),

@@ -1,17 +1,7 @@
-//! Measures what the README claims of the worker and merges it, as one JSON object, into a report.
-//!
-//!     cargo bench --profile dev -p gotong --bench report -- --out target/bench/report.json
+//! Speed of evaluation and size of deltas, on the demo's model and data.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::atomic::AtomicBool,
-    time::Instant,
-};
-
-use anyhow::{Context, Result};
+use anyhow::Result;
 use burn::tensor::{activation, Device, Int, Tensor, TensorData};
-use clap::Parser;
 use gotong::{
     evaluation::{BurnEvaluator, FastCpu},
     training::{
@@ -21,34 +11,18 @@ use gotong::{
 };
 use gotong_scoring::{Delta, Evaluator, Graph, Samples};
 use serde_json::{json, Map, Value};
+use std::{sync::atomic::AtomicBool, time::Instant};
 
 /// Repetitions of every measurement; the peers take turns and the median counts.
 const REPEATS: usize = 15;
 
-#[derive(Parser)]
-struct Options {
-    /// The report; keys of other benchmarks in it are kept. A relative path starts at the
-    /// workspace, for cargo runs benchmarks in the package's folder.
-    #[arg(long, default_value = "target/bench/report.json")]
-    out: PathBuf,
-    /// What `cargo bench` passes to every benchmark.
-    #[arg(long, hide = true)]
-    bench: bool,
-}
-
-fn main() -> Result<()> {
-    let options = Options::parse();
+/// Measures everything into `report`.
+pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     let set = FashionMnist::load(&FashionMnist::directory())?;
     let graph = Graph::mlp(&[784, 128, 10]);
     let master = initial_weights(&graph, 1);
-    let mut report = Map::new();
-    evaluation(&graph, &master, &set.test, &mut report)?;
-    compression(&graph, &master, &set.train.part(0, 4), &mut report)?;
-    for (key, value) in &report {
-        println!("{key}: {value}");
-    }
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    merge_into(&workspace.join(options.out), report)
+    evaluation(&graph, &master, &set.test, report)?;
+    compression(&graph, &master, &set.train.part(0, 4), report)
 }
 
 /// Samples a second of the fast exact evaluator, of the exact evaluator on Burn, and of a plain f32
@@ -177,19 +151,4 @@ fn median(mut values: Vec<f64>) -> f64 {
 
 fn rounded(value: f64) -> Value {
     json!((value * 1_000.0).round() / 1_000.0)
-}
-
-/// Writes `report`'s keys over those of the file at `path`, keeping the others.
-fn merge_into(path: &Path, report: Map<String, Value>) -> Result<()> {
-    let mut all: Map<String, Value> = match fs::read(path) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .with_context(|| format!("{} is not a JSON object", path.display()))?,
-        Err(_) => Map::new(),
-    };
-    all.extend(report);
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(path, serde_json::to_vec_pretty(&all)?)
-        .with_context(|| format!("cannot write {}", path.display()))
 }
