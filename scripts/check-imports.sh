@@ -4,10 +4,11 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 failed=0
 
-# forbid CRATE PATTERN WHY: none of CRATE's dependencies (dev-dependencies apart) matches PATTERN.
+# forbid CRATE PATTERN WHY [OPTION...]: none of CRATE's dependencies (dev-dependencies apart)
+# matches PATTERN; the options go to cargo.
 forbid() {
     local found
-    found=$(cargo tree --locked -p "$1" -e normal --prefix none --format '{p}' | awk '{print $1}' | sort -u | grep -xE "$2" | grep -vx "$1" || true)
+    found=$(cargo tree --locked -p "$1" "${@:4}" -e normal --prefix none --format '{p}' | awk '{print $1}' | sort -u | grep -xE "$2" | grep -vx "$1" || true)
     if [ -n "$found" ]; then
         printf 'check-imports: %s must not depend on %s: %s\n' "$1" "$(echo $found)" "$3" >&2
         failed=1
@@ -25,7 +26,7 @@ forbid_use() {
 forbid gotong-scoring 'frame-.*|sp-.*|sc-.*|pallet-.*|gotong-.*' 'the exact machine stands alone'
 forbid gotong-protocol 'frame-.*|sp-.*|sc-.*|pallet-.*|gotong-(runtime|node)' 'shared types know no FRAME'
 forbid pallet-contribution 'pallet-.*' 'pallets never import siblings'
-forbid gotong-runtime 'burn.*|tokio|subxt.*|gotong|gotong-node' 'nothing that runs in Wasm trains or does I/O'
+forbid gotong-runtime 'burn.*|tokio|subxt.*|gotong|gotong-node' 'nothing that runs in Wasm trains or does I/O' --no-default-features --target wasm32v1-none
 forbid gotong 'frame-(support|system|executive)|pallet-.*|sc-.*|gotong-(runtime|node)' 'the worker knows the chain through its metadata'
 forbid gotong-node 'burn.*|subxt|gotong' 'the node trains nothing'
 

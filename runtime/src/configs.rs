@@ -295,7 +295,7 @@ impl pallet_contribution::Config for Runtime {
     type Randomness = pallet_babe::RandomnessFromOneEpochAgo<Runtime>;
     // Disputed rounds stay unpaid until the Referee exists to judge them.
     type Judge = ();
-    type WeightInfo = pallet_contribution::weights::SubstrateWeight<Runtime>;
+    type WeightInfo = crate::weights::pallet_contribution::WeightInfo<Runtime>;
     type MinContributorStake = ConstU128<{ 10 * UNIT }>;
     type MinAttesterStake = ConstU128<{ 100 * UNIT }>;
     type UnbondingBlocks = ConstU32<{ 6 * HOUR }>;
@@ -314,6 +314,7 @@ impl pallet_contribution::Config for Runtime {
 mod tests {
     use super::*;
     use crate::presets;
+    use frame_support::traits::Get;
     use gotong_protocol::bounds;
     use pallet_contribution::WeightInfo;
     use sp_genesis_builder::DEV_RUNTIME_PRESET;
@@ -348,6 +349,23 @@ mod tests {
             ] {
                 assert!(weight.all_lte(limit), "{weight} exceeds {limit}");
             }
+        });
+    }
+
+    #[test]
+    fn the_hook_fits_into_a_block_when_every_round_ends_at_its_worst() {
+        // Empty storage has the default pace: a block every six seconds.
+        sp_io::TestExternalities::default().execute_with(|| {
+            type Weights = <Runtime as pallet_contribution::Config>::WeightInfo;
+            let advances: u32 =
+                <Runtime as pallet_contribution::Config>::MaxAdvancesPerBlock::get();
+            let worst = Weights::end_reveal(bounds::MAX_SUBMISSIONS)
+                .max(Weights::settle())
+                .max(Weights::end_phase())
+                .saturating_mul(u64::from(advances))
+                .saturating_add(Weights::look());
+            let limit = RuntimeBlockWeights::get().max_block;
+            assert!(worst.all_lte(limit), "{worst} exceeds {limit}");
         });
     }
 }

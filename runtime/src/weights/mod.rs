@@ -1,2 +1,3 @@
-//! Weights measured for this runtime, one module a pallet, as `gotong-node benchmark pallet`
-//! writes them.
+//! Weights measured for this runtime, one module a pallet, as `make weights` writes them.
+
+pub mod pallet_contribution;
