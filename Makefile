@@ -22,7 +22,7 @@ setup: ## Install what is missing: system packages, Wasm target, data set
 build: setup ## Build node and worker
 	$(CARGO) build --locked --workspace
 
-demo: build ## A whole network on this machine: ten paid rounds on Fashion-MNIST
+demo: build ## A whole network on this machine: ten rounds on Fashion-MNIST
 	$(BIN)/gotong demo
 
 test: build ## Unit, property and end-to-end tests

@@ -7,9 +7,9 @@ use anyhow::{ensure, Context, Result};
 use gotong_protocol::{
     pay,
     view::{RewardState, TaskView},
-    Graph,
+    Graph, Hash,
 };
-use gotong_scoring::{Samples, Standing};
+use gotong_scoring::{Samples, ScoreTable, Standing};
 use std::time::Duration;
 
 /// Q16 bits in a bit.
@@ -88,41 +88,10 @@ impl Report {
             accuracy * 100.0,
             tokens(view.owed),
         );
-        if let Some(table) = &round.table {
-            let samples = f64::from(table.header.samples);
-            let millibits = |q16: f64| q16 / ONE_BIT / samples * 1000.0;
-            let mut shares = Vec::new();
-            for row in &table.rows {
-                let submission = round.submissions.iter().find(|submission| {
-                    submission
-                        .revealed
-                        .as_ref()
-                        .is_some_and(|revealed| revealed.delta_hash == row.delta_hash)
-                });
-                let name =
-                    submission.map_or(Ok("?".into()), |submission| name_of(&submission.account))?;
-                let mark = match row.standing {
-                    Standing::Admitted => "",
-                    Standing::BelowFloor => " (not admitted)",
-                    Standing::Similar => " (similar)",
-                };
-                let phi = millibits(row.phi as f64);
-                let error = millibits(row.standard_error as f64);
-                shares.push(format!("{name} {phi:+.1}±{error:.1}{mark}"));
-            }
-            println!(
-                "          gain {:+.1}±{:.1} millibit{}; phi: {}",
-                millibits(table.header.gain as f64),
-                millibits(table.header.gain_se as f64),
-                if table.header.paid_gain == 0 {
-                    ": not merged, not paid"
-                } else {
-                    ""
-                },
-                shares.join(", ")
-            );
+        match &round.table {
+            Some(table) => explain(&round, table),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// What all rounds owe, in planck.
@@ -223,6 +192,51 @@ impl Report {
         );
         Ok(())
     }
+}
+
+/// Prints what a round measured: its gain, and every delta's share and pay.
+fn explain(round: &Ended, table: &ScoreTable) -> Result<()> {
+    let samples = f64::from(table.header.samples);
+    let millibits = |q16: f64| q16 / ONE_BIT / samples * 1000.0;
+    println!(
+        "          gain {:+.1}±{:.1} millibit{}",
+        millibits(table.header.gain as f64),
+        millibits(table.header.gain_se as f64),
+        match table.header.paid_gain {
+            0 => ": not merged, not paid",
+            _ => "",
+        },
+    );
+    let pot = round.view.owed - round.view.fees;
+    let total = table.shares_sum();
+    let mut prefix = 0;
+    for row in &table.rows {
+        let share = u128::from(row.share);
+        let paid = pay::slice(pot, total, prefix, share).unwrap_or_default();
+        prefix += share;
+        let standing = match row.standing {
+            Standing::Admitted if paid > 0 => format!("paid {} GTG", tokens(paid)),
+            Standing::Admitted => "admitted".into(),
+            Standing::BelowFloor => "not admitted".into(),
+            Standing::Similar => "too similar".into(),
+        };
+        println!(
+            "          {:<13} phi {:+7.1}±{:<4.1} {standing}",
+            author(round, &row.delta_hash)?,
+            millibits(row.phi as f64),
+            millibits(row.standard_error as f64),
+        );
+    }
+    Ok(())
+}
+
+/// The demo's name of whoever revealed a delta.
+fn author(round: &Ended, delta_hash: &Hash) -> Result<String> {
+    let submission = round.submissions.iter().find(|submission| {
+        let revealed = submission.revealed.as_ref();
+        revealed.is_some_and(|revealed| revealed.delta_hash == *delta_hash)
+    });
+    name_of(&submission.context("every row has its reveal")?.account)
 }
 
 /// The demo's name of an account.
