@@ -1,7 +1,7 @@
 //! What a round costs the chain, from the runtime's weights and limits.
 
 use anyhow::{Context, Result};
-use frame_support::{dispatch::DispatchClass, traits::Get, weights::Weight};
+use frame_support::{dispatch::DispatchClass, weights::Weight};
 use frame_system::limits::BlockWeights;
 use gotong_protocol::bounds;
 use gotong_runtime::{configs, Runtime};
