@@ -21,13 +21,20 @@ const SMALL_TASK: &str = "--name=small --model=mlp:784,32,10 --init-seed=1 --sha
     --shard-samples=200 --price=0.01 --cap=100 --pool=1000 --fee-permille=100 --commit-blocks=40 \
     --reveal-blocks=30 --attest-blocks=30 --challenge-blocks=3 --weight-cap=1000";
 
-/// Opens a small task as `Sponsor`, with the attesters registered first: they are drawn from the
-/// first round on.
-async fn small_task(network: &Network, attesters: &[&str]) -> Result<TaskId> {
-    for attester in attesters {
-        network
-            .run(attester, "register --role=attester --stake=1000")
-            .await?;
+/// Registers everybody and opens a small task as `Sponsor`. All that may act are registered before
+/// the first round, so that no phase ends early without one of them.
+async fn small_task(
+    network: &Network,
+    contributors: &[&str],
+    attesters: &[&str],
+) -> Result<TaskId> {
+    for (names, role) in [
+        (contributors, "--role=contributor --stake=100"),
+        (attesters, "--role=attester --stake=1000"),
+    ] {
+        for name in names {
+            network.run(name, &format!("register {role}")).await?;
+        }
     }
     let seats = attesters.len();
     let opened = network
@@ -42,14 +49,7 @@ async fn small_task(network: &Network, attesters: &[&str]) -> Result<TaskId> {
     Ok(TaskId(u32::try_from(id)?))
 }
 
-/// A contributor on its part of the training data.
-async fn contributor(network: &Network, name: &str, task: TaskId, part: &str) -> Result<Running> {
-    network
-        .run(name, "register --role=contributor --stake=100")
-        .await?;
-    network.daemon(name, &contribute(task, part))
-}
-
+/// What a contributor runs on its part of the training data.
 fn contribute(task: TaskId, part: &str) -> String {
     format!("contribute --task={} --part={part} --steps=30", task.0)
 }
@@ -75,15 +75,15 @@ async fn all_claimed(network: &Network, round: &RoundView) -> Result<RoundView> 
 #[tokio::test(flavor = "multi_thread")]
 async fn three_rounds_pay_what_they_proved() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Two", "Judith", "Judas"]).await?;
-    let task = small_task(&network, &["Judith", "Judas"]).await?;
+    let task = small_task(&network, &["One", "Two"], &["Judith", "Judas"]).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _attesters = [
         network.daemon("Judith", "attest")?,
         network.daemon("Judas", "attest")?,
     ];
     let _contributors = [
-        contributor(&network, "One", task, "1/2").await?,
-        contributor(&network, "Two", task, "2/2").await?,
+        network.daemon("One", &contribute(task, "1/2"))?,
+        network.daemon("Two", &contribute(task, "2/2"))?,
     ];
 
     let before = network.task(task).await?;
@@ -91,7 +91,9 @@ async fn three_rounds_pay_what_they_proved() -> Result<()> {
         assert_settled(&round)?;
         assert_eq!((round.commits, round.reveals), (2, 2));
         let claim = round.claim.as_ref().context("settled on a claim")?;
-        assert!(claim.paid_gain > 0, "an untrained model improves");
+        // Later gains may be within the noise of 200 samples; the first never is.
+        let is_untrained = round.round == RoundId(0);
+        assert!(claim.paid_gain > 0 || !is_untrained);
         let owed = gotong_protocol::pay::owed(
             before.terms.price_per_millibit,
             claim.paid_gain,
@@ -113,10 +115,10 @@ async fn three_rounds_pay_what_they_proved() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_loses_nothing() -> Result<()> {
     let mut network = Network::start(&["Sponsor", "One", "Judith"]).await?;
-    let task = small_task(&network, &["Judith"]).await?;
+    let task = small_task(&network, &["One"], &["Judith"]).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _attester = network.daemon("Judith", "attest")?;
-    let _contributor = contributor(&network, "One", task, "1/1").await?;
+    let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
 
     let committed = network
         .until("the first commit", ROUND_LIMIT, async |moment| {
@@ -137,10 +139,10 @@ async fn a_killed_node_loses_nothing() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_workers_repeat_nothing() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
-    let task = small_task(&network, &["Judith"]).await?;
+    let task = small_task(&network, &["One"], &["Judith"]).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let mut attester = network.daemon("Judith", "attest")?;
-    let mut contributor = contributor(&network, "One", task, "1/1").await?;
+    let mut contributor = network.daemon("One", &contribute(task, "1/1"))?;
 
     // The contributor dies between commit and reveal: only its disk knows the delta and the salt.
     network
@@ -228,10 +230,10 @@ async fn lie(network: &Network, liar: &str, task: TaskId, round: RoundId) -> Res
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lying_attester_earns_nothing() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith", "Liar"]).await?;
-    let task = small_task(&network, &["Judith", "Liar"]).await?;
+    let task = small_task(&network, &["One"], &["Judith", "Liar"]).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _attester = network.daemon("Judith", "attest")?;
-    let _contributor = contributor(&network, "One", task, "1/1").await?;
+    let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
     let before = network.task(task).await?;
 
     lie(&network, "Liar", task, RoundId(0)).await?;
