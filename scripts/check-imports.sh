@@ -30,6 +30,11 @@ forbid gotong-runtime 'burn.*|tokio|subxt.*|gotong|gotong-node' 'nothing that ru
 forbid gotong 'frame-(support|system|executive)|pallet-.*|sc-.*|gotong-(runtime|node)' 'the worker knows the chain through its metadata'
 forbid gotong-node 'burn.*|subxt|gotong' 'the node trains nothing'
 
+if grep -l gotong-tests --include=Cargo.toml -r primitives pallets runtime node off-chain-worker >&2; then
+    echo 'check-imports: nothing imports tests' >&2
+    failed=1
+fi
+
 rooms='chain training evaluation engine'
 for room in $rooms; do
     for other in $rooms; do

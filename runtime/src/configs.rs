@@ -47,7 +47,8 @@ fn max_block_millis() -> u64 {
 ///   seven times over.
 /// * A busy round ends with some 200 reveals of 64 KiB each. With call and signature around it a
 ///   reveal takes less than 66,000 bytes, so 119 fit into one block's 7,864,320, and all 200
-///   (13.2 MB) into two blocks. A reveal window of any practical length holds them.
+///   (13.2 MB) into two blocks; by weight, at 6 ms each, into three of a development chain's. The
+///   shortest reveal window holds them.
 /// * The network carries a block in one message of at most 16 MiB.
 pub const MAX_BLOCK_LENGTH: u32 = 10 * 1024 * 1024;
 

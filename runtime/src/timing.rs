@@ -33,8 +33,8 @@ pub mod pallet {
     #[pallet::storage]
     pub type SlotMillis<T> = StorageValue<_, u64, ValueQuery, DefaultSlotMillis>;
 
-    /// Length of an epoch, in slots. The randomness that draws attesters changes once an epoch, so
-    /// contributors cannot know it when they commit if a task's reveal window is longer than this.
+    /// Length of an epoch, in slots. The randomness that draws attesters changes once an epoch: who
+    /// commits can foresee the draw if the same epoch sees the end of Reveal.
     #[pallet::storage]
     pub type EpochSlots<T> = StorageValue<_, u64, ValueQuery, DefaultEpochSlots>;
 

@@ -196,17 +196,17 @@ impl Daemon for Attest {
             Some(task) => vec![task],
             None => now.tasks().await?,
         };
-        let mut live = 0;
+        let mut going_on = 0;
         for task in tasks {
             let view = now.task(task).await?.ok_or(RunError::NoTask(task))?;
             if self.given_up.contains(&task) {
                 continue;
             }
-            if !view.state.is_live() {
+            if view.state.is_over() {
                 self.seats.remove(&task);
                 continue;
             }
-            live += 1;
+            going_on += 1;
             match self.look_at(client, now, &view).await {
                 // One task that cannot be rebuilt must not stop the work on all others.
                 Err(RunError::Replica(error)) if error.is_fatal() && self.only.is_none() => {
@@ -217,7 +217,7 @@ impl Daemon for Attest {
                 looked => looked?,
             }
         }
-        let only_task_is_over = self.only.is_some() && live == 0;
+        let only_task_is_over = self.only.is_some() && going_on == 0;
         Ok(if only_task_is_over {
             Flow::Done
         } else {

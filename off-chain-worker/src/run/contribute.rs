@@ -12,7 +12,7 @@ use crate::{
 use burn::tensor::Device;
 use gotong_protocol::{
     view::{StakeView, TaskView},
-    Hash, RoundId, TaskId, TaskState,
+    Hash, RoundId, TaskId,
 };
 use std::{
     sync::{
@@ -286,10 +286,7 @@ impl Contribute {
 
     /// Whether no more rounds are to be contributed to.
     fn is_over(&self, view: &TaskView, now: &ContributorSnapshot) -> bool {
-        let task_is_over = matches!(
-            view.state,
-            TaskState::Exhausted | TaskState::Stopped | TaskState::Closed
-        );
+        let task_is_over = view.state.is_over();
         let submitted = matches!(self.source, Source::Weights(_)) && self.has_revealed;
         task_is_over || submitted || self.until.is_some_and(|until| now.round >= until)
     }

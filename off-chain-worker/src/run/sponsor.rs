@@ -5,7 +5,7 @@ use crate::{
     state::{Folder, StateError},
 };
 use codec::{Decode, Encode};
-use gotong_protocol::{Hash, TaskId, TaskState};
+use gotong_protocol::{Hash, TaskId};
 use gotong_scoring::{shard_root, shards_root, ShardError, Tree};
 use rand::{rngs::OsRng, TryRngCore};
 
@@ -139,10 +139,7 @@ impl Daemon for Sponsoring {
     async fn tick(&mut self, client: &Client, now: &Moment) -> Result<Flow, RunError> {
         let view = now.task(self.task).await?;
         let view = view.ok_or(RunError::NoTask(self.task))?;
-        if matches!(
-            view.state,
-            TaskState::Exhausted | TaskState::Stopped | TaskState::Closed
-        ) {
+        if view.state.is_over() {
             tracing::info!("task {}: {:?}", self.task, view.state);
             return Ok(Flow::Done);
         }

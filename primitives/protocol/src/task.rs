@@ -67,7 +67,7 @@ pub struct TaskTerms<Balance = u128> {
     pub minimum_contributor_stake: Balance,
     /// Least stake of an attester.
     pub minimum_attester_stake: Balance,
-    /// Stake above this adds no weight to a delta, so that splitting an account gains nothing.
+    /// Stake above this adds no weight to a delta.
     pub weight_cap: Balance,
     /// How deltas are admitted and merged.
     pub rules: Rules,
@@ -183,6 +183,11 @@ impl TaskState {
     /// Whether a round is under way.
     pub fn is_live(self) -> bool {
         matches!(self, Self::Running | Self::Closing)
+    }
+
+    /// Whether no round will start any more.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Exhausted | Self::Stopped | Self::Closed)
     }
 }
 
