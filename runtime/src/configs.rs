@@ -7,7 +7,7 @@ use frame_support::{
     traits::{
         fungible::{Balanced, Credit},
         ConstU128, ConstU32, ConstU64, ConstU8, FindAuthor, InstanceFilter, OnUnbalanced,
-        VariantCountOf,
+        Randomness, VariantCountOf,
     },
     weights::{
         constants::{ParityDbWeight, WEIGHT_REF_TIME_PER_MILLIS},
@@ -18,13 +18,13 @@ use frame_system::limits::{BlockLength, BlockWeights};
 use pallet_transaction_payment::{ConstFeeMultiplier, FungibleAdapter, Multiplier};
 use sp_core::{crypto::ByteArray, Void};
 use sp_runtime::{
-    traits::{BlakeTwo256, One},
+    traits::{BlakeTwo256, Hash as _, One},
     ConsensusEngineId, Perbill,
 };
 use sp_version::RuntimeVersion;
 
 use crate::{
-    timing, AccountId, Authorship, Babe, Balance, Balances, Block, BlockNumber, OriginCaller,
+    timing, AccountId, Authorship, Babe, Balance, Balances, Block, BlockNumber, Hash, OriginCaller,
     PalletInfo, Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason,
     RuntimeOrigin, RuntimeTask, System, EXISTENTIAL_DEPOSIT, MICRO_UNIT, MILLI_UNIT, SS58_PREFIX,
     UNIT, VERSION,
@@ -239,8 +239,8 @@ pub enum ProxyType {
     /// Everything.
     #[default]
     Any,
-    /// Take part in tasks. This lets a worker run with a key that cannot move the account's funds
-    /// other than by what taking part asks for.
+    /// Take part in tasks, but not fund them. This lets a worker run with a key that cannot move the
+    /// account's funds other than by what taking part asks for.
     Contribution,
 }
 
@@ -249,9 +249,15 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
         match self {
             ProxyType::Any => true,
             // The calls inside a batch pass this filter one by one.
-            ProxyType::Contribution => {
-                matches!(call, RuntimeCall::Contribution(_) | RuntimeCall::Utility(_))
-            }
+            ProxyType::Contribution => match call {
+                RuntimeCall::Contribution(call) => !matches!(
+                    call,
+                    pallet_contribution::Call::open_task { .. }
+                        | pallet_contribution::Call::top_up { .. }
+                ),
+                RuntimeCall::Utility(_) => true,
+                _ => false,
+            },
         }
     }
 
@@ -288,12 +294,24 @@ impl pallet_sudo::Config for Runtime {
 /// An hour of six-second blocks.
 const HOUR: BlockNumber = 600;
 
+/// The randomness that draws attesters: that of the epoch before, which no single author could
+/// bias, mixed with the VRF output of the block before, which nobody but its author knew when
+/// transactions could still change the stakes that are drawn from.
+pub struct DrawRandomness;
+
+impl Randomness<Hash, BlockNumber> for DrawRandomness {
+    fn random(subject: &[u8]) -> (Hash, BlockNumber) {
+        let (epoch, known_since) =
+            pallet_babe::RandomnessFromOneEpochAgo::<Runtime>::random(subject);
+        let (block, _) = pallet_babe::ParentBlockRandomness::<Runtime>::random(subject);
+        (BlakeTwo256::hash_of(&(epoch, block)), known_since)
+    }
+}
+
 impl pallet_contribution::Config for Runtime {
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
-    // Fixed by the VRF outputs of an epoch, and known from its end for the length of the next: see
-    // `timing` for what this asks of a task's windows.
-    type Randomness = pallet_babe::RandomnessFromOneEpochAgo<Runtime>;
+    type Randomness = DrawRandomness;
     // Disputed rounds stay unpaid until the Referee exists to judge them.
     type Judge = ();
     type WeightInfo = crate::weights::pallet_contribution::WeightInfo<Runtime>;

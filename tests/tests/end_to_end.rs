@@ -1,10 +1,7 @@
 //! Whole journeys with real processes. Small models and shards keep each under a minute or two.
 
 use anyhow::{Context, Result};
-use gotong::{
-    chain::{Call, ChainError, Inclusion},
-    process::Running,
-};
+use gotong::chain::{Call, ChainError, Inclusion};
 use gotong_protocol::{
     attestation_commitment,
     view::{RewardKind, RewardState, RoundView},
@@ -203,7 +200,7 @@ async fn lie(network: &Network, liar: &str, task: TaskId, round: RoundId) -> Res
         task,
         round,
         &signer.public_key().0,
-        &claim.table_root,
+        &claim,
         &work_root,
         &salt,
     );

@@ -118,7 +118,7 @@ impl Attester {
             self.task,
             work.round,
             &self.account,
-            &work.claim.table_root,
+            &work.claim,
             &work.work_root,
             &work.salt,
         )
@@ -213,7 +213,7 @@ mod tests {
                     }
                     Some(AttesterCommand::Reveal { round, claim, work_root, salt }) => {
                         let opened = attestation_commitment(
-                            TASK, round, &ACCOUNT, &claim.table_root, &work_root, &salt,
+                            TASK, round, &ACCOUNT, &claim, &work_root, &salt,
                         );
                         prop_assert_eq!(commitment, Some(opened), "revealed another claim");
                         prop_assert_eq!(now.seat, Some(Seat::Committed));

@@ -80,10 +80,8 @@ impl<T: Config> Attestation<T> {
         let commitment = seat.commitment.ok_or(Error::<T>::NoCommitment)?;
         ensure!(seat.revealed.is_none(), Error::<T>::AlreadyAttested);
         let account = who.clone().into();
-        let table_root = &claim.table_root;
         ensure!(
-            commitment
-                == attestation_commitment(id, round_id, &account, table_root, &work_root, salt),
+            commitment == attestation_commitment(id, round_id, &account, &claim, &work_root, salt),
             Error::<T>::CommitmentMismatch
         );
         let improved = claim.paid_gain > 0;

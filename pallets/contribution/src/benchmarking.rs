@@ -380,9 +380,8 @@ mod benchmarks {
         let attesters = super::register::<T>("attester", bounds::MAX_SEATS);
         let who = attesters.last().ok_or("a seat")?.clone();
         let (truth, work_root) = (round_claim(), [5; 32]);
-        let root = &truth.table_root;
         let commitment =
-            attestation_commitment(id, ROUND, &who.clone().into(), root, &work_root, &SALT);
+            attestation_commitment(id, ROUND, &who.clone().into(), &truth, &work_root, &SALT);
         with_round::<T>(id, |round| {
             round.phase = Phase::AttestReveal;
             round.seats = seats::<T>(&attesters, commitment, true);

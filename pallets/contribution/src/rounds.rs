@@ -135,7 +135,11 @@ impl<T: Config> Rounds<T> {
             Error::<T>::RoundNotCurrent
         );
         let round = Self::get(id, round_id).ok_or(Error::<T>::RoundNotCurrent)?;
-        ensure!(round.phase == phase, other_phase);
+        // The hook may be late to end a phase; its window is over all the same.
+        ensure!(
+            round.phase == phase && now::<T>() < round.ends_at,
+            other_phase
+        );
         Ok((task, round))
     }
 
@@ -279,8 +283,13 @@ impl<T: Config> Rounds<T> {
         Self::put(id, task.round, &round);
         match round.outcome {
             Some(outcome) => {
+                let ended = task.round;
                 Tasks::<T>::round_over(id, &mut task, outcome);
                 Tasks::<T>::put(id, &task);
+                // Last, so that the judge finds everything as the round has left it.
+                if outcome == Outcome::Disputed {
+                    T::Judge::round_disputed(id, ended);
+                }
             }
             None => Self::look_again(id, round.ends_at),
         }
@@ -327,10 +336,8 @@ impl<T: Config> Rounds<T> {
                     round: task.round,
                     outcome,
                 });
-                match outcome {
-                    Outcome::Settled => Rewards::<T>::settle(id, task, round),
-                    Outcome::Disputed => T::Judge::round_disputed(id, task.round),
-                    _ => {}
+                if outcome == Outcome::Settled {
+                    Rewards::<T>::settle(id, task, round);
                 }
             }
         }

@@ -4,8 +4,9 @@
 //! little endian), so that no two different preimages have the same bytes. The account is part
 //! of the preimage: a copied commitment cannot be opened by the copier.
 
-use crate::{Hash, RoundId, TaskId};
+use crate::{Hash, RoundClaim, RoundId, TaskId};
 use alloc::{vec, vec::Vec};
+use codec::Encode;
 use gotong_scoring::blake2_256;
 
 const SUBMISSION_TAG: &[u8; 16] = b"gotong:submit:v1";
@@ -22,20 +23,21 @@ pub fn submission_commitment(
     bind(SUBMISSION_TAG, task, round, &[account, delta_hash, salt])
 }
 
-/// What an attester commits: the root of its score table and of its own work, hidden by `salt`.
+/// What an attester commits: all of its claim and the root of its own work, hidden by `salt`.
 pub fn attestation_commitment(
     task: TaskId,
     round: RoundId,
     account: &[u8; 32],
-    table_root: &Hash,
+    claim: &RoundClaim,
     work_root: &Hash,
     salt: &Hash,
 ) -> Hash {
+    let claim = blake2_256(&[&claim.encode()]);
     bind(
         ATTESTATION_TAG,
         task,
         round,
-        &[account, table_root, work_root, salt],
+        &[account, &claim, work_root, salt],
     )
 }
 
@@ -61,17 +63,17 @@ mod tests {
 
     #[test]
     fn golden_attestation() {
-        let hash = attestation_commitment(
-            TaskId(1),
-            RoundId(2),
-            &[3; 32],
-            &[4; 32],
-            &[5; 32],
-            &[6; 32],
-        );
+        let claim = RoundClaim {
+            table_root: [4; 32],
+            paid_gain: 7,
+            shares_sum: 8,
+            master_root: [9; 32],
+        };
+        let hash =
+            attestation_commitment(TaskId(1), RoundId(2), &[3; 32], &claim, &[5; 32], &[6; 32]);
         assert_eq!(
             hex::encode(hash),
-            "8788ccf4fbc1559edf9fc4c3617784d2e7a027e50586594fb86ebc0d599df81e"
+            "88b56a64fa29ad357672bfbeaa1d7769e8161373c7bd93780464638c40018396"
         );
     }
 

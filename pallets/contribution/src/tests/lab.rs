@@ -277,8 +277,7 @@ pub fn reveal(who: &AccountId, id: TaskId, delta: &[u8]) -> DispatchResult {
 
 pub fn commit_attestation(who: &AccountId, id: TaskId, claim: &RoundClaim) -> DispatchResult {
     let round = task(id).round;
-    let root = &claim.table_root;
-    let commitment = attestation_commitment(id, round, &raw(who), root, &WORK, &SALT);
+    let commitment = attestation_commitment(id, round, &raw(who), claim, &WORK, &SALT);
     Contribution::commit_attestation(signed(who), id, round, commitment)
 }
 
