@@ -33,8 +33,7 @@ pub mod pallet {
     #[pallet::storage]
     pub type SlotMillis<T> = StorageValue<_, u64, ValueQuery, DefaultSlotMillis>;
 
-    /// Length of an epoch, in slots. The randomness that draws attesters changes once an epoch: who
-    /// commits can foresee the draw if the same epoch sees the end of Reveal.
+    /// Length of an epoch, in slots.
     #[pallet::storage]
     pub type EpochSlots<T> = StorageValue<_, u64, ValueQuery, DefaultEpochSlots>;
 

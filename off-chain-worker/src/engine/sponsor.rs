@@ -16,6 +16,8 @@ pub struct SponsorSnapshot {
     /// The task's last round.
     pub round: RoundId,
     pub phase: Phase,
+    /// Whether the shard may be published: see [`gotong_protocol::shard_is_due`].
+    pub is_due: bool,
     /// Whether the round's shard is on the chain.
     pub published: bool,
     /// The shard that is next.
@@ -32,7 +34,7 @@ pub enum SponsorCommand {
 impl Sponsor {
     /// What to do now; nothing means to wait.
     pub fn on_block(&self, now: &SponsorSnapshot) -> Option<SponsorCommand> {
-        let due = now.phase == Phase::Reveal && !now.published;
+        let due = now.phase == Phase::Reveal && now.is_due && !now.published;
         // The snapshot may be older than what was published.
         let is_news = self
             .published
@@ -60,11 +62,14 @@ mod tests {
             block: 1,
             round: RoundId(2),
             phase: Phase::Commit,
+            is_due: false,
             published: false,
             next_shard: 5,
         };
         assert_eq!(machine.on_block(&now), None);
         now.phase = Phase::Reveal;
+        assert_eq!(machine.on_block(&now), None);
+        now.is_due = true;
         let publish = Some(SponsorCommand::Publish {
             round: RoundId(2),
             index: 5,

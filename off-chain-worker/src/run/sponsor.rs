@@ -5,7 +5,7 @@ use crate::{
     state::{Folder, StateError},
 };
 use codec::{Decode, Encode};
-use gotong_protocol::{Hash, TaskId};
+use gotong_protocol::{shard_is_due, Hash, TaskId};
 use gotong_scoring::{shard_root, shards_root, ShardError, Tree};
 use rand::{rngs::OsRng, TryRngCore};
 
@@ -152,6 +152,13 @@ impl Daemon for Sponsoring {
             block: now.block(),
             round: view.round,
             phase: round.phase,
+            is_due: shard_is_due(
+                now.block(),
+                round.phase_started_at,
+                view.terms.windows.reveal_blocks,
+                round.commits,
+                round.reveals,
+            ),
             published: round.shard.is_some(),
             next_shard: view.next_shard,
         };

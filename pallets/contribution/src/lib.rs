@@ -529,7 +529,7 @@ pub mod pallet {
         ShardLabelInvalid,
         /// The records are not the next sealed shard of the task.
         ShardMismatch,
-        /// The round's shard is published.
+        /// The round's shard is published; nothing is revealed after it.
         ShardAlreadyPublished,
         /// The account holds no seat in this round.
         NotDrawn,
@@ -546,6 +546,8 @@ pub mod pallet {
         ProofInvalid,
         /// The proved row is of another account's delta.
         ForeignRow,
+        /// Deltas are still being revealed, and half of the window is left.
+        ShardTooEarly,
     }
 
     impl<T> From<TermsError> for Error<T> {

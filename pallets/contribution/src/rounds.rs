@@ -20,8 +20,8 @@ use frame_support::{
     BoundedVec,
 };
 use gotong_protocol::{
-    bounds, next_phase, Agreement, Facts, Hash, Judge, Outcome, Phase, Proof, RoundId, TaskId,
-    Transition,
+    bounds, next_phase, shard_is_due, Agreement, Facts, Hash, Judge, Outcome, Phase, Proof,
+    RoundId, TaskId, Transition,
 };
 use gotong_scoring::shard_root;
 use scale_info::TypeInfo;
@@ -191,6 +191,7 @@ impl<T: Config> Rounds<T> {
         let (mut task, mut round) = Self::current(id, round_id, Phase::Reveal, error)?;
         ensure!(task.sponsor == who, Error::<T>::NotSponsor);
         ensure!(round.shard.is_none(), Error::<T>::ShardAlreadyPublished);
+        ensure!(Self::shard_is_due(&task, &round), Error::<T>::ShardTooEarly);
         let record_bytes = task.record_bytes as usize;
         let samples = task.terms.shard_samples;
         ensure!(
@@ -228,6 +229,18 @@ impl<T: Config> Rounds<T> {
             samples,
         });
         Ok(())
+    }
+
+    /// Whether the round under way waits for its shard.
+    pub(crate) fn shard_is_due(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> bool {
+        let reveal_blocks = task.terms.windows.reveal_blocks;
+        shard_is_due(
+            now::<T>(),
+            round.phase_started_at,
+            reveal_blocks,
+            round.commits,
+            round.reveals,
+        )
     }
 
     /// Stores a round after somebody acted in it; if nobody who may act is left, the phase ends in

@@ -112,6 +112,7 @@ impl<T: Config> Submissions<T> {
     ) -> DispatchResult {
         let error = Error::<T>::NotInRevealPhase;
         let (task, mut round) = Rounds::<T>::current(id, round_id, Phase::Reveal, error)?;
+        ensure!(round.shard.is_none(), Error::<T>::ShardAlreadyPublished);
         let mut submission = Self::get(id, round_id, &who).ok_or(Error::<T>::NoCommitment)?;
         ensure!(submission.revealed.is_none(), Error::<T>::AlreadyRevealed);
         let delta_hash = Delta::hash_of(delta);

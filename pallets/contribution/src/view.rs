@@ -215,7 +215,8 @@ fn submitter_duty<T: Config>(
             may.then_some(DutyKind::Commit)
         }
         (Phase::Reveal, Some(submission)) => {
-            submission.revealed.is_none().then_some(DutyKind::Reveal)
+            let may = submission.revealed.is_none() && round.shard.is_none();
+            may.then_some(DutyKind::Reveal)
         }
         _ => None,
     }
@@ -226,7 +227,10 @@ fn sponsor_duty<T: Config>(
     task: &Task<T::AccountId>,
     round: &Round<T::AccountId>,
 ) -> Option<DutyKind> {
-    let due = task.sponsor == *who && round.phase == Phase::Reveal && round.shard.is_none();
+    let due = task.sponsor == *who
+        && round.phase == Phase::Reveal
+        && round.shard.is_none()
+        && Rounds::<T>::shard_is_due(task, round);
     due.then_some(DutyKind::PublishShard)
 }
 

@@ -161,6 +161,21 @@ pub enum Transition {
     End(Outcome),
 }
 
+/// Whether a round's shard may be published at block `now` of a Reveal phase that started at
+/// `started_at`: once every commit is revealed, or from the middle of the window on.
+///
+/// Nothing is revealed after it, so that nobody chooses what to reveal by the samples that will
+/// score it.
+pub fn shard_is_due(
+    now: u32,
+    started_at: u32,
+    reveal_blocks: u32,
+    commits: u32,
+    reveals: u32,
+) -> bool {
+    reveals >= commits || now >= started_at.saturating_add(reveal_blocks / 2)
+}
+
 /// What `phase`, whose window is over at block `ends_at`, turns into at block `now`; `None` when
 /// it goes on.
 ///
@@ -173,7 +188,7 @@ pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option
         Phase::Commit if facts.commits == 0 => (over, RollOn),
         Phase::Commit => (facts.commits >= facts.may_commit, Enter(Phase::Reveal)),
         Phase::Reveal => (
-            facts.shard_published && facts.reveals >= facts.commits,
+            facts.shard_published,
             match facts.reveals {
                 _ if !facts.shard_published => End(Outcome::ShardMissed),
                 0 => End(Outcome::NoReveals),
@@ -280,7 +295,7 @@ mod tests {
         };
         let at = |now, facts| next_phase(Phase::Reveal, now, 10, &facts);
         assert_eq!(at(9, facts(2, false)), None);
-        assert_eq!(at(9, facts(1, true)), None);
+        assert_eq!(at(9, facts(1, true)), Some(Enter(Phase::AttestCommit)));
         assert_eq!(at(9, facts(2, true)), Some(Enter(Phase::AttestCommit)));
         assert_eq!(at(10, facts(1, true)), Some(Enter(Phase::AttestCommit)));
         assert_eq!(at(10, facts(0, true)), Some(End(Outcome::NoReveals)));

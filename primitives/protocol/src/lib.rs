@@ -25,7 +25,7 @@ pub mod task;
 pub mod view;
 
 pub use claim::ClaimItem;
-pub use clock::{next_phase, Agreement, Facts, Outcome, Phase, Transition, Windows};
+pub use clock::{next_phase, shard_is_due, Agreement, Facts, Outcome, Phase, Transition, Windows};
 pub use commitment::{attestation_commitment, submission_commitment};
 pub use gotong_scoring::{Delta, Graph, Hash, Proof, ProvedShare, RoundClaim, Rules, ShareProof};
 pub use id::{RoundId, TaskId};

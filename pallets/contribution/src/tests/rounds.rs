@@ -38,9 +38,9 @@ fn phases_end_in_the_block_after_the_last_act() {
         assert_eq!(current(id).phase, Phase::Commit);
         next_block();
         assert_eq!(current(id).phase, Phase::Reveal);
-        assert_ok!(lab.publish(id));
         assert_ok!(reveal(&contributor(1), id, &lab.delta(1)));
         assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
+        assert_ok!(lab.publish(id));
         next_block();
         assert_eq!(current(id).phase, Phase::AttestCommit);
         let claim = lab.score(id).table.claim();
@@ -122,6 +122,8 @@ fn only_the_right_shard_is_published() {
         assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
         assert_noop!(lab.publish(id), Error::<Test>::NotInRevealPhase);
         run_to_phase(id, Phase::Reveal);
+        assert_noop!(lab.publish(id), Error::<Test>::ShardTooEarly);
+        assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
         let publish = |who: AccountId, round, key, records: &[u8], shard| {
             let records = records.to_vec().try_into().unwrap();
             let (origin, proof) = (signed(&who), lab.proof(shard));

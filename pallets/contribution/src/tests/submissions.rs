@@ -237,7 +237,12 @@ fn an_unrevealed_commit_costs_the_deposit() {
         }
         run_to_phase(id, Phase::Reveal);
         assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
+        run_blocks(3);
         assert_ok!(lab.publish(id));
+        assert_noop!(
+            reveal(&contributor(1), id, &lab.delta(1)),
+            Error::<Test>::ShardAlreadyPublished
+        );
         let issuance = Balances::total_issuance();
         run_to_phase(id, Phase::AttestCommit);
         assert_eq!(Balances::total_issuance(), issuance - 50);
@@ -258,6 +263,7 @@ fn a_round_that_nobody_reveals_ends() {
         let id = lab.open();
         assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
         run_to_phase(id, Phase::Reveal);
+        run_blocks(3);
         assert_ok!(lab.publish(id));
         run_blocks(6);
         let round = crate::Rounds::<Test>::get(id, RoundId(0)).unwrap();
