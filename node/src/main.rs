@@ -4,6 +4,9 @@
 //! The node is thin: everything that is Gotong's own happens in the runtime, which is a Wasm blob
 //! in the chain's state, and in the off-chain worker, which is a program of its own.
 
+// The SDK's own error types are large, and its traits return them by value.
+#![allow(clippy::result_large_err)]
+
 mod chain_spec;
 mod cli;
 mod command;

@@ -39,6 +39,7 @@ pub type FullPool = sc_transaction_pool::TransactionPoolHandle<Block, FullClient
 
 /// The network: of the SDK's two implementations, the one it prefers.
 type Network = Litep2pNetworkBackend;
+type NetworkConfiguration = FullNetworkConfiguration<Block, Hash, Network>;
 type Grandpa = GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
 type Babe = BabeBlockImport<
     Block,
@@ -338,14 +339,7 @@ struct GrandpaNetwork {
 fn configure_network(
     config: &Configuration,
     node: &Node,
-) -> Result<
-    (
-        FullNetworkConfiguration<Block, Hash, Network>,
-        NotificationMetrics,
-        GrandpaNetwork,
-    ),
-    ServiceError,
-> {
+) -> Result<(NetworkConfiguration, NotificationMetrics, GrandpaNetwork), ServiceError> {
     if !matches!(config.network.network_backend, NetworkBackendType::Litep2p) {
         return Err(ServiceError::Other(
             "this node is built with the litep2p network only".into(),
