@@ -710,7 +710,7 @@ pub mod pallet {
             RoundsOf::<T>::publish_shard(who, task, round, key, &records, &proof)
         }
 
-        /// Commits to a score table: see [`gotong_protocol::attestation_commitment`].
+        /// Commits to a claim: see [`gotong_protocol::attestation_commitment`].
         ///
         /// Signed by a drawn attester. Emits [`Event::AttestationCommitted`].
         #[pallet::call_index(10)]
