@@ -18,7 +18,7 @@ pub mod claim;
 pub mod clock;
 pub mod commitment;
 pub mod id;
-pub mod judge;
+pub mod court;
 pub mod pay;
 pub mod role;
 pub mod task;
@@ -27,8 +27,10 @@ pub mod view;
 pub use claim::ClaimItem;
 pub use clock::{next_phase, shard_is_due, Agreement, Facts, Outcome, Phase, Transition, Windows};
 pub use commitment::{attestation_commitment, submission_commitment};
-pub use gotong_scoring::{Delta, Graph, Hash, Proof, ProvedShare, RoundClaim, Rules, ShareProof};
+pub use gotong_scoring::{
+    Audit, AuditAnswer, Delta, Graph, Hash, Opening, Proof, ProvedShare, RevealRecord, RoundClaim, Rules, ShareProof,
+};
 pub use id::{RoundId, TaskId};
-pub use judge::Judge;
+pub use court::Court;
 pub use role::Roles;
 pub use task::{TaskName, TaskState, TaskTerms, TermsError};

@@ -15,8 +15,11 @@
 //! | [`merkle`] | one tree, plain or summing |
 //! | [`shard`] | hold-out samples, sealed until a round needs them |
 //! | [`merge`] | clipping, similarity, the weighted merge |
+//! | [`reveals`] | what the chain keeps of the deltas of a round |
 //! | [`round`] | a whole round: midpoint shares, joint gain |
 //! | [`table`] | the score table, the claim made of it, proofs of a share |
+//! | [`work`] | an attester's own work and its audits |
+//! | [`trial`] | a dispute about a table, down to one step, and the referee of that step |
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 #![deny(missing_docs, clippy::float_arithmetic)]
@@ -32,22 +35,28 @@ pub mod lut;
 pub mod machine;
 pub mod merge;
 pub mod merkle;
+pub mod reveals;
 pub mod round;
 pub mod shard;
 pub mod table;
 pub mod weights;
+pub mod work;
 
 pub use delta::{Delta, DeltaError, Entry};
 pub use evaluator::{predict, EvalError, Evaluator, Reference, Samples, SamplesError};
 pub use graph::{Graph, GraphError, Op, Width};
 pub use hash::{blake2_256, Hash};
 pub use merkle::{Node, Proof, SumNode, SumProof, SumTree, Tree};
-pub use round::{score_round, Reveal, RoundScore, Rules, ScoreError};
+pub use reveals::{median_norm, reveals_tree, RevealRecord};
+pub use round::{score_round, Evaluations, Reveal, RoundScore, Rules, ScoreError};
 pub use shard::{seal_leaf, shard_root, shards_root, ShardError};
 pub use table::{
-    work_root, Header, ProvedShare, RoundClaim, Row, ScoreTable, ShareError, ShareProof, Standing,
+    Header, Opening, ProvedShare, RoundClaim, Row, ScoreTable, ShareError, ShareProof, Standing,
 };
 pub use weights::{MasterWeights, WeightsError};
+pub use work::{audits, work_root, Audit, AuditAnswer, AuditError};
 
-/// Parameters in a chunk: the unit of weight hashing, of delta encoding and of its magnitudes.
+/// Master weights in a leaf of their tree.
+pub const WEIGHT_TILE: usize = 512;
+/// Parameters in a chunk: the unit of delta encoding and of its magnitudes.
 pub const CHUNK: usize = 4096;

@@ -8,7 +8,7 @@
 //! 2^10 reveals `|N| < 2^61`. With a central difference of 255, `|N +- c * n_i| < 2^62`: i64 does.
 
 use crate::arith::{clamp_master, round_div};
-use crate::delta::Delta;
+use crate::delta::{Delta, Entry};
 use alloc::vec::Vec;
 
 /// Most reveals of a round.
@@ -22,47 +22,55 @@ pub const CLIP_ONE: u32 = 1 << 16;
 /// `min(1, median / norm)`, rounded down.
 pub fn clips(deltas: &[&Delta]) -> Vec<u32> {
     let norms: Vec<u64> = deltas.iter().map(|delta| delta.norm()).collect();
-    let mut sorted = norms.clone();
-    sorted.sort_unstable();
-    let middle = sorted.len().saturating_sub(1) / 2;
-    let median = sorted.get(middle).copied().unwrap_or(0);
-    let clip = |norm: &u64| {
-        // A norm is below 2^31.
-        let ratio = (median << 16).checked_div(*norm);
-        ratio.map_or(CLIP_ONE, |ratio| ratio.min(CLIP_ONE.into()) as u32)
-    };
-    norms.iter().map(clip).collect()
+    let median = median(norms.clone());
+    norms.iter().map(|norm| clip(median, *norm)).collect()
 }
 
-/// Which deltas, in the order of their commits, are similar to an earlier one that is not itself
-/// similar to one before it.
-pub fn similar(deltas: &[&Delta]) -> Vec<bool> {
-    let mut kept: Vec<&Delta> = Vec::new();
+/// The median; of an even number of values the lower, of none 0.
+pub fn median(mut values: Vec<u64>) -> u64 {
+    values.sort_unstable();
+    let middle = values.len().saturating_sub(1) / 2;
+    values.get(middle).copied().unwrap_or(0)
+}
+
+/// The clip of a delta of this norm; both are below 2^32.
+pub fn clip(median: u64, norm: u64) -> u32 {
+    let ratio = median.saturating_mul(1 << 16).checked_div(norm);
+    ratio.map_or(CLIP_ONE, |ratio| ratio.min(CLIP_ONE.into()) as u32)
+}
+
+/// For each delta, in the order of their commits, the first one before it that it is similar to,
+/// of those that are themselves similar to none.
+pub fn similar(deltas: &[&Delta]) -> Vec<Option<u32>> {
     let mut similar = Vec::with_capacity(deltas.len());
     for delta in deltas {
-        let is_similar = kept.iter().any(|earlier| cosine_over_0_7(earlier, delta));
-        if !is_similar {
-            kept.push(delta);
-        }
-        similar.push(is_similar);
+        let earlier = (0..).zip(deltas).zip(&similar);
+        let mut kept = earlier.filter(|(_, to): &(_, &Option<u32>)| to.is_none());
+        let first = kept.find(|((_, earlier), _)| {
+            let (a, b) = (earlier.square_norm(), delta.square_norm());
+            cosine_over_0_7(dot(earlier.entries(), delta.entries()), a, b)
+        });
+        let to = first.map(|((index, _), _)| index);
+        similar.push(to);
     }
     similar
 }
 
-/// Whether the cosine of the changes is over 0.7: `dot > 0` and `100 dot^2 > 49 |a|^2 |b|^2`.
-fn cosine_over_0_7(a: &Delta, b: &Delta) -> bool {
-    let dot = dot(a, b);
+/// Whether the cosine of two changes is over 0.7, from their product and square norms: `dot > 0` and
+/// `100 dot^2 > 49 |a|^2 |b|^2`.
+pub fn cosine_over_0_7(dot: i64, square_norm_a: u64, square_norm_b: u64) -> bool {
     let square = u128::from(dot.unsigned_abs()).pow(2);
-    let norms = u128::from(a.square_norm()) * u128::from(b.square_norm());
+    let norms = u128::from(square_norm_a) * u128::from(square_norm_b);
     // Of 2^27 parameters a square norm is at most 2^57 and by Cauchy-Schwarz so is the dot: the
     // products are below 2^121 and nothing saturates.
     dot > 0 && square.saturating_mul(100) > norms.saturating_mul(49)
 }
 
-fn dot(a: &Delta, b: &Delta) -> i64 {
-    let mut others = b.entries().iter().peekable();
+/// Product of two changes.
+pub fn dot(a: &[Entry], b: &[Entry]) -> i64 {
+    let mut others = b.iter().peekable();
     let mut sum = 0;
-    for entry in a.entries() {
+    for entry in a {
         while others
             .next_if(|other| other.position < entry.position)
             .is_some()
@@ -154,18 +162,21 @@ impl<'a> Merge<'a> {
     }
 }
 
-/// `base + round_div(numerator, divisor)`, clamped.
 fn moved(base: i16, numerator: i64, divisor: u64) -> i16 {
     if numerator == 0 {
         return clamp_master(base.into());
     }
-    clamp_master(i128::from(base) + round_div(numerator.into(), divisor.into()))
+    moved_exactly(base, numerator.into(), divisor.into())
+}
+
+/// `base + round_div(numerator, divisor)`, clamped: what a merge makes of one parameter.
+pub(crate) fn moved_exactly(base: i16, numerator: i128, divisor: i128) -> i16 {
+    clamp_master(i128::from(base).saturating_add(round_div(numerator, divisor)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delta::Entry;
     use alloc::vec;
     use proptest::collection::{btree_map, vec as any_vec};
     use proptest::prelude::*;
@@ -221,16 +232,17 @@ mod tests {
             delta([(2, 10)]),
         ];
         for (other, expected) in others.iter().zip([true, false, true, false]) {
-            assert_eq!(similar(&[&a, other]), [false, expected]);
-            assert_eq!(similar(&[other, &a]), [false, expected]);
+            let expected = expected.then_some(0);
+            assert_eq!(similar(&[&a, other]), [None, expected]);
+            assert_eq!(similar(&[other, &a]), [None, expected]);
         }
         // Exactly 0.7 is not over: 7 of 10 entries are the same, the others apart.
         let first = delta((0..10).map(|p| (p, 3)));
         let second = delta((3..13).map(|p| (p, 3)));
-        assert_eq!(similar(&[&first, &second]), [false, false]);
+        assert_eq!(similar(&[&first, &second]), [None, None]);
         // What is similar only to one that is itself out, stays.
         let (x, xy, y) = (delta([(0, 9)]), delta([(0, 9), (1, 9)]), delta([(1, 9)]));
-        assert_eq!(similar(&[&x, &xy, &y]), [false, true, false]);
+        assert_eq!(similar(&[&x, &xy, &y]), [None, Some(0), None]);
     }
 
     #[test]
@@ -312,9 +324,10 @@ mod tests {
                 values
             };
             let (x, y) = (dense(&a), dense(&b));
-            let dot = |x: &[i128], y: &[i128]| x.iter().zip(y).map(|(x, y)| x * y).sum::<i128>();
-            let over = dot(&x, &y) > 0 && dot(&x, &y).pow(2) * 100 > dot(&x, &x) * dot(&y, &y) * 49;
-            prop_assert_eq!(cosine_over_0_7(&a, &b), over);
+            let wide = |x: &[i128], y: &[i128]| x.iter().zip(y).map(|(x, y)| x * y).sum::<i128>();
+            let over = wide(&x, &y) > 0 && wide(&x, &y).pow(2) * 100 > wide(&x, &x) * wide(&y, &y) * 49;
+            let product = dot(a.entries(), b.entries());
+            prop_assert_eq!(cosine_over_0_7(product, a.square_norm(), b.square_norm()), over);
             prop_assert_eq!(similar(&[&a, &b]), similar(&[&b, &a]));
         }
     }

@@ -162,12 +162,183 @@ impl<C: Carry> Tree<C> {
         while level.len() > 1 {
             path.extend(level.get(index ^ 1));
             index /= 2;
-            let join = |pair: &[Node<C>]| pair.iter().copied().reduce(|l, r| l.join(&r));
-            level = level.chunks(2).filter_map(join).collect();
+            level = joined(&level);
         }
         let top = level.first().copied().unwrap_or_default();
         (top.into_root(self.leaves.len() as u64), path)
     }
+}
+
+impl<C: Carry> Tree<C> {
+    /// The nodes of a level, the leaves being level 0, that cover `span` leaves from `first` on;
+    /// `first` is a multiple of `2^level`.
+    pub fn nodes(&self, level: u32, first: u32, span: u32) -> Vec<Node<C>> {
+        let end = (first as usize).saturating_add(span as usize);
+        let end = end.min(self.leaves.len());
+        let mut nodes = self.leaves.get(first as usize..end).unwrap_or(&[]).to_vec();
+        for _ in 0..level {
+            nodes = joined(&nodes);
+        }
+        nodes
+    }
+}
+
+impl Tree {
+    /// The siblings that lead `count` leaves from `first` on up to the root: see [`root_of_span`].
+    pub fn prove_span(&self, first: u32, count: u32) -> Vec<Hash> {
+        let (mut level, mut siblings) = (self.leaves.clone(), Vec::new());
+        let (mut first, mut end) = (first as usize, first as usize + count as usize);
+        while level.len() > 1 {
+            if first % 2 == 1 {
+                siblings.push(level[first - 1].hash);
+            }
+            if end % 2 == 1 {
+                siblings.extend(level.get(end).map(|node| node.hash));
+            }
+            (first, end) = (first / 2, end.div_ceil(2));
+            level = joined(&level);
+        }
+        siblings
+    }
+}
+
+/// The root of the plain tree of `leaves` leaves that has these `nodes` as leaves from `first` on.
+/// `siblings` are, from the leaves' level up, the left neighbour of the span if its first place is
+/// odd, then the right one if its last is even and there is one: at most two a level. None if there
+/// are too few or too many, or the span is empty or not within the tree.
+pub fn root_of_span(
+    leaves: u32,
+    first: u32,
+    mut nodes: Vec<Node>,
+    siblings: &[Hash],
+) -> Option<Hash> {
+    let mut end = first.checked_add(u32::try_from(nodes.len()).ok()?)?;
+    if nodes.is_empty() || end > leaves {
+        return None;
+    }
+    let (mut first, mut width) = (first, leaves);
+    let mut siblings = siblings.iter();
+    let mut next = || siblings.next().map(|hash| Node { hash: *hash, sum: () });
+    while width > 1 {
+        if first % 2 == 1 {
+            nodes.insert(0, next()?);
+        }
+        if end % 2 == 1 && end < width {
+            nodes.push(next()?);
+        }
+        nodes = joined(&nodes);
+        (first, end, width) = (first / 2, end.div_ceil(2), width.div_ceil(2));
+    }
+    let top = nodes.first().copied()?;
+    siblings.next().is_none().then(|| top.into_root(leaves.into()).hash)
+}
+
+/// The level above these nodes, of which the first has an even place.
+fn joined<C: Carry>(level: &[Node<C>]) -> Vec<Node<C>> {
+    let join = |pair: &[Node<C>]| pair.iter().copied().reduce(|l, r| l.join(&r));
+    level.chunks(2).filter_map(join).collect()
+}
+
+/// Most levels that are shown at once: at most 256 nodes.
+pub const MAX_STRIDE: u32 = 8;
+
+/// A part of a tree that somebody stands for by one node, and shows the inside of stride by stride.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    TypeInfo,
+    MaxEncodedLen,
+)]
+pub struct Branch<C = ()> {
+    /// Leaves of the whole tree.
+    pub leaves: u32,
+    /// Level of the node, the leaves being 0; of the root one above its top.
+    pub level: u8,
+    /// Place of the node in its level.
+    pub index: u32,
+    /// The node.
+    pub node: Node<C>,
+}
+
+impl<C: Carry> Branch<C> {
+    /// A whole tree, by its root.
+    pub fn whole(root: Node<C>, leaves: u32) -> Self {
+        Self {
+            leaves,
+            level: depth(leaves) as u8 + 1,
+            index: 0,
+            node: root,
+        }
+    }
+
+    /// Whether the node is a leaf.
+    pub fn is_leaf(&self) -> bool {
+        self.level == 0
+    }
+
+    fn is_root(&self) -> bool {
+        u32::from(self.level) > depth(self.leaves)
+    }
+
+    /// Level, first leaf and span in leaves of the nodes that are to be shown of a branch that is
+    /// no leaf: [`Tree::nodes`]. Strides are as equal as they can be.
+    pub fn inside(&self) -> (u32, u32, u32) {
+        let levels = u32::from(self.level).min(depth(self.leaves));
+        let strides = levels.div_ceil(MAX_STRIDE).max(1);
+        let level = levels - levels.div_ceil(strides);
+        let first = (u64::from(self.index) << levels).min(self.leaves.into());
+        let span = (1u64 << levels).min(u64::from(self.leaves) - first);
+        (level, first as u32, span as u32)
+    }
+
+    /// How many nodes are to be shown.
+    pub fn width(&self) -> u32 {
+        let (level, _, span) = self.inside();
+        u64::from(span).div_ceil(1 << level) as u32
+    }
+
+    /// Whether `nodes` are the inside of the branch.
+    pub fn opens_to(&self, nodes: &[Node<C>]) -> bool {
+        if self.is_leaf() || nodes.len() as u64 != u64::from(self.width()) {
+            return false;
+        }
+        let (level, _, _) = self.inside();
+        let mut nodes = nodes.to_vec();
+        for _ in level..u32::from(self.level).min(depth(self.leaves)) {
+            nodes = joined(&nodes);
+        }
+        let Some(top) = nodes.first() else {
+            return false;
+        };
+        let top = if self.is_root() {
+            top.into_root(self.leaves.into())
+        } else {
+            *top
+        };
+        top == self.node && top.sum.is_sound()
+    }
+
+    /// The branch of the node at `nth` of those shown.
+    pub fn child(&self, nodes: &[Node<C>], nth: u32) -> Option<Self> {
+        let (level, first, _) = self.inside();
+        Some(Self {
+            leaves: self.leaves,
+            level: level as u8,
+            index: (first >> level).checked_add(nth)?,
+            node: *nodes.get(nth as usize)?,
+        })
+    }
+}
+
+/// Levels between the leaves and the top of a tree.
+fn depth(leaves: u32) -> u32 {
+    leaves.saturating_sub(1).checked_ilog2().map_or(0, |log| log + 1)
 }
 
 /// Proof that a leaf is at a place of a tree.
@@ -338,6 +509,52 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn spans_lead_to_the_root(leaves in 1u32..70, from in any::<Index>(), to in any::<Index>(), bit in any::<Index>()) {
+            let tree = Tree::of((0..leaves).map(u32::to_le_bytes));
+            let (a, b) = (from.index(leaves as usize) as u32, to.index(leaves as usize) as u32);
+            let (first, count) = (a.min(b), a.abs_diff(b) + 1);
+            let nodes = tree.nodes(0, first, count);
+            let mut siblings = tree.prove_span(first, count);
+            prop_assert_eq!(root_of_span(leaves, first, nodes.clone(), &siblings), Some(tree.root().hash));
+            if first > 0 {
+                prop_assert_ne!(root_of_span(leaves, first - 1, nodes.clone(), &siblings), Some(tree.root().hash));
+            }
+            siblings.push([0; 32]);
+            prop_assert_eq!(root_of_span(leaves, first, nodes.clone(), &siblings), None);
+            siblings.pop();
+            if !siblings.is_empty() {
+                let at = bit.index(siblings.len());
+                siblings[at][0] ^= 1;
+                prop_assert_ne!(root_of_span(leaves, first, nodes, &siblings), Some(tree.root().hash));
+            }
+        }
+
+        #[test]
+        fn branches_lead_to_every_leaf(leaves in 1u32..700, at in any::<Index>()) {
+            let at = at.index(leaves as usize) as u32;
+            let tree = SumTree::summing((0..leaves).map(|leaf| (leaf.to_le_bytes(), u64::from(leaf))));
+            let mut branch = Branch::whole(tree.root(), leaves);
+            let mut strides = 0;
+            while !branch.is_leaf() {
+                let (level, first, span) = branch.inside();
+                prop_assert!((first..first + span).contains(&at));
+                let mut nodes = tree.nodes(level, first, span);
+                prop_assert!(nodes.len() <= 1 << MAX_STRIDE);
+                prop_assert!(branch.opens_to(&nodes));
+                let nth = (at >> level) - (first >> level);
+                let child = branch.child(&nodes, nth).unwrap();
+                nodes[nth as usize].sum += 1;
+                prop_assert!(!branch.opens_to(&nodes));
+                prop_assert!(!branch.opens_to(&nodes[1..]));
+                branch = child;
+                strides += 1;
+            }
+            prop_assert_eq!(branch.index, at);
+            prop_assert_eq!(branch.node, tree.nodes(0, at, 1)[0]);
+            prop_assert_eq!(strides, depth(leaves).div_ceil(MAX_STRIDE).max(1));
+        }
+
         #[test]
         fn proofs_prove(values in any_vec(any::<u64>(), 1..40), at in any::<Index>()) {
             let at = at.index(values.len());

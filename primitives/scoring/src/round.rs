@@ -6,7 +6,7 @@ use crate::graph::Graph;
 use crate::hash::Hash;
 use crate::merge::{self, Merge, Part, MAX_REVEALS, MAX_WEIGHT};
 use crate::merkle::SumNode;
-use crate::table::{losses_node, Header, Row, ScoreTable, Standing};
+use crate::table::{losses_node, similar_tree, Header, Row, ScoreTable, Standing};
 use crate::weights::{MasterWeights, WeightsError};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -53,9 +53,19 @@ pub struct RoundScore {
     pub table: ScoreTable,
     /// The master weights after the round; the base if nothing was merged.
     pub merged: Vec<i16>,
-    /// Per-sample losses: base, merge of the admitted, then minus and plus of every row that was
-    /// evaluated (not [`crate::Standing::Similar`]), in the order of the rows.
-    pub evaluations: Vec<Vec<u32>>,
+    /// The per-sample losses of every evaluation.
+    pub evaluations: Evaluations,
+}
+
+/// Per-sample losses, Q16 bits, of all that a round evaluates.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct Evaluations {
+    /// Of the weights before the round.
+    pub base: Vec<u32>,
+    /// Of the merge of the admitted, merged or not.
+    pub merged: Vec<u32>,
+    /// For every row minus and plus; none if it was not evaluated ([`Standing::Similar`]).
+    pub sides: Vec<Option<[Vec<u32>; 2]>>,
 }
 
 /// Why a round cannot be scored.
@@ -133,7 +143,7 @@ pub fn score_round<E: Evaluator>(
     };
 
     let gain = Paired::fall(&base_losses, &candidate_losses);
-    let improved = gain.passes(rules.gain_floor_q8);
+    let improved = passes(gain.sum, gain.standard_error, rules.gain_floor_q8);
     let merged = MasterWeights::new(if improved { candidate } else { base.to_vec() })?;
     if improved {
         for row in &mut rows {
@@ -149,9 +159,13 @@ pub fn score_round<E: Evaluator>(
         // Above its floor a gain is positive.
         paid_gain: if improved { gain.sum as u64 } else { 0 },
         master_root: merged.root(),
+        similar_root: similar_tree(rows.iter().map(Row::similar_to)).root().hash,
     };
-    let mut evaluations = alloc::vec![base_losses, candidate_losses];
-    evaluations.extend(sides);
+    let evaluations = Evaluations {
+        base: base_losses,
+        merged: candidate_losses,
+        sides,
+    };
     Ok(RoundScore {
         table: ScoreTable { header, rows },
         merged: merged.into_inner(),
@@ -205,6 +219,9 @@ fn parts(reveals: &[Reveal]) -> Vec<Part<'_>> {
         .collect()
 }
 
+/// Losses of minus and plus, if they were evaluated.
+type Sides = Option<[Vec<u32>; 2]>;
+
 /// A row for every reveal, as if nothing were merged, and the losses on the two sides of the
 /// midpoint for every one that is not similar.
 fn midpoint_shares<E: Evaluator>(
@@ -213,10 +230,10 @@ fn midpoint_shares<E: Evaluator>(
     reveals: &[Reveal],
     parts: &[Part],
     rules: &Rules,
-) -> Result<(Vec<Row>, Vec<Vec<u32>>), ScoreError> {
+) -> Result<(Vec<Row>, Vec<Sides>), ScoreError> {
     let deltas: Vec<&Delta> = parts.iter().map(|part| part.delta).collect();
     let similar = merge::similar(&deltas);
-    let dissimilar = parts.iter().zip(&similar).filter(|(_, similar)| !**similar);
+    let dissimilar = parts.iter().zip(&similar).filter(|(_, to)| to.is_none());
     let all = Merge::new(
         base,
         &dissimilar.map(|(part, _)| *part).collect::<Vec<Part>>(),
@@ -225,32 +242,35 @@ fn midpoint_shares<E: Evaluator>(
     let c = i16::from(rules.central_difference);
 
     let (mut rows, mut sides) = (Vec::new(), Vec::new());
-    for ((reveal, part), similar) in reveals.iter().zip(parts).zip(similar) {
+    for ((reveal, part), to) in reveals.iter().zip(parts).zip(similar) {
         let mut row = Row {
             delta_hash: reveal.hash,
             weight: part.weight,
             clip_q16: part.clip_q16,
             phi: 0,
             standard_error: 0,
-            standing: Standing::Similar,
+            standing: Standing::BelowFloor,
             share: 0,
             minus: SumNode::default(),
             plus: SumNode::default(),
         };
-        if !similar {
+        if let Some(to) = to {
+            row.standing = Standing::Similar { to };
+            sides.push(None);
+        } else {
             let minus = exam.losses(&all.beside_midpoint(&midpoint, part, -c))?;
             let plus = exam.losses(&all.beside_midpoint(&midpoint, part, c))?;
             let phi = Paired::fall(&minus, &plus).over(rules.central_difference);
             row.phi = phi.sum;
             row.standard_error = phi.standard_error;
-            row.standing = if phi.passes(rules.admit_floor_q8) {
+            row.standing = if passes(phi.sum, phi.standard_error, rules.admit_floor_q8) {
                 Standing::Admitted
             } else {
                 Standing::BelowFloor
             };
             row.minus = losses_node(&minus);
             row.plus = losses_node(&plus);
-            sides.extend([minus, plus]);
+            sides.push(Some([minus, plus]));
         }
         rows.push(row);
     }
@@ -280,9 +300,9 @@ impl<E: Evaluator> Exam<'_, E> {
 
 /// A difference between two losses of the same samples, summed over the samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Paired {
-    sum: i64,
-    standard_error: u64,
+pub(crate) struct Paired {
+    pub sum: i64,
+    pub standard_error: u64,
 }
 
 impl Paired {
@@ -290,7 +310,7 @@ impl Paired {
     /// second moments `S1`, `S2` is `isqrt((N * S2 - S1^2) / (N - 1))`, both rounded down.
     ///
     /// A loss is below 2^27 and there are at most 2^32: no product reaches 2^119.
-    fn fall(before: &[u32], after: &[u32]) -> Self {
+    pub fn fall(before: &[u32], after: &[u32]) -> Self {
         let pairs = before.iter().zip(after);
         let (sum, squares) = pairs.fold((0i64, 0i128), |(sum, squares), (before, after)| {
             let fall = i64::from(*before) - i64::from(*after);
@@ -306,16 +326,16 @@ impl Paired {
     }
 
     /// Both divided by `c`, rounded towards zero.
-    fn over(self, c: u8) -> Self {
+    pub fn over(self, c: u8) -> Self {
         Self {
             sum: self.sum / i64::from(c),
             standard_error: self.standard_error / u64::from(c),
         }
     }
+}
 
-    /// Whether the sum is positive and over this many standard errors, in Q8.
-    fn passes(self, floor_q8: u16) -> bool {
-        let floor = i128::from(floor_q8) * i128::from(self.standard_error);
-        self.sum > 0 && i128::from(self.sum) * 256 > floor
-    }
+/// Whether a sum is positive and over this many of its standard errors, in Q8.
+pub(crate) fn passes(sum: i64, standard_error: u64, floor_q8: u16) -> bool {
+    let floor = i128::from(floor_q8) * i128::from(standard_error);
+    sum > 0 && i128::from(sum) * 256 > floor
 }

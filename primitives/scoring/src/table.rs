@@ -1,6 +1,7 @@
 //! The score table of a round, the claim an attester makes of it, and proofs of a share.
 
 use crate::hash::{blake2_256, Hash};
+use crate::round::passes;
 use crate::merkle::{Node, SumNode, SumProof, SumTree, Tree};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -26,7 +27,10 @@ pub enum Standing {
     /// Its midpoint share did not pass the floor.
     BelowFloor,
     /// Too similar to a delta committed before it; not evaluated.
-    Similar,
+    Similar {
+        /// The first row that it is too similar to, of those that are not similar themselves.
+        to: u32,
+    },
 }
 
 /// One revealed delta in the score table. Losses and shares are Q16 bits summed over samples.
@@ -56,6 +60,14 @@ pub struct Row {
 }
 
 impl Row {
+    /// Which row it is too similar to, if any.
+    pub fn similar_to(&self) -> Option<u32> {
+        match self.standing {
+            Standing::Similar { to } => Some(to),
+            _ => None,
+        }
+    }
+
     /// `phi` if the delta was admitted, else 0. What is admitted is positive.
     pub(crate) fn admitted_phi(&self) -> u64 {
         match self.standing {
@@ -84,6 +96,8 @@ pub struct Header {
     pub paid_gain: u64,
     /// Root of the master weights after the round.
     pub master_root: Hash,
+    /// Root of [`similar_tree`] over the rows.
+    pub similar_root: Hash,
 }
 
 /// The scores of a round: equal on every machine.
@@ -98,7 +112,7 @@ pub struct ScoreTable {
 impl ScoreTable {
     /// `H("gotong:table" | header hash | rows hash | rows sum)`.
     pub fn root(&self) -> Hash {
-        table_root(&self.header_hash(), &self.rows_tree().root())
+        self.opening().table_root()
     }
 
     /// Sum of the rows' shares.
@@ -108,30 +122,92 @@ impl ScoreTable {
 
     /// What an attester claims of this table on chain.
     pub fn claim(&self) -> RoundClaim {
-        RoundClaim {
-            table_root: self.root(),
-            paid_gain: self.header.paid_gain,
-            shares_sum: self.shares_sum(),
-            master_root: self.header.master_root,
+        self.opening().claim()
+    }
+
+    /// What an attester shows of this table on chain.
+    pub fn opening(&self) -> Opening {
+        Opening {
+            header: self.header.clone(),
+            rows: self.rows_tree().root(),
         }
     }
 
     /// Proof of the share of a row; none if there is no such row.
     pub fn prove_share(&self, row: usize) -> Option<ShareProof> {
         Some(ShareProof {
-            header_hash: self.header_hash(),
+            header_hash: self.header.hash(),
             row: self.rows.get(row)?.clone(),
             proof: self.rows_tree().prove(u32::try_from(row).ok()?)?,
         })
     }
 
-    fn header_hash(&self) -> Hash {
-        blake2_256(&[b"gotong:header", &self.header.encode()])
-    }
-
-    fn rows_tree(&self) -> SumTree {
+    pub(crate) fn rows_tree(&self) -> SumTree {
         SumTree::summing(self.rows.iter().map(|row| (row.encode(), row.share)))
     }
+}
+
+impl Header {
+    fn hash(&self) -> Hash {
+        blake2_256(&[b"gotong:header", &self.encode()])
+    }
+}
+
+/// A table by its header and the root of its rows: all that the chain sees of it at first.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
+)]
+pub struct Opening {
+    /// The round as a whole.
+    pub header: Header,
+    /// Root of the rows, with the sum of their shares.
+    pub rows: SumNode,
+}
+
+impl Opening {
+    /// Root of the table.
+    pub fn table_root(&self) -> Hash {
+        table_root(&self.header.hash(), &self.rows)
+    }
+
+    /// What it claims of the round.
+    pub fn claim(&self) -> RoundClaim {
+        RoundClaim {
+            table_root: self.table_root(),
+            paid_gain: self.header.paid_gain,
+            shares_sum: self.rows.sum,
+            master_root: self.header.master_root,
+        }
+    }
+
+    /// Whether it agrees with itself, for a round of so many samples on the weights of
+    /// `base_root`: the gain is the fall of the summed losses, what is paid follows from it by
+    /// the floor, and there are shares and new weights only where something is paid.
+    pub fn is_consistent(&self, samples: u32, base_root: &Hash, gain_floor_q8: u16) -> bool {
+        let Header {
+            base,
+            merged,
+            gain,
+            gain_se,
+            paid_gain,
+            ..
+        } = self.header;
+        let fall = i128::try_from(base.sum).ok().and_then(|base| {
+            let merged = i128::try_from(merged.sum).ok()?;
+            i64::try_from(base.checked_sub(merged)?).ok()
+        });
+        let improved = passes(gain, gain_se, gain_floor_q8);
+        self.header.samples == samples
+            && fall == Some(gain)
+            && paid_gain == if improved { gain.unsigned_abs() } else { 0 }
+            && improved == (self.rows.sum > 0)
+            && (improved || self.header.master_root == *base_root)
+    }
+}
+
+/// The tree over what every row is similar to: its place as u32 LE, or `u32::MAX` for none.
+pub fn similar_tree(rows: impl IntoIterator<Item = Option<u32>>) -> Tree {
+    Tree::of(rows.into_iter().map(|to| to.unwrap_or(u32::MAX).to_le_bytes()))
 }
 
 fn table_root(header_hash: &Hash, rows: &SumNode) -> Hash {
@@ -221,31 +297,20 @@ impl ShareProof {
     }
 }
 
-/// Root and sum of the Merkle-sum tree over per-sample losses (Q16 bits); a leaf is the loss LE.
+/// Root and sum of [`losses_tree`].
 pub fn losses_node(losses: &[u32]) -> SumNode {
-    let leaf = |loss: &u32| (loss.to_le_bytes(), u64::from(*loss));
-    SumTree::summing(losses.iter().map(leaf)).root()
+    losses_tree(losses).root()
 }
 
-/// Root that commits `account` to having evaluated every sample: a plain Merkle tree whose leaf
-/// for a sample is `account | sample as u32 LE | its loss in each evaluation, u32 LE`. Salted
-/// with the account, it cannot be copied from another attester.
-pub fn work_root(account: &[u8; 32], evaluations: &[Vec<u32>]) -> Hash {
-    let samples = evaluations.first().map_or(0, Vec::len);
-    let leaf = |sample: usize| {
-        let losses = evaluations.iter().filter_map(|losses| losses.get(sample));
-        let losses: Vec<u8> = losses.flat_map(|loss| loss.to_le_bytes()).collect();
-        Node::leaf(&[account, &(sample as u32).to_le_bytes(), &losses], ())
-    };
-    Tree::from_leaves((0..samples).map(leaf).collect())
-        .root()
-        .hash
+/// The Merkle-sum tree over per-sample losses (Q16 bits); a leaf is the loss LE.
+pub fn losses_tree(losses: &[u32]) -> SumTree {
+    let leaf = |loss: &u32| (loss.to_le_bytes(), u64::from(*loss));
+    SumTree::summing(losses.iter().map(leaf))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
     use proptest::collection::vec as any_vec;
     use proptest::prelude::*;
     use proptest::sample::Index;
@@ -274,6 +339,7 @@ mod tests {
                 gain_se: 100,
                 paid_gain: 15_536,
                 master_root: [9; 32],
+                similar_root: [8; 32],
             },
             rows: (0..)
                 .zip(shares)
@@ -319,19 +385,6 @@ mod tests {
         broken.proof.siblings.pop();
         assert_eq!(broken.verify(&claim), Err(ShareError::MalformedProof));
         assert_eq!(table(&[5]).prove_share(1), None);
-    }
-
-    #[test]
-    fn the_work_root_is_salted_with_the_account() {
-        let evaluations = [vec![1, 2], vec![3, 4]];
-        let root = work_root(&[1; 32], &evaluations);
-        let leaf = |sample: u32, losses: [u32; 2]| {
-            let bytes = losses.map(u32::to_le_bytes);
-            Node::leaf(&[&[1; 32], &sample.to_le_bytes(), &bytes.concat()], ())
-        };
-        let leaves = vec![leaf(0, [1, 3]), leaf(1, [2, 4])];
-        assert_eq!(Tree::from_leaves(leaves).root().hash, root);
-        assert_ne!(work_root(&[2; 32], &evaluations), root);
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 use crate::arith::{clamp_i8, rs, MASTER_BOUND};
 use crate::hash::Hash;
 use crate::merkle::Tree;
-use crate::CHUNK;
+use crate::WEIGHT_TILE;
 use alloc::vec::Vec;
 use thiserror::Error;
 
@@ -57,16 +57,16 @@ impl MasterWeights {
         self.0.iter().flat_map(|w| w.to_le_bytes()).collect()
     }
 
-    /// Root of a plain Merkle tree; a leaf is the little-endian bytes of [`CHUNK`] weights, of
-    /// fewer in the last.
+    /// Root of a plain Merkle tree; a leaf is the little-endian bytes of [`WEIGHT_TILE`] weights,
+    /// of fewer in the last.
     pub fn root(&self) -> Hash {
-        root_of_chunks(&self.to_bytes())
+        tree(&self.to_bytes()).root().hash
     }
 
     /// [`Self::root`] of weights that are given as little-endian bytes, which it checks.
     pub fn root_of_bytes(bytes: &[u8]) -> Result<Hash, WeightsError> {
         check(values(bytes)?)?;
-        Ok(root_of_chunks(bytes))
+        Ok(tree(bytes).root().hash)
     }
 }
 
@@ -88,8 +88,9 @@ fn check(mut weights: impl Iterator<Item = i16>) -> Result<(), WeightsError> {
     }
 }
 
-fn root_of_chunks(bytes: &[u8]) -> Hash {
-    Tree::of(bytes.chunks(2 * CHUNK)).root().hash
+/// The tree of [`MasterWeights::root`] over little-endian bytes.
+pub(crate) fn tree(bytes: &[u8]) -> Tree {
+    Tree::of(bytes.chunks(2 * WEIGHT_TILE))
 }
 
 #[cfg(test)]
@@ -122,12 +123,12 @@ mod tests {
     }
 
     #[test]
-    fn the_root_is_over_chunks_of_bytes() {
-        let weights = MasterWeights::new((0..CHUNK as i16 + 3).collect()).unwrap();
+    fn the_root_is_over_tiles_of_bytes() {
+        let weights = MasterWeights::new((0..WEIGHT_TILE as i16 + 3).collect()).unwrap();
         let bytes = weights.to_bytes();
         assert_eq!(MasterWeights::from_bytes(&bytes), Ok(weights.clone()));
         assert_eq!(MasterWeights::root_of_bytes(&bytes), Ok(weights.root()));
-        let (first, second) = bytes.split_at(2 * CHUNK);
+        let (first, second) = bytes.split_at(2 * WEIGHT_TILE);
         let leaves = [first, second].map(|leaf| Node::leaf(&[leaf], ()));
         assert_eq!(
             Tree::from_leaves(leaves.to_vec()).root().hash,

@@ -145,9 +145,10 @@ fn honest_work_is_paid_and_noise_is_not() {
 fn check_consistency(graph: &Graph, base: &[i16], samples: &Samples, score: &RoundScore) {
     let (header, rows) = (&score.table.header, &score.table.rows);
     let losses = |weights: &[i16]| Reference.losses(graph, weights, samples).unwrap();
-    assert_eq!(score.evaluations[0], losses(base));
-    let evaluated = rows.iter().filter(|row| row.standing != Standing::Similar);
-    assert_eq!(score.evaluations.len(), 2 + 2 * evaluated.count());
+    assert_eq!(score.evaluations.base, losses(base));
+    for (row, sides) in rows.iter().zip(&score.evaluations.sides) {
+        assert_eq!(row.similar_to().is_none(), sides.is_some());
+    }
     assert_eq!(
         i128::from(header.gain),
         header.base.sum as i128 - header.merged.sum as i128
@@ -158,7 +159,7 @@ fn check_consistency(graph: &Graph, base: &[i16], samples: &Samples, score: &Rou
         assert_eq!(score.merged, base);
         assert!(rows.iter().all(|row| row.share == 0));
     } else {
-        assert_eq!(score.evaluations[1], losses(&score.merged));
+        assert_eq!(score.evaluations.merged, losses(&score.merged));
         assert_eq!(header.paid_gain as i64, header.gain);
     }
     let claim = score.table.claim();
@@ -190,7 +191,7 @@ fn a_copy_under_another_name_gains_nothing() {
             ..mine
         };
         let split = task.score(&base, &samples, &[half.clone(), half, other]);
-        assert_eq!(split.table.rows[1].standing, Standing::Similar);
+        assert_eq!(split.table.rows[1].standing, Standing::Similar { to: 0 });
         assert!(whole.table.rows[0].share > 0);
         assert_eq!(split.table.rows[1].share, 0);
         assert!(split.table.rows[0].share <= whole.table.rows[0].share);
@@ -206,7 +207,7 @@ fn the_order_of_dissimilar_reveals_does_not_matter() {
         .collect();
     let samples = task.samples(100);
     let first = task.score(&base, &samples, &reveals);
-    let similar = |row: &Row| row.standing == Standing::Similar;
+    let similar = |row: &Row| row.similar_to().is_some();
     assert!(!first.table.rows.iter().any(similar));
     for _ in 0..4 {
         task.random.shuffle(&mut reveals);

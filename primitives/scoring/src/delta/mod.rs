@@ -24,6 +24,7 @@ mod rice;
 mod tests;
 
 use crate::hash::{blake2_256, Hash};
+use crate::merkle::Tree;
 use crate::CHUNK;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
@@ -176,6 +177,32 @@ impl Delta {
         self.square_norm().isqrt()
     }
 
+    /// Root of a plain Merkle tree with a leaf for every chunk of the parameters: what the chunk
+    /// adds to the encoding, filled with zeros to a whole byte. [`Delta::decode_chunk`] reads one.
+    pub fn root(&self) -> Hash {
+        self.tree().root().hash
+    }
+
+    /// The tree of [`Delta::root`].
+    pub fn tree(&self) -> Tree {
+        Tree::of((0..chunks(self.parameters)).map(|chunk| self.encode_chunk(chunk)))
+    }
+
+    /// The leaf of a chunk.
+    pub fn encode_chunk(&self, chunk: u32) -> Vec<u8> {
+        let start = chunk.saturating_mul(CHUNK as u32);
+        let before = self.entries.partition_point(|entry| entry.position < start);
+        let rest = self.entries.get(before..).unwrap_or(&[]);
+        rice::encode_one(&rest[..in_chunk(rest, start)], start)
+    }
+
+    /// The entries of a chunk of `parameters` weights, whose leaf is `bytes`.
+    pub fn decode_chunk(bytes: &[u8], chunk: u32, parameters: u32) -> Result<Vec<Entry>, DeltaError> {
+        let start = chunk.checked_mul(CHUNK as u32);
+        let start = start.filter(|start| *start < parameters);
+        rice::decode_one(bytes, start.ok_or(DeltaError::PositionOutOfRange)?, parameters)
+    }
+
     /// Hash of an encoded delta: `H("gotong:delta" | bytes)`.
     pub fn hash_of(bytes: &[u8]) -> Hash {
         blake2_256(&[b"gotong:delta", bytes])
@@ -192,6 +219,11 @@ impl Delta {
         }
         rest
     }
+}
+
+/// Chunks of this many parameters.
+pub fn chunks(parameters: u32) -> u32 {
+    parameters.div_ceil(CHUNK as u32)
 }
 
 /// How many of these entries, the first at or after `start`, are in the chunk at `start`.

@@ -20,6 +20,13 @@ pub fn encode(delta: &Delta) -> Vec<u8> {
     writer.finish()
 }
 
+/// Encodes the entries of the chunk at `start` alone.
+pub fn encode_one(entries: &[Entry], start: u32) -> Vec<u8> {
+    let mut writer = Writer::default();
+    encode_chunk(&mut writer, entries, start);
+    writer.finish()
+}
+
 fn encode_chunk(writer: &mut Writer, entries: &[Entry], start: u32) {
     writer.put_number(entries.len() as u32);
     if entries.is_empty() {
@@ -90,6 +97,17 @@ pub fn decode(bytes: &[u8], parameters: u32) -> Result<Delta, DeltaError> {
         return Err(DeltaError::NonCanonical);
     }
     Ok(delta)
+}
+
+/// Decodes what [`encode_one`] wrote for the chunk at `start` of `parameters`, and nothing else.
+pub fn decode_one(bytes: &[u8], start: u32, parameters: u32) -> Result<Vec<Entry>, DeltaError> {
+    let mut entries = Vec::new();
+    let end = parameters.min(start.saturating_add(CHUNK as u32));
+    decode_chunk(&mut Reader::new(bytes), start, end, &mut entries)?;
+    if encode_one(&entries, start) != bytes {
+        return Err(DeltaError::NonCanonical);
+    }
+    Ok(entries)
 }
 
 /// Reads the entries of the parameters `start..end`.
