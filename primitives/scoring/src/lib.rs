@@ -39,6 +39,7 @@ pub mod reveals;
 pub mod round;
 pub mod shard;
 pub mod table;
+pub mod trial;
 pub mod weights;
 pub mod work;
 

@@ -218,7 +218,12 @@ pub fn root_of_span(
     }
     let (mut first, mut width) = (first, leaves);
     let mut siblings = siblings.iter();
-    let mut next = || siblings.next().map(|hash| Node { hash: *hash, sum: () });
+    let mut next = || {
+        siblings.next().map(|hash| Node {
+            hash: *hash,
+            sum: (),
+        })
+    };
     while width > 1 {
         if first % 2 == 1 {
             nodes.insert(0, next()?);
@@ -230,7 +235,10 @@ pub fn root_of_span(
         (first, end, width) = (first / 2, end.div_ceil(2), width.div_ceil(2));
     }
     let top = nodes.first().copied()?;
-    siblings.next().is_none().then(|| top.into_root(leaves.into()).hash)
+    siblings
+        .next()
+        .is_none()
+        .then(|| top.into_root(leaves.into()).hash)
 }
 
 /// The level above these nodes, of which the first has an even place.
@@ -303,25 +311,34 @@ impl<C: Carry> Branch<C> {
         u64::from(span).div_ceil(1 << level) as u32
     }
 
+    /// A whole tree, by the first that is shown of it.
+    pub fn opened(nodes: &[Node<C>], leaves: u32) -> Option<Self> {
+        let unknown = Self::whole(Node::default(), leaves);
+        let node = unknown.fold(nodes)?;
+        Some(Self { node, ..unknown })
+    }
+
     /// Whether `nodes` are the inside of the branch.
     pub fn opens_to(&self, nodes: &[Node<C>]) -> bool {
+        self.fold(nodes) == Some(self.node)
+    }
+
+    /// The node of which these would be the inside.
+    fn fold(&self, nodes: &[Node<C>]) -> Option<Node<C>> {
         if self.is_leaf() || nodes.len() as u64 != u64::from(self.width()) {
-            return false;
+            return None;
         }
         let (level, _, _) = self.inside();
         let mut nodes = nodes.to_vec();
         for _ in level..u32::from(self.level).min(depth(self.leaves)) {
             nodes = joined(&nodes);
         }
-        let Some(top) = nodes.first() else {
-            return false;
-        };
-        let top = if self.is_root() {
+        let top = nodes.first().copied().filter(|top| top.sum.is_sound())?;
+        Some(if self.is_root() {
             top.into_root(self.leaves.into())
         } else {
-            *top
-        };
-        top == self.node && top.sum.is_sound()
+            top
+        })
     }
 
     /// The branch of the node at `nth` of those shown.
@@ -338,7 +355,10 @@ impl<C: Carry> Branch<C> {
 
 /// Levels between the leaves and the top of a tree.
 fn depth(leaves: u32) -> u32 {
-    leaves.saturating_sub(1).checked_ilog2().map_or(0, |log| log + 1)
+    leaves
+        .saturating_sub(1)
+        .checked_ilog2()
+        .map_or(0, |log| log + 1)
 }
 
 /// Proof that a leaf is at a place of a tree.

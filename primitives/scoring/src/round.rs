@@ -7,6 +7,7 @@ use crate::hash::Hash;
 use crate::merge::{self, Merge, Part, MAX_REVEALS, MAX_WEIGHT};
 use crate::merkle::SumNode;
 use crate::table::{losses_node, similar_tree, Header, Row, ScoreTable, Standing};
+use crate::trial::{Lie, Side};
 use crate::weights::{MasterWeights, WeightsError};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -110,7 +111,7 @@ pub enum ScoreError {
 ///    all, by one central difference: the loss at the middle between base and merge with half of
 ///    the delta's own part (times `c`) taken off, less that with it put on, divided by `c`.
 /// 3. Those whose `phi` passes its floor are admitted and merged. If the joint gain of that
-///    passes its own, the merge is the new master, and each of them has its `phi` for a share.
+///    passes its own, the merge is the new master and is paid for, in proportion to `phi`.
 pub fn score_round<E: Evaluator>(
     evaluator: &mut E,
     graph: &Graph,
@@ -119,37 +120,45 @@ pub fn score_round<E: Evaluator>(
     reveals: &[Reveal],
     rules: &Rules,
 ) -> Result<RoundScore, ScoreError> {
+    score(evaluator, graph, base, samples, reveals, rules, None)
+}
+
+/// [`score_round`] as a liar does it.
+pub(crate) fn score<E: Evaluator>(
+    evaluator: &mut E,
+    graph: &Graph,
+    base: &[i16],
+    samples: &Samples,
+    reveals: &[Reveal],
+    rules: &Rules,
+    lie: Option<Lie>,
+) -> Result<RoundScore, ScoreError> {
     check(graph, base, samples, reveals, rules)?;
     let mut exam = Exam {
         evaluator,
         graph,
         samples,
+        lie,
     };
     let parts = parts(reveals);
-    let (mut rows, sides) = midpoint_shares(&mut exam, base, reveals, &parts, rules)?;
+    let (rows, sides) = midpoint_shares(&mut exam, base, reveals, &parts, rules)?;
 
     let standings = rows.iter().map(|row| row.standing);
     let admitted: Vec<Part> = (standings.zip(&parts))
         .filter(|(standing, _)| *standing == Standing::Admitted)
         .map(|(_, part)| *part)
         .collect();
-    let base_losses = exam.losses(base)?;
-    let (candidate, candidate_losses) = if admitted.is_empty() {
-        (base.to_vec(), base_losses.clone())
+    let base_losses = exam.losses(Side::Base, &mut base.to_vec())?;
+    let mut candidate = Merge::new(base, &admitted).merged();
+    let candidate_losses = if admitted.is_empty() && lie.is_none() {
+        base_losses.clone()
     } else {
-        let candidate = Merge::new(base, &admitted).merged();
-        let losses = exam.losses(&candidate)?;
-        (candidate, losses)
+        exam.losses(Side::Merged, &mut candidate)?
     };
 
     let gain = Paired::fall(&base_losses, &candidate_losses);
     let improved = passes(gain.sum, gain.standard_error, rules.gain_floor_q8);
     let merged = MasterWeights::new(if improved { candidate } else { base.to_vec() })?;
-    if improved {
-        for row in &mut rows {
-            row.share = row.admitted_phi();
-        }
-    }
     let header = Header {
         samples: samples.len() as u32,
         base: losses_node(&base_losses),
@@ -222,7 +231,7 @@ fn parts(reveals: &[Reveal]) -> Vec<Part<'_>> {
 /// Losses of minus and plus, if they were evaluated.
 type Sides = Option<[Vec<u32>; 2]>;
 
-/// A row for every reveal, as if nothing were merged, and the losses on the two sides of the
+/// A row for every reveal, and the losses on the two sides of the
 /// midpoint for every one that is not similar.
 fn midpoint_shares<E: Evaluator>(
     exam: &mut Exam<E>,
@@ -232,7 +241,12 @@ fn midpoint_shares<E: Evaluator>(
     rules: &Rules,
 ) -> Result<(Vec<Row>, Vec<Sides>), ScoreError> {
     let deltas: Vec<&Delta> = parts.iter().map(|part| part.delta).collect();
-    let similar = merge::similar(&deltas);
+    let mut similar = merge::similar(&deltas);
+    if let Some(Lie::Similar { row, to }) = exam.lie {
+        if let Some(lied) = similar.get_mut(row as usize) {
+            *lied = to;
+        }
+    }
     let dissimilar = parts.iter().zip(&similar).filter(|(_, to)| to.is_none());
     let all = Merge::new(
         base,
@@ -242,7 +256,7 @@ fn midpoint_shares<E: Evaluator>(
     let c = i16::from(rules.central_difference);
 
     let (mut rows, mut sides) = (Vec::new(), Vec::new());
-    for ((reveal, part), to) in reveals.iter().zip(parts).zip(similar) {
+    for (((reveal, part), to), index) in reveals.iter().zip(parts).zip(similar).zip(0..) {
         let mut row = Row {
             delta_hash: reveal.hash,
             weight: part.weight,
@@ -258,8 +272,14 @@ fn midpoint_shares<E: Evaluator>(
             row.standing = Standing::Similar { to };
             sides.push(None);
         } else {
-            let minus = exam.losses(&all.beside_midpoint(&midpoint, part, -c))?;
-            let plus = exam.losses(&all.beside_midpoint(&midpoint, part, c))?;
+            let minus = exam.losses(
+                Side::Minus(index),
+                &mut all.beside_midpoint(&midpoint, part, -c),
+            )?;
+            let plus = exam.losses(
+                Side::Plus(index),
+                &mut all.beside_midpoint(&midpoint, part, c),
+            )?;
             let phi = Paired::fall(&minus, &plus).over(rules.central_difference);
             row.phi = phi.sum;
             row.standard_error = phi.standard_error;
@@ -268,6 +288,7 @@ fn midpoint_shares<E: Evaluator>(
             } else {
                 Standing::BelowFloor
             };
+            row.share = row.admitted_phi();
             row.minus = losses_node(&minus);
             row.plus = losses_node(&plus);
             sides.push(Some([minus, plus]));
@@ -282,19 +303,26 @@ struct Exam<'a, E> {
     evaluator: &'a mut E,
     graph: &'a Graph,
     samples: &'a Samples,
+    lie: Option<Lie>,
 }
 
 impl<E: Evaluator> Exam<'_, E> {
-    fn losses(&mut self, weights: &[i16]) -> Result<Vec<u32>, EvalError> {
-        let losses = self.evaluator.losses(self.graph, weights, self.samples)?;
-        if losses.len() == self.samples.len() {
-            Ok(losses)
-        } else {
-            Err(EvalError::WrongCount {
+    /// The losses of an evaluation. Its weights are changed only by a lie about them.
+    fn losses(&mut self, of: Side, weights: &mut [i16]) -> Result<Vec<u32>, EvalError> {
+        if let Some(lie) = self.lie {
+            lie.about_weights(of, weights);
+        }
+        let mut losses = self.evaluator.losses(self.graph, weights, self.samples)?;
+        if losses.len() != self.samples.len() {
+            return Err(EvalError::WrongCount {
                 expected: self.samples.len(),
                 found: losses.len(),
-            })
+            });
         }
+        if let Some(lie) = self.lie {
+            lie.about_losses(of, self.graph, weights, self.samples, &mut losses);
+        }
+        Ok(losses)
     }
 }
 

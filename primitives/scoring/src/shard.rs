@@ -2,8 +2,10 @@
 
 use crate::hash::Hash;
 use crate::merkle::{Node, Tree};
-use alloc::vec::Vec;
 use thiserror::Error;
+
+/// Most samples of a shard.
+pub const MAX_SAMPLES: u32 = 4096;
 
 /// Why bytes are not a shard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -21,7 +23,7 @@ pub fn seal_leaf(key: &Hash, index: u32, record: &[u8]) -> Hash {
     sealed(key, index, record).hash
 }
 
-fn sealed(key: &Hash, index: u32, record: &[u8]) -> Node {
+pub(crate) fn sealed(key: &Hash, index: u32, record: &[u8]) -> Node {
     Node::leaf(&[key, &index.to_le_bytes(), record], ())
 }
 
@@ -33,11 +35,17 @@ pub fn shard_root(key: &Hash, record_len: usize, bytes: &[u8]) -> Result<Hash, S
     if !bytes.len().is_multiple_of(record_len) {
         return Err(ShardError::PartialRecord);
     }
-    let leaves: Vec<Node> = (0..)
-        .zip(bytes.chunks_exact(record_len))
-        .map(|(index, record)| sealed(key, index, record))
-        .collect();
-    Ok(Tree::from_leaves(leaves).root().hash)
+    Ok(tree(key, record_len, bytes).root().hash)
+}
+
+/// The tree of [`shard_root`]; `record_len` is not 0.
+pub(crate) fn tree(key: &Hash, record_len: usize, bytes: &[u8]) -> Tree {
+    let records = (0..).zip(bytes.chunks_exact(record_len));
+    Tree::from_leaves(
+        records
+            .map(|(index, record)| sealed(key, index, record))
+            .collect(),
+    )
 }
 
 /// Root over the roots of a task's shards; [`Tree::prove`] over the same leaves shows that one

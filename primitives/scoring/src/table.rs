@@ -1,8 +1,8 @@
 //! The score table of a round, the claim an attester makes of it, and proofs of a share.
 
 use crate::hash::{blake2_256, Hash};
-use crate::round::passes;
 use crate::merkle::{Node, SumNode, SumProof, SumTree, Tree};
+use crate::round::passes;
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -50,7 +50,8 @@ pub struct Row {
     pub standard_error: u64,
     /// What became of the delta.
     pub standing: Standing,
-    /// What it is paid for: `phi` if it was admitted and the round merged, else 0.
+    /// Its part of what the round pays, if it pays: `phi` if it was admitted, else 0. It does not
+    /// depend on whether the round pays, so that a dispute about the gain leaves the rows alone.
     pub share: u64,
     /// Per-sample losses with the delta's own part taken off the midpoint; [`losses_node`]. All
     /// zero if the delta was not evaluated.
@@ -182,7 +183,7 @@ impl Opening {
 
     /// Whether it agrees with itself, for a round of so many samples on the weights of
     /// `base_root`: the gain is the fall of the summed losses, what is paid follows from it by
-    /// the floor, and there are shares and new weights only where something is paid.
+    /// the floor, there are new weights only where something is paid, and then there are shares.
     pub fn is_consistent(&self, samples: u32, base_root: &Hash, gain_floor_q8: u16) -> bool {
         let Header {
             base,
@@ -200,14 +201,17 @@ impl Opening {
         self.header.samples == samples
             && fall == Some(gain)
             && paid_gain == if improved { gain.unsigned_abs() } else { 0 }
-            && improved == (self.rows.sum > 0)
+            && (!improved || self.rows.sum > 0)
             && (improved || self.header.master_root == *base_root)
     }
 }
 
 /// The tree over what every row is similar to: its place as u32 LE, or `u32::MAX` for none.
 pub fn similar_tree(rows: impl IntoIterator<Item = Option<u32>>) -> Tree {
-    Tree::of(rows.into_iter().map(|to| to.unwrap_or(u32::MAX).to_le_bytes()))
+    Tree::of(
+        rows.into_iter()
+            .map(|to| to.unwrap_or(u32::MAX).to_le_bytes()),
+    )
 }
 
 fn table_root(header_hash: &Hash, rows: &SumNode) -> Hash {
@@ -352,15 +356,15 @@ mod tests {
     fn the_table_and_its_claim_are_golden() {
         let table = table(&[5, 0, 7]);
         let claim =
-            "19205f715296939d379c1f3a62506110be0c919cedb966c7068775f28b6dc8a8b03c000000000000\
+            "e68ee7c67d4b56acd1beb88516d4cf6016cbcf79561ec28dc5aa8062bb734222b03c000000000000\
             0c000000000000000000000000000000090909090909090909090909090909090909090909090909\
             0909090909090909";
         assert_eq!(hex::encode(table.claim().encode()), claim);
         assert_eq!(hex::encode(table.root()), claim[..64]);
-        let bytes = "f38912ebeb878f8696caea340236af10b152b5a3e2f1624993b807e9fb624260";
+        let bytes = "9c33d9db997a03faff1d60ec7b176e1384c932237126b5c2ba7d287c5085e75e";
         assert_eq!(hex::encode(blake2_256(&[&table.encode()])), bytes);
         let proof = table.prove_share(2).unwrap();
-        let bytes = "ae429d361818e919cdc0956b8b61c975634e65781961173aced9ad6345bf0f2e";
+        let bytes = "8075bcf42413a4dc44b356f330a71a99fd813a357b8bbe902cbe2ec31bdd9ada";
         assert_eq!(hex::encode(blake2_256(&[&proof.encode()])), bytes);
         assert!(proof.encode().len() <= ShareProof::max_encoded_len());
     }

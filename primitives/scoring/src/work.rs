@@ -17,7 +17,8 @@ use thiserror::Error;
 /// LE: base, merged, then minus and plus of every row, zeros where a row was not evaluated.
 fn tree(account: &[u8; 32], evaluations: &Evaluations) -> Tree {
     let samples = evaluations.base.len();
-    let leaves = (0..samples).map(|sample| leaf(account, sample as u32, &losses(evaluations, sample)));
+    let leaves =
+        (0..samples).map(|sample| leaf(account, sample as u32, &losses(evaluations, sample)));
     Tree::from_leaves(leaves.collect())
 }
 
@@ -59,7 +60,9 @@ pub fn audits(seed: &Hash, account: &[u8; 32], count: u32, samples: u32, rows: u
             return None;
         };
         let below = |bytes: &[u8; 8], bound: u32| {
-            u64::from_le_bytes(*bytes).checked_rem(bound.into()).map(|rest| rest as u32)
+            u64::from_le_bytes(*bytes)
+                .checked_rem(bound.into())
+                .map(|rest| rest as u32)
         };
         Some(Audit {
             sample: below(a, samples)?,
@@ -92,7 +95,9 @@ impl ProvedLoss {
         let (loss, proof) = (self.loss, &self.proof);
         proof.index == sample
             && proof.leaves == samples
-            && proof.verify(root, &loss.to_le_bytes(), loss.into()).is_some()
+            && proof
+                .verify(root, &loss.to_le_bytes(), loss.into())
+                .is_some()
     }
 }
 
@@ -164,14 +169,20 @@ impl AuditAnswer {
         let is_work = self.work.index == audit.sample
             && self.work.leaves == samples
             && self.losses.len() as u64 == 2 + 2 * u64::from(rows)
-            && self.work.climb(work).is_some_and(|(root, ())| root.hash == *work_root);
+            && self
+                .work
+                .climb(work)
+                .is_some_and(|(root, ())| root.hash == *work_root);
         if !is_work {
             return Err(AuditError::OtherWork);
         }
         let share = self.row.share;
         let is_row = self.rows.index == audit.row
             && self.rows.leaves == rows
-            && self.rows.verify(&opening.rows, &self.row.encode(), share).is_some();
+            && self
+                .rows
+                .verify(&opening.rows, &self.row.encode(), share)
+                .is_some();
         if !is_row {
             return Err(AuditError::OtherTable);
         }
@@ -182,9 +193,14 @@ impl AuditAnswer {
         let own = self.losses.iter().take(2);
         let own = own.chain(self.losses.iter().skip(2 + 2 * audit.row as usize).take(2));
         let agree = self.table.len() == roots.len()
-            && self.table.iter().zip(roots).zip(own).all(|((proved, root), loss)| {
-                proved.loss == *loss && proved.is_of(root, audit.sample, samples)
-            });
+            && self
+                .table
+                .iter()
+                .zip(roots)
+                .zip(own)
+                .all(|((proved, root), loss)| {
+                    proved.loss == *loss && proved.is_of(root, audit.sample, samples)
+                });
         if agree {
             Ok(())
         } else {

@@ -197,10 +197,18 @@ impl Delta {
     }
 
     /// The entries of a chunk of `parameters` weights, whose leaf is `bytes`.
-    pub fn decode_chunk(bytes: &[u8], chunk: u32, parameters: u32) -> Result<Vec<Entry>, DeltaError> {
+    pub fn decode_chunk(
+        bytes: &[u8],
+        chunk: u32,
+        parameters: u32,
+    ) -> Result<Vec<Entry>, DeltaError> {
         let start = chunk.checked_mul(CHUNK as u32);
         let start = start.filter(|start| *start < parameters);
-        rice::decode_one(bytes, start.ok_or(DeltaError::PositionOutOfRange)?, parameters)
+        rice::decode_one(
+            bytes,
+            start.ok_or(DeltaError::PositionOutOfRange)?,
+            parameters,
+        )
     }
 
     /// Hash of an encoded delta: `H("gotong:delta" | bytes)`.

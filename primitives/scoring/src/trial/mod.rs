@@ -26,9 +26,9 @@
 
 mod layout;
 mod referee;
-mod witness;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 pub use layout::{Layout, Place, TRACE_TILE, TRACE_WIDTH};
 pub use witness::{Lie, Witness, WitnessError};
@@ -38,8 +38,8 @@ use crate::hash::Hash;
 use crate::merkle::{Branch, Node, SumNode, SumProof};
 use crate::reveals::RevealRecord;
 use crate::round::Rules;
+use crate::shard::MAX_SAMPLES;
 use crate::table::Row;
-use crate::work::ProvedLoss;
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -222,13 +222,12 @@ pub enum Statement {
         /// The term.
         term: Term,
     },
-    /// The loss of a sample, under the root of an evaluation's losses. Answer:
-    /// [`Answer::Sample`].
+    /// The loss of a sample. Answer: [`Answer::Sample`].
     Sample {
         /// Which evaluation and sample.
         exam: Exam,
-        /// Root of the losses.
-        losses: SumNode,
+        /// The loss, Q16 bits.
+        loss: u32,
     },
     /// A part of the trace of a sample. Answer: [`Answer::Nodes`], or of one tile
     /// [`Answer::Tile`].
@@ -287,21 +286,21 @@ pub enum Shown {
     SumNodes(Vec<SumNode>),
     /// Nodes of a plain tree.
     Nodes(Vec<Node>),
-    /// A row, and the roots of the weights of its two sides.
+    /// The two sides of a row.
     Row {
         /// Which row.
         row: u32,
         /// Roots of the weights, minus and plus.
         weights: [Hash; 2],
-        /// Roots of the losses, minus and plus.
-        losses: [SumNode; 2],
+        /// Losses of all samples, minus and plus.
+        losses: [Vec<u32>; 2],
     },
-    /// The root of the weights of the merge.
+    /// The root of the weights of the merge, and the losses of the round.
     Header {
         /// Root of the weights.
         weights: Hash,
-        /// Roots of the losses, base and merged.
-        losses: [SumNode; 2],
+        /// Losses of all samples, base and merged.
+        losses: [Vec<u32>; 2],
     },
     /// Words of a tile: weights, or words of a trace.
     Words(Vec<i32>),
@@ -423,7 +422,7 @@ pub enum Answer {
         similar: Vec<Hash>,
         /// Losses of all samples, minus and plus; empty for a similar row.
         losses: [Vec<u32>; 2],
-        /// Roots of the weights, minus and plus; anything for a similar row.
+        /// Roots of the weights, minus and plus; zeros for a similar row.
         weights: [Hash; 2],
     },
     /// What the header was made of.
@@ -451,10 +450,8 @@ pub enum Answer {
         /// The delta's chunk that has the parameter.
         chunk: ProvedChunk,
     },
-    /// The loss of a sample and the top of its trace.
+    /// The top of a sample's trace.
     Sample {
-        /// The loss in the evaluation.
-        loss: ProvedLoss,
         /// Nodes of the trace.
         nodes: Vec<Node>,
         /// Siblings of the trace's last tile, which is the loss as u32 LE.
@@ -623,9 +620,11 @@ impl Trial {
 }
 
 impl MaxEncodedLen for Trial {
-    /// The largest things shown are 256 summing nodes and 1024 terms.
+    /// The largest thing shown is two evaluations of [`MAX_SAMPLES`]; next, 1024 terms of 12 bytes
+    /// and 256 summing nodes of 48.
     fn max_encoded_len() -> usize {
-        Statement::max_encoded_len() + 2 + 4 + (256 * SumNode::max_encoded_len()).max(1024 * Term::max_encoded_len())
+        let losses = 2 * (4 + 4 * MAX_SAMPLES as usize);
+        Statement::max_encoded_len() + 2 + 4 + 2 * Hash::max_encoded_len() + losses
     }
 }
 

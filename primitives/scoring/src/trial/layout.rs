@@ -1,0 +1,251 @@
+//! Where the words of a trace are.
+//!
+//! The trace of a sample is what every op gives, in order, in words: `i8` for narrow tensors, `i16`
+//! for wide ones, `i32` for accumulators, `u32` for the loss, little endian. A linear op with more
+//! than [`TRACE_WIDTH`] inputs gives one word for every so many of them: the sum so far, starting
+//! from the bias. Every op's words are cut in tiles of [`TRACE_TILE`], the last perhaps shorter; the
+//! tiles are the leaves of a plain Merkle tree.
+
+use super::{Refusal, Tiles};
+use crate::graph::{Graph, Op, Width};
+use crate::hash::Hash;
+use crate::merkle::{root_of_span, Node};
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// Words of a tile.
+pub const TRACE_TILE: u32 = 256;
+/// Inputs that one word of a linear op takes in.
+pub const TRACE_WIDTH: u32 = 2048;
+
+/// The words of one op.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpWords {
+    /// The op.
+    pub op: Op,
+    /// Master weights before those of the op.
+    pub parameters_before: u64,
+    /// The first tile.
+    pub first_tile: u32,
+    /// How many words.
+    pub words: u32,
+    /// Bytes of a word.
+    pub bytes: u32,
+    /// Words for one value: 1, or those of a wide linear op.
+    pub steps: u32,
+}
+
+impl OpWords {
+    fn tiles(&self) -> u32 {
+        self.words.div_ceil(TRACE_TILE)
+    }
+}
+
+/// A tile's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Which op.
+    pub op: u32,
+    /// The first of the op's words in the tile.
+    pub first: u32,
+    /// Words in the tile.
+    pub words: u32,
+    /// Bytes of a word.
+    pub bytes: u32,
+}
+
+/// The trace of a graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    ops: Vec<OpWords>,
+    tiles: u32,
+}
+
+impl Layout {
+    /// Of a valid graph.
+    pub fn of(graph: &Graph) -> Self {
+        let (mut ops, mut tiles, mut length, mut parameters_before) =
+            (Vec::new(), 0, graph.inputs, 0);
+        for op in &graph.ops {
+            let mut steps = 1;
+            let bytes = match *op {
+                Op::Linear {
+                    inputs, outputs, ..
+                } => {
+                    steps = inputs.div_ceil(TRACE_WIDTH).max(1);
+                    length = outputs;
+                    4
+                }
+                Op::Requant {
+                    width: Width::Wide, ..
+                } => 2,
+                Op::Requant {
+                    width: Width::Narrow,
+                    ..
+                }
+                | Op::Relu => 1,
+                Op::CrossEntropy { .. } => {
+                    length = 1;
+                    4
+                }
+            };
+            let words = OpWords {
+                op: *op,
+                parameters_before,
+                first_tile: tiles,
+                words: length.saturating_mul(steps),
+                bytes,
+                steps,
+            };
+            tiles = words.tiles().saturating_add(tiles);
+            parameters_before = parameters_before.saturating_add(op.parameters());
+            ops.push(words);
+        }
+        Self { ops, tiles }
+    }
+
+    /// Tiles of the trace.
+    pub fn tiles(&self) -> u32 {
+        self.tiles
+    }
+
+    /// The words of an op.
+    pub fn op(&self, op: u32) -> Option<&OpWords> {
+        self.ops.get(op as usize)
+    }
+
+    /// Where a tile is.
+    pub fn place(&self, tile: u32) -> Option<Place> {
+        let op = self
+            .ops
+            .partition_point(|words| words.first_tile <= tile)
+            .checked_sub(1)?;
+        let words = self.ops.get(op)?;
+        let first = tile
+            .checked_sub(words.first_tile)?
+            .checked_mul(TRACE_TILE)?;
+        Some(Place {
+            op: op as u32,
+            first,
+            words: words
+                .words
+                .checked_sub(first)
+                .filter(|left| *left > 0)?
+                .min(TRACE_TILE),
+            bytes: words.bytes,
+        })
+    }
+
+    /// Words `range` of an op, from tiles that `trace` is the root of.
+    pub(super) fn open(
+        &self,
+        trace: &Hash,
+        op: &OpWords,
+        range: Range<u32>,
+        tiles: &Tiles,
+    ) -> Result<Vec<i32>, Refusal> {
+        let span = Span::of(
+            range.start.into()..range.end.into(),
+            op.words.into(),
+            TRACE_TILE,
+        )?;
+        let first = op
+            .first_tile
+            .checked_add(span.first)
+            .ok_or(Refusal::WrongShape)?;
+        span.verify(
+            tiles,
+            op.bytes,
+            self.tiles,
+            first,
+            trace,
+            Refusal::NotTheInside,
+        )?;
+        let words = words(op.bytes, &tiles.bytes).ok_or(Refusal::WrongShape)?;
+        let within = words.get(span.within).ok_or(Refusal::WrongShape)?;
+        Ok(within.to_vec())
+    }
+}
+
+/// The tiles that cover some values.
+pub(super) struct Span {
+    /// The first tile.
+    pub first: u32,
+    /// Values in them.
+    pub values: u32,
+    /// Values of a whole tile.
+    tile: u32,
+    /// Where in them the values are.
+    pub within: Range<usize>,
+}
+
+impl Span {
+    /// Those of `range` out of `total` values in tiles of `tile`. Refused if it is empty or beyond.
+    pub fn of(range: Range<u64>, total: u64, tile: u32) -> Result<Self, Refusal> {
+        if range.is_empty() || range.end > total {
+            return Err(Refusal::NoSuchPlace);
+        }
+        let tile = u64::from(tile);
+        let first = range.start / tile;
+        let end = range.end.div_ceil(tile);
+        let start = first * tile;
+        let values = (end * tile).min(total) - start;
+        let narrow = |value: u64| u32::try_from(value).map_err(|_| Refusal::NoSuchPlace);
+        Ok(Self {
+            first: narrow(first)?,
+            values: narrow(values)?,
+            tile: narrow(tile)?,
+            within: (range.start - start) as usize..(range.end - start) as usize,
+        })
+    }
+
+    /// Whether `tiles`, of values of so many bytes, are these under `root`, of which `first` is the
+    /// first; `else_refused` says what it is if they are others.
+    pub fn verify(
+        &self,
+        tiles: &Tiles,
+        bytes: u32,
+        leaves: u32,
+        first: u32,
+        root: &Hash,
+        else_refused: Refusal,
+    ) -> Result<(), Refusal> {
+        if tiles.bytes.len() as u64 != u64::from(self.values) * u64::from(bytes) {
+            return Err(Refusal::WrongShape);
+        }
+        let tile = self.tile as usize * bytes as usize;
+        let nodes = tiles
+            .bytes
+            .chunks(tile.max(1))
+            .map(|tile| Node::leaf(&[tile], ()));
+        match root_of_span(leaves, first, nodes.collect(), &tiles.siblings) {
+            Some(found) if found == *root => Ok(()),
+            _ => Err(else_refused),
+        }
+    }
+}
+
+/// Little-endian words of so many bytes; none if the last is incomplete.
+pub(super) fn words(bytes: u32, data: &[u8]) -> Option<Vec<i32>> {
+    let chunks = data.chunks_exact(bytes as usize);
+    if !chunks.remainder().is_empty() {
+        return None;
+    }
+    chunks
+        .map(|word| match *word {
+            [a] => Some(i32::from(a as i8)),
+            [a, b] => Some(i32::from(i16::from_le_bytes([a, b]))),
+            [a, b, c, d] => Some(i32::from_le_bytes([a, b, c, d])),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The bytes of words that fit so many.
+pub(super) fn tile_bytes(bytes: u32, words: &[i32]) -> Vec<u8> {
+    let width = bytes as usize;
+    words
+        .iter()
+        .flat_map(|word| word.to_le_bytes().into_iter().take(width))
+        .collect()
+}

@@ -1,0 +1,608 @@
+//! Liars are convicted, honest parties never are.
+
+use super::layout::Layout;
+use super::*;
+use crate::shard::shard_root;
+use crate::table::Standing;
+use crate::{
+    median_norm, reveals_tree, score_round, Delta, Entry, MasterWeights, Reference, Reveal, Rules,
+    Samples,
+};
+use alloc::vec;
+use core::cell::Cell;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+/// A small random number generator, so that a round follows from a seed.
+struct Dice(Cell<u64>);
+
+impl Dice {
+    fn new(seed: u64) -> Self {
+        Self(Cell::new(seed))
+    }
+
+    /// SplitMix64.
+    fn roll(&self) -> u64 {
+        let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&self, bound: u32) -> u32 {
+        (self.roll() % u64::from(bound.max(1))) as u32
+    }
+}
+
+/// What the parties of a round have.
+#[derive(Clone)]
+struct Round {
+    seed: u64,
+    case: Case,
+    base: Vec<i16>,
+    records: Vec<u8>,
+    reveals: Vec<Reveal>,
+}
+
+impl core::fmt::Debug for Round {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let Case {
+            graph,
+            samples,
+            reveals,
+            ..
+        } = &self.case;
+        write!(
+            f,
+            "{samples} samples, {reveals} deltas, seed {}, {:?}",
+            self.seed, graph.ops
+        )
+    }
+}
+
+impl Round {
+    fn new(layers: &[u32], samples: u32, deltas: u32, seed: u64) -> Self {
+        let (dice, graph) = (Dice::new(seed), Graph::mlp(layers));
+        graph.validate().unwrap();
+        let parameters = graph.parameters() as u32;
+        let base: Vec<i16> = (0..parameters)
+            .map(|_| dice.below(4001) as i16 - 2000)
+            .collect();
+        let record = |_| {
+            let pixels = (0..graph.inputs).map(|_| dice.below(256) as u8);
+            let mut record: Vec<u8> = pixels.collect();
+            record.push(dice.below(graph.classes()) as u8);
+            record
+        };
+        let records: Vec<u8> = (0..samples).flat_map(record).collect();
+        let reveals: Vec<Reveal> = (0..deltas)
+            .map(|number| {
+                // Every third is like the one before.
+                let dice = Dice::new(seed ^ u64::from(number - u32::from(number % 3 == 2)));
+                let changed = (0..parameters).filter(|_| dice.below(3) == 0);
+                let entries = changed.map(|position| Entry {
+                    position,
+                    change: [-1500, -900, 900, 1500][dice.below(4) as usize],
+                });
+                let mut entries: Vec<Entry> = entries.collect();
+                if entries.is_empty() || number % 3 == 2 {
+                    entries.retain(|entry| entry.position != 0);
+                    entries.insert(
+                        0,
+                        Entry {
+                            position: 0,
+                            change: 900,
+                        },
+                    );
+                }
+                let delta = Delta::new(parameters, entries).unwrap();
+                Reveal {
+                    hash: Delta::hash_of(&delta.encode()),
+                    weight: 1 + dice.below(1000),
+                    delta,
+                }
+            })
+            .collect();
+        let proofs: Vec<RevealRecord> = reveals
+            .iter()
+            .map(|r| RevealRecord::of(r.hash, &r.delta, r.weight))
+            .collect();
+        let shard_key = [7; 32];
+        let case = Case {
+            rules: Rules {
+                admit_floor_q8: 0,
+                gain_floor_q8: 0,
+                central_difference: 1 + (seed % 3) as u8,
+            },
+            base_root: MasterWeights::new(base.clone()).unwrap().root(),
+            shard_key,
+            shard_root: shard_root(&shard_key, graph.inputs as usize + 1, &records).unwrap(),
+            samples,
+            reveals_root: reveals_tree(&proofs).root().hash,
+            reveals: deltas,
+            median_norm: median_norm(&proofs),
+            graph,
+        };
+        Self {
+            seed,
+            case,
+            base,
+            records,
+            reveals,
+        }
+    }
+
+    fn samples(&self) -> Samples {
+        let graph = &self.case.graph;
+        Samples::new(graph.inputs, graph.classes(), &self.records).unwrap()
+    }
+
+    fn honest(&self) -> Witness {
+        let (case, samples) = (self.case.clone(), self.samples());
+        let (graph, rules) = (&case.graph, &case.rules);
+        let score = score_round(
+            &mut Reference,
+            graph,
+            &self.base,
+            &samples,
+            &self.reveals,
+            rules,
+        )
+        .unwrap();
+        self.with(score)
+    }
+
+    /// Who stands for this score, and has no lie about what it was made of.
+    fn with(&self, score: crate::RoundScore) -> Witness {
+        let (base, records) = (self.base.clone(), self.records.clone());
+        Witness::new(
+            self.case.clone(),
+            base,
+            records,
+            self.reveals.clone(),
+            score,
+        )
+        .unwrap()
+    }
+
+    fn liar(&self, lie: Lie) -> Witness {
+        let (base, records) = (self.base.clone(), self.records.clone());
+        let (case, reveals) = (self.case.clone(), self.reveals.clone());
+        Witness::lying(case, base, records, reveals, &mut Reference, lie).unwrap()
+    }
+}
+
+/// How a trial ended.
+#[derive(Debug, PartialEq)]
+enum End {
+    Convicted(Step),
+    /// The accused had no answer that is taken.
+    Silent(Refusal),
+    Upheld,
+    /// The challenger doubted what cannot be doubted.
+    BadPick(Refusal),
+    /// The challenger found nothing more to doubt.
+    NothingToDoubt,
+}
+
+/// Plays a trial to its end; gives back how it ended, and how many answers of how many bytes it
+/// took.
+fn play(accused: &Witness, challenger: &Witness, mut trial: Trial) -> (End, u32, usize) {
+    let (case, opening) = (challenger.case(), accused.score().table.opening());
+    let (mut answers, mut bytes) = (0, 0);
+    loop {
+        assert!(trial.encoded_size() <= Trial::max_encoded_len());
+        assert_eq!(Trial::decode(&mut &trial.encode()[..]), Ok(trial.clone()));
+        if trial.turn() == Turn::Challenger {
+            match challenger.pick(&trial) {
+                Some(pick) => match trial.pick(case, &pick) {
+                    Ok(next) => trial = next,
+                    Err(refusal) => return (End::BadPick(refusal), answers, bytes),
+                },
+                None => return (End::NothingToDoubt, answers, bytes),
+            }
+            continue;
+        }
+        let answer = accused.answer(&trial).unwrap();
+        answers += 1;
+        bytes += answer.encoded_size();
+        match trial.answer(case, &opening, &answer) {
+            Ok(Ruling::Continues(next)) => trial = next,
+            Ok(Ruling::Upheld) => return (End::Upheld, answers, bytes),
+            Ok(Ruling::Refuted(step)) => return (End::Convicted(step), answers, bytes),
+            Err(refusal) => return (End::Silent(refusal), answers, bytes),
+        }
+    }
+}
+
+/// A trial from the challenger's first accusation; none if the tables are equal.
+fn accuse(accused: &Witness, challenger: &Witness) -> Option<(End, u32, usize)> {
+    let opening = accused.score().table.opening();
+    let accusation = challenger.accuse(&opening)?;
+    let trial = Trial::open(&opening, challenger.case(), accusation);
+    Some(play(accused, challenger, trial))
+}
+
+fn any_layers() -> impl Strategy<Value = Vec<u32>> {
+    prop_oneof![
+        8 => (1u32..300, 1u32..40, 2u32..12).prop_map(|(i, h, c)| vec![i, h, c]),
+        4 => (1u32..60, 1u32..300, 1u32..30, 2u32..5).prop_map(|(i, h, g, c)| vec![i, h, g, c]),
+        1 => (2040u32..4200, 2u32..4).prop_map(|(i, c)| vec![i, c]),
+        1 => (1u32..3, 2040u32..2100, 2u32..4).prop_map(|(i, h, c)| vec![i, h, c]),
+        1 => (1u32..20).prop_map(|i| vec![i, 256]),
+    ]
+}
+
+fn any_round() -> impl Strategy<Value = Round> {
+    (any_layers(), 2u32..20, 1u32..8, any::<u64>())
+        .prop_map(|(layers, samples, deltas, seed)| Round::new(&layers, samples, deltas, seed))
+}
+
+/// One word of a trace, of every op and of every class of places: the first, one within, at the
+/// border of a tile, the last.
+fn words(layout: &Layout, at: Index) -> Vec<(u32, u32)> {
+    let mut words = Vec::new();
+    let mut op = 0;
+    while let Some(own) = layout.op(op) {
+        let last = own.words - 1;
+        let mut places = vec![
+            0,
+            at.index(own.words as usize) as u32,
+            255.min(last),
+            256.min(last),
+            last,
+        ];
+        places.sort_unstable();
+        places.dedup();
+        words.extend(places.into_iter().map(|at| (op, at)));
+        op += 1;
+    }
+    words
+}
+
+#[test]
+fn the_bits_of_a_trial_are_golden() {
+    let round = Round::new(&[6, 5, 3], 4, 3, 1);
+    let honest = round.honest();
+    let opening = honest.score().table.opening();
+    let mut hash = Vec::new();
+    for accusation in [Accusation::Similar, Accusation::Rows, Accusation::Header] {
+        let trial = Trial::open(&opening, &round.case, accusation);
+        let answer = honest.answer(&trial).unwrap();
+        hash.extend(trial.encode());
+        hash.extend(answer.encode());
+        let Ruling::Continues(next) = trial.answer(&round.case, &opening, &answer).unwrap() else {
+            panic!("goes on");
+        };
+        hash.extend(next.encode());
+    }
+    hash.extend(round.case.encode());
+    let digest = "6a9cf0c0aa3e23fd822a08121678c1455e254464e5cade317cd9c3b892b99a9c";
+    assert_eq!(hex::encode(crate::blake2_256(&[&hash])), digest);
+}
+
+#[test]
+fn a_wide_linear_op_is_traced_step_by_step() {
+    let graph = Graph::mlp(&[4097, 3]);
+    let layout = Layout::of(&graph);
+    let own = layout.op(0).unwrap();
+    assert_eq!((own.steps, own.words), (3, 9));
+    // 9, 3 and 1 words.
+    assert_eq!(layout.tiles(), 3);
+    let place = |tile| {
+        layout
+            .place(tile)
+            .map(|place| (place.op, place.first, place.words, place.bytes))
+    };
+    assert_eq!(
+        [place(0), place(1), place(2)],
+        [Some((0, 0, 9, 4)), Some((1, 0, 3, 2)), Some((2, 0, 1, 4))]
+    );
+    assert_eq!(place(3), None);
+    let layout = Layout::of(&Graph::mlp(&[2, 700, 2]));
+    let place = layout.place(2).unwrap();
+    assert_eq!((place.op, place.first, place.words), (0, 512, 188));
+}
+
+#[test]
+fn every_edit_of_a_table_is_convicted() {
+    let round = Round::new(&[9, 12, 4], 12, 7, 5);
+    let honest = round.honest();
+    let table = &honest.score().table;
+    assert!(
+        table.header.paid_gain > 0,
+        "the round must pay for this test"
+    );
+    let admitted = table
+        .rows
+        .iter()
+        .position(|row| row.standing == Standing::Admitted)
+        .unwrap();
+    let evaluated = table
+        .rows
+        .iter()
+        .position(|row| row.standing == Standing::BelowFloor);
+    type Edit = fn(&mut crate::RoundScore, usize);
+    let edits: &[(&str, Edit)] = &[
+        ("a share", |score, row| score.table.rows[row].share += 1),
+        ("phi", |score, row| score.table.rows[row].phi += 1),
+        ("a standard error", |score, row| {
+            score.table.rows[row].standard_error += 1
+        }),
+        ("a weight", |score, row| score.table.rows[row].weight += 1),
+        ("a clip", |score, row| score.table.rows[row].clip_q16 -= 1),
+        ("a delta", |score, row| {
+            score.table.rows[row].delta_hash[0] ^= 1
+        }),
+        ("a standing", |score, row| {
+            let row = &mut score.table.rows[row];
+            row.standing = match row.standing {
+                Standing::Admitted => Standing::BelowFloor,
+                _ => Standing::Admitted,
+            };
+        }),
+        ("a root of losses", |score, row| {
+            score.table.rows[row].plus.hash[0] ^= 1
+        }),
+        ("the order of rows", |score, _| score.table.rows.swap(0, 1)),
+        ("a row too few", |score, _| drop(score.table.rows.pop())),
+        ("the gain's error", |score, _| {
+            score.table.header.gain_se += 1
+        }),
+        ("the gain", |score, _| {
+            score.table.header.gain += 1;
+            score.table.header.paid_gain += 1;
+        }),
+        ("the gain with its losses", |score, _| {
+            score.table.header.gain += 1;
+            score.table.header.paid_gain += 1;
+            score.table.header.base.sum += 1;
+        }),
+        ("the new weights", |score, _| {
+            score.table.header.master_root[0] ^= 1
+        }),
+        ("no merge", |score, _| {
+            score.table.header.master_root = [3; 32]
+        }),
+        ("the root of similarities", |score, _| {
+            score.table.header.similar_root[0] ^= 1
+        }),
+    ];
+    for (what, edit) in edits {
+        for row in [Some(admitted), evaluated].into_iter().flatten() {
+            let mut score = honest.score().clone();
+            edit(&mut score, row);
+            let mut liar = honest.clone();
+            liar.score = score;
+            let (end, ..) = accuse(&liar, &honest).unwrap();
+            let is_out = matches!(
+                end,
+                End::Convicted(Step::Row { .. } | Step::Header) | End::Silent(_)
+            );
+            assert!(is_out, "{what}: {end:?}");
+            // And the liar has nothing against the honest table.
+            let (end, ..) = accuse(&honest, &liar).unwrap();
+            assert!(
+                matches!(end, End::Upheld | End::NothingToDoubt),
+                "{what}: {end:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn lies_about_similarity_are_convicted() {
+    let round = Round::new(&[20, 30, 4], 8, 7, 3);
+    let honest = round.honest();
+    let to: Vec<_> = honest
+        .score()
+        .table
+        .rows
+        .iter()
+        .map(Row::similar_to)
+        .collect();
+    assert_eq!(to, [None, None, Some(1), None, None, Some(4), None]);
+    let lies = [
+        (0, Some(1)),
+        (1, Some(0)),
+        (2, None),
+        (2, Some(0)),
+        (3, Some(2)),
+        (5, Some(1)),
+        (5, None),
+        (6, Some(6)),
+    ];
+    for (row, to) in lies {
+        let liar = round.liar(Lie::Similar { row, to });
+        let (end, answers, _) = accuse(&liar, &honest).unwrap();
+        let is_found = matches!(
+            end,
+            End::Convicted(Step::Similarity(_) | Step::Dot { .. } | Step::Similarities { .. })
+        );
+        assert!(is_found, "{row} {to:?}: {end:?}");
+        assert!(answers <= 4);
+        let (end, ..) = accuse(&honest, &liar).unwrap();
+        let stands = matches!(end, End::Upheld | End::NothingToDoubt | End::BadPick(_));
+        assert!(stands, "{end:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Exactly one word of a trace is wrong, of every op and class of places.
+    #[test]
+    fn a_single_wrong_word_is_convicted(
+        round in any_round(), at in any::<Index>(), by in any::<i32>(), side in any::<Index>(), sample in any::<Index>()
+    ) {
+        let honest = round.honest();
+        let (of, weights) = any_side(&honest, side);
+        let sample = sample.index(round.case.samples as usize) as u32;
+        let layout = Layout::of(&round.case.graph);
+        for (op, at) in words(&layout, at) {
+            // At least a bit of the narrowest word.
+            let by = by | 1;
+            let lie = Lie::Word { of, sample, op, at, by, carries: false };
+            let liar = round.liar(lie);
+            let is_loss = op + 1 == round.case.graph.ops.len() as u32;
+            let loss = loss_of(&liar, of, sample);
+            prop_assert_eq!(loss != loss_of(&honest, of, sample), is_loss);
+            let exam = Exam { of, weights, sample };
+            let trial = Trial::awaiting(Statement::Sample { exam, loss });
+            let (end, ..) = play(&liar, &honest, trial);
+            let found = match end {
+                End::Convicted(Step::Word { op, at, claimed, found, .. }) if claimed != found => Some((op, at)),
+                _ => None,
+            };
+            prop_assert_eq!(found, Some((op, at)), "{:?}", end);
+        }
+    }
+
+    /// Whatever is lied about, and all that follows from it: the whole way from the table.
+    #[test]
+    fn a_lie_is_convicted_from_the_table_on(
+        round in any_round(), what in 0..3, at in any::<Index>(), by in any::<i16>(), side in any::<Index>(), sample in any::<Index>()
+    ) {
+        let honest = round.honest();
+        let (mut of, _) = any_side(&honest, side);
+        let sample = sample.index(round.case.samples as usize) as u32;
+        let position = at.index(round.base.len()) as u32;
+        if of == Side::Base && what > 0 {
+            of = Side::Merged;
+        }
+        let lie = match what {
+            0 => {
+                let words = words(&Layout::of(&round.case.graph), at);
+                let (op, at) = words[at.index(words.len())];
+                Lie::Word { of, sample, op, at, by: (by | 1).into(), carries: true }
+            }
+            1 => Lie::Weight { of, position, by: by % 128 | 1 },
+            _ => {
+                let row = at.index(round.reveals.len()) as u32;
+                Lie::Term { of, position, row, by: by % 128 | 1 }
+            }
+        };
+        let liar = round.liar(lie);
+        if let Some((end, answers, _)) = accuse(&liar, &honest) {
+            prop_assert!(matches!(end, End::Convicted(_)), "{:?} {:?}", lie, end);
+            prop_assert!(answers <= 7, "{} answers", answers);
+            let (end, ..) = accuse(&honest, &liar).unwrap();
+            prop_assert!(matches!(end, End::Upheld | End::NothingToDoubt), "{:?}", end);
+        }
+    }
+
+    /// Who is honest answers every doubt, however absurd, and is never convicted.
+    #[test]
+    fn the_honest_are_never_convicted(round in any_round(), seed in any::<u64>()) {
+        let honest = round.honest();
+        let (opening, dice) = (honest.score().table.opening(), Dice::new(seed));
+        prop_assert!(opening.is_consistent(round.case.samples, &round.case.base_root, 0));
+        for accusation in [Accusation::Similar, Accusation::Rows, Accusation::Header] {
+            for _ in 0..4 {
+                let mut trial = Trial::open(&opening, &round.case, accusation);
+                while trial.turn() == Turn::Accused {
+                    let answer = honest.answer(&trial).expect("an answer to everything");
+                    match trial.answer(&round.case, &opening, &answer) {
+                        Ok(Ruling::Continues(next)) => trial = any_pick(&next, &round.case, &dice),
+                        Ok(Ruling::Upheld) => break,
+                        other => prop_assert!(false, "{:?}: {:?}", trial.statement, other),
+                    }
+                }
+            }
+        }
+    }
+
+    /// What is no answer is refused and never convicts: answers to other statements, and bytes that
+    /// were changed.
+    #[test]
+    fn what_is_no_answer_is_refused(round in any_round(), seed in any::<u64>(), bit in any::<Index>()) {
+        let honest = round.honest();
+        let (opening, dice) = (honest.score().table.opening(), Dice::new(seed));
+        let mut trial = Trial::open(&opening, &round.case, Accusation::Rows);
+        let mut old: Vec<Answer> = Vec::new();
+        loop {
+            let answer = honest.answer(&trial).unwrap();
+            for other in &old {
+                if *other != answer {
+                    prop_assert!(trial.answer(&round.case, &opening, other).is_err());
+                }
+            }
+            let mut bytes = answer.encode();
+            let at = bit.index(bytes.len() * 8);
+            bytes[at / 8] ^= 1 << (at % 8);
+            if let Ok(changed) = Answer::decode(&mut &bytes[..]) {
+                // Refused, or convicted of what was changed in something that it only now binds itself
+                // to; never upheld as if it were right, unless nothing was changed.
+                let ruling = trial.answer(&round.case, &opening, &changed);
+                prop_assert!(ruling != Ok(Ruling::Upheld) || changed == answer);
+            }
+            old.push(answer.clone());
+            match trial.answer(&round.case, &opening, &answer).unwrap() {
+                Ruling::Continues(next) => trial = any_pick(&next, &round.case, &dice),
+                _ => break,
+            }
+        }
+    }
+}
+
+fn loss_of(witness: &Witness, of: Side, sample: u32) -> u32 {
+    let evaluations = &witness.score().evaluations;
+    let losses = match of {
+        Side::Base => &evaluations.base,
+        Side::Merged => &evaluations.merged,
+        Side::Minus(row) => &evaluations.sides[row as usize].as_ref().unwrap()[0],
+        Side::Plus(row) => &evaluations.sides[row as usize].as_ref().unwrap()[1],
+    };
+    losses[sample as usize]
+}
+
+/// An evaluation that was made, and the root of its weights.
+fn any_side(honest: &Witness, index: Index) -> (Side, Hash) {
+    let mut sides = vec![Side::Base, Side::Merged];
+    for (row, made) in (0..).zip(&honest.score().evaluations.sides) {
+        if made.is_some() {
+            sides.extend([Side::Minus(row), Side::Plus(row)]);
+        }
+    }
+    let of = sides[index.index(sides.len())];
+    (of, honest.weights_root(of).unwrap())
+}
+
+/// A random pick that is taken.
+fn any_pick(trial: &Trial, case: &Case, dice: &Dice) -> Trial {
+    for _ in 0..1000 {
+        let (row, sample) = (dice.below(case.reveals), dice.below(case.samples));
+        let of =
+            [Side::Base, Side::Merged, Side::Minus(row), Side::Plus(row)][dice.below(4) as usize];
+        let pick = match dice.below(4) {
+            0 => Pick::Nth(dice.below(300)),
+            1 => Pick::Pair {
+                earlier: dice.below(case.reveals),
+                later: row,
+            },
+            2 => Pick::Sample { of, sample },
+            _ => Pick::Weights { of },
+        };
+        if let Ok(next) = trial.pick(case, &pick) {
+            return next;
+        }
+        if let (Some(Shown::Similar(_)), 1) = (&trial.shown, case.reveals) {
+            // Of a single row no pair can be doubted.
+            return Trial::open_header();
+        }
+    }
+    // Small indices, for what shows little.
+    for nth in 0..300 {
+        if let Ok(next) = trial.pick(case, &Pick::Nth(nth)) {
+            return next;
+        }
+    }
+    panic!("nothing to pick of {trial:?}");
+}
+
+impl Trial {
+    fn open_header() -> Self {
+        Self::awaiting(Statement::Header)
+    }
+}
