@@ -306,10 +306,19 @@ pub fn losses_node(losses: &[u32]) -> SumNode {
     losses_tree(losses).root()
 }
 
-/// The Merkle-sum tree over per-sample losses (Q16 bits); a leaf is the loss LE.
+/// Losses of a leaf of [`losses_tree`]: few enough for one block of the hash.
+pub const LOSS_TILE: usize = 16;
+
+/// The Merkle-sum tree over per-sample losses (Q16 bits), in tiles of [`LOSS_TILE`], the last perhaps
+/// shorter; a leaf is the tile's losses LE, with their sum.
 pub fn losses_tree(losses: &[u32]) -> SumTree {
-    let leaf = |loss: &u32| (loss.to_le_bytes(), u64::from(*loss));
-    SumTree::summing(losses.iter().map(leaf))
+    SumTree::summing(losses.chunks(LOSS_TILE).map(losses_leaf))
+}
+
+/// A tile of losses as bytes, and its sum.
+pub(crate) fn losses_leaf(tile: &[u32]) -> (Vec<u8>, u64) {
+    let bytes = tile.iter().flat_map(|loss| loss.to_le_bytes()).collect();
+    (bytes, tile.iter().copied().map(u64::from).sum())
 }
 
 #[cfg(test)]
@@ -356,12 +365,12 @@ mod tests {
     fn the_table_and_its_claim_are_golden() {
         let table = table(&[5, 0, 7]);
         let claim =
-            "e68ee7c67d4b56acd1beb88516d4cf6016cbcf79561ec28dc5aa8062bb734222b03c000000000000\
+            "e4a040aa17e79a67d91e11e9024317a21508643fc238e48327b510ddb54a6ae8b03c000000000000\
             0c000000000000000000000000000000090909090909090909090909090909090909090909090909\
             0909090909090909";
         assert_eq!(hex::encode(table.claim().encode()), claim);
         assert_eq!(hex::encode(table.root()), claim[..64]);
-        let bytes = "9c33d9db997a03faff1d60ec7b176e1384c932237126b5c2ba7d287c5085e75e";
+        let bytes = "21f1f874a6f0f3494dcb6f7d6a57fb374b8fa8798d9a79eac58182e6a0ea700a";
         assert_eq!(hex::encode(blake2_256(&[&table.encode()])), bytes);
         let proof = table.prove_share(2).unwrap();
         let bytes = "8075bcf42413a4dc44b356f330a71a99fd813a357b8bbe902cbe2ec31bdd9ada";
