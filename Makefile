@@ -37,10 +37,12 @@ check: setup ## Format, lints, no_std, Wasm, and who may import whom
 bench: build ## Measure speed and sizes; writes target/bench/report.json
 	$(CARGO) bench --locked --workspace --bench report --profile dev -- --out target/bench/report.json
 
-weights: setup ## Measure the pallet's weights (builds a node with benchmarks)
+weights: setup ## Measure the pallets' weights (builds a node with benchmarks)
 	SKIP_FRAME_STORAGE_ACCESS_TEST_RUNTIME_WASM_BUILD=1 $(CARGO) build --locked --workspace --bin gotong-node --features gotong-node/runtime-benchmarks
-	$(BIN)/gotong-node benchmark pallet --chain dev --pallet pallet_contribution --extrinsic '*' \
-		--steps 10 --repeat 5 --output runtime/src/weights/pallet_contribution.rs --template scripts/weights.hbs
+	for pallet in pallet_contribution pallet_referee; do \
+		$(BIN)/gotong-node benchmark pallet --chain dev --pallet $$pallet --extrinsic '*' --steps 10 --repeat 5 \
+			--output runtime/src/weights/$$pallet.rs --template scripts/weights.hbs || exit 1; \
+	done
 
 doc: ## Build the API documentation
 	$(CARGO) doc --locked --no-deps --workspace

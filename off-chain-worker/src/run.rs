@@ -4,20 +4,34 @@
 //! the node: when the connection is lost or something fails, it backs off and connects anew.
 
 mod attest;
+mod challenge;
 mod claims;
 mod contribute;
+mod counsel;
+#[cfg(test)]
+mod games;
+mod record;
 mod replica;
 mod sponsor;
+mod tasks;
+mod watch;
 mod work;
 
 pub use attest::Attest;
+pub use challenge::Challenge;
 pub use claims::{claim_shares, share_of, Claimed, Share};
 pub use contribute::{Contribute, Source, Strategy, Training};
-pub use replica::{inputs_digest, Replica, ReplicaError};
+pub use counsel::{stage, Counsel, Hearing, Suspects};
+pub use record::dispute_evidence;
+pub use replica::{
+    claim_difference, inputs_digest, Computed, Computer, Recomputed, Replica, ReplicaError,
+};
 pub use sponsor::{Sealed, Sponsoring};
+pub use watch::Watch;
 
 use crate::{
     chain::{Call, ChainError, Client, Inclusion, Keypair, Moment, Receipt},
+    evaluation::EvidenceError,
     state::StateError,
     training::TrainingError,
 };
@@ -26,7 +40,7 @@ use std::{
     future::Future,
     time::{Duration, Instant},
 };
-use tokio::sync::watch;
+use tokio::sync::watch::{channel, Receiver};
 
 /// Why a daemon cannot go on, or has to try again.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +59,8 @@ pub enum RunError {
     NotEntitled(String),
     #[error("the weights do not differ from the task's: there is nothing to submit")]
     NothingLearned,
+    #[error("no evidence: {0}")]
+    Evidence(#[from] EvidenceError),
     #[error("the system gives no randomness: {0}")]
     Randomness(#[from] rand::rand_core::OsError),
     #[error("a computation was aborted: {0}")]
@@ -73,6 +89,7 @@ impl RunError {
             | Self::NoTask(_)
             | Self::NotEntitled(_)
             | Self::NothingLearned
+            | Self::Evidence(_)
             | Self::Randomness(_) => true,
         }
     }
@@ -172,7 +189,7 @@ impl Backoff {
 
 /// Told when the user wants the program to end.
 #[derive(Clone, Debug)]
-pub struct Stop(watch::Receiver<bool>);
+pub struct Stop(Receiver<bool>);
 
 impl Stop {
     /// Listens for Ctrl-C and the termination signal.
@@ -180,7 +197,7 @@ impl Stop {
         use tokio::signal::unix::{signal, SignalKind};
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        let (tell, told) = watch::channel(false);
+        let (tell, told) = channel(false);
         tokio::spawn(async move {
             tokio::select! {
                 _ = interrupt.recv() => {}

@@ -12,4 +12,5 @@ frame_benchmarking::define_benchmarks!(
     [pallet_proxy, Proxy]
     [pallet_sudo, Sudo]
     [pallet_contribution, Contribution]
+    [pallet_referee, Referee]
 );

@@ -255,6 +255,10 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
                     pallet_contribution::Call::open_task { .. }
                         | pallet_contribution::Call::top_up { .. }
                 ),
+                // Opening a dispute puts a bond at risk; the moves in one do not.
+                RuntimeCall::Referee(call) => {
+                    !matches!(call, pallet_referee::Call::open { .. })
+                }
                 RuntimeCall::Utility(_) => true,
                 _ => false,
             },
@@ -312,21 +316,40 @@ impl pallet_contribution::Config for Runtime {
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Randomness = DrawRandomness;
-    // Disputed rounds stay unpaid until the Referee exists to judge them.
-    type Judge = ();
-    type WeightInfo = crate::weights::pallet_contribution::WeightInfo<Runtime>;
+    type WeightInfo = pallet_contribution::weights::SubstrateWeight<Runtime>;
     type MinContributorStake = ConstU128<{ 10 * UNIT }>;
     type MinAttesterStake = ConstU128<{ 100 * UNIT }>;
-    type UnbondingBlocks = ConstU32<{ 6 * HOUR }>;
+    type UnbondingBlocks = ConstU32<{ 7 * 24 * HOUR }>;
     type TaskBond = ConstU128<{ 100 * UNIT }>;
     type CommitDeposit = ConstU128<UNIT>;
     type MissedAttestationSlash = ConstU128<{ 10 * UNIT }>;
+    type MissedAuditSlash = ConstU128<{ 50 * UNIT }>;
+    type MaxDisputeBlocks = ConstU32<{ 12 * HOUR }>;
     type WeightUnit = ConstU128<UNIT>;
     type MaxAttesters = ConstU32<256>;
-    type MaxLiveTasks = ConstU32<64>;
+    type MaxLiveTasks = MaxLiveTasks;
     type MaxAdvancesPerBlock = ConstU32<4>;
     type MinWindowBlocks = ConstU32<3>;
     type MaxWindowBlocks = ConstU32<HOUR>;
+}
+
+/// Most tasks with a round under way.
+type MaxLiveTasks = ConstU32<64>;
+
+impl pallet_referee::Config for Runtime {
+    type Currency = Balances;
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type Court = crate::Contribution;
+    type WeightInfo = pallet_referee::weights::SubstrateWeight<Runtime>;
+    type DisputeBond = ConstU128<{ 10 * UNIT }>;
+    type MoveBlocks = ConstU32<20>;
+    // The longest honest dispute, about a model of the largest size, takes less than half of it.
+    type MaxMoves = ConstU32<40>;
+    type MaxDisputesPerRound = ConstU32<16>;
+    type MaxLiveRounds = MaxLiveTasks;
+    type MaxTimeOutsPerBlock = ConstU32<4>;
+    #[cfg(feature = "runtime-benchmarks")]
+    type BenchmarkHelper = ();
 }
 
 #[cfg(test)]
@@ -369,6 +392,13 @@ mod tests {
                 assert!(weight.all_lte(limit), "{weight} exceeds {limit}");
             }
         });
+    }
+
+    #[test]
+    fn a_dispute_is_over_before_the_court_stops_waiting() {
+        let longest = pallet_referee::LongestDispute::<Runtime>::get();
+        let waits = <Runtime as pallet_contribution::Config>::MaxDisputeBlocks::get();
+        assert!(longest <= waits, "{longest} blocks of {waits}");
     }
 
     #[test]

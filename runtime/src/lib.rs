@@ -1,8 +1,9 @@
 //! The Gotong runtime: the chain's state transition function.
 //!
 //! Blocks are made by BABE and finalized by GRANDPA, both with an authority set that is fixed at
-//! genesis. The protocol itself, tasks, commitments, reveals and rewards, is
-//! [`pallet_contribution`]; everything else here is the plumbing of a solo chain.
+//! genesis. The protocol itself is two pallets: [`pallet_contribution`] has tasks, commitments,
+//! reveals, attestations and rewards; [`pallet_referee`] judges disputes. Everything else here is
+//! the plumbing of a solo chain.
 //!
 //! * [`configs`]: how each pallet is set up, block limits and fees;
 //! * [`timing`]: the slot and the epoch length, which a chain chooses at genesis;
@@ -122,10 +123,10 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
     spec_name: Cow::Borrowed("gotong"),
     impl_name: Cow::Borrowed("gotong-node"),
     authoring_version: 1,
-    spec_version: 1,
+    spec_version: 2,
     impl_version: 1,
     apis: apis::RUNTIME_API_VERSIONS,
-    transaction_version: 1,
+    transaction_version: 2,
     system_version: 1,
 };
 
@@ -177,5 +178,6 @@ mod runtime {
 
     #[runtime::pallet_index(20)]
     pub type Contribution = pallet_contribution;
-    // Index 21 is kept for the Referee, which will judge disputed contributions.
+    #[runtime::pallet_index(21)]
+    pub type Referee = pallet_referee;
 }

@@ -5,7 +5,7 @@
 //! hash that the chain keeps.
 
 use codec::{Decode, Encode};
-use gotong_protocol::{Hash, RoundId, TaskId, TaskTerms};
+use gotong_protocol::{id::DisputeId, Hash, RoundId, TaskId, TaskTerms};
 
 /// What a call starts with: pallet, call.
 pub type Prefix = (u8, u8);
@@ -53,16 +53,40 @@ pub fn find_opening(
     find(extrinsics, &prefix.encode(), accept)
 }
 
+/// Where in a body a call begins: which extrinsic, and which byte of it.
+pub type Position = (usize, usize);
+
+/// The arguments of every call about a dispute that is found, and where.
+pub fn find_in_dispute<T: Decode>(
+    extrinsics: &[Vec<u8>],
+    prefix: Prefix,
+    dispute: DisputeId,
+) -> Vec<(Position, T)> {
+    find_all(extrinsics, &(prefix, dispute).encode()).collect()
+}
+
 fn find<T: Decode>(
     extrinsics: &[Vec<u8>],
     start: &[u8],
     mut accept: impl FnMut(&T) -> bool,
 ) -> Option<T> {
-    extrinsics
-        .iter()
-        .flat_map(|bytes| (0..bytes.len()).filter_map(|at| bytes.get(at..)?.strip_prefix(start)))
-        .filter_map(|mut arguments| T::decode(&mut arguments).ok())
+    find_all(extrinsics, start)
+        .map(|(_, found)| found)
         .find(|found| accept(found))
+}
+
+fn find_all<'a, T: Decode>(
+    extrinsics: &'a [Vec<u8>],
+    start: &'a [u8],
+) -> impl Iterator<Item = (Position, T)> + 'a {
+    let extrinsics = extrinsics.iter().enumerate();
+    let positions = extrinsics.flat_map(|(nth, bytes)| {
+        (0..bytes.len()).filter_map(move |at| Some(((nth, at), bytes.get(at..)?)))
+    });
+    positions.filter_map(move |(position, bytes)| {
+        let mut arguments = bytes.strip_prefix(start)?;
+        Some((position, T::decode(&mut arguments).ok()?))
+    })
 }
 
 #[cfg(test)]
@@ -107,6 +131,18 @@ mod tests {
             let nothing = find_opening(&body, (0, 0), |_| false);
             prop_assert_eq!(nothing, None);
         }
+    }
+
+    #[test]
+    fn the_calls_of_a_dispute_are_found_with_their_places() {
+        let call = |dispute: u32, value: u16| (REVEAL, DisputeId(dispute), value).encode();
+        let body = [
+            vec![20, 8, 5],
+            [call(5, 1), vec![9], call(6, 2), call(5, 3)].concat(),
+            call(5, 4),
+        ];
+        let found = find_in_dispute::<u16>(&body, REVEAL, DisputeId(5));
+        assert_eq!(found, [((1, 0), 1), ((1, 17), 3), ((2, 0), 4)]);
     }
 
     #[test]

@@ -1,6 +1,9 @@
-use super::{Account, ChainError, PALLET};
+use super::{Account, ChainError, PALLET, REFEREE};
 use codec::{Compact, Encode};
-use gotong_protocol::{ClaimItem, Hash, Proof, Roles, RoundClaim, RoundId, TaskId, TaskTerms};
+use gotong_protocol::{
+    id::DisputeId, AuditAnswer, ClaimItem, Hash, Opening, Proof, Roles, RoundId, TaskId, TaskTerms,
+};
+use gotong_scoring::trial::{Accusation, Answer, Pick};
 use subxt::{
     ext::scale_encode::{self, EncodeAsFields, FieldIter, TypeResolver},
     metadata::Metadata,
@@ -86,15 +89,39 @@ impl Call {
     pub fn reveal_attestation(
         task: TaskId,
         round: RoundId,
-        claim: &RoundClaim,
+        opening: &Opening,
         work_root: Hash,
         salt: Hash,
     ) -> Self {
         Self::new(
             PALLET,
             "reveal_attestation",
-            (task, round, claim, work_root, salt),
+            (task, round, opening, work_root, salt),
         )
+    }
+
+    pub fn answer_audits(task: TaskId, round: RoundId, answers: &[AuditAnswer]) -> Self {
+        Self::new(PALLET, "answer_audits", (task, round, answers))
+    }
+
+    /// Opens a dispute about the table of `accused`; puts a bond on hold.
+    pub fn open_dispute(
+        task: TaskId,
+        round: RoundId,
+        accused: Account,
+        accusation: Accusation,
+    ) -> Self {
+        Self::new(REFEREE, "open", (task, round, accused, accusation))
+    }
+
+    /// The move of the accused.
+    pub fn answer_dispute(dispute: DisputeId, answer: &Answer) -> Self {
+        Self::new(REFEREE, "answer", (dispute, answer))
+    }
+
+    /// The move of the challenger.
+    pub fn pick_in_dispute(dispute: DisputeId, pick: Pick) -> Self {
+        Self::new(REFEREE, "pick", (dispute, pick))
     }
 
     pub fn claim(items: &[ClaimItem]) -> Self {
@@ -191,5 +218,19 @@ mod tests {
         expected.extend([3; 32]);
         expected.push(4);
         assert_eq!(transfer.arguments.0, expected);
+
+        let open = Call::open_dispute(TaskId(1), RoundId(2), [7; 32], Accusation::Header);
+        let mut expected = vec![1, 0, 0, 0, 2, 0, 0, 0];
+        expected.extend([7; 32]);
+        expected.push(2);
+        assert_eq!((open.pallet, open.name), ("Referee", "open"));
+        assert_eq!(open.arguments.0, expected);
+
+        let pick = Call::pick_in_dispute(DisputeId(3), Pick::Nth(5));
+        assert_eq!(pick.arguments.0, [3, 0, 0, 0, 0, 5, 0, 0, 0]);
+
+        let answer = Call::answer_dispute(DisputeId(3), &Answer::Dots(vec![1]));
+        let expected = [&[3, 0, 0, 0, 2, 4][..], &1i64.to_le_bytes()].concat();
+        assert_eq!(answer.arguments.0, expected);
     }
 }

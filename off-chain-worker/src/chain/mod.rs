@@ -19,5 +19,7 @@ pub type Keypair = subxt_signer::sr25519::Keypair;
 
 /// Name of the protocol's pallet in the runtime.
 const PALLET: &str = "Contribution";
+/// Name of the pallet that judges disputes.
+const REFEREE: &str = "Referee";
 /// What subxt needs to know of the chain: SDK defaults.
 type Config = subxt::SubstrateConfig;

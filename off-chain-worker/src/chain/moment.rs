@@ -1,9 +1,12 @@
-use super::{Account, ChainError, Config, PALLET};
+use super::{Account, ChainError, Config, PALLET, REFEREE};
 use codec::{Decode, DecodeAll, Encode};
 use gotong_protocol::{
-    view::{Duty, RewardView, RoundView, StakeView, SubmissionView, TaskView},
+    dispute::ClosedDispute,
+    id::DisputeId,
+    view::{DisputeView, Duty, RewardView, RoundView, StakeView, SubmissionView, TaskView},
     RoundId, TaskId,
 };
+use gotong_scoring::trial::Case;
 use subxt::{
     client::OnlineClientAtBlock, dynamic, ext::scale_decode, metadata::Metadata, utils::H256,
 };
@@ -42,16 +45,21 @@ impl Moment {
         super::call::indices(self.metadata(), PALLET, call)
     }
 
+    /// The two bytes that a call of the referee's pallet starts with.
+    pub fn referee_prefix(&self, call: &str) -> Result<super::body::Prefix, ChainError> {
+        super::call::indices(self.metadata(), REFEREE, call)
+    }
+
     pub async fn stake(&self, who: &Account) -> Result<Option<StakeView>, ChainError> {
-        self.view("stake", who).await
+        self.view(PALLET, "stake", who).await
     }
 
     pub async fn tasks(&self) -> Result<Vec<TaskId>, ChainError> {
-        self.view("tasks", &()).await
+        self.view(PALLET, "tasks", &()).await
     }
 
     pub async fn task(&self, task: TaskId) -> Result<Option<TaskView>, ChainError> {
-        self.view("task", &task).await
+        self.view(PALLET, "task", &task).await
     }
 
     pub async fn round(
@@ -59,7 +67,7 @@ impl Moment {
         task: TaskId,
         round: RoundId,
     ) -> Result<Option<RoundView>, ChainError> {
-        self.view("round", &(task, round)).await
+        self.view(PALLET, "round", &(task, round)).await
     }
 
     pub async fn submissions(
@@ -67,15 +75,34 @@ impl Moment {
         task: TaskId,
         round: RoundId,
     ) -> Result<Vec<SubmissionView>, ChainError> {
-        self.view("submissions", &(task, round)).await
+        self.view(PALLET, "submissions", &(task, round)).await
     }
 
     pub async fn rewards(&self, who: &Account) -> Result<Vec<RewardView>, ChainError> {
-        self.view("rewards", who).await
+        self.view(PALLET, "rewards", who).await
     }
 
     pub async fn duties(&self, who: &Account) -> Result<Vec<Duty>, ChainError> {
-        self.view("duties", who).await
+        self.view(PALLET, "duties", who).await
+    }
+
+    /// What both parties of a dispute about the round rely on, once it is challenged.
+    pub async fn case(&self, task: TaskId, round: RoundId) -> Result<Option<Case>, ChainError> {
+        self.view(PALLET, "case", &(task, round)).await
+    }
+
+    /// Open disputes, of one task or of all.
+    pub async fn disputes(&self, task: Option<TaskId>) -> Result<Vec<DisputeView>, ChainError> {
+        self.view(REFEREE, "disputes", &task).await
+    }
+
+    pub async fn dispute(&self, dispute: DisputeId) -> Result<Option<DisputeView>, ChainError> {
+        self.view(REFEREE, "dispute", &dispute).await
+    }
+
+    /// The last disputes that are over.
+    pub async fn verdicts(&self) -> Result<Vec<ClosedDispute>, ChainError> {
+        self.view(REFEREE, "verdicts", &()).await
     }
 
     /// What `who` owns; nothing for an account that does not exist.
@@ -95,12 +122,17 @@ impl Moment {
 
     /// Executes the view function called `name`. Its id, a hash of its signature, comes from the
     /// metadata; arguments and answer are plain SCALE.
-    async fn view<R: Decode>(&self, name: &str, arguments: &impl Encode) -> Result<R, ChainError> {
+    async fn view<R: Decode>(
+        &self,
+        pallet: &str,
+        name: &str,
+        arguments: &impl Encode,
+    ) -> Result<R, ChainError> {
         let id = *self
             .metadata()
-            .pallet_by_name(PALLET)
+            .pallet_by_name(pallet)
             .and_then(|pallet| pallet.view_function_by_name(name))
-            .ok_or_else(|| ChainError::incompatible(format!("view function {PALLET}.{name}")))?
+            .ok_or_else(|| ChainError::incompatible(format!("view function {pallet}.{name}")))?
             .query_id();
         let bytes = self
             .0

@@ -1,23 +1,27 @@
-use super::Globals;
-use crate::{
-    evaluation::{self_test, FastCpu},
-    run::{drive, Attest as Daemon, Stop},
-};
+use super::{computing::Computing, Globals};
+use crate::run::{drive, Attest as Daemon, Stop};
 use gotong_protocol::TaskId;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong attest --dev Charlie\n\n\
-                        Tests the device first, and refuses to attest from one that fails.")]
+                        Tests the device first, and refuses to attest from one that fails. Answers \
+                        audits, stands for its tables in disputes, and disputes those of others \
+                        that differ: keep some GTG free for bonds.")]
 pub struct Attest {
     /// Attest this task only
     #[arg(long)]
     task: Option<u32>,
+    #[command(flatten)]
+    computing: Computing,
+    /// Leave disputes alone: for drills
+    #[arg(long, hide = true)]
+    stall: bool,
 }
 
 pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
-    let report = tokio::task::spawn_blocking(|| self_test(&mut FastCpu)).await??;
-    tracing::info!("self-test: {} losses are exact", report.words);
+    let computer = args.computing.computer().await?;
     let task = args.task.map(TaskId);
-    let mut daemon = Daemon::new(globals.signer()?, globals.folder()?, task);
+    let daemon = Daemon::new(globals.signer()?, globals.folder()?, computer, task);
+    let mut daemon = daemon.stalling(args.stall);
     Ok(drive(&globals.node, &mut daemon, &Stop::on_signals()?).await?)
 }

@@ -37,6 +37,10 @@ const HONEST: usize = 4;
 /// The contributor that submits noise.
 const NOISE: &str = "Noise";
 const ATTESTERS: [&str; 3] = ["Attester1", "Attester2", "Attester3"];
+/// The attester that lies in its first round, and is convicted.
+const LIAR: &str = "Liar";
+/// What it lies about: one word of one sample's evaluation.
+const LIE: &str = "word";
 /// Longest wait for the node to answer: its first start compiles the runtime's Wasm.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
@@ -83,7 +87,9 @@ impl Demo {
         let mut watch = Watch::new(&network, task).await?;
         report.start(watch.replica.weights(), watch.replica.graph())?;
         for round in 0..self.rounds {
-            let ended = watch.round(&mut network, RoundId(round)).await?;
+            let ended = watch
+                .round(&mut network, RoundId(round), &mut report)
+                .await?;
             report.add(ended)?;
         }
         watch.claims(&mut network, &report).await?;
@@ -146,9 +152,11 @@ impl Network {
 
     /// Gives everybody money, and registers contributors and attesters with their stakes.
     async fn enrol(&self) -> Result<()> {
-        let everybody = honest()
-            .chain(ATTESTERS.map(String::from))
-            .chain([NOISE.into(), "Sponsor".into()]);
+        let everybody = honest().chain(ATTESTERS.map(String::from)).chain([
+            NOISE.into(),
+            LIAR.into(),
+            "Sponsor".into(),
+        ]);
         let transfers = everybody
             .map(|name| Ok(Call::transfer(account(&name)?, ENDOWMENT)))
             .collect::<Result<Vec<_>>>()?;
@@ -166,7 +174,10 @@ impl Network {
         let contributors = honest()
             .chain([NOISE.into()])
             .map(|name| (name, contributor, 100));
-        let attesters = ATTESTERS.map(|name| (name.into(), attester, 1_000));
+        let attesters = ATTESTERS
+            .into_iter()
+            .chain([LIAR])
+            .map(|name| (name.into(), attester, 1_000));
         let registrations = contributors.chain(attesters).map(|(name, roles, stake)| {
             let client = self.client.clone();
             async move {
@@ -196,7 +207,7 @@ impl Network {
             "task open --name=fashion-mnist --model=mlp:784,128,10 --init-seed=1 \
              --shards={} --shard-samples={SHARD_SAMPLES} --price=0.01 --cap=50 --pool=1000 \
              --fee-permille=100 --commit-blocks=60 --reveal-blocks=20 --attest-blocks=20 \
-             --challenge-blocks=3 --seats=3 --quorum=3 --weight-cap=1000",
+             --challenge-blocks=5 --seats=4 --quorum=3 --weight-cap=1000",
             demo.rounds
         );
         let mut arguments = self.arguments("Sponsor", &command);
@@ -239,6 +250,7 @@ impl Network {
         for name in ATTESTERS {
             start(name, format!("attest --task={task}"))?;
         }
+        start(LIAR, format!("attest --task={task} --lie={LIE}"))?;
         Ok(())
     }
 
@@ -256,6 +268,7 @@ impl Network {
         honest()
             .chain([NOISE.into()])
             .chain(ATTESTERS.map(String::from))
+            .chain([LIAR.into()])
             .map(|name| Ok((name.clone(), account(&name)?)))
             .collect()
     }
@@ -296,8 +309,13 @@ impl Watch {
         Ok(Self { task, replica, bar })
     }
 
-    /// Waits until `round` has ended, showing where it is.
-    async fn round(&mut self, network: &mut Network, round: RoundId) -> Result<Ended> {
+    /// Waits until `round` has ended, showing where it is and what is disputed.
+    async fn round(
+        &mut self,
+        network: &mut Network,
+        round: RoundId,
+        report: &mut Report,
+    ) -> Result<Ended> {
         let client = network.client.clone();
         let mut blocks = client.best_blocks().await?;
         loop {
@@ -309,6 +327,11 @@ impl Watch {
             let Some(view) = now.round(self.task.id, round).await? else {
                 continue;
             };
+            let (disputes, verdicts) = (
+                now.disputes(Some(self.task.id)).await?,
+                now.verdicts().await?,
+            );
+            self.bar.suspend(|| report.disputes(&disputes, &verdicts))?;
             if view.outcome.is_some() {
                 self.bar.set_message(String::new());
                 return self.ended(&client, &now, view).await;

@@ -1,16 +1,22 @@
 //! The subcommands, one file each.
 
 mod attest;
+mod challenge;
 mod claim;
+mod computing;
 mod contribute;
 pub mod demo;
+mod disputes;
 mod doctor;
 pub mod output;
+mod prove;
 mod rewards;
 mod sponsor;
 mod stake;
 mod submit;
 mod task;
+mod verify;
+mod watch;
 mod weights;
 
 use crate::{
@@ -107,6 +113,16 @@ pub enum Command {
     Contribute(contribute::Contribute),
     /// Evaluate rounds in which you hold a seat (runs until stopped)
     Attest(attest::Attest),
+    /// Compute every round, and dispute what is wrong (runs until stopped)
+    Watch(watch::Watch),
+    /// Dispute one table, until the verdict
+    Challenge(challenge::Challenge),
+    /// List the open disputes and the last verdicts
+    Disputes(disputes::Disputes),
+    /// Compute a round again from the chain, and compare
+    Verify(verify::Verify),
+    /// Write or check evidence of one step of a table
+    Prove(Box<prove::Prove>),
     /// Submit weights that were trained in any framework
     Submit(submit::Submit),
     /// Export a task's weights
@@ -132,6 +148,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Sponsor(args) => sponsor::run(args, globals).await,
         Command::Contribute(args) => contribute::run(args, globals).await,
         Command::Attest(args) => attest::run(args, globals).await,
+        Command::Watch(args) => watch::run(args, globals).await,
+        Command::Challenge(args) => challenge::run(args, globals).await,
+        Command::Disputes(args) => disputes::run(args, globals).await,
+        Command::Verify(args) => verify::run(args, globals).await,
+        Command::Prove(args) => prove::run(*args, globals).await,
         Command::Submit(args) => submit::run(args, globals).await,
         Command::Weights(args) => weights::run(args, globals).await,
         Command::Rewards(args) => rewards::run(args, globals).await,
@@ -166,6 +187,67 @@ mod tests {
             }
         }
         check(&Cli::command());
+    }
+
+    fn parses(line: &str) -> bool {
+        Cli::try_parse_from(line.split_whitespace()).is_ok()
+    }
+
+    #[test]
+    fn what_is_disputed_and_proved_is_named_in_full() {
+        for right in [
+            "gotong watch --dev Dave",
+            "gotong watch --task 1 --device flex",
+            "gotong challenge --task 0 --round 3 --accused Charlie",
+            "gotong disputes --task 0 --output json",
+            "gotong verify --task 0 --round 3 --device flex",
+            "gotong prove --task 0 --round 3 --sample 17 --out file",
+            "gotong prove --task 0 --round 3 --step word:merged:sample=1:op=0:at=5 --out file",
+            "gotong prove --dispute 4 --out file",
+            "gotong prove --dispute 4 --out file --chain",
+            "gotong prove --check file --chain",
+            "gotong attest --device flex",
+            "gotong attest --stall",
+        ] {
+            assert!(parses(right), "{right}");
+        }
+        for wrong in [
+            "gotong challenge --task 0 --round 3",
+            "gotong challenge --round 3 --accused Charlie",
+            "gotong verify --task 0",
+            "gotong prove",
+            "gotong prove --out file",
+            "gotong prove --task 0 --round 3 --out file",
+            "gotong prove --sample 17 --out file",
+            "gotong prove --task 0 --round 3 --sample 17",
+            "gotong prove --task 0 --round 3 --sample 17 --step header --out file",
+            "gotong prove --task 0 --round 3 --step word --out file",
+            "gotong prove --dispute 4",
+            "gotong prove --dispute 4 --task 0 --round 3 --out file",
+            "gotong prove --check file --out file",
+            "gotong prove --check file --dispute 4",
+            "gotong attest --device abacus",
+            "gotong attest --lie nothing",
+        ] {
+            assert!(!parses(wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn drills_are_hidden_and_their_lies_are_named() {
+        for lie in ["loss", "word", "weight", "term", "similar", "share", "gain"] {
+            assert!(parses(&format!("gotong attest --lie {lie}")), "{lie}");
+            assert!(parses(&format!("gotong watch --lie {lie}")), "{lie}");
+        }
+        for command in ["attest", "watch", "challenge", "verify", "prove"] {
+            let mut cli = Cli::command();
+            let help = cli.find_subcommand_mut(command).unwrap().render_long_help();
+            let help = help.to_string();
+            assert!(
+                !help.contains("--lie") && !help.contains("--stall"),
+                "{command}"
+            );
+        }
     }
 
     #[test]

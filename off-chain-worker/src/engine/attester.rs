@@ -1,7 +1,8 @@
 use codec::{Decode, Encode};
-use gotong_protocol::{attestation_commitment, Hash, Phase, RoundClaim, RoundId, TaskId};
+use gotong_protocol::{attestation_commitment, Hash, Opening, Phase, RoundId, TaskId};
 
-/// One account's seat in the rounds of one task: evaluates, commits, reveals, once a round.
+/// One account's seat in the rounds of one task: evaluates, commits, reveals and answers its audits,
+/// once a round. A round may draw it at any time that it draws seats anew.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Attester {
     task: TaskId,
@@ -17,10 +18,11 @@ pub struct Evaluated {
     pub round: RoundId,
     /// Digest of what was evaluated.
     pub inputs: Hash,
-    pub claim: RoundClaim,
+    /// The score table, as it is shown to the chain.
+    pub opening: Opening,
     /// Root over the account's own work.
     pub work_root: Hash,
-    /// Hides the claim until it is revealed.
+    /// Hides the table until it is revealed.
     pub salt: Hash,
 }
 
@@ -43,7 +45,12 @@ pub struct AttesterSnapshot {
 pub enum Seat {
     Drawn,
     Committed,
+    /// Stands for a table, and has audits to answer.
     Revealed,
+    /// Stands for a table, and has answered its audits.
+    Audited,
+    /// Has lost the seat: there is nothing more to do in the round.
+    Out,
 }
 
 /// What an attester wants done.
@@ -53,13 +60,15 @@ pub enum AttesterCommand {
     Evaluate { round: RoundId },
     /// Send the commitment.
     Commit { round: RoundId, commitment: Hash },
-    /// Send the claim that was committed.
+    /// Send the table that was committed.
     Reveal {
         round: RoundId,
-        claim: RoundClaim,
+        opening: Box<Opening>,
         work_root: Hash,
         salt: Hash,
     },
+    /// Show the work that the chain's audits ask for.
+    AnswerAudits { round: RoundId },
 }
 
 impl Attester {
@@ -98,10 +107,14 @@ impl Attester {
             },
             (Phase::AttestReveal, Seat::Committed) => work.map(|work| AttesterCommand::Reveal {
                 round: now.round,
-                claim: work.claim.clone(),
+                opening: Box::new(work.opening.clone()),
                 work_root: work.work_root,
                 salt: work.salt,
             }),
+            // Needs no memory: the work is computed again where it is lost.
+            (Phase::Challenge, Seat::Revealed) => {
+                Some(AttesterCommand::AnswerAudits { round: now.round })
+            }
             _ => None,
         }
     }
@@ -118,7 +131,7 @@ impl Attester {
             self.task,
             work.round,
             &self.account,
-            &work.claim,
+            &work.opening.claim(),
             &work.work_root,
             &work.salt,
         )
@@ -152,17 +165,26 @@ impl Attester {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gotong_scoring::{Header, SumNode};
     use proptest::prelude::*;
 
     const TASK: TaskId = TaskId(1);
     const ACCOUNT: [u8; 32] = [9; 32];
 
-    fn claim(byte: u8) -> RoundClaim {
-        RoundClaim {
-            table_root: [byte; 32],
+    fn opening(byte: u8) -> Opening {
+        let header = Header {
+            samples: 2,
+            base: SumNode::default(),
+            merged: SumNode::default(),
+            gain: 1,
+            gain_se: 0,
             paid_gain: 1,
-            shares_sum: 2,
             master_root: [byte; 32],
+            similar_root: [byte; 32],
+        };
+        Opening {
+            header,
+            rows: SumNode::default(),
         }
     }
 
@@ -170,7 +192,7 @@ mod tests {
         Evaluated {
             round,
             inputs,
-            claim: claim(byte),
+            opening: opening(byte),
             work_root: [byte; 32],
             salt: [byte; 32],
         }
@@ -178,10 +200,13 @@ mod tests {
 
     proptest! {
         /// Each step: does the chain hear of the command, does the machine hear of the block,
-        /// does the process restart, and does the phase move on.
+        /// does the process restart, does the phase move on; and at the end of Challenge, does the
+        /// round draw seats anew. Who did not do its duty then is out of its seat, and who had none
+        /// may have got one.
         #[test]
         fn commits_once_and_reveals_what_it_committed(
-            steps in prop::collection::vec(any::<(bool, bool, bool, bool)>(), 1..100),
+            steps in prop::collection::vec(any::<(bool, bool, bool, bool, bool)>(), 1..100),
+            drawn_at_once: bool,
         ) {
             let mut machine = Attester::new(TASK, ACCOUNT);
             let mut now = AttesterSnapshot {
@@ -189,10 +214,10 @@ mod tests {
                 round: RoundId(0),
                 phase: Phase::AttestCommit,
                 inputs: [0; 32],
-                seat: Some(Seat::Drawn),
+                seat: drawn_at_once.then_some(Seat::Drawn),
             };
             let (mut commitment, mut evaluations) = (None, 0u8);
-            for (executes, hears_back, restarts, moves_on) in steps {
+            for (executes, hears_back, restarts, moves_on, redraws) in steps {
                 if restarts {
                     machine = Attester::decode(&mut &*machine.encode()).unwrap();
                 }
@@ -211,20 +236,46 @@ mod tests {
                             machine.on_committed(round, now.block);
                         }
                     }
-                    Some(AttesterCommand::Reveal { round, claim, work_root, salt }) => {
+                    Some(AttesterCommand::Reveal { round, opening, work_root, salt }) => {
                         let opened = attestation_commitment(
-                            TASK, round, &ACCOUNT, &claim, &work_root, &salt,
+                            TASK, round, &ACCOUNT, &opening.claim(), &work_root, &salt,
                         );
-                        prop_assert_eq!(commitment, Some(opened), "revealed another claim");
+                        prop_assert_eq!(commitment, Some(opened), "revealed another table");
+                        prop_assert_eq!(now.phase, Phase::AttestReveal);
                         prop_assert_eq!(now.seat, Some(Seat::Committed));
                         now.seat = Some(Seat::Revealed);
+                    }
+                    Some(AttesterCommand::AnswerAudits { round }) => {
+                        prop_assert_eq!((round, now.phase), (now.round, Phase::Challenge));
+                        prop_assert_eq!(now.seat, Some(Seat::Revealed), "answered twice");
+                        now.seat = Some(Seat::Audited);
                     }
                     None => {}
                 }
                 if moves_on {
-                    now.phase = match now.phase {
-                        Phase::AttestCommit => Phase::AttestReveal,
-                        Phase::AttestReveal => Phase::Challenge,
+                    now.phase = match (now.phase, now.seat) {
+                        (Phase::AttestCommit, seat) => {
+                            now.seat = seat.map(|seat| match seat {
+                                Seat::Drawn => Seat::Out,
+                                stands => stands,
+                            });
+                            Phase::AttestReveal
+                        }
+                        (Phase::AttestReveal, seat) => {
+                            now.seat = seat.map(|seat| match seat {
+                                Seat::Committed => Seat::Out,
+                                stands => stands,
+                            });
+                            Phase::Challenge
+                        }
+                        (_, seat) if redraws => {
+                            now.seat = match seat {
+                                None => Some(Seat::Drawn),
+                                Some(Seat::Revealed) => Some(Seat::Out),
+                                stands => stands,
+                            };
+                            Phase::AttestCommit
+                        }
                         _ => {
                             now.round = now.round.next().unwrap();
                             now.inputs = [now.round.0 as u8; 32];
@@ -248,6 +299,38 @@ mod tests {
             inputs: [0; 32],
             seat: None,
         };
+        assert_eq!(machine.on_block(&now), None);
+    }
+
+    #[test]
+    fn who_sits_already_does_not_commit_when_seats_are_drawn_anew() {
+        let mut machine = Attester::new(TASK, ACCOUNT);
+        machine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
+        for seat in [Seat::Committed, Seat::Revealed, Seat::Audited, Seat::Out] {
+            let now = AttesterSnapshot {
+                block: 9,
+                round: RoundId(0),
+                phase: Phase::AttestCommit,
+                inputs: [0; 32],
+                seat: Some(seat),
+            };
+            assert_eq!(machine.on_block(&now), None, "{seat:?}");
+        }
+    }
+
+    #[test]
+    fn audits_are_answered_without_memory() {
+        let mut machine = Attester::new(TASK, ACCOUNT);
+        let mut now = AttesterSnapshot {
+            block: 9,
+            round: RoundId(3),
+            phase: Phase::Challenge,
+            inputs: [0; 32],
+            seat: Some(Seat::Revealed),
+        };
+        let answer = Some(AttesterCommand::AnswerAudits { round: RoundId(3) });
+        assert_eq!(machine.on_block(&now), answer);
+        now.seat = Some(Seat::Audited);
         assert_eq!(machine.on_block(&now), None);
     }
 

@@ -7,8 +7,10 @@
 
 mod attester;
 mod contributor;
+mod disputer;
 mod sponsor;
 
 pub use attester::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat};
 pub use contributor::{Contributor, ContributorCommand, ContributorSnapshot, Submission, Work};
+pub use disputer::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute};
 pub use sponsor::{Sponsor, SponsorCommand, SponsorSnapshot};

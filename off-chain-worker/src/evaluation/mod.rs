@@ -1,14 +1,28 @@
 //! The exact machine run fast: two evaluators that answer as `gotong_scoring::Reference` does, bit
-//! for bit, and the test that a device must pass before anybody trusts it.
+//! for bit, the test that a device must pass before anybody trusts it, and evidence of single steps.
 
 mod burn_evaluator;
+mod difference;
+mod evidence;
 mod fast_cpu;
 mod kernel;
+#[cfg(test)]
+pub(crate) mod lab;
+mod lies;
+mod machine;
 mod self_test;
+mod step_name;
+mod words;
 
 pub use burn_evaluator::BurnEvaluator;
+pub use difference::Difference;
+pub use evidence::{Evidence, EvidenceError, Finding, Move};
 pub use fast_cpu::FastCpu;
+pub use lies::LieKind;
+pub use machine::Machine;
 pub use self_test::{self_test, SelfTestFailure, SelfTestReport};
+pub use step_name::{NotAStep, StepName};
+pub use words::{step_words, verdict_words};
 
 #[cfg(test)]
 mod equality;

@@ -1,26 +1,31 @@
-use super::{inputs_digest, sponsor::random_hash, submit_once, Daemon, Flow, Replica, RunError};
+use super::{
+    inputs_digest, sponsor::random_hash, submit_once, tasks::Tasks, Computer, Counsel, Daemon,
+    Flow, Replica, RunError, Suspects,
+};
 use crate::{
-    chain::{Account, Call, Client, Keypair, Moment},
+    chain::{Account, Call, ChainError, Client, Keypair, Moment},
     engine::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat},
     state::{Folder, Lock},
 };
 use gotong_protocol::{
+    bounds::AUDITS,
     view::{RoundView, SeatView, SubmissionView, TaskView},
-    TaskId,
+    AuditAnswer, Hash, SeatState, TaskId,
 };
-use gotong_scoring::work_root;
-use std::collections::{BTreeMap, BTreeSet};
+use gotong_scoring::{audits, work_root};
+use std::collections::BTreeMap;
 
-/// The daemon of an attester: evaluates every round in which it holds a seat.
+/// The daemon of an attester: evaluates every round in which it holds a seat, stands for its table
+/// in disputes, and disputes the tables of others that differ.
 pub struct Attest {
     signer: Keypair,
     account: Account,
     base: Folder,
-    /// Only this task; every task when absent.
-    only: Option<TaskId>,
+    computer: Computer,
+    /// Whether it leaves disputes alone, in drills.
+    stalls: bool,
+    tasks: Tasks,
     seats: BTreeMap<TaskId, Opened>,
-    /// Tasks that cannot be rebuilt, because the chain settled them on something else.
-    given_up: BTreeSet<TaskId>,
     was_checked: bool,
 }
 
@@ -29,22 +34,33 @@ struct Opened {
     folder: Folder,
     machine: Attester,
     replica: Replica,
+    counsel: Counsel,
+    /// The block from which to answer audits again that the chain refused.
+    audits_resume_at: u32,
     _lock: Lock,
 }
 
 const MACHINE: &str = "attester";
+/// Blocks to wait before audits are answered again.
+const REFUSED_BLOCKS: u32 = 5;
 
 impl Attest {
-    pub fn new(signer: Keypair, base: Folder, only: Option<TaskId>) -> Self {
+    pub fn new(signer: Keypair, base: Folder, computer: Computer, only: Option<TaskId>) -> Self {
         Self {
             account: signer.public_key().0,
             signer,
             base,
-            only,
+            computer,
+            stalls: false,
+            tasks: Tasks::new(only),
             seats: BTreeMap::new(),
-            given_up: BTreeSet::new(),
             was_checked: false,
         }
+    }
+
+    /// Leaves disputes alone, its own too: for drills.
+    pub fn stalling(self, stalls: bool) -> Self {
+        Self { stalls, ..self }
     }
 
     /// An attester needs a registration with the role.
@@ -71,16 +87,8 @@ impl Attest {
             return Ok(());
         };
         let is_own = |seat: &&SeatView| seat.account == self.account;
-        let seat =
-            round
-                .seats
-                .iter()
-                .find(is_own)
-                .map(|seat| match (seat.committed, &seat.claim) {
-                    (_, Some(_)) => Seat::Revealed,
-                    (true, None) => Seat::Committed,
-                    (false, None) => Seat::Drawn,
-                });
+        let own = round.seats.iter().find(is_own);
+        let seat = own.map(stands);
         if seat.is_some() && !self.seats.contains_key(&view.id) {
             let opened = self.open(client, now, view).await?;
             self.seats.insert(view.id, opened);
@@ -108,6 +116,19 @@ impl Attest {
                 break;
             }
         }
+        let suspects = match own.map(|seat| seat.state) {
+            None => return Ok(()),
+            _ if self.stalls => return Ok(()),
+            // Its own table was found wrong: it has no business with those of others.
+            Some(SeatState::Convicted) => Suspects::Nobody,
+            // A liar only stands for its lie.
+            _ if self.computer.lie.is_some() => Suspects::Nobody,
+            Some(_) => Suspects::Everybody,
+        };
+        let (counsel, replica) = (&mut opened.counsel, &mut opened.replica);
+        counsel
+            .attend(client, now, replica, &round, suspects)
+            .await?;
         Ok(())
     }
 
@@ -122,11 +143,14 @@ impl Attest {
         let machine = folder
             .load(MACHINE)?
             .unwrap_or_else(|| Attester::new(view.id, self.account));
+        let counsel = Counsel::open(self.signer.clone(), view.id, &folder)?;
         let replica = Replica::open(client, now, &self.base, view).await?;
         Ok(Opened {
             folder,
             machine,
-            replica,
+            replica: replica.on(self.computer.clone()),
+            counsel,
+            audits_resume_at: 0,
             _lock: lock,
         })
     }
@@ -149,13 +173,13 @@ impl Opened {
         let task = round.task;
         match command {
             AttesterCommand::Evaluate { round: id } => {
-                let score = self.replica.score(client, now, round).await?;
+                let own = self.replica.own(client, now, round).await?;
                 let account = signer.public_key().0;
                 self.machine.on_evaluated(Evaluated {
                     round: id,
                     inputs: inputs_digest(round, submissions),
-                    claim: score.table.claim(),
-                    work_root: work_root(&account, &score.evaluations),
+                    opening: own.score.table.opening(),
+                    work_root: work_root(&account, &own.score.evaluations),
                     salt: random_hash()?,
                 });
                 self.save()?;
@@ -170,20 +194,73 @@ impl Opened {
             }
             AttesterCommand::Reveal {
                 round,
-                claim,
+                opening,
                 work_root,
                 salt,
             } => {
-                let call = Call::reveal_attestation(task, round, &claim, work_root, salt);
+                let call = Call::reveal_attestation(task, round, &opening, work_root, salt);
                 submit_once(client, signer, &call).await?;
                 tracing::info!(
                     "task {task}, round {round}: attested table {}, paid gain {} Q16 bits",
-                    hex::encode(&claim.table_root[..4]),
-                    claim.paid_gain,
+                    hex::encode(&opening.table_root()[..4]),
+                    opening.header.paid_gain,
                 );
+            }
+            AttesterCommand::AnswerAudits { .. } if now.block() < self.audits_resume_at => {}
+            AttesterCommand::AnswerAudits { round: id } => {
+                let Some(seed) = round.audit_seed else {
+                    return Ok(());
+                };
+                let answers = self
+                    .answer_audits(signer.public_key().0, client, now, round, seed)
+                    .await?;
+                let call = Call::answer_audits(task, id, &answers);
+                match submit_once(client, signer, &call).await {
+                    // The disputes of the round go on all the same.
+                    Err(error @ ChainError::Refused { .. }) => {
+                        tracing::error!("task {task}, round {id}: audits refused: {error}");
+                        self.audits_resume_at = now.block().saturating_add(REFUSED_BLOCKS);
+                    }
+                    sent => {
+                        sent?;
+                        tracing::info!("task {task}, round {id}: answered {AUDITS} audits");
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    /// What the audits that `seed` draws ask for.
+    async fn answer_audits(
+        &mut self,
+        account: Account,
+        client: &Client,
+        now: &Moment,
+        round: &RoundView,
+        seed: Hash,
+    ) -> Result<Vec<AuditAnswer>, RunError> {
+        let own = self.replica.own(client, now, round).await?;
+        let answers = tokio::task::spawn_blocking(move || {
+            let (table, evaluations) = (&own.score.table, &own.score.evaluations);
+            let rows = table.rows.len() as u32;
+            audits(&seed, &account, AUDITS, table.header.samples, rows)
+                .iter()
+                .filter_map(|audit| AuditAnswer::of(audit, &account, table, evaluations))
+                .collect()
+        });
+        Ok(answers.await?)
+    }
+}
+
+/// How far the chain knows what the seat's account attests.
+fn stands(seat: &SeatView) -> Seat {
+    match (seat.state, &seat.opening) {
+        (SeatState::Sitting, Some(_)) if seat.audited => Seat::Audited,
+        (SeatState::Sitting, Some(_)) => Seat::Revealed,
+        (SeatState::Sitting, None) if seat.committed => Seat::Committed,
+        (SeatState::Sitting, None) => Seat::Drawn,
+        _ => Seat::Out,
     }
 }
 
@@ -192,36 +269,68 @@ impl Daemon for Attest {
         if !self.was_checked {
             self.check_entitled(now).await?;
         }
-        let tasks = match self.only {
-            Some(task) => vec![task],
-            None => now.tasks().await?,
-        };
-        let mut going_on = 0;
-        for task in tasks {
-            let view = now.task(task).await?.ok_or(RunError::NoTask(task))?;
-            if self.given_up.contains(&task) {
-                continue;
-            }
+        let views = self.tasks.all(now).await?;
+        for view in &views {
             if view.state.is_over() {
-                self.seats.remove(&task);
+                self.seats.remove(&view.id);
                 continue;
             }
-            going_on += 1;
-            match self.look_at(client, now, &view).await {
-                // One task that cannot be rebuilt must not stop the work on all others.
-                Err(RunError::Replica(error)) if error.is_fatal() && self.only.is_none() => {
-                    tracing::error!("giving up task {task}: {error}");
-                    self.seats.remove(&task);
-                    self.given_up.insert(task);
-                }
-                looked => looked?,
+            let looked = self.look_at(client, now, view).await;
+            if self.tasks.survive(view.id, looked)? {
+                self.seats.remove(&view.id);
             }
         }
-        let only_task_is_over = self.only.is_some() && going_on == 0;
-        Ok(if only_task_is_over {
-            Flow::Done
-        } else {
-            Flow::Continue
+        Ok(match self.tasks.is_done(&views) {
+            true => Flow::Done,
+            false => Flow::Continue,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gotong_protocol::Opening;
+    use gotong_scoring::{Header, SumNode};
+
+    #[test]
+    fn a_seat_is_read_from_the_chain() {
+        let opening = Opening {
+            header: Header {
+                samples: 2,
+                base: SumNode::default(),
+                merged: SumNode::default(),
+                gain: 0,
+                gain_se: 0,
+                paid_gain: 0,
+                master_root: [0; 32],
+                similar_root: [0; 32],
+            },
+            rows: SumNode::default(),
+        };
+        let seat = |state, committed, opening, audited| {
+            stands(&SeatView {
+                account: [1; 32],
+                stake: 1,
+                state,
+                committed,
+                opening,
+                work_root: None,
+                audited,
+                fee: 0,
+            })
+        };
+        let (sitting, shown) = (SeatState::Sitting, || Some(opening.clone()));
+        assert_eq!(seat(sitting, false, None, false), Seat::Drawn);
+        assert_eq!(seat(sitting, true, None, false), Seat::Committed);
+        assert_eq!(seat(sitting, true, shown(), false), Seat::Revealed);
+        assert_eq!(seat(sitting, true, shown(), true), Seat::Audited);
+        for lost in [
+            SeatState::Missed,
+            SeatState::Convicted,
+            SeatState::Unaudited,
+        ] {
+            assert_eq!(seat(lost, true, shown(), true), Seat::Out);
+        }
     }
 }

@@ -1,7 +1,7 @@
 use super::{
     claim_shares, submit_once,
     work::{Order, Residuals, Trained},
-    Daemon, Flow, Replica, RunError,
+    Daemon, Flow, Replica, ReplicaError, RunError,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
@@ -67,6 +67,9 @@ pub struct Contribute {
     claims_resume_at: Instant,
     /// Whether this process has revealed a delta.
     has_revealed: bool,
+    /// The last round that could not be trained for, because the chain settled one before it on
+    /// something else than is computed here.
+    given_up: Option<RoundId>,
 }
 
 /// What the daemon has once it has seen the task.
@@ -116,6 +119,7 @@ impl Contribute {
             job: None,
             claims_resume_at: Instant::now(),
             has_revealed: false,
+            given_up: None,
         }
     }
 
@@ -194,8 +198,9 @@ impl Contribute {
         match command {
             ContributorCommand::Train { round, base_root } => {
                 let is_running = |job: &Job| job.round == round && job.base_root == base_root;
-                if !self.job.as_ref().is_some_and(is_running) {
-                    opened.replica.advance(client, now).await?;
+                if !self.job.as_ref().is_some_and(is_running)
+                    && self.advance(opened, client, now, round).await?
+                {
                     self.job = Some(self.start_training(opened, round, base_root)?);
                 }
             }
@@ -218,6 +223,27 @@ impl Contribute {
         Ok(())
     }
 
+    /// Rebuilds the task up to `round`. False, and told once a round, if the chain differs: then
+    /// there is nothing to train from, but what was committed is still to be revealed.
+    async fn advance(
+        &mut self,
+        opened: &mut Opened,
+        client: &Client,
+        now: &Moment,
+        round: RoundId,
+    ) -> Result<bool, RunError> {
+        match opened.replica.advance(client, now).await {
+            Err(error @ ReplicaError::Differs { .. }) => {
+                if self.given_up < Some(round) {
+                    tracing::error!("not training for round {round}: {error}");
+                    self.given_up = Some(round);
+                }
+                Ok(false)
+            }
+            advanced => Ok(advanced.map(|()| true)?),
+        }
+    }
+
     /// Claims; a refusal waits, so that it holds up nothing else.
     async fn claim(
         &mut self,
@@ -229,7 +255,8 @@ impl Contribute {
         if Instant::now() < self.claims_resume_at {
             return Ok(());
         }
-        opened.replica.advance(client, now).await?;
+        // What was rebuilt can be claimed, whatever came after it.
+        self.advance(opened, client, now, before).await?;
         match claim_shares(client, now, &self.signer, &opened.replica, self.task).await {
             Ok(claimed) => {
                 opened.machine.on_claimed(before);

@@ -3,17 +3,19 @@ use crate::{
         body::{self, Revealed, Shard},
         ChainError, Client, Moment,
     },
-    evaluation::FastCpu,
+    evaluation::{Difference, LieKind, Machine},
     state::{Folder, StateError},
 };
 use codec::{Decode, Encode};
 use gotong_protocol::{
     view::{RevealedView, RoundView, ShardView, SubmissionView, TaskView},
-    Delta, Graph, Hash, Outcome, Phase, RoundId, Rules, TaskId,
+    Delta, Graph, Hash, Outcome, Phase, RoundClaim, RoundId, Rules, TaskId,
 };
 use gotong_scoring::{
-    blake2_256, score_round, shard_root, DeltaError, MasterWeights, Reveal, RoundScore, Samples,
-    SamplesError, ScoreError, ScoreTable, WeightsError,
+    blake2_256, score_round, shard_root,
+    trial::{Case, Witness, WitnessError},
+    DeltaError, MasterWeights, Reveal, RoundScore, Samples, SamplesError, ScoreError, ScoreTable,
+    WeightsError,
 };
 use std::{collections::HashMap, sync::Arc};
 
@@ -25,8 +27,35 @@ pub struct Replica {
     rules: Rules,
     folder: Folder,
     position: Position,
-    /// The last round that was scored, with the digest of what its score depends on.
-    scored: Option<(Hash, Arc<RoundScore>)>,
+    computer: Computer,
+    /// The last round that was computed.
+    computed: Option<Arc<Computed>>,
+    /// What is said of it instead, by a liar.
+    lied: Option<Arc<Computed>>,
+    /// What stands for it in disputes, with the digest of what it was made from.
+    witness: Option<(Hash, Arc<Witness>)>,
+}
+
+/// How a worker computes rounds, and what it makes of them.
+#[derive(Clone, Debug, Default)]
+pub struct Computer {
+    pub machine: Machine,
+    /// What it lies about, in drills.
+    pub lie: Option<LieKind>,
+}
+
+/// A round as it was computed, with all that it was computed from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Computed {
+    /// Digest of what the score depends on.
+    pub inputs: Hash,
+    /// Master weights that the round starts from.
+    pub base: Vec<i16>,
+    /// The records of the shard.
+    pub records: Vec<u8>,
+    /// The deltas, in the order of their commits.
+    pub reveals: Vec<Reveal>,
+    pub score: RoundScore,
 }
 
 /// How far a replica has come.
@@ -49,16 +78,11 @@ pub enum ReplicaError {
     NoTask(TaskId),
     #[error("the chain knows nothing of round {round} of task {task}")]
     NoRound { task: TaskId, round: RoundId },
-    #[error(
-        "THE CHAIN IS WRONG about task {task}, round {round}: {what} is {chain} there, but {ours} \
-         when it is computed again"
-    )]
+    #[error("THE CHAIN IS WRONG about task {task}, round {round}: {difference}")]
     Differs {
         task: TaskId,
         round: RoundId,
-        what: &'static str,
-        ours: String,
-        chain: String,
+        difference: Difference,
     },
     #[error("the samples of round {round} cannot be read: {source}")]
     Samples {
@@ -71,6 +95,13 @@ pub enum ReplicaError {
     Weights(#[from] WeightsError),
     #[error("round {round} cannot be scored: {source}")]
     Score { round: RoundId, source: ScoreError },
+    #[error("round {round} is not what the chain judges disputes by: {source}")]
+    Witness {
+        round: RoundId,
+        source: WitnessError,
+    },
+    #[error("no temporary folder: {0}")]
+    Temporary(std::io::Error),
     #[error("the evaluation was aborted: {0}")]
     Aborted(#[from] tokio::task::JoinError),
 }
@@ -120,8 +151,16 @@ impl Replica {
             rules: task.terms.rules,
             folder,
             position,
-            scored: None,
+            computer: Computer::default(),
+            computed: None,
+            lied: None,
+            witness: None,
         })
+    }
+
+    /// Computes rounds on `computer`.
+    pub fn on(self, computer: Computer) -> Self {
+        Self { computer, ..self }
     }
 
     pub fn graph(&self) -> &Graph {
@@ -145,6 +184,18 @@ impl Replica {
 
     /// Replays every round that has ended at `now`.
     pub async fn advance(&mut self, client: &Client, now: &Moment) -> Result<(), ReplicaError> {
+        self.advance_to(client, now, RoundId(u32::MAX), |_| {})
+            .await
+    }
+
+    /// Replays every round before `end` that has ended at `now`, and reports each.
+    pub async fn advance_to(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        end: RoundId,
+        mut report: impl FnMut(RoundId),
+    ) -> Result<(), ReplicaError> {
         let task = now.task(self.task).await?;
         let task = task.ok_or(ReplicaError::NoTask(self.task))?;
         if !self.is_on_chain(now, &task).await? {
@@ -157,12 +208,13 @@ impl Replica {
                 weights: first_weights(client, now, &task).await?,
             };
         }
-        while self.position.next <= task.round {
+        while self.position.next <= task.round && self.position.next < end {
             let round = self.view(now, self.position.next).await?;
             if round.phase != Phase::Ended {
                 break;
             }
             self.replay(client, now, &round).await?;
+            report(round.round);
         }
         Ok(())
     }
@@ -193,26 +245,9 @@ impl Replica {
     ) -> Result<(), ReplicaError> {
         if let (Some(Outcome::Settled), Some(claim)) = (round.outcome, &round.claim) {
             // Also when nothing was merged: that is a claim like any other.
-            let score = self.score(client, now, round).await?;
-            let ours = score.table.claim();
-            let roots = [
-                ("the score table's root", ours.table_root, claim.table_root),
-                (
-                    "the root of the new weights",
-                    ours.master_root,
-                    claim.master_root,
-                ),
-            ];
-            for (what, ours, chain) in &roots {
-                self.compare(round, what, ours, chain)?;
-            }
-            self.compare(round, "the improvement", &ours.paid_gain, &claim.paid_gain)?;
-            self.compare(
-                round,
-                "the sum of shares",
-                &ours.shares_sum,
-                &claim.shares_sum,
-            )?;
+            let computed = self.compute(client, now, round).await?;
+            let score = &computed.score;
+            self.check(round, claim_difference(&score.table.claim(), claim))?;
             self.folder.save(&table_name(round.round), &score.table)?;
             self.position.weights = score.merged.clone();
         }
@@ -222,31 +257,57 @@ impl Replica {
         Ok(())
     }
 
-    /// Scores `round`, which is the next one: its shard is published, its deltas are revealed.
-    pub async fn score(
+    /// What this worker stands for, if it was computed from these inputs: what [`Self::own`] gave.
+    pub fn stands_for(&self, inputs: &Hash) -> Option<Arc<Computed>> {
+        let own = match self.computer.lie {
+            None => &self.computed,
+            Some(_) => &self.lied,
+        };
+        own.clone().filter(|own| own.inputs == *inputs)
+    }
+
+    /// Computes `round`, which is the next one: its shard is published, its deltas are revealed.
+    pub async fn compute(
         &mut self,
         client: &Client,
         now: &Moment,
         round: &RoundView,
-    ) -> Result<Arc<RoundScore>, ReplicaError> {
-        let ours = root(self.weights())?;
-        self.compare(
-            round,
-            "the root of the weights that it starts from",
-            &ours,
-            &round.base_root,
-        )?;
+    ) -> Result<Arc<Computed>, ReplicaError> {
+        let ours = hex::encode(root(self.weights())?);
+        let what = "the root of the weights that it starts from";
+        let found = Difference::of(what, ours, hex::encode(round.base_root));
+        self.check(round, found)?;
         let submissions = now.submissions(self.task, round.round).await?;
-        let digest = inputs_digest(round, &submissions);
-        if let Some((_, score)) = self.scored.as_ref().filter(|(of, _)| *of == digest) {
-            return Ok(score.clone());
+        let inputs = inputs_digest(round, &submissions);
+        if let Some(known) = self
+            .computed
+            .as_ref()
+            .filter(|known| known.inputs == inputs)
+        {
+            return Ok(known.clone());
         }
-        let (samples, reveals) = self.fetch(client, now, round, &submissions).await?;
-        let (graph, rules) = (self.graph.clone(), self.rules);
+        let (records, reveals) = self.fetch(client, now, round, &submissions).await?;
+        let samples = Samples::new(self.graph.inputs, self.graph.classes(), &records);
+        let samples = samples.map_err(|source| ReplicaError::Samples {
+            round: round.round,
+            source,
+        })?;
+        let (graph, rules, mut machine) = (
+            self.graph.clone(),
+            self.rules,
+            self.computer.machine.clone(),
+        );
         let base = self.position.weights.clone();
         let started = std::time::Instant::now();
-        let score = tokio::task::spawn_blocking(move || {
-            score_round(&mut FastCpu, &graph, &base, &samples, &reveals, &rules)
+        let computed = tokio::task::spawn_blocking(move || {
+            let score = score_round(&mut machine, &graph, &base, &samples, &reveals, &rules)?;
+            Ok(Computed {
+                inputs,
+                base,
+                records,
+                reveals,
+                score,
+            })
         })
         .await?
         .map_err(|source| ReplicaError::Score {
@@ -254,19 +315,100 @@ impl Replica {
             source,
         })?;
         tracing::info!(task = %self.task, round = %round.round, "scored in {:.2?}", started.elapsed());
-        let score = Arc::new(score);
-        self.scored = Some((digest, score.clone()));
-        Ok(score)
+        let computed = Arc::new(computed);
+        self.computed = Some(computed.clone());
+        Ok(computed)
     }
 
-    /// The samples and, in the order of commits, the deltas of a round, from block bodies.
+    /// What this worker stands for of `round`, the next one: what it attests, and what it holds
+    /// against the tables of others.
+    pub async fn own(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        round: &RoundView,
+    ) -> Result<Arc<Computed>, ReplicaError> {
+        let honest = self.compute(client, now, round).await?;
+        let Some(lie) = self.computer.lie else {
+            return Ok(honest);
+        };
+        if let Some(lied) = self.stands_for(&honest.inputs) {
+            return Ok(lied);
+        }
+        let case = self.case(now, round.round).await?;
+        let mut machine = self.computer.machine.clone();
+        let (inputs, of) = (honest.inputs, honest.clone());
+        let liar = tokio::task::spawn_blocking(move || {
+            let Computed {
+                base,
+                records,
+                reveals,
+                score,
+                ..
+            } = &*of;
+            lie.witness(&case, base, records, reveals, score, &mut machine)
+        })
+        .await?
+        .map_err(not_of(round.round))?;
+        let lied = match liar {
+            None => {
+                tracing::warn!("round {} has no lie about {lie:?}", round.round);
+                honest
+            }
+            Some(liar) => {
+                let lied = Computed {
+                    score: liar.score().clone(),
+                    ..Computed::clone(&honest)
+                };
+                self.witness = Some((inputs, Arc::new(liar)));
+                Arc::new(lied)
+            }
+        };
+        self.lied = Some(lied.clone());
+        Ok(lied)
+    }
+
+    /// What disputes about a round are judged by.
+    async fn case(&self, now: &Moment, round: RoundId) -> Result<Case, ReplicaError> {
+        let case = now.case(self.task, round).await?;
+        let missing = || ChainError::Missing {
+            what: format!("what disputes about round {round} are judged by"),
+            block: now.block(),
+        };
+        Ok(case.ok_or_else(missing)?)
+    }
+
+    /// What answers and picks in disputes about `round`, for [`Self::own`] computation.
+    pub async fn witness(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        round: &RoundView,
+    ) -> Result<Arc<Witness>, ReplicaError> {
+        let own = self.own(client, now, round).await?;
+        if let Some((_, known)) = self.witness.as_ref().filter(|(of, _)| *of == own.inputs) {
+            return Ok(known.clone());
+        }
+        let case = self.case(now, round.round).await?;
+        let inputs = own.inputs;
+        let witness = tokio::task::spawn_blocking(move || {
+            let own = Computed::clone(&own);
+            Witness::new(case, own.base, own.records, own.reveals, own.score)
+        });
+        let witness = Arc::new(witness.await?.map_err(not_of(round.round))?);
+        self.witness = Some((inputs, witness.clone()));
+        Ok(witness)
+    }
+
+    /// The records of the shard and, in the order of commits, the deltas of a round, from block
+    /// bodies.
     async fn fetch(
         &self,
         client: &Client,
         now: &Moment,
         round: &RoundView,
         submissions: &[SubmissionView],
-    ) -> Result<(Samples, Vec<Reveal>), ReplicaError> {
+    ) -> Result<(Vec<u8>, Vec<Reveal>), ReplicaError> {
         let mut bodies = Bodies::new(client);
         let shard = round.shard.as_ref().ok_or_else(|| ChainError::Missing {
             what: format!("a shard for round {}", round.round),
@@ -275,11 +417,6 @@ impl Replica {
         let records = self
             .find_shard(&mut bodies, now, round.round, shard)
             .await?;
-        let samples = Samples::new(self.graph.inputs, self.graph.classes(), &records);
-        let samples = samples.map_err(|source| ReplicaError::Samples {
-            round: round.round,
-            source,
-        })?;
         let mut reveals = Vec::new();
         for (weight, revealed) in in_commit_order(submissions) {
             let bytes = self
@@ -292,12 +429,12 @@ impl Replica {
                     source,
                 })?;
             reveals.push(Reveal {
-                hash: revealed.delta_hash,
+                hash: revealed.record.delta_hash,
                 weight,
                 delta,
             });
         }
-        Ok((samples, reveals))
+        Ok((records, reveals))
     }
 
     async fn find_shard(
@@ -328,29 +465,94 @@ impl Replica {
         let prefix = now.call_prefix("reveal")?;
         let extrinsics = bodies.get(revealed.at).await?;
         body::find_in_round(extrinsics, prefix, self.task, round, |found: &Revealed| {
-            Delta::hash_of(&found.delta) == revealed.delta_hash
+            Delta::hash_of(&found.delta) == revealed.record.delta_hash
         })
         .map(|found| found.delta)
         .ok_or_else(|| missing("a delta", self.task, round, revealed.at))
     }
 
-    fn compare<T: PartialEq + Encode>(
-        &self,
-        round: &RoundView,
-        what: &'static str,
-        ours: &T,
-        chain: &T,
-    ) -> Result<(), ReplicaError> {
-        if ours == chain {
-            return Ok(());
+    /// Fails if the chain says something else of `round` than is computed here.
+    fn check(&self, round: &RoundView, found: Option<Difference>) -> Result<(), ReplicaError> {
+        match found {
+            None => Ok(()),
+            Some(difference) => Err(ReplicaError::Differs {
+                task: self.task,
+                round: round.round,
+                difference,
+            }),
         }
-        Err(ReplicaError::Differs {
-            task: self.task,
-            round: round.round,
-            what,
-            ours: hex::encode(ours.encode()),
-            chain: hex::encode(chain.encode()),
+    }
+}
+
+/// The first thing in which two claims about a round differ.
+pub fn claim_difference(ours: &RoundClaim, theirs: &RoundClaim) -> Option<Difference> {
+    let root = |what, ours: &Hash, theirs: &Hash| {
+        Difference::of(what, hex::encode(ours), hex::encode(theirs))
+    };
+    root(
+        "the score table's root",
+        &ours.table_root,
+        &theirs.table_root,
+    )
+    .or_else(|| {
+        let what = "the root of the new weights";
+        root(what, &ours.master_root, &theirs.master_root)
+    })
+    .or_else(|| Difference::of("the paid gain", ours.paid_gain, theirs.paid_gain))
+    .or_else(|| Difference::of("the sum of shares", ours.shares_sum, theirs.shares_sum))
+}
+
+fn not_of(round: RoundId) -> impl FnOnce(WitnessError) -> ReplicaError {
+    move |source| ReplicaError::Witness { round, source }
+}
+
+/// A round of any age, computed again from nothing but the chain.
+pub struct Recomputed {
+    pub round: RoundView,
+    replica: Replica,
+    /// Where the replica is kept meanwhile.
+    _folder: tempfile::TempDir,
+}
+
+impl Recomputed {
+    /// Rebuilds `task` from its opening up to `round`, and reports each round that was replayed.
+    pub async fn open(
+        client: &Client,
+        now: &Moment,
+        task: &TaskView,
+        round: RoundId,
+        computer: Computer,
+        report: impl FnMut(RoundId),
+    ) -> Result<Self, ReplicaError> {
+        let folder = tempfile::tempdir().map_err(ReplicaError::Temporary)?;
+        let base = Folder::open(folder.path())?;
+        let replica = Replica::open(client, now, &base, task).await?;
+        let mut replica = replica.on(computer);
+        replica.advance_to(client, now, round, report).await?;
+        let view = replica.view(now, round).await?;
+        Ok(Self {
+            round: view,
+            replica,
+            _folder: folder,
         })
+    }
+
+    /// What is computed of the round.
+    pub async fn own(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+    ) -> Result<Arc<Computed>, ReplicaError> {
+        self.replica.own(client, now, &self.round).await
+    }
+
+    /// What answers for it.
+    pub async fn witness(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+    ) -> Result<Arc<Witness>, ReplicaError> {
+        self.replica.witness(client, now, &self.round).await
     }
 }
 
@@ -358,7 +560,7 @@ impl Replica {
 pub fn inputs_digest(round: &RoundView, submissions: &[SubmissionView]) -> Hash {
     let reveals: Vec<_> = in_commit_order(submissions)
         .into_iter()
-        .map(|(weight, revealed)| (weight, revealed.delta_hash))
+        .map(|(weight, revealed)| (weight, revealed.record.delta_hash))
         .collect();
     let shard = round.shard.as_ref().map(|shard| shard.root);
     blake2_256(&[&(round.task, round.round, round.base_root, shard, reveals).encode()])
@@ -436,6 +638,7 @@ impl<'a> Bodies<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gotong_protocol::RevealRecord;
 
     fn submission(index: u32, weight: u32, revealed: bool) -> SubmissionView {
         SubmissionView {
@@ -443,7 +646,12 @@ mod tests {
             index,
             weight,
             revealed: revealed.then_some(RevealedView {
-                delta_hash: [weight as u8; 32],
+                record: RevealRecord {
+                    delta_hash: [weight as u8; 32],
+                    delta_root: [0; 32],
+                    weight,
+                    square_norm: 1,
+                },
                 bytes: 1,
                 at: 9,
             }),
@@ -464,6 +672,9 @@ mod tests {
             base_root: [5; 32],
             shard: None,
             seats: Vec::new(),
+            redraws: 0,
+            audit_seed: None,
+            open_disputes: 0,
             outcome: None,
             claim: None,
             owed: 0,
@@ -479,6 +690,27 @@ mod tests {
             weights: vec![-2, 3],
         };
         assert_eq!(position.encode(), [2, 0, 0, 0, 8, 254, 255, 3, 0]);
+    }
+
+    #[test]
+    fn claims_differ_in_the_first_thing_that_does() {
+        let ours = RoundClaim {
+            table_root: [1; 32],
+            paid_gain: 2,
+            shares_sum: 3,
+            master_root: [4; 32],
+        };
+        assert_eq!(claim_difference(&ours, &ours), None);
+        let what = |theirs: RoundClaim| claim_difference(&ours, &theirs).map(|found| found.what);
+        let mut theirs = ours.clone();
+        theirs.shares_sum = 9;
+        assert_eq!(what(theirs.clone()), Some("the sum of shares"));
+        theirs.paid_gain = 9;
+        assert_eq!(what(theirs.clone()), Some("the paid gain"));
+        theirs.master_root = [9; 32];
+        assert_eq!(what(theirs.clone()), Some("the root of the new weights"));
+        theirs.table_root = [9; 32];
+        assert_eq!(what(theirs), Some("the score table's root"));
     }
 
     #[test]

@@ -1,20 +1,23 @@
-//! Attesters' parts in a round: drawn, commit, then reveal.
+//! Attesters' parts in a round: drawn, commit, reveal, then answer their audits.
 
 use crate::{
-    rounds::{Round, Rounds, Seats},
+    rounds::{Round, Rounds},
     stakes::Stakes,
+    submissions::Submissions,
     tasks::Task,
     Attesters, Balance, Config, Error, Event, Pallet, SlashReason,
 };
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
 use frame_support::{
     ensure,
     traits::{Get, Randomness},
 };
-use gotong_protocol::{attestation_commitment, Hash, Phase, RoundClaim, RoundId, TaskId};
-use gotong_scoring::blake2_256;
+use gotong_protocol::{
+    attestation_commitment, bounds, AuditAnswer, Hash, Opening, Phase, RoundId, SeatState, TaskId,
+};
+use gotong_scoring::{audits, blake2_256};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
 
@@ -25,19 +28,40 @@ pub struct Seat<AccountId> {
     pub account: AccountId,
     /// Stake at the draw.
     pub stake: Balance,
+    /// Whether it counts, or why not.
+    pub state: SeatState,
     /// What it committed to.
     pub commitment: Option<Hash>,
     /// What it revealed.
-    pub revealed: Option<RevealedClaim>,
+    pub revealed: Option<RevealedTable>,
+    /// Whether it answered its audits.
+    pub audited: bool,
     /// What it was paid.
     pub fee: Balance,
 }
 
-/// A revealed attestation.
+impl<AccountId> Seat<AccountId> {
+    /// Whether it was not put out.
+    pub fn sits(&self) -> bool {
+        self.state == SeatState::Sitting
+    }
+
+    /// The table that its attester answers for.
+    pub fn table(&self) -> Option<&RevealedTable> {
+        self.revealed.as_ref().filter(|_| self.sits())
+    }
+
+    /// Whether it has done all that is asked of it.
+    pub fn stands(&self) -> bool {
+        self.audited && self.table().is_some()
+    }
+}
+
+/// What an attester shows of its table and its work.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
-pub struct RevealedClaim {
-    /// What the attester says of the round.
-    pub claim: RoundClaim,
+pub struct RevealedTable {
+    /// The table, by its header and the root of its rows.
+    pub opening: Opening,
     /// Root over its own evaluations, for audits.
     pub work_root: Hash,
 }
@@ -70,7 +94,7 @@ impl<T: Config> Attestation<T> {
         who: T::AccountId,
         id: TaskId,
         round_id: RoundId,
-        claim: RoundClaim,
+        opening: Opening,
         work_root: Hash,
         salt: &Hash,
     ) -> DispatchResult {
@@ -79,21 +103,17 @@ impl<T: Config> Attestation<T> {
         let seat = Self::seat_of(&mut round, &who)?;
         let commitment = seat.commitment.ok_or(Error::<T>::NoCommitment)?;
         ensure!(seat.revealed.is_none(), Error::<T>::AlreadyAttested);
-        let account = who.clone().into();
+        let (account, claim) = (who.clone().into(), opening.claim());
         ensure!(
             commitment == attestation_commitment(id, round_id, &account, &claim, &work_root, salt),
             Error::<T>::CommitmentMismatch
         );
-        let improved = claim.paid_gain > 0;
+        let (samples, floor) = (task.terms.shard_samples, task.terms.rules.gain_floor_q8);
         ensure!(
-            improved == (claim.shares_sum > 0)
-                && (improved || claim.master_root == task.master_root),
+            opening.is_consistent(samples, &task.master_root, floor),
             Error::<T>::ClaimInconsistent
         );
-        seat.revealed = Some(RevealedClaim {
-            claim: claim.clone(),
-            work_root,
-        });
+        seat.revealed = Some(RevealedTable { opening, work_root });
         Rounds::<T>::acted(id, &task, &round);
         Pallet::<T>::deposit_event(Event::AttestationRevealed {
             task: id,
@@ -104,74 +124,154 @@ impl<T: Config> Attestation<T> {
         Ok(())
     }
 
-    /// Draws the seats of a round, by stake and without replacement, among the registered who
-    /// have the task's least stake, did not commit in the round and do not sponsor the task. None
-    /// if there are fewer of them than the quorum.
+    /// Takes the answers to all audits of the seat of `who`.
+    pub(crate) fn answer_audits(
+        who: T::AccountId,
+        id: TaskId,
+        round_id: RoundId,
+        answers: &[AuditAnswer],
+    ) -> DispatchResult {
+        let error = Error::<T>::NotInChallengePhase;
+        let (task, mut round) = Rounds::<T>::current(id, round_id, Phase::Challenge, error)?;
+        let (seed, rows) = (round.audit_seed.unwrap_or_default(), round.reveals);
+        let seat = Self::seat_of(&mut round, &who)?;
+        ensure!(!seat.audited, Error::<T>::AlreadyAudited);
+        let RevealedTable { opening, work_root } =
+            seat.revealed.as_ref().ok_or(Error::<T>::SeatLost)?;
+        let account = who.clone().into();
+        let asked = audits(
+            &seed,
+            &account,
+            bounds::AUDITS,
+            task.terms.shard_samples,
+            rows,
+        );
+        ensure!(answers.len() == asked.len(), Error::<T>::AuditsMissing);
+        for (audit, answer) in asked.iter().zip(answers) {
+            answer
+                .verify(audit, &account, opening, work_root, rows)
+                .map_err(Error::<T>::from)?;
+        }
+        seat.audited = true;
+        Rounds::<T>::acted(id, &task, &round);
+        Pallet::<T>::deposit_event(Event::Audited {
+            task: id,
+            round: round_id,
+            who,
+        });
+        Ok(())
+    }
+
+    /// Draws attesters, by stake and without replacement, among the registered who have the task's
+    /// least stake, hold no seat of the round, did not commit a delta in it and do not sponsor the
+    /// task: as many as the round lacks, or none if there are too few of them. False if none.
     pub(crate) fn draw(
         id: TaskId,
         task: &Task<T::AccountId>,
-        committed: &[T::AccountId],
-    ) -> Seats<T::AccountId> {
-        let (seed, _) = T::Randomness::random(&(b"gotong:attesters", id, task.round).encode());
-        let committed: BTreeSet<_> = committed.iter().collect();
+        round: &mut Round<T::AccountId>,
+    ) -> bool {
+        let seed = Self::random(b"gotong:attesters", id, task, round);
         let mut candidates: Vec<_> = Attesters::<T>::get()
             .into_iter()
             .filter(|(who, stake)| {
                 *stake >= task.terms.minimum_attester_stake
                     && *who != task.sponsor
-                    && !committed.contains(who)
+                    && round.seats.iter().all(|seat| seat.account != *who)
             })
             .collect();
-        let mut seats = Seats::default();
-        for number in 0..task.terms.seats {
-            let Some((account, stake)) = draw_one(seed.as_ref(), number, &mut candidates) else {
+        let before = round.seats.len();
+        let mut sitting = round.seats.iter().filter(|seat| seat.sits()).count();
+        let mut number = 0u32;
+        while sitting < usize::from(task.terms.seats) {
+            let Some((account, stake)) = draw_one(&seed, number, &mut candidates) else {
                 break;
             };
+            number = number.saturating_add(1);
+            if Submissions::<T>::exists(id, task.round, &account) {
+                continue;
+            }
             let seat = Seat {
                 account,
                 stake,
+                state: SeatState::Sitting,
                 commitment: None,
                 revealed: None,
+                audited: false,
                 fee: 0,
             };
-            if seats.try_push(seat).is_err() {
+            if round.seats.try_push(seat).is_err() {
                 break;
             }
+            sitting = sitting.saturating_add(1);
         }
-        if seats.len() < usize::from(task.terms.quorum) {
-            seats = Seats::default();
+        // After a conviction a single seat may come to settle the round.
+        let enough = if round.convicted() {
+            1
+        } else {
+            task.terms.quorum
+        };
+        if sitting < usize::from(enough) {
+            round.seats.truncate(before);
         }
+        let drawn = round.seats.iter().skip(before);
         Pallet::<T>::deposit_event(Event::AttestersDrawn {
             task: id,
             round: task.round,
-            attesters: seats.iter().map(|seat| seat.account.clone()).collect(),
+            attesters: drawn.map(|seat| seat.account.clone()).collect(),
         });
-        seats
+        round.seats.len() > before
     }
 
-    /// Slashes the seats of which `missed` is true.
-    pub(crate) fn slash_missed(
+    /// What draws the audits of a challenge that starts now: nobody knew it when the work to be
+    /// audited was committed to.
+    pub(crate) fn audit_seed(
+        id: TaskId,
+        task: &Task<T::AccountId>,
         round: &Round<T::AccountId>,
-        missed: impl Fn(&Seat<T::AccountId>) -> bool,
+    ) -> Hash {
+        blake2_256(&[&Self::random(b"gotong:audits", id, task, round)])
+    }
+
+    /// Randomness for one purpose of a round, between one draw of its seats and the next.
+    fn random(
+        purpose: &[u8],
+        id: TaskId,
+        task: &Task<T::AccountId>,
+        round: &Round<T::AccountId>,
+    ) -> Vec<u8> {
+        let subject = (purpose, id, task.round, round.redraws).encode();
+        T::Randomness::random(&subject).0.as_ref().to_vec()
+    }
+
+    /// Puts out the sitting seats of which `failed` is true, and slashes them.
+    pub(crate) fn put_out(
+        round: &mut Round<T::AccountId>,
+        state: SeatState,
+        failed: impl Fn(&Seat<T::AccountId>) -> bool,
     ) {
-        for seat in round.seats.iter().filter(|seat| missed(seat)) {
-            Stakes::<T>::slash(
-                &seat.account,
+        let (amount, reason) = match state {
+            SeatState::Unaudited => (T::MissedAuditSlash::get(), SlashReason::MissedAudit),
+            _ => (
                 T::MissedAttestationSlash::get(),
                 SlashReason::MissedAttestation,
-            );
+            ),
+        };
+        for seat in round.seats.iter_mut() {
+            if seat.sits() && failed(seat) {
+                seat.state = state;
+                Stakes::<T>::slash(&seat.account, amount, reason);
+            }
         }
     }
 
+    /// The seat of `who`, if it was not put out.
     fn seat_of<'a>(
         round: &'a mut Round<T::AccountId>,
         who: &T::AccountId,
     ) -> Result<&'a mut Seat<T::AccountId>, Error<T>> {
-        round
-            .seats
-            .iter_mut()
-            .find(|seat| seat.account == *who)
-            .ok_or(Error::<T>::NotDrawn)
+        let seat = round.seat_mut(who).ok_or(Error::<T>::NotDrawn)?;
+        ensure!(seat.sits(), Error::<T>::SeatLost);
+        Ok(seat)
     }
 }
 
@@ -180,13 +280,13 @@ impl<T: Config> Attestation<T> {
 /// 2^-28 for any stake under 2^100 planck.
 fn draw_one<A>(
     seed: &[u8],
-    number: u8,
+    number: u32,
     candidates: &mut Vec<(A, Balance)>,
 ) -> Option<(A, Balance)> {
     let total = candidates
         .iter()
         .fold(0u128, |sum, (_, stake)| sum.saturating_add(*stake));
-    let hash = blake2_256(&[b"gotong:draw", &[number], seed]);
+    let hash = blake2_256(&[b"gotong:draw", &number.to_le_bytes(), seed]);
     let random = hash
         .iter()
         .take(16)

@@ -1,10 +1,10 @@
 //! What calls and hooks cost at their worst: a full registry and schedule, the call that completes
-//! its phase, 1024 submissions, 16 seats, the longest bytes.
+//! its phase, 1024 submissions, 16 seats, all of which stand where some can, the longest bytes.
 
 use crate::{
-    attestation::{RevealedClaim, Seat},
+    attestation::{RevealedTable, Seat},
     rewards::Settlement,
-    rounds::{Round, Rounds, Seats},
+    rounds::{Round, Rounds, Seats, Shard},
     stakes::Stakes,
     submissions::{Revealed, Submission, Submissions},
     tasks::Tasks,
@@ -19,16 +19,27 @@ use frame_support::{
 };
 use frame_system::RawOrigin;
 use gotong_protocol::{
-    attestation_commitment, bounds, submission_commitment, ClaimItem, Delta, Graph, Hash, Outcome,
-    Phase, Roles, RoundClaim, RoundId, Rules, TaskId, TaskName, TaskState, TaskTerms, Windows,
+    attestation_commitment, bounds, submission_commitment, AuditAnswer, ClaimItem, Court, Delta,
+    Graph, Hash, Opening, Outcome, Phase, RevealRecord, Roles, RoundId, Rules, SeatState, TaskId,
+    TaskName, TaskState, TaskTerms, Windows,
 };
-use gotong_scoring::{shard_root, Entry, Header, Row, ScoreTable, Standing, SumNode, Tree};
+use gotong_scoring::{
+    audits, shard_root, table::losses_node, work::ProvedLosses, Audit, Entry, Header, Node, Row,
+    ScoreTable, Standing, SumNode, Tree,
+};
 
 const FUNDS: Balance = 1 << 100;
 const STAKE: Balance = 1 << 80;
 const POOL: Balance = 1 << 70;
 const CAP: Balance = 1 << 60;
 const SALT: Hash = [7; 32];
+const WORK_ROOT: Hash = [8; 32];
+/// Most bytes of the answer to an audit, besides the losses of the rows.
+const ANSWER_BYTES: u32 = 2_900;
+/// The two losses of a row.
+const ROW_BYTES: u32 = 8;
+/// The longest proof of a row; in a round of few rows an answer is shorter by so much.
+const ROW_PROOF_BYTES: u32 = 500;
 const ROUND: RoundId = RoundId(0);
 const SHARDS: u32 = 1024;
 
@@ -101,9 +112,10 @@ fn terms<T: Config>(shards_root: Hash, shard_samples: u32) -> TaskTerms<Balance>
     }
 }
 
-/// A model of `16 * (inputs + 1)` parameters, and its first weights.
+/// A model of `64 * (inputs + 1)` parameters, and its first weights; with the longest record these
+/// are as many as there may be.
 fn model(inputs: u32) -> (Graph, Vec<u8>) {
-    let graph = Graph::mlp(&[inputs, 16]);
+    let graph = Graph::mlp(&[inputs, 64]);
     let weights = vec![0; 2 * graph.parameters()];
     (graph, weights)
 }
@@ -113,12 +125,21 @@ fn open<T: Config>(inputs: u32, shards_root: Hash, samples: u32) -> TaskId
 where
     T::Currency: Mutate<T::AccountId>,
 {
+    let sponsor = funded::<T>("sponsor", 0);
+    open_as::<T>(sponsor, inputs, shards_root, samples)
+}
+
+fn open_as<T: Config>(
+    sponsor: T::AccountId,
+    inputs: u32,
+    shards_root: Hash,
+    samples: u32,
+) -> TaskId {
     fill_schedule::<T>();
     let (graph, weights) = model(inputs);
     let graph = BoundedVec::truncate_from(graph.encode());
     let id = NextTask::<T>::get();
     let terms = terms::<T>(shards_root, samples);
-    let sponsor = funded::<T>("sponsor", 0);
     Tasks::<T>::open(sponsor, terms, graph, &weights, POOL).expect("good terms");
     id
 }
@@ -133,39 +154,61 @@ fn with_round<T: Config>(id: TaskId, change: impl FnOnce(&mut Round<T::AccountId
     Rounds::<T>::put(id, ROUND, &round);
 }
 
-fn round_claim() -> RoundClaim {
-    RoundClaim {
-        table_root: [3; 32],
-        paid_gain: 1 << 40,
-        shares_sum: 1 << 40,
-        master_root: [4; 32],
-    }
-}
-
+/// Seats of these accounts, each with this commitment; with a table, all of them revealed it, and
+/// all but the last answered their audits.
 fn seats<T: Config>(
     accounts: &[T::AccountId],
     commitment: Hash,
-    revealed: bool,
+    table: Option<Opening>,
 ) -> Seats<T::AccountId> {
     let seat = |account: &T::AccountId| Seat {
         account: account.clone(),
         stake: STAKE,
+        state: SeatState::Sitting,
         commitment: Some(commitment),
-        revealed: revealed.then(|| RevealedClaim {
-            claim: round_claim(),
-            work_root: [5; 32],
+        revealed: table.clone().map(|opening| RevealedTable {
+            opening,
+            work_root: WORK_ROOT,
         }),
+        audited: table.is_some() && Some(account) != accounts.last(),
         fee: 0,
     };
     BoundedVec::truncate_from(accounts.iter().map(seat).collect())
 }
 
-/// A score table of a full round, in which row `index` has delta hash `[index; 32]`.
-fn full_table() -> ScoreTable {
-    let losses = SumNode {
-        hash: [1; 32],
-        sum: 1 << 30,
-    };
+/// Puts a round into its Challenge phase, with all of these accounts' seats standing.
+fn challenge<T: Config>(id: TaskId, accounts: &[T::AccountId], table: Opening) {
+    with_round::<T>(id, |round| {
+        round.phase = Phase::Challenge;
+        round.audit_seed = Some(SALT);
+        round.seats = seats::<T>(accounts, [1; 32], Some(table));
+        round.seats.iter_mut().for_each(|seat| seat.audited = true);
+    });
+}
+
+fn submission(index: u32, deposit: Balance, revealed: bool) -> Submission {
+    Submission {
+        index,
+        weight: 1,
+        commitment: [1; 32],
+        deposit,
+        revealed: revealed.then_some(Revealed {
+            record: RevealRecord {
+                delta_hash: [index as u8; 32],
+                delta_root: [2; 32],
+                weight: 1,
+                square_norm: 1,
+            },
+            bytes: 1,
+            at: 1,
+        }),
+        claimed: None,
+    }
+}
+
+/// A table that improves the model, of so many rows; row `index` has delta hash `[index; 32]`, and
+/// every evaluation has these losses.
+fn table(rows: u32, samples: u32, losses: SumNode) -> ScoreTable {
     let row = |index: u32| Row {
         delta_hash: [index as u8; 32],
         weight: 1,
@@ -179,16 +222,26 @@ fn full_table() -> ScoreTable {
     };
     ScoreTable {
         header: Header {
-            samples: 1000,
+            samples,
             base: losses,
             merged: losses,
             gain: 1 << 28,
             gain_se: 1 << 10,
             paid_gain: 1 << 28,
             master_root: [4; 32],
+            similar_root: [5; 32],
         },
-        rows: (0..bounds::MAX_SUBMISSIONS).map(row).collect(),
+        rows: (0..rows).map(row).collect(),
     }
+}
+
+/// The table of a full round.
+fn full_table() -> ScoreTable {
+    let losses = SumNode {
+        hash: [1; 32],
+        sum: 1 << 30,
+    };
+    table(bounds::MAX_SUBMISSIONS, 1000, losses)
 }
 
 #[benchmarks(where T::Currency: Mutate<T::AccountId>)]
@@ -246,11 +299,11 @@ mod benchmarks {
     }
 
     #[benchmark]
-    fn open_task(w: Linear<64, { bounds::MAX_WEIGHT_BYTES }>) {
+    fn open_task(w: Linear<256, { bounds::MAX_WEIGHT_BYTES }>) {
         fill_schedule::<T>();
         let sponsor = funded::<T>("sponsor", 0);
-        // 32 bytes of weights for each input, and as many for the biases.
-        let (graph, weights) = model(w / 32 - 1);
+        // 128 bytes of weights for each input, and as many for the biases.
+        let (graph, weights) = model(w / 128 - 1);
         let graph = BoundedVec::truncate_from(graph.encode());
         let weights = BoundedVec::truncate_from(weights);
         let terms = terms::<T>([1; 32], 2);
@@ -302,7 +355,7 @@ mod benchmarks {
 
     #[benchmark]
     fn reveal(d: Linear<256, { bounds::MAX_DELTA_BYTES }>) -> Result<(), BenchmarkError> {
-        let id = open::<T>(65_535, [1; 32], 2);
+        let id = open::<T>(bounds::MAX_RECORD_BYTES - 1, [1; 32], 2);
         let who = super::register::<T>("who", 1).remove(0);
         // Four entries a byte, the most that there can be; less what chunks take for themselves.
         let entry = |position| Entry {
@@ -359,9 +412,9 @@ mod benchmarks {
         let attesters = super::register::<T>("attester", bounds::MAX_SEATS);
         with_round::<T>(id, |round| {
             round.phase = Phase::AttestCommit;
-            round.seats = seats::<T>(&attesters, [1; 32], false);
+            round.seats = seats::<T>(&attesters, [1; 32], Some(full_table().opening()));
             if let Some(seat) = round.seats.last_mut() {
-                seat.commitment = None;
+                (seat.commitment, seat.revealed) = (None, None);
             }
         });
         let who = attesters.last().ok_or("a seat")?.clone();
@@ -379,19 +432,23 @@ mod benchmarks {
         let id = open::<T>(1, [1; 32], 2);
         let attesters = super::register::<T>("attester", bounds::MAX_SEATS);
         let who = attesters.last().ok_or("a seat")?.clone();
-        let (truth, work_root) = (round_claim(), [5; 32]);
-        let commitment =
-            attestation_commitment(id, ROUND, &who.clone().into(), &truth, &work_root, &SALT);
+        // Agrees with itself: nothing is gained, and nothing paid.
+        let mut opening = full_table().opening();
+        let header = &mut opening.header;
+        (header.samples, header.gain, header.paid_gain) = (2, 0, 0);
+        header.master_root = opened::<T>(id)?.master_root;
+        let (account, attested) = (who.clone().into(), opening.claim());
+        let commitment = attestation_commitment(id, ROUND, &account, &attested, &WORK_ROOT, &SALT);
         with_round::<T>(id, |round| {
             round.phase = Phase::AttestReveal;
-            round.seats = seats::<T>(&attesters, commitment, true);
+            round.seats = seats::<T>(&attesters, commitment, Some(opening.clone()));
             if let Some(seat) = round.seats.last_mut() {
                 seat.revealed = None;
             }
         });
 
         #[extrinsic_call]
-        _(RawOrigin::Signed(who), id, ROUND, truth, work_root, SALT);
+        _(RawOrigin::Signed(who), id, ROUND, opening, WORK_ROOT, SALT);
 
         let round = Rounds::<T>::get(id, ROUND).ok_or("a round")?;
         assert!(round.seats.iter().all(|seat| seat.revealed.is_some()));
@@ -400,20 +457,22 @@ mod benchmarks {
 
     #[benchmark]
     fn claim(n: Linear<1, { bounds::MAX_CLAIMS }>) -> Result<(), BenchmarkError> {
+        // Each of another sponsor, so that none of what is read is in a cache.
         let table = full_table();
         let row = bounds::MAX_SUBMISSIONS - 1;
         let proof = table.prove_share(row as usize).ok_or("a row")?;
         let attesters = super::register::<T>("attester", bounds::MAX_SEATS);
         let who = funded::<T>("who", 0);
         let mut items = Vec::new();
-        for _ in 0..n {
-            let id = open::<T>(1, [1; 32], 2);
+        for index in 0..n {
+            let sponsor = funded::<T>("sponsor", index);
+            let id = open_as::<T>(sponsor, 1, [1; 32], 2);
             let mut task = opened::<T>(id)?;
             task.purse.unclaimed = CAP;
             Tasks::<T>::put(id, &task);
             with_round::<T>(id, |round| {
                 round.phase = Phase::Ended;
-                round.seats = seats::<T>(&attesters, [1; 32], true);
+                round.seats = seats::<T>(&attesters, [1; 32], Some(table.opening()));
                 round.outcome = Some(Outcome::Settled);
                 round.settlement = Some(Settlement {
                     claim: table.claim(),
@@ -422,18 +481,7 @@ mod benchmarks {
                     claimed: 0,
                 });
             });
-            let submission = Submission {
-                index: row,
-                weight: 1,
-                commitment: [1; 32],
-                deposit: 0,
-                revealed: Some(Revealed {
-                    delta_hash: [row as u8; 32],
-                    bytes: 1,
-                    at: 1,
-                }),
-                claimed: None,
-            };
+            let submission = submission(row, 0, true);
             Submissions::<T>::put(id, ROUND, &who, &submission);
             items.push(ClaimItem {
                 task: id,
@@ -448,6 +496,87 @@ mod benchmarks {
 
         let paid = Submissions::<T>::get(TaskId(0), ROUND, &who).and_then(|one| one.claimed);
         assert!(paid.is_some());
+        Ok(())
+    }
+
+    /// Audits of as many rows as so many bytes can tell of, in the deepest trees.
+    #[benchmark]
+    fn answer_audits(
+        b: Linear<
+            { bounds::AUDITS * (ANSWER_BYTES + ROW_BYTES) },
+            { bounds::AUDITS * (ANSWER_BYTES + ROW_BYTES * bounds::MAX_SUBMISSIONS) },
+        >,
+    ) -> Result<(), BenchmarkError> {
+        let samples = bounds::MAX_SHARD_SAMPLES;
+        let rows = (b / bounds::AUDITS - ANSWER_BYTES) / ROW_BYTES;
+        let id = open::<T>(1, [1; 32], samples);
+        let attesters = super::register::<T>("attester", bounds::MAX_SEATS);
+        let who = attesters.last().ok_or("a seat")?.clone();
+        let losses = vec![1; samples as usize];
+        let table = table(rows, samples, losses_node(&losses));
+        let account: [u8; 32] = who.clone().into();
+        let asked = audits(&SALT, &account, bounds::AUDITS, samples, rows);
+        // Only the work that is shown has to be there: see `gotong_scoring::work`.
+        let work_losses = vec![1u32; 2 + 2 * rows as usize];
+        let mut work = vec![Node::default(); samples as usize];
+        for Audit { sample, .. } in &asked {
+            let losses: Vec<u8> = work_losses
+                .iter()
+                .flat_map(|loss| loss.to_le_bytes())
+                .collect();
+            let leaf = Node::leaf(&[&account, &sample.to_le_bytes(), &losses], ());
+            *work.get_mut(*sample as usize).ok_or("a sample")? = leaf;
+        }
+        let work = Tree::from_leaves(work);
+        let answer = |audit: &Audit| {
+            Some(AuditAnswer {
+                losses: work_losses.clone(),
+                work: work.prove(audit.sample)?,
+                row: table.rows.get(audit.row as usize)?.clone(),
+                rows: table.prove_share(audit.row as usize)?.proof,
+                table: vec![ProvedLosses::of(&losses, audit.sample)?; 4],
+            })
+        };
+        let answers: Option<Vec<AuditAnswer>> = asked.iter().map(answer).collect();
+        let answers: AuditAnswers = BoundedVec::truncate_from(answers.ok_or("answers")?);
+        challenge::<T>(id, &attesters, table.opening());
+        with_round::<T>(id, |round| {
+            round.reveals = rows;
+            if let Some(seat) = round.seats.last_mut() {
+                seat.audited = false;
+                if let Some(revealed) = seat.revealed.as_mut() {
+                    revealed.work_root = work.root().hash;
+                }
+            }
+        });
+        let bytes = answers.encoded_size() as u32;
+        assert!(bytes <= b && bytes + bounds::AUDITS * ROW_PROOF_BYTES >= b);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(who), id, ROUND, answers);
+
+        let round = Rounds::<T>::get(id, ROUND).ok_or("a round")?;
+        assert!(round.seats.iter().all(Seat::stands));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn convict() -> Result<(), BenchmarkError> {
+        let id = open::<T>(1, [1; 32], 2);
+        let attesters = super::register::<T>("attester", bounds::MAX_SEATS);
+        let (accused, winner) = (attesters.first().ok_or("a seat")?, funded::<T>("winner", 0));
+        fill_registry::<T>(0);
+        Stakes::<T>::unstake(accused.clone(), STAKE / 2)?;
+        challenge::<T>(id, &attesters, full_table().opening());
+
+        let rewarded;
+        #[block]
+        {
+            rewarded = <Pallet<T> as Court<_>>::convict(id, ROUND, accused, &winner);
+        }
+
+        assert_eq!(rewarded, STAKE / 2);
+        assert!(!Registrations::<T>::contains_key(accused));
         Ok(())
     }
 
@@ -468,26 +597,19 @@ mod benchmarks {
         for index in 0..s {
             let who = funded::<T>("contributor", index);
             asset::Asset::<T>::hold(HoldReason::CommitDeposit, &who, CAP)?;
-            let revealed = (index == 0).then_some(Revealed {
-                delta_hash: [1; 32],
-                bytes: 1,
-                at: 1,
-            });
-            let submission = Submission {
-                index,
-                weight: 1,
-                commitment: [1; 32],
-                deposit: CAP,
-                revealed,
-                claimed: None,
-            };
+            // Burning a deposit costs more than a hash of what was revealed.
+            let revealed = index == 0;
+            if revealed {
+                RevealedDeltas::<T>::insert((id, ROUND), [0; 32], ());
+            }
+            let submission = submission(index, CAP, revealed);
             Submissions::<T>::put(id, ROUND, &who, &submission);
         }
         with_round::<T>(id, |round| {
             round.phase = Phase::Reveal;
             round.commits = s;
             round.reveals = 1;
-            round.shard = Some(rounds::Shard {
+            round.shard = Some(Shard {
                 index: 0,
                 published_at: 1,
                 key: SALT,
@@ -512,7 +634,7 @@ mod benchmarks {
         fill_registry::<T>(0);
         with_round::<T>(id, |round| {
             round.phase = Phase::AttestReveal;
-            round.seats = seats::<T>(&attesters, [1; 32], false);
+            round.seats = seats::<T>(&attesters, [1; 32], None);
         });
 
         #[block]
@@ -529,10 +651,7 @@ mod benchmarks {
     fn settle() -> Result<(), BenchmarkError> {
         let id = open::<T>(1, [1; 32], 2);
         let attesters = super::register::<T>("attester", bounds::MAX_SEATS);
-        with_round::<T>(id, |round| {
-            round.phase = Phase::Challenge;
-            round.seats = seats::<T>(&attesters, [1; 32], true);
-        });
+        challenge::<T>(id, &attesters, full_table().opening());
 
         #[block]
         {
@@ -541,6 +660,33 @@ mod benchmarks {
 
         let round = Rounds::<T>::get(id, ROUND).ok_or("a round")?;
         assert!(round.seats.iter().all(|seat| seat.fee > 0));
+        Ok(())
+    }
+
+    #[benchmark]
+    fn redraw() -> Result<(), BenchmarkError> {
+        let id = open::<T>(1, [1; 32], 2);
+        // One seat is free, for which nobody is found.
+        let attesters = super::register::<T>("attester", bounds::MAX_SEATS - 1);
+        fill_registry::<T>(0);
+        for (who, _) in Attesters::<T>::get() {
+            Submissions::<T>::put(id, ROUND, &who, &submission(0, 0, false));
+        }
+        challenge::<T>(id, &attesters, full_table().opening());
+        with_round::<T>(id, |round| {
+            round.seats.iter_mut().for_each(|seat| seat.audited = false);
+        });
+
+        #[block]
+        {
+            Rounds::<T>::advance(id, u32::MAX / 2);
+        }
+
+        let round = Rounds::<T>::get(id, ROUND).ok_or("a round")?;
+        let unaudited = |seat: &Seat<_>| seat.state == SeatState::Unaudited;
+        assert!(round.seats.iter().all(unaudited));
+        assert_eq!(round.redraws, bounds::MAX_REDRAWS);
+        assert_eq!(round.outcome, Some(Outcome::Unattested));
         Ok(())
     }
 

@@ -11,35 +11,40 @@
 //!
 //! A *sponsor* opens a task: a model, its first weights, sealed hold-out shards, and a pool of
 //! money. *Contributors* improve the model in rounds, each with a delta that they first commit to
-//! and then reveal. *Attesters*, drawn by stake, evaluate the round exactly and claim a score
-//! table; when all claims are equal the round settles and every contributor claims its share with
-//! a proof. Many tasks run at once; rounds advance by themselves.
+//! and then reveal. *Attesters*, drawn by stake, evaluate the round exactly, claim a score table
+//! and answer audits of their work; meanwhile anybody may dispute a table. When the claims that
+//! stand are equal the round settles, and every contributor claims its share with a proof. Many
+//! tasks run at once; rounds advance by themselves.
 //!
 //! ```text
 //! Commit -> Reveal (and the sponsor's shard) -> AttestCommit -> AttestReveal -> Challenge -> Settled
 //! ```
 //!
 //! A phase ends when its window is over, or in the block after the call with which nobody who may
-//! act is left. The clock itself is [`gotong_protocol::next_phase`], a pure function.
+//! act is left; Challenge lasts its whole window, and on until its disputes are decided. The clock
+//! itself is [`gotong_protocol::next_phase`], a pure function.
 //!
 //! ## Design goals
 //!
 //! - A block does a bounded amount of work whatever the number of accounts: settlement is O(1) in
 //!   contributors, who claim for themselves in O(log n).
-//! - A majority never decides: claims that differ end the round disputed, which pays nobody and
-//!   slashes nobody for a claim, until a [judge](gotong_protocol::Judge) decides.
+//! - A majority never decides: of claims that differ a referee, to whom this pallet is a
+//!   [`Court`](gotong_protocol::Court), finds out which are wrong. The seats of who is convicted
+//!   count no more, and seats are drawn anew. Claims that differ and that nobody disputed end the
+//!   round disputed, which pays nobody.
 //! - Nothing is minted. Money that is held has an owner and an exit.
 //!
 //! ## Money
 //!
 //! Everything stays on hold in the account of its owner until it is paid: [`HoldReason`] says
 //! what for. A payment moves from the sponsor's hold to the payee's free balance; a slash is
-//! burned in full, for here nobody has proved anything against the slashed.
+//! burned in full, but for that of the convicted: half of it is for who proved their table wrong.
 //!
 //! ## Rooms
 //!
 //! One module and one namespace a concept; nobody else touches its storage: [`stakes`], [`tasks`],
-//! [`rounds`] with [`submissions`] and [`attestation`], [`rewards`]; [`asset`] alone touches money.
+//! [`rounds`] with [`submissions`] and [`attestation`], [`rewards`]; [`asset`] alone touches money,
+//! and `court` lets the referee in.
 //!
 //! ## Invariants
 //!
@@ -54,6 +59,7 @@ pub mod asset;
 pub mod attestation;
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarking;
+mod court;
 #[cfg(test)]
 mod mock;
 pub mod rewards;
@@ -92,9 +98,10 @@ pub mod pallet {
     use gotong_protocol::{
         bounds,
         view::{Duty, RewardView, RoundView, StakeView, SubmissionView, TaskView},
-        ClaimItem, Hash, Judge, Outcome, Phase, Proof, Roles, RoundClaim, RoundId, TaskId,
-        TaskTerms, TermsError,
+        AuditAnswer, ClaimItem, Court, Hash, Opening, Outcome, Phase, Proof, Roles, RoundClaim,
+        RoundId, TaskId, TaskTerms, TermsError,
     };
+    use gotong_scoring::{trial::Case, AuditError};
 
     /// Money, in planck.
     pub type Balance = u128;
@@ -108,8 +115,10 @@ pub mod pallet {
     pub type ShardBytes = BoundedVec<u8, ConstU32<{ bounds::MAX_SHARD_BYTES }>>;
     /// What one call claims.
     pub type ClaimItems = BoundedVec<ClaimItem, ConstU32<{ bounds::MAX_CLAIMS }>>;
+    /// Answers to the audits of one seat.
+    pub type AuditAnswers = BoundedVec<AuditAnswer, ConstU32<{ bounds::AUDITS }>>;
 
-    const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+    const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
 
     #[pallet::pallet]
     #[pallet::storage_version(STORAGE_VERSION)]
@@ -127,12 +136,10 @@ pub mod pallet {
         /// The runtime's reason for a hold.
         type RuntimeHoldReason: From<HoldReason>;
 
-        /// Draws attesters. Must not be known to anyone while a round's commits are taken, or
-        /// else a contributor may know who will attest it.
+        /// Draws attesters and their audits. Must not be known to anyone while a round's commits
+        /// are taken, or else a contributor may know who will attest it, and an attester what it
+        /// need not evaluate.
         type Randomness: Randomness<Self::Hash, BlockNumberFor<Self>>;
-
-        /// Hears of disputed rounds.
-        type Judge: Judge;
 
         /// What calls and hooks cost.
         type WeightInfo: WeightInfo;
@@ -149,7 +156,8 @@ pub mod pallet {
         #[pallet::constant]
         type UnbondingBlocks: Get<u32>;
 
-        /// What a sponsor loses for a shard that it does not publish.
+        /// What a sponsor loses at least for a shard that it does not publish; the cap of a round
+        /// if that is more.
         #[pallet::constant]
         type TaskBond: Get<Balance>;
 
@@ -160,6 +168,14 @@ pub mod pallet {
         /// What an attester loses for a seat that it does not fill.
         #[pallet::constant]
         type MissedAttestationSlash: Get<Balance>;
+
+        /// What an attester loses for audits that it does not answer.
+        #[pallet::constant]
+        type MissedAuditSlash: Get<Balance>;
+
+        /// The longest that a dispute takes, from its opening to its verdict.
+        #[pallet::constant]
+        type MaxDisputeBlocks: Get<u32>;
 
         /// Stake that gives a delta one unit of weight in the merge.
         #[pallet::constant]
@@ -258,8 +274,8 @@ pub mod pallet {
         OptionQuery,
     >;
 
-    /// Deltas revealed in each round, so that none is revealed twice; bounded as
-    /// [`Submissions`].
+    /// Deltas revealed in each round that takes reveals, so that none is revealed twice; bounded as
+    /// [`Submissions`], and empty again when nothing more is revealed.
     #[pallet::storage]
     pub type RevealedDeltas<T: Config> = StorageDoubleMap<
         _,
@@ -282,6 +298,10 @@ pub mod pallet {
         MissedAttestation,
         /// A shard was not published.
         MissedShard,
+        /// Audits were not answered.
+        MissedAudit,
+        /// A table was wrong, or not defended.
+        WrongTable,
     }
 
     /// What should never happen, and what was done about it.
@@ -301,6 +321,8 @@ pub mod pallet {
         FeeUnpaid(TaskId),
         /// A settled round could not be priced; nothing was paid.
         PriceFailed(TaskId),
+        /// The referee spoke of a round or a seat that is not being challenged.
+        NotChallenged(TaskId),
     }
 
     #[pallet::event]
@@ -390,6 +412,28 @@ pub mod pallet {
             round: RoundId,
             who: T::AccountId,
             claim: RoundClaim,
+        },
+        /// An attester answered its audits.
+        Audited {
+            task: TaskId,
+            round: RoundId,
+            who: T::AccountId,
+        },
+        /// A table was wrong, or not defended: its attester lost its seat and its stake, part of it
+        /// to who disputed the table.
+        Convicted {
+            task: TaskId,
+            round: RoundId,
+            who: T::AccountId,
+            winner: T::AccountId,
+            rewarded: Balance,
+            burned: Balance,
+        },
+        /// Tables can be disputed for longer: until block `ends_at`.
+        ChallengeExtended {
+            task: TaskId,
+            round: RoundId,
+            ends_at: u32,
         },
         /// A round ended.
         RoundEnded {
@@ -535,8 +579,7 @@ pub mod pallet {
         NotDrawn,
         /// The attester did this in this round.
         AlreadyAttested,
-        /// The claim contradicts itself: without a gain there are no shares and no new weights,
-        /// and with one there are shares.
+        /// The table contradicts itself, the terms or the weights that the round started from.
         ClaimInconsistent,
         /// There is nothing in this round for this account to claim.
         NothingToClaim,
@@ -548,6 +591,22 @@ pub mod pallet {
         ForeignRow,
         /// Deltas are still being revealed, and half of the window is left.
         ShardTooEarly,
+        /// A sample with its label is longer than a dispute can show.
+        TermsRecordTooLong,
+        /// The round is not being challenged now.
+        NotInChallengePhase,
+        /// The attester was put out of its seat.
+        SeatLost,
+        /// The attester answered its audits in this round.
+        AlreadyAudited,
+        /// There are fewer answers than audits.
+        AuditsMissing,
+        /// An answer shows losses that are not of the work that was committed to.
+        AuditOtherWork,
+        /// An answer shows a row that is not the audited one of the revealed table.
+        AuditOtherTable,
+        /// The revealed table has other losses for an audited sample than the work.
+        AuditWorkDiffers,
     }
 
     impl<T> From<TermsError> for Error<T> {
@@ -561,6 +620,17 @@ pub mod pallet {
                 TermsError::Fee => Error::TermsFeeInvalid,
                 TermsError::Shards => Error::TermsShardsInvalid,
                 TermsError::Rules => Error::TermsRulesInvalid,
+                TermsError::Record => Error::TermsRecordTooLong,
+            }
+        }
+    }
+
+    impl<T> From<AuditError> for Error<T> {
+        fn from(error: AuditError) -> Self {
+            match error {
+                AuditError::OtherWork => Error::AuditOtherWork,
+                AuditError::OtherTable => Error::AuditOtherTable,
+                AuditError::WorkDiffers => Error::AuditWorkDiffers,
             }
         }
     }
@@ -624,10 +694,11 @@ pub mod pallet {
 
         /// Opens a task and starts its first round.
         ///
-        /// Signed by the sponsor, on whose account `pool` and [`Config::TaskBond`] go on hold.
-        /// `graph` is the SCALE encoding of a [`gotong_protocol::Graph`], `weights` its first
-        /// master weights (two bytes each, little endian, within +-32512); the chain keeps their
-        /// Merkle root. Emits [`Event::TaskOpened`] and [`Event::RoundStarted`].
+        /// Signed by the sponsor, on whose account `pool` goes on hold, and as its bond
+        /// [`Config::TaskBond`] or the cap of a round, whichever is more. `graph` is the SCALE
+        /// encoding of a [`gotong_protocol::Graph`], `weights` its first master weights (two bytes
+        /// each, little endian, within +-32512); the chain keeps their Merkle root. Emits
+        /// [`Event::TaskOpened`] and [`Event::RoundStarted`].
         #[pallet::call_index(4)]
         #[pallet::weight(T::WeightInfo::open_task(weights.len() as u32))]
         pub fn open_task(
@@ -724,7 +795,7 @@ pub mod pallet {
             Attestation::<T>::commit(who, task, round, commitment)
         }
 
-        /// Reveals the claim that was committed.
+        /// Reveals the table whose claim was committed, by its header and the root of its rows.
         ///
         /// Signed by a drawn attester that committed. Emits [`Event::AttestationRevealed`].
         #[pallet::call_index(11)]
@@ -732,12 +803,12 @@ pub mod pallet {
             origin: OriginFor<T>,
             task: TaskId,
             round: RoundId,
-            claim: RoundClaim,
+            opening: Opening,
             work_root: Hash,
             salt: Hash,
         ) -> DispatchResult {
             let who = ensure_signed(origin)?;
-            Attestation::<T>::reveal(who, task, round, claim, work_root, &salt)
+            Attestation::<T>::reveal(who, task, round, opening, work_root, &salt)
         }
 
         /// Claims shares of settled rounds, all or none.
@@ -751,6 +822,23 @@ pub mod pallet {
             items
                 .iter()
                 .try_for_each(|item| Rewards::<T>::claim(&who, item))
+        }
+
+        /// Answers the audits of the origin's work: [`gotong_scoring::audits`] of the round's seed,
+        /// [`bounds::AUDITS`] of them, in order and all at once.
+        ///
+        /// Signed by an attester that revealed, while the round is being challenged. Emits
+        /// [`Event::Audited`].
+        #[pallet::call_index(13)]
+        #[pallet::weight(T::WeightInfo::answer_audits(answers.encoded_size() as u32))]
+        pub fn answer_audits(
+            origin: OriginFor<T>,
+            task: TaskId,
+            round: RoundId,
+            answers: AuditAnswers,
+        ) -> DispatchResult {
+            let who = ensure_signed(origin)?;
+            Attestation::<T>::answer_audits(who, task, round, &answers)
         }
     }
 
@@ -785,6 +873,11 @@ pub mod pallet {
             round: RoundId,
         ) -> Vec<SubmissionView<T::AccountId, Balance, u32>> {
             crate::view::submissions::<T>(task, round)
+        }
+
+        /// What a dispute about a table of the round stands on, once nothing more is revealed.
+        pub fn case(task: TaskId, round: RoundId) -> Option<Case> {
+            <Self as Court<T::AccountId>>::case(task, round)
         }
 
         /// What every round that `who` took part in is worth to it.

@@ -5,9 +5,9 @@ use codec::Encode;
 use frame_support::{
     derive_impl, parameter_types,
     traits::{Hooks, Randomness},
-    weights::Weight,
+    weights::{constants::WEIGHT_REF_TIME_PER_SECOND, Weight},
 };
-use gotong_protocol::{Judge, RoundId, TaskId};
+use frame_system::limits;
 use sp_runtime::{
     traits::{BlakeTwo256, Hash as _, IdentityLookup},
     AccountId32, BuildStorage,
@@ -46,6 +46,7 @@ impl frame_system::Config for Test {
     type Block = frame_system::mocking::MockBlockU32<Test>;
     type AccountId = AccountId;
     type Lookup = IdentityLookup<AccountId>;
+    type BlockWeights = BlockWeights;
     type AccountData = pallet_balances::AccountData<Balance>;
 }
 
@@ -60,18 +61,23 @@ parameter_types! {
     pub const ExistentialDeposit: Balance = 10;
     pub const MinContributorStake: Balance = 100;
     pub const MinAttesterStake: Balance = 200;
-    pub const UnbondingBlocks: u32 = 120;
     pub const TaskBond: Balance = 1_000;
     pub const CommitDeposit: Balance = 50;
     pub const MissedAttestationSlash: Balance = 30;
+    pub const MissedAuditSlash: Balance = 200;
+    pub const MaxDisputeBlocks: u32 = 10;
     pub const WeightUnit: Balance = 10;
     pub const MaxAttesters: u32 = 16;
     pub const MaxLiveTasks: u32 = 3;
     pub const MaxAdvancesPerBlock: u32 = 2;
     pub const MinWindowBlocks: u32 = 2;
     pub const MaxWindowBlocks: u32 = 20;
-    pub static Disputed: Vec<(TaskId, RoundId)> = Vec::new();
     pub static Seed: u64 = 0;
+    pub static UnbondingBlocks: u32 = 400;
+    /// Time for a block's work, in picoseconds.
+    pub static BlockTime: u64 = WEIGHT_REF_TIME_PER_SECOND;
+    pub BlockWeights: limits::BlockWeights =
+        limits::BlockWeights::simple_max(Weight::from_parts(BlockTime::get(), u64::MAX));
 }
 
 pub struct SeededRandomness;
@@ -85,19 +91,10 @@ impl Randomness<BlockHash, u32> for SeededRandomness {
     }
 }
 
-pub struct RecordingJudge;
-
-impl Judge for RecordingJudge {
-    fn round_disputed(task: TaskId, round: RoundId) {
-        Disputed::mutate(|disputed| disputed.push((task, round)));
-    }
-}
-
 impl pallet_contribution::Config for Test {
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Randomness = SeededRandomness;
-    type Judge = RecordingJudge;
     type WeightInfo = SubstrateWeight<Test>;
     type MinContributorStake = MinContributorStake;
     type MinAttesterStake = MinAttesterStake;
@@ -105,6 +102,8 @@ impl pallet_contribution::Config for Test {
     type TaskBond = TaskBond;
     type CommitDeposit = CommitDeposit;
     type MissedAttestationSlash = MissedAttestationSlash;
+    type MissedAuditSlash = MissedAuditSlash;
+    type MaxDisputeBlocks = MaxDisputeBlocks;
     type WeightUnit = WeightUnit;
     type MaxAttesters = MaxAttesters;
     type MaxLiveTasks = MaxLiveTasks;

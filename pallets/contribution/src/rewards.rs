@@ -18,7 +18,7 @@ use sp_runtime::DispatchResult;
 /// What a round settled on.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct Settlement {
-    /// What all attesters claimed.
+    /// What all attesters who stood claimed.
     pub claim: RoundClaim,
     /// What contributors share.
     pub pot: Balance,
@@ -32,16 +32,16 @@ pub struct Settlement {
 pub struct Rewards<T>(PhantomData<T>);
 
 impl<T: Config> Rewards<T> {
-    /// Settles a round on the claim that all its attesters revealed: pays their fees, sets the
+    /// Settles a round on the claim of all its attesters who stand: pays their fees, sets the
     /// contributors' pot aside, and makes the merged weights the task's.
     pub(crate) fn settle(
         id: TaskId,
         task: &mut Task<T::AccountId>,
         round: &mut Round<T::AccountId>,
     ) {
-        let revealed = round.seats.iter().find_map(|seat| seat.revealed.as_ref());
-        let Some(claim) = revealed.map(|revealed| revealed.claim.clone()) else {
-            // The clock settles a round only at its quorum, which is at least 1.
+        let table = round.seats.iter().find_map(Seat::table);
+        let Some(claim) = table.map(|table| table.opening.claim()) else {
+            // The clock settles a round only if somebody stands.
             return unexpected::<T>(UnexpectedKind::PriceFailed(id));
         };
         let (pot, fees) = Self::price(task, &claim).unwrap_or_else(|| {
@@ -91,7 +91,7 @@ impl<T: Config> Rewards<T> {
             .verify(&settlement.claim)
             .map_err(|_| Error::<T>::ProofInvalid)?;
         ensure!(
-            proved.delta_hash == revealed.delta_hash,
+            proved.delta_hash == revealed.record.delta_hash,
             Error::<T>::ForeignRow
         );
         let amount = pay::slice(
@@ -145,18 +145,17 @@ impl<T: Config> Rewards<T> {
         Some((owed.checked_sub(fees)?, fees))
     }
 
-    /// Splits `fees` over the attesters who revealed, to the last planck; gives back what was
-    /// paid. What cannot be paid stays in the pool.
+    /// Splits `fees` over the attesters who stand, to the last planck; gives back what was paid.
+    /// What cannot be paid stays in the pool.
     fn pay_fees(
         id: TaskId,
         task: &Task<T::AccountId>,
         round: &mut Round<T::AccountId>,
         fees: Balance,
     ) -> Balance {
-        let revealed = |seat: &Seat<T::AccountId>| seat.revealed.is_some();
-        let count = round.seats.iter().filter(|seat| revealed(seat)).count() as u128;
+        let count = round.seats.iter().filter(|seat| seat.stands()).count() as u128;
         let mut paid = 0u128;
-        let seats = round.seats.iter_mut().filter(|seat| revealed(seat));
+        let seats = round.seats.iter_mut().filter(|seat| seat.stands());
         for (seat, place) in seats.zip(0u128..) {
             let amount = pay::slice(fees, count, place, 1).unwrap_or_default();
             if amount == 0 {

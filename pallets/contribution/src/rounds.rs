@@ -2,7 +2,7 @@
 
 use crate::{
     asset::unexpected,
-    attestation::{Attestation, Seat},
+    attestation::{Attestation, RevealedTable, Seat},
     rewards::{Rewards, Settlement},
     stakes::Stakes,
     submissions::Submissions,
@@ -20,10 +20,10 @@ use frame_support::{
     BoundedVec,
 };
 use gotong_protocol::{
-    bounds, next_phase, shard_is_due, Agreement, Facts, Hash, Judge, Outcome, Phase, Proof,
-    RoundId, TaskId, Transition,
+    bounds, next_phase, shard_is_due, Agreement, Facts, Hash, Outcome, Phase, Proof, RevealRecord,
+    RoundId, SeatState, TaskId, Transition,
 };
-use gotong_scoring::shard_root;
+use gotong_scoring::{median_norm, reveals_tree, shard_root};
 use scale_info::TypeInfo;
 use sp_runtime::{DispatchResult, SaturatedConversion};
 
@@ -51,12 +51,52 @@ pub struct Round<AccountId> {
     pub reveals: u32,
     /// The hold-out samples, once published.
     pub shard: Option<Shard>,
-    /// The attesters, once drawn.
+    /// What was revealed, once nothing more is.
+    pub inputs: Option<Inputs>,
+    /// The attesters, once drawn: also those who were put out.
     pub seats: Seats<AccountId>,
+    /// How often seats were drawn anew; [`bounds::MAX_REDRAWS`] also if nobody was there to draw.
+    pub redraws: u8,
+    /// What draws the audits of the challenge: the one that is on, or the last.
+    pub audit_seed: Option<Hash>,
+    /// Disputes that are not decided; the round does not end before they are.
+    pub open_disputes: u32,
     /// How it ended.
     pub outcome: Option<Outcome>,
     /// What it settled on.
     pub settlement: Option<Settlement>,
+}
+
+impl<AccountId: PartialEq> Round<AccountId> {
+    /// The seat of `who`, put out or not.
+    pub(crate) fn seat_mut(&mut self, who: &AccountId) -> Option<&mut Seat<AccountId>> {
+        self.seats.iter_mut().find(|seat| seat.account == *who)
+    }
+
+    /// Whether an attester of the round was convicted.
+    pub(crate) fn convicted(&self) -> bool {
+        let convicted = |seat: &Seat<AccountId>| seat.state == SeatState::Convicted;
+        self.seats.iter().any(convicted)
+    }
+}
+
+/// All that was revealed in a round, as a dispute needs it.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
+pub struct Inputs {
+    /// Root of [`gotong_scoring::reveals_tree`].
+    pub reveals_root: Hash,
+    /// [`gotong_scoring::median_norm`] of the deltas.
+    pub median_norm: u64,
+}
+
+impl Inputs {
+    /// Of the records in the order of the commits; none if nothing was revealed.
+    pub fn of(records: &[RevealRecord]) -> Option<Self> {
+        (!records.is_empty()).then(|| Self {
+            reveals_root: reveals_tree(records).root().hash,
+            median_norm: median_norm(records),
+        })
+    }
 }
 
 /// A task and its round under way.
@@ -88,10 +128,15 @@ pub(crate) fn assert_constants<T: Config>() {
     assert!(shortest >= 1, "a phase lasts at least a block");
     assert!(longest >= shortest, "no window is allowed");
     assert!(advances >= 1, "rounds must advance");
-    // Every phase may end late by as many blocks as it takes to advance all live tasks.
-    let late = T::MaxLiveTasks::get().div_ceil(advances);
+    // A phase may end late by as many blocks as it takes to advance all live tasks, one a block. A
+    // seat answers from its draw on: through three phases for each draw, and in each challenge for
+    // as long as disputes may be opened after its window, and then take.
+    let phase = u64::from(longest).saturating_add(T::MaxLiveTasks::get().into());
+    let disputes = u64::from(T::MaxDisputeBlocks::get()).saturating_mul(2);
+    let draw = phase.saturating_mul(3).saturating_add(disputes);
+    let draws = u64::from(bounds::MAX_REDRAWS).saturating_add(1);
     assert!(
-        u64::from(T::UnbondingBlocks::get()) > 5 * (u64::from(longest) + u64::from(late)),
+        u64::from(T::UnbondingBlocks::get()) > draw.saturating_mul(draws),
         "stake could leave before the round that it answers for is over"
     );
     assert!(T::WeightUnit::get() > 0, "weights are counted in units");
@@ -102,6 +147,10 @@ pub(crate) fn assert_constants<T: Config>() {
     assert!(
         T::MissedAttestationSlash::get() <= T::MinAttesterStake::get(),
         "a seat must be worth its slash"
+    );
+    assert!(
+        T::MissedAuditSlash::get() <= T::MinAttesterStake::get(),
+        "a seat must be worth its audits"
     );
     assert!(
         T::MaxAttesters::get() >= bounds::MAX_SEATS,
@@ -156,7 +205,11 @@ impl<T: Config> Rounds<T> {
             commits: 0,
             reveals: 0,
             shard: None,
+            inputs: None,
             seats: Seats::default(),
+            redraws: 0,
+            audit_seed: None,
+            open_disputes: 0,
             outcome: None,
             settlement: None,
         };
@@ -254,7 +307,8 @@ impl<T: Config> Rounds<T> {
         Self::put(id, task.round, round);
     }
 
-    /// Advances the rounds that are due, oldest first, and as many as a block may.
+    /// Advances the rounds that are due, oldest first: as many as a block may, and for at most a
+    /// quarter of what a block may cost; but always one.
     pub(crate) fn advance_due() -> Weight {
         let now = now::<T>();
         let schedule = Schedule::<T>::get();
@@ -264,30 +318,45 @@ impl<T: Config> Rounds<T> {
             .map(|(id, at)| (*at, *id))
             .collect();
         due.sort_unstable();
-        due.iter()
-            .take(T::MaxAdvancesPerBlock::get() as usize)
-            .fold(T::WeightInfo::look(), |weight, (_, id)| {
-                weight.saturating_add(Self::advance(*id, now))
-            })
+        let budget = T::BlockWeights::get().max_block.ref_time() / 4;
+        let mut spent = T::WeightInfo::look();
+        for (_, id) in due.iter().take(T::MaxAdvancesPerBlock::get() as usize) {
+            let after = spent.saturating_add(Self::cost(*id));
+            if spent != T::WeightInfo::look() && after.ref_time() > budget {
+                break;
+            }
+            Self::advance(*id, now);
+            spent = after;
+        }
+        spent
     }
 
-    /// Advances the round under way of a task, and tells what that cost.
-    pub(crate) fn advance(id: TaskId, now: u32) -> Weight {
+    /// What it costs at most to advance the round under way of a task.
+    fn cost(id: TaskId) -> Weight {
+        let round = Tasks::<T>::get(id)
+            .ok()
+            .and_then(|task| Self::get(id, task.round));
+        match round.map(|round| (round.phase, round.commits)) {
+            Some((Phase::Reveal, commits)) => T::WeightInfo::end_reveal(commits),
+            // A draw that finds nobody may be followed by a settlement.
+            Some((Phase::Challenge, _)) => {
+                T::WeightInfo::redraw().saturating_add(T::WeightInfo::settle())
+            }
+            _ => T::WeightInfo::end_phase(),
+        }
+    }
+
+    /// Advances the round under way of a task.
+    pub(crate) fn advance(id: TaskId, now: u32) {
         let found = Tasks::<T>::get(id)
             .ok()
             .and_then(|task| Self::get(id, task.round).map(|round| (task, round)));
         let Some((mut task, mut round)) = found else {
             Self::delist(id);
-            unexpected::<T>(UnexpectedKind::ScheduledTaskMissing(id));
-            return T::WeightInfo::end_phase();
+            return unexpected::<T>(UnexpectedKind::ScheduledTaskMissing(id));
         };
-        let weight = match round.phase {
-            Phase::Reveal => T::WeightInfo::end_reveal(round.commits),
-            Phase::Challenge => T::WeightInfo::settle(),
-            _ => T::WeightInfo::end_phase(),
-        };
-        // Ends, for phases only go forward, and a Commit that rolls on starts a new window. Runs
-        // more than once only when too few attesters were drawn.
+        // Ends, for phases only go forward, a Commit that rolls on starts a new window, and seats
+        // are drawn anew so many times. Runs more than once only when no attester is left to act.
         while let Some(transition) =
             next_phase(round.phase, now, round.ends_at, &Self::facts(&task, &round))
         {
@@ -296,17 +365,13 @@ impl<T: Config> Rounds<T> {
         Self::put(id, task.round, &round);
         match round.outcome {
             Some(outcome) => {
-                let ended = task.round;
                 Tasks::<T>::round_over(id, &mut task, outcome);
                 Tasks::<T>::put(id, &task);
-                // Last, so that the judge finds everything as the round has left it.
-                if outcome == Outcome::Disputed {
-                    T::Judge::round_disputed(id, ended);
-                }
             }
-            None => Self::look_again(id, round.ends_at),
+            None if now < round.ends_at => Self::look_again(id, round.ends_at),
+            // The challenge waits for its disputes; the last one that is closed wakes it.
+            None => Self::look_again(id, u32::MAX),
         }
-        weight
     }
 
     /// Ends the phase, and does to the round what the clock says.
@@ -317,22 +382,40 @@ impl<T: Config> Rounds<T> {
         transition: Transition,
         now: u32,
     ) {
-        let mut committed = Vec::new();
         match round.phase {
-            Phase::Reveal => committed = Submissions::<T>::end_reveal(id, task.round),
-            Phase::AttestCommit => {
-                Attestation::<T>::slash_missed(round, |seat| seat.commitment.is_none());
+            Phase::Reveal => {
+                round.inputs = Inputs::of(&Submissions::<T>::end_reveal(id, task.round));
             }
-            Phase::AttestReveal => Attestation::<T>::slash_missed(round, |seat| {
-                seat.commitment.is_some() && seat.revealed.is_none()
+            Phase::AttestCommit => Attestation::<T>::put_out(round, SeatState::Missed, |seat| {
+                seat.commitment.is_none()
             }),
+            Phase::AttestReveal => {
+                Attestation::<T>::put_out(round, SeatState::Missed, |seat| seat.revealed.is_none())
+            }
+            Phase::Challenge => {
+                Attestation::<T>::put_out(round, SeatState::Unaudited, |seat| !seat.audited);
+            }
             _ => {}
         }
         match transition {
             Transition::Enter(phase) => {
                 Self::enter(id, task, round, phase, now);
-                if phase == Phase::AttestCommit {
-                    round.seats = Attestation::<T>::draw(id, task, &committed);
+                match phase {
+                    Phase::AttestCommit => {
+                        Attestation::<T>::draw(id, task, round);
+                    }
+                    Phase::Challenge => {
+                        round.audit_seed = Some(Attestation::<T>::audit_seed(id, task, round));
+                    }
+                    _ => {}
+                }
+            }
+            Transition::Redraw => {
+                round.redraws = round.redraws.saturating_add(1);
+                if Attestation::<T>::draw(id, task, round) {
+                    Self::enter(id, task, round, Phase::AttestCommit, now);
+                } else {
+                    round.redraws = bounds::MAX_REDRAWS;
                 }
             }
             Transition::RollOn => {
@@ -375,14 +458,16 @@ impl<T: Config> Rounds<T> {
     }
 
     fn facts(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> Facts {
-        let claims = || round.seats.iter().filter_map(|seat| seat.revealed.as_ref());
+        let sitting = || round.seats.iter().filter(|seat| seat.sits());
+        let standing = || sitting().filter(|seat| seat.stands());
+        let claims = || {
+            let tables = standing().filter_map(Seat::table);
+            tables.map(|RevealedTable { opening, .. }| opening.claim())
+        };
         let agreement = match claims().next() {
             None => Agreement::Nothing,
-            Some(first) if claims().all(|other| other.claim == first.claim) => Agreement::Same,
+            Some(first) if claims().all(|other| other == first) => Agreement::Same,
             Some(_) => Agreement::Differs,
-        };
-        let count = |holds: fn(&Seat<T::AccountId>) -> bool| {
-            round.seats.iter().filter(|seat| holds(seat)).count() as u32
         };
         Facts {
             commits: round.commits,
@@ -392,11 +477,15 @@ impl<T: Config> Rounds<T> {
             },
             reveals: round.reveals,
             shard_published: round.shard.is_some(),
-            seats: round.seats.len() as u32,
+            seats: sitting().count() as u32,
             quorum: task.terms.quorum.into(),
-            attestation_commits: count(|seat| seat.commitment.is_some()),
-            attestation_reveals: count(|seat| seat.revealed.is_some()),
+            attestation_commits: sitting().filter(|seat| seat.commitment.is_some()).count() as u32,
+            attestation_reveals: sitting().filter(|seat| seat.revealed.is_some()).count() as u32,
+            standing: standing().count() as u32,
             agreement,
+            open_disputes: round.open_disputes,
+            convicted: round.convicted(),
+            may_redraw: round.redraws < bounds::MAX_REDRAWS && !round.seats.is_full(),
         }
     }
 
@@ -428,7 +517,7 @@ impl<T: Config> Rounds<T> {
         Schedule::<T>::mutate(|schedule| schedule.retain(|(other, _)| *other != id));
     }
 
-    fn look_again(id: TaskId, at: u32) {
+    pub(crate) fn look_again(id: TaskId, at: u32) {
         Schedule::<T>::mutate(|schedule| {
             match schedule.iter_mut().find(|(other, _)| *other == id) {
                 Some((_, due)) => *due = at,

@@ -168,6 +168,30 @@ impl<T: Config> Stakes<T> {
         }
     }
 
+    /// Takes all that backs `who`: pays half of it, rounded down, to `winner`, and burns the rest.
+    /// Gives back what was paid and what was burned.
+    pub(crate) fn forfeit(who: &T::AccountId, winner: &T::AccountId) -> (Balance, Balance) {
+        let Some(before) = Registrations::<T>::get(who) else {
+            // A conviction in another round has taken all of it.
+            return (0, 0);
+        };
+        let (all, half) = (before.held(), before.held() / 2);
+        let paid = Asset::<T>::pay(HoldReason::Stake, who, winner, half).is_ok();
+        let rewarded = if paid { half } else { 0 };
+        let burned = all.saturating_sub(rewarded);
+        Asset::<T>::burn(HoldReason::Stake, who, burned, SlashReason::WrongTable);
+        let nothing = Registration {
+            roles: before.roles,
+            stake: 0,
+            unbonding: None,
+        };
+        // Cannot fail: only a stake that grows can need a new place in the registry.
+        if Self::put(who, Some(&before), nothing).is_err() {
+            unexpected::<T>(UnexpectedKind::HoldTooSmall(HoldReason::Stake));
+        }
+        (rewarded, burned)
+    }
+
     /// Least stake for all of `roles`.
     fn minimum(roles: Roles) -> Balance {
         let of = |chosen: bool, minimum: Balance| if chosen { minimum } else { 0 };

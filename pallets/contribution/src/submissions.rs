@@ -11,7 +11,9 @@ use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
 use frame_support::{ensure, traits::Get};
-use gotong_protocol::{bounds, submission_commitment, Delta, Hash, Phase, RoundId, TaskId};
+use gotong_protocol::{
+    bounds, submission_commitment, Delta, Hash, Phase, RevealRecord, RoundId, TaskId,
+};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
 
@@ -35,8 +37,8 @@ pub struct Submission {
 /// A revealed delta.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct Revealed {
-    /// Hash of the encoded delta.
-    pub delta_hash: Hash,
+    /// What a dispute has to know of the delta.
+    pub record: RevealRecord,
     /// Length of the encoded delta.
     pub bytes: u32,
     /// Block whose body has the bytes.
@@ -50,6 +52,11 @@ impl<T: Config> Submissions<T> {
     /// The part of `who` in a round.
     pub fn get(id: TaskId, round: RoundId, who: &T::AccountId) -> Option<Submission> {
         SubmissionMap::<T>::get((id, round), who)
+    }
+
+    /// Whether `who` committed in a round.
+    pub fn exists(id: TaskId, round: RoundId, who: &T::AccountId) -> bool {
+        SubmissionMap::<T>::contains_key((id, round), who)
     }
 
     pub(crate) fn put(id: TaskId, round: RoundId, who: &T::AccountId, submission: &Submission) {
@@ -73,7 +80,7 @@ impl<T: Config> Submissions<T> {
         );
         ensure!(task.sponsor != who, Error::<T>::SponsorMayNotContribute);
         ensure!(
-            Self::get(id, round_id, &who).is_none(),
+            !Self::exists(id, round_id, &who),
             Error::<T>::AlreadyCommitted
         );
         ensure!(
@@ -125,13 +132,14 @@ impl<T: Config> Submissions<T> {
             !RevealedDeltas::<T>::contains_key((id, round_id), delta_hash),
             Error::<T>::DeltaAlreadyRevealed
         );
-        Delta::decode(delta, task.parameters).map_err(|_| Error::<T>::DeltaMalformed)?;
+        let decoded =
+            Delta::decode(delta, task.parameters).map_err(|_| Error::<T>::DeltaMalformed)?;
 
         let deposit = core::mem::take(&mut submission.deposit);
         Asset::<T>::release(HoldReason::CommitDeposit, &who, deposit)?;
         let bytes = u32::try_from(delta.len()).map_err(|_| Error::<T>::Overflow)?;
         submission.revealed = Some(Revealed {
-            delta_hash,
+            record: RevealRecord::of(delta_hash, &decoded, submission.weight),
             bytes,
             at: now::<T>(),
         });
@@ -149,20 +157,27 @@ impl<T: Config> Submissions<T> {
         Ok(())
     }
 
-    /// Burns the deposits of all who did not reveal; gives back who committed.
-    pub(crate) fn end_reveal(id: TaskId, round: RoundId) -> Vec<T::AccountId> {
+    /// Burns the deposits of all who did not reveal; gives back the records of all who did, in the
+    /// order of the commits.
+    pub(crate) fn end_reveal(id: TaskId, round: RoundId) -> Vec<RevealRecord> {
         let all: Vec<_> = SubmissionMap::<T>::iter_prefix((id, round)).collect();
-        let mut accounts = Vec::with_capacity(all.len());
+        let mut records = Vec::with_capacity(all.len());
         for (who, mut submission) in all {
-            if submission.revealed.is_none() {
-                let deposit = core::mem::take(&mut submission.deposit);
-                let reason = SlashReason::UnrevealedCommit;
-                Asset::<T>::burn(HoldReason::CommitDeposit, &who, deposit, reason);
-                Self::put(id, round, &who, &submission);
+            match submission.revealed {
+                Some(revealed) => {
+                    RevealedDeltas::<T>::remove((id, round), revealed.record.delta_hash);
+                    records.push((submission.index, revealed.record));
+                }
+                None => {
+                    let deposit = core::mem::take(&mut submission.deposit);
+                    let reason = SlashReason::UnrevealedCommit;
+                    Asset::<T>::burn(HoldReason::CommitDeposit, &who, deposit, reason);
+                    Self::put(id, round, &who, &submission);
+                }
             }
-            accounts.push(who);
         }
-        accounts
+        records.sort_unstable_by_key(|(index, _)| *index);
+        records.into_iter().map(|(_, record)| record).collect()
     }
 }
 

@@ -105,7 +105,8 @@ impl<T: Config> Tasks<T> {
         })?;
         let id = NextTask::<T>::get();
         NextTask::<T>::put(id.next().ok_or(Error::<T>::TooManyTasks)?);
-        let bond = T::TaskBond::get();
+        // Not publishing a shard must not be cheaper than paying for a good round.
+        let bond = T::TaskBond::get().max(terms.cap_per_round);
         Asset::<T>::hold(HoldReason::Pool, &sponsor, pool)?;
         Asset::<T>::hold(HoldReason::Bond, &sponsor, bond)?;
         Rounds::<T>::enlist(id)?;

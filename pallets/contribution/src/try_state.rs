@@ -4,7 +4,7 @@
 
 use crate::{
     asset::Asset,
-    rounds::Round,
+    rounds::{now, Inputs, Round},
     stakes::Registration,
     tasks::{Purse, Task},
     Attesters, Balance, Config, Contributors, Graphs, HoldReason, NextTask, Pallet, Registrations,
@@ -15,7 +15,9 @@ use alloc::{
     vec::Vec,
 };
 use frame_support::ensure;
-use gotong_protocol::{Phase, RoundId, TaskId, TaskState};
+use gotong_protocol::{
+    bounds, Outcome, Phase, RevealRecord, RoundId, SeatState, TaskId, TaskState,
+};
 use sp_runtime::TryRuntimeError;
 
 type Check = Result<(), TryRuntimeError>;
@@ -32,7 +34,9 @@ impl<T: Config> Pallet<T> {
             Self::rounds_fit_their_task(id, &task)?;
             for (round_id, round) in Rounds::<T>::iter_prefix(id) {
                 Self::counts_mirror_submissions(id, round_id, &round)?;
-                Self::seats_fit_the_terms(&task, &round)?;
+                Self::inputs_mirror_reveals(id, round_id, &round)?;
+                Self::seats_fit_the_terms(id, round_id, &task, &round)?;
+                Self::challenges_come_in_time(&round)?;
                 Self::settlement_pays_no_more_than_it_owes(id, round_id, &task, &round)?;
             }
         }
@@ -115,6 +119,8 @@ impl<T: Config> Pallet<T> {
     }
 
     /// 5. Every task with a round under way is scheduled exactly once, and no other task is.
+    /// 27. A round is looked at when its phase is over at the latest, or in the next block; only a
+    ///     challenge past its window waits for its disputes.
     fn live_tasks_are_scheduled() -> Check {
         let schedule = Schedule::<T>::get();
         let scheduled: BTreeSet<TaskId> = schedule.iter().map(|(id, _)| *id).collect();
@@ -125,6 +131,18 @@ impl<T: Config> Pallet<T> {
         ensure!(
             scheduled == live && scheduled.len() == schedule.len(),
             "5: the schedule does not list the live tasks"
+        );
+        let next = now::<T>().saturating_add(1);
+        ensure!(
+            schedule.iter().all(|(id, at)| {
+                Tasks::<T>::get(id)
+                    .and_then(|task| Rounds::<T>::get(id, task.round))
+                    .is_none_or(|round| {
+                        let waits = round.open_disputes > 0 && round.ends_at < next;
+                        *at <= round.ends_at.max(next) || waits
+                    })
+            }),
+            "27: a round is looked at too late"
         );
         Ok(())
     }
@@ -184,7 +202,8 @@ impl<T: Config> Pallet<T> {
     /// 11. No round is beyond the current one.
     /// 12. The shards published are numbered from 0 to the task's next in the order of rounds,
     ///     and within the terms.
-    /// 13. A closed task holds no pool and no bond.
+    /// 13. A closed task holds no pool and no bond; the bond of one with a round under way is at
+    ///     least what the round can pay.
     fn rounds_fit_their_task(id: TaskId, task: &Task<T::AccountId>) -> Check {
         let mut rounds: Vec<(RoundId, Round<T::AccountId>)> =
             Rounds::<T>::iter_prefix(id).collect();
@@ -211,11 +230,16 @@ impl<T: Config> Pallet<T> {
             task.state != TaskState::Closed || (task.purse.pool == 0 && task.purse.bond == 0),
             "13: a closed task holds its sponsor's money"
         );
+        ensure!(
+            !task.state.is_live() || task.purse.bond >= task.terms.cap_per_round,
+            "13: the bond is below what a round pays"
+        );
         Ok(())
     }
 
     /// 14. A round's submissions are numbered from 0 to its commits.
-    /// 15. Its reveals are the submissions that revealed, each a delta of its own, and listed.
+    /// 15. Its reveals are the submissions that revealed, each a delta of its own, and listed for
+    ///     as long as it takes reveals.
     /// 16. A deposit is on hold only for an unrevealed commit of a round that takes reveals or
     ///     will.
     fn counts_mirror_submissions(
@@ -231,12 +255,17 @@ impl<T: Config> Pallet<T> {
         );
         let revealed: BTreeSet<_> = submissions
             .iter()
-            .filter_map(|one| one.revealed.as_ref().map(|revealed| revealed.delta_hash))
+            .filter_map(|one| one.revealed.as_ref())
+            .map(|revealed| revealed.record.delta_hash)
             .collect();
         let listed: BTreeSet<_> = RevealedDeltas::<T>::iter_key_prefix((id, round_id)).collect();
         let reveals = submissions.iter().filter(|one| one.revealed.is_some());
+        let expected = match round.phase {
+            Phase::Commit | Phase::Reveal => revealed.clone(),
+            _ => BTreeSet::new(),
+        };
         ensure!(
-            revealed == listed
+            listed == expected
                 && revealed.len() == round.reveals as usize
                 && reveals.count() == revealed.len(),
             "15: reveals do not mirror the revealed submissions"
@@ -251,35 +280,99 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 17. A round has at most as many seats as the terms say, none of them its sponsor's or the
-    ///     same account's twice, none before attestation, and at least the quorum after the draw.
-    /// 18. Who revealed a claim committed to it.
-    fn seats_fit_the_terms(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> Check {
+    /// 22. What a round keeps of all that was revealed is what was revealed, from the end of the
+    ///     reveals on.
+    fn inputs_mirror_reveals(id: TaskId, round_id: RoundId, round: &Round<T::AccountId>) -> Check {
+        let mut records: Vec<(u32, RevealRecord)> =
+            Submissions::<T>::iter_prefix_values((id, round_id))
+                .filter_map(|one| Some((one.index, one.revealed?.record)))
+                .collect();
+        records.sort_by_key(|(index, _)| *index);
+        let records: Vec<_> = records.into_iter().map(|(_, record)| record).collect();
+        let inputs = Inputs::of(&records).filter(|_| round.phase > Phase::Reveal);
+        ensure!(
+            round.inputs == inputs,
+            "22: the inputs are not what was revealed"
+        );
+        Ok(())
+    }
+
+    /// 17. At most as many attesters sit in a round as the terms say; no seat is its sponsor's, a
+    ///     contributor's of the round, or the same account's twice; there are none before
+    ///     attestation, and at least the quorum after the draw.
+    /// 18. Who revealed a table committed to it; who answered audits or was put out after the
+    ///     reveals revealed one, in a round that was challenged; who was put out before did not.
+    fn seats_fit_the_terms(
+        id: TaskId,
+        round_id: RoundId,
+        task: &Task<T::AccountId>,
+        round: &Round<T::AccountId>,
+    ) -> Check {
         let accounts: BTreeSet<_> = round.seats.iter().map(|seat| &seat.account).collect();
-        let range = match round.phase {
-            Phase::Commit | Phase::Reveal => 0..=0,
-            Phase::Ended => 0..=task.terms.seats.into(),
-            _ => task.terms.quorum.into()..=task.terms.seats.into(),
+        let sitting = round.seats.iter().filter(|seat| seat.sits()).count();
+        let least = match round.phase {
+            Phase::Commit | Phase::Reveal | Phase::Ended => 0,
+            _ => usize::from(task.terms.quorum),
         };
         ensure!(
-            range.contains(&round.seats.len())
+            sitting <= task.terms.seats.into()
+                && round.seats.len() >= least
+                && (round.seats.is_empty() || round.phase > Phase::Reveal)
                 && accounts.len() == round.seats.len()
-                && !accounts.contains(&task.sponsor),
+                && !accounts.contains(&task.sponsor)
+                && accounts
+                    .iter()
+                    .all(|who| !Submissions::<T>::contains_key((id, round_id), who)),
             "17: the seats do not fit the terms"
         );
         ensure!(
-            round
-                .seats
-                .iter()
-                .all(|seat| seat.commitment.is_some() || seat.revealed.is_none()),
-            "18: a claim was revealed without a commitment"
+            round.seats.iter().all(|seat| {
+                use SeatState::*;
+                let revealed = seat.revealed.is_some();
+                let fits = match seat.state {
+                    Sitting => revealed || !seat.audited,
+                    Missed => !revealed && !seat.audited,
+                    Convicted => revealed,
+                    Unaudited => revealed && !seat.audited,
+                };
+                let late = seat.audited || !matches!(seat.state, Sitting | Missed);
+                fits && (seat.commitment.is_some() || !revealed)
+                    && (round.audit_seed.is_some() || !late)
+            }),
+            "18: a seat is not where it came to"
+        );
+        Ok(())
+    }
+
+    /// 23. Disputes are open only about a round that is challenged.
+    /// 24. Seats are drawn anew only so often, and only after a challenge; a round that is or was
+    ///     challenged has a seed of its audits.
+    /// 25. Every sitting attester revealed when the challenge started.
+    fn challenges_come_in_time(round: &Round<T::AccountId>) -> Check {
+        ensure!(
+            round.open_disputes == 0 || round.phase == Phase::Challenge,
+            "23: a dispute is open about a round that is not challenged"
+        );
+        let early = round.phase <= Phase::Reveal;
+        ensure!(
+            round.redraws <= bounds::MAX_REDRAWS
+                && (round.redraws == 0 || round.audit_seed.is_some())
+                && (round.audit_seed.is_some() || round.phase != Phase::Challenge)
+                && !(early && round.audit_seed.is_some()),
+            "24: redraws and audits are not what challenges made them"
+        );
+        let sitting = || round.seats.iter().filter(|seat| seat.sits());
+        ensure!(
+            round.phase != Phase::Challenge || sitting().all(|seat| seat.revealed.is_some()),
+            "25: a round is challenged that waits for a claim"
         );
         Ok(())
     }
 
     /// 19. Only settled rounds have a settlement, within the cap.
     /// 20. What contributors claimed of a round is what it paid them, and no more than its pot.
-    /// 21. The fees of a round are what its seats were paid.
+    /// 21. The fees of a round are what its seats were paid; only seats that stand were.
+    /// 26. A round settled on the claim of everybody who sits, all of whom answered their audits.
     fn settlement_pays_no_more_than_it_owes(
         id: TaskId,
         round_id: RoundId,
@@ -290,7 +383,7 @@ impl<T: Config> Pallet<T> {
             .settlement
             .as_ref()
             .map_or((0, 0, 0), |one| (one.pot, one.fees, one.claimed));
-        let settled = round.outcome == Some(gotong_protocol::Outcome::Settled);
+        let settled = round.outcome == Some(Outcome::Settled);
         ensure!(
             settled == round.settlement.is_some()
                 && sum([pot, fees]).is_some_and(|owed| owed <= task.terms.cap_per_round),
@@ -302,8 +395,25 @@ impl<T: Config> Pallet<T> {
             "20: claims are not those of the contributors"
         );
         ensure!(
-            sum(round.seats.iter().map(|seat| seat.fee)) == Some(fees),
+            sum(round.seats.iter().map(|seat| seat.fee)) == Some(fees)
+                && round
+                    .seats
+                    .iter()
+                    .all(|seat| seat.fee == 0 || seat.stands()),
             "21: fees are not those of the seats"
+        );
+        let agreed = |claim| {
+            round.seats.iter().filter(|seat| seat.sits()).all(|seat| {
+                let table = seat.table().filter(|_| seat.audited);
+                table.is_some_and(|table| table.opening.claim() == claim)
+            })
+        };
+        ensure!(
+            round
+                .settlement
+                .as_ref()
+                .is_none_or(|settlement| agreed(settlement.claim.clone())),
+            "26: a round settled on a claim that does not stand"
         );
         Ok(())
     }

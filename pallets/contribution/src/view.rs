@@ -4,7 +4,7 @@
 
 use crate::{
     attestation::Seat,
-    rounds::{Round, Rounds},
+    rounds::{now, Round, Rounds},
     stakes::Stakes,
     submissions::{Submission, Submissions},
     tasks::{Task, Tasks},
@@ -22,7 +22,7 @@ use gotong_protocol::{
 pub(crate) fn stake<T: Config>(who: &T::AccountId) -> Option<StakeView<Balance, u32>> {
     let registration = Stakes::<T>::get(who).ok()?;
     let seats_held = live::<T>()
-        .filter(|(_, _, round)| seat_of(round, who).is_some())
+        .filter(|(_, _, round)| seat_of(round, who).is_some_and(Seat::sits))
         .count() as u32;
     Some(StakeView {
         roles: registration.roles,
@@ -85,6 +85,9 @@ pub(crate) fn round<T: Config>(
             root: shard.root,
         }),
         seats: round.seats.into_iter().map(seat_view).collect(),
+        redraws: round.redraws,
+        audit_seed: round.audit_seed,
+        open_disputes: round.open_disputes,
         outcome: round.outcome,
         claim: round.settlement.map(|settlement| settlement.claim),
         owed: pot.saturating_add(fees),
@@ -94,11 +97,18 @@ pub(crate) fn round<T: Config>(
 }
 
 fn seat_view<A>(seat: Seat<A>) -> SeatView<A, Balance> {
+    let (opening, work_root) = match seat.revealed {
+        Some(revealed) => (Some(revealed.opening), Some(revealed.work_root)),
+        None => (None, None),
+    };
     SeatView {
         account: seat.account,
         stake: seat.stake,
+        state: seat.state,
         committed: seat.commitment.is_some(),
-        claim: seat.revealed.map(|revealed| revealed.claim),
+        opening,
+        work_root,
+        audited: seat.audited,
         fee: seat.fee,
     }
 }
@@ -113,7 +123,7 @@ pub(crate) fn submissions<T: Config>(
             index: submission.index,
             weight: submission.weight,
             revealed: submission.revealed.map(|revealed| RevealedView {
-                delta_hash: revealed.delta_hash,
+                record: revealed.record,
                 bytes: revealed.bytes,
                 at: revealed.at,
             }),
@@ -162,9 +172,9 @@ fn share_state<A>(round: &Round<A>, submission: &Submission) -> RewardState<Bala
 
 fn fee_state<A>(round: &Round<A>, seat: &Seat<A>) -> RewardState<Balance> {
     match round.outcome {
-        None => RewardState::Pending,
+        None if seat.sits() => RewardState::Pending,
         Some(_) if seat.fee > 0 => RewardState::Paid(seat.fee),
-        Some(_) => RewardState::Nothing,
+        _ => RewardState::Nothing,
     }
 }
 
@@ -174,7 +184,7 @@ pub(crate) fn duties<T: Config>(who: &T::AccountId) -> Vec<Duty<u32>> {
         let kinds = [
             submitter_duty::<T>(who, id, &task, &round),
             sponsor_duty::<T>(who, &task, &round),
-            attester_duty(who, &round),
+            attester_duty::<T>(who, &round),
         ];
         duties.extend(kinds.into_iter().flatten().map(|what| Duty {
             task: id,
@@ -234,12 +244,16 @@ fn sponsor_duty<T: Config>(
     due.then_some(DutyKind::PublishShard)
 }
 
-fn attester_duty<A: PartialEq>(who: &A, round: &Round<A>) -> Option<DutyKind> {
-    let seat = seat_of(round, who)?;
+fn attester_duty<T: Config>(who: &T::AccountId, round: &Round<T::AccountId>) -> Option<DutyKind> {
+    let seat = seat_of(round, who).filter(|seat| seat.sits())?;
     match round.phase {
         Phase::AttestCommit if seat.commitment.is_none() => Some(DutyKind::CommitAttestation),
         Phase::AttestReveal if seat.commitment.is_some() && seat.revealed.is_none() => {
             Some(DutyKind::RevealAttestation)
+        }
+        // Past its window a challenge may wait for its disputes, but takes no answers.
+        Phase::Challenge if !seat.audited && now::<T>() < round.ends_at => {
+            Some(DutyKind::AnswerAudits)
         }
         _ => None,
     }

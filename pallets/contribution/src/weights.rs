@@ -38,6 +38,8 @@ pub trait WeightInfo {
     fn reveal_attestation() -> Weight;
     /// `claim` of `n` shares.
     fn claim(n: u32) -> Weight;
+    /// `answer_audits` with `b` bytes of answers.
+    fn answer_audits(b: u32) -> Weight;
     /// Looking for rounds that are due.
     fn look() -> Weight;
     /// Ending a Reveal phase with `s` submissions, none of them revealed, and drawing attesters.
@@ -46,6 +48,11 @@ pub trait WeightInfo {
     fn end_phase() -> Weight;
     /// Settling a round and paying every seat.
     fn settle() -> Weight;
+    /// Ending a challenge with every seat slashed, and drawing seats anew among attesters who all
+    /// contribute.
+    fn redraw() -> Weight;
+    /// Convicting an attester, as the referee has it done.
+    fn convict() -> Weight;
 }
 
 /// Estimates over the database weights of a runtime.
@@ -86,14 +93,17 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
         cost::<Db>(4_000, 3, 3).saturating_add(each(r, 20_000))
     }
     fn commit_attestation() -> Weight {
-        cost::<Db>(60, 3, 2)
+        cost::<Db>(150, 3, 2)
     }
     fn reveal_attestation() -> Weight {
-        cost::<Db>(70, 3, 2)
+        cost::<Db>(160, 3, 2)
     }
     fn claim(n: u32) -> Weight {
         let share = cost::<Db>(150, 7, 6);
         share.saturating_mul(u64::from(n).max(1))
+    }
+    fn answer_audits(b: u32) -> Weight {
+        cost::<Db>(500, 3, 2).saturating_add(each(b, 20_000))
     }
     fn look() -> Weight {
         cost::<Db>(10, 2, 0)
@@ -103,10 +113,16 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
         cost::<Db>(1_000, 8, 5).saturating_add(submission.saturating_mul(s.into()))
     }
     fn end_phase() -> Weight {
-        cost::<Db>(2_000, 40, 40)
+        cost::<Db>(2_000, 60, 60)
     }
     fn settle() -> Weight {
         cost::<Db>(1_000, 40, 24)
+    }
+    fn redraw() -> Weight {
+        cost::<Db>(6_000, 310, 60)
+    }
+    fn convict() -> Weight {
+        cost::<Db>(250, 10, 9)
     }
 }
 

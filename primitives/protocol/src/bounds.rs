@@ -18,3 +18,11 @@ pub const MAX_SEATS: u32 = 16;
 pub const MAX_CLAIMS: u32 = 32;
 /// Largest weight of one delta in the merge.
 pub const MAX_MERGE_WEIGHT: u32 = 1 << 20;
+/// Audits that each attester of a round answers.
+pub const AUDITS: u32 = 4;
+/// Most times that a round draws seats anew.
+pub const MAX_REDRAWS: u8 = 3;
+/// Longest record: one sample with its label. A dispute may have to show one.
+pub const MAX_RECORD_BYTES: u32 = 16 << 10;
+/// Longest encoded answer in a dispute.
+pub const MAX_ANSWER_BYTES: u32 = 64 << 10;

@@ -3,12 +3,17 @@
 //!
 //! ```text
 //! Commit -> Reveal -> AttestCommit -> AttestReveal -> Challenge -> Settled
-//!   |         |            |               |
-//!   +-> rolls on           +-> Unattested  +-> Unattested | Disputed
+//!   |         |         |     ^         |                 |  |
+//!   +-> rolls on        |     |         |                 |  +-> Unattested | Disputed
+//!             |         |     +---- redraws --------------+
+//!             |         +-> Unattested  +-> Unattested
 //!             +-> NoReveals | ShardMissed
 //! ```
 //!
-//! A phase ends when its window is over, or as soon as nobody who may act in it is left.
+//! A phase ends when its window is over, or as soon as nobody who may act in it is left. Challenge
+//! lasts all of its window, and on until no dispute is open; then what stands decides. Where too
+//! few stand, seats are drawn anew, at most [`bounds::MAX_REDRAWS`](crate::bounds::MAX_REDRAWS)
+//! times.
 
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -35,9 +40,9 @@ pub enum Phase {
     Reveal,
     /// Drawn attesters commit to hidden score tables.
     AttestCommit,
-    /// Attesters reveal their claims.
+    /// Attesters reveal what they claim, and the top of their tables.
     AttestReveal,
-    /// The claim that all agree on waits for a challenge.
+    /// Attesters answer their audits, and anybody may dispute a table.
     Challenge,
     /// The round has an outcome.
     Ended,
@@ -108,18 +113,44 @@ pub enum Outcome {
     NoReveals,
     /// The sponsor did not publish the shard.
     ShardMissed,
-    /// Fewer attesters than the quorum were there to be drawn, committed, or revealed.
+    /// Fewer attesters than the quorum were there to be drawn, committed, revealed, or still stood
+    /// after the challenge.
     Unattested,
-    /// All revealed claims are equal and at quorum; pays the improvement, if there is one.
+    /// All claims that stand are equal and at quorum, or below it the only ones that withstood a
+    /// challenge; pays the improvement, if there is one.
     Settled,
-    /// Two attesters revealed different claims: pays nobody until a judge decides.
+    /// Different claims stand, for nobody disputed them: pays nobody.
     Disputed,
 }
 
-/// Whether the claims revealed so far are the same.
+/// Where a seat of a round stands.
+#[derive(
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    TypeInfo,
+    MaxEncodedLen,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+)]
+pub enum SeatState {
+    /// It counts.
+    Sitting,
+    /// Put out: its attester did not commit, or not reveal.
+    Missed,
+    /// Put out: its table was wrong, or not defended.
+    Convicted,
+    /// Put out: its attester did not answer its audits.
+    Unaudited,
+}
+
+/// Whether the claims that stand are the same.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Agreement {
-    /// No claim revealed.
+    /// No claim stands.
     Nothing,
     /// One claim, or several that are equal.
     Same,
@@ -138,16 +169,33 @@ pub struct Facts {
     pub reveals: u32,
     /// Whether the sponsor published the shard.
     pub shard_published: bool,
-    /// Attesters drawn.
+    /// Attesters who sit: drawn, and not put out.
     pub seats: u32,
     /// Equal claims needed.
     pub quorum: u32,
-    /// Attesters who committed.
+    /// Of those who sit: who committed.
     pub attestation_commits: u32,
-    /// Attesters who revealed.
+    /// Of those who sit: who revealed.
     pub attestation_reveals: u32,
-    /// What their claims say.
+    /// Of those who sit: who stand, for they revealed and answered their audits.
+    pub standing: u32,
+    /// What the claims of those who stand say.
     pub agreement: Agreement,
+    /// Disputes that are not decided.
+    pub open_disputes: u32,
+    /// Whether an attester of the round was convicted.
+    pub convicted: bool,
+    /// Whether seats may be drawn anew.
+    pub may_redraw: bool,
+}
+
+impl Facts {
+    /// Whether so many attesters are too few to go on with. Below the quorum it takes a conviction
+    /// and either seats that can be drawn anew or somebody left, who may withstand a challenge.
+    fn falls_short(&self, attesters: u32) -> bool {
+        let goes_on = self.convicted && (self.may_redraw || attesters > 0);
+        attesters < self.quorum && !goes_on
+    }
 }
 
 /// What happens to the round.
@@ -157,6 +205,9 @@ pub enum Transition {
     Enter(Phase),
     /// Nobody committed: the same round starts its Commit window again.
     RollOn,
+    /// Too few stand: seats are drawn anew, and AttestCommit starts again for who is drawn. If
+    /// there is nobody to draw, nothing may be drawn anew any more, and the clock is asked again.
+    Redraw,
     /// The round is over.
     End(Outcome),
 }
@@ -182,8 +233,13 @@ pub fn shard_is_due(
 /// Seats are drawn on entering [`Phase::AttestCommit`]; the clock is asked again right after, and
 /// ends the round when they cannot make the quorum.
 pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option<Transition> {
-    use Transition::{End, Enter, RollOn};
+    use Transition::{End, Enter, Redraw, RollOn};
     let over = now >= ends_at;
+    let unattested = End(Outcome::Unattested);
+    let unless_short = |attesters, next| match facts.falls_short(attesters) {
+        true => unattested,
+        false => Enter(next),
+    };
     let (ends, next) = match phase {
         Phase::Commit if facts.commits == 0 => (over, RollOn),
         Phase::Commit => (facts.commits >= facts.may_commit, Enter(Phase::Reveal)),
@@ -195,23 +251,26 @@ pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option
                 _ => Enter(Phase::AttestCommit),
             },
         ),
-        Phase::AttestCommit if facts.seats < facts.quorum => (true, End(Outcome::Unattested)),
+        Phase::AttestCommit if facts.falls_short(facts.seats) => (true, unattested),
         Phase::AttestCommit => (
             facts.attestation_commits >= facts.seats,
-            match facts.attestation_commits {
-                commits if commits < facts.quorum => End(Outcome::Unattested),
-                _ => Enter(Phase::AttestReveal),
-            },
+            unless_short(facts.attestation_commits, Phase::AttestReveal),
         ),
         Phase::AttestReveal => (
             facts.attestation_reveals >= facts.attestation_commits,
+            unless_short(facts.attestation_reveals, Phase::Challenge),
+        ),
+        Phase::Challenge if facts.open_disputes > 0 => return None,
+        Phase::Challenge => (
+            over,
             match facts.agreement {
                 Agreement::Differs => End(Outcome::Disputed),
-                _ if facts.attestation_reveals < facts.quorum => End(Outcome::Unattested),
-                _ => Enter(Phase::Challenge),
+                _ if facts.standing >= facts.quorum => End(Outcome::Settled),
+                _ if facts.may_redraw => Redraw,
+                _ if facts.convicted && facts.standing > 0 => End(Outcome::Settled),
+                _ => unattested,
             },
         ),
-        Phase::Challenge => (over, End(Outcome::Settled)),
         Phase::Ended => return None,
     };
     (over || ends).then_some(next)
@@ -220,8 +279,9 @@ pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounds::MAX_REDRAWS;
     use proptest::prelude::*;
-    use Transition::{End, Enter, RollOn};
+    use Transition::{End, Enter, Redraw, RollOn};
 
     const QUIET: Facts = Facts {
         commits: 0,
@@ -232,7 +292,11 @@ mod tests {
         quorum: 2,
         attestation_commits: 0,
         attestation_reveals: 0,
+        standing: 0,
         agreement: Agreement::Nothing,
+        open_disputes: 0,
+        convicted: false,
+        may_redraw: true,
     };
 
     #[test]
@@ -241,6 +305,8 @@ mod tests {
         assert_eq!(Phase::Ended.encode(), [5]);
         assert_eq!(Outcome::NoReveals.encode(), [0]);
         assert_eq!(Outcome::Disputed.encode(), [4]);
+        assert_eq!(SeatState::Sitting.encode(), [0]);
+        assert_eq!(SeatState::Unaudited.encode(), [3]);
         let windows = Windows {
             commit_blocks: 1,
             reveal_blocks: 2,
@@ -318,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn claims_settle_only_when_equal_and_at_quorum() {
+    fn reveals_at_quorum_are_challenged_equal_or_not() {
         let facts = |attestation_reveals, agreement| Facts {
             attestation_commits: 3,
             attestation_reveals,
@@ -327,54 +393,124 @@ mod tests {
         };
         let at = |now, facts| next_phase(Phase::AttestReveal, now, 10, &facts);
         assert_eq!(at(9, facts(2, Agreement::Differs)), None);
-        assert_eq!(
-            at(9, facts(3, Agreement::Same)),
-            Some(Enter(Phase::Challenge))
-        );
-        assert_eq!(
-            at(9, facts(3, Agreement::Differs)),
-            Some(End(Outcome::Disputed))
-        );
-        assert_eq!(
-            at(10, facts(1, Agreement::Same)),
-            Some(End(Outcome::Unattested))
-        );
-        assert_eq!(
-            at(10, facts(2, Agreement::Same)),
-            Some(Enter(Phase::Challenge))
-        );
-        assert_eq!(next_phase(Phase::Challenge, 9, 10, &QUIET), None);
-        assert_eq!(
-            next_phase(Phase::Challenge, 10, 10, &QUIET),
-            Some(End(Outcome::Settled))
-        );
+        for agreement in [Agreement::Same, Agreement::Differs] {
+            assert_eq!(at(9, facts(3, agreement)), Some(Enter(Phase::Challenge)));
+            assert_eq!(at(10, facts(2, agreement)), Some(Enter(Phase::Challenge)));
+            assert_eq!(at(10, facts(1, agreement)), Some(End(Outcome::Unattested)));
+        }
         assert_eq!(next_phase(Phase::Ended, 10, 10, &QUIET), None);
     }
 
+    #[test]
+    fn what_stands_after_the_challenge_decides() {
+        let at = |now, facts: Facts| next_phase(Phase::Challenge, now, 10, &facts);
+        let stand = |standing, agreement| Facts {
+            seats: standing,
+            standing,
+            agreement,
+            ..QUIET
+        };
+        let spent = |facts| Facts {
+            may_redraw: false,
+            ..facts
+        };
+        let convicted = |facts| Facts {
+            convicted: true,
+            ..facts
+        };
+        let (none, one, two, differ) = (
+            stand(0, Agreement::Nothing),
+            stand(1, Agreement::Same),
+            stand(2, Agreement::Same),
+            stand(2, Agreement::Differs),
+        );
+        assert_eq!(at(9, two), None);
+        assert_eq!(at(10, two), Some(End(Outcome::Settled)));
+        assert_eq!(at(10, differ), Some(End(Outcome::Disputed)));
+        assert_eq!(at(10, convicted(differ)), Some(End(Outcome::Disputed)));
+        for short in [none, one, convicted(none), convicted(one)] {
+            assert_eq!(at(9, short), None);
+            assert_eq!(at(10, short), Some(Redraw));
+        }
+        assert_eq!(at(10, spent(one)), Some(End(Outcome::Unattested)));
+        assert_eq!(
+            at(10, spent(convicted(none))),
+            Some(End(Outcome::Unattested))
+        );
+        assert_eq!(at(10, spent(convicted(one))), Some(End(Outcome::Settled)));
+    }
+
+    #[test]
+    fn an_open_dispute_holds_the_challenge_open() {
+        for agreement in [Agreement::Same, Agreement::Differs] {
+            let open = Facts {
+                standing: 3,
+                agreement,
+                open_disputes: 1,
+                ..QUIET
+            };
+            assert_eq!(next_phase(Phase::Challenge, u32::MAX, 10, &open), None);
+        }
+    }
+
+    #[test]
+    fn after_a_conviction_fewer_than_the_quorum_go_on() {
+        let after = |attesters, may_redraw| Facts {
+            seats: attesters,
+            attestation_commits: attesters,
+            attestation_reveals: attesters,
+            convicted: true,
+            may_redraw,
+            ..QUIET
+        };
+        let steps = [
+            (Phase::AttestCommit, Phase::AttestReveal),
+            (Phase::AttestReveal, Phase::Challenge),
+        ];
+        for (phase, next) in steps {
+            let at = |facts| next_phase(phase, 10, 10, &facts);
+            assert_eq!(at(after(1, false)), Some(Enter(next)));
+            assert_eq!(at(after(0, true)), Some(Enter(next)));
+            assert_eq!(at(after(0, false)), Some(End(Outcome::Unattested)));
+        }
+    }
+
     fn facts() -> impl Strategy<Value = Facts> {
-        let agreement = prop::sample::select(vec![
-            Agreement::Nothing,
-            Agreement::Same,
-            Agreement::Differs,
-        ]);
+        let agreement = prop::sample::select(vec![Agreement::Same, Agreement::Differs]);
         (
             (0..6u32, 0..6u32, 0..6u32, any::<bool>()),
-            (0..5u32, 1..5u32, 0..5u32, 0..5u32, agreement),
+            (0..5u32, 1..5u32, 0..5u32, 0..5u32),
+            (0..5u32, agreement, 0..2u32, any::<bool>(), any::<bool>()),
         )
             .prop_map(
                 |(
                     (commits, may_commit, reveals, shard_published),
-                    (seats, quorum, attestation_commits, attestation_reveals, agreement),
-                )| Facts {
-                    commits,
-                    may_commit,
-                    reveals: reveals.min(commits),
-                    shard_published,
-                    seats,
-                    quorum,
-                    attestation_commits: attestation_commits.min(seats),
-                    attestation_reveals: attestation_reveals.min(attestation_commits.min(seats)),
-                    agreement,
+                    (seats, quorum, attestation_commits, attestation_reveals),
+                    (standing, agreement, open_disputes, convicted, may_redraw),
+                )| {
+                    let attestation_commits = attestation_commits.min(seats);
+                    let attestation_reveals = attestation_reveals.min(attestation_commits);
+                    let standing = standing.min(attestation_reveals);
+                    let agreement = match standing {
+                        0 => Agreement::Nothing,
+                        1 => Agreement::Same,
+                        _ => agreement,
+                    };
+                    Facts {
+                        commits,
+                        may_commit,
+                        reveals: reveals.min(commits),
+                        shard_published,
+                        seats,
+                        quorum,
+                        attestation_commits,
+                        attestation_reveals,
+                        standing,
+                        agreement,
+                        open_disputes,
+                        convicted,
+                        may_redraw,
+                    }
                 },
             )
     }
@@ -396,29 +532,34 @@ mod tests {
         ) {
             let ends_at = now.saturating_sub(late);
             match next_phase(phase, now, ends_at, &facts) {
-                None => prop_assert!(false, "stuck in {phase:?}"),
+                None => prop_assert!(phase == Phase::Challenge && facts.open_disputes > 0),
                 Some(Enter(next)) => prop_assert!(next > phase),
                 Some(RollOn) => prop_assert!(phase == Phase::Commit && facts.commits == 0),
+                Some(Redraw) => prop_assert!(phase == Phase::Challenge && facts.may_redraw),
                 Some(End(_)) => prop_assert!(phase != Phase::Commit),
             }
         }
 
         #[test]
-        fn settling_takes_a_challenge_window_and_challenge_takes_agreement(
+        fn settling_takes_a_challenge_window_and_claims_that_agree(
             phase in phase(), now in 0..20u32, ends_at in 0..20u32, facts in facts(),
         ) {
             match next_phase(phase, now, ends_at, &facts) {
                 Some(End(Outcome::Settled)) => {
                     prop_assert!(phase == Phase::Challenge && now >= ends_at);
+                    prop_assert!(facts.open_disputes == 0 && facts.standing > 0);
+                    prop_assert_eq!(facts.agreement, Agreement::Same);
+                    let withstood = facts.convicted && !facts.may_redraw;
+                    prop_assert!(facts.standing >= facts.quorum || withstood);
                 }
                 Some(Enter(Phase::Challenge)) => {
-                    prop_assert!(facts.attestation_reveals >= facts.quorum);
-                    prop_assert!(facts.agreement != Agreement::Differs);
+                    prop_assert!(facts.attestation_reveals >= facts.quorum || facts.convicted);
                 }
                 Some(Enter(Phase::AttestCommit)) => {
                     prop_assert!(facts.shard_published && facts.reveals > 0);
                 }
                 Some(End(Outcome::Disputed)) => {
+                    prop_assert!(phase == Phase::Challenge && facts.open_disputes == 0);
                     prop_assert_eq!(facts.agreement, Agreement::Differs);
                 }
                 _ => {}
@@ -435,6 +576,36 @@ mod tests {
                     prop_assert_eq!(Some(early), next_phase(phase, ends_at, ends_at, &facts));
                 }
             }
+        }
+
+        /// Whatever everybody does, once somebody committed and all disputes find their end.
+        #[test]
+        fn every_round_ends(seen in prop::collection::vec((facts(), any::<bool>()), 64)) {
+            let (mut phase, mut redraws, mut ended) = (Phase::Reveal, 0, None);
+            let mut steps = 0;
+            for (facts, somebody) in seen {
+                let facts = Facts {
+                    open_disputes: 0,
+                    may_redraw: redraws < MAX_REDRAWS,
+                    ..facts
+                };
+                match next_phase(phase, 10, 10, &facts) {
+                    Some(Enter(next)) => phase = next,
+                    Some(Redraw) if somebody => {
+                        redraws += 1;
+                        phase = Phase::AttestCommit;
+                    }
+                    Some(Redraw) => redraws = MAX_REDRAWS,
+                    Some(End(outcome)) => {
+                        ended = Some(outcome);
+                        break;
+                    }
+                    None | Some(RollOn) => prop_assert!(false, "stuck in {phase:?}"),
+                }
+                steps += 1;
+            }
+            // Reveal, then three phases for each draw; the last asking may find nobody.
+            prop_assert!(ended.is_some() && steps <= 1 + 3 * (1 + usize::from(MAX_REDRAWS)));
         }
     }
 }

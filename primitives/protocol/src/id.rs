@@ -36,6 +36,10 @@ id!(
     /// A round, counted from 0 within its task. SCALE: 4 bytes, little endian.
     RoundId
 );
+id!(
+    /// A dispute, counted from 0 over the whole chain. SCALE: 4 bytes, little endian.
+    DisputeId
+);
 
 #[cfg(test)]
 mod tests {

@@ -17,20 +17,24 @@ pub mod bounds;
 pub mod claim;
 pub mod clock;
 pub mod commitment;
-pub mod id;
 pub mod court;
+pub mod dispute;
+pub mod id;
 pub mod pay;
 pub mod role;
 pub mod task;
 pub mod view;
 
 pub use claim::ClaimItem;
-pub use clock::{next_phase, shard_is_due, Agreement, Facts, Outcome, Phase, Transition, Windows};
+pub use clock::{
+    next_phase, shard_is_due, Agreement, Facts, Outcome, Phase, SeatState, Transition, Windows,
+};
 pub use commitment::{attestation_commitment, submission_commitment};
+pub use court::Court;
 pub use gotong_scoring::{
-    Audit, AuditAnswer, Delta, Graph, Hash, Opening, Proof, ProvedShare, RevealRecord, RoundClaim, Rules, ShareProof,
+    Audit, AuditAnswer, Delta, Graph, Hash, Opening, Proof, ProvedShare, RevealRecord, RoundClaim,
+    Rules, ShareProof,
 };
 pub use id::{RoundId, TaskId};
-pub use court::Court;
 pub use role::Roles;
 pub use task::{TaskName, TaskState, TaskTerms, TermsError};

@@ -106,6 +106,9 @@ pub enum TermsError {
     /// The central difference is 0.
     #[error("the merge rules are not usable")]
     Rules,
+    /// A sample with its label is longer than a dispute can show.
+    #[error("a sample with its label is over 16 KiB")]
+    Record,
 }
 
 impl<Balance: Default + PartialEq> TaskTerms<Balance> {
@@ -140,6 +143,7 @@ impl<Balance: Default + PartialEq> TaskTerms<Balance> {
             TermsError::Zero,
         )?;
         check(self.attester_fee_permille <= 1000, TermsError::Fee)?;
+        check(record_bytes <= bounds::MAX_RECORD_BYTES, TermsError::Record)?;
         check(
             // A standard error needs two samples.
             self.shards >= 1
@@ -272,6 +276,9 @@ mod tests {
         assert_eq!(large.validate(256, 5, 8), Ok(()));
         assert_eq!(large.validate(257, 5, 8), Err(TermsError::Shards));
         refused(|t| t.rules.central_difference = 0, TermsError::Rules);
+        assert_eq!(terms().validate(16 << 10, 5, 8), Ok(()));
+        let longer = terms().validate((16 << 10) + 1, 5, 8);
+        assert_eq!(longer, Err(TermsError::Record));
     }
 
     #[test]

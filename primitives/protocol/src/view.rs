@@ -4,10 +4,12 @@
 //! blocks in `u32`.
 
 use crate::{
-    Graph, Hash, Outcome, Phase, Roles, RoundClaim, RoundId, TaskId, TaskState, TaskTerms,
+    id::DisputeId, Graph, Hash, Opening, Outcome, Phase, RevealRecord, Roles, RoundClaim, RoundId,
+    SeatState, TaskId, TaskState, TaskTerms,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
+use gotong_scoring::trial::{Accusation, Trial, Turn};
 use scale_info::TypeInfo;
 
 /// A registration and its money.
@@ -81,8 +83,14 @@ pub struct RoundView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     pub base_root: Hash,
     /// The hold-out samples, once published.
     pub shard: Option<ShardView<BlockNumber>>,
-    /// The attesters, once drawn.
+    /// The attesters, once drawn: also those who were put out.
     pub seats: Vec<SeatView<AccountId, Balance>>,
+    /// How often seats were drawn anew.
+    pub redraws: u8,
+    /// What draws the audits of the challenge: the one that is on, or the last.
+    pub audit_seed: Option<Hash>,
+    /// Disputes that are not decided; the round does not end before they are.
+    pub open_disputes: u32,
     /// How it ended.
     pub outcome: Option<Outcome>,
     /// The claim that it settled on.
@@ -115,10 +123,16 @@ pub struct SeatView<AccountId = [u8; 32], Balance = u128> {
     pub account: AccountId,
     /// Stake at the draw.
     pub stake: Balance,
+    /// Whether it counts, or why not.
+    pub state: SeatState,
     /// Whether it committed.
     pub committed: bool,
-    /// What it revealed.
-    pub claim: Option<RoundClaim>,
+    /// What it revealed of its table; [`Opening::claim`] is what it claims.
+    pub opening: Option<Opening>,
+    /// What it revealed with it: the root over its own work, for audits.
+    pub work_root: Option<Hash>,
+    /// Whether it answered its audits.
+    pub audited: bool,
     /// What it was paid.
     pub fee: Balance,
 }
@@ -141,8 +155,8 @@ pub struct SubmissionView<AccountId = [u8; 32], Balance = u128, BlockNumber = u3
 /// A revealed delta; its bytes are in the body of block `at`.
 #[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
 pub struct RevealedView<BlockNumber = u32> {
-    /// Hash of the encoded delta.
-    pub delta_hash: Hash,
+    /// What the chain keeps of the delta.
+    pub record: RevealRecord,
     /// Length of the encoded delta.
     pub bytes: u32,
     /// Block of its extrinsic.
@@ -220,4 +234,75 @@ pub enum DutyKind {
     RevealAttestation,
     /// Claim a share.
     Claim,
+    /// Answer the audits of the own work.
+    AnswerAudits,
+}
+
+/// A dispute under way.
+#[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
+pub struct DisputeView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
+    /// Its id.
+    pub id: DisputeId,
+    /// The task.
+    pub task: TaskId,
+    /// The round.
+    pub round: RoundId,
+    /// Whose table is doubted.
+    pub accused: AccountId,
+    /// Who doubts it.
+    pub challenger: AccountId,
+    /// What the challenger loses if it is wrong.
+    pub bond: Balance,
+    /// What it doubted first.
+    pub accusation: Accusation,
+    /// The table of the accused.
+    pub opening: Opening,
+    /// How far the dispute is narrowed down.
+    pub trial: Trial,
+    /// Who is to move.
+    pub turn: Turn,
+    /// Block in which it was opened.
+    pub opened_at: BlockNumber,
+    /// The last block in which the move can be made; who has not made it then loses.
+    pub deadline: BlockNumber,
+    /// Moves that the accused made.
+    pub answers: u32,
+    /// Moves that the challenger made.
+    pub picks: u32,
+    /// Encoded bytes of all answers.
+    pub bytes: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn golden_bytes() {
+        let duties = [
+            DutyKind::Commit,
+            DutyKind::Reveal,
+            DutyKind::PublishShard,
+            DutyKind::CommitAttestation,
+            DutyKind::RevealAttestation,
+            DutyKind::Claim,
+            DutyKind::AnswerAudits,
+        ];
+        for (duty, index) in duties.into_iter().zip(0u8..) {
+            assert_eq!(duty.encode(), [index]);
+        }
+        let seat = SeatView::<[u8; 32]> {
+            account: [1; 32],
+            stake: 2,
+            state: SeatState::Unaudited,
+            committed: true,
+            opening: None,
+            work_root: Some([3; 32]),
+            audited: false,
+            fee: 4,
+        };
+        let mut bytes = [[1; 32].to_vec(), 2u128.encode(), vec![3, 1, 0, 1]].concat();
+        bytes.extend([[3; 32].to_vec(), vec![0], 4u128.encode()].concat());
+        assert_eq!(seat.encode(), bytes);
+    }
 }

@@ -373,7 +373,7 @@ mod tests {
         let bytes = "21f1f874a6f0f3494dcb6f7d6a57fb374b8fa8798d9a79eac58182e6a0ea700a";
         assert_eq!(hex::encode(blake2_256(&[&table.encode()])), bytes);
         let proof = table.prove_share(2).unwrap();
-        let bytes = "8075bcf42413a4dc44b356f330a71a99fd813a357b8bbe902cbe2ec31bdd9ada";
+        let bytes = "ef1f1913dd2f2b084f6fc97f78e8f7e1e72c6b5bcb63e0e73c7ceb797d8c0788";
         assert_eq!(hex::encode(blake2_256(&[&proof.encode()])), bytes);
         assert!(proof.encode().len() <= ShareProof::max_encoded_len());
     }

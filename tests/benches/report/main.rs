@@ -3,6 +3,7 @@
 //!     make bench
 
 mod chain;
+mod judge;
 mod worker;
 
 use anyhow::{Context, Result};
@@ -28,6 +29,7 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let mut report = Map::new();
     worker::measure(&mut report)?;
+    judge::measure(&mut report)?;
     chain::measure(&mut report)?;
     for (key, value) in &report {
         println!("{key}: {value}");

@@ -144,11 +144,11 @@ fn time<T, E: Into<anyhow::Error>>(work: impl FnOnce() -> Result<T, E>) -> Resul
     Ok(start.elapsed().as_secs_f64())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
-fn rounded(value: f64) -> Value {
+pub fn rounded(value: f64) -> Value {
     json!((value * 1_000.0).round() / 1_000.0)
 }

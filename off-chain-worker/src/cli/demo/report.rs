@@ -1,16 +1,25 @@
 //! What the demo prints: a line a round, the purses as the chain knows them, and the sum that
 //! has to add up.
 
-use super::{account, examine, honest, Ended, ATTESTERS, NOISE, UNIT};
-use crate::chain::{Account, Moment};
+use super::{account, examine, honest, Ended, ATTESTERS, LIAR, NOISE, UNIT};
+use crate::{
+    chain::{Account, Moment},
+    evaluation::verdict_words,
+    run::stage,
+};
 use anyhow::{ensure, Context, Result};
 use gotong_protocol::{
+    dispute::ClosedDispute,
+    id::DisputeId,
     pay,
-    view::{RewardState, TaskView},
+    view::{DisputeView, RewardState, TaskView},
     Graph, Hash,
 };
 use gotong_scoring::{Samples, ScoreTable, Standing};
-use std::time::Duration;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 /// Q16 bits in a bit.
 const ONE_BIT: f64 = 65536.0;
@@ -27,6 +36,20 @@ pub struct Report {
     /// Paid improvement of every round, in Q16 bits summed over its shard.
     paid_gains: Vec<u64>,
     purses: Vec<Purse>,
+    disputes: BTreeMap<DisputeId, Seen>,
+    convicted: Vec<Convicted>,
+}
+
+/// A dispute that is being watched.
+struct Seen {
+    since: Instant,
+    answers: u32,
+}
+
+/// A dispute that convicted an attester.
+struct Convicted {
+    closed: ClosedDispute,
+    took: Duration,
 }
 
 /// What one account was paid, as the chain knows it.
@@ -47,6 +70,8 @@ impl Report {
             fees: 0,
             paid_gains: Vec::new(),
             purses: Vec::new(),
+            disputes: BTreeMap::new(),
+            convicted: Vec::new(),
         }
     }
 
@@ -92,6 +117,60 @@ impl Report {
             Some(table) => explain(&round, table),
             None => Ok(()),
         }
+    }
+
+    /// Prints what is new about disputes: their openings, answers and verdicts.
+    pub fn disputes(&mut self, open: &[DisputeView], closed: &[ClosedDispute]) -> Result<()> {
+        for dispute in open {
+            if !self.disputes.contains_key(&dispute.id) {
+                println!(
+                    "dispute {}: {} doubts the table of {}, with a bond of {} GTG",
+                    dispute.id,
+                    name_of(&dispute.challenger)?,
+                    name_of(&dispute.accused)?,
+                    tokens(dispute.bond),
+                );
+            }
+            let seen = self.disputes.entry(dispute.id).or_insert_with(|| Seen {
+                since: Instant::now(),
+                answers: 0,
+            });
+            if dispute.answers > seen.answers {
+                seen.answers = dispute.answers;
+                println!(
+                    "          shown: {}, {} bytes so far",
+                    stage(dispute),
+                    dispute.bytes
+                );
+            }
+        }
+        for closed in closed {
+            let Some(seen) = self.disputes.remove(&closed.id) else {
+                continue;
+            };
+            let took = seen.since.elapsed();
+            println!("          {}", verdict_words(&closed.verdict));
+            if closed.verdict.convicts() {
+                println!(
+                    "          {} is convicted: {} GTG of its stake to {}, as much burned",
+                    name_of(&closed.accused)?,
+                    tokens(closed.reward),
+                    name_of(&closed.challenger)?,
+                );
+                println!(
+                    "          after {} reveals of {} bytes, {} blocks, {:.1} s",
+                    closed.answers,
+                    closed.bytes,
+                    closed.ended_at - closed.opened_at,
+                    took.as_secs_f64(),
+                );
+                self.convicted.push(Convicted {
+                    closed: closed.clone(),
+                    took,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// What all rounds owe, in planck.
@@ -166,6 +245,12 @@ impl Report {
             self.fees
         );
         ensure!(claims + fees == owed, "pay does not add up");
+        let liar = account(LIAR)?;
+        ensure!(
+            self.convicted.iter().all(|it| it.closed.accused == liar),
+            "an honest attester was convicted"
+        );
+        let convicted = self.convicted.first().context("the liar got away")?;
 
         let (first, last) = self
             .exams
@@ -186,7 +271,12 @@ impl Report {
                 "fees": fees.to_string(),
                 "owed": owed.to_string(),
                 "contributors": honest().count() + 1,
-                "attesters": ATTESTERS.len(),
+                "attesters": ATTESTERS.len() + 1,
+                "convicted": self.convicted.len(),
+                "dispute_reveals": convicted.closed.answers,
+                "dispute_bytes": convicted.closed.bytes,
+                "dispute_blocks": convicted.closed.ended_at - convicted.closed.opened_at,
+                "dispute_seconds": convicted.took.as_secs_f64(),
                 "seconds": took.as_secs(),
             })
         );
@@ -218,7 +308,7 @@ fn explain(round: &Ended, table: &ScoreTable) -> Result<()> {
             Standing::Admitted if paid > 0 => format!("paid {} GTG", tokens(paid)),
             Standing::Admitted => "admitted".into(),
             Standing::BelowFloor => "not admitted".into(),
-            Standing::Similar => "too similar".into(),
+            Standing::Similar { .. } => "too similar".into(),
         };
         println!(
             "          {:<13} phi {:+7.1}±{:<4.1} {standing}",
@@ -234,14 +324,15 @@ fn explain(round: &Ended, table: &ScoreTable) -> Result<()> {
 fn author(round: &Ended, delta_hash: &Hash) -> Result<String> {
     let submission = round.submissions.iter().find(|submission| {
         let revealed = submission.revealed.as_ref();
-        revealed.is_some_and(|revealed| revealed.delta_hash == *delta_hash)
+        revealed.is_some_and(|revealed| revealed.record.delta_hash == *delta_hash)
     });
     name_of(&submission.context("every row has its reveal")?.account)
 }
 
 /// The demo's name of an account.
 fn name_of(wanted: &Account) -> Result<String> {
-    for name in honest().chain([NOISE.into()]) {
+    let attesters = ATTESTERS.into_iter().chain([LIAR]).map(String::from);
+    for name in honest().chain([NOISE.into()]).chain(attesters) {
         if account(&name)? == *wanted {
             return Ok(name);
         }

@@ -67,8 +67,8 @@ pub struct Open {
     /// Blocks of each of the two attestation phases
     #[arg(long, default_value_t = 30)]
     attest_blocks: u32,
-    /// Blocks in which a claim can be challenged
-    #[arg(long, default_value_t = 5)]
+    /// Blocks in which attesters answer their audits, and anybody can open a dispute
+    #[arg(long, default_value_t = 20)]
     challenge_blocks: u32,
     /// Attesters drawn for a round
     #[arg(long, default_value_t = 3)]

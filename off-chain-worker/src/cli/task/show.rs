@@ -1,5 +1,6 @@
 use crate::{
     cli::{
+        disputes::{open_json, open_text},
         output::{millibits, table, Amount, SYMBOL},
         Globals,
     },
@@ -7,7 +8,7 @@ use crate::{
 };
 use anyhow::Context;
 use gotong_protocol::{
-    view::{Duty, DutyKind, RoundView, TaskView},
+    view::{DisputeView, Duty, DutyKind, RoundView, SeatView, TaskView},
     Phase, RoundId, TaskId,
 };
 use serde_json::{json, Value};
@@ -35,13 +36,17 @@ pub async fn run(args: Show, globals: &Globals) -> anyhow::Result<()> {
         // Whether there is a share to claim, only the score table tells: see `gotong rewards`.
         duties.retain(|duty| duty.task == task && duty.what != DutyKind::Claim);
     }
+    let disputes = now.disputes(Some(task)).await?;
     let json = json!({
         "block": now.block(),
         "task": task_json(&view),
         "rounds": rounds.iter().map(|round| round_json(round, &view)).collect::<Vec<_>>(),
+        "disputes": disputes.iter().map(open_json).collect::<Vec<_>>(),
         "duties": duties.iter().map(duty_json).collect::<Vec<_>>(),
     });
-    globals.output.print(json, || text(&view, &rounds, &duties));
+    globals
+        .output
+        .print(json, || text(&view, &rounds, &disputes, &duties));
     Ok(())
 }
 
@@ -78,12 +83,26 @@ fn round_json(round: &RoundView, view: &TaskView) -> Value {
         "commits": round.commits,
         "reveals": round.reveals,
         "attesters": round.seats.iter().map(|seat| address(&seat.account)).collect::<Vec<_>>(),
+        "seats": round.seats.iter().map(seat_json).collect::<Vec<_>>(),
+        "redraws": round.redraws,
+        "open_disputes": round.open_disputes,
         "outcome": round.outcome.map(|outcome| format!("{outcome:?}")),
         "paid_gain_q16": gain,
         "millibits": gain.map(|gain| millibits(gain, view.terms.shard_samples)),
         "owed": round.owed.to_string(),
         "fees": round.fees.to_string(),
         "claimed": round.claimed.to_string(),
+    })
+}
+
+fn seat_json(seat: &SeatView) -> Value {
+    json!({
+        "account": address(&seat.account),
+        "state": format!("{:?}", seat.state),
+        "committed": seat.committed,
+        "table_root": seat.opening.as_ref().map(|opening| hex::encode(opening.table_root())),
+        "audited": seat.audited,
+        "fee": seat.fee.to_string(),
     })
 }
 
@@ -95,7 +114,12 @@ fn duty_json(duty: &Duty) -> Value {
     })
 }
 
-fn text(view: &TaskView, rounds: &[RoundView], duties: &[Duty]) -> String {
+fn text(
+    view: &TaskView,
+    rounds: &[RoundView],
+    disputes: &[DisputeView],
+    duties: &[Duty],
+) -> String {
     let terms = &view.terms;
     let mut text = format!(
         "task {} \"{}\": {:?}, {} parameters\n\
@@ -132,6 +156,19 @@ fn text(view: &TaskView, rounds: &[RoundView], duties: &[Duty]) -> String {
         "claimed",
     ];
     text += &table(&head, &rows);
+    if let Some(round) = rounds.iter().rfind(|round| !round.seats.is_empty()) {
+        let redraws = match round.redraws {
+            0 => String::new(),
+            again => format!(", drawn anew {again} times"),
+        };
+        text += &format!("\nseats of round {}{redraws}\n", round.round);
+        let rows: Vec<_> = round.seats.iter().map(seat_row).collect();
+        text += &table(&["attester", "state", "did", "table", "fee"], &rows);
+    }
+    if !disputes.is_empty() {
+        text += "\n";
+        text += &open_text(disputes);
+    }
     for duty in duties {
         text += &format!(
             "\nyou may {:?} in round {} before block {}",
@@ -139,6 +176,23 @@ fn text(view: &TaskView, rounds: &[RoundView], duties: &[Duty]) -> String {
         );
     }
     text
+}
+
+fn seat_row(seat: &SeatView) -> Vec<String> {
+    let (did, table) = match &seat.opening {
+        Some(opening) if seat.audited => ("audited", Some(opening)),
+        Some(opening) => ("revealed", Some(opening)),
+        None if seat.committed => ("committed", None),
+        None => ("drawn", None),
+    };
+    let table = table.map(|opening| hex::encode(&opening.table_root()[..4]));
+    vec![
+        address(&seat.account),
+        format!("{:?}", seat.state),
+        did.to_owned(),
+        table.unwrap_or_default(),
+        Amount(seat.fee).to_string(),
+    ]
 }
 
 fn row(round: &RoundView, view: &TaskView) -> Vec<String> {

@@ -1,8 +1,8 @@
 use super::lab::*;
 use crate::{attestation::Attestation, mock::*, Error, Event, HoldReason, Rounds, SlashReason};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
-use gotong_protocol::{Outcome, Phase, Roles, RoundClaim, RoundId};
-use gotong_scoring::MasterWeights;
+use gotong_protocol::{Outcome, Phase, Roles, RoundId, SeatState};
+use gotong_scoring::{MasterWeights, RoundScore};
 
 fn outcome_of_first(id: gotong_protocol::TaskId) -> Option<Outcome> {
     Rounds::<Test>::get(id, RoundId(0)).unwrap().outcome
@@ -57,8 +57,9 @@ fn the_draw_follows_the_stake() {
             .filter(|seed| {
                 Seed::set(*seed);
                 let id = gotong_protocol::TaskId(0);
-                let seats = Attestation::<Test>::draw(id, &task, &[]);
-                seats[0].account == attester(4)
+                let mut round = current(id);
+                Attestation::<Test>::draw(id, &task, &mut round)
+                    && round.seats[0].account == attester(4)
             })
             .count();
         assert!((470..580).contains(&hits), "{hits}");
@@ -91,51 +92,47 @@ fn only_the_drawn_attest_each_once_in_its_phase() {
         register(1, 3);
         let id = lab.open();
         lab.play_to_attestation(id, 1);
-        let claim = lab.score(id).table.claim();
+        let score = lab.score(id);
         let who = attester(0);
         assert_noop!(
-            commit_attestation(&account(50), id, &claim),
+            commit_attestation(&account(50), id, &score),
             Error::<Test>::NotDrawn
         );
         assert_noop!(
-            reveal_attestation(&who, id, &claim),
+            reveal_attestation(&who, id, &score),
             Error::<Test>::NotInAttestRevealPhase
         );
-        assert_ok!(commit_attestation(&who, id, &claim));
+        assert_ok!(commit_attestation(&who, id, &score));
         assert_noop!(
-            commit_attestation(&who, id, &claim),
+            commit_attestation(&who, id, &score),
             Error::<Test>::AlreadyAttested
         );
-        assert_ok!(commit_attestation(&attester(1), id, &claim));
+        assert_ok!(commit_attestation(&attester(1), id, &score));
         run_to_phase(id, Phase::AttestReveal);
         assert_noop!(
-            commit_attestation(&attester(2), id, &claim),
+            commit_attestation(&attester(2), id, &score),
             Error::<Test>::NotInAttestCommitPhase
         );
         assert_noop!(
-            reveal_attestation(&attester(2), id, &claim),
-            Error::<Test>::NoCommitment
+            reveal_attestation(&attester(2), id, &score),
+            Error::<Test>::SeatLost
         );
         assert_noop!(
-            reveal_attestation(&account(50), id, &claim),
+            reveal_attestation(&account(50), id, &score),
             Error::<Test>::NotDrawn
         );
-        let other = RoundClaim {
-            table_root: [0; 32],
-            ..claim.clone()
-        };
         assert_noop!(
-            reveal_attestation(&who, id, &other),
+            reveal_attestation(&who, id, &bent(&score)),
             Error::<Test>::CommitmentMismatch
         );
-        let round = RoundId(0);
+        let (round, opening) = (RoundId(0), score.table.opening());
         assert_noop!(
-            Contribution::reveal_attestation(signed(&who), id, round, claim.clone(), [0; 32], SALT),
+            Contribution::reveal_attestation(signed(&who), id, round, opening, [0; 32], SALT),
             Error::<Test>::CommitmentMismatch
         );
-        assert_ok!(reveal_attestation(&who, id, &claim));
+        assert_ok!(reveal_attestation(&who, id, &score));
         assert_noop!(
-            reveal_attestation(&who, id, &claim),
+            reveal_attestation(&who, id, &score),
             Error::<Test>::AlreadyAttested
         );
     });
@@ -145,34 +142,48 @@ fn only_the_drawn_attest_each_once_in_its_phase() {
 fn a_claim_that_contradicts_itself_is_refused() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
-        register(1, 3);
-        let id = lab.open();
+        register(1, 8);
+        let mut terms = lab.terms();
+        terms.seats = 8;
+        assert_ok!(lab.open_with(terms, POOL));
+        let id = gotong_protocol::TaskId(0);
         lab.play_to_attestation(id, 1);
-        let claim = lab.score(id).table.claim();
-        assert!(claim.paid_gain > 0 && claim.shares_sum > 0);
-        let bent = |paid_gain, shares_sum, master_root| RoundClaim {
-            table_root: claim.table_root,
-            paid_gain,
-            shares_sum,
-            master_root,
+        let score = lab.score(id);
+        let (header, rows) = (&score.table.header, &score.table.rows);
+        assert!(header.paid_gain > 0 && rows[0].share > 0);
+        let bend = |change: fn(&mut RoundScore)| {
+            let mut score = score.clone();
+            change(&mut score);
+            score
         };
         let contradictions = [
-            bent(0, claim.shares_sum, claim.master_root),
-            bent(claim.paid_gain, 0, claim.master_root),
-            bent(0, 0, claim.master_root),
+            bend(|score| score.table.header.paid_gain = 0),
+            bend(|score| score.table.header.paid_gain += 1),
+            bend(|score| score.table.rows[0].share = 0),
+            bend(|score| score.table.header.gain += 1),
+            bend(|score| score.table.header.merged.sum += 1),
+            bend(|score| score.table.header.base.sum = u128::MAX),
+            bend(|score| score.table.header.samples += 1),
+            // Nothing is paid for it, but the weights move.
+            bend(|score| {
+                let table = &mut score.table;
+                table.header.merged.sum = table.header.base.sum;
+                (table.header.gain, table.header.paid_gain) = (0, 0);
+                table.rows[0].share = 0;
+            }),
         ];
-        for (number, claim) in (0..).zip(&contradictions) {
-            assert_ok!(commit_attestation(&attester(number), id, claim));
+        for (number, bent) in (0..).zip(&contradictions) {
+            assert_ok!(commit_attestation(&attester(number), id, bent));
         }
         run_to_phase(id, Phase::AttestReveal);
-        for (number, contradiction) in (0..).zip(&contradictions) {
+        for (number, bent) in (0..).zip(&contradictions) {
             assert_noop!(
-                reveal_attestation(&attester(number), id, contradiction),
+                reveal_attestation(&attester(number), id, bent),
                 Error::<Test>::ClaimInconsistent
             );
             // All of the claim was committed, not only its root.
             assert_noop!(
-                reveal_attestation(&attester(number), id, &claim),
+                reveal_attestation(&attester(number), id, &score),
                 Error::<Test>::CommitmentMismatch
             );
         }
@@ -189,13 +200,13 @@ fn who_does_not_attest_is_slashed_once() {
         assert_ok!(lab.open_with(terms, POOL));
         let id = gotong_protocol::TaskId(0);
         lab.play_to_attestation(id, 1);
-        let claim = lab.score(id).table.claim();
+        let score = lab.score(id);
         for number in 0..3 {
-            assert_ok!(commit_attestation(&attester(number), id, &claim));
+            assert_ok!(commit_attestation(&attester(number), id, &score));
         }
         run_to_phase(id, Phase::AttestReveal);
         for number in 0..2 {
-            assert_ok!(reveal_attestation(&attester(number), id, &claim));
+            assert_ok!(reveal_attestation(&attester(number), id, &score));
         }
         run_to_phase(id, Phase::Challenge);
         let slashed = |number| Event::Slashed {
@@ -209,10 +220,17 @@ fn who_does_not_attest_is_slashed_once() {
             let seen = events.iter().filter(|other| **other == event).count();
             assert_eq!(seen, times, "attester {number}");
         }
+        for number in 0..2 {
+            assert_ok!(answer_audits(&attester(number), id, &score));
+        }
         run_blocks(3);
         // The fee is split over those who revealed.
         let round = Rounds::<Test>::get(id, RoundId(0)).unwrap();
         assert_eq!(round.outcome, Some(Outcome::Settled));
+        for seat in &round.seats {
+            let missed = [attester(2), attester(3)].contains(&seat.account);
+            assert_eq!(seat.state == SeatState::Missed, missed);
+        }
         let fees: Vec<_> = round.seats.iter().filter(|seat| seat.fee > 0).collect();
         assert_eq!(fees.len(), 2);
     });
@@ -225,11 +243,11 @@ fn too_few_reveals_leave_a_round_unattested() {
         register(1, 3);
         let id = lab.open();
         lab.play_to_attestation(id, 1);
-        let claim = lab.score(id).table.claim();
-        assert_ok!(commit_attestation(&attester(0), id, &claim));
-        assert_ok!(commit_attestation(&attester(1), id, &claim));
+        let score = lab.score(id);
+        assert_ok!(commit_attestation(&attester(0), id, &score));
+        assert_ok!(commit_attestation(&attester(1), id, &score));
         run_to_phase(id, Phase::AttestReveal);
-        assert_ok!(reveal_attestation(&attester(0), id, &claim));
+        assert_ok!(reveal_attestation(&attester(0), id, &score));
         run_blocks(4);
         assert_eq!(outcome_of_first(id), Some(Outcome::Unattested));
         assert_eq!(task(id).purse.pool, POOL);
@@ -237,31 +255,28 @@ fn too_few_reveals_leave_a_round_unattested() {
 }
 
 #[test]
-fn different_claims_dispute_the_round_whatever_the_majority() {
+fn claims_that_differ_and_stand_pay_nobody_whatever_the_majority() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
         register(2, 3);
         let id = lab.open();
         lab.play_to_attestation(id, 2);
-        let table = lab.score(id).table;
-        let truth = table.claim();
-        let lie = RoundClaim {
-            paid_gain: truth.paid_gain * 2,
-            table_root: [66; 32],
-            ..truth.clone()
-        };
-        let claims = [&truth, &truth, &lie];
-        for (number, claim) in claims.iter().enumerate() {
-            assert_ok!(commit_attestation(&attester(number as u8), id, claim));
+        let truth = lab.score(id);
+        let scores = [truth.clone(), truth.clone(), bent(&truth)];
+        for (number, score) in (0..).zip(&scores) {
+            assert_ok!(commit_attestation(&attester(number), id, score));
         }
         run_to_phase(id, Phase::AttestReveal);
-        for (number, claim) in claims.iter().enumerate() {
-            assert_ok!(reveal_attestation(&attester(number as u8), id, claim));
+        for (number, score) in (0..).zip(&scores) {
+            assert_ok!(reveal_attestation(&attester(number), id, score));
+        }
+        run_to_phase(id, Phase::Challenge);
+        for (number, score) in (0..).zip(&scores) {
+            assert_ok!(answer_audits(&attester(number), id, score));
         }
         let issuance = Balances::total_issuance();
-        next_block();
+        run_blocks(3);
         assert_eq!(outcome_of_first(id), Some(Outcome::Disputed));
-        assert_eq!(Disputed::take(), [(id, RoundId(0))]);
         assert_eq!(Balances::total_issuance(), issuance);
         assert_eq!(task(id).purse.pool, POOL);
         // The task goes on, from the weights that it had.
@@ -269,7 +284,7 @@ fn different_claims_dispute_the_round_whatever_the_majority() {
         let base = MasterWeights::new(lab.weights.clone()).unwrap().root();
         assert_eq!(current(id).base_root, base);
         assert_noop!(
-            claim(&contributor(0), id, RoundId(0), &table, 0),
+            claim(&contributor(0), id, RoundId(0), &truth.table, 0),
             Error::<Test>::NothingToClaim
         );
     });

@@ -2,12 +2,13 @@
 
 use super::lab::*;
 use crate::{
-    mock::*, rewards::Settlement, tasks::Purse, Call, Registrations, Rounds, Schedule, Submissions,
+    attestation::RevealedTable, mock::*, rewards::Settlement, rounds::Inputs, tasks::Purse, Call,
+    Registrations, Rounds, Schedule, Submissions,
 };
 use codec::Encode;
 use frame_support::assert_ok;
-use gotong_protocol::{Roles, RoundClaim, RoundId, TaskId};
-use gotong_scoring::blake2_256;
+use gotong_protocol::{Opening, RevealRecord, Roles, RoundClaim, RoundId, TaskId};
+use gotong_scoring::{blake2_256, Header, SumNode};
 
 const TASK: TaskId = TaskId(0x0102);
 const ROUND: RoundId = RoundId(0x0304);
@@ -17,16 +18,30 @@ fn encoded(call: Call<Test>) -> Vec<u8> {
     RuntimeCall::Contribution(call).encode()
 }
 
+fn opening() -> Opening {
+    let losses = SumNode {
+        hash: [14; 32],
+        sum: 16,
+    };
+    Opening {
+        header: Header {
+            samples: 17,
+            base: losses,
+            merged: losses,
+            gain: 18,
+            gain_se: 19,
+            paid_gain: 20,
+            master_root: [15; 32],
+            similar_root: [16; 32],
+        },
+        rows: losses,
+    }
+}
+
 #[test]
 fn calls_start_with_their_index_and_ids() {
     let lab = Lab::default();
     let hash = [9; 32];
-    let claim = RoundClaim {
-        table_root: hash,
-        paid_gain: 1,
-        shares_sum: 1,
-        master_root: hash,
-    };
     let in_round = [
         Call::commit {
             task: TASK,
@@ -54,12 +69,18 @@ fn calls_start_with_their_index_and_ids() {
         Call::reveal_attestation {
             task: TASK,
             round: ROUND,
-            claim,
+            opening: opening(),
             work_root: hash,
             salt: SALT,
         },
     ];
-    for (call, index) in in_round.into_iter().zip(7u8..) {
+    let audits = Call::answer_audits {
+        task: TASK,
+        round: ROUND,
+        answers: Default::default(),
+    };
+    let indices = (7u8..12).chain([13]);
+    for (call, index) in in_round.into_iter().chain([audits]).zip(indices) {
         let bytes = encoded(call);
         assert_eq!(bytes[..2], [20, index]);
         assert_eq!(bytes[2..10], IDS);
@@ -116,6 +137,14 @@ fn stored_layouts_are_what_they_were() {
         assert_ok!(claim(&contributor(0), id, first, &table, 0));
         assert_ok!(Contribution::unstake(signed(&contributor(2)), 100));
         // What depends on scores is fixed, so that only a layout changes the hashes.
+        let mut registration = Registrations::<Test>::get(contributor(2));
+        registration
+            .as_mut()
+            .unwrap()
+            .unbonding
+            .as_mut()
+            .unwrap()
+            .until = 132;
         let mut task = task(id);
         (task.master_root, task.terms.shards_root) = ([1; 32], [2; 32]);
         task.purse = Purse {
@@ -136,9 +165,18 @@ fn stored_layouts_are_what_they_were() {
         };
         round.base_root = [5; 32];
         round.shard.as_mut().unwrap().root = [6; 32];
+        round.inputs = Some(Inputs {
+            reveals_root: [10; 32],
+            median_norm: 15,
+        });
+        round.audit_seed = Some([11; 32]);
         for seat in &mut round.seats {
             seat.commitment = Some([7; 32]);
-            seat.revealed.as_mut().unwrap().claim = claim.clone();
+            seat.revealed = Some(RevealedTable {
+                opening: opening(),
+                work_root: [12; 32],
+            });
+            seat.audited = true;
             seat.fee = 10;
         }
         round.settlement = Some(Settlement {
@@ -150,10 +188,15 @@ fn stored_layouts_are_what_they_were() {
         let mut submission = Submissions::<Test>::get((id, first), contributor(0)).unwrap();
         submission.commitment = [8; 32];
         submission.claimed = Some(14);
-        submission.revealed.as_mut().unwrap().delta_hash = [9; 32];
+        submission.revealed.as_mut().unwrap().record = RevealRecord {
+            delta_hash: [9; 32],
+            delta_root: [13; 32],
+            weight: 21,
+            square_norm: 22,
+        };
         let fingerprint = |bytes: Vec<u8>| hex(&blake2_256(&[&bytes])[..4]);
         let seen = [
-            fingerprint(Registrations::<Test>::get(contributor(2)).encode()),
+            fingerprint(registration.encode()),
             fingerprint(task.encode()),
             fingerprint(round.encode()),
             fingerprint(submission.encode()),
@@ -161,7 +204,7 @@ fn stored_layouts_are_what_they_were() {
         ];
         assert_eq!(
             seen,
-            ["7744bf96", "8545c6df", "5f24ad12", "7c8d4406", "5f104855"]
+            ["7744bf96", "8545c6df", "ea1e2fb3", "ac78a25f", "5f104855"]
         );
     });
 }

@@ -1,21 +1,20 @@
 //! A tiny model, its shards, and players who follow the protocol with real deltas and scores.
 
-use crate::{mock::*, rounds::Round, tasks::Task, Rounds, Tasks};
+use crate::{attestation::Seat, mock::*, rounds::Round, tasks::Task, Rounds, Tasks};
 use codec::Encode;
 use frame_support::assert_ok;
 use gotong_protocol::{
-    attestation_commitment, submission_commitment, ClaimItem, Delta, Graph, Hash, Phase, Proof,
-    Roles, RoundClaim, RoundId, Rules, TaskId, TaskName, TaskTerms, Windows,
+    attestation_commitment, bounds, submission_commitment, AuditAnswer, ClaimItem, Delta, Graph,
+    Hash, Phase, Proof, Roles, RoundId, Rules, SeatState, TaskId, TaskName, TaskTerms, Windows,
 };
 use gotong_scoring::{
-    score_round, shard_root, shards_root, Entry, MasterWeights, Reference, Reveal, RoundScore,
-    Samples, ScoreTable, Tree,
+    audits, score_round, shard_root, shards_root, work_root, Entry, MasterWeights, Reference,
+    Reveal, RoundScore, Samples, ScoreTable, Tree,
 };
 use sp_runtime::DispatchResult;
 use std::collections::BTreeMap;
 
 pub const SALT: Hash = [7; 32];
-pub const WORK: Hash = [8; 32];
 pub const SAMPLES: u32 = 8;
 pub const SHARDS: u32 = 4;
 pub const POOL: Balance = 40_000;
@@ -40,7 +39,7 @@ pub struct Lab {
     pub weights: Vec<i16>,
     pub keys: Vec<Hash>,
     pub records: Vec<Vec<u8>>,
-    deltas: BTreeMap<Hash, Vec<u8>>,
+    pub deltas: BTreeMap<Hash, Vec<u8>>,
 }
 
 impl Default for Lab {
@@ -163,7 +162,7 @@ impl Lab {
         let reveals: Vec<Reveal> = Contribution::submissions(id, round_id)
             .into_iter()
             .filter_map(|submission| {
-                let hash = submission.revealed?.delta_hash;
+                let hash = submission.revealed?.record.delta_hash;
                 let delta = Delta::decode(&self.deltas[&hash], PARAMETERS).unwrap();
                 Some(Reveal {
                     hash,
@@ -198,17 +197,16 @@ impl Lab {
     }
 
     /// From AttestCommit to the challenge window, with every seat honest.
-    pub fn play_attestation(&mut self, id: TaskId) -> RoundScore {
+    pub fn play_to_challenge(&self, id: TaskId) -> RoundScore {
         let score = self.score(id);
-        let claim = score.table.claim();
-        for seat in current(id).seats {
-            assert_ok!(commit_attestation(&seat.account, id, &claim));
-        }
-        run_to_phase(id, Phase::AttestReveal);
-        for seat in current(id).seats {
-            assert_ok!(reveal_attestation(&seat.account, id, &claim));
-        }
-        run_to_phase(id, Phase::Challenge);
+        attest(id, |_| Some(score.clone()));
+        score
+    }
+
+    /// From AttestCommit into the challenge window, with every seat honest and audited.
+    pub fn play_attestation(&self, id: TaskId) -> RoundScore {
+        let score = self.play_to_challenge(id);
+        audit(id, |_| Some(score.clone()));
         score
     }
 
@@ -275,15 +273,101 @@ pub fn reveal(who: &AccountId, id: TaskId, delta: &[u8]) -> DispatchResult {
     Contribution::reveal(signed(who), id, task(id).round, bytes, SALT)
 }
 
-pub fn commit_attestation(who: &AccountId, id: TaskId, claim: &RoundClaim) -> DispatchResult {
-    let round = task(id).round;
-    let commitment = attestation_commitment(id, round, &raw(who), claim, &WORK, &SALT);
+/// Root of the work of `who` that this score came from.
+pub fn own_work(who: &AccountId, score: &RoundScore) -> Hash {
+    work_root(&raw(who), &score.evaluations)
+}
+
+/// Commits to a table and to the work behind it.
+pub fn commit_attestation(who: &AccountId, id: TaskId, score: &RoundScore) -> DispatchResult {
+    commit_table(who, id, &score.table, &own_work(who, score))
+}
+
+/// Commits to a table and to any work.
+pub fn commit_table(
+    who: &AccountId,
+    id: TaskId,
+    table: &ScoreTable,
+    work: &Hash,
+) -> DispatchResult {
+    let (round, claim) = (task(id).round, table.claim());
+    let commitment = attestation_commitment(id, round, &raw(who), &claim, work, &SALT);
     Contribution::commit_attestation(signed(who), id, round, commitment)
 }
 
-pub fn reveal_attestation(who: &AccountId, id: TaskId, claim: &RoundClaim) -> DispatchResult {
-    let round = task(id).round;
-    Contribution::reveal_attestation(signed(who), id, round, claim.clone(), WORK, SALT)
+pub fn reveal_attestation(who: &AccountId, id: TaskId, score: &RoundScore) -> DispatchResult {
+    reveal_table(who, id, &score.table, &own_work(who, score))
+}
+
+pub fn reveal_table(
+    who: &AccountId,
+    id: TaskId,
+    table: &ScoreTable,
+    work: &Hash,
+) -> DispatchResult {
+    let (round, opening) = (task(id).round, table.opening());
+    Contribution::reveal_attestation(signed(who), id, round, opening, *work, SALT)
+}
+
+/// From AttestCommit to the challenge window: every seat that has something to commit and to reveal
+/// attests what `says` gives it, if anything.
+pub fn attest(id: TaskId, says: impl Fn(&AccountId) -> Option<RoundScore>) {
+    let seats = || current(id).seats.into_iter().filter(|seat| seat.sits());
+    for seat in seats().filter(|seat| seat.commitment.is_none()) {
+        if let Some(score) = says(&seat.account) {
+            assert_ok!(commit_attestation(&seat.account, id, &score));
+        }
+    }
+    run_to_phase(id, Phase::AttestReveal);
+    for seat in seats().filter(|seat| seat.commitment.is_some() && seat.revealed.is_none()) {
+        if let Some(score) = says(&seat.account) {
+            assert_ok!(reveal_attestation(&seat.account, id, &score));
+        }
+    }
+    run_to_phase(id, Phase::Challenge);
+}
+
+/// Every sitting seat that has not yet answers its audits out of what `says` gives it, if anything.
+pub fn audit(id: TaskId, says: impl Fn(&AccountId) -> Option<RoundScore>) {
+    let seats = current(id).seats.into_iter();
+    for seat in seats.filter(|seat| seat.sits() && !seat.audited) {
+        if let Some(score) = says(&seat.account) {
+            assert_ok!(answer_audits(&seat.account, id, &score));
+        }
+    }
+}
+
+/// The states of the seats of a round, by attester.
+pub fn states(id: TaskId, round: RoundId) -> BTreeMap<AccountId, SeatState> {
+    let seats = Rounds::<Test>::get(id, round).unwrap().seats;
+    let state = |seat: &Seat<AccountId>| (seat.account.clone(), seat.state);
+    seats.iter().map(state).collect()
+}
+
+/// What `who` answers to its audits, of whatever work it has.
+pub fn answers(who: &AccountId, id: TaskId, score: &RoundScore) -> Vec<AuditAnswer> {
+    let (account, round) = (raw(who), current(id));
+    let seed = round.audit_seed.unwrap();
+    audits(&seed, &account, bounds::AUDITS, SAMPLES, round.reveals)
+        .iter()
+        .map(|audit| AuditAnswer::of(audit, &account, &score.table, &score.evaluations).unwrap())
+        .collect()
+}
+
+pub fn send_answers(who: &AccountId, id: TaskId, answers: Vec<AuditAnswer>) -> DispatchResult {
+    let answers = answers.try_into().unwrap();
+    Contribution::answer_audits(signed(who), id, task(id).round, answers)
+}
+
+pub fn answer_audits(who: &AccountId, id: TaskId, score: &RoundScore) -> DispatchResult {
+    send_answers(who, id, answers(who, id, score))
+}
+
+/// A table that agrees with itself and with the work, but differs from the true one.
+pub fn bent(score: &RoundScore) -> RoundScore {
+    let mut score = score.clone();
+    score.table.header.similar_root = [66; 32];
+    score
 }
 
 pub fn claim(

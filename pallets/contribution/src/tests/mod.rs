@@ -1,4 +1,6 @@
 mod attestation;
+mod audits;
+mod court;
 mod golden;
 mod lab;
 mod random;

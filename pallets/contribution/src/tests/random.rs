@@ -1,11 +1,11 @@
 //! Random calls by many accounts; every invariant holds after each.
 
 use super::lab::*;
-use crate::{mock::*, Rounds, Submissions};
-use gotong_protocol::{Phase, Roles, RoundClaim, RoundId, TaskId, TaskState};
-use gotong_scoring::ScoreTable;
-use proptest::prelude::*;
-use std::collections::BTreeMap;
+use crate::{mock::*, Event, Rounds, SlashReason, Submissions};
+use gotong_protocol::{Court, Outcome, Phase, Roles, RoundId, TaskId, TaskState};
+use gotong_scoring::RoundScore;
+use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Accounts that may come to be contributors, attesters, both or nothing.
 const ACTORS: u8 = 12;
@@ -24,6 +24,11 @@ enum Step {
     Publish(u8),
     CommitAttestation(u8, u8, bool),
     RevealAttestation(u8, u8, bool),
+    AnswerAudits(u8, u8),
+    /// Disputes one of the tables of a round.
+    Dispute(u8, u8),
+    /// Decides an open dispute: for the challenger, or not; and may ask for a longer window.
+    Decide(u8, bool, bool),
     Claim(u8, u8, u8, u8),
     Blocks(u32),
     /// Everybody does what the protocol asks of it in the task's current phase; but some attesters
@@ -35,7 +40,7 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     let actor = || 0..ACTORS;
-    let task = || 0..3u8;
+    let task = || prop_oneof![3 => Just(0u8), 1 => 0..3u8];
     let amount = || prop_oneof![0..20u128, 90..1_200u128, Just(Balance::MAX)];
     prop_oneof![
         3 => (actor(), 0..4u8, amount()).prop_map(|(a, r, s)| Step::Register(a, r, s)),
@@ -52,10 +57,14 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(a, t, lie)| Step::CommitAttestation(a, t, lie)),
         2 => (actor(), task(), any::<bool>())
             .prop_map(|(a, t, lie)| Step::RevealAttestation(a, t, lie)),
+        2 => (actor(), task()).prop_map(|(a, t)| Step::AnswerAudits(a, t)),
+        6 => (any::<u8>(), task()).prop_map(|(which, t)| Step::Dispute(which, t)),
+        6 => (any::<u8>(), any::<bool>(), any::<bool>())
+            .prop_map(|(which, convicts, more)| Step::Decide(which, convicts, more)),
         3 => (actor(), task(), 0..4u8, 0..5u8)
             .prop_map(|(a, t, r, row)| Step::Claim(a, t, r, row)),
         3 => (1..4u32).prop_map(Step::Blocks),
-        1 => prop_oneof![5 => Just(Step::Blocks(7)), 1 => Just(Step::Blocks(121))],
+        1 => prop_oneof![5 => Just(Step::Blocks(7)), 1 => Just(Step::Blocks(401))],
         4 => task().prop_map(Step::ClaimAll),
         40 => (task(), prop::bool::weighted(0.1)).prop_map(|(t, lie)| Step::Duty(t, lie)),
     ]
@@ -65,8 +74,9 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Default)]
 struct World {
     labs: BTreeMap<TaskId, Lab>,
-    tables: BTreeMap<(TaskId, RoundId), ScoreTable>,
-    merged: BTreeMap<(TaskId, RoundId), Vec<i16>>,
+    scores: BTreeMap<(TaskId, RoundId), RoundScore>,
+    learnt: BTreeSet<(TaskId, RoundId)>,
+    disputes: Vec<(TaskId, RoundId, AccountId)>,
 }
 
 impl World {
@@ -95,15 +105,23 @@ impl World {
             }
             Step::Claim(who, task, round, row) => {
                 let key = (TaskId(task.into()), RoundId(round.into()));
-                match self.tables.get(&key) {
-                    Some(table) if usize::from(row) < table.rows.len() => {
-                        claim(&actor(who), key.0, key.1, table, row.into())
+                match self.scores.get(&key) {
+                    Some(score) if usize::from(row) < score.table.rows.len() => {
+                        claim(&actor(who), key.0, key.1, &score.table, row.into())
                     }
                     _ => Ok(()),
                 }
             }
             Step::ClaimAll(task) => {
                 self.claim_all(TaskId(task.into()));
+                Ok(())
+            }
+            Step::Dispute(which, task) => {
+                self.dispute(TaskId(task.into()), which.into());
+                Ok(())
+            }
+            Step::Decide(which, convicts, more) => {
+                self.decide(which.into(), convicts, more);
                 Ok(())
             }
             in_round => self.act_in_round(in_round),
@@ -118,6 +136,7 @@ impl World {
         | Step::Publish(number)
         | Step::CommitAttestation(_, number, _)
         | Step::RevealAttestation(_, number, _)
+        | Step::AnswerAudits(_, number)
         | Step::Duty(number, _)) = step
         else {
             return Ok(());
@@ -126,22 +145,20 @@ impl World {
         let Some(lab) = self.labs.get_mut(&id) else {
             return Ok(());
         };
-        let claim = self
-            .tables
-            .get(&(id, task(id).round))
-            .map(ScoreTable::claim);
-        match (step, claim) {
+        let score = self.scores.get(&(id, task(id).round));
+        match (step, score) {
             (Step::Commit(who, _, delta), _) => commit(&actor(who), id, &lab.delta(delta)),
             (Step::Reveal(who, _, delta), _) => reveal(&actor(who), id, &lab.delta(delta)),
             (Step::Publish(_), _) if task(id).next_shard < SHARDS => lab.publish(id),
-            (Step::CommitAttestation(who, _, lie), Some(claim)) => {
-                commit_attestation(&actor(who), id, &bend(claim, lie))
+            (Step::CommitAttestation(who, _, lie), Some(score)) => {
+                commit_attestation(&actor(who), id, &maybe_bent(score, lie))
             }
-            (Step::RevealAttestation(who, _, lie), Some(claim)) => {
-                reveal_attestation(&actor(who), id, &bend(claim, lie))
+            (Step::RevealAttestation(who, _, lie), Some(score)) => {
+                reveal_attestation(&actor(who), id, &maybe_bent(score, lie))
             }
-            (Step::Duty(_, lie), claim) => {
-                do_duties(lab, id, claim, lie);
+            (Step::AnswerAudits(who, _), Some(score)) => audit_if_asked(&actor(who), id, score),
+            (Step::Duty(_, lie), score) => {
+                do_duties(lab, id, score, lie);
                 Ok(())
             }
             _ => Ok(()),
@@ -156,11 +173,46 @@ impl World {
         Ok(())
     }
 
+    fn dispute(&mut self, id: TaskId, which: usize) {
+        if !self.labs.contains_key(&id) || self.disputes.len() == 4 {
+            return;
+        }
+        let round = task(id).round;
+        let seats = Rounds::<Test>::get(id, round).map(|round| round.seats);
+        let mut disputable: Vec<_> = seats
+            .into_iter()
+            .flatten()
+            .map(|seat| seat.account)
+            .filter(|who| Contribution::disputable(id, round, who).is_some())
+            .collect();
+        if let Some(at) = which.checked_rem(disputable.len()) {
+            Contribution::dispute_opened(id, round);
+            self.disputes.push((id, round, disputable.swap_remove(at)));
+        }
+    }
+
+    /// As the referee does: a conviction ends all disputes about the seat.
+    fn decide(&mut self, which: usize, convicts: bool, more: bool) {
+        let Some(at) = which.checked_rem(self.disputes.len()) else {
+            return;
+        };
+        let (id, round, accused) = self.disputes.swap_remove(at);
+        if convicts {
+            Contribution::convict(id, round, &accused, &account(59));
+            let moot = |one: &(TaskId, RoundId, AccountId)| *one == (id, round, accused.clone());
+            for _ in self.disputes.iter().filter(|one| moot(one)) {
+                Contribution::dispute_closed(id, round, None);
+            }
+            self.disputes.retain(|one| !moot(one));
+        }
+        Contribution::dispute_closed(id, round, more.then_some(2));
+    }
+
     fn claim_all(&self, id: TaskId) {
-        for ((task, round), table) in self.tables.iter().filter(|((task, _), _)| *task == id) {
+        for ((task, round), score) in self.scores.iter().filter(|((task, _), _)| *task == id) {
             for who in (0..ACTORS).map(|number| account(10 + number)) {
-                for row in 0..table.rows.len() {
-                    let _ = claim(&who, *task, *round, table, row);
+                for row in 0..score.table.rows.len() {
+                    let _ = claim(&who, *task, *round, &score.table, row);
                 }
             }
         }
@@ -174,32 +226,45 @@ impl World {
             for round in 0..=task.round.0 {
                 let settled = Rounds::<Test>::get(id, RoundId(round))
                     .is_some_and(|round| round.settlement.is_some());
-                if let (true, Some(merged)) = (settled, self.merged.remove(&(*id, RoundId(round))))
-                {
-                    lab.weights = merged;
+                let key = (*id, RoundId(round));
+                if settled && self.learnt.insert(key) {
+                    lab.weights = merged_on(&self.scores[&key], key);
                 }
             }
             let attesting = Rounds::<Test>::get(id, task.round)
                 .is_some_and(|round| round.phase == Phase::AttestCommit);
-            if attesting && !self.tables.contains_key(&key) {
-                let score = lab.score(*id);
-                self.tables.insert(key, score.table);
-                self.merged.insert(key, score.merged);
+            if attesting && !self.scores.contains_key(&key) {
+                self.scores.insert(key, lab.score(*id));
             }
         }
     }
 }
 
-/// The claim, or one that differs from it.
-fn bend(claim: RoundClaim, lie: bool) -> RoundClaim {
-    let table_root = if lie { [66; 32] } else { claim.table_root };
-    RoundClaim {
-        table_root,
-        ..claim
+/// The weights that the round settled on; a lie of [`bent`] leaves them as they are.
+fn merged_on(score: &RoundScore, (id, round): (TaskId, RoundId)) -> Vec<i16> {
+    let settlement = Rounds::<Test>::get(id, round).unwrap().settlement.unwrap();
+    assert_eq!(settlement.claim.master_root, score.table.header.master_root);
+    score.merged.clone()
+}
+
+/// The score, or one that differs from it.
+fn maybe_bent(score: &RoundScore, lie: bool) -> RoundScore {
+    if lie {
+        bent(score)
+    } else {
+        score.clone()
     }
 }
 
-fn do_duties(lab: &mut Lab, id: TaskId, claim: Option<RoundClaim>, lie: bool) {
+/// Answers the audits of whatever table was revealed.
+fn audit_if_asked(who: &AccountId, id: TaskId, score: &RoundScore) -> sp_runtime::DispatchResult {
+    if current(id).audit_seed.is_none() {
+        return Ok(());
+    }
+    answer_audits(who, id, score)
+}
+
+fn do_duties(lab: &mut Lab, id: TaskId, score: Option<&RoundScore>, lie: bool) {
     if task(id).state == TaskState::Closed {
         return;
     }
@@ -210,18 +275,21 @@ fn do_duties(lab: &mut Lab, id: TaskId, claim: Option<RoundClaim>, lie: bool) {
     for number in 0..ACTORS {
         let who = account(10 + number);
         let delta = lab.delta(number % 5);
-        let _ = match (round.phase, &claim) {
+        let _ = match (round.phase, score) {
             (Phase::Commit, _) => commit(&who, id, &delta),
             (Phase::Reveal, _) if Submissions::<Test>::contains_key((id, round_id), &who) => {
                 reveal(&who, id, &delta)
             }
-            (Phase::AttestCommit, Some(claim)) => {
-                commit_attestation(&who, id, &bend(claim.clone(), lie && number % 2 == 1))
+            (Phase::AttestCommit, Some(score)) => {
+                commit_attestation(&who, id, &maybe_bent(score, lie && number % 2 == 1))
             }
-            (Phase::AttestReveal, Some(claim)) => {
+            (Phase::AttestReveal, Some(score)) => {
                 // One of these is what was committed.
-                reveal_attestation(&who, id, claim)
-                    .or_else(|_| reveal_attestation(&who, id, &bend(claim.clone(), true)))
+                reveal_attestation(&who, id, score)
+                    .or_else(|_| reveal_attestation(&who, id, &bent(score)))
+            }
+            (Phase::Challenge, Some(score)) if !(lie && number % 3 == 1) => {
+                audit_if_asked(&who, id, score)
             }
             _ => Ok(()),
         };
@@ -232,32 +300,79 @@ fn do_duties(lab: &mut Lab, id: TaskId, claim: Option<RoundClaim>, lie: bool) {
     next_block();
 }
 
+/// Plays these steps, and checks every invariant after each; gives back all that the pallet told.
+fn play(steps: Vec<Step>) -> Result<Vec<Event<Test>>, TestCaseError> {
+    ExtBuilder::default().build().execute_with(|| {
+        let mut world = World::default();
+        let issuance = Balances::total_issuance();
+        // A stage on which something happens.
+        for number in 0..8 {
+            world.act(Step::Register(number, 1 + u8::from(number > 3), 500));
+        }
+        world.act(Step::Open(30_000));
+        for step in steps {
+            world.act(step.clone());
+            prop_assert_eq!(Contribution::do_try_state(), Ok(()), "after {:?}", step);
+            prop_assert!(Balances::total_issuance() <= issuance);
+        }
+        Ok(events())
+    })
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 1..120)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_invariant_holds_after_every_call(
-        steps in prop::collection::vec(step(), 1..120),
-    ) {
-        ExtBuilder::default().build().execute_with(|| {
-            let mut world = World::default();
-            let issuance = Balances::total_issuance();
-            // A stage on which something happens.
-            for number in 0..8 {
-                world.act(Step::Register(number, 1 + u8::from(number > 3), 500));
-            }
-            world.act(Step::Open(30_000));
-            for step in steps {
-                world.act(step.clone());
-                prop_assert_eq!(Contribution::do_try_state(), Ok(()), "after {:?}", step);
-                prop_assert!(Balances::total_issuance() <= issuance);
-            }
-            let unexpected = events()
-                .into_iter()
-                .filter(|event| matches!(event, crate::Event::Unexpected { .. }))
-                .count();
-            prop_assert_eq!(unexpected, 0);
-            Ok(())
-        })?;
+    fn every_invariant_holds_after_every_call(steps in steps()) {
+        let told = play(steps)?;
+        let unexpected = |event: &Event<Test>| matches!(event, Event::Unexpected { .. });
+        prop_assert!(!told.iter().any(unexpected));
     }
+}
+
+/// Random play is worth something only if it comes to what is to be tested.
+#[test]
+fn random_play_comes_to_audits_disputes_and_redraws() {
+    let mut runner = TestRunner::deterministic();
+    let mut play = || play(steps().new_tree(&mut runner).unwrap().current()).unwrap();
+    let told: Vec<_> = (0..24).map(|_| play()).collect();
+    let seen = |what: fn(&Event<Test>) -> bool| told.iter().flatten().any(what);
+    assert!(seen(|event| matches!(event, Event::Audited { .. })));
+    assert!(seen(|event| matches!(event, Event::Convicted { .. })));
+    assert!(seen(|event| matches!(
+        event,
+        Event::ChallengeExtended { .. }
+    )));
+    assert!(seen(|event| matches!(
+        event,
+        Event::Slashed {
+            reason: SlashReason::MissedAudit,
+            ..
+        }
+    )));
+    assert!(seen(|event| matches!(event, Event::Claimed { .. })));
+    for outcome in [Outcome::Settled, Outcome::Disputed, Outcome::Unattested] {
+        let mut outcomes = told.iter().flatten().filter_map(|event| match event {
+            Event::RoundEnded { outcome, .. } => Some(*outcome),
+            _ => None,
+        });
+        assert!(outcomes.any(|other| other == outcome), "{outcome:?}");
+    }
+    let redrawn = |told: &Vec<Event<Test>>| {
+        let draws = told.iter().filter_map(|event| match event {
+            Event::AttestersDrawn {
+                task,
+                round,
+                attesters,
+            } if !attesters.is_empty() => Some((*task, *round)),
+            _ => None,
+        });
+        let mut once = BTreeSet::new();
+        draws.into_iter().any(|draw| !once.insert(draw))
+    };
+    assert!(told.iter().any(redrawn));
 }

@@ -181,7 +181,7 @@ fn an_account_that_is_gone_cannot_be_paid_below_the_existential_deposit() {
         let table = lab.play(TaskId(0), 2);
         let who = contributor(0);
         assert_ok!(Contribution::unstake(signed(&who), 500));
-        run_blocks(120);
+        run_blocks(UnbondingBlocks::get());
         assert_ok!(Contribution::withdraw(signed(&who)));
         let all = Balances::free_balance(&who);
         assert_ok!(Balances::transfer(

@@ -43,17 +43,21 @@ fn phases_end_in_the_block_after_the_last_act() {
         assert_ok!(lab.publish(id));
         next_block();
         assert_eq!(current(id).phase, Phase::AttestCommit);
-        let claim = lab.score(id).table.claim();
+        let score = lab.score(id);
         for seat in current(id).seats {
-            assert_ok!(commit_attestation(&seat.account, id, &claim));
+            assert_ok!(commit_attestation(&seat.account, id, &score));
         }
         next_block();
         assert_eq!(current(id).phase, Phase::AttestReveal);
         for seat in current(id).seats {
-            assert_ok!(reveal_attestation(&seat.account, id, &claim));
+            assert_ok!(reveal_attestation(&seat.account, id, &score));
         }
         next_block();
         assert_eq!(current(id).phase, Phase::Challenge);
+        // Also if all is done that is asked for: others may doubt.
+        for seat in current(id).seats {
+            assert_ok!(answer_audits(&seat.account, id, &score));
+        }
         run_blocks(2);
         assert_eq!(current(id).phase, Phase::Challenge);
         next_block();
@@ -208,5 +212,46 @@ fn the_hook_tells_what_it_costs() {
         assert_eq!(next_block(), Weights::look() + Weights::end_phase());
         run_blocks(5);
         assert_eq!(next_block(), Weights::look() + Weights::end_reveal(1));
+    });
+}
+
+#[test]
+fn a_challenge_costs_a_draw_and_a_settlement() {
+    ExtBuilder::default().build_and_execute(|| {
+        use crate::WeightInfo;
+        type Weights = crate::weights::SubstrateWeight<Test>;
+        let mut lab = Lab::default();
+        register(1, 3);
+        let id = lab.open();
+        lab.play_to_attestation(id, 1);
+        lab.play_attestation(id);
+        run_blocks(2);
+        let most = Weights::look() + Weights::redraw() + Weights::settle();
+        assert_eq!(next_block(), most);
+        assert_eq!(task(id).round, RoundId(1));
+    });
+}
+
+#[test]
+fn the_hook_takes_a_quarter_of_a_block_but_always_advances_one() {
+    ExtBuilder::default().build_and_execute(|| {
+        use crate::WeightInfo;
+        type Weights = crate::weights::SubstrateWeight<Test>;
+        let both = Weights::look() + Weights::end_phase() + Weights::end_phase();
+        let lab = Lab::default();
+        let tasks = [lab.open(), lab.open()];
+        let started = || tasks.map(|id| current(id).phase_started_at);
+        // Room for two, and for less than two; and for less than one.
+        BlockTime::set(4 * both.ref_time());
+        run_blocks(5);
+        assert_eq!(started(), [6, 6]);
+        BlockTime::set(4 * both.ref_time() - 4);
+        run_blocks(5);
+        assert_eq!(started(), [11, 6]);
+        run_blocks(1);
+        assert_eq!(started(), [11, 12]);
+        BlockTime::set(1);
+        run_blocks(4);
+        assert_eq!(started(), [16, 12]);
     });
 }

@@ -96,7 +96,7 @@ fn unstaking_waits_and_then_frees() {
         assert_ok!(unstake(400));
         assert_eq!(Contributors::<Test>::get().active, 1);
         assert_noop!(unstake(100), Error::<Test>::UnbondingPending);
-        run_blocks(119);
+        run_blocks(UnbondingBlocks::get() - 1);
         assert_noop!(withdraw(), Error::<Test>::NotYetWithdrawable);
         run_blocks(1);
         assert_ok!(withdraw());
@@ -105,7 +105,7 @@ fn unstaking_waits_and_then_frees() {
         assert_ok!(unstake(100));
         let count = Contributors::<Test>::get();
         assert_eq!((count.active, count.departures), (0, 1));
-        run_blocks(120);
+        run_blocks(UnbondingBlocks::get());
         assert_ok!(withdraw());
         assert_eq!(Balances::free_balance(&who), ENDOWMENT);
         assert!(!Registrations::<Test>::contains_key(&who));
@@ -148,7 +148,7 @@ fn stake_that_is_unbonding_is_slashed_for_a_missed_seat() {
             amount: 30,
             reason: SlashReason::MissedAttestation,
         }));
-        run_blocks(120);
+        run_blocks(UnbondingBlocks::get());
         assert_ok!(Contribution::withdraw(signed(&leaver)));
         assert_eq!(Balances::free_balance(&leaver), ENDOWMENT - 30);
     });

@@ -2,7 +2,9 @@ use super::lab::*;
 use crate::{mock::*, Error, Event, HoldReason, Rounds, Tasks};
 use codec::Encode;
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold, BoundedVec};
-use gotong_protocol::{Graph, Outcome, Phase, RoundId, TaskId, TaskName, TaskState, TaskTerms};
+use gotong_protocol::{
+    bounds, Graph, Outcome, Phase, RoundId, TaskId, TaskName, TaskState, TaskTerms,
+};
 
 fn held(reason: HoldReason) -> Balance {
     Balances::balance_on_hold(&reason.into(), &sponsor())
@@ -22,7 +24,14 @@ fn opening_holds_pool_and_bond_and_starts_a_round() {
         let lab = Lab::default();
         let id = lab.open();
         assert_eq!(held(HoldReason::Pool), POOL);
-        assert_eq!(held(HoldReason::Bond), 1_000);
+        // The cap of a round, which is more than the least bond.
+        assert_eq!(held(HoldReason::Bond), 10_000);
+        let mut terms = lab.terms();
+        terms.cap_per_round = 999;
+        assert_ok!(lab.open_with(terms, POOL));
+        assert_eq!(held(HoldReason::Bond), 10_000 + TaskBond::get());
+        assert_ok!(close(TaskId(1)));
+        assert_eq!(held(HoldReason::Bond), 10_000);
         let task = task(id);
         assert_eq!(
             (task.parameters, task.classes, task.record_bytes),
@@ -66,6 +75,26 @@ fn bad_terms_are_refused_by_name() {
             lab.open_with(nameless.unwrap(), POOL),
             Error::<Test>::TermsNameInvalid
         );
+    });
+}
+
+#[test]
+fn a_record_longer_than_a_dispute_can_show_is_refused() {
+    ExtBuilder::default().build_and_execute(|| {
+        let open = |inputs: u32| {
+            let lab = Lab {
+                graph: Graph::mlp(&[inputs, 2]),
+                weights: vec![0; 2 * (inputs as usize + 1)],
+                ..Lab::default()
+            };
+            lab.open_with(lab.terms(), POOL)
+        };
+        // The label takes a byte.
+        assert_noop!(
+            open(bounds::MAX_RECORD_BYTES),
+            Error::<Test>::TermsRecordTooLong
+        );
+        assert_ok!(open(bounds::MAX_RECORD_BYTES - 1));
     });
 }
 
@@ -309,7 +338,7 @@ fn a_sponsor_that_withholds_the_shard_loses_the_bond() {
         assert_noop!(lab.publish(id), Error::<Test>::RoundNotCurrent);
         assert_noop!(top_up(id, 5), Error::<Test>::TaskNotFundable);
         assert_ok!(close(id));
-        assert_eq!(Balances::free_balance(sponsor()), ENDOWMENT - 1_000);
+        assert_eq!(Balances::free_balance(sponsor()), ENDOWMENT - 10_000);
         assert_eq!(Tasks::<Test>::get(id).unwrap().purse.returned, POOL);
     });
 }

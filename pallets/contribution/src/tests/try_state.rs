@@ -6,7 +6,7 @@ use crate::{
     RevealedDeltas, Rounds, Schedule, Submissions, Tasks,
 };
 use frame_support::{assert_ok, traits::fungible::UnbalancedHold};
-use gotong_protocol::{Outcome, Phase, RoundId, TaskId, TaskState};
+use gotong_protocol::{Hash, Outcome, Phase, RoundId, SeatState, TaskId, TaskState};
 use sp_runtime::{DispatchError, TryRuntimeError};
 
 const TASK: TaskId = TaskId(0);
@@ -16,6 +16,21 @@ const SECOND: RoundId = RoundId(1);
 /// After a settled round, one claim, and a second round with two commits and one reveal, `corrupt`
 /// breaks invariant number `number`.
 fn breaks(number: u32, corrupt: impl FnOnce()) {
+    breaks_later(number, |_| {}, corrupt);
+}
+
+/// The same when the second round is being challenged.
+fn breaks_challenge(number: u32, corrupt: impl FnOnce()) {
+    let play_on = |lab: &Lab| {
+        run_blocks(3);
+        assert_ok!(lab.publish(TASK));
+        run_to_phase(TASK, Phase::AttestCommit);
+        lab.play_to_challenge(TASK);
+    };
+    breaks_later(number, play_on, corrupt);
+}
+
+fn breaks_later(number: u32, play_on: impl FnOnce(&Lab), corrupt: impl FnOnce()) {
     ExtBuilder::default().build().execute_with(|| {
         let mut lab = Lab::default();
         register(3, 4);
@@ -27,6 +42,7 @@ fn breaks(number: u32, corrupt: impl FnOnce()) {
         }
         run_to_phase(TASK, Phase::Reveal);
         assert_ok!(reveal(&contributor(0), TASK, &lab.delta(0)));
+        play_on(&lab);
         assert_ok!(Contribution::do_try_state());
         corrupt();
         let Err(TryRuntimeError::Other(message)) = Contribution::do_try_state() else {
@@ -37,6 +53,12 @@ fn breaks(number: u32, corrupt: impl FnOnce()) {
             "instead of {number}: {message}"
         );
     });
+}
+
+/// Hash of the delta of the second contributor.
+fn second_delta(round: RoundId) -> Hash {
+    let submission = Submissions::<Test>::get((TASK, round), contributor(1)).unwrap();
+    submission.revealed.unwrap().record.delta_hash
 }
 
 fn with_task(change: impl FnOnce(&mut Task<AccountId>)) {
@@ -113,6 +135,9 @@ fn schedule_and_history() {
     breaks(6, || {
         RevealedDeltas::<Test>::insert((TASK, RoundId(9)), [0; 32], ());
     });
+    breaks(27, || {
+        Schedule::<Test>::mutate(|schedule| schedule[0].1 = u32::MAX);
+    });
 }
 
 #[test]
@@ -126,6 +151,10 @@ fn money() {
         });
     });
     breaks(9, || with_task(|task| task.terms.cap_per_round = POOL));
+    breaks(13, || {
+        with_task(|task| task.purse.bond -= 1);
+        set_hold(HoldReason::Bond, sponsor(), 9_999).unwrap();
+    });
 }
 
 #[test]
@@ -161,9 +190,15 @@ fn submissions() {
         with_submission(SECOND, contributor(1), |one| one.index = 0);
     });
     breaks(15, || with_round(SECOND, |round| round.reveals += 1));
+    for round in [FIRST, SECOND] {
+        breaks(15, || {
+            RevealedDeltas::<Test>::insert((TASK, round), [0; 32], ());
+        });
+    }
     breaks(15, || {
         with_submission(FIRST, contributor(0), |one| {
-            one.revealed.as_mut().unwrap().delta_hash = [0; 32];
+            let hash = second_delta(FIRST);
+            one.revealed.as_mut().unwrap().record.delta_hash = hash;
         });
     });
     breaks(16, || {
@@ -174,7 +209,9 @@ fn submissions() {
 
 #[test]
 fn seats_and_settlements() {
-    breaks(17, || with_task(|task| task.terms.seats = 1));
+    breaks(17, || {
+        with_task(|task| task.terms.seats = 1);
+    });
     breaks(17, || {
         with_round(FIRST, |round| round.seats[0].account = sponsor());
     });
@@ -187,8 +224,26 @@ fn seats_and_settlements() {
         let seats = Rounds::<Test>::get(TASK, FIRST).unwrap().seats;
         with_round(SECOND, |round| round.seats = seats);
     });
+    breaks(17, || {
+        with_round(FIRST, |round| round.seats[0].account = contributor(1));
+    });
+    breaks_challenge(17, || {
+        with_round(SECOND, |round| round.seats.truncate(1));
+    });
+    breaks(18, || with_round(FIRST, |round| round.audit_seed = None));
     breaks(18, || {
         with_round(FIRST, |round| round.seats[0].commitment = None);
+    });
+    for state in [SeatState::Missed, SeatState::Unaudited] {
+        breaks(18, || {
+            with_round(FIRST, |round| round.seats[0].state = state);
+        });
+    }
+    breaks(18, || {
+        with_round(FIRST, |round| {
+            round.seats[0].state = SeatState::Convicted;
+            round.seats[0].revealed = None;
+        });
     });
     breaks(19, || {
         with_round(FIRST, |round| round.outcome = Some(Outcome::Disputed));
@@ -198,4 +253,53 @@ fn seats_and_settlements() {
         with_submission(FIRST, contributor(0), |one| one.claimed = None);
     });
     breaks(21, || with_round(FIRST, |round| round.seats[0].fee += 1));
+    breaks(21, || {
+        with_round(FIRST, |round| round.seats[0].state = SeatState::Convicted);
+    });
+    breaks(26, || {
+        with_round(FIRST, |round| {
+            let revealed = round.seats[0].revealed.as_mut().unwrap();
+            revealed.opening.header.similar_root = [66; 32];
+        });
+    });
+}
+
+#[test]
+fn inputs_and_challenges() {
+    breaks(22, || with_round(FIRST, |round| round.inputs = None));
+    breaks(22, || {
+        with_round(FIRST, |round| {
+            round.inputs.as_mut().unwrap().median_norm += 1
+        });
+    });
+    breaks(22, || {
+        let inputs = Rounds::<Test>::get(TASK, FIRST).unwrap().inputs;
+        with_round(SECOND, |round| round.inputs = inputs);
+    });
+    breaks(22, || {
+        with_submission(FIRST, contributor(0), |one| {
+            one.revealed.as_mut().unwrap().record.square_norm += 1;
+        });
+    });
+    breaks(23, || with_round(FIRST, |round| round.open_disputes = 1));
+    breaks(23, || with_round(SECOND, |round| round.open_disputes = 1));
+    breaks(24, || with_round(FIRST, |round| round.redraws = 4));
+    breaks(24, || with_round(SECOND, |round| round.redraws = 1));
+    breaks(24, || {
+        with_round(SECOND, |round| round.audit_seed = Some([0; 32]));
+    });
+    breaks_challenge(24, || with_round(SECOND, |round| round.audit_seed = None));
+    breaks_challenge(25, || {
+        with_round(SECOND, |round| {
+            round.seats[0].revealed = None;
+        });
+    });
+    breaks_challenge(27, || {
+        Schedule::<Test>::mutate(|schedule| schedule[0].1 = u32::MAX);
+    });
+    breaks_challenge(27, || {
+        // The window is not over: there is no dispute to wait for yet.
+        with_round(SECOND, |round| round.open_disputes = 1);
+        Schedule::<Test>::mutate(|schedule| schedule[0].1 = u32::MAX);
+    });
 }

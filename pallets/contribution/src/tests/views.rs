@@ -2,8 +2,9 @@ use super::lab::*;
 use crate::mock::*;
 use frame_support::assert_ok;
 use gotong_protocol::{
+    bounds,
     view::{Duty, DutyKind, RewardKind, RewardState},
-    Phase, Roles, RoundId, TaskId, TaskState,
+    Court, Delta, Phase, RevealRecord, Roles, RoundId, SeatState, TaskId, TaskState,
 };
 
 fn duties(who: AccountId) -> Vec<DutyKind> {
@@ -21,7 +22,7 @@ fn stake_says_what_backs_an_account() {
         let view = Contribution::stake(who).unwrap();
         assert_eq!(view.roles, Roles::ATTESTER);
         assert_eq!((view.stake, view.active), (400, true));
-        assert_eq!(view.unbonding, Some((100, 121)));
+        assert_eq!(view.unbonding, Some((100, 1 + UnbondingBlocks::get())));
         assert_eq!(view.seats_held, 0);
     });
 }
@@ -73,6 +74,79 @@ fn a_round_is_seen_as_it_goes() {
 }
 
 #[test]
+fn seats_are_seen_from_draw_to_fee() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        let id = lab.open();
+        lab.play_to_attestation(id, 1);
+        let view = || Contribution::round(id, RoundId(0)).unwrap();
+        let seat = |number| {
+            let seats = view().seats.into_iter();
+            let mut of = seats.filter(|seat| seat.account == attester(number));
+            of.next().unwrap()
+        };
+        let drawn = seat(0);
+        assert_eq!((drawn.stake, drawn.state), (500, SeatState::Sitting));
+        assert!(!drawn.committed && drawn.opening.is_none() && drawn.work_root.is_none());
+        assert_eq!(view().audit_seed, None);
+        let score = lab.score(id);
+        attest(id, |who| (*who != attester(2)).then(|| score.clone()));
+        let revealed = seat(0);
+        assert!(revealed.committed && !revealed.audited);
+        assert_eq!(revealed.opening, Some(score.table.opening()));
+        assert_eq!(revealed.work_root, Some(own_work(&attester(0), &score)));
+        assert_eq!(seat(2).state, SeatState::Missed);
+        assert_eq!(view().audit_seed, current(id).audit_seed);
+        assert!(view().audit_seed.is_some());
+
+        assert_eq!(duties(attester(0)), [DutyKind::AnswerAudits]);
+        assert_eq!(duties(attester(2)), []);
+        assert_ok!(answer_audits(&attester(0), id, &score));
+        assert_eq!(duties(attester(0)), []);
+        assert!(seat(0).audited);
+        let held = |number| Contribution::stake(attester(number)).map(|view| view.seats_held);
+        assert_eq!((held(0), held(2)), (Some(1), Some(0)));
+        Contribution::dispute_opened(id, RoundId(0));
+        assert_eq!(view().open_disputes, 1);
+        run_blocks(3);
+        // Past the window: nothing is asked for, however long the dispute takes.
+        assert_eq!(view().phase, Phase::Challenge);
+        assert_eq!(duties(attester(1)), []);
+        Contribution::convict(id, RoundId(0), &attester(1), &account(50));
+        Contribution::dispute_closed(id, RoundId(0), None);
+        assert_eq!(seat(1).state, SeatState::Convicted);
+        let nothing = Contribution::rewards(attester(1))[0].state;
+        assert_eq!(nothing, RewardState::Nothing);
+        run_blocks(1);
+        assert_eq!(
+            (view().open_disputes, view().redraws),
+            (0, bounds::MAX_REDRAWS)
+        );
+        assert_eq!(view().fees, seat(0).fee);
+        assert!(view().fees > 0);
+    });
+}
+
+#[test]
+fn submissions_show_what_a_dispute_needs() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let id = lab.open();
+        lab.play_to_attestation(id, 2);
+        for (number, view) in (0..).zip(Contribution::submissions(id, RoundId(0))) {
+            let bytes = lab.delta(number);
+            let delta = Delta::decode(&bytes, PARAMETERS).unwrap();
+            let record = RevealRecord::of(Delta::hash_of(&bytes), &delta, view.weight);
+            let revealed = view.revealed.unwrap();
+            assert_eq!(revealed.record, record);
+            assert_eq!(revealed.bytes as usize, bytes.len());
+        }
+    });
+}
+
+#[test]
 fn rewards_are_seen_from_pending_to_paid() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
@@ -96,6 +170,7 @@ fn rewards_are_seen_from_pending_to_paid() {
         assert!(!duties(who).contains(&DutyKind::Claim));
         let fee = Contribution::rewards(attester(2))[0].clone();
         assert_eq!(fee.kind, RewardKind::Attester);
-        assert_eq!(fee.state, RewardState::Paid(view.seats[0].fee));
+        let seat = view.seats.iter().find(|seat| seat.account == attester(2));
+        assert_eq!(fee.state, RewardState::Paid(seat.unwrap().fee));
     });
 }

@@ -579,8 +579,9 @@ pub enum Step {
     },
 }
 
-/// What comes of an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What comes of an answer. Nearly always the largest of them, and moved once.
+#[allow(clippy::large_enum_variant)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub enum Ruling {
     /// It is the challenger's turn.
     Continues(Trial),

@@ -1,0 +1,45 @@
+use super::{computing::Computing, disputes, Globals};
+use crate::{
+    keys,
+    run::{drive, Challenge as Daemon, Stop},
+};
+use anyhow::{bail, Context};
+use gotong_protocol::{RoundId, TaskId};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  gotong challenge --dev Dave --task 0 --round 3 --accused Charlie\n\n\
+                  Runs until the dispute is decided, and goes on with one that is open. Fails if it \
+                  is lost. `gotong watch` finds by itself what to challenge."
+)]
+pub struct Challenge {
+    /// The task
+    #[arg(long)]
+    task: u32,
+    /// The round, which is being challenged now
+    #[arg(long)]
+    round: u32,
+    /// Whose table is wrong: SS58, 0x and 64 hex digits, or a development name
+    #[arg(long, value_name = "ACCOUNT")]
+    accused: String,
+    #[command(flatten)]
+    computing: Computing,
+}
+
+pub async fn run(args: Challenge, globals: &Globals) -> anyhow::Result<()> {
+    let accused = keys::account(&args.accused)?;
+    let computer = args.computing.computer().await?;
+    let table = (TaskId(args.task), RoundId(args.round), accused);
+    let (signer, folder) = (globals.signer()?, globals.folder()?);
+    let report = |line: String| tracing::info!("{line}");
+    let mut daemon = Daemon::new(signer, folder, computer, table, report);
+    drive(&globals.node, &mut daemon, &Stop::on_signals()?).await?;
+    let verdict = daemon.verdict.context("stopped before the verdict")?;
+    globals.output.print(disputes::closed_json(&verdict), || {
+        disputes::closed_line(&verdict)
+    });
+    match verdict.verdict.convicts() {
+        true => Ok(()),
+        false => bail!("the dispute did not convict {}", keys::address(&accused)),
+    }
+}

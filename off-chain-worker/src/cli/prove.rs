@@ -1,0 +1,483 @@
+use super::{computing::Computing, Globals};
+use crate::{
+    chain::{Account, Moment},
+    evaluation::{step_words, Evidence, Finding, StepName},
+    keys::address,
+    run::{dispute_evidence, Recomputed},
+};
+use anyhow::{bail, Context};
+use gotong_protocol::{
+    dispute::{ClosedDispute, Verdict},
+    id::DisputeId,
+    view::RoundView,
+    RoundId, TaskId,
+};
+use gotong_scoring::trial::{Case, Side};
+use serde_json::{json, Value};
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    group = clap::ArgGroup::new("what").required(true),
+    after_help = "Examples:\n  gotong prove --task 0 --round 3 --sample 17 --out sample.evidence\n  \
+                  gotong prove --task 0 --round 3 --step word:merged:sample=17:op=0:at=5 --out word.evidence\n  \
+                  gotong prove --dispute 4 --out dispute.evidence\n  \
+                  gotong prove --check dispute.evidence\n  \
+                  gotong prove --check dispute.evidence --chain\n\n\
+                  Checking a file needs no model and no data, and without --chain no node. It then \
+                  holds for the roots that are printed, which have to be the chain's."
+)]
+pub struct Prove {
+    /// The task
+    #[arg(long, requires = "round", required_unless_present_any = ["check", "dispute"])]
+    task: Option<u32>,
+    /// The round, computed again from the chain
+    #[arg(long, requires = "task", required_unless_present_any = ["check", "dispute"])]
+    round: Option<u32>,
+    /// A step of the round's table: similar, pair:0:1, dot:0:1:chunk=0, row:2, header,
+    /// weight:merged:position=5, term:plus=1:position=55:row=0, sample:base:sample=3 or
+    /// word:merged:sample=3:op=2:at=7
+    #[arg(long, group = "what", requires = "task")]
+    step: Option<StepName>,
+    /// The loss of this sample with the merged weights
+    #[arg(long, group = "what", requires = "task")]
+    sample: Option<u32>,
+    /// The step that decided a dispute, as its parties showed it
+    #[arg(long, group = "what", value_name = "ID", conflicts_with_all = ["task", "round"])]
+    dispute: Option<u32>,
+    /// Check the evidence in a file
+    #[arg(
+        long, group = "what", value_name = "FILE", conflicts_with_all = ["task", "round", "out"]
+    )]
+    check: Option<PathBuf>,
+    /// Compare the evidence with the chain
+    #[arg(long)]
+    chain: bool,
+    /// The file to write
+    #[arg(long, value_name = "FILE", required_unless_present = "check")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    computing: Computing,
+}
+
+pub async fn run(args: Prove, globals: &Globals) -> anyhow::Result<()> {
+    let evidence = match &args.check {
+        Some(file) => {
+            let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+            Evidence::from_bytes(&bytes).with_context(|| file.display().to_string())?
+        }
+        None => make(&args, globals).await?,
+    };
+    let finding = evidence.check().context("the evidence proves nothing")?;
+    if let Some(file) = &args.out {
+        std::fs::write(file, evidence.to_bytes()).with_context(|| file.display().to_string())?;
+    }
+    let on_chain = match args.chain {
+        true => Some(OnChain::of(&globals.client().await?.best().await?, &evidence).await?),
+        false => None,
+    };
+    let report = Report {
+        evidence: &evidence,
+        finding,
+        on_chain,
+    };
+    globals.output.print(report.json(), || report.text());
+    match report
+        .on_chain
+        .and_then(|found| found.contradiction(&evidence, finding))
+    {
+        None => Ok(()),
+        Some(wrong) => bail!("{wrong}"),
+    }
+}
+
+async fn make(args: &Prove, globals: &Globals) -> anyhow::Result<Evidence> {
+    let client = globals.client().await?;
+    let now = client.best().await?;
+    if let Some(id) = args.dispute {
+        let closed = verdict(&now, DisputeId(id)).await?;
+        let closed = closed.with_context(|| {
+            format!("dispute {id} is not among the last verdicts: see `gotong disputes`")
+        })?;
+        return Ok(dispute_evidence(&client, &now, &closed).await?);
+    }
+    let sample = args.sample.map(|sample| StepName::Sample {
+        of: Side::Merged,
+        sample,
+    });
+    let step = args.step.or(sample).context("no step")?;
+    let (task, round) = args.task.zip(args.round).context("no round")?;
+    let (task, round) = (TaskId(task), RoundId(round));
+    let computer = args.computing.computer().await?;
+    let view = now.task(task).await?;
+    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let report = |round: RoundId| tracing::info!("replayed round {round}");
+    let mut recomputed = Recomputed::open(&client, &now, &view, round, computer, report).await?;
+    let witness = recomputed.witness(&client, &now).await?;
+    Ok(tokio::task::spawn_blocking(move || Evidence::walk(task, round, &witness, step)).await??)
+}
+
+async fn verdict(now: &Moment, id: DisputeId) -> anyhow::Result<Option<ClosedDispute>> {
+    let closed = now.verdicts().await?;
+    Ok(closed.into_iter().find(|closed| closed.id == id))
+}
+
+/// What the chain says of what evidence is about.
+struct OnChain {
+    case: Option<Case>,
+    /// Who stands, or stood, for the table.
+    attesters: Vec<(Account, String)>,
+    /// Whether the round settled on the table.
+    is_settled: bool,
+    /// The dispute that the evidence is from, if the chain still has it.
+    verdict: Option<ClosedDispute>,
+}
+
+impl OnChain {
+    async fn of(now: &Moment, evidence: &Evidence) -> anyhow::Result<Self> {
+        let (task, round) = (evidence.task, evidence.round);
+        let verdict = match evidence.dispute {
+            Some(id) => verdict(now, id).await?,
+            None => None,
+        };
+        let case = now.case(task, round).await?;
+        let round = now.round(task, round).await?;
+        let root = evidence.table_root();
+        Ok(Self {
+            case,
+            attesters: round
+                .as_ref()
+                .map_or(Vec::new(), |round| standing(round, &root)),
+            is_settled: round
+                .and_then(|round| round.claim)
+                .is_some_and(|claim| claim.table_root == root),
+            verdict,
+        })
+    }
+
+    /// Why the evidence is not about this chain.
+    fn contradiction(&self, evidence: &Evidence, finding: Finding) -> Option<String> {
+        let (task, round) = (evidence.task, evidence.round);
+        let Some(case) = &self.case else {
+            return Some(format!(
+                "the chain knows no samples of task {task}, round {round}"
+            ));
+        };
+        if *case != evidence.case {
+            return Some(format!(
+                "the chain judges task {task}, round {round} by other roots"
+            ));
+        }
+        if self.attesters.is_empty() && !self.is_settled {
+            let root = hex::encode(evidence.table_root());
+            return Some(format!("nobody stands for the table {root} on the chain"));
+        }
+        let verdict = self.verdict.as_ref()?;
+        let is_it = match (finding, verdict.verdict) {
+            (Finding::Wrong(step), Verdict::Refuted(refuted)) => step == refuted,
+            (Finding::Right, Verdict::Upheld) => true,
+            _ => false,
+        };
+        let is_of_the_round = (verdict.task, verdict.round) == (task, round);
+        let is_of_the_table = self
+            .attesters
+            .iter()
+            .any(|(who, _)| *who == verdict.accused);
+        (!is_it || !is_of_the_round || !is_of_the_table)
+            .then(|| format!("dispute {} ended otherwise on the chain", verdict.id))
+    }
+}
+
+fn standing(round: &RoundView, table_root: &[u8; 32]) -> Vec<(Account, String)> {
+    let seats = round.seats.iter().filter(|seat| {
+        let opening = seat.opening.as_ref();
+        opening.is_some_and(|opening| opening.table_root() == *table_root)
+    });
+    seats
+        .map(|seat| (seat.account, format!("{:?}", seat.state)))
+        .collect()
+}
+
+struct Report<'a> {
+    evidence: &'a Evidence,
+    finding: Finding,
+    on_chain: Option<OnChain>,
+}
+
+impl Report<'_> {
+    fn step(&self) -> String {
+        StepName::of(&self.evidence.statement)
+    }
+
+    /// What was found of the step.
+    fn found(&self) -> String {
+        let step = self.step();
+        match &self.finding {
+            Finding::Right => format!("RIGHT: {step} is what its inputs make"),
+            Finding::RightIfParts => format!(
+                "RIGHT IF ITS PARTS ARE: {step} is what the parts make that are shown, each of which \
+                 can be gone into further"
+            ),
+            Finding::Wrong(step) => format!("WRONG: {}", step_words(step)),
+        }
+    }
+
+    /// What follows from it, and what does not.
+    fn proves(&self) -> String {
+        match (&self.finding, self.evidence.dispute) {
+            (Finding::Wrong(_), _) if self.evidence.is_bound() => {
+                "The table's root fixes what is wrong: so is everybody who stands for it.".into()
+            }
+            (Finding::Wrong(_), Some(dispute)) => format!(
+                "The table's root does not fix what is wrong: so is who showed it in dispute \
+                 {dispute}, which the chain knows."
+            ),
+            (Finding::Wrong(_), None) => "The table's root does not fix what is wrong: so is who \
+                                          made this file, and perhaps nobody else."
+                .into(),
+            _ => "It says nothing of other steps of the table.".into(),
+        }
+    }
+
+    fn roots(&self) -> [(&'static str, String); 5] {
+        let case = &self.evidence.case;
+        [
+            ("table", hex::encode(self.evidence.table_root())),
+            ("weights before", hex::encode(case.base_root)),
+            ("samples", hex::encode(case.shard_root)),
+            ("deltas", hex::encode(case.reveals_root)),
+            (
+                "rules, model",
+                hex::encode(gotong_scoring::blake2_256(&[&codec::Encode::encode(&(
+                    &case.rules,
+                    &case.graph,
+                ))])),
+            ),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        let (finding, wrong) = match &self.finding {
+            Finding::Right => ("right", None),
+            Finding::RightIfParts => ("right_if_parts", None),
+            Finding::Wrong(step) => ("wrong", Some(step_words(step))),
+        };
+        let roots = self.roots();
+        let on_chain = self.on_chain.as_ref().map(|found| {
+            let attesters = found.attesters.iter();
+            let attesters = attesters
+                .map(|(who, state)| json!({ "account": address(who), "state": state }))
+                .collect::<Vec<_>>();
+            json!({
+                "equal": found.contradiction(self.evidence, self.finding).is_none(),
+                "attesters": attesters,
+                "settled": found.is_settled,
+                "verdict_known": found.verdict.is_some(),
+            })
+        });
+        json!({
+            "task": self.evidence.task.0,
+            "round": self.evidence.round.0,
+            "dispute": self.evidence.dispute.map(|dispute| dispute.0),
+            "step": self.step(),
+            "finding": finding,
+            "wrong": wrong,
+            "bound": self.evidence.is_bound(),
+            "bytes": self.evidence.to_bytes().len(),
+            "table_root": roots[0].1,
+            "base_root": roots[1].1,
+            "shard_root": roots[2].1,
+            "reveals_root": roots[3].1,
+            "rules_hash": roots[4].1,
+            "chain": on_chain,
+        })
+    }
+
+    fn text(&self) -> String {
+        let (task, round) = (self.evidence.task, self.evidence.round);
+        let mut text = format!("{}\n{}\n", self.found(), self.proves());
+        let Some(found) = &self.on_chain else {
+            text += &format!(
+                "It is about task {task}, round {round} if the chain has these roots there \
+                 (--chain compares them):\n"
+            );
+            for (what, root) in self.roots() {
+                text += &format!("  {what:15}{root}\n");
+            }
+            return text;
+        };
+        match found.contradiction(self.evidence, self.finding) {
+            Some(wrong) => text += &format!("NOT OF THIS CHAIN: {wrong}\n"),
+            None => text += &format!("The chain has these roots in task {task}, round {round}.\n"),
+        }
+        for (who, state) in &found.attesters {
+            text += &format!("  {} stands for the table: {state}\n", address(who));
+        }
+        if found.is_settled {
+            text += "  the round settled on the table\n";
+        }
+        if let (Some(dispute), None) = (self.evidence.dispute, &found.verdict) {
+            text += &format!("  the chain keeps the verdict of dispute {dispute} no more\n");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::{lab::Lab, LieKind};
+    use gotong_protocol::{Phase, SeatState};
+
+    fn report(evidence: &Evidence) -> Report<'_> {
+        Report {
+            finding: evidence.check().unwrap(),
+            evidence,
+            on_chain: None,
+        }
+    }
+
+    fn evidence(lie: Option<LieKind>, step: &str) -> Evidence {
+        let lab = Lab::small();
+        let witness = lie.map_or_else(|| lab.honest(), |lie| lab.liar(lie));
+        Evidence::walk(TaskId(1), RoundId(2), &witness, step.parse().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_report_says_what_is_proved_and_what_is_to_be_compared() {
+        let right = evidence(None, "word:base:sample=4:op=0:at=2");
+        let text = report(&right).text();
+        assert!(
+            text.starts_with("RIGHT: word:base:sample=4:op=0:at=2"),
+            "{text}"
+        );
+        assert!(text.contains("nothing of other steps"));
+        for root in [
+            right.table_root(),
+            right.case.base_root,
+            right.case.shard_root,
+        ] {
+            assert!(text.contains(&hex::encode(root)));
+        }
+        let json = report(&right).json();
+        assert_eq!(
+            (&json["finding"], &json["wrong"]),
+            (&"right".into(), &Value::Null)
+        );
+
+        let wrong = evidence(Some(LieKind::Gain), "header");
+        assert!(report(&wrong)
+            .text()
+            .contains("so is everybody who stands for it"));
+        assert_eq!(report(&wrong).json()["bound"], true);
+        let last = wrong.case.graph.ops.len() - 1;
+        let step = format!("word:merged:sample=0:op={last}:at=0");
+        let mut wrong = evidence(Some(LieKind::Loss), &step);
+        assert!(report(&wrong).text().contains("perhaps nobody else"));
+        wrong.dispute = Some(DisputeId(4));
+        assert!(report(&wrong).text().contains("who showed it in dispute 4"));
+        assert_eq!(report(&wrong).json()["finding"], "wrong");
+    }
+
+    fn on_chain(evidence: &Evidence) -> OnChain {
+        OnChain {
+            case: Some(evidence.case.clone()),
+            attesters: vec![([1; 32], "Convicted".into())],
+            is_settled: false,
+            verdict: None,
+        }
+    }
+
+    #[test]
+    fn evidence_of_another_chain_is_told() {
+        let mut proof = evidence(Some(LieKind::Gain), "header");
+        let finding = proof.check().unwrap();
+        let wrong = |found: &OnChain, proof: &Evidence| found.contradiction(proof, finding);
+        assert_eq!(wrong(&on_chain(&proof), &proof), None);
+        let unknown = OnChain {
+            case: None,
+            ..on_chain(&proof)
+        };
+        assert!(wrong(&unknown, &proof).unwrap().contains("no samples"));
+        let mut other = on_chain(&proof);
+        other.case.as_mut().unwrap().median_norm += 1;
+        assert!(wrong(&other, &proof).unwrap().contains("other roots"));
+        let nobody = OnChain {
+            attesters: Vec::new(),
+            ..on_chain(&proof)
+        };
+        assert!(wrong(&nobody, &proof).unwrap().contains("nobody stands"));
+        let settled = OnChain {
+            is_settled: true,
+            attesters: Vec::new(),
+            ..on_chain(&proof)
+        };
+        assert_eq!(wrong(&settled, &proof), None);
+
+        let Finding::Wrong(step) = finding else {
+            panic!("{finding:?}");
+        };
+        proof.dispute = Some(DisputeId(3));
+        let ended = |verdict: Verdict, accused: u8| OnChain {
+            verdict: Some(ClosedDispute {
+                id: DisputeId(3),
+                task: proof.task,
+                round: proof.round,
+                accused: [accused; 32],
+                challenger: [9; 32],
+                verdict,
+                reward: 0,
+                opened_at: 1,
+                ended_at: 2,
+                answers: 1,
+                picks: 0,
+                bytes: 1,
+            }),
+            ..on_chain(&proof)
+        };
+        assert_eq!(wrong(&ended(Verdict::Refuted(step), 1), &proof), None);
+        assert!(wrong(&ended(Verdict::Refuted(step), 2), &proof).is_some());
+        assert!(wrong(&ended(Verdict::Upheld, 1), &proof).is_some());
+    }
+
+    #[test]
+    fn who_stands_for_a_table_is_read_from_the_seats() {
+        let opening = Lab::small().opening();
+        let root = opening.table_root();
+        let seat = |account: u8, opening| gotong_protocol::view::SeatView {
+            account: [account; 32],
+            stake: 1,
+            state: SeatState::Convicted,
+            committed: true,
+            opening,
+            work_root: None,
+            audited: false,
+            fee: 0,
+        };
+        let mut other = opening.clone();
+        other.header.gain_se += 1;
+        let round = RoundView {
+            task: TaskId(1),
+            round: RoundId(2),
+            phase: Phase::Ended,
+            phase_started_at: 0,
+            started_at: 0,
+            ends_at: 0,
+            commits: 0,
+            reveals: 0,
+            base_root: [0; 32],
+            shard: None,
+            seats: vec![seat(1, Some(other)), seat(2, Some(opening)), seat(3, None)],
+            redraws: 0,
+            audit_seed: None,
+            open_disputes: 0,
+            outcome: None,
+            claim: None,
+            owed: 0,
+            fees: 0,
+            claimed: 0,
+        };
+        let expected = vec![([2; 32], "Convicted".to_owned())];
+        assert_eq!(standing(&round, &root), expected);
+    }
+}

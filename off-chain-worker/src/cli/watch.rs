@@ -1,0 +1,22 @@
+use super::{computing::Computing, Globals};
+use crate::run::{drive, Stop, Watch as Daemon};
+use gotong_protocol::TaskId;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  gotong watch --dev Dave --task 0\n\n\
+                        Needs no role and no stake, only GTG for the bond of a dispute. Whoever is \
+                        right has it back, and half of what the liar had at stake.")]
+pub struct Watch {
+    /// Watch this task only
+    #[arg(long)]
+    task: Option<u32>,
+    #[command(flatten)]
+    computing: Computing,
+}
+
+pub async fn run(args: Watch, globals: &Globals) -> anyhow::Result<()> {
+    let computer = args.computing.computer().await?;
+    let task = args.task.map(TaskId);
+    let mut daemon = Daemon::new(globals.signer()?, globals.folder()?, computer, task);
+    Ok(drive(&globals.node, &mut daemon, &Stop::on_signals()?).await?)
+}

@@ -1,0 +1,176 @@
+use super::{
+    counsel::stage, Computed, Computer, Counsel, Daemon, Flow, Replica, RunError, Suspects,
+};
+use crate::{
+    chain::{Account, Client, Keypair, Moment},
+    engine::DisputerCommand,
+    keys::address,
+    state::Folder,
+};
+use gotong_protocol::{
+    dispute::ClosedDispute,
+    view::{RoundView, TaskView},
+    Phase, RoundId, SeatState, TaskId,
+};
+
+/// One dispute, from its opening to its verdict.
+pub struct Challenge {
+    signer: Keypair,
+    base: Folder,
+    computer: Computer,
+    task: TaskId,
+    round: RoundId,
+    accused: Account,
+    /// Is told how far it is.
+    report: Box<dyn FnMut(String)>,
+    opened: Option<(Replica, Counsel)>,
+    /// Whether the dispute was open at the last look.
+    is_open: bool,
+    /// How it ended.
+    pub verdict: Option<ClosedDispute>,
+}
+
+impl Challenge {
+    pub fn new(
+        signer: Keypair,
+        base: Folder,
+        computer: Computer,
+        (task, round, accused): (TaskId, RoundId, Account),
+        report: impl FnMut(String) + 'static,
+    ) -> Self {
+        Self {
+            signer,
+            base,
+            computer,
+            task,
+            round,
+            accused,
+            report: Box::new(report),
+            opened: None,
+            is_open: false,
+            verdict: None,
+        }
+    }
+
+    async fn open(
+        &self,
+        client: &Client,
+        now: &Moment,
+        view: &TaskView,
+    ) -> Result<(Replica, Counsel), RunError> {
+        let account = self.signer.public_key().0;
+        let folder = Replica::folder(&self.base, view)?.sub(hex::encode(&account[..8]))?;
+        let counsel = Counsel::open(self.signer.clone(), self.task, &folder)?;
+        let replica = Replica::open(client, now, &self.base, view).await?;
+        Ok((replica.on(self.computer.clone()), counsel))
+    }
+
+    /// Whether there is a table to doubt, and time to do it.
+    fn check_disputable(&self, view: &TaskView, round: &RoundView) -> Result<(), RunError> {
+        let refuse = |why: String| Err(RunError::NotEntitled(why));
+        if view.round != self.round || round.phase != Phase::Challenge {
+            return refuse(format!(
+                "round {} can be disputed in its phase Challenge; task {} is in round {}, phase {:?}",
+                self.round, self.task, view.round, round.phase
+            ));
+        }
+        let who = address(&self.accused);
+        let seat = round.seats.iter().find(|seat| seat.account == self.accused);
+        match seat {
+            None => refuse(format!("{who} has no seat in round {}", self.round)),
+            Some(seat) if seat.state != SeatState::Sitting || seat.opening.is_none() => {
+                refuse(format!("{who} stands for no table in round {}", self.round))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn check_differs(&self, round: &RoundView, own: &Computed) -> Result<(), RunError> {
+        let seat = round.seats.iter().find(|seat| seat.account == self.accused);
+        let theirs = seat.and_then(|seat| seat.opening.as_ref());
+        if theirs == Some(&own.score.table.opening()) {
+            return Err(RunError::NotEntitled(format!(
+                "{} stands for the table that is computed here: there is nothing to dispute",
+                address(&self.accused)
+            )));
+        }
+        Ok(())
+    }
+
+    async fn play(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        view: &TaskView,
+        replica: &mut Replica,
+        counsel: &mut Counsel,
+    ) -> Result<Flow, RunError> {
+        let Some(round) = now.round(self.task, self.round).await? else {
+            return Err(RunError::NotEntitled(format!(
+                "task {} has no round {}",
+                self.task, self.round
+            )));
+        };
+        // Also in the middle of a dispute: a restart begins with what is on disk.
+        replica.advance(client, now).await?;
+        let disputes = now.disputes(Some(self.task)).await?;
+        let account = self.signer.public_key().0;
+        let own = disputes
+            .iter()
+            .find(|dispute| dispute.accused == self.accused && dispute.challenger == account);
+        if let Some(own) = own {
+            self.is_open = true;
+            (self.report)(format!(
+                "dispute {}: {}, {:?} to move by block {}",
+                own.id,
+                stage(own),
+                own.turn,
+                own.deadline
+            ));
+        } else if !self.is_open {
+            self.check_disputable(view, &round)?;
+            (self.report)(format!("computing round {}", self.round));
+            self.check_differs(&round, &*replica.own(client, now, &round).await?)?;
+        }
+        let suspects = match self.is_open {
+            true => Suspects::Nobody,
+            false => Suspects::Only(self.accused),
+        };
+        let hearing = counsel
+            .attend(client, now, replica, &round, suspects)
+            .await?;
+        let mut closed = hearing.closed.into_iter();
+        self.verdict =
+            closed.find(|closed| closed.accused == self.accused && closed.challenger == account);
+        if self.verdict.is_some() {
+            return Ok(Flow::Done);
+        }
+        // A fork may have taken it back.
+        self.is_open = own.is_some();
+        let accusation = |(command, _): &&(DisputerCommand, _)| {
+            matches!(command, DisputerCommand::Accuse { .. })
+        };
+        match hearing.refused.iter().find(accusation) {
+            Some((_, error)) => Err(RunError::NotEntitled(format!(
+                "no dispute could be opened: {error}"
+            ))),
+            None => Ok(Flow::Continue),
+        }
+    }
+}
+
+impl Daemon for Challenge {
+    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<Flow, RunError> {
+        let view = now.task(self.task).await?;
+        let view = view.ok_or(RunError::NoTask(self.task))?;
+        let (mut replica, mut counsel) = match self.opened.take() {
+            Some(opened) => opened,
+            None => self.open(client, now, &view).await?,
+        };
+        let flow = self
+            .play(client, now, &view, &mut replica, &mut counsel)
+            .await;
+        self.opened = Some((replica, counsel));
+        flow
+    }
+}

@@ -1,0 +1,352 @@
+use super::{inputs_digest, Replica, RunError};
+use crate::{
+    chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment},
+    engine::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute},
+    evaluation::{verdict_words, StepName},
+    keys::address,
+    state::{Folder, Lock, StateError},
+};
+use gotong_protocol::{
+    dispute::ClosedDispute,
+    id::DisputeId,
+    view::{DisputeView, RoundView},
+    Hash, Phase, SeatState, TaskId,
+};
+use gotong_scoring::trial::Witness;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+/// Plays one account's disputes in the rounds of a task: answers for its own table, and doubts
+/// those that differ. All that it needs is on the chain; what it keeps on disk only spares it moves
+/// that are made already.
+pub struct Counsel {
+    signer: Keypair,
+    account: Account,
+    task: TaskId,
+    folder: Folder,
+    machine: Disputer,
+    /// What the chain refused, and the block from which to try it again.
+    refused: HashMap<DisputerCommand, u32>,
+    /// The account's disputes that were open at the last look.
+    open: BTreeSet<DisputeId>,
+    _lock: Lock,
+}
+
+/// Whose tables are to be doubted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suspects {
+    Everybody,
+    Only(Account),
+    Nobody,
+}
+
+/// What came of one look at the disputes of a round.
+#[derive(Debug, Default)]
+pub struct Hearing {
+    /// The account's disputes that ended since the last look.
+    pub closed: Vec<ClosedDispute>,
+    /// What the chain said no to.
+    pub refused: Vec<(DisputerCommand, ChainError)>,
+}
+
+const MACHINE: &str = "disputer";
+/// Blocks to wait after a refusal, each of which costs a fee.
+const REFUSED_BLOCKS: u32 = 5;
+
+impl Counsel {
+    /// The counsel of `signer` in `task`; `folder` is that of the account in the task.
+    pub fn open(signer: Keypair, task: TaskId, folder: &Folder) -> Result<Self, StateError> {
+        let account = signer.public_key().0;
+        let folder = folder.sub("disputes")?;
+        let lock = folder.lock()?;
+        let machine = folder.load(MACHINE)?;
+        Ok(Self {
+            signer,
+            account,
+            task,
+            machine: machine.unwrap_or_else(|| Disputer::new(account)),
+            folder,
+            refused: HashMap::new(),
+            open: BTreeSet::new(),
+            _lock: lock,
+        })
+    }
+
+    /// Makes every move that is due in the disputes about `round`, and opens those that are called
+    /// for. What the chain refuses is told, and tried again some blocks later.
+    pub async fn attend(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        replica: &mut Replica,
+        round: &RoundView,
+        suspects: Suspects,
+    ) -> Result<Hearing, RunError> {
+        let mut disputes = now.disputes(Some(self.task)).await?;
+        disputes.retain(|dispute| dispute.round == round.round);
+        let mut hearing = Hearing {
+            closed: self.closed(now, &disputes).await?,
+            ..Hearing::default()
+        };
+        if round.phase != Phase::Challenge {
+            return Ok(hearing);
+        }
+        let submissions = now.submissions(self.task, round.round).await?;
+        let inputs = inputs_digest(round, &submissions);
+        let commands = loop {
+            let own = replica.stands_for(&inputs);
+            let own_table = own.map(|own| own.score.table.root());
+            let snapshot = self.snapshot(now, round, &disputes, own_table, suspects);
+            let commands = self.machine.on_block(&snapshot);
+            if commands != [DisputerCommand::Compute] {
+                break commands;
+            }
+            replica.own(client, now, round).await?;
+        };
+        self.save()?;
+        let block = now.block();
+        self.refused.retain(|_, until| *until > block);
+        let mut moves = Vec::new();
+        let mut accusations = Vec::new();
+        for command in commands {
+            if self.refused.contains_key(&command) {
+                continue;
+            }
+            let witness = replica.witness(client, now, round).await?;
+            match self.call(round, &disputes, witness, command).await? {
+                None => self.pause(command, block),
+                Some(call) if matches!(command, DisputerCommand::Accuse { .. }) => {
+                    accusations.push((command, call));
+                }
+                Some(call) => moves.push((command, call)),
+            }
+        }
+        self.send_all(client, moves, &mut hearing).await?;
+        for (command, call) in accusations {
+            self.send(client, command, &call, &mut hearing).await?;
+        }
+        for (command, error) in &hearing.refused {
+            self.pause(*command, block);
+            self.tell(round, *command, error);
+        }
+        Ok(hearing)
+    }
+
+    /// The account's disputes that were open at the last look and are no more.
+    async fn closed(
+        &mut self,
+        now: &Moment,
+        disputes: &[DisputeView],
+    ) -> Result<Vec<ClosedDispute>, RunError> {
+        let own = |dispute: &&DisputeView| {
+            dispute.accused == self.account || dispute.challenger == self.account
+        };
+        let open: BTreeSet<_> = disputes.iter().filter(own).map(|found| found.id).collect();
+        let before = std::mem::replace(&mut self.open, open);
+        let gone: BTreeSet<_> = before.difference(&self.open).collect();
+        if gone.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut verdicts = now.verdicts().await?;
+        verdicts.retain(|closed| gone.contains(&closed.id));
+        for closed in &verdicts {
+            tracing::info!(
+                "task {}, round {}, dispute {}: {}",
+                closed.task,
+                closed.round,
+                closed.id,
+                verdict_words(&closed.verdict)
+            );
+        }
+        Ok(verdicts)
+    }
+
+    fn snapshot(
+        &self,
+        now: &Moment,
+        round: &RoundView,
+        disputes: &[DisputeView],
+        own_table: Option<Hash>,
+        suspects: Suspects,
+    ) -> DisputerSnapshot {
+        let stands = round
+            .seats
+            .iter()
+            .filter(|seat| seat.state == SeatState::Sitting)
+            .filter_map(|seat| Some((seat.account, seat.opening.as_ref()?.table_root())));
+        let is_suspect = |(who, _): &(Account, Hash)| match suspects {
+            Suspects::Everybody => true,
+            Suspects::Only(suspect) => *who == suspect,
+            Suspects::Nobody => false,
+        };
+        DisputerSnapshot {
+            block: now.block(),
+            round: round.round,
+            own_table,
+            tables: stands.filter(is_suspect).collect(),
+            disputes: disputes.iter().map(open_dispute).collect(),
+        }
+    }
+
+    /// The call that carries out `command`; none if there is nothing to say.
+    async fn call(
+        &self,
+        round: &RoundView,
+        disputes: &[DisputeView],
+        witness: Arc<Witness>,
+        command: DisputerCommand,
+    ) -> Result<Option<Call>, RunError> {
+        let trial_of = |id: DisputeId| {
+            let found = disputes.iter().find(|dispute| dispute.id == id);
+            found.map(|dispute| dispute.trial.clone())
+        };
+        let (task, id) = (round.task, round.round);
+        let call: Box<dyn FnOnce() -> Option<Call> + Send> = match command {
+            DisputerCommand::Compute => return Ok(None),
+            DisputerCommand::Answer { dispute, .. } => {
+                let trial = trial_of(dispute);
+                Box::new(move || Some(Call::answer_dispute(dispute, &witness.answer(&trial?)?)))
+            }
+            DisputerCommand::Pick { dispute, .. } => {
+                let trial = trial_of(dispute);
+                Box::new(move || Some(Call::pick_in_dispute(dispute, witness.pick(&trial?)?)))
+            }
+            DisputerCommand::Accuse { accused } => {
+                let seat = round.seats.iter().find(|seat| seat.account == accused);
+                let opening = seat.and_then(|seat| seat.opening.clone());
+                Box::new(move || {
+                    let accusation = witness.accuse(&opening?)?;
+                    Some(Call::open_dispute(task, id, accused, accusation))
+                })
+            }
+        };
+        let call = tokio::task::spawn_blocking(call).await?;
+        if call.is_none() {
+            tracing::error!("task {task}, round {id}: no move for {command:?}");
+        }
+        Ok(call)
+    }
+
+    /// Sends moves in one transaction, so that none waits for the others' blocks; one by one if the
+    /// chain refuses one of them.
+    async fn send_all(
+        &mut self,
+        client: &Client,
+        moves: Vec<(DisputerCommand, Call)>,
+        hearing: &mut Hearing,
+    ) -> Result<(), RunError> {
+        if moves.len() > 1 {
+            let calls: Vec<Call> = moves.iter().map(|(_, call)| call.clone()).collect();
+            let sent = client.submit_all(&self.signer, &calls, Inclusion::Best);
+            match sent.await {
+                Ok(receipt) => {
+                    for (command, _) in moves {
+                        self.done(command, receipt.block)?;
+                    }
+                    return Ok(());
+                }
+                Err(error) if is_refusal(&error) => tracing::debug!("one by one: {error}"),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        for (command, call) in moves {
+            self.send(client, command, &call, hearing).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(
+        &mut self,
+        client: &Client,
+        command: DisputerCommand,
+        call: &Call,
+        hearing: &mut Hearing,
+    ) -> Result<(), RunError> {
+        match client.submit(&self.signer, call, Inclusion::Best).await {
+            Ok(receipt) => self.done(command, receipt.block),
+            Err(error) if is_refusal(&error) => {
+                hearing.refused.push((command, error));
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A block took the move.
+    fn done(&mut self, command: DisputerCommand, block: u32) -> Result<(), RunError> {
+        let task = self.task;
+        match command {
+            DisputerCommand::Compute => {}
+            DisputerCommand::Answer { dispute, moves } => {
+                tracing::info!(
+                    "task {task}, dispute {dispute}: answered, move {}",
+                    moves + 1
+                );
+                self.machine.on_moved(dispute, moves, block);
+            }
+            DisputerCommand::Pick { dispute, moves } => {
+                tracing::info!("task {task}, dispute {dispute}: picked, move {}", moves + 1);
+                self.machine.on_moved(dispute, moves, block);
+            }
+            DisputerCommand::Accuse { accused } => {
+                tracing::warn!(
+                    "task {task}: {} stands for another table, opened a dispute",
+                    address(&accused)
+                );
+                self.machine.on_accused(accused, block);
+            }
+        }
+        self.save()
+    }
+
+    fn pause(&mut self, command: DisputerCommand, block: u32) {
+        let until = block.saturating_add(REFUSED_BLOCKS);
+        self.refused.insert(command, until);
+    }
+
+    fn tell(&self, round: &RoundView, command: DisputerCommand, error: &ChainError) {
+        let (task, id) = (round.task, round.round);
+        match command {
+            DisputerCommand::Accuse { accused } => tracing::error!(
+                "task {task}, round {id}: {} stands for another table, and no dispute could be \
+                 opened: {error}. A dispute takes a bond out of the free balance of {}",
+                address(&accused),
+                address(&self.account),
+            ),
+            DisputerCommand::Answer { dispute, .. } | DisputerCommand::Pick { dispute, .. } => {
+                tracing::error!("task {task}, dispute {dispute}: the move was refused: {error}");
+            }
+            DisputerCommand::Compute => {}
+        }
+    }
+
+    fn save(&self) -> Result<(), RunError> {
+        Ok(self.folder.save(MACHINE, &self.machine)?)
+    }
+}
+
+/// Whether the chain said no to the call, and is there for others.
+fn is_refusal(error: &ChainError) -> bool {
+    matches!(
+        error,
+        ChainError::Refused { .. } | ChainError::Failed(_) | ChainError::Rejected(_)
+    )
+}
+
+fn open_dispute(view: &DisputeView) -> OpenDispute {
+    OpenDispute {
+        id: view.id,
+        accused: view.accused,
+        challenger: view.challenger,
+        turn: view.turn,
+        moves: view.answers.saturating_add(view.picks),
+        deadline: view.deadline,
+    }
+}
+
+/// What the parties of a dispute are at, in words.
+pub fn stage(dispute: &DisputeView) -> String {
+    StepName::of(&dispute.trial.statement)
+}

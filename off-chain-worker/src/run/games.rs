@@ -1,0 +1,238 @@
+//! Disputes as they are played: an honest party and a liar, each with its machine and its witness,
+//! before a referee with the rules of the chain.
+
+use crate::{
+    engine::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute},
+    evaluation::{lab::Lab, LieKind},
+};
+use clap::ValueEnum;
+use codec::{Decode, Encode};
+use gotong_protocol::{id::DisputeId, Opening, RoundId};
+use gotong_scoring::trial::{Case, Ruling, Trial, Witness};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+type Account = [u8; 32];
+
+const HONEST: Account = [1; 32];
+const LIAR: Account = [2; 32];
+
+/// A party: it doubts every table that differs from its own.
+struct Party {
+    account: Account,
+    witness: Witness,
+    machine: Disputer,
+}
+
+/// The referee, and the tables that stand.
+struct Court {
+    case: Case,
+    block: u32,
+    tables: BTreeMap<Account, Opening>,
+    open: Vec<(OpenDispute, Trial)>,
+    opened: u32,
+    /// Challengers who were wrong.
+    dismissed: Vec<Account>,
+}
+
+impl Court {
+    fn snapshot(&self, own: &Party) -> DisputerSnapshot {
+        let roots = self.tables.iter();
+        DisputerSnapshot {
+            block: self.block,
+            round: RoundId(0),
+            own_table: Some(own.witness.score().table.root()),
+            tables: roots
+                .map(|(who, table)| (*who, table.table_root()))
+                .collect(),
+            disputes: self
+                .open
+                .iter()
+                .map(|(dispute, trial)| OpenDispute {
+                    turn: trial.turn(),
+                    ..*dispute
+                })
+                .collect(),
+        }
+    }
+
+    fn convict(&mut self, who: Account) {
+        self.tables.remove(&who);
+        self.open.retain(|(dispute, _)| dispute.accused != who);
+    }
+
+    /// Carries out a command of a party; what comes too late is refused, and changes nothing.
+    fn execute(&mut self, by: &Party, command: DisputerCommand) {
+        self.block += 1;
+        let place = |open: &[(OpenDispute, Trial)], id: DisputeId| {
+            open.iter().position(|(dispute, _)| dispute.id == id)
+        };
+        match command {
+            DisputerCommand::Compute => {}
+            DisputerCommand::Accuse { accused } => {
+                let is_open = self.open.iter().any(|(dispute, _)| {
+                    (dispute.challenger, dispute.accused) == (by.account, accused)
+                });
+                let accusation = match self.tables.get(&accused) {
+                    Some(table) if !is_open => by.witness.accuse(table).map(|it| (table, it)),
+                    _ => None,
+                };
+                let Some((table, accusation)) = accusation else {
+                    return;
+                };
+                let trial = Trial::open(table, &self.case, accusation);
+                let dispute = OpenDispute {
+                    id: DisputeId(self.opened),
+                    accused,
+                    challenger: by.account,
+                    turn: trial.turn(),
+                    moves: 0,
+                    deadline: self.block + 20,
+                };
+                self.open.push((dispute, trial));
+                self.opened += 1;
+            }
+            DisputerCommand::Answer { dispute, .. } => {
+                let Some(at) = place(&self.open, dispute) else {
+                    return;
+                };
+                let (dispute, trial) = &mut self.open[at];
+                let Some(answer) = by.witness.answer(trial) else {
+                    return;
+                };
+                let accused = dispute.accused;
+                match trial.answer(&self.case, &self.tables[&accused], &answer) {
+                    Ok(Ruling::Continues(next)) => {
+                        *trial = next;
+                        dispute.moves += 1;
+                    }
+                    Ok(Ruling::Refuted(_)) => self.convict(accused),
+                    Ok(Ruling::Upheld) => {
+                        let (dispute, _) = self.open.remove(at);
+                        self.dismissed.push(dispute.challenger);
+                    }
+                    Err(refusal) => panic!("{accused:?}: {refusal}"),
+                }
+            }
+            DisputerCommand::Pick { dispute, .. } => {
+                let Some(at) = place(&self.open, dispute) else {
+                    return;
+                };
+                let (dispute, trial) = &mut self.open[at];
+                if trial.shown.is_none() {
+                    return;
+                }
+                match by.witness.pick(trial) {
+                    Some(pick) => {
+                        *trial = trial.pick(&self.case, &pick).unwrap();
+                        dispute.moves += 1;
+                    }
+                    // Nothing of what is shown is computed differently: time passes.
+                    None => {
+                        let (dispute, _) = self.open.remove(at);
+                        self.dismissed.push(dispute.challenger);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A party looks at the chain, perhaps at an older state of it, and acts.
+fn tick(party: &mut Party, court: &mut Court, old: Option<DisputerSnapshot>, turn: &Turns) {
+    if turn.restarts {
+        party.machine = Disputer::decode(&mut &*party.machine.encode()).unwrap();
+    }
+    let now = old.unwrap_or_else(|| court.snapshot(party));
+    for command in party.machine.on_block(&now).into_iter().take(turn.executes) {
+        court.execute(party, command);
+        match command {
+            DisputerCommand::Answer { dispute, moves }
+            | DisputerCommand::Pick { dispute, moves }
+                if turn.hears_back =>
+            {
+                party.machine.on_moved(dispute, moves, court.block);
+            }
+            DisputerCommand::Accuse { accused } if turn.hears_back => {
+                party.machine.on_accused(accused, court.block);
+            }
+            _ => {}
+        }
+    }
+    court.block += 1;
+}
+
+/// What happens to a party when it acts.
+#[derive(Clone, Debug)]
+struct Turns {
+    is_honest: bool,
+    /// Commands that it carries out before it dies.
+    executes: usize,
+    hears_back: bool,
+    restarts: bool,
+    /// Looks at what it saw the last time.
+    is_late: bool,
+}
+
+fn turns() -> impl Strategy<Value = Turns> {
+    (any::<bool>(), 0..3usize, any::<[bool; 3]>()).prop_map(
+        |(is_honest, executes, [hears_back, restarts, is_late])| Turns {
+            is_honest,
+            executes,
+            hears_back,
+            restarts,
+            is_late,
+        },
+    )
+}
+
+const FAIR: Turns = Turns {
+    is_honest: true,
+    executes: usize::MAX,
+    hears_back: true,
+    restarts: false,
+    is_late: false,
+};
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Whatever is lost, repeated or forgotten on the way, and though the liar accuses in return.
+    #[test]
+    fn the_liar_is_convicted_and_the_honest_never(
+        kind in prop::sample::select(LieKind::value_variants()),
+        chaos in prop::collection::vec(turns(), 0..60),
+    ) {
+        let lab = Lab::small();
+        let party = |account, witness| Party {
+            account,
+            witness,
+            machine: Disputer::new(account),
+        };
+        let mut honest = party(HONEST, lab.honest());
+        let mut liar = party(LIAR, lab.liar(kind));
+        let table = |party: &Party| (party.account, party.witness.score().table.opening());
+        let mut court = Court {
+            case: lab.case.clone(),
+            block: 1,
+            tables: BTreeMap::from([table(&honest), table(&liar)]),
+            open: Vec::new(),
+            opened: 0,
+            dismissed: Vec::new(),
+        };
+        let mut seen: BTreeMap<Account, DisputerSnapshot> = BTreeMap::new();
+        for turn in &chaos {
+            let party = if turn.is_honest { &mut honest } else { &mut liar };
+            let now = court.snapshot(party);
+            let old = seen.insert(party.account, now).filter(|_| turn.is_late);
+            tick(party, &mut court, old, turn);
+        }
+        for _ in 0..40 {
+            tick(&mut honest, &mut court, None, &FAIR);
+            tick(&mut liar, &mut court, None, &FAIR);
+        }
+        prop_assert_eq!(court.tables.keys().collect::<Vec<_>>(), [&HONEST], "{:?}", kind);
+        prop_assert!(court.open.is_empty());
+        prop_assert!(!court.dismissed.contains(&HONEST));
+    }
+}

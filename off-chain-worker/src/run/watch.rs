@@ -1,0 +1,100 @@
+use super::{tasks::Tasks, Computer, Counsel, Daemon, Flow, Replica, RunError, Suspects};
+use crate::{
+    chain::{Client, Keypair, Moment},
+    state::Folder,
+};
+use gotong_protocol::{view::TaskView, Phase, TaskId};
+use std::collections::BTreeMap;
+
+/// The daemon of somebody without a role: computes every round, and disputes each table that
+/// differs.
+pub struct Watch {
+    signer: Keypair,
+    base: Folder,
+    computer: Computer,
+    tasks: Tasks,
+    watched: BTreeMap<TaskId, Watched>,
+}
+
+struct Watched {
+    replica: Replica,
+    counsel: Counsel,
+}
+
+impl Watch {
+    pub fn new(signer: Keypair, base: Folder, computer: Computer, only: Option<TaskId>) -> Self {
+        Self {
+            signer,
+            base,
+            computer,
+            tasks: Tasks::new(only),
+            watched: BTreeMap::new(),
+        }
+    }
+
+    async fn look_at(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        view: &TaskView,
+    ) -> Result<(), RunError> {
+        let watched = match self.watched.remove(&view.id) {
+            Some(watched) => watched,
+            None => self.open(client, now, view).await?,
+        };
+        let watched = self.watched.entry(view.id).or_insert(watched);
+        watched.replica.advance(client, now).await?;
+        let Some(round) = now.round(view.id, view.round).await? else {
+            return Ok(());
+        };
+        // The challenge window is short: the computation is ready when it opens.
+        if matches!(
+            round.phase,
+            Phase::AttestCommit | Phase::AttestReveal | Phase::Challenge
+        ) {
+            watched.replica.own(client, now, &round).await?;
+        }
+        let (counsel, replica) = (&mut watched.counsel, &mut watched.replica);
+        counsel
+            .attend(client, now, replica, &round, Suspects::Everybody)
+            .await?;
+        Ok(())
+    }
+
+    async fn open(
+        &self,
+        client: &Client,
+        now: &Moment,
+        view: &TaskView,
+    ) -> Result<Watched, RunError> {
+        tracing::info!("watching task {}", view.id);
+        let account = self.signer.public_key().0;
+        let folder = Replica::folder(&self.base, view)?.sub(hex::encode(&account[..8]))?;
+        let counsel = Counsel::open(self.signer.clone(), view.id, &folder)?;
+        let replica = Replica::open(client, now, &self.base, view).await?;
+        Ok(Watched {
+            replica: replica.on(self.computer.clone()),
+            counsel,
+        })
+    }
+}
+
+impl Daemon for Watch {
+    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<Flow, RunError> {
+        let views = self.tasks.all(now).await?;
+        for view in &views {
+            if view.state.is_over() {
+                self.watched.remove(&view.id);
+                continue;
+            }
+            let looked = self.look_at(client, now, view).await;
+            if self.tasks.survive(view.id, looked)? {
+                self.watched.remove(&view.id);
+            }
+        }
+        Ok(match self.tasks.is_done(&views) {
+            true => Flow::Done,
+            false => Flow::Continue,
+        })
+    }
+}

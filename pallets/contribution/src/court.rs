@@ -1,0 +1,117 @@
+//! What the referee may ask of a round and do to it; see [`gotong_protocol::Court`].
+
+use crate::{
+    asset::unexpected,
+    rounds::{now, Rounds, UnderWay},
+    stakes::Stakes,
+    tasks::Tasks,
+    Balance, Config, Error, Event, Graphs, Pallet, UnexpectedKind,
+};
+use frame_support::traits::Get;
+use gotong_protocol::{Court, Graph, Opening, Phase, RoundId, SeatState, TaskId};
+use gotong_scoring::trial::Case;
+
+/// The round under way of a task, if it is `round_id` and being challenged.
+fn challenged<T: Config>(id: TaskId, round_id: RoundId) -> Option<UnderWay<T::AccountId>> {
+    let task = Tasks::<T>::get(id).ok()?;
+    let round = Rounds::<T>::get(id, round_id)?;
+    (task.round == round_id && round.phase == Phase::Challenge).then_some((task, round))
+}
+
+/// Changes a round that has to be challenged, and looks whether it goes on.
+fn change<T: Config, R: Default>(
+    id: TaskId,
+    round_id: RoundId,
+    change: impl FnOnce(&mut UnderWay<T::AccountId>) -> R,
+) -> R {
+    let Some(mut under_way) = challenged::<T>(id, round_id) else {
+        unexpected::<T>(UnexpectedKind::NotChallenged(id));
+        return R::default();
+    };
+    let done = change(&mut under_way);
+    let (task, round) = under_way;
+    Rounds::<T>::acted(id, &task, &round);
+    done
+}
+
+impl<T: Config> Court<T::AccountId> for Pallet<T> {
+    type Balance = Balance;
+
+    fn case(id: TaskId, round_id: RoundId) -> Option<Case> {
+        let task = Tasks::<T>::get(id).ok()?;
+        let round = Rounds::<T>::get(id, round_id)?;
+        let (shard, inputs) = (round.shard?, round.inputs?);
+        Some(Case {
+            graph: Graph::from_bytes(&Graphs::<T>::get(id)?).ok()?,
+            rules: task.terms.rules,
+            base_root: round.base_root,
+            shard_key: shard.key,
+            shard_root: shard.root,
+            samples: task.terms.shard_samples,
+            reveals_root: inputs.reveals_root,
+            reveals: round.reveals,
+            median_norm: inputs.median_norm,
+        })
+    }
+
+    fn disputable(id: TaskId, round_id: RoundId, accused: &T::AccountId) -> Option<Opening> {
+        let error = Error::<T>::NotInChallengePhase;
+        let (_, mut round) = Rounds::<T>::current(id, round_id, Phase::Challenge, error).ok()?;
+        let table = round.seat_mut(accused)?.table()?;
+        Some(table.opening.clone())
+    }
+
+    fn dispute_opened(id: TaskId, round_id: RoundId) {
+        change::<T, _>(id, round_id, |(_, round)| {
+            round.open_disputes = round.open_disputes.saturating_add(1);
+        });
+    }
+
+    fn dispute_closed(id: TaskId, round_id: RoundId, stay_open: Option<u32>) {
+        change::<T, _>(id, round_id, |(task, round)| {
+            round.open_disputes = round.open_disputes.saturating_sub(1);
+            // Not for ever: no stake answers for a round longer than it takes to unbond.
+            let latest = round
+                .phase_started_at
+                .saturating_add(task.terms.windows.challenge_blocks)
+                .saturating_add(T::MaxDisputeBlocks::get());
+            let until = now::<T>()
+                .saturating_add(stay_open.unwrap_or(0))
+                .min(latest);
+            if until > round.ends_at && stay_open.is_some() {
+                round.ends_at = until;
+                Rounds::<T>::look_again(id, until);
+                Pallet::<T>::deposit_event(Event::ChallengeExtended {
+                    task: id,
+                    round: round_id,
+                    ends_at: until,
+                });
+            }
+        });
+    }
+
+    fn convict(
+        id: TaskId,
+        round_id: RoundId,
+        accused: &T::AccountId,
+        winner: &T::AccountId,
+    ) -> Balance {
+        change::<T, _>(id, round_id, |(_, round)| {
+            let Some(seat) = round.seat_mut(accused).filter(|seat| seat.sits()) else {
+                unexpected::<T>(UnexpectedKind::NotChallenged(id));
+                return 0;
+            };
+            seat.state = SeatState::Convicted;
+            let (rewarded, burned) = Stakes::<T>::forfeit(accused, winner);
+            Pallet::<T>::deposit_event(Event::Convicted {
+                task: id,
+                round: round_id,
+                who: accused.clone(),
+                winner: winner.clone(),
+                rewarded,
+                burned,
+            });
+            rewarded
+        })
+    }
+}

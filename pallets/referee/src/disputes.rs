@@ -1,0 +1,324 @@
+//! Open disputes: whose move it is, and until when.
+
+use crate::{
+    asset::{unexpected, Bonds},
+    Balance, Config, Deadlines, Disputes as DisputeMap, Error, Event, NextDispute, Pallet, Parties,
+    UnexpectedKind, WeightInfo,
+};
+use codec::{Decode, Encode, MaxEncodedLen};
+use core::marker::PhantomData;
+use frame_support::{ensure, traits::Get, weights::Weight};
+use gotong_protocol::{bounds, dispute::Verdict, id::DisputeId, Court, Opening, RoundId, TaskId};
+use gotong_scoring::trial::{Accusation, Answer, Case, Pick, Ruling, Trial, Turn};
+use scale_info::TypeInfo;
+use sp_runtime::{DispatchResult, SaturatedConversion};
+
+/// An open dispute.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
+pub struct Dispute<AccountId> {
+    /// The task.
+    pub task: TaskId,
+    /// The round.
+    pub round: RoundId,
+    /// Whose table is doubted.
+    pub accused: AccountId,
+    /// Who doubts it.
+    pub challenger: AccountId,
+    /// What the challenger has on hold for it.
+    pub bond: Balance,
+    /// What it doubted first.
+    pub accusation: Accusation,
+    /// The table of the accused.
+    pub opening: Opening,
+    /// How far the dispute is narrowed down.
+    pub trial: Trial,
+    /// Block in which it was opened.
+    pub opened_at: u32,
+    /// The last block in which the next move can be made.
+    pub deadline: u32,
+    /// Moves that the accused made.
+    pub answers: u32,
+    /// Moves that the challenger made.
+    pub picks: u32,
+    /// Encoded bytes of all answers.
+    pub bytes: u32,
+}
+
+impl<AccountId> Dispute<AccountId> {
+    /// Moves that were made.
+    pub fn moves(&self) -> u32 {
+        self.answers.saturating_add(self.picks)
+    }
+}
+
+/// Who disputes whose table.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
+pub struct Party<AccountId> {
+    /// The dispute.
+    pub dispute: DisputeId,
+    /// Whose table is doubted.
+    pub accused: AccountId,
+    /// Who doubts it.
+    pub challenger: AccountId,
+}
+
+/// Most disputes open at a time: a full house in every round.
+pub struct MaxOpenDisputes<T>(PhantomData<T>);
+
+impl<T: Config> Get<u32> for MaxOpenDisputes<T> {
+    fn get() -> u32 {
+        T::MaxDisputesPerRound::get().saturating_mul(T::MaxLiveRounds::get())
+    }
+}
+
+/// Blocks that a dispute takes at the longest: every move in the last moment, and then all disputes
+/// of the chain time out at once.
+pub struct LongestDispute<T>(PhantomData<T>);
+
+impl<T: Config> Get<u32> for LongestDispute<T> {
+    fn get() -> u32 {
+        let queue = MaxOpenDisputes::<T>::get().div_ceil(T::MaxTimeOutsPerBlock::get().max(1));
+        T::MaxMoves::get()
+            .saturating_mul(T::MoveBlocks::get())
+            .saturating_add(queue)
+            .saturating_add(1)
+    }
+}
+
+/// Moves of the longest dispute that there can be: nine answers, with a pick between one and the
+/// next. Of the rows three answers, for two strides and a row; from there six at most, for the tree
+/// of weights, a tile, a weight and a term, or for the tree of a trace, a tile and a word.
+pub const LONGEST_TRIAL: u32 = 17;
+
+/// The block being made.
+pub(crate) fn now<T: Config>() -> u32 {
+    frame_system::Pallet::<T>::block_number().saturated_into()
+}
+
+/// Relations between the constants that everything here relies on.
+pub(crate) fn assert_constants<T: Config>() {
+    assert!(T::MoveBlocks::get() >= 1, "a move takes a block");
+    assert!(
+        T::MaxMoves::get() >= LONGEST_TRIAL,
+        "an honest challenger could lose by moves"
+    );
+    assert!(
+        MaxOpenDisputes::<T>::get() >= 1,
+        "there is room for no dispute"
+    );
+    let dearest = T::DisputeBond::get().checked_mul(T::MaxDisputesPerRound::get().into());
+    assert!(
+        T::DisputeBond::get() > 0 && dearest.is_some(),
+        "every dispute has a bond"
+    );
+    let time_outs = T::MaxTimeOutsPerBlock::get();
+    assert!(time_outs >= 1, "disputes must time out");
+    let longest =
+        T::WeightInfo::end(T::MaxDisputesPerRound::get()).saturating_mul(time_outs.into());
+    assert!(
+        longest.ref_time() <= T::BlockWeights::get().max_block.ref_time() / 4,
+        "time-outs could take more than a quarter of a block"
+    );
+}
+
+/// Owner of the open disputes and their deadlines.
+pub struct Disputes<T>(PhantomData<T>);
+
+impl<T: Config> Disputes<T> {
+    /// An open dispute.
+    pub fn get(id: DisputeId) -> Result<Dispute<T::AccountId>, Error<T>> {
+        DisputeMap::<T>::get(id).ok_or(Error::<T>::NoSuchDispute)
+    }
+
+    pub(crate) fn open(
+        challenger: T::AccountId,
+        task: TaskId,
+        round: RoundId,
+        accused: T::AccountId,
+        accusation: Accusation,
+    ) -> DispatchResult {
+        ensure!(challenger != accused, Error::<T>::OwnTable);
+        let opening =
+            T::Court::disputable(task, round, &accused).ok_or(Error::<T>::NotDisputable)?;
+        let case = Self::case(task, round)?;
+        let id = NextDispute::<T>::get();
+        NextDispute::<T>::put(id.next().ok_or(Error::<T>::OutOfIds)?);
+        let bond = Self::join(task, round, id, &accused, &challenger)?;
+        Bonds::<T>::hold(&challenger, bond)?;
+        let deadline = Self::schedule(id)?;
+        let dispute = Dispute {
+            task,
+            round,
+            accused: accused.clone(),
+            challenger: challenger.clone(),
+            bond,
+            accusation,
+            trial: Trial::open(&opening, &case, accusation),
+            opening,
+            opened_at: now::<T>(),
+            deadline,
+            answers: 0,
+            picks: 0,
+            bytes: 0,
+        };
+        DisputeMap::<T>::insert(id, dispute);
+        T::Court::dispute_opened(task, round);
+        Pallet::<T>::deposit_event(Event::DisputeOpened {
+            dispute: id,
+            task,
+            round,
+            accused,
+            challenger,
+            bond,
+            accusation,
+            deadline,
+        });
+        Ok(())
+    }
+
+    pub(crate) fn answer(who: T::AccountId, id: DisputeId, answer: &Answer) -> DispatchResult {
+        let mut dispute = Self::get(id)?;
+        ensure!(who == dispute.accused, Error::<T>::NotAccused);
+        ensure!(now::<T>() <= dispute.deadline, Error::<T>::TooLate);
+        let bytes = answer.encoded_size() as u32;
+        ensure!(
+            bytes <= bounds::MAX_ANSWER_BYTES,
+            Error::<T>::AnswerTooLarge
+        );
+        let case = Self::case(dispute.task, dispute.round)?;
+        let ruling = dispute
+            .trial
+            .answer(&case, &dispute.opening, answer)
+            .map_err(Error::<T>::from)?;
+        dispute.answers = dispute.answers.saturating_add(1);
+        dispute.bytes = dispute.bytes.saturating_add(bytes);
+        Pallet::<T>::deposit_event(Event::Answered {
+            dispute: id,
+            statement: dispute.trial.statement,
+            bytes,
+        });
+        match ruling {
+            Ruling::Continues(trial) => Self::go_on(id, dispute, trial).map(|_| ()),
+            Ruling::Upheld => {
+                Self::end(id, dispute, Verdict::Upheld);
+                Ok(())
+            }
+            Ruling::Refuted(step) => {
+                Self::end(id, dispute, Verdict::Refuted(step));
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn pick(who: T::AccountId, id: DisputeId, pick: Pick) -> DispatchResult {
+        let mut dispute = Self::get(id)?;
+        ensure!(who == dispute.challenger, Error::<T>::NotChallenger);
+        ensure!(now::<T>() <= dispute.deadline, Error::<T>::TooLate);
+        let case = Self::case(dispute.task, dispute.round)?;
+        let trial = dispute.trial.pick(&case, &pick).map_err(Error::<T>::from)?;
+        dispute.picks = dispute.picks.saturating_add(1);
+        if let Some(deadline) = Self::go_on(id, dispute, trial)? {
+            Pallet::<T>::deposit_event(Event::Picked {
+                dispute: id,
+                pick,
+                deadline,
+            });
+        }
+        Ok(())
+    }
+
+    /// Whoever is to move in a dispute whose deadline is over loses it.
+    pub(crate) fn time_out_overdue() -> Weight {
+        let now = now::<T>();
+        let mut weight = T::WeightInfo::look();
+        for _ in 0..T::MaxTimeOutsPerBlock::get() {
+            // Looked up each time, for one conviction may end several disputes.
+            match Deadlines::<T>::get().first() {
+                Some((id, deadline)) if *deadline < now => {
+                    weight = weight.saturating_add(T::WeightInfo::end(Self::time_out(*id)));
+                }
+                _ => break,
+            }
+        }
+        weight
+    }
+
+    /// Gives back how many disputes ended.
+    fn time_out(id: DisputeId) -> u32 {
+        let Ok(dispute) = Self::get(id) else {
+            Self::unschedule(&[id]);
+            unexpected::<T>(UnexpectedKind::DisputeMissing(id));
+            return 0;
+        };
+        let verdict = match dispute.trial.turn() {
+            Turn::Accused => Verdict::Unanswered,
+            Turn::Challenger => Verdict::Abandoned,
+        };
+        Self::end(id, dispute, verdict)
+    }
+
+    /// Stores what a move led to, for the other party; gives back by when it is to move, or nothing
+    /// if there were too many moves.
+    fn go_on(
+        id: DisputeId,
+        mut dispute: Dispute<T::AccountId>,
+        trial: Trial,
+    ) -> Result<Option<u32>, sp_runtime::DispatchError> {
+        if dispute.moves() >= T::MaxMoves::get() {
+            Self::end(id, dispute, Verdict::TooLong);
+            return Ok(None);
+        }
+        dispute.trial = trial;
+        dispute.deadline = Self::schedule(id)?;
+        let deadline = dispute.deadline;
+        DisputeMap::<T>::insert(id, dispute);
+        Ok(Some(deadline))
+    }
+
+    fn case(task: TaskId, round: RoundId) -> Result<Case, Error<T>> {
+        T::Court::case(task, round).ok_or(Error::<T>::NoCase)
+    }
+
+    /// Lists a new dispute in its round; gives back its bond.
+    fn join(
+        task: TaskId,
+        round: RoundId,
+        dispute: DisputeId,
+        accused: &T::AccountId,
+        challenger: &T::AccountId,
+    ) -> Result<Balance, Error<T>> {
+        Parties::<T>::try_mutate(task, round, |parties| {
+            ensure!(
+                !parties
+                    .iter()
+                    .any(|party| party.accused == *accused && party.challenger == *challenger),
+                Error::<T>::AlreadyDisputed
+            );
+            parties
+                .try_push(Party {
+                    dispute,
+                    accused: accused.clone(),
+                    challenger: challenger.clone(),
+                })
+                .map_err(|_| Error::<T>::TooManyDisputes)?;
+            Ok(T::DisputeBond::get().saturating_mul(parties.len() as Balance))
+        })
+    }
+
+    /// Gives the next move its full time; gives back the deadline. Every move has the same time, so
+    /// what is scheduled last is due last.
+    fn schedule(id: DisputeId) -> Result<u32, Error<T>> {
+        let deadline = now::<T>().saturating_add(T::MoveBlocks::get());
+        Deadlines::<T>::try_mutate(|deadlines| {
+            deadlines.retain(|(other, _)| *other != id);
+            deadlines
+                .try_push((id, deadline))
+                .map_err(|_| Error::<T>::TooManyDisputes)
+        })?;
+        Ok(deadline)
+    }
+
+    pub(crate) fn unschedule(ids: &[DisputeId]) {
+        Deadlines::<T>::mutate(|deadlines| deadlines.retain(|(id, _)| !ids.contains(id)));
+    }
+}

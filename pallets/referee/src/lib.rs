@@ -1,0 +1,381 @@
+//! # Referee pallet
+//!
+//! Settles who is right about a score table, by executing one step of it.
+//!
+//! ## API
+//!
+//! See the [`pallet`] module: its [calls](Call), [events](Event), [errors](Error), view functions
+//! and [configuration](Config).
+//!
+//! ## Overview
+//!
+//! In the challenge window of a round anybody may *dispute* the table that an attester, the
+//! *accused*, revealed: with a bond, and by saying which part of the table it doubts. From there the
+//! two take turns. The accused *answers* with the inside of what is doubted; the *challenger*
+//! *picks* the part of it that it computes differently; until a single step is left, which the chain
+//! executes itself. The game is [`gotong_scoring::trial`]; here are its clock and its money.
+//!
+//! ```text
+//! open -> answer -> pick -> answer -> .. -> answer -> verdict
+//! ```
+//!
+//! ## Verdicts
+//!
+//! - The step is wrong, or the accused does not answer in time: it is convicted by the
+//!   [court](gotong_protocol::Court), which slashes its stake. The bond comes back, and so do those of
+//!   everybody else who disputes the same table.
+//! - The step is right, or the challenger does not pick in time, or plays longer than anybody honest
+//!   needs to: half of its bond is paid to the accused, the rest is burned.
+//!
+//! ## Design goals
+//!
+//! - One honest party is enough: it wins every dispute that it is part of, whoever else disputes
+//!   what at the same time.
+//! - Nobody delays a round for nothing: a round does not end before its disputes, and each of them
+//!   costs a bond that grows with the number of those that are open.
+//! - Nobody crowds others out: when a dispute ends in a round that had no room for another, the
+//!   challenge window lasts at least as long as a move.
+//! - Accusing oneself saves at most half of a stake: the rest burns.
+//!
+//! ## Rooms
+//!
+//! [`disputes`] owns the disputes and their clock, [`verdicts`] ends them; `asset` alone touches money.
+//!
+//! ## Invariants
+//!
+//! Listed, in English and in code, in `try_state.rs`.
+
+#![cfg_attr(not(feature = "std"), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod asset;
+#[cfg(feature = "runtime-benchmarks")]
+pub mod benchmarking;
+pub mod disputes;
+#[cfg(test)]
+mod mock;
+#[cfg(test)]
+mod tests;
+#[cfg(any(feature = "try-runtime", test))]
+mod try_state;
+pub mod verdicts;
+mod view;
+pub mod weights;
+
+pub use disputes::LongestDispute;
+pub use pallet::*;
+pub use weights::WeightInfo;
+
+#[frame_support::pallet]
+pub mod pallet {
+    use crate::{
+        disputes::{Dispute, Disputes as DisputesOf, MaxOpenDisputes, Party},
+        weights, WeightInfo,
+    };
+    use alloc::{boxed::Box, vec::Vec};
+    use codec::{Decode, DecodeWithMemTracking, Encode};
+    use frame_support::{pallet_prelude::*, traits::fungible};
+    use frame_system::pallet_prelude::*;
+    use gotong_protocol::{
+        dispute::{ClosedDispute, Verdict},
+        id::DisputeId,
+        view::DisputeView,
+        Court, RoundId, TaskId,
+    };
+    use gotong_scoring::trial::{Accusation, Answer, Pick, Refusal, Statement};
+
+    /// Money, in planck.
+    pub type Balance = u128;
+
+    /// Verdicts that are remembered.
+    pub const MAX_VERDICTS: u32 = 64;
+
+    const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+
+    #[pallet::pallet]
+    #[pallet::storage_version(STORAGE_VERSION)]
+    pub struct Pallet<T>(_);
+
+    #[pallet::config]
+    pub trait Config: frame_system::Config {
+        /// The chain's money.
+        type Currency: fungible::MutateHold<
+            Self::AccountId,
+            Reason = Self::RuntimeHoldReason,
+            Balance = Balance,
+        >;
+
+        /// The runtime's reason for a hold.
+        type RuntimeHoldReason: From<HoldReason>;
+
+        /// Knows the rounds, and carries out convictions.
+        type Court: Court<Self::AccountId, Balance = Balance>;
+
+        /// What calls and hooks cost.
+        type WeightInfo: WeightInfo;
+
+        /// Bond of the first dispute of a round; the second costs twice as much, and so on.
+        #[pallet::constant]
+        type DisputeBond: Get<Balance>;
+
+        /// Blocks that a party has for a move.
+        #[pallet::constant]
+        type MoveBlocks: Get<u32>;
+
+        /// Moves, of both parties, after which the challenger loses. No honest one needs more than
+        /// [`LONGEST_TRIAL`](crate::disputes::LONGEST_TRIAL).
+        #[pallet::constant]
+        type MaxMoves: Get<u32>;
+
+        /// Most disputes open in a round at a time.
+        #[pallet::constant]
+        type MaxDisputesPerRound: Get<u32>;
+
+        /// Most rounds under way at a time.
+        #[pallet::constant]
+        type MaxLiveRounds: Get<u32>;
+
+        /// Most disputes that time out in one block; the rest wait for the next.
+        #[pallet::constant]
+        type MaxTimeOutsPerBlock: Get<u32>;
+
+        /// Makes the court serve what benchmarks need.
+        #[cfg(feature = "runtime-benchmarks")]
+        type BenchmarkHelper: crate::benchmarking::BenchmarkHelper<Self::AccountId>;
+    }
+
+    /// What the pallet holds money for.
+    #[pallet::composite_enum]
+    pub enum HoldReason {
+        /// A challenger's bond for being right.
+        DisputeBond,
+    }
+
+    /// Open disputes. At most [`Config::MaxDisputesPerRound`] a round, each paid for by its bond.
+    #[pallet::storage]
+    pub type Disputes<T: Config> =
+        StorageMap<_, Twox64Concat, DisputeId, Dispute<T::AccountId>, OptionQuery>;
+
+    /// The id of the next dispute.
+    #[pallet::storage]
+    pub type NextDispute<T: Config> = StorageValue<_, DisputeId, ValueQuery>;
+
+    /// Open disputes with their deadlines, the next first. Bounded by [`MaxOpenDisputes`].
+    #[pallet::storage]
+    pub type Deadlines<T: Config> =
+        StorageValue<_, BoundedVec<(DisputeId, u32), MaxOpenDisputes<T>>, ValueQuery>;
+
+    /// Who disputes whose table in each round with an open dispute.
+    #[pallet::storage]
+    pub type Parties<T: Config> = StorageDoubleMap<
+        _,
+        Twox64Concat,
+        TaskId,
+        Twox64Concat,
+        RoundId,
+        BoundedVec<Party<T::AccountId>, T::MaxDisputesPerRound>,
+        ValueQuery,
+    >;
+
+    /// The last verdicts, the oldest first.
+    #[pallet::storage]
+    pub type Verdicts<T: Config> = StorageValue<
+        _,
+        BoundedVec<ClosedDispute<T::AccountId, Balance, u32>, ConstU32<MAX_VERDICTS>>,
+        ValueQuery,
+    >;
+
+    /// What should never happen, and what was done about it.
+    #[derive(
+        Encode, Decode, DecodeWithMemTracking, TypeInfo, Clone, Copy, PartialEq, Eq, Debug,
+    )]
+    pub enum UnexpectedKind {
+        /// A dispute with a deadline is missing; the deadline was removed.
+        DisputeMissing(DisputeId),
+        /// Less was on hold than was to be burned.
+        HoldTooSmall(HoldReason),
+        /// Held money could not be given back; it stays on hold.
+        ReleaseFailed(HoldReason),
+    }
+
+    #[pallet::event]
+    #[pallet::generate_deposit(pub(crate) fn deposit_event)]
+    pub enum Event<T: Config> {
+        /// A table is disputed; the accused is to answer by block `deadline`.
+        DisputeOpened {
+            dispute: DisputeId,
+            task: TaskId,
+            round: RoundId,
+            accused: T::AccountId,
+            challenger: T::AccountId,
+            bond: Balance,
+            accusation: Accusation,
+            deadline: u32,
+        },
+        /// The accused showed the inside of `statement`, in `bytes` bytes.
+        Answered {
+            dispute: DisputeId,
+            statement: Statement,
+            bytes: u32,
+        },
+        /// The challenger doubts a part of it; the accused is to answer by block `deadline`.
+        Picked {
+            dispute: DisputeId,
+            pick: Pick,
+            deadline: u32,
+        },
+        /// A dispute is over, after `answers` answers of `bytes` bytes in all. The winner got
+        /// `reward` of what the loser lost; the rest was burned.
+        DisputeClosed {
+            dispute: DisputeId,
+            task: TaskId,
+            round: RoundId,
+            accused: T::AccountId,
+            challenger: T::AccountId,
+            verdict: Verdict,
+            reward: Balance,
+            answers: u32,
+            bytes: u32,
+        },
+        /// A state that should be impossible.
+        Unexpected { kind: UnexpectedKind },
+    }
+
+    #[pallet::error]
+    #[derive(PartialEq)]
+    pub enum Error<T> {
+        /// Nobody disputes its own table.
+        OwnTable,
+        /// The account has no table in this round that can be disputed now.
+        NotDisputable,
+        /// The chain does not know the inputs of this round.
+        NoCase,
+        /// The challenger disputes this table already.
+        AlreadyDisputed,
+        /// The round holds as many open disputes as it can; when one ends there is time for another.
+        TooManyDisputes,
+        /// There are no more dispute ids.
+        OutOfIds,
+        /// The account has not enough free balance for the bond.
+        FundsTooLow,
+        /// There is no such open dispute.
+        NoSuchDispute,
+        /// The account is not the accused of this dispute.
+        NotAccused,
+        /// The account is not the challenger of this dispute.
+        NotChallenger,
+        /// The time for the move is over.
+        TooLate,
+        /// The encoded answer is longer than [`gotong_protocol::bounds::MAX_ANSWER_BYTES`].
+        AnswerTooLarge,
+        /// It is the other party's turn.
+        NotYourTurn,
+        /// The move is not one for what is stood for, or what is shown.
+        WrongMove,
+        /// Something is missing in the answer, or more than was asked for, or of another length.
+        WrongShape,
+        /// What is shown does not hash or sum to what was stood for.
+        NotTheInside,
+        /// A delta, sample or base weight is not what the chain has the root of.
+        ForeignInput,
+        /// There is nothing to doubt at that place.
+        NoSuchPlace,
+    }
+
+    impl<T> From<Refusal> for Error<T> {
+        fn from(refusal: Refusal) -> Self {
+            match refusal {
+                Refusal::NotYourTurn => Error::NotYourTurn,
+                Refusal::WrongMove => Error::WrongMove,
+                Refusal::WrongShape => Error::WrongShape,
+                Refusal::NotTheInside => Error::NotTheInside,
+                Refusal::ForeignInput => Error::ForeignInput,
+                Refusal::NoSuchPlace => Error::NoSuchPlace,
+            }
+        }
+    }
+
+    #[pallet::hooks]
+    impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+        fn on_initialize(_now: BlockNumberFor<T>) -> Weight {
+            DisputesOf::<T>::time_out_overdue()
+        }
+
+        fn integrity_test() {
+            crate::disputes::assert_constants::<T>();
+        }
+
+        #[cfg(feature = "try-runtime")]
+        fn try_state(_now: BlockNumberFor<T>) -> Result<(), sp_runtime::TryRuntimeError> {
+            Self::do_try_state()
+        }
+    }
+
+    #[pallet::call(weight(<T as Config>::WeightInfo))]
+    impl<T: Config> Pallet<T> {
+        /// Disputes the table of `accused`: `accusation` is the first part of it that the origin
+        /// computes differently.
+        ///
+        /// Signed by anybody but the accused, in the challenge window of the round. A bond goes on
+        /// hold: [`Config::DisputeBond`] times one more than the round has open disputes. One dispute
+        /// of a table at a time. Emits [`Event::DisputeOpened`].
+        #[pallet::call_index(0)]
+        pub fn open(
+            origin: OriginFor<T>,
+            task: TaskId,
+            round: RoundId,
+            accused: T::AccountId,
+            accusation: Accusation,
+        ) -> DispatchResult {
+            let challenger = ensure_signed(origin)?;
+            DisputesOf::<T>::open(challenger, task, round, accused, accusation)
+        }
+
+        /// Shows the inside of what is doubted.
+        ///
+        /// Signed by the accused, in its turn and in time. An answer that is not the inside is
+        /// refused and changes nothing. Emits [`Event::Answered`], and [`Event::DisputeClosed`] if
+        /// it shows a single step.
+        #[pallet::call_index(1)]
+        #[pallet::weight(weights::of_answer::<T::WeightInfo>(answer, T::MaxDisputesPerRound::get()))]
+        pub fn answer(
+            origin: OriginFor<T>,
+            dispute: DisputeId,
+            answer: Box<Answer>,
+        ) -> DispatchResult {
+            let who = ensure_signed(origin)?;
+            DisputesOf::<T>::answer(who, dispute, &answer)
+        }
+
+        /// Doubts a part of what is shown.
+        ///
+        /// Signed by the challenger, in its turn and in time. Emits [`Event::Picked`], or
+        /// [`Event::DisputeClosed`] after [`Config::MaxMoves`].
+        #[pallet::call_index(2)]
+        #[pallet::weight(T::WeightInfo::pick().saturating_add(T::WeightInfo::end(1)))]
+        pub fn pick(origin: OriginFor<T>, dispute: DisputeId, pick: Pick) -> DispatchResult {
+            let who = ensure_signed(origin)?;
+            DisputesOf::<T>::pick(who, dispute, pick)
+        }
+    }
+
+    #[pallet::view_functions]
+    impl<T: Config> Pallet<T> {
+        /// The open disputes, of one task if it is named, in the order of their ids.
+        pub fn disputes(task: Option<TaskId>) -> Vec<DisputeView<T::AccountId, Balance, u32>> {
+            crate::view::disputes::<T>(task)
+        }
+
+        /// One open dispute.
+        pub fn dispute(id: DisputeId) -> Option<DisputeView<T::AccountId, Balance, u32>> {
+            crate::view::dispute::<T>(id)
+        }
+
+        /// The last verdicts, the oldest first.
+        pub fn verdicts() -> Vec<ClosedDispute<T::AccountId, Balance, u32>> {
+            Verdicts::<T>::get().into_inner()
+        }
+    }
+}

@@ -1,0 +1,12 @@
+mod adversaries;
+mod bonds;
+mod calls;
+pub mod court;
+mod golden;
+mod lab;
+mod liars;
+mod moves;
+mod random;
+mod rounds;
+mod try_state;
+mod views;

@@ -1,0 +1,102 @@
+use super::lab::*;
+use crate::{mock::*, MAX_VERDICTS};
+use gotong_protocol::{dispute::Verdict, id::DisputeId, RoundId, TaskId};
+use gotong_scoring::trial::{Accusation, Turn};
+
+#[test]
+fn a_dispute_is_seen_as_it_goes() {
+    let (honest, liar) = (Lab::get().honest(), Lab::get().a_liar());
+    execute(|| {
+        assert_eq!(Referee::disputes(None), []);
+        assert_eq!(Referee::dispute(DisputeId(0)), None);
+        System::set_block_number(3);
+        let id = dispute(&liar, &honest);
+        let view = Referee::dispute(id).unwrap();
+        assert_eq!((view.id, view.task, view.round), (id, TASK, ROUND));
+        let parties = (view.accused.clone(), view.challenger.clone());
+        assert_eq!(parties, (accused(), challenger()));
+        assert_eq!(view.bond, bond_of(1));
+        assert_eq!(view.accusation, Accusation::Header);
+        assert_eq!(view.opening, liar.score().table.opening());
+        assert_eq!(view.turn, Turn::Accused);
+        assert_eq!((view.opened_at, view.deadline), (3, 3 + MoveBlocks::get()));
+        assert_eq!((view.answers, view.picks, view.bytes), (0, 0, 0));
+        assert_eq!(Referee::disputes(None), [view]);
+
+        next_block();
+        assert!(step(id, &liar, &honest));
+        let view = Referee::dispute(id).unwrap();
+        assert_eq!(view.turn, Turn::Challenger);
+        assert_eq!(view.trial, get(id).unwrap().trial);
+        assert_eq!((view.opened_at, view.deadline), (3, 4 + MoveBlocks::get()));
+        assert_eq!((view.answers, view.picks), (1, 0));
+        assert!(view.bytes > 0);
+
+        assert!(step(id, &liar, &honest));
+        let view = Referee::dispute(id).unwrap();
+        assert_eq!((view.answers, view.picks), (1, 1));
+        assert_eq!(view.turn, Turn::Accused);
+
+        assert_eq!(Referee::verdicts(), []);
+        play_alone(id, &liar, &honest);
+        assert_eq!(Referee::dispute(id), None);
+        assert_eq!(Referee::disputes(None), []);
+        let verdicts = Referee::verdicts();
+        assert_eq!(verdicts.len(), 1);
+        let over = &verdicts[0];
+        assert_eq!((over.id, over.task, over.round), (id, TASK, ROUND));
+        assert_eq!(
+            (&over.accused, &over.challenger),
+            (&accused(), &challenger())
+        );
+        assert!(over.verdict.convicts());
+        assert_eq!(over.reward, STAKE / 2);
+        assert_eq!(over.opened_at, 3);
+        assert_eq!(over.ended_at, System::block_number());
+        assert_eq!(over.answers, over.picks + 1);
+    });
+}
+
+#[test]
+fn disputes_are_seen_in_order_and_by_task() {
+    let honest = Lab::get().honest();
+    execute(|| {
+        let rounds = [(TASK, ROUND), (TASK, RoundId(2)), (TaskId(9), ROUND)];
+        for id in rounds {
+            seat(id, &[(accused(), &honest)]);
+        }
+        for number in 0..9 {
+            let (task, round) = rounds[number % 3];
+            let who = account(10 + number as u8);
+            let opened = Referee::open(signed(&who), task, round, accused(), Accusation::Rows);
+            frame_support::assert_ok!(opened);
+        }
+        let ids = |task| {
+            let disputes = Referee::disputes(task).into_iter();
+            disputes.map(|view| view.id.0).collect::<Vec<u32>>()
+        };
+        assert_eq!(ids(None), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(ids(Some(TASK)), [0, 1, 3, 4, 6, 7]);
+        assert_eq!(ids(Some(TaskId(9))), [2, 5, 8]);
+        assert!(ids(Some(TaskId(0))).is_empty());
+    });
+}
+
+#[test]
+fn only_the_last_verdicts_are_remembered() {
+    let honest = Lab::get().honest();
+    execute(|| {
+        seat(ID, &[(accused(), &honest)]);
+        with_round(ID, |round| round.window_ends = u32::MAX);
+        let all = MAX_VERDICTS + 3;
+        for _ in 0..all {
+            let id = crate::NextDispute::<Test>::get();
+            frame_support::assert_ok!(open(&challenger(), &accused(), Accusation::Similar));
+            // Nobody picks of an honest answer, and so the challenger runs out of time.
+            play(id, &honest, &honest);
+            assert_eq!(verdict(id), Some(Verdict::Abandoned));
+        }
+        let ids: Vec<u32> = Referee::verdicts().iter().map(|over| over.id.0).collect();
+        assert_eq!(ids, (3..all).collect::<Vec<u32>>());
+    });
+}

@@ -1,0 +1,327 @@
+//! Liars, stallers and false accusers against honest parties, on a real chain.
+
+use crate::{contribute, small_task, ROUND_LIMIT};
+use anyhow::{Context, Result};
+use gotong::{
+    chain::{Account, Call, ChainError, Inclusion},
+    process::Running,
+};
+use gotong_protocol::{
+    dispute::{ClosedDispute, Verdict},
+    view::{DisputeView, RoundView},
+    Phase, RoundId, SeatState, TaskId,
+};
+use gotong_scoring::trial::{Accusation, Pick, Shown, Side, Step, Turn};
+use gotong_tests::{assert_settled, key, Network, UNIT};
+
+const FIRST: RoundId = RoundId(0);
+const STAKE: u128 = 1_000 * UNIT;
+
+fn account(name: &str) -> Account {
+    key(name).public_key().0
+}
+
+/// A task with a sponsor and a contributor at work.
+struct Scene {
+    network: Network,
+    task: TaskId,
+    _workers: Vec<Running>,
+}
+
+impl Scene {
+    /// Everybody else in `accounts` has money only.
+    async fn set(accounts: &[&str], attesters: &[&str], quorum: usize) -> Result<Self> {
+        let network = Network::start(&[&["Sponsor", "One"], attesters, accounts].concat()).await?;
+        let task = small_task(&network, &["One"], attesters, quorum).await?;
+        let workers = vec![
+            network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,
+            network.daemon("One", &contribute(task, "1/1"))?,
+        ];
+        Ok(Self {
+            network,
+            task,
+            _workers: workers,
+        })
+    }
+
+    /// Waits until `phase` of the first round.
+    async fn phase(&self, phase: Phase) -> Result<RoundView> {
+        self.network
+            .until(&format!("{phase:?}"), ROUND_LIMIT, async |moment| {
+                let view = moment.round(self.task, FIRST).await?;
+                Ok(view.filter(|view| view.phase == phase))
+            })
+            .await
+    }
+
+    /// Waits until a dispute is open in which so many moves were made.
+    async fn dispute(&self, moves: u32) -> Result<DisputeView> {
+        self.network
+            .until("a dispute", ROUND_LIMIT, async |moment| {
+                let open = moment.disputes(Some(self.task)).await?;
+                let reached = |dispute: &DisputeView| dispute.answers + dispute.picks >= moves;
+                Ok(open.into_iter().find(reached))
+            })
+            .await
+    }
+
+    /// Waits until it is the turn of `challenger` in a dispute of its own.
+    async fn dispute_of(&self, challenger: &str) -> Result<DisputeView> {
+        let challenger = account(challenger);
+        self.network
+            .until("the answer", ROUND_LIMIT, async |moment| {
+                let open = moment.disputes(Some(self.task)).await?;
+                let answered = |dispute: &DisputeView| {
+                    dispute.challenger == challenger && dispute.turn == Turn::Challenger
+                };
+                Ok(open.into_iter().find(answered))
+            })
+            .await
+    }
+
+    /// Waits until so many disputes were decided.
+    async fn verdicts(&self, count: usize) -> Result<Vec<ClosedDispute>> {
+        self.network
+            .until("the verdict", ROUND_LIMIT, async |moment| {
+                let verdicts = moment.verdicts().await?;
+                Ok((verdicts.len() >= count).then_some(verdicts))
+            })
+            .await
+    }
+
+    async fn ended(&self) -> Result<RoundView> {
+        self.network.ended(self.task, 0, ROUND_LIMIT).await
+    }
+
+    async fn stake(&self, name: &str) -> Result<u128> {
+        let stake = self
+            .network
+            .client
+            .best()
+            .await?
+            .stake(&account(name))
+            .await?;
+        Ok(stake.map_or(0, |stake| stake.stake))
+    }
+
+    async fn free(&self, name: &str) -> Result<u128> {
+        let moment = self.network.client.best().await?;
+        Ok(moment.balance(&account(name)).await?.free)
+    }
+}
+
+fn state(round: &RoundView, name: &str) -> Result<SeatState> {
+    let mut seats = round.seats.iter();
+    let seat = seats.find(|seat| seat.account == account(name));
+    Ok(seat.with_context(|| format!("{name} has a seat"))?.state)
+}
+
+/// The loss of one sample off by one: convicted in a single word, while the round goes on and pays.
+/// Unstaking does not save the liar.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_liar_is_convicted_and_the_round_pays() -> Result<()> {
+    let scene = Scene::set(&[], &["Judith", "Liar"], 1).await?;
+    let network = &scene.network;
+    let _honest = network.daemon("Judith", "attest")?;
+    let _liar = network.daemon("Liar", "attest --lie=loss")?;
+
+    scene.phase(Phase::Challenge).await?;
+    let before = scene.free("Judith").await?;
+    network
+        .client
+        .submit(&key("Liar"), &Call::unstake(STAKE), Inclusion::Best)
+        .await?;
+
+    let verdicts = scene.verdicts(1).await?;
+    let verdict = &verdicts[0];
+    assert_eq!(verdict.accused, account("Liar"));
+    assert_eq!(verdict.challenger, account("Judith"));
+    assert!(
+        matches!(verdict.verdict, Verdict::Refuted(Step::Word { .. })),
+        "{verdict:?}"
+    );
+    assert_eq!(verdict.reward, STAKE / 2);
+    assert_eq!(scene.stake("Liar").await?, 0);
+    let fees = UNIT;
+    assert!(scene.free("Judith").await? > before + STAKE / 2 - fees);
+
+    let round = scene.ended().await?;
+    assert_settled(&round)?;
+    assert_eq!(state(&round, "Liar")?, SeatState::Convicted);
+    assert_eq!(state(&round, "Judith")?, SeatState::Sitting);
+    assert_eq!(scene.stake("Judith").await?, STAKE);
+    let claim = round.claim.as_ref().context("settled on a claim")?;
+    assert!(claim.paid_gain > 0 && round.owed > 0);
+    let fees: Vec<u128> = round.seats.iter().map(|seat| seat.fee).collect();
+    assert_eq!(fees.iter().sum::<u128>(), round.fees);
+    assert_eq!(fees.iter().filter(|fee| **fee > 0).count(), 1);
+
+    // Anybody can tell again, from the chain's data alone; and prove a step to who has none of it.
+    let verified = network
+        .run("One", &format!("verify --task={} --round=0", scene.task.0))
+        .await?;
+    assert_eq!(verified["equal"], true, "{verified}");
+    Ok(())
+}
+
+/// Node, challenger and accused die in the middle of a dispute; nobody loses it by that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_survives_restarts() -> Result<()> {
+    let mut scene = Scene::set(&[], &["Judith", "Liar"], 1).await?;
+    let mut honest = scene.network.daemon("Judith", "attest")?;
+    let mut liar = scene.network.daemon("Liar", "attest --lie=weight")?;
+
+    scene.dispute(1).await?;
+    honest.kill();
+    liar.kill();
+    scene.network.crash_node().await?;
+    let _honest = scene.network.daemon("Judith", "attest")?;
+    let _liar = scene.network.daemon("Liar", "attest --lie=weight")?;
+
+    let verdicts = scene.verdicts(1).await?;
+    assert_eq!(verdicts[0].accused, account("Liar"));
+    assert!(
+        matches!(verdicts[0].verdict, Verdict::Refuted(Step::Weight { .. })),
+        "{:?}",
+        verdicts[0]
+    );
+    assert_settled(&scene.ended().await?)
+}
+
+/// All attesters agree on the same lie. One who watches convicts them all, two disputes at once, and
+/// seats are drawn anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_honest_watcher_beats_a_majority() -> Result<()> {
+    let scene = Scene::set(&["Watcher", "Judith"], &["Liar", "Accomplice"], 2).await?;
+    let network = &scene.network;
+    let _liars = [
+        network.daemon("Liar", "attest --lie=share")?,
+        network.daemon("Accomplice", "attest --lie=share")?,
+    ];
+    let _watcher = network.daemon("Watcher", "watch")?;
+    // Too late to be drawn at first.
+    scene.phase(Phase::AttestCommit).await?;
+    network
+        .run("Judith", "register --role=attester --stake=1000")
+        .await?;
+    let _honest = network.daemon("Judith", "attest")?;
+
+    let challenged = scene.phase(Phase::Challenge).await?;
+    let tables: Vec<_> = challenged.seats.iter().map(|seat| &seat.opening).collect();
+    assert!(tables.len() == 2 && tables[0].is_some() && tables[0] == tables[1]);
+
+    let verdicts = scene.verdicts(2).await?;
+    for name in ["Liar", "Accomplice"] {
+        let verdict = verdicts.iter().find(|it| it.accused == account(name));
+        let verdict = verdict.context("each liar is convicted")?;
+        assert_eq!(verdict.challenger, account("Watcher"));
+        assert!(
+            matches!(verdict.verdict, Verdict::Refuted(Step::Row { .. })),
+            "{verdict:?}"
+        );
+        assert_eq!(scene.stake(name).await?, 0);
+    }
+    let (first, second) = (&verdicts[0], &verdicts[1]);
+    assert!(second.opened_at < first.ended_at, "both at once");
+
+    let round = scene.ended().await?;
+    assert_settled(&round)?;
+    assert!(round.redraws >= 1);
+    assert_eq!(state(&round, "Judith")?, SeatState::Sitting);
+    assert!(round.owed > 0);
+    Ok(())
+}
+
+/// Who does not answer is convicted by time, whatever its table.
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_is_no_defence() -> Result<()> {
+    let scene = Scene::set(&[], &["Judith", "Liar"], 1).await?;
+    let _honest = scene.network.daemon("Judith", "attest")?;
+    let _liar = scene.network.daemon("Liar", "attest --lie=gain --stall")?;
+
+    let verdicts = scene.verdicts(1).await?;
+    assert_eq!(verdicts[0].accused, account("Liar"));
+    assert_eq!(verdicts[0].verdict, Verdict::Unanswered);
+    assert_eq!(scene.stake("Liar").await?, 0);
+    assert_settled(&scene.ended().await?)
+}
+
+/// False accusers delay a round, and pay for it: one that never picks, and one that plays to the end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_false_accuser_loses_its_bond() -> Result<()> {
+    let scene = Scene::set(&["Envy", "Spite"], &["Judith"], 1).await?;
+    let network = &scene.network;
+    let _honest = network.daemon("Judith", "attest")?;
+    scene.phase(Phase::Challenge).await?;
+    let accuse = |by: &'static str, accusation| {
+        let call = Call::open_dispute(scene.task, FIRST, account("Judith"), accusation);
+        async move {
+            network
+                .client
+                .submit(&key(by), &call, Inclusion::Best)
+                .await
+        }
+    };
+    let own = accuse("Judith", Accusation::Rows).await;
+    assert!(
+        matches!(&own, Err(ChainError::Refused { name, .. }) if name == "OwnTable"),
+        "{own:?}"
+    );
+    let before = scene.free("Judith").await?;
+    accuse("Envy", Accusation::Header).await?;
+    accuse("Spite", Accusation::Rows).await?;
+    let again = accuse("Spite", Accusation::Header).await;
+    assert!(
+        matches!(&again, Err(ChainError::Refused { name, .. }) if name == "AlreadyDisputed"),
+        "{again:?}"
+    );
+
+    // Spite plays to the end. Its first pick is beyond what is shown, and refused.
+    let spite = scene.dispute_of("Spite").await?.id;
+    let pick = |pick| {
+        let call = Call::pick_in_dispute(spite, pick);
+        async move {
+            network
+                .client
+                .submit(&key("Spite"), &call, Inclusion::Best)
+                .await
+        }
+    };
+    let beyond = pick(Pick::Nth(9)).await;
+    assert!(
+        matches!(&beyond, Err(ChainError::Refused { name, .. }) if name == "NoSuchPlace"),
+        "{beyond:?}"
+    );
+    network
+        .until("the end of the dispute", ROUND_LIMIT, async |moment| {
+            let Some(dispute) = moment.dispute(spite).await? else {
+                return Ok(Some(()));
+            };
+            match &dispute.trial.shown {
+                None => {}
+                Some(Shown::Row { row, .. }) => {
+                    let of = Side::Plus(*row);
+                    pick(Pick::Sample { of, sample: 0 }).await?;
+                }
+                Some(_) => {
+                    pick(Pick::Nth(0)).await?;
+                }
+            }
+            Ok(None)
+        })
+        .await?;
+
+    let verdicts = scene.verdicts(2).await?;
+    for (name, expected) in [("Envy", Verdict::Abandoned), ("Spite", Verdict::Upheld)] {
+        let verdict = verdicts.iter().find(|it| it.challenger == account(name));
+        let verdict = verdict.context("both are decided")?;
+        assert_eq!(verdict.verdict, expected);
+        assert!(verdict.accused == account("Judith") && verdict.reward > 0);
+    }
+    let won: u128 = verdicts.iter().map(|verdict| verdict.reward).sum();
+    assert!(scene.free("Judith").await? > before + won - UNIT);
+    let round = scene.ended().await?;
+    assert_settled(&round)?;
+    assert_eq!(scene.stake("Judith").await?, STAKE);
+    Ok(())
+}
