@@ -1,5 +1,10 @@
 //! The pallets that `gotong-node benchmark pallet` can measure.
 
+use crate::Runtime;
+use gotong_protocol::{Opening, RoundId, TaskId};
+use gotong_scoring::trial::Case;
+use pallet_contribution::benchmarking::put_challenged_round;
+
 frame_benchmarking::define_benchmarks!(
     [frame_benchmarking, BaselineBench::<Runtime>]
     [frame_system, SystemBench::<Runtime>]
@@ -14,3 +19,12 @@ frame_benchmarking::define_benchmarks!(
     [pallet_contribution, Contribution]
     [pallet_referee, Referee]
 );
+
+/// Puts the rounds that the referee is measured on into the contribution pallet.
+pub struct RealRound;
+
+impl pallet_referee::benchmarking::BenchmarkHelper<crate::AccountId> for RealRound {
+    fn put_round(case: &Case, accused: &crate::AccountId, opening: &Opening) -> (TaskId, RoundId) {
+        put_challenged_round::<Runtime>(case, accused, opening)
+    }
+}

@@ -256,9 +256,7 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
                         | pallet_contribution::Call::top_up { .. }
                 ),
                 // Opening a dispute puts a bond at risk; the moves in one do not.
-                RuntimeCall::Referee(call) => {
-                    !matches!(call, pallet_referee::Call::open { .. })
-                }
+                RuntimeCall::Referee(call) => !matches!(call, pallet_referee::Call::open { .. }),
                 RuntimeCall::Utility(_) => true,
                 _ => false,
             },
@@ -349,7 +347,7 @@ impl pallet_referee::Config for Runtime {
     type MaxLiveRounds = MaxLiveTasks;
     type MaxTimeOutsPerBlock = ConstU32<4>;
     #[cfg(feature = "runtime-benchmarks")]
-    type BenchmarkHelper = ();
+    type BenchmarkHelper = crate::benches::RealRound;
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::{
     stakes::Stakes,
     submissions::Submissions,
     tasks::Task,
-    Attesters, Balance, Config, Error, Event, Pallet, SlashReason,
+    Attesters, Balance, Config, Error, Event, Pallet, Registrations, SlashReason,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
@@ -264,13 +264,14 @@ impl<T: Config> Attestation<T> {
         }
     }
 
-    /// The seat of `who`, if it was not put out.
+    /// The seat of `who`, if it was not put out and its stake not lost in another round.
     fn seat_of<'a>(
         round: &'a mut Round<T::AccountId>,
         who: &T::AccountId,
     ) -> Result<&'a mut Seat<T::AccountId>, Error<T>> {
         let seat = round.seat_mut(who).ok_or(Error::<T>::NotDrawn)?;
-        ensure!(seat.sits(), Error::<T>::SeatLost);
+        let has_stake = Registrations::<T>::contains_key(who);
+        ensure!(seat.sits() && has_stake, Error::<T>::SeatLost);
         Ok(seat)
     }
 }

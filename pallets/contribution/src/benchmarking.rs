@@ -4,7 +4,7 @@
 use crate::{
     attestation::{RevealedTable, Seat},
     rewards::Settlement,
-    rounds::{Round, Rounds, Seats, Shard},
+    rounds::{Inputs, Round, Rounds, Seats, Shard},
     stakes::Stakes,
     submissions::{Revealed, Submission, Submissions},
     tasks::Tasks,
@@ -24,8 +24,8 @@ use gotong_protocol::{
     TaskName, TaskState, TaskTerms, Windows,
 };
 use gotong_scoring::{
-    audits, shard_root, table::losses_node, work::ProvedLosses, Audit, Entry, Header, Node, Row,
-    ScoreTable, Standing, SumNode, Tree,
+    audits, shard_root, table::losses_node, trial::Case, work::ProvedLosses, Audit, Entry, Header,
+    Node, Row, ScoreTable, Standing, SumNode, Tree,
 };
 
 const FUNDS: Balance = 1 << 100;
@@ -233,6 +233,46 @@ fn table(rows: u32, samples: u32, losses: SumNode) -> ScoreTable {
         },
         rows: (0..rows).map(row).collect(),
     }
+}
+
+/// Opens a task whose round is challenged for many blocks more, and of which `case` is what the chain
+/// knows. `accused`, who has money, is the last of as many seats as there may be, and revealed
+/// `opening`; the registry of attesters is full. For the benchmarks of who judges rounds.
+pub fn put_challenged_round<T: Config>(
+    case: &Case,
+    accused: &T::AccountId,
+    opening: &Opening,
+) -> (TaskId, RoundId)
+where
+    T::Currency: Mutate<T::AccountId>,
+{
+    let id = open::<T>(1, [1; 32], 2);
+    Stakes::<T>::register(accused.clone(), Roles::BOTH, STAKE).expect("a free place");
+    let mut attesters = register::<T>("attester", bounds::MAX_SEATS - 1);
+    attesters.push(accused.clone());
+    fill_registry::<T>(0);
+    Graphs::<T>::insert(id, BoundedVec::truncate_from(case.graph.encode()));
+    crate::Tasks::<T>::mutate_extant(id, |task| {
+        task.terms.rules = case.rules;
+        task.terms.shard_samples = case.samples;
+    });
+    challenge::<T>(id, &attesters, opening.clone());
+    with_round::<T>(id, |round| {
+        round.ends_at = u32::MAX;
+        round.base_root = case.base_root;
+        round.shard = Some(Shard {
+            index: 0,
+            published_at: 0,
+            key: case.shard_key,
+            root: case.shard_root,
+        });
+        round.reveals = case.reveals;
+        round.inputs = Some(Inputs {
+            reveals_root: case.reveals_root,
+            median_norm: case.median_norm,
+        });
+    });
+    (id, ROUND)
 }
 
 /// The table of a full round.

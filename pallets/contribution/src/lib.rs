@@ -58,7 +58,7 @@ extern crate alloc;
 pub mod asset;
 pub mod attestation;
 #[cfg(feature = "runtime-benchmarks")]
-mod benchmarking;
+pub mod benchmarking;
 mod court;
 #[cfg(test)]
 mod mock;
@@ -595,7 +595,7 @@ pub mod pallet {
         TermsRecordTooLong,
         /// The round is not being challenged now.
         NotInChallengePhase,
-        /// The attester was put out of its seat.
+        /// The attester was put out of its seat, or lost its stake in another round.
         SeatLost,
         /// The attester answered its audits in this round.
         AlreadyAudited,

@@ -82,9 +82,11 @@ pub mod pallet {
         dispute::{ClosedDispute, Verdict},
         id::DisputeId,
         view::DisputeView,
-        Court, RoundId, TaskId,
+        Court, Opening, RoundId, TaskId,
     };
-    use gotong_scoring::trial::{Accusation, Answer, Pick, Refusal, Statement};
+    use gotong_scoring::trial::{
+        Accusation, Answer, Case, Pick, Refusal, Ruling, Statement, Trial,
+    };
 
     /// Money, in planck.
     pub type Balance = u128;
@@ -376,6 +378,18 @@ pub mod pallet {
         /// The last verdicts, the oldest first.
         pub fn verdicts() -> Vec<ClosedDispute<T::AccountId, Balance, u32>> {
             Verdicts::<T>::get().into_inner()
+        }
+
+        /// What the referee makes of an answer in a trial, whether or not there is such a dispute: the
+        /// chain's own step, for anybody to ask. The case is taken as it is given.
+        pub fn rule(
+            case: Case,
+            opening: Opening,
+            trial: Trial,
+            answer: Answer,
+        ) -> Result<Ruling, Refusal> {
+            case.graph.validate().map_err(|_| Refusal::WrongShape)?;
+            trial.answer(&case, &opening, &answer)
         }
     }
 }

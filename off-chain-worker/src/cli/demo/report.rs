@@ -9,7 +9,7 @@ use crate::{
 };
 use anyhow::{ensure, Context, Result};
 use gotong_protocol::{
-    dispute::ClosedDispute,
+    dispute::{ClosedDispute, Verdict},
     id::DisputeId,
     pay,
     view::{DisputeView, RewardState, TaskView},
@@ -42,8 +42,10 @@ pub struct Report {
 
 /// A dispute that is being watched.
 struct Seen {
+    accused: Account,
     since: Instant,
     answers: u32,
+    bytes: u32,
 }
 
 /// A dispute that convicted an attester.
@@ -119,35 +121,44 @@ impl Report {
         }
     }
 
-    /// Prints what is new about disputes: their openings, answers and verdicts.
+    /// Prints what is new about disputes: their openings, answers and verdicts. Of several about the
+    /// same table only the first is followed: the others end with it.
     pub fn disputes(&mut self, open: &[DisputeView], closed: &[ClosedDispute]) -> Result<()> {
         for dispute in open {
+            let (challenger, accused) = (name_of(&dispute.challenger)?, name_of(&dispute.accused)?);
+            let is_first = self
+                .disputes
+                .iter()
+                .all(|(id, seen)| *id >= dispute.id || seen.accused != dispute.accused);
             if !self.disputes.contains_key(&dispute.id) {
                 println!(
-                    "dispute {}: {} doubts the table of {}, with a bond of {} GTG",
+                    "dispute {}: {challenger} doubts the table of {accused}, with a bond of {} GTG",
                     dispute.id,
-                    name_of(&dispute.challenger)?,
-                    name_of(&dispute.accused)?,
                     tokens(dispute.bond),
                 );
             }
             let seen = self.disputes.entry(dispute.id).or_insert_with(|| Seen {
+                accused: dispute.accused,
                 since: Instant::now(),
                 answers: 0,
+                bytes: 0,
             });
-            if dispute.answers > seen.answers {
-                seen.answers = dispute.answers;
+            if is_first && dispute.answers > seen.answers {
                 println!(
-                    "          shown: {}, {} bytes so far",
+                    "          {accused} shows {} bytes of {}",
+                    dispute.bytes - seen.bytes,
                     stage(dispute),
-                    dispute.bytes
                 );
             }
+            (seen.answers, seen.bytes) = (dispute.answers, dispute.bytes);
         }
         for closed in closed {
             let Some(seen) = self.disputes.remove(&closed.id) else {
                 continue;
             };
+            if closed.verdict == Verdict::Moot {
+                continue;
+            }
             let took = seen.since.elapsed();
             println!("          {}", verdict_words(&closed.verdict));
             if closed.verdict.convicts() {
@@ -158,7 +169,7 @@ impl Report {
                     name_of(&closed.challenger)?,
                 );
                 println!(
-                    "          after {} reveals of {} bytes, {} blocks, {:.1} s",
+                    "          after {} reveals of {} bytes, {} blocks, {:.1} s; the other bonds are back",
                     closed.answers,
                     closed.bytes,
                     closed.ended_at - closed.opened_at,

@@ -612,26 +612,57 @@ fn stake_that_unbonds_too_soon_is_not_a_configuration() {
     Contribution::integrity_test();
 }
 
+/// Two tasks at the same time, both with their attesters drawn, and their scores.
+fn two_tasks() -> ([TaskId; 2], [RoundScore; 2]) {
+    let mut labs = [Lab::default(), Lab::default()];
+    register(1, 3);
+    let ids = labs.each_ref().map(Lab::open);
+    for (lab, id) in labs.iter_mut().zip(ids) {
+        assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+    }
+    for id in ids {
+        run_to_phase(id, Phase::Reveal);
+    }
+    for (lab, id) in labs.iter_mut().zip(ids) {
+        assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
+        assert_ok!(lab.publish(id));
+    }
+    for id in ids {
+        run_to_phase(id, Phase::AttestCommit);
+    }
+    let truth = labs.each_ref().map(|lab| lab.score(TASK));
+    (ids, truth)
+}
+
+#[test]
+fn who_lost_its_stake_in_one_round_can_do_nothing_in_another() {
+    ExtBuilder::default().build_and_execute(|| {
+        let ([first, other], [truth, other_truth]) = two_tasks();
+        for act in [commit_attestation, reveal_attestation] {
+            for number in 0..3 {
+                assert_ok!(act(&attester(number), first, &truth));
+            }
+            next_block();
+        }
+        assert_eq!(current(first).phase, Phase::Challenge);
+        let liar = attester(1);
+        Contribution::dispute_opened(first, FIRST);
+        Contribution::convict(first, FIRST, &liar, &account(50));
+        Contribution::dispute_closed(first, FIRST, None);
+
+        assert_eq!(current(other).phase, Phase::AttestCommit);
+        assert_noop!(
+            commit_attestation(&liar, other, &other_truth),
+            Error::<Test>::SeatLost
+        );
+        assert_ok!(commit_attestation(&attester(0), other, &other_truth));
+    });
+}
+
 #[test]
 fn one_stake_is_lost_once_and_every_seat_that_lied() {
     ExtBuilder::default().build_and_execute(|| {
-        let mut labs = [Lab::default(), Lab::default()];
-        register(1, 3);
-        let ids = labs.each_ref().map(Lab::open);
-        for (lab, id) in labs.iter_mut().zip(ids) {
-            assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
-        }
-        for id in ids {
-            run_to_phase(id, Phase::Reveal);
-        }
-        for (lab, id) in labs.iter_mut().zip(ids) {
-            assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
-            assert_ok!(lab.publish(id));
-        }
-        for id in ids {
-            run_to_phase(id, Phase::AttestCommit);
-        }
-        let truth = labs.each_ref().map(|lab| lab.score(TASK));
+        let (ids, truth) = two_tasks();
         for act in [commit_attestation, reveal_attestation] {
             for (id, score) in ids.into_iter().zip(&truth) {
                 for number in 0..3 {

@@ -1,7 +1,7 @@
 use super::lab::*;
 use crate::{mock::*, MAX_VERDICTS};
 use gotong_protocol::{dispute::Verdict, id::DisputeId, RoundId, TaskId};
-use gotong_scoring::trial::{Accusation, Turn};
+use gotong_scoring::trial::{Accusation, Refusal, Turn};
 
 #[test]
 fn a_dispute_is_seen_as_it_goes() {
@@ -98,5 +98,32 @@ fn only_the_last_verdicts_are_remembered() {
         }
         let ids: Vec<u32> = Referee::verdicts().iter().map(|over| over.id.0).collect();
         assert_eq!(ids, (3..all).collect::<Vec<u32>>());
+    });
+}
+
+#[test]
+fn anybody_may_ask_what_the_referee_says() {
+    let (honest, liar) = (Lab::get().honest(), Lab::get().a_liar());
+    execute(|| {
+        let id = dispute(&liar, &honest);
+        while let Some(dispute) = get(id) {
+            if dispute.trial.turn() == Turn::Accused {
+                let answer = liar.answer(&dispute.trial).unwrap();
+                let case = honest.case().clone();
+                let said = |case| {
+                    let (opening, trial) = (dispute.opening.clone(), dispute.trial.clone());
+                    Referee::rule(case, opening, trial, answer.clone())
+                };
+                let ruling = said(case.clone()).unwrap();
+                assert_eq!(
+                    Ok(ruling),
+                    dispute.trial.answer(&case, &dispute.opening, &answer)
+                );
+                let mut impossible = case;
+                impossible.graph.ops.clear();
+                assert_eq!(said(impossible), Err(Refusal::WrongShape));
+            }
+            step(id, &liar, &honest);
+        }
     });
 }

@@ -46,7 +46,7 @@ use scale_info::TypeInfo;
 use thiserror::Error;
 
 /// What the chain knows of a round: the ground both parties stand on.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, TypeInfo)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct Case {
     /// The model.
     pub graph: Graph,
@@ -637,5 +637,10 @@ pub const MAX_STRETCHES: u32 = 256;
 pub fn stretches(first: u32, chunks: u32) -> impl Iterator<Item = (u32, u32)> {
     let count = chunks.clamp(1, MAX_STRETCHES);
     let start = move |nth: u32| (u64::from(chunks) * u64::from(nth) / u64::from(count)) as u32;
-    (0..count).map(move |nth| (first + start(nth), start(nth + 1) - start(nth)))
+    (0..count).map(move |nth| {
+        (
+            first.saturating_add(start(nth)),
+            start(nth + 1) - start(nth),
+        )
+    })
 }
