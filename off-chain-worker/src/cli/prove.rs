@@ -1,4 +1,4 @@
-use super::{computing::Computing, Globals};
+use super::{computing::Computing, disputes, Globals};
 use crate::{
     chain::{Account, Moment},
     evaluation::{step_words, Evidence, Finding, StepName},
@@ -316,8 +316,14 @@ impl Report<'_> {
         if found.is_settled {
             text += "  the round settled on the table\n";
         }
-        if let (Some(dispute), None) = (self.evidence.dispute, &found.verdict) {
-            text += &format!("  the chain keeps the verdict of dispute {dispute} no more\n");
+        match (self.evidence.dispute, &found.verdict) {
+            (Some(_), Some(verdict)) => {
+                text += &format!("  {}\n", disputes::closed_line(verdict));
+            }
+            (Some(dispute), None) => {
+                text += &format!("  the chain keeps the verdict of dispute {dispute} no more\n");
+            }
+            _ => {}
         }
         text
     }

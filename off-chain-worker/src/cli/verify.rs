@@ -91,9 +91,9 @@ async fn recompute(
 /// Compares what was computed with what the chain and its attesters say.
 fn compare(round: RoundView, opening: Opening) -> Found {
     let settled = round.claim.as_ref().and_then(|claim| {
-        let seats = round.seats.iter().filter_map(|seat| seat.opening.as_ref());
+        let mut seats = round.seats.iter().filter_map(|seat| seat.opening.as_ref());
         // The table behind the claim tells more than the claim.
-        let theirs = seats.into_iter().find(|theirs| theirs.claim() == *claim);
+        let theirs = seats.find(|theirs| theirs.claim() == *claim);
         theirs
             .and_then(|theirs| Difference::between(&opening, theirs))
             .or_else(|| claim_difference(&opening.claim(), claim))
@@ -120,11 +120,10 @@ impl Found {
         if self.round.claim.is_some() {
             return self.settled.as_ref();
         }
-        let sitting = self
-            .seats
+        self.seats
             .iter()
-            .filter(|(seat, _)| seat.state == SeatState::Sitting);
-        sitting.into_iter().find_map(|(_, found)| found.as_ref())
+            .filter(|(seat, _)| seat.state == SeatState::Sitting)
+            .find_map(|(_, found)| found.as_ref())
     }
 
     fn json(&self) -> Value {

@@ -335,8 +335,8 @@ mod tests {
 
         /// Whether the move was in turn.
         fn make_move(&mut self, by: [u8; 32], id: DisputeId, turn: Turn) -> bool {
-            let open = self.now.disputes.iter_mut();
-            let Some(dispute) = open.into_iter().find(|dispute| dispute.id == id) else {
+            let mut open = self.now.disputes.iter_mut();
+            let Some(dispute) = open.find(|dispute| dispute.id == id) else {
                 return false;
             };
             let mover = match dispute.turn {

@@ -142,8 +142,8 @@ fn wrong_logit(case: &Case, records: &[u8], sample: u32) -> Option<Lie> {
     let ops = &case.graph.ops;
     let op = ops.iter().rposition(|op| matches!(op, Op::Linear { .. }))? as u32;
     let steps = Layout::of(&case.graph).op(op)?.steps;
-    let record = records.chunks_exact(case.graph.inputs as usize + 1);
-    let label = *record.into_iter().nth(sample as usize)?.last()?;
+    let mut records = records.chunks_exact(case.graph.inputs as usize + 1);
+    let label = *records.nth(sample as usize)?.last()?;
     Some(Lie::Word {
         of: Side::Merged,
         sample,

@@ -130,7 +130,8 @@ impl Challenge {
         } else if !self.is_open {
             self.check_disputable(view, &round)?;
             (self.report)(format!("computing round {}", self.round));
-            self.check_differs(&round, &*replica.own(client, now, &round).await?)?;
+            let computed = replica.own(client, now, &round).await?;
+            self.check_differs(&round, &computed)?;
         }
         let suspects = match self.is_open {
             true => Suspects::Nobody,
