@@ -159,7 +159,7 @@ fn play(
         contributor.earned += row.share;
         let mark = match row.standing {
             Standing::Admitted => '*',
-            Standing::Similar => '=',
+            Standing::Similar { .. } => '=',
             Standing::BelowFloor => ' ',
         };
         print!(" {:7.4}{mark}", bits(row.phi as f64));

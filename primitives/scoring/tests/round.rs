@@ -273,7 +273,7 @@ fn a_round_is_golden() {
     let roots = [
         (
             claim.table_root,
-            "45fe446fced1c5179dbd3756be2011444f1824ea9c4bc96450b47063587151f1",
+            "ef35c98a9aa8e3100b542e9f8823ad10fe593ddb5e60b5e5abc93e7331fe5a39",
         ),
         (
             claim.master_root,
