@@ -314,7 +314,7 @@ impl pallet_contribution::Config for Runtime {
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Randomness = DrawRandomness;
-    type WeightInfo = pallet_contribution::weights::SubstrateWeight<Runtime>;
+    type WeightInfo = crate::weights::pallet_contribution::WeightInfo<Runtime>;
     type MinContributorStake = ConstU128<{ 10 * UNIT }>;
     type MinAttesterStake = ConstU128<{ 100 * UNIT }>;
     type UnbondingBlocks = ConstU32<{ 7 * 24 * HOUR }>;
@@ -338,7 +338,7 @@ impl pallet_referee::Config for Runtime {
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Court = crate::Contribution;
-    type WeightInfo = pallet_referee::weights::SubstrateWeight<Runtime>;
+    type WeightInfo = crate::weights::pallet_referee::WeightInfo<Runtime>;
     type DisputeBond = ConstU128<{ 10 * UNIT }>;
     type MoveBlocks = ConstU32<20>;
     // The longest honest dispute, about a model of the largest size, takes less than half of it.

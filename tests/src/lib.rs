@@ -26,6 +26,11 @@ pub fn key(name: &str) -> Keypair {
     sr25519::Keypair::from_uri(&uri).expect("a development key has no password")
 }
 
+/// What every task is opened with, but for its model, its samples and its attesters.
+const TERMS: &str = "--name=test --init-seed=1 --price=0.01 --cap=100 --pool=1000 \
+    --fee-permille=100 --commit-blocks=40 --reveal-blocks=30 --attest-blocks=30 \
+    --challenge-blocks=6 --weight-cap=1000";
+
 /// A node of its own, and what a test does with it.
 pub struct Network {
     folder: tempfile::TempDir,
@@ -101,6 +106,33 @@ impl Network {
             &self.arguments(account, command),
             self.folder(),
         )?)
+    }
+
+    /// Registers everybody and opens a task of this size as `Sponsor`, with a seat for each attester.
+    /// All that may act are registered before the first round, so that no phase ends early without
+    /// one of them.
+    pub async fn open_task(
+        &self,
+        size: &str,
+        contributors: &[&str],
+        attesters: &[&str],
+        quorum: usize,
+    ) -> Result<TaskId> {
+        for (names, role) in [
+            (contributors, "--role=contributor --stake=100"),
+            (attesters, "--role=attester --stake=1000"),
+        ] {
+            for name in names {
+                self.run(name, &format!("register {role}")).await?;
+            }
+        }
+        let seats = attesters.len();
+        let command = format!("task open {TERMS} {size} --seats={seats} --quorum={quorum}");
+        let opened = self.run("Sponsor", &command).await?;
+        let id = opened["task"]
+            .as_u64()
+            .context("`task open` names the task")?;
+        Ok(TaskId(u32::try_from(id)?))
     }
 
     /// Waits, block by block, until `check` finds what it looks for.

@@ -337,19 +337,24 @@ impl Paired {
     /// By how much the losses fall. The standard error of a sum over `N` samples with first and
     /// second moments `S1`, `S2` is `isqrt((N * S2 - S1^2) / (N - 1))`, both rounded down.
     ///
-    /// A loss is below 2^27 and there are at most 2^32: no product reaches 2^119.
+    /// The square of a difference of two `u32` fits 64 bits, and so many sums 128.
     pub fn fall(before: &[u32], after: &[u32]) -> Self {
         let pairs = before.iter().zip(after);
-        let (sum, squares) = pairs.fold((0i64, 0i128), |(sum, squares), (before, after)| {
+        let (sum, squares) = pairs.fold((0i64, 0u128), |(sum, squares), (before, after)| {
             let fall = i64::from(*before) - i64::from(*after);
-            (sum + fall, squares + i128::from(fall).pow(2))
+            let square = fall.unsigned_abs() * fall.unsigned_abs();
+            (sum + fall, squares + u128::from(square))
         });
-        let n = before.len() as i128;
-        // Not negative, by Cauchy-Schwarz.
-        let variance = (n * squares - i128::from(sum).pow(2)) / (n - 1).max(1);
+        let n = before.len() as u128;
+        // Not negative, by Cauchy-Schwarz. A loss is below 2^27 and there are at most 2^32: no
+        // product reaches 2^119.
+        let variance = (n * squares)
+            .saturating_sub(u128::from(sum.unsigned_abs()).pow(2))
+            .checked_div(n.saturating_sub(1).max(1))
+            .unwrap_or(0);
         Self {
             sum,
-            standard_error: variance.unsigned_abs().isqrt() as u64,
+            standard_error: variance.isqrt() as u64,
         }
     }
 

@@ -21,10 +21,14 @@ use gotong_scoring::{
     work_root, Delta, Entry, Evaluator, Graph, Hash, MasterWeights, Node, Opening, Reveal,
     RevealRecord, RoundScore, Row, Rules, Samples, Standing, SumNode, CHUNK, WEIGHT_TILE,
 };
+use gotong_tests::Network;
 use sc_executor::WasmExecutor;
 use serde_json::{json, Map, Value};
 use sp_core::traits::{CallContext, CodeExecutor, RuntimeCode, WrappedRuntimeCode};
-use std::{sync::atomic::AtomicBool, time::Instant};
+use std::{
+    sync::atomic::AtomicBool,
+    time::{Duration, Instant},
+};
 use subxt::Metadata;
 
 /// Images in a round of the demo.
@@ -42,7 +46,8 @@ pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     let referee = Referee::new()?;
     disputes(&round, &honest, &referee, report)?;
     worst_leaves(&referee, report)?;
-    shapes(report)
+    shapes(report)?;
+    tokio::runtime::Runtime::new()?.block_on(real_dispute(report))
 }
 
 /// What the parties of a round have.
@@ -336,9 +341,10 @@ fn worst_leaves(referee: &Referee, report: &mut Map<String, Value>) -> Result<()
         by: 1 << 26,
         carries: true,
     };
+    // The last bias.
     let term = Lie::Term {
         of: Side::Plus(0),
-        position: 0,
+        position: 2_145,
         row: 0,
         by: 20_000,
     };
@@ -349,7 +355,7 @@ fn worst_leaves(referee: &Referee, report: &mut Map<String, Value>) -> Result<()
     ] {
         let mut exact = FastCpu;
         let honest = round.honest(&mut exact)?;
-        let played = Played::of(&round.liar(&mut exact, lie)?, &honest, referee)?;
+        let played = Played::of(&round.liar(&mut exact, lie)?, &honest, referee).context(name)?;
         report.insert(
             format!("referee_ms_most_{name}"),
             rounded(played.referee_ms),
@@ -612,5 +618,39 @@ fn shapes(report: &mut Map<String, Value>) -> Result<()> {
             report.insert(format!("dispute_bytes_{name}_{path}"), json!(bytes));
         }
     }
+    Ok(())
+}
+
+/// Seconds from the opening to the verdict of a dispute about the demo's model, between real processes
+/// on a development chain.
+async fn real_dispute(report: &mut Map<String, Value>) -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith", "Liar"]).await?;
+    let size = "--model=mlp:784,128,10 --shards=1 --shard-samples=800";
+    let task = network
+        .open_task(size, &["One"], &["Judith", "Liar"], 1)
+        .await?;
+    let _workers = [
+        network.daemon("Sponsor", &format!("sponsor --task={task}"))?,
+        network.daemon("One", &format!("contribute --task={task} --steps=100"))?,
+        network.daemon("Judith", "attest")?,
+        network.daemon("Liar", "attest --lie=word")?,
+    ];
+    let limit = Duration::from_secs(240);
+    network
+        .until("a dispute", limit, async |moment| {
+            Ok(moment.disputes(Some(task)).await?.pop())
+        })
+        .await?;
+    let start = Instant::now();
+    let verdict = network
+        .until("its verdict", limit, async |moment| {
+            Ok(moment.verdicts().await?.pop())
+        })
+        .await?;
+    ensure!(verdict.verdict.convicts(), "{verdict:?}");
+    let seconds = start.elapsed().as_secs_f64();
+    report.insert("dispute_seconds".into(), rounded(seconds));
+    let blocks = verdict.ended_at - verdict.opened_at;
+    report.insert("dispute_blocks".into(), json!(blocks));
     Ok(())
 }

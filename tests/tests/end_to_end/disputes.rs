@@ -161,6 +161,19 @@ async fn a_liar_is_convicted_and_the_round_pays() -> Result<()> {
         .run("One", &format!("verify --task={} --round=0", scene.task.0))
         .await?;
     assert_eq!(verified["equal"], true, "{verified}");
+    let file = network.folder().join("step.evidence");
+    let file = file.display();
+    network
+        .run(
+            "One",
+            &format!("prove --dispute={} --out={file}", verdict.id),
+        )
+        .await?;
+    let checked = network
+        .run("One", &format!("prove --check={file} --chain"))
+        .await?;
+    assert_eq!(checked["finding"], "wrong", "{checked}");
+    assert_eq!(checked["chain"]["equal"], true, "{checked}");
     Ok(())
 }
 
