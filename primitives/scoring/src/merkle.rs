@@ -9,11 +9,14 @@
 //!
 //! Sums are 16 bytes LE in a summing tree and absent in a plain one.
 
-use crate::hash::{blake2_256, blake2_256_of, Hash};
+use crate::hash::{blake2_256, blake2_256_each, blake2_256_of, Hash};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, Error, Input, MaxEncodedLen};
 use core::iter;
 use scale_info::TypeInfo;
+
+/// Leaves that are hashed at a time; bounds what they take besides their hashes.
+const LEAVES_AT_A_TIME: usize = 64;
 
 /// Levels below a root: enough for any `u32` number of leaves.
 pub const MAX_DEPTH: usize = 32;
@@ -85,17 +88,17 @@ impl<C: Carry> Node<C> {
     }
 
     fn join(&self, right: &Self) -> Self {
-        let hash = blake2_256(&[
-            &[1],
-            &self.hash,
-            self.sum.bytes().as_ref(),
-            &right.hash,
-            right.sum.bytes().as_ref(),
-        ]);
+        let sums = [self.sum.bytes(), right.sum.bytes()];
         Self {
-            hash,
+            hash: blake2_256(&self.beside(right, sums.each_ref().map(AsRef::as_ref))),
             sum: self.sum.join(right.sum),
         }
+    }
+
+    /// What the hash of a node takes in of the two below it, of which these are the sums.
+    fn beside<'a>(&'a self, right: &'a Self, sums: [&'a [u8]; 2]) -> [&'a [u8]; 5] {
+        let [left_sum, right_sum] = sums;
+        [&[1], &self.hash, left_sum, &right.hash, right_sum]
     }
 
     fn into_root(self, leaves: u64) -> Self {
@@ -121,20 +124,42 @@ pub type SumTree = Tree<u128>;
 impl Tree {
     /// A plain tree over these leaves.
     pub fn of<L: AsRef<[u8]>>(leaves: impl IntoIterator<Item = L>) -> Self {
-        let leaf = |data: L| Node::leaf(&[data.as_ref()], ());
-        Self::from_leaves(leaves.into_iter().map(leaf).collect())
+        Self::from_data(leaves.into_iter().map(|data| (data, ())))
     }
 }
 
 impl SumTree {
     /// A summing tree over these leaves and values. Of `u64` values no sum can overflow.
     pub fn summing<L: AsRef<[u8]>>(leaves: impl IntoIterator<Item = (L, u64)>) -> Self {
-        let leaf = |(data, value): (L, u64)| Node::leaf(&[data.as_ref()], u128::from(value));
-        Self::from_leaves(leaves.into_iter().map(leaf).collect())
+        let leaves = leaves.into_iter();
+        Self::from_data(leaves.map(|(data, value)| (data, value.into())))
     }
 }
 
 impl<C: Carry> Tree<C> {
+    /// A tree over leaves of these data and values, hashed some at a time.
+    fn from_data<L: AsRef<[u8]>>(mut data: impl Iterator<Item = (L, C)>) -> Self {
+        let mut leaves = Vec::new();
+        loop {
+            let (mut tagged, mut ends, mut values) = (Vec::new(), Vec::new(), Vec::new());
+            for (data, value) in data.by_ref().take(LEAVES_AT_A_TIME) {
+                tagged.push(0);
+                tagged.extend_from_slice(data.as_ref());
+                ends.push(tagged.len());
+                values.push(value);
+            }
+            if ends.is_empty() {
+                return Self::from_leaves(leaves);
+            }
+            let starts = iter::once(0).chain(ends.iter().copied());
+            let inputs = starts
+                .zip(&ends)
+                .filter_map(|(start, end)| tagged.get(start..*end));
+            let nodes = blake2_256_each(inputs).into_iter().zip(values);
+            leaves.extend(nodes.map(|(hash, sum)| Node { hash, sum }));
+        }
+    }
+
     /// A tree over leaves made by [`Node::leaf`].
     pub fn from_leaves(leaves: Vec<Node<C>>) -> Self {
         Self { leaves }
@@ -243,8 +268,21 @@ pub fn root_of_span(
 
 /// The level above these nodes, of which the first has an even place.
 fn joined<C: Carry>(level: &[Node<C>]) -> Vec<Node<C>> {
-    let join = |pair: &[Node<C>]| pair.iter().copied().reduce(|l, r| l.join(&r));
-    level.chunks(2).filter_map(join).collect()
+    let (pairs, last) = level.as_chunks::<2>();
+    let mut inputs = Vec::new();
+    for [left, right] in pairs {
+        let sums = [left.sum.bytes(), right.sum.bytes()];
+        let parts = left.beside(right, sums.each_ref().map(AsRef::as_ref));
+        parts.iter().for_each(|part| inputs.extend_from_slice(part));
+    }
+    // All are of the same length.
+    let length = inputs.len().checked_div(pairs.len()).unwrap_or(1);
+    let hashes = blake2_256_each(inputs.chunks(length)).into_iter();
+    let above = hashes.zip(pairs).map(|(hash, [left, right])| Node {
+        hash,
+        sum: left.sum.join(right.sum),
+    });
+    above.chain(last.iter().copied()).collect()
 }
 
 /// Most levels that are shown at once: at most 256 nodes.
@@ -597,8 +635,10 @@ mod tests {
             values in any_vec(1u64..1000, 2..40), at in any::<Index>(), bit in any::<Index>(), what in 0..6
         ) {
             let at = at.index(values.len());
-            let tree = SumTree::summing(values.iter().map(|value| (value.to_be_bytes(), *value)));
-            let (mut leaf, mut value) = (values[at].to_be_bytes(), values[at]);
+            // No two leaves are the same.
+            let data = |index: usize| (1000 * index as u64 + values[index]).to_be_bytes();
+            let tree = SumTree::summing(values.iter().enumerate().map(|(at, value)| (data(at), *value)));
+            let (mut leaf, mut value) = (data(at), values[at]);
             let mut proof = tree.prove(at as u32).unwrap();
             match what {
                 0 => leaf[0] ^= 1,

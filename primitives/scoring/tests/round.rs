@@ -273,7 +273,7 @@ fn a_round_is_golden() {
     let roots = [
         (
             claim.table_root,
-            "ef35c98a9aa8e3100b542e9f8823ad10fe593ddb5e60b5e5abc93e7331fe5a39",
+            "5ede9270e6b49e7b1cc7faaae2542a0a305c0113ca4491713cff5f0df8dddfe1",
         ),
         (
             claim.master_root,

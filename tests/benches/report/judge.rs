@@ -42,7 +42,9 @@ const REPEATS: usize = 15;
 pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     let round = Round::of_the_demo()?;
     let honest = round.honest(&mut FastCpu)?;
-    overhead(&round, report)?;
+    overhead("", &round, report)?;
+    let million = Round::made_up(&[784, 1_024, 256, 10], SAMPLES, REVEALS)?;
+    overhead("_1m", &million, report)?;
     let referee = Referee::new()?;
     disputes(&round, &honest, &referee, report)?;
     worst_leaves(&referee, report)?;
@@ -179,7 +181,7 @@ impl Round {
 
 /// Time of a round's commitments (roots of losses, rows, weights, and of the attester's own work) over
 /// the time of all else that scores it.
-fn overhead(round: &Round, report: &mut Map<String, Value>) -> Result<()> {
+fn overhead(suffix: &str, round: &Round, report: &mut Map<String, Value>) -> Result<()> {
     let samples = round.samples()?;
     let mut seconds = [const { Vec::new() }; 2];
     for _ in 0..REPEATS {
@@ -194,12 +196,13 @@ fn overhead(round: &Round, report: &mut Map<String, Value>) -> Result<()> {
         std::hint::black_box((opening, root));
     }
     let [all, commitments] = seconds.map(median);
-    report.insert(
-        "attester_overhead".into(),
-        rounded(commitments / (all - commitments)),
-    );
-    report.insert("attester_round_ms".into(), rounded(all * 1e3));
-    report.insert("attester_commitments_ms".into(), rounded(commitments * 1e3));
+    for (name, value) in [
+        ("overhead", commitments / (all - commitments)),
+        ("round_ms", all * 1e3),
+        ("commitments_ms", commitments * 1e3),
+    ] {
+        report.insert(format!("attester_{name}{suffix}"), rounded(value));
+    }
     Ok(())
 }
 
