@@ -357,6 +357,7 @@ mod tests {
     use frame_support::traits::Get;
     use gotong_protocol::bounds;
     use pallet_contribution::WeightInfo;
+    use pallet_referee::WeightInfo as _;
     use sp_genesis_builder::DEV_RUNTIME_PRESET;
     use sp_runtime::BuildStorage;
 
@@ -377,6 +378,7 @@ mod tests {
         let storage = genesis.build_storage().expect("the genesis builds");
         sp_io::TestExternalities::from(storage).execute_with(|| {
             type Weights = <Runtime as pallet_contribution::Config>::WeightInfo;
+            type Referee = <Runtime as pallet_referee::Config>::WeightInfo;
             let limit = RuntimeBlockWeights::get()
                 .get(DispatchClass::Normal)
                 .max_extrinsic
@@ -386,6 +388,9 @@ mod tests {
                 Weights::publish_shard(bounds::MAX_SHARD_BYTES),
                 Weights::reveal(bounds::MAX_DELTA_BYTES),
                 Weights::claim(bounds::MAX_CLAIMS),
+                Weights::answer_audits(bounds::AUDITS * 16 * 1024),
+                Referee::answer_row(bounds::MAX_SHARD_SAMPLES) + Referee::end(16),
+                Referee::answer_word(bounds::MAX_ANSWER_BYTES) + Referee::end(16),
             ] {
                 assert!(weight.all_lte(limit), "{weight} exceeds {limit}");
             }
@@ -400,19 +405,29 @@ mod tests {
     }
 
     #[test]
-    fn the_hook_fits_into_a_block_when_every_round_ends_at_its_worst() {
-        // Empty storage has the default pace: a block every six seconds.
-        sp_io::TestExternalities::default().execute_with(|| {
+    fn the_hooks_leave_room_for_transactions_in_the_smallest_block() {
+        let genesis = presets::genesis_config(DEV_RUNTIME_PRESET).expect("the preset exists");
+        let storage = genesis.build_storage().expect("the genesis builds");
+        sp_io::TestExternalities::from(storage).execute_with(|| {
             type Weights = <Runtime as pallet_contribution::Config>::WeightInfo;
-            let advances: u32 =
-                <Runtime as pallet_contribution::Config>::MaxAdvancesPerBlock::get();
-            let worst = Weights::end_reveal(bounds::MAX_SUBMISSIONS)
+            type Referee = <Runtime as pallet_referee::Config>::WeightInfo;
+            let limit = RuntimeBlockWeights::get().max_block;
+            // A quarter of a block for the rounds, or more if the worst alone takes it, and as much for
+            // the disputes that time out.
+            let round = Weights::end_reveal(bounds::MAX_SUBMISSIONS)
                 .max(Weights::settle())
                 .max(Weights::end_phase())
-                .saturating_mul(u64::from(advances))
-                .saturating_add(Weights::look());
-            let limit = RuntimeBlockWeights::get().max_block;
-            assert!(worst.all_lte(limit), "{worst} exceeds {limit}");
+                .max(Weights::redraw())
+                .max(limit / 4);
+            let end = Referee::end(<Runtime as pallet_referee::Config>::MaxDisputesPerRound::get());
+            let time_outs: u32 = <Runtime as pallet_referee::Config>::MaxTimeOutsPerBlock::get();
+            let disputes = end.saturating_mul(time_outs.into());
+            let (round, disputes) = (round.ref_time(), disputes.ref_time());
+            assert!(disputes <= limit.ref_time() / 4, "{disputes} of {limit}");
+            assert!(
+                round + disputes < limit.ref_time(),
+                "{round} + {disputes} of {limit}"
+            );
         });
     }
 }
