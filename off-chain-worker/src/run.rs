@@ -114,13 +114,22 @@ pub trait Daemon {
     ) -> impl Future<Output = Result<Flow, RunError>>;
 }
 
-/// Runs `daemon` until it is done, cannot go on, or is told to stop.
-pub async fn drive(url: &str, daemon: &mut impl Daemon, stop: &Stop) -> Result<(), RunError> {
+/// For daemons whose calls can wait.
+pub const NO_TIP: u128 = 0;
+
+/// Runs `daemon` until it is done, cannot go on, or is told to stop. For calls that blocks pass
+/// over it tips up to `max_tip` planck.
+pub async fn drive(
+    url: &str,
+    max_tip: u128,
+    daemon: &mut impl Daemon,
+    stop: &Stop,
+) -> Result<(), RunError> {
     let mut backoff = Backoff::default();
     loop {
         let ended = tokio::select! {
             () = stop.told() => return Ok(()),
-            ended = session(url, daemon) => ended,
+            ended = session(url, max_tip, daemon) => ended,
         };
         let error = match ended {
             Ok(()) => return Ok(()),
@@ -136,8 +145,8 @@ pub async fn drive(url: &str, daemon: &mut impl Daemon, stop: &Stop) -> Result<(
     }
 }
 
-async fn session(url: &str, daemon: &mut impl Daemon) -> Result<(), RunError> {
-    let client = Client::connect(url).await?;
+async fn session(url: &str, max_tip: u128, daemon: &mut impl Daemon) -> Result<(), RunError> {
+    let client = Client::connect(url).await?.tipping(max_tip);
     tracing::info!("connected to {url}");
     let mut blocks = client.best_blocks().await?;
     while let Some(now) = blocks.latest().await {

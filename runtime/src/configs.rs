@@ -11,23 +11,25 @@ use frame_support::{
     },
     weights::{
         constants::{ParityDbWeight, WEIGHT_REF_TIME_PER_MILLIS},
-        ConstantMultiplier, IdentityFee, Weight,
+        IdentityFee, Weight, WeightToFee,
     },
 };
 use frame_system::limits::{BlockLength, BlockWeights};
-use pallet_transaction_payment::{ConstFeeMultiplier, FungibleAdapter, Multiplier};
+use pallet_transaction_payment::{
+    FungibleAdapter, Multiplier, MultiplierUpdate, NextFeeMultiplier,
+};
 use sp_core::{crypto::ByteArray, Void};
 use sp_runtime::{
-    traits::{BlakeTwo256, Hash as _, One},
-    ConsensusEngineId, Perbill,
+    traits::{BlakeTwo256, Convert, Hash as _, One},
+    ConsensusEngineId, FixedPointNumber, Perbill, Perquintill, Saturating,
 };
 use sp_version::RuntimeVersion;
 
 use crate::{
     timing, AccountId, Authorship, Babe, Balance, Balances, Block, BlockNumber, Hash, OriginCaller,
     PalletInfo, Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason,
-    RuntimeOrigin, RuntimeTask, System, EXISTENTIAL_DEPOSIT, MICRO_UNIT, MILLI_UNIT, SS58_PREFIX,
-    UNIT, VERSION,
+    RuntimeOrigin, RuntimeTask, System, Timing, EXISTENTIAL_DEPOSIT, MICRO_UNIT, MILLI_UNIT,
+    SS58_PREFIX, UNIT, VERSION,
 };
 
 /// The share of a block that ordinary transactions may fill, in weight and in length. The rest is
@@ -88,6 +90,7 @@ impl timing::Config for Runtime {}
 parameter_types! {
     pub SlotMillis: u64 = timing::SlotMillis::<Runtime>::get();
     pub EpochSlots: u64 = timing::EpochSlots::<Runtime>::get();
+    pub CalmTime: BlockNumber = Timing::calm_time();
     // Babe reads the slot length back as twice this period.
     pub MinimumPeriod: u64 = timing::SlotMillis::<Runtime>::get() / 2;
 }
@@ -179,9 +182,58 @@ impl OnUnbalanced<Credit<AccountId, Balances>> for FeesToAuthor {
 /// about what the execution of a transfer costs. Bytes are Gotong's trade and must not be dear.
 const FEE_PER_BYTE: Balance = 5_000;
 
-parameter_types! {
-    /// Fees do not follow demand: participants must be able to tell what a round will cost them.
-    pub FeeMultiplier: Multiplier = Multiplier::one();
+/// What a byte costs, as dear as weight while blocks are full.
+pub struct FeeOfLength;
+
+impl WeightToFee for FeeOfLength {
+    type Balance = Balance;
+
+    fn weight_to_fee(length: &Weight) -> Balance {
+        let fee = Balance::from(length.ref_time()).saturating_mul(FEE_PER_BYTE);
+        NextFeeMultiplier::<Runtime>::get().saturating_mul_int(fee)
+    }
+}
+
+/// Fees are constant as long as blocks are not more than half full: participants must be able to tell
+/// what a round will cost them. Above that they rise, by 5.5 % a full block and so twofold in
+/// thirteen, so that nobody keeps blocks full for long; and fall by as much an empty block. Unlike
+/// [`pallet_transaction_payment::TargetedFeeAdjustment`] this sees blocks that are full of bytes.
+///
+/// At the most the dearest call that has to come in time costs some 30 GTG, and every block that is
+/// kept full 30 or more.
+pub struct FeesOfFullBlocks;
+
+impl MultiplierUpdate for FeesOfFullBlocks {
+    fn min() -> Multiplier {
+        Multiplier::one()
+    }
+
+    fn max() -> Multiplier {
+        Multiplier::from_u32(1_000)
+    }
+
+    fn target() -> Perquintill {
+        Perquintill::from_percent(50)
+    }
+
+    fn variability() -> Multiplier {
+        Multiplier::from_rational(11, 100)
+    }
+}
+
+impl Convert<Multiplier, Multiplier> for FeesOfFullBlocks {
+    fn convert(before: Multiplier) -> Multiplier {
+        let full = Multiplier::from(Timing::fullness());
+        let target = Multiplier::from(Self::target());
+        let part =
+            |share: Multiplier| before.saturating_mul(Self::variability().saturating_mul(share));
+        let after = if full > target {
+            before.saturating_add(part(full.saturating_sub(target)))
+        } else {
+            before.saturating_sub(part(target.saturating_sub(full)))
+        };
+        after.clamp(Self::min(), Self::max())
+    }
 }
 
 impl pallet_transaction_payment::Config for Runtime {
@@ -190,8 +242,8 @@ impl pallet_transaction_payment::Config for Runtime {
     type OperationalFeeMultiplier = ConstU8<5>;
     // A second of execution costs one GTG.
     type WeightToFee = IdentityFee<Balance>;
-    type LengthToFee = ConstantMultiplier<Balance, ConstU128<FEE_PER_BYTE>>;
-    type FeeMultiplierUpdate = ConstFeeMultiplier<FeeMultiplier>;
+    type LengthToFee = FeeOfLength;
+    type FeeMultiplierUpdate = FeesOfFullBlocks;
     type WeightInfo = pallet_transaction_payment::weights::SubstrateWeight<Runtime>;
 }
 
@@ -239,8 +291,9 @@ pub enum ProxyType {
     /// Everything.
     #[default]
     Any,
-    /// Take part in tasks, but not fund them. This lets a worker run with a key that cannot move the
-    /// account's funds other than by what taking part asks for.
+    /// Take part in tasks with the stake that the account has, but neither change the stake nor fund
+    /// tasks or disputes. This lets a worker run with a key that cannot move the account's funds other
+    /// than by what taking part asks for; a thief of it can still have the stake slashed.
     Contribution,
 }
 
@@ -254,6 +307,10 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
                     call,
                     pallet_contribution::Call::open_task { .. }
                         | pallet_contribution::Call::top_up { .. }
+                        | pallet_contribution::Call::register { .. }
+                        | pallet_contribution::Call::add_stake { .. }
+                        | pallet_contribution::Call::unstake { .. }
+                        | pallet_contribution::Call::withdraw { .. }
                 ),
                 // Opening a dispute puts a bond at risk; the moves in one do not.
                 RuntimeCall::Referee(call) => !matches!(call, pallet_referee::Call::open { .. }),
@@ -314,6 +371,7 @@ impl pallet_contribution::Config for Runtime {
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Randomness = DrawRandomness;
+    type Clock = CalmTime;
     type WeightInfo = crate::weights::pallet_contribution::WeightInfo<Runtime>;
     type MinContributorStake = ConstU128<{ 10 * UNIT }>;
     type MinAttesterStake = ConstU128<{ 100 * UNIT }>;
@@ -327,8 +385,17 @@ impl pallet_contribution::Config for Runtime {
     type MaxAttesters = ConstU32<256>;
     type MaxLiveTasks = MaxLiveTasks;
     type MaxAdvancesPerBlock = ConstU32<4>;
-    type MinWindowBlocks = ConstU32<3>;
+    type MinWindowBlocks = ConstU32<5>;
     type MaxWindowBlocks = ConstU32<HOUR>;
+}
+
+parameter_types! {
+    /// A move in a dispute has ten minutes, enough to start a program again; on a chain that hurries,
+    /// for development, twenty blocks.
+    pub MoveBlocks: u32 = match timing::SlotMillis::<Runtime>::get() {
+        0..=1_000 => 20,
+        _ => HOUR / 6,
+    };
 }
 
 /// Most tasks with a round under way.
@@ -338,9 +405,10 @@ impl pallet_referee::Config for Runtime {
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Court = crate::Contribution;
+    type Clock = CalmTime;
     type WeightInfo = crate::weights::pallet_referee::WeightInfo<Runtime>;
     type DisputeBond = ConstU128<{ 10 * UNIT }>;
-    type MoveBlocks = ConstU32<20>;
+    type MoveBlocks = MoveBlocks;
     // The longest honest dispute, about a model of the largest size, takes less than half of it.
     type MaxMoves = ConstU32<40>;
     type MaxDisputesPerRound = ConstU32<16>;
@@ -398,10 +466,49 @@ mod tests {
     }
 
     #[test]
+    fn what_has_to_come_in_time_fits_into_a_block_that_is_not_full() {
+        let genesis = presets::genesis_config(DEV_RUNTIME_PRESET).expect("the preset exists");
+        let storage = genesis.build_storage().expect("the genesis builds");
+        sp_io::TestExternalities::from(storage).execute_with(|| {
+            type Weights = <Runtime as pallet_contribution::Config>::WeightInfo;
+            type Referee = <Runtime as pallet_referee::Config>::WeightInfo;
+            let free = Perbill::one() - timing::FULL;
+            let limits = RuntimeBlockWeights::get();
+            let normal = limits.get(DispatchClass::Normal);
+            let most = normal.max_total.expect("normal transactions have a limit");
+            let room = (free * most).saturating_sub(normal.base_extrinsic);
+            let end = Referee::end(<Runtime as pallet_referee::Config>::MaxDisputesPerRound::get());
+            for weight in [
+                Weights::commit(),
+                Weights::reveal(bounds::MAX_DELTA_BYTES),
+                Weights::publish_shard(bounds::MAX_SHARD_BYTES),
+                Weights::commit_attestation(),
+                Weights::reveal_attestation(),
+                Weights::answer_audits(bounds::AUDITS * 16 * 1024),
+                Referee::open(),
+                Referee::pick() + Referee::end(1),
+                Referee::answer_row(bounds::MAX_SHARD_SAMPLES) + end,
+                Referee::answer_similar(bounds::MAX_SUBMISSIONS) + end,
+                Referee::answer_word(bounds::MAX_ANSWER_BYTES) + end,
+            ] {
+                assert!(
+                    weight.ref_time() <= room.ref_time(),
+                    "{weight} exceeds {room}"
+                );
+            }
+            let longest = free * *RuntimeBlockLength::get().max.get(DispatchClass::Normal);
+            assert!(bounds::MAX_SHARD_BYTES + ENVELOPE <= longest);
+        });
+    }
+
+    #[test]
     fn a_dispute_is_over_before_the_court_stops_waiting() {
-        let longest = pallet_referee::LongestDispute::<Runtime>::get();
-        let waits = <Runtime as pallet_contribution::Config>::MaxDisputeBlocks::get();
-        assert!(longest <= waits, "{longest} blocks of {waits}");
+        // Empty storage has the default pace: a block every six seconds.
+        sp_io::TestExternalities::default().execute_with(|| {
+            let longest = pallet_referee::LongestDispute::<Runtime>::get();
+            let waits = <Runtime as pallet_contribution::Config>::MaxDisputeBlocks::get();
+            assert!(longest <= waits, "{longest} blocks of {waits}");
+        });
     }
 
     #[test]

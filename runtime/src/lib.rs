@@ -6,7 +6,8 @@
 //! the plumbing of a solo chain.
 //!
 //! * [`configs`]: how each pallet is set up, block limits and fees;
-//! * [`timing`]: the slot and the epoch length, which a chain chooses at genesis;
+//! * [`timing`]: the slot and the epoch length, which a chain chooses at genesis, and which blocks
+//!   count as time;
 //! * [`apis`]: what the node and its clients may ask;
 //! * [`presets`]: the built-in genesis configurations.
 

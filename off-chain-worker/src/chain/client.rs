@@ -1,6 +1,6 @@
-use super::{Call, ChainError, Config, Keypair, Moment};
+use super::{body::Body, Call, ChainError, Config, Keypair, Moment};
 use codec::Decode;
-use futures::FutureExt;
+use futures::{stream::SelectAll, FutureExt, StreamExt};
 use std::{
     sync::{
         atomic::{AtomicU32, Ordering},
@@ -26,6 +26,10 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 const MORTAL_BLOCKS: u64 = 256;
 /// Longest wait for a block to take a transaction.
 const INCLUSION_TIMEOUT: Duration = Duration::from_secs(120);
+/// Blocks that a transaction is given before it is sent again with a higher tip.
+const PATIENCE_BLOCKS: usize = 3;
+/// First tip, in planck; each one after it is twice the one before.
+const FIRST_TIP: u128 = 10_000_000_000;
 /// How often a transaction is signed again after another one took its nonce.
 const NONCE_ATTEMPTS: u32 = 5;
 
@@ -35,6 +39,8 @@ const NONCE_ATTEMPTS: u32 = 5;
 pub struct Client {
     api: OnlineClient<Config>,
     rpc: LegacyRpcMethods<RpcConfigFor<Config>>,
+    /// Most to tip for a transaction, in planck.
+    max_tip: u128,
     /// Highest block that took one of this client's transactions.
     horizon: Arc<AtomicU32>,
 }
@@ -130,8 +136,15 @@ impl Client {
         Ok(Self {
             api,
             rpc: LegacyRpcMethods::new(rpc),
+            max_tip: 0,
             horizon: Arc::default(),
         })
+    }
+
+    /// Tips up to `max_tip` planck for a transaction that full blocks pass over, for calls that a
+    /// deadline waits for. By default nothing is tipped.
+    pub fn tipping(self, max_tip: u128) -> Self {
+        Self { max_tip, ..self }
     }
 
     /// Name and version of the node, and name of its chain.
@@ -176,21 +189,23 @@ impl Client {
             })
     }
 
-    /// The extrinsics of the best chain's block `number`. Needs no state, so that any block will
-    /// do whose body the node keeps.
-    pub async fn body(&self, number: u32) -> Result<Vec<Vec<u8>>, ChainError> {
+    /// The body of the best chain's block `number`. Needs no state, so that any block will do
+    /// whose body the node keeps; where the state is gone, the block is read by the types of the
+    /// runtime of today.
+    pub async fn body(&self, number: u32) -> Result<Body, ChainError> {
         let hash = self.block_hash(Some(number)).await?;
         let details = self.rpc.chain_get_block(Some(hash)).await?;
         let details = details.ok_or_else(|| ChainError::Missing {
             what: "its body any more: use an archive node".into(),
             block: number,
         })?;
-        Ok(details
-            .block
-            .extrinsics
-            .into_iter()
-            .map(|bytes| bytes.0)
-            .collect())
+        let metadata = match self.api.at_block(hash).await {
+            Ok(block) => block.metadata(),
+            Err(_) => self.api.at_current_block().await?.metadata(),
+        };
+        let extrinsics = details.block.extrinsics.into_iter();
+        let extrinsics = extrinsics.map(|bytes| bytes.0).collect();
+        tokio::task::spawn_blocking(move || Body::read(extrinsics, &metadata)).await?
     }
 
     /// Signs, sends, and waits until a block has executed `call`. A nonce that was taken in
@@ -239,6 +254,8 @@ impl Client {
         self.submit(signer, &batch, inclusion).await
     }
 
+    /// Sends `call`, and again with a rising tip while blocks pass it over. All that is sent has
+    /// one nonce, so that only one of it is ever executed.
     async fn send(
         &self,
         signer: &Keypair,
@@ -249,36 +266,69 @@ impl Client {
         let base = self.api.at_current_block().await?;
         let account = AccountId32(signer.public_key().0);
         let nonce = self.rpc.system_account_next_index(&account).await?;
-        let parameters = DefaultExtrinsicParamsBuilder::<Config>::new()
-            .mortal_from_unchecked(MORTAL_BLOCKS, base.block_number(), base.block_hash())
-            .nonce(nonce)
-            .build();
-        let transactions = base.transactions();
-        let mut progress = transactions
-            .create_signable_offline(call, parameters)?
-            .sign(signer)?
-            .submit_and_watch()
-            .await?;
-        while let Some(status) = progress.next().await {
-            match (status?, inclusion) {
-                (TransactionStatus::InBestBlock(block), Inclusion::Best)
-                | (TransactionStatus::InFinalizedBlock(block), _) => return receipt(&block).await,
-                (TransactionStatus::InBestBlock(block), Inclusion::Finalized) => {
-                    // A refusal is worth telling at once.
-                    receipt(&block).await?;
+        let submit = async |tip| -> Result<_, ChainError> {
+            let parameters = DefaultExtrinsicParamsBuilder::<Config>::new()
+                .mortal_from_unchecked(MORTAL_BLOCKS, base.block_number(), base.block_hash())
+                .nonce(nonce)
+                .tip(tip)
+                .build();
+            let mut signed = base
+                .transactions()
+                .create_signable_offline(call, parameters)?;
+            Ok(signed.sign(signer)?.submit_and_watch().await?)
+        };
+        // The first block of a stream is there already.
+        let blocks = self.api.stream_best_blocks().await?.skip(1);
+        let mut waits = blocks.chunks(PATIENCE_BLOCKS);
+        let mut tip = 0;
+        let mut sent = SelectAll::new();
+        sent.push(submit(tip).await?);
+        let mut lost = ChainError::Disconnected("it ended before a block took it".into());
+        loop {
+            tokio::select! {
+                status = sent.next() => match (status.transpose()?, inclusion) {
+                    (None, _) => return Err(lost),
+                    (Some(TransactionStatus::InBestBlock(block)), Inclusion::Best)
+                    | (Some(TransactionStatus::InFinalizedBlock(block)), _) => {
+                        return receipt(&block).await;
+                    }
+                    (Some(TransactionStatus::InBestBlock(block)), Inclusion::Finalized) => {
+                        // A refusal is worth telling at once.
+                        receipt(&block).await?;
+                    }
+                    (Some(TransactionStatus::Error { message }), _)
+                    | (Some(TransactionStatus::Invalid { message }), _)
+                    | (Some(TransactionStatus::Dropped { message }), _) => {
+                        // What replaced it may still be on its way.
+                        lost = ChainError::Dropped(message);
+                    }
+                    _ => {}
+                },
+                Some(_) = waits.next() => {
+                    let Some(higher) = next_tip(tip, self.max_tip) else {
+                        continue;
+                    };
+                    tip = higher;
+                    tracing::info!("blocks pass a call over: sent again with a tip of {tip} planck");
+                    match submit(tip).await {
+                        Ok(progress) => sent.push(progress),
+                        // A block has just taken it, or the pool asks for a higher tip.
+                        Err(ChainError::Rejected(reason)) => {
+                            tracing::debug!(reason, "not replaced");
+                        }
+                        Err(error) => return Err(error),
+                    }
                 }
-                (TransactionStatus::Error { message }, _)
-                | (TransactionStatus::Invalid { message }, _)
-                | (TransactionStatus::Dropped { message }, _) => {
-                    return Err(ChainError::Dropped(message))
-                }
-                _ => {}
             }
         }
-        Err(ChainError::Disconnected(
-            "it ended before a block took the transaction".into(),
-        ))
     }
+}
+
+/// The tip to try after `tip` has not sufficed: twice as much, so that the pool lets it replace the
+/// one before. `None` if that was as much as may be tipped.
+fn next_tip(tip: u128, max: u128) -> Option<u128> {
+    let higher = tip.saturating_mul(2).max(FIRST_TIP).min(max);
+    (higher > tip).then_some(higher)
 }
 
 async fn receipt(
@@ -308,4 +358,25 @@ fn is_nonce_race(reason: &str) -> bool {
     ]
     .iter()
     .any(|known| reason.contains(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tips_double_up_to_a_cap() {
+        let tips = |max| {
+            std::iter::successors(next_tip(0, max), move |tip| next_tip(*tip, max))
+                .map(|tip| tip / 1_000_000_000)
+                .collect::<Vec<_>>()
+        };
+        let gtg = 1_000_000_000_000;
+        assert_eq!(tips(gtg), [10, 20, 40, 80, 160, 320, 640, 1000]);
+        assert_eq!(tips(FIRST_TIP), [10]);
+        assert_eq!(tips(FIRST_TIP / 2), [5]);
+        assert_eq!(tips(0), []);
+        assert_eq!(next_tip(u128::MAX - 1, u128::MAX), Some(u128::MAX));
+        assert_eq!(next_tip(u128::MAX, u128::MAX), None);
+    }
 }

@@ -36,6 +36,9 @@ pub enum ChainError {
     /// The node answered with an error.
     #[error("the node answered: {0}")]
     Node(String),
+    /// The program ends, or has a bug.
+    #[error("a block's body was not read to its end: {0}")]
+    Aborted(#[from] tokio::task::JoinError),
 }
 
 impl ChainError {

@@ -1,5 +1,5 @@
 //! The chain as the worker sees it, through its live metadata only: [`Client`] submits calls and
-//! follows blocks, [`Moment`] asks questions at one block, [`body`] finds payloads in block bodies.
+//! follows blocks, [`Moment`] asks questions at one block, [`Body`](body::Body) finds payloads in one.
 
 pub mod body;
 mod call;

@@ -40,16 +40,6 @@ impl Moment {
         self.0.metadata_ref()
     }
 
-    /// The two bytes that a call of the protocol's pallet starts with.
-    pub fn call_prefix(&self, call: &str) -> Result<super::body::Prefix, ChainError> {
-        super::call::indices(self.metadata(), PALLET, call)
-    }
-
-    /// The two bytes that a call of the referee's pallet starts with.
-    pub fn referee_prefix(&self, call: &str) -> Result<super::body::Prefix, ChainError> {
-        super::call::indices(self.metadata(), REFEREE, call)
-    }
-
     pub async fn stake(&self, who: &Account) -> Result<Option<StakeView>, ChainError> {
         self.view(PALLET, "stake", who).await
     }

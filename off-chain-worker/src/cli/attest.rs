@@ -1,4 +1,4 @@
-use super::{computing::Computing, Globals};
+use super::{computing::Computing, tipping::Tipping, Globals};
 use crate::run::{drive, Attest as Daemon, Stop};
 use gotong_protocol::TaskId;
 
@@ -13,6 +13,8 @@ pub struct Attest {
     task: Option<u32>,
     #[command(flatten)]
     computing: Computing,
+    #[command(flatten)]
+    tipping: Tipping,
     /// Leave disputes alone: for drills
     #[arg(long, hide = true)]
     stall: bool,
@@ -23,5 +25,11 @@ pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
     let task = args.task.map(TaskId);
     let daemon = Daemon::new(globals.signer()?, globals.folder()?, computer, task);
     let mut daemon = daemon.stalling(args.stall);
-    Ok(drive(&globals.node, &mut daemon, &Stop::on_signals()?).await?)
+    Ok(drive(
+        &globals.node,
+        args.tipping.max_tip(),
+        &mut daemon,
+        &Stop::on_signals()?,
+    )
+    .await?)
 }

@@ -1,4 +1,4 @@
-use super::{computing::Computing, disputes, Globals};
+use super::{computing::Computing, disputes, tipping::Tipping, Globals};
 use crate::{
     keys,
     run::{drive, Challenge as Daemon, Stop},
@@ -24,6 +24,8 @@ pub struct Challenge {
     accused: String,
     #[command(flatten)]
     computing: Computing,
+    #[command(flatten)]
+    tipping: Tipping,
 }
 
 pub async fn run(args: Challenge, globals: &Globals) -> anyhow::Result<()> {
@@ -33,7 +35,13 @@ pub async fn run(args: Challenge, globals: &Globals) -> anyhow::Result<()> {
     let (signer, folder) = (globals.signer()?, globals.folder()?);
     let report = |line: String| tracing::info!("{line}");
     let mut daemon = Daemon::new(signer, folder, computer, table, report);
-    drive(&globals.node, &mut daemon, &Stop::on_signals()?).await?;
+    drive(
+        &globals.node,
+        args.tipping.max_tip(),
+        &mut daemon,
+        &Stop::on_signals()?,
+    )
+    .await?;
     let verdict = daemon.verdict.context("stopped before the verdict")?;
     globals.output.print(disputes::closed_json(&verdict), || {
         disputes::closed_line(&verdict)

@@ -1,6 +1,6 @@
 use super::Globals;
 use crate::{
-    run::{drive, Contribute as Daemon, Source, Stop, Strategy, Training},
+    run::{drive, Contribute as Daemon, Source, Stop, Strategy, Training, NO_TIP},
     training::{data::FashionMnist, DeviceChoice, TrainingConfig},
 };
 use gotong_protocol::{RoundId, TaskId};
@@ -89,7 +89,7 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
         args.keep_permille,
         args.until_round.map(RoundId),
     );
-    Ok(drive(&globals.node, &mut daemon, &Stop::on_signals()?).await?)
+    Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
 }
 
 #[cfg(test)]

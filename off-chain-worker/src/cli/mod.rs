@@ -15,6 +15,7 @@ mod sponsor;
 mod stake;
 mod submit;
 mod task;
+mod tipping;
 mod verify;
 mod watch;
 mod weights;

@@ -1,5 +1,5 @@
 use super::Globals;
-use crate::run::{drive, Sponsoring, Stop};
+use crate::run::{drive, Sponsoring, Stop, NO_TIP};
 use gotong_protocol::TaskId;
 
 #[derive(Debug, clap::Args)]
@@ -12,5 +12,5 @@ pub struct Sponsor {
 
 pub async fn run(args: Sponsor, globals: &Globals) -> anyhow::Result<()> {
     let mut daemon = Sponsoring::new(globals.signer()?, globals.folder()?, TaskId(args.task));
-    Ok(drive(&globals.node, &mut daemon, &Stop::on_signals()?).await?)
+    Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
 }

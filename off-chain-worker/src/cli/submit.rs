@@ -1,6 +1,6 @@
 use super::Globals;
 use crate::{
-    run::{drive, Contribute, Source, Stop},
+    run::{drive, Contribute, Source, Stop, NO_TIP},
     training::weights_file,
 };
 use anyhow::Context;
@@ -42,5 +42,5 @@ pub async fn run(args: Submit, globals: &Globals) -> anyhow::Result<()> {
         args.keep_permille,
         None,
     );
-    Ok(drive(&globals.node, &mut daemon, &Stop::on_signals()?).await?)
+    Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
 }

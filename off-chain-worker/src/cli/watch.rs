@@ -1,4 +1,4 @@
-use super::{computing::Computing, Globals};
+use super::{computing::Computing, tipping::Tipping, Globals};
 use crate::run::{drive, Stop, Watch as Daemon};
 use gotong_protocol::TaskId;
 
@@ -12,11 +12,19 @@ pub struct Watch {
     task: Option<u32>,
     #[command(flatten)]
     computing: Computing,
+    #[command(flatten)]
+    tipping: Tipping,
 }
 
 pub async fn run(args: Watch, globals: &Globals) -> anyhow::Result<()> {
     let computer = args.computing.computer().await?;
     let task = args.task.map(TaskId);
     let mut daemon = Daemon::new(globals.signer()?, globals.folder()?, computer, task);
-    Ok(drive(&globals.node, &mut daemon, &Stop::on_signals()?).await?)
+    Ok(drive(
+        &globals.node,
+        args.tipping.max_tip(),
+        &mut daemon,
+        &Stop::on_signals()?,
+    )
+    .await?)
 }

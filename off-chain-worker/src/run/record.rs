@@ -1,6 +1,6 @@
 use super::RunError;
 use crate::{
-    chain::{body, ChainError, Client, Moment},
+    chain::{body::Kind, ChainError, Client, Moment},
     evaluation::{Evidence, EvidenceError, Finding, Move},
 };
 use gotong_protocol::dispute::{ClosedDispute, Verdict};
@@ -35,7 +35,7 @@ pub async fn dispute_evidence(
         .filter(|seat| seat.account == closed.accused)
         .find_map(|seat| seat.opening);
     let opening = opening.ok_or_else(|| missing("the table"))?;
-    let moves = moves(client, now, closed).await?;
+    let moves = moves(client, closed).await?;
     // What was doubted first is among the few things that can be.
     let id = (task, round, closed.id);
     let evidence = [Accusation::Similar, Accusation::Rows, Accusation::Header]
@@ -49,21 +49,18 @@ pub async fn dispute_evidence(
 }
 
 /// The moves of a dispute in their order, with those that were refused.
-async fn moves(
-    client: &Client,
-    now: &Moment,
-    closed: &ClosedDispute,
-) -> Result<Vec<Move>, ChainError> {
-    let (answer, pick) = (now.referee_prefix("answer")?, now.referee_prefix("pick")?);
+async fn moves(client: &Client, closed: &ClosedDispute) -> Result<Vec<Move>, ChainError> {
     let mut all = Vec::new();
     for block in closed.opened_at..=closed.ended_at {
-        let extrinsics = client.body(block).await?;
-        let answers = body::find_in_dispute::<Answer>(&extrinsics, answer, closed.id);
-        let picks = body::find_in_dispute::<Pick>(&extrinsics, pick, closed.id);
-        let answers = answers
+        let body = client.body(block).await?;
+        let answers = body
+            .find_all::<Answer>(Kind::Answer, &closed.id)
             .into_iter()
             .map(|(at, found)| (at, Move::Answer(Box::new(found))));
-        let picks = picks.into_iter().map(|(at, found)| (at, Move::Pick(found)));
+        let picks = body
+            .find_all::<Pick>(Kind::Pick, &closed.id)
+            .into_iter()
+            .map(|(at, found)| (at, Move::Pick(found)));
         let mut found: Vec<_> = answers.chain(picks).collect();
         found.sort_by_key(|(at, _)| *at);
         all.extend(found.into_iter().map(|(_, found)| found));

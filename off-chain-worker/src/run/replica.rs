@@ -1,6 +1,6 @@
 use crate::{
     chain::{
-        body::{self, Revealed, Shard},
+        body::{Body, Kind},
         ChainError, Client, Moment,
     },
     evaluation::{Difference, LieKind, Machine},
@@ -17,7 +17,10 @@ use gotong_scoring::{
     DeltaError, MasterWeights, Reveal, RoundScore, Samples, SamplesError, ScoreError, ScoreTable,
     WeightsError,
 };
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{hash_map::Entry, HashMap},
+    sync::Arc,
+};
 
 /// A task's weights, rebuilt from the chain: from its opening, round by round, every settled
 /// claim computed again. Kept on disk, so that no round is computed twice.
@@ -25,6 +28,8 @@ pub struct Replica {
     task: TaskId,
     graph: Graph,
     rules: Rules,
+    /// Records of a shard.
+    samples: u32,
     folder: Folder,
     position: Position,
     computer: Computer,
@@ -149,6 +154,7 @@ impl Replica {
             task: task.id,
             graph: task.graph.clone(),
             rules: task.terms.rules,
+            samples: task.terms.shard_samples,
             folder,
             position,
             computer: Computer::default(),
@@ -286,7 +292,7 @@ impl Replica {
         {
             return Ok(known.clone());
         }
-        let (records, reveals) = self.fetch(client, now, round, &submissions).await?;
+        let (records, reveals) = self.fetch(client, round, &submissions).await?;
         let samples = Samples::new(self.graph.inputs, self.graph.classes(), &records);
         let samples = samples.map_err(|source| ReplicaError::Samples {
             round: round.round,
@@ -405,70 +411,41 @@ impl Replica {
     async fn fetch(
         &self,
         client: &Client,
-        now: &Moment,
         round: &RoundView,
         submissions: &[SubmissionView],
     ) -> Result<(Vec<u8>, Vec<Reveal>), ReplicaError> {
-        let mut bodies = Bodies::new(client);
-        let shard = round.shard.as_ref().ok_or_else(|| ChainError::Missing {
+        let shard = round.shard.clone().ok_or_else(|| ChainError::Missing {
             what: format!("a shard for round {}", round.round),
             block: round.phase_started_at,
         })?;
-        let records = self
-            .find_shard(&mut bodies, now, round.round, shard)
-            .await?;
-        let mut reveals = Vec::new();
-        for (weight, revealed) in in_commit_order(submissions) {
-            let bytes = self
-                .find_delta(&mut bodies, now, round.round, revealed)
-                .await?;
-            let parameters = self.position.weights.len() as u32;
-            let delta =
-                Delta::decode(&bytes, parameters).map_err(|source| ReplicaError::Delta {
-                    round: round.round,
-                    source,
-                })?;
-            reveals.push(Reveal {
-                hash: revealed.record.delta_hash,
-                weight,
-                delta,
-            });
+        let revealed: Vec<_> = in_commit_order(submissions)
+            .into_iter()
+            .map(|(weight, revealed)| (weight, revealed.clone()))
+            .collect();
+        let revealed_at = revealed.iter().map(|(_, revealed)| revealed.at);
+        let mut bodies = HashMap::new();
+        for block in revealed_at.chain([shard.published_at]) {
+            if let Entry::Vacant(place) = bodies.entry(block) {
+                place.insert(client.body(block).await?);
+            }
         }
-        Ok((records, reveals))
-    }
-
-    async fn find_shard(
-        &self,
-        bodies: &mut Bodies<'_>,
-        now: &Moment,
-        round: RoundId,
-        shard: &ShardView,
-    ) -> Result<Vec<u8>, ReplicaError> {
+        let payloads = Payloads {
+            task: self.task,
+            round: round.round,
+            bodies,
+        };
         let record_bytes = self.graph.inputs as usize + 1;
-        let prefix = now.call_prefix("publish_shard")?;
-        let extrinsics = bodies.get(shard.published_at).await?;
-        body::find_in_round(extrinsics, prefix, self.task, round, |found: &Shard| {
-            found.key == shard.key
-                && shard_root(&found.key, record_bytes, &found.records) == Ok(shard.root)
+        let samples = self.samples as usize;
+        let parameters = self.position.weights.len() as u32;
+        tokio::task::spawn_blocking(move || {
+            let records = payloads.shard(&shard, record_bytes, samples)?.to_vec();
+            let reveals = revealed
+                .iter()
+                .map(|(weight, revealed)| payloads.reveal(*weight, revealed, parameters))
+                .collect::<Result<_, _>>()?;
+            Ok((records, reveals))
         })
-        .map(|found| found.records)
-        .ok_or_else(|| missing("the shard", self.task, round, shard.published_at))
-    }
-
-    async fn find_delta(
-        &self,
-        bodies: &mut Bodies<'_>,
-        now: &Moment,
-        round: RoundId,
-        revealed: &RevealedView,
-    ) -> Result<Vec<u8>, ReplicaError> {
-        let prefix = now.call_prefix("reveal")?;
-        let extrinsics = bodies.get(revealed.at).await?;
-        body::find_in_round(extrinsics, prefix, self.task, round, |found: &Revealed| {
-            Delta::hash_of(&found.delta) == revealed.record.delta_hash
-        })
-        .map(|found| found.delta)
-        .ok_or_else(|| missing("a delta", self.task, round, revealed.at))
+        .await?
     }
 
     /// Fails if the chain says something else of `round` than is computed here.
@@ -584,17 +561,18 @@ async fn first_weights(
 ) -> Result<Vec<i16>, ReplicaError> {
     let first = now.round(task.id, RoundId(0)).await?;
     let expected = first.map_or(task.master_root, |round| round.base_root);
-    let prefix = now.call_prefix("open_task")?;
-    let extrinsics = client.body(task.opened_at).await?;
-    let graph = task.graph.encode();
-    let opened = body::find_opening(&extrinsics, prefix, |opened| {
-        opened.terms == task.terms
-            && opened.graph == graph
-            && MasterWeights::root_of_bytes(&opened.weights) == Ok(expected)
+    let body = client.body(task.opened_at).await?;
+    let start = (task.terms.clone(), task.graph.encode());
+    let length = (task.parameters as usize).saturating_mul(size_of::<i16>());
+    let weights = tokio::task::spawn_blocking(move || {
+        let found = body.find(Kind::OpenTask, &start, length, |weights| {
+            MasterWeights::root_of_bytes(weights) == Ok(expected)
+        });
+        found.map(MasterWeights::from_bytes).transpose()
     });
-    let opened =
-        opened.ok_or_else(|| missing("the first weights", task.id, RoundId(0), task.opened_at))?;
-    Ok(MasterWeights::from_bytes(&opened.weights)?.into_inner())
+    let weights = weights.await??;
+    let missing = || missing("the first weights", task.id, RoundId(0), task.opened_at);
+    Ok(weights.ok_or_else(missing)?.into_inner())
 }
 
 fn root(weights: &[i16]) -> Result<Hash, ReplicaError> {
@@ -612,26 +590,59 @@ fn missing(what: &str, task: TaskId, round: RoundId, block: u32) -> ReplicaError
     })
 }
 
-/// Block bodies, each fetched once.
-struct Bodies<'a> {
-    client: &'a Client,
-    fetched: HashMap<u32, Vec<Vec<u8>>>,
+/// The blocks that a round's payloads are in.
+struct Payloads {
+    task: TaskId,
+    round: RoundId,
+    bodies: HashMap<u32, Body>,
 }
 
-impl<'a> Bodies<'a> {
-    fn new(client: &'a Client) -> Self {
-        Self {
-            client,
-            fetched: HashMap::new(),
-        }
+impl Payloads {
+    /// The records of the shard: `samples` of them, `record_bytes` each.
+    fn shard(
+        &self,
+        shard: &ShardView,
+        record_bytes: usize,
+        samples: usize,
+    ) -> Result<&[u8], ReplicaError> {
+        let start = (self.task, self.round, shard.key);
+        let length = record_bytes.saturating_mul(samples);
+        self.bodies
+            .get(&shard.published_at)
+            .and_then(|body| {
+                body.find(Kind::PublishShard, &start, length, |records| {
+                    shard_root(&shard.key, record_bytes, records) == Ok(shard.root)
+                })
+            })
+            .ok_or_else(|| missing("the shard", self.task, self.round, shard.published_at))
     }
 
-    async fn get(&mut self, block: u32) -> Result<&[Vec<u8>], ChainError> {
-        if !self.fetched.contains_key(&block) {
-            let body = self.client.body(block).await?;
-            self.fetched.insert(block, body);
-        }
-        Ok(self.fetched.get(&block).map_or(&[], Vec::as_slice))
+    fn reveal(
+        &self,
+        weight: u32,
+        revealed: &RevealedView,
+        parameters: u32,
+    ) -> Result<Reveal, ReplicaError> {
+        let (start, hash) = ((self.task, self.round), revealed.record.delta_hash);
+        let bytes = self
+            .bodies
+            .get(&revealed.at)
+            .and_then(|body| {
+                body.find(Kind::Reveal, &start, revealed.bytes as usize, |bytes| {
+                    Delta::hash_of(bytes) == hash
+                })
+            })
+            .ok_or_else(|| missing("a delta", self.task, self.round, revealed.at))?;
+        let delta = Delta::decode(bytes, parameters);
+        let delta = delta.map_err(|source| ReplicaError::Delta {
+            round: self.round,
+            source,
+        })?;
+        Ok(Reveal {
+            hash,
+            weight,
+            delta,
+        })
     }
 }
 

@@ -243,23 +243,47 @@ impl<T: Config> Attestation<T> {
         T::Randomness::random(&subject).0.as_ref().to_vec()
     }
 
+    /// Puts out who did not commit. Slashed only if enough others did: else it is not known that
+    /// anybody could, in a window that the sponsor chose.
+    pub(crate) fn end_commit(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
+        let committed = |seat: &&Seat<_>| seat.sits() && seat.commitment.is_some();
+        let count = round.seats.iter().filter(committed).count();
+        let slash = match count < task.terms.quorum.into() {
+            true => 0,
+            false => T::MissedAttestationSlash::get(),
+        };
+        let fault = (SeatState::Missed, slash, SlashReason::MissedAttestation);
+        Self::put_out(round, fault, |seat| seat.commitment.is_none());
+    }
+
+    /// Puts out who has committed to a table and does not show it.
+    pub(crate) fn end_reveal(round: &mut Round<T::AccountId>) {
+        let slash = T::MissedAuditSlash::get();
+        let fault = (SeatState::Missed, slash, SlashReason::WithheldTable);
+        Self::put_out(round, fault, |seat| seat.revealed.is_none());
+    }
+
+    /// Puts out who did not answer its audits, or has no stake left to answer with.
+    pub(crate) fn end_challenge(round: &mut Round<T::AccountId>) {
+        let slash = T::MissedAuditSlash::get();
+        let fault = (SeatState::Unaudited, slash, SlashReason::MissedAudit);
+        Self::put_out(round, fault, |seat| {
+            !seat.audited || !Registrations::<T>::contains_key(&seat.account)
+        });
+    }
+
     /// Puts out the sitting seats of which `failed` is true, and slashes them.
-    pub(crate) fn put_out(
+    fn put_out(
         round: &mut Round<T::AccountId>,
-        state: SeatState,
+        (state, slash, reason): (SeatState, Balance, SlashReason),
         failed: impl Fn(&Seat<T::AccountId>) -> bool,
     ) {
-        let (amount, reason) = match state {
-            SeatState::Unaudited => (T::MissedAuditSlash::get(), SlashReason::MissedAudit),
-            _ => (
-                T::MissedAttestationSlash::get(),
-                SlashReason::MissedAttestation,
-            ),
-        };
         for seat in round.seats.iter_mut() {
             if seat.sits() && failed(seat) {
                 seat.state = state;
-                Stakes::<T>::slash(&seat.account, amount, reason);
+                if slash > 0 {
+                    Stakes::<T>::slash(&seat.account, slash, reason);
+                }
             }
         }
     }

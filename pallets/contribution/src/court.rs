@@ -2,7 +2,7 @@
 
 use crate::{
     asset::unexpected,
-    rounds::{now, Rounds, UnderWay},
+    rounds::{block_at, now, Rounds, UnderWay},
     stakes::Stakes,
     tasks::Tasks,
     Balance, Config, Error, Event, Graphs, Pallet, UnexpectedKind,
@@ -75,16 +75,17 @@ impl<T: Config> Court<T::AccountId> for Pallet<T> {
                 .phase_started_at
                 .saturating_add(task.terms.windows.challenge_blocks)
                 .saturating_add(T::MaxDisputeBlocks::get());
-            let until = now::<T>()
-                .saturating_add(stay_open.unwrap_or(0))
-                .min(latest);
+            let wanted = now::<T>().saturating_add(stay_open.unwrap_or(0));
+            let until = wanted.min(latest);
+            // Who found no room shall not see the round settle on what it would have disputed.
+            round.crowded |= stay_open.is_some() && wanted > latest;
             if until > round.ends_at && stay_open.is_some() {
                 round.ends_at = until;
                 Rounds::<T>::look_again(id, until);
                 Pallet::<T>::deposit_event(Event::ChallengeExtended {
                     task: id,
                     round: round_id,
-                    ends_at: until,
+                    ends_at: block_at::<T>(until),
                 });
             }
         });

@@ -141,6 +141,10 @@ pub mod pallet {
         /// need not evaluate.
         type Randomness: Randomness<Self::Hash, BlockNumberFor<Self>>;
 
+        /// The time, in blocks that had room; all windows and deadlines are counted in it. So nobody
+        /// keeps others from acting in time by filling blocks.
+        type Clock: Get<u32>;
+
         /// What calls and hooks cost.
         type WeightInfo: WeightInfo;
 
@@ -152,7 +156,7 @@ pub mod pallet {
         #[pallet::constant]
         type MinAttesterStake: Get<Balance>;
 
-        /// Blocks from `unstake` to `withdraw`; outlasts every round that the stake answers for.
+        /// Time from `unstake` to `withdraw`; outlasts every round that the stake answers for.
         #[pallet::constant]
         type UnbondingBlocks: Get<u32>;
 
@@ -165,11 +169,12 @@ pub mod pallet {
         #[pallet::constant]
         type CommitDeposit: Get<Balance>;
 
-        /// What an attester loses for a seat that it does not fill.
+        /// What an attester loses for a seat that it does not fill, if enough others fill theirs.
         #[pallet::constant]
         type MissedAttestationSlash: Get<Balance>;
 
-        /// What an attester loses for audits that it does not answer.
+        /// What an attester loses for a table that it committed to and does not reveal, or for audits
+        /// that it does not answer.
         #[pallet::constant]
         type MissedAuditSlash: Get<Balance>;
 
@@ -243,7 +248,7 @@ pub mod pallet {
     #[pallet::storage]
     pub type NextTask<T: Config> = StorageValue<_, TaskId, ValueQuery>;
 
-    /// Tasks with a round under way, and the block in which each is looked at next. Bounded by
+    /// Tasks with a round under way, and the time at which each is looked at next. Bounded by
     /// [`Config::MaxLiveTasks`].
     #[pallet::storage]
     pub type Schedule<T: Config> =
@@ -302,6 +307,8 @@ pub mod pallet {
         MissedAudit,
         /// A table was wrong, or not defended.
         WrongTable,
+        /// A table was committed to, and not revealed.
+        WithheldTable,
     }
 
     /// What should never happen, and what was done about it.
@@ -336,7 +343,7 @@ pub mod pallet {
         },
         /// An account added to its stake.
         StakeAdded { who: T::AccountId, amount: Balance },
-        /// Stake is unbonding, and can be withdrawn from block `until`.
+        /// Stake is unbonding, and can be withdrawn from block `until`, later by as many as are full.
         Unstaking {
             who: T::AccountId,
             amount: Balance,
@@ -365,7 +372,7 @@ pub mod pallet {
         TaskStopped { task: TaskId },
         /// A round started.
         RoundStarted { task: TaskId, round: RoundId },
-        /// A phase started; it is over at block `ends_at` at the latest.
+        /// A phase started; it is over at block `ends_at` at the latest, later by as many as are full.
         PhaseEntered {
             task: TaskId,
             round: RoundId,
@@ -429,7 +436,7 @@ pub mod pallet {
             rewarded: Balance,
             burned: Balance,
         },
-        /// Tables can be disputed for longer: until block `ends_at`.
+        /// Tables can be disputed for longer: until block `ends_at`, later by as many as are full.
         ChallengeExtended {
             task: TaskId,
             round: RoundId,

@@ -73,6 +73,9 @@ parameter_types! {
     pub const MinWindowBlocks: u32 = 2;
     pub const MaxWindowBlocks: u32 = 20;
     pub static Seed: u64 = 0;
+    /// Blocks before this one that were full.
+    pub static FullBlocks: u32 = 0;
+    pub Clock: u32 = System::block_number() - FullBlocks::get();
     pub static UnbondingBlocks: u32 = 400;
     /// Time for a block's work, in picoseconds.
     pub static BlockTime: u64 = WEIGHT_REF_TIME_PER_SECOND;
@@ -95,6 +98,7 @@ impl pallet_contribution::Config for Test {
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Randomness = SeededRandomness;
+    type Clock = Clock;
     type WeightInfo = SubstrateWeight<Test>;
     type MinContributorStake = MinContributorStake;
     type MinAttesterStake = MinAttesterStake;
@@ -150,7 +154,10 @@ impl ExtBuilder {
         .assimilate_storage(&mut storage)
         .unwrap();
         let mut ext = sp_io::TestExternalities::new(storage);
-        ext.execute_with(|| System::set_block_number(1));
+        ext.execute_with(|| {
+            FullBlocks::set(0);
+            System::set_block_number(1);
+        });
         ext
     }
 
@@ -168,6 +175,16 @@ pub fn next_block() -> Weight {
     let number = System::block_number() + 1;
     System::set_block_number(number);
     Contribution::on_initialize(number)
+}
+
+/// Starts so many blocks, of which those before were all full.
+pub fn run_full_blocks(count: u32) {
+    (0..count).for_each(|_| {
+        FullBlocks::mutate(|full| *full += 1);
+        // What the chain answers between blocks.
+        Contribution::do_try_state().unwrap();
+        next_block();
+    });
 }
 
 pub fn run_blocks(count: u32) {

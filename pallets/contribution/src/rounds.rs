@@ -7,8 +7,8 @@ use crate::{
     stakes::Stakes,
     submissions::Submissions,
     tasks::{Task, Tasks},
-    Config, Contributors, Error, Event, Pallet, Rounds as RoundMap, Schedule, UnexpectedKind,
-    WeightInfo,
+    Config, Contributors, Error, Event, Pallet, Registrations, Rounds as RoundMap, Schedule,
+    UnexpectedKind, WeightInfo,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
@@ -37,9 +37,10 @@ pub struct Round<AccountId> {
     pub phase: Phase,
     /// Block in which the round started.
     pub started_at: u32,
-    /// Block in which the phase started.
+    /// Time at which the phase started; of a round that is over, the block in which it ended.
     pub phase_started_at: u32,
-    /// Block at which the phase is over at the latest.
+    /// Time at which the phase is over at the latest; of a round that is over, the block in which it
+    /// ended.
     pub ends_at: u32,
     /// Merkle root of the weights that the round starts from.
     pub base_root: Hash,
@@ -61,6 +62,8 @@ pub struct Round<AccountId> {
     pub audit_seed: Option<Hash>,
     /// Disputes that are not decided; the round does not end before they are.
     pub open_disputes: u32,
+    /// Whether disputes took up all the room that there was, for as long as the challenge can last.
+    pub crowded: bool,
     /// How it ended.
     pub outcome: Option<Outcome>,
     /// What it settled on.
@@ -116,8 +119,19 @@ pub struct Shard {
 }
 
 /// The block being made.
-pub(crate) fn now<T: Config>() -> u32 {
+pub(crate) fn block<T: Config>() -> u32 {
     frame_system::Pallet::<T>::block_number().saturated_into()
+}
+
+/// The time, as [`Config::Clock`] tells it.
+pub(crate) fn now<T: Config>() -> u32 {
+    T::Clock::get()
+}
+
+/// The block in which it is `time`, if from now on all blocks count.
+pub(crate) fn block_at<T: Config>(time: u32) -> u32 {
+    let skipped = block::<T>().saturating_sub(now::<T>());
+    time.saturating_add(skipped)
 }
 
 /// Relations between the constants that everything here relies on.
@@ -197,7 +211,7 @@ impl<T: Config> Rounds<T> {
         let now = now::<T>();
         let mut round = Round {
             phase: Phase::Commit,
-            started_at: now,
+            started_at: block::<T>(),
             phase_started_at: now,
             ends_at: now,
             base_root: task.master_root,
@@ -210,6 +224,7 @@ impl<T: Config> Rounds<T> {
             redraws: 0,
             audit_seed: None,
             open_disputes: 0,
+            crowded: false,
             outcome: None,
             settlement: None,
         };
@@ -269,7 +284,7 @@ impl<T: Config> Rounds<T> {
         task.next_shard = index.checked_add(1).ok_or(Error::<T>::Overflow)?;
         round.shard = Some(Shard {
             index,
-            published_at: now::<T>(),
+            published_at: block::<T>(),
             key,
             root,
         });
@@ -297,12 +312,12 @@ impl<T: Config> Rounds<T> {
     }
 
     /// Stores a round after somebody acted in it; if nobody who may act is left, the phase ends in
-    /// the next block.
+    /// the next block, whose hook finds that it is due.
     pub(crate) fn acted(id: TaskId, task: &Task<T::AccountId>, round: &Round<T::AccountId>) {
         let facts = Self::facts(task, round);
         let now = now::<T>();
         if next_phase(round.phase, now, round.ends_at, &facts).is_some() {
-            Self::look_again(id, now.saturating_add(1));
+            Self::look_again(id, now);
         }
         Self::put(id, task.round, round);
     }
@@ -386,15 +401,9 @@ impl<T: Config> Rounds<T> {
             Phase::Reveal => {
                 round.inputs = Inputs::of(&Submissions::<T>::end_reveal(id, task.round));
             }
-            Phase::AttestCommit => Attestation::<T>::put_out(round, SeatState::Missed, |seat| {
-                seat.commitment.is_none()
-            }),
-            Phase::AttestReveal => {
-                Attestation::<T>::put_out(round, SeatState::Missed, |seat| seat.revealed.is_none())
-            }
-            Phase::Challenge => {
-                Attestation::<T>::put_out(round, SeatState::Unaudited, |seat| !seat.audited);
-            }
+            Phase::AttestCommit => Attestation::<T>::end_commit(task, round),
+            Phase::AttestReveal => Attestation::<T>::end_reveal(round),
+            Phase::Challenge => Attestation::<T>::end_challenge(round),
             _ => {}
         }
         match transition {
@@ -424,8 +433,8 @@ impl<T: Config> Rounds<T> {
             }
             Transition::End(outcome) => {
                 round.phase = Phase::Ended;
-                round.phase_started_at = now;
-                round.ends_at = now;
+                round.phase_started_at = block::<T>();
+                round.ends_at = block::<T>();
                 round.outcome = Some(outcome);
                 Pallet::<T>::deposit_event(Event::RoundEnded {
                     task: id,
@@ -453,13 +462,17 @@ impl<T: Config> Rounds<T> {
             task: id,
             round: task.round,
             phase,
-            ends_at: round.ends_at,
+            ends_at: block_at::<T>(round.ends_at),
         });
     }
 
     fn facts(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> Facts {
         let sitting = || round.seats.iter().filter(|seat| seat.sits());
-        let standing = || sitting().filter(|seat| seat.stands());
+        // Who lost its stake in another round answers for nothing in this one.
+        let has_stake = |seat: &&Seat<_>| {
+            round.phase != Phase::Challenge || Registrations::<T>::contains_key(&seat.account)
+        };
+        let standing = || sitting().filter(|seat| seat.stands()).filter(has_stake);
         let claims = || {
             let tables = standing().filter_map(Seat::table);
             tables.map(|RevealedTable { opening, .. }| opening.claim())
@@ -484,6 +497,7 @@ impl<T: Config> Rounds<T> {
             standing: standing().count() as u32,
             agreement,
             open_disputes: round.open_disputes,
+            crowded: round.crowded,
             convicted: round.convicted(),
             may_redraw: round.redraws < bounds::MAX_REDRAWS && !round.seats.is_full(),
         }

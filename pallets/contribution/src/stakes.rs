@@ -2,7 +2,7 @@
 
 use crate::{
     asset::{unexpected, Asset},
-    rounds::now,
+    rounds::{block_at, now},
     Attesters, Balance, Config, Contributors, Error, Event, HoldReason, Pallet, Registrations,
     SlashReason, UnexpectedKind,
 };
@@ -29,7 +29,7 @@ pub struct Registration {
 pub struct Unbonding {
     /// How much.
     pub amount: Balance,
-    /// The first block in which it can be withdrawn.
+    /// Time from which it can be withdrawn.
     pub until: u32,
 }
 
@@ -129,6 +129,7 @@ impl<T: Config> Stakes<T> {
             .ok_or(Error::<T>::Overflow)?;
         after.unbonding = Some(Unbonding { amount, until });
         Self::put(&who, Some(&before), after)?;
+        let until = block_at::<T>(until);
         Pallet::<T>::deposit_event(Event::Unstaking { who, amount, until });
         Ok(())
     }

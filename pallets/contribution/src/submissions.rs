@@ -2,7 +2,7 @@
 
 use crate::{
     asset::Asset,
-    rounds::{now, Rounds},
+    rounds::{block, Rounds},
     stakes::Stakes,
     Balance, Config, Error, Event, HoldReason, Pallet, RevealedDeltas, SlashReason,
     Submissions as SubmissionMap,
@@ -141,7 +141,7 @@ impl<T: Config> Submissions<T> {
         submission.revealed = Some(Revealed {
             record: RevealRecord::of(delta_hash, &decoded, submission.weight),
             bytes,
-            at: now::<T>(),
+            at: block::<T>(),
         });
         RevealedDeltas::<T>::insert((id, round_id), delta_hash, ());
         Self::put(id, round_id, &who, &submission);

@@ -2,7 +2,7 @@
 
 use crate::{
     asset::{unexpected, Asset},
-    rounds::{now, Rounds},
+    rounds::{block, Rounds},
     Balance, Config, Error, Event, GraphBytes, Graphs, HoldReason, NextTask, Pallet, SlashReason,
     Tasks as TaskMap, UnexpectedKind,
 };
@@ -119,7 +119,7 @@ impl<T: Config> Tasks<T> {
             parameters,
             record_bytes,
             master_root,
-            opened_at: now::<T>(),
+            opened_at: block::<T>(),
             round: RoundId(0),
             next_shard: 0,
             purse: Purse {

@@ -120,7 +120,7 @@ impl<T: Config> Pallet<T> {
 
     /// 5. Every task with a round under way is scheduled exactly once, and no other task is.
     /// 27. A round is looked at when its phase is over at the latest, or in the next block; only a
-    ///     challenge past its window waits for its disputes.
+    ///     challenge past its window waits for its disputes. (After a full block it is as late as before.)
     fn live_tasks_are_scheduled() -> Check {
         let schedule = Schedule::<T>::get();
         let scheduled: BTreeSet<TaskId> = schedule.iter().map(|(id, _)| *id).collect();
@@ -138,7 +138,7 @@ impl<T: Config> Pallet<T> {
                 Tasks::<T>::get(id)
                     .and_then(|task| Rounds::<T>::get(id, task.round))
                     .is_none_or(|round| {
-                        let waits = round.open_disputes > 0 && round.ends_at < next;
+                        let waits = round.open_disputes > 0 && round.ends_at <= next;
                         *at <= round.ends_at.max(next) || waits
                     })
             }),
@@ -332,8 +332,7 @@ impl<T: Config> Pallet<T> {
                 let fits = match seat.state {
                     Sitting => revealed || !seat.audited,
                     Missed => !revealed && !seat.audited,
-                    Convicted => revealed,
-                    Unaudited => revealed && !seat.audited,
+                    Convicted | Unaudited => revealed,
                 };
                 let late = seat.audited || !matches!(seat.state, Sitting | Missed);
                 fits && (seat.commitment.is_some() || !revealed)

@@ -4,7 +4,7 @@
 
 use crate::{
     attestation::Seat,
-    rounds::{now, Round, Rounds},
+    rounds::{block_at, now, Round, Rounds},
     stakes::Stakes,
     submissions::{Submission, Submissions},
     tasks::{Task, Tasks},
@@ -30,7 +30,7 @@ pub(crate) fn stake<T: Config>(who: &T::AccountId) -> Option<StakeView<Balance, 
         active: registration.is_active::<T>(),
         unbonding: registration
             .unbonding
-            .map(|leaving| (leaving.amount, leaving.until)),
+            .map(|leaving| (leaving.amount, block_at::<T>(leaving.until))),
         seats_held,
     })
 }
@@ -72,9 +72,9 @@ pub(crate) fn round<T: Config>(
         task: id,
         round: round_id,
         phase: round.phase,
-        phase_started_at: round.phase_started_at,
+        phase_started_at: block_in::<T>(&round, round.phase_started_at),
         started_at: round.started_at,
-        ends_at: round.ends_at,
+        ends_at: block_in::<T>(&round, round.ends_at),
         commits: round.commits,
         reveals: round.reveals,
         base_root: round.base_root,
@@ -94,6 +94,14 @@ pub(crate) fn round<T: Config>(
         fees,
         claimed,
     })
+}
+
+/// The block of a time of a round.
+fn block_in<T: Config>(round: &Round<T::AccountId>, time: u32) -> u32 {
+    match round.phase {
+        Phase::Ended => time,
+        _ => block_at::<T>(time),
+    }
 }
 
 fn seat_view<A>(seat: Seat<A>) -> SeatView<A, Balance> {
@@ -190,7 +198,7 @@ pub(crate) fn duties<T: Config>(who: &T::AccountId) -> Vec<Duty<u32>> {
             task: id,
             round: task.round,
             phase: round.phase,
-            ends_at: round.ends_at,
+            ends_at: block_in::<T>(&round, round.ends_at),
             what,
         }));
     }

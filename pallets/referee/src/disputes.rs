@@ -34,7 +34,7 @@ pub struct Dispute<AccountId> {
     pub trial: Trial,
     /// Block in which it was opened.
     pub opened_at: u32,
-    /// The last block in which the next move can be made.
+    /// The last time at which the next move can be made.
     pub deadline: u32,
     /// Moves that the accused made.
     pub answers: u32,
@@ -71,7 +71,7 @@ impl<T: Config> Get<u32> for MaxOpenDisputes<T> {
     }
 }
 
-/// Blocks that a dispute takes at the longest: every move in the last moment, and then all disputes
+/// Time that a dispute takes at the longest: every move in the last moment, and then all disputes
 /// of the chain time out at once.
 pub struct LongestDispute<T>(PhantomData<T>);
 
@@ -91,8 +91,19 @@ impl<T: Config> Get<u32> for LongestDispute<T> {
 pub const LONGEST_TRIAL: u32 = 17;
 
 /// The block being made.
-pub(crate) fn now<T: Config>() -> u32 {
+pub(crate) fn block<T: Config>() -> u32 {
     frame_system::Pallet::<T>::block_number().saturated_into()
+}
+
+/// The time, as [`Config::Clock`] tells it.
+pub(crate) fn now<T: Config>() -> u32 {
+    T::Clock::get()
+}
+
+/// The block in which it is `time`, if from now on all blocks count.
+pub(crate) fn block_at<T: Config>(time: u32) -> u32 {
+    let skipped = block::<T>().saturating_sub(now::<T>());
+    time.saturating_add(skipped)
 }
 
 /// Relations between the constants that everything here relies on.
@@ -155,7 +166,7 @@ impl<T: Config> Disputes<T> {
             accusation,
             trial: Trial::open(&opening, &case, accusation),
             opening,
-            opened_at: now::<T>(),
+            opened_at: block::<T>(),
             deadline,
             answers: 0,
             picks: 0,
@@ -171,7 +182,7 @@ impl<T: Config> Disputes<T> {
             challenger,
             bond,
             accusation,
-            deadline,
+            deadline: block_at::<T>(deadline),
         });
         Ok(())
     }
@@ -221,7 +232,7 @@ impl<T: Config> Disputes<T> {
             Pallet::<T>::deposit_event(Event::Picked {
                 dispute: id,
                 pick,
-                deadline,
+                deadline: block_at::<T>(deadline),
             });
         }
         Ok(())

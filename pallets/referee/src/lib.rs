@@ -115,6 +115,10 @@ pub mod pallet {
         /// Knows the rounds, and carries out convictions.
         type Court: Court<Self::AccountId, Balance = Balance>;
 
+        /// The time, in blocks that had room; deadlines are counted in it. So nobody keeps a party from
+        /// its move by filling blocks.
+        type Clock: Get<u32>;
+
         /// What calls and hooks cost.
         type WeightInfo: WeightInfo;
 
@@ -122,7 +126,7 @@ pub mod pallet {
         #[pallet::constant]
         type DisputeBond: Get<Balance>;
 
-        /// Blocks that a party has for a move.
+        /// Time that a party has for a move.
         #[pallet::constant]
         type MoveBlocks: Get<u32>;
 
@@ -205,7 +209,8 @@ pub mod pallet {
     #[pallet::event]
     #[pallet::generate_deposit(pub(crate) fn deposit_event)]
     pub enum Event<T: Config> {
-        /// A table is disputed; the accused is to answer by block `deadline`.
+        /// A table is disputed; the accused is to answer by block `deadline`, or later by as many as are
+        /// full.
         DisputeOpened {
             dispute: DisputeId,
             task: TaskId,
@@ -222,7 +227,8 @@ pub mod pallet {
             statement: Statement,
             bytes: u32,
         },
-        /// The challenger doubts a part of it; the accused is to answer by block `deadline`.
+        /// The challenger doubts a part of it; the accused is to answer by block `deadline`, or later by
+        /// as many as are full.
         Picked {
             dispute: DisputeId,
             pick: Pick,
@@ -388,7 +394,10 @@ pub mod pallet {
             trial: Trial,
             answer: Answer,
         ) -> Result<Ruling, Refusal> {
-            case.graph.validate().map_err(|_| Refusal::WrongShape)?;
+            let is_possible = case.graph.validate().is_ok() && case.rules.central_difference > 0;
+            if !is_possible {
+                return Err(Refusal::WrongShape);
+            }
             trial.answer(&case, &opening, &answer)
         }
     }

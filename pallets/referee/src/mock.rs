@@ -66,7 +66,7 @@ pub struct MockRound {
     /// The tables that were revealed, by who stands for them.
     pub tables: BTreeMap<AccountId, Opening>,
     pub open_disputes: u32,
-    /// The first block in which nothing can be disputed any more.
+    /// The time from which nothing can be disputed any more.
     pub window_ends: u32,
 }
 
@@ -78,6 +78,9 @@ parameter_types! {
     pub const MaxLiveRounds: u32 = 5;
     pub const MaxTimeOutsPerBlock: u32 = 4;
     pub static MaxMoves: u32 = 40;
+    /// Blocks before this one that were full.
+    pub static FullBlocks: u32 = 0;
+    pub Clock: u32 = System::block_number() - FullBlocks::get();
     pub static Rounds: BTreeMap<(TaskId, RoundId), MockRound> = BTreeMap::new();
 }
 
@@ -96,7 +99,7 @@ impl Court<AccountId> for MockCourt {
     fn disputable(task: TaskId, round: RoundId, accused: &AccountId) -> Option<Opening> {
         let rounds = Rounds::get();
         let round = rounds.get(&(task, round))?;
-        let open = System::block_number() < round.window_ends;
+        let open = Clock::get() < round.window_ends;
         open.then(|| round.tables.get(accused).cloned())?
     }
 
@@ -107,7 +110,7 @@ impl Court<AccountId> for MockCourt {
     fn dispute_closed(task: TaskId, round: RoundId, stay_open: Option<u32>) {
         with_round((task, round), |round| {
             round.open_disputes -= 1;
-            let until = System::block_number() + stay_open.unwrap_or(0);
+            let until = Clock::get() + stay_open.unwrap_or(0);
             round.window_ends = round.window_ends.max(until);
         });
     }
@@ -153,6 +156,7 @@ impl pallet_referee::Config for Test {
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Court = MockCourt;
+    type Clock = Clock;
     type WeightInfo = SubstrateWeight<Test>;
     type DisputeBond = DisputeBond;
     type MoveBlocks = MoveBlocks;
@@ -193,6 +197,7 @@ pub fn new_chain() -> sp_io::TestExternalities {
     ext.execute_with(|| {
         Rounds::take();
         MaxMoves::set(40);
+        FullBlocks::set(0);
         System::set_block_number(1);
     });
     ext
@@ -220,6 +225,16 @@ pub fn next_block() -> Weight {
     let number = System::block_number() + 1;
     System::set_block_number(number);
     Referee::on_initialize(number)
+}
+
+/// Starts so many blocks, of which those before were all full.
+pub fn run_full_blocks(count: u32) {
+    (0..count).for_each(|_| {
+        FullBlocks::mutate(|full| *full += 1);
+        // What the chain answers between blocks.
+        Referee::do_try_state().unwrap();
+        next_block();
+    });
 }
 
 pub fn run_blocks(count: u32) {

@@ -2,7 +2,7 @@
 
 use crate::{
     asset::Bonds,
-    disputes::{now, Dispute, Disputes, Party},
+    disputes::{block, Dispute, Disputes, Party},
     Balance, Config, Disputes as DisputeMap, Event, Pallet, Parties, Verdicts,
 };
 use alloc::vec::Vec;
@@ -93,7 +93,7 @@ impl<T: Config> Disputes<T> {
             verdict,
             reward,
             opened_at,
-            ended_at: now::<T>(),
+            ended_at: block::<T>(),
             answers,
             picks,
             bytes,

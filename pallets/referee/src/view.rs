@@ -3,7 +3,7 @@
 //! Runs outside blocks, so it may walk whole maps.
 
 use crate::{
-    disputes::{Dispute, Disputes},
+    disputes::{block_at, Dispute, Disputes},
     Balance, Config, Disputes as DisputeMap,
 };
 use alloc::vec::Vec;
@@ -14,17 +14,20 @@ pub(crate) fn disputes<T: Config>(
 ) -> Vec<DisputeView<T::AccountId, Balance, u32>> {
     let mut views: Vec<_> = DisputeMap::<T>::iter()
         .filter(|(_, dispute)| task.is_none_or(|task| task == dispute.task))
-        .map(|(id, dispute)| view(id, dispute))
+        .map(|(id, dispute)| view::<T>(id, dispute))
         .collect();
     views.sort_by_key(|view| view.id);
     views
 }
 
 pub(crate) fn dispute<T: Config>(id: DisputeId) -> Option<DisputeView<T::AccountId, Balance, u32>> {
-    Some(view(id, Disputes::<T>::get(id).ok()?))
+    Some(view::<T>(id, Disputes::<T>::get(id).ok()?))
 }
 
-fn view<A>(id: DisputeId, dispute: Dispute<A>) -> DisputeView<A, Balance, u32> {
+fn view<T: Config>(
+    id: DisputeId,
+    dispute: Dispute<T::AccountId>,
+) -> DisputeView<T::AccountId, Balance, u32> {
     DisputeView {
         id,
         task: dispute.task,
@@ -37,7 +40,7 @@ fn view<A>(id: DisputeId, dispute: Dispute<A>) -> DisputeView<A, Balance, u32> {
         turn: dispute.trial.turn(),
         trial: dispute.trial,
         opened_at: dispute.opened_at,
-        deadline: dispute.deadline,
+        deadline: block_at::<T>(dispute.deadline),
         answers: dispute.answers,
         picks: dispute.picks,
         bytes: dispute.bytes,

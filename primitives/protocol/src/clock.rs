@@ -119,7 +119,8 @@ pub enum Outcome {
     /// All claims that stand are equal and at quorum, or below it the only ones that withstood a
     /// challenge; pays the improvement, if there is one.
     Settled,
-    /// Different claims stand, for nobody disputed them: pays nobody.
+    /// Different claims stand, for nobody disputed them, or there was never room for all disputes:
+    /// pays nobody.
     Disputed,
 }
 
@@ -143,7 +144,7 @@ pub enum SeatState {
     Missed,
     /// Put out: its table was wrong, or not defended.
     Convicted,
-    /// Put out: its attester did not answer its audits.
+    /// Put out: its attester did not answer its audits, or lost its stake in another round.
     Unaudited,
 }
 
@@ -183,6 +184,8 @@ pub struct Facts {
     pub agreement: Agreement,
     /// Disputes that are not decided.
     pub open_disputes: u32,
+    /// Whether disputes took up all the room, so that not everybody could open one.
+    pub crowded: bool,
     /// Whether an attester of the round was convicted.
     pub convicted: bool,
     /// Whether seats may be drawn anew.
@@ -265,6 +268,7 @@ pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option
             over,
             match facts.agreement {
                 Agreement::Differs => End(Outcome::Disputed),
+                _ if facts.crowded => End(Outcome::Disputed),
                 _ if facts.standing >= facts.quorum => End(Outcome::Settled),
                 _ if facts.may_redraw => Redraw,
                 _ if facts.convicted && facts.standing > 0 => End(Outcome::Settled),
@@ -295,6 +299,7 @@ mod tests {
         standing: 0,
         agreement: Agreement::Nothing,
         open_disputes: 0,
+        crowded: false,
         convicted: false,
         may_redraw: true,
     };
@@ -480,13 +485,15 @@ mod tests {
         (
             (0..6u32, 0..6u32, 0..6u32, any::<bool>()),
             (0..5u32, 1..5u32, 0..5u32, 0..5u32),
-            (0..5u32, agreement, 0..2u32, any::<bool>(), any::<bool>()),
+            (0..5u32, agreement, 0..2u32),
+            any::<[bool; 3]>(),
         )
             .prop_map(
                 |(
                     (commits, may_commit, reveals, shard_published),
                     (seats, quorum, attestation_commits, attestation_reveals),
-                    (standing, agreement, open_disputes, convicted, may_redraw),
+                    (standing, agreement, open_disputes),
+                    [crowded, convicted, may_redraw],
                 )| {
                     let attestation_commits = attestation_commits.min(seats);
                     let attestation_reveals = attestation_reveals.min(attestation_commits);
@@ -508,6 +515,7 @@ mod tests {
                         standing,
                         agreement,
                         open_disputes,
+                        crowded,
                         convicted,
                         may_redraw,
                     }
@@ -548,6 +556,7 @@ mod tests {
                 Some(End(Outcome::Settled)) => {
                     prop_assert!(phase == Phase::Challenge && now >= ends_at);
                     prop_assert!(facts.open_disputes == 0 && facts.standing > 0);
+                    prop_assert!(!facts.crowded);
                     prop_assert_eq!(facts.agreement, Agreement::Same);
                     let withstood = facts.convicted && !facts.may_redraw;
                     prop_assert!(facts.standing >= facts.quorum || withstood);
@@ -560,7 +569,7 @@ mod tests {
                 }
                 Some(End(Outcome::Disputed)) => {
                     prop_assert!(phase == Phase::Challenge && facts.open_disputes == 0);
-                    prop_assert_eq!(facts.agreement, Agreement::Differs);
+                    prop_assert!(facts.agreement == Agreement::Differs || facts.crowded);
                 }
                 _ => {}
             }

@@ -21,7 +21,7 @@ pub struct StakeView<Balance = u128, BlockNumber = u32> {
     pub stake: Balance,
     /// Whether it may act.
     pub active: bool,
-    /// What is leaving, and the block from which it can be withdrawn.
+    /// What is leaving, and the block from which it can be withdrawn, if no more are full.
     pub unbonding: Option<(Balance, BlockNumber)>,
     /// Seats that it holds in rounds under way.
     pub seats_held: u32,
@@ -69,11 +69,11 @@ pub struct RoundView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     pub round: RoundId,
     /// What may be done now.
     pub phase: Phase,
-    /// Block in which the phase started.
+    /// Block in which the phase started, later by as many as have been full since.
     pub phase_started_at: BlockNumber,
     /// Block in which the round started.
     pub started_at: BlockNumber,
-    /// Block at which the phase is over at the latest.
+    /// Block at which the phase is over at the latest, if no more are full.
     pub ends_at: BlockNumber,
     /// Contributors who committed.
     pub commits: u32,
@@ -213,7 +213,7 @@ pub struct Duty<BlockNumber = u32> {
     pub round: RoundId,
     /// The round's phase.
     pub phase: Phase,
-    /// Block at which the phase is over at the latest.
+    /// Block at which the phase is over at the latest, if no more are full.
     pub ends_at: BlockNumber,
     /// What to do.
     pub what: DutyKind,
@@ -263,7 +263,8 @@ pub struct DisputeView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> 
     pub turn: Turn,
     /// Block in which it was opened.
     pub opened_at: BlockNumber,
-    /// The last block in which the move can be made; who has not made it then loses.
+    /// The last block in which the move can be made, if no more are full; who has not made it then
+    /// loses.
     pub deadline: BlockNumber,
     /// Moves that the accused made.
     pub answers: u32,

@@ -203,6 +203,10 @@ impl Graph {
         if self.ops.len() > MAX_OPS {
             return Err(GraphError::TooManyOps);
         }
+        // A sample's bytes are read by a linear op, whose leaves in a dispute can open them.
+        if !matches!(self.ops.first(), None | Some(Op::Linear { .. })) {
+            return Err(GraphError::WrongKind { op: 0 });
+        }
         let (mut flow, mut parameters) = (Flow::Narrow(self.inputs), 0);
         for (op, index) in self.ops.iter().zip(0..) {
             flow = op.check(flow, index)?;
@@ -386,6 +390,10 @@ mod tests {
                 GraphError::WrongLength { op: 2 },
             ),
             (with([wide]), GraphError::WrongKind { op: 0 }),
+            (
+                with([Op::Relu, linear(4, 3), wide, loss]),
+                GraphError::WrongKind { op: 0 },
+            ),
             (
                 with([linear(4, 3), Op::Relu]),
                 GraphError::WrongKind { op: 1 },

@@ -209,17 +209,17 @@ fn who_does_not_attest_is_slashed_once() {
             assert_ok!(reveal_attestation(&attester(number), id, &score));
         }
         run_to_phase(id, Phase::Challenge);
-        let slashed = |number| Event::Slashed {
+        let slashed = |number, amount, reason| Event::Slashed {
             who: attester(number),
-            amount: 30,
-            reason: SlashReason::MissedAttestation,
+            amount,
+            reason,
         };
-        let events = events();
-        for (number, times) in [(0, 0), (1, 0), (2, 1), (3, 1)] {
-            let event = slashed(number);
-            let seen = events.iter().filter(|other| **other == event).count();
-            assert_eq!(seen, times, "attester {number}");
-        }
+        let slashes = events()
+            .into_iter()
+            .filter(|event| matches!(event, Event::Slashed { .. }));
+        let withheld = slashed(2, MissedAuditSlash::get(), SlashReason::WithheldTable);
+        let missed = slashed(3, 30, SlashReason::MissedAttestation);
+        assert_eq!(slashes.collect::<Vec<_>>(), [missed, withheld]);
         for number in 0..2 {
             assert_ok!(answer_audits(&attester(number), id, &score));
         }
@@ -233,6 +233,27 @@ fn who_does_not_attest_is_slashed_once() {
         }
         let fees: Vec<_> = round.seats.iter().filter(|seat| seat.fee > 0).collect();
         assert_eq!(fees.len(), 2);
+    });
+}
+
+#[test]
+fn where_too_few_commit_nobody_is_slashed() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        let id = lab.open();
+        lab.play_to_attestation(id, 1);
+        let score = lab.score(id);
+        let quorum = lab.terms().quorum;
+        for number in 0..quorum - 1 {
+            assert_ok!(commit_attestation(&attester(number), id, &score));
+        }
+        events();
+        run_to_phase(id, Phase::Commit);
+        let round = Rounds::<Test>::get(id, RoundId(0)).unwrap();
+        assert_eq!(round.outcome, Some(Outcome::Unattested));
+        let slashed = |event: &Event<Test>| matches!(event, Event::Slashed { .. });
+        assert!(!events().iter().any(slashed));
     });
 }
 

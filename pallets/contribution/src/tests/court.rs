@@ -478,6 +478,38 @@ fn a_dispute_that_ends_early_does_not_shorten_the_window() {
 }
 
 #[test]
+fn a_challenge_waits_while_blocks_are_full() {
+    ExtBuilder::default().build_and_execute(|| {
+        let truth = attesting(3).play_to_challenge(TASK);
+        run_blocks(2);
+        run_full_blocks(40);
+        for number in 0..3 {
+            assert_ok!(answer_audits(&attester(number), TASK, &truth));
+        }
+        assert!(Contribution::disputable(TASK, FIRST, &attester(0)).is_some());
+        Contribution::dispute_opened(TASK, FIRST);
+        next_block();
+        assert!(Contribution::disputable(TASK, FIRST, &attester(0)).is_none());
+        // The window is over, and the round waits for its dispute.
+        run_full_blocks(40);
+        assert_eq!(first().outcome, None);
+        events();
+        Contribution::dispute_closed(TASK, FIRST, Some(2));
+        let extended = Event::ChallengeExtended {
+            task: TASK,
+            round: FIRST,
+            ends_at: System::block_number() + 2,
+        };
+        assert_eq!(events(), [extended]);
+        run_blocks(1);
+        run_full_blocks(40);
+        assert_eq!(first().outcome, None);
+        next_block();
+        assert_eq!(first().outcome, Some(Outcome::Settled));
+    });
+}
+
+#[test]
 fn a_window_stays_open_for_who_found_no_room_but_not_for_ever() {
     ExtBuilder::default().build_and_execute(|| {
         let lab = attesting(3);
@@ -511,13 +543,14 @@ fn a_window_stays_open_for_who_found_no_room_but_not_for_ever() {
         assert_eq!(ends_at(), started + 11);
         assert!(Contribution::disputable(TASK, FIRST, &attester(0)).is_some());
         assert_ok!(Contribution::do_try_state());
-        // At most so long after the window that the terms give.
+        // At most so long after the window that the terms give; and then the round does not settle, for
+        // somebody may not have found room.
         close(Some(u32::MAX));
         assert_eq!(ends_at(), started + 3 + MaxDisputeBlocks::get());
         run_blocks(5);
         assert_eq!(first().outcome, None);
         run_blocks(1);
-        assert_eq!(first().outcome, Some(Outcome::Settled));
+        assert_eq!(first().outcome, Some(Outcome::Disputed));
     });
 }
 
@@ -582,7 +615,9 @@ fn stake_cannot_leave_before_the_longest_round_is_over() {
             // Twice a dispute is opened in the last block: of the window, and of the longer one.
             to_last_block();
             Contribution::dispute_opened(TASK, FIRST);
-            Contribution::dispute_closed(TASK, FIRST, Some(u32::MAX));
+            let latest = current(TASK).phase_started_at + longest + MaxDisputeBlocks::get();
+            let stay_open = latest - System::block_number();
+            Contribution::dispute_closed(TASK, FIRST, Some(stay_open));
             to_last_block();
             assert!(Contribution::disputable(TASK, FIRST, &liar).is_some());
             Contribution::dispute_opened(TASK, FIRST);
@@ -656,6 +691,37 @@ fn who_lost_its_stake_in_one_round_can_do_nothing_in_another() {
             Error::<Test>::SeatLost
         );
         assert_ok!(commit_attestation(&attester(0), other, &other_truth));
+    });
+}
+
+#[test]
+fn a_seat_without_stake_neither_counts_nor_is_paid() {
+    ExtBuilder::default().build_and_execute(|| {
+        let ([first, other], truth) = two_tasks();
+        for act in [commit_attestation, reveal_attestation] {
+            for (id, score) in [first, other].into_iter().zip(&truth) {
+                for number in 0..3 {
+                    assert_ok!(act(&attester(number), id, score));
+                }
+            }
+            next_block();
+        }
+        for (id, score) in [first, other].into_iter().zip(&truth) {
+            audit(id, |_| Some(score.clone()));
+        }
+        let liar = attester(1);
+        Contribution::dispute_opened(first, FIRST);
+        Contribution::convict(first, FIRST, &liar, &account(50));
+        Contribution::dispute_closed(first, FIRST, None);
+        assert!(states(other, FIRST)[&liar] == SeatState::Sitting);
+        run_blocks(current(other).ends_at - System::block_number());
+        let round = Rounds::<Test>::get(other, FIRST).unwrap();
+        assert_eq!(round.outcome, Some(Outcome::Settled));
+        for seat in &round.seats {
+            let lost = seat.account == liar;
+            assert_eq!(seat.state == SeatState::Unaudited, lost);
+            assert_eq!(seat.fee == 0, lost);
+        }
     });
 }
 

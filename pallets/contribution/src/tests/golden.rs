@@ -204,7 +204,7 @@ fn stored_layouts_are_what_they_were() {
         ];
         assert_eq!(
             seen,
-            ["7744bf96", "8545c6df", "ea1e2fb3", "ac78a25f", "5f104855"]
+            ["7744bf96", "8545c6df", "0de11956", "ac78a25f", "5f104855"]
         );
     });
 }

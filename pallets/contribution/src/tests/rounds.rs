@@ -1,7 +1,7 @@
 use super::lab::*;
 use crate::{mock::*, Contributors, Error, Event, Schedule};
 use frame_support::{assert_noop, assert_ok, traits::Hooks};
-use gotong_protocol::{Phase, Roles, RoundId, TaskId};
+use gotong_protocol::{view::DutyKind, Phase, Roles, RoundId, TaskId};
 
 #[test]
 fn the_constants_fit_together() {
@@ -63,6 +63,59 @@ fn phases_end_in_the_block_after_the_last_act() {
         next_block();
         assert_eq!(task(id).round, RoundId(1));
         assert_eq!(System::block_number(), 8);
+    });
+}
+
+#[test]
+fn a_window_does_not_run_out_while_blocks_are_full() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let id = lab.open();
+        let view = || Contribution::round(id, RoundId(0)).unwrap();
+        assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+        run_blocks(4);
+        // The last block of the window lasts as long as it is full.
+        assert_eq!((view().phase, view().ends_at), (Phase::Commit, 6));
+        run_full_blocks(30);
+        assert_eq!((view().phase, view().ends_at), (Phase::Commit, 36));
+        let duty = &Contribution::duties(contributor(1))[0];
+        assert_eq!((duty.what, duty.ends_at), (DutyKind::Commit, 36));
+        assert_ok!(commit(&contributor(1), id, &lab.delta(1)));
+        // What nobody waits for goes on even so.
+        events();
+        run_full_blocks(1);
+        let entered = Event::PhaseEntered {
+            task: id,
+            round: RoundId(0),
+            phase: Phase::Reveal,
+            ends_at: view().ends_at,
+        };
+        assert_eq!(events(), [entered]);
+        assert_eq!(System::block_number(), 36);
+        assert_eq!((view().started_at, view().phase_started_at), (1, 36));
+        assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
+        // Half of the window, in blocks that have room.
+        let half = lab.terms().windows.reveal_blocks / 2;
+        run_full_blocks(20);
+        run_blocks(half - 1);
+        assert_eq!(view().phase_started_at, 56);
+        assert_noop!(lab.publish(id), Error::<Test>::ShardTooEarly);
+        next_block();
+        assert_ok!(lab.publish(id));
+        let published_at = view().shard.unwrap().published_at;
+        assert_eq!(published_at, System::block_number());
+        run_full_blocks(1);
+        assert_eq!(view().phase, Phase::AttestCommit);
+        // The hook goes on right after. Nobody has attested, and the block of the end stays what it was.
+        run_blocks(lab.terms().windows.attest_blocks - 1);
+        run_full_blocks(20);
+        assert_eq!(view().phase, Phase::AttestCommit);
+        next_block();
+        let ended = System::block_number();
+        assert_eq!((view().phase, view().ends_at), (Phase::Ended, ended));
+        run_full_blocks(5);
+        assert_eq!((view().phase_started_at, view().ends_at), (ended, ended));
     });
 }
 

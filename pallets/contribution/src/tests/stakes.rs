@@ -138,6 +138,10 @@ fn stake_that_is_unbonding_is_slashed_for_a_missed_seat() {
         lab.play_to_attestation(id, 2);
         let leaver = current(id).seats[0].account.clone();
         assert_ok!(Contribution::unstake(signed(&leaver), 500));
+        let score = lab.score(id);
+        for seat in &current(id).seats[1..] {
+            assert_ok!(commit_attestation(&seat.account, id, &score));
+        }
         run_blocks(4);
         assert_eq!(staked(&leaver), 470);
         let registration = Registrations::<Test>::get(&leaver).unwrap();
@@ -161,15 +165,42 @@ fn slashed_below_the_least_stake_an_attester_is_not_drawn() {
         register(2, 0);
         for number in 0..2 {
             let who = attester(number);
-            assert_ok!(Contribution::register(signed(&who), Roles::ATTESTER, 200));
+            assert_ok!(Contribution::register(signed(&who), Roles::ATTESTER, 210));
         }
         let id = lab.open();
         lab.play_to_attestation(id, 2);
         assert_eq!(current(id).seats.len(), 2);
+        let score = lab.score(id);
+        for number in 0..2 {
+            assert_ok!(commit_attestation(&attester(number), id, &score));
+        }
         run_to_phase(id, Phase::Commit);
         assert!(Attesters::<Test>::get().is_empty());
         assert!(!Contribution::stake(attester(0)).unwrap().active);
-        assert_ok!(Contribution::add_stake(signed(&attester(0)), 30));
+        assert_ok!(Contribution::add_stake(signed(&attester(0)), 190));
         assert!(Contribution::stake(attester(0)).unwrap().active);
+    });
+}
+
+#[test]
+fn full_blocks_do_not_count_for_unbonding() {
+    ExtBuilder::default().build_and_execute(|| {
+        register(1, 0);
+        let who = contributor(0);
+        run_full_blocks(7);
+        assert_ok!(Contribution::unstake(signed(&who), 500));
+        let until = || Contribution::stake(who.clone()).unwrap().unbonding.unwrap().1;
+        assert_eq!(until(), System::block_number() + UnbondingBlocks::get());
+        let told = |event: &Event<Test>| matches!(event, Event::Unstaking { until: at, .. } if *at == until());
+        assert!(events().iter().any(told));
+        run_blocks(UnbondingBlocks::get() - 1);
+        run_full_blocks(50);
+        assert_eq!(until(), System::block_number() + 1);
+        assert_noop!(
+            Contribution::withdraw(signed(&who)),
+            Error::<Test>::NotYetWithdrawable
+        );
+        next_block();
+        assert_ok!(Contribution::withdraw(signed(&who)));
     });
 }

@@ -234,11 +234,15 @@ fn seats_and_settlements() {
     breaks(18, || {
         with_round(FIRST, |round| round.seats[0].commitment = None);
     });
-    for state in [SeatState::Missed, SeatState::Unaudited] {
-        breaks(18, || {
-            with_round(FIRST, |round| round.seats[0].state = state);
+    breaks(18, || {
+        with_round(FIRST, |round| round.seats[0].state = SeatState::Missed);
+    });
+    breaks(18, || {
+        with_round(FIRST, |round| {
+            round.seats[0].state = SeatState::Unaudited;
+            round.seats[0].revealed = None;
         });
-    }
+    });
     breaks(18, || {
         with_round(FIRST, |round| {
             round.seats[0].state = SeatState::Convicted;

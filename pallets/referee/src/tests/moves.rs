@@ -417,6 +417,43 @@ fn a_move_after_the_deadline_is_refused() {
 }
 
 #[test]
+fn full_blocks_do_not_count_for_a_move() {
+    let (honest, liar) = (Lab::get().honest(), Lab::get().a_liar());
+    execute(|| {
+        run_full_blocks(3);
+        let id = dispute(&liar, &honest);
+        let opened_at = System::block_number();
+        let told = |event: &Event<Test>| {
+            let last = opened_at + MoveBlocks::get();
+            matches!(event, Event::DisputeOpened { deadline, .. } if *deadline == last)
+        };
+        assert!(events().iter().any(told));
+        // In the last moment, which lasts as long as blocks are full.
+        for party in [accused(), challenger()] {
+            run_blocks(MoveBlocks::get());
+            run_full_blocks(50);
+            let view = Referee::dispute(id).unwrap();
+            let turn = match view.turn {
+                Turn::Accused => accused(),
+                Turn::Challenger => challenger(),
+            };
+            assert_eq!(turn, party);
+            assert_eq!(view.opened_at, opened_at);
+            assert_eq!(view.deadline, System::block_number());
+            assert!(step(id, &liar, &honest));
+        }
+        // Silence loses right after.
+        run_blocks(MoveBlocks::get());
+        run_full_blocks(50);
+        assert!(get(id).is_some());
+        next_block();
+        assert_eq!(verdict(id), Some(Verdict::Unanswered));
+        let ended_at = verdict_of(id).unwrap().ended_at;
+        assert_eq!(ended_at, System::block_number());
+    });
+}
+
+#[test]
 fn too_many_moves_lose_the_bond() {
     let (honest, liar) = (Lab::get().honest(), Lab::get().a_liar());
     for most in [2, 3] {

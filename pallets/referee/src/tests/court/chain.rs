@@ -76,6 +76,7 @@ parameter_types! {
     pub const MaxMoves: u32 = 40;
     pub const MaxDisputesPerRound: u32 = 4;
     pub const MaxTimeOutsPerBlock: u32 = 4;
+    pub Clock: u32 = System::block_number();
 }
 
 pub struct FixedRandomness;
@@ -92,6 +93,7 @@ impl pallet_contribution::Config for Real {
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Randomness = FixedRandomness;
+    type Clock = Clock;
     type WeightInfo = pallet_contribution::weights::SubstrateWeight<Real>;
     type MinContributorStake = MinContributorStake;
     type MinAttesterStake = MinAttesterStake;
@@ -113,6 +115,7 @@ impl pallet_referee::Config for Real {
     type Currency = Balances;
     type RuntimeHoldReason = RuntimeHoldReason;
     type Court = Contribution;
+    type Clock = Clock;
     type WeightInfo = SubstrateWeight<Real>;
     type DisputeBond = DisputeBond;
     type MoveBlocks = MoveBlocks;

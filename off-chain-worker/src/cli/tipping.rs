@@ -1,0 +1,16 @@
+use super::output::Amount;
+
+/// What calls may cost that a deadline waits for.
+#[derive(Debug, clap::Args)]
+pub struct Tipping {
+    /// Most to tip, in GTG, for a call that blocks pass over: 0.01, then twice as much each time
+    #[arg(long, default_value = "1", value_name = "AMOUNT")]
+    max_tip: Amount,
+}
+
+impl Tipping {
+    /// In planck.
+    pub fn max_tip(&self) -> u128 {
+        self.max_tip.0
+    }
+}
