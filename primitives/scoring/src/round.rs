@@ -337,7 +337,7 @@ impl Paired {
     /// By how much the losses fall. The standard error of a sum over `N` samples with first and
     /// second moments `S1`, `S2` is `isqrt((N * S2 - S1^2) / (N - 1))`, both rounded down.
     ///
-    /// A loss is below 2^27 and there are at most 2^32: no product reaches 2^119.
+    /// A loss is below 2^31 and there are at most 2^31: no product passes 2^124.
     pub fn fall(before: &[u32], after: &[u32]) -> Self {
         let pairs = before.iter().zip(after);
         let (sum, squares) = pairs.fold((0i64, 0i128), |(sum, squares), (before, after)| {
