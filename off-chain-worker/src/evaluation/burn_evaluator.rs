@@ -4,12 +4,13 @@
 //! 127 * 127 * 1024 < 2^24, so that every partial sum is an integer that f32 holds exactly,
 //! whatever the order of the additions. All else is i32.
 
+use super::is_fast;
 use burn::tensor::{DType, Device, Int, IntDType, Tensor, TensorData};
 use gotong_scoring::{
     evaluator,
     lut::{EXP2, LOG2},
     weights::view,
-    EvalError, Evaluator, Graph, Op, Samples, Width,
+    EvalError, Evaluator, Graph, Op, Reference, Samples, Width,
 };
 
 /// Most products in one f32 sum.
@@ -126,7 +127,8 @@ impl BurnEvaluator {
                 },
             }),
             Op::Relu => Some(Step::Relu),
-            Op::CrossEntropy { .. } => None,
+            // The loss; and what `is_fast` leaves to the reference.
+            _ => None,
         };
         graph.ops.iter().filter_map(step).collect()
     }
@@ -170,6 +172,9 @@ impl Evaluator for BurnEvaluator {
         weights: &[i16],
         samples: &Samples,
     ) -> Result<Vec<u32>, EvalError> {
+        if !is_fast(graph) {
+            return Reference.losses(graph, weights, samples);
+        }
         let losses = self.batches(graph, weights, samples, |logits, labels| {
             self.cross_entropy(logits, labels)
         })?;

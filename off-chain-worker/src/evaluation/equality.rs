@@ -1,7 +1,9 @@
 //! Reference, fast CPU and Burn give the same bits on any model.
 
 use burn::tensor::Device;
-use gotong_scoring::{arith::MASTER_BOUND, Evaluator, Graph, Op, Reference, Samples, Width};
+use gotong_scoring::{
+    arith::MASTER_BOUND, Evaluator, Graph, Op, Reference, Samples, Transformer, Width,
+};
 use proptest::{collection::vec, prelude::*};
 
 use super::{BurnEvaluator, FastCpu};
@@ -106,4 +108,26 @@ fn what_does_not_fit_is_refused_by_all() {
         assert!(evaluator.losses(&graph, &weights, &foreign_label).is_err());
         assert!(evaluator.losses(&graph, &weights, &foreign_inputs).is_err());
     }
+}
+
+#[test]
+fn a_transformer_is_left_to_the_reference() {
+    let graph = Graph::transformer(&Transformer {
+        vocab: 5,
+        tokens: 4,
+        width: 8,
+        heads: 2,
+        hidden: 16,
+        layers: 1,
+        tied: true,
+    });
+    let weights: Vec<i16> = (0..graph.parameters())
+        .map(|at| (at * 7919 % 4001) as i16 - 2000)
+        .collect();
+    let records: Vec<u8> = (0..40).map(|at| (at * 3 % 5) as u8).collect();
+    let samples = Samples::new(graph.inputs, graph.classes(), &records).unwrap();
+    let losses = Reference.losses(&graph, &weights, &samples).unwrap();
+    let mut burn = BurnEvaluator::new(&Device::flex());
+    assert_eq!(FastCpu.losses(&graph, &weights, &samples).unwrap(), losses);
+    assert_eq!(burn.losses(&graph, &weights, &samples).unwrap(), losses);
 }

@@ -1,12 +1,15 @@
 //! The exact machine on a CPU: blocks of samples in parallel, integer vectors within a block.
 
 use gotong_scoring::{
-    evaluator, machine::cross_entropy, weights::view, EvalError, Evaluator, Graph, Op, Samples,
-    Width,
+    evaluator, machine::cross_entropy, weights::view, EvalError, Evaluator, Graph, Op, Reference,
+    Samples, Width,
 };
 use rayon::prelude::*;
 
-use super::kernel::{padded_length, padded_rows, products};
+use super::{
+    is_fast,
+    kernel::{padded_length, padded_rows, products},
+};
 
 /// Samples evaluated together: their activations stay in the first cache beside a weight row.
 const BLOCK: usize = 16;
@@ -60,6 +63,9 @@ impl Evaluator for FastCpu {
         weights: &[i16],
         samples: &Samples,
     ) -> Result<Vec<u32>, EvalError> {
+        if !is_fast(graph) {
+            return Reference.losses(graph, weights, samples);
+        }
         let classes = graph.classes() as usize;
         let losses = |block: Block, labels: &[u8]| -> Result<Vec<u32>, EvalError> {
             let logits = block.values.chunks_exact(block.length);
@@ -188,7 +194,8 @@ fn steps(graph: &Graph, weights: &[i16]) -> Vec<Step> {
             },
         }),
         Op::Relu => Some(Step::Relu),
-        Op::CrossEntropy { .. } => None,
+        // The loss; and what `is_fast` leaves to the reference.
+        _ => None,
     };
     graph.ops.iter().filter_map(step).collect()
 }

@@ -590,7 +590,10 @@ mod benchmarks {
             }
         });
         let bytes = answers.encoded_size() as u32;
-        assert!(bytes <= b && bytes + bounds::AUDITS * ROW_PROOF_BYTES >= b, "{bytes} of {b}");
+        assert!(
+            bytes <= b && bytes + bounds::AUDITS * ROW_PROOF_BYTES >= b,
+            "{bytes} of {b}"
+        );
 
         #[extrinsic_call]
         _(RawOrigin::Signed(who), id, ROUND, answers);

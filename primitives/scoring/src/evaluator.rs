@@ -1,7 +1,7 @@
 //! Evaluating whole shards: samples, the trait of an evaluator, and the reference.
 
-use crate::graph::{Graph, GraphError, Op, MAX_CLASSES};
-use crate::machine::{activations, cross_entropy, step, Tensor};
+use crate::graph::{Graph, GraphError, MAX_CLASSES};
+use crate::machine::{run_views, Tensor};
 use crate::weights::view;
 use alloc::vec::Vec;
 use thiserror::Error;
@@ -23,7 +23,8 @@ pub enum SamplesError {
     },
 }
 
-/// Labelled samples, their pixels as they came: raw bytes.
+/// Labelled samples, their pixels as they came: raw bytes. Of a language model the pixels are tokens,
+/// and the label is the last token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Samples {
     inputs: usize,
@@ -147,16 +148,37 @@ pub trait Evaluator {
 pub struct Reference;
 
 impl Reference {
-    /// Logits of every sample, in 1/64 log2 units.
+    /// Logits of every sample, in 1/64 log2 units: of all its tokens, one after another.
     pub fn logits(
         &self,
         graph: &Graph,
         weights: &[i16],
         samples: &Samples,
     ) -> Result<Vec<Vec<i16>>, EvalError> {
+        let last_wide = |tensors: Vec<Tensor>| {
+            let mut wide = tensors.into_iter().rev().filter_map(|tensor| match tensor {
+                Tensor::Wide(logits) => Some(logits),
+                _ => None,
+            });
+            wide.next()
+        };
+        self.each(graph, weights, samples, last_wide)
+    }
+
+    /// What `take` takes from what the ops give on every sample.
+    fn each<T>(
+        &self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+        take: impl Fn(Vec<Tensor>) -> Option<T>,
+    ) -> Result<Vec<T>, EvalError> {
         check(graph, weights, samples)?;
         let views: Vec<i8> = weights.iter().copied().map(view).collect();
-        let sample = |(pixels, label)| logits(graph, weights, &views, pixels, label);
+        let sample = |(pixels, label): (&[u8], u8)| {
+            let record: Vec<u8> = pixels.iter().copied().chain([label]).collect();
+            take(run_views(graph, weights, &views, &record)?).ok_or(EvalError::WrongOperand)
+        };
         samples.iter().map(sample).collect()
     }
 }
@@ -168,18 +190,19 @@ impl Evaluator for Reference {
         weights: &[i16],
         samples: &Samples,
     ) -> Result<Vec<u32>, EvalError> {
-        let logits = self.logits(graph, weights, samples)?;
-        let labelled = logits.iter().zip(samples.labels());
-        labelled
-            .map(|(z, label)| cross_entropy(z, *label).ok_or(EvalError::WrongOperand))
-            .collect()
+        self.each(graph, weights, samples, |tensors| match tensors.last() {
+            Some(Tensor::Loss(loss)) => Some(*loss),
+            _ => None,
+        })
     }
 }
 
-/// The class with the largest logit of every sample; of equal ones the lowest.
+/// The class with the largest logit of every sample, of its last token; of equal ones the lowest.
 pub fn predict(graph: &Graph, weights: &[i16], samples: &Samples) -> Result<Vec<u8>, EvalError> {
     let logits = Reference.logits(graph, weights, samples)?;
-    Ok(logits.iter().map(|z| largest(z)).collect())
+    let classes = graph.classes() as usize;
+    let last = |z: &Vec<i16>| largest(z.get(z.len().saturating_sub(classes)..).unwrap_or(&[]));
+    Ok(logits.iter().map(last).collect())
 }
 
 /// Index of the largest logit; of equal ones the lowest.
@@ -193,8 +216,8 @@ pub fn largest(logits: &[i16]) -> u8 {
     at
 }
 
-/// What an evaluator checks before it starts: a valid graph, and as many weights and inputs as
-/// it takes.
+/// What an evaluator checks before it starts: a valid graph, as many weights and inputs as it
+/// takes, and tokens that it knows.
 pub fn check(graph: &Graph, weights: &[i16], samples: &Samples) -> Result<(), EvalError> {
     graph.validate()?;
     if graph.parameters() != weights.len() {
@@ -209,29 +232,12 @@ pub fn check(graph: &Graph, weights: &[i16], samples: &Samples) -> Result<(), Ev
             found: samples.inputs(),
         });
     }
-    Ok(())
-}
-
-/// Runs the ops up to the logits of one sample.
-fn logits(
-    graph: &Graph,
-    weights: &[i16],
-    views: &[i8],
-    pixels: &[u8],
-    label: u8,
-) -> Result<Vec<i16>, EvalError> {
-    let mut tensor = Tensor::Narrow(activations(pixels));
-    let mut at = 0;
-    for op in &graph.ops {
-        if let (Op::CrossEntropy { .. }, Tensor::Wide(logits)) = (op, &mut tensor) {
-            return Ok(core::mem::take(logits));
-        }
-        // The graph is valid: its ops have as many parameters as there are weights.
-        let own = at..at + op.parameters() as usize;
-        at = own.end;
-        tensor = step(op, &weights[own.clone()], &views[own], &tensor, label)?;
+    // Labels are below the classes already, which are as many.
+    let is_token = |byte: &u8| graph.vocab().is_none_or(|vocab| u32::from(*byte) < vocab);
+    if !samples.pixels().iter().all(is_token) {
+        return Err(EvalError::WrongOperand);
     }
-    Err(EvalError::WrongOperand)
+    Ok(())
 }
 
 #[cfg(test)]

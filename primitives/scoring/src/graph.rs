@@ -4,15 +4,24 @@ use crate::arith::MASTER_BOUND;
 use crate::hash::{blake2_256, Hash};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeAll, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use core::ops::Range;
 use scale_info::TypeInfo;
 use thiserror::Error;
 
 /// Most ops of a graph.
-pub const MAX_OPS: usize = 64;
+pub const MAX_OPS: usize = 256;
 /// Most parameters of a graph.
 pub const MAX_PARAMETERS: usize = 1 << 27;
 /// Most classes: a label is a byte.
 pub const MAX_CLASSES: u32 = 256;
+/// Most tokens of a sample.
+pub const MAX_TOKENS: u32 = 1024;
+/// Widest row of a norm: so many squares fit 32 bits.
+pub const MAX_NORM_WIDTH: u32 = 2048;
+/// Widest head of an attention: so many products are below 2^24.
+pub const MAX_HEAD_WIDTH: u32 = 1024;
+/// Most values that an op gives: 66 times as many words of a trace fit 32 bits.
+pub const MAX_VALUES: u32 = 1 << 25;
 
 /// Width of what [`Op::Requant`] gives.
 #[derive(
@@ -34,7 +43,9 @@ pub enum Width {
     Wide,
 }
 
-/// One op of the machine, on one sample.
+/// One op of the machine, on one sample. A tensor has a row for every token; without an embedding
+/// there is one row. `[n]` is the length of a row. An op takes what the op before it gives, and the
+/// first the sample; some take what an earlier op gave, too.
 #[derive(
     Clone,
     Copy,
@@ -73,10 +84,81 @@ pub enum Op {
     },
     /// `i8 -> i8`: `max(x, 0)`.
     Relu,
-    /// `i16[classes] -> u32`: loss of the label in Q16 bits, from logits in 1/64 log2 units.
+    /// `i16[classes] -> u32`: loss of the label in Q16 bits, from logits in 1/64 log2 units. The
+    /// label of a token is the next one; of a sample without tokens its last byte.
     CrossEntropy {
         /// Length of the logits, 2..=256.
         classes: u32,
+    },
+    /// `bytes of the sample -> i16[width]`: `clamp(rs(e[token][c] + p[place][c], shift), +-32767)`.
+    /// Only the first op can be one. Parameters: `vocab * width` for the tokens, `[token][c]`, then
+    /// `tokens * width` for their places.
+    Embed {
+        /// Number of different tokens, the classes of the loss.
+        vocab: u32,
+        /// Tokens of a sample: the graph's inputs, 2..=1024.
+        tokens: u32,
+        /// Length of a row.
+        width: u32,
+        /// Rounding shift of the sum, at most 15.
+        shift: u8,
+    },
+    /// `i16[width] -> i8[width]`: the row divided by the root of its mean square
+    /// ([`crate::machine::Norm`]), in units of `2^-unit_bits`.
+    RmsNorm {
+        /// Length of a row, at most 2048.
+        width: u32,
+        /// 0..=7.
+        unit_bits: u8,
+    },
+    /// `i8[3 * heads * head_width] -> i32[heads * tokens]`: a row is the queries of all heads, then
+    /// their keys, then their values; gives, for every head and every token, the product of the
+    /// own query and that token's key. The op before it is a requant.
+    Scores {
+        /// Heads, at least 1.
+        heads: u32,
+        /// Length of a query, 1..=1024.
+        head_width: u32,
+    },
+    /// `i16[heads * tokens] -> shares[heads * tokens]`: for every head, how much of every token
+    /// this one takes in ([`crate::machine::shares`]); 0 of the later ones. Scores are in 1/64 log2
+    /// units.
+    Softmax {
+        /// Heads, at least 1.
+        heads: u32,
+        /// Tokens of a sample.
+        tokens: u32,
+    },
+    /// `shares[heads * tokens] -> i32[heads * head_width]`: the means of the values by these shares
+    /// ([`crate::machine::mean`]), in 1/16 of the values' units.
+    Mix {
+        /// The op whose rows the values are in: the one before a [`Op::Scores`] of the same shape.
+        from: u32,
+        /// Heads, at least 1.
+        heads: u32,
+        /// Length of a value.
+        head_width: u32,
+    },
+    /// `i16 -> i16`: `clamp(a + b, +-32767)` with what an earlier op gave.
+    Residual {
+        /// Index of the earlier op.
+        from: u32,
+    },
+    /// `i8 -> i8`: `rs(u * u, 7)` of `u = max(x, 0)`.
+    SquaredRelu,
+    /// `i8[width] -> i32[vocab]`: a linear op without biases whose weights are those that the
+    /// embedding has for the tokens. No parameters of its own.
+    Unembed {
+        /// Number of different tokens.
+        vocab: u32,
+        /// Length of a row of the embedding.
+        width: u32,
+    },
+    /// `u32 of every token -> u32`: the sum of the tokens' losses, of which each counts for less
+    /// than 32 bits ([`crate::machine::total`]).
+    Total {
+        /// Tokens of a sample.
+        tokens: u32,
     },
 }
 
@@ -87,13 +169,28 @@ impl Op {
             Op::Linear {
                 inputs, outputs, ..
             } => u64::from(outputs) * (u64::from(inputs) + 1),
+            Op::Embed {
+                vocab,
+                tokens,
+                width,
+                ..
+            } => (u64::from(vocab) + u64::from(tokens)) * u64::from(width),
             _ => 0,
+        }
+    }
+
+    /// Parameters the op reads: its own, or those that an unembedding shares.
+    pub fn parameters_read(&self) -> u64 {
+        match *self {
+            Op::Unembed { vocab, width } => u64::from(vocab) * u64::from(width),
+            _ => self.parameters(),
         }
     }
 }
 
-/// A model's architecture. A sample is `inputs` bytes and a label byte; the first activation is
-/// `byte >> 1`.
+/// A model's architecture. A sample is `inputs` bytes and a label byte. The first op takes
+/// `byte >> 1` of the inputs as activations, or the bytes as tokens if it is an embedding; then the
+/// label is the last token.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct Graph {
     /// Bytes of a sample, without its label.
@@ -141,18 +238,61 @@ pub enum GraphError {
         /// Index of the op.
         op: u32,
     },
-    /// The graph does not end with its one cross-entropy.
-    #[error("a graph ends with a cross-entropy")]
+    /// The graph does not end with its one loss.
+    #[error("a graph ends with a cross-entropy, or with the total of one")]
     NoLoss,
+    /// What the op refers to is not an earlier op of the kind that it needs.
+    #[error("op {op} refers to an op that it cannot take")]
+    WrongReference {
+        /// Index of the op.
+        op: u32,
+    },
+    /// More than [`MAX_VALUES`] values.
+    #[error("op {op} gives more than {MAX_VALUES} values")]
+    TooManyValues {
+        /// Index of the op.
+        op: u32,
+    },
 }
 
-/// What flows between two ops, and how long it is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Flow {
-    Narrow(u32),
-    Acc(u32),
-    Wide(u32),
+/// What an op gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `i8` in +-127: activations.
+    Narrow,
+    /// `i32`: accumulators.
+    Acc,
+    /// `i16` in +-32767: logits, scores, the residual stream.
+    Wide,
+    /// `i16`, not negative: what [`Op::Softmax`] gives.
+    Shares,
+    /// `u32`: losses.
     Loss,
+}
+
+/// What flows between two ops: a row for every token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// What it is.
+    pub kind: Kind,
+    /// Number of rows.
+    pub tokens: u32,
+    /// Length of a row.
+    pub width: u32,
+}
+
+impl Flow {
+    fn of(kind: Kind, tokens: u32, width: u32) -> Self {
+        Self {
+            kind,
+            tokens,
+            width,
+        }
+    }
+
+    fn values(&self) -> u64 {
+        u64::from(self.tokens) * u64::from(self.width)
+    }
 }
 
 impl Graph {
@@ -200,26 +340,49 @@ impl Graph {
     /// Checks that the ops fit together, that every field is in its bounds, and that no
     /// accumulator can overflow whatever the weights.
     pub fn validate(&self) -> Result<(), GraphError> {
+        let flows = self.flows()?;
+        match flows.last() {
+            Some(flow) if flow.kind == Kind::Loss && flow.tokens == 1 => Ok(()),
+            _ => Err(GraphError::NoLoss),
+        }
+    }
+
+    /// What every op gives. Checks all that [`Graph::validate`] does but that it ends with a loss.
+    pub fn flows(&self) -> Result<Vec<Flow>, GraphError> {
         if self.ops.len() > MAX_OPS {
             return Err(GraphError::TooManyOps);
         }
-        // A sample's bytes are read by a linear op, whose leaves in a dispute can open them.
-        if !matches!(self.ops.first(), None | Some(Op::Linear { .. })) {
-            return Err(GraphError::WrongKind { op: 0 });
-        }
-        let (mut flow, mut parameters) = (Flow::Narrow(self.inputs), 0);
+        let (mut flows, mut parameters) = (Vec::with_capacity(self.ops.len()), 0);
         for (op, index) in self.ops.iter().zip(0..) {
-            flow = op.check(flow, index)?;
+            let flow = op.gives(self, &flows, index)?;
             parameters += op.parameters();
             if parameters > MAX_PARAMETERS as u64 {
                 return Err(GraphError::TooManyParameters { op: index });
             }
+            if flow.values() > MAX_VALUES.into() {
+                return Err(GraphError::TooManyValues { op: index });
+            }
+            flows.push(flow);
         }
-        if flow == Flow::Loss {
-            Ok(())
-        } else {
-            Err(GraphError::NoLoss)
-        }
+        Ok(flows)
+    }
+
+    /// The parameters that every op reads, by their places in the weights.
+    pub fn parameters_read(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        self.ops.iter().scan(0usize, |before, op| {
+            let own = *before;
+            *before = own.saturating_add(op.parameters() as usize);
+            let start = if matches!(op, Op::Unembed { .. }) {
+                0
+            } else {
+                own
+            };
+            Some(start..start.saturating_add(op.parameters_read() as usize))
+        })
+    }
+
+    fn op_before(&self, op: u32) -> Option<&Op> {
+        self.ops.get(op.checked_sub(1)? as usize)
     }
 
     /// Parameters of all ops; at most [`MAX_PARAMETERS`] in a valid graph.
@@ -230,9 +393,18 @@ impl Graph {
 
     /// Classes of the loss; 0 if there is none.
     pub fn classes(&self) -> u32 {
-        match self.ops.last() {
-            Some(Op::CrossEntropy { classes }) => *classes,
-            _ => 0,
+        let classes = self.ops.iter().rev().find_map(|op| match op {
+            Op::CrossEntropy { classes } => Some(*classes),
+            _ => None,
+        });
+        classes.unwrap_or(0)
+    }
+
+    /// The number of different tokens; none if the graph does not begin with an embedding.
+    pub fn vocab(&self) -> Option<u32> {
+        match self.ops.first() {
+            Some(Op::Embed { vocab, .. }) => Some(*vocab),
+            _ => None,
         }
     }
 
@@ -250,29 +422,117 @@ impl MaxEncodedLen for Graph {
 }
 
 impl Op {
-    /// What the op gives when it takes `flow`; `op` is its index.
-    fn check(&self, flow: Flow, op: u32) -> Result<Flow, GraphError> {
-        let given = match (self, flow) {
-            (Op::Linear { inputs, .. }, Flow::Narrow(length)) if *inputs != length => {
-                return Err(GraphError::WrongLength { op });
+    /// What op number `op` of `graph` gives after the ops that gave `before`.
+    fn gives(&self, graph: &Graph, before: &[Flow], op: u32) -> Result<Flow, GraphError> {
+        use Kind::{Acc, Loss, Narrow, Shares, Wide};
+        let first = Flow::of(Narrow, 1, graph.inputs);
+        let Flow {
+            kind,
+            tokens,
+            width: length,
+        } = before.last().copied().unwrap_or(first);
+        self.check_fields(op)?;
+        let (length_taken, given) = match (*self, kind) {
+            (
+                Op::Embed {
+                    tokens: own, width, ..
+                },
+                Narrow,
+            ) if op == 0 => (own.into(), Flow::of(Wide, own, width)),
+            (
+                Op::Linear {
+                    inputs, outputs, ..
+                },
+                Narrow,
+            ) => (inputs.into(), Flow::of(Acc, tokens, outputs)),
+            (Op::Requant { width, .. }, Acc) => {
+                let kind = match width {
+                    Width::Narrow => Narrow,
+                    Width::Wide => Wide,
+                };
+                (length.into(), Flow::of(kind, tokens, length))
             }
-            (Op::CrossEntropy { classes }, Flow::Wide(length)) if *classes != length => {
-                return Err(GraphError::WrongLength { op });
+            (Op::Relu | Op::SquaredRelu, Narrow) => {
+                (length.into(), Flow::of(Narrow, tokens, length))
             }
-            (Op::Linear { outputs, .. }, Flow::Narrow(_)) => Flow::Acc(*outputs),
-            (Op::Requant { width, .. }, Flow::Acc(length)) => match width {
-                Width::Narrow => Flow::Narrow(length),
-                Width::Wide => Flow::Wide(length),
-            },
-            (Op::Relu, Flow::Narrow(length)) => Flow::Narrow(length),
-            (Op::CrossEntropy { .. }, Flow::Wide(_)) => Flow::Loss,
+            (Op::RmsNorm { width, .. }, Wide) => (width.into(), Flow::of(Narrow, tokens, width)),
+            (Op::Scores { heads, head_width }, Narrow) => {
+                let is_requant = matches!(graph.op_before(op), Some(Op::Requant { .. }));
+                if !is_requant {
+                    return Err(GraphError::WrongKind { op });
+                }
+                let scores = heads.saturating_mul(tokens);
+                (
+                    3 * u64::from(heads) * u64::from(head_width),
+                    Flow::of(Acc, tokens, scores),
+                )
+            }
+            (Op::Softmax { heads, tokens: own }, Wide) if own == tokens => (
+                u64::from(heads) * u64::from(tokens),
+                Flow::of(Shares, tokens, length),
+            ),
+            (
+                Op::Mix {
+                    from,
+                    heads,
+                    head_width,
+                },
+                Shares,
+            ) => {
+                // What scores are made of is `3 * heads * head_width` long.
+                let scores = Op::Scores { heads, head_width };
+                if from.checked_add(1) >= Some(op)
+                    || graph.ops.get(from as usize + 1) != Some(&scores)
+                {
+                    return Err(GraphError::WrongReference { op });
+                }
+                let values = heads.saturating_mul(head_width);
+                (
+                    u64::from(heads) * u64::from(tokens),
+                    Flow::of(Acc, tokens, values),
+                )
+            }
+            (Op::Residual { from }, Wide) => {
+                let given = Flow::of(Wide, tokens, length);
+                if before.get(from as usize) != Some(&given) {
+                    return Err(GraphError::WrongReference { op });
+                }
+                (length.into(), given)
+            }
+            (Op::Unembed { vocab, width }, Narrow) => {
+                let is_shared = matches!(
+                    graph.ops.first(),
+                    Some(Op::Embed { vocab: own, width: length, .. }) if (*own, *length) == (vocab, width)
+                );
+                if !is_shared {
+                    return Err(GraphError::WrongReference { op });
+                }
+                (width.into(), Flow::of(Acc, tokens, vocab))
+            }
+            (Op::CrossEntropy { classes }, Wide) => {
+                // A token is a label.
+                if graph.vocab().is_some_and(|vocab| vocab != classes) {
+                    return Err(GraphError::WrongLength { op });
+                }
+                (classes.into(), Flow::of(Loss, tokens, 1))
+            }
+            (Op::Total { tokens: own }, Loss) if own == tokens && tokens > 1 => {
+                (1, Flow::of(Loss, 1, 1))
+            }
             _ => return Err(GraphError::WrongKind { op }),
         };
-        self.check_fields(op)?;
-        Ok(given)
+        if length_taken == u64::from(length) {
+            Ok(given)
+        } else {
+            Err(GraphError::WrongLength { op })
+        }
     }
 
     fn check_fields(&self, op: u32) -> Result<(), GraphError> {
+        let is_attention = |heads: u32, head_width: u32| {
+            // As many as a row can have: the rest follows from what comes to the op.
+            (1..=MAX_VALUES).contains(&heads) && (1..=MAX_HEAD_WIDTH).contains(&head_width)
+        };
         let in_bounds = match *self {
             Op::Linear {
                 inputs,
@@ -285,201 +545,47 @@ impl Op {
                 shift_out,
                 ..
             } => shift_in <= 31 && multiplier > 0 && shift_out <= 31,
-            Op::Relu => true,
+            Op::Relu | Op::SquaredRelu | Op::Residual { .. } | Op::Total { .. } => true,
             Op::CrossEntropy { classes } => (2..=MAX_CLASSES).contains(&classes),
+            Op::Embed {
+                vocab,
+                tokens,
+                width,
+                shift,
+            } => {
+                (2..=MAX_CLASSES).contains(&vocab)
+                    && (2..=MAX_TOKENS).contains(&tokens)
+                    && width > 0
+                    && shift <= 15
+            }
+            Op::RmsNorm { width, unit_bits } => {
+                (1..=MAX_NORM_WIDTH).contains(&width) && unit_bits <= 7
+            }
+            Op::Scores { heads, head_width } => is_attention(heads, head_width),
+            Op::Softmax { heads, tokens } => heads > 0 && (1..=MAX_TOKENS).contains(&tokens),
+            Op::Mix {
+                heads, head_width, ..
+            } => is_attention(heads, head_width),
+            Op::Unembed { width, .. } => width > 0,
         };
         if !in_bounds {
             return Err(GraphError::FieldOutOfBounds { op });
         }
-        if let Op::Linear {
-            inputs, bias_shift, ..
-        } = *self
-        {
-            let most = u64::from(inputs) * 127 * 127
-                + (u64::from(MASTER_BOUND.unsigned_abs()) << bias_shift);
-            if most > i32::MAX as u64 {
-                return Err(GraphError::AccumulatorOverflow { op });
-            }
+        let (inputs, bias_shift) = match *self {
+            Op::Linear {
+                inputs, bias_shift, ..
+            } => (inputs, bias_shift),
+            Op::Unembed { width, .. } => (width, 0),
+            _ => return Ok(()),
+        };
+        let most =
+            u64::from(inputs) * 127 * 127 + (u64::from(MASTER_BOUND.unsigned_abs()) << bias_shift);
+        if most > i32::MAX as u64 {
+            return Err(GraphError::AccumulatorOverflow { op });
         }
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::vec;
-    use proptest::prelude::*;
-
-    fn with(ops: impl IntoIterator<Item = Op>) -> Graph {
-        Graph {
-            inputs: 4,
-            ops: ops.into_iter().collect(),
-        }
-    }
-
-    fn linear(inputs: u32, outputs: u32) -> Op {
-        Op::Linear {
-            inputs,
-            outputs,
-            bias_shift: 0,
-        }
-    }
-
-    fn requant(shift_in: u8, multiplier: u8, shift_out: u8, width: Width) -> Op {
-        Op::Requant {
-            shift_in,
-            multiplier,
-            shift_out,
-            width,
-        }
-    }
-
-    #[test]
-    fn mlp_is_what_the_protocol_says() {
-        let expected = vec![
-            Op::Linear {
-                inputs: 784,
-                outputs: 128,
-                bias_shift: 2,
-            },
-            requant(11, 128, 7, Width::Narrow),
-            Op::Relu,
-            linear(128, 10),
-            requant(6, 128, 7, Width::Wide),
-            Op::CrossEntropy { classes: 10 },
-        ];
-        let graph = Graph::mlp(&[784, 128, 10]);
-        assert_eq!(graph.ops, expected);
-        assert_eq!(graph.validate(), Ok(()));
-        assert_eq!((graph.parameters(), graph.classes()), (101_770, 10));
-        assert_eq!(
-            Graph::mlp(&[784, 64, 32, 10]).ops[4],
-            requant(8, 128, 7, Width::Narrow)
-        );
-        assert_eq!(
-            Graph::mlp(&[784, 10]).ops[1],
-            requant(9, 128, 7, Width::Wide)
-        );
-        assert_eq!(Graph::mlp(&[784, 64, 32, 10]).validate(), Ok(()));
-    }
-
-    #[test]
-    fn bytes_and_hash_are_golden() {
-        let graph = Graph::mlp(&[784, 128, 10]);
-        let bytes =
-            "100300001800100300008000000002010b8007000200800000000a000000000106800701030a0000\
-            00";
-        assert_eq!(hex::encode(graph.encode()), bytes);
-        let hash = "5be320b05d01053dc1f02258af7d7082c45e8c0791c20f809000ad5c03f914f8";
-        assert_eq!(hex::encode(graph.hash()), hash);
-    }
-
-    #[test]
-    fn faults_are_named() {
-        let wide = requant(6, 128, 7, Width::Wide);
-        let narrow = requant(8, 128, 7, Width::Narrow);
-        let loss = Op::CrossEntropy { classes: 3 };
-        let faults = [
-            (with([]), GraphError::NoLoss),
-            (Graph::mlp(&[4]), GraphError::NoLoss),
-            (with([linear(4, 3), wide]), GraphError::NoLoss),
-            (with([linear(5, 3)]), GraphError::WrongLength { op: 0 }),
-            (
-                with([linear(4, 2), wide, loss]),
-                GraphError::WrongLength { op: 2 },
-            ),
-            (with([wide]), GraphError::WrongKind { op: 0 }),
-            (
-                with([Op::Relu, linear(4, 3), wide, loss]),
-                GraphError::WrongKind { op: 0 },
-            ),
-            (
-                with([linear(4, 3), Op::Relu]),
-                GraphError::WrongKind { op: 1 },
-            ),
-            (
-                with([linear(4, 3), wide, Op::Relu]),
-                GraphError::WrongKind { op: 2 },
-            ),
-            (
-                with([linear(4, 3), wide, loss, loss]),
-                GraphError::WrongKind { op: 3 },
-            ),
-            (
-                with([linear(4, 3), narrow, loss]),
-                GraphError::WrongKind { op: 2 },
-            ),
-            (with([linear(4, 0)]), GraphError::FieldOutOfBounds { op: 0 }),
-            (
-                with([linear(4, 3), requant(32, 1, 0, Width::Wide)]),
-                GraphError::FieldOutOfBounds { op: 1 },
-            ),
-            (
-                with([linear(4, 3), requant(0, 0, 0, Width::Wide)]),
-                GraphError::FieldOutOfBounds { op: 1 },
-            ),
-            (
-                with([linear(4, 3), requant(0, 1, 32, Width::Wide)]),
-                GraphError::FieldOutOfBounds { op: 1 },
-            ),
-            (Graph::mlp(&[4, 1]), GraphError::FieldOutOfBounds { op: 2 }),
-            (
-                Graph::mlp(&[4, 257]),
-                GraphError::FieldOutOfBounds { op: 2 },
-            ),
-            (Graph::mlp(&[0, 2]), GraphError::FieldOutOfBounds { op: 0 }),
-            (
-                Graph::mlp(&[4, 1 << 25, 2]),
-                GraphError::TooManyParameters { op: 0 },
-            ),
-            (
-                Graph::mlp(&[u32::MAX, u32::MAX, 2]),
-                GraphError::AccumulatorOverflow { op: 0 },
-            ),
-            (with([Op::Relu; MAX_OPS + 1]), GraphError::TooManyOps),
-        ];
-        for (graph, error) in faults {
-            assert_eq!(graph.validate(), Err(error), "{graph:?}");
-        }
-    }
-
-    #[test]
-    fn accumulators_stay_in_32_bits() {
-        // 133142 * 127^2 + 32512 <= i32::MAX, and one more is not.
-        let wide = requant(6, 128, 7, Width::Wide);
-        let graph = |inputs| Graph {
-            inputs,
-            ops: vec![linear(inputs, 2), wide, Op::CrossEntropy { classes: 2 }],
-        };
-        assert_eq!(graph(133_142).validate(), Ok(()));
-        assert_eq!(
-            graph(133_143).validate(),
-            Err(GraphError::AccumulatorOverflow { op: 0 })
-        );
-    }
-
-    #[test]
-    fn the_longest_graph_has_the_longest_encoding() {
-        let graph = with([linear(4, 4); MAX_OPS]);
-        assert_eq!(graph.encode().len(), Graph::max_encoded_len());
-        assert!(Graph::max_encoded_len() <= 1024);
-    }
-
-    #[test]
-    fn bytes_after_a_graph_are_refused() {
-        let mut bytes = Graph::mlp(&[4, 3]).encode();
-        assert_eq!(Graph::from_bytes(&bytes), Ok(Graph::mlp(&[4, 3])));
-        bytes.push(0);
-        assert_eq!(Graph::from_bytes(&bytes), Err(GraphError::Malformed));
-    }
-
-    proptest! {
-        #[test]
-        fn from_bytes_is_total(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            if let Ok(graph) = Graph::from_bytes(&bytes) {
-                prop_assert_eq!(graph.encode(), bytes);
-            }
-        }
-    }
-}
+mod tests;

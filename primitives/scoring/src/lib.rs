@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | [`arith`] | rounding shifts, rounding division, clamps |
 //! | [`graph`] | an architecture as data: a list of [`Op`]s, validated once |
+//! | [`Transformer`] | the shape of a language model, which makes a [`Graph`] |
 //! | [`weights`] | the canonical 16-bit master weights and their Merkle root |
 //! | [`machine`] | one op on one sample; [`lut`] holds its tables |
 //! | [`evaluator`] | samples, the [`Evaluator`] trait and the [`Reference`] that defines it |
@@ -39,13 +40,14 @@ pub mod reveals;
 pub mod round;
 pub mod shard;
 pub mod table;
+mod transformer;
 pub mod trial;
 pub mod weights;
 pub mod work;
 
 pub use delta::{Delta, DeltaError, Entry};
 pub use evaluator::{predict, EvalError, Evaluator, Reference, Samples, SamplesError};
-pub use graph::{Graph, GraphError, Op, Width};
+pub use graph::{Flow, Graph, GraphError, Kind, Op, Width};
 pub use hash::{blake2_256, Hash};
 pub use merkle::{Node, Proof, SumNode, SumProof, SumTree, Tree};
 pub use reveals::{median_norm, reveals_tree, RevealRecord};
@@ -54,6 +56,7 @@ pub use shard::{seal_leaf, shard_root, shards_root, ShardError};
 pub use table::{
     Header, Opening, ProvedShare, RoundClaim, Row, ScoreTable, ShareError, ShareProof, Standing,
 };
+pub use transformer::Transformer;
 pub use weights::{MasterWeights, WeightsError};
 pub use work::{audits, work_root, Audit, AuditAnswer, AuditError};
 

@@ -1,24 +1,29 @@
 //! The ops of the machine on one sample: the definition that every implementation must equal.
 //!
-//! Source: integer-only inference after Jacob et al. (2018), with powers of two for scales; the
-//! softmax sum and its logarithm by tables in base 2.
+//! Sources: integer-only inference after Jacob et al. (2018), with powers of two for scales; the
+//! norm after Zhang and Sennrich (2019), without a gain, which the next weights can be; attention
+//! after Vaswani et al. (2017). Roots, exponentials and logarithms are tables.
 
 use crate::arith::{clamp_i16, clamp_i8, rs};
 use crate::evaluator::EvalError;
-use crate::graph::{Op, Width};
-use crate::lut::{EXP2, LOG2};
+use crate::graph::{Graph, Op, Width};
+use crate::lut::{EXP2, LOG2, RSQRT};
 use crate::weights::view;
 use alloc::vec::Vec;
 
-/// What an op takes or gives, for one sample.
+/// What an op takes or gives, for one sample: row after row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tensor {
     /// Activations, each in +-127.
     Narrow(Vec<i8>),
     /// Accumulators.
     Acc(Vec<i32>),
-    /// Logits, each in +-32767.
+    /// Logits, scores or the residual stream, each in +-32767.
     Wide(Vec<i16>),
+    /// Shares of a softmax, none negative.
+    Shares(Vec<i16>),
+    /// Losses of the tokens in Q16 bits.
+    Losses(Vec<u32>),
     /// A loss in Q16 bits.
     Loss(u32),
 }
@@ -28,35 +33,85 @@ pub fn activations(pixels: &[u8]) -> Vec<i8> {
     pixels.iter().map(|byte| (byte >> 1) as i8).collect()
 }
 
-/// Executes one op. `params` are exactly the op's master weights; `label` is read by the
-/// cross-entropy only.
-pub fn apply(op: &Op, params: &[i16], input: &Tensor, label: u8) -> Result<Tensor, EvalError> {
-    let views: Vec<i8> = params.iter().copied().map(view).collect();
-    step(op, params, &views, input, label)
+/// What every op gives on a sample. `record` is its bytes, the label last.
+pub fn run(graph: &Graph, weights: &[i16], record: &[u8]) -> Result<Vec<Tensor>, EvalError> {
+    let views: Vec<i8> = weights.iter().copied().map(view).collect();
+    run_views(graph, weights, &views, record)
 }
 
-/// [`apply`] with the int8 view of all of `params` beside them.
-pub(crate) fn step(
+/// [`run`] with the int8 view of all of `weights` beside them.
+pub(crate) fn run_views(
+    graph: &Graph,
+    weights: &[i16],
+    views: &[i8],
+    record: &[u8],
+) -> Result<Vec<Tensor>, EvalError> {
+    let mut before = Vec::with_capacity(graph.ops.len());
+    for (op, read) in graph.ops.iter().zip(graph.parameters_read()) {
+        let params = weights.get(read.clone()).ok_or(EvalError::WrongOperand)?;
+        let views = views.get(read).ok_or(EvalError::WrongOperand)?;
+        let tensor = step(op, params, views, record, &before)?;
+        before.push(tensor);
+    }
+    Ok(before)
+}
+
+/// Executes one op. `params` are exactly the master weights that it reads
+/// ([`Graph::parameters_read`]), `record` the sample with its label, and `before` what all ops
+/// before it gave: the op takes the last of them, and the first op takes the sample.
+pub fn apply(
+    op: &Op,
+    params: &[i16],
+    record: &[u8],
+    before: &[Tensor],
+) -> Result<Tensor, EvalError> {
+    let views: Vec<i8> = params.iter().copied().map(view).collect();
+    step(op, params, &views, record, before)
+}
+
+fn step(
     op: &Op,
     params: &[i16],
     views: &[i8],
-    input: &Tensor,
-    label: u8,
+    record: &[u8],
+    before: &[Tensor],
 ) -> Result<Tensor, EvalError> {
-    if op.parameters() != params.len() as u64 {
-        return Err(EvalError::WrongOperand);
+    let wrong = EvalError::WrongOperand;
+    if op.parameters_read() != params.len() as u64 {
+        return Err(wrong);
     }
-    match (*op, input) {
+    let (_, inputs) = record.split_last().ok_or(EvalError::WrongOperand)?;
+    let sample;
+    let input = match before.last() {
+        Some(input) => input,
+        None => {
+            sample = Tensor::Narrow(activations(inputs));
+            &sample
+        }
+    };
+    let earlier = |from: u32| before.get(from as usize);
+    let given = match (*op, input) {
+        (Op::Embed { width, shift, .. }, _) if before.is_empty() => {
+            embedding(params, inputs, width, shift).map(Tensor::Wide)
+        }
         (
             Op::Linear {
                 inputs, bias_shift, ..
             },
             Tensor::Narrow(x),
-        ) if x.len() == inputs as usize => {
+        ) => {
             // Outputs times inputs are weights, the other `outputs` are biases.
-            let weights = params.len() - params.len() / (x.len() + 1);
-            let acc = linear(&views[..weights], &params[weights..], bias_shift, x);
-            Ok(Tensor::Acc(acc))
+            let weights = params.len() - params.len() / (inputs as usize + 1);
+            rows(x, inputs).map(|rows| {
+                let acc =
+                    rows.flat_map(|x| linear(&views[..weights], &params[weights..], bias_shift, x));
+                Tensor::Acc(acc.collect())
+            })
+        }
+        (Op::Unembed { vocab, width }, Tensor::Narrow(x)) => {
+            let no_bias = alloc::vec![0; vocab as usize];
+            rows(x, width)
+                .map(|rows| Tensor::Acc(rows.flat_map(|x| linear(views, &no_bias, 0, x)).collect()))
         }
         (
             Op::Requant {
@@ -70,17 +125,143 @@ pub(crate) fn step(
             let scaled = acc
                 .iter()
                 .map(|acc| requant(*acc, shift_in, multiplier, shift_out));
-            Ok(match width {
+            Some(match width {
                 Width::Wide => Tensor::Wide(scaled.collect()),
                 Width::Narrow => Tensor::Narrow(scaled.map(|y| clamp_i8(y.into())).collect()),
             })
         }
-        (Op::Relu, Tensor::Narrow(x)) => Ok(Tensor::Narrow(x.iter().map(|x| *x.max(&0)).collect())),
-        (Op::CrossEntropy { classes }, Tensor::Wide(z)) if z.len() == classes as usize => {
-            let loss = cross_entropy(z, label);
-            loss.map(Tensor::Loss).ok_or(EvalError::WrongOperand)
+        (Op::Relu, Tensor::Narrow(x)) => {
+            Some(Tensor::Narrow(x.iter().map(|x| *x.max(&0)).collect()))
         }
-        _ => Err(EvalError::WrongOperand),
+        (Op::SquaredRelu, Tensor::Narrow(x)) => Some(Tensor::Narrow(
+            x.iter().copied().map(squared_relu).collect(),
+        )),
+        (Op::RmsNorm { width, unit_bits }, Tensor::Wide(h)) => rows(h, width).map(|rows| {
+            let normed = rows.flat_map(|row| {
+                let norm = Norm::of(row, unit_bits);
+                row.iter().map(move |h| norm.apply(*h))
+            });
+            Tensor::Narrow(normed.collect())
+        }),
+        (Op::Residual { from }, Tensor::Wide(h)) => match earlier(from) {
+            Some(Tensor::Wide(other)) if other.len() == h.len() => {
+                let pairs = h.iter().zip(other);
+                Some(Tensor::Wide(pairs.map(|(a, b)| residual(*a, *b)).collect()))
+            }
+            _ => None,
+        },
+        (Op::Scores { heads, head_width }, Tensor::Narrow(x)) => {
+            scores(x, heads, head_width).map(Tensor::Acc)
+        }
+        (Op::Softmax { heads, tokens }, Tensor::Wide(z)) => {
+            softmax(z, heads, tokens).map(Tensor::Shares)
+        }
+        (
+            Op::Mix {
+                from,
+                heads,
+                head_width,
+            },
+            Tensor::Shares(p),
+        ) => match earlier(from) {
+            Some(Tensor::Narrow(x)) => mix(p, x, heads, head_width).map(Tensor::Acc),
+            _ => None,
+        },
+        (Op::CrossEntropy { classes }, Tensor::Wide(z)) => losses(z, classes, record),
+        (Op::Total { tokens }, Tensor::Losses(losses)) if losses.len() == tokens as usize => {
+            Some(Tensor::Loss(total(losses)))
+        }
+        _ => None,
+    };
+    given.ok_or(wrong)
+}
+
+/// Rows of so many values; none if there is none, or the last is incomplete.
+fn rows<T>(values: &[T], width: u32) -> Option<core::slice::ChunksExact<'_, T>> {
+    let width = width as usize;
+    let is_whole = !values.is_empty() && values.len().checked_rem(width) == Some(0);
+    is_whole.then(|| values.chunks_exact(width.max(1)))
+}
+
+fn embedding(params: &[i16], tokens: &[u8], width: u32, shift: u8) -> Option<Vec<i16>> {
+    let width = width as usize;
+    let places = params.len().checked_sub(tokens.len().checked_mul(width)?)?;
+    let (of_tokens, of_places) = params.split_at(places);
+    let mut rows = Vec::with_capacity(tokens.len() * width);
+    for (token, place) in tokens.iter().zip(rows_of(of_places, width)) {
+        let token = rows_of(of_tokens, width).nth(usize::from(*token))?;
+        rows.extend(
+            token
+                .iter()
+                .zip(place)
+                .map(|(token, place)| embed(*token, *place, shift)),
+        );
+    }
+    Some(rows)
+}
+
+fn rows_of<T>(values: &[T], width: usize) -> core::slice::ChunksExact<'_, T> {
+    values.chunks_exact(width.max(1))
+}
+
+fn scores(x: &[i8], heads: u32, head_width: u32) -> Option<Vec<i32>> {
+    let (heads, head_width) = (heads as usize, head_width as usize);
+    let all = heads.checked_mul(head_width)?;
+    let rows = rows(x, u32::try_from(all.checked_mul(3)?).ok()?)?;
+    let mut scores = Vec::new();
+    for own in rows.clone() {
+        let queries = rows_of(own.get(..all)?, head_width);
+        for (head, query) in queries.enumerate() {
+            let keys = all + head * head_width..all + (head + 1) * head_width;
+            let products = rows.clone().map(|row| row.get(keys.clone()));
+            for key in products {
+                scores.push(dot(query, key?));
+            }
+        }
+    }
+    Some(scores)
+}
+
+fn softmax(z: &[i16], heads: u32, tokens: u32) -> Option<Vec<i16>> {
+    let (heads, width) = (heads as usize, tokens as usize);
+    let mut all = Vec::with_capacity(z.len());
+    for (row, z) in rows(z, tokens)?.enumerate() {
+        // Of a token itself and of those before it.
+        let seen = row.checked_div(heads)? + 1;
+        all.extend(shares(z.get(..seen)?, tokens));
+        all.extend(core::iter::repeat_n(0, width - seen));
+    }
+    Some(all)
+}
+
+fn mix(p: &[i16], x: &[i8], heads: u32, head_width: u32) -> Option<Vec<i32>> {
+    let (heads, head_width) = (heads as usize, head_width as usize);
+    let all = heads.checked_mul(head_width)?;
+    let values = rows(x, u32::try_from(all.checked_mul(3)?).ok()?)?;
+    let tokens = values.len();
+    let mut means = Vec::new();
+    for (row, p) in rows(p, u32::try_from(tokens).ok()?)?.enumerate() {
+        let head = row.checked_rem(heads)?;
+        for column in 0..head_width {
+            let at = 2 * all + head * head_width + column;
+            means.push(mean(
+                p,
+                values.clone().filter_map(|row| row.get(at).copied()),
+            ));
+        }
+    }
+    Some(means)
+}
+
+/// Losses of all rows: the labels are the last bytes of the record.
+fn losses(z: &[i16], classes: u32, record: &[u8]) -> Option<Tensor> {
+    let rows = rows(z, classes)?;
+    let labels = record.get(record.len().checked_sub(rows.len())?..)?;
+    let pairs = rows.zip(labels);
+    let losses: Option<Vec<u32>> = pairs.map(|(z, label)| cross_entropy(z, *label)).collect();
+    match *losses? {
+        [loss] => Some(Tensor::Loss(loss)),
+        ref losses => Some(Tensor::Losses(losses.to_vec())),
     }
 }
 
@@ -89,21 +270,131 @@ pub(crate) fn step(
 ///
 /// In a valid graph no sum passes 32 bits, in whatever order it is made; elsewhere it wraps.
 pub fn linear(weights: &[i8], biases: &[i16], bias_shift: u8, x: &[i8]) -> Vec<i32> {
-    let dot = |row: &[i8]| {
-        let products = row
-            .iter()
-            .zip(x)
-            .map(|(w, x)| i32::from(*w) * i32::from(*x));
-        products.fold(0, i32::wrapping_add)
-    };
     let rows = weights.chunks_exact(x.len().max(1));
     rows.zip(biases)
         .map(|(row, bias)| {
             let bias = i32::from(*bias).wrapping_shl(bias_shift.into());
-            dot(row).wrapping_add(bias)
+            dot(row, x).wrapping_add(bias)
         })
         .collect()
 }
+
+/// `sum_i a[i] * b[i]`: of at most 1024 activations below 2^24. Wraps.
+pub fn dot(a: &[i8], b: &[i8]) -> i32 {
+    let products = a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(*b));
+    products.fold(0, i32::wrapping_add)
+}
+
+/// One value of an embedding: `clamp(rs(token + place, shift), +-32767)`.
+pub fn embed(token: i16, place: i16, shift: u8) -> i16 {
+    clamp_i16(rs(i32::from(token) + i32::from(place), shift.into()))
+}
+
+/// `clamp(a + b, +-32767)`.
+pub fn residual(a: i16, b: i16) -> i16 {
+    clamp_i16(i32::from(a) + i32::from(b))
+}
+
+/// `rs(u * u, 7)` of `u = max(x, 0)`: at most 126.
+pub fn squared_relu(x: i8) -> i8 {
+    let u = i32::from(x.max(0));
+    clamp_i8(rs(u * u, 7))
+}
+
+/// What divides a row by the root of its mean square.
+///
+/// The row is shifted up until its largest magnitude has 15 bits: `g = h << up`. Its squares are
+/// below 2^30, and `rs(g * g, s)` summed over the row is at most 2^30, where `s` is the least even
+/// number with `width <= 2^s`. The sum's even exponent `2e` and 8 bits of mantissa give the reciprocal
+/// of its root by [`RSQRT`]; the root of the width, `isqrt(width << 16)`, makes the sum a mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Norm {
+    up: u32,
+    /// Q15.
+    reciprocal: i32,
+    /// Q8, below 2^14.
+    root_of_width: i32,
+    down: u32,
+}
+
+impl Norm {
+    /// Of a row of at most 2048 values; the result is in units of `2^-unit_bits`.
+    pub fn of(row: &[i16], unit_bits: u8) -> Self {
+        let most = row.iter().map(|h| magnitude(*h)).max().unwrap_or(0);
+        let up = most.leading_zeros().saturating_sub(17);
+        let log_width = row.len().max(1).next_power_of_two().ilog2();
+        let s = log_width + log_width % 2;
+        let squares = row.iter().map(|h| {
+            let g = magnitude(*h) << up;
+            rs(g.wrapping_mul(g) as i32, s)
+        });
+        // At least 2^(28-s), for the largest magnitude alone; 0 only for a row of zeros.
+        let sum = squares.fold(0, i32::wrapping_add) as u32;
+        let e = sum.max(1).ilog2() / 2;
+        let mantissa = (sum >> (2 * e).saturating_sub(6)) as usize;
+        let reciprocal = mantissa.checked_sub(64).and_then(|at| RSQRT.get(at));
+        Self {
+            up,
+            reciprocal: reciprocal.copied().unwrap_or(0).into(),
+            root_of_width: ((row.len() as u64) << 16).isqrt() as i32,
+            down: (8 + e + s / 2).saturating_sub(unit_bits.into()),
+        }
+    }
+
+    /// One value of the row: `t = rs(g * reciprocal, 15)`, then `clamp(rs(t * root, down), +-127)`.
+    /// The products are below 2^30.
+    pub fn apply(&self, h: i16) -> i8 {
+        let g = i32::from(clamp_i16(h.into())).wrapping_shl(self.up);
+        let t = rs(g.wrapping_mul(self.reciprocal), 15);
+        clamp_i8(rs(t.wrapping_mul(self.root_of_width), self.down))
+    }
+}
+
+/// At most 32767.
+fn magnitude(h: i16) -> u32 {
+    clamp_i16(h.into()).unsigned_abs().into()
+}
+
+/// The largest share of a softmax over a sample of so many tokens, in bits: the most that keeps
+/// `tokens << bits` within 2^17, but at most 14. 9 bits for 256 tokens.
+pub fn share_bits(tokens: u32) -> u32 {
+    let log_tokens = tokens.max(1).next_power_of_two().ilog2();
+    17u32.saturating_sub(log_tokens).min(14)
+}
+
+/// The shares of scores in 1/64 log2 units: `2^((z - max(z))/64)` in [`share_bits`] bits, rounded.
+/// The largest share is 2 to the power of that; their sum is at most 2^17 and not zero.
+pub fn shares(z: &[i16], tokens: u32) -> Vec<i16> {
+    let most = z.iter().copied().max().unwrap_or(0);
+    let down = 14 - share_bits(tokens).min(14);
+    let share = |z: &i16| rs(exp2_q14(i32::from(most) - i32::from(*z)) as i32, down);
+    z.iter().map(|z| clamp_i16(share(z))).collect()
+}
+
+/// The mean of values by their shares, in 1/16 of a value, rounded to nearest, halves up. With
+/// `n` the sum of the shares: `(16 * (sum + 128 * n) + n/2) / n - 2048`, where no term is negative and
+/// none passes `255 * 2^21 < 2^30`, so that the division rounds down. Elsewhere it wraps.
+pub fn mean(shares: &[i16], values: impl Iterator<Item = i8>) -> i32 {
+    let (mut sum, mut n) = (0i32, 0i32);
+    for (share, value) in shares.iter().zip(values) {
+        let share = i32::from(*share);
+        // The sum is below 2^24: exact in f32, too.
+        sum = sum.wrapping_add(share.wrapping_mul(value.into()));
+        n = n.wrapping_add(share);
+    }
+    let above = sum.wrapping_add(n.wrapping_mul(128)).wrapping_mul(16);
+    let rounded = above.wrapping_add(n / 2);
+    rounded.checked_div(n).unwrap_or(0).wrapping_sub(2048)
+}
+
+/// The sum of the losses of at most 1024 tokens, each limited to [`MOST_OF_A_TOKEN`]: below 2^31.
+pub fn total(losses: &[u32]) -> u32 {
+    let limited = losses.iter().map(|loss| *loss.min(&MOST_OF_A_TOKEN));
+    limited.fold(0, u32::wrapping_add)
+}
+
+/// The most that the loss of one token of a sample counts: 32 bits less 2^-16.
+pub const MOST_OF_A_TOKEN: u32 = (1 << 21) - 1;
 
 /// `clamp(rs(clamp(rs(acc, shift_in), +-32767) * multiplier, shift_out), +-32767)`; a narrow
 /// requant clamps the result on to +-127.
@@ -146,152 +437,4 @@ fn log2_q16(s: u32) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::graph::Graph;
-    use crate::{Evaluator, Reference, Samples};
-    use alloc::vec;
-    use proptest::collection::vec as any_vec;
-    use proptest::prelude::*;
-
-    fn naive_rs(a: i64, s: u32) -> i64 {
-        (a + ((1 << s) >> 1)).div_euclid(1 << s)
-    }
-
-    #[test]
-    fn linear_is_exact_at_the_extremes() {
-        for k in [1usize, 1023, 1024, 1025, 4097] {
-            for (w, x) in [(127, 127), (-127, 127), (127, -127), (-127, -127)] {
-                for bias in [-32_512, 32_512] {
-                    let acc = linear(&vec![w; 2 * k], &[bias, 0], 8, &vec![x; k]);
-                    let product = i64::from(w) * i64::from(x) * k as i64;
-                    let expected = [product + i64::from(bias) * 256, product];
-                    assert_eq!(acc.map_i64(), expected, "k {k} w {w} x {x} bias {bias}");
-                }
-            }
-        }
-    }
-
-    trait MapI64 {
-        fn map_i64(&self) -> Vec<i64>;
-    }
-
-    impl MapI64 for Vec<i32> {
-        fn map_i64(&self) -> Vec<i64> {
-            self.iter().map(|v| i64::from(*v)).collect()
-        }
-    }
-
-    #[test]
-    fn an_op_takes_only_its_own() {
-        let op = Op::Linear {
-            inputs: 2,
-            outputs: 1,
-            bias_shift: 0,
-        };
-        let x = Tensor::Narrow(vec![1, 2]);
-        assert_eq!(
-            apply(&op, &[256, 512, 7], &x, 0),
-            Ok(Tensor::Acc(vec![1 + 4 + 7]))
-        );
-        let loss = Op::CrossEntropy { classes: 2 };
-        let wrong = [
-            (op, &[256, 512][..], x.clone()),
-            (op, &[256, 512, 7, 7], x.clone()),
-            (op, &[256, 512, 7], Tensor::Narrow(vec![1])),
-            (op, &[256, 512, 7], Tensor::Narrow(vec![])),
-            (op, &[256, 512, 7], Tensor::Wide(vec![1, 2])),
-            (Op::Relu, &[], Tensor::Loss(0)),
-            (Op::Relu, &[1], x),
-            (loss, &[], Tensor::Wide(vec![0; 3])),
-            (loss, &[], Tensor::Acc(vec![0; 2])),
-        ];
-        for (op, params, input) in wrong {
-            assert_eq!(apply(&op, params, &input, 0), Err(EvalError::WrongOperand));
-        }
-        let two = Tensor::Wide(vec![0; 2]);
-        assert_eq!(apply(&loss, &[], &two, 2), Err(EvalError::WrongOperand));
-        assert_eq!(apply(&loss, &[], &two, 1), Ok(Tensor::Loss(1 << 16)));
-    }
-
-    #[test]
-    fn cross_entropy_at_the_extremes() {
-        assert_eq!(cross_entropy(&[], 0), None);
-        assert_eq!(cross_entropy(&[0; 257], 0), None);
-        assert_eq!(cross_entropy(&[0; 256], 255), Some(8 << 16));
-        assert_eq!(cross_entropy(&[32_767, -32_767], 0), Some(0));
-        assert_eq!(cross_entropy(&[32_767, -32_767], 1), Some(65_534 * 1024));
-        assert_eq!(cross_entropy(&[i16::MIN, i16::MAX], 0), Some(65_535 * 1024));
-        // 15 whole bits down, a term is cut off to nothing.
-        assert_eq!(cross_entropy(&[15 * 64, 0], 0), Some(0));
-        assert_eq!(cross_entropy(&[14 * 64, 0], 1), Some(14 << 16));
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
-
-        #[test]
-        fn linear_equals_naive(
-            k in prop_oneof![1usize..40, Just(1023), Just(1024), Just(1025)],
-            outputs in 1usize..4,
-            bias_shift in 0u8..=8,
-            seed in any::<u64>(),
-        ) {
-            let mut state = seed | 1;
-            let mut next = |bound: i64| {
-                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                i64::try_from(state >> 40).unwrap() % (2 * bound + 1) - bound
-            };
-            let weights: Vec<i8> = (0..k * outputs).map(|_| next(127) as i8).collect();
-            let x: Vec<i8> = (0..k).map(|_| next(127) as i8).collect();
-            let biases: Vec<i16> = (0..outputs).map(|_| next(32_512) as i16).collect();
-            let naive: Vec<i64> = (0..outputs)
-                .map(|o| {
-                    let dot: i64 = (0..k).map(|i| i64::from(weights[o * k + i]) * i64::from(x[i])).sum();
-                    dot + i64::from(biases[o]) * (1 << bias_shift)
-                })
-                .collect();
-            prop_assert_eq!(linear(&weights, &biases, bias_shift, &x).map_i64(), naive);
-        }
-
-        #[test]
-        fn requant_equals_naive(acc in any::<i32>(), s1 in 0u8..=31, m in 1u8.., s2 in 0u8..=31) {
-            let t = naive_rs(acc.into(), s1.into()).clamp(-32_767, 32_767);
-            let y = naive_rs(t * i64::from(m), s2.into()).clamp(-32_767, 32_767);
-            prop_assert_eq!(i64::from(requant(acc, s1, m, s2)), y);
-        }
-
-        #[test]
-        fn cross_entropy_is_shift_invariant_and_falls_with_the_own_logit(
-            z in any_vec(-9000i16..9000, 2..20), shift in -9000i16..9000
-        ) {
-            let loss = cross_entropy(&z, 1).unwrap();
-            let shifted: Vec<i16> = z.iter().map(|z| z + shift).collect();
-            prop_assert_eq!(cross_entropy(&shifted, 1), Some(loss));
-            let mut better = z.clone();
-            better[1] += 64;
-            prop_assert!(cross_entropy(&better, 1).unwrap() <= loss);
-        }
-
-        #[test]
-        fn the_reference_is_its_ops(
-            weights in any_vec(-32_512i16..=32_512, 6 * 5 + 5 + 5 * 3 + 3),
-            bytes in any_vec(any::<u8>(), 4 * 6),
-            label in 0u8..3,
-        ) {
-            let graph = Graph::mlp(&[6, 5, 3]);
-            let records: Vec<u8> = bytes.chunks(6).flat_map(|x| [x, &[label]].concat()).collect();
-            let samples = Samples::new(6, 3, &records).unwrap();
-            let losses = Reference.losses(&graph, &weights, &samples).unwrap();
-            for ((pixels, label), loss) in samples.iter().zip(losses) {
-                let (mut tensor, mut rest) = (Tensor::Narrow(activations(pixels)), &weights[..]);
-                for op in &graph.ops {
-                    let (own, others) = rest.split_at(op.parameters() as usize);
-                    tensor = apply(op, own, &tensor, label).unwrap();
-                    rest = others;
-                }
-                prop_assert_eq!(tensor, Tensor::Loss(loss));
-            }
-        }
-    }
-}
+mod tests;

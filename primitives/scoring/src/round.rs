@@ -346,8 +346,8 @@ impl Paired {
             (sum + fall, squares + u128::from(square))
         });
         let n = before.len() as u128;
-        // Not negative, by Cauchy-Schwarz. A loss is below 2^27 and there are at most 2^32: no
-        // product reaches 2^119.
+        // Not negative, by Cauchy-Schwarz. A loss is below 2^31 and there are at most 2^31: no
+        // product passes 2^124.
         let variance = (n * squares)
             .saturating_sub(u128::from(sum.unsigned_abs()).pow(2))
             .checked_div(n.saturating_sub(1).max(1))

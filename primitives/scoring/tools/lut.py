@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/lut.rs, the normative tables of the cross-entropy: tools/lut.py > src/lut.rs
+"""Writes src/lut.rs, the normative tables of the machine: tools/lut.py > src/lut.rs
 
 Decimal arithmetic at 60 digits decides every rounding; no floating point is involved.
 """
@@ -26,7 +26,7 @@ def table(doc, name, values):
     print("];")
 
 
-print("//! Normative tables of the cross-entropy; their bytes are the definition.")
+print("//! Normative tables of the machine; their bytes are the definition.")
 print("//!")
 print("//! Written by `tools/lut.py`: change that, not this.")
 table(
@@ -38,6 +38,11 @@ table(
     "`LOG2[m]`: log2(1 + m/1024) in Q16, rounded to nearest.",
     "LOG2",
     [nearest((1 + Decimal(m) / 1024).ln() / LN2 * 65536) for m in range(1024)],
+)
+table(
+    "`RSQRT[m - 64]`: 1 / sqrt((m + 1/2)/64) in Q15, rounded to nearest.",
+    "RSQRT",
+    [nearest(32768 / ((Decimal(m) + Decimal(1) / 2) / 64).sqrt()) for m in range(64, 256)],
 )
 
 digest = blake2b(b"".join(v.to_bytes(2, "little") for v in hashed), digest_size=32).hexdigest()
@@ -51,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_bytes_are_the_definition() {
-        let values = EXP2.iter().chain(&LOG2);
+        let values = EXP2.iter().chain(&LOG2).chain(&RSQRT);
         let bytes: Vec<u8> = values.flat_map(|value| value.to_le_bytes()).collect();
         let digest = "DIGEST";
         assert_eq!(hex::encode(blake2_256(&[&bytes])), digest);

@@ -130,6 +130,21 @@ fn bad_models_are_refused_by_name() {
             open(endless.encode(), weights.clone()),
             Error::<Test>::GraphInvalid
         );
+        let tokens = gotong_scoring::Transformer {
+            vocab: 4,
+            tokens: 2,
+            width: 4,
+            heads: 1,
+            hidden: 4,
+            layers: 1,
+            tied: true,
+        };
+        let graph_of_tokens = Graph::transformer(&tokens);
+        graph_of_tokens.validate().unwrap();
+        assert_noop!(
+            open(graph_of_tokens.encode(), weights.clone()),
+            Error::<Test>::OpsUnsupported
+        );
         for length in [0, 45, 44, 48] {
             let weights = weights.iter().copied().cycle().take(length).collect();
             assert_noop!(open(graph.clone(), weights), Error::<Test>::WeightsMismatch);

@@ -1,13 +1,15 @@
 //! Where the words of a trace are.
 //!
-//! The trace of a sample is what every op gives, in order, in words: `i8` for narrow tensors, `i16`
-//! for wide ones, `i32` for accumulators, `u32` for the loss, little endian. A linear op with more
-//! than [`TRACE_WIDTH`] inputs gives one word for every so many of them: the sum so far, starting
-//! from the bias. Every op's words are cut in tiles of [`TRACE_TILE`], the last perhaps shorter; the
-//! tiles are the leaves of a plain Merkle tree.
+//! The trace of a sample is what every op gives, in order, row after row, in words: `i8` for narrow
+//! tensors, `i16` for wide ones and shares, `i32` for accumulators, `u32` for losses, little endian.
+//! A linear op with more than [`TRACE_WIDTH`] inputs gives one word for every so many of them: the
+//! sum so far, starting from the bias. What scores are made of has its values, the last third of
+//! every row, after all the rest, and column after column: of a mean one column is read. Every
+//! op's words are cut in tiles of [`TRACE_TILE`], the last perhaps shorter; the tiles are the leaves
+//! of a plain Merkle tree.
 
 use super::{Refusal, Tiles};
-use crate::graph::{Graph, Op, Width};
+use crate::graph::{Flow, Graph, Kind, Op};
 use crate::hash::Hash;
 use crate::merkle::{root_of_span, Node};
 use alloc::vec::Vec;
@@ -23,6 +25,8 @@ pub const TRACE_WIDTH: u32 = 2048;
 pub struct OpWords {
     /// The op.
     pub op: Op,
+    /// What it gives.
+    pub flow: Flow,
     /// Master weights before those of the op.
     pub parameters_before: u64,
     /// The first tile.
@@ -33,11 +37,55 @@ pub struct OpWords {
     pub bytes: u32,
     /// Words for one value: 1, or those of a wide linear op.
     pub steps: u32,
+    /// Whether the last third of every row lies column by column.
+    pub by_column: bool,
 }
 
 impl OpWords {
     fn tiles(&self) -> u32 {
         self.words.div_ceil(TRACE_TILE)
+    }
+
+    /// Columns of a row that lie row by row.
+    fn in_rows(&self) -> u32 {
+        if self.by_column {
+            self.flow.width / 3 * 2
+        } else {
+            self.flow.width
+        }
+    }
+
+    /// Row and column of the value that a word is of; none if there is no such word.
+    pub fn value(&self, at: u32) -> Option<(u32, u32)> {
+        if at >= self.words {
+            return None;
+        }
+        let (at, columns) = (at.checked_div(self.steps)?, self.in_rows());
+        let rows = self.flow.tokens.checked_mul(columns)?;
+        Some(match at.checked_sub(rows) {
+            None => (at.checked_div(columns)?, at.checked_rem(columns)?),
+            Some(at) => {
+                let column = columns.checked_add(at.checked_div(self.flow.tokens)?)?;
+                (at.checked_rem(self.flow.tokens)?, column)
+            }
+        })
+    }
+
+    /// The word that a value is read from: of a wide linear op the last of its sums. None if there is
+    /// no such value.
+    pub fn word(&self, row: u32, column: u32) -> Option<u32> {
+        if row >= self.flow.tokens || column >= self.flow.width {
+            return None;
+        }
+        let columns = self.in_rows();
+        let at = match column.checked_sub(columns) {
+            None => row.checked_mul(columns)?.checked_add(column)?,
+            Some(column) => {
+                let before = self.flow.tokens.checked_mul(columns.checked_add(column)?)?;
+                before.checked_add(row)?
+            }
+        };
+        at.checked_mul(self.steps)?.checked_add(self.steps - 1)
     }
 }
 
@@ -62,40 +110,31 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Of a valid graph.
+    /// Of a valid graph; of another it has no words.
     pub fn of(graph: &Graph) -> Self {
-        let (mut ops, mut tiles, mut length, mut parameters_before) =
-            (Vec::new(), 0, graph.inputs, 0);
-        for op in &graph.ops {
-            let mut steps = 1;
-            let bytes = match *op {
-                Op::Linear {
-                    inputs, outputs, ..
-                } => {
-                    steps = inputs.div_ceil(TRACE_WIDTH).max(1);
-                    length = outputs;
-                    4
-                }
-                Op::Requant {
-                    width: Width::Wide, ..
-                } => 2,
-                Op::Requant {
-                    width: Width::Narrow,
-                    ..
-                }
-                | Op::Relu => 1,
-                Op::CrossEntropy { .. } => {
-                    length = 1;
-                    4
-                }
+        let flows = graph.flows().unwrap_or_default();
+        let (mut ops, mut tiles, mut parameters_before) = (Vec::new(), 0u32, 0u64);
+        for (index, (op, flow)) in graph.ops.iter().zip(flows).enumerate() {
+            let inputs = match *op {
+                Op::Linear { inputs, .. } => inputs,
+                Op::Unembed { width, .. } => width,
+                _ => 1,
             };
+            let steps = inputs.div_ceil(TRACE_WIDTH).max(1);
+            let values = flow.tokens.saturating_mul(flow.width);
             let words = OpWords {
                 op: *op,
+                flow,
                 parameters_before,
                 first_tile: tiles,
-                words: length.saturating_mul(steps),
-                bytes,
+                words: values.saturating_mul(steps),
+                bytes: match flow.kind {
+                    Kind::Narrow => 1,
+                    Kind::Wide | Kind::Shares => 2,
+                    Kind::Acc | Kind::Loss => 4,
+                },
                 steps,
+                by_column: matches!(graph.ops.get(index + 1), Some(Op::Scores { .. })),
             };
             tiles = words.tiles().saturating_add(tiles);
             parameters_before = parameters_before.saturating_add(op.parameters());

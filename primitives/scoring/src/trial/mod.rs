@@ -29,6 +29,7 @@ mod referee;
 #[cfg(test)]
 mod tests;
 mod witness;
+mod word;
 
 pub use layout::{Layout, Place, TRACE_TILE, TRACE_WIDTH};
 pub use witness::{Lie, Witness, WitnessError};
@@ -461,15 +462,16 @@ pub enum Answer {
     Tile(Vec<u8>),
     /// The inputs of a word. Each is there if the op reads it, and absent if not.
     Word {
-        /// The sample, for the first linear op and the loss.
+        /// The sample, for the first op and the loss.
         record: Option<ProvedRecord>,
         /// The inputs' tiles of the trace.
         inputs: Option<Tiles>,
-        /// The tile of the trace that has the sum that this word goes on from.
+        /// Other tiles of the trace: of the sum that this word goes on from, of the other term of a
+        /// residual, of a key, of values.
         before: Option<Tiles>,
-        /// Tiles of the weights.
+        /// Tiles of the weights, or of the token's value in an embedding.
         weights: Option<Tiles>,
-        /// The tile of the bias.
+        /// The tile of the bias, or of the place's value in an embedding.
         bias: Option<Tiles>,
     },
 }

@@ -1,25 +1,23 @@
 //! The referee: what comes of a move. Total: no input makes it panic.
 
-use super::layout::{words, Layout, OpWords, Span};
+use super::layout::{words, Layout, Span};
+use super::word::{Inputs, Reads, Words};
 use super::{
     stretches, Accusation, Answer, Case, Exam, Pair, Part, Pick, ProvedChunk, ProvedRecord,
-    ProvedReveal, Refusal, Ruling, Shown, Side, Statement, Step, Term, Tiles, Trial, TRACE_WIDTH,
+    ProvedReveal, Refusal, Ruling, Shown, Side, Statement, Step, Term, Tiles, Trial,
 };
-use crate::arith::clamp_i8;
 use crate::delta::{chunks, Delta, Entry};
-use crate::graph::{Op, Width};
 use crate::hash::Hash;
-use crate::machine::{activations, cross_entropy, linear, requant};
 use crate::merge::{clip, cosine_over_0_7, dot, moved_exactly};
 use crate::merkle::{root_of_span, Branch, Node, SumNode};
 use crate::reveals::RevealRecord;
 use crate::round::{passes, Paired};
 use crate::shard::sealed;
 use crate::table::{losses_node, similar_tree, Opening, Row, Standing};
-use crate::weights::view;
 use crate::{CHUNK, WEIGHT_TILE};
 use alloc::vec::Vec;
 use codec::Encode;
+use core::ops::Range;
 
 /// "Similar to nothing" in a vector of similarities.
 pub(super) const NOTHING: u32 = u32::MAX;
@@ -43,34 +41,25 @@ impl Case {
         }
     }
 
-    /// The inputs and the label of a sample, which has to be the shard's.
-    fn record<'a>(
-        &self,
-        sample: u32,
-        proved: &'a Option<ProvedRecord>,
-    ) -> Result<(&'a [u8], u8), Refusal> {
-        let ProvedRecord { bytes, siblings } = proved.as_ref().ok_or(Refusal::WrongShape)?;
-        let leaf = sealed(&self.shard_key, sample, bytes);
-        match root_of_span(self.samples, sample, alloc::vec![leaf], siblings) {
-            Some(root) if root == self.shard_root => {
-                let (label, inputs) = bytes.split_last().ok_or(Refusal::WrongShape)?;
-                Ok((inputs, *label))
-            }
+    /// The bytes of a sample, which has to be the shard's.
+    fn record<'a>(&self, sample: u32, proved: &'a ProvedRecord) -> Result<&'a [u8], Refusal> {
+        let leaf = sealed(&self.shard_key, sample, &proved.bytes);
+        match root_of_span(self.samples, sample, alloc::vec![leaf], &proved.siblings) {
+            Some(root) if root == self.shard_root => Ok(&proved.bytes),
             _ => Err(Refusal::ForeignInput),
         }
     }
 
-    /// Weights `start..end` of a tree of master weights.
+    /// Weights `range` of a tree of master weights.
     fn weights(
         &self,
         root: &Hash,
-        start: u64,
-        end: u64,
+        range: Range<u64>,
         tiles: &Option<Tiles>,
         else_refused: Refusal,
     ) -> Result<Vec<i16>, Refusal> {
         let tiles = tiles.as_ref().ok_or(Refusal::WrongShape)?;
-        let span = Span::of(start..end, self.parameters().into(), WEIGHT_TILE as u32)?;
+        let span = Span::of(range, self.parameters().into(), WEIGHT_TILE as u32)?;
         span.verify(
             tiles,
             2,
@@ -675,7 +664,7 @@ fn merged_weight(
     let (start, foreign) = (u64::from(position), Refusal::ForeignInput);
     // A copy of a tile: the only use of it, and small.
     let tile = Some(base.clone());
-    let base = case.weights(&case.base_root, start, start + 1, &tile, foreign)?;
+    let base = case.weights(&case.base_root, start..start + 1, &tile, foreign)?;
     let base = base.first().copied().ok_or(Refusal::WrongShape)?;
     let sum: i128 = terms.iter().map(|term| i128::from(term.value)).sum();
     let weight: i128 = terms.iter().map(|term| i128::from(term.weight)).sum();
@@ -742,8 +731,18 @@ fn word(
     };
     let layout = Layout::of(&case.graph);
     let own = layout.op(op).ok_or(Refusal::NoSuchPlace)?;
-    let previous = op.checked_sub(1).and_then(|op| layout.op(op));
-    let reads = Reads::of(own, at, previous.is_none());
+    let sample: &[u8] = match record {
+        Some(record) => case.record(exam.sample, record)?,
+        None => &[],
+    };
+    let reads = Reads::of(&layout, op, at, sample).ok_or(Refusal::WrongShape)?;
+    let asked = [
+        reads.record,
+        reads.inputs.is_some(),
+        reads.before.is_some(),
+        reads.weights.is_some(),
+        reads.bias.is_some(),
+    ];
     let given = [
         record.is_some(),
         inputs.is_some(),
@@ -751,122 +750,30 @@ fn word(
         weights.is_some(),
         bias.is_some(),
     ];
-    if given
-        != [
-            reads.record,
-            reads.inputs,
-            reads.before,
-            reads.weights,
-            reads.bias,
-        ]
-    {
+    if given != asked {
         return Err(Refusal::WrongShape);
     }
-    let open_inputs = |range| {
-        let (previous, tiles) = (previous.ok_or(Refusal::NoSuchPlace)?, inputs.as_ref());
-        layout.open(trace, previous, range, tiles.ok_or(Refusal::WrongShape)?)
+    let open_words = |read: &Option<Words>, tiles: &Option<Tiles>| match (read, tiles) {
+        (Some(read), Some(tiles)) => {
+            let of = layout.op(read.op).ok_or(Refusal::NoSuchPlace)?;
+            layout.open(trace, of, read.range.clone(), tiles)
+        }
+        _ => Ok(Vec::new()),
     };
-    let one_input = |at: u32| {
-        let end = at.checked_add(1).ok_or(Refusal::NoSuchPlace)?;
-        open_inputs(at..end)?
-            .first()
-            .copied()
-            .ok_or(Refusal::WrongShape)
-    };
-    match own.op {
-        Op::Linear {
-            inputs: length,
-            outputs,
-            bias_shift,
-        } => {
-            let (output, columns) = reads.linear(own, at, length);
-            let x: Vec<i8> = if previous.is_none() {
-                let (pixels, _) = case.record(exam.sample, record)?;
-                let range = columns.start as usize..columns.end as usize;
-                activations(pixels.get(range).ok_or(Refusal::WrongShape)?)
-            } else {
-                open_inputs(columns.clone())?
-                    .iter()
-                    .map(|word| *word as i8)
-                    .collect()
-            };
+    let open_weights = |read: &Option<Range<u64>>, tiles| match read {
+        Some(range) => {
             let foreign = Refusal::NotTheInside;
-            let row = own.parameters_before + u64::from(output) * u64::from(length);
-            let (start, end) = (row + u64::from(columns.start), row + u64::from(columns.end));
-            let views = case.weights(&exam.weights, start, end, weights, foreign)?;
-            let views: Vec<i8> = views.into_iter().map(view).collect();
-            if reads.before {
-                let tiles = before.as_ref().ok_or(Refusal::WrongShape)?;
-                let sum = layout.open(trace, own, at - 1..at, tiles)?;
-                let sum = sum.first().copied().ok_or(Refusal::WrongShape)?;
-                let more = linear(&views, &[0], 0, &x);
-                Ok(sum.wrapping_add(more.first().copied().unwrap_or(0)))
-            } else {
-                let at = own.parameters_before
-                    + u64::from(outputs) * u64::from(length)
-                    + u64::from(output);
-                let biases = case.weights(&exam.weights, at, at + 1, bias, foreign)?;
-                let acc = linear(&views, &biases, bias_shift, &x);
-                acc.first().copied().ok_or(Refusal::WrongShape)
-            }
+            case.weights(&exam.weights, range.clone(), tiles, foreign)
         }
-        Op::Requant {
-            shift_in,
-            multiplier,
-            shift_out,
-            width,
-        } => {
-            let steps = previous.map_or(1, |previous| previous.steps);
-            let last = at
-                .checked_mul(steps)
-                .and_then(|at| at.checked_add(steps - 1));
-            let acc = one_input(last.ok_or(Refusal::NoSuchPlace)?)?;
-            let wide = i32::from(requant(acc, shift_in, multiplier, shift_out));
-            Ok(match width {
-                Width::Wide => wide,
-                Width::Narrow => clamp_i8(wide).into(),
-            })
-        }
-        Op::Relu => Ok(one_input(at)?.max(0)),
-        Op::CrossEntropy { classes } => {
-            let (_, label) = case.record(exam.sample, record)?;
-            let logits: Vec<i16> = open_inputs(0..classes)?
-                .iter()
-                .map(|word| *word as i16)
-                .collect();
-            let loss = cross_entropy(&logits, label).ok_or(Refusal::ForeignInput)?;
-            Ok(loss as i32)
-        }
-    }
-}
-
-/// Which inputs a word has.
-pub(super) struct Reads {
-    pub record: bool,
-    pub inputs: bool,
-    pub before: bool,
-    pub weights: bool,
-    pub bias: bool,
-}
-
-impl Reads {
-    pub fn of(own: &OpWords, at: u32, is_first: bool) -> Self {
-        let is_linear = matches!(own.op, Op::Linear { .. });
-        let is_loss = matches!(own.op, Op::CrossEntropy { .. });
-        let goes_on = is_linear && !at.is_multiple_of(own.steps);
-        Self {
-            record: is_first || is_loss,
-            inputs: !is_first,
-            before: goes_on,
-            weights: is_linear,
-            bias: is_linear && !goes_on,
-        }
-    }
-
-    /// Output and inputs of a word of a linear op of so many inputs.
-    pub fn linear(&self, own: &OpWords, at: u32, length: u32) -> (u32, core::ops::Range<u32>) {
-        let start = (at % own.steps).saturating_mul(TRACE_WIDTH);
-        let end = start.saturating_add(TRACE_WIDTH).min(length);
-        (at / own.steps, start..end)
-    }
+        None => Ok(Vec::new()),
+    };
+    let inputs = Inputs {
+        columns: reads.columns,
+        sample,
+        inputs: open_words(&reads.inputs, inputs)?,
+        before: open_words(&reads.before, before)?,
+        weights: open_weights(&reads.weights, weights)?,
+        bias: open_weights(&reads.bias, bias)?,
+    };
+    inputs.execute(own, at)
 }

@@ -1,15 +1,18 @@
 //! Liars are convicted, honest parties never are.
 
 use super::layout::Layout;
+use super::word::Reads;
 use super::*;
+use crate::graph::{Op, Width};
 use crate::shard::shard_root;
 use crate::table::Standing;
 use crate::{
     median_norm, reveals_tree, score_round, Delta, Entry, MasterWeights, Reference, Reveal, Rules,
-    Samples,
+    Samples, Transformer,
 };
 use alloc::vec;
 use core::cell::Cell;
+use core::ops::Range;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -63,14 +66,21 @@ impl core::fmt::Debug for Round {
 
 impl Round {
     fn new(layers: &[u32], samples: u32, deltas: u32, seed: u64) -> Self {
-        let (dice, graph) = (Dice::new(seed), Graph::mlp(layers));
+        Self::of(Graph::mlp(layers), samples, deltas, seed)
+    }
+
+    fn of(graph: Graph, samples: u32, deltas: u32, seed: u64) -> Self {
+        let dice = Dice::new(seed);
         graph.validate().unwrap();
         let parameters = graph.parameters() as u32;
+        // A transformer normalises: its weights may be any.
+        let most = graph.vocab().map_or(2000, |_| 30_000);
         let base: Vec<i16> = (0..parameters)
-            .map(|_| dice.below(4001) as i16 - 2000)
+            .map(|_| (dice.below(2 * most + 1) as i32 - most as i32) as i16)
             .collect();
         let record = |_| {
-            let pixels = (0..graph.inputs).map(|_| dice.below(256) as u8);
+            let bytes = graph.vocab().unwrap_or(256);
+            let pixels = (0..graph.inputs).map(|_| dice.below(bytes) as u8);
             let mut record: Vec<u8> = pixels.collect();
             record.push(dice.below(graph.classes()) as u8);
             record
@@ -235,12 +245,109 @@ fn any_layers() -> impl Strategy<Value = Vec<u32>> {
 }
 
 fn any_round() -> impl Strategy<Value = Round> {
-    (any_layers(), 2u32..20, 1u32..8, any::<u64>())
-        .prop_map(|(layers, samples, deltas, seed)| Round::new(&layers, samples, deltas, seed))
+    (any_layers(), 2u32..20, 1u32..8, any::<u64>()).prop_map(|(layers, samples, deltas, seed)| {
+        let mut graph = Graph::mlp(&layers);
+        if seed % 8 == 0 {
+            // An op that reads the sample and is no linear one.
+            graph.ops.insert(0, Op::Relu);
+        }
+        Round::of(graph, samples, deltas, seed)
+    })
+}
+
+/// A graph of the ops of transformers, in an order that no transformer need have.
+fn any_transformer() -> impl Strategy<Value = Graph> {
+    let small = (2u32..10, 1u32..4, 1u32..5, 1u32..20);
+    let large = (30u32..70, 1u32..5, 1u32..12, 1u32..40);
+    let wide = (2u32..4, 1u32..3, 1u32..3, 2040u32..4100);
+    let shape = prop_oneof![8 => small, 2 => large, 1 => wide];
+    (shape, 2u32..12, any::<u64>()).prop_map(
+        |((tokens, heads, head_width, hidden), vocab, seed)| {
+            let dice = Dice::new(seed);
+            let width = heads * head_width;
+            let mut ops = vec![Op::Embed {
+                vocab,
+                tokens,
+                width,
+                shift: 6,
+            }];
+            let (mut streams, mut values) = (vec![0], Vec::new());
+            let any = |of: &[u32]| of[dice.below(of.len() as u32) as usize];
+            let linear = |inputs, outputs| Op::Linear {
+                inputs,
+                outputs,
+                bias_shift: dice.below(9) as u8,
+            };
+            let requant = |width| Op::Requant {
+                shift_in: dice.below(9) as u8,
+                multiplier: 1 + dice.below(255) as u8,
+                shift_out: 7,
+                width,
+            };
+            let norm = || Op::RmsNorm {
+                width,
+                unit_bits: dice.below(8) as u8,
+            };
+            for _ in 0..1 + dice.below(3) {
+                let last = ops.len() as u32;
+                let inputs = if dice.below(2) == 0 {
+                    ops.extend([norm(), linear(width, 3 * width), requant(Width::Narrow)]);
+                    values.push(last + 2);
+                    ops.extend([
+                        Op::Scores { heads, head_width },
+                        requant(Width::Wide),
+                        Op::Softmax { heads, tokens },
+                        Op::Mix {
+                            from: any(&values),
+                            heads,
+                            head_width,
+                        },
+                        requant(Width::Narrow),
+                    ]);
+                    width
+                } else {
+                    ops.extend([norm(), linear(width, hidden), requant(Width::Narrow)]);
+                    ops.push(if dice.below(2) == 0 {
+                        Op::Relu
+                    } else {
+                        Op::SquaredRelu
+                    });
+                    hidden
+                };
+                ops.extend([linear(inputs, width), requant(Width::Wide)]);
+                streams.push(ops.len() as u32 - 1);
+                ops.push(Op::Residual {
+                    from: any(&streams),
+                });
+                streams.push(ops.len() as u32 - 1);
+            }
+            ops.push(norm());
+            ops.push(if dice.below(2) == 0 {
+                Op::Unembed { vocab, width }
+            } else {
+                linear(width, vocab)
+            });
+            ops.extend([
+                requant(Width::Wide),
+                Op::CrossEntropy { classes: vocab },
+                Op::Total { tokens },
+            ]);
+            Graph {
+                inputs: tokens,
+                ops,
+            }
+        },
+    )
+}
+
+fn any_language_round() -> impl Strategy<Value = Round> {
+    (any_transformer(), 2u32..4, 1u32..4, any::<u64>())
+        .prop_map(|(graph, samples, deltas, seed)| Round::of(graph, samples, deltas, seed))
 }
 
 /// One word of a trace, of every op and of every class of places: the first, one within, at the
-/// border of a tile, the last.
+/// border of a tile, the last, at the corners of the rows, at the border of values that lie column
+/// by column, of a token itself and of a later one.
 fn words(layout: &Layout, at: Index) -> Vec<(u32, u32)> {
     let mut words = Vec::new();
     let mut op = 0;
@@ -253,6 +360,17 @@ fn words(layout: &Layout, at: Index) -> Vec<(u32, u32)> {
             256.min(last),
             last,
         ];
+        let (tokens, width) = (own.flow.tokens, own.flow.width);
+        let corners = [
+            (0, width - 1),
+            (tokens - 1, 0),
+            (tokens / 2, tokens / 2),
+            (tokens / 2, tokens / 2 + 1),
+            (tokens - 1, width / 3 * 2),
+            (tokens / 2, width - 1),
+        ];
+        let inside = corners.iter().filter(|(_, column)| *column < width);
+        places.extend(inside.filter_map(|(row, column)| own.word(*row, *column)));
         places.sort_unstable();
         places.dedup();
         words.extend(places.into_iter().map(|at| (op, at)));
@@ -303,6 +421,131 @@ fn a_wide_linear_op_is_traced_step_by_step() {
     let layout = Layout::of(&Graph::mlp(&[2, 700, 2]));
     let place = layout.place(2).unwrap();
     assert_eq!((place.op, place.first, place.words), (0, 512, 188));
+}
+
+#[test]
+fn attention_is_traced_with_its_values_by_column() {
+    let graph = Graph::transformer(&Transformer {
+        vocab: 5,
+        tokens: 4,
+        width: 6,
+        heads: 2,
+        hidden: 7,
+        layers: 1,
+        tied: true,
+    });
+    let layout = Layout::of(&graph);
+    let own = layout.op(3).unwrap();
+    assert_eq!((own.words, own.bytes, own.by_column), (4 * 18, 1, true));
+    // Queries and keys of all tokens, then the values: the first column of all tokens, and so on.
+    let places = [(0, 0), (0, 11), (1, 0), (3, 11), (0, 12), (1, 12), (3, 17)];
+    let words = places.map(|(row, column)| own.word(row, column).unwrap());
+    assert_eq!(words, [0, 11, 12, 47, 48, 49, 71]);
+    for op in 0..graph.ops.len() as u32 {
+        let own = layout.op(op).unwrap();
+        assert_eq!(own.by_column, op == 3);
+        for at in 0..own.words {
+            let (row, column) = own.value(at).unwrap();
+            assert!(row < own.flow.tokens && column < own.flow.width);
+            assert_eq!(own.word(row, column), Some(at));
+        }
+    }
+    // The trace ends with the one word that is the loss.
+    let last = layout.place(layout.tiles() - 1).unwrap();
+    assert_eq!((last.first, last.words, last.bytes), (0, 1, 4));
+}
+
+/// Bytes of the tiles that a word reads.
+fn bytes_read(layout: &Layout, op: u32, at: u32, sample: &[u8]) -> u32 {
+    let reads = Reads::of(layout, op, at, sample).unwrap();
+    let tiles =
+        |range: Range<u64>, tile: u64| (range.end.div_ceil(tile) - range.start / tile) as u32;
+    let words = [reads.inputs, reads.before]
+        .into_iter()
+        .flatten()
+        .map(|read| {
+            let range = u64::from(read.range.start)..u64::from(read.range.end);
+            tiles(range, TRACE_TILE.into()) * TRACE_TILE * layout.op(read.op).unwrap().bytes
+        });
+    let weights = [reads.weights, reads.bias].into_iter().flatten();
+    let weights = weights.map(|range| tiles(range, 512) * 1024);
+    let record = if reads.record { sample.len() as u32 } else { 0 };
+    words.sum::<u32>() + weights.sum::<u32>() + record
+}
+
+#[test]
+fn no_word_of_the_largest_reads_more_than_some_kilobytes() {
+    let shape = Transformer {
+        vocab: 256,
+        tokens: 1024,
+        width: 2048,
+        heads: 16,
+        hidden: 4096,
+        layers: 1,
+        tied: true,
+    };
+    let wide_head = Transformer {
+        width: 1024,
+        heads: 1,
+        ..shape
+    };
+    let (sample, dice) = (vec![255; 1025], Dice::new(1));
+    for shape in [shape, wide_head] {
+        let graph = Graph::transformer(&shape);
+        assert_eq!(graph.validate(), Ok(()));
+        let layout = Layout::of(&graph);
+        for (index, op) in (0..).zip(&graph.ops) {
+            let own = layout.op(index).unwrap();
+            let places = [0, own.words - 1].into_iter();
+            let places = places.chain((0..500).map(|_| dice.below(own.words)));
+            let most = places
+                .map(|at| bytes_read(&layout, index, at, &sample))
+                .max();
+            let bound = match op {
+                // Inputs, weights, the sum before.
+                Op::Linear { .. } | Op::Unembed { .. } => 2048 + 256 + 5 * 1024 + 1024,
+                Op::Embed { .. } => 1025 + 2 * 1024,
+                Op::RmsNorm { .. } => 4096 + 512,
+                Op::Scores { .. } => 2 * (1024 + 256),
+                Op::Softmax { .. } => 2048 + 512,
+                Op::Mix { .. } => 2048 + 512 + 1024 + 256,
+                Op::CrossEntropy { .. } => 1025 + 2 * 512,
+                Op::Total { .. } => 4096,
+                _ => 2 * 1024,
+            };
+            assert!(most <= Some(bound), "{op:?} reads {most:?}");
+        }
+    }
+}
+
+/// A relu reads the sample if it is the first op.
+#[test]
+fn the_first_op_need_not_be_linear() {
+    let mut graph = Graph::mlp(&[5, 3]);
+    graph.ops.insert(0, Op::Relu);
+    let honest = Round::of(graph, 2, 1, 9).honest();
+    let (opening, case) = (honest.score().table.opening(), honest.case());
+    let exam = Exam {
+        of: Side::Base,
+        weights: case.base_root,
+        sample: 1,
+    };
+    let (trace, words) = honest.trace_of(&exam).unwrap();
+    for (at, value) in (0..).zip(&words[0]) {
+        for (value, is_right) in [(*value, true), (*value + 1, false)] {
+            let statement = Statement::Word {
+                exam,
+                trace,
+                op: 0,
+                at,
+                value,
+            };
+            let trial = Trial::awaiting(statement);
+            let answer = honest.answer(&trial).unwrap();
+            let ruling = trial.answer(case, &opening, &answer).unwrap();
+            assert_eq!(ruling == Ruling::Upheld, is_right);
+        }
+    }
 }
 
 #[test]
@@ -434,7 +677,8 @@ proptest! {
     /// Exactly one word of a trace is wrong, of every op and class of places.
     #[test]
     fn a_single_wrong_word_is_convicted(
-        round in any_round(), at in any::<Index>(), by in any::<i32>(), side in any::<Index>(), sample in any::<Index>()
+        round in prop_oneof![any_round(), any_language_round()],
+        at in any::<Index>(), by in any::<i32>(), side in any::<Index>(), sample in any::<Index>()
     ) {
         let honest = round.honest();
         let (of, weights) = any_side(&honest, side);
@@ -459,10 +703,44 @@ proptest! {
         }
     }
 
+    /// Every word of a transformer is upheld if it is right, and its answer is refused if a byte of
+    /// it, or what it has, is another.
+    #[test]
+    fn a_right_word_is_upheld_and_no_other_answer_to_it_is(
+        round in any_language_round(), at in any::<Index>(), bit in any::<Index>()
+    ) {
+        let honest = round.honest();
+        let (opening, weights) = (honest.score().table.opening(), round.case.base_root);
+        let exam = Exam { of: Side::Base, weights, sample: 0 };
+        let (trace, all) = honest.trace_of(&exam).unwrap();
+        let layout = Layout::of(&round.case.graph);
+        for (op, at) in words(&layout, at) {
+            let value = all[op as usize][at as usize];
+            let trial = Trial::awaiting(Statement::Word { exam, trace, op, at, value });
+            let answer = honest.answer(&trial).unwrap();
+            let judge = |answer: &Answer| trial.answer(&round.case, &opening, answer);
+            prop_assert_eq!(judge(&answer), Ok(Ruling::Upheld), "op {} word {}", op, at);
+            let mut bytes = answer.encode();
+            let place = bit.index(bytes.len() * 8);
+            bytes[place / 8] ^= 1 << (place % 8);
+            if let Ok(changed) = Answer::decode(&mut &bytes[..]) {
+                prop_assert!(judge(&changed).is_err(), "op {} word {}", op, at);
+            }
+            for left_out in without_one(&answer) {
+                prop_assert!(judge(&left_out).is_err(), "op {} word {}", op, at);
+            }
+            let wrong = Trial::awaiting(Statement::Word { exam, trace, op, at, value: value ^ 1 });
+            let ruling = wrong.answer(&round.case, &opening, &answer);
+            let is_refuted = matches!(ruling, Ok(Ruling::Refuted(Step::Word { found, .. })) if found == value);
+            prop_assert!(is_refuted, "{:?}", ruling);
+        }
+    }
+
     /// Whatever is lied about, and all that follows from it: the whole way from the table.
     #[test]
     fn a_lie_is_convicted_from_the_table_on(
-        round in any_round(), what in 0..3, at in any::<Index>(), by in any::<i16>(), side in any::<Index>(), sample in any::<Index>()
+        round in prop_oneof![any_round(), any_language_round()], what in 0..3,
+        at in any::<Index>(), by in any::<i16>(), side in any::<Index>(), sample in any::<Index>()
     ) {
         let honest = round.honest();
         let (mut of, _) = any_side(&honest, side);
@@ -494,7 +772,9 @@ proptest! {
 
     /// Who is honest answers every doubt, however absurd, and is never convicted.
     #[test]
-    fn the_honest_are_never_convicted(round in any_round(), seed in any::<u64>()) {
+    fn the_honest_are_never_convicted(
+        round in prop_oneof![any_round(), any_language_round()], seed in any::<u64>()
+    ) {
         let honest = round.honest();
         let (opening, dice) = (honest.score().table.opening(), Dice::new(seed));
         prop_assert!(opening.is_consistent(round.case.samples, &round.case.base_root, 0));
@@ -516,7 +796,9 @@ proptest! {
     /// What is no answer is refused and never convicts: answers to other statements, and bytes that
     /// were changed.
     #[test]
-    fn what_is_no_answer_is_refused(round in any_round(), seed in any::<u64>(), bit in any::<Index>()) {
+    fn what_is_no_answer_is_refused(
+        round in prop_oneof![any_round(), any_language_round()], seed in any::<u64>(), bit in any::<Index>()
+    ) {
         let honest = round.honest();
         let (opening, dice) = (honest.score().table.opening(), Dice::new(seed));
         let mut trial = Trial::open(&opening, &round.case, Accusation::Rows);
@@ -544,6 +826,32 @@ proptest! {
             }
         }
     }
+}
+
+/// The answer to a word without one of its inputs.
+fn without_one(answer: &Answer) -> Vec<Answer> {
+    let without = |which: usize| {
+        let mut left_out = answer.clone();
+        if let Answer::Word {
+            record,
+            inputs,
+            before,
+            weights,
+            bias,
+        } = &mut left_out
+        {
+            match which {
+                0 => *record = None,
+                1 => *inputs = None,
+                2 => *before = None,
+                3 => *weights = None,
+                _ => *bias = None,
+            }
+        }
+        left_out
+    };
+    let all = (0..5).map(without);
+    all.filter(|left_out| left_out != answer).collect()
 }
 
 fn loss_of(witness: &Witness, of: Side, sample: u32) -> u32 {

@@ -4,16 +4,17 @@
 //! when they are asked for.
 
 use super::layout::{tile_bytes, Layout, OpWords, TRACE_TILE};
-use super::referee::{Reads, NOTHING};
+use super::referee::NOTHING;
+use super::word::{Reads, Words};
 use super::{
     stretches, Accusation, Answer, Case, Exam, Pair, Part, Pick, ProvedChunk, ProvedRecord,
     ProvedReveal, Shown, Side, Statement, Term, Tiles, Trial, TRACE_WIDTH,
 };
 use crate::delta::chunks;
 use crate::evaluator::{Evaluator, Samples};
-use crate::graph::Op;
+use crate::graph::{Flow, Kind, Op};
 use crate::hash::Hash;
-use crate::machine::{activations, apply, linear, Tensor};
+use crate::machine::{activations, apply, dot as dot_of, Tensor};
 use crate::merge::{cosine_over_0_7, dot, Merge, Part as MergePart};
 use crate::merkle::{Branch, SumTree, Tree};
 use crate::reveals::{median_norm, reveals_tree, RevealRecord};
@@ -604,8 +605,13 @@ impl Witness {
     }
 
     fn trace_tree(&self, exam: &Exam) -> Option<Tree> {
+        self.tree_of(&self.trace(exam)?)
+    }
+
+    /// The tree over the words of every op.
+    fn tree_of(&self, trace: &[Vec<i32>]) -> Option<Tree> {
         let mut tiles = Vec::new();
-        for (op, words) in (0..).zip(self.trace(exam)?) {
+        for (op, words) in (0..).zip(trace) {
             let bytes = self.layout.op(op)?.bytes;
             tiles.extend(
                 words
@@ -614,6 +620,13 @@ impl Witness {
             );
         }
         Some(Tree::of(tiles))
+    }
+
+    /// The root of a trace, and the words of every op.
+    #[cfg(test)]
+    pub(super) fn trace_of(&self, exam: &Exam) -> Option<(Hash, Vec<Vec<i32>>)> {
+        let words = self.trace(exam)?;
+        Some((self.tree_of(&words)?.root().hash, words))
     }
 
     fn trace_tile(&self, exam: &Exam, tile: u32) -> Option<Vec<i32>> {
@@ -627,66 +640,42 @@ impl Witness {
 
     /// The inputs of a word.
     fn word(&self, exam: &Exam, op: u32, at: u32) -> Option<Answer> {
-        let own = self.layout.op(op)?;
-        let reads = Reads::of(own, at, op == 0);
-        let (words, tree) = (self.trace(exam)?, self.trace_tree(exam)?);
-        let tiles = |op: u32, range: Range<u32>| {
-            let own = self.layout.op(op)?;
+        let record = self.record(exam.sample)?;
+        let reads = Reads::of(&self.layout, op, at, &record.bytes)?;
+        let words = self.trace(exam)?;
+        let tree = self.tree_of(&words)?;
+        let all = self.weights(exam.of)?;
+        let tiles = |read: &Words| {
+            let (own, range) = (self.layout.op(read.op)?, &read.range);
             let (first, last) = (range.start / TRACE_TILE, range.end.div_ceil(TRACE_TILE));
             let end = last.saturating_mul(TRACE_TILE).min(own.words);
-            let words = words.get(op as usize)?;
+            let words = words.get(read.op as usize)?;
             let words = words.get((first * TRACE_TILE) as usize..end as usize)?;
             Some(Tiles {
                 bytes: tile_bytes(own.bytes, words),
                 siblings: tree.prove_span(own.first_tile + first, last - first),
             })
         };
-        let read = match own.op {
-            Op::Linear { inputs, .. } => reads.linear(own, at, inputs).1,
-            Op::Requant { .. } => {
-                let steps = self.layout.op(op.checked_sub(1)?)?.steps;
-                let last = at * steps + steps - 1;
-                last..last + 1
-            }
-            Op::Relu => at..at + 1,
-            Op::CrossEntropy { classes } => 0..classes,
-        };
-        let (mut weights, mut bias) = (None, None);
-        if let Op::Linear {
-            inputs, outputs, ..
-        } = own.op
-        {
-            let all = self.weights(exam.of)?;
-            let open = |range: Range<u64>| weight_tiles(&all, weight_span(range)?.0);
-            let (output, columns) = reads.linear(own, at, inputs);
-            let (output, inputs) = (u64::from(output), u64::from(inputs));
-            let row = own.parameters_before + output * inputs;
-            weights = Some(open(
-                row + u64::from(columns.start)..row + u64::from(columns.end),
-            )?);
-            if reads.bias {
-                let at = own.parameters_before + u64::from(outputs) * inputs + output;
-                bias = Some(open(at..at + 1)?);
-            }
-        }
+        let weights = |range: Range<u64>| weight_tiles(&all, weight_span(range)?.0);
+        // What is read is there: an answer lacks nothing that is asked for.
         Some(Answer::Word {
-            record: if reads.record {
-                Some(self.record(exam.sample)?)
-            } else {
-                None
+            record: reads.record.then_some(record),
+            inputs: match &reads.inputs {
+                Some(read) => Some(tiles(read)?),
+                None => None,
             },
-            inputs: if reads.inputs {
-                Some(tiles(op.checked_sub(1)?, read)?)
-            } else {
-                None
+            before: match &reads.before {
+                Some(read) => Some(tiles(read)?),
+                None => None,
             },
-            before: if reads.before {
-                Some(tiles(op, at - 1..at)?)
-            } else {
-                None
+            weights: match reads.weights {
+                Some(range) => Some(weights(range)?),
+                None => None,
             },
-            weights,
-            bias,
+            bias: match reads.bias {
+                Some(range) => Some(weights(range)?),
+                None => None,
+            },
         })
     }
 }
@@ -752,61 +741,112 @@ pub(super) fn trace(
     record: &[u8],
     lie: Option<(Lie, Side, u32)>,
 ) -> Option<Vec<Vec<i32>>> {
-    let (label, pixels) = record.split_last()?;
-    let mut tensor = Tensor::Narrow(activations(pixels));
-    let mut trace = Vec::new();
-    for (op, index) in graph.ops.iter().zip(0..) {
+    let carries = !matches!(lie, Some((Lie::Word { carries: false, .. }, ..)));
+    let (mut given, mut trace): (Vec<Tensor>, _) = (Vec::new(), Vec::new());
+    for ((op, read), index) in graph.ops.iter().zip(graph.parameters_read()).zip(0..) {
         let own = layout.op(index)?;
-        let start = own.parameters_before as usize;
-        let params = weights.get(start..start + op.parameters() as usize)?;
-        let mut words = if let (Op::Linear { bias_shift, .. }, Tensor::Narrow(x)) = (op, &tensor) {
-            running_sums(own, params, *bias_shift, x)
+        let params = weights.get(read)?;
+        let tensor = apply(op, params, record, &given).ok()?;
+        let mut words = if own.steps > 1 {
+            running_sums(own, params, record, given.last())?
         } else {
-            match apply(op, params, &tensor, *label).ok()? {
-                Tensor::Narrow(words) => words.into_iter().map(i32::from).collect(),
-                Tensor::Wide(words) => words.into_iter().map(i32::from).collect(),
-                Tensor::Acc(words) => words,
-                Tensor::Loss(loss) => alloc::vec![loss as i32],
-            }
+            words_of(own, &tensor)?
         };
-        let honest = words.clone();
         if let Some((lie, of, sample)) = lie {
             lie.about_words(of, sample, index, own.bytes, &mut words);
         }
-        let carries = !matches!(lie, Some((Lie::Word { carries: false, .. }, ..)));
-        let values = if carries { &words } else { &honest };
-        let values = values
-            .iter()
-            .skip(own.steps as usize - 1)
-            .step_by(own.steps as usize);
-        tensor = match own.bytes {
-            1 => Tensor::Narrow(values.map(|word| *word as i8).collect()),
-            2 => Tensor::Wide(values.map(|word| *word as i16).collect()),
-            _ => Tensor::Acc(values.copied().collect()),
-        };
+        given.push(if carries {
+            tensor_of(own, &words)?
+        } else {
+            tensor
+        });
         trace.push(words);
     }
     Some(trace)
 }
 
-/// The words of a linear op: for every output the sum after so many inputs, and so on.
-fn running_sums(own: &OpWords, params: &[i16], bias_shift: u8, x: &[i8]) -> Vec<i32> {
+/// What an op gives, in the order of its words.
+fn words_of(own: &OpWords, tensor: &Tensor) -> Option<Vec<i32>> {
+    let values: Vec<i32> = match tensor {
+        Tensor::Narrow(values) => values.iter().copied().map(i32::from).collect(),
+        Tensor::Wide(values) | Tensor::Shares(values) => {
+            values.iter().copied().map(i32::from).collect()
+        }
+        Tensor::Acc(values) => values.clone(),
+        Tensor::Losses(values) => values.iter().map(|loss| *loss as i32).collect(),
+        Tensor::Loss(loss) => alloc::vec![*loss as i32],
+    };
+    let value = |at: u32| {
+        let (row, column) = own.value(at)?;
+        values
+            .get((row * own.flow.width + column) as usize)
+            .copied()
+    };
+    (0..own.words).map(value).collect()
+}
+
+/// What an op gives, from its words.
+fn tensor_of(own: &OpWords, words: &[i32]) -> Option<Tensor> {
+    let Flow {
+        kind,
+        tokens,
+        width,
+    } = own.flow;
+    let places = (0..tokens).flat_map(|row| (0..width).map(move |column| (row, column)));
+    let values: Option<Vec<i32>> = places
+        .map(|(row, column)| words.get(own.word(row, column)? as usize).copied())
+        .collect();
+    let values = values?.into_iter();
+    Some(match kind {
+        Kind::Narrow => Tensor::Narrow(values.map(|word| word as i8).collect()),
+        Kind::Wide => Tensor::Wide(values.map(|word| word as i16).collect()),
+        Kind::Shares => Tensor::Shares(values.map(|word| word as i16).collect()),
+        Kind::Acc => Tensor::Acc(values.collect()),
+        Kind::Loss if tokens == 1 => Tensor::Loss(*words.first()? as u32),
+        Kind::Loss => Tensor::Losses(values.map(|word| word as u32).collect()),
+    })
+}
+
+/// The words of a wide linear op: for every output the sum after so many inputs, and so on.
+fn running_sums(
+    own: &OpWords,
+    params: &[i16],
+    record: &[u8],
+    input: Option<&Tensor>,
+) -> Option<Vec<i32>> {
     let views: Vec<i8> = params.iter().copied().map(view).collect();
-    let outputs = (own.words / own.steps) as usize;
-    let (rows, biases) = (&views[..outputs * x.len()], &params[outputs * x.len()..]);
+    let (inputs, bias_shift) = match own.op {
+        Op::Linear {
+            inputs, bias_shift, ..
+        } => (inputs, bias_shift),
+        Op::Unembed { width, .. } => (width, 0),
+        _ => return None,
+    };
+    let first;
+    let x = match input {
+        Some(Tensor::Narrow(x)) => x,
+        None => {
+            first = activations(record.split_last()?.1);
+            &first
+        }
+        _ => return None,
+    };
+    let (inputs, outputs) = (inputs as usize, own.flow.width as usize);
+    let (weights, biases) = views.split_at_checked(outputs * inputs)?;
+    let biases = params.get(params.len() - biases.len()..)?;
     let mut words = Vec::with_capacity(own.words as usize);
-    for (row, bias) in rows.chunks(x.len()).zip(biases) {
-        let mut sum = i32::from(*bias).wrapping_shl(bias_shift.into());
-        for (row, x) in row
-            .chunks(TRACE_WIDTH as usize)
-            .zip(x.chunks(TRACE_WIDTH as usize))
-        {
-            let more = linear(row, &[0], 0, x);
-            sum = sum.wrapping_add(more.first().copied().unwrap_or(0));
-            words.push(sum);
+    for x in x.chunks(inputs) {
+        for (output, weights) in weights.chunks(inputs).enumerate() {
+            let bias = biases.get(output).copied().unwrap_or(0);
+            let mut sum = i32::from(bias).wrapping_shl(bias_shift.into());
+            let stretch = TRACE_WIDTH as usize;
+            for (weights, x) in weights.chunks(stretch).zip(x.chunks(stretch)) {
+                sum = sum.wrapping_add(dot_of(weights, x));
+                words.push(sum);
+            }
         }
     }
-    words
+    Some(words)
 }
 
 impl Lie {

@@ -1,0 +1,364 @@
+//! What a graph is, and why another is none.
+
+use super::*;
+use crate::Transformer;
+use alloc::vec;
+use proptest::prelude::*;
+
+fn with(ops: impl IntoIterator<Item = Op>) -> Graph {
+    Graph {
+        inputs: 4,
+        ops: ops.into_iter().collect(),
+    }
+}
+
+fn linear(inputs: u32, outputs: u32) -> Op {
+    Op::Linear {
+        inputs,
+        outputs,
+        bias_shift: 0,
+    }
+}
+
+fn requant(shift_in: u8, multiplier: u8, shift_out: u8, width: Width) -> Op {
+    Op::Requant {
+        shift_in,
+        multiplier,
+        shift_out,
+        width,
+    }
+}
+
+#[test]
+fn mlp_is_what_the_protocol_says() {
+    let expected = vec![
+        Op::Linear {
+            inputs: 784,
+            outputs: 128,
+            bias_shift: 2,
+        },
+        requant(11, 128, 7, Width::Narrow),
+        Op::Relu,
+        linear(128, 10),
+        requant(6, 128, 7, Width::Wide),
+        Op::CrossEntropy { classes: 10 },
+    ];
+    let graph = Graph::mlp(&[784, 128, 10]);
+    assert_eq!(graph.ops, expected);
+    assert_eq!(graph.validate(), Ok(()));
+    assert_eq!((graph.parameters(), graph.classes()), (101_770, 10));
+    assert_eq!(
+        Graph::mlp(&[784, 64, 32, 10]).ops[4],
+        requant(8, 128, 7, Width::Narrow)
+    );
+    assert_eq!(
+        Graph::mlp(&[784, 10]).ops[1],
+        requant(9, 128, 7, Width::Wide)
+    );
+    assert_eq!(Graph::mlp(&[784, 64, 32, 10]).validate(), Ok(()));
+}
+
+#[test]
+fn bytes_and_hash_are_golden() {
+    let graph = Graph::mlp(&[784, 128, 10]);
+    let bytes = "100300001800100300008000000002010b8007000200800000000a000000000106800701030a0000\
+        00";
+    assert_eq!(hex::encode(graph.encode()), bytes);
+    let hash = "5be320b05d01053dc1f02258af7d7082c45e8c0791c20f809000ad5c03f914f8";
+    assert_eq!(hex::encode(graph.hash()), hash);
+}
+
+#[test]
+fn faults_are_named() {
+    let wide = requant(6, 128, 7, Width::Wide);
+    let narrow = requant(8, 128, 7, Width::Narrow);
+    let loss = Op::CrossEntropy { classes: 3 };
+    let faults = [
+        (with([]), GraphError::NoLoss),
+        (Graph::mlp(&[4]), GraphError::NoLoss),
+        (with([linear(4, 3), wide]), GraphError::NoLoss),
+        (with([linear(5, 3)]), GraphError::WrongLength { op: 0 }),
+        (
+            with([linear(4, 2), wide, loss]),
+            GraphError::WrongLength { op: 2 },
+        ),
+        (with([wide]), GraphError::WrongKind { op: 0 }),
+        (
+            with([linear(4, 3), Op::Relu]),
+            GraphError::WrongKind { op: 1 },
+        ),
+        (
+            with([linear(4, 3), wide, Op::Relu]),
+            GraphError::WrongKind { op: 2 },
+        ),
+        (
+            with([linear(4, 3), wide, loss, loss]),
+            GraphError::WrongKind { op: 3 },
+        ),
+        (
+            with([linear(4, 3), narrow, loss]),
+            GraphError::WrongKind { op: 2 },
+        ),
+        (with([linear(4, 0)]), GraphError::FieldOutOfBounds { op: 0 }),
+        (
+            with([linear(4, 3), requant(32, 1, 0, Width::Wide)]),
+            GraphError::FieldOutOfBounds { op: 1 },
+        ),
+        (
+            with([linear(4, 3), requant(0, 0, 0, Width::Wide)]),
+            GraphError::FieldOutOfBounds { op: 1 },
+        ),
+        (
+            with([linear(4, 3), requant(0, 1, 32, Width::Wide)]),
+            GraphError::FieldOutOfBounds { op: 1 },
+        ),
+        (Graph::mlp(&[4, 1]), GraphError::FieldOutOfBounds { op: 2 }),
+        (
+            Graph::mlp(&[4, 257]),
+            GraphError::FieldOutOfBounds { op: 2 },
+        ),
+        (Graph::mlp(&[0, 2]), GraphError::FieldOutOfBounds { op: 0 }),
+        (
+            Graph::mlp(&[4, 1 << 25, 2]),
+            GraphError::TooManyParameters { op: 0 },
+        ),
+        (
+            Graph::mlp(&[u32::MAX, u32::MAX, 2]),
+            GraphError::AccumulatorOverflow { op: 0 },
+        ),
+        (with([Op::Relu; MAX_OPS + 1]), GraphError::TooManyOps),
+    ];
+    for (graph, error) in faults {
+        assert_eq!(graph.validate(), Err(error), "{graph:?}");
+    }
+}
+
+#[test]
+fn faults_of_a_transformer_are_named() {
+    let shape = Transformer {
+        vocab: 5,
+        tokens: 4,
+        width: 6,
+        heads: 2,
+        hidden: 7,
+        layers: 1,
+        tied: true,
+    };
+    let good = Graph::transformer(&shape);
+    assert_eq!(good.validate(), Ok(()));
+    let embed = good.ops[0];
+    let replaced: Vec<(usize, Op, GraphError)> = vec![
+        // An embedding is the first op, and of all inputs.
+        (1, embed, GraphError::WrongKind { op: 1 }),
+        (
+            0,
+            Op::Embed {
+                vocab: 5,
+                tokens: 3,
+                width: 6,
+                shift: 6,
+            },
+            GraphError::WrongLength { op: 0 },
+        ),
+        (
+            0,
+            Op::Embed {
+                vocab: 5,
+                tokens: 4,
+                width: 6,
+                shift: 16,
+            },
+            GraphError::FieldOutOfBounds { op: 0 },
+        ),
+        (
+            1,
+            Op::RmsNorm {
+                width: 6,
+                unit_bits: 8,
+            },
+            GraphError::FieldOutOfBounds { op: 1 },
+        ),
+        (
+            1,
+            Op::RmsNorm {
+                width: 5,
+                unit_bits: 5,
+            },
+            GraphError::WrongLength { op: 1 },
+        ),
+        (
+            4,
+            Op::Scores {
+                heads: 2,
+                head_width: 2,
+            },
+            GraphError::WrongLength { op: 4 },
+        ),
+        (
+            4,
+            Op::Scores {
+                heads: u32::MAX,
+                head_width: 3,
+            },
+            GraphError::FieldOutOfBounds { op: 4 },
+        ),
+        (
+            6,
+            Op::Softmax {
+                heads: 1,
+                tokens: 4,
+            },
+            GraphError::WrongLength { op: 6 },
+        ),
+        (
+            6,
+            Op::Softmax {
+                heads: 2,
+                tokens: 3,
+            },
+            GraphError::WrongKind { op: 6 },
+        ),
+        // Values are in what scores were made of, earlier.
+        (
+            7,
+            Op::Mix {
+                from: 2,
+                heads: 2,
+                head_width: 3,
+            },
+            GraphError::WrongReference { op: 7 },
+        ),
+        (
+            7,
+            Op::Mix {
+                from: u32::MAX,
+                heads: 2,
+                head_width: 3,
+            },
+            GraphError::WrongReference { op: 7 },
+        ),
+        (
+            7,
+            Op::Mix {
+                from: 3,
+                heads: 3,
+                head_width: 2,
+            },
+            GraphError::WrongReference { op: 7 },
+        ),
+        // What is added is earlier, wide and of the same shape.
+        (
+            11,
+            Op::Residual { from: 11 },
+            GraphError::WrongReference { op: 11 },
+        ),
+        (
+            11,
+            Op::Residual { from: 1 },
+            GraphError::WrongReference { op: 11 },
+        ),
+        (
+            11,
+            Op::Residual { from: 5 },
+            GraphError::WrongReference { op: 11 },
+        ),
+        (
+            20,
+            Op::Unembed { vocab: 5, width: 5 },
+            GraphError::WrongReference { op: 20 },
+        ),
+        (
+            23,
+            Op::Total { tokens: 5 },
+            GraphError::WrongKind { op: 23 },
+        ),
+    ];
+    for (place, op, error) in replaced {
+        let mut graph = good.clone();
+        graph.ops[place] = op;
+        assert_eq!(graph.validate(), Err(error), "{op:?}");
+    }
+    let mut graph = good.clone();
+    graph.ops.pop();
+    assert_eq!(graph.validate(), Err(GraphError::NoLoss));
+    // A total of one loss, and what is no softmax's share.
+    let mut graph = Graph::mlp(&[4, 3]);
+    graph.ops.push(Op::Total { tokens: 1 });
+    assert_eq!(graph.validate(), Err(GraphError::WrongKind { op: 3 }));
+    let mut graph = good.clone();
+    graph.ops.remove(6);
+    assert_eq!(graph.validate(), Err(GraphError::WrongKind { op: 6 }));
+    // Labels are tokens: as many classes as there are.
+    let mut graph = good.clone();
+    graph.ops.truncate(20);
+    graph.ops.extend([
+        linear(6, 4),
+        requant(7, 128, 7, Width::Wide),
+        Op::CrossEntropy { classes: 4 },
+        Op::Total { tokens: 4 },
+    ]);
+    assert_eq!(graph.validate(), Err(GraphError::WrongLength { op: 22 }));
+    // More values than a trace can have.
+    let graph = Graph {
+        inputs: 1024,
+        ops: vec![
+            Op::Embed {
+                vocab: 2,
+                tokens: 1024,
+                width: 1,
+                shift: 0,
+            },
+            Op::RmsNorm {
+                width: 1,
+                unit_bits: 0,
+            },
+            linear(1, (1 << 15) + 1),
+        ],
+    };
+    assert_eq!(graph.validate(), Err(GraphError::TooManyValues { op: 2 }));
+}
+
+#[test]
+fn accumulators_stay_in_32_bits() {
+    // 133142 * 127^2 + 32512 <= i32::MAX, and one more is not.
+    let wide = requant(6, 128, 7, Width::Wide);
+    let graph = |inputs| Graph {
+        inputs,
+        ops: vec![linear(inputs, 2), wide, Op::CrossEntropy { classes: 2 }],
+    };
+    assert_eq!(graph(133_142).validate(), Ok(()));
+    assert_eq!(
+        graph(133_143).validate(),
+        Err(GraphError::AccumulatorOverflow { op: 0 })
+    );
+}
+
+#[test]
+fn the_longest_graph_has_the_longest_encoding() {
+    let embed = Op::Embed {
+        vocab: 2,
+        tokens: 4,
+        width: 1,
+        shift: 0,
+    };
+    let graph = with([embed; MAX_OPS]);
+    assert_eq!(graph.encode().len(), Graph::max_encoded_len());
+    assert!(Graph::max_encoded_len() <= 4096);
+}
+
+#[test]
+fn bytes_after_a_graph_are_refused() {
+    let mut bytes = Graph::mlp(&[4, 3]).encode();
+    assert_eq!(Graph::from_bytes(&bytes), Ok(Graph::mlp(&[4, 3])));
+    bytes.push(0);
+    assert_eq!(Graph::from_bytes(&bytes), Err(GraphError::Malformed));
+}
+
+proptest! {
+    #[test]
+    fn from_bytes_is_total(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        if let Ok(graph) = Graph::from_bytes(&bytes) {
+            prop_assert_eq!(graph.encode(), bytes);
+        }
+    }
+}
