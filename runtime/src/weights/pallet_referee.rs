@@ -14,7 +14,7 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:1)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6265), added: 8740, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
 	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::NextDispute` (r:1 w:1)
@@ -25,14 +25,18 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 	/// Storage: `Balances::Holds` (r:1 w:1)
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
+	/// Storage: `Timing::SlotMillis` (r:1 w:0)
+	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
+	/// Storage: `Contribution::Registrations` (r:16 w:0)
+	/// Proof: `Contribution::Registrations` (`max_values`: None, `max_size`: Some(87), added: 2562, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Disputes` (r:0 w:1)
 	/// Proof: `Referee::Disputes` (`max_values`: None, `max_size`: Some(33318), added: 35793, mode: `MaxEncodedLen`)
 	fn open() -> Weight {
-		// Minimum execution time: 1_068_404_000 picoseconds.
-		Weight::from_parts(1_137_126_000, 9730)
-			.saturating_add(T::DbWeight::get().reads(8_u64))
+		// Minimum execution time: 1_891_103_000 picoseconds.
+		Weight::from_parts(2_006_043_000, 41982)
+			.saturating_add(T::DbWeight::get().reads(25_u64))
 			.saturating_add(T::DbWeight::get().writes(7_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
@@ -40,17 +44,19 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6265), added: 8740, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
 	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Storage: `Timing::SlotMillis` (r:1 w:0)
+	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	fn answer_similar(r: u32, ) -> Weight {
-		// Minimum execution time: 404_489_000 picoseconds.
-		Weight::from_parts(454_900_007, 36783)
-			// Standard Error: 7_335
-			.saturating_add(Weight::from_parts(2_170_756, 0).saturating_mul(r.into()))
-			.saturating_add(T::DbWeight::get().reads(5_u64))
+		// Minimum execution time: 434_645_000 picoseconds.
+		Weight::from_parts(618_108_935, 36783)
+			// Standard Error: 38_543
+			.saturating_add(Weight::from_parts(2_833_373, 0).saturating_mul(r.into()))
+			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
@@ -58,17 +64,17 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6265), added: 8740, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
 	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Storage: `Timing::SlotMillis` (r:1 w:0)
+	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
-	fn answer_pair(s: u32, ) -> Weight {
-		// Minimum execution time: 478_340_000 picoseconds.
-		Weight::from_parts(515_943_241, 36783)
-			// Standard Error: 17_427
-			.saturating_add(Weight::from_parts(51_120, 0).saturating_mul(s.into()))
-			.saturating_add(T::DbWeight::get().reads(5_u64))
+	fn answer_pair(_s: u32, ) -> Weight {
+		// Minimum execution time: 732_125_000 picoseconds.
+		Weight::from_parts(787_246_032, 36783)
+			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
@@ -76,7 +82,7 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:1)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6265), added: 8740, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
 	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Parties` (r:1 w:1)
@@ -89,10 +95,12 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Verdicts` (r:1 w:1)
 	/// Proof: `Referee::Verdicts` (`max_values`: Some(1), `max_size`: Some(9666), added: 10161, mode: `MaxEncodedLen`)
+	/// Storage: `Contribution::Registrations` (r:16 w:0)
+	/// Proof: `Contribution::Registrations` (`max_values`: None, `max_size`: Some(87), added: 2562, mode: `MaxEncodedLen`)
 	fn answer_dot() -> Weight {
-		// Minimum execution time: 1_674_853_000 picoseconds.
-		Weight::from_parts(1_764_545_000, 36783)
-			.saturating_add(T::DbWeight::get().reads(10_u64))
+		// Minimum execution time: 2_624_541_000 picoseconds.
+		Weight::from_parts(2_791_158_000, 41982)
+			.saturating_add(T::DbWeight::get().reads(26_u64))
 			.saturating_add(T::DbWeight::get().writes(8_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
@@ -100,17 +108,19 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6265), added: 8740, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
 	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Storage: `Timing::SlotMillis` (r:1 w:0)
+	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	fn answer_nodes(n: u32, ) -> Weight {
-		// Minimum execution time: 363_749_000 picoseconds.
-		Weight::from_parts(425_048_249, 36783)
-			// Standard Error: 19_253
-			.saturating_add(Weight::from_parts(1_371_434, 0).saturating_mul(n.into()))
-			.saturating_add(T::DbWeight::get().reads(5_u64))
+		// Minimum execution time: 428_765_000 picoseconds.
+		Weight::from_parts(573_944_755, 36783)
+			// Standard Error: 93_455
+			.saturating_add(Weight::from_parts(1_540_970, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
@@ -118,17 +128,19 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6265), added: 8740, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
 	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Storage: `Timing::SlotMillis` (r:1 w:0)
+	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	fn answer_row(l: u32, ) -> Weight {
-		// Minimum execution time: 510_527_000 picoseconds.
-		Weight::from_parts(563_599_419, 36783)
-			// Standard Error: 1_664
-			.saturating_add(Weight::from_parts(566_228, 0).saturating_mul(l.into()))
-			.saturating_add(T::DbWeight::get().reads(5_u64))
+		// Minimum execution time: 779_836_000 picoseconds.
+		Weight::from_parts(896_743_854, 36783)
+			// Standard Error: 8_614
+			.saturating_add(Weight::from_parts(287_353, 0).saturating_mul(l.into()))
+			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
@@ -136,17 +148,19 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6265), added: 8740, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
 	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Storage: `Timing::SlotMillis` (r:1 w:0)
+	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	fn answer_header(l: u32, ) -> Weight {
-		// Minimum execution time: 395_927_000 picoseconds.
-		Weight::from_parts(463_182_523, 36783)
-			// Standard Error: 1_511
-			.saturating_add(Weight::from_parts(566_027, 0).saturating_mul(l.into()))
-			.saturating_add(T::DbWeight::get().reads(5_u64))
+		// Minimum execution time: 457_558_000 picoseconds.
+		Weight::from_parts(595_753_865, 36783)
+			// Standard Error: 3_623
+			.saturating_add(Weight::from_parts(261_588, 0).saturating_mul(l.into()))
+			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
@@ -154,15 +168,17 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6265), added: 8740, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
 	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Storage: `Timing::SlotMillis` (r:1 w:0)
+	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	fn answer_tile() -> Weight {
-		// Minimum execution time: 397_559_000 picoseconds.
-		Weight::from_parts(428_836_000, 36783)
-			.saturating_add(T::DbWeight::get().reads(5_u64))
+		// Minimum execution time: 384_951_000 picoseconds.
+		Weight::from_parts(447_513_000, 36783)
+			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
@@ -170,17 +186,19 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6265), added: 8740, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
 	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Storage: `Timing::SlotMillis` (r:1 w:0)
+	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	fn answer_terms(t: u32, ) -> Weight {
-		// Minimum execution time: 496_856_000 picoseconds.
-		Weight::from_parts(532_950_505, 36783)
-			// Standard Error: 5_427
-			.saturating_add(Weight::from_parts(14_315, 0).saturating_mul(t.into()))
-			.saturating_add(T::DbWeight::get().reads(5_u64))
+		// Minimum execution time: 627_671_000 picoseconds.
+		Weight::from_parts(653_949_316, 36783)
+			// Standard Error: 11_347
+			.saturating_add(Weight::from_parts(41_925, 0).saturating_mul(t.into()))
+			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
@@ -188,7 +206,7 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:1)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6265), added: 8740, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
 	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Parties` (r:1 w:1)
@@ -201,10 +219,12 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Verdicts` (r:1 w:1)
 	/// Proof: `Referee::Verdicts` (`max_values`: Some(1), `max_size`: Some(9666), added: 10161, mode: `MaxEncodedLen`)
+	/// Storage: `Contribution::Registrations` (r:16 w:0)
+	/// Proof: `Contribution::Registrations` (`max_values`: None, `max_size`: Some(87), added: 2562, mode: `MaxEncodedLen`)
 	fn answer_term() -> Weight {
-		// Minimum execution time: 1_605_110_000 picoseconds.
-		Weight::from_parts(1_751_787_000, 36783)
-			.saturating_add(T::DbWeight::get().reads(10_u64))
+		// Minimum execution time: 2_590_019_000 picoseconds.
+		Weight::from_parts(2_715_285_000, 41982)
+			.saturating_add(T::DbWeight::get().reads(26_u64))
 			.saturating_add(T::DbWeight::get().writes(8_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
@@ -212,7 +232,7 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:1)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6265), added: 8740, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
 	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Parties` (r:1 w:1)
@@ -225,12 +245,12 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Verdicts` (r:1 w:1)
 	/// Proof: `Referee::Verdicts` (`max_values`: Some(1), `max_size`: Some(9666), added: 10161, mode: `MaxEncodedLen`)
-	fn answer_word(b: u32, ) -> Weight {
-		// Minimum execution time: 1_680_842_000 picoseconds.
-		Weight::from_parts(1_742_638_098, 36783)
-			// Standard Error: 881
-			.saturating_add(Weight::from_parts(6_521, 0).saturating_mul(b.into()))
-			.saturating_add(T::DbWeight::get().reads(10_u64))
+	/// Storage: `Contribution::Registrations` (r:16 w:0)
+	/// Proof: `Contribution::Registrations` (`max_values`: None, `max_size`: Some(87), added: 2562, mode: `MaxEncodedLen`)
+	fn answer_word(_b: u32, ) -> Weight {
+		// Minimum execution time: 2_807_923_000 picoseconds.
+		Weight::from_parts(3_088_884_286, 41982)
+			.saturating_add(T::DbWeight::get().reads(26_u64))
 			.saturating_add(T::DbWeight::get().writes(8_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
@@ -238,19 +258,23 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6265), added: 8740, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
 	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Storage: `Timing::SlotMillis` (r:1 w:0)
+	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	fn pick() -> Weight {
-		// Minimum execution time: 390_940_000 picoseconds.
-		Weight::from_parts(422_546_000, 36783)
-			.saturating_add(T::DbWeight::get().reads(5_u64))
+		// Minimum execution time: 425_711_000 picoseconds.
+		Weight::from_parts(469_436_000, 36783)
+			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	/// Storage: `Referee::Parties` (r:1 w:1)
 	/// Proof: `Referee::Parties` (`max_values`: None, `max_size`: Some(1113), added: 3588, mode: `MaxEncodedLen`)
+	/// Storage: `Timing::SlotMillis` (r:1 w:0)
+	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:17 w:17)
@@ -260,8 +284,8 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:1)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6265), added: 8740, mode: `MaxEncodedLen`)
-	/// Storage: `Contribution::Registrations` (r:1 w:1)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
+	/// Storage: `Contribution::Registrations` (r:16 w:1)
 	/// Proof: `Contribution::Registrations` (`max_values`: None, `max_size`: Some(87), added: 2562, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Attesters` (r:1 w:1)
 	/// Proof: `Contribution::Attesters` (`max_values`: Some(1), `max_size`: Some(12290), added: 12785, mode: `MaxEncodedLen`)
@@ -272,11 +296,11 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Referee::Disputes` (r:15 w:16)
 	/// Proof: `Referee::Disputes` (`max_values`: None, `max_size`: Some(33318), added: 35793, mode: `MaxEncodedLen`)
 	fn end(d: u32, ) -> Weight {
-		// Minimum execution time: 1_790_715_000 picoseconds.
-		Weight::from_parts(1_258_478_566, 13775)
-			// Standard Error: 1_050_257
-			.saturating_add(Weight::from_parts(613_077_028, 0).saturating_mul(d.into()))
-			.saturating_add(T::DbWeight::get().reads(9_u64))
+		// Minimum execution time: 2_961_631_000 picoseconds.
+		Weight::from_parts(2_127_795_158, 41982)
+			// Standard Error: 32_471_615
+			.saturating_add(Weight::from_parts(1_207_850_057, 0).saturating_mul(d.into()))
+			.saturating_add(T::DbWeight::get().reads(25_u64))
 			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(d.into())))
 			.saturating_add(T::DbWeight::get().writes(9_u64))
 			.saturating_add(T::DbWeight::get().writes((3_u64).saturating_mul(d.into())))
@@ -285,8 +309,8 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Referee::Deadlines` (r:1 w:0)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	fn look() -> Weight {
-		// Minimum execution time: 56_003_000 picoseconds.
-		Weight::from_parts(59_528_000, 9679)
+		// Minimum execution time: 59_498_000 picoseconds.
+		Weight::from_parts(64_135_000, 9679)
 			.saturating_add(T::DbWeight::get().reads(1_u64))
 	}
 }
