@@ -458,14 +458,13 @@ impl Shape {
 
     /// The answers of a dispute about a wrong word, longest way.
     fn word(&self) -> Vec<Answer> {
-        let graph = Graph::mlp(&self.layers);
-        let layout = Layout::of(&graph);
-        let trace = strides(layout.tiles());
+        let tiles = self.trace_tiles();
+        let trace = strides(tiles);
         let mut answers = self.row();
         let (first, rest) = trace.split_first().map_or((0, &[][..]), |(f, r)| (*f, r));
         answers.push(Answer::Sample {
             nodes: nodes(first),
-            last: siblings(layout.tiles()),
+            last: siblings(tiles),
         });
         answers.extend(rest.iter().map(|width| Answer::Nodes(nodes(*width))));
         answers.push(Answer::Tile(vec![0; 4 * TRACE_TILE as usize]));
@@ -478,11 +477,11 @@ impl Shape {
             record: None,
             inputs: Some(Tiles {
                 bytes: vec![0; inputs as usize],
-                siblings: twice(siblings(layout.tiles())),
+                siblings: twice(siblings(tiles)),
             }),
             before: Some(Tiles {
                 bytes: vec![0; 4 * TRACE_TILE as usize],
-                siblings: siblings(layout.tiles()),
+                siblings: siblings(tiles),
             }),
             weights: Some(Tiles {
                 bytes: vec![0; 2 * WEIGHT_TILE * weight_tiles as usize],
@@ -517,6 +516,17 @@ impl Shape {
             },
         });
         answers
+    }
+
+    /// Tiles of a trace, as [`Layout`] has them of graphs that are not too large for it: of each layer
+    /// the running sums, their requantisation, and the activation or the loss.
+    fn trace_tiles(&self) -> u32 {
+        let tiles = |words: u32| words.div_ceil(TRACE_TILE);
+        let layer = |pair: &[u32]| {
+            let sums = pair[1] * pair[0].div_ceil(TRACE_WIDTH);
+            tiles(sums) + 2 * tiles(pair[1])
+        };
+        self.layers.windows(2).map(layer).sum()
     }
 
     fn weight_tiles(&self) -> u32 {
@@ -611,6 +621,9 @@ fn shapes(report: &mut Map<String, Value>) -> Result<()> {
         ("70g", blocks(8_192, 28_672, 149)),
     ] {
         let shape = Shape { layers };
+        let graph = Graph::mlp(&shape.layers);
+        let layout = graph.validate().is_ok().then(|| Layout::of(&graph));
+        ensure!(layout.is_none_or(|layout| layout.tiles() == shape.trace_tiles()));
         report.insert(format!("parameters_{name}"), json!(shape.parameters()));
         for (path, answers) in [("word", shape.word()), ("weight", shape.weight())] {
             let bytes: usize = answers.iter().map(Encode::encoded_size).sum();
