@@ -24,20 +24,5 @@ pub use self_test::{self_test, SelfTestFailure, SelfTestReport};
 pub use step_name::{NotAStep, StepName};
 pub use words::{step_words, verdict_words};
 
-use gotong_scoring::{Graph, Op};
-
-/// Whether both evaluators run all ops of the graph themselves. The ops of transformers are the
-/// reference's for now, exact and slow.
-fn is_fast(graph: &Graph) -> bool {
-    use Op::{CrossEntropy, Linear, Relu, Requant};
-    let fast = |op: &Op| {
-        matches!(
-            op,
-            Linear { .. } | Requant { .. } | Relu | CrossEntropy { .. }
-        )
-    };
-    graph.ops.iter().all(fast)
-}
-
 #[cfg(test)]
 mod equality;

@@ -10,7 +10,7 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
 use frame_support::{ensure, traits::Get};
 use gotong_protocol::{Graph, Hash, Outcome, RoundId, TaskId, TaskState, TaskTerms};
-use gotong_scoring::{weights::WeightsError, MasterWeights, Op};
+use gotong_scoring::{weights::WeightsError, MasterWeights};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
 
@@ -64,19 +64,6 @@ pub struct Purse {
 /// Owner of the tasks.
 pub struct Tasks<T>(PhantomData<T>);
 
-/// Whether workers evaluate all ops of the graph at speed. No task takes others before they do: its
-/// attesters would miss their seats.
-fn is_evaluated(graph: &Graph) -> bool {
-    use Op::{CrossEntropy, Linear, Relu, Requant};
-    let fast = |op| {
-        matches!(
-            op,
-            Linear { .. } | Requant { .. } | Relu | CrossEntropy { .. }
-        )
-    };
-    graph.ops.iter().copied().all(fast)
-}
-
 impl<T: Config> Tasks<T> {
     /// A task.
     pub fn get(id: TaskId) -> Result<Task<T::AccountId>, Error<T>> {
@@ -95,7 +82,8 @@ impl<T: Config> Tasks<T> {
         pool: Balance,
     ) -> DispatchResult {
         let graph = Graph::from_bytes(&graph_bytes).map_err(|_| Error::<T>::GraphInvalid)?;
-        ensure!(is_evaluated(&graph), Error::<T>::OpsUnsupported);
+        // Attesters would miss their seats with what they cannot evaluate in a round's time.
+        ensure!(graph.is_mlp(), Error::<T>::OpsUnsupported);
         let parameters = u32::try_from(graph.parameters()).map_err(|_| Error::<T>::GraphInvalid)?;
         let record_bytes = graph
             .inputs

@@ -632,6 +632,9 @@ fn shapes(report: &mut Map<String, Value>) -> Result<()> {
                 json!(answers.len()),
             );
             report.insert(format!("dispute_bytes_{name}_{path}"), json!(bytes));
+            // A block for each answer and for each pick between two, as real disputes take.
+            let blocks = 2 * answers.len() - 1;
+            report.insert(format!("dispute_blocks_{name}_{path}"), json!(blocks));
         }
     }
     Ok(())
