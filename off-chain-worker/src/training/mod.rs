@@ -17,4 +17,4 @@ pub use device::{DeviceChoice, DeviceError};
 pub use initial::{initial_weights, noise_change};
 pub use model::{Network, UntrainableGraph};
 pub use tokenizer::{learn, Tokenizer, UnknownCharacter};
-pub use train::{train, Step, TrainingConfig, TrainingError};
+pub use train::{train, Optimizer, Step, TrainingConfig, TrainingError, TrainingOptions};
