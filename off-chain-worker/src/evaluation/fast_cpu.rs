@@ -168,6 +168,8 @@ enum Step {
     },
     Softmax {
         heads: usize,
+        /// The share of a score that is so far below the largest; of all others it is 0.
+        shares: Vec<i16>,
     },
     Mix {
         from: usize,
@@ -251,8 +253,12 @@ impl Step {
                 heads: heads as usize,
                 head_width: head_width as usize,
             },
-            Op::Softmax { heads, .. } => Self::Softmax {
+            Op::Softmax { heads, tokens } => Self::Softmax {
                 heads: heads as usize,
+                shares: (0..)
+                    .map(|distance| share(distance, share_bits(tokens)))
+                    .take_while(|share| *share > 0)
+                    .collect(),
             },
             Op::Mix {
                 from,
@@ -553,8 +559,7 @@ impl Step {
                     }
                 }
             }
-            Self::Softmax { heads } => {
-                let bits = share_bits(flow.tokens);
+            Self::Softmax { heads, ref shares } => {
                 block.shares.resize(block.wide.len(), 0);
                 let given = block.shares.chunks_exact_mut(tokens);
                 for (at, (given, z)) in given.zip(block.wide.chunks_exact(tokens)).enumerate() {
@@ -563,7 +568,8 @@ impl Step {
                     let z = &z[..seen];
                     let most = z.iter().fold(i16::MIN, |most, z| most.max(*z));
                     for (given, z) in given.iter_mut().zip(z) {
-                        *given = share(i32::from(most) - i32::from(*z), bits);
+                        let distance = (i32::from(most) - i32::from(*z)) as usize;
+                        *given = shares.get(distance).copied().unwrap_or(0);
                     }
                     later.fill(0);
                 }
