@@ -10,6 +10,8 @@ use proptest::{collection::vec, prelude::*};
 
 use super::{BurnEvaluator, FastCpu};
 
+mod images;
+
 /// A small graph with any legal requants, with or without ReLU.
 fn graphs() -> impl Strategy<Value = Graph> {
     let widths = (vec(1u32..70, 1..4), 2u32..20).prop_map(|(mut widths, classes)| {
@@ -58,8 +60,10 @@ fn masters(count: usize) -> impl Strategy<Value = Vec<i16>> {
     vec(master, count)
 }
 
-fn cases() -> impl Strategy<Value = (Graph, Vec<i16>, Samples)> {
-    graphs().prop_flat_map(|graph| {
+fn cases(
+    graphs: impl Strategy<Value = Graph>,
+) -> impl Strategy<Value = (Graph, Vec<i16>, Samples)> {
+    graphs.prop_flat_map(|graph| {
         let classes = graph.classes() as u8;
         let record = (vec(any::<u8>(), graph.inputs as usize), 0..classes);
         let (inputs, classes) = (graph.inputs, graph.classes());
@@ -80,15 +84,23 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn logits_and_losses_are_equal((graph, weights, samples) in cases()) {
-        let mut burn = BurnEvaluator::new(&Device::flex());
-        let logits = Reference.logits(&graph, &weights, &samples).unwrap();
-        prop_assert_eq!(&FastCpu.logits(&graph, &weights, &samples).unwrap(), &logits);
-        prop_assert_eq!(&burn.logits(&graph, &weights, &samples).unwrap(), &logits);
-        let losses = Reference.losses(&graph, &weights, &samples).unwrap();
-        prop_assert_eq!(&FastCpu.losses(&graph, &weights, &samples).unwrap(), &losses);
-        prop_assert_eq!(&burn.losses(&graph, &weights, &samples).unwrap(), &losses);
+    fn logits_and_losses_are_equal((graph, weights, samples) in cases(graphs())) {
+        all_equal(&graph, &weights, &samples)?;
     }
+}
+
+/// Logits and losses of all evaluators.
+fn all_equal(graph: &Graph, weights: &[i16], samples: &Samples) -> Result<(), TestCaseError> {
+    let mut burn = BurnEvaluator::new(&Device::flex());
+    let logits = Reference.logits(graph, weights, samples).unwrap();
+    prop_assert_eq!(&FastCpu.logits(graph, weights, samples).unwrap(), &logits);
+    let losses = Reference.losses(graph, weights, samples).unwrap();
+    prop_assert_eq!(&FastCpu.losses(graph, weights, samples).unwrap(), &losses);
+    prop_assert_eq!(&burn.losses(graph, weights, samples).unwrap(), &losses);
+    if graph.is_mlp() {
+        prop_assert_eq!(&burn.logits(graph, weights, samples).unwrap(), &logits);
+    }
+    Ok(())
 }
 
 #[test]

@@ -8,7 +8,7 @@ use gotong_scoring::{
         Tensor,
     },
     weights::view,
-    EvalError, Evaluator, Flow, Graph, Kind, Op, Samples, Width,
+    EvalError, Evaluator, Flow, Graph, Image, Kind, Op, Samples, Width, Window,
 };
 use rayon::prelude::*;
 use std::ops::Range;
@@ -183,6 +183,32 @@ enum Step {
         classes: usize,
     },
     Total,
+    Im2col {
+        copies: Vec<Copied>,
+        /// Values of the image.
+        taken: usize,
+    },
+    MaxPool(Places),
+    SumPool(Places),
+    Flatten,
+}
+
+/// Consecutive values of an image and where they go, of one sample.
+struct Copied {
+    from: u32,
+    to: u32,
+    length: u32,
+}
+
+/// What a pool takes of one sample.
+struct Places {
+    /// Of every place of the window, the first values of its pixels in the image.
+    pixels: Vec<Vec<u32>>,
+    /// Pixels of a place that has no padding.
+    whole: usize,
+    /// Values of the image.
+    taken: usize,
+    channels: usize,
 }
 
 impl Plan {
@@ -276,6 +302,13 @@ impl Step {
                 classes: classes as usize,
             },
             Op::Total { .. } => Self::Total,
+            Op::Im2col { image, window } => Self::Im2col {
+                copies: Copied::all(&image, &window),
+                taken: image.values() as usize,
+            },
+            Op::MaxPool { image, window } => Self::MaxPool(Places::of(&image, &window)),
+            Op::SumPool { image, window } => Self::SumPool(Places::of(&image, &window)),
+            Op::Flatten => Self::Flatten,
         }
     }
 
@@ -290,6 +323,81 @@ impl Step {
                 views: &views,
                 first: &biases,
             }),
+        }
+    }
+}
+
+impl Copied {
+    /// What an im2col copies; the rest of what it gives is zeros.
+    fn all(image: &Image, window: &Window) -> Vec<Self> {
+        let mut copies: Vec<Self> = Vec::new();
+        let (down, across) = window.places(image).unwrap_or((0, 0));
+        for place in 0..down * across {
+            for nth in 0..window.pixels() {
+                let Some(pixel) = window.pixel(image, place, nth) else {
+                    continue;
+                };
+                let from = pixel * image.channels;
+                let to = (place * window.pixels() + nth) * image.channels;
+                match copies.last_mut() {
+                    Some(last)
+                        if (last.from + last.length, last.to + last.length) == (from, to) =>
+                    {
+                        last.length += image.channels;
+                    }
+                    _ => copies.push(Self {
+                        from,
+                        to,
+                        length: image.channels,
+                    }),
+                }
+            }
+        }
+        copies
+    }
+}
+
+impl Places {
+    fn of(image: &Image, window: &Window) -> Self {
+        let (down, across) = window.places(image).unwrap_or((0, 0));
+        let pixels = |place| {
+            let inside = window.inside(image, place);
+            inside.map(|pixel| pixel * image.channels).collect()
+        };
+        Self {
+            pixels: (0..down * across).map(pixels).collect(),
+            whole: window.pixels() as usize,
+            taken: image.values() as usize,
+            channels: image.channels as usize,
+        }
+    }
+
+    /// Adds up the pixels of every place of all samples, channel by channel, in what is given for it;
+    /// `start` is what that has first.
+    #[inline(always)]
+    fn fold<T: Clone>(
+        &self,
+        images: &[i8],
+        given: &mut [T],
+        start: impl Fn(bool) -> T,
+        add: impl Fn(&mut T, i8),
+    ) {
+        let places = self.pixels.len() * self.channels;
+        let samples = images.chunks_exact(self.taken);
+        for (image, given) in samples.zip(given.chunks_exact_mut(places)) {
+            for (pixels, given) in self
+                .pixels
+                .iter()
+                .zip(given.chunks_exact_mut(self.channels))
+            {
+                given.fill(start(pixels.len() < self.whole));
+                for pixel in pixels {
+                    let pixel = &image[*pixel as usize..][..self.channels];
+                    for (given, value) in given.iter_mut().zip(pixel) {
+                        add(given, *value);
+                    }
+                }
+            }
         }
     }
 }
@@ -324,6 +432,8 @@ struct Block {
     pixels: Vec<u8>,
     labels: Vec<u8>,
     narrow: Vec<i8>,
+    /// What `narrow` was before, while it is made anew.
+    taken: Vec<i8>,
     wide: Vec<i16>,
     shares: Vec<i16>,
     sums: Sums,
@@ -628,6 +738,34 @@ impl Step {
                 let losses = block.losses.chunks_exact(of_sample).map(total);
                 block.losses = losses.collect();
             }
+            Self::Im2col { ref copies, taken } => {
+                std::mem::swap(&mut block.narrow, &mut block.taken);
+                block.narrow.clear();
+                block.narrow.resize(rows * flow.width as usize, 0);
+                let given = block.narrow.chunks_exact_mut(tokens * flow.width as usize);
+                for (image, given) in block.taken.chunks_exact(taken).zip(given) {
+                    for copied in copies {
+                        let (from, to) = (copied.from as usize, copied.to as usize);
+                        let length = copied.length as usize;
+                        given[to..to + length].copy_from_slice(&image[from..from + length]);
+                    }
+                }
+            }
+            Self::MaxPool(ref places) => {
+                std::mem::swap(&mut block.narrow, &mut block.taken);
+                block.narrow.resize(rows * flow.width as usize, 0);
+                // Padding is 0.
+                let start = |is_padded| if is_padded { 0 } else { i8::MIN };
+                let most = |most: &mut i8, value: i8| *most = value.max(*most);
+                places.fold(&block.taken, &mut block.narrow, start, most);
+            }
+            Self::SumPool(ref places) => {
+                let width = flow.width as usize;
+                block.sums.reset(rows, width, width);
+                let add = |sum: &mut i32, value: i8| *sum += i32::from(value);
+                places.fold(&block.narrow, &mut block.sums.values, |_| 0, add);
+            }
+            Self::Flatten => {}
         }
         Ok(())
     }
