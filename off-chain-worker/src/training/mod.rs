@@ -15,4 +15,6 @@ pub mod weights_file;
 pub use device::{DeviceChoice, DeviceError};
 pub use initial::{initial_weights, noise_change};
 pub use model::{Network, UntrainableGraph};
-pub use train::{train, Optimizer, Step, TrainingConfig, TrainingError, TrainingOptions};
+pub use train::{
+    float_loss, train, Optimizer, Step, TrainingConfig, TrainingError, TrainingOptions,
+};
