@@ -111,7 +111,7 @@ fn what_does_not_fit_is_refused_by_all() {
 }
 
 #[test]
-fn a_transformer_is_left_to_the_reference() {
+fn a_transformer_is_evaluated() {
     let graph = Graph::transformer(&Transformer {
         vocab: 5,
         tokens: 4,
