@@ -5,7 +5,8 @@ use gotong_protocol::{Opening, Rules};
 use gotong_scoring::{
     median_norm, reveals_tree, score_round, shard_root,
     trial::{Case, Witness},
-    Delta, Entry, Graph, MasterWeights, Reference, Reveal, RevealRecord, RoundScore, Samples,
+    Delta, Entry, Graph, HoldOut, MasterWeights, Reference, Reveal, RevealRecord, RoundSamples,
+    RoundScore, Samples,
 };
 
 /// What the parties of a round have.
@@ -13,7 +14,7 @@ use gotong_scoring::{
 pub struct Lab {
     pub case: Case,
     pub base: Vec<i16>,
-    pub records: Vec<u8>,
+    pub samples: RoundSamples,
     pub reveals: Vec<Reveal>,
 }
 
@@ -54,7 +55,8 @@ impl Lab {
             reveal(9000, 20, 900),
             reveal(9000, 15, -900),
         ];
-        let shard_key = [7; 32];
+        let key = [7; 32];
+        let root = shard_root(&key, graph.inputs as usize + 1, &records).unwrap();
         let mut lab = Self {
             case: Case {
                 rules: Rules {
@@ -63,8 +65,7 @@ impl Lab {
                     central_difference: 1,
                 },
                 base_root: MasterWeights::new(base.clone()).unwrap().root(),
-                shard_key,
-                shard_root: shard_root(&shard_key, graph.inputs as usize + 1, &records).unwrap(),
+                hold_out: HoldOut::Sealed { key, root },
                 samples,
                 reveals_root: [0; 32],
                 reveals: 0,
@@ -72,7 +73,7 @@ impl Lab {
                 graph,
             },
             base,
-            records,
+            samples: records.into(),
             reveals,
         };
         lab.keep_reveals(3);
@@ -94,7 +95,7 @@ impl Lab {
 
     pub fn score(&self) -> RoundScore {
         let graph = &self.case.graph;
-        let samples = Samples::new(graph.inputs, graph.classes(), &self.records).unwrap();
+        let samples = Samples::new(graph.inputs, graph.classes(), self.samples.records()).unwrap();
         let (base, reveals, rules) = (&self.base, &self.reveals, &self.case.rules);
         score_round(&mut Reference, graph, base, &samples, reveals, rules).unwrap()
     }
@@ -104,15 +105,15 @@ impl Lab {
     }
 
     pub fn honest(&self) -> Witness {
-        let (base, records) = (self.base.clone(), self.records.clone());
+        let (base, samples) = (self.base.clone(), self.samples.clone());
         let reveals = self.reveals.clone();
-        Witness::new(self.case.clone(), base, records, reveals, self.score()).unwrap()
+        Witness::new(self.case.clone(), base, samples, reveals, self.score()).unwrap()
     }
 
     pub fn liar(&self, kind: LieKind) -> Witness {
-        let (base, records, reveals) = (&self.base, &self.records, &self.reveals);
+        let (base, samples, reveals) = (&self.base, &self.samples, &self.reveals);
         let score = self.score();
-        let lied = kind.witness(&self.case, base, records, reveals, &score, &mut Reference);
+        let lied = kind.witness(&self.case, base, samples, reveals, &score, &mut Reference);
         let lied = lied.unwrap();
         lied.unwrap_or_else(|| panic!("the round has no lie of the kind {kind:?}"))
     }

@@ -105,6 +105,13 @@ pub struct RoundView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     pub claimed: Balance,
 }
 
+impl<AccountId, Balance, BlockNumber> RoundView<AccountId, Balance, BlockNumber> {
+    /// Whether it is known which samples score the round.
+    pub fn has_samples(&self) -> bool {
+        self.shard.is_some() || self.sample_seed.is_some()
+    }
+}
+
 /// The published hold-out samples of a round; the bytes are in the body of block `published_at`.
 #[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
 pub struct ShardView<BlockNumber = u32> {
