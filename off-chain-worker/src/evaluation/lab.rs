@@ -3,11 +3,12 @@
 use super::LieKind;
 use gotong_protocol::{Opening, Rules};
 use gotong_scoring::{
-    median_norm, reveals_tree, score_round, shard_root,
+    draw, median_norm, pool_tree, reveals_tree, score_round, shard_root,
     trial::{Case, Witness},
     Delta, Entry, Graph, HoldOut, MasterWeights, Reference, Reveal, RevealRecord, RoundSamples,
     RoundScore, Samples,
 };
+use std::convert::Infallible;
 
 /// What the parties of a round have.
 #[derive(Clone)]
@@ -77,6 +78,28 @@ impl Lab {
             reveals,
         };
         lab.keep_reveals(3);
+        lab
+    }
+
+    /// The same round with its samples drawn from a pool, which has them where the seed draws them.
+    pub fn drawn(self) -> Self {
+        let (salt, seed, records) = ([8; 32], [9; 32], 16 * self.case.samples);
+        let length = self.case.graph.inputs as usize + 1;
+        let mut pool = vec![vec![0; length]; records as usize];
+        for (sample, record) in (0..).zip(self.samples.records().chunks(length)) {
+            let place = draw(&seed, sample, self.case.samples, records).unwrap();
+            pool[place as usize] = record.to_vec();
+        }
+        let tree = pool_tree(&salt, &pool);
+        let read = |place| Ok::<_, Infallible>(pool[place as usize].clone());
+        let samples = RoundSamples::drawn(&tree, &seed, self.case.samples, read).unwrap();
+        let mut lab = Self { samples, ..self };
+        lab.case.hold_out = HoldOut::Drawn {
+            salt,
+            root: tree.root().hash,
+            records,
+            seed,
+        };
         lab
     }
 
