@@ -23,7 +23,7 @@ pub async fn run(args: Weights, globals: &Globals) -> anyhow::Result<()> {
     let now = client.best().await?;
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
-    let mut replica = Replica::open(&client, &now, &globals.folder()?, &view).await?;
+    let mut replica = Replica::open(&client, &now, &globals.home()?, &view).await?;
     replica.advance(&client, &now).await?;
     weights_file::write(&args.out, replica.graph(), replica.weights())
         .with_context(|| args.out.display().to_string())?;
