@@ -1017,6 +1017,29 @@ proptest! {
         }
     }
 
+    /// Whatever ops a graph has: else a label could be read off.
+    #[test]
+    fn no_token_of_any_graph_sees_a_later_one(
+        graph in any_transformer(), seed in any::<u64>(), at in any::<Index>()
+    ) {
+        let round = Round::of(graph, 1, 1, seed);
+        let graph = &round.case.graph;
+        let losses = |record: &[u8]| {
+            let given = crate::machine::run(graph, &round.base, record).unwrap();
+            match &given[given.len() - 2] {
+                crate::machine::Tensor::Losses(losses) => losses.clone(),
+                other => panic!("{other:?} is no loss of tokens"),
+            }
+        };
+        let mut record = round.samples().iter().next().unwrap().0.to_vec();
+        record.push(0);
+        let before = losses(&record);
+        let at = at.index(record.len());
+        record[at] = (record[at] + 1) % graph.classes() as u8;
+        let seen = at.saturating_sub(1);
+        prop_assert_eq!(&before[..seen], &losses(&record)[..seen]);
+    }
+
     /// Every word of a transformer or of a convolutional network is upheld if it is right, and its
     /// answer is refused if a byte of it, or what it has, is another.
     #[test]
