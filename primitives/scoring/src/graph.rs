@@ -24,6 +24,12 @@ pub const MAX_HEAD_WIDTH: u32 = 1024;
 /// Most values that an op gives: 66 times as many words of a trace fit 32 bits.
 pub const MAX_VALUES: u32 = 1 << 25;
 
+/// Most values that all ops give: a party to a dispute hashes so many.
+pub const MAX_ALL_VALUES: u64 = 1 << 30;
+/// Most products of a sample, of a hundred million parameters and 1024 tokens; a referee's party
+/// computes them one by one.
+pub const MAX_PRODUCTS: u64 = 1 << 37;
+
 /// Width of what [`Op::Requant`] gives.
 #[derive(
     Clone,
@@ -114,7 +120,8 @@ pub enum Op {
     },
     /// `i8[3 * heads * head_width] -> i32[heads * tokens]`: a row is the queries of all heads, then
     /// their keys, then their values; gives, for every head and every token, the product of the
-    /// own query and that token's key. The op before it is a requant.
+    /// own query and that token's key. The op before it is a requant; a wide requant and a softmax
+    /// come after it, and nothing else takes what only the softmax hides, later tokens.
     Scores {
         /// Heads, at least 1.
         heads: u32,
@@ -222,6 +229,18 @@ impl Op {
             _ => self.parameters(),
         }
     }
+
+    /// Products that are added up in what it gives of a sample, if it gives `flow`.
+    fn products(&self, flow: &Flow) -> u64 {
+        let each = match *self {
+            Op::Linear { inputs, .. } => inputs.into(),
+            Op::Unembed { width, .. } => width.into(),
+            Op::Scores { head_width, .. } => head_width.into(),
+            Op::Mix { .. } => flow.tokens.into(),
+            _ => 0,
+        };
+        flow.values().saturating_mul(each)
+    }
 }
 
 /// A model's architecture. A sample is `inputs` bytes and a label byte. The first op takes
@@ -283,9 +302,17 @@ pub enum GraphError {
         /// Index of the op.
         op: u32,
     },
-    /// More than [`MAX_VALUES`] values.
-    #[error("op {op} gives more than {MAX_VALUES} values")]
+    /// More than [`MAX_VALUES`] values, or with the ops before it more than [`MAX_ALL_VALUES`].
+    #[error(
+        "op {op} gives more than {MAX_VALUES} values, or all up to it more than {MAX_ALL_VALUES}"
+    )]
     TooManyValues {
+        /// Index of the op.
+        op: u32,
+    },
+    /// With the ops before it more than [`MAX_PRODUCTS`] products.
+    #[error("op {op}: more than {MAX_PRODUCTS} products of a sample")]
+    TooManyProducts {
         /// Index of the op.
         op: u32,
     },
@@ -372,15 +399,21 @@ impl Graph {
         if self.ops.len() > MAX_OPS {
             return Err(GraphError::TooManyOps);
         }
-        let (mut flows, mut parameters) = (Vec::with_capacity(self.ops.len()), 0);
+        let mut flows = Vec::with_capacity(self.ops.len());
+        let (mut parameters, mut values, mut products) = (0, 0u64, 0u64);
         for (op, index) in self.ops.iter().zip(0..) {
             let flow = op.gives(self, &flows, index)?;
             parameters += op.parameters();
             if parameters > MAX_PARAMETERS as u64 {
                 return Err(GraphError::TooManyParameters { op: index });
             }
-            if flow.values() > MAX_VALUES.into() {
+            values += flow.values();
+            if flow.values() > MAX_VALUES.into() || values > MAX_ALL_VALUES {
                 return Err(GraphError::TooManyValues { op: index });
+            }
+            products = products.saturating_add(op.products(&flow));
+            if products > MAX_PRODUCTS {
+                return Err(GraphError::TooManyProducts { op: index });
             }
             flows.push(flow);
         }
@@ -403,6 +436,25 @@ impl Graph {
 
     fn op_before(&self, op: u32) -> Option<&Op> {
         self.ops.get(op.checked_sub(1)? as usize)
+    }
+
+    /// Products that are added up in the evaluation of one sample, of masked tokens too: nearly all of
+    /// what it costs. At most [`MAX_PRODUCTS`] in a valid graph, 0 of another.
+    pub fn products(&self) -> u64 {
+        let flows = self.flows().unwrap_or_default();
+        let products = self.ops.iter().zip(&flows);
+        products.map(|(op, flow)| op.products(flow)).sum()
+    }
+
+    /// Whether a record is a sample: as many bytes, tokens that there are, a label that is a class.
+    pub fn takes(&self, record: &[u8]) -> bool {
+        let Some((label, inputs)) = record.split_last() else {
+            return false;
+        };
+        let is_token = |byte: &u8| self.vocab().is_none_or(|vocab| u32::from(*byte) < vocab);
+        inputs.len() as u64 == u64::from(self.inputs)
+            && u32::from(*label) < self.classes()
+            && inputs.iter().all(is_token)
     }
 
     /// Parameters of all ops; at most [`MAX_PARAMETERS`] in a valid graph.
@@ -501,7 +553,19 @@ impl Op {
             (Op::RmsNorm { width, .. }, Wide) => (width.into(), Flow::of(Narrow, tokens, width)),
             (Op::Scores { heads, head_width }, Narrow) => {
                 let is_requant = matches!(graph.op_before(op), Some(Op::Requant { .. }));
-                if !is_requant {
+                let then = graph.ops.get(op as usize + 1..).unwrap_or_default();
+                let is_hidden = matches!(
+                    then,
+                    [
+                        Op::Requant {
+                            width: Width::Wide,
+                            ..
+                        },
+                        Op::Softmax { .. },
+                        ..
+                    ]
+                );
+                if !is_requant || !is_hidden {
                     return Err(GraphError::WrongKind { op });
                 }
                 let scores = heads.saturating_mul(tokens);
@@ -537,7 +601,9 @@ impl Op {
             }
             (Op::Residual { from }, Wide) => {
                 let given = Flow::of(Wide, tokens, length);
-                if before.get(from as usize) != Some(&given) {
+                let is_scores =
+                    matches!(graph.ops.get(from as usize + 1), Some(Op::Softmax { .. }));
+                if is_scores || before.get(from as usize) != Some(&given) {
                     return Err(GraphError::WrongReference { op });
                 }
                 (length.into(), given)

@@ -165,6 +165,10 @@ impl<C: Carry> Tree<C> {
         Self { leaves }
     }
 
+    pub(crate) fn into_leaves(self) -> Vec<Node<C>> {
+        self.leaves
+    }
+
     /// The root: binds every leaf, its place, its value and the number of leaves.
     pub fn root(&self) -> Node<C> {
         self.root_and_path(0).0

@@ -286,8 +286,24 @@ fn faults_of_a_transformer_are_named() {
     graph.ops.push(Op::Total { tokens: 1 });
     assert_eq!(graph.validate(), Err(GraphError::WrongKind { op: 3 }));
     let mut graph = good.clone();
-    graph.ops.remove(6);
-    assert_eq!(graph.validate(), Err(GraphError::WrongKind { op: 6 }));
+    graph.ops.remove(4);
+    assert_eq!(graph.validate(), Err(GraphError::WrongKind { op: 4 }));
+    // Scores are for a softmax only: they are of later tokens, too.
+    for (place, op) in [
+        (5, requant(2, 128, 7, Width::Narrow)),
+        (6, Op::Residual { from: 5 }),
+    ] {
+        let mut graph = good.clone();
+        graph.ops[place] = op;
+        assert_eq!(graph.validate(), Err(GraphError::WrongKind { op: 4 }));
+    }
+    let mut graph = Graph::transformer(&Transformer { width: 8, ..shape });
+    assert_eq!(graph.validate(), Ok(()));
+    // Two heads of four tokens are as long as a row of the stream.
+    assert_eq!(graph.flows().unwrap()[5], graph.flows().unwrap()[0]);
+    graph.ops[11] = Op::Residual { from: 5 };
+    let error = GraphError::WrongReference { op: 11 };
+    assert_eq!(graph.validate(), Err(error));
     // Labels are tokens: as many classes as there are.
     let mut graph = good.clone();
     graph.ops.truncate(20);
@@ -486,6 +502,75 @@ fn a_text_is_no_image() {
         };
         assert!(of_an_image.flows().is_ok());
     }
+}
+
+#[test]
+fn products_are_counted_and_bounded() {
+    assert_eq!(Graph::mlp(&[784, 128, 10]).products(), 784 * 128 + 128 * 10);
+    assert_eq!(Graph::mlp(&[784]).products(), 0);
+    // 48 places of 27 values for 4 channels; then 4 * 3 pixels of them for 5 classes.
+    assert_eq!(small_cnn().products(), 48 * 27 * 4 + 48 * 5);
+    let shape = Transformer {
+        vocab: 5,
+        tokens: 4,
+        width: 6,
+        heads: 2,
+        hidden: 7,
+        layers: 1,
+        tied: true,
+    };
+    let of_a_token = 6 * 18 + 2 * 4 * 6 + 6 * 6 + 6 * 7 + 7 * 6 + 6 * 5;
+    assert_eq!(Graph::transformer(&shape).products(), 4 * of_a_token);
+    let image = Image {
+        height: 128,
+        width: 64,
+        channels: 4096,
+    };
+    let window = Window {
+        size: 1,
+        stride: 1,
+        padding: 0,
+    };
+    let mut graph = Graph {
+        inputs: 1 << 25,
+        ops: vec![Op::Im2col { image, window }, linear(4096, 4096)],
+    };
+    assert_eq!(graph.products(), MAX_PRODUCTS);
+    graph.ops.push(requant(0, 1, 0, Width::Narrow));
+    graph.ops.push(linear(4096, 1));
+    let error = GraphError::TooManyProducts { op: 3 };
+    assert_eq!(graph.validate(), Err(error));
+    assert_eq!(graph.products(), 0);
+}
+
+#[test]
+fn values_of_all_ops_are_bounded() {
+    let graph = |relus| Graph {
+        inputs: 1 << 25,
+        ops: vec![Op::Relu; relus],
+    };
+    assert!(graph(32).flows().is_ok());
+    let error = GraphError::TooManyValues { op: 32 };
+    assert_eq!(graph(33).flows(), Err(error));
+}
+
+#[test]
+fn a_record_is_a_sample_or_is_none() {
+    let graph = Graph::mlp(&[2, 3]);
+    assert!(graph.takes(&[255, 255, 2]));
+    assert!(!graph.takes(&[0, 0, 3]) && !graph.takes(&[0, 2]) && !graph.takes(&[]));
+    assert!(!graph.takes(&[0, 0, 0, 2]));
+    let text = Graph::transformer(&Transformer {
+        vocab: 3,
+        tokens: 2,
+        width: 1,
+        heads: 1,
+        hidden: 1,
+        layers: 0,
+        tied: true,
+    });
+    assert!(text.takes(&[2, 2, 2]));
+    assert!(!text.takes(&[3, 2, 2]) && !text.takes(&[2, 3, 2]) && !text.takes(&[2, 2, 3]));
 }
 
 #[test]

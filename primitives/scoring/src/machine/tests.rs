@@ -26,6 +26,37 @@ fn linear_is_exact_at_the_extremes() {
     }
 }
 
+/// The longest row that a graph can have, with every bias.
+#[test]
+fn the_longest_linear_op_fits_32_bits() {
+    for bias_shift in 0..=8 {
+        let is_valid = |k: u32| {
+            let op = Op::Linear {
+                inputs: k,
+                outputs: 2,
+                bias_shift,
+            };
+            let ops = vec![op];
+            Graph { inputs: k, ops }.flows().is_ok()
+        };
+        let k = (130_000..).take_while(|k| is_valid(*k)).last().unwrap();
+        for (w, x) in [(127, 127), (-127, 127), (-127, -127)] {
+            for bias in [-32_512, 32_512] {
+                let acc = linear(
+                    &vec![w; k as usize],
+                    &[bias],
+                    bias_shift,
+                    &vec![x; k as usize],
+                );
+                let sum = i64::from(w) * i64::from(x) * i64::from(k);
+                assert_eq!(acc.map_i64(), [fits(sum + (i64::from(bias) << bias_shift))]);
+            }
+        }
+        let more = i64::from(k + 1) * 127 * 127 + (32_512 << bias_shift);
+        assert!(i32::try_from(more).is_err());
+    }
+}
+
 trait MapI64 {
     fn map_i64(&self) -> Vec<i64>;
 }
@@ -176,6 +207,84 @@ fn attention_is_exact_at_the_extremes() {
     assert_eq!(mean(&[], [].into_iter()), -2048);
     mean(&[i16::MIN; 2], [-128, 127].into_iter());
     mean(&[i16::MIN, i16::MAX, 1], [-128; 3].into_iter());
+}
+
+proptest! {
+    /// Shares and a mean of as many tokens as there can be, of any scores and values.
+    #[test]
+    fn attention_equals_naive(
+        tokens in prop_oneof![1usize..=1024, Just(1024)], seen in any::<Index>(), spread in 1i16..=32_767,
+        z in any_vec(-32_767i16..=32_767, 1024), v in any_vec(prop_oneof![-127i8..=127, Just(127), Just(-127)], 1024)
+    ) {
+        let seen = 1 + seen.index(tokens);
+        let z: Vec<i16> = z[..seen].iter().map(|z| z % spread).collect();
+        let (most, bits) = (i64::from(*z.iter().max().unwrap()), share_bits(tokens as u32));
+        prop_assert!(tokens << bits <= 1 << 17 && (bits == 14 || tokens << (bits + 1) > 1 << 17));
+        let naive = z.iter().map(|z| {
+            let d = most - i64::from(*z);
+            let p = i64::from(EXP2[(d % 64) as usize]) >> (d / 64).min(60);
+            naive_rs(p, 14 - bits)
+        });
+        let naive: Vec<i64> = naive.collect();
+        let own = shares(&z, tokens as u32);
+        prop_assert_eq!(own.iter().map(|p| i64::from(*p)).collect::<Vec<_>>(), naive.clone());
+        let (n, sum) = naive.iter().zip(&v).fold((0, 0), |(n, sum), (p, v)| (n + p, sum + p * i64::from(*v)));
+        prop_assert!(n >= 1 << bits && n <= 1 << 17 && sum.abs() < 1 << 24);
+        let above = (sum + 128 * n) * 16 + n / 2;
+        prop_assert!((0..1 << 30).contains(&above));
+        prop_assert_eq!(i64::from(mean(&own, v.iter().copied())), above / n - 2048);
+    }
+
+    #[test]
+    fn the_longest_products_are_exact(a in any_vec(-127i8..=127, 1024), b in any_vec(-127i8..=127, 1024)) {
+        let naive: i64 = a.iter().zip(&b).map(|(a, b)| i64::from(*a) * i64::from(*b)).sum();
+        prop_assert!(naive.abs() < 1 << 24);
+        prop_assert_eq!(i64::from(dot(&a, &b)), naive);
+    }
+
+    /// Rows as long as they can be, of any magnitude.
+    #[test]
+    fn the_longest_norm_equals_naive(
+        row in (1i16..=32_767).prop_flat_map(|most| any_vec(-most..=most, 1500..=2048)), unit_bits in 0u8..=7
+    ) {
+        prop_assert_eq!(norm(&row, unit_bits), naive_norm(&row, unit_bits));
+    }
+
+    #[test]
+    fn embedding_and_residual_equal_naive(
+        a in -32_767i16..=32_767, b in -32_767i16..=32_767, shift in 0u8..=15
+    ) {
+        let sum = i64::from(a) + i64::from(b);
+        prop_assert_eq!(i64::from(residual(a, b)), sum.clamp(-32_767, 32_767));
+        let value = naive_rs(sum, shift.into()).clamp(-32_767, 32_767);
+        prop_assert_eq!(i64::from(embed(a, b, shift)), value);
+    }
+
+    #[test]
+    fn totals_equal_naive(losses in any_vec(prop_oneof![any::<u32>(), 0u32..1 << 22], 1..=1024)) {
+        let naive: i64 = losses.iter().map(|loss| i64::from(*loss).min((1 << 21) - 1)).sum();
+        prop_assert!(naive < 1 << 31);
+        prop_assert_eq!(i64::from(total(&losses)), naive);
+    }
+
+    /// Of as many classes as there can be, in 64 bits.
+    #[test]
+    fn cross_entropy_equals_naive(
+        z in any_vec(-32_767i16..=32_767, 2..=256), spread in 1i16..=32_767, label in any::<Index>()
+    ) {
+        let z: Vec<i16> = z.iter().map(|z| z % spread).collect();
+        let label = label.index(z.len());
+        let most = i64::from(*z.iter().max().unwrap());
+        let sum: i64 = z.iter().map(|z| {
+            let d = most - i64::from(*z);
+            i64::from(EXP2[(d % 64) as usize]) >> (d / 64).min(60)
+        }).sum();
+        prop_assert!((1 << 14..=1 << 22).contains(&sum));
+        let whole = (0..).find(|whole| sum < 1 << (whole + 1)).unwrap();
+        let log2 = (whole << 16) + i64::from(LOG2[(sum >> (whole - 10)) as usize - 1024]);
+        let naive = log2 - (14 << 16) + (most - i64::from(z[label])) * 1024;
+        prop_assert_eq!(cross_entropy(&z, label as u8).map(i64::from), Some(naive));
+    }
 }
 
 #[test]

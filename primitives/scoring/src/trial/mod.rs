@@ -28,6 +28,7 @@ mod layout;
 mod referee;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod witness;
 mod word;
 

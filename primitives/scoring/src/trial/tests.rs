@@ -636,59 +636,6 @@ fn no_word_of_the_largest_reads_more_than_some_kilobytes() {
     }
 }
 
-/// Who shows another record than the one that was drawn, though it is of the pool, is refused.
-#[test]
-fn no_record_but_the_drawn_one_is_taken() {
-    let round = Round::new(&[5, 3], 4, 1, 2);
-    let (honest, case) = (round.honest(), &round.case);
-    let opening = honest.score().table.opening();
-    let exam = Exam {
-        of: Side::Base,
-        weights: case.base_root,
-        sample: 1,
-    };
-    let (trace, words) = honest.trace_of(&exam).unwrap();
-    let (at, value) = (0, words[0][0]);
-    let about = |sample| {
-        let exam = Exam { sample, ..exam };
-        Trial::awaiting(Statement::Word {
-            exam,
-            trace,
-            op: 0,
-            at,
-            value,
-        })
-    };
-    let judge = |answer: &Answer| about(1).answer(case, &opening, answer);
-    let right = honest.answer(&about(1)).unwrap();
-    assert_eq!(judge(&right), Ok(Ruling::Upheld));
-    let record_of = |sample| match honest.answer(&about(sample)) {
-        Some(Answer::Word { record, .. }) => record.unwrap(),
-        other => panic!("{other:?}"),
-    };
-    let with = |change: &dyn Fn(&mut ProvedRecord)| {
-        let mut answer = right.clone();
-        if let Answer::Word {
-            record: Some(record),
-            ..
-        } = &mut answer
-        {
-            change(record);
-        }
-        judge(&answer)
-    };
-    let foreign = Err(Refusal::ForeignInput);
-    // Another sample's record with its own proof; its bytes alone; its proof alone; a byte.
-    assert_eq!(with(&|record| *record = record_of(2)), foreign);
-    assert_eq!(with(&|record| record.bytes = record_of(2).bytes), foreign);
-    assert_eq!(
-        with(&|record| record.siblings = record_of(2).siblings),
-        foreign
-    );
-    assert_eq!(with(&|record| record.bytes[0] ^= 1), foreign);
-    assert_eq!(with(&|record| record.siblings.clear()), foreign);
-}
-
 #[test]
 fn a_pool_is_traced_channel_by_channel() {
     let image = Image {
@@ -828,6 +775,59 @@ fn no_word_of_an_image_reads_more_than_some_kilobytes() {
         };
         assert!(most <= Some(bound), "{op:?} reads {most:?}");
     }
+}
+
+/// Who shows another record than the one that was drawn, though it is of the pool, is refused.
+#[test]
+fn no_record_but_the_drawn_one_is_taken() {
+    let round = Round::new(&[5, 3], 4, 1, 2);
+    let (honest, case) = (round.honest(), &round.case);
+    let opening = honest.score().table.opening();
+    let exam = Exam {
+        of: Side::Base,
+        weights: case.base_root,
+        sample: 1,
+    };
+    let (trace, words) = honest.trace_of(&exam).unwrap();
+    let (at, value) = (0, words[0][0]);
+    let about = |sample| {
+        let exam = Exam { sample, ..exam };
+        Trial::awaiting(Statement::Word {
+            exam,
+            trace,
+            op: 0,
+            at,
+            value,
+        })
+    };
+    let judge = |answer: &Answer| about(1).answer(case, &opening, answer);
+    let right = honest.answer(&about(1)).unwrap();
+    assert_eq!(judge(&right), Ok(Ruling::Upheld));
+    let record_of = |sample| match honest.answer(&about(sample)) {
+        Some(Answer::Word { record, .. }) => record.unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let with = |change: &dyn Fn(&mut ProvedRecord)| {
+        let mut answer = right.clone();
+        if let Answer::Word {
+            record: Some(record),
+            ..
+        } = &mut answer
+        {
+            change(record);
+        }
+        judge(&answer)
+    };
+    let foreign = Err(Refusal::ForeignInput);
+    // Another sample's record with its own proof; its bytes alone; its proof alone; a byte.
+    assert_eq!(with(&|record| *record = record_of(2)), foreign);
+    assert_eq!(with(&|record| record.bytes = record_of(2).bytes), foreign);
+    assert_eq!(
+        with(&|record| record.siblings = record_of(2).siblings),
+        foreign
+    );
+    assert_eq!(with(&|record| record.bytes[0] ^= 1), foreign);
+    assert_eq!(with(&|record| record.siblings.clear()), foreign);
 }
 
 /// A relu reads the sample if it is the first op.
@@ -1015,6 +1015,29 @@ proptest! {
             };
             prop_assert_eq!(found, Some((op, at)), "{:?}", end);
         }
+    }
+
+    /// Whatever ops a graph has: else a label could be read off.
+    #[test]
+    fn no_token_of_any_graph_sees_a_later_one(
+        graph in any_transformer(), seed in any::<u64>(), at in any::<Index>()
+    ) {
+        let round = Round::of(graph, 1, 1, seed);
+        let graph = &round.case.graph;
+        let losses = |record: &[u8]| {
+            let given = crate::machine::run(graph, &round.base, record).unwrap();
+            match &given[given.len() - 2] {
+                crate::machine::Tensor::Losses(losses) => losses.clone(),
+                other => panic!("{other:?} is no loss of tokens"),
+            }
+        };
+        let mut record = round.samples().iter().next().unwrap().0.to_vec();
+        record.push(0);
+        let before = losses(&record);
+        let at = at.index(record.len());
+        record[at] = (record[at] + 1) % graph.classes() as u8;
+        let seen = at.saturating_sub(1);
+        prop_assert_eq!(&before[..seen], &losses(&record)[..seen]);
     }
 
     /// Every word of a transformer or of a convolutional network is upheld if it is right, and its
