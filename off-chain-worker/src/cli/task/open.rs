@@ -1,6 +1,7 @@
 use crate::{
     chain::{Call, Inclusion},
     cli::{data::Data, output::Amount, Globals},
+    model::Model,
     run::Sealed,
     training::{
         data::{Labelled, Use},
@@ -11,12 +12,12 @@ use anyhow::{ensure, Context};
 use codec::Encode;
 use gotong_protocol::{
     bounds::{MAX_GRAPH_BYTES, MAX_SHARD_BYTES, MAX_WEIGHT_BYTES},
-    Graph, Rules, TaskId, TaskName, TaskTerms, Windows,
+    Rules, TaskId, TaskName, TaskTerms, Windows,
 };
 use gotong_scoring::MasterWeights;
 use rand::{rngs::StdRng, seq::SliceRandom, SeedableRng};
 use serde_json::json;
-use std::{path::PathBuf, str::FromStr};
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -28,7 +29,7 @@ pub struct Open {
     /// What users see, up to 32 bytes
     #[arg(long)]
     name: String,
-    /// The architecture: mlp: and the width of every layer, inputs first
+    /// The architecture: a TOML file, or mlp: and the width of every layer, inputs first
     #[arg(long, default_value = "mlp:784,128,10")]
     model: Model,
     /// First weights; random ones if not given
@@ -94,25 +95,6 @@ pub struct Open {
     /// Width of the difference that measures a delta
     #[arg(long, default_value_t = 1)]
     central_difference: u8,
-}
-
-/// An architecture as written on the command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Model(Graph);
-
-impl FromStr for Model {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let widths: Option<Vec<u32>> = text
-            .strip_prefix("mlp:")
-            .and_then(|widths| widths.split(',').map(|width| width.parse().ok()).collect());
-        let widths = widths.filter(|widths| widths.len() >= 2);
-        let widths = widths.ok_or("write mlp: and layer widths, such as mlp:784,128,10")?;
-        let graph = Graph::mlp(&widths);
-        graph.validate().map_err(|error| error.to_string())?;
-        Ok(Self(graph))
-    }
 }
 
 pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
@@ -214,26 +196,4 @@ fn terms(args: &Open, shards_root: [u8; 32]) -> anyhow::Result<TaskTerms> {
         shards: args.shards,
         shard_samples: args.shard_samples,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn models_are_layer_widths() {
-        let model: Model = "mlp:784,128,10".parse().unwrap();
-        assert_eq!(model.0, Graph::mlp(&[784, 128, 10]));
-        assert_eq!(model.0.parameters(), 784 * 128 + 128 + 1280 + 10);
-        for wrong in [
-            "",
-            "mlp:",
-            "mlp:784",
-            "mlp:784,x",
-            "cnn:1,2",
-            "mlp:784,128,1",
-        ] {
-            assert!(wrong.parse::<Model>().is_err(), "{wrong}");
-        }
-    }
 }
