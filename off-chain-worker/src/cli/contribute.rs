@@ -85,7 +85,7 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
     };
     let mut daemon = Daemon::new(
         globals.signer()?,
-        globals.folder()?,
+        globals.home()?,
         task,
         Source::Train(training),
         args.keep_permille,

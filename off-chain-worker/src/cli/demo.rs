@@ -11,7 +11,7 @@ use crate::{
     keys,
     model::describe,
     process::{sibling, Node, Running},
-    run::{Replica, Stop},
+    run::{Home, Replica, Stop},
     state::Folder,
     training::{
         data::{self, DATA_VARIABLE},
@@ -292,7 +292,8 @@ impl Watch {
         let now = network.client.best().await?;
         let task = now.task(task).await?.context("the task was just opened")?;
         let folder = Folder::open(network.state.path().join("watch"))?;
-        let replica = Replica::open(&network.client, &now, &folder, &task).await?;
+        let home = Home::open(folder, Vec::new())?;
+        let replica = Replica::open(&network.client, &now, &home, &task).await?;
         let style = ProgressStyle::with_template("{spinner} {msg}")?;
         let bar = ProgressBar::new_spinner().with_style(style);
         bar.enable_steady_tick(Duration::from_millis(200));

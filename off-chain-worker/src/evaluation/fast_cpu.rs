@@ -4,10 +4,11 @@ use gotong_scoring::{
     arith::clamp_i8,
     evaluator,
     machine::{
-        cross_entropy, embed, requant, residual, share, share_bits, squared_relu, total, Norm, Tensor,
+        cross_entropy, embed, requant, residual, share, share_bits, squared_relu, total, Norm,
+        Tensor,
     },
     weights::view,
-    EvalError, Evaluator, Flow, Graph, Kind, Op, Samples, Width,
+    EvalError, Evaluator, Flow, Graph, Image, Kind, Op, Samples, Width, Window,
 };
 use rayon::prelude::*;
 use std::ops::Range;
@@ -167,6 +168,8 @@ enum Step {
     },
     Softmax {
         heads: usize,
+        /// The share of a score that is so far below the largest; of all others it is 0.
+        shares: Vec<i16>,
     },
     Mix {
         from: usize,
@@ -180,6 +183,32 @@ enum Step {
         classes: usize,
     },
     Total,
+    Im2col {
+        copies: Vec<Copied>,
+        /// Values of the image.
+        taken: usize,
+    },
+    MaxPool(Places),
+    SumPool(Places),
+    Flatten,
+}
+
+/// Consecutive values of an image and where they go, of one sample.
+struct Copied {
+    from: u32,
+    to: u32,
+    length: u32,
+}
+
+/// What a pool takes of one sample.
+struct Places {
+    /// Of every place of the window, the first values of its pixels in the image.
+    pixels: Vec<Vec<u32>>,
+    /// Pixels of a place that has no padding.
+    whole: usize,
+    /// Values of the image.
+    taken: usize,
+    channels: usize,
 }
 
 impl Plan {
@@ -193,8 +222,14 @@ impl Plan {
         }
         let ops = graph.ops.iter().zip(graph.parameters_read());
         Ok(Self {
-            steps: ops.map(|(op, read)| Step::new(op, &weights[read])).collect(),
-            most_rows: flows.iter().map(|flow| flow.tokens as usize).max().unwrap_or(1),
+            steps: ops
+                .map(|(op, read)| Step::new(op, &weights[read]))
+                .collect(),
+            most_rows: flows
+                .iter()
+                .map(|flow| flow.tokens as usize)
+                .max()
+                .unwrap_or(1),
             flows,
             is_kept,
             is_whole: false,
@@ -244,8 +279,12 @@ impl Step {
                 heads: heads as usize,
                 head_width: head_width as usize,
             },
-            Op::Softmax { heads, .. } => Self::Softmax {
+            Op::Softmax { heads, tokens } => Self::Softmax {
                 heads: heads as usize,
+                shares: (0..)
+                    .map(|distance| share(distance, share_bits(tokens)))
+                    .take_while(|share| *share > 0)
+                    .collect(),
             },
             Op::Mix {
                 from,
@@ -263,6 +302,13 @@ impl Step {
                 classes: classes as usize,
             },
             Op::Total { .. } => Self::Total,
+            Op::Im2col { image, window } => Self::Im2col {
+                copies: Copied::all(&image, &window),
+                taken: image.values() as usize,
+            },
+            Op::MaxPool { image, window } => Self::MaxPool(Places::of(&image, &window)),
+            Op::SumPool { image, window } => Self::SumPool(Places::of(&image, &window)),
+            Op::Flatten => Self::Flatten,
         }
     }
 
@@ -277,6 +323,81 @@ impl Step {
                 views: &views,
                 first: &biases,
             }),
+        }
+    }
+}
+
+impl Copied {
+    /// What an im2col copies; the rest of what it gives is zeros.
+    fn all(image: &Image, window: &Window) -> Vec<Self> {
+        let mut copies: Vec<Self> = Vec::new();
+        let (down, across) = window.places(image).unwrap_or((0, 0));
+        for place in 0..down * across {
+            for nth in 0..window.pixels() {
+                let Some(pixel) = window.pixel(image, place, nth) else {
+                    continue;
+                };
+                let from = pixel * image.channels;
+                let to = (place * window.pixels() + nth) * image.channels;
+                match copies.last_mut() {
+                    Some(last)
+                        if (last.from + last.length, last.to + last.length) == (from, to) =>
+                    {
+                        last.length += image.channels;
+                    }
+                    _ => copies.push(Self {
+                        from,
+                        to,
+                        length: image.channels,
+                    }),
+                }
+            }
+        }
+        copies
+    }
+}
+
+impl Places {
+    fn of(image: &Image, window: &Window) -> Self {
+        let (down, across) = window.places(image).unwrap_or((0, 0));
+        let pixels = |place| {
+            let inside = window.inside(image, place);
+            inside.map(|pixel| pixel * image.channels).collect()
+        };
+        Self {
+            pixels: (0..down * across).map(pixels).collect(),
+            whole: window.pixels() as usize,
+            taken: image.values() as usize,
+            channels: image.channels as usize,
+        }
+    }
+
+    /// Adds up the pixels of every place of all samples, channel by channel, in what is given for it;
+    /// `start` is what that has first.
+    #[inline(always)]
+    fn fold<T: Clone>(
+        &self,
+        images: &[i8],
+        given: &mut [T],
+        start: impl Fn(bool) -> T,
+        add: impl Fn(&mut T, i8),
+    ) {
+        let places = self.pixels.len() * self.channels;
+        let samples = images.chunks_exact(self.taken);
+        for (image, given) in samples.zip(given.chunks_exact_mut(places)) {
+            for (pixels, given) in self
+                .pixels
+                .iter()
+                .zip(given.chunks_exact_mut(self.channels))
+            {
+                given.fill(start(pixels.len() < self.whole));
+                for pixel in pixels {
+                    let pixel = &image[*pixel as usize..][..self.channels];
+                    for (given, value) in given.iter_mut().zip(pixel) {
+                        add(given, *value);
+                    }
+                }
+            }
         }
     }
 }
@@ -311,6 +432,8 @@ struct Block {
     pixels: Vec<u8>,
     labels: Vec<u8>,
     narrow: Vec<i8>,
+    /// What `narrow` was before, while it is made anew.
+    taken: Vec<i8>,
     wide: Vec<i16>,
     shares: Vec<i16>,
     sums: Sums,
@@ -369,7 +492,8 @@ impl Block {
         self.labels.clear();
         self.labels.extend_from_slice(labels);
         self.narrow.clear();
-        self.narrow.extend(pixels.iter().map(|byte| (byte >> 1) as i8));
+        self.narrow
+            .extend(pixels.iter().map(|byte| (byte >> 1) as i8));
     }
 
     fn keep(&mut self, op: usize, flow: &Flow) {
@@ -397,7 +521,10 @@ impl Block {
     /// Each sample's logits.
     fn logits(&self) -> Vec<Vec<i16>> {
         let of_sample = self.wide.len() / self.samples;
-        self.wide.chunks_exact(of_sample).map(<[i16]>::to_vec).collect()
+        self.wide
+            .chunks_exact(of_sample)
+            .map(<[i16]>::to_vec)
+            .collect()
     }
 
     /// The label of every row, if there are so many rows of a sample.
@@ -518,23 +645,31 @@ impl Step {
                 let all = heads * head_width;
                 let stride = tokens.next_multiple_of(kernel::COLUMNS);
                 block.sums.reset(rows * heads, tokens, stride);
-                let part = if whole { Part::All } else { Part::CausalColumns };
+                let part = if whole {
+                    Part::All
+                } else {
+                    Part::CausalColumns
+                };
                 for (sample, values) in block.narrow.chunks_exact(tokens * 3 * all).enumerate() {
                     for head in 0..heads {
                         let of = |part: usize| {
                             let rows = values.chunks_exact(3 * all);
-                            rows.map(move |row| &row[part * all + head * head_width..][..head_width])
+                            rows.map(move |row| {
+                                &row[part * all + head * head_width..][..head_width]
+                            })
                         };
                         block.left.pack_activations::<K>(head_width, of(0));
                         let keys = of(1).map(|key| (key, 0));
                         block.right.pack_activations::<K>(head_width, keys);
-                        let out = block.sums.of_head(sample * tokens..(sample + 1) * tokens, head, heads);
+                        let out =
+                            block
+                                .sums
+                                .of_head(sample * tokens..(sample + 1) * tokens, head, heads);
                         kernel::activations::<K>(&block.left, &block.right, part, out);
                     }
                 }
             }
-            Self::Softmax { heads } => {
-                let bits = share_bits(flow.tokens);
+            Self::Softmax { heads, ref shares } => {
                 block.shares.resize(block.wide.len(), 0);
                 let given = block.shares.chunks_exact_mut(tokens);
                 for (at, (given, z)) in given.zip(block.wide.chunks_exact(tokens)).enumerate() {
@@ -543,7 +678,8 @@ impl Step {
                     let z = &z[..seen];
                     let most = z.iter().fold(i16::MIN, |most, z| most.max(*z));
                     for (given, z) in given.iter_mut().zip(z) {
-                        *given = share(i32::from(most) - i32::from(*z), bits);
+                        let distance = (i32::from(most) - i32::from(*z)) as usize;
+                        *given = shares.get(distance).copied().unwrap_or(0);
                     }
                     later.fill(0);
                 }
@@ -565,9 +701,13 @@ impl Step {
                         let rows = rows.map(|row| &row[head * tokens..][..tokens]);
                         block.left.pack_halves(tokens, rows);
                         let values = values.chunks_exact(3 * all);
-                        let values = values.map(|row| &row[2 * all + head * head_width..][..head_width]);
+                        let values =
+                            values.map(|row| &row[2 * all + head * head_width..][..head_width]);
                         block.right.pack_columns(head_width, values);
-                        let out = block.sums.of_head(sample * tokens..(sample + 1) * tokens, head, heads);
+                        let out =
+                            block
+                                .sums
+                                .of_head(sample * tokens..(sample + 1) * tokens, head, heads);
                         kernel::halves::<K>(&block.left, &block.right, part, out);
                     }
                 }
@@ -575,7 +715,9 @@ impl Step {
                 for (sums, shares) in sums.zip(block.shares.chunks_exact(tokens)) {
                     let n = shares.iter().map(|share| i32::from(*share)).sum();
                     let mean = Mean::of(n);
-                    sums[..head_width].iter_mut().for_each(|sum| *sum = mean.apply(*sum));
+                    sums[..head_width]
+                        .iter_mut()
+                        .for_each(|sum| *sum = mean.apply(*sum));
                 }
             }
             Self::Residual { from } => {
@@ -596,6 +738,34 @@ impl Step {
                 let losses = block.losses.chunks_exact(of_sample).map(total);
                 block.losses = losses.collect();
             }
+            Self::Im2col { ref copies, taken } => {
+                std::mem::swap(&mut block.narrow, &mut block.taken);
+                block.narrow.clear();
+                block.narrow.resize(rows * flow.width as usize, 0);
+                let given = block.narrow.chunks_exact_mut(tokens * flow.width as usize);
+                for (image, given) in block.taken.chunks_exact(taken).zip(given) {
+                    for copied in copies {
+                        let (from, to) = (copied.from as usize, copied.to as usize);
+                        let length = copied.length as usize;
+                        given[to..to + length].copy_from_slice(&image[from..from + length]);
+                    }
+                }
+            }
+            Self::MaxPool(ref places) => {
+                std::mem::swap(&mut block.narrow, &mut block.taken);
+                block.narrow.resize(rows * flow.width as usize, 0);
+                // Padding is 0.
+                let start = |is_padded| if is_padded { 0 } else { i8::MIN };
+                let most = |most: &mut i8, value: i8| *most = value.max(*most);
+                places.fold(&block.taken, &mut block.narrow, start, most);
+            }
+            Self::SumPool(ref places) => {
+                let width = flow.width as usize;
+                block.sums.reset(rows, width, width);
+                let add = |sum: &mut i32, value: i8| *sum += i32::from(value);
+                places.fold(&block.narrow, &mut block.sums.values, |_| 0, add);
+            }
+            Self::Flatten => {}
         }
         Ok(())
     }

@@ -86,7 +86,7 @@ fn halves_of(word: i32) -> (i32, i32) {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use super::{Kernel, Tile, Words, Work, COLUMNS, ROWS};
-    use std::{arch::x86_64::*, array::from_fn, mem::transmute};
+    use std::arch::x86_64::*;
 
     /// 512 bits, with the instructions for neural networks.
     pub struct Avx512;
@@ -125,19 +125,28 @@ mod x86 {
             #[target_feature(enable = $features)]
             #[inline]
             fn $name(left: &[&[i32]; ROWS], right: &[Words], sums: &mut Tile) {
-                let left = left.map(|row| &row[..right.len()]);
+                let [a, b, c, d, e, f] = left.map(|row| &row[..right.len()]);
                 for columns in (0..COLUMNS).step_by(2 * $lanes) {
                     // SAFETY: arrays and vectors of one size, and any bits are valid in both.
-                    let load = |words: &Words, at: usize| unsafe {
-                        transmute::<[i32; $lanes], $vector>(from_fn(|lane| words[at + lane]))
+                    let load = |words: &Words| -> [$vector; 2] {
+                        [0, 1].map(|i| {
+                            let lanes = &words[columns + i * $lanes..][..$lanes];
+                            unsafe { lanes.as_ptr().cast::<$vector>().read_unaligned() }
+                        })
                     };
-                    let mut tile: [[$vector; 2]; ROWS] =
-                        from_fn(|row| from_fn(|i| load(&sums[row], columns + i * $lanes)));
+                    let mut tile: [[$vector; 2]; ROWS] = [
+                        load(&sums[0]),
+                        load(&sums[1]),
+                        load(&sums[2]),
+                        load(&sums[3]),
+                        load(&sums[4]),
+                        load(&sums[5]),
+                    ];
                     for (at, words) in right.iter().enumerate() {
-                        let words: [$vector; 2] =
-                            from_fn(|i| load(words, columns + i * $lanes));
+                        let words = load(words);
+                        let left = [a[at], b[at], c[at], d[at], e[at], f[at]];
                         for row in 0..ROWS {
-                            let left = $spread(left[row][at]);
+                            let left = $spread(left[row]);
                             for i in 0..2 {
                                 tile[row][i] = $multiply_add(tile[row][i], left, words[i]);
                             }
@@ -145,9 +154,9 @@ mod x86 {
                     }
                     for (sums, tile) in sums.iter_mut().zip(tile) {
                         for (i, vector) in tile.into_iter().enumerate() {
+                            let lanes = &mut sums[columns + i * $lanes..][..$lanes];
                             // SAFETY: as above.
-                            let lanes = unsafe { transmute::<$vector, [i32; $lanes]>(vector) };
-                            sums[columns + i * $lanes..][..$lanes].copy_from_slice(&lanes);
+                            unsafe { lanes.as_mut_ptr().cast::<$vector>().write_unaligned(vector) };
                         }
                     }
                 }
@@ -502,7 +511,8 @@ mod tests {
             let transposed: Vec<i8> = (0..inputs * columns)
                 .map(|at| w[at % columns * inputs + at / columns])
                 .collect();
-            let halves_of = |x: &[i8]| -> Vec<i16> { x.iter().map(|x| i16::from(*x) * 128).collect() };
+            let halves_of =
+                |x: &[i8]| -> Vec<i16> { x.iter().map(|x| i16::from(*x) * 128).collect() };
             let wide: Vec<Vec<i16>> = x.chunks_exact(inputs).map(halves_of).collect();
             left.pack_halves(inputs, wide.iter().map(Vec::as_slice));
             right.pack_columns(columns, transposed.chunks_exact(columns));
@@ -521,7 +531,13 @@ mod tests {
 
     #[test]
     fn every_kernel_gives_the_same_sums() {
-        for (rows, inputs, columns) in [(1, 1, 1), (6, 4, 32), (7, 5, 33), (13, 67, 70), (5, 1025, 3)] {
+        for (rows, inputs, columns) in [
+            (1, 1, 1),
+            (6, 4, 32),
+            (7, 5, 33),
+            (13, 67, 70),
+            (5, 1025, 3),
+        ] {
             let check = || Check {
                 rows,
                 inputs,

@@ -17,4 +17,6 @@ pub use device::{DeviceChoice, DeviceError};
 pub use initial::{initial_weights, noise_change};
 pub use model::{Network, UntrainableGraph};
 pub use tokenizer::{learn, Tokenizer, UnknownCharacter};
-pub use train::{train, Optimizer, Step, TrainingConfig, TrainingError, TrainingOptions};
+pub use train::{
+    float_loss, train, Optimizer, Step, TrainingConfig, TrainingError, TrainingOptions,
+};

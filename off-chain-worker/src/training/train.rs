@@ -185,7 +185,10 @@ pub fn train(
     stop: &AtomicBool,
 ) -> Result<Vec<i32>, TrainingError> {
     let mut network = Network::new(graph, master, device)?;
-    check(graph, data, config)?;
+    check(graph, data)?;
+    if config.batch == 0 {
+        return Err(TrainingError::Empty);
+    }
     let mut batches = Batches::new(graph, data, config);
     let mut optimizer = config.optimizer.start();
     for step in 0..config.steps {
@@ -210,8 +213,31 @@ pub fn train(
     Ok(trained.iter().zip(master).map(change).collect())
 }
 
-fn check(graph: &Graph, data: &Labelled, config: &TrainingConfig) -> Result<(), TrainingError> {
-    if data.is_empty() || config.batch == 0 {
+/// Mean loss in bits of `data` by the network that is trained: in float, rounded as the machine does.
+/// Of a language model the mean over all tokens.
+///
+/// # Errors
+/// A graph, weights or data that do not fit together; no data; the device failed.
+pub fn float_loss(
+    graph: &Graph,
+    master: &[i16],
+    data: &Labelled,
+    device: &Device,
+) -> Result<f32, TrainingError> {
+    const BATCH: usize = 32;
+    let network = Network::new(graph, master, device)?;
+    check(graph, data)?;
+    let all: Vec<usize> = (0..data.len()).collect();
+    let mut sum = 0.0;
+    for samples in all.chunks(BATCH) {
+        let batch = Batch::of(graph, data, samples, device);
+        sum += bits(network.loss(batch))? * samples.len() as f32;
+    }
+    Ok(sum / data.len() as f32)
+}
+
+fn check(graph: &Graph, data: &Labelled) -> Result<(), TrainingError> {
+    if data.is_empty() {
         return Err(TrainingError::Empty);
     }
     let (inputs, classes) = (graph.inputs, graph.classes());
@@ -339,6 +365,8 @@ mod tests {
         let first = initial_weights(&graph, 1);
         let change = run(&graph, &part, &config);
         assert_eq!(run(&graph, &part, &config), change, "the seed decides");
+        let network = Network::new(&graph, &first, &Device::flex()).unwrap();
+        assert_eq!(network.master().unwrap(), first);
         let trained = stepped(&first, &change);
         let (before, after) = (exact(&graph, &first, &test), exact(&graph, &trained, &test));
         assert!(before > 3.0 && after < 1.6, "from {before} to {after} bits");
@@ -365,11 +393,9 @@ mod tests {
     }
 
     fn float(graph: &Graph, master: &[i16], data: &Labelled) -> f64 {
-        let network = Network::new(graph, master, &Device::flex()).unwrap();
-        assert_eq!(network.master().unwrap(), master);
-        let all: Vec<usize> = (0..data.len()).collect();
-        let batch = Batch::of(graph, data, &all, &Device::flex());
-        bits(network.loss(batch)).unwrap().into()
+        float_loss(graph, master, data, &Device::flex())
+            .unwrap()
+            .into()
     }
 
     #[test]

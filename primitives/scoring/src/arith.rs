@@ -8,13 +8,13 @@ pub const MASTER_BOUND: i16 = 32_512;
 /// Any shift of 32 or more acts as 32, whose result is 0.
 #[inline]
 pub fn rs(a: i32, s: u32) -> i32 {
-    match s {
-        0 => a,
-        // Half of the dropped bits' range is the highest of them: it is added after the shift, where
-        // nothing overflows.
-        1..=31 => (a >> s) + ((a >> (s - 1)) & 1),
-        _ => 0,
+    if s > 31 {
+        return 0;
     }
+    // Half of the dropped bits' range is the highest of them: it is added after the shift, where
+    // nothing overflows.
+    let is_shifted = i32::from(s > 0);
+    (a >> s) + ((a >> s.saturating_sub(1)) & is_shifted)
 }
 
 /// `n / d` rounded to nearest, halves away from zero. A divisor of zero gives zero.

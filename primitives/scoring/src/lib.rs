@@ -16,6 +16,7 @@
 //! | [`delta`] | a sparse change to the master weights and its only encoding |
 //! | [`merkle`] | one tree, plain or summing |
 //! | [`shard`] | hold-out samples, sealed until a round needs them |
+//! | [`hold_out`] | which samples score a round: a shard, or some of a public pool |
 //! | [`merge`] | clipping, similarity, the weighted merge |
 //! | [`reveals`] | what the chain keeps of the deltas of a round |
 //! | [`round`] | a whole round: midpoint shares, joint gain |
@@ -34,6 +35,7 @@ pub mod delta;
 pub mod evaluator;
 pub mod graph;
 mod hash;
+pub mod hold_out;
 mod image;
 pub mod lut;
 pub mod machine;
@@ -53,6 +55,7 @@ pub use delta::{Delta, DeltaError, Entry};
 pub use evaluator::{predict, EvalError, Evaluator, Reference, Samples, SamplesError};
 pub use graph::{Flow, Graph, GraphError, Kind, Op, Width};
 pub use hash::{blake2_256, Hash};
+pub use hold_out::{draw, pool_tree, HoldOut, RoundSamples};
 pub use image::{Image, Window, MAX_POOL_SPAN};
 pub use merkle::{Node, Proof, SumNode, SumProof, SumTree, Tree};
 pub use reveals::{median_norm, reveals_tree, RevealRecord};

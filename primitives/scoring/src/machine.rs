@@ -386,7 +386,7 @@ pub struct Norm {
 
 impl Norm {
     /// Of a row of at most 2048 values; the result is in units of `2^-unit_bits`.
-    #[inline]
+    #[inline(always)]
     pub fn of(row: &[i16], unit_bits: u8) -> Self {
         let most = row.iter().map(|h| magnitude(*h)).max().unwrap_or(0);
         let up = most.leading_zeros().saturating_sub(17);

@@ -2,6 +2,7 @@
 
 mod bodies;
 mod disputes;
+mod drawn;
 mod journeys;
 
 use anyhow::Result;

@@ -248,7 +248,7 @@ impl Report {
                 pay::owed(
                     terms.price_per_millibit,
                     *gain,
-                    terms.shard_samples,
+                    terms.hold_out.samples(),
                     terms.cap_per_round,
                 )
                 .context("price x improvement fits")

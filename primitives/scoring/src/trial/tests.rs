@@ -7,11 +7,12 @@ use crate::graph::{Op, Width};
 use crate::shard::shard_root;
 use crate::table::Standing;
 use crate::{
-    median_norm, reveals_tree, score_round, Delta, Entry, Image, MasterWeights, Reference, Reveal,
-    Rules, Samples, Transformer, Window, MAX_POOL_SPAN,
+    draw, median_norm, pool_tree, reveals_tree, score_round, Delta, Entry, Image, MasterWeights,
+    Reference, Reveal, RoundSamples, Rules, Samples, Transformer, Window, MAX_POOL_SPAN,
 };
 use alloc::vec;
 use core::cell::Cell;
+use core::convert::Infallible;
 use core::ops::Range;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -44,7 +45,7 @@ struct Round {
     seed: u64,
     case: Case,
     base: Vec<i16>,
-    records: Vec<u8>,
+    samples: RoundSamples,
     reveals: Vec<Reveal>,
 }
 
@@ -118,7 +119,11 @@ impl Round {
             .iter()
             .map(|r| RevealRecord::of(r.hash, &r.delta, r.weight))
             .collect();
-        let shard_key = [7; 32];
+        let record_len = graph.inputs as usize + 1;
+        let (hold_out, held_out) = match seed & 2 {
+            0 => sealed(record_len, records),
+            _ => drawn(record_len, samples, &records, &dice),
+        };
         let case = Case {
             rules: Rules {
                 admit_floor_q8: 0,
@@ -126,8 +131,7 @@ impl Round {
                 central_difference: 1 + (seed % 3) as u8,
             },
             base_root: MasterWeights::new(base.clone()).unwrap().root(),
-            shard_key,
-            shard_root: shard_root(&shard_key, graph.inputs as usize + 1, &records).unwrap(),
+            hold_out,
             samples,
             reveals_root: reveals_tree(&proofs).root().hash,
             reveals: deltas,
@@ -138,14 +142,14 @@ impl Round {
             seed,
             case,
             base,
-            records,
+            samples: held_out,
             reveals,
         }
     }
 
     fn samples(&self) -> Samples {
         let graph = &self.case.graph;
-        Samples::new(graph.inputs, graph.classes(), &self.records).unwrap()
+        Samples::new(graph.inputs, graph.classes(), self.samples.records()).unwrap()
     }
 
     fn honest(&self) -> Witness {
@@ -165,11 +169,11 @@ impl Round {
 
     /// Who stands for this score, and has no lie about what it was made of.
     fn with(&self, score: crate::RoundScore) -> Witness {
-        let (base, records) = (self.base.clone(), self.records.clone());
+        let (base, samples) = (self.base.clone(), self.samples.clone());
         Witness::new(
             self.case.clone(),
             base,
-            records,
+            samples,
             self.reveals.clone(),
             score,
         )
@@ -177,10 +181,40 @@ impl Round {
     }
 
     fn liar(&self, lie: Lie) -> Witness {
-        let (base, records) = (self.base.clone(), self.records.clone());
+        let (base, samples) = (self.base.clone(), self.samples.clone());
         let (case, reveals) = (self.case.clone(), self.reveals.clone());
-        Witness::lying(case, base, records, reveals, &mut Reference, lie).unwrap()
+        Witness::lying(case, base, samples, reveals, &mut Reference, lie).unwrap()
     }
+}
+
+fn sealed(record_len: usize, records: Vec<u8>) -> (HoldOut, RoundSamples) {
+    let key = [7; 32];
+    let root = shard_root(&key, record_len, &records).unwrap();
+    (HoldOut::Sealed { key, root }, records.into())
+}
+
+/// A pool that has these records where its seed draws the samples, and others elsewhere.
+fn drawn(record_len: usize, samples: u32, own: &[u8], dice: &Dice) -> (HoldOut, RoundSamples) {
+    let (salt, seed, records) = ([8; 32], [9; 32], samples + dice.below(300));
+    let mut pool: Vec<u8> = (0..records as usize * record_len)
+        .map(|_| dice.roll() as u8)
+        .collect();
+    let place = |place: u32| place as usize * record_len..(place as usize + 1) * record_len;
+    for (sample, record) in (0..).zip(own.chunks(record_len)) {
+        let drawn = draw(&seed, sample, samples, records).unwrap();
+        pool[place(drawn)].copy_from_slice(record);
+    }
+    let tree = pool_tree(&salt, pool.chunks(record_len));
+    let hold_out = HoldOut::Drawn {
+        salt,
+        root: tree.root().hash,
+        records,
+        seed,
+    };
+    let read = |drawn| Ok::<_, Infallible>(pool[place(drawn)].to_vec());
+    let drawn = RoundSamples::drawn(&tree, &seed, samples, read).unwrap();
+    assert_eq!(drawn.records(), own);
+    (hold_out, drawn)
 }
 
 /// How a trial ended.
@@ -454,7 +488,19 @@ fn words(layout: &Layout, at: Index) -> Vec<(u32, u32)> {
 
 #[test]
 fn the_bits_of_a_trial_are_golden() {
-    let round = Round::new(&[6, 5, 3], 4, 3, 1);
+    let (sealed, drawn) = (bits_of_trials(1), bits_of_trials(2));
+    assert_eq!(
+        sealed,
+        "8f303e945b603cbb45cc3899e6a43e97e0aecb5123ec5fbff90f24360ccde192"
+    );
+    assert_eq!(
+        drawn,
+        "7a2e407f857ac15e71c5cbfcc432c63b6b7998eebc7edbf3cd12ec1c537c1178"
+    );
+}
+
+fn bits_of_trials(seed: u64) -> String {
+    let round = Round::new(&[6, 5, 3], 4, 3, seed);
     let honest = round.honest();
     let opening = honest.score().table.opening();
     let mut hash = Vec::new();
@@ -469,8 +515,7 @@ fn the_bits_of_a_trial_are_golden() {
         hash.extend(next.encode());
     }
     hash.extend(round.case.encode());
-    let digest = "5b97677c1d8595fd9ff4cde7c1b05f467c66b52d2d650449817241ebffd49a46";
-    assert_eq!(hex::encode(crate::blake2_256(&[&hash])), digest);
+    hex::encode(crate::blake2_256(&[&hash]))
 }
 
 #[test]
@@ -589,6 +634,59 @@ fn no_word_of_the_largest_reads_more_than_some_kilobytes() {
             assert!(most <= Some(bound), "{op:?} reads {most:?}");
         }
     }
+}
+
+/// Who shows another record than the one that was drawn, though it is of the pool, is refused.
+#[test]
+fn no_record_but_the_drawn_one_is_taken() {
+    let round = Round::new(&[5, 3], 4, 1, 2);
+    let (honest, case) = (round.honest(), &round.case);
+    let opening = honest.score().table.opening();
+    let exam = Exam {
+        of: Side::Base,
+        weights: case.base_root,
+        sample: 1,
+    };
+    let (trace, words) = honest.trace_of(&exam).unwrap();
+    let (at, value) = (0, words[0][0]);
+    let about = |sample| {
+        let exam = Exam { sample, ..exam };
+        Trial::awaiting(Statement::Word {
+            exam,
+            trace,
+            op: 0,
+            at,
+            value,
+        })
+    };
+    let judge = |answer: &Answer| about(1).answer(case, &opening, answer);
+    let right = honest.answer(&about(1)).unwrap();
+    assert_eq!(judge(&right), Ok(Ruling::Upheld));
+    let record_of = |sample| match honest.answer(&about(sample)) {
+        Some(Answer::Word { record, .. }) => record.unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let with = |change: &dyn Fn(&mut ProvedRecord)| {
+        let mut answer = right.clone();
+        if let Answer::Word {
+            record: Some(record),
+            ..
+        } = &mut answer
+        {
+            change(record);
+        }
+        judge(&answer)
+    };
+    let foreign = Err(Refusal::ForeignInput);
+    // Another sample's record with its own proof; its bytes alone; its proof alone; a byte.
+    assert_eq!(with(&|record| *record = record_of(2)), foreign);
+    assert_eq!(with(&|record| record.bytes = record_of(2).bytes), foreign);
+    assert_eq!(
+        with(&|record| record.siblings = record_of(2).siblings),
+        foreign
+    );
+    assert_eq!(with(&|record| record.bytes[0] ^= 1), foreign);
+    assert_eq!(with(&|record| record.siblings.clear()), foreign);
 }
 
 #[test]

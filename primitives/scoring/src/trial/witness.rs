@@ -14,6 +14,7 @@ use crate::delta::chunks;
 use crate::evaluator::{Evaluator, Samples};
 use crate::graph::{Flow, Kind, Op};
 use crate::hash::Hash;
+use crate::hold_out::RoundSamples;
 use crate::machine::{activations, apply, dot as dot_of, Tensor};
 use crate::merge::{cosine_over_0_7, dot, Merge, Part as MergePart};
 use crate::merkle::{Branch, SumTree, Tree};
@@ -21,7 +22,7 @@ use crate::reveals::{median_norm, reveals_tree, RevealRecord};
 use crate::round::{score, Reveal, RoundScore, ScoreError};
 use crate::table::{similar_tree, Opening, Row, ScoreTable, Standing};
 use crate::weights::{tree as weights_tree, view};
-use crate::{shard, Delta, Graph, MasterWeights, CHUNK, WEIGHT_TILE};
+use crate::{Delta, Graph, MasterWeights, CHUNK, WEIGHT_TILE};
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
 use core::ops::Range;
@@ -92,7 +93,7 @@ pub struct Witness {
     case: Case,
     layout: Layout,
     base: Vec<i16>,
-    records: Vec<u8>,
+    samples: RoundSamples,
     reveals: Vec<Reveal>,
     proofs: Vec<RevealRecord>,
     pub(super) score: RoundScore,
@@ -100,12 +101,12 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// Of a round: its base weights, the records of its shard, its reveals in the order of commits,
-    /// and the score that was computed from them.
+    /// Of a round: its base weights, its samples, its reveals in the order of commits, and the score
+    /// that was computed from them.
     pub fn new(
         case: Case,
         base: Vec<i16>,
-        records: Vec<u8>,
+        samples: impl Into<RoundSamples>,
         reveals: Vec<Reveal>,
         score: RoundScore,
     ) -> Result<Self, WitnessError> {
@@ -119,8 +120,8 @@ impl Witness {
         if !is_base {
             return other("weights");
         }
-        let record_len = case.graph.inputs as usize + 1;
-        if shard::shard_root(&case.shard_key, record_len, &records) != Ok(case.shard_root) {
+        let samples = samples.into();
+        if !samples.are(&case.hold_out, case.samples, record_length(&case)) {
             return other("samples");
         }
         let are_reveals = reveals_tree(&proofs).root().hash == case.reveals_root
@@ -136,7 +137,7 @@ impl Witness {
             layout: Layout::of(&case.graph),
             case,
             base,
-            records,
+            samples,
             reveals,
             proofs,
             score,
@@ -148,24 +149,25 @@ impl Witness {
     pub fn lying(
         case: Case,
         base: Vec<i16>,
-        records: Vec<u8>,
+        samples: impl Into<RoundSamples>,
         reveals: Vec<Reveal>,
         evaluator: &mut impl Evaluator,
         lie: Lie,
     ) -> Result<Self, WitnessError> {
-        let samples = Samples::new(case.graph.inputs, case.graph.classes(), &records);
-        let samples = samples.map_err(|_| WitnessError::OtherCase("samples"))?;
+        let samples = samples.into();
+        let labelled = Samples::new(case.graph.inputs, case.graph.classes(), samples.records());
+        let labelled = labelled.map_err(|_| WitnessError::OtherCase("samples"))?;
         let (graph, rules) = (&case.graph, &case.rules);
         let score = score(
             evaluator,
             graph,
             &base,
-            &samples,
+            &labelled,
             &reveals,
             rules,
             Some(lie),
         )?;
-        let witness = Self::new(case, base, records, reveals, score)?;
+        let witness = Self::new(case, base, samples, reveals, score)?;
         Ok(Self {
             lie: Some(lie),
             ..witness
@@ -575,25 +577,18 @@ impl Witness {
     }
 
     fn record(&self, sample: u32) -> Option<ProvedRecord> {
-        let length = self.case.graph.inputs as usize + 1;
+        let (length, hold_out) = (record_length(&self.case), &self.case.hold_out);
         Some(ProvedRecord {
-            bytes: self
-                .records
-                .chunks_exact(length)
-                .nth(sample as usize)?
-                .to_vec(),
-            siblings: shard::tree(&self.case.shard_key, length, &self.records)
-                .prove_span(sample, 1),
+            bytes: self.samples.record(length, sample)?.to_vec(),
+            siblings: self.samples.siblings(hold_out, length, sample)?,
         })
     }
 
     /// The words of every op on a sample.
     fn trace(&self, exam: &Exam) -> Option<Vec<Vec<i32>>> {
-        let length = self.case.graph.inputs as usize + 1;
         let record = self
-            .records
-            .chunks_exact(length)
-            .nth(exam.sample as usize)?;
+            .samples
+            .record(record_length(&self.case), exam.sample)?;
         let lie = self.lie.map(|lie| (lie, exam.of, exam.sample));
         trace(
             &self.case.graph,
@@ -678,6 +673,11 @@ impl Witness {
             },
         })
     }
+}
+
+/// Bytes of a sample with its label.
+fn record_length(case: &Case) -> usize {
+    case.graph.inputs as usize + 1
 }
 
 fn merge_part<'a>(row: &Row, reveal: &'a Reveal) -> MergePart<'a> {
