@@ -11,12 +11,12 @@ CARGO = $(if $(WASM_TARGET),,WASM_BUILD_TOOLCHAIN=wasm-web )cargo
 WASM_CARGO = $(if $(WASM_TARGET),cargo,rustup run wasm-web cargo)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench weights doc
+.PHONY: help setup build demo demo-lm test check bench weights doc
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
-setup: ## Install what is missing: system packages, Wasm target, data set
+setup: ## Install what is missing: system packages, Wasm target, data sets
 	@scripts/setup.sh
 
 build: setup ## Build node and worker
@@ -24,6 +24,9 @@ build: setup ## Build node and worker
 
 demo: build ## A whole network on this machine: ten rounds on Fashion-MNIST
 	$(BIN)/gotong demo
+
+demo-lm: build ## The same with a language model on Shakespeare's plays
+	$(BIN)/gotong demo --model lm --folder demo-lm
 
 test: build ## Unit, property and end-to-end tests
 	$(CARGO) test --locked --workspace
