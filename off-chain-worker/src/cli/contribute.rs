@@ -1,7 +1,7 @@
 use super::Globals;
 use crate::{
     run::{drive, Contribute as Daemon, Source, Stop, Strategy, Training, NO_TIP},
-    training::{data::FashionMnist, DeviceChoice, TrainingConfig},
+    training::{data::FashionMnist, DeviceChoice, TrainingOptions},
 };
 use gotong_protocol::{RoundId, TaskId};
 use std::{path::PathBuf, str::FromStr, sync::Arc};
@@ -24,15 +24,15 @@ pub struct Contribute {
     /// What to submit
     #[arg(long, value_enum, default_value = "honest")]
     strategy: Strategy,
-    /// Updates of the weights in a round
-    #[arg(long, default_value_t = TrainingConfig::default().steps)]
-    steps: usize,
-    /// Samples of one update
-    #[arg(long, default_value_t = TrainingConfig::default().batch)]
-    batch: usize,
-    /// Step size of the first update
-    #[arg(long, default_value_t = TrainingConfig::default().learning_rate)]
-    learning_rate: f64,
+    /// Updates of the weights in a round [default: what suits the task's architecture]
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Samples of one update [default: what suits the task's architecture]
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Step size of the boldest update [default: what suits the task's architecture]
+    #[arg(long)]
+    learning_rate: Option<f64>,
     /// Seed of the order of samples, mixed with account and round
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -72,7 +72,7 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
     let data = FashionMnist::load(&directory)?.train;
     let training = Training {
         data: Arc::new(data.part(args.part.index - 1, args.part.of)),
-        config: TrainingConfig {
+        options: TrainingOptions {
             steps: args.steps,
             batch: args.batch,
             learning_rate: args.learning_rate,

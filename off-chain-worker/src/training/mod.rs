@@ -15,4 +15,4 @@ pub mod weights_file;
 pub use device::{DeviceChoice, DeviceError};
 pub use initial::{initial_weights, noise_change};
 pub use model::{Network, UntrainableGraph};
-pub use train::{train, Step, TrainingConfig, TrainingError};
+pub use train::{train, Optimizer, Step, TrainingConfig, TrainingError, TrainingOptions};
