@@ -6,7 +6,10 @@ use crate::{
     chain::Moment,
     evaluation::{self_test, BurnEvaluator, FastCpu},
     keys::address,
-    training::{data::FashionMnist, DeviceChoice},
+    training::{
+        data::{self, FashionMnist, Shakespeare, Use, DATA_VARIABLE},
+        DeviceChoice,
+    },
 };
 use anyhow::bail;
 use gotong_scoring::Evaluator;
@@ -19,9 +22,9 @@ pub struct Doctor {
     /// The device to test
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceChoice,
-    /// The folder of the Fashion-MNIST data set
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    /// The folder of data sets [default: ~/.cache/gotong/data]
+    #[arg(long, value_name = "DIR", env = DATA_VARIABLE)]
+    data_dir: Option<PathBuf>,
 }
 
 /// One thing that was looked at: what was found, or what is wrong and what to do.
@@ -32,6 +35,7 @@ struct Finding {
 
 pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
     let device = args.device;
+    let folder = args.data_dir.unwrap_or_else(data::folder);
     let findings = [
         ("node", node(globals).await),
         (
@@ -45,7 +49,8 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
             "device",
             test(move || Ok(Box::new(BurnEvaluator::new(&device.open()?)))).await,
         ),
-        ("data", data(args.data).await),
+        ("images", images(folder.clone()).await),
+        ("text", text(folder).await),
         (
             "key",
             globals.account(None).map(|account| address(&account)),
@@ -114,18 +119,31 @@ async fn test(
     ))
 }
 
-async fn data(directory: Option<PathBuf>) -> anyhow::Result<String> {
-    let directory = directory.unwrap_or_else(FashionMnist::directory);
+async fn images(folder: PathBuf) -> anyhow::Result<String> {
+    let folder = FashionMnist::within(&folder);
     let data = tokio::task::spawn_blocking({
-        let directory = directory.clone();
-        move || FashionMnist::load(&directory)
+        let folder = folder.clone();
+        move || FashionMnist::load(&folder)
     })
     .await??;
     Ok(format!(
-        "{} training and {} test images in {}",
+        "Fashion-MNIST: {} training and {} test images in {}",
         data.train.len(),
         data.test.len(),
-        directory.display()
+        folder.display()
+    ))
+}
+
+async fn text(folder: PathBuf) -> anyhow::Result<String> {
+    let plays = tokio::task::spawn_blocking({
+        let folder = folder.clone();
+        move || Shakespeare::load(&folder)
+    })
+    .await??;
+    let training = plays.blocks(Use::Training).map(str::len).sum::<usize>();
+    Ok(format!(
+        "Shakespeare's plays: {training} bytes of training text in {}",
+        folder.display()
     ))
 }
 
