@@ -3,6 +3,7 @@
 mod bodies;
 mod disputes;
 mod journeys;
+mod pytorch;
 
 use anyhow::Result;
 use gotong_protocol::TaskId;

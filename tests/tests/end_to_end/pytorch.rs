@@ -1,9 +1,18 @@
 //! PyTorch beside Gotong: the same numbers, and a round that it earns.
 
-use anyhow::Result;
-use gotong::training::initial_weights;
+use crate::ROUND_LIMIT;
+use anyhow::{ensure, Context, Result};
+use gotong::training::{data, initial_weights};
 use gotong_scoring::{arith::MASTER_BOUND, Evaluator, Graph, Reference, Samples, Transformer};
-use gotong_tests::torch::{Computing, Torch};
+use gotong_tests::{
+    assert_settled,
+    torch::{python, Computing, Torch, EXAMPLE},
+    Network,
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// A licence's text as records of a model: its tokens are bytes less 32.
 fn records(tokens: usize, count: usize) -> Vec<u8> {
@@ -64,5 +73,64 @@ fn pytorch_computes_what_the_machine_computes() -> Result<()> {
             assert!(most < bound, "a record is {most} bits a token apart");
         }
     }
+    Ok(())
+}
+
+/// A small language model, and what is enough of Shakespeare to score it.
+const MODEL: &str = r#"
+kind = "transformer"
+vocab = 84
+tokens = 32
+width = 64
+heads = 2
+hidden = 128
+layers = 1
+"#;
+const SHARDS: &str = "--shards=2 --shard-samples=100";
+
+/// Trains `base` with the worked example, and gives the file that it writes.
+async fn train(network: &Network, base: &Path) -> Result<PathBuf> {
+    let trained = network.folder().join("trained.safetensors");
+    let mut script = python(&Path::new(EXAMPLE).join("train.py"))?;
+    script
+        .arg(format!("--base={}", base.display()))
+        .arg(format!("--out={}", trained.display()))
+        .arg(format!(
+            "--text={}",
+            data::folder().join("shakespeare.txt").display()
+        ))
+        .args(["--heads=2", "--steps=100", "--threads=1"]);
+    let status = tokio::task::spawn_blocking(move || script.status()).await??;
+    ensure!(status.success(), "train.py ended with {status}");
+    Ok(trained)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_pytorch_trains_is_paid() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
+    let model = network.folder().join("model.toml");
+    fs::write(&model, MODEL)?;
+    let size = format!("--model={} {SHARDS}", model.display());
+    let task = network.open_task(&size, &["One"], &["Judith"], 1).await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _attester = network.daemon("Judith", "attest")?;
+
+    let base = network.folder().join("base.safetensors");
+    let command = format!("weights --task={} --out={}", task.0, base.display());
+    network.run("One", &command).await?;
+    let trained = train(&network, &base).await?;
+    let command = format!("submit --task={} --weights={}", task.0, trained.display());
+    let _submission = network.daemon("One", &command)?;
+
+    // A round that nobody commits to rolls on: it is the first one however long the training took.
+    let round = network.ended(task, 0, ROUND_LIMIT).await?;
+    assert_settled(&round)?;
+    let claim = round.claim.context("settled on a claim")?;
+    assert!(claim.paid_gain > 0 && round.owed > 0);
+    let claimed = network
+        .run("One", &format!("claim --task={}", task.0))
+        .await?;
+    let paid = round.owed - round.fees;
+    assert_eq!(claimed["amount"], paid.to_string());
     Ok(())
 }
