@@ -5,6 +5,7 @@
 mod chain;
 mod judge;
 mod language;
+mod sizes;
 mod worker;
 
 use anyhow::{Context, Result};
@@ -34,8 +35,10 @@ struct Options {
 enum Part {
     /// An image model: evaluation, training, deltas
     Worker,
-    /// A language model, beside PyTorch, and costs against size
+    /// A language model, beside PyTorch
     Language,
+    /// Costs against the size of a model
+    Sizes,
     /// Disputes
     Judge,
     /// The chain's weights
@@ -47,6 +50,7 @@ impl Part {
         match self {
             Self::Worker => worker::measure(report),
             Self::Language => language::measure(report),
+            Self::Sizes => sizes::measure(report),
             Self::Judge => judge::measure(report),
             Self::Chain => chain::measure(report),
         }
