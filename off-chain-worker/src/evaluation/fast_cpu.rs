@@ -4,7 +4,8 @@ use gotong_scoring::{
     arith::clamp_i8,
     evaluator,
     machine::{
-        cross_entropy, embed, requant, residual, share, share_bits, squared_relu, total, Norm, Tensor,
+        cross_entropy, embed, requant, residual, share, share_bits, squared_relu, total, Norm,
+        Tensor,
     },
     weights::view,
     EvalError, Evaluator, Flow, Graph, Kind, Op, Samples, Width,
@@ -193,8 +194,14 @@ impl Plan {
         }
         let ops = graph.ops.iter().zip(graph.parameters_read());
         Ok(Self {
-            steps: ops.map(|(op, read)| Step::new(op, &weights[read])).collect(),
-            most_rows: flows.iter().map(|flow| flow.tokens as usize).max().unwrap_or(1),
+            steps: ops
+                .map(|(op, read)| Step::new(op, &weights[read]))
+                .collect(),
+            most_rows: flows
+                .iter()
+                .map(|flow| flow.tokens as usize)
+                .max()
+                .unwrap_or(1),
             flows,
             is_kept,
             is_whole: false,
@@ -369,7 +376,8 @@ impl Block {
         self.labels.clear();
         self.labels.extend_from_slice(labels);
         self.narrow.clear();
-        self.narrow.extend(pixels.iter().map(|byte| (byte >> 1) as i8));
+        self.narrow
+            .extend(pixels.iter().map(|byte| (byte >> 1) as i8));
     }
 
     fn keep(&mut self, op: usize, flow: &Flow) {
@@ -397,7 +405,10 @@ impl Block {
     /// Each sample's logits.
     fn logits(&self) -> Vec<Vec<i16>> {
         let of_sample = self.wide.len() / self.samples;
-        self.wide.chunks_exact(of_sample).map(<[i16]>::to_vec).collect()
+        self.wide
+            .chunks_exact(of_sample)
+            .map(<[i16]>::to_vec)
+            .collect()
     }
 
     /// The label of every row, if there are so many rows of a sample.
@@ -518,17 +529,26 @@ impl Step {
                 let all = heads * head_width;
                 let stride = tokens.next_multiple_of(kernel::COLUMNS);
                 block.sums.reset(rows * heads, tokens, stride);
-                let part = if whole { Part::All } else { Part::CausalColumns };
+                let part = if whole {
+                    Part::All
+                } else {
+                    Part::CausalColumns
+                };
                 for (sample, values) in block.narrow.chunks_exact(tokens * 3 * all).enumerate() {
                     for head in 0..heads {
                         let of = |part: usize| {
                             let rows = values.chunks_exact(3 * all);
-                            rows.map(move |row| &row[part * all + head * head_width..][..head_width])
+                            rows.map(move |row| {
+                                &row[part * all + head * head_width..][..head_width]
+                            })
                         };
                         block.left.pack_activations::<K>(head_width, of(0));
                         let keys = of(1).map(|key| (key, 0));
                         block.right.pack_activations::<K>(head_width, keys);
-                        let out = block.sums.of_head(sample * tokens..(sample + 1) * tokens, head, heads);
+                        let out =
+                            block
+                                .sums
+                                .of_head(sample * tokens..(sample + 1) * tokens, head, heads);
                         kernel::activations::<K>(&block.left, &block.right, part, out);
                     }
                 }
@@ -565,9 +585,13 @@ impl Step {
                         let rows = rows.map(|row| &row[head * tokens..][..tokens]);
                         block.left.pack_halves(tokens, rows);
                         let values = values.chunks_exact(3 * all);
-                        let values = values.map(|row| &row[2 * all + head * head_width..][..head_width]);
+                        let values =
+                            values.map(|row| &row[2 * all + head * head_width..][..head_width]);
                         block.right.pack_columns(head_width, values);
-                        let out = block.sums.of_head(sample * tokens..(sample + 1) * tokens, head, heads);
+                        let out =
+                            block
+                                .sums
+                                .of_head(sample * tokens..(sample + 1) * tokens, head, heads);
                         kernel::halves::<K>(&block.left, &block.right, part, out);
                     }
                 }
@@ -575,7 +599,9 @@ impl Step {
                 for (sums, shares) in sums.zip(block.shares.chunks_exact(tokens)) {
                     let n = shares.iter().map(|share| i32::from(*share)).sum();
                     let mean = Mean::of(n);
-                    sums[..head_width].iter_mut().for_each(|sum| *sum = mean.apply(*sum));
+                    sums[..head_width]
+                        .iter_mut()
+                        .for_each(|sum| *sum = mean.apply(*sum));
                 }
             }
             Self::Residual { from } => {

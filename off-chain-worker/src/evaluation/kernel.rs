@@ -134,8 +134,7 @@ mod x86 {
                     let mut tile: [[$vector; 2]; ROWS] =
                         from_fn(|row| from_fn(|i| load(&sums[row], columns + i * $lanes)));
                     for (at, words) in right.iter().enumerate() {
-                        let words: [$vector; 2] =
-                            from_fn(|i| load(words, columns + i * $lanes));
+                        let words: [$vector; 2] = from_fn(|i| load(words, columns + i * $lanes));
                         for row in 0..ROWS {
                             let left = $spread(left[row][at]);
                             for i in 0..2 {
@@ -502,7 +501,8 @@ mod tests {
             let transposed: Vec<i8> = (0..inputs * columns)
                 .map(|at| w[at % columns * inputs + at / columns])
                 .collect();
-            let halves_of = |x: &[i8]| -> Vec<i16> { x.iter().map(|x| i16::from(*x) * 128).collect() };
+            let halves_of =
+                |x: &[i8]| -> Vec<i16> { x.iter().map(|x| i16::from(*x) * 128).collect() };
             let wide: Vec<Vec<i16>> = x.chunks_exact(inputs).map(halves_of).collect();
             left.pack_halves(inputs, wide.iter().map(Vec::as_slice));
             right.pack_columns(columns, transposed.chunks_exact(columns));
@@ -521,7 +521,13 @@ mod tests {
 
     #[test]
     fn every_kernel_gives_the_same_sums() {
-        for (rows, inputs, columns) in [(1, 1, 1), (6, 4, 32), (7, 5, 33), (13, 67, 70), (5, 1025, 3)] {
+        for (rows, inputs, columns) in [
+            (1, 1, 1),
+            (6, 4, 32),
+            (7, 5, 33),
+            (13, 67, 70),
+            (5, 1025, 3),
+        ] {
             let check = || Check {
                 rows,
                 inputs,
