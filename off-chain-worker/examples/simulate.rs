@@ -65,6 +65,7 @@ impl Contributor {
             batch: options.batch,
             learning_rate: options.learning_rate,
             seed,
+            ..TrainingConfig::default()
         };
         let device = options.device.open()?;
         let stop = AtomicBool::new(false);

@@ -4,7 +4,10 @@
 use anyhow::{ensure, Context, Result};
 use gotong::{
     evaluation::{check_precision, BurnEvaluator, FastCpu},
-    training::DeviceChoice,
+    training::{
+        data::{folder, DataSet, Use},
+        initial_weights, train, DeviceChoice, TrainingConfig,
+    },
 };
 use gotong_scoring::{
     arith::MASTER_BOUND,
@@ -12,6 +15,7 @@ use gotong_scoring::{
     EvalError, Evaluator, Graph, Op, Samples, Transformer, Width,
 };
 use rand::{rngs::StdRng, Rng, SeedableRng};
+use std::sync::atomic::AtomicBool;
 
 /// A model and samples for it.
 pub struct Case {
@@ -66,6 +70,11 @@ impl Candidates {
             all.push((name, Box::new(BurnEvaluator::new(&device))));
         }
         Ok(Self(all))
+    }
+
+    /// What they are, devices included.
+    pub fn names(&self) -> Vec<&str> {
+        self.0.iter().map(|(name, _)| name.as_str()).collect()
     }
 
     /// Evaluates the model with all of them, op by op, and once more at full speed for its losses.
@@ -158,6 +167,51 @@ pub fn random_cases(seed: u64) -> Result<Vec<Case>> {
         cases.push(Case::new(name, graph, weights, count, &mut random)?);
     }
     Ok(cases)
+}
+
+/// A classifier of images and a language model that have learned for some updates.
+///
+/// # Errors
+/// A data set that is not there.
+pub fn trained_cases() -> Result<Vec<Case>> {
+    let language = Transformer {
+        vocab: 84,
+        tokens: 48,
+        width: 64,
+        heads: 4,
+        hidden: 256,
+        layers: 2,
+        tied: true,
+    };
+    [
+        (DataSet::FashionMnist, Graph::mlp(&[784, 128, 10])),
+        (DataSet::Shakespeare, Graph::transformer(&language)),
+    ]
+    .map(|(set, graph)| trained(set, graph))
+    .into_iter()
+    .collect()
+}
+
+fn trained(set: DataSet, graph: Graph) -> Result<Case> {
+    let config = TrainingConfig {
+        steps: 30,
+        ..TrainingConfig::of(&graph)
+    };
+    let load = |part| set.load(&folder(), part, &graph);
+    let (training, report) = (load(Use::Training)?, load(Use::Report)?.slice(0..9));
+    let (device, stop) = (DeviceChoice::Flex.open()?, AtomicBool::new(false));
+    let mut weights = initial_weights(&graph, 1);
+    let progress = &mut |_| {};
+    let change = train(&graph, &weights, &training, &config, &device, progress, &stop)?;
+    for (weight, change) in weights.iter_mut().zip(change) {
+        *weight = i16::try_from(i32::from(*weight) + change)?;
+    }
+    Ok(Case {
+        name: format!("trained on {set:?}"),
+        samples: Samples::new(graph.inputs, graph.classes(), &report.records())?,
+        graph,
+        weights,
+    })
 }
 
 impl Case {

@@ -1,28 +1,22 @@
-//! Reference = fast CPU = Burn on the processor = Burn on a GPU, or on what stands in for one: not one
-//! word of any tensor may differ.
+//! Reference = fast CPU = Burn on the processor = Burn on a GPU, or on software that stands in for one:
+//! not one word of any tensor differs.
 //!
 //!     cargo test --workspace --test equality -- --nocapture
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use gotong::training::DeviceChoice;
-use gotong_tests::equality::{random_cases, Candidates, Tally};
-
-/// Every device that this build knows. That of `wgpu` must be there: without a GPU, software does.
-fn candidates() -> Result<Candidates> {
-    let devices: Vec<_> = DeviceChoice::built().collect();
-    Candidates::new(&devices).context("the suite runs on every device of this build")
-}
+use gotong_tests::equality::{random_cases, trained_cases, Candidates, Tally};
 
 #[test]
 fn not_a_word_differs() -> Result<()> {
-    let mut candidates = candidates()?;
-    let mut tally = Tally::default();
-    for case in random_cases(4)? {
-        let start = std::time::Instant::now();
+    // Every device that this build knows has to be there.
+    let devices: Vec<_> = DeviceChoice::built().collect();
+    assert!(devices.contains(&DeviceChoice::Wgpu));
+    let (mut candidates, mut tally) = (Candidates::new(&devices)?, Tally::default());
+    for case in random_cases(4)?.into_iter().chain(trained_cases()?) {
         candidates.compare(&case, &mut tally)?;
-        println!("{:?} {}", start.elapsed(), case.name);
     }
-    println!("{tally:?}");
-    assert_eq!((tally.mismatched_words, &tally.first), (0, &None));
+    println!("{}: {tally:?}", candidates.names().join(", "));
+    assert_eq!((tally.mismatched_words, tally.first), (0, None));
     Ok(())
 }

@@ -1,10 +1,11 @@
-use super::Globals;
+use super::{data::Data, Globals};
 use crate::{
     run::{drive, Contribute as Daemon, Source, Stop, Strategy, Training, NO_TIP},
-    training::{data::FashionMnist, DeviceChoice, TrainingConfig},
+    training::{data::Use, DeviceChoice, TrainingOptions},
 };
+use anyhow::Context;
 use gotong_protocol::{RoundId, TaskId};
-use std::{path::PathBuf, str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -15,24 +16,23 @@ pub struct Contribute {
     /// The task
     #[arg(long)]
     task: u32,
-    /// Train on one of so many equal parts of the data only, such as 2/4
+    /// Train on one of so many equal parts of the data only, such as 2/4: of text a contiguous one
     #[arg(long, default_value = "1/1", value_name = "I/N")]
     part: Part,
-    /// The folder of the Fashion-MNIST data set
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    data: Data,
     /// What to submit
     #[arg(long, value_enum, default_value = "honest")]
     strategy: Strategy,
-    /// Updates of the weights in a round
-    #[arg(long, default_value_t = TrainingConfig::default().steps)]
-    steps: usize,
-    /// Samples of one update
-    #[arg(long, default_value_t = TrainingConfig::default().batch)]
-    batch: usize,
-    /// Step size of the first update
-    #[arg(long, default_value_t = TrainingConfig::default().learning_rate)]
-    learning_rate: f64,
+    /// Updates of the weights in a round [default: what suits the task's architecture]
+    #[arg(long)]
+    steps: Option<usize>,
+    /// Samples of one update [default: what suits the task's architecture]
+    #[arg(long)]
+    batch: Option<usize>,
+    /// Step size of the boldest update [default: what suits the task's architecture]
+    #[arg(long)]
+    learning_rate: Option<f64>,
     /// Seed of the order of samples, mixed with account and round
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -68,11 +68,13 @@ impl FromStr for Part {
 }
 
 pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
-    let directory = args.data.unwrap_or_else(FashionMnist::directory);
-    let data = FashionMnist::load(&directory)?.train;
+    let task = TaskId(args.task);
+    let view = globals.client().await?.best().await?.task(task).await?;
+    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let data = args.data.load(Use::Training, &view.graph)?;
     let training = Training {
         data: Arc::new(data.part(args.part.index - 1, args.part.of)),
-        config: TrainingConfig {
+        options: TrainingOptions {
             steps: args.steps,
             batch: args.batch,
             learning_rate: args.learning_rate,
@@ -84,7 +86,7 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
     let mut daemon = Daemon::new(
         globals.signer()?,
         globals.folder()?,
-        TaskId(args.task),
+        task,
         Source::Train(training),
         args.keep_permille,
         args.until_round.map(RoundId),

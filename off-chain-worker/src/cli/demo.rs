@@ -11,12 +11,12 @@ use crate::{
     process::{sibling, Node, Running},
     run::{Replica, Stop},
     state::Folder,
-    training::data::{FashionMnist, DATA_VARIABLE, DEFAULT_DATA},
+    training::data::{self, DataSet, Use, DATA_VARIABLE},
 };
 use anyhow::{ensure, Context, Result};
 use gotong_protocol::{
     view::{RoundView, SubmissionView, TaskView},
-    Roles, RoundId, TaskId,
+    Graph, Roles, RoundId, TaskId,
 };
 use gotong_scoring::{Evaluator, Samples, ScoreTable};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -48,15 +48,15 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong demo --rounds 10 --folder demo")]
 pub struct Demo {
-    /// Rounds to run; each spends 800 of the 10,000 test images
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=12))]
+    /// Rounds to run; each spends 800 test images, of which 2,000 are kept for the report
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10))]
     rounds: u32,
     /// Where the logs and the picture of the loss go
     #[arg(long, default_value = "demo")]
     folder: PathBuf,
-    /// Folder of the Fashion-MNIST files
-    #[arg(long, env = DATA_VARIABLE, default_value = DEFAULT_DATA)]
-    data: PathBuf,
+    /// The folder of data sets
+    #[arg(long, value_name = "DIR", env = DATA_VARIABLE, default_value_os_t = data::folder())]
+    data_dir: PathBuf,
 }
 
 /// Runs the demo. Whatever it started is stopped when it returns, also on Ctrl-C.
@@ -104,10 +104,13 @@ impl Demo {
 
     /// The test images that never score a round: what accuracy and loss are reported on.
     fn exam(&self) -> Result<Samples> {
-        let test = FashionMnist::load(&self.data)?.test;
-        let unseen = test.slice(self.rounds as usize * SHARD_SAMPLES..test.len());
-        let inputs = u32::try_from(test.inputs)?;
-        Ok(Samples::new(inputs, 10, &unseen.records())?)
+        let graph = Graph::mlp(&[784, 128, 10]);
+        let unseen = DataSet::FashionMnist.load(&self.data_dir, Use::Report, &graph)?;
+        Ok(Samples::new(
+            graph.inputs,
+            graph.classes(),
+            &unseen.records(),
+        )?)
     }
 }
 
@@ -211,7 +214,7 @@ impl Network {
             demo.rounds
         );
         let mut arguments = self.arguments("Sponsor", &command);
-        arguments.push(format!("--data={}", demo.data.display()));
+        arguments.push(format!("--data-dir={}", demo.data_dir.display()));
         let output = tokio::process::Command::new(sibling("gotong")?)
             .args(arguments)
             .kill_on_drop(true)
@@ -230,7 +233,7 @@ impl Network {
     }
 
     fn start_workers(&mut self, task: TaskId, demo: &Demo) -> Result<()> {
-        let data = demo.data.display();
+        let data = demo.data_dir.display();
         let mut start = |name: &str, command: String| {
             let arguments = self.arguments(name, &command);
             let running = Running::start(name, &sibling("gotong")?, &arguments, &self.logs)?;
@@ -240,12 +243,15 @@ impl Network {
         start("Sponsor", format!("sponsor --task={task}"))?;
         for (part, name) in honest().enumerate() {
             let part = part + 1;
-            let command = format!("contribute --task={task} --part={part}/{HONEST} --data={data}");
+            let command =
+                format!("contribute --task={task} --part={part}/{HONEST} --data-dir={data}");
             start(&name, command)?;
         }
         start(
             NOISE,
-            format!("contribute --task={task} --part=1/{HONEST} --strategy=noise --data={data}"),
+            format!(
+                "contribute --task={task} --part=1/{HONEST} --strategy=noise --data-dir={data}"
+            ),
         )?;
         for name in ATTESTERS {
             start(name, format!("attest --task={task}"))?;
@@ -384,7 +390,7 @@ impl Watch {
 }
 
 /// Mean loss in bits and accuracy of `weights` on `exam`, by the exact machine.
-fn examine(graph: &gotong_protocol::Graph, weights: &[i16], exam: &Samples) -> Result<(f64, f64)> {
+fn examine(graph: &Graph, weights: &[i16], exam: &Samples) -> Result<(f64, f64)> {
     let losses = FastCpu.losses(graph, weights, exam)?;
     let total: u64 = losses.iter().copied().map(u64::from).sum();
     let predicted = gotong_scoring::predict(graph, weights, exam)?;

@@ -7,7 +7,10 @@ use crate::{
     chain::Moment,
     evaluation::{self_test, FastCpu},
     keys::address,
-    training::{data::FashionMnist, DeviceChoice, DeviceError},
+    training::{
+        data::{self, FashionMnist, Shakespeare, Use, DATA_VARIABLE},
+        DeviceChoice, DeviceError,
+    },
 };
 use anyhow::bail;
 use gotong_scoring::Evaluator;
@@ -20,9 +23,9 @@ pub struct Doctor {
     /// The device to test; without it every one that this build knows, and none has to be there
     #[arg(long, value_enum)]
     device: Option<DeviceChoice>,
-    /// The folder of the Fashion-MNIST data set
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    /// The folder of data sets [default: ~/.cache/gotong/data]
+    #[arg(long, value_name = "DIR", env = DATA_VARIABLE)]
+    data_dir: Option<PathBuf>,
 }
 
 /// One thing that was looked at: what was found, or what is wrong and what to do.
@@ -32,6 +35,7 @@ struct Finding {
 }
 
 pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
+    let folder = args.data_dir.unwrap_or_else(data::folder);
     let mut findings = vec![
         ("node", node(globals).await),
         (
@@ -51,7 +55,8 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
         }
     }
     findings.extend([
-        ("data", data(args.data).await),
+        ("images", images(folder.clone()).await),
+        ("text", text(folder).await),
         (
             "key",
             globals.account(None).map(|account| address(&account)),
@@ -116,7 +121,10 @@ async fn device(choice: DeviceChoice) -> anyhow::Result<String> {
     tokio::task::spawn_blocking(move || {
         let (mut evaluator, adapter) = open_evaluator(choice)?;
         let found = tested(&mut evaluator)?;
-        let kind = if adapter.is_gpu { "" } else { ", not a GPU" };
+        let kind = match adapter.is_gpu || choice == DeviceChoice::Flex {
+            true => "",
+            false => ", which is not a GPU",
+        };
         Ok(format!("{}{kind}: {found}", adapter.name))
     })
     .await?
@@ -139,18 +147,31 @@ fn tested(evaluator: &mut dyn Evaluator) -> anyhow::Result<String> {
     ))
 }
 
-async fn data(directory: Option<PathBuf>) -> anyhow::Result<String> {
-    let directory = directory.unwrap_or_else(FashionMnist::directory);
+async fn images(folder: PathBuf) -> anyhow::Result<String> {
+    let folder = FashionMnist::within(&folder);
     let data = tokio::task::spawn_blocking({
-        let directory = directory.clone();
-        move || FashionMnist::load(&directory)
+        let folder = folder.clone();
+        move || FashionMnist::load(&folder)
     })
     .await??;
     Ok(format!(
-        "{} training and {} test images in {}",
+        "Fashion-MNIST: {} training and {} test images in {}",
         data.train.len(),
         data.test.len(),
-        directory.display()
+        folder.display()
+    ))
+}
+
+async fn text(folder: PathBuf) -> anyhow::Result<String> {
+    let plays = tokio::task::spawn_blocking({
+        let folder = folder.clone();
+        move || Shakespeare::load(&folder)
+    })
+    .await??;
+    let training = plays.blocks(Use::Training).map(str::len).sum::<usize>();
+    Ok(format!(
+        "Shakespeare's plays: {training} bytes of training text in {}",
+        folder.display()
     ))
 }
 

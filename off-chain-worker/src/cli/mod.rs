@@ -5,6 +5,7 @@ mod challenge;
 mod claim;
 mod computing;
 mod contribute;
+mod data;
 pub mod demo;
 mod disputes;
 mod doctor;

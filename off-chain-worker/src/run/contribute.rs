@@ -7,7 +7,7 @@ use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
     engine::{Contributor, ContributorCommand, ContributorSnapshot, Submission},
     state::{Folder, Lock},
-    training::{data::Labelled, TrainingConfig},
+    training::{data::Labelled, TrainingOptions},
 };
 use burn::tensor::Device;
 use gotong_protocol::{
@@ -36,7 +36,7 @@ pub enum Source {
 #[derive(Clone)]
 pub struct Training {
     pub data: Arc<Labelled>,
-    pub config: TrainingConfig,
+    pub options: TrainingOptions,
     pub device: Device,
     pub strategy: Strategy,
 }

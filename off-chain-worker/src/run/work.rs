@@ -65,10 +65,10 @@ impl Order {
             }
             Source::Train(training) => training,
         };
-        let seed = self.seed(training.config.seed);
+        let seed = self.seed(training.options.seed);
         let config = TrainingConfig {
             seed,
-            ..training.config.clone()
+            ..training.options.config(&self.graph)
         };
         let bar = ProgressBar::new(config.steps as u64)
             .with_style(training_style())

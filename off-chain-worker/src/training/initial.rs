@@ -3,31 +3,57 @@
 use gotong_scoring::{arith::MASTER_BOUND, Graph, Op};
 use rand::{rngs::StdRng, seq::SliceRandom, Rng, SeedableRng};
 
-/// Random first weights for `graph`, in the machine's order: weights uniform in +-sqrt(6 / inputs)
-/// (He et al., arXiv:1502.01852), half of that in the last layer so that the first logits are
-/// small; biases zero.
+/// Standard deviation of an embedding, of tokens and of places.
+const EMBEDDING: f64 = 0.08;
+
+/// Random first weights for `graph`, in the machine's order; biases zero.
+///
+/// Of an MLP: weights uniform in +-sqrt(6 / inputs) (He et al., arXiv:1502.01852), half of that in
+/// the last layer so that the first logits are small.
+///
+/// Of a language model: weights with a standard deviation of 1 / sqrt(inputs), so that sums of what
+/// a norm gives have one of 1 whatever the width and are many steps of the int8 view. Where sums go
+/// into the stream it is divided by the root of the number of residuals, as in GPT-2 (Radford et
+/// al., 2019); in the head by 4.
 pub fn initial_weights(graph: &Graph, seed: u64) -> Vec<i16> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut weights = Vec::with_capacity(graph.parameters());
-    let linears: Vec<_> = graph.ops.iter().filter_map(linear).collect();
-    for (index, &(inputs, outputs)) in linears.iter().enumerate() {
-        let last = index + 1 == linears.len();
-        let spread = (6.0 / f64::from(inputs)).sqrt() * if last { 0.5 } else { 1.0 };
-        let bound = (spread * 65_536.0).min(f64::from(MASTER_BOUND)) as i16;
-        let count = outputs as usize * inputs as usize;
+    for (index, op) in graph.ops.iter().enumerate() {
+        let count = op.parameters() as usize - biases(op);
+        let bound = (deviation(graph, index) * 3f64.sqrt() * 65_536.0).round();
+        let bound = bound.min(f64::from(MASTER_BOUND)) as i16;
         weights.extend((0..count).map(|_| random.random_range(-bound..=bound)));
-        weights.extend((0..outputs).map(|_| 0));
+        weights.extend((0..biases(op)).map(|_| 0));
     }
     weights
 }
 
-fn linear(op: &Op) -> Option<(u32, u32)> {
+fn biases(op: &Op) -> usize {
     match *op {
-        Op::Linear {
-            inputs, outputs, ..
-        } => Some((inputs, outputs)),
-        _ => None,
+        Op::Linear { outputs, .. } => outputs as usize,
+        _ => 0,
     }
+}
+
+/// Standard deviation of the first weights of op number `index`.
+fn deviation(graph: &Graph, index: usize) -> f64 {
+    let inputs = match graph.ops[index] {
+        Op::Linear { inputs, .. } => f64::from(inputs),
+        _ => return EMBEDDING,
+    };
+    // Linear ops are followed by a requant.
+    let is_last = matches!(graph.ops.get(index + 2), Some(Op::CrossEntropy { .. }));
+    if graph.vocab().is_none() {
+        return (2.0 / inputs).sqrt() * if is_last { 0.5 } else { 1.0 };
+    }
+    let is_residual = |op: &&Op| matches!(op, Op::Residual { .. });
+    let residuals = graph.ops.iter().filter(is_residual).count();
+    let divisor = match graph.ops.get(index + 2) {
+        Some(Op::Residual { .. }) => (residuals as f64).sqrt(),
+        _ if is_last => 4.0,
+        _ => 1.0,
+    };
+    1.0 / inputs.sqrt() / divisor
 }
 
 /// What a contributor without skill submits: the values of the change `like`, in random places.
@@ -41,6 +67,7 @@ pub fn noise_change(len: usize, seed: u64, like: &[i32]) -> Vec<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gotong_scoring::Transformer;
 
     #[test]
     fn first_weights_fit_the_graph_and_follow_the_seed() {
@@ -53,6 +80,34 @@ mod tests {
             .iter()
             .all(|w| w.unsigned_abs() <= MASTER_BOUND as u16));
         assert_eq!(weights[30..35], [0; 5], "biases");
+    }
+
+    #[test]
+    fn a_language_model_starts_with_weights_that_its_int8_view_can_hold() {
+        let graph = Graph::transformer(&Transformer {
+            vocab: 84,
+            tokens: 32,
+            width: 64,
+            heads: 4,
+            hidden: 256,
+            layers: 2,
+            tied: false,
+        });
+        let weights = initial_weights(&graph, 3);
+        let deviation = |range: std::ops::Range<usize>| {
+            let squares = weights[range.clone()].iter().map(|&w| f64::from(w).powi(2));
+            (squares.sum::<f64>() / range.len() as f64).sqrt() / 65_536.0
+        };
+        let embedding = (84 + 32) * 64;
+        let qkv = embedding + 64 * 192;
+        let projection = qkv + 192 + 64 * 64;
+        let head = weights.len() - 84 * 65..weights.len() - 84;
+        let near = |found: f64, expected: f64| (found / expected - 1.0).abs() < 0.05;
+        assert!(near(deviation(0..embedding), EMBEDDING));
+        assert!(near(deviation(embedding..qkv), 0.125));
+        assert_eq!(weights[qkv..qkv + 192], [0; 192], "biases");
+        assert!(near(deviation(qkv + 192..projection), 0.125 / 2.0));
+        assert!(near(deviation(head), 0.125 / 4.0));
     }
 
     #[test]

@@ -1,18 +1,26 @@
 //! The task's graph as a Burn module that computes what the exact machine computes, with
 //! gradients.
 //!
-//! Units are real: an input is `(byte >> 1) / 128`, a weight `w16 / 65536`, a logit in log2 units.
-//! The masters are floats; what the layers multiply with is their int8 view ([`Network::view`]),
-//! and activations are rounded and clamped as the machine does. Gradients pass straight through
-//! the rounding (Bengio, Leonard, Courville, arXiv:1308.3432).
+//! Masters are floats in real units: a weight is `w16 / 65536`. What flows between the ops is
+//! counted in the machine's steps, so that it is integers, held in floats: linear ops multiply with
+//! the int8 view of their weights, and activations are rounded and clamped as the machine does.
+//! Gradients pass straight through the rounding and the clamps (Bengio, Leonard, Courville,
+//! arXiv:1308.3432). Roots, exponentials and logarithms are true ones, where the machine has tables.
+//!
+//! An op that gives sums gives them in the units of the requant after it, whose factor it takes
+//! into its weights: the requant itself only rounds.
+
+use std::{collections::BTreeMap, f32::consts::LN_2};
 
 use burn::{
     module::{Module, Param},
-    tensor::{activation::log_softmax, Device, Int, Tensor, TensorData},
+    tensor::{activation::log_softmax, activation::relu, Device, Int, Tensor, TensorData},
 };
-use gotong_scoring::{arith::MASTER_BOUND, Graph, GraphError};
+use gotong_scoring::{arith::MASTER_BOUND, machine::share_bits, Graph, GraphError, Op, Width};
 
-use super::units::{linears, Linear, LOGIT_STEPS, MASTER_STEPS, VIEW_STEPS};
+use super::units::{
+    parameters, power, requant_factor, Parameter, Role, LOGIT_STEPS, MEAN_STEPS, VIEW_STEPS,
+};
 
 /// Why a graph cannot be trained.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,27 +33,65 @@ pub enum UntrainableGraph {
     WrongParameters { expected: usize, found: usize },
 }
 
-/// A stack of quantised linear layers, ending in logits.
-#[derive(Module, Debug)]
-pub struct Network {
-    layers: Vec<Layer>,
+/// The samples of one update.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    pub inputs: Inputs,
+    /// `[samples * tokens]`, the label of every row of the logits.
+    pub labels: Tensor<1, Int>,
 }
 
-/// A linear op with the requant and ReLU after it.
+/// What the first op of a graph takes.
+#[derive(Clone, Debug)]
+pub enum Inputs {
+    /// `[samples, inputs]`, each `byte >> 1`.
+    Activations(Tensor<2>),
+    /// `[samples, tokens]`, for an embedding.
+    Tokens(Tensor<2, Int>),
+}
+
+/// A graph with its parameters.
 #[derive(Module, Debug)]
-struct Layer {
-    /// `[outputs, inputs]`, real units.
-    weight: Param<Tensor<2>>,
-    /// `[outputs]`, real units.
-    bias: Param<Tensor<1>>,
-    /// Steps of a bias's master in 1.0.
-    bias_steps: f32,
-    /// Steps of an output in 1.0.
-    output_steps: f32,
-    /// Least output, in steps.
-    least: f32,
-    /// Greatest output, in steps.
-    greatest: f32,
+pub struct Network {
+    /// In the machine's order, real units; the weights of linear ops are `[inputs, outputs]`.
+    masters: Vec<Param<Tensor<2>>>,
+    #[module(skip)]
+    parameters: Vec<Parameter>,
+    #[module(skip)]
+    graph: Graph,
+}
+
+/// What an op gives.
+#[derive(Clone)]
+enum Flow {
+    /// `[samples * tokens, width]`.
+    Rows(Tensor<2>),
+    /// `[samples, heads, tokens, width]`, of which the machine's rows are `heads * width` long.
+    Heads(Tensor<4>),
+}
+
+impl Flow {
+    fn rows(self) -> Tensor<2> {
+        match self {
+            Self::Rows(rows) => rows,
+            Self::Heads(heads) => {
+                let [samples, count, tokens, width] = heads.dims();
+                let rows = heads.swap_dims(1, 2);
+                rows.reshape([samples * tokens, count * width])
+            }
+        }
+    }
+
+    fn heads(self, count: usize, tokens: usize) -> Tensor<4> {
+        match self {
+            Self::Heads(heads) => heads,
+            Self::Rows(rows) => {
+                let [all, width] = rows.dims();
+                let rows = rows.reshape([all / tokens, tokens, count, width / count]);
+                rows.swap_dims(1, 2)
+            }
+        }
+    }
 }
 
 impl Network {
@@ -55,69 +101,46 @@ impl Network {
     /// A graph that is not valid, or has another number of parameters.
     pub fn new(graph: &Graph, master: &[i16], device: &Device) -> Result<Self, UntrainableGraph> {
         graph.validate()?;
-        let device = device.clone().autodiff();
         if master.len() != graph.parameters() {
             return Err(UntrainableGraph::WrongParameters {
                 expected: graph.parameters(),
                 found: master.len(),
             });
         }
+        let device = device.clone().autodiff();
+        let parameters = parameters(graph);
         let mut rest = master;
-        let layer = |linear: Linear| {
-            let (own, others) = rest.split_at(linear.outputs * (linear.inputs + 1));
+        let mut load = |parameter: &Parameter| {
+            let (own, others) = rest.split_at(parameter.len());
             rest = others;
-            Layer::new(own, &linear, &device)
+            let real = own.iter().map(|&w| f32::from(w) / parameter.steps);
+            let data = TensorData::new(
+                real.collect::<Vec<f32>>(),
+                [parameter.rows, parameter.columns],
+            );
+            Param::from_tensor(in_network(parameter, Tensor::from_data(data, &device)))
         };
         Ok(Self {
-            layers: linears(graph).map(layer).collect(),
-        })
-    }
-
-    /// The network that the machine sees: weights in their int8 view, the start of a graph of
-    /// gradients. Parameters keep their ids, so that a gradient found for the view steps the master.
-    pub fn view(&self) -> Self {
-        self.each_layer(|layer| Layer {
-            weight: layer.weight.map(|w| {
-                let steps = w.inner().mul_scalar(VIEW_STEPS).add_scalar(0.5).floor();
-                let view = steps.clamp(-127.0, 127.0).div_scalar(VIEW_STEPS);
-                view.autodiff().require_grad()
-            }),
-            ..layer
+            masters: parameters.iter().map(&mut load).collect(),
+            parameters,
+            graph: graph.clone(),
         })
     }
 
     /// The network with every master within the bounds of a master weight.
     pub fn bounded(self) -> Self {
-        let bound = f32::from(MASTER_BOUND);
-        self.each_layer(|layer| {
-            let (weight_bound, bias_bound) = (bound / MASTER_STEPS, bound / layer.bias_steps);
-            Layer {
-                weight: layer.weight.map(|w| bounded(w, weight_bound)),
-                bias: layer.bias.map(|b| bounded(b, bias_bound)),
-                ..layer
-            }
-        })
-    }
-
-    /// Logits in log2 units, `[samples, classes]`, of inputs `[samples, inputs]` in 0..1.
-    pub fn forward(&self, inputs: Tensor<2>) -> Tensor<2> {
-        let outputs = self
-            .layers
-            .iter()
-            .fold(inputs, |activations, layer| layer.forward(activations));
-        match self.layers.last() {
-            Some(last) => outputs.mul_scalar(last.output_steps / LOGIT_STEPS),
-            None => outputs,
+        let bounded = |(master, parameter): (Param<Tensor<2>>, &Parameter)| {
+            let bound = f32::from(MASTER_BOUND) / parameter.steps;
+            master.map(|master| {
+                let bounded = master.inner().clamp(-bound, bound);
+                bounded.autodiff().require_grad()
+            })
+        };
+        let masters = self.masters.into_iter().zip(&self.parameters);
+        Self {
+            masters: masters.map(bounded).collect(),
+            ..self
         }
-    }
-
-    /// Mean cross-entropy in nats, `[1]`, of `inputs` `[samples, inputs]` and `labels` `[samples]`.
-    pub fn loss(&self, inputs: Tensor<2>, labels: Tensor<1, Int>) -> Tensor<1> {
-        let logits = self.forward(inputs).mul_scalar(std::f32::consts::LN_2);
-        log_softmax(logits, 1)
-            .gather(1, labels.unsqueeze_dim(1))
-            .mean()
-            .neg()
     }
 
     /// The masters, rounded, in the machine's order.
@@ -125,60 +148,222 @@ impl Network {
     /// # Errors
     /// What the device says when the weights cannot be read back.
     pub fn master(&self) -> Result<Vec<i16>, String> {
-        let mut master = Vec::new();
-        for layer in &self.layers {
-            let weight = read(layer.weight.val())?;
-            let bias = read(layer.bias.val())?;
-            let parameters = (weight.iter().map(|w| w * MASTER_STEPS))
-                .chain(bias.iter().map(|b| b * layer.bias_steps));
-            let bound = f32::from(MASTER_BOUND);
-            master.extend(parameters.map(|p| p.round().clamp(-bound, bound) as i16));
+        let bound = f32::from(MASTER_BOUND);
+        let mut all = Vec::new();
+        for (master, parameter) in self.masters.iter().zip(&self.parameters) {
+            let values = in_network(parameter, master.val()).try_into_vec_as::<f32>();
+            let values = values.map_err(|error| error.to_string())?;
+            let steps = values.into_iter().map(|value| value * parameter.steps);
+            all.extend(steps.map(|steps| steps.round().clamp(-bound, bound) as i16));
         }
-        Ok(master)
+        Ok(all)
     }
 
-    fn each_layer(&self, change: impl Fn(Layer) -> Layer) -> Self {
-        Self {
-            layers: self.layers.iter().cloned().map(change).collect(),
-        }
+    /// Mean cross-entropy of all labels in nats, `[1]`.
+    pub fn loss(&self, batch: Batch) -> Tensor<1> {
+        let unit = LN_2 / LOGIT_STEPS;
+        let logits = self.logits(batch.inputs);
+        let [rows, classes] = logits.dims();
+        let labels = batch.labels.unsqueeze_dim::<2>(1);
+        let logs = log_softmax(logits.clone().inner().mul_scalar(unit), 1);
+        let loss = logs.clone().gather(1, labels.clone()).mean().neg();
+        // The gradient of a logit is its probability, less 1 if it is the label's.
+        let all = Tensor::arange(0..classes as i64, &labels.device()).unsqueeze_dim::<2>(0);
+        let is_label = labels.equal(all).float();
+        let slope = (logs.exp() - is_label).mul_scalar(unit / rows as f32);
+        with_value((logits * slope.autodiff()).sum(), loss)
     }
-}
 
-impl Layer {
-    /// From its masters: weights `[outputs, inputs]`, then biases.
-    fn new(master: &[i16], linear: &Linear, device: &Device) -> Self {
-        let (weight, bias) = master.split_at(linear.outputs * linear.inputs);
-        let real = |master: &[i16], steps: f32| -> Vec<f32> {
-            master.iter().map(|&w| f32::from(w) / steps).collect()
+    /// Logits in 1/64 log2 units, `[samples * tokens, classes]`.
+    pub fn logits(&self, inputs: Inputs) -> Tensor<2> {
+        let ops = &self.graph.ops;
+        let tokens = match &inputs {
+            Inputs::Activations(_) => 1,
+            Inputs::Tokens(tokens) => tokens.dims()[1],
         };
-        let shape = [linear.outputs, linear.inputs];
-        let weight = TensorData::new(real(weight, MASTER_STEPS), shape);
-        let bias = TensorData::new(real(bias, linear.bias_steps), [linear.outputs]);
-        Self {
-            weight: Param::from_data(weight, device),
-            bias: Param::from_data(bias, device),
-            bias_steps: linear.bias_steps,
-            output_steps: linear.output_steps,
-            least: linear.least,
-            greatest: linear.greatest,
+        let mut masters = self.masters.iter().map(Param::val).zip(&self.parameters);
+        let mut next = move || masters.next().map(|(master, own)| (master, own.steps));
+        let mut earlier = BTreeMap::new();
+        let mut flow = match &inputs {
+            Inputs::Activations(activations) => Flow::Rows(activations.clone().autodiff()),
+            Inputs::Tokens(tokens) => Flow::Rows(tokens.clone().float().autodiff()),
+        };
+        for (index, op) in ops.iter().enumerate() {
+            let factor = requant_factor(ops.get(index + 1));
+            flow = match *op {
+                Op::Embed { shift, .. } => match (&inputs, next(), next()) {
+                    (Inputs::Tokens(ids), Some((of_tokens, steps)), Some((of_places, _))) => {
+                        let unit = steps / power(shift);
+                        Flow::Rows(embedded(ids.clone(), of_tokens, of_places, unit))
+                    }
+                    _ => flow,
+                },
+                Op::Linear { bias_shift, .. } => match (next(), next()) {
+                    (Some((weight, _)), Some((bias, steps))) => {
+                        let products = flow.rows().matmul(view(weight, factor));
+                        Flow::Rows(products + bias.mul_scalar(steps * power(bias_shift) * factor))
+                    }
+                    _ => flow,
+                },
+                Op::Unembed { .. } => {
+                    let weight = self.masters[0].val();
+                    Flow::Rows(flow.rows().matmul(view(weight, factor).transpose()))
+                }
+                Op::Requant { width, .. } => {
+                    let bound = match width {
+                        Width::Narrow => 127.0,
+                        Width::Wide => 32_767.0,
+                    };
+                    match flow {
+                        Flow::Rows(sums) => Flow::Rows(rounded(sums, bound)),
+                        Flow::Heads(sums) => Flow::Heads(rounded(sums, bound)),
+                    }
+                }
+                Op::Relu => Flow::Rows(relu(flow.rows())),
+                Op::SquaredRelu => Flow::Rows(squared_relu(flow.rows())),
+                Op::RmsNorm { unit_bits, .. } => Flow::Rows(normed(flow.rows(), power(unit_bits))),
+                Op::Residual { from } => match earlier.get(&from) {
+                    Some(Flow::Rows(other)) => {
+                        Flow::Rows((flow.rows() + other.clone()).clamp(-32_767.0, 32_767.0))
+                    }
+                    _ => flow,
+                },
+                Op::Scores { heads, head_width } => {
+                    let rows = flow.rows();
+                    let queries = part(&rows, 0, heads, head_width, tokens).mul_scalar(factor);
+                    let keys = part(&rows, 1, heads, head_width, tokens);
+                    Flow::Heads(queries.matmul(keys.transpose()))
+                }
+                Op::Softmax { heads, .. } => {
+                    Flow::Heads(shares(flow.heads(heads as usize, tokens)))
+                }
+                Op::Mix {
+                    from,
+                    heads,
+                    head_width,
+                } => match earlier.get(&from) {
+                    Some(Flow::Rows(rows)) => {
+                        let values = part(rows, 2, heads, head_width, tokens);
+                        let shares = flow.heads(heads as usize, tokens);
+                        Flow::Heads(shares.matmul(values.mul_scalar(MEAN_STEPS * factor)))
+                    }
+                    _ => flow,
+                },
+                Op::CrossEntropy { .. } | Op::Total { .. } => flow,
+            };
+            if ops.iter().any(|op| earlier_op(op) == Some(index as u32)) {
+                flow = Flow::Rows(flow.rows());
+                earlier.insert(index as u32, flow.clone());
+            }
         }
-    }
-
-    fn forward(&self, activations: Tensor<2>) -> Tensor<2> {
-        let sums = activations.matmul(self.weight.val().transpose());
-        let outputs = (sums + self.bias.val().unsqueeze()).mul_scalar(self.output_steps);
-        let clamped = outputs.clamp(self.least, self.greatest);
-        let rounding = clamped.clone().detach().round() - clamped.clone().detach();
-        (clamped + rounding).div_scalar(self.output_steps)
+        flow.rows()
     }
 }
 
-/// A master cut off at +-`bound`, again the start of a graph of gradients.
-fn bounded<const D: usize>(master: Tensor<D>, bound: f32) -> Tensor<D> {
-    let bounded = master.inner().clamp(-bound, bound);
-    bounded.autodiff().require_grad()
+/// The op whose result this one takes, beside that of the op before it.
+fn earlier_op(op: &Op) -> Option<u32> {
+    match *op {
+        Op::Residual { from } | Op::Mix { from, .. } => Some(from),
+        _ => None,
+    }
 }
 
-fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>, String> {
-    tensor.try_into_vec_as().map_err(|error| error.to_string())
+/// A parameter as the network has it, from the machine's order or back to it.
+fn in_network(parameter: &Parameter, tensor: Tensor<2>) -> Tensor<2> {
+    match parameter.role {
+        Role::Weight => tensor.transpose(),
+        _ => tensor,
+    }
+}
+
+/// A tensor with this value and the gradient of `surrogate`.
+fn with_value<const D: usize>(surrogate: Tensor<D>, value: Tensor<D>) -> Tensor<D> {
+    let difference = value - surrogate.clone().inner();
+    surrogate + difference.autodiff()
+}
+
+/// Rounded to nearest, halves up, and clamped.
+fn rounded<const D: usize>(x: Tensor<D>, bound: f32) -> Tensor<D> {
+    let value = nearest(x.clone().inner()).clamp(-bound, bound);
+    with_value(x, value)
+}
+
+fn nearest<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    x.add_scalar(0.5).floor()
+}
+
+/// The int8 view of weights, in its steps, times `factor`.
+fn view(master: Tensor<2>, factor: f32) -> Tensor<2> {
+    let steps = nearest(master.clone().inner().mul_scalar(VIEW_STEPS)).clamp(-127.0, 127.0);
+    with_value(
+        master.mul_scalar(VIEW_STEPS * factor),
+        steps.mul_scalar(factor),
+    )
+}
+
+/// `[samples * tokens, width]` in steps of which 1.0 has `unit`.
+fn embedded(
+    ids: Tensor<2, Int>,
+    of_tokens: Tensor<2>,
+    of_places: Tensor<2>,
+    unit: f32,
+) -> Tensor<2> {
+    let [samples, tokens] = ids.dims();
+    let [_, width] = of_places.dims();
+    let rows = of_tokens.select(0, ids.reshape([samples * tokens]));
+    let rows = rows.reshape([samples, tokens, width]) + of_places.unsqueeze();
+    rounded(
+        rows.reshape([samples * tokens, width]).mul_scalar(unit),
+        32_767.0,
+    )
+}
+
+/// Rows divided by the root of their mean square, in steps of which 1.0 has `unit`.
+fn normed(rows: Tensor<2>, unit: f32) -> Tensor<2> {
+    // A row of zeros stays one; the least other mean square is 1/2048.
+    const LEAST: f32 = 1e-6;
+    let fixed = rows.clone().detach();
+    let squares = (rows.clone() * fixed).mean_dim(1);
+    // With one factor fixed, the mean has half of its gradient.
+    let twice = squares.clone() - squares.clone().detach();
+    let root = (squares + twice).add_scalar(LEAST).sqrt();
+    rounded(rows * root.recip().mul_scalar(unit), 127.0)
+}
+
+/// `u * u / 128` of `u = max(x, 0)`, rounded.
+fn squared_relu(x: Tensor<2>) -> Tensor<2> {
+    let positive = x.clone().inner().clamp_min(0.0);
+    let value = nearest(positive.clone().square().mul_scalar(1.0 / 128.0));
+    with_value(x * positive.mul_scalar(1.0 / 64.0).autodiff(), value)
+}
+
+/// Queries (0), keys (1) or values (2) of every head, from rows that are all three of them:
+/// `[samples, heads, tokens, head_width]`.
+fn part(rows: &Tensor<2>, part: usize, heads: u32, head_width: u32, tokens: usize) -> Tensor<4> {
+    let (heads, head_width) = (heads as usize, head_width as usize);
+    let (samples, width) = (rows.dims()[0] / tokens, heads * head_width);
+    let columns = part * width..(part + 1) * width;
+    let part = rows.clone().slice([0..samples * tokens, columns]);
+    let rows = part.reshape([samples, tokens, heads, head_width]);
+    rows.swap_dims(1, 2)
+}
+
+/// The shares of a causal softmax, which add up to 1, of scores in 1/64 log2 units; rounded as the
+/// machine does before it divides by their sum.
+fn shares(scores: Tensor<4>) -> Tensor<4> {
+    const UNIT: f32 = LN_2 / LOGIT_STEPS;
+    const UNSEEN: f32 = -1e9;
+    let [_, _, tokens, _] = scores.dims();
+    let fixed = scores.clone().inner();
+    let unseen = Tensor::<2>::full([tokens, tokens], UNSEEN, &fixed.device()).triu(1);
+    let seen = fixed + unseen.unsqueeze();
+    let most = seen.clone().max_dim(3);
+    let largest = power(share_bits(tokens as u32) as u8);
+    let shares = nearest((seen - most).mul_scalar(UNIT).exp().mul_scalar(largest));
+    let shares = shares.clone() / shares.sum_dim(3);
+    // Linear in the scores, with the gradient of the softmax.
+    let shares_fixed = shares.clone().autodiff();
+    let weighted = scores * shares_fixed.clone().mul_scalar(UNIT);
+    let means = weighted.clone().sum_dim(3);
+    with_value(weighted - means * shares_fixed, shares)
 }

@@ -1,6 +1,6 @@
 //! What the machine's integers mean in real units.
 
-use gotong_scoring::{Graph, Op, Width};
+use gotong_scoring::{Graph, Op};
 
 /// Steps of a weight's master in 1.0.
 pub const MASTER_STEPS: f32 = 65_536.0;
@@ -8,86 +8,157 @@ pub const MASTER_STEPS: f32 = 65_536.0;
 pub const VIEW_STEPS: f32 = 256.0;
 /// Steps of an input activation, `byte >> 1`, in 1.0.
 pub const INPUT_STEPS: f32 = 128.0;
-/// Steps of a logit in 1.0: the machine's cross-entropy takes 1/64 log2 units.
+/// Steps of a logit or a score in 1.0: the machine takes both in 1/64 log2 units.
 pub const LOGIT_STEPS: f32 = 64.0;
+/// Steps of a mean of values in one of a value.
+pub const MEAN_STEPS: f32 = 16.0;
 
-/// A linear op with the requant and the ReLU after it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Linear {
-    /// Length of the input.
-    pub inputs: usize,
-    /// Length of the output.
-    pub outputs: usize,
-    /// Steps of a bias's master in 1.0.
-    pub bias_steps: f32,
-    /// Steps of an output in 1.0.
-    pub output_steps: f32,
-    /// Least output, in steps.
-    pub least: f32,
-    /// Greatest output, in steps.
-    pub greatest: f32,
+/// What a tensor of parameters is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Of a linear op, `[outputs, inputs]`.
+    Weight,
+    /// Of a linear op, `[1, outputs]`.
+    Bias,
+    /// Of an embedding, `[vocab, width]`.
+    Tokens,
+    /// Of an embedding, `[tokens, width]`.
+    Places,
 }
 
-/// The linear layers of a valid graph, in order.
-pub fn linears(graph: &Graph) -> impl Iterator<Item = Linear> {
-    let mut layers: Vec<Linear> = Vec::new();
-    let mut steps = INPUT_STEPS;
-    for op in &graph.ops {
-        match (*op, layers.last_mut()) {
-            (
-                Op::Linear {
-                    inputs,
-                    outputs,
-                    bias_shift,
-                },
-                _,
-            ) => {
-                steps *= VIEW_STEPS;
-                layers.push(Linear {
-                    inputs: inputs as usize,
-                    outputs: outputs as usize,
-                    bias_steps: steps / f32::from(1u16 << bias_shift),
-                    output_steps: steps,
-                    least: f32::MIN,
-                    greatest: f32::MAX,
-                });
+/// A tensor of a graph's parameters, row-major.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Parameter {
+    /// What it is for.
+    pub role: Role,
+    /// Its rows.
+    pub rows: usize,
+    /// Length of a row.
+    pub columns: usize,
+    /// Steps of a master in 1.0.
+    pub steps: f32,
+}
+
+impl Parameter {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.rows * self.columns
+    }
+}
+
+/// The tensors of a valid graph's parameters, in the machine's order.
+pub fn parameters(graph: &Graph) -> Vec<Parameter> {
+    let mut parameters = Vec::new();
+    for (op, steps) in graph.ops.iter().zip(steps(graph)) {
+        let mut push = |role, rows: u32, columns: u32, steps| {
+            parameters.push(Parameter {
+                role,
+                rows: rows as usize,
+                columns: columns as usize,
+                steps,
+            });
+        };
+        match *op {
+            Op::Linear {
+                inputs,
+                outputs,
+                bias_shift,
+            } => {
+                push(Role::Weight, outputs, inputs, MASTER_STEPS);
+                push(Role::Bias, 1, outputs, steps / power(bias_shift));
             }
-            (
-                Op::Requant {
-                    shift_in,
-                    multiplier,
-                    shift_out,
-                    width,
-                },
-                Some(layer),
-            ) => {
-                let shift = i32::from(shift_in) + i32::from(shift_out);
-                steps *= f32::from(multiplier) * 2f32.powi(-shift);
-                let bound = match width {
-                    Width::Narrow => 127.0,
-                    Width::Wide => 32_767.0,
-                };
-                layer.output_steps = steps;
-                (layer.least, layer.greatest) = (-bound, bound);
+            Op::Embed {
+                vocab,
+                tokens,
+                width,
+                ..
+            } => {
+                push(Role::Tokens, vocab, width, MASTER_STEPS);
+                push(Role::Places, tokens, width, MASTER_STEPS);
             }
-            (Op::Relu, Some(layer)) => layer.least = 0.0,
             _ => {}
         }
     }
-    layers.into_iter()
+    parameters
+}
+
+/// What a requant multiplies with: `multiplier / 2^(shift_in + shift_out)`. 1 for other ops.
+pub fn requant_factor(op: Option<&Op>) -> f32 {
+    match op {
+        Some(&Op::Requant {
+            shift_in,
+            multiplier,
+            shift_out,
+            ..
+        }) => f32::from(multiplier) / power(shift_in) / power(shift_out),
+        _ => 1.0,
+    }
+}
+
+/// `2^bits`.
+pub fn power(bits: u8) -> f32 {
+    f32::from(bits).exp2()
+}
+
+/// Steps in 1.0 of what every op gives. Of scores and what is made of them a unit is that of the
+/// values, which is all that matters.
+fn steps(graph: &Graph) -> Vec<f32> {
+    let mut given: Vec<f32> = Vec::with_capacity(graph.ops.len());
+    for op in &graph.ops {
+        let taken = given.last().copied().unwrap_or(INPUT_STEPS);
+        let earlier = |from: u32| given.get(from as usize).copied().unwrap_or(taken);
+        given.push(match *op {
+            Op::Embed { shift, .. } => MASTER_STEPS / power(shift),
+            Op::Linear { .. } | Op::Unembed { .. } => taken * VIEW_STEPS,
+            Op::Requant { .. } => taken * requant_factor(Some(op)),
+            Op::RmsNorm { unit_bits, .. } => power(unit_bits),
+            Op::SquaredRelu => taken * taken / 128.0,
+            Op::Mix { from, .. } => earlier(from) * MEAN_STEPS,
+            _ => taken,
+        });
+    }
+    given
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gotong_scoring::Transformer;
 
     #[test]
     fn an_mlp_has_the_units_that_the_machine_names() {
-        let layers: Vec<Linear> = linears(&Graph::mlp(&[784, 128, 64, 10])).collect();
-        let units = |l: &Linear| (l.bias_steps.log2(), l.output_steps.log2());
-        let units: Vec<_> = layers.iter().map(units).collect();
-        assert_eq!(units, [(13.0, 4.0), (12.0, 4.0), (12.0, 6.0)]);
-        assert_eq!((layers[0].least, layers[0].greatest), (0.0, 127.0));
-        assert_eq!((layers[2].least, layers[2].greatest), (-32_767.0, 32_767.0));
+        let graph = Graph::mlp(&[784, 128, 64, 10]);
+        let parameters = parameters(&graph);
+        let shapes: Vec<_> = parameters.iter().map(|p| (p.rows, p.columns)).collect();
+        let expected = [(128, 784), (1, 128), (64, 128), (1, 64), (10, 64), (1, 10)];
+        assert_eq!(shapes, expected);
+        let bits: Vec<_> = parameters.iter().map(|p| p.steps.log2()).collect();
+        assert_eq!(bits, [16.0, 13.0, 16.0, 12.0, 16.0, 12.0]);
+    }
+
+    #[test]
+    fn a_transformer_has_the_units_that_the_machine_names() {
+        let graph = Graph::transformer(&Transformer {
+            vocab: 65,
+            tokens: 32,
+            width: 48,
+            heads: 3,
+            hidden: 96,
+            layers: 1,
+            tied: false,
+        });
+        let parameters = parameters(&graph);
+        let count: usize = parameters.iter().map(Parameter::len).sum();
+        assert_eq!(count, graph.parameters());
+        let of = |role| {
+            let own = parameters.iter().filter(move |p| p.role == role);
+            own.map(|p| p.steps.log2()).collect::<Vec<_>>()
+        };
+        assert_eq!(of(Role::Bias), [13.0, 13.0, 13.0, 11.0, 13.0]);
+        assert_eq!(of(Role::Weight), [16.0; 5]);
+        assert_eq!([of(Role::Tokens), of(Role::Places)].concat(), [16.0; 2]);
+        // log2(e) / sqrt(16) in 8 bits, after a shift by 2.
+        assert_eq!(requant_factor(graph.ops.get(5)), 184.0 / 2048.0);
+        assert_eq!(requant_factor(None), 1.0);
     }
 }

@@ -1,15 +1,28 @@
-//! Weights as safetensors, for every other framework: f32, `layers.{i}.weight` `[out, in]` and
-//! `layers.{i}.bias` `[out]`, layer 0 first.
+//! Weights as safetensors, for every other framework: f32 in real units, with the names and shapes
+//! that users of PyTorch expect.
 //!
-//! A weight is in real units, `w16 / 65536`. A bias is in the units of its layer's sum, so that the
-//! file computes `y = x W^T + b` with inputs in 0..1: `w16 / bias_steps`.
+//! A weight is `w16 / 65536`. A bias is in the units of its layer's sum, so that the file computes
+//! `y = x W^T + b` with inputs in 0..1: `w16 / bias_steps`. Logits are in log2 units.
+//!
+//! An MLP has `layers.{i}.weight` `[out, in]` and `layers.{i}.bias` `[out]`, layer 0 first. A
+//! transformer ([`Graph::transformer`]) has
+//!
+//! | tensor | shape |
+//! | --- | --- |
+//! | `wte.weight` | `[vocab, width]` |
+//! | `wpe.weight` | `[tokens, width]` |
+//! | `layers.{i}.attn.qkv.weight`, `.bias` | `[3 * width, width]`, `[3 * width]` |
+//! | `layers.{i}.attn.proj.weight`, `.bias` | `[width, width]`, `[width]` |
+//! | `layers.{i}.mlp.up.weight`, `.bias` | `[hidden, width]`, `[hidden]` |
+//! | `layers.{i}.mlp.down.weight`, `.bias` | `[width, hidden]`, `[width]` |
+//! | `head.weight`, `.bias`, unless it is tied | `[vocab, width]`, `[vocab]` |
 
 use std::{fs, io, path::Path};
 
-use gotong_scoring::{arith::MASTER_BOUND, Graph};
+use gotong_scoring::{arith::MASTER_BOUND, Graph, Op, Transformer};
 use safetensors::{tensor::TensorView, Dtype, SafeTensorError, SafeTensors};
 
-use super::units::{linears, Linear, MASTER_STEPS};
+use super::units::{parameters, Parameter, Role};
 
 /// Why a weights file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -17,15 +30,22 @@ pub enum WeightsFileError {
     /// The file itself.
     #[error(transparent)]
     File(#[from] io::Error),
-    /// Not safetensors, or a tensor is missing.
+    /// Not safetensors.
     #[error(transparent)]
     Format(#[from] SafeTensorError),
     /// A tensor of another type or shape than the graph's.
-    #[error("`{name}` must be f32 of shape {expected:?}")]
-    WrongTensor { name: String, expected: Vec<usize> },
-    /// Tensors that the graph has no place for.
-    #[error("the file has {found} tensors, the graph {expected}")]
-    WrongCount { expected: usize, found: usize },
+    #[error("`{name}` must be F32 of shape {expected:?}, not {found}")]
+    WrongTensor {
+        name: String,
+        expected: Vec<usize>,
+        found: String,
+    },
+    /// A tensor of the graph is not in the file.
+    #[error("the file has no tensor `{name}`")]
+    Missing { name: String },
+    /// A tensor that the graph has no place for.
+    #[error("the task's architecture has no tensor `{name}`")]
+    Unknown { name: String },
     /// A value that no master weight comes near.
     #[error("`{name}` holds {value}, which is out of the bounds of +-{bound}")]
     OutOfBounds {
@@ -51,14 +71,12 @@ pub fn write(path: &Path, graph: &Graph, master: &[i16]) -> Result<(), WeightsFi
     }
     let mut rest = master;
     let mut tensors = Vec::new();
-    for (index, layer) in linears(graph).enumerate() {
-        for tensor in tensors_of(index, &layer) {
-            let (own, others) = rest.split_at(tensor.count());
-            rest = others;
-            let real = own.iter().map(|&w| f32::from(w) / tensor.steps);
-            let bytes: Vec<u8> = real.flat_map(f32::to_le_bytes).collect();
-            tensors.push((tensor.name, tensor.shape, bytes));
-        }
+    for tensor in tensors_of(graph) {
+        let (own, others) = rest.split_at(tensor.count());
+        rest = others;
+        let real = own.iter().map(|&w| f32::from(w) / tensor.steps);
+        let bytes: Vec<u8> = real.flat_map(f32::to_le_bytes).collect();
+        tensors.push((tensor.name, tensor.shape, bytes));
     }
     let views = tensors
         .iter()
@@ -76,23 +94,22 @@ pub fn write(path: &Path, graph: &Graph, master: &[i16]) -> Result<(), WeightsFi
 pub fn read(path: &Path, graph: &Graph) -> Result<Vec<i16>, WeightsFileError> {
     let bytes = fs::read(path)?;
     let file = SafeTensors::deserialize(&bytes)?;
-    let expected: Vec<_> = linears(graph)
-        .enumerate()
-        .flat_map(|(index, layer)| tensors_of(index, &layer))
-        .collect();
-    if file.len() != expected.len() {
-        return Err(WeightsFileError::WrongCount {
-            expected: expected.len(),
-            found: file.len(),
-        });
+    let expected = tensors_of(graph);
+    let is_known = |name: &&str| expected.iter().any(|tensor| tensor.name == *name);
+    if let Some(name) = file.names().into_iter().find(|name| !is_known(name)) {
+        return Err(WeightsFileError::Unknown { name: name.into() });
     }
     let mut master = Vec::with_capacity(graph.parameters());
     for tensor in expected {
-        let found = file.tensor(&tensor.name)?;
+        let found = file.tensor(&tensor.name).map_err(|error| match error {
+            SafeTensorError::TensorNotFound(name) => WeightsFileError::Missing { name },
+            error => error.into(),
+        })?;
         if found.dtype() != Dtype::F32 || found.shape() != tensor.shape {
             return Err(WeightsFileError::WrongTensor {
                 name: tensor.name,
                 expected: tensor.shape,
+                found: format!("{:?} of shape {:?}", found.dtype(), found.shape()),
             });
         }
         let (values, _) = found.data().as_chunks::<4>();
@@ -131,19 +148,80 @@ impl Tensor {
     }
 }
 
-fn tensors_of(index: usize, layer: &Linear) -> [Tensor; 2] {
-    [
+/// The tensors of a graph in the machine's order.
+fn tensors_of(graph: &Graph) -> Vec<Tensor> {
+    let is_transformer = is_transformer(graph);
+    // A weight comes before its bias.
+    let mut weights = 0;
+    let tensor = |parameter: Parameter| {
+        let name = match parameter.role {
+            Role::Tokens => "wte.weight".into(),
+            Role::Places => "wpe.weight".into(),
+            Role::Weight => {
+                weights += 1;
+                format!("{}.weight", layer(weights - 1, graph, is_transformer))
+            }
+            Role::Bias => format!("{}.bias", layer(weights - 1, graph, is_transformer)),
+        };
+        let shape = match parameter.role {
+            Role::Bias => vec![parameter.columns],
+            _ => vec![parameter.rows, parameter.columns],
+        };
         Tensor {
-            name: format!("layers.{index}.weight"),
-            shape: vec![layer.outputs, layer.inputs],
-            steps: MASTER_STEPS,
-        },
-        Tensor {
-            name: format!("layers.{index}.bias"),
-            shape: vec![layer.outputs],
-            steps: layer.bias_steps,
-        },
-    ]
+            name,
+            shape,
+            steps: parameter.steps,
+        }
+    };
+    parameters(graph).into_iter().map(tensor).collect()
+}
+
+/// Name of the linear op number `index`.
+fn layer(index: usize, graph: &Graph, is_transformer: bool) -> String {
+    const OF_A_LAYER: [&str; 4] = ["attn.qkv", "attn.proj", "mlp.up", "mlp.down"];
+    if !is_transformer {
+        return format!("layers.{index}");
+    }
+    let is_attention = |op: &&Op| matches!(op, Op::Scores { .. });
+    let layers = graph.ops.iter().filter(is_attention).count();
+    match index / OF_A_LAYER.len() {
+        layer if layer < layers => {
+            format!("layers.{layer}.{}", OF_A_LAYER[index % OF_A_LAYER.len()])
+        }
+        _ => "head".into(),
+    }
+}
+
+/// Whether it is one that [`Graph::transformer`] makes.
+fn is_transformer(graph: &Graph) -> bool {
+    let Some(&Op::Embed {
+        vocab,
+        tokens,
+        width,
+        ..
+    }) = graph.ops.first()
+    else {
+        return false;
+    };
+    let heads = graph.ops.iter().filter_map(|op| match op {
+        Op::Scores { heads, .. } => Some(*heads),
+        _ => None,
+    });
+    let mut pairs = graph.ops.windows(3).filter_map(|ops| match ops {
+        [Op::Linear { outputs, .. }, Op::Requant { .. }, Op::SquaredRelu] => Some(*outputs),
+        _ => None,
+    });
+    let is_tied = graph.ops.iter().any(|op| matches!(op, Op::Unembed { .. }));
+    let shape = Transformer {
+        vocab,
+        tokens,
+        width,
+        heads: heads.clone().next().unwrap_or(1),
+        hidden: pairs.next().unwrap_or(1),
+        layers: heads.count() as u32,
+        tied: is_tied,
+    };
+    Graph::transformer(&shape) == *graph
 }
 
 #[cfg(test)]
@@ -175,7 +253,7 @@ mod tests {
         let error = read(&path, &Graph::mlp(&[4, 5, 3])).unwrap_err();
         assert!(matches!(error, WeightsFileError::WrongTensor { .. }));
         let error = read(&path, &Graph::mlp(&[5, 3])).unwrap_err();
-        assert!(matches!(error, WeightsFileError::WrongCount { .. }));
+        assert!(error.to_string().contains("`layers.1."), "{error}");
         let error = write(&path, &graph, &[1]).unwrap_err();
         assert!(matches!(error, WeightsFileError::WrongParameters { .. }));
 

@@ -2,6 +2,7 @@
 
 use crate::arith::MASTER_BOUND;
 use crate::hash::{blake2_256, Hash};
+use crate::image::{Image, Window, MAX_POOL_SPAN};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeAll, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::ops::Range;
@@ -43,9 +44,9 @@ pub enum Width {
     Wide,
 }
 
-/// One op of the machine, on one sample. A tensor has a row for every token; without an embedding
-/// there is one row. `[n]` is the length of a row. An op takes what the op before it gives, and the
-/// first the sample; some take what an earlier op gave, too.
+/// One op of the machine, on one sample. A tensor has a row for every token of a text, or for every
+/// pixel of an image, or one row. `[n]` is the length of a row. An op takes what the op before it
+/// gives, and the first the sample; some take what an earlier op gave, too.
 #[derive(
     Clone,
     Copy,
@@ -160,9 +161,44 @@ pub enum Op {
         /// Tokens of a sample.
         tokens: u32,
     },
+    /// `i8[channels] of every pixel -> i8[size * size * channels] of every place of the window`: the
+    /// pixels of the place one after another, line by line, zeros where they are padding. A linear op
+    /// after it is a convolution. As the first op it takes the sample as an image.
+    Im2col {
+        /// What comes to it.
+        image: Image,
+        /// What is laid in a row.
+        window: Window,
+    },
+    /// `i8[channels] of every pixel -> i8[channels] of every place of the window`: the largest of the
+    /// place, where padding is 0.
+    MaxPool {
+        /// What comes to it.
+        image: Image,
+        /// Its span is at most [`MAX_POOL_SPAN`].
+        window: Window,
+    },
+    /// `i8[channels] of every pixel -> i32[channels] of every place of the window`: the sum of the
+    /// place. A requant makes it a mean.
+    SumPool {
+        /// What comes to it.
+        image: Image,
+        /// Its span is at most [`MAX_POOL_SPAN`].
+        window: Window,
+    },
+    /// `i8 -> i8`: all rows as one, one after another.
+    Flatten,
 }
 
 impl Op {
+    /// The image that a pool takes, and its window; none of another op.
+    pub fn pool(&self) -> Option<(&Image, &Window)> {
+        match self {
+            Op::MaxPool { image, window } | Op::SumPool { image, window } => Some((image, window)),
+            _ => None,
+        }
+    }
+
     /// Parameters the op takes from the weights.
     pub fn parameters(&self) -> u64 {
         match *self {
@@ -270,7 +306,7 @@ pub enum Kind {
     Loss,
 }
 
-/// What flows between two ops: a row for every token.
+/// What flows between two ops: a row for every token, or for every pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
     /// What it is.
@@ -306,23 +342,7 @@ impl Graph {
         let mut ops = Vec::new();
         for (index, pair) in layers.windows(2).enumerate() {
             let (first, last) = (index == 0, index + 2 == layers.len());
-            let (unit_bits, bias_shift) = if first { (15, 2) } else { (12, 0) };
-            ops.push(Op::Linear {
-                inputs: pair[0],
-                outputs: pair[1],
-                bias_shift,
-            });
-            ops.push(Op::Requant {
-                shift_in: unit_bits - if last { 6 } else { 4 },
-                multiplier: 128,
-                shift_out: 7,
-                width: if last { Width::Wide } else { Width::Narrow },
-            });
-            ops.push(if last {
-                Op::CrossEntropy { classes: pair[1] }
-            } else {
-                Op::Relu
-            });
+            ops.extend(layer(pair[0], pair[1], first, last));
         }
         Self {
             inputs: layers.first().copied().unwrap_or(0),
@@ -426,6 +446,29 @@ impl Graph {
     }
 }
 
+/// A linear op of a [`Graph::mlp`] and what comes after it, in its units. `first` takes the sample,
+/// `last` gives the loss.
+pub(crate) fn layer(inputs: u32, outputs: u32, first: bool, last: bool) -> [Op; 3] {
+    let (unit_bits, bias_shift) = if first { (15, 2) } else { (12, 0) };
+    let linear = Op::Linear {
+        inputs,
+        outputs,
+        bias_shift,
+    };
+    let scale = |bits: u8, width| Op::Requant {
+        shift_in: unit_bits - bits,
+        multiplier: 128,
+        shift_out: 7,
+        width,
+    };
+    if last {
+        let loss = Op::CrossEntropy { classes: outputs };
+        [linear, scale(6, Width::Wide), loss]
+    } else {
+        [linear, scale(4, Width::Narrow), Op::Relu]
+    }
+}
+
 impl MaxEncodedLen for Graph {
     /// Of a valid graph: the inputs, a two-byte length, [`MAX_OPS`] ops.
     fn max_encoded_len() -> usize {
@@ -522,7 +565,10 @@ impl Op {
                 (width.into(), Flow::of(Acc, tokens, vocab))
             }
             (Op::CrossEntropy { classes }, Wide) => {
-                // A token is a label.
+                // A token is a label, and what has no tokens has one.
+                if graph.vocab().is_none() && tokens > 1 {
+                    return Err(GraphError::WrongKind { op });
+                }
                 if graph.vocab().is_some_and(|vocab| vocab != classes) {
                     return Err(GraphError::WrongLength { op });
                 }
@@ -530,6 +576,36 @@ impl Op {
             }
             (Op::Total { tokens: own }, Loss) if own == tokens && tokens > 1 => {
                 (1, Flow::of(Loss, 1, 1))
+            }
+            // Not of tokens: each may take in only those before it.
+            (Op::Flatten, Narrow) if graph.vocab().is_none() => {
+                let values = u64::from(tokens) * u64::from(length);
+                let width = u32::try_from(values).unwrap_or(u32::MAX);
+                (length.into(), Flow::of(Narrow, 1, width))
+            }
+            (
+                Op::Im2col { image, window }
+                | Op::MaxPool { image, window }
+                | Op::SumPool { image, window },
+                Narrow,
+            ) if graph.vocab().is_none() => {
+                let is_sample = op == 0 && matches!(self, Op::Im2col { .. });
+                if !is_sample && (op == 0 || tokens != image.pixels()) {
+                    return Err(GraphError::WrongLength { op });
+                }
+                let places = window.places(&image);
+                let (down, across) = places.ok_or(GraphError::FieldOutOfBounds { op })?;
+                let (kind, width) = match self {
+                    Op::Im2col { .. } => (Narrow, window.pixels().saturating_mul(image.channels)),
+                    Op::MaxPool { .. } => (Narrow, image.channels),
+                    _ => (Acc, image.channels),
+                };
+                let taken = if is_sample {
+                    image.values()
+                } else {
+                    image.channels.into()
+                };
+                (taken, Flow::of(kind, down.saturating_mul(across), width))
             }
             _ => return Err(GraphError::WrongKind { op }),
         };
@@ -545,6 +621,9 @@ impl Op {
             // As many as a row can have: the rest follows from what comes to the op.
             (1..=MAX_VALUES).contains(&heads) && (1..=MAX_HEAD_WIDTH).contains(&head_width)
         };
+        let is_within = |image: &Image, window: &Window| {
+            image.values() <= MAX_VALUES.into() && window.places(image).is_some()
+        };
         let in_bounds = match *self {
             Op::Linear {
                 inputs,
@@ -557,7 +636,9 @@ impl Op {
                 shift_out,
                 ..
             } => shift_in <= 31 && multiplier > 0 && shift_out <= 31,
-            Op::Relu | Op::SquaredRelu | Op::Residual { .. } | Op::Total { .. } => true,
+            Op::Relu | Op::SquaredRelu | Op::Residual { .. } | Op::Total { .. } | Op::Flatten => {
+                true
+            }
             Op::CrossEntropy { classes } => (2..=MAX_CLASSES).contains(&classes),
             Op::Embed {
                 vocab,
@@ -579,6 +660,10 @@ impl Op {
                 heads, head_width, ..
             } => is_attention(heads, head_width),
             Op::Unembed { width, .. } => width > 0,
+            Op::Im2col { image, window } => is_within(&image, &window),
+            Op::MaxPool { image, window } | Op::SumPool { image, window } => {
+                is_within(&image, &window) && window.span(&image) <= MAX_POOL_SPAN
+            }
         };
         if !in_bounds {
             return Err(GraphError::FieldOutOfBounds { op });

@@ -7,6 +7,7 @@
 use crate::arith::{clamp_i16, clamp_i8, rs};
 use crate::evaluator::EvalError;
 use crate::graph::{Graph, Op, Width};
+use crate::image::{Image, Window};
 use crate::lut::{EXP2, LOG2, RSQRT};
 use crate::weights::view;
 use alloc::vec::Vec;
@@ -171,6 +172,16 @@ fn step(
         (Op::Total { tokens }, Tensor::Losses(losses)) if losses.len() == tokens as usize => {
             Some(Tensor::Loss(total(losses)))
         }
+        (Op::Im2col { image, window }, Tensor::Narrow(x)) => {
+            im2col(x, &image, &window).map(Tensor::Narrow)
+        }
+        (Op::MaxPool { image, window }, Tensor::Narrow(x)) => {
+            pool(x, &image, &window, |inside| max_of(inside, &window)).map(Tensor::Narrow)
+        }
+        (Op::SumPool { image, window }, Tensor::Narrow(x)) => {
+            pool(x, &image, &window, sum_of).map(Tensor::Acc)
+        }
+        (Op::Flatten, Tensor::Narrow(x)) => Some(Tensor::Narrow(x.clone())),
         _ => None,
     };
     given.ok_or(wrong)
@@ -251,6 +262,59 @@ fn mix(p: &[i16], x: &[i8], heads: u32, head_width: u32) -> Option<Vec<i32>> {
         }
     }
     Some(means)
+}
+
+/// The rows that are pixels; none if they are not those of the image.
+fn pixels<'a>(x: &'a [i8], image: &Image) -> Option<core::slice::ChunksExact<'a, i8>> {
+    let rows = rows(x, image.channels)?;
+    (rows.len() as u64 == u64::from(image.pixels())).then_some(rows)
+}
+
+fn im2col(x: &[i8], image: &Image, window: &Window) -> Option<Vec<i8>> {
+    let pixels = pixels(x, image)?;
+    let (down, across) = window.places(image)?;
+    let padding = alloc::vec![0; image.channels as usize];
+    let mut columns = Vec::new();
+    for place in 0..down.checked_mul(across)? {
+        for nth in 0..window.pixels() {
+            let pixel = window.pixel(image, place, nth);
+            let pixel = pixel.and_then(|at| pixels.clone().nth(at as usize));
+            columns.extend_from_slice(pixel.unwrap_or(&padding));
+        }
+    }
+    Some(columns)
+}
+
+/// For every place and channel what `of` makes of its values in the image.
+fn pool<T>(x: &[i8], image: &Image, window: &Window, of: impl Fn(&[i8]) -> T) -> Option<Vec<T>> {
+    let pixels = pixels(x, image)?;
+    let (down, across) = window.places(image)?;
+    let mut all = Vec::new();
+    for place in 0..down.checked_mul(across)? {
+        let inside = window.inside(image, place);
+        let inside: Vec<&[i8]> = inside
+            .filter_map(|at| pixels.clone().nth(at as usize))
+            .collect();
+        for channel in 0..image.channels as usize {
+            let values = inside.iter().filter_map(|row| row.get(channel).copied());
+            let values: Vec<i8> = values.collect();
+            all.push(of(&values));
+        }
+    }
+    Some(all)
+}
+
+/// The largest of a place; `inside` are its values in the image, the others are 0.
+pub fn max_of(inside: &[i8], window: &Window) -> i8 {
+    let padding = ((inside.len() as u64) < u64::from(window.pixels())).then_some(0);
+    let all = inside.iter().copied().chain(padding);
+    all.max().unwrap_or(0)
+}
+
+/// The sum of a place, of at most [`crate::MAX_POOL_SPAN`] activations below 2^18. Wraps.
+pub fn sum_of(inside: &[i8]) -> i32 {
+    let values = inside.iter().map(|value| i32::from(*value));
+    values.fold(0, i32::wrapping_add)
 }
 
 /// Losses of all rows: the labels are the last bytes of the record.

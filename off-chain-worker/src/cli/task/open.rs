@@ -1,9 +1,9 @@
 use crate::{
     chain::{Call, Inclusion},
-    cli::{output::Amount, Globals},
+    cli::{data::Data, output::Amount, Globals},
     run::Sealed,
     training::{
-        data::{FashionMnist, Labelled},
+        data::{Labelled, Use},
         initial_weights, weights_file,
     },
 };
@@ -21,7 +21,7 @@ use std::{path::PathBuf, str::FromStr};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong task open --dev Alice --name clothes --model mlp:784,128,10 \\\n    \
-                  --shards 10 --shard-samples 1000 --price 1 --cap 500 --pool 5000\n  \
+                  --shards 10 --shard-samples 800 --price 1 --cap 500 --pool 5000\n  \
                   gotong sponsor --dev Alice --task 0"
 )]
 pub struct Open {
@@ -37,14 +37,14 @@ pub struct Open {
     /// Seed of random first weights
     #[arg(long, default_value_t = 0)]
     init_seed: u64,
-    /// The folder of the Fashion-MNIST data set, whose test images become the sealed exam
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    /// What becomes the sealed exam: a part of this data set that nobody trains on
+    #[command(flatten)]
+    data: Data,
     /// Sealed shards; each scores one round
     #[arg(long, default_value_t = 10)]
     shards: u32,
     /// Samples of a shard
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 800)]
     shard_samples: u32,
     /// GTG for each millibit a sample by which a round lowers the loss
     #[arg(long, default_value = "1")]
@@ -120,8 +120,8 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     let client = globals.client().await?;
     let graph = &args.model.0;
     let weights = first_weights(&args)?;
-    let data = FashionMnist::load(&args.data.clone().unwrap_or_else(FashionMnist::directory))?;
-    let shards = draw_shards(&args, &data.test)?;
+    let exam = args.data.load(Use::Exam, graph)?;
+    let shards = draw_shards(&args, &exam)?;
     let graph_bytes = graph.encode();
     ensure!(
         graph_bytes.len() <= MAX_GRAPH_BYTES as usize && weights.len() <= MAX_WEIGHT_BYTES as usize,
@@ -165,17 +165,10 @@ fn first_weights(args: &Open) -> anyhow::Result<Vec<u8>> {
     Ok(MasterWeights::new(weights)?.to_bytes())
 }
 
-/// Disjoint shards of the first test images in random order, so that nobody can tell which
-/// image is in which shard.
-fn draw_shards(args: &Open, test: &Labelled) -> anyhow::Result<Vec<Vec<u8>>> {
-    let graph = &args.model.0;
-    ensure!(
-        graph.inputs as usize == test.inputs && graph.classes() as usize == FashionMnist::CLASSES,
-        "Fashion-MNIST needs a model of {} inputs and {} classes",
-        FashionMnist::INPUTS,
-        FashionMnist::CLASSES
-    );
-    let record_bytes = test.inputs + 1;
+/// Disjoint shards of the first samples in random order, so that nobody can tell which sample is in
+/// which shard.
+fn draw_shards(args: &Open, exam: &Labelled) -> anyhow::Result<Vec<Vec<u8>>> {
+    let record_bytes = exam.inputs + 1;
     let shard_bytes = args.shard_samples as usize * record_bytes;
     ensure!(
         shard_bytes <= MAX_SHARD_BYTES as usize,
@@ -184,11 +177,11 @@ fn draw_shards(args: &Open, test: &Labelled) -> anyhow::Result<Vec<Vec<u8>>> {
     );
     let needed = args.shards as usize * args.shard_samples as usize;
     ensure!(
-        needed <= test.len(),
-        "{needed} samples are asked for, and there are {}",
-        test.len()
+        needed <= exam.len(),
+        "{needed} samples are asked for, and there are {} for exams",
+        exam.len()
     );
-    let records = test.records();
+    let records = exam.records();
     let mut records: Vec<&[u8]> = records.chunks_exact(record_bytes).take(needed).collect();
     records.shuffle(&mut StdRng::from_os_rng());
     let shards = records.chunks(args.shard_samples.max(1) as usize);
