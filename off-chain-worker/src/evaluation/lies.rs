@@ -140,7 +140,10 @@ fn first_admitted(honest: &RoundScore) -> usize {
 /// The logit of a sample's own class is too low.
 fn wrong_logit(case: &Case, records: &[u8], sample: u32) -> Option<Lie> {
     let ops = &case.graph.ops;
-    let op = ops.iter().rposition(|op| matches!(op, Op::Linear { .. }))? as u32;
+    let is_head = |op: &Op| matches!(op, Op::Linear { .. } | Op::Unembed { .. });
+    let op = ops.iter().rposition(is_head)?;
+    let head = *case.graph.flows().ok()?.get(op)?;
+    let op = op as u32;
     let steps = Layout::of(&case.graph).op(op)?.steps;
     let mut records = records.chunks_exact(case.graph.inputs as usize + 1);
     let label = *records.nth(sample as usize)?.last()?;
@@ -148,7 +151,8 @@ fn wrong_logit(case: &Case, records: &[u8], sample: u32) -> Option<Lie> {
         of: Side::Merged,
         sample,
         op,
-        at: (u32::from(label) + 1) * steps - 1,
+        // Of the last token, if there are tokens.
+        at: ((head.tokens - 1) * head.width + u32::from(label) + 1) * steps - 1,
         by: -LOGIT_OFF,
         carries: true,
     })

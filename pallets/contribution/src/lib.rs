@@ -530,8 +530,6 @@ pub mod pallet {
         TermsRulesInvalid,
         /// The graph does not decode, or is not valid.
         GraphInvalid,
-        /// The architecture has ops that the machine defines and workers do not evaluate yet.
-        OpsUnsupported,
         /// The weights are not as many as the graph has parameters.
         WeightsMismatch,
         /// A weight is out of bounds.

@@ -82,8 +82,6 @@ impl<T: Config> Tasks<T> {
         pool: Balance,
     ) -> DispatchResult {
         let graph = Graph::from_bytes(&graph_bytes).map_err(|_| Error::<T>::GraphInvalid)?;
-        // Attesters would miss their seats with what they cannot evaluate in a round's time.
-        ensure!(graph.is_mlp(), Error::<T>::OpsUnsupported);
         let parameters = u32::try_from(graph.parameters()).map_err(|_| Error::<T>::GraphInvalid)?;
         let record_bytes = graph
             .inputs

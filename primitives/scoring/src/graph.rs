@@ -405,18 +405,6 @@ impl Graph {
         self.ops.get(op.checked_sub(1)? as usize)
     }
 
-    /// Whether it has no ops but those of an MLP: all that workers evaluate at speed.
-    pub fn is_mlp(&self) -> bool {
-        use Op::{CrossEntropy, Linear, Relu, Requant};
-        let is_known = |op: &Op| {
-            matches!(
-                op,
-                Linear { .. } | Requant { .. } | Relu | CrossEntropy { .. }
-            )
-        };
-        self.ops.iter().all(is_known)
-    }
-
     /// Parameters of all ops; at most [`MAX_PARAMETERS`] in a valid graph.
     pub fn parameters(&self) -> usize {
         let sum = self.ops.iter().map(Op::parameters);

@@ -143,7 +143,7 @@ fn bad_models_are_refused_by_name() {
         graph_of_tokens.validate().unwrap();
         assert_noop!(
             open(graph_of_tokens.encode(), weights.clone()),
-            Error::<Test>::OpsUnsupported
+            Error::<Test>::WeightsMismatch
         );
         for length in [0, 45, 44, 48] {
             let weights = weights.iter().copied().cycle().take(length).collect();
