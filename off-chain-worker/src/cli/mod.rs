@@ -9,6 +9,7 @@ mod data;
 pub mod demo;
 mod disputes;
 mod doctor;
+mod generate;
 pub mod output;
 mod prove;
 mod rewards;
@@ -139,6 +140,8 @@ pub enum Command {
     Submit(submit::Submit),
     /// Export a task's weights
     Weights(weights::Weights),
+    /// Let a language model go on with a text, by the exact machine
+    Generate(generate::Generate),
     /// What an account earned, can claim and has claimed
     Rewards(rewards::Rewards),
     /// Claim all that you earned
@@ -167,6 +170,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Prove(args) => prove::run(*args, globals).await,
         Command::Submit(args) => submit::run(args, globals).await,
         Command::Weights(args) => weights::run(args, globals).await,
+        Command::Generate(args) => generate::run(args, globals).await,
         Command::Rewards(args) => rewards::run(args, globals).await,
         Command::Claim(args) => claim::run(args, globals).await,
         Command::Doctor(args) => doctor::run(args, globals).await,
@@ -220,6 +224,11 @@ mod tests {
             "gotong prove --check file --chain",
             "gotong attest --device flex",
             "gotong attest --stall",
+            "gotong generate --task 0 --prompt To --temperature 0.8 --seed 1 --length 9",
+            "gotong generate --task 0 --prompt To --weights file --data shakespeare",
+            "gotong generate --model mlp:2,2 --prompt To --weights file",
+            "gotong contribute --task 0 --data shakespeare-bpe --data-dir folder --part 1/3",
+            "gotong task open --name a --pool 1 --data shakespeare",
             "gotong attest --pool-file one --pool-file other",
             "gotong verify --task 0 --round 3 --pool-file pool",
             "gotong task open --name x --pool 5 --hold-out drawn --pool-out pool --rounds 9",
@@ -243,6 +252,12 @@ mod tests {
             "gotong prove --check file --dispute 4",
             "gotong attest --device abacus",
             "gotong attest --lie nothing",
+            "gotong generate --prompt To",
+            "gotong generate --task 0",
+            "gotong generate --model mlp:2,2 --prompt To",
+            "gotong generate --task 0 --model mlp:2,2 --weights file --prompt To",
+            "gotong generate --task 0 --prompt To --temperature hot",
+            "gotong contribute --task 0 --data mnist",
             "gotong task open --name x --pool 5 --hold-out drawn",
             "gotong task open --name x --pool 5 --hold-out drawn --pool-out pool --shards 3",
         ] {

@@ -280,6 +280,7 @@ fn is_transformer(graph: &Graph) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::initial_weights;
     use super::*;
     use gotong_scoring::{Cnn, Convolution, Image, Pool, Window};
 
@@ -348,6 +349,88 @@ mod tests {
             first.collect::<Vec<_>>(),
             [0.0, 4.0, 1.0, 5.0, 2.0, 6.0, 3.0, 7.0]
         );
+    }
+
+    fn transformer(tied: bool) -> Graph {
+        Graph::transformer(&Transformer {
+            vocab: 7,
+            tokens: 5,
+            width: 8,
+            heads: 2,
+            hidden: 12,
+            layers: 2,
+            tied,
+        })
+    }
+
+    #[test]
+    fn the_names_of_a_transformer_are_golden() {
+        let golden = "wte.weight [7, 8] 65536
+            wpe.weight [5, 8] 65536
+            layers.0.attn.qkv.weight [24, 8] 65536
+            layers.0.attn.qkv.bias [24] 8192
+            layers.0.attn.proj.weight [8, 8] 65536
+            layers.0.attn.proj.bias [8] 8192
+            layers.0.mlp.up.weight [12, 8] 65536
+            layers.0.mlp.up.bias [12] 8192
+            layers.0.mlp.down.weight [8, 12] 65536
+            layers.0.mlp.down.bias [8] 2048
+            layers.1.attn.qkv.weight [24, 8] 65536
+            layers.1.attn.qkv.bias [24] 8192
+            layers.1.attn.proj.weight [8, 8] 65536
+            layers.1.attn.proj.bias [8] 8192
+            layers.1.mlp.up.weight [12, 8] 65536
+            layers.1.mlp.up.bias [12] 8192
+            layers.1.mlp.down.weight [8, 12] 65536
+            layers.1.mlp.down.bias [8] 2048
+            head.weight [7, 8] 65536
+            head.bias [7] 8192";
+        let golden: Vec<&str> = golden.lines().map(str::trim).collect();
+        let line = |t: &Tensor| format!("{} {:?} {}", t.name, t.shape, t.steps);
+        let untied: Vec<String> = tensors_of(&transformer(false)).iter().map(line).collect();
+        assert_eq!(untied, golden);
+        let tied: Vec<String> = tensors_of(&transformer(true)).iter().map(line).collect();
+        assert_eq!(tied, golden[..18]);
+    }
+
+    #[test]
+    fn a_transformer_is_read_as_it_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        for tied in [true, false] {
+            let graph = transformer(tied);
+            let master = initial_weights(&graph, 5);
+            write(&path, &graph, &master).unwrap();
+            assert_eq!(read(&path, &graph).unwrap(), master);
+            // Token 3, column 1.
+            let bytes = fs::read(&path).unwrap();
+            let file = SafeTensors::deserialize(&bytes).unwrap();
+            let value = file.tensor("wte.weight").unwrap().data()[4 * 25..4 * 26].to_vec();
+            let value = f32::from_le_bytes(value.try_into().unwrap());
+            assert_eq!(value, f32::from(master[25]) / 65_536.0);
+        }
+        let error = read(&path, &transformer(true)).unwrap_err().to_string();
+        assert!(error.contains("no tensor `head."), "{error}");
+        write(
+            &path,
+            &transformer(true),
+            &initial_weights(&transformer(true), 5),
+        )
+        .unwrap();
+        let error = read(&path, &transformer(false)).unwrap_err().to_string();
+        assert_eq!(error, "the file has no tensor `head.weight`");
+    }
+
+    #[test]
+    fn another_graph_of_the_same_ops_has_plain_names() {
+        let mut graph = transformer(false);
+        graph.ops[1] = Op::RmsNorm {
+            width: 8,
+            unit_bits: 4,
+        };
+        let names: Vec<String> = tensors_of(&graph).into_iter().map(|t| t.name).collect();
+        assert_eq!(names[2..4], ["layers.0.weight", "layers.0.bias"]);
+        assert_eq!(names[19], "layers.8.bias");
     }
 
     #[test]

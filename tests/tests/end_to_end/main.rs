@@ -4,6 +4,7 @@ mod bodies;
 mod disputes;
 mod drawn;
 mod journeys;
+mod pytorch;
 
 use anyhow::Result;
 use gotong_protocol::TaskId;

@@ -1,6 +1,7 @@
 use crate::{
     chain::{Call, Inclusion},
     cli::{data::Data, output::Amount, Globals},
+    model::Model,
     run::Sealed,
     training::{
         data::{Labelled, Use},
@@ -14,12 +15,12 @@ use gotong_protocol::{
         MAX_GRAPH_BYTES, MAX_POOL_RECORDS, MAX_SHARD_BYTES, MAX_WEIGHT_BYTES,
         MIN_RECORDS_PER_SAMPLE,
     },
-    Graph, HoldOutTerms, Rules, TaskId, TaskName, TaskTerms, Windows,
+    HoldOutTerms, Rules, TaskId, TaskName, TaskTerms, Windows,
 };
 use gotong_scoring::{pool_tree, MasterWeights};
 use rand::{rngs::StdRng, seq::SliceRandom, Rng, SeedableRng};
 use serde_json::json;
-use std::{path::PathBuf, str::FromStr};
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -31,7 +32,7 @@ pub struct Open {
     /// What users see, up to 32 bytes
     #[arg(long)]
     name: String,
-    /// The architecture: mlp: and the width of every layer, inputs first
+    /// The architecture: a TOML file, or mlp: and the width of every layer, inputs first
     #[arg(long, default_value = "mlp:784,128,10")]
     model: Model,
     /// First weights; random ones if not given
@@ -115,25 +116,6 @@ enum HoldOut {
     Sealed,
     /// A public pool, of which chance draws them once a round's deltas are revealed
     Drawn,
-}
-
-/// An architecture as written on the command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Model(Graph);
-
-impl FromStr for Model {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let widths: Option<Vec<u32>> = text
-            .strip_prefix("mlp:")
-            .and_then(|widths| widths.split(',').map(|width| width.parse().ok()).collect());
-        let widths = widths.filter(|widths| widths.len() >= 2);
-        let widths = widths.ok_or("write mlp: and layer widths, such as mlp:784,128,10")?;
-        let graph = Graph::mlp(&widths);
-        graph.validate().map_err(|error| error.to_string())?;
-        Ok(Self(graph))
-    }
 }
 
 pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
@@ -280,26 +262,4 @@ fn terms(args: &Open, hold_out: HoldOutTerms) -> anyhow::Result<TaskTerms> {
         },
         hold_out,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn models_are_layer_widths() {
-        let model: Model = "mlp:784,128,10".parse().unwrap();
-        assert_eq!(model.0, Graph::mlp(&[784, 128, 10]));
-        assert_eq!(model.0.parameters(), 784 * 128 + 128 + 1280 + 10);
-        for wrong in [
-            "",
-            "mlp:",
-            "mlp:784",
-            "mlp:784,x",
-            "cnn:1,2",
-            "mlp:784,128,1",
-        ] {
-            assert!(wrong.parse::<Model>().is_err(), "{wrong}");
-        }
-    }
 }

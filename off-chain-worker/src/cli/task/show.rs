@@ -5,6 +5,7 @@ use crate::{
         Globals,
     },
     keys::address,
+    model::describe,
 };
 use anyhow::Context;
 use gotong_protocol::{
@@ -59,6 +60,7 @@ fn task_json(view: &TaskView) -> Value {
         "state": format!("{:?}", view.state),
         "round": view.round.0,
         "opened_at": view.opened_at,
+        "model": describe(&view.graph),
         "parameters": view.parameters,
         "master_root": hex::encode(view.master_root),
         "hold_out": hold_out_json(&terms.hold_out),
@@ -156,6 +158,7 @@ fn text(
     let terms = &view.terms;
     let mut text = format!(
         "task {} \"{}\": {:?}, {} parameters\n\
+         model      {}\n\
          sponsor    {}\n\
          pays       {} {SYMBOL} a millibit, at most {} a round, {} permille of it to attesters\n\
          pool       {} {SYMBOL}, unclaimed {}, paid {}\n\
@@ -165,6 +168,7 @@ fn text(
         terms.name.as_str().unwrap_or("?"),
         view.state,
         view.parameters,
+        describe(&view.graph),
         address(&view.sponsor),
         Amount(terms.price_per_millibit),
         Amount(terms.cap_per_round),
