@@ -52,7 +52,7 @@ impl Traced for FastCpu {
 
 impl Traced for BurnEvaluator {
     fn tensors(&mut self, case: &Case) -> Result<Vec<Vec<Tensor>>, EvalError> {
-        FastCpu.tensors(&case.graph, &case.weights, &case.samples) // TEMP
+        BurnEvaluator::tensors(self, &case.graph, &case.weights, &case.samples)
     }
 }
 
@@ -202,7 +202,9 @@ fn trained(set: DataSet, graph: Graph) -> Result<Case> {
     let (device, stop) = (DeviceChoice::Flex.open()?, AtomicBool::new(false));
     let mut weights = initial_weights(&graph, 1);
     let progress = &mut |_| {};
-    let change = train(&graph, &weights, &training, &config, &device, progress, &stop)?;
+    let change = train(
+        &graph, &weights, &training, &config, &device, progress, &stop,
+    )?;
     for (weight, change) in weights.iter_mut().zip(change) {
         *weight = i16::try_from(i32::from(*weight) + change)?;
     }

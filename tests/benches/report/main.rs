@@ -3,6 +3,7 @@
 //!     make bench
 
 mod chain;
+mod gpu;
 mod judge;
 mod language;
 mod worker;
@@ -36,6 +37,8 @@ enum Part {
     Worker,
     /// A language model, beside PyTorch, and costs against size
     Language,
+    /// Devices: whether they are exact, and the speed of a GPU
+    Gpu,
     /// Disputes
     Judge,
     /// The chain's weights
@@ -47,6 +50,7 @@ impl Part {
         match self {
             Self::Worker => worker::measure(report),
             Self::Language => language::measure(report),
+            Self::Gpu => gpu::measure(report),
             Self::Judge => judge::measure(report),
             Self::Chain => chain::measure(report),
         }
