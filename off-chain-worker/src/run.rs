@@ -10,6 +10,7 @@ mod contribute;
 mod counsel;
 #[cfg(test)]
 mod games;
+mod pools;
 mod record;
 mod replica;
 mod sponsor;
@@ -22,6 +23,7 @@ pub use challenge::Challenge;
 pub use claims::{claim_shares, share_of, Claimed, Share};
 pub use contribute::{Contribute, Source, Strategy, Training};
 pub use counsel::{stage, Counsel, Hearing, Suspects};
+pub use pools::{Home, Pool, PoolError, Pools};
 pub use record::dispute_evidence;
 pub use replica::{
     claim_difference, inputs_digest, Computed, Computer, Recomputed, Replica, ReplicaError,

@@ -353,9 +353,9 @@ impl pallet_sudo::Config for Runtime {
 /// An hour of six-second blocks.
 const HOUR: BlockNumber = 600;
 
-/// The randomness that draws attesters: that of the epoch before, which no single author could
-/// bias, mixed with the VRF output of the block before, which nobody but its author knew when
-/// transactions could still change the stakes that are drawn from.
+/// The randomness that draws attesters, audits and the samples of pools: that of the epoch before,
+/// which no single author could bias, mixed with the VRF output of the block before, which nobody but
+/// its author knew when transactions could still change what is drawn from.
 pub struct DrawRandomness;
 
 impl Randomness<Hash, BlockNumber> for DrawRandomness {

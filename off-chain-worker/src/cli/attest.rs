@@ -23,7 +23,7 @@ pub struct Attest {
 pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
     let computer = args.computing.computer().await?;
     let task = args.task.map(TaskId);
-    let daemon = Daemon::new(globals.signer()?, globals.folder()?, computer, task);
+    let daemon = Daemon::new(globals.signer()?, globals.home()?, computer, task);
     let mut daemon = daemon.stalling(args.stall);
     Ok(drive(
         &globals.node,

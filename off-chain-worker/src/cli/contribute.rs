@@ -1,10 +1,11 @@
-use super::Globals;
+use super::{data::Data, Globals};
 use crate::{
     run::{drive, Contribute as Daemon, Source, Stop, Strategy, Training, NO_TIP},
-    training::{data::FashionMnist, DeviceChoice, TrainingOptions},
+    training::{data::Use, DeviceChoice, TrainingOptions},
 };
+use anyhow::Context;
 use gotong_protocol::{RoundId, TaskId};
-use std::{path::PathBuf, str::FromStr, sync::Arc};
+use std::{str::FromStr, sync::Arc};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -15,12 +16,11 @@ pub struct Contribute {
     /// The task
     #[arg(long)]
     task: u32,
-    /// Train on one of so many equal parts of the data only, such as 2/4
+    /// Train on one of so many equal parts of the data only, such as 2/4: of text a contiguous one
     #[arg(long, default_value = "1/1", value_name = "I/N")]
     part: Part,
-    /// The folder of the Fashion-MNIST data set
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    data: Data,
     /// What to submit
     #[arg(long, value_enum, default_value = "honest")]
     strategy: Strategy,
@@ -68,8 +68,10 @@ impl FromStr for Part {
 }
 
 pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
-    let directory = args.data.unwrap_or_else(FashionMnist::directory);
-    let data = FashionMnist::load(&directory)?.train;
+    let task = TaskId(args.task);
+    let view = globals.client().await?.best().await?.task(task).await?;
+    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let data = args.data.load(Use::Training, &view.graph)?;
     let training = Training {
         data: Arc::new(data.part(args.part.index - 1, args.part.of)),
         options: TrainingOptions {
@@ -83,8 +85,8 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
     };
     let mut daemon = Daemon::new(
         globals.signer()?,
-        globals.folder()?,
-        TaskId(args.task),
+        globals.home()?,
+        task,
         Source::Train(training),
         args.keep_permille,
         args.until_round.map(RoundId),

@@ -1,26 +1,33 @@
 //! A whole network on this machine: a node, a sponsor, contributors, attesters, all as real
-//! processes, on Fashion-MNIST.
+//! processes.
 
+mod exam;
 mod picture;
 mod report;
+mod scene;
 
 use crate::{
     chain::{Account, Call, Client, Inclusion, Keypair, Moment},
-    evaluation::FastCpu,
     keys,
+    model::describe,
     process::{sibling, Node, Running},
-    run::{Replica, Stop},
+    run::{Home, Replica, Stop},
     state::Folder,
-    training::data::{FashionMnist, DATA_VARIABLE, DEFAULT_DATA},
+    training::{
+        data::{self, DATA_VARIABLE},
+        weights_file,
+    },
 };
 use anyhow::{ensure, Context, Result};
+use exam::Exam;
 use gotong_protocol::{
     view::{RoundView, SubmissionView, TaskView},
     Roles, RoundId, TaskId,
 };
-use gotong_scoring::{Evaluator, Samples, ScoreTable};
+use gotong_scoring::ScoreTable;
 use indicatif::{ProgressBar, ProgressStyle};
 use report::Report;
+use scene::{Cast, Scene, LIAR, NOISE};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -30,33 +37,31 @@ use std::{
 const UNIT: u128 = 1_000_000_000_000;
 /// What every account of the demo is given.
 const ENDOWMENT: u128 = 20_000 * UNIT;
-/// Test images in the sealed shard of one round.
-const SHARD_SAMPLES: usize = 800;
-/// Honest contributors; each trains on its own part of the training images.
-const HONEST: usize = 4;
-/// The contributor that submits noise.
-const NOISE: &str = "Noise";
-const ATTESTERS: [&str; 3] = ["Attester1", "Attester2", "Attester3"];
-/// The attester that lies in its first round, and is convicted.
-const LIAR: &str = "Liar";
-/// What it lies about: one word of one sample's evaluation.
+/// The file of the model in the folder of the demo.
+const MODEL: &str = "model.toml";
+/// What the liar lies about: one word of one sample's evaluation.
 const LIE: &str = "word";
 /// Longest wait for the node to answer: its first start compiles the runtime's Wasm.
 const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// Run a whole network on this machine and watch it pay for proved improvement
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  gotong demo --rounds 10 --folder demo")]
+#[command(
+    after_help = "Examples:\n  gotong demo --rounds 10 --folder demo\n  gotong demo --model lm --folder demo-lm"
+)]
 pub struct Demo {
-    /// Rounds to run; each spends 800 of the 10,000 test images
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=12))]
-    rounds: u32,
-    /// Where the logs and the picture of the loss go
+    /// The model to improve
+    #[arg(long, value_enum, default_value = "mlp")]
+    model: Scene,
+    /// Rounds to run [default: 10 with mlp, 8 with lm]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=20))]
+    rounds: Option<u32>,
+    /// Where the logs, the model and the picture of its loss go
     #[arg(long, default_value = "demo")]
     folder: PathBuf,
-    /// Folder of the Fashion-MNIST files
-    #[arg(long, env = DATA_VARIABLE, default_value = DEFAULT_DATA)]
-    data: PathBuf,
+    /// The folder of data sets
+    #[arg(long, value_name = "DIR", env = DATA_VARIABLE, default_value_os_t = data::folder())]
+    data_dir: PathBuf,
 }
 
 /// Runs the demo. Whatever it started is stopped when it returns, also on Ctrl-C.
@@ -71,49 +76,42 @@ pub async fn run(demo: Demo, _: &super::Globals) -> Result<()> {
 impl Demo {
     async fn play(self) -> Result<()> {
         let started = Instant::now();
-        let exam = self.exam()?;
-        let mut network = Network::start(&self.folder).await?;
+        let (scene, cast) = (self.model, self.model.cast());
+        let rounds = self.rounds.unwrap_or(scene.rounds());
+        let exam = Exam::new(scene, &self.data_dir)?;
+        let mut network = Network::start(&self.folder, cast).await?;
+        std::fs::write(self.folder.join(MODEL), scene.model())?;
         println!("node      {}", network.node.url());
-        println!("logs      {}", self.folder.display());
+        println!("folder    {}", self.folder.display());
         network.enrol().await?;
-        let task = network.open_task(&self).await?;
+        let task = network.open_task(&self, rounds).await?;
         println!(
-            "task      {task}: MLP 784-128-10, {} sealed shards of {SHARD_SAMPLES} test images",
-            self.rounds
+            "task      {task}: {}, {rounds} sealed shards of {} samples",
+            describe(&scene.graph()?),
+            scene.shard_samples()
         );
         network.start_workers(task, &self)?;
 
-        let mut report = Report::new(exam);
+        let mut report = Report::new(cast, exam);
         let mut watch = Watch::new(&network, task).await?;
-        report.start(watch.replica.weights(), watch.replica.graph())?;
-        for round in 0..self.rounds {
+        report.start(watch.replica.weights())?;
+        for round in 0..rounds {
             let ended = watch
                 .round(&mut network, RoundId(round), &mut report)
                 .await?;
             report.add(ended)?;
         }
         watch.claims(&mut network, &report).await?;
-        report
-            .purses(&network.client.best().await?, &network.accounts()?)
-            .await?;
+        report.purses(&network.client.best().await?).await?;
+        report.text(watch.replica.weights())?;
+        let weights = self.folder.join("weights.safetensors");
+        weights_file::write(&weights, watch.replica.graph(), watch.replica.weights())?;
+        println!("weights   {}", weights.display());
         let picture = self.folder.join("loss.svg");
-        picture::draw(&picture, report.curve())?;
+        picture::draw(&picture, report.marks())?;
         println!("picture   {}", picture.display());
         report.finish(&watch.task, started.elapsed())
     }
-
-    /// The test images that never score a round: what accuracy and loss are reported on.
-    fn exam(&self) -> Result<Samples> {
-        let test = FashionMnist::load(&self.data)?.test;
-        let unseen = test.slice(self.rounds as usize * SHARD_SAMPLES..test.len());
-        let inputs = u32::try_from(test.inputs)?;
-        Ok(Samples::new(inputs, 10, &unseen.records())?)
-    }
-}
-
-/// The names of the honest contributors.
-fn honest() -> impl Iterator<Item = String> {
-    (1..=HONEST).map(|number| format!("Contributor{number}"))
 }
 
 /// Everything that runs, and the folder it runs in.
@@ -124,10 +122,11 @@ struct Network {
     client: Client,
     state: tempfile::TempDir,
     logs: PathBuf,
+    cast: Cast,
 }
 
 impl Network {
-    async fn start(logs: &Path) -> Result<Self> {
+    async fn start(logs: &Path, cast: Cast) -> Result<Self> {
         if logs.exists() {
             for log in std::fs::read_dir(logs)? {
                 let log = log?.path();
@@ -147,16 +146,14 @@ impl Network {
             client,
             state,
             logs: logs.to_owned(),
+            cast,
         })
     }
 
     /// Gives everybody money, and registers contributors and attesters with their stakes.
     async fn enrol(&self) -> Result<()> {
-        let everybody = honest().chain(ATTESTERS.map(String::from)).chain([
-            NOISE.into(),
-            LIAR.into(),
-            "Sponsor".into(),
-        ]);
+        let paid = self.cast.contributors().chain(self.cast.attesters());
+        let everybody = paid.chain(["Sponsor".into()]);
         let transfers = everybody
             .map(|name| Ok(Call::transfer(account(&name)?, ENDOWMENT)))
             .collect::<Result<Vec<_>>>()?;
@@ -171,13 +168,9 @@ impl Network {
             contributor: false,
             attester: true,
         };
-        let contributors = honest()
-            .chain([NOISE.into()])
-            .map(|name| (name, contributor, 100));
-        let attesters = ATTESTERS
-            .into_iter()
-            .chain([LIAR])
-            .map(|name| (name.into(), attester, 1_000));
+        let contributors = self.cast.contributors();
+        let contributors = contributors.map(|name| (name, contributor, 100));
+        let attesters = self.cast.attesters().map(|name| (name, attester, 1_000));
         let registrations = contributors.chain(attesters).map(|(name, roles, stake)| {
             let client = self.client.clone();
             async move {
@@ -202,16 +195,18 @@ impl Network {
     }
 
     /// The sponsor opens its task, as a sponsor would: with `gotong task open`.
-    async fn open_task(&self, demo: &Demo) -> Result<TaskId> {
+    async fn open_task(&self, demo: &Demo, rounds: u32) -> Result<TaskId> {
+        let scene = demo.model;
         let command = format!(
-            "task open --name=fashion-mnist --model=mlp:784,128,10 --init-seed=1 \
-             --shards={} --shard-samples={SHARD_SAMPLES} --price=0.01 --cap=50 --pool=1000 \
-             --fee-permille=100 --commit-blocks=60 --reveal-blocks=20 --attest-blocks=20 \
-             --challenge-blocks=5 --seats=4 --quorum=3 --weight-cap=1000",
-            demo.rounds
+            "task open --name={set} --data={set} --init-seed=1 --shards={rounds} \
+             --shard-samples={} {}",
+            scene.shard_samples(),
+            scene.terms(),
+            set = scene.data(),
         );
         let mut arguments = self.arguments("Sponsor", &command);
-        arguments.push(format!("--data={}", demo.data.display()));
+        arguments.push(format!("--model={}", demo.folder.join(MODEL).display()));
+        arguments.push(format!("--data-dir={}", demo.data_dir.display()));
         let output = tokio::process::Command::new(sibling("gotong")?)
             .args(arguments)
             .kill_on_drop(true)
@@ -230,27 +225,32 @@ impl Network {
     }
 
     fn start_workers(&mut self, task: TaskId, demo: &Demo) -> Result<()> {
-        let data = demo.data.display();
-        let mut start = |name: &str, command: String| {
-            let arguments = self.arguments(name, &command);
+        let data_dir = format!("--data-dir={}", demo.data_dir.display());
+        let mut start = |name: &str, command: String, more: &[String]| {
+            let mut arguments = self.arguments(name, &command);
+            arguments.extend_from_slice(more);
             let running = Running::start(name, &sibling("gotong")?, &arguments, &self.logs)?;
             self.workers.push(running);
             anyhow::Ok(())
         };
-        start("Sponsor", format!("sponsor --task={task}"))?;
-        for (part, name) in honest().enumerate() {
-            let part = part + 1;
-            let command = format!("contribute --task={task} --part={part}/{HONEST} --data={data}");
-            start(&name, command)?;
+        start("Sponsor", format!("sponsor --task={task}"), &[])?;
+        let (cast, training) = (self.cast, demo.model.training());
+        let honest = cast.honest().count();
+        for (part, name) in (1..).zip(cast.honest()) {
+            let command = format!("contribute --task={task} --part={part}/{honest} {training}");
+            start(&name, command, &[data_dir.clone()])?;
         }
-        start(
-            NOISE,
-            format!("contribute --task={task} --part=1/{HONEST} --strategy=noise --data={data}"),
-        )?;
-        for name in ATTESTERS {
-            start(name, format!("attest --task={task}"))?;
+        if cast.has_noise() {
+            let command =
+                format!("contribute --task={task} --part=1/{honest} --strategy=noise {training}");
+            start(NOISE, command, &[data_dir])?;
         }
-        start(LIAR, format!("attest --task={task} --lie={LIE}"))?;
+        for name in cast.truthful() {
+            start(&name, format!("attest --task={task}"), &[])?;
+        }
+        if cast.has_liar() {
+            start(LIAR, format!("attest --task={task} --lie={LIE}"), &[])?;
+        }
         Ok(())
     }
 
@@ -261,16 +261,6 @@ impl Network {
             worker.check()?;
         }
         Ok(())
-    }
-
-    /// Who took part, by name: contributors first.
-    fn accounts(&self) -> Result<Vec<(String, Account)>> {
-        honest()
-            .chain([NOISE.into()])
-            .chain(ATTESTERS.map(String::from))
-            .chain([LIAR.into()])
-            .map(|name| Ok((name.clone(), account(&name)?)))
-            .collect()
     }
 }
 
@@ -302,7 +292,8 @@ impl Watch {
         let now = network.client.best().await?;
         let task = now.task(task).await?.context("the task was just opened")?;
         let folder = Folder::open(network.state.path().join("watch"))?;
-        let replica = Replica::open(&network.client, &now, &folder, &task).await?;
+        let home = Home::open(folder, Vec::new())?;
+        let replica = Replica::open(&network.client, &now, &home, &task).await?;
         let style = ProgressStyle::with_template("{spinner} {msg}")?;
         let bar = ProgressBar::new_spinner().with_style(style);
         bar.enable_steady_tick(Duration::from_millis(200));
@@ -381,18 +372,4 @@ impl Watch {
             self.bar.set_message("waiting for the last claims");
         }
     }
-}
-
-/// Mean loss in bits and accuracy of `weights` on `exam`, by the exact machine.
-fn examine(graph: &gotong_protocol::Graph, weights: &[i16], exam: &Samples) -> Result<(f64, f64)> {
-    let losses = FastCpu.losses(graph, weights, exam)?;
-    let total: u64 = losses.iter().copied().map(u64::from).sum();
-    let predicted = gotong_scoring::predict(graph, weights, exam)?;
-    let right = predicted
-        .iter()
-        .zip(exam.labels())
-        .filter(|(a, b)| a == b)
-        .count();
-    let samples = exam.len() as f64;
-    Ok((total as f64 / 65536.0 / samples, right as f64 / samples))
 }

@@ -1,12 +1,16 @@
 use super::{
+    computing::open_evaluator,
     output::{explain, Amount, SYMBOL},
     Globals,
 };
 use crate::{
     chain::Moment,
-    evaluation::{self_test, BurnEvaluator, FastCpu},
+    evaluation::{self_test, FastCpu},
     keys::address,
-    training::{data::FashionMnist, DeviceChoice},
+    training::{
+        data::{self, FashionMnist, Shakespeare, Use, DATA_VARIABLE},
+        DeviceChoice, DeviceError,
+    },
 };
 use anyhow::bail;
 use gotong_scoring::Evaluator;
@@ -14,14 +18,14 @@ use serde_json::json;
 use std::{path::PathBuf, time::Duration};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  gotong doctor --dev Bob --device flex")]
+#[command(after_help = "Example:\n  gotong doctor --dev Bob --device wgpu")]
 pub struct Doctor {
-    /// The device to test
-    #[arg(long, value_enum, default_value = "flex")]
-    device: DeviceChoice,
-    /// The folder of the Fashion-MNIST data set
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    /// The device to test; without it every one that this build knows, and none has to be there
+    #[arg(long, value_enum)]
+    device: Option<DeviceChoice>,
+    /// The folder of data sets [default: ~/.cache/gotong/data]
+    #[arg(long, value_name = "DIR", env = DATA_VARIABLE)]
+    data_dir: Option<PathBuf>,
 }
 
 /// One thing that was looked at: what was found, or what is wrong and what to do.
@@ -31,8 +35,8 @@ struct Finding {
 }
 
 pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
-    let device = args.device;
-    let findings = [
+    let folder = args.data_dir.unwrap_or_else(data::folder);
+    let mut findings = vec![
         ("node", node(globals).await),
         (
             "state",
@@ -40,22 +44,32 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
                 .folder()
                 .map(|folder| folder.path().display().to_string()),
         ),
-        ("processor", test(|| Ok(Box::new(FastCpu))).await),
-        (
-            "device",
-            test(move || Ok(Box::new(BurnEvaluator::new(&device.open()?)))).await,
-        ),
-        ("data", data(args.data).await),
+        ("processor", processor().await),
+    ];
+    match args.device {
+        Some(choice) => findings.push((choice.name(), device(choice).await)),
+        None => {
+            for choice in DeviceChoice::built() {
+                findings.push((choice.name(), device(choice).await.or_else(may_lack)));
+            }
+        }
+    }
+    findings.extend([
+        ("images", images(folder.clone()).await),
+        ("text", text(folder).await),
         (
             "key",
             globals.account(None).map(|account| address(&account)),
         ),
         ("account", account(globals).await),
-    ];
-    let findings = findings.map(|(what, result)| Finding {
-        what,
-        result: result.map_err(|error| explain(&error)),
-    });
+    ]);
+    let findings: Vec<_> = findings
+        .into_iter()
+        .map(|(what, result)| Finding {
+            what,
+            result: result.map_err(|error| explain(&error)),
+        })
+        .collect();
     let failed = findings
         .iter()
         .filter(|finding| finding.result.is_err())
@@ -99,14 +113,33 @@ async fn node(globals: &Globals) -> anyhow::Result<String> {
     ))
 }
 
-async fn test(
-    open: impl FnOnce() -> anyhow::Result<Box<dyn Evaluator>> + Send + 'static,
-) -> anyhow::Result<String> {
-    let report = tokio::task::spawn_blocking(move || {
-        let mut evaluator = open()?;
-        anyhow::Ok(self_test(&mut *evaluator)?)
+async fn processor() -> anyhow::Result<String> {
+    tokio::task::spawn_blocking(|| tested(&mut FastCpu)).await?
+}
+
+async fn device(choice: DeviceChoice) -> anyhow::Result<String> {
+    tokio::task::spawn_blocking(move || {
+        let (mut evaluator, adapter) = open_evaluator(choice)?;
+        let found = tested(&mut evaluator)?;
+        let kind = match adapter.is_gpu || choice == DeviceChoice::Flex {
+            true => "",
+            false => ", which is not a GPU",
+        };
+        Ok(format!("{}{kind}: {found}", adapter.name))
     })
-    .await??;
+    .await?
+}
+
+/// Nobody asked for this device: a machine may be without it.
+fn may_lack(error: anyhow::Error) -> anyhow::Result<String> {
+    match error.downcast_ref() {
+        Some(DeviceError::NoAdapter { .. }) => Ok(format!("not used: {error}")),
+        _ => Err(error),
+    }
+}
+
+fn tested(evaluator: &mut dyn Evaluator) -> anyhow::Result<String> {
+    let report = self_test(evaluator)?;
     let took = Duration::from_millis(report.took.as_millis() as u64);
     Ok(format!(
         "exact: {} losses of {} models in {took:?}",
@@ -114,18 +147,31 @@ async fn test(
     ))
 }
 
-async fn data(directory: Option<PathBuf>) -> anyhow::Result<String> {
-    let directory = directory.unwrap_or_else(FashionMnist::directory);
+async fn images(folder: PathBuf) -> anyhow::Result<String> {
+    let folder = FashionMnist::within(&folder);
     let data = tokio::task::spawn_blocking({
-        let directory = directory.clone();
-        move || FashionMnist::load(&directory)
+        let folder = folder.clone();
+        move || FashionMnist::load(&folder)
     })
     .await??;
     Ok(format!(
-        "{} training and {} test images in {}",
+        "Fashion-MNIST: {} training and {} test images in {}",
         data.train.len(),
         data.test.len(),
-        directory.display()
+        folder.display()
+    ))
+}
+
+async fn text(folder: PathBuf) -> anyhow::Result<String> {
+    let plays = tokio::task::spawn_blocking({
+        let folder = folder.clone();
+        move || Shakespeare::load(&folder)
+    })
+    .await??;
+    let training = plays.blocks(Use::Training).map(str::len).sum::<usize>();
+    Ok(format!(
+        "Shakespeare's plays: {training} bytes of training text in {}",
+        folder.display()
     ))
 }
 

@@ -5,9 +5,11 @@ mod challenge;
 mod claim;
 mod computing;
 mod contribute;
+mod data;
 pub mod demo;
 mod disputes;
 mod doctor;
+mod generate;
 pub mod output;
 mod prove;
 mod rewards;
@@ -23,6 +25,7 @@ mod weights;
 use crate::{
     chain::{Account, Client, Keypair},
     keys::{self, Identity},
+    run::Home,
     state::Folder,
 };
 use anyhow::Context;
@@ -59,6 +62,10 @@ pub struct Globals {
     /// Where to keep state [default: ~/.local/share/gotong]
     #[arg(long, global = true, env = "GOTONG_BASE_PATH", value_name = "DIR")]
     pub base_path: Option<PathBuf>,
+    /// The file of a public pool that a task's samples are drawn from; it is checked, and a copy is
+    /// kept
+    #[arg(long, global = true, value_name = "FILE")]
+    pub pool_file: Vec<PathBuf>,
     /// How to print data
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub output: Format,
@@ -95,6 +102,11 @@ impl Globals {
         };
         Ok(Folder::open(path)?)
     }
+
+    /// The folder of state, with the pools that are kept there or given.
+    pub fn home(&self) -> anyhow::Result<Home> {
+        Ok(Home::open(self.folder()?, self.pool_file.clone())?)
+    }
 }
 
 #[derive(Subcommand)]
@@ -108,7 +120,7 @@ pub enum Command {
     /// Open, fund, close and look at tasks
     #[command(subcommand)]
     Task(task::Task),
-    /// Publish the shards of a task that you opened (runs until it ends)
+    /// Publish the sealed shards of a task that you opened (runs until it ends)
     Sponsor(sponsor::Sponsor),
     /// Train and submit in every round of a task (runs until stopped)
     Contribute(contribute::Contribute),
@@ -128,6 +140,8 @@ pub enum Command {
     Submit(submit::Submit),
     /// Export a task's weights
     Weights(weights::Weights),
+    /// Let a language model go on with a text, by the exact machine
+    Generate(generate::Generate),
     /// What an account earned, can claim and has claimed
     Rewards(rewards::Rewards),
     /// Claim all that you earned
@@ -156,6 +170,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Prove(args) => prove::run(*args, globals).await,
         Command::Submit(args) => submit::run(args, globals).await,
         Command::Weights(args) => weights::run(args, globals).await,
+        Command::Generate(args) => generate::run(args, globals).await,
         Command::Rewards(args) => rewards::run(args, globals).await,
         Command::Claim(args) => claim::run(args, globals).await,
         Command::Doctor(args) => doctor::run(args, globals).await,
@@ -209,6 +224,14 @@ mod tests {
             "gotong prove --check file --chain",
             "gotong attest --device flex",
             "gotong attest --stall",
+            "gotong generate --task 0 --prompt To --temperature 0.8 --seed 1 --length 9",
+            "gotong generate --task 0 --prompt To --weights file --data shakespeare",
+            "gotong generate --model mlp:2,2 --prompt To --weights file",
+            "gotong contribute --task 0 --data shakespeare-bpe --data-dir folder --part 1/3",
+            "gotong task open --name a --pool 1 --data shakespeare",
+            "gotong attest --pool-file one --pool-file other",
+            "gotong verify --task 0 --round 3 --pool-file pool",
+            "gotong task open --name x --pool 5 --hold-out drawn --pool-out pool --rounds 9",
         ] {
             assert!(parses(right), "{right}");
         }
@@ -229,6 +252,14 @@ mod tests {
             "gotong prove --check file --dispute 4",
             "gotong attest --device abacus",
             "gotong attest --lie nothing",
+            "gotong generate --prompt To",
+            "gotong generate --task 0",
+            "gotong generate --model mlp:2,2 --prompt To",
+            "gotong generate --task 0 --model mlp:2,2 --weights file --prompt To",
+            "gotong generate --task 0 --prompt To --temperature hot",
+            "gotong contribute --task 0 --data mnist",
+            "gotong task open --name x --pool 5 --hold-out drawn",
+            "gotong task open --name x --pool 5 --hold-out drawn --pool-out pool --shards 3",
         ] {
             assert!(!parses(wrong), "{wrong}");
         }

@@ -12,7 +12,10 @@ use gotong_protocol::{
     view::RoundView,
     RoundId, TaskId,
 };
-use gotong_scoring::trial::{Case, Side};
+use gotong_scoring::{
+    trial::{Case, Side},
+    HoldOut,
+};
 use serde_json::{json, Value};
 use std::path::PathBuf;
 
@@ -112,7 +115,9 @@ async fn make(args: &Prove, globals: &Globals) -> anyhow::Result<Evidence> {
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
     let report = |round: RoundId| tracing::info!("replayed round {round}");
-    let mut recomputed = Recomputed::open(&client, &now, &view, round, computer, report).await?;
+    let pools = globals.home()?.pools;
+    let mut recomputed =
+        Recomputed::open(&client, &now, &pools, &view, round, computer, report).await?;
     let witness = recomputed.witness(&client, &now).await?;
     Ok(tokio::task::spawn_blocking(move || Evidence::walk(task, round, &witness, step)).await??)
 }
@@ -244,7 +249,7 @@ impl Report<'_> {
         [
             ("table", hex::encode(self.evidence.table_root())),
             ("weights before", hex::encode(case.base_root)),
-            ("samples", hex::encode(case.shard_root)),
+            ("samples", hex::encode(case.hold_out.root())),
             ("deltas", hex::encode(case.reveals_root)),
             (
                 "rules, model",
@@ -286,7 +291,11 @@ impl Report<'_> {
             "bytes": self.evidence.to_bytes().len(),
             "table_root": roots[0].1,
             "base_root": roots[1].1,
-            "shard_root": roots[2].1,
+            "samples_root": roots[2].1,
+            "hold_out": match &self.evidence.case.hold_out {
+                HoldOut::Sealed { .. } => "sealed",
+                HoldOut::Drawn { .. } => "drawn",
+            },
             "reveals_root": roots[3].1,
             "rules_hash": roots[4].1,
             "chain": on_chain,
@@ -361,7 +370,7 @@ mod tests {
         for root in [
             right.table_root(),
             right.case.base_root,
-            right.case.shard_root,
+            *right.case.hold_out.root(),
         ] {
             assert!(text.contains(&hex::encode(root)));
         }
@@ -473,6 +482,7 @@ mod tests {
             reveals: 0,
             base_root: [0; 32],
             shard: None,
+            sample_seed: None,
             seats: vec![seat(1, Some(other)), seat(2, Some(opening)), seat(3, None)],
             redraws: 0,
             audit_seed: None,

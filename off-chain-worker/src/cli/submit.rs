@@ -36,7 +36,7 @@ pub async fn run(args: Submit, globals: &Globals) -> anyhow::Result<()> {
         .with_context(|| args.weights.display().to_string())?;
     let mut daemon = Contribute::new(
         globals.signer()?,
-        globals.folder()?,
+        globals.home()?,
         task,
         Source::Weights(Arc::new(weights)),
         args.keep_permille,

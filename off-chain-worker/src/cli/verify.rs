@@ -7,7 +7,7 @@ use crate::{
     chain::{Client, Moment},
     evaluation::Difference,
     keys::address,
-    run::{claim_difference, Computed, Computer, Recomputed, ReplicaError},
+    run::{claim_difference, Computed, Computer, Pools, Recomputed, ReplicaError},
 };
 use anyhow::{bail, Context};
 use gotong_protocol::{
@@ -19,7 +19,8 @@ use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong verify --task 0 --round 3\n\n\
-                  Trusts nothing but the blocks: rebuilds the task from its opening. Fails, and \
+                  Trusts nothing but the blocks, and the pool if samples are drawn from one: rebuilds the \
+                  task from its opening. Fails, and \
                   says what differs first, if the chain settled on anything else, or before that \
                   if an attester stands for another table.")]
 pub struct Verify {
@@ -49,7 +50,8 @@ pub async fn run(args: Verify, globals: &Globals) -> anyhow::Result<()> {
     let now = client.best().await?;
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
-    let (round, own) = match recompute(&client, &now, &view, round, computer).await {
+    let pools = globals.home()?.pools;
+    let (round, own) = match recompute(&client, &now, &pools, &view, round, computer).await {
         Err(ReplicaError::Differs {
             round, difference, ..
         }) => {
@@ -78,12 +80,14 @@ pub async fn run(args: Verify, globals: &Globals) -> anyhow::Result<()> {
 async fn recompute(
     client: &Client,
     now: &Moment,
+    pools: &Pools,
     task: &TaskView,
     round: RoundId,
     computer: Computer,
 ) -> Result<(RoundView, Arc<Computed>), ReplicaError> {
     let report = |round: RoundId| tracing::info!("round {round} is right");
-    let mut recomputed = Recomputed::open(client, now, task, round, computer, report).await?;
+    let mut recomputed =
+        Recomputed::open(client, now, pools, task, round, computer, report).await?;
     let own = recomputed.own(client, now).await?;
     Ok((recomputed.round, own))
 }
@@ -242,6 +246,7 @@ mod tests {
             reveals: 2,
             base_root: [5; 32],
             shard: None,
+            sample_seed: None,
             seats: vec![
                 seat(1, SeatState::Convicted, Some(opening(9))),
                 seat(2, SeatState::Sitting, Some(opening(1))),

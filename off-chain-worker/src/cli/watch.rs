@@ -19,7 +19,7 @@ pub struct Watch {
 pub async fn run(args: Watch, globals: &Globals) -> anyhow::Result<()> {
     let computer = args.computing.computer().await?;
     let task = args.task.map(TaskId);
-    let mut daemon = Daemon::new(globals.signer()?, globals.folder()?, computer, task);
+    let mut daemon = Daemon::new(globals.signer()?, globals.home()?, computer, task);
     Ok(drive(
         &globals.node,
         args.tipping.max_tip(),

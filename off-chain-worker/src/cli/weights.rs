@@ -1,7 +1,7 @@
 use super::Globals;
 use crate::{run::Replica, training::weights_file};
 use anyhow::Context;
-use gotong_protocol::TaskId;
+use gotong_protocol::{view::TaskView, TaskId};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -19,12 +19,7 @@ pub struct Weights {
 /// Replays the task, and writes its weights as they are now.
 pub async fn run(args: Weights, globals: &Globals) -> anyhow::Result<()> {
     let task = TaskId(args.task);
-    let client = globals.client().await?;
-    let now = client.best().await?;
-    let view = now.task(task).await?;
-    let view = view.with_context(|| format!("there is no task {task}"))?;
-    let mut replica = Replica::open(&client, &now, &globals.folder()?, &view).await?;
-    replica.advance(&client, &now).await?;
+    let (view, replica) = replay(task, globals).await?;
     weights_file::write(&args.out, replica.graph(), replica.weights())
         .with_context(|| args.out.display().to_string())?;
     let json = json!({
@@ -42,4 +37,15 @@ pub async fn run(args: Weights, globals: &Globals) -> anyhow::Result<()> {
         )
     });
     Ok(())
+}
+
+/// A task, rebuilt from the chain up to now.
+pub async fn replay(task: TaskId, globals: &Globals) -> anyhow::Result<(TaskView, Replica)> {
+    let client = globals.client().await?;
+    let now = client.best().await?;
+    let view = now.task(task).await?;
+    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let mut replica = Replica::open(&client, &now, &globals.home()?, &view).await?;
+    replica.advance(&client, &now).await?;
+    Ok((view, replica))
 }

@@ -2,11 +2,15 @@
 
 use burn::tensor::Device;
 use gotong_scoring::{
-    arith::MASTER_BOUND, Evaluator, Graph, Op, Reference, Samples, Transformer, Width,
+    arith::MASTER_BOUND,
+    machine::{run, Tensor},
+    Evaluator, Graph, Op, Reference, Samples, Transformer, Width,
 };
 use proptest::{collection::vec, prelude::*};
 
 use super::{BurnEvaluator, FastCpu};
+
+mod images;
 
 /// A small graph with any legal requants, with or without ReLU.
 fn graphs() -> impl Strategy<Value = Graph> {
@@ -56,8 +60,10 @@ fn masters(count: usize) -> impl Strategy<Value = Vec<i16>> {
     vec(master, count)
 }
 
-fn cases() -> impl Strategy<Value = (Graph, Vec<i16>, Samples)> {
-    graphs().prop_flat_map(|graph| {
+fn cases(
+    graphs: impl Strategy<Value = Graph>,
+) -> impl Strategy<Value = (Graph, Vec<i16>, Samples)> {
+    graphs.prop_flat_map(|graph| {
         let classes = graph.classes() as u8;
         let record = (vec(any::<u8>(), graph.inputs as usize), 0..classes);
         let (inputs, classes) = (graph.inputs, graph.classes());
@@ -78,15 +84,23 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn logits_and_losses_are_equal((graph, weights, samples) in cases()) {
-        let mut burn = BurnEvaluator::new(&Device::flex());
-        let logits = Reference.logits(&graph, &weights, &samples).unwrap();
-        prop_assert_eq!(&FastCpu.logits(&graph, &weights, &samples).unwrap(), &logits);
-        prop_assert_eq!(&burn.logits(&graph, &weights, &samples).unwrap(), &logits);
-        let losses = Reference.losses(&graph, &weights, &samples).unwrap();
-        prop_assert_eq!(&FastCpu.losses(&graph, &weights, &samples).unwrap(), &losses);
-        prop_assert_eq!(&burn.losses(&graph, &weights, &samples).unwrap(), &losses);
+    fn logits_and_losses_are_equal((graph, weights, samples) in cases(graphs())) {
+        all_equal(&graph, &weights, &samples)?;
     }
+}
+
+/// Logits and losses of all evaluators.
+fn all_equal(graph: &Graph, weights: &[i16], samples: &Samples) -> Result<(), TestCaseError> {
+    let mut burn = BurnEvaluator::new(&Device::flex());
+    let logits = Reference.logits(graph, weights, samples).unwrap();
+    prop_assert_eq!(&FastCpu.logits(graph, weights, samples).unwrap(), &logits);
+    let losses = Reference.losses(graph, weights, samples).unwrap();
+    prop_assert_eq!(&FastCpu.losses(graph, weights, samples).unwrap(), &losses);
+    prop_assert_eq!(&burn.losses(graph, weights, samples).unwrap(), &losses);
+    if graph.is_mlp() {
+        prop_assert_eq!(&burn.logits(graph, weights, samples).unwrap(), &logits);
+    }
+    Ok(())
 }
 
 #[test]
@@ -110,24 +124,69 @@ fn what_does_not_fit_is_refused_by_all() {
     }
 }
 
-#[test]
-fn a_transformer_is_left_to_the_reference() {
-    let graph = Graph::transformer(&Transformer {
-        vocab: 5,
-        tokens: 4,
-        width: 8,
-        heads: 2,
-        hidden: 16,
-        layers: 1,
-        tied: true,
-    });
-    let weights: Vec<i16> = (0..graph.parameters())
-        .map(|at| (at * 7919 % 4001) as i16 - 2000)
-        .collect();
-    let records: Vec<u8> = (0..40).map(|at| (at * 3 % 5) as u8).collect();
-    let samples = Samples::new(graph.inputs, graph.classes(), &records).unwrap();
-    let losses = Reference.losses(&graph, &weights, &samples).unwrap();
-    let mut burn = BurnEvaluator::new(&Device::flex());
-    assert_eq!(FastCpu.losses(&graph, &weights, &samples).unwrap(), losses);
-    assert_eq!(burn.losses(&graph, &weights, &samples).unwrap(), losses);
+/// Graphs of transformers of every shape that is small.
+fn transformers() -> impl Strategy<Value = Graph> {
+    let shape = (2u32..=9, 2u32..=11, 1u32..=3, 1u32..=9, 1u32..=40);
+    (shape, 0u32..=2, any::<bool>()).prop_map(|(shape, layers, tied)| {
+        let (vocab, tokens, heads, head_width, hidden) = shape;
+        let width = heads * head_width;
+        Graph::transformer(&Transformer {
+            vocab,
+            tokens,
+            width,
+            heads,
+            hidden,
+            layers,
+            tied,
+        })
+    })
+}
+
+/// With weights and with records of tokens.
+fn language_cases() -> impl Strategy<Value = (Graph, Vec<i16>, Samples)> {
+    transformers().prop_flat_map(|graph| {
+        let (inputs, vocab) = (graph.inputs, graph.classes());
+        let record = vec(0..vocab as u8, inputs as usize + 1);
+        let samples = vec(record, 1..9)
+            .prop_map(move |records| Samples::new(inputs, vocab, &records.concat()).unwrap());
+        (masters(graph.parameters()), samples, Just(graph))
+            .prop_map(|(weights, samples, graph)| (graph, weights, samples))
+    })
+}
+
+/// What every op gives on every sample, by the reference.
+fn tensors(graph: &Graph, weights: &[i16], samples: &Samples) -> Vec<Vec<Tensor>> {
+    let of_sample = |(pixels, label): (&[u8], u8)| {
+        let record: Vec<u8> = pixels.iter().copied().chain([label]).collect();
+        run(graph, weights, &record).unwrap()
+    };
+    samples.iter().map(of_sample).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_word_of_a_transformer_is_equal((graph, weights, samples) in language_cases()) {
+        let mut burn = BurnEvaluator::new(&Device::flex());
+        let expected = tensors(&graph, &weights, &samples);
+        prop_assert_eq!(&FastCpu.tensors(&graph, &weights, &samples).unwrap(), &expected);
+        prop_assert_eq!(&burn.tensors(&graph, &weights, &samples).unwrap(), &expected);
+        let logits = Reference.logits(&graph, &weights, &samples).unwrap();
+        prop_assert_eq!(&FastCpu.logits(&graph, &weights, &samples).unwrap(), &logits);
+        prop_assert_eq!(&burn.logits(&graph, &weights, &samples).unwrap(), &logits);
+        let losses = Reference.losses(&graph, &weights, &samples).unwrap();
+        prop_assert_eq!(&FastCpu.losses(&graph, &weights, &samples).unwrap(), &losses);
+        prop_assert_eq!(&burn.losses(&graph, &weights, &samples).unwrap(), &losses);
+        let predicted = gotong_scoring::predict(&graph, &weights, &samples).unwrap();
+        prop_assert_eq!(FastCpu.predict(&graph, &weights, &samples).unwrap(), predicted);
+    }
+
+    #[test]
+    fn every_word_of_an_mlp_is_equal((graph, weights, samples) in cases()) {
+        let expected = tensors(&graph, &weights, &samples);
+        prop_assert_eq!(&FastCpu.tensors(&graph, &weights, &samples).unwrap(), &expected);
+        let burn = BurnEvaluator::new(&Device::flex());
+        prop_assert_eq!(&burn.tensors(&graph, &weights, &samples).unwrap(), &expected);
+    }
 }

@@ -83,7 +83,7 @@ pub enum Move {
 }
 
 /// The first byte of a file.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const SEAL_BYTES: usize = 32;
 
 impl Evidence {
@@ -278,7 +278,7 @@ mod tests {
     use super::*;
     use crate::evaluation::{lab::Lab, LieKind};
     use clap::ValueEnum;
-    use gotong_scoring::{trial::Side, Standing};
+    use gotong_scoring::{trial::Side, HoldOut, Standing};
     use proptest::prelude::*;
     use proptest::sample::Index;
 
@@ -357,6 +357,23 @@ mod tests {
     }
 
     #[test]
+    fn a_step_on_a_drawn_sample_is_checked_without_the_pool() {
+        let lab = Lab::small().drawn();
+        let step = "word:base:sample=4:op=0:at=2";
+        let evidence = walk(&lab.honest(), step).unwrap();
+        assert_eq!(evidence.check(), Ok(Finding::Right));
+        // The same sample, as if another seed had drawn it.
+        let mut other = evidence.clone();
+        if let HoldOut::Drawn { seed, .. } = &mut other.case.hold_out {
+            seed[0] ^= 1;
+        }
+        assert!(other.check().is_err());
+        let liar = lab.liar(LieKind::Loss);
+        let found = replay(&lab, &liar, &lab.honest()).unwrap().check();
+        assert!(matches!(found, Ok(Finding::Wrong(_))), "{found:?}");
+    }
+
+    #[test]
     fn a_step_that_the_table_has_not_is_refused() {
         let witness = Lab::small().honest();
         for step in [
@@ -426,7 +443,7 @@ mod tests {
         let evidence = walk(&Lab::small().honest(), "header").unwrap();
         let bytes = evidence.to_bytes();
         // Version, task, round, no dispute.
-        assert_eq!(bytes[..10], [1, 2, 0, 0, 0, 7, 0, 0, 0, 0]);
+        assert_eq!(bytes[..10], [VERSION, 2, 0, 0, 0, 7, 0, 0, 0, 0]);
         let expected = "1bebaf5245778c793a8d9f46f5f0ded611fabafc1fc6e2f742fba7a2e288ef0f";
         assert_eq!(hex::encode(blake2_256(&[&bytes])), expected);
         let lab = Lab::small();
@@ -451,10 +468,10 @@ mod tests {
             );
         }
         let mut later = bytes[..bytes.len() - SEAL_BYTES].to_vec();
-        later[0] = 2;
+        later[0] = VERSION + 1;
         later.extend(seal(&later));
         let read = Evidence::from_bytes(&later);
-        assert_eq!(read, Err(EvidenceError::Version(2)));
+        assert_eq!(read, Err(EvidenceError::Version(VERSION + 1)));
     }
 
     /// The evidence with one byte of its encoding changed, sealed anew.

@@ -3,17 +3,19 @@
 use super::LieKind;
 use gotong_protocol::{Opening, Rules};
 use gotong_scoring::{
-    median_norm, reveals_tree, score_round, shard_root,
+    draw, median_norm, pool_tree, reveals_tree, score_round, shard_root,
     trial::{Case, Witness},
-    Delta, Entry, Graph, MasterWeights, Reference, Reveal, RevealRecord, RoundScore, Samples,
+    Delta, Entry, Graph, HoldOut, MasterWeights, Reference, Reveal, RevealRecord, RoundSamples,
+    RoundScore, Samples,
 };
+use std::convert::Infallible;
 
 /// What the parties of a round have.
 #[derive(Clone)]
 pub struct Lab {
     pub case: Case,
     pub base: Vec<i16>,
-    pub records: Vec<u8>,
+    pub samples: RoundSamples,
     pub reveals: Vec<Reveal>,
 }
 
@@ -54,7 +56,8 @@ impl Lab {
             reveal(9000, 20, 900),
             reveal(9000, 15, -900),
         ];
-        let shard_key = [7; 32];
+        let key = [7; 32];
+        let root = shard_root(&key, graph.inputs as usize + 1, &records).unwrap();
         let mut lab = Self {
             case: Case {
                 rules: Rules {
@@ -63,8 +66,7 @@ impl Lab {
                     central_difference: 1,
                 },
                 base_root: MasterWeights::new(base.clone()).unwrap().root(),
-                shard_key,
-                shard_root: shard_root(&shard_key, graph.inputs as usize + 1, &records).unwrap(),
+                hold_out: HoldOut::Sealed { key, root },
                 samples,
                 reveals_root: [0; 32],
                 reveals: 0,
@@ -72,10 +74,32 @@ impl Lab {
                 graph,
             },
             base,
-            records,
+            samples: records.into(),
             reveals,
         };
         lab.keep_reveals(3);
+        lab
+    }
+
+    /// The same round with its samples drawn from a pool, which has them where the seed draws them.
+    pub fn drawn(self) -> Self {
+        let (salt, seed, records) = ([8; 32], [9; 32], 16 * self.case.samples);
+        let length = self.case.graph.inputs as usize + 1;
+        let mut pool = vec![vec![0; length]; records as usize];
+        for (sample, record) in (0..).zip(self.samples.records().chunks(length)) {
+            let place = draw(&seed, sample, self.case.samples, records).unwrap();
+            pool[place as usize] = record.to_vec();
+        }
+        let tree = pool_tree(&salt, &pool);
+        let read = |place| Ok::<_, Infallible>(pool[place as usize].clone());
+        let samples = RoundSamples::drawn(&tree, &seed, self.case.samples, read).unwrap();
+        let mut lab = Self { samples, ..self };
+        lab.case.hold_out = HoldOut::Drawn {
+            salt,
+            root: tree.root().hash,
+            records,
+            seed,
+        };
         lab
     }
 
@@ -94,7 +118,7 @@ impl Lab {
 
     pub fn score(&self) -> RoundScore {
         let graph = &self.case.graph;
-        let samples = Samples::new(graph.inputs, graph.classes(), &self.records).unwrap();
+        let samples = Samples::new(graph.inputs, graph.classes(), self.samples.records()).unwrap();
         let (base, reveals, rules) = (&self.base, &self.reveals, &self.case.rules);
         score_round(&mut Reference, graph, base, &samples, reveals, rules).unwrap()
     }
@@ -104,15 +128,15 @@ impl Lab {
     }
 
     pub fn honest(&self) -> Witness {
-        let (base, records) = (self.base.clone(), self.records.clone());
+        let (base, samples) = (self.base.clone(), self.samples.clone());
         let reveals = self.reveals.clone();
-        Witness::new(self.case.clone(), base, records, reveals, self.score()).unwrap()
+        Witness::new(self.case.clone(), base, samples, reveals, self.score()).unwrap()
     }
 
     pub fn liar(&self, kind: LieKind) -> Witness {
-        let (base, records, reveals) = (&self.base, &self.records, &self.reveals);
+        let (base, samples, reveals) = (&self.base, &self.samples, &self.reveals);
         let score = self.score();
-        let lied = kind.witness(&self.case, base, records, reveals, &score, &mut Reference);
+        let lied = kind.witness(&self.case, base, samples, reveals, &score, &mut Reference);
         let lied = lied.unwrap();
         lied.unwrap_or_else(|| panic!("the round has no lie of the kind {kind:?}"))
     }

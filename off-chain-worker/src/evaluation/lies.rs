@@ -1,6 +1,6 @@
 use gotong_scoring::{
     trial::{Case, Layout, Lie, Side, Witness, WitnessError},
-    Evaluator, Op, Reveal, RoundScore, Standing,
+    Evaluator, Op, Reveal, RoundSamples, RoundScore, Standing,
 };
 
 /// What a liar lies about, in drills.
@@ -36,23 +36,23 @@ impl LieKind {
         self,
         case: &Case,
         base: &[i16],
-        records: &[u8],
+        samples: &RoundSamples,
         reveals: &[Reveal],
         honest: &RoundScore,
         evaluator: &mut impl Evaluator,
     ) -> Result<Option<Witness>, WitnessError> {
-        let (base, records, reveals) = (base.to_vec(), records.to_vec(), reveals.to_vec());
+        let (base, reveals) = (base.to_vec(), reveals.to_vec());
         let is_taken = |score: &RoundScore| {
             let (lied, floor) = (score.table.opening(), case.rules.gain_floor_q8);
             lied != honest.table.opening()
                 && lied.is_consistent(case.samples, &case.base_root, floor)
         };
         if let Some(score) = self.scores(honest).into_iter().find(is_taken) {
-            return Witness::new(case.clone(), base, records, reveals, score).map(Some);
+            return Witness::new(case.clone(), base, samples.clone(), reveals, score).map(Some);
         }
-        for lie in self.lies(case, &records, honest) {
-            let (base, records, reveals) = (base.clone(), records.clone(), reveals.clone());
-            let liar = Witness::lying(case.clone(), base, records, reveals, evaluator, lie)?;
+        for lie in self.lies(case, samples.records(), honest) {
+            let (case, base, reveals) = (case.clone(), base.clone(), reveals.clone());
+            let liar = Witness::lying(case, base, samples.clone(), reveals, evaluator, lie)?;
             if is_taken(liar.score()) {
                 return Ok(Some(liar));
             }
@@ -140,7 +140,10 @@ fn first_admitted(honest: &RoundScore) -> usize {
 /// The logit of a sample's own class is too low.
 fn wrong_logit(case: &Case, records: &[u8], sample: u32) -> Option<Lie> {
     let ops = &case.graph.ops;
-    let op = ops.iter().rposition(|op| matches!(op, Op::Linear { .. }))? as u32;
+    let is_head = |op: &Op| matches!(op, Op::Linear { .. } | Op::Unembed { .. });
+    let op = ops.iter().rposition(is_head)?;
+    let head = *case.graph.flows().ok()?.get(op)?;
+    let op = op as u32;
     let steps = Layout::of(&case.graph).op(op)?.steps;
     let mut records = records.chunks_exact(case.graph.inputs as usize + 1);
     let label = *records.nth(sample as usize)?.last()?;
@@ -148,7 +151,8 @@ fn wrong_logit(case: &Case, records: &[u8], sample: u32) -> Option<Lie> {
         of: Side::Merged,
         sample,
         op,
-        at: (u32::from(label) + 1) * steps - 1,
+        // Of the last token, if there are tokens.
+        at: ((head.tokens - 1) * head.width + u32::from(label) + 1) * steps - 1,
         by: -LOGIT_OFF,
         carries: true,
     })
@@ -217,7 +221,7 @@ mod tests {
         let none = LieKind::Similar.witness(
             &lab.case,
             &lab.base,
-            &lab.records,
+            &lab.samples,
             &lab.reveals,
             &score,
             &mut Reference,

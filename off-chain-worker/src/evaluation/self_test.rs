@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use gotong_scoring::{
-    arith::MASTER_BOUND, EvalError, Evaluator, Graph, Op, Reference, Samples, SamplesError, Width,
+    arith::MASTER_BOUND, EvalError, Evaluator, Graph, Op, Reference, Samples, SamplesError,
+    Transformer, Width,
 };
 use rand::{rngs::StdRng, Rng, SeedableRng};
 
@@ -38,7 +39,7 @@ pub enum SelfTestFailure {
 
 /// Compares `evaluator` with the reference: sums of 1023, 1024 and 1025 products (one f32 chunk is
 /// 1024), all weights and inputs at their extremes, shapes that fill no tile, negative activations,
-/// random models.
+/// transformers of many tokens and of wide heads, random models.
 ///
 /// # Errors
 /// The first case in which a loss differs, or that could not be evaluated.
@@ -48,10 +49,11 @@ pub fn self_test(evaluator: &mut dyn Evaluator) -> Result<SelfTestReport, SelfTe
         words: 0,
         took: Duration::ZERO,
     };
-    let graphs = SHAPES
+    let mlps = SHAPES
         .iter()
         .flat_map(|layers| [Graph::mlp(layers), signed(layers)]);
-    for (graph, seed) in graphs.zip(0..) {
+    let transformers = TRANSFORMERS.iter().map(Graph::transformer);
+    for (graph, seed) in mlps.chain(transformers).zip(0..) {
         let samples = samples(&graph, seed)?;
         for (name, fill) in FILLS {
             let case = || format!("{name} weights, {} inputs, graph {seed}", graph.inputs);
@@ -93,6 +95,47 @@ const SHAPES: [&[u32]; 6] = [
     &[37, 65, 31, 11],
 ];
 
+const TRANSFORMERS: [Transformer; 4] = [
+    Transformer {
+        vocab: 11,
+        tokens: 37,
+        width: 36,
+        heads: 3,
+        hidden: 70,
+        layers: 2,
+        tied: true,
+    },
+    Transformer {
+        vocab: 256,
+        tokens: 7,
+        width: 33,
+        heads: 1,
+        hidden: 65,
+        layers: 1,
+        tied: false,
+    },
+    // The longest sums of shares.
+    Transformer {
+        vocab: 2,
+        tokens: 1024,
+        width: 4,
+        heads: 2,
+        hidden: 3,
+        layers: 1,
+        tied: true,
+    },
+    // The longest products of queries and keys.
+    Transformer {
+        vocab: 3,
+        tokens: 2,
+        width: 1024,
+        heads: 1,
+        hidden: 2,
+        layers: 1,
+        tied: true,
+    },
+];
+
 /// How a weight comes from its index and a random master weight.
 type Fill = fn(usize, i16) -> i16;
 
@@ -116,15 +159,18 @@ fn weights(graph: &Graph, seed: u64, fill: Fill) -> Vec<i16> {
         .collect()
 }
 
-/// Nine samples, which fill no tile: all bytes greatest, all least, the rest random.
+/// Nine samples, which fill no tile: all bytes or tokens greatest, all least, the rest random. Three of
+/// long ones.
 fn samples(graph: &Graph, seed: u64) -> Result<Samples, SamplesError> {
     let mut random = StdRng::seed_from_u64(!seed);
+    let most = graph.vocab().map_or(u8::MAX, |vocab| (vocab - 1) as u8);
+    let is_long = graph.vocab().is_some() && graph.inputs > 512;
     let mut records = Vec::new();
-    for sample in 0..9 {
+    for sample in 0..if is_long { 3 } else { 9 } {
         records.extend((0..graph.inputs).map(|_| match sample {
-            0 => u8::MAX,
+            0 => most,
             1 => 0,
-            _ => random.random(),
+            _ => random.random_range(0..=most),
         }));
         records.push(random.random_range(0..graph.classes()) as u8);
     }
@@ -167,7 +213,7 @@ mod tests {
         let fast = self_test(&mut FastCpu).unwrap();
         let device = burn::tensor::Device::flex();
         let burn = self_test(&mut BurnEvaluator::new(&device)).unwrap();
-        assert_eq!((fast.models, fast.words), (60, 540));
+        assert_eq!((fast.models, fast.words), (80, 690));
         assert_eq!(burn.words, fast.words);
     }
 

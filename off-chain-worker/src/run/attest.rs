@@ -1,6 +1,6 @@
 use super::{
     inputs_digest, sponsor::random_hash, submit_once, tasks::Tasks, Computer, Counsel, Daemon,
-    Flow, Replica, RunError, Suspects,
+    Flow, Home, Replica, RunError, Suspects,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 pub struct Attest {
     signer: Keypair,
     account: Account,
-    base: Folder,
+    home: Home,
     computer: Computer,
     /// Whether it leaves disputes alone, in drills.
     stalls: bool,
@@ -45,11 +45,11 @@ const MACHINE: &str = "attester";
 const REFUSED_BLOCKS: u32 = 5;
 
 impl Attest {
-    pub fn new(signer: Keypair, base: Folder, computer: Computer, only: Option<TaskId>) -> Self {
+    pub fn new(signer: Keypair, home: Home, computer: Computer, only: Option<TaskId>) -> Self {
         Self {
             account: signer.public_key().0,
             signer,
-            base,
+            home,
             computer,
             stalls: false,
             tasks: Tasks::new(only),
@@ -88,7 +88,8 @@ impl Attest {
         };
         let is_own = |seat: &&SeatView| seat.account == self.account;
         let own = round.seats.iter().find(is_own);
-        let seat = own.map(stands);
+        // In the first block after the reveals samples may still have to be drawn.
+        let seat = own.filter(|_| round.has_samples()).map(stands);
         if seat.is_some() && !self.seats.contains_key(&view.id) {
             let opened = self.open(client, now, view).await?;
             self.seats.insert(view.id, opened);
@@ -138,13 +139,13 @@ impl Attest {
         now: &Moment,
         view: &TaskView,
     ) -> Result<Opened, RunError> {
-        let folder = Replica::folder(&self.base, view)?.sub(hex::encode(&self.account[..8]))?;
+        let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&self.account[..8]))?;
         let lock = folder.lock()?;
         let machine = folder
             .load(MACHINE)?
             .unwrap_or_else(|| Attester::new(view.id, self.account));
         let counsel = Counsel::open(self.signer.clone(), view.id, &folder)?;
-        let replica = Replica::open(client, now, &self.base, view).await?;
+        let replica = Replica::open(client, now, &self.home, view).await?;
         Ok(Opened {
             folder,
             machine,

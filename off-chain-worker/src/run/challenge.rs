@@ -1,11 +1,10 @@
 use super::{
-    counsel::stage, Computed, Computer, Counsel, Daemon, Flow, Replica, RunError, Suspects,
+    counsel::stage, Computed, Computer, Counsel, Daemon, Flow, Home, Replica, RunError, Suspects,
 };
 use crate::{
     chain::{Account, Client, Keypair, Moment},
     engine::DisputerCommand,
     keys::address,
-    state::Folder,
 };
 use gotong_protocol::{
     dispute::ClosedDispute,
@@ -16,7 +15,7 @@ use gotong_protocol::{
 /// One dispute, from its opening to its verdict.
 pub struct Challenge {
     signer: Keypair,
-    base: Folder,
+    home: Home,
     computer: Computer,
     task: TaskId,
     round: RoundId,
@@ -33,14 +32,14 @@ pub struct Challenge {
 impl Challenge {
     pub fn new(
         signer: Keypair,
-        base: Folder,
+        home: Home,
         computer: Computer,
         (task, round, accused): (TaskId, RoundId, Account),
         report: impl FnMut(String) + 'static,
     ) -> Self {
         Self {
             signer,
-            base,
+            home,
             computer,
             task,
             round,
@@ -59,9 +58,9 @@ impl Challenge {
         view: &TaskView,
     ) -> Result<(Replica, Counsel), RunError> {
         let account = self.signer.public_key().0;
-        let folder = Replica::folder(&self.base, view)?.sub(hex::encode(&account[..8]))?;
+        let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&account[..8]))?;
         let counsel = Counsel::open(self.signer.clone(), self.task, &folder)?;
-        let replica = Replica::open(client, now, &self.base, view).await?;
+        let replica = Replica::open(client, now, &self.home, view).await?;
         Ok((replica.on(self.computer.clone()), counsel))
     }
 

@@ -1,7 +1,7 @@
 use super::{
     claim_shares, submit_once,
     work::{Order, Residuals, Trained},
-    Daemon, Flow, Replica, ReplicaError, RunError,
+    Daemon, Flow, Home, Replica, ReplicaError, RunError,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
@@ -55,7 +55,7 @@ pub enum Strategy {
 pub struct Contribute {
     signer: Keypair,
     account: Account,
-    base: Folder,
+    home: Home,
     task: TaskId,
     source: Source,
     /// Parameters to keep in a delta, in thousandths.
@@ -101,7 +101,7 @@ const CLAIM_RETRY: Duration = Duration::from_secs(30);
 impl Contribute {
     pub fn new(
         signer: Keypair,
-        base: Folder,
+        home: Home,
         task: TaskId,
         source: Source,
         keep_permille: u32,
@@ -110,7 +110,7 @@ impl Contribute {
         Self {
             account: signer.public_key().0,
             signer,
-            base,
+            home,
             task,
             source,
             keep_permille,
@@ -133,12 +133,12 @@ impl Contribute {
             return Ok(());
         }
         check_entitled(now.stake(&self.account).await?, view, &self.account)?;
-        let folder = Replica::folder(&self.base, view)?.sub(hex::encode(&self.account[..8]))?;
+        let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&self.account[..8]))?;
         let lock = folder.lock()?;
         let machine = folder
             .load(MACHINE)?
             .unwrap_or_else(|| Contributor::new(self.task, self.account));
-        let replica = Replica::open(client, now, &self.base, view).await?;
+        let replica = Replica::open(client, now, &self.home, view).await?;
         self.opened = Some(Opened {
             residuals: Residuals::new(folder.clone()),
             folder,

@@ -1,3 +1,4 @@
+use super::pools::{Home, Pool, PoolError, Pools};
 use crate::{
     chain::{
         body::{Body, Kind},
@@ -14,8 +15,8 @@ use gotong_protocol::{
 use gotong_scoring::{
     blake2_256, score_round, shard_root,
     trial::{Case, Witness, WitnessError},
-    DeltaError, MasterWeights, Reveal, RoundScore, Samples, SamplesError, ScoreError, ScoreTable,
-    WeightsError,
+    DeltaError, MasterWeights, Reveal, RoundSamples, RoundScore, Samples, SamplesError, ScoreError,
+    ScoreTable, WeightsError,
 };
 use std::{
     collections::{hash_map::Entry, HashMap},
@@ -28,7 +29,10 @@ pub struct Replica {
     task: TaskId,
     graph: Graph,
     rules: Rules,
-    /// Records of a shard.
+    /// What samples are drawn from, if they are not sealed.
+    pool: Option<Pool>,
+    pools: Pools,
+    /// Samples of a round.
     samples: u32,
     folder: Folder,
     position: Position,
@@ -56,8 +60,8 @@ pub struct Computed {
     pub inputs: Hash,
     /// Master weights that the round starts from.
     pub base: Vec<i16>,
-    /// The records of the shard.
-    pub records: Vec<u8>,
+    /// The samples that score the round.
+    pub samples: RoundSamples,
     /// The deltas, in the order of their commits.
     pub reveals: Vec<Reveal>,
     pub score: RoundScore,
@@ -89,6 +93,8 @@ pub enum ReplicaError {
         round: RoundId,
         difference: Difference,
     },
+    #[error("task {task}: {source}")]
+    Pool { task: TaskId, source: PoolError },
     #[error("the samples of round {round} cannot be read: {source}")]
     Samples {
         round: RoundId,
@@ -125,21 +131,29 @@ impl ReplicaError {
 const POSITION: &str = "position";
 
 impl Replica {
-    /// The folder in which everything about `task` is kept. Sealed shards have random keys, so
-    /// that their root tells apart tasks of the same number on two runs of a development chain.
-    pub fn folder(base: &Folder, task: &TaskView) -> Result<Folder, StateError> {
-        let seal = hex::encode(&task.terms.shards_root[..8]);
-        base.sub(format!("task-{}-{seal}", task.id))
+    /// The folder in which everything about `task` is kept. Shards have random keys and pools random
+    /// salts, so that their root tells apart tasks of the same number on two runs of a development
+    /// chain.
+    pub fn folder(home: &Home, task: &TaskView) -> Result<Folder, StateError> {
+        let seal = hex::encode(&task.terms.hold_out.root()[..8]);
+        home.folder.sub(format!("task-{}-{seal}", task.id))
     }
 
-    /// Goes on from what is on disk, or starts from the task's opening.
+    /// Goes on from what is on disk, or starts from the task's opening. Fails early if the task has a
+    /// pool that is not here: without it no round can be computed.
     pub async fn open(
         client: &Client,
         now: &Moment,
-        base: &Folder,
+        home: &Home,
         task: &TaskView,
     ) -> Result<Self, ReplicaError> {
-        let folder = Self::folder(base, task)?;
+        let pool = Pool::of(&task.terms.hold_out, task.graph.inputs + 1);
+        if let Some(pool) = pool {
+            let pools = home.pools.clone();
+            let kept = tokio::task::spawn_blocking(move || pools.keep(&pool));
+            kept.await?.map_err(no_pool(task.id))?;
+        }
+        let folder = Self::folder(home, task)?;
         let position = match folder.load(POSITION)? {
             Some(position) => position,
             None => {
@@ -154,7 +168,9 @@ impl Replica {
             task: task.id,
             graph: task.graph.clone(),
             rules: task.terms.rules,
-            samples: task.terms.shard_samples,
+            pool,
+            pools: home.pools.clone(),
+            samples: task.terms.hold_out.samples(),
             folder,
             position,
             computer: Computer::default(),
@@ -272,7 +288,7 @@ impl Replica {
         own.clone().filter(|own| own.inputs == *inputs)
     }
 
-    /// Computes `round`, which is the next one: its shard is published, its deltas are revealed.
+    /// Computes `round`, which is the next one: its samples are known, its deltas are revealed.
     pub async fn compute(
         &mut self,
         client: &Client,
@@ -292,9 +308,9 @@ impl Replica {
         {
             return Ok(known.clone());
         }
-        let (records, reveals) = self.fetch(client, round, &submissions).await?;
-        let samples = Samples::new(self.graph.inputs, self.graph.classes(), &records);
-        let samples = samples.map_err(|source| ReplicaError::Samples {
+        let (samples, reveals) = self.fetch(client, round, &submissions).await?;
+        let labelled = Samples::new(self.graph.inputs, self.graph.classes(), samples.records());
+        let labelled = labelled.map_err(|source| ReplicaError::Samples {
             round: round.round,
             source,
         })?;
@@ -306,11 +322,11 @@ impl Replica {
         let base = self.position.weights.clone();
         let started = std::time::Instant::now();
         let computed = tokio::task::spawn_blocking(move || {
-            let score = score_round(&mut machine, &graph, &base, &samples, &reveals, &rules)?;
+            let score = score_round(&mut machine, &graph, &base, &labelled, &reveals, &rules)?;
             Ok(Computed {
                 inputs,
                 base,
-                records,
+                samples,
                 reveals,
                 score,
             })
@@ -347,12 +363,12 @@ impl Replica {
         let liar = tokio::task::spawn_blocking(move || {
             let Computed {
                 base,
-                records,
+                samples,
                 reveals,
                 score,
                 ..
             } = &*of;
-            lie.witness(&case, base, records, reveals, score, &mut machine)
+            lie.witness(&case, base, samples, reveals, score, &mut machine)
         })
         .await?
         .map_err(not_of(round.round))?;
@@ -399,32 +415,37 @@ impl Replica {
         let inputs = own.inputs;
         let witness = tokio::task::spawn_blocking(move || {
             let own = Computed::clone(&own);
-            Witness::new(case, own.base, own.records, own.reveals, own.score)
+            Witness::new(case, own.base, own.samples, own.reveals, own.score)
         });
         let witness = Arc::new(witness.await?.map_err(not_of(round.round))?);
         self.witness = Some((inputs, witness.clone()));
         Ok(witness)
     }
 
-    /// The records of the shard and, in the order of commits, the deltas of a round, from block
-    /// bodies.
+    /// The samples and, in the order of commits, the deltas of a round: from block bodies and, if
+    /// samples are drawn, from the task's pool.
     async fn fetch(
         &self,
         client: &Client,
         round: &RoundView,
         submissions: &[SubmissionView],
-    ) -> Result<(Vec<u8>, Vec<Reveal>), ReplicaError> {
-        let shard = round.shard.clone().ok_or_else(|| ChainError::Missing {
-            what: format!("a shard for round {}", round.round),
+    ) -> Result<(RoundSamples, Vec<Reveal>), ReplicaError> {
+        let unknown = ChainError::Missing {
+            what: format!("what are the samples of round {}", round.round),
             block: round.phase_started_at,
-        })?;
+        };
+        let source = match (self.pool, round.sample_seed, &round.shard) {
+            (Some(pool), Some(seed), _) => Source::Pool(pool, seed, self.pools.clone()),
+            (None, _, Some(shard)) => Source::Shard(shard.clone()),
+            _ => return Err(unknown.into()),
+        };
         let revealed: Vec<_> = in_commit_order(submissions)
             .into_iter()
             .map(|(weight, revealed)| (weight, revealed.clone()))
             .collect();
         let revealed_at = revealed.iter().map(|(_, revealed)| revealed.at);
         let mut bodies = HashMap::new();
-        for block in revealed_at.chain([shard.published_at]) {
+        for block in revealed_at.chain(source.block()) {
             if let Entry::Vacant(place) = bodies.entry(block) {
                 place.insert(client.body(block).await?);
             }
@@ -438,12 +459,20 @@ impl Replica {
         let samples = self.samples as usize;
         let parameters = self.position.weights.len() as u32;
         tokio::task::spawn_blocking(move || {
-            let records = payloads.shard(&shard, record_bytes, samples)?.to_vec();
+            let samples = match source {
+                Source::Shard(shard) => payloads
+                    .shard(&shard, record_bytes, samples)?
+                    .to_vec()
+                    .into(),
+                Source::Pool(pool, seed, pools) => {
+                    pools.draw(&pool, &seed).map_err(no_pool(payloads.task))?
+                }
+            };
             let reveals = revealed
                 .iter()
                 .map(|(weight, revealed)| payloads.reveal(*weight, revealed, parameters))
                 .collect::<Result<_, _>>()?;
-            Ok((records, reveals))
+            Ok((samples, reveals))
         })
         .await?
     }
@@ -459,6 +488,28 @@ impl Replica {
             }),
         }
     }
+}
+
+/// Where the samples of a round are.
+enum Source {
+    /// In a block.
+    Shard(ShardView),
+    /// In a file.
+    Pool(Pool, Hash, Pools),
+}
+
+impl Source {
+    /// The block that has them.
+    fn block(&self) -> Option<u32> {
+        match self {
+            Self::Shard(shard) => Some(shard.published_at),
+            Self::Pool(..) => None,
+        }
+    }
+}
+
+fn no_pool(task: TaskId) -> impl FnOnce(PoolError) -> ReplicaError {
+    move |source| ReplicaError::Pool { task, source }
 }
 
 /// The first thing in which two claims about a round differ.
@@ -483,7 +534,7 @@ fn not_of(round: RoundId) -> impl FnOnce(WitnessError) -> ReplicaError {
     move |source| ReplicaError::Witness { round, source }
 }
 
-/// A round of any age, computed again from nothing but the chain.
+/// A round of any age, computed again from nothing but the chain, and the pool if there is one.
 pub struct Recomputed {
     pub round: RoundView,
     replica: Replica,
@@ -496,14 +547,18 @@ impl Recomputed {
     pub async fn open(
         client: &Client,
         now: &Moment,
+        pools: &Pools,
         task: &TaskView,
         round: RoundId,
         computer: Computer,
         report: impl FnMut(RoundId),
     ) -> Result<Self, ReplicaError> {
         let folder = tempfile::tempdir().map_err(ReplicaError::Temporary)?;
-        let base = Folder::open(folder.path())?;
-        let replica = Replica::open(client, now, &base, task).await?;
+        let home = Home {
+            folder: Folder::open(folder.path())?,
+            pools: pools.clone(),
+        };
+        let replica = Replica::open(client, now, &home, task).await?;
         let mut replica = replica.on(computer);
         replica.advance_to(client, now, round, report).await?;
         let view = replica.view(now, round).await?;
@@ -539,8 +594,11 @@ pub fn inputs_digest(round: &RoundView, submissions: &[SubmissionView]) -> Hash 
         .into_iter()
         .map(|(weight, revealed)| (weight, revealed.record.delta_hash))
         .collect();
-    let shard = round.shard.as_ref().map(|shard| shard.root);
-    blake2_256(&[&(round.task, round.round, round.base_root, shard, reveals).encode()])
+    let samples = (
+        round.shard.as_ref().map(|shard| shard.root),
+        round.sample_seed,
+    );
+    blake2_256(&[&(round.task, round.round, round.base_root, samples, reveals).encode()])
 }
 
 /// Weight and delta of everyone who revealed, in the order of commits.
@@ -682,6 +740,7 @@ mod tests {
             reveals: 2,
             base_root: [5; 32],
             shard: None,
+            sample_seed: None,
             seats: Vec::new(),
             redraws: 0,
             audit_seed: None,
@@ -753,6 +812,11 @@ mod tests {
             ..round()
         };
         assert_ne!(inputs_digest(&other_base, &submissions), digest);
+        let drawn = RoundView {
+            sample_seed: Some([7; 32]),
+            ..round()
+        };
+        assert_ne!(inputs_digest(&drawn, &submissions), digest);
         assert_ne!(inputs_digest(&round(), &submissions[..1]), digest);
         let other_weight = [submission(0, 10, true), submission(1, 16, true)];
         assert_ne!(inputs_digest(&round(), &other_weight), digest);

@@ -5,7 +5,7 @@ use crate::{
     state::{Folder, StateError},
 };
 use codec::{Decode, Encode};
-use gotong_protocol::{shard_is_due, Hash, TaskId};
+use gotong_protocol::{shard_is_due, Hash, HoldOutTerms, TaskId};
 use gotong_scoring::{shard_root, shards_root, ShardError, Tree};
 use rand::{rngs::OsRng, TryRngCore};
 
@@ -144,7 +144,14 @@ impl Daemon for Sponsoring {
             return Ok(Flow::Done);
         }
         let task = self.task;
-        self.sealed(&view.terms.shards_root)?;
+        let HoldOutTerms::Sealed { root, .. } = view.terms.hold_out else {
+            tracing::info!(
+                "task {task}: its samples are drawn from a public pool, so there is nothing to publish; \
+                 keep the pool's file where everybody can get it"
+            );
+            return Ok(Flow::Done);
+        };
+        self.sealed(&root)?;
         let Some(round) = now.round(task, view.round).await? else {
             return Ok(Flow::Continue);
         };
@@ -166,7 +173,7 @@ impl Daemon for Sponsoring {
             return Ok(Flow::Continue);
         };
         let call = self
-            .sealed(&view.terms.shards_root)?
+            .sealed(&root)?
             .publication(task, &command)?
             .ok_or_else(|| {
                 RunError::NotEntitled(format!("shard {} is not on disk", view.next_shard))

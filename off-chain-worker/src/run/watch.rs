@@ -1,8 +1,5 @@
-use super::{tasks::Tasks, Computer, Counsel, Daemon, Flow, Replica, RunError, Suspects};
-use crate::{
-    chain::{Client, Keypair, Moment},
-    state::Folder,
-};
+use super::{tasks::Tasks, Computer, Counsel, Daemon, Flow, Home, Replica, RunError, Suspects};
+use crate::chain::{Client, Keypair, Moment};
 use gotong_protocol::{view::TaskView, Phase, TaskId};
 use std::collections::BTreeMap;
 
@@ -10,7 +7,7 @@ use std::collections::BTreeMap;
 /// differs.
 pub struct Watch {
     signer: Keypair,
-    base: Folder,
+    home: Home,
     computer: Computer,
     tasks: Tasks,
     watched: BTreeMap<TaskId, Watched>,
@@ -22,10 +19,10 @@ struct Watched {
 }
 
 impl Watch {
-    pub fn new(signer: Keypair, base: Folder, computer: Computer, only: Option<TaskId>) -> Self {
+    pub fn new(signer: Keypair, home: Home, computer: Computer, only: Option<TaskId>) -> Self {
         Self {
             signer,
-            base,
+            home,
             computer,
             tasks: Tasks::new(only),
             watched: BTreeMap::new(),
@@ -48,10 +45,11 @@ impl Watch {
             return Ok(());
         };
         // The challenge window is short: the computation is ready when it opens.
-        if matches!(
+        let is_attested = matches!(
             round.phase,
             Phase::AttestCommit | Phase::AttestReveal | Phase::Challenge
-        ) {
+        );
+        if is_attested && round.has_samples() {
             watched.replica.own(client, now, &round).await?;
         }
         let (counsel, replica) = (&mut watched.counsel, &mut watched.replica);
@@ -69,9 +67,9 @@ impl Watch {
     ) -> Result<Watched, RunError> {
         tracing::info!("watching task {}", view.id);
         let account = self.signer.public_key().0;
-        let folder = Replica::folder(&self.base, view)?.sub(hex::encode(&account[..8]))?;
+        let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&account[..8]))?;
         let counsel = Counsel::open(self.signer.clone(), view.id, &folder)?;
-        let replica = Replica::open(client, now, &self.base, view).await?;
+        let replica = Replica::open(client, now, &self.home, view).await?;
         Ok(Watched {
             replica: replica.on(self.computer.clone()),
             counsel,

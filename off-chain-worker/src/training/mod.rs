@@ -8,13 +8,15 @@ pub mod data;
 mod device;
 mod initial;
 mod model;
+mod tokenizer;
 mod train;
 mod units;
 pub mod weights_file;
 
-pub use device::{DeviceChoice, DeviceError};
+pub use device::{Adapter, DeviceChoice, DeviceError};
 pub use initial::{initial_weights, noise_change};
 pub use model::{Network, UntrainableGraph};
+pub use tokenizer::{learn, Tokenizer, UnknownCharacter};
 pub use train::{
     float_loss, train, Optimizer, Step, TrainingConfig, TrainingError, TrainingOptions,
 };

@@ -108,7 +108,10 @@ impl<T: Config> Attestation<T> {
             commitment == attestation_commitment(id, round_id, &account, &claim, &work_root, salt),
             Error::<T>::CommitmentMismatch
         );
-        let (samples, floor) = (task.terms.shard_samples, task.terms.rules.gain_floor_q8);
+        let (samples, floor) = (
+            task.terms.hold_out.samples(),
+            task.terms.rules.gain_floor_q8,
+        );
         ensure!(
             opening.is_consistent(samples, &task.master_root, floor),
             Error::<T>::ClaimInconsistent
@@ -143,7 +146,7 @@ impl<T: Config> Attestation<T> {
             &seed,
             &account,
             bounds::AUDITS,
-            task.terms.shard_samples,
+            task.terms.hold_out.samples(),
             rows,
         );
         ensure!(answers.len() == asked.len(), Error::<T>::AuditsMissing);
@@ -222,14 +225,14 @@ impl<T: Config> Attestation<T> {
         round.seats.len() > before
     }
 
-    /// What draws the audits of a challenge that starts now: nobody knew it when the work to be
-    /// audited was committed to.
-    pub(crate) fn audit_seed(
+    /// [`Self::random`] as a hash.
+    pub(crate) fn seed(
+        purpose: &[u8],
         id: TaskId,
         task: &Task<T::AccountId>,
         round: &Round<T::AccountId>,
     ) -> Hash {
-        blake2_256(&[&Self::random(b"gotong:audits", id, task, round)])
+        blake2_256(&[&Self::random(purpose, id, task, round)])
     }
 
     /// Randomness for one purpose of a round, between one draw of its seats and the next.
@@ -243,14 +246,16 @@ impl<T: Config> Attestation<T> {
         T::Randomness::random(&subject).0.as_ref().to_vec()
     }
 
-    /// Puts out who did not commit. Slashed only if enough others did: else it is not known that
-    /// anybody could, in a window that the sponsor chose.
+    /// Puts out who did not commit. Slashed only if enough others did, of samples that are on the
+    /// chain: else it is not known that anybody could, in a window that the sponsor chose, or from a
+    /// pool that it need not give to everybody.
     pub(crate) fn end_commit(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         let committed = |seat: &&Seat<_>| seat.sits() && seat.commitment.is_some();
         let count = round.seats.iter().filter(committed).count();
-        let slash = match count < task.terms.quorum.into() {
-            true => 0,
-            false => T::MissedAttestationSlash::get(),
+        let could = count >= task.terms.quorum.into() && task.terms.hold_out.is_sealed();
+        let slash = match could {
+            true => T::MissedAttestationSlash::get(),
+            false => 0,
         };
         let fault = (SeatState::Missed, slash, SlashReason::MissedAttestation);
         Self::put_out(round, fault, |seat| seat.commitment.is_none());

@@ -20,12 +20,12 @@ use frame_support::{
 use frame_system::RawOrigin;
 use gotong_protocol::{
     attestation_commitment, bounds, submission_commitment, AuditAnswer, ClaimItem, Court, Delta,
-    Graph, Hash, Opening, Outcome, Phase, RevealRecord, Roles, RoundId, Rules, SeatState, TaskId,
-    TaskName, TaskState, TaskTerms, Windows,
+    Graph, Hash, HoldOutTerms, Opening, Outcome, Phase, RevealRecord, Roles, RoundId, Rules,
+    SeatState, TaskId, TaskName, TaskState, TaskTerms, Windows,
 };
 use gotong_scoring::{
     audits, shard_root, table::losses_node, trial::Case, work::ProvedLosses, Audit, Entry, Header,
-    Node, Row, ScoreTable, Standing, SumNode, Tree,
+    HoldOut, Node, Row, ScoreTable, Standing, SumNode, Tree,
 };
 
 const FUNDS: Balance = 1 << 100;
@@ -83,7 +83,7 @@ fn fill_schedule<T: Config>() {
     Schedule::<T>::put(BoundedVec::truncate_from(others.collect()));
 }
 
-fn terms<T: Config>(shards_root: Hash, shard_samples: u32) -> TaskTerms<Balance> {
+fn terms<T: Config>(shards_root: Hash, samples: u32) -> TaskTerms<Balance> {
     let longest = T::MaxWindowBlocks::get();
     TaskTerms {
         name: TaskName::new("benchmark").expect("a short name"),
@@ -106,9 +106,11 @@ fn terms<T: Config>(shards_root: Hash, shard_samples: u32) -> TaskTerms<Balance>
             gain_floor_q8: 512,
             central_difference: 1,
         },
-        shards_root,
-        shards: SHARDS,
-        shard_samples,
+        hold_out: HoldOutTerms::Sealed {
+            root: shards_root,
+            shards: SHARDS,
+            samples,
+        },
     }
 }
 
@@ -254,18 +256,23 @@ where
     Graphs::<T>::insert(id, BoundedVec::truncate_from(case.graph.encode()));
     crate::Tasks::<T>::mutate_extant(id, |task| {
         task.terms.rules = case.rules;
-        task.terms.shard_samples = case.samples;
+        task.terms.hold_out = drawn_by(&case.hold_out, case.samples);
     });
     challenge::<T>(id, &attesters, opening.clone());
     with_round::<T>(id, |round| {
         round.ends_at = u32::MAX;
         round.base_root = case.base_root;
-        round.shard = Some(Shard {
-            index: 0,
-            published_at: 0,
-            key: case.shard_key,
-            root: case.shard_root,
-        });
+        match case.hold_out {
+            HoldOut::Sealed { key, root } => {
+                round.shard = Some(Shard {
+                    index: 0,
+                    published_at: 0,
+                    key,
+                    root,
+                });
+            }
+            HoldOut::Drawn { seed, .. } => round.sample_seed = Some(seed),
+        }
         round.reveals = case.reveals;
         round.inputs = Some(Inputs {
             reveals_root: case.reveals_root,
@@ -273,6 +280,29 @@ where
         });
     });
     (id, ROUND)
+}
+
+/// Terms of a task whose round may have such samples.
+fn drawn_by(hold_out: &HoldOut, samples: u32) -> HoldOutTerms {
+    match *hold_out {
+        HoldOut::Sealed { root, .. } => HoldOutTerms::Sealed {
+            root,
+            shards: SHARDS,
+            samples,
+        },
+        HoldOut::Drawn {
+            salt,
+            root,
+            records,
+            ..
+        } => HoldOutTerms::Drawn {
+            salt,
+            root,
+            records,
+            samples,
+            rounds: SHARDS,
+        },
+    }
 }
 
 /// The table of a full round.

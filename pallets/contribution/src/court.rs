@@ -40,14 +40,14 @@ impl<T: Config> Court<T::AccountId> for Pallet<T> {
     fn case(id: TaskId, round_id: RoundId) -> Option<Case> {
         let task = Tasks::<T>::get(id).ok()?;
         let round = Rounds::<T>::get(id, round_id)?;
-        let (shard, inputs) = (round.shard?, round.inputs?);
+        let hold_out = round.hold_out(&task.terms.hold_out)?;
+        let inputs = round.inputs?;
         Some(Case {
             graph: Graph::from_bytes(&Graphs::<T>::get(id)?).ok()?,
             rules: task.terms.rules,
             base_root: round.base_root,
-            shard_key: shard.key,
-            shard_root: shard.root,
-            samples: task.terms.shard_samples,
+            hold_out,
+            samples: task.terms.hold_out.samples(),
             reveals_root: inputs.reveals_root,
             reveals: round.reveals,
             median_norm: inputs.median_norm,

@@ -9,15 +9,15 @@
 //!
 //! ## Overview
 //!
-//! A *sponsor* opens a task: a model, its first weights, sealed hold-out shards, and a pool of
-//! money. *Contributors* improve the model in rounds, each with a delta that they first commit to
+//! A *sponsor* opens a task: a model, its first weights, hold-out samples that are sealed or will be
+//! drawn by chance, and a pool of money. *Contributors* improve the model in rounds, each with a delta that they first commit to
 //! and then reveal. *Attesters*, drawn by stake, evaluate the round exactly, claim a score table
 //! and answer audits of their work; meanwhile anybody may dispute a table. When the claims that
 //! stand are equal the round settles, and every contributor claims its share with a proof. Many
 //! tasks run at once; rounds advance by themselves.
 //!
 //! ```text
-//! Commit -> Reveal (and the sponsor's shard) -> AttestCommit -> AttestReveal -> Challenge -> Settled
+//! Commit -> Reveal (and the sponsor's shard, if any) -> AttestCommit -> AttestReveal -> Challenge -> Settled
 //! ```
 //!
 //! A phase ends when its window is over, or in the block after the call with which nobody who may
@@ -118,7 +118,7 @@ pub mod pallet {
     /// Answers to the audits of one seat.
     pub type AuditAnswers = BoundedVec<AuditAnswer, ConstU32<{ bounds::AUDITS }>>;
 
-    const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
+    const STORAGE_VERSION: StorageVersion = StorageVersion::new(3);
 
     #[pallet::pallet]
     #[pallet::storage_version(STORAGE_VERSION)]
@@ -136,7 +136,7 @@ pub mod pallet {
         /// The runtime's reason for a hold.
         type RuntimeHoldReason: From<HoldReason>;
 
-        /// Draws attesters and their audits. Must not be known to anyone while a round's commits
+        /// Draws attesters, their audits, and samples from pools. Must not be known to anyone while a round's commits
         /// are taken, or else a contributor may know who will attest it, and an attester what it
         /// need not evaluate.
         type Randomness: Randomness<Self::Hash, BlockNumberFor<Self>>;
@@ -366,7 +366,7 @@ pub mod pallet {
         TaskClosed { task: TaskId, returned: Balance },
         /// A task waits for a top-up.
         TaskPaused { task: TaskId },
-        /// Every shard of a task has scored its round.
+        /// Every shard of a task has scored its round, or as many rounds are over as its terms have.
         TaskExhausted { task: TaskId },
         /// A task was stopped, for its sponsor did not publish a shard.
         TaskStopped { task: TaskId },
@@ -400,6 +400,12 @@ pub mod pallet {
             round: RoundId,
             index: u32,
             samples: u32,
+        },
+        /// What draws the samples of a round from its task's pool was drawn.
+        SamplesDrawn {
+            task: TaskId,
+            round: RoundId,
+            seed: Hash,
         },
         /// Attesters were drawn.
         AttestersDrawn {
@@ -526,12 +532,12 @@ pub mod pallet {
         TermsFeeInvalid,
         /// Shards are missing, too small, or too large to be published.
         TermsShardsInvalid,
+        /// The pool has too few or too many records, samples or rounds.
+        TermsPoolInvalid,
         /// The rules of the merge cannot be used.
         TermsRulesInvalid,
         /// The graph does not decode, or is not valid.
         GraphInvalid,
-        /// The architecture has ops that the machine defines and workers do not evaluate yet.
-        OpsUnsupported,
         /// The weights are not as many as the graph has parameters.
         WeightsMismatch,
         /// A weight is out of bounds.
@@ -546,7 +552,7 @@ pub mod pallet {
         NoSuchTask,
         /// The account is not the task's sponsor.
         NotSponsor,
-        /// The task is closed, closing, stopped, or out of shards: more money is of no use to it.
+        /// The task is closed, closing, stopped, or out of rounds: more money is of no use to it.
         TaskNotFundable,
         /// The task is closed, or will be at the end of its round.
         AlreadyClosed,
@@ -576,6 +582,8 @@ pub mod pallet {
         DeltaMalformed,
         /// Another account revealed the same delta in this round.
         DeltaAlreadyRevealed,
+        /// The task's samples are drawn from a pool: there is no shard to publish.
+        NothingSealed,
         /// The records are not as many or as long as the terms say.
         ShardSizeMismatch,
         /// A record's label is not a class of the model.
@@ -628,6 +636,7 @@ pub mod pallet {
                 TermsError::Zero => Error::TermsZero,
                 TermsError::Fee => Error::TermsFeeInvalid,
                 TermsError::Shards => Error::TermsShardsInvalid,
+                TermsError::Pool => Error::TermsPoolInvalid,
                 TermsError::Rules => Error::TermsRulesInvalid,
                 TermsError::Record => Error::TermsRecordTooLong,
             }
@@ -703,8 +712,8 @@ pub mod pallet {
 
         /// Opens a task and starts its first round.
         ///
-        /// Signed by the sponsor, on whose account `pool` goes on hold, and as its bond
-        /// [`Config::TaskBond`] or the cap of a round, whichever is more. `graph` is the SCALE
+        /// Signed by the sponsor, on whose account `pool` goes on hold, and, if it has shards to
+        /// publish, as its bond [`Config::TaskBond`] or the cap of a round, whichever is more. `graph` is the SCALE
         /// encoding of a [`gotong_protocol::Graph`], `weights` its first master weights (two bytes
         /// each, little endian, within +-32512); the chain keeps their Merkle root. Emits
         /// [`Event::TaskOpened`] and [`Event::RoundStarted`].
@@ -775,7 +784,8 @@ pub mod pallet {
         /// Publishes the round's shard: `records` under `key` are shard number `proof.index` under
         /// the task's shards root, the next of the task.
         ///
-        /// Signed by the sponsor, while deltas are revealed. Emits [`Event::ShardPublished`].
+        /// Signed by the sponsor of a task with sealed shards, while deltas are revealed. Emits
+        /// [`Event::ShardPublished`].
         #[pallet::call_index(9)]
         #[pallet::weight(T::WeightInfo::publish_shard(records.len() as u32))]
         pub fn publish_shard(

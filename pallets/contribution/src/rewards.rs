@@ -138,7 +138,7 @@ impl<T: Config> Rewards<T> {
         let owed = pay::owed(
             terms.price_per_millibit,
             claim.paid_gain,
-            terms.shard_samples,
+            terms.hold_out.samples(),
             cap,
         )?;
         let fees = pay::fees(owed, terms.attester_fee_permille)?;

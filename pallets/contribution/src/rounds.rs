@@ -1,4 +1,4 @@
-//! Rounds: their clock, their shard, and the schedule that makes them advance by themselves.
+//! Rounds: their clock, their samples, and the schedule that makes them advance by themselves.
 
 use crate::{
     asset::unexpected,
@@ -20,10 +20,10 @@ use frame_support::{
     BoundedVec,
 };
 use gotong_protocol::{
-    bounds, next_phase, shard_is_due, Agreement, Facts, Hash, Outcome, Phase, Proof, RevealRecord,
-    RoundId, SeatState, TaskId, Transition,
+    bounds, next_phase, shard_is_due, Agreement, Facts, Hash, HoldOutTerms, Outcome, Phase, Proof,
+    RevealRecord, RoundId, SeatState, ShardState, TaskId, Transition,
 };
-use gotong_scoring::{median_norm, reveals_tree, shard_root};
+use gotong_scoring::{median_norm, reveals_tree, shard_root, HoldOut};
 use scale_info::TypeInfo;
 use sp_runtime::{DispatchResult, SaturatedConversion};
 
@@ -52,6 +52,8 @@ pub struct Round<AccountId> {
     pub reveals: u32,
     /// The hold-out samples, once published.
     pub shard: Option<Shard>,
+    /// What draws the hold-out samples from the task's pool, once it is drawn.
+    pub sample_seed: Option<Hash>,
     /// What was revealed, once nothing more is.
     pub inputs: Option<Inputs>,
     /// The attesters, once drawn: also those who were put out.
@@ -74,6 +76,33 @@ impl<AccountId: PartialEq> Round<AccountId> {
     /// The seat of `who`, put out or not.
     pub(crate) fn seat_mut(&mut self, who: &AccountId) -> Option<&mut Seat<AccountId>> {
         self.seats.iter_mut().find(|seat| seat.account == *who)
+    }
+
+    /// Where its samples come from, once that is known.
+    pub(crate) fn hold_out(&self, terms: &HoldOutTerms) -> Option<HoldOut> {
+        match *terms {
+            HoldOutTerms::Sealed { .. } => self.shard.as_ref().map(|shard| HoldOut::Sealed {
+                key: shard.key,
+                root: shard.root,
+            }),
+            HoldOutTerms::Drawn {
+                salt,
+                root,
+                records,
+                ..
+            } => self.sample_seed.map(|seed| HoldOut::Drawn {
+                salt,
+                root,
+                records,
+                seed,
+            }),
+        }
+    }
+
+    /// Whether its samples are still to be drawn from a pool.
+    pub(crate) fn awaits_samples(&self, terms: &HoldOutTerms) -> bool {
+        let is_drawn = self.phase == Phase::AttestCommit && self.sample_seed.is_none();
+        is_drawn && !terms.is_sealed()
     }
 
     /// Whether an attester of the round was convicted.
@@ -219,6 +248,7 @@ impl<T: Config> Rounds<T> {
             commits: 0,
             reveals: 0,
             shard: None,
+            sample_seed: None,
             inputs: None,
             seats: Seats::default(),
             redraws: 0,
@@ -258,10 +288,17 @@ impl<T: Config> Rounds<T> {
         let error = Error::<T>::NotInRevealPhase;
         let (mut task, mut round) = Self::current(id, round_id, Phase::Reveal, error)?;
         ensure!(task.sponsor == who, Error::<T>::NotSponsor);
+        let HoldOutTerms::Sealed {
+            root: shards_root,
+            shards,
+            samples,
+        } = task.terms.hold_out
+        else {
+            return Err(Error::<T>::NothingSealed.into());
+        };
         ensure!(round.shard.is_none(), Error::<T>::ShardAlreadyPublished);
         ensure!(Self::shard_is_due(&task, &round), Error::<T>::ShardTooEarly);
         let record_bytes = task.record_bytes as usize;
-        let samples = task.terms.shard_samples;
         ensure!(
             Some(records.len()) == record_bytes.checked_mul(samples as usize),
             Error::<T>::ShardSizeMismatch
@@ -276,9 +313,7 @@ impl<T: Config> Rounds<T> {
         let root =
             shard_root(&key, record_bytes, records).map_err(|_| Error::<T>::ShardSizeMismatch)?;
         ensure!(
-            proof.index == index
-                && proof.leaves == task.terms.shards
-                && proof.verify(&task.terms.shards_root, &root),
+            proof.index == index && proof.leaves == shards && proof.verify(&shards_root, &root),
             Error::<T>::ShardMismatch
         );
         task.next_shard = index.checked_add(1).ok_or(Error::<T>::Overflow)?;
@@ -301,6 +336,9 @@ impl<T: Config> Rounds<T> {
 
     /// Whether the round under way waits for its shard.
     pub(crate) fn shard_is_due(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> bool {
+        if !task.terms.hold_out.is_sealed() {
+            return false;
+        }
         let reveal_blocks = task.terms.windows.reveal_blocks;
         shard_is_due(
             now::<T>(),
@@ -370,6 +408,9 @@ impl<T: Config> Rounds<T> {
             Self::delist(id);
             return unexpected::<T>(UnexpectedKind::ScheduledTaskMissing(id));
         };
+        if round.awaits_samples(&task.terms.hold_out) {
+            Self::draw_samples(id, &task, &mut round);
+        }
         // Ends, for phases only go forward, a Commit that rolls on starts a new window, and seats
         // are drawn anew so many times. Runs more than once only when no attester is left to act.
         while let Some(transition) =
@@ -383,10 +424,23 @@ impl<T: Config> Rounds<T> {
                 Tasks::<T>::round_over(id, &mut task, outcome);
                 Tasks::<T>::put(id, &task);
             }
+            None if round.awaits_samples(&task.terms.hold_out) => Self::look_again(id, now),
             None if now < round.ends_at => Self::look_again(id, round.ends_at),
             // The challenge waits for its disputes; the last one that is closed wakes it.
             None => Self::look_again(id, u32::MAX),
         }
+    }
+
+    /// Draws what picks the round's samples: in a block after the one in which nothing more was
+    /// revealed. So whoever made the block of the last reveal did not know what comes of it.
+    fn draw_samples(id: TaskId, task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
+        let seed = Attestation::<T>::seed(b"gotong:samples", id, task, round);
+        round.sample_seed = Some(seed);
+        Pallet::<T>::deposit_event(Event::SamplesDrawn {
+            task: id,
+            round: task.round,
+            seed,
+        });
     }
 
     /// Ends the phase, and does to the round what the clock says.
@@ -414,7 +468,9 @@ impl<T: Config> Rounds<T> {
                         Attestation::<T>::draw(id, task, round);
                     }
                     Phase::Challenge => {
-                        round.audit_seed = Some(Attestation::<T>::audit_seed(id, task, round));
+                        // Nobody knew it when the work to be audited was committed to.
+                        let seed = Attestation::<T>::seed(b"gotong:audits", id, task, round);
+                        round.audit_seed = Some(seed);
                     }
                     _ => {}
                 }
@@ -489,7 +545,11 @@ impl<T: Config> Rounds<T> {
                 _ => 0,
             },
             reveals: round.reveals,
-            shard_published: round.shard.is_some(),
+            shard: match (task.terms.hold_out, &round.shard) {
+                (HoldOutTerms::Drawn { .. }, _) => ShardState::NotNeeded,
+                (HoldOutTerms::Sealed { .. }, None) => ShardState::Awaited,
+                (HoldOutTerms::Sealed { .. }, Some(_)) => ShardState::Published,
+            },
             seats: sitting().count() as u32,
             quorum: task.terms.quorum.into(),
             attestation_commits: sitting().filter(|seat| seat.commitment.is_some()).count() as u32,

@@ -9,7 +9,7 @@ use crate::{
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
 use frame_support::{ensure, traits::Get};
-use gotong_protocol::{Graph, Hash, Outcome, RoundId, TaskId, TaskState, TaskTerms};
+use gotong_protocol::{Graph, Hash, HoldOutTerms, Outcome, RoundId, TaskId, TaskState, TaskTerms};
 use gotong_scoring::{weights::WeightsError, MasterWeights};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
@@ -35,10 +35,20 @@ pub struct Task<AccountId> {
     pub opened_at: u32,
     /// The round under way, or the last one.
     pub round: RoundId,
-    /// Shards published so far: the index of the next.
+    /// Shards published so far: the index of the next. 0 if samples are drawn from a pool.
     pub next_shard: u32,
     /// The sponsor's money.
     pub purse: Purse,
+}
+
+impl<AccountId> Task<AccountId> {
+    /// Whether there are samples for `round`, the next one.
+    fn can_score(&self, round: RoundId) -> bool {
+        match self.terms.hold_out {
+            HoldOutTerms::Sealed { shards, .. } => self.next_shard < shards,
+            HoldOutTerms::Drawn { rounds, .. } => round.0 < rounds,
+        }
+    }
 }
 
 /// Where a task's money went: `deposited = pool + unclaimed + claimed + fees + returned`. Of these
@@ -57,7 +67,7 @@ pub struct Purse {
     pub fees: Balance,
     /// Given back to the sponsor.
     pub returned: Balance,
-    /// Burned if a shard is not published.
+    /// Burned if a shard is not published; 0 if there are none.
     pub bond: Balance,
 }
 
@@ -82,8 +92,6 @@ impl<T: Config> Tasks<T> {
         pool: Balance,
     ) -> DispatchResult {
         let graph = Graph::from_bytes(&graph_bytes).map_err(|_| Error::<T>::GraphInvalid)?;
-        // Attesters would miss their seats with what they cannot evaluate in a round's time.
-        ensure!(graph.is_mlp(), Error::<T>::OpsUnsupported);
         let parameters = u32::try_from(graph.parameters()).map_err(|_| Error::<T>::GraphInvalid)?;
         let record_bytes = graph
             .inputs
@@ -107,8 +115,11 @@ impl<T: Config> Tasks<T> {
         })?;
         let id = NextTask::<T>::get();
         NextTask::<T>::put(id.next().ok_or(Error::<T>::TooManyTasks)?);
-        // Not publishing a shard must not be cheaper than paying for a good round.
-        let bond = T::TaskBond::get().max(terms.cap_per_round);
+        let bond = match terms.hold_out {
+            // Not publishing a shard must not be cheaper than paying for a good round.
+            HoldOutTerms::Sealed { .. } => T::TaskBond::get().max(terms.cap_per_round),
+            HoldOutTerms::Drawn { .. } => 0,
+        };
         Asset::<T>::hold(HoldReason::Pool, &sponsor, pool)?;
         Asset::<T>::hold(HoldReason::Bond, &sponsor, bond)?;
         Rounds::<T>::enlist(id)?;
@@ -198,7 +209,7 @@ impl<T: Config> Tasks<T> {
 
     fn next_round(id: TaskId, task: &mut Task<T::AccountId>) {
         match task.round.next() {
-            Some(round) if task.next_shard < task.terms.shards => {
+            Some(round) if task.can_score(round) => {
                 if task.purse.pool < task.terms.cap_per_round {
                     return Self::rest(id, task, TaskState::Paused);
                 }

@@ -16,7 +16,7 @@ use alloc::{
 };
 use frame_support::ensure;
 use gotong_protocol::{
-    bounds, Outcome, Phase, RevealRecord, RoundId, SeatState, TaskId, TaskState,
+    bounds, HoldOutTerms, Outcome, Phase, RevealRecord, RoundId, SeatState, TaskId, TaskState,
 };
 use sp_runtime::TryRuntimeError;
 
@@ -35,6 +35,7 @@ impl<T: Config> Pallet<T> {
             for (round_id, round) in Rounds::<T>::iter_prefix(id) {
                 Self::counts_mirror_submissions(id, round_id, &round)?;
                 Self::inputs_mirror_reveals(id, round_id, &round)?;
+                Self::samples_are_drawn_in_time(&task, &round)?;
                 Self::seats_fit_the_terms(id, round_id, &task, &round)?;
                 Self::challenges_come_in_time(&round)?;
                 Self::settlement_pays_no_more_than_it_owes(id, round_id, &task, &round)?;
@@ -201,9 +202,10 @@ impl<T: Config> Pallet<T> {
     /// 10. The current round of a live task is under way; every other round has an outcome.
     /// 11. No round is beyond the current one.
     /// 12. The shards published are numbered from 0 to the task's next in the order of rounds,
-    ///     and within the terms.
+    ///     and within the terms; of a task with a pool there are none, and no more rounds than the
+    ///     terms have.
     /// 13. A closed task holds no pool and no bond; the bond of one with a round under way is at
-    ///     least what the round can pay.
+    ///     least what the round can pay, or nothing if there is no shard to publish.
     fn rounds_fit_their_task(id: TaskId, task: &Task<T::AccountId>) -> Check {
         let mut rounds: Vec<(RoundId, Round<T::AccountId>)> =
             Rounds::<T>::iter_prefix(id).collect();
@@ -223,16 +225,24 @@ impl<T: Config> Pallet<T> {
         let shards = rounds.iter().filter_map(|(_, round)| round.shard.as_ref());
         ensure!(
             shards.map(|shard| shard.index).eq(0..task.next_shard)
-                && task.next_shard <= task.terms.shards,
-            "12: shards are not numbered in the order of rounds"
+                && match task.terms.hold_out {
+                    HoldOutTerms::Sealed { shards, .. } => task.next_shard <= shards,
+                    HoldOutTerms::Drawn { rounds, .. } => {
+                        task.next_shard == 0 && task.round.0 < rounds
+                    }
+                },
+            "12: shards are not numbered in the order of rounds, or there are too many"
         );
         ensure!(
             task.state != TaskState::Closed || (task.purse.pool == 0 && task.purse.bond == 0),
             "13: a closed task holds its sponsor's money"
         );
         ensure!(
-            !task.state.is_live() || task.purse.bond >= task.terms.cap_per_round,
-            "13: the bond is below what a round pays"
+            match task.terms.hold_out.is_sealed() {
+                true => !task.state.is_live() || task.purse.bond >= task.terms.cap_per_round,
+                false => task.purse.bond == 0,
+            },
+            "13: the bond is not what the terms ask for"
         );
         Ok(())
     }
@@ -293,6 +303,22 @@ impl<T: Config> Pallet<T> {
         ensure!(
             round.inputs == inputs,
             "22: the inputs are not what was revealed"
+        );
+        Ok(())
+    }
+
+    /// 28. Samples are drawn from pools only, once nothing more is revealed; and were when a table of
+    ///     them is revealed, challenged or settled on.
+    fn samples_are_drawn_in_time(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> Check {
+        let attested = matches!(round.phase, Phase::AttestReveal | Phase::Challenge);
+        let is_used = attested || round.settlement.is_some();
+        ensure!(
+            match (task.terms.hold_out, round.sample_seed) {
+                (HoldOutTerms::Sealed { .. }, seed) => seed.is_none(),
+                (HoldOutTerms::Drawn { .. }, None) => !is_used,
+                (HoldOutTerms::Drawn { .. }, Some(_)) => round.phase > Phase::Reveal,
+            },
+            "28: samples are drawn too early, too late, or from nothing"
         );
         Ok(())
     }

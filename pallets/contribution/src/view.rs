@@ -84,6 +84,7 @@ pub(crate) fn round<T: Config>(
             key: shard.key,
             root: shard.root,
         }),
+        sample_seed: round.sample_seed,
         seats: round.seats.into_iter().map(seat_view).collect(),
         redraws: round.redraws,
         audit_seed: round.audit_seed,
@@ -192,7 +193,7 @@ pub(crate) fn duties<T: Config>(who: &T::AccountId) -> Vec<Duty<u32>> {
         let kinds = [
             submitter_duty::<T>(who, id, &task, &round),
             sponsor_duty::<T>(who, &task, &round),
-            attester_duty::<T>(who, &round),
+            attester_duty::<T>(who, &task, &round),
         ];
         duties.extend(kinds.into_iter().flatten().map(|what| Duty {
             task: id,
@@ -252,10 +253,17 @@ fn sponsor_duty<T: Config>(
     due.then_some(DutyKind::PublishShard)
 }
 
-fn attester_duty<T: Config>(who: &T::AccountId, round: &Round<T::AccountId>) -> Option<DutyKind> {
+fn attester_duty<T: Config>(
+    who: &T::AccountId,
+    task: &Task<T::AccountId>,
+    round: &Round<T::AccountId>,
+) -> Option<DutyKind> {
     let seat = seat_of(round, who).filter(|seat| seat.sits())?;
     match round.phase {
-        Phase::AttestCommit if seat.commitment.is_none() => Some(DutyKind::CommitAttestation),
+        Phase::AttestCommit if seat.commitment.is_none() => {
+            let may = !round.awaits_samples(&task.terms.hold_out);
+            may.then_some(DutyKind::CommitAttestation)
+        }
         Phase::AttestReveal if seat.commitment.is_some() && seat.revealed.is_none() => {
             Some(DutyKind::RevealAttestation)
         }

@@ -22,15 +22,15 @@ use gotong_protocol::{
 };
 use gotong_scoring::{
     merge::clip,
-    merkle::Branch,
+    merkle::{root_of_span, Branch},
     reveals_tree, seal_leaf,
     table::{losses_node, similar_tree},
     trial::{
         Accusation, Answer, Case, Exam, Pair, Part, Pick, ProvedChunk, ProvedRecord, ProvedReveal,
         Shown, Side, Statement, Term, Tiles, Trial, MAX_STRETCHES, TRACE_WIDTH,
     },
-    Delta, Entry, Graph, Hash, Header, Node, RevealRecord, Row, Rules, Standing, SumNode, SumTree,
-    Tree, CHUNK, WEIGHT_TILE,
+    Delta, Entry, Graph, Hash, Header, HoldOut, Node, RevealRecord, Row, Rules, Standing, SumNode,
+    SumTree, Tree, CHUNK, WEIGHT_TILE,
 };
 
 /// What benchmarks need of a [`Court`](gotong_protocol::Court).
@@ -61,8 +61,12 @@ fn case(graph: Graph) -> Case {
             central_difference: 1,
         },
         base_root: [1; 32],
-        shard_key: KEY,
-        shard_root: [2; 32],
+        hold_out: HoldOut::Drawn {
+            salt: KEY,
+            root: [2; 32],
+            records: bounds::MAX_POOL_RECORDS,
+            seed: [6; 32],
+        },
         samples: SAMPLES,
         reveals_root: reveals().root().hash,
         reveals: ROWS,
@@ -475,10 +479,17 @@ mod benchmarks {
     fn answer_word(b: Linear<{ TRACE_WIDTH + 1 }, { bounds::MAX_RECORD_BYTES }>) {
         let mut case = largest();
         let record = vec![0; b as usize];
-        let mut leaves = vec![Node::default(); SAMPLES as usize];
-        leaves[LAST_SAMPLE as usize].hash = seal_leaf(&KEY, LAST_SAMPLE, &record);
-        let shard = Tree::from_leaves(leaves);
-        case.shard_root = shard.root().hash;
+        // In the largest pool, which has deeper proofs than any shard.
+        let siblings = vec![[3; 32]; bounds::MAX_POOL_RECORDS.ilog2() as usize];
+        let place = case.hold_out.place(LAST_SAMPLE, SAMPLES).unwrap_or(0);
+        let leaf = Node {
+            hash: seal_leaf(&KEY, place, &record),
+            sum: (),
+        };
+        let pool = root_of_span(bounds::MAX_POOL_RECORDS, place, vec![leaf], &siblings);
+        if let HoldOut::Drawn { root, .. } = &mut case.hold_out {
+            *root = pool.unwrap_or_default();
+        }
         case.base_root = weights(&case.graph).root().hash;
         let inputs = case.graph.inputs;
         let statement = Statement::Word {
@@ -498,7 +509,7 @@ mod benchmarks {
         let answer = Box::new(Answer::Word {
             record: Some(ProvedRecord {
                 bytes: record,
-                siblings: shard.prove_span(LAST_SAMPLE, 1),
+                siblings,
             }),
             inputs: None,
             before: None,

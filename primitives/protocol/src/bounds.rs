@@ -1,7 +1,7 @@
 //! Byte and count limits that the chain enforces and the worker plans for.
 
 /// Longest SCALE encoding of a task's graph.
-pub const MAX_GRAPH_BYTES: u32 = 1024;
+pub const MAX_GRAPH_BYTES: u32 = 4096;
 /// Longest first weights of a task: two bytes a parameter, about a million parameters.
 pub const MAX_WEIGHT_BYTES: u32 = 2 << 20;
 /// Longest encoded delta.
@@ -10,6 +10,12 @@ pub const MAX_DELTA_BYTES: u32 = 64 << 10;
 pub const MAX_SHARD_BYTES: u32 = 1 << 20;
 /// Most samples in a shard: each costs the chain two hashes.
 pub const MAX_SHARD_SAMPLES: u32 = 4096;
+/// Most records in a pool that samples are drawn from: a dispute shows 24 hashes of it with a record.
+pub const MAX_POOL_RECORDS: u32 = 1 << 24;
+/// Least records in a pool for each sample that a round draws. One round then shows a sixteenth of
+/// what may be asked at most, and who learns by heart what was asked knows little of what will be.
+/// How many more it takes for a model not to memorise the pool, only its sponsor can know.
+pub const MIN_RECORDS_PER_SAMPLE: u32 = 16;
 /// Most contributors that one round holds.
 pub const MAX_SUBMISSIONS: u32 = 1024;
 /// Most attesters drawn for one round.

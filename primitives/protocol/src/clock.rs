@@ -36,7 +36,7 @@ use scale_info::TypeInfo;
 pub enum Phase {
     /// Contributors commit to hidden deltas.
     Commit,
-    /// Contributors reveal their deltas, the sponsor publishes the shard.
+    /// Contributors reveal their deltas, the sponsor publishes the shard if there is one.
     Reveal,
     /// Drawn attesters commit to hidden score tables.
     AttestCommit,
@@ -159,6 +159,17 @@ pub enum Agreement {
     Differs,
 }
 
+/// How far a round's shard has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ShardState {
+    /// The round's samples are drawn from a pool, once nothing more is revealed.
+    NotNeeded,
+    /// The sponsor has not published it.
+    Awaited,
+    /// The sponsor published it; nothing more is revealed.
+    Published,
+}
+
 /// What the clock has to know of a round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facts {
@@ -169,7 +180,7 @@ pub struct Facts {
     /// Contributors who revealed.
     pub reveals: u32,
     /// Whether the sponsor published the shard.
-    pub shard_published: bool,
+    pub shard: ShardState,
     /// Attesters who sit: drawn, and not put out.
     pub seats: u32,
     /// Equal claims needed.
@@ -247,9 +258,13 @@ pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option
         Phase::Commit if facts.commits == 0 => (over, RollOn),
         Phase::Commit => (facts.commits >= facts.may_commit, Enter(Phase::Reveal)),
         Phase::Reveal => (
-            facts.shard_published,
+            match facts.shard {
+                ShardState::NotNeeded => facts.reveals >= facts.commits,
+                ShardState::Awaited => false,
+                ShardState::Published => true,
+            },
             match facts.reveals {
-                _ if !facts.shard_published => End(Outcome::ShardMissed),
+                _ if facts.shard == ShardState::Awaited => End(Outcome::ShardMissed),
                 0 => End(Outcome::NoReveals),
                 _ => Enter(Phase::AttestCommit),
             },
@@ -291,7 +306,7 @@ mod tests {
         commits: 0,
         may_commit: 4,
         reveals: 0,
-        shard_published: false,
+        shard: ShardState::Awaited,
         seats: 3,
         quorum: 2,
         attestation_commits: 0,
@@ -358,19 +373,37 @@ mod tests {
 
     #[test]
     fn reveal_needs_shard_and_deltas() {
-        let facts = |reveals, shard_published| Facts {
+        use ShardState::{Awaited, Published};
+        let at =
+            |now, reveals, shard| next_phase(Phase::Reveal, now, 10, &revealed(reveals, shard));
+        assert_eq!(at(9, 2, Awaited), None);
+        assert_eq!(at(9, 1, Published), Some(Enter(Phase::AttestCommit)));
+        assert_eq!(at(9, 2, Published), Some(Enter(Phase::AttestCommit)));
+        assert_eq!(at(10, 1, Published), Some(Enter(Phase::AttestCommit)));
+        assert_eq!(at(10, 0, Published), Some(End(Outcome::NoReveals)));
+        assert_eq!(at(10, 2, Awaited), Some(End(Outcome::ShardMissed)));
+    }
+
+    fn revealed(reveals: u32, shard: ShardState) -> Facts {
+        Facts {
             commits: 2,
             reveals,
-            shard_published,
+            shard,
             ..QUIET
+        }
+    }
+
+    #[test]
+    fn reveal_of_a_drawn_round_needs_deltas_only() {
+        let at = |now, reveals| {
+            let facts = revealed(reveals, ShardState::NotNeeded);
+            next_phase(Phase::Reveal, now, 10, &facts)
         };
-        let at = |now, facts| next_phase(Phase::Reveal, now, 10, &facts);
-        assert_eq!(at(9, facts(2, false)), None);
-        assert_eq!(at(9, facts(1, true)), Some(Enter(Phase::AttestCommit)));
-        assert_eq!(at(9, facts(2, true)), Some(Enter(Phase::AttestCommit)));
-        assert_eq!(at(10, facts(1, true)), Some(Enter(Phase::AttestCommit)));
-        assert_eq!(at(10, facts(0, true)), Some(End(Outcome::NoReveals)));
-        assert_eq!(at(10, facts(2, false)), Some(End(Outcome::ShardMissed)));
+        assert_eq!(at(9, 1), None);
+        assert_eq!(at(9, 2), Some(Enter(Phase::AttestCommit)));
+        assert_eq!(at(10, 1), Some(Enter(Phase::AttestCommit)));
+        assert_eq!(at(9, 0), None);
+        assert_eq!(at(10, 0), Some(End(Outcome::NoReveals)));
     }
 
     #[test]
@@ -481,16 +514,18 @@ mod tests {
     }
 
     fn facts() -> impl Strategy<Value = Facts> {
+        use ShardState::{Awaited, NotNeeded, Published};
+        let shards = vec![NotNeeded, Awaited, Published];
         let agreement = prop::sample::select(vec![Agreement::Same, Agreement::Differs]);
         (
-            (0..6u32, 0..6u32, 0..6u32, any::<bool>()),
+            (0..6u32, 0..6u32, 0..6u32, prop::sample::select(shards)),
             (0..5u32, 1..5u32, 0..5u32, 0..5u32),
             (0..5u32, agreement, 0..2u32),
             any::<[bool; 3]>(),
         )
             .prop_map(
                 |(
-                    (commits, may_commit, reveals, shard_published),
+                    (commits, may_commit, reveals, shard),
                     (seats, quorum, attestation_commits, attestation_reveals),
                     (standing, agreement, open_disputes),
                     [crowded, convicted, may_redraw],
@@ -507,7 +542,7 @@ mod tests {
                         commits,
                         may_commit,
                         reveals: reveals.min(commits),
-                        shard_published,
+                        shard,
                         seats,
                         quorum,
                         attestation_commits,
@@ -565,7 +600,7 @@ mod tests {
                     prop_assert!(facts.attestation_reveals >= facts.quorum || facts.convicted);
                 }
                 Some(Enter(Phase::AttestCommit)) => {
-                    prop_assert!(facts.shard_published && facts.reveals > 0);
+                    prop_assert!(facts.shard != ShardState::Awaited && facts.reveals > 0);
                 }
                 Some(End(Outcome::Disputed)) => {
                     prop_assert!(phase == Phase::Challenge && facts.open_disputes == 0);

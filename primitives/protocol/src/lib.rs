@@ -5,7 +5,7 @@
 //! chain answers questions with. No FRAME, no I/O, no floats.
 //!
 //! Units: money is in planck (10^12 planck = 1 GTG), time in blocks, an improvement in Q16 bits
-//! summed over the samples of a shard.
+//! summed over the samples of a round.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -27,7 +27,8 @@ pub mod view;
 
 pub use claim::ClaimItem;
 pub use clock::{
-    next_phase, shard_is_due, Agreement, Facts, Outcome, Phase, SeatState, Transition, Windows,
+    next_phase, shard_is_due, Agreement, Facts, Outcome, Phase, SeatState, ShardState, Transition,
+    Windows,
 };
 pub use commitment::{attestation_commitment, submission_commitment};
 pub use court::Court;
@@ -37,4 +38,4 @@ pub use gotong_scoring::{
 };
 pub use id::{RoundId, TaskId};
 pub use role::Roles;
-pub use task::{TaskName, TaskState, TaskTerms, TermsError};
+pub use task::{HoldOutTerms, TaskName, TaskState, TaskTerms, TermsError};

@@ -44,6 +44,102 @@ impl TaskName {
     }
 }
 
+/// Where the samples that score a task's rounds come from.
+#[derive(
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    TypeInfo,
+    MaxEncodedLen,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Debug,
+)]
+pub enum HoldOutTerms {
+    /// Shards that only the sponsor knows, each published in the round that it scores.
+    Sealed {
+        /// Merkle root over the roots of the sealed shards.
+        root: Hash,
+        /// Sealed shards; each scores one round.
+        shards: u32,
+        /// Samples in each shard.
+        samples: u32,
+    },
+    /// A pool that everybody has, of which chance draws each round's samples once nothing more is
+    /// revealed.
+    Drawn {
+        /// What the records are hashed with: random, so that no two tasks have the same root.
+        salt: Hash,
+        /// Merkle root over the salted records.
+        root: Hash,
+        /// Records in the pool.
+        records: u32,
+        /// Samples drawn for a round.
+        samples: u32,
+        /// Most rounds.
+        rounds: u32,
+    },
+}
+
+impl HoldOutTerms {
+    /// Merkle root of all that samples can come from.
+    pub fn root(&self) -> &Hash {
+        match self {
+            Self::Sealed { root, .. } | Self::Drawn { root, .. } => root,
+        }
+    }
+
+    /// Samples that score a round.
+    pub fn samples(&self) -> u32 {
+        match self {
+            Self::Sealed { samples, .. } | Self::Drawn { samples, .. } => *samples,
+        }
+    }
+
+    /// Rounds that can be scored.
+    pub fn rounds(&self) -> u32 {
+        match self {
+            Self::Sealed { shards, .. } => *shards,
+            Self::Drawn { rounds, .. } => *rounds,
+        }
+    }
+
+    /// Whether the sponsor has shards to publish.
+    pub fn is_sealed(&self) -> bool {
+        matches!(self, Self::Sealed { .. })
+    }
+
+    fn validate(&self, record_bytes: u32) -> Result<(), TermsError> {
+        // A standard error needs two samples, and the chain keeps as many losses.
+        let is_measured = (2..=bounds::MAX_SHARD_SAMPLES).contains(&self.samples());
+        let (holds, error) = match *self {
+            Self::Sealed {
+                shards, samples, ..
+            } => {
+                let bytes = u64::from(samples).saturating_mul(record_bytes.into());
+                let fits = shards >= 1 && bytes <= u64::from(bounds::MAX_SHARD_BYTES);
+                (fits, TermsError::Shards)
+            }
+            Self::Drawn {
+                records,
+                samples,
+                rounds,
+                ..
+            } => {
+                let least = samples.saturating_mul(bounds::MIN_RECORDS_PER_SAMPLE);
+                let fits = (least..=bounds::MAX_POOL_RECORDS).contains(&records);
+                (rounds >= 1 && fits, TermsError::Pool)
+            }
+        };
+        match holds && is_measured {
+            true => Ok(()),
+            false => Err(error),
+        }
+    }
+}
+
 /// The terms under which a task's rounds are scored and paid; they never change.
 #[derive(
     Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug,
@@ -71,12 +167,8 @@ pub struct TaskTerms<Balance = u128> {
     pub weight_cap: Balance,
     /// How deltas are admitted and merged.
     pub rules: Rules,
-    /// Merkle root over the roots of the sealed shards.
-    pub shards_root: Hash,
-    /// Sealed shards; each scores one round.
-    pub shards: u32,
-    /// Samples in each shard.
-    pub shard_samples: u32,
+    /// Where the samples that score rounds come from.
+    pub hold_out: HoldOutTerms,
 }
 
 /// Why terms are refused.
@@ -103,6 +195,10 @@ pub enum TermsError {
     /// No shards, fewer than two samples in one, or more samples or bytes than can be published.
     #[error("shards are missing, too small or too large")]
     Shards,
+    /// No rounds, fewer than two samples or more than 4,096, or a pool of fewer than 16 records a
+    /// sample or more than 2^24.
+    #[error("the pool has too few or too many records, samples or rounds")]
+    Pool,
     /// The central difference is 0.
     #[error("the merge rules are not usable")]
     Rules,
@@ -122,7 +218,6 @@ impl<Balance: Default + PartialEq> TaskTerms<Balance> {
     ) -> Result<(), TermsError> {
         let check = |holds: bool, error| if holds { Ok(()) } else { Err(error) };
         let zero = Balance::default();
-        let shard_bytes = u64::from(self.shard_samples).saturating_mul(u64::from(record_bytes));
         check(self.name.as_str().is_some(), TermsError::Name)?;
         check(
             self.windows
@@ -144,13 +239,7 @@ impl<Balance: Default + PartialEq> TaskTerms<Balance> {
         )?;
         check(self.attester_fee_permille <= 1000, TermsError::Fee)?;
         check(record_bytes <= bounds::MAX_RECORD_BYTES, TermsError::Record)?;
-        check(
-            // A standard error needs two samples.
-            self.shards >= 1
-                && (2..=bounds::MAX_SHARD_SAMPLES).contains(&self.shard_samples)
-                && shard_bytes <= u64::from(bounds::MAX_SHARD_BYTES),
-            TermsError::Shards,
-        )?;
+        self.hold_out.validate(record_bytes)?;
         check(self.rules.central_difference >= 1, TermsError::Rules)
     }
 }
@@ -175,7 +264,7 @@ pub enum TaskState {
     Closing,
     /// The pool does not cover one more round; a top-up resumes.
     Paused,
-    /// Every shard has scored its round.
+    /// Every shard has scored its round, or as many rounds are over as the sponsor asked for.
     Exhausted,
     /// The sponsor did not publish a shard and lost the bond.
     Stopped,
@@ -221,9 +310,36 @@ mod tests {
                 gain_floor_q8: 512,
                 central_difference: 1,
             },
-            shards_root: [9; 32],
-            shards: 1,
-            shard_samples: 2,
+            hold_out: HoldOutTerms::Sealed {
+                root: [9; 32],
+                shards: 1,
+                samples: 2,
+            },
+        }
+    }
+
+    fn sealed(shards: u32, samples: u32) -> TaskTerms {
+        let root = [9; 32];
+        TaskTerms {
+            hold_out: HoldOutTerms::Sealed {
+                root,
+                shards,
+                samples,
+            },
+            ..terms()
+        }
+    }
+
+    fn drawn(records: u32, samples: u32, rounds: u32) -> TaskTerms {
+        TaskTerms {
+            hold_out: HoldOutTerms::Drawn {
+                salt: [8; 32],
+                root: [9; 32],
+                records,
+                samples,
+                rounds,
+            },
+            ..terms()
         }
     }
 
@@ -265,20 +381,64 @@ mod tests {
         refused(|t| t.cap_per_round = 0, TermsError::Zero);
         refused(|t| t.weight_cap = 0, TermsError::Zero);
         refused(|t| t.attester_fee_permille = 1001, TermsError::Fee);
-        refused(|t| t.shards = 0, TermsError::Shards);
-        refused(|t| t.shard_samples = 1, TermsError::Shards);
-        refused(|t| t.shard_samples = 4097, TermsError::Shards);
-        refused(|t| t.shard_samples = u32::MAX, TermsError::Shards);
-        let large = TaskTerms {
-            shard_samples: 4096,
-            ..terms()
-        };
-        assert_eq!(large.validate(256, 5, 8), Ok(()));
-        assert_eq!(large.validate(257, 5, 8), Err(TermsError::Shards));
         refused(|t| t.rules.central_difference = 0, TermsError::Rules);
         assert_eq!(terms().validate(16 << 10, 5, 8), Ok(()));
         let longer = terms().validate((16 << 10) + 1, 5, 8);
         assert_eq!(longer, Err(TermsError::Record));
+    }
+
+    #[test]
+    fn shards_are_measured_and_can_be_published() {
+        for (shards, samples) in [(0, 2), (1, 1), (1, 4097), (1, u32::MAX)] {
+            let refused = sealed(shards, samples).validate(4, 5, 8);
+            assert_eq!(refused, Err(TermsError::Shards), "{shards} {samples}");
+        }
+        let large = sealed(1, 4096);
+        assert_eq!(large.validate(256, 5, 8), Ok(()));
+        assert_eq!(large.validate(257, 5, 8), Err(TermsError::Shards));
+    }
+
+    #[test]
+    fn pools_are_large_and_are_not_published() {
+        for (records, samples, rounds) in [
+            (32, 2, 1),
+            (16 * 4096, 4096, 1),
+            (1 << 24, 2, u32::MAX),
+            (1 << 24, 4096, 1),
+        ] {
+            // The longest record too: nobody sends a pool.
+            let taken = drawn(records, samples, rounds).validate(16 << 10, 5, 8);
+            assert_eq!(taken, Ok(()), "{records} {samples} {rounds}");
+        }
+        for (records, samples, rounds) in [
+            (31, 2, 1),
+            (16 * 4096 - 1, 4096, 1),
+            ((1 << 24) + 1, 2, 1),
+            (32, 2, 0),
+            (1 << 24, 1, 1),
+            (1 << 24, 4097, 1),
+            (u32::MAX, u32::MAX, 1),
+            (0, 0, 1),
+        ] {
+            let refused = drawn(records, samples, rounds).validate(4, 5, 8);
+            assert_eq!(
+                refused,
+                Err(TermsError::Pool),
+                "{records} {samples} {rounds}"
+            );
+        }
+    }
+
+    #[test]
+    fn both_kinds_tell_the_same_things() {
+        let (sealed, drawn) = (sealed(3, 5).hold_out, drawn(80, 6, 4).hold_out);
+        let told = |terms: HoldOutTerms| (*terms.root(), terms.samples(), terms.rounds());
+        assert_eq!(told(sealed), ([9; 32], 5, 3));
+        assert_eq!(told(drawn), ([9; 32], 6, 4));
+        assert_eq!(
+            [sealed, drawn].map(|terms| terms.is_sealed()),
+            [true, false]
+        );
     }
 
     #[test]
@@ -291,7 +451,14 @@ mod tests {
         let root = "09".repeat(32);
         assert_eq!(
             hex::encode(terms().encode()),
-            format!("{name}{one}{one}6400{windows}0302{stakes}{one}{rules}{root}0100000002000000")
+            format!(
+                "{name}{one}{one}6400{windows}0302{stakes}{one}{rules}00{root}0100000002000000"
+            )
+        );
+        let (salt, numbers) = ("08".repeat(32), "200000000200000007000000");
+        assert_eq!(
+            hex::encode(drawn(32, 2, 7).encode()),
+            format!("{name}{one}{one}6400{windows}0302{stakes}{one}{rules}01{salt}{root}{numbers}")
         );
     }
 }

@@ -46,7 +46,7 @@ pub struct TaskView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     pub opened_at: BlockNumber,
     /// The round under way, or the last one.
     pub round: RoundId,
-    /// Shards published so far: the index of the next.
+    /// Shards published so far: the index of the next. 0 if samples are drawn from a pool.
     pub next_shard: u32,
     /// What future rounds can pay.
     pub pool: Balance,
@@ -83,6 +83,8 @@ pub struct RoundView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     pub base_root: Hash,
     /// The hold-out samples, once published.
     pub shard: Option<ShardView<BlockNumber>>,
+    /// What draws the hold-out samples from the task's pool, once it is drawn.
+    pub sample_seed: Option<Hash>,
     /// The attesters, once drawn: also those who were put out.
     pub seats: Vec<SeatView<AccountId, Balance>>,
     /// How often seats were drawn anew.
@@ -101,6 +103,13 @@ pub struct RoundView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     pub fees: Balance,
     /// What contributors have claimed.
     pub claimed: Balance,
+}
+
+impl<AccountId, Balance, BlockNumber> RoundView<AccountId, Balance, BlockNumber> {
+    /// Whether it is known which samples score the round.
+    pub fn has_samples(&self) -> bool {
+        self.shard.is_some() || self.sample_seed.is_some()
+    }
 }
 
 /// The published hold-out samples of a round; the bytes are in the body of block `published_at`.

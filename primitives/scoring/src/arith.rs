@@ -6,10 +6,15 @@ pub const MASTER_BOUND: i16 = 32_512;
 /// Shift right, rounding to nearest, halves towards plus infinity: `(a + ((1 << s) >> 1)) >> s`.
 ///
 /// Any shift of 32 or more acts as 32, whose result is 0.
+#[inline]
 pub fn rs(a: i32, s: u32) -> i32 {
-    let s = s.min(32);
-    // In i64 nothing overflows, and the result is no larger than `a`.
-    ((i64::from(a) + ((1i64 << s) >> 1)) >> s) as i32
+    if s > 31 {
+        return 0;
+    }
+    // Half of the dropped bits' range is the highest of them: it is added after the shift, where
+    // nothing overflows.
+    let is_shifted = i32::from(s > 0);
+    (a >> s) + ((a >> s.saturating_sub(1)) & is_shifted)
 }
 
 /// `n / d` rounded to nearest, halves away from zero. A divisor of zero gives zero.
@@ -31,11 +36,13 @@ pub fn round_div(n: i128, d: i128) -> i128 {
 }
 
 /// Clamp to `-127..=127`: -128 is not a value of the machine.
+#[inline]
 pub fn clamp_i8(a: i32) -> i8 {
     a.clamp(-127, 127) as i8
 }
 
 /// Clamp to `-32767..=32767`.
+#[inline]
 pub fn clamp_i16(a: i32) -> i16 {
     a.clamp(-32_767, 32_767) as i16
 }
@@ -61,6 +68,13 @@ mod tests {
         assert_eq!(rs(i32::MIN, 31), -1);
         assert_eq!(rs(i32::MAX, 31), 1);
         assert_eq!([rs(i32::MAX, 40), rs(i32::MIN, 40)], [0, 0]);
+        // Its definition, where nothing overflows.
+        for a in [i32::MIN, -32_768, -3, -2, -1, 0, 1, 2, 3, 1 << 20, i32::MAX] {
+            for s in 0..=33 {
+                let defined = (i64::from(a) + ((1 << s) >> 1)) >> s;
+                assert_eq!(i64::from(rs(a, s)), defined, "{a} by {s}");
+            }
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::arith::MASTER_BOUND;
 use crate::hash::{blake2_256, Hash};
+use crate::image::{Image, Window, MAX_POOL_SPAN};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeAll, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::ops::Range;
@@ -23,6 +24,12 @@ pub const MAX_HEAD_WIDTH: u32 = 1024;
 /// Most values that an op gives: 66 times as many words of a trace fit 32 bits.
 pub const MAX_VALUES: u32 = 1 << 25;
 
+/// Most values that all ops give: a party to a dispute hashes so many.
+pub const MAX_ALL_VALUES: u64 = 1 << 30;
+/// Most products of a sample, of a hundred million parameters and 1024 tokens; a referee's party
+/// computes them one by one.
+pub const MAX_PRODUCTS: u64 = 1 << 37;
+
 /// Width of what [`Op::Requant`] gives.
 #[derive(
     Clone,
@@ -43,9 +50,9 @@ pub enum Width {
     Wide,
 }
 
-/// One op of the machine, on one sample. A tensor has a row for every token; without an embedding
-/// there is one row. `[n]` is the length of a row. An op takes what the op before it gives, and the
-/// first the sample; some take what an earlier op gave, too.
+/// One op of the machine, on one sample. A tensor has a row for every token of a text, or for every
+/// pixel of an image, or one row. `[n]` is the length of a row. An op takes what the op before it
+/// gives, and the first the sample; some take what an earlier op gave, too.
 #[derive(
     Clone,
     Copy,
@@ -113,7 +120,8 @@ pub enum Op {
     },
     /// `i8[3 * heads * head_width] -> i32[heads * tokens]`: a row is the queries of all heads, then
     /// their keys, then their values; gives, for every head and every token, the product of the
-    /// own query and that token's key. The op before it is a requant.
+    /// own query and that token's key. The op before it is a requant; a wide requant and a softmax
+    /// come after it, and nothing else takes what only the softmax hides, later tokens.
     Scores {
         /// Heads, at least 1.
         heads: u32,
@@ -160,9 +168,44 @@ pub enum Op {
         /// Tokens of a sample.
         tokens: u32,
     },
+    /// `i8[channels] of every pixel -> i8[size * size * channels] of every place of the window`: the
+    /// pixels of the place one after another, line by line, zeros where they are padding. A linear op
+    /// after it is a convolution. As the first op it takes the sample as an image.
+    Im2col {
+        /// What comes to it.
+        image: Image,
+        /// What is laid in a row.
+        window: Window,
+    },
+    /// `i8[channels] of every pixel -> i8[channels] of every place of the window`: the largest of the
+    /// place, where padding is 0.
+    MaxPool {
+        /// What comes to it.
+        image: Image,
+        /// Its span is at most [`MAX_POOL_SPAN`].
+        window: Window,
+    },
+    /// `i8[channels] of every pixel -> i32[channels] of every place of the window`: the sum of the
+    /// place. A requant makes it a mean.
+    SumPool {
+        /// What comes to it.
+        image: Image,
+        /// Its span is at most [`MAX_POOL_SPAN`].
+        window: Window,
+    },
+    /// `i8 -> i8`: all rows as one, one after another.
+    Flatten,
 }
 
 impl Op {
+    /// The image that a pool takes, and its window; none of another op.
+    pub fn pool(&self) -> Option<(&Image, &Window)> {
+        match self {
+            Op::MaxPool { image, window } | Op::SumPool { image, window } => Some((image, window)),
+            _ => None,
+        }
+    }
+
     /// Parameters the op takes from the weights.
     pub fn parameters(&self) -> u64 {
         match *self {
@@ -185,6 +228,18 @@ impl Op {
             Op::Unembed { vocab, width } => u64::from(vocab) * u64::from(width),
             _ => self.parameters(),
         }
+    }
+
+    /// Products that are added up in what it gives of a sample, if it gives `flow`.
+    fn products(&self, flow: &Flow) -> u64 {
+        let each = match *self {
+            Op::Linear { inputs, .. } => inputs.into(),
+            Op::Unembed { width, .. } => width.into(),
+            Op::Scores { head_width, .. } => head_width.into(),
+            Op::Mix { .. } => flow.tokens.into(),
+            _ => 0,
+        };
+        flow.values().saturating_mul(each)
     }
 }
 
@@ -247,9 +302,17 @@ pub enum GraphError {
         /// Index of the op.
         op: u32,
     },
-    /// More than [`MAX_VALUES`] values.
-    #[error("op {op} gives more than {MAX_VALUES} values")]
+    /// More than [`MAX_VALUES`] values, or with the ops before it more than [`MAX_ALL_VALUES`].
+    #[error(
+        "op {op} gives more than {MAX_VALUES} values, or all up to it more than {MAX_ALL_VALUES}"
+    )]
     TooManyValues {
+        /// Index of the op.
+        op: u32,
+    },
+    /// With the ops before it more than [`MAX_PRODUCTS`] products.
+    #[error("op {op}: more than {MAX_PRODUCTS} products of a sample")]
+    TooManyProducts {
         /// Index of the op.
         op: u32,
     },
@@ -270,7 +333,7 @@ pub enum Kind {
     Loss,
 }
 
-/// What flows between two ops: a row for every token.
+/// What flows between two ops: a row for every token, or for every pixel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Flow {
     /// What it is.
@@ -306,23 +369,7 @@ impl Graph {
         let mut ops = Vec::new();
         for (index, pair) in layers.windows(2).enumerate() {
             let (first, last) = (index == 0, index + 2 == layers.len());
-            let (unit_bits, bias_shift) = if first { (15, 2) } else { (12, 0) };
-            ops.push(Op::Linear {
-                inputs: pair[0],
-                outputs: pair[1],
-                bias_shift,
-            });
-            ops.push(Op::Requant {
-                shift_in: unit_bits - if last { 6 } else { 4 },
-                multiplier: 128,
-                shift_out: 7,
-                width: if last { Width::Wide } else { Width::Narrow },
-            });
-            ops.push(if last {
-                Op::CrossEntropy { classes: pair[1] }
-            } else {
-                Op::Relu
-            });
+            ops.extend(layer(pair[0], pair[1], first, last));
         }
         Self {
             inputs: layers.first().copied().unwrap_or(0),
@@ -352,15 +399,21 @@ impl Graph {
         if self.ops.len() > MAX_OPS {
             return Err(GraphError::TooManyOps);
         }
-        let (mut flows, mut parameters) = (Vec::with_capacity(self.ops.len()), 0);
+        let mut flows = Vec::with_capacity(self.ops.len());
+        let (mut parameters, mut values, mut products) = (0, 0u64, 0u64);
         for (op, index) in self.ops.iter().zip(0..) {
             let flow = op.gives(self, &flows, index)?;
             parameters += op.parameters();
             if parameters > MAX_PARAMETERS as u64 {
                 return Err(GraphError::TooManyParameters { op: index });
             }
-            if flow.values() > MAX_VALUES.into() {
+            values += flow.values();
+            if flow.values() > MAX_VALUES.into() || values > MAX_ALL_VALUES {
                 return Err(GraphError::TooManyValues { op: index });
+            }
+            products = products.saturating_add(op.products(&flow));
+            if products > MAX_PRODUCTS {
+                return Err(GraphError::TooManyProducts { op: index });
             }
             flows.push(flow);
         }
@@ -385,16 +438,23 @@ impl Graph {
         self.ops.get(op.checked_sub(1)? as usize)
     }
 
-    /// Whether it has no ops but those of an MLP: all that workers evaluate at speed.
-    pub fn is_mlp(&self) -> bool {
-        use Op::{CrossEntropy, Linear, Relu, Requant};
-        let is_known = |op: &Op| {
-            matches!(
-                op,
-                Linear { .. } | Requant { .. } | Relu | CrossEntropy { .. }
-            )
+    /// Products that are added up in the evaluation of one sample, of masked tokens too: nearly all of
+    /// what it costs. At most [`MAX_PRODUCTS`] in a valid graph, 0 of another.
+    pub fn products(&self) -> u64 {
+        let flows = self.flows().unwrap_or_default();
+        let products = self.ops.iter().zip(&flows);
+        products.map(|(op, flow)| op.products(flow)).sum()
+    }
+
+    /// Whether a record is a sample: as many bytes, tokens that there are, a label that is a class.
+    pub fn takes(&self, record: &[u8]) -> bool {
+        let Some((label, inputs)) = record.split_last() else {
+            return false;
         };
-        self.ops.iter().all(is_known)
+        let is_token = |byte: &u8| self.vocab().is_none_or(|vocab| u32::from(*byte) < vocab);
+        inputs.len() as u64 == u64::from(self.inputs)
+            && u32::from(*label) < self.classes()
+            && inputs.iter().all(is_token)
     }
 
     /// Parameters of all ops; at most [`MAX_PARAMETERS`] in a valid graph.
@@ -423,6 +483,29 @@ impl Graph {
     /// `H("gotong:graph" | SCALE)`.
     pub fn hash(&self) -> Hash {
         blake2_256(&[b"gotong:graph", &self.encode()])
+    }
+}
+
+/// A linear op of a [`Graph::mlp`] and what comes after it, in its units. `first` takes the sample,
+/// `last` gives the loss.
+pub(crate) fn layer(inputs: u32, outputs: u32, first: bool, last: bool) -> [Op; 3] {
+    let (unit_bits, bias_shift) = if first { (15, 2) } else { (12, 0) };
+    let linear = Op::Linear {
+        inputs,
+        outputs,
+        bias_shift,
+    };
+    let scale = |bits: u8, width| Op::Requant {
+        shift_in: unit_bits - bits,
+        multiplier: 128,
+        shift_out: 7,
+        width,
+    };
+    if last {
+        let loss = Op::CrossEntropy { classes: outputs };
+        [linear, scale(6, Width::Wide), loss]
+    } else {
+        [linear, scale(4, Width::Narrow), Op::Relu]
     }
 }
 
@@ -470,7 +553,19 @@ impl Op {
             (Op::RmsNorm { width, .. }, Wide) => (width.into(), Flow::of(Narrow, tokens, width)),
             (Op::Scores { heads, head_width }, Narrow) => {
                 let is_requant = matches!(graph.op_before(op), Some(Op::Requant { .. }));
-                if !is_requant {
+                let then = graph.ops.get(op as usize + 1..).unwrap_or_default();
+                let is_hidden = matches!(
+                    then,
+                    [
+                        Op::Requant {
+                            width: Width::Wide,
+                            ..
+                        },
+                        Op::Softmax { .. },
+                        ..
+                    ]
+                );
+                if !is_requant || !is_hidden {
                     return Err(GraphError::WrongKind { op });
                 }
                 let scores = heads.saturating_mul(tokens);
@@ -506,7 +601,9 @@ impl Op {
             }
             (Op::Residual { from }, Wide) => {
                 let given = Flow::of(Wide, tokens, length);
-                if before.get(from as usize) != Some(&given) {
+                let is_scores =
+                    matches!(graph.ops.get(from as usize + 1), Some(Op::Softmax { .. }));
+                if is_scores || before.get(from as usize) != Some(&given) {
                     return Err(GraphError::WrongReference { op });
                 }
                 (length.into(), given)
@@ -522,7 +619,10 @@ impl Op {
                 (width.into(), Flow::of(Acc, tokens, vocab))
             }
             (Op::CrossEntropy { classes }, Wide) => {
-                // A token is a label.
+                // A token is a label, and what has no tokens has one.
+                if graph.vocab().is_none() && tokens > 1 {
+                    return Err(GraphError::WrongKind { op });
+                }
                 if graph.vocab().is_some_and(|vocab| vocab != classes) {
                     return Err(GraphError::WrongLength { op });
                 }
@@ -530,6 +630,36 @@ impl Op {
             }
             (Op::Total { tokens: own }, Loss) if own == tokens && tokens > 1 => {
                 (1, Flow::of(Loss, 1, 1))
+            }
+            // Not of tokens: each may take in only those before it.
+            (Op::Flatten, Narrow) if graph.vocab().is_none() => {
+                let values = u64::from(tokens) * u64::from(length);
+                let width = u32::try_from(values).unwrap_or(u32::MAX);
+                (length.into(), Flow::of(Narrow, 1, width))
+            }
+            (
+                Op::Im2col { image, window }
+                | Op::MaxPool { image, window }
+                | Op::SumPool { image, window },
+                Narrow,
+            ) if graph.vocab().is_none() => {
+                let is_sample = op == 0 && matches!(self, Op::Im2col { .. });
+                if !is_sample && (op == 0 || tokens != image.pixels()) {
+                    return Err(GraphError::WrongLength { op });
+                }
+                let places = window.places(&image);
+                let (down, across) = places.ok_or(GraphError::FieldOutOfBounds { op })?;
+                let (kind, width) = match self {
+                    Op::Im2col { .. } => (Narrow, window.pixels().saturating_mul(image.channels)),
+                    Op::MaxPool { .. } => (Narrow, image.channels),
+                    _ => (Acc, image.channels),
+                };
+                let taken = if is_sample {
+                    image.values()
+                } else {
+                    image.channels.into()
+                };
+                (taken, Flow::of(kind, down.saturating_mul(across), width))
             }
             _ => return Err(GraphError::WrongKind { op }),
         };
@@ -545,6 +675,9 @@ impl Op {
             // As many as a row can have: the rest follows from what comes to the op.
             (1..=MAX_VALUES).contains(&heads) && (1..=MAX_HEAD_WIDTH).contains(&head_width)
         };
+        let is_within = |image: &Image, window: &Window| {
+            image.values() <= MAX_VALUES.into() && window.places(image).is_some()
+        };
         let in_bounds = match *self {
             Op::Linear {
                 inputs,
@@ -557,7 +690,9 @@ impl Op {
                 shift_out,
                 ..
             } => shift_in <= 31 && multiplier > 0 && shift_out <= 31,
-            Op::Relu | Op::SquaredRelu | Op::Residual { .. } | Op::Total { .. } => true,
+            Op::Relu | Op::SquaredRelu | Op::Residual { .. } | Op::Total { .. } | Op::Flatten => {
+                true
+            }
             Op::CrossEntropy { classes } => (2..=MAX_CLASSES).contains(&classes),
             Op::Embed {
                 vocab,
@@ -579,6 +714,10 @@ impl Op {
                 heads, head_width, ..
             } => is_attention(heads, head_width),
             Op::Unembed { width, .. } => width > 0,
+            Op::Im2col { image, window } => is_within(&image, &window),
+            Op::MaxPool { image, window } | Op::SumPool { image, window } => {
+                is_within(&image, &window) && window.span(&image) <= MAX_POOL_SPAN
+            }
         };
         if !in_bounds {
             return Err(GraphError::FieldOutOfBounds { op });

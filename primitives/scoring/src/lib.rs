@@ -9,12 +9,14 @@
 //! | [`arith`] | rounding shifts, rounding division, clamps |
 //! | [`graph`] | an architecture as data: a list of [`Op`]s, validated once |
 //! | [`Transformer`] | the shape of a language model, which makes a [`Graph`] |
+//! | [`Cnn`] | the shape of a convolutional network, which does; [`Image`] and [`Window`] are its parts |
 //! | [`weights`] | the canonical 16-bit master weights and their Merkle root |
 //! | [`machine`] | one op on one sample; [`lut`] holds its tables |
 //! | [`evaluator`] | samples, the [`Evaluator`] trait and the [`Reference`] that defines it |
 //! | [`delta`] | a sparse change to the master weights and its only encoding |
 //! | [`merkle`] | one tree, plain or summing |
 //! | [`shard`] | hold-out samples, sealed until a round needs them |
+//! | [`hold_out`] | which samples score a round: a shard, or some of a public pool |
 //! | [`merge`] | clipping, similarity, the weighted merge |
 //! | [`reveals`] | what the chain keeps of the deltas of a round |
 //! | [`round`] | a whole round: midpoint shares, joint gain |
@@ -28,10 +30,13 @@
 extern crate alloc;
 
 pub mod arith;
+mod cnn;
 pub mod delta;
 pub mod evaluator;
 pub mod graph;
 mod hash;
+pub mod hold_out;
+mod image;
 pub mod lut;
 pub mod machine;
 pub mod merge;
@@ -45,10 +50,13 @@ pub mod trial;
 pub mod weights;
 pub mod work;
 
+pub use cnn::{Cnn, Convolution, Pool};
 pub use delta::{Delta, DeltaError, Entry};
 pub use evaluator::{predict, EvalError, Evaluator, Reference, Samples, SamplesError};
 pub use graph::{Flow, Graph, GraphError, Kind, Op, Width};
 pub use hash::{blake2_256, Hash};
+pub use hold_out::{draw, pool_tree, HoldOut, RoundSamples};
+pub use image::{Image, Window, MAX_POOL_SPAN};
 pub use merkle::{Node, Proof, SumNode, SumProof, SumTree, Tree};
 pub use reveals::{median_norm, reveals_tree, RevealRecord};
 pub use round::{score_round, Evaluations, Reveal, RoundScore, Rules, ScoreError};

@@ -7,6 +7,7 @@
 use crate::arith::{clamp_i16, clamp_i8, rs};
 use crate::evaluator::EvalError;
 use crate::graph::{Graph, Op, Width};
+use crate::image::{Image, Window};
 use crate::lut::{EXP2, LOG2, RSQRT};
 use crate::weights::view;
 use alloc::vec::Vec;
@@ -171,6 +172,16 @@ fn step(
         (Op::Total { tokens }, Tensor::Losses(losses)) if losses.len() == tokens as usize => {
             Some(Tensor::Loss(total(losses)))
         }
+        (Op::Im2col { image, window }, Tensor::Narrow(x)) => {
+            im2col(x, &image, &window).map(Tensor::Narrow)
+        }
+        (Op::MaxPool { image, window }, Tensor::Narrow(x)) => {
+            pool(x, &image, &window, |inside| max_of(inside, &window)).map(Tensor::Narrow)
+        }
+        (Op::SumPool { image, window }, Tensor::Narrow(x)) => {
+            pool(x, &image, &window, sum_of).map(Tensor::Acc)
+        }
+        (Op::Flatten, Tensor::Narrow(x)) => Some(Tensor::Narrow(x.clone())),
         _ => None,
     };
     given.ok_or(wrong)
@@ -253,6 +264,59 @@ fn mix(p: &[i16], x: &[i8], heads: u32, head_width: u32) -> Option<Vec<i32>> {
     Some(means)
 }
 
+/// The rows that are pixels; none if they are not those of the image.
+fn pixels<'a>(x: &'a [i8], image: &Image) -> Option<core::slice::ChunksExact<'a, i8>> {
+    let rows = rows(x, image.channels)?;
+    (rows.len() as u64 == u64::from(image.pixels())).then_some(rows)
+}
+
+fn im2col(x: &[i8], image: &Image, window: &Window) -> Option<Vec<i8>> {
+    let pixels = pixels(x, image)?;
+    let (down, across) = window.places(image)?;
+    let padding = alloc::vec![0; image.channels as usize];
+    let mut columns = Vec::new();
+    for place in 0..down.checked_mul(across)? {
+        for nth in 0..window.pixels() {
+            let pixel = window.pixel(image, place, nth);
+            let pixel = pixel.and_then(|at| pixels.clone().nth(at as usize));
+            columns.extend_from_slice(pixel.unwrap_or(&padding));
+        }
+    }
+    Some(columns)
+}
+
+/// For every place and channel what `of` makes of its values in the image.
+fn pool<T>(x: &[i8], image: &Image, window: &Window, of: impl Fn(&[i8]) -> T) -> Option<Vec<T>> {
+    let pixels = pixels(x, image)?;
+    let (down, across) = window.places(image)?;
+    let mut all = Vec::new();
+    for place in 0..down.checked_mul(across)? {
+        let inside = window.inside(image, place);
+        let inside: Vec<&[i8]> = inside
+            .filter_map(|at| pixels.clone().nth(at as usize))
+            .collect();
+        for channel in 0..image.channels as usize {
+            let values = inside.iter().filter_map(|row| row.get(channel).copied());
+            let values: Vec<i8> = values.collect();
+            all.push(of(&values));
+        }
+    }
+    Some(all)
+}
+
+/// The largest of a place; `inside` are its values in the image, the others are 0.
+pub fn max_of(inside: &[i8], window: &Window) -> i8 {
+    let padding = ((inside.len() as u64) < u64::from(window.pixels())).then_some(0);
+    let all = inside.iter().copied().chain(padding);
+    all.max().unwrap_or(0)
+}
+
+/// The sum of a place, of at most [`crate::MAX_POOL_SPAN`] activations below 2^18. Wraps.
+pub fn sum_of(inside: &[i8]) -> i32 {
+    let values = inside.iter().map(|value| i32::from(*value));
+    values.fold(0, i32::wrapping_add)
+}
+
 /// Losses of all rows: the labels are the last bytes of the record.
 fn losses(z: &[i16], classes: u32, record: &[u8]) -> Option<Tensor> {
     let rows = rows(z, classes)?;
@@ -286,16 +350,19 @@ pub fn dot(a: &[i8], b: &[i8]) -> i32 {
 }
 
 /// One value of an embedding: `clamp(rs(token + place, shift), +-32767)`.
+#[inline]
 pub fn embed(token: i16, place: i16, shift: u8) -> i16 {
     clamp_i16(rs(i32::from(token) + i32::from(place), shift.into()))
 }
 
 /// `clamp(a + b, +-32767)`.
+#[inline]
 pub fn residual(a: i16, b: i16) -> i16 {
     clamp_i16(i32::from(a) + i32::from(b))
 }
 
 /// `rs(u * u, 7)` of `u = max(x, 0)`: at most 126.
+#[inline]
 pub fn squared_relu(x: i8) -> i8 {
     let u = i32::from(x.max(0));
     clamp_i8(rs(u * u, 7))
@@ -319,6 +386,7 @@ pub struct Norm {
 
 impl Norm {
     /// Of a row of at most 2048 values; the result is in units of `2^-unit_bits`.
+    #[inline(always)]
     pub fn of(row: &[i16], unit_bits: u8) -> Self {
         let most = row.iter().map(|h| magnitude(*h)).max().unwrap_or(0);
         let up = most.leading_zeros().saturating_sub(17);
@@ -343,6 +411,7 @@ impl Norm {
 
     /// One value of the row: `t = rs(g * reciprocal, 15)`, then `clamp(rs(t * root, down), +-127)`.
     /// The products are below 2^30.
+    #[inline]
     pub fn apply(&self, h: i16) -> i8 {
         let g = i32::from(clamp_i16(h.into())).wrapping_shl(self.up);
         let t = rs(g.wrapping_mul(self.reciprocal), 15);
@@ -351,12 +420,14 @@ impl Norm {
 }
 
 /// At most 32767.
+#[inline]
 fn magnitude(h: i16) -> u32 {
     clamp_i16(h.into()).unsigned_abs().into()
 }
 
 /// The largest share of a softmax over a sample of so many tokens, in bits: the most that keeps
 /// `tokens << bits` within 2^17, but at most 14. 9 bits for 256 tokens.
+#[inline]
 pub fn share_bits(tokens: u32) -> u32 {
     let log_tokens = tokens.max(1).next_power_of_two().ilog2();
     17u32.saturating_sub(log_tokens).min(14)
@@ -366,9 +437,16 @@ pub fn share_bits(tokens: u32) -> u32 {
 /// The largest share is 2 to the power of that; their sum is at most 2^17 and not zero.
 pub fn shares(z: &[i16], tokens: u32) -> Vec<i16> {
     let most = z.iter().copied().max().unwrap_or(0);
-    let down = 14 - share_bits(tokens).min(14);
-    let share = |z: &i16| rs(exp2_q14(i32::from(most) - i32::from(*z)) as i32, down);
-    z.iter().map(|z| clamp_i16(share(z))).collect()
+    let bits = share_bits(tokens);
+    z.iter()
+        .map(|z| share(i32::from(most) - i32::from(*z), bits))
+        .collect()
+}
+
+/// A share of so many bits, of a score that is `distance >= 0` below the largest.
+#[inline]
+pub fn share(distance: i32, bits: u32) -> i16 {
+    clamp_i16(rs(exp2_q14(distance) as i32, 14u32.saturating_sub(bits)))
 }
 
 /// The mean of values by their shares, in 1/16 of a value, rounded to nearest, halves up. With
@@ -398,6 +476,7 @@ pub const MOST_OF_A_TOKEN: u32 = (1 << 21) - 1;
 
 /// `clamp(rs(clamp(rs(acc, shift_in), +-32767) * multiplier, shift_out), +-32767)`; a narrow
 /// requant clamps the result on to +-127.
+#[inline]
 pub fn requant(acc: i32, shift_in: u8, multiplier: u8, shift_out: u8) -> i16 {
     let t = clamp_i16(rs(acc, shift_in.into()));
     // Below 2^23.
@@ -425,12 +504,14 @@ pub fn cross_entropy(logits: &[i16], label: u8) -> Option<u32> {
 }
 
 /// `2^(-d/64)` in Q14, cut off; `d >= 0`.
-fn exp2_q14(d: i32) -> u32 {
+#[inline]
+pub fn exp2_q14(d: i32) -> u32 {
     let mantissa = u32::from(EXP2[(d & 63) as usize]);
     mantissa.checked_shr((d >> 6) as u32).unwrap_or(0)
 }
 
 /// `log2(s)` in Q16 from 10 bits after the leading one; `2^10 <= s`.
+#[inline]
 fn log2_q16(s: u32) -> u32 {
     let whole = s.ilog2();
     (whole << 16) + u32::from(LOG2[((s >> (whole - 10)) & 1023) as usize])

@@ -165,6 +165,10 @@ impl<C: Carry> Tree<C> {
         Self { leaves }
     }
 
+    pub(crate) fn into_leaves(self) -> Vec<Node<C>> {
+        self.leaves
+    }
+
     /// The root: binds every leaf, its place, its value and the number of leaves.
     pub fn root(&self) -> Node<C> {
         self.root_and_path(0).0
@@ -195,6 +199,11 @@ impl<C: Carry> Tree<C> {
 }
 
 impl<C: Carry> Tree<C> {
+    /// How many leaves it has; `u32::MAX` if there are more.
+    pub fn leaves(&self) -> u32 {
+        u32::try_from(self.leaves.len()).unwrap_or(u32::MAX)
+    }
+
     /// The nodes of a level, the leaves being level 0, that cover `span` leaves from `first` on;
     /// `first` is a multiple of `2^level`.
     pub fn nodes(&self, level: u32, first: u32, span: u32) -> Vec<Node<C>> {
@@ -222,6 +231,22 @@ impl Tree {
             }
             (first, end) = (first / 2, end.div_ceil(2));
             level = joined(&level);
+        }
+        siblings
+    }
+}
+
+impl Tree {
+    /// [`Self::prove_span`] of each of these leaves alone, all at once.
+    pub fn prove_each(&self, places: &[u32]) -> Vec<Vec<Hash>> {
+        let mut siblings = alloc::vec![Vec::new(); places.len()];
+        let (mut level, mut height) = (self.leaves.clone(), 0);
+        while level.len() > 1 {
+            for (siblings, place) in siblings.iter_mut().zip(places) {
+                let sibling = (*place as usize >> height) ^ 1;
+                siblings.extend(level.get(sibling).map(|node| node.hash));
+            }
+            (level, height) = (joined(&level), height + 1);
         }
         siblings
     }
@@ -575,6 +600,7 @@ mod tests {
             let nodes = tree.nodes(0, first, count);
             let mut siblings = tree.prove_span(first, count);
             prop_assert_eq!(root_of_span(leaves, first, nodes.clone(), &siblings), Some(tree.root().hash));
+            prop_assert_eq!(tree.prove_each(&[a, b]), [a, b].map(|leaf| tree.prove_span(leaf, 1)));
             if first > 0 {
                 prop_assert_ne!(root_of_span(leaves, first - 1, nodes.clone(), &siblings), Some(tree.root().hash));
             }

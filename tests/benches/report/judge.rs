@@ -18,7 +18,7 @@ use gotong_scoring::{
         Answer, Case, Layout, Lie, Part, ProvedChunk, ProvedReveal, Refusal, Ruling, Shown, Side,
         Statement, Term, Tiles, Trial, Turn, Witness, TRACE_TILE, TRACE_WIDTH,
     },
-    work_root, Delta, Entry, Evaluator, Graph, Hash, MasterWeights, Node, Opening, Reveal,
+    work_root, Delta, Entry, Evaluator, Graph, Hash, HoldOut, MasterWeights, Node, Opening, Reveal,
     RevealRecord, RoundScore, Row, Rules, Samples, Standing, SumNode, CHUNK, WEIGHT_TILE,
 };
 use gotong_tests::Network;
@@ -75,7 +75,8 @@ impl Round {
             .iter()
             .map(|r| RevealRecord::of(r.hash, &r.delta, r.weight))
             .collect();
-        let shard_key = [7; 32];
+        let key = [7; 32];
+        let root = shard_root(&key, record_len, &records)?;
         let case = Case {
             rules: Rules {
                 admit_floor_q8: 512,
@@ -83,8 +84,7 @@ impl Round {
                 central_difference: 1,
             },
             base_root: MasterWeights::new(base.clone())?.root(),
-            shard_key,
-            shard_root: shard_root(&shard_key, record_len, &records)?,
+            hold_out: HoldOut::Sealed { key, root },
             samples: u32::try_from(records.len() / record_len)?,
             reveals_root: reveals_tree(&proofs).root().hash,
             reveals: u32::try_from(proofs.len())?,

@@ -4,11 +4,12 @@
 
 mod chain;
 mod judge;
+mod language;
 mod worker;
 
 use anyhow::{Context, Result};
-use clap::Parser;
-use serde_json::Map;
+use clap::{Parser, ValueEnum};
+use serde_json::{Map, Value};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -20,17 +21,46 @@ struct Options {
     /// package's folder
     #[arg(long, default_value = "target/bench/report.json")]
     out: PathBuf,
+    /// Measure this alone
+    #[arg(long, value_enum)]
+    only: Option<Part>,
     /// What `cargo bench` passes to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
 }
 
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// An image model: evaluation, training, deltas
+    Worker,
+    /// A language model, beside PyTorch, and costs against size
+    Language,
+    /// Disputes
+    Judge,
+    /// The chain's weights
+    Chain,
+}
+
+impl Part {
+    fn measure(self, report: &mut Map<String, Value>) -> Result<()> {
+        match self {
+            Self::Worker => worker::measure(report),
+            Self::Language => language::measure(report),
+            Self::Judge => judge::measure(report),
+            Self::Chain => chain::measure(report),
+        }
+    }
+}
+
 fn main() -> Result<()> {
     let options = Options::parse();
     let mut report = Map::new();
-    worker::measure(&mut report)?;
-    judge::measure(&mut report)?;
-    chain::measure(&mut report)?;
+    for part in Part::value_variants() {
+        if options.only.is_none_or(|only| only == *part) {
+            part.measure(&mut report)?;
+        }
+    }
     for (key, value) in &report {
         println!("{key}: {value}");
     }

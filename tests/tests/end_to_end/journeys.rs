@@ -49,7 +49,7 @@ async fn three_rounds_pay_what_they_proved() -> Result<()> {
         let owed = gotong_protocol::pay::owed(
             before.terms.price_per_millibit,
             claim.paid_gain,
-            before.terms.shard_samples,
+            before.terms.hold_out.samples(),
             before.terms.cap_per_round,
         );
         assert_eq!(Some(round.owed), owed);

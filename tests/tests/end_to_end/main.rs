@@ -2,7 +2,9 @@
 
 mod bodies;
 mod disputes;
+mod drawn;
 mod journeys;
+mod pytorch;
 
 use anyhow::Result;
 use gotong_protocol::TaskId;

@@ -1,7 +1,12 @@
 //! What the demo prints: a line a round, the purses as the chain knows them, and the sum that
 //! has to add up.
 
-use super::{account, examine, honest, Ended, ATTESTERS, LIAR, NOISE, UNIT};
+use super::{
+    account,
+    exam::{Exam, Mark},
+    scene::{Cast, LIAR, NOISE},
+    Ended, UNIT,
+};
 use crate::{
     chain::{Account, Moment},
     evaluation::verdict_words,
@@ -13,9 +18,10 @@ use gotong_protocol::{
     id::DisputeId,
     pay,
     view::{DisputeView, RewardState, TaskView},
-    Graph, Hash,
+    Hash,
 };
-use gotong_scoring::{Samples, ScoreTable, Standing};
+use gotong_scoring::{ScoreTable, Standing};
+use serde_json::{json, Map, Value};
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -26,11 +32,10 @@ const ONE_BIT: f64 = 65536.0;
 
 /// What the rounds so far have brought.
 pub struct Report {
-    exam: Samples,
-    graph: Option<Graph>,
-    /// Mean loss in bits and accuracy on the exam: at the start, then after every round.
-    exams: Vec<(f64, f64)>,
-    losses: Vec<f64>,
+    cast: Cast,
+    exam: Exam,
+    /// On the exam: at the start, then after every round.
+    marks: Vec<Mark>,
     owed: u128,
     fees: u128,
     /// Paid improvement of every round, in Q16 bits summed over its shard.
@@ -62,12 +67,11 @@ struct Purse {
 }
 
 impl Report {
-    pub fn new(exam: Samples) -> Self {
+    pub fn new(cast: Cast, exam: Exam) -> Self {
         Self {
+            cast,
             exam,
-            graph: None,
-            exams: Vec::new(),
-            losses: Vec::new(),
+            marks: Vec::new(),
             owed: 0,
             fees: 0,
             paid_gains: Vec::new(),
@@ -78,28 +82,32 @@ impl Report {
     }
 
     /// Examines the first weights.
-    pub fn start(&mut self, weights: &[i16], graph: &Graph) -> Result<()> {
-        self.graph = Some(graph.clone());
-        let (loss, accuracy) = self.examine(weights)?;
-        println!(
-            "start     loss {loss:.3} bits, accuracy {:.1} % on {} unseen images",
-            accuracy * 100.0,
-            self.exam.len()
-        );
-        Ok(())
+    pub fn start(&mut self, weights: &[i16]) -> Result<()> {
+        let mark = self.examine(weights)?;
+        println!("start     {mark} on {}", self.exam.samples());
+        self.text(weights)
     }
 
-    fn examine(&mut self, weights: &[i16]) -> Result<(f64, f64)> {
-        let graph = self.graph.as_ref().context("the report has started")?;
-        let (loss, accuracy) = examine(graph, weights, &self.exam)?;
-        self.exams.push((loss, accuracy));
-        self.losses.push(loss);
-        Ok((loss, accuracy))
+    fn examine(&mut self, weights: &[i16]) -> Result<Mark> {
+        let mark = self.exam.mark(weights)?;
+        self.marks.push(mark);
+        Ok(mark)
+    }
+
+    /// Prints a text that a language model writes with these weights.
+    pub fn text(&self, weights: &[i16]) -> Result<()> {
+        if let Some(text) = self.exam.text(weights)? {
+            println!("text      by the exact machine");
+            for line in text.lines() {
+                println!("          {line}");
+            }
+        }
+        Ok(())
     }
 
     /// Prints the line of a round that has ended.
     pub fn add(&mut self, round: Ended) -> Result<()> {
-        let (loss, accuracy) = self.examine(&round.weights)?;
+        let mark = self.examine(&round.weights)?;
         let view = &round.view;
         self.owed += view.owed;
         self.fees += view.fees;
@@ -110,13 +118,12 @@ impl Report {
             .outcome
             .map_or(String::new(), |outcome| format!("{outcome:?}"));
         println!(
-            "round {:>2}  {outcome:<11} loss {loss:.3} bits, accuracy {:.1} %, owed {} GTG",
+            "round {:>2}  {outcome:<11} {mark}, owed {} GTG",
             view.round.0,
-            accuracy * 100.0,
             tokens(view.owed),
         );
         match &round.table {
-            Some(table) => explain(&round, table),
+            Some(table) => self.explain(&round, table),
             None => Ok(()),
         }
     }
@@ -125,7 +132,10 @@ impl Report {
     /// same table only the first is followed: the others end with it.
     pub fn disputes(&mut self, open: &[DisputeView], closed: &[ClosedDispute]) -> Result<()> {
         for dispute in open {
-            let (challenger, accused) = (name_of(&dispute.challenger)?, name_of(&dispute.accused)?);
+            let (challenger, accused) = (
+                self.cast.name_of(&dispute.challenger)?,
+                self.cast.name_of(&dispute.accused)?,
+            );
             let is_first = self
                 .disputes
                 .iter()
@@ -164,9 +174,9 @@ impl Report {
             if closed.verdict.convicts() {
                 println!(
                     "          {} is convicted: {} GTG of its stake to {}, as much burned",
-                    name_of(&closed.accused)?,
+                    self.cast.name_of(&closed.accused)?,
                     tokens(closed.reward),
-                    name_of(&closed.challenger)?,
+                    self.cast.name_of(&closed.challenger)?,
                 );
                 println!(
                     "          after {} reveals of {} bytes, {} blocks, {:.1} s; the other bonds are back",
@@ -189,16 +199,16 @@ impl Report {
         self.owed
     }
 
-    /// Mean loss in bits: at the start, then after every round.
-    pub fn curve(&self) -> &[f64] {
-        &self.losses
+    /// What the model was worth at the start, and after every round.
+    pub fn marks(&self) -> &[Mark] {
+        &self.marks
     }
 
     /// Reads from the chain what everybody was paid, and prints it.
-    pub async fn purses(&mut self, now: &Moment, accounts: &[(String, Account)]) -> Result<()> {
+    pub async fn purses(&mut self, now: &Moment) -> Result<()> {
         println!("\n{:<14} {:>6} {:>14}", "account", "rounds", "paid (GTG)");
-        for (name, account) in accounts {
-            let rewards = now.rewards(account).await?;
+        for (name, account) in self.cast.accounts()? {
+            let rewards = now.rewards(&account).await?;
             let payments: Vec<u128> = rewards
                 .iter()
                 .filter_map(|reward| match reward.state {
@@ -207,7 +217,7 @@ impl Report {
                 })
                 .collect();
             let purse = Purse {
-                name: name.clone(),
+                name,
                 rounds: payments.len(),
                 paid: payments.iter().sum(),
             };
@@ -238,15 +248,16 @@ impl Report {
                 pay::owed(
                     terms.price_per_millibit,
                     *gain,
-                    terms.shard_samples,
+                    terms.hold_out.samples(),
                     terms.cap_per_round,
                 )
                 .context("price x improvement fits")
             })
             .sum::<Result<u128>>()?;
-        let fees: u128 = ATTESTERS.iter().map(|name| self.paid(name)).sum();
-        let honest_paid: u128 = honest().map(|name| self.paid(&name)).sum();
-        let honest_mean = honest_paid / honest().count() as u128;
+        let cast = self.cast;
+        let fees: u128 = cast.truthful().map(|name| self.paid(&name)).sum();
+        let honest_paid: u128 = cast.honest().map(|name| self.paid(&name)).sum();
+        let honest_mean = honest_paid / cast.honest().count().max(1) as u128;
         let claims = honest_paid + self.paid(NOISE);
         println!("claims {claims} + fees {fees} = {} planck", claims + fees);
         println!("price x proven improvement = {owed} planck");
@@ -261,94 +272,83 @@ impl Report {
             self.convicted.iter().all(|it| it.closed.accused == liar),
             "an honest attester was convicted"
         );
-        let convicted = self.convicted.first().context("the liar got away")?;
-
-        let (first, last) = self
-            .exams
-            .first()
-            .zip(self.exams.last())
-            .context("no exam was taken")?;
-        println!(
-            "{}",
-            serde_json::json!({
-                "rounds": self.paid_gains.len(),
-                "accuracy_start": first.1,
-                "accuracy": last.1,
-                "loss_start": first.0,
-                "loss": last.0,
-                "honest_paid_mean": honest_mean.to_string(),
-                "noise_paid": self.paid(NOISE).to_string(),
-                "claims": claims.to_string(),
-                "fees": fees.to_string(),
-                "owed": owed.to_string(),
-                "contributors": honest().count() + 1,
-                "attesters": ATTESTERS.len() + 1,
-                "convicted": self.convicted.len(),
+        let marks = self.marks.first().zip(self.marks.last());
+        let (first, last) = marks.context("no exam was taken")?;
+        let mut all = Map::new();
+        let mut add = |more: Value| all.extend(more.as_object().cloned().unwrap_or_default());
+        add(Mark::json(*first, *last)?);
+        add(json!({
+            "rounds": self.paid_gains.len(),
+            "honest_paid_mean": honest_mean.to_string(),
+            "claims": claims.to_string(),
+            "fees": fees.to_string(),
+            "owed": owed.to_string(),
+            "contributors": cast.contributors().count(),
+            "attesters": cast.attesters().count(),
+            "convicted": self.convicted.len(),
+            "seconds": took.as_secs(),
+        }));
+        if cast.has_noise() {
+            add(json!({ "noise_paid": self.paid(NOISE).to_string() }));
+        }
+        if cast.has_liar() {
+            let convicted = self.convicted.first().context("the liar got away")?;
+            add(json!({
                 "dispute_reveals": convicted.closed.answers,
                 "dispute_bytes": convicted.closed.bytes,
                 "dispute_blocks": convicted.closed.ended_at - convicted.closed.opened_at,
                 "dispute_seconds": convicted.took.as_secs_f64(),
-                "seconds": took.as_secs(),
-            })
-        );
+            }));
+        }
+        println!("{}", Value::Object(all));
         Ok(())
     }
-}
 
-/// Prints what a round measured: its gain, and every delta's share and pay.
-fn explain(round: &Ended, table: &ScoreTable) -> Result<()> {
-    let samples = f64::from(table.header.samples);
-    let millibits = |q16: f64| q16 / ONE_BIT / samples * 1000.0;
-    println!(
-        "          gain {:+.1}±{:.1} millibit{}",
-        millibits(table.header.gain as f64),
-        millibits(table.header.gain_se as f64),
-        match table.header.paid_gain {
-            0 => ": not merged, not paid",
-            _ => "",
-        },
-    );
-    let pot = round.view.owed - round.view.fees;
-    let total = table.shares_sum();
-    let mut prefix = 0;
-    for row in &table.rows {
-        let share = u128::from(row.share);
-        let paid = pay::slice(pot, total, prefix, share).unwrap_or_default();
-        prefix += share;
-        let standing = match row.standing {
-            Standing::Admitted if paid > 0 => format!("paid {} GTG", tokens(paid)),
-            Standing::Admitted => "admitted".into(),
-            Standing::BelowFloor => "not admitted".into(),
-            Standing::Similar { .. } => "too similar".into(),
-        };
+    /// Prints what a round measured: its gain, and every delta's share and pay.
+    fn explain(&self, round: &Ended, table: &ScoreTable) -> Result<()> {
+        let samples = f64::from(table.header.samples);
+        let millibits = |q16: f64| q16 / ONE_BIT / samples * 1000.0;
         println!(
-            "          {:<13} phi {:+7.1}±{:<4.1} {standing}",
-            author(round, &row.delta_hash)?,
-            millibits(row.phi as f64),
-            millibits(row.standard_error as f64),
+            "          gain {:+.1}±{:.1} millibit{}",
+            millibits(table.header.gain as f64),
+            millibits(table.header.gain_se as f64),
+            match table.header.paid_gain {
+                0 => ": not merged, not paid",
+                _ => "",
+            },
         );
-    }
-    Ok(())
-}
-
-/// The demo's name of whoever revealed a delta.
-fn author(round: &Ended, delta_hash: &Hash) -> Result<String> {
-    let submission = round.submissions.iter().find(|submission| {
-        let revealed = submission.revealed.as_ref();
-        revealed.is_some_and(|revealed| revealed.record.delta_hash == *delta_hash)
-    });
-    name_of(&submission.context("every row has its reveal")?.account)
-}
-
-/// The demo's name of an account.
-fn name_of(wanted: &Account) -> Result<String> {
-    let attesters = ATTESTERS.into_iter().chain([LIAR]).map(String::from);
-    for name in honest().chain([NOISE.into()]).chain(attesters) {
-        if account(&name)? == *wanted {
-            return Ok(name);
+        let pot = round.view.owed - round.view.fees;
+        let total = table.shares_sum();
+        let mut prefix = 0;
+        for row in &table.rows {
+            let share = u128::from(row.share);
+            let paid = pay::slice(pot, total, prefix, share).unwrap_or_default();
+            prefix += share;
+            let standing = match row.standing {
+                Standing::Admitted if paid > 0 => format!("paid {} GTG", tokens(paid)),
+                Standing::Admitted => "admitted".into(),
+                Standing::BelowFloor => "not admitted".into(),
+                Standing::Similar { .. } => "too similar".into(),
+            };
+            println!(
+                "          {:<13} phi {:+7.1}±{:<4.1} {standing}",
+                self.author(round, &row.delta_hash)?,
+                millibits(row.phi as f64),
+                millibits(row.standard_error as f64),
+            );
         }
+        Ok(())
     }
-    Ok(hex::encode(&wanted[..4]))
+
+    /// The demo's name of whoever revealed a delta.
+    fn author(&self, round: &Ended, delta_hash: &Hash) -> Result<String> {
+        let submission = round.submissions.iter().find(|submission| {
+            let revealed = submission.revealed.as_ref();
+            revealed.is_some_and(|revealed| revealed.record.delta_hash == *delta_hash)
+        });
+        self.cast
+            .name_of(&submission.context("every row has its reveal")?.account)
+    }
 }
 
 /// Planck as whole tokens with four decimals, rounded down.

@@ -1,34 +1,38 @@
 use crate::{
     chain::{Call, Inclusion},
-    cli::{output::Amount, Globals},
+    cli::{data::Data, output::Amount, Globals},
+    model::Model,
     run::Sealed,
     training::{
-        data::{FashionMnist, Labelled},
+        data::{Labelled, Use},
         initial_weights, weights_file,
     },
 };
 use anyhow::{ensure, Context};
 use codec::Encode;
 use gotong_protocol::{
-    bounds::{MAX_GRAPH_BYTES, MAX_SHARD_BYTES, MAX_WEIGHT_BYTES},
-    Graph, Rules, TaskId, TaskName, TaskTerms, Windows,
+    bounds::{
+        MAX_GRAPH_BYTES, MAX_POOL_RECORDS, MAX_SHARD_BYTES, MAX_WEIGHT_BYTES,
+        MIN_RECORDS_PER_SAMPLE,
+    },
+    HoldOutTerms, Rules, TaskId, TaskName, TaskTerms, Windows,
 };
-use gotong_scoring::MasterWeights;
-use rand::{rngs::StdRng, seq::SliceRandom, SeedableRng};
+use gotong_scoring::{pool_tree, MasterWeights};
+use rand::{rngs::StdRng, seq::SliceRandom, Rng, SeedableRng};
 use serde_json::json;
-use std::{path::PathBuf, str::FromStr};
+use std::path::PathBuf;
 
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong task open --dev Alice --name clothes --model mlp:784,128,10 \\\n    \
-                  --shards 10 --shard-samples 1000 --price 1 --cap 500 --pool 5000\n  \
+                  --shards 10 --shard-samples 800 --price 1 --cap 500 --pool 5000\n  \
                   gotong sponsor --dev Alice --task 0"
 )]
 pub struct Open {
     /// What users see, up to 32 bytes
     #[arg(long)]
     name: String,
-    /// The architecture: mlp: and the width of every layer, inputs first
+    /// The architecture: a TOML file, or mlp: and the width of every layer, inputs first
     #[arg(long, default_value = "mlp:784,128,10")]
     model: Model,
     /// First weights; random ones if not given
@@ -37,15 +41,24 @@ pub struct Open {
     /// Seed of random first weights
     #[arg(long, default_value_t = 0)]
     init_seed: u64,
-    /// The folder of the Fashion-MNIST data set, whose test images become the sealed exam
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
+    /// What becomes the exam: a part of this data set that nobody trains on
+    #[command(flatten)]
+    data: Data,
+    /// Where the samples of a round come from
+    #[arg(long, value_enum, default_value = "sealed")]
+    hold_out: HoldOut,
     /// Sealed shards; each scores one round
-    #[arg(long, default_value_t = 10)]
+    #[arg(long, default_value_t = 10, conflicts_with = "pool_out")]
     shards: u32,
-    /// Samples of a shard
-    #[arg(long, default_value_t = 1000)]
+    /// Samples that score a round: of a shard, or drawn from the pool
+    #[arg(long, visible_alias = "samples", default_value_t = 800)]
     shard_samples: u32,
+    /// Where to write the pool that samples are drawn from: give this file to everybody
+    #[arg(long, value_name = "FILE", required_if_eq("hold_out", "drawn"))]
+    pool_out: Option<PathBuf>,
+    /// Most rounds whose samples are drawn
+    #[arg(long, default_value_t = 100, requires = "pool_out")]
+    rounds: u32,
     /// GTG for each millibit a sample by which a round lowers the loss
     #[arg(long, default_value = "1")]
     price: Amount,
@@ -61,7 +74,7 @@ pub struct Open {
     /// Blocks in which deltas are committed
     #[arg(long, default_value_t = 60)]
     commit_blocks: u32,
-    /// Blocks in which deltas are revealed and the shard is published
+    /// Blocks in which deltas are revealed, and the shard is published
     #[arg(long, default_value_t = 20)]
     reveal_blocks: u32,
     /// Blocks of each of the two attestation phases
@@ -96,23 +109,13 @@ pub struct Open {
     central_difference: u8,
 }
 
-/// An architecture as written on the command line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Model(Graph);
-
-impl FromStr for Model {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let widths: Option<Vec<u32>> = text
-            .strip_prefix("mlp:")
-            .and_then(|widths| widths.split(',').map(|width| width.parse().ok()).collect());
-        let widths = widths.filter(|widths| widths.len() >= 2);
-        let widths = widths.ok_or("write mlp: and layer widths, such as mlp:784,128,10")?;
-        let graph = Graph::mlp(&widths);
-        graph.validate().map_err(|error| error.to_string())?;
-        Ok(Self(graph))
-    }
+/// Where the samples of a round come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum HoldOut {
+    /// Shards that only you know until they are published, which `gotong sponsor` does
+    Sealed,
+    /// A public pool, of which chance draws them once a round's deltas are revealed
+    Drawn,
 }
 
 pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
@@ -120,17 +123,18 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     let client = globals.client().await?;
     let graph = &args.model.0;
     let weights = first_weights(&args)?;
-    let data = FashionMnist::load(&args.data.clone().unwrap_or_else(FashionMnist::directory))?;
-    let shards = draw_shards(&args, &data.test)?;
+    let exam = args.data.load(Use::Exam, graph)?;
     let graph_bytes = graph.encode();
     ensure!(
         graph_bytes.len() <= MAX_GRAPH_BYTES as usize && weights.len() <= MAX_WEIGHT_BYTES as usize,
         "the model is too large for the chain: at most {MAX_WEIGHT_BYTES} bytes of weights"
     );
-    // On disk before the chain knows of them: without them the bond is lost.
-    let folder = globals.folder()?;
-    let sealed = Sealed::create(&folder, graph.inputs as usize + 1, shards)?;
-    let terms = terms(&args, sealed.root())?;
+    // On disk before the chain knows of it.
+    let (hold_out, next) = match args.hold_out {
+        HoldOut::Sealed => seal(&args, &exam, globals)?,
+        HoldOut::Drawn => write_pool(&args, &exam)?,
+    };
+    let terms = terms(&args, hold_out)?;
     let call = Call::open_task(&terms, &graph_bytes, &weights, args.pool.0);
     let receipt = client.submit(&signer, &call, Inclusion::Best).await?;
     let task: TaskId = receipt.event("TaskOpened")?;
@@ -138,16 +142,16 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
         "task": task.0,
         "block": receipt.block,
         "parameters": graph.parameters(),
-        "shards_root": hex::encode(terms.shards_root),
+        "hold_out_root": hex::encode(hold_out.root()),
+        "pool_file": args.pool_out,
     });
     globals.output.print(json, || {
         format!(
-            "task {task} is open: {} parameters, {} rounds of {} samples\n\
-             next: `gotong sponsor --task {task}` on this machine; the sealed shards are in {}",
+            "task {task} is open: {} parameters, {} rounds of {} samples\nnext: {}",
             graph.parameters(),
-            terms.shards,
-            terms.shard_samples,
-            folder.path().display(),
+            hold_out.rounds(),
+            hold_out.samples(),
+            next.replace("TASK", &task.to_string()),
         )
     });
     Ok(())
@@ -165,17 +169,56 @@ fn first_weights(args: &Open) -> anyhow::Result<Vec<u8>> {
     Ok(MasterWeights::new(weights)?.to_bytes())
 }
 
-/// Disjoint shards of the first test images in random order, so that nobody can tell which
-/// image is in which shard.
-fn draw_shards(args: &Open, test: &Labelled) -> anyhow::Result<Vec<Vec<u8>>> {
-    let graph = &args.model.0;
-    ensure!(
-        graph.inputs as usize == test.inputs && graph.classes() as usize == FashionMnist::CLASSES,
-        "Fashion-MNIST needs a model of {} inputs and {} classes",
-        FashionMnist::INPUTS,
-        FashionMnist::CLASSES
+/// Seals shards, and says what to do with them.
+fn seal(args: &Open, exam: &Labelled, globals: &Globals) -> anyhow::Result<(HoldOutTerms, String)> {
+    let folder = globals.folder()?;
+    let sealed = Sealed::create(&folder, exam.inputs + 1, draw_shards(args, exam)?)?;
+    let hold_out = HoldOutTerms::Sealed {
+        root: sealed.root(),
+        shards: args.shards,
+        samples: args.shard_samples,
+    };
+    let next = format!(
+        "`gotong sponsor --task TASK` on this machine; the sealed shards are in {}",
+        folder.path().display()
     );
-    let record_bytes = test.inputs + 1;
+    Ok((hold_out, next))
+}
+
+/// Writes the pool, and says what to do with it.
+fn write_pool(args: &Open, exam: &Labelled) -> anyhow::Result<(HoldOutTerms, String)> {
+    let path = args.pool_out.as_ref().context("no file for the pool")?;
+    let least = u64::from(args.shard_samples) * u64::from(MIN_RECORDS_PER_SAMPLE);
+    let most = u64::from(MAX_POOL_RECORDS);
+    ensure!(
+        (least..=most).contains(&(exam.len() as u64)),
+        "a pool has at least {MIN_RECORDS_PER_SAMPLE} records for each sample of a round and at most \
+         {most}: {least} for {} samples, and there are {} for exams",
+        args.shard_samples,
+        exam.len()
+    );
+    let records = exam.records();
+    let salt = StdRng::from_os_rng().random();
+    let root = pool_tree(&salt, records.chunks_exact(exam.inputs + 1)).root();
+    std::fs::write(path, &records).with_context(|| path.display().to_string())?;
+    let hold_out = HoldOutTerms::Drawn {
+        salt,
+        root: root.hash,
+        records: exam.len() as u32,
+        samples: args.shard_samples,
+        rounds: args.rounds,
+    };
+    let next = format!(
+        "publish {} where everybody can get it: who takes part gives it by `--pool-file`",
+        path.display()
+    );
+    Ok((hold_out, next))
+}
+
+/// Disjoint shards of the first samples in random order, so that nobody can tell which sample is in
+/// which shard.
+fn draw_shards(args: &Open, exam: &Labelled) -> anyhow::Result<Vec<Vec<u8>>> {
+    let record_bytes = exam.inputs + 1;
     let shard_bytes = args.shard_samples as usize * record_bytes;
     ensure!(
         shard_bytes <= MAX_SHARD_BYTES as usize,
@@ -184,18 +227,18 @@ fn draw_shards(args: &Open, test: &Labelled) -> anyhow::Result<Vec<Vec<u8>>> {
     );
     let needed = args.shards as usize * args.shard_samples as usize;
     ensure!(
-        needed <= test.len(),
-        "{needed} samples are asked for, and there are {}",
-        test.len()
+        needed <= exam.len(),
+        "{needed} samples are asked for, and there are {} for exams",
+        exam.len()
     );
-    let records = test.records();
+    let records = exam.records();
     let mut records: Vec<&[u8]> = records.chunks_exact(record_bytes).take(needed).collect();
     records.shuffle(&mut StdRng::from_os_rng());
     let shards = records.chunks(args.shard_samples.max(1) as usize);
     Ok(shards.map(<[_]>::concat).collect())
 }
 
-fn terms(args: &Open, shards_root: [u8; 32]) -> anyhow::Result<TaskTerms> {
+fn terms(args: &Open, hold_out: HoldOutTerms) -> anyhow::Result<TaskTerms> {
     Ok(TaskTerms {
         name: TaskName::new(&args.name).context("a name has 1 to 32 bytes")?,
         price_per_millibit: args.price.0,
@@ -217,30 +260,6 @@ fn terms(args: &Open, shards_root: [u8; 32]) -> anyhow::Result<TaskTerms> {
             gain_floor_q8: args.gain_floor_q8,
             central_difference: args.central_difference,
         },
-        shards_root,
-        shards: args.shards,
-        shard_samples: args.shard_samples,
+        hold_out,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn models_are_layer_widths() {
-        let model: Model = "mlp:784,128,10".parse().unwrap();
-        assert_eq!(model.0, Graph::mlp(&[784, 128, 10]));
-        assert_eq!(model.0.parameters(), 784 * 128 + 128 + 1280 + 10);
-        for wrong in [
-            "",
-            "mlp:",
-            "mlp:784",
-            "mlp:784,x",
-            "cnn:1,2",
-            "mlp:784,128,1",
-        ] {
-            assert!(wrong.parse::<Model>().is_err(), "{wrong}");
-        }
-    }
 }

@@ -5,11 +5,12 @@ use crate::{
         Globals,
     },
     keys::address,
+    model::describe,
 };
 use anyhow::Context;
 use gotong_protocol::{
     view::{DisputeView, Duty, DutyKind, RoundView, SeatView, TaskView},
-    Phase, RoundId, TaskId,
+    HoldOutTerms, Phase, RoundId, TaskId,
 };
 use serde_json::{json, Value};
 
@@ -59,11 +60,11 @@ fn task_json(view: &TaskView) -> Value {
         "state": format!("{:?}", view.state),
         "round": view.round.0,
         "opened_at": view.opened_at,
+        "model": describe(&view.graph),
         "parameters": view.parameters,
         "master_root": hex::encode(view.master_root),
+        "hold_out": hold_out_json(&terms.hold_out),
         "next_shard": view.next_shard,
-        "shards": terms.shards,
-        "shard_samples": terms.shard_samples,
         "price_per_millibit": terms.price_per_millibit.to_string(),
         "cap_per_round": terms.cap_per_round.to_string(),
         "attester_fee_permille": terms.attester_fee_permille,
@@ -72,6 +73,39 @@ fn task_json(view: &TaskView) -> Value {
         "unclaimed": view.unclaimed.to_string(),
         "paid": view.paid.to_string(),
     })
+}
+
+fn hold_out_json(terms: &HoldOutTerms) -> Value {
+    let (kind, records) = match terms {
+        HoldOutTerms::Sealed { .. } => ("sealed", None),
+        HoldOutTerms::Drawn { records, .. } => ("drawn", Some(records)),
+    };
+    json!({
+        "kind": kind,
+        "root": hex::encode(terms.root()),
+        "rounds": terms.rounds(),
+        "samples": terms.samples(),
+        "records": records,
+    })
+}
+
+/// Where the samples of rounds come from.
+fn exam(view: &TaskView) -> String {
+    match view.terms.hold_out {
+        HoldOutTerms::Sealed {
+            shards, samples, ..
+        } => format!("shard {} of {shards}, {samples} samples each", view.next_shard),
+        HoldOutTerms::Drawn {
+            root,
+            records,
+            samples,
+            rounds,
+            ..
+        } => format!(
+            "{samples} samples a round, for {rounds} rounds, drawn from a pool of {records} with root {}",
+            hex::encode(root)
+        ),
+    }
 }
 
 fn round_json(round: &RoundView, view: &TaskView) -> Value {
@@ -84,11 +118,12 @@ fn round_json(round: &RoundView, view: &TaskView) -> Value {
         "reveals": round.reveals,
         "attesters": round.seats.iter().map(|seat| address(&seat.account)).collect::<Vec<_>>(),
         "seats": round.seats.iter().map(seat_json).collect::<Vec<_>>(),
+        "sample_seed": round.sample_seed.map(hex::encode),
         "redraws": round.redraws,
         "open_disputes": round.open_disputes,
         "outcome": round.outcome.map(|outcome| format!("{outcome:?}")),
         "paid_gain_q16": gain,
-        "millibits": gain.map(|gain| millibits(gain, view.terms.shard_samples)),
+        "millibits": gain.map(|gain| millibits(gain, view.terms.hold_out.samples())),
         "owed": round.owed.to_string(),
         "fees": round.fees.to_string(),
         "claimed": round.claimed.to_string(),
@@ -123,15 +158,17 @@ fn text(
     let terms = &view.terms;
     let mut text = format!(
         "task {} \"{}\": {:?}, {} parameters\n\
+         model      {}\n\
          sponsor    {}\n\
          pays       {} {SYMBOL} a millibit, at most {} a round, {} permille of it to attesters\n\
          pool       {} {SYMBOL}, unclaimed {}, paid {}\n\
-         exam       shard {} of {}, {} samples each\n\
+         exam       {}\n\
          weights    {}\n\n",
         view.id,
         terms.name.as_str().unwrap_or("?"),
         view.state,
         view.parameters,
+        describe(&view.graph),
         address(&view.sponsor),
         Amount(terms.price_per_millibit),
         Amount(terms.cap_per_round),
@@ -139,9 +176,7 @@ fn text(
         Amount(view.pool),
         Amount(view.unclaimed),
         Amount(view.paid),
-        view.next_shard,
-        terms.shards,
-        terms.shard_samples,
+        exam(view),
         hex::encode(view.master_root),
     );
     let rows: Vec<_> = rounds.iter().map(|round| row(round, view)).collect();
@@ -204,7 +239,7 @@ fn row(round: &RoundView, view: &TaskView) -> Vec<String> {
     let gain = round.claim.as_ref().map_or(String::new(), |claim| {
         format!(
             "{:.2}",
-            millibits(claim.paid_gain, view.terms.shard_samples)
+            millibits(claim.paid_gain, view.terms.hold_out.samples())
         )
     });
     vec![

@@ -134,7 +134,7 @@ fn each_seat_and_each_challenge_has_audits_of_its_own() {
         // As after a redraw in the same block.
         let mut round = current(TASK);
         round.redraws = 1;
-        let second = Attestation::<Test>::audit_seed(TASK, &task(TASK), &round);
+        let second = Attestation::<Test>::seed(b"gotong:audits", TASK, &task(TASK), &round);
         assert_ne!(asked(0, seed), asked(0, second));
     });
 }

@@ -12,7 +12,7 @@ use frame_support::{
     },
 };
 use gotong_protocol::{bounds, Court, Graph, Outcome, Phase, Roles, RoundId, SeatState, TaskId};
-use gotong_scoring::{median_norm, reveals_tree, trial::Case, RoundScore};
+use gotong_scoring::{median_norm, reveals_tree, trial::Case, HoldOut, RoundScore};
 use std::collections::BTreeSet;
 
 const TASK: TaskId = TaskId(0);
@@ -88,8 +88,10 @@ fn a_case_is_what_disputes_stand_on() {
             graph: Graph::mlp(&[4, 3, 2]),
             rules: lab.terms().rules,
             base_root: task(TASK).master_root,
-            shard_key: lab.keys[0],
-            shard_root: shard.root,
+            hold_out: HoldOut::Sealed {
+                key: lab.keys[0],
+                root: shard.root,
+            },
             samples: SAMPLES,
             reveals_root: reveals_tree(&records).root().hash,
             reveals: 2,

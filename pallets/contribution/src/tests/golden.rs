@@ -7,7 +7,7 @@ use crate::{
 };
 use codec::Encode;
 use frame_support::assert_ok;
-use gotong_protocol::{Opening, RevealRecord, Roles, RoundClaim, RoundId, TaskId};
+use gotong_protocol::{HoldOutTerms, Opening, RevealRecord, Roles, RoundClaim, RoundId, TaskId};
 use gotong_scoring::{blake2_256, Header, SumNode};
 
 const TASK: TaskId = TaskId(0x0102);
@@ -146,7 +146,12 @@ fn stored_layouts_are_what_they_were() {
             .unwrap()
             .until = 132;
         let mut task = task(id);
-        (task.master_root, task.terms.shards_root) = ([1; 32], [2; 32]);
+        task.master_root = [1; 32];
+        task.terms.hold_out = HoldOutTerms::Sealed {
+            root: [2; 32],
+            shards: 4,
+            samples: 8,
+        };
         task.purse = Purse {
             deposited: 1,
             pool: 2,
@@ -204,7 +209,7 @@ fn stored_layouts_are_what_they_were() {
         ];
         assert_eq!(
             seen,
-            ["7744bf96", "8545c6df", "0de11956", "ac78a25f", "5f104855"]
+            ["7744bf96", "7f05aee0", "e492cafa", "ac78a25f", "5f104855"]
         );
     });
 }

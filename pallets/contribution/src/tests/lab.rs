@@ -1,14 +1,15 @@
-//! A tiny model, its shards, and players who follow the protocol with real deltas and scores.
+//! A tiny model, its shards or its pool, and players who follow the protocol with real deltas and scores.
 
 use crate::{attestation::Seat, mock::*, rounds::Round, tasks::Task, Rounds, Tasks};
 use codec::Encode;
 use frame_support::assert_ok;
 use gotong_protocol::{
     attestation_commitment, bounds, submission_commitment, AuditAnswer, ClaimItem, Delta, Graph,
-    Hash, Phase, Proof, Roles, RoundId, Rules, SeatState, TaskId, TaskName, TaskTerms, Windows,
+    Hash, HoldOutTerms, Phase, Proof, Roles, RoundId, Rules, SeatState, TaskId, TaskName,
+    TaskTerms, Windows,
 };
 use gotong_scoring::{
-    audits, score_round, shard_root, shards_root, work_root, Entry, MasterWeights, Reference,
+    audits, draw, score_round, shard_root, shards_root, work_root, Entry, MasterWeights, Reference,
     Reveal, RoundScore, Samples, ScoreTable, Tree,
 };
 use sp_runtime::DispatchResult;
@@ -17,6 +18,9 @@ use std::collections::BTreeMap;
 pub const SALT: Hash = [7; 32];
 pub const SAMPLES: u32 = 8;
 pub const SHARDS: u32 = 4;
+/// Records of the pool of a task whose samples are drawn.
+pub const RECORDS: u32 = 16 * SAMPLES + 5;
+pub const ROUNDS: u32 = 3;
 pub const POOL: Balance = 40_000;
 /// 4 * 3 + 3 parameters of the first layer, 3 * 2 + 2 of the second.
 pub const PARAMETERS: u32 = 23;
@@ -39,6 +43,8 @@ pub struct Lab {
     pub weights: Vec<i16>,
     pub keys: Vec<Hash>,
     pub records: Vec<Vec<u8>>,
+    /// Of a task whose samples are drawn: what they are drawn from.
+    pub pool: Option<Vec<u8>>,
     pub deltas: BTreeMap<Hash, Vec<u8>>,
 }
 
@@ -61,12 +67,57 @@ impl Default for Lab {
             weights: vec![0; PARAMETERS as usize],
             keys: (0..SHARDS).map(|shard| [shard as u8; 32]).collect(),
             records: (0..SHARDS).map(shard).collect(),
+            pool: None,
             deltas: BTreeMap::new(),
         }
     }
 }
 
 impl Lab {
+    /// Of a task whose samples are drawn from a pool.
+    pub fn drawn() -> Self {
+        let record = |number: u32| {
+            let pixel = (number * 17) as u8;
+            let label = u8::from(!number.is_multiple_of(4));
+            [pixel, 200, 3, (number >> 4) as u8, label]
+        };
+        Self {
+            pool: Some((0..RECORDS).flat_map(record).collect()),
+            ..Self::default()
+        }
+    }
+
+    pub fn hold_out(&self) -> HoldOutTerms {
+        match &self.pool {
+            None => HoldOutTerms::Sealed {
+                root: shards_root(&self.roots()),
+                shards: SHARDS,
+                samples: SAMPLES,
+            },
+            Some(pool) => HoldOutTerms::Drawn {
+                salt: SALT,
+                root: shard_root(&SALT, 5, pool).unwrap(),
+                records: RECORDS,
+                samples: SAMPLES,
+                rounds: ROUNDS,
+            },
+        }
+    }
+
+    /// The samples of the current round, one after another.
+    fn samples(&self, id: TaskId) -> Vec<u8> {
+        let round = current(id);
+        let Some(pool) = &self.pool else {
+            return self.records[round.shard.unwrap().index as usize].clone();
+        };
+        let seed = round.sample_seed.unwrap();
+        let record = |sample| {
+            let place = 5 * draw(&seed, sample, SAMPLES, RECORDS).unwrap() as usize;
+            &pool[place..place + 5]
+        };
+        (0..SAMPLES).flat_map(record).copied().collect()
+    }
+
     fn roots(&self) -> Vec<Hash> {
         let sealed = self.keys.iter().zip(&self.records);
         sealed
@@ -100,9 +151,7 @@ impl Lab {
                 gain_floor_q8: 0,
                 central_difference: 1,
             },
-            shards_root: shards_root(&self.roots()),
-            shards: SHARDS,
-            shard_samples: SAMPLES,
+            hold_out: self.hold_out(),
         }
     }
 
@@ -141,7 +190,11 @@ impl Lab {
         bytes
     }
 
+    /// Publishes the next shard, if there are any.
     pub fn publish(&self, id: TaskId) -> DispatchResult {
+        if self.pool.is_some() {
+            return Ok(());
+        }
         let shard = task(id).next_shard;
         Contribution::publish_shard(
             signed(&sponsor()),
@@ -156,9 +209,7 @@ impl Lab {
     /// What an honest attester makes of the current round.
     pub fn score(&self, id: TaskId) -> RoundScore {
         let round_id = task(id).round;
-        let shard = current(id).shard.unwrap().index;
-        let records = &self.records[shard as usize];
-        let samples = Samples::new(4, 2, records).unwrap();
+        let samples = Samples::new(4, 2, &self.samples(id)).unwrap();
         let reveals: Vec<Reveal> = Contribution::submissions(id, round_id)
             .into_iter()
             .filter_map(|submission| {
@@ -183,7 +234,8 @@ impl Lab {
         .unwrap()
     }
 
-    /// From an open Commit phase to AttestCommit: contributor `n` submits delta `n`.
+    /// From an open Commit phase to AttestCommit, its samples known: contributor `n` submits delta
+    /// `n`.
     pub fn play_to_attestation(&mut self, id: TaskId, contributors: u8) {
         for number in 0..contributors {
             assert_ok!(commit(&contributor(number), id, &self.delta(number)));
@@ -194,6 +246,9 @@ impl Lab {
         }
         assert_ok!(self.publish(id));
         run_to_phase(id, Phase::AttestCommit);
+        if self.pool.is_some() {
+            next_block();
+        }
     }
 
     /// From AttestCommit to the challenge window, with every seat honest.

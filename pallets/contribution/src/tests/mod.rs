@@ -1,6 +1,7 @@
 mod attestation;
 mod audits;
 mod court;
+mod drawn;
 mod golden;
 mod lab;
 mod random;

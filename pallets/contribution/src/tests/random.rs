@@ -166,7 +166,10 @@ impl World {
     }
 
     fn open(&mut self, pool: Balance) -> sp_runtime::DispatchResult {
-        let lab = Lab::default();
+        let lab = match pool % 2 {
+            0 => Lab::default(),
+            _ => Lab::drawn(),
+        };
         let id = crate::NextTask::<Test>::get();
         lab.open_with(lab.terms(), pool)?;
         self.labs.insert(id, lab);
@@ -231,8 +234,10 @@ impl World {
                     lab.weights = merged_on(&self.scores[&key], key);
                 }
             }
-            let attesting = Rounds::<Test>::get(id, task.round)
-                .is_some_and(|round| round.phase == Phase::AttestCommit);
+            let attesting = Rounds::<Test>::get(id, task.round).is_some_and(|round| {
+                let is_known = round.hold_out(&task.terms.hold_out).is_some();
+                round.phase == Phase::AttestCommit && is_known
+            });
             if attesting && !self.scores.contains_key(&key) {
                 self.scores.insert(key, lab.score(*id));
             }
@@ -300,8 +305,9 @@ fn do_duties(lab: &mut Lab, id: TaskId, score: Option<&RoundScore>, lie: bool) {
     next_block();
 }
 
-/// Plays these steps, and checks every invariant after each; gives back all that the pallet told.
-fn play(steps: Vec<Step>) -> Result<Vec<Event<Test>>, TestCaseError> {
+/// Plays these steps, first of all with a task of this pool, and checks every invariant after each;
+/// gives back all that the pallet told.
+fn play(pool: Balance, steps: Vec<Step>) -> Result<Vec<Event<Test>>, TestCaseError> {
     ExtBuilder::default().build().execute_with(|| {
         let mut world = World::default();
         let issuance = Balances::total_issuance();
@@ -309,7 +315,7 @@ fn play(steps: Vec<Step>) -> Result<Vec<Event<Test>>, TestCaseError> {
         for number in 0..8 {
             world.act(Step::Register(number, 1 + u8::from(number > 3), 500));
         }
-        world.act(Step::Open(30_000));
+        world.act(Step::Open(pool));
         for step in steps {
             world.act(step.clone());
             prop_assert_eq!(Contribution::do_try_state(), Ok(()), "after {:?}", step);
@@ -327,8 +333,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_invariant_holds_after_every_call(steps in steps()) {
-        let told = play(steps)?;
+    fn every_invariant_holds_after_every_call(pool in 30_000..30_002u128, steps in steps()) {
+        let told = play(pool, steps)?;
         let unexpected = |event: &Event<Test>| matches!(event, Event::Unexpected { .. });
         prop_assert!(!told.iter().any(unexpected));
     }
@@ -338,10 +344,11 @@ proptest! {
 #[test]
 fn random_play_comes_to_audits_disputes_and_redraws() {
     let mut runner = TestRunner::deterministic();
-    let mut play = || play(steps().new_tree(&mut runner).unwrap().current()).unwrap();
-    let told: Vec<_> = (0..24).map(|_| play()).collect();
+    let mut play = |pool| play(pool, steps().new_tree(&mut runner).unwrap().current()).unwrap();
+    let told: Vec<_> = (30_000..30_024).map(&mut play).collect();
     let seen = |what: fn(&Event<Test>) -> bool| told.iter().flatten().any(what);
     assert!(seen(|event| matches!(event, Event::Audited { .. })));
+    assert!(seen(|event| matches!(event, Event::SamplesDrawn { .. })));
     assert!(seen(|event| matches!(event, Event::Convicted { .. })));
     assert!(seen(|event| matches!(
         event,

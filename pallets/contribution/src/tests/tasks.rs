@@ -3,7 +3,7 @@ use crate::{mock::*, Error, Event, HoldReason, Rounds, Tasks};
 use codec::Encode;
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold, BoundedVec};
 use gotong_protocol::{
-    bounds, Graph, Outcome, Phase, RoundId, TaskId, TaskName, TaskState, TaskTerms,
+    bounds, Graph, HoldOutTerms, Outcome, Phase, RoundId, TaskId, TaskName, TaskState, TaskTerms,
 };
 
 fn held(reason: HoldReason) -> Balance {
@@ -53,20 +53,36 @@ fn opening_holds_pool_and_bond_and_starts_a_round() {
 fn bad_terms_are_refused_by_name() {
     ExtBuilder::default().build_and_execute(|| {
         let lab = Lab::default();
-        let refused = |change: fn(&mut TaskTerms<Balance>), error: Error<Test>| {
+        let refused = |change: &dyn Fn(&mut TaskTerms<Balance>), error: Error<Test>| {
             let mut terms = lab.terms();
             change(&mut terms);
             assert_noop!(lab.open_with(terms, POOL), error);
         };
-        refused(|t| t.windows.attest_blocks = 1, Error::TermsWindowInvalid);
-        refused(|t| t.windows.commit_blocks = 21, Error::TermsWindowInvalid);
-        refused(|t| t.seats = 17, Error::TermsSeatsInvalid);
-        refused(|t| t.quorum = 4, Error::TermsQuorumInvalid);
-        refused(|t| t.price_per_millibit = 0, Error::TermsZero);
-        refused(|t| t.attester_fee_permille = 1_001, Error::TermsFeeInvalid);
-        refused(|t| t.shard_samples = 1 << 20, Error::TermsShardsInvalid);
-        refused(|t| t.rules.central_difference = 0, Error::TermsRulesInvalid);
-        refused(|t| t.cap_per_round = POOL + 1, Error::PoolTooSmall);
+        refused(&|t| t.windows.attest_blocks = 1, Error::TermsWindowInvalid);
+        refused(&|t| t.windows.commit_blocks = 21, Error::TermsWindowInvalid);
+        refused(&|t| t.seats = 17, Error::TermsSeatsInvalid);
+        refused(&|t| t.quorum = 4, Error::TermsQuorumInvalid);
+        refused(&|t| t.price_per_millibit = 0, Error::TermsZero);
+        refused(&|t| t.attester_fee_permille = 1_001, Error::TermsFeeInvalid);
+        let sealed = |samples| HoldOutTerms::Sealed {
+            root: [1; 32],
+            shards: 1,
+            samples,
+        };
+        refused(&|t| t.hold_out = sealed(1 << 20), Error::TermsShardsInvalid);
+        let drawn = |records| HoldOutTerms::Drawn {
+            salt: [1; 32],
+            root: [1; 32],
+            records,
+            samples: 2,
+            rounds: 1,
+        };
+        refused(&|t| t.hold_out = drawn(31), Error::TermsPoolInvalid);
+        refused(
+            &|t| t.rules.central_difference = 0,
+            Error::TermsRulesInvalid,
+        );
+        refused(&|t| t.cap_per_round = POOL + 1, Error::PoolTooSmall);
         let nameless = TaskName::new("x").map(|_| TaskTerms {
             name: codec::Decode::decode(&mut &[0u8; 32][..]).unwrap(),
             ..lab.terms()
@@ -143,7 +159,7 @@ fn bad_models_are_refused_by_name() {
         graph_of_tokens.validate().unwrap();
         assert_noop!(
             open(graph_of_tokens.encode(), weights.clone()),
-            Error::<Test>::OpsUnsupported
+            Error::<Test>::WeightsMismatch
         );
         for length in [0, 45, 44, 48] {
             let weights = weights.iter().copied().cycle().take(length).collect();

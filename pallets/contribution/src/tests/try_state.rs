@@ -6,7 +6,7 @@ use crate::{
     RevealedDeltas, Rounds, Schedule, Submissions, Tasks,
 };
 use frame_support::{assert_ok, traits::fungible::UnbalancedHold};
-use gotong_protocol::{Hash, Outcome, Phase, RoundId, SeatState, TaskId, TaskState};
+use gotong_protocol::{Hash, HoldOutTerms, Outcome, Phase, RoundId, SeatState, TaskId, TaskState};
 use sp_runtime::{DispatchError, TryRuntimeError};
 
 const TASK: TaskId = TaskId(0);
@@ -31,8 +31,16 @@ fn breaks_challenge(number: u32, corrupt: impl FnOnce()) {
 }
 
 fn breaks_later(number: u32, play_on: impl FnOnce(&Lab), corrupt: impl FnOnce()) {
+    breaks_in(Lab::default(), number, play_on, corrupt);
+}
+
+/// [`breaks`] of a task whose samples are drawn from a pool.
+fn breaks_drawn(number: u32, corrupt: impl FnOnce()) {
+    breaks_in(Lab::drawn(), number, |_| {}, corrupt);
+}
+
+fn breaks_in(mut lab: Lab, number: u32, play_on: impl FnOnce(&Lab), corrupt: impl FnOnce()) {
     ExtBuilder::default().build().execute_with(|| {
-        let mut lab = Lab::default();
         register(3, 4);
         lab.open();
         let table = lab.play(TASK, 2);
@@ -265,6 +273,47 @@ fn seats_and_settlements() {
             let revealed = round.seats[0].revealed.as_mut().unwrap();
             revealed.opening.header.similar_root = [66; 32];
         });
+    });
+}
+
+#[test]
+fn drawn_samples() {
+    breaks(28, || {
+        with_round(FIRST, |round| round.sample_seed = Some([0; 32]))
+    });
+    breaks_drawn(28, || with_round(FIRST, |round| round.sample_seed = None));
+    breaks_drawn(28, || {
+        with_round(SECOND, |round| round.sample_seed = Some([0; 32]))
+    });
+    let challenged = |lab: &Lab| {
+        run_to_phase(TASK, Phase::AttestCommit);
+        next_block();
+        lab.play_to_challenge(TASK);
+    };
+    breaks_in(Lab::drawn(), 28, challenged, || {
+        with_round(SECOND, |round| round.sample_seed = None);
+    });
+    breaks_drawn(12, || with_task(|task| task.next_shard = 1));
+    breaks_drawn(12, || {
+        with_round(FIRST, |round| {
+            round.shard = Some(crate::rounds::Shard {
+                index: 0,
+                published_at: 1,
+                key: [0; 32],
+                root: [0; 32],
+            });
+        });
+    });
+    breaks_drawn(12, || {
+        with_task(|task| {
+            if let HoldOutTerms::Drawn { rounds, .. } = &mut task.terms.hold_out {
+                *rounds = 1;
+            }
+        });
+    });
+    breaks_drawn(13, || {
+        with_task(|task| task.purse.bond = 7);
+        set_hold(HoldReason::Bond, sponsor(), 7).unwrap();
     });
 }
 

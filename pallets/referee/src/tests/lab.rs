@@ -8,13 +8,13 @@ use gotong_protocol::{
     RoundId, TaskId,
 };
 use gotong_scoring::{
-    median_norm, reveals_tree, score_round, shard_root,
+    draw, median_norm, pool_tree, reveals_tree, score_round, shard_root,
     trial::{Accusation, Answer, Case, Lie, Pick, Side, Turn, Witness},
-    Delta, Entry, Graph, MasterWeights, Reference, Reveal, RevealRecord, RoundScore, Rules,
-    Samples,
+    Delta, Entry, Graph, HoldOut, MasterWeights, Reference, Reveal, RevealRecord, RoundSamples,
+    RoundScore, Rules, Samples,
 };
 use sp_runtime::{DispatchResult, StateVersion};
-use std::sync::OnceLock;
+use std::{convert::Infallible, sync::OnceLock};
 
 pub const TASK: TaskId = TaskId(3);
 pub const ROUND: RoundId = RoundId(1);
@@ -49,7 +49,7 @@ impl Dice {
 pub struct Lab {
     pub case: Case,
     base: Vec<i16>,
-    records: Vec<u8>,
+    samples: RoundSamples,
     reveals: Vec<Reveal>,
     score: RoundScore,
 }
@@ -62,7 +62,8 @@ impl Lab {
         LAB.get_or_init(|| Self::new(&[2100, 5, 3], 6, 5, 0))
     }
 
-    /// A round of an MLP with these layers; if there is a third delta it is like the second.
+    /// A round of an MLP with these layers; if there is a third delta it is like the second. Its
+    /// samples are a shard if the seed is even, else drawn from a pool.
     pub fn new(layers: &[u32], samples: u32, deltas: u32, seed: u64) -> Self {
         let (mut dice, graph) = (Dice(seed), Graph::mlp(layers));
         let parameters = graph.parameters() as u32;
@@ -105,12 +106,15 @@ impl Lab {
         };
         let set = Samples::new(graph.inputs, graph.classes(), &records).unwrap();
         let score = score_round(&mut Reference, &graph, &base, &set, &reveals, &rules).unwrap();
-        let shard_key = [7; 32];
+        let record_len = graph.inputs as usize + 1;
+        let (hold_out, held_out) = match seed % 2 {
+            0 => sealed(record_len, records),
+            _ => drawn(record_len, samples, &records),
+        };
         let case = Case {
             rules,
             base_root: MasterWeights::new(base.clone()).unwrap().root(),
-            shard_key,
-            shard_root: shard_root(&shard_key, graph.inputs as usize + 1, &records).unwrap(),
+            hold_out,
             samples,
             reveals_root: reveals_tree(&proofs).root().hash,
             reveals: reveals.len() as u32,
@@ -120,7 +124,7 @@ impl Lab {
         Self {
             case,
             base,
-            records,
+            samples: held_out,
             reveals,
             score,
         }
@@ -138,11 +142,11 @@ impl Lab {
     pub fn standing_for(&self, change: impl FnOnce(&mut RoundScore)) -> Witness {
         let mut score = self.score();
         change(&mut score);
-        let (base, records) = (self.base.clone(), self.records.clone());
+        let (base, samples) = (self.base.clone(), self.samples.clone());
         Witness::new(
             self.case.clone(),
             base,
-            records,
+            samples,
             self.reveals.clone(),
             score,
         )
@@ -151,15 +155,41 @@ impl Lab {
 
     /// Who lies about one value, and computes everything else from the lie.
     pub fn liar(&self, lie: Lie) -> Witness {
-        let (base, records) = (self.base.clone(), self.records.clone());
+        let (base, samples) = (self.base.clone(), self.samples.clone());
         let (case, reveals) = (self.case.clone(), self.reveals.clone());
-        Witness::lying(case, base, records, reveals, &mut Reference, lie).unwrap()
+        Witness::lying(case, base, samples, reveals, &mut Reference, lie).unwrap()
     }
 
     /// Who lies about the last bit of a loss of the merge.
     pub fn a_liar(&self) -> Witness {
         self.liar(off_by_one(Side::Merged))
     }
+}
+
+fn sealed(record_len: usize, records: Vec<u8>) -> (HoldOut, RoundSamples) {
+    let key = [7; 32];
+    let root = shard_root(&key, record_len, &records).unwrap();
+    (HoldOut::Sealed { key, root }, records.into())
+}
+
+/// A pool that has these samples where its seed draws them, and zeros elsewhere.
+fn drawn(record_len: usize, samples: u32, own: &[u8]) -> (HoldOut, RoundSamples) {
+    let (salt, seed, records) = ([8; 32], [9; 32], 16 * samples);
+    let mut pool = vec![vec![0; record_len]; records as usize];
+    for (sample, record) in (0..).zip(own.chunks(record_len)) {
+        let place = draw(&seed, sample, samples, records).unwrap();
+        pool[place as usize] = record.to_vec();
+    }
+    let tree = pool_tree(&salt, &pool);
+    let hold_out = HoldOut::Drawn {
+        salt,
+        root: tree.root().hash,
+        records,
+        seed,
+    };
+    let read = |place| Ok::<_, Infallible>(pool[place as usize].clone());
+    let drawn = RoundSamples::drawn(&tree, &seed, samples, read).unwrap();
+    (hold_out, drawn)
 }
 
 /// The lie that the loss of sample 2 is one more than it is.

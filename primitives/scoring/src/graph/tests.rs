@@ -1,7 +1,7 @@
 //! What a graph is, and why another is none.
 
 use super::*;
-use crate::Transformer;
+use crate::{Cnn, Convolution, Pool, Transformer};
 use alloc::vec;
 use proptest::prelude::*;
 
@@ -286,8 +286,24 @@ fn faults_of_a_transformer_are_named() {
     graph.ops.push(Op::Total { tokens: 1 });
     assert_eq!(graph.validate(), Err(GraphError::WrongKind { op: 3 }));
     let mut graph = good.clone();
-    graph.ops.remove(6);
-    assert_eq!(graph.validate(), Err(GraphError::WrongKind { op: 6 }));
+    graph.ops.remove(4);
+    assert_eq!(graph.validate(), Err(GraphError::WrongKind { op: 4 }));
+    // Scores are for a softmax only: they are of later tokens, too.
+    for (place, op) in [
+        (5, requant(2, 128, 7, Width::Narrow)),
+        (6, Op::Residual { from: 5 }),
+    ] {
+        let mut graph = good.clone();
+        graph.ops[place] = op;
+        assert_eq!(graph.validate(), Err(GraphError::WrongKind { op: 4 }));
+    }
+    let mut graph = Graph::transformer(&Transformer { width: 8, ..shape });
+    assert_eq!(graph.validate(), Ok(()));
+    // Two heads of four tokens are as long as a row of the stream.
+    assert_eq!(graph.flows().unwrap()[5], graph.flows().unwrap()[0]);
+    graph.ops[11] = Op::Residual { from: 5 };
+    let error = GraphError::WrongReference { op: 11 };
+    assert_eq!(graph.validate(), Err(error));
     // Labels are tokens: as many classes as there are.
     let mut graph = good.clone();
     graph.ops.truncate(20);
@@ -316,6 +332,245 @@ fn faults_of_a_transformer_are_named() {
         ],
     };
     assert_eq!(graph.validate(), Err(GraphError::TooManyValues { op: 2 }));
+}
+
+fn small_cnn() -> Graph {
+    Graph::cnn(&Cnn {
+        image: Image {
+            height: 8,
+            width: 6,
+            channels: 3,
+        },
+        convolutions: vec![Convolution {
+            channels: 4,
+            window: Window {
+                size: 3,
+                stride: 1,
+                padding: 1,
+            },
+            pool: Pool::Max(2),
+        }],
+        hidden: vec![],
+        classes: 5,
+    })
+}
+
+#[test]
+fn the_bytes_of_images_are_golden() {
+    // Two bytes each for height and width, four for channels, then size, stride and padding.
+    let bytes =
+        "90000000240d0800060003000000030101001b0000000400000002010b800700020e08000600040000000202\
+        00100030000000050000000001068007010305000000";
+    assert_eq!(hex::encode(small_cnn().encode()), bytes);
+    let image = Image {
+        height: 0x0102,
+        width: 0x0304,
+        channels: 0x0506_0708,
+    };
+    let window = Window {
+        size: 9,
+        stride: 10,
+        padding: 11,
+    };
+    let sum = Op::SumPool { image, window }.encode();
+    assert_eq!(hex::encode(sum), "0f0201040308070605090a0b");
+    assert_eq!(Op::Flatten.encode(), [0x10]);
+}
+
+#[test]
+fn faults_of_a_cnn_are_named() {
+    let good = small_cnn();
+    assert_eq!(good.validate(), Ok(()));
+    let image = |height, width, channels| Image {
+        height,
+        width,
+        channels,
+    };
+    let window = |size, stride, padding| Window {
+        size,
+        stride,
+        padding,
+    };
+    let im2col = |image, window| Op::Im2col { image, window };
+    let max = |image, window| Op::MaxPool { image, window };
+    let sum = |image, window| Op::SumPool { image, window };
+    let sample = image(8, 6, 3);
+    let out = |op| GraphError::FieldOutOfBounds { op };
+    let length = |op| GraphError::WrongLength { op };
+    let replaced: Vec<(usize, Op, GraphError)> = vec![
+        (0, im2col(sample, window(0, 1, 0)), out(0)),
+        (0, im2col(sample, window(3, 0, 1)), out(0)),
+        (0, im2col(sample, window(3, 1, 3)), out(0)),
+        (0, im2col(sample, window(7, 1, 0)), out(0)),
+        (0, im2col(image(0, 6, 3), window(3, 1, 1)), out(0)),
+        (0, im2col(image(8, 6, 0), window(3, 1, 1)), out(0)),
+        (
+            0,
+            im2col(image(u16::MAX, u16::MAX, 1), window(1, 255, 0)),
+            out(0),
+        ),
+        (0, im2col(image(8, 6, u32::MAX), window(1, 1, 0)), out(0)),
+        (0, im2col(image(8, 6, 2), window(3, 1, 1)), length(0)),
+        // Another image of as many values is one; but rows that come are pixels.
+        (0, im2col(image(6, 8, 3), window(3, 1, 0)), length(4)),
+        (4, im2col(image(8, 24, 1), window(3, 1, 1)), length(4)),
+        (4, im2col(image(8, 6, 3), window(3, 1, 1)), length(4)),
+        (4, max(image(8, 6, 3), window(2, 2, 0)), length(4)),
+        (4, max(image(8, 24, 1), window(2, 2, 0)), length(4)),
+        (4, max(image(8, 6, 4), window(9, 1, 0)), out(4)),
+        (4, sum(image(8, 6, 4), window(2, 2, 2)), out(4)),
+        // A sum is no activation, and a pool takes no sums.
+        (
+            4,
+            sum(image(8, 6, 4), window(2, 2, 0)),
+            GraphError::WrongKind { op: 5 },
+        ),
+        (
+            2,
+            max(image(8, 6, 4), window(2, 2, 0)),
+            GraphError::WrongKind { op: 2 },
+        ),
+        (2, Op::Flatten, GraphError::WrongKind { op: 2 }),
+        // The sample is an image for a convolution only.
+        (0, max(sample, window(2, 2, 0)), length(0)),
+        (0, sum(image(1, 1, 144), window(1, 1, 0)), length(0)),
+        // More pixels than a referee reads at once.
+        (4, max(image(8, 6, 4), window(46, 1, 45)), out(4)),
+    ];
+    for (place, op, error) in replaced {
+        let mut graph = good.clone();
+        graph.ops[place] = op;
+        assert_eq!(graph.validate(), Err(error), "{op:?} at {place}");
+    }
+    // One label has one row.
+    let mut graph = good.clone();
+    graph.ops.truncate(1);
+    graph.ops.extend([
+        linear(27, 5),
+        requant(6, 128, 7, Width::Wide),
+        Op::CrossEntropy { classes: 5 },
+    ]);
+    assert_eq!(graph.flows(), Err(GraphError::WrongKind { op: 3 }));
+    // More values than a trace can have.
+    let graph = Graph {
+        inputs: 1 << 20,
+        ops: vec![im2col(image(1 << 10, 1 << 10, 1), window(7, 1, 3))],
+    };
+    assert_eq!(graph.validate(), Err(GraphError::TooManyValues { op: 0 }));
+    let graph = Graph {
+        inputs: 1 << 25,
+        ops: vec![im2col(image(1, 1, 1 << 25), window(255, 1, 254))],
+    };
+    assert_eq!(graph.validate(), Err(GraphError::TooManyValues { op: 0 }));
+}
+
+/// Else a token could see a later one, which is its label.
+#[test]
+fn a_text_is_no_image() {
+    let image = Image {
+        height: 4,
+        width: 1,
+        channels: 6,
+    };
+    let window = Window {
+        size: 1,
+        stride: 1,
+        padding: 0,
+    };
+    let ops = [
+        Op::Im2col { image, window },
+        Op::MaxPool { image, window },
+        Op::SumPool { image, window },
+        Op::Flatten,
+    ];
+    for op in ops {
+        let embed = Op::Embed {
+            vocab: 5,
+            tokens: 4,
+            width: 6,
+            shift: 6,
+        };
+        let norm = Op::RmsNorm {
+            width: 6,
+            unit_bits: 5,
+        };
+        let graph = with([embed, norm, op]);
+        assert_eq!(graph.flows(), Err(GraphError::WrongKind { op: 2 }));
+        let of_an_image = Graph {
+            inputs: 24,
+            ops: vec![Op::Im2col { image, window }, op],
+        };
+        assert!(of_an_image.flows().is_ok());
+    }
+}
+
+#[test]
+fn products_are_counted_and_bounded() {
+    assert_eq!(Graph::mlp(&[784, 128, 10]).products(), 784 * 128 + 128 * 10);
+    assert_eq!(Graph::mlp(&[784]).products(), 0);
+    // 48 places of 27 values for 4 channels; then 4 * 3 pixels of them for 5 classes.
+    assert_eq!(small_cnn().products(), 48 * 27 * 4 + 48 * 5);
+    let shape = Transformer {
+        vocab: 5,
+        tokens: 4,
+        width: 6,
+        heads: 2,
+        hidden: 7,
+        layers: 1,
+        tied: true,
+    };
+    let of_a_token = 6 * 18 + 2 * 4 * 6 + 6 * 6 + 6 * 7 + 7 * 6 + 6 * 5;
+    assert_eq!(Graph::transformer(&shape).products(), 4 * of_a_token);
+    let image = Image {
+        height: 128,
+        width: 64,
+        channels: 4096,
+    };
+    let window = Window {
+        size: 1,
+        stride: 1,
+        padding: 0,
+    };
+    let mut graph = Graph {
+        inputs: 1 << 25,
+        ops: vec![Op::Im2col { image, window }, linear(4096, 4096)],
+    };
+    assert_eq!(graph.products(), MAX_PRODUCTS);
+    graph.ops.push(requant(0, 1, 0, Width::Narrow));
+    graph.ops.push(linear(4096, 1));
+    let error = GraphError::TooManyProducts { op: 3 };
+    assert_eq!(graph.validate(), Err(error));
+    assert_eq!(graph.products(), 0);
+}
+
+#[test]
+fn values_of_all_ops_are_bounded() {
+    let graph = |relus| Graph {
+        inputs: 1 << 25,
+        ops: vec![Op::Relu; relus],
+    };
+    assert!(graph(32).flows().is_ok());
+    let error = GraphError::TooManyValues { op: 32 };
+    assert_eq!(graph(33).flows(), Err(error));
+}
+
+#[test]
+fn a_record_is_a_sample_or_is_none() {
+    let graph = Graph::mlp(&[2, 3]);
+    assert!(graph.takes(&[255, 255, 2]));
+    assert!(!graph.takes(&[0, 0, 3]) && !graph.takes(&[0, 2]) && !graph.takes(&[]));
+    assert!(!graph.takes(&[0, 0, 0, 2]));
+    let text = Graph::transformer(&Transformer {
+        vocab: 3,
+        tokens: 2,
+        width: 1,
+        heads: 1,
+        hidden: 1,
+        layers: 0,
+        tied: true,
+    });
+    assert!(text.takes(&[2, 2, 2]));
+    assert!(!text.takes(&[3, 2, 2]) && !text.takes(&[2, 3, 2]) && !text.takes(&[2, 2, 3]));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::graph::Graph;
-use crate::{Evaluator, Reference, Samples, Transformer};
+use crate::{Cnn, Convolution, Evaluator, Pool, Reference, Samples, Transformer, MAX_POOL_SPAN};
 use alloc::vec;
 use proptest::collection::vec as any_vec;
 use proptest::prelude::*;
@@ -23,6 +23,37 @@ fn linear_is_exact_at_the_extremes() {
                 assert_eq!(acc.map_i64(), expected, "k {k} w {w} x {x} bias {bias}");
             }
         }
+    }
+}
+
+/// The longest row that a graph can have, with every bias.
+#[test]
+fn the_longest_linear_op_fits_32_bits() {
+    for bias_shift in 0..=8 {
+        let is_valid = |k: u32| {
+            let op = Op::Linear {
+                inputs: k,
+                outputs: 2,
+                bias_shift,
+            };
+            let ops = vec![op];
+            Graph { inputs: k, ops }.flows().is_ok()
+        };
+        let k = (130_000..).take_while(|k| is_valid(*k)).last().unwrap();
+        for (w, x) in [(127, 127), (-127, 127), (-127, -127)] {
+            for bias in [-32_512, 32_512] {
+                let acc = linear(
+                    &vec![w; k as usize],
+                    &[bias],
+                    bias_shift,
+                    &vec![x; k as usize],
+                );
+                let sum = i64::from(w) * i64::from(x) * i64::from(k);
+                assert_eq!(acc.map_i64(), [fits(sum + (i64::from(bias) << bias_shift))]);
+            }
+        }
+        let more = i64::from(k + 1) * 127 * 127 + (32_512 << bias_shift);
+        assert!(i32::try_from(more).is_err());
     }
 }
 
@@ -178,6 +209,84 @@ fn attention_is_exact_at_the_extremes() {
     mean(&[i16::MIN, i16::MAX, 1], [-128; 3].into_iter());
 }
 
+proptest! {
+    /// Shares and a mean of as many tokens as there can be, of any scores and values.
+    #[test]
+    fn attention_equals_naive(
+        tokens in prop_oneof![1usize..=1024, Just(1024)], seen in any::<Index>(), spread in 1i16..=32_767,
+        z in any_vec(-32_767i16..=32_767, 1024), v in any_vec(prop_oneof![-127i8..=127, Just(127), Just(-127)], 1024)
+    ) {
+        let seen = 1 + seen.index(tokens);
+        let z: Vec<i16> = z[..seen].iter().map(|z| z % spread).collect();
+        let (most, bits) = (i64::from(*z.iter().max().unwrap()), share_bits(tokens as u32));
+        prop_assert!(tokens << bits <= 1 << 17 && (bits == 14 || tokens << (bits + 1) > 1 << 17));
+        let naive = z.iter().map(|z| {
+            let d = most - i64::from(*z);
+            let p = i64::from(EXP2[(d % 64) as usize]) >> (d / 64).min(60);
+            naive_rs(p, 14 - bits)
+        });
+        let naive: Vec<i64> = naive.collect();
+        let own = shares(&z, tokens as u32);
+        prop_assert_eq!(own.iter().map(|p| i64::from(*p)).collect::<Vec<_>>(), naive.clone());
+        let (n, sum) = naive.iter().zip(&v).fold((0, 0), |(n, sum), (p, v)| (n + p, sum + p * i64::from(*v)));
+        prop_assert!(n >= 1 << bits && n <= 1 << 17 && sum.abs() < 1 << 24);
+        let above = (sum + 128 * n) * 16 + n / 2;
+        prop_assert!((0..1 << 30).contains(&above));
+        prop_assert_eq!(i64::from(mean(&own, v.iter().copied())), above / n - 2048);
+    }
+
+    #[test]
+    fn the_longest_products_are_exact(a in any_vec(-127i8..=127, 1024), b in any_vec(-127i8..=127, 1024)) {
+        let naive: i64 = a.iter().zip(&b).map(|(a, b)| i64::from(*a) * i64::from(*b)).sum();
+        prop_assert!(naive.abs() < 1 << 24);
+        prop_assert_eq!(i64::from(dot(&a, &b)), naive);
+    }
+
+    /// Rows as long as they can be, of any magnitude.
+    #[test]
+    fn the_longest_norm_equals_naive(
+        row in (1i16..=32_767).prop_flat_map(|most| any_vec(-most..=most, 1500..=2048)), unit_bits in 0u8..=7
+    ) {
+        prop_assert_eq!(norm(&row, unit_bits), naive_norm(&row, unit_bits));
+    }
+
+    #[test]
+    fn embedding_and_residual_equal_naive(
+        a in -32_767i16..=32_767, b in -32_767i16..=32_767, shift in 0u8..=15
+    ) {
+        let sum = i64::from(a) + i64::from(b);
+        prop_assert_eq!(i64::from(residual(a, b)), sum.clamp(-32_767, 32_767));
+        let value = naive_rs(sum, shift.into()).clamp(-32_767, 32_767);
+        prop_assert_eq!(i64::from(embed(a, b, shift)), value);
+    }
+
+    #[test]
+    fn totals_equal_naive(losses in any_vec(prop_oneof![any::<u32>(), 0u32..1 << 22], 1..=1024)) {
+        let naive: i64 = losses.iter().map(|loss| i64::from(*loss).min((1 << 21) - 1)).sum();
+        prop_assert!(naive < 1 << 31);
+        prop_assert_eq!(i64::from(total(&losses)), naive);
+    }
+
+    /// Of as many classes as there can be, in 64 bits.
+    #[test]
+    fn cross_entropy_equals_naive(
+        z in any_vec(-32_767i16..=32_767, 2..=256), spread in 1i16..=32_767, label in any::<Index>()
+    ) {
+        let z: Vec<i16> = z.iter().map(|z| z % spread).collect();
+        let label = label.index(z.len());
+        let most = i64::from(*z.iter().max().unwrap());
+        let sum: i64 = z.iter().map(|z| {
+            let d = most - i64::from(*z);
+            i64::from(EXP2[(d % 64) as usize]) >> (d / 64).min(60)
+        }).sum();
+        prop_assert!((1 << 14..=1 << 22).contains(&sum));
+        let whole = (0..).find(|whole| sum < 1 << (whole + 1)).unwrap();
+        let log2 = (whole << 16) + i64::from(LOG2[(sum >> (whole - 10)) as usize - 1024]);
+        let naive = log2 - (14 << 16) + (most - i64::from(z[label])) * 1024;
+        prop_assert_eq!(cross_entropy(&z, label as u8).map(i64::from), Some(naive));
+    }
+}
+
 #[test]
 fn small_ops_at_the_extremes() {
     for x in i8::MIN..=i8::MAX {
@@ -207,8 +316,9 @@ fn naive_run(graph: &Graph, weights: &[i16], record: &[u8]) -> Vec<Vec<i64>> {
     let mut given: Vec<Vec<i64>> = Vec::new();
     for (op, read) in graph.ops.iter().zip(graph.parameters_read()) {
         let params = &weights[read];
-        let (x, empty) = (given.last(), Vec::new());
-        let x = x.unwrap_or(&empty);
+        let sample = record[..record.len() - 1].iter();
+        let sample: Vec<i64> = sample.map(|byte| i64::from(byte / 2)).collect();
+        let x = given.last().unwrap_or(&sample);
         let next: Vec<i64> = match *op {
             Op::Embed {
                 vocab,
@@ -328,18 +438,72 @@ fn naive_run(graph: &Graph, weights: &[i16], record: &[u8]) -> Vec<Vec<i64>> {
             }
             Op::CrossEntropy { classes } => {
                 let rows: Vec<i16> = x.iter().map(|z| i16::try_from(*z).unwrap()).collect();
-                let labelled = rows.chunks(classes as usize).zip(&record[1..]);
-                labelled
+                let rows = rows.chunks(classes as usize);
+                let labelled = record.len() - rows.len();
+                rows.zip(&record[labelled..])
                     .map(|(z, label)| cross_entropy(z, *label).unwrap().into())
                     .collect()
             }
             Op::Total { .. } => {
                 vec![fits(x.iter().map(|loss| *loss.min(&((1 << 21) - 1))).sum())]
             }
+            Op::Im2col { image, window } => naive_places(x, &image, &window)
+                .into_iter()
+                .flat_map(|place| place.concat())
+                .collect(),
+            Op::MaxPool { image, window } => {
+                let most = |place: &[&[i64]], c: usize| place.iter().map(|p| p[c]).max().unwrap();
+                naive_pool(x, &image, &window, most)
+            }
+            Op::SumPool { image, window } => {
+                let sum = |place: &[&[i64]], c: usize| place.iter().map(|p| p[c]).sum();
+                naive_pool(x, &image, &window, sum)
+            }
+            Op::Flatten => x.clone(),
         };
         given.push(next);
     }
     given
+}
+
+/// The pixels of every place of a window, those of the padding with it.
+fn naive_places(x: &[i64], image: &Image, window: &Window) -> Vec<Vec<Vec<i64>>> {
+    let [h, w, channels] = [
+        image.height.into(),
+        image.width.into(),
+        i64::from(image.channels),
+    ];
+    let [size, stride, padding] = [window.size, window.stride, window.padding].map(i64::from);
+    let pixel = |y: i64, x_: i64| -> Vec<i64> {
+        if (0..h).contains(&y) && (0..w).contains(&x_) {
+            let start = ((y * w + x_) * channels) as usize;
+            x[start..start + channels as usize].to_vec()
+        } else {
+            vec![0; channels as usize]
+        }
+    };
+    let starts = |side: i64| (-padding..=side + padding - size).step_by(stride as usize);
+    let mut places = Vec::new();
+    for (top, left) in starts(h).flat_map(|top| starts(w).map(move |left| (top, left))) {
+        let lines = (top..top + size).flat_map(|y| (left..left + size).map(move |x| (y, x)));
+        places.push(lines.map(|(y, x)| pixel(y, x)).collect());
+    }
+    places
+}
+
+fn naive_pool(
+    x: &[i64],
+    image: &Image,
+    window: &Window,
+    of: impl Fn(&[&[i64]], usize) -> i64,
+) -> Vec<i64> {
+    let places = naive_places(x, image, window);
+    let values = places.iter().flat_map(|place| {
+        let place: Vec<&[i64]> = place.iter().map(Vec::as_slice).collect();
+        let channels = 0..image.channels as usize;
+        channels.map(|c| of(&place, c)).collect::<Vec<i64>>()
+    });
+    values.map(fits).collect()
 }
 
 fn as_i64(tensor: &Tensor) -> Vec<i64> {
@@ -367,6 +531,70 @@ fn any_shape() -> impl Strategy<Value = Transformer> {
             tied,
         },
     )
+}
+
+/// An image and a window that fits it.
+fn any_window() -> impl Strategy<Value = (Image, Window)> {
+    let image = (1u16..10, 1u16..10, 1u32..5);
+    (image, 1u8..6, 1u8..4, any::<Index>()).prop_map(
+        |((height, width, channels), size, stride, at)| {
+            let least = size.saturating_sub(height.min(width) as u8).div_ceil(2);
+            let padding = least + at.index((size - least).into()) as u8;
+            let image = Image {
+                height,
+                width,
+                channels,
+            };
+            (
+                image,
+                Window {
+                    size,
+                    stride,
+                    padding,
+                },
+            )
+        },
+    )
+}
+
+fn any_cnn() -> impl Strategy<Value = Graph> {
+    let any_pool = prop_oneof![
+        Just(Pool::None),
+        (1u8..3).prop_map(Pool::Max),
+        (1u8..4).prop_map(Pool::Mean)
+    ];
+    let convolution = (1u32..6, 1u8..4, 1u8..3, any::<bool>(), any_pool).prop_map(
+        |(channels, size, stride, is_padded, pool)| Convolution {
+            channels,
+            window: Window {
+                size,
+                stride,
+                padding: if is_padded { size / 2 } else { 0 },
+            },
+            pool,
+        },
+    );
+    let image = (4u16..12, 4u16..12, 1u32..4);
+    let hidden = any_vec(1u32..20, 0..2);
+    (image, any_vec(convolution, 0..3), hidden, 2u32..6)
+        .prop_map(
+            |((height, width, channels), convolutions, hidden, classes)| {
+                let image = Image {
+                    height,
+                    width,
+                    channels,
+                };
+                Graph::cnn(&Cnn {
+                    image,
+                    convolutions,
+                    hidden,
+                    classes,
+                })
+            },
+        )
+        .prop_filter("too small for its windows", |graph| {
+            graph.validate().is_ok()
+        })
 }
 
 /// Weights of a graph: all at one extreme, at both, or anywhere.
@@ -408,6 +636,46 @@ proptest! {
         let samples = Samples::new(shape.tokens, shape.vocab, &record).unwrap();
         let losses = Reference.losses(&graph, &weights, &samples).unwrap();
         prop_assert_eq!(Some(&Tensor::Loss(losses[0])), given.last());
+    }
+
+    #[test]
+    fn a_cnn_is_exact_whatever_its_weights(
+        graph in any_cnn(), which in 0u8..5, seed in any::<u64>(), bytes in 0u8..3
+    ) {
+        let weights = weights_of(&graph, which, seed);
+        let sample = match bytes {
+            0 => vec![0; graph.inputs as usize],
+            1 => vec![255; graph.inputs as usize],
+            _ => (0..u64::from(graph.inputs)).map(|at| ((at + 1).wrapping_mul(seed | 1) >> 40) as u8).collect(),
+        };
+        let record = [sample, vec![(seed % u64::from(graph.classes())) as u8]].concat();
+        let given = run(&graph, &weights, &record).unwrap();
+        let naive = naive_run(&graph, &weights, &record);
+        for ((tensor, naive), op) in given.iter().zip(naive).zip(&graph.ops) {
+            prop_assert_eq!(as_i64(tensor), naive, "{:?}", op);
+        }
+        let samples = Samples::new(graph.inputs, graph.classes(), &record).unwrap();
+        let losses = Reference.losses(&graph, &weights, &samples).unwrap();
+        prop_assert_eq!(Some(&Tensor::Loss(losses[0])), given.last());
+    }
+
+    #[test]
+    fn ops_of_images_equal_naive((image, window) in any_window(), x in any_vec(-127i8..=127, 9 * 9 * 4)) {
+        let x = &x[..image.values() as usize];
+        let before = [Tensor::Narrow(x.to_vec())];
+        let x: Vec<i64> = x.iter().map(|x| i64::from(*x)).collect();
+        let ops = [
+            Op::Im2col { image, window }, Op::MaxPool { image, window }, Op::SumPool { image, window }
+        ];
+        for op in ops {
+            let given = apply(&op, &[], &[0], &before).unwrap();
+            let naive = match op {
+                Op::Im2col { .. } => naive_places(&x, &image, &window).concat().concat(),
+                Op::MaxPool { .. } => naive_pool(&x, &image, &window, |p, c| p.iter().map(|p| p[c]).max().unwrap()),
+                _ => naive_pool(&x, &image, &window, |p, c| p.iter().map(|p| p[c]).sum()),
+            };
+            prop_assert_eq!(as_i64(&given), naive, "{:?}", op);
+        }
     }
 
     #[test]
@@ -471,6 +739,173 @@ fn the_bits_of_a_transformer_are_golden() {
         }
         assert_eq!(hex::encode(crate::blake2_256(&[&bytes])), digest);
     }
+}
+
+#[test]
+fn pools_are_exact_at_the_extremes() {
+    let image = |height, width| Image {
+        height,
+        width,
+        channels: 2,
+    };
+    let side = |size| Window {
+        size,
+        stride: 1,
+        padding: 0,
+    };
+    // The largest sums that a graph can have.
+    let shapes = [(45, 45, 45), (2, 2046, 2), (1, u16::MAX, 1)];
+    for (height, width, size) in shapes {
+        let (image, window) = (image(height, width), side(size));
+        assert!((1..=MAX_POOL_SPAN).contains(&window.span(&image)));
+        for value in [127, -127, 0] {
+            let x = [Tensor::Narrow(vec![value; image.values() as usize])];
+            let (down, across) = window.places(&image).unwrap();
+            let places = (down * across * image.channels) as usize;
+            let sum = i32::from(value) * i32::try_from(window.pixels()).unwrap();
+            assert!(sum.abs() < 1 << 18);
+            let given = apply(&Op::SumPool { image, window }, &[], &[0], &x);
+            assert_eq!(given, Ok(Tensor::Acc(vec![sum; places])));
+            let given = apply(&Op::MaxPool { image, window }, &[], &[0], &x);
+            assert_eq!(given, Ok(Tensor::Narrow(vec![value; places])));
+        }
+    }
+    // Padding is 0, for a maximum, too.
+    assert_eq!(
+        [max_of(&[-3, -1], &side(2)), max_of(&[-3], &side(1))],
+        [0, -3]
+    );
+    assert_eq!((max_of(&[], &side(1)), sum_of(&[])), (0, 0));
+}
+
+/// The multiplier that makes a sum a mean passes no bound, and is within 0.4 % of what it stands for.
+#[test]
+fn a_mean_of_every_size_is_near_the_true_one() {
+    for size in 1..=45u8 {
+        let shape = Cnn {
+            image: Image {
+                height: 45,
+                width: 45,
+                channels: 1,
+            },
+            convolutions: vec![Convolution {
+                channels: 1,
+                window: Window {
+                    size: 1,
+                    stride: 1,
+                    padding: 0,
+                },
+                pool: Pool::Mean(size),
+            }],
+            hidden: vec![],
+            classes: 2,
+        };
+        let graph = Graph::cnn(&shape);
+        assert_eq!(graph.validate(), Ok(()), "{size}");
+        let Op::Requant {
+            shift_in,
+            multiplier,
+            shift_out,
+            ..
+        } = graph.ops[5]
+        else {
+            panic!("a requant");
+        };
+        let count = i32::from(size) * i32::from(size);
+        for value in -127..=127 {
+            let mean = requant(value * count, shift_in, multiplier, shift_out);
+            let error = (f64::from(mean) - f64::from(value)).abs();
+            assert!(
+                error <= 0.55 + 0.004 * f64::from(value.abs()),
+                "{size}: {error}"
+            );
+            assert!(mean == value as i16 || !size.is_power_of_two());
+        }
+    }
+}
+
+#[test]
+fn what_an_op_of_images_cannot_take_is_refused() {
+    let (image, window) = (
+        Image {
+            height: 2,
+            width: 2,
+            channels: 3,
+        },
+        Window {
+            size: 2,
+            stride: 1,
+            padding: 0,
+        },
+    );
+    let none = Window { size: 3, ..window };
+    for taken in [
+        |image, window| Op::Im2col { image, window },
+        |image, window| Op::MaxPool { image, window },
+        |image, window| Op::SumPool { image, window },
+    ] {
+        let apply = |op: Op, x: Tensor| super::apply(&op, &[], &[0], &[x]);
+        assert!(apply(taken(image, window), Tensor::Narrow(vec![1; 12])).is_ok());
+        let refused = [
+            (taken(image, window), Tensor::Narrow(vec![1; 11])),
+            (taken(image, window), Tensor::Narrow(vec![1; 15])),
+            (taken(image, window), Tensor::Narrow(vec![])),
+            (taken(image, window), Tensor::Wide(vec![1; 12])),
+            (taken(image, none), Tensor::Narrow(vec![1; 12])),
+        ];
+        for (op, x) in refused {
+            assert_eq!(apply(op, x), Err(EvalError::WrongOperand), "{op:?}");
+        }
+    }
+    let wide = [Tensor::Wide(vec![1])];
+    let wrong = Err(EvalError::WrongOperand);
+    assert_eq!(apply(&Op::Flatten, &[], &[0], &wide), wrong);
+}
+
+#[test]
+fn the_bits_of_a_cnn_are_golden() {
+    let (image, graph) = golden_cnn();
+    let weights = weights_of(&graph, 3, 1);
+    let mut record: Vec<u8> = (0..image.values())
+        .map(|at| (at * at % 251) as u8)
+        .collect();
+    record.push(1);
+    let mut bytes = graph.hash().to_vec();
+    for tensor in run(&graph, &weights, &record).unwrap() {
+        bytes.extend(as_i64(&tensor).iter().flat_map(|value| value.to_le_bytes()));
+    }
+    let digest = "ed76b6e51258d5891b6e84b072fa5f5d20b3dfffd781ced33fab3fbac390efc2";
+    assert_eq!(hex::encode(crate::blake2_256(&[&bytes])), digest);
+}
+
+/// With padding, a stride, both pools and a hidden layer.
+fn golden_cnn() -> (Image, Graph) {
+    let image = Image {
+        height: 9,
+        width: 8,
+        channels: 2,
+    };
+    let convolution = |size, stride, padding, pool| Convolution {
+        channels: 5,
+        window: Window {
+            size,
+            stride,
+            padding,
+        },
+        pool,
+    };
+    let graph = Graph::cnn(&Cnn {
+        image,
+        convolutions: vec![
+            convolution(3, 1, 1, Pool::Max(2)),
+            convolution(2, 1, 1, Pool::Mean(2)),
+            convolution(2, 2, 0, Pool::None),
+        ],
+        hidden: vec![6],
+        classes: 3,
+    });
+    assert_eq!(graph.validate(), Ok(()));
+    (image, graph)
 }
 
 #[test]

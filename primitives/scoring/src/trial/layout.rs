@@ -4,7 +4,8 @@
 //! tensors, `i16` for wide ones and shares, `i32` for accumulators, `u32` for losses, little endian.
 //! A linear op with more than [`TRACE_WIDTH`] inputs gives one word for every so many of them: the
 //! sum so far, starting from the bias. What scores are made of has its values, the last third of
-//! every row, after all the rest, and column after column: of a mean one column is read. Every
+//! every row, after all the rest, and column after column: of a mean one column is read. What a pool
+//! takes lies column after column, too, all of it: of a place of its window one channel is read. Every
 //! op's words are cut in tiles of [`TRACE_TILE`], the last perhaps shorter; the tiles are the leaves
 //! of a plain Merkle tree.
 
@@ -37,8 +38,8 @@ pub struct OpWords {
     pub bytes: u32,
     /// Words for one value: 1, or those of a wide linear op.
     pub steps: u32,
-    /// Whether the last third of every row lies column by column.
-    pub by_column: bool,
+    /// Columns that lie row by row; those after them lie after all these, column by column.
+    pub in_rows: u32,
 }
 
 impl OpWords {
@@ -46,21 +47,12 @@ impl OpWords {
         self.words.div_ceil(TRACE_TILE)
     }
 
-    /// Columns of a row that lie row by row.
-    fn in_rows(&self) -> u32 {
-        if self.by_column {
-            self.flow.width / 3 * 2
-        } else {
-            self.flow.width
-        }
-    }
-
     /// Row and column of the value that a word is of; none if there is no such word.
     pub fn value(&self, at: u32) -> Option<(u32, u32)> {
         if at >= self.words {
             return None;
         }
-        let (at, columns) = (at.checked_div(self.steps)?, self.in_rows());
+        let (at, columns) = (at.checked_div(self.steps)?, self.in_rows);
         let rows = self.flow.tokens.checked_mul(columns)?;
         Some(match at.checked_sub(rows) {
             None => (at.checked_div(columns)?, at.checked_rem(columns)?),
@@ -77,7 +69,7 @@ impl OpWords {
         if row >= self.flow.tokens || column >= self.flow.width {
             return None;
         }
-        let columns = self.in_rows();
+        let columns = self.in_rows;
         let at = match column.checked_sub(columns) {
             None => row.checked_mul(columns)?.checked_add(column)?,
             Some(column) => {
@@ -134,7 +126,11 @@ impl Layout {
                     Kind::Acc | Kind::Loss => 4,
                 },
                 steps,
-                by_column: matches!(graph.ops.get(index + 1), Some(Op::Scores { .. })),
+                in_rows: match graph.ops.get(index + 1) {
+                    Some(Op::Scores { .. }) => flow.width / 3 * 2,
+                    Some(next) if next.pool().is_some() => 0,
+                    _ => flow.width,
+                },
             };
             tiles = words.tiles().saturating_add(tiles);
             parameters_before = parameters_before.saturating_add(op.parameters());

@@ -28,6 +28,7 @@ mod layout;
 mod referee;
 #[cfg(test)]
 mod tests;
+mod trace;
 mod witness;
 mod word;
 
@@ -36,6 +37,7 @@ pub use witness::{Lie, Witness, WitnessError};
 
 use crate::graph::Graph;
 use crate::hash::Hash;
+use crate::hold_out::HoldOut;
 use crate::merkle::{Branch, Node, SumNode, SumProof};
 use crate::reveals::RevealRecord;
 use crate::round::Rules;
@@ -55,11 +57,9 @@ pub struct Case {
     pub rules: Rules,
     /// Root of the master weights before the round.
     pub base_root: Hash,
-    /// Key of the round's shard.
-    pub shard_key: Hash,
-    /// Root of the round's shard.
-    pub shard_root: Hash,
-    /// Samples of the shard.
+    /// Where the round's samples come from.
+    pub hold_out: HoldOut,
+    /// How many they are.
     pub samples: u32,
     /// Root of [`crate::reveals_tree`].
     pub reveals_root: Hash,

@@ -12,7 +12,6 @@ use crate::merge::{clip, cosine_over_0_7, dot, moved_exactly};
 use crate::merkle::{root_of_span, Branch, Node, SumNode};
 use crate::reveals::RevealRecord;
 use crate::round::{passes, Paired};
-use crate::shard::sealed;
 use crate::table::{losses_node, similar_tree, Opening, Row, Standing};
 use crate::{CHUNK, WEIGHT_TILE};
 use alloc::vec::Vec;
@@ -41,12 +40,12 @@ impl Case {
         }
     }
 
-    /// The bytes of a sample, which has to be the shard's.
+    /// The bytes of a sample, which has to be the round's.
     fn record<'a>(&self, sample: u32, proved: &'a ProvedRecord) -> Result<&'a [u8], Refusal> {
-        let leaf = sealed(&self.shard_key, sample, &proved.bytes);
-        match root_of_span(self.samples, sample, alloc::vec![leaf], &proved.siblings) {
-            Some(root) if root == self.shard_root => Ok(&proved.bytes),
-            _ => Err(Refusal::ForeignInput),
+        let ProvedRecord { bytes, siblings } = proved;
+        match self.hold_out.holds(sample, self.samples, bytes, siblings) {
+            true => Ok(bytes),
+            false => Err(Refusal::ForeignInput),
         }
     }
 

@@ -7,11 +7,12 @@ use crate::graph::{Op, Width};
 use crate::shard::shard_root;
 use crate::table::Standing;
 use crate::{
-    median_norm, reveals_tree, score_round, Delta, Entry, MasterWeights, Reference, Reveal, Rules,
-    Samples, Transformer,
+    draw, median_norm, pool_tree, reveals_tree, score_round, Delta, Entry, Image, MasterWeights,
+    Reference, Reveal, RoundSamples, Rules, Samples, Transformer, Window, MAX_POOL_SPAN,
 };
 use alloc::vec;
 use core::cell::Cell;
+use core::convert::Infallible;
 use core::ops::Range;
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -44,7 +45,7 @@ struct Round {
     seed: u64,
     case: Case,
     base: Vec<i16>,
-    records: Vec<u8>,
+    samples: RoundSamples,
     reveals: Vec<Reveal>,
 }
 
@@ -118,7 +119,11 @@ impl Round {
             .iter()
             .map(|r| RevealRecord::of(r.hash, &r.delta, r.weight))
             .collect();
-        let shard_key = [7; 32];
+        let record_len = graph.inputs as usize + 1;
+        let (hold_out, held_out) = match seed & 2 {
+            0 => sealed(record_len, records),
+            _ => drawn(record_len, samples, &records, &dice),
+        };
         let case = Case {
             rules: Rules {
                 admit_floor_q8: 0,
@@ -126,8 +131,7 @@ impl Round {
                 central_difference: 1 + (seed % 3) as u8,
             },
             base_root: MasterWeights::new(base.clone()).unwrap().root(),
-            shard_key,
-            shard_root: shard_root(&shard_key, graph.inputs as usize + 1, &records).unwrap(),
+            hold_out,
             samples,
             reveals_root: reveals_tree(&proofs).root().hash,
             reveals: deltas,
@@ -138,14 +142,14 @@ impl Round {
             seed,
             case,
             base,
-            records,
+            samples: held_out,
             reveals,
         }
     }
 
     fn samples(&self) -> Samples {
         let graph = &self.case.graph;
-        Samples::new(graph.inputs, graph.classes(), &self.records).unwrap()
+        Samples::new(graph.inputs, graph.classes(), self.samples.records()).unwrap()
     }
 
     fn honest(&self) -> Witness {
@@ -165,11 +169,11 @@ impl Round {
 
     /// Who stands for this score, and has no lie about what it was made of.
     fn with(&self, score: crate::RoundScore) -> Witness {
-        let (base, records) = (self.base.clone(), self.records.clone());
+        let (base, samples) = (self.base.clone(), self.samples.clone());
         Witness::new(
             self.case.clone(),
             base,
-            records,
+            samples,
             self.reveals.clone(),
             score,
         )
@@ -177,10 +181,40 @@ impl Round {
     }
 
     fn liar(&self, lie: Lie) -> Witness {
-        let (base, records) = (self.base.clone(), self.records.clone());
+        let (base, samples) = (self.base.clone(), self.samples.clone());
         let (case, reveals) = (self.case.clone(), self.reveals.clone());
-        Witness::lying(case, base, records, reveals, &mut Reference, lie).unwrap()
+        Witness::lying(case, base, samples, reveals, &mut Reference, lie).unwrap()
     }
+}
+
+fn sealed(record_len: usize, records: Vec<u8>) -> (HoldOut, RoundSamples) {
+    let key = [7; 32];
+    let root = shard_root(&key, record_len, &records).unwrap();
+    (HoldOut::Sealed { key, root }, records.into())
+}
+
+/// A pool that has these records where its seed draws the samples, and others elsewhere.
+fn drawn(record_len: usize, samples: u32, own: &[u8], dice: &Dice) -> (HoldOut, RoundSamples) {
+    let (salt, seed, records) = ([8; 32], [9; 32], samples + dice.below(300));
+    let mut pool: Vec<u8> = (0..records as usize * record_len)
+        .map(|_| dice.roll() as u8)
+        .collect();
+    let place = |place: u32| place as usize * record_len..(place as usize + 1) * record_len;
+    for (sample, record) in (0..).zip(own.chunks(record_len)) {
+        let drawn = draw(&seed, sample, samples, records).unwrap();
+        pool[place(drawn)].copy_from_slice(record);
+    }
+    let tree = pool_tree(&salt, pool.chunks(record_len));
+    let hold_out = HoldOut::Drawn {
+        salt,
+        root: tree.root().hash,
+        records,
+        seed,
+    };
+    let read = |drawn| Ok::<_, Infallible>(pool[place(drawn)].to_vec());
+    let drawn = RoundSamples::drawn(&tree, &seed, samples, read).unwrap();
+    assert_eq!(drawn.records(), own);
+    (hold_out, drawn)
 }
 
 /// How a trial ended.
@@ -345,6 +379,79 @@ fn any_language_round() -> impl Strategy<Value = Round> {
         .prop_map(|(graph, samples, deltas, seed)| Round::of(graph, samples, deltas, seed))
 }
 
+/// A graph of the ops of images, in an order that no network need have.
+fn any_image_graph() -> impl Strategy<Value = Graph> {
+    let small = (1u16..10, 1u16..10, 1u32..5);
+    let wide = (1u16..4, 1u16..4, 230u32..500);
+    let shape = prop_oneof![8 => small, 1 => wide];
+    (shape, any::<u64>()).prop_map(|((height, width, channels), seed)| {
+        let dice = Dice::new(seed);
+        let mut image = Image {
+            height,
+            width,
+            channels,
+        };
+        let inputs = image.values() as u32;
+        let mut ops = Vec::new();
+        let linear = |inputs, outputs| Op::Linear {
+            inputs,
+            outputs,
+            bias_shift: dice.below(9) as u8,
+        };
+        let requant = |width| Op::Requant {
+            shift_in: dice.below(9) as u8,
+            multiplier: 1 + dice.below(255) as u8,
+            shift_out: 7,
+            width,
+        };
+        for step in 0..1 + dice.below(5) {
+            let size = 1 + dice.below(3) as u8;
+            let mut window = Window {
+                size,
+                stride: 1 + dice.below(3) as u8,
+                padding: dice.below(size.into()) as u8,
+            };
+            // A step that is small enough to be tested often.
+            let is_large = image.values() * u64::from(window.pixels()) > 6000;
+            if is_large || window.places(&image).is_none() {
+                (window.size, window.padding) = (1, 0);
+            }
+            match if step == 0 { 0 } else { dice.below(5) } {
+                0 | 1 => {
+                    ops.push(Op::Im2col { image, window });
+                    image.channels *= window.pixels();
+                }
+                2 => ops.push(Op::MaxPool { image, window }),
+                3 => ops.extend([Op::SumPool { image, window }, requant(Width::Narrow)]),
+                _ => {
+                    let unit_bits = dice.below(8) as u8;
+                    let outputs = 1 + dice.below(6);
+                    ops.extend([linear(image.channels, outputs), requant(Width::Wide)]);
+                    let width = outputs;
+                    ops.push(Op::RmsNorm { width, unit_bits });
+                    image.channels = outputs;
+                    continue;
+                }
+            }
+            let (down, across) = window.places(&image).unwrap();
+            (image.height, image.width) = (down as u16, across as u16);
+        }
+        let classes = 2 + dice.below(4);
+        ops.extend([
+            Op::Flatten,
+            linear(image.values() as u32, classes),
+            requant(Width::Wide),
+            Op::CrossEntropy { classes },
+        ]);
+        Graph { inputs, ops }
+    })
+}
+
+fn any_image_round() -> impl Strategy<Value = Round> {
+    (any_image_graph(), 2u32..4, 1u32..4, any::<u64>())
+        .prop_map(|(graph, samples, deltas, seed)| Round::of(graph, samples, deltas, seed))
+}
+
 /// One word of a trace, of every op and of every class of places: the first, one within, at the
 /// border of a tile, the last, at the corners of the rows, at the border of values that lie column
 /// by column, of a token itself and of a later one.
@@ -381,7 +488,19 @@ fn words(layout: &Layout, at: Index) -> Vec<(u32, u32)> {
 
 #[test]
 fn the_bits_of_a_trial_are_golden() {
-    let round = Round::new(&[6, 5, 3], 4, 3, 1);
+    let (sealed, drawn) = (bits_of_trials(1), bits_of_trials(2));
+    assert_eq!(
+        sealed,
+        "8f303e945b603cbb45cc3899e6a43e97e0aecb5123ec5fbff90f24360ccde192"
+    );
+    assert_eq!(
+        drawn,
+        "7a2e407f857ac15e71c5cbfcc432c63b6b7998eebc7edbf3cd12ec1c537c1178"
+    );
+}
+
+fn bits_of_trials(seed: u64) -> String {
+    let round = Round::new(&[6, 5, 3], 4, 3, seed);
     let honest = round.honest();
     let opening = honest.score().table.opening();
     let mut hash = Vec::new();
@@ -396,8 +515,7 @@ fn the_bits_of_a_trial_are_golden() {
         hash.extend(next.encode());
     }
     hash.extend(round.case.encode());
-    let digest = "5b97677c1d8595fd9ff4cde7c1b05f467c66b52d2d650449817241ebffd49a46";
-    assert_eq!(hex::encode(crate::blake2_256(&[&hash])), digest);
+    hex::encode(crate::blake2_256(&[&hash]))
 }
 
 #[test]
@@ -436,14 +554,14 @@ fn attention_is_traced_with_its_values_by_column() {
     });
     let layout = Layout::of(&graph);
     let own = layout.op(3).unwrap();
-    assert_eq!((own.words, own.bytes, own.by_column), (4 * 18, 1, true));
+    assert_eq!((own.words, own.bytes, own.in_rows), (4 * 18, 1, 12));
     // Queries and keys of all tokens, then the values: the first column of all tokens, and so on.
     let places = [(0, 0), (0, 11), (1, 0), (3, 11), (0, 12), (1, 12), (3, 17)];
     let words = places.map(|(row, column)| own.word(row, column).unwrap());
     assert_eq!(words, [0, 11, 12, 47, 48, 49, 71]);
     for op in 0..graph.ops.len() as u32 {
         let own = layout.op(op).unwrap();
-        assert_eq!(own.by_column, op == 3);
+        assert_eq!(own.in_rows == own.flow.width, op != 3);
         for at in 0..own.words {
             let (row, column) = own.value(at).unwrap();
             assert!(row < own.flow.tokens && column < own.flow.width);
@@ -516,6 +634,200 @@ fn no_word_of_the_largest_reads_more_than_some_kilobytes() {
             assert!(most <= Some(bound), "{op:?} reads {most:?}");
         }
     }
+}
+
+#[test]
+fn a_pool_is_traced_channel_by_channel() {
+    let image = Image {
+        height: 2,
+        width: 3,
+        channels: 2,
+    };
+    let window = Window {
+        size: 2,
+        stride: 1,
+        padding: 0,
+    };
+    let linear = Op::Linear {
+        inputs: 4,
+        outputs: 2,
+        bias_shift: 0,
+    };
+    let loss = Op::CrossEntropy { classes: 2 };
+    let [narrow, wide] = [Width::Narrow, Width::Wide].map(|width| Op::Requant {
+        shift_in: 0,
+        multiplier: 1,
+        shift_out: 0,
+        width,
+    });
+    let one = Window { size: 1, ..window };
+    let graph = Graph {
+        inputs: 12,
+        ops: vec![
+            Op::Im2col { image, window: one },
+            Op::MaxPool { image, window },
+            Op::Flatten,
+            linear,
+            narrow,
+            Op::Flatten,
+            Op::Linear {
+                inputs: 2,
+                outputs: 2,
+                bias_shift: 0,
+            },
+            wide,
+            loss,
+        ],
+    };
+    assert_eq!(graph.validate(), Ok(()));
+    let layout = Layout::of(&graph);
+    let own = layout.op(0).unwrap();
+    assert_eq!((own.words, own.in_rows), (12, 0));
+    // The first channel of all pixels, then the second.
+    let words = [(0, 0), (5, 0), (0, 1), (5, 1)].map(|(row, column)| own.word(row, column));
+    assert_eq!(words, [0, 5, 6, 11].map(Some));
+    for op in 0..graph.ops.len() as u32 {
+        let own = layout.op(op).unwrap();
+        for at in 0..own.words {
+            let (row, column) = own.value(at).unwrap();
+            assert!(row < own.flow.tokens && column < own.flow.width);
+            assert_eq!(own.word(row, column), Some(at));
+        }
+    }
+    // The second channel of the second place.
+    let reads = Reads::of(&layout, 1, 3, &[]).unwrap();
+    let inputs = reads.inputs.unwrap();
+    assert_eq!((inputs.op, inputs.range), (0, 7..12));
+}
+
+#[test]
+fn no_word_of_an_image_reads_more_than_some_kilobytes() {
+    let image = |height, width, channels| Image {
+        height,
+        width,
+        channels,
+    };
+    let window = |size, stride, padding| Window {
+        size,
+        stride,
+        padding,
+    };
+    let requant = |width| Op::Requant {
+        shift_in: 0,
+        multiplier: 1,
+        shift_out: 0,
+        width,
+    };
+    let (narrow, wide) = (requant(Width::Narrow), requant(Width::Wide));
+    let linear = |inputs, outputs| Op::Linear {
+        inputs,
+        outputs,
+        bias_shift: 0,
+    };
+    let graph = Graph {
+        inputs: 64 * 64 * 3,
+        ops: vec![
+            Op::Im2col {
+                image: image(64, 64, 3),
+                window: window(7, 1, 3),
+            },
+            linear(147, 512),
+            narrow,
+            Op::MaxPool {
+                image: image(64, 64, 512),
+                window: window(32, 1, 0),
+            },
+            Op::Im2col {
+                image: image(33, 33, 512),
+                window: window(5, 1, 2),
+            },
+            linear(12_800, 300),
+            narrow,
+            Op::SumPool {
+                image: image(33, 33, 300),
+                window: window(33, 1, 0),
+            },
+            narrow,
+            Op::Flatten,
+            linear(300, 2),
+            wide,
+            Op::CrossEntropy { classes: 2 },
+        ],
+    };
+    assert_eq!(graph.validate(), Ok(()));
+    assert!(window(32, 1, 0).span(&image(64, 64, 512)) > MAX_POOL_SPAN - 64);
+    let layout = Layout::of(&graph);
+    let (sample, dice) = (vec![255; 64 * 64 * 3 + 1], Dice::new(1));
+    for (index, op) in (0..).zip(&graph.ops) {
+        let own = layout.op(index).unwrap();
+        let places = [0, own.words - 1].into_iter();
+        let places = places.chain((0..500).map(|_| dice.below(own.words)));
+        let most = places
+            .map(|at| bytes_read(&layout, index, at, &sample))
+            .max();
+        let bound = match op {
+            Op::Linear { .. } => 2048 + 256 + 5 * 1024 + 1024,
+            Op::Im2col { .. } if index == 0 => sample.len() as u32,
+            Op::Im2col { .. } | Op::Flatten => 256,
+            Op::MaxPool { .. } | Op::SumPool { .. } => 2048 + 256,
+            Op::CrossEntropy { .. } => sample.len() as u32 + 512,
+            _ => 1024,
+        };
+        assert!(most <= Some(bound), "{op:?} reads {most:?}");
+    }
+}
+
+/// Who shows another record than the one that was drawn, though it is of the pool, is refused.
+#[test]
+fn no_record_but_the_drawn_one_is_taken() {
+    let round = Round::new(&[5, 3], 4, 1, 2);
+    let (honest, case) = (round.honest(), &round.case);
+    let opening = honest.score().table.opening();
+    let exam = Exam {
+        of: Side::Base,
+        weights: case.base_root,
+        sample: 1,
+    };
+    let (trace, words) = honest.trace_of(&exam).unwrap();
+    let (at, value) = (0, words[0][0]);
+    let about = |sample| {
+        let exam = Exam { sample, ..exam };
+        Trial::awaiting(Statement::Word {
+            exam,
+            trace,
+            op: 0,
+            at,
+            value,
+        })
+    };
+    let judge = |answer: &Answer| about(1).answer(case, &opening, answer);
+    let right = honest.answer(&about(1)).unwrap();
+    assert_eq!(judge(&right), Ok(Ruling::Upheld));
+    let record_of = |sample| match honest.answer(&about(sample)) {
+        Some(Answer::Word { record, .. }) => record.unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let with = |change: &dyn Fn(&mut ProvedRecord)| {
+        let mut answer = right.clone();
+        if let Answer::Word {
+            record: Some(record),
+            ..
+        } = &mut answer
+        {
+            change(record);
+        }
+        judge(&answer)
+    };
+    let foreign = Err(Refusal::ForeignInput);
+    // Another sample's record with its own proof; its bytes alone; its proof alone; a byte.
+    assert_eq!(with(&|record| *record = record_of(2)), foreign);
+    assert_eq!(with(&|record| record.bytes = record_of(2).bytes), foreign);
+    assert_eq!(
+        with(&|record| record.siblings = record_of(2).siblings),
+        foreign
+    );
+    assert_eq!(with(&|record| record.bytes[0] ^= 1), foreign);
+    assert_eq!(with(&|record| record.siblings.clear()), foreign);
 }
 
 /// A relu reads the sample if it is the first op.
@@ -679,7 +991,7 @@ proptest! {
     /// Exactly one word of a trace is wrong, of every op and class of places.
     #[test]
     fn a_single_wrong_word_is_convicted(
-        round in prop_oneof![any_round(), any_language_round()],
+        round in prop_oneof![any_round(), any_language_round(), any_image_round()],
         at in any::<Index>(), by in any::<i32>(), side in any::<Index>(), sample in any::<Index>()
     ) {
         let honest = round.honest();
@@ -705,11 +1017,34 @@ proptest! {
         }
     }
 
-    /// Every word of a transformer is upheld if it is right, and its answer is refused if a byte of
-    /// it, or what it has, is another.
+    /// Whatever ops a graph has: else a label could be read off.
+    #[test]
+    fn no_token_of_any_graph_sees_a_later_one(
+        graph in any_transformer(), seed in any::<u64>(), at in any::<Index>()
+    ) {
+        let round = Round::of(graph, 1, 1, seed);
+        let graph = &round.case.graph;
+        let losses = |record: &[u8]| {
+            let given = crate::machine::run(graph, &round.base, record).unwrap();
+            match &given[given.len() - 2] {
+                crate::machine::Tensor::Losses(losses) => losses.clone(),
+                other => panic!("{other:?} is no loss of tokens"),
+            }
+        };
+        let mut record = round.samples().iter().next().unwrap().0.to_vec();
+        record.push(0);
+        let before = losses(&record);
+        let at = at.index(record.len());
+        record[at] = (record[at] + 1) % graph.classes() as u8;
+        let seen = at.saturating_sub(1);
+        prop_assert_eq!(&before[..seen], &losses(&record)[..seen]);
+    }
+
+    /// Every word of a transformer or of a convolutional network is upheld if it is right, and its
+    /// answer is refused if a byte of it, or what it has, is another.
     #[test]
     fn a_right_word_is_upheld_and_no_other_answer_to_it_is(
-        round in any_language_round(), at in any::<Index>(), bit in any::<Index>()
+        round in prop_oneof![any_language_round(), any_image_round()], at in any::<Index>(), bit in any::<Index>()
     ) {
         let honest = round.honest();
         let (opening, weights) = (honest.score().table.opening(), round.case.base_root);
@@ -741,7 +1076,7 @@ proptest! {
     /// Whatever is lied about, and all that follows from it: the whole way from the table.
     #[test]
     fn a_lie_is_convicted_from_the_table_on(
-        round in prop_oneof![any_round(), any_language_round()], what in 0..3,
+        round in prop_oneof![any_round(), any_language_round(), any_image_round()], what in 0..3,
         at in any::<Index>(), by in any::<i16>(), side in any::<Index>(), sample in any::<Index>()
     ) {
         let honest = round.honest();
@@ -775,7 +1110,7 @@ proptest! {
     /// Who is honest answers every doubt, however absurd, and is never convicted.
     #[test]
     fn the_honest_are_never_convicted(
-        round in prop_oneof![any_round(), any_language_round()], seed in any::<u64>()
+        round in prop_oneof![any_round(), any_language_round(), any_image_round()], seed in any::<u64>()
     ) {
         let honest = round.honest();
         let (opening, dice) = (honest.score().table.opening(), Dice::new(seed));
@@ -799,7 +1134,7 @@ proptest! {
     /// were changed.
     #[test]
     fn what_is_no_answer_is_refused(
-        round in prop_oneof![any_round(), any_language_round()], seed in any::<u64>(), bit in any::<Index>()
+        round in prop_oneof![any_round(), any_language_round(), any_image_round()], seed in any::<u64>(), bit in any::<Index>()
     ) {
         let honest = round.honest();
         let (opening, dice) = (honest.score().table.opening(), Dice::new(seed));

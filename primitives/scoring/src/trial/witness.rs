@@ -3,25 +3,25 @@
 //! Nothing is stored but what the round's score was made of: the parts of a trace are computed
 //! when they are asked for.
 
-use super::layout::{tile_bytes, Layout, OpWords, TRACE_TILE};
+use super::layout::{tile_bytes, Layout, TRACE_TILE};
 use super::referee::NOTHING;
+use super::trace::{each_op, Given};
 use super::word::{Reads, Words};
 use super::{
     stretches, Accusation, Answer, Case, Exam, Pair, Part, Pick, ProvedChunk, ProvedRecord,
-    ProvedReveal, Shown, Side, Statement, Term, Tiles, Trial, TRACE_WIDTH,
+    ProvedReveal, Shown, Side, Statement, Term, Tiles, Trial,
 };
 use crate::delta::chunks;
 use crate::evaluator::{Evaluator, Samples};
-use crate::graph::{Flow, Kind, Op};
 use crate::hash::Hash;
-use crate::machine::{activations, apply, dot as dot_of, Tensor};
+use crate::hold_out::RoundSamples;
 use crate::merge::{cosine_over_0_7, dot, Merge, Part as MergePart};
 use crate::merkle::{Branch, SumTree, Tree};
 use crate::reveals::{median_norm, reveals_tree, RevealRecord};
 use crate::round::{score, Reveal, RoundScore, ScoreError};
 use crate::table::{similar_tree, Opening, Row, ScoreTable, Standing};
-use crate::weights::{tree as weights_tree, view};
-use crate::{shard, Delta, Graph, MasterWeights, CHUNK, WEIGHT_TILE};
+use crate::weights::tree as weights_tree;
+use crate::{Delta, Graph, MasterWeights, CHUNK, WEIGHT_TILE};
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
 use core::ops::Range;
@@ -92,7 +92,7 @@ pub struct Witness {
     case: Case,
     layout: Layout,
     base: Vec<i16>,
-    records: Vec<u8>,
+    samples: RoundSamples,
     reveals: Vec<Reveal>,
     proofs: Vec<RevealRecord>,
     pub(super) score: RoundScore,
@@ -100,12 +100,12 @@ pub struct Witness {
 }
 
 impl Witness {
-    /// Of a round: its base weights, the records of its shard, its reveals in the order of commits,
-    /// and the score that was computed from them.
+    /// Of a round: its base weights, its samples, its reveals in the order of commits, and the score
+    /// that was computed from them.
     pub fn new(
         case: Case,
         base: Vec<i16>,
-        records: Vec<u8>,
+        samples: impl Into<RoundSamples>,
         reveals: Vec<Reveal>,
         score: RoundScore,
     ) -> Result<Self, WitnessError> {
@@ -119,8 +119,8 @@ impl Witness {
         if !is_base {
             return other("weights");
         }
-        let record_len = case.graph.inputs as usize + 1;
-        if shard::shard_root(&case.shard_key, record_len, &records) != Ok(case.shard_root) {
+        let samples = samples.into();
+        if !samples.are(&case.hold_out, case.samples, record_length(&case)) {
             return other("samples");
         }
         let are_reveals = reveals_tree(&proofs).root().hash == case.reveals_root
@@ -136,7 +136,7 @@ impl Witness {
             layout: Layout::of(&case.graph),
             case,
             base,
-            records,
+            samples,
             reveals,
             proofs,
             score,
@@ -148,24 +148,25 @@ impl Witness {
     pub fn lying(
         case: Case,
         base: Vec<i16>,
-        records: Vec<u8>,
+        samples: impl Into<RoundSamples>,
         reveals: Vec<Reveal>,
         evaluator: &mut impl Evaluator,
         lie: Lie,
     ) -> Result<Self, WitnessError> {
-        let samples = Samples::new(case.graph.inputs, case.graph.classes(), &records);
-        let samples = samples.map_err(|_| WitnessError::OtherCase("samples"))?;
+        let samples = samples.into();
+        let labelled = Samples::new(case.graph.inputs, case.graph.classes(), samples.records());
+        let labelled = labelled.map_err(|_| WitnessError::OtherCase("samples"))?;
         let (graph, rules) = (&case.graph, &case.rules);
         let score = score(
             evaluator,
             graph,
             &base,
-            &samples,
+            &labelled,
             &reveals,
             rules,
             Some(lie),
         )?;
-        let witness = Self::new(case, base, records, reveals, score)?;
+        let witness = Self::new(case, base, samples, reveals, score)?;
         Ok(Self {
             lie: Some(lie),
             ..witness
@@ -575,97 +576,96 @@ impl Witness {
     }
 
     fn record(&self, sample: u32) -> Option<ProvedRecord> {
-        let length = self.case.graph.inputs as usize + 1;
+        let (length, hold_out) = (record_length(&self.case), &self.case.hold_out);
         Some(ProvedRecord {
-            bytes: self
-                .records
-                .chunks_exact(length)
-                .nth(sample as usize)?
-                .to_vec(),
-            siblings: shard::tree(&self.case.shard_key, length, &self.records)
-                .prove_span(sample, 1),
+            bytes: self.samples.record(length, sample)?.to_vec(),
+            siblings: self.samples.siblings(hold_out, length, sample)?,
         })
     }
 
-    /// The words of every op on a sample.
-    fn trace(&self, exam: &Exam) -> Option<Vec<Vec<i32>>> {
-        let length = self.case.graph.inputs as usize + 1;
+    /// Lets `see` what every op gave on a sample.
+    fn trace(&self, exam: &Exam, see: impl FnMut(u32, &Given)) -> Option<()> {
         let record = self
-            .records
-            .chunks_exact(length)
-            .nth(exam.sample as usize)?;
+            .samples
+            .record(record_length(&self.case), exam.sample)?;
         let lie = self.lie.map(|lie| (lie, exam.of, exam.sample));
-        trace(
-            &self.case.graph,
-            &self.layout,
-            &self.weights(exam.of)?,
-            record,
-            lie,
-        )
+        let weights = self.weights(exam.of)?;
+        each_op(&self.case.graph, &self.layout, &weights, record, lie, see)
     }
 
     fn trace_tree(&self, exam: &Exam) -> Option<Tree> {
-        self.tree_of(&self.trace(exam)?)
-    }
-
-    /// The tree over the words of every op.
-    fn tree_of(&self, trace: &[Vec<i32>]) -> Option<Tree> {
-        let mut tiles = Vec::new();
-        for (op, words) in (0..).zip(trace) {
-            let bytes = self.layout.op(op)?.bytes;
-            tiles.extend(
-                words
-                    .chunks(TRACE_TILE as usize)
-                    .map(|tile| tile_bytes(bytes, tile)),
-            );
-        }
-        Some(Tree::of(tiles))
+        let mut leaves = Vec::new();
+        self.trace(exam, |_, given| leaves.extend(given.leaves()))?;
+        Some(Tree::from_leaves(leaves))
     }
 
     /// The root of a trace, and the words of every op.
     #[cfg(test)]
     pub(super) fn trace_of(&self, exam: &Exam) -> Option<(Hash, Vec<Vec<i32>>)> {
-        let words = self.trace(exam)?;
-        Some((self.tree_of(&words)?.root().hash, words))
+        let mut words = Vec::new();
+        self.trace(exam, |_, given| {
+            words.extend(given.words(0..given.own.words))
+        })?;
+        Some((self.trace_tree(exam)?.root().hash, words))
     }
 
     fn trace_tile(&self, exam: &Exam, tile: u32) -> Option<Vec<i32>> {
-        let place = self.layout.place(tile)?;
-        let words = self.trace(exam)?.into_iter().nth(place.op as usize)?;
-        let start = place.first as usize;
+        let (place, mut words) = (self.layout.place(tile)?, None);
+        self.trace(exam, |op, given| {
+            if op == place.op {
+                words = given.words(place.first..place.first + place.words);
+            }
+        })?;
         words
-            .get(start..start + place.words as usize)
-            .map(<[i32]>::to_vec)
     }
 
     /// The inputs of a word.
     fn word(&self, exam: &Exam, op: u32, at: u32) -> Option<Answer> {
         let record = self.record(exam.sample)?;
         let reads = Reads::of(&self.layout, op, at, &record.bytes)?;
-        let words = self.trace(exam)?;
-        let tree = self.tree_of(&words)?;
         let all = self.weights(exam.of)?;
-        let tiles = |read: &Words| {
-            let (own, range) = (self.layout.op(read.op)?, &read.range);
-            let (first, last) = (range.start / TRACE_TILE, range.end.div_ceil(TRACE_TILE));
+        // The tiles that hold what is read.
+        let tiles_of = |read: &Words| {
+            let own = self.layout.op(read.op)?;
+            let (first, last) = (
+                read.range.start / TRACE_TILE,
+                read.range.end.div_ceil(TRACE_TILE),
+            );
             let end = last.saturating_mul(TRACE_TILE).min(own.words);
-            let words = words.get(read.op as usize)?;
-            let words = words.get((first * TRACE_TILE) as usize..end as usize)?;
+            Some((own, first..last, first * TRACE_TILE..end))
+        };
+        let read = [&reads.inputs, &reads.before];
+        let (mut leaves, mut bytes) = (Vec::new(), [None, None]);
+        self.trace(exam, |op, given| {
+            leaves.extend(given.leaves());
+            for (read, bytes) in read.into_iter().zip(&mut bytes) {
+                let own = read.as_ref().filter(|read| read.op == op);
+                if let Some((own, _, words)) = own.and_then(tiles_of) {
+                    *bytes = given
+                        .words(words)
+                        .map(|words| tile_bytes(own.bytes, &words));
+                }
+            }
+        })?;
+        let tree = Tree::from_leaves(leaves);
+        let tiles = |read: &Words, bytes: Option<Vec<u8>>| {
+            let (own, tiles, _) = tiles_of(read)?;
             Some(Tiles {
-                bytes: tile_bytes(own.bytes, words),
-                siblings: tree.prove_span(own.first_tile + first, last - first),
+                bytes: bytes?,
+                siblings: tree.prove_span(own.first_tile + tiles.start, tiles.len() as u32),
             })
         };
+        let [inputs, before] = bytes;
         let weights = |range: Range<u64>| weight_tiles(&all, weight_span(range)?.0);
         // What is read is there: an answer lacks nothing that is asked for.
         Some(Answer::Word {
             record: reads.record.then_some(record),
             inputs: match &reads.inputs {
-                Some(read) => Some(tiles(read)?),
+                Some(read) => Some(tiles(read, inputs)?),
                 None => None,
             },
             before: match &reads.before {
-                Some(read) => Some(tiles(read)?),
+                Some(read) => Some(tiles(read, before)?),
                 None => None,
             },
             weights: match reads.weights {
@@ -678,6 +678,11 @@ impl Witness {
             },
         })
     }
+}
+
+/// Bytes of a sample with its label.
+fn record_length(case: &Case) -> usize {
+    case.graph.inputs as usize + 1
 }
 
 fn merge_part<'a>(row: &Row, reveal: &'a Reveal) -> MergePart<'a> {
@@ -733,122 +738,6 @@ fn first_other<T: PartialEq>(own: &[T], theirs: &[T]) -> Option<Pick> {
     other.map(|nth| Pick::Nth(nth as u32))
 }
 
-/// The words of every op on a record, by the reference. A lie is told of one evaluation and sample.
-pub(super) fn trace(
-    graph: &Graph,
-    layout: &Layout,
-    weights: &[i16],
-    record: &[u8],
-    lie: Option<(Lie, Side, u32)>,
-) -> Option<Vec<Vec<i32>>> {
-    let carries = !matches!(lie, Some((Lie::Word { carries: false, .. }, ..)));
-    let (mut given, mut trace): (Vec<Tensor>, _) = (Vec::new(), Vec::new());
-    for ((op, read), index) in graph.ops.iter().zip(graph.parameters_read()).zip(0..) {
-        let own = layout.op(index)?;
-        let params = weights.get(read)?;
-        let tensor = apply(op, params, record, &given).ok()?;
-        let mut words = if own.steps > 1 {
-            running_sums(own, params, record, given.last())?
-        } else {
-            words_of(own, &tensor)?
-        };
-        if let Some((lie, of, sample)) = lie {
-            lie.about_words(of, sample, index, own.bytes, &mut words);
-        }
-        given.push(if carries {
-            tensor_of(own, &words)?
-        } else {
-            tensor
-        });
-        trace.push(words);
-    }
-    Some(trace)
-}
-
-/// What an op gives, in the order of its words.
-fn words_of(own: &OpWords, tensor: &Tensor) -> Option<Vec<i32>> {
-    let values: Vec<i32> = match tensor {
-        Tensor::Narrow(values) => values.iter().copied().map(i32::from).collect(),
-        Tensor::Wide(values) | Tensor::Shares(values) => {
-            values.iter().copied().map(i32::from).collect()
-        }
-        Tensor::Acc(values) => values.clone(),
-        Tensor::Losses(values) => values.iter().map(|loss| *loss as i32).collect(),
-        Tensor::Loss(loss) => alloc::vec![*loss as i32],
-    };
-    let value = |at: u32| {
-        let (row, column) = own.value(at)?;
-        values
-            .get((row * own.flow.width + column) as usize)
-            .copied()
-    };
-    (0..own.words).map(value).collect()
-}
-
-/// What an op gives, from its words.
-fn tensor_of(own: &OpWords, words: &[i32]) -> Option<Tensor> {
-    let Flow {
-        kind,
-        tokens,
-        width,
-    } = own.flow;
-    let places = (0..tokens).flat_map(|row| (0..width).map(move |column| (row, column)));
-    let values: Option<Vec<i32>> = places
-        .map(|(row, column)| words.get(own.word(row, column)? as usize).copied())
-        .collect();
-    let values = values?.into_iter();
-    Some(match kind {
-        Kind::Narrow => Tensor::Narrow(values.map(|word| word as i8).collect()),
-        Kind::Wide => Tensor::Wide(values.map(|word| word as i16).collect()),
-        Kind::Shares => Tensor::Shares(values.map(|word| word as i16).collect()),
-        Kind::Acc => Tensor::Acc(values.collect()),
-        Kind::Loss if tokens == 1 => Tensor::Loss(*words.first()? as u32),
-        Kind::Loss => Tensor::Losses(values.map(|word| word as u32).collect()),
-    })
-}
-
-/// The words of a wide linear op: for every output the sum after so many inputs, and so on.
-fn running_sums(
-    own: &OpWords,
-    params: &[i16],
-    record: &[u8],
-    input: Option<&Tensor>,
-) -> Option<Vec<i32>> {
-    let views: Vec<i8> = params.iter().copied().map(view).collect();
-    let (inputs, bias_shift) = match own.op {
-        Op::Linear {
-            inputs, bias_shift, ..
-        } => (inputs, bias_shift),
-        Op::Unembed { width, .. } => (width, 0),
-        _ => return None,
-    };
-    let first;
-    let x = match input {
-        Some(Tensor::Narrow(x)) => x,
-        None => {
-            first = activations(record.split_last()?.1);
-            &first
-        }
-        _ => return None,
-    };
-    let (inputs, outputs) = (inputs as usize, own.flow.width as usize);
-    let (weights, biases) = views.split_at_checked(outputs * inputs)?;
-    let biases = params.get(params.len() - biases.len()..)?;
-    let mut words = Vec::with_capacity(own.words as usize);
-    for x in x.chunks(inputs) {
-        for (output, weights) in weights.chunks(inputs).enumerate() {
-            let bias = biases.get(output).copied().unwrap_or(0);
-            let mut sum = i32::from(bias).wrapping_shl(bias_shift.into());
-            let stretch = TRACE_WIDTH as usize;
-            for (weights, x) in weights.chunks(stretch).zip(x.chunks(stretch)) {
-                sum = sum.wrapping_add(dot_of(weights, x));
-                words.push(sum);
-            }
-        }
-    }
-    Some(words)
-}
-
 impl Lie {
     pub(crate) fn about_weights(self, lied_of: Side, weights: &mut [i16]) {
         let (Lie::Weight { of, position, by }
@@ -865,35 +754,23 @@ impl Lie {
         }
     }
 
-    /// `bytes` is the width that a word has to stay in.
-    fn about_words(
+    /// Which word of an op is off, by how much, and whether later ops go on from it.
+    pub(super) fn about_word(
         self,
         lied_of: Side,
         lied_sample: u32,
         lied_op: u32,
-        bytes: u32,
-        words: &mut [i32],
-    ) {
-        let Lie::Word {
-            of,
-            sample,
-            op,
-            at,
-            by,
-            ..
-        } = self
-        else {
-            return;
-        };
-        if (of, sample, op) == (lied_of, lied_sample, lied_op) {
-            if let Some(word) = words.get_mut(at as usize) {
-                *word = word.wrapping_add(by);
-                *word = match bytes {
-                    1 => (*word as i8).into(),
-                    2 => (*word as i16).into(),
-                    _ => *word,
-                };
-            }
+    ) -> Option<(u32, i32, bool)> {
+        match self {
+            Lie::Word {
+                of,
+                sample,
+                op,
+                at,
+                by,
+                carries,
+            } if (of, sample, op) == (lied_of, lied_sample, lied_op) => Some((at, by, carries)),
+            _ => None,
         }
     }
 
@@ -914,10 +791,10 @@ impl Lie {
             .nth(sample as usize)
             .and_then(|(pixels, label)| {
                 let record: Vec<u8> = pixels.iter().copied().chain([label]).collect();
-                let lie = Some((self, of, sample));
-                trace(graph, &Layout::of(graph), weights, &record, lie)?
-                    .pop()?
-                    .pop()
+                let (lie, mut loss) = (Some((self, of, sample)), None);
+                let see = |_, given: &Given| loss = given.word(0);
+                each_op(graph, &Layout::of(graph), weights, &record, lie, see)?;
+                loss
             });
         if let (Some(loss), Some(lied)) = (losses.get_mut(sample as usize), lied) {
             *loss = lied as u32;

@@ -4,6 +4,7 @@ use super::layout::{Layout, OpWords, TRACE_WIDTH};
 use super::Refusal;
 use crate::arith::clamp_i8;
 use crate::graph::{Op, Width};
+use crate::image::{Image, Window};
 use crate::machine::{self, activations, Norm};
 use crate::weights::view;
 use alloc::vec::Vec;
@@ -123,6 +124,33 @@ impl Reads {
                 reads.inputs = input(0, classes);
             }
             Op::Total { tokens } => reads.inputs = words(previous?, 0, 0, tokens),
+            Op::Im2col { image, window } => {
+                let nth = column.checked_div(image.channels)?;
+                let channel = column.checked_rem(image.channels)?;
+                // Padding is made of nothing.
+                if let Some(pixel) = window.pixel(&image, row, nth) {
+                    let at = pixel.checked_mul(image.channels)?.checked_add(channel)?;
+                    reads.columns = at..at.checked_add(1)?;
+                    reads.record = previous.is_none();
+                    reads.inputs = match previous {
+                        Some(op) => Some(words(op, pixel, channel, 1)?),
+                        None => None,
+                    };
+                }
+            }
+            Op::MaxPool { image, window } | Op::SumPool { image, window } => {
+                let pixels = window.range(&image, row)?;
+                let count = pixels.end.checked_sub(pixels.start)?;
+                reads.inputs = Some(words(previous?, pixels.start, column, count)?);
+            }
+            Op::Flatten => match previous {
+                Some(op) => {
+                    let width = layout.op(op)?.flow.width;
+                    let (row, column) = (column.checked_div(width)?, column.checked_rem(width)?);
+                    reads.inputs = Some(words(op, row, column, 1)?);
+                }
+                None => reads.record = true,
+            },
         }
         Some(reads)
     }
@@ -209,6 +237,12 @@ impl Inputs<'_> {
                 let losses: Vec<u32> = self.inputs.iter().map(|word| *word as u32).collect();
                 machine::total(&losses) as i32
             }
+            Op::Im2col { .. } => self.activations()?.first().copied().unwrap_or(0).into(),
+            Op::MaxPool { image, window } => {
+                machine::max_of(&self.place(&image, &window, row)?, &window).into()
+            }
+            Op::SumPool { image, window } => machine::sum_of(&self.place(&image, &window, row)?),
+            Op::Flatten => activation()?.into(),
         })
     }
 
@@ -221,6 +255,18 @@ impl Inputs<'_> {
             (None, None) => 0,
         };
         Ok(sum.wrapping_add(machine::dot(&views, &self.activations()?)))
+    }
+
+    /// The values of a place of a window, of one channel: the inputs begin with the first of them.
+    fn place(&self, image: &Image, window: &Window, place: u32) -> Result<Vec<i8>, Refusal> {
+        let inside = window.inside(image, place);
+        let first = window.inside(image, place).next().unwrap_or(0);
+        let value = |pixel: u32| {
+            let value = self.inputs.get(pixel.checked_sub(first)? as usize)?;
+            Some(*value as i8)
+        };
+        let values: Option<Vec<i8>> = inside.map(value).collect();
+        values.ok_or(Refusal::WrongShape)
     }
 
     /// The narrow inputs, which the first op reads from the sample.

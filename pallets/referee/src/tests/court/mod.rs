@@ -10,16 +10,18 @@ pub use chain::{new_chain, Real};
 use crate::NextDispute;
 use chain::*;
 use codec::Encode;
+use core::convert::Infallible;
 use frame_support::{assert_noop, assert_ok};
 use gotong_protocol::{
     attestation_commitment, bounds, dispute::Verdict, id::DisputeId, submission_commitment,
-    ClaimItem, Delta, Graph, Hash, Outcome, Phase, Roles, RoundId, Rules, SeatState, TaskId,
-    TaskName, TaskTerms, Windows,
+    ClaimItem, Delta, Graph, Hash, HoldOutTerms, Outcome, Phase, Roles, RoundId, Rules, SeatState,
+    TaskId, TaskName, TaskTerms, Windows,
 };
 use gotong_scoring::{
-    audits, score_round, shard_root, shards_root,
-    trial::{Accusation, Lie, Side, Turn, Witness},
-    work_root, AuditAnswer, Entry, MasterWeights, Reference, Reveal, Samples, Tree,
+    audits, pool_tree, score_round, shard_root, shards_root,
+    trial::{Accusation, Case, Lie, Side, Step, Turn, Witness},
+    work_root, AuditAnswer, Entry, HoldOut, MasterWeights, Reference, Reveal, RoundSamples,
+    Samples, Tree,
 };
 use pallet_contribution::{rounds::Round, Error as CourtError, Event as CourtEvent};
 
@@ -82,7 +84,39 @@ fn delta(number: u8) -> Delta {
     Delta::new(23, vec![Entry { position, change }]).unwrap()
 }
 
-fn terms() -> TaskTerms<Balance> {
+fn sealed() -> HoldOutTerms {
+    HoldOutTerms::Sealed {
+        root: shards_root(&[shard(), [9; 32]]),
+        shards: 2,
+        samples: SAMPLES,
+    }
+}
+
+/// The records of a pool: more than those of a shard, and others.
+fn pool() -> Vec<[u8; 5]> {
+    let record = |number: u8| {
+        [
+            number,
+            100,
+            3,
+            number / 2,
+            u8::from(!number.is_multiple_of(4)),
+        ]
+    };
+    (0..16 * SAMPLES as u8 + 3).map(record).collect()
+}
+
+fn drawn() -> HoldOutTerms {
+    HoldOutTerms::Drawn {
+        salt: KEY,
+        root: pool_tree(&KEY, pool()).root().hash,
+        records: pool().len() as u32,
+        samples: SAMPLES,
+        rounds: 1,
+    }
+}
+
+fn terms(hold_out: HoldOutTerms) -> TaskTerms<Balance> {
     TaskTerms {
         name: TaskName::new("tiny").unwrap(),
         price_per_millibit: 100,
@@ -104,9 +138,7 @@ fn terms() -> TaskTerms<Balance> {
             gain_floor_q8: 0,
             central_difference: 1,
         },
-        shards_root: shards_root(&[shard(), [9; 32]]),
-        shards: 2,
-        shard_samples: SAMPLES,
+        hold_out,
     }
 }
 
@@ -144,8 +176,13 @@ fn change(who: &AccountId) -> i128 {
         - ENDOWMENT as i128
 }
 
-/// Opens a task with so many registered attesters, and plays its first round until seats are drawn.
+/// Opens a task of shards with so many registered attesters, and plays its first round until seats are
+/// drawn.
 fn play_to_attestation(attesters: u8) {
+    play_on(sealed(), attesters);
+}
+
+fn play_on(hold_out: HoldOutTerms, attesters: u8) {
     let pool = 20_000;
     let weights = MasterWeights::new(base()).unwrap().to_bytes();
     for number in 0..2 {
@@ -158,7 +195,7 @@ fn play_to_attestation(attesters: u8) {
     }
     assert_ok!(Contribution::open_task(
         signed(&sponsor()),
-        terms(),
+        terms(hold_out),
         graph().encode().try_into().unwrap(),
         weights.try_into().unwrap(),
         pool,
@@ -175,15 +212,31 @@ fn play_to_attestation(attesters: u8) {
         let who = signed(&contributor(number));
         assert_ok!(Contribution::reveal(who, TASK, ROUND, bytes, SALT));
     }
-    assert_ok!(Contribution::publish_shard(
-        signed(&sponsor()),
-        TASK,
-        ROUND,
-        KEY,
-        records().try_into().unwrap(),
-        Tree::of([shard(), [9; 32]]).prove(0).unwrap(),
-    ));
-    run_to(Phase::AttestCommit);
+    if hold_out.is_sealed() {
+        assert_ok!(Contribution::publish_shard(
+            signed(&sponsor()),
+            TASK,
+            ROUND,
+            KEY,
+            records().try_into().unwrap(),
+            Tree::of([shard(), [9; 32]]).prove(0).unwrap(),
+        ));
+        return run_to(Phase::AttestCommit);
+    }
+    while round().sample_seed.is_none() {
+        next_block();
+    }
+}
+
+/// The samples of a round, as everybody can have them.
+fn samples(hold_out: &HoldOut) -> RoundSamples {
+    match hold_out {
+        HoldOut::Sealed { .. } => records().into(),
+        HoldOut::Drawn { seed, .. } => {
+            let read = |place| Ok::<_, Infallible>(pool()[place as usize].to_vec());
+            RoundSamples::drawn(&pool_tree(&KEY, pool()), seed, SAMPLES, read).unwrap()
+        }
+    }
 }
 
 fn reveals() -> Vec<Reveal> {
@@ -201,16 +254,21 @@ fn reveals() -> Vec<Reveal> {
 
 /// Who computes the round from what the chain knows and what everybody can have.
 fn honest() -> Witness {
-    let case = Contribution::case(TASK, ROUND).unwrap();
-    let samples = Samples::new(4, 2, &records()).unwrap();
+    honest_on(Contribution::case(TASK, ROUND).unwrap())
+}
+
+fn honest_on(case: Case) -> Witness {
+    let held_out = samples(&case.hold_out);
+    let set = Samples::new(4, 2, held_out.records()).unwrap();
     let (graph, rules) = (&case.graph, &case.rules);
-    let score = score_round(&mut Reference, graph, &base(), &samples, &reveals(), rules).unwrap();
-    Witness::new(case, base(), records(), reveals(), score).unwrap()
+    let score = score_round(&mut Reference, graph, &base(), &set, &reveals(), rules).unwrap();
+    Witness::new(case, base(), held_out, reveals(), score).unwrap()
 }
 
 fn lying(lie: Lie) -> Witness {
     let case = Contribution::case(TASK, ROUND).unwrap();
-    Witness::lying(case, base(), records(), reveals(), &mut Reference, lie).unwrap()
+    let held_out = samples(&case.hold_out);
+    Witness::lying(case, base(), held_out, reveals(), &mut Reference, lie).unwrap()
 }
 
 /// The lie that a sample's loss is less after the merge than it is.
@@ -298,7 +356,10 @@ fn play(id: DisputeId, accused: &Witness, challenger: &Witness) -> Verdict {
             Turn::Accused => {
                 if let Some(answer) = accused.answer(&now.trial) {
                     let who = signed(&now.accused);
-                    assert_ok!(Referee::answer(who, id, Box::new(answer)));
+                    let taken = Referee::answer(who, id, Box::new(answer));
+                    // Who stands on other samples than the chain's is refused, and then silent.
+                    let is_foreign = accused.case() != challenger.case();
+                    assert!(taken.is_ok() || is_foreign, "{taken:?}");
                 }
             }
             Turn::Challenger => {
@@ -369,6 +430,63 @@ fn a_liar_is_convicted_and_the_round_settles_on_what_is_right() {
         let claimed = Contribution::claim(signed(&contributor(0)), vec![item].try_into().unwrap());
         assert_ok!(claimed);
         assert!(change(&contributor(0)) > before);
+    });
+}
+
+#[test]
+fn who_lies_about_drawn_samples_is_convicted() {
+    // The second layer, for its weights are zeros; the last op reads the sample.
+    let ops = graph().ops.len() as u32;
+    for op in ops - 3..ops {
+        execute(|| {
+            play_on(drawn(), 6);
+            let lie = Lie::Word {
+                of: Side::Plus(0),
+                sample: 5,
+                op,
+                at: 0,
+                by: 0x0014_0141,
+                carries: true,
+            };
+            let (honest, liar) = (honest(), lying(lie));
+            let seats = attest(&honest, &liar, 1);
+            let id = accuse(&seats[1], &honest, &seats[0]);
+            let verdict = play(id, &liar, &honest);
+            let is_found = matches!(
+                verdict,
+                Verdict::Refuted(Step::Word { op: found, sample: 5, .. }) if found == op
+            );
+            assert!(is_found, "{verdict:?}");
+            run_to_end();
+            assert_eq!(outcome(), Some(Outcome::Settled));
+            let settled = round().settlement.unwrap().claim;
+            assert_eq!(settled, honest.score().table.claim());
+        });
+    }
+}
+
+/// A table that is right for samples that were not drawn: those of the luckier seed.
+#[test]
+fn who_scores_other_samples_of_the_pool_is_convicted() {
+    execute(|| {
+        play_on(drawn(), 6);
+        let honest = honest();
+        let mut case = honest.case().clone();
+        if let HoldOut::Drawn { seed, .. } = &mut case.hold_out {
+            seed[0] ^= 1;
+        }
+        let lucky = honest_on(case);
+        assert_ne!(lucky.score(), honest.score());
+        let seats = attest(&honest, &lucky, 1);
+        let of_the_lucky = accuse(&outsider(), &honest, &seats[0]);
+        let of_the_honest = accuse(&account(51), &lucky, &seats[1]);
+        // Who holds other samples against an honest table finds nothing that is wrong.
+        assert_eq!(play(of_the_honest, &honest, &lucky), Verdict::Upheld);
+        // Who stands for them has no record to show that makes its losses.
+        assert_eq!(play(of_the_lucky, &lucky, &honest), Verdict::Unanswered);
+        assert_eq!(seat_state(&seats[0]), SeatState::Convicted);
+        run_to_end();
+        assert_eq!(outcome(), Some(Outcome::Settled));
     });
 }
 

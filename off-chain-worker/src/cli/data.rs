@@ -1,0 +1,35 @@
+use crate::training::data::{self, DataSet, Labelled, Use, DATA_VARIABLE};
+use anyhow::Context;
+use gotong_protocol::Graph;
+use std::path::PathBuf;
+
+/// Which samples to take, and where they are.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Data {
+    /// The data set [default: the one that the model is made for]
+    #[arg(long, value_enum)]
+    pub data: Option<DataSet>,
+    /// The folder of data sets [default: ~/.cache/gotong/data]
+    #[arg(long, value_name = "DIR", env = DATA_VARIABLE)]
+    pub data_dir: Option<PathBuf>,
+}
+
+impl Data {
+    pub fn folder(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(data::folder)
+    }
+
+    /// The chosen data set, else the one that `graph` is made for.
+    pub fn set(&self, graph: &Graph) -> anyhow::Result<DataSet> {
+        let advice = "no data set that Gotong knows fits the model: see `--data` in `--help`";
+        match self.data {
+            Some(set) => Ok(set),
+            None => DataSet::of(graph).context(advice),
+        }
+    }
+
+    /// The part for one use, as samples that `graph` takes.
+    pub fn load(&self, part: Use, graph: &Graph) -> anyhow::Result<Labelled> {
+        Ok(self.set(graph)?.load(&self.folder(), part, graph)?)
+    }
+}

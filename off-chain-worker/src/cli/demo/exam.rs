@@ -1,0 +1,186 @@
+//! What a model is worth on samples that never score a round, by the exact machine.
+
+use super::{scene::Scene, Result};
+use crate::{
+    evaluation::{generate, FastCpu, Sampler},
+    training::{data::Labelled, Tokenizer},
+};
+use anyhow::Context;
+use gotong_protocol::Graph;
+use gotong_scoring::{Evaluator, Samples};
+use serde_json::{json, Value};
+use std::{fmt, path::Path};
+
+/// What a text of the model begins with.
+const PROMPT: &str = "**KING**  \n";
+/// Tokens that the model adds to it.
+const LENGTH: usize = 200;
+/// In thousandths.
+const TEMPERATURE: u32 = 800;
+
+/// The samples, and how they are marked.
+pub struct Exam {
+    graph: Graph,
+    data: Labelled,
+    samples: Samples,
+    /// Of text.
+    tokenizer: Option<Tokenizer>,
+}
+
+/// What a model is worth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Mark {
+    /// Mean loss in bits, and part of the images that it names rightly.
+    Images { loss: f64, accuracy: f64 },
+    /// Bits a character.
+    Text(f64),
+}
+
+impl Exam {
+    pub fn new(scene: Scene, folder: &Path) -> Result<Self> {
+        let graph = scene.graph()?;
+        let data = scene.report(folder, &graph)?;
+        let samples = Samples::new(graph.inputs, graph.classes(), &data.records())?;
+        Ok(Self {
+            graph,
+            data,
+            samples,
+            tokenizer: scene.data().tokenizer(),
+        })
+    }
+
+    pub fn mark(&self, weights: &[i16]) -> Result<Mark> {
+        let losses = FastCpu.losses(&self.graph, weights, &self.samples)?;
+        if let Some(tokenizer) = &self.tokenizer {
+            return Ok(Mark::Text(
+                tokenizer.bits_per_character(&losses, &self.data),
+            ));
+        }
+        let predicted = FastCpu.predict(&self.graph, weights, &self.samples)?;
+        let labels = self.samples.labels();
+        let right = predicted.iter().zip(labels).filter(|(a, b)| a == b).count();
+        let total: u64 = losses.iter().copied().map(u64::from).sum();
+        let count = self.samples.len() as f64;
+        Ok(Mark::Images {
+            loss: total as f64 / 65536.0 / count,
+            accuracy: right as f64 / count,
+        })
+    }
+
+    /// A text that a language model writes with these weights.
+    pub fn text(&self, weights: &[i16]) -> Result<Option<String>> {
+        let Some(tokenizer) = &self.tokenizer else {
+            return Ok(None);
+        };
+        let prompt = tokenizer.encode(PROMPT)?;
+        let mut sampler = Sampler::new(TEMPERATURE, 1);
+        let tokens = generate(
+            &self.graph,
+            weights,
+            &prompt,
+            LENGTH,
+            &mut sampler,
+            &mut |_| {},
+        )?;
+        Ok(Some(format!("{PROMPT}{}", tokenizer.decode(&tokens))))
+    }
+
+    /// The samples in words.
+    pub fn samples(&self) -> String {
+        match self.tokenizer {
+            Some(_) => {
+                let tokens = self.samples.len() * self.samples.inputs();
+                format!("{tokens} unseen characters")
+            }
+            None => format!("{} unseen images", self.samples.len()),
+        }
+    }
+}
+
+impl Mark {
+    /// In bits.
+    pub fn loss(self) -> f64 {
+        match self {
+            Self::Images { loss, .. } | Self::Text(loss) => loss,
+        }
+    }
+
+    /// What is drawn, and the unit of it.
+    pub fn caption(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Images { .. } => ("Loss on images that never scored a round", "bits per image"),
+            Self::Text(_) => (
+                "Loss on text that never scored a round",
+                "bits per character",
+            ),
+        }
+    }
+
+    /// The marks of the first weights and of the last.
+    pub fn json(first: Self, last: Self) -> Result<Value> {
+        Ok(match (first, last) {
+            (
+                Self::Images { loss, accuracy },
+                Self::Images {
+                    loss: last_loss,
+                    accuracy: last_accuracy,
+                },
+            ) => json!({
+                "accuracy_start": accuracy,
+                "accuracy": last_accuracy,
+                "loss_start": loss,
+                "loss": last_loss,
+            }),
+            (Self::Text(first), Self::Text(last)) => json!({
+                "lm_bits_per_char_start": first,
+                "lm_bits_per_char": last,
+            }),
+            _ => None.context("marks of one exam are alike")?,
+        })
+    }
+}
+
+impl fmt::Display for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Images { loss, accuracy } => {
+                write!(f, "loss {loss:.3} bits, accuracy {:.1} %", accuracy * 100.0)
+            }
+            Self::Text(bits) => write!(f, "{bits:.3} bits a character"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::training::{data, initial_weights};
+
+    #[test]
+    fn a_language_model_is_marked_by_characters_and_writes() {
+        let exam = Exam::new(Scene::Lm, &data::folder()).unwrap();
+        let exam = Exam {
+            data: exam.data.slice(0..2),
+            samples: Samples::new(128, 84, &exam.data.slice(0..2).records()).unwrap(),
+            ..exam
+        };
+        assert_eq!(exam.samples(), "256 unseen characters");
+        // All weights zero: every character is as likely.
+        let zeros = vec![0; exam.graph.parameters()];
+        let mark = exam.mark(&zeros).unwrap();
+        assert!((mark.loss() - 84f64.log2()).abs() < 0.01, "{mark}");
+        let weights = initial_weights(&exam.graph, 1);
+        let text = exam.text(&weights).unwrap().unwrap();
+        assert_eq!(text.chars().count(), PROMPT.len() + LENGTH);
+        let json = Mark::json(Mark::Text(2.0), mark).unwrap();
+        assert_eq!(json["lm_bits_per_char_start"], 2.0);
+        assert!(Mark::json(
+            mark,
+            Mark::Images {
+                loss: 0.0,
+                accuracy: 1.0
+            }
+        )
+        .is_err());
+    }
+}

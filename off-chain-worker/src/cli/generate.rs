@@ -1,0 +1,143 @@
+use super::{weights::replay, Globals};
+use crate::{
+    evaluation::{self, Sampler},
+    model::Model,
+    training::{data::DataSet, weights_file},
+};
+use anyhow::{Context, Result};
+use gotong_protocol::{Graph, TaskId};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use std::{path::PathBuf, str::FromStr};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  gotong generate --task 0 --prompt 'To be, ' --length 200\n  \
+                  gotong generate --model transformer.toml --weights mine.safetensors --prompt 'To be, ' \\\n    \
+                  --temperature 0.8 --seed 7\n\n\
+                  The same weights, prompt, temperature and seed give the same text on every machine."
+)]
+pub struct Generate {
+    /// The task whose weights, as they are now, go on with the prompt
+    #[arg(long, required_unless_present = "model")]
+    task: Option<u32>,
+    /// A model that is no task's, as in `gotong task open`
+    #[arg(long, requires = "weights", conflicts_with = "task")]
+    model: Option<Model>,
+    /// Other weights than the task's
+    #[arg(long, value_name = "FILE.safetensors")]
+    weights: Option<PathBuf>,
+    /// What the text begins with
+    #[arg(long, value_name = "TEXT")]
+    prompt: String,
+    /// Tokens to add
+    #[arg(long, default_value_t = 200, value_name = "TOKENS")]
+    length: usize,
+    /// How bold to choose, up to 10: 0 always takes the likeliest token, 1 the model's own odds
+    #[arg(long, default_value = "0.8")]
+    temperature: Temperature,
+    /// Seed of the choice
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The data set whose tokens the model knows [default: the one that it is made for]
+    #[arg(long, value_enum)]
+    data: Option<DataSet>,
+}
+
+/// A temperature in thousandths.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Temperature(u32);
+
+impl FromStr for Temperature {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (units, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        (is_number(units) && is_number(decimals) && decimals.len() <= 3)
+            .then(|| format!("{units}{decimals:0<3}").parse().ok())
+            .flatten()
+            .filter(|thousandths| *thousandths <= 10_000)
+            .map(Self)
+            .ok_or_else(|| {
+                format!("`{text}` is not 0 to 10 with up to three decimals, such as 0.8")
+            })
+    }
+}
+
+pub async fn run(args: Generate, globals: &Globals) -> Result<()> {
+    let (graph, weights) = args.source(globals).await?;
+    let fits = DataSet::of(&graph);
+    let set = args
+        .data
+        .or(fits)
+        .context("no data set that Gotong knows fits the model")?;
+    set.check(&graph)?;
+    let tokenizer = set.tokenizer().context("the model does not give text")?;
+    let prompt = tokenizer.encode(&args.prompt)?;
+    let Generate { length, seed, .. } = args;
+    let mut sampler = Sampler::new(args.temperature.0, seed);
+    let style = ProgressStyle::with_template("[{bar:30}] {pos}/{len} tokens, {eta} left")?;
+    let bar = ProgressBar::new(length as u64).with_style(style);
+    let tokens = tokio::task::spawn_blocking(move || {
+        let mut each = |_| bar.inc(1);
+        let tokens =
+            evaluation::generate(&graph, &weights, &prompt, length, &mut sampler, &mut each);
+        bar.finish_and_clear();
+        tokens
+    })
+    .await??;
+    let text = tokenizer.decode(&tokens);
+    let json = json!({
+        "task": args.task,
+        "prompt": args.prompt,
+        "text": text,
+        "tokens": tokens.len(),
+        "temperature": f64::from(args.temperature.0) / 1000.0,
+        "seed": seed,
+    });
+    globals
+        .output
+        .print(json, || format!("{}{text}", args.prompt));
+    Ok(())
+}
+
+impl Generate {
+    /// The model and its weights.
+    async fn source(&self, globals: &Globals) -> Result<(Graph, Vec<i16>)> {
+        let graph = match (&self.model, self.task) {
+            (Some(model), _) => model.0.clone(),
+            (None, Some(task)) if self.weights.is_none() => {
+                let (_, replica) = replay(TaskId(task), globals).await?;
+                return Ok((replica.graph().clone(), replica.weights().to_vec()));
+            }
+            (None, task) => {
+                let task = TaskId(task.context("give --task or --model")?);
+                let view = globals.client().await?.best().await?.task(task).await?;
+                view.with_context(|| format!("there is no task {task}"))?
+                    .graph
+            }
+        };
+        let path = self.weights.as_ref().context("--model needs --weights")?;
+        let weights = weights_file::read(path, &graph);
+        let weights = weights.with_context(|| path.display().to_string())?;
+        Ok((graph, weights))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn temperatures_are_decimals() {
+        let parse = |text: &str| text.parse::<Temperature>().map(|parsed| parsed.0).ok();
+        assert_eq!(parse("0"), Some(0));
+        assert_eq!(parse("0.8"), Some(800));
+        assert_eq!(parse("1.25"), Some(1250));
+        assert_eq!(parse("10"), Some(10_000));
+        for wrong in ["", ".5", "1.", "10.001", "-1", "1.2345", "hot"] {
+            assert_eq!(parse(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! Images, and the windows that convolutions and pools take over them.
+//!
+//! An image is a row for every pixel, its lines one after another, and in the row a value for every
+//! channel (height, width, channel). A window stops at every `stride`-th place, line by line, as
+//! long as it is within the image and its padding; outside of the image all values are 0.
+
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use core::ops::Range;
+use scale_info::TypeInfo;
+
+/// Most [`Window::span`] of a pool: so many values a referee reads for one of a pool.
+pub const MAX_POOL_SPAN: u32 = 2048;
+
+/// The shape of an image.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    TypeInfo,
+    MaxEncodedLen,
+)]
+pub struct Image {
+    /// Lines, at least 1.
+    pub height: u16,
+    /// Pixels of a line, at least 1.
+    pub width: u16,
+    /// Values of a pixel, at least 1.
+    pub channels: u32,
+}
+
+/// A square that is moved over an image.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    TypeInfo,
+    MaxEncodedLen,
+)]
+pub struct Window {
+    /// Pixels of a side, at least 1.
+    pub size: u8,
+    /// Pixels from one place to the next, at least 1.
+    pub stride: u8,
+    /// Pixels of zeros around the image, less than `size`: no window is outside of the image.
+    pub padding: u8,
+}
+
+impl Image {
+    /// Number of pixels: the rows of a tensor that is an image.
+    pub fn pixels(&self) -> u32 {
+        u32::from(self.height) * u32::from(self.width)
+    }
+
+    /// Number of values.
+    pub fn values(&self) -> u64 {
+        u64::from(self.pixels()) * u64::from(self.channels)
+    }
+}
+
+impl Window {
+    /// Height and width of what has a pixel for every place of the window; none if a field is out of
+    /// its bounds, or the window is larger than the image with its padding.
+    pub fn places(&self, image: &Image) -> Option<(u32, u32)> {
+        if image.channels == 0 || self.padding >= self.size {
+            return None;
+        }
+        let places = |side: u16| {
+            let padded = u32::from(side.checked_sub(1)?) + 1 + 2 * u32::from(self.padding);
+            let moves = padded.checked_sub(self.size.into())?;
+            Some(moves.checked_div(self.stride.into())? + 1)
+        };
+        Some((places(image.height)?, places(image.width)?))
+    }
+
+    /// Pixels of a place.
+    pub fn pixels(&self) -> u32 {
+        u32::from(self.size) * u32::from(self.size)
+    }
+
+    /// No fewer than the pixels of a place, and those from its first to its last in the image.
+    pub fn span(&self, image: &Image) -> u32 {
+        let (size, width) = (u32::from(self.size), u32::from(image.width));
+        size.saturating_sub(1) * width.max(size) + size
+    }
+
+    /// The pixel that is number `nth` of a place, both counted line by line; none if it is padding.
+    pub fn pixel(&self, image: &Image, place: u32, nth: u32) -> Option<u32> {
+        let (_, across) = self.places(image)?;
+        let (size, stride) = (u32::from(self.size), u32::from(self.stride));
+        let along = |place: u32, nth: u32, side: u16| {
+            let at = place.checked_mul(stride)?.checked_add(nth)?;
+            let at = at.checked_sub(self.padding.into())?;
+            (at < side.into()).then_some(at)
+        };
+        let line = along(place / across, nth.checked_div(size)?, image.height)?;
+        let column = along(place % across, nth.checked_rem(size)?, image.width)?;
+        line.checked_mul(image.width.into())?.checked_add(column)
+    }
+
+    /// The pixels of a place that are in the image.
+    pub fn inside<'a>(&'a self, image: &'a Image, place: u32) -> impl Iterator<Item = u32> + 'a {
+        (0..self.pixels()).filter_map(move |nth| self.pixel(image, place, nth))
+    }
+
+    /// From the first to the last pixel of a place that are in the image; none if none is.
+    pub fn range(&self, image: &Image, place: u32) -> Option<Range<u32>> {
+        let mut inside = self.inside(image, place);
+        let first = inside.next()?;
+        Some(first..inside.last().unwrap_or(first).checked_add(1)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+
+    fn image(height: u16, width: u16) -> Image {
+        Image {
+            height,
+            width,
+            channels: 1,
+        }
+    }
+
+    fn window(size: u8, stride: u8, padding: u8) -> Window {
+        Window {
+            size,
+            stride,
+            padding,
+        }
+    }
+
+    #[test]
+    fn a_window_stops_where_it_fits() {
+        let places = [
+            (window(3, 1, 0), (5, 7), Some((3, 5))),
+            (window(3, 1, 1), (5, 7), Some((5, 7))),
+            (window(3, 2, 1), (5, 7), Some((3, 4))),
+            (window(2, 2, 0), (5, 7), Some((2, 3))),
+            (window(1, 1, 0), (1, 1), Some((1, 1))),
+            (window(255, 1, 254), (1, 1), Some((255, 255))),
+            (window(1, 255, 0), (u16::MAX, 1), Some((257, 1))),
+            (window(6, 1, 0), (5, 7), None),
+            (window(8, 1, 1), (7, 5), None),
+            (window(0, 1, 0), (5, 7), None),
+            (window(2, 0, 0), (5, 7), None),
+            (window(2, 1, 2), (5, 7), None),
+            (window(2, 1, 0), (0, 7), None),
+            (window(2, 1, 1), (7, 0), None),
+        ];
+        for (window, (height, width), expected) in places {
+            assert_eq!(window.places(&image(height, width)), expected, "{window:?}");
+        }
+        let nothing = Image {
+            channels: 0,
+            ..image(5, 5)
+        };
+        assert_eq!(window(1, 1, 0).places(&nothing), None);
+    }
+
+    #[test]
+    fn a_place_has_its_pixels() {
+        // 0 1 2 3
+        // 4 5 6 7
+        // 8 9 . .
+        let (image, window) = (image(3, 4), window(3, 2, 1));
+        assert_eq!(window.places(&image), Some((2, 2)));
+        let inside = |place| window.inside(&image, place).collect::<Vec<_>>();
+        assert_eq!(inside(0), [0, 1, 4, 5]);
+        assert_eq!(inside(1), [1, 2, 3, 5, 6, 7]);
+        assert_eq!(inside(2), [4, 5, 8, 9]);
+        assert_eq!(inside(3), [5, 6, 7, 9, 10, 11]);
+        assert_eq!(window.range(&image, 3), Some(5..12));
+        assert_eq!(window.pixel(&image, 0, 0), None);
+        assert_eq!(window.pixel(&image, 0, 4), Some(0));
+        assert_eq!(window.span(&image), 11);
+    }
+
+    /// Bounds of a referee's step: every place has a pixel, and none spans more than it says.
+    #[test]
+    fn every_place_is_within_its_span() {
+        for (height, width) in [(1, 1), (1, 9), (9, 1), (5, 7), (8, 8)] {
+            let image = image(height, width);
+            for size in 1..=9 {
+                for (stride, padding) in (1..=3).flat_map(|s| (0..size).map(move |p| (s, p))) {
+                    let window = window(size, stride, padding);
+                    let Some((down, across)) = window.places(&image) else {
+                        continue;
+                    };
+                    for place in 0..down * across {
+                        let range = window.range(&image, place).unwrap();
+                        assert!(range.end <= image.pixels());
+                        assert!(range.end - range.start <= window.span(&image));
+                        assert!(window.pixels() <= window.span(&image));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The words of a trace, op by op, as they are computed: no more is held of it at a time than what
+//! later ops take.
+
+use super::layout::{tile_bytes, Layout, OpWords, TRACE_TILE, TRACE_WIDTH};
+use super::{Lie, Side};
+use crate::graph::{Graph, Op};
+use crate::machine::{activations, apply, dot, Tensor};
+use crate::merkle::{Node, Tree};
+use crate::weights::view;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// What an op gave, read word by word.
+pub(super) struct Given<'a> {
+    pub own: &'a OpWords,
+    tensor: &'a Tensor,
+    /// Of a wide linear op: its sums so far.
+    sums: Option<Vec<i32>>,
+    /// A word that is lied about, and what it is said to be.
+    lie: Option<(u32, i32)>,
+}
+
+impl Given<'_> {
+    /// One word; none if there is no such word.
+    pub fn word(&self, at: u32) -> Option<i32> {
+        match self.lie {
+            Some((lied, word)) if lied == at => Some(word),
+            _ => self.honest(at),
+        }
+    }
+
+    fn honest(&self, at: u32) -> Option<i32> {
+        match &self.sums {
+            Some(sums) => sums.get(at as usize).copied(),
+            None => value(self.tensor, place(self.own, at)?),
+        }
+    }
+
+    pub fn words(&self, range: Range<u32>) -> Option<Vec<i32>> {
+        range.map(|at| self.word(at)).collect()
+    }
+
+    /// The leaves of all its tiles.
+    pub fn leaves(&self) -> Vec<Node> {
+        let starts = (0..self.own.words).step_by(TRACE_TILE as usize);
+        let tiles = starts.filter_map(|start| {
+            let end = start.saturating_add(TRACE_TILE).min(self.own.words);
+            Some(tile_bytes(self.own.bytes, &self.words(start..end)?))
+        });
+        Tree::of(tiles).into_leaves()
+    }
+}
+
+/// Where the value of a word is in what its op gives, row after row.
+fn place(own: &OpWords, at: u32) -> Option<usize> {
+    let (row, column) = own.value(at)?;
+    let before = u64::from(row) * u64::from(own.flow.width);
+    usize::try_from(before + u64::from(column)).ok()
+}
+
+/// Runs a graph on a record, and lets `see` what each op gave. A lie is told of one evaluation and
+/// sample. None if the record or the weights are not those of the graph.
+pub(super) fn each_op(
+    graph: &Graph,
+    layout: &Layout,
+    weights: &[i16],
+    record: &[u8],
+    lie: Option<(Lie, Side, u32)>,
+    mut see: impl FnMut(u32, &Given),
+) -> Option<()> {
+    let mut given: Vec<Tensor> = Vec::new();
+    let reads = graph.parameters_read();
+    for ((op, read), index) in graph.ops.iter().zip(reads).zip(0u32..) {
+        let own = layout.op(index)?;
+        let params = weights.get(read)?;
+        let mut tensor = apply(op, params, record, &given).ok()?;
+        let sums = match own.steps {
+            0 | 1 => None,
+            _ => Some(running_sums(own, params, record, given.last())?),
+        };
+        let mut words = Given {
+            own,
+            tensor: &tensor,
+            sums,
+            lie: None,
+        };
+        let lie = lie.and_then(|(lie, of, sample)| lie.about_word(of, sample, index));
+        let mut carried = None;
+        if let Some((at, by, carries)) = lie.filter(|(at, ..)| *at < own.words) {
+            let word = narrowed(own.bytes, words.honest(at)?.wrapping_add(by));
+            words.lie = Some((at, word));
+            let (row, column) = own.value(at)?;
+            // Of a wide linear op only the last of a value's sums is the value.
+            let is_value = own.word(row, column) == Some(at);
+            carried = (carries && is_value).then_some((at, word));
+        }
+        see(index, &words);
+        if let Some((at, word)) = carried {
+            set(&mut tensor, place(own, at)?, word)?;
+        }
+        // What was taken is dropped, unless a later op refers to it.
+        if let (Some(taken), Some(before)) = (given.last_mut(), index.checked_sub(1)) {
+            if !is_referred_to(graph, before) {
+                *taken = Tensor::Narrow(Vec::new());
+            }
+        }
+        given.push(tensor);
+    }
+    Some(())
+}
+
+/// Whether an op names another as what it takes.
+fn is_referred_to(graph: &Graph, earlier: u32) -> bool {
+    graph.ops.iter().any(|op| match *op {
+        Op::Residual { from } | Op::Mix { from, .. } => from == earlier,
+        _ => false,
+    })
+}
+
+/// A word cut to so many bytes.
+fn narrowed(bytes: u32, word: i32) -> i32 {
+    match bytes {
+        1 => (word as i8).into(),
+        2 => (word as i16).into(),
+        _ => word,
+    }
+}
+
+/// A value of a tensor, counted row after row.
+fn value(tensor: &Tensor, at: usize) -> Option<i32> {
+    Some(match tensor {
+        Tensor::Narrow(values) => (*values.get(at)?).into(),
+        Tensor::Wide(values) | Tensor::Shares(values) => (*values.get(at)?).into(),
+        Tensor::Acc(values) => *values.get(at)?,
+        Tensor::Losses(values) => *values.get(at)? as i32,
+        Tensor::Loss(loss) => *loss as i32,
+    })
+}
+
+/// Makes a value of a tensor another.
+fn set(tensor: &mut Tensor, at: usize, word: i32) -> Option<()> {
+    match tensor {
+        Tensor::Narrow(values) => *values.get_mut(at)? = word as i8,
+        Tensor::Wide(values) | Tensor::Shares(values) => *values.get_mut(at)? = word as i16,
+        Tensor::Acc(values) => *values.get_mut(at)? = word,
+        Tensor::Losses(values) => *values.get_mut(at)? = word as u32,
+        Tensor::Loss(loss) => *loss = word as u32,
+    }
+    Some(())
+}
+
+/// The words of a wide linear op: for every output the sum after so many inputs, and so on.
+fn running_sums(
+    own: &OpWords,
+    params: &[i16],
+    record: &[u8],
+    input: Option<&Tensor>,
+) -> Option<Vec<i32>> {
+    let views: Vec<i8> = params.iter().copied().map(view).collect();
+    let (inputs, bias_shift) = match own.op {
+        Op::Linear {
+            inputs, bias_shift, ..
+        } => (inputs, bias_shift),
+        Op::Unembed { width, .. } => (width, 0),
+        _ => return None,
+    };
+    let first;
+    let x = match input {
+        Some(Tensor::Narrow(x)) => x,
+        None => {
+            first = activations(record.split_last()?.1);
+            &first
+        }
+        _ => return None,
+    };
+    let (inputs, outputs) = (inputs as usize, own.flow.width as usize);
+    let (weights, biases) = views.split_at_checked(outputs * inputs)?;
+    let biases = params.get(params.len() - biases.len()..)?;
+    let mut words = Vec::with_capacity(own.words as usize);
+    for x in x.chunks(inputs) {
+        for (output, weights) in weights.chunks(inputs).enumerate() {
+            let bias = biases.get(output).copied().unwrap_or(0);
+            let mut sum = i32::from(bias).wrapping_shl(bias_shift.into());
+            let stretch = TRACE_WIDTH as usize;
+            for (weights, x) in weights.chunks(stretch).zip(x.chunks(stretch)) {
+                sum = sum.wrapping_add(dot(weights, x));
+                words.push(sum);
+            }
+        }
+    }
+    Some(words)
+}

@@ -1,0 +1,123 @@
+//! PyTorch, in the environment that `make python` installs: the peer that the exact machine and Burn
+//! are held against.
+
+use anyhow::{ensure, Context, Result};
+use gotong::{process::sibling, training::weights_file};
+use gotong_protocol::Graph;
+use serde_json::Value;
+use std::{
+    fs,
+    io::{BufRead, BufReader, Lines, Write},
+    path::{Path, PathBuf},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+};
+
+/// The worked example, and its model.
+pub const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/pytorch");
+
+/// Runs a script with the environment's Python; it may import what the example has.
+///
+/// # Errors
+/// PyTorch is not installed.
+pub fn python(script: &Path) -> Result<Command> {
+    let built = sibling("gotong")?;
+    let environment = built.ancestors().nth(2).map(|target| target.join("python"));
+    let program: PathBuf = environment.unwrap_or_default().join("bin/python");
+    ensure!(
+        program.is_file(),
+        "{} is missing: `make python` installs PyTorch",
+        program.display()
+    );
+    let mut command = Command::new(program);
+    command
+        .arg(script)
+        .env("PYTHONPATH", EXAMPLE)
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(command)
+}
+
+/// A language model in a process of its own, with the records that it is evaluated on and trained with.
+pub struct Torch {
+    child: Child,
+    commands: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+/// How PyTorch is to compute.
+#[derive(Clone, Copy, Debug)]
+pub struct Computing {
+    /// Heads of the model, which its weights do not tell.
+    pub heads: u32,
+    /// Threads.
+    pub threads: usize,
+    /// Whether it rounds as the machine does; else it is a plain model in f32.
+    pub rounded: bool,
+}
+
+impl Torch {
+    /// Starts it with weights of `graph` and records of tokens and a label; `folder` takes its files.
+    pub fn start(
+        folder: &Path,
+        graph: &Graph,
+        weights: &[i16],
+        records: &[u8],
+        computing: Computing,
+    ) -> Result<Self> {
+        let (model, text) = (
+            folder.join("torch.safetensors"),
+            folder.join("torch.records"),
+        );
+        weights_file::write(&model, graph, weights)?;
+        fs::write(&text, records)?;
+        let script = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/torch_peer.py"));
+        let mut command = python(script)?;
+        command
+            .arg(format!("--weights={}", model.display()))
+            .arg(format!("--records={}", text.display()))
+            .arg(format!("--heads={}", computing.heads))
+            .arg(format!("--threads={}", computing.threads))
+            .args(computing.rounded.then_some("--rounded"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        let mut child = command.spawn()?;
+        let commands = child.stdin.take().context("its input is a pipe")?;
+        let answers = child.stdout.take().context("its output is a pipe")?;
+        Ok(Self {
+            child,
+            commands,
+            answers: BufReader::new(answers).lines(),
+        })
+    }
+
+    /// Bits of every record, of which it takes so many at a time; and the seconds of that.
+    pub fn evaluate(&mut self, batch: usize) -> Result<(Vec<f64>, f64)> {
+        let answer = self.ask(&format!("evaluate {batch}"))?;
+        let bits = answer["bits"].as_array().context("a list of bits")?;
+        let bits: Option<Vec<f64>> = bits.iter().map(Value::as_f64).collect();
+        Ok((bits.context("bits are numbers")?, seconds(&answer)?))
+    }
+
+    /// Seconds of so many updates of the weights, by so many records each.
+    pub fn train(&mut self, batch: usize, steps: usize) -> Result<f64> {
+        seconds(&self.ask(&format!("train {batch} {steps}"))?)
+    }
+
+    fn ask(&mut self, command: &str) -> Result<Value> {
+        writeln!(self.commands, "{command}")?;
+        let line = self.answers.next();
+        let line = line.context("PyTorch ended; its error is above")??;
+        serde_json::from_str(&line).with_context(|| format!("not an answer: {line}"))
+    }
+}
+
+impl Drop for Torch {
+    fn drop(&mut self) {
+        // Nothing to do about a process that is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn seconds(answer: &Value) -> Result<f64> {
+    answer["seconds"].as_f64().context("seconds of a command")
+}

@@ -1,0 +1,74 @@
+//! A task whose samples are drawn from a public pool, which everybody has as a file.
+
+use crate::{contribute, ROUND_LIMIT};
+use anyhow::{Context, Result};
+use gotong_protocol::{HoldOutTerms, TaskState};
+use gotong_tests::{assert_settled, Network};
+use std::fs;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rounds_are_scored_on_what_chance_draws() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Two", "Judith", "Judas", "Eve"]).await?;
+    let pool = network.folder().join("clothes.pool").display().to_string();
+    let size = format!(
+        "--model=mlp:784,32,10 --hold-out=drawn --rounds=2 --samples=200 --pool-out={pool}"
+    );
+    let contributors = ["One", "Two"];
+    let task = network
+        .open_task(&size, &contributors, &["Judith", "Judas"], 2)
+        .await?;
+    let opened = network.task(task).await?;
+    let HoldOutTerms::Drawn { records, .. } = opened.terms.hold_out else {
+        panic!("{:?}", opened.terms.hold_out);
+    };
+    assert_eq!(fs::metadata(&pool)?.len(), 785 * u64::from(records));
+    assert_eq!(opened.bond, 0);
+
+    // Nobody computes a round without the pool, and everybody is told what to do.
+    let out = network.folder().join("base.safetensors");
+    let weights = format!("weights --task={} --out={}", task.0, out.display());
+    let refused = network.run("Eve", &weights).await.unwrap_err().to_string();
+    assert!(refused.contains("--pool-file FILE"), "{refused}");
+
+    // No sponsor runs.
+    let given = format!("--pool-file={pool}");
+    let _attesters = [
+        network.daemon("Judith", &format!("attest {given}"))?,
+        network.daemon("Judas", &format!("attest {given}"))?,
+    ];
+    let _contributors = [
+        network.daemon("One", &format!("{} {given}", contribute(task, "1/2")))?,
+        network.daemon("Two", &format!("{} {given}", contribute(task, "2/2")))?,
+    ];
+    let mut seeds = Vec::new();
+    for round in 0..2 {
+        let ended = network.ended(task, round, ROUND_LIMIT).await?;
+        assert_settled(&ended)?;
+        assert_eq!((ended.reveals, &ended.shard), (2, &None));
+        seeds.push(ended.sample_seed.context("samples were drawn")?);
+        let gain = ended.claim.context("settled on a claim")?.paid_gain;
+        assert!(gain > 0 || round > 0);
+    }
+    assert_ne!(seeds[0], seeds[1]);
+    assert_eq!(network.task(task).await?.state, TaskState::Exhausted);
+
+    // Who has the pool computes the same, from then on without being given it again.
+    for (round, given) in [(0, given.as_str()), (1, "")] {
+        let verify = format!("verify --task={} --round={round} {given}", task.0);
+        let verified = network.run("Eve", &verify).await?;
+        assert_eq!(verified["equal"], true, "{verified}");
+    }
+    // Every other pool is refused by its root.
+    let mut other = fs::read(&pool)?;
+    other[0] ^= 1;
+    let path = network.folder().join("other.pool");
+    fs::write(&path, other)?;
+    let verify = format!(
+        "verify --task={} --round=0 --pool-file={}",
+        task.0,
+        path.display()
+    );
+    let refused = network.run("Sponsor", &verify).await.unwrap_err();
+    assert!(refused.to_string().contains("has the root"), "{refused}");
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! PyTorch beside Gotong: the same numbers, and a round that it earns.
+
+use crate::ROUND_LIMIT;
+use anyhow::{ensure, Context, Result};
+use gotong::training::{data, initial_weights};
+use gotong_scoring::{arith::MASTER_BOUND, Evaluator, Graph, Reference, Samples, Transformer};
+use gotong_tests::{
+    assert_settled,
+    torch::{python, Computing, Torch, EXAMPLE},
+    Network,
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// A licence's text as records of a model: its tokens are bytes less 32.
+fn records(tokens: usize, count: usize) -> Vec<u8> {
+    let text = include_bytes!("../../../LICENSE");
+    let tokens_of = |window: &[u8]| {
+        window
+            .iter()
+            .map(|c| c.saturating_sub(32))
+            .collect::<Vec<u8>>()
+    };
+    let windows = text.windows(tokens + 1).step_by(tokens / 2).take(count);
+    windows.flat_map(tokens_of).collect()
+}
+
+#[test]
+fn pytorch_computes_what_the_machine_computes() -> Result<()> {
+    for tied in [false, true] {
+        let shape = Transformer {
+            vocab: 96,
+            tokens: 64,
+            width: 64,
+            heads: 4,
+            hidden: 256,
+            layers: 2,
+            tied,
+        };
+        let graph = Graph::transformer(&shape);
+        // Bolder than at the start of a training, so that a wrong layer would show; and biases.
+        let first = initial_weights(&graph, 1).into_iter();
+        let bolder = |(place, w): (usize, i16)| {
+            let most = i32::from(MASTER_BOUND);
+            let bias = (place as i32 * 7_919).rem_euclid(2_001) - 1_000;
+            let w = if w == 0 { bias } else { i32::from(w) * 3 / 2 };
+            w.clamp(-most, most) as i16
+        };
+        let weights: Vec<i16> = first.enumerate().map(bolder).collect();
+        let records = records(64, 24);
+        let samples = Samples::new(graph.inputs, graph.classes(), &records)?;
+        let exact = Reference.losses(&graph, &weights, &samples)?;
+
+        let folder = tempfile::tempdir()?;
+        // Without the rounding it is a plain model in f32: what the weights mean.
+        for (rounded, mean_bound, bound) in [(true, 0.005, 0.02), (false, 0.02, 0.08)] {
+            let computing = Computing {
+                heads: shape.heads,
+                threads: 1,
+                rounded,
+            };
+            let mut torch = Torch::start(folder.path(), &graph, &weights, &records, computing)?;
+            let (bits, _) = torch.evaluate(5)?;
+            assert_eq!(bits.len(), exact.len());
+            let apart = |(exact, bits): (&u32, &f64)| (f64::from(*exact) / 65_536.0 - bits) / 64.0;
+            let apart: Vec<f64> = exact.iter().zip(&bits).map(apart).collect();
+            let mean = apart.iter().sum::<f64>() / apart.len() as f64;
+            let most = apart.iter().fold(0.0, |most: f64, a| most.max(a.abs()));
+            println!("tied {tied}, rounded {rounded}: {mean:.5} bits a token apart, a record at most {most:.5}");
+            assert!(mean.abs() < mean_bound, "{mean} bits a token apart");
+            assert!(most < bound, "a record is {most} bits a token apart");
+        }
+    }
+    Ok(())
+}
+
+/// A small language model, and what is enough of Shakespeare to score it.
+const MODEL: &str = r#"
+kind = "transformer"
+vocab = 84
+tokens = 32
+width = 64
+heads = 2
+hidden = 128
+layers = 1
+"#;
+const SHARDS: &str = "--shards=2 --shard-samples=100";
+
+/// Trains `base` with the worked example, and gives the file that it writes.
+async fn train(network: &Network, base: &Path) -> Result<PathBuf> {
+    let trained = network.folder().join("trained.safetensors");
+    let mut script = python(&Path::new(EXAMPLE).join("train.py"))?;
+    script
+        .arg(format!("--base={}", base.display()))
+        .arg(format!("--out={}", trained.display()))
+        .arg(format!(
+            "--text={}",
+            data::folder().join("shakespeare.txt").display()
+        ))
+        .args(["--heads=2", "--steps=100", "--threads=1"]);
+    let status = tokio::task::spawn_blocking(move || script.status()).await??;
+    ensure!(status.success(), "train.py ended with {status}");
+    Ok(trained)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_pytorch_trains_is_paid() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
+    let model = network.folder().join("model.toml");
+    fs::write(&model, MODEL)?;
+    let size = format!("--model={} {SHARDS}", model.display());
+    let task = network.open_task(&size, &["One"], &["Judith"], 1).await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _attester = network.daemon("Judith", "attest")?;
+
+    let base = network.folder().join("base.safetensors");
+    let command = format!("weights --task={} --out={}", task.0, base.display());
+    network.run("One", &command).await?;
+    let trained = train(&network, &base).await?;
+    let command = format!("submit --task={} --weights={}", task.0, trained.display());
+    let _submission = network.daemon("One", &command)?;
+
+    // A round that nobody commits to rolls on: it is the first one however long the training took.
+    let round = network.ended(task, 0, ROUND_LIMIT).await?;
+    assert_settled(&round)?;
+    let claim = round.claim.context("settled on a claim")?;
+    assert!(claim.paid_gain > 0 && round.owed > 0);
+    let claimed = network
+        .run("One", &format!("claim --task={}", task.0))
+        .await?;
+    let paid = round.owed - round.fees;
+    assert_eq!(claimed["amount"], paid.to_string());
+    Ok(())
+}
