@@ -16,7 +16,9 @@ use burn::{
     module::{Module, Param},
     tensor::{activation::log_softmax, activation::relu, Device, Int, Tensor, TensorData},
 };
-use gotong_scoring::{arith::MASTER_BOUND, machine::share_bits, Graph, GraphError, Op, Width};
+use gotong_scoring::{
+    arith::MASTER_BOUND, machine::share_bits, Graph, GraphError, Image, Op, Width, Window,
+};
 
 use super::units::{
     parameters, power, requant_factor, Parameter, Role, LOGIT_STEPS, MEAN_STEPS, VIEW_STEPS,
@@ -177,9 +179,9 @@ impl Network {
     /// Logits in 1/64 log2 units, `[samples * tokens, classes]`.
     pub fn logits(&self, inputs: Inputs) -> Tensor<2> {
         let ops = &self.graph.ops;
-        let tokens = match &inputs {
-            Inputs::Activations(_) => 1,
-            Inputs::Tokens(tokens) => tokens.dims()[1],
+        let (samples, tokens) = match &inputs {
+            Inputs::Activations(activations) => (activations.dims()[0], 1),
+            Inputs::Tokens(tokens) => (tokens.dims()[0], tokens.dims()[1]),
         };
         let mut masters = self.masters.iter().map(Param::val).zip(&self.parameters);
         let mut next = move || masters.next().map(|(master, own)| (master, own.steps));
@@ -249,6 +251,24 @@ impl Network {
                     }
                     _ => flow,
                 },
+                Op::Im2col { image, window } => {
+                    let places = places(flow.rows(), samples, &image, &window);
+                    let [count, pixels, channels] = places.dims();
+                    Flow::Rows(places.reshape([count, pixels * channels]))
+                }
+                Op::MaxPool { image, window } => {
+                    let places = places(flow.rows(), samples, &image, &window);
+                    Flow::Rows(places.max_dim(1).squeeze_dim(1))
+                }
+                Op::SumPool { image, window } => {
+                    let places = places(flow.rows(), samples, &image, &window);
+                    Flow::Rows(places.sum_dim(1).squeeze_dim::<2>(1).mul_scalar(factor))
+                }
+                Op::Flatten => {
+                    let rows = flow.rows();
+                    let values = rows.shape().num_elements() / samples.max(1);
+                    Flow::Rows(rows.reshape([samples, values]))
+                }
                 Op::CrossEntropy { .. } | Op::Total { .. } => flow,
             };
             if ops.iter().any(|op| earlier_op(op) == Some(index as u32)) {
@@ -335,6 +355,26 @@ fn squared_relu(x: Tensor<2>) -> Tensor<2> {
     let positive = x.clone().inner().clamp_min(0.0);
     let value = nearest(positive.clone().square().mul_scalar(1.0 / 128.0));
     with_value(x * positive.mul_scalar(1.0 / 64.0).autodiff(), value)
+}
+
+/// The pixels of every place of a window, zeros where they are padding:
+/// `[samples * places, pixels, channels]`, of images `[samples, pixels, channels]` in whatever rows.
+fn places(rows: Tensor<2>, samples: usize, image: &Image, window: &Window) -> Tensor<3> {
+    let (pixels, channels) = (image.pixels(), image.channels as usize);
+    let device = rows.device();
+    let images = rows.reshape([samples, pixels as usize, channels]);
+    let padding = Tensor::zeros([samples, 1, channels], &device);
+    let (height, width) = window.places(image).unwrap_or((0, 0));
+    let pixel = |place| (0..window.pixels()).map(move |nth| window.pixel(image, place, nth));
+    let indices: Vec<i32> = (0..height * width)
+        .flat_map(pixel)
+        .map(|pixel| pixel.unwrap_or(pixels) as i32)
+        .collect();
+    let count = indices.len();
+    let indices = Tensor::from_data(TensorData::new(indices, [count]), &device);
+    let places = Tensor::cat(vec![images, padding], 1).select(1, indices);
+    let of_a_place = window.pixels() as usize;
+    places.reshape([samples * count / of_a_place, of_a_place, channels])
 }
 
 /// Queries (0), keys (1) or values (2) of every head, from rows that are all three of them:
