@@ -4,6 +4,7 @@
 //! channel (height, width, channel). A window stops at every `stride`-th place, line by line, as
 //! long as it is within the image and its padding; outside of the image all values are 0.
 
+use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::ops::Range;
 use scale_info::TypeInfo;
@@ -107,6 +108,16 @@ impl Window {
         line.checked_mul(image.width.into())?.checked_add(column)
     }
 
+    /// The pixels of all places, place by place; [`Image::pixels`] for what is padding. Empty if there
+    /// are no places.
+    pub fn table(&self, image: &Image) -> Vec<u32> {
+        let (down, across) = self.places(image).unwrap_or((0, 0));
+        let pixel = |place, nth| self.pixel(image, place, nth).unwrap_or(image.pixels());
+        (0..down.saturating_mul(across))
+            .flat_map(|place| (0..self.pixels()).map(move |nth| pixel(place, nth)))
+            .collect()
+    }
+
     /// The pixels of a place that are in the image.
     pub fn inside<'a>(&'a self, image: &'a Image, place: u32) -> impl Iterator<Item = u32> + 'a {
         (0..self.pixels()).filter_map(move |nth| self.pixel(image, place, nth))
@@ -123,7 +134,6 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec::Vec;
 
     fn image(height: u16, width: u16) -> Image {
         Image {
@@ -181,6 +191,9 @@ mod tests {
         assert_eq!(inside(1), [1, 2, 3, 5, 6, 7]);
         assert_eq!(inside(2), [4, 5, 8, 9]);
         assert_eq!(inside(3), [5, 6, 7, 9, 10, 11]);
+        let table = window.table(&image);
+        assert_eq!(table[..9], [12, 12, 12, 12, 0, 1, 12, 4, 5]);
+        assert_eq!(table.len(), 4 * 9);
         assert_eq!(window.range(&image, 3), Some(5..12));
         assert_eq!(window.pixel(&image, 0, 0), None);
         assert_eq!(window.pixel(&image, 0, 4), Some(0));
