@@ -12,8 +12,11 @@ WASM_TARGET = $(shell rustup target list --installed 2>/dev/null | grep -x wasm3
 CARGO = $(if $(WASM_TARGET),,WASM_BUILD_TOOLCHAIN=wasm-web )cargo
 WASM_CARGO = $(if $(WASM_TARGET),cargo,rustup run wasm-web cargo)
 
+# Software Vulkan asks for it where no desktop has set it.
+export XDG_RUNTIME_DIR ?= $(abspath $(TARGET))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup python build demo demo-lm test check bench weights doc
+.PHONY: help setup python build demo demo-lm test check bench gpu weights doc
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -44,6 +47,10 @@ check: setup ## Format, lints, no_std, Wasm, and who may import whom
 
 bench: build python ## Measure speed and sizes; writes target/bench/report.json
 	$(CARGO) bench --locked --workspace --bench report --profile dev -- --out target/bench/report.json
+
+gpu: build ## On a machine with a GPU: is it exact, and how fast? (FEATURES=gotong/vulkan: by SPIR-V)
+	$(CARGO) test --locked --workspace --features "$(FEATURES)" --test equality -- --nocapture
+	$(CARGO) bench --locked --workspace --features "$(FEATURES)" --bench report --profile dev -- --only gpu --out target/bench/gpu.json
 
 weights: setup ## Measure the pallets' weights (builds a node with benchmarks)
 	SKIP_FRAME_STORAGE_ACCESS_TEST_RUNTIME_WASM_BUILD=1 $(CARGO) build --locked --workspace --bin gotong-node --features gotong-node/runtime-benchmarks

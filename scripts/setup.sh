@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prepares a machine to build and test Gotong. Idempotent: it only adds what is missing.
 #
-#   1. system packages (compiler, protoc, the Fashion-MNIST data set)
+#   1. system packages (compiler, protoc, the Fashion-MNIST data set, Vulkan in software for tests)
 #   2. a Wasm target for the runtime: rustup's, or, where rustup can fetch nothing, one built
 #      from Debian's Rust sources and linked as the rustup toolchain `wasm-web`
 #   3. the data sets, checked against their hashes: Fashion-MNIST, which is a system package, and
@@ -33,7 +33,8 @@ debian_packages() {
 
 system_packages() {
     if is_debian; then
-        debian_packages build-essential pkg-config libssl-dev git ca-certificates protobuf-compiler dataset-fashion-mnist
+        debian_packages build-essential pkg-config libssl-dev git ca-certificates protobuf-compiler dataset-fashion-mnist \
+            libvulkan1 mesa-vulkan-drivers
         return
     fi
     local missing=()

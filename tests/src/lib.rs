@@ -1,6 +1,7 @@
 //! End-to-end harness: a real development node, real `gotong` processes, and waiting on what the
 //! chain says, never on time or logs. Everything that a test starts is killed when it ends.
 
+pub mod equality;
 pub mod torch;
 
 use anyhow::{bail, ensure, Context, Result};

@@ -1,7 +1,7 @@
 use crate::{
-    evaluation::{self_test, BurnEvaluator, LieKind, Machine},
+    evaluation::{check_precision, self_test, BurnEvaluator, LieKind, Machine},
     run::Computer,
-    training::DeviceChoice,
+    training::{Adapter, DeviceChoice},
 };
 
 /// Where rounds are computed.
@@ -18,16 +18,21 @@ pub struct Computing {
 impl Computing {
     /// Tests the machine first, and refuses one that fails.
     pub async fn computer(&self) -> anyhow::Result<Computer> {
-        let mut machine = match self.device {
-            None => Machine::Cpu,
-            Some(device) => Machine::Device(Box::new(BurnEvaluator::new(&device.open()?))),
-        };
-        let (report, machine) = tokio::task::spawn_blocking(move || {
-            let report = self_test(&mut machine);
-            (report, machine)
+        let device = self.device;
+        let machine = tokio::task::spawn_blocking(move || {
+            let mut machine = match device {
+                None => Machine::Cpu,
+                Some(device) => {
+                    let (evaluator, adapter) = open_evaluator(device)?;
+                    tracing::info!("evaluates on {}", adapter.name);
+                    Machine::Device(Box::new(evaluator))
+                }
+            };
+            let report = self_test(&mut machine)?;
+            tracing::info!("self-test: {} losses are exact", report.words);
+            anyhow::Ok(machine)
         })
-        .await?;
-        tracing::info!("self-test: {} losses are exact", report?.words);
+        .await??;
         if let Some(lie) = self.lie {
             tracing::warn!("a drill: stands for tables that are wrong in {lie:?}");
         }
@@ -36,4 +41,11 @@ impl Computing {
             lie: self.lie,
         })
     }
+}
+
+/// Opens a device for exact evaluation, if it multiplies in whole f32. The self-test is still to come.
+pub fn open_evaluator(choice: DeviceChoice) -> anyhow::Result<(BurnEvaluator, Adapter)> {
+    let (device, adapter) = choice.open_adapter()?;
+    check_precision(&device)?;
+    Ok((BurnEvaluator::new(&device), adapter))
 }

@@ -225,6 +225,7 @@ impl Network {
     }
 
     fn start_workers(&mut self, task: TaskId, demo: &Demo) -> Result<()> {
+        let (cast, training) = (self.cast, demo.model.training());
         let data_dir = format!("--data-dir={}", demo.data_dir.display());
         let mut start = |name: &str, command: String, more: &[String]| {
             let mut arguments = self.arguments(name, &command);
@@ -234,7 +235,6 @@ impl Network {
             anyhow::Ok(())
         };
         start("Sponsor", format!("sponsor --task={task}"), &[])?;
-        let (cast, training) = (self.cast, demo.model.training());
         let honest = cast.honest().count();
         for (part, name) in (1..).zip(cast.honest()) {
             let command = format!("contribute --task={task} --part={part}/{honest} {training}");

@@ -1,14 +1,15 @@
 use super::{
+    computing::open_evaluator,
     output::{explain, Amount, SYMBOL},
     Globals,
 };
 use crate::{
     chain::Moment,
-    evaluation::{self_test, BurnEvaluator, FastCpu},
+    evaluation::{self_test, FastCpu},
     keys::address,
     training::{
         data::{self, FashionMnist, Shakespeare, Use, DATA_VARIABLE},
-        DeviceChoice,
+        DeviceChoice, DeviceError,
     },
 };
 use anyhow::bail;
@@ -17,11 +18,11 @@ use serde_json::json;
 use std::{path::PathBuf, time::Duration};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  gotong doctor --dev Bob --device flex")]
+#[command(after_help = "Example:\n  gotong doctor --dev Bob --device wgpu")]
 pub struct Doctor {
-    /// The device to test
-    #[arg(long, value_enum, default_value = "flex")]
-    device: DeviceChoice,
+    /// The device to test; without it every one that this build knows, and none has to be there
+    #[arg(long, value_enum)]
+    device: Option<DeviceChoice>,
     /// The folder of data sets [default: ~/.cache/gotong/data]
     #[arg(long, value_name = "DIR", env = DATA_VARIABLE)]
     data_dir: Option<PathBuf>,
@@ -34,9 +35,8 @@ struct Finding {
 }
 
 pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
-    let device = args.device;
     let folder = args.data_dir.unwrap_or_else(data::folder);
-    let findings = [
+    let mut findings = vec![
         ("node", node(globals).await),
         (
             "state",
@@ -44,11 +44,17 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
                 .folder()
                 .map(|folder| folder.path().display().to_string()),
         ),
-        ("processor", test(|| Ok(Box::new(FastCpu))).await),
-        (
-            "device",
-            test(move || Ok(Box::new(BurnEvaluator::new(&device.open()?)))).await,
-        ),
+        ("processor", processor().await),
+    ];
+    match args.device {
+        Some(choice) => findings.push((choice.name(), device(choice).await)),
+        None => {
+            for choice in DeviceChoice::built() {
+                findings.push((choice.name(), device(choice).await.or_else(may_lack)));
+            }
+        }
+    }
+    findings.extend([
         ("images", images(folder.clone()).await),
         ("text", text(folder).await),
         (
@@ -56,11 +62,14 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
             globals.account(None).map(|account| address(&account)),
         ),
         ("account", account(globals).await),
-    ];
-    let findings = findings.map(|(what, result)| Finding {
-        what,
-        result: result.map_err(|error| explain(&error)),
-    });
+    ]);
+    let findings: Vec<_> = findings
+        .into_iter()
+        .map(|(what, result)| Finding {
+            what,
+            result: result.map_err(|error| explain(&error)),
+        })
+        .collect();
     let failed = findings
         .iter()
         .filter(|finding| finding.result.is_err())
@@ -104,14 +113,33 @@ async fn node(globals: &Globals) -> anyhow::Result<String> {
     ))
 }
 
-async fn test(
-    open: impl FnOnce() -> anyhow::Result<Box<dyn Evaluator>> + Send + 'static,
-) -> anyhow::Result<String> {
-    let report = tokio::task::spawn_blocking(move || {
-        let mut evaluator = open()?;
-        anyhow::Ok(self_test(&mut *evaluator)?)
+async fn processor() -> anyhow::Result<String> {
+    tokio::task::spawn_blocking(|| tested(&mut FastCpu)).await?
+}
+
+async fn device(choice: DeviceChoice) -> anyhow::Result<String> {
+    tokio::task::spawn_blocking(move || {
+        let (mut evaluator, adapter) = open_evaluator(choice)?;
+        let found = tested(&mut evaluator)?;
+        let kind = match adapter.is_gpu || choice == DeviceChoice::Flex {
+            true => "",
+            false => ", which is not a GPU",
+        };
+        Ok(format!("{}{kind}: {found}", adapter.name))
     })
-    .await??;
+    .await?
+}
+
+/// Nobody asked for this device: a machine may be without it.
+fn may_lack(error: anyhow::Error) -> anyhow::Result<String> {
+    match error.downcast_ref() {
+        Some(DeviceError::NoAdapter { .. }) => Ok(format!("not used: {error}")),
+        _ => Err(error),
+    }
+}
+
+fn tested(evaluator: &mut dyn Evaluator) -> anyhow::Result<String> {
+    let report = self_test(evaluator)?;
     let took = Duration::from_millis(report.took.as_millis() as u64);
     Ok(format!(
         "exact: {} losses of {} models in {took:?}",

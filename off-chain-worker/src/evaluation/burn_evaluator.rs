@@ -11,7 +11,7 @@ use gotong_scoring::{
     lut::{EXP2, LOG2, RSQRT},
     machine::{self, share_bits, MOST_OF_A_TOKEN},
     weights::view,
-    EvalError, Evaluator, Flow, Graph, Kind, Op, Samples, Width,
+    EvalError, Evaluator, Flow, Graph, Image, Kind, Op, Samples, Width, Window,
 };
 
 /// Most products in one f32 sum.
@@ -258,6 +258,42 @@ enum Step {
     },
     CrossEntropy,
     Total,
+    Im2col(Places),
+    MaxPool(Places),
+    SumPool(Places),
+    Flatten,
+}
+
+/// The places of a window over an image.
+struct Places {
+    /// Of every place its pixels; of padding the one after the last.
+    pixels: Tensor<1, Int>,
+    /// Pixels of a place.
+    size: usize,
+    /// Pixels and channels of the image.
+    image: [usize; 2],
+}
+
+impl Places {
+    fn of(image: &Image, window: &Window, device: &Device) -> Self {
+        let pixels = window.table(image).into_iter();
+        Self {
+            pixels: int(pixels.map(|pixel| pixel as i32).collect(), device),
+            size: window.pixels() as usize,
+            image: [image.pixels() as usize, image.channels as usize],
+        }
+    }
+
+    /// The pixels of every place, `[samples * places, size, channels]`.
+    fn take(&self, values: Tensor<2, Int>, samples: usize) -> Tensor<3, Int> {
+        let [pixels, channels] = self.image;
+        let images = values.reshape([samples, pixels, channels]);
+        let padding = Tensor::zeros([samples, 1, channels], (&images.device(), DType::I32));
+        let padded = Tensor::cat(vec![images, padding], 1);
+        let taken = padded.select(1, self.pixels.clone());
+        let places = self.pixels.dims()[0] / self.size;
+        taken.reshape([samples * places, self.size, channels])
+    }
 }
 
 impl Step {
@@ -333,6 +369,10 @@ impl Step {
             },
             Op::CrossEntropy { .. } => Self::CrossEntropy,
             Op::Total { .. } => Self::Total,
+            Op::Im2col { image, window } => Self::Im2col(Places::of(&image, &window, device)),
+            Op::MaxPool { image, window } => Self::MaxPool(Places::of(&image, &window, device)),
+            Op::SumPool { image, window } => Self::SumPool(Places::of(&image, &window, device)),
+            Op::Flatten => Self::Flatten,
         }
     }
 
@@ -436,6 +476,13 @@ impl Step {
                 let limited = values.clamp_max(MOST_OF_A_TOKEN as i32);
                 limited.reshape([samples as i64, -1]).sum_dim(1)
             }
+            Self::Im2col(places) => {
+                let rows = [samples * tokens, flow.width as usize];
+                places.take(values, samples).reshape(rows)
+            }
+            Self::MaxPool(places) => places.take(values, samples).max_dim(1).squeeze_dim(1),
+            Self::SumPool(places) => places.take(values, samples).sum_dim(1).squeeze_dim(1),
+            Self::Flatten => values.reshape([samples, flow.width as usize]),
         }
     }
 }

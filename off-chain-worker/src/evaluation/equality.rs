@@ -80,26 +80,23 @@ fn cases(
     })
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn logits_and_losses_are_equal((graph, weights, samples) in cases(graphs())) {
-        all_equal(&graph, &weights, &samples)?;
-    }
-}
-
-/// Logits and losses of all evaluators.
+/// Every word, logits, losses and predictions of all evaluators.
 fn all_equal(graph: &Graph, weights: &[i16], samples: &Samples) -> Result<(), TestCaseError> {
     let mut burn = BurnEvaluator::new(&Device::flex());
+    let expected = tensors(graph, weights, samples);
+    prop_assert_eq!(
+        &FastCpu.tensors(graph, weights, samples).unwrap(),
+        &expected
+    );
+    prop_assert_eq!(&burn.tensors(graph, weights, samples).unwrap(), &expected);
     let logits = Reference.logits(graph, weights, samples).unwrap();
     prop_assert_eq!(&FastCpu.logits(graph, weights, samples).unwrap(), &logits);
+    prop_assert_eq!(&burn.logits(graph, weights, samples).unwrap(), &logits);
     let losses = Reference.losses(graph, weights, samples).unwrap();
     prop_assert_eq!(&FastCpu.losses(graph, weights, samples).unwrap(), &losses);
     prop_assert_eq!(&burn.losses(graph, weights, samples).unwrap(), &losses);
-    if graph.is_mlp() {
-        prop_assert_eq!(&burn.logits(graph, weights, samples).unwrap(), &logits);
-    }
+    let predicted = gotong_scoring::predict(graph, weights, samples).unwrap();
+    prop_assert_eq!(FastCpu.predict(graph, weights, samples).unwrap(), predicted);
     Ok(())
 }
 
@@ -167,26 +164,17 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn every_word_of_a_transformer_is_equal((graph, weights, samples) in language_cases()) {
-        let mut burn = BurnEvaluator::new(&Device::flex());
-        let expected = tensors(&graph, &weights, &samples);
-        prop_assert_eq!(&FastCpu.tensors(&graph, &weights, &samples).unwrap(), &expected);
-        prop_assert_eq!(&burn.tensors(&graph, &weights, &samples).unwrap(), &expected);
-        let logits = Reference.logits(&graph, &weights, &samples).unwrap();
-        prop_assert_eq!(&FastCpu.logits(&graph, &weights, &samples).unwrap(), &logits);
-        prop_assert_eq!(&burn.logits(&graph, &weights, &samples).unwrap(), &logits);
-        let losses = Reference.losses(&graph, &weights, &samples).unwrap();
-        prop_assert_eq!(&FastCpu.losses(&graph, &weights, &samples).unwrap(), &losses);
-        prop_assert_eq!(&burn.losses(&graph, &weights, &samples).unwrap(), &losses);
-        let predicted = gotong_scoring::predict(&graph, &weights, &samples).unwrap();
-        prop_assert_eq!(FastCpu.predict(&graph, &weights, &samples).unwrap(), predicted);
+    fn a_transformer_is_equal((graph, weights, samples) in language_cases()) {
+        all_equal(&graph, &weights, &samples)?;
     }
 
     #[test]
-    fn every_word_of_an_mlp_is_equal((graph, weights, samples) in cases()) {
-        let expected = tensors(&graph, &weights, &samples);
-        prop_assert_eq!(&FastCpu.tensors(&graph, &weights, &samples).unwrap(), &expected);
-        let burn = BurnEvaluator::new(&Device::flex());
-        prop_assert_eq!(&burn.tensors(&graph, &weights, &samples).unwrap(), &expected);
+    fn an_mlp_is_equal((graph, weights, samples) in cases(graphs())) {
+        all_equal(&graph, &weights, &samples)?;
+    }
+
+    #[test]
+    fn a_chain_of_ops_of_images_is_equal((graph, weights, samples) in cases(images::graphs())) {
+        all_equal(&graph, &weights, &samples)?;
     }
 }

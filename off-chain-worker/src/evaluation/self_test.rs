@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use gotong_scoring::{
-    arith::MASTER_BOUND, EvalError, Evaluator, Graph, Op, Reference, Samples, SamplesError,
-    Transformer, Width,
+    arith::MASTER_BOUND, Cnn, Convolution, EvalError, Evaluator, Graph, Image, Op, Pool, Reference,
+    Samples, SamplesError, Transformer, Width, Window,
 };
 use rand::{rngs::StdRng, Rng, SeedableRng};
 
@@ -39,7 +39,7 @@ pub enum SelfTestFailure {
 
 /// Compares `evaluator` with the reference: sums of 1023, 1024 and 1025 products (one f32 chunk is
 /// 1024), all weights and inputs at their extremes, shapes that fill no tile, negative activations,
-/// transformers of many tokens and of wide heads, random models.
+/// transformers of many tokens and of wide heads, convolutions and pools, random models.
 ///
 /// # Errors
 /// The first case in which a loss differs, or that could not be evaluated.
@@ -53,7 +53,7 @@ pub fn self_test(evaluator: &mut dyn Evaluator) -> Result<SelfTestReport, SelfTe
         .iter()
         .flat_map(|layers| [Graph::mlp(layers), signed(layers)]);
     let transformers = TRANSFORMERS.iter().map(Graph::transformer);
-    for (graph, seed) in mlps.chain(transformers).zip(0..) {
+    for (graph, seed) in mlps.chain(transformers).chain(networks()).zip(0..) {
         let samples = samples(&graph, seed)?;
         for (name, fill) in FILLS {
             let case = || format!("{name} weights, {} inputs, graph {seed}", graph.inputs);
@@ -136,6 +136,40 @@ const TRANSFORMERS: [Transformer; 4] = [
     },
 ];
 
+/// Convolutions: of rows longer than one f32 chunk, with padding, strides and both pools.
+fn networks() -> [Graph; 2] {
+    let image = |height, width, channels| Image {
+        height,
+        width,
+        channels,
+    };
+    let convolution = |channels, (size, stride, padding), pool| Convolution {
+        channels,
+        window: Window {
+            size,
+            stride,
+            padding,
+        },
+        pool,
+    };
+    let padded = Cnn {
+        image: image(9, 11, 3),
+        convolutions: vec![
+            convolution(7, (3, 1, 1), Pool::Max(2)),
+            convolution(5, (2, 1, 1), Pool::Mean(3)),
+        ],
+        hidden: vec![6],
+        classes: 4,
+    };
+    let long = Cnn {
+        image: image(6, 5, 41),
+        convolutions: vec![convolution(33, (5, 2, 2), Pool::None)],
+        hidden: vec![],
+        classes: 3,
+    };
+    [Graph::cnn(&padded), Graph::cnn(&long)]
+}
+
 /// How a weight comes from its index and a random master weight.
 type Fill = fn(usize, i16) -> i16;
 
@@ -213,7 +247,7 @@ mod tests {
         let fast = self_test(&mut FastCpu).unwrap();
         let device = burn::tensor::Device::flex();
         let burn = self_test(&mut BurnEvaluator::new(&device)).unwrap();
-        assert_eq!((fast.models, fast.words), (80, 690));
+        assert_eq!((fast.models, fast.words), (90, 780));
         assert_eq!(burn.words, fast.words);
     }
 

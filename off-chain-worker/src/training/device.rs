@@ -10,16 +10,25 @@ pub enum DeviceChoice {
     /// The CPU, in pure Rust; always there.
     #[default]
     Flex,
-    /// A GPU through WebGPU (feature `wgpu`).
+    /// A GPU through Vulkan, Metal or DirectX 12, with shaders in WGSL (feature `wgpu`).
     Wgpu,
-    /// A GPU through Vulkan and SPIR-V (feature `vulkan`).
+    /// A GPU through Vulkan, with shaders in SPIR-V (feature `vulkan`).
     Vulkan,
-    /// An NVIDIA GPU (feature `cuda`).
+    /// An NVIDIA GPU through CUDA (feature `cuda`).
     Cuda,
 }
 
+/// What computes behind a choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Adapter {
+    /// Its name and driver.
+    pub name: String,
+    /// Whether it is a GPU, and not a driver that stands in for one on the processor.
+    pub is_gpu: bool,
+}
+
 /// Why a device cannot be used.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DeviceError {
     /// The name is not one of the choices.
     #[error("unknown device `{0}`: choose flex, wgpu, vulkan or cuda")]
@@ -29,36 +38,130 @@ pub enum DeviceError {
         "this build has no {0} backend; build it with `cargo build --release -p gotong --features {0}`"
     )]
     NotBuilt(DeviceChoice),
+    /// The backend found nothing to run on.
+    #[error(
+        "no device for {choice} ({reason}): install your GPU's Vulkan driver; in software, \
+         for tests, `apt-get install libvulkan1 mesa-vulkan-drivers`"
+    )]
+    NoAdapter {
+        choice: DeviceChoice,
+        reason: String,
+    },
 }
 
 impl DeviceChoice {
-    /// Opens the device. GPU drivers start at the first tensor, not here.
+    /// Opens the device.
     ///
     /// # Errors
-    /// [`DeviceError::NotBuilt`] when the program lacks the backend.
+    /// [`DeviceError::NotBuilt`] when the program lacks the backend; [`DeviceError::NoAdapter`] when
+    /// the machine lacks the device.
     pub fn open(self) -> Result<Device, DeviceError> {
+        Ok(self.open_adapter()?.0)
+    }
+
+    /// Opens the device, and says what it is.
+    ///
+    /// # Errors
+    /// As [`DeviceChoice::open`].
+    pub fn open_adapter(self) -> Result<(Device, Adapter), DeviceError> {
         match self {
-            Self::Flex => Ok(Device::flex()),
+            Self::Flex => Ok((
+                Device::flex(),
+                Adapter {
+                    name: "this processor".into(),
+                    is_gpu: false,
+                },
+            )),
             #[cfg(feature = "wgpu")]
-            Self::Wgpu => Ok(Device::webgpu(Default::default())),
+            Self::Wgpu => graphics::open(self),
             #[cfg(feature = "vulkan")]
-            Self::Vulkan => Ok(Device::vulkan(Default::default())),
+            Self::Vulkan => graphics::open(self),
+            // Its driver starts at the first tensor.
             #[cfg(feature = "cuda")]
-            Self::Cuda => Ok(Device::cuda(0)),
+            Self::Cuda => Ok((
+                Device::cuda(0),
+                Adapter {
+                    name: "NVIDIA GPU 0".into(),
+                    is_gpu: true,
+                },
+            )),
             #[allow(unreachable_patterns)] // with every backend built in, nothing is left
             missing => Err(DeviceError::NotBuilt(missing)),
         }
+    }
+
+    /// As it is written.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Flex => "flex",
+            Self::Wgpu => "wgpu",
+            Self::Vulkan => "vulkan",
+            Self::Cuda => "cuda",
+        }
+    }
+
+    /// Those that this program was built with.
+    pub fn built() -> impl Iterator<Item = Self> {
+        let is_built = |choice: &Self| match choice {
+            Self::Flex => true,
+            Self::Wgpu => cfg!(feature = "wgpu"),
+            Self::Vulkan => cfg!(feature = "vulkan"),
+            Self::Cuda => cfg!(feature = "cuda"),
+        };
+        Self::ALL.into_iter().filter(is_built)
+    }
+
+    const ALL: [Self; 4] = [Self::Flex, Self::Wgpu, Self::Vulkan, Self::Cuda];
+}
+
+/// Devices of the crate `wgpu`.
+#[cfg(any(feature = "wgpu", feature = "vulkan"))]
+mod graphics {
+    use super::{Adapter, DeviceChoice, DeviceError};
+    use burn::tensor::{
+        wgpu::{wgpu::DeviceType, WgpuBackend},
+        Device,
+    };
+    use std::sync::Mutex;
+
+    type Opened = Result<(Device, Adapter), DeviceError>;
+
+    /// Burn opens each of them once in a process.
+    static OPENED: Mutex<Vec<(DeviceChoice, Opened)>> = Mutex::new(Vec::new());
+
+    pub(super) fn open(choice: DeviceChoice) -> Opened {
+        let mut all = OPENED.lock().unwrap_or_else(|broken| broken.into_inner());
+        if let Some((_, opened)) = all.iter().find(|(known, _)| *known == choice) {
+            return opened.clone();
+        }
+        let opened = first_open(choice);
+        all.push((choice, opened.clone()));
+        opened
+    }
+
+    fn first_open(choice: DeviceChoice) -> Opened {
+        let options = match choice {
+            DeviceChoice::Vulkan => Device::wgpu_options().graphics_api(WgpuBackend::Vulkan),
+            _ => Device::wgpu_options(),
+        };
+        let opened = options.init_with_setup();
+        let (device, setup) = opened.map_err(|error| DeviceError::NoAdapter {
+            choice,
+            reason: error.to_string(),
+        })?;
+        let info = setup.adapter.get_info();
+        let is_gpu = matches!(
+            info.device_type,
+            DeviceType::DiscreteGpu | DeviceType::IntegratedGpu | DeviceType::VirtualGpu
+        );
+        let name = format!("{} ({}, {})", info.name, info.backend, info.driver_info);
+        Ok((device, Adapter { name, is_gpu }))
     }
 }
 
 impl fmt::Display for DeviceChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Flex => "flex",
-            Self::Wgpu => "wgpu",
-            Self::Vulkan => "vulkan",
-            Self::Cuda => "cuda",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -66,9 +169,9 @@ impl FromStr for DeviceChoice {
     type Err = DeviceError;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        [Self::Flex, Self::Wgpu, Self::Vulkan, Self::Cuda]
+        Self::ALL
             .into_iter()
-            .find(|choice| choice.to_string() == name)
+            .find(|choice| choice.name() == name)
             .ok_or_else(|| DeviceError::Unknown(name.into()))
     }
 }
@@ -87,6 +190,25 @@ mod tests {
     #[test]
     fn flex_is_always_there() {
         assert!(DeviceChoice::Flex.open().is_ok());
+    }
+
+    /// A graphics device answers, once and for all of the process; without a GPU it is software.
+    #[cfg(feature = "wgpu")]
+    #[test]
+    fn a_graphics_device_opens_again_and_again() {
+        let (_, adapter) = DeviceChoice::Wgpu.open_adapter().unwrap();
+        assert!(!adapter.name.is_empty());
+        assert_eq!(DeviceChoice::Wgpu.open_adapter().unwrap().1, adapter);
+        assert!(DeviceChoice::built().any(|choice| choice == DeviceChoice::Wgpu));
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_says_what_to_install() {
+        let error = DeviceError::NoAdapter {
+            choice: DeviceChoice::Wgpu,
+            reason: "nothing found".into(),
+        };
+        assert!(error.to_string().contains("mesa-vulkan-drivers"));
     }
 
     #[cfg(not(feature = "cuda"))]

@@ -13,7 +13,7 @@ mod train;
 mod units;
 pub mod weights_file;
 
-pub use device::{DeviceChoice, DeviceError};
+pub use device::{Adapter, DeviceChoice, DeviceError};
 pub use initial::{initial_weights, noise_change};
 pub use model::{Network, UntrainableGraph};
 pub use tokenizer::{learn, Tokenizer, UnknownCharacter};

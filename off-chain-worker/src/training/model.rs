@@ -16,7 +16,9 @@ use burn::{
     module::{Module, Param},
     tensor::{activation::log_softmax, activation::relu, Device, Int, Tensor, TensorData},
 };
-use gotong_scoring::{arith::MASTER_BOUND, machine::share_bits, Graph, GraphError, Op, Width};
+use gotong_scoring::{
+    arith::MASTER_BOUND, machine::share_bits, Graph, GraphError, Image, Op, Width, Window,
+};
 
 use super::units::{
     parameters, power, requant_factor, Parameter, Role, LOGIT_STEPS, MEAN_STEPS, VIEW_STEPS,
@@ -177,9 +179,9 @@ impl Network {
     /// Logits in 1/64 log2 units, `[samples * tokens, classes]`.
     pub fn logits(&self, inputs: Inputs) -> Tensor<2> {
         let ops = &self.graph.ops;
-        let tokens = match &inputs {
-            Inputs::Activations(_) => 1,
-            Inputs::Tokens(tokens) => tokens.dims()[1],
+        let [samples, tokens] = match &inputs {
+            Inputs::Activations(activations) => [activations.dims()[0], 1],
+            Inputs::Tokens(tokens) => tokens.dims(),
         };
         let mut masters = self.masters.iter().map(Param::val).zip(&self.parameters);
         let mut next = move || masters.next().map(|(master, own)| (master, own.steps));
@@ -249,6 +251,20 @@ impl Network {
                     }
                     _ => flow,
                 },
+                Op::Im2col { image, window } => {
+                    let taken = taken(flow.rows(), samples, &image, &window);
+                    let [places, pixels, channels] = taken.dims();
+                    Flow::Rows(taken.reshape([places, pixels * channels]))
+                }
+                Op::MaxPool { image, window } => {
+                    let taken = taken(flow.rows(), samples, &image, &window);
+                    Flow::Rows(taken.max_dim(1).squeeze_dim(1))
+                }
+                Op::SumPool { image, window } => {
+                    let taken = taken(flow.rows(), samples, &image, &window);
+                    Flow::Rows(taken.sum_dim(1).squeeze_dim(1).mul_scalar(factor))
+                }
+                Op::Flatten => Flow::Rows(flow.rows().reshape([samples as i64, -1])),
                 Op::CrossEntropy { .. } | Op::Total { .. } => flow,
             };
             if ops.iter().any(|op| earlier_op(op) == Some(index as u32)) {
@@ -316,6 +332,24 @@ fn embedded(
         rows.reshape([samples * tokens, width]).mul_scalar(unit),
         32_767.0,
     )
+}
+
+/// The pixels of every place of a window, `[samples * places, pixels, channels]`.
+fn taken(rows: Tensor<2>, samples: usize, image: &Image, window: &Window) -> Tensor<3> {
+    let (pixels, channels) = (image.pixels() as usize, image.channels as usize);
+    let device = rows.device();
+    let table: Vec<i32> = window
+        .table(image)
+        .iter()
+        .map(|&pixel| pixel as i32)
+        .collect();
+    let (count, of_a_place) = (table.len(), window.pixels() as usize);
+    let table = Tensor::<1, Int>::from_data(TensorData::new(table, [count]), &device);
+    let padding = Tensor::zeros([samples, 1, channels], &device);
+    let padded = Tensor::cat(vec![rows.reshape([samples, pixels, channels]), padding], 1);
+    padded
+        .select(1, table)
+        .reshape([samples * count / of_a_place, of_a_place, channels])
 }
 
 /// Rows divided by the root of their mean square, in steps of which 1.0 has `unit`.

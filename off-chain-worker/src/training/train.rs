@@ -331,7 +331,10 @@ impl Batch {
 mod tests {
     use super::super::{data::FashionMnist, initial_weights, noise_change};
     use super::*;
-    use gotong_scoring::{arith::MASTER_BOUND, Evaluator, Reference, Samples, Transformer};
+    use gotong_scoring::{
+        arith::MASTER_BOUND, Cnn, Convolution, Evaluator, Image, Pool, Reference, Samples,
+        Transformer, Window,
+    };
     use std::ops::Range;
 
     fn run(graph: &Graph, data: &Labelled, config: &TrainingConfig) -> Vec<i32> {
@@ -377,6 +380,43 @@ mod tests {
 
         let noise = noise_change(change.len(), 1, &change);
         assert!(exact(&graph, &stepped(&first, &noise), &test) > before - 0.2);
+    }
+
+    #[test]
+    fn a_convolutional_network_learns_and_its_float_loss_equals_the_exact_one() {
+        let set = FashionMnist::load(&FashionMnist::directory()).unwrap();
+        let (part, test) = (set.train.slice(0..2_000), set.test.slice(0..200));
+        let convolution = |channels, pool| Convolution {
+            channels,
+            window: Window {
+                size: 3,
+                stride: 1,
+                padding: 1,
+            },
+            pool,
+        };
+        let graph = Graph::cnn(&Cnn {
+            image: Image {
+                height: 28,
+                width: 28,
+                channels: 1,
+            },
+            convolutions: vec![convolution(8, Pool::Max(2)), convolution(16, Pool::Mean(2))],
+            hidden: vec![],
+            classes: 10,
+        });
+        let config = TrainingConfig {
+            steps: 60,
+            ..TrainingConfig::of(&graph)
+        };
+        let first = initial_weights(&graph, 1);
+        let change = run(&graph, &part, &config);
+        let trained = stepped(&first, &change);
+        let (before, after) = (exact(&graph, &first, &test), exact(&graph, &trained, &test));
+        let apart = (float(&graph, &trained, &test) - after).abs();
+        println!("from {before} to {after} bits exact, {apart} apart");
+        assert!(before > 2.5 && after < 1.6, "from {before} to {after} bits");
+        assert!(apart < 0.01, "float and exact loss are {apart} bits apart");
     }
 
     /// Windows of the licence's text, tokens being its bytes less 32.

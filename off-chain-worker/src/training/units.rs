@@ -114,6 +114,8 @@ fn steps(graph: &Graph) -> Vec<f32> {
             Op::RmsNorm { unit_bits, .. } => power(unit_bits),
             Op::SquaredRelu => taken * taken / 128.0,
             Op::Mix { from, .. } => earlier(from) * MEAN_STEPS,
+            // A sum stands for a mean.
+            Op::SumPool { window, .. } => taken * window.pixels() as f32,
             _ => taken,
         });
     }
@@ -123,7 +125,7 @@ fn steps(graph: &Graph) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gotong_scoring::Transformer;
+    use gotong_scoring::{Cnn, Convolution, Image, Pool, Transformer, Window};
 
     #[test]
     fn an_mlp_has_the_units_that_the_machine_names() {
@@ -134,6 +136,44 @@ mod tests {
         assert_eq!(shapes, expected);
         let bits: Vec<_> = parameters.iter().map(|p| p.steps.log2()).collect();
         assert_eq!(bits, [16.0, 13.0, 16.0, 12.0, 16.0, 12.0]);
+    }
+
+    #[test]
+    fn a_cnn_has_the_units_of_an_mlp() {
+        let convolution = |pool| Convolution {
+            channels: 4,
+            window: Window {
+                size: 3,
+                stride: 1,
+                padding: 1,
+            },
+            pool,
+        };
+        let graph = Graph::cnn(&Cnn {
+            image: Image {
+                height: 12,
+                width: 12,
+                channels: 1,
+            },
+            convolutions: vec![convolution(Pool::Max(2)), convolution(Pool::Mean(2))],
+            hidden: vec![5],
+            classes: 3,
+        });
+        let parameters = parameters(&graph);
+        let shapes: Vec<_> = parameters.iter().map(|p| (p.rows, p.columns)).collect();
+        let expected = [
+            (4, 9),
+            (1, 4),
+            (4, 36),
+            (1, 4),
+            (5, 36),
+            (1, 5),
+            (3, 5),
+            (1, 3),
+        ];
+        assert_eq!(shapes, expected);
+        let bits: Vec<_> = parameters.iter().map(|p| p.steps.log2()).collect();
+        assert_eq!(bits, [16.0, 13.0, 16.0, 12.0, 16.0, 12.0, 16.0, 12.0]);
     }
 
     #[test]

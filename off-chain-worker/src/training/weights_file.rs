@@ -4,8 +4,10 @@
 //! A weight is `w16 / 65536`. A bias is in the units of its layer's sum, so that the file computes
 //! `y = x W^T + b` with inputs in 0..1: `w16 / bias_steps`. Logits are in log2 units.
 //!
-//! An MLP has `layers.{i}.weight` `[out, in]` and `layers.{i}.bias` `[out]`, layer 0 first. A
-//! transformer ([`Graph::transformer`]) has
+//! An MLP has `layers.{i}.weight` `[out, in]` and `layers.{i}.bias` `[out]`, layer 0 first. So has a
+//! convolutional network; the weight of a convolution is `[out, in, lines, columns]`, and the linear layer
+//! after the last takes the image channel by channel, as PyTorch's `flatten` gives it. A transformer
+//! ([`Graph::transformer`]) has
 //!
 //! | tensor | shape |
 //! | --- | --- |
@@ -74,7 +76,8 @@ pub fn write(path: &Path, graph: &Graph, master: &[i16]) -> Result<(), WeightsFi
     for tensor in tensors_of(graph) {
         let (own, others) = rest.split_at(tensor.count());
         rest = others;
-        let real = own.iter().map(|&w| f32::from(w) / tensor.steps);
+        let in_order = (0..own.len()).map(|at| own[tensor.place(at)]);
+        let real = in_order.map(|w| f32::from(w) / tensor.steps);
         let bytes: Vec<u8> = real.flat_map(f32::to_le_bytes).collect();
         tensors.push((tensor.name, tensor.shape, bytes));
     }
@@ -113,8 +116,10 @@ pub fn read(path: &Path, graph: &Graph) -> Result<Vec<i16>, WeightsFileError> {
             });
         }
         let (values, _) = found.data().as_chunks::<4>();
-        for value in values.iter().copied().map(f32::from_le_bytes) {
-            master.push(tensor.master(value)?);
+        let start = master.len();
+        master.resize(start + values.len(), 0);
+        for (at, value) in values.iter().copied().map(f32::from_le_bytes).enumerate() {
+            master[start + tensor.place(at)] = tensor.master(value)?;
         }
     }
     Ok(master)
@@ -126,11 +131,21 @@ struct Tensor {
     shape: Vec<usize>,
     /// Steps of a master in 1.0.
     steps: f32,
+    /// Pixels that a row is made of: the machine has them one after another, the file channel by channel.
+    pixels: usize,
 }
 
 impl Tensor {
     fn count(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// Where the machine has what the file has at `at`.
+    fn place(&self, at: usize) -> usize {
+        let columns: usize = self.shape[1..].iter().product();
+        let (row, column) = (at / columns, at % columns);
+        let channels = columns / self.pixels;
+        row * columns + column % self.pixels * channels + column / self.pixels
     }
 
     fn master(&self, value: f32) -> Result<i16, WeightsFileError> {
@@ -151,6 +166,7 @@ impl Tensor {
 /// The tensors of a graph in the machine's order.
 fn tensors_of(graph: &Graph) -> Vec<Tensor> {
     let is_transformer = is_transformer(graph);
+    let taken = taken(graph);
     // A weight comes before its bias.
     let mut weights = 0;
     let tensor = |parameter: Parameter| {
@@ -163,17 +179,55 @@ fn tensors_of(graph: &Graph) -> Vec<Tensor> {
             }
             Role::Bias => format!("{}.bias", layer(weights - 1, graph, is_transformer)),
         };
-        let shape = match parameter.role {
-            Role::Bias => vec![parameter.columns],
-            _ => vec![parameter.rows, parameter.columns],
+        let taken = match parameter.role {
+            Role::Weight => taken[weights - 1],
+            _ => Taken::Row,
+        };
+        let (rows, columns) = (parameter.rows, parameter.columns);
+        let (shape, pixels) = match (parameter.role, taken) {
+            (Role::Bias, _) => (vec![columns], 1),
+            (_, Taken::Row) => (vec![rows, columns], 1),
+            (_, Taken::Pixels(pixels)) => (vec![rows, columns], pixels),
+            (_, Taken::Square(side)) => {
+                let pixels = side * side;
+                (vec![rows, columns / pixels, side, side], pixels)
+            }
         };
         Tensor {
             name,
             shape,
             steps: parameter.steps,
+            pixels,
         }
     };
     parameters(graph).into_iter().map(tensor).collect()
+}
+
+/// What a linear op takes.
+#[derive(Clone, Copy)]
+enum Taken {
+    Row,
+    /// All pixels of an image.
+    Pixels(usize),
+    /// Those of a window with this side.
+    Square(usize),
+}
+
+/// What every linear op takes.
+fn taken(graph: &Graph) -> Vec<Taken> {
+    let flows = graph.flows().unwrap_or_default();
+    let taken = |at: usize| match graph.ops.get(at.checked_sub(1)?)? {
+        Op::Im2col { window, .. } => Some(Taken::Square(window.size.into())),
+        Op::Flatten => Some(Taken::Pixels(
+            flows.get(at.checked_sub(2)?)?.tokens as usize,
+        )),
+        _ => None,
+    };
+    let ops = graph.ops.iter().enumerate();
+    let linear = ops.filter(|(_, op)| matches!(op, Op::Linear { .. }));
+    linear
+        .map(|(at, _)| taken(at).unwrap_or(Taken::Row))
+        .collect()
 }
 
 /// Name of the linear op number `index`.
@@ -228,6 +282,7 @@ fn is_transformer(graph: &Graph) -> bool {
 mod tests {
     use super::super::initial_weights;
     use super::*;
+    use gotong_scoring::{Cnn, Convolution, Image, Pool, Window};
 
     #[test]
     fn what_is_written_is_read() {
@@ -243,6 +298,58 @@ mod tests {
         let names = fs::read(&path).unwrap();
         let file = SafeTensors::deserialize(&names).unwrap();
         assert_eq!(file.tensor("layers.0.weight").unwrap().shape(), [4, 5]);
+    }
+
+    /// As PyTorch has them: of a convolution `[out, in, lines, columns]`, and after `flatten` channel by
+    /// channel.
+    #[test]
+    fn a_convolutional_network_is_written_as_others_have_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let graph = Graph::cnn(&Cnn {
+            image: Image {
+                height: 2,
+                width: 3,
+                channels: 2,
+            },
+            convolutions: vec![Convolution {
+                channels: 4,
+                window: Window {
+                    size: 2,
+                    stride: 1,
+                    padding: 0,
+                },
+                pool: Pool::None,
+            }],
+            hidden: vec![],
+            classes: 3,
+        });
+        let master: Vec<i16> = (0..graph.parameters() as i16).collect();
+        write(&path, &graph, &master).unwrap();
+        assert_eq!(read(&path, &graph).unwrap(), master);
+        let bytes = fs::read(&path).unwrap();
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let masters = |name: &str| -> Vec<f32> {
+            let (values, _) = file.tensor(name).unwrap().data().as_chunks::<4>();
+            let values = values.iter().copied().map(f32::from_le_bytes);
+            values.map(|value| value * 65_536.0).collect()
+        };
+        assert_eq!(
+            file.tensor("layers.0.weight").unwrap().shape(),
+            [4, 2, 2, 2]
+        );
+        // The machine has both channels of a pixel together.
+        let kernel = masters("layers.0.weight");
+        assert_eq!(kernel[..8], [0.0, 2.0, 4.0, 6.0, 1.0, 3.0, 5.0, 7.0]);
+        assert_eq!(kernel[8], 8.0);
+        // Two pixels of four channels, after 32 weights and 4 biases.
+        assert_eq!(file.tensor("layers.1.weight").unwrap().shape(), [3, 8]);
+        let second = masters("layers.1.weight");
+        let first = second[..8].iter().map(|w| w - 36.0);
+        assert_eq!(
+            first.collect::<Vec<_>>(),
+            [0.0, 4.0, 1.0, 5.0, 2.0, 6.0, 3.0, 7.0]
+        );
     }
 
     fn transformer(tied: bool) -> Graph {

@@ -434,6 +434,10 @@ impl Graph {
         })
     }
 
+    fn op_after(&self, op: u32) -> Option<&Op> {
+        self.ops.get(op.checked_add(1)? as usize)
+    }
+
     fn op_before(&self, op: u32) -> Option<&Op> {
         self.ops.get(op.checked_sub(1)? as usize)
     }
@@ -588,9 +592,7 @@ impl Op {
             ) => {
                 // What scores are made of is `3 * heads * head_width` long.
                 let scores = Op::Scores { heads, head_width };
-                if from.checked_add(1) >= Some(op)
-                    || graph.ops.get(from as usize + 1) != Some(&scores)
-                {
+                if from.checked_add(1) >= Some(op) || graph.op_after(from) != Some(&scores) {
                     return Err(GraphError::WrongReference { op });
                 }
                 let values = heads.saturating_mul(head_width);
@@ -601,8 +603,7 @@ impl Op {
             }
             (Op::Residual { from }, Wide) => {
                 let given = Flow::of(Wide, tokens, length);
-                let is_scores =
-                    matches!(graph.ops.get(from as usize + 1), Some(Op::Softmax { .. }));
+                let is_scores = matches!(graph.op_after(from), Some(Op::Softmax { .. }));
                 if is_scores || before.get(from as usize) != Some(&given) {
                     return Err(GraphError::WrongReference { op });
                 }

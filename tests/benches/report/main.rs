@@ -3,6 +3,7 @@
 //!     make bench
 
 mod chain;
+mod gpu;
 mod judge;
 mod language;
 mod sizes;
@@ -37,6 +38,8 @@ enum Part {
     Worker,
     /// A language model, beside PyTorch
     Language,
+    /// Devices: whether they are exact, and the speed of a GPU
+    Gpu,
     /// Costs against the size of a model
     Sizes,
     /// Disputes
@@ -50,6 +53,7 @@ impl Part {
         match self {
             Self::Worker => worker::measure(report),
             Self::Language => language::measure(report),
+            Self::Gpu => gpu::measure(report),
             Self::Sizes => sizes::measure(report),
             Self::Judge => judge::measure(report),
             Self::Chain => chain::measure(report),

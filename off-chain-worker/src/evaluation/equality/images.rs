@@ -1,7 +1,7 @@
 //! Convolutions and pools.
 
 use super::*;
-use gotong_scoring::{machine::run, Cnn, Convolution, Image, Pool, Window};
+use gotong_scoring::{Cnn, Convolution, Image, Pool, Window};
 
 /// A chain of ops of images, in an order that no network need have: what comes is often negative, and
 /// pools have padding, too.
@@ -73,20 +73,6 @@ pub(super) fn graphs() -> impl Strategy<Value = Graph> {
         .prop_filter("too large", |graph| {
             graph.parameters() < 20_000 && graph.validate().is_ok()
         })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
-    #[test]
-    fn every_word_is_equal((graph, weights, samples) in cases(graphs())) {
-        let fast = FastCpu.tensors(&graph, &weights, &samples).unwrap();
-        for ((pixels, label), fast) in samples.iter().zip(fast) {
-            let record = [pixels, &[label]].concat();
-            prop_assert_eq!(fast, run(&graph, &weights, &record).unwrap());
-        }
-        all_equal(&graph, &weights, &samples)?;
-    }
 }
 
 /// A network of the size that people train, on more samples than a block has.

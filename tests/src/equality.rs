@@ -1,0 +1,342 @@
+//! Whether evaluators give the reference's bits: every word that every op gives is compared, and
+//! those that differ are counted.
+
+use anyhow::{ensure, Context, Result};
+use gotong::{
+    evaluation::{check_precision, BurnEvaluator, FastCpu},
+    training::{
+        data::{folder, DataSet, Use},
+        initial_weights, train, DeviceChoice, TrainingConfig,
+    },
+};
+use gotong_scoring::{
+    arith::MASTER_BOUND,
+    machine::{self, Tensor},
+    EvalError, Evaluator, Graph, Op, Samples, Transformer, Width,
+};
+use rand::{rngs::StdRng, Rng, SeedableRng};
+use std::sync::atomic::AtomicBool;
+
+/// A model and samples for it.
+pub struct Case {
+    pub name: String,
+    pub graph: Graph,
+    pub weights: Vec<i16>,
+    pub samples: Samples,
+}
+
+/// What was compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub models: usize,
+    /// Words that all evaluators together gave.
+    pub words: u64,
+    pub mismatched_words: u64,
+    /// Where the first of them was.
+    pub first: Option<String>,
+}
+
+/// Evaluators to compare with the reference, each with its name.
+pub struct Candidates(Vec<(String, Box<dyn Traced>)>);
+
+/// An evaluator that shows what every op gives.
+trait Traced: Evaluator {
+    fn tensors(&mut self, case: &Case) -> Result<Vec<Vec<Tensor>>, EvalError>;
+}
+
+impl Traced for FastCpu {
+    fn tensors(&mut self, case: &Case) -> Result<Vec<Vec<Tensor>>, EvalError> {
+        FastCpu::tensors(self, &case.graph, &case.weights, &case.samples)
+    }
+}
+
+impl Traced for BurnEvaluator {
+    fn tensors(&mut self, case: &Case) -> Result<Vec<Vec<Tensor>>, EvalError> {
+        BurnEvaluator::tensors(self, &case.graph, &case.weights, &case.samples)
+    }
+}
+
+impl Candidates {
+    /// The fast evaluator of the processor, and Burn's on `devices`.
+    ///
+    /// # Errors
+    /// A device that is not there, or does not multiply in whole f32.
+    pub fn new(devices: &[DeviceChoice]) -> Result<Self> {
+        let mut all: Vec<(String, Box<dyn Traced>)> = vec![("fast CPU".into(), Box::new(FastCpu))];
+        for choice in devices {
+            let (device, adapter) = choice.open_adapter()?;
+            check_precision(&device)?;
+            let name = format!("{choice} on {}", adapter.name);
+            all.push((name, Box::new(BurnEvaluator::new(&device))));
+        }
+        Ok(Self(all))
+    }
+
+    /// What they are, devices included.
+    pub fn names(&self) -> Vec<&str> {
+        self.0.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Evaluates the model with all of them, op by op, and once more at full speed for its losses.
+    ///
+    /// # Errors
+    /// An evaluator that cannot evaluate it.
+    pub fn compare(&mut self, case: &Case, tally: &mut Tally) -> Result<()> {
+        tally.models += 1;
+        let records = case.samples.iter().map(|(pixels, label)| {
+            let record: Vec<u8> = pixels.iter().copied().chain([label]).collect();
+            machine::run(&case.graph, &case.weights, &record)
+        });
+        let expected = records.collect::<Result<Vec<_>, _>>()?;
+        for (name, evaluator) in &mut self.0 {
+            let failed = || format!("{name}, {}", case.name);
+            let found = evaluator.tensors(case).with_context(failed)?;
+            ensure!(
+                found.len() == expected.len(),
+                "{}: too few samples",
+                failed()
+            );
+            let losses = evaluator.losses(&case.graph, &case.weights, &case.samples);
+            let losses = losses.with_context(failed)?;
+            ensure!(
+                losses.len() == expected.len(),
+                "{}: too few losses",
+                failed()
+            );
+            for (sample, (expected, found)) in expected.iter().zip(&found).enumerate() {
+                ensure!(found.len() == expected.len(), "{}: too few ops", failed());
+                let last = [(expected.last(), Tensor::Loss(losses[sample]))];
+                let ops = expected.iter().map(Some).zip(found.iter().cloned());
+                for (op, (expected, found)) in ops.chain(last).enumerate() {
+                    let Some(expected) = expected else { continue };
+                    let (words, wrong) = compared(expected, &found);
+                    tally.words += words;
+                    tally.mismatched_words += wrong;
+                    if wrong > 0 && tally.first.is_none() {
+                        tally.first = Some(format!("{}, sample {sample}, op {op}", failed()));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Words of a tensor, and how many of them another has not.
+fn compared(expected: &Tensor, found: &Tensor) -> (u64, u64) {
+    let (expected_words, found_words) = (words(expected), words(found));
+    let all = expected_words.len().max(found_words.len()) as u64;
+    let is_same_kind = std::mem::discriminant(expected) == std::mem::discriminant(found);
+    if !is_same_kind {
+        return (all, all);
+    }
+    let equal = expected_words
+        .iter()
+        .zip(&found_words)
+        .filter(|(a, b)| a == b);
+    (all, all - equal.count() as u64)
+}
+
+fn words(tensor: &Tensor) -> Vec<i64> {
+    fn wide<T: Copy + Into<i64>>(values: &[T]) -> Vec<i64> {
+        values.iter().map(|&value| value.into()).collect()
+    }
+    match tensor {
+        Tensor::Narrow(values) => wide(values),
+        Tensor::Acc(values) => wide(values),
+        Tensor::Wide(values) | Tensor::Shares(values) => wide(values),
+        Tensor::Losses(values) => wide(values),
+        Tensor::Loss(value) => wide(&[*value]),
+    }
+}
+
+/// Models of random shapes and scales, each with weights at random, at their extremes, and where
+/// rounding decides. The same seed gives the same models.
+pub fn random_cases(seed: u64) -> Result<Vec<Case>> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut cases = Vec::new();
+    for index in 0..24 {
+        // Two in three are transformers.
+        let graph = match index % 3 {
+            0 => random_mlp(&mut random),
+            _ => random_transformer(&mut random),
+        };
+        let (fill, weights) = random_weights(graph.parameters(), index, &mut random);
+        let name = format!("random model {index}, {fill} weights");
+        let count = random.random_range(1..12);
+        cases.push(Case::new(name, graph, weights, count, &mut random)?);
+    }
+    Ok(cases)
+}
+
+/// A classifier of images and a language model that have learned for some updates.
+///
+/// # Errors
+/// A data set that is not there.
+pub fn trained_cases() -> Result<Vec<Case>> {
+    let language = Transformer {
+        vocab: 84,
+        tokens: 48,
+        width: 64,
+        heads: 4,
+        hidden: 256,
+        layers: 2,
+        tied: true,
+    };
+    [
+        (DataSet::FashionMnist, Graph::mlp(&[784, 128, 10])),
+        (DataSet::Shakespeare, Graph::transformer(&language)),
+    ]
+    .map(|(set, graph)| trained(set, graph))
+    .into_iter()
+    .collect()
+}
+
+fn trained(set: DataSet, graph: Graph) -> Result<Case> {
+    let config = TrainingConfig {
+        steps: 30,
+        ..TrainingConfig::of(&graph)
+    };
+    let load = |part| set.load(&folder(), part, &graph);
+    let (training, report) = (load(Use::Training)?, load(Use::Report)?.slice(0..9));
+    let (device, stop) = (DeviceChoice::Flex.open()?, AtomicBool::new(false));
+    let mut weights = initial_weights(&graph, 1);
+    let progress = &mut |_| {};
+    let change = train(
+        &graph, &weights, &training, &config, &device, progress, &stop,
+    )?;
+    for (weight, change) in weights.iter_mut().zip(change) {
+        *weight = i16::try_from(i32::from(*weight) + change)?;
+    }
+    Ok(Case {
+        name: format!("trained on {set:?}"),
+        samples: Samples::new(graph.inputs, graph.classes(), &report.records())?,
+        graph,
+        weights,
+    })
+}
+
+impl Case {
+    fn new(
+        name: String,
+        graph: Graph,
+        weights: Vec<i16>,
+        count: usize,
+        random: &mut StdRng,
+    ) -> Result<Self> {
+        let (inputs, classes) = (graph.inputs, graph.classes());
+        let mut records = Vec::new();
+        for sample in 0..count {
+            records.extend((0..inputs).map(|_| match (graph.vocab(), sample) {
+                (Some(vocab), _) => random.random_range(0..vocab) as u8,
+                (None, 0) => u8::MAX,
+                (None, _) => random.random(),
+            }));
+            records.push(random.random_range(0..classes) as u8);
+        }
+        let samples = Samples::new(inputs, classes, &records)?;
+        Ok(Self {
+            name,
+            graph,
+            weights,
+            samples,
+        })
+    }
+}
+
+fn random_mlp(random: &mut StdRng) -> Graph {
+    // Up to three chunks of an f32 sum.
+    let mut layers = vec![random.random_range(1..2_200)];
+    for _ in 0..random.random_range(1..4) {
+        layers.push(random.random_range(1..70));
+    }
+    layers.push(random.random_range(2..=256));
+    let mut graph = Graph::mlp(&layers);
+    if random.random() {
+        graph.ops.retain(|op| !matches!(op, Op::Relu));
+    }
+    rescale(&mut graph, random);
+    graph
+}
+
+fn random_transformer(random: &mut StdRng) -> Graph {
+    let heads = random.random_range(1..5);
+    let width = heads * random.random_range(1..24);
+    let mut graph = Graph::transformer(&Transformer {
+        vocab: random.random_range(2..=256),
+        tokens: random.random_range(2..40),
+        width,
+        heads,
+        hidden: random.random_range(1..160),
+        layers: random.random_range(1..3),
+        tied: random.random(),
+    });
+    if random.random() {
+        rescale(&mut graph, random);
+    }
+    graph
+}
+
+/// Gives the requants scales at random, near those that keep activations alive.
+fn rescale(graph: &mut Graph, random: &mut StdRng) {
+    for op in &mut graph.ops {
+        match op {
+            Op::Requant {
+                shift_in,
+                multiplier,
+                shift_out,
+                width,
+            } => {
+                let wide = matches!(width, Width::Wide);
+                *shift_in = random.random_range(0..if wide { 6 } else { 12 });
+                *multiplier = random.random_range(1..=255);
+                *shift_out = random.random_range(0..12);
+            }
+            Op::Linear { bias_shift, .. } => *bias_shift = random.random_range(0..=8),
+            _ => {}
+        }
+    }
+}
+
+fn random_weights(count: usize, index: usize, random: &mut StdRng) -> (&'static str, Vec<i16>) {
+    let fills = ["random", "small", "largest", "alternating", "half-way"];
+    let fill = fills[index / 3 % fills.len()];
+    let mut one = |at: usize| -> i16 {
+        let any = random.random_range(-MASTER_BOUND..=MASTER_BOUND);
+        match fill {
+            "small" => any / 16,
+            "largest" => MASTER_BOUND,
+            "alternating" if at % 2 == 0 => MASTER_BOUND,
+            "alternating" => -MASTER_BOUND,
+            // Half-way between two int8 views.
+            "half-way" => (any & !0xff | 0x80).clamp(-MASTER_BOUND, MASTER_BOUND),
+            _ => any,
+        }
+    };
+    (fill, (0..count).map(&mut one).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_differing_word_is_counted() {
+        let expected = Tensor::Wide(vec![1, 2, 3]);
+        assert_eq!(compared(&expected, &expected), (3, 0));
+        assert_eq!(compared(&expected, &Tensor::Wide(vec![1, 0, 4])), (3, 2));
+        assert_eq!(compared(&expected, &Tensor::Wide(vec![1, 2])), (3, 1));
+        assert_eq!(compared(&expected, &Tensor::Shares(vec![1, 2, 3])), (3, 3));
+        assert_eq!(compared(&Tensor::Loss(7), &Tensor::Loss(7)), (1, 0));
+    }
+
+    #[test]
+    fn random_models_are_valid() {
+        for case in random_cases(7).unwrap() {
+            case.graph
+                .validate()
+                .unwrap_or_else(|error| panic!("{}: {error}", case.name));
+            assert_eq!(case.graph.parameters(), case.weights.len());
+        }
+    }
+}
