@@ -7,11 +7,11 @@ use gotong::{
     evaluation::FastCpu,
     training::{
         data::{folder, DataSet, Labelled, Use},
-        initial_weights, train, TrainingConfig,
+        float_loss, initial_weights, train, TrainingConfig,
     },
 };
 use gotong_scoring::{Evaluator, Graph, Samples, Transformer};
-use gotong_tests::torch::{Computing, Torch};
+use gotong_tests::torch::{Computing, Torch, Wait};
 use serde_json::{json, Map, Value};
 use std::{
     hint::black_box, sync::atomic::AtomicBool, thread::available_parallelism, time::Instant,
@@ -119,36 +119,46 @@ fn learning(text: &Text, report: &mut Map<String, Value>) -> Result<Vec<i16>> {
 }
 
 /// Loss and speed of the trained model, exact and by PyTorch: evaluation of the same records, and updates
-/// of the same batch and optimizer. The plain model in f32 is the peer; a training of the model that rounds
-/// as the machine does, as Burn's, is reported too.
+/// of the same batch and optimizer. The plain model in f32 is the peer; the model that rounds as the machine
+/// does, as Burn's, is reported too.
 fn beside_torch(text: &Text, weights: &[i16], report: &mut Map<String, Value>) -> Result<()> {
     let threads = available_parallelism()?.get();
     let (folder, records) = (tempfile::tempdir()?, text.report.records());
-    let torch = |rounded| {
+    let torch = |rounded, wait| {
         let computing = Computing {
             heads: MODEL.heads,
             threads,
             rounded,
+            wait,
         };
         Torch::start(folder.path(), &text.graph, weights, &records, computing)
     };
-    let (mut plain, mut rounding) = (torch(false)?, torch(true)?);
+    // The better way to wait counts.
+    let mut plain = [torch(false, Wait::Awake)?, torch(false, Wait::Asleep)?];
+    let mut rounding = [torch(true, Wait::Awake)?, torch(true, Wait::Asleep)?];
 
     let exact = text.bits(weights)?;
     let bits = |peer: &mut Torch| -> Result<f64> {
         Ok(peer.evaluate(SAMPLES)?.0.iter().sum::<f64>() / text.characters())
     };
-    let (float, view) = (bits(&mut plain)?, bits(&mut rounding)?);
-    report.insert("exact_minus_float_bits".into(), fine(exact - float));
-    report.insert("exact_minus_rounded_float_bits".into(), fine(exact - view));
+    let burn = float_loss(&text.graph, weights, &text.report, &Device::flex())?.into();
+    for (key, float) in [
+        ("exact_minus_float_bits", burn),
+        ("exact_minus_torch_rounded_bits", bits(&mut rounding[0])?),
+        ("exact_minus_torch_bits", bits(&mut plain[0])?),
+    ] {
+        report.insert(key.into(), fine(exact - float));
+    }
 
     let (samples, mut seconds) = (text.samples()?, [f64::INFINITY; 2]);
     for _ in 0..REPEATS {
         let start = Instant::now();
         black_box(FastCpu.losses(&text.graph, weights, &samples)?);
         least(&mut seconds[0], start.elapsed().as_secs_f64());
-        for batch in TORCH_BATCHES {
-            least(&mut seconds[1], plain.evaluate(batch)?.1);
+        for peer in &mut plain {
+            for batch in TORCH_BATCHES {
+                least(&mut seconds[1], peer.evaluate(batch)?.1);
+            }
         }
     }
     let [exact, torch] = seconds.map(|seconds| text.characters() / seconds);
@@ -160,8 +170,14 @@ fn beside_torch(text: &Text, weights: &[i16], report: &mut Map<String, Value>) -
     let mut seconds = [f64::INFINITY; 3];
     for _ in 0..TRAINING_REPEATS {
         least(&mut seconds[0], text.train(weights, MEASURED_STEPS)?.1);
-        least(&mut seconds[1], plain.train(batch, MEASURED_STEPS)?);
-        least(&mut seconds[2], rounding.train(batch, MEASURED_STEPS)?);
+        for (peers, seconds) in [&mut plain, &mut rounding]
+            .into_iter()
+            .zip(&mut seconds[1..])
+        {
+            for peer in peers {
+                least(seconds, peer.train(batch, MEASURED_STEPS)?);
+            }
+        }
     }
     let [burn, plain, rounding] = seconds.map(|seconds| MEASURED_STEPS as f64 / seconds);
     for (key, value) in [
