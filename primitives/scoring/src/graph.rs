@@ -450,15 +450,20 @@ impl Graph {
         products.map(|(op, flow)| op.products(flow)).sum()
     }
 
-    /// Whether a record is a sample: as many bytes, tokens that there are, a label that is a class.
-    pub fn takes(&self, record: &[u8]) -> bool {
-        let Some((label, inputs)) = record.split_last() else {
-            return false;
+    /// Records, one after another, as the machine takes them: a byte that is no token, or a label that
+    /// is no class, counts as the last one. So no sponsor's record is one that nobody can evaluate.
+    pub fn samples(&self, records: &[u8]) -> Vec<u8> {
+        let most = self.classes().saturating_sub(1).min(255) as u8;
+        let length = (self.inputs as usize).saturating_add(1);
+        let first_limited = match self.vocab() {
+            Some(_) => 0,
+            None => length - 1,
         };
-        let is_token = |byte: &u8| self.vocab().is_none_or(|vocab| u32::from(*byte) < vocab);
-        inputs.len() as u64 == u64::from(self.inputs)
-            && u32::from(*label) < self.classes()
-            && inputs.iter().all(is_token)
+        let limited = |(at, byte): (usize, &u8)| match at % length {
+            at if at >= first_limited => *byte.min(&most),
+            _ => *byte,
+        };
+        records.iter().enumerate().map(limited).collect()
     }
 
     /// Parameters of all ops; at most [`MAX_PARAMETERS`] in a valid graph.
