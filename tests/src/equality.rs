@@ -12,7 +12,8 @@ use gotong::{
 use gotong_scoring::{
     arith::MASTER_BOUND,
     machine::{self, Tensor},
-    EvalError, Evaluator, Graph, Op, Samples, Transformer, Width,
+    Cnn, Convolution, EvalError, Evaluator, Graph, Image, Op, Pool, Samples, Transformer, Width,
+    Window,
 };
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use std::sync::atomic::AtomicBool;
@@ -52,7 +53,7 @@ impl Traced for FastCpu {
 
 impl Traced for BurnEvaluator {
     fn tensors(&mut self, case: &Case) -> Result<Vec<Vec<Tensor>>, EvalError> {
-        FastCpu.tensors(&case.graph, &case.weights, &case.samples) // TEMP
+        BurnEvaluator::tensors(self, &case.graph, &case.weights, &case.samples)
     }
 }
 
@@ -156,9 +157,9 @@ pub fn random_cases(seed: u64) -> Result<Vec<Case>> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut cases = Vec::new();
     for index in 0..24 {
-        // Two in three are transformers.
         let graph = match index % 3 {
             0 => random_mlp(&mut random),
+            1 => random_cnn(&mut random),
             _ => random_transformer(&mut random),
         };
         let (fill, weights) = random_weights(graph.parameters(), index, &mut random);
@@ -202,7 +203,9 @@ fn trained(set: DataSet, graph: Graph) -> Result<Case> {
     let (device, stop) = (DeviceChoice::Flex.open()?, AtomicBool::new(false));
     let mut weights = initial_weights(&graph, 1);
     let progress = &mut |_| {};
-    let change = train(&graph, &weights, &training, &config, &device, progress, &stop)?;
+    let change = train(
+        &graph, &weights, &training, &config, &device, progress, &stop,
+    )?;
     for (weight, change) in weights.iter_mut().zip(change) {
         *weight = i16::try_from(i32::from(*weight) + change)?;
     }
@@ -254,6 +257,38 @@ fn random_mlp(random: &mut StdRng) -> Graph {
         graph.ops.retain(|op| !matches!(op, Op::Relu));
     }
     rescale(&mut graph, random);
+    graph
+}
+
+fn random_cnn(random: &mut StdRng) -> Graph {
+    let mut convolution = |_| Convolution {
+        channels: random.random_range(1..9),
+        window: Window {
+            size: 3,
+            stride: random.random_range(1..=2),
+            padding: random.random_range(0..=2),
+        },
+        pool: match random.random_range(0..3) {
+            0 => Pool::None,
+            1 => Pool::Max(2),
+            _ => Pool::Mean(2),
+        },
+    };
+    let convolutions = (0..2).map(&mut convolution).collect();
+    let mut graph = Graph::cnn(&Cnn {
+        // Large enough for every stride and pool.
+        image: Image {
+            height: random.random_range(21..26),
+            width: random.random_range(21..26),
+            channels: random.random_range(1..4),
+        },
+        convolutions,
+        hidden: vec![random.random_range(1..40)],
+        classes: random.random_range(2..=256),
+    });
+    if random.random() {
+        rescale(&mut graph, random);
+    }
     graph
 }
 

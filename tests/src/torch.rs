@@ -43,6 +43,16 @@ pub struct Torch {
     answers: Lines<BufReader<ChildStdout>>,
 }
 
+/// How a thread of OpenMP waits for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Awake for some milliseconds, as PyTorch does unless told otherwise: best on a machine that does
+    /// nothing else, and very slow on one that does.
+    Awake,
+    /// Asleep.
+    Asleep,
+}
+
 /// How PyTorch is to compute.
 #[derive(Clone, Copy, Debug)]
 pub struct Computing {
@@ -52,6 +62,8 @@ pub struct Computing {
     pub threads: usize,
     /// Whether it rounds as the machine does; else it is a plain model in f32.
     pub rounded: bool,
+    /// How a thread waits for the others.
+    pub wait: Wait,
 }
 
 impl Torch {
@@ -79,6 +91,9 @@ impl Torch {
             .args(computing.rounded.then_some("--rounded"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
+        if computing.wait == Wait::Asleep {
+            command.env("OMP_WAIT_POLICY", "passive");
+        }
         let mut child = command.spawn()?;
         let commands = child.stdin.take().context("its input is a pipe")?;
         let answers = child.stdout.take().context("its output is a pipe")?;

@@ -4,7 +4,10 @@
 //!     cargo test --workspace --test equality -- --nocapture
 
 use anyhow::Result;
-use gotong::training::DeviceChoice;
+use gotong::{
+    evaluation::{self_test, BurnEvaluator},
+    training::DeviceChoice,
+};
 use gotong_tests::equality::{random_cases, trained_cases, Candidates, Tally};
 
 #[test]
@@ -18,5 +21,15 @@ fn not_a_word_differs() -> Result<()> {
     }
     println!("{}: {tally:?}", candidates.names().join(", "));
     assert_eq!((tally.mismatched_words, tally.first), (0, None));
+    Ok(())
+}
+
+#[test]
+fn every_device_passes_the_worst_cases() -> Result<()> {
+    for choice in DeviceChoice::built() {
+        let report = self_test(&mut BurnEvaluator::new(&choice.open()?))?;
+        println!("{choice}: {report:?}");
+        assert!(report.words > 0);
+    }
     Ok(())
 }

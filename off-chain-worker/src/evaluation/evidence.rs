@@ -444,11 +444,11 @@ mod tests {
         let bytes = evidence.to_bytes();
         // Version, task, round, no dispute.
         assert_eq!(bytes[..10], [VERSION, 2, 0, 0, 0, 7, 0, 0, 0, 0]);
-        let expected = "1bebaf5245778c793a8d9f46f5f0ded611fabafc1fc6e2f742fba7a2e288ef0f";
+        let expected = "c5d6410f79d06d857637cc164c205832361c68699c0cadd315858c18abf91a80";
         assert_eq!(hex::encode(blake2_256(&[&bytes])), expected);
         let lab = Lab::small();
         let evidence = replay(&lab, &lab.liar(LieKind::Loss), &lab.honest()).unwrap();
-        let expected = "a0752939aec6604cbf45784c292d2f905ab050d314221741d6ae367c8d4bc84e";
+        let expected = "d6e0fe5b2858f48facea3b0f34e96592007be26c23af3fea521543a5fd766b68";
         let hash = blake2_256(&[&evidence.to_bytes()]);
         assert_eq!(hex::encode(hash), expected);
     }

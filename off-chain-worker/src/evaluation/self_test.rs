@@ -39,7 +39,7 @@ pub enum SelfTestFailure {
 
 /// Compares `evaluator` with the reference: sums of 1023, 1024 and 1025 products (one f32 chunk is
 /// 1024), all weights and inputs at their extremes, shapes that fill no tile, negative activations,
-/// transformers of many tokens and of wide heads, convolutions and pools, random models.
+/// transformers, one of as many tokens as there can be, convolutions and pools, random models.
 ///
 /// # Errors
 /// The first case in which a loss differs, or that could not be evaluated.
@@ -95,7 +95,7 @@ const SHAPES: [&[u32]; 6] = [
     &[37, 65, 31, 11],
 ];
 
-const TRANSFORMERS: [Transformer; 4] = [
+const TRANSFORMERS: [Transformer; 3] = [
     Transformer {
         vocab: 11,
         tokens: 37,
@@ -118,19 +118,9 @@ const TRANSFORMERS: [Transformer; 4] = [
     Transformer {
         vocab: 2,
         tokens: 1024,
-        width: 4,
-        heads: 2,
-        hidden: 3,
-        layers: 1,
-        tied: true,
-    },
-    // The longest products of queries and keys.
-    Transformer {
-        vocab: 3,
-        tokens: 2,
-        width: 1024,
+        width: 2,
         heads: 1,
-        hidden: 2,
+        hidden: 3,
         layers: 1,
         tied: true,
     },
@@ -247,7 +237,7 @@ mod tests {
         let fast = self_test(&mut FastCpu).unwrap();
         let device = burn::tensor::Device::flex();
         let burn = self_test(&mut BurnEvaluator::new(&device)).unwrap();
-        assert_eq!((fast.models, fast.words), (90, 780));
+        assert_eq!((fast.models, fast.words), (85, 735));
         assert_eq!(burn.words, fast.words);
     }
 

@@ -309,7 +309,8 @@ impl Replica {
             return Ok(known.clone());
         }
         let (samples, reveals) = self.fetch(client, round, &submissions).await?;
-        let labelled = Samples::new(self.graph.inputs, self.graph.classes(), samples.records());
+        let records = self.graph.samples(samples.records());
+        let labelled = Samples::new(self.graph.inputs, self.graph.classes(), &records);
         let labelled = labelled.map_err(|source| ReplicaError::Samples {
             round: round.round,
             source,

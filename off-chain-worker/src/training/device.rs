@@ -192,6 +192,25 @@ mod tests {
         assert!(DeviceChoice::Flex.open().is_ok());
     }
 
+    /// A graphics device answers, once and for all of the process; without a GPU it is software.
+    #[cfg(feature = "wgpu")]
+    #[test]
+    fn a_graphics_device_opens_again_and_again() {
+        let (_, adapter) = DeviceChoice::Wgpu.open_adapter().unwrap();
+        assert!(!adapter.name.is_empty());
+        assert_eq!(DeviceChoice::Wgpu.open_adapter().unwrap().1, adapter);
+        assert!(DeviceChoice::built().any(|choice| choice == DeviceChoice::Wgpu));
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_says_what_to_install() {
+        let error = DeviceError::NoAdapter {
+            choice: DeviceChoice::Wgpu,
+            reason: "nothing found".into(),
+        };
+        assert!(error.to_string().contains("mesa-vulkan-drivers"));
+    }
+
     #[cfg(not(feature = "cuda"))]
     #[test]
     fn a_backend_left_out_says_how_to_build_it() {

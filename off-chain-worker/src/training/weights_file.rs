@@ -344,7 +344,8 @@ mod tests {
         assert_eq!(kernel[8], 8.0);
         // Two pixels of four channels, after 32 weights and 4 biases.
         assert_eq!(file.tensor("layers.1.weight").unwrap().shape(), [3, 8]);
-        let first = masters("layers.1.weight")[..8].iter().map(|w| w - 36.0);
+        let second = masters("layers.1.weight");
+        let first = second[..8].iter().map(|w| w - 36.0);
         assert_eq!(
             first.collect::<Vec<_>>(),
             [0.0, 4.0, 1.0, 5.0, 2.0, 6.0, 3.0, 7.0]

@@ -434,6 +434,10 @@ impl Graph {
         })
     }
 
+    fn op_after(&self, op: u32) -> Option<&Op> {
+        self.ops.get(op.checked_add(1)? as usize)
+    }
+
     fn op_before(&self, op: u32) -> Option<&Op> {
         self.ops.get(op.checked_sub(1)? as usize)
     }
@@ -446,15 +450,20 @@ impl Graph {
         products.map(|(op, flow)| op.products(flow)).sum()
     }
 
-    /// Whether a record is a sample: as many bytes, tokens that there are, a label that is a class.
-    pub fn takes(&self, record: &[u8]) -> bool {
-        let Some((label, inputs)) = record.split_last() else {
-            return false;
+    /// Records, one after another, as the machine takes them: a byte that is no token, or a label that
+    /// is no class, counts as the last one. So no sponsor's record is one that nobody can evaluate.
+    pub fn samples(&self, records: &[u8]) -> Vec<u8> {
+        let most = self.classes().saturating_sub(1).min(255) as u8;
+        let length = (self.inputs as usize).saturating_add(1);
+        let first_limited = match self.vocab() {
+            Some(_) => 0,
+            None => length - 1,
         };
-        let is_token = |byte: &u8| self.vocab().is_none_or(|vocab| u32::from(*byte) < vocab);
-        inputs.len() as u64 == u64::from(self.inputs)
-            && u32::from(*label) < self.classes()
-            && inputs.iter().all(is_token)
+        let limited = |(at, byte): (usize, &u8)| match at % length {
+            at if at >= first_limited => *byte.min(&most),
+            _ => *byte,
+        };
+        records.iter().enumerate().map(limited).collect()
     }
 
     /// Parameters of all ops; at most [`MAX_PARAMETERS`] in a valid graph.
@@ -588,9 +597,7 @@ impl Op {
             ) => {
                 // What scores are made of is `3 * heads * head_width` long.
                 let scores = Op::Scores { heads, head_width };
-                if from.checked_add(1) >= Some(op)
-                    || graph.ops.get(from as usize + 1) != Some(&scores)
-                {
+                if from.checked_add(1) >= Some(op) || graph.op_after(from) != Some(&scores) {
                     return Err(GraphError::WrongReference { op });
                 }
                 let values = heads.saturating_mul(head_width);
@@ -601,8 +608,7 @@ impl Op {
             }
             (Op::Residual { from }, Wide) => {
                 let given = Flow::of(Wide, tokens, length);
-                let is_scores =
-                    matches!(graph.ops.get(from as usize + 1), Some(Op::Softmax { .. }));
+                let is_scores = matches!(graph.op_after(from), Some(Op::Softmax { .. }));
                 if is_scores || before.get(from as usize) != Some(&given) {
                     return Err(GraphError::WrongReference { op });
                 }

@@ -118,22 +118,42 @@ impl Window {
             .collect()
     }
 
-    /// The pixels of a place that are in the image.
-    pub fn inside<'a>(&'a self, image: &'a Image, place: u32) -> impl Iterator<Item = u32> + 'a {
-        (0..self.pixels()).filter_map(move |nth| self.pixel(image, place, nth))
+    /// The lines and columns of a place that are in the image; none if there is no such place.
+    fn cut(&self, image: &Image, place: u32) -> Option<[Range<u32>; 2]> {
+        let (down, across) = self.places(image)?;
+        let along = |place: u32, side: u16| {
+            let start = place.checked_mul(self.stride.into())?;
+            let end = start.checked_add(self.size.into())?;
+            let inside = |at: u32| at.saturating_sub(self.padding.into()).min(side.into());
+            Some(inside(start)..inside(end))
+        };
+        let line = place / across;
+        let lines = (line < down).then(|| along(line, image.height))??;
+        Some([lines, along(place % across, image.width)?])
+    }
+
+    /// The pixels of a place that are in the image, line by line.
+    pub fn inside(&self, image: &Image, place: u32) -> impl Iterator<Item = u32> {
+        let width = u32::from(image.width);
+        let [lines, columns] = self.cut(image, place).unwrap_or([0..0, 0..0]);
+        // Less than 2^32 pixels.
+        lines.flat_map(move |line| columns.clone().map(move |column| line * width + column))
     }
 
     /// From the first to the last pixel of a place that are in the image; none if none is.
     pub fn range(&self, image: &Image, place: u32) -> Option<Range<u32>> {
-        let mut inside = self.inside(image, place);
-        let first = inside.next()?;
-        Some(first..inside.last().unwrap_or(first).checked_add(1)?)
+        let width = u32::from(image.width);
+        let [lines, columns] = self.cut(image, place)?;
+        let last = lines.end.checked_sub(1)? * width + columns.end;
+        let first = lines.start * width + columns.start;
+        (first < last).then_some(first..last)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec;
 
     fn image(height: u16, width: u16) -> Image {
         Image {
@@ -195,6 +215,7 @@ mod tests {
         assert_eq!(table[..9], [12, 12, 12, 12, 0, 1, 12, 4, 5]);
         assert_eq!(table.len(), 4 * 9);
         assert_eq!(window.range(&image, 3), Some(5..12));
+        assert_eq!((inside(4), window.range(&image, 4)), (vec![], None));
         assert_eq!(window.pixel(&image, 0, 0), None);
         assert_eq!(window.pixel(&image, 0, 4), Some(0));
         assert_eq!(window.span(&image), 11);
@@ -213,6 +234,10 @@ mod tests {
                     };
                     for place in 0..down * across {
                         let range = window.range(&image, place).unwrap();
+                        let own = |nth| window.pixel(&image, place, nth);
+                        let pixels: Vec<u32> = (0..window.pixels()).filter_map(own).collect();
+                        assert!(window.inside(&image, place).eq(pixels.iter().copied()));
+                        assert_eq!(range, pixels[0]..pixels[pixels.len() - 1] + 1);
                         assert!(range.end <= image.pixels());
                         assert!(range.end - range.start <= window.span(&image));
                         assert!(window.pixels() <= window.span(&image));

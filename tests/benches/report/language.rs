@@ -1,4 +1,4 @@
-//! A language model: what it learns, its speed beside PyTorch, and what costs against size.
+//! A language model: what it learns, and its speed beside PyTorch.
 
 use crate::worker::rounded;
 use anyhow::Result;
@@ -7,21 +7,18 @@ use gotong::{
     evaluation::FastCpu,
     training::{
         data::{folder, DataSet, Labelled, Use},
-        initial_weights, train, TrainingConfig,
+        float_loss, initial_weights, train, TrainingConfig,
     },
 };
-use gotong_scoring::{
-    merge::{Merge, Part, CLIP_ONE},
-    Delta, Evaluator, Graph, Samples, Transformer,
-};
-use gotong_tests::torch::{Computing, Torch};
+use gotong_scoring::{Evaluator, Graph, Samples, Transformer};
+use gotong_tests::torch::{Computing, Torch, Wait};
 use serde_json::{json, Map, Value};
 use std::{
     hint::black_box, sync::atomic::AtomicBool, thread::available_parallelism, time::Instant,
 };
 
 /// About a million parameters.
-const MODEL: Transformer = Transformer {
+pub const MODEL: Transformer = Transformer {
     vocab: 84,
     tokens: 128,
     width: 128,
@@ -47,8 +44,7 @@ const TRAINING_REPEATS: usize = 3;
 pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     let text = Text::load()?;
     let trained = learning(&text, report)?;
-    beside_torch(&text, &trained, report)?;
-    sizes(report)
+    beside_torch(&text, &trained, report)
 }
 
 /// Shakespeare's plays, and the model that learns them.
@@ -123,36 +119,46 @@ fn learning(text: &Text, report: &mut Map<String, Value>) -> Result<Vec<i16>> {
 }
 
 /// Loss and speed of the trained model, exact and by PyTorch: evaluation of the same records, and updates
-/// of the same batch and optimizer. The plain model in f32 is the peer; a training of the model that rounds
-/// as the machine does, as Burn's, is reported too.
+/// of the same batch and optimizer. The plain model in f32 is the peer; the model that rounds as the machine
+/// does, as Burn's, is reported too.
 fn beside_torch(text: &Text, weights: &[i16], report: &mut Map<String, Value>) -> Result<()> {
     let threads = available_parallelism()?.get();
     let (folder, records) = (tempfile::tempdir()?, text.report.records());
-    let torch = |rounded| {
+    let torch = |rounded, wait| {
         let computing = Computing {
             heads: MODEL.heads,
             threads,
             rounded,
+            wait,
         };
         Torch::start(folder.path(), &text.graph, weights, &records, computing)
     };
-    let (mut plain, mut rounding) = (torch(false)?, torch(true)?);
+    // The better way to wait counts.
+    let mut plain = [torch(false, Wait::Awake)?, torch(false, Wait::Asleep)?];
+    let mut rounding = [torch(true, Wait::Awake)?, torch(true, Wait::Asleep)?];
 
     let exact = text.bits(weights)?;
     let bits = |peer: &mut Torch| -> Result<f64> {
         Ok(peer.evaluate(SAMPLES)?.0.iter().sum::<f64>() / text.characters())
     };
-    let (float, view) = (bits(&mut plain)?, bits(&mut rounding)?);
-    report.insert("exact_minus_float_bits".into(), fine(exact - float));
-    report.insert("exact_minus_rounded_float_bits".into(), fine(exact - view));
+    let burn = float_loss(&text.graph, weights, &text.report, &Device::flex())?.into();
+    for (key, float) in [
+        ("exact_minus_float_bits", burn),
+        ("exact_minus_torch_rounded_bits", bits(&mut rounding[0])?),
+        ("exact_minus_torch_bits", bits(&mut plain[0])?),
+    ] {
+        report.insert(key.into(), fine(exact - float));
+    }
 
     let (samples, mut seconds) = (text.samples()?, [f64::INFINITY; 2]);
     for _ in 0..REPEATS {
         let start = Instant::now();
         black_box(FastCpu.losses(&text.graph, weights, &samples)?);
         least(&mut seconds[0], start.elapsed().as_secs_f64());
-        for batch in TORCH_BATCHES {
-            least(&mut seconds[1], plain.evaluate(batch)?.1);
+        for peer in &mut plain {
+            for batch in TORCH_BATCHES {
+                least(&mut seconds[1], peer.evaluate(batch)?.1);
+            }
         }
     }
     let [exact, torch] = seconds.map(|seconds| text.characters() / seconds);
@@ -164,8 +170,14 @@ fn beside_torch(text: &Text, weights: &[i16], report: &mut Map<String, Value>) -
     let mut seconds = [f64::INFINITY; 3];
     for _ in 0..TRAINING_REPEATS {
         least(&mut seconds[0], text.train(weights, MEASURED_STEPS)?.1);
-        least(&mut seconds[1], plain.train(batch, MEASURED_STEPS)?);
-        least(&mut seconds[2], rounding.train(batch, MEASURED_STEPS)?);
+        for (peers, seconds) in [&mut plain, &mut rounding]
+            .into_iter()
+            .zip(&mut seconds[1..])
+        {
+            for peer in peers {
+                least(seconds, peer.train(batch, MEASURED_STEPS)?);
+            }
+        }
     }
     let [burn, plain, rounding] = seconds.map(|seconds| MEASURED_STEPS as f64 / seconds);
     for (key, value) in [
@@ -179,110 +191,7 @@ fn beside_torch(text: &Text, weights: &[i16], report: &mut Map<String, Value>) -
     Ok(())
 }
 
-/// What is measured of a model of some size.
-const COSTS: [&str; 5] = ["evaluation", "compress", "encode", "decode", "merge"];
-/// Samples of an evaluation, of 128 tokens each.
-const SIZED_SAMPLES: usize = 16;
-/// Thousandths of the parameters in a delta.
-const KEEP_PERMILLE: u32 = 10;
-/// Deltas of a merge.
-const DELTAS: usize = 4;
-
-/// Milliseconds at four sizes, and the exponents of growth: 1 is linear, 2 quadratic.
-fn sizes(report: &mut Map<String, Value>) -> Result<()> {
-    let shape = |width, hidden, heads, layers| Transformer {
-        width,
-        hidden,
-        heads,
-        layers,
-        ..MODEL
-    };
-    let mut points = [const { Vec::new() }; COSTS.len()];
-    println!("parameters    ms of: {}", COSTS.join(", "));
-    for (name, shape) in [
-        ("0_1m", shape(64, 256, 2, 2)),
-        ("1m", MODEL),
-        ("10m", shape(384, 1_536, 6, 6)),
-        ("100m", shape(1_024, 4_096, 16, 8)),
-    ] {
-        let graph = Graph::transformer(&shape);
-        let seconds = costs(&graph)?;
-        let milliseconds = seconds.map(|s| format!("{:.2}", s * 1e3));
-        println!("{:>10}    {}", graph.parameters(), milliseconds.join(", "));
-        for ((cost, seconds), points) in COSTS.iter().zip(seconds).zip(&mut points) {
-            report.insert(format!("size_{name}_{cost}_ms"), rounded(seconds * 1e3));
-            points.push(((graph.parameters() as f64).ln(), seconds.ln()));
-        }
-    }
-    for (cost, points) in COSTS.iter().zip(&points) {
-        report.insert(format!("size_exponent_{cost}"), rounded(slope(points)));
-    }
-    Ok(())
-}
-
-/// Seconds of each of [`COSTS`], the best of three.
-fn costs(graph: &Graph) -> Result<[f64; COSTS.len()]> {
-    let weights = initial_weights(graph, 1);
-    let record = |byte: usize| (byte * 31 % MODEL.vocab as usize) as u8;
-    let records: Vec<u8> = (0..SIZED_SAMPLES * (graph.inputs as usize + 1))
-        .map(record)
-        .collect();
-    let samples = Samples::new(graph.inputs, graph.classes(), &records)?;
-    let parameters = u32::try_from(weights.len())?;
-    let mut best = [f64::INFINITY; COSTS.len()];
-    for _ in 0..3 {
-        let start = Instant::now();
-        black_box(FastCpu.losses(graph, &weights, &samples)?);
-        least(&mut best[0], start.elapsed().as_secs_f64());
-    }
-    // A change like another model's weights: of all magnitudes, and different in every delta.
-    let mut deltas = Vec::new();
-    for seed in 0..DELTAS as u64 {
-        let change: Vec<i32> = initial_weights(graph, seed + 2)
-            .into_iter()
-            .map(i32::from)
-            .collect();
-        let start = Instant::now();
-        let delta = Delta::compress(&change, KEEP_PERMILLE);
-        least(&mut best[1], start.elapsed().as_secs_f64());
-        let start = Instant::now();
-        let bytes = delta.encode();
-        least(&mut best[2], start.elapsed().as_secs_f64());
-        let start = Instant::now();
-        let decoded = Delta::decode(&bytes, parameters)?;
-        least(&mut best[3], start.elapsed().as_secs_f64());
-        deltas.push(decoded);
-    }
-    let part = |delta| Part {
-        delta,
-        weight: 100,
-        clip_q16: CLIP_ONE,
-    };
-    let parts: Vec<Part> = deltas.iter().map(part).collect();
-    for _ in 0..3 {
-        let start = Instant::now();
-        black_box(Merge::new(&weights, &parts).merged());
-        least(&mut best[4], start.elapsed().as_secs_f64());
-    }
-    Ok(best)
-}
-
-/// Of the straight line nearest to the points.
-fn slope(points: &[(f64, f64)]) -> f64 {
-    let count = points.len() as f64;
-    let (sum_x, sum_y) = points
-        .iter()
-        .fold((0.0, 0.0), |(a, b), (x, y)| (a + x, b + y));
-    let (mean_x, mean_y) = (sum_x / count, sum_y / count);
-    let (mut over, mut under) = (0.0, 0.0);
-    for (x, y) in points {
-        over += (x - mean_x) * (y - mean_y);
-        under += (x - mean_x) * (x - mean_x);
-    }
-    over / under
-}
-
-fn least(best: &mut f64, seconds: f64) {
+pub fn least(best: &mut f64, seconds: f64) {
     *best = best.min(seconds);
 }
 

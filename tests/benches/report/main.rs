@@ -3,8 +3,10 @@
 //!     make bench
 
 mod chain;
+mod gpu;
 mod judge;
 mod language;
+mod sizes;
 mod worker;
 
 use anyhow::{Context, Result};
@@ -34,8 +36,12 @@ struct Options {
 enum Part {
     /// An image model: evaluation, training, deltas
     Worker,
-    /// A language model, beside PyTorch, and costs against size
+    /// A language model, beside PyTorch
     Language,
+    /// Devices: whether they are exact, and the speed of a GPU
+    Gpu,
+    /// Costs against the size of a model
+    Sizes,
     /// Disputes
     Judge,
     /// The chain's weights
@@ -47,6 +53,8 @@ impl Part {
         match self {
             Self::Worker => worker::measure(report),
             Self::Language => language::measure(report),
+            Self::Gpu => gpu::measure(report),
+            Self::Sizes => sizes::measure(report),
             Self::Judge => judge::measure(report),
             Self::Chain => chain::measure(report),
         }

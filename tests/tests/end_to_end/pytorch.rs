@@ -6,7 +6,7 @@ use gotong::training::{data, initial_weights};
 use gotong_scoring::{arith::MASTER_BOUND, Evaluator, Graph, Reference, Samples, Transformer};
 use gotong_tests::{
     assert_settled,
-    torch::{python, Computing, Torch, EXAMPLE},
+    torch::{python, Computing, Torch, Wait, EXAMPLE},
     Network,
 };
 use std::{
@@ -60,6 +60,7 @@ fn pytorch_computes_what_the_machine_computes() -> Result<()> {
                 heads: shape.heads,
                 threads: 1,
                 rounded,
+                wait: Wait::Asleep,
             };
             let mut torch = Torch::start(folder.path(), &graph, &weights, &records, computing)?;
             let (bits, _) = torch.evaluate(5)?;

@@ -555,11 +555,11 @@ fn values_of_all_ops_are_bounded() {
 }
 
 #[test]
-fn a_record_is_a_sample_or_is_none() {
+fn what_is_no_token_or_no_class_counts_as_the_last() {
     let graph = Graph::mlp(&[2, 3]);
-    assert!(graph.takes(&[255, 255, 2]));
-    assert!(!graph.takes(&[0, 0, 3]) && !graph.takes(&[0, 2]) && !graph.takes(&[]));
-    assert!(!graph.takes(&[0, 0, 0, 2]));
+    let records = [255, 7, 2, 0, 3, 3, 9, 9, 255];
+    assert_eq!(graph.samples(&records), [255, 7, 2, 0, 3, 2, 9, 9, 2]);
+    assert_eq!(graph.samples(&[]), []);
     let text = Graph::transformer(&Transformer {
         vocab: 3,
         tokens: 2,
@@ -569,8 +569,7 @@ fn a_record_is_a_sample_or_is_none() {
         layers: 0,
         tied: true,
     });
-    assert!(text.takes(&[2, 2, 2]));
-    assert!(!text.takes(&[3, 2, 2]) && !text.takes(&[2, 3, 2]) && !text.takes(&[2, 2, 3]));
+    assert_eq!(text.samples(&[0, 1, 2, 3, 255, 9]), [0, 1, 2, 2, 2, 2]);
 }
 
 #[test]

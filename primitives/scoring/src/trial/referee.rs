@@ -730,11 +730,11 @@ fn word(
     };
     let layout = Layout::of(&case.graph);
     let own = layout.op(op).ok_or(Refusal::NoSuchPlace)?;
-    let sample: &[u8] = match record {
-        Some(record) => case.record(exam.sample, record)?,
-        None => &[],
+    let sample = match record {
+        Some(record) => case.graph.samples(case.record(exam.sample, record)?),
+        None => Vec::new(),
     };
-    let reads = Reads::of(&layout, op, at, sample).ok_or(Refusal::WrongShape)?;
+    let reads = Reads::of(&layout, op, at, &sample).ok_or(Refusal::WrongShape)?;
     let asked = [
         reads.record,
         reads.inputs.is_some(),
@@ -768,7 +768,7 @@ fn word(
     };
     let inputs = Inputs {
         columns: reads.columns,
-        sample,
+        sample: &sample,
         inputs: open_words(&reads.inputs, inputs)?,
         before: open_words(&reads.before, before)?,
         weights: open_weights(&reads.weights, weights)?,

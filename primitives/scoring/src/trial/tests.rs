@@ -86,7 +86,11 @@ impl Round {
             record.push(dice.below(graph.classes()) as u8);
             record
         };
-        let records: Vec<u8> = (0..samples).flat_map(record).collect();
+        let mut records: Vec<u8> = (0..samples).flat_map(record).collect();
+        if seed % 8 == 6 {
+            // Some bytes are perhaps no tokens, and some labels no classes.
+            records.iter_mut().step_by(2).for_each(|byte| *byte ^= 0xf0);
+        }
         let reveals: Vec<Reveal> = (0..deltas)
             .map(|number| {
                 // Every third is like the one before.
@@ -149,7 +153,8 @@ impl Round {
 
     fn samples(&self) -> Samples {
         let graph = &self.case.graph;
-        Samples::new(graph.inputs, graph.classes(), self.samples.records()).unwrap()
+        let records = graph.samples(self.samples.records());
+        Samples::new(graph.inputs, graph.classes(), &records).unwrap()
     }
 
     fn honest(&self) -> Witness {
@@ -828,6 +833,50 @@ fn no_record_but_the_drawn_one_is_taken() {
     );
     assert_eq!(with(&|record| record.bytes[0] ^= 1), foreign);
     assert_eq!(with(&|record| record.siblings.clear()), foreign);
+}
+
+/// A sponsor's record is evaluated and judged, whatever its bytes.
+#[test]
+fn what_is_no_token_is_judged_as_the_last_one() {
+    let graph = Graph::transformer(&Transformer {
+        vocab: 5,
+        tokens: 4,
+        width: 6,
+        heads: 2,
+        hidden: 7,
+        layers: 1,
+        tied: true,
+    });
+    let round = Round::of(graph, 2, 1, 6);
+    let honest = round.honest();
+    let records = honest.samples.records();
+    assert!(records.iter().any(|byte| *byte >= 5));
+    let (opening, layout) = (
+        honest.score().table.opening(),
+        Layout::of(&round.case.graph),
+    );
+    let exam = Exam {
+        of: Side::Base,
+        weights: round.case.base_root,
+        sample: 1,
+    };
+    let (trace, words) = honest.trace_of(&exam).unwrap();
+    assert_eq!(words[23][0] as u32, loss_of(&honest, Side::Base, 1));
+    for op in [0, 22] {
+        for at in 0..layout.op(op).unwrap().words {
+            let value = words[op as usize][at as usize];
+            let trial = Trial::awaiting(Statement::Word {
+                exam,
+                trace,
+                op,
+                at,
+                value,
+            });
+            let answer = honest.answer(&trial).unwrap();
+            let ruling = trial.answer(&round.case, &opening, &answer);
+            assert_eq!(ruling, Ok(Ruling::Upheld));
+        }
+    }
 }
 
 /// A relu reads the sample if it is the first op.

@@ -92,7 +92,7 @@ pub struct Witness {
     case: Case,
     layout: Layout,
     base: Vec<i16>,
-    samples: RoundSamples,
+    pub(super) samples: RoundSamples,
     reveals: Vec<Reveal>,
     proofs: Vec<RevealRecord>,
     pub(super) score: RoundScore,
@@ -154,7 +154,8 @@ impl Witness {
         lie: Lie,
     ) -> Result<Self, WitnessError> {
         let samples = samples.into();
-        let labelled = Samples::new(case.graph.inputs, case.graph.classes(), samples.records());
+        let records = case.graph.samples(samples.records());
+        let labelled = Samples::new(case.graph.inputs, case.graph.classes(), &records);
         let labelled = labelled.map_err(|_| WitnessError::OtherCase("samples"))?;
         let (graph, rules) = (&case.graph, &case.rules);
         let score = score(
@@ -589,8 +590,9 @@ impl Witness {
             .samples
             .record(record_length(&self.case), exam.sample)?;
         let lie = self.lie.map(|lie| (lie, exam.of, exam.sample));
-        let weights = self.weights(exam.of)?;
-        each_op(&self.case.graph, &self.layout, &weights, record, lie, see)
+        let (graph, weights) = (&self.case.graph, self.weights(exam.of)?);
+        let sample = graph.samples(record);
+        each_op(graph, &self.layout, &weights, &sample, lie, see)
     }
 
     fn trace_tree(&self, exam: &Exam) -> Option<Tree> {
@@ -622,7 +624,8 @@ impl Witness {
     /// The inputs of a word.
     fn word(&self, exam: &Exam, op: u32, at: u32) -> Option<Answer> {
         let record = self.record(exam.sample)?;
-        let reads = Reads::of(&self.layout, op, at, &record.bytes)?;
+        let sample = self.case.graph.samples(&record.bytes);
+        let reads = Reads::of(&self.layout, op, at, &sample)?;
         let all = self.weights(exam.of)?;
         // The tiles that hold what is read.
         let tiles_of = |read: &Words| {
