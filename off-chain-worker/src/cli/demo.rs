@@ -53,9 +53,9 @@ pub struct Demo {
     /// The model to improve
     #[arg(long, value_enum, default_value = "mlp")]
     model: Scene,
-    /// Rounds to run [default: 10 with mlp, 8 with lm]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=20))]
-    rounds: Option<u32>,
+    /// Rounds to run; there are exams for 10 with mlp
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=30))]
+    rounds: u32,
     /// Where the logs, the model and the picture of its loss go
     #[arg(long, default_value = "demo")]
     folder: PathBuf,
@@ -77,14 +77,14 @@ impl Demo {
     async fn play(self) -> Result<()> {
         let started = Instant::now();
         let (scene, cast) = (self.model, self.model.cast());
-        let rounds = self.rounds.unwrap_or(scene.rounds());
+        let rounds = self.rounds;
         let exam = Exam::new(scene, &self.data_dir)?;
         let mut network = Network::start(&self.folder, cast).await?;
         std::fs::write(self.folder.join(MODEL), scene.model())?;
         println!("node      {}", network.node.url());
         println!("folder    {}", self.folder.display());
         network.enrol().await?;
-        let task = network.open_task(&self, rounds).await?;
+        let task = network.open_task(&self).await?;
         println!(
             "task      {task}: {}, {rounds} sealed shards of {} samples",
             describe(&scene.graph()?),
@@ -195,7 +195,7 @@ impl Network {
     }
 
     /// The sponsor opens its task, as a sponsor would: with `gotong task open`.
-    async fn open_task(&self, demo: &Demo, rounds: u32) -> Result<TaskId> {
+    async fn open_task(&self, demo: &Demo) -> Result<TaskId> {
         let scene = demo.model;
         let command = format!(
             "task open --name={set} --data={set} --init-seed=1 --shards={rounds} \
@@ -203,6 +203,7 @@ impl Network {
             scene.shard_samples(),
             scene.terms(),
             set = scene.data(),
+            rounds = demo.rounds,
         );
         let mut arguments = self.arguments("Sponsor", &command);
         arguments.push(format!("--model={}", demo.folder.join(MODEL).display()));

@@ -74,19 +74,11 @@ impl Scene {
         Ok(model::parse(self.model())?)
     }
 
-    /// Rounds, if no other number is asked for.
-    pub fn rounds(self) -> u32 {
-        match self {
-            Self::Mlp => 10,
-            Self::Lm => 8,
-        }
-    }
-
     /// Samples in the sealed shard of a round.
     pub fn shard_samples(self) -> u32 {
         match self {
             Self::Mlp => 800,
-            Self::Lm => 192,
+            Self::Lm => 128,
         }
     }
 
@@ -182,7 +174,7 @@ mod tests {
                 .data()
                 .load(&data::folder(), Use::Exam, &graph)
                 .unwrap();
-            assert!(exam.len() >= (scene.rounds() * scene.shard_samples()) as usize);
+            assert!(exam.len() >= (10 * scene.shard_samples()) as usize);
             let report = scene.report(&data::folder(), &graph).unwrap();
             assert!(report.len() >= 400, "{}", report.len());
         }
