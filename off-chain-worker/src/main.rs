@@ -4,10 +4,11 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = gotong::cli::Cli::parse();
-    // The demo prints its own progress; what its workers log is in files.
+    // The demo prints its own progress; what its workers log is in files. What drivers of graphics log while
+    // they are looked for is no error of ours.
     let levels = match cli.command {
-        gotong::cli::Command::Demo(_) => "warn",
-        _ => "warn,gotong=info",
+        gotong::cli::Command::Demo(_) => "warn,wgpu_hal=off",
+        _ => "warn,gotong=info,wgpu_hal=off",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(levels));
     tracing_subscriber::fmt()
