@@ -426,7 +426,11 @@ impl Step {
                 shift_out,
                 bound,
             } => {
-                let t = rs(values, shift_in).clamp(-32_767, 32_767);
+                let t = rs(values, shift_in);
+                if multiplier == 1 << shift_out {
+                    return t.clamp(-bound, bound);
+                }
+                let t = t.clamp(-32_767, 32_767);
                 rs(t.mul_scalar(multiplier), shift_out).clamp(-bound, bound)
             }
             Self::Relu => values.clamp_min(0),
@@ -581,16 +585,17 @@ fn count(holds: Tensor<2, Bool>) -> Tensor<2, Int> {
     holds.int().cast(IntDType::I32)
 }
 
-/// `gotong_scoring::arith::rs` on tensors, for shifts up to 31.
+/// `gotong_scoring::arith::rs` on tensors, for shifts up to 31. What is added before the last shift cannot
+/// overflow.
 fn rs<const D: usize>(a: Tensor<D, Int>, shift: i32) -> Tensor<D, Int> {
-    if shift == 0 {
-        return a;
+    match shift {
+        0 => a,
+        1 => a.clone().bitwise_right_shift_scalar(1) + a.bitwise_and_scalar(1),
+        _ => {
+            let twice = a.bitwise_right_shift_scalar(shift - 1);
+            twice.add_scalar(1).bitwise_right_shift_scalar(1)
+        }
     }
-    let half = a
-        .clone()
-        .bitwise_right_shift_scalar(shift - 1)
-        .bitwise_and_scalar(1);
-    a.bitwise_right_shift_scalar(shift) + half
 }
 
 fn int(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
@@ -613,5 +618,21 @@ fn tensor(kind: Kind, values: &[i32]) -> machine::Tensor {
         (Kind::Shares, _) => Shares(values.iter().map(|&x| x as i16).collect()),
         (Kind::Loss, &[loss]) => Loss(loss as u32),
         (Kind::Loss, _) => Losses(values.iter().map(|&loss| loss as u32).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_equals_the_machine() {
+        let edges = [i32::MIN, -32_768, -3, -2, -1, 0, 1, 2, 3, 1 << 20, i32::MAX];
+        let tensor = int(edges.to_vec(), &Device::flex());
+        for shift in 0..=31 {
+            let found = rs(tensor.clone(), shift).try_into_vec_as::<i32>().unwrap();
+            let expected = edges.map(|a| gotong_scoring::arith::rs(a, shift as u32));
+            assert_eq!(found, expected);
+        }
     }
 }
