@@ -182,7 +182,7 @@ impl Decoder {
             within(shape.width, 1, 2048),
             "1 to 2048",
         )?;
-        let divides = shape.heads > 0 && shape.width % shape.heads == 0;
+        let divides = shape.heads > 0 && shape.width.is_multiple_of(shape.heads);
         check("heads", shape.heads, divides, "a divisor of `width`")?;
         check("hidden", shape.hidden, shape.hidden > 0, "1 or more")?;
         check(

@@ -239,7 +239,7 @@ impl Network {
         let honest = cast.honest().count();
         for (part, name) in (1..).zip(cast.honest()) {
             let command = format!("contribute --task={task} --part={part}/{honest} {training}");
-            start(&name, command, &[data_dir.clone()])?;
+            start(&name, command, std::slice::from_ref(&data_dir))?;
         }
         if cast.has_noise() {
             let command =

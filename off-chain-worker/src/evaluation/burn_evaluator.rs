@@ -221,7 +221,7 @@ enum Step {
         /// `[vocab, width]`.
         of_tokens: Tensor<2, Int>,
         /// `[1, tokens, width]`.
-        of_places: Tensor<3, Int>,
+        of_places: Box<Tensor<3, Int>>,
         shift: i32,
     },
     RmsNorm {
@@ -310,10 +310,10 @@ impl Step {
                 let rows = int(weights.iter().map(|&w| w.into()).collect(), device);
                 let rows: Tensor<2, Int> = rows.reshape([weights.len() / width, width]);
                 let vocab = weights.len() / width - tokens;
-                let of_places = rows.clone().slice([vocab..vocab + tokens]);
+                let of_places = rows.clone().slice_dim(0, vocab..vocab + tokens);
                 Self::Embed {
-                    of_tokens: rows.slice([0..vocab]),
-                    of_places: of_places.unsqueeze_dim(0),
+                    of_tokens: rows.slice_dim(0, 0..vocab),
+                    of_places: Box::new(of_places.unsqueeze_dim(0)),
                     shift: shift.into(),
                 }
             }
@@ -407,7 +407,7 @@ impl Step {
                 let rows = of_tokens
                     .clone()
                     .select(0, values.reshape([samples * tokens]));
-                let sums = rows.reshape([samples, tokens, width]) + of_places.clone();
+                let sums = rows.reshape([samples, tokens, width]) + (**of_places).clone();
                 rs(sums.reshape([samples * tokens, width]), *shift).clamp(-32_767, 32_767)
             }
             Self::RmsNorm { unit_bits } => norm(values, *unit_bits, tables),

@@ -9,6 +9,7 @@
 
 use crate::arith::{clamp_master, round_div};
 use crate::delta::{Delta, Entry};
+use crate::CHUNK;
 use alloc::vec::Vec;
 
 /// Most reveals of a round.
@@ -106,8 +107,8 @@ impl Part<'_> {
 #[derive(Clone, Debug)]
 pub struct Merge<'a> {
     base: &'a [i16],
-    /// `N` of every parameter.
-    numerators: Vec<i64>,
+    /// Position and `N` of every parameter that is moved, positions rising.
+    moves: Vec<(usize, i64)>,
     /// `W`.
     weight: u64,
 }
@@ -115,16 +116,27 @@ pub struct Merge<'a> {
 impl<'a> Merge<'a> {
     /// Of these parts on `base`. Entries past the base are passed over.
     pub fn new(base: &'a [i16], parts: &[Part]) -> Self {
-        let mut numerators = alloc::vec![0; base.len()];
-        for (position, term) in parts.iter().flat_map(Part::terms) {
-            if let Some(sum) = numerators.get_mut(position) {
-                *sum += term;
+        let mut terms: Vec<_> = parts.iter().map(|part| part.terms().peekable()).collect();
+        let mut moves = Vec::new();
+        // Chunk by chunk: what is summed stays in the processor's cache, whatever the model's size.
+        let mut sums = [0; CHUNK];
+        for (start, chunk) in (0..).step_by(CHUNK).zip(base.chunks(CHUNK)) {
+            let sums = &mut sums[..chunk.len()];
+            sums.fill(0);
+            for terms in &mut terms {
+                while let Some((position, term)) =
+                    terms.next_if(|(position, _)| *position < start + chunk.len())
+                {
+                    sums[position - start] += term;
+                }
             }
+            let moved = sums.iter().enumerate().filter(|(_, sum)| **sum != 0);
+            moves.extend(moved.map(|(at, sum)| (start + at, *sum)));
         }
         let weight = parts.iter().map(|part| u64::from(part.weight)).sum();
         Self {
             base,
-            numerators,
+            moves,
             weight,
         }
     }
@@ -143,12 +155,15 @@ impl<'a> Merge<'a> {
     /// c * n_i, 2 W << 16)`, where `c` may be negative. `midpoint` is [`Merge::midpoint`].
     pub fn beside_midpoint(&self, midpoint: &[i16], part: &Part, c: i16) -> Vec<i16> {
         let mut weights = midpoint.to_vec();
+        let mut moves = self.moves.as_slice();
         for (position, term) in part.terms() {
-            if let (Some(weight), Some(sum), Some(base)) = (
-                weights.get_mut(position),
-                self.numerators.get(position),
-                self.base.get(position),
-            ) {
+            moves = &moves[moves.partition_point(|(moved, _)| *moved < position)..];
+            let sum = match moves.first() {
+                Some((moved, sum)) if *moved == position => *sum,
+                _ => 0,
+            };
+            if let (Some(weight), Some(base)) = (weights.get_mut(position), self.base.get(position))
+            {
                 *weight = moved(*base, sum + i64::from(c) * term, self.weight << 17);
             }
         }
@@ -156,16 +171,20 @@ impl<'a> Merge<'a> {
     }
 
     fn plus(&self, divisor: u64) -> Vec<i16> {
-        let sums = self.base.iter().zip(&self.numerators);
-        sums.map(|(base, sum)| moved(*base, *sum, divisor))
-            .collect()
+        let base = self.base.iter().map(|base| clamp_master((*base).into()));
+        let mut weights: Vec<i16> = base.collect();
+        for (position, sum) in &self.moves {
+            if let (Some(weight), Some(base)) =
+                (weights.get_mut(*position), self.base.get(*position))
+            {
+                *weight = moved(*base, *sum, divisor);
+            }
+        }
+        weights
     }
 }
 
 fn moved(base: i16, numerator: i64, divisor: u64) -> i16 {
-    if numerator == 0 {
-        return clamp_master(base.into());
-    }
     moved_exactly(base, numerator.into(), divisor.into())
 }
 
