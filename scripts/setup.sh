@@ -34,7 +34,7 @@ debian_packages() {
 system_packages() {
     if is_debian; then
         debian_packages build-essential pkg-config libssl-dev git ca-certificates protobuf-compiler dataset-fashion-mnist \
-            libvulkan1 mesa-vulkan-drivers
+            libvulkan1 mesa-vulkan-drivers python3-venv
         return
     fi
     local missing=()

@@ -11,7 +11,7 @@ use std::{path::PathBuf, sync::Arc};
 #[command(
     after_help = "Example:\n  gotong weights --task 0 --out base.safetensors\n  \
                   gotong submit --dev Bob --task 0 --weights trained.safetensors\n\n\
-                  The file holds `layers.{i}.weight` [out, in] and `layers.{i}.bias` as f32.\n\
+                  The file holds f32 tensors, of the names and shapes that `gotong weights` writes.\n\
                   Runs until the delta is revealed; `gotong claim` once the round has settled."
 )]
 pub struct Submit {
