@@ -393,7 +393,7 @@ pub fn describe(graph: &Graph) -> String {
         let widths: Vec<String> = layers.iter().map(u32::to_string).collect();
         return format!("MLP {}", widths.join("-"));
     }
-    if let Some(shape) = transformer(graph) {
+    if let Some(shape) = Transformer::of(graph) {
         return format!(
             "transformer of {} tokens out of {}, {} layers of width {} with {} heads and {} hidden, {} head",
             shape.tokens,
@@ -421,41 +421,6 @@ fn mlp(graph: &Graph) -> Option<Vec<u32>> {
     });
     let layers: Vec<u32> = [graph.inputs].into_iter().chain(outputs).collect();
     (Graph::mlp(&layers) == *graph).then_some(layers)
-}
-
-/// The shape of a graph that is a transformer.
-fn transformer(graph: &Graph) -> Option<Transformer> {
-    let Some(&Op::Embed {
-        vocab,
-        tokens,
-        width,
-        ..
-    }) = graph.ops.first()
-    else {
-        return None;
-    };
-    let heads = graph.ops.iter().find_map(|op| match op {
-        Op::Scores { heads, .. } => Some(*heads),
-        _ => None,
-    })?;
-    // The second pair of linear ops of a layer is what is not of the attention.
-    let hidden = graph.ops.iter().rev().find_map(|op| match op {
-        Op::Linear {
-            inputs, outputs, ..
-        } if *outputs == width => Some(*inputs),
-        _ => None,
-    })?;
-    let is_scores = |op: &&Op| matches!(op, Op::Scores { .. });
-    let shape = Transformer {
-        vocab,
-        tokens,
-        width,
-        heads,
-        hidden,
-        layers: graph.ops.iter().filter(is_scores).count() as u32,
-        tied: graph.ops.iter().any(|op| matches!(op, Op::Unembed { .. })),
-    };
-    (Graph::transformer(&shape) == *graph).then_some(shape)
 }
 
 #[cfg(test)]

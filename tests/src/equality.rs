@@ -339,7 +339,7 @@ fn random_weights(count: usize, index: usize, random: &mut StdRng) -> (&'static 
         match fill {
             "small" => any / 16,
             "largest" => MASTER_BOUND,
-            "alternating" if at % 2 == 0 => MASTER_BOUND,
+            "alternating" if at.is_multiple_of(2) => MASTER_BOUND,
             "alternating" => -MASTER_BOUND,
             // Half-way between two int8 views.
             "half-way" => (any & !0xff | 0x80).clamp(-MASTER_BOUND, MASTER_BOUND),

@@ -165,7 +165,7 @@ impl Tensor {
 
 /// The tensors of a graph in the machine's order.
 fn tensors_of(graph: &Graph) -> Vec<Tensor> {
-    let is_transformer = is_transformer(graph);
+    let is_transformer = Transformer::of(graph).is_some();
     let taken = taken(graph);
     // A weight comes before its bias.
     let mut weights = 0;
@@ -244,38 +244,6 @@ fn layer(index: usize, graph: &Graph, is_transformer: bool) -> String {
         }
         _ => "head".into(),
     }
-}
-
-/// Whether it is one that [`Graph::transformer`] makes.
-fn is_transformer(graph: &Graph) -> bool {
-    let Some(&Op::Embed {
-        vocab,
-        tokens,
-        width,
-        ..
-    }) = graph.ops.first()
-    else {
-        return false;
-    };
-    let heads = graph.ops.iter().filter_map(|op| match op {
-        Op::Scores { heads, .. } => Some(*heads),
-        _ => None,
-    });
-    let mut pairs = graph.ops.windows(3).filter_map(|ops| match ops {
-        [Op::Linear { outputs, .. }, Op::Requant { .. }, Op::SquaredRelu] => Some(*outputs),
-        _ => None,
-    });
-    let is_tied = graph.ops.iter().any(|op| matches!(op, Op::Unembed { .. }));
-    let shape = Transformer {
-        vocab,
-        tokens,
-        width,
-        heads: heads.clone().next().unwrap_or(1),
-        hidden: pairs.next().unwrap_or(1),
-        layers: heads.count() as u32,
-        tied: is_tied,
-    };
-    Graph::transformer(&shape) == *graph
 }
 
 #[cfg(test)]

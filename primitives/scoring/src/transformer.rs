@@ -85,6 +85,40 @@ impl Graph {
     }
 }
 
+impl Transformer {
+    /// The shape of a graph that [`Graph::transformer`] makes.
+    pub fn of(graph: &Graph) -> Option<Self> {
+        let Some(&Op::Embed {
+            vocab,
+            tokens,
+            width,
+            ..
+        }) = graph.ops.first()
+        else {
+            return None;
+        };
+        let mut heads = graph.ops.iter().filter_map(|op| match op {
+            Op::Scores { heads, .. } => Some(*heads),
+            _ => None,
+        });
+        // The linear op before a squared ReLU gives what is hidden.
+        let hidden = graph.ops.windows(3).find_map(|ops| match ops {
+            [Op::Linear { outputs, .. }, _, Op::SquaredRelu] => Some(*outputs),
+            _ => None,
+        });
+        let shape = Self {
+            vocab,
+            tokens,
+            width,
+            layers: heads.clone().count() as u32,
+            heads: heads.next()?,
+            hidden: hidden?,
+            tied: graph.ops.iter().any(|op| matches!(op, Op::Unembed { .. })),
+        };
+        (Graph::transformer(&shape) == *graph).then_some(shape)
+    }
+}
+
 /// A graph in the making.
 struct Ops(Vec<Op>);
 
@@ -202,6 +236,17 @@ mod tests {
         assert_eq!(tied.validate(), Ok(()));
         assert_eq!(tied.parameters(), parameters - (64 + 1) * 65);
         assert_eq!(Graph::from_bytes(&codec::Encode::encode(&tied)), Ok(tied));
+    }
+
+    #[test]
+    fn its_shape_is_found_again() {
+        for shape in [small(false), small(true)] {
+            let mut graph = Graph::transformer(&shape);
+            assert_eq!(Transformer::of(&graph), Some(shape));
+            graph.ops.remove(1);
+            assert_eq!(Transformer::of(&graph), None);
+        }
+        assert_eq!(Transformer::of(&Graph::mlp(&[64, 64, 65])), None);
     }
 
     #[test]
