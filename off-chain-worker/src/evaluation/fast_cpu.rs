@@ -200,15 +200,12 @@ struct Copied {
     length: u32,
 }
 
-/// What a pool takes of one sample.
+/// What a pool takes of one sample. Where its places are is found each time: a table of them would be
+/// as long as all that they take.
 struct Places {
-    /// Of every place of the window, the first values of its pixels in the image.
-    pixels: Vec<Vec<u32>>,
-    /// Pixels of a place that has no padding.
-    whole: usize,
-    /// Values of the image.
-    taken: usize,
-    channels: usize,
+    image: Image,
+    window: Window,
+    places: u32,
 }
 
 impl Plan {
@@ -360,20 +357,15 @@ impl Copied {
 impl Places {
     fn of(image: &Image, window: &Window) -> Self {
         let (down, across) = window.places(image).unwrap_or((0, 0));
-        let pixels = |place| {
-            let inside = window.inside(image, place);
-            inside.map(|pixel| pixel * image.channels).collect()
-        };
         Self {
-            pixels: (0..down * across).map(pixels).collect(),
-            whole: window.pixels() as usize,
-            taken: image.values() as usize,
-            channels: image.channels as usize,
+            image: *image,
+            window: *window,
+            places: down * across,
         }
     }
 
     /// Adds up the pixels of every place of all samples, channel by channel, in what is given for it;
-    /// `start` is what that has first.
+    /// `start` is what that has first, of a place with padding or without.
     #[inline(always)]
     fn fold<T: Clone>(
         &self,
@@ -382,19 +374,24 @@ impl Places {
         start: impl Fn(bool) -> T,
         add: impl Fn(&mut T, i8),
     ) {
-        let places = self.pixels.len() * self.channels;
-        let samples = images.chunks_exact(self.taken);
-        for (image, given) in samples.zip(given.chunks_exact_mut(places)) {
-            for (pixels, given) in self
-                .pixels
-                .iter()
-                .zip(given.chunks_exact_mut(self.channels))
-            {
-                given.fill(start(pixels.len() < self.whole));
-                for pixel in pixels {
-                    let pixel = &image[*pixel as usize..][..self.channels];
-                    for (given, value) in given.iter_mut().zip(pixel) {
-                        add(given, *value);
+        let (image, window) = (&self.image, &self.window);
+        let (channels, whole) = (image.channels as usize, window.pixels() as usize);
+        let line_length = usize::from(image.width) * channels;
+        let samples = images.chunks_exact(image.values() as usize);
+        for (values, given) in samples.zip(given.chunks_exact_mut(self.places as usize * channels))
+        {
+            for (place, given) in (0..self.places).zip(given.chunks_exact_mut(channels)) {
+                // There are no others than these places.
+                let [lines, columns] = window.cut(image, place).unwrap_or([0..0, 0..0]);
+                given.fill(start(lines.len() * columns.len() < whole));
+                for line in lines {
+                    let line = &values[line as usize * line_length..][..line_length];
+                    let columns =
+                        columns.start as usize * channels..columns.end as usize * channels;
+                    for pixel in line[columns].chunks_exact(channels) {
+                        for (given, value) in given.iter_mut().zip(pixel) {
+                            add(given, *value);
+                        }
                     }
                 }
             }

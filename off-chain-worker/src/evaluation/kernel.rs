@@ -260,7 +260,11 @@ impl Panels {
             let words = &mut self.words[panel * self.length..][..self.length];
             for_words::<K>(row, 0, |at, word| words[at][lane] = word);
             let excess = match K::ACTIVATIONS {
-                4 => 128 * row.iter().map(|x| i32::from(*x)).sum::<i32>(),
+                4 => row
+                    .iter()
+                    .map(|x| i32::from(*x))
+                    .sum::<i32>()
+                    .wrapping_mul(128),
                 _ => 0,
             };
             self.first[panel][lane] = first.wrapping_sub(excess);
@@ -550,6 +554,44 @@ mod tests {
                 // SAFETY: the processor has what it is compiled for.
                 unsafe { x86::avx2(check()) };
             }
+        }
+    }
+
+    /// The longest sums of a valid graph, of the largest values.
+    struct Longest;
+
+    impl Work for Longest {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<K: Kernel>(self) {
+            let inputs = 133_142;
+            let (most, least) = (vec![127i8; inputs], vec![-127i8; inputs]);
+            let (mut left, mut right) = (Rows::default(), Panels::default());
+            left.pack_activations::<K>(inputs, [&most[..], &least].into_iter());
+            let columns = [(&most[..], 32_512), (&least, -32_512)];
+            right.pack_activations::<K>(inputs, columns.into_iter());
+            let mut sums = vec![0; 2 * COLUMNS];
+            let out = Out {
+                sums: &mut sums,
+                stride: COLUMNS,
+            };
+            activations::<K>(&left, &right, Part::All, out);
+            let product = 127 * 127 * inputs as i32;
+            let (first, bias) = (&sums[..2], 32_512);
+            assert_eq!(first, [product + bias, -product - bias]);
+            assert_eq!(sums[COLUMNS..][..2], [bias - product, product - bias]);
+        }
+    }
+
+    #[test]
+    fn the_longest_sums_fit() {
+        Longest.run::<Portable>();
+        run(Longest);
+        #[cfg(target_arch = "x86_64")]
+        if x86::Avx2::is_here() {
+            // SAFETY: the processor has what it is compiled for.
+            unsafe { x86::avx2(Longest) };
         }
     }
 }

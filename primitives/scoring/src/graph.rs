@@ -230,13 +230,15 @@ impl Op {
         }
     }
 
-    /// Products that are added up in what it gives of a sample, if it gives `flow`.
+    /// Products that are added up in what it gives of a sample, if it gives `flow`; of a pool the
+    /// values that it takes, each as often as a place has it.
     fn products(&self, flow: &Flow) -> u64 {
         let each = match *self {
             Op::Linear { inputs, .. } => inputs.into(),
             Op::Unembed { width, .. } => width.into(),
             Op::Scores { head_width, .. } => head_width.into(),
             Op::Mix { .. } => flow.tokens.into(),
+            Op::MaxPool { window, .. } | Op::SumPool { window, .. } => window.pixels().into(),
             _ => 0,
         };
         flow.values().saturating_mul(each)
@@ -442,8 +444,8 @@ impl Graph {
         self.ops.get(op.checked_sub(1)? as usize)
     }
 
-    /// Products that are added up in the evaluation of one sample, of masked tokens too: nearly all of
-    /// what it costs. At most [`MAX_PRODUCTS`] in a valid graph, 0 of another.
+    /// Products that are added up in the evaluation of one sample, of masked tokens too, and values that
+    /// pools take: nearly all of what it costs. At most [`MAX_PRODUCTS`] in a valid graph, 0 of another.
     pub fn products(&self) -> u64 {
         let flows = self.flows().unwrap_or_default();
         let products = self.ops.iter().zip(&flows);

@@ -119,7 +119,7 @@ impl Window {
     }
 
     /// The lines and columns of a place that are in the image; none if there is no such place.
-    fn cut(&self, image: &Image, place: u32) -> Option<[Range<u32>; 2]> {
+    pub fn cut(&self, image: &Image, place: u32) -> Option<[Range<u32>; 2]> {
         let (down, across) = self.places(image)?;
         let along = |place: u32, side: u16| {
             let start = place.checked_mul(self.stride.into())?;

@@ -508,8 +508,8 @@ fn a_text_is_no_image() {
 fn products_are_counted_and_bounded() {
     assert_eq!(Graph::mlp(&[784, 128, 10]).products(), 784 * 128 + 128 * 10);
     assert_eq!(Graph::mlp(&[784]).products(), 0);
-    // 48 places of 27 values for 4 channels; then 4 * 3 pixels of them for 5 classes.
-    assert_eq!(small_cnn().products(), 48 * 27 * 4 + 48 * 5);
+    // 48 places of 27 values for 4 channels, all of them pooled; then 4 * 3 pixels of them for 5 classes.
+    assert_eq!(small_cnn().products(), 48 * 27 * 4 + 48 * 4 + 48 * 5);
     let shape = Transformer {
         vocab: 5,
         tokens: 4,
@@ -541,6 +541,59 @@ fn products_are_counted_and_bounded() {
     let error = GraphError::TooManyProducts { op: 3 };
     assert_eq!(graph.validate(), Err(error));
     assert_eq!(graph.products(), 0);
+}
+
+/// A pool of large places has few values and takes many.
+#[test]
+fn what_pools_take_is_bounded_with_the_products() {
+    let image = Image {
+        height: 16_384,
+        width: 32,
+        channels: 64,
+    };
+    let window = Window {
+        size: 32,
+        stride: 1,
+        padding: 0,
+    };
+    let same = |size| Window { size, ..window };
+    let taken = |pool: Op| {
+        let first = Op::Im2col {
+            image,
+            window: same(1),
+        };
+        let graph = Graph {
+            inputs: 1 << 25,
+            ops: vec![first, pool],
+        };
+        graph.flows().map(|_| graph.products())
+    };
+    let window = same(32);
+    let values = 64 * (16_384 - 31) * 32 * 32;
+    assert_eq!(taken(Op::MaxPool { image, window }), Ok(values));
+    assert_eq!(taken(Op::SumPool { image, window }), Ok(values));
+    // As many places as pixels.
+    let window = Window {
+        size: 33,
+        stride: 1,
+        padding: 16,
+    };
+    let image = Image {
+        height: 23_000,
+        width: 45,
+        channels: 32,
+    };
+    let first = Op::Im2col {
+        image,
+        window: same(1),
+    };
+    let pools = |count| Graph {
+        inputs: 23_000 * 45 * 32,
+        ops: [vec![first], vec![Op::MaxPool { image, window }; count]].concat(),
+    };
+    assert!(pools(3).flows().is_ok());
+    let error = GraphError::TooManyProducts { op: 4 };
+    assert_eq!(pools(4).flows(), Err(error));
 }
 
 #[test]
