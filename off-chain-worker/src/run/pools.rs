@@ -117,20 +117,20 @@ impl Pool {
     }
 
     /// The pool, if the file is it; else why not.
-    fn open(&self, path: &Path) -> Result<Result<(File, Tree), String>, PoolError> {
-        let file = File::open(path).map_err(at(path))?;
-        let (length, expected) = (file.metadata().map_err(at(path))?.len(), self.length());
-        if length != expected {
-            let wrong = format!("{} has {length} bytes", path.display());
-            return Ok(Err(wrong));
+    fn open(&self, path: &Path) -> Result<(File, Tree), String> {
+        let unreadable = |error: io::Error| format!("{}: {error}", path.display());
+        let file = File::open(path).map_err(unreadable)?;
+        let length = file.metadata().map_err(unreadable)?.len();
+        if length != self.length() {
+            return Err(format!("{} has {length} bytes", path.display()));
         }
-        let tree = self.tree(&file).map_err(at(path))?;
+        let tree = self.tree(&file).map_err(unreadable)?;
         let root = tree.root().hash;
         if root != self.root {
             let root = hex::encode(root);
-            return Ok(Err(format!("{} has the root {root}", path.display())));
+            return Err(format!("{} has the root {root}", path.display()));
         }
-        Ok(Ok((file, tree)))
+        Ok((file, tree))
     }
 }
 
@@ -160,7 +160,7 @@ impl Pools {
         let mut others = Vec::new();
         let is_kept = kept.try_exists().map_err(at(&kept))?;
         for path in is_kept.then_some(&kept).into_iter().chain(&self.offered) {
-            match pool.open(path)? {
+            match pool.open(path) {
                 Ok((mut file, tree)) => {
                     if *path != kept {
                         file.rewind().map_err(at(path))?;
@@ -240,7 +240,8 @@ mod tests {
 
     #[test]
     fn a_pool_is_offered_once_and_kept() {
-        let (temporary, home) = home(&[("other", vec![1; 150]), ("pool", bytes())]);
+        let (temporary, mut home) = home(&[("other", vec![1; 150]), ("pool", bytes())]);
+        home.pools.offered.insert(0, "no such file".into());
         home.pools.keep(&pool()).unwrap();
         fs::remove_file(temporary.path().join("pool")).unwrap();
         let again = Home::open(home.folder, Vec::new()).unwrap();

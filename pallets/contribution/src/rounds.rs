@@ -432,7 +432,8 @@ impl<T: Config> Rounds<T> {
     }
 
     /// Draws what picks the round's samples: in a block after the one in which nothing more was
-    /// revealed. So whoever made the block of the last reveal did not know what comes of it.
+    /// revealed. So whoever made the block of the last reveal did not know what comes of it, unless
+    /// the next block was its own, too.
     fn draw_samples(id: TaskId, task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         let seed = Attestation::<T>::seed(b"gotong:samples", id, task, round);
         round.sample_seed = Some(seed);

@@ -64,7 +64,7 @@ fn a_round_goes_on_without_its_sponsor() {
 
 /// Nobody may know which samples score a delta while it can still be chosen whether to reveal it: not
 /// even who makes the block in which the last one is revealed, and knows all that the next block's
-/// hook draws from.
+/// hook draws from. Only who makes that next block, too, knows what it brings.
 #[test]
 fn samples_are_drawn_a_block_after_the_last_reveal() {
     ExtBuilder::default().build_and_execute(|| {
