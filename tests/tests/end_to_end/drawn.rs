@@ -1,4 +1,5 @@
-//! A task whose samples are drawn from a public pool, which everybody has as a file.
+//! A task whose samples are drawn from a public pool, which everybody has as a file: a convolutional
+//! network of images.
 
 use crate::{contribute, ROUND_LIMIT};
 use anyhow::{Context, Result};
@@ -6,12 +7,28 @@ use gotong_protocol::{HoldOutTerms, TaskState};
 use gotong_tests::{assert_settled, Network};
 use std::fs;
 
+const MODEL: &str = r#"
+kind = "cnn"
+image = { height = 28, width = 28, channels = 1 }
+classes = 10
+
+[[convolutions]]
+channels = 8
+size = 4
+stride = 2
+padding = 1
+max-pool = 2
+"#;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rounds_are_scored_on_what_chance_draws() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Two", "Judith", "Judas", "Eve"]).await?;
     let pool = network.folder().join("clothes.pool").display().to_string();
+    let model = network.folder().join("model.toml");
+    fs::write(&model, MODEL)?;
     let size = format!(
-        "--model=mlp:784,32,10 --hold-out=drawn --rounds=2 --samples=200 --pool-out={pool}"
+        "--model={} --hold-out=drawn --rounds=2 --samples=200 --pool-out={pool}",
+        model.display()
     );
     let contributors = ["One", "Two"];
     let task = network
