@@ -70,6 +70,8 @@ enum Flow {
     Rows(Tensor<2>),
     /// `[samples, heads, tokens, width]`, of which the machine's rows are `heads * width` long.
     Heads(Tensor<4>),
+    /// Queries, keys and values, each the third of a row.
+    Thirds([Tensor<2>; 3]),
 }
 
 impl Flow {
@@ -81,18 +83,24 @@ impl Flow {
                 let rows = heads.swap_dims(1, 2);
                 rows.reshape([samples * tokens, count * width])
             }
+            Self::Thirds(thirds) => Tensor::cat(thirds.into(), 1),
         }
     }
 
     fn heads(self, count: usize, tokens: usize) -> Tensor<4> {
         match self {
             Self::Heads(heads) => heads,
-            Self::Rows(rows) => {
-                let [all, width] = rows.dims();
-                let rows = rows.reshape([all / tokens, tokens, count, width / count]);
-                rows.swap_dims(1, 2)
-            }
+            other => heads(other.rows(), count, tokens),
         }
+    }
+
+    /// Queries (0), keys (1) or values (2) of every head: `[samples, heads, tokens, head_width]`.
+    fn third(&self, which: usize, count: u32, tokens: usize) -> Tensor<4> {
+        let third = match self {
+            Self::Thirds(thirds) => thirds[which].clone(),
+            other => third(&other.clone().rows(), which),
+        };
+        heads(third, count as usize, tokens)
     }
 }
 
@@ -185,7 +193,7 @@ impl Network {
         };
         let mut masters = self.masters.iter().map(Param::val).zip(&self.parameters);
         let mut next = move || masters.next().map(|(master, own)| (master, own.steps));
-        let mut earlier = BTreeMap::new();
+        let mut earlier: BTreeMap<u32, Flow> = BTreeMap::new();
         let mut flow = match &inputs {
             Inputs::Activations(activations) => Flow::Rows(activations.clone().autodiff()),
             Inputs::Tokens(tokens) => Flow::Rows(tokens.clone().float().autodiff()),
@@ -202,8 +210,17 @@ impl Network {
                 },
                 Op::Linear { bias_shift, .. } => match (next(), next()) {
                     (Some((weight, _)), Some((bias, steps))) => {
-                        let products = flow.rows().matmul(view(weight, factor));
-                        Flow::Rows(products + bias.mul_scalar(steps * power(bias_shift) * factor))
+                        let (rows, weight) = (flow.rows(), view(weight, factor));
+                        let bias = bias.mul_scalar(steps * power(bias_shift) * factor);
+                        // Weights are cut in three at less cost than what they give.
+                        let is_cut = matches!(ops.get(index + 2), Some(Op::Scores { .. }));
+                        if is_cut {
+                            Flow::Thirds([0, 1, 2].map(|which| {
+                                rows.clone().matmul(third(&weight, which)) + third(&bias, which)
+                            }))
+                        } else {
+                            Flow::Rows(rows.matmul(weight) + bias)
+                        }
                     }
                     _ => flow,
                 },
@@ -219,33 +236,30 @@ impl Network {
                     match flow {
                         Flow::Rows(sums) => Flow::Rows(rounded(sums, bound)),
                         Flow::Heads(sums) => Flow::Heads(rounded(sums, bound)),
+                        Flow::Thirds(sums) => Flow::Thirds(sums.map(|sums| rounded(sums, bound))),
                     }
                 }
                 Op::Relu => Flow::Rows(relu(flow.rows())),
                 Op::SquaredRelu => Flow::Rows(squared_relu(flow.rows())),
                 Op::RmsNorm { unit_bits, .. } => Flow::Rows(normed(flow.rows(), power(unit_bits))),
                 Op::Residual { from } => match earlier.get(&from) {
-                    Some(Flow::Rows(other)) => {
-                        Flow::Rows((flow.rows() + other.clone()).clamp(-32_767.0, 32_767.0))
+                    Some(other) => {
+                        let sum = flow.rows() + other.clone().rows();
+                        Flow::Rows(sum.clamp(-32_767.0, 32_767.0))
                     }
-                    _ => flow,
+                    None => flow,
                 },
-                Op::Scores { heads, head_width } => {
-                    let rows = flow.rows();
-                    let queries = part(&rows, 0, heads, head_width, tokens).mul_scalar(factor);
-                    let keys = part(&rows, 1, heads, head_width, tokens);
+                Op::Scores { heads, .. } => {
+                    let queries = flow.third(0, heads, tokens).mul_scalar(factor);
+                    let keys = flow.third(1, heads, tokens);
                     Flow::Heads(queries.matmul(keys.transpose()))
                 }
                 Op::Softmax { heads, .. } => {
                     Flow::Heads(shares(flow.heads(heads as usize, tokens)))
                 }
-                Op::Mix {
-                    from,
-                    heads,
-                    head_width,
-                } => match earlier.get(&from) {
-                    Some(Flow::Rows(rows)) => {
-                        let values = part(rows, 2, heads, head_width, tokens);
+                Op::Mix { from, heads, .. } => match earlier.get(&from) {
+                    Some(rows) => {
+                        let values = rows.third(2, heads, tokens);
                         let shares = flow.heads(heads as usize, tokens);
                         Flow::Heads(shares.matmul(values.mul_scalar(MEAN_STEPS * factor)))
                     }
@@ -268,7 +282,6 @@ impl Network {
                 Op::CrossEntropy { .. } | Op::Total { .. } => flow,
             };
             if ops.iter().any(|op| earlier_op(op) == Some(index as u32)) {
-                flow = Flow::Rows(flow.rows());
                 earlier.insert(index as u32, flow.clone());
             }
         }
@@ -298,19 +311,28 @@ fn with_value<const D: usize>(surrogate: Tensor<D>, value: Tensor<D>) -> Tensor<
     surrogate + difference.autodiff()
 }
 
-/// Rounded to nearest, halves up, and clamped.
+/// Clamped, and rounded to nearest.
 fn rounded<const D: usize>(x: Tensor<D>, bound: f32) -> Tensor<D> {
-    let value = nearest(x.clone().inner()).clamp(-bound, bound);
+    let value = nearest(x.clone().inner().clamp(-bound, bound));
     with_value(x, value)
 }
 
+/// Rounded to nearest: halves up on a GPU. On the processor, where `floor` is a call for every value,
+/// a sum with 1.5 * 2^23 and its difference round to even at a tenth of the cost; GPUs may fold them.
+/// For values below 2^22.
 fn nearest<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    x.add_scalar(0.5).floor()
+    const ROUNDING: f32 = 12_582_912.0;
+    if x.device() == Device::flex() {
+        x.add_scalar(ROUNDING).sub_scalar(ROUNDING)
+    } else {
+        x.add_scalar(0.5).floor()
+    }
 }
 
 /// The int8 view of weights, in its steps, times `factor`.
 fn view(master: Tensor<2>, factor: f32) -> Tensor<2> {
-    let steps = nearest(master.clone().inner().mul_scalar(VIEW_STEPS)).clamp(-127.0, 127.0);
+    let steps = master.clone().inner().mul_scalar(VIEW_STEPS);
+    let steps = nearest(steps.clamp(-127.0, 127.0));
     with_value(
         master.mul_scalar(VIEW_STEPS * factor),
         steps.mul_scalar(factor),
@@ -371,15 +393,19 @@ fn squared_relu(x: Tensor<2>) -> Tensor<2> {
     with_value(x * positive.mul_scalar(1.0 / 64.0).autodiff(), value)
 }
 
-/// Queries (0), keys (1) or values (2) of every head, from rows that are all three of them:
-/// `[samples, heads, tokens, head_width]`.
-fn part(rows: &Tensor<2>, part: usize, heads: u32, head_width: u32, tokens: usize) -> Tensor<4> {
-    let (heads, head_width) = (heads as usize, head_width as usize);
-    let (samples, width) = (rows.dims()[0] / tokens, heads * head_width);
-    let columns = part * width..(part + 1) * width;
-    let part = rows.clone().slice([0..samples * tokens, columns]);
-    let rows = part.reshape([samples, tokens, heads, head_width]);
+/// Rows as `[samples, heads, tokens, width]`.
+fn heads(rows: Tensor<2>, count: usize, tokens: usize) -> Tensor<4> {
+    let [all, width] = rows.dims();
+    let rows = rows.reshape([all / tokens, tokens, count, width / count]);
     rows.swap_dims(1, 2)
+}
+
+/// The first, second or last third of all rows.
+fn third(rows: &Tensor<2>, which: usize) -> Tensor<2> {
+    let [all, width] = rows.dims();
+    let width = width / 3;
+    rows.clone()
+        .slice([0..all, which * width..(which + 1) * width])
 }
 
 /// The shares of a causal softmax, which add up to 1, of scores in 1/64 log2 units; rounded as the
@@ -387,13 +413,16 @@ fn part(rows: &Tensor<2>, part: usize, heads: u32, head_width: u32, tokens: usiz
 fn shares(scores: Tensor<4>) -> Tensor<4> {
     const UNIT: f32 = LN_2 / LOGIT_STEPS;
     const UNSEEN: f32 = -1e9;
+    /// 2^-64: no share, and no underflow, which is slow.
+    const LEAST: f32 = -4096.0;
     let [_, _, tokens, _] = scores.dims();
     let fixed = scores.clone().inner();
     let unseen = Tensor::<2>::full([tokens, tokens], UNSEEN, &fixed.device()).triu(1);
     let seen = fixed + unseen.unsqueeze();
     let most = seen.clone().max_dim(3);
     let largest = power(share_bits(tokens as u32) as u8);
-    let shares = nearest((seen - most).mul_scalar(UNIT).exp().mul_scalar(largest));
+    let below = (seen - most).clamp_min(LEAST).mul_scalar(UNIT);
+    let shares = nearest(below.exp().mul_scalar(largest));
     let shares = shares.clone() / shares.sum_dim(3);
     // Linear in the scores, with the gradient of the softmax.
     let shares_fixed = shares.clone().autodiff();

@@ -61,7 +61,7 @@ impl TrainingConfig {
         let left = (self.steps - step) as f64 / self.steps as f64;
         let warm = match self.optimizer {
             Optimizer::Momentum => 1.0,
-            Optimizer::AdamW => ((step + 1) as f64 / WARM_UP as f64).min(1.0),
+            Optimizer::AdamW => ((step + 1) as f64 / (WARM_UP * self.steps as f64)).min(1.0),
         };
         self.learning_rate * left * warm
     }
@@ -94,8 +94,8 @@ impl TrainingOptions {
     }
 }
 
-/// Updates until AdamW, whose means of gradients are of few yet, is at its boldest.
-const WARM_UP: usize = 20;
+/// Part of the updates until AdamW, whose means of gradients are of few yet, is at its boldest.
+const WARM_UP: f64 = 0.1;
 
 impl Default for TrainingConfig {
     /// Chosen on Fashion-MNIST with the MLP 784-128-10. Steps this bold leave the deltas of
