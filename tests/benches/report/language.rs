@@ -14,7 +14,8 @@ use gotong_scoring::{Evaluator, Graph, Samples, Transformer};
 use gotong_tests::torch::{Computing, Torch, Wait};
 use serde_json::{json, Map, Value};
 use std::{
-    hint::black_box, sync::atomic::AtomicBool, thread::available_parallelism, time::Instant,
+    hint::black_box, path::Path, sync::atomic::AtomicBool, thread::available_parallelism,
+    time::Instant,
 };
 
 /// About a million parameters.
@@ -29,6 +30,19 @@ pub const MODEL: Transformer = Transformer {
 };
 /// Updates of the model before it is measured.
 const STEPS: usize = 80;
+/// About ten million parameters.
+pub const LARGE: Transformer = Transformer {
+    width: 384,
+    hidden: 1_536,
+    heads: 6,
+    layers: 6,
+    ..MODEL
+};
+/// Samples of an update of the large model, how many updates it has before it is measured, and how bold
+/// they are, for it is three times as wide.
+const LARGE_BATCH: usize = 8;
+const LARGE_STEPS: usize = 240;
+const LARGE_RATE: f64 = 0.001;
 /// Samples of text that nobody trains on: 8,192 characters.
 const SAMPLES: usize = 64;
 /// Samples that PyTorch may take at a time; its best counts.
@@ -42,25 +56,52 @@ const TRAINING_REPEATS: usize = 3;
 
 /// Measures everything into `report`.
 pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
-    let text = Text::load()?;
+    let text = Text::load(&MODEL)?;
     let trained = learning(&text, report)?;
     beside_torch(&text, &trained, report)
+}
+
+/// How far the exact loss of a model of ten million parameters is from float ones.
+pub fn measure_large(report: &mut Map<String, Value>) -> Result<()> {
+    let text = Text::load(&LARGE)?;
+    let config = TrainingConfig {
+        steps: LARGE_STEPS,
+        batch: LARGE_BATCH,
+        learning_rate: LARGE_RATE,
+        ..TrainingConfig::of(&text.graph)
+    };
+    let first = initial_weights(&text.graph, 1);
+    let (trained, seconds) = text.train(&first, &config)?;
+    report.insert("large_parameters".into(), json!(first.len()));
+    for (key, value) in [
+        ("large_bits_per_char_start", text.bits(&first)?),
+        ("large_bits_per_char", text.bits(&trained)?),
+        ("large_training_seconds", seconds),
+    ] {
+        report.insert(key.into(), rounded(value));
+    }
+    let folder = tempfile::tempdir()?;
+    let mut plain = text.torch(folder.path(), &trained, false, Wait::Asleep)?;
+    let mut rounding = text.torch(folder.path(), &trained, true, Wait::Asleep)?;
+    text.gaps("large_", &trained, &mut plain, &mut rounding, report)
 }
 
 /// Shakespeare's plays, and the model that learns them.
 struct Text {
     graph: Graph,
+    heads: u32,
     training: Labelled,
     report: Labelled,
 }
 
 impl Text {
-    fn load() -> Result<Self> {
-        let graph = Graph::transformer(&MODEL);
+    fn load(model: &Transformer) -> Result<Self> {
+        let graph = Graph::transformer(model);
         let load = |part| DataSet::Shakespeare.load(&folder(), part, &graph);
         Ok(Self {
             training: load(Use::Training)?,
             report: load(Use::Report)?.slice(0..SAMPLES),
+            heads: model.heads,
             graph,
         })
     }
@@ -85,28 +126,74 @@ impl Text {
         (self.report.len() * self.report.inputs) as f64
     }
 
-    /// Weights after so many updates by Burn on the processor, and the seconds that they took.
-    fn train(&self, weights: &[i16], steps: usize) -> Result<(Vec<i16>, f64)> {
-        let config = TrainingConfig {
+    /// What suits the model, but with so many updates.
+    fn updates(&self, steps: usize) -> TrainingConfig {
+        TrainingConfig {
             steps,
             ..TrainingConfig::of(&self.graph)
-        };
+        }
+    }
+
+    /// Weights after a training by Burn on the processor, and the seconds that they took.
+    fn train(&self, weights: &[i16], config: &TrainingConfig) -> Result<(Vec<i16>, f64)> {
         let (device, stop) = (Device::flex(), AtomicBool::new(false));
         let (graph, data) = (&self.graph, &self.training);
         let start = Instant::now();
-        let change = train(graph, weights, data, &config, &device, &mut |_| {}, &stop)?;
+        let change = train(graph, weights, data, config, &device, &mut |_| {}, &stop)?;
         let seconds = start.elapsed().as_secs_f64();
         // A change leads from one master weight to another.
         let trained = |(w, change): (&i16, i32)| i16::try_from(i32::from(*w) + change);
         let trained = weights.iter().zip(change).map(trained);
         Ok((trained.collect::<Result<_, _>>()?, seconds))
     }
+
+    /// PyTorch with these weights and the held-out text.
+    fn torch(&self, folder: &Path, weights: &[i16], rounded: bool, wait: Wait) -> Result<Torch> {
+        let computing = Computing {
+            heads: self.heads,
+            threads: available_parallelism()?.get(),
+            rounded,
+            wait,
+        };
+        Torch::start(
+            folder,
+            &self.graph,
+            weights,
+            &self.report.records(),
+            computing,
+        )
+    }
+
+    /// How far the exact loss is from float ones: by Burn, which rounds as the machine does, and by
+    /// PyTorch, plain and rounding.
+    fn gaps(
+        &self,
+        prefix: &str,
+        weights: &[i16],
+        plain: &mut Torch,
+        rounding: &mut Torch,
+        report: &mut Map<String, Value>,
+    ) -> Result<()> {
+        let exact = self.bits(weights)?;
+        let bits = |peer: &mut Torch| -> Result<f64> {
+            Ok(peer.evaluate(SAMPLES)?.0.iter().sum::<f64>() / self.characters())
+        };
+        let burn = float_loss(&self.graph, weights, &self.report, &Device::flex())?.into();
+        for (name, float) in [
+            ("exact_minus_float_bits", burn),
+            ("exact_minus_torch_rounded_bits", bits(rounding)?),
+            ("exact_minus_torch_bits", bits(plain)?),
+        ] {
+            report.insert(format!("{prefix}{name}"), fine(exact - float));
+        }
+        Ok(())
+    }
 }
 
 /// Bits a character of held-out text before and after a short training.
 fn learning(text: &Text, report: &mut Map<String, Value>) -> Result<Vec<i16>> {
     let first = initial_weights(&text.graph, 1);
-    let (trained, seconds) = text.train(&first, STEPS)?;
+    let (trained, seconds) = text.train(&first, &text.updates(STEPS))?;
     report.insert("lm_parameters".into(), json!(text.graph.parameters()));
     for (key, value) in [
         ("lm_bits_per_char_start", text.bits(&first)?),
@@ -122,33 +209,13 @@ fn learning(text: &Text, report: &mut Map<String, Value>) -> Result<Vec<i16>> {
 /// of the same batch and optimizer. The plain model in f32 is the peer; the model that rounds as the machine
 /// does, as Burn's, is reported too.
 fn beside_torch(text: &Text, weights: &[i16], report: &mut Map<String, Value>) -> Result<()> {
-    let threads = available_parallelism()?.get();
-    let (folder, records) = (tempfile::tempdir()?, text.report.records());
-    let torch = |rounded, wait| {
-        let computing = Computing {
-            heads: MODEL.heads,
-            threads,
-            rounded,
-            wait,
-        };
-        Torch::start(folder.path(), &text.graph, weights, &records, computing)
-    };
+    let folder = tempfile::tempdir()?;
+    let torch = |rounded, wait| text.torch(folder.path(), weights, rounded, wait);
     // The better way to wait counts.
     let mut plain = [torch(false, Wait::Awake)?, torch(false, Wait::Asleep)?];
     let mut rounding = [torch(true, Wait::Awake)?, torch(true, Wait::Asleep)?];
 
-    let exact = text.bits(weights)?;
-    let bits = |peer: &mut Torch| -> Result<f64> {
-        Ok(peer.evaluate(SAMPLES)?.0.iter().sum::<f64>() / text.characters())
-    };
-    let burn = float_loss(&text.graph, weights, &text.report, &Device::flex())?.into();
-    for (key, float) in [
-        ("exact_minus_float_bits", burn),
-        ("exact_minus_torch_rounded_bits", bits(&mut rounding[0])?),
-        ("exact_minus_torch_bits", bits(&mut plain[0])?),
-    ] {
-        report.insert(key.into(), fine(exact - float));
-    }
+    text.gaps("", weights, &mut plain[0], &mut rounding[0], report)?;
 
     let (samples, mut seconds) = (text.samples()?, [f64::INFINITY; 2]);
     for _ in 0..REPEATS {
@@ -169,7 +236,10 @@ fn beside_torch(text: &Text, weights: &[i16], report: &mut Map<String, Value>) -
     let batch = TrainingConfig::of(&text.graph).batch;
     let mut seconds = [f64::INFINITY; 3];
     for _ in 0..TRAINING_REPEATS {
-        least(&mut seconds[0], text.train(weights, MEASURED_STEPS)?.1);
+        least(
+            &mut seconds[0],
+            text.train(weights, &text.updates(MEASURED_STEPS))?.1,
+        );
         for (peers, seconds) in [&mut plain, &mut rounding]
             .into_iter()
             .zip(&mut seconds[1..])

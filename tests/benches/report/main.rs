@@ -3,6 +3,7 @@
 //!     make bench
 
 mod chain;
+mod compression;
 mod gpu;
 mod judge;
 mod language;
@@ -26,6 +27,9 @@ struct Options {
     /// Measure this alone
     #[arg(long, value_enum)]
     only: Option<Part>,
+    /// Take the time that a whole curve of `compression` needs
+    #[arg(long)]
+    long: bool,
     /// What `cargo bench` passes to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
@@ -38,6 +42,10 @@ enum Part {
     Worker,
     /// A language model, beside PyTorch
     Language,
+    /// Held-out loss against the bits that deltas send
+    Compression,
+    /// A language model of ten million parameters; only when asked for
+    Large,
     /// Devices: whether they are exact, and the speed of a GPU
     Gpu,
     /// Costs against the size of a model
@@ -49,10 +57,17 @@ enum Part {
 }
 
 impl Part {
-    fn measure(self, report: &mut Map<String, Value>) -> Result<()> {
+    /// Whether it is measured unless told otherwise.
+    fn by_default(self) -> bool {
+        self != Self::Large
+    }
+
+    fn measure(self, report: &mut Map<String, Value>, long: bool) -> Result<()> {
         match self {
             Self::Worker => worker::measure(report),
             Self::Language => language::measure(report),
+            Self::Compression => compression::measure(report, long),
+            Self::Large => language::measure_large(report),
             Self::Gpu => gpu::measure(report),
             Self::Sizes => sizes::measure(report),
             Self::Judge => judge::measure(report),
@@ -65,8 +80,8 @@ fn main() -> Result<()> {
     let options = Options::parse();
     let mut report = Map::new();
     for part in Part::value_variants() {
-        if options.only.is_none_or(|only| only == *part) {
-            part.measure(&mut report)?;
+        if options.only.map_or(part.by_default(), |only| only == *part) {
+            part.measure(&mut report, options.long)?;
         }
     }
     for (key, value) in &report {

@@ -1,7 +1,7 @@
 //! What evaluation and deltas cost against the size of a model: they are to be linear in it.
 
 use crate::{
-    language::{least, MODEL},
+    language::{least, LARGE, MODEL},
     worker::rounded,
 };
 use anyhow::Result;
@@ -36,7 +36,7 @@ pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     for (name, shape) in [
         ("0_1m", shape(64, 256, 2, 2)),
         ("1m", MODEL),
-        ("10m", shape(384, 1_536, 6, 6)),
+        ("10m", LARGE),
         ("100m", shape(1_024, 4_096, 16, 8)),
     ] {
         let graph = Graph::transformer(&shape);

@@ -1,0 +1,334 @@
+//! How small deltas may be: held-out loss against the bits that are sent.
+//!
+//! Contributors on disjoint parts of Shakespeare's plays train one language model from one state,
+//! round after round, and send what they changed. *Dense* sends the change of every parameter in f32;
+//! the others keep the largest thousandths of each chunk, in two bits a value (a sign and one of two
+//! magnitudes of the chunk) or in one (a sign), encoded by the protocol's codec, and remember what
+//! they left out (Seide et al., 2014; its decay and the mean of sparse changes as in SparseLoCo,
+//! arXiv:2508.15706). Merged as the protocol does: clipped to the median norm and averaged.
+
+use crate::worker::rounded;
+use anyhow::Result;
+use burn::tensor::Device;
+use gotong::{
+    evaluation::FastCpu,
+    training::{
+        data::{folder, DataSet, Labelled, Use},
+        initial_weights, train, TrainingConfig,
+    },
+};
+use gotong_scoring::{
+    arith::MASTER_BOUND,
+    merge::{clip, clips, median, Merge, Part, CLIP_ONE},
+    Delta, Entry, Evaluator, Graph, Samples, Transformer, CHUNK,
+};
+use serde_json::{json, Map, Value};
+use std::{
+    sync::atomic::AtomicBool,
+    thread::{scope, ScopedJoinHandle},
+    time::Instant,
+};
+
+/// About 60,000 parameters.
+const MODEL: Transformer = Transformer {
+    vocab: 84,
+    tokens: 32,
+    width: 48,
+    heads: 3,
+    hidden: 192,
+    layers: 2,
+    tied: true,
+};
+const CONTRIBUTORS: usize = 4;
+/// Updates that a contributor makes in a round, and samples of each.
+const STEPS: usize = 10;
+const BATCH: usize = 8;
+/// Of the first round; it falls linearly to zero. With [`DENSE_BOLDNESS`] the best of those tried for
+/// dense changes: of 0.004, 0.006, 0.008 and 0.01, and of 1, 1.4, 2 and momentum of 0.5 and 0.8.
+const LEARNING_RATE: f64 = 0.006;
+/// What a dense change is multiplied with.
+const DENSE_BOLDNESS: f64 = 1.4;
+/// What is left of a residual after a round, for what is old is wrong by now.
+const DECAY: f64 = 0.95;
+/// Rounds of the sparse runs, in short and at length.
+const ROUNDS: [usize; 2] = [60, 200];
+/// Parts of these rounds in which dense changes are sent.
+const DENSE: [usize; 4] = [1, 2, 4, 8];
+const SHORT: [Code; 4] = [
+    code(100, 2, 2.0),
+    code(20, 2, 3.0),
+    code(20, 1, 3.0),
+    code(5, 2, 5.0),
+];
+const LONG: [Code; 8] = [
+    code(100, 2, 2.0),
+    code(50, 2, 3.0),
+    code(20, 2, 3.0),
+    code(20, 1, 3.0),
+    code(10, 2, 5.0),
+    code(10, 1, 5.0),
+    code(5, 2, 5.0),
+    code(5, 1, 5.0),
+];
+/// Samples of the held-out text, from all over it.
+const HELD_OUT: usize = 400;
+
+/// How a sparse change is sent.
+#[derive(Clone, Copy)]
+struct Code {
+    keep_permille: u32,
+    /// Bits of a value.
+    value_bits: u32,
+    /// What a change is multiplied with: of contributors that send different parameters each counts
+    /// for its part of the mean only.
+    boldness: f64,
+}
+
+const fn code(keep_permille: u32, value_bits: u32, boldness: f64) -> Code {
+    Code {
+        keep_permille,
+        value_bits,
+        boldness,
+    }
+}
+
+/// A run's bits a parameter in a round, and its held-out bits a character in the end.
+struct Outcome {
+    rounds: usize,
+    bits: f64,
+    loss: f64,
+}
+
+impl Outcome {
+    /// Bits a parameter in all rounds.
+    fn sent(&self) -> f64 {
+        self.bits * self.rounds as f64
+    }
+}
+
+/// Measures everything into `report`, in some minutes or at length.
+pub fn measure(report: &mut Map<String, Value>, long: bool) -> Result<()> {
+    let (start, setting) = (Instant::now(), Setting::load()?);
+    let (rounds, codes) = if long {
+        (ROUNDS[1], &LONG[..])
+    } else {
+        (ROUNDS[0], &SHORT[..])
+    };
+    println!("sent           rounds   bits a parameter and round   over fp32   held-out bits a character");
+    let print = |name: String, outcome: &Outcome| {
+        let (bits, over) = (outcome.bits, 32.0 / outcome.bits);
+        println!(
+            "{name:14} {:6} {bits:28.4} {over:11.1} {:27.4}",
+            outcome.rounds, outcome.loss
+        );
+    };
+    let mut dense = Vec::new();
+    for part in DENSE {
+        let outcome = setting.dense(rounds / part)?;
+        print("dense".into(), &outcome);
+        dense.push(outcome);
+    }
+    let (mut points, mut ratios, mut ratios_of_as_many) = (Vec::new(), vec![], vec![]);
+    for &code in codes {
+        let outcome = setting.sparse(rounds, code)?;
+        let (kept, values) = (f64::from(code.keep_permille) / 10.0, code.value_bits);
+        print(format!("{kept} % x {values}"), &outcome);
+        let at_equal_loss = dense_bits(&dense, outcome.loss).map(|bits| bits / outcome.sent());
+        ratios.extend(at_equal_loss);
+        if outcome.loss <= dense[0].loss {
+            ratios_of_as_many.push(32.0 / outcome.bits);
+        }
+        points.push(json!({
+            "kept_permille": code.keep_permille, "value_bits": values, "rounds": rounds,
+            "bits_per_parameter": rounded(outcome.bits), "over_fp32": rounded(32.0 / outcome.bits),
+            "bits_per_char": rounded(outcome.loss), "over_dense": rounded(outcome.loss - dense[0].loss),
+            "ratio_at_equal_loss": at_equal_loss.map(rounded),
+        }));
+    }
+    let dense_points = dense
+        .iter()
+        .map(|outcome| json!({ "rounds": outcome.rounds, "bits_per_char": rounded(outcome.loss) }));
+    let most = |ratios: Vec<f64>| json!(ratios.into_iter().reduce(f64::max).map(rounded));
+    for (key, value) in [
+        ("compression_parameters", json!(setting.graph.parameters())),
+        ("compression_dense_bits", rounded(dense[0].loss)),
+        ("compression_dense", dense_points.collect()),
+        ("compression_points", json!(points)),
+        ("compression_ratio_at_equal_loss", most(ratios)),
+        (
+            "compression_ratio_at_equal_loss_and_rounds",
+            most(ratios_of_as_many),
+        ),
+        (
+            "compression_seconds",
+            json!(start.elapsed().as_secs_f64().round()),
+        ),
+    ] {
+        report.insert(key.into(), value);
+    }
+    Ok(())
+}
+
+/// The f32 bits a parameter that dense changes send until they are at this loss, on the line between
+/// the runs nearest to it (over the logarithm of the rounds); none if no run of theirs is that bad or
+/// that good.
+fn dense_bits(dense: &[Outcome], loss: f64) -> Option<f64> {
+    dense.windows(2).find_map(|pair| {
+        let (long, short) = (&pair[0], &pair[1]);
+        let within = long.loss <= loss && loss <= short.loss;
+        let part = (short.loss - loss) / (short.loss - long.loss);
+        within.then(|| short.sent() * (long.sent() / short.sent()).powf(part))
+    })
+}
+
+/// All that the runs share.
+struct Setting {
+    graph: Graph,
+    first: Vec<i16>,
+    parts: Vec<Labelled>,
+    held_out: Samples,
+}
+
+impl Setting {
+    fn load() -> Result<Self> {
+        let graph = Graph::transformer(&MODEL);
+        let load = |part| DataSet::Shakespeare.load(&folder(), part, &graph);
+        let (text, report) = (load(Use::Training)?, load(Use::Report)?);
+        let records = report.records();
+        let records = records
+            .chunks(report.inputs + 1)
+            .step_by((report.len() / HELD_OUT).max(1))
+            .take(HELD_OUT);
+        Ok(Self {
+            first: initial_weights(&graph, 1),
+            parts: (0..CONTRIBUTORS)
+                .map(|index| text.part(index, CONTRIBUTORS))
+                .collect(),
+            held_out: Samples::new(
+                graph.inputs,
+                graph.classes(),
+                &records.collect::<Vec<_>>().concat(),
+            )?,
+            graph,
+        })
+    }
+
+    fn dense(&self, rounds: usize) -> Result<Outcome> {
+        let mut master = self.first.clone();
+        for round in 0..rounds {
+            master = merged(&master, &self.changes(&master, round, rounds)?);
+        }
+        Ok(Outcome {
+            rounds,
+            bits: 32.0,
+            loss: self.loss(&master)?,
+        })
+    }
+
+    fn sparse(&self, rounds: usize, code: Code) -> Result<Outcome> {
+        let mut master = self.first.clone();
+        let mut residuals = vec![vec![0; master.len()]; CONTRIBUTORS];
+        let mut bytes = 0;
+        for round in 0..rounds {
+            let mut deltas = Vec::new();
+            let changes = self.changes(&master, round, rounds)?;
+            for (change, residual) in changes.iter().zip(&mut residuals) {
+                let whole = |(&change, &left): (&i32, &i32)| {
+                    (code.boldness * f64::from(change) + DECAY * f64::from(left)).round() as i32
+                };
+                let whole: Vec<i32> = change.iter().zip(&*residual).map(whole).collect();
+                let mut delta = Delta::compress(&whole, code.keep_permille);
+                if code.value_bits == 1 {
+                    delta = one_magnitude(&delta, &whole)?;
+                }
+                *residual = delta.residual(&whole);
+                bytes += delta.encode().len();
+                deltas.push(delta);
+            }
+            let deltas: Vec<&Delta> = deltas.iter().collect();
+            let part = |(&delta, clip_q16)| Part {
+                delta,
+                weight: 1,
+                clip_q16,
+            };
+            let parts: Vec<Part> = deltas.iter().zip(clips(&deltas)).map(part).collect();
+            master = Merge::new(&master, &parts).merged();
+        }
+        Ok(Outcome {
+            rounds,
+            bits: 8.0 * bytes as f64 / (master.len() * CONTRIBUTORS * rounds) as f64,
+            loss: self.loss(&master)?,
+        })
+    }
+
+    /// What all contributors change in a round, each in a thread of its own.
+    fn changes(&self, master: &[i16], round: usize, rounds: usize) -> Result<Vec<Vec<i32>>> {
+        scope(|scope| {
+            let change = |(index, part)| {
+                let config = TrainingConfig {
+                    steps: STEPS,
+                    batch: BATCH,
+                    learning_rate: LEARNING_RATE * (rounds - round) as f64 / rounds as f64,
+                    seed: (round * CONTRIBUTORS + index) as u64,
+                    ..TrainingConfig::of(&self.graph)
+                };
+                scope.spawn(move || {
+                    let (device, stop) = (Device::flex(), AtomicBool::new(false));
+                    let progress = &mut |_| {};
+                    train(&self.graph, master, part, &config, &device, progress, &stop)
+                })
+            };
+            let threads: Vec<_> = self.parts.iter().enumerate().map(change).collect();
+            let joined =
+                |thread: ScopedJoinHandle<_>| thread.join().expect("training does not panic");
+            Ok(threads.into_iter().map(joined).collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// Held-out bits a character, by the exact machine.
+    fn loss(&self, master: &[i16]) -> Result<f64> {
+        let losses = FastCpu.losses(&self.graph, master, &self.held_out)?;
+        let characters = losses.len() * self.graph.inputs as usize;
+        let sum: u64 = losses.into_iter().map(u64::from).sum();
+        Ok(sum as f64 / 65_536.0 / characters as f64)
+    }
+}
+
+/// Moved boldly by the mean of dense changes, each clipped to the median norm.
+fn merged(master: &[i16], changes: &[Vec<i32>]) -> Vec<i16> {
+    let norm = |change: &Vec<i32>| {
+        let squares = change.iter().map(|&c| u64::from(c.unsigned_abs()).pow(2));
+        squares.sum::<u64>().isqrt()
+    };
+    let norms: Vec<u64> = changes.iter().map(norm).collect();
+    let median = median(norms.clone());
+    let factor = |&norm| f64::from(clip(median, norm)) / f64::from(CLIP_ONE);
+    let clips: Vec<f64> = norms.iter().map(factor).collect();
+    let bound = f64::from(MASTER_BOUND);
+    let moved = |(at, &weight): (usize, &i16)| {
+        let terms = changes.iter().zip(&clips);
+        let sum: f64 = terms
+            .map(|(change, clip)| clip * f64::from(change[at]))
+            .sum();
+        let moved = f64::from(weight) + DENSE_BOLDNESS * sum / changes.len() as f64;
+        moved.round().clamp(-bound, bound) as i16
+    };
+    master.iter().enumerate().map(moved).collect()
+}
+
+/// The positions of `delta`, all of a chunk with the mean magnitude that they have in `change`.
+fn one_magnitude(delta: &Delta, change: &[i32]) -> Result<Delta> {
+    let chunk = |entry: &Entry| entry.position as usize / CHUNK;
+    let magnitude = |entry: &Entry| u64::from(change[entry.position as usize].unsigned_abs());
+    let mut entries = Vec::new();
+    for kept in delta.entries().chunk_by(|a, b| chunk(a) == chunk(b)) {
+        let count = kept.len() as u64;
+        let mean = (kept.iter().map(magnitude).sum::<u64>() + count / 2) / count;
+        let mean = i16::try_from(mean).unwrap_or(i16::MAX);
+        entries.extend(kept.iter().map(|entry| Entry {
+            change: mean * entry.change.signum(),
+            ..*entry
+        }));
+    }
+    Ok(Delta::new(delta.parameters(), entries)?)
+}
