@@ -170,11 +170,12 @@ pub fn random_cases(seed: u64) -> Result<Vec<Case>> {
     Ok(cases)
 }
 
-/// A classifier of images and a language model that have learned for some updates.
+/// A classifier of images and a language model that have learned for some updates on a device, from the
+/// same first weights on every device, those of seed [`SEED`].
 ///
 /// # Errors
-/// A data set that is not there.
-pub fn trained_cases() -> Result<Vec<Case>> {
+/// A device or a data set that is not there.
+pub fn trained_cases(choice: DeviceChoice) -> Result<Vec<Case>> {
     let language = Transformer {
         vocab: 84,
         tokens: 48,
@@ -188,20 +189,23 @@ pub fn trained_cases() -> Result<Vec<Case>> {
         (DataSet::FashionMnist, Graph::mlp(&[784, 128, 10])),
         (DataSet::Shakespeare, Graph::transformer(&language)),
     ]
-    .map(|(set, graph)| trained(set, graph))
+    .map(|(set, graph)| trained(set, graph, choice))
     .into_iter()
     .collect()
 }
 
-fn trained(set: DataSet, graph: Graph) -> Result<Case> {
+/// Of the first weights of [`trained_cases`].
+pub const SEED: u64 = 1;
+
+fn trained(set: DataSet, graph: Graph, choice: DeviceChoice) -> Result<Case> {
     let config = TrainingConfig {
         steps: 30,
         ..TrainingConfig::of(&graph)
     };
     let load = |part| set.load(&folder(), part, &graph);
     let (training, report) = (load(Use::Training)?, load(Use::Report)?.slice(0..9));
-    let (device, stop) = (DeviceChoice::Flex.open()?, AtomicBool::new(false));
-    let mut weights = initial_weights(&graph, 1);
+    let (device, stop) = (choice.open()?, AtomicBool::new(false));
+    let mut weights = initial_weights(&graph, SEED);
     let progress = &mut |_| {};
     let change = train(
         &graph, &weights, &training, &config, &device, progress, &stop,

@@ -5,10 +5,11 @@
 
 use anyhow::Result;
 use gotong::{
-    evaluation::{self_test, BurnEvaluator},
-    training::DeviceChoice,
+    evaluation::{self_test, BurnEvaluator, FastCpu},
+    training::{initial_weights, DeviceChoice},
 };
-use gotong_tests::equality::{random_cases, trained_cases, Candidates, Tally};
+use gotong_scoring::Evaluator;
+use gotong_tests::equality::{random_cases, trained_cases, Candidates, Case, Tally, SEED};
 
 #[test]
 fn not_a_word_differs() -> Result<()> {
@@ -16,7 +17,10 @@ fn not_a_word_differs() -> Result<()> {
     let devices: Vec<_> = DeviceChoice::built().collect();
     assert!(devices.contains(&DeviceChoice::Wgpu));
     let (mut candidates, mut tally) = (Candidates::new(&devices)?, Tally::default());
-    for case in random_cases(4)?.into_iter().chain(trained_cases()?) {
+    for case in random_cases(4)?
+        .into_iter()
+        .chain(trained_cases(DeviceChoice::Flex)?)
+    {
         candidates.compare(&case, &mut tally)?;
     }
     println!("{}: {tally:?}", candidates.names().join(", "));
@@ -32,4 +36,37 @@ fn every_device_passes_the_worst_cases() -> Result<()> {
         assert!(report.words > 0);
     }
     Ok(())
+}
+
+/// Training need not be exact, but every device has to learn what the processor does.
+#[test]
+fn every_device_trains() -> Result<()> {
+    let on_processor = trained_cases(DeviceChoice::Flex)?;
+    for choice in DeviceChoice::built().filter(|choice| *choice != DeviceChoice::Flex) {
+        for (case, peer) in trained_cases(choice)?.iter().zip(&on_processor) {
+            let before = bits(case, &initial_weights(&case.graph, SEED))?;
+            let (after, expected) = (bits(case, &case.weights)?, bits(peer, &peer.weights)?);
+            println!(
+                "{choice}, {}: {before} to {after} bits, {expected} on the processor",
+                case.name
+            );
+            assert!(
+                expected < before - 1.0,
+                "nothing was learned on the processor"
+            );
+            assert!(
+                (after - expected).abs() < 0.1 * (before - expected),
+                "{choice}, {}",
+                case.name
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Mean exact loss of a sample.
+fn bits(case: &Case, weights: &[i16]) -> Result<f64> {
+    let losses = FastCpu.losses(&case.graph, weights, &case.samples)?;
+    let sum: f64 = losses.iter().map(|&loss| f64::from(loss)).sum();
+    Ok(sum / losses.len() as f64 / 65_536.0)
 }

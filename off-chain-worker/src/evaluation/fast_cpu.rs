@@ -710,8 +710,9 @@ impl Step {
                 }
                 let sums = block.sums.values.chunks_exact_mut(stride);
                 for (sums, shares) in sums.zip(block.shares.chunks_exact(tokens)) {
-                    let n = shares.iter().map(|share| i32::from(*share)).sum();
-                    let mean = Mean::of(n);
+                    // At most 2^17.
+                    let shares = shares.iter().map(|share| i32::from(*share));
+                    let mean = Mean::of(shares.fold(0, i32::wrapping_add));
                     sums[..head_width]
                         .iter_mut()
                         .for_each(|sum| *sum = mean.apply(*sum));
@@ -787,8 +788,10 @@ impl Mean {
 
     #[inline(always)]
     fn apply(&self, sum: i32) -> i32 {
-        let x = (sum + 128 * self.n) * 16 + self.n / 2;
-        ((x as u64 * self.multiplier) >> 47) as i32 - 2048
+        let positive = sum.wrapping_add(self.n.wrapping_mul(128));
+        let x = positive.wrapping_mul(16).wrapping_add(self.n / 2);
+        let mean = (x as u64).wrapping_mul(self.multiplier) >> 47;
+        (mean as i32).wrapping_sub(2048)
     }
 }
 

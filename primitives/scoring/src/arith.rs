@@ -12,9 +12,9 @@ pub fn rs(a: i32, s: u32) -> i32 {
         return 0;
     }
     // Half of the dropped bits' range is the highest of them: it is added after the shift, where
-    // nothing overflows.
+    // nothing overflows. A check for that would keep loops from vectorising.
     let is_shifted = i32::from(s > 0);
-    (a >> s) + ((a >> s.saturating_sub(1)) & is_shifted)
+    (a >> s).wrapping_add((a >> s.saturating_sub(1)) & is_shifted)
 }
 
 /// `n / d` rounded to nearest, halves away from zero. A divisor of zero gives zero.

@@ -352,20 +352,21 @@ pub fn dot(a: &[i8], b: &[i8]) -> i32 {
 /// One value of an embedding: `clamp(rs(token + place, shift), +-32767)`.
 #[inline]
 pub fn embed(token: i16, place: i16, shift: u8) -> i16 {
-    clamp_i16(rs(i32::from(token) + i32::from(place), shift.into()))
+    let sum = i32::from(token).wrapping_add(place.into());
+    clamp_i16(rs(sum, shift.into()))
 }
 
 /// `clamp(a + b, +-32767)`.
 #[inline]
 pub fn residual(a: i16, b: i16) -> i16 {
-    clamp_i16(i32::from(a) + i32::from(b))
+    clamp_i16(i32::from(a).wrapping_add(b.into()))
 }
 
 /// `rs(u * u, 7)` of `u = max(x, 0)`: at most 126.
 #[inline]
 pub fn squared_relu(x: i8) -> i8 {
     let u = i32::from(x.max(0));
-    clamp_i8(rs(u * u, 7))
+    clamp_i8(rs(u.wrapping_mul(u), 7))
 }
 
 /// What divides a row by the root of its mean square.
@@ -480,7 +481,7 @@ pub const MOST_OF_A_TOKEN: u32 = (1 << 21) - 1;
 pub fn requant(acc: i32, shift_in: u8, multiplier: u8, shift_out: u8) -> i16 {
     let t = clamp_i16(rs(acc, shift_in.into()));
     // Below 2^23.
-    let product = i32::from(t) * i32::from(multiplier);
+    let product = i32::from(t).wrapping_mul(multiplier.into());
     clamp_i16(rs(product, shift_out.into()))
 }
 
