@@ -139,16 +139,24 @@ impl Network {
 
     /// The network with every master within the bounds of a master weight.
     pub fn bounded(self) -> Self {
-        let bounded = |(master, parameter): (Param<Tensor<2>>, &Parameter)| {
+        self.with_masters(|master, parameter| {
             let bound = f32::from(MASTER_BOUND) / parameter.steps;
-            master.map(|master| {
-                let bounded = master.inner().clamp(-bound, bound);
-                bounded.autodiff().require_grad()
-            })
-        };
+            master.clamp(-bound, bound)
+        })
+    }
+
+    /// The same network, of which gradients are found beside those of this one.
+    pub fn detached(&self) -> Self {
+        self.clone().with_masters(|master, _| master)
+    }
+
+    fn with_masters(self, given: impl Fn(Tensor<2>, &Parameter) -> Tensor<2>) -> Self {
         let masters = self.masters.into_iter().zip(&self.parameters);
+        let master = |(master, parameter): (Param<Tensor<2>>, &Parameter)| {
+            master.map(|master| given(master.inner(), parameter).autodiff().require_grad())
+        };
         Self {
-            masters: masters.map(bounded).collect(),
+            masters: masters.map(master).collect(),
             ..self
         }
     }

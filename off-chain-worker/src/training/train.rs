@@ -1,14 +1,21 @@
 //! One round of local training.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread::{available_parallelism, scope},
+};
 
 use burn::{
     grad_clipping::GradientClippingConfig,
-    optim::{momentum::MomentumConfig, AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig},
+    optim::{
+        momentum::MomentumConfig, AdamWConfig, GradientsAccumulator, GradientsParams,
+        ModuleOptimizer, SgdConfig,
+    },
     tensor::{Device, Tensor, TensorData},
 };
 use gotong_scoring::Graph;
 use rand::{rngs::StdRng, seq::SliceRandom, SeedableRng};
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::{
     data::Labelled,
@@ -170,7 +177,7 @@ const REPORT_EVERY: usize = 10;
 /// order: what training made of it less what it was.
 ///
 /// Updates on shuffled batches of `data`; with few samples the batch is all of them. Of a language
-/// model every token is a label. The same seed on the same device gives the same change.
+/// model every token is a label. The same seed on the same device, of as many cores, gives the same change.
 ///
 /// # Errors
 /// A graph, weights or data that do not fit together; `stop` was set; the training diverged; the
@@ -189,14 +196,16 @@ pub fn train(
     if config.batch == 0 {
         return Err(TrainingError::Empty);
     }
-    let mut batches = Batches::new(graph, data, config);
+    let cores = Cores::of(device)?;
+    let mut batches = Batches::new(data, config);
     let mut optimizer = config.optimizer.start();
     for step in 0..config.steps {
         if stop.load(Ordering::Relaxed) {
             return Err(TrainingError::Stopped);
         }
-        let loss = network.loss(batches.next(device));
-        let gradients = GradientsParams::from_grads(loss.backward(), &network);
+        let (loss, gradients) = cores.gradients(&network, batches.next(), |chosen| {
+            Batch::of(graph, data, chosen, device)
+        });
         network = optimizer
             .step(config.rate(step), network, gradients)
             .bounded();
@@ -264,21 +273,73 @@ fn bits(loss: Tensor<1>) -> Result<f32, TrainingError> {
     }
 }
 
+/// What computes the gradients of an update. On the processor every core takes a part of the batch, for
+/// most of what Burn does there runs on one; a GPU takes all of it.
+struct Cores(Vec<ThreadPool>);
+
+impl Cores {
+    fn of(device: &Device) -> Result<Self, TrainingError> {
+        let count = match available_parallelism() {
+            Ok(count) if *device == Device::flex() => count.get(),
+            _ => 1,
+        };
+        // A thread each, in which Burn does not share its work out once more.
+        let pool = || match count {
+            1 => ThreadPoolBuilder::new(),
+            _ => ThreadPoolBuilder::new().num_threads(1),
+        };
+        let pools: Result<_, _> = (0..count).map(|_| pool().build()).collect();
+        let failed = |error: rayon::ThreadPoolBuildError| TrainingError::Device(error.to_string());
+        pools.map(Self).map_err(failed)
+    }
+
+    /// Mean loss of these samples, and its gradients.
+    fn gradients(
+        &self,
+        network: &Network,
+        samples: &[usize],
+        batch: impl Fn(&[usize]) -> Batch + Sync,
+    ) -> (Tensor<1>, GradientsParams) {
+        let of_part = |part: &[usize]| {
+            let own = network.detached();
+            let share = part.len() as f64 / samples.len() as f64;
+            let loss = own.loss(batch(part)).mul_scalar(share);
+            let gradients = GradientsParams::from_grads(loss.backward(), &own);
+            (loss.inner(), gradients)
+        };
+        let parts = samples.chunks(samples.len().div_ceil(self.0.len()));
+        let computed: Vec<_> = scope(|scope| {
+            let of_part = &of_part;
+            let parts = self.0.iter().zip(parts);
+            let threads: Vec<_> = parts
+                .map(|(pool, part)| scope.spawn(move || pool.install(|| of_part(part))))
+                .collect();
+            let joined = threads.into_iter().map(|thread| thread.join());
+            joined
+                .map(|part| part.expect("training does not panic"))
+                .collect()
+        });
+        let mut sum = GradientsAccumulator::new();
+        let mut losses = Vec::new();
+        for (loss, gradients) in computed {
+            sum.accumulate(network, gradients);
+            losses.push(loss);
+        }
+        (Tensor::cat(losses, 0).sum(), sum.grads())
+    }
+}
+
 /// Endless shuffled batches.
-struct Batches<'a> {
-    graph: &'a Graph,
-    data: &'a Labelled,
+struct Batches {
     size: usize,
     order: Vec<usize>,
     used: usize,
     random: StdRng,
 }
 
-impl<'a> Batches<'a> {
-    fn new(graph: &'a Graph, data: &'a Labelled, config: &TrainingConfig) -> Self {
+impl Batches {
+    fn new(data: &Labelled, config: &TrainingConfig) -> Self {
         Self {
-            graph,
-            data,
             size: config.batch.min(data.len()),
             order: (0..data.len()).collect(),
             used: data.len(), // the first batch shuffles
@@ -286,14 +347,15 @@ impl<'a> Batches<'a> {
         }
     }
 
-    fn next(&mut self, device: &Device) -> Batch {
+    /// Numbers of the next samples.
+    fn next(&mut self) -> &[usize] {
         if self.used + self.size > self.order.len() {
             self.order.shuffle(&mut self.random);
             self.used = 0;
         }
         let chosen = &self.order[self.used..self.used + self.size];
         self.used += self.size;
-        Batch::of(self.graph, self.data, chosen, device)
+        chosen
     }
 }
 
