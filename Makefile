@@ -45,8 +45,8 @@ check: setup ## Format, lints, no_std, Wasm, and who may import whom
 	$(WASM_CARGO) build --locked -p gotong-protocol --no-default-features --target wasm32v1-none
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 
-bench: build python ## Measure speed and sizes; writes target/bench/report.json
-	$(CARGO) bench --locked --workspace --bench report --profile dev -- --out target/bench/report.json
+bench: build python ## Measure speed and sizes; writes target/bench/report.json (PART=large: a part alone)
+	$(CARGO) bench --locked --workspace --bench report --profile dev -- $(if $(PART),--only $(PART)) --out target/bench/$(or $(firstword $(PART)),report).json
 
 gpu: build ## On a machine with a GPU: is it exact, and how fast? (FEATURES=gotong/vulkan: by SPIR-V)
 	$(CARGO) test --locked --workspace --features "$(FEATURES)" --test equality -- --nocapture

@@ -55,8 +55,11 @@ def main():
     tokens = [torch.tensor([number[character] for character in block]) for block in blocks(text)]
     model = Transformer.of(load_file(args.base), args.heads).to(device)
     length = model.wpe.num_embeddings + 1
-    if len(number) > model.wte.num_embeddings:
-        raise SystemExit(f"the text has {len(number)} characters, the task's model {model.wte.num_embeddings}")
+    if len(number) != model.wte.num_embeddings:
+        raise SystemExit(
+            f"the text has {len(number)} different characters, the task's model {model.wte.num_embeddings} tokens: "
+            "give the whole text of a task of characters"
+        )
     if len(tokens[-1]) < length:
         raise SystemExit(f"the text is too short: a sample takes {length} characters of a hundredth of it")
 

@@ -118,9 +118,9 @@ impl Torch {
     }
 
     fn ask(&mut self, command: &str) -> Result<Value> {
-        writeln!(self.commands, "{command}")?;
-        let line = self.answers.next();
-        let line = line.context("PyTorch ended; its error is above")??;
+        const ENDED: &str = "PyTorch ended; its error is above";
+        writeln!(self.commands, "{command}").context(ENDED)?;
+        let line = self.answers.next().context(ENDED)??;
         serde_json::from_str(&line).with_context(|| format!("not an answer: {line}"))
     }
 }

@@ -5,7 +5,7 @@
 
 use anyhow::Result;
 use gotong::{
-    evaluation::{self_test, BurnEvaluator, FastCpu},
+    evaluation::{bits, self_test, BurnEvaluator, FastCpu},
     training::{initial_weights, DeviceChoice},
 };
 use gotong_scoring::Evaluator;
@@ -44,8 +44,8 @@ fn every_device_trains() -> Result<()> {
     let on_processor = trained_cases(DeviceChoice::Flex)?;
     for choice in DeviceChoice::built().filter(|choice| *choice != DeviceChoice::Flex) {
         for (case, peer) in trained_cases(choice)?.iter().zip(&on_processor) {
-            let before = bits(case, &initial_weights(&case.graph, SEED))?;
-            let (after, expected) = (bits(case, &case.weights)?, bits(peer, &peer.weights)?);
+            let before = loss(case, &initial_weights(&case.graph, SEED))?;
+            let (after, expected) = (loss(case, &case.weights)?, loss(peer, &peer.weights)?);
             println!(
                 "{choice}, {}: {before} to {after} bits, {expected} on the processor",
                 case.name
@@ -64,9 +64,8 @@ fn every_device_trains() -> Result<()> {
     Ok(())
 }
 
-/// Mean exact loss of a sample.
-fn bits(case: &Case, weights: &[i16]) -> Result<f64> {
+/// Mean exact loss of a sample, in bits.
+fn loss(case: &Case, weights: &[i16]) -> Result<f64> {
     let losses = FastCpu.losses(&case.graph, weights, &case.samples)?;
-    let sum: f64 = losses.iter().map(|&loss| f64::from(loss)).sum();
-    Ok(sum / losses.len() as f64 / 65_536.0)
+    Ok(bits(&losses) / losses.len() as f64)
 }

@@ -21,15 +21,27 @@ impl Data {
 
     /// The chosen data set, else the one that `graph` is made for.
     pub fn set(&self, graph: &Graph) -> anyhow::Result<DataSet> {
-        let advice = "no data set that Gotong knows fits the model: see `--data` in `--help`";
-        match self.data {
-            Some(set) => Ok(set),
-            None => DataSet::of(graph).context(advice),
-        }
+        set(self.data, graph)
     }
 
     /// The part for one use, as samples that `graph` takes.
     pub fn load(&self, part: Use, graph: &Graph) -> anyhow::Result<Labelled> {
         Ok(self.set(graph)?.load(&self.folder(), part, graph)?)
     }
+}
+
+/// The chosen data set, else the one that `graph` is made for.
+pub fn set(chosen: Option<DataSet>, graph: &Graph) -> anyhow::Result<DataSet> {
+    chosen.or_else(|| DataSet::of(graph)).with_context(|| {
+        let misfits = DataSet::ALL.map(|set| set.check(graph).err());
+        let misfits = misfits
+            .into_iter()
+            .flatten()
+            .map(|misfit| misfit.to_string());
+        let misfits: Vec<String> = misfits.collect();
+        format!(
+            "no data set that Gotong knows fits the model: {}",
+            misfits.join("; ")
+        )
+    })
 }

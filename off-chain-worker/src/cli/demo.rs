@@ -14,7 +14,7 @@ use crate::{
     run::{Home, Replica, Stop},
     state::Folder,
     training::{
-        data::{self, DATA_VARIABLE},
+        data::{self, Use, DATA_VARIABLE},
         weights_file,
     },
 };
@@ -27,7 +27,7 @@ use gotong_protocol::{
 use gotong_scoring::ScoreTable;
 use indicatif::{ProgressBar, ProgressStyle};
 use report::Report;
-use scene::{Cast, Scene, LIAR, NOISE};
+use scene::{Cast, Scene, LIAR, NOISE, SPONSOR};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -78,6 +78,14 @@ impl Demo {
         let started = Instant::now();
         let (scene, cast) = (self.model, self.model.cast());
         let rounds = self.rounds;
+        let samples = scene
+            .data()
+            .load(&self.data_dir, Use::Exam, &scene.graph()?)?;
+        let most = samples.len() / scene.shard_samples() as usize;
+        ensure!(
+            rounds as usize <= most,
+            "there are exams for {most} rounds: give --rounds {most} or fewer"
+        );
         let exam = Exam::new(scene, &self.data_dir)?;
         let mut network = Network::start(&self.folder, cast).await?;
         std::fs::write(self.folder.join(MODEL), scene.model())?;
@@ -127,15 +135,16 @@ struct Network {
 
 impl Network {
     async fn start(logs: &Path, cast: Cast) -> Result<Self> {
-        if logs.exists() {
-            for log in std::fs::read_dir(logs)? {
-                let log = log?.path();
-                if log.extension().is_some_and(|extension| extension == "log") {
-                    std::fs::remove_file(log)?;
+        std::fs::create_dir_all(logs)?;
+        for name in cast.everybody().chain(["node".into()]) {
+            // Logs are appended to, and those of an earlier demo may be there.
+            match std::fs::remove_file(logs.join(format!("{name}.log"))) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(error.into())
                 }
+                _ => {}
             }
         }
-        std::fs::create_dir_all(logs)?;
         let state = tempfile::tempdir()?;
         let mut node = Node::start(state.path(), logs)?;
         node.ready(START_LIMIT).await?;
@@ -152,9 +161,9 @@ impl Network {
 
     /// Gives everybody money, and registers contributors and attesters with their stakes.
     async fn enrol(&self) -> Result<()> {
-        let paid = self.cast.contributors().chain(self.cast.attesters());
-        let everybody = paid.chain(["Sponsor".into()]);
-        let transfers = everybody
+        let transfers = self
+            .cast
+            .everybody()
             .map(|name| Ok(Call::transfer(account(&name)?, ENDOWMENT)))
             .collect::<Result<Vec<_>>>()?;
         self.client
@@ -205,7 +214,7 @@ impl Network {
             set = scene.data(),
             rounds = demo.rounds,
         );
-        let mut arguments = self.arguments("Sponsor", &command);
+        let mut arguments = self.arguments(SPONSOR, &command);
         arguments.push(format!("--model={}", demo.folder.join(MODEL).display()));
         arguments.push(format!("--data-dir={}", demo.data_dir.display()));
         let output = tokio::process::Command::new(sibling("gotong")?)
@@ -235,7 +244,7 @@ impl Network {
             self.workers.push(running);
             anyhow::Ok(())
         };
-        start("Sponsor", format!("sponsor --task={task}"), &[])?;
+        start(SPONSOR, format!("sponsor --task={task}"), &[])?;
         let honest = cast.honest().count();
         for (part, name) in (1..).zip(cast.honest()) {
             let command = format!("contribute --task={task} --part={part}/{honest} {training}");

@@ -67,13 +67,11 @@ impl FromStr for Temperature {
 
 pub async fn run(args: Generate, globals: &Globals) -> Result<()> {
     let (graph, weights) = args.source(globals).await?;
-    let fits = DataSet::of(&graph);
-    let set = args
-        .data
-        .or(fits)
-        .context("no data set that Gotong knows fits the model")?;
+    let set = super::data::set(args.data, &graph)?;
     set.check(&graph)?;
-    let tokenizer = set.tokenizer().context("the model does not give text")?;
+    let tokenizer = set
+        .tokenizer()
+        .context("the model does not give text: choose a language model (`gotong task list`)")?;
     let prompt = tokenizer.encode(&args.prompt)?;
     let Generate { length, seed, .. } = args;
     let mut sampler = Sampler::new(args.temperature.0, seed);

@@ -95,6 +95,7 @@ impl Globals {
         let path = match &self.base_path {
             Some(path) => path.clone(),
             None => std::env::var_os("XDG_DATA_HOME")
+                .filter(|value| !value.is_empty())
                 .map(PathBuf::from)
                 .or_else(|| Some(std::env::home_dir()?.join(".local/share")))
                 .context("no home directory: give --base-path")?

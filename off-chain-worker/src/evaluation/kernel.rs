@@ -129,6 +129,8 @@ mod x86 {
             #[target_feature(enable = $features)]
             #[inline]
             fn $name(left: &[&[i32]; ROWS], right: &[Words], sums: &mut Tile) {
+                const { assert!(COLUMNS.is_multiple_of(2 * $lanes)) };
+                const { assert!(size_of::<$vector>() == $lanes * size_of::<i32>()) };
                 let rows = left.map(|row| &row[..right.len()]);
                 for columns in (0..COLUMNS).step_by(2 * $lanes) {
                     // SAFETY: any bits are valid in a vector.

@@ -28,5 +28,10 @@ pub use self_test::{self_test, SelfTestFailure, SelfTestReport};
 pub use step_name::{NotAStep, StepName};
 pub use words::{step_words, verdict_words};
 
+/// The sum of losses, in bits.
+pub fn bits(losses: &[u32]) -> f64 {
+    losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / 65_536.0
+}
+
 #[cfg(test)]
 mod equality;

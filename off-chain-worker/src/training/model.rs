@@ -5,7 +5,7 @@
 //! counted in the machine's steps, so that it is integers, held in floats: linear ops multiply with
 //! the int8 view of their weights, and activations are rounded and clamped as the machine does.
 //! Gradients pass straight through the rounding and the clamps (Bengio, Leonard, Courville,
-//! arXiv:1308.3432). Roots, exponentials and logarithms are true ones, where the machine has tables.
+//! arXiv:1308.3432), but not where the residual stream ends. Roots, exponentials and logarithms are true ones, where the machine has tables.
 //!
 //! An op that gives sums gives them in the units of the requant after it, whose factor it takes
 //! into its weights: the requant itself only rounds.
@@ -61,6 +61,9 @@ pub struct Network {
     parameters: Vec<Parameter>,
     #[module(skip)]
     graph: Graph,
+    /// By op, the rows that it gives for a sample.
+    #[module(skip)]
+    rows: Vec<usize>,
 }
 
 /// What an op gives.
@@ -110,7 +113,7 @@ impl Network {
     /// # Errors
     /// A graph that is not valid, or has another number of parameters.
     pub fn new(graph: &Graph, master: &[i16], device: &Device) -> Result<Self, UntrainableGraph> {
-        graph.validate()?;
+        let flows = graph.flows()?;
         if master.len() != graph.parameters() {
             return Err(UntrainableGraph::WrongParameters {
                 expected: graph.parameters(),
@@ -134,6 +137,7 @@ impl Network {
             masters: parameters.iter().map(&mut load).collect(),
             parameters,
             graph: graph.clone(),
+            rows: flows.iter().map(|flow| flow.tokens as usize).collect(),
         })
     }
 
@@ -195,9 +199,9 @@ impl Network {
     /// Logits in 1/64 log2 units, `[samples * tokens, classes]`.
     pub fn logits(&self, inputs: Inputs) -> Tensor<2> {
         let ops = &self.graph.ops;
-        let [samples, tokens] = match &inputs {
-            Inputs::Activations(activations) => [activations.dims()[0], 1],
-            Inputs::Tokens(tokens) => tokens.dims(),
+        let samples = match &inputs {
+            Inputs::Activations(activations) => activations.dims()[0],
+            Inputs::Tokens(tokens) => tokens.dims()[0],
         };
         let mut masters = self.masters.iter().map(Param::val).zip(&self.parameters);
         let mut next = move || masters.next().map(|(master, own)| (master, own.steps));
@@ -208,6 +212,7 @@ impl Network {
         };
         for (index, op) in ops.iter().enumerate() {
             let factor = requant_factor(ops.get(index + 1));
+            let tokens = self.rows[index];
             flow = match *op {
                 Op::Embed { shift, .. } => match (&inputs, next(), next()) {
                     (Inputs::Tokens(ids), Some((of_tokens, steps)), Some((of_places, _))) => {

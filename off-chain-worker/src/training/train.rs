@@ -1,6 +1,7 @@
 //! One round of local training.
 
 use std::{
+    panic::resume_unwind,
     sync::atomic::{AtomicBool, Ordering},
     thread::{available_parallelism, scope},
 };
@@ -196,8 +197,8 @@ pub fn train(
     if config.batch == 0 {
         return Err(TrainingError::Empty);
     }
-    let cores = Cores::of(device)?;
     let mut batches = Batches::new(data, config);
+    let cores = Cores::of(device, batches.size)?;
     let mut optimizer = config.optimizer.start();
     for step in 0..config.steps {
         if stop.load(Ordering::Relaxed) {
@@ -274,21 +275,25 @@ fn bits(loss: Tensor<1>) -> Result<f32, TrainingError> {
 }
 
 /// What computes the gradients of an update. On the processor every core takes a part of the batch, for
-/// most of what Burn does there runs on one; a GPU takes all of it.
+/// most of what Burn does there runs on one; a GPU takes all of it, from this thread.
 struct Cores(Vec<ThreadPool>);
 
 impl Cores {
-    fn of(device: &Device) -> Result<Self, TrainingError> {
-        let count = match available_parallelism() {
-            Ok(count) if *device == Device::flex() => count.get(),
-            _ => 1,
-        };
+    /// Of a device that computes batches of `size` samples.
+    fn of(device: &Device, size: usize) -> Result<Self, TrainingError> {
+        match available_parallelism() {
+            Ok(count) if *device == Device::flex() => Self::new(count.get().min(size)),
+            _ => Self::new(1),
+        }
+    }
+
+    fn new(count: usize) -> Result<Self, TrainingError> {
+        if count < 2 {
+            return Ok(Self(Vec::new()));
+        }
         // A thread each, in which Burn does not share its work out once more.
-        let pool = || match count {
-            1 => ThreadPoolBuilder::new(),
-            _ => ThreadPoolBuilder::new().num_threads(1),
-        };
-        let pools: Result<_, _> = (0..count).map(|_| pool().build()).collect();
+        let pool = |_| ThreadPoolBuilder::new().num_threads(1).build();
+        let pools: Result<_, _> = (0..count).map(pool).collect();
         let failed = |error: rayon::ThreadPoolBuildError| TrainingError::Device(error.to_string());
         pools.map(Self).map_err(failed)
     }
@@ -307,6 +312,9 @@ impl Cores {
             let gradients = GradientsParams::from_grads(loss.backward(), &own);
             (loss.inner(), gradients)
         };
+        if self.0.is_empty() {
+            return of_part(samples);
+        }
         let parts = samples.chunks(samples.len().div_ceil(self.0.len()));
         let computed: Vec<_> = scope(|scope| {
             let of_part = &of_part;
@@ -316,7 +324,7 @@ impl Cores {
                 .collect();
             let joined = threads.into_iter().map(|thread| thread.join());
             joined
-                .map(|part| part.expect("training does not panic"))
+                .map(|part| part.unwrap_or_else(|panic| resume_unwind(panic)))
                 .collect()
         });
         let mut sum = GradientsAccumulator::new();
@@ -442,6 +450,30 @@ mod tests {
 
         let noise = noise_change(change.len(), 1, &change);
         assert!(exact(&graph, &stepped(&first, &noise), &test) > before - 0.2);
+    }
+
+    /// Samples that do not divide by the cores: the mean counts every sample once.
+    #[test]
+    fn parts_of_a_batch_add_up_to_all_of_it() {
+        let set = FashionMnist::load(&FashionMnist::directory()).unwrap();
+        let (graph, device) = (Graph::mlp(&[784, 16, 10]), Device::flex());
+        let network = Network::new(&graph, &initial_weights(&graph, 1), &device).unwrap();
+        let samples: Vec<usize> = (0..7).collect();
+        let computed = |cores: usize| {
+            let cores = Cores::new(cores).unwrap();
+            let batch = |chosen: &[usize]| Batch::of(&graph, &set.train, chosen, &device);
+            let (loss, gradients) = cores.gradients(&network, &samples, batch);
+            let optimizer = &mut Optimizer::Momentum.start();
+            let next = optimizer.step(1.0, network.clone(), gradients);
+            (bits(loss).unwrap(), next.master().unwrap())
+        };
+        let (loss, weights) = computed(1);
+        for cores in [2, 3, 9] {
+            let (other_loss, others) = computed(cores);
+            assert!((loss - other_loss).abs() < 1e-4, "{loss} and {other_loss}");
+            let far = |(a, b): &(&i16, &i16)| a.abs_diff(**b) > 1;
+            assert_eq!(weights.iter().zip(&others).filter(far).count(), 0);
+        }
     }
 
     #[test]

@@ -352,6 +352,8 @@ pub fn dot(a: &[i8], b: &[i8]) -> i32 {
 /// One value of an embedding: `clamp(rs(token + place, shift), +-32767)`.
 #[inline]
 pub fn embed(token: i16, place: i16, shift: u8) -> i16 {
+    // Here and below sums and products of so few bits never wrap: a check for it would keep loops from
+    // vectorising.
     let sum = i32::from(token).wrapping_add(place.into());
     clamp_i16(rs(sum, shift.into()))
 }

@@ -1,6 +1,6 @@
 //! Weights of `pallet_referee`, measured in the runtime's Wasm by `make weights`: do not edit.
 //!
-//! Date 2026-11-23, steps 10, repeat 5.
+//! Date 2026-11-24, steps 10, repeat 5.
 
 #![cfg_attr(rustfmt, rustfmt_skip)]
 #![allow(clippy::unnecessary_cast)]
@@ -12,11 +12,11 @@ use frame_support::{traits::Get, weights::Weight};
 pub struct WeightInfo<T>(PhantomData<T>);
 impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
-	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(427), added: 2902, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:1)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6299), added: 8774, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
-	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(4110), added: 6585, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::NextDispute` (r:1 w:1)
 	/// Proof: `Referee::NextDispute` (`max_values`: Some(1), `max_size`: Some(4), added: 499, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Parties` (r:1 w:1)
@@ -34,57 +34,59 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Referee::Disputes` (r:0 w:1)
 	/// Proof: `Referee::Disputes` (`max_values`: None, `max_size`: Some(33318), added: 35793, mode: `MaxEncodedLen`)
 	fn open() -> Weight {
-		// Minimum execution time: 1_891_103_000 picoseconds.
-		Weight::from_parts(2_006_043_000, 41982)
+		// Minimum execution time: 1_881_860_000 picoseconds.
+		Weight::from_parts(2_038_101_000, 41982)
 			.saturating_add(T::DbWeight::get().reads(25_u64))
 			.saturating_add(T::DbWeight::get().writes(7_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
 	/// Proof: `Referee::Disputes` (`max_values`: None, `max_size`: Some(33318), added: 35793, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
-	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(427), added: 2902, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6299), added: 8774, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
-	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(4110), added: 6585, mode: `MaxEncodedLen`)
 	/// Storage: `Timing::SlotMillis` (r:1 w:0)
 	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	fn answer_similar(r: u32, ) -> Weight {
-		// Minimum execution time: 434_645_000 picoseconds.
-		Weight::from_parts(618_108_935, 36783)
-			// Standard Error: 38_543
-			.saturating_add(Weight::from_parts(2_833_373, 0).saturating_mul(r.into()))
+		// Minimum execution time: 429_146_000 picoseconds.
+		Weight::from_parts(550_631_445, 36783)
+			// Standard Error: 14_200
+			.saturating_add(Weight::from_parts(2_777_075, 0).saturating_mul(r.into()))
 			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
 	/// Proof: `Referee::Disputes` (`max_values`: None, `max_size`: Some(33318), added: 35793, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
-	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(427), added: 2902, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6299), added: 8774, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
-	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(4110), added: 6585, mode: `MaxEncodedLen`)
 	/// Storage: `Timing::SlotMillis` (r:1 w:0)
 	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
-	fn answer_pair(_s: u32, ) -> Weight {
-		// Minimum execution time: 732_125_000 picoseconds.
-		Weight::from_parts(787_246_032, 36783)
+	fn answer_pair(s: u32, ) -> Weight {
+		// Minimum execution time: 742_881_000 picoseconds.
+		Weight::from_parts(800_707_332, 36783)
+			// Standard Error: 56_383
+			.saturating_add(Weight::from_parts(88_568, 0).saturating_mul(s.into()))
 			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
 	/// Proof: `Referee::Disputes` (`max_values`: None, `max_size`: Some(33318), added: 35793, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
-	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(427), added: 2902, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:1)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6299), added: 8774, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
-	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(4110), added: 6585, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Parties` (r:1 w:1)
 	/// Proof: `Referee::Parties` (`max_values`: None, `max_size`: Some(1113), added: 3588, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
@@ -98,117 +100,115 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Registrations` (r:16 w:0)
 	/// Proof: `Contribution::Registrations` (`max_values`: None, `max_size`: Some(87), added: 2562, mode: `MaxEncodedLen`)
 	fn answer_dot() -> Weight {
-		// Minimum execution time: 2_624_541_000 picoseconds.
-		Weight::from_parts(2_791_158_000, 41982)
+		// Minimum execution time: 2_633_994_000 picoseconds.
+		Weight::from_parts(2_835_543_000, 41982)
 			.saturating_add(T::DbWeight::get().reads(26_u64))
 			.saturating_add(T::DbWeight::get().writes(8_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
 	/// Proof: `Referee::Disputes` (`max_values`: None, `max_size`: Some(33318), added: 35793, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
-	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(427), added: 2902, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6299), added: 8774, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
-	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(4110), added: 6585, mode: `MaxEncodedLen`)
 	/// Storage: `Timing::SlotMillis` (r:1 w:0)
 	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	fn answer_nodes(n: u32, ) -> Weight {
-		// Minimum execution time: 428_765_000 picoseconds.
-		Weight::from_parts(573_944_755, 36783)
-			// Standard Error: 93_455
-			.saturating_add(Weight::from_parts(1_540_970, 0).saturating_mul(n.into()))
+		// Minimum execution time: 430_719_000 picoseconds.
+		Weight::from_parts(528_116_093, 36783)
+			// Standard Error: 64_087
+			.saturating_add(Weight::from_parts(1_848_284, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
 	/// Proof: `Referee::Disputes` (`max_values`: None, `max_size`: Some(33318), added: 35793, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
-	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(427), added: 2902, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6299), added: 8774, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
-	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(4110), added: 6585, mode: `MaxEncodedLen`)
 	/// Storage: `Timing::SlotMillis` (r:1 w:0)
 	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	fn answer_row(l: u32, ) -> Weight {
-		// Minimum execution time: 779_836_000 picoseconds.
-		Weight::from_parts(896_743_854, 36783)
-			// Standard Error: 8_614
-			.saturating_add(Weight::from_parts(287_353, 0).saturating_mul(l.into()))
+		// Minimum execution time: 767_217_000 picoseconds.
+		Weight::from_parts(959_756_385, 36783)
+			// Standard Error: 5_987
+			.saturating_add(Weight::from_parts(254_487, 0).saturating_mul(l.into()))
 			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
 	/// Proof: `Referee::Disputes` (`max_values`: None, `max_size`: Some(33318), added: 35793, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
-	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(427), added: 2902, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6299), added: 8774, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
-	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(4110), added: 6585, mode: `MaxEncodedLen`)
 	/// Storage: `Timing::SlotMillis` (r:1 w:0)
 	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	fn answer_header(l: u32, ) -> Weight {
-		// Minimum execution time: 457_558_000 picoseconds.
-		Weight::from_parts(595_753_865, 36783)
-			// Standard Error: 3_623
-			.saturating_add(Weight::from_parts(261_588, 0).saturating_mul(l.into()))
+		// Minimum execution time: 462_216_000 picoseconds.
+		Weight::from_parts(624_826_858, 36783)
+			// Standard Error: 3_392
+			.saturating_add(Weight::from_parts(249_516, 0).saturating_mul(l.into()))
 			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
 	/// Proof: `Referee::Disputes` (`max_values`: None, `max_size`: Some(33318), added: 35793, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
-	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(427), added: 2902, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6299), added: 8774, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
-	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(4110), added: 6585, mode: `MaxEncodedLen`)
 	/// Storage: `Timing::SlotMillis` (r:1 w:0)
 	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	fn answer_tile() -> Weight {
-		// Minimum execution time: 384_951_000 picoseconds.
-		Weight::from_parts(447_513_000, 36783)
+		// Minimum execution time: 401_195_000 picoseconds.
+		Weight::from_parts(456_066_000, 36783)
 			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
 	/// Proof: `Referee::Disputes` (`max_values`: None, `max_size`: Some(33318), added: 35793, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
-	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(427), added: 2902, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6299), added: 8774, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
-	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(4110), added: 6585, mode: `MaxEncodedLen`)
 	/// Storage: `Timing::SlotMillis` (r:1 w:0)
 	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
-	fn answer_terms(t: u32, ) -> Weight {
-		// Minimum execution time: 627_671_000 picoseconds.
-		Weight::from_parts(653_949_316, 36783)
-			// Standard Error: 11_347
-			.saturating_add(Weight::from_parts(41_925, 0).saturating_mul(t.into()))
+	fn answer_terms(_t: u32, ) -> Weight {
+		// Minimum execution time: 646_618_000 picoseconds.
+		Weight::from_parts(833_577_221, 36783)
 			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
 	/// Proof: `Referee::Disputes` (`max_values`: None, `max_size`: Some(33318), added: 35793, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
-	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(427), added: 2902, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:1)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6299), added: 8774, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
-	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(4110), added: 6585, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Parties` (r:1 w:1)
 	/// Proof: `Referee::Parties` (`max_values`: None, `max_size`: Some(1113), added: 3588, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
@@ -222,19 +222,19 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Registrations` (r:16 w:0)
 	/// Proof: `Contribution::Registrations` (`max_values`: None, `max_size`: Some(87), added: 2562, mode: `MaxEncodedLen`)
 	fn answer_term() -> Weight {
-		// Minimum execution time: 2_590_019_000 picoseconds.
-		Weight::from_parts(2_715_285_000, 41982)
+		// Minimum execution time: 2_574_276_000 picoseconds.
+		Weight::from_parts(2_733_903_000, 41982)
 			.saturating_add(T::DbWeight::get().reads(26_u64))
 			.saturating_add(T::DbWeight::get().writes(8_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
 	/// Proof: `Referee::Disputes` (`max_values`: None, `max_size`: Some(33318), added: 35793, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
-	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(427), added: 2902, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:1)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6299), added: 8774, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
-	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(4110), added: 6585, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Parties` (r:1 w:1)
 	/// Proof: `Referee::Parties` (`max_values`: None, `max_size`: Some(1113), added: 3588, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
@@ -248,26 +248,26 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Contribution::Registrations` (r:16 w:0)
 	/// Proof: `Contribution::Registrations` (`max_values`: None, `max_size`: Some(87), added: 2562, mode: `MaxEncodedLen`)
 	fn answer_word(_b: u32, ) -> Weight {
-		// Minimum execution time: 2_807_923_000 picoseconds.
-		Weight::from_parts(3_088_884_286, 41982)
+		// Minimum execution time: 3_033_717_000 picoseconds.
+		Weight::from_parts(3_295_677_156, 41982)
 			.saturating_add(T::DbWeight::get().reads(26_u64))
 			.saturating_add(T::DbWeight::get().writes(8_u64))
 	}
 	/// Storage: `Referee::Disputes` (r:1 w:1)
 	/// Proof: `Referee::Disputes` (`max_values`: None, `max_size`: Some(33318), added: 35793, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
-	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(427), added: 2902, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:0)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6299), added: 8774, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Graphs` (r:1 w:0)
-	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(1038), added: 3513, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Graphs` (`max_values`: None, `max_size`: Some(4110), added: 6585, mode: `MaxEncodedLen`)
 	/// Storage: `Timing::SlotMillis` (r:1 w:0)
 	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	/// Storage: `Referee::Deadlines` (r:1 w:1)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	fn pick() -> Weight {
-		// Minimum execution time: 425_711_000 picoseconds.
-		Weight::from_parts(469_436_000, 36783)
+		// Minimum execution time: 422_266_000 picoseconds.
+		Weight::from_parts(464_448_000, 36783)
 			.saturating_add(T::DbWeight::get().reads(6_u64))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
 	}
@@ -282,9 +282,9 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Balances::Holds` (r:17 w:17)
 	/// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(139), added: 2614, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
-	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(390), added: 2865, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(427), added: 2902, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:1)
-	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6266), added: 8741, mode: `MaxEncodedLen`)
+	/// Proof: `Contribution::Rounds` (`max_values`: None, `max_size`: Some(6299), added: 8774, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Registrations` (r:16 w:1)
 	/// Proof: `Contribution::Registrations` (`max_values`: None, `max_size`: Some(87), added: 2562, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Attesters` (r:1 w:1)
@@ -296,10 +296,10 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Referee::Disputes` (r:15 w:16)
 	/// Proof: `Referee::Disputes` (`max_values`: None, `max_size`: Some(33318), added: 35793, mode: `MaxEncodedLen`)
 	fn end(d: u32, ) -> Weight {
-		// Minimum execution time: 2_961_631_000 picoseconds.
-		Weight::from_parts(2_127_795_158, 41982)
-			// Standard Error: 32_471_615
-			.saturating_add(Weight::from_parts(1_207_850_057, 0).saturating_mul(d.into()))
+		// Minimum execution time: 3_029_290_000 picoseconds.
+		Weight::from_parts(2_033_750_475, 41982)
+			// Standard Error: 1_796_634
+			.saturating_add(Weight::from_parts(1_122_908_494, 0).saturating_mul(d.into()))
 			.saturating_add(T::DbWeight::get().reads(25_u64))
 			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(d.into())))
 			.saturating_add(T::DbWeight::get().writes(9_u64))
@@ -309,8 +309,8 @@ impl<T: frame_system::Config> pallet_referee::WeightInfo for WeightInfo<T> {
 	/// Storage: `Referee::Deadlines` (r:1 w:0)
 	/// Proof: `Referee::Deadlines` (`max_values`: Some(1), `max_size`: Some(8194), added: 8689, mode: `MaxEncodedLen`)
 	fn look() -> Weight {
-		// Minimum execution time: 59_498_000 picoseconds.
-		Weight::from_parts(64_135_000, 9679)
+		// Minimum execution time: 60_300_000 picoseconds.
+		Weight::from_parts(63_584_000, 9679)
 			.saturating_add(T::DbWeight::get().reads(1_u64))
 	}
 }

@@ -11,7 +11,7 @@ use crate::worker::rounded;
 use anyhow::Result;
 use burn::tensor::Device;
 use gotong::{
-    evaluation::FastCpu,
+    evaluation::{bits, FastCpu},
     training::{
         data::{folder, DataSet, Labelled, Use},
         initial_weights, train, TrainingConfig,
@@ -23,11 +23,7 @@ use gotong_scoring::{
     Delta, Entry, Evaluator, Graph, Samples, Transformer, CHUNK,
 };
 use serde_json::{json, Map, Value};
-use std::{
-    sync::atomic::AtomicBool,
-    thread::{scope, ScopedJoinHandle},
-    time::Instant,
-};
+use std::{sync::atomic::AtomicBool, time::Instant};
 
 /// About 60,000 parameters.
 const MODEL: Transformer = Transformer {
@@ -261,36 +257,36 @@ impl Setting {
         })
     }
 
-    /// What all contributors change in a round, each in a thread of its own.
+    /// What all contributors change in a round.
     fn changes(&self, master: &[i16], round: usize, rounds: usize) -> Result<Vec<Vec<i32>>> {
-        scope(|scope| {
-            let change = |(index, part)| {
-                let config = TrainingConfig {
-                    steps: STEPS,
-                    batch: BATCH,
-                    learning_rate: LEARNING_RATE * (rounds - round) as f64 / rounds as f64,
-                    seed: (round * CONTRIBUTORS + index) as u64,
-                    ..TrainingConfig::of(&self.graph)
-                };
-                scope.spawn(move || {
-                    let (device, stop) = (Device::flex(), AtomicBool::new(false));
-                    let progress = &mut |_| {};
-                    train(&self.graph, master, part, &config, &device, progress, &stop)
-                })
+        let (device, stop) = (Device::flex(), AtomicBool::new(false));
+        let change = |(index, part)| {
+            let config = TrainingConfig {
+                steps: STEPS,
+                batch: BATCH,
+                learning_rate: LEARNING_RATE * (rounds - round) as f64 / rounds as f64,
+                seed: (round * CONTRIBUTORS + index) as u64,
+                ..TrainingConfig::of(&self.graph)
             };
-            let threads: Vec<_> = self.parts.iter().enumerate().map(change).collect();
-            let joined =
-                |thread: ScopedJoinHandle<_>| thread.join().expect("training does not panic");
-            Ok(threads.into_iter().map(joined).collect::<Result<_, _>>()?)
-        })
+            let progress = &mut |_| {};
+            Ok(train(
+                &self.graph,
+                master,
+                part,
+                &config,
+                &device,
+                progress,
+                &stop,
+            )?)
+        };
+        self.parts.iter().enumerate().map(change).collect()
     }
 
     /// Held-out bits a character, by the exact machine.
     fn loss(&self, master: &[i16]) -> Result<f64> {
         let losses = FastCpu.losses(&self.graph, master, &self.held_out)?;
         let characters = losses.len() * self.graph.inputs as usize;
-        let sum: u64 = losses.into_iter().map(u64::from).sum();
-        Ok(sum as f64 / 65_536.0 / characters as f64)
+        Ok(bits(&losses) / characters as f64)
     }
 }
 

@@ -6,7 +6,7 @@ use burn::tensor::{
     DType, Device, Int, Tensor, TensorData,
 };
 use gotong::{
-    evaluation::{BurnEvaluator, FastCpu},
+    evaluation::{bits, BurnEvaluator, FastCpu},
     training::{initial_weights, DeviceChoice},
 };
 use gotong_scoring::{Evaluator, Graph, Samples, Transformer};
@@ -69,10 +69,13 @@ pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
             continue;
         }
         let (device, adapter) = choice.open_adapter()?;
-        let ((shape, samples), prefix) = match adapter.is_gpu {
-            true => (ON_GPU, "gpu"),
-            false => (IN_SOFTWARE, "software_gpu"),
+        let ((shape, samples), mut prefix) = match adapter.is_gpu {
+            true => (ON_GPU, "gpu".to_owned()),
+            false => (IN_SOFTWARE, "software_gpu".to_owned()),
         };
+        if choice != DeviceChoice::Wgpu {
+            prefix = format!("{prefix}_{choice}");
+        }
         let [exact, float, cpu] = speeds(&shape, samples, &device)?;
         report.insert(format!("{prefix}_device"), json!(adapter.name));
         for (key, value) in [
@@ -105,12 +108,7 @@ fn speeds(shape: &Transformer, count: usize, device: &Device) -> Result<[f64; 3]
 
     // They are the same model; and their kernels are compiled now.
     let tokens = (count * shape.tokens as usize) as f64;
-    let exact: u64 = burn
-        .losses(&graph, &weights, &samples)?
-        .into_iter()
-        .map(u64::from)
-        .sum();
-    let exact = exact as f64 / 65_536.0 / tokens;
+    let exact = bits(&burn.losses(&graph, &weights, &samples)?) / tokens;
     for batches in &batches {
         let float = peer.loss(batches)? / tokens;
         ensure!(

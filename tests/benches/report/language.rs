@@ -4,7 +4,7 @@ use crate::worker::rounded;
 use anyhow::Result;
 use burn::tensor::Device;
 use gotong::{
-    evaluation::FastCpu,
+    evaluation::{bits, FastCpu},
     training::{
         data::{folder, DataSet, Labelled, Use},
         float_loss, initial_weights, train, TrainingConfig,
@@ -118,8 +118,7 @@ impl Text {
     /// Mean loss of a character in bits, exactly.
     fn bits(&self, weights: &[i16]) -> Result<f64> {
         let losses = FastCpu.losses(&self.graph, weights, &self.samples()?)?;
-        let sum: u64 = losses.into_iter().map(u64::from).sum();
-        Ok(sum as f64 / 65_536.0 / self.characters())
+        Ok(bits(&losses) / self.characters())
     }
 
     fn characters(&self) -> f64 {

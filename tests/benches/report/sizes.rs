@@ -54,7 +54,7 @@ pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// Seconds of each of [`COSTS`], the best of three.
+/// Seconds of each of [`COSTS`], the best of some.
 fn costs(graph: &Graph) -> Result<[f64; COSTS.len()]> {
     let weights = initial_weights(graph, 1);
     let record = |byte: usize| (byte * 31 % MODEL.vocab as usize) as u8;

@@ -2,7 +2,7 @@
 
 use super::{scene::Scene, Result};
 use crate::{
-    evaluation::{generate, FastCpu, Sampler},
+    evaluation::{bits, generate, FastCpu, Sampler},
     training::{data::Labelled, Tokenizer},
 };
 use anyhow::Context;
@@ -59,10 +59,9 @@ impl Exam {
         let predicted = FastCpu.predict(&self.graph, weights, &self.samples)?;
         let labels = self.samples.labels();
         let right = predicted.iter().zip(labels).filter(|(a, b)| a == b).count();
-        let total: u64 = losses.iter().copied().map(u64::from).sum();
         let count = self.samples.len() as f64;
         Ok(Mark::Images {
-            loss: total as f64 / 65536.0 / count,
+            loss: bits(&losses) / count,
             accuracy: right as f64 / count,
         })
     }

@@ -11,6 +11,8 @@ use std::path::Path;
 
 /// The contributor that submits noise.
 pub const NOISE: &str = "Noise";
+/// The name of the sponsor.
+pub const SPONSOR: &str = "Sponsor";
 /// The attester that lies in its first round, and is convicted.
 pub const LIAR: &str = "Liar";
 
@@ -137,10 +139,19 @@ impl Cast {
         self.truthful().chain(self.liar.then(|| LIAR.to_owned()))
     }
 
+    /// Everybody but the node.
+    pub fn everybody(self) -> impl Iterator<Item = String> {
+        self.paid().chain([SPONSOR.to_owned()])
+    }
+
     /// Everybody who may be paid: contributors first.
+    fn paid(self) -> impl Iterator<Item = String> {
+        self.contributors().chain(self.attesters())
+    }
+
+    /// The accounts of everybody who may be paid.
     pub fn accounts(self) -> Result<Vec<(String, Account)>> {
-        let names = self.contributors().chain(self.attesters());
-        names
+        self.paid()
             .map(|name| Ok((name.clone(), account(&name)?)))
             .collect()
     }

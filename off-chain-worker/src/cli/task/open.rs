@@ -26,7 +26,9 @@ use std::path::PathBuf;
 #[command(
     after_help = "Example:\n  gotong task open --dev Alice --name clothes --model mlp:784,128,10 \\\n    \
                   --shards 10 --shard-samples 800 --price 1 --cap 500 --pool 5000\n  \
-                  gotong sponsor --dev Alice --task 0"
+                  gotong sponsor --dev Alice --task 0\n  \
+                  gotong task open --dev Alice --name drawn --hold-out drawn --pool-out drawn.pool \\\n    \
+                  --samples 400 --rounds 50 --price 1 --cap 500 --pool 5000"
 )]
 pub struct Open {
     /// What users see, up to 32 bytes
@@ -122,12 +124,24 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     let signer = globals.signer()?;
     let client = globals.client().await?;
     let graph = &args.model.0;
+    ensure!(
+        args.hold_out == HoldOut::Drawn || args.pool_out.is_none(),
+        "--pool-out is for samples that are drawn: add --hold-out drawn"
+    );
     let weights = first_weights(&args)?;
     let exam = args.data.load(Use::Exam, graph)?;
     let graph_bytes = graph.encode();
     ensure!(
-        graph_bytes.len() <= MAX_GRAPH_BYTES as usize && weights.len() <= MAX_WEIGHT_BYTES as usize,
-        "the model is too large for the chain: at most {MAX_WEIGHT_BYTES} bytes of weights"
+        graph_bytes.len() <= MAX_GRAPH_BYTES as usize,
+        "the model has {} ops in {} bytes, and the chain takes {MAX_GRAPH_BYTES}: choose fewer layers",
+        graph.ops.len(),
+        graph_bytes.len()
+    );
+    ensure!(
+        weights.len() <= MAX_WEIGHT_BYTES as usize,
+        "the model has {} parameters, and the chain takes {}: choose a smaller one",
+        graph.parameters(),
+        MAX_WEIGHT_BYTES / 2
     );
     // On disk before the chain knows of it.
     let (hold_out, next) = match args.hold_out {

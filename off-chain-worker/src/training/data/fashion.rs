@@ -64,7 +64,12 @@ impl Source {
         let mut bytes = Vec::new();
         let unpacked = GzDecoder::new(&packed[..]).read_to_end(&mut bytes);
         if let Err(source) = unpacked {
-            return Err(DataError::Unreadable { path, source });
+            let advice = ADVICE;
+            return Err(DataError::Unreadable {
+                path,
+                source,
+                advice,
+            });
         }
         check_hash(&path, &bytes, self.sha256, ADVICE)?;
         Ok(bytes.split_off(self.header_bytes))

@@ -16,7 +16,10 @@ pub const DATA_VARIABLE: &str = "GOTONG_DATA";
 
 /// The data folder: what [`DATA_VARIABLE`] names, else `gotong/data` in the user's cache.
 pub fn folder() -> PathBuf {
-    let variable = |name| std::env::var_os(name).map(PathBuf::from);
+    let variable = |name| {
+        let value = std::env::var_os(name).filter(|value| !value.is_empty());
+        value.map(PathBuf::from)
+    };
     variable(DATA_VARIABLE).unwrap_or_else(|| {
         let cache = variable("XDG_CACHE_HOME");
         let home = || std::env::home_dir().unwrap_or_default().join(".cache");
@@ -191,8 +194,12 @@ pub enum DataError {
     #[error("{} is missing; {advice}", .path.display())]
     Missing { path: PathBuf, advice: &'static str },
     /// A file cannot be read or unpacked.
-    #[error("cannot read {}: {source}", .path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
+    #[error("cannot read {} ({source}); {advice}", .path.display())]
+    Unreadable {
+        path: PathBuf,
+        source: io::Error,
+        advice: &'static str,
+    },
     /// A file's content is not the published one.
     #[error("{} is not the published file (sha256 {found}); {advice}", .path.display())]
     WrongHash {
@@ -219,6 +226,7 @@ fn read(path: &Path, advice: &'static str) -> Result<Vec<u8>, DataError> {
         _ => DataError::Unreadable {
             path: path.to_owned(),
             source,
+            advice,
         },
     })
 }

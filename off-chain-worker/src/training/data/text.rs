@@ -28,6 +28,7 @@ impl Shakespeare {
         let text = String::from_utf8(bytes).map_err(|error| DataError::Unreadable {
             path,
             source: std::io::Error::other(error),
+            advice: ADVICE,
         })?;
         Ok(Self(text))
     }
