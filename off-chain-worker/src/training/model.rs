@@ -74,7 +74,7 @@ enum Flow {
     /// `[samples, heads, tokens, width]`, of which the machine's rows are `heads * width` long.
     Heads(Tensor<4>),
     /// Queries, keys and values, each the third of a row.
-    Thirds([Tensor<2>; 3]),
+    Thirds(Box<[Tensor<2>; 3]>),
 }
 
 impl Flow {
@@ -86,7 +86,7 @@ impl Flow {
                 let rows = heads.swap_dims(1, 2);
                 rows.reshape([samples * tokens, count * width])
             }
-            Self::Thirds(thirds) => Tensor::cat(thirds.into(), 1),
+            Self::Thirds(thirds) => Tensor::cat(thirds.to_vec(), 1),
         }
     }
 
@@ -228,9 +228,9 @@ impl Network {
                         // Weights are cut in three at less cost than what they give.
                         let is_cut = matches!(ops.get(index + 2), Some(Op::Scores { .. }));
                         if is_cut {
-                            Flow::Thirds([0, 1, 2].map(|which| {
+                            Flow::Thirds(Box::new([0, 1, 2].map(|which| {
                                 rows.clone().matmul(third(&weight, which)) + third(&bias, which)
-                            }))
+                            })))
                         } else {
                             Flow::Rows(rows.matmul(weight) + bias)
                         }
@@ -249,7 +249,9 @@ impl Network {
                     match flow {
                         Flow::Rows(sums) => Flow::Rows(rounded(sums, bound)),
                         Flow::Heads(sums) => Flow::Heads(rounded(sums, bound)),
-                        Flow::Thirds(sums) => Flow::Thirds(sums.map(|sums| rounded(sums, bound))),
+                        Flow::Thirds(sums) => {
+                            Flow::Thirds(Box::new(sums.map(|sums| rounded(sums, bound))))
+                        }
                     }
                 }
                 Op::Relu => Flow::Rows(relu(flow.rows())),
