@@ -33,12 +33,8 @@ impl Data {
 /// The chosen data set, else the one that `graph` is made for.
 pub fn set(chosen: Option<DataSet>, graph: &Graph) -> anyhow::Result<DataSet> {
     chosen.or_else(|| DataSet::of(graph)).with_context(|| {
-        let misfits = DataSet::ALL.map(|set| set.check(graph).err());
-        let misfits = misfits
-            .into_iter()
-            .flatten()
-            .map(|misfit| misfit.to_string());
-        let misfits: Vec<String> = misfits.collect();
+        let misfits = DataSet::ALL.iter().filter_map(|set| set.check(graph).err());
+        let misfits: Vec<String> = misfits.map(|misfit| misfit.to_string()).collect();
         format!(
             "no data set that Gotong knows fits the model: {}",
             misfits.join("; ")

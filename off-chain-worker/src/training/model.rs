@@ -5,7 +5,8 @@
 //! counted in the machine's steps, so that it is integers, held in floats: linear ops multiply with
 //! the int8 view of their weights, and activations are rounded and clamped as the machine does.
 //! Gradients pass straight through the rounding and the clamps (Bengio, Leonard, Courville,
-//! arXiv:1308.3432), but not where the residual stream ends. Roots, exponentials and logarithms are true ones, where the machine has tables.
+//! arXiv:1308.3432), but not where the residual stream is clamped. Roots, exponentials and logarithms are true
+//! ones, where the machine has tables.
 //!
 //! An op that gives sums gives them in the units of the requant after it, whose factor it takes
 //! into its weights: the requant itself only rounds.
@@ -113,6 +114,7 @@ impl Network {
     /// # Errors
     /// A graph that is not valid, or has another number of parameters.
     pub fn new(graph: &Graph, master: &[i16], device: &Device) -> Result<Self, UntrainableGraph> {
+        graph.validate()?;
         let flows = graph.flows()?;
         if master.len() != graph.parameters() {
             return Err(UntrainableGraph::WrongParameters {

@@ -402,9 +402,10 @@ mod tests {
     use super::super::{data::FashionMnist, initial_weights, noise_change};
     use super::*;
     use gotong_scoring::{
-        arith::MASTER_BOUND, Cnn, Convolution, Evaluator, Image, Pool, Reference, Samples,
-        Transformer, Window,
+        arith::MASTER_BOUND, Cnn, Convolution, Evaluator, Image, Op, Pool, Reference, Samples,
+        Transformer, Width, Window,
     };
+    use rand::Rng;
     use std::ops::Range;
 
     fn run(graph: &Graph, data: &Labelled, config: &TrainingConfig) -> Vec<i32> {
@@ -530,6 +531,69 @@ mod tests {
         float_loss(graph, master, data, &Device::flex())
             .unwrap()
             .into()
+    }
+
+    /// An image cut into patches that attend to one another.
+    #[test]
+    fn attention_of_patches_has_the_exact_loss() {
+        let requant = |shift_in, width| Op::Requant {
+            shift_in,
+            multiplier: 64,
+            shift_out: 6,
+            width,
+        };
+        let linear = |inputs, outputs| Op::Linear {
+            inputs,
+            outputs,
+            bias_shift: 0,
+        };
+        let (heads, head_width, patches) = (2, 8, 4);
+        let graph = Graph {
+            inputs: 64,
+            ops: vec![
+                Op::Im2col {
+                    image: Image {
+                        height: 8,
+                        width: 8,
+                        channels: 1,
+                    },
+                    window: Window {
+                        size: 4,
+                        stride: 4,
+                        padding: 0,
+                    },
+                },
+                linear(16, 3 * heads * head_width),
+                requant(9, Width::Narrow),
+                Op::Scores { heads, head_width },
+                requant(4, Width::Wide),
+                Op::Softmax {
+                    heads,
+                    tokens: patches,
+                },
+                Op::Mix {
+                    from: 2,
+                    heads,
+                    head_width,
+                },
+                requant(4, Width::Narrow),
+                Op::Flatten,
+                linear(patches * heads * head_width, 10),
+                requant(7, Width::Wide),
+                Op::CrossEntropy { classes: 10 },
+            ],
+        };
+        let mut random = StdRng::seed_from_u64(3);
+        let master: Vec<i16> = (0..graph.parameters())
+            .map(|_| random.random_range(-MASTER_BOUND..=MASTER_BOUND))
+            .collect();
+        let data = Labelled {
+            inputs: 64,
+            pixels: (0..64 * 20).map(|_| random.random()).collect(),
+            labels: (0..20).map(|_| random.random_range(0..10)).collect(),
+        };
+        let (exact, float) = (exact(&graph, &master, &data), float(&graph, &master, &data));
+        assert!((exact - float).abs() < 0.05, "exact {exact}, float {float}");
     }
 
     #[test]
