@@ -1034,6 +1034,35 @@ fn lies_about_similarity_are_convicted() {
     }
 }
 
+/// At a central difference of 1 a midpoint less a delta has nothing of it, so no term of that delta explains a
+/// wrong weight.
+#[test]
+fn a_lie_that_no_term_explains_is_convicted() {
+    let round = Round::new(&[9, 12, 4], 12, 3, 3);
+    assert_eq!(round.case.rules.central_difference, 1);
+    let honest = round.honest();
+    let ends = (0..round.base.len() as u32).filter_map(|position| {
+        let (of, row, by) = (Side::Minus(1), 1, 127);
+        let liar = round.liar(Lie::Term {
+            of,
+            position,
+            row,
+            by,
+        });
+        // A weight that no loss depends on can be lied about: nothing differs.
+        accuse(&liar, &honest)
+    });
+    let mut convicted = 0;
+    for (end, ..) in ends {
+        assert!(
+            matches!(end, End::Convicted(Step::Weight { .. })),
+            "{end:?}"
+        );
+        convicted += 1;
+    }
+    assert!(convicted > 10, "{convicted}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

@@ -556,8 +556,10 @@ impl Witness {
                     Side::Plus(own) => (17, 1 + if own == row { c } else { 0 }),
                     _ => (16, 1),
                 };
-                let term = terms.get_mut(row as usize)?;
-                term.value += (i64::from(by) * (weight << halves)).checked_div(own)?;
+                // A part that is taken off whole moves no weight, whatever it is said to be.
+                if let Some(moved) = (i64::from(by) * (weight << halves)).checked_div(own) {
+                    terms.get_mut(row as usize)?.value += moved;
+                }
             }
         }
         Some(terms)
