@@ -597,9 +597,12 @@ impl Op {
                 },
                 Shares,
             ) => {
-                // What scores are made of is `3 * heads * head_width` long.
+                // What scores are made of is `3 * heads * head_width` long, and has a row for every share.
                 let scores = Op::Scores { heads, head_width };
-                if from.checked_add(1) >= Some(op) || graph.op_after(from) != Some(&scores) {
+                let is_as_many = |values: &Flow| values.tokens == tokens;
+                let fits = before.get(from as usize).is_some_and(is_as_many);
+                if from.checked_add(1) >= Some(op) || graph.op_after(from) != Some(&scores) || !fits
+                {
                     return Err(GraphError::WrongReference { op });
                 }
                 let values = heads.saturating_mul(head_width);

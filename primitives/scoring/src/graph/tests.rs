@@ -465,6 +465,62 @@ fn faults_of_a_cnn_are_named() {
 }
 
 /// Else a token could see a later one, which is its label.
+/// In images the number of rows changes: what is mixed has a row for every share.
+#[test]
+fn values_of_other_rows_are_not_mixed() {
+    let attention = |tokens, from| {
+        let (heads, head_width) = (1, 2);
+        [
+            linear(2, 6),
+            requant(6, 128, 7, Width::Narrow),
+            Op::Scores { heads, head_width },
+            requant(6, 128, 7, Width::Wide),
+            Op::Softmax { heads, tokens },
+            Op::Mix {
+                from,
+                heads,
+                head_width,
+            },
+            requant(6, 128, 7, Width::Narrow),
+        ]
+    };
+    let image = |side, channels| Image {
+        height: side,
+        width: side,
+        channels,
+    };
+    let window = |size| Window {
+        size,
+        stride: size,
+        padding: 0,
+    };
+    let pixels = Op::Im2col {
+        image: image(4, 2),
+        window: window(1),
+    };
+    let halved = Op::MaxPool {
+        image: image(4, 2),
+        window: window(2),
+    };
+    // Sixteen pixels, then four; op 2 gives the values of the first, op 10 of the second.
+    let graph = |from| Graph {
+        inputs: 32,
+        ops: [pixels]
+            .into_iter()
+            .chain(attention(16, 2))
+            .chain([halved])
+            .chain(attention(4, from))
+            .chain([Op::Flatten, linear(8, 3), requant(6, 128, 7, Width::Wide)])
+            .chain([Op::CrossEntropy { classes: 3 }])
+            .collect(),
+    };
+    assert_eq!(graph(10).validate(), Ok(()));
+    assert_eq!(
+        graph(2).validate(),
+        Err(GraphError::WrongReference { op: 14 })
+    );
+}
+
 #[test]
 fn a_text_is_no_image() {
     let image = Image {
