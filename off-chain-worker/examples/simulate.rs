@@ -12,6 +12,7 @@ use clap::Parser;
 use gotong::{
     evaluation::FastCpu,
     training::{
+        add_residual,
         data::{FashionMnist, Labelled},
         initial_weights, noise_change, train, DeviceChoice, TrainingConfig,
     },
@@ -79,10 +80,7 @@ impl Contributor {
             &stop,
         )?;
         if self.honest {
-            change
-                .iter_mut()
-                .zip(&self.residual)
-                .for_each(|(c, r)| *c += r);
+            add_residual(&mut change, &self.residual);
         } else {
             change = noise_change(change.len(), seed, &change);
         }

@@ -9,8 +9,6 @@ pub struct Contributor {
     work: Option<Work>,
     /// Block that took the commitment to `work`, as far as known.
     committed_at: Option<u32>,
-    /// The last round whose delta was revealed: what that delta left out is still to be sent.
-    residual_of: Option<RoundId>,
     /// Rounds before this one have been looked at for shares to claim.
     claimed_before: RoundId,
 }
@@ -73,14 +71,14 @@ impl Contributor {
             account,
             work: None,
             committed_at: None,
-            residual_of: None,
             claimed_before: RoundId(0),
         }
     }
 
-    /// The round whose delta's remainder is to be added to the next change.
-    pub fn residual_of(&self) -> Option<RoundId> {
-        self.residual_of
+    /// Whether the delta that was made here is revealed.
+    pub fn has_revealed(&self, now: &ContributorSnapshot) -> bool {
+        let is_own = |work: &Work| work.round == now.round;
+        now.submission == Some(Submission::Revealed) && self.work.as_ref().is_some_and(is_own)
     }
 
     /// Takes in what the chain says, and answers what to do, in order; nothing means to wait.
@@ -100,9 +98,6 @@ impl Contributor {
         {
             self.work = None;
             self.committed_at = None;
-        }
-        if now.submission == Some(Submission::Revealed) && self.work.is_some() {
-            self.residual_of = Some(now.round);
         }
         let mut commands: Vec<_> = self.move_in_round(now).into_iter().collect();
         let before = match now.phase {
@@ -147,8 +142,9 @@ impl Contributor {
         submission_commitment(self.task, work.round, &self.account, &hash, &work.salt)
     }
 
-    /// A training run has ended. Work that may be committed already is never replaced.
-    pub fn on_trained(&mut self, work: Work) {
+    /// A training run has ended; tells whether its work is taken. Work that may be committed already is
+    /// never replaced.
+    pub fn on_trained(&mut self, work: Work) -> bool {
         let replaces = match &self.work {
             None => true,
             Some(old) => {
@@ -161,6 +157,7 @@ impl Contributor {
             self.work = Some(work);
             self.committed_at = None;
         }
+        replaces
     }
 
     /// Block `block` took the commitment of `round`.
@@ -205,7 +202,6 @@ mod tests {
             vec![4; 32],
             vec![4, 5],
             vec![1, 6, 0, 0, 0],
-            vec![0],
             vec![0; 4],
         ]
         .concat();

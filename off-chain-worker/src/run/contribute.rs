@@ -10,10 +10,12 @@ use crate::{
     training::{data::Labelled, TrainingOptions},
 };
 use burn::tensor::Device;
+use codec::Encode;
 use gotong_protocol::{
     view::{StakeView, TaskView},
     Hash, RoundId, TaskId,
 };
+use gotong_scoring::blake2_256;
 use std::{
     sync::{
         atomic::{AtomicBool, Ordering},
@@ -30,6 +32,24 @@ pub enum Source {
     Train(Training),
     /// Weights trained elsewhere, submitted in one round.
     Weights(Arc<Vec<i16>>),
+}
+
+impl Source {
+    pub(super) fn is_honest_training(&self) -> bool {
+        matches!(self, Self::Train(training) if training.strategy == Strategy::Honest)
+    }
+
+    /// The file of the engine's state. Every file of weights has its own: what is committed and revealed is what
+    /// was given, whatever the account submitted before.
+    fn state_name(&self) -> String {
+        match self {
+            Self::Train(_) => "contributor".into(),
+            Self::Weights(weights) => {
+                let digest = blake2_256(&[&weights.encode()]);
+                format!("submission-{}", hex::encode(&digest[..8]))
+            }
+        }
+    }
 }
 
 /// How to train.
@@ -65,7 +85,7 @@ pub struct Contribute {
     opened: Option<Opened>,
     job: Option<Job>,
     claims_resume_at: Instant,
-    /// Whether this process has revealed a delta.
+    /// Whether this process has revealed a delta, or found its own revealed.
     has_revealed: bool,
     /// The last round that could not be trained for, because the chain settled one before it on
     /// something else than is computed here.
@@ -75,6 +95,7 @@ pub struct Contribute {
 /// What the daemon has once it has seen the task.
 struct Opened {
     folder: Folder,
+    state_name: String,
     residuals: Residuals,
     machine: Contributor,
     replica: Replica,
@@ -95,7 +116,6 @@ impl Drop for Job {
     }
 }
 
-const MACHINE: &str = "contributor";
 const CLAIM_RETRY: Duration = Duration::from_secs(30);
 
 impl Contribute {
@@ -135,13 +155,15 @@ impl Contribute {
         check_entitled(now.stake(&self.account).await?, view, &self.account)?;
         let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&self.account[..8]))?;
         let lock = folder.lock()?;
+        let state_name = self.source.state_name();
         let machine = folder
-            .load(MACHINE)?
+            .load(&state_name)?
             .unwrap_or_else(|| Contributor::new(self.task, self.account));
         let replica = Replica::open(client, now, &self.home, view).await?;
         self.opened = Some(Opened {
             residuals: Residuals::new(folder.clone()),
             folder,
+            state_name,
             machine,
             replica,
             _lock: lock,
@@ -179,11 +201,11 @@ impl Contribute {
             return Ok(());
         };
         let trained = (&mut job.running).await??;
-        let revealed = opened.machine.residual_of();
-        opened
-            .residuals
-            .save(revealed, trained.work.round, trained.residual)?;
-        opened.machine.on_trained(trained.work);
+        if opened.machine.on_trained(trained.work) {
+            if let Some(residual) = &trained.residual {
+                opened.residuals.save(residual)?;
+            }
+        }
         opened.save()
     }
 
@@ -283,11 +305,16 @@ impl Contribute {
         round: RoundId,
         base_root: Hash,
     ) -> Result<Job, RunError> {
-        let residual = match &self.source {
-            Source::Train(training) if training.strategy == Strategy::Honest => {
-                opened.residuals.load(opened.machine.residual_of())?
-            }
-            _ => None,
+        let residual = if self.source.is_honest_training() {
+            let is_merged = |round, delta: &Hash| {
+                Ok(opened
+                    .replica
+                    .table(round)?
+                    .is_some_and(|table| table.has_merged(delta)))
+            };
+            opened.residuals.of_merged(is_merged)?
+        } else {
+            None
         };
         let stop = Arc::new(AtomicBool::new(false));
         let order = Order {
@@ -345,6 +372,7 @@ impl Contribute {
         let Some(snapshot) = self.snapshot(now, view.round).await? else {
             return Ok(Flow::Continue);
         };
+        self.has_revealed |= opened.machine.has_revealed(&snapshot);
         let before = opened.machine.clone();
         let mut commands = opened.machine.on_block(&snapshot);
         if opened.machine != before {
@@ -371,7 +399,7 @@ impl Contribute {
 
 impl Opened {
     fn save(&self) -> Result<(), RunError> {
-        Ok(self.folder.save(MACHINE, &self.machine)?)
+        Ok(self.folder.save(&self.state_name, &self.machine)?)
     }
 }
 

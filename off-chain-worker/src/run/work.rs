@@ -7,8 +7,9 @@ use crate::{
     chain::Account,
     engine::Work,
     state::{Folder, StateError},
-    training::{noise_change, train, Step, TrainingConfig},
+    training::{add_residual, noise_change, train, Step, TrainingConfig},
 };
+use codec::{Decode, Encode};
 use gotong_protocol::{bounds::MAX_DELTA_BYTES, Delta, Graph, Hash, RoundId, TaskId};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::sync::{atomic::AtomicBool, Arc};
@@ -16,8 +17,8 @@ use std::sync::{atomic::AtomicBool, Arc};
 /// What a training run gives.
 pub(super) struct Trained {
     pub work: Work,
-    /// What the delta leaves out of the change.
-    pub residual: Vec<i32>,
+    /// What the delta leaves out of the change that was trained.
+    pub residual: Option<Residual>,
 }
 
 /// All that a training run needs, apart from the daemon.
@@ -39,15 +40,18 @@ impl Order {
     pub(super) fn fulfil(self) -> Result<Trained, RunError> {
         let mut change = self.change()?;
         if let Some(residual) = &self.residual {
-            for (change, residual) in change.iter_mut().zip(residual) {
-                *change = change.saturating_add(*residual);
-            }
+            add_residual(&mut change, residual);
         }
         let (delta, bytes) =
             compress(&change, self.keep_permille).ok_or(RunError::NothingLearned)?;
         let salt = random_hash()?;
+        let residual = || Residual {
+            round: self.round,
+            delta: Delta::hash_of(&bytes),
+            left_out: delta.residual(&change),
+        };
         Ok(Trained {
-            residual: delta.residual(&change),
+            residual: self.source.is_honest_training().then(residual),
             work: Work {
                 round: self.round,
                 base_root: self.base_root,
@@ -131,41 +135,45 @@ fn compress(change: &[i32], keep_permille: u32) -> Option<(Delta, Vec<u8>)> {
     None
 }
 
-/// What deltas left out, on disk: error feedback, to be sent with the next one.
+/// What a delta leaves out of the change that it is made of.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Residual {
+    round: RoundId,
+    /// Hash of the delta.
+    delta: Hash,
+    left_out: Vec<i32>,
+}
+
+/// What deltas left out, on disk: error feedback, to be sent with the next one. Only a delta that the
+/// weights took leaves something behind: what another one held is found again by the next training.
 pub(super) struct Residuals(Folder);
 
-/// What the newest delta left out, and the one before it.
-const FILES: [&str; 2] = ["residual", "residual-before"];
+/// Of the newest delta, and of the last one that is known to be merged.
+const NEWEST: &str = "residual";
+const MERGED: &str = "residual-merged";
 
 impl Residuals {
     pub fn new(folder: Folder) -> Self {
         Self(folder)
     }
 
-    /// What the delta of the round `of` left out, if it is known.
-    pub fn load(&self, of: Option<RoundId>) -> Result<Option<Vec<i32>>, StateError> {
-        for name in FILES {
-            match self.0.load::<(RoundId, Vec<i32>)>(name)? {
-                Some((round, residual)) if Some(round) == of => return Ok(Some(residual)),
-                _ => {}
+    /// What the last delta that was merged left out.
+    pub fn of_merged(
+        &self,
+        is_merged: impl FnOnce(RoundId, &Hash) -> Result<bool, StateError>,
+    ) -> Result<Option<Vec<i32>>, StateError> {
+        if let Some(newest) = self.0.load::<Residual>(NEWEST)? {
+            if is_merged(newest.round, &newest.delta)? {
+                self.0.save(MERGED, &newest)?;
             }
         }
-        Ok(None)
+        let merged = self.0.load::<Residual>(MERGED)?;
+        Ok(merged.map(|residual| residual.left_out))
     }
 
-    /// Keeps what the delta of `round` leaves out and, as it may never be revealed, what the last
-    /// `revealed` one did.
-    pub fn save(
-        &self,
-        revealed: Option<RoundId>,
-        round: RoundId,
-        residual: Vec<i32>,
-    ) -> Result<(), StateError> {
-        let [newest, before] = FILES;
-        if let Some(old) = self.load(revealed)? {
-            self.0.save(before, &(revealed.unwrap_or_default(), old))?;
-        }
-        self.0.save(newest, &(round, residual))
+    /// Keeps what the newest delta leaves out until it is known whether that is merged.
+    pub fn save(&self, newest: &Residual) -> Result<(), StateError> {
+        self.0.save(NEWEST, newest)
     }
 }
 
@@ -191,22 +199,31 @@ mod tests {
     }
 
     #[test]
-    fn the_residual_of_the_last_revealed_delta_survives_unrevealed_ones() {
+    fn only_what_was_merged_leaves_something_behind() {
         let temporary = tempfile::tempdir().unwrap();
         let residuals = Residuals::new(Folder::open(temporary.path()).unwrap());
-        let revealed = Some(RoundId(3));
-        residuals.save(None, RoundId(3), vec![3]).unwrap();
-        assert_eq!(residuals.load(revealed).unwrap(), Some(vec![3]));
-        for unrevealed in 4..7 {
-            let round = RoundId(unrevealed);
-            residuals.save(revealed, round, vec![0]).unwrap();
-            assert_eq!(residuals.load(revealed).unwrap(), Some(vec![3]));
+        let left_by = |round: u32| vec![round as i32; 3];
+        assert_eq!(residuals.of_merged(|_, _| Ok(true)).unwrap(), None);
+        for (round, is_merged, expected) in [
+            (0, false, None),
+            (1, true, Some(1)),
+            (2, false, Some(1)),
+            (3, false, Some(1)),
+            (4, true, Some(4)),
+        ] {
+            let newest = Residual {
+                round: RoundId(round),
+                delta: [round as u8; 32],
+                left_out: left_by(round),
+            };
+            residuals.save(&newest).unwrap();
+            for _restart in 0..2 {
+                let found = residuals.of_merged(|of, delta| {
+                    assert_eq!((of, delta), (newest.round, &newest.delta));
+                    Ok(is_merged)
+                });
+                assert_eq!(found.unwrap(), expected.map(left_by));
+            }
         }
-        residuals
-            .save(Some(RoundId(6)), RoundId(7), vec![7])
-            .unwrap();
-        assert_eq!(residuals.load(Some(RoundId(6))).unwrap(), Some(vec![0]));
-        assert_eq!(residuals.load(revealed).unwrap(), None);
-        assert_eq!(residuals.load(None).unwrap(), None);
     }
 }

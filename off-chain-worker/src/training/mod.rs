@@ -6,6 +6,7 @@
 
 pub mod data;
 mod device;
+mod feedback;
 mod initial;
 mod model;
 mod tokenizer;
@@ -14,9 +15,10 @@ mod units;
 pub mod weights_file;
 
 pub use device::{Adapter, DeviceChoice, DeviceError};
+pub use feedback::add_residual;
 pub use initial::{initial_weights, noise_change};
-pub use model::{Network, UntrainableGraph};
-pub use tokenizer::{learn, Tokenizer, UnknownCharacter};
+pub use model::UntrainableGraph;
+pub use tokenizer::{Tokenizer, UnknownCharacter};
 pub use train::{
     float_loss, train, Optimizer, Step, TrainingConfig, TrainingError, TrainingOptions,
 };

@@ -127,7 +127,8 @@ fn numbers(text: &str) -> Result<Vec<u8>, UnknownCharacter> {
 /// `first`: those, and then the most frequent pair of neighbours, joined to a token everywhere, again
 /// and again until there are `count` tokens. Of equally frequent pairs the one with the lowest numbers
 /// comes first; of three equal tokens in a row the first two are a pair.
-pub fn learn(texts: &[Vec<u8>], first: u8, count: usize) -> Vec<Vec<u8>> {
+#[cfg(test)]
+fn learn(texts: &[Vec<u8>], first: u8, count: usize) -> Vec<Vec<u8>> {
     let mut texts = texts.to_vec();
     let mut tokens: Vec<Vec<u8>> = (0..first).map(|number| vec![number]).collect();
     while tokens.len() < count.min(256) {
@@ -156,6 +157,7 @@ pub fn learn(texts: &[Vec<u8>], first: u8, count: usize) -> Vec<Vec<u8>> {
 }
 
 /// Replaces every pair in `text`, first to last, by one token.
+#[cfg(test)]
 fn join(text: &mut Vec<u8>, (left, right): (u8, u8), joined: u8) {
     let (mut from, mut to) = (0, 0);
     while from < text.len() {

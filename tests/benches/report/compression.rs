@@ -4,8 +4,7 @@
 //! round after round, and send what they changed. *Dense* sends the change of every parameter in f32;
 //! the others keep the largest thousandths of each chunk, in two bits a value (a sign and one of two
 //! magnitudes of the chunk) or in one (a sign), encoded by the protocol's codec, and remember what
-//! they left out (Seide et al., 2014; its decay and the mean of sparse changes as in SparseLoCo,
-//! arXiv:2508.15706). Merged as the protocol does: clipped to the median norm and averaged.
+//! they left out, as a contributor does (the mean of sparse changes as in SparseLoCo, arXiv:2508.15706). Merged as the protocol does: clipped to the median norm and averaged.
 
 use crate::worker::rounded;
 use anyhow::Result;
@@ -13,6 +12,7 @@ use burn::tensor::Device;
 use gotong::{
     evaluation::{bits, FastCpu},
     training::{
+        add_residual,
         data::{folder, DataSet, Labelled, Use},
         initial_weights, train, TrainingConfig,
     },
@@ -44,8 +44,6 @@ const BATCH: usize = 8;
 const LEARNING_RATE: f64 = 0.006;
 /// What a dense change is multiplied with.
 const DENSE_BOLDNESS: f64 = 1.4;
-/// What is left of a residual after a round, for what is old is wrong by now.
-const DECAY: f64 = 0.95;
 /// Rounds of the sparse runs, in short and at length.
 const ROUNDS: [usize; 2] = [60, 200];
 /// Parts of these rounds in which dense changes are sent.
@@ -229,10 +227,9 @@ impl Setting {
             let mut deltas = Vec::new();
             let changes = self.changes(&master, round, rounds)?;
             for (change, residual) in changes.iter().zip(&mut residuals) {
-                let whole = |(&change, &left): (&i32, &i32)| {
-                    (code.boldness * f64::from(change) + DECAY * f64::from(left)).round() as i32
-                };
-                let whole: Vec<i32> = change.iter().zip(&*residual).map(whole).collect();
+                let bold = |&change: &i32| (code.boldness * f64::from(change)).round() as i32;
+                let mut whole: Vec<i32> = change.iter().map(bold).collect();
+                add_residual(&mut whole, residual);
                 let mut delta = Delta::compress(&whole, code.keep_permille);
                 if code.value_bits == 1 {
                     delta = one_magnitude(&delta, &whole)?;
