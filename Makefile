@@ -48,7 +48,7 @@ check: setup ## Format, lints, no_std, Wasm, and who may import whom
 bench: build python ## Measure speed and sizes; writes target/bench/report.json (PART=large: a part alone)
 	$(CARGO) bench --locked --workspace --bench report --profile dev -- $(if $(PART),--only $(PART)) --out target/bench/$(or $(firstword $(PART)),report).json
 
-gpu: build ## On a machine with a GPU: is it exact, and how fast? (FEATURES=gotong/vulkan: by SPIR-V)
+gpu: build ## On a machine with a GPU: is it exact, and how fast? (FEATURES=gotong/vulkan or gotong/cuda adds a backend)
 	$(CARGO) test --locked --workspace --features "$(FEATURES)" --test equality -- --nocapture
 	$(CARGO) bench --locked --workspace --features "$(FEATURES)" --bench report --profile dev -- --only gpu --out target/bench/gpu.json
 
