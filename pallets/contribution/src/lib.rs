@@ -160,8 +160,8 @@ pub mod pallet {
         #[pallet::constant]
         type UnbondingBlocks: Get<u32>;
 
-        /// What a sponsor loses at least for a shard that it does not publish; the cap of a round
-        /// if that is more.
+        /// What a sponsor has on hold for a task: with shards, the cap of a round if that is more, which it
+        /// loses for one that it does not publish.
         #[pallet::constant]
         type TaskBond: Get<Balance>;
 
@@ -214,7 +214,7 @@ pub mod pallet {
         Stake,
         /// A sponsor's pool, and what contributors have not claimed of it yet.
         Pool,
-        /// A sponsor's bond for publishing its shards.
+        /// A sponsor's bond for its task, and for publishing its shards.
         Bond,
         /// A contributor's deposit for revealing what it committed.
         CommitDeposit,
@@ -624,6 +624,8 @@ pub mod pallet {
         AuditOtherTable,
         /// The revealed table has other losses for an audited sample than the work.
         AuditWorkDiffers,
+        /// Attesters could not evaluate the model on so many samples within the terms' window for it.
+        TermsTooHeavy,
     }
 
     impl<T> From<TermsError> for Error<T> {
@@ -712,8 +714,8 @@ pub mod pallet {
 
         /// Opens a task and starts its first round.
         ///
-        /// Signed by the sponsor, on whose account `pool` goes on hold, and, if it has shards to
-        /// publish, as its bond [`Config::TaskBond`] or the cap of a round, whichever is more. `graph` is the SCALE
+        /// Signed by the sponsor, on whose account `pool` goes on hold, and as its bond [`Config::TaskBond`] or, with
+        /// shards to publish, the cap of a round if that is more. `graph` is the SCALE
         /// encoding of a [`gotong_protocol::Graph`], `weights` its first master weights (two bytes
         /// each, little endian, within +-32512); the chain keeps their Merkle root. Emits
         /// [`Event::TaskOpened`] and [`Event::RoundStarted`].

@@ -172,14 +172,16 @@ pub(crate) fn assert_constants<T: Config>() {
     assert!(longest >= shortest, "no window is allowed");
     assert!(advances >= 1, "rounds must advance");
     // A phase may end late by as many blocks as it takes to advance all live tasks, one a block. A
-    // seat answers from its draw on: through three phases for each draw, and in each challenge for
-    // as long as disputes may be opened after its window, and then take.
-    let phase = u64::from(longest).saturating_add(T::MaxLiveTasks::get().into());
+    // seat answers from its draw on: until samples are drawn, through three phases for each draw, and in each
+    // challenge for as long as disputes may be opened after its window, and then take.
+    let late = u64::from(T::MaxLiveTasks::get());
+    let phase = u64::from(longest).saturating_add(late);
     let disputes = u64::from(T::MaxDisputeBlocks::get()).saturating_mul(2);
     let draw = phase.saturating_mul(3).saturating_add(disputes);
     let draws = u64::from(bounds::MAX_REDRAWS).saturating_add(1);
+    let answers = draw.saturating_mul(draws).saturating_add(late);
     assert!(
-        u64::from(T::UnbondingBlocks::get()) > draw.saturating_mul(draws),
+        u64::from(T::UnbondingBlocks::get()) > answers,
         "stake could leave before the round that it answers for is over"
     );
     assert!(T::WeightUnit::get() > 0, "weights are counted in units");
@@ -409,7 +411,7 @@ impl<T: Config> Rounds<T> {
             return unexpected::<T>(UnexpectedKind::ScheduledTaskMissing(id));
         };
         if round.awaits_samples(&task.terms.hold_out) {
-            Self::draw_samples(id, &task, &mut round);
+            Self::draw_samples(id, &task, &mut round, now);
         }
         // Ends, for phases only go forward, a Commit that rolls on starts a new window, and seats
         // are drawn anew so many times. Runs more than once only when no attester is left to act.
@@ -433,8 +435,13 @@ impl<T: Config> Rounds<T> {
 
     /// Draws what picks the round's samples: in a block after the one in which nothing more was
     /// revealed. So whoever made the block of the last reveal did not know what comes of it, unless
-    /// the next block was its own, too.
-    fn draw_samples(id: TaskId, task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
+    /// the next block was its own, too. The window to evaluate begins with them.
+    fn draw_samples(
+        id: TaskId,
+        task: &Task<T::AccountId>,
+        round: &mut Round<T::AccountId>,
+        now: u32,
+    ) {
         let seed = Attestation::<T>::seed(b"gotong:samples", id, task, round);
         round.sample_seed = Some(seed);
         Pallet::<T>::deposit_event(Event::SamplesDrawn {
@@ -442,6 +449,7 @@ impl<T: Config> Rounds<T> {
             round: task.round,
             seed,
         });
+        Self::enter(id, task, round, round.phase, now);
     }
 
     /// Ends the phase, and does to the round what the clock says.

@@ -67,7 +67,7 @@ pub struct Purse {
     pub fees: Balance,
     /// Given back to the sponsor.
     pub returned: Balance,
-    /// Burned if a shard is not published; 0 if there are none.
+    /// Of a task with shards it is burned if one is not published.
     pub bond: Balance,
 }
 
@@ -104,6 +104,7 @@ impl<T: Config> Tasks<T> {
                 T::MaxWindowBlocks::get(),
             )
             .map_err(Error::<T>::from)?;
+        ensure!(terms.can_be_scored(graph.cost()), Error::<T>::TermsTooHeavy);
         ensure!(pool >= terms.cap_per_round, Error::<T>::PoolTooSmall);
         ensure!(
             weights.len() as u64 == u64::from(parameters).saturating_mul(2),
@@ -118,7 +119,8 @@ impl<T: Config> Tasks<T> {
         let bond = match terms.hold_out {
             // Not publishing a shard must not be cheaper than paying for a good round.
             HoldOutTerms::Sealed { .. } => T::TaskBond::get().max(terms.cap_per_round),
-            HoldOutTerms::Drawn { .. } => 0,
+            // It only has a price to take one of the few places for live tasks.
+            HoldOutTerms::Drawn { .. } => T::TaskBond::get(),
         };
         Asset::<T>::hold(HoldReason::Pool, &sponsor, pool)?;
         Asset::<T>::hold(HoldReason::Bond, &sponsor, bond)?;

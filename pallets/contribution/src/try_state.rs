@@ -204,8 +204,8 @@ impl<T: Config> Pallet<T> {
     /// 12. The shards published are numbered from 0 to the task's next in the order of rounds,
     ///     and within the terms; of a task with a pool there are none, and no more rounds than the
     ///     terms have.
-    /// 13. A closed task holds no pool and no bond; the bond of one with a round under way is at
-    ///     least what the round can pay, or nothing if there is no shard to publish.
+    /// 13. A closed task holds no pool and no bond; one with a round under way has a bond, of at least what
+    ///     the round can pay if there are shards to publish.
     fn rounds_fit_their_task(id: TaskId, task: &Task<T::AccountId>) -> Check {
         let mut rounds: Vec<(RoundId, Round<T::AccountId>)> =
             Rounds::<T>::iter_prefix(id).collect();
@@ -237,11 +237,12 @@ impl<T: Config> Pallet<T> {
             task.state != TaskState::Closed || (task.purse.pool == 0 && task.purse.bond == 0),
             "13: a closed task holds its sponsor's money"
         );
+        let least_bond = match task.terms.hold_out.is_sealed() {
+            true => task.terms.cap_per_round,
+            false => 1,
+        };
         ensure!(
-            match task.terms.hold_out.is_sealed() {
-                true => !task.state.is_live() || task.purse.bond >= task.terms.cap_per_round,
-                false => task.purse.bond == 0,
-            },
+            !task.state.is_live() || task.purse.bond >= least_bond,
             "13: the bond is not what the terms ask for"
         );
         Ok(())

@@ -16,6 +16,11 @@ pub const MAX_POOL_RECORDS: u32 = 1 << 24;
 /// what may be asked at most, and who learns by heart what was asked knows little of what will be.
 /// How many more it takes for a model not to memorise the pool, only its sponsor can know.
 pub const MIN_RECORDS_PER_SAMPLE: u32 = 16;
+/// What a slow processor evaluates in a block of a second, in products ([`crate::Graph::cost`]).
+pub const COST_PER_BLOCK: u64 = 1 << 34;
+/// Evaluations of all samples that fit the window for them: base, merge, and two for each of seven deltas.
+/// A round may have more deltas than a slow processor has time for; it is not for the terms to know.
+pub const EVALUATIONS: u64 = 16;
 /// Most contributors that one round holds.
 pub const MAX_SUBMISSIONS: u32 = 1024;
 /// Most attesters drawn for one round.

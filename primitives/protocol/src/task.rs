@@ -242,6 +242,17 @@ impl<Balance: Default + PartialEq> TaskTerms<Balance> {
         self.hold_out.validate(record_bytes)?;
         check(self.rules.central_difference >= 1, TermsError::Rules)
     }
+
+    /// Whether attesters can score a round in the window for it, if the evaluation of a sample costs so much
+    /// ([`crate::Graph::cost`]).
+    pub fn can_be_scored(&self, cost: u64) -> bool {
+        let samples = u64::from(self.hold_out.samples());
+        let whole = cost
+            .saturating_mul(samples)
+            .saturating_mul(bounds::EVALUATIONS);
+        let window = u64::from(self.windows.attest_blocks);
+        whole <= window.saturating_mul(bounds::COST_PER_BLOCK)
+    }
 }
 
 /// Where a task stands.
@@ -385,6 +396,16 @@ mod tests {
         assert_eq!(terms().validate(16 << 10, 5, 8), Ok(()));
         let longer = terms().validate((16 << 10) + 1, 5, 8);
         assert_eq!(longer, Err(TermsError::Record));
+    }
+
+    #[test]
+    fn what_takes_longer_than_its_window_is_known() {
+        // Two samples, sixteen times, in seven blocks.
+        let most = 7 * (1 << 34) / 32;
+        assert!(terms().can_be_scored(most));
+        assert!(!terms().can_be_scored(most + 1));
+        assert!(!sealed(1, 3).can_be_scored(most));
+        assert!(!terms().can_be_scored(u64::MAX));
     }
 
     #[test]

@@ -30,6 +30,13 @@ pub const MAX_ALL_VALUES: u64 = 1 << 30;
 /// computes them one by one.
 pub const MAX_PRODUCTS: u64 = 1 << 37;
 
+/// Products that cost as much as a value that a pool takes: many are multiplied at once, and it is
+/// loaded by itself.
+pub const POOL_COST: u64 = 64;
+
+/// Products that cost as much as giving a value, with its rounding.
+pub const VALUE_COST: u64 = 16;
+
 /// Width of what [`Op::Requant`] gives.
 #[derive(
     Clone,
@@ -230,15 +237,17 @@ impl Op {
         }
     }
 
-    /// Products that are added up in what it gives of a sample, if it gives `flow`; of a pool the
-    /// values that it takes, each as often as a place has it.
+    /// Products that are added up in what it gives of a sample, if it gives `flow`; of a pool
+    /// [`POOL_COST`] for every value that it takes, as often as a place has it.
     fn products(&self, flow: &Flow) -> u64 {
         let each = match *self {
             Op::Linear { inputs, .. } => inputs.into(),
             Op::Unembed { width, .. } => width.into(),
             Op::Scores { head_width, .. } => head_width.into(),
             Op::Mix { .. } => flow.tokens.into(),
-            Op::MaxPool { window, .. } | Op::SumPool { window, .. } => window.pixels().into(),
+            Op::MaxPool { window, .. } | Op::SumPool { window, .. } => {
+                POOL_COST.saturating_mul(window.pixels().into())
+            }
             _ => 0,
         };
         flow.values().saturating_mul(each)
@@ -444,12 +453,21 @@ impl Graph {
         self.ops.get(op.checked_sub(1)? as usize)
     }
 
-    /// Products that are added up in the evaluation of one sample, of masked tokens too, and values that
-    /// pools take: nearly all of what it costs. At most [`MAX_PRODUCTS`] in a valid graph, 0 of another.
+    /// Products that are added up in the evaluation of one sample, of masked tokens too, and what pools
+    /// take. At most [`MAX_PRODUCTS`] in a valid graph, 0 of another.
     pub fn products(&self) -> u64 {
         let flows = self.flows().unwrap_or_default();
         let products = self.ops.iter().zip(&flows);
         products.map(|(op, flow)| op.products(flow)).sum()
+    }
+
+    /// What the evaluation of one sample costs, in products: [`Self::products`], and [`VALUE_COST`] for
+    /// every value that an op gives.
+    pub fn cost(&self) -> u64 {
+        let flows = self.flows().unwrap_or_default();
+        let values: u64 = flows.iter().map(Flow::values).sum();
+        self.products()
+            .saturating_add(values.saturating_mul(VALUE_COST))
     }
 
     /// Records, one after another, as the machine takes them: a byte that is no token, or a label that

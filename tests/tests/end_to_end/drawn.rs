@@ -4,7 +4,7 @@
 use crate::{contribute, ROUND_LIMIT};
 use anyhow::{Context, Result};
 use gotong_protocol::{HoldOutTerms, TaskState};
-use gotong_tests::{assert_settled, Network};
+use gotong_tests::{assert_settled, Network, UNIT};
 use std::fs;
 
 const MODEL: &str = r#"
@@ -39,7 +39,7 @@ async fn rounds_are_scored_on_what_chance_draws() -> Result<()> {
         panic!("{:?}", opened.terms.hold_out);
     };
     assert_eq!(fs::metadata(&pool)?.len(), 785 * u64::from(records));
-    assert_eq!(opened.bond, 0);
+    assert_eq!(opened.bond, 100 * UNIT);
 
     // Nobody computes a round without the pool, and everybody is told what to do.
     let out = network.folder().join("base.safetensors");

@@ -575,7 +575,7 @@ fn who_has_a_friend_dispute_its_own_lie_loses_by_it() {
 fn stake_cannot_leave_before_the_longest_round_is_over() {
     ExtBuilder::default().build_and_execute(|| {
         // The least that the constants allow; see below.
-        UnbondingBlocks::set(357);
+        UnbondingBlocks::set(360);
         Contribution::integrity_test();
         let mut lab = Lab::default();
         register(1, 13);
@@ -644,8 +644,9 @@ fn stake_cannot_leave_before_the_longest_round_is_over() {
 #[test]
 #[should_panic(expected = "stake could leave before the round that it answers for is over")]
 fn stake_that_unbonds_too_soon_is_not_a_configuration() {
-    // Four draws of three phases, each of 20 blocks and late by up to 3, and disputes for 20.
-    UnbondingBlocks::set(4 * (3 * 23 + 20));
+    // Samples drawn late by up to 3, four draws of three phases, each of 20 blocks and late by as many, and disputes
+    // for 20.
+    UnbondingBlocks::set(3 + 4 * (3 * 23 + 20));
     Contribution::integrity_test();
 }
 

@@ -50,7 +50,17 @@ fn a_round_goes_on_without_its_sponsor() {
             round: FIRST,
             seed: seed().unwrap(),
         };
-        assert_eq!(events(), [drawn]);
+        // The window to evaluate begins with the samples.
+        let ends_at =
+            System::block_number() as u32 + task(TASK).terms.windows.of(Phase::AttestCommit);
+        let begun = Event::PhaseEntered {
+            task: TASK,
+            round: FIRST,
+            phase: Phase::AttestCommit,
+            ends_at,
+        };
+        assert_eq!(events(), [drawn, begun]);
+        assert_eq!(current(TASK).ends_at, ends_at);
         let view = Contribution::round(TASK, FIRST).unwrap();
         assert_eq!((view.sample_seed, view.shard), (seed(), None));
         lab.play_attestation(TASK);
@@ -123,10 +133,11 @@ fn what_draws_samples_is_of_chance_task_and_round() {
 }
 
 #[test]
-fn there_is_nothing_to_publish_and_no_bond_for_it() {
+fn there_is_nothing_to_publish_and_the_bond_comes_back() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = committed();
-        assert_eq!((bond(), task(TASK).purse.bond), (0, 0));
+        let least = TaskBond::get();
+        assert_eq!((bond(), task(TASK).purse.bond), (least, least));
         let other = Lab::default();
         let publish = || {
             Contribution::publish_shard(

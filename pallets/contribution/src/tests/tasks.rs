@@ -172,6 +172,28 @@ fn bad_models_are_refused_by_name() {
 }
 
 #[test]
+fn a_model_that_is_too_heavy_for_its_window_is_refused() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        // Few weights, and every token attends to a thousand others, in every value by itself.
+        lab.graph = Graph::transformer(&gotong_scoring::Transformer {
+            vocab: 2,
+            tokens: 1024,
+            width: 32,
+            heads: 32,
+            hidden: 1,
+            layers: 1,
+            tied: true,
+        });
+        lab.weights = vec![0; lab.graph.parameters()];
+        assert_noop!(
+            lab.open_with(lab.terms(), POOL),
+            Error::<Test>::TermsTooHeavy
+        );
+    });
+}
+
+#[test]
 fn oversized_bytes_do_not_decode() {
     type Delta = crate::DeltaBytes;
     assert!(Delta::try_from(vec![0; 65_536]).is_ok());

@@ -312,8 +312,8 @@ fn drawn_samples() {
         });
     });
     breaks_drawn(13, || {
-        with_task(|task| task.purse.bond = 7);
-        set_hold(HoldReason::Bond, sponsor(), 7).unwrap();
+        with_task(|task| task.purse.bond = 0);
+        set_hold(HoldReason::Bond, sponsor(), 0).unwrap();
     });
 }
 
