@@ -21,7 +21,7 @@ mod work;
 pub use attest::Attest;
 pub use challenge::Challenge;
 pub use claims::{claim_shares, share_of, Claimed, Share};
-pub use contribute::{Contribute, Source, Strategy, Training};
+pub use contribute::{Contribute, OwnWeights, Source, Strategy, Training};
 pub use counsel::{stage, Counsel, Hearing, Suspects};
 pub use pools::{Home, Pool, PoolError, Pools};
 pub use record::dispute_evidence;

@@ -25,13 +25,13 @@ pub struct Contribute {
     #[arg(long, value_enum, default_value = "honest")]
     strategy: Strategy,
     /// Updates of the weights in a round [default: what suits the task's architecture]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one)]
     steps: Option<usize>,
     /// Samples of one update [default: what suits the task's architecture]
-    #[arg(long)]
+    #[arg(long, value_parser = at_least_one)]
     batch: Option<usize>,
     /// Step size of the boldest update [default: what suits the task's architecture]
-    #[arg(long)]
+    #[arg(long, value_parser = learning_rate)]
     learning_rate: Option<f64>,
     /// Seed of the order of samples, mixed with account and round
     #[arg(long, default_value_t = 0)]
@@ -45,6 +45,17 @@ pub struct Contribute {
     /// Stop before this round
     #[arg(long, value_name = "ROUND")]
     until_round: Option<u32>,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let number: Option<usize> = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("`{text}` is not a number from 1 on"))
+}
+
+fn learning_rate(text: &str) -> Result<f64, String> {
+    let rate: Option<f64> = text.parse().ok();
+    let rate = rate.filter(|rate| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| format!("`{text}` is not a step size such as 0.003"))
 }
 
 /// One of `of` equal parts, counted from 1.
@@ -97,6 +108,16 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_train_is_refused() {
+        assert_eq!(at_least_one("7"), Ok(7));
+        assert_eq!(learning_rate("3e-3"), Ok(0.003));
+        for wrong in ["0", "-1", "nan", "inf", "x"] {
+            assert!(at_least_one(wrong).is_err(), "{wrong}");
+            assert!(learning_rate(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn parts_count_from_one() {

@@ -9,16 +9,25 @@ pub struct Data {
     /// The data set [default: the one that the model is made for]
     #[arg(long, value_enum)]
     pub data: Option<DataSet>,
+    #[command(flatten)]
+    pub folder: DataFolder,
+}
+
+/// Where data sets are.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DataFolder {
     /// The folder of data sets [default: ~/.cache/gotong/data]
     #[arg(long, value_name = "DIR", env = DATA_VARIABLE)]
-    pub data_dir: Option<PathBuf>,
+    data_dir: Option<PathBuf>,
+}
+
+impl DataFolder {
+    pub fn path(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(data::folder)
+    }
 }
 
 impl Data {
-    pub fn folder(&self) -> PathBuf {
-        self.data_dir.clone().unwrap_or_else(data::folder)
-    }
-
     /// The chosen data set, else the one that `graph` is made for.
     pub fn set(&self, graph: &Graph) -> anyhow::Result<DataSet> {
         set(self.data, graph)
@@ -26,7 +35,7 @@ impl Data {
 
     /// The part for one use, as samples that `graph` takes.
     pub fn load(&self, part: Use, graph: &Graph) -> anyhow::Result<Labelled> {
-        Ok(self.set(graph)?.load(&self.folder(), part, graph)?)
+        Ok(self.set(graph)?.load(&self.folder.path(), part, graph)?)
     }
 }
 

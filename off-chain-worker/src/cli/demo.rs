@@ -8,15 +8,16 @@ mod scene;
 
 use crate::{
     chain::{Account, Call, Client, Inclusion, Keypair, Moment},
+    cli::{
+        data::DataFolder,
+        output::{Format, UNIT},
+    },
     keys,
     model::describe,
     process::{sibling, Node, Running},
     run::{Home, Replica, Stop},
     state::Folder,
-    training::{
-        data::{self, Use, DATA_VARIABLE},
-        weights_file,
-    },
+    training::{data::Use, weights_file},
 };
 use anyhow::{ensure, Context, Result};
 use exam::Exam;
@@ -33,8 +34,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// One token in planck.
-const UNIT: u128 = 1_000_000_000_000;
 /// What every account of the demo is given.
 const ENDOWMENT: u128 = 20_000 * UNIT;
 /// The file of the model in the folder of the demo.
@@ -47,7 +46,8 @@ const START_LIMIT: Duration = Duration::from_secs(120);
 /// Run a whole network on this machine and watch it pay for proved improvement
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  gotong demo --rounds 10 --folder demo\n  gotong demo --model lm --folder demo-lm"
+    after_help = "Examples:\n  gotong demo --rounds 10 --folder demo\n  gotong demo --model lm --folder demo-lm\n\n\
+                  With `--output json` only the last line is on standard output."
 )]
 pub struct Demo {
     /// The model to improve
@@ -59,48 +59,47 @@ pub struct Demo {
     /// Where the logs, the model and the picture of its loss go
     #[arg(long, default_value = "demo")]
     folder: PathBuf,
-    /// The folder of data sets
-    #[arg(long, value_name = "DIR", env = DATA_VARIABLE, default_value_os_t = data::folder())]
-    data_dir: PathBuf,
+    #[command(flatten)]
+    data: DataFolder,
 }
 
 /// Runs the demo. Whatever it started is stopped when it returns, also on Ctrl-C.
-pub async fn run(demo: Demo, _: &super::Globals) -> Result<()> {
+pub async fn run(demo: Demo, globals: &super::Globals) -> Result<()> {
     let stop = Stop::on_signals()?;
     tokio::select! {
         () = stop.told() => anyhow::bail!("stopped before the end"),
-        done = demo.play() => done,
+        done = demo.play(globals.output) => done,
     }
 }
 
 impl Demo {
-    async fn play(self) -> Result<()> {
+    async fn play(self, output: Format) -> Result<()> {
         let started = Instant::now();
         let (scene, cast) = (self.model, self.model.cast());
         let rounds = self.rounds;
         let samples = scene
             .data()
-            .load(&self.data_dir, Use::Exam, &scene.graph()?)?;
+            .load(&self.data.path(), Use::Exam, &scene.graph()?)?;
         let most = samples.len() / scene.shard_samples() as usize;
         ensure!(
             rounds as usize <= most,
             "there are exams for {most} rounds: give --rounds {most} or fewer"
         );
-        let exam = Exam::new(scene, &self.data_dir)?;
+        let exam = Exam::new(scene, &self.data.path())?;
         let mut network = Network::start(&self.folder, cast).await?;
         std::fs::write(self.folder.join(MODEL), scene.model())?;
-        println!("node      {}", network.node.url());
-        println!("folder    {}", self.folder.display());
+        output.say(format_args!("node      {}", network.node.url()));
+        output.say(format_args!("folder    {}", self.folder.display()));
         network.enrol().await?;
         let task = network.open_task(&self).await?;
-        println!(
+        output.say(format_args!(
             "task      {task}: {}, {rounds} sealed shards of {} samples",
             describe(&scene.graph()?),
             scene.shard_samples()
-        );
+        ));
         network.start_workers(task, &self)?;
 
-        let mut report = Report::new(cast, exam);
+        let mut report = Report::new(output, cast, exam);
         let mut watch = Watch::new(&network, task).await?;
         report.start(watch.replica.weights())?;
         for round in 0..rounds {
@@ -114,10 +113,10 @@ impl Demo {
         report.text(watch.replica.weights())?;
         let weights = self.folder.join("weights.safetensors");
         weights_file::write(&weights, watch.replica.graph(), watch.replica.weights())?;
-        println!("weights   {}", weights.display());
+        output.say(format_args!("weights   {}", weights.display()));
         let picture = self.folder.join("loss.svg");
         picture::draw(&picture, report.marks())?;
-        println!("picture   {}", picture.display());
+        output.say(format_args!("picture   {}", picture.display()));
         report.finish(&watch.task, started.elapsed())
     }
 }
@@ -216,7 +215,7 @@ impl Network {
         );
         let mut arguments = self.arguments(SPONSOR, &command);
         arguments.push(format!("--model={}", demo.folder.join(MODEL).display()));
-        arguments.push(format!("--data-dir={}", demo.data_dir.display()));
+        arguments.push(format!("--data-dir={}", demo.data.path().display()));
         let output = tokio::process::Command::new(sibling("gotong")?)
             .args(arguments)
             .kill_on_drop(true)
@@ -236,7 +235,7 @@ impl Network {
 
     fn start_workers(&mut self, task: TaskId, demo: &Demo) -> Result<()> {
         let (cast, training) = (self.cast, demo.model.training());
-        let data_dir = format!("--data-dir={}", demo.data_dir.display());
+        let data_dir = format!("--data-dir={}", demo.data.path().display());
         let mut start = |name: &str, command: String, more: &[String]| {
             let mut arguments = self.arguments(name, &command);
             arguments.extend_from_slice(more);

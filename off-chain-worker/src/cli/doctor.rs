@@ -1,5 +1,6 @@
 use super::{
     computing::open_evaluator,
+    data::DataFolder,
     output::{explain, Amount, SYMBOL},
     Globals,
 };
@@ -8,7 +9,7 @@ use crate::{
     evaluation::{self_test, FastCpu},
     keys::address,
     training::{
-        data::{self, FashionMnist, Shakespeare, Use, DATA_VARIABLE},
+        data::{FashionMnist, Shakespeare, Use},
         DeviceChoice, DeviceError,
     },
 };
@@ -24,9 +25,8 @@ pub struct Doctor {
     /// which none has to be there
     #[arg(long, value_enum)]
     device: Option<DeviceChoice>,
-    /// The folder of data sets [default: ~/.cache/gotong/data]
-    #[arg(long, value_name = "DIR", env = DATA_VARIABLE)]
-    data_dir: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataFolder,
 }
 
 /// One thing that was looked at: what was found, or what is wrong and what to do.
@@ -36,7 +36,7 @@ struct Finding {
 }
 
 pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
-    let folder = args.data_dir.unwrap_or_else(data::folder);
+    let folder = args.data.path();
     let mut findings = vec![
         ("node", node(globals).await),
         (

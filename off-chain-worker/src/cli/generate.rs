@@ -1,4 +1,4 @@
-use super::{weights::replay, Globals};
+use super::{output::fixed_point, weights::replay, Globals};
 use crate::{
     evaluation::{self, Sampler},
     model::Model,
@@ -52,13 +52,9 @@ impl FromStr for Temperature {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (units, decimals) = text.split_once('.').unwrap_or((text, "0"));
-        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        (is_number(units) && is_number(decimals) && decimals.len() <= 3)
-            .then(|| format!("{units}{decimals:0<3}").parse().ok())
-            .flatten()
+        fixed_point(text, 3)
             .filter(|thousandths| *thousandths <= 10_000)
-            .map(Self)
+            .map(|thousandths| Self(thousandths as u32))
             .ok_or_else(|| {
                 format!("`{text}` is not 0 to 10 with up to three decimals, such as 0.8")
             })

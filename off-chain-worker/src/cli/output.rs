@@ -26,6 +26,22 @@ impl Format {
             Self::Json => println!("{json:#}"),
         }
     }
+
+    /// Tells people what goes on; standard output has nothing but data if that is for programs.
+    pub fn say(self, line: impl fmt::Display) {
+        match self {
+            Self::Text => println!("{line}"),
+            Self::Json => eprintln!("{line}"),
+        }
+    }
+}
+
+/// A number that is written with up to so many decimals, in units of the last of them.
+pub fn fixed_point(text: &str, decimals: usize) -> Option<u128> {
+    let (units, rest) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let fits = is_number(units) && is_number(rest) && rest.len() <= decimals;
+    fits.then(|| format!("{units}{rest:0<decimals$}").parse().ok())?
 }
 
 /// An amount of money in planck, read and written in units: `12.5`.
@@ -41,11 +57,7 @@ impl FromStr for Amount {
     type Err = NotAnAmount;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (units, decimals) = text.split_once('.').unwrap_or((text, "0"));
-        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
-        (is_number(units) && is_number(decimals) && decimals.len() <= DECIMALS)
-            .then(|| format!("{units}{decimals:0<DECIMALS$}"))
-            .and_then(|planck| planck.parse().ok())
+        fixed_point(text, DECIMALS)
             .map(Self)
             .ok_or_else(|| NotAnAmount(text.to_owned()))
     }

@@ -1,6 +1,6 @@
 use super::Globals;
 use crate::{
-    run::{drive, Contribute, Source, Stop, NO_TIP},
+    run::{drive, Contribute, OwnWeights, Source, Stop, NO_TIP},
     training::weights_file,
 };
 use anyhow::Context;
@@ -10,7 +10,7 @@ use std::{path::PathBuf, sync::Arc};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong weights --task 0 --out base.safetensors\n  \
-                  gotong submit --dev Bob --task 0 --weights trained.safetensors\n\n\
+                  gotong submit --dev Bob --task 0 --base base.safetensors --weights trained.safetensors\n\n\
                   The file holds f32 tensors, of the names and shapes that `gotong weights` writes.\n\
                   Runs until the delta is revealed; `gotong claim` once the round has settled."
 )]
@@ -21,6 +21,10 @@ pub struct Submit {
     /// Weights trained from the task's, in any framework
     #[arg(long, value_name = "FILE.safetensors")]
     weights: PathBuf,
+    /// What they were trained from: what rounds have changed since stays [default: the task's weights in the
+    /// round under way]
+    #[arg(long, value_name = "FILE.safetensors")]
+    base: Option<PathBuf>,
     /// Parameters to keep in the delta, in thousandths
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     keep_permille: u32,
@@ -32,13 +36,18 @@ pub async fn run(args: Submit, globals: &Globals) -> anyhow::Result<()> {
     let now = globals.client().await?.best().await?;
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
-    let weights = weights_file::read(&args.weights, &view.graph)
-        .with_context(|| args.weights.display().to_string())?;
+    let read = |path: &PathBuf| {
+        weights_file::read(path, &view.graph).with_context(|| path.display().to_string())
+    };
+    let own = OwnWeights {
+        trained: read(&args.weights)?,
+        base: args.base.as_ref().map(read).transpose()?,
+    };
     let mut daemon = Contribute::new(
         globals.signer()?,
         globals.home()?,
         task,
-        Source::Weights(Arc::new(weights)),
+        Source::Weights(Arc::new(own)),
         args.keep_permille,
         None,
     );

@@ -390,6 +390,28 @@ mod tests {
     }
 
     #[test]
+    fn it_knows_when_its_own_delta_is_revealed() {
+        let mut machine = Contributor::new(TASK, ACCOUNT);
+        let mut chain = Chain::new();
+        chain.now.submission = Some(Submission::Revealed);
+        // The account may have revealed another delta.
+        assert!(!machine.has_revealed(&chain.now));
+        let work = Work {
+            round: RoundId(0),
+            base_root: [0; 32],
+            salt: [1; 32],
+            delta: vec![1],
+        };
+        assert!(machine.on_trained(work));
+        assert!(machine.has_revealed(&chain.now));
+        chain.now.submission = Some(Submission::Committed);
+        assert!(!machine.has_revealed(&chain.now));
+        chain.now.round = RoundId(1);
+        chain.now.submission = Some(Submission::Revealed);
+        assert!(!machine.has_revealed(&chain.now));
+    }
+
+    #[test]
     fn without_its_work_it_waits() {
         let mut machine = Contributor::new(TASK, ACCOUNT);
         let mut chain = Chain::new();

@@ -31,7 +31,15 @@ pub enum Source {
     /// Trained from the round's weights, round after round.
     Train(Training),
     /// Weights trained elsewhere, submitted in one round.
-    Weights(Arc<Vec<i16>>),
+    Weights(Arc<OwnWeights>),
+}
+
+/// Weights that were trained elsewhere.
+#[derive(Encode)]
+pub struct OwnWeights {
+    pub trained: Vec<i16>,
+    /// What they were trained from; if it is not given, the weights of the round that they are submitted in.
+    pub base: Option<Vec<i16>>,
 }
 
 impl Source {

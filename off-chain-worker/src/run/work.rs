@@ -63,9 +63,10 @@ impl Order {
 
     fn change(&self) -> Result<Vec<i32>, RunError> {
         let training = match &self.source {
-            Source::Weights(weights) => {
+            Source::Weights(own) => {
+                let base = own.base.as_ref().unwrap_or(&self.master);
                 let difference = |(&new, &old): (&i16, &i16)| i32::from(new) - i32::from(old);
-                return Ok(weights.iter().zip(&self.master).map(difference).collect());
+                return Ok(own.trained.iter().zip(base).map(difference).collect());
             }
             Source::Train(training) => training,
         };

@@ -21,8 +21,11 @@ use gotong_scoring::{
     arith::MASTER_BOUND, machine::share_bits, Graph, GraphError, Image, Op, Width, Window,
 };
 
-use super::units::{
-    parameters, power, requant_factor, Parameter, Role, LOGIT_STEPS, MEAN_STEPS, VIEW_STEPS,
+use super::{
+    units::{
+        parameters, power, requant_factor, Parameter, Role, LOGIT_STEPS, MEAN_STEPS, VIEW_STEPS,
+    },
+    TrainingError,
 };
 
 /// Why a graph cannot be trained.
@@ -170,13 +173,16 @@ impl Network {
     /// The masters, rounded, in the machine's order.
     ///
     /// # Errors
-    /// What the device says when the weights cannot be read back.
-    pub fn master(&self) -> Result<Vec<i16>, String> {
+    /// The device when the weights cannot be read back; a weight that is no number.
+    pub fn master(&self) -> Result<Vec<i16>, TrainingError> {
         let bound = f32::from(MASTER_BOUND);
         let mut all = Vec::new();
         for (master, parameter) in self.masters.iter().zip(&self.parameters) {
             let values = in_network(parameter, master.val()).try_into_vec_as::<f32>();
-            let values = values.map_err(|error| error.to_string())?;
+            let values = values.map_err(|error| TrainingError::Device(error.to_string()))?;
+            if values.iter().any(|value| value.is_nan()) {
+                return Err(TrainingError::Diverged);
+            }
             let steps = values.into_iter().map(|value| value * parameter.steps);
             all.extend(steps.map(|steps| steps.round().clamp(-bound, bound) as i16));
         }

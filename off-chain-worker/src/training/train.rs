@@ -163,7 +163,7 @@ pub enum TrainingError {
     /// Told to stop.
     #[error("training was stopped")]
     Stopped,
-    /// The weights grew beyond all bounds.
+    /// A loss or a weight is no number.
     #[error("training diverged; choose a lower learning rate")]
     Diverged,
     /// The device failed.
@@ -218,7 +218,7 @@ pub fn train(
             });
         }
     }
-    let trained = network.master().map_err(TrainingError::Device)?;
+    let trained = network.master()?;
     let change = |(&after, &before): (&i16, &i16)| i32::from(after) - i32::from(before);
     Ok(trained.iter().zip(master).map(change).collect())
 }
@@ -689,6 +689,14 @@ mod tests {
             matches!(error, Err(TrainingError::WrongData { .. })),
             "a token of 255"
         );
+        // The loss before the only update is finite; what it makes of the weights is not.
+        let wild = TrainingConfig {
+            steps: 1,
+            learning_rate: f64::NAN,
+            ..TrainingConfig::default()
+        };
+        let error = attempt(&graph, &data, &wild, false);
+        assert_eq!(error, TrainingError::Diverged);
         let error = attempt(&Graph::mlp(&[4, 7, 2]), &data, &config, false);
         assert!(matches!(error, TrainingError::Graph(_)));
     }

@@ -120,7 +120,8 @@ async fn what_pytorch_trains_is_paid() -> Result<()> {
     let command = format!("weights --task={} --out={}", task.0, base.display());
     network.run("One", &command).await?;
     let trained = train(&network, &base).await?;
-    let command = format!("submit --task={} --weights={}", task.0, trained.display());
+    let (base, trained) = (base.display(), trained.display());
+    let command = format!("submit --task={} --base={base} --weights={trained}", task.0);
     let _submission = network.daemon("One", &command)?;
 
     // A round that nobody commits to rolls on: it is the first one however long the training took.

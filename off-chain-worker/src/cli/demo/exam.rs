@@ -5,7 +5,7 @@ use crate::{
     evaluation::{bits, generate, FastCpu, Sampler},
     training::{data::Labelled, Tokenizer},
 };
-use anyhow::Context;
+use anyhow::bail;
 use gotong_protocol::Graph;
 use gotong_scoring::{Evaluator, Samples};
 use serde_json::{json, Value};
@@ -134,7 +134,7 @@ impl Mark {
                 "lm_bits_per_char_start": first,
                 "lm_bits_per_char": last,
             }),
-            _ => None.context("marks of one exam are alike")?,
+            _ => bail!("marks of one exam are alike"),
         })
     }
 }

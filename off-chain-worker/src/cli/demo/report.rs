@@ -5,10 +5,11 @@ use super::{
     account,
     exam::{Exam, Mark},
     scene::{Cast, LIAR, NOISE},
-    Ended, UNIT,
+    Ended,
 };
 use crate::{
     chain::{Account, Moment},
+    cli::output::{Format, SYMBOL, UNIT},
     evaluation::verdict_words,
     run::stage,
 };
@@ -32,6 +33,7 @@ const ONE_BIT: f64 = 65536.0;
 
 /// What the rounds so far have brought.
 pub struct Report {
+    output: Format,
     cast: Cast,
     exam: Exam,
     /// On the exam: at the start, then after every round.
@@ -67,8 +69,9 @@ struct Purse {
 }
 
 impl Report {
-    pub fn new(cast: Cast, exam: Exam) -> Self {
+    pub fn new(output: Format, cast: Cast, exam: Exam) -> Self {
         Self {
+            output,
             cast,
             exam,
             marks: Vec::new(),
@@ -84,7 +87,8 @@ impl Report {
     /// Examines the first weights.
     pub fn start(&mut self, weights: &[i16]) -> Result<()> {
         let mark = self.examine(weights)?;
-        println!("start     {mark} on {}", self.exam.samples());
+        self.output
+            .say(format_args!("start     {mark} on {}", self.exam.samples()));
         self.text(weights)
     }
 
@@ -97,9 +101,10 @@ impl Report {
     /// Prints a text that a language model writes with these weights.
     pub fn text(&self, weights: &[i16]) -> Result<()> {
         if let Some(text) = self.exam.text(weights)? {
-            println!("text      by the exact machine");
+            self.output
+                .say(format_args!("text      by the exact machine"));
             for line in text.lines() {
-                println!("          {line}");
+                self.output.say(format_args!("          {line}"));
             }
         }
         Ok(())
@@ -117,11 +122,11 @@ impl Report {
         let outcome = view
             .outcome
             .map_or(String::new(), |outcome| format!("{outcome:?}"));
-        println!(
-            "round {:>2}  {outcome:<11} {mark}, owed {} GTG",
+        self.output.say(format_args!(
+            "round {:>2}  {outcome:<11} {mark}, owed {} {SYMBOL}",
             view.round.0,
             tokens(view.owed),
-        );
+        ));
         match &round.table {
             Some(table) => self.explain(&round, table),
             None => Ok(()),
@@ -141,11 +146,11 @@ impl Report {
                 .iter()
                 .all(|(id, seen)| *id >= dispute.id || seen.accused != dispute.accused);
             if !self.disputes.contains_key(&dispute.id) {
-                println!(
-                    "dispute {}: {challenger} doubts the table of {accused}, with a bond of {} GTG",
+                self.output.say(format_args!(
+                    "dispute {}: {challenger} doubts the table of {accused}, with a bond of {} {SYMBOL}",
                     dispute.id,
                     tokens(dispute.bond),
-                );
+                ));
             }
             let seen = self.disputes.entry(dispute.id).or_insert_with(|| Seen {
                 accused: dispute.accused,
@@ -154,11 +159,11 @@ impl Report {
                 bytes: 0,
             });
             if is_first && dispute.answers > seen.answers {
-                println!(
+                self.output.say(format_args!(
                     "          {accused} shows {} bytes of {}",
                     dispute.bytes - seen.bytes,
                     stage(dispute),
-                );
+                ));
             }
             (seen.answers, seen.bytes) = (dispute.answers, dispute.bytes);
         }
@@ -170,21 +175,22 @@ impl Report {
                 continue;
             }
             let took = seen.since.elapsed();
-            println!("          {}", verdict_words(&closed.verdict));
+            self.output
+                .say(format_args!("          {}", verdict_words(&closed.verdict)));
             if closed.verdict.convicts() {
-                println!(
-                    "          {} is convicted: {} GTG of its stake to {}, as much burned",
+                self.output.say(format_args!(
+                    "          {} is convicted: {} {SYMBOL} of its stake to {}, as much burned",
                     self.cast.name_of(&closed.accused)?,
                     tokens(closed.reward),
                     self.cast.name_of(&closed.challenger)?,
-                );
-                println!(
+                ));
+                self.output.say(format_args!(
                     "          after {} reveals of {} bytes, {} blocks, {:.1} s; the other bonds are back",
                     closed.answers,
                     closed.bytes,
                     closed.ended_at - closed.opened_at,
                     took.as_secs_f64(),
-                );
+                ));
                 self.convicted.push(Convicted {
                     closed: closed.clone(),
                     took,
@@ -206,7 +212,12 @@ impl Report {
 
     /// Reads from the chain what everybody was paid, and prints it.
     pub async fn purses(&mut self, now: &Moment) -> Result<()> {
-        println!("\n{:<14} {:>6} {:>14}", "account", "rounds", "paid (GTG)");
+        self.output.say(format_args!(
+            "\n{:<14} {:>6} {:>14}",
+            "account",
+            "rounds",
+            format!("paid ({SYMBOL})")
+        ));
         for (name, account) in self.cast.accounts()? {
             let rewards = now.rewards(&account).await?;
             let payments: Vec<u128> = rewards
@@ -221,15 +232,15 @@ impl Report {
                 rounds: payments.len(),
                 paid: payments.iter().sum(),
             };
-            println!(
+            self.output.say(format_args!(
                 "{:<14} {:>6} {:>14}",
                 purse.name,
                 purse.rounds,
                 tokens(purse.paid)
-            );
+            ));
             self.purses.push(purse);
         }
-        println!();
+        self.output.say("");
         Ok(())
     }
 
@@ -259,8 +270,12 @@ impl Report {
         let honest_paid: u128 = cast.honest().map(|name| self.paid(&name)).sum();
         let honest_mean = honest_paid / cast.honest().count().max(1) as u128;
         let claims = honest_paid + self.paid(NOISE);
-        println!("claims {claims} + fees {fees} = {} planck", claims + fees);
-        println!("price x proven improvement = {owed} planck");
+        self.output.say(format_args!(
+            "claims {claims} + fees {fees} = {} planck",
+            claims + fees
+        ));
+        self.output
+            .say(format_args!("price x proven improvement = {owed} planck"));
         ensure!(
             fees == self.fees,
             "attesters got {fees}, the rounds' fees are {}",
@@ -308,7 +323,7 @@ impl Report {
     fn explain(&self, round: &Ended, table: &ScoreTable) -> Result<()> {
         let samples = f64::from(table.header.samples);
         let millibits = |q16: f64| q16 / ONE_BIT / samples * 1000.0;
-        println!(
+        self.output.say(format_args!(
             "          gain {:+.1}±{:.1} millibit{}",
             millibits(table.header.gain as f64),
             millibits(table.header.gain_se as f64),
@@ -316,7 +331,7 @@ impl Report {
                 0 => ": not merged, not paid",
                 _ => "",
             },
-        );
+        ));
         let pot = round.view.owed - round.view.fees;
         let total = table.shares_sum();
         let mut prefix = 0;
@@ -325,17 +340,17 @@ impl Report {
             let paid = pay::slice(pot, total, prefix, share).unwrap_or_default();
             prefix += share;
             let standing = match row.standing {
-                Standing::Admitted if paid > 0 => format!("paid {} GTG", tokens(paid)),
+                Standing::Admitted if paid > 0 => format!("paid {} {SYMBOL}", tokens(paid)),
                 Standing::Admitted => "admitted".into(),
                 Standing::BelowFloor => "not admitted".into(),
                 Standing::Similar { .. } => "too similar".into(),
             };
-            println!(
+            self.output.say(format_args!(
                 "          {:<13} phi {:+7.1}±{:<4.1} {standing}",
                 self.author(round, &row.delta_hash)?,
                 millibits(row.phi as f64),
                 millibits(row.standard_error as f64),
-            );
+            ));
         }
         Ok(())
     }

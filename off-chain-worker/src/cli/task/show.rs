@@ -66,6 +66,8 @@ fn task_json(view: &TaskView) -> Value {
         "hold_out": hold_out_json(&terms.hold_out),
         "next_shard": view.next_shard,
         "price_per_millibit": terms.price_per_millibit.to_string(),
+        "minimum_contributor_stake": terms.minimum_contributor_stake.to_string(),
+        "minimum_attester_stake": terms.minimum_attester_stake.to_string(),
         "cap_per_round": terms.cap_per_round.to_string(),
         "attester_fee_permille": terms.attester_fee_permille,
         "pool": view.pool.to_string(),
@@ -161,6 +163,7 @@ fn text(
          model      {}\n\
          sponsor    {}\n\
          pays       {} {SYMBOL} a millibit, at most {} a round, {} permille of it to attesters\n\
+         asks for   {} {SYMBOL} of a contributor, {} of an attester\n\
          pool       {} {SYMBOL}, unclaimed {}, paid {}\n\
          exam       {}\n\
          weights    {}\n\n",
@@ -173,6 +176,8 @@ fn text(
         Amount(terms.price_per_millibit),
         Amount(terms.cap_per_round),
         terms.attester_fee_permille,
+        Amount(terms.minimum_contributor_stake),
+        Amount(terms.minimum_attester_stake),
         Amount(view.pool),
         Amount(view.unclaimed),
         Amount(view.paid),

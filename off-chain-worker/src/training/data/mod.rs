@@ -84,10 +84,7 @@ impl DataSet {
         }
         Err(DataError::Misfit {
             set: self,
-            needs: match self.vocab() {
-                Some(vocab) => format!("a vocabulary of {vocab} tokens"),
-                None => shape(None, FashionMnist::INPUTS, FashionMnist::CLASSES),
-            },
+            needs: shape(self.vocab(), FashionMnist::INPUTS, FashionMnist::CLASSES),
             model: shape(
                 graph.vocab(),
                 graph.inputs as usize,
