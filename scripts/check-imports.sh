@@ -7,8 +7,9 @@ failed=0
 # forbid CRATE PATTERN WHY [OPTION...]: none of CRATE's dependencies (dev-dependencies apart)
 # matches PATTERN; the options go to cargo.
 forbid() {
-    local found
-    found=$(cargo tree --locked -p "$1" "${@:4}" -e normal --prefix none --format '{p}' | awk '{print $1}' | sort -u | grep -xE "$2" | grep -vx "$1" || true)
+    local tree found
+    tree=$(cargo tree --locked -p "$1" "${@:4}" -e normal --prefix none --format '{p}')
+    found=$(awk '{print $1}' <<<"$tree" | sort -u | grep -xE "$2" | grep -vx "$1" || true)
     if [ -n "$found" ]; then
         printf 'check-imports: %s must not depend on %s: %s\n' "$1" "$(echo $found)" "$3" >&2
         failed=1
@@ -42,6 +43,7 @@ for room in $rooms; do
         [ "$room" = "$other" ] || forbid_use "off-chain-worker/src/$room" "crate::$other\b" "room $room must not import room $other"
     done
     forbid_use "off-chain-worker/src/$room" 'crate::(cli|run)\b' "room $room must not import what stands above it"
+    forbid_use "off-chain-worker/src/$room" 'crate::\{' "write crate::ROOM::..., which this check can read"
 done
 forbid_use off-chain-worker/src/engine '\b(tokio|subxt|std::fs)::' 'the engine does no I/O'
 

@@ -185,7 +185,7 @@ async fn connect(node: &mut Node) -> Result<Client> {
     Ok(Client::connect(&node.url()).await?)
 }
 
-/// A round that paid: settled on a claim with a gain.
+/// A round that settled on a claim; its gain may be 0.
 pub fn assert_settled(round: &RoundView) -> Result<()> {
     ensure!(
         round.outcome == Some(Outcome::Settled),

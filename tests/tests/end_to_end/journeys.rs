@@ -15,11 +15,12 @@ async fn rounds(network: &Network, task: TaskId, count: u32) -> Result<Vec<Round
 }
 
 /// Waits until all that a round owes has been claimed.
-async fn all_claimed(network: &Network, round: &RoundView) -> Result<RoundView> {
+async fn all_claimed(network: &Network, round: &RoundView) -> Result<()> {
     network
         .until("every claim", ROUND_LIMIT, async |moment| {
             let view = moment.round(round.task, round.round).await?;
-            Ok(view.filter(|view| view.claimed + view.fees == view.owed))
+            let is_claimed = |view: &RoundView| view.claimed + view.fees == view.owed;
+            Ok(view.is_some_and(|view| is_claimed(&view)).then_some(()))
         })
         .await
 }
@@ -39,6 +40,7 @@ async fn three_rounds_pay_what_they_proved() -> Result<()> {
     ];
 
     let before = network.task(task).await?;
+    let mut shares = 0;
     for round in rounds(&network, task, 3).await? {
         assert_settled(&round)?;
         assert_eq!((round.commits, round.reveals), (2, 2));
@@ -53,14 +55,20 @@ async fn three_rounds_pay_what_they_proved() -> Result<()> {
             before.terms.cap_per_round,
         );
         assert_eq!(Some(round.owed), owed);
-        let claimed = all_claimed(&network, &round).await?;
-        assert_eq!(claimed.claimed + claimed.fees, claimed.owed);
+        all_claimed(&network, &round).await?;
+        shares += round.owed - round.fees;
     }
     let after = network.task(task).await?;
     assert_ne!(after.master_root, before.master_root);
 
-    let rewards = network.run("One", "rewards").await?;
-    assert!(rewards.to_string().contains("contributor"));
+    let mut claimed = 0;
+    for name in ["One", "Two"] {
+        let rewards = network.run(name, "rewards").await?;
+        assert_eq!(rewards["claimable"], "0", "{rewards}");
+        let own = rewards["claimed"].as_str().context("planck")?;
+        claimed += own.parse::<u128>()?;
+    }
+    assert_eq!(claimed, shares);
     Ok(())
 }
 
@@ -90,13 +98,14 @@ async fn a_killed_node_loses_nothing() -> Result<()> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_workers_repeat_nothing() -> Result<()> {
-    let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
-    let task = small_task(&network, &["One"], &["Judith"], 1).await?;
+    let network = Network::start(&["Sponsor", "One", "Two", "Judith", "Judas"]).await?;
+    let task = small_task(&network, &["One", "Two"], &["Judith", "Judas"], 2).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let mut attester = network.daemon("Judith", "attest")?;
-    let mut contributor = network.daemon("One", &contribute(task, "1/1"))?;
+    let mut contributor = network.daemon("One", &contribute(task, "1/2"))?;
 
-    // The contributor dies between commit and reveal: only its disk knows the delta and the salt.
+    // The contributor dies between commit and reveal: only its disk knows the delta and the salt. Nobody reveals
+    // before the other one has committed.
     network
         .until("the first commit", ROUND_LIMIT, async |moment| {
             let view = moment.round(task, RoundId(0)).await?;
@@ -104,9 +113,12 @@ async fn killed_workers_repeat_nothing() -> Result<()> {
         })
         .await?;
     contributor.kill();
-    let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
+    let _contributors = [
+        network.daemon("One", &contribute(task, "1/2"))?,
+        network.daemon("Two", &contribute(task, "2/2"))?,
+    ];
 
-    // The attester dies between commit and reveal.
+    // The attester dies between commit and reveal, for which the other one has to have committed, too.
     network
         .until("the first attestation", ROUND_LIMIT, async |moment| {
             let view = moment.round(task, RoundId(0)).await?;
@@ -114,11 +126,14 @@ async fn killed_workers_repeat_nothing() -> Result<()> {
         })
         .await?;
     attester.kill();
-    let _attester = network.daemon("Judith", "attest")?;
+    let _attesters = [
+        network.daemon("Judith", "attest")?,
+        network.daemon("Judas", "attest")?,
+    ];
 
     for round in rounds(&network, task, 2).await? {
         assert_settled(&round)?;
-        assert_eq!((round.commits, round.reveals), (1, 1));
+        assert_eq!((round.commits, round.reveals), (2, 2));
         all_claimed(&network, &round).await?;
     }
     // Nothing was slashed: the attester's stake is whole.
