@@ -9,6 +9,8 @@ pub struct Contributor {
     work: Option<Work>,
     /// Block that took the commitment to `work`, as far as known.
     committed_at: Option<u32>,
+    /// The last round whose delta was revealed: what that delta left out is still to be sent.
+    residual_of: Option<RoundId>,
     /// Rounds before this one have been looked at for shares to claim.
     claimed_before: RoundId,
 }
@@ -71,8 +73,14 @@ impl Contributor {
             account,
             work: None,
             committed_at: None,
+            residual_of: None,
             claimed_before: RoundId(0),
         }
+    }
+
+    /// The round whose delta's remainder is to be added to the next change.
+    pub fn residual_of(&self) -> Option<RoundId> {
+        self.residual_of
     }
 
     /// Whether the delta that was made here is revealed.
@@ -98,6 +106,9 @@ impl Contributor {
         {
             self.work = None;
             self.committed_at = None;
+        }
+        if self.has_revealed(now) {
+            self.residual_of = Some(now.round);
         }
         let mut commands: Vec<_> = self.move_in_round(now).into_iter().collect();
         let before = match now.phase {
@@ -202,6 +213,7 @@ mod tests {
             vec![4; 32],
             vec![4, 5],
             vec![1, 6, 0, 0, 0],
+            vec![0],
             vec![0; 4],
         ]
         .concat();
@@ -396,6 +408,8 @@ mod tests {
         chain.now.submission = Some(Submission::Revealed);
         // The account may have revealed another delta.
         assert!(!machine.has_revealed(&chain.now));
+        machine.on_block(&chain.now);
+        assert_eq!(machine.residual_of(), None);
         let work = Work {
             round: RoundId(0),
             base_root: [0; 32],
@@ -404,6 +418,8 @@ mod tests {
         };
         assert!(machine.on_trained(work));
         assert!(machine.has_revealed(&chain.now));
+        machine.on_block(&chain.now);
+        assert_eq!(machine.residual_of(), Some(RoundId(0)));
         chain.now.submission = Some(Submission::Committed);
         assert!(!machine.has_revealed(&chain.now));
         chain.now.round = RoundId(1);

@@ -209,9 +209,10 @@ impl Contribute {
             return Ok(());
         };
         let trained = (&mut job.running).await??;
+        let revealed = opened.machine.residual_of();
         if opened.machine.on_trained(trained.work) {
             if let Some(residual) = &trained.residual {
-                opened.residuals.save(residual)?;
+                opened.residuals.save(revealed, residual)?;
             }
         }
         opened.save()
@@ -314,13 +315,7 @@ impl Contribute {
         base_root: Hash,
     ) -> Result<Job, RunError> {
         let residual = if self.source.is_honest_training() {
-            let is_merged = |round, delta: &Hash| {
-                Ok(opened
-                    .replica
-                    .table(round)?
-                    .is_some_and(|table| table.has_merged(delta)))
-            };
-            opened.residuals.of_merged(is_merged)?
+            opened.residuals.load(opened.machine.residual_of())?
         } else {
             None
         };

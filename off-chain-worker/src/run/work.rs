@@ -47,7 +47,6 @@ impl Order {
         let salt = random_hash()?;
         let residual = || Residual {
             round: self.round,
-            delta: Delta::hash_of(&bytes),
             left_out: delta.residual(&change),
         };
         Ok(Trained {
@@ -136,45 +135,44 @@ fn compress(change: &[i32], keep_permille: u32) -> Option<(Delta, Vec<u8>)> {
     None
 }
 
-/// What a delta leaves out of the change that it is made of.
+/// What the delta of a round leaves out of the change that it is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Residual {
-    round: RoundId,
-    /// Hash of the delta.
-    delta: Hash,
-    left_out: Vec<i32>,
+    pub round: RoundId,
+    pub left_out: Vec<i32>,
 }
 
-/// What deltas left out, on disk: error feedback, to be sent with the next one. Only a delta that the
-/// weights took leaves something behind: what another one held is found again by the next training.
+/// What deltas left out, on disk: error feedback, to be sent with the next one, also if a round did not merge
+/// them. What is left then adds up to a bolder delta, which takes a model over noise (`examples/simulate.rs`).
 pub(super) struct Residuals(Folder);
 
-/// Of the newest delta, and of the last one that is known to be merged.
-const NEWEST: &str = "residual";
-const MERGED: &str = "residual-merged";
+/// What the newest delta left out, and the one before it.
+const FILES: [&str; 2] = ["residual", "residual-before"];
 
 impl Residuals {
     pub fn new(folder: Folder) -> Self {
         Self(folder)
     }
 
-    /// What the last delta that was merged left out.
-    pub fn of_merged(
-        &self,
-        is_merged: impl FnOnce(RoundId, &Hash) -> Result<bool, StateError>,
-    ) -> Result<Option<Vec<i32>>, StateError> {
-        if let Some(newest) = self.0.load::<Residual>(NEWEST)? {
-            if is_merged(newest.round, &newest.delta)? {
-                self.0.save(MERGED, &newest)?;
+    /// What the delta of the round `of` left out, if it is known.
+    pub fn load(&self, of: Option<RoundId>) -> Result<Option<Vec<i32>>, StateError> {
+        for name in FILES {
+            match self.0.load::<Residual>(name)? {
+                Some(found) if Some(found.round) == of => return Ok(Some(found.left_out)),
+                _ => {}
             }
         }
-        let merged = self.0.load::<Residual>(MERGED)?;
-        Ok(merged.map(|residual| residual.left_out))
+        Ok(None)
     }
 
-    /// Keeps what the newest delta leaves out until it is known whether that is merged.
-    pub fn save(&self, newest: &Residual) -> Result<(), StateError> {
-        self.0.save(NEWEST, newest)
+    /// Keeps what the newest delta leaves out and, as it may never be revealed, what the last `revealed`
+    /// one did.
+    pub fn save(&self, revealed: Option<RoundId>, residual: &Residual) -> Result<(), StateError> {
+        let [newest, before] = FILES;
+        if let (Some(round), Some(left_out)) = (revealed, self.load(revealed)?) {
+            self.0.save(before, &Residual { round, left_out })?;
+        }
+        self.0.save(newest, residual)
     }
 }
 
@@ -200,31 +198,23 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_merged_leaves_something_behind() {
+    fn the_residual_of_the_last_revealed_delta_survives_unrevealed_ones() {
         let temporary = tempfile::tempdir().unwrap();
         let residuals = Residuals::new(Folder::open(temporary.path()).unwrap());
-        let left_by = |round: u32| vec![round as i32; 3];
-        assert_eq!(residuals.of_merged(|_, _| Ok(true)).unwrap(), None);
-        for (round, is_merged, expected) in [
-            (0, false, None),
-            (1, true, Some(1)),
-            (2, false, Some(1)),
-            (3, false, Some(1)),
-            (4, true, Some(4)),
-        ] {
-            let newest = Residual {
-                round: RoundId(round),
-                delta: [round as u8; 32],
-                left_out: left_by(round),
-            };
-            residuals.save(&newest).unwrap();
-            for _restart in 0..2 {
-                let found = residuals.of_merged(|of, delta| {
-                    assert_eq!((of, delta), (newest.round, &newest.delta));
-                    Ok(is_merged)
-                });
-                assert_eq!(found.unwrap(), expected.map(left_by));
-            }
+        let revealed = Some(RoundId(3));
+        let of = |round: u32, value: i32| Residual {
+            round: RoundId(round),
+            left_out: vec![value],
+        };
+        residuals.save(None, &of(3, 3)).unwrap();
+        assert_eq!(residuals.load(revealed).unwrap(), Some(vec![3]));
+        for unrevealed in 4..7 {
+            residuals.save(revealed, &of(unrevealed, 0)).unwrap();
+            assert_eq!(residuals.load(revealed).unwrap(), Some(vec![3]));
         }
+        residuals.save(Some(RoundId(6)), &of(7, 7)).unwrap();
+        assert_eq!(residuals.load(Some(RoundId(6))).unwrap(), Some(vec![0]));
+        assert_eq!(residuals.load(revealed).unwrap(), None);
+        assert_eq!(residuals.load(None).unwrap(), None);
     }
 }

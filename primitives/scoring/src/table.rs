@@ -121,12 +121,6 @@ impl ScoreTable {
         self.rows.iter().map(|row| u128::from(row.share)).sum()
     }
 
-    /// Whether the new master weights have the delta with this hash in them.
-    pub fn has_merged(&self, delta: &Hash) -> bool {
-        let is_in = |row: &Row| row.delta_hash == *delta && row.standing == Standing::Admitted;
-        self.header.paid_gain > 0 && self.rows.iter().any(is_in)
-    }
-
     /// What an attester claims of this table on chain.
     pub fn claim(&self) -> RoundClaim {
         self.opening().claim()
@@ -410,16 +404,6 @@ mod tests {
         broken.proof.siblings.pop();
         assert_eq!(broken.verify(&claim), Err(ShareError::MalformedProof));
         assert_eq!(table(&[5]).prove_share(1), None);
-    }
-
-    #[test]
-    fn weights_take_the_admitted_of_a_gain() {
-        let mut table = table(&[5, 0, 7]);
-        table.rows[1].standing = Standing::BelowFloor;
-        let merged = |table: &ScoreTable| [0, 1, 2, 3].map(|id| table.has_merged(&[id; 32]));
-        assert_eq!(merged(&table), [true, false, true, false]);
-        table.header.paid_gain = 0;
-        assert_eq!(merged(&table), [false; 4]);
     }
 
     proptest! {
