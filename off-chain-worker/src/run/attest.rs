@@ -107,9 +107,14 @@ impl Attest {
             inputs: inputs_digest(&round, &submissions),
             seat,
         };
+        let mut last = None;
         while let Some(command) = opened.machine.on_block(&snapshot) {
             opened.save()?;
             let evaluates = matches!(command, AttesterCommand::Evaluate { .. });
+            // Nothing came of it the first time.
+            if last.replace(command.clone()).as_ref() == Some(&command) {
+                break;
+            }
             opened
                 .execute(&self.signer, client, now, &round, &submissions, command)
                 .await?;
