@@ -118,11 +118,13 @@ pub enum ReplicaError {
 }
 
 impl ReplicaError {
-    /// Whether trying again cannot help.
+    /// Whether trying again cannot help. A disk that is full may have room again.
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Chain(ChainError::Incompatible(_)) => true,
-            Self::Chain(_) | Self::NoRound { .. } | Self::Aborted(_) => false,
+            Self::Chain(_) | Self::NoRound { .. } | Self::Aborted(_) | Self::Temporary(_) => false,
+            Self::State(error) => !matches!(error, StateError::Io { .. }),
+            Self::Pool { source, .. } => !matches!(source, PoolError::Io { .. }),
             _ => true,
         }
     }
