@@ -7,8 +7,10 @@ use gotong_protocol::{attestation_commitment, Hash, Opening, Phase, RoundId, Tas
 pub struct Attester {
     task: TaskId,
     account: [u8; 32],
-    work: Option<Evaluated>,
-    /// Block that took the commitment to `work`, as far as known.
+    /// Of the last round: one for every fork that gave it other inputs. Whichever fork the chain goes on with,
+    /// what was committed there can be shown.
+    works: Vec<Evaluated>,
+    /// The last block that took a commitment to one of `works`, as far as known.
     committed_at: Option<u32>,
 }
 
@@ -76,25 +78,23 @@ impl Attester {
         Self {
             task,
             account,
-            work: None,
+            works: Vec::new(),
             committed_at: None,
         }
     }
 
     /// Takes in what the chain says, and answers what to do now; nothing means to wait.
     pub fn on_block(&mut self, now: &AttesterSnapshot) -> Option<AttesterCommand> {
-        if self
-            .work
-            .as_ref()
-            .is_some_and(|work| work.round < now.round)
-        {
-            self.work = None;
+        if self.round() < Some(now.round) {
+            self.works.clear();
             self.committed_at = None;
         }
-        let work = self.work.as_ref().filter(|work| work.round == now.round);
+        // What another fork made of the round would be a wrong table in this one.
+        let fits = |work: &&Evaluated| work.round == now.round && work.inputs == now.inputs;
+        let work = self.works.iter().find(fits);
         match (now.phase, now.seat?) {
             (Phase::AttestCommit, Seat::Drawn) => match work {
-                Some(work) if work.inputs == now.inputs => {
+                Some(work) => {
                     // The snapshot may be older than our commitment.
                     let is_news = self.committed_at.is_none_or(|at| now.block > at);
                     is_news.then(|| AttesterCommand::Commit {
@@ -102,8 +102,9 @@ impl Attester {
                         commitment: self.commitment(work),
                     })
                 }
-                _ if self.is_stale(now) => None,
-                _ => Some(AttesterCommand::Evaluate { round: now.round }),
+                // An old snapshot.
+                None if self.round() > Some(now.round) => None,
+                None => Some(AttesterCommand::Evaluate { round: now.round }),
             },
             (Phase::AttestReveal, Seat::Committed) => work.map(|work| AttesterCommand::Reveal {
                 round: now.round,
@@ -119,11 +120,9 @@ impl Attester {
         }
     }
 
-    /// Whether the snapshot is of a round before the one worked on.
-    fn is_stale(&self, now: &AttesterSnapshot) -> bool {
-        self.work
-            .as_ref()
-            .is_some_and(|work| work.round > now.round)
+    /// The round worked on.
+    fn round(&self) -> Option<RoundId> {
+        self.works.first().map(|work| work.round)
     }
 
     fn commitment(&self, work: &Evaluated) -> Hash {
@@ -139,24 +138,20 @@ impl Attester {
 
     /// An evaluation has ended. Work that may be committed already is never replaced.
     pub fn on_evaluated(&mut self, work: Evaluated) {
-        let replaces = match &self.work {
-            None => true,
-            Some(old) => {
-                old.round < work.round
-                    || (old.round == work.round
-                        && old.inputs != work.inputs
-                        && self.committed_at.is_none())
-            }
-        };
-        if replaces {
-            self.work = Some(work);
+        if self.round() < Some(work.round) {
+            self.works.clear();
             self.committed_at = None;
+        }
+        let is_known = |known: &Evaluated| known.inputs == work.inputs;
+        if self.round().is_none_or(|round| round == work.round) && !self.works.iter().any(is_known)
+        {
+            self.works.push(work);
         }
     }
 
     /// Block `block` took the commitment of `round`.
     pub fn on_committed(&mut self, round: RoundId, block: u32) {
-        if self.work.as_ref().is_some_and(|work| work.round == round) {
+        if self.round() == Some(round) {
             self.committed_at = Some(block);
         }
     }
@@ -198,52 +193,119 @@ mod tests {
         }
     }
 
+    /// The round as the chain has it now, and how far it is from what the attester may know.
+    #[derive(Clone, Debug)]
+    struct Chain {
+        now: AttesterSnapshot,
+        commitment: Option<Hash>,
+    }
+
+    impl Chain {
+        /// The phase is over. Who did not do its duty is out of its seat; at the end of Challenge the round draws
+        /// seats anew, or the next one begins.
+        fn move_on(&mut self, redraws: bool) {
+            let now = &mut self.now;
+            let lost = |missed| move |seat: Seat| if seat == missed { Seat::Out } else { seat };
+            match now.phase {
+                Phase::AttestCommit => {
+                    now.seat = now.seat.map(lost(Seat::Drawn));
+                    now.phase = Phase::AttestReveal;
+                }
+                Phase::AttestReveal => {
+                    now.seat = now.seat.map(lost(Seat::Committed));
+                    now.phase = Phase::Challenge;
+                }
+                _ if redraws => {
+                    let seat = now.seat.map(lost(Seat::Revealed));
+                    now.seat = seat.or(Some(Seat::Drawn));
+                    now.phase = Phase::AttestCommit;
+                }
+                _ => {
+                    now.round = now.round.next().unwrap();
+                    now.inputs = [2 * now.round.0 as u8; 32];
+                    now.seat = Some(Seat::Drawn);
+                    now.phase = Phase::AttestCommit;
+                    self.commitment = None;
+                }
+            }
+        }
+
+        /// The chain goes on from before the commitment, which the new fork may have taken too, and with other
+        /// inputs.
+        fn fork(&mut self, takes_commitment: bool) {
+            let now = &mut self.now;
+            if now.phase == Phase::Challenge || now.seat == Some(Seat::Out) {
+                return;
+            }
+            now.inputs = now.inputs.map(|byte| byte ^ 1);
+            now.phase = Phase::AttestCommit;
+            self.commitment = self.commitment.filter(|_| takes_commitment);
+            now.seat = now.seat.map(|_| match self.commitment {
+                Some(_) => Seat::Committed,
+                None => Seat::Drawn,
+            });
+        }
+    }
+
     proptest! {
-        /// Each step: does the chain hear of the command, does the machine hear of the block,
-        /// does the process restart, does the phase move on; and at the end of Challenge, does the
-        /// round draw seats anew. Who did not do its duty then is out of its seat, and who had none
-        /// may have got one.
+        /// Each step: does the chain hear of the command, does the machine hear of the block, does the process
+        /// restart, does the phase move on, and does the round draw seats anew; does a fork change the round's
+        /// inputs, and does that fork take the commitment.
         #[test]
-        fn commits_once_and_reveals_what_it_committed(
-            steps in prop::collection::vec(any::<(bool, bool, bool, bool, bool)>(), 1..100),
+        fn commits_once_and_reveals_what_it_committed_if_it_is_right(
+            steps in prop::collection::vec(
+                (any::<[bool; 5]>(), prop::bool::weighted(0.1), any::<bool>()), 1..100,
+            ),
             drawn_at_once: bool,
         ) {
             let mut machine = Attester::new(TASK, ACCOUNT);
-            let mut now = AttesterSnapshot {
+            let now = AttesterSnapshot {
                 block: 1,
                 round: RoundId(0),
                 phase: Phase::AttestCommit,
                 inputs: [0; 32],
                 seat: drawn_at_once.then_some(Seat::Drawn),
             };
-            let (mut commitment, mut evaluations) = (None, 0u8);
-            for (executes, hears_back, restarts, moves_on, redraws) in steps {
+            let mut chain = Chain { now, commitment: None };
+            let mut evaluations = Vec::new();
+            for ([executes, hears_back, restarts, moves_on, redraws], forks, takes) in steps {
                 if restarts {
                     machine = Attester::decode(&mut &*machine.encode()).unwrap();
                 }
-                let command = machine.on_block(&now);
-                prop_assert_eq!(&command, &machine.on_block(&now), "not repeatable");
+                if forks {
+                    chain.fork(takes);
+                }
+                let command = machine.on_block(&chain.now);
+                prop_assert_eq!(&command, &machine.on_block(&chain.now), "not repeatable");
+                let now = &mut chain.now;
                 now.block += 1;
                 match command.filter(|_| executes) {
                     Some(AttesterCommand::Evaluate { round }) => {
-                        evaluations = evaluations.wrapping_add(1);
-                        machine.on_evaluated(evaluated(round, now.inputs, evaluations));
+                        let known = (round, now.inputs);
+                        prop_assert!(!evaluations.contains(&known), "evaluated twice");
+                        evaluations.push(known);
+                        let byte = evaluations.len() as u8;
+                        machine.on_evaluated(evaluated(round, now.inputs, byte));
                     }
-                    Some(AttesterCommand::Commit { round, commitment: sent }) => {
-                        prop_assert_eq!(commitment.replace(sent), None, "committed twice");
+                    Some(AttesterCommand::Commit { round, commitment }) => {
+                        prop_assert_eq!(chain.commitment.replace(commitment), None, "twice");
                         now.seat = Some(Seat::Committed);
                         if hears_back {
                             machine.on_committed(round, now.block);
                         }
                     }
                     Some(AttesterCommand::Reveal { round, opening, work_root, salt }) => {
+                        let (of, inputs) = evaluations[usize::from(salt[0]) - 1];
+                        prop_assert_eq!((of, inputs), (round, now.inputs), "a wrong table");
+                        prop_assert_eq!(now.phase, Phase::AttestReveal);
+                        prop_assert_eq!(now.seat, Some(Seat::Committed));
                         let opened = attestation_commitment(
                             TASK, round, &ACCOUNT, &opening.claim(), &work_root, &salt,
                         );
-                        prop_assert_eq!(commitment, Some(opened), "revealed another table");
-                        prop_assert_eq!(now.phase, Phase::AttestReveal);
-                        prop_assert_eq!(now.seat, Some(Seat::Committed));
-                        now.seat = Some(Seat::Revealed);
+                        // What was committed elsewhere is refused.
+                        if chain.commitment == Some(opened) {
+                            now.seat = Some(Seat::Revealed);
+                        }
                     }
                     Some(AttesterCommand::AnswerAudits { round }) => {
                         prop_assert_eq!((round, now.phase), (now.round, Phase::Challenge));
@@ -253,37 +315,7 @@ mod tests {
                     None => {}
                 }
                 if moves_on {
-                    now.phase = match (now.phase, now.seat) {
-                        (Phase::AttestCommit, seat) => {
-                            now.seat = seat.map(|seat| match seat {
-                                Seat::Drawn => Seat::Out,
-                                stands => stands,
-                            });
-                            Phase::AttestReveal
-                        }
-                        (Phase::AttestReveal, seat) => {
-                            now.seat = seat.map(|seat| match seat {
-                                Seat::Committed => Seat::Out,
-                                stands => stands,
-                            });
-                            Phase::Challenge
-                        }
-                        (_, seat) if redraws => {
-                            now.seat = match seat {
-                                None => Some(Seat::Drawn),
-                                Some(Seat::Revealed) => Some(Seat::Out),
-                                stands => stands,
-                            };
-                            Phase::AttestCommit
-                        }
-                        _ => {
-                            now.round = now.round.next().unwrap();
-                            now.inputs = [now.round.0 as u8; 32];
-                            now.seat = Some(Seat::Drawn);
-                            commitment = None;
-                            Phase::AttestCommit
-                        }
-                    };
+                    chain.move_on(redraws);
                 }
             }
         }
@@ -334,10 +366,10 @@ mod tests {
         assert_eq!(machine.on_block(&now), None);
     }
 
-    #[test]
-    fn a_fork_that_changes_the_inputs_is_evaluated_again_until_committed() {
+    /// A round that was committed to in block 2 of a fork with the inputs 0.
+    fn committed() -> (Attester, AttesterSnapshot) {
         let mut machine = Attester::new(TASK, ACCOUNT);
-        let mut now = AttesterSnapshot {
+        let now = AttesterSnapshot {
             block: 1,
             round: RoundId(0),
             phase: Phase::AttestCommit,
@@ -345,20 +377,43 @@ mod tests {
             seat: Some(Seat::Drawn),
         };
         machine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
+        let command = machine.on_block(&now);
+        assert!(matches!(command, Some(AttesterCommand::Commit { .. })));
+        machine.on_committed(RoundId(0), 2);
+        (machine, now)
+    }
+
+    #[test]
+    fn a_fork_that_undoes_the_commitment_and_changes_the_inputs_is_evaluated_and_committed_anew() {
+        let (mut machine, mut now) = committed();
+        let before = machine.on_block(&now);
+        assert_eq!(before, None, "the snapshot is older than the commitment");
         now.inputs = [1; 32];
+        now.block = 3;
         let again = Some(AttesterCommand::Evaluate { round: RoundId(0) });
         assert_eq!(machine.on_block(&now), again);
         machine.on_evaluated(evaluated(RoundId(0), [1; 32], 2));
-        assert!(matches!(
-            machine.on_block(&now),
-            Some(AttesterCommand::Commit { .. })
-        ));
-        machine.on_committed(RoundId(0), 2);
-        machine.on_evaluated(evaluated(RoundId(0), [2; 32], 3));
+        let Some(AttesterCommand::Commit { commitment, .. }) = machine.on_block(&now) else {
+            panic!("not committed anew");
+        };
+        assert_eq!(commitment, machine.commitment(&machine.works[1]));
+    }
+
+    #[test]
+    fn only_the_table_of_the_fork_that_the_chain_is_on_is_revealed() {
+        let (mut machine, mut now) = committed();
+        now.block = 9;
         now.seat = Some(Seat::Committed);
         now.phase = Phase::AttestReveal;
-        assert!(
-            matches!(machine.on_block(&now), Some(AttesterCommand::Reveal { salt, .. }) if salt == [2; 32])
-        );
+        let salt = |command| match command {
+            Some(AttesterCommand::Reveal { salt, .. }) => Some(salt),
+            _ => None,
+        };
+        now.inputs = [1; 32];
+        assert_eq!(machine.on_block(&now), None, "to be silent costs less");
+        machine.on_evaluated(evaluated(RoundId(0), [1; 32], 2));
+        assert_eq!(salt(machine.on_block(&now)), Some([2; 32]));
+        now.inputs = [0; 32];
+        assert_eq!(salt(machine.on_block(&now)), Some([1; 32]), "and back");
     }
 }

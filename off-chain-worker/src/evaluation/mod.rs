@@ -21,7 +21,7 @@ pub use difference::Difference;
 pub use evidence::{Evidence, EvidenceError, Finding, Move};
 pub use fast_cpu::FastCpu;
 pub use lies::LieKind;
-pub use machine::Machine;
+pub use machine::{Halt, Machine, Shared};
 pub use precision::{check_precision, Imprecise};
 pub use sampling::{generate, GenerateError, Sampler};
 pub use self_test::{self_test, SelfTestFailure, SelfTestReport};

@@ -1,6 +1,6 @@
 use super::{
-    inputs_digest, sponsor::random_hash, submit_once, tasks::Tasks, Computer, Counsel, Daemon,
-    Flow, Home, Replica, RunError, Suspects,
+    inputs_digest, replica::Desk, sponsor::random_hash, submit_once, tasks::Tasks, Computed,
+    Computer, Counsel, Daemon, Flow, Home, Replica, RunError, Suspects,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
@@ -9,11 +9,11 @@ use crate::{
 };
 use gotong_protocol::{
     bounds::AUDITS,
-    view::{RoundView, SeatView, SubmissionView, TaskView},
-    AuditAnswer, Hash, SeatState, TaskId,
+    view::{RoundView, SeatView, TaskView},
+    AuditAnswer, Hash, Phase, SeatState, TaskId,
 };
 use gotong_scoring::{audits, work_root};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// The daemon of an attester: evaluates every round in which it holds a seat, stands for its table
 /// in disputes, and disputes the tables of others that differ.
@@ -31,17 +31,23 @@ pub struct Attest {
 
 /// A task in which the attester had a seat.
 struct Opened {
-    folder: Folder,
-    machine: Attester,
-    replica: Replica,
+    duty: Duty,
+    desk: Desk,
     counsel: Counsel,
-    /// The block from which to answer audits again that the chain refused.
-    audits_resume_at: u32,
     _lock: Lock,
 }
 
+/// What the attester owes for its seats in a task.
+struct Duty {
+    signer: Keypair,
+    folder: Folder,
+    machine: Attester,
+    /// What the chain refused, and the block from which to try it again.
+    refused: Option<(AttesterCommand, u32)>,
+}
+
 const MACHINE: &str = "attester";
-/// Blocks to wait before audits are answered again.
+/// Blocks to wait after a refusal, each of which costs a fee.
 const REFUSED_BLOCKS: u32 = 5;
 
 impl Attest {
@@ -88,106 +94,129 @@ impl Attest {
         };
         let is_own = |seat: &&SeatView| seat.account == self.account;
         let own = round.seats.iter().find(is_own);
+        let own_state = own.map(|seat| seat.state);
         // In the first block after the reveals samples may still have to be drawn.
         let seat = own.filter(|_| round.has_samples()).map(stands);
         if seat.is_some() && !self.seats.contains_key(&view.id) {
-            let opened = self.open(client, now, view).await?;
-            self.seats.insert(view.id, opened);
+            self.seats.insert(view.id, self.open(view)?);
         }
         let Some(opened) = self.seats.get_mut(&view.id) else {
             return Ok(());
         };
-        // In the rounds between seats too, so that the next evaluation can start at once.
-        opened.replica.advance(client, now).await?;
         let submissions = now.submissions(view.id, view.round).await?;
+        let inputs = inputs_digest(&round, &submissions);
         let snapshot = AttesterSnapshot {
             block: now.block(),
             round: view.round,
             phase: round.phase,
-            inputs: inputs_digest(&round, &submissions),
+            inputs,
             seat,
         };
-        while let Some(command) = opened.machine.on_block(&snapshot) {
-            opened.save()?;
-            let evaluates = matches!(command, AttesterCommand::Evaluate { .. });
-            opened
-                .execute(&self.signer, client, now, &round, &submissions, command)
-                .await?;
-            if !evaluates {
-                break;
-            }
-        }
-        let suspects = match own.map(|seat| seat.state) {
-            None => return Ok(()),
-            _ if self.stalls => return Ok(()),
-            // Its own table was found wrong: it has no business with those of others.
-            Some(SeatState::Convicted) => Suspects::Nobody,
-            // A liar only stands for its lie.
-            _ if self.computer.lie.is_some() => Suspects::Nobody,
-            Some(_) => Suspects::Everybody,
+        // In the rounds between seats it replays what ended, so that the next evaluation can start at once.
+        let wanted = (seat.is_some() && round.phase != Phase::Ended).then_some((&round, inputs));
+        let ready = opened.desk.ready(client, now, view, wanted).await;
+        let own = match &ready {
+            Ok(Some(replica)) => replica.stands_for(&inputs),
+            _ => None,
         };
-        let (counsel, replica) = (&mut opened.counsel, &mut opened.replica);
-        counsel
-            .attend(client, now, replica, &round, suspects)
-            .await?;
-        Ok(())
+        // What fails here may not keep it from its disputes, nor these from the rest.
+        let done = opened.duty.fulfil(client, &round, &snapshot, own).await;
+        let suspects = match own_state {
+            _ if self.stalls => None,
+            None => None,
+            // Its own table was found wrong: it has no business with those of others.
+            Some(SeatState::Convicted) => Some(Suspects::Nobody),
+            // A liar only stands for its lie.
+            _ if self.computer.lie.is_some() => Some(Suspects::Nobody),
+            Some(_) => Some(Suspects::Everybody),
+        };
+        if let (Some(replica), Some(suspects)) = (ready?, suspects) {
+            let counsel = &mut opened.counsel;
+            counsel
+                .attend(client, now, replica, &round, suspects)
+                .await?;
+        }
+        done
     }
 
-    async fn open(
-        &self,
-        client: &Client,
-        now: &Moment,
-        view: &TaskView,
-    ) -> Result<Opened, RunError> {
+    fn open(&self, view: &TaskView) -> Result<Opened, RunError> {
         let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&self.account[..8]))?;
         let lock = folder.lock()?;
         let machine = folder
             .load(MACHINE)?
             .unwrap_or_else(|| Attester::new(view.id, self.account));
         let counsel = Counsel::open(self.signer.clone(), view.id, &folder)?;
-        let replica = Replica::open(client, now, &self.home, view).await?;
         Ok(Opened {
-            folder,
-            machine,
-            replica: replica.on(self.computer.clone()),
+            duty: Duty {
+                signer: self.signer.clone(),
+                folder,
+                machine,
+                refused: None,
+            },
+            desk: Desk::new(self.home.clone(), self.computer.clone()),
             counsel,
-            audits_resume_at: 0,
             _lock: lock,
         })
     }
 }
 
-impl Opened {
+impl Duty {
     fn save(&self) -> Result<(), RunError> {
         Ok(self.folder.save(MACHINE, &self.machine)?)
     }
 
+    /// Does what is due now, as far as it can be done with what was computed so far.
+    async fn fulfil(
+        &mut self,
+        client: &Client,
+        round: &RoundView,
+        now: &AttesterSnapshot,
+        own: Option<Arc<Computed>>,
+    ) -> Result<(), RunError> {
+        let mut due = self.machine.on_block(now);
+        if let (Some(AttesterCommand::Evaluate { round }), Some(own)) = (&due, &own) {
+            self.machine.on_evaluated(Evaluated {
+                round: *round,
+                inputs: own.inputs,
+                opening: own.score.table.opening(),
+                work_root: work_root(&self.account(), &own.score.evaluations),
+                salt: random_hash()?,
+            });
+            due = self.machine.on_block(now);
+        }
+        let Some(command) = due else {
+            return Ok(());
+        };
+        let is_refused = |(refused, until): &(_, u32)| *refused == command && now.block < *until;
+        if self.refused.as_ref().is_some_and(is_refused) {
+            return Ok(());
+        }
+        self.save()?;
+        match self.execute(client, round, own, command.clone()).await {
+            Err(RunError::Chain(error @ ChainError::Refused { .. })) => {
+                let (task, id) = (round.task, round.round);
+                tracing::error!("task {task}, round {id}: {error}");
+                self.refused = Some((command, now.block.saturating_add(REFUSED_BLOCKS)));
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
     async fn execute(
         &mut self,
-        signer: &Keypair,
         client: &Client,
-        now: &Moment,
-        round: &RoundView,
-        submissions: &[SubmissionView],
+        of: &RoundView,
+        own: Option<Arc<Computed>>,
         command: AttesterCommand,
     ) -> Result<(), RunError> {
-        let task = round.task;
+        let task = of.task;
         match command {
-            AttesterCommand::Evaluate { round: id } => {
-                let own = self.replica.own(client, now, round).await?;
-                let account = signer.public_key().0;
-                self.machine.on_evaluated(Evaluated {
-                    round: id,
-                    inputs: inputs_digest(round, submissions),
-                    opening: own.score.table.opening(),
-                    work_root: work_root(&account, &own.score.evaluations),
-                    salt: random_hash()?,
-                });
-                self.save()?;
-            }
+            // Under way.
+            AttesterCommand::Evaluate { .. } => {}
             AttesterCommand::Commit { round, commitment } => {
                 let call = Call::commit_attestation(task, round, commitment);
-                if let Some(receipt) = submit_once(client, signer, &call).await? {
+                if let Some(receipt) = submit_once(client, &self.signer, &call).await? {
                     self.machine.on_committed(round, receipt.block);
                     self.save()?;
                 }
@@ -200,58 +229,46 @@ impl Opened {
                 salt,
             } => {
                 let call = Call::reveal_attestation(task, round, &opening, work_root, salt);
-                submit_once(client, signer, &call).await?;
+                submit_once(client, &self.signer, &call).await?;
                 tracing::info!(
                     "task {task}, round {round}: attested table {}, paid gain {} Q16 bits",
                     hex::encode(&opening.table_root()[..4]),
                     opening.header.paid_gain,
                 );
             }
-            AttesterCommand::AnswerAudits { .. } if now.block() < self.audits_resume_at => {}
-            AttesterCommand::AnswerAudits { round: id } => {
-                let Some(seed) = round.audit_seed else {
+            AttesterCommand::AnswerAudits { round } => {
+                let (Some(seed), Some(own)) = (of.audit_seed, own) else {
                     return Ok(());
                 };
-                let answers = self
-                    .answer_audits(signer.public_key().0, client, now, round, seed)
-                    .await?;
-                let call = Call::answer_audits(task, id, &answers);
-                match submit_once(client, signer, &call).await {
-                    // The disputes of the round go on all the same.
-                    Err(error @ ChainError::Refused { .. }) => {
-                        tracing::error!("task {task}, round {id}: audits refused: {error}");
-                        self.audits_resume_at = now.block().saturating_add(REFUSED_BLOCKS);
-                    }
-                    sent => {
-                        sent?;
-                        tracing::info!("task {task}, round {id}: answered {AUDITS} audits");
-                    }
-                }
+                let answers = answer_audits(self.account(), own, seed).await?;
+                let call = Call::answer_audits(task, round, &answers);
+                submit_once(client, &self.signer, &call).await?;
+                tracing::info!("task {task}, round {round}: answered {AUDITS} audits");
             }
         }
         Ok(())
     }
 
-    /// What the audits that `seed` draws ask for.
-    async fn answer_audits(
-        &mut self,
-        account: Account,
-        client: &Client,
-        now: &Moment,
-        round: &RoundView,
-        seed: Hash,
-    ) -> Result<Vec<AuditAnswer>, RunError> {
-        let own = self.replica.own(client, now, round).await?;
-        let answers = tokio::task::spawn_blocking(move || {
-            let (table, evaluations) = (&own.score.table, &own.score.evaluations);
-            let rows = table.rows.len() as u32;
-            audits(&seed, &account, AUDITS, table.header.samples, rows)
-                .iter()
-                .filter_map(|audit| AuditAnswer::of(audit, &account, table, evaluations))
-                .collect()
-        });
-        Ok(answers.await?)
+    fn account(&self) -> Account {
+        self.signer.public_key().0
     }
+}
+
+/// What the audits that `seed` draws ask for.
+async fn answer_audits(
+    account: Account,
+    own: Arc<Computed>,
+    seed: Hash,
+) -> Result<Vec<AuditAnswer>, RunError> {
+    let answers = tokio::task::spawn_blocking(move || {
+        let (table, evaluations) = (&own.score.table, &own.score.evaluations);
+        let rows = table.rows.len() as u32;
+        audits(&seed, &account, AUDITS, table.header.samples, rows)
+            .iter()
+            .filter_map(|audit| AuditAnswer::of(audit, &account, table, evaluations))
+            .collect()
+    });
+    Ok(answers.await?)
 }
 
 /// How far the chain knows what the seat's account attests.

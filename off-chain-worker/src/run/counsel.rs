@@ -13,9 +13,10 @@ use gotong_protocol::{
     Hash, Phase, SeatState, TaskId,
 };
 use gotong_scoring::trial::Witness;
-use std::{
-    collections::{BTreeSet, HashMap},
-    sync::Arc,
+use std::collections::{BTreeSet, HashMap};
+use tokio::{
+    sync::mpsc::{unbounded_channel, UnboundedReceiver},
+    task::JoinHandle,
 };
 
 /// Plays one account's disputes in the rounds of a task: answers for its own table, and doubts
@@ -54,6 +55,8 @@ pub struct Hearing {
 const MACHINE: &str = "disputer";
 /// Blocks to wait after a refusal, each of which costs a fee.
 const REFUSED_BLOCKS: u32 = 5;
+/// More than can be ready at once.
+const ALL: usize = 1 << 10;
 
 impl Counsel {
     /// The counsel of `signer` in `task`; `folder` is that of the account in the task.
@@ -95,7 +98,7 @@ impl Counsel {
         }
         let submissions = now.submissions(self.task, round.round).await?;
         let inputs = inputs_digest(round, &submissions);
-        let commands = loop {
+        let mut commands = loop {
             let own = replica.stands_for(&inputs);
             let own_table = own.map(|own| own.score.table.root());
             let snapshot = self.snapshot(now, round, &disputes, own_table, suspects);
@@ -108,25 +111,38 @@ impl Counsel {
         self.save()?;
         let block = now.block();
         self.refused.retain(|_, until| *until > block);
-        let mut moves = Vec::new();
-        let mut accusations = Vec::new();
-        for command in commands {
-            if self.refused.contains_key(&command) {
-                continue;
-            }
-            let witness = replica.witness(client, now, round).await?;
-            match self.call(round, &disputes, witness, command).await? {
-                None => self.pause(command, block),
-                Some(call) if matches!(command, DisputerCommand::Accuse { .. }) => {
-                    accusations.push((command, call));
+        commands.retain(|command| !self.refused.contains_key(command));
+        if commands.is_empty() {
+            return Ok(hearing);
+        }
+        let witness = replica.witness(client, now, round).await?;
+        let of = round.clone();
+        let (mut calls, computing) = in_turn(commands, move |command| {
+            call(&of, &disputes, &witness, command)
+        });
+        let mut computed = Vec::new();
+        // While what is ready is sent, the next ones are computed.
+        while calls.recv_many(&mut computed, ALL).await > 0 {
+            let (mut moves, mut accusations) = (Vec::new(), Vec::new());
+            for (command, call) in computed.drain(..) {
+                match call {
+                    None => {
+                        let (task, id) = (round.task, round.round);
+                        tracing::error!("task {task}, round {id}: no move for {command:?}");
+                        self.pause(command, block);
+                    }
+                    Some(call) if matches!(command, DisputerCommand::Accuse { .. }) => {
+                        accusations.push((command, call));
+                    }
+                    Some(call) => moves.push((command, call)),
                 }
-                Some(call) => moves.push((command, call)),
+            }
+            self.send_all(client, moves, &mut hearing).await?;
+            for (command, call) in accusations {
+                self.send(client, command, &call, &mut hearing).await?;
             }
         }
-        self.send_all(client, moves, &mut hearing).await?;
-        for (command, call) in accusations {
-            self.send(client, command, &call, &mut hearing).await?;
-        }
+        computing.await?;
         for (command, error) in &hearing.refused {
             self.pause(*command, block);
             self.tell(round, *command, error);
@@ -188,45 +204,6 @@ impl Counsel {
             tables: stands.filter(is_suspect).collect(),
             disputes: disputes.iter().map(open_dispute).collect(),
         }
-    }
-
-    /// The call that carries out `command`; none if there is nothing to say.
-    async fn call(
-        &self,
-        round: &RoundView,
-        disputes: &[DisputeView],
-        witness: Arc<Witness>,
-        command: DisputerCommand,
-    ) -> Result<Option<Call>, RunError> {
-        let trial_of = |id: DisputeId| {
-            let found = disputes.iter().find(|dispute| dispute.id == id);
-            found.map(|dispute| dispute.trial.clone())
-        };
-        let (task, id) = (round.task, round.round);
-        let call: Box<dyn FnOnce() -> Option<Call> + Send> = match command {
-            DisputerCommand::Compute => return Ok(None),
-            DisputerCommand::Answer { dispute, .. } => {
-                let trial = trial_of(dispute);
-                Box::new(move || Some(Call::answer_dispute(dispute, &witness.answer(&trial?)?)))
-            }
-            DisputerCommand::Pick { dispute, .. } => {
-                let trial = trial_of(dispute);
-                Box::new(move || Some(Call::pick_in_dispute(dispute, witness.pick(&trial?)?)))
-            }
-            DisputerCommand::Accuse { accused } => {
-                let seat = round.seats.iter().find(|seat| seat.account == accused);
-                let opening = seat.and_then(|seat| seat.opening.clone());
-                Box::new(move || {
-                    let accusation = witness.accuse(&opening?)?;
-                    Some(Call::open_dispute(task, id, accused, accusation))
-                })
-            }
-        };
-        let call = tokio::task::spawn_blocking(call).await?;
-        if call.is_none() {
-            tracing::error!("task {task}, round {id}: no move for {command:?}");
-        }
-        Ok(call)
     }
 
     /// Sends moves in one transaction, so that none waits for the others' blocks; one by one if the
@@ -327,6 +304,58 @@ impl Counsel {
     }
 }
 
+/// Computes what to say for every command, one after another and in the background: what is ready can be sent before the
+/// rest is.
+fn in_turn<C, T>(
+    commands: Vec<C>,
+    call: impl Fn(C) -> T + Send + 'static,
+) -> (UnboundedReceiver<(C, T)>, JoinHandle<()>)
+where
+    C: Copy + Send + 'static,
+    T: Send + 'static,
+{
+    let (give, take) = unbounded_channel();
+    let computing = tokio::task::spawn_blocking(move || {
+        for command in commands {
+            if give.send((command, call(command))).is_err() {
+                // Nobody waits any more.
+                break;
+            }
+        }
+    });
+    (take, computing)
+}
+
+/// The call that carries out `command`; none if there is nothing to say.
+fn call(
+    round: &RoundView,
+    disputes: &[DisputeView],
+    witness: &Witness,
+    command: DisputerCommand,
+) -> Option<Call> {
+    let trial_of = |id: DisputeId| {
+        let found = disputes.iter().find(|dispute| dispute.id == id);
+        found.map(|dispute| &dispute.trial)
+    };
+    match command {
+        DisputerCommand::Compute => None,
+        DisputerCommand::Answer { dispute, .. } => {
+            let answer = witness.answer(trial_of(dispute)?)?;
+            Some(Call::answer_dispute(dispute, &answer))
+        }
+        DisputerCommand::Pick { dispute, .. } => {
+            let pick = witness.pick(trial_of(dispute)?)?;
+            Some(Call::pick_in_dispute(dispute, pick))
+        }
+        DisputerCommand::Accuse { accused } => {
+            let seat = round.seats.iter().find(|seat| seat.account == accused);
+            let accusation = witness.accuse(seat?.opening.as_ref()?)?;
+            let (task, id) = (round.task, round.round);
+            Some(Call::open_dispute(task, id, accused, accusation))
+        }
+    }
+}
+
 /// Whether the chain said no to the call, and is there for others.
 fn is_refusal(error: &ChainError) -> bool {
     matches!(
@@ -349,4 +378,28 @@ fn open_dispute(view: &DisputeView) -> OpenDispute {
 /// What the parties of a dispute are at, in words.
 pub fn stage(dispute: &DisputeView) -> String {
     StepName::of(&dispute.trial.statement)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    #[tokio::test]
+    async fn an_answer_can_be_sent_before_the_next_is_computed() {
+        let (go, gone) = channel();
+        let (mut answers, computing) = in_turn(vec![1u8, 2, 3], move |command| {
+            if command > 1 {
+                gone.recv().unwrap();
+            }
+            10 * command
+        });
+        assert_eq!(answers.recv().await, Some((1, 10)));
+        assert!(answers.try_recv().is_err());
+        (go.send(()).unwrap(), go.send(()).unwrap());
+        let mut rest = Vec::new();
+        while answers.recv_many(&mut rest, ALL).await > 0 {}
+        assert_eq!(rest, [(2, 20), (3, 30)]);
+        computing.await.unwrap();
+    }
 }

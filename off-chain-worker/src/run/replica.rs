@@ -1,10 +1,14 @@
+mod desk;
+
+pub use desk::Desk;
+
 use super::pools::{Home, Pool, PoolError, Pools};
 use crate::{
     chain::{
         body::{Body, Kind},
         ChainError, Client, Moment,
     },
-    evaluation::{Difference, LieKind, Machine},
+    evaluation::{Difference, Halt, LieKind, Machine, Shared},
     state::{Folder, StateError},
 };
 use codec::{Decode, Encode};
@@ -37,6 +41,8 @@ pub struct Replica {
     folder: Folder,
     position: Position,
     computer: Computer,
+    /// Ends what is computed.
+    halt: Halt,
     /// The last round that was computed.
     computed: Option<Arc<Computed>>,
     /// What is said of it instead, by a liar.
@@ -118,11 +124,13 @@ pub enum ReplicaError {
 }
 
 impl ReplicaError {
-    /// Whether trying again cannot help.
+    /// Whether trying again cannot help. A disk that is full may have room again.
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Chain(ChainError::Incompatible(_)) => true,
-            Self::Chain(_) | Self::NoRound { .. } | Self::Aborted(_) => false,
+            Self::Chain(_) | Self::NoRound { .. } | Self::Aborted(_) | Self::Temporary(_) => false,
+            Self::State(error) => !matches!(error, StateError::Io { .. }),
+            Self::Pool { source, .. } => !matches!(source, PoolError::Io { .. }),
             _ => true,
         }
     }
@@ -174,6 +182,7 @@ impl Replica {
             folder,
             position,
             computer: Computer::default(),
+            halt: Halt::default(),
             computed: None,
             lied: None,
             witness: None,
@@ -183,6 +192,11 @@ impl Replica {
     /// Computes rounds on `computer`.
     pub fn on(self, computer: Computer) -> Self {
         Self { computer, ..self }
+    }
+
+    /// What evaluates models, in turn with all else that this process evaluates.
+    fn machine(&self) -> Shared<Machine> {
+        Shared::new(self.computer.machine.clone(), self.halt.clone())
     }
 
     pub fn graph(&self) -> &Graph {
@@ -315,11 +329,7 @@ impl Replica {
             round: round.round,
             source,
         })?;
-        let (graph, rules, mut machine) = (
-            self.graph.clone(),
-            self.rules,
-            self.computer.machine.clone(),
-        );
+        let (graph, rules, mut machine) = (self.graph.clone(), self.rules, self.machine());
         let base = self.position.weights.clone();
         let started = std::time::Instant::now();
         let computed = tokio::task::spawn_blocking(move || {
@@ -359,7 +369,7 @@ impl Replica {
             return Ok(lied);
         }
         let case = self.case(now, round.round).await?;
-        let mut machine = self.computer.machine.clone();
+        let mut machine = self.machine();
         let (inputs, of) = (honest.inputs, honest.clone());
         let liar = tokio::task::spawn_blocking(move || {
             let Computed {

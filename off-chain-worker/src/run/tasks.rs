@@ -1,14 +1,43 @@
-use super::RunError;
-use crate::chain::Moment;
+use super::{ReplicaError, RunError};
+use crate::chain::{ChainError, Moment};
 use gotong_protocol::{view::TaskView, TaskId};
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
-/// The tasks that a daemon follows.
+/// The tasks that a daemon follows. Of many, one that fails stops none of the others.
 pub(super) struct Tasks {
     /// Only this one; every task when absent.
     only: Option<TaskId>,
     /// Tasks that cannot be rebuilt, because the chain settled them on something else.
     given_up: BTreeSet<TaskId>,
+    /// Tasks that failed, and may not the next time.
+    paused: BTreeMap<TaskId, Pause>,
+}
+
+/// How long a task is left alone.
+struct Pause {
+    until: Instant,
+    /// How often it failed before.
+    failures: u32,
+}
+
+impl Pause {
+    const FIRST: Duration = Duration::from_secs(2);
+    /// A quarter of the time that a move in a dispute has.
+    const LONGEST: Duration = Duration::from_secs(150);
+
+    /// Twice as long as the one before, unless that was long ago.
+    fn after(before: Option<&Self>, now: Instant) -> Self {
+        let recent = before.filter(|before| now < before.until + Self::LONGEST);
+        let failures = recent.map_or(0, |before| before.failures.saturating_add(1));
+        let pause = Self::FIRST.saturating_mul(1 << failures.min(16));
+        Self {
+            until: now + pause.min(Self::LONGEST),
+            failures,
+        }
+    }
 }
 
 impl Tasks {
@@ -16,20 +45,35 @@ impl Tasks {
         Self {
             only,
             given_up: BTreeSet::new(),
+            paused: BTreeMap::new(),
         }
     }
 
-    /// Those that were not given up.
-    pub async fn all(&self, now: &Moment) -> Result<Vec<TaskView>, RunError> {
+    /// Those that are to be looked at now.
+    pub async fn all(&mut self, now: &Moment) -> Result<Vec<TaskView>, RunError> {
         let ids = match self.only {
             Some(task) => vec![task],
             None => now.tasks().await?,
         };
         let mut views = Vec::new();
-        for id in ids.into_iter().filter(|id| !self.given_up.contains(id)) {
-            views.push(now.task(id).await?.ok_or(RunError::NoTask(id))?);
+        for id in ids {
+            if self.is_left_alone(id, Instant::now()) {
+                continue;
+            }
+            let view = now.task(id).await.map_err(RunError::from);
+            match view.and_then(|view| view.ok_or(RunError::NoTask(id))) {
+                Ok(view) => views.push(view),
+                Err(error) => {
+                    self.survive(id, Err(error))?;
+                }
+            }
         }
         Ok(views)
+    }
+
+    fn is_left_alone(&self, task: TaskId, now: Instant) -> bool {
+        let is_paused = |pause: &Pause| now < pause.until;
+        self.given_up.contains(&task) || self.paused.get(&task).is_some_and(is_paused)
     }
 
     /// Whether the only task that was to be followed is over.
@@ -37,33 +81,134 @@ impl Tasks {
         self.only.is_some() && views.iter().all(|view| view.state.is_over())
     }
 
-    /// One task that cannot be rebuilt must not stop the work on all others: gives it up, and tells
-    /// whether it did.
+    /// What fails in one of many tasks must not stop the work on the others: leaves the task alone for a while, or
+    /// gives it up if it cannot be rebuilt, and tells whether it did that.
     pub fn survive(&mut self, task: TaskId, done: Result<(), RunError>) -> Result<bool, RunError> {
-        match done {
-            Err(RunError::Replica(error)) if error.is_fatal() && self.only.is_none() => {
-                tracing::error!("giving up task {task}: {error}");
-                self.given_up.insert(task);
-                Ok(true)
-            }
-            done => done.map(|()| false),
+        let error = match done {
+            Ok(()) => return Ok(false),
+            Err(error) if self.only.is_some() || is_of_the_chain(&error) => return Err(error),
+            Err(error) => error,
+        };
+        if matches!(&error, RunError::Replica(error) if error.is_fatal()) {
+            tracing::error!("giving up task {task}: {error}");
+            self.given_up.insert(task);
+            return Ok(true);
         }
+        let now = Instant::now();
+        let pause = Pause::after(self.paused.get(&task), now);
+        let wait = pause.until - now;
+        tracing::error!("task {task}: {error}; looking at it again in {wait:?}");
+        self.paused.insert(task, pause);
+        Ok(false)
+    }
+}
+
+/// Whether all tasks fail: the connection is lost, or the chain is none that the worker fits.
+fn is_of_the_chain(error: &RunError) -> bool {
+    match error {
+        RunError::Chain(error) | RunError::Replica(ReplicaError::Chain(error)) => matches!(
+            error,
+            ChainError::Unreachable { .. }
+                | ChainError::Disconnected(_)
+                | ChainError::Incompatible(_)
+        ),
+        _ => false,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::ReplicaError;
+    use crate::state::StateError;
+    use std::io;
+
+    const TASK: TaskId = TaskId(3);
+
+    fn full_disk() -> StateError {
+        StateError::Io {
+            path: "position".into(),
+            source: io::ErrorKind::StorageFull.into(),
+        }
+    }
+
+    /// Errors that may not come again.
+    fn passing() -> Vec<RunError> {
+        let missing = ChainError::Missing {
+            what: "a delta".into(),
+            block: 7,
+        };
+        let refused = ChainError::Refused {
+            name: "NotInPhase".into(),
+            docs: String::new(),
+        };
+        vec![
+            RunError::Chain(refused),
+            RunError::Replica(missing.into()),
+            RunError::State(full_disk()),
+            RunError::Replica(full_disk().into()),
+            RunError::NothingLearned,
+        ]
+    }
 
     #[test]
     fn one_of_many_tasks_is_given_up_and_an_only_one_is_an_error() {
-        let wrong = || Err(RunError::Replica(ReplicaError::NoTask(TaskId(3))));
+        let wrong = || Err(RunError::Replica(ReplicaError::NoTask(TASK)));
         let mut all = Tasks::new(None);
-        assert!(all.survive(TaskId(3), wrong()).unwrap());
+        assert!(all.survive(TASK, wrong()).unwrap());
         assert!(!all.survive(TaskId(4), Ok(())).unwrap());
-        assert_eq!(all.given_up, BTreeSet::from([TaskId(3)]));
-        let mut only = Tasks::new(Some(TaskId(3)));
-        assert!(only.survive(TaskId(3), wrong()).is_err());
+        assert_eq!(all.given_up, BTreeSet::from([TASK]));
+        let mut only = Tasks::new(Some(TASK));
+        assert!(only.survive(TASK, wrong()).is_err());
+    }
+
+    #[test]
+    fn what_may_pass_pauses_one_of_many_tasks_and_no_other() {
+        for error in passing() {
+            let mut all = Tasks::new(None);
+            let what = error.to_string();
+            assert!(!all.survive(TASK, Err(error)).unwrap(), "{what}");
+            let now = Instant::now();
+            assert!(all.is_left_alone(TASK, now), "{what}");
+            assert!(!all.is_left_alone(TASK, now + Pause::FIRST), "{what}");
+            assert!(!all.is_left_alone(TaskId(4), now), "{what}");
+        }
+        for error in passing() {
+            assert!(Tasks::new(Some(TASK)).survive(TASK, Err(error)).is_err());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_pauses_a_task() {
+        let panics = tokio::spawn(async { panic!("of a test") });
+        let error = ReplicaError::Aborted(panics.await.unwrap_err());
+        let mut all = Tasks::new(None);
+        assert!(!all.survive(TASK, Err(error.into())).unwrap());
+        assert!(all.is_left_alone(TASK, Instant::now()));
+    }
+
+    #[test]
+    fn a_lost_connection_is_everybodys() {
+        let lost = || ChainError::Disconnected("gone".into());
+        let mut all = Tasks::new(None);
+        assert!(all.survive(TASK, Err(lost().into())).is_err());
+        let replica = ReplicaError::Chain(lost());
+        assert!(all.survive(TASK, Err(replica.into())).is_err());
+        assert!(!all.is_left_alone(TASK, Instant::now()));
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_cap_and_are_forgotten() {
+        let start = Instant::now();
+        let mut pause = Pause::after(None, start);
+        let mut waits = vec![pause.until - start];
+        for _ in 0..7 {
+            let failed = pause.until;
+            pause = Pause::after(Some(&pause), failed);
+            waits.push(pause.until - failed);
+        }
+        let seconds: Vec<_> = waits.iter().map(Duration::as_secs).collect();
+        assert_eq!(seconds, [2, 4, 8, 16, 32, 64, 128, 150]);
+        let later = pause.until + Pause::LONGEST;
+        assert_eq!(Pause::after(Some(&pause), later).failures, 0);
     }
 }

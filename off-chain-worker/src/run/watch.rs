@@ -1,4 +1,7 @@
-use super::{tasks::Tasks, Computer, Counsel, Daemon, Flow, Home, Replica, RunError, Suspects};
+use super::{
+    inputs_digest, replica::Desk, tasks::Tasks, Computer, Counsel, Daemon, Flow, Home, Replica,
+    RunError, Suspects,
+};
 use crate::chain::{Client, Keypair, Moment};
 use gotong_protocol::{view::TaskView, Phase, TaskId};
 use std::collections::BTreeMap;
@@ -14,7 +17,7 @@ pub struct Watch {
 }
 
 struct Watched {
-    replica: Replica,
+    desk: Desk,
     counsel: Counsel,
 }
 
@@ -37,10 +40,9 @@ impl Watch {
     ) -> Result<(), RunError> {
         let watched = match self.watched.remove(&view.id) {
             Some(watched) => watched,
-            None => self.open(client, now, view).await?,
+            None => self.open(view)?,
         };
-        let watched = self.watched.entry(view.id).or_insert(watched);
-        watched.replica.advance(client, now).await?;
+        let Watched { desk, counsel } = self.watched.entry(view.id).or_insert(watched);
         let Some(round) = now.round(view.id, view.round).await? else {
             return Ok(());
         };
@@ -49,31 +51,24 @@ impl Watch {
             round.phase,
             Phase::AttestCommit | Phase::AttestReveal | Phase::Challenge
         );
-        if is_attested && round.has_samples() {
-            watched.replica.own(client, now, &round).await?;
+        let submissions = now.submissions(view.id, view.round).await?;
+        let wanted = (is_attested && round.has_samples())
+            .then(|| (&round, inputs_digest(&round, &submissions)));
+        if let Some(replica) = desk.ready(client, now, view, wanted).await? {
+            counsel
+                .attend(client, now, replica, &round, Suspects::Everybody)
+                .await?;
         }
-        let (counsel, replica) = (&mut watched.counsel, &mut watched.replica);
-        counsel
-            .attend(client, now, replica, &round, Suspects::Everybody)
-            .await?;
         Ok(())
     }
 
-    async fn open(
-        &self,
-        client: &Client,
-        now: &Moment,
-        view: &TaskView,
-    ) -> Result<Watched, RunError> {
+    fn open(&self, view: &TaskView) -> Result<Watched, RunError> {
         tracing::info!("watching task {}", view.id);
         let account = self.signer.public_key().0;
         let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&account[..8]))?;
         let counsel = Counsel::open(self.signer.clone(), view.id, &folder)?;
-        let replica = Replica::open(client, now, &self.home, view).await?;
-        Ok(Watched {
-            replica: replica.on(self.computer.clone()),
-            counsel,
-        })
+        let desk = Desk::new(self.home.clone(), self.computer.clone());
+        Ok(Watched { desk, counsel })
     }
 }
 

@@ -1,0 +1,226 @@
+use super::{inputs_digest, Computed, Computer, Home, Replica, ReplicaError};
+use crate::{
+    chain::{ChainError, Client, Moment},
+    evaluation::Halt,
+};
+use gotong_protocol::{
+    view::{RoundView, TaskView},
+    Hash, Outcome, Phase, RoundId,
+};
+use std::{future::Future, time::Duration};
+use tokio::{
+    task::{JoinError, JoinHandle},
+    time::timeout,
+};
+
+/// A task's replica, worked on in the background: a round may take hours to compute, and whoever has seats in other
+/// tasks too, or disputes to answer, goes on with those meanwhile.
+pub struct Desk {
+    home: Home,
+    computer: Computer,
+    /// Not here while a job has it, nor before the first one has opened it.
+    replica: Option<Box<Replica>>,
+    job: Option<Job<Worked>>,
+    /// What the last job computes.
+    subject: Option<Subject>,
+}
+
+/// A round, and the digest of its inputs.
+type Subject = (RoundId, Hash);
+
+/// The replica, if it could be opened, and what came of the work.
+type Worked = (Option<Box<Replica>>, Result<(), ReplicaError>);
+
+/// How long to wait for a job that has just started: most are done at once.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+impl Desk {
+    pub fn new(home: Home, computer: Computer) -> Self {
+        Self {
+            home,
+            computer,
+            replica: None,
+            job: None,
+            subject: None,
+        }
+    }
+
+    /// The replica of `task`, once it has replayed all that has ended, and computed the round if one is asked for, of
+    /// the inputs with this digest. None while that is under way: ask again in the next block.
+    pub async fn ready(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        task: &TaskView,
+        round: Option<(&RoundView, Hash)>,
+    ) -> Result<Option<&mut Replica>, ReplicaError> {
+        let subject = round.map(|(round, inputs)| (round.round, inputs));
+        let was_busy = self.job.is_some();
+        let mut is_done = match self.finish(Duration::ZERO).await {
+            // Perhaps of the connection before: if it is this one's too, others tell.
+            Err(ReplicaError::Chain(ChainError::Disconnected(_))) => false,
+            finished => finished?,
+        };
+        if !is_done && self.is_in_vain(now, task).await? {
+            self.halt();
+        }
+        // What was under way may be what is asked for.
+        if is_done && !(was_busy && self.subject == subject) {
+            self.subject = subject;
+            self.start(client, now, task, round.map(|(round, _)| round));
+            is_done = self.finish(PATIENCE).await?;
+        }
+        Ok(self.replica.as_deref_mut().filter(|_| is_done))
+    }
+
+    /// Whether all is done within `patience`; fails with what the job failed with.
+    async fn finish(&mut self, patience: Duration) -> Result<bool, ReplicaError> {
+        let Some(job) = &mut self.job else {
+            return Ok(true);
+        };
+        let Some(ended) = job.ended(patience).await else {
+            return Ok(false);
+        };
+        let was_halted = job.halt.is_told();
+        self.job = None;
+        let (replica, done) = ended?;
+        self.replica = replica;
+        match done {
+            Err(error) if was_halted => {
+                tracing::debug!("halted: {error}");
+                Ok(false)
+            }
+            done => done.map(|()| true),
+        }
+    }
+
+    fn start(&mut self, client: &Client, now: &Moment, task: &TaskView, round: Option<&RoundView>) {
+        let (home, computer) = (self.home.clone(), self.computer.clone());
+        let (client, now) = (client.clone(), now.clone());
+        let (task, round) = (task.clone(), round.cloned());
+        let (replica, halt) = (self.replica.take(), Halt::default());
+        let told = halt.clone();
+        self.job = Some(Job::start(halt, async move {
+            let opened = match replica {
+                Some(replica) => Ok(replica),
+                None => {
+                    let opened = Replica::open(&client, &now, &home, &task).await;
+                    opened.map(|replica| Box::new(replica.on(computer)))
+                }
+            };
+            match opened {
+                Err(error) => (None, Err(error)),
+                Ok(mut replica) => {
+                    replica.halt = told;
+                    let done = replica.work(&client, &now, round.as_ref()).await;
+                    (Some(replica), done)
+                }
+            }
+        }));
+    }
+
+    /// Whether nobody needs what the job computes: a fork has changed it, or the round ended without it. A round that
+    /// settled is replayed.
+    async fn is_in_vain(&self, now: &Moment, task: &TaskView) -> Result<bool, ReplicaError> {
+        let Some((id, inputs)) = self.subject else {
+            return Ok(false);
+        };
+        let Some(round) = now.round(task.id, id).await? else {
+            return Ok(true);
+        };
+        let submissions = now.submissions(task.id, id).await?;
+        let is_void = round.phase == Phase::Ended && round.outcome != Some(Outcome::Settled);
+        Ok(is_void || inputs_digest(&round, &submissions) != inputs)
+    }
+
+    fn halt(&self) {
+        if let Some(job) = &self.job {
+            job.halt.tell();
+        }
+    }
+}
+
+impl Replica {
+    /// Replays what has ended, computes `round` if there is one, and gets ready for its disputes.
+    async fn work(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        round: Option<&RoundView>,
+    ) -> Result<(), ReplicaError> {
+        self.advance(client, now).await?;
+        let Some(round) = round else {
+            return Ok(());
+        };
+        let own = self.own(client, now, round).await?;
+        if is_contested(round, &own) {
+            self.witness(client, now, round).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether there are disputes about the round, or will be.
+fn is_contested(round: &RoundView, own: &Computed) -> bool {
+    let opening = own.score.table.opening();
+    let mut shown = round.seats.iter().filter_map(|seat| seat.opening.as_ref());
+    round.open_disputes > 0 || shown.any(|shown| *shown != opening)
+}
+
+/// Work in the background; it is told to halt when it is dropped.
+struct Job<T> {
+    halt: Halt,
+    running: JoinHandle<T>,
+}
+
+impl<T: Send + 'static> Job<T> {
+    fn start(halt: Halt, work: impl Future<Output = T> + Send + 'static) -> Self {
+        let running = tokio::spawn(work);
+        Self { halt, running }
+    }
+
+    /// What came of it, if it ends within `patience`. Not to be asked again after that.
+    async fn ended(&mut self, patience: Duration) -> Option<Result<T, JoinError>> {
+        timeout(patience, &mut self.running).await.ok()
+    }
+}
+
+impl<T> Drop for Job<T> {
+    fn drop(&mut self) {
+        self.halt.tell();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::sync::oneshot::channel;
+
+    const SOON: Duration = Duration::from_secs(10);
+
+    #[tokio::test]
+    async fn work_goes_on_while_nobody_waits_for_it() {
+        let (end, ended) = channel::<u8>();
+        let mut job = Job::start(Halt::default(), async { ended.await.unwrap() });
+        assert!(job.ended(Duration::ZERO).await.is_none());
+        assert!(job.ended(Duration::from_millis(1)).await.is_none());
+        end.send(7).unwrap();
+        assert_eq!(job.ended(SOON).await.unwrap().unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_is_an_error() {
+        let mut job = Job::start(Halt::default(), async { panic!("of a test") });
+        let ended: Result<(), _> = job.ended(SOON).await.unwrap();
+        assert!(ended.unwrap_err().is_panic());
+    }
+
+    #[tokio::test]
+    async fn work_is_told_to_halt_when_it_is_dropped() {
+        let halt = Halt::default();
+        let job = Job::start(halt.clone(), std::future::pending::<()>());
+        assert!(!halt.is_told());
+        drop(job);
+        assert!(halt.is_told());
+    }
+}
