@@ -1,10 +1,13 @@
 use super::{BurnEvaluator, FastCpu};
 use gotong_scoring::{EvalError, Evaluator, Graph, Samples};
-use std::sync::{
-    atomic::{AtomicBool, Ordering},
-    Arc,
+use std::{
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        Arc,
+    },
+    time::{Duration, Instant},
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 /// The evaluator that a user chose.
 #[derive(Clone, Debug, Default)]
@@ -44,20 +47,30 @@ impl Halt {
     }
 }
 
-/// Held while a model is evaluated. Who has waited longest is next.
+/// Held by who evaluates. Who has waited longest is next.
 static TURN: Mutex<()> = Mutex::const_new(());
+/// How long to keep the turn: long enough for all models of a light round.
+const KEPT: Duration = Duration::from_secs(10);
 
-/// A machine that evaluations share: one model is evaluated at a time, and they take turns, so that a round of a
-/// thousand models holds up another one by no more than one of them. It halts between two models.
-#[derive(Clone, Debug)]
+/// A machine that evaluations share. They take turns, of some seconds or of one model, so that a round that takes hours
+/// holds up a light one by no more than one of its models. It halts between two models.
+#[derive(Debug)]
 pub struct Shared<E> {
     evaluator: E,
     halt: Halt,
+    kept: Duration,
+    /// Since when it has the turn.
+    turn: Option<(MutexGuard<'static, ()>, Instant)>,
 }
 
 impl<E> Shared<E> {
     pub fn new(evaluator: E, halt: Halt) -> Self {
-        Self { evaluator, halt }
+        Self {
+            evaluator,
+            halt,
+            kept: KEPT,
+            turn: None,
+        }
     }
 }
 
@@ -69,7 +82,10 @@ impl<E: Evaluator> Evaluator for Shared<E> {
         weights: &[i16],
         samples: &Samples,
     ) -> Result<Vec<u32>, EvalError> {
-        let _turn = TURN.blocking_lock();
+        let kept = self.kept;
+        self.turn.take_if(|(_, since)| since.elapsed() >= kept);
+        self.turn
+            .get_or_insert_with(|| (TURN.blocking_lock(), Instant::now()));
         if self.halt.is_told() {
             return Err(EvalError::Device("it was told to halt".into()));
         }
@@ -86,14 +102,16 @@ mod tests {
         time::Duration,
     };
 
+    const MODEL: Duration = Duration::from_millis(5);
+
     /// Takes its time, and counts.
     #[derive(Clone, Default)]
-    struct Slow(Arc<AtomicUsize>);
+    struct Slow(Duration, Arc<AtomicUsize>);
 
     impl Evaluator for Slow {
         fn losses(&mut self, _: &Graph, _: &[i16], _: &Samples) -> Result<Vec<u32>, EvalError> {
-            sleep(Duration::from_millis(5));
-            self.0.fetch_add(1, Ordering::Relaxed);
+            sleep(self.0);
+            self.1.fetch_add(1, Ordering::Relaxed);
             Ok(Vec::new())
         }
     }
@@ -101,23 +119,25 @@ mod tests {
     /// Evaluates so many models.
     fn evaluate(evaluator: &Slow, halt: &Halt, models: usize) -> Result<(), EvalError> {
         let mut shared = Shared::new(evaluator.clone(), halt.clone());
+        shared.kept = 4 * MODEL;
         let graph = Graph::mlp(&[2, 2]);
         let samples = Samples::new(2, 2, &[0; 3]).unwrap();
         (0..models).try_for_each(|_| shared.losses(&graph, &[], &samples).map(drop))
     }
 
     #[test]
-    fn a_long_evaluation_holds_up_another_by_a_model_and_halts_when_told() {
-        let (long, short, halt) = (Slow::default(), Slow::default(), Halt::default());
-        let (evaluator, told) = (long.clone(), halt.clone());
+    fn a_heavy_evaluation_holds_up_a_light_one_by_a_turn_and_halts_when_told() {
+        let (heavy, light) = (Slow(MODEL, Arc::default()), Slow::default());
+        let (evaluator, halt) = (heavy.clone(), Halt::default());
+        let told = halt.clone();
         let running = spawn(move || evaluate(&evaluator, &told, usize::MAX));
-        while long.0.load(Ordering::Relaxed) == 0 {
+        while heavy.1.load(Ordering::Relaxed) == 0 {
             sleep(Duration::from_millis(1));
         }
-        let before = long.0.load(Ordering::Relaxed);
-        evaluate(&short, &Halt::default(), 3).unwrap();
-        let meanwhile = long.0.load(Ordering::Relaxed) - before;
-        assert!(meanwhile <= 30, "{meanwhile} models for 3");
+        let before = heavy.1.load(Ordering::Relaxed);
+        evaluate(&light, &Halt::default(), 200).unwrap();
+        let meanwhile = heavy.1.load(Ordering::Relaxed) - before;
+        assert!(meanwhile < 100, "{meanwhile} models for 200 light ones");
         halt.tell();
         assert!(running.join().unwrap().is_err());
     }
