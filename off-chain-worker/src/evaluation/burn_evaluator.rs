@@ -15,6 +15,8 @@ use gotong_scoring::{
 };
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
+use super::Traced;
+
 /// Most products in one f32 sum.
 const CHUNK: usize = 1024;
 /// Samples on the device at a time, at most.
@@ -77,33 +79,6 @@ impl BurnEvaluator {
             Ok(())
         })?;
         Ok(logits)
-    }
-
-    /// What every op gives on every sample, as `gotong_scoring::machine::run`: for tests of equality.
-    ///
-    /// # Errors
-    /// As [`BurnEvaluator::logits`].
-    pub fn tensors(
-        &self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-    ) -> Result<Vec<Vec<machine::Tensor>>, EvalError> {
-        let mut tensors = Vec::with_capacity(samples.len());
-        self.batches(graph, weights, samples, |batch| {
-            let first = tensors.len();
-            tensors.resize(first + batch.samples, Vec::new());
-            batch.run(|flow, values| {
-                let values = read(values.clone())?;
-                let rows = values.chunks_exact((values.len() / batch.samples).max(1));
-                for (tensors, row) in tensors[first..].iter_mut().zip(rows) {
-                    tensors.push(tensor(flow.kind, row));
-                }
-                Ok(())
-            })?;
-            Ok(())
-        })?;
-        Ok(tensors)
     }
 
     /// Calls `each` with every batch of samples. All that happens on the device happens here.
@@ -175,6 +150,31 @@ impl Evaluator for BurnEvaluator {
             Ok(())
         })?;
         Ok(losses)
+    }
+}
+
+impl Traced for BurnEvaluator {
+    fn tensors(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<Vec<machine::Tensor>>, EvalError> {
+        let mut tensors = Vec::with_capacity(samples.len());
+        self.batches(graph, weights, samples, |batch| {
+            let first = tensors.len();
+            tensors.resize(first + batch.samples, Vec::new());
+            batch.run(|flow, values| {
+                let values = read(values.clone())?;
+                let rows = values.chunks_exact((values.len() / batch.samples).max(1));
+                for (tensors, row) in tensors[first..].iter_mut().zip(rows) {
+                    tensors.push(tensor(flow.kind, row));
+                }
+                Ok(())
+            })?;
+            Ok(())
+        })?;
+        Ok(tensors)
     }
 }
 

@@ -1,5 +1,5 @@
-use super::{BurnEvaluator, FastCpu};
-use gotong_scoring::{EvalError, Evaluator, Graph, Samples};
+use super::{BurnEvaluator, FastCpu, Traced};
+use gotong_scoring::{machine::Tensor, EvalError, Evaluator, Graph, Samples};
 
 /// The evaluator that a user chose.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,20 @@ impl Evaluator for Machine {
         match self {
             Self::Cpu => FastCpu.losses(graph, weights, samples),
             Self::Device(device) => device.losses(graph, weights, samples),
+        }
+    }
+}
+
+impl Traced for Machine {
+    fn tensors(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<Vec<Tensor>>, EvalError> {
+        match self {
+            Self::Cpu => FastCpu.tensors(graph, weights, samples),
+            Self::Device(device) => device.tensors(graph, weights, samples),
         }
     }
 }
