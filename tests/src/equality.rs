@@ -16,6 +16,8 @@ use gotong_scoring::{
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use std::sync::atomic::AtomicBool;
 
+mod any_graph;
+
 /// A model and samples for it.
 pub struct Case {
     pub name: String,
@@ -86,13 +88,14 @@ impl Candidates {
     }
 }
 
-/// Models of random shapes and scales, each with weights at random, at their extremes, and where
-/// rounding decides. The same seed gives the same models.
+/// Models of random shapes and scales, and graphs of any ops in any order, each with weights at random,
+/// at their extremes, and where rounding decides. The same seed gives the same models.
 pub fn random_cases(seed: u64) -> Result<Vec<Case>> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut cases = Vec::new();
-    for index in 0..24 {
+    for index in 0..24 + ANY_GRAPHS {
         let graph = match index % 3 {
+            _ if index >= 24 => any_graph::draw(&mut random),
             0 => random_mlp(&mut random),
             1 => random_cnn(&mut random),
             _ => random_transformer(&mut random),
@@ -104,6 +107,9 @@ pub fn random_cases(seed: u64) -> Result<Vec<Case>> {
     }
     Ok(cases)
 }
+
+/// Among the random models, those of any ops in any order.
+const ANY_GRAPHS: usize = 60;
 
 /// A classifier of images and a language model that have learned for some updates on a device, from the
 /// same first weights on every device, those of seed [`SEED`].
@@ -291,14 +297,26 @@ fn random_weights(count: usize, index: usize, random: &mut StdRng) -> (&'static 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{collections::HashSet, mem::discriminant};
 
     #[test]
     fn random_models_are_valid() {
-        for case in random_cases(7).unwrap() {
+        let (mut kinds, mut mixes) = (HashSet::new(), 0);
+        for case in random_cases(4).unwrap() {
             case.graph
                 .validate()
                 .unwrap_or_else(|error| panic!("{}: {error}", case.name));
             assert_eq!(case.graph.parameters(), case.weights.len());
+            let ops = &case.graph.ops;
+            kinds.extend(ops.iter().map(discriminant));
+            // Of what an earlier attention is of.
+            let is_other = |(at, op): &(usize, &Op)| match op {
+                Op::Mix { from, .. } => *from as usize + 4 != *at,
+                _ => false,
+            };
+            mixes += ops.iter().enumerate().filter(is_other).count();
         }
+        assert_eq!(kinds.len(), 17);
+        assert!(mixes > 3, "{mixes}");
     }
 }
