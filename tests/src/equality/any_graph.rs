@@ -133,7 +133,7 @@ impl Draft {
                 let linear = any_linear(flow.width, outputs, random);
                 vec![linear, any_requant(Width::Wide, random)]
             }
-            (Kind::Narrow, 4) => self.last_two(),
+            (Kind::Narrow, 4) => self.by_input(),
             (Kind::Narrow, 5..8) => self.attention(&flow, random),
             (Kind::Narrow, _) => self.windows(&flow, random),
             _ => vec![],
@@ -141,7 +141,7 @@ impl Draft {
     }
 
     /// What only a text or only an image may have: its embedding once more, or one row of all.
-    fn last_two(&self) -> Vec<Op> {
+    fn by_input(&self) -> Vec<Op> {
         match self.graph.ops[0] {
             Op::Embed { vocab, width, .. } => vec![Op::Unembed { vocab, width }],
             _ => vec![Op::Flatten],
