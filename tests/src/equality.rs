@@ -1,22 +1,22 @@
 //! Whether evaluators give the reference's bits: every word that every op gives is compared, and
 //! those that differ are counted.
 
-use anyhow::{ensure, Context, Result};
+use anyhow::{Context, Result};
 use gotong::{
-    evaluation::{check_precision, BurnEvaluator, FastCpu},
+    evaluation::{check_precision, compare, BurnEvaluator, FastCpu, Traced},
     training::{
         data::{folder, DataSet, Use},
         initial_weights, train, DeviceChoice, TrainingConfig,
     },
 };
 use gotong_scoring::{
-    arith::MASTER_BOUND,
-    machine::{self, Tensor},
-    Cnn, Convolution, EvalError, Evaluator, Graph, Image, Op, Pool, Samples, Transformer, Width,
-    Window,
+    arith::MASTER_BOUND, Cnn, Convolution, Graph, Image, Op, Pool, Reference, Samples, Transformer,
+    Width, Window,
 };
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use std::sync::atomic::AtomicBool;
+
+mod any_graph;
 
 /// A model and samples for it.
 pub struct Case {
@@ -39,23 +39,6 @@ pub struct Tally {
 
 /// Evaluators to compare with the reference, each with its name.
 pub struct Candidates(Vec<(String, Box<dyn Traced>)>);
-
-/// An evaluator that shows what every op gives.
-trait Traced: Evaluator {
-    fn tensors(&mut self, case: &Case) -> Result<Vec<Vec<Tensor>>, EvalError>;
-}
-
-impl Traced for FastCpu {
-    fn tensors(&mut self, case: &Case) -> Result<Vec<Vec<Tensor>>, EvalError> {
-        FastCpu::tensors(self, &case.graph, &case.weights, &case.samples)
-    }
-}
-
-impl Traced for BurnEvaluator {
-    fn tensors(&mut self, case: &Case) -> Result<Vec<Vec<Tensor>>, EvalError> {
-        BurnEvaluator::tensors(self, &case.graph, &case.weights, &case.samples)
-    }
-}
 
 impl Candidates {
     /// The fast evaluator of the processor, and Burn's on `devices`.
@@ -84,80 +67,35 @@ impl Candidates {
     /// An evaluator that cannot evaluate it.
     pub fn compare(&mut self, case: &Case, tally: &mut Tally) -> Result<()> {
         tally.models += 1;
-        let records = case.samples.iter().map(|(pixels, label)| {
-            let record: Vec<u8> = pixels.iter().copied().chain([label]).collect();
-            machine::run(&case.graph, &case.weights, &record)
-        });
-        let expected = records.collect::<Result<Vec<_>, _>>()?;
+        let Case {
+            name: model,
+            graph,
+            weights,
+            samples,
+        } = case;
+        let expected = Reference.tensors(graph, weights, samples)?;
         for (name, evaluator) in &mut self.0 {
-            let failed = || format!("{name}, {}", case.name);
-            let found = evaluator.tensors(case).with_context(failed)?;
-            ensure!(
-                found.len() == expected.len(),
-                "{}: too few samples",
-                failed()
-            );
-            let losses = evaluator.losses(&case.graph, &case.weights, &case.samples);
-            let losses = losses.with_context(failed)?;
-            ensure!(
-                losses.len() == expected.len(),
-                "{}: too few losses",
-                failed()
-            );
-            for (sample, (expected, found)) in expected.iter().zip(&found).enumerate() {
-                ensure!(found.len() == expected.len(), "{}: too few ops", failed());
-                let last = [(expected.last(), Tensor::Loss(losses[sample]))];
-                let ops = expected.iter().map(Some).zip(found.iter().cloned());
-                for (op, (expected, found)) in ops.chain(last).enumerate() {
-                    let Some(expected) = expected else { continue };
-                    let (words, wrong) = compared(expected, &found);
-                    tally.words += words;
-                    tally.mismatched_words += wrong;
-                    if wrong > 0 && tally.first.is_none() {
-                        tally.first = Some(format!("{}, sample {sample}, op {op}", failed()));
-                    }
-                }
+            let found = compare(evaluator.as_mut(), &expected, graph, weights, samples);
+            let found = found.with_context(|| format!("{name}, {model}"))?;
+            tally.words += found.words;
+            tally.mismatched_words += found.wrong;
+            if let (Some((sample, op)), None) = (found.first, &tally.first) {
+                let op = graph.ops.get(op);
+                tally.first = Some(format!("{name}, {model}, sample {sample}, {op:?}"));
             }
         }
         Ok(())
     }
 }
 
-/// Words of a tensor, and how many of them another has not.
-fn compared(expected: &Tensor, found: &Tensor) -> (u64, u64) {
-    let (expected_words, found_words) = (words(expected), words(found));
-    let all = expected_words.len().max(found_words.len()) as u64;
-    let is_same_kind = std::mem::discriminant(expected) == std::mem::discriminant(found);
-    if !is_same_kind {
-        return (all, all);
-    }
-    let equal = expected_words
-        .iter()
-        .zip(&found_words)
-        .filter(|(a, b)| a == b);
-    (all, all - equal.count() as u64)
-}
-
-fn words(tensor: &Tensor) -> Vec<i64> {
-    fn wide<T: Copy + Into<i64>>(values: &[T]) -> Vec<i64> {
-        values.iter().map(|&value| value.into()).collect()
-    }
-    match tensor {
-        Tensor::Narrow(values) => wide(values),
-        Tensor::Acc(values) => wide(values),
-        Tensor::Wide(values) | Tensor::Shares(values) => wide(values),
-        Tensor::Losses(values) => wide(values),
-        Tensor::Loss(value) => wide(&[*value]),
-    }
-}
-
-/// Models of random shapes and scales, each with weights at random, at their extremes, and where
-/// rounding decides. The same seed gives the same models.
+/// Models of random shapes and scales, and graphs of any ops in any order, each with weights at random,
+/// at their extremes, and where rounding decides. The same seed gives the same models.
 pub fn random_cases(seed: u64) -> Result<Vec<Case>> {
     let mut random = StdRng::seed_from_u64(seed);
     let mut cases = Vec::new();
-    for index in 0..24 {
+    for index in 0..24 + ANY_GRAPHS {
         let graph = match index % 3 {
+            _ if index >= 24 => any_graph::draw(&mut random),
             0 => random_mlp(&mut random),
             1 => random_cnn(&mut random),
             _ => random_transformer(&mut random),
@@ -169,6 +107,9 @@ pub fn random_cases(seed: u64) -> Result<Vec<Case>> {
     }
     Ok(cases)
 }
+
+/// Among the random models, those of any ops in any order.
+const ANY_GRAPHS: usize = 60;
 
 /// A classifier of images and a language model that have learned for some updates on a device, from the
 /// same first weights on every device, those of seed [`SEED`].
@@ -356,24 +297,26 @@ fn random_weights(count: usize, index: usize, random: &mut StdRng) -> (&'static 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_differing_word_is_counted() {
-        let expected = Tensor::Wide(vec![1, 2, 3]);
-        assert_eq!(compared(&expected, &expected), (3, 0));
-        assert_eq!(compared(&expected, &Tensor::Wide(vec![1, 0, 4])), (3, 2));
-        assert_eq!(compared(&expected, &Tensor::Wide(vec![1, 2])), (3, 1));
-        assert_eq!(compared(&expected, &Tensor::Shares(vec![1, 2, 3])), (3, 3));
-        assert_eq!(compared(&Tensor::Loss(7), &Tensor::Loss(7)), (1, 0));
-    }
+    use std::{collections::HashSet, mem::discriminant};
 
     #[test]
     fn random_models_are_valid() {
-        for case in random_cases(7).unwrap() {
+        let (mut kinds, mut mixes) = (HashSet::new(), 0);
+        for case in random_cases(4).unwrap() {
             case.graph
                 .validate()
                 .unwrap_or_else(|error| panic!("{}: {error}", case.name));
             assert_eq!(case.graph.parameters(), case.weights.len());
+            let ops = &case.graph.ops;
+            kinds.extend(ops.iter().map(discriminant));
+            // Of what an earlier attention is of.
+            let is_other = |(at, op): &(usize, &Op)| match op {
+                Op::Mix { from, .. } => *from as usize + 4 != *at,
+                _ => false,
+            };
+            mixes += ops.iter().enumerate().filter(is_other).count();
         }
+        assert_eq!(kinds.len(), 17);
+        assert!(mixes > 3, "{mixes}");
     }
 }

@@ -29,7 +29,7 @@ impl Computing {
                 }
             };
             let report = self_test(&mut machine)?;
-            tracing::info!("self-test: {} losses are exact", report.words);
+            tracing::info!("self-test: {} words are exact", report.words);
             anyhow::Ok(machine)
         })
         .await??;

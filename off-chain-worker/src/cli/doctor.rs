@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     chain::Moment,
-    evaluation::{self_test, FastCpu},
+    evaluation::{self_test, FastCpu, Traced},
     keys::address,
     training::{
         data::{FashionMnist, Shakespeare, Use},
@@ -14,7 +14,6 @@ use crate::{
     },
 };
 use anyhow::bail;
-use gotong_scoring::Evaluator;
 use serde_json::json;
 use std::{path::PathBuf, time::Duration};
 
@@ -145,11 +144,11 @@ fn may_lack(error: anyhow::Error) -> anyhow::Result<String> {
     }
 }
 
-fn tested(evaluator: &mut dyn Evaluator) -> anyhow::Result<String> {
+fn tested(evaluator: &mut dyn Traced) -> anyhow::Result<String> {
     let report = self_test(evaluator)?;
     let took = Duration::from_millis(report.took.as_millis() as u64);
     Ok(format!(
-        "exact: {} losses of {} models in {took:?}",
+        "exact: {} words of {} models in {took:?}",
         report.words, report.models
     ))
 }

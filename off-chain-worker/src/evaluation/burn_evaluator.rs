@@ -13,6 +13,9 @@ use gotong_scoring::{
     weights::view,
     EvalError, Evaluator, Flow, Graph, Image, Kind, Op, Samples, Width, Window,
 };
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+use super::Traced;
 
 /// Most products in one f32 sum.
 const CHUNK: usize = 1024;
@@ -78,42 +81,26 @@ impl BurnEvaluator {
         Ok(logits)
     }
 
-    /// What every op gives on every sample, as `gotong_scoring::machine::run`: for tests of equality.
-    ///
-    /// # Errors
-    /// As [`BurnEvaluator::logits`].
-    pub fn tensors(
+    /// Calls `each` with every batch of samples. All that happens on the device happens here.
+    fn batches(
         &self,
         graph: &Graph,
         weights: &[i16],
         samples: &Samples,
-    ) -> Result<Vec<Vec<machine::Tensor>>, EvalError> {
-        let mut tensors = Vec::with_capacity(samples.len());
-        self.batches(graph, weights, samples, |batch| {
-            let first = tensors.len();
-            tensors.resize(first + batch.samples, Vec::new());
-            batch.run(|flow, values| {
-                let values = read(values.clone())?;
-                let rows = values.chunks_exact((values.len() / batch.samples).max(1));
-                for (tensors, row) in tensors[first..].iter_mut().zip(rows) {
-                    tensors.push(tensor(flow.kind, row));
-                }
-                Ok(())
-            })?;
-            Ok(())
-        })?;
-        Ok(tensors)
+        each: impl FnMut(Batch) -> Result<(), EvalError>,
+    ) -> Result<(), EvalError> {
+        evaluator::check(graph, weights, samples)?;
+        caught(|| self.run(graph, weights, samples, each), failure)
     }
 
-    /// Calls `each` with every batch of samples.
-    fn batches(
+    /// As [`BurnEvaluator::batches`], of what fits together.
+    fn run(
         &self,
         graph: &Graph,
         weights: &[i16],
         samples: &Samples,
         mut each: impl FnMut(Batch) -> Result<(), EvalError>,
     ) -> Result<(), EvalError> {
-        evaluator::check(graph, weights, samples)?;
         let classes = graph.classes();
         if samples
             .labels()
@@ -128,7 +115,8 @@ impl BurnEvaluator {
             .map(|(op, read)| Step::new(op, &weights[read], &self.device))
             .collect();
         let values = |flow: &Flow| u64::from(flow.tokens) * u64::from(flow.width);
-        let most = flows.iter().map(values).max().unwrap_or(1).max(1);
+        let all = flows.iter().map(values).chain([graph.inputs.into()]);
+        let most = all.max().unwrap_or(1).max(1);
         let size = ((BATCH_VALUES / most) as usize).clamp(1, BATCH);
         let inputs = samples.inputs();
         let pixels = samples.pixels().chunks(size * inputs);
@@ -162,6 +150,31 @@ impl Evaluator for BurnEvaluator {
             Ok(())
         })?;
         Ok(losses)
+    }
+}
+
+impl Traced for BurnEvaluator {
+    fn tensors(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<Vec<machine::Tensor>>, EvalError> {
+        let mut tensors = Vec::with_capacity(samples.len());
+        self.batches(graph, weights, samples, |batch| {
+            let first = tensors.len();
+            tensors.resize(first + batch.samples, Vec::new());
+            batch.run(|flow, values| {
+                let values = read(values.clone())?;
+                let rows = values.chunks_exact((values.len() / batch.samples).max(1));
+                for (tensors, row) in tensors[first..].iter_mut().zip(rows) {
+                    tensors.push(tensor(flow.kind, row));
+                }
+                Ok(())
+            })?;
+            Ok(())
+        })?;
+        Ok(tensors)
     }
 }
 
@@ -266,33 +279,55 @@ enum Step {
 
 /// The places of a window over an image.
 struct Places {
-    /// Of every place its pixels; of padding the one after the last.
-    pixels: Tensor<1, Int>,
-    /// Pixels of a place.
-    size: usize,
-    /// Pixels and channels of the image.
-    image: [usize; 2],
+    image: Image,
+    window: Window,
+    /// Their number.
+    all: u32,
 }
 
 impl Places {
-    fn of(image: &Image, window: &Window, device: &Device) -> Self {
-        let pixels = window.table(image).into_iter();
+    fn of(image: &Image, window: &Window) -> Self {
+        let (down, across) = window.places(image).unwrap_or((0, 0));
         Self {
-            pixels: int(pixels.map(|pixel| pixel as i32).collect(), device),
-            size: window.pixels() as usize,
-            image: [image.pixels() as usize, image.channels as usize],
+            image: *image,
+            window: *window,
+            all: down * across,
         }
     }
 
-    /// The pixels of every place, `[samples * places, size, channels]`.
-    fn take(&self, values: Tensor<2, Int>, samples: usize) -> Tensor<3, Int> {
-        let [pixels, channels] = self.image;
-        let images = values.reshape([samples, pixels, channels]);
+    /// The images with a pixel of zeros after their last, `[samples, pixels + 1, channels]`.
+    fn padded(&self, values: Tensor<2, Int>, samples: usize) -> Tensor<3, Int> {
+        let channels = self.image.channels as usize;
+        let images = values.reshape([samples, self.image.pixels() as usize, channels]);
         let padding = Tensor::zeros([samples, 1, channels], (&images.device(), DType::I32));
-        let padded = Tensor::cat(vec![images, padding], 1);
-        let taken = padded.select(1, self.pixels.clone());
-        let places = self.pixels.dims()[0] / self.size;
-        taken.reshape([samples * places, self.size, channels])
+        Tensor::cat(vec![images, padding], 1)
+    }
+
+    /// The pixels of every place, one after another: `[samples, places * size * size, channels]`.
+    fn take(&self, values: Tensor<2, Int>, samples: usize) -> Tensor<3, Int> {
+        let padded = self.padded(values, samples);
+        let pixels = self.window.table(&self.image).into_iter();
+        let pixels = int(pixels.map(|pixel| pixel as i32).collect(), &padded.device());
+        padded.select(1, pixels)
+    }
+
+    /// What `join` makes of the pixels of every place, channel by channel: `[samples * places, channels]`.
+    /// One pixel of all places after another: all at once could be two thousand times what a pool gives.
+    fn fold(
+        &self,
+        values: Tensor<2, Int>,
+        samples: usize,
+        join: fn(Tensor<3, Int>, Tensor<3, Int>) -> Tensor<3, Int>,
+    ) -> Tensor<2, Int> {
+        let padded = self.padded(values, samples);
+        let take = |nth| {
+            let pixel = |place| self.window.pixel(&self.image, place, nth);
+            let or_padding = |place| pixel(place).unwrap_or(self.image.pixels()) as i32;
+            let pixels = (0..self.all).map(or_padding).collect();
+            padded.clone().select(1, int(pixels, &padded.device()))
+        };
+        let joined = (1..self.window.pixels()).fold(take(0), |all, nth| join(all, take(nth)));
+        joined.reshape([samples * self.all as usize, self.image.channels as usize])
     }
 }
 
@@ -369,9 +404,9 @@ impl Step {
             },
             Op::CrossEntropy { .. } => Self::CrossEntropy,
             Op::Total { .. } => Self::Total,
-            Op::Im2col { image, window } => Self::Im2col(Places::of(&image, &window, device)),
-            Op::MaxPool { image, window } => Self::MaxPool(Places::of(&image, &window, device)),
-            Op::SumPool { image, window } => Self::SumPool(Places::of(&image, &window, device)),
+            Op::Im2col { image, window } => Self::Im2col(Places::of(&image, &window)),
+            Op::MaxPool { image, window } => Self::MaxPool(Places::of(&image, &window)),
+            Op::SumPool { image, window } => Self::SumPool(Places::of(&image, &window)),
             Op::Flatten => Self::Flatten,
         }
     }
@@ -484,8 +519,8 @@ impl Step {
                 let rows = [samples * tokens, flow.width as usize];
                 places.take(values, samples).reshape(rows)
             }
-            Self::MaxPool(places) => places.take(values, samples).max_dim(1).squeeze_dim(1),
-            Self::SumPool(places) => places.take(values, samples).sum_dim(1).squeeze_dim(1),
+            Self::MaxPool(places) => places.fold(values, samples, Tensor::max_pair),
+            Self::SumPool(places) => places.fold(values, samples, |sums, more| sums + more),
             Self::Flatten => values.reshape([samples, flow.width as usize]),
         }
     }
@@ -605,17 +640,39 @@ fn int(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
 
 fn read(values: Tensor<2, Int>) -> Result<Vec<i32>, EvalError> {
     let values = values.try_into_vec_as::<i32>();
-    values.map_err(|error| EvalError::Device(error.to_string()))
+    values.map_err(|error| failure(error.to_string()))
 }
 
-/// What an op gave on one sample.
+/// That the device failed, and what to do.
+fn failure(what: String) -> EvalError {
+    EvalError::Device(format!(
+        "{what}; evaluate without `--device`, on the processor"
+    ))
+}
+
+/// Does `work`, and makes an error of a panic, which is how Burn says that a device fails.
+pub(super) fn caught<T, E>(
+    work: impl FnOnce() -> Result<T, E>,
+    failed: impl FnOnce(String) -> E,
+) -> Result<T, E> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<&str>().map(|words| words.to_string());
+        let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(failed(words.unwrap_or_else(|| "it panicked".to_owned())))
+    })
+}
+
+/// What an op gave on one sample. Of what is narrow or wide the least is never right, and stands for all that
+/// is out of bounds.
 fn tensor(kind: Kind, values: &[i32]) -> machine::Tensor {
     use machine::Tensor::{Acc, Loss, Losses, Narrow, Shares, Wide};
+    let narrow = |&x: &i32| i8::try_from(x).unwrap_or(i8::MIN);
+    let wide = |&x: &i32| i16::try_from(x).unwrap_or(i16::MIN);
     match (kind, values) {
-        (Kind::Narrow, _) => Narrow(values.iter().map(|&x| x as i8).collect()),
+        (Kind::Narrow, _) => Narrow(values.iter().map(narrow).collect()),
         (Kind::Acc, _) => Acc(values.to_vec()),
-        (Kind::Wide, _) => Wide(values.iter().map(|&x| x as i16).collect()),
-        (Kind::Shares, _) => Shares(values.iter().map(|&x| x as i16).collect()),
+        (Kind::Wide, _) => Wide(values.iter().map(wide).collect()),
+        (Kind::Shares, _) => Shares(values.iter().map(wide).collect()),
         (Kind::Loss, &[loss]) => Loss(loss as u32),
         (Kind::Loss, _) => Losses(values.iter().map(|&loss| loss as u32).collect()),
     }
@@ -634,5 +691,41 @@ mod tests {
             let expected = edges.map(|a| gotong_scoring::arith::rs(a, shift as u32));
             assert_eq!(found, expected);
         }
+    }
+
+    #[test]
+    fn a_device_that_panics_has_failed() {
+        let words = "out of memory".to_owned();
+        let result: Result<(), EvalError> = caught(|| std::panic::panic_any(words), failure);
+        let error = result.unwrap_err().to_string();
+        let expected =
+            "the device failed: out of memory; evaluate without `--device`, on the processor";
+        assert_eq!(error, expected);
+    }
+
+    #[test]
+    fn a_large_pool_is_right() {
+        let image = Image {
+            height: 3,
+            width: 40,
+            channels: 2,
+        };
+        let window = Window {
+            size: 40,
+            stride: 3,
+            padding: 39,
+        };
+        let values: Vec<i32> = (0..2 * 240).map(|at| at * 37 % 255 - 127).collect();
+        let places = Places::of(&image, &window);
+        let found = int(values.clone(), &Device::flex()).reshape([240, 2]);
+        let found = read(places.fold(found, 2, |sums, more| sums + more)).unwrap();
+        let expected = values.chunks(240).flat_map(|values| {
+            let sum = move |place, channel| {
+                let inside = window.inside(&image, place);
+                inside.map(|at| values[at as usize * 2 + channel]).sum()
+            };
+            (0..places.all).flat_map(move |place| [sum(place, 0), sum(place, 1)])
+        });
+        assert_eq!(found, expected.collect::<Vec<i32>>());
     }
 }

@@ -2,13 +2,11 @@
 
 use burn::tensor::Device;
 use gotong_scoring::{
-    arith::MASTER_BOUND,
-    machine::{run, Tensor},
-    Evaluator, Graph, Op, Reference, Samples, Transformer, Width,
+    arith::MASTER_BOUND, Evaluator, Graph, Op, Reference, Samples, Transformer, Width,
 };
 use proptest::{collection::vec, prelude::*};
 
-use super::{BurnEvaluator, FastCpu};
+use super::{BurnEvaluator, FastCpu, Traced};
 
 mod images;
 
@@ -83,7 +81,7 @@ fn cases(
 /// Every word, logits, losses and predictions of all evaluators.
 fn all_equal(graph: &Graph, weights: &[i16], samples: &Samples) -> Result<(), TestCaseError> {
     let mut burn = BurnEvaluator::new(&Device::flex());
-    let expected = tensors(graph, weights, samples);
+    let expected = Reference.tensors(graph, weights, samples).unwrap();
     prop_assert_eq!(
         &FastCpu.tensors(graph, weights, samples).unwrap(),
         &expected
@@ -149,15 +147,6 @@ fn language_cases() -> impl Strategy<Value = (Graph, Vec<i16>, Samples)> {
         (masters(graph.parameters()), samples, Just(graph))
             .prop_map(|(weights, samples, graph)| (graph, weights, samples))
     })
-}
-
-/// What every op gives on every sample, by the reference.
-fn tensors(graph: &Graph, weights: &[i16], samples: &Samples) -> Vec<Vec<Tensor>> {
-    let of_sample = |(pixels, label): (&[u8], u8)| {
-        let record: Vec<u8> = pixels.iter().copied().chain([label]).collect();
-        run(graph, weights, &record).unwrap()
-    };
-    samples.iter().map(of_sample).collect()
 }
 
 proptest! {

@@ -13,7 +13,10 @@ use gotong_scoring::{
 use rayon::prelude::*;
 use std::ops::Range;
 
-use super::kernel::{self, run, Kernel, Out, Panels, Part, Rows, Work};
+use super::{
+    kernel::{self, run, Kernel, Out, Panels, Part, Rows, Work},
+    Traced,
+};
 
 /// Rows that are evaluated together, about: their activations stay in the second cache.
 const BLOCK_ROWS: usize = 48;
@@ -34,36 +37,6 @@ impl FastCpu {
         samples: &Samples,
     ) -> Result<Vec<Vec<i16>>, EvalError> {
         evaluate(graph, weights, samples, Block::logits)
-    }
-
-    /// What every op gives on every sample, as `gotong_scoring::machine::run`: for tests of equality.
-    ///
-    /// # Errors
-    /// As [`FastCpu::logits`].
-    pub fn tensors(
-        &self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-    ) -> Result<Vec<Vec<Tensor>>, EvalError> {
-        evaluator::check(graph, weights, samples)?;
-        let plan = Plan {
-            is_whole: true,
-            ..Plan::new(graph, weights)?
-        };
-        let mut block = Block::default();
-        let of_sample = |(pixels, label): (&[u8], u8)| {
-            let mut tensors = Vec::new();
-            block.start(pixels, &[label]);
-            let each = |block: &Block, flow: &Flow| tensors.push(block.tensor(flow));
-            run(Evaluation {
-                plan: &plan,
-                block: &mut block,
-                each,
-            })?;
-            Ok(tensors)
-        };
-        samples.iter().map(of_sample).collect()
     }
 
     /// The class with the largest logit of every sample, of its last token; of equal ones the
@@ -92,6 +65,34 @@ impl Evaluator for FastCpu {
         samples: &Samples,
     ) -> Result<Vec<u32>, EvalError> {
         evaluate(graph, weights, samples, |block| block.losses.clone())
+    }
+}
+
+impl Traced for FastCpu {
+    fn tensors(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<Vec<Tensor>>, EvalError> {
+        evaluator::check(graph, weights, samples)?;
+        let plan = Plan {
+            is_whole: true,
+            ..Plan::new(graph, weights)?
+        };
+        let mut block = Block::default();
+        let of_sample = |(pixels, label): (&[u8], u8)| {
+            let mut tensors = Vec::new();
+            block.start(pixels, &[label]);
+            let each = |block: &Block, flow: &Flow| tensors.push(block.tensor(flow));
+            run(Evaluation {
+                plan: &plan,
+                block: &mut block,
+                each,
+            })?;
+            Ok(tensors)
+        };
+        samples.iter().map(of_sample).collect()
     }
 }
 

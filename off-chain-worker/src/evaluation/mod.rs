@@ -14,6 +14,7 @@ mod precision;
 mod sampling;
 mod self_test;
 mod step_name;
+mod traced;
 mod words;
 
 pub use burn_evaluator::BurnEvaluator;
@@ -26,6 +27,7 @@ pub use precision::{check_precision, Imprecise};
 pub use sampling::{generate, GenerateError, Sampler};
 pub use self_test::{self_test, SelfTestFailure, SelfTestReport};
 pub use step_name::{NotAStep, StepName};
+pub use traced::{compare, Compared, Traced};
 pub use words::{step_words, verdict_words};
 
 /// The sum of losses, in bits.
