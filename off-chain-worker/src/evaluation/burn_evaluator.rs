@@ -232,7 +232,7 @@ impl Batch<'_> {
 enum Step {
     Embed {
         /// `[vocab, width]`.
-        of_tokens: Tensor<2, Int>,
+        of_tokens: Box<Tensor<2, Int>>,
         /// `[1, tokens, width]`.
         of_places: Box<Tensor<3, Int>>,
         shift: i32,
@@ -347,7 +347,7 @@ impl Step {
                 let vocab = weights.len() / width - tokens;
                 let of_places = rows.clone().slice_dim(0, vocab..vocab + tokens);
                 Self::Embed {
-                    of_tokens: rows.slice_dim(0, 0..vocab),
+                    of_tokens: Box::new(rows.slice_dim(0, 0..vocab)),
                     of_places: Box::new(of_places.unsqueeze_dim(0)),
                     shift: shift.into(),
                 }

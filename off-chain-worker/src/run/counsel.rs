@@ -396,7 +396,9 @@ mod tests {
         });
         assert_eq!(answers.recv().await, Some((1, 10)));
         assert!(answers.try_recv().is_err());
-        (go.send(()).unwrap(), go.send(()).unwrap());
+        for _ in 0..2 {
+            go.send(()).unwrap();
+        }
         let mut rest = Vec::new();
         while answers.recv_many(&mut rest, ALL).await > 0 {}
         assert_eq!(rest, [(2, 20), (3, 30)]);

@@ -51,8 +51,7 @@ fn a_round_goes_on_without_its_sponsor() {
             seed: seed().unwrap(),
         };
         // The window to evaluate begins with the samples.
-        let ends_at =
-            System::block_number() as u32 + task(TASK).terms.windows.of(Phase::AttestCommit);
+        let ends_at = System::block_number() + task(TASK).terms.windows.of(Phase::AttestCommit);
         let begun = Event::PhaseEntered {
             task: TASK,
             round: FIRST,
