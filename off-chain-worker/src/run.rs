@@ -30,6 +30,7 @@ pub use replica::{
 };
 pub use sponsor::{Sealed, Sponsoring};
 pub use watch::Watch;
+pub use work::Seed;
 
 use crate::{
     chain::{Call, ChainError, Client, Inclusion, Keypair, Moment, Receipt},

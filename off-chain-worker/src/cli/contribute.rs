@@ -1,6 +1,6 @@
 use super::{data::Data, Globals};
 use crate::{
-    run::{drive, Contribute as Daemon, Source, Stop, Strategy, Training, NO_TIP},
+    run::{drive, Contribute as Daemon, Seed, Source, Stop, Strategy, Training, NO_TIP},
     training::{data::Use, DeviceChoice, TrainingOptions},
 };
 use anyhow::Context;
@@ -33,9 +33,10 @@ pub struct Contribute {
     /// Step size of the boldest update [default: what suits the task's architecture]
     #[arg(long, value_parser = learning_rate)]
     learning_rate: Option<f64>,
-    /// Seed of the order of samples, mixed with account and round
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    /// Repeat the same training, for experiments only: whoever guesses the seed can train your delta and commit it
+    /// first. It is mixed with account, task and round [default: drawn by the system for every training]
+    #[arg(long)]
+    seed: Option<u64>,
     /// Where to train
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceChoice,
@@ -89,8 +90,8 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
             steps: args.steps,
             batch: args.batch,
             learning_rate: args.learning_rate,
-            seed: args.seed,
         },
+        seed: args.seed.map_or(Seed::System, Seed::Given),
         device: args.device.open()?,
         strategy: args.strategy,
     };

@@ -401,6 +401,30 @@ mod tests {
         assert_eq!(machine.on_block(&chain.now), first);
     }
 
+    /// Each training draws another seed, so a second one of the round gives another delta.
+    #[test]
+    fn a_second_training_of_a_round_does_not_replace_the_first() {
+        let mut machine = Contributor::new(TASK, ACCOUNT);
+        let mut chain = Chain::new();
+        let work = |delta: u8| Work {
+            round: RoundId(0),
+            base_root: [0; 32],
+            salt: [delta; 32],
+            delta: vec![delta],
+        };
+        assert!(machine.on_trained(work(1)));
+        let commit = machine.on_block(&chain.now);
+        assert!(matches!(commit[..], [Commit { .. }]));
+        // Killed before it heard that a block took the commitment.
+        let mut machine = Contributor::decode(&mut &*machine.encode()).unwrap();
+        assert!(!machine.on_trained(work(2)));
+        assert_eq!(machine.on_block(&chain.now), commit);
+        chain.now.submission = Some(Submission::Committed);
+        chain.now.phase = Phase::Reveal;
+        let revealed = machine.on_block(&chain.now);
+        assert!(matches!(&revealed[..], [Reveal { delta, .. }] if *delta == [1]));
+    }
+
     #[test]
     fn it_knows_when_its_own_delta_is_revealed() {
         let mut machine = Contributor::new(TASK, ACCOUNT);

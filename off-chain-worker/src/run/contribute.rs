@@ -1,6 +1,6 @@
 use super::{
     claim_shares, submit_once,
-    work::{Order, Residuals, Trained},
+    work::{Order, Residuals, Seed, Trained},
     Daemon, Flow, Home, Replica, ReplicaError, RunError,
 };
 use crate::{
@@ -65,6 +65,7 @@ impl Source {
 pub struct Training {
     pub data: Arc<Labelled>,
     pub options: TrainingOptions,
+    pub seed: Seed,
     pub device: Device,
     pub strategy: Strategy,
 }

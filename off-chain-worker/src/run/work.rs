@@ -7,12 +7,46 @@ use crate::{
     chain::Account,
     engine::Work,
     state::{Folder, StateError},
-    training::{add_residual, noise_change, train, Step, TrainingConfig},
+    training::{add_residual, noise_change, train, Step},
 };
 use codec::{Decode, Encode};
 use gotong_protocol::{bounds::MAX_DELTA_BYTES, Delta, Graph, Hash, RoundId, TaskId};
+use gotong_scoring::blake2_256;
 use indicatif::{ProgressBar, ProgressStyle};
+use rand::{rand_core::OsError, rngs::OsRng, TryRngCore};
 use std::sync::{atomic::AtomicBool, Arc};
+
+/// What decides the order in which a training sees its samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Seed {
+    /// The system's randomness, anew for every training. If the order followed from public values, anybody with
+    /// the same data could train the same delta and commit it first.
+    #[default]
+    System,
+    /// A number that repeats an experiment. Account, task and round are mixed in, so that two accounts that choose
+    /// the same number do not make the same delta.
+    Given(u64),
+}
+
+impl Seed {
+    fn draw(self, account: &Account, task: TaskId, round: RoundId) -> Result<u64, OsError> {
+        match self {
+            // 64 bits are enough: a guess is tried by a whole training.
+            Self::System => OsRng.try_next_u64(),
+            Self::Given(seed) => {
+                let digest = blake2_256(&[
+                    b"gotong:training",
+                    &seed.to_le_bytes(),
+                    account,
+                    &task.0.to_le_bytes(),
+                    &round.0.to_le_bytes(),
+                ]);
+                let [a, b, c, d, e, f, g, h, ..] = digest;
+                Ok(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
+            }
+        }
+    }
+}
 
 /// What a training run gives.
 pub(super) struct Trained {
@@ -69,11 +103,8 @@ impl Order {
             }
             Source::Train(training) => training,
         };
-        let seed = self.seed(training.options.seed);
-        let config = TrainingConfig {
-            seed,
-            ..training.options.config(&self.graph)
-        };
+        let seed = training.seed.draw(&self.account, self.task, self.round)?;
+        let config = training.options.config(&self.graph, seed);
         let bar = ProgressBar::new(config.steps as u64)
             .with_style(training_style())
             .with_message(format!("task {}, round {}", self.task, self.round));
@@ -96,19 +127,6 @@ impl Order {
             Strategy::Honest => change,
             Strategy::Noise => noise_change(change.len(), seed, &change),
         })
-    }
-
-    /// Another order of samples for every account and round.
-    fn seed(&self, seed: u64) -> u64 {
-        let digest = gotong_scoring::blake2_256(&[
-            &seed.to_le_bytes(),
-            &self.account,
-            &self.round.0.to_le_bytes(),
-        ]);
-        digest
-            .iter()
-            .take(8)
-            .fold(0, |seed, &byte| (seed << 8) | u64::from(byte))
     }
 }
 
@@ -178,7 +196,83 @@ impl Residuals {
 
 #[cfg(test)]
 mod tests {
+    use super::super::contribute::Training;
     use super::*;
+    use crate::training::{data::Labelled, initial_weights, TrainingOptions};
+    use burn::tensor::Device;
+
+    /// A training of a small task, with a batch of as many samples as there are.
+    fn order(account: Account, round: u32, seed: Seed) -> Order {
+        let (graph, samples) = (Graph::mlp(&[6, 8, 3]), 40);
+        let data = Labelled {
+            inputs: 6,
+            pixels: (0..6 * samples).map(|at| (at * at % 251) as u8).collect(),
+            labels: (0..samples).map(|at| (at % 3) as u8).collect(),
+        };
+        let training = Training {
+            data: Arc::new(data),
+            options: TrainingOptions {
+                steps: Some(12),
+                batch: Some(samples),
+                ..TrainingOptions::default()
+            },
+            seed,
+            device: Device::flex(),
+            strategy: Strategy::Honest,
+        };
+        Order {
+            task: TaskId(1),
+            account,
+            round: RoundId(round),
+            base_root: [0; 32],
+            master: initial_weights(&graph, 1),
+            graph,
+            residual: None,
+            keep_permille: 1000,
+            source: Source::Train(training),
+            stop: Arc::default(),
+        }
+    }
+
+    fn delta(account: u8, round: u32, seed: Seed) -> Vec<u8> {
+        let order = order([account; 32], round, seed);
+        order.fulfil().unwrap().work.delta
+    }
+
+    #[test]
+    fn nobody_can_predict_a_delta_of_the_same_data_and_flags() {
+        let first = delta(1, 0, Seed::default());
+        assert_ne!(delta(1, 0, Seed::default()), first);
+        assert_ne!(delta(2, 0, Seed::default()), first);
+    }
+
+    #[test]
+    fn a_given_seed_repeats_a_training_of_one_account_and_round_only() {
+        let first = delta(1, 0, Seed::Given(7));
+        assert_eq!(delta(1, 0, Seed::Given(7)), first);
+        assert_ne!(delta(2, 0, Seed::Given(7)), first, "another account");
+        assert_ne!(delta(1, 1, Seed::Given(7)), first, "another round");
+        assert_ne!(delta(1, 0, Seed::Given(8)), first, "another seed");
+    }
+
+    #[test]
+    fn a_given_seed_is_mixed_with_all_that_tells_trainings_apart() {
+        let draw = |seed: u64, account: u8, task: u32, round: u32| {
+            let seed = Seed::Given(seed);
+            seed.draw(&[account; 32], TaskId(task), RoundId(round))
+                .unwrap()
+        };
+        let first = draw(0, 1, 2, 3);
+        assert_eq!(draw(0, 1, 2, 3), first);
+        for other in [
+            draw(1, 1, 2, 3),
+            draw(0, 2, 2, 3),
+            draw(0, 1, 3, 3),
+            draw(0, 1, 2, 4),
+        ] {
+            assert_ne!(other, first);
+        }
+    }
 
     #[test]
     fn a_delta_is_made_to_fit() {

@@ -40,9 +40,9 @@ pub struct Open {
     /// First weights; random ones if not given
     #[arg(long, value_name = "FILE.safetensors", conflicts_with = "init_seed")]
     weights: Option<PathBuf>,
-    /// Seed of random first weights
-    #[arg(long, default_value_t = 0)]
-    init_seed: u64,
+    /// Seed of random first weights [default: drawn by the system]
+    #[arg(long)]
+    init_seed: Option<u64>,
     /// What becomes the exam: a part of this data set that nobody trains on
     #[command(flatten)]
     data: Data,
@@ -178,7 +178,11 @@ fn first_weights(args: &Open) -> anyhow::Result<Vec<u8>> {
         Some(path) => {
             weights_file::read(path, graph).with_context(|| path.display().to_string())?
         }
-        None => initial_weights(graph, args.init_seed),
+        None => {
+            // Whoever knew them before the task is open could train for its first round already.
+            let drawn = || StdRng::from_os_rng().random();
+            initial_weights(graph, args.init_seed.unwrap_or_else(drawn))
+        }
     };
     Ok(MasterWeights::new(weights)?.to_bytes())
 }
