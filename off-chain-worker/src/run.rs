@@ -26,7 +26,8 @@ pub use counsel::{stage, Counsel, Hearing, Suspects};
 pub use pools::{Home, Pool, PoolError, Pools};
 pub use record::dispute_evidence;
 pub use replica::{
-    claim_difference, inputs_digest, Computed, Computer, Recomputed, Replica, ReplicaError,
+    claim_difference, inputs_digest, Recomputed, Replica, ReplicaError, RoundInputs, ScoredRound,
+    ScorerOptions,
 };
 pub use sponsor::{Sealed, Sponsoring};
 pub use watch::Watch;

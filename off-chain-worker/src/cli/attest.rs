@@ -21,9 +21,9 @@ pub struct Attest {
 }
 
 pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
-    let computer = args.computing.computer().await?;
+    let scoring = args.computing.scoring().await?;
     let task = args.task.map(TaskId);
-    let daemon = Daemon::new(globals.signer()?, globals.home()?, computer, task);
+    let daemon = Daemon::new(globals.signer()?, globals.home()?, scoring, task);
     let mut daemon = daemon.stalling(args.stall);
     Ok(drive(
         &globals.node,

@@ -30,11 +30,11 @@ pub struct Challenge {
 
 pub async fn run(args: Challenge, globals: &Globals) -> anyhow::Result<()> {
     let accused = keys::account(&args.accused)?;
-    let computer = args.computing.computer().await?;
+    let scoring = args.computing.scoring().await?;
     let table = (TaskId(args.task), RoundId(args.round), accused);
     let (signer, home) = (globals.signer()?, globals.home()?);
     let report = |line: String| tracing::info!("{line}");
-    let mut daemon = Daemon::new(signer, home, computer, table, report);
+    let mut daemon = Daemon::new(signer, home, scoring, table, report);
     drive(
         &globals.node,
         args.tipping.max_tip(),

@@ -1,6 +1,6 @@
 use crate::{
     evaluation::{check_precision, self_test, BurnEvaluator, LieKind, Machine},
-    run::Computer,
+    run::ScorerOptions,
     training::{Adapter, DeviceChoice},
 };
 
@@ -17,7 +17,7 @@ pub struct Computing {
 
 impl Computing {
     /// Tests the machine first, and refuses one that fails.
-    pub async fn computer(&self) -> anyhow::Result<Computer> {
+    pub async fn scoring(&self) -> anyhow::Result<ScorerOptions> {
         let device = self.device;
         let machine = tokio::task::spawn_blocking(move || {
             let mut machine = match device {
@@ -36,7 +36,7 @@ impl Computing {
         if let Some(lie) = self.lie {
             tracing::warn!("a drill: stands for tables that are wrong in {lie:?}");
         }
-        Ok(Computer {
+        Ok(ScorerOptions {
             machine,
             lie: self.lie,
         })

@@ -111,13 +111,13 @@ async fn make(args: &Prove, globals: &Globals) -> anyhow::Result<Evidence> {
     let step = args.step.or(sample).context("no step")?;
     let (task, round) = args.task.zip(args.round).context("no round")?;
     let (task, round) = (TaskId(task), RoundId(round));
-    let computer = args.computing.computer().await?;
+    let scoring = args.computing.scoring().await?;
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
     let report = |round: RoundId| tracing::info!("replayed round {round}");
     let pools = globals.home()?.pools;
     let mut recomputed =
-        Recomputed::open(&client, &now, &pools, &view, round, computer, report).await?;
+        Recomputed::open(&client, &now, &pools, &view, round, scoring, report).await?;
     let witness = recomputed.witness(&client, &now).await?;
     Ok(tokio::task::spawn_blocking(move || Evidence::walk(task, round, &witness, step)).await??)
 }

@@ -17,9 +17,9 @@ pub struct Watch {
 }
 
 pub async fn run(args: Watch, globals: &Globals) -> anyhow::Result<()> {
-    let computer = args.computing.computer().await?;
+    let scoring = args.computing.scoring().await?;
     let task = args.task.map(TaskId);
-    let mut daemon = Daemon::new(globals.signer()?, globals.home()?, computer, task);
+    let mut daemon = Daemon::new(globals.signer()?, globals.home()?, scoring, task);
     Ok(drive(
         &globals.node,
         args.tipping.max_tip(),

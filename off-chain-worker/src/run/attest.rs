@@ -1,6 +1,6 @@
 use super::{
-    inputs_digest, replica::Desk, sponsor::random_hash, submit_once, tasks::Tasks, Computed,
-    Computer, Counsel, Daemon, Flow, Home, Replica, RunError, Suspects,
+    inputs_digest, replica::Desk, sponsor::random_hash, submit_once, tasks::Tasks, Counsel, Daemon,
+    Flow, Home, Replica, RunError, ScoredRound, ScorerOptions, Suspects,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
@@ -21,7 +21,7 @@ pub struct Attest {
     signer: Keypair,
     account: Account,
     home: Home,
-    computer: Computer,
+    scoring: ScorerOptions,
     /// Whether it leaves disputes alone, in drills.
     stalls: bool,
     tasks: Tasks,
@@ -51,12 +51,12 @@ const MACHINE: &str = "attester";
 const REFUSED_BLOCKS: u32 = 5;
 
 impl Attest {
-    pub fn new(signer: Keypair, home: Home, computer: Computer, only: Option<TaskId>) -> Self {
+    pub fn new(signer: Keypair, home: Home, scoring: ScorerOptions, only: Option<TaskId>) -> Self {
         Self {
             account: signer.public_key().0,
             signer,
             home,
-            computer,
+            scoring,
             stalls: false,
             tasks: Tasks::new(only),
             seats: BTreeMap::new(),
@@ -116,7 +116,7 @@ impl Attest {
         let wanted = (seat.is_some() && round.phase != Phase::Ended).then_some((&round, inputs));
         let ready = opened.desk.ready(client, now, view, wanted).await;
         let own = match &ready {
-            Ok(Some(replica)) => replica.stands_for(&inputs),
+            Ok(Some(replica)) => replica.known_score(&inputs),
             _ => None,
         };
         // What fails here may not keep it from its disputes, nor these from the rest.
@@ -127,7 +127,7 @@ impl Attest {
             // Its own table was found wrong: it has no business with those of others.
             Some(SeatState::Convicted) => Some(Suspects::Nobody),
             // A liar only stands for its lie.
-            _ if self.computer.lie.is_some() => Some(Suspects::Nobody),
+            _ if self.scoring.lie.is_some() => Some(Suspects::Nobody),
             Some(_) => Some(Suspects::Everybody),
         };
         if let (Some(replica), Some(suspects)) = (ready?, suspects) {
@@ -153,7 +153,7 @@ impl Attest {
                 machine,
                 refused: None,
             },
-            desk: Desk::new(self.home.clone(), self.computer.clone()),
+            desk: Desk::new(self.home.clone(), self.scoring.clone()),
             counsel,
             _lock: lock,
         })
@@ -171,13 +171,13 @@ impl Duty {
         client: &Client,
         round: &RoundView,
         now: &AttesterSnapshot,
-        own: Option<Arc<Computed>>,
+        own: Option<Arc<ScoredRound>>,
     ) -> Result<(), RunError> {
         let mut due = self.machine.on_block(now);
         if let (Some(AttesterCommand::Evaluate { round }), Some(own)) = (&due, &own) {
             self.machine.on_evaluated(Evaluated {
                 round: *round,
-                inputs: own.inputs,
+                inputs: own.inputs.digest,
                 opening: own.score.table.opening(),
                 work_root: work_root(&self.account(), &own.score.evaluations),
                 salt: random_hash()?,
@@ -207,7 +207,7 @@ impl Duty {
         &mut self,
         client: &Client,
         of: &RoundView,
-        own: Option<Arc<Computed>>,
+        own: Option<Arc<ScoredRound>>,
         command: AttesterCommand,
     ) -> Result<(), RunError> {
         let task = of.task;
@@ -257,7 +257,7 @@ impl Duty {
 /// What the audits that `seed` draws ask for.
 async fn answer_audits(
     account: Account,
-    own: Arc<Computed>,
+    own: Arc<ScoredRound>,
     seed: Hash,
 ) -> Result<Vec<AuditAnswer>, RunError> {
     let answers = tokio::task::spawn_blocking(move || {

@@ -1,5 +1,6 @@
 use super::{
-    counsel::stage, Computed, Computer, Counsel, Daemon, Flow, Home, Replica, RunError, Suspects,
+    counsel::stage, inputs_digest, replica::Desk, Counsel, Daemon, Flow, Home, Replica, RunError,
+    ScoredRound, ScorerOptions, Suspects,
 };
 use crate::{
     chain::{Account, Client, Keypair, Moment},
@@ -16,13 +17,15 @@ use gotong_protocol::{
 pub struct Challenge {
     signer: Keypair,
     home: Home,
-    computer: Computer,
+    scoring: ScorerOptions,
     task: TaskId,
     round: RoundId,
     accused: Account,
     /// Is told how far it is.
     report: Box<dyn FnMut(String)>,
-    opened: Option<(Replica, Counsel)>,
+    opened: Option<(Desk, Counsel)>,
+    /// Whether it was told that the round is computed.
+    is_computing: bool,
     /// Whether the dispute was open at the last look.
     is_open: bool,
     /// How it ended.
@@ -33,35 +36,31 @@ impl Challenge {
     pub fn new(
         signer: Keypair,
         home: Home,
-        computer: Computer,
+        scoring: ScorerOptions,
         (task, round, accused): (TaskId, RoundId, Account),
         report: impl FnMut(String) + 'static,
     ) -> Self {
         Self {
             signer,
             home,
-            computer,
+            scoring,
             task,
             round,
             accused,
             report: Box::new(report),
             opened: None,
+            is_computing: false,
             is_open: false,
             verdict: None,
         }
     }
 
-    async fn open(
-        &self,
-        client: &Client,
-        now: &Moment,
-        view: &TaskView,
-    ) -> Result<(Replica, Counsel), RunError> {
+    fn open(&self, view: &TaskView) -> Result<(Desk, Counsel), RunError> {
         let account = self.signer.public_key().0;
         let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&account[..8]))?;
         let counsel = Counsel::open(self.signer.clone(), self.task, &folder)?;
-        let replica = Replica::open(client, now, &self.home, view).await?;
-        Ok((replica.on(self.computer.clone()), counsel))
+        let desk = Desk::new(self.home.clone(), self.scoring.clone());
+        Ok((desk, counsel))
     }
 
     /// Whether there is a table to doubt, and time to do it.
@@ -84,7 +83,7 @@ impl Challenge {
         }
     }
 
-    fn check_differs(&self, round: &RoundView, own: &Computed) -> Result<(), RunError> {
+    fn check_differs(&self, round: &RoundView, own: &ScoredRound) -> Result<(), RunError> {
         let seat = round.seats.iter().find(|seat| seat.account == self.accused);
         let theirs = seat.and_then(|seat| seat.opening.as_ref());
         if theirs == Some(&own.score.table.opening()) {
@@ -101,7 +100,7 @@ impl Challenge {
         client: &Client,
         now: &Moment,
         view: &TaskView,
-        replica: &mut Replica,
+        desk: &mut Desk,
         counsel: &mut Counsel,
     ) -> Result<Flow, RunError> {
         let Some(round) = now.round(self.task, self.round).await? else {
@@ -110,8 +109,6 @@ impl Challenge {
                 self.task, self.round
             )));
         };
-        // Also in the middle of a dispute: a restart begins with what is on disk.
-        replica.advance(client, now).await?;
         let disputes = now.disputes(Some(self.task)).await?;
         let account = self.signer.public_key().0;
         let own = disputes
@@ -128,9 +125,22 @@ impl Challenge {
             ));
         } else if !self.is_open {
             self.check_disputable(view, &round)?;
-            (self.report)(format!("computing round {}", self.round));
-            let computed = replica.own(client, now, &round).await?;
-            self.check_differs(&round, &computed)?;
+            if !self.is_computing {
+                (self.report)(format!("computing round {}", self.round));
+                self.is_computing = true;
+            }
+        }
+        let submissions = now.submissions(self.task, self.round).await?;
+        let inputs = inputs_digest(&round, &submissions);
+        let wanted = (round.phase == Phase::Challenge).then_some((&round, inputs));
+        let Some(replica) = desk.ready(client, now, view, wanted).await? else {
+            return Ok(Flow::Continue);
+        };
+        if !self.is_open {
+            let Some(scored) = replica.known_score(&inputs) else {
+                return Ok(Flow::Continue);
+            };
+            self.check_differs(&round, &scored)?;
         }
         let suspects = match self.is_open {
             true => Suspects::Nobody,
@@ -163,14 +173,12 @@ impl Daemon for Challenge {
     async fn tick(&mut self, client: &Client, now: &Moment) -> Result<Flow, RunError> {
         let view = now.task(self.task).await?;
         let view = view.ok_or(RunError::NoTask(self.task))?;
-        let (mut replica, mut counsel) = match self.opened.take() {
+        let (mut desk, mut counsel) = match self.opened.take() {
             Some(opened) => opened,
-            None => self.open(client, now, &view).await?,
+            None => self.open(&view)?,
         };
-        let flow = self
-            .play(client, now, &view, &mut replica, &mut counsel)
-            .await;
-        self.opened = Some((replica, counsel));
+        let flow = self.play(client, now, &view, &mut desk, &mut counsel).await;
+        self.opened = Some((desk, counsel));
         flow
     }
 }

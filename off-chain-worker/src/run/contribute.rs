@@ -1,7 +1,9 @@
 use super::{
-    claim_shares, submit_once,
+    claim_shares,
+    replica::Desk,
+    submit_once,
     work::{Order, Residuals, Seed, Trained},
-    Daemon, Flow, Home, Replica, ReplicaError, RunError,
+    Daemon, Flow, Home, Replica, ReplicaError, RunError, ScorerOptions,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
@@ -107,8 +109,19 @@ struct Opened {
     state_name: String,
     residuals: Residuals,
     machine: Contributor,
-    replica: Replica,
+    desk: Desk,
     _lock: Lock,
+}
+
+/// How far the task is rebuilt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rebuilt {
+    /// Not yet as far as the chain is.
+    Partly,
+    /// As far as the chain is.
+    Wholly,
+    /// As far as the chain agrees with what is computed here, and it will not go further.
+    UpToADifference,
 }
 
 /// A training run in the background; it is told to stop when it is dropped.
@@ -152,12 +165,7 @@ impl Contribute {
         }
     }
 
-    async fn open(
-        &mut self,
-        client: &Client,
-        now: &Moment,
-        view: &TaskView,
-    ) -> Result<(), RunError> {
+    async fn open(&mut self, now: &Moment, view: &TaskView) -> Result<(), RunError> {
         if self.opened.is_some() {
             return Ok(());
         }
@@ -168,13 +176,12 @@ impl Contribute {
         let machine = folder
             .load(&state_name)?
             .unwrap_or_else(|| Contributor::new(self.task, self.account));
-        let replica = Replica::open(client, now, &self.home, view).await?;
         self.opened = Some(Opened {
             residuals: Residuals::new(folder.clone()),
             folder,
             state_name,
             machine,
-            replica,
+            desk: Desk::new(self.home.clone(), ScorerOptions::default()),
             _lock: lock,
         });
         Ok(())
@@ -224,6 +231,7 @@ impl Contribute {
         opened: &mut Opened,
         client: &Client,
         now: &Moment,
+        view: &TaskView,
         command: ContributorCommand,
     ) -> Result<(), RunError> {
         let task = self.task;
@@ -231,9 +239,9 @@ impl Contribute {
             ContributorCommand::Train { round, base_root } => {
                 let is_running = |job: &Job| job.round == round && job.base_root == base_root;
                 if !self.job.as_ref().is_some_and(is_running)
-                    && self.advance(opened, client, now, round).await?
+                    && self.rebuild(opened, client, now, view).await? == Rebuilt::Wholly
                 {
-                    self.job = Some(self.start_training(opened, round, base_root)?);
+                    self.job = self.start_training(opened, round, base_root)?;
                 }
             }
             ContributorCommand::Commit { round, commitment } => {
@@ -250,29 +258,35 @@ impl Contribute {
                 self.has_revealed = true;
                 tracing::info!("task {task}, round {round}: revealed {} bytes", delta.len());
             }
-            ContributorCommand::Claim { before } => self.claim(opened, client, now, before).await?,
+            ContributorCommand::Claim { before } => {
+                self.claim(opened, client, now, view, before).await?;
+            }
         }
         Ok(())
     }
 
-    /// Rebuilds the task up to `round`. False, and told once a round, if the chain differs: then
-    /// there is nothing to train from, but what was committed is still to be revealed.
-    async fn advance(
+    /// Goes on with rebuilding the task in the background, so that it holds up no commitment and no reveal. If the chain
+    /// differs, which is told once a round, there is nothing to train from, but what was committed is still to be
+    /// revealed.
+    async fn rebuild(
         &mut self,
         opened: &mut Opened,
         client: &Client,
         now: &Moment,
-        round: RoundId,
-    ) -> Result<bool, RunError> {
-        match opened.replica.advance(client, now).await {
+        view: &TaskView,
+    ) -> Result<Rebuilt, RunError> {
+        match opened.desk.ready(client, now, view, None).await {
             Err(error @ ReplicaError::Differs { .. }) => {
-                if self.given_up < Some(round) {
-                    tracing::error!("not training for round {round}: {error}");
-                    self.given_up = Some(round);
+                if self.given_up < Some(view.round) {
+                    tracing::error!("not training for round {}: {error}", view.round);
+                    self.given_up = Some(view.round);
                 }
-                Ok(false)
+                Ok(Rebuilt::UpToADifference)
             }
-            advanced => Ok(advanced.map(|()| true)?),
+            ready => Ok(match ready? {
+                Some(_) => Rebuilt::Wholly,
+                None => Rebuilt::Partly,
+            }),
         }
     }
 
@@ -282,14 +296,20 @@ impl Contribute {
         opened: &mut Opened,
         client: &Client,
         now: &Moment,
+        view: &TaskView,
         before: RoundId,
     ) -> Result<(), RunError> {
         if Instant::now() < self.claims_resume_at {
             return Ok(());
         }
+        if self.rebuild(opened, client, now, view).await? == Rebuilt::Partly {
+            return Ok(());
+        }
         // What was rebuilt can be claimed, whatever came after it.
-        self.advance(opened, client, now, before).await?;
-        match claim_shares(client, now, &self.signer, &opened.replica, self.task).await {
+        let Some(replica) = opened.desk.replica() else {
+            return Ok(());
+        };
+        match claim_shares(client, now, &self.signer, replica, self.task).await {
             Ok(claimed) => {
                 opened.machine.on_claimed(before);
                 opened.save()?;
@@ -314,7 +334,10 @@ impl Contribute {
         opened: &Opened,
         round: RoundId,
         base_root: Hash,
-    ) -> Result<Job, RunError> {
+    ) -> Result<Option<Job>, RunError> {
+        let Some(replica) = opened.desk.replica() else {
+            return Ok(None);
+        };
         let residual = if self.source.is_honest_training() {
             opened.residuals.load(opened.machine.residual_of())?
         } else {
@@ -326,20 +349,20 @@ impl Contribute {
             account: self.account,
             round,
             base_root,
-            graph: opened.replica.graph().clone(),
-            master: opened.replica.weights().to_vec(),
+            graph: replica.graph().clone(),
+            master: replica.weights().to_vec(),
             residual,
             keep_permille: self.keep_permille,
             source: self.source.clone(),
             stop: stop.clone(),
         };
         tracing::info!("task {}, round {round}: training", self.task);
-        Ok(Job {
+        Ok(Some(Job {
             round,
             base_root,
             stop,
             running: tokio::task::spawn_blocking(move || order.fulfil()),
-        })
+        }))
     }
 
     /// Whether no more rounds are to be contributed to.
@@ -354,7 +377,7 @@ impl Daemon for Contribute {
     async fn tick(&mut self, client: &Client, now: &Moment) -> Result<Flow, RunError> {
         let view = now.task(self.task).await?;
         let view = view.ok_or(RunError::NoTask(self.task))?;
-        self.open(client, now, &view).await?;
+        self.open(now, &view).await?;
         let Some(mut opened) = self.opened.take() else {
             return Ok(Flow::Continue);
         };
@@ -395,7 +418,7 @@ impl Contribute {
             return Ok(Flow::Done);
         }
         for command in commands {
-            self.execute(opened, client, now, command).await?;
+            self.execute(opened, client, now, view, command).await?;
         }
         Ok(Flow::Continue)
     }

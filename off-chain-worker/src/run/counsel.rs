@@ -99,14 +99,14 @@ impl Counsel {
         let submissions = now.submissions(self.task, round.round).await?;
         let inputs = inputs_digest(round, &submissions);
         let mut commands = loop {
-            let own = replica.stands_for(&inputs);
+            let own = replica.known_score(&inputs);
             let own_table = own.map(|own| own.score.table.root());
             let snapshot = self.snapshot(now, round, &disputes, own_table, suspects);
             let commands = self.machine.on_block(&snapshot);
             if commands != [DisputerCommand::Compute] {
                 break commands;
             }
-            replica.own(client, now, round).await?;
+            replica.score(client, now, round).await?;
         };
         self.save()?;
         let block = now.block();

@@ -1,6 +1,6 @@
 use super::{
-    inputs_digest, replica::Desk, tasks::Tasks, Computer, Counsel, Daemon, Flow, Home, Replica,
-    RunError, Suspects,
+    inputs_digest, replica::Desk, tasks::Tasks, Counsel, Daemon, Flow, Home, Replica, RunError,
+    ScorerOptions, Suspects,
 };
 use crate::chain::{Client, Keypair, Moment};
 use gotong_protocol::{view::TaskView, Phase, TaskId};
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub struct Watch {
     signer: Keypair,
     home: Home,
-    computer: Computer,
+    scoring: ScorerOptions,
     tasks: Tasks,
     watched: BTreeMap<TaskId, Watched>,
 }
@@ -22,11 +22,11 @@ struct Watched {
 }
 
 impl Watch {
-    pub fn new(signer: Keypair, home: Home, computer: Computer, only: Option<TaskId>) -> Self {
+    pub fn new(signer: Keypair, home: Home, scoring: ScorerOptions, only: Option<TaskId>) -> Self {
         Self {
             signer,
             home,
-            computer,
+            scoring,
             tasks: Tasks::new(only),
             watched: BTreeMap::new(),
         }
@@ -67,7 +67,7 @@ impl Watch {
         let account = self.signer.public_key().0;
         let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&account[..8]))?;
         let counsel = Counsel::open(self.signer.clone(), view.id, &folder)?;
-        let desk = Desk::new(self.home.clone(), self.computer.clone());
+        let desk = Desk::new(self.home.clone(), self.scoring.clone());
         Ok(Watched { desk, counsel })
     }
 }

@@ -1,4 +1,4 @@
-use super::{inputs_digest, Computed, Computer, Home, Replica, ReplicaError};
+use super::{inputs_digest, Home, Replica, ReplicaError, ScoredRound, ScorerOptions};
 use crate::{
     chain::{ChainError, Client, Moment},
     evaluation::Halt,
@@ -17,7 +17,7 @@ use tokio::{
 /// tasks too, or disputes to answer, goes on with those meanwhile.
 pub struct Desk {
     home: Home,
-    computer: Computer,
+    scoring: ScorerOptions,
     /// Not here while a job has it, nor before the first one has opened it.
     replica: Option<Box<Replica>>,
     job: Option<Job<Worked>>,
@@ -35,10 +35,10 @@ type Worked = (Option<Box<Replica>>, Result<(), ReplicaError>);
 const PATIENCE: Duration = Duration::from_millis(500);
 
 impl Desk {
-    pub fn new(home: Home, computer: Computer) -> Self {
+    pub fn new(home: Home, scoring: ScorerOptions) -> Self {
         Self {
             home,
-            computer,
+            scoring,
             replica: None,
             job: None,
             subject: None,
@@ -64,13 +64,19 @@ impl Desk {
         if !is_done && self.is_in_vain(now, task).await? {
             self.halt();
         }
-        // What was under way may be what is asked for.
-        if is_done && !(was_busy && self.subject == subject) {
+        // What was under way may be what is asked for; if it was only to replay, rounds may have ended since.
+        let is_asked_for = was_busy && subject.is_some() && self.subject == subject;
+        if is_done && !is_asked_for {
             self.subject = subject;
             self.start(client, now, task, round.map(|(round, _)| round));
             is_done = self.finish(PATIENCE).await?;
         }
         Ok(self.replica.as_deref_mut().filter(|_| is_done))
+    }
+
+    /// The replica as far as it has come; none while a job has it.
+    pub fn replica(&self) -> Option<&Replica> {
+        self.replica.as_deref()
     }
 
     /// Whether all is done within `patience`; fails with what the job failed with.
@@ -95,7 +101,7 @@ impl Desk {
     }
 
     fn start(&mut self, client: &Client, now: &Moment, task: &TaskView, round: Option<&RoundView>) {
-        let (home, computer) = (self.home.clone(), self.computer.clone());
+        let (home, scoring) = (self.home.clone(), self.scoring.clone());
         let (client, now) = (client.clone(), now.clone());
         let (task, round) = (task.clone(), round.cloned());
         let (replica, halt) = (self.replica.take(), Halt::default());
@@ -105,13 +111,13 @@ impl Desk {
                 Some(replica) => Ok(replica),
                 None => {
                     let opened = Replica::open(&client, &now, &home, &task).await;
-                    opened.map(|replica| Box::new(replica.on(computer)))
+                    opened.map(|replica| Box::new(replica.scored_by(scoring)))
                 }
             };
             match opened {
                 Err(error) => (None, Err(error)),
                 Ok(mut replica) => {
-                    replica.halt = told;
+                    replica.halted_by(told);
                     let done = replica.work(&client, &now, round.as_ref()).await;
                     (Some(replica), done)
                 }
@@ -152,8 +158,8 @@ impl Replica {
         let Some(round) = round else {
             return Ok(());
         };
-        let own = self.own(client, now, round).await?;
-        if is_contested(round, &own) {
+        let scored = self.score(client, now, round).await?;
+        if is_contested(round, &scored) {
             self.witness(client, now, round).await?;
         }
         Ok(())
@@ -161,8 +167,8 @@ impl Replica {
 }
 
 /// Whether there are disputes about the round, or will be.
-fn is_contested(round: &RoundView, own: &Computed) -> bool {
-    let opening = own.score.table.opening();
+fn is_contested(round: &RoundView, scored: &ScoredRound) -> bool {
+    let opening = scored.score.table.opening();
     let mut shown = round.seats.iter().filter_map(|seat| seat.opening.as_ref());
     round.open_disputes > 0 || shown.any(|shown| *shown != opening)
 }
