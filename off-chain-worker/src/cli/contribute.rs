@@ -1,6 +1,6 @@
 use super::{data::Data, Globals};
 use crate::{
-    run::{drive, Contribute as Daemon, Seed, Source, Stop, Strategy, Training, NO_TIP},
+    run::{drive, Contribute as Daemon, DeltaSource, Seed, Stop, Strategy, Training, NO_TIP},
     training::{data::Use, DeviceChoice, TrainingOptions},
 };
 use anyhow::Context;
@@ -97,9 +97,9 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
     };
     let mut daemon = Daemon::new(
         globals.signer()?,
-        globals.home()?,
+        globals.dirs()?,
         task,
-        Source::Train(training),
+        DeltaSource::Train(training),
         args.keep_permille,
         args.until_round.map(RoundId),
     );

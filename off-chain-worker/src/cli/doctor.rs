@@ -1,7 +1,7 @@
 use super::{
-    computing::open_evaluator,
     data::DataFolder,
     output::{explain, Amount, SYMBOL},
+    scoring::open_evaluator,
     Globals,
 };
 use crate::{

@@ -1,4 +1,4 @@
-use super::{computing::Computing, disputes, Globals};
+use super::{disputes, scoring::ScoringArgs, Globals};
 use crate::{
     chain::{Account, Moment},
     evaluation::{step_words, Evidence, Finding, StepName},
@@ -60,7 +60,7 @@ pub struct Prove {
     #[arg(long, value_name = "FILE", required_unless_present = "check")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    computing: Computing,
+    scoring: ScoringArgs,
 }
 
 pub async fn run(args: Prove, globals: &Globals) -> anyhow::Result<()> {
@@ -111,11 +111,11 @@ async fn make(args: &Prove, globals: &Globals) -> anyhow::Result<Evidence> {
     let step = args.step.or(sample).context("no step")?;
     let (task, round) = args.task.zip(args.round).context("no round")?;
     let (task, round) = (TaskId(task), RoundId(round));
-    let scoring = args.computing.scoring().await?;
+    let scoring = args.scoring.options().await?;
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
     let report = |round: RoundId| tracing::info!("replayed round {round}");
-    let pools = globals.home()?.pools;
+    let pools = globals.dirs()?.pools;
     let mut recomputed =
         Recomputed::open(&client, &now, &pools, &view, round, scoring, report).await?;
     let witness = recomputed.witness(&client, &now).await?;

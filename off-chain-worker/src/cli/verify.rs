@@ -1,6 +1,6 @@
 use super::{
-    computing::Computing,
     output::{millibits, table},
+    scoring::ScoringArgs,
     Globals,
 };
 use crate::{
@@ -31,7 +31,7 @@ pub struct Verify {
     #[arg(long)]
     round: u32,
     #[command(flatten)]
-    computing: Computing,
+    scoring: ScoringArgs,
 }
 
 /// What was found of a round that could be computed.
@@ -45,12 +45,12 @@ struct Found {
 
 pub async fn run(args: Verify, globals: &Globals) -> anyhow::Result<()> {
     let (task, round) = (TaskId(args.task), RoundId(args.round));
-    let scoring = args.computing.scoring().await?;
+    let scoring = args.scoring.options().await?;
     let client = globals.client().await?;
     let now = client.best().await?;
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
-    let pools = globals.home()?.pools;
+    let pools = globals.dirs()?.pools;
     let (round, scored) = match recompute(&client, &now, &pools, &view, round, scoring).await {
         Err(ReplicaError::Differs {
             round, difference, ..

@@ -1,6 +1,6 @@
 use super::{
-    inputs_digest, replica::Desk, sponsor::random_hash, submit_once, tasks::Tasks, Counsel, Daemon,
-    Flow, Home, Replica, RunError, ScoredRound, ScorerOptions, Suspects,
+    inputs_digest, replica::ReplicaWorker, sponsor::random_hash, submit_once, tasks::Tasks, Daemon,
+    DisputeAgent, Replica, RunError, ScoredRound, ScorerOptions, Suspects, WorkerDirs,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
@@ -13,14 +13,14 @@ use gotong_protocol::{
     AuditAnswer, Hash, Phase, SeatState, TaskId,
 };
 use gotong_scoring::{audits, work_root};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 /// The daemon of an attester: evaluates every round in which it holds a seat, stands for its table
 /// in disputes, and disputes the tables of others that differ.
 pub struct Attest {
     signer: Keypair,
     account: Account,
-    home: Home,
+    dirs: WorkerDirs,
     scoring: ScorerOptions,
     /// Whether it leaves disputes alone, in drills.
     stalls: bool,
@@ -32,8 +32,8 @@ pub struct Attest {
 /// A task in which the attester had a seat.
 struct Opened {
     duty: Duty,
-    desk: Desk,
-    counsel: Counsel,
+    worker: ReplicaWorker,
+    agent: DisputeAgent,
     _lock: Lock,
 }
 
@@ -41,21 +41,26 @@ struct Opened {
 struct Duty {
     signer: Keypair,
     folder: Folder,
-    machine: Attester,
+    engine: Attester,
     /// What the chain refused, and the block from which to try it again.
     refused: Option<(AttesterCommand, u32)>,
 }
 
-const MACHINE: &str = "attester";
+const ENGINE: &str = "attester";
 /// Blocks to wait after a refusal, each of which costs a fee.
 const REFUSED_BLOCKS: u32 = 5;
 
 impl Attest {
-    pub fn new(signer: Keypair, home: Home, scoring: ScorerOptions, only: Option<TaskId>) -> Self {
+    pub fn new(
+        signer: Keypair,
+        dirs: WorkerDirs,
+        scoring: ScorerOptions,
+        only: Option<TaskId>,
+    ) -> Self {
         Self {
             account: signer.public_key().0,
             signer,
-            home,
+            dirs,
             scoring,
             stalls: false,
             tasks: Tasks::new(only),
@@ -70,10 +75,10 @@ impl Attest {
     }
 
     /// An attester needs a registration with the role.
-    async fn check_entitled(&mut self, now: &Moment) -> Result<(), RunError> {
+    async fn check_role(&mut self, now: &Moment) -> Result<(), RunError> {
         let stake = now.stake(&self.account).await?;
         if !stake.is_some_and(|stake| stake.roles.attester) {
-            return Err(RunError::NotEntitled(
+            return Err(RunError::Refused(
                 "not registered as an attester: run `gotong register --role attester --stake \
                  AMOUNT` first"
                     .into(),
@@ -96,7 +101,7 @@ impl Attest {
         let own = round.seats.iter().find(is_own);
         let own_state = own.map(|seat| seat.state);
         // In the first block after the reveals samples may still have to be drawn.
-        let seat = own.filter(|_| round.has_samples()).map(stands);
+        let seat = own.filter(|_| round.has_samples()).map(seat_of);
         if seat.is_some() && !self.seats.contains_key(&view.id) {
             self.seats.insert(view.id, self.open(view)?);
         }
@@ -114,7 +119,7 @@ impl Attest {
         };
         // In the rounds between seats it replays what ended, so that the next evaluation can start at once.
         let wanted = (seat.is_some() && round.phase != Phase::Ended).then_some((&round, inputs));
-        let ready = opened.desk.ready(client, now, view, wanted).await;
+        let ready = opened.worker.ready(client, now, view, wanted).await;
         let own = match &ready {
             Ok(Some(replica)) => replica.known_score(&inputs),
             _ => None,
@@ -131,30 +136,28 @@ impl Attest {
             Some(_) => Some(Suspects::Everybody),
         };
         if let (Some(replica), Some(suspects)) = (ready?, suspects) {
-            let counsel = &mut opened.counsel;
-            counsel
-                .attend(client, now, replica, &round, suspects)
-                .await?;
+            let agent = &mut opened.agent;
+            agent.attend(client, now, replica, &round, suspects).await?;
         }
         done
     }
 
     fn open(&self, view: &TaskView) -> Result<Opened, RunError> {
-        let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&self.account[..8]))?;
+        let folder = Replica::folder(&self.dirs, view)?.sub(hex::encode(&self.account[..8]))?;
         let lock = folder.lock()?;
-        let machine = folder
-            .load(MACHINE)?
+        let engine = folder
+            .load(ENGINE)?
             .unwrap_or_else(|| Attester::new(view.id, self.account));
-        let counsel = Counsel::open(self.signer.clone(), view.id, &folder)?;
+        let agent = DisputeAgent::open(self.signer.clone(), view.id, &folder)?;
         Ok(Opened {
             duty: Duty {
                 signer: self.signer.clone(),
                 folder,
-                machine,
+                engine,
                 refused: None,
             },
-            desk: Desk::new(self.home.clone(), self.scoring.clone()),
-            counsel,
+            worker: ReplicaWorker::new(self.dirs.clone(), self.scoring.clone()),
+            agent,
             _lock: lock,
         })
     }
@@ -162,7 +165,7 @@ impl Attest {
 
 impl Duty {
     fn save(&self) -> Result<(), RunError> {
-        Ok(self.folder.save(MACHINE, &self.machine)?)
+        Ok(self.folder.save(ENGINE, &self.engine)?)
     }
 
     /// Does what is due now, as far as it can be done with what was computed so far.
@@ -173,16 +176,16 @@ impl Duty {
         now: &AttesterSnapshot,
         own: Option<Arc<ScoredRound>>,
     ) -> Result<(), RunError> {
-        let mut due = self.machine.on_block(now);
+        let mut due = self.engine.on_block(now);
         if let (Some(AttesterCommand::Evaluate { round }), Some(own)) = (&due, &own) {
-            self.machine.on_evaluated(Evaluated {
+            self.engine.on_evaluated(Evaluated {
                 round: *round,
                 inputs: own.inputs.digest,
                 opening: own.score.table.opening(),
                 work_root: work_root(&self.account(), &own.score.evaluations),
                 salt: random_hash()?,
             });
-            due = self.machine.on_block(now);
+            due = self.engine.on_block(now);
         }
         let Some(command) = due else {
             return Ok(());
@@ -217,7 +220,7 @@ impl Duty {
             AttesterCommand::Commit { round, commitment } => {
                 let call = Call::commit_attestation(task, round, commitment);
                 if let Some(receipt) = submit_once(client, &self.signer, &call).await? {
-                    self.machine.on_committed(round, receipt.block);
+                    self.engine.on_committed(round, receipt.block);
                     self.save()?;
                 }
                 tracing::info!("task {task}, round {round}: committed to a score table");
@@ -272,7 +275,7 @@ async fn answer_audits(
 }
 
 /// How far the chain knows what the seat's account attests.
-fn stands(seat: &SeatView) -> Seat {
+fn seat_of(seat: &SeatView) -> Seat {
     match (seat.state, &seat.opening) {
         (SeatState::Sitting, Some(_)) if seat.audited => Seat::Audited,
         (SeatState::Sitting, Some(_)) => Seat::Revealed,
@@ -283,9 +286,9 @@ fn stands(seat: &SeatView) -> Seat {
 }
 
 impl Daemon for Attest {
-    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<Flow, RunError> {
+    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
         if !self.was_checked {
-            self.check_entitled(now).await?;
+            self.check_role(now).await?;
         }
         let views = self.tasks.all(now).await?;
         for view in &views {
@@ -299,8 +302,8 @@ impl Daemon for Attest {
             }
         }
         Ok(match self.tasks.is_done(&views) {
-            true => Flow::Done,
-            false => Flow::Continue,
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
         })
     }
 }
@@ -327,7 +330,7 @@ mod tests {
             rows: SumNode::default(),
         };
         let seat = |state, committed, opening, audited| {
-            stands(&SeatView {
+            seat_of(&SeatView {
                 account: [1; 32],
                 stake: 1,
                 state,

@@ -1,6 +1,6 @@
 use super::{
-    counsel::stage, inputs_digest, replica::Desk, Counsel, Daemon, Flow, Home, Replica, RunError,
-    ScoredRound, ScorerOptions, Suspects,
+    dispute_agent::stage, inputs_digest, replica::ReplicaWorker, Daemon, DisputeAgent, Replica,
+    RunError, ScoredRound, ScorerOptions, Suspects, WorkerDirs,
 };
 use crate::{
     chain::{Account, Client, Keypair, Moment},
@@ -12,18 +12,19 @@ use gotong_protocol::{
     view::{RoundView, TaskView},
     Phase, RoundId, SeatState, TaskId,
 };
+use std::ops::ControlFlow;
 
 /// One dispute, from its opening to its verdict.
 pub struct Challenge {
     signer: Keypair,
-    home: Home,
+    dirs: WorkerDirs,
     scoring: ScorerOptions,
     task: TaskId,
     round: RoundId,
     accused: Account,
     /// Is told how far it is.
     report: Box<dyn FnMut(String)>,
-    opened: Option<(Desk, Counsel)>,
+    opened: Option<(ReplicaWorker, DisputeAgent)>,
     /// Whether it was told that the round is computed.
     is_computing: bool,
     /// Whether the dispute was open at the last look.
@@ -35,14 +36,14 @@ pub struct Challenge {
 impl Challenge {
     pub fn new(
         signer: Keypair,
-        home: Home,
+        dirs: WorkerDirs,
         scoring: ScorerOptions,
         (task, round, accused): (TaskId, RoundId, Account),
         report: impl FnMut(String) + 'static,
     ) -> Self {
         Self {
             signer,
-            home,
+            dirs,
             scoring,
             task,
             round,
@@ -55,17 +56,17 @@ impl Challenge {
         }
     }
 
-    fn open(&self, view: &TaskView) -> Result<(Desk, Counsel), RunError> {
+    fn open(&self, view: &TaskView) -> Result<(ReplicaWorker, DisputeAgent), RunError> {
         let account = self.signer.public_key().0;
-        let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&account[..8]))?;
-        let counsel = Counsel::open(self.signer.clone(), self.task, &folder)?;
-        let desk = Desk::new(self.home.clone(), self.scoring.clone());
-        Ok((desk, counsel))
+        let folder = Replica::folder(&self.dirs, view)?.sub(hex::encode(&account[..8]))?;
+        let agent = DisputeAgent::open(self.signer.clone(), self.task, &folder)?;
+        let worker = ReplicaWorker::new(self.dirs.clone(), self.scoring.clone());
+        Ok((worker, agent))
     }
 
     /// Whether there is a table to doubt, and time to do it.
     fn check_disputable(&self, view: &TaskView, round: &RoundView) -> Result<(), RunError> {
-        let refuse = |why: String| Err(RunError::NotEntitled(why));
+        let refuse = |why: String| Err(RunError::Refused(why));
         if view.round != self.round || round.phase != Phase::Challenge {
             return refuse(format!(
                 "round {} can be disputed in its phase Challenge; task {} is in round {}, phase {:?}",
@@ -87,7 +88,7 @@ impl Challenge {
         let seat = round.seats.iter().find(|seat| seat.account == self.accused);
         let theirs = seat.and_then(|seat| seat.opening.as_ref());
         if theirs == Some(&own.score.table.opening()) {
-            return Err(RunError::NotEntitled(format!(
+            return Err(RunError::Refused(format!(
                 "{} stands for the table that is computed here: there is nothing to dispute",
                 address(&self.accused)
             )));
@@ -100,11 +101,11 @@ impl Challenge {
         client: &Client,
         now: &Moment,
         view: &TaskView,
-        desk: &mut Desk,
-        counsel: &mut Counsel,
-    ) -> Result<Flow, RunError> {
+        worker: &mut ReplicaWorker,
+        agent: &mut DisputeAgent,
+    ) -> Result<ControlFlow<()>, RunError> {
         let Some(round) = now.round(self.task, self.round).await? else {
-            return Err(RunError::NotEntitled(format!(
+            return Err(RunError::Refused(format!(
                 "task {} has no round {}",
                 self.task, self.round
             )));
@@ -133,12 +134,12 @@ impl Challenge {
         let submissions = now.submissions(self.task, self.round).await?;
         let inputs = inputs_digest(&round, &submissions);
         let wanted = (round.phase == Phase::Challenge).then_some((&round, inputs));
-        let Some(replica) = desk.ready(client, now, view, wanted).await? else {
-            return Ok(Flow::Continue);
+        let Some(replica) = worker.ready(client, now, view, wanted).await? else {
+            return Ok(ControlFlow::Continue(()));
         };
         if !self.is_open {
             let Some(scored) = replica.known_score(&inputs) else {
-                return Ok(Flow::Continue);
+                return Ok(ControlFlow::Continue(()));
             };
             self.check_differs(&round, &scored)?;
         }
@@ -146,14 +147,12 @@ impl Challenge {
             true => Suspects::Nobody,
             false => Suspects::Only(self.accused),
         };
-        let hearing = counsel
-            .attend(client, now, replica, &round, suspects)
-            .await?;
+        let hearing = agent.attend(client, now, replica, &round, suspects).await?;
         let mut closed = hearing.closed.into_iter();
         self.verdict =
             closed.find(|closed| closed.accused == self.accused && closed.challenger == account);
         if self.verdict.is_some() {
-            return Ok(Flow::Done);
+            return Ok(ControlFlow::Break(()));
         }
         // A fork may have taken it back.
         self.is_open = own.is_some();
@@ -161,24 +160,24 @@ impl Challenge {
             matches!(command, DisputerCommand::Accuse { .. })
         };
         match hearing.refused.iter().find(accusation) {
-            Some((_, error)) => Err(RunError::NotEntitled(format!(
+            Some((_, error)) => Err(RunError::Refused(format!(
                 "no dispute could be opened: {error}"
             ))),
-            None => Ok(Flow::Continue),
+            None => Ok(ControlFlow::Continue(())),
         }
     }
 }
 
 impl Daemon for Challenge {
-    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<Flow, RunError> {
+    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
         let view = now.task(self.task).await?;
         let view = view.ok_or(RunError::NoTask(self.task))?;
-        let (mut desk, mut counsel) = match self.opened.take() {
+        let (mut worker, mut agent) = match self.opened.take() {
             Some(opened) => opened,
             None => self.open(&view)?,
         };
-        let flow = self.play(client, now, &view, &mut desk, &mut counsel).await;
-        self.opened = Some((desk, counsel));
+        let flow = self.play(client, now, &view, &mut worker, &mut agent).await;
+        self.opened = Some((worker, agent));
         flow
     }
 }

@@ -1,9 +1,10 @@
 use super::{
     claim_shares,
-    replica::Desk,
+    replica::ReplicaWorker,
+    residuals::Residuals,
     submit_once,
-    work::{Order, Residuals, Seed, Trained},
-    Daemon, Flow, Home, Replica, ReplicaError, RunError, ScorerOptions,
+    training_job::{Seed, Trained, TrainingJob},
+    Daemon, Replica, ReplicaError, RunError, ScorerOptions, WorkerDirs,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
@@ -19,6 +20,7 @@ use gotong_protocol::{
 };
 use gotong_scoring::blake2_256;
 use std::{
+    ops::ControlFlow,
     sync::{
         atomic::{AtomicBool, Ordering},
         Arc,
@@ -29,7 +31,7 @@ use tokio::task::JoinHandle;
 
 /// Where a contributor's changes come from.
 #[derive(Clone)]
-pub enum Source {
+pub enum DeltaSource {
     /// Trained from the round's weights, round after round.
     Train(Training),
     /// Weights trained elsewhere, submitted in one round.
@@ -44,7 +46,7 @@ pub struct OwnWeights {
     pub base: Option<Vec<i16>>,
 }
 
-impl Source {
+impl DeltaSource {
     pub(super) fn is_honest_training(&self) -> bool {
         matches!(self, Self::Train(training) if training.strategy == Strategy::Honest)
     }
@@ -86,15 +88,15 @@ pub enum Strategy {
 pub struct Contribute {
     signer: Keypair,
     account: Account,
-    home: Home,
+    dirs: WorkerDirs,
     task: TaskId,
-    source: Source,
+    source: DeltaSource,
     /// Parameters to keep in a delta, in thousandths.
     keep_permille: u32,
     /// The round before which to stop.
     until: Option<RoundId>,
     opened: Option<Opened>,
-    job: Option<Job>,
+    training: Option<RunningTraining>,
     claims_resume_at: Instant,
     /// Whether this process has revealed a delta, or found its own revealed.
     has_revealed: bool,
@@ -108,8 +110,8 @@ struct Opened {
     folder: Folder,
     state_name: String,
     residuals: Residuals,
-    machine: Contributor,
-    desk: Desk,
+    engine: Contributor,
+    worker: ReplicaWorker,
     _lock: Lock,
 }
 
@@ -125,14 +127,14 @@ enum Rebuilt {
 }
 
 /// A training run in the background; it is told to stop when it is dropped.
-struct Job {
+struct RunningTraining {
     round: RoundId,
     base_root: Hash,
     stop: Arc<AtomicBool>,
     running: JoinHandle<Result<Trained, RunError>>,
 }
 
-impl Drop for Job {
+impl Drop for RunningTraining {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
@@ -143,22 +145,22 @@ const CLAIM_RETRY: Duration = Duration::from_secs(30);
 impl Contribute {
     pub fn new(
         signer: Keypair,
-        home: Home,
+        dirs: WorkerDirs,
         task: TaskId,
-        source: Source,
+        source: DeltaSource,
         keep_permille: u32,
         until: Option<RoundId>,
     ) -> Self {
         Self {
             account: signer.public_key().0,
             signer,
-            home,
+            dirs,
             task,
             source,
             keep_permille,
             until,
             opened: None,
-            job: None,
+            training: None,
             claims_resume_at: Instant::now(),
             has_revealed: false,
             given_up: None,
@@ -169,19 +171,19 @@ impl Contribute {
         if self.opened.is_some() {
             return Ok(());
         }
-        check_entitled(now.stake(&self.account).await?, view, &self.account)?;
-        let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&self.account[..8]))?;
+        check_role(now.stake(&self.account).await?, view, &self.account)?;
+        let folder = Replica::folder(&self.dirs, view)?.sub(hex::encode(&self.account[..8]))?;
         let lock = folder.lock()?;
         let state_name = self.source.state_name();
-        let machine = folder
+        let engine = folder
             .load(&state_name)?
             .unwrap_or_else(|| Contributor::new(self.task, self.account));
         self.opened = Some(Opened {
             residuals: Residuals::new(folder.clone()),
             folder,
             state_name,
-            machine,
-            desk: Desk::new(self.home.clone(), ScorerOptions::default()),
+            engine,
+            worker: ReplicaWorker::new(self.dirs.clone(), ScorerOptions::default()),
             _lock: lock,
         });
         Ok(())
@@ -213,12 +215,15 @@ impl Contribute {
 
     /// Takes over the result of a training run that has ended.
     async fn finish_training(&mut self, opened: &mut Opened) -> Result<(), RunError> {
-        let Some(mut job) = self.job.take_if(|job| job.running.is_finished()) else {
+        let Some(mut ended) = self
+            .training
+            .take_if(|training| training.running.is_finished())
+        else {
             return Ok(());
         };
-        let trained = (&mut job.running).await??;
-        let revealed = opened.machine.residual_of();
-        if opened.machine.on_trained(trained.work) {
+        let trained = (&mut ended.running).await??;
+        let revealed = opened.engine.residual_of();
+        if opened.engine.on_trained(trained.prepared) {
             if let Some(residual) = &trained.residual {
                 opened.residuals.save(revealed, residual)?;
             }
@@ -237,17 +242,19 @@ impl Contribute {
         let task = self.task;
         match command {
             ContributorCommand::Train { round, base_root } => {
-                let is_running = |job: &Job| job.round == round && job.base_root == base_root;
-                if !self.job.as_ref().is_some_and(is_running)
+                let is_running = |running: &RunningTraining| {
+                    running.round == round && running.base_root == base_root
+                };
+                if !self.training.as_ref().is_some_and(is_running)
                     && self.rebuild(opened, client, now, view).await? == Rebuilt::Wholly
                 {
-                    self.job = self.start_training(opened, round, base_root)?;
+                    self.training = self.start_training(opened, round, base_root)?;
                 }
             }
             ContributorCommand::Commit { round, commitment } => {
                 let call = Call::commit(task, round, commitment);
                 if let Some(receipt) = submit_once(client, &self.signer, &call).await? {
-                    opened.machine.on_committed(round, receipt.block);
+                    opened.engine.on_committed(round, receipt.block);
                     opened.save()?;
                 }
                 tracing::info!("task {task}, round {round}: committed");
@@ -275,7 +282,7 @@ impl Contribute {
         now: &Moment,
         view: &TaskView,
     ) -> Result<Rebuilt, RunError> {
-        match opened.desk.ready(client, now, view, None).await {
+        match opened.worker.ready(client, now, view, None).await {
             Err(error @ ReplicaError::Differs { .. }) => {
                 if self.given_up < Some(view.round) {
                     tracing::error!("not training for round {}: {error}", view.round);
@@ -306,12 +313,12 @@ impl Contribute {
             return Ok(());
         }
         // What was rebuilt can be claimed, whatever came after it.
-        let Some(replica) = opened.desk.replica() else {
+        let Some(replica) = opened.worker.replica() else {
             return Ok(());
         };
         match claim_shares(client, now, &self.signer, replica, self.task).await {
             Ok(claimed) => {
-                opened.machine.on_claimed(before);
+                opened.engine.on_claimed(before);
                 opened.save()?;
                 if claimed.shares > 0 {
                     let task = self.task;
@@ -334,17 +341,17 @@ impl Contribute {
         opened: &Opened,
         round: RoundId,
         base_root: Hash,
-    ) -> Result<Option<Job>, RunError> {
-        let Some(replica) = opened.desk.replica() else {
+    ) -> Result<Option<RunningTraining>, RunError> {
+        let Some(replica) = opened.worker.replica() else {
             return Ok(None);
         };
         let residual = if self.source.is_honest_training() {
-            opened.residuals.load(opened.machine.residual_of())?
+            opened.residuals.load(opened.engine.residual_of())?
         } else {
             None
         };
         let stop = Arc::new(AtomicBool::new(false));
-        let order = Order {
+        let job = TrainingJob {
             task: self.task,
             account: self.account,
             round,
@@ -357,29 +364,29 @@ impl Contribute {
             stop: stop.clone(),
         };
         tracing::info!("task {}, round {round}: training", self.task);
-        Ok(Some(Job {
+        Ok(Some(RunningTraining {
             round,
             base_root,
             stop,
-            running: tokio::task::spawn_blocking(move || order.fulfil()),
+            running: tokio::task::spawn_blocking(move || job.run()),
         }))
     }
 
     /// Whether no more rounds are to be contributed to.
     fn is_over(&self, view: &TaskView, now: &ContributorSnapshot) -> bool {
         let task_is_over = view.state.is_over();
-        let submitted = matches!(self.source, Source::Weights(_)) && self.has_revealed;
+        let submitted = matches!(self.source, DeltaSource::Weights(_)) && self.has_revealed;
         task_is_over || submitted || self.until.is_some_and(|until| now.round >= until)
     }
 }
 
 impl Daemon for Contribute {
-    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<Flow, RunError> {
+    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
         let view = now.task(self.task).await?;
         let view = view.ok_or(RunError::NoTask(self.task))?;
         self.open(now, &view).await?;
         let Some(mut opened) = self.opened.take() else {
-            return Ok(Flow::Continue);
+            return Ok(ControlFlow::Continue(()));
         };
         let flow = self.act(&mut opened, client, now, &view).await;
         self.opened = Some(opened);
@@ -394,15 +401,15 @@ impl Contribute {
         client: &Client,
         now: &Moment,
         view: &TaskView,
-    ) -> Result<Flow, RunError> {
+    ) -> Result<ControlFlow<()>, RunError> {
         self.finish_training(opened).await?;
         let Some(snapshot) = self.snapshot(now, view.round).await? else {
-            return Ok(Flow::Continue);
+            return Ok(ControlFlow::Continue(()));
         };
-        self.has_revealed |= opened.machine.has_revealed(&snapshot);
-        let before = opened.machine.clone();
-        let mut commands = opened.machine.on_block(&snapshot);
-        if opened.machine != before {
+        self.has_revealed |= opened.engine.has_revealed(&snapshot);
+        let before = opened.engine.clone();
+        let mut commands = opened.engine.on_block(&snapshot);
+        if opened.engine != before {
             opened.save()?;
         }
         let is_over = self.is_over(view, &snapshot);
@@ -412,26 +419,26 @@ impl Contribute {
         let trains =
             |command: &ContributorCommand| matches!(command, ContributorCommand::Train { .. });
         if !commands.iter().any(trains) {
-            self.job = None;
+            self.training = None;
         }
-        if is_over && (commands.is_empty() || matches!(self.source, Source::Weights(_))) {
-            return Ok(Flow::Done);
+        if is_over && (commands.is_empty() || matches!(self.source, DeltaSource::Weights(_))) {
+            return Ok(ControlFlow::Break(()));
         }
         for command in commands {
             self.execute(opened, client, now, view, command).await?;
         }
-        Ok(Flow::Continue)
+        Ok(ControlFlow::Continue(()))
     }
 }
 
 impl Opened {
     fn save(&self) -> Result<(), RunError> {
-        Ok(self.folder.save(&self.state_name, &self.machine)?)
+        Ok(self.folder.save(&self.state_name, &self.engine)?)
     }
 }
 
 /// A contributor needs stake and the role, and may not be the task's sponsor.
-fn check_entitled(
+fn check_role(
     stake: Option<StakeView>,
     task: &TaskView,
     account: &Account,
@@ -445,5 +452,5 @@ fn check_entitled(
         Some(stake) if !stake.active => "the registration is not active: its stake is leaving",
         Some(_) => return Ok(()),
     };
-    Err(RunError::NotEntitled(advice.into()))
+    Err(RunError::Refused(advice.into()))
 }

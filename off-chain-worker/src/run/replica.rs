@@ -6,10 +6,9 @@
 //! | `payloads` | fetches what a round is scored from: blocks, and the pool |
 //! | `scorer` | computes a round's score and remembers it; `drill` wraps it in a liar |
 //! | [`Replica`] | replays rounds with these, and scores the next one |
-//! | [`Desk`] | works on a replica in the background, for daemons |
+//! | [`ReplicaWorker`] | works on a replica in the background, for daemons |
 //! | [`Recomputed`] | a replica in a temporary folder, for one round of any age |
 
-mod desk;
 mod drill;
 mod error;
 mod inputs;
@@ -17,15 +16,16 @@ mod payloads;
 mod recomputed;
 mod scorer;
 mod store;
+mod worker;
 
-pub use desk::Desk;
 pub use error::ReplicaError;
 pub(super) use inputs::in_commit_order;
 pub use inputs::{inputs_digest, RoundInputs};
 pub use recomputed::Recomputed;
 pub use scorer::{ScoredRound, ScorerOptions};
+pub use worker::ReplicaWorker;
 
-use super::pools::Home;
+use super::WorkerDirs;
 use crate::{
     chain::{ChainError, Client, Moment},
     evaluation::{Difference, Halt},
@@ -59,9 +59,9 @@ impl Replica {
     /// The folder in which everything about `task` is kept. Shards have random keys and pools random
     /// salts, so that their root tells apart tasks of the same number on two runs of a development
     /// chain.
-    pub fn folder(home: &Home, task: &TaskView) -> Result<Folder, StateError> {
+    pub fn folder(dirs: &WorkerDirs, task: &TaskView) -> Result<Folder, StateError> {
         let seal = hex::encode(&task.terms.hold_out.root()[..8]);
-        home.folder.sub(format!("task-{}-{seal}", task.id))
+        dirs.folder.sub(format!("task-{}-{seal}", task.id))
     }
 
     /// Goes on from what is on disk, or starts from the task's opening. Fails early if the task has a
@@ -69,11 +69,11 @@ impl Replica {
     pub async fn open(
         client: &Client,
         now: &Moment,
-        home: &Home,
+        dirs: &WorkerDirs,
         task: &TaskView,
     ) -> Result<Self, ReplicaError> {
-        let payloads = PayloadFetcher::open(home, task).await?;
-        let folder = Self::folder(home, task)?;
+        let payloads = PayloadFetcher::open(dirs, task).await?;
+        let folder = Self::folder(dirs, task)?;
         let store = match ReplicaStore::load(&folder)? {
             Some(store) => store,
             None => ReplicaStore::create(folder, first_weights(client, now, task).await?)?,

@@ -1,4 +1,4 @@
-use super::{submit_once, Daemon, Flow, RunError};
+use super::{submit_once, Daemon, RunError};
 use crate::{
     chain::{Call, Client, Keypair, Moment},
     engine::{Sponsor, SponsorCommand, SponsorSnapshot},
@@ -8,6 +8,7 @@ use codec::{Decode, Encode};
 use gotong_protocol::{shard_is_due, Hash, HoldOutTerms, TaskId};
 use gotong_scoring::{shard_root, shards_root, ShardError, Tree};
 use rand::{rngs::OsRng, TryRngCore};
+use std::ops::ControlFlow;
 
 /// A task's sealed shards on the sponsor's disk. Whoever reads them before their rounds knows
 /// the exam.
@@ -106,7 +107,7 @@ pub struct Sponsoring {
     signer: Keypair,
     base: Folder,
     task: TaskId,
-    machine: Sponsor,
+    engine: Sponsor,
     sealed: Option<Sealed>,
 }
 
@@ -116,7 +117,7 @@ impl Sponsoring {
             signer,
             base,
             task,
-            machine: Sponsor::default(),
+            engine: Sponsor::default(),
             sealed: None,
         }
     }
@@ -126,8 +127,8 @@ impl Sponsoring {
             self.sealed = Sealed::open(&self.base, root)?;
         }
         self.sealed.as_ref().ok_or_else(|| {
-            RunError::NotEntitled(format!(
-                "the sealed shards of task {} are not in {}: run on the machine that opened it",
+            RunError::Refused(format!(
+                "the sealed shards of task {} are not in {}: run on the engine that opened it",
                 self.task,
                 self.base.path().display()
             ))
@@ -136,12 +137,12 @@ impl Sponsoring {
 }
 
 impl Daemon for Sponsoring {
-    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<Flow, RunError> {
+    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
         let view = now.task(self.task).await?;
         let view = view.ok_or(RunError::NoTask(self.task))?;
         if view.state.is_over() {
             tracing::info!("task {}: {:?}", self.task, view.state);
-            return Ok(Flow::Done);
+            return Ok(ControlFlow::Break(()));
         }
         let task = self.task;
         let HoldOutTerms::Sealed { root, .. } = view.terms.hold_out else {
@@ -149,11 +150,11 @@ impl Daemon for Sponsoring {
                 "task {task}: its samples are drawn from a public pool, so there is nothing to publish; \
                  keep the pool's file where everybody can get it"
             );
-            return Ok(Flow::Done);
+            return Ok(ControlFlow::Break(()));
         };
         self.sealed(&root)?;
         let Some(round) = now.round(task, view.round).await? else {
-            return Ok(Flow::Continue);
+            return Ok(ControlFlow::Continue(()));
         };
         let snapshot = SponsorSnapshot {
             block: now.block(),
@@ -169,24 +170,24 @@ impl Daemon for Sponsoring {
             published: round.shard.is_some(),
             next_shard: view.next_shard,
         };
-        let Some(command) = self.machine.on_block(&snapshot) else {
-            return Ok(Flow::Continue);
+        let Some(command) = self.engine.on_block(&snapshot) else {
+            return Ok(ControlFlow::Continue(()));
         };
         let call = self
             .sealed(&root)?
             .publication(task, &command)?
             .ok_or_else(|| {
-                RunError::NotEntitled(format!("shard {} is not on disk", view.next_shard))
+                RunError::Refused(format!("shard {} is not on disk", view.next_shard))
             })?;
         if let Some(receipt) = submit_once(client, &self.signer, &call).await? {
-            self.machine.on_published(view.round, receipt.block);
+            self.engine.on_published(view.round, receipt.block);
         }
         tracing::info!(
             "task {task}, round {}: published shard {}",
             view.round,
             view.next_shard
         );
-        Ok(Flow::Continue)
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -25,10 +25,10 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong task open --dev Alice --name clothes --model mlp:784,128,10 \\\n    \
-                  --shards 10 --shard-samples 800 --price 1 --cap 500 --pool 5000\n  \
+                  --shards 10 --shard-samples 800 --price 1 --cap 500 --budget 5000\n  \
                   gotong sponsor --dev Alice --task 0\n  \
                   gotong task open --dev Alice --name drawn --hold-out drawn --pool-out drawn.pool \\\n    \
-                  --samples 400 --rounds 50 --price 1 --cap 500 --pool 5000"
+                  --samples 400 --rounds 50 --price 1 --cap 500 --budget 5000"
 )]
 pub struct Open {
     /// What users see, up to 32 bytes
@@ -68,8 +68,9 @@ pub struct Open {
     #[arg(long, default_value = "500")]
     cap: Amount,
     /// GTG put on hold to pay rounds
-    #[arg(long)]
-    pool: Amount,
+    // Its name before there were pools of samples.
+    #[arg(long, alias = "pool")]
+    budget: Amount,
     /// The attesters' part of what a round pays, in thousandths
     #[arg(long, default_value_t = 100)]
     fee_permille: u16,
@@ -149,7 +150,7 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
         HoldOut::Drawn => write_pool(&args, &exam)?,
     };
     let terms = terms(&args, hold_out)?;
-    let call = Call::open_task(&terms, &graph_bytes, &weights, args.pool.0);
+    let call = Call::open_task(&terms, &graph_bytes, &weights, args.budget.0);
     let receipt = client.submit(&signer, &call, Inclusion::Best).await?;
     let task: TaskId = receipt.event("TaskOpened")?;
     let json = json!({

@@ -9,7 +9,7 @@ use crate::{
         body::{Body, Kind},
         ChainError, Client, Moment,
     },
-    run::pools::{Home, Pool, PoolError, Pools},
+    run::{Pool, PoolError, Pools, WorkerDirs},
 };
 use codec::Encode;
 use gotong_protocol::{
@@ -32,18 +32,18 @@ pub(super) struct PayloadFetcher {
 
 impl PayloadFetcher {
     /// Fails early if the task has a pool that is not here: without it no round can be computed.
-    pub async fn open(home: &Home, task: &TaskView) -> Result<Self, ReplicaError> {
+    pub async fn open(dirs: &WorkerDirs, task: &TaskView) -> Result<Self, ReplicaError> {
         let record_bytes = task.graph.inputs + 1;
         let pool = Pool::of(&task.terms.hold_out, record_bytes);
         if let Some(pool) = pool {
-            let pools = home.pools.clone();
+            let pools = dirs.pools.clone();
             let kept = tokio::task::spawn_blocking(move || pools.keep(&pool));
             kept.await?.map_err(no_pool(task.id))?;
         }
         Ok(Self {
             task: task.id,
             pool,
-            pools: home.pools.clone(),
+            pools: dirs.pools.clone(),
             samples: task.terms.hold_out.samples() as usize,
             record_bytes: record_bytes as usize,
         })
@@ -79,11 +79,11 @@ impl PayloadFetcher {
         let base = base.to_vec();
         tokio::task::spawn_blocking(move || {
             let samples = match source {
-                Source::Shard(shard) => payloads
+                SampleSource::Shard(shard) => payloads
                     .shard(&shard, record_bytes, samples)?
                     .to_vec()
                     .into(),
-                Source::Pool(pool, seed, pools) => {
+                SampleSource::Pool(pool, seed, pools) => {
                     pools.draw(&pool, &seed).map_err(no_pool(payloads.task))?
                 }
             };
@@ -104,10 +104,10 @@ impl PayloadFetcher {
         .await?
     }
 
-    fn source(&self, round: &RoundView) -> Result<Source, ChainError> {
+    fn source(&self, round: &RoundView) -> Result<SampleSource, ChainError> {
         match (self.pool, round.sample_seed, &round.shard) {
-            (Some(pool), Some(seed), _) => Ok(Source::Pool(pool, seed, self.pools.clone())),
-            (None, _, Some(shard)) => Ok(Source::Shard(shard.clone())),
+            (Some(pool), Some(seed), _) => Ok(SampleSource::Pool(pool, seed, self.pools.clone())),
+            (None, _, Some(shard)) => Ok(SampleSource::Shard(shard.clone())),
             _ => Err(ChainError::Missing {
                 what: format!("what are the samples of round {}", round.round),
                 block: round.phase_started_at,
@@ -139,14 +139,14 @@ pub(super) async fn first_weights(
 }
 
 /// Where the samples of a round are.
-enum Source {
+enum SampleSource {
     /// In a block.
     Shard(ShardView),
     /// In a file.
     Pool(Pool, Hash, Pools),
 }
 
-impl Source {
+impl SampleSource {
     /// The block that has them.
     fn block(&self) -> Option<u32> {
         match self {

@@ -1,7 +1,7 @@
 use super::{Replica, ReplicaError, ScoredRound, ScorerOptions};
 use crate::{
     chain::{Client, Moment},
-    run::{Home, Pools},
+    run::{Pools, WorkerDirs},
     state::Folder,
 };
 use gotong_protocol::{
@@ -31,11 +31,11 @@ impl Recomputed {
         report: impl FnMut(RoundId),
     ) -> Result<Self, ReplicaError> {
         let folder = tempfile::tempdir().map_err(ReplicaError::Temporary)?;
-        let home = Home {
+        let dirs = WorkerDirs {
             folder: Folder::open(folder.path())?,
             pools: pools.clone(),
         };
-        let replica = Replica::open(client, now, &home, task).await?;
+        let replica = Replica::open(client, now, &dirs, task).await?;
         let mut replica = replica.scored_by(scoring);
         replica.advance_to(client, now, round, report).await?;
         let round = replica.view(now, round).await?;

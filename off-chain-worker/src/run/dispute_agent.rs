@@ -22,12 +22,12 @@ use tokio::{
 /// Plays one account's disputes in the rounds of a task: answers for its own table, and doubts
 /// those that differ. All that it needs is on the chain; what it keeps on disk only spares it moves
 /// that are made already.
-pub struct Counsel {
+pub struct DisputeAgent {
     signer: Keypair,
     account: Account,
     task: TaskId,
     folder: Folder,
-    machine: Disputer,
+    engine: Disputer,
     /// What the chain refused, and the block from which to try it again.
     refused: HashMap<DisputerCommand, u32>,
     /// The account's disputes that were open at the last look.
@@ -52,24 +52,24 @@ pub struct Hearing {
     pub refused: Vec<(DisputerCommand, ChainError)>,
 }
 
-const MACHINE: &str = "disputer";
+const ENGINE: &str = "disputer";
 /// Blocks to wait after a refusal, each of which costs a fee.
 const REFUSED_BLOCKS: u32 = 5;
 /// More than can be ready at once.
 const ALL: usize = 1 << 10;
 
-impl Counsel {
-    /// The counsel of `signer` in `task`; `folder` is that of the account in the task.
+impl DisputeAgent {
+    /// The agent of `signer` in `task`; `folder` is that of the account in the task.
     pub fn open(signer: Keypair, task: TaskId, folder: &Folder) -> Result<Self, StateError> {
         let account = signer.public_key().0;
         let folder = folder.sub("disputes")?;
         let lock = folder.lock()?;
-        let machine = folder.load(MACHINE)?;
+        let engine = folder.load(ENGINE)?;
         Ok(Self {
             signer,
             account,
             task,
-            machine: machine.unwrap_or_else(|| Disputer::new(account)),
+            engine: engine.unwrap_or_else(|| Disputer::new(account)),
             folder,
             refused: HashMap::new(),
             open: BTreeSet::new(),
@@ -102,7 +102,7 @@ impl Counsel {
             let own = replica.known_score(&inputs);
             let own_table = own.map(|own| own.score.table.root());
             let snapshot = self.snapshot(now, round, &disputes, own_table, suspects);
-            let commands = self.machine.on_block(&snapshot);
+            let commands = self.engine.on_block(&snapshot);
             if commands != [DisputerCommand::Compute] {
                 break commands;
             }
@@ -261,18 +261,18 @@ impl Counsel {
                     "task {task}, dispute {dispute}: answered, move {}",
                     moves + 1
                 );
-                self.machine.on_moved(dispute, moves, block);
+                self.engine.on_moved(dispute, moves, block);
             }
             DisputerCommand::Pick { dispute, moves } => {
                 tracing::info!("task {task}, dispute {dispute}: picked, move {}", moves + 1);
-                self.machine.on_moved(dispute, moves, block);
+                self.engine.on_moved(dispute, moves, block);
             }
             DisputerCommand::Accuse { accused } => {
                 tracing::warn!(
                     "task {task}: {} stands for another table, opened a dispute",
                     address(&accused)
                 );
-                self.machine.on_accused(accused, block);
+                self.engine.on_accused(accused, block);
             }
         }
         self.save()
@@ -300,7 +300,7 @@ impl Counsel {
     }
 
     fn save(&self) -> Result<(), RunError> {
-        Ok(self.folder.save(MACHINE, &self.machine)?)
+        Ok(self.folder.save(ENGINE, &self.engine)?)
     }
 }
 

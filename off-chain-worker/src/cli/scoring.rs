@@ -6,7 +6,7 @@ use crate::{
 
 /// Where rounds are computed.
 #[derive(Debug, clap::Args)]
-pub struct Computing {
+pub struct ScoringArgs {
     /// Evaluate on this device, and not on all cores of the processor
     #[arg(long, value_enum)]
     device: Option<DeviceChoice>,
@@ -15,9 +15,9 @@ pub struct Computing {
     lie: Option<LieKind>,
 }
 
-impl Computing {
+impl ScoringArgs {
     /// Tests the machine first, and refuses one that fails.
-    pub async fn scoring(&self) -> anyhow::Result<ScorerOptions> {
+    pub async fn options(&self) -> anyhow::Result<ScorerOptions> {
         let device = self.device;
         let machine = tokio::task::spawn_blocking(move || {
             let mut machine = match device {

@@ -1,4 +1,4 @@
-use super::{inputs_digest, Home, Replica, ReplicaError, ScoredRound, ScorerOptions};
+use super::{inputs_digest, Replica, ReplicaError, ScoredRound, ScorerOptions, WorkerDirs};
 use crate::{
     chain::{ChainError, Client, Moment},
     evaluation::Halt,
@@ -15,8 +15,8 @@ use tokio::{
 
 /// A task's replica, worked on in the background: a round may take hours to compute, and whoever has seats in other
 /// tasks too, or disputes to answer, goes on with those meanwhile.
-pub struct Desk {
-    home: Home,
+pub struct ReplicaWorker {
+    dirs: WorkerDirs,
     scoring: ScorerOptions,
     /// Not here while a job has it, nor before the first one has opened it.
     replica: Option<Box<Replica>>,
@@ -34,10 +34,10 @@ type Worked = (Option<Box<Replica>>, Result<(), ReplicaError>);
 /// How long to wait for a job that has just started: most are done at once.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-impl Desk {
-    pub fn new(home: Home, scoring: ScorerOptions) -> Self {
+impl ReplicaWorker {
+    pub fn new(dirs: WorkerDirs, scoring: ScorerOptions) -> Self {
         Self {
-            home,
+            dirs,
             scoring,
             replica: None,
             job: None,
@@ -101,7 +101,7 @@ impl Desk {
     }
 
     fn start(&mut self, client: &Client, now: &Moment, task: &TaskView, round: Option<&RoundView>) {
-        let (home, scoring) = (self.home.clone(), self.scoring.clone());
+        let (dirs, scoring) = (self.dirs.clone(), self.scoring.clone());
         let (client, now) = (client.clone(), now.clone());
         let (task, round) = (task.clone(), round.cloned());
         let (replica, halt) = (self.replica.take(), Halt::default());
@@ -110,7 +110,7 @@ impl Desk {
             let opened = match replica {
                 Some(replica) => Ok(replica),
                 None => {
-                    let opened = Replica::open(&client, &now, &home, &task).await;
+                    let opened = Replica::open(&client, &now, &dirs, &task).await;
                     opened.map(|replica| Box::new(replica.scored_by(scoring)))
                 }
             };

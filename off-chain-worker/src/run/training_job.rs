@@ -1,15 +1,14 @@
 use super::{
-    contribute::{Source, Strategy},
+    contribute::{DeltaSource, Strategy},
+    residuals::Residual,
     sponsor::random_hash,
     RunError,
 };
 use crate::{
     chain::Account,
-    engine::Work,
-    state::{Folder, StateError},
+    engine::PreparedDelta,
     training::{add_residual, noise_change, train, Step},
 };
-use codec::{Decode, Encode};
 use gotong_protocol::{bounds::MAX_DELTA_BYTES, Delta, Graph, Hash, RoundId, TaskId};
 use gotong_scoring::blake2_256;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -50,13 +49,13 @@ impl Seed {
 
 /// What a training run gives.
 pub(super) struct Trained {
-    pub work: Work,
+    pub prepared: PreparedDelta,
     /// What the delta leaves out of the change that was trained.
     pub residual: Option<Residual>,
 }
 
 /// All that a training run needs, apart from the daemon.
-pub(super) struct Order {
+pub(super) struct TrainingJob {
     pub task: TaskId,
     pub account: Account,
     pub round: RoundId,
@@ -65,13 +64,13 @@ pub(super) struct Order {
     pub master: Vec<i16>,
     pub residual: Option<Vec<i32>>,
     pub keep_permille: u32,
-    pub source: Source,
+    pub source: DeltaSource,
     pub stop: Arc<AtomicBool>,
 }
 
-impl Order {
+impl TrainingJob {
     /// Trains, and makes a delta of the change and of what the last delta left out.
-    pub(super) fn fulfil(self) -> Result<Trained, RunError> {
+    pub(super) fn run(self) -> Result<Trained, RunError> {
         let mut change = self.change()?;
         if let Some(residual) = &self.residual {
             add_residual(&mut change, residual);
@@ -85,7 +84,7 @@ impl Order {
         };
         Ok(Trained {
             residual: self.source.is_honest_training().then(residual),
-            work: Work {
+            prepared: PreparedDelta {
                 round: self.round,
                 base_root: self.base_root,
                 salt,
@@ -96,12 +95,12 @@ impl Order {
 
     fn change(&self) -> Result<Vec<i32>, RunError> {
         let training = match &self.source {
-            Source::Weights(own) => {
+            DeltaSource::Weights(own) => {
                 let base = own.base.as_ref().unwrap_or(&self.master);
                 let difference = |(&new, &old): (&i16, &i16)| i32::from(new) - i32::from(old);
                 return Ok(own.trained.iter().zip(base).map(difference).collect());
             }
-            Source::Train(training) => training,
+            DeltaSource::Train(training) => training,
         };
         let seed = training.seed.draw(&self.account, self.task, self.round)?;
         let config = training.options.config(&self.graph, seed);
@@ -153,47 +152,6 @@ fn compress(change: &[i32], keep_permille: u32) -> Option<(Delta, Vec<u8>)> {
     None
 }
 
-/// What the delta of a round leaves out of the change that it is made of.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub(super) struct Residual {
-    pub round: RoundId,
-    pub left_out: Vec<i32>,
-}
-
-/// What deltas left out, on disk: error feedback, to be sent with the next one, also if a round did not merge
-/// them. What is left then adds up to a bolder delta, which takes a model over noise (`examples/simulate.rs`).
-pub(super) struct Residuals(Folder);
-
-/// What the newest delta left out, and the one before it.
-const FILES: [&str; 2] = ["residual", "residual-before"];
-
-impl Residuals {
-    pub fn new(folder: Folder) -> Self {
-        Self(folder)
-    }
-
-    /// What the delta of the round `of` left out, if it is known.
-    pub fn load(&self, of: Option<RoundId>) -> Result<Option<Vec<i32>>, StateError> {
-        for name in FILES {
-            match self.0.load::<Residual>(name)? {
-                Some(found) if Some(found.round) == of => return Ok(Some(found.left_out)),
-                _ => {}
-            }
-        }
-        Ok(None)
-    }
-
-    /// Keeps what the newest delta leaves out and, as it may never be revealed, what the last `revealed`
-    /// one did.
-    pub fn save(&self, revealed: Option<RoundId>, residual: &Residual) -> Result<(), StateError> {
-        let [newest, before] = FILES;
-        if let (Some(round), Some(left_out)) = (revealed, self.load(revealed)?) {
-            self.0.save(before, &Residual { round, left_out })?;
-        }
-        self.0.save(newest, residual)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::contribute::Training;
@@ -202,7 +160,7 @@ mod tests {
     use burn::tensor::Device;
 
     /// A training of a small task, with a batch of as many samples as there are.
-    fn order(account: Account, round: u32, seed: Seed) -> Order {
+    fn job(account: Account, round: u32, seed: Seed) -> TrainingJob {
         let (graph, samples) = (Graph::mlp(&[6, 8, 3]), 40);
         let data = Labelled {
             inputs: 6,
@@ -220,7 +178,7 @@ mod tests {
             device: Device::flex(),
             strategy: Strategy::Honest,
         };
-        Order {
+        TrainingJob {
             task: TaskId(1),
             account,
             round: RoundId(round),
@@ -229,14 +187,17 @@ mod tests {
             graph,
             residual: None,
             keep_permille: 1000,
-            source: Source::Train(training),
+            source: DeltaSource::Train(training),
             stop: Arc::default(),
         }
     }
 
     fn delta(account: u8, round: u32, seed: Seed) -> Vec<u8> {
-        let order = order([account; 32], round, seed);
-        order.fulfil().unwrap().work.delta
+        job([account; 32], round, seed)
+            .run()
+            .unwrap()
+            .prepared
+            .delta
     }
 
     #[test]
@@ -289,26 +250,5 @@ mod tests {
         assert!(delta.entries().len() > 10_000);
         assert!(compress(&[0; 5000], 1000).is_none());
         assert!(compress(&[1; 5000], 0).is_none());
-    }
-
-    #[test]
-    fn the_residual_of_the_last_revealed_delta_survives_unrevealed_ones() {
-        let temporary = tempfile::tempdir().unwrap();
-        let residuals = Residuals::new(Folder::open(temporary.path()).unwrap());
-        let revealed = Some(RoundId(3));
-        let of = |round: u32, value: i32| Residual {
-            round: RoundId(round),
-            left_out: vec![value],
-        };
-        residuals.save(None, &of(3, 3)).unwrap();
-        assert_eq!(residuals.load(revealed).unwrap(), Some(vec![3]));
-        for unrevealed in 4..7 {
-            residuals.save(revealed, &of(unrevealed, 0)).unwrap();
-            assert_eq!(residuals.load(revealed).unwrap(), Some(vec![3]));
-        }
-        residuals.save(Some(RoundId(6)), &of(7, 7)).unwrap();
-        assert_eq!(residuals.load(Some(RoundId(6))).unwrap(), Some(vec![0]));
-        assert_eq!(residuals.load(revealed).unwrap(), None);
-        assert_eq!(residuals.load(None).unwrap(), None);
     }
 }
