@@ -1,7 +1,7 @@
 use super::{disputes, scoring::ScoringArgs, Globals};
 use crate::{
     chain::{Account, Moment},
-    evaluation::{step_words, Evidence, Finding, StepName},
+    evaluation::{describe_step, Evidence, Finding, StepName},
     keys::address,
     run::{dispute_evidence, Recomputed},
 };
@@ -223,7 +223,7 @@ impl Report<'_> {
                 "RIGHT IF ITS PARTS ARE: {step} is what the parts make that are shown, each of which \
                  can be gone into further"
             ),
-            Finding::Wrong(step) => format!("WRONG: {}", step_words(step)),
+            Finding::Wrong(step) => format!("WRONG: {}", describe_step(step)),
         }
     }
 
@@ -265,7 +265,7 @@ impl Report<'_> {
         let (finding, wrong) = match &self.finding {
             Finding::Right => ("right", None),
             Finding::RightIfParts => ("right_if_parts", None),
-            Finding::Wrong(step) => ("wrong", Some(step_words(step))),
+            Finding::Wrong(step) => ("wrong", Some(describe_step(step))),
         };
         let roots = self.roots();
         let on_chain = self.on_chain.as_ref().map(|found| {

@@ -1,5 +1,5 @@
 use crate::{
-    evaluation::{check_precision, self_test, BurnEvaluator, LieKind, Machine},
+    evaluation::{check_precision, self_test, Backend, BurnEvaluator, LieKind},
     run::ScorerOptions,
     training::{Adapter, DeviceChoice},
 };
@@ -16,28 +16,28 @@ pub struct ScoringArgs {
 }
 
 impl ScoringArgs {
-    /// Tests the machine first, and refuses one that fails.
+    /// Tests the backend first, and refuses one that fails.
     pub async fn options(&self) -> anyhow::Result<ScorerOptions> {
         let device = self.device;
-        let machine = tokio::task::spawn_blocking(move || {
-            let mut machine = match device {
-                None => Machine::Cpu,
+        let backend = tokio::task::spawn_blocking(move || {
+            let mut backend = match device {
+                None => Backend::Cpu,
                 Some(device) => {
                     let (evaluator, adapter) = open_evaluator(device)?;
                     tracing::info!("evaluates on {}", adapter.name);
-                    Machine::Device(Box::new(evaluator))
+                    Backend::Device(Box::new(evaluator))
                 }
             };
-            let report = self_test(&mut machine)?;
+            let report = self_test(&mut backend)?;
             tracing::info!("self-test: {} words are exact", report.words);
-            anyhow::Ok(machine)
+            anyhow::Ok(backend)
         })
         .await??;
         if let Some(lie) = self.lie {
             tracing::warn!("a drill: stands for tables that are wrong in {lie:?}");
         }
         Ok(ScorerOptions {
-            machine,
+            backend,
             lie: self.lie,
         })
     }

@@ -2,7 +2,7 @@ use super::{inputs_digest, Replica, RunError};
 use crate::{
     chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment},
     engine::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute},
-    evaluation::{verdict_words, StepName},
+    evaluation::{describe_verdict, StepName},
     keys::address,
     state::{Folder, Lock, StateError},
 };
@@ -173,7 +173,7 @@ impl DisputeAgent {
                 closed.task,
                 closed.round,
                 closed.id,
-                verdict_words(&closed.verdict)
+                describe_verdict(&closed.verdict)
             );
         }
         Ok(verdicts)

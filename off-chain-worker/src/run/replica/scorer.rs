@@ -2,7 +2,7 @@
 //! what that one says.
 
 use super::{drill::DrillScorer, inputs::RoundInputs, ReplicaError};
-use crate::evaluation::{Halt, LieKind, Machine, Shared};
+use crate::evaluation::{Backend, Halt, LieKind, Shared};
 use gotong_protocol::{Graph, Hash, RoundId, Rules};
 use gotong_scoring::{
     score_round,
@@ -14,7 +14,7 @@ use std::{future::Future, sync::Arc, time::Instant};
 /// How a worker scores rounds.
 #[derive(Clone, Debug, Default)]
 pub struct ScorerOptions {
-    pub machine: Machine,
+    pub backend: Backend,
     /// What it lies about, in drills.
     pub lie: Option<LieKind>,
 }
@@ -52,7 +52,7 @@ pub(super) enum RoundScorer {
 
 impl RoundScorer {
     pub fn new(graph: Graph, rules: Rules, options: ScorerOptions) -> Self {
-        let exact = ExactScorer::new(graph, rules, options.machine);
+        let exact = ExactScorer::new(graph, rules, options.backend);
         match options.lie {
             None => Self::Exact(exact),
             Some(lie) => Self::Drill(DrillScorer::new(exact, lie)),
@@ -106,7 +106,7 @@ impl RoundScorer {
 pub(super) struct ExactScorer {
     graph: Graph,
     rules: Rules,
-    machine: Machine,
+    backend: Backend,
     /// Ends what is computed.
     halt: Halt,
     last: Option<Arc<ScoredRound>>,
@@ -115,11 +115,11 @@ pub(super) struct ExactScorer {
 }
 
 impl ExactScorer {
-    pub fn new(graph: Graph, rules: Rules, machine: Machine) -> Self {
+    pub fn new(graph: Graph, rules: Rules, backend: Backend) -> Self {
         Self {
             graph,
             rules,
-            machine,
+            backend,
             halt: Halt::default(),
             last: None,
             witness: None,
@@ -132,8 +132,8 @@ impl ExactScorer {
     }
 
     /// What evaluates models, in turn with all else that this process evaluates.
-    pub fn evaluator(&self) -> Shared<Machine> {
-        Shared::new(self.machine.clone(), self.halt.clone())
+    pub fn evaluator(&self) -> Shared<Backend> {
+        Shared::new(self.backend.clone(), self.halt.clone())
     }
 
     pub fn known(&self, digest: &Hash) -> Option<Arc<ScoredRound>> {
