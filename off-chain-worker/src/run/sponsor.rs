@@ -128,7 +128,7 @@ impl Sponsoring {
         }
         self.sealed.as_ref().ok_or_else(|| {
             RunError::Refused(format!(
-                "the sealed shards of task {} are not in {}: run on the engine that opened it",
+                "the sealed shards of task {} are not in {}: run on the machine that opened it",
                 self.task,
                 self.base.path().display()
             ))
