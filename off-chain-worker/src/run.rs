@@ -37,18 +37,20 @@ pub use training_job::Seed;
 pub use watch::Watch;
 
 use crate::{
-    chain::{Call, ChainError, Client, Inclusion, Keypair, Moment, Receipt},
+    chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment, Receipt},
     evaluation::EvidenceError,
+    keys::address,
     state::StateError,
     training::TrainingError,
 };
-use gotong_protocol::TaskId;
+use gotong_protocol::{RoundId, TaskId};
 use std::{
     future::Future,
     ops::ControlFlow,
     time::{Duration, Instant},
 };
 use tokio::sync::watch::{channel, Receiver};
+use tracing::Span;
 
 /// Why a daemon cannot go on, or has to try again.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +113,11 @@ pub trait Daemon {
         client: &Client,
         now: &Moment,
     ) -> impl Future<Output = Result<ControlFlow<()>, RunError>>;
+}
+
+/// The span of what an account does about a round of a task: what is logged meanwhile names all three.
+fn round_span(task: TaskId, round: RoundId, account: &Account) -> Span {
+    tracing::info_span!("round", %task, %round, account = %address(account))
 }
 
 /// For daemons whose calls can wait.

@@ -1,6 +1,7 @@
 use super::{
-    inputs_digest, replica::ReplicaWorker, sponsor::random_hash, submit_once, tasks::Tasks, Daemon,
-    DisputeAgent, Replica, RunError, ScoredRound, ScorerOptions, Suspects, WorkerDirs,
+    inputs_digest, replica::ReplicaWorker, round_span, sponsor::random_hash, submit_once,
+    tasks::Tasks, Daemon, DisputeAgent, Replica, RunError, ScoredRound, ScorerOptions, Suspects,
+    WorkerDirs,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
@@ -14,6 +15,7 @@ use gotong_protocol::{
 };
 use gotong_scoring::{audits, work_root};
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+use tracing::Instrument;
 
 /// The daemon of an attester: evaluates every round in which it holds a seat, stands for its table
 /// in disputes, and disputes the tables of others that differ.
@@ -197,8 +199,7 @@ impl Duty {
         self.save()?;
         match self.execute(client, round, own, command.clone()).await {
             Err(RunError::Chain(error @ ChainError::Refused { .. })) => {
-                let (task, id) = (round.task, round.round);
-                tracing::error!("task {task}, round {id}: {error}");
+                tracing::error!("{error}");
                 self.refused = Some((command, now.block.saturating_add(REFUSED_BLOCKS)));
                 Ok(())
             }
@@ -223,7 +224,7 @@ impl Duty {
                     self.engine.on_committed(round, receipt.block);
                     self.save()?;
                 }
-                tracing::info!("task {task}, round {round}: committed to a score table");
+                tracing::info!("committed to a score table");
             }
             AttesterCommand::Reveal {
                 round,
@@ -234,7 +235,7 @@ impl Duty {
                 let call = Call::reveal_attestation(task, round, &opening, work_root, salt);
                 submit_once(client, &self.signer, &call).await?;
                 tracing::info!(
-                    "task {task}, round {round}: attested table {}, paid gain {} Q16 bits",
+                    "attested table {}, paid gain {} Q16 bits",
                     hex::encode(&opening.table_root()[..4]),
                     opening.header.paid_gain,
                 );
@@ -246,7 +247,7 @@ impl Duty {
                 let answers = answer_audits(self.account(), own, seed).await?;
                 let call = Call::answer_audits(task, round, &answers);
                 submit_once(client, &self.signer, &call).await?;
-                tracing::info!("task {task}, round {round}: answered {AUDITS} audits");
+                tracing::info!("answered {AUDITS} audits");
             }
         }
         Ok(())
@@ -296,7 +297,8 @@ impl Daemon for Attest {
                 self.seats.remove(&view.id);
                 continue;
             }
-            let looked = self.look_at(client, now, view).await;
+            let span = round_span(view.id, view.round, &self.account);
+            let looked = self.look_at(client, now, view).instrument(span).await;
             if self.tasks.survive(view.id, looked)? {
                 self.seats.remove(&view.id);
             }

@@ -1,6 +1,6 @@
 use super::{
-    dispute_agent::stage, inputs_digest, replica::ReplicaWorker, Daemon, DisputeAgent, Replica,
-    RunError, ScoredRound, ScorerOptions, Suspects, WorkerDirs,
+    dispute_agent::stage, inputs_digest, replica::ReplicaWorker, round_span, Daemon, DisputeAgent,
+    Replica, RunError, ScoredRound, ScorerOptions, Suspects, WorkerDirs,
 };
 use crate::{
     chain::{Account, Client, Keypair, Moment},
@@ -13,6 +13,7 @@ use gotong_protocol::{
     Phase, RoundId, SeatState, TaskId,
 };
 use std::ops::ControlFlow;
+use tracing::Instrument;
 
 /// One dispute, from its opening to its verdict.
 pub struct Challenge {
@@ -176,7 +177,9 @@ impl Daemon for Challenge {
             Some(opened) => opened,
             None => self.open(&view)?,
         };
-        let flow = self.play(client, now, &view, &mut worker, &mut agent).await;
+        let span = round_span(self.task, self.round, &self.signer.public_key().0);
+        let played = self.play(client, now, &view, &mut worker, &mut agent);
+        let flow = played.instrument(span).await;
         self.opened = Some((worker, agent));
         flow
     }

@@ -2,7 +2,7 @@ use super::{
     claim_shares,
     replica::ReplicaWorker,
     residuals::Residuals,
-    submit_once,
+    round_span, submit_once,
     training_job::{Seed, Trained, TrainingJob},
     Daemon, Replica, ReplicaError, RunError, ScorerOptions, WorkerDirs,
 };
@@ -28,6 +28,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 /// Where a contributor's changes come from.
 #[derive(Clone)]
@@ -257,13 +258,13 @@ impl Contribute {
                     opened.engine.on_committed(round, receipt.block);
                     opened.save()?;
                 }
-                tracing::info!("task {task}, round {round}: committed");
+                tracing::info!("committed");
             }
             ContributorCommand::Reveal { round, delta, salt } => {
                 let call = Call::reveal(task, round, &delta, salt);
                 submit_once(client, &self.signer, &call).await?;
                 self.has_revealed = true;
-                tracing::info!("task {task}, round {round}: revealed {} bytes", delta.len());
+                tracing::info!("revealed {} bytes", delta.len());
             }
             ContributorCommand::Claim { before } => {
                 self.claim(opened, client, now, view, before).await?;
@@ -285,7 +286,7 @@ impl Contribute {
         match opened.worker.ready(client, now, view, None).await {
             Err(error @ ReplicaError::Differs { .. }) => {
                 if self.given_up < Some(view.round) {
-                    tracing::error!("not training for round {}: {error}", view.round);
+                    tracing::error!("not training for this round: {error}");
                     self.given_up = Some(view.round);
                 }
                 Ok(Rebuilt::UpToADifference)
@@ -321,8 +322,7 @@ impl Contribute {
                 opened.engine.on_claimed(before);
                 opened.save()?;
                 if claimed.shares > 0 {
-                    let task = self.task;
-                    tracing::info!("task {task}: claimed {} planck", claimed.amount);
+                    tracing::info!("claimed {} planck", claimed.amount);
                 }
             }
             Err(RunError::Chain(
@@ -363,7 +363,7 @@ impl Contribute {
             source: self.source.clone(),
             stop: stop.clone(),
         };
-        tracing::info!("task {}, round {round}: training", self.task);
+        tracing::info!("training");
         Ok(Some(RunningTraining {
             round,
             base_root,
@@ -388,7 +388,9 @@ impl Daemon for Contribute {
         let Some(mut opened) = self.opened.take() else {
             return Ok(ControlFlow::Continue(()));
         };
-        let flow = self.act(&mut opened, client, now, &view).await;
+        let span = round_span(self.task, view.round, &self.account);
+        let acted = self.act(&mut opened, client, now, &view);
+        let flow = acted.instrument(span).await;
         self.opened = Some(opened);
         flow
     }

@@ -127,8 +127,7 @@ impl DisputeAgent {
             for (command, call) in computed.drain(..) {
                 match call {
                     None => {
-                        let (task, id) = (round.task, round.round);
-                        tracing::error!("task {task}, round {id}: no move for {command:?}");
+                        tracing::error!("no move for {command:?}");
                         self.pause(command, block);
                     }
                     Some(call) if matches!(command, DisputerCommand::Accuse { .. }) => {
@@ -145,7 +144,7 @@ impl DisputeAgent {
         computing.await?;
         for (command, error) in &hearing.refused {
             self.pause(*command, block);
-            self.tell(round, *command, error);
+            self.tell(*command, error);
         }
         Ok(hearing)
     }
@@ -168,13 +167,7 @@ impl DisputeAgent {
         let mut verdicts = now.verdicts().await?;
         verdicts.retain(|closed| gone.contains(&closed.id));
         for closed in &verdicts {
-            tracing::info!(
-                "task {}, round {}, dispute {}: {}",
-                closed.task,
-                closed.round,
-                closed.id,
-                describe_verdict(&closed.verdict)
-            );
+            tracing::info!(dispute = %closed.id, "{}", describe_verdict(&closed.verdict));
         }
         Ok(verdicts)
     }
@@ -253,25 +246,19 @@ impl DisputeAgent {
 
     /// A block took the move.
     fn done(&mut self, command: DisputerCommand, block: u32) -> Result<(), RunError> {
-        let task = self.task;
         match command {
             DisputerCommand::Compute => {}
             DisputerCommand::Answer { dispute, moves } => {
-                tracing::info!(
-                    "task {task}, dispute {dispute}: answered, move {}",
-                    moves + 1
-                );
+                tracing::info!(%dispute, "answered, move {}", moves + 1);
                 self.engine.on_moved(dispute, moves, block);
             }
             DisputerCommand::Pick { dispute, moves } => {
-                tracing::info!("task {task}, dispute {dispute}: picked, move {}", moves + 1);
+                tracing::info!(%dispute, "picked, move {}", moves + 1);
                 self.engine.on_moved(dispute, moves, block);
             }
             DisputerCommand::Accuse { accused } => {
-                tracing::warn!(
-                    "task {task}: {} stands for another table, opened a dispute",
-                    address(&accused)
-                );
+                let accused_address = address(&accused);
+                tracing::warn!("{accused_address} stands for another table, opened a dispute");
                 self.engine.on_accused(accused, block);
             }
         }
@@ -283,17 +270,16 @@ impl DisputeAgent {
         self.refused.insert(command, until);
     }
 
-    fn tell(&self, round: &RoundView, command: DisputerCommand, error: &ChainError) {
-        let (task, id) = (round.task, round.round);
+    fn tell(&self, command: DisputerCommand, error: &ChainError) {
         match command {
             DisputerCommand::Accuse { accused } => tracing::error!(
-                "task {task}, round {id}: {} stands for another table, and no dispute could be \
-                 opened: {error}. A dispute takes a bond out of the free balance of {}",
+                "{} stands for another table, and no dispute could be opened: {error}. A dispute \
+                 takes a bond out of the free balance of {}",
                 address(&accused),
                 address(&self.account),
             ),
             DisputerCommand::Answer { dispute, .. } | DisputerCommand::Pick { dispute, .. } => {
-                tracing::error!("task {task}, dispute {dispute}: the move was refused: {error}");
+                tracing::error!(%dispute, "the move was refused: {error}");
             }
             DisputerCommand::Compute => {}
         }

@@ -1,14 +1,15 @@
-use super::{submit_once, Daemon, RunError};
+use super::{round_span, submit_once, Daemon, RunError};
 use crate::{
     chain::{Call, Client, Keypair, Moment},
     engine::{Sponsor, SponsorCommand, SponsorSnapshot},
     state::{Folder, StateError},
 };
 use codec::{Decode, Encode};
-use gotong_protocol::{shard_is_due, Hash, HoldOutTerms, TaskId};
+use gotong_protocol::{shard_is_due, view::TaskView, Hash, HoldOutTerms, TaskId};
 use gotong_scoring::{shard_root, shards_root, ShardError, Tree};
 use rand::{rngs::OsRng, TryRngCore};
 use std::ops::ControlFlow;
+use tracing::Instrument;
 
 /// A task's sealed shards on the sponsor's disk. Whoever reads them before their rounds knows
 /// the exam.
@@ -140,15 +141,27 @@ impl Daemon for Sponsoring {
     async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
         let view = now.task(self.task).await?;
         let view = view.ok_or(RunError::NoTask(self.task))?;
+        let span = round_span(self.task, view.round, &self.signer.public_key().0);
+        self.look_at(client, now, &view).instrument(span).await
+    }
+}
+
+impl Sponsoring {
+    async fn look_at(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        view: &TaskView,
+    ) -> Result<ControlFlow<()>, RunError> {
         if view.state.is_over() {
-            tracing::info!("task {}: {:?}", self.task, view.state);
+            tracing::info!("{:?}", view.state);
             return Ok(ControlFlow::Break(()));
         }
         let task = self.task;
         let HoldOutTerms::Sealed { root, .. } = view.terms.hold_out else {
             tracing::info!(
-                "task {task}: its samples are drawn from a public pool, so there is nothing to publish; \
-                 keep the pool's file where everybody can get it"
+                "the samples are drawn from a public pool, so there is nothing to publish; keep the \
+                 pool's file where everybody can get it"
             );
             return Ok(ControlFlow::Break(()));
         };
@@ -182,11 +195,7 @@ impl Daemon for Sponsoring {
         if let Some(receipt) = submit_once(client, &self.signer, &call).await? {
             self.engine.on_published(view.round, receipt.block);
         }
-        tracing::info!(
-            "task {task}, round {}: published shard {}",
-            view.round,
-            view.next_shard
-        );
+        tracing::info!("published shard {}", view.next_shard);
         Ok(ControlFlow::Continue(()))
     }
 }

@@ -1,10 +1,11 @@
 use super::{
-    inputs_digest, replica::ReplicaWorker, tasks::Tasks, Daemon, DisputeAgent, Replica, RunError,
-    ScorerOptions, Suspects, WorkerDirs,
+    inputs_digest, replica::ReplicaWorker, round_span, tasks::Tasks, Daemon, DisputeAgent, Replica,
+    RunError, ScorerOptions, Suspects, WorkerDirs,
 };
 use crate::chain::{Client, Keypair, Moment};
 use gotong_protocol::{view::TaskView, Phase, TaskId};
 use std::{collections::BTreeMap, ops::ControlFlow};
+use tracing::Instrument;
 
 /// The daemon of somebody without a role: computes every round, and disputes each table that
 /// differs.
@@ -68,7 +69,7 @@ impl Watch {
     }
 
     fn open(&self, view: &TaskView) -> Result<Watched, RunError> {
-        tracing::info!("watching task {}", view.id);
+        tracing::info!("watching");
         let account = self.signer.public_key().0;
         let folder = Replica::folder(&self.dirs, view)?.sub(hex::encode(&account[..8]))?;
         let agent = DisputeAgent::open(self.signer.clone(), view.id, &folder)?;
@@ -85,7 +86,8 @@ impl Daemon for Watch {
                 self.watched.remove(&view.id);
                 continue;
             }
-            let looked = self.look_at(client, now, view).await;
+            let span = round_span(view.id, view.round, &self.signer.public_key().0);
+            let looked = self.look_at(client, now, view).instrument(span).await;
             if self.tasks.survive(view.id, looked)? {
                 self.watched.remove(&view.id);
             }

@@ -12,6 +12,7 @@ use tokio::{
     task::{JoinError, JoinHandle},
     time::timeout,
 };
+use tracing::Instrument;
 
 /// A task's replica, worked on in the background: a round may take hours to compute, and whoever has seats in other
 /// tasks too, or disputes to answer, goes on with those meanwhile.
@@ -106,7 +107,7 @@ impl ReplicaWorker {
         let (task, round) = (task.clone(), round.cloned());
         let (replica, halt) = (self.replica.take(), Halt::default());
         let told = halt.clone();
-        self.job = Some(Job::start(halt, async move {
+        let work = async move {
             let opened = match replica {
                 Some(replica) => Ok(replica),
                 None => {
@@ -122,7 +123,8 @@ impl ReplicaWorker {
                     (Some(replica), done)
                 }
             }
-        }));
+        };
+        self.job = Some(Job::start(halt, work.in_current_span()));
     }
 
     /// Whether nobody needs what the job computes: a fork has changed it, or the round ended without it. A round that
