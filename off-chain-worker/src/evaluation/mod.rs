@@ -5,7 +5,6 @@ mod burn_evaluator;
 mod difference;
 mod evidence;
 mod fast_cpu;
-mod kernel;
 #[cfg(test)]
 pub(crate) mod lab;
 mod lies;
