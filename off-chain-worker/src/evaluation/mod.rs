@@ -6,7 +6,6 @@ mod burn_evaluator;
 mod difference;
 mod evidence;
 mod fast_cpu;
-mod kernel;
 #[cfg(test)]
 pub(crate) mod lab;
 mod lies;
