@@ -20,6 +20,7 @@
 //! | [`hold_out`] | which samples score a round: a shard, or some of a public pool |
 //! | [`merge`] | clipping, similarity, the weighted merge |
 //! | [`reveals`] | what the chain keeps of the deltas of a round |
+//! | [`share`] | which deltas are merged, what each is credited, and what an account proved |
 //! | [`round`] | a whole round: midpoint shares, joint gain |
 //! | [`table`] | the score table, the claim made of it, proofs of a share |
 //! | [`work`] | an attester's own work and its audits |
@@ -46,6 +47,7 @@ pub mod merkle;
 pub mod reveals;
 pub mod round;
 pub mod shard;
+pub mod share;
 pub mod table;
 mod transformer;
 pub mod trial;
