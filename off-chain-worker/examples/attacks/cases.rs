@@ -92,6 +92,8 @@ fn of(honest: usize, steps: usize, batch: usize) -> Setting {
         rate: 0.12,
         warm: None,
         known: false,
+        stands: false,
+        exam: 1_600,
     }
 }
 
@@ -99,12 +101,16 @@ fn four() -> Setting {
     of(4, 200, 64)
 }
 
-/// Four who have proved something, on a model that has learned nearly all it can.
+/// Four who have proved something, on a model that has learned nearly all it can. What is left to earn is little
+/// against its error: so each round starts from the same weights, and has a large exam.
 fn converged() -> Setting {
     Setting {
         rate: 0.04,
         warm: Some((6_000, 0.036)),
         known: true,
+        stands: true,
+        exam: 4_096,
+        rounds: 12,
         ..four()
     }
 }

@@ -29,8 +29,6 @@ use crate::{
     exact::Exact,
 };
 
-/// Samples of a round's exam: half of them decide, half pay.
-const EXAM: usize = 1_600;
 /// Stake of an honest contributor.
 pub const STAKE: u32 = 1_000;
 /// Changed parameters of a thousand.
@@ -55,6 +53,11 @@ pub struct Setting {
     pub warm: Option<(usize, f64)>,
     /// Whether the honest have proved something before the first round.
     pub known: bool,
+    /// Whether every round starts from the same weights, so that what one round makes of the model is no luck in the
+    /// next.
+    pub stands: bool,
+    /// Samples of a round's exam: half of them decide, half pay.
+    pub exam: usize,
 }
 
 /// Whose training: its part of the images, and its seed.
@@ -253,13 +256,13 @@ impl World {
     }
 
     /// Samples of a round's exam, and the seed of its halves.
-    fn exam(&self, round: usize) -> Result<(Samples, Hash)> {
+    fn exam(&self, round: usize, samples_drawn: usize) -> Result<(Samples, Hash)> {
         let mut random = StdRng::seed_from_u64(self.seed * 7_919 + round as u64);
         let mut order: Vec<u32> = (0..self.exams.len() as u32).collect();
         order.shuffle(&mut random);
         let all = samples(&self.graph, &self.exams)?;
         let seed = blake2_256(&[b"attacks", &self.seed.to_le_bytes(), &round.to_le_bytes()]);
-        Ok((all.select(&order[..EXAM]), seed))
+        Ok((all.select(&order[..samples_drawn]), seed))
     }
 
     /// Plays all rounds of the honest and an attacker.
@@ -332,7 +335,7 @@ impl World {
                 .zip(&stakes)
                 .map(entrant)
                 .collect();
-            let (exam, seed) = self.exam(round)?;
+            let (exam, seed) = self.exam(round, setting.exam)?;
             let played = share_round(
                 &mut Exact,
                 &self.graph,
@@ -351,19 +354,21 @@ impl World {
                     ledger.add(credit, terms.doubt_q8);
                 }
             }
-            let before = std::mem::replace(&mut base, played.weights);
             let names = accounts.into_iter().map(|account| account.name);
             past = Some(Past {
                 revealed: names.zip(deltas).collect(),
-                weights: [before, base.clone()],
+                weights: [base.clone(), played.weights.clone()],
             });
+            if !setting.stands {
+                base = played.weights;
+            }
         }
         for (kept, submitted) in outcome.kept.iter_mut().zip(submitted) {
             *kept /= submitted.max(1) as f64;
         }
         for (name, ledger) in &ledgers {
             // Thousandths of a bit for a sample of B.
-            let paid = ledger.proved as f64 / 65_536.0 / (EXAM / 2) as f64 * 1_000.0;
+            let paid = ledger.proved as f64 / 65_536.0 / (setting.exam / 2) as f64 * 1_000.0;
             if is_honest(name) {
                 outcome.honest_paid += paid;
             } else {

@@ -45,7 +45,7 @@ pub const MOST_VARIANCE: u128 = 1 << 106;
 
 /// How often the stake of an account counts that has proved something in the task; that of a newcomer counts once. So
 /// a crowd of new accounts cannot thin out the work of those who have proved theirs.
-pub const PROVEN_TIMES: u32 = 4;
+pub const PROVEN_TIMES: u32 = 64;
 /// Most that a stake weighs by itself, so that no weight passes [`MAX_WEIGHT`].
 pub const MAX_STAKE_WEIGHT: u32 = MAX_WEIGHT / PROVEN_TIMES;
 
@@ -82,7 +82,7 @@ pub struct ShareTerms {
 impl Default for ShareTerms {
     fn default() -> Self {
         Self {
-            newcomer_floor_q8: 3 << 8,
+            newcomer_floor_q8: 1 << 8,
             proven_floor_q8: 0,
             gain_floor_q8: 1 << 7,
             doubt_q8: 2 << 8,
@@ -91,12 +91,12 @@ impl Default for ShareTerms {
 }
 
 impl ShareTerms {
-    /// Whether each is in its bounds: a floor of newcomers of 1 to 4, of others of 0 to 1, of the gain of 0 to
-    /// 2, a doubt of 1 to 4 standard errors. Less lets noise in or pays it. More lets a sponsor see all deltas and merge
-    /// none, or merge them and pay for none.
+    /// Whether each is in its bounds: a floor of newcomers of 1/2 to 3, of others of 0 to 1 and not above that, of the
+    /// gain of 0 to 2, a doubt of 1 to 4 standard errors. Less lets noise in or pays it. More shuts newcomers out, lets a
+    /// sponsor see all deltas and merge none, or merge them and pay for none.
     pub fn are_valid(&self) -> bool {
-        (1 << 8..=4 << 8).contains(&self.newcomer_floor_q8)
-            && self.proven_floor_q8 <= 1 << 8
+        (1 << 7..=3 << 8).contains(&self.newcomer_floor_q8)
+            && self.proven_floor_q8 <= self.newcomer_floor_q8.min(1 << 8)
             && self.gain_floor_q8 <= 2 << 8
             && (1 << 8..=4 << 8).contains(&self.doubt_q8)
     }
@@ -229,10 +229,14 @@ mod tests {
         assert!(!with(&|terms| terms.doubt_q8 = 255) && !with(&|terms| terms.doubt_q8 = 1025));
         assert!(
             !with(&|terms| terms.newcomer_floor_q8 = 0)
-                && !with(&|terms| terms.newcomer_floor_q8 = 1025)
+                && !with(&|terms| terms.newcomer_floor_q8 = 769)
         );
         assert!(!with(&|terms| terms.gain_floor_q8 = 513));
         assert!(!with(&|terms| terms.proven_floor_q8 = 257));
+        assert!(!with(&|terms| (
+            terms.newcomer_floor_q8,
+            terms.proven_floor_q8
+        ) = (128, 129)));
     }
 
     #[test]
