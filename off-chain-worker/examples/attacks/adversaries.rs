@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use gotong::training::{add_residual, noise_change};
+use gotong::{
+    evaluation::FastCpu,
+    training::{add_residual, noise_change},
+};
 use gotong_scoring::{arith::MASTER_BOUND, gradient::Differentiator, share::groups, Delta, Entry};
 use rand::Rng;
 
-use crate::{
-    exact::Exact,
-    world::{samples, RoundView, KEPT, STAKE},
-};
+use crate::world::{samples, RoundView, KEPT, STAKE};
 
 /// Numbers of trainings and draws of attackers; those of the honest are below.
 const OWN: u64 = 10_000;
@@ -371,7 +371,7 @@ fn harmful(view: &RoundView, part: f64) -> Result<Vec<f64>> {
             }
         };
         let groups: Vec<_> = groups(images.len()).collect();
-        Exact.gradients(&view.world.graph, &there, &images, &groups, &mut add)?;
+        FastCpu.gradients(&view.world.graph, &there, &images, &groups, &mut add)?;
         let (uphill, before) = (scaled(uphill, 1.0), scaled(direction, 0.5));
         let both = uphill.iter().zip(before).map(|(up, before)| up + before);
         direction = scaled(both.collect(), norm);

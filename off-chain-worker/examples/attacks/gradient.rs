@@ -7,7 +7,7 @@
 
 use anyhow::Result;
 use gotong::{
-    evaluation::bits,
+    evaluation::{bits, FastCpu},
     training::{
         data::{folder, DataSet, FashionMnist, Labelled, Use},
         initial_weights, TrainingConfig,
@@ -22,7 +22,7 @@ use gotong_scoring::{
 use rayon::prelude::*;
 use serde_json::{json, Map, Value};
 
-use crate::{exact::Exact, world::change};
+use crate::world::change;
 
 /// Numbers of contributors.
 const CONTRIBUTORS: [usize; 4] = [16, 32, 64, 128];
@@ -204,7 +204,7 @@ impl Subject {
             .collect();
         let company = Company::of(vec![true; entrants.len()], &entrants);
         let values = values(
-            &mut Exact,
+            &mut FastCpu,
             &self.graph,
             base,
             &self.exam,
@@ -215,7 +215,7 @@ impl Subject {
         let merge = Merge::new(base, &parts);
         let midpoint = merge.midpoint();
         let mut losses = |weights: &[i16]| -> Result<f64> {
-            Ok(bits(&Exact.losses(&self.graph, weights, &self.exam)?))
+            Ok(bits(&FastCpu.losses(&self.graph, weights, &self.exam)?))
         };
         let gain = losses(base)? - losses(&merge.merged())?;
         let mut differences = |c: i16| -> Result<Vec<f64>> {

@@ -5,7 +5,6 @@
 
 mod adversaries;
 mod cases;
-mod exact;
 mod gradient;
 mod world;
 

@@ -24,10 +24,7 @@ use gotong_scoring::{
 use rand::{rngs::StdRng, seq::SliceRandom, SeedableRng};
 use rayon::prelude::*;
 
-use crate::{
-    adversaries::{Adversary, Submission},
-    exact::Exact,
-};
+use crate::adversaries::{Adversary, Submission};
 
 /// Stake of an honest contributor.
 pub const STAKE: u32 = 1_000;
@@ -337,7 +334,7 @@ impl World {
                 .collect();
             let (exam, seed) = self.exam(round, setting.exam)?;
             let played = share_round(
-                &mut Exact,
+                &mut FastCpu,
                 &self.graph,
                 &base,
                 &exam,
