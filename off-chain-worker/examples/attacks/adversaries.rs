@@ -54,14 +54,14 @@ impl Adversary for Nobody {
 /// honest contributor: what the attacks are compared with.
 #[derive(Clone)]
 pub struct Hand {
-    /// Stake, of all its accounts together.
-    pub stake: u32,
+    /// Of all its accounts together.
+    stake: u32,
     /// Its delta is so many times as long.
-    pub times: f64,
+    times: f64,
     /// It is handed in by so many accounts, each but a word of it less.
-    pub accounts: usize,
+    accounts: usize,
     /// Whose images it trains on.
-    pub part: usize,
+    part: usize,
     residual: Vec<i32>,
 }
 
@@ -78,6 +78,24 @@ impl Default for Hand {
 }
 
 impl Hand {
+    /// With this stake, of all its accounts together; what it hands in is so many times as long as an honest delta.
+    pub fn new(stake: u32, times: f64, accounts: usize) -> Self {
+        Self {
+            stake,
+            times,
+            accounts,
+            ..Self::default()
+        }
+    }
+
+    /// An honest one that trains on the images of this contributor.
+    pub fn beside(part: usize) -> Self {
+        Self {
+            part,
+            ..Self::default()
+        }
+    }
+
     /// What it would hand in if it were honest.
     fn delta(&mut self, view: &RoundView) -> Result<Delta> {
         let change = view.change(self.part, OWN + self.part as u64)?;

@@ -44,26 +44,14 @@ impl Useful {
     fn adversary(self) -> Box<dyn Adversary> {
         match self {
             Self::Nothing => Box::new(Nobody),
-            Self::Hand(stake) => Box::new(hand(stake, 1.0, 1)),
-            Self::TwoHands => {
-                let other = Hand {
-                    part: 1,
-                    ..Hand::default()
-                };
-                Box::new(Together(vec![Box::new(Hand::default()), Box::new(other)]))
-            }
+            Self::Hand(stake) => Box::new(Hand::new(stake, 1.0, 1)),
+            Self::TwoHands => Box::new(Together(vec![
+                Box::new(Hand::beside(0)),
+                Box::new(Hand::beside(1)),
+            ])),
             Self::Copy => Box::new(Copier { noise: 0.0 }),
             Self::GoodRounds => Box::new(Alternating::harmless()),
         }
-    }
-}
-
-fn hand(stake: u32, times: f64, accounts: usize) -> Hand {
-    Hand {
-        stake,
-        times,
-        accounts,
-        ..Hand::default()
     }
 }
 
@@ -98,7 +86,7 @@ fn of(honest: usize, steps: usize, batch: usize) -> Setting {
 }
 
 fn four() -> Setting {
-    of(4, 200, 64)
+    of(4, 120, 64)
 }
 
 /// Four who have proved something, on a model that has learned nearly all it can. What is left to earn is little
@@ -106,7 +94,7 @@ fn four() -> Setting {
 fn converged() -> Setting {
     Setting {
         rate: 0.04,
-        warm: Some((6_000, 0.036)),
+        warm: Some((4_000, 0.036)),
         known: true,
         stands: true,
         exam: 4_096,
@@ -117,7 +105,7 @@ fn converged() -> Setting {
 
 /// All attacks; those in the same setting one after another, for they share trainings.
 fn cases() -> Vec<Case> {
-    use Useful::*;
+    use Useful::{Copy, GoodRounds, Nothing, TwoHands};
     let case = |name, setting, useful, attacker| Case {
         name,
         setting,
@@ -144,8 +132,12 @@ fn cases() -> Vec<Case> {
             })
         }),
         four("noise_4", Nothing, || noise(4)),
-        four("overshoot_3", Hand(STAKE), || Box::new(hand(STAKE, 3.0, 1))),
-        four("split_10", Hand(STAKE), || Box::new(hand(STAKE, 1.0, 10))),
+        four("overshoot_3", Useful::Hand(STAKE), || {
+            Box::new(Hand::new(STAKE, 3.0, 1))
+        }),
+        four("split_10", Useful::Hand(STAKE), || {
+            Box::new(Hand::new(STAKE, 1.0, 10))
+        }),
         four("copy_noise_30", Copy, || Box::new(Copier { noise: 0.3 })),
         four("alternating", GoodRounds, || Box::<Alternating>::default()),
         four("recommit", Nothing, || {
@@ -175,11 +167,11 @@ fn cases() -> Vec<Case> {
                 stake: WHALE,
             })
         }),
-        four("whale_small", Hand(WHALE), || {
-            Box::new(hand(WHALE, 0.02, 1))
+        four("whale_small", Useful::Hand(WHALE), || {
+            Box::new(Hand::new(WHALE, 0.02, 1))
         }),
-        four("whale_overshoot", Hand(WHALE), || {
-            Box::new(hand(WHALE, 3.0, 1))
+        four("whale_overshoot", Useful::Hand(WHALE), || {
+            Box::new(Hand::new(WHALE, 3.0, 1))
         }),
         case("noise_60_converged", converged(), Nothing, || {
             Box::new(Noise {
@@ -187,9 +179,9 @@ fn cases() -> Vec<Case> {
                 fresh: true,
             })
         }),
-        case("noise_30_of_60", of(30, 80, 64), Nothing, || noise(30)),
-        case("noise_100_of_200", of(100, 40, 64), Nothing, || noise(100)),
-        case("noise_100_of_1100", of(1_000, 8, 32), Nothing, || {
+        case("noise_30_of_60", of(30, 40, 64), Nothing, || noise(30)),
+        case("noise_100_of_200", of(100, 20, 64), Nothing, || noise(100)),
+        case("noise_100_of_1100", of(1_000, 5, 32), Nothing, || {
             noise(100)
         }),
     ]

@@ -214,11 +214,11 @@ impl Subject {
         let parts = company.parts(&entrants);
         let merge = Merge::new(base, &parts);
         let midpoint = merge.midpoint();
-        let mut losses = |weights: &[i16]| -> Result<f64> {
+        let losses = |weights: &[i16]| -> Result<f64> {
             Ok(bits(&FastCpu.losses(&self.graph, weights, &self.exam)?))
         };
         let gain = losses(base)? - losses(&merge.merged())?;
-        let mut differences = |c: i16| -> Result<Vec<f64>> {
+        let differences = |c: i16| -> Result<Vec<f64>> {
             let mut fall = |part| -> Result<f64> {
                 let minus = losses(&merge.beside_midpoint(&midpoint, part, -c))?;
                 Ok((minus - losses(&merge.beside_midpoint(&midpoint, part, c))?) / f64::from(c))
