@@ -48,8 +48,9 @@ check: setup ## Format, lints, no_std, Wasm, and who may import whom
 bench: build python ## Measure speed and sizes; writes target/bench/report.json (PART=large: a part alone)
 	$(CARGO) bench --locked --workspace --bench report --profile dev -- $(if $(PART),--only $(PART)) --out target/bench/$(or $(firstword $(PART)),report).json
 
-attacks: setup ## Attack the pay: a table, and as the last line one JSON object (ONLY=split: those attacks, ONLY=gradient: its check)
-	$(CARGO) run --locked -p gotong --example attacks -- $(if $(ONLY),--only $(ONLY))
+attacks: setup ## Attack the pay: a table, and as the last line one JSON object (ONLY=split: those attacks; ONLY=gradient: how well it splits)
+	$(CARGO) build --locked --workspace --example attacks
+	$(BIN)/examples/attacks $(if $(ONLY),--only $(ONLY))
 
 gpu: build ## On a machine with a GPU: is it exact, and how fast? (FEATURES=gotong/vulkan or gotong/cuda adds a backend)
 	$(CARGO) test --locked --workspace --features "$(FEATURES)" --test equality -- --nocapture
