@@ -1,7 +1,7 @@
 //! What a graph is, and why another is none.
 
 use super::*;
-use crate::{Cnn, Convolution, Pool, Transformer};
+use crate::{Cnn, Convolution, Image, Pool, Transformer, Window};
 use alloc::vec;
 use proptest::prelude::*;
 

@@ -30,7 +30,7 @@ mod referee;
 mod tests;
 mod trace;
 mod witness;
-mod word;
+pub(crate) mod word;
 
 pub use layout::{Layout, Place, TRACE_TILE, TRACE_WIDTH};
 pub use witness::{Lie, Witness, WitnessError};

@@ -1,7 +1,7 @@
 //! The referee: what comes of a move. Total: no input makes it panic.
 
 use super::layout::{words, Layout, Span};
-use super::word::{Inputs, Reads, Words};
+use super::word::{Inputs, Reads, Word, Words};
 use super::{
     stretches, Accusation, Answer, Case, Exam, Pair, Part, Pick, ProvedChunk, ProvedRecord,
     ProvedReveal, Refusal, Ruling, Shown, Side, Statement, Step, Term, Tiles, Trial,
@@ -729,7 +729,7 @@ fn word(
         return Err(Refusal::WrongMove);
     };
     let layout = Layout::of(&case.graph);
-    let own = layout.op(op).ok_or(Refusal::NoSuchPlace)?;
+    layout.op(op).ok_or(Refusal::NoSuchPlace)?;
     let sample = match record {
         Some(record) => case.graph.samples(case.record(exam.sample, record)?),
         None => Vec::new(),
@@ -768,11 +768,11 @@ fn word(
     };
     let inputs = Inputs {
         columns: reads.columns,
-        sample: &sample,
         inputs: open_words(&reads.inputs, inputs)?,
         before: open_words(&reads.before, before)?,
         weights: open_weights(&reads.weights, weights)?,
         bias: open_weights(&reads.bias, bias)?,
     };
-    inputs.execute(own, at)
+    let word = Word::of(&layout, op, at, &sample).ok_or(Refusal::NoSuchPlace)?;
+    inputs.execute(&word)
 }

@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use super::word::Reads;
 use super::*;
-use crate::graph::{Op, Width};
+use crate::op::{Op, Width};
 use crate::shard::shard_root;
 use crate::table::Standing;
 use crate::{

@@ -3,9 +3,11 @@
 
 use super::layout::{tile_bytes, Layout, OpWords, TRACE_TILE, TRACE_WIDTH};
 use super::{Lie, Side};
-use crate::graph::{Graph, Op};
-use crate::machine::{activations, apply, dot, Tensor};
+use crate::graph::Graph;
+use crate::machine::{with_operands, Tensor};
 use crate::merkle::{Node, Tree};
+use crate::op::definition::Operands;
+use crate::op::Op;
 use crate::weights::view;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -73,11 +75,17 @@ pub(super) fn each_op(
     for ((op, read), index) in graph.ops.iter().zip(reads).zip(0u32..) {
         let own = layout.op(index)?;
         let params = weights.get(read)?;
-        let mut tensor = apply(op, params, record, &given).ok()?;
-        let sums = match own.steps {
-            0 | 1 => None,
-            _ => Some(running_sums(own, params, record, given.last())?),
+        let views: Vec<i8> = params.iter().copied().map(view).collect();
+        let definition = op.definition();
+        let run = |operands: &Operands<'_>| {
+            let tensor = definition.forward(operands)?;
+            let sums = match own.steps {
+                0 | 1 => None,
+                _ => Some(definition.running_sums(operands, TRACE_WIDTH as usize)?),
+            };
+            Some((tensor, sums))
         };
+        let (mut tensor, sums) = with_operands(op, params, &views, record, &given, run).ok()?;
         let mut words = Given {
             own,
             tensor: &tensor,
@@ -100,21 +108,14 @@ pub(super) fn each_op(
         }
         // What was taken is dropped, unless a later op refers to it.
         if let (Some(taken), Some(before)) = (given.last_mut(), index.checked_sub(1)) {
-            if !is_referred_to(graph, before) {
+            let refers = |op: &Op| op.refers_to() == Some(before);
+            if !graph.ops.iter().any(refers) {
                 *taken = Tensor::Narrow(Vec::new());
             }
         }
         given.push(tensor);
     }
     Some(())
-}
-
-/// Whether an op names another as what it takes.
-fn is_referred_to(graph: &Graph, earlier: u32) -> bool {
-    graph.ops.iter().any(|op| match *op {
-        Op::Residual { from } | Op::Mix { from, .. } => from == earlier,
-        _ => false,
-    })
 }
 
 /// A word cut to so many bytes.
@@ -147,46 +148,4 @@ fn set(tensor: &mut Tensor, at: usize, word: i32) -> Option<()> {
         Tensor::Loss(loss) => *loss = word as u32,
     }
     Some(())
-}
-
-/// The words of a wide linear op: for every output the sum after so many inputs, and so on.
-fn running_sums(
-    own: &OpWords,
-    params: &[i16],
-    record: &[u8],
-    input: Option<&Tensor>,
-) -> Option<Vec<i32>> {
-    let views: Vec<i8> = params.iter().copied().map(view).collect();
-    let (inputs, bias_shift) = match own.op {
-        Op::Linear {
-            inputs, bias_shift, ..
-        } => (inputs, bias_shift),
-        Op::Unembed { width, .. } => (width, 0),
-        _ => return None,
-    };
-    let first;
-    let x = match input {
-        Some(Tensor::Narrow(x)) => x,
-        None => {
-            first = activations(record.split_last()?.1);
-            &first
-        }
-        _ => return None,
-    };
-    let (inputs, outputs) = (inputs as usize, own.flow.width as usize);
-    let (weights, biases) = views.split_at_checked(outputs * inputs)?;
-    let biases = params.get(params.len() - biases.len()..)?;
-    let mut words = Vec::with_capacity(own.words as usize);
-    for x in x.chunks(inputs) {
-        for (output, weights) in weights.chunks(inputs).enumerate() {
-            let bias = biases.get(output).copied().unwrap_or(0);
-            let mut sum = i32::from(bias).wrapping_shl(bias_shift.into());
-            let stretch = TRACE_WIDTH as usize;
-            for (weights, x) in weights.chunks(stretch).zip(x.chunks(stretch)) {
-                sum = sum.wrapping_add(dot(weights, x));
-                words.push(sum);
-            }
-        }
-    }
-    Some(words)
 }
