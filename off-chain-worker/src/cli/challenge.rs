@@ -1,3 +1,5 @@
+//! `gotong challenge`: disputes one table, until the verdict.
+
 use super::{computing::Computing, disputes, tipping::Tipping, Globals};
 use crate::{
     keys,

@@ -1,3 +1,5 @@
+//! `gotong prove`: writes evidence of one step of a table, and checks it.
+
 use super::{computing::Computing, disputes, Globals};
 use crate::{
     chain::{Account, Moment},
