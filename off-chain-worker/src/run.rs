@@ -7,42 +7,50 @@ mod attest;
 mod challenge;
 mod claims;
 mod contribute;
-mod counsel;
+mod dirs;
+mod dispute_agent;
+mod dispute_evidence;
 #[cfg(test)]
-mod games;
+mod dispute_games;
 mod pools;
-mod record;
 mod replica;
+mod residuals;
 mod sponsor;
 mod tasks;
+mod training_job;
 mod watch;
-mod work;
 
 pub use attest::Attest;
 pub use challenge::Challenge;
 pub use claims::{claim_shares, share_of, Claimed, Share};
-pub use contribute::{Contribute, OwnWeights, Source, Strategy, Training};
-pub use counsel::{stage, Counsel, Hearing, Suspects};
-pub use pools::{Home, Pool, PoolError, Pools};
-pub use record::dispute_evidence;
+pub use contribute::{Contribute, DeltaSource, OwnWeights, Strategy, Training};
+pub use dirs::WorkerDirs;
+pub use dispute_agent::{stage, DisputeAgent, Hearing, Suspects};
+pub use dispute_evidence::dispute_evidence;
+pub use pools::{Pool, PoolError, Pools};
 pub use replica::{
-    claim_difference, inputs_digest, Computed, Computer, Recomputed, Replica, ReplicaError,
+    claim_difference, inputs_digest, Recomputed, Replica, ReplicaError, RoundInputs, ScoredRound,
+    ScorerOptions,
 };
 pub use sponsor::{Sealed, Sponsoring};
+pub use training_job::Seed;
 pub use watch::Watch;
 
 use crate::{
-    chain::{Call, ChainError, Client, Inclusion, Keypair, Moment, Receipt},
+    chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment, Receipt},
     evaluation::EvidenceError,
+    keys::address,
     state::StateError,
     training::TrainingError,
 };
-use gotong_protocol::TaskId;
+use gotong_protocol::{RoundId, TaskId};
 use std::{
     future::Future,
+    ops::ControlFlow,
     time::{Duration, Instant},
 };
 use tokio::sync::watch::{channel, Receiver};
+use tracing::Span;
 
 /// Why a daemon cannot go on, or has to try again.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +66,7 @@ pub enum RunError {
     #[error("there is no task {0}")]
     NoTask(TaskId),
     #[error("{0}")]
-    NotEntitled(String),
+    Refused(String),
     #[error("the weights do not differ from the task's: there is nothing to submit")]
     NothingLearned,
     #[error("no evidence: {0}")]
@@ -89,7 +97,7 @@ impl RunError {
             Self::Training(error) => !matches!(error, TrainingError::Stopped),
             Self::State(_)
             | Self::NoTask(_)
-            | Self::NotEntitled(_)
+            | Self::Refused(_)
             | Self::NothingLearned
             | Self::Evidence(_)
             | Self::Randomness(_) => true,
@@ -97,23 +105,19 @@ impl RunError {
     }
 }
 
-/// What became of one look at the chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Flow {
-    /// Go on with the next block.
-    Continue,
-    /// Everything is done.
-    Done,
-}
-
 /// A worker that looks at every new best block.
 pub trait Daemon {
-    /// Looks at the chain and does what is to be done now.
+    /// Looks at the chain and does what is to be done now; breaks once everything is done.
     fn tick(
         &mut self,
         client: &Client,
         now: &Moment,
-    ) -> impl Future<Output = Result<Flow, RunError>>;
+    ) -> impl Future<Output = Result<ControlFlow<()>, RunError>>;
+}
+
+/// The span of what an account does about a round of a task: what is logged meanwhile names all three.
+fn round_span(task: TaskId, round: RoundId, account: &Account) -> Span {
+    tracing::info_span!("round", %task, %round, account = %address(account))
 }
 
 /// For daemons whose calls can wait.
@@ -152,7 +156,7 @@ async fn session(url: &str, max_tip: u128, daemon: &mut impl Daemon) -> Result<(
     tracing::info!("connected to {url}");
     let mut blocks = client.best_blocks().await?;
     while let Some(now) = blocks.latest().await {
-        if daemon.tick(&client, &now?).await? == Flow::Done {
+        if daemon.tick(&client, &now?).await?.is_break() {
             return Ok(());
         }
     }

@@ -30,7 +30,7 @@ pub fn key(name: &str) -> Keypair {
 }
 
 /// What every task is opened with, but for its model, its samples and its attesters.
-const TERMS: &str = "--name=test --init-seed=1 --price=0.01 --cap=100 --pool=1000 \
+const TERMS: &str = "--name=test --init-seed=1 --price=0.01 --cap=100 --budget=1000 \
     --fee-permille=100 --commit-blocks=40 --reveal-blocks=30 --attest-blocks=30 \
     --challenge-blocks=6 --weight-cap=1000";
 

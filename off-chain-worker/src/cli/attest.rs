@@ -1,6 +1,6 @@
 //! `gotong attest`: evaluates the rounds that draw the account, until stopped.
 
-use super::{computing::Computing, tipping::Tipping, Globals};
+use super::{scoring::ScoringArgs, tipping::Tipping, Globals};
 use crate::run::{drive, Attest as Daemon, Stop};
 use gotong_protocol::TaskId;
 
@@ -14,7 +14,7 @@ pub struct Attest {
     #[arg(long)]
     task: Option<u32>,
     #[command(flatten)]
-    computing: Computing,
+    scoring: ScoringArgs,
     #[command(flatten)]
     tipping: Tipping,
     /// Leave disputes alone: for drills
@@ -23,9 +23,9 @@ pub struct Attest {
 }
 
 pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
-    let computer = args.computing.computer().await?;
+    let scoring = args.scoring.options().await?;
     let task = args.task.map(TaskId);
-    let daemon = Daemon::new(globals.signer()?, globals.home()?, computer, task);
+    let daemon = Daemon::new(globals.signer()?, globals.dirs()?, scoring, task);
     let mut daemon = daemon.stalling(args.stall);
     Ok(drive(
         &globals.node,

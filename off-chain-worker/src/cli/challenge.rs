@@ -1,6 +1,6 @@
 //! `gotong challenge`: disputes one table, until the verdict.
 
-use super::{computing::Computing, disputes, tipping::Tipping, Globals};
+use super::{disputes, scoring::ScoringArgs, tipping::Tipping, Globals};
 use crate::{
     keys,
     run::{drive, Challenge as Daemon, Stop},
@@ -25,18 +25,18 @@ pub struct Challenge {
     #[arg(long, value_name = "ACCOUNT")]
     accused: String,
     #[command(flatten)]
-    computing: Computing,
+    scoring: ScoringArgs,
     #[command(flatten)]
     tipping: Tipping,
 }
 
 pub async fn run(args: Challenge, globals: &Globals) -> anyhow::Result<()> {
     let accused = keys::account(&args.accused)?;
-    let computer = args.computing.computer().await?;
+    let scoring = args.scoring.options().await?;
     let table = (TaskId(args.task), RoundId(args.round), accused);
-    let (signer, home) = (globals.signer()?, globals.home()?);
+    let (signer, dirs) = (globals.signer()?, globals.dirs()?);
     let report = |line: String| tracing::info!("{line}");
-    let mut daemon = Daemon::new(signer, home, computer, table, report);
+    let mut daemon = Daemon::new(signer, dirs, scoring, table, report);
     drive(
         &globals.node,
         args.tipping.max_tip(),

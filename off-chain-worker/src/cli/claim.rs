@@ -25,7 +25,7 @@ pub async fn run(args: Claim, globals: &Globals) -> anyhow::Result<()> {
     let signer = globals.signer()?;
     let client = globals.client().await?;
     let now = client.best().await?;
-    let home = globals.home()?;
+    let dirs = globals.dirs()?;
     let rewards = now.rewards(&signer.public_key().0).await?;
     let tasks: BTreeSet<TaskId> = rewards
         .iter()
@@ -41,7 +41,7 @@ pub async fn run(args: Claim, globals: &Globals) -> anyhow::Result<()> {
         let Some(view) = now.task(task).await? else {
             continue;
         };
-        let mut replica = Replica::open(&client, &now, &home, &view).await?;
+        let mut replica = Replica::open(&client, &now, &dirs, &view).await?;
         replica.advance(&client, &now).await?;
         let claimed = claim_shares(&client, &now, &signer, &replica, task).await?;
         total.shares += claimed.shares;

@@ -2,7 +2,7 @@
 
 use super::{data::Data, Globals};
 use crate::{
-    run::{drive, Contribute as Daemon, Source, Stop, Strategy, Training, NO_TIP},
+    run::{drive, Contribute as Daemon, DeltaSource, Seed, Stop, Strategy, Training, NO_TIP},
     training::{data::Use, DeviceChoice, TrainingOptions},
 };
 use anyhow::Context;
@@ -35,9 +35,10 @@ pub struct Contribute {
     /// Step size of the boldest update [default: what suits the task's architecture]
     #[arg(long, value_parser = learning_rate)]
     learning_rate: Option<f64>,
-    /// Seed of the order of samples, mixed with account and round
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
+    /// Repeat the same training, for experiments only: whoever guesses the seed can train your delta and commit it
+    /// first. It is mixed with account, task and round [default: drawn by the system for every training]
+    #[arg(long)]
+    seed: Option<u64>,
     /// Where to train
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceChoice,
@@ -91,16 +92,16 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
             steps: args.steps,
             batch: args.batch,
             learning_rate: args.learning_rate,
-            seed: args.seed,
         },
+        seed: args.seed.map_or(Seed::System, Seed::Given),
         device: args.device.open()?,
         strategy: args.strategy,
     };
     let mut daemon = Daemon::new(
         globals.signer()?,
-        globals.home()?,
+        globals.dirs()?,
         task,
-        Source::Train(training),
+        DeltaSource::Train(training),
         args.keep_permille,
         args.until_round.map(RoundId),
     );

@@ -15,7 +15,7 @@ use crate::{
     keys,
     model::describe,
     process::{sibling, Node, Running},
-    run::{Home, Replica, Stop},
+    run::{Replica, Stop, WorkerDirs},
     state::Folder,
     training::{data::Use, weights_file},
 };
@@ -301,8 +301,8 @@ impl Watch {
         let now = network.client.best().await?;
         let task = now.task(task).await?.context("the task was just opened")?;
         let folder = Folder::open(network.state.path().join("watch"))?;
-        let home = Home::open(folder, Vec::new())?;
-        let replica = Replica::open(&network.client, &now, &home, &task).await?;
+        let dirs = WorkerDirs::open(folder, Vec::new())?;
+        let replica = Replica::open(&network.client, &now, &dirs, &task).await?;
         let style = ProgressStyle::with_template("{spinner} {msg}")?;
         let bar = ProgressBar::new_spinner().with_style(style);
         bar.enable_steady_tick(Duration::from_millis(200));

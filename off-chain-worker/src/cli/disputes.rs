@@ -5,7 +5,7 @@ use super::{
     Globals,
 };
 use crate::{
-    evaluation::{verdict_words, StepName},
+    evaluation::{describe_verdict, StepName},
     keys::address,
     run::stage,
 };
@@ -118,7 +118,7 @@ pub fn closed_json(closed: &ClosedDispute) -> Value {
         "verdict": verdict_name(&closed.verdict),
         "convicted": closed.verdict.convicts(),
         "step": step,
-        "words": verdict_words(&closed.verdict),
+        "words": describe_verdict(&closed.verdict),
         "reward": closed.reward.to_string(),
         "opened_at": closed.opened_at,
         "ended_at": closed.ended_at,
@@ -140,7 +140,7 @@ pub fn closed_line(closed: &ClosedDispute) -> String {
         closed.round,
         address(&closed.challenger),
         address(&closed.accused),
-        verdict_words(&closed.verdict),
+        describe_verdict(&closed.verdict),
         closed.answers.saturating_add(closed.picks),
         closed.bytes,
         blocks(closed),

@@ -1,9 +1,9 @@
 //! `gotong doctor`: what is missing, and what to do about it.
 
 use super::{
-    computing::open_evaluator,
     data::DataFolder,
     output::{explain, Amount, SYMBOL},
+    scoring::open_evaluator,
     Globals,
 };
 use crate::{

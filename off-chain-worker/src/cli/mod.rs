@@ -3,7 +3,6 @@
 mod attest;
 mod challenge;
 mod claim;
-mod computing;
 mod contribute;
 mod data;
 pub mod demo;
@@ -13,6 +12,7 @@ mod generate;
 pub mod output;
 mod prove;
 mod rewards;
+mod scoring;
 mod sponsor;
 mod stake;
 mod submit;
@@ -25,7 +25,7 @@ mod weights;
 use crate::{
     chain::{Account, Client, Keypair},
     keys::{self, Identity},
-    run::Home,
+    run::WorkerDirs,
     state::Folder,
 };
 use anyhow::Context;
@@ -110,8 +110,8 @@ impl Globals {
     }
 
     /// The folder of state, with the pools that are kept there or given.
-    pub fn home(&self) -> anyhow::Result<Home> {
-        Ok(Home::open(self.folder()?, self.pool_file.clone())?)
+    pub fn dirs(&self) -> anyhow::Result<WorkerDirs> {
+        Ok(WorkerDirs::open(self.folder()?, self.pool_file.clone())?)
     }
 }
 
@@ -235,10 +235,11 @@ mod tests {
             "gotong generate --task 0 --prompt To --weights file --data shakespeare",
             "gotong generate --model mlp:2,2 --prompt To --weights file",
             "gotong contribute --task 0 --data shakespeare-bpe --data-dir folder --part 1/3",
-            "gotong task open --name a --pool 1 --data shakespeare",
+            "gotong task open --name a --budget 1 --data shakespeare",
+            "gotong task open --name a --pool 1",
             "gotong attest --pool-file one --pool-file other",
             "gotong verify --task 0 --round 3 --pool-file pool",
-            "gotong task open --name x --pool 5 --hold-out drawn --pool-out pool --rounds 9",
+            "gotong task open --name x --budget 5 --hold-out drawn --pool-out pool --rounds 9",
         ] {
             assert!(parses(right), "{right}");
         }
@@ -265,8 +266,8 @@ mod tests {
             "gotong generate --task 0 --model mlp:2,2 --weights file --prompt To",
             "gotong generate --task 0 --prompt To --temperature hot",
             "gotong contribute --task 0 --data mnist",
-            "gotong task open --name x --pool 5 --hold-out drawn",
-            "gotong task open --name x --pool 5 --hold-out drawn --pool-out pool --shards 3",
+            "gotong task open --name x --budget 5 --hold-out drawn",
+            "gotong task open --name x --budget 5 --hold-out drawn --pool-out pool --shards 3",
         ] {
             assert!(!parses(wrong), "{wrong}");
         }
@@ -287,6 +288,18 @@ mod tests {
                 "{command}"
             );
         }
+    }
+
+    #[test]
+    fn the_old_name_of_a_budget_is_hidden() {
+        let mut cli = Cli::command();
+        let task = cli.find_subcommand_mut("task").unwrap();
+        let open = task.find_subcommand_mut("open").unwrap();
+        let help = open.render_long_help().to_string();
+        assert!(
+            help.contains("--budget") && !help.contains("--pool <"),
+            "{help}"
+        );
     }
 
     #[test]

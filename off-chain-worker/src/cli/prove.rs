@@ -1,9 +1,9 @@
 //! `gotong prove`: writes evidence of one step of a table, and checks it.
 
-use super::{computing::Computing, disputes, Globals};
+use super::{disputes, scoring::ScoringArgs, Globals};
 use crate::{
     chain::{Account, Moment},
-    evaluation::{step_words, Evidence, Finding, StepName},
+    evaluation::{describe_step, Evidence, Finding, StepName},
     keys::address,
     run::{dispute_evidence, Recomputed},
 };
@@ -62,7 +62,7 @@ pub struct Prove {
     #[arg(long, value_name = "FILE", required_unless_present = "check")]
     out: Option<PathBuf>,
     #[command(flatten)]
-    computing: Computing,
+    scoring: ScoringArgs,
 }
 
 pub async fn run(args: Prove, globals: &Globals) -> anyhow::Result<()> {
@@ -113,13 +113,13 @@ async fn make(args: &Prove, globals: &Globals) -> anyhow::Result<Evidence> {
     let step = args.step.or(sample).context("no step")?;
     let (task, round) = args.task.zip(args.round).context("no round")?;
     let (task, round) = (TaskId(task), RoundId(round));
-    let computer = args.computing.computer().await?;
+    let scoring = args.scoring.options().await?;
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
     let report = |round: RoundId| tracing::info!("replayed round {round}");
-    let pools = globals.home()?.pools;
+    let pools = globals.dirs()?.pools;
     let mut recomputed =
-        Recomputed::open(&client, &now, &pools, &view, round, computer, report).await?;
+        Recomputed::open(&client, &now, &pools, &view, round, scoring, report).await?;
     let witness = recomputed.witness(&client, &now).await?;
     Ok(tokio::task::spawn_blocking(move || Evidence::walk(task, round, &witness, step)).await??)
 }
@@ -225,7 +225,7 @@ impl Report<'_> {
                 "RIGHT IF ITS PARTS ARE: {step} is what the parts make that are shown, each of which \
                  can be gone into further"
             ),
-            Finding::Wrong(step) => format!("WRONG: {}", step_words(step)),
+            Finding::Wrong(step) => format!("WRONG: {}", describe_step(step)),
         }
     }
 
@@ -267,7 +267,7 @@ impl Report<'_> {
         let (finding, wrong) = match &self.finding {
             Finding::Right => ("right", None),
             Finding::RightIfParts => ("right_if_parts", None),
-            Finding::Wrong(step) => ("wrong", Some(step_words(step))),
+            Finding::Wrong(step) => ("wrong", Some(describe_step(step))),
         };
         let roots = self.roots();
         let on_chain = self.on_chain.as_ref().map(|found| {

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     chain::{Account, Client, Moment},
     keys::address,
-    run::{share_of, Home, Replica},
+    run::{share_of, Replica, WorkerDirs},
 };
 use anyhow::Context;
 use gotong_protocol::{
@@ -84,7 +84,7 @@ fn role(kind: RewardKind) -> &'static str {
 pub async fn rewards_of(
     client: &Client,
     now: &Moment,
-    home: &Home,
+    dirs: &WorkerDirs,
     account: &Account,
 ) -> anyhow::Result<Vec<Reward>> {
     let mut replicas: BTreeMap<TaskId, Replica> = BTreeMap::new();
@@ -98,7 +98,7 @@ pub async fn rewards_of(
                     Entry::Occupied(known) => known.into_mut(),
                     Entry::Vacant(place) => {
                         let task = now.task(view.task).await?.context("a reward of no task")?;
-                        let mut replica = Replica::open(client, now, home, &task).await?;
+                        let mut replica = Replica::open(client, now, dirs, &task).await?;
                         replica.advance(client, now).await?;
                         place.insert(replica)
                     }
@@ -121,7 +121,7 @@ pub async fn run(args: Rewards, globals: &Globals) -> anyhow::Result<()> {
     let account = globals.account(args.account.as_deref())?;
     let client = globals.client().await?;
     let now = client.best().await?;
-    let rewards = rewards_of(&client, &now, &globals.home()?, &account).await?;
+    let rewards = rewards_of(&client, &now, &globals.dirs()?, &account).await?;
     let sum = |part: fn(&Reward) -> u128| rewards.iter().map(part).sum::<u128>();
     let (earned, claimable, claimed) = (
         sum(Reward::earned),

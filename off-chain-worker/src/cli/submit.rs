@@ -2,7 +2,7 @@
 
 use super::Globals;
 use crate::{
-    run::{drive, Contribute, OwnWeights, Source, Stop, NO_TIP},
+    run::{drive, Contribute, DeltaSource, OwnWeights, Stop, NO_TIP},
     training::weights_file,
 };
 use anyhow::Context;
@@ -47,9 +47,9 @@ pub async fn run(args: Submit, globals: &Globals) -> anyhow::Result<()> {
     };
     let mut daemon = Contribute::new(
         globals.signer()?,
-        globals.home()?,
+        globals.dirs()?,
         task,
-        Source::Weights(Arc::new(own)),
+        DeltaSource::Weights(Arc::new(own)),
         args.keep_permille,
         None,
     );

@@ -18,7 +18,7 @@ use serde_json::json;
 pub enum Task {
     /// Open a task: a model, what its improvement is worth, and the sealed exam
     Open(Box<open::Open>),
-    /// Add money to a task's pool
+    /// Add money to a task's budget
     TopUp(TopUp),
     /// Close a task after the round under way; what is unspent comes back
     Close(Close),
@@ -34,7 +34,7 @@ pub struct TopUp {
     /// The task
     #[arg(long)]
     task: u32,
-    /// GTG to add to the pool
+    /// GTG to add to the budget
     #[arg(long)]
     amount: Amount,
 }
@@ -71,18 +71,18 @@ async fn change(task: u32, call: &Call, globals: &Globals) -> anyhow::Result<()>
     let receipt = client.submit(&signer, call, Inclusion::Best).await?;
     let view = client.best().await?.task(TaskId(task)).await?;
     let state = view.as_ref().map(|view| format!("{:?}", view.state));
-    let pool = view.as_ref().map(|view| view.pool);
+    let budget = view.as_ref().map(|view| view.pool);
     let json = json!({
         "task": task,
         "block": receipt.block,
         "state": state,
-        "pool": pool.map(|pool| pool.to_string()),
+        "budget": budget.map(|budget| budget.to_string()),
     });
     globals.output.print(json, || {
         format!(
-            "task {task}: {}, pool {} {SYMBOL}",
+            "task {task}: {}, budget {} {SYMBOL}",
             state.as_deref().unwrap_or("gone"),
-            Amount(pool.unwrap_or_default())
+            Amount(budget.unwrap_or_default())
         )
     });
     Ok(())
@@ -103,7 +103,7 @@ async fn list(globals: &Globals) -> anyhow::Result<()> {
                 "state": format!("{:?}", view.state),
                 "round": view.round.0,
                 "parameters": view.parameters,
-                "pool": view.pool.to_string(),
+                "budget": view.pool.to_string(),
                 "paid": view.paid.to_string(),
                 "sponsor": address(&view.sponsor),
             })
@@ -131,7 +131,7 @@ async fn list(globals: &Globals) -> anyhow::Result<()> {
             "state",
             "round",
             "parameters",
-            "pool",
+            "budget",
             "paid",
             "sponsor",
         ];

@@ -1,15 +1,15 @@
 //! `gotong verify`: computes a round again from the chain, and compares.
 
 use super::{
-    computing::Computing,
     output::{millibits, table},
+    scoring::ScoringArgs,
     Globals,
 };
 use crate::{
     chain::{Client, Moment},
     evaluation::Difference,
     keys::address,
-    run::{claim_difference, Computed, Computer, Pools, Recomputed, ReplicaError},
+    run::{claim_difference, Pools, Recomputed, ReplicaError, ScoredRound, ScorerOptions},
 };
 use anyhow::{bail, Context};
 use gotong_protocol::{
@@ -33,7 +33,7 @@ pub struct Verify {
     #[arg(long)]
     round: u32,
     #[command(flatten)]
-    computing: Computing,
+    scoring: ScoringArgs,
 }
 
 /// What was found of a round that could be computed.
@@ -47,13 +47,13 @@ struct Found {
 
 pub async fn run(args: Verify, globals: &Globals) -> anyhow::Result<()> {
     let (task, round) = (TaskId(args.task), RoundId(args.round));
-    let computer = args.computing.computer().await?;
+    let scoring = args.scoring.options().await?;
     let client = globals.client().await?;
     let now = client.best().await?;
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
-    let pools = globals.home()?.pools;
-    let (round, own) = match recompute(&client, &now, &pools, &view, round, computer).await {
+    let pools = globals.dirs()?.pools;
+    let (round, scored) = match recompute(&client, &now, &pools, &view, round, scoring).await {
         Err(ReplicaError::Differs {
             round, difference, ..
         }) => {
@@ -71,7 +71,7 @@ pub async fn run(args: Verify, globals: &Globals) -> anyhow::Result<()> {
         }
         recomputed => recomputed?,
     };
-    let found = compare(round, own.score.table.opening());
+    let found = compare(round, scored.score.table.opening());
     globals.output.print(found.json(), || found.text());
     match found.difference() {
         None => Ok(()),
@@ -85,13 +85,12 @@ async fn recompute(
     pools: &Pools,
     task: &TaskView,
     round: RoundId,
-    computer: Computer,
-) -> Result<(RoundView, Arc<Computed>), ReplicaError> {
+    scoring: ScorerOptions,
+) -> Result<(RoundView, Arc<ScoredRound>), ReplicaError> {
     let report = |round: RoundId| tracing::info!("round {round} is right");
-    let mut recomputed =
-        Recomputed::open(client, now, pools, task, round, computer, report).await?;
-    let own = recomputed.own(client, now).await?;
-    Ok((recomputed.round, own))
+    let mut recomputed = Recomputed::open(client, now, pools, task, round, scoring, report).await?;
+    let scored = recomputed.score(client, now).await?;
+    Ok((recomputed.round, scored))
 }
 
 /// Compares what was computed with what the chain and its attesters say.

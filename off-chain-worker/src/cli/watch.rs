@@ -1,6 +1,6 @@
 //! `gotong watch`: computes every round, and disputes what is wrong.
 
-use super::{computing::Computing, tipping::Tipping, Globals};
+use super::{scoring::ScoringArgs, tipping::Tipping, Globals};
 use crate::run::{drive, Stop, Watch as Daemon};
 use gotong_protocol::TaskId;
 
@@ -13,15 +13,15 @@ pub struct Watch {
     #[arg(long)]
     task: Option<u32>,
     #[command(flatten)]
-    computing: Computing,
+    scoring: ScoringArgs,
     #[command(flatten)]
     tipping: Tipping,
 }
 
 pub async fn run(args: Watch, globals: &Globals) -> anyhow::Result<()> {
-    let computer = args.computing.computer().await?;
+    let scoring = args.scoring.options().await?;
     let task = args.task.map(TaskId);
-    let mut daemon = Daemon::new(globals.signer()?, globals.home()?, computer, task);
+    let mut daemon = Daemon::new(globals.signer()?, globals.dirs()?, scoring, task);
     Ok(drive(
         &globals.node,
         args.tipping.max_tip(),

@@ -158,7 +158,7 @@ impl Attester {
         )
     }
 
-    /// An evaluation has ended. Work that may be committed already is never replaced.
+    /// An evaluation has ended. PreparedDelta that may be committed already is never replaced.
     pub fn on_evaluated(&mut self, work: Evaluated) {
         if self.round() < Some(work.round) {
             self.works.clear();
@@ -270,7 +270,7 @@ mod tests {
     }
 
     proptest! {
-        /// Each step: does the chain hear of the command, does the machine hear of the block, does the process
+        /// Each step: does the chain hear of the command, does the engine hear of the block, does the process
         /// restart, does the phase move on, and does the round draw seats anew; does a fork change the round's
         /// inputs, and does that fork take the commitment.
         #[test]
@@ -280,7 +280,7 @@ mod tests {
             ),
             drawn_at_once: bool,
         ) {
-            let mut machine = Attester::new(TASK, ACCOUNT);
+            let mut engine = Attester::new(TASK, ACCOUNT);
             let now = AttesterSnapshot {
                 block: 1,
                 round: RoundId(0),
@@ -292,13 +292,13 @@ mod tests {
             let mut evaluations = Vec::new();
             for ([executes, hears_back, restarts, moves_on, redraws], forks, takes) in steps {
                 if restarts {
-                    machine = Attester::decode(&mut &*machine.encode()).unwrap();
+                    engine = Attester::decode(&mut &*engine.encode()).unwrap();
                 }
                 if forks {
                     chain.fork(takes);
                 }
-                let command = machine.on_block(&chain.now);
-                prop_assert_eq!(&command, &machine.on_block(&chain.now), "not repeatable");
+                let command = engine.on_block(&chain.now);
+                prop_assert_eq!(&command, &engine.on_block(&chain.now), "not repeatable");
                 let now = &mut chain.now;
                 now.block += 1;
                 match command.filter(|_| executes) {
@@ -307,13 +307,13 @@ mod tests {
                         prop_assert!(!evaluations.contains(&known), "evaluated twice");
                         evaluations.push(known);
                         let byte = evaluations.len() as u8;
-                        machine.on_evaluated(evaluated(round, now.inputs, byte));
+                        engine.on_evaluated(evaluated(round, now.inputs, byte));
                     }
                     Some(AttesterCommand::Commit { round, commitment }) => {
                         prop_assert_eq!(chain.commitment.replace(commitment), None, "twice");
                         now.seat = Some(Seat::Committed);
                         if hears_back {
-                            machine.on_committed(round, now.block);
+                            engine.on_committed(round, now.block);
                         }
                     }
                     Some(AttesterCommand::Reveal { round, opening, work_root, salt }) => {
@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn who_has_no_seat_waits() {
-        let mut machine = Attester::new(TASK, ACCOUNT);
+        let mut engine = Attester::new(TASK, ACCOUNT);
         let now = AttesterSnapshot {
             block: 1,
             round: RoundId(0),
@@ -353,13 +353,13 @@ mod tests {
             inputs: [0; 32],
             seat: None,
         };
-        assert_eq!(machine.on_block(&now), None);
+        assert_eq!(engine.on_block(&now), None);
     }
 
     #[test]
     fn who_sits_already_does_not_commit_when_seats_are_drawn_anew() {
-        let mut machine = Attester::new(TASK, ACCOUNT);
-        machine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
+        let mut engine = Attester::new(TASK, ACCOUNT);
+        engine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
         for seat in [Seat::Committed, Seat::Revealed, Seat::Audited, Seat::Out] {
             let now = AttesterSnapshot {
                 block: 9,
@@ -368,13 +368,13 @@ mod tests {
                 inputs: [0; 32],
                 seat: Some(seat),
             };
-            assert_eq!(machine.on_block(&now), None, "{seat:?}");
+            assert_eq!(engine.on_block(&now), None, "{seat:?}");
         }
     }
 
     #[test]
     fn audits_are_answered_without_memory() {
-        let mut machine = Attester::new(TASK, ACCOUNT);
+        let mut engine = Attester::new(TASK, ACCOUNT);
         let mut now = AttesterSnapshot {
             block: 9,
             round: RoundId(3),
@@ -383,14 +383,14 @@ mod tests {
             seat: Some(Seat::Revealed),
         };
         let answer = Some(AttesterCommand::AnswerAudits { round: RoundId(3) });
-        assert_eq!(machine.on_block(&now), answer);
+        assert_eq!(engine.on_block(&now), answer);
         now.seat = Some(Seat::Audited);
-        assert_eq!(machine.on_block(&now), None);
+        assert_eq!(engine.on_block(&now), None);
     }
 
     /// A round that was committed to in block 2 of a fork with the inputs 0.
     fn committed() -> (Attester, AttesterSnapshot) {
-        let mut machine = Attester::new(TASK, ACCOUNT);
+        let mut engine = Attester::new(TASK, ACCOUNT);
         let now = AttesterSnapshot {
             block: 1,
             round: RoundId(0),
@@ -398,32 +398,32 @@ mod tests {
             inputs: [0; 32],
             seat: Some(Seat::Drawn),
         };
-        machine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
-        let command = machine.on_block(&now);
+        engine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
+        let command = engine.on_block(&now);
         assert!(matches!(command, Some(AttesterCommand::Commit { .. })));
-        machine.on_committed(RoundId(0), 2);
-        (machine, now)
+        engine.on_committed(RoundId(0), 2);
+        (engine, now)
     }
 
     #[test]
     fn a_fork_that_undoes_the_commitment_and_changes_the_inputs_is_evaluated_and_committed_anew() {
-        let (mut machine, mut now) = committed();
-        let before = machine.on_block(&now);
+        let (mut engine, mut now) = committed();
+        let before = engine.on_block(&now);
         assert_eq!(before, None, "the snapshot is older than the commitment");
         now.inputs = [1; 32];
         now.block = 3;
         let again = Some(AttesterCommand::Evaluate { round: RoundId(0) });
-        assert_eq!(machine.on_block(&now), again);
-        machine.on_evaluated(evaluated(RoundId(0), [1; 32], 2));
-        let Some(AttesterCommand::Commit { commitment, .. }) = machine.on_block(&now) else {
+        assert_eq!(engine.on_block(&now), again);
+        engine.on_evaluated(evaluated(RoundId(0), [1; 32], 2));
+        let Some(AttesterCommand::Commit { commitment, .. }) = engine.on_block(&now) else {
             panic!("not committed anew");
         };
-        assert_eq!(commitment, machine.commitment(&machine.works[1]));
+        assert_eq!(commitment, engine.commitment(&engine.works[1]));
     }
 
     #[test]
     fn only_the_table_of_the_fork_that_the_chain_is_on_is_revealed() {
-        let (mut machine, mut now) = committed();
+        let (mut engine, mut now) = committed();
         now.block = 9;
         now.seat = Some(Seat::Committed);
         now.phase = Phase::AttestReveal;
@@ -432,10 +432,10 @@ mod tests {
             _ => None,
         };
         now.inputs = [1; 32];
-        assert_eq!(machine.on_block(&now), None, "to be silent costs less");
-        machine.on_evaluated(evaluated(RoundId(0), [1; 32], 2));
-        assert_eq!(salt(machine.on_block(&now)), Some([2; 32]));
+        assert_eq!(engine.on_block(&now), None, "to be silent costs less");
+        engine.on_evaluated(evaluated(RoundId(0), [1; 32], 2));
+        assert_eq!(salt(engine.on_block(&now)), Some([2; 32]));
         now.inputs = [0; 32];
-        assert_eq!(salt(machine.on_block(&now)), Some([1; 32]), "and back");
+        assert_eq!(salt(engine.on_block(&now)), Some([1; 32]), "and back");
     }
 }

@@ -8,8 +8,8 @@ use gotong_protocol::{submission_commitment, Delta, Hash, Phase, RoundId, TaskId
 pub struct Contributor {
     task: TaskId,
     account: [u8; 32],
-    work: Option<Work>,
-    /// Block that took the commitment to `work`, as far as known.
+    prepared: Option<PreparedDelta>,
+    /// Block that took the commitment to `prepared`, as far as known.
     committed_at: Option<u32>,
     /// The last round whose delta was revealed: what that delta left out is still to be sent.
     residual_of: Option<RoundId>,
@@ -19,7 +19,7 @@ pub struct Contributor {
 
 /// A delta ready to be committed.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub struct Work {
+pub struct PreparedDelta {
     /// Round that it is for.
     pub round: RoundId,
     /// Root of the weights that it changes.
@@ -93,7 +93,7 @@ impl Contributor {
         Self {
             task,
             account,
-            work: None,
+            prepared: None,
             committed_at: None,
             residual_of: None,
             claimed_before: RoundId(0),
@@ -107,26 +107,26 @@ impl Contributor {
 
     /// Whether the delta that was made here is revealed.
     pub fn has_revealed(&self, now: &ContributorSnapshot) -> bool {
-        let is_own = |work: &Work| work.round == now.round;
-        now.submission == Some(Submission::Revealed) && self.work.as_ref().is_some_and(is_own)
+        let is_own = |prepared: &PreparedDelta| prepared.round == now.round;
+        now.submission == Some(Submission::Revealed) && self.prepared.as_ref().is_some_and(is_own)
     }
 
     /// Takes in what the chain says, and answers what to do, in order; nothing means to wait.
     pub fn on_block(&mut self, now: &ContributorSnapshot) -> Vec<ContributorCommand> {
         if self
-            .work
+            .prepared
             .as_ref()
-            .is_some_and(|work| work.round > now.round)
+            .is_some_and(|prepared| prepared.round > now.round)
         {
             // An old snapshot.
             return Vec::new();
         }
         if self
-            .work
+            .prepared
             .as_ref()
-            .is_some_and(|work| work.round < now.round)
+            .is_some_and(|prepared| prepared.round < now.round)
         {
-            self.work = None;
+            self.prepared = None;
             self.committed_at = None;
         }
         if self.has_revealed(now) {
@@ -145,49 +145,54 @@ impl Contributor {
 
     /// The next move in the round under way.
     fn move_in_round(&self, now: &ContributorSnapshot) -> Option<ContributorCommand> {
-        let work = self.work.as_ref();
-        match (now.phase, now.submission, work) {
-            (Phase::Commit, None, Some(work)) if work.base_root == now.base_root => {
+        let prepared = self.prepared.as_ref();
+        match (now.phase, now.submission, prepared) {
+            (Phase::Commit, None, Some(prepared)) if prepared.base_root == now.base_root => {
                 // The snapshot may be older than our commitment.
                 let is_news = self.committed_at.is_none_or(|at| now.block > at);
                 is_news.then(|| ContributorCommand::Commit {
                     round: now.round,
-                    commitment: self.commitment(work),
+                    commitment: self.commitment(prepared),
                 })
             }
             (Phase::Commit, None, _) => Some(ContributorCommand::Train {
                 round: now.round,
                 base_root: now.base_root,
             }),
-            (Phase::Reveal, Some(Submission::Committed), Some(work)) => {
+            (Phase::Reveal, Some(Submission::Committed), Some(prepared)) => {
                 Some(ContributorCommand::Reveal {
                     round: now.round,
-                    delta: work.delta.clone(),
-                    salt: work.salt,
+                    delta: prepared.delta.clone(),
+                    salt: prepared.salt,
                 })
             }
             _ => None,
         }
     }
 
-    fn commitment(&self, work: &Work) -> Hash {
-        let hash = Delta::hash_of(&work.delta);
-        submission_commitment(self.task, work.round, &self.account, &hash, &work.salt)
+    fn commitment(&self, prepared: &PreparedDelta) -> Hash {
+        let hash = Delta::hash_of(&prepared.delta);
+        submission_commitment(
+            self.task,
+            prepared.round,
+            &self.account,
+            &hash,
+            &prepared.salt,
+        )
     }
 
-    /// A training run has ended; tells whether its work is taken. Work that may be committed already is
-    /// never replaced.
-    pub fn on_trained(&mut self, work: Work) -> bool {
-        let replaces = match &self.work {
+    /// A training run has ended; tells whether its delta is taken. One that may be committed already is never replaced.
+    pub fn on_trained(&mut self, prepared: PreparedDelta) -> bool {
+        let replaces = match &self.prepared {
             None => true,
             Some(old) => {
-                (old.round, old.base_root) != (work.round, work.base_root)
-                    && old.round <= work.round
-                    && (old.round < work.round || self.committed_at.is_none())
+                (old.round, old.base_root) != (prepared.round, prepared.base_root)
+                    && old.round <= prepared.round
+                    && (old.round < prepared.round || self.committed_at.is_none())
             }
         };
         if replaces {
-            self.work = Some(work);
+            self.prepared = Some(prepared);
             self.committed_at = None;
         }
         replaces
@@ -195,7 +200,11 @@ impl Contributor {
 
     /// Block `block` took the commitment of `round`.
     pub fn on_committed(&mut self, round: RoundId, block: u32) {
-        if self.work.as_ref().is_some_and(|work| work.round == round) {
+        if self
+            .prepared
+            .as_ref()
+            .is_some_and(|prepared| prepared.round == round)
+        {
             self.committed_at = Some(block);
         }
     }
@@ -217,8 +226,8 @@ mod tests {
 
     #[test]
     fn golden_bytes() {
-        let machine = Contributor {
-            work: Some(Work {
+        let engine = Contributor {
+            prepared: Some(PreparedDelta {
                 round: RoundId(2),
                 base_root: [3; 32],
                 salt: [4; 32],
@@ -239,7 +248,7 @@ mod tests {
             vec![0; 4],
         ]
         .concat();
-        assert_eq!(machine.encode(), expected);
+        assert_eq!(engine.encode(), expected);
     }
 
     /// A chain with one contributor on it, that says no to what is out of turn.
@@ -336,31 +345,31 @@ mod tests {
             happenings in prop::collection::vec(happening(), 1..120),
         ) {
             let mut chain = Chain::new();
-            let mut machine = Contributor::new(TASK, ACCOUNT);
+            let mut engine = Contributor::new(TASK, ACCOUNT);
             let mut seen = vec![chain.now.clone()];
             let mut trainings = 0u8;
             for happening in happenings {
                 match happening {
                     Happening::NextPhase => chain.next_phase(),
                     Happening::Restart => {
-                        machine = Contributor::decode(&mut &*machine.encode()).unwrap();
+                        engine = Contributor::decode(&mut &*engine.encode()).unwrap();
                     }
                     Happening::Replay(back) => {
                         let old = &seen[seen.len().saturating_sub(back + 1)];
-                        let mut twin = machine.clone();
-                        let commands = machine.on_block(old);
+                        let mut twin = engine.clone();
+                        let commands = engine.on_block(old);
                         prop_assert_eq!(&commands, &twin.on_block(old));
-                        prop_assert_eq!(&commands, &machine.on_block(old), "not repeatable");
+                        prop_assert_eq!(&commands, &engine.on_block(old), "not repeatable");
                     }
                     Happening::Tick { executes, hears_back } => {
                         seen.push(chain.now.clone());
-                        let commands = machine.on_block(&chain.now);
+                        let commands = engine.on_block(&chain.now);
                         for command in commands.iter().filter(|_| executes) {
                             chain.execute(command)?;
                             match command {
                                 Train { round, base_root } => {
                                     trainings = trainings.wrapping_add(1);
-                                    machine.on_trained(Work {
+                                    engine.on_trained(PreparedDelta {
                                         round: *round,
                                         base_root: *base_root,
                                         salt: [trainings; 32],
@@ -368,9 +377,9 @@ mod tests {
                                     });
                                 }
                                 Commit { round, .. } if hears_back => {
-                                    machine.on_committed(*round, chain.now.block);
+                                    engine.on_committed(*round, chain.now.block);
                                 }
-                                Claim { before } if hears_back => machine.on_claimed(*before),
+                                Claim { before } if hears_back => engine.on_claimed(*before),
                                 _ => {}
                             }
                         }
@@ -384,20 +393,20 @@ mod tests {
             happenings in prop::collection::vec(happening(), 1..60),
         ) {
             let mut chain = Chain::new();
-            let mut machine = Contributor::new(TASK, ACCOUNT);
+            let mut engine = Contributor::new(TASK, ACCOUNT);
             for happening in happenings {
                 if matches!(happening, Happening::NextPhase) {
                     chain.next_phase();
                 }
-                let mut loaded = Contributor::decode(&mut &*machine.encode()).unwrap();
-                let commands = machine.on_block(&chain.now);
+                let mut loaded = Contributor::decode(&mut &*engine.encode()).unwrap();
+                let commands = engine.on_block(&chain.now);
                 prop_assert_eq!(&commands, &loaded.on_block(&chain.now));
-                prop_assert_eq!(&machine, &loaded);
+                prop_assert_eq!(&engine, &loaded);
                 for command in commands {
                     chain.execute(&command)?;
                     if let Train { round, base_root } = command {
                         let (salt, delta) = ([1; 32], vec![1]);
-                        machine.on_trained(Work { round, base_root, salt, delta });
+                        engine.on_trained(PreparedDelta { round, base_root, salt, delta });
                     }
                 }
             }
@@ -406,56 +415,80 @@ mod tests {
 
     #[test]
     fn a_commitment_lost_in_a_fork_is_sent_again() {
-        let mut machine = Contributor::new(TASK, ACCOUNT);
+        let mut engine = Contributor::new(TASK, ACCOUNT);
         let mut chain = Chain::new();
-        machine.on_trained(Work {
+        engine.on_trained(PreparedDelta {
             round: RoundId(0),
             base_root: [0; 32],
             salt: [1; 32],
             delta: vec![1],
         });
-        let first = machine.on_block(&chain.now);
+        let first = engine.on_block(&chain.now);
         assert!(matches!(first[..], [Commit { .. }]));
-        machine.on_committed(RoundId(0), 5);
+        engine.on_committed(RoundId(0), 5);
         chain.now.block = 5;
-        assert_eq!(machine.on_block(&chain.now), []);
+        assert_eq!(engine.on_block(&chain.now), []);
         chain.now.block = 6;
-        assert_eq!(machine.on_block(&chain.now), first);
+        assert_eq!(engine.on_block(&chain.now), first);
+    }
+
+    /// Each training draws another seed, so a second one of the round gives another delta.
+    #[test]
+    fn a_second_training_of_a_round_does_not_replace_the_first() {
+        let mut engine = Contributor::new(TASK, ACCOUNT);
+        let mut chain = Chain::new();
+        let prepared = |delta: u8| PreparedDelta {
+            round: RoundId(0),
+            base_root: [0; 32],
+            salt: [delta; 32],
+            delta: vec![delta],
+        };
+        assert!(engine.on_trained(prepared(1)));
+        let commit = engine.on_block(&chain.now);
+        assert!(matches!(commit[..], [Commit { .. }]));
+        // Killed before it heard that a block took the commitment.
+        let mut engine = Contributor::decode(&mut &*engine.encode()).unwrap();
+        assert!(!engine.on_trained(prepared(2)));
+        assert_eq!(engine.on_block(&chain.now), commit);
+        chain.now.submission = Some(Submission::Committed);
+        chain.now.phase = Phase::Reveal;
+        let revealed = engine.on_block(&chain.now);
+        assert!(matches!(&revealed[..], [Reveal { delta, .. }] if *delta == [1]));
     }
 
     #[test]
     fn it_knows_when_its_own_delta_is_revealed() {
-        let mut machine = Contributor::new(TASK, ACCOUNT);
+        let mut engine = Contributor::new(TASK, ACCOUNT);
         let mut chain = Chain::new();
         chain.now.submission = Some(Submission::Revealed);
         // The account may have revealed another delta.
-        assert!(!machine.has_revealed(&chain.now));
-        machine.on_block(&chain.now);
-        assert_eq!(machine.residual_of(), None);
-        let work = Work {
+        assert!(!engine.has_revealed(&chain.now));
+        engine.on_block(&chain.now);
+        assert_eq!(engine.residual_of(), None);
+        let prepared = PreparedDelta {
             round: RoundId(0),
             base_root: [0; 32],
             salt: [1; 32],
             delta: vec![1],
         };
-        assert!(machine.on_trained(work));
-        assert!(machine.has_revealed(&chain.now));
-        machine.on_block(&chain.now);
-        assert_eq!(machine.residual_of(), Some(RoundId(0)));
+        assert!(engine.on_trained(prepared));
+        assert!(engine.has_revealed(&chain.now));
+        engine.on_block(&chain.now);
+        assert_eq!(engine.residual_of(), Some(RoundId(0)));
         chain.now.submission = Some(Submission::Committed);
-        assert!(!machine.has_revealed(&chain.now));
+        assert!(!engine.has_revealed(&chain.now));
         chain.now.round = RoundId(1);
         chain.now.submission = Some(Submission::Revealed);
-        assert!(!machine.has_revealed(&chain.now));
+        assert!(!engine.has_revealed(&chain.now));
     }
 
     #[test]
     fn without_its_work_it_waits() {
-        let mut machine = Contributor::new(TASK, ACCOUNT);
+        let mut engine = Contributor::new(TASK, ACCOUNT);
         let mut chain = Chain::new();
         chain.now.submission = Some(Submission::Committed);
-        assert_eq!(machine.on_block(&chain.now), []);
+        assert_eq!(engine.on_block(&chain.now), []);
         chain.now.phase = Phase::Reveal;
-        assert_eq!(machine.on_block(&chain.now), []);
+        assert_eq!(engine.on_block(&chain.now), []);
     }
 }

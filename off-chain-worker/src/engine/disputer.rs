@@ -234,9 +234,9 @@ mod tests {
 
     #[test]
     fn golden_bytes() {
-        let mut machine = Disputer::new(OWN);
-        machine.on_moved(DisputeId(5), 6, 7);
-        machine.on_accused(LIAR, 9);
+        let mut engine = Disputer::new(OWN);
+        engine.on_moved(DisputeId(5), 6, 7);
+        engine.on_accused(LIAR, 9);
         let expected = [
             OWN.to_vec(),
             vec![0; 4],
@@ -246,47 +246,43 @@ mod tests {
             vec![0, 9, 0, 0, 0],
         ]
         .concat();
-        assert_eq!(machine.encode(), expected);
+        assert_eq!(engine.encode(), expected);
     }
 
     #[test]
     fn only_a_table_that_differs_is_accused() {
-        let mut machine = Disputer::new(OWN);
-        assert_eq!(machine.on_block(&quiet()), [Accuse { accused: LIAR }]);
+        let mut engine = Disputer::new(OWN);
+        assert_eq!(engine.on_block(&quiet()), [Accuse { accused: LIAR }]);
         let honest = DisputerSnapshot {
             tables: vec![(OWN, LIE), (OTHER, TRUTH)],
             ..quiet()
         };
-        assert_eq!(
-            machine.on_block(&honest),
-            [],
-            "not itself, and not an equal"
-        );
+        assert_eq!(engine.on_block(&honest), [], "not itself, and not an equal");
     }
 
     #[test]
     fn it_computes_before_it_judges_and_only_then() {
-        let mut machine = Disputer::new(OWN);
+        let mut engine = Disputer::new(OWN);
         let unknown = DisputerSnapshot {
             own_table: None,
             ..quiet()
         };
-        assert_eq!(machine.on_block(&unknown), [Compute]);
+        assert_eq!(engine.on_block(&unknown), [Compute]);
         let alone = DisputerSnapshot {
             tables: vec![(OWN, TRUTH)],
             ..unknown
         };
-        assert_eq!(machine.on_block(&alone), []);
+        assert_eq!(engine.on_block(&alone), []);
         let accused = DisputerSnapshot {
             disputes: vec![dispute(1, LIAR, OWN, Turn::Accused)],
             ..alone
         };
-        assert_eq!(machine.on_block(&accused), [Compute]);
+        assert_eq!(engine.on_block(&accused), [Compute]);
     }
 
     #[test]
     fn it_answers_and_picks_in_turn_and_the_most_urgent_first() {
-        let mut machine = Disputer::new(OWN);
+        let mut engine = Disputer::new(OWN);
         let mut now = quiet();
         now.disputes = vec![
             dispute(4, OWN, LIAR, Turn::Challenger),
@@ -302,32 +298,32 @@ mod tests {
             dispute: DisputeId(4),
             moves: 0,
         };
-        assert_eq!(machine.on_block(&now), [answer, pick]);
-        machine.on_moved(DisputeId(3), 0, 5);
+        assert_eq!(engine.on_block(&now), [answer, pick]);
+        engine.on_moved(DisputeId(3), 0, 5);
         now.block = 5;
-        assert_eq!(machine.on_block(&now), [pick], "an old snapshot");
+        assert_eq!(engine.on_block(&now), [pick], "an old snapshot");
         now.block = 6;
-        let again = machine.on_block(&now);
+        let again = engine.on_block(&now);
         assert_eq!(again, [answer, pick], "a fork took the answer back");
     }
 
     #[test]
     fn who_lost_twice_gives_up() {
-        let mut machine = Disputer::new(OWN);
+        let mut engine = Disputer::new(OWN);
         let mut now = quiet();
         for id in 0..2 {
-            assert_eq!(machine.on_block(&now), [Accuse { accused: LIAR }]);
+            assert_eq!(engine.on_block(&now), [Accuse { accused: LIAR }]);
             now.block += 1;
             now.disputes = vec![dispute(id, OWN, LIAR, Turn::Accused)];
-            assert_eq!(machine.on_block(&now), []);
+            assert_eq!(engine.on_block(&now), []);
             now.block += 1;
             now.disputes.clear();
         }
-        assert_eq!(machine.on_block(&now), []);
+        assert_eq!(engine.on_block(&now), []);
         now.round = RoundId(1);
-        assert_eq!(machine.on_block(&now), [Accuse { accused: LIAR }]);
+        assert_eq!(engine.on_block(&now), [Accuse { accused: LIAR }]);
         now.round = RoundId(0);
-        assert_eq!(machine.on_block(&now), [], "an old snapshot");
+        assert_eq!(engine.on_block(&now), [], "an old snapshot");
     }
 
     /// A referee of one round with a liar on a seat, which opens disputes itself. Moves out of turn
@@ -408,7 +404,7 @@ mod tests {
         LiarAccuses,
         /// A dispute is over.
         Close(usize),
-        /// A restart forgets what was computed, and keeps the machine.
+        /// A restart forgets what was computed, and keeps the engine.
         Restart,
         NextRound,
     }
@@ -432,7 +428,7 @@ mod tests {
             happenings in prop::collection::vec(happening(), 1..120),
         ) {
             let mut chain = Chain { now: quiet(), opened: 0 };
-            let mut machine = Disputer::new(OWN);
+            let mut engine = Disputer::new(OWN);
             let mut seen = vec![chain.now.clone()];
             for happening in happenings {
                 match happening {
@@ -445,7 +441,7 @@ mod tests {
                         }
                     }
                     Happening::Restart => {
-                        machine = Disputer::decode(&mut &*machine.encode()).unwrap();
+                        engine = Disputer::decode(&mut &*engine.encode()).unwrap();
                         chain.now.own_table = None;
                     }
                     Happening::NextRound => {
@@ -455,24 +451,24 @@ mod tests {
                     }
                     Happening::Replay(back) => {
                         let old = &seen[seen.len().saturating_sub(back + 1)];
-                        let mut twin = machine.clone();
-                        let commands = machine.on_block(old);
+                        let mut twin = engine.clone();
+                        let commands = engine.on_block(old);
                         prop_assert_eq!(&commands, &twin.on_block(old));
-                        prop_assert_eq!(&commands, &machine.on_block(old), "not repeatable");
+                        prop_assert_eq!(&commands, &engine.on_block(old), "not repeatable");
                     }
                     Happening::Tick { executes, hears_back } => {
                         chain.now.block += 1;
                         seen.push(chain.now.clone());
-                        let commands = machine.on_block(&chain.now);
-                        prop_assert_eq!(&commands, &machine.on_block(&chain.now));
+                        let commands = engine.on_block(&chain.now);
+                        prop_assert_eq!(&commands, &engine.on_block(&chain.now));
                         for command in commands.iter().filter(|_| executes) {
                             prop_assert!(chain.execute(*command), "refused: {command:?}");
                             let block = chain.now.block;
                             match *command {
                                 Answer { dispute, moves } | Pick { dispute, moves }
-                                    if hears_back => machine.on_moved(dispute, moves, block),
+                                    if hears_back => engine.on_moved(dispute, moves, block),
                                 Accuse { accused } if hears_back => {
-                                    machine.on_accused(accused, block);
+                                    engine.on_accused(accused, block);
                                 }
                                 _ => {}
                             }

@@ -11,6 +11,8 @@ mod disputer;
 mod sponsor;
 
 pub use attester::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat};
-pub use contributor::{Contributor, ContributorCommand, ContributorSnapshot, Submission, Work};
+pub use contributor::{
+    Contributor, ContributorCommand, ContributorSnapshot, PreparedDelta, Submission,
+};
 pub use disputer::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute};
 pub use sponsor::{Sponsor, SponsorCommand, SponsorSnapshot};

@@ -65,7 +65,7 @@ mod tests {
 
     #[test]
     fn publishes_once_after_commit_closed() {
-        let mut machine = Sponsor::default();
+        let mut engine = Sponsor::default();
         let mut now = SponsorSnapshot {
             block: 1,
             round: RoundId(2),
@@ -74,23 +74,23 @@ mod tests {
             published: false,
             next_shard: 5,
         };
-        assert_eq!(machine.on_block(&now), None);
+        assert_eq!(engine.on_block(&now), None);
         now.phase = Phase::Reveal;
-        assert_eq!(machine.on_block(&now), None);
+        assert_eq!(engine.on_block(&now), None);
         now.is_due = true;
         let publish = Some(SponsorCommand::Publish {
             round: RoundId(2),
             index: 5,
         });
-        assert_eq!(machine.on_block(&now), publish);
-        assert_eq!(machine.on_block(&now), publish);
-        machine.on_published(RoundId(2), 4);
-        assert_eq!(machine.on_block(&now), None);
+        assert_eq!(engine.on_block(&now), publish);
+        assert_eq!(engine.on_block(&now), publish);
+        engine.on_published(RoundId(2), 4);
+        assert_eq!(engine.on_block(&now), None);
         // A fork took it back.
         now.block = 5;
-        assert_eq!(machine.on_block(&now), publish);
+        assert_eq!(engine.on_block(&now), publish);
         now.published = true;
-        assert_eq!(machine.on_block(&now), None);
-        assert_eq!(machine.encode(), [1, 2, 0, 0, 0, 4, 0, 0, 0]);
+        assert_eq!(engine.on_block(&now), None);
+        assert_eq!(engine.encode(), [1, 2, 0, 0, 0, 4, 0, 0, 0]);
     }
 }

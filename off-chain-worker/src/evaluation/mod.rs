@@ -1,34 +1,33 @@
 //! The exact machine run fast: two evaluators that answer as `gotong_scoring::Reference` does, bit
 //! for bit, the test that a device must pass before anybody trusts it, and evidence of single steps.
 
+mod backend;
 mod burn_evaluator;
 mod difference;
 mod evidence;
 mod fast_cpu;
-mod kernel;
 #[cfg(test)]
 pub(crate) mod lab;
 mod lies;
-mod machine;
 mod precision;
 mod sampling;
 mod self_test;
 mod step_name;
 mod traced;
-mod words;
+mod verdict_text;
 
+pub use backend::{Backend, Halt, Shared};
 pub use burn_evaluator::BurnEvaluator;
 pub use difference::Difference;
 pub use evidence::{Evidence, EvidenceError, Finding, Move};
 pub use fast_cpu::FastCpu;
 pub use lies::LieKind;
-pub use machine::{Halt, Machine, Shared};
 pub use precision::{check_precision, Imprecise};
 pub use sampling::{generate, GenerateError, Sampler};
 pub use self_test::{self_test, SelfTestFailure, SelfTestReport};
 pub use step_name::{NotAStep, StepName};
 pub use traced::{compare, Compared, Traced};
-pub use words::{step_words, verdict_words};
+pub use verdict_text::{describe_step, describe_verdict};
 
 /// The sum of losses, in bits.
 pub fn bits(losses: &[u32]) -> f64 {

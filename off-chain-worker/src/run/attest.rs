@@ -1,6 +1,7 @@
 use super::{
-    inputs_digest, replica::Desk, sponsor::random_hash, submit_once, tasks::Tasks, Computed,
-    Computer, Counsel, Daemon, Flow, Home, Replica, RunError, Suspects,
+    inputs_digest, replica::ReplicaWorker, round_span, sponsor::random_hash, submit_once,
+    tasks::Tasks, Daemon, DisputeAgent, Replica, RunError, ScoredRound, ScorerOptions, Suspects,
+    WorkerDirs,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
@@ -13,15 +14,16 @@ use gotong_protocol::{
     AuditAnswer, Hash, Phase, SeatState, TaskId,
 };
 use gotong_scoring::{audits, work_root};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+use tracing::Instrument;
 
 /// The daemon of an attester: evaluates every round in which it holds a seat, stands for its table
 /// in disputes, and disputes the tables of others that differ.
 pub struct Attest {
     signer: Keypair,
     account: Account,
-    home: Home,
-    computer: Computer,
+    dirs: WorkerDirs,
+    scoring: ScorerOptions,
     /// Whether it leaves disputes alone, in drills.
     stalls: bool,
     tasks: Tasks,
@@ -32,8 +34,8 @@ pub struct Attest {
 /// A task in which the attester had a seat.
 struct Opened {
     duty: Duty,
-    desk: Desk,
-    counsel: Counsel,
+    worker: ReplicaWorker,
+    agent: DisputeAgent,
     _lock: Lock,
 }
 
@@ -41,22 +43,27 @@ struct Opened {
 struct Duty {
     signer: Keypair,
     folder: Folder,
-    machine: Attester,
+    engine: Attester,
     /// What the chain refused, and the block from which to try it again.
     refused: Option<(AttesterCommand, u32)>,
 }
 
-const MACHINE: &str = "attester";
+const ENGINE: &str = "attester";
 /// Blocks to wait after a refusal, each of which costs a fee.
 const REFUSED_BLOCKS: u32 = 5;
 
 impl Attest {
-    pub fn new(signer: Keypair, home: Home, computer: Computer, only: Option<TaskId>) -> Self {
+    pub fn new(
+        signer: Keypair,
+        dirs: WorkerDirs,
+        scoring: ScorerOptions,
+        only: Option<TaskId>,
+    ) -> Self {
         Self {
             account: signer.public_key().0,
             signer,
-            home,
-            computer,
+            dirs,
+            scoring,
             stalls: false,
             tasks: Tasks::new(only),
             seats: BTreeMap::new(),
@@ -70,10 +77,10 @@ impl Attest {
     }
 
     /// An attester needs a registration with the role.
-    async fn check_entitled(&mut self, now: &Moment) -> Result<(), RunError> {
+    async fn check_role(&mut self, now: &Moment) -> Result<(), RunError> {
         let stake = now.stake(&self.account).await?;
         if !stake.is_some_and(|stake| stake.roles.attester) {
-            return Err(RunError::NotEntitled(
+            return Err(RunError::Refused(
                 "not registered as an attester: run `gotong register --role attester --stake \
                  AMOUNT` first"
                     .into(),
@@ -96,7 +103,7 @@ impl Attest {
         let own = round.seats.iter().find(is_own);
         let own_state = own.map(|seat| seat.state);
         // In the first block after the reveals samples may still have to be drawn.
-        let seat = own.filter(|_| round.has_samples()).map(stands);
+        let seat = own.filter(|_| round.has_samples()).map(seat_of);
         if seat.is_some() && !self.seats.contains_key(&view.id) {
             self.seats.insert(view.id, self.open(view)?);
         }
@@ -114,9 +121,9 @@ impl Attest {
         };
         // In the rounds between seats it replays what ended, so that the next evaluation can start at once.
         let wanted = (seat.is_some() && round.phase != Phase::Ended).then_some((&round, inputs));
-        let ready = opened.desk.ready(client, now, view, wanted).await;
+        let ready = opened.worker.ready(client, now, view, wanted).await;
         let own = match &ready {
-            Ok(Some(replica)) => replica.stands_for(&inputs),
+            Ok(Some(replica)) => replica.known_score(&inputs),
             _ => None,
         };
         // What fails here may not keep it from its disputes, nor these from the rest.
@@ -127,34 +134,32 @@ impl Attest {
             // Its own table was found wrong: it has no business with those of others.
             Some(SeatState::Convicted) => Some(Suspects::Nobody),
             // A liar only stands for its lie.
-            _ if self.computer.lie.is_some() => Some(Suspects::Nobody),
+            _ if self.scoring.lie.is_some() => Some(Suspects::Nobody),
             Some(_) => Some(Suspects::Everybody),
         };
         if let (Some(replica), Some(suspects)) = (ready?, suspects) {
-            let counsel = &mut opened.counsel;
-            counsel
-                .attend(client, now, replica, &round, suspects)
-                .await?;
+            let agent = &mut opened.agent;
+            agent.attend(client, now, replica, &round, suspects).await?;
         }
         done
     }
 
     fn open(&self, view: &TaskView) -> Result<Opened, RunError> {
-        let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&self.account[..8]))?;
+        let folder = Replica::folder(&self.dirs, view)?.sub(hex::encode(&self.account[..8]))?;
         let lock = folder.lock()?;
-        let machine = folder
-            .load(MACHINE)?
+        let engine = folder
+            .load(ENGINE)?
             .unwrap_or_else(|| Attester::new(view.id, self.account));
-        let counsel = Counsel::open(self.signer.clone(), view.id, &folder)?;
+        let agent = DisputeAgent::open(self.signer.clone(), view.id, &folder)?;
         Ok(Opened {
             duty: Duty {
                 signer: self.signer.clone(),
                 folder,
-                machine,
+                engine,
                 refused: None,
             },
-            desk: Desk::new(self.home.clone(), self.computer.clone()),
-            counsel,
+            worker: ReplicaWorker::new(self.dirs.clone(), self.scoring.clone()),
+            agent,
             _lock: lock,
         })
     }
@@ -162,7 +167,7 @@ impl Attest {
 
 impl Duty {
     fn save(&self) -> Result<(), RunError> {
-        Ok(self.folder.save(MACHINE, &self.machine)?)
+        Ok(self.folder.save(ENGINE, &self.engine)?)
     }
 
     /// Does what is due now, as far as it can be done with what was computed so far.
@@ -171,18 +176,18 @@ impl Duty {
         client: &Client,
         round: &RoundView,
         now: &AttesterSnapshot,
-        own: Option<Arc<Computed>>,
+        own: Option<Arc<ScoredRound>>,
     ) -> Result<(), RunError> {
-        let mut due = self.machine.on_block(now);
+        let mut due = self.engine.on_block(now);
         if let (Some(AttesterCommand::Evaluate { round }), Some(own)) = (&due, &own) {
-            self.machine.on_evaluated(Evaluated {
+            self.engine.on_evaluated(Evaluated {
                 round: *round,
-                inputs: own.inputs,
+                inputs: own.inputs.digest,
                 opening: own.score.table.opening(),
                 work_root: work_root(&self.account(), &own.score.evaluations),
                 salt: random_hash()?,
             });
-            due = self.machine.on_block(now);
+            due = self.engine.on_block(now);
         }
         let Some(command) = due else {
             return Ok(());
@@ -194,8 +199,7 @@ impl Duty {
         self.save()?;
         match self.execute(client, round, own, command.clone()).await {
             Err(RunError::Chain(error @ ChainError::Refused { .. })) => {
-                let (task, id) = (round.task, round.round);
-                tracing::error!("task {task}, round {id}: {error}");
+                tracing::error!("{error}");
                 self.refused = Some((command, now.block.saturating_add(REFUSED_BLOCKS)));
                 Ok(())
             }
@@ -207,7 +211,7 @@ impl Duty {
         &mut self,
         client: &Client,
         of: &RoundView,
-        own: Option<Arc<Computed>>,
+        own: Option<Arc<ScoredRound>>,
         command: AttesterCommand,
     ) -> Result<(), RunError> {
         let task = of.task;
@@ -217,10 +221,10 @@ impl Duty {
             AttesterCommand::Commit { round, commitment } => {
                 let call = Call::commit_attestation(task, round, commitment);
                 if let Some(receipt) = submit_once(client, &self.signer, &call).await? {
-                    self.machine.on_committed(round, receipt.block);
+                    self.engine.on_committed(round, receipt.block);
                     self.save()?;
                 }
-                tracing::info!("task {task}, round {round}: committed to a score table");
+                tracing::info!("committed to a score table");
             }
             AttesterCommand::Reveal {
                 round,
@@ -231,7 +235,7 @@ impl Duty {
                 let call = Call::reveal_attestation(task, round, &opening, work_root, salt);
                 submit_once(client, &self.signer, &call).await?;
                 tracing::info!(
-                    "task {task}, round {round}: attested table {}, paid gain {} Q16 bits",
+                    "attested table {}, paid gain {} Q16 bits",
                     hex::encode(&opening.table_root()[..4]),
                     opening.header.paid_gain,
                 );
@@ -243,7 +247,7 @@ impl Duty {
                 let answers = answer_audits(self.account(), own, seed).await?;
                 let call = Call::answer_audits(task, round, &answers);
                 submit_once(client, &self.signer, &call).await?;
-                tracing::info!("task {task}, round {round}: answered {AUDITS} audits");
+                tracing::info!("answered {AUDITS} audits");
             }
         }
         Ok(())
@@ -257,7 +261,7 @@ impl Duty {
 /// What the audits that `seed` draws ask for.
 async fn answer_audits(
     account: Account,
-    own: Arc<Computed>,
+    own: Arc<ScoredRound>,
     seed: Hash,
 ) -> Result<Vec<AuditAnswer>, RunError> {
     let answers = tokio::task::spawn_blocking(move || {
@@ -272,7 +276,7 @@ async fn answer_audits(
 }
 
 /// How far the chain knows what the seat's account attests.
-fn stands(seat: &SeatView) -> Seat {
+fn seat_of(seat: &SeatView) -> Seat {
     match (seat.state, &seat.opening) {
         (SeatState::Sitting, Some(_)) if seat.audited => Seat::Audited,
         (SeatState::Sitting, Some(_)) => Seat::Revealed,
@@ -283,9 +287,9 @@ fn stands(seat: &SeatView) -> Seat {
 }
 
 impl Daemon for Attest {
-    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<Flow, RunError> {
+    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
         if !self.was_checked {
-            self.check_entitled(now).await?;
+            self.check_role(now).await?;
         }
         let views = self.tasks.all(now).await?;
         for view in &views {
@@ -293,14 +297,15 @@ impl Daemon for Attest {
                 self.seats.remove(&view.id);
                 continue;
             }
-            let looked = self.look_at(client, now, view).await;
+            let span = round_span(view.id, view.round, &self.account);
+            let looked = self.look_at(client, now, view).instrument(span).await;
             if self.tasks.survive(view.id, looked)? {
                 self.seats.remove(&view.id);
             }
         }
         Ok(match self.tasks.is_done(&views) {
-            true => Flow::Done,
-            false => Flow::Continue,
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
         })
     }
 }
@@ -327,7 +332,7 @@ mod tests {
             rows: SumNode::default(),
         };
         let seat = |state, committed, opening, audited| {
-            stands(&SeatView {
+            seat_of(&SeatView {
                 account: [1; 32],
                 stake: 1,
                 state,

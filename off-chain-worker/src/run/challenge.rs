@@ -1,5 +1,6 @@
 use super::{
-    counsel::stage, Computed, Computer, Counsel, Daemon, Flow, Home, Replica, RunError, Suspects,
+    dispute_agent::stage, inputs_digest, replica::ReplicaWorker, round_span, Daemon, DisputeAgent,
+    Replica, RunError, ScoredRound, ScorerOptions, Suspects, WorkerDirs,
 };
 use crate::{
     chain::{Account, Client, Keypair, Moment},
@@ -11,18 +12,22 @@ use gotong_protocol::{
     view::{RoundView, TaskView},
     Phase, RoundId, SeatState, TaskId,
 };
+use std::ops::ControlFlow;
+use tracing::Instrument;
 
 /// One dispute, from its opening to its verdict.
 pub struct Challenge {
     signer: Keypair,
-    home: Home,
-    computer: Computer,
+    dirs: WorkerDirs,
+    scoring: ScorerOptions,
     task: TaskId,
     round: RoundId,
     accused: Account,
     /// Is told how far it is.
     report: Box<dyn FnMut(String)>,
-    opened: Option<(Replica, Counsel)>,
+    opened: Option<(ReplicaWorker, DisputeAgent)>,
+    /// Whether it was told that the round is computed.
+    is_computing: bool,
     /// Whether the dispute was open at the last look.
     is_open: bool,
     /// How it ended.
@@ -32,41 +37,37 @@ pub struct Challenge {
 impl Challenge {
     pub fn new(
         signer: Keypair,
-        home: Home,
-        computer: Computer,
+        dirs: WorkerDirs,
+        scoring: ScorerOptions,
         (task, round, accused): (TaskId, RoundId, Account),
         report: impl FnMut(String) + 'static,
     ) -> Self {
         Self {
             signer,
-            home,
-            computer,
+            dirs,
+            scoring,
             task,
             round,
             accused,
             report: Box::new(report),
             opened: None,
+            is_computing: false,
             is_open: false,
             verdict: None,
         }
     }
 
-    async fn open(
-        &self,
-        client: &Client,
-        now: &Moment,
-        view: &TaskView,
-    ) -> Result<(Replica, Counsel), RunError> {
+    fn open(&self, view: &TaskView) -> Result<(ReplicaWorker, DisputeAgent), RunError> {
         let account = self.signer.public_key().0;
-        let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&account[..8]))?;
-        let counsel = Counsel::open(self.signer.clone(), self.task, &folder)?;
-        let replica = Replica::open(client, now, &self.home, view).await?;
-        Ok((replica.on(self.computer.clone()), counsel))
+        let folder = Replica::folder(&self.dirs, view)?.sub(hex::encode(&account[..8]))?;
+        let agent = DisputeAgent::open(self.signer.clone(), self.task, &folder)?;
+        let worker = ReplicaWorker::new(self.dirs.clone(), self.scoring.clone());
+        Ok((worker, agent))
     }
 
     /// Whether there is a table to doubt, and time to do it.
     fn check_disputable(&self, view: &TaskView, round: &RoundView) -> Result<(), RunError> {
-        let refuse = |why: String| Err(RunError::NotEntitled(why));
+        let refuse = |why: String| Err(RunError::Refused(why));
         if view.round != self.round || round.phase != Phase::Challenge {
             return refuse(format!(
                 "round {} can be disputed in its phase Challenge; task {} is in round {}, phase {:?}",
@@ -84,11 +85,11 @@ impl Challenge {
         }
     }
 
-    fn check_differs(&self, round: &RoundView, own: &Computed) -> Result<(), RunError> {
+    fn check_differs(&self, round: &RoundView, own: &ScoredRound) -> Result<(), RunError> {
         let seat = round.seats.iter().find(|seat| seat.account == self.accused);
         let theirs = seat.and_then(|seat| seat.opening.as_ref());
         if theirs == Some(&own.score.table.opening()) {
-            return Err(RunError::NotEntitled(format!(
+            return Err(RunError::Refused(format!(
                 "{} stands for the table that is computed here: there is nothing to dispute",
                 address(&self.accused)
             )));
@@ -101,17 +102,15 @@ impl Challenge {
         client: &Client,
         now: &Moment,
         view: &TaskView,
-        replica: &mut Replica,
-        counsel: &mut Counsel,
-    ) -> Result<Flow, RunError> {
+        worker: &mut ReplicaWorker,
+        agent: &mut DisputeAgent,
+    ) -> Result<ControlFlow<()>, RunError> {
         let Some(round) = now.round(self.task, self.round).await? else {
-            return Err(RunError::NotEntitled(format!(
+            return Err(RunError::Refused(format!(
                 "task {} has no round {}",
                 self.task, self.round
             )));
         };
-        // Also in the middle of a dispute: a restart begins with what is on disk.
-        replica.advance(client, now).await?;
         let disputes = now.disputes(Some(self.task)).await?;
         let account = self.signer.public_key().0;
         let own = disputes
@@ -128,22 +127,33 @@ impl Challenge {
             ));
         } else if !self.is_open {
             self.check_disputable(view, &round)?;
-            (self.report)(format!("computing round {}", self.round));
-            let computed = replica.own(client, now, &round).await?;
-            self.check_differs(&round, &computed)?;
+            if !self.is_computing {
+                (self.report)(format!("computing round {}", self.round));
+                self.is_computing = true;
+            }
+        }
+        let submissions = now.submissions(self.task, self.round).await?;
+        let inputs = inputs_digest(&round, &submissions);
+        let wanted = (round.phase == Phase::Challenge).then_some((&round, inputs));
+        let Some(replica) = worker.ready(client, now, view, wanted).await? else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        if !self.is_open {
+            let Some(scored) = replica.known_score(&inputs) else {
+                return Ok(ControlFlow::Continue(()));
+            };
+            self.check_differs(&round, &scored)?;
         }
         let suspects = match self.is_open {
             true => Suspects::Nobody,
             false => Suspects::Only(self.accused),
         };
-        let hearing = counsel
-            .attend(client, now, replica, &round, suspects)
-            .await?;
+        let hearing = agent.attend(client, now, replica, &round, suspects).await?;
         let mut closed = hearing.closed.into_iter();
         self.verdict =
             closed.find(|closed| closed.accused == self.accused && closed.challenger == account);
         if self.verdict.is_some() {
-            return Ok(Flow::Done);
+            return Ok(ControlFlow::Break(()));
         }
         // A fork may have taken it back.
         self.is_open = own.is_some();
@@ -151,26 +161,26 @@ impl Challenge {
             matches!(command, DisputerCommand::Accuse { .. })
         };
         match hearing.refused.iter().find(accusation) {
-            Some((_, error)) => Err(RunError::NotEntitled(format!(
+            Some((_, error)) => Err(RunError::Refused(format!(
                 "no dispute could be opened: {error}"
             ))),
-            None => Ok(Flow::Continue),
+            None => Ok(ControlFlow::Continue(())),
         }
     }
 }
 
 impl Daemon for Challenge {
-    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<Flow, RunError> {
+    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
         let view = now.task(self.task).await?;
         let view = view.ok_or(RunError::NoTask(self.task))?;
-        let (mut replica, mut counsel) = match self.opened.take() {
+        let (mut worker, mut agent) = match self.opened.take() {
             Some(opened) => opened,
-            None => self.open(client, now, &view).await?,
+            None => self.open(&view)?,
         };
-        let flow = self
-            .play(client, now, &view, &mut replica, &mut counsel)
-            .await;
-        self.opened = Some((replica, counsel));
+        let span = round_span(self.task, self.round, &self.signer.public_key().0);
+        let played = self.play(client, now, &view, &mut worker, &mut agent);
+        let flow = played.instrument(span).await;
+        self.opened = Some((worker, agent));
         flow
     }
 }

@@ -1,7 +1,10 @@
 use super::{
-    claim_shares, submit_once,
-    work::{Order, Residuals, Trained},
-    Daemon, Flow, Home, Replica, ReplicaError, RunError,
+    claim_shares,
+    replica::ReplicaWorker,
+    residuals::Residuals,
+    round_span, submit_once,
+    training_job::{Seed, Trained, TrainingJob},
+    Daemon, Replica, ReplicaError, RunError, ScorerOptions, WorkerDirs,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
@@ -17,6 +20,7 @@ use gotong_protocol::{
 };
 use gotong_scoring::blake2_256;
 use std::{
+    ops::ControlFlow,
     sync::{
         atomic::{AtomicBool, Ordering},
         Arc,
@@ -24,10 +28,11 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 /// Where a contributor's changes come from.
 #[derive(Clone)]
-pub enum Source {
+pub enum DeltaSource {
     /// Trained from the round's weights, round after round.
     Train(Training),
     /// Weights trained elsewhere, submitted in one round.
@@ -42,7 +47,7 @@ pub struct OwnWeights {
     pub base: Option<Vec<i16>>,
 }
 
-impl Source {
+impl DeltaSource {
     pub(super) fn is_honest_training(&self) -> bool {
         matches!(self, Self::Train(training) if training.strategy == Strategy::Honest)
     }
@@ -65,6 +70,7 @@ impl Source {
 pub struct Training {
     pub data: Arc<Labelled>,
     pub options: TrainingOptions,
+    pub seed: Seed,
     pub device: Device,
     pub strategy: Strategy,
 }
@@ -83,15 +89,15 @@ pub enum Strategy {
 pub struct Contribute {
     signer: Keypair,
     account: Account,
-    home: Home,
+    dirs: WorkerDirs,
     task: TaskId,
-    source: Source,
+    source: DeltaSource,
     /// Parameters to keep in a delta, in thousandths.
     keep_permille: u32,
     /// The round before which to stop.
     until: Option<RoundId>,
     opened: Option<Opened>,
-    job: Option<Job>,
+    training: Option<RunningTraining>,
     claims_resume_at: Instant,
     /// Whether this process has revealed a delta, or found its own revealed.
     has_revealed: bool,
@@ -105,20 +111,31 @@ struct Opened {
     folder: Folder,
     state_name: String,
     residuals: Residuals,
-    machine: Contributor,
-    replica: Replica,
+    engine: Contributor,
+    worker: ReplicaWorker,
     _lock: Lock,
 }
 
+/// How far the task is rebuilt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rebuilt {
+    /// Not yet as far as the chain is.
+    Partly,
+    /// As far as the chain is.
+    Wholly,
+    /// As far as the chain agrees with what is computed here, and it will not go further.
+    UpToADifference,
+}
+
 /// A training run in the background; it is told to stop when it is dropped.
-struct Job {
+struct RunningTraining {
     round: RoundId,
     base_root: Hash,
     stop: Arc<AtomicBool>,
     running: JoinHandle<Result<Trained, RunError>>,
 }
 
-impl Drop for Job {
+impl Drop for RunningTraining {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
@@ -129,51 +146,45 @@ const CLAIM_RETRY: Duration = Duration::from_secs(30);
 impl Contribute {
     pub fn new(
         signer: Keypair,
-        home: Home,
+        dirs: WorkerDirs,
         task: TaskId,
-        source: Source,
+        source: DeltaSource,
         keep_permille: u32,
         until: Option<RoundId>,
     ) -> Self {
         Self {
             account: signer.public_key().0,
             signer,
-            home,
+            dirs,
             task,
             source,
             keep_permille,
             until,
             opened: None,
-            job: None,
+            training: None,
             claims_resume_at: Instant::now(),
             has_revealed: false,
             given_up: None,
         }
     }
 
-    async fn open(
-        &mut self,
-        client: &Client,
-        now: &Moment,
-        view: &TaskView,
-    ) -> Result<(), RunError> {
+    async fn open(&mut self, now: &Moment, view: &TaskView) -> Result<(), RunError> {
         if self.opened.is_some() {
             return Ok(());
         }
-        check_entitled(now.stake(&self.account).await?, view, &self.account)?;
-        let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&self.account[..8]))?;
+        check_role(now.stake(&self.account).await?, view, &self.account)?;
+        let folder = Replica::folder(&self.dirs, view)?.sub(hex::encode(&self.account[..8]))?;
         let lock = folder.lock()?;
         let state_name = self.source.state_name();
-        let machine = folder
+        let engine = folder
             .load(&state_name)?
             .unwrap_or_else(|| Contributor::new(self.task, self.account));
-        let replica = Replica::open(client, now, &self.home, view).await?;
         self.opened = Some(Opened {
             residuals: Residuals::new(folder.clone()),
             folder,
             state_name,
-            machine,
-            replica,
+            engine,
+            worker: ReplicaWorker::new(self.dirs.clone(), ScorerOptions::default()),
             _lock: lock,
         });
         Ok(())
@@ -205,12 +216,15 @@ impl Contribute {
 
     /// Takes over the result of a training run that has ended.
     async fn finish_training(&mut self, opened: &mut Opened) -> Result<(), RunError> {
-        let Some(mut job) = self.job.take_if(|job| job.running.is_finished()) else {
+        let Some(mut ended) = self
+            .training
+            .take_if(|training| training.running.is_finished())
+        else {
             return Ok(());
         };
-        let trained = (&mut job.running).await??;
-        let revealed = opened.machine.residual_of();
-        if opened.machine.on_trained(trained.work) {
+        let trained = (&mut ended.running).await??;
+        let revealed = opened.engine.residual_of();
+        if opened.engine.on_trained(trained.prepared) {
             if let Some(residual) = &trained.residual {
                 opened.residuals.save(revealed, residual)?;
             }
@@ -223,55 +237,64 @@ impl Contribute {
         opened: &mut Opened,
         client: &Client,
         now: &Moment,
+        view: &TaskView,
         command: ContributorCommand,
     ) -> Result<(), RunError> {
         let task = self.task;
         match command {
             ContributorCommand::Train { round, base_root } => {
-                let is_running = |job: &Job| job.round == round && job.base_root == base_root;
-                if !self.job.as_ref().is_some_and(is_running)
-                    && self.advance(opened, client, now, round).await?
+                let is_running = |running: &RunningTraining| {
+                    running.round == round && running.base_root == base_root
+                };
+                if !self.training.as_ref().is_some_and(is_running)
+                    && self.rebuild(opened, client, now, view).await? == Rebuilt::Wholly
                 {
-                    self.job = Some(self.start_training(opened, round, base_root)?);
+                    self.training = self.start_training(opened, round, base_root)?;
                 }
             }
             ContributorCommand::Commit { round, commitment } => {
                 let call = Call::commit(task, round, commitment);
                 if let Some(receipt) = submit_once(client, &self.signer, &call).await? {
-                    opened.machine.on_committed(round, receipt.block);
+                    opened.engine.on_committed(round, receipt.block);
                     opened.save()?;
                 }
-                tracing::info!("task {task}, round {round}: committed");
+                tracing::info!("committed");
             }
             ContributorCommand::Reveal { round, delta, salt } => {
                 let call = Call::reveal(task, round, &delta, salt);
                 submit_once(client, &self.signer, &call).await?;
                 self.has_revealed = true;
-                tracing::info!("task {task}, round {round}: revealed {} bytes", delta.len());
+                tracing::info!("revealed {} bytes", delta.len());
             }
-            ContributorCommand::Claim { before } => self.claim(opened, client, now, before).await?,
+            ContributorCommand::Claim { before } => {
+                self.claim(opened, client, now, view, before).await?;
+            }
         }
         Ok(())
     }
 
-    /// Rebuilds the task up to `round`. False, and told once a round, if the chain differs: then
-    /// there is nothing to train from, but what was committed is still to be revealed.
-    async fn advance(
+    /// Goes on with rebuilding the task in the background, so that it holds up no commitment and no reveal. If the chain
+    /// differs, which is told once a round, there is nothing to train from, but what was committed is still to be
+    /// revealed.
+    async fn rebuild(
         &mut self,
         opened: &mut Opened,
         client: &Client,
         now: &Moment,
-        round: RoundId,
-    ) -> Result<bool, RunError> {
-        match opened.replica.advance(client, now).await {
+        view: &TaskView,
+    ) -> Result<Rebuilt, RunError> {
+        match opened.worker.ready(client, now, view, None).await {
             Err(error @ ReplicaError::Differs { .. }) => {
-                if self.given_up < Some(round) {
-                    tracing::error!("not training for round {round}: {error}");
-                    self.given_up = Some(round);
+                if self.given_up < Some(view.round) {
+                    tracing::error!("not training for this round: {error}");
+                    self.given_up = Some(view.round);
                 }
-                Ok(false)
+                Ok(Rebuilt::UpToADifference)
             }
-            advanced => Ok(advanced.map(|()| true)?),
+            ready => Ok(match ready? {
+                Some(_) => Rebuilt::Wholly,
+                None => Rebuilt::Partly,
+            }),
         }
     }
 
@@ -281,20 +304,25 @@ impl Contribute {
         opened: &mut Opened,
         client: &Client,
         now: &Moment,
+        view: &TaskView,
         before: RoundId,
     ) -> Result<(), RunError> {
         if Instant::now() < self.claims_resume_at {
             return Ok(());
         }
+        if self.rebuild(opened, client, now, view).await? == Rebuilt::Partly {
+            return Ok(());
+        }
         // What was rebuilt can be claimed, whatever came after it.
-        self.advance(opened, client, now, before).await?;
-        match claim_shares(client, now, &self.signer, &opened.replica, self.task).await {
+        let Some(replica) = opened.worker.replica() else {
+            return Ok(());
+        };
+        match claim_shares(client, now, &self.signer, replica, self.task).await {
             Ok(claimed) => {
-                opened.machine.on_claimed(before);
+                opened.engine.on_claimed(before);
                 opened.save()?;
                 if claimed.shares > 0 {
-                    let task = self.task;
-                    tracing::info!("task {task}: claimed {} planck", claimed.amount);
+                    tracing::info!("claimed {} planck", claimed.amount);
                 }
             }
             Err(RunError::Chain(
@@ -313,51 +341,56 @@ impl Contribute {
         opened: &Opened,
         round: RoundId,
         base_root: Hash,
-    ) -> Result<Job, RunError> {
+    ) -> Result<Option<RunningTraining>, RunError> {
+        let Some(replica) = opened.worker.replica() else {
+            return Ok(None);
+        };
         let residual = if self.source.is_honest_training() {
-            opened.residuals.load(opened.machine.residual_of())?
+            opened.residuals.load(opened.engine.residual_of())?
         } else {
             None
         };
         let stop = Arc::new(AtomicBool::new(false));
-        let order = Order {
+        let job = TrainingJob {
             task: self.task,
             account: self.account,
             round,
             base_root,
-            graph: opened.replica.graph().clone(),
-            master: opened.replica.weights().to_vec(),
+            graph: replica.graph().clone(),
+            master: replica.weights().to_vec(),
             residual,
             keep_permille: self.keep_permille,
             source: self.source.clone(),
             stop: stop.clone(),
         };
-        tracing::info!("task {}, round {round}: training", self.task);
-        Ok(Job {
+        tracing::info!("training");
+        Ok(Some(RunningTraining {
             round,
             base_root,
             stop,
-            running: tokio::task::spawn_blocking(move || order.fulfil()),
-        })
+            running: tokio::task::spawn_blocking(move || job.run()),
+        }))
     }
 
     /// Whether no more rounds are to be contributed to.
     fn is_over(&self, view: &TaskView, now: &ContributorSnapshot) -> bool {
         let task_is_over = view.state.is_over();
-        let submitted = matches!(self.source, Source::Weights(_)) && self.has_revealed;
+        let submitted = matches!(self.source, DeltaSource::Weights(_)) && self.has_revealed;
         task_is_over || submitted || self.until.is_some_and(|until| now.round >= until)
     }
 }
 
 impl Daemon for Contribute {
-    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<Flow, RunError> {
+    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
         let view = now.task(self.task).await?;
         let view = view.ok_or(RunError::NoTask(self.task))?;
-        self.open(client, now, &view).await?;
+        self.open(now, &view).await?;
         let Some(mut opened) = self.opened.take() else {
-            return Ok(Flow::Continue);
+            return Ok(ControlFlow::Continue(()));
         };
-        let flow = self.act(&mut opened, client, now, &view).await;
+        let span = round_span(self.task, view.round, &self.account);
+        let acted = self.act(&mut opened, client, now, &view);
+        let flow = acted.instrument(span).await;
         self.opened = Some(opened);
         flow
     }
@@ -370,15 +403,15 @@ impl Contribute {
         client: &Client,
         now: &Moment,
         view: &TaskView,
-    ) -> Result<Flow, RunError> {
+    ) -> Result<ControlFlow<()>, RunError> {
         self.finish_training(opened).await?;
         let Some(snapshot) = self.snapshot(now, view.round).await? else {
-            return Ok(Flow::Continue);
+            return Ok(ControlFlow::Continue(()));
         };
-        self.has_revealed |= opened.machine.has_revealed(&snapshot);
-        let before = opened.machine.clone();
-        let mut commands = opened.machine.on_block(&snapshot);
-        if opened.machine != before {
+        self.has_revealed |= opened.engine.has_revealed(&snapshot);
+        let before = opened.engine.clone();
+        let mut commands = opened.engine.on_block(&snapshot);
+        if opened.engine != before {
             opened.save()?;
         }
         let is_over = self.is_over(view, &snapshot);
@@ -388,26 +421,26 @@ impl Contribute {
         let trains =
             |command: &ContributorCommand| matches!(command, ContributorCommand::Train { .. });
         if !commands.iter().any(trains) {
-            self.job = None;
+            self.training = None;
         }
-        if is_over && (commands.is_empty() || matches!(self.source, Source::Weights(_))) {
-            return Ok(Flow::Done);
+        if is_over && (commands.is_empty() || matches!(self.source, DeltaSource::Weights(_))) {
+            return Ok(ControlFlow::Break(()));
         }
         for command in commands {
-            self.execute(opened, client, now, command).await?;
+            self.execute(opened, client, now, view, command).await?;
         }
-        Ok(Flow::Continue)
+        Ok(ControlFlow::Continue(()))
     }
 }
 
 impl Opened {
     fn save(&self) -> Result<(), RunError> {
-        Ok(self.folder.save(&self.state_name, &self.machine)?)
+        Ok(self.folder.save(&self.state_name, &self.engine)?)
     }
 }
 
 /// A contributor needs stake and the role, and may not be the task's sponsor.
-fn check_entitled(
+fn check_role(
     stake: Option<StakeView>,
     task: &TaskView,
     account: &Account,
@@ -421,5 +454,5 @@ fn check_entitled(
         Some(stake) if !stake.active => "the registration is not active: its stake is leaving",
         Some(_) => return Ok(()),
     };
-    Err(RunError::NotEntitled(advice.into()))
+    Err(RunError::Refused(advice.into()))
 }

@@ -1,4 +1,4 @@
-use crate::state::{Folder, StateError};
+use crate::state::Folder;
 use gotong_protocol::{Hash, HoldOutTerms};
 use gotong_scoring::{pool_tree, RoundSamples, Tree};
 use std::{
@@ -6,22 +6,6 @@ use std::{
     io::{self, BufReader, Read, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
-
-/// Where a worker keeps its state, and the public pools that it was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Home {
-    pub folder: Folder,
-    pub pools: Pools,
-}
-
-impl Home {
-    /// `offered` are files that may be pools of tasks; one that is, is copied here.
-    pub fn open(folder: Folder, offered: Vec<PathBuf>) -> Result<Self, StateError> {
-        let kept = folder.sub("pools")?;
-        let pools = Pools { kept, offered };
-        Ok(Self { folder, pools })
-    }
-}
 
 /// The public pools that a worker has. A pool is a file of records of equal length, one after
 /// another and nothing else: whoever opened the task gives it to everybody.
@@ -135,6 +119,11 @@ impl Pool {
 }
 
 impl Pools {
+    /// Pools that are kept in one folder, and files that may be more of them.
+    pub(super) fn new(kept: Folder, offered: Vec<PathBuf>) -> Self {
+        Self { kept, offered }
+    }
+
     /// Finds the pool among what is kept and what was offered, and keeps it.
     pub fn keep(&self, pool: &Pool) -> Result<(), PoolError> {
         self.find(pool).map(|_| ())
@@ -191,6 +180,7 @@ impl Pools {
 
 #[cfg(test)]
 mod tests {
+    use super::super::WorkerDirs;
     use super::*;
     use gotong_scoring::draw;
     use std::fs;
@@ -214,8 +204,8 @@ mod tests {
         Pool::of(&terms, 3).unwrap()
     }
 
-    /// A home with these files offered.
-    fn home(files: &[(&str, Vec<u8>)]) -> (tempfile::TempDir, Home) {
+    /// Folders of a worker with these files offered.
+    fn dirs(files: &[(&str, Vec<u8>)]) -> (tempfile::TempDir, WorkerDirs) {
         let temporary = tempfile::tempdir().unwrap();
         let offered = files.iter().map(|(name, bytes)| {
             let path = temporary.path().join(name);
@@ -224,13 +214,13 @@ mod tests {
         });
         let offered = offered.collect();
         let folder = Folder::open(temporary.path().join("home")).unwrap();
-        (temporary, Home::open(folder, offered).unwrap())
+        (temporary, WorkerDirs::open(folder, offered).unwrap())
     }
 
     #[test]
     fn the_records_that_are_drawn_are_read() {
-        let (_temporary, home) = home(&[("pool", bytes())]);
-        let drawn = home.pools.draw(&pool(), &SEED).unwrap();
+        let (_temporary, dirs) = dirs(&[("pool", bytes())]);
+        let drawn = dirs.pools.draw(&pool(), &SEED).unwrap();
         let expected = (0..3).flat_map(|sample| {
             let place = 3 * draw(&SEED, sample, 3, RECORDS).unwrap() as usize;
             bytes()[place..place + 3].to_vec()
@@ -240,11 +230,11 @@ mod tests {
 
     #[test]
     fn a_pool_is_offered_once_and_kept() {
-        let (temporary, mut home) = home(&[("other", vec![1; 150]), ("pool", bytes())]);
-        home.pools.offered.insert(0, "no such file".into());
-        home.pools.keep(&pool()).unwrap();
+        let (temporary, mut dirs) = dirs(&[("other", vec![1; 150]), ("pool", bytes())]);
+        dirs.pools.offered.insert(0, "no such file".into());
+        dirs.pools.keep(&pool()).unwrap();
         fs::remove_file(temporary.path().join("pool")).unwrap();
-        let again = Home::open(home.folder, Vec::new()).unwrap();
+        let again = WorkerDirs::open(dirs.folder, Vec::new()).unwrap();
         assert!(again.pools.draw(&pool(), &SEED).is_ok());
     }
 
@@ -252,8 +242,8 @@ mod tests {
     fn a_missing_pool_is_told_with_what_to_do() {
         let mut changed = bytes();
         changed[7] ^= 1;
-        let (_temporary, home) = home(&[("short", vec![1; 149]), ("changed", changed)]);
-        let error = home.pools.keep(&pool()).unwrap_err().to_string();
+        let (_temporary, dirs) = dirs(&[("short", vec![1; 149]), ("changed", changed)]);
+        let error = dirs.pools.keep(&pool()).unwrap_err().to_string();
         let root = hex::encode(pool().root);
         for said in [
             "150 bytes, 50 records",
@@ -268,11 +258,11 @@ mod tests {
 
     #[test]
     fn a_kept_pool_that_was_damaged_is_replaced() {
-        let (_temporary, home) = home(&[("pool", bytes())]);
-        home.pools.keep(&pool()).unwrap();
-        let kept = home.pools.kept.path().join(pool().name());
+        let (_temporary, dirs) = dirs(&[("pool", bytes())]);
+        dirs.pools.keep(&pool()).unwrap();
+        let kept = dirs.pools.kept.path().join(pool().name());
         fs::write(&kept, vec![0; 150]).unwrap();
-        assert!(home.pools.draw(&pool(), &SEED).is_ok());
+        assert!(dirs.pools.draw(&pool(), &SEED).is_ok());
         assert_eq!(fs::read(kept).unwrap(), bytes());
     }
 

@@ -1,13 +1,15 @@
-use super::{submit_once, Daemon, Flow, RunError};
+use super::{round_span, submit_once, Daemon, RunError};
 use crate::{
     chain::{Call, Client, Keypair, Moment},
     engine::{Sponsor, SponsorCommand, SponsorSnapshot},
     state::{Folder, StateError},
 };
 use codec::{Decode, Encode};
-use gotong_protocol::{shard_is_due, Hash, HoldOutTerms, TaskId};
+use gotong_protocol::{shard_is_due, view::TaskView, Hash, HoldOutTerms, TaskId};
 use gotong_scoring::{shard_root, shards_root, ShardError, Tree};
 use rand::{rngs::OsRng, TryRngCore};
+use std::ops::ControlFlow;
+use tracing::Instrument;
 
 /// A task's sealed shards on the sponsor's disk. Whoever reads them before their rounds knows
 /// the exam.
@@ -106,7 +108,7 @@ pub struct Sponsoring {
     signer: Keypair,
     base: Folder,
     task: TaskId,
-    machine: Sponsor,
+    engine: Sponsor,
     sealed: Option<Sealed>,
 }
 
@@ -116,7 +118,7 @@ impl Sponsoring {
             signer,
             base,
             task,
-            machine: Sponsor::default(),
+            engine: Sponsor::default(),
             sealed: None,
         }
     }
@@ -126,7 +128,7 @@ impl Sponsoring {
             self.sealed = Sealed::open(&self.base, root)?;
         }
         self.sealed.as_ref().ok_or_else(|| {
-            RunError::NotEntitled(format!(
+            RunError::Refused(format!(
                 "the sealed shards of task {} are not in {}: run on the machine that opened it",
                 self.task,
                 self.base.path().display()
@@ -136,24 +138,36 @@ impl Sponsoring {
 }
 
 impl Daemon for Sponsoring {
-    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<Flow, RunError> {
+    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
         let view = now.task(self.task).await?;
         let view = view.ok_or(RunError::NoTask(self.task))?;
+        let span = round_span(self.task, view.round, &self.signer.public_key().0);
+        self.look_at(client, now, &view).instrument(span).await
+    }
+}
+
+impl Sponsoring {
+    async fn look_at(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        view: &TaskView,
+    ) -> Result<ControlFlow<()>, RunError> {
         if view.state.is_over() {
-            tracing::info!("task {}: {:?}", self.task, view.state);
-            return Ok(Flow::Done);
+            tracing::info!("{:?}", view.state);
+            return Ok(ControlFlow::Break(()));
         }
         let task = self.task;
         let HoldOutTerms::Sealed { root, .. } = view.terms.hold_out else {
             tracing::info!(
-                "task {task}: its samples are drawn from a public pool, so there is nothing to publish; \
-                 keep the pool's file where everybody can get it"
+                "the samples are drawn from a public pool, so there is nothing to publish; keep the \
+                 pool's file where everybody can get it"
             );
-            return Ok(Flow::Done);
+            return Ok(ControlFlow::Break(()));
         };
         self.sealed(&root)?;
         let Some(round) = now.round(task, view.round).await? else {
-            return Ok(Flow::Continue);
+            return Ok(ControlFlow::Continue(()));
         };
         let snapshot = SponsorSnapshot {
             block: now.block(),
@@ -169,24 +183,20 @@ impl Daemon for Sponsoring {
             published: round.shard.is_some(),
             next_shard: view.next_shard,
         };
-        let Some(command) = self.machine.on_block(&snapshot) else {
-            return Ok(Flow::Continue);
+        let Some(command) = self.engine.on_block(&snapshot) else {
+            return Ok(ControlFlow::Continue(()));
         };
         let call = self
             .sealed(&root)?
             .publication(task, &command)?
             .ok_or_else(|| {
-                RunError::NotEntitled(format!("shard {} is not on disk", view.next_shard))
+                RunError::Refused(format!("shard {} is not on disk", view.next_shard))
             })?;
         if let Some(receipt) = submit_once(client, &self.signer, &call).await? {
-            self.machine.on_published(view.round, receipt.block);
+            self.engine.on_published(view.round, receipt.block);
         }
-        tracing::info!(
-            "task {task}, round {}: published shard {}",
-            view.round,
-            view.next_shard
-        );
-        Ok(Flow::Continue)
+        tracing::info!("published shard {}", view.next_shard);
+        Ok(ControlFlow::Continue(()))
     }
 }
 

@@ -90,14 +90,14 @@ impl Tasks {
             Err(error) => error,
         };
         if matches!(&error, RunError::Replica(error) if error.is_fatal()) {
-            tracing::error!("giving up task {task}: {error}");
+            tracing::error!(%task, "giving it up: {error}");
             self.given_up.insert(task);
             return Ok(true);
         }
         let now = Instant::now();
         let pause = Pause::after(self.paused.get(&task), now);
         let wait = pause.until - now;
-        tracing::error!("task {task}: {error}; looking at it again in {wait:?}");
+        tracing::error!(%task, "{error}; looking at it again in {wait:?}");
         self.paused.insert(task, pause);
         Ok(false)
     }

@@ -1,32 +1,38 @@
 use super::{
-    inputs_digest, replica::Desk, tasks::Tasks, Computer, Counsel, Daemon, Flow, Home, Replica,
-    RunError, Suspects,
+    inputs_digest, replica::ReplicaWorker, round_span, tasks::Tasks, Daemon, DisputeAgent, Replica,
+    RunError, ScorerOptions, Suspects, WorkerDirs,
 };
 use crate::chain::{Client, Keypair, Moment};
 use gotong_protocol::{view::TaskView, Phase, TaskId};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::ControlFlow};
+use tracing::Instrument;
 
 /// The daemon of somebody without a role: computes every round, and disputes each table that
 /// differs.
 pub struct Watch {
     signer: Keypair,
-    home: Home,
-    computer: Computer,
+    dirs: WorkerDirs,
+    scoring: ScorerOptions,
     tasks: Tasks,
     watched: BTreeMap<TaskId, Watched>,
 }
 
 struct Watched {
-    desk: Desk,
-    counsel: Counsel,
+    worker: ReplicaWorker,
+    agent: DisputeAgent,
 }
 
 impl Watch {
-    pub fn new(signer: Keypair, home: Home, computer: Computer, only: Option<TaskId>) -> Self {
+    pub fn new(
+        signer: Keypair,
+        dirs: WorkerDirs,
+        scoring: ScorerOptions,
+        only: Option<TaskId>,
+    ) -> Self {
         Self {
             signer,
-            home,
-            computer,
+            dirs,
+            scoring,
             tasks: Tasks::new(only),
             watched: BTreeMap::new(),
         }
@@ -42,7 +48,7 @@ impl Watch {
             Some(watched) => watched,
             None => self.open(view)?,
         };
-        let Watched { desk, counsel } = self.watched.entry(view.id).or_insert(watched);
+        let Watched { worker, agent } = self.watched.entry(view.id).or_insert(watched);
         let Some(round) = now.round(view.id, view.round).await? else {
             return Ok(());
         };
@@ -54,8 +60,8 @@ impl Watch {
         let submissions = now.submissions(view.id, view.round).await?;
         let wanted = (is_attested && round.has_samples())
             .then(|| (&round, inputs_digest(&round, &submissions)));
-        if let Some(replica) = desk.ready(client, now, view, wanted).await? {
-            counsel
+        if let Some(replica) = worker.ready(client, now, view, wanted).await? {
+            agent
                 .attend(client, now, replica, &round, Suspects::Everybody)
                 .await?;
         }
@@ -63,31 +69,32 @@ impl Watch {
     }
 
     fn open(&self, view: &TaskView) -> Result<Watched, RunError> {
-        tracing::info!("watching task {}", view.id);
+        tracing::info!("watching");
         let account = self.signer.public_key().0;
-        let folder = Replica::folder(&self.home, view)?.sub(hex::encode(&account[..8]))?;
-        let counsel = Counsel::open(self.signer.clone(), view.id, &folder)?;
-        let desk = Desk::new(self.home.clone(), self.computer.clone());
-        Ok(Watched { desk, counsel })
+        let folder = Replica::folder(&self.dirs, view)?.sub(hex::encode(&account[..8]))?;
+        let agent = DisputeAgent::open(self.signer.clone(), view.id, &folder)?;
+        let worker = ReplicaWorker::new(self.dirs.clone(), self.scoring.clone());
+        Ok(Watched { worker, agent })
     }
 }
 
 impl Daemon for Watch {
-    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<Flow, RunError> {
+    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
         let views = self.tasks.all(now).await?;
         for view in &views {
             if view.state.is_over() {
                 self.watched.remove(&view.id);
                 continue;
             }
-            let looked = self.look_at(client, now, view).await;
+            let span = round_span(view.id, view.round, &self.signer.public_key().0);
+            let looked = self.look_at(client, now, view).instrument(span).await;
             if self.tasks.survive(view.id, looked)? {
                 self.watched.remove(&view.id);
             }
         }
         Ok(match self.tasks.is_done(&views) {
-            true => Flow::Done,
-            false => Flow::Continue,
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
         })
     }
 }

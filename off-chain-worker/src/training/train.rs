@@ -84,19 +84,17 @@ pub struct TrainingOptions {
     pub batch: Option<usize>,
     /// [`TrainingConfig::learning_rate`].
     pub learning_rate: Option<f64>,
-    /// [`TrainingConfig::seed`].
-    pub seed: u64,
 }
 
 impl TrainingOptions {
-    /// The training of `graph` that this asks for.
-    pub fn config(&self, graph: &Graph) -> TrainingConfig {
+    /// The training of `graph` that this asks for, in the order that `seed` draws.
+    pub fn config(&self, graph: &Graph, seed: u64) -> TrainingConfig {
         let suited = TrainingConfig::of(graph);
         TrainingConfig {
             steps: self.steps.unwrap_or(suited.steps),
             batch: self.batch.unwrap_or(suited.batch),
             learning_rate: self.learning_rate.unwrap_or(suited.learning_rate),
-            seed: self.seed,
+            seed,
             ..suited
         }
     }
@@ -177,8 +175,9 @@ const REPORT_EVERY: usize = 10;
 /// Trains from `master` and returns the change of every parameter in w16 units, in the machine's
 /// order: what training made of it less what it was.
 ///
-/// Updates on shuffled batches of `data`; with few samples the batch is all of them. Of a language
-/// model every token is a label. The same seed on the same device, of as many cores, gives the same change.
+/// Updates on shuffled batches of `data`. A batch has at most three quarters of the samples, so that the seed matters
+/// however few there are. Of a language model every token is a label. The same seed on the same device, of as many
+/// cores, gives the same change.
 ///
 /// # Errors
 /// A graph, weights or data that do not fit together; `stop` was set; the training diverged; the
@@ -348,7 +347,8 @@ struct Batches {
 impl Batches {
     fn new(data: &Labelled, config: &TrainingConfig) -> Self {
         Self {
-            size: config.batch.min(data.len()),
+            // The mean over all samples would be the same for everybody who has them.
+            size: config.batch.min((3 * data.len()).div_ceil(4)),
             order: (0..data.len()).collect(),
             used: data.len(), // the first batch shuffles
             random: StdRng::seed_from_u64(config.seed),

@@ -10,6 +10,7 @@
 //! | [`graph`] | an architecture as data: a list of [`Op`]s, validated once |
 //! | [`Transformer`] | the shape of a language model, which makes a [`Graph`] |
 //! | [`Cnn`] | the shape of a convolutional network, which does; [`Image`] and [`Window`] are its parts |
+//! | [`gradient`] | which way each weight would have to move: one exact backward pass |
 //! | [`weights`] | the canonical 16-bit master weights and their Merkle root |
 //! | [`machine`] | one op on one sample; [`lut`] holds its tables |
 //! | [`evaluator`] | samples, the [`Evaluator`] trait and the [`Reference`] that defines it |
@@ -38,6 +39,7 @@ pub mod arith;
 mod cnn;
 pub mod delta;
 pub mod evaluator;
+pub mod gradient;
 pub mod graph;
 mod hash;
 pub mod hold_out;

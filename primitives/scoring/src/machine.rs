@@ -420,6 +420,26 @@ impl Norm {
         let t = rs(g.wrapping_mul(self.reciprocal), 15);
         clamp_i8(rs(t.wrapping_mul(self.root_of_width), self.down))
     }
+
+    /// Bits after the point of what [`Self::pull`] gives.
+    pub const PULL_BITS: u8 = 10;
+
+    /// What divides the row, times `d`, in `2^-10`: `rs(rs(d * reciprocal, 15) * root, down - up - 10)`. Where
+    /// that is a shift to the left, the product is clamped first so that it stays within `+-2^30`: only for
+    /// rows with hardly anything in them.
+    #[inline]
+    pub fn pull(&self, d: i16) -> i32 {
+        let t = rs(i32::from(d).wrapping_mul(self.reciprocal), 15);
+        // Below 2^29.
+        let product = t.wrapping_mul(self.root_of_width);
+        let down = self.down as i32 - self.up as i32 - i32::from(Self::PULL_BITS);
+        if down >= 0 {
+            return rs(product, down.unsigned_abs());
+        }
+        let up = down.unsigned_abs().min(30);
+        let most = (1i32 << 30) >> up;
+        product.clamp(-most, most) << up
+    }
 }
 
 /// At most 32767.

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     chain::{Account, Moment},
     cli::output::{Format, SYMBOL, UNIT},
-    evaluation::verdict_words,
+    evaluation::describe_verdict,
     run::stage,
 };
 use anyhow::{ensure, Context, Result};
@@ -175,8 +175,10 @@ impl Report {
                 continue;
             }
             let took = seen.since.elapsed();
-            self.output
-                .say(format_args!("          {}", verdict_words(&closed.verdict)));
+            self.output.say(format_args!(
+                "          {}",
+                describe_verdict(&closed.verdict)
+            ));
             if closed.verdict.convicts() {
                 self.output.say(format_args!(
                     "          {} is convicted: {} {SYMBOL} of its stake to {}, as much burned",

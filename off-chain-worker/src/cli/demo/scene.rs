@@ -88,13 +88,13 @@ impl Scene {
     pub fn terms(self) -> &'static str {
         match self {
             Self::Mlp => {
-                "--price=0.01 --cap=50 --pool=1000 --fee-permille=100 --commit-blocks=60 \
+                "--price=0.01 --cap=50 --budget=1000 --fee-permille=100 --commit-blocks=60 \
                  --reveal-blocks=20 --attest-blocks=20 --challenge-blocks=5 --seats=4 --quorum=3 \
                  --weight-cap=1000"
             }
             // A loss is of 128 characters: a hundredth of the price.
             Self::Lm => {
-                "--price=0.0001 --cap=50 --pool=1000 --fee-permille=100 --commit-blocks=600 \
+                "--price=0.0001 --cap=50 --budget=1000 --fee-permille=100 --commit-blocks=600 \
                  --reveal-blocks=60 --attest-blocks=240 --challenge-blocks=5 --seats=2 --quorum=2 \
                  --weight-cap=1000"
             }

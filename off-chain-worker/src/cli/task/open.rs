@@ -27,10 +27,10 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong task open --dev Alice --name clothes --model mlp:784,128,10 \\\n    \
-                  --shards 10 --shard-samples 800 --price 1 --cap 500 --pool 5000\n  \
+                  --shards 10 --shard-samples 800 --price 1 --cap 500 --budget 5000\n  \
                   gotong sponsor --dev Alice --task 0\n  \
                   gotong task open --dev Alice --name drawn --hold-out drawn --pool-out drawn.pool \\\n    \
-                  --samples 400 --rounds 50 --price 1 --cap 500 --pool 5000"
+                  --samples 400 --rounds 50 --price 1 --cap 500 --budget 5000"
 )]
 pub struct Open {
     /// What users see, up to 32 bytes
@@ -42,9 +42,9 @@ pub struct Open {
     /// First weights; random ones if not given
     #[arg(long, value_name = "FILE.safetensors", conflicts_with = "init_seed")]
     weights: Option<PathBuf>,
-    /// Seed of random first weights
-    #[arg(long, default_value_t = 0)]
-    init_seed: u64,
+    /// Seed of random first weights [default: drawn by the system]
+    #[arg(long)]
+    init_seed: Option<u64>,
     /// What becomes the exam: a part of this data set that nobody trains on
     #[command(flatten)]
     data: Data,
@@ -70,8 +70,9 @@ pub struct Open {
     #[arg(long, default_value = "500")]
     cap: Amount,
     /// GTG put on hold to pay rounds
-    #[arg(long)]
-    pool: Amount,
+    // Its name before there were pools of samples.
+    #[arg(long, alias = "pool")]
+    budget: Amount,
     /// The attesters' part of what a round pays, in thousandths
     #[arg(long, default_value_t = 100)]
     fee_permille: u16,
@@ -151,7 +152,7 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
         HoldOut::Drawn => write_pool(&args, &exam)?,
     };
     let terms = terms(&args, hold_out)?;
-    let call = Call::open_task(&terms, &graph_bytes, &weights, args.pool.0);
+    let call = Call::open_task(&terms, &graph_bytes, &weights, args.budget.0);
     let receipt = client.submit(&signer, &call, Inclusion::Best).await?;
     let task: TaskId = receipt.event("TaskOpened")?;
     let json = json!({
@@ -180,7 +181,11 @@ fn first_weights(args: &Open) -> anyhow::Result<Vec<u8>> {
         Some(path) => {
             weights_file::read(path, graph).with_context(|| path.display().to_string())?
         }
-        None => initial_weights(graph, args.init_seed),
+        None => {
+            // Whoever knew them before the task is open could train for its first round already.
+            let drawn = || StdRng::from_os_rng().random();
+            initial_weights(graph, args.init_seed.unwrap_or_else(drawn))
+        }
     };
     Ok(MasterWeights::new(weights)?.to_bytes())
 }

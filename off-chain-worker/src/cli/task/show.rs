@@ -72,7 +72,7 @@ fn task_json(view: &TaskView) -> Value {
         "minimum_attester_stake": terms.minimum_attester_stake.to_string(),
         "cap_per_round": terms.cap_per_round.to_string(),
         "attester_fee_permille": terms.attester_fee_permille,
-        "pool": view.pool.to_string(),
+        "budget": view.pool.to_string(),
         "bond": view.bond.to_string(),
         "unclaimed": view.unclaimed.to_string(),
         "paid": view.paid.to_string(),
@@ -166,7 +166,7 @@ fn text(
          sponsor    {}\n\
          pays       {} {SYMBOL} a millibit, at most {} a round, {} permille of it to attesters\n\
          asks for   {} {SYMBOL} of a contributor, {} of an attester\n\
-         pool       {} {SYMBOL}, unclaimed {}, paid {}\n\
+         budget     {} {SYMBOL}, unclaimed {}, paid {}\n\
          exam       {}\n\
          weights    {}\n\n",
         view.id,

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 /// The evaluator that a user chose.
 #[derive(Clone, Debug, Default)]
-pub enum Machine {
+pub enum Backend {
     /// All cores of the processor.
     #[default]
     Cpu,
@@ -19,7 +19,7 @@ pub enum Machine {
     Device(Box<BurnEvaluator>),
 }
 
-impl Evaluator for Machine {
+impl Evaluator for Backend {
     fn losses(
         &mut self,
         graph: &Graph,
@@ -33,7 +33,7 @@ impl Evaluator for Machine {
     }
 }
 
-impl Traced for Machine {
+impl Traced for Backend {
     fn tensors(
         &mut self,
         graph: &Graph,
@@ -66,7 +66,7 @@ static TURN: Mutex<()> = Mutex::const_new(());
 /// How long to keep the turn: long enough for all models of a light round.
 const KEPT: Duration = Duration::from_secs(10);
 
-/// A machine that evaluations share. They take turns, of some seconds or of one model, so that a round that takes hours
+/// A backend that evaluations share. They take turns, of some seconds or of one model, so that a round that takes hours
 /// holds up a light one by no more than one of its models. It halts between two models.
 #[derive(Debug)]
 pub struct Shared<E> {

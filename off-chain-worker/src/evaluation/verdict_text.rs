@@ -3,7 +3,7 @@ use gotong_protocol::dispute::Verdict;
 use gotong_scoring::trial::Step;
 
 /// Which step is wrong, and how.
-pub fn step_words(step: &Step) -> String {
+pub fn describe_step(step: &Step) -> String {
     match *step {
         Step::Similarities { row } => {
             format!("what row {row} is similar to contradicts the other rows")
@@ -65,9 +65,9 @@ fn differs<T: std::fmt::Display>(name: StepName, claimed: T, found: T) -> String
 }
 
 /// How a dispute ended.
-pub fn verdict_words(verdict: &Verdict) -> String {
+pub fn describe_verdict(verdict: &Verdict) -> String {
     match verdict {
-        Verdict::Refuted(step) => format!("refuted: {}", step_words(step)),
+        Verdict::Refuted(step) => format!("refuted: {}", describe_step(step)),
         Verdict::Unanswered => "the accused did not answer in time".to_owned(),
         Verdict::Upheld => "upheld: the challenger was wrong".to_owned(),
         Verdict::Abandoned => "the challenger did not pick in time".to_owned(),
@@ -92,10 +92,10 @@ mod tests {
             found: 42,
         };
         assert_eq!(
-            verdict_words(&Verdict::Refuted(step)),
+            describe_verdict(&Verdict::Refuted(step)),
             "refuted: word:plus=1:sample=3:op=2:at=7 is 42, and was claimed to be 41"
         );
         let step = Step::Header;
-        assert!(step_words(&step).starts_with(&StepName::Header.to_string()));
+        assert!(describe_step(&step).starts_with(&StepName::Header.to_string()));
     }
 }

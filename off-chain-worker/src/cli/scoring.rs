@@ -1,14 +1,14 @@
 //! The options of whoever computes rounds.
 
 use crate::{
-    evaluation::{check_precision, self_test, BurnEvaluator, LieKind, Machine},
-    run::Computer,
+    evaluation::{check_precision, self_test, Backend, BurnEvaluator, LieKind},
+    run::ScorerOptions,
     training::{Adapter, DeviceChoice},
 };
 
 /// Where rounds are computed.
 #[derive(Debug, clap::Args)]
-pub struct Computing {
+pub struct ScoringArgs {
     /// Evaluate on this device, and not on all cores of the processor
     #[arg(long, value_enum)]
     device: Option<DeviceChoice>,
@@ -17,29 +17,29 @@ pub struct Computing {
     lie: Option<LieKind>,
 }
 
-impl Computing {
-    /// Tests the machine first, and refuses one that fails.
-    pub async fn computer(&self) -> anyhow::Result<Computer> {
+impl ScoringArgs {
+    /// Tests the backend first, and refuses one that fails.
+    pub async fn options(&self) -> anyhow::Result<ScorerOptions> {
         let device = self.device;
-        let machine = tokio::task::spawn_blocking(move || {
-            let mut machine = match device {
-                None => Machine::Cpu,
+        let backend = tokio::task::spawn_blocking(move || {
+            let mut backend = match device {
+                None => Backend::Cpu,
                 Some(device) => {
                     let (evaluator, adapter) = open_evaluator(device)?;
                     tracing::info!("evaluates on {}", adapter.name);
-                    Machine::Device(Box::new(evaluator))
+                    Backend::Device(Box::new(evaluator))
                 }
             };
-            let report = self_test(&mut machine)?;
+            let report = self_test(&mut backend)?;
             tracing::info!("self-test: {} words are exact", report.words);
-            anyhow::Ok(machine)
+            anyhow::Ok(backend)
         })
         .await??;
         if let Some(lie) = self.lie {
             tracing::warn!("a drill: stands for tables that are wrong in {lie:?}");
         }
-        Ok(Computer {
-            machine,
+        Ok(ScorerOptions {
+            backend,
             lie: self.lie,
         })
     }

@@ -2,7 +2,7 @@ use super::{inputs_digest, Replica, RunError};
 use crate::{
     chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment},
     engine::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute},
-    evaluation::{verdict_words, StepName},
+    evaluation::{describe_verdict, StepName},
     keys::address,
     state::{Folder, Lock, StateError},
 };
@@ -22,12 +22,12 @@ use tokio::{
 /// Plays one account's disputes in the rounds of a task: answers for its own table, and doubts
 /// those that differ. All that it needs is on the chain; what it keeps on disk only spares it moves
 /// that are made already.
-pub struct Counsel {
+pub struct DisputeAgent {
     signer: Keypair,
     account: Account,
     task: TaskId,
     folder: Folder,
-    machine: Disputer,
+    engine: Disputer,
     /// What the chain refused, and the block from which to try it again.
     refused: HashMap<DisputerCommand, u32>,
     /// The account's disputes that were open at the last look.
@@ -52,24 +52,24 @@ pub struct Hearing {
     pub refused: Vec<(DisputerCommand, ChainError)>,
 }
 
-const MACHINE: &str = "disputer";
+const ENGINE: &str = "disputer";
 /// Blocks to wait after a refusal, each of which costs a fee.
 const REFUSED_BLOCKS: u32 = 5;
 /// More than can be ready at once.
 const ALL: usize = 1 << 10;
 
-impl Counsel {
-    /// The counsel of `signer` in `task`; `folder` is that of the account in the task.
+impl DisputeAgent {
+    /// The agent of `signer` in `task`; `folder` is that of the account in the task.
     pub fn open(signer: Keypair, task: TaskId, folder: &Folder) -> Result<Self, StateError> {
         let account = signer.public_key().0;
         let folder = folder.sub("disputes")?;
         let lock = folder.lock()?;
-        let machine = folder.load(MACHINE)?;
+        let engine = folder.load(ENGINE)?;
         Ok(Self {
             signer,
             account,
             task,
-            machine: machine.unwrap_or_else(|| Disputer::new(account)),
+            engine: engine.unwrap_or_else(|| Disputer::new(account)),
             folder,
             refused: HashMap::new(),
             open: BTreeSet::new(),
@@ -99,14 +99,14 @@ impl Counsel {
         let submissions = now.submissions(self.task, round.round).await?;
         let inputs = inputs_digest(round, &submissions);
         let mut commands = loop {
-            let own = replica.stands_for(&inputs);
+            let own = replica.known_score(&inputs);
             let own_table = own.map(|own| own.score.table.root());
             let snapshot = self.snapshot(now, round, &disputes, own_table, suspects);
-            let commands = self.machine.on_block(&snapshot);
+            let commands = self.engine.on_block(&snapshot);
             if commands != [DisputerCommand::Compute] {
                 break commands;
             }
-            replica.own(client, now, round).await?;
+            replica.score(client, now, round).await?;
         };
         self.save()?;
         let block = now.block();
@@ -127,8 +127,7 @@ impl Counsel {
             for (command, call) in computed.drain(..) {
                 match call {
                     None => {
-                        let (task, id) = (round.task, round.round);
-                        tracing::error!("task {task}, round {id}: no move for {command:?}");
+                        tracing::error!("no move for {command:?}");
                         self.pause(command, block);
                     }
                     Some(call) if matches!(command, DisputerCommand::Accuse { .. }) => {
@@ -145,7 +144,7 @@ impl Counsel {
         computing.await?;
         for (command, error) in &hearing.refused {
             self.pause(*command, block);
-            self.tell(round, *command, error);
+            self.tell(*command, error);
         }
         Ok(hearing)
     }
@@ -168,13 +167,7 @@ impl Counsel {
         let mut verdicts = now.verdicts().await?;
         verdicts.retain(|closed| gone.contains(&closed.id));
         for closed in &verdicts {
-            tracing::info!(
-                "task {}, round {}, dispute {}: {}",
-                closed.task,
-                closed.round,
-                closed.id,
-                verdict_words(&closed.verdict)
-            );
+            tracing::info!(dispute = %closed.id, "{}", describe_verdict(&closed.verdict));
         }
         Ok(verdicts)
     }
@@ -253,26 +246,20 @@ impl Counsel {
 
     /// A block took the move.
     fn done(&mut self, command: DisputerCommand, block: u32) -> Result<(), RunError> {
-        let task = self.task;
         match command {
             DisputerCommand::Compute => {}
             DisputerCommand::Answer { dispute, moves } => {
-                tracing::info!(
-                    "task {task}, dispute {dispute}: answered, move {}",
-                    moves + 1
-                );
-                self.machine.on_moved(dispute, moves, block);
+                tracing::info!(%dispute, "answered, move {}", moves + 1);
+                self.engine.on_moved(dispute, moves, block);
             }
             DisputerCommand::Pick { dispute, moves } => {
-                tracing::info!("task {task}, dispute {dispute}: picked, move {}", moves + 1);
-                self.machine.on_moved(dispute, moves, block);
+                tracing::info!(%dispute, "picked, move {}", moves + 1);
+                self.engine.on_moved(dispute, moves, block);
             }
             DisputerCommand::Accuse { accused } => {
-                tracing::warn!(
-                    "task {task}: {} stands for another table, opened a dispute",
-                    address(&accused)
-                );
-                self.machine.on_accused(accused, block);
+                let accused_address = address(&accused);
+                tracing::warn!("{accused_address} stands for another table, opened a dispute");
+                self.engine.on_accused(accused, block);
             }
         }
         self.save()
@@ -283,24 +270,23 @@ impl Counsel {
         self.refused.insert(command, until);
     }
 
-    fn tell(&self, round: &RoundView, command: DisputerCommand, error: &ChainError) {
-        let (task, id) = (round.task, round.round);
+    fn tell(&self, command: DisputerCommand, error: &ChainError) {
         match command {
             DisputerCommand::Accuse { accused } => tracing::error!(
-                "task {task}, round {id}: {} stands for another table, and no dispute could be \
-                 opened: {error}. A dispute takes a bond out of the free balance of {}",
+                "{} stands for another table, and no dispute could be opened: {error}. A dispute \
+                 takes a bond out of the free balance of {}",
                 address(&accused),
                 address(&self.account),
             ),
             DisputerCommand::Answer { dispute, .. } | DisputerCommand::Pick { dispute, .. } => {
-                tracing::error!("task {task}, dispute {dispute}: the move was refused: {error}");
+                tracing::error!(%dispute, "the move was refused: {error}");
             }
             DisputerCommand::Compute => {}
         }
     }
 
     fn save(&self) -> Result<(), RunError> {
-        Ok(self.folder.save(MACHINE, &self.machine)?)
+        Ok(self.folder.save(ENGINE, &self.engine)?)
     }
 }
 

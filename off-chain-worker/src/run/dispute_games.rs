@@ -1,4 +1,4 @@
-//! Disputes as they are played: an honest party and a liar, each with its machine and its witness,
+//! Disputes as they are played: an honest party and a liar, each with its engine and its witness,
 //! before a referee with the rules of the chain.
 
 use crate::{
@@ -21,7 +21,7 @@ const LIAR: Account = [2; 32];
 struct Party {
     account: Account,
     witness: Witness,
-    machine: Disputer,
+    engine: Disputer,
 }
 
 /// The referee, and the tables that stand.
@@ -141,20 +141,20 @@ impl Court {
 /// A party looks at the chain, perhaps at an older state of it, and acts.
 fn tick(party: &mut Party, court: &mut Court, old: Option<DisputerSnapshot>, turn: &Turns) {
     if turn.restarts {
-        party.machine = Disputer::decode(&mut &*party.machine.encode()).unwrap();
+        party.engine = Disputer::decode(&mut &*party.engine.encode()).unwrap();
     }
     let now = old.unwrap_or_else(|| court.snapshot(party));
-    for command in party.machine.on_block(&now).into_iter().take(turn.executes) {
+    for command in party.engine.on_block(&now).into_iter().take(turn.executes) {
         court.execute(party, command);
         match command {
             DisputerCommand::Answer { dispute, moves }
             | DisputerCommand::Pick { dispute, moves }
                 if turn.hears_back =>
             {
-                party.machine.on_moved(dispute, moves, court.block);
+                party.engine.on_moved(dispute, moves, court.block);
             }
             DisputerCommand::Accuse { accused } if turn.hears_back => {
-                party.machine.on_accused(accused, court.block);
+                party.engine.on_accused(accused, court.block);
             }
             _ => {}
         }
@@ -207,7 +207,7 @@ proptest! {
         let party = |account, witness| Party {
             account,
             witness,
-            machine: Disputer::new(account),
+            engine: Disputer::new(account),
         };
         let mut honest = party(HONEST, lab.honest());
         let mut liar = party(LIAR, lab.liar(kind));

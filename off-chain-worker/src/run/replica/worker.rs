@@ -1,4 +1,4 @@
-use super::{inputs_digest, Computed, Computer, Home, Replica, ReplicaError};
+use super::{inputs_digest, Replica, ReplicaError, ScoredRound, ScorerOptions, WorkerDirs};
 use crate::{
     chain::{ChainError, Client, Moment},
     evaluation::Halt,
@@ -12,12 +12,13 @@ use tokio::{
     task::{JoinError, JoinHandle},
     time::timeout,
 };
+use tracing::Instrument;
 
 /// A task's replica, worked on in the background: a round may take hours to compute, and whoever has seats in other
 /// tasks too, or disputes to answer, goes on with those meanwhile.
-pub struct Desk {
-    home: Home,
-    computer: Computer,
+pub struct ReplicaWorker {
+    dirs: WorkerDirs,
+    scoring: ScorerOptions,
     /// Not here while a job has it, nor before the first one has opened it.
     replica: Option<Box<Replica>>,
     job: Option<Job<Worked>>,
@@ -34,11 +35,11 @@ type Worked = (Option<Box<Replica>>, Result<(), ReplicaError>);
 /// How long to wait for a job that has just started: most are done at once.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-impl Desk {
-    pub fn new(home: Home, computer: Computer) -> Self {
+impl ReplicaWorker {
+    pub fn new(dirs: WorkerDirs, scoring: ScorerOptions) -> Self {
         Self {
-            home,
-            computer,
+            dirs,
+            scoring,
             replica: None,
             job: None,
             subject: None,
@@ -64,13 +65,19 @@ impl Desk {
         if !is_done && self.is_in_vain(now, task).await? {
             self.halt();
         }
-        // What was under way may be what is asked for.
-        if is_done && !(was_busy && self.subject == subject) {
+        // What was under way may be what is asked for; if it was only to replay, rounds may have ended since.
+        let is_asked_for = was_busy && subject.is_some() && self.subject == subject;
+        if is_done && !is_asked_for {
             self.subject = subject;
             self.start(client, now, task, round.map(|(round, _)| round));
             is_done = self.finish(PATIENCE).await?;
         }
         Ok(self.replica.as_deref_mut().filter(|_| is_done))
+    }
+
+    /// The replica as far as it has come; none while a job has it.
+    pub fn replica(&self) -> Option<&Replica> {
+        self.replica.as_deref()
     }
 
     /// Whether all is done within `patience`; fails with what the job failed with.
@@ -95,28 +102,29 @@ impl Desk {
     }
 
     fn start(&mut self, client: &Client, now: &Moment, task: &TaskView, round: Option<&RoundView>) {
-        let (home, computer) = (self.home.clone(), self.computer.clone());
+        let (dirs, scoring) = (self.dirs.clone(), self.scoring.clone());
         let (client, now) = (client.clone(), now.clone());
         let (task, round) = (task.clone(), round.cloned());
         let (replica, halt) = (self.replica.take(), Halt::default());
         let told = halt.clone();
-        self.job = Some(Job::start(halt, async move {
+        let work = async move {
             let opened = match replica {
                 Some(replica) => Ok(replica),
                 None => {
-                    let opened = Replica::open(&client, &now, &home, &task).await;
-                    opened.map(|replica| Box::new(replica.on(computer)))
+                    let opened = Replica::open(&client, &now, &dirs, &task).await;
+                    opened.map(|replica| Box::new(replica.scored_by(scoring)))
                 }
             };
             match opened {
                 Err(error) => (None, Err(error)),
                 Ok(mut replica) => {
-                    replica.halt = told;
+                    replica.halted_by(told);
                     let done = replica.work(&client, &now, round.as_ref()).await;
                     (Some(replica), done)
                 }
             }
-        }));
+        };
+        self.job = Some(Job::start(halt, work.in_current_span()));
     }
 
     /// Whether nobody needs what the job computes: a fork has changed it, or the round ended without it. A round that
@@ -152,8 +160,8 @@ impl Replica {
         let Some(round) = round else {
             return Ok(());
         };
-        let own = self.own(client, now, round).await?;
-        if is_contested(round, &own) {
+        let scored = self.score(client, now, round).await?;
+        if is_contested(round, &scored) {
             self.witness(client, now, round).await?;
         }
         Ok(())
@@ -161,8 +169,8 @@ impl Replica {
 }
 
 /// Whether there are disputes about the round, or will be.
-fn is_contested(round: &RoundView, own: &Computed) -> bool {
-    let opening = own.score.table.opening();
+fn is_contested(round: &RoundView, scored: &ScoredRound) -> bool {
+    let opening = scored.score.table.opening();
     let mut shown = round.seats.iter().filter_map(|seat| seat.opening.as_ref());
     round.open_disputes > 0 || shown.any(|shown| *shown != opening)
 }

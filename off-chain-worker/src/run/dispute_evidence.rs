@@ -16,7 +16,7 @@ pub async fn dispute_evidence(
         Verdict::Refuted(step) => Finding::Wrong(step),
         Verdict::Upheld => Finding::Right,
         _ => {
-            return Err(RunError::NotEntitled(format!(
+            return Err(RunError::Refused(format!(
                 "dispute {} came to no step: there is nothing to show",
                 closed.id
             )))

@@ -1,0 +1,77 @@
+//! A graph prepared for evaluation, and its run on a block of samples.
+
+use gotong_scoring::{EvalError, Flow, Graph, Op};
+
+use super::{
+    block::Kept,
+    kernel::{Part, Work},
+    Block, Kernel, PreparedOp, Shape,
+};
+
+/// A graph prepared for evaluation.
+pub(super) struct Plan {
+    pub ops: Vec<PreparedOp>,
+    /// What every op gives.
+    pub flows: Vec<Flow>,
+    /// By op, whether a later one takes what it gives.
+    pub is_kept: Vec<bool>,
+    /// Most rows that an op gives for a sample.
+    pub most_rows: usize,
+}
+
+impl Plan {
+    /// Leaves out scores that no softmax reads.
+    pub fn new(graph: &Graph, weights: &[i16]) -> Result<Self, EvalError> {
+        Self::with_scores(graph, weights, Part::CausalColumns)
+    }
+
+    /// Computes also the scores that no softmax reads, so that every tensor equals the reference's.
+    pub fn of_all(graph: &Graph, weights: &[i16]) -> Result<Self, EvalError> {
+        Self::with_scores(graph, weights, Part::All)
+    }
+
+    fn with_scores(graph: &Graph, weights: &[i16], scores: Part) -> Result<Self, EvalError> {
+        let flows = graph.flows()?;
+        let mut is_kept = vec![false; graph.ops.len()];
+        for op in &graph.ops {
+            if let Op::Residual { from } | Op::Mix { from, .. } = op {
+                is_kept[*from as usize] = true;
+            }
+        }
+        let ops = graph.ops.iter().zip(graph.parameters_read());
+        let rows = flows.iter().map(|flow| flow.tokens as usize);
+        Ok(Self {
+            ops: ops
+                .map(|(op, read)| PreparedOp::new(op, &weights[read], scores))
+                .collect(),
+            most_rows: rows.max().unwrap_or(1),
+            flows,
+            is_kept,
+        })
+    }
+}
+
+/// All ops on one block; `each` sees it after every op.
+pub(super) struct Evaluation<'a, F> {
+    pub plan: &'a Plan,
+    pub block: &'a mut Block,
+    pub each: F,
+}
+
+impl<F: FnMut(&Block, &Flow)> Work for Evaluation<'_, F> {
+    type Output = Result<(), EvalError>;
+
+    #[inline(always)]
+    fn run<K: Kernel>(mut self) -> Self::Output {
+        let (plan, block) = (self.plan, self.block);
+        block.kept.resize_with(plan.ops.len(), Kept::default);
+        for (at, (op, flow)) in plan.ops.iter().zip(&plan.flows).enumerate() {
+            op.forward::<K>(block, Shape::of(flow, block.samples))?;
+            if plan.is_kept[at] {
+                block.keep(at, flow);
+            }
+            (self.each)(block, flow);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,224 @@
+//! Where a round's samples and deltas come from: the bodies of blocks, and the task's pool if it has one.
+
+use super::{
+    inputs::{in_commit_order, inputs_digest, RoundInputs},
+    ReplicaError,
+};
+use crate::{
+    chain::{
+        body::{Body, Kind},
+        ChainError, Client, Moment,
+    },
+    run::{Pool, PoolError, Pools, WorkerDirs},
+};
+use codec::Encode;
+use gotong_protocol::{
+    view::{RevealedView, RoundView, ShardView, SubmissionView, TaskView},
+    Delta, Hash, RoundId, TaskId,
+};
+use gotong_scoring::{shard_root, MasterWeights, Reveal, RoundSamples};
+use std::collections::{hash_map::Entry, HashMap};
+
+/// Fetches what the rounds of a task are scored from.
+pub(super) struct PayloadFetcher {
+    task: TaskId,
+    /// What samples are drawn from, if they are not sealed.
+    pool: Option<Pool>,
+    pools: Pools,
+    /// Samples of a round.
+    samples: usize,
+    record_bytes: usize,
+}
+
+impl PayloadFetcher {
+    /// Fails early if the task has a pool that is not here: without it no round can be computed.
+    pub async fn open(dirs: &WorkerDirs, task: &TaskView) -> Result<Self, ReplicaError> {
+        let record_bytes = task.graph.inputs + 1;
+        let pool = Pool::of(&task.terms.hold_out, record_bytes);
+        if let Some(pool) = pool {
+            let pools = dirs.pools.clone();
+            let kept = tokio::task::spawn_blocking(move || pools.keep(&pool));
+            kept.await?.map_err(no_pool(task.id))?;
+        }
+        Ok(Self {
+            task: task.id,
+            pool,
+            pools: dirs.pools.clone(),
+            samples: task.terms.hold_out.samples() as usize,
+            record_bytes: record_bytes as usize,
+        })
+    }
+
+    /// All that `round` is scored from; it starts from the weights `base`.
+    pub async fn fetch(
+        &self,
+        client: &Client,
+        round: &RoundView,
+        submissions: &[SubmissionView],
+        base: &[i16],
+    ) -> Result<RoundInputs, ReplicaError> {
+        let source = self.source(round)?;
+        let revealed: Vec<_> = in_commit_order(submissions)
+            .into_iter()
+            .map(|(weight, revealed)| (weight, revealed.clone()))
+            .collect();
+        let revealed_at = revealed.iter().map(|(_, revealed)| revealed.at);
+        let mut bodies = HashMap::new();
+        for block in revealed_at.chain(source.block()) {
+            if let Entry::Vacant(place) = bodies.entry(block) {
+                place.insert(client.body(block).await?);
+            }
+        }
+        let payloads = Payloads {
+            task: self.task,
+            round: round.round,
+            bodies,
+        };
+        let digest = inputs_digest(round, submissions);
+        let (record_bytes, samples) = (self.record_bytes, self.samples);
+        let base = base.to_vec();
+        tokio::task::spawn_blocking(move || {
+            let samples = match source {
+                SampleSource::Shard(shard) => payloads
+                    .shard(&shard, record_bytes, samples)?
+                    .to_vec()
+                    .into(),
+                SampleSource::Pool(pool, seed, pools) => {
+                    pools.draw(&pool, &seed).map_err(no_pool(payloads.task))?
+                }
+            };
+            let parameters = base.len() as u32;
+            let reveals = revealed
+                .iter()
+                .map(|(weight, revealed)| payloads.reveal(*weight, revealed, parameters))
+                .collect::<Result<_, _>>()?;
+            Ok(RoundInputs {
+                task: payloads.task,
+                round: payloads.round,
+                digest,
+                base,
+                samples,
+                reveals,
+            })
+        })
+        .await?
+    }
+
+    fn source(&self, round: &RoundView) -> Result<SampleSource, ChainError> {
+        match (self.pool, round.sample_seed, &round.shard) {
+            (Some(pool), Some(seed), _) => Ok(SampleSource::Pool(pool, seed, self.pools.clone())),
+            (None, _, Some(shard)) => Ok(SampleSource::Shard(shard.clone())),
+            _ => Err(ChainError::Missing {
+                what: format!("what are the samples of round {}", round.round),
+                block: round.phase_started_at,
+            }),
+        }
+    }
+}
+
+/// The weights that a task was opened with.
+pub(super) async fn first_weights(
+    client: &Client,
+    now: &Moment,
+    task: &TaskView,
+) -> Result<Vec<i16>, ReplicaError> {
+    let first = now.round(task.id, RoundId(0)).await?;
+    let expected = first.map_or(task.master_root, |round| round.base_root);
+    let body = client.body(task.opened_at).await?;
+    let start = (task.terms.clone(), task.graph.encode());
+    let length = (task.parameters as usize).saturating_mul(size_of::<i16>());
+    let weights = tokio::task::spawn_blocking(move || {
+        let found = body.find(Kind::OpenTask, &start, length, |weights| {
+            MasterWeights::root_of_bytes(weights) == Ok(expected)
+        });
+        found.map(MasterWeights::from_bytes).transpose()
+    });
+    let weights = weights.await??;
+    let missing = || missing("the first weights", task.id, RoundId(0), task.opened_at);
+    Ok(weights.ok_or_else(missing)?.into_inner())
+}
+
+/// Where the samples of a round are.
+enum SampleSource {
+    /// In a block.
+    Shard(ShardView),
+    /// In a file.
+    Pool(Pool, Hash, Pools),
+}
+
+impl SampleSource {
+    /// The block that has them.
+    fn block(&self) -> Option<u32> {
+        match self {
+            Self::Shard(shard) => Some(shard.published_at),
+            Self::Pool(..) => None,
+        }
+    }
+}
+
+fn no_pool(task: TaskId) -> impl FnOnce(PoolError) -> ReplicaError {
+    move |source| ReplicaError::Pool { task, source }
+}
+
+fn missing(what: &str, task: TaskId, round: RoundId, block: u32) -> ReplicaError {
+    ReplicaError::Chain(ChainError::Missing {
+        what: format!("{what} of task {task}, round {round}"),
+        block,
+    })
+}
+
+/// The blocks that a round's payloads are in.
+struct Payloads {
+    task: TaskId,
+    round: RoundId,
+    bodies: HashMap<u32, Body>,
+}
+
+impl Payloads {
+    /// The records of the shard: `samples` of them, `record_bytes` each.
+    fn shard(
+        &self,
+        shard: &ShardView,
+        record_bytes: usize,
+        samples: usize,
+    ) -> Result<&[u8], ReplicaError> {
+        let start = (self.task, self.round, shard.key);
+        let length = record_bytes.saturating_mul(samples);
+        self.bodies
+            .get(&shard.published_at)
+            .and_then(|body| {
+                body.find(Kind::PublishShard, &start, length, |records| {
+                    shard_root(&shard.key, record_bytes, records) == Ok(shard.root)
+                })
+            })
+            .ok_or_else(|| missing("the shard", self.task, self.round, shard.published_at))
+    }
+
+    fn reveal(
+        &self,
+        weight: u32,
+        revealed: &RevealedView,
+        parameters: u32,
+    ) -> Result<Reveal, ReplicaError> {
+        let (start, hash) = ((self.task, self.round), revealed.record.delta_hash);
+        let bytes = self
+            .bodies
+            .get(&revealed.at)
+            .and_then(|body| {
+                body.find(Kind::Reveal, &start, revealed.bytes as usize, |bytes| {
+                    Delta::hash_of(bytes) == hash
+                })
+            })
+            .ok_or_else(|| missing("a delta", self.task, self.round, revealed.at))?;
+        let delta = Delta::decode(bytes, parameters);
+        let delta = delta.map_err(|source| ReplicaError::Delta {
+            round: self.round,
+            source,
+        })?;
+        Ok(Reveal {
+            hash,
+            weight,
+            delta,
+        })
+    }
+}

@@ -1,0 +1,66 @@
+use super::{Replica, ReplicaError, ScoredRound, ScorerOptions};
+use crate::{
+    chain::{Client, Moment},
+    run::{Pools, WorkerDirs},
+    state::Folder,
+};
+use gotong_protocol::{
+    view::{RoundView, TaskView},
+    RoundId,
+};
+use gotong_scoring::trial::Witness;
+use std::sync::Arc;
+
+/// A round of any age, computed again from nothing but the chain, and the pool if there is one.
+pub struct Recomputed {
+    pub round: RoundView,
+    replica: Replica,
+    /// Where the replica is kept meanwhile.
+    _folder: tempfile::TempDir,
+}
+
+impl Recomputed {
+    /// Rebuilds `task` from its opening up to `round`, and reports each round that was replayed.
+    pub async fn open(
+        client: &Client,
+        now: &Moment,
+        pools: &Pools,
+        task: &TaskView,
+        round: RoundId,
+        scoring: ScorerOptions,
+        report: impl FnMut(RoundId),
+    ) -> Result<Self, ReplicaError> {
+        let folder = tempfile::tempdir().map_err(ReplicaError::Temporary)?;
+        let dirs = WorkerDirs {
+            folder: Folder::open(folder.path())?,
+            pools: pools.clone(),
+        };
+        let replica = Replica::open(client, now, &dirs, task).await?;
+        let mut replica = replica.scored_by(scoring);
+        replica.advance_to(client, now, round, report).await?;
+        let round = replica.view(now, round).await?;
+        Ok(Self {
+            round,
+            replica,
+            _folder: folder,
+        })
+    }
+
+    /// What the round scores.
+    pub async fn score(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+    ) -> Result<Arc<ScoredRound>, ReplicaError> {
+        self.replica.score(client, now, &self.round).await
+    }
+
+    /// What answers for the score.
+    pub async fn witness(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+    ) -> Result<Arc<Witness>, ReplicaError> {
+        self.replica.witness(client, now, &self.round).await
+    }
+}
