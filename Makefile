@@ -40,7 +40,7 @@ demo-lm: build ## The same with a language model on Shakespeare's plays
 test: check python ## Everything of `check`, then unit, property and end-to-end tests
 	$(CARGO) test --locked --workspace
 
-check: setup ## Format, import walls, no_std, Wasm, dependencies, lints; runs no test
+check: setup ## Format, import walls, no_std, Wasm, licences and versions of dependencies, lints
 	cargo fmt --all --check
 	scripts/check-imports.sh
 	$(WASM_CARGO) build --locked -p gotong-protocol --no-default-features --target wasm32v1-none
