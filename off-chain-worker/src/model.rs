@@ -19,18 +19,31 @@ use toml::{Table, Value};
 pub enum ModelError {
     /// The file cannot be read.
     #[error("cannot read {}: {source}; a model is a TOML file, or mlp: and layer widths such as mlp:784,128,10", .path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// The file is no TOML.
     #[error("{0}")]
     NotToml(#[from] toml::de::Error),
     /// A key is missing, unknown, or of another type than it must be.
     #[error("{place}: {problem}")]
-    WrongKey { place: String, problem: String },
+    WrongKey {
+        /// Where it is, as a path of keys.
+        place: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A value of a key cannot be.
     #[error("`{key}` is {value}, and must be {rule}")]
     OutOfBounds {
+        /// The key.
         key: &'static str,
+        /// What the file gives it.
         value: u32,
+        /// What it must be.
         rule: String,
     },
     /// What the file says is no model.

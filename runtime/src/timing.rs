@@ -97,6 +97,7 @@ pub mod pallet {
         pub slot_millis: u64,
         /// Length of an epoch, in slots: not zero.
         pub epoch_slots: u64,
+        /// Nothing; the type needs it.
         #[serde(skip)]
         pub _config: PhantomData<T>,
     }

@@ -17,11 +17,17 @@ pub enum Imprecise {
         "{wrong} of {words} sums of products are rounded: the device multiplies in less than f32; \
          evaluate on another `--device`, or on the processor without any"
     )]
-    Rounded { wrong: usize, words: usize },
+    Rounded {
+        /// Sums that are not exact.
+        wrong: usize,
+        /// Sums that were looked at.
+        words: usize,
+    },
     /// It could not multiply.
     #[error(
         "the device failed: {0}; evaluate on another `--device`, or on the processor without any"
     )]
+    /// It could not multiply.
     Device(String),
 }
 

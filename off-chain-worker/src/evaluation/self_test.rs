@@ -29,15 +29,23 @@ pub enum SelfTestFailure {
          attest from this device: evaluate without `--device`, on the processor"
     )]
     Mismatch {
+        /// The model.
         case: String,
+        /// Words that differ.
         wrong: u64,
+        /// Words that were compared.
         words: u64,
         /// Op and sample.
         place: String,
     },
     /// It could not evaluate.
     #[error("{case}: {error}")]
-    Failed { case: String, error: EvalError },
+    Failed {
+        /// The model.
+        case: String,
+        /// Why not.
+        error: EvalError,
+    },
     /// The test's own samples were refused.
     #[error(transparent)]
     Samples(#[from] SamplesError),

@@ -36,7 +36,12 @@ pub enum UntrainableGraph {
     Invalid(#[from] GraphError),
     /// The weights are not as many as the graph's parameters.
     #[error("the graph has {expected} parameters, not {found}")]
-    WrongParameters { expected: usize, found: usize },
+    WrongParameters {
+        /// Parameters of the graph.
+        expected: usize,
+        /// Weights that were given.
+        found: usize,
+    },
 }
 
 /// The samples of one update.

@@ -157,7 +157,12 @@ pub enum TrainingError {
     Empty,
     /// Samples or labels of another shape than the graph's.
     #[error("the graph takes samples of {inputs} bytes in {classes} classes; these differ")]
-    WrongData { inputs: u32, classes: u32 },
+    WrongData {
+        /// Bytes of a sample.
+        inputs: u32,
+        /// Classes of its labels.
+        classes: u32,
+    },
     /// Told to stop.
     #[error("training was stopped")]
     Stopped,

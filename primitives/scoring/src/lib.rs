@@ -28,7 +28,12 @@
 //! | [`trial`] | a dispute about a table, down to one step, and the referee of that step |
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
-#![deny(missing_docs, clippy::float_arithmetic)]
+#![deny(
+    clippy::expect_used,
+    clippy::float_arithmetic,
+    clippy::panic,
+    clippy::unreachable
+)]
 
 extern crate alloc;
 

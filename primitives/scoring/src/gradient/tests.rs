@@ -1,3 +1,6 @@
+// Floats are what the integers are held against; one group of samples is a slice of one range.
+#![allow(clippy::float_arithmetic, clippy::single_range_in_vec_init)]
+
 use super::*;
 use crate::{Evaluator, Reference, Transformer};
 
