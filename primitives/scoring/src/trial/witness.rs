@@ -4,7 +4,7 @@
 //! when they are asked for.
 
 use super::layout::{tile_bytes, Layout, TRACE_TILE};
-use super::referee::NOTHING;
+use super::referee::similarity::NOTHING;
 use super::trace::{each_op, Given};
 use super::word::{Reads, Words};
 use super::{
