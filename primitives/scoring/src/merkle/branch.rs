@@ -52,7 +52,7 @@ impl<C: Carry> Branch<C> {
     }
 
     /// Level, first leaf and span in leaves of the nodes that are to be shown of a branch that is
-    /// no leaf: [`Tree::nodes`]. Strides are as equal as they can be.
+    /// no leaf: [`super::Tree::nodes`]. Strides are as equal as they can be.
     pub fn inside(&self) -> (u32, u32, u32) {
         let levels = u32::from(self.level).min(depth(self.leaves));
         let strides = levels.div_ceil(MAX_STRIDE).max(1);

@@ -25,6 +25,7 @@
 //! with wide strides is ours.
 
 mod answer;
+mod drill;
 mod layout;
 mod referee;
 mod ruling;
@@ -36,11 +37,12 @@ mod witness;
 pub(crate) mod word;
 
 pub use answer::{Answer, Part, ProvedChunk, ProvedRecord, ProvedReveal, Tiles};
+pub use drill::Lie;
 pub use layout::{Layout, Place, TRACE_TILE, TRACE_WIDTH};
 pub use referee::similarity::{stretches, MAX_STRETCHES};
 pub use ruling::{Refusal, Ruling, Step};
 pub use statement::{Exam, Pair, Pick, Shown, Statement, Term};
-pub use witness::{Lie, Witness, WitnessError};
+pub use witness::{Witness, WitnessError};
 
 use crate::graph::Graph;
 use crate::hash::Hash;
