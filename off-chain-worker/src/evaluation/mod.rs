@@ -1,7 +1,7 @@
 //! The exact machine run fast: two evaluators that answer as `gotong_scoring::Reference` does, bit
 //! for bit, the test that a device must pass before anybody trusts it, and evidence of single steps.
 
-mod burn_evaluator;
+mod burn;
 mod difference;
 mod evidence;
 mod fast_cpu;
@@ -16,7 +16,7 @@ mod step_name;
 mod traced;
 mod words;
 
-pub use burn_evaluator::BurnEvaluator;
+pub use self::burn::BurnEvaluator;
 pub use difference::Difference;
 pub use evidence::{Evidence, EvidenceError, Finding, Move};
 pub use fast_cpu::FastCpu;
