@@ -36,7 +36,7 @@ impl Definition for Linear {
     fn flow(&self, incoming: &Incoming<'_>) -> Result<Flow, GraphError> {
         let taken = incoming.take(Kind::Narrow)?;
         incoming.check_width(self.inputs)?;
-        Ok(Flow::of(Kind::Acc, taken.tokens, self.outputs))
+        checked(incoming, Flow::of(Kind::Acc, taken.tokens, self.outputs))
     }
 
     fn parameters(&self) -> u64 {
@@ -123,7 +123,7 @@ impl Definition for Unembed {
             return Err(incoming.wrong_reference());
         }
         incoming.check_width(self.width)?;
-        Ok(Flow::of(Kind::Acc, taken.tokens, self.vocab))
+        checked(incoming, Flow::of(Kind::Acc, taken.tokens, self.vocab))
     }
 
     fn parameters_read(&self) -> u64 {
@@ -170,6 +170,17 @@ impl Definition for Unembed {
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         linear_backward(here, self.width, self.vocab, None)
     }
+}
+
+/// Most rows and most outputs: sums over either leave an adjoint at least 4 bits.
+const MAX_SUMMED: u32 = 1 << 20;
+
+/// What an op gives, refused where its gradient would have no bits left.
+fn checked(incoming: &Incoming<'_>, flow: Flow) -> Result<Flow, GraphError> {
+    if flow.tokens.max(flow.width) > MAX_SUMMED {
+        return Err(GraphError::AccumulatorOverflow { op: incoming.op });
+    }
+    Ok(flow)
 }
 
 /// Every product at its largest, and the bias.
