@@ -28,5 +28,5 @@ if timeout 120 "$deny" --locked fetch db 2>/dev/null; then
     "$deny" --locked check --disable-fetch --hide-inclusion-graph advisories ||
         say "see the advisories above: update what they name, or say in deny.toml why not"
 else
-    say "advisories were NOT checked: their database, https://github.com/RustSec/advisory-db, cannot be reached"
+    say "advisories were NOT checked: the RustSec database cannot be reached"
 fi

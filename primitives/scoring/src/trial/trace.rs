@@ -2,7 +2,6 @@
 //! later ops take.
 
 use super::layout::{tile_bytes, Layout, OpWords, TRACE_TILE, TRACE_WIDTH};
-use super::{Lie, Side};
 use crate::graph::Graph;
 use crate::machine::{with_operands, Tensor};
 use crate::merkle::{Node, Tree};
@@ -18,20 +17,20 @@ pub(super) struct Given<'a> {
     tensor: &'a Tensor,
     /// Of a wide linear op: its sums so far.
     sums: Option<Vec<i32>>,
-    /// A word that is lied about, and what it is said to be.
-    lie: Option<(u32, i32)>,
+    /// A word that is misstated, and what it is said to be.
+    misstated: Option<(u32, i32)>,
 }
 
 impl Given<'_> {
     /// One word; none if there is no such word.
     pub fn word(&self, at: u32) -> Option<i32> {
-        match self.lie {
-            Some((lied, word)) if lied == at => Some(word),
-            _ => self.honest(at),
+        match self.misstated {
+            Some((misstated, word)) if misstated == at => Some(word),
+            _ => self.computed(at),
         }
     }
 
-    fn honest(&self, at: u32) -> Option<i32> {
+    fn computed(&self, at: u32) -> Option<i32> {
         match &self.sums {
             Some(sums) => sums.get(at as usize).copied(),
             None => value(self.tensor, place(self.own, at)?),
@@ -60,14 +59,26 @@ fn place(own: &OpWords, at: u32) -> Option<usize> {
     usize::try_from(before + u64::from(column)).ok()
 }
 
-/// Runs a graph on a record, and lets `see` what each op gave. A lie is told of one evaluation and
-/// sample. None if the record or the weights are not those of the graph.
+/// A word that is said to be another than it is.
+#[derive(Clone, Copy)]
+pub(super) struct Misstated {
+    /// Which op.
+    pub op: u32,
+    /// Which of its words.
+    pub at: u32,
+    /// By how much it is off; it wraps.
+    pub by: i32,
+    /// Whether the ops after it go on from it.
+    pub carries: bool,
+}
+
+/// Runs a graph on a record, and shows `see` what each op gave, but for a word that is `misstated`. None if the record or the weights are not those of the graph.
 pub(super) fn each_op(
     graph: &Graph,
     layout: &Layout,
     weights: &[i16],
     record: &[u8],
-    lie: Option<(Lie, Side, u32)>,
+    misstated: Option<Misstated>,
     mut see: impl FnMut(u32, &Given),
 ) -> Option<()> {
     let mut given: Vec<Tensor> = Vec::new();
@@ -90,13 +101,16 @@ pub(super) fn each_op(
             own,
             tensor: &tensor,
             sums,
-            lie: None,
+            misstated: None,
         };
-        let lie = lie.and_then(|(lie, of, sample)| lie.about_word(of, sample, index));
         let mut carried = None;
-        if let Some((at, by, carries)) = lie.filter(|(at, ..)| *at < own.words) {
-            let word = narrowed(own.bytes, words.honest(at)?.wrapping_add(by));
-            words.lie = Some((at, word));
+        let own_misstated = misstated.filter(|word| word.op == index && word.at < own.words);
+        if let Some(Misstated {
+            at, by, carries, ..
+        }) = own_misstated
+        {
+            let word = narrowed(own.bytes, words.computed(at)?.wrapping_add(by));
+            words.misstated = Some((at, word));
             let (row, column) = own.value(at)?;
             // Of a wide linear op only the last of a value's sums is the value.
             let is_value = own.word(row, column) == Some(at);
