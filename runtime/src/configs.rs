@@ -1,5 +1,7 @@
 //! The configuration of every pallet, the limits of a block, and the fees.
 
+#![deny(missing_docs)]
+
 use frame_support::{
     derive_impl,
     dispatch::DispatchClass,

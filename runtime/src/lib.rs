@@ -19,6 +19,8 @@
     clippy::unreachable
 )]
 #![recursion_limit = "256"]
+// What `#[frame_support::runtime]` makes at the root has no docs. All other modules are denied it again.
+#![allow(missing_docs)]
 
 extern crate alloc;
 

@@ -9,6 +9,8 @@
 //! Full blocks do not count as time: who fills them keeps others from acting, but not from acting in
 //! time.
 
+#![deny(missing_docs)]
+
 pub use pallet::*;
 
 #[frame_support::pallet]

@@ -1,5 +1,5 @@
-// Floats are what the integers are held against; one group of samples is a slice of one range.
-#![allow(clippy::float_arithmetic, clippy::single_range_in_vec_init)]
+// Floats are what the integers are held against.
+#![allow(clippy::float_arithmetic)]
 
 use super::*;
 use crate::{Evaluator, Reference, Transformer};
