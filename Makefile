@@ -17,7 +17,7 @@ WASM_CARGO = $(if $(WASM_TARGET),cargo,rustup run wasm-web cargo)
 export XDG_RUNTIME_DIR ?= $(abspath $(TARGET))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup python build demo demo-lm test check bench gpu weights doc
+.PHONY: help setup python build demo demo-lm test check bench attacks gpu weights doc
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -50,6 +50,9 @@ check: setup ## Format, import walls, no_std, Wasm, licences and versions of dep
 
 bench: build python ## Measure speed and sizes; writes target/bench/report.json (PART=large: a part alone)
 	$(CARGO) bench --locked --workspace --bench report --profile dev -- $(if $(PART),--only $(PART)) --out target/bench/$(or $(firstword $(PART)),report).json
+
+attacks: setup ## Attack the pay: a table, and as the last line one JSON object (ONLY=split: those attacks, ONLY=gradient: its check)
+	$(CARGO) run --locked -p gotong --example attacks -- $(if $(ONLY),--only $(ONLY))
 
 gpu: build ## On a machine with a GPU: is it exact, and how fast? (FEATURES=gotong/vulkan or gotong/cuda adds a backend)
 	$(CARGO) test --locked --workspace --features "$(FEATURES)" --test equality -- --nocapture

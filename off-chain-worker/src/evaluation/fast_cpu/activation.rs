@@ -2,7 +2,7 @@
 
 use gotong_scoring::machine;
 
-use super::{Block, Kernel};
+use super::{Backwards, Block, Kernel};
 
 #[inline(always)]
 pub(super) fn relu<K: Kernel>(block: &mut Block) {
@@ -13,4 +13,28 @@ pub(super) fn relu<K: Kernel>(block: &mut Block) {
 pub(super) fn squared_relu<K: Kernel>(block: &mut Block) {
     let values = block.narrow.iter_mut();
     values.for_each(|x| *x = machine::squared_relu(*x));
+}
+
+/// Passes the adjoint of what is above 0.
+#[inline(always)]
+pub(super) fn relu_backward<K: Kernel>(here: &mut Backwards) {
+    let Backwards { own, adjoints, .. } = here;
+    here.previous.start(adjoints.values.len(), adjoints, 0);
+    let dy = adjoints.values.iter().zip(&own.narrow);
+    for (sum, (dy, y)) in here.previous.values.iter_mut().zip(dy) {
+        *sum = if *y > 0 { (*dy).into() } else { 0 };
+    }
+}
+
+/// Of `u^2 / 128`: `dy * u` in `2^-6`.
+#[inline(always)]
+pub(super) fn squared_relu_backward<K: Kernel>(here: &mut Backwards) {
+    let Backwards {
+        before, adjoints, ..
+    } = here;
+    here.previous.start(adjoints.values.len(), adjoints, -6);
+    let dy = adjoints.values.iter().zip(&before.narrow);
+    for (sum, (dy, x)) in here.previous.values.iter_mut().zip(dy) {
+        *sum = i32::from(*dy).wrapping_mul((*x).max(0).into());
+    }
 }

@@ -53,6 +53,8 @@ impl Scores {
 
 pub(super) struct Softmax {
     pub heads: usize,
+    /// Bits of the largest share.
+    pub bits: u32,
     /// By its distance below the largest score, the share of a score; farther below it is 0.
     pub shares: Vec<i16>,
 }
@@ -62,6 +64,7 @@ impl Softmax {
         let shares = (0..).map(|distance| share(distance, share_bits(tokens)));
         Self {
             heads: heads as usize,
+            bits: share_bits(tokens),
             shares: shares.take_while(|share| *share > 0).collect(),
         }
     }

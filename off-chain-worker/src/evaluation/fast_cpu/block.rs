@@ -25,7 +25,7 @@ pub(super) struct Block {
     /// Operands of the product at hand.
     pub left: Rows,
     pub right: Panels,
-    /// By op, what it gave, if a later one takes it.
+    /// By op, what it gave, if a later one or the way back takes it.
     pub kept: Vec<Kept>,
 }
 
@@ -45,11 +45,14 @@ pub(super) struct Sums {
     pub stride: usize,
 }
 
-/// What an op gave, kept for a later one.
+/// What an op gave, kept for a later one or for the way back.
 #[derive(Clone, Default)]
 pub(super) struct Kept {
     pub narrow: Vec<i8>,
     pub wide: Vec<i16>,
+    pub shares: Vec<i16>,
+    /// Without what pads them.
+    pub sums: Vec<i32>,
 }
 
 impl Shape {
@@ -104,12 +107,20 @@ impl Block {
             .extend(pixels.iter().map(|byte| (byte >> 1) as i8));
     }
 
-    /// Keeps what op number `op` gave for a later one.
+    /// Keeps what op number `op` gave.
     pub fn keep(&mut self, op: usize, flow: &Flow) {
         let kept = &mut self.kept[op];
         match flow.kind {
             Kind::Narrow => kept.narrow.clone_from(&self.narrow),
-            _ => kept.wide.clone_from(&self.wide),
+            Kind::Wide => kept.wide.clone_from(&self.wide),
+            Kind::Shares => kept.shares.clone_from(&self.shares),
+            Kind::Acc => {
+                kept.sums.clear();
+                for run in self.sums.runs() {
+                    kept.sums.extend_from_slice(run);
+                }
+            }
+            Kind::Loss => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use gotong_scoring::{Image, Window};
 
-use super::{Block, Kernel, Shape};
+use super::{Backwards, Block, Kernel, Shape};
 
 pub(super) struct Im2col {
     pub copies: Vec<Copied>,
@@ -53,6 +53,27 @@ impl Im2col {
             }
         }
     }
+
+    /// Adds up the adjoint of a pixel over all places that it was copied to.
+    #[inline(always)]
+    pub fn backward<K: Kernel>(&self, here: &mut Backwards) {
+        let samples = here.block.samples;
+        here.previous.start(samples * self.taken, here.adjoints, 0);
+        here.previous.values.fill(0);
+        let laid = here.adjoints.values.len() / samples;
+        let laid = here.adjoints.values.chunks_exact(laid);
+        let images = here.previous.values.chunks_exact_mut(self.taken);
+        for (image, dy) in images.zip(laid) {
+            for copied in &self.copies {
+                let (from, to) = (copied.from as usize, copied.to as usize);
+                let length = copied.length as usize;
+                let pixels = image[from..from + length].iter_mut();
+                for (sum, dy) in pixels.zip(&dy[to..to + length]) {
+                    *sum = sum.wrapping_add((*dy).into());
+                }
+            }
+        }
+    }
 }
 
 impl Copied {
@@ -100,6 +121,18 @@ impl MaxPool {
         let most = |most: &mut i8, value: i8| *most = value.max(*most);
         self.0.fold(&block.taken, &mut block.narrow, start, most);
     }
+
+    /// Gives the adjoint of a place to the first of its pixels that is the largest. Padding takes it along.
+    #[inline(always)]
+    pub fn backward<K: Kernel>(&self, here: &mut Backwards) {
+        let Backwards { before, own, .. } = here;
+        let (x, y) = (&before.narrow, &own.narrow);
+        self.0.spread::<K>(here, |sum, rest, from, to| {
+            let is_largest = x[from] == y[to];
+            *sum = sum.wrapping_add(if is_largest { *rest } else { 0 });
+            *rest = if is_largest { 0 } else { *rest };
+        });
+    }
 }
 
 impl SumPool {
@@ -114,6 +147,13 @@ impl SumPool {
         let add = |sum: &mut i32, value: i8| *sum += i32::from(value);
         let sums = &mut block.sums.values;
         self.0.fold(&block.narrow, sums, |_| 0, add);
+    }
+
+    /// Gives the adjoint of a place to all of its pixels.
+    #[inline(always)]
+    pub fn backward<K: Kernel>(&self, here: &mut Backwards) {
+        let add = |sum: &mut i32, rest: &mut i32, _, _| *sum = sum.wrapping_add(*rest);
+        self.0.spread::<K>(here, add);
     }
 }
 
@@ -155,6 +195,40 @@ impl Places {
                         for (given, value) in given.iter_mut().zip(pixel) {
                             add(given, *value);
                         }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Calls `give` with every pixel of every place, channel by channel: its sum, what is left of the
+    /// place's adjoint, and where both values are.
+    #[inline(always)]
+    fn spread<K: Kernel>(
+        &self,
+        here: &mut Backwards,
+        give: impl Fn(&mut i32, &mut i32, usize, usize),
+    ) {
+        let (image, channels) = (&self.image, self.image.channels as usize);
+        let (taken, line) = (image.values() as usize, usize::from(image.width) * channels);
+        here.previous
+            .start(here.block.samples * taken, here.adjoints, 0);
+        here.previous.values.fill(0);
+        let rest = &mut here.scratch.sums;
+        let places = here.adjoints.values.chunks_exact(channels).enumerate();
+        for (to, dy) in places {
+            let (sample, place) = (to / self.count as usize, to % self.count as usize);
+            rest.clear();
+            rest.extend(dy.iter().map(|dy| i32::from(*dy)));
+            let cut = self.window.cut(image, place as u32);
+            // Every one of these places exists.
+            let [lines, columns] = cut.unwrap_or([0..0, 0..0]);
+            for at in lines {
+                for column in columns.clone() {
+                    let from = sample * taken + at as usize * line + column as usize * channels;
+                    let sums = here.previous.values[from..from + channels].iter_mut();
+                    for (channel, (sum, rest)) in sums.zip(rest.iter_mut()).enumerate() {
+                        give(sum, rest, from + channel, to * channels + channel);
                     }
                 }
             }

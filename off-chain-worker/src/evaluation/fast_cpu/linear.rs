@@ -1,10 +1,11 @@
 //! `Linear` and `Unembed`: products with weights.
 
-use gotong_scoring::weights::view;
+use gotong_scoring::{arith::rs, gradient::bound, weights::view};
 
 use super::{
-    kernel::{self, run, Out, Panels, Part, Work},
-    Block, Kernel, Shape,
+    accumulator::{is_linear, units},
+    kernel::{self, run, Out, Panels, Part, Work, COLUMNS, ROWS},
+    Backwards, Block, Kernel, Shape,
 };
 
 /// Weights, packed as the right operand of a product; the sums start from the biases.
@@ -12,6 +13,12 @@ pub(super) struct Linear {
     pub inputs: usize,
     pub outputs: usize,
     pub panels: Panels,
+    /// Of the biases; none of an `Unembed`, which has none.
+    pub bias_shift: Option<u8>,
+    /// The weights the other way round, if the adjoint of what it takes is wanted.
+    pub transposed: Panels,
+    /// Rows whose products with adjoints add up to less than 2^31.
+    pub most_rows: usize,
 }
 
 impl Linear {
@@ -19,15 +26,15 @@ impl Linear {
     pub fn new(inputs: u32, outputs: u32, bias_shift: u8, weights: &[i16]) -> Self {
         let (weights, biases) = weights.split_at((inputs * outputs) as usize);
         let biases = biases.iter().map(|bias| i32::from(*bias) << bias_shift);
-        Self::packed(inputs, weights, biases.collect())
+        Self::packed(inputs, weights, biases.collect(), Some(bias_shift))
     }
 
     /// An `Unembed`, whose weights are the embedding's, `[vocab, width]`.
     pub fn unembed(vocab: u32, width: u32, weights: &[i16]) -> Self {
-        Self::packed(width, weights, vec![0; vocab as usize])
+        Self::packed(width, weights, vec![0; vocab as usize], None)
     }
 
-    fn packed(inputs: u32, weights: &[i16], biases: Vec<i32>) -> Self {
+    fn packed(inputs: u32, weights: &[i16], biases: Vec<i32>, bias_shift: Option<u8>) -> Self {
         let views: Vec<i8> = weights.iter().copied().map(view).collect();
         let inputs = inputs as usize;
         Self {
@@ -38,6 +45,21 @@ impl Linear {
                 views: &views,
                 first: &biases,
             }),
+            bias_shift,
+            transposed: Panels::default(),
+            most_rows: 0,
+        }
+    }
+
+    /// Prepares the way back with the weights that it reads, for adjoints of so many bits.
+    pub fn prepare_backward(&mut self, weights: &[i16], bits: u8, is_wanted: bool) {
+        let most = 127 * bound(bits).unsigned_abs().max(1);
+        self.most_rows = (i32::MAX.unsigned_abs() / most) as usize;
+        if is_wanted {
+            let weights = &weights[..self.outputs * self.inputs];
+            let views: Vec<i8> = weights.iter().copied().map(view).collect();
+            let rows = views.chunks_exact(self.inputs);
+            self.transposed.pack_columns(self.inputs, rows);
         }
     }
 
@@ -52,6 +74,161 @@ impl Linear {
         let out = Out { sums, stride };
         kernel::activations::<K>(&block.left, &self.panels, Part::All, out);
     }
+
+    /// `dx[t][i] = sum_o dy[t][o] * w[o][i]`, `dw[o][i] = sum_t dy[t][o] * x[t][i]` for 1/256 of a view, and
+    /// `db[o] = sum_t dy[t][o]` for `2^bias_shift` of an accumulator.
+    #[inline(always)]
+    pub fn backward<K: Kernel>(&self, here: &mut Backwards) {
+        if here.is_wanted {
+            self.activations_backward::<K>(here);
+        }
+        self.weights_backward::<K>(here);
+        if let Some(shift) = self.bias_shift {
+            self.biases_backward::<K>(here, shift);
+        }
+    }
+
+    #[inline(always)]
+    fn activations_backward<K: Kernel>(&self, here: &mut Backwards) {
+        let (inputs, stride) = (self.inputs, self.transposed.columns());
+        here.previous
+            .start(here.shape.rows * inputs, here.adjoints, 0);
+        let rows = here.adjoints.values.chunks_exact(self.outputs);
+        here.scratch.left.pack_halves(self.outputs, rows);
+        let out = |sums| Out { sums, stride };
+        let (left, right) = (&here.scratch.left, &self.transposed);
+        if stride == inputs {
+            let out = out(&mut here.previous.values);
+            return kernel::halves::<K>(left, right, Part::All, out);
+        }
+        let sums = &mut here.scratch.sums;
+        sums.resize(here.shape.rows * stride, 0);
+        kernel::halves::<K>(left, right, Part::All, out(sums));
+        let given = here.previous.values.chunks_exact_mut(inputs);
+        for (given, sums) in given.zip(sums.chunks_exact(stride)) {
+            given.copy_from_slice(&sums[..inputs]);
+        }
+    }
+
+    #[inline(always)]
+    fn weights_backward<K: Kernel>(&self, here: &mut Backwards) {
+        let tokens = here.shape.tokens;
+        let adjoints = here.adjoints;
+        // Of a master weight, of which a view is 256.
+        let exponent = |sample: usize| adjoints.exponents[sample].saturating_sub(8);
+        let samples = 0..adjoints.exponents.len();
+        let mut samples: Vec<usize> = samples.filter(|at| !adjoints.are_zero[*at]).collect();
+        samples.sort_by_key(|sample| exponent(*sample));
+        // What is rounded is rounded sample by sample.
+        let is_rounded = |sample: &usize| tokens == 1 && units(exponent(*sample)) < 0;
+        let rounded = samples.partition_point(is_rounded);
+        let (rounded, samples) = samples.split_at(rounded);
+        if !rounded.is_empty() {
+            self.rounded_weights::<K>(here, rounded);
+        }
+        for class in samples.chunk_by(|a, b| exponent(*a) == exponent(*b)) {
+            let exponent = exponent(class[0]);
+            let together = match is_linear(exponent) {
+                true => (self.most_rows / tokens).max(1),
+                false => 1,
+            };
+            for samples in class.chunks(together) {
+                self.weights_of::<K>(here, samples, exponent);
+            }
+        }
+    }
+
+    /// The weights' sums over all rows of some samples, which have this exponent.
+    #[inline(always)]
+    fn weights_of<K: Kernel>(&self, here: &mut Backwards, samples: &[usize], exponent: i32) {
+        let (inputs, outputs, tokens) = (self.inputs, self.outputs, here.shape.tokens);
+        let scratch = &mut *here.scratch;
+        let dy = rows(&here.adjoints.values, outputs, tokens, samples);
+        scratch.left.pack_transposed(outputs, dy);
+        let x = rows(&here.before.narrow, inputs, tokens, samples);
+        scratch.right.pack_columns(inputs, x);
+        let stride = inputs.next_multiple_of(COLUMNS);
+        scratch.sums.resize(ROWS * stride, 0);
+        for tile in from_any_place(scratch.left.count_tiles()) {
+            let sums = &mut scratch.sums[..];
+            let out = Out { sums, stride };
+            kernel::halves_of_tile::<K>(&scratch.left, tile, &scratch.right, out);
+            let first = tile * ROWS;
+            let rows = (first..outputs).zip(scratch.sums.chunks_exact(stride));
+            for (output, sums) in rows {
+                let at = here.first_parameter + output * inputs;
+                here.gradient.add(at, &sums[..inputs], exponent);
+            }
+        }
+    }
+
+    /// The weights' sums of samples that have one row each, rounded to units of the gradient.
+    #[inline(always)]
+    fn rounded_weights<K: Kernel>(&self, here: &mut Backwards, samples: &[usize]) {
+        let (inputs, outputs) = (self.inputs, self.outputs);
+        let sums = &mut here.scratch.sums;
+        sums.resize(inputs, 0);
+        for output in from_any_place(outputs) {
+            sums.fill(0);
+            for sample in samples {
+                let dy = here.adjoints.values[sample * outputs + output];
+                if dy == 0 {
+                    continue;
+                }
+                let exponent = here.adjoints.exponents[*sample].saturating_sub(8);
+                let down = units(exponent).unsigned_abs();
+                let x = &here.before.narrow[sample * inputs..][..inputs];
+                // At most 2^21 of a sample, and 2^29 of all of a group.
+                for (sum, x) in sums.iter_mut().zip(x) {
+                    let product = i32::from(dy).wrapping_mul((*x).into());
+                    *sum = sum.wrapping_add(rs(product, down));
+                }
+            }
+            let at = here.first_parameter + output * inputs;
+            here.gradient.add_units(at, sums);
+        }
+    }
+
+    #[inline(always)]
+    fn biases_backward<K: Kernel>(&self, here: &mut Backwards, shift: u8) {
+        let at = here.first_parameter + self.inputs * self.outputs;
+        let length = here.shape.tokens * self.outputs;
+        let samples = here.adjoints.values.chunks_exact(length);
+        let sums = &mut here.scratch.sums;
+        for (dy, exponent) in samples.zip(&here.adjoints.exponents) {
+            sums.clear();
+            sums.resize(self.outputs, 0);
+            for dy in dy.chunks_exact(self.outputs) {
+                for (sum, dy) in sums.iter_mut().zip(dy) {
+                    *sum = sum.wrapping_add((*dy).into());
+                }
+            }
+            let exponent = exponent.saturating_add(shift.into());
+            here.gradient.add(at, sums, exponent);
+        }
+    }
+}
+
+/// All rows of some samples, which have so many `tokens` of so many values.
+#[inline(always)]
+fn rows<'a, T>(
+    values: &'a [T],
+    width: usize,
+    tokens: usize,
+    samples: &'a [usize],
+) -> impl ExactSizeIterator<Item = &'a [T]> {
+    (0..samples.len() * tokens).map(move |row| {
+        let row = samples[row / tokens] * tokens + row % tokens;
+        &values[row * width..][..width]
+    })
+}
+
+/// All numbers below `count`, from one on that depends on the thread: so threads that begin together do
+/// not add to the same parameters.
+fn from_any_place(count: usize) -> impl Iterator<Item = usize> {
+    let threads = rayon::current_num_threads();
+    let start = rayon::current_thread_index().unwrap_or(0) * count / threads;
+    (start..count).chain(0..start)
 }
 
 /// Packs the weights of a linear op.

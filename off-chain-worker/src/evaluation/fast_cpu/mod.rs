@@ -8,10 +8,14 @@
 //! matrices: so it is compiled, closures included, into the one function that may use the kernel's
 //! instructions, and all its loops use the widest vectors.
 
+mod accumulator;
 mod activation;
+mod adjoint;
 mod attention;
+mod attention_backward;
 mod block;
 mod embed;
+mod gradient;
 mod image;
 mod kernel;
 mod linear;
@@ -26,6 +30,7 @@ use gotong_scoring::{evaluator, machine::Tensor, EvalError, Evaluator, Flow, Gra
 use rayon::prelude::*;
 
 use super::Traced;
+use adjoint::Backwards;
 use block::{Block, Shape};
 use kernel::{run, Kernel};
 use plan::{Evaluation, Plan};

@@ -1,6 +1,9 @@
 //! A graph prepared for evaluation, and its run on a block of samples.
 
-use gotong_scoring::{EvalError, Flow, Graph, Op};
+use gotong_scoring::{
+    gradient::{adjoint_bits, first_with_parameters},
+    EvalError, Flow, Graph, Kind, Op,
+};
 
 use super::{
     block::Kept,
@@ -13,7 +16,7 @@ pub(super) struct Plan {
     pub ops: Vec<PreparedOp>,
     /// What every op gives.
     pub flows: Vec<Flow>,
-    /// By op, whether a later one takes what it gives.
+    /// By op, whether a later one, or the way back, takes what it gives.
     pub is_kept: Vec<bool>,
     /// Most rows that an op gives for a sample.
     pub most_rows: usize,
@@ -28,6 +31,25 @@ impl Plan {
     /// Computes also the scores that no softmax reads, so that every tensor equals the reference's.
     pub fn of_all(graph: &Graph, weights: &[i16]) -> Result<Self, EvalError> {
         Self::with_scores(graph, weights, Part::All)
+    }
+
+    /// For evaluation and the way back: keeps all that the way back takes.
+    pub fn with_gradient(graph: &Graph, weights: &[i16]) -> Result<Self, EvalError> {
+        let mut plan = Self::new(graph, weights)?;
+        let bits = adjoint_bits(graph)?;
+        let first = first_with_parameters(graph);
+        let ops = graph.ops.iter().zip(graph.parameters_read());
+        for (at, (op, read)) in ops.enumerate() {
+            plan.is_kept[at] = match plan.flows[at].kind {
+                Kind::Narrow | Kind::Wide | Kind::Shares => true,
+                Kind::Acc => matches!(op, Op::Mix { .. }),
+                Kind::Loss => false,
+            };
+            if let PreparedOp::Linear(linear) = &mut plan.ops[at] {
+                linear.prepare_backward(&weights[read], bits[at], at > first);
+            }
+        }
+        Ok(plan)
     }
 
     fn with_scores(graph: &Graph, weights: &[i16], scores: Part) -> Result<Self, EvalError> {

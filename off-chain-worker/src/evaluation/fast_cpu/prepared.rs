@@ -13,7 +13,7 @@ use super::{
     norm::RmsNorm,
     requant::Requant,
     residual::Residual,
-    Block, Kernel, Shape,
+    Backwards, Block, Kernel, Shape,
 };
 
 /// An op, prepared once for all blocks.
@@ -30,7 +30,8 @@ pub(super) enum PreparedOp {
     Mix(Mix),
     Residual(Residual),
     CrossEntropy(CrossEntropy),
-    Total,
+    /// Of so many tokens.
+    Total(usize),
     Im2col(Im2col),
     MaxPool(MaxPool),
     SumPool(SumPool),
@@ -73,7 +74,7 @@ impl PreparedOp {
             } => Self::Mix(Mix::new(from, heads, head_width)),
             Op::Residual { from } => Self::Residual(Residual::new(from)),
             Op::CrossEntropy { classes } => Self::CrossEntropy(CrossEntropy::new(classes)),
-            Op::Total { .. } => Self::Total,
+            Op::Total { tokens } => Self::Total(tokens as usize),
             Op::Im2col { image, window } => Self::Im2col(Im2col::new(&image, &window)),
             Op::MaxPool { image, window } => Self::MaxPool(MaxPool::new(&image, &window)),
             Op::SumPool { image, window } => Self::SumPool(SumPool::new(&image, &window)),
@@ -96,7 +97,7 @@ impl PreparedOp {
             Self::Mix(op) => op.forward::<K>(block, shape),
             Self::Residual(op) => op.forward::<K>(block),
             Self::CrossEntropy(op) => op.forward::<K>(block, shape)?,
-            Self::Total => loss::total::<K>(block),
+            Self::Total(_) => loss::total::<K>(block),
             Self::Im2col(op) => op.forward::<K>(block, shape),
             Self::MaxPool(op) => op.forward::<K>(block, shape),
             Self::SumPool(op) => op.forward::<K>(block, shape),
@@ -104,5 +105,50 @@ impl PreparedOp {
             Self::Flatten => {}
         }
         Ok(())
+    }
+
+    /// Goes back through the op.
+    #[inline(always)]
+    pub fn backward<K: Kernel>(&self, here: &mut Backwards) {
+        match self {
+            Self::Embed(op) => op.backward::<K>(here),
+            Self::RmsNorm(op) => op.backward::<K>(here),
+            Self::Linear(op) => op.backward::<K>(here),
+            Self::Requant(op) => op.backward::<K>(here),
+            Self::Relu => activation::relu_backward::<K>(here),
+            Self::SquaredRelu => activation::squared_relu_backward::<K>(here),
+            Self::Scores(op) => op.backward::<K>(here),
+            Self::Softmax(op) => op.backward::<K>(here),
+            Self::Mix(op) => op.backward::<K>(here),
+            Self::Residual(op) => op.backward::<K>(here),
+            Self::CrossEntropy(op) => op.backward::<K>(here),
+            Self::Total(tokens) => loss::total_backward::<K>(here, *tokens),
+            Self::Im2col(op) => op.backward::<K>(here),
+            Self::MaxPool(op) => op.backward::<K>(here),
+            Self::SumPool(op) => op.backward::<K>(here),
+            Self::Flatten => here.pass(),
+        }
+    }
+
+    /// The earlier op that the op takes something of, besides what the one before it gave.
+    pub fn earlier(&self) -> Option<usize> {
+        match self {
+            Self::Residual(op) => Some(op.from),
+            Self::Mix(op) => Some(op.from),
+            Self::Embed(_)
+            | Self::RmsNorm(_)
+            | Self::Linear(_)
+            | Self::Requant(_)
+            | Self::Relu
+            | Self::SquaredRelu
+            | Self::Scores(_)
+            | Self::Softmax(_)
+            | Self::CrossEntropy(_)
+            | Self::Total(_)
+            | Self::Im2col(_)
+            | Self::MaxPool(_)
+            | Self::SumPool(_)
+            | Self::Flatten => None,
+        }
     }
 }

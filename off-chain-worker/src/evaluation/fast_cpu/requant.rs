@@ -2,7 +2,7 @@
 
 use gotong_scoring::{arith::clamp_i8, machine::requant, Width};
 
-use super::{block::Sums, Block, Kernel, Shape};
+use super::{block::Sums, Backwards, Block, Kernel, Shape};
 
 /// A factor `multiplier / 2^(shift_in + shift_out)`, and the width of the result.
 pub(super) struct Requant {
@@ -34,6 +34,33 @@ impl Requant {
                 block.wide.resize(values, 0);
                 let wide = |given: &mut i16, sum: &i32| *given = requant(sum);
                 for_each_sum(&mut block.wide, &block.sums, wide);
+            }
+        }
+    }
+
+    /// Passes the adjoint times the multiplier, in `2^-(shift_in + shift_out)`, where the result is inside
+    /// its bounds.
+    #[inline(always)]
+    pub fn backward<K: Kernel>(&self, here: &mut Backwards) {
+        let Backwards { own, adjoints, .. } = here;
+        let down = i32::from(self.shift_in) + i32::from(self.shift_out);
+        here.previous.start(adjoints.values.len(), adjoints, -down);
+        let multiplier = i32::from(self.multiplier);
+        let by = |dy: i16, is_inside: bool| {
+            let dy = if is_inside { i32::from(dy) } else { 0 };
+            dy.wrapping_mul(multiplier)
+        };
+        let sums = here.previous.values.iter_mut().zip(&adjoints.values);
+        match self.width {
+            Width::Narrow => {
+                for ((sum, dy), y) in sums.zip(&own.narrow) {
+                    *sum = by(*dy, y.unsigned_abs() < 127);
+                }
+            }
+            Width::Wide => {
+                for ((sum, dy), y) in sums.zip(&own.wide) {
+                    *sum = by(*dy, y.unsigned_abs() < 32_767);
+                }
             }
         }
     }

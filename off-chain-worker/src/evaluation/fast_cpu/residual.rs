@@ -2,7 +2,7 @@
 
 use gotong_scoring::machine::residual;
 
-use super::{Block, Kernel};
+use super::{Backwards, Block, Kernel};
 
 pub(super) struct Residual {
     /// The earlier op.
@@ -21,5 +21,21 @@ impl Residual {
         for (h, earlier) in block.wide.iter_mut().zip(&block.kept[self.from].wide) {
             *h = residual(*h, *earlier);
         }
+    }
+
+    /// Passes the adjoint to both terms, where the sum is inside its bounds.
+    #[inline(always)]
+    pub fn backward<K: Kernel>(&self, here: &mut Backwards) {
+        let Backwards { own, adjoints, .. } = here;
+        here.previous.start(adjoints.values.len(), adjoints, 0);
+        let dy = adjoints.values.iter().zip(&own.wide);
+        for (sum, (dy, y)) in here.previous.values.iter_mut().zip(dy) {
+            *sum = if y.unsigned_abs() < 32_767 {
+                (*dy).into()
+            } else {
+                0
+            };
+        }
+        here.earlier.clone_from(here.previous);
     }
 }

@@ -151,8 +151,8 @@ pub fn weighted_median(mut norms: Vec<(u64, u32)>) -> u64 {
     median.map_or(0, |(norm, _)| *norm)
 }
 
-/// The companies that are tried, first to last. All entrants start. A member is *bad* if its value is not positive, or,
-/// of a newcomer, not above its floor. The worst half of the bad, rounded up, leaves, by value for weight, of equals
+/// The companies that are tried, first to last. All entrants start. A member is *bad* if its value is not positive, or
+/// not above its floor ([`ShareTerms::floor_q8`]). The worst half of the bad, rounded up, leaves, by value for weight, of equals
 /// the later: the worst first, because a poison makes others look bad. It ends when none is bad, when nobody is left,
 /// or after [`MAX_PASSES`].
 pub fn passes<E: Differentiator>(
@@ -209,11 +209,7 @@ fn worst_of_the_bad(
     let mut bad: Vec<(usize, i64, u32)> = rows
         .filter_map(|(index, (value, entrant))| {
             let value = value.as_ref()?;
-            let floor = if entrant.is_proven {
-                0
-            } else {
-                terms.newcomer_floor_q8
-            };
+            let floor = terms.floor_q8(entrant.is_proven);
             (!value.is_above(floor)).then_some((index, value.sum, entrant.weight))
         })
         .collect();

@@ -31,6 +31,7 @@ pub use halves::halves;
 pub use ledger::Ledger;
 pub use round::{share_round, ShareRound};
 
+use crate::merge::MAX_WEIGHT;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::ops::Range;
 use scale_info::TypeInfo;
@@ -42,14 +43,16 @@ pub const MOST_OF_A_GROUP: i64 = 1 << 40;
 /// Most of a variance.
 pub const MOST_VARIANCE: u128 = 1 << 106;
 
-/// The weight of a delta in merges: that of its account's stake, and a quarter of it, rounded up, for a newcomer.
-/// So a crowd of new accounts cannot thin out the work of those who have proved theirs.
+/// How often the stake of an account counts that has proved something in the task; that of a newcomer counts once. So
+/// a crowd of new accounts cannot thin out the work of those who have proved theirs.
+pub const PROVEN_TIMES: u32 = 64;
+/// Most that a stake weighs by itself, so that no weight passes [`MAX_WEIGHT`].
+pub const MAX_STAKE_WEIGHT: u32 = MAX_WEIGHT / PROVEN_TIMES;
+
+/// The weight of a delta in merges, from that of its account's stake: at least 1, at most [`MAX_WEIGHT`].
 pub fn entry_weight(stake_weight: u32, is_proven: bool) -> u32 {
-    if is_proven {
-        stake_weight
-    } else {
-        stake_weight.div_ceil(4)
-    }
+    let times = if is_proven { PROVEN_TIMES } else { 1 };
+    stake_weight.clamp(1, MAX_STAKE_WEIGHT) * times
 }
 
 /// What a task may choose of the rule.
@@ -68,6 +71,8 @@ pub fn entry_weight(stake_weight: u32, is_proven: bool) -> u32 {
 pub struct ShareTerms {
     /// A newcomer's delta is bad in a company if its value is not above this many of its standard errors, Q8.
     pub newcomer_floor_q8: u16,
+    /// The same for an account that has proved something; not above a newcomer's.
+    pub proven_floor_q8: u16,
     /// A company is merged if its gain on A is above this many standard errors, Q8.
     pub gain_floor_q8: u16,
     /// An account is paid what its credits are above this many standard errors, Q8.
@@ -77,7 +82,8 @@ pub struct ShareTerms {
 impl Default for ShareTerms {
     fn default() -> Self {
         Self {
-            newcomer_floor_q8: 3 << 8,
+            newcomer_floor_q8: 1 << 8,
+            proven_floor_q8: 0,
             gain_floor_q8: 1 << 7,
             doubt_q8: 2 << 8,
         }
@@ -85,12 +91,23 @@ impl Default for ShareTerms {
 }
 
 impl ShareTerms {
-    /// Whether each is in its bounds: a floor of newcomers of 1 to 4, of the gain of 0 to 2, a doubt of 1 to 3
-    /// standard errors. Less lets noise in or pays it, more keeps what honest work has proved.
+    /// Whether each is in its bounds: a floor of newcomers of 1/2 to 3, of others of 0 to 1 and not above that, of the
+    /// gain of 0 to 2, a doubt of 1 to 4 standard errors. Less lets noise in or pays it. More shuts newcomers out, lets a
+    /// sponsor see all deltas and merge none, or merge them and pay for none.
     pub fn are_valid(&self) -> bool {
-        (1 << 8..=4 << 8).contains(&self.newcomer_floor_q8)
+        (1 << 7..=3 << 8).contains(&self.newcomer_floor_q8)
+            && self.proven_floor_q8 <= self.newcomer_floor_q8.min(1 << 8)
             && self.gain_floor_q8 <= 2 << 8
-            && (1 << 8..=3 << 8).contains(&self.doubt_q8)
+            && (1 << 8..=4 << 8).contains(&self.doubt_q8)
+    }
+
+    /// The floor of one account.
+    pub fn floor_q8(&self, is_proven: bool) -> u16 {
+        if is_proven {
+            self.proven_floor_q8
+        } else {
+            self.newcomer_floor_q8
+        }
     }
 }
 
@@ -209,12 +226,26 @@ mod tests {
             change(&mut terms);
             terms.are_valid()
         };
-        assert!(!with(&|terms| terms.doubt_q8 = 255) && !with(&|terms| terms.doubt_q8 = 769));
+        assert!(!with(&|terms| terms.doubt_q8 = 255) && !with(&|terms| terms.doubt_q8 = 1025));
         assert!(
             !with(&|terms| terms.newcomer_floor_q8 = 0)
-                && !with(&|terms| terms.newcomer_floor_q8 = 1025)
+                && !with(&|terms| terms.newcomer_floor_q8 = 769)
         );
         assert!(!with(&|terms| terms.gain_floor_q8 = 513));
+        assert!(!with(&|terms| terms.proven_floor_q8 = 257));
+        assert!(!with(&|terms| (
+            terms.newcomer_floor_q8,
+            terms.proven_floor_q8
+        ) = (128, 129)));
+    }
+
+    #[test]
+    fn what_was_proved_weighs_more() {
+        assert_eq!(entry_weight(1, false), 1);
+        assert_eq!(entry_weight(1, true), PROVEN_TIMES);
+        assert_eq!(entry_weight(0, false), 1);
+        assert_eq!(entry_weight(u32::MAX, true), MAX_WEIGHT);
+        assert_eq!(entry_weight(u32::MAX, false), MAX_STAKE_WEIGHT);
     }
 
     proptest! {

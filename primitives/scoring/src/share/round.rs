@@ -11,6 +11,9 @@ use crate::round::{Paired, ScoreError};
 use alloc::vec;
 use alloc::vec::Vec;
 
+/// Fewer samples than this have no error: nothing is decided by them.
+const LEAST_OF_A: usize = 2;
+
 /// What a round comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShareRound {
@@ -26,7 +29,8 @@ pub struct ShareRound {
     pub weights: Vec<i16>,
 }
 
-/// Plays a round of `entrants` on `base` and the exam's `samples`, split in halves by `seed`.
+/// Plays a round of `entrants` on `base` and the exam's `samples`, split in halves by `seed`. With fewer than four samples
+/// nothing is merged.
 ///
 /// # Errors
 /// Samples or weights that do not fit the graph; no entrants, or too many; a weight out of bounds; an empty delta, or
@@ -42,7 +46,11 @@ pub fn share_round<E: Evaluator + Differentiator>(
 ) -> Result<ShareRound, ScoreError> {
     check_round(graph, base, samples, entrants)?;
     let [a, b] = halves(seed, samples.len() as u32).map(|half| samples.select(&half));
-    let passes = passes(evaluator, graph, base, &a, entrants, terms)?;
+    let passes = if a.len() < LEAST_OF_A {
+        Vec::new()
+    } else {
+        passes(evaluator, graph, base, &a, entrants, terms)?
+    };
     let unchanged = |passes| ShareRound {
         passes,
         merged_pass: None,

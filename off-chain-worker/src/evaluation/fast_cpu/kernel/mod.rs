@@ -19,7 +19,7 @@ mod x86;
 
 pub use operands::{Panels, Rows};
 pub use portable::Portable;
-pub use product::{activations, halves, Out, Part};
+pub use product::{activations, halves, halves_of_tile, Out, Part};
 
 /// Rows of the left operand are padded to a multiple of this.
 pub const ROWS: usize = 6;

@@ -61,22 +61,46 @@ impl Panels {
 
     /// Packs halves: column `c` holds value `c` of every row.
     #[inline(always)]
-    pub fn pack_columns<'a>(
+    pub fn pack_columns<'a, T: Copy + Into<i16> + 'a>(
         &mut self,
         columns: usize,
-        rows: impl ExactSizeIterator<Item = &'a [i8]>,
+        mut rows: impl ExactSizeIterator<Item = &'a [T]>,
     ) {
-        self.reset(columns, rows.len().div_ceil(2));
-        for (at, row) in rows.enumerate() {
-            for (panel, values) in row.chunks(COLUMNS).enumerate() {
-                let words = &mut self.words[panel * self.length + at / 2];
-                for (word, x) in words.iter_mut().zip(values) {
-                    *word |= match at % 2 {
-                        0 => half_word(i16::from(*x), 0),
-                        _ => half_word(0, i16::from(*x)),
-                    };
+        let length = rows.len().div_ceil(2);
+        self.reset(columns, length);
+        let mut at = 0;
+        while let Some(low) = rows.next() {
+            let panels = low.chunks(COLUMNS).enumerate();
+            match rows.next() {
+                Some(high) => {
+                    for ((panel, low), high) in panels.zip(high.chunks(COLUMNS)) {
+                        let words = &mut self.words[panel * length + at];
+                        for ((word, low), high) in words.iter_mut().zip(low).zip(high) {
+                            *word = half_word((*low).into(), (*high).into());
+                        }
+                    }
+                }
+                None => {
+                    for (panel, low) in panels {
+                        let words = &mut self.words[panel * length + at];
+                        for (word, low) in words.iter_mut().zip(low) {
+                            *word = half_word((*low).into(), 0);
+                        }
+                    }
                 }
             }
+            at += 1;
+        }
+    }
+
+    /// Packs halves: each row becomes a column.
+    #[inline(always)]
+    pub fn pack_rows<'a>(&mut self, inputs: usize, rows: impl ExactSizeIterator<Item = &'a [i8]>) {
+        self.reset(rows.len(), inputs.div_ceil(2));
+        for (column, row) in rows.enumerate() {
+            let (panel, lane) = (column / COLUMNS, column % COLUMNS);
+            let words = &mut self.words[panel * self.length..][..self.length];
+            for_half_words(row, |at, word| words[at][lane] = word);
         }
     }
 }
@@ -94,6 +118,19 @@ impl Rows {
     #[inline(always)]
     pub(super) fn length(&self) -> usize {
         self.length
+    }
+
+    /// Number of tiles of [`ROWS`] rows.
+    #[inline(always)]
+    pub fn count_tiles(&self) -> usize {
+        self.words.len() / (ROWS * self.length.max(1))
+    }
+
+    /// The words of the rows of one tile.
+    #[inline(always)]
+    pub(super) fn tile(&self, tile: usize) -> &[i32] {
+        let length = ROWS * self.length;
+        &self.words[tile * length..][..length]
     }
 
     /// The words of every [`ROWS`] rows.
@@ -140,6 +177,34 @@ impl Rows {
             }
         }
     }
+
+    /// Packs halves the other way round: row `r` holds value `r` of every one of `columns`.
+    #[inline(always)]
+    pub fn pack_transposed<'a>(
+        &mut self,
+        rows: usize,
+        mut columns: impl ExactSizeIterator<Item = &'a [i16]>,
+    ) {
+        let length = columns.len().div_ceil(2);
+        self.reset(rows, length);
+        let mut at = 0;
+        while let Some(low) = columns.next() {
+            let own = self.words.chunks_exact_mut(length);
+            match columns.next() {
+                Some(high) => {
+                    for ((words, low), high) in own.zip(low).zip(high) {
+                        words[at] = half_word(*low, *high);
+                    }
+                }
+                None => {
+                    for (words, low) in own.zip(low) {
+                        words[at] = half_word(*low, 0);
+                    }
+                }
+            }
+            at += 1;
+        }
+    }
 }
 
 /// Calls `put` with every word of a row of activations and its index.
@@ -157,13 +222,19 @@ fn for_words<K: Kernel>(row: &[i8], flip: u8, mut put: impl FnMut(usize, i32)) {
             put(groups.len(), word(last));
         }
     } else {
-        let (pairs, rest) = row.as_chunks();
-        for (at, [low, high]) in pairs.iter().enumerate() {
-            put(at, half_word(i16::from(*low), i16::from(*high)));
-        }
-        if let [low] = rest {
-            put(pairs.len(), half_word(i16::from(*low), 0));
-        }
+        for_half_words(row, put);
+    }
+}
+
+/// The same, of words of two halves.
+#[inline(always)]
+fn for_half_words(row: &[i8], mut put: impl FnMut(usize, i32)) {
+    let (pairs, rest) = row.as_chunks();
+    for (at, [low, high]) in pairs.iter().enumerate() {
+        put(at, half_word(i16::from(*low), i16::from(*high)));
+    }
+    if let [low] = rest {
+        put(pairs.len(), half_word(i16::from(*low), 0));
     }
 }
 

@@ -77,3 +77,18 @@ fn product(
         }
     }
 }
+
+/// [`halves`] of all columns and of one tile of rows, which `out` begins with.
+#[inline(always)]
+pub fn halves_of_tile<K: Kernel>(left: &Rows, tile: usize, right: &Panels, out: Out) {
+    let length = left.length();
+    let rows = left.tile(tile);
+    let rows = std::array::from_fn(|row| &rows[row * length..][..length]);
+    for (panel, (words, first)) in right.panels().enumerate() {
+        let mut sums = [*first; ROWS];
+        K::halves(&rows, words, &mut sums);
+        for (row, sums) in sums.iter().enumerate() {
+            out.sums[row * out.stride + panel * COLUMNS..][..COLUMNS].copy_from_slice(sums);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Adjoints of the samples of a block: `gotong_scoring::gradient::Adjoint`, many at once.
+
+use gotong_scoring::{
+    arith::rs,
+    gradient::{bound, shift},
+};
+
+use super::{
+    accumulator::Gradient,
+    block::{Block, Kept},
+    kernel::{Kernel, Panels, Rows},
+    Shape,
+};
+
+/// The adjoint of a tensor of a block: a value for each of its values and an exponent for each sample.
+#[derive(Default)]
+pub(super) struct Adjoints {
+    pub values: Vec<i16>,
+    pub exponents: Vec<i32>,
+    /// By sample, whether all of its values are 0.
+    pub are_zero: Vec<bool>,
+}
+
+/// What an op gives backwards for a tensor of a block: sums that are not shifted yet.
+#[derive(Default)]
+pub(super) struct Pulled {
+    pub values: Vec<i32>,
+    pub exponents: Vec<i32>,
+}
+
+/// What an op has at hand on its way back.
+pub(super) struct Backwards<'a, 'g> {
+    /// What all ops gave.
+    pub block: &'a Block,
+    /// The shape of what this op gave.
+    pub shape: Shape,
+    /// What the op took from the one before it, and what it gave, as far as it was kept.
+    pub before: &'a Kept,
+    pub own: &'a Kept,
+    /// The adjoint of what it gave, of so many bits.
+    pub adjoints: &'a Adjoints,
+    pub bits: u8,
+    /// The adjoint of what it took from the op before it.
+    pub previous: &'a mut Pulled,
+    /// The adjoint of what it took from an earlier op.
+    pub earlier: &'a mut Pulled,
+    /// Whether `previous` is wanted.
+    pub is_wanted: bool,
+    /// Where the sums of the parameters that it reads go, and the first of these.
+    pub gradient: &'a Gradient<'g>,
+    pub first_parameter: usize,
+    pub scratch: &'a mut Scratch,
+}
+
+/// Memory of the ops, used again and again.
+#[derive(Default)]
+pub(super) struct Scratch {
+    pub left: Rows,
+    pub right: Panels,
+    pub sums: Vec<i32>,
+    pub pulled: Pulled,
+    pub adjoints: Adjoints,
+}
+
+impl Backwards<'_, '_> {
+    /// Passes the adjoint as it is.
+    #[inline(always)]
+    pub fn pass(&mut self) {
+        self.previous
+            .start(self.adjoints.values.len(), self.adjoints, 0);
+        let dy = self.previous.values.iter_mut().zip(&self.adjoints.values);
+        dy.for_each(|(sum, dy)| *sum = (*dy).into());
+    }
+}
+
+impl Pulled {
+    /// Makes room for so many values, which are for the op to write. Their exponents are those of what it
+    /// gave, and `more`.
+    #[inline(always)]
+    pub fn start(&mut self, values: usize, adjoints: &Adjoints, more: i32) {
+        self.values.resize(values, 0);
+        let exponents = adjoints.exponents.iter();
+        self.exponents.clear();
+        self.exponents
+            .extend(exponents.map(|exponent| exponent.saturating_add(more)));
+    }
+
+    pub fn clone_from(&mut self, other: &Self) {
+        self.values.clone_from(&other.values);
+        self.exponents.clone_from(&other.exponents);
+    }
+}
+
+impl Adjoints {
+    /// The adjoint of the loss itself: 1 for each sample.
+    pub fn of_loss(&mut self, samples: usize) {
+        self.values.clear();
+        self.values.resize(samples, 1 << 14);
+        self.exponents.clear();
+        self.exponents.resize(samples, -14);
+        self.are_zero.clear();
+        self.are_zero.resize(samples, false);
+    }
+
+    /// Shifts each sample's sums until they have at most so many bits.
+    #[inline(always)]
+    pub fn of<K: Kernel>(&mut self, sums: &Pulled, bits: u8) {
+        let length = sums.values.len() / sums.exponents.len();
+        let most = bound(bits);
+        self.values.resize(sums.values.len(), 0);
+        self.exponents.clear();
+        self.are_zero.clear();
+        let samples = sums.values.chunks_exact(length).zip(&sums.exponents);
+        for (given, (sums, exponent)) in self.values.chunks_exact_mut(length).zip(samples) {
+            let peak = peak(sums);
+            let down = shift(peak, bits);
+            for (given, sum) in given.iter_mut().zip(sums) {
+                *given = rs(*sum, down).clamp(-most, most) as i16;
+            }
+            self.exponents.push(exponent.saturating_add(down as i32));
+            self.are_zero.push(peak == 0);
+        }
+    }
+
+    /// The sum of what several ops gave for a tensor: each shifted to 15 bits and then, sample by sample,
+    /// to the largest exponent of those that are not zero. `sums` is memory.
+    #[inline(always)]
+    pub fn of_all<K: Kernel>(&mut self, all: &[Pulled], bits: u8, sums: &mut Pulled) {
+        let [first, rest @ ..] = all else {
+            return;
+        };
+        if rest.is_empty() {
+            return self.of::<K>(first, bits);
+        }
+        let (samples, most) = (first.exponents.len(), bound(15));
+        let length = first.values.len() / samples;
+        sums.values.resize(first.values.len(), 0);
+        sums.exponents.clear();
+        let mut parts = Vec::with_capacity(all.len());
+        for (sample, given) in sums.values.chunks_exact_mut(length).enumerate() {
+            parts.clear();
+            for pulled in all {
+                let values = &pulled.values[sample * length..][..length];
+                let peak = peak(values);
+                let down = shift(peak, 15);
+                let exponent = pulled.exponents[sample].saturating_add(down as i32);
+                if peak > 0 {
+                    parts.push((values, down, exponent));
+                }
+            }
+            let exponent = parts.iter().map(|(_, _, exponent)| *exponent).max();
+            let exponent = exponent.unwrap_or(0);
+            given.fill(0);
+            for (values, down, own) in &parts {
+                let align = exponent.saturating_sub(*own).unsigned_abs();
+                for (sum, value) in given.iter_mut().zip(*values) {
+                    let value = rs(*value, *down).clamp(-most, most);
+                    *sum = sum.wrapping_add(rs(value, align));
+                }
+            }
+            sums.exponents.push(exponent);
+        }
+        self.of::<K>(sums, bits);
+    }
+}
+
+/// The largest magnitude.
+#[inline(always)]
+fn peak(sums: &[i32]) -> u32 {
+    sums.iter().map(|sum| sum.unsigned_abs()).fold(0, u32::max)
+}
