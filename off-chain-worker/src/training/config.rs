@@ -69,19 +69,17 @@ pub struct TrainingOptions {
     pub batch: Option<usize>,
     /// [`TrainingConfig::learning_rate`].
     pub learning_rate: Option<f64>,
-    /// [`TrainingConfig::seed`].
-    pub seed: u64,
 }
 
 impl TrainingOptions {
-    /// The training of `graph` that this asks for.
-    pub fn config(&self, graph: &Graph) -> TrainingConfig {
+    /// The training of `graph` that this asks for, in the order that `seed` draws.
+    pub fn config(&self, graph: &Graph, seed: u64) -> TrainingConfig {
         let suited = TrainingConfig::of(graph);
         TrainingConfig {
             steps: self.steps.unwrap_or(suited.steps),
             batch: self.batch.unwrap_or(suited.batch),
             learning_rate: self.learning_rate.unwrap_or(suited.learning_rate),
-            seed: self.seed,
+            seed,
             ..suited
         }
     }

@@ -58,7 +58,8 @@ const REPORT_EVERY: usize = 10;
 /// Trains from `master` and returns the change of every parameter in w16 units, in the machine's
 /// order: trained less original.
 ///
-/// Every update takes a shuffled batch of `data`, or all of it if that is less than a batch. In a language
+/// Every update takes a shuffled batch of `data`, of at most three quarters of it, so that the seed matters however little
+/// it is. In a language
 /// model every token is a label. The same seed gives the same change on the same device with the same
 /// number of cores.
 ///
