@@ -83,6 +83,8 @@ pub mod weights;
 pub use pallet::*;
 pub use weights::WeightInfo;
 
+// FRAME's own expansion expects and calls unreachable.
+#[allow(clippy::expect_used, clippy::unreachable)]
 #[frame_support::pallet]
 pub mod pallet {
     use crate::{

@@ -74,6 +74,8 @@ pub use disputes::LongestDispute;
 pub use pallet::*;
 pub use weights::WeightInfo;
 
+// FRAME's own expansion expects and calls unreachable.
+#[allow(clippy::expect_used, clippy::unreachable)]
 #[frame_support::pallet]
 pub mod pallet {
     use crate::{
