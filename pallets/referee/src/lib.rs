@@ -47,12 +47,7 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
-#![deny(
-    clippy::expect_used,
-    clippy::float_arithmetic,
-    clippy::panic,
-    clippy::unreachable
-)]
+#![deny(clippy::float_arithmetic, clippy::panic)] // FRAME expands to `expect` and `unreachable!`
 
 extern crate alloc;
 
@@ -74,8 +69,6 @@ pub use disputes::LongestDispute;
 pub use pallet::*;
 pub use weights::WeightInfo;
 
-// FRAME's own expansion expects and calls unreachable.
-#[allow(clippy::expect_used, clippy::unreachable)]
 #[frame_support::pallet]
 pub mod pallet {
     use crate::{
