@@ -21,12 +21,12 @@ if [ "$("$deny" --version 2>/dev/null)" != "cargo-deny $version" ]; then
     rm -rf "$folder/build"
 fi
 
-"$deny" --locked check --hide-inclusion-graph bans licenses sources
+"$deny" --locked --log-level error check --hide-inclusion-graph bans licenses sources
 
 # Advisories are news from outside: they are shown, and fail nothing that passed yesterday.
 if timeout 120 "$deny" --locked fetch db 2>/dev/null; then
-    "$deny" --locked check --disable-fetch --hide-inclusion-graph advisories ||
+    "$deny" --locked --offline check --hide-inclusion-graph advisories ||
         say "see the advisories above: update what they name, or say in deny.toml why not"
 else
-    say "advisories were NOT checked: the RustSec database cannot be reached"
+    say "advisories were NOT checked: their database, https://github.com/RustSec/advisory-db, cannot be reached"
 fi
