@@ -52,7 +52,8 @@ bench: build python ## Measure speed and sizes; writes target/bench/report.json 
 	$(CARGO) bench --locked --workspace --bench report --profile dev -- $(if $(PART),--only $(PART)) --out target/bench/$(or $(firstword $(PART)),report).json
 
 attacks: setup ## Attack the pay: a table, and as the last line one JSON object (ONLY=split: those attacks, ONLY=gradient: its check)
-	$(CARGO) run --locked -p gotong --example attacks -- $(if $(ONLY),--only $(ONLY))
+	$(CARGO) build --locked --workspace --example attacks
+	$(BIN)/examples/attacks $(if $(ONLY),--only $(ONLY))
 
 gpu: build ## On a machine with a GPU: is it exact, and how fast? (FEATURES=gotong/vulkan or gotong/cuda adds a backend)
 	$(CARGO) test --locked --workspace --features "$(FEATURES)" --test equality -- --nocapture
