@@ -1,6 +1,8 @@
 //! The share rule against cheap attacks and bad input, with the reference, on a model of 51 parameters that learns to
 //! tell three kinds of samples apart.
 
+#![allow(clippy::unwrap_used)]
+
 use gotong_scoring::{
     gradient::Differentiator,
     share::{entry_weight, share_round, Entrant, Ledger, ShareRound, ShareTerms, PROVEN_TIMES},
