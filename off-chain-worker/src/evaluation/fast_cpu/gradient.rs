@@ -1,4 +1,4 @@
-//! Exact gradients: every block of samples there and back.
+//! Exact gradients: every block of samples forward through all ops, and backward.
 
 use std::{
     ops::Range,
@@ -21,8 +21,8 @@ use super::{
     Block, FastCpu, Shape,
 };
 
-/// Rows that go there and back together, about. With more of them, more samples have the same exponent and are
-/// added up at once.
+/// Rows that go through the ops together, about. The more samples a block has, the fewer times the whole
+/// gradient is added to; but they should stay in the cache.
 const BLOCK_ROWS: usize = 64;
 
 impl Differentiator for FastCpu {
@@ -36,31 +36,32 @@ impl Differentiator for FastCpu {
     ) -> Result<(), EvalError> {
         evaluator::check(graph, weights, samples)?;
         check_groups(groups, samples.len())?;
-        let way = Way::new(graph, weights)?;
-        // The memory of the threads, from block to block.
-        let passes = Mutex::new(Vec::<Pass>::new());
-        let lock = || passes.lock().unwrap_or_else(PoisonError::into_inner);
+        let plan = GradientPlan::new(graph, weights)?;
+        // Each thread takes one for a block, and leaves it to the next.
+        let workspaces = Mutex::new(Vec::<Workspace>::new());
+        let lock = || workspaces.lock().unwrap_or_else(PoisonError::into_inner);
         let mut values = vec![0i64; weights.len()];
         let inputs = samples.inputs();
         for (number, group) in groups.iter().enumerate() {
             values.fill(0);
             let gradient = Gradient::of(&mut values);
+            let group = group.start.min(group.end)..group.end;
             let pixels = &samples.pixels()[group.start * inputs..group.end * inputs];
-            let labels = &samples.labels()[group.clone()];
+            let labels = &samples.labels()[group];
             let size = labels.len().div_ceil(rayon::current_num_threads());
-            let size = size.clamp(1, BLOCK_ROWS.div_ceil(way.plan.most_rows).max(1));
+            let size = size.clamp(1, BLOCK_ROWS.div_ceil(plan.forward.most_rows).max(1));
             let blocks = pixels.par_chunks(size * inputs);
             blocks
                 .zip(labels.par_chunks(size))
                 .try_for_each(|(pixels, labels)| {
-                    let mut pass = lock().pop().unwrap_or_default();
-                    pass.start(pixels, labels);
-                    let result = run(ThereAndBack {
-                        way: &way,
-                        pass: &mut pass,
+                    let mut workspace = lock().pop().unwrap_or_default();
+                    workspace.start(pixels, labels);
+                    let result = run(BothPasses {
+                        plan: &plan,
+                        workspace: &mut workspace,
                         gradient: &gradient,
                     });
-                    lock().push(pass);
+                    lock().push(workspace);
                     result
                 })?;
             drop(gradient);
@@ -70,20 +71,20 @@ impl Differentiator for FastCpu {
     }
 }
 
-/// All ops, there and back.
-struct Way {
-    plan: Plan,
+/// A graph prepared for both passes.
+struct GradientPlan {
+    forward: Plan,
     /// By op, the bits of the adjoint that it takes, and the first of the parameters that it reads.
     bits: Vec<u8>,
     first_parameters: Vec<usize>,
-    /// The first op with parameters: the way back ends there.
+    /// The first op with parameters, where the backward pass ends.
     first: usize,
 }
 
-impl Way {
+impl GradientPlan {
     fn new(graph: &Graph, weights: &[i16]) -> Result<Self, EvalError> {
         Ok(Self {
-            plan: Plan::with_gradient(graph, weights)?,
+            forward: Plan::with_gradient(graph, weights)?,
             bits: adjoint_bits(graph)?,
             first_parameters: graph.parameters_read().map(|read| read.start).collect(),
             first: first_with_parameters(graph),
@@ -91,9 +92,9 @@ impl Way {
     }
 }
 
-/// What a block needs on its way.
+/// A block of samples, and the memory that its passes need.
 #[derive(Default)]
-struct Pass {
+struct Workspace {
     block: Block,
     /// The samples as the first op takes them.
     input: Kept,
@@ -105,80 +106,80 @@ struct Pass {
     scratch: Scratch,
 }
 
-impl Pass {
+impl Workspace {
     fn start(&mut self, pixels: &[u8], labels: &[u8]) {
         self.block.start(pixels, labels);
         self.input.narrow.clone_from(&self.block.narrow);
     }
 }
 
-/// A block's way through all ops and back.
-struct ThereAndBack<'a, 'g> {
-    way: &'a Way,
-    pass: &'a mut Pass,
+/// Both passes of a block.
+struct BothPasses<'a, 'g> {
+    plan: &'a GradientPlan,
+    workspace: &'a mut Workspace,
     gradient: &'a Gradient<'g>,
 }
 
-impl Work for ThereAndBack<'_, '_> {
+impl Work for BothPasses<'_, '_> {
     type Output = Result<(), EvalError>;
 
     #[inline(always)]
     fn run<K: Kernel>(self) -> Self::Output {
-        let there = Evaluation {
-            plan: &self.way.plan,
-            block: &mut self.pass.block,
+        let forward = Evaluation {
+            plan: &self.plan.forward,
+            block: &mut self.workspace.block,
             each: |_: &Block, _: &Flow| (),
         };
-        there.run::<K>()?;
-        self.back::<K>();
+        forward.run::<K>()?;
+        self.backward::<K>();
         Ok(())
     }
 }
 
-impl ThereAndBack<'_, '_> {
+impl BothPasses<'_, '_> {
     #[inline(always)]
-    fn back<K: Kernel>(self) {
-        let (way, plan) = (self.way, &self.way.plan);
-        let Pass {
+    fn backward<K: Kernel>(self) {
+        let (plan, Plan { ops, flows, .. }) = (self.plan, &self.plan.forward);
+        let Workspace {
             block,
             input,
             pulled,
             free,
             adjoints,
             scratch,
-        } = self.pass;
-        pulled.resize_with(plan.ops.len(), Vec::new);
-        for (at, op) in plan.ops.iter().enumerate().skip(way.first).rev() {
+        } = self.workspace;
+        pulled.resize_with(ops.len(), Vec::new);
+        for (at, op) in ops.iter().enumerate().skip(plan.first).rev() {
             let taken = &mut pulled[at];
-            if at + 1 == plan.ops.len() {
+            if at + 1 == ops.len() {
                 adjoints.of_loss(block.samples);
             } else {
-                adjoints.of_all::<K>(taken, way.bits[at], &mut scratch.pulled);
+                adjoints.of_all::<K>(taken, plan.bits[at], &mut scratch.pulled);
             }
             free.append(taken);
             let mut previous = free.pop().unwrap_or_default();
             let mut earlier = free.pop().unwrap_or_default();
             op.backward::<K>(&mut Backwards {
                 block,
-                shape: Shape::of(&plan.flows[at], block.samples),
+                shape: Shape::of(&flows[at], block.samples),
                 before: at
                     .checked_sub(1)
                     .map_or(&*input, |before| &block.kept[before]),
                 own: &block.kept[at],
                 adjoints,
-                bits: way.bits[at],
+                bits: plan.bits[at],
                 previous: &mut previous,
                 earlier: &mut earlier,
-                is_wanted: at > way.first,
+                is_wanted: at > plan.first,
                 gradient: self.gradient,
-                first_parameter: way.first_parameters[at],
+                first_parameter: plan.first_parameters[at],
                 scratch,
             });
-            match op.earlier().filter(|from| *from >= way.first) {
+            match op.earlier().filter(|from| *from >= plan.first) {
                 Some(from) => pulled[from].push(earlier),
                 None => free.push(earlier),
             }
-            match at.checked_sub(1).filter(|before| *before >= way.first) {
+            match at.checked_sub(1).filter(|before| *before >= plan.first) {
                 Some(before) => pulled[before].push(previous),
                 None => free.push(previous),
             }
