@@ -95,13 +95,13 @@ fn weights_of_every_scale_have_equal_gradients() {
             let any = |_| random.random_range(-scale..=scale);
             let weights: Vec<i16> = (0..graph.parameters()).map(any).collect();
             let result = all_equal(graph, &weights, &samples);
-            assert_eq!(result, Ok(()), "graph {number}, weights within {scale}");
+            assert!(result.is_ok(), "graph {number}, weights within {scale}");
         }
         for choices in [[most, most], [-most, -most], [-most, most], [0, most]] {
             let any = |_| choices[random.random_range(0..2)];
             let weights: Vec<i16> = (0..graph.parameters()).map(any).collect();
             let result = all_equal(graph, &weights, &samples);
-            assert_eq!(result, Ok(()), "graph {number}, weights of {choices:?}");
+            assert!(result.is_ok(), "graph {number}, weights of {choices:?}");
         }
     }
 }

@@ -82,7 +82,7 @@ impl Pulled {
             .extend(exponents.map(|exponent| exponent.saturating_add(more)));
     }
 
-    pub fn clone_from(&mut self, other: &Self) {
+    pub fn copy(&mut self, other: &Self) {
         self.values.clone_from(&other.values);
         self.exponents.clone_from(&other.exponents);
     }

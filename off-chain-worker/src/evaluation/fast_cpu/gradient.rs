@@ -25,6 +25,9 @@ use super::{
 /// gradient is added to; but they should stay in the cache.
 const BLOCK_ROWS: usize = 64;
 
+/// Most values of all gradients that are computed at once, if that is more than one.
+const MOST_VALUES: usize = 1 << 24;
+
 impl Differentiator for FastCpu {
     fn gradients(
         &mut self,
@@ -36,38 +39,71 @@ impl Differentiator for FastCpu {
     ) -> Result<(), EvalError> {
         evaluator::check(graph, weights, samples)?;
         check_groups(groups, samples.len())?;
-        let plan = GradientPlan::new(graph, weights)?;
-        // Each thread takes one for a block, and leaves it to the next.
-        let workspaces = Mutex::new(Vec::<Workspace>::new());
-        let lock = || workspaces.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut values = vec![0i64; weights.len()];
-        let inputs = samples.inputs();
-        for (number, group) in groups.iter().enumerate() {
-            values.fill(0);
-            let gradient = Gradient::of(&mut values);
-            let group = group.start.min(group.end)..group.end;
-            let pixels = &samples.pixels()[group.start * inputs..group.end * inputs];
-            let labels = &samples.labels()[group];
-            let size = labels.len().div_ceil(rayon::current_num_threads());
-            let size = size.clamp(1, BLOCK_ROWS.div_ceil(plan.forward.most_rows).max(1));
-            let blocks = pixels.par_chunks(size * inputs);
-            blocks
-                .zip(labels.par_chunks(size))
-                .try_for_each(|(pixels, labels)| {
-                    let mut workspace = lock().pop().unwrap_or_default();
-                    workspace.start(pixels, labels);
-                    let result = run(BothPasses {
-                        plan: &plan,
-                        workspace: &mut workspace,
-                        gradient: &gradient,
-                    });
-                    lock().push(workspace);
-                    result
-                })?;
-            drop(gradient);
-            see(number, &values);
+        let differentiation = Differentiation {
+            plan: GradientPlan::new(graph, weights)?,
+            samples,
+            workspaces: Mutex::default(),
+        };
+        // A thread a group, if that takes little memory: a group's gradient is then added to less often.
+        let threads = rayon::current_num_threads();
+        let affordable = MOST_VALUES / weights.len().max(1);
+        let at_once = threads.min(groups.len()).min(affordable).max(1);
+        let mut values = vec![vec![0; weights.len()]; at_once];
+        for (nth, groups) in groups.chunks(at_once).enumerate() {
+            let threads = threads.div_ceil(groups.len());
+            groups
+                .par_iter()
+                .zip(&mut values)
+                .try_for_each(|(group, values)| differentiation.of_group(group, threads, values))?;
+            for (number, values) in (nth * at_once..).zip(&values[..groups.len()]) {
+                see(number, values);
+            }
         }
         Ok(())
+    }
+}
+
+/// What all groups share.
+struct Differentiation<'a> {
+    plan: GradientPlan,
+    samples: &'a Samples,
+    /// Each thread takes one for a block, and leaves it to the next.
+    workspaces: Mutex<Vec<Workspace>>,
+}
+
+impl Differentiation<'_> {
+    /// A group's gradient, by about so many threads.
+    fn of_group(
+        &self,
+        group: &Range<usize>,
+        threads: usize,
+        values: &mut [i64],
+    ) -> Result<(), EvalError> {
+        values.fill(0);
+        let gradient = Gradient::of(values);
+        let (start, inputs) = (group.start.min(group.end), self.samples.inputs());
+        let pixels = &self.samples.pixels()[start * inputs..group.end * inputs];
+        let labels = &self.samples.labels()[start..group.end];
+        let most = BLOCK_ROWS.div_ceil(self.plan.forward.most_rows).max(1);
+        let size = labels.len().div_ceil(threads).clamp(1, most);
+        let blocks = pixels.par_chunks(size * inputs);
+        let workspaces = || {
+            let all = self.workspaces.lock();
+            all.unwrap_or_else(PoisonError::into_inner)
+        };
+        blocks
+            .zip(labels.par_chunks(size))
+            .try_for_each(|(pixels, labels)| {
+                let mut workspace = workspaces().pop().unwrap_or_default();
+                workspace.start(pixels, labels);
+                let result = run(BothPasses {
+                    plan: &self.plan,
+                    workspace: &mut workspace,
+                    gradient: &gradient,
+                });
+                workspaces().push(workspace);
+                result
+            })
     }
 }
 

@@ -32,6 +32,6 @@ impl Residual {
         for (sum, (dy, y)) in here.previous.values.iter_mut().zip(dy) {
             *sum = if_passes(*dy, y.unsigned_abs() < 32_767);
         }
-        here.earlier.clone_from(here.previous);
+        here.earlier.copy(here.previous);
     }
 }
