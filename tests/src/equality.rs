@@ -1,7 +1,7 @@
-//! Whether evaluators give the reference's bits: every word that every op gives is compared, and
-//! those that differ are counted.
+//! Whether evaluators give the reference's bits: every word that every op gives is compared, and those that
+//! differ are counted; and every value of a gradient.
 
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use gotong::{
     evaluation::{check_precision, compare, BurnEvaluator, FastCpu, Traced},
     training::{
@@ -10,8 +10,8 @@ use gotong::{
     },
 };
 use gotong_scoring::{
-    arith::MASTER_BOUND, Cnn, Convolution, Graph, Image, Op, Pool, Reference, Samples, Transformer,
-    Width, Window,
+    arith::MASTER_BOUND, gradient::Differentiator, Cnn, Convolution, Graph, Image, Op, Pool,
+    Reference, Samples, Transformer, Width, Window,
 };
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use std::sync::atomic::AtomicBool;
@@ -41,33 +41,49 @@ pub struct Tally {
     pub mismatched_words: u64,
     /// Where the first of them was.
     pub first: Option<String>,
+    /// Values of gradients that all differentiators together gave.
+    pub gradient_values: u64,
+    pub mismatched_gradient_values: u64,
+    /// Where the first of them was.
+    pub first_of_gradients: Option<String>,
 }
 
-/// Evaluators to compare with the reference, each with its name.
-pub struct Candidates(Vec<(String, Box<dyn Traced>)>);
+/// Evaluators and differentiators to compare with the reference, each with its name.
+pub struct Candidates {
+    evaluators: Vec<(String, Box<dyn Traced>)>,
+    differentiators: Vec<(String, Box<dyn Differentiator>)>,
+}
 
 impl Candidates {
-    /// The fast evaluator of the processor, and Burn's on `devices`.
+    /// The fast evaluator of the processor, which differentiates too, and Burn's on `devices`.
     ///
     /// # Errors
     /// A device that is not there, or does not multiply in whole f32.
     pub fn new(devices: &[DeviceChoice]) -> Result<Self> {
-        let mut all: Vec<(String, Box<dyn Traced>)> = vec![("fast CPU".into(), Box::new(FastCpu))];
+        let mut evaluators: Vec<(String, Box<dyn Traced>)> =
+            vec![("fast CPU".into(), Box::new(FastCpu))];
+        let differentiators: Vec<(String, Box<dyn Differentiator>)> =
+            vec![("fast CPU".into(), Box::new(FastCpu))];
         for choice in devices {
             let (device, adapter) = choice.open_adapter()?;
             check_precision(&device)?;
             let name = format!("{choice} on {}", adapter.name);
-            all.push((name, Box::new(BurnEvaluator::new(&device))));
+            evaluators.push((name, Box::new(BurnEvaluator::new(&device))));
         }
-        Ok(Self(all))
+        Ok(Self {
+            evaluators,
+            differentiators,
+        })
     }
 
     /// What they are, devices included.
     pub fn names(&self) -> Vec<&str> {
-        self.0.iter().map(|(name, _)| name.as_str()).collect()
+        let names = self.evaluators.iter().map(|(name, _)| name.as_str());
+        names.collect()
     }
 
-    /// Evaluates the model with all of them, op by op, and once more at full speed for its losses.
+    /// Evaluates the model with all of them, op by op, and once more at full speed for its losses; then
+    /// compares its gradients.
     ///
     /// # Errors
     /// An evaluator that cannot evaluate it.
@@ -80,7 +96,7 @@ impl Candidates {
             samples,
         } = case;
         let expected = Reference.tensors(graph, weights, samples)?;
-        for (name, evaluator) in &mut self.0 {
+        for (name, evaluator) in &mut self.evaluators {
             let found = compare(evaluator.as_mut(), &expected, graph, weights, samples);
             let found = found.with_context(|| format!("{name}, {model}"))?;
             tally.words += found.words;
@@ -90,8 +106,47 @@ impl Candidates {
                 tally.first = Some(format!("{name}, {model}, sample {sample}, {op:?}"));
             }
         }
+        self.compare_gradients(case, tally)
+    }
+
+    fn compare_gradients(&mut self, case: &Case, tally: &mut Tally) -> Result<()> {
+        let expected = gradients(&mut Reference, case)?;
+        for (name, differentiator) in &mut self.differentiators {
+            let found = gradients(differentiator.as_mut(), case);
+            let found = found.with_context(|| format!("gradients: {name}, {}", case.name))?;
+            ensure!(
+                found.len() == expected.len(),
+                "{name} gave {} values of {}",
+                found.len(),
+                expected.len()
+            );
+            let pairs = found.iter().zip(&expected).enumerate();
+            let wrong: Vec<usize> = pairs
+                .filter(|(_, (a, b))| a != b)
+                .map(|(at, _)| at)
+                .collect();
+            tally.gradient_values += found.len() as u64;
+            tally.mismatched_gradient_values += wrong.len() as u64;
+            if let (Some(at), None) = (wrong.first(), &tally.first_of_gradients) {
+                let parameters = case.weights.len();
+                let (group, parameter) = (at / parameters, at % parameters);
+                tally.first_of_gradients = Some(format!(
+                    "{name}, {}, group {group}, parameter {parameter}",
+                    case.name
+                ));
+            }
+        }
         Ok(())
     }
+}
+
+/// The gradients of two groups of a model's samples, one after another.
+fn gradients(differentiator: &mut dyn Differentiator, case: &Case) -> Result<Vec<i64>> {
+    let (count, mut all) = (case.samples.len(), Vec::new());
+    let groups = [0..count / 3, count / 3..count];
+    let see = &mut |_, gradient: &[i64]| all.extend_from_slice(gradient);
+    differentiator.gradients(&case.graph, &case.weights, &case.samples, &groups, see)?;
+    Ok(all)
 }
 
 /// Models of random shapes and scales, and graphs of any ops in any order, each with weights at random,

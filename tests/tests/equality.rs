@@ -25,6 +25,9 @@ fn not_a_word_differs() -> Result<()> {
     }
     println!("{}: {tally:?}", candidates.names().join(", "));
     assert_eq!((tally.mismatched_words, tally.first), (0, None));
+    let first = tally.first_of_gradients;
+    assert_eq!((tally.mismatched_gradient_values, first), (0, None));
+    assert!(tally.gradient_values > 0);
     Ok(())
 }
 

@@ -2,12 +2,14 @@
 
 use burn::tensor::Device;
 use gotong_scoring::{
-    arith::MASTER_BOUND, Evaluator, Graph, Op, Reference, Samples, Transformer, Width,
+    arith::MASTER_BOUND, gradient::Differentiator, Evaluator, Graph, Op, Reference, Samples,
+    Transformer, Width,
 };
 use proptest::{collection::vec, prelude::*};
 
 use super::{BurnEvaluator, FastCpu, Traced};
 
+mod gradients;
 mod images;
 
 /// A small graph with any legal requants, with or without ReLU.
@@ -95,7 +97,7 @@ fn all_equal(graph: &Graph, weights: &[i16], samples: &Samples) -> Result<(), Te
     prop_assert_eq!(&burn.losses(graph, weights, samples).unwrap(), &losses);
     let predicted = gotong_scoring::predict(graph, weights, samples).unwrap();
     prop_assert_eq!(FastCpu.predict(graph, weights, samples).unwrap(), predicted);
-    Ok(())
+    gradients::all_equal(graph, weights, samples)
 }
 
 #[test]
@@ -116,6 +118,16 @@ fn what_does_not_fit_is_refused_by_all() {
         assert!(few.is_err());
         assert!(evaluator.losses(&graph, &weights, &foreign_label).is_err());
         assert!(evaluator.losses(&graph, &weights, &foreign_inputs).is_err());
+    }
+    let differentiators: [&mut dyn Differentiator; 2] = [&mut Reference, &mut FastCpu];
+    for differentiator in differentiators {
+        let mut gradients = |weights, samples, group| {
+            differentiator.gradients(&graph, weights, samples, &[group], &mut |_, _| ())
+        };
+        assert_eq!(gradients(&weights, &samples, 0..1), Ok(()));
+        assert!(gradients(&weights[1..], &samples, 0..1).is_err());
+        assert!(gradients(&weights, &foreign_label, 0..1).is_err());
+        assert!(gradients(&weights, &samples, 0..2).is_err());
     }
 }
 

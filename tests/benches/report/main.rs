@@ -5,6 +5,7 @@
 mod chain;
 mod compression;
 mod gpu;
+mod gradient;
 mod judge;
 mod language;
 mod sizes;
@@ -50,6 +51,8 @@ enum Part {
     Gpu,
     /// Costs against the size of a model
     Sizes,
+    /// Exact gradients beside evaluation
+    Gradient,
     /// Disputes
     Judge,
     /// The chain's weights
@@ -70,6 +73,7 @@ impl Part {
             Self::Large => language::measure_large(report),
             Self::Gpu => gpu::measure(report),
             Self::Sizes => sizes::measure(report),
+            Self::Gradient => gradient::measure(report),
             Self::Judge => judge::measure(report),
             Self::Chain => chain::measure(report),
         }

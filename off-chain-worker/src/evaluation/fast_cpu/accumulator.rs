@@ -2,16 +2,15 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use gotong_scoring::{
-    arith::rs,
-    gradient::{contribution, GRADIENT_BITS},
-};
+use gotong_scoring::gradient::{contribution, GRADIENT_BITS};
+
+use super::adjoint::Rounding;
 
 /// Parameters under one lock.
 const STRIPE: usize = 1 << 13;
 
-/// The gradient of a group. A thread has a stripe of it for as long as it adds a few rows: so there is
-/// one accumulator however many threads there are, and they seldom wait for one another.
+/// The gradient of a group. A thread locks a stripe of it only while it adds a row, so one accumulator is
+/// enough for all threads, and they seldom wait for one another.
 pub(super) struct Gradient<'a> {
     stripes: Vec<Mutex<&'a mut [i64]>>,
 }
@@ -70,9 +69,9 @@ fn add(all: &mut [i64], sums: &[i32], exponent: i32) {
             *all = all.wrapping_add(i64::from(*sum) << up);
         }
     } else if up < 0 {
-        let down = up.unsigned_abs();
+        let rounding = Rounding::by(up.unsigned_abs());
         for (all, sum) in all {
-            *all = all.wrapping_add(rs(*sum, down).into());
+            *all = all.wrapping_add(rounding.apply(*sum).into());
         }
     } else {
         for (all, sum) in all {

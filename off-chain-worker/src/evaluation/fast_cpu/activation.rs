@@ -2,7 +2,7 @@
 
 use gotong_scoring::machine;
 
-use super::{Backwards, Block, Kernel};
+use super::{adjoint::if_passes, Backwards, Block, Kernel};
 
 #[inline(always)]
 pub(super) fn relu<K: Kernel>(block: &mut Block) {
@@ -22,7 +22,7 @@ pub(super) fn relu_backward<K: Kernel>(here: &mut Backwards) {
     here.previous.start(adjoints.values.len(), adjoints, 0);
     let dy = adjoints.values.iter().zip(&own.narrow);
     for (sum, (dy, y)) in here.previous.values.iter_mut().zip(dy) {
-        *sum = if *y > 0 { (*dy).into() } else { 0 };
+        *sum = if_passes(*dy, *y > 0);
     }
 }
 

@@ -1,9 +1,6 @@
 //! Adjoints of the samples of a block: `gotong_scoring::gradient::Adjoint`, many at once.
 
-use gotong_scoring::{
-    arith::rs,
-    gradient::{bound, shift},
-};
+use gotong_scoring::gradient::{bound, shift};
 
 use super::{
     accumulator::Gradient,
@@ -28,7 +25,7 @@ pub(super) struct Pulled {
     pub exponents: Vec<i32>,
 }
 
-/// What an op has at hand on its way back.
+/// What an op works with in the backward pass.
 pub(super) struct Backwards<'a, 'g> {
     /// What all ops gave.
     pub block: &'a Block,
@@ -85,7 +82,7 @@ impl Pulled {
             .extend(exponents.map(|exponent| exponent.saturating_add(more)));
     }
 
-    pub fn clone_from(&mut self, other: &Self) {
+    pub fn copy(&mut self, other: &Self) {
         self.values.clone_from(&other.values);
         self.exponents.clone_from(&other.exponents);
     }
@@ -114,8 +111,9 @@ impl Adjoints {
         for (given, (sums, exponent)) in self.values.chunks_exact_mut(length).zip(samples) {
             let peak = peak(sums);
             let down = shift(peak, bits);
+            let rounding = Rounding::by(down);
             for (given, sum) in given.iter_mut().zip(sums) {
-                *given = rs(*sum, down).clamp(-most, most) as i16;
+                *given = rounding.apply(*sum).clamp(-most, most) as i16;
             }
             self.exponents.push(exponent.saturating_add(down as i32));
             self.are_zero.push(peak == 0);
@@ -152,10 +150,11 @@ impl Adjoints {
             let exponent = exponent.unwrap_or(0);
             given.fill(0);
             for (values, down, own) in &parts {
-                let align = exponent.saturating_sub(*own).unsigned_abs();
+                let shift = Rounding::by(*down);
+                let align = Rounding::by(exponent.saturating_sub(*own).unsigned_abs());
                 for (sum, value) in given.iter_mut().zip(*values) {
-                    let value = rs(*value, *down).clamp(-most, most);
-                    *sum = sum.wrapping_add(rs(value, align));
+                    let value = shift.apply(*value).clamp(-most, most);
+                    *sum = sum.wrapping_add(align.apply(value));
                 }
             }
             sums.exponents.push(exponent);
@@ -168,4 +167,56 @@ impl Adjoints {
 #[inline(always)]
 fn peak(sums: &[i32]) -> u32 {
     sums.iter().map(|sum| sum.unsigned_abs()).fold(0, u32::max)
+}
+
+/// `gotong_scoring::arith::rs` by the same shift over and over, without a branch.
+#[derive(Clone, Copy)]
+pub(super) struct Rounding {
+    down: u32,
+    /// To the highest of the bits that are dropped.
+    before: u32,
+    /// What stays of a value, and of that bit.
+    whole: i32,
+    half: i32,
+}
+
+impl Rounding {
+    #[inline(always)]
+    pub fn by(down: u32) -> Self {
+        Self {
+            down: down.min(31),
+            before: down.saturating_sub(1).min(31),
+            whole: if down > 31 { 0 } else { -1 },
+            half: i32::from((1..=31).contains(&down)),
+        }
+    }
+
+    #[inline(always)]
+    pub fn apply(self, value: i32) -> i32 {
+        let whole = value.wrapping_shr(self.down) & self.whole;
+        let half = value.wrapping_shr(self.before) & self.half;
+        whole.wrapping_add(half)
+    }
+}
+
+/// `value` where it passes, else 0: without a branch, which the processor would mispredict half of the time.
+#[inline(always)]
+pub(super) fn if_passes(value: i16, passes: bool) -> i32 {
+    i32::from(value) & i32::from(passes).wrapping_neg()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gotong_scoring::arith::rs;
+
+    #[test]
+    fn every_shift_rounds_as_the_machine_does() {
+        for down in 0..=40 {
+            let rounding = Rounding::by(down);
+            for value in [i32::MIN, -32_768, -3, -2, -1, 0, 1, 2, 3, 1 << 20, i32::MAX] {
+                assert_eq!(rounding.apply(value), rs(value, down), "{value} by {down}");
+            }
+        }
+    }
 }

@@ -1,9 +1,9 @@
-//! The way back through `Scores`, `Softmax` and `Mix`.
+//! `Scores`, `Softmax` and `Mix` in the backward pass.
 
 use gotong_scoring::arith::rs;
 
 use super::{
-    adjoint::Scratch,
+    adjoint::{Rounding, Scratch},
     attention::{Mix, Scores, Softmax},
     kernel::{self, Out, Part, COLUMNS},
     Backwards, Kernel,
@@ -61,12 +61,13 @@ impl Softmax {
     pub fn backward<K: Kernel>(&self, here: &mut Backwards) {
         let Backwards { own, adjoints, .. } = here;
         let down = self.bits.saturating_sub(7);
+        let rounding = Rounding::by(down);
         let values = adjoints.values.len();
         here.previous.start(values, adjoints, down as i32 - 9 - 6);
         let dp = adjoints.values.iter().zip(&own.shares);
         for (sum, (dp, p)) in here.previous.values.iter_mut().zip(dp) {
             let product = i32::from(*dp).wrapping_mul((*p).into());
-            *sum = rs(product, down).wrapping_mul(355);
+            *sum = rounding.apply(product).wrapping_mul(355);
         }
     }
 }

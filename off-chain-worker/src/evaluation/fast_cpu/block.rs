@@ -25,7 +25,7 @@ pub(super) struct Block {
     /// Operands of the product at hand.
     pub left: Rows,
     pub right: Panels,
-    /// By op, what it gave, if a later one or the way back takes it.
+    /// By op, what it gave, if a later one or the backward pass takes it.
     pub kept: Vec<Kept>,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Sums {
     pub stride: usize,
 }
 
-/// What an op gave, kept for a later one or for the way back.
+/// What an op gave, kept for a later one or for the backward pass.
 #[derive(Clone, Default)]
 pub(super) struct Kept {
     pub narrow: Vec<i8>,

@@ -2,7 +2,7 @@
 
 use gotong_scoring::machine::embed;
 
-use super::{Backwards, Block, Kernel, Shape};
+use super::{adjoint::if_passes, Backwards, Block, Kernel, Shape};
 
 pub(super) struct Embed {
     /// Rows of the tokens, `[vocab, width]`, then those of the places, `[tokens, width]`.
@@ -43,10 +43,7 @@ impl Embed {
         let values = here.adjoints.values.iter().zip(&here.own.wide);
         let dy = &mut here.scratch.sums;
         dy.clear();
-        dy.extend(values.map(|(dy, y)| match y.unsigned_abs() < 32_767 {
-            true => i32::from(*dy),
-            false => 0,
-        }));
+        dy.extend(values.map(|(dy, y)| if_passes(*dy, y.unsigned_abs() < 32_767)));
         let samples = dy.chunks_exact_mut(tokens * width);
         let samples = samples.zip(here.block.pixels.chunks_exact(tokens));
         let mut places: Vec<usize> = Vec::new();

@@ -1,4 +1,4 @@
-//! Exact gradients: every block of samples there and back.
+//! Exact gradients: every block of samples forward through all ops, and backward.
 
 use std::{
     ops::Range,
@@ -21,9 +21,12 @@ use super::{
     Block, FastCpu, Shape,
 };
 
-/// Rows that go there and back together, about. With more of them, more samples have the same exponent and are
-/// added up at once.
+/// Rows that go through the ops together, about. The more samples a block has, the fewer times the whole
+/// gradient is added to; but they should stay in the cache.
 const BLOCK_ROWS: usize = 64;
+
+/// Most values of all gradients that are computed at once, if that is more than one.
+const MOST_VALUES: usize = 1 << 24;
 
 impl Differentiator for FastCpu {
     fn gradients(
@@ -36,54 +39,88 @@ impl Differentiator for FastCpu {
     ) -> Result<(), EvalError> {
         evaluator::check(graph, weights, samples)?;
         check_groups(groups, samples.len())?;
-        let way = Way::new(graph, weights)?;
-        // The memory of the threads, from block to block.
-        let passes = Mutex::new(Vec::<Pass>::new());
-        let lock = || passes.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut values = vec![0i64; weights.len()];
-        let inputs = samples.inputs();
-        for (number, group) in groups.iter().enumerate() {
-            values.fill(0);
-            let gradient = Gradient::of(&mut values);
-            let pixels = &samples.pixels()[group.start * inputs..group.end * inputs];
-            let labels = &samples.labels()[group.clone()];
-            let size = labels.len().div_ceil(rayon::current_num_threads());
-            let size = size.clamp(1, BLOCK_ROWS.div_ceil(way.plan.most_rows).max(1));
-            let blocks = pixels.par_chunks(size * inputs);
-            blocks
-                .zip(labels.par_chunks(size))
-                .try_for_each(|(pixels, labels)| {
-                    let mut pass = lock().pop().unwrap_or_default();
-                    pass.start(pixels, labels);
-                    let result = run(ThereAndBack {
-                        way: &way,
-                        pass: &mut pass,
-                        gradient: &gradient,
-                    });
-                    lock().push(pass);
-                    result
-                })?;
-            drop(gradient);
-            see(number, &values);
+        let differentiation = Differentiation {
+            plan: GradientPlan::new(graph, weights)?,
+            samples,
+            workspaces: Mutex::default(),
+        };
+        // A thread a group, if that takes little memory: a group's gradient is then added to less often.
+        let threads = rayon::current_num_threads();
+        let affordable = MOST_VALUES / weights.len().max(1);
+        let at_once = threads.min(groups.len()).min(affordable).max(1);
+        let mut values = vec![vec![0; weights.len()]; at_once];
+        for (nth, groups) in groups.chunks(at_once).enumerate() {
+            let threads = threads.div_ceil(groups.len());
+            groups
+                .par_iter()
+                .zip(&mut values)
+                .try_for_each(|(group, values)| differentiation.of_group(group, threads, values))?;
+            for (number, values) in (nth * at_once..).zip(&values[..groups.len()]) {
+                see(number, values);
+            }
         }
         Ok(())
     }
 }
 
-/// All ops, there and back.
-struct Way {
-    plan: Plan,
+/// What all groups share.
+struct Differentiation<'a> {
+    plan: GradientPlan,
+    samples: &'a Samples,
+    /// Each thread takes one for a block, and leaves it to the next.
+    workspaces: Mutex<Vec<Workspace>>,
+}
+
+impl Differentiation<'_> {
+    /// A group's gradient, by about so many threads.
+    fn of_group(
+        &self,
+        group: &Range<usize>,
+        threads: usize,
+        values: &mut [i64],
+    ) -> Result<(), EvalError> {
+        values.fill(0);
+        let gradient = Gradient::of(values);
+        let (start, inputs) = (group.start.min(group.end), self.samples.inputs());
+        let pixels = &self.samples.pixels()[start * inputs..group.end * inputs];
+        let labels = &self.samples.labels()[start..group.end];
+        let most = BLOCK_ROWS.div_ceil(self.plan.forward.most_rows).max(1);
+        let size = labels.len().div_ceil(threads).clamp(1, most);
+        let blocks = pixels.par_chunks(size * inputs);
+        let workspaces = || {
+            let all = self.workspaces.lock();
+            all.unwrap_or_else(PoisonError::into_inner)
+        };
+        blocks
+            .zip(labels.par_chunks(size))
+            .try_for_each(|(pixels, labels)| {
+                let mut workspace = workspaces().pop().unwrap_or_default();
+                workspace.start(pixels, labels);
+                let result = run(BothPasses {
+                    plan: &self.plan,
+                    workspace: &mut workspace,
+                    gradient: &gradient,
+                });
+                workspaces().push(workspace);
+                result
+            })
+    }
+}
+
+/// A graph prepared for both passes.
+struct GradientPlan {
+    forward: Plan,
     /// By op, the bits of the adjoint that it takes, and the first of the parameters that it reads.
     bits: Vec<u8>,
     first_parameters: Vec<usize>,
-    /// The first op with parameters: the way back ends there.
+    /// The first op with parameters, where the backward pass ends.
     first: usize,
 }
 
-impl Way {
+impl GradientPlan {
     fn new(graph: &Graph, weights: &[i16]) -> Result<Self, EvalError> {
         Ok(Self {
-            plan: Plan::with_gradient(graph, weights)?,
+            forward: Plan::with_gradient(graph, weights)?,
             bits: adjoint_bits(graph)?,
             first_parameters: graph.parameters_read().map(|read| read.start).collect(),
             first: first_with_parameters(graph),
@@ -91,9 +128,9 @@ impl Way {
     }
 }
 
-/// What a block needs on its way.
+/// A block of samples, and the memory that its passes need.
 #[derive(Default)]
-struct Pass {
+struct Workspace {
     block: Block,
     /// The samples as the first op takes them.
     input: Kept,
@@ -105,80 +142,80 @@ struct Pass {
     scratch: Scratch,
 }
 
-impl Pass {
+impl Workspace {
     fn start(&mut self, pixels: &[u8], labels: &[u8]) {
         self.block.start(pixels, labels);
         self.input.narrow.clone_from(&self.block.narrow);
     }
 }
 
-/// A block's way through all ops and back.
-struct ThereAndBack<'a, 'g> {
-    way: &'a Way,
-    pass: &'a mut Pass,
+/// Both passes of a block.
+struct BothPasses<'a, 'g> {
+    plan: &'a GradientPlan,
+    workspace: &'a mut Workspace,
     gradient: &'a Gradient<'g>,
 }
 
-impl Work for ThereAndBack<'_, '_> {
+impl Work for BothPasses<'_, '_> {
     type Output = Result<(), EvalError>;
 
     #[inline(always)]
     fn run<K: Kernel>(self) -> Self::Output {
-        let there = Evaluation {
-            plan: &self.way.plan,
-            block: &mut self.pass.block,
+        let forward = Evaluation {
+            plan: &self.plan.forward,
+            block: &mut self.workspace.block,
             each: |_: &Block, _: &Flow| (),
         };
-        there.run::<K>()?;
-        self.back::<K>();
+        forward.run::<K>()?;
+        self.backward::<K>();
         Ok(())
     }
 }
 
-impl ThereAndBack<'_, '_> {
+impl BothPasses<'_, '_> {
     #[inline(always)]
-    fn back<K: Kernel>(self) {
-        let (way, plan) = (self.way, &self.way.plan);
-        let Pass {
+    fn backward<K: Kernel>(self) {
+        let (plan, Plan { ops, flows, .. }) = (self.plan, &self.plan.forward);
+        let Workspace {
             block,
             input,
             pulled,
             free,
             adjoints,
             scratch,
-        } = self.pass;
-        pulled.resize_with(plan.ops.len(), Vec::new);
-        for (at, op) in plan.ops.iter().enumerate().skip(way.first).rev() {
+        } = self.workspace;
+        pulled.resize_with(ops.len(), Vec::new);
+        for (at, op) in ops.iter().enumerate().skip(plan.first).rev() {
             let taken = &mut pulled[at];
-            if at + 1 == plan.ops.len() {
+            if at + 1 == ops.len() {
                 adjoints.of_loss(block.samples);
             } else {
-                adjoints.of_all::<K>(taken, way.bits[at], &mut scratch.pulled);
+                adjoints.of_all::<K>(taken, plan.bits[at], &mut scratch.pulled);
             }
             free.append(taken);
             let mut previous = free.pop().unwrap_or_default();
             let mut earlier = free.pop().unwrap_or_default();
             op.backward::<K>(&mut Backwards {
                 block,
-                shape: Shape::of(&plan.flows[at], block.samples),
+                shape: Shape::of(&flows[at], block.samples),
                 before: at
                     .checked_sub(1)
                     .map_or(&*input, |before| &block.kept[before]),
                 own: &block.kept[at],
                 adjoints,
-                bits: way.bits[at],
+                bits: plan.bits[at],
                 previous: &mut previous,
                 earlier: &mut earlier,
-                is_wanted: at > way.first,
+                is_wanted: at > plan.first,
                 gradient: self.gradient,
-                first_parameter: way.first_parameters[at],
+                first_parameter: plan.first_parameters[at],
                 scratch,
             });
-            match op.earlier().filter(|from| *from >= way.first) {
+            match op.earlier().filter(|from| *from >= plan.first) {
                 Some(from) => pulled[from].push(earlier),
                 None => free.push(earlier),
             }
-            match at.checked_sub(1).filter(|before| *before >= way.first) {
+            match at.checked_sub(1).filter(|before| *before >= plan.first) {
                 Some(before) => pulled[before].push(previous),
                 None => free.push(previous),
             }

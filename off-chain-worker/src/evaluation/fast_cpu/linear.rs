@@ -1,23 +1,27 @@
 //! `Linear` and `Unembed`: products with weights.
 
-use gotong_scoring::{arith::rs, gradient::bound, weights::view};
+use gotong_scoring::{gradient::bound, weights::view};
 
 use super::{
     accumulator::{is_linear, units},
+    adjoint::Rounding,
     kernel::{self, run, Out, Panels, Part, Work, COLUMNS, ROWS},
     Backwards, Block, Kernel, Shape,
 };
+
+/// Most that an activation of 7 bits is shifted left to have 15.
+const MOST_UP: i32 = 8;
 
 /// Weights, packed as the right operand of a product; the sums start from the biases.
 pub(super) struct Linear {
     pub inputs: usize,
     pub outputs: usize,
     pub panels: Panels,
-    /// Of the biases; none of an `Unembed`, which has none.
+    /// None if there are no biases.
     pub bias_shift: Option<u8>,
-    /// The weights the other way round, if the adjoint of what it takes is wanted.
+    /// The weights as `[inputs, outputs]`, if the adjoint of what the op takes is wanted.
     pub transposed: Panels,
-    /// Rows whose products with adjoints add up to less than 2^31.
+    /// As many rows as can be multiplied with adjoints and added up in 32 bits.
     pub most_rows: usize,
 }
 
@@ -51,7 +55,8 @@ impl Linear {
         }
     }
 
-    /// Prepares the way back with the weights that it reads, for adjoints of so many bits.
+    /// Prepares the backward pass: `weights` are those that the op reads, and `bits` those of the adjoint that it
+    /// takes.
     pub fn prepare_backward(&mut self, weights: &[i16], bits: u8, is_wanted: bool) {
         let most = 127 * bound(bits).unsigned_abs().max(1);
         self.most_rows = (i32::MAX.unsigned_abs() / most) as usize;
@@ -122,34 +127,39 @@ impl Linear {
         // What is rounded is rounded sample by sample.
         let is_rounded = |sample: &usize| tokens == 1 && units(exponent(*sample)) < 0;
         let rounded = samples.partition_point(is_rounded);
-        let (rounded, samples) = samples.split_at(rounded);
+        let (rounded, mut samples) = samples.split_at(rounded);
         if !rounded.is_empty() {
             self.rounded_weights::<K>(here, rounded);
         }
-        for class in samples.chunk_by(|a, b| exponent(*a) == exponent(*b)) {
-            let exponent = exponent(class[0]);
-            let together = match is_linear(exponent) {
-                true => (self.most_rows / tokens).max(1),
-                false => 1,
-            };
-            for samples in class.chunks(together) {
-                self.weights_of::<K>(here, samples, exponent);
-            }
+        while let [first, ..] = samples {
+            let first = exponent(*first);
+            // Where nothing is rounded, samples are added up at once: those of larger exponents shifted.
+            let mut rows = 0;
+            let fits = samples.iter().take_while(|sample| {
+                let up = exponent(**sample).saturating_sub(first);
+                rows += tokens << up.min(MOST_UP);
+                up <= MOST_UP && is_linear(exponent(**sample)) && rows <= self.most_rows
+            });
+            let (together, others) = samples.split_at(fits.count().max(1));
+            self.weights_of::<K>(here, together, first);
+            samples = others;
         }
     }
 
-    /// The weights' sums over all rows of some samples, which have this exponent.
+    /// The weights' sums over all rows of some samples, for the exponent of the first of them.
     #[inline(always)]
     fn weights_of<K: Kernel>(&self, here: &mut Backwards, samples: &[usize], exponent: i32) {
         let (inputs, outputs, tokens) = (self.inputs, self.outputs, here.shape.tokens);
-        let scratch = &mut *here.scratch;
-        let dy = rows(&here.adjoints.values, outputs, tokens, samples);
-        scratch.left.pack_transposed(outputs, dy);
+        let (scratch, adjoints) = (&mut *here.scratch, here.adjoints);
+        let dy = rows(&adjoints.values, outputs, tokens, samples);
+        scratch.left.pack_transposed(outputs, dy.map(|(dy, _)| dy));
         let x = rows(&here.before.narrow, inputs, tokens, samples);
-        scratch.right.pack_columns(inputs, x);
+        let first = adjoints.exponents[samples[0]];
+        let x = x.map(|(x, sample)| (x, adjoints.exponents[sample].wrapping_sub(first) as u32));
+        scratch.right.pack_shifted_columns(inputs, x);
         let stride = inputs.next_multiple_of(COLUMNS);
         scratch.sums.resize(ROWS * stride, 0);
-        for tile in from_any_place(scratch.left.count_tiles()) {
+        for tile in staggered(scratch.left.count_tiles()) {
             let sums = &mut scratch.sums[..];
             let out = Out { sums, stride };
             kernel::halves_of_tile::<K>(&scratch.left, tile, &scratch.right, out);
@@ -168,7 +178,7 @@ impl Linear {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let sums = &mut here.scratch.sums;
         sums.resize(inputs, 0);
-        for output in from_any_place(outputs) {
+        for output in staggered(outputs) {
             sums.fill(0);
             for sample in samples {
                 let dy = here.adjoints.values[sample * outputs + output];
@@ -176,12 +186,12 @@ impl Linear {
                     continue;
                 }
                 let exponent = here.adjoints.exponents[*sample].saturating_sub(8);
-                let down = units(exponent).unsigned_abs();
+                let rounding = Rounding::by(units(exponent).unsigned_abs());
                 let x = &here.before.narrow[sample * inputs..][..inputs];
-                // At most 2^21 of a sample, and 2^29 of all of a group.
+                // At most 2^21 of a sample: those of a block fit.
                 for (sum, x) in sums.iter_mut().zip(x) {
                     let product = i32::from(dy).wrapping_mul((*x).into());
-                    *sum = sum.wrapping_add(rs(product, down));
+                    *sum = sum.wrapping_add(rounding.apply(product));
                 }
             }
             let at = here.first_parameter + output * inputs;
@@ -209,23 +219,24 @@ impl Linear {
     }
 }
 
-/// All rows of some samples, which have so many `tokens` of so many values.
+/// All rows of some samples, each with its sample; a sample has `tokens` rows of `width` values.
 #[inline(always)]
 fn rows<'a, T>(
     values: &'a [T],
     width: usize,
     tokens: usize,
     samples: &'a [usize],
-) -> impl ExactSizeIterator<Item = &'a [T]> {
+) -> impl ExactSizeIterator<Item = (&'a [T], usize)> {
     (0..samples.len() * tokens).map(move |row| {
-        let row = samples[row / tokens] * tokens + row % tokens;
-        &values[row * width..][..width]
+        let sample = samples[row / tokens];
+        let row = sample * tokens + row % tokens;
+        (&values[row * width..][..width], sample)
     })
 }
 
-/// All numbers below `count`, from one on that depends on the thread: so threads that begin together do
-/// not add to the same parameters.
-fn from_any_place(count: usize) -> impl Iterator<Item = usize> {
+/// All numbers below `count`, beginning at one that depends on the thread, so that threads seldom add to the
+/// same parameters at the same time.
+fn staggered(count: usize) -> impl Iterator<Item = usize> {
     let threads = rayon::current_num_threads();
     let start = rayon::current_thread_index().unwrap_or(0) * count / threads;
     (start..count).chain(0..start)

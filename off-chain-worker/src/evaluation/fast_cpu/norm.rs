@@ -1,11 +1,11 @@
 //! `RmsNorm`: rows divided by the root of their mean square.
 
-use gotong_scoring::{
-    arith::{clamp_i16, rs},
-    machine::Norm,
-};
+use gotong_scoring::{arith::clamp_i16, machine::Norm};
 
-use super::{Backwards, Block, Kernel, Shape};
+use super::{
+    adjoint::{if_passes, Rounding},
+    Backwards, Block, Kernel, Shape,
+};
 
 pub(super) struct RmsNorm {
     pub width: usize,
@@ -50,20 +50,15 @@ impl RmsNorm {
         let rows = rows.zip(own.narrow.chunks_exact(self.width));
         let rows = rows.zip(adjoints.values.chunks_exact(self.width));
         let given = here.previous.values.chunks_exact_mut(self.width);
-        let inside = |dy: i16, y: i8| match y.unsigned_abs() < 127 {
-            true => i32::from(dy),
-            false => 0,
-        };
+        let inside = |dy: i16, y: i8| if_passes(dy, y.unsigned_abs() < 127);
+        let rounding = Rounding::by(2 * u32::from(self.unit_bits));
         for (given, ((h, y), dy)) in given.zip(rows) {
             let scale = Norm::of(h, self.unit_bits);
             let products = dy.iter().zip(y);
             let products = products.map(|(dy, y)| inside(*dy, *y).wrapping_mul((*y).into()));
             let mean = mean(products.fold(0, i32::wrapping_add), self.width);
             for (given, (dy, y)) in given.iter_mut().zip(dy.iter().zip(y)) {
-                let along = rs(
-                    mean.wrapping_mul((*y).into()),
-                    2 * u32::from(self.unit_bits),
-                );
+                let along = rounding.apply(mean.wrapping_mul((*y).into()));
                 let across = clamp_i16(inside(*dy, *y).wrapping_sub(along));
                 *given = scale.pull(across);
             }

@@ -16,7 +16,7 @@ pub(super) struct Plan {
     pub ops: Vec<PreparedOp>,
     /// What every op gives.
     pub flows: Vec<Flow>,
-    /// By op, whether a later one, or the way back, takes what it gives.
+    /// By op, whether a later one or the backward pass takes what it gives.
     pub is_kept: Vec<bool>,
     /// Most rows that an op gives for a sample.
     pub most_rows: usize,
@@ -33,7 +33,7 @@ impl Plan {
         Self::with_scores(graph, weights, Part::All)
     }
 
-    /// For evaluation and the way back: keeps all that the way back takes.
+    /// Keeps all that the backward pass takes.
     pub fn with_gradient(graph: &Graph, weights: &[i16]) -> Result<Self, EvalError> {
         let mut plan = Self::new(graph, weights)?;
         let bits = adjoint_bits(graph)?;

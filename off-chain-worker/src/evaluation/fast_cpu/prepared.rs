@@ -107,7 +107,7 @@ impl PreparedOp {
         Ok(())
     }
 
-    /// Goes back through the op.
+    /// Turns the adjoint of what the op gave into that of what it took, and adds up the gradient of its parameters.
     #[inline(always)]
     pub fn backward<K: Kernel>(&self, here: &mut Backwards) {
         match self {
@@ -130,7 +130,7 @@ impl PreparedOp {
         }
     }
 
-    /// The earlier op that the op takes something of, besides what the one before it gave.
+    /// The op whose result this one takes besides that of the op before it.
     pub fn earlier(&self) -> Option<usize> {
         match self {
             Self::Residual(op) => Some(op.from),

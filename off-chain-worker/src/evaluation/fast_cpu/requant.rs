@@ -2,7 +2,7 @@
 
 use gotong_scoring::{arith::clamp_i8, machine::requant, Width};
 
-use super::{block::Sums, Backwards, Block, Kernel, Shape};
+use super::{adjoint::if_passes, block::Sums, Backwards, Block, Kernel, Shape};
 
 /// A factor `multiplier / 2^(shift_in + shift_out)`, and the width of the result.
 pub(super) struct Requant {
@@ -46,10 +46,7 @@ impl Requant {
         let down = i32::from(self.shift_in) + i32::from(self.shift_out);
         here.previous.start(adjoints.values.len(), adjoints, -down);
         let multiplier = i32::from(self.multiplier);
-        let by = |dy: i16, is_inside: bool| {
-            let dy = if is_inside { i32::from(dy) } else { 0 };
-            dy.wrapping_mul(multiplier)
-        };
+        let by = |dy, is_inside| if_passes(dy, is_inside).wrapping_mul(multiplier);
         let sums = here.previous.values.iter_mut().zip(&adjoints.values);
         match self.width {
             Width::Narrow => {

@@ -2,7 +2,7 @@
 
 use gotong_scoring::machine::residual;
 
-use super::{Backwards, Block, Kernel};
+use super::{adjoint::if_passes, Backwards, Block, Kernel};
 
 pub(super) struct Residual {
     /// The earlier op.
@@ -30,12 +30,8 @@ impl Residual {
         here.previous.start(adjoints.values.len(), adjoints, 0);
         let dy = adjoints.values.iter().zip(&own.wide);
         for (sum, (dy, y)) in here.previous.values.iter_mut().zip(dy) {
-            *sum = if y.unsigned_abs() < 32_767 {
-                (*dy).into()
-            } else {
-                0
-            };
+            *sum = if_passes(*dy, y.unsigned_abs() < 32_767);
         }
-        here.earlier.clone_from(here.previous);
+        here.earlier.copy(here.previous);
     }
 }

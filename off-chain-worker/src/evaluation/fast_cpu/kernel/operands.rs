@@ -26,10 +26,11 @@ impl Panels {
         words.zip(&self.first)
     }
 
+    /// Makes room; the words are to be written, but for those that pad the columns.
     fn reset(&mut self, columns: usize, length: usize) {
         let panels = columns.div_ceil(COLUMNS);
-        self.words.clear();
         self.words.resize(panels * length, [0; COLUMNS]);
+        self.words[columns / COLUMNS * length..].fill([0; COLUMNS]);
         self.first.clear();
         self.first.resize(panels, [0; COLUMNS]);
         self.length = length;
@@ -64,29 +65,34 @@ impl Panels {
     pub fn pack_columns<'a, T: Copy + Into<i16> + 'a>(
         &mut self,
         columns: usize,
-        mut rows: impl ExactSizeIterator<Item = &'a [T]>,
+        rows: impl ExactSizeIterator<Item = &'a [T]>,
+    ) {
+        self.pack_shifted_columns(columns, rows.map(|row| (row, 0)));
+    }
+
+    /// The same, of rows that are shifted left, each by the number beside it. What they become has 16 bits.
+    #[inline(always)]
+    pub fn pack_shifted_columns<'a, T: Copy + Into<i16> + 'a>(
+        &mut self,
+        columns: usize,
+        mut rows: impl ExactSizeIterator<Item = (&'a [T], u32)>,
     ) {
         let length = rows.len().div_ceil(2);
         self.reset(columns, length);
         let mut at = 0;
-        while let Some(low) = rows.next() {
-            let panels = low.chunks(COLUMNS).enumerate();
-            match rows.next() {
-                Some(high) => {
-                    for ((panel, low), high) in panels.zip(high.chunks(COLUMNS)) {
-                        let words = &mut self.words[panel * length + at];
-                        for ((word, low), high) in words.iter_mut().zip(low).zip(high) {
-                            *word = half_word((*low).into(), (*high).into());
-                        }
-                    }
-                }
-                None => {
-                    for (panel, low) in panels {
-                        let words = &mut self.words[panel * length + at];
-                        for (word, low) in words.iter_mut().zip(low) {
-                            *word = half_word((*low).into(), 0);
-                        }
-                    }
+        while let Some((low, up)) = rows.next() {
+            // A last row without a partner has itself, times 0.
+            let (high, factor) = match rows.next() {
+                Some((high, up)) => (high, 1i16.wrapping_shl(up)),
+                None => (low, 0),
+            };
+            let pairs = low.chunks(COLUMNS).zip(high.chunks(COLUMNS));
+            for (panel, (low, high)) in pairs.enumerate() {
+                let words = &mut self.words[panel * length + at];
+                for ((word, low), high) in words.iter_mut().zip(low).zip(high) {
+                    let low: i16 = (*low).into();
+                    let high: i16 = (*high).into();
+                    *word = half_word(low.wrapping_shl(up), high.wrapping_mul(factor));
                 }
             }
             at += 1;
@@ -139,9 +145,10 @@ impl Rows {
         self.words.chunks_exact(ROWS * self.length.max(1))
     }
 
+    /// Makes room; the words are to be written, but for the rows that pad the last tile.
     fn reset(&mut self, rows: usize, length: usize) {
-        self.words.clear();
         self.words.resize(rows.next_multiple_of(ROWS) * length, 0);
+        self.words[rows * length..].fill(0);
         self.length = length;
     }
 
@@ -178,7 +185,7 @@ impl Rows {
         }
     }
 
-    /// Packs halves the other way round: row `r` holds value `r` of every one of `columns`.
+    /// Packs halves, transposed: row `r` holds value `r` of every column.
     #[inline(always)]
     pub fn pack_transposed<'a>(
         &mut self,

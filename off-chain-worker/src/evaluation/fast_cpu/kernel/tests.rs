@@ -76,6 +76,32 @@ impl Work for Check {
                 assert_eq!(*sum, 128 * product(row, column));
             }
         }
+
+        // And with each operand packed from its other side, tile by tile.
+        let tile_by_tile = |left: &Rows, right: &Panels, factor: i32| {
+            let mut sums = vec![0; ROWS * stride];
+            for tile in 0..left.count_tiles() {
+                let out = Out {
+                    sums: &mut sums,
+                    stride,
+                };
+                halves_of_tile::<K>(left, tile, right, out);
+                let rows = x.chunks_exact(inputs).skip(tile * ROWS);
+                for (row, sums) in rows.zip(sums.chunks_exact(stride)) {
+                    for (column, sum) in sums[..columns].iter().enumerate() {
+                        assert_eq!(*sum, factor * product(row, column));
+                    }
+                }
+            }
+        };
+        let of_input = |k: usize| wide.iter().map(|row| row[k]).collect();
+        let by_input: Vec<Vec<i16>> = (0..inputs).map(of_input).collect();
+        left.pack_transposed(wide.len(), by_input.iter().map(Vec::as_slice));
+        right.pack_rows(inputs, w.chunks_exact(inputs));
+        tile_by_tile(&left, &right, 128);
+        let shifted = transposed.chunks_exact(columns).map(|row| (row, 1));
+        right.pack_shifted_columns(columns, shifted);
+        tile_by_tile(&left, &right, 256);
     }
 }
 
