@@ -26,18 +26,21 @@
 
 mod answer;
 mod drill;
+mod ground;
 mod layout;
-mod referee;
+pub(crate) mod referee;
 mod ruling;
 mod statement;
 #[cfg(test)]
 mod tests;
-mod trace;
-mod witness;
+pub(crate) mod trace;
+pub(crate) mod traced;
+pub(crate) mod witness;
 pub(crate) mod word;
 
 pub use answer::{Answer, Part, ProvedChunk, ProvedRecord, ProvedReveal, Tiles};
 pub use drill::Lie;
+pub(crate) use ground::Ground;
 pub use layout::{Layout, Place, TRACE_TILE, TRACE_WIDTH};
 pub use referee::similarity::{stretches, MAX_STRETCHES};
 pub use ruling::{Refusal, Ruling, Step};
