@@ -21,10 +21,13 @@
 //! no move that is taken loses by silence. What is, and contradicts the machine, is a
 //! [`Ruling::Refuted`].
 //!
+//! [`backward`] is the same for a word of a gradient.
+//!
 //! Source of the game: Teutsch and Reitwiessner, *TrueBit* (2017); the lazy, one-sided variant
 //! with wide strides is ours.
 
 mod answer;
+pub mod backward;
 mod drill;
 mod ground;
 mod layout;
