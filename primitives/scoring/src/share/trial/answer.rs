@@ -4,7 +4,7 @@ use crate::hash::Hash;
 use crate::merkle::{Node, Proof};
 use crate::share::record::EntrantRecord;
 use crate::share::table::{Row, RowSums};
-use crate::trial::{self, ProvedChunk, Term, Tiles};
+use crate::trial::{self, backward, ProvedChunk, Term, Tiles};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode};
 use scale_info::TypeInfo;
@@ -71,7 +71,9 @@ pub enum Answer {
     /// Nodes of a plain tree.
     Nodes(Vec<Node>),
     /// A tile of a gradient.
-    Gradient(Vec<i64>),
+    GradientTile(Vec<i64>),
+    /// Of what a word of a gradient is made of.
+    Gradient(backward::Answer),
     /// A tile of weights.
     Weights(Vec<i16>),
     /// What a weight was made of.

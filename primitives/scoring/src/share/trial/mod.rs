@@ -1,5 +1,5 @@
 //! A dispute about a [`ShareTable`](super::ShareTable), narrowed down to one step that a referee executes again. The game is that of
-//! [`crate::trial`], which also judges the loss of a sample here.
+//! [`crate::trial`], which also judges the loss of a sample here, and the word of a gradient ([`crate::trial::backward`]).
 //!
 //! The summary lies open, and the chain refuses one that is not consistent. So the challenger starts at the first number of it that
 //! it computes differently, in an order in which everything that a number is made of comes before it:
@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! Rows .. -> Row -> Part -> Products .. -> (a tile of a gradient and of a delta)
-//! Gradients -> GradientTiles .. -> Gradient        (one word of a gradient, judged elsewhere)
+//! Gradients -> GradientTiles .. -> Gradient(Gradient -> Sample -> Trace .. -> Word)  (one word of one op backwards)
 //! Weights .. -> Weight -> Term                     (one delta's term of one parameter)
 //! Losses -> Loss(Sample -> Trace .. -> Word)       (one word of one op on one sample)
 //! ```
@@ -23,7 +23,7 @@ mod tests;
 pub use answer::{Answer, LastDropped, ProvedEntrant, ProvedRow};
 pub use player::{Player, PlayerError};
 pub use referee::{Ruling, Step};
-pub use statement::{GradientWord, Model, PartOf, Pick, Shown, Statement};
+pub use statement::{Model, PartOf, Pick, Shown, Statement};
 
 use super::halves::Half;
 use super::table::{Stage, TableSummary};

@@ -4,7 +4,7 @@ use crate::hash::Hash;
 use crate::merkle::{Branch, Node};
 use crate::share::halves::Half;
 use crate::share::table::{RowSums, Stage};
-use crate::trial::{self, Side, Term};
+use crate::trial::{self, backward, Side, Term};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -49,33 +49,6 @@ pub struct PartOf {
     pub entrant: u32,
     /// The group of samples.
     pub group: u32,
-}
-
-/// One word of a gradient. Who judges it needs no more than this, the summary's root of the midpoint among it, and
-/// the round's facts.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    TypeInfo,
-    MaxEncodedLen,
-)]
-pub struct GradientWord {
-    /// Where it was measured: of its half's samples the gradient is.
-    pub stage: Stage,
-    /// The group of samples: that of [`crate::share::groups`].
-    pub group: u32,
-    /// Root of the master weights that it is the gradient at.
-    pub weights: Hash,
-    /// Which parameter.
-    pub position: u32,
-    /// The claimed word, in units of `2^-`[`crate::gradient::GRADIENT_BITS`].
-    pub value: i64,
 }
 
 /// What the accused stands for now.
@@ -131,7 +104,7 @@ pub enum Statement {
     },
     /// The roots of a stage's gradients. Answer: [`super::Answer::Roots`].
     Gradients(Stage),
-    /// Some of a gradient. Answer: [`super::Answer::Nodes`], or of one tile [`super::Answer::Gradient`].
+    /// Some of a gradient. Answer: [`super::Answer::Nodes`], or of one tile [`super::Answer::GradientTile`].
     GradientTiles {
         /// Which stage.
         stage: Stage,
@@ -140,8 +113,15 @@ pub enum Statement {
         /// Where.
         branch: Branch,
     },
-    /// One word of a gradient: the trial of gradients goes on from here.
-    Gradient(GradientWord),
+    /// One word of a gradient, and what it is made of. Answer: [`super::Answer::Gradient`].
+    Gradient {
+        /// Which stage.
+        stage: Stage,
+        /// Which group.
+        group: u32,
+        /// What is stood for of it.
+        word: backward::Statement,
+    },
     /// Some weights of a model. Answer: [`super::Answer::Nodes`], or of one tile [`super::Answer::Weights`].
     Weights {
         /// Which model.
@@ -189,7 +169,9 @@ pub enum Shown {
     /// Nodes of a plain tree.
     Nodes(Vec<Node>),
     /// Words of a gradient's tile.
-    Gradient(Vec<i64>),
+    GradientTile(Vec<i64>),
+    /// Of what a word of a gradient is made of.
+    Gradient(backward::Shown),
     /// A tile of weights.
     Weights(Vec<i16>),
     /// What every delta adds to a parameter.

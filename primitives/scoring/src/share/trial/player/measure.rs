@@ -1,14 +1,14 @@
 //! Weights, terms, gradients, products and traces, as a party computes them.
 
 use super::super::referee::products::product;
-use super::super::{Model, PartOf, Stage};
+use super::super::{Model, PartOf, Pick, Stage};
 use super::Player;
 use crate::gradient::Differentiator;
 use crate::merge::{clip, Merge, Part};
 use crate::share::table::{TablePass, GRADIENT_TILE};
 use crate::trial::trace::Misstated;
 use crate::trial::traced::TracedSample;
-use crate::trial::{self, stretches, Side, Term};
+use crate::trial::{self, backward, stretches, Side, Term};
 use crate::WEIGHT_TILE;
 use alloc::vec::Vec;
 
@@ -23,8 +23,18 @@ pub(in super::super) struct Overlay {
     pub gradient: Option<(Stage, u32, u32, i64)>,
     /// The product of a tile is off by so much.
     pub product: Option<(PartOf, u32, i128)>,
+    /// Of that gradient, a word of a sample's trace is off.
+    pub backward: Option<backward::Lie>,
     /// A word of a trace of a sample is off.
     pub word: Option<(Side, u32, Misstated)>,
+}
+
+impl Overlay {
+    /// Whether the gradient of a group is off.
+    fn is_about(&self, stage: Stage, group: u32) -> bool {
+        let of = self.gradient.map(|(of, group, ..)| (of, group));
+        of == Some((stage, group))
+    }
 }
 
 impl Player {
@@ -120,6 +130,56 @@ impl Player {
             }
         }
         Some(words)
+    }
+
+    /// What is shown of a word of a gradient.
+    pub(super) fn answer_of_word(
+        &self,
+        evaluator: &mut impl Differentiator,
+        stage: Stage,
+        group: u32,
+        word: backward::Statement,
+    ) -> Option<backward::Answer> {
+        let trial = backward::Trial::awaiting(word);
+        self.with_group(stage, group, |player| player.answer(evaluator, &trial))
+    }
+
+    /// The first of what is shown of a word of a gradient that is computed differently here.
+    pub(super) fn pick_of_word(
+        &self,
+        evaluator: &mut impl Differentiator,
+        (stage, group): (Stage, u32),
+        word: backward::Statement,
+        shown: &backward::Shown,
+    ) -> Option<Pick> {
+        let trial = backward::Trial {
+            statement: word,
+            shown: Some(shown.clone()),
+        };
+        let backward::Pick(nth) =
+            self.with_group(stage, group, |player| player.pick(evaluator, &trial))?;
+        Some(Pick::Nth(nth))
+    }
+
+    pub(in super::super) fn with_group<T>(
+        &self,
+        stage: Stage,
+        group: u32,
+        ask: impl FnOnce(&backward::Player) -> Option<T>,
+    ) -> Option<T> {
+        let (pass, _) = self.summary.pass_of(stage)?;
+        let weights = self.weights(Model::Midpoint(pass))?;
+        let (facts, members) = (&self.facts, self.facts.group(stage, group)?);
+        let hold_out = &facts.hold_out;
+        let player = backward::Player::new(&facts.graph, &weights, hold_out, &self.held, &members)?;
+        ask(&match self
+            .overlay
+            .backward
+            .filter(|_| self.overlay.is_about(stage, group))
+        {
+            Some(lie) => player.lying(lie),
+            None => player,
+        })
     }
 
     /// The products of a gradient and a delta by stretch of so many tiles.

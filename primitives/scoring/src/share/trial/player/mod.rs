@@ -232,12 +232,14 @@ impl Player {
                 let words = self.gradient(evaluator, stage, group)?;
                 if branch.is_leaf() {
                     let mut tiles = words.chunks(GRADIENT_TILE);
-                    Answer::Gradient(tiles.nth(branch.index as usize)?.to_vec())
+                    Answer::GradientTile(tiles.nth(branch.index as usize)?.to_vec())
                 } else {
                     Answer::Nodes(nodes(&gradient_tree(&words), &branch))
                 }
             }
-            Statement::Gradient(_) => return None,
+            Statement::Gradient { stage, group, word } => {
+                Answer::Gradient(self.answer_of_word(evaluator, stage, group, word)?)
+            }
             Statement::Weights { of, branch } if branch.is_leaf() => {
                 Answer::Weights(self.weight_tile(of, branch.index)?)
             }
@@ -303,7 +305,7 @@ impl Player {
                     Shown::Nodes(shown) => {
                         first_other(&nodes(&gradient_tree(&words), &branch), shown)
                     }
-                    Shown::Gradient(shown) => {
+                    Shown::GradientTile(shown) => {
                         let mut tiles = words.chunks(GRADIENT_TILE);
                         first_other(tiles.nth(branch.index as usize)?, shown)
                     }
@@ -332,6 +334,9 @@ impl Player {
                         nth: nth as u32,
                     })
                 })
+            }
+            (Shown::Gradient(shown), Statement::Gradient { stage, group, word }) => {
+                self.pick_of_word(evaluator, (stage, group), word, shown)
             }
             (Shown::Loss(shown), Statement::Loss(statement)) => {
                 match self.traced(&statement)?.pick(&statement, shown)? {

@@ -1,14 +1,12 @@
 //! The gradients of a stage, down to one word.
 
-use super::super::{
-    Answer, GradientWord, RoundFacts, Shown, Stage, Statement, TableSummary, Trial,
-};
+use super::super::{Answer, RoundFacts, Shown, Stage, Statement, TableSummary, Trial};
 use super::products::gradient_tiles;
-use super::{inside, Ruling};
+use super::{inside, Ruling, Step};
 use crate::hash::Hash;
 use crate::merkle::{Branch, Node};
 use crate::share::table::{gradient_bytes, parts_of, roots_tree, GRADIENT_TILE};
-use crate::trial::Refusal;
+use crate::trial::{backward, Refusal};
 
 /// [`Statement::Gradients`].
 pub(super) fn roots(
@@ -39,7 +37,7 @@ pub(super) fn tiles(
 ) -> Result<Ruling, Refusal> {
     match answer {
         Answer::Nodes(nodes) => inside(statement, branch, nodes),
-        Answer::Gradient(words) if branch.is_leaf() => {
+        Answer::GradientTile(words) if branch.is_leaf() => {
             if Node::leaf(&[&gradient_bytes(words)], ()) != branch.node {
                 return Err(Refusal::NotTheInside);
             }
@@ -48,7 +46,7 @@ pub(super) fn tiles(
             if words.len() as u64 != expected.min(GRADIENT_TILE as u64) {
                 return Err(Refusal::WrongShape);
             }
-            Trial::showing(statement, Shown::Gradient(words.clone()))
+            Trial::showing(statement, Shown::GradientTile(words.clone()))
         }
         _ => Err(Refusal::WrongMove),
     }
@@ -71,12 +69,7 @@ pub(super) fn pick_group(
 }
 
 /// Of shown nodes one, or of a shown tile one word.
-pub(super) fn pick(
-    summary: &TableSummary,
-    statement: Statement,
-    shown: &Shown,
-    nth: u32,
-) -> Result<Statement, Refusal> {
+pub(super) fn pick(statement: Statement, shown: &Shown, nth: u32) -> Result<Statement, Refusal> {
     let Statement::GradientTiles {
         stage,
         group,
@@ -92,19 +85,88 @@ pub(super) fn pick(
             group,
             branch: branch.child(nodes, nth).ok_or(nothing)?,
         }),
-        Shown::Gradient(words) => {
+        Shown::GradientTile(words) => {
             let start = branch.index.checked_mul(GRADIENT_TILE as u32);
-            let (_, pass) = summary.pass_of(stage).ok_or(nothing)?;
-            Ok(Statement::Gradient(GradientWord {
+            let position = start.and_then(|start| start.checked_add(nth));
+            Ok(Statement::Gradient {
                 stage,
                 group,
-                weights: pass.midpoint,
-                position: start
-                    .and_then(|start| start.checked_add(nth))
-                    .ok_or(nothing)?,
-                value: *words.get(nth as usize).ok_or(nothing)?,
-            }))
+                word: backward::Statement::Gradient {
+                    group,
+                    position: position.ok_or(nothing)?,
+                    value: *words.get(nth as usize).ok_or(nothing)?,
+                },
+            })
         }
         _ => Err(Refusal::WrongMove),
     }
+}
+
+/// A word of a stage's group, or what it is made of.
+type WordOf = (Stage, u32, backward::Statement);
+
+/// [`Statement::Gradient`].
+pub(super) fn word(
+    facts: &RoundFacts,
+    summary: &TableSummary,
+    (stage, group, word): WordOf,
+    answer: &Answer,
+) -> Result<Ruling, Refusal> {
+    let Answer::Gradient(answer) = answer else {
+        return Err(Refusal::WrongMove);
+    };
+    let members = facts.group(stage, group).ok_or(Refusal::NoSuchPlace)?;
+    let ground = ground(facts, summary, stage, &members)?;
+    let ruling = backward::Trial::awaiting(word).answer(&ground, answer)?;
+    Ok(match ruling {
+        backward::Ruling::Continues(next) => Ruling::Continues(Trial {
+            statement: Statement::Gradient {
+                stage,
+                group,
+                word: next.statement,
+            },
+            shown: next.shown.map(Shown::Gradient),
+        }),
+        backward::Ruling::Upheld => Ruling::Upheld,
+        backward::Ruling::Refuted(step) => Ruling::Refuted(Step::Gradient { stage, group, step }),
+    })
+}
+
+/// Of what is shown of a word a part.
+pub(super) fn pick_of_word(
+    facts: &RoundFacts,
+    summary: &TableSummary,
+    (stage, group, word): WordOf,
+    shown: &backward::Shown,
+    nth: u32,
+) -> Result<Statement, Refusal> {
+    let members = facts.group(stage, group).ok_or(Refusal::NoSuchPlace)?;
+    let ground = ground(facts, summary, stage, &members)?;
+    let trial = backward::Trial {
+        statement: word,
+        shown: Some(shown.clone()),
+    };
+    let next = trial.pick(&ground, &backward::Pick(nth))?;
+    Ok(Statement::Gradient {
+        stage,
+        group,
+        word: next.statement,
+    })
+}
+
+/// What a group's gradient stands on: the midpoint of the stage's pass.
+fn ground<'a>(
+    facts: &'a RoundFacts,
+    summary: &TableSummary,
+    stage: Stage,
+    members: &'a [u32],
+) -> Result<backward::Ground<'a>, Refusal> {
+    let (_, pass) = summary.pass_of(stage).ok_or(Refusal::NoSuchPlace)?;
+    Ok(backward::Ground {
+        graph: &facts.graph,
+        weights: pass.midpoint,
+        hold_out: &facts.hold_out,
+        samples: facts.samples,
+        members,
+    })
 }

@@ -15,7 +15,7 @@ use crate::hash::Hash;
 use crate::merkle::{root_of_span, Branch, Node};
 use crate::share::halves::Half;
 use crate::share::record::EntrantRecord;
-use crate::trial::{self, Refusal, Term};
+use crate::trial::{self, backward, Refusal, Term};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
@@ -74,6 +74,15 @@ pub enum Step {
     },
     /// The standard error of the losses on a half.
     Losses(Half),
+    /// A word of an op on its way back, or what a sample adds to a gradient.
+    Gradient {
+        /// Which stage.
+        stage: Stage,
+        /// Which group.
+        group: u32,
+        /// The step.
+        step: backward::Step,
+    },
     /// A word of an op on a sample.
     Loss(trial::Step),
 }
@@ -179,8 +188,9 @@ impl Trial {
             Statement::GradientTiles { branch, .. } => {
                 gradients::tiles(facts, statement, branch, answer)
             }
-            // Judged by the trial of gradients.
-            Statement::Gradient(_) => Err(Refusal::WrongMove),
+            Statement::Gradient { stage, group, word } => {
+                gradients::word(facts, summary, (stage, group, word), answer)
+            }
             Statement::Weights { of, branch } => weights::tiles(facts, of, branch, answer),
             Statement::Weight {
                 of,
@@ -225,7 +235,10 @@ impl Trial {
                 gradients::pick_group(facts, stage, roots, nth()?)
             }
             (Statement::GradientTiles { .. }, shown) => {
-                gradients::pick(summary, self.statement, shown, nth()?)
+                gradients::pick(self.statement, shown, nth()?)
+            }
+            (Statement::Gradient { stage, group, word }, Shown::Gradient(shown)) => {
+                gradients::pick_of_word(facts, summary, (stage, group, word), shown, nth()?)
             }
             (Statement::Weights { of, branch }, shown) => weights::pick(of, branch, shown, nth()?),
             (Statement::Weight { of, position, .. }, Shown::Terms(terms)) => {
