@@ -5,6 +5,7 @@ use crate::arith::{clamp_i8, rs};
 use crate::gradient::{times, Backwards, Pulled};
 use crate::graph::{Flow, GraphError, Kind};
 use crate::machine::Tensor;
+use crate::trial::backward::{Here, PulledStages, Stages};
 use crate::trial::word::{Inputs, Reads, Word};
 use crate::trial::Refusal;
 
@@ -39,6 +40,12 @@ impl Definition for Relu {
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         relu_backward(here)
     }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        let passes = |dy, y| if y > 0 { dy } else { 0 };
+        let exponent = here.adjoint.exponent;
+        PulledStages::previous(stages.pointwise(here, here.own, exponent, passes))
+    }
 }
 
 impl Definition for SquaredRelu {
@@ -65,6 +72,12 @@ impl Definition for SquaredRelu {
 
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         squared_relu_backward(here)
+    }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        let slope = |dy: i32, x: i32| dy.wrapping_mul(x.max(0));
+        let exponent = here.adjoint.exponent.plus(-6);
+        PulledStages::previous(stages.pointwise(here, here.taken, exponent, slope))
     }
 }
 

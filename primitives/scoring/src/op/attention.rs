@@ -2,15 +2,22 @@
 //! queries of all heads, then their keys, then their values.
 
 use super::definition::{rows, rows_of, Definition, Incoming, Operands};
-use super::linear::{add_scaled, dot};
+use super::linear::dot;
 use super::{Op, Width};
-use crate::arith::{clamp_i16, exp2_q14, round_div, rs};
-use crate::gradient::{log2_ceil, plus, sum_bits, times, Adjoint, Backwards, Pulled, Sums};
+use crate::arith::{clamp_i16, exp2_q14, rs};
+use crate::gradient::{Backwards, Pulled};
 use crate::graph::{Flow, GraphError, Kind, MAX_TOKENS, MAX_VALUES};
 use crate::machine::Tensor;
+use crate::trial::backward::{Here, PulledStages, Stages};
 use crate::trial::word::{Inputs, Reads, Word};
 use crate::trial::Refusal;
 use alloc::vec::Vec;
+use backward::{
+    mix_backward, mix_bits, mix_stages, scores_backward, scores_bits, scores_stages,
+    softmax_backward, softmax_stages,
+};
+
+mod backward;
 
 /// Widest head of an attention: the sum of that many products is below 2^24.
 pub const MAX_HEAD_WIDTH: u32 = 1024;
@@ -101,6 +108,10 @@ impl Definition for Scores {
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         scores_backward(here, self.heads, self.head_width)
     }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        scores_stages(here, stages, self)
+    }
 }
 
 impl Definition for Softmax {
@@ -142,6 +153,10 @@ impl Definition for Softmax {
 
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         softmax_backward(here, self.tokens)
+    }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        softmax_stages(here, stages, self.tokens)
     }
 }
 
@@ -208,6 +223,10 @@ impl Definition for Mix {
 
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         mix_backward(here, self.from, self.heads, self.head_width)
+    }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        mix_stages(here, stages, self)
     }
 }
 
@@ -310,139 +329,4 @@ pub fn mean(shares: &[i16], values: impl Iterator<Item = i8>) -> i32 {
     let above = sum.wrapping_add(n.wrapping_mul(128)).wrapping_mul(16);
     let rounded = above.wrapping_add(n / 2);
     rounded.checked_div(n).unwrap_or(0).wrapping_sub(2048)
-}
-
-/// Sums over the tokens of products with 7 bits.
-fn scores_bits(tokens: u32) -> u8 {
-    sum_bits(7 + log2_ceil(tokens))
-}
-
-/// `dq[t] = sum_t' ds[t][t'] * k[t']` and `dk[t'] = sum_t ds[t][t'] * q[t]` of every head, over `t' <= t`; nothing
-/// for the values.
-fn scores_backward(here: &Backwards, heads: u32, head_width: u32) -> Option<Pulled> {
-    let x = here.narrow()?;
-    let (heads, head_width) = (heads as usize, head_width as usize);
-    let all = heads.checked_mul(head_width)?;
-    let row = all.checked_mul(3)?;
-    let tokens = x.len().checked_div(row)?;
-    let mut values = alloc::vec![0i32; x.len()];
-    for own in 0..tokens {
-        for head in 0..heads {
-            for other in 0..=own {
-                let ds = *here
-                    .adjoint
-                    .values
-                    .get((own * heads + head) * tokens + other)?;
-                let (query, key) = (
-                    own * row + head * head_width,
-                    other * row + all + head * head_width,
-                );
-                add_scaled(
-                    values.get_mut(query..query + head_width)?,
-                    ds,
-                    x.get(key..key + head_width)?,
-                );
-                add_scaled(
-                    values.get_mut(key..key + head_width)?,
-                    ds,
-                    x.get(query..query + head_width)?,
-                );
-            }
-        }
-    }
-    Some(here.pull(values, here.adjoint.exponent))
-}
-
-/// Of `p = 2^(z / 64)`: `dz = dp * p * ln(2) / 64`. The product is shifted to 22 bits, times 355 for `ln(2) * 2^9`.
-fn softmax_backward(here: &Backwards, tokens: u32) -> Option<Pulled> {
-    let Tensor::Shares(p) = here.own else {
-        return None;
-    };
-    let down = share_bits(tokens).saturating_sub(7);
-    let values = here.adjoint.values.iter().zip(p);
-    let values = values.map(|(dp, p)| times(rs(times((*dp).into(), (*p).into()), down), 355));
-    let exponent = here.adjoint.exponent.saturating_add(down as i32 - 9 - 6);
-    Some(here.pull(values.collect(), exponent))
-}
-
-/// The sum over a row of products with a mean, of 11 bits and the sign.
-fn mix_bits(head_width: u32) -> u8 {
-    sum_bits(11 + log2_ceil(head_width))
-}
-
-/// Bits of a mean's adjoint divided by its shares: sums over the tokens of products with shares, which add up to
-/// at most `tokens * 2^share_bits <= 2^17`; and over a head of products with 11 bits.
-fn divided_bits(head_width: u32) -> u8 {
-    mix_bits(head_width).min(sum_bits(17))
-}
-
-/// Of `y[t] = 16 * sum_j p[t][j] v[j] / n[t]`, `n[t] = sum_j p[t][j]`. With `r[t] = dy[t] / n[t]`, which is
-/// `dy[t] * 2^14 / n[t]` rounded to nearest, halves away from zero, and shifted to its bits:
-/// `dv[j] = sum_t r[t] * p[t][j]` and `dp[t][j] = sum_c r[t][c] * v[j][c] - rs(sum_c r[t][c] * y[t][c], 4)`, both in
-/// `2^-10`.
-fn mix_backward(here: &Backwards, from: u32, heads: u32, head_width: u32) -> Option<Pulled> {
-    let (Some(Tensor::Shares(p)), Tensor::Acc(y)) = (here.before.last(), here.own) else {
-        return None;
-    };
-    let Some(Tensor::Narrow(x)) = here.before.get(from as usize) else {
-        return None;
-    };
-    let (heads, width) = (heads as usize, head_width as usize);
-    let all = heads.checked_mul(width)?;
-    let row = all.checked_mul(3)?;
-    let tokens = x.len().checked_div(row)?;
-    let shares = |own: usize, head: usize| p.get((own * heads + head) * tokens..)?.get(..tokens);
-    let mut divided = Vec::with_capacity(y.len());
-    for own in 0..tokens {
-        for head in 0..heads {
-            let n: i32 = shares(own, head)?
-                .iter()
-                .map(|p| i32::from(*p))
-                .fold(0, plus);
-            let at = own * all + head * width;
-            for dy in here.adjoint.values.get(at..at + width)? {
-                // Below 2^29.
-                let up = i32::from(*dy) << 14;
-                divided.push(round_div(up.into(), n.into()) as i32);
-            }
-        }
-    }
-    let sums = Sums {
-        values: divided,
-        exponent: here.adjoint.exponent.saturating_sub(10),
-    };
-    let divided = Adjoint::of(&sums, divided_bits(head_width));
-    let mut dp = alloc::vec![0i32; p.len()];
-    let mut dx = alloc::vec![0i32; x.len()];
-    for own in 0..tokens {
-        for head in 0..heads {
-            let at = own * all + head * width;
-            let (r, y) = (divided.values.get(at..at + width)?, y.get(at..at + width)?);
-            let along = r.iter().zip(y).map(|(r, y)| times((*r).into(), *y));
-            let along = rs(along.fold(0, plus), 4);
-            let shares = shares(own, head)?;
-            let dp = dp.get_mut((own * heads + head) * tokens..)?;
-            for other in 0..=own {
-                let value = other * row + 2 * all + head * width;
-                let v = x.get(value..value + width)?;
-                let sum = r
-                    .iter()
-                    .zip(v)
-                    .map(|(r, v)| times((*r).into(), (*v).into()));
-                *dp.get_mut(other)? = plus(sum.fold(0, plus), -along);
-                let share = i32::from(*shares.get(other)?);
-                for (dv, r) in dx.get_mut(value..value + width)?.iter_mut().zip(r) {
-                    *dv = plus(*dv, times(share, (*r).into()));
-                }
-            }
-        }
-    }
-    let earlier = Sums {
-        values: dx,
-        exponent: divided.exponent,
-    };
-    Some(Pulled {
-        earlier: here.is_wanted.then_some((from, earlier)),
-        ..here.pull(dp, divided.exponent)
-    })
 }

@@ -3,6 +3,7 @@
 use crate::gradient::{Backwards, Pulled, MOST_ADJOINT_BITS};
 use crate::graph::{Flow, Graph, GraphError, Kind};
 use crate::machine::Tensor;
+use crate::trial::backward::{Here, PulledStages, Stages};
 use crate::trial::word::{Inputs, Reads, Word};
 use crate::trial::Refusal;
 use alloc::vec::Vec;
@@ -80,6 +81,9 @@ pub(crate) trait Definition {
     /// Runs the op backwards on a sample ([`crate::gradient`]); none if it cannot have given what it is
     /// said to have given.
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled>;
+
+    /// The same word by word: adds the stages of its backward pass to a trace, each made of earlier words.
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages>;
 }
 
 /// What comes to an op of a graph.

@@ -5,6 +5,7 @@ use crate::arith::{clamp_i16, rs};
 use crate::gradient::{log2_ceil, plus, sum_bits, Backwards, Pulled, Sums};
 use crate::graph::{Flow, GraphError, Kind, MAX_CLASSES, MAX_TOKENS};
 use crate::machine::Tensor;
+use crate::trial::backward::{first, row_and_column, sum, Here, PulledStages, Read, Stages};
 use crate::trial::word::{Inputs, Reads, Word};
 use crate::trial::Refusal;
 use alloc::vec::Vec;
@@ -73,6 +74,10 @@ impl Definition for Embed {
 
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         embed_backward(here, self.vocab, self.tokens, self.width, self.shift)
+    }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        embed_stages(here, stages, self)
     }
 }
 
@@ -156,5 +161,52 @@ fn embed_backward(
             },
         )],
         ..Pulled::default()
+    })
+}
+
+/// [`embed_backward`] word by word: what passes of the adjoint, transposed; then the sums.
+fn embed_stages(here: &Here, stages: &mut Stages, op: &Embed) -> Option<PulledStages> {
+    let (own, dy) = (here.own, here.adjoint.values);
+    let (width, tokens, vocab) = (op.width, op.tokens, op.vocab);
+    let reads = move |at: u64| {
+        let (column, row) = row_and_column(at, tokens)?;
+        let place = u64::from(row)
+            .checked_mul(width.into())?
+            .checked_add(column.into())?;
+        Some(alloc::vec![
+            Read::stage(dy, place, 1),
+            own.value(row, column)?
+        ])
+    };
+    let passed = stages.each(2, here.values(), reads, |_, inputs| {
+        let is_inside = first(inputs, 1)?.unsigned_abs() < 32_767;
+        Some(if is_inside { first(inputs, 0)? } else { 0 })
+    });
+    let reads = move |at: u64| {
+        let (row, column) = row_and_column(at, width)?;
+        let start = u64::from(column).checked_mul(tokens.into())?;
+        Some(match row.checked_sub(vocab) {
+            Some(place) => {
+                alloc::vec![Read::stage(passed, start.checked_add(place.into())?, 1)]
+            }
+            None => alloc::vec![Read::stage(passed, start, tokens.into()), Read::record()],
+        })
+    };
+    let execute = move |at: u64, inputs: &[&[i32]]| {
+        let (row, _) = row_and_column(at, width)?;
+        let dy = inputs.first()?;
+        let Some(record) = inputs.get(1) else {
+            return dy.first().copied();
+        };
+        let own = record.iter().zip(dy.iter());
+        let own = own.filter(|(token, _)| **token as u32 == row);
+        Some(sum(&own.map(|(_, dy)| *dy).collect::<Vec<i32>>()))
+    };
+    let rows = u64::from(vocab).checked_add(tokens.into())?;
+    let exponent = here.adjoint.exponent.plus(-i32::from(op.shift));
+    let sums = stages.sums(rows.checked_mul(width.into())?, exponent, reads, execute);
+    Some(PulledStages {
+        parameters: alloc::vec![(0, sums)],
+        ..PulledStages::default()
     })
 }

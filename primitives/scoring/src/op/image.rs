@@ -7,6 +7,7 @@ use super::window::{Image, Window, MAX_POOL_SPAN};
 use crate::gradient::{log2_ceil, plus, sum_bits, Backwards, Pulled};
 use crate::graph::{Flow, GraphError, Kind, MAX_VALUES};
 use crate::machine::Tensor;
+use crate::trial::backward::{first, row_and_column, Here, PulledStages, Read, Stages};
 use crate::trial::word::{Inputs, Reads, Word};
 use crate::trial::Refusal;
 use alloc::vec::Vec;
@@ -94,6 +95,20 @@ impl Definition for Im2col {
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         im2col_backward(here, &self.image, &self.window)
     }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        let (channels, dy) = (self.image.channels, here.adjoint.values);
+        let width = here.words.flow.width;
+        // The word of a place that is this channel of its pixel number `nth`.
+        let laid = move |place: u32, nth: u32, channel: u32| {
+            let before = u64::from(place).checked_mul(width.into())?;
+            let pixel = u64::from(nth).checked_mul(channels.into())?;
+            let at = before.checked_add(pixel)?.checked_add(channel.into())?;
+            Some(alloc::vec![Read::stage(dy, at, 1)])
+        };
+        let all = |_, inputs: &[&[i32]]| first(inputs, 0);
+        pixel_stages(here, stages, (self.image, self.window), laid, all)
+    }
 }
 
 impl Definition for MaxPool {
@@ -135,6 +150,10 @@ impl Definition for MaxPool {
 
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         max_pool_backward(here, &self.image, &self.window)
+    }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        max_pool_stages(here, stages, self.image, self.window)
     }
 }
 
@@ -181,6 +200,16 @@ impl Definition for SumPool {
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         sum_pool_backward(here, &self.image, &self.window)
     }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        let (channels, dy) = (self.image.channels, here.adjoint.values);
+        let own = move |place, _, channel| {
+            let at = place_word(place, channels, channel)?;
+            Some(alloc::vec![Read::stage(dy, at, 1)])
+        };
+        let all = |_, inputs: &[&[i32]]| first(inputs, 0);
+        pixel_stages(here, stages, (self.image, self.window), own, all)
+    }
 }
 
 impl Definition for Flatten {
@@ -220,6 +249,13 @@ impl Definition for Flatten {
 
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         Some(here.pass(|_| true))
+    }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        let (dy, exponent) = (here.adjoint.values, here.adjoint.exponent);
+        let reads = move |at| Some(alloc::vec![Read::stage(dy, at, 1)]);
+        let passes = |_, inputs: &[&[i32]]| first(inputs, 0);
+        PulledStages::previous(stages.sums(here.values(), exponent, reads, passes))
     }
 }
 
@@ -407,4 +443,92 @@ fn pool_backward(
         }
     }
     Some(here.pull(values, here.adjoint.exponent))
+}
+
+/// The word of a place and channel.
+fn place_word(place: u32, channels: u32, channel: u32) -> Option<u64> {
+    let before = u64::from(place).checked_mul(channels.into())?;
+    before.checked_add(channel.into())
+}
+
+/// Every pixel's sum over the places that it is in, word by word: first what each of these places gives
+/// it, one after another, then the sums. `reads` has the place, the pixel's number in it, and the channel;
+/// `gives` has the pixel.
+fn pixel_stages(
+    here: &Here,
+    stages: &mut Stages,
+    (image, window): (Image, Window),
+    reads: impl Fn(u32, u32, u32) -> Option<Vec<Read>> + Send + Sync + 'static,
+    gives: impl Fn(u32, &[&[i32]]) -> Option<i32> + Send + Sync + 'static,
+) -> Option<PulledStages> {
+    let (channels, each) = (image.channels, window.most_over());
+    let value = move |at: u64| {
+        let at = at.checked_div(each.into())?;
+        row_and_column(at, channels)
+    };
+    let place = move |at: u64| {
+        let (pixel, _) = value(at)?;
+        window.over(&image, pixel, at.checked_rem(each.into())? as u32)
+    };
+    let laid_reads = move |at: u64| match place(at) {
+        Some((place, nth)) => reads(place, nth, value(at)?.1),
+        // Not every pixel is in as many places as some are.
+        None => Some(Vec::new()),
+    };
+    let laid = move |at: u64, inputs: &[&[i32]]| match place(at) {
+        Some(_) => gives(value(at)?.0, inputs),
+        None => Some(0),
+    };
+    let (values, each) = (image.values(), u64::from(each));
+    let laid = stages.each(2, values.checked_mul(each)?, laid_reads, laid);
+    PulledStages::previous(stages.row_sums(laid, values, each, here.adjoint.exponent))
+}
+
+/// [`max_pool_backward`] word by word: the pixel that every place and channel gives its adjoint, -1 if it is
+/// padding; then as in a sum pool.
+fn max_pool_stages(
+    here: &Here,
+    stages: &mut Stages,
+    image: Image,
+    window: Window,
+) -> Option<PulledStages> {
+    let (channels, taken, dy) = (image.channels, here.taken, here.adjoint.values);
+    let pixel_reads = move |at: u64| {
+        let (place, channel) = row_and_column(at, channels)?;
+        Some(match window.range(&image, place) {
+            Some(range) => {
+                let count = range.end.checked_sub(range.start)?;
+                alloc::vec![taken.row(range.start, channel, count)?]
+            }
+            None => Vec::new(),
+        })
+    };
+    let pixel = move |at: u64, inputs: &[&[i32]]| {
+        let (place, _) = row_and_column(at, channels)?;
+        let values = inputs.first().copied().unwrap_or_default();
+        let start = window.inside(&image, place).next().unwrap_or(0);
+        let value = |pixel: u32| {
+            let value = values.get(pixel.checked_sub(start)? as usize)?;
+            Some((*value as i8, pixel))
+        };
+        let inside: Option<Vec<(i8, u32)>> = window.inside(&image, place).map(value).collect();
+        let inside = inside?;
+        let all: Vec<i8> = inside.iter().map(|(value, _)| *value).collect();
+        let most = max_of(&all, &window);
+        let found = inside.iter().find(|(value, _)| *value == most);
+        Some(found.map_or(-1, |(_, pixel)| *pixel as i32))
+    };
+    let pixels = stages.each(4, here.values(), pixel_reads, pixel);
+    let reads = move |place, _, channel| {
+        let at = place_word(place, channels, channel)?;
+        Some(alloc::vec![
+            Read::stage(dy, at, 1),
+            Read::stage(pixels, at, 1)
+        ])
+    };
+    let gives = |pixel: u32, inputs: &[&[i32]]| {
+        let is_it = first(inputs, 1)? == pixel as i32;
+        Some(if is_it { first(inputs, 0)? } else { 0 })
+    };
+    pixel_stages(here, stages, (image, window), reads, gives)
 }

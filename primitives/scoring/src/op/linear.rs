@@ -6,6 +6,7 @@ use crate::arith::MASTER_BOUND;
 use crate::gradient::{log2_ceil, plus, sum_bits, times, Backwards, Pulled, Sums};
 use crate::graph::{Flow, GraphError, Kind};
 use crate::machine::Tensor;
+use crate::trial::backward::{first, Here, PulledStages, Read, Stages};
 use crate::trial::word::{Inputs, Reads, Word, Words};
 use crate::trial::{Refusal, TRACE_WIDTH};
 use crate::weights::view;
@@ -102,6 +103,16 @@ impl Definition for Linear {
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         linear_backward(here, self.inputs, self.outputs, Some(self.bias_shift))
     }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        linear_stages(
+            here,
+            stages,
+            self.inputs,
+            self.outputs,
+            Some(self.bias_shift),
+        )
+    }
 }
 
 impl Definition for Unembed {
@@ -169,6 +180,10 @@ impl Definition for Unembed {
 
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         linear_backward(here, self.width, self.vocab, None)
+    }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        linear_stages(here, stages, self.width, self.vocab, None)
     }
 }
 
@@ -329,6 +344,43 @@ fn linear_backward(
         parameters,
         ..here.pull(dx, exponent)
     })
+}
+
+/// [`linear_backward`] word by word: the view of the weights, transposed; the sums of the input; the input and
+/// the adjoint, transposed; the sums of the weights and of the biases.
+fn linear_stages(
+    here: &Here,
+    stages: &mut Stages,
+    inputs: u32,
+    outputs: u32,
+    bias_shift: Option<u8>,
+) -> Option<PulledStages> {
+    let (inputs, outputs, rows) = (u64::from(inputs), u64::from(outputs), here.rows());
+    let (dy, exponent) = (here.adjoint.values, here.adjoint.exponent);
+    let weights = inputs.checked_mul(outputs)?;
+    let mut pulled = PulledStages::default();
+    if here.is_wanted {
+        let start = here.parameters;
+        let reads = move |at: u64| {
+            let (input, output) = (at.checked_div(outputs)?, at.checked_rem(outputs)?);
+            let within = output.checked_mul(inputs)?.checked_add(input)?;
+            Some(alloc::vec![Read::weight(start.checked_add(within)?)])
+        };
+        let views = stages.each(1, weights, reads, |_, inputs| {
+            Some(view(first(inputs, 0)? as i16).into())
+        });
+        let dx = stages.products([dy, views], [rows, inputs], outputs, exponent);
+        pulled.previous = Some(dx);
+    }
+    let x = stages.columns(1, here.taken, rows, 0, inputs);
+    let dy = stages.transposed(2, dy, rows, outputs);
+    let dw = stages.products([dy, x], [outputs, inputs], rows, exponent.plus(-8));
+    pulled.parameters.push((0, dw));
+    if let Some(shift) = bias_shift {
+        let db = stages.row_sums(dy, outputs, rows, exponent.plus(shift.into()));
+        pulled.parameters.push((weights, db));
+    }
+    Some(pulled)
 }
 
 /// Adds `by * values` to sums.

@@ -6,6 +6,7 @@ use crate::arith::{exp2_q14, log2_q16};
 use crate::gradient::{Backwards, Pulled};
 use crate::graph::{Flow, GraphError, Kind, MAX_CLASSES};
 use crate::machine::Tensor;
+use crate::trial::backward::{first, row_and_column, Exponent, Here, PulledStages, Read, Stages};
 use crate::trial::word::{Inputs, Reads, Word};
 use crate::trial::Refusal;
 use alloc::vec::Vec;
@@ -62,6 +63,10 @@ impl Definition for CrossEntropy {
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         cross_entropy_backward(here, self.classes)
     }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        cross_entropy_stages(here, stages, self.classes)
+    }
 }
 
 impl Definition for Total {
@@ -101,6 +106,13 @@ impl Definition for Total {
 
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         total_backward(here, self.tokens)
+    }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        let (of, exponent) = (here.adjoint.values, here.adjoint.exponent);
+        let reads = move |_| Some(alloc::vec![Read::stage(of, 0, 1)]);
+        let own = |_, inputs: &[&[i32]]| first(inputs, 0);
+        PulledStages::previous(stages.sums(self.tokens.into(), exponent, reads, own))
     }
 }
 
@@ -159,19 +171,50 @@ fn cross_entropy_backward(here: &Backwards, classes: u32) -> Option<Pulled> {
     for (z, label) in rows.zip(labels) {
         let most = i32::from(*z.iter().max()?);
         let terms = || z.iter().map(|z| exp2_q14(most - i32::from(*z)));
-        // Between 2^14 and 2^22.
         let sum: u32 = terms().fold(0, u32::wrapping_add);
-        for (class, term) in (0u32..).zip(terms()) {
-            // Below 2^30.
-            let p = ((term << 15) + sum / 2).checked_div(sum).unwrap_or(0) as i32;
-            values.push(if class == u32::from(*label) {
-                p - (1 << 15)
-            } else {
-                p
-            });
-        }
+        let pulls = (0u32..).zip(terms());
+        values.extend(pulls.map(|(class, term)| pull(term, sum, class == u32::from(*label))));
     }
-    Some(here.pull(values, -21))
+    Some(here.pull(values, LOSS_EXPONENT))
+}
+
+/// The exponent of what [`pull`] gives.
+const LOSS_EXPONENT: i32 = -21;
+
+/// `p - 1` of the label, `p` of another class, in Q15; the sum of the terms is between 2^14 and 2^22.
+fn pull(term: u32, sum: u32, is_label: bool) -> i32 {
+    // Below 2^30.
+    let up = (term << 15).wrapping_add(sum / 2);
+    let p = up.checked_div(sum).unwrap_or(0) as i32;
+    if is_label {
+        p - (1 << 15)
+    } else {
+        p
+    }
+}
+
+/// [`cross_entropy_backward`] word by word: a word reads the logits of its token, and the label.
+fn cross_entropy_stages(here: &Here, stages: &mut Stages, classes: u32) -> Option<PulledStages> {
+    let (taken, rows) = (here.taken, here.rows());
+    let reads = move |at: u64| {
+        let (row, _) = row_and_column(at, classes)?;
+        Some(alloc::vec![Read::record(), taken.row(row, 0, classes)?])
+    };
+    let execute = move |at: u64, inputs: &[&[i32]]| {
+        let (row, column) = row_and_column(at, classes)?;
+        let (record, z) = (inputs.first()?, inputs.get(1)?);
+        // The labels are the last bytes of the sample.
+        let after = usize::try_from(rows.checked_sub(row.into())?).ok()?;
+        let label = *record.get(record.len().checked_sub(after)?)?;
+        let most = *z.iter().max()?;
+        let terms = || z.iter().map(|z| exp2_q14(most.wrapping_sub(*z)));
+        let sum: u32 = terms().fold(0, u32::wrapping_add);
+        let term = terms().nth(column as usize)?;
+        Some(pull(term, sum, column as i32 == label))
+    };
+    let exponent = Exponent::constant(LOSS_EXPONENT);
+    let values = rows.checked_mul(classes.into())?;
+    PulledStages::previous(stages.sums(values, exponent, reads, execute))
 }
 
 /// Every token's loss has the adjoint of the sum.

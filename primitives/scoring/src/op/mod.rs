@@ -14,8 +14,9 @@
 //! | [`window`] | [`Image`] and [`Window`], which convolutions and pools are made of |
 //!
 //! An op is defined by its `Definition`: its bounds, what it gives, what it costs, how it runs on a
-//! sample, what one word of its trace reads, and how a referee executes that word. [`Op`] is only its
-//! encoding, and `Op::definition` the one place that maps the one to the other.
+//! sample, what one word of its trace reads, and how a referee executes that word; how it runs backwards,
+//! and the same word by word ([`crate::trial::backward`]). [`Op`] is only its encoding, and
+//! `Op::definition` the one place that maps the one to the other.
 //!
 //! Sources: integer-only inference after Jacob et al. (2018), with powers of two for scales; the
 //! norm after Zhang and Sennrich (2019), without a gain, which the next weights can be; attention

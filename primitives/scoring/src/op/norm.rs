@@ -6,6 +6,7 @@ use crate::gradient::{log2_ceil, plus, sum_bits, times, Backwards, Pulled};
 use crate::graph::{Flow, GraphError, Kind};
 use crate::lut::RSQRT;
 use crate::machine::Tensor;
+use crate::trial::backward::{first, row_and_column, Here, PulledStages, Read, Stages};
 use crate::trial::word::{Inputs, Reads, Word};
 use crate::trial::Refusal;
 use alloc::vec::Vec;
@@ -58,6 +59,10 @@ impl Definition for RmsNorm {
 
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         rms_norm_backward(here, self.width, self.unit_bits)
+    }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        rms_norm_stages(here, stages, self.width, self.unit_bits)
     }
 }
 
@@ -188,4 +193,54 @@ fn rms_norm_backward(here: &Backwards, width: u32, unit_bits: u8) -> Option<Pull
                 .saturating_sub(i32::from(Norm::PULL_BITS)),
         ),
     )
+}
+
+/// [`rms_norm_backward`] word by word: `mean` of every row, then the sums. What the op gave is computed from the
+/// row again.
+fn rms_norm_stages(
+    here: &Here,
+    stages: &mut Stages,
+    width: u32,
+    unit_bits: u8,
+) -> Option<PulledStages> {
+    let (taken, dy, exponent) = (here.taken, here.adjoint.values, here.adjoint.exponent);
+    let wide = |row: &[i32]| row.iter().map(|h| *h as i16).collect::<Vec<i16>>();
+    // What passes of the adjoint, and what was given.
+    let passed = |scale: &Norm, h: i16, dy: i32| {
+        let y = i32::from(scale.apply(h));
+        (if y.unsigned_abs() < 127 { dy } else { 0 }, y)
+    };
+    let reads = move |row: u64| {
+        let start = row.checked_mul(width.into())?;
+        let taken = taken.row(u32::try_from(row).ok()?, 0, width)?;
+        Some(alloc::vec![taken, Read::stage(dy, start, width.into())])
+    };
+    let means = stages.each(4, here.rows(), reads, move |_, inputs| {
+        let h = wide(inputs.first()?);
+        let scale = Norm::of(&h, unit_bits);
+        let products = h.iter().zip(inputs.get(1)?.iter()).map(|(h, dy)| {
+            let (dy, y) = passed(&scale, *h, *dy);
+            dy.wrapping_mul(y)
+        });
+        let sum = products.fold(0, i32::wrapping_add);
+        Some(round_div(sum.into(), width.into()) as i32)
+    });
+    let reads = move |at: u64| {
+        let (row, _) = row_and_column(at, width)?;
+        Some(alloc::vec![
+            taken.row(row, 0, width)?,
+            Read::stage(dy, at, 1),
+            Read::stage(means, row.into(), 1),
+        ])
+    };
+    let execute = move |at, inputs: &[&[i32]]| {
+        let (_, column) = row_and_column(at, width)?;
+        let h = wide(inputs.first()?);
+        let scale = Norm::of(&h, unit_bits);
+        let (dy, y) = passed(&scale, *h.get(column as usize)?, first(inputs, 1)?);
+        let along = rs(first(inputs, 2)?.wrapping_mul(y), 2 * u32::from(unit_bits));
+        Some(scale.pull(clamp_i16(dy.wrapping_sub(along))))
+    };
+    let exponent = exponent.plus(-i32::from(Norm::PULL_BITS));
+    PulledStages::previous(stages.sums(here.values(), exponent, reads, execute))
 }

@@ -6,6 +6,7 @@ use crate::arith::{clamp_i16, clamp_i8, rs};
 use crate::gradient::{times, Backwards, Pulled};
 use crate::graph::{Flow, GraphError, Kind};
 use crate::machine::Tensor;
+use crate::trial::backward::{Here, PulledStages, Stages};
 use crate::trial::word::{Inputs, Reads, Word};
 use crate::trial::Refusal;
 
@@ -71,6 +72,24 @@ impl Definition for Requant {
             self.shift_out,
             self.width,
         )
+    }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        let multiplier = i32::from(self.multiplier);
+        let most = match self.width {
+            Width::Narrow => 127,
+            Width::Wide => 32_767,
+        };
+        let passes = move |dy: i32, y: i32| {
+            if y.unsigned_abs() < most {
+                dy.wrapping_mul(multiplier)
+            } else {
+                0
+            }
+        };
+        let down = i32::from(self.shift_in) + i32::from(self.shift_out);
+        let exponent = here.adjoint.exponent.plus(-down);
+        PulledStages::previous(stages.pointwise(here, here.own, exponent, passes))
     }
 }
 

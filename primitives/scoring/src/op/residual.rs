@@ -6,6 +6,7 @@ use crate::arith::clamp_i16;
 use crate::gradient::{Backwards, Pulled};
 use crate::graph::{Flow, GraphError, Kind};
 use crate::machine::Tensor;
+use crate::trial::backward::{Here, PulledStages, Stages};
 use crate::trial::word::{Inputs, Reads, Word};
 use crate::trial::Refusal;
 
@@ -58,6 +59,16 @@ impl Definition for Residual {
 
     fn backward(&self, here: &Backwards<'_>) -> Option<Pulled> {
         residual_backward(here, self.from)
+    }
+
+    fn backward_stages(&self, here: &Here, stages: &mut Stages) -> Option<PulledStages> {
+        let passes = |dy, y: i32| if y.unsigned_abs() < 32_767 { dy } else { 0 };
+        let sums = stages.pointwise(here, here.own, here.adjoint.exponent, passes);
+        Some(PulledStages {
+            earlier: Some((self.from, sums)),
+            previous: Some(sums),
+            ..PulledStages::default()
+        })
     }
 }
 

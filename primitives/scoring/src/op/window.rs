@@ -108,6 +108,31 @@ impl Window {
         line.checked_mul(image.width.into())?.checked_add(column)
     }
 
+    /// Most places that a pixel is in.
+    pub fn most_over(&self) -> u32 {
+        let along = u32::from(self.size).div_ceil(u32::from(self.stride).max(1));
+        along * along
+    }
+
+    /// The place that is number `nth`, below [`Self::most_over`], of those that a pixel may be in, the last
+    /// first; and which of the place's pixels it is. None if it is not in that one.
+    pub fn over(&self, image: &Image, pixel: u32, nth: u32) -> Option<(u32, u32)> {
+        let (down, across) = self.places(image)?;
+        let (size, stride) = (u32::from(self.size), u32::from(self.stride));
+        let each = size.checked_div(stride)? + u32::from(size % stride > 0);
+        let along = |at: u32, nth: u32, places: u32| {
+            let at = at.checked_add(self.padding.into())?;
+            let place = at.checked_div(stride)?.checked_sub(nth)?;
+            let within = at.checked_sub(place.checked_mul(stride)?)?;
+            (place < places && within < size).then_some((place, within))
+        };
+        let width = u32::from(image.width);
+        let (line, below) = along(pixel.checked_div(width)?, nth.checked_div(each)?, down)?;
+        let (column, right) = along(pixel.checked_rem(width)?, nth.checked_rem(each)?, across)?;
+        let place = line.checked_mul(across)?.checked_add(column)?;
+        Some((place, below * size + right))
+    }
+
     /// The pixels of all places, place by place; [`Image::pixels`] for what is padding. Empty if there
     /// are no places.
     pub fn table(&self, image: &Image) -> Vec<u32> {
@@ -219,6 +244,31 @@ mod tests {
         assert_eq!(window.pixel(&image, 0, 0), None);
         assert_eq!(window.pixel(&image, 0, 4), Some(0));
         assert_eq!(window.span(&image), 11);
+    }
+
+    #[test]
+    fn a_pixel_has_its_places() {
+        for (height, width) in [(1, 1), (1, 9), (9, 1), (5, 7)] {
+            let image = image(height, width);
+            for (size, stride) in (1..=5).flat_map(|size| (1..=4).map(move |s| (size, s))) {
+                for padding in 0..size {
+                    let window = window(size, stride, padding);
+                    let mut laid: Vec<(u32, u32, u32)> = Vec::new();
+                    for pixel in 0..image.pixels() {
+                        let over = (0..window.most_over())
+                            .filter_map(|nth| window.over(&image, pixel, nth));
+                        laid.extend(over.map(|(place, nth)| (place, nth, pixel)));
+                    }
+                    laid.sort_unstable();
+                    let table = window.table(&image).into_iter().enumerate();
+                    let pixels = window.pixels();
+                    let table =
+                        table.map(|(at, pixel)| (at as u32 / pixels, at as u32 % pixels, pixel));
+                    let table: Vec<_> = table.filter(|laid| laid.2 < image.pixels()).collect();
+                    assert_eq!(laid, table, "{window:?}");
+                }
+            }
+        }
     }
 
     /// Bounds of a referee's step: every place has a pixel, and none spans more than it says.

@@ -2,11 +2,11 @@
 
 use super::{groups, ShareTerms, Value, MOST_OF_A_GROUP};
 use crate::arith::round_div;
-use crate::delta::Delta;
+use crate::delta::{Delta, Entry};
 use crate::evaluator::{EvalError, Samples};
 use crate::gradient::{Differentiator, GRADIENT_BITS};
 use crate::graph::Graph;
-use crate::merge::{clip, Merge, Part};
+use crate::merge::{clip, Merge, Part, CLIP_ONE};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
@@ -97,11 +97,24 @@ impl Company {
         samples: &Samples,
         entrants: &[Entrant],
     ) -> Result<Vec<Option<Vec<i64>>>, EvalError> {
+        self.values_seen(evaluator, graph, base, samples, entrants, &mut |_, _| ())
+    }
+
+    /// [`Self::values`], and `see` gets each group's number and gradient.
+    pub(super) fn values_seen<E: Differentiator>(
+        &self,
+        evaluator: &mut E,
+        graph: &Graph,
+        base: &[i16],
+        samples: &Samples,
+        entrants: &[Entrant],
+        see: &mut dyn FnMut(usize, &[i64]),
+    ) -> Result<Vec<Option<Vec<i64>>>, EvalError> {
         let midpoint = Merge::new(base, &self.parts(entrants)).midpoint();
-        let weight: i128 = self
+        let weight: u64 = self
             .parts(entrants)
             .iter()
-            .map(|part| i128::from(part.weight))
+            .map(|part| u64::from(part.weight))
             .sum();
         let groups: Vec<Range<usize>> = groups(samples.len()).collect();
         let none_yet = |is_member: &bool| is_member.then(|| vec![0; groups.len()]);
@@ -112,16 +125,13 @@ impl Company {
             samples,
             &groups,
             &mut |group, gradient| {
+                see(group, gradient);
                 for (entrant, value) in entrants.iter().zip(&mut values) {
                     let part = value.as_mut().and_then(|parts| parts.get_mut(group));
                     if let Some(part) = part {
                         let own = self.part(entrant);
-                        let scale = i128::from(own.weight) * i128::from(own.clip_q16);
-                        let product = product(gradient, entrant.delta)
-                            .clamp(-MOST_OF_A_PRODUCT, MOST_OF_A_PRODUCT);
-                        let worth = round_div(-(product * scale), weight << GRADIENT_BITS);
-                        let most = i128::from(MOST_OF_A_GROUP);
-                        *part = worth.clamp(-most, most) as i64;
+                        let product = product(gradient, entrant.delta.entries());
+                        *part = worth(product, own.weight, own.clip_q16, weight);
                     }
                 }
             },
@@ -130,9 +140,19 @@ impl Company {
     }
 }
 
+/// What a member is worth by the product of a group's gradient and its delta, of a company with this weight.
+pub(super) fn worth(product: i128, own_weight: u32, clip_q16: u32, weight: u64) -> i64 {
+    let scale = i128::from(own_weight).saturating_mul(clip_q16.min(CLIP_ONE).into());
+    let product = product.clamp(-MOST_OF_A_PRODUCT, MOST_OF_A_PRODUCT);
+    let all = i128::from(weight).saturating_mul(1 << GRADIENT_BITS);
+    let worth = round_div(product.saturating_mul(scale).saturating_neg(), all);
+    let most = i128::from(MOST_OF_A_GROUP);
+    worth.clamp(-most, most) as i64
+}
+
 /// `sum_p gradient[p] * change[p]`: below 2^104.
-fn product(gradient: &[i64], delta: &Delta) -> i128 {
-    let terms = delta.entries().iter().filter_map(|entry| {
+fn product(gradient: &[i64], entries: &[Entry]) -> i128 {
+    let terms = entries.iter().filter_map(|entry| {
         let gradient = gradient.get(entry.position as usize)?;
         Some(i128::from(*gradient) * i128::from(entry.change))
     });
@@ -163,14 +183,34 @@ pub fn passes<E: Differentiator>(
     entrants: &[Entrant],
     terms: &ShareTerms,
 ) -> Result<Vec<Pass>, EvalError> {
+    passes_seen(
+        evaluator,
+        graph,
+        base,
+        a,
+        entrants,
+        terms,
+        &mut |_, _, _| (),
+    )
+}
+
+/// [`passes`], and `see` gets the number of a pass, a group, and its gradient.
+pub(super) fn passes_seen<E: Differentiator>(
+    evaluator: &mut E,
+    graph: &Graph,
+    base: &[i16],
+    a: &Samples,
+    entrants: &[Entrant],
+    terms: &ShareTerms,
+    see: &mut dyn FnMut(usize, usize, &[i64]),
+) -> Result<Vec<Pass>, EvalError> {
     let mut passes: Vec<Pass> = Vec::new();
     let mut company = Company::of(vec![true; entrants.len()], entrants);
     while passes.len() < MAX_PASSES && !company.is_empty() {
-        let parts = company.values(evaluator, graph, base, a, entrants)?;
-        let values: Vec<Option<Value>> = parts
-            .iter()
-            .map(|parts| parts.as_deref().map(Value::of))
-            .collect();
+        let number = passes.len();
+        let mut see = |group, gradient: &[i64]| see(number, group, gradient);
+        let parts = company.values_seen(evaluator, graph, base, a, entrants, &mut see)?;
+        let values = values_of(&parts);
         let sum = values.iter().flatten().map(|value| value.sum).sum();
         let dropped = worst_of_the_bad(&values, entrants, terms);
         let mut members = company.members.clone();
@@ -194,13 +234,23 @@ pub fn passes<E: Differentiator>(
 
 /// The company whose values have the largest sum, of equals the later; none if no sum is positive.
 pub fn best(passes: &[Pass]) -> Option<usize> {
-    let positive = passes.iter().enumerate().filter(|(_, pass)| pass.sum > 0);
-    positive
-        .max_by_key(|(_, pass)| pass.sum)
-        .map(|(index, _)| index)
+    best_of(passes.iter().map(|pass| pass.sum))
 }
 
-fn worst_of_the_bad(
+/// [`best`], by the sums.
+pub(super) fn best_of(sums: impl Iterator<Item = i64>) -> Option<usize> {
+    let positive = sums.enumerate().filter(|(_, sum)| *sum > 0);
+    positive.max_by_key(|(_, sum)| *sum).map(|(index, _)| index)
+}
+
+/// By entrant the value that these parts add up to.
+pub(super) fn values_of(parts: &[Option<Vec<i64>>]) -> Vec<Option<Value>> {
+    let values = parts.iter().map(|parts| parts.as_deref().map(Value::of));
+    values.collect()
+}
+
+/// Who leaves, the worst first.
+pub(super) fn worst_of_the_bad(
     values: &[Option<Value>],
     entrants: &[Entrant],
     terms: &ShareTerms,
@@ -213,15 +263,17 @@ fn worst_of_the_bad(
             (!value.is_above(floor)).then_some((index, value.sum, entrant.weight))
         })
         .collect();
-    bad.sort_by(|one, other| by_value_for_weight(one, other).then(other.0.cmp(&one.0)));
+    bad.sort_by(worst_first);
     bad.truncate(bad.len().div_ceil(2));
     bad.into_iter().map(|(index, ..)| index).collect()
 }
 
-/// By value divided by weight, without the division.
-fn by_value_for_weight(one: &(usize, i64, u32), other: &(usize, i64, u32)) -> Ordering {
+/// The order in which they leave, by place, value and weight: by value divided by weight, without the division, and of
+/// equals the later one first.
+pub(super) fn worst_first(one: &(usize, i64, u32), other: &(usize, i64, u32)) -> Ordering {
     let cross = |value: i64, weight: u32| i128::from(value) * i128::from(weight);
-    cross(one.1, other.2).cmp(&cross(other.1, one.2))
+    let by_value_for_weight = cross(one.1, other.2).cmp(&cross(other.1, one.2));
+    by_value_for_weight.then(other.0.cmp(&one.0))
 }
 
 #[cfg(test)]

@@ -35,26 +35,70 @@ pub struct Credit {
 /// variance is that of the value times `(s / 2^16)^2`, and the square of `R * a / U`. All divisions round down
 /// but that of the variance. So the credits add up to `gain` to the last unit, whatever the values.
 pub fn credits(values: &[Value], gain: i64) -> Vec<Credit> {
-    let gain = i128::from(gain);
-    // At most 2^10 values below 2^44: no product here passes 2^112.
-    let total: i128 = values.iter().map(|value| i128::from(value.sum)).sum();
-    let magnitude = |value: &Value| i128::from(value.sum).abs().max(1);
-    let magnitudes: i128 = values.iter().map(magnitude).sum();
-    let scale = match total {
-        0 => 1 << 16,
-        total => floor_div(gain << 16, total).clamp(1 << 15, 1 << 17),
+    let mut all = Sums::default();
+    values.iter().for_each(|value| all = all.with(value));
+    let (split, mut before) = (Split::of(gain, all), Sums::default());
+    let credit = |value: &Value| {
+        let credit = split.credit(before, value);
+        before = before.with(value);
+        credit
     };
-    let rest = gain - ((scale * total) >> 16);
-    let (mut value_so_far, mut magnitude_so_far, mut credited) = (0, 0, 0);
-    let mut credit = |value: &Value| {
-        value_so_far += i128::from(value.sum);
-        magnitude_so_far += magnitude(value);
-        let upto = ((scale * value_so_far) >> 16) + floor_div(rest * magnitude_so_far, magnitudes);
-        let credit = upto - credited;
-        credited = upto;
-        let own = floor_div(rest * magnitude(value), magnitudes).unsigned_abs();
-        let scaled =
-            (scale.unsigned_abs().pow(2)).saturating_mul(value.variance.min(MOST_VARIANCE >> 14));
+    values.iter().map(credit).collect()
+}
+
+/// Sums over the values of some rows, each below 2^56.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Of the values.
+    pub values: i64,
+    /// Of `max(|value|, 1)`.
+    pub magnitudes: u64,
+}
+
+impl Sums {
+    fn with(self, value: &Value) -> Self {
+        Self {
+            values: self.values.saturating_add(value.sum),
+            magnitudes: self.magnitudes.saturating_add(magnitude(value)),
+        }
+    }
+}
+
+/// What a value counts when a rest is split: `max(|value|, 1)`.
+pub fn magnitude(value: &Value) -> u64 {
+    value.sum.unsigned_abs().max(1)
+}
+
+/// How a gain is split, by the sums over all values: one credit can be told without the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Split {
+    scale: i128,
+    rest: i128,
+    magnitudes: i128,
+}
+
+impl Split {
+    /// Of a gain below 2^44 in magnitude.
+    pub fn of(gain: i64, all: Sums) -> Self {
+        // Values are below 2^56: no product here or below passes 2^120.
+        let (gain, total) = (i128::from(gain), i128::from(all.values));
+        let scale = match total {
+            0 => 1 << 16,
+            total => floor_div(gain << 16, total).clamp(1 << 15, 1 << 17),
+        };
+        Self {
+            scale,
+            rest: gain - ((scale * total) >> 16),
+            magnitudes: all.magnitudes.into(),
+        }
+    }
+
+    /// The credit of a value, by the sums over the rows before it.
+    pub fn credit(&self, before: Sums, value: &Value) -> Credit {
+        let credit = self.upto(before.with(value)) - self.upto(before);
+        let own = self.rest_of(magnitude(value)).unsigned_abs();
+        let scaled = (self.scale.unsigned_abs().pow(2))
+            .saturating_mul(value.variance.min(MOST_VARIANCE >> 14));
         let variance = scaled
             .div_ceil(1 << 32)
             .saturating_add(own.saturating_pow(2));
@@ -62,8 +106,16 @@ pub fn credits(values: &[Value], gain: i64) -> Vec<Credit> {
             credit: credit as i64,
             variance: variance.min(MOST_VARIANCE),
         }
-    };
-    values.iter().map(&mut credit).collect()
+    }
+
+    /// What all rows up to these sums are credited; of no rows 0.
+    fn upto(&self, sums: Sums) -> i128 {
+        ((self.scale * i128::from(sums.values)) >> 16) + self.rest_of(sums.magnitudes)
+    }
+
+    fn rest_of(&self, magnitude: u64) -> i128 {
+        floor_div(self.rest * i128::from(magnitude), self.magnitudes)
+    }
 }
 
 #[cfg(test)]

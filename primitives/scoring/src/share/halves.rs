@@ -2,6 +2,8 @@
 
 use crate::hash::{blake2_256, Hash};
 use alloc::vec::Vec;
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
 
 /// The samples of A, which decides, and of B, which pays, by their numbers. Of every two neighbours chance sends one to
 /// each: the lowest bit of `H("gotong:half" | seed | i / 2 as u32 LE)` says which. A last one without a
@@ -20,6 +22,46 @@ pub fn is_of_a(seed: &Hash, sample: u32) -> bool {
     u32::from(first & 1) == sample % 2
 }
 
+/// One of the two halves.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    TypeInfo,
+    MaxEncodedLen,
+)]
+pub enum Half {
+    /// It decides.
+    A,
+    /// It pays.
+    B,
+}
+
+impl Half {
+    /// How many of so many samples are of this half.
+    pub fn count(self, samples: u32) -> u32 {
+        match self {
+            Self::A => samples.div_ceil(2),
+            Self::B => samples / 2,
+        }
+    }
+
+    /// Its `nth` sample: of every two neighbours it has one, so [`halves`] need not be drawn for it.
+    pub fn sample(self, seed: &Hash, samples: u32, nth: u32) -> Option<u32> {
+        if nth >= self.count(samples) {
+            return None;
+        }
+        let first = nth.checked_mul(2)?;
+        let is_own = is_of_a(seed, first, samples) == (self == Self::A);
+        Some(if is_own { first } else { first.checked_add(1)? })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -35,6 +77,16 @@ mod tests {
         let evens = a.iter().filter(|sample| **sample % 2 == 0).count();
         assert!((900..1150).contains(&evens), "{evens}");
         assert_ne!(halves(&[8; 32], 4096)[0], a);
+        for samples in [1, 2, 9, 64] {
+            for (half, all) in [Half::A, Half::B]
+                .into_iter()
+                .zip(halves(&[7; 32], samples))
+            {
+                let one_by_one = (0..).map_while(|nth| half.sample(&[7; 32], samples, nth));
+                assert_eq!(one_by_one.collect::<Vec<_>>(), all);
+                assert_eq!(half.count(samples) as usize, all.len());
+            }
+        }
         // The definition.
         assert_eq!(halves(&[7; 32], 9)[0], [1, 2, 4, 7]);
     }

@@ -10,6 +10,8 @@
 //!    gain to the last unit.
 //! 4. [`ledger`]: what an account proved in all of its rounds together, which is what it is paid.
 //!
+//! [`table`] commits all of this so that any one number can be disputed; [`claim`] is what the chain takes of it.
+//!
 //! What a delta is worth is `-<g, part>`: the gradient `g` of the loss at the middle between base and merge,
 //! times the delta's own part of the merge. It is the Aumann-Shapley value of the merge by one midpoint. Values are
 //! linear in the parts: a delta in ten pieces earns what it earned whole, and two equal deltas share.
@@ -19,17 +21,30 @@
 //! Sources: Aumann and Shapley, *Values of Non-Atomic Games* (1974); Wang et al., *Data Shapley in One
 //! Training Run* (arXiv:2406.11011).
 
+pub mod claim;
 pub mod company;
 pub mod credit;
+#[cfg(test)]
+mod fixture;
 pub mod halves;
 pub mod ledger;
+mod lists;
+pub mod record;
 mod round;
+mod sums;
+pub mod table;
+#[cfg(test)]
+mod tests;
+pub mod trial;
 
+pub use claim::{CreditError, CreditProof, ProvedCredit, ShareClaim};
 pub use company::{Company, Entrant, Pass};
 pub use credit::{credits, Credit};
-pub use halves::halves;
+pub use halves::{halves, Half};
 pub use ledger::Ledger;
-pub use round::{share_round, ShareRound};
+pub use record::{entrants_tree, EntrantRecord};
+pub use round::{share_round, share_table, ShareRound};
+pub use table::{ShareTable, Stage, TableSummary};
 
 use crate::merge::MAX_WEIGHT;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -155,9 +170,14 @@ impl Value {
 
 /// `samples` in at most [`GROUPS`] groups, as equal as they can be, none empty.
 pub fn groups(samples: usize) -> impl Iterator<Item = Range<usize>> {
-    let count = samples.clamp(1, GROUPS);
+    let count = group_count(samples);
     let start = move |group: usize| samples * group / count;
     (0..count).map(move |group| start(group)..start(group + 1))
+}
+
+/// How many groups so many samples make.
+pub fn group_count(samples: usize) -> usize {
+    samples.clamp(1, GROUPS)
 }
 
 /// The largest integer that is not above `n / d`; 0 for a `d` of 0.
@@ -168,7 +188,7 @@ pub(crate) fn floor_div(n: i128, d: i128) -> i128 {
 }
 
 #[cfg(test)]
-mod tests {
+mod value_tests {
     use super::*;
     use alloc::vec::Vec;
     use proptest::prelude::*;

@@ -1,7 +1,9 @@
 //! One round: choose on A, merge, credit on B.
 
-use super::company::{best, passes, Entrant, Pass};
-use super::{credits, halves, Credit, ShareTerms, Value};
+use super::company::{best, passes_seen, values_of, worst_of_the_bad, Entrant, Pass};
+use super::record::EntrantRecord;
+use super::table::{gradient_tree, Row, ShareTable, Stage, TableMerge, TablePass, TablePay};
+use super::{credits, halves, Credit, Half, ShareTerms, Value};
 use crate::evaluator::{check, EvalError, Evaluator, Samples};
 use crate::gradient::Differentiator;
 use crate::graph::Graph;
@@ -23,6 +25,8 @@ pub struct ShareRound {
     pub merged_pass: Option<usize>,
     /// The exact gain on B, Q16 bits summed over its samples: the fall of the loss. 0 if nothing was merged.
     pub gain: i64,
+    /// By entrant: the parts of its value on B; none if it was not merged.
+    pub paid_parts: Vec<Option<Vec<i64>>>,
     /// By entrant, its credit: of those that were merged they add up to `gain`.
     pub credits: Vec<Option<Credit>>,
     /// Master weights after the round.
@@ -44,17 +48,61 @@ pub fn share_round<E: Evaluator + Differentiator>(
     entrants: &[Entrant],
     terms: &ShareTerms,
 ) -> Result<ShareRound, ScoreError> {
+    let exam = Exam {
+        graph,
+        base,
+        samples,
+        seed,
+        terms,
+    };
+    play(evaluator, &exam, entrants, &mut |_| ())
+}
+
+/// What a round is played on.
+struct Exam<'a> {
+    graph: &'a Graph,
+    base: &'a [i16],
+    samples: &'a Samples,
+    seed: &'a Hash,
+    terms: &'a ShareTerms,
+}
+
+/// What comes up in a round and is not kept.
+enum Seen<'a> {
+    /// The gradient of a stage's group; groups come in order.
+    Gradient(Stage, &'a [i64]),
+    /// Losses of base and merge on a half.
+    Losses(Half, [Vec<u32>; 2]),
+}
+
+fn play<E: Evaluator + Differentiator>(
+    evaluator: &mut E,
+    exam: &Exam,
+    entrants: &[Entrant],
+    see: &mut dyn FnMut(Seen),
+) -> Result<ShareRound, ScoreError> {
+    let Exam {
+        graph,
+        base,
+        samples,
+        seed,
+        terms,
+    } = *exam;
     check_round(graph, base, samples, entrants)?;
     let [a, b] = halves(seed, samples.len() as u32).map(|half| samples.select(&half));
+    let mut see_pass = |pass: usize, _: usize, gradient: &[i64]| {
+        see(Seen::Gradient(Stage::Pass(pass as u8), gradient))
+    };
     let passes = if a.len() < LEAST_OF_A {
         Vec::new()
     } else {
-        passes(evaluator, graph, base, &a, entrants, terms)?
+        passes_seen(evaluator, graph, base, &a, entrants, terms, &mut see_pass)?
     };
     let unchanged = |passes| ShareRound {
         passes,
         merged_pass: None,
         gain: 0,
+        paid_parts: Vec::new(),
         credits: vec![None; entrants.len()],
         weights: base.to_vec(),
     };
@@ -64,17 +112,21 @@ pub fn share_round<E: Evaluator + Differentiator>(
     };
     let company = &pass.company;
     let merged = Merge::new(base, &company.parts(entrants)).merged();
-    let mut fall = |half: &Samples| -> Result<Paired, EvalError> {
-        let before = evaluator.losses(graph, base, half)?;
-        let after = evaluator.losses(graph, &merged, half)?;
-        Ok(Paired::fall(&before, &after))
+    let mut fall = |samples: &Samples| -> Result<[Vec<u32>; 2], EvalError> {
+        let before = evaluator.losses(graph, base, samples)?;
+        Ok([before, evaluator.losses(graph, &merged, samples)?])
     };
     let on_a = fall(&a)?;
-    if !crate::round::passes(on_a.sum, on_a.standard_error, terms.gain_floor_q8) {
+    let gain_on_a = Paired::fall(&on_a[0], &on_a[1]);
+    see(Seen::Losses(Half::A, on_a));
+    if !crate::round::passes(gain_on_a.sum, gain_on_a.standard_error, terms.gain_floor_q8) {
         return Ok(unchanged(passes));
     }
-    let gain = fall(&b)?.sum;
-    let parts = company.values(evaluator, graph, base, &b, entrants)?;
+    let on_b = fall(&b)?;
+    let gain = Paired::fall(&on_b[0], &on_b[1]).sum;
+    see(Seen::Losses(Half::B, on_b));
+    let mut see_pay = |_: usize, gradient: &[i64]| see(Seen::Gradient(Stage::Pay, gradient));
+    let parts = company.values_seen(evaluator, graph, base, &b, entrants, &mut see_pay)?;
     let values: Vec<Value> = parts
         .iter()
         .flatten()
@@ -89,10 +141,98 @@ pub fn share_round<E: Evaluator + Differentiator>(
     Ok(ShareRound {
         merged_pass: Some(index),
         gain,
+        paid_parts: parts,
         credits,
         weights: merged,
         passes,
     })
+}
+
+/// [`share_round`], and the table that commits it. `hashes` are those of the entrants' deltas.
+///
+/// # Errors
+/// Those of [`share_round`].
+#[allow(clippy::too_many_arguments)] // A round is as much.
+pub fn share_table<E: Evaluator + Differentiator>(
+    evaluator: &mut E,
+    graph: &Graph,
+    base: &[i16],
+    samples: &Samples,
+    seed: &Hash,
+    entrants: &[Entrant],
+    hashes: &[Hash],
+    terms: &ShareTerms,
+) -> Result<(ShareRound, ShareTable), ScoreError> {
+    let exam = Exam {
+        graph,
+        base,
+        samples,
+        seed,
+        terms,
+    };
+    let mut gradients: Vec<(Stage, Hash)> = Vec::new();
+    let mut losses: Vec<(Half, [Vec<u32>; 2])> = Vec::new();
+    let round = play(evaluator, &exam, entrants, &mut |seen| match seen {
+        Seen::Gradient(stage, words) => gradients.push((stage, gradient_tree(words).root().hash)),
+        Seen::Losses(half, both) => losses.push((half, both)),
+    })?;
+    let gradients_of = |stage| {
+        let own = gradients.iter().filter(move |(of, _)| *of == stage);
+        own.map(|(_, root)| *root).collect()
+    };
+    let losses_of = |half| losses.iter().find(|(of, _)| *of == half);
+    let records = entrants.iter().zip(hashes);
+    let records = records.map(|(entrant, hash)| EntrantRecord::of(*hash, entrant));
+    let passes = round.passes.iter().zip(0u8..).map(|(pass, number)| {
+        let follows = round.passes.len() > usize::from(number).saturating_add(1);
+        let dropped = worst_of_the_bad(&values_of(&pass.parts), entrants, terms);
+        let company = &pass.company;
+        TablePass {
+            members: company.members.clone(),
+            median_norm: company.median_norm,
+            last_dropped: dropped
+                .last()
+                .filter(|_| follows)
+                .map(|index| *index as u32),
+            midpoint: root(&Merge::new(base, &company.parts(entrants)).midpoint()),
+            gradients: gradients_of(Stage::Pass(number)),
+            rows: rows(&pass.parts, hashes),
+        }
+    });
+    let candidate = best(&round.passes).and_then(|index| round.passes.get(index));
+    let merge = candidate.zip(losses_of(Half::A)).map(|(pass, (_, on_a))| {
+        let merged = Merge::new(base, &pass.company.parts(entrants)).merged();
+        TableMerge {
+            weights: root(&merged),
+            on_a: on_a.clone(),
+            pay: losses_of(Half::B).map(|(_, on_b)| TablePay {
+                on_b: on_b.clone(),
+                gradients: gradients_of(Stage::Pay),
+                rows: rows(&round.paid_parts, hashes),
+            }),
+        }
+    });
+    let table = ShareTable {
+        terms: *terms,
+        records: records.collect(),
+        passes: passes.collect(),
+        merge,
+    };
+    Ok((round, table))
+}
+
+pub(super) fn rows(parts: &[Option<Vec<i64>>], hashes: &[Hash]) -> Vec<Row> {
+    let rows = parts.iter().zip(hashes).map(|(parts, hash)| Row {
+        delta_hash: *hash,
+        parts: parts.clone().unwrap_or_default().into(),
+    });
+    rows.collect()
+}
+
+/// Root of master weights.
+fn root(weights: &[i16]) -> Hash {
+    let bytes: Vec<u8> = weights.iter().flat_map(|w| w.to_le_bytes()).collect();
+    crate::weights::tree(&bytes).root().hash
 }
 
 fn check_round(

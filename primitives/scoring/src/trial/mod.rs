@@ -21,23 +21,29 @@
 //! no move that is taken loses by silence. What is, and contradicts the machine, is a
 //! [`Ruling::Refuted`].
 //!
+//! [`backward`] is the same for a word of a gradient.
+//!
 //! Source of the game: Teutsch and Reitwiessner, *TrueBit* (2017); the lazy, one-sided variant
 //! with wide strides is ours.
 
 mod answer;
+pub mod backward;
 mod drill;
+mod ground;
 mod layout;
-mod referee;
+pub(crate) mod referee;
 mod ruling;
 mod statement;
 #[cfg(test)]
 mod tests;
-mod trace;
-mod witness;
+pub(crate) mod trace;
+pub(crate) mod traced;
+pub(crate) mod witness;
 pub(crate) mod word;
 
 pub use answer::{Answer, Part, ProvedChunk, ProvedRecord, ProvedReveal, Tiles};
 pub use drill::Lie;
+pub(crate) use ground::Ground;
 pub use layout::{Layout, Place, TRACE_TILE, TRACE_WIDTH};
 pub use referee::similarity::{stretches, MAX_STRETCHES};
 pub use ruling::{Refusal, Ruling, Step};

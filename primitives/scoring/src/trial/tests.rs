@@ -19,10 +19,10 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 /// A small random number generator, so that a round follows from a seed.
-struct Dice(Cell<u64>);
+pub(super) struct Dice(Cell<u64>);
 
 impl Dice {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self(Cell::new(seed))
     }
 
@@ -35,7 +35,7 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&self, bound: u32) -> u32 {
+    pub(super) fn below(&self, bound: u32) -> u32 {
         (self.roll() % u64::from(bound.max(1))) as u32
     }
 }
@@ -274,7 +274,7 @@ fn accuse(accused: &Witness, challenger: &Witness) -> Option<(End, u32, usize)> 
     Some(play(accused, challenger, trial))
 }
 
-fn any_layers() -> impl Strategy<Value = Vec<u32>> {
+pub(super) fn any_layers() -> impl Strategy<Value = Vec<u32>> {
     prop_oneof![
         8 => (1u32..300, 1u32..40, 2u32..12).prop_map(|(i, h, c)| vec![i, h, c]),
         4 => (1u32..60, 1u32..300, 1u32..30, 2u32..5).prop_map(|(i, h, g, c)| vec![i, h, g, c]),
@@ -296,7 +296,7 @@ fn any_round() -> impl Strategy<Value = Round> {
 }
 
 /// A graph of the ops of transformers, in an order that no transformer need have.
-fn any_transformer() -> impl Strategy<Value = Graph> {
+pub(super) fn any_transformer() -> impl Strategy<Value = Graph> {
     let small = (2u32..10, 1u32..4, 1u32..5, 1u32..20);
     let large = (30u32..70, 1u32..5, 1u32..12, 1u32..40);
     let wide = (2u32..4, 1u32..3, 1u32..3, 2040u32..4100);
@@ -386,7 +386,7 @@ fn any_language_round() -> impl Strategy<Value = Round> {
 }
 
 /// A graph of the ops of images, in an order that no network need have.
-fn any_image_graph() -> impl Strategy<Value = Graph> {
+pub(super) fn any_image_graph() -> impl Strategy<Value = Graph> {
     let small = (1u16..10, 1u16..10, 1u32..5);
     let wide = (1u16..4, 1u16..4, 230u32..500);
     let shape = prop_oneof![8 => small, 1 => wide];

@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 /// What an op gave, read word by word.
-pub(super) struct Given<'a> {
+pub(crate) struct Given<'a> {
     pub own: &'a OpWords,
     tensor: &'a Tensor,
     /// Of a wide linear op: its sums so far.
@@ -60,8 +60,8 @@ fn place(own: &OpWords, at: u32) -> Option<usize> {
 }
 
 /// A word that is said to be another than it is.
-#[derive(Clone, Copy)]
-pub(super) struct Misstated {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Misstated {
     /// Which op.
     pub op: u32,
     /// Which of its words.
@@ -72,8 +72,9 @@ pub(super) struct Misstated {
     pub carries: bool,
 }
 
-/// Runs a graph on a record, and shows `see` what each op gave, but for a word that is `misstated`. None if the record or the weights are not those of the graph.
-pub(super) fn each_op(
+/// Runs a graph on a record, and shows `see` what each op gave, but for a word that is `misstated`. None if the
+/// record or the weights are not those of the graph.
+pub(crate) fn each_op(
     graph: &Graph,
     layout: &Layout,
     weights: &[i16],

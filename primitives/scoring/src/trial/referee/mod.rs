@@ -5,22 +5,19 @@ mod header;
 mod rows;
 mod sample;
 pub(super) mod similarity;
-mod weights;
+pub(crate) mod weights;
 
-use super::layout::{words, Span};
 use super::{
-    Accusation, Answer, Case, Exam, Pick, ProvedRecord, ProvedReveal, Refusal, Ruling, Shown, Side,
-    Statement, Tiles, Trial,
+    Accusation, Answer, Case, Exam, Ground, Pick, ProvedReveal, Refusal, Ruling, Shown, Side,
+    Statement, Trial,
 };
 use crate::hash::Hash;
 use crate::merge::clip;
 use crate::merkle::{root_of_span, Branch, Node, SumNode};
 use crate::reveals::RevealRecord;
 use crate::table::{losses_node, Opening};
-use crate::WEIGHT_TILE;
 use alloc::vec::Vec;
 use codec::Encode;
-use core::ops::Range;
 
 impl Case {
     fn parameters(&self) -> u32 {
@@ -29,7 +26,16 @@ impl Case {
 
     /// Leaves of a tree of master weights.
     pub(super) fn weight_tiles(&self) -> u32 {
-        self.parameters().div_ceil(WEIGHT_TILE as u32)
+        self.ground().weight_tiles()
+    }
+
+    /// What the losses of its evaluations stand on.
+    pub(super) fn ground(&self) -> Ground<'_> {
+        Ground {
+            graph: &self.graph,
+            hold_out: &self.hold_out,
+            samples: self.samples,
+        }
     }
 
     /// The record of `row`, which has to be the chain's.
@@ -39,38 +45,6 @@ impl Case {
             Some(root) if root == self.reveals_root => Ok(proved.record.clone()),
             _ => Err(Refusal::ForeignInput),
         }
-    }
-
-    /// The bytes of a sample, which has to be the round's.
-    fn record<'a>(&self, sample: u32, proved: &'a ProvedRecord) -> Result<&'a [u8], Refusal> {
-        let ProvedRecord { bytes, siblings } = proved;
-        match self.hold_out.holds(sample, self.samples, bytes, siblings) {
-            true => Ok(bytes),
-            false => Err(Refusal::ForeignInput),
-        }
-    }
-
-    /// Weights `range` of a tree of master weights.
-    fn weights(
-        &self,
-        root: &Hash,
-        range: Range<u64>,
-        tiles: &Option<Tiles>,
-        else_refused: Refusal,
-    ) -> Result<Vec<i16>, Refusal> {
-        let tiles = tiles.as_ref().ok_or(Refusal::WrongShape)?;
-        let span = Span::of(range, self.parameters().into(), WEIGHT_TILE as u32)?;
-        span.verify(
-            tiles,
-            2,
-            self.weight_tiles(),
-            span.first,
-            root,
-            else_refused,
-        )?;
-        let values = words(2, &tiles.bytes).ok_or(Refusal::WrongShape)?;
-        let within = values.get(span.within).ok_or(Refusal::WrongShape)?;
-        Ok(within.iter().map(|value| *value as i16).collect())
     }
 }
 
@@ -123,9 +97,37 @@ impl Trial {
                 value,
             } => weights::weight(case, of, position, value, answer),
             Statement::Term { .. } => weights::term(case, opening, statement, answer),
-            Statement::Sample { exam, loss } => sample::loss(case, exam, loss, answer),
-            Statement::Trace { branch, .. } => sample::trace(case, statement, branch, answer),
-            Statement::Word { .. } => sample::word(case, statement, answer),
+            Statement::Sample { .. } | Statement::Trace { .. } | Statement::Word { .. } => {
+                self.answer_loss(&case.ground(), answer)
+            }
+        }
+    }
+
+    /// What comes of an answer about the loss of a sample.
+    pub(crate) fn answer_loss(
+        &self,
+        ground: &Ground<'_>,
+        answer: &Answer,
+    ) -> Result<Ruling, Refusal> {
+        let statement = self.statement;
+        match statement {
+            Statement::Sample { exam, loss } => sample::loss(ground, exam, loss, answer),
+            Statement::Trace { branch, .. } => sample::trace(ground, statement, branch, answer),
+            Statement::Word { .. } => sample::word(ground, statement, answer),
+            _ => Err(Refusal::WrongMove),
+        }
+    }
+
+    /// What the accused has to answer for after a pick about the loss of a sample.
+    pub(crate) fn pick_loss(&self, ground: &Ground<'_>, pick: &Pick) -> Result<Self, Refusal> {
+        let shown = self.shown.as_ref().ok_or(Refusal::NotYourTurn)?;
+        match self.statement {
+            Statement::Trace {
+                exam,
+                trace,
+                branch,
+            } => sample::pick(ground, exam, trace, branch, shown, *pick).map(Self::awaiting),
+            _ => Err(Refusal::WrongMove),
         }
     }
 
@@ -141,11 +143,7 @@ impl Trial {
             Statement::Weight { of, position, .. } => {
                 weights::pick_term(of, position, shown, *pick)
             }
-            Statement::Trace {
-                exam,
-                trace,
-                branch,
-            } => sample::pick(case, exam, trace, branch, shown, *pick),
+            Statement::Trace { .. } => return self.pick_loss(&case.ground(), pick),
             // None of these is shown: an answer decides it, or is shown as something else.
             Statement::Pair(_)
             | Statement::Term { .. }

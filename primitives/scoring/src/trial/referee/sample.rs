@@ -3,7 +3,7 @@
 use super::super::layout::{words, Layout};
 use super::super::word::{Inputs, Reads, Word, Words};
 use super::super::{
-    Answer, Case, Exam, Pick, Refusal, Ruling, Shown, Statement, Step, Tiles, Trial,
+    Answer, Exam, Ground, Pick, Refusal, Ruling, Shown, Statement, Step, Tiles, Trial,
 };
 use crate::hash::Hash;
 use crate::merkle::{root_of_span, Branch, Node};
@@ -11,11 +11,16 @@ use alloc::vec::Vec;
 use core::ops::Range;
 
 /// [`Statement::Sample`].
-pub(super) fn loss(case: &Case, exam: Exam, loss: u32, answer: &Answer) -> Result<Ruling, Refusal> {
+pub(super) fn loss(
+    ground: &Ground<'_>,
+    exam: Exam,
+    loss: u32,
+    answer: &Answer,
+) -> Result<Ruling, Refusal> {
     let Answer::Sample { nodes, last } = answer else {
         return Err(Refusal::WrongMove);
     };
-    let tiles = Layout::of(&case.graph).tiles();
+    let tiles = Layout::of(ground.graph).tiles();
     let branch = Branch::opened(nodes, tiles).ok_or(Refusal::WrongShape)?;
     let trace = branch.node.hash;
     let leaf = Node::leaf(&[&loss.to_le_bytes()], ());
@@ -33,7 +38,7 @@ pub(super) fn loss(case: &Case, exam: Exam, loss: u32, answer: &Answer) -> Resul
 
 /// [`Statement::Trace`], about `branch`.
 pub(super) fn trace(
-    case: &Case,
+    ground: &Ground<'_>,
     statement: Statement,
     branch: Branch,
     answer: &Answer,
@@ -49,7 +54,7 @@ pub(super) fn trace(
             if Node::leaf(&[bytes], ()) != branch.node {
                 return Err(Refusal::NotTheInside);
             }
-            let place = Layout::of(&case.graph).place(branch.index);
+            let place = Layout::of(ground.graph).place(branch.index);
             let place = place.ok_or(Refusal::NoSuchPlace)?;
             let shown = words(place.bytes, bytes).ok_or(Refusal::WrongShape)?;
             if shown.len() as u64 != u64::from(place.words) {
@@ -62,7 +67,11 @@ pub(super) fn trace(
 }
 
 /// [`Statement::Word`].
-pub(super) fn word(case: &Case, statement: Statement, answer: &Answer) -> Result<Ruling, Refusal> {
+pub(super) fn word(
+    ground: &Ground<'_>,
+    statement: Statement,
+    answer: &Answer,
+) -> Result<Ruling, Refusal> {
     let Statement::Word {
         exam,
         trace,
@@ -73,7 +82,7 @@ pub(super) fn word(case: &Case, statement: Statement, answer: &Answer) -> Result
     else {
         return Err(Refusal::WrongMove);
     };
-    let found = execute(case, &exam, &trace, op, at, answer)?;
+    let found = execute(ground, &exam, &trace, op, at, answer)?;
     Ok(if found == value {
         Ruling::Upheld
     } else {
@@ -90,7 +99,7 @@ pub(super) fn word(case: &Case, statement: Statement, answer: &Answer) -> Result
 
 /// Of shown nodes one, or of a shown tile one word.
 pub(super) fn pick(
-    case: &Case,
+    ground: &Ground<'_>,
     exam: Exam,
     trace: Hash,
     branch: Branch,
@@ -105,7 +114,9 @@ pub(super) fn pick(
             branch: branch.child(nodes, nth).ok_or(nothing)?,
         }),
         (Shown::Words(words), Pick::Nth(nth)) => {
-            let place = Layout::of(&case.graph).place(branch.index).ok_or(nothing)?;
+            let place = Layout::of(ground.graph)
+                .place(branch.index)
+                .ok_or(nothing)?;
             Ok(Statement::Word {
                 exam,
                 trace,
@@ -120,7 +131,7 @@ pub(super) fn pick(
 
 /// Executes again the op that gives a word.
 fn execute(
-    case: &Case,
+    ground: &Ground<'_>,
     exam: &Exam,
     trace: &Hash,
     op: u32,
@@ -137,10 +148,10 @@ fn execute(
     else {
         return Err(Refusal::WrongMove);
     };
-    let layout = Layout::of(&case.graph);
+    let layout = Layout::of(ground.graph);
     layout.op(op).ok_or(Refusal::NoSuchPlace)?;
     let sample = match record {
-        Some(record) => case.graph.samples(case.record(exam.sample, record)?),
+        Some(record) => ground.graph.samples(ground.record(exam.sample, record)?),
         None => Vec::new(),
     };
     let reads = Reads::of(&layout, op, at, &sample).ok_or(Refusal::WrongShape)?;
@@ -171,7 +182,7 @@ fn execute(
     let open_weights = |read: &Option<Range<u64>>, tiles| match read {
         Some(range) => {
             let foreign = Refusal::NotTheInside;
-            case.weights(&exam.weights, range.clone(), tiles, foreign)
+            ground.weights(&exam.weights, range.clone(), tiles, foreign)
         }
         None => Ok(Vec::new()),
     };

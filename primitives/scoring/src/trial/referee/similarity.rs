@@ -191,7 +191,12 @@ fn product(
     let entries = |of: usize| {
         let (root, proved) = (roots.get(of), both.get(of));
         let proved = proved.ok_or(Refusal::WrongShape)?;
-        entries(case, root.ok_or(Refusal::WrongShape)?, chunk, proved)
+        entries(
+            case.parameters(),
+            root.ok_or(Refusal::WrongShape)?,
+            chunk,
+            proved,
+        )
     };
     let found = dot(&entries(0)?, &entries(1)?);
     Ok(if found == claimed {

@@ -10,7 +10,6 @@ use crate::delta::{chunks, Delta, Entry};
 use crate::hash::Hash;
 use crate::merge::moved_exactly;
 use crate::merkle::{root_of_span, Branch, Node};
-use crate::reveals::RevealRecord;
 use crate::table::{Opening, Standing};
 use crate::{CHUNK, WEIGHT_TILE};
 use alloc::vec::Vec;
@@ -104,7 +103,7 @@ pub(super) fn term(
     };
     let is_part = check_part(case, opening, of, row, part)?;
     let record = case.reveal(row, record)?;
-    let change = change(case, &record, position, chunk)?;
+    let change = change(case.parameters(), &record.delta_root, position, chunk)?;
     let found = if is_part {
         let scale = i64::from(record.weight) * i64::from(clip_of(case, &record));
         Term {
@@ -186,7 +185,9 @@ fn merged_weight(
     let (start, foreign) = (u64::from(position), Refusal::ForeignInput);
     // A copy of a tile: the only use of it, and small.
     let tile = Some(base.clone());
-    let base = case.weights(&case.base_root, start..start + 1, &tile, foreign)?;
+    let base = case
+        .ground()
+        .weights(&case.base_root, start..start + 1, &tile, foreign)?;
     let base = base.first().copied().ok_or(Refusal::WrongShape)?;
     let sum: i128 = terms.iter().map(|term| i128::from(term.value)).sum();
     let weight: i128 = terms.iter().map(|term| i128::from(term.weight)).sum();
@@ -233,28 +234,28 @@ fn check_part(
 }
 
 /// What a delta changes of a parameter.
-fn change(
-    case: &Case,
-    record: &RevealRecord,
+pub(crate) fn change(
+    parameters: u32,
+    delta_root: &Hash,
     position: u32,
     chunk: &ProvedChunk,
 ) -> Result<i16, Refusal> {
-    let entries = entries(case, &record.delta_root, position / CHUNK as u32, chunk)?;
+    let entries = entries(parameters, delta_root, position / CHUNK as u32, chunk)?;
     let own = entries.iter().find(|entry| entry.position == position);
     Ok(own.map_or(0, |entry| entry.change))
 }
 
 /// The entries of a chunk of a delta by its root.
-pub(super) fn entries(
-    case: &Case,
+pub(crate) fn entries(
+    parameters: u32,
     root: &Hash,
     chunk: u32,
     proved: &ProvedChunk,
 ) -> Result<Vec<Entry>, Refusal> {
     let leaf = Node::leaf(&[&proved.bytes], ());
-    let leaves = chunks(case.parameters());
+    let leaves = chunks(parameters);
     if root_of_span(leaves, chunk, alloc::vec![leaf], &proved.siblings) != Some(*root) {
         return Err(Refusal::ForeignInput);
     }
-    Delta::decode_chunk(&proved.bytes, chunk, case.parameters()).map_err(|_| Refusal::ForeignInput)
+    Delta::decode_chunk(&proved.bytes, chunk, parameters).map_err(|_| Refusal::ForeignInput)
 }

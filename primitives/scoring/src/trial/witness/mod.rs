@@ -5,17 +5,17 @@
 
 mod sample;
 mod similarity;
-mod weights;
+pub(crate) mod weights;
 
 use super::drill::Overlay;
-use super::layout::{tile_bytes, Layout};
+use super::layout::Layout;
 use super::{
     Accusation, Answer, Case, Pick, ProvedChunk, ProvedReveal, Shown, Side, Statement, Trial,
 };
 use crate::delta::chunks;
 use crate::hash::Hash;
 use crate::hold_out::RoundSamples;
-use crate::merkle::{Branch, SumTree};
+use crate::merkle::SumTree;
 use crate::reveals::{median_norm, reveals_tree, RevealRecord};
 use crate::round::{Reveal, RoundScore, ScoreError};
 use crate::table::{Opening, ScoreTable};
@@ -181,27 +181,9 @@ impl Witness {
                 record: self.reveal(row)?,
                 chunk: self.chunk(row, position / CHUNK as u32)?,
             },
-            Statement::Sample { exam, .. } => {
-                let trace = self.trace_tree(&exam)?;
-                let tiles = self.layout.tiles();
-                let (level, first, span) = Branch::whole(trace.root(), tiles).inside();
-                Answer::Sample {
-                    nodes: trace.nodes(level, first, span),
-                    last: trace.prove_span(tiles.checked_sub(1)?, 1),
-                }
-            }
-            Statement::Trace { exam, branch, .. } if branch.is_leaf() => {
-                let place = self.layout.place(branch.index)?;
-                Answer::Tile(tile_bytes(
-                    place.bytes,
-                    &self.trace_tile(&exam, branch.index)?,
-                ))
-            }
-            Statement::Trace { exam, branch, .. } => {
-                let (level, first, span) = branch.inside();
-                Answer::Nodes(self.trace_tree(&exam)?.nodes(level, first, span))
-            }
-            Statement::Word { exam, op, at, .. } => self.word(&exam, op, at)?,
+            Statement::Sample { exam, .. }
+            | Statement::Trace { exam, .. }
+            | Statement::Word { exam, .. } => self.traced(&exam)?.answer(&trial.statement)?,
         })
     }
 
@@ -235,9 +217,8 @@ impl Witness {
                 let (level, first, span) = branch.inside();
                 first_other(&tree(&self.weights(of)?).nodes(level, first, span), theirs)
             }
-            (Shown::Nodes(theirs), Statement::Trace { exam, branch, .. }) => {
-                let (level, first, span) = branch.inside();
-                first_other(&self.trace_tree(&exam)?.nodes(level, first, span), theirs)
+            (shown, Statement::Trace { exam, .. }) => {
+                self.traced(&exam)?.pick(&trial.statement, shown)
             }
             (
                 Shown::Row {
@@ -258,9 +239,6 @@ impl Witness {
                 let own = self.weight_tile(of, branch.index)?;
                 let own: Vec<i32> = own.into_iter().map(i32::from).collect();
                 first_other(&own, theirs)
-            }
-            (Shown::Words(theirs), Statement::Trace { exam, branch, .. }) => {
-                first_other(&self.trace_tile(&exam, branch.index)?, theirs)
             }
             (Shown::Terms(theirs), Statement::Weight { of, position, .. }) => {
                 first_other(&self.terms(of, position)?, theirs)
@@ -358,7 +336,7 @@ fn differ<T: PartialEq>((_, (own, theirs)): &(u32, (T, T))) -> bool {
     own != theirs
 }
 
-fn first_other<T: PartialEq>(own: &[T], theirs: &[T]) -> Option<Pick> {
+pub(crate) fn first_other<T: PartialEq>(own: &[T], theirs: &[T]) -> Option<Pick> {
     let other = own
         .iter()
         .zip(theirs)

@@ -111,7 +111,7 @@ fn merge_part<'a>(row: &Row, reveal: &'a Reveal) -> MergePart<'a> {
 }
 
 /// The tree of master weights.
-pub(super) fn tree(weights: &[i16]) -> Tree {
+pub(crate) fn tree(weights: &[i16]) -> Tree {
     let bytes: Vec<u8> = weights
         .iter()
         .flat_map(|weight| weight.to_le_bytes())
@@ -120,7 +120,7 @@ pub(super) fn tree(weights: &[i16]) -> Tree {
 }
 
 /// The tiles that hold a range of weights, and the first weight in them.
-pub(super) fn weight_span(range: Range<u64>) -> Option<(Range<u32>, u64)> {
+pub(crate) fn weight_span(range: Range<u64>) -> Option<(Range<u32>, u64)> {
     let tile = WEIGHT_TILE as u64;
     let (first, end) = (range.start / tile, range.end.div_ceil(tile));
     Some((
@@ -130,7 +130,7 @@ pub(super) fn weight_span(range: Range<u64>) -> Option<(Range<u32>, u64)> {
 }
 
 /// Tiles of weights with their proof.
-pub(super) fn weight_tiles(weights: &[i16], tiles: Range<u32>) -> Option<Tiles> {
+pub(crate) fn weight_tiles(weights: &[i16], tiles: Range<u32>) -> Option<Tiles> {
     let start = tiles.start as usize * WEIGHT_TILE;
     let end = (tiles.end as usize * WEIGHT_TILE).min(weights.len());
     let bytes = weights

@@ -1,0 +1,113 @@
+//! What an attester claims of a round on chain, and what a contributor shows to be credited.
+
+use super::credit::{Credit, Split};
+use super::table::{table_root, MergeSummary, Row, RowSums, ShareTable, Stage, TableSummary};
+use crate::hash::Hash;
+use crate::merkle::{Node, Proof};
+use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use scale_info::TypeInfo;
+use thiserror::Error;
+
+/// What an attester says of a round on chain. The chain derives it from a summary: [`TableSummary::claim`].
+#[derive(
+    Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
+)]
+pub struct ShareClaim {
+    /// [`TableSummary::root`].
+    pub table_root: Hash,
+    /// The exact gain on B, Q16 bits summed over its samples, to which the credits add up; 0 if nothing was merged.
+    pub gain: i64,
+    /// Root of the master weights after the round.
+    pub master_root: Hash,
+}
+
+impl TableSummary {
+    /// What it claims of a round on base weights with this root.
+    pub fn claim(&self, base_root: &Hash) -> ShareClaim {
+        let merged = self.merge.as_ref().filter(|merge| merge.pay.is_some());
+        ShareClaim {
+            table_root: self.root(),
+            gain: self.pay().map_or(0, |pay| pay.on_b.gain()),
+            master_root: merged.map_or(*base_root, |merge| merge.weights),
+        }
+    }
+}
+
+/// Why a proof of a credit is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum CreditError {
+    /// The Merkle proof has the wrong shape, or a sum overflows.
+    #[error("the credit's Merkle proof is malformed")]
+    MalformedProof,
+    /// The proof leads to another table than the claimed one.
+    #[error("the credit is not of the claimed table")]
+    OtherTable,
+    /// The entrant was not merged, or nothing was.
+    #[error("the delta was not merged")]
+    NotMerged,
+}
+
+/// Shows what one merged delta is credited.
+#[derive(
+    Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
+)]
+pub struct CreditProof {
+    /// [`TableSummary::passes_hash`].
+    pub passes_hash: Hash,
+    /// The table's merge, which must be paid.
+    pub merge: Option<MergeSummary>,
+    /// The entrant's row in the pay.
+    pub row: Row,
+    /// Proof of the row among the rows.
+    pub proof: Proof<RowSums>,
+}
+
+/// A credit that was proved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProvedCredit {
+    /// Which entrant, from 0, in the order of commits.
+    pub index: u32,
+    /// Its delta.
+    pub delta_hash: Hash,
+    /// What it is credited.
+    pub credit: Credit,
+}
+
+impl ShareTable {
+    /// Shows the credit of an entrant; none if it was not merged.
+    pub fn prove_credit(&self, index: u32) -> Option<CreditProof> {
+        let (summary, row) = (self.summary(), self.pay()?.rows.get(index as usize)?);
+        (!row.parts.is_empty()).then_some(())?;
+        Some(CreditProof {
+            passes_hash: summary.passes_hash(),
+            merge: summary.merge,
+            row: row.clone(),
+            proof: self.rows_tree(Stage::Pay)?.prove(index)?,
+        })
+    }
+}
+
+impl CreditProof {
+    /// What it proves under `claim`. Costs a hash per level of the tree.
+    pub fn verify(&self, claim: &ShareClaim) -> Result<ProvedCredit, CreditError> {
+        if table_root(&self.passes_hash, &self.merge) != claim.table_root {
+            return Err(CreditError::OtherTable);
+        }
+        let pay = self.merge.as_ref().and_then(|merge| merge.pay.as_ref());
+        let pay = pay.ok_or(CreditError::NotMerged)?;
+        if self.row.parts.is_empty() {
+            return Err(CreditError::NotMerged);
+        }
+        let leaf = Node::leaf(&[&self.row.encode()], self.row.in_pay(true));
+        let (rows, before) = self.proof.climb(leaf).ok_or(CreditError::MalformedProof)?;
+        if rows != pay.rows {
+            return Err(CreditError::OtherTable);
+        }
+        let split = Split::of(pay.on_b.gain(), rows.sum.of_values());
+        Ok(ProvedCredit {
+            index: self.proof.index,
+            delta_hash: self.row.delta_hash,
+            credit: split.credit(before.of_values(), &self.row.value()),
+        })
+    }
+}

@@ -1,0 +1,790 @@
+//! Liars are convicted, honest parties never are.
+
+use super::*;
+use crate::merge::Merge;
+use crate::merkle::{Branch, Node, Proof};
+use crate::share::company::worth;
+use crate::share::fixture::{Dice, Fixture};
+use crate::share::groups;
+use crate::share::record::EntrantRecord;
+use crate::share::round::rows as values_into_rows;
+use crate::share::table::{gradient_tree, Row, RowSums, ShareTable, TablePass};
+use crate::trial::trace::Misstated;
+use crate::trial::{backward, Exam, ProvedChunk, Refusal, Side, Term, Tiles};
+use crate::{Graph, Hash, MasterWeights, Reference, Transformer};
+use alloc::vec;
+use alloc::vec::Vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+/// How a trial ended.
+#[derive(Debug, PartialEq)]
+enum End {
+    Convicted(Step),
+    /// The accused had no answer that is taken.
+    Silent(Refusal),
+    Upheld,
+    /// The challenger doubted what cannot be doubted, or found nothing more to doubt.
+    Dropped,
+}
+
+impl End {
+    fn is_conviction(&self) -> bool {
+        matches!(self, Self::Convicted(_) | Self::Silent(_))
+    }
+}
+
+/// Plays a trial about `summary` to its end; gives back how it ended, and how many answers it took.
+fn play(
+    facts: &RoundFacts,
+    summary: &TableSummary,
+    [accused, challenger]: [&Player; 2],
+    accusation: Accusation,
+) -> (End, u32) {
+    match Trial::open(facts, summary, accusation) {
+        Ok(trial) => play_on(facts, summary, [accused, challenger], trial),
+        Err(_) => (End::Dropped, 0),
+    }
+}
+
+fn play_on(
+    facts: &RoundFacts,
+    summary: &TableSummary,
+    [accused, challenger]: [&Player; 2],
+    mut trial: Trial,
+) -> (End, u32) {
+    let mut answers = 0;
+    loop {
+        assert!(trial.encoded_size() <= Trial::max_encoded_len());
+        assert_eq!(Trial::decode(&mut &trial.encode()[..]), Ok(trial.clone()));
+        if !trial.awaits_answer() {
+            let Some(pick) = challenger.pick(&mut Reference, summary, &trial) else {
+                return (End::Dropped, answers);
+            };
+            match trial.pick(facts, summary, &pick) {
+                Ok(next) => trial = next,
+                Err(_) => return (End::Dropped, answers),
+            }
+            continue;
+        }
+        let Some(answer) = accused.answer(&mut Reference, &trial) else {
+            return (End::Silent(Refusal::NoSuchPlace), answers);
+        };
+        answers += 1;
+        match trial.answer(facts, summary, &answer) {
+            Ok(Ruling::Continues(next)) => trial = next,
+            Ok(Ruling::Upheld) => return (End::Upheld, answers),
+            Ok(Ruling::Refuted(step)) => return (End::Convicted(step), answers),
+            Err(refusal) => return (End::Silent(refusal), answers),
+        }
+    }
+}
+
+/// Whether the liar's summary is refused by the chain, or it is convicted of it; and the liar wins nothing against the
+/// honest table. `Ok(false)` if the two summaries are equal.
+fn is_convicted(
+    fixture: &Fixture,
+    liar: &Player,
+    summary: &TableSummary,
+) -> Result<bool, TestCaseError> {
+    let (facts, honest) = (&fixture.facts, fixture.honest());
+    if summary == honest.summary() {
+        return Ok(false);
+    }
+    if !facts.allow(summary) {
+        return Ok(true);
+    }
+    let accusation = honest.accuse(summary);
+    prop_assert!(accusation.is_some(), "nothing to doubt");
+    let accusation = accusation.unwrap();
+    let (end, answers) = play(facts, summary, [liar, &honest], accusation);
+    prop_assert!(end.is_conviction(), "{:?}: {:?}", accusation, end);
+    prop_assert!(answers <= 12, "{:?}: {} answers", accusation, answers);
+    if let Some(accusation) = liar.accuse(honest.summary()) {
+        let (end, _) = play(facts, honest.summary(), [&honest, liar], accusation);
+        prop_assert!(!end.is_conviction(), "{:?}: {:?}", accusation, end);
+    }
+    Ok(true)
+}
+
+fn any_fixture() -> impl Strategy<Value = Fixture> {
+    let small = (1u32..30, 1u32..16, 2u32..6).prop_map(|(i, h, c)| Graph::mlp(&[i, h, c]));
+    // Several tiles and chunks.
+    let large = (300u32..400, 8u32..16).prop_map(|(i, h)| Graph::mlp(&[i, h, 3]));
+    let graphs = prop_oneof![8 => small, 1 => large, 1 => Just(language())];
+    (graphs, 2u32..70, 1u32..12, any::<u64>())
+        .prop_map(|(graph, samples, entrants, seed)| Fixture::of(graph, samples, entrants, seed))
+}
+
+fn language() -> Graph {
+    Graph::transformer(&Transformer {
+        vocab: 5,
+        tokens: 4,
+        width: 6,
+        heads: 2,
+        hidden: 7,
+        layers: 1,
+        tied: true,
+    })
+}
+
+/// A round in which something is merged, after more than one pass.
+fn rich() -> Fixture {
+    let seeds = (0..200).map(|seed| Fixture::mlp(&[9, 8, 4], 50, 11, seed));
+    let mut rich = seeds
+        .filter(|fixture| fixture.table.passes.len() > 2 && fixture.round.merged_pass.is_some());
+    rich.next().unwrap()
+}
+
+fn root(weights: &[i16]) -> Hash {
+    MasterWeights::new(weights.to_vec()).unwrap().root()
+}
+
+/// The table of whoever says that from pass `from` on the company is another, and computes all that follows from it.
+fn with_company(
+    fixture: &Fixture,
+    from: usize,
+    members: Vec<bool>,
+    median: Option<u64>,
+) -> ShareTable {
+    let mut table = fixture.table.clone();
+    let mut company = fixture.company(members);
+    if let Some(median) = median {
+        company.median_norm = median;
+    }
+    let (facts, entrants) = (&fixture.facts, fixture.entrants());
+    let [a, _] = crate::share::halves(&facts.half_seed, facts.samples);
+    let a = fixture.samples.select(&a);
+    let parts = company.values(&mut Reference, &facts.graph, &fixture.base, &a, &entrants);
+    let midpoint = Merge::new(&fixture.base, &company.parts(&entrants)).midpoint();
+    let mut gradients = Vec::new();
+    let groups: Vec<_> = groups(a.len()).collect();
+    crate::gradient::Differentiator::gradients(
+        &mut Reference,
+        &facts.graph,
+        &midpoint,
+        &a,
+        &groups,
+        &mut |_, words| gradients.push(gradient_tree(words).root().hash),
+    )
+    .unwrap();
+    let old = table.passes[from].clone();
+    table.passes[from] = TablePass {
+        members: company.members.clone(),
+        median_norm: company.median_norm,
+        last_dropped: old.last_dropped,
+        midpoint: root(&midpoint),
+        gradients,
+        rows: values_into_rows(&parts.unwrap(), &fixture.hashes),
+    };
+    table
+}
+
+#[test]
+fn every_edit_of_a_table_is_convicted() {
+    let fixture = rich();
+    type Edit = fn(&mut ShareTable, usize);
+    let edits: &[(&str, Edit)] = &[
+        ("a part", |table, row| table.edit_part(0, row, 1)),
+        ("a part of a later pass", |table, row| {
+            table.edit_part(1, row, -1)
+        }),
+        ("a large part", |table, row| {
+            table.edit_part(0, row, 1 << 45)
+        }),
+        ("a delta", |table, row| {
+            table.passes[0].rows[row].delta_hash[0] ^= 1
+        }),
+        ("a part too few", |table, row| {
+            let parts = table.passes[0].rows[row].parts.to_vec();
+            table.passes[0].rows[row].parts = parts[1..].to_vec().into();
+        }),
+        ("a row without parts", |table, row| {
+            table.passes[1].rows[row].parts = Vec::new().into()
+        }),
+        ("parts of nobody", |table, row| {
+            table.passes[2].rows[row].parts = vec![3; 16].into()
+        }),
+        ("a median", |table, _| table.passes[0].median_norm += 1),
+        ("a smaller median", |table, _| {
+            table.passes[1].median_norm -= 1
+        }),
+        ("the last dropped", |table, row| {
+            table.passes[0].last_dropped = Some(row as u32)
+        }),
+        ("the last dropped later", |table, row| {
+            table.passes[1].last_dropped = Some(row as u32)
+        }),
+        ("a member too few", |table, row| {
+            table.passes[1].members[row] ^= true
+        }),
+        ("another member", |table, _| {
+            let pass = &mut table.passes[1];
+            let out = pass.members.iter().position(|is| *is).unwrap();
+            let back = pass.members.iter().position(|is| !*is).unwrap();
+            pass.members.swap(out, back);
+        }),
+        ("a midpoint", |table, _| table.passes[1].midpoint[0] ^= 1),
+        ("a gradient", |table, _| {
+            table.passes[1].gradients[3][0] ^= 1
+        }),
+        ("a gradient of the pay", |table, _| {
+            pay(table).gradients[0][0] ^= 1
+        }),
+        ("a part of the pay", |table, row| {
+            let parts = &mut pay(table).rows[row].parts;
+            let mut changed = parts.to_vec();
+            if let Some(part) = changed.first_mut() {
+                *part += 1000;
+            }
+            *parts = changed.into();
+        }),
+        ("a row of the pay", |table, row| {
+            pay(table).rows[row] = Row::default()
+        }),
+        ("parts of the pay for nobody", |table, row| {
+            pay(table).rows[row].parts = vec![1 << 20; 16].into()
+        }),
+        ("the merge", |table, _| merge(table).weights[0] ^= 1),
+        ("a loss on A", |table, _| merge(table).on_a[1][3] -= 1),
+        ("a loss of the base on A", |table, _| {
+            merge(table).on_a[0][3] += 1
+        }),
+        ("a loss on B", |table, _| pay(table).on_b[1][2] -= 1),
+        ("a pass too few", |table, _| {
+            table.passes.pop();
+        }),
+        ("no pay", |table, _| merge(table).pay = None),
+        ("no merge", |table, _| table.merge = None),
+    ];
+    let mut convicted = 0;
+    for (what, edit) in edits {
+        for row in 0..fixture.deltas.len() {
+            let mut table = fixture.table.clone();
+            edit(&mut table, row);
+            let liar = fixture.player(table);
+            match is_convicted(&fixture, &liar, liar.summary()) {
+                Ok(is) => convicted += u32::from(is),
+                Err(error) => panic!("{what} of {row}: {error}"),
+            }
+        }
+    }
+    assert!(convicted > 200, "{convicted}");
+}
+
+impl ShareTable {
+    fn edit_part(&mut self, pass: usize, row: usize, by: i64) {
+        let parts = &mut self.passes[pass].rows[row].parts;
+        let mut changed = parts.to_vec();
+        if let Some(part) = changed.get_mut(2) {
+            *part += by;
+        }
+        *parts = changed.into();
+    }
+}
+
+fn merge(table: &mut ShareTable) -> &mut crate::share::table::TableMerge {
+    table.merge.as_mut().unwrap()
+}
+
+fn pay(table: &mut ShareTable) -> &mut crate::share::table::TablePay {
+    merge(table).pay.as_mut().unwrap()
+}
+
+/// Everything that follows from a wrong company follows: it is the company that is convicted.
+#[test]
+fn a_company_that_was_chosen_wrongly_is_convicted() {
+    let fixture = rich();
+    let right = &fixture.table.passes[1].members;
+    let outs: Vec<usize> = (0..right.len()).filter(|at| !right[*at]).collect();
+    let ins: Vec<usize> = (0..right.len()).filter(|at| right[*at]).collect();
+    let mut tried = 0;
+    for (out, back) in outs
+        .iter()
+        .flat_map(|out| ins.iter().map(move |back| (*out, *back)))
+    {
+        let mut members = right.clone();
+        members.swap(out, back);
+        for last in [None, Some(back as u32), Some(out as u32)] {
+            let mut table = with_company(&fixture, 1, members.clone(), None);
+            table.passes[0].last_dropped = last.or(table.passes[0].last_dropped);
+            let liar = fixture.player(table);
+            let (facts, honest) = (&fixture.facts, fixture.honest());
+            let accusation = honest.accuse(liar.summary()).unwrap();
+            assert!(matches!(accusation, Accusation::Row(Stage::Pass(0), _)));
+            let (end, answers) = play(facts, liar.summary(), [&liar, &honest], accusation);
+            assert!(matches!(end, End::Convicted(Step::Row(..))), "{end:?}");
+            assert_eq!(answers, 1);
+            tried += 1;
+        }
+    }
+    assert!(tried > 5, "{tried}");
+}
+
+/// A wrong median, with everything that follows from it, and with sums at the root that would fit it.
+#[test]
+fn a_wrong_median_is_convicted() {
+    let fixture = rich();
+    let right = fixture.table.passes[0].median_norm;
+    let (facts, honest) = (&fixture.facts, fixture.honest());
+    let norms = fixture.table.records.iter().map(EntrantRecord::norm);
+    for median in norms
+        .chain([1, right - 1, right + 1])
+        .filter(|norm| *norm != right)
+    {
+        let table = with_company(&fixture, 0, vec![true; fixture.deltas.len()], Some(median));
+        let liar = fixture.player(table);
+        assert!(!facts.allow(liar.summary()));
+        // Sums that would do.
+        let mut summary = liar.summary().clone();
+        let mut passes = summary.passes.to_vec();
+        let sums = &mut passes[0].rows.sum;
+        (sums.below, sums.upto) = (0, sums.weight);
+        sums.bad = fixture.table.summary().passes[0].rows.sum.bad;
+        summary.passes = passes.into();
+        if !facts.allow(&summary) {
+            continue;
+        }
+        let accusation = honest.accuse(&summary).unwrap();
+        assert_eq!(accusation, Accusation::Rows(Stage::Pass(0)));
+        let (end, _) = play(facts, &summary, [&liar, &honest], accusation);
+        assert!(end.is_conviction(), "{end:?}");
+    }
+}
+
+#[test]
+fn deep_lies_are_convicted() {
+    let fixture = rich();
+    let parameters = fixture.base.len() as u32;
+    let (dice, mut backwards) = (Dice::new(5), 0);
+    for _ in 0..30 {
+        let position = dice.below(parameters);
+        let passes = fixture.table.passes.len() as u32;
+        let number = dice.below(passes);
+        let group = dice.below(16);
+        let weights =
+            (fixture.table.passes[number as usize].members.iter()).zip(&fixture.table.records);
+        let weight: i64 = weights
+            .filter_map(|(is_member, record)| is_member.then_some(i64::from(record.weight)))
+            .sum();
+        let of = Model::Midpoint(number as u8);
+        let members = &fixture.table.passes[number as usize].members;
+        let member = members.iter().position(|is| *is).unwrap() as u32;
+
+        // A weight, and what was made of it.
+        for term in [None, Some((of, position, member, weight << 17))] {
+            let mut liar = fixture.honest();
+            liar.overlay.weight = Some((of, position, 1));
+            liar.overlay.term = term;
+            let lied = liar.weights_of(of);
+            liar.table.passes[number as usize].midpoint = root(&lied);
+            let end = end_of(&fixture, &mut liar);
+            let is_step = match term {
+                None => matches!(end, End::Convicted(Step::Weight { .. })),
+                Some(_) => matches!(end, End::Convicted(Step::Term { .. })),
+            };
+            assert!(is_step, "{end:?}");
+        }
+        // A word of a gradient.
+        for stage in [Stage::Pass(number as u8), Stage::Pay] {
+            let mut liar = fixture.honest();
+            liar.overlay.gradient = Some((stage, group, position, 1));
+            liar.stand_for_gradient(stage, group);
+            let end = end_of(&fixture, &mut liar);
+            assert_eq!(end, End::Silent(Refusal::NotTheInside));
+            // And the word of a trace that makes it so.
+            if let Some(mut liar) = backward_liar(&fixture, stage, group, &dice) {
+                let end = end_of(&fixture, &mut liar);
+                assert!(
+                    matches!(end, End::Convicted(Step::Gradient { .. })),
+                    "{end:?}"
+                );
+                backwards += 1;
+            }
+        }
+        // A product, and the part that is made of it.
+        let mut liar = fixture.honest();
+        let stage = Stage::Pass(number as u8);
+        let of = PartOf {
+            stage,
+            entrant: member,
+            group,
+        };
+        liar.overlay.product = Some((of, 0, 1 << 70));
+        let products = liar.products_of(of);
+        let record = &fixture.table.records[member as usize];
+        let pass = &mut liar.table.passes[number as usize];
+        let clip = crate::merge::clip(pass.median_norm, record.norm());
+        let mut parts = pass.rows[member as usize].parts.to_vec();
+        parts[group as usize] = worth(products, record.weight, clip, weight as u64);
+        pass.rows[member as usize].parts = parts.into();
+        let end = end_of(&fixture, &mut liar);
+        let is_refused = !fixture.facts.allow(&liar.summary);
+        // A value that is wrong enough makes its row bad or good: then the row is wrong, too.
+        let is_step = matches!(end, End::Convicted(Step::Product { .. } | Step::Row(..)));
+        assert!(is_step || is_refused, "{end:?}");
+        // A word of a trace, and the loss that follows from it.
+        for (half, of) in [
+            (Half::A, Side::Base),
+            (Half::A, Side::Merged),
+            (Half::B, Side::Base),
+            (Half::B, Side::Merged),
+        ] {
+            let mut liar = fixture.honest();
+            let nth = dice.below(half.count(fixture.facts.samples));
+            let sample = fixture.facts.sample(half, nth).unwrap();
+            let layout = crate::trial::Layout::of(&fixture.facts.graph);
+            let op = dice.below(fixture.facts.graph.ops.len() as u32);
+            let at = dice.below(layout.op(op).unwrap().words);
+            liar.overlay.word = Some((
+                of,
+                sample,
+                Misstated {
+                    op,
+                    at,
+                    by: 4000,
+                    carries: true,
+                },
+            ));
+            let loss = liar.loss_of(of, sample);
+            let table = &mut liar.table;
+            let both = match half {
+                Half::A => &mut merge(table).on_a,
+                Half::B => &mut pay(table).on_b,
+            };
+            let side = usize::from(of == Side::Merged);
+            if both[side][nth as usize] == loss {
+                continue;
+            }
+            both[side][nth as usize] = loss;
+            let end = end_of(&fixture, &mut liar);
+            let is_refused = !fixture.facts.allow(&liar.summary);
+            let is_step = matches!(end, End::Convicted(Step::Loss(_)));
+            assert!(is_step || is_refused, "{end:?}");
+        }
+    }
+    assert!(backwards > 10, "{backwards}");
+}
+
+/// Whoever misstates a word of a sample's trace, and stands for a word of a gradient that follows from it.
+fn backward_liar(fixture: &Fixture, stage: Stage, group: u32, dice: &Dice) -> Option<Player> {
+    let (facts, mut liar) = (&fixture.facts, fixture.honest());
+    let members = facts.group(stage, group)?;
+    let layout = crate::trial::Layout::of(&facts.graph);
+    let op = dice.below(facts.graph.ops.len() as u32 - 1);
+    let lie = backward::Lie {
+        sample: members[dice.below(members.len() as u32) as usize],
+        stage: op,
+        at: dice.below(layout.op(op)?.words).into(),
+        by: 4000,
+        carries: true,
+    };
+    let honest = liar.gradient(&mut Reference, stage, group)?;
+    let positions = (0..20).map(|_| dice.below(honest.len() as u32));
+    for position in positions {
+        liar.overlay.gradient = Some((stage, group, position, 0));
+        liar.overlay.backward = Some(lie);
+        let value = |player: &backward::Player| player.value(&mut Reference, position);
+        let by = liar.with_group(stage, group, value)? - honest[position as usize];
+        if by != 0 {
+            liar.overlay.gradient = Some((stage, group, position, by));
+            liar.stand_for_gradient(stage, group);
+            return Some(liar);
+        }
+    }
+    None
+}
+
+/// A product and a gradient of more tiles than one answer shows.
+#[test]
+fn lies_about_a_large_model_are_convicted() {
+    let fixture = Fixture::mlp(&[1999, 70, 3], 4, 3, 1);
+    assert!(fixture.base.len() > 256 * 512);
+    let (stage, group) = (Stage::Pass(0), 1);
+    for position in [0, 700, 70_001, fixture.base.len() as u32 - 1] {
+        let mut liar = fixture.honest();
+        liar.overlay.gradient = Some((stage, group, position, 1));
+        liar.stand_for_gradient(stage, group);
+        let end = end_of(&fixture, &mut liar);
+        assert_eq!(end, End::Silent(Refusal::NotTheInside));
+        let mut liar = fixture.honest();
+        let entrant = fixture.table.passes[0]
+            .members
+            .iter()
+            .position(|is| *is)
+            .unwrap() as u32;
+        let of = PartOf {
+            stage,
+            entrant,
+            group,
+        };
+        let tile = position / 512;
+        liar.overlay.product = Some((of, tile, 1 << 62));
+        let record = &fixture.table.records[entrant as usize];
+        let summary = fixture.table.summary();
+        let clip = crate::merge::clip(summary.passes[0].median_norm, record.norm());
+        let weight = summary.passes[0].rows.sum.weight;
+        let part = worth(liar.products_of(of), record.weight, clip, weight);
+        let honest = fixture.table.passes[0].rows[entrant as usize].parts[group as usize];
+        assert_ne!(part, honest);
+        // From the part on: what the whole row would be is another matter.
+        let trial = Trial::awaiting(Statement::Part { of, part });
+        let players = [&liar, &fixture.honest()];
+        let (end, answers) = play_on(&fixture.facts, &summary, players, trial);
+        let is_tile =
+            matches!(end, End::Convicted(Step::Product { tile: found, .. }) if found == tile);
+        assert!(is_tile && (2..=3).contains(&answers), "{end:?}");
+    }
+}
+
+/// How the trial of a liar ends, who stands for its table now.
+fn end_of(fixture: &Fixture, liar: &mut Player) -> End {
+    liar.summary = liar.table.summary();
+    let honest = fixture.honest();
+    let accusation = honest.accuse(&liar.summary).unwrap();
+    let players = [&*liar, &honest];
+    let (end, answers) = play(&fixture.facts, &liar.summary, players, accusation);
+    assert!(answers <= 12);
+    end
+}
+
+impl Player {
+    /// Stands for the gradient that it computes.
+    fn stand_for_gradient(&mut self, stage: Stage, group: u32) {
+        let words = self.gradient(&mut Reference, stage, group).unwrap();
+        let root = gradient_tree(&words).root().hash;
+        let roots = match stage {
+            Stage::Pass(number) => &mut self.table.passes[usize::from(number)].gradients,
+            Stage::Pay => &mut pay(&mut self.table).gradients,
+        };
+        roots[group as usize] = root;
+    }
+
+    fn weights_of(&self, of: Model) -> Vec<i16> {
+        self.weights(of).unwrap()
+    }
+
+    fn products_of(&self, of: PartOf) -> i128 {
+        let tiles = referee::products::gradient_tiles(self.base_len());
+        let products = self.products(&mut Reference, of, 0, tiles).unwrap();
+        products.into_iter().sum()
+    }
+
+    fn loss_of(&self, of: Side, sample: u32) -> u32 {
+        let exam = Exam {
+            of,
+            weights: [0; 32],
+            sample,
+        };
+        let statement = crate::trial::Statement::Sample { exam, loss: 0 };
+        let mut loss = None;
+        let traced = self.traced(&statement).unwrap();
+        traced.each(|_, given| loss = given.word(0)).unwrap();
+        loss.unwrap() as u32
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(24) })]
+
+    /// A single bit of the summary is other than it should be: any of its numbers.
+    #[test]
+    fn a_changed_summary_is_refused_or_convicted(fixture in any_fixture(), bits in proptest::collection::vec(any::<Index>(), 60)) {
+        let honest = fixture.honest();
+        for bit in bits {
+            let mut bytes = honest.summary().encode();
+            let bit = bit.index(bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(summary) = TableSummary::decode(&mut &bytes[..]) {
+                prop_assert!(is_convicted(&fixture, &honest, &summary)?);
+            }
+        }
+    }
+
+    /// A single bit of a row is, and all roots follow from it.
+    #[test]
+    fn a_changed_row_is_refused_or_convicted(
+        fixture in any_fixture(), picks in proptest::collection::vec((any::<Index>(), any::<Index>(), any::<Index>()), 12)
+    ) {
+        for (stage, row, bit) in picks {
+            let mut table = fixture.table.clone();
+            let stage = stage.index(table.passes.len() + 1);
+            let rows = match table.passes.get_mut(stage) {
+                Some(pass) => &mut pass.rows,
+                None if fixture.round.merged_pass.is_some() => &mut pay(&mut table).rows,
+                None => continue,
+            };
+            let row = row.index(rows.len());
+            let mut bytes = rows[row].encode();
+            let bit = bit.index(bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let Ok(changed) = Row::decode(&mut &bytes[..]) else { continue };
+            rows[row] = changed;
+            let liar = fixture.player(table);
+            prop_assert!(is_convicted(&fixture, &liar, liar.summary())?);
+        }
+    }
+
+    /// Who is honest answers every doubt, however absurd, and is never convicted; and no other answer is taken for right.
+    #[test]
+    fn the_honest_are_never_convicted(fixture in any_fixture(), seed in any::<u64>(), bit in any::<Index>()) {
+        let (facts, honest, dice) = (&fixture.facts, fixture.honest(), Dice::new(seed));
+        let summary = honest.summary();
+        for accusation in accusations(facts, summary, &dice) {
+            let mut trial = Trial::open(facts, summary, accusation).unwrap();
+            loop {
+                let answer = honest.answer(&mut Reference, &trial).expect("an answer to everything");
+                prop_assert_eq!(Answer::decode(&mut &answer.encode()[..]), Ok(answer.clone()));
+                let mut bytes = answer.encode();
+                let at = bit.index(bytes.len() * 8);
+                bytes[at / 8] ^= 1 << (at % 8);
+                if let Ok(changed) = Answer::decode(&mut &bytes[..]) {
+                    let ruling = trial.answer(facts, summary, &changed);
+                    prop_assert!(ruling != Ok(Ruling::Upheld) || changed == answer);
+                }
+                match trial.answer(facts, summary, &answer) {
+                    Ok(Ruling::Continues(next)) => trial = any_pick(facts, summary, &next, &dice),
+                    Ok(Ruling::Upheld) => break,
+                    other => prop_assert!(false, "{:?}: {:?}", trial.statement, other),
+                }
+            }
+        }
+    }
+}
+
+/// Every kind of accusation that can be made.
+fn accusations(facts: &RoundFacts, summary: &TableSummary, dice: &Dice) -> Vec<Accusation> {
+    let passes = (0..summary.passes.len() as u8).map(Stage::Pass);
+    let stages = passes.chain(summary.pay().map(|_| Stage::Pay));
+    let mut all: Vec<Accusation> = stages
+        .flat_map(|stage| {
+            [
+                Accusation::Rows(stage),
+                Accusation::Row(stage, dice.below(facts.entrants)),
+                Accusation::Gradients(stage),
+            ]
+        })
+        .collect();
+    let passes = 0..summary.passes.len() as u8;
+    all.extend(passes.map(|pass| Accusation::Weights(Model::Midpoint(pass))));
+    if summary.merge.is_some() {
+        all.extend([
+            Accusation::Weights(Model::Merged),
+            Accusation::Losses(Half::A),
+        ]);
+    }
+    all.extend(summary.pay().map(|_| Accusation::Losses(Half::B)));
+    all
+}
+
+/// A random pick that is taken.
+fn any_pick(facts: &RoundFacts, summary: &TableSummary, trial: &Trial, dice: &Dice) -> Trial {
+    for bound in (0..2000).map(|tries| 1 + 300 / (1 + tries / 10)) {
+        let nth = dice.below(bound);
+        let of = [Side::Base, Side::Merged][dice.below(2) as usize];
+        let pick = match dice.below(2) {
+            0 => Pick::Nth(nth),
+            _ => Pick::Sample { of, nth },
+        };
+        if let Ok(next) = trial.pick(facts, summary, &pick) {
+            return next;
+        }
+    }
+    panic!("nothing to pick of {trial:?}");
+}
+
+/// At a million parameters, 1,024 entrants and 4,096 samples no answer passes 40 KB and no trial 12 answers.
+#[test]
+fn answers_are_small_and_few() {
+    const PARAMETERS: u32 = 1_000_000;
+    const ENTRANTS: u32 = 1024;
+    fn strides<C: crate::merkle::Carry>(leaves: u32) -> (u32, u32) {
+        let (mut branch, mut count, mut widest) =
+            (Branch::whole(Node::<C>::default(), leaves), 0, 0);
+        while !branch.is_leaf() {
+            let width = branch.width();
+            branch = branch
+                .child(&vec![Node::default(); width as usize], 0)
+                .unwrap();
+            (count, widest) = (count + 1, widest.max(width));
+        }
+        (count, widest)
+    }
+    let hashes = |count: usize| vec![[0; 32]; count];
+    let entrant = || ProvedEntrant {
+        record: EntrantRecord {
+            delta_hash: [0; 32],
+            delta_root: [0; 32],
+            weight: 1,
+            square_norm: 1,
+            is_proven: true,
+        },
+        siblings: hashes(10),
+    };
+    let row = || ProvedRow {
+        row: Row {
+            delta_hash: [0; 32],
+            parts: vec![0; 16].into(),
+        },
+        proof: Proof {
+            index: 0,
+            leaves: ENTRANTS,
+            siblings: vec![Node::default(); 10],
+        },
+        entrant: entrant(),
+    };
+    // A chunk of a delta that changes every parameter.
+    let chunk = || ProvedChunk {
+        bytes: vec![0; 4096 * 3 / 8 + 16],
+        siblings: hashes(8),
+    };
+    let (row_strides, row_width) = strides::<RowSums>(ENTRANTS);
+    let (tile_strides, tile_width) = strides::<()>(PARAMETERS.div_ceil(512));
+    let answers = [
+        Answer::RowNodes(vec![Node::default(); row_width as usize]),
+        Answer::Row {
+            own: row(),
+            last: Some(row()),
+        },
+        Answer::Part {
+            entrant: entrant(),
+            gradient: [0; 32],
+            siblings: hashes(4),
+            products: vec![0; 256],
+        },
+        Answer::Products(vec![0; 256]),
+        Answer::Product {
+            chunk: chunk(),
+            words: vec![0; 512],
+            siblings: hashes(11),
+        },
+        Answer::Roots(hashes(16)),
+        Answer::Nodes(vec![Node::default(); tile_width as usize]),
+        Answer::GradientTile(vec![0; 512]),
+        Answer::Weights(vec![0; 512]),
+        Answer::Terms {
+            base: Tiles {
+                bytes: vec![0; 1024],
+                siblings: hashes(11),
+            },
+            terms: vec![Term::default(); ENTRANTS as usize],
+        },
+        Answer::Term {
+            entrant: entrant(),
+            chunk: chunk(),
+        },
+        Answer::Losses([vec![0; 2048], vec![0; 2048]]),
+    ];
+    let largest = answers.iter().map(Answer::encoded_size).max();
+    assert!(largest.unwrap() <= 17_000, "{largest:?}");
+    assert_eq!((row_strides, tile_strides), (2, 2));
+    // Rows, row, part, products twice; weights, a tile, a weight, a term; losses, a sample, a trace of up to 2^24 tiles, a
+    // tile, a word; gradients, their tiles, a tile, a word and the seven answers that it takes at most.
+    let answers = [
+        row_strides + 4,
+        tile_strides + 3,
+        1 + 1 + 3 + 1 + 1,
+        1 + tile_strides + 1 + 7,
+    ];
+    assert!(answers.iter().all(|count| *count <= 12), "{answers:?}");
+}
