@@ -76,7 +76,7 @@ pub enum Statement {
     Gradient {
         /// The group.
         group: u32,
-        /// Which parameter.
+        /// Which parameter; there has to be such a one.
         position: u32,
         /// The word.
         value: i64,

@@ -26,6 +26,9 @@ pub struct Lie {
     pub carries: bool,
 }
 
+/// Most things that a word is made of.
+const MOST_READS: usize = 4;
+
 /// The words of a sample's trace.
 pub(super) struct Trace {
     /// Of every stage, those of the forward pass first.
@@ -86,11 +89,14 @@ impl Trace {
         let mut words = Vec::with_capacity(usize::try_from(place.words).ok()?);
         for at in 0..place.words {
             let reads = rule.reads(at)?;
-            let inputs = reads.iter().map(|read| match read.from {
-                Source::Stage(stage) if stage == own => words_of(&words, &read.range),
-                _ => self.read(stages, read),
-            });
-            let word = rule.execute(at, &inputs.collect::<Option<Vec<_>>>()?)?;
+            let mut inputs: [&[i32]; MOST_READS] = [&[]; MOST_READS];
+            for (read, input) in reads.iter().zip(&mut inputs) {
+                *input = match read.from {
+                    Source::Stage(stage) if stage == own => words_of(&words, &read.range)?,
+                    _ => self.read(stages, read)?,
+                };
+            }
+            let word = rule.execute(at, inputs.get(..reads.len())?)?;
             words.push(match lie {
                 Some(lie) if lie.at == at => lied(place.bytes, word, lie.by)?,
                 _ => word,
