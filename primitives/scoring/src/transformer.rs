@@ -417,7 +417,7 @@ mod tests {
                     hidden: 1 << 24,
                     ..small(true)
                 },
-                GraphError::TooManyParameters { op: 13 },
+                GraphError::AccumulatorOverflow { op: 13 },
             ),
             (
                 Transformer {
