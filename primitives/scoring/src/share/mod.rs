@@ -10,7 +10,8 @@
 //!    gain to the last unit.
 //! 4. [`ledger`]: what an account proved in all of its rounds together, which is what it is paid.
 //!
-//! [`table`] commits all of this so that any one number can be disputed; [`claim`] is what the chain takes of it.
+//! [`table`] commits to all of this so that any one number can be disputed, which [`trial`] does; [`claim`] is what the
+//! chain takes of it.
 //!
 //! What a delta is worth is `-<g, part>`: the gradient `g` of the loss at the middle between base and merge,
 //! times the delta's own part of the merge. It is the Aumann-Shapley value of the merge by one midpoint. Values are
@@ -232,7 +233,8 @@ mod value_tests {
 
     #[test]
     fn samples_fall_into_groups() {
-        assert_eq!(groups(1).collect::<Vec<_>>(), [0..1]);
+        assert_eq!(groups(1).next(), Some(0..1));
+        assert_eq!(groups(1).count(), 1);
         assert_eq!(groups(3).collect::<Vec<_>>(), [0..1, 1..2, 2..3]);
         let sizes: Vec<usize> = groups(2048).map(|group| group.len()).collect();
         assert_eq!(sizes, [128; 16]);

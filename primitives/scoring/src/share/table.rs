@@ -1,12 +1,12 @@
-//! The canonical result of a round, committed so that any one number of it can be checked by a small opening.
+//! The canonical result of a round, committed so that any one number of it can be checked with a small opening.
 //!
-//! What is a few numbers a pass lies open in the [`TableSummary`]: who is a member, the median norm, the roots. What is one for each
-//! entrant and pass, the parts of its value, is a [`Row`]. Rows are the leaves of a tree that sums [`RowSums`], so
-//! that what a pass says of all its rows together (the weighted median, how many are bad, the sum of the
-//! values) is checked at the root: [`TableSummary::is_consistent`].
+//! The few numbers of each pass lie open in the [`TableSummary`]: the members, the median norm, the roots. What there is
+//! for each entrant and pass, the parts of its value, is a [`Row`]. Rows are the leaves of a tree that sums
+//! [`RowSums`], so whatever a pass says of all its rows together (the weighted median, how many are bad, the sum
+//! of the values) is checked at the root: [`TableSummary::is_consistent`].
 //!
-//! What follows from other numbers is not in the table, so nobody can lie about it: which pass is merged, whether a row
-//! is bad, a clip, the gain, a credit ([`super::claim`]).
+//! What follows from other numbers is not in the table, so nobody can lie about it: which pass is merged, whether
+//! a row is bad, a clip, the gain, a credit ([`super::claim`]).
 
 use super::company::{best_of, MAX_PASSES};
 use super::credit::magnitude;
@@ -203,7 +203,7 @@ pub struct MergeSummary {
     pub pay: Option<PaySummary>,
 }
 
-/// All of a table but its rows, weights, gradients and losses, of which it has the roots.
+/// A table without its rows, weights, gradients and losses, of which it has the roots.
 #[derive(
     Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
 )]
@@ -267,8 +267,8 @@ impl TableSummary {
         self.merge.as_ref()?.pay.as_ref()
     }
 
-    /// Whether its numbers fit each other, for a round of so many entrants: all that can be told without a proof. What is
-    /// not consistent is no table.
+    /// Whether its numbers fit each other, in a round with this many entrants: all that can be told without a proof.
+    /// The chain refuses a summary that is not consistent.
     pub fn is_consistent(&self, entrants: u32, terms: &ShareTerms) -> bool {
         let first = self.passes.first();
         let starts = first.is_some_and(|pass| pass.members == Members::all(entrants));
@@ -293,8 +293,8 @@ impl TableSummary {
 }
 
 impl PassSummary {
-    /// Whether its sums are those of its company, and `next` is what follows: of the bad half, rounded up, leave; and
-    /// that is all if nobody is bad, nobody would be left, or there were [`MAX_PASSES`].
+    /// Whether its sums are those of its company, and `next` is what follows: half of the bad, rounded up, leave. It is
+    /// the last pass if nobody is bad, if nobody would be left, or if it is number [`MAX_PASSES`].
     fn holds(&self, number: usize, next: Option<&Self>, entrants: u32) -> bool {
         let (members, bad) = (self.members.count(), self.rows.sum.bad);
         let left = members.checked_sub(bad.div_ceil(2));
@@ -330,8 +330,8 @@ pub(super) fn gradient_bytes(words: &[i64]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-/// A table with all that its roots are made of but weights and gradients.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A table, with everything that its roots are made of except weights and gradients.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct ShareTable {
     /// The rule's terms.
     pub terms: ShareTerms,
@@ -344,7 +344,7 @@ pub struct ShareTable {
 }
 
 /// A pass, with its rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct TablePass {
     /// By entrant, whether it is a member.
     pub members: Vec<bool>,
@@ -361,7 +361,7 @@ pub struct TablePass {
 }
 
 /// A merge, with its losses.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct TableMerge {
     /// [`MergeSummary::weights`].
     pub weights: Hash,
@@ -372,7 +372,7 @@ pub struct TableMerge {
 }
 
 /// The pay, with its rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct TablePay {
     /// Losses of base and merge on B's samples.
     pub on_b: [Vec<u32>; 2],

@@ -1,10 +1,11 @@
-//! A dispute about a [`ShareTable`](super::ShareTable), narrowed down to one step that a referee executes again. The game is that of
-//! [`crate::trial`], which also judges the loss of a sample here, and the word of a gradient ([`crate::trial::backward`]).
+//! A dispute about a [`ShareTable`](super::ShareTable), narrowed down to one step that a referee executes again. The
+//! game is that of [`crate::trial`], which also judges the loss of a sample here, and a word of a gradient
+//! ([`crate::trial::backward`]).
 //!
-//! The summary lies open, and the chain refuses one that is not consistent. So the challenger starts at the first number of it that
-//! it computes differently, in an order in which everything that a number is made of comes before it:
-//! of each pass the median, the midpoint, the gradients, the rows, who was dropped; then the merge, its losses on A
-//! and on B, the gradients and rows of the pay.
+//! The summary lies open, and the chain refuses one that is not consistent. The challenger starts at the first number
+//! of it that it computes differently, in an order in which everything that a number is made of comes before it:
+//! for each pass the median, the midpoint, the gradients, the rows, and who was dropped; then the merge, its losses
+//! on A and on B, and the gradients and rows of the pay.
 //!
 //! ```text
 //! Rows .. -> Row -> Part -> Products .. -> (a tile of a gradient and of a delta)

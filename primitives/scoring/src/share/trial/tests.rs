@@ -11,7 +11,9 @@ use crate::share::round::rows as values_into_rows;
 use crate::share::table::{gradient_tree, Row, RowSums, ShareTable, TablePass};
 use crate::trial::trace::Misstated;
 use crate::trial::{backward, Exam, ProvedChunk, Refusal, Side, Term, Tiles};
-use crate::{Graph, Hash, MasterWeights, Reference, Transformer};
+use crate::{
+    Cnn, Convolution, Graph, Hash, Image, MasterWeights, Pool, Reference, Transformer, Window,
+};
 use alloc::vec;
 use alloc::vec::Vec;
 use proptest::prelude::*;
@@ -111,7 +113,7 @@ fn any_fixture() -> impl Strategy<Value = Fixture> {
     let small = (1u32..30, 1u32..16, 2u32..6).prop_map(|(i, h, c)| Graph::mlp(&[i, h, c]));
     // Several tiles and chunks.
     let large = (300u32..400, 8u32..16).prop_map(|(i, h)| Graph::mlp(&[i, h, 3]));
-    let graphs = prop_oneof![8 => small, 1 => large, 1 => Just(language())];
+    let graphs = prop_oneof![6 => small, 1 => large, 1 => Just(language()), 1 => Just(images())];
     (graphs, 2u32..70, 1u32..12, any::<u64>())
         .prop_map(|(graph, samples, entrants, seed)| Fixture::of(graph, samples, entrants, seed))
 }
@@ -125,6 +127,28 @@ fn language() -> Graph {
         hidden: 7,
         layers: 1,
         tied: true,
+    })
+}
+
+fn images() -> Graph {
+    let window = Window {
+        size: 3,
+        stride: 1,
+        padding: 1,
+    };
+    Graph::cnn(&Cnn {
+        image: Image {
+            height: 6,
+            width: 5,
+            channels: 1,
+        },
+        convolutions: vec![Convolution {
+            channels: 4,
+            window,
+            pool: Pool::Max(2),
+        }],
+        hidden: vec![7],
+        classes: 3,
     })
 }
 
@@ -625,7 +649,7 @@ proptest! {
         }
     }
 
-    /// Who is honest answers every doubt, however absurd, and is never convicted; and no other answer is taken for right.
+    /// An honest party answers every doubt, however absurd, and is never convicted. No other answer is taken for right.
     #[test]
     fn the_honest_are_never_convicted(fixture in any_fixture(), seed in any::<u64>(), bit in any::<Index>()) {
         let (facts, honest, dice) = (&fixture.facts, fixture.honest(), Dice::new(seed));

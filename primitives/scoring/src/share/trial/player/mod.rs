@@ -51,8 +51,8 @@ pub struct Player {
 }
 
 impl Player {
-    /// Of a round: its base weights, its samples, its deltas in the order of commits, and the table that was computed from
-    /// them.
+    /// Takes the round's base weights, its samples, its deltas in the order of commits, and the table that was computed
+    /// from them.
     pub fn new(
         facts: RoundFacts,
         base: Vec<i16>,
@@ -103,7 +103,8 @@ impl Player {
         &self.summary
     }
 
-    /// What to doubt first of another's table, which the facts have to [allow](RoundFacts::allow); none if it is the same.
+    /// What to doubt first of another's table; none if it is the same. The facts have to
+    /// [allow](RoundFacts::allow) it.
     pub fn accuse(&self, theirs: &TableSummary) -> Option<Accusation> {
         let own = &self.summary;
         let passes = own.passes.iter().zip(theirs.passes.iter());
@@ -145,8 +146,8 @@ impl Player {
         (ours.rows != pay.rows).then_some(Accusation::Rows(Stage::Pay))
     }
 
-    /// Of a pass whose rows are right, a row that shows that others should have been dropped: one that contradicts the
-    /// last one, or the last one itself.
+    /// A row that shows that the wrong ones were dropped after a pass whose rows are right: one that contradicts the
+    /// last one dropped, or that one itself.
     fn wrongly_kept(&self, number: u8, theirs: &PassSummary, next: &PassSummary) -> Option<u32> {
         let pass = self.table.passes.get(usize::from(number))?;
         let last = theirs.last_dropped?;
@@ -348,8 +349,8 @@ impl Player {
         }
     }
 
-    /// Of shown rows the first that differ. If they are about another median, everything that a value depends on may differ: then
-    /// only what the median was told by is compared, for that same median.
+    /// The first of the shown rows that differ. If they are about another median, every value may differ. Then only
+    /// the sums that prove a median are compared, with those that the same rows have for the other median.
     fn pick_rows(
         &self,
         theirs: &TableSummary,

@@ -1,5 +1,5 @@
-//! The referee: what comes of a move. Total: no input makes it panic. A file for each thing that is disputed, and in it a
-//! function for each statement.
+//! The referee: what comes of a move. Total: no input makes it panic. There is a file for each thing that is
+//! disputed, and in it a function for each statement.
 
 mod gradients;
 mod losses;

@@ -147,8 +147,8 @@ fn total(products: &[i128], tiles: u32) -> Result<i128, Refusal> {
     sum.ok_or(Refusal::NotTheInside)
 }
 
-/// The product of gradient words from parameter `start` on and the entries of a delta there. Of 2^9 words of 2^63 and changes of 2^15
-/// it is below 2^87.
+/// The product of gradient words from parameter `start` on and the entries of a delta there: of 2^9 words below 2^63
+/// and changes below 2^15 less than 2^87.
 pub(in super::super) fn product(words: &[i64], start: u32, entries: &[Entry]) -> i128 {
     let terms = entries.iter().filter_map(|entry| {
         let word = words.get(entry.position.checked_sub(start)? as usize)?;

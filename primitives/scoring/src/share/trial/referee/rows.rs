@@ -55,7 +55,7 @@ pub(super) fn row(
         return Ok(Ruling::Refuted(Step::Row(stage, entrant)));
     }
     if row.parts.is_empty() {
-        // Of who is no member there is no more to doubt.
+        // There is no more to doubt about an entrant that is no member.
         return Ok(Ruling::Upheld);
     }
     let statement = Statement::Row { stage, entrant };
@@ -89,8 +89,8 @@ fn open(
     }
 }
 
-/// Whether a row was dropped after its pass as it should have been: if it is bad, and leaves at or before the last one that was
-/// dropped, which has to be bad, too.
+/// Whether a row was rightly dropped after its pass, or rightly kept. It should leave if it is bad and not after the
+/// last one dropped, in their order. The last one has to be bad itself.
 fn is_rightly_kept(
     facts: &RoundFacts,
     summary: &TableSummary,
@@ -128,7 +128,7 @@ type Following<'a> = (
     u32,
 );
 
-/// The pass of a stage, the one that follows, and the last one that was dropped between; none of the pay or the last pass.
+/// The pass of a stage, the pass that follows, and the last row dropped in between; none for the pay and the last pass.
 fn following(summary: &TableSummary, stage: Stage) -> Option<Following<'_>> {
     let Stage::Pass(number) = stage else {
         return None;

@@ -142,7 +142,7 @@ fn merged_weight(
         .weights(&facts.base_root, range, &tile, foreign)?;
     let base = base.first().copied().ok_or(Refusal::WrongShape)?;
     let sum: i128 = terms.iter().map(|term| i128::from(term.value)).sum();
-    // The company's, which is known: terms that say another are wrong, and one of them is.
+    // If it is not the company's, one of the terms is wrong, and can be doubted.
     let weight: i128 = terms.iter().map(|term| i128::from(term.weight)).sum();
     pass_of(summary, of).ok_or(Refusal::NoSuchPlace)?;
     let halves = match of {
