@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A word of a group's gradient is the sum of what its samples add. What a sample adds, or each of the ops that
-//! read the parameter, follows from one sum and one exponent of the sample's [trace](stages), which has the
+//! read the parameter, follows from one sum and one exponent of the sample's trace, which has the
 //! words of the forward pass and then those of the backward pass, each made of a bounded number of earlier ones.
 //! The first word that a challenger computes differently is made of words that are right.
 //!
@@ -76,7 +76,7 @@ pub enum Statement {
     Gradient {
         /// The group.
         group: u32,
-        /// Which parameter; there has to be such a one.
+        /// Which parameter. Whoever opens the dispute checks that the graph has it.
         position: u32,
         /// The word.
         value: i64,
