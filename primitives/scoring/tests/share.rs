@@ -202,7 +202,10 @@ fn a_poison_and_its_cure_earn_nothing() {
             let played = play(&base, &exam, &submitted);
             let earned = paid(&played, attackers.clone());
             assert!(earned * 50 <= paid(&played, 0..4), "{earned}");
-            assert!(paid(&played, 0..4) * 100 >= paid(&alone, 0..4) * 95);
+            // If luck lets the cure in, it thins the merge out by its weight, and no more.
+            let honest_stake = 4 * u64::from(STAKE);
+            let kept = paid(&played, 0..4) * (honest_stake + u64::from(cure_stake));
+            assert!(kept >= paid(&alone, 0..4) * honest_stake);
         }
     }
 }

@@ -22,6 +22,12 @@ pub fn is_of_a(seed: &Hash, sample: u32) -> bool {
     u32::from(first & 1) == sample % 2
 }
 
+/// Whether an exam of so many samples decides anything: a half of one has no error, so by fewer than four nothing is
+/// merged.
+pub fn can_decide(samples: u32) -> bool {
+    samples / 2 >= 2
+}
+
 /// One of the two halves.
 #[derive(
     Clone,
@@ -43,12 +49,9 @@ pub enum Half {
 }
 
 impl Half {
-    /// How many of so many samples are of this half.
+    /// How many of so many samples are of this half: as many as of the other.
     pub fn count(self, samples: u32) -> u32 {
-        match self {
-            Self::A => samples.div_ceil(2),
-            Self::B => samples / 2,
-        }
+        samples / 2
     }
 
     /// Its `nth` sample: of every two neighbours it has one, so [`halves`] need not be drawn for it.
@@ -57,7 +60,7 @@ impl Half {
             return None;
         }
         let first = nth.checked_mul(2)?;
-        let is_own = is_of_a(seed, first, samples) == (self == Self::A);
+        let is_own = is_of_a(seed, first) == (self == Self::A);
         Some(if is_own { first } else { first.checked_add(1)? })
     }
 }

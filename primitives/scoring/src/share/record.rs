@@ -43,11 +43,7 @@ impl EntrantRecord {
 
     /// How many of its standard errors a value of it has to be above, Q8.
     pub fn floor_q8(&self, terms: &ShareTerms) -> u16 {
-        if self.is_proven {
-            0
-        } else {
-            terms.newcomer_floor_q8
-        }
+        terms.floor_q8(self.is_proven)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One round: choose on A, merge, credit on B.
 
 use super::company::{best, passes_seen, values_of, worst_of_the_bad, Entrant, Pass};
+use super::halves::can_decide;
 use super::record::EntrantRecord;
 use super::table::{gradient_tree, Row, ShareTable, Stage, TableMerge, TablePass, TablePay};
 use super::{credits, halves, Credit, Half, ShareTerms, Value};
@@ -12,9 +13,6 @@ use crate::merge::{Merge, MAX_REVEALS, MAX_WEIGHT};
 use crate::round::{Paired, ScoreError};
 use alloc::vec;
 use alloc::vec::Vec;
-
-/// Fewer samples than this have no error: nothing is decided by them.
-const LEAST_OF_A: usize = 2;
 
 /// What a round comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,10 +91,10 @@ fn play<E: Evaluator + Differentiator>(
     let mut see_pass = |pass: usize, _: usize, gradient: &[i64]| {
         see(Seen::Gradient(Stage::Pass(pass as u8), gradient))
     };
-    let passes = if a.len() < LEAST_OF_A {
-        Vec::new()
-    } else {
+    let passes = if can_decide(samples.len() as u32) {
         passes_seen(evaluator, graph, base, &a, entrants, terms, &mut see_pass)?
+    } else {
+        Vec::new()
     };
     let unchanged = |passes| ShareRound {
         passes,

@@ -10,7 +10,7 @@
 
 use super::company::{best_of, MAX_PASSES};
 use super::credit::magnitude;
-use super::halves::Half;
+use super::halves::{can_decide, Half};
 pub use super::lists::{Members, Parts, PassSummaries};
 use super::record::EntrantRecord;
 pub use super::sums::RowSums;
@@ -267,11 +267,13 @@ impl TableSummary {
         self.merge.as_ref()?.pay.as_ref()
     }
 
-    /// Whether its numbers fit each other, in a round with this many entrants: all that can be told without a proof.
-    /// The chain refuses a summary that is not consistent.
-    pub fn is_consistent(&self, entrants: u32, terms: &ShareTerms) -> bool {
-        let first = self.passes.first();
-        let starts = first.is_some_and(|pass| pass.members == Members::all(entrants));
+    /// Whether its numbers fit each other, in a round with this many entrants and samples: all that can be told without a
+    /// proof. The chain refuses a summary that is not consistent.
+    pub fn is_consistent(&self, entrants: u32, samples: u32, terms: &ShareTerms) -> bool {
+        let starts = match self.passes.first() {
+            Some(first) => first.members == Members::all(entrants) && can_decide(samples),
+            None => !can_decide(samples),
+        };
         let holds = |(number, pass): (usize, &PassSummary)| {
             pass.holds(number, self.passes.get(number.saturating_add(1)), entrants)
         };

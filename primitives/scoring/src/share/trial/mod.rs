@@ -74,7 +74,7 @@ impl RoundFacts {
 
     /// Whether a summary can be that of the round's table.
     pub fn allow(&self, summary: &TableSummary) -> bool {
-        summary.is_consistent(self.entrants, &self.terms)
+        summary.is_consistent(self.entrants, self.samples, &self.terms)
     }
 
     /// The exam's number of a half's sample.
