@@ -101,7 +101,7 @@ impl Fixture {
             .collect();
         let terms = ShareTerms {
             newcomer_floor_q8: 1 << 8,
-            proven_floor_q8: 0,
+            proven_floor_q8: (seed / 7 % 2) as u16 * 128,
             gain_floor_q8: (seed % 2) as u16 * 128,
             doubt_q8: 2 << 8,
         };
