@@ -9,14 +9,15 @@ PYTHON = $(TARGET)/python
 # The runtime's Wasm is built by rustup's wasm32v1-none, or, where rustup cannot fetch it, by the
 # toolchain that scripts/setup.sh links as `wasm-web`. Expanded when a recipe runs, after set-up.
 WASM_TARGET = $(shell rustup target list --installed 2>/dev/null | grep -x wasm32v1-none)
-CARGO = $(if $(WASM_TARGET),,WASM_BUILD_TOOLCHAIN=wasm-web )cargo
+# Clippy looks at our own crates as they are compiled, and a warning is an error.
+CARGO = $(if $(WASM_TARGET),,WASM_BUILD_TOOLCHAIN=wasm-web )cargo --config 'build.rustc-workspace-wrapper="scripts/rustc.sh"'
 WASM_CARGO = $(if $(WASM_TARGET),cargo,rustup run wasm-web cargo)
 
 # Software Vulkan asks for it where no desktop has set it.
 export XDG_RUNTIME_DIR ?= $(abspath $(TARGET))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup python build demo demo-lm test check bench gpu weights doc
+.PHONY: help setup python build demo demo-lm test check bench attacks gpu weights doc
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -36,17 +37,23 @@ demo: build ## A whole network on this machine: ten rounds on Fashion-MNIST
 demo-lm: build ## The same with a language model on Shakespeare's plays
 	$(BIN)/gotong demo --model lm --folder demo-lm
 
-test: build python ## Unit, property and end-to-end tests
+test: check python ## Everything of `check`, then unit, property and end-to-end tests
 	$(CARGO) test --locked --workspace
 
-check: setup ## Format, lints, no_std, Wasm, and who may import whom
+check: setup ## Format, import walls, no_std, Wasm, licences and versions of dependencies, lints
 	cargo fmt --all --check
 	scripts/check-imports.sh
 	$(WASM_CARGO) build --locked -p gotong-protocol --no-default-features --target wasm32v1-none
-	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	scripts/deny.sh $(TARGET)/tools
+	$(CARGO) build --locked --workspace
+	$(CARGO) test --locked --workspace --all-targets --no-run
 
 bench: build python ## Measure speed and sizes; writes target/bench/report.json (PART=large: a part alone)
 	$(CARGO) bench --locked --workspace --bench report --profile dev -- $(if $(PART),--only $(PART)) --out target/bench/$(or $(firstword $(PART)),report).json
+
+attacks: setup ## Attack the pay: a table, and as the last line one JSON object (ONLY=split: those attacks, ONLY=gradient: its check)
+	$(CARGO) build --locked --workspace --example attacks
+	$(BIN)/examples/attacks $(if $(ONLY),--only $(ONLY))
 
 gpu: build ## On a machine with a GPU: is it exact, and how fast? (FEATURES=gotong/vulkan or gotong/cuda adds a backend)
 	$(CARGO) test --locked --workspace --features "$(FEATURES)" --test equality -- --nocapture

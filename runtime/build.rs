@@ -1,6 +1,9 @@
 //! Compiles the runtime to Wasm and embeds it in the native crate as `WASM_BINARY`.
 
 fn main() {
+    // The Wasm may be compiled by another compiler than Clippy belongs to: see scripts/rustc.sh.
+    std::env::remove_var("RUSTC_WORKSPACE_WRAPPER");
+
     #[cfg(all(feature = "std", not(feature = "metadata-hash")))]
     substrate_wasm_builder::WasmBuilder::build_using_defaults();
 

@@ -13,22 +13,35 @@ use subxt_signer::{polkadot_js_compat, sr25519, SecretUri};
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
+    /// No option names a key.
     #[error("no identity: give --dev NAME, --seed-file FILE or --keystore FILE")]
     None,
+    /// More than one option names a key.
     #[error("more than one identity: give one of --dev, --seed-file and --keystore")]
     Several,
+    /// A file cannot be read, or the password cannot be asked for.
     #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: io::Error },
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A seed file holds something else.
     #[error("{} holds neither a 32-byte hex seed nor a mnemonic phrase", .0.display())]
     Seed(PathBuf),
     #[error(
         "cannot unlock {}: a wrong password, or not an sr25519 keystore ({source})",
         path.display()
     )]
+    /// A keystore cannot be unlocked.
     Keystore {
+        /// The file.
         path: PathBuf,
+        /// Why not.
         source: polkadot_js_compat::Error,
     },
+    /// Text that should name an account does not.
     #[error("`{0}` is neither an SS58 address, 0x and 64 hex digits, nor a development name")]
     Account(String),
 }

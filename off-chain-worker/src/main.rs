@@ -1,3 +1,5 @@
+//! `gotong`: the one binary that people run. All of it is in the library.
+
 use clap::Parser;
 use std::{io::IsTerminal, process::ExitCode};
 use tracing_subscriber::EnvFilter;

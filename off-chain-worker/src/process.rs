@@ -13,16 +13,28 @@ use std::{
 /// Why a child process could not be started or used.
 #[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
+    /// The program does not lie next to this one.
     #[error("{0} is not built: run `make build` first")]
     NotBuilt(PathBuf),
+    /// The system did not start it.
     #[error("cannot start {program}: {source}")]
-    Start { program: PathBuf, source: io::Error },
+    Start {
+        /// The program.
+        program: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A child ended with an error.
     #[error("{name} failed ({status}); its log: {log}")]
     Failed {
+        /// Its name among the children.
         name: String,
+        /// How it ended.
         status: ExitStatus,
+        /// What it printed.
         log: PathBuf,
     },
+    /// Something around it failed: its log, its folder or its port.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -73,6 +85,7 @@ impl Running {
         })
     }
 
+    /// The file that it prints to.
     pub fn log(&self) -> &Path {
         &self.log
     }
@@ -158,6 +171,7 @@ impl Node {
         self.running = None;
     }
 
+    /// Where its RPC server listens.
     pub fn url(&self) -> String {
         format!("ws://127.0.0.1:{}", self.port)
     }

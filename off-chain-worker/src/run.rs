@@ -55,24 +55,34 @@ use tracing::Span;
 /// Why a daemon cannot go on, or has to try again.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
+    /// The chain could not be asked, or said no.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// The task cannot be rebuilt.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
+    /// The worker's own files fail.
     #[error(transparent)]
     State(#[from] StateError),
+    /// Training failed.
     #[error(transparent)]
     Training(#[from] TrainingError),
+    /// No task has this id.
     #[error("there is no task {0}")]
     NoTask(TaskId),
+    /// What was asked for cannot be done now; the text says why.
     #[error("{0}")]
     Refused(String),
+    /// The delta would be empty.
     #[error("the weights do not differ from the task's: there is nothing to submit")]
     NothingLearned,
+    /// A step cannot be shown.
     #[error("no evidence: {0}")]
     Evidence(#[from] EvidenceError),
+    /// The operating system's source failed.
     #[error("the system gives no randomness: {0}")]
     Randomness(#[from] rand::rand_core::OsError),
+    /// A thread that computes panicked, or the program ends.
     #[error("a computation was aborted: {0}")]
     Aborted(#[from] tokio::task::JoinError),
 }

@@ -14,10 +14,18 @@ const VERSION: u8 = 1;
 /// Why state could not be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
+    /// A file or folder cannot be read or written.
     #[error("{}: {source}", path.display())]
-    Io { path: PathBuf, source: io::Error },
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file does not decode.
     #[error("{} is damaged or was written by another version; move it away to start anew", .0.display())]
     Damaged(PathBuf),
+    /// Another process holds the lock of the folder.
     #[error("another worker is using {}", .0.display())]
     InUse(PathBuf),
 }
@@ -43,10 +51,12 @@ impl Folder {
         Ok(Self(path))
     }
 
+    /// The folder `name` inside this one; creates it where it is missing.
     pub fn sub(&self, name: impl AsRef<Path>) -> Result<Self, StateError> {
         Self::open(self.0.join(name))
     }
 
+    /// Where the folder is.
     pub fn path(&self) -> &Path {
         &self.0
     }

@@ -1,5 +1,7 @@
 //! The configuration of every pallet, the limits of a block, and the fees.
 
+#![deny(missing_docs)]
+
 use frame_support::{
     derive_impl,
     dispatch::DispatchClass,
@@ -55,8 +57,11 @@ fn max_block_millis() -> u64 {
 pub const MAX_BLOCK_LENGTH: u32 = 10 * 1024 * 1024;
 
 parameter_types! {
+    /// How many of the last blocks a transaction may build on.
     pub const BlockHashCount: BlockNumber = 4_096;
+    /// See [`VERSION`].
     pub const Version: RuntimeVersion = VERSION;
+    /// See [`SS58_PREFIX`].
     pub const SS58Prefix: u16 = SS58_PREFIX;
 
     /// Limits execution time only: a solo chain ships no proofs, so their size is free.
@@ -64,6 +69,7 @@ parameter_types! {
         Weight::from_parts(max_block_millis() * WEIGHT_REF_TIME_PER_MILLIS, u64::MAX),
         NORMAL_RATIO,
     );
+    /// See [`MAX_BLOCK_LENGTH`]; ordinary transactions get [`NORMAL_RATIO`] of it.
     pub RuntimeBlockLength: BlockLength = BlockLength::builder()
         .max_length(MAX_BLOCK_LENGTH)
         .modify_max_length_for_class(DispatchClass::Normal, |max| *max = NORMAL_RATIO * *max)
@@ -88,10 +94,13 @@ impl frame_system::Config for Runtime {
 impl timing::Config for Runtime {}
 
 parameter_types! {
+    /// Length of a slot in milliseconds, as the genesis set it.
     pub SlotMillis: u64 = timing::SlotMillis::<Runtime>::get();
+    /// Length of an epoch in slots, as the genesis set it.
     pub EpochSlots: u64 = timing::EpochSlots::<Runtime>::get();
+    /// Blocks so far that were not full: the clock of tasks and disputes.
     pub CalmTime: BlockNumber = Timing::calm_time();
-    // Babe reads the slot length back as twice this period.
+    /// Half a slot in milliseconds: Babe reads the slot length back as twice this period.
     pub MinimumPeriod: u64 = timing::SlotMillis::<Runtime>::get() / 2;
 }
 

@@ -12,7 +12,10 @@
 //! * [`presets`]: the built-in genesis configurations.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+#![deny(clippy::float_arithmetic)]
 #![recursion_limit = "256"]
+// What `#[frame_support::runtime]` makes at the root has no docs. All other modules are denied it again.
+#![allow(missing_docs)]
 
 extern crate alloc;
 
@@ -61,6 +64,7 @@ pub type Block = generic::Block<Header, UncheckedExtrinsic>;
 pub mod opaque {
     pub use sp_runtime::OpaqueExtrinsic as UncheckedExtrinsic;
 
+    /// A block whose transactions are bytes.
     pub type Block = sp_runtime::generic::Block<super::Header, UncheckedExtrinsic>;
 }
 
@@ -112,7 +116,9 @@ pub const SS58_PREFIX: u16 = 42;
 impl_opaque_keys! {
     /// The keys an authority signs with: BABE authors blocks, GRANDPA finalizes them.
     pub struct SessionKeys {
+        /// Signs the blocks it makes.
         pub babe: Babe,
+        /// Votes for the blocks that become final.
         pub grandpa: Grandpa,
     }
 }

@@ -3,6 +3,8 @@
 //! Both use the well-known development keys, whose secrets anybody knows: they are for a machine
 //! or a laboratory. A public chain starts from its own chain specification.
 
+#![deny(missing_docs)]
+
 use alloc::{vec, vec::Vec};
 use sp_consensus_babe::{AllowedSlots, BabeEpochConfiguration};
 use sp_genesis_builder::{PresetId, DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};

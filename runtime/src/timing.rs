@@ -9,6 +9,8 @@
 //! Full blocks do not count as time: who fills them keeps others from acting, but not from acting in
 //! time.
 
+#![deny(missing_docs)]
+
 pub use pallet::*;
 
 #[frame_support::pallet]
@@ -97,6 +99,7 @@ pub mod pallet {
         pub slot_millis: u64,
         /// Length of an epoch, in slots: not zero.
         pub epoch_slots: u64,
+        /// Nothing; the type needs it.
         #[serde(skip)]
         pub _config: PhantomData<T>,
     }

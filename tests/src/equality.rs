@@ -20,18 +20,24 @@ mod any_graph;
 
 /// A model and samples for it.
 pub struct Case {
+    /// What failures call it.
     pub name: String,
+    /// The model.
     pub graph: Graph,
+    /// Its weights, in the order of [`Graph`].
     pub weights: Vec<i16>,
+    /// What it is evaluated on.
     pub samples: Samples,
 }
 
 /// What was compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
+    /// Models that were evaluated.
     pub models: usize,
     /// Words that all evaluators together gave.
     pub words: u64,
+    /// Words that differ from those of the reference.
     pub mismatched_words: u64,
     /// Where the first of them was.
     pub first: Option<String>,

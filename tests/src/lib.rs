@@ -37,7 +37,9 @@ const TERMS: &str = "--name=test --init-seed=1 --price=0.01 --cap=100 --budget=1
 /// A node of its own, and what a test does with it.
 pub struct Network {
     folder: tempfile::TempDir,
+    /// The node, which is killed when this is dropped.
     pub node: Node,
+    /// A connection to it.
     pub client: Client,
 }
 
@@ -69,6 +71,7 @@ impl Network {
         Ok(())
     }
 
+    /// Where node and workers keep what they write; removed when this is dropped.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -170,6 +173,7 @@ impl Network {
         .await
     }
 
+    /// The task as the best block shows it.
     pub async fn task(&self, task: TaskId) -> Result<TaskView> {
         self.client
             .best()

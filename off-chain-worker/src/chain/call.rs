@@ -1,3 +1,5 @@
+//! Calls of the runtime, encoded without code generated from its metadata.
+
 use super::{Account, ChainError, PALLET, REFEREE};
 use codec::{Compact, Encode};
 use gotong_protocol::{
@@ -34,18 +36,22 @@ impl Call {
         }
     }
 
+    /// Puts `stake` planck on hold and takes `roles`.
     pub fn register(roles: Roles, stake: u128) -> Self {
         Self::new(PALLET, "register", (roles, stake))
     }
 
+    /// Puts `amount` planck more on hold.
     pub fn add_stake(amount: u128) -> Self {
         Self::new(PALLET, "add_stake", amount)
     }
 
+    /// Begins to unbond `amount` planck.
     pub fn unstake(amount: u128) -> Self {
         Self::new(PALLET, "unstake", amount)
     }
 
+    /// Takes back what has unbonded.
     pub fn withdraw() -> Self {
         Self::new(PALLET, "withdraw", ())
     }
@@ -55,18 +61,22 @@ impl Call {
         Self::new(PALLET, "open_task", (terms, graph, weights, pool))
     }
 
+    /// Adds `amount` planck to the pool of a task.
     pub fn top_up(task: TaskId, amount: u128) -> Self {
         Self::new(PALLET, "top_up", (task, amount))
     }
 
+    /// Closes the sender's task once its round under way is over.
     pub fn close_task(task: TaskId) -> Self {
         Self::new(PALLET, "close_task", task)
     }
 
+    /// Commits to a delta: `commitment` is [`gotong_protocol::submission_commitment`].
     pub fn commit(task: TaskId, round: RoundId, commitment: Hash) -> Self {
         Self::new(PALLET, "commit", (task, round, commitment))
     }
 
+    /// Reveals the encoded `delta` that was committed to with `salt`.
     pub fn reveal(task: TaskId, round: RoundId, delta: &[u8], salt: Hash) -> Self {
         Self::new(PALLET, "reveal", (task, round, delta, salt))
     }
@@ -82,10 +92,12 @@ impl Call {
         Self::new(PALLET, "publish_shard", (task, round, key, records, proof))
     }
 
+    /// Commits to a score table: `commitment` is [`gotong_protocol::attestation_commitment`].
     pub fn commit_attestation(task: TaskId, round: RoundId, commitment: Hash) -> Self {
         Self::new(PALLET, "commit_attestation", (task, round, commitment))
     }
 
+    /// Reveals the table that was committed to with `salt`, and the root over the work behind it.
     pub fn reveal_attestation(
         task: TaskId,
         round: RoundId,
@@ -100,6 +112,7 @@ impl Call {
         )
     }
 
+    /// Shows the work that the audits of the sender's seat ask for.
     pub fn answer_audits(task: TaskId, round: RoundId, answers: &[AuditAnswer]) -> Self {
         Self::new(PALLET, "answer_audits", (task, round, answers))
     }
@@ -124,6 +137,7 @@ impl Call {
         Self::new(REFEREE, "pick", (dispute, pick))
     }
 
+    /// Claims shares of rounds that have settled, each with its proof.
     pub fn claim(items: &[ClaimItem]) -> Self {
         Self::new(PALLET, "claim", items)
     }

@@ -1,3 +1,5 @@
+//! The connection to a node: blocks as they come, transactions until they are in one.
+
 use super::{body::Body, Call, ChainError, Config, Keypair, Moment};
 use codec::Decode;
 use futures::{stream::SelectAll, FutureExt, StreamExt};

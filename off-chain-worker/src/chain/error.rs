@@ -1,3 +1,5 @@
+//! What can go wrong between this program and the chain.
+
 use subxt::{
     error::{BackendError, DispatchError, ExtrinsicError, RpcError, TransactionEventsError},
     rpcs,
@@ -8,13 +10,23 @@ use subxt::{
 pub enum ChainError {
     /// Nobody answers at the address.
     #[error("cannot reach a node at {url}: {reason}")]
-    Unreachable { url: String, reason: String },
+    Unreachable {
+        /// Where the node was looked for.
+        url: String,
+        /// What the connection said.
+        reason: String,
+    },
     /// The connection is gone.
     #[error("the connection to the node was lost: {0}")]
     Disconnected(String),
     /// The call was executed and a pallet said no, by the name of its error.
     #[error("refused: {name}. {docs}")]
-    Refused { name: String, docs: String },
+    Refused {
+        /// The name of the error, such as `NotRegistered`.
+        name: String,
+        /// What the runtime says about it.
+        docs: String,
+    },
     /// The call was executed and failed outside of any pallet's errors.
     #[error("the call failed: {0}")]
     Failed(String),
@@ -29,10 +41,20 @@ pub enum ChainError {
     Incompatible(String),
     /// The chain answered with something that cannot be read.
     #[error("cannot decode {what}: {source}")]
-    Undecodable { what: String, source: codec::Error },
+    Undecodable {
+        /// What was asked for.
+        what: String,
+        /// Why it cannot be read.
+        source: codec::Error,
+    },
     /// A payload that the chain says is in a block is not there.
     #[error("block {block} does not hold {what}")]
-    Missing { what: String, block: u32 },
+    Missing {
+        /// What is missing.
+        what: String,
+        /// The number of the block.
+        block: u32,
+    },
     /// The node answered with an error.
     #[error("the node answered: {0}")]
     Node(String),

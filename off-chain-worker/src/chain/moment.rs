@@ -1,3 +1,5 @@
+//! The state of the chain at one block, as its views show it.
+
 use super::{Account, ChainError, Config, PALLET, REFEREE};
 use codec::{Decode, DecodeAll, Encode};
 use gotong_protocol::{
@@ -32,26 +34,32 @@ impl Moment {
         u32::try_from(self.0.block_number()).unwrap_or(u32::MAX)
     }
 
+    /// The hash of the block.
     pub fn hash(&self) -> H256 {
         self.0.block_hash()
     }
 
+    /// The metadata of the runtime at the block.
     pub fn metadata(&self) -> &Metadata {
         self.0.metadata_ref()
     }
 
+    /// The registration of `who`, if it has one.
     pub async fn stake(&self, who: &Account) -> Result<Option<StakeView>, ChainError> {
         self.view(PALLET, "stake", who).await
     }
 
+    /// The ids of all tasks.
     pub async fn tasks(&self) -> Result<Vec<TaskId>, ChainError> {
         self.view(PALLET, "tasks", &()).await
     }
 
+    /// A task, if there is one of this id.
     pub async fn task(&self, task: TaskId) -> Result<Option<TaskView>, ChainError> {
         self.view(PALLET, "task", &task).await
     }
 
+    /// A round of a task, if it has started and the chain still knows it.
     pub async fn round(
         &self,
         task: TaskId,
@@ -60,6 +68,7 @@ impl Moment {
         self.view(PALLET, "round", &(task, round)).await
     }
 
+    /// What was committed and revealed in a round, in the order of the commits.
     pub async fn submissions(
         &self,
         task: TaskId,
@@ -68,10 +77,12 @@ impl Moment {
         self.view(PALLET, "submissions", &(task, round)).await
     }
 
+    /// The settled rounds in which `who` has a share, or had one.
     pub async fn rewards(&self, who: &Account) -> Result<Vec<RewardView>, ChainError> {
         self.view(PALLET, "rewards", who).await
     }
 
+    /// What `who` is expected to do now, in every task.
     pub async fn duties(&self, who: &Account) -> Result<Vec<Duty>, ChainError> {
         self.view(PALLET, "duties", who).await
     }
@@ -86,6 +97,7 @@ impl Moment {
         self.view(REFEREE, "disputes", &task).await
     }
 
+    /// A dispute, if it is open.
     pub async fn dispute(&self, dispute: DisputeId) -> Result<Option<DisputeView>, ChainError> {
         self.view(REFEREE, "dispute", &dispute).await
     }

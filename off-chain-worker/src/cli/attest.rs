@@ -1,3 +1,5 @@
+//! `gotong attest`: evaluates the rounds that draw the account, until stopped.
+
 use super::{scoring::ScoringArgs, tipping::Tipping, Globals};
 use crate::run::{drive, Attest as Daemon, Stop};
 use gotong_protocol::TaskId;

@@ -1,3 +1,5 @@
+//! `gotong challenge`: disputes one table, until the verdict.
+
 use super::{disputes, scoring::ScoringArgs, tipping::Tipping, Globals};
 use crate::{
     keys,

@@ -1,3 +1,5 @@
+//! `gotong claim`: claims every share that is owed.
+
 use super::{
     output::{Amount, SYMBOL},
     Globals,

@@ -1,3 +1,5 @@
+//! `gotong contribute`: trains and submits, round after round.
+
 use super::{data::Data, Globals};
 use crate::{
     run::{drive, Contribute as Daemon, DeltaSource, Seed, Stop, Strategy, Training, NO_TIP},

@@ -1,3 +1,5 @@
+//! The options that name a data set and the folder of all of them.
+
 use crate::training::data::{self, DataSet, Labelled, Use, DATA_VARIABLE};
 use anyhow::Context;
 use gotong_protocol::Graph;

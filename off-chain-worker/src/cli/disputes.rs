@@ -1,3 +1,5 @@
+//! `gotong disputes`: open disputes and the last verdicts.
+
 use super::{
     output::{table, Amount, SYMBOL},
     Globals,

@@ -1,3 +1,5 @@
+//! `gotong doctor`: what is missing, and what to do about it.
+
 use super::{
     data::DataFolder,
     output::{explain, Amount, SYMBOL},

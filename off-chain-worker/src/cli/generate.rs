@@ -1,3 +1,5 @@
+//! `gotong generate`: a language model continues a text.
+
 use super::{output::fixed_point, weights::replay, Globals};
 use crate::{
     evaluation::{self, Sampler},

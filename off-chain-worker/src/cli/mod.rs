@@ -38,8 +38,10 @@ use std::path::PathBuf;
 #[command(name = "gotong", version, arg_required_else_help = true)]
 #[command(after_help = "Start with:\n  gotong doctor --dev Alice\n  gotong demo")]
 pub struct Cli {
+    /// What every subcommand takes.
     #[command(flatten)]
     pub globals: Globals,
+    /// What to do.
     #[command(subcommand)]
     pub command: Command,
 }
@@ -57,6 +59,7 @@ pub struct Globals {
         value_name = "URL"
     )]
     pub node: String,
+    /// Who signs, and whose account is looked at.
     #[command(flatten)]
     pub identity: Identity,
     /// Where to keep state [default: ~/.local/share/gotong]
@@ -72,12 +75,14 @@ pub struct Globals {
 }
 
 impl Globals {
+    /// Connects to the node.
     pub async fn client(&self) -> anyhow::Result<Client> {
         let advice =
             "is a node running? `gotong-node --dev` starts one; `--node URL` names another";
         Client::connect(&self.node).await.context(advice)
     }
 
+    /// The key that signs; an error if no option names one.
     pub fn signer(&self) -> anyhow::Result<Keypair> {
         Ok(self.identity.keypair()?)
     }
@@ -110,6 +115,7 @@ impl Globals {
     }
 }
 
+/// The subcommands.
 #[derive(Subcommand)]
 pub enum Command {
     /// Register for a role, with stake on hold; again to add stake

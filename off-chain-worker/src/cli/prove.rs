@@ -1,3 +1,5 @@
+//! `gotong prove`: writes evidence of one step of a table, and checks it.
+
 use super::{disputes, scoring::ScoringArgs, Globals};
 use crate::{
     chain::{Account, Moment},

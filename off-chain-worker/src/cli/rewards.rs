@@ -1,3 +1,5 @@
+//! `gotong rewards`: what an account earned, can claim and has claimed.
+
 use super::{
     output::{table, Amount},
     Globals,

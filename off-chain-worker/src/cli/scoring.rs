@@ -1,3 +1,5 @@
+//! The options of whoever computes rounds.
+
 use crate::{
     evaluation::{check_precision, self_test, Backend, BurnEvaluator, LieKind},
     run::ScorerOptions,

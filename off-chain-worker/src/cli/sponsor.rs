@@ -1,3 +1,5 @@
+//! `gotong sponsor`: publishes the shards of a task.
+
 use super::Globals;
 use crate::run::{drive, Sponsoring, Stop, NO_TIP};
 use gotong_protocol::TaskId;

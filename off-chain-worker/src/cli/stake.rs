@@ -1,3 +1,5 @@
+//! `gotong register`, `unstake` and `withdraw`.
+
 use super::{
     output::{Amount, SYMBOL},
     Globals,

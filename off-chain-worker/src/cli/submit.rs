@@ -1,3 +1,5 @@
+//! `gotong submit`: commits and reveals weights that were trained elsewhere.
+
 use super::Globals;
 use crate::{
     run::{drive, Contribute, DeltaSource, OwnWeights, Stop, NO_TIP},

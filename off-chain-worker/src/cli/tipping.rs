@@ -1,3 +1,5 @@
+//! The option that limits tips.
+
 use super::output::Amount;
 
 /// What calls may cost that a deadline waits for.

@@ -1,3 +1,5 @@
+//! `gotong verify`: computes a round again from the chain, and compares.
+
 use super::{
     output::{millibits, table},
     scoring::ScoringArgs,

@@ -1,3 +1,5 @@
+//! `gotong watch`: computes every round, and disputes what is wrong.
+
 use super::{scoring::ScoringArgs, tipping::Tipping, Globals};
 use crate::run::{drive, Stop, Watch as Daemon};
 use gotong_protocol::TaskId;

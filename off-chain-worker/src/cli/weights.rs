@@ -1,3 +1,5 @@
+//! `gotong weights`: writes the weights of a task to a file.
+
 use super::Globals;
 use crate::{run::Replica, training::weights_file};
 use anyhow::Context;

@@ -1,3 +1,5 @@
+//! When an attester evaluates, commits, reveals and answers audits.
+
 use codec::{Decode, Encode};
 use gotong_protocol::{attestation_commitment, Hash, Opening, Phase, RoundId, TaskId};
 
@@ -17,6 +19,7 @@ pub struct Attester {
 /// A round that was evaluated.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Evaluated {
+    /// The round.
     pub round: RoundId,
     /// Digest of what was evaluated.
     pub inputs: Hash,
@@ -35,6 +38,7 @@ pub struct AttesterSnapshot {
     pub block: u32,
     /// The task's last round.
     pub round: RoundId,
+    /// The phase of that round.
     pub phase: Phase,
     /// Digest of what the round's score depends on; a fork may change it.
     pub inputs: Hash,
@@ -45,7 +49,9 @@ pub struct AttesterSnapshot {
 /// How far the chain knows the account's attestation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seat {
+    /// Drawn, and nothing committed yet.
     Drawn,
+    /// Committed to a table.
     Committed,
     /// Stands for a table, and has audits to answer.
     Revealed,
@@ -59,21 +65,37 @@ pub enum Seat {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttesterCommand {
     /// Evaluate the round.
-    Evaluate { round: RoundId },
+    Evaluate {
+        /// The round.
+        round: RoundId,
+    },
     /// Send the commitment.
-    Commit { round: RoundId, commitment: Hash },
+    Commit {
+        /// The round.
+        round: RoundId,
+        /// Binds the account to its table and its work.
+        commitment: Hash,
+    },
     /// Send the table that was committed.
     Reveal {
+        /// The round.
         round: RoundId,
+        /// The top of the table.
         opening: Box<Opening>,
+        /// Root over the account's own work.
         work_root: Hash,
+        /// What hid the table.
         salt: Hash,
     },
     /// Show the work that the chain's audits ask for.
-    AnswerAudits { round: RoundId },
+    AnswerAudits {
+        /// The round.
+        round: RoundId,
+    },
 }
 
 impl Attester {
+    /// An attester that has done nothing yet.
     pub fn new(task: TaskId, account: [u8; 32]) -> Self {
         Self {
             task,

@@ -1,3 +1,5 @@
+//! When a contributor trains, commits, reveals and claims.
+
 use codec::{Decode, Encode};
 use gotong_protocol::{submission_commitment, Delta, Hash, Phase, RoundId, TaskId};
 
@@ -35,6 +37,7 @@ pub struct ContributorSnapshot {
     pub block: u32,
     /// The task's last round.
     pub round: RoundId,
+    /// The phase of that round.
     pub phase: Phase,
     /// Root of the weights that the round starts from.
     pub base_root: Hash,
@@ -45,7 +48,9 @@ pub struct ContributorSnapshot {
 /// How far the chain knows the account's submission of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Submission {
+    /// A commitment is on the chain.
     Committed,
+    /// The delta is, too.
     Revealed,
 }
 
@@ -53,20 +58,37 @@ pub enum Submission {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ContributorCommand {
     /// Train from the weights with this root.
-    Train { round: RoundId, base_root: Hash },
+    Train {
+        /// The round.
+        round: RoundId,
+        /// Root of the weights to train from.
+        base_root: Hash,
+    },
     /// Send the commitment.
-    Commit { round: RoundId, commitment: Hash },
+    Commit {
+        /// The round.
+        round: RoundId,
+        /// Binds the account to its delta.
+        commitment: Hash,
+    },
     /// Send the delta that was committed.
     Reveal {
+        /// The round.
         round: RoundId,
+        /// The encoded delta.
         delta: Vec<u8>,
+        /// What hid the delta.
         salt: Hash,
     },
     /// Claim the shares of all rounds before this one.
-    Claim { before: RoundId },
+    Claim {
+        /// The first round that is not claimed yet.
+        before: RoundId,
+    },
 }
 
 impl Contributor {
+    /// A contributor that has done nothing yet.
     pub fn new(task: TaskId, account: [u8; 32]) -> Self {
         Self {
             task,

@@ -1,3 +1,5 @@
+//! When an account accuses, answers and picks in disputes.
+
 use codec::{Decode, Encode};
 use gotong_protocol::{id::DisputeId, RoundId};
 use gotong_scoring::trial::Turn;
@@ -49,9 +51,13 @@ pub struct DisputerSnapshot {
 /// An open dispute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenDispute {
+    /// Its id.
     pub id: DisputeId,
+    /// Whose table is disputed.
     pub accused: [u8; 32],
+    /// Who disputes it.
     pub challenger: [u8; 32],
+    /// Whose move it is.
     pub turn: Turn,
     /// Moves made so far.
     pub moves: u32,
@@ -65,11 +71,24 @@ pub enum DisputerCommand {
     /// Compute the round: nothing can be told of it before.
     Compute,
     /// As the accused, show what is asked for.
-    Answer { dispute: DisputeId, moves: u32 },
+    Answer {
+        /// The dispute.
+        dispute: DisputeId,
+        /// Moves made before this one.
+        moves: u32,
+    },
     /// As the challenger, doubt a part of what was shown.
-    Pick { dispute: DisputeId, moves: u32 },
+    Pick {
+        /// The dispute.
+        dispute: DisputeId,
+        /// Moves made before this one.
+        moves: u32,
+    },
     /// Open a dispute about the table of `accused`.
-    Accuse { accused: [u8; 32] },
+    Accuse {
+        /// Whose table it is.
+        accused: [u8; 32],
+    },
 }
 
 /// How often the same account is accused in a round. Who loses twice computes differently from the
@@ -77,6 +96,7 @@ pub enum DisputerCommand {
 const ATTEMPTS: usize = 2;
 
 impl Disputer {
+    /// A disputer that has done nothing yet.
     pub fn new(account: [u8; 32]) -> Self {
         Self {
             account,

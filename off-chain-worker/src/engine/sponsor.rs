@@ -1,3 +1,5 @@
+//! When a sponsor publishes a shard.
+
 use codec::{Decode, Encode};
 use gotong_protocol::{Phase, RoundId};
 
@@ -15,6 +17,7 @@ pub struct SponsorSnapshot {
     pub block: u32,
     /// The task's last round.
     pub round: RoundId,
+    /// The phase of that round.
     pub phase: Phase,
     /// Whether the shard may be published: see [`gotong_protocol::shard_is_due`].
     pub is_due: bool,
@@ -28,7 +31,12 @@ pub struct SponsorSnapshot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SponsorCommand {
     /// Publish the shard `index` for the round.
-    Publish { round: RoundId, index: u32 },
+    Publish {
+        /// The round.
+        round: RoundId,
+        /// Which of the shards, counted from 0.
+        index: u32,
+    },
 }
 
 impl Sponsor {

@@ -1,3 +1,5 @@
+//! What evaluates models: the processor or a device, and how evaluations take turns on it.
+
 use super::{BurnEvaluator, FastCpu, Traced};
 use gotong_scoring::{machine::Tensor, EvalError, Evaluator, Graph, Samples};
 use std::{
@@ -52,10 +54,12 @@ impl Traced for Backend {
 pub struct Halt(Arc<AtomicBool>);
 
 impl Halt {
+    /// Asks the evaluation to halt.
     pub fn tell(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it was asked to.
     pub fn is_told(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
@@ -78,6 +82,7 @@ pub struct Shared<E> {
 }
 
 impl<E> Shared<E> {
+    /// Evaluates by `evaluator`, in turn with all others of this process, until `halt` is told.
     pub fn new(evaluator: E, halt: Halt) -> Self {
         Self {
             evaluator,

@@ -1,3 +1,5 @@
+//! Where two score tables differ first.
+
 use gotong_protocol::Opening;
 use gotong_scoring::SumNode;
 use std::fmt;
@@ -7,7 +9,9 @@ use std::fmt;
 pub struct Difference {
     /// What differs, in words.
     pub what: &'static str,
+    /// What was computed here.
     pub ours: String,
+    /// What the other table says.
     pub theirs: String,
 }
 

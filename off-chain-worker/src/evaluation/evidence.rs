@@ -19,7 +19,9 @@ use gotong_scoring::{
 /// which the chain knows, or whoever made the evidence of a table of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Evidence {
+    /// The task of the table.
     pub task: TaskId,
+    /// The round of that task.
     pub round: RoundId,
     /// The dispute in which it was shown; none if it was made by somebody for their own table.
     pub dispute: Option<DisputeId>,
@@ -29,9 +31,9 @@ pub struct Evidence {
     pub opening: Opening,
     /// The step.
     pub statement: Statement,
-    /// What leads from the table to the step: what is doubted first, and then of each answer the
-    /// part that is next.
+    /// What is doubted first.
     pub accusation: Accusation,
+    /// What leads on to the step: the answers, and of each the part that is doubted next.
     pub path: Vec<(Answer, Pick)>,
     /// What the step was made of.
     pub answer: Answer,
@@ -40,26 +42,47 @@ pub struct Evidence {
 /// Why there is no evidence of a step, or why it is worth nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvidenceError {
+    /// The table ends before the step; named is the last step on the way.
     #[error("the table has no such step: there is no way on from {0}")]
     NoSuchStep(String),
+    /// The referee refuses a move.
     #[error("{at}: {refusal}")]
-    Refused { at: String, refusal: Refusal },
+    Refused {
+        /// The step at which it is made.
+        at: String,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// The way to the step ends early, with a step that is right.
     #[error("{0}: the table ends here, and is right")]
     Upheld(String),
+    /// The way to the step ends early, with a step that is wrong.
     #[error("{0}: the table is wrong before it comes to the step")]
     WrongBefore(String),
+    /// The moves lead elsewhere.
     #[error("the evidence leads to {found}, and is said to be of {claimed}")]
-    OtherStep { found: String, claimed: String },
+    OtherStep {
+        /// The step that they lead to.
+        found: String,
+        /// The step that the evidence is said to be of.
+        claimed: String,
+    },
+    /// The moves of a dispute end before its last step.
     #[error("the moves do not decide the dispute: they end with {0}")]
     Undecided(String),
+    /// The graph is not valid.
     #[error("the model cannot be one of the chain: {0}")]
     Graph(#[from] GraphError),
+    /// The rules of the merge cannot be used.
     #[error("the rules cannot be those of a task")]
     Rules,
+    /// The opening does not add up to one table.
     #[error("the table contradicts itself, and no chain takes it")]
     Inconsistent,
+    /// The file does not decode, or its seal is broken.
     #[error("the file is damaged, or is no evidence")]
     Damaged,
+    /// The first byte of the file is not that of this version.
     #[error("the evidence is of version {0}, which this program cannot read")]
     Version(u8),
 }
@@ -78,7 +101,9 @@ pub enum Finding {
 /// A move of a dispute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Move {
+    /// The accused shows what a step is made of.
     Answer(Box<Answer>),
+    /// The challenger doubts a part of it.
     Pick(Pick),
 }
 

@@ -1,3 +1,5 @@
+//! Lies about scores, for drills: a dispute must find each of them.
+
 use gotong_scoring::{
     trial::{Case, Layout, Lie, Side, Witness, WitnessError},
     Evaluator, Op, Reveal, RoundSamples, RoundScore, Standing,

@@ -2,7 +2,7 @@
 //! for bit, the test that a device must pass before anybody trusts it, and evidence of single steps.
 
 mod backend;
-mod burn_evaluator;
+mod burn;
 mod difference;
 mod evidence;
 mod fast_cpu;
@@ -16,8 +16,8 @@ mod step_name;
 mod traced;
 mod verdict_text;
 
+pub use self::burn::BurnEvaluator;
 pub use backend::{Backend, Halt, Shared};
-pub use burn_evaluator::BurnEvaluator;
 pub use difference::Difference;
 pub use evidence::{Evidence, EvidenceError, Finding, Move};
 pub use fast_cpu::FastCpu;

@@ -5,7 +5,7 @@
 //! setting says so. Int8 operands survive TF32, and only an attention's shares have more bits, so the
 //! self-test's models may not notice. Others may round the sums, of which only the largest show it.
 
-use super::burn_evaluator::caught;
+use super::burn::caught;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use rand::{rngs::StdRng, Rng, SeedableRng};
 
@@ -17,11 +17,17 @@ pub enum Imprecise {
         "{wrong} of {words} sums of products are rounded: the device multiplies in less than f32; \
          evaluate on another `--device`, or on the processor without any"
     )]
-    Rounded { wrong: usize, words: usize },
+    Rounded {
+        /// Sums that are not exact.
+        wrong: usize,
+        /// Sums that were looked at.
+        words: usize,
+    },
     /// It could not multiply.
     #[error(
         "the device failed: {0}; evaluate on another `--device`, or on the processor without any"
     )]
+    /// It could not multiply.
     Device(String),
 }
 

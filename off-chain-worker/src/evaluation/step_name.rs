@@ -12,11 +12,19 @@ pub enum StepName {
     /// What every row is similar to.
     Similar,
     /// Whether two rows' deltas are similar, the one committed before first.
-    Pair { earlier: u32, later: u32 },
+    Pair {
+        /// The row committed before the other.
+        earlier: u32,
+        /// The other row.
+        later: u32,
+    },
     /// Their product over one chunk.
     Dot {
+        /// The row committed before the other.
         earlier: u32,
+        /// The other row.
         later: u32,
+        /// Which chunk of the deltas, counted from 0.
         chunk: u32,
     },
     /// A row, from the losses of its two sides.
@@ -24,16 +32,37 @@ pub enum StepName {
     /// The header, from the losses before and after.
     Header,
     /// A parameter of a merge.
-    Weight { of: Side, position: u32 },
+    Weight {
+        /// Whose weights.
+        of: Side,
+        /// The place of the parameter in them.
+        position: u32,
+    },
     /// What one delta adds to it.
-    Term { of: Side, position: u32, row: u32 },
+    Term {
+        /// Whose weights.
+        of: Side,
+        /// The place of the parameter in them.
+        position: u32,
+        /// The row of the delta.
+        row: u32,
+    },
     /// The loss of a sample.
-    Sample { of: Side, sample: u32 },
+    Sample {
+        /// By which weights it is evaluated.
+        of: Side,
+        /// The number of the sample.
+        sample: u32,
+    },
     /// One word of one op on a sample.
     Word {
+        /// By which weights it is evaluated.
         of: Side,
+        /// The number of the sample.
         sample: u32,
+        /// The number of the op in the graph.
         op: u32,
+        /// The place of the word in what the op gives.
         at: u32,
     },
 }

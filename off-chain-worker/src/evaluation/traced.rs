@@ -39,7 +39,9 @@ impl Traced for Reference {
 /// What an evaluator gave beside what it should have given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compared {
+    /// Words that were compared.
     pub words: u64,
+    /// Words that differ.
     pub wrong: u64,
     /// Sample and op of the first wrong word; the op after the last is the loss at full speed.
     pub first: Option<(usize, usize)>,

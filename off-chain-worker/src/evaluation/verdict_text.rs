@@ -1,3 +1,5 @@
+//! Verdicts and wrong steps, in words.
+
 use super::StepName;
 use gotong_protocol::dispute::Verdict;
 use gotong_scoring::trial::Step;

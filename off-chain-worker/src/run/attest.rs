@@ -1,3 +1,5 @@
+//! The daemon of `gotong attest`.
+
 use super::{
     inputs_digest, replica::ReplicaWorker, round_span, sponsor::random_hash, submit_once,
     tasks::Tasks, Daemon, DisputeAgent, Replica, RunError, ScoredRound, ScorerOptions, Suspects,
@@ -53,6 +55,7 @@ const ENGINE: &str = "attester";
 const REFUSED_BLOCKS: u32 = 5;
 
 impl Attest {
+    /// Attests every task that draws the account, or `only` one.
     pub fn new(
         signer: Keypair,
         dirs: WorkerDirs,

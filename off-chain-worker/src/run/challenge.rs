@@ -1,3 +1,5 @@
+//! The daemon of `gotong challenge`.
+
 use super::{
     dispute_agent::stage, inputs_digest, replica::ReplicaWorker, round_span, Daemon, DisputeAgent,
     Replica, RunError, ScoredRound, ScorerOptions, Suspects, WorkerDirs,
@@ -35,6 +37,7 @@ pub struct Challenge {
 }
 
 impl Challenge {
+    /// Disputes one table: that of an account in a round of a task. `report` gets a line for each step.
     pub fn new(
         signer: Keypair,
         dirs: WorkerDirs,

@@ -1,3 +1,5 @@
+//! Shares of settled rounds: what they are worth, and how they are claimed.
+
 use super::{replica::in_commit_order, Replica, RunError};
 use crate::chain::{Account, Call, Client, Inclusion, Keypair, Moment};
 use gotong_protocol::{
@@ -19,6 +21,7 @@ pub struct Share {
 /// Shares that were claimed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Claimed {
+    /// How many.
     pub shares: usize,
     /// In planck.
     pub amount: u128,

@@ -1,3 +1,5 @@
+//! The daemon of `gotong contribute` and `gotong submit`.
+
 use super::{
     claim_shares,
     replica::ReplicaWorker,
@@ -42,6 +44,7 @@ pub enum DeltaSource {
 /// Weights that were trained elsewhere.
 #[derive(Encode)]
 pub struct OwnWeights {
+    /// What was made of `base`: master weights, in the order of the parameters.
     pub trained: Vec<i16>,
     /// What they were trained from; if it is not given, the weights of the round that they are submitted in.
     pub base: Option<Vec<i16>>,
@@ -68,10 +71,15 @@ impl DeltaSource {
 /// How to train.
 #[derive(Clone)]
 pub struct Training {
+    /// What to train on.
     pub data: Arc<Labelled>,
+    /// Steps, batches and learning rate.
     pub options: TrainingOptions,
+    /// What orders the samples.
     pub seed: Seed,
+    /// Where to train.
     pub device: Device,
+    /// What to submit.
     pub strategy: Strategy,
 }
 
@@ -144,6 +152,7 @@ impl Drop for RunningTraining {
 const CLAIM_RETRY: Duration = Duration::from_secs(30);
 
 impl Contribute {
+    /// Submits to every round of `task` before `until`. A delta keeps `keep_permille` thousandths of the parameters.
     pub fn new(
         signer: Keypair,
         dirs: WorkerDirs,

@@ -1,3 +1,5 @@
+//! The folders of a worker.
+
 use super::Pools;
 use crate::state::{Folder, StateError};
 use std::path::PathBuf;
@@ -5,7 +7,9 @@ use std::path::PathBuf;
 /// Where a worker keeps its state, and the public pools that it was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkerDirs {
+    /// The folder of state.
     pub folder: Folder,
+    /// The pools that are kept there or were given.
     pub pools: Pools,
 }
 

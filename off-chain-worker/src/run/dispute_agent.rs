@@ -1,3 +1,5 @@
+//! Plays an account's disputes, move by move.
+
 use super::{inputs_digest, Replica, RunError};
 use crate::{
     chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment},
@@ -38,8 +40,11 @@ pub struct DisputeAgent {
 /// Whose tables are to be doubted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Suspects {
+    /// All that differ from what was computed here.
     Everybody,
+    /// The table of one account.
     Only(Account),
+    /// None: the agent only answers for its own table.
     Nobody,
 }
 

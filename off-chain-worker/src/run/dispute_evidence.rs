@@ -1,3 +1,5 @@
+//! Evidence from disputes that are over.
+
 use super::RunError;
 use crate::{
     chain::{body::Kind, ChainError, Client, Moment},

@@ -1,3 +1,5 @@
+//! Public pools that samples are drawn from.
+
 use crate::state::Folder;
 use gotong_protocol::{Hash, HoldOutTerms};
 use gotong_scoring::{pool_tree, RoundSamples, Tree};
@@ -36,12 +38,19 @@ pub enum PoolError {
         .pool.length(), .pool.records, hex::encode(.pool.root), listed(.others)
     )]
     Missing {
+        /// The pool.
         pool: Pool,
         /// What is wrong with the files that were looked at.
         others: Vec<String>,
     },
+    /// A file cannot be read or copied.
     #[error("{}: {source}", .path.display())]
-    Io { path: PathBuf, source: io::Error },
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
 }
 
 fn listed(others: &[String]) -> String {

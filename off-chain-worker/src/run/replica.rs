@@ -100,6 +100,7 @@ impl Replica {
         self.scorer.exact().halted_by(halt);
     }
 
+    /// The task's architecture.
     pub fn graph(&self) -> &Graph {
         &self.graph
     }

@@ -1,3 +1,5 @@
+//! What deltas left out, on disk.
+
 use crate::state::{Folder, StateError};
 use codec::{Decode, Encode};
 use gotong_protocol::RoundId;

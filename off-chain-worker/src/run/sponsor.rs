@@ -1,3 +1,5 @@
+//! The daemon of `gotong sponsor`, and the shards that it publishes.
+
 use super::{round_span, submit_once, Daemon, RunError};
 use crate::{
     chain::{Call, Client, Keypair, Moment},
@@ -21,7 +23,9 @@ pub struct Sealed {
 /// One shard: what unseals it, and its records.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct SealedShard {
+    /// The random key in its root.
     pub key: Hash,
+    /// Its records, one after another.
     pub records: Vec<u8>,
 }
 
@@ -84,10 +88,13 @@ impl Sealed {
 /// Why shards cannot be sealed.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
+    /// The shards cannot be written.
     #[error(transparent)]
     State(#[from] StateError),
+    /// A shard is no whole number of records.
     #[error(transparent)]
     Shard(#[from] ShardError),
+    /// The operating system's source failed.
     #[error("the system gives no randomness: {0}")]
     Randomness(#[from] rand::rand_core::OsError),
 }
@@ -113,6 +120,7 @@ pub struct Sponsoring {
 }
 
 impl Sponsoring {
+    /// Publishes the shards that are kept in `base`.
     pub fn new(signer: Keypair, base: Folder, task: TaskId) -> Self {
         Self {
             signer,

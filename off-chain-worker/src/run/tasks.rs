@@ -1,3 +1,5 @@
+//! The tasks that a daemon follows.
+
 use super::{ReplicaError, RunError};
 use crate::chain::{ChainError, Moment};
 use gotong_protocol::{view::TaskView, TaskId};

@@ -1,3 +1,5 @@
+//! One training, from the weights of a round to a delta.
+
 use super::{
     contribute::{DeltaSource, Strategy},
     residuals::Residual,

@@ -1,3 +1,5 @@
+//! The daemon of `gotong watch`.
+
 use super::{
     inputs_digest, replica::ReplicaWorker, round_span, tasks::Tasks, Daemon, DisputeAgent, Replica,
     RunError, ScorerOptions, Suspects, WorkerDirs,
@@ -23,6 +25,7 @@ struct Watched {
 }
 
 impl Watch {
+    /// Watches every task, or `only` one.
     pub fn new(
         signer: Keypair,
         dirs: WorkerDirs,

@@ -42,7 +42,9 @@ pub enum DeviceError {
          for tests, `apt-get install libvulkan1 mesa-vulkan-drivers`"
     )]
     NoAdapter {
+        /// The backend.
         choice: DeviceChoice,
+        /// What it said.
         reason: String,
     },
 }

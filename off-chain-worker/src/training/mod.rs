@@ -4,6 +4,9 @@
 //! Floats live here only. What a round scores is the exact machine of `gotong_scoring`; training
 //! mimics its rounding so that what improves here improves there.
 
+mod batch;
+mod config;
+mod cores;
 pub mod data;
 mod device;
 mod feedback;
@@ -14,11 +17,10 @@ mod train;
 mod units;
 pub mod weights_file;
 
+pub use config::{Optimizer, TrainingConfig, TrainingOptions};
 pub use device::{Adapter, DeviceChoice, DeviceError};
 pub use feedback::add_residual;
 pub use initial::{initial_weights, noise_change};
 pub use model::UntrainableGraph;
 pub use tokenizer::{Tokenizer, UnknownCharacter};
-pub use train::{
-    float_loss, train, Optimizer, Step, TrainingConfig, TrainingError, TrainingOptions,
-};
+pub use train::{float_loss, train, Step, TrainingError};

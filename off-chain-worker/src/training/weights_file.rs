@@ -38,26 +38,43 @@ pub enum WeightsFileError {
     /// A tensor of another type or shape than the graph's.
     #[error("`{name}` must be F32 of shape {expected:?}, not {found}")]
     WrongTensor {
+        /// The tensor.
         name: String,
+        /// The shape that the graph has for it.
         expected: Vec<usize>,
+        /// Its type and shape.
         found: String,
     },
     /// A tensor of the graph is not in the file.
     #[error("the file has no tensor `{name}`")]
-    Missing { name: String },
+    Missing {
+        /// The tensor.
+        name: String,
+    },
     /// A tensor that the graph has no place for.
     #[error("the task's architecture has no tensor `{name}`")]
-    Unknown { name: String },
+    Unknown {
+        /// The tensor.
+        name: String,
+    },
     /// A value that no master weight comes near.
     #[error("`{name}` holds {value}, which is out of the bounds of +-{bound}")]
     OutOfBounds {
+        /// The tensor.
         name: String,
+        /// The value.
         value: f32,
+        /// The largest that is taken.
         bound: f32,
     },
     /// The weights are not as many as the graph's parameters.
     #[error("the graph has {expected} parameters, not {found}")]
-    WrongParameters { expected: usize, found: usize },
+    WrongParameters {
+        /// Parameters of the graph.
+        expected: usize,
+        /// Weights that were given.
+        found: usize,
+    },
 }
 
 /// Writes `master`, in the machine's order, to `path`.

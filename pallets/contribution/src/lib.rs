@@ -52,6 +52,7 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
+#![deny(clippy::float_arithmetic, clippy::panic)] // FRAME expands to `expect` and `unreachable!`
 
 extern crate alloc;
 
@@ -337,153 +338,264 @@ pub mod pallet {
     pub enum Event<T: Config> {
         /// An account registered.
         Registered {
+            /// The new account.
             who: T::AccountId,
+            /// What it may do.
             roles: Roles,
+            /// What it put on hold, in planck.
             stake: Balance,
         },
         /// An account added to its stake.
-        StakeAdded { who: T::AccountId, amount: Balance },
+        StakeAdded {
+            /// The account.
+            who: T::AccountId,
+            /// What it added, in planck.
+            amount: Balance,
+        },
         /// Stake is unbonding, and can be withdrawn from block `until`, later by as many as are full.
         Unstaking {
+            /// The account.
             who: T::AccountId,
+            /// What is unbonding, in planck.
             amount: Balance,
+            /// The first moment at which it can be withdrawn, on [`Config::Clock`].
             until: u32,
         },
         /// Unbonded stake is free.
-        Withdrawn { who: T::AccountId, amount: Balance },
+        Withdrawn {
+            /// The account.
+            who: T::AccountId,
+            /// What is free again, in planck.
+            amount: Balance,
+        },
         /// A task was opened.
         TaskOpened {
+            /// Its id.
             task: TaskId,
+            /// Who opened and funded it.
             sponsor: T::AccountId,
+            /// How many parameters its model has.
             parameters: u32,
+            /// The Merkle root of its first weights.
             master_root: Hash,
         },
         /// A pool was topped up.
-        TaskToppedUp { task: TaskId, amount: Balance },
+        TaskToppedUp {
+            /// The task.
+            task: TaskId,
+            /// What was added to the pool, in planck.
+            amount: Balance,
+        },
         /// The sponsor closes the task once its round is over.
-        TaskClosing { task: TaskId },
+        TaskClosing {
+            /// The task.
+            task: TaskId,
+        },
         /// A task was closed; pool and bond went back to the sponsor.
-        TaskClosed { task: TaskId, returned: Balance },
+        TaskClosed {
+            /// The task.
+            task: TaskId,
+            /// What the sponsor got back, in planck.
+            returned: Balance,
+        },
         /// A task waits for a top-up.
-        TaskPaused { task: TaskId },
+        TaskPaused {
+            /// The task.
+            task: TaskId,
+        },
         /// Every shard of a task has scored its round, or as many rounds are over as its terms have.
-        TaskExhausted { task: TaskId },
+        TaskExhausted {
+            /// The task.
+            task: TaskId,
+        },
         /// A task was stopped, for its sponsor did not publish a shard.
-        TaskStopped { task: TaskId },
+        TaskStopped {
+            /// The task.
+            task: TaskId,
+        },
         /// A round started.
-        RoundStarted { task: TaskId, round: RoundId },
+        RoundStarted {
+            /// The task.
+            task: TaskId,
+            /// The number of the round, counted from 0.
+            round: RoundId,
+        },
         /// A phase started; it is over at block `ends_at` at the latest, later by as many as are full.
         PhaseEntered {
+            /// The task.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// The phase that started.
             phase: Phase,
+            /// When it is over at the latest, on [`Config::Clock`].
             ends_at: u32,
         },
         /// A contributor committed, as number `index`.
         Committed {
+            /// The task.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// The contributor.
             who: T::AccountId,
+            /// The place of its submission in the round, counted from 0.
             index: u32,
         },
         /// A contributor revealed a delta of `bytes` bytes.
         Revealed {
+            /// The task.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// The contributor.
             who: T::AccountId,
+            /// The hash of the encoded delta.
             delta_hash: Hash,
+            /// The length of the encoded delta.
             bytes: u32,
         },
         /// The sponsor published shard `index`.
         ShardPublished {
+            /// The task.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// Which of the sealed shards, counted from 0.
             index: u32,
+            /// How many samples it holds.
             samples: u32,
         },
         /// What draws the samples of a round from its task's pool was drawn.
         SamplesDrawn {
+            /// The task.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// The seed from which anybody draws the same samples.
             seed: Hash,
         },
         /// Attesters were drawn.
         AttestersDrawn {
+            /// The task.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// Who holds the seats, in their order.
             attesters: Vec<T::AccountId>,
         },
         /// An attester committed.
         AttestationCommitted {
+            /// The task.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// The attester.
             who: T::AccountId,
         },
         /// An attester revealed its claim.
         AttestationRevealed {
+            /// The task.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// The attester.
             who: T::AccountId,
+            /// What it says the round comes to.
             claim: RoundClaim,
         },
         /// An attester answered its audits.
         Audited {
+            /// The task.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// The attester.
             who: T::AccountId,
         },
         /// A table was wrong, or not defended: its attester lost its seat and its stake, part of it
         /// to who disputed the table.
         Convicted {
+            /// The task.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// The attester that lost.
             who: T::AccountId,
+            /// Who proved its table wrong.
             winner: T::AccountId,
+            /// What the winner got, in planck.
             rewarded: Balance,
+            /// What was burned, in planck.
             burned: Balance,
         },
         /// Tables can be disputed for longer: until block `ends_at`, later by as many as are full.
         ChallengeExtended {
+            /// The task.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// When the challenge window is over, on [`Config::Clock`].
             ends_at: u32,
         },
         /// A round ended.
         RoundEnded {
+            /// The task.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// How it ended.
             outcome: Outcome,
         },
         /// A round settled on `claim`; it owes `owed`, of which `fees` went to attesters.
         RoundSettled {
+            /// The task.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// What the standing tables agree on.
             claim: RoundClaim,
+            /// What the pool owes for the round, fees included, in planck.
             owed: Balance,
+            /// The attesters' part of it, in planck.
             fees: Balance,
         },
         /// An attester was paid.
         FeePaid {
+            /// The task.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// The attester.
             who: T::AccountId,
+            /// Its fee, in planck.
             amount: Balance,
         },
         /// A contributor was paid.
         Claimed {
+            /// The task.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// The contributor.
             who: T::AccountId,
+            /// Its share, in planck.
             amount: Balance,
         },
         /// Held money was burned.
         Slashed {
+            /// Whose money it was.
             who: T::AccountId,
+            /// What was burned, in planck.
             amount: Balance,
+            /// Why.
             reason: SlashReason,
         },
         /// A state that should be impossible.
-        Unexpected { kind: UnexpectedKind },
+        Unexpected {
+            /// Which one, and what was done about it.
+            kind: UnexpectedKind,
+        },
     }
 
     #[pallet::error]

@@ -47,6 +47,7 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
+#![deny(clippy::float_arithmetic, clippy::panic)] // FRAME expands to `expect` and `unreachable!`
 
 extern crate alloc;
 
@@ -212,43 +213,69 @@ pub mod pallet {
         /// A table is disputed; the accused is to answer by block `deadline`, or later by as many as are
         /// full.
         DisputeOpened {
+            /// Its id.
             dispute: DisputeId,
+            /// The task of the table.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// Whose table is disputed.
             accused: T::AccountId,
+            /// Who disputes it.
             challenger: T::AccountId,
+            /// What the challenger put on hold, in planck.
             bond: Balance,
+            /// The first part of the table that the challenger computes differently.
             accusation: Accusation,
+            /// When the first answer is due, on [`Config::Clock`].
             deadline: u32,
         },
         /// The accused showed the inside of `statement`, in `bytes` bytes.
         Answered {
+            /// The dispute.
             dispute: DisputeId,
+            /// What was doubted, and is now open to view.
             statement: Statement,
+            /// The length of the encoded answer.
             bytes: u32,
         },
         /// The challenger doubts a part of it; the accused is to answer by block `deadline`, or later by
         /// as many as are full.
         Picked {
+            /// The dispute.
             dispute: DisputeId,
+            /// The part that is doubted now.
             pick: Pick,
+            /// When the next answer is due, on [`Config::Clock`].
             deadline: u32,
         },
         /// A dispute is over, after `answers` answers of `bytes` bytes in all. The winner got
         /// `reward` of what the loser lost; the rest was burned.
         DisputeClosed {
+            /// The dispute.
             dispute: DisputeId,
+            /// The task of the table.
             task: TaskId,
+            /// The round of that task.
             round: RoundId,
+            /// Whose table was disputed.
             accused: T::AccountId,
+            /// Who disputed it.
             challenger: T::AccountId,
+            /// Who won, and why.
             verdict: Verdict,
+            /// What the winner got, in planck.
             reward: Balance,
+            /// How many answers the accused gave.
             answers: u32,
+            /// Their length in all, encoded.
             bytes: u32,
         },
         /// A state that should be impossible.
-        Unexpected { kind: UnexpectedKind },
+        Unexpected {
+            /// Which one, and what was done about it.
+            kind: UnexpectedKind,
+        },
     }
 
     #[pallet::error]

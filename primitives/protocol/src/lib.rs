@@ -9,7 +9,12 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
-#![deny(missing_docs, clippy::float_arithmetic)]
+#![deny(
+    clippy::expect_used,
+    clippy::float_arithmetic,
+    clippy::panic,
+    clippy::unreachable
+)]
 
 extern crate alloc;
 

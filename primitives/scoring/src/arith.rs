@@ -1,4 +1,7 @@
-//! Rounding and clamping, as every implementation of the machine must do them.
+//! Rounding and clamping, as every implementation of the machine must do them; powers and
+//! logarithms from tables.
+
+use crate::lut::{EXP2, LOG2};
 
 /// Bound of a master weight: its int8 view, `rs(w, 8)`, then never passes 127.
 pub const MASTER_BOUND: i16 = 32_512;
@@ -50,6 +53,20 @@ pub fn clamp_i16(a: i32) -> i16 {
 /// Clamp to the range of a master weight.
 pub fn clamp_master(a: i128) -> i16 {
     a.clamp(-i128::from(MASTER_BOUND), i128::from(MASTER_BOUND)) as i16
+}
+
+/// `2^(-d/64)` in Q14, cut off; `d >= 0`.
+#[inline]
+pub fn exp2_q14(d: i32) -> u32 {
+    let mantissa = u32::from(EXP2[(d & 63) as usize]);
+    mantissa.checked_shr((d >> 6) as u32).unwrap_or(0)
+}
+
+/// `log2(s)` in Q16 from 10 bits after the leading one; `2^10 <= s`.
+#[inline]
+pub(crate) fn log2_q16(s: u32) -> u32 {
+    let whole = s.ilog2();
+    (whole << 16) + u32::from(LOG2[((s >> (whole - 10)) & 1023) as usize])
 }
 
 #[cfg(test)]

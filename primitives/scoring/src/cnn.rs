@@ -1,7 +1,8 @@
 //! A convolutional network as a graph.
 
-use crate::graph::{layer, Graph, Op, Width};
-use crate::image::{Image, Window};
+use crate::graph::{layer, Graph};
+use crate::op::window::{Image, Window};
+use crate::op::{Op, Width};
 use alloc::vec::Vec;
 
 /// The shape of a convolutional network: convolutions, each with a relu and perhaps a pool, then the

@@ -87,6 +87,25 @@ impl Samples {
         &self.labels
     }
 
+    /// Those of these numbers, in their order; a number past the last is passed over.
+    pub fn select(&self, numbers: &[u32]) -> Self {
+        let mut selected = Self {
+            inputs: self.inputs,
+            pixels: Vec::new(),
+            labels: Vec::new(),
+        };
+        for number in numbers {
+            let at = *number as usize;
+            let pixels = self.pixels.get(at.saturating_mul(self.inputs)..);
+            let pixels = pixels.and_then(|pixels| pixels.get(..self.inputs));
+            if let (Some(pixels), Some(label)) = (pixels, self.labels.get(at)) {
+                selected.pixels.extend_from_slice(pixels);
+                selected.labels.push(*label);
+            }
+        }
+        selected
+    }
+
     /// Each sample's pixels and label.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], u8)> {
         let pixels = self.pixels.chunks_exact(self.inputs);

@@ -1,13 +1,17 @@
 //! An architecture as data: the ops of the machine, in order.
 
-use crate::arith::MASTER_BOUND;
 use crate::hash::{blake2_256, Hash};
-use crate::image::{Image, Window, MAX_POOL_SPAN};
+use crate::op::definition::Incoming;
 use alloc::vec::Vec;
 use codec::{Decode, DecodeAll, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::ops::Range;
 use scale_info::TypeInfo;
 use thiserror::Error;
+
+pub use crate::op::attention::MAX_HEAD_WIDTH;
+pub use crate::op::image::POOL_COST;
+pub use crate::op::norm::MAX_NORM_WIDTH;
+pub use crate::op::{Op, Width};
 
 /// Most ops of a graph.
 pub const MAX_OPS: usize = 256;
@@ -17,10 +21,6 @@ pub const MAX_PARAMETERS: usize = 1 << 27;
 pub const MAX_CLASSES: u32 = 256;
 /// Most tokens of a sample.
 pub const MAX_TOKENS: u32 = 1024;
-/// Widest row of a norm: so many squares fit 32 bits.
-pub const MAX_NORM_WIDTH: u32 = 2048;
-/// Widest head of an attention: so many products are below 2^24.
-pub const MAX_HEAD_WIDTH: u32 = 1024;
 /// Most values that an op gives: 66 times as many words of a trace fit 32 bits.
 pub const MAX_VALUES: u32 = 1 << 25;
 
@@ -30,229 +30,8 @@ pub const MAX_ALL_VALUES: u64 = 1 << 30;
 /// computes them one by one.
 pub const MAX_PRODUCTS: u64 = 1 << 37;
 
-/// Products that cost as much as a value that a pool takes: many are multiplied at once, and it is
-/// loaded by itself.
-pub const POOL_COST: u64 = 64;
-
 /// Products that cost as much as giving a value, with its rounding.
 pub const VALUE_COST: u64 = 16;
-
-/// Width of what [`Op::Requant`] gives.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    TypeInfo,
-    MaxEncodedLen,
-)]
-pub enum Width {
-    /// `i8` in +-127: an activation.
-    Narrow,
-    /// `i16` in +-32767: logits.
-    Wide,
-}
-
-/// One op of the machine, on one sample. A tensor has a row for every token of a text, or for every
-/// pixel of an image, or one row. `[n]` is the length of a row. An op takes what the op before it
-/// gives, and the first the sample; some take what an earlier op gave, too.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    TypeInfo,
-    MaxEncodedLen,
-)]
-pub enum Op {
-    /// `i8[inputs] -> i32[outputs]`: `acc[o] = sum_i view(w[o][i]) * x[i] + (b[o] << bias_shift)`.
-    /// Parameters: `outputs * inputs` master weights, row-major `[out][in]`, then `outputs`
-    /// biases, which are used as they are and not through the int8 view.
-    Linear {
-        /// Length of the input.
-        inputs: u32,
-        /// Length of the output.
-        outputs: u32,
-        /// Left shift of the bias, at most 8.
-        bias_shift: u8,
-    },
-    /// `i32 -> i8 | i16`: `t = clamp(rs(acc, shift_in), +-32767)`, then
-    /// `clamp(rs(t * multiplier, shift_out), +-127 | +-32767)`.
-    Requant {
-        /// Rounding shift of the accumulator, at most 31.
-        shift_in: u8,
-        /// 1..=255.
-        multiplier: u8,
-        /// Rounding shift of the product, at most 31.
-        shift_out: u8,
-        /// Width of the result.
-        width: Width,
-    },
-    /// `i8 -> i8`: `max(x, 0)`.
-    Relu,
-    /// `i16[classes] -> u32`: loss of the label in Q16 bits, from logits in 1/64 log2 units. The
-    /// label of a token is the next one; of a sample without tokens its last byte.
-    CrossEntropy {
-        /// Length of the logits, 2..=256.
-        classes: u32,
-    },
-    /// `bytes of the sample -> i16[width]`: `clamp(rs(e[token][c] + p[place][c], shift), +-32767)`.
-    /// Only the first op can be one. Parameters: `vocab * width` for the tokens, `[token][c]`, then
-    /// `tokens * width` for their places.
-    Embed {
-        /// Number of different tokens, the classes of the loss.
-        vocab: u32,
-        /// Tokens of a sample: the graph's inputs, 2..=1024.
-        tokens: u32,
-        /// Length of a row.
-        width: u32,
-        /// Rounding shift of the sum, at most 15.
-        shift: u8,
-    },
-    /// `i16[width] -> i8[width]`: the row divided by the root of its mean square
-    /// ([`crate::machine::Norm`]), in units of `2^-unit_bits`.
-    RmsNorm {
-        /// Length of a row, at most 2048.
-        width: u32,
-        /// 0..=7.
-        unit_bits: u8,
-    },
-    /// `i8[3 * heads * head_width] -> i32[heads * tokens]`: a row is the queries of all heads, then
-    /// their keys, then their values; gives, for every head and every token, the product of the
-    /// own query and that token's key. The op before it is a requant; a wide requant and a softmax
-    /// come after it, and nothing else takes what only the softmax hides, later tokens.
-    Scores {
-        /// Heads, at least 1.
-        heads: u32,
-        /// Length of a query, 1..=1024.
-        head_width: u32,
-    },
-    /// `i16[heads * tokens] -> shares[heads * tokens]`: for every head, how much of every token
-    /// this one takes in ([`crate::machine::shares`]); 0 of the later ones. Scores are in 1/64 log2
-    /// units.
-    Softmax {
-        /// Heads, at least 1.
-        heads: u32,
-        /// Tokens of a sample.
-        tokens: u32,
-    },
-    /// `shares[heads * tokens] -> i32[heads * head_width]`: the means of the values by these shares
-    /// ([`crate::machine::mean`]), in 1/16 of the values' units.
-    Mix {
-        /// The op whose rows the values are in: the one before a [`Op::Scores`] of the same shape.
-        from: u32,
-        /// Heads, at least 1.
-        heads: u32,
-        /// Length of a value.
-        head_width: u32,
-    },
-    /// `i16 -> i16`: `clamp(a + b, +-32767)` with what an earlier op gave.
-    Residual {
-        /// Index of the earlier op.
-        from: u32,
-    },
-    /// `i8 -> i8`: `rs(u * u, 7)` of `u = max(x, 0)`.
-    SquaredRelu,
-    /// `i8[width] -> i32[vocab]`: a linear op without biases whose weights are those that the
-    /// embedding has for the tokens. No parameters of its own.
-    Unembed {
-        /// Number of different tokens.
-        vocab: u32,
-        /// Length of a row of the embedding.
-        width: u32,
-    },
-    /// `u32 of every token -> u32`: the sum of the tokens' losses, of which each counts for less
-    /// than 32 bits ([`crate::machine::total`]).
-    Total {
-        /// Tokens of a sample.
-        tokens: u32,
-    },
-    /// `i8[channels] of every pixel -> i8[size * size * channels] of every place of the window`: the
-    /// pixels of the place one after another, line by line, zeros where they are padding. A linear op
-    /// after it is a convolution. As the first op it takes the sample as an image.
-    Im2col {
-        /// What comes to it.
-        image: Image,
-        /// What is laid in a row.
-        window: Window,
-    },
-    /// `i8[channels] of every pixel -> i8[channels] of every place of the window`: the largest of the
-    /// place, where padding is 0.
-    MaxPool {
-        /// What comes to it.
-        image: Image,
-        /// Its span is at most [`MAX_POOL_SPAN`].
-        window: Window,
-    },
-    /// `i8[channels] of every pixel -> i32[channels] of every place of the window`: the sum of the
-    /// place. A requant makes it a mean.
-    SumPool {
-        /// What comes to it.
-        image: Image,
-        /// Its span is at most [`MAX_POOL_SPAN`].
-        window: Window,
-    },
-    /// `i8 -> i8`: all rows as one, one after another.
-    Flatten,
-}
-
-impl Op {
-    /// The image that a pool takes, and its window; none of another op.
-    pub fn pool(&self) -> Option<(&Image, &Window)> {
-        match self {
-            Op::MaxPool { image, window } | Op::SumPool { image, window } => Some((image, window)),
-            _ => None,
-        }
-    }
-
-    /// Parameters the op takes from the weights.
-    pub fn parameters(&self) -> u64 {
-        match *self {
-            Op::Linear {
-                inputs, outputs, ..
-            } => u64::from(outputs) * (u64::from(inputs) + 1),
-            Op::Embed {
-                vocab,
-                tokens,
-                width,
-                ..
-            } => (u64::from(vocab) + u64::from(tokens)) * u64::from(width),
-            _ => 0,
-        }
-    }
-
-    /// Parameters the op reads: its own, or those that an unembedding shares.
-    pub fn parameters_read(&self) -> u64 {
-        match *self {
-            Op::Unembed { vocab, width } => u64::from(vocab) * u64::from(width),
-            _ => self.parameters(),
-        }
-    }
-
-    /// Products that are added up in what it gives of a sample, if it gives `flow`; of a pool
-    /// [`POOL_COST`] for every value that it takes, as often as a place has it.
-    fn products(&self, flow: &Flow) -> u64 {
-        let each = match *self {
-            Op::Linear { inputs, .. } => inputs.into(),
-            Op::Unembed { width, .. } => width.into(),
-            Op::Scores { head_width, .. } => head_width.into(),
-            Op::Mix { .. } => flow.tokens.into(),
-            Op::MaxPool { window, .. } | Op::SumPool { window, .. } => {
-                POOL_COST.saturating_mul(window.pixels().into())
-            }
-            _ => 0,
-        };
-        flow.values().saturating_mul(each)
-    }
-}
 
 /// A model's architecture. A sample is `inputs` bytes and a label byte. The first op takes
 /// `byte >> 1` of the inputs as activations, or the bytes as tokens if it is an embedding; then the
@@ -356,7 +135,7 @@ pub struct Flow {
 }
 
 impl Flow {
-    fn of(kind: Kind, tokens: u32, width: u32) -> Self {
+    pub(crate) fn of(kind: Kind, tokens: u32, width: u32) -> Self {
         Self {
             kind,
             tokens,
@@ -364,7 +143,7 @@ impl Flow {
         }
     }
 
-    fn values(&self) -> u64 {
+    pub(crate) fn values(&self) -> u64 {
         u64::from(self.tokens) * u64::from(self.width)
     }
 }
@@ -413,7 +192,7 @@ impl Graph {
         let mut flows = Vec::with_capacity(self.ops.len());
         let (mut parameters, mut values, mut products) = (0, 0u64, 0u64);
         for (op, index) in self.ops.iter().zip(0..) {
-            let flow = op.gives(self, &flows, index)?;
+            let flow = op.flow(&Incoming::of(self, &flows, index))?;
             parameters += op.parameters();
             if parameters > MAX_PARAMETERS as u64 {
                 return Err(GraphError::TooManyParameters { op: index });
@@ -436,7 +215,7 @@ impl Graph {
         self.ops.iter().scan(0usize, |before, op| {
             let own = *before;
             *before = own.saturating_add(op.parameters() as usize);
-            let start = if matches!(op, Op::Unembed { .. }) {
+            let start = if op.definition().reads_embedding() {
                 0
             } else {
                 own
@@ -445,11 +224,11 @@ impl Graph {
         })
     }
 
-    fn op_after(&self, op: u32) -> Option<&Op> {
+    pub(crate) fn op_after(&self, op: u32) -> Option<&Op> {
         self.ops.get(op.checked_add(1)? as usize)
     }
 
-    fn op_before(&self, op: u32) -> Option<&Op> {
+    pub(crate) fn op_before(&self, op: u32) -> Option<&Op> {
         self.ops.get(op.checked_sub(1)? as usize)
     }
 
@@ -542,228 +321,6 @@ impl MaxEncodedLen for Graph {
     /// Of a valid graph: the inputs, a two-byte length, [`MAX_OPS`] ops.
     fn max_encoded_len() -> usize {
         4 + 2 + MAX_OPS * Op::max_encoded_len()
-    }
-}
-
-impl Op {
-    /// What op number `op` of `graph` gives after the ops that gave `before`.
-    fn gives(&self, graph: &Graph, before: &[Flow], op: u32) -> Result<Flow, GraphError> {
-        use Kind::{Acc, Loss, Narrow, Shares, Wide};
-        let first = Flow::of(Narrow, 1, graph.inputs);
-        let Flow {
-            kind,
-            tokens,
-            width: length,
-        } = before.last().copied().unwrap_or(first);
-        self.check_fields(op)?;
-        let (length_taken, given) = match (*self, kind) {
-            (
-                Op::Embed {
-                    tokens: own, width, ..
-                },
-                Narrow,
-            ) if op == 0 => (own.into(), Flow::of(Wide, own, width)),
-            (
-                Op::Linear {
-                    inputs, outputs, ..
-                },
-                Narrow,
-            ) => (inputs.into(), Flow::of(Acc, tokens, outputs)),
-            (Op::Requant { width, .. }, Acc) => {
-                let kind = match width {
-                    Width::Narrow => Narrow,
-                    Width::Wide => Wide,
-                };
-                (length.into(), Flow::of(kind, tokens, length))
-            }
-            (Op::Relu | Op::SquaredRelu, Narrow) => {
-                (length.into(), Flow::of(Narrow, tokens, length))
-            }
-            (Op::RmsNorm { width, .. }, Wide) => (width.into(), Flow::of(Narrow, tokens, width)),
-            (Op::Scores { heads, head_width }, Narrow) => {
-                let is_requant = matches!(graph.op_before(op), Some(Op::Requant { .. }));
-                let then = graph.ops.get(op as usize + 1..).unwrap_or_default();
-                let is_hidden = matches!(
-                    then,
-                    [
-                        Op::Requant {
-                            width: Width::Wide,
-                            ..
-                        },
-                        Op::Softmax { .. },
-                        ..
-                    ]
-                );
-                if !is_requant || !is_hidden {
-                    return Err(GraphError::WrongKind { op });
-                }
-                let scores = heads.saturating_mul(tokens);
-                (
-                    3 * u64::from(heads) * u64::from(head_width),
-                    Flow::of(Acc, tokens, scores),
-                )
-            }
-            (Op::Softmax { heads, tokens: own }, Wide) if own == tokens => (
-                u64::from(heads) * u64::from(tokens),
-                Flow::of(Shares, tokens, length),
-            ),
-            (
-                Op::Mix {
-                    from,
-                    heads,
-                    head_width,
-                },
-                Shares,
-            ) => {
-                // What scores are made of is `3 * heads * head_width` long, and has a row for every share.
-                let scores = Op::Scores { heads, head_width };
-                let is_as_many = |values: &Flow| values.tokens == tokens;
-                let fits = before.get(from as usize).is_some_and(is_as_many);
-                if from.checked_add(1) >= Some(op) || graph.op_after(from) != Some(&scores) || !fits
-                {
-                    return Err(GraphError::WrongReference { op });
-                }
-                let values = heads.saturating_mul(head_width);
-                (
-                    u64::from(heads) * u64::from(tokens),
-                    Flow::of(Acc, tokens, values),
-                )
-            }
-            (Op::Residual { from }, Wide) => {
-                let given = Flow::of(Wide, tokens, length);
-                let is_scores = matches!(graph.op_after(from), Some(Op::Softmax { .. }));
-                if is_scores || before.get(from as usize) != Some(&given) {
-                    return Err(GraphError::WrongReference { op });
-                }
-                (length.into(), given)
-            }
-            (Op::Unembed { vocab, width }, Narrow) => {
-                let is_shared = matches!(
-                    graph.ops.first(),
-                    Some(Op::Embed { vocab: own, width: length, .. }) if (*own, *length) == (vocab, width)
-                );
-                if !is_shared {
-                    return Err(GraphError::WrongReference { op });
-                }
-                (width.into(), Flow::of(Acc, tokens, vocab))
-            }
-            (Op::CrossEntropy { classes }, Wide) => {
-                // A token is a label, and what has no tokens has one.
-                if graph.vocab().is_none() && tokens > 1 {
-                    return Err(GraphError::WrongKind { op });
-                }
-                if graph.vocab().is_some_and(|vocab| vocab != classes) {
-                    return Err(GraphError::WrongLength { op });
-                }
-                (classes.into(), Flow::of(Loss, tokens, 1))
-            }
-            (Op::Total { tokens: own }, Loss) if own == tokens && tokens > 1 => {
-                (1, Flow::of(Loss, 1, 1))
-            }
-            // Not of tokens: each may take in only those before it.
-            (Op::Flatten, Narrow) if graph.vocab().is_none() => {
-                let values = u64::from(tokens) * u64::from(length);
-                let width = u32::try_from(values).unwrap_or(u32::MAX);
-                (length.into(), Flow::of(Narrow, 1, width))
-            }
-            (
-                Op::Im2col { image, window }
-                | Op::MaxPool { image, window }
-                | Op::SumPool { image, window },
-                Narrow,
-            ) if graph.vocab().is_none() => {
-                let is_sample = op == 0 && matches!(self, Op::Im2col { .. });
-                if !is_sample && (op == 0 || tokens != image.pixels()) {
-                    return Err(GraphError::WrongLength { op });
-                }
-                let places = window.places(&image);
-                let (down, across) = places.ok_or(GraphError::FieldOutOfBounds { op })?;
-                let (kind, width) = match self {
-                    Op::Im2col { .. } => (Narrow, window.pixels().saturating_mul(image.channels)),
-                    Op::MaxPool { .. } => (Narrow, image.channels),
-                    _ => (Acc, image.channels),
-                };
-                let taken = if is_sample {
-                    image.values()
-                } else {
-                    image.channels.into()
-                };
-                (taken, Flow::of(kind, down.saturating_mul(across), width))
-            }
-            _ => return Err(GraphError::WrongKind { op }),
-        };
-        if length_taken == u64::from(length) {
-            Ok(given)
-        } else {
-            Err(GraphError::WrongLength { op })
-        }
-    }
-
-    fn check_fields(&self, op: u32) -> Result<(), GraphError> {
-        let is_attention = |heads: u32, head_width: u32| {
-            // As many as a row can have: the rest follows from what comes to the op.
-            (1..=MAX_VALUES).contains(&heads) && (1..=MAX_HEAD_WIDTH).contains(&head_width)
-        };
-        let is_within = |image: &Image, window: &Window| {
-            image.values() <= MAX_VALUES.into() && window.places(image).is_some()
-        };
-        let in_bounds = match *self {
-            Op::Linear {
-                inputs,
-                outputs,
-                bias_shift,
-            } => inputs > 0 && outputs > 0 && bias_shift <= 8,
-            Op::Requant {
-                shift_in,
-                multiplier,
-                shift_out,
-                ..
-            } => shift_in <= 31 && multiplier > 0 && shift_out <= 31,
-            Op::Relu | Op::SquaredRelu | Op::Residual { .. } | Op::Total { .. } | Op::Flatten => {
-                true
-            }
-            Op::CrossEntropy { classes } => (2..=MAX_CLASSES).contains(&classes),
-            Op::Embed {
-                vocab,
-                tokens,
-                width,
-                shift,
-            } => {
-                (2..=MAX_CLASSES).contains(&vocab)
-                    && (2..=MAX_TOKENS).contains(&tokens)
-                    && width > 0
-                    && shift <= 15
-            }
-            Op::RmsNorm { width, unit_bits } => {
-                (1..=MAX_NORM_WIDTH).contains(&width) && unit_bits <= 7
-            }
-            Op::Scores { heads, head_width } => is_attention(heads, head_width),
-            Op::Softmax { heads, tokens } => heads > 0 && (1..=MAX_TOKENS).contains(&tokens),
-            Op::Mix {
-                heads, head_width, ..
-            } => is_attention(heads, head_width),
-            Op::Unembed { width, .. } => width > 0,
-            Op::Im2col { image, window } => is_within(&image, &window),
-            Op::MaxPool { image, window } | Op::SumPool { image, window } => {
-                is_within(&image, &window) && window.span(&image) <= MAX_POOL_SPAN
-            }
-        };
-        if !in_bounds {
-            return Err(GraphError::FieldOutOfBounds { op });
-        }
-        let (inputs, bias_shift) = match *self {
-            Op::Linear {
-                inputs, bias_shift, ..
-            } => (inputs, bias_shift),
-            Op::Unembed { width, .. } => (width, 0),
-            _ => return Ok(()),
-        };
-        let most =
-            u64::from(inputs) * 127 * 127 + (u64::from(MASTER_BOUND.unsigned_abs()) << bias_shift);
-        if most > i32::MAX as u64 {
-            return Err(GraphError::AccumulatorOverflow { op });
-        }
-        Ok(())
     }
 }
 

@@ -8,11 +8,12 @@
 //! | --- | --- |
 //! | [`arith`] | rounding shifts, rounding division, clamps |
 //! | [`graph`] | an architecture as data: a list of [`Op`]s, validated once |
+//! | [`op`] | the ops, a file a family, and all that each of them is; [`lut`] holds their tables |
 //! | [`Transformer`] | the shape of a language model, which makes a [`Graph`] |
 //! | [`Cnn`] | the shape of a convolutional network, which does; [`Image`] and [`Window`] are its parts |
 //! | [`gradient`] | which way each weight would have to move: one exact backward pass |
 //! | [`weights`] | the canonical 16-bit master weights and their Merkle root |
-//! | [`machine`] | one op on one sample; [`lut`] holds its tables |
+//! | [`machine`] | a graph on one sample, op by op |
 //! | [`evaluator`] | samples, the [`Evaluator`] trait and the [`Reference`] that defines it |
 //! | [`delta`] | a sparse change to the master weights and its only encoding |
 //! | [`merkle`] | one tree, plain or summing |
@@ -20,13 +21,19 @@
 //! | [`hold_out`] | which samples score a round: a shard, or some of a public pool |
 //! | [`merge`] | clipping, similarity, the weighted merge |
 //! | [`reveals`] | what the chain keeps of the deltas of a round |
+//! | [`share`] | which deltas are merged, what each is credited, and what an account proved |
 //! | [`round`] | a whole round: midpoint shares, joint gain |
 //! | [`table`] | the score table, the claim made of it, proofs of a share |
 //! | [`work`] | an attester's own work and its audits |
 //! | [`trial`] | a dispute about a table, down to one step, and the referee of that step |
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
-#![deny(missing_docs, clippy::float_arithmetic)]
+#![deny(
+    clippy::expect_used,
+    clippy::float_arithmetic,
+    clippy::panic,
+    clippy::unreachable
+)]
 
 extern crate alloc;
 
@@ -38,14 +45,15 @@ pub mod gradient;
 pub mod graph;
 mod hash;
 pub mod hold_out;
-mod image;
 pub mod lut;
 pub mod machine;
 pub mod merge;
 pub mod merkle;
+pub mod op;
 pub mod reveals;
 pub mod round;
 pub mod shard;
+pub mod share;
 pub mod table;
 mod transformer;
 pub mod trial;
@@ -55,11 +63,12 @@ pub mod work;
 pub use cnn::{Cnn, Convolution, Pool};
 pub use delta::{Delta, DeltaError, Entry};
 pub use evaluator::{predict, EvalError, Evaluator, Reference, Samples, SamplesError};
-pub use graph::{Flow, Graph, GraphError, Kind, Op, Width};
+pub use graph::{Flow, Graph, GraphError, Kind};
 pub use hash::{blake2_256, Hash};
 pub use hold_out::{draw, pool_tree, HoldOut, RoundSamples};
-pub use image::{Image, Window, MAX_POOL_SPAN};
 pub use merkle::{Node, Proof, SumNode, SumProof, SumTree, Tree};
+pub use op::window::{Image, Window, MAX_POOL_SPAN};
+pub use op::{Op, Width};
 pub use reveals::{median_norm, reveals_tree, RevealRecord};
 pub use round::{score_round, Evaluations, Reveal, RoundScore, Rules, ScoreError};
 pub use shard::{seal_leaf, shard_root, shards_root, ShardError};

@@ -7,7 +7,7 @@ use crate::hash::Hash;
 use crate::merge::{self, Merge, Part, MAX_REVEALS, MAX_WEIGHT};
 use crate::merkle::SumNode;
 use crate::table::{losses_node, similar_tree, Header, Row, ScoreTable, Standing};
-use crate::trial::{Lie, Side};
+use crate::trial::Side;
 use crate::weights::{MasterWeights, WeightsError};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -120,47 +120,35 @@ pub fn score_round<E: Evaluator>(
     reveals: &[Reveal],
     rules: &Rules,
 ) -> Result<RoundScore, ScoreError> {
-    score(evaluator, graph, base, samples, reveals, rules, None)
+    check(graph, base, samples, reveals, rules)?;
+    let mut measure = ByEvaluator::new(evaluator, graph, base, samples);
+    score(&mut measure, base, reveals, rules)
 }
 
-/// [`score_round`] as a liar does it.
-pub(crate) fn score<E: Evaluator>(
-    evaluator: &mut E,
-    graph: &Graph,
+/// [`score_round`] of what has been checked, by what `measure` finds.
+pub(crate) fn score(
+    measure: &mut impl Measure,
     base: &[i16],
-    samples: &Samples,
     reveals: &[Reveal],
     rules: &Rules,
-    lie: Option<Lie>,
 ) -> Result<RoundScore, ScoreError> {
-    check(graph, base, samples, reveals, rules)?;
-    let mut exam = Exam {
-        evaluator,
-        graph,
-        samples,
-        lie,
-    };
     let parts = parts(reveals);
-    let (rows, sides) = midpoint_shares(&mut exam, base, reveals, &parts, rules)?;
+    let (rows, sides) = midpoint_shares(measure, base, reveals, &parts, rules)?;
 
     let standings = rows.iter().map(|row| row.standing);
     let admitted: Vec<Part> = (standings.zip(&parts))
         .filter(|(standing, _)| *standing == Standing::Admitted)
         .map(|(_, part)| *part)
         .collect();
-    let base_losses = exam.losses(Side::Base, &mut base.to_vec())?;
-    let mut candidate = Merge::new(base, &admitted).merged();
-    let candidate_losses = if admitted.is_empty() && lie.is_none() {
-        base_losses.clone()
-    } else {
-        exam.losses(Side::Merged, &mut candidate)?
-    };
+    let (_, base_losses) = measure.evaluate(Side::Base, base.to_vec())?;
+    let merged = Merge::new(base, &admitted).merged();
+    let (candidate, candidate_losses) = measure.evaluate(Side::Merged, merged)?;
 
     let gain = Paired::fall(&base_losses, &candidate_losses);
     let improved = passes(gain.sum, gain.standard_error, rules.gain_floor_q8);
     let merged = MasterWeights::new(if improved { candidate } else { base.to_vec() })?;
     let header = Header {
-        samples: samples.len() as u32,
+        samples: base_losses.len() as u32,
         base: losses_node(&base_losses),
         merged: losses_node(&candidate_losses),
         gain: gain.sum,
@@ -182,7 +170,8 @@ pub(crate) fn score<E: Evaluator>(
     })
 }
 
-fn check(
+/// Whether a round can be scored.
+pub(crate) fn check(
     graph: &Graph,
     base: &[i16],
     samples: &Samples,
@@ -233,20 +222,15 @@ type Sides = Option<[Vec<u32>; 2]>;
 
 /// A row for every reveal, and the losses on the two sides of the
 /// midpoint for every one that is not similar.
-fn midpoint_shares<E: Evaluator>(
-    exam: &mut Exam<E>,
+fn midpoint_shares(
+    measure: &mut impl Measure,
     base: &[i16],
     reveals: &[Reveal],
     parts: &[Part],
     rules: &Rules,
 ) -> Result<(Vec<Row>, Vec<Sides>), ScoreError> {
     let deltas: Vec<&Delta> = parts.iter().map(|part| part.delta).collect();
-    let mut similar = merge::similar(&deltas);
-    if let Some(Lie::Similar { row, to }) = exam.lie {
-        if let Some(lied) = similar.get_mut(row as usize) {
-            *lied = to;
-        }
-    }
+    let similar = measure.similar(&deltas);
     let dissimilar = parts.iter().zip(&similar).filter(|(_, to)| to.is_none());
     let all = Merge::new(
         base,
@@ -272,14 +256,10 @@ fn midpoint_shares<E: Evaluator>(
             row.standing = Standing::Similar { to };
             sides.push(None);
         } else {
-            let minus = exam.losses(
-                Side::Minus(index),
-                &mut all.beside_midpoint(&midpoint, part, -c),
-            )?;
-            let plus = exam.losses(
-                Side::Plus(index),
-                &mut all.beside_midpoint(&midpoint, part, c),
-            )?;
+            let minus = all.beside_midpoint(&midpoint, part, -c);
+            let (_, minus) = measure.evaluate(Side::Minus(index), minus)?;
+            let plus = all.beside_midpoint(&midpoint, part, c);
+            let (_, plus) = measure.evaluate(Side::Plus(index), plus)?;
             let phi = Paired::fall(&minus, &plus).over(rules.central_difference);
             row.phi = phi.sum;
             row.standard_error = phi.standard_error;
@@ -298,31 +278,61 @@ fn midpoint_shares<E: Evaluator>(
     Ok((rows, sides))
 }
 
-/// The samples of a round and who evaluates them.
-struct Exam<'a, E> {
-    evaluator: &'a mut E,
-    graph: &'a Graph,
-    samples: &'a Samples,
-    lie: Option<Lie>,
+/// What the score of a round is made from.
+pub(crate) trait Measure {
+    /// The earlier delta that each one is too similar to.
+    fn similar(&mut self, deltas: &[&Delta]) -> Vec<Option<u32>> {
+        merge::similar(deltas)
+    }
+
+    /// The weights that count as those of an evaluation, which a merge made, and their losses.
+    fn evaluate(&mut self, of: Side, weights: Vec<i16>) -> Result<(Vec<i16>, Vec<u32>), EvalError>;
 }
 
-impl<E: Evaluator> Exam<'_, E> {
-    /// The losses of an evaluation. Its weights are changed only by a lie about them.
-    fn losses(&mut self, of: Side, weights: &mut [i16]) -> Result<Vec<u32>, EvalError> {
-        if let Some(lie) = self.lie {
-            lie.about_weights(of, weights);
+/// Evaluations on the samples of a round.
+pub(crate) struct ByEvaluator<'a, E> {
+    evaluator: &'a mut E,
+    graph: &'a Graph,
+    base: &'a [i16],
+    samples: &'a Samples,
+    base_losses: Option<Vec<u32>>,
+}
+
+impl<'a, E: Evaluator> ByEvaluator<'a, E> {
+    pub fn new(
+        evaluator: &'a mut E,
+        graph: &'a Graph,
+        base: &'a [i16],
+        samples: &'a Samples,
+    ) -> Self {
+        Self {
+            evaluator,
+            graph,
+            base,
+            samples,
+            base_losses: None,
         }
-        let mut losses = self.evaluator.losses(self.graph, weights, self.samples)?;
+    }
+}
+
+impl<E: Evaluator> Measure for ByEvaluator<'_, E> {
+    fn evaluate(&mut self, _: Side, weights: Vec<i16>) -> Result<(Vec<i16>, Vec<u32>), EvalError> {
+        // A merge of nothing is the base, and is not evaluated again.
+        let is_base = weights == self.base;
+        if let Some(losses) = self.base_losses.as_ref().filter(|_| is_base) {
+            return Ok((weights, losses.clone()));
+        }
+        let losses = self.evaluator.losses(self.graph, &weights, self.samples)?;
         if losses.len() != self.samples.len() {
             return Err(EvalError::WrongCount {
                 expected: self.samples.len(),
                 found: losses.len(),
             });
         }
-        if let Some(lie) = self.lie {
-            lie.about_losses(of, self.graph, weights, self.samples, &mut losses);
+        if is_base {
+            self.base_losses = Some(losses.clone());
         }
-        Ok(losses)
+        Ok((weights, losses))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A decoder-only transformer as a graph.
 
-use crate::graph::{Graph, Op, Width, MAX_OPS};
+use crate::graph::{Graph, MAX_OPS};
+use crate::op::{Op, Width};
 use alloc::vec::Vec;
 
 /// The shape of a decoder-only transformer: before each attention and each pair of linear layers a

@@ -1,6 +1,8 @@
 //! Equality is not quality, for the ops of a transformer: they are held against floating point, and
 //! a transformer is made by hand that has to do what it was made for.
 
+#![allow(clippy::unwrap_used)]
+
 use gotong_scoring::machine::{mean, run, share_bits, shares, Norm, Tensor};
 use gotong_scoring::{predict, Evaluator, Graph, Op, Reference, Samples, Transformer};
 use proptest::collection::vec as any_vec;

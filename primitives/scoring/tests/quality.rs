@@ -1,6 +1,8 @@
 //! Equality is not quality: an exact machine that computes the wrong thing is equal everywhere.
 //! So its losses are held against floating point, here and nowhere else.
 
+#![allow(clippy::unwrap_used)]
+
 use gotong_scoring::machine::cross_entropy;
 use gotong_scoring::{predict, Evaluator, Graph, Reference, Samples};
 use proptest::collection::vec as any_vec;

@@ -1,6 +1,8 @@
 //! Equality is not quality, for the ops of images: a convolution is made by hand that has to find what
 //! it was made for, and a network is held against floating point.
 
+#![allow(clippy::unwrap_used)]
+
 use gotong_scoring::machine::{apply, Tensor};
 use gotong_scoring::weights::view;
 use gotong_scoring::{

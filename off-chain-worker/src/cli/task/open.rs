@@ -1,3 +1,5 @@
+//! `gotong task open`.
+
 use crate::{
     chain::{Call, Inclusion},
     cli::{data::Data, output::Amount, Globals},

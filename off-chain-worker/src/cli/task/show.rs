@@ -1,3 +1,5 @@
+//! `gotong task show`.
+
 use crate::{
     cli::{
         disputes::{open_json, open_text},

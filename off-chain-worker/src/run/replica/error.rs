@@ -1,3 +1,5 @@
+//! Why replicas fail.
+
 use crate::{chain::ChainError, evaluation::Difference, run::pools::PoolError, state::StateError};
 use gotong_protocol::{RoundId, TaskId};
 use gotong_scoring::{trial::WitnessError, DeltaError, SamplesError, ScoreError, WeightsError};
@@ -5,40 +7,80 @@ use gotong_scoring::{trial::WitnessError, DeltaError, SamplesError, ScoreError, 
 /// Why a task cannot be rebuilt.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicaError {
+    /// The chain could not be asked, or said no.
     #[error(transparent)]
     Chain(#[from] ChainError),
+    /// The replica's own files fail.
     #[error(transparent)]
     State(#[from] StateError),
+    /// No task has this id.
     #[error("there is no task {0}")]
     NoTask(TaskId),
+    /// The round has not started, or the chain has forgotten it.
     #[error("the chain knows nothing of round {round} of task {task}")]
-    NoRound { task: TaskId, round: RoundId },
+    NoRound {
+        /// The task.
+        task: TaskId,
+        /// The round.
+        round: RoundId,
+    },
+    /// The chain settled a round on something else than is computed here.
     #[error("THE CHAIN IS WRONG about task {task}, round {round}: {difference}")]
     Differs {
+        /// The task.
         task: TaskId,
+        /// The round.
         round: RoundId,
+        /// Where both differ first.
         difference: Difference,
     },
+    /// The samples cannot be drawn.
     #[error("task {task}: {source}")]
-    Pool { task: TaskId, source: PoolError },
+    Pool {
+        /// The task.
+        task: TaskId,
+        /// Why not.
+        source: PoolError,
+    },
+    /// The records are no samples of the model.
     #[error("the samples of round {round} cannot be read: {source}")]
     Samples {
+        /// The round.
         round: RoundId,
+        /// Why not.
         source: SamplesError,
     },
+    /// A revealed delta does not decode.
     #[error("a delta of round {round} cannot be read: {source}")]
-    Delta { round: RoundId, source: DeltaError },
+    Delta {
+        /// The round.
+        round: RoundId,
+        /// Why not.
+        source: DeltaError,
+    },
+    /// The task's first weights do not decode.
     #[error("the first weights cannot be read: {0}")]
     Weights(#[from] WeightsError),
+    /// The round does not score.
     #[error("round {round} cannot be scored: {source}")]
-    Score { round: RoundId, source: ScoreError },
+    Score {
+        /// The round.
+        round: RoundId,
+        /// Why not.
+        source: ScoreError,
+    },
+    /// The score does not fit what the chain knows of the round.
     #[error("round {round} is not what the chain judges disputes by: {source}")]
     Witness {
+        /// The round.
         round: RoundId,
+        /// In what.
         source: WitnessError,
     },
+    /// A folder for the replica could not be made.
     #[error("no temporary folder: {0}")]
     Temporary(std::io::Error),
+    /// A thread that computes panicked, or the program ends.
     #[error("the evaluation was aborted: {0}")]
     Aborted(#[from] tokio::task::JoinError),
 }

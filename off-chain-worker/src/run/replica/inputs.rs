@@ -10,7 +10,9 @@ use gotong_scoring::{blake2_256, Reveal, RoundSamples};
 /// Everything that a round's score follows from, apart from the task's graph and rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoundInputs {
+    /// The task.
     pub task: TaskId,
+    /// The round.
     pub round: RoundId,
     /// [`inputs_digest`] of the round.
     pub digest: Hash,

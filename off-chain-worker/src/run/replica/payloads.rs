@@ -16,7 +16,7 @@ use gotong_protocol::{
     view::{RevealedView, RoundView, ShardView, SubmissionView, TaskView},
     Delta, Hash, RoundId, TaskId,
 };
-use gotong_scoring::{shard_root, MasterWeights, Reveal, RoundSamples};
+use gotong_scoring::{shard_root, MasterWeights, Reveal};
 use std::collections::{hash_map::Entry, HashMap};
 
 /// Fetches what the rounds of a task are scored from.

@@ -1,3 +1,5 @@
+//! Any round, computed again.
+
 use super::{Replica, ReplicaError, ScoredRound, ScorerOptions};
 use crate::{
     chain::{Client, Moment},
@@ -13,6 +15,7 @@ use std::sync::Arc;
 
 /// A round of any age, computed again from nothing but the chain, and the pool if there is one.
 pub struct Recomputed {
+    /// The round, as the chain knows it.
     pub round: RoundView,
     replica: Replica,
     /// Where the replica is kept meanwhile.

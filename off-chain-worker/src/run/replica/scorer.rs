@@ -14,6 +14,7 @@ use std::{future::Future, sync::Arc, time::Instant};
 /// How a worker scores rounds.
 #[derive(Clone, Debug, Default)]
 pub struct ScorerOptions {
+    /// What evaluates.
     pub backend: Backend,
     /// What it lies about, in drills.
     pub lie: Option<LieKind>,
@@ -22,7 +23,9 @@ pub struct ScorerOptions {
 /// A round's score, with all that it was computed from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScoredRound {
+    /// What was scored.
     pub inputs: Arc<RoundInputs>,
+    /// The score.
     pub score: RoundScore,
 }
 

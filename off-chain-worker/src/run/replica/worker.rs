@@ -1,3 +1,5 @@
+//! Replicas that work in the background.
+
 use super::{inputs_digest, Replica, ReplicaError, ScoredRound, ScorerOptions, WorkerDirs};
 use crate::{
     chain::{ChainError, Client, Moment},
@@ -36,6 +38,7 @@ type Worked = (Option<Box<Replica>>, Result<(), ReplicaError>);
 const PATIENCE: Duration = Duration::from_millis(500);
 
 impl ReplicaWorker {
+    /// Opens no replica yet.
     pub fn new(dirs: WorkerDirs, scoring: ScorerOptions) -> Self {
         Self {
             dirs,

@@ -189,26 +189,40 @@ impl Labelled {
 pub enum DataError {
     /// A file is not there.
     #[error("{} is missing; {advice}", .path.display())]
-    Missing { path: PathBuf, advice: &'static str },
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// How to get it.
+        advice: &'static str,
+    },
     /// A file cannot be read or unpacked.
     #[error("cannot read {} ({source}); {advice}", .path.display())]
     Unreadable {
+        /// The file.
         path: PathBuf,
+        /// Why not.
         source: io::Error,
+        /// How to get it.
         advice: &'static str,
     },
     /// A file's content is not the published one.
     #[error("{} is not the published file (sha256 {found}); {advice}", .path.display())]
     WrongHash {
+        /// The file.
         path: PathBuf,
+        /// Its hash, in hex.
         found: String,
+        /// How to get the published one.
         advice: &'static str,
     },
     /// The model takes other samples.
     #[error("{set} needs a model of {needs}, and this one has {model}")]
     Misfit {
+        /// The data set.
         set: DataSet,
+        /// The models that take its samples.
         needs: String,
+        /// What this model is instead.
         model: String,
     },
 }

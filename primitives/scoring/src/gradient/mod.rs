@@ -30,7 +30,6 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-mod families;
 #[cfg(test)]
 mod tests;
 
@@ -119,6 +118,15 @@ pub(crate) fn times(a: i32, b: i32) -> i32 {
     a.wrapping_mul(b)
 }
 
+/// Most bits of an adjoint.
+pub const MOST_ADJOINT_BITS: u8 = 15;
+
+/// Bits of an adjoint whose sums take `taken` bits more, so that they stay within 31; at most
+/// [`MOST_ADJOINT_BITS`].
+pub(crate) fn sum_bits(taken: u8) -> u8 {
+    31u8.saturating_sub(taken).min(MOST_ADJOINT_BITS)
+}
+
 /// How far sums of this peak are shifted right to have at most so many bits.
 pub fn shift(peak: u32, bits: u8) -> u32 {
     let length = u32::BITS - peak.leading_zeros();
@@ -173,6 +181,13 @@ impl Backwards<'_> {
         }
     }
 
+    /// Passes the adjoint where `passes` says so of the place.
+    pub fn pass(&self, passes: impl Fn(usize) -> bool) -> Pulled {
+        let values = self.adjoint.values.iter().enumerate();
+        let values = values.map(|(at, value)| if passes(at) { (*value).into() } else { 0 });
+        self.pull(values.collect(), self.adjoint.exponent)
+    }
+
     /// Only the adjoint of what the op before gave.
     pub fn pull(&self, values: Vec<i32>, exponent: i32) -> Pulled {
         let sums = Sums { values, exponent };
@@ -187,7 +202,9 @@ impl Backwards<'_> {
 pub fn adjoint_bits(graph: &Graph) -> Result<Vec<u8>, EvalError> {
     let flows = graph.flows()?;
     let bits = graph.ops.iter().zip(&flows);
-    Ok(bits.map(|(op, flow)| op.adjoint_bits(flow)).collect())
+    Ok(bits
+        .map(|(op, flow)| op.definition().adjoint_bits(flow))
+        .collect())
 }
 
 /// The first op that has parameters: nothing before it has an adjoint.
@@ -239,7 +256,10 @@ pub fn backwards(
             adjoint: &adjoint,
             is_wanted: index > first,
         };
-        let pulled = op.backward(&here).ok_or_else(|| wrong.clone())?;
+        let pulled = op
+            .definition()
+            .backward(&here)
+            .ok_or_else(|| wrong.clone())?;
         for (at, parameters) in &pulled.parameters {
             see(read.start + at, parameters);
         }

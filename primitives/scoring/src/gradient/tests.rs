@@ -1,3 +1,6 @@
+// Floats are what the integers are held against.
+#![allow(clippy::float_arithmetic)]
+
 use super::*;
 use crate::{Evaluator, Reference, Transformer};
 

@@ -1,7 +1,7 @@
 //! What a graph is, and why another is none.
 
 use super::*;
-use crate::{Cnn, Convolution, Pool, Transformer};
+use crate::{Cnn, Convolution, Image, Pool, Transformer, Window};
 use alloc::vec;
 use proptest::prelude::*;
 
@@ -119,7 +119,7 @@ fn faults_are_named() {
         ),
         (Graph::mlp(&[0, 2]), GraphError::FieldOutOfBounds { op: 0 }),
         (
-            Graph::mlp(&[4, 1 << 25, 2]),
+            Graph::mlp(&[200, 1 << 20, 2]),
             GraphError::TooManyParameters { op: 0 },
         ),
         (

@@ -1,8 +1,11 @@
 //! Every op against 64-bit arithmetic, at the extremes and anywhere.
 
 use super::*;
-use crate::graph::Graph;
-use crate::{Cnn, Convolution, Evaluator, Pool, Reference, Samples, Transformer, MAX_POOL_SPAN};
+use crate::lut::{EXP2, LOG2, RSQRT};
+use crate::{
+    Cnn, Convolution, Evaluator, Image, Pool, Reference, Samples, Transformer, Width, Window,
+    MAX_POOL_SPAN,
+};
 use alloc::vec;
 use proptest::collection::vec as any_vec;
 use proptest::prelude::*;

@@ -10,9 +10,10 @@
 //! of a plain Merkle tree.
 
 use super::{Refusal, Tiles};
-use crate::graph::{Flow, Graph, Kind, Op};
+use crate::graph::{Flow, Graph, Kind};
 use crate::hash::Hash;
 use crate::merkle::{root_of_span, Node};
+use crate::op::Op;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -107,11 +108,7 @@ impl Layout {
         let flows = graph.flows().unwrap_or_default();
         let (mut ops, mut tiles, mut parameters_before) = (Vec::new(), 0u32, 0u64);
         for (index, (op, flow)) in graph.ops.iter().zip(flows).enumerate() {
-            let inputs = match *op {
-                Op::Linear { inputs, .. } => inputs,
-                Op::Unembed { width, .. } => width,
-                _ => 1,
-            };
+            let inputs = op.definition().summed_inputs();
             let steps = inputs.div_ceil(TRACE_WIDTH).max(1);
             let values = flow.tokens.saturating_mul(flow.width);
             let words = OpWords {
@@ -127,9 +124,8 @@ impl Layout {
                 },
                 steps,
                 in_rows: match graph.ops.get(index + 1) {
-                    Some(Op::Scores { .. }) => flow.width / 3 * 2,
-                    Some(next) if next.pool().is_some() => 0,
-                    _ => flow.width,
+                    Some(next) => next.definition().columns_in_rows(flow.width),
+                    None => flow.width,
                 },
             };
             tiles = words.tiles().saturating_add(tiles);

@@ -3,9 +3,10 @@
 use super::layout::Layout;
 use super::word::Reads;
 use super::*;
-use crate::graph::{Op, Width};
+use crate::op::{Op, Width};
+use crate::reveals::RevealRecord;
 use crate::shard::shard_root;
-use crate::table::Standing;
+use crate::table::{Row, Standing};
 use crate::{
     draw, median_norm, pool_tree, reveals_tree, score_round, Delta, Entry, Image, MasterWeights,
     Reference, Reveal, RoundSamples, Rules, Samples, Transformer, Window, MAX_POOL_SPAN,

@@ -2,10 +2,11 @@
 //! later ops take.
 
 use super::layout::{tile_bytes, Layout, OpWords, TRACE_TILE, TRACE_WIDTH};
-use super::{Lie, Side};
-use crate::graph::{Graph, Op};
-use crate::machine::{activations, apply, dot, Tensor};
+use crate::graph::Graph;
+use crate::machine::{with_operands, Tensor};
 use crate::merkle::{Node, Tree};
+use crate::op::definition::Operands;
+use crate::op::Op;
 use crate::weights::view;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -16,20 +17,20 @@ pub(super) struct Given<'a> {
     tensor: &'a Tensor,
     /// Of a wide linear op: its sums so far.
     sums: Option<Vec<i32>>,
-    /// A word that is lied about, and what it is said to be.
-    lie: Option<(u32, i32)>,
+    /// A word that is misstated, and what it is said to be.
+    misstated: Option<(u32, i32)>,
 }
 
 impl Given<'_> {
     /// One word; none if there is no such word.
     pub fn word(&self, at: u32) -> Option<i32> {
-        match self.lie {
-            Some((lied, word)) if lied == at => Some(word),
-            _ => self.honest(at),
+        match self.misstated {
+            Some((misstated, word)) if misstated == at => Some(word),
+            _ => self.computed(at),
         }
     }
 
-    fn honest(&self, at: u32) -> Option<i32> {
+    fn computed(&self, at: u32) -> Option<i32> {
         match &self.sums {
             Some(sums) => sums.get(at as usize).copied(),
             None => value(self.tensor, place(self.own, at)?),
@@ -58,14 +59,26 @@ fn place(own: &OpWords, at: u32) -> Option<usize> {
     usize::try_from(before + u64::from(column)).ok()
 }
 
-/// Runs a graph on a record, and lets `see` what each op gave. A lie is told of one evaluation and
-/// sample. None if the record or the weights are not those of the graph.
+/// A word that is said to be another than it is.
+#[derive(Clone, Copy)]
+pub(super) struct Misstated {
+    /// Which op.
+    pub op: u32,
+    /// Which of its words.
+    pub at: u32,
+    /// By how much it is off; it wraps.
+    pub by: i32,
+    /// Whether the ops after it go on from it.
+    pub carries: bool,
+}
+
+/// Runs a graph on a record, and shows `see` what each op gave, but for a word that is `misstated`. None if the record or the weights are not those of the graph.
 pub(super) fn each_op(
     graph: &Graph,
     layout: &Layout,
     weights: &[i16],
     record: &[u8],
-    lie: Option<(Lie, Side, u32)>,
+    misstated: Option<Misstated>,
     mut see: impl FnMut(u32, &Given),
 ) -> Option<()> {
     let mut given: Vec<Tensor> = Vec::new();
@@ -73,22 +86,31 @@ pub(super) fn each_op(
     for ((op, read), index) in graph.ops.iter().zip(reads).zip(0u32..) {
         let own = layout.op(index)?;
         let params = weights.get(read)?;
-        let mut tensor = apply(op, params, record, &given).ok()?;
-        let sums = match own.steps {
-            0 | 1 => None,
-            _ => Some(running_sums(own, params, record, given.last())?),
+        let views: Vec<i8> = params.iter().copied().map(view).collect();
+        let definition = op.definition();
+        let run = |operands: &Operands<'_>| {
+            let tensor = definition.forward(operands)?;
+            let sums = match own.steps {
+                0 | 1 => None,
+                _ => Some(definition.running_sums(operands, TRACE_WIDTH as usize)?),
+            };
+            Some((tensor, sums))
         };
+        let (mut tensor, sums) = with_operands(op, params, &views, record, &given, run).ok()?;
         let mut words = Given {
             own,
             tensor: &tensor,
             sums,
-            lie: None,
+            misstated: None,
         };
-        let lie = lie.and_then(|(lie, of, sample)| lie.about_word(of, sample, index));
         let mut carried = None;
-        if let Some((at, by, carries)) = lie.filter(|(at, ..)| *at < own.words) {
-            let word = narrowed(own.bytes, words.honest(at)?.wrapping_add(by));
-            words.lie = Some((at, word));
+        let own_misstated = misstated.filter(|word| word.op == index && word.at < own.words);
+        if let Some(Misstated {
+            at, by, carries, ..
+        }) = own_misstated
+        {
+            let word = narrowed(own.bytes, words.computed(at)?.wrapping_add(by));
+            words.misstated = Some((at, word));
             let (row, column) = own.value(at)?;
             // Of a wide linear op only the last of a value's sums is the value.
             let is_value = own.word(row, column) == Some(at);
@@ -100,21 +122,14 @@ pub(super) fn each_op(
         }
         // What was taken is dropped, unless a later op refers to it.
         if let (Some(taken), Some(before)) = (given.last_mut(), index.checked_sub(1)) {
-            if !is_referred_to(graph, before) {
+            let refers = |op: &Op| op.refers_to() == Some(before);
+            if !graph.ops.iter().any(refers) {
                 *taken = Tensor::Narrow(Vec::new());
             }
         }
         given.push(tensor);
     }
     Some(())
-}
-
-/// Whether an op names another as what it takes.
-fn is_referred_to(graph: &Graph, earlier: u32) -> bool {
-    graph.ops.iter().any(|op| match *op {
-        Op::Residual { from } | Op::Mix { from, .. } => from == earlier,
-        _ => false,
-    })
 }
 
 /// A word cut to so many bytes.
@@ -147,46 +162,4 @@ fn set(tensor: &mut Tensor, at: usize, word: i32) -> Option<()> {
         Tensor::Loss(loss) => *loss = word as u32,
     }
     Some(())
-}
-
-/// The words of a wide linear op: for every output the sum after so many inputs, and so on.
-fn running_sums(
-    own: &OpWords,
-    params: &[i16],
-    record: &[u8],
-    input: Option<&Tensor>,
-) -> Option<Vec<i32>> {
-    let views: Vec<i8> = params.iter().copied().map(view).collect();
-    let (inputs, bias_shift) = match own.op {
-        Op::Linear {
-            inputs, bias_shift, ..
-        } => (inputs, bias_shift),
-        Op::Unembed { width, .. } => (width, 0),
-        _ => return None,
-    };
-    let first;
-    let x = match input {
-        Some(Tensor::Narrow(x)) => x,
-        None => {
-            first = activations(record.split_last()?.1);
-            &first
-        }
-        _ => return None,
-    };
-    let (inputs, outputs) = (inputs as usize, own.flow.width as usize);
-    let (weights, biases) = views.split_at_checked(outputs * inputs)?;
-    let biases = params.get(params.len() - biases.len()..)?;
-    let mut words = Vec::with_capacity(own.words as usize);
-    for x in x.chunks(inputs) {
-        for (output, weights) in weights.chunks(inputs).enumerate() {
-            let bias = biases.get(output).copied().unwrap_or(0);
-            let mut sum = i32::from(bias).wrapping_shl(bias_shift.into());
-            let stretch = TRACE_WIDTH as usize;
-            for (weights, x) in weights.chunks(stretch).zip(x.chunks(stretch)) {
-                sum = sum.wrapping_add(dot(weights, x));
-                words.push(sum);
-            }
-        }
-    }
-    Some(words)
 }

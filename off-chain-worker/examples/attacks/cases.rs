@@ -1,0 +1,295 @@
+//! Which attack on whom, what it is compared with, and what is printed.
+
+use std::time::Instant;
+
+use anyhow::Result;
+use serde_json::{json, Map, Value};
+
+use crate::{
+    adversaries::{
+        Adversary, Alternating, Copier, Hand, Momentum, Nobody, Noise, Pair, PoisonAndCure,
+        Recommit, Together, Whispers,
+    },
+    world::{Outcome, Setting, World, STAKE},
+};
+
+/// An attacker with six tenths of all stake, against four honest ones.
+const WHALE: u32 = 6 * STAKE;
+
+/// An attack.
+struct Case {
+    name: &'static str,
+    /// Against whom.
+    setting: Setting,
+    attacker: fn() -> Box<dyn Adversary>,
+    /// What of it is useful: what it would earn by that alone it may earn.
+    useful: Useful,
+}
+
+/// Who stands in the attacker's place in the run that it is compared with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Useful {
+    Nothing,
+    /// One more honest contributor, of this stake.
+    Hand(u32),
+    /// Two of them.
+    TwoHands,
+    /// The honest delta that is copied, once more.
+    Copy,
+    /// Only the good rounds.
+    GoodRounds,
+}
+
+impl Useful {
+    fn adversary(self) -> Box<dyn Adversary> {
+        match self {
+            Self::Nothing => Box::new(Nobody),
+            Self::Hand(stake) => Box::new(Hand::new(stake, 1.0, 1)),
+            Self::TwoHands => Box::new(Together(vec![
+                Box::new(Hand::beside(0)),
+                Box::new(Hand::beside(1)),
+            ])),
+            Self::Copy => Box::new(Copier { noise: 0.0 }),
+            Self::GoodRounds => Box::new(Alternating::harmless()),
+        }
+    }
+}
+
+fn poison(poisons: usize, stake: u32, cure: u32) -> Box<dyn Adversary> {
+    Box::new(PoisonAndCure {
+        poisons,
+        stake,
+        cure,
+    })
+}
+
+fn noise(accounts: usize) -> Box<dyn Adversary> {
+    Box::new(Noise {
+        accounts,
+        fresh: false,
+    })
+}
+
+/// Ten rounds of so many honest contributors, each with so many updates a round.
+fn of(honest: usize, steps: usize, batch: usize) -> Setting {
+    Setting {
+        honest,
+        rounds: 10,
+        steps,
+        batch,
+        rate: 0.12,
+        warm: None,
+        known: false,
+        stands: false,
+        exam: 1_600,
+    }
+}
+
+fn four() -> Setting {
+    of(4, 120, 64)
+}
+
+/// Four who have proved something, on a model that has learned nearly all it can. What is left to earn is little
+/// against its error: so each round starts from the same weights, and has a large exam.
+fn converged() -> Setting {
+    Setting {
+        rate: 0.04,
+        warm: Some((4_000, 0.036)),
+        known: true,
+        stands: true,
+        exam: 4_096,
+        rounds: 12,
+        ..four()
+    }
+}
+
+/// All attacks; those in the same setting one after another, for they share trainings.
+fn cases() -> Vec<Case> {
+    use Useful::{Copy, GoodRounds, Nothing, TwoHands};
+    let case = |name, setting, useful, attacker| Case {
+        name,
+        setting,
+        attacker,
+        useful,
+    };
+    let four = |name, useful, attacker| case(name, four(), useful, attacker);
+    vec![
+        four("poison_1_cure_100", Nothing, || poison(1, STAKE, 100)),
+        four("poison_1_cure_300", Nothing, || poison(1, STAKE, 300)),
+        four("poison_1_cure_1000", Nothing, || poison(1, STAKE, STAKE)),
+        four("poison_3_cure_300", Nothing, || poison(3, STAKE, 300)),
+        four("poison_3_cure_1000", Nothing, || poison(3, STAKE, STAKE)),
+        four("whispers_light", Nothing, || {
+            Box::new(Whispers {
+                accounts: 4,
+                stake: 1,
+            })
+        }),
+        four("whispers_full", Nothing, || {
+            Box::new(Whispers {
+                accounts: 5,
+                stake: STAKE,
+            })
+        }),
+        four("noise_4", Nothing, || noise(4)),
+        four("overshoot_3", Useful::Hand(STAKE), || {
+            Box::new(Hand::new(STAKE, 3.0, 1))
+        }),
+        four("split_10", Useful::Hand(STAKE), || {
+            Box::new(Hand::new(STAKE, 1.0, 10))
+        }),
+        four("copy_noise_30", Copy, || Box::new(Copier { noise: 0.3 })),
+        four("alternating", GoodRounds, || Box::<Alternating>::default()),
+        four("recommit", Nothing, || {
+            Box::new(Recommit {
+                is_altered: false,
+                waits: false,
+            })
+        }),
+        four("recommit_failed_altered", Nothing, || {
+            Box::new(Recommit {
+                is_altered: true,
+                waits: true,
+            })
+        }),
+        four("recommit_altered", Nothing, || {
+            Box::new(Recommit {
+                is_altered: true,
+                waits: false,
+            })
+        }),
+        four("momentum", Nothing, || Box::new(Momentum)),
+        four("pair", TwoHands, || Box::<Pair>::default()),
+        four("whale_poison", Nothing, || poison(1, WHALE, 0)),
+        four("whale_whisper", Nothing, || {
+            Box::new(Whispers {
+                accounts: 1,
+                stake: WHALE,
+            })
+        }),
+        four("whale_small", Useful::Hand(WHALE), || {
+            Box::new(Hand::new(WHALE, 0.02, 1))
+        }),
+        four("whale_overshoot", Useful::Hand(WHALE), || {
+            Box::new(Hand::new(WHALE, 3.0, 1))
+        }),
+        case("noise_60_converged", converged(), Nothing, || {
+            Box::new(Noise {
+                accounts: 60,
+                fresh: true,
+            })
+        }),
+        case("noise_30_of_60", of(30, 40, 64), Nothing, || noise(30)),
+        case("noise_100_of_200", of(100, 20, 64), Nothing, || noise(100)),
+        case("noise_100_of_1100", of(1_000, 5, 32), Nothing, || {
+            noise(100)
+        }),
+    ]
+}
+
+/// Runs the attacks that are asked for, prints a line of each and adds it to `report`. Gives how many there were.
+pub fn run(
+    seed: u64,
+    is_asked: &dyn Fn(&str) -> bool,
+    report: &mut Map<String, Value>,
+) -> Result<usize> {
+    let asked: Vec<Case> = cases()
+        .into_iter()
+        .filter(|case| is_asked(case.name))
+        .collect();
+    if asked.is_empty() {
+        return Ok(0);
+    }
+    let world = World::load(seed)?;
+    let (mut references, mut worst) = (Vec::<(Setting, Useful, Outcome)>::new(), 0);
+    let mut attacks = Map::new();
+    println!(
+        "paid to all together, in thousandths of a bit a sample; without: in a run with only what the attacker does \
+         that is useful"
+    );
+    println!(
+        "  {:24} {:>6} {:>6} | {:>8} {:>8} {:>6} | {:>9} {:>8} {:>8} | {:>6} {:>9} {:>6} {:>5} {:>4}",
+        "attack", "honest", "rounds", "honest", "without", "kept", "attackers", "without", "/ honest",
+        "merged", "in merges", "passes", "acc.", "s"
+    );
+    let mut setting = None;
+    for case in asked {
+        let start = Instant::now();
+        if setting.as_ref() != Some(&case.setting) {
+            world.forget();
+            setting = Some(case.setting.clone());
+        }
+        let known = references
+            .iter()
+            .find(|(setting, useful, _)| (setting, useful) == (&case.setting, &case.useful));
+        let reference = match known {
+            Some((.., reference)) => reference.clone(),
+            None => {
+                let found = world.play(&case.setting, case.useful.adversary().as_mut())?;
+                worst = worst.max(found.credit_sum_error);
+                references.push((case.setting.clone(), case.useful, found.clone()));
+                found
+            }
+        };
+        let outcome = world.play(&case.setting, (case.attacker)().as_mut())?;
+        worst = worst.max(outcome.credit_sum_error);
+        let seconds = start.elapsed().as_secs_f64();
+        attacks.insert(
+            case.name.into(),
+            figures(&case, &outcome, &reference, seconds),
+        );
+    }
+    let count = attacks.len();
+    let least = |key: &str, of: fn(f64, f64) -> f64, first: f64| {
+        let found = attacks.values().filter_map(|attack| attack[key].as_f64());
+        found.fold(first, of)
+    };
+    let most = least("attacker_over_honest", f64::max, f64::NEG_INFINITY);
+    let kept = least("honest_kept", f64::min, f64::INFINITY);
+    report.insert("attacker_over_honest_max".into(), json!(most));
+    report.insert("honest_kept_min".into(), json!(kept));
+    report.insert("credit_sum_error".into(), json!(worst));
+    report.insert("attacks".into(), Value::Object(attacks));
+    Ok(count)
+}
+
+/// Prints and gives the figures of an attack.
+fn figures(case: &Case, outcome: &Outcome, reference: &Outcome, seconds: f64) -> Value {
+    let over = (outcome.attackers_paid - reference.attackers_paid) / outcome.honest_paid.max(1e-9);
+    let kept = outcome.honest_paid / reference.honest_paid.max(1e-9);
+    println!(
+        "  {:24} {:6} {:6} | {:8.1} {:8.1} {:6.3} | {:9.2} {:8.2} {:8.4} | {:2}/{:2} {:4.2} {:4.2} {:6} {:5.3} {:4.0}",
+        case.name,
+        case.setting.honest,
+        case.setting.rounds,
+        outcome.honest_paid,
+        reference.honest_paid,
+        kept,
+        outcome.attackers_paid,
+        reference.attackers_paid,
+        over,
+        outcome.merged,
+        reference.merged,
+        outcome.kept[0],
+        outcome.kept[1],
+        outcome.passes,
+        outcome.accuracy,
+        seconds
+    );
+    let mut figures = Map::new();
+    for (key, value) in [("attacker_over_honest", over), ("honest_kept", kept)] {
+        figures.insert(key.into(), rounded(value));
+    }
+    if case.useful != Useful::Nothing {
+        let of_useful = outcome.attackers_paid / reference.attackers_paid.max(1e-9);
+        figures.insert("over_useful".into(), rounded(of_useful));
+    }
+    if outcome.refused > 0 {
+        figures.insert("refused".into(), json!(outcome.refused));
+    }
+    Value::Object(figures)
+}
+
+fn rounded(value: f64) -> Value {
+    json!((value * 1e4).round() / 1e4)
+}

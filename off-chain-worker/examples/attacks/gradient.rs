@@ -1,0 +1,268 @@
+//! Do the gradient's values say what finite differences say? On the MLP and on a language model, at a base that
+//! has learned a little, for ever more contributors.
+//!
+//! The yardstick is the machine's own evaluation: a contributor's value is the loss at the midpoint with `c / 2` times
+//! its part taken off, less that with it put on, over `c = N / 4`. Rounding to int8 makes that noisy, so the
+//! same at `c = N / 2` says how well finite differences agree with themselves.
+
+use anyhow::Result;
+use gotong::{
+    evaluation::{bits, FastCpu},
+    training::{
+        data::{folder, DataSet, FashionMnist, Labelled, Use},
+        initial_weights, TrainingConfig,
+    },
+};
+use gotong_scoring::{
+    gradient::Differentiator,
+    merge::Merge,
+    share::{Company, Entrant},
+    Delta, Evaluator, Graph, Samples, Transformer,
+};
+use rayon::prelude::*;
+use serde_json::{json, Map, Value};
+
+use crate::world::change;
+
+/// Numbers of contributors.
+const CONTRIBUTORS: [usize; 4] = [16, 32, 64, 128];
+/// Changed parameters of a thousand.
+const KEPT: u32 = 100;
+
+/// A model, what its contributors do, and the exam they share.
+struct Subject {
+    name: &'static str,
+    graph: Graph,
+    training: Labelled,
+    exam: Samples,
+    /// How the base was made, from first weights.
+    base: TrainingConfig,
+    /// How a contributor trains on its own part of the data.
+    own: TrainingConfig,
+}
+
+/// What is found for one number of contributors.
+struct Found {
+    contributors: usize,
+    /// Of the gradient's values with finite differences at `c = N / 4`.
+    correlation: f64,
+    /// Of finite differences at `c = N / 4` with those at `c = N / 2`.
+    of_differences: f64,
+    /// The sum of the gradient's values over the exact gain.
+    sum_over_gain: f64,
+    /// The exact gain, in bits a sample.
+    gain: f64,
+}
+
+/// Measures both models, prints a table and adds the least correlation of each to `report`.
+pub fn measure(seed: u64, report: &mut Map<String, Value>) -> Result<()> {
+    println!("gradient against finite differences at c = N/4, by the exact machine:");
+    println!("  model               base   N  correlation  (c = N/4 with c = N/2)  sum / gain   gain, bits a sample");
+    for (key, subject) in [
+        ("gradient_correlation_mlp", mlp(seed)?),
+        ("gradient_correlation_lm", language_model(seed)?),
+    ] {
+        let mut least = f64::INFINITY;
+        let mut ratios = Vec::new();
+        for is_first in [true, false] {
+            for found in subject.measure(seed, is_first)? {
+                println!(
+                    "  {:18} {:>5} {:>3} {:12.4} {:23.4} {:12.3} {:14.4}",
+                    subject.name,
+                    if is_first { "first" } else { "later" },
+                    found.contributors,
+                    found.correlation,
+                    found.of_differences,
+                    found.sum_over_gain,
+                    found.gain
+                );
+                if !is_first {
+                    least = least.min(found.correlation);
+                    ratios.push(json!((found.sum_over_gain * 1e4).round() / 1e4));
+                }
+            }
+        }
+        report.insert(key.into(), json!((least * 1e4).round() / 1e4));
+        report.insert(format!("{key}_sum_over_gain"), json!(ratios));
+    }
+    Ok(())
+}
+
+fn mlp(seed: u64) -> Result<Subject> {
+    let set = FashionMnist::load(&FashionMnist::directory())?;
+    let graph = Graph::mlp(&[784, 128, 10]);
+    let exam = set.test.slice(0..800);
+    let own = TrainingConfig {
+        steps: 60,
+        batch: 32,
+        seed,
+        ..TrainingConfig::of(&graph)
+    };
+    Ok(Subject {
+        name: "MLP 784-128-10",
+        exam: Samples::new(graph.inputs, graph.classes(), &exam.records())?,
+        training: set.train,
+        base: TrainingConfig {
+            steps: 300,
+            batch: 64,
+            ..own.clone()
+        },
+        own,
+        graph,
+    })
+}
+
+/// About a million parameters.
+fn language_model(seed: u64) -> Result<Subject> {
+    let graph = Graph::transformer(&Transformer {
+        vocab: 84,
+        tokens: 128,
+        width: 128,
+        heads: 4,
+        hidden: 512,
+        layers: 5,
+        tied: false,
+    });
+    let exam = DataSet::Shakespeare.load(&folder(), Use::Exam, &graph)?;
+    let own = TrainingConfig {
+        steps: 4,
+        batch: 8,
+        learning_rate: 0.002,
+        seed,
+        ..TrainingConfig::of(&graph)
+    };
+    Ok(Subject {
+        name: "transformer, 1.0 M",
+        exam: Samples::new(
+            graph.inputs,
+            graph.classes(),
+            &every(&exam, exam.len() / 48).records(),
+        )?,
+        training: DataSet::Shakespeare.load(&folder(), Use::Training, &graph)?,
+        base: TrainingConfig {
+            steps: 60,
+            batch: 8,
+            learning_rate: 0.003,
+            ..own.clone()
+        },
+        own,
+        graph,
+    })
+}
+
+/// Every so many-th sample.
+fn every(set: &Labelled, step: usize) -> Labelled {
+    let chosen: Vec<usize> = (0..set.len()).step_by(step.max(1)).collect();
+    let pixels = chosen
+        .iter()
+        .flat_map(|sample| &set.pixels[sample * set.inputs..][..set.inputs]);
+    Labelled {
+        inputs: set.inputs,
+        pixels: pixels.copied().collect(),
+        labels: chosen.iter().map(|sample| set.labels[*sample]).collect(),
+    }
+}
+
+impl Subject {
+    /// From first weights, or from a base that has learned.
+    fn measure(&self, seed: u64, is_first: bool) -> Result<Vec<Found>> {
+        let mut base = initial_weights(&self.graph, seed);
+        if !is_first {
+            let change = change(&self.graph, &base, &self.training, &self.base)?;
+            let moved = base.iter().zip(change);
+            // A change leads from one master weight to another.
+            base = moved
+                .map(|(weight, change)| (i32::from(*weight) + change) as i16)
+                .collect();
+        }
+        let most = CONTRIBUTORS[CONTRIBUTORS.len() - 1];
+        let deltas: Result<Vec<Delta>> = (0..most)
+            .into_par_iter()
+            .map(|index| {
+                let config = TrainingConfig {
+                    seed: seed * 1_000 + index as u64,
+                    ..self.own.clone()
+                };
+                let part = self.training.part(index, most);
+                let change = change(&self.graph, &base, &part, &config)?;
+                Ok(Delta::compress(&change, KEPT))
+            })
+            .collect();
+        let deltas = deltas?;
+        let of_first = |count| self.of_first(&base, &deltas[..count]);
+        CONTRIBUTORS.into_iter().map(of_first).collect()
+    }
+
+    fn of_first(&self, base: &[i16], deltas: &[Delta]) -> Result<Found> {
+        let entrants: Vec<Entrant> = deltas
+            .iter()
+            .map(|delta| Entrant {
+                delta,
+                weight: 1_000,
+                is_proven: true,
+            })
+            .collect();
+        let company = Company::of(vec![true; entrants.len()], &entrants);
+        let values = values(
+            &mut FastCpu,
+            &self.graph,
+            base,
+            &self.exam,
+            &company,
+            &entrants,
+        )?;
+        let parts = company.parts(&entrants);
+        let merge = Merge::new(base, &parts);
+        let midpoint = merge.midpoint();
+        let losses = |weights: &[i16]| -> Result<f64> {
+            Ok(bits(&FastCpu.losses(&self.graph, weights, &self.exam)?))
+        };
+        let gain = losses(base)? - losses(&merge.merged())?;
+        let differences = |c: i16| -> Result<Vec<f64>> {
+            let mut fall = |part| -> Result<f64> {
+                let minus = losses(&merge.beside_midpoint(&midpoint, part, -c))?;
+                Ok((minus - losses(&merge.beside_midpoint(&midpoint, part, c))?) / f64::from(c))
+            };
+            parts.iter().map(&mut fall).collect()
+        };
+        let c = (deltas.len() / 4) as i16;
+        let near = differences(c)?;
+        // Far costs as much again: not for the largest.
+        let of_differences = if deltas.len() <= 32 {
+            correlation(&near, &differences(2 * c)?)
+        } else {
+            f64::NAN
+        };
+        Ok(Found {
+            contributors: deltas.len(),
+            correlation: correlation(&values, &near),
+            of_differences,
+            sum_over_gain: values.iter().sum::<f64>() / gain,
+            gain: gain / self.exam.len() as f64,
+        })
+    }
+}
+
+/// Each contributor's value in bits summed over the samples.
+fn values<E: Differentiator>(
+    evaluator: &mut E,
+    graph: &Graph,
+    base: &[i16],
+    samples: &Samples,
+    company: &Company,
+    entrants: &[Entrant],
+) -> Result<Vec<f64>> {
+    let values = company.values(evaluator, graph, base, samples, entrants)?;
+    let sum = |parts: Vec<i64>| parts.iter().sum::<i64>() as f64 / 65_536.0;
+    Ok(values.into_iter().flatten().map(sum).collect())
+}
+
+/// Pearson's.
+fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let (of_a, of_b) = (mean(a), mean(b));
+    let product = |x: &[f64], mx: f64, y: &[f64], my: f64| -> f64 {
+        x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum()
+    };
+    product(a, of_a, b, of_b) / (product(a, of_a, a, of_a) * product(b, of_b, b, of_b)).sqrt()
+}

@@ -1,0 +1,224 @@
+use super::*;
+use crate::evaluation::{BurnEvaluator, FastCpu};
+use gotong_scoring::{
+    arith::rs,
+    lut::RSQRT,
+    machine::{apply, Tensor},
+    Evaluator, Graph, Op, Samples,
+};
+
+#[test]
+fn both_evaluators_pass() {
+    let fast = self_test(&mut FastCpu).unwrap();
+    let device = burn::tensor::Device::flex();
+    let burn = self_test(&mut BurnEvaluator::new(&device)).unwrap();
+    println!("fast CPU: {fast:?}\nflex: {burn:?}");
+    assert_eq!(fast.models, 108);
+    assert_eq!((burn.models, burn.words), (fast.models, fast.words));
+}
+
+/// What an op gives on a broken device, instead of what it gave: `None` if that is right.
+type Skew = fn(&Op, &[i16], before: &[Tensor], given: &Tensor) -> Option<Tensor>;
+
+/// The reference, but for one mistake.
+struct Skewed(Skew);
+
+impl Traced for Skewed {
+    fn tensors(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<Vec<Tensor>>, EvalError> {
+        let of_sample = |(pixels, label): (&[u8], u8)| {
+            let record = [pixels, &[label]].concat();
+            let mut before = Vec::new();
+            for (op, read) in graph.ops.iter().zip(graph.parameters_read()) {
+                let params = &weights[read];
+                let given = apply(op, params, &record, &before)?;
+                before.push((self.0)(op, params, &before, &given).unwrap_or(given));
+            }
+            Ok(before)
+        };
+        samples.iter().map(of_sample).collect()
+    }
+}
+
+impl Evaluator for Skewed {
+    fn losses(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<u32>, EvalError> {
+        Reference.losses(graph, weights, samples)
+    }
+}
+
+/// To 23 bits.
+fn rounded(sum: i32) -> i32 {
+    match sum.unsigned_abs().leading_zeros() {
+        ..9 => (sum + 1) & !1,
+        _ => sum,
+    }
+}
+
+fn rounded_linear(op: &Op, params: &[i16], _: &[Tensor], given: &Tensor) -> Option<Tensor> {
+    let (
+        Op::Linear {
+            inputs: ..1025,
+            outputs,
+            bias_shift,
+            ..
+        },
+        Tensor::Acc(sums),
+    ) = (op, given)
+    else {
+        return None;
+    };
+    let biases = &params[params.len() - *outputs as usize..];
+    let biases = biases.iter().map(|bias| i32::from(*bias) << bias_shift);
+    let sums = sums.iter().zip(biases.cycle());
+    Some(Tensor::Acc(
+        sums.map(|(sum, bias)| rounded(sum - bias) + bias).collect(),
+    ))
+}
+
+fn rounded_scores(op: &Op, _: &[i16], _: &[Tensor], given: &Tensor) -> Option<Tensor> {
+    match (op, given) {
+        (Op::Scores { .. }, Tensor::Acc(sums)) => {
+            Some(Tensor::Acc(sums.iter().copied().map(rounded).collect()))
+        }
+        _ => None,
+    }
+}
+
+fn max_without_padding(op: &Op, _: &[i16], before: &[Tensor], _: &Tensor) -> Option<Tensor> {
+    let (Op::MaxPool { image, window }, Some(Tensor::Narrow(x))) = (op, before.last()) else {
+        return None;
+    };
+    let (down, across) = window.places(image)?;
+    let channels = image.channels as usize;
+    let largest = |(place, channel)| {
+        let inside = window.inside(image, place);
+        let values = inside.map(|at| x[at as usize * channels + channel]);
+        values.max().unwrap_or(0)
+    };
+    let all = (0..down * across).flat_map(|place| (0..channels).map(move |c| (place, c)));
+    Some(Tensor::Narrow(all.map(largest).collect()))
+}
+
+fn residual_to_the_last(op: &Op, _: &[i16], before: &[Tensor], _: &Tensor) -> Option<Tensor> {
+    let Op::Residual { from } = op else {
+        return None;
+    };
+    match (before.last(), &before[*from as usize]) {
+        (Some(Tensor::Wide(h)), Tensor::Wide(other)) => {
+            let pairs = h.iter().zip(other);
+            Some(Tensor::Wide(
+                pairs.map(|(a, b)| a.saturating_add(*b)).collect(),
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// Rounds down, where the shift is large.
+fn floored_requant(op: &Op, _: &[i16], before: &[Tensor], given: &Tensor) -> Option<Tensor> {
+    match (op, before.last(), given) {
+        (
+            Op::Requant {
+                shift_in: shift @ 16..,
+                ..
+            },
+            Some(Tensor::Acc(sums)),
+            Tensor::Narrow(_),
+        ) => {
+            let floor = sums.iter().map(|sum| (sum >> shift) * 255);
+            Some(Tensor::Narrow(
+                floor.map(|y| y.clamp(-127, 127) as i8).collect(),
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// A norm whose squares are rounded down before they are added up.
+fn floored_norm(op: &Op, _: &[i16], before: &[Tensor], _: &Tensor) -> Option<Tensor> {
+    let (Op::RmsNorm { width, unit_bits }, Some(Tensor::Wide(h))) = (op, before.last()) else {
+        return None;
+    };
+    let normed = |row: &[i16]| -> Vec<i8> {
+        let most = row.iter().map(|h| h.unsigned_abs()).max().unwrap_or(0);
+        let up = u32::from(most).leading_zeros().saturating_sub(17);
+        let g = row
+            .iter()
+            .map(|h| if most == 0 { 0 } else { i32::from(*h) << up });
+        let log_width = width.next_power_of_two().ilog2();
+        let s = log_width + log_width % 2;
+        let sum = g.clone().map(|g| (g * g) >> s).sum::<i32>().max(1);
+        let e = sum.ilog2() / 2;
+        let at = (sum >> (2 * e).saturating_sub(6)).clamp(64, 255) as usize - 64;
+        let t = g.map(|g| rs(g * i32::from(RSQRT[at]), 15));
+        let root = (u64::from(*width) << 16).isqrt() as i32;
+        let y = t.map(|t| rs(t * root, 8 + e + s / 2 - u32::from(*unit_bits)));
+        y.map(|y| y.clamp(-127, 127) as i8).collect()
+    };
+    Some(Tensor::Narrow(
+        h.chunks(*width as usize).flat_map(normed).collect(),
+    ))
+}
+
+#[test]
+fn a_device_with_one_mistake_is_refused() {
+    let skews: [(&str, Skew); 6] = [
+        ("Linear", rounded_linear),
+        ("Scores", rounded_scores),
+        ("MaxPool", max_without_padding),
+        ("Residual", residual_to_the_last),
+        ("Requant", floored_requant),
+        ("RmsNorm", floored_norm),
+    ];
+    for (op, skew) in skews {
+        let failure = self_test(&mut Skewed(skew)).expect_err(op).to_string();
+        let place = format!("the first in {op} ");
+        assert!(failure.contains(&place), "{failure}");
+    }
+}
+
+/// Right as long as it shows what every op gives.
+struct OneBitOff;
+
+impl Traced for OneBitOff {
+    fn tensors(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<Vec<Tensor>>, EvalError> {
+        Reference.tensors(graph, weights, samples)
+    }
+}
+
+impl Evaluator for OneBitOff {
+    fn losses(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<u32>, EvalError> {
+        let mut losses = Reference.losses(graph, weights, samples)?;
+        losses[7] ^= 1;
+        Ok(losses)
+    }
+}
+
+#[test]
+fn a_device_that_is_one_bit_off_is_refused() {
+    let failure = self_test(&mut OneBitOff).unwrap_err();
+    assert!(failure.to_string().contains("the loss of sample 7"));
+    assert!(matches!(
+        failure,
+        SelfTestFailure::Mismatch { wrong: 1, .. }
+    ));
+}

@@ -1,0 +1,200 @@
+//! The task's graph as a Burn module that computes what the exact machine computes, with
+//! gradients.
+//!
+//! Masters are floats in real units: a weight is `w16 / 65536`. What flows between the ops is counted in
+//! the machine's steps: integers, held in floats. Linear ops multiply with the int8 view of their weights,
+//! and activations are rounded and clamped as by the machine. Gradients pass straight through the
+//! rounding and the clamps (Bengio, Leonard, Courville, arXiv:1308.3432), except where the residual stream
+//! is clamped. Roots, exponentials and logarithms are true ones, where the machine has tables.
+//!
+//! An op that gives sums gives them in the units of the requant after it, whose factor it takes into its
+//! weights: the requant itself only rounds.
+//!
+//! Each family of ops has a file, as in `gotong_scoring::op`.
+
+mod activation;
+mod attention;
+mod embed;
+mod image;
+mod linear;
+mod loss;
+mod norm;
+mod output;
+mod pass;
+mod requant;
+mod residual;
+mod rounding;
+
+use burn::{
+    module::{Module, Param},
+    tensor::{Device, Tensor, TensorData},
+};
+use gotong_scoring::{arith::MASTER_BOUND, Graph, GraphError, Op};
+
+use super::{
+    batch::{Batch, Inputs},
+    units::{parameters, Parameter, Role},
+    TrainingError,
+};
+use output::Output;
+use pass::Pass;
+
+/// Why a graph cannot be trained.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UntrainableGraph {
+    /// The graph itself is not valid.
+    #[error(transparent)]
+    Invalid(#[from] GraphError),
+    /// The weights are not as many as the graph's parameters.
+    #[error("the graph has {expected} parameters, not {found}")]
+    WrongParameters {
+        /// Parameters of the graph.
+        expected: usize,
+        /// Weights that were given.
+        found: usize,
+    },
+}
+
+/// A graph with its parameters.
+#[derive(Module, Debug)]
+pub struct Network {
+    /// In the machine's order, real units; the weights of linear ops are `[inputs, outputs]`.
+    masters: Vec<Param<Tensor<2>>>,
+    #[module(skip)]
+    parameters: Vec<Parameter>,
+    #[module(skip)]
+    graph: Graph,
+    /// By op, the number of rows that it gives for a sample.
+    #[module(skip)]
+    rows: Vec<usize>,
+}
+
+impl Network {
+    /// The network of `graph` with the master weights `master`, in the machine's order.
+    ///
+    /// # Errors
+    /// A graph that is not valid, or has another number of parameters.
+    pub fn new(graph: &Graph, master: &[i16], device: &Device) -> Result<Self, UntrainableGraph> {
+        graph.validate()?;
+        let flows = graph.flows()?;
+        if master.len() != graph.parameters() {
+            return Err(UntrainableGraph::WrongParameters {
+                expected: graph.parameters(),
+                found: master.len(),
+            });
+        }
+        let device = device.clone().autodiff();
+        let parameters = parameters(graph);
+        let mut rest = master;
+        let mut load = |parameter: &Parameter| {
+            let (own, others) = rest.split_at(parameter.len());
+            rest = others;
+            let real = own.iter().map(|&w| f32::from(w) / parameter.steps);
+            let data = TensorData::new(
+                real.collect::<Vec<f32>>(),
+                [parameter.rows, parameter.columns],
+            );
+            Param::from_tensor(in_network(parameter, Tensor::from_data(data, &device)))
+        };
+        Ok(Self {
+            masters: parameters.iter().map(&mut load).collect(),
+            parameters,
+            graph: graph.clone(),
+            rows: flows.iter().map(|flow| flow.tokens as usize).collect(),
+        })
+    }
+
+    /// The network with every master within the bounds of a master weight.
+    pub fn bounded(self) -> Self {
+        self.with_masters(|master, parameter| {
+            let bound = f32::from(MASTER_BOUND) / parameter.steps;
+            master.clamp(-bound, bound)
+        })
+    }
+
+    /// The same network, whose gradients are found apart from those of this one.
+    pub fn detached(&self) -> Self {
+        self.clone().with_masters(|master, _| master)
+    }
+
+    fn with_masters(self, given: impl Fn(Tensor<2>, &Parameter) -> Tensor<2>) -> Self {
+        let masters = self.masters.into_iter().zip(&self.parameters);
+        let master = |(master, parameter): (Param<Tensor<2>>, &Parameter)| {
+            master.map(|master| given(master.inner(), parameter).autodiff().require_grad())
+        };
+        Self {
+            masters: masters.map(master).collect(),
+            ..self
+        }
+    }
+
+    /// The masters, rounded, in the machine's order.
+    ///
+    /// # Errors
+    /// A device whose weights cannot be read back; a weight that is no number.
+    pub fn master(&self) -> Result<Vec<i16>, TrainingError> {
+        let bound = f32::from(MASTER_BOUND);
+        let mut all = Vec::new();
+        for (master, parameter) in self.masters.iter().zip(&self.parameters) {
+            let values = in_network(parameter, master.val()).try_into_vec_as::<f32>();
+            let values = values.map_err(|error| TrainingError::Device(error.to_string()))?;
+            if values.iter().any(|value| value.is_nan()) {
+                return Err(TrainingError::Diverged);
+            }
+            let steps = values.into_iter().map(|value| value * parameter.steps);
+            all.extend(steps.map(|steps| steps.round().clamp(-bound, bound) as i16));
+        }
+        Ok(all)
+    }
+
+    /// Mean cross-entropy of all labels in nats, `[1]`.
+    pub fn loss(&self, batch: Batch) -> Tensor<1> {
+        loss::cross_entropy(self.logits(batch.inputs), batch.labels)
+    }
+
+    /// Logits in 1/64 log2 units, `[samples * tokens, classes]`.
+    pub fn logits(&self, inputs: Inputs) -> Tensor<2> {
+        let mut pass = Pass::new(self, &inputs);
+        let mut output = Output::Rows(match &inputs {
+            Inputs::Activations(activations) => activations.clone().autodiff(),
+            Inputs::Tokens(tokens) => tokens.clone().float().autodiff(),
+        });
+        for (index, op) in self.graph.ops.iter().enumerate() {
+            pass.op = index;
+            output = forward(op, output, &mut pass);
+            pass.keep(&output);
+        }
+        output.rows()
+    }
+}
+
+/// From what the op before gave to what this one gives.
+fn forward(op: &Op, input: Output, pass: &mut Pass) -> Output {
+    match *op {
+        Op::Embed { shift, .. } => embed::embed(input, pass, shift),
+        Op::Linear { bias_shift, .. } => linear::linear(input, pass, bias_shift),
+        Op::Unembed { .. } => linear::unembed(input, pass),
+        Op::Requant { width, .. } => requant::requant(input, width),
+        Op::Relu => activation::relu(input),
+        Op::SquaredRelu => activation::squared_relu(input),
+        Op::RmsNorm { unit_bits, .. } => norm::rms_norm(input, unit_bits),
+        Op::Residual { from } => residual::residual(input, pass, from),
+        Op::Scores { heads, .. } => attention::scores(input, pass, heads),
+        Op::Softmax { heads, .. } => attention::softmax(input, pass, heads),
+        Op::Mix { from, heads, .. } => attention::mix(input, pass, from, heads),
+        Op::Im2col { image, window } => image::im2col(input, pass, &image, &window),
+        Op::MaxPool { image, window } => image::max_pool(input, pass, &image, &window),
+        Op::SumPool { image, window } => image::sum_pool(input, pass, &image, &window),
+        Op::Flatten => image::flatten(input, pass),
+        // The loss is that of all logits at once.
+        Op::CrossEntropy { .. } | Op::Total { .. } => input,
+    }
+}
+
+/// A parameter as the network has it, from the machine's order or back to it.
+fn in_network(parameter: &Parameter, tensor: Tensor<2>) -> Tensor<2> {
+    match parameter.role {
+        Role::Weight => tensor.transpose(),
+        _ => tensor,
+    }
+}

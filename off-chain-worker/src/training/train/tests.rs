@@ -1,0 +1,325 @@
+use super::super::{data::FashionMnist, initial_weights, noise_change, Optimizer};
+use super::*;
+use gotong_scoring::{
+    arith::MASTER_BOUND, Cnn, Convolution, Evaluator, Image, Op, Pool, Reference, Samples,
+    Transformer, Width, Window,
+};
+use rand::{rngs::StdRng, Rng, SeedableRng};
+use std::ops::Range;
+
+fn run(graph: &Graph, data: &Labelled, config: &TrainingConfig) -> Vec<i32> {
+    let master = initial_weights(graph, 1);
+    let (device, stop) = (Device::flex(), AtomicBool::new(false));
+    train(graph, &master, data, config, &device, &mut |_| {}, &stop).unwrap()
+}
+
+fn stepped(master: &[i16], change: &[i32]) -> Vec<i16> {
+    let bound = i32::from(MASTER_BOUND);
+    let sum = |(&w, &c): (&i16, &i32)| (i32::from(w) + c).clamp(-bound, bound) as i16;
+    master.iter().zip(change).map(sum).collect()
+}
+
+/// Mean loss in bits, by the machine.
+fn exact(graph: &Graph, master: &[i16], data: &Labelled) -> f64 {
+    let samples = Samples::new(graph.inputs, graph.classes(), &data.records()).unwrap();
+    let losses = Reference.losses(graph, master, &samples).unwrap();
+    losses.iter().map(|&l| f64::from(l)).sum::<f64>() / losses.len() as f64 / 65_536.0
+}
+
+#[test]
+fn training_lowers_the_exact_loss_and_the_float_loss_equals_it() {
+    let set = FashionMnist::load(&FashionMnist::directory()).unwrap();
+    let (part, test) = (set.train.slice(0..2_000), set.test.slice(0..500));
+    let graph = Graph::mlp(&[784, 32, 16, 10]);
+    let config = TrainingConfig {
+        steps: 120,
+        ..TrainingConfig::default()
+    };
+    let first = initial_weights(&graph, 1);
+    let change = run(&graph, &part, &config);
+    assert_eq!(run(&graph, &part, &config), change, "the seed decides");
+    let network = Network::new(&graph, &first, &Device::flex()).unwrap();
+    assert_eq!(network.master().unwrap(), first);
+    let trained = stepped(&first, &change);
+    let (before, after) = (exact(&graph, &first, &test), exact(&graph, &trained, &test));
+    assert!(before > 3.0 && after < 1.6, "from {before} to {after} bits");
+
+    let float = float(&graph, &trained, &test);
+    let apart = (float - after).abs();
+    assert!(apart < 0.02, "float {float}, exact {after} bits");
+
+    let noise = noise_change(change.len(), 1, &change);
+    assert!(exact(&graph, &stepped(&first, &noise), &test) > before - 0.2);
+}
+
+/// Samples that do not divide by the cores: the mean counts every sample once.
+#[test]
+fn parts_of_a_batch_add_up_to_all_of_it() {
+    let set = FashionMnist::load(&FashionMnist::directory()).unwrap();
+    let (graph, device) = (Graph::mlp(&[784, 16, 10]), Device::flex());
+    let network = Network::new(&graph, &initial_weights(&graph, 1), &device).unwrap();
+    let samples: Vec<usize> = (0..7).collect();
+    let computed = |cores: usize| {
+        let cores = Cores::new(cores).unwrap();
+        let batch = |chosen: &[usize]| Batch::of(&graph, &set.train, chosen, &device);
+        let (loss, gradients) = cores.gradients(&network, &samples, batch);
+        let optimizer = &mut Optimizer::Momentum.start();
+        let next = optimizer.step(1.0, network.clone(), gradients);
+        (bits(loss).unwrap(), next.master().unwrap())
+    };
+    let (loss, weights) = computed(1);
+    for cores in [2, 3, 9] {
+        let (other_loss, others) = computed(cores);
+        assert!((loss - other_loss).abs() < 1e-4, "{loss} and {other_loss}");
+        let far = |(a, b): &(&i16, &i16)| a.abs_diff(**b) > 1;
+        assert_eq!(weights.iter().zip(&others).filter(far).count(), 0);
+    }
+}
+
+#[test]
+fn a_convolutional_network_learns_and_its_float_loss_equals_the_exact_one() {
+    let set = FashionMnist::load(&FashionMnist::directory()).unwrap();
+    let (part, test) = (set.train.slice(0..2_000), set.test.slice(0..200));
+    let convolution = |channels, pool| Convolution {
+        channels,
+        window: Window {
+            size: 3,
+            stride: 1,
+            padding: 1,
+        },
+        pool,
+    };
+    let graph = Graph::cnn(&Cnn {
+        image: Image {
+            height: 28,
+            width: 28,
+            channels: 1,
+        },
+        convolutions: vec![convolution(8, Pool::Max(2)), convolution(16, Pool::Mean(2))],
+        hidden: vec![],
+        classes: 10,
+    });
+    let config = TrainingConfig {
+        steps: 60,
+        ..TrainingConfig::of(&graph)
+    };
+    let first = initial_weights(&graph, 1);
+    let change = run(&graph, &part, &config);
+    let trained = stepped(&first, &change);
+    let (before, after) = (exact(&graph, &first, &test), exact(&graph, &trained, &test));
+    let apart = (float(&graph, &trained, &test) - after).abs();
+    println!("from {before} to {after} bits exact, {apart} apart");
+    assert!(before > 2.5 && after < 1.6, "from {before} to {after} bits");
+    assert!(apart < 0.01, "float and exact loss are {apart} bits apart");
+}
+
+/// Windows of the licence's text; a token is a byte less 32.
+fn text(tokens: usize, range: Range<usize>) -> Labelled {
+    let license = include_bytes!("../../../../LICENSE");
+    let text: Vec<u8> = license.iter().map(|c| c.saturating_sub(32)).collect();
+    let windows = range.map(|window| &text[window * 7..][..=tokens]);
+    let windows: Vec<&[u8]> = windows.collect();
+    Labelled {
+        inputs: tokens,
+        pixels: windows.iter().flat_map(|w| &w[..tokens]).copied().collect(),
+        labels: windows.iter().map(|window| window[tokens]).collect(),
+    }
+}
+
+fn float(graph: &Graph, master: &[i16], data: &Labelled) -> f64 {
+    float_loss(graph, master, data, &Device::flex())
+        .unwrap()
+        .into()
+}
+
+/// An image cut into patches that attend to one another.
+#[test]
+fn attention_of_patches_has_the_exact_loss() {
+    let requant = |shift_in, width| Op::Requant {
+        shift_in,
+        multiplier: 64,
+        shift_out: 6,
+        width,
+    };
+    let linear = |inputs, outputs| Op::Linear {
+        inputs,
+        outputs,
+        bias_shift: 0,
+    };
+    let (heads, head_width, patches) = (2, 8, 4);
+    let graph = Graph {
+        inputs: 64,
+        ops: vec![
+            Op::Im2col {
+                image: Image {
+                    height: 8,
+                    width: 8,
+                    channels: 1,
+                },
+                window: Window {
+                    size: 4,
+                    stride: 4,
+                    padding: 0,
+                },
+            },
+            linear(16, 3 * heads * head_width),
+            requant(9, Width::Narrow),
+            Op::Scores { heads, head_width },
+            requant(4, Width::Wide),
+            Op::Softmax {
+                heads,
+                tokens: patches,
+            },
+            Op::Mix {
+                from: 2,
+                heads,
+                head_width,
+            },
+            requant(4, Width::Narrow),
+            Op::Flatten,
+            linear(patches * heads * head_width, 10),
+            requant(7, Width::Wide),
+            Op::CrossEntropy { classes: 10 },
+        ],
+    };
+    let mut random = StdRng::seed_from_u64(3);
+    let master: Vec<i16> = (0..graph.parameters())
+        .map(|_| random.random_range(-MASTER_BOUND..=MASTER_BOUND))
+        .collect();
+    let data = Labelled {
+        inputs: 64,
+        pixels: (0..64 * 20).map(|_| random.random()).collect(),
+        labels: (0..20).map(|_| random.random_range(0..10)).collect(),
+    };
+    let (exact, float) = (exact(&graph, &master, &data), float(&graph, &master, &data));
+    assert!((exact - float).abs() < 0.05, "exact {exact}, float {float}");
+}
+
+#[test]
+fn a_language_model_learns_and_its_float_loss_equals_the_exact_one() {
+    for tied in [false, true] {
+        let graph = Graph::transformer(&Transformer {
+            vocab: 96,
+            tokens: 32,
+            width: 64,
+            heads: 4,
+            hidden: 256,
+            layers: 2,
+            tied,
+        });
+        let (learned, other) = (text(32, 0..1_200), text(32, 1_300..1_380));
+        let config = TrainingConfig {
+            steps: 100,
+            ..TrainingConfig::of(&graph)
+        };
+        let first = initial_weights(&graph, 1);
+        let change = run(&graph, &learned, &config);
+        assert_eq!(run(&graph, &learned, &config), change, "the seed decides");
+        let trained = stepped(&first, &change);
+        for (master, most) in [(&first, 8.0), (&trained, 4.2)] {
+            let exact = exact(&graph, master, &other) / 32.0;
+            let apart = (float(&graph, master, &other) - exact).abs();
+            println!("tied {tied}: {exact} bits exact, {apart} apart");
+            assert!(exact < most, "{exact} bits a token");
+            assert!(apart < 0.01, "{apart} bits a token apart");
+        }
+    }
+}
+
+fn tiny() -> (Graph, Labelled) {
+    let data = Labelled {
+        inputs: 4,
+        pixels: vec![255, 0, 0, 0, 0, 255, 0, 0],
+        labels: vec![0, 1],
+    };
+    (Graph::mlp(&[4, 8, 2]), data)
+}
+
+#[test]
+fn a_batch_larger_than_the_data_is_all_of_it() {
+    let (graph, data) = tiny();
+    let change = run(&graph, &data, &TrainingConfig::default());
+    let trained = stepped(&initial_weights(&graph, 1), &change);
+    let loss = exact(&graph, &trained, &data);
+    assert!(loss < 0.5, "{loss} bits");
+}
+
+#[test]
+fn what_cannot_be_trained_is_refused() {
+    let (graph, data) = tiny();
+    let master = initial_weights(&graph, 1);
+    let config = TrainingConfig::default();
+    let attempt = |graph: &Graph, data: &Labelled, config: &TrainingConfig, stopped: bool| {
+        let (device, stop) = (Device::flex(), AtomicBool::new(stopped));
+        train(graph, &master, data, config, &device, &mut |_| {}, &stop).unwrap_err()
+    };
+    let error = attempt(&graph, &data, &config, true);
+    assert_eq!(error, TrainingError::Stopped);
+    let error = attempt(&graph, &data.slice(0..0), &config, false);
+    assert_eq!(error, TrainingError::Empty);
+    let mut foreign = data.clone();
+    foreign.labels[0] = 2;
+    let error = attempt(&graph, &foreign, &config, false);
+    assert!(matches!(error, TrainingError::WrongData { .. }));
+    let language = Graph::transformer(&Transformer {
+        vocab: 4,
+        tokens: 4,
+        width: 4,
+        heads: 1,
+        hidden: 4,
+        layers: 1,
+        tied: true,
+    });
+    let error = Network::new(&language, &master, &Device::flex()).unwrap_err();
+    assert!(matches!(error, UntrainableGraph::WrongParameters { .. }));
+    let weights = initial_weights(&language, 1);
+    let (device, stop) = (Device::flex(), AtomicBool::new(false));
+    let config_of_text = TrainingConfig::of(&language);
+    let error = train(
+        &language,
+        &weights,
+        &data,
+        &config_of_text,
+        &device,
+        &mut |_| {},
+        &stop,
+    );
+    assert!(
+        matches!(error, Err(TrainingError::WrongData { .. })),
+        "a token of 255"
+    );
+    // The loss before the only update is finite; what it makes of the weights is not.
+    let wild = TrainingConfig {
+        steps: 1,
+        learning_rate: f64::NAN,
+        ..TrainingConfig::default()
+    };
+    let error = attempt(&graph, &data, &wild, false);
+    assert_eq!(error, TrainingError::Diverged);
+    let error = attempt(&Graph::mlp(&[4, 7, 2]), &data, &config, false);
+    assert!(matches!(error, TrainingError::Graph(_)));
+}
+
+#[test]
+fn progress_ends_at_the_last_step() {
+    let (graph, data) = tiny();
+    let config = TrainingConfig {
+        steps: 23,
+        ..TrainingConfig::default()
+    };
+    let master = initial_weights(&graph, 1);
+    let (device, stop) = (Device::flex(), AtomicBool::new(false));
+    let mut seen = Vec::new();
+    let mut progress = |step: Step| seen.push((step.step, step.of));
+    train(
+        &graph,
+        &master,
+        &data,
+        &config,
+        &device,
+        &mut progress,
+        &stop,
+    )
+    .unwrap();
+    assert_eq!(seen, [(10, 23), (20, 23), (23, 23)]);
+}

@@ -1,0 +1,254 @@
+//! Which deltas are merged: those that do good in the company of the others.
+
+use super::{groups, ShareTerms, Value, MOST_OF_A_GROUP};
+use crate::arith::round_div;
+use crate::delta::Delta;
+use crate::evaluator::{EvalError, Samples};
+use crate::gradient::{Differentiator, GRADIENT_BITS};
+use crate::graph::Graph;
+use crate::merge::{clip, Merge, Part};
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use core::ops::Range;
+
+/// Most companies that are tried.
+pub const MAX_PASSES: usize = 8;
+/// Most of the product of a gradient and a delta, in magnitude: with a weight and a clip below 2^123.
+const MOST_OF_A_PRODUCT: i128 = 1 << 86;
+
+/// A revealed delta as it enters the choice.
+#[derive(Clone, Copy, Debug)]
+pub struct Entrant<'a> {
+    /// The delta, not empty.
+    pub delta: &'a Delta,
+    /// Its weight in a merge, `1..=`[`crate::merge::MAX_WEIGHT`].
+    pub weight: u32,
+    /// Whether its account has proved something in this task. What has not must be better to stay.
+    pub is_proven: bool,
+}
+
+/// Deltas that are merged together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Company {
+    /// By entrant, whether it is one of them.
+    pub members: Vec<bool>,
+    /// The stake-weighted lower median of their norms, to which longer ones are clipped.
+    pub median_norm: u64,
+}
+
+/// A company that was tried, and what each of its members is worth in it on A.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// The company.
+    pub company: Company,
+    /// By entrant: the parts of its value, a part for each group; none if it is not a member.
+    pub parts: Vec<Option<Vec<i64>>>,
+    /// The sum of all values.
+    pub sum: i64,
+}
+
+impl Company {
+    /// Of these members.
+    pub fn of(members: Vec<bool>, entrants: &[Entrant]) -> Self {
+        let own = entrants
+            .iter()
+            .zip(&members)
+            .filter(|(_, is_member)| **is_member);
+        let norms = own
+            .map(|(entrant, _)| (entrant.delta.norm(), entrant.weight))
+            .collect();
+        Self {
+            median_norm: weighted_median(norms),
+            members,
+        }
+    }
+
+    /// Whether nobody is left.
+    pub fn is_empty(&self) -> bool {
+        !self.members.contains(&true)
+    }
+
+    /// The members as they enter a merge: clipped to the median norm.
+    pub fn parts<'a>(&self, entrants: &[Entrant<'a>]) -> Vec<Part<'a>> {
+        let own = entrants
+            .iter()
+            .zip(&self.members)
+            .filter(|(_, is_member)| **is_member);
+        own.map(|(entrant, _)| self.part(entrant)).collect()
+    }
+
+    fn part<'a>(&self, entrant: &Entrant<'a>) -> Part<'a> {
+        Part {
+            delta: entrant.delta,
+            weight: entrant.weight,
+            clip_q16: clip(self.median_norm, entrant.delta.norm()),
+        }
+    }
+
+    /// What every member is worth in the company: by entrant a part for each group of samples, Q16 bits summed over the
+    /// group. With `D` the product of the group's gradient at the midpoint and the delta: `-D * weight * clip /
+    /// (sum of weights * 2^40)`, rounded to nearest, halves away from zero.
+    pub fn values<E: Differentiator>(
+        &self,
+        evaluator: &mut E,
+        graph: &Graph,
+        base: &[i16],
+        samples: &Samples,
+        entrants: &[Entrant],
+    ) -> Result<Vec<Option<Vec<i64>>>, EvalError> {
+        let midpoint = Merge::new(base, &self.parts(entrants)).midpoint();
+        let weight: i128 = self
+            .parts(entrants)
+            .iter()
+            .map(|part| i128::from(part.weight))
+            .sum();
+        let groups: Vec<Range<usize>> = groups(samples.len()).collect();
+        let none_yet = |is_member: &bool| is_member.then(|| vec![0; groups.len()]);
+        let mut values: Vec<Option<Vec<i64>>> = self.members.iter().map(none_yet).collect();
+        evaluator.gradients(
+            graph,
+            &midpoint,
+            samples,
+            &groups,
+            &mut |group, gradient| {
+                for (entrant, value) in entrants.iter().zip(&mut values) {
+                    let part = value.as_mut().and_then(|parts| parts.get_mut(group));
+                    if let Some(part) = part {
+                        let own = self.part(entrant);
+                        let scale = i128::from(own.weight) * i128::from(own.clip_q16);
+                        let product = product(gradient, entrant.delta)
+                            .clamp(-MOST_OF_A_PRODUCT, MOST_OF_A_PRODUCT);
+                        let worth = round_div(-(product * scale), weight << GRADIENT_BITS);
+                        let most = i128::from(MOST_OF_A_GROUP);
+                        *part = worth.clamp(-most, most) as i64;
+                    }
+                }
+            },
+        )?;
+        Ok(values)
+    }
+}
+
+/// `sum_p gradient[p] * change[p]`: below 2^104.
+fn product(gradient: &[i64], delta: &Delta) -> i128 {
+    let terms = delta.entries().iter().filter_map(|entry| {
+        let gradient = gradient.get(entry.position as usize)?;
+        Some(i128::from(*gradient) * i128::from(entry.change))
+    });
+    terms.sum()
+}
+
+/// The lower median of norms by their weights: the least one that norms not above it have half of all weight. 0 of none.
+pub fn weighted_median(mut norms: Vec<(u64, u32)>) -> u64 {
+    norms.sort_unstable();
+    let total: u64 = norms.iter().map(|(_, weight)| u64::from(*weight)).sum();
+    let mut so_far = 0u64;
+    let median = norms.iter().find(|(_, weight)| {
+        so_far = so_far.saturating_add((*weight).into());
+        so_far.saturating_mul(2) >= total
+    });
+    median.map_or(0, |(norm, _)| *norm)
+}
+
+/// The companies that are tried, first to last. All entrants start. A member is *bad* if its value is not positive, or
+/// not above its floor ([`ShareTerms::floor_q8`]). The worst half of the bad, rounded up, leaves, by value for weight, of equals
+/// the later: the worst first, because a poison makes others look bad. It ends when none is bad, when nobody is left,
+/// or after [`MAX_PASSES`].
+pub fn passes<E: Differentiator>(
+    evaluator: &mut E,
+    graph: &Graph,
+    base: &[i16],
+    a: &Samples,
+    entrants: &[Entrant],
+    terms: &ShareTerms,
+) -> Result<Vec<Pass>, EvalError> {
+    let mut passes: Vec<Pass> = Vec::new();
+    let mut company = Company::of(vec![true; entrants.len()], entrants);
+    while passes.len() < MAX_PASSES && !company.is_empty() {
+        let parts = company.values(evaluator, graph, base, a, entrants)?;
+        let values: Vec<Option<Value>> = parts
+            .iter()
+            .map(|parts| parts.as_deref().map(Value::of))
+            .collect();
+        let sum = values.iter().flatten().map(|value| value.sum).sum();
+        let dropped = worst_of_the_bad(&values, entrants, terms);
+        let mut members = company.members.clone();
+        passes.push(Pass {
+            company,
+            parts,
+            sum,
+        });
+        if dropped.is_empty() {
+            break;
+        }
+        for index in dropped {
+            if let Some(is_member) = members.get_mut(index) {
+                *is_member = false;
+            }
+        }
+        company = Company::of(members, entrants);
+    }
+    Ok(passes)
+}
+
+/// The company whose values have the largest sum, of equals the later; none if no sum is positive.
+pub fn best(passes: &[Pass]) -> Option<usize> {
+    let positive = passes.iter().enumerate().filter(|(_, pass)| pass.sum > 0);
+    positive
+        .max_by_key(|(_, pass)| pass.sum)
+        .map(|(index, _)| index)
+}
+
+fn worst_of_the_bad(
+    values: &[Option<Value>],
+    entrants: &[Entrant],
+    terms: &ShareTerms,
+) -> Vec<usize> {
+    let rows = values.iter().zip(entrants).enumerate();
+    let mut bad: Vec<(usize, i64, u32)> = rows
+        .filter_map(|(index, (value, entrant))| {
+            let value = value.as_ref()?;
+            let floor = terms.floor_q8(entrant.is_proven);
+            (!value.is_above(floor)).then_some((index, value.sum, entrant.weight))
+        })
+        .collect();
+    bad.sort_by(|one, other| by_value_for_weight(one, other).then(other.0.cmp(&one.0)));
+    bad.truncate(bad.len().div_ceil(2));
+    bad.into_iter().map(|(index, ..)| index).collect()
+}
+
+/// By value divided by weight, without the division.
+fn by_value_for_weight(one: &(usize, i64, u32), other: &(usize, i64, u32)) -> Ordering {
+    let cross = |value: i64, weight: u32| i128::from(value) * i128::from(weight);
+    cross(one.1, other.2).cmp(&cross(other.1, one.2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_by_weight() {
+        assert_eq!(weighted_median(vec![]), 0);
+        assert_eq!(weighted_median(vec![(9, 1), (1, 1)]), 1);
+        assert_eq!(weighted_median(vec![(1, 1), (1, 1), (1, 1), (9, 4)]), 9);
+        assert_eq!(weighted_median(vec![(1, 1), (1, 1), (1, 1), (9, 3)]), 1);
+        assert_eq!(weighted_median(vec![(5, u32::MAX), (7, u32::MAX)]), 5);
+    }
+
+    #[test]
+    fn the_best_company_is_the_last_of_equals() {
+        let pass = |sum| Pass {
+            company: Company {
+                members: vec![],
+                median_norm: 0,
+            },
+            parts: vec![],
+            sum,
+        };
+        assert_eq!(best(&[pass(3), pass(5), pass(5), pass(4)]), Some(2));
+        assert_eq!(best(&[pass(0), pass(-5)]), None);
+        assert_eq!(best(&[]), None);
+    }
+}

@@ -1,0 +1,187 @@
+//! The loss of a sample, down to one word of the trace that gives it.
+
+use super::super::layout::{words, Layout};
+use super::super::word::{Inputs, Reads, Word, Words};
+use super::super::{
+    Answer, Case, Exam, Pick, Refusal, Ruling, Shown, Statement, Step, Tiles, Trial,
+};
+use crate::hash::Hash;
+use crate::merkle::{root_of_span, Branch, Node};
+use alloc::vec::Vec;
+use core::ops::Range;
+
+/// [`Statement::Sample`].
+pub(super) fn loss(case: &Case, exam: Exam, loss: u32, answer: &Answer) -> Result<Ruling, Refusal> {
+    let Answer::Sample { nodes, last } = answer else {
+        return Err(Refusal::WrongMove);
+    };
+    let tiles = Layout::of(&case.graph).tiles();
+    let branch = Branch::opened(nodes, tiles).ok_or(Refusal::WrongShape)?;
+    let trace = branch.node.hash;
+    let leaf = Node::leaf(&[&loss.to_le_bytes()], ());
+    let place = tiles.saturating_sub(1);
+    if root_of_span(tiles, place, alloc::vec![leaf], last) != Some(trace) {
+        return Err(Refusal::NotTheInside);
+    }
+    let statement = Statement::Trace {
+        exam,
+        trace,
+        branch,
+    };
+    Trial::showing(statement, Shown::Nodes(nodes.clone()))
+}
+
+/// [`Statement::Trace`], about `branch`.
+pub(super) fn trace(
+    case: &Case,
+    statement: Statement,
+    branch: Branch,
+    answer: &Answer,
+) -> Result<Ruling, Refusal> {
+    match answer {
+        Answer::Nodes(nodes) if !branch.is_leaf() => {
+            if !branch.opens_to(nodes) {
+                return Err(Refusal::NotTheInside);
+            }
+            Trial::showing(statement, Shown::Nodes(nodes.clone()))
+        }
+        Answer::Tile(bytes) if branch.is_leaf() => {
+            if Node::leaf(&[bytes], ()) != branch.node {
+                return Err(Refusal::NotTheInside);
+            }
+            let place = Layout::of(&case.graph).place(branch.index);
+            let place = place.ok_or(Refusal::NoSuchPlace)?;
+            let shown = words(place.bytes, bytes).ok_or(Refusal::WrongShape)?;
+            if shown.len() as u64 != u64::from(place.words) {
+                return Err(Refusal::WrongShape);
+            }
+            Trial::showing(statement, Shown::Words(shown))
+        }
+        _ => Err(Refusal::WrongMove),
+    }
+}
+
+/// [`Statement::Word`].
+pub(super) fn word(case: &Case, statement: Statement, answer: &Answer) -> Result<Ruling, Refusal> {
+    let Statement::Word {
+        exam,
+        trace,
+        op,
+        at,
+        value,
+    } = statement
+    else {
+        return Err(Refusal::WrongMove);
+    };
+    let found = execute(case, &exam, &trace, op, at, answer)?;
+    Ok(if found == value {
+        Ruling::Upheld
+    } else {
+        Ruling::Refuted(Step::Word {
+            of: exam.of,
+            sample: exam.sample,
+            op,
+            at,
+            claimed: value,
+            found,
+        })
+    })
+}
+
+/// Of shown nodes one, or of a shown tile one word.
+pub(super) fn pick(
+    case: &Case,
+    exam: Exam,
+    trace: Hash,
+    branch: Branch,
+    shown: &Shown,
+    pick: Pick,
+) -> Result<Statement, Refusal> {
+    let nothing = Refusal::NoSuchPlace;
+    match (shown, pick) {
+        (Shown::Nodes(nodes), Pick::Nth(nth)) => Ok(Statement::Trace {
+            exam,
+            trace,
+            branch: branch.child(nodes, nth).ok_or(nothing)?,
+        }),
+        (Shown::Words(words), Pick::Nth(nth)) => {
+            let place = Layout::of(&case.graph).place(branch.index).ok_or(nothing)?;
+            Ok(Statement::Word {
+                exam,
+                trace,
+                op: place.op,
+                at: place.first.checked_add(nth).ok_or(nothing)?,
+                value: *words.get(nth as usize).ok_or(nothing)?,
+            })
+        }
+        _ => Err(Refusal::WrongMove),
+    }
+}
+
+/// Executes again the op that gives a word.
+fn execute(
+    case: &Case,
+    exam: &Exam,
+    trace: &Hash,
+    op: u32,
+    at: u32,
+    answer: &Answer,
+) -> Result<i32, Refusal> {
+    let Answer::Word {
+        record,
+        inputs,
+        before,
+        weights,
+        bias,
+    } = answer
+    else {
+        return Err(Refusal::WrongMove);
+    };
+    let layout = Layout::of(&case.graph);
+    layout.op(op).ok_or(Refusal::NoSuchPlace)?;
+    let sample = match record {
+        Some(record) => case.graph.samples(case.record(exam.sample, record)?),
+        None => Vec::new(),
+    };
+    let reads = Reads::of(&layout, op, at, &sample).ok_or(Refusal::WrongShape)?;
+    let asked = [
+        reads.record,
+        reads.inputs.is_some(),
+        reads.before.is_some(),
+        reads.weights.is_some(),
+        reads.bias.is_some(),
+    ];
+    let given = [
+        record.is_some(),
+        inputs.is_some(),
+        before.is_some(),
+        weights.is_some(),
+        bias.is_some(),
+    ];
+    if given != asked {
+        return Err(Refusal::WrongShape);
+    }
+    let open_words = |read: &Option<Words>, tiles: &Option<Tiles>| match (read, tiles) {
+        (Some(read), Some(tiles)) => {
+            let of = layout.op(read.op).ok_or(Refusal::NoSuchPlace)?;
+            layout.open(trace, of, read.range.clone(), tiles)
+        }
+        _ => Ok(Vec::new()),
+    };
+    let open_weights = |read: &Option<Range<u64>>, tiles| match read {
+        Some(range) => {
+            let foreign = Refusal::NotTheInside;
+            case.weights(&exam.weights, range.clone(), tiles, foreign)
+        }
+        None => Ok(Vec::new()),
+    };
+    let inputs = Inputs {
+        columns: reads.columns,
+        inputs: open_words(&reads.inputs, inputs)?,
+        before: open_words(&reads.before, before)?,
+        weights: open_weights(&reads.weights, weights)?,
+        bias: open_weights(&reads.bias, bias)?,
+    };
+    let word = Word::of(&layout, op, at, &sample).ok_or(Refusal::NoSuchPlace)?;
+    inputs.execute(&word)
+}
