@@ -2,9 +2,10 @@
 //!
 //! A [`Plan`] holds every op of a graph as a [`PreparedOp`]; samples go through them in blocks. Each
 //! family of ops has a file, as in `gotong_scoring::op`. There an op is a struct with what was prepared,
-//! and its `forward` turns what the op before gave, in a [`Block`], into what this op gives.
+//! and its `forward` turns what the op before gave, in a [`Block`], into what this op gives. Its `backward`
+//! turns the adjoint of what it gave into that of what it took ([`Backwards`]); `gradient` drives both.
 //!
-//! Every `forward` is `#[inline(always)]` and generic over the [`Kernel`], even where it multiplies no
+//! Each of them is `#[inline(always)]` and generic over the [`Kernel`], even where it multiplies no
 //! matrices: so it is compiled, closures included, into the one function that may use the kernel's
 //! instructions, and all its loops use the widest vectors.
 
