@@ -43,6 +43,7 @@ pub struct Tally {
     pub first: Option<String>,
     /// Values of gradients that all differentiators together gave.
     pub gradient_values: u64,
+    /// Values of gradients that differ between implementations; 0.
     pub mismatched_gradient_values: u64,
     /// Where the first of them was.
     pub first_of_gradients: Option<String>,
