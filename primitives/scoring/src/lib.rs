@@ -24,7 +24,6 @@
 //! | [`share`] | which deltas are merged, what each is credited, and what an account proved |
 //! | [`round`] | a whole round: midpoint shares, joint gain |
 //! | [`table`] | the score table, the claim made of it, proofs of a share |
-//! | [`work`] | an attester's own work and its audits |
 //! | [`trial`] | a dispute about a table, down to one step, and the referee of that step |
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
@@ -58,7 +57,6 @@ pub mod table;
 mod transformer;
 pub mod trial;
 pub mod weights;
-pub mod work;
 
 pub use cnn::{Cnn, Convolution, Pool};
 pub use delta::{Delta, DeltaError, Entry};
@@ -72,12 +70,16 @@ pub use op::{Op, Width};
 pub use reveals::{median_norm, reveals_tree, RevealRecord};
 pub use round::{score_round, Evaluations, Reveal, RoundScore, Rules, ScoreError};
 pub use shard::{seal_leaf, shard_root, shards_root, ShardError};
+pub use share::{
+    audits, can_decide, work_root, Audit, AuditAnswer, AuditError, Audited, Credit, CreditError,
+    CreditProof, EntrantRecord, Ledger, MergedGain, ProvedCredit, RoundFacts, ShareClaim,
+    ShareTable, ShareTerms, TableSummary,
+};
 pub use table::{
     Header, Opening, ProvedShare, RoundClaim, Row, ScoreTable, ShareError, ShareProof, Standing,
 };
 pub use transformer::Transformer;
 pub use weights::{MasterWeights, WeightsError};
-pub use work::{audits, work_root, Audit, AuditAnswer, AuditError};
 
 /// Master weights in a leaf of their tree.
 pub const WEIGHT_TILE: usize = 512;

@@ -1,6 +1,6 @@
 //! What an attester claims of a round on chain, and what a contributor shows to be credited.
 
-use super::credit::{Credit, Split};
+use super::credit::{most_credits, Credit, Split};
 use super::table::{table_root, MergeSummary, Row, RowSums, ShareTable, Stage, TableSummary};
 use crate::hash::Hash;
 use crate::merkle::{Node, Proof};
@@ -10,15 +10,44 @@ use thiserror::Error;
 
 /// What an attester says of a round on chain. The chain derives it from a summary: [`TableSummary::claim`].
 #[derive(
-    Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    TypeInfo,
+    MaxEncodedLen,
 )]
 pub struct ShareClaim {
     /// [`TableSummary::root`].
     pub table_root: Hash,
-    /// The exact gain on B, Q16 bits summed over its samples, to which the credits add up; 0 if nothing was merged.
-    pub gain: i64,
     /// Root of the master weights after the round.
     pub master_root: Hash,
+    /// What was gained; none if nothing was merged.
+    pub merged: Option<MergedGain>,
+}
+
+/// What a merge gained, and how much its credits can be.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    TypeInfo,
+    MaxEncodedLen,
+)]
+pub struct MergedGain {
+    /// The exact gain on B, Q16 bits summed over its samples, to which the credits add up.
+    pub gain: i64,
+    /// What all positive credits together are at most, in the same unit: what has to be kept in reserve.
+    pub most_credits: u64,
 }
 
 impl TableSummary {
@@ -27,9 +56,18 @@ impl TableSummary {
         let merged = self.merge.as_ref().filter(|merge| merge.pay.is_some());
         ShareClaim {
             table_root: self.root(),
-            gain: self.pay().map_or(0, |pay| pay.on_b.gain()),
             master_root: merged.map_or(*base_root, |merge| merge.weights),
+            merged: self.merged_gain(),
         }
+    }
+
+    fn merged_gain(&self) -> Option<MergedGain> {
+        let (pay, candidate) = (self.pay()?, usize::from(self.candidate()?));
+        let (gain, members) = (pay.on_b.gain(), self.passes.get(candidate)?.members.count());
+        Some(MergedGain {
+            gain,
+            most_credits: most_credits(gain, pay.rows.sum.of_values(), members),
+        })
     }
 }
 
@@ -42,12 +80,12 @@ pub enum CreditError {
     /// The proof leads to another table than the claimed one.
     #[error("the credit is not of the claimed table")]
     OtherTable,
-    /// The entrant was not merged, or nothing was.
-    #[error("the delta was not merged")]
-    NotMerged,
+    /// Nothing was merged in the round, so there are no credits.
+    #[error("nothing was merged")]
+    NothingMerged,
 }
 
-/// Shows what one merged delta is credited.
+/// Shows what one delta is credited in a round that merged something: nothing, if it was not merged itself.
 #[derive(
     Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
 )]
@@ -69,15 +107,14 @@ pub struct ProvedCredit {
     pub index: u32,
     /// Its delta.
     pub delta_hash: Hash,
-    /// What it is credited.
+    /// What it is credited; [`Credit::default`] if it was not merged.
     pub credit: Credit,
 }
 
 impl ShareTable {
-    /// Shows the credit of an entrant; none if it was not merged.
+    /// Shows the credit of an entrant; none if there is no such entrant, or nothing was merged.
     pub fn prove_credit(&self, index: u32) -> Option<CreditProof> {
         let (summary, row) = (self.summary(), self.pay()?.rows.get(index as usize)?);
-        (!row.parts.is_empty()).then_some(())?;
         Some(CreditProof {
             passes_hash: summary.passes_hash(),
             merge: summary.merge,
@@ -94,20 +131,22 @@ impl CreditProof {
             return Err(CreditError::OtherTable);
         }
         let pay = self.merge.as_ref().and_then(|merge| merge.pay.as_ref());
-        let pay = pay.ok_or(CreditError::NotMerged)?;
-        if self.row.parts.is_empty() {
-            return Err(CreditError::NotMerged);
-        }
-        let leaf = Node::leaf(&[&self.row.encode()], self.row.in_pay(true));
+        let pay = pay.ok_or(CreditError::NothingMerged)?;
+        // Its hash binds the parts: a row without parts does not pass for one with parts, or the other way round.
+        let is_member = !self.row.parts.is_empty();
+        let leaf = Node::leaf(&[&self.row.encode()], self.row.in_pay(is_member));
         let (rows, before) = self.proof.climb(leaf).ok_or(CreditError::MalformedProof)?;
         if rows != pay.rows {
             return Err(CreditError::OtherTable);
         }
-        let split = Split::of(pay.on_b.gain(), rows.sum.of_values());
+        let credit = || {
+            let split = Split::of(pay.on_b.gain(), rows.sum.of_values());
+            split.credit(before.of_values(), &self.row.value())
+        };
         Ok(ProvedCredit {
             index: self.proof.index,
             delta_hash: self.row.delta_hash,
-            credit: split.credit(before.of_values(), &self.row.value()),
+            credit: is_member.then(credit).unwrap_or_default(),
         })
     }
 }

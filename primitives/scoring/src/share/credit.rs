@@ -118,6 +118,21 @@ impl Split {
     }
 }
 
+/// What the positive credits of a round with so many members are at most, all together:
+/// `ceil(s * (U + T) / 2 / 2^16) + max(R, 0) + 2 * members`, in the symbols of [`credits`].
+pub fn most_credits(gain: i64, all: Sums, members: u32) -> u64 {
+    // A credit is a difference of two roundings, each of which adds less than 1. So it is below
+    // `s * v / 2^16 + R * a / U + 2`, and its positive part is below `s * max(v, 0) / 2^16 + max(R, 0) * a / U + 2`. Over all
+    // members, `max(v, 0) <= (a + v) / 2` adds up to at most `(U + T) / 2`, and `a / U` to 1.
+    let split = Split::of(gain, all);
+    // Below 2^57, so the product is below 2^74.
+    let positive = i128::from(all.magnitudes).saturating_add(all.values.into());
+    let scaled = split.scale.saturating_mul(positive.max(0));
+    let most =
+        -floor_div(scaled.saturating_neg(), 1 << 17) + split.rest.max(0) + 2 * i128::from(members);
+    u64::try_from(most).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +196,14 @@ mod tests {
             let credits = credits(&values, gain);
             prop_assert_eq!(sum(&credits), gain);
             prop_assert!(credits.iter().all(|credit| credit.variance <= MOST_VARIANCE));
+            let mut all = Sums::default();
+            values.iter().for_each(|value| all = all.with(value));
+            let positive: i64 = credits.iter().map(|credit| credit.credit.max(0)).sum();
+            let most = most_credits(gain, all, values.len() as u32);
+            prop_assert!(positive as u64 <= most);
+            // And not much more than that.
+            let rest = Split::of(gain, all).rest.unsigned_abs() as u64;
+            prop_assert!(most <= positive as u64 + rest + 5 * values.len() as u64, "{} {}", most, positive);
         }
     }
 }

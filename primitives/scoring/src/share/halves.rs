@@ -9,6 +9,9 @@ use scale_info::TypeInfo;
 /// each: the lowest bit of `H("gotong:half" | seed | i / 2 as u32 LE)` says which. A last one without a
 /// neighbour is in neither. So a referee knows the half of one sample without the others, and no order of the samples
 /// gains anything.
+///
+/// The seed may be the one that draws the samples of a pool, too: [`crate::draw`] hashes it with another tag,
+/// `gotong:pool`. So one seed a round is enough.
 pub fn halves(seed: &Hash, samples: u32) -> [Vec<u32>; 2] {
     let paired = samples - samples % 2;
     let (a, b) = (0..paired).partition(|sample| is_of_a(seed, *sample));

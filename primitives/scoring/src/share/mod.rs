@@ -11,7 +11,7 @@
 //! 4. [`ledger`]: what an account proved in all of its rounds together, which is what it is paid.
 //!
 //! [`table`] commits to all of this so that any one number can be disputed, which [`trial`] does; [`claim`] is what the
-//! chain takes of it.
+//! chain takes of it. [`work`] is how an attester shows that it computed the table itself.
 //!
 //! What a delta is worth is `-<g, part>`: the gradient `g` of the loss at the middle between base and merge,
 //! times the delta's own part of the merge. It is the Aumann-Shapley value of the merge by one midpoint. Values are
@@ -37,15 +37,18 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 pub mod trial;
+pub mod work;
 
-pub use claim::{CreditError, CreditProof, ProvedCredit, ShareClaim};
+pub use claim::{CreditError, CreditProof, MergedGain, ProvedCredit, ShareClaim};
 pub use company::{Company, Entrant, Pass};
-pub use credit::{credits, Credit};
-pub use halves::{halves, Half};
+pub use credit::{credits, most_credits, Credit};
+pub use halves::{can_decide, halves, Half};
 pub use ledger::Ledger;
 pub use record::{entrants_tree, EntrantRecord};
 pub use round::{share_round, share_table, ShareRound};
 pub use table::{ShareTable, Stage, TableSummary};
+pub use trial::RoundFacts;
+pub use work::{audits, work_root, Audit, AuditAnswer, AuditError, Audited};
 
 use crate::merge::MAX_WEIGHT;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};

@@ -80,8 +80,10 @@ impl Carry for RowSums {
         sum.filter(|_| both_are_sound).unwrap_or(Self::UNSOUND)
     }
 
+    /// Within its bounds, and with magnitudes that can be those of its values: so no row of a table proves more than
+    /// [`super::credit::most_credits`] counts.
     fn is_sound(self) -> bool {
-        self.value.unsigned_abs() <= MOST_OF_VALUES && self.magnitude <= MOST_OF_VALUES
+        self.value.unsigned_abs() <= self.magnitude && self.magnitude <= MOST_OF_VALUES
     }
 
     fn bytes(&self) -> impl AsRef<[u8]> {

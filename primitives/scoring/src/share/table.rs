@@ -429,6 +429,14 @@ impl ShareTable {
         }
     }
 
+    /// Losses of base and merge on a half's samples, if it has them.
+    pub(super) fn losses(&self, half: Half) -> Option<&[Vec<u32>; 2]> {
+        match half {
+            Half::A => self.merge.as_ref().map(|merge| &merge.on_a),
+            Half::B => self.pay().map(|pay| &pay.on_b),
+        }
+    }
+
     pub(super) fn pay(&self) -> Option<&TablePay> {
         self.merge.as_ref()?.pay.as_ref()
     }

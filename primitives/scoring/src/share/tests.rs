@@ -8,6 +8,7 @@ use crate::merge::MAX_REVEALS;
 use crate::merkle::Carry;
 use crate::Reference;
 use alloc::vec;
+use alloc::vec::Vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -45,7 +46,7 @@ fn the_table_and_its_claim_are_golden() {
     ];
     let golden = [
         "ae577a7e6062a0c0",
-        "1df853d7890be69a",
+        "ae32f12d823791e9",
         "31de38e4bf9a2b92",
         "b57849faa9326628",
     ];
@@ -61,7 +62,7 @@ fn the_table_and_its_claim_are_golden() {
 fn what_is_stored_is_bounded() {
     assert!(TableSummary::max_encoded_len() < 4096);
     assert!(CreditProof::max_encoded_len() < 4096);
-    assert_eq!(ShareClaim::max_encoded_len(), 72);
+    assert_eq!(ShareClaim::max_encoded_len(), 81);
     let all = Members::all(MAX_REVEALS as u32);
     assert_eq!(all.encoded_size(), Members::max_encoded_len());
     assert_eq!(all.count(), 1024);
@@ -75,19 +76,28 @@ fn what_is_stored_is_bounded() {
 fn sums_that_leave_their_bounds_stay_unsound() {
     let huge = RowSums {
         value: 1 << 57,
+        magnitude: 1 << 57,
         ..RowSums::default()
     };
     let back = RowSums {
         value: -(1 << 57),
-        ..RowSums::default()
+        ..huge
     };
     assert!(!huge.is_sound() && !huge.join(back).is_sound());
     assert!(!huge.join(back).join(RowSums::default()).is_sound());
     let most = RowSums {
         value: 1 << 56,
+        magnitude: 1 << 56,
         ..RowSums::default()
     };
     assert!(most.is_sound() && !most.join(most).is_sound());
+    // Values that are more than their magnitudes.
+    let hidden = RowSums {
+        value: -2,
+        magnitude: 1,
+        ..RowSums::default()
+    };
+    assert!(!hidden.is_sound() && !hidden.join(RowSums::default()).is_sound());
 }
 
 #[test]
@@ -107,8 +117,8 @@ fn bad_rounds_have_tables() {
     assert!(all_bad.facts.allow(&summary) && summary.passes.len() > 2);
     let claim = ShareClaim {
         table_root: summary.root(),
-        gain: 0,
         master_root: [1; 32],
+        merged: None,
     };
     assert_eq!(summary.claim(&[1; 32]), claim);
 }
@@ -132,18 +142,25 @@ proptest! {
         let summary = fixture.table.summary();
         prop_assert!(facts.allow(&summary), "{:?}", fixture);
         let claim = summary.claim(&facts.base_root);
-        prop_assert_eq!(claim.gain, fixture.round.gain);
+        prop_assert_eq!(claim.merged.map_or(0, |merged| merged.gain), fixture.round.gain);
+        let positive = fixture.round.credits.iter().flatten().map(|credit| credit.credit.max(0));
+        prop_assert!(positive.sum::<i64>() as u64 <= claim.merged.map_or(0, |merged| merged.most_credits));
         let weights = crate::MasterWeights::new(fixture.round.weights.clone()).unwrap();
         prop_assert_eq!(claim.master_root, weights.root());
         let merged = summary.pay().and(summary.candidate()).map(usize::from);
         prop_assert_eq!(merged, fixture.round.merged_pass);
         for (index, credit) in (0u32..).zip(&fixture.round.credits) {
             let proof = fixture.table.prove_credit(index);
-            prop_assert_eq!(proof.is_some(), credit.is_some());
-            let (Some(proof), Some(credit)) = (proof, credit) else { continue };
-            let proved = ProvedCredit { index, delta_hash: fixture.hashes[index as usize], credit: *credit };
+            prop_assert_eq!(proof.is_some(), claim.merged.is_some());
+            let Some(proof) = proof else { continue };
+            // An entrant that was not merged proves that it is credited nothing.
+            let credit = credit.unwrap_or_default();
+            let proved = ProvedCredit { index, delta_hash: fixture.hashes[index as usize], credit };
             prop_assert_eq!(proof.verify(&claim), Ok(proved));
-            let other = ShareClaim { table_root: [0; 32], ..claim.clone() };
+            let mut empty = proof.clone();
+            empty.row.parts = Vec::new().into();
+            prop_assert!(empty == proof || empty.verify(&claim) == Err(CreditError::OtherTable));
+            let other = ShareClaim { table_root: [0; 32], ..claim };
             prop_assert_eq!(proof.verify(&other), Err(CreditError::OtherTable));
         }
         prop_assert_eq!(fixture.table.prove_credit(facts.entrants), None);

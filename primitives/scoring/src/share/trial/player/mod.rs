@@ -261,7 +261,7 @@ impl Player {
                 entrant: self.entrant(entrant)?,
                 chunk: self.chunk(entrant, position / CHUNK as u32)?,
             },
-            Statement::Losses(half) => Answer::Losses(self.losses(half)?.clone()),
+            Statement::Losses(half) => Answer::Losses(self.table.losses(half)?.clone()),
             Statement::Loss(statement) => {
                 Answer::Loss(self.traced(&statement)?.answer(&statement)?)
             }
@@ -324,7 +324,7 @@ impl Player {
             }
             (Shown::Losses(shown), Statement::Losses(half)) => {
                 let sides = [Side::Base, Side::Merged].into_iter();
-                let mut both = sides.zip(self.losses(half)?.iter().zip(shown));
+                let mut both = sides.zip(self.table.losses(half)?.iter().zip(shown));
                 both.find_map(|(of, (own, theirs))| {
                     let nth = own
                         .iter()
@@ -416,14 +416,6 @@ impl Player {
             bytes: delta.encode_chunk(chunk),
             siblings: delta.tree().prove_span(chunk, 1),
         })
-    }
-
-    fn losses(&self, half: Half) -> Option<&[Vec<u32>; 2]> {
-        let merge = self.table.merge.as_ref()?;
-        match half {
-            Half::A => Some(&merge.on_a),
-            Half::B => merge.pay.as_ref().map(|pay| &pay.on_b),
-        }
     }
 }
 
