@@ -8,6 +8,8 @@ pub const MAX_WEIGHT_BYTES: u32 = 2 << 20;
 pub const MAX_DELTA_BYTES: u32 = 64 << 10;
 /// Longest shard: every record of it, published in one extrinsic.
 pub const MAX_SHARD_BYTES: u32 = 1 << 20;
+/// Least samples of a round.
+pub const MIN_SAMPLES: u32 = 64;
 /// Most samples in a shard: each costs the chain two hashes.
 pub const MAX_SHARD_SAMPLES: u32 = 4096;
 /// Most records in a pool that samples are drawn from: a dispute shows 24 hashes of it with a record.
@@ -18,17 +20,21 @@ pub const MAX_POOL_RECORDS: u32 = 1 << 24;
 pub const MIN_RECORDS_PER_SAMPLE: u32 = 16;
 /// What a slow processor evaluates in a block of a second, in products ([`crate::Graph::cost`]).
 pub const COST_PER_BLOCK: u64 = 1 << 34;
-/// Evaluations of all samples that fit the window for them: base, merge, and two for each of seven deltas.
-/// A round may have more deltas than a slow processor has time for; it is not for the terms to know.
-pub const EVALUATIONS: u64 = 16;
+/// Evaluations of all samples that fit the window for them. Base and merge are two; the gradients of eight passes and of
+/// the pay, each of half of the samples and at about five evaluations of them, are no more than 22.
+pub const EVALUATIONS: u64 = 24;
 /// Most contributors that one round holds.
 pub const MAX_SUBMISSIONS: u32 = 1024;
 /// Most attesters drawn for one round.
 pub const MAX_SEATS: u32 = 16;
-/// Most shares claimed in one call.
+/// Dearest millibit, in planck: pay for the largest ledger fits 128 bits.
+pub const MAX_PRICE: u128 = 1 << 76;
+/// Least cap of a round, in planck: pay is rounded for each of [`MAX_SUBMISSIONS`].
+pub const MIN_CAP: u128 = 4096;
+/// Rounds that may pass before a contributor claims, and counts as proven all the same.
+pub const CLAIM_ROUNDS: u32 = 16;
+/// Most rounds claimed in one call.
 pub const MAX_CLAIMS: u32 = 32;
-/// Largest weight of one delta in the merge.
-pub const MAX_MERGE_WEIGHT: u32 = 1 << 20;
 /// Audits that each attester of a round answers.
 pub const AUDITS: u32 = 4;
 /// Most times that a round draws seats anew.

@@ -1,18 +1,41 @@
-//! What a contributor hands in to be paid.
+//! What a contributor hands in to be credited.
 
-use crate::{RoundId, ShareProof, TaskId};
+use crate::{CreditProof, RoundId, TaskId};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// The proof of a share in a settled round.
+/// A claim of one round. An account claims every round in which it revealed a delta, in order.
 #[derive(
     Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug,
 )]
 pub struct ClaimItem {
     /// The task.
     pub task: TaskId,
-    /// The settled round.
+    /// The round, which is over.
     pub round: RoundId,
-    /// Proof under the claim that the round settled on.
-    pub proof: ShareProof,
+    /// Proof of the credit under the claim that the round settled on; none of a round that merged nothing.
+    pub proof: Option<CreditProof>,
+}
+
+/// What came of a claim.
+#[derive(
+    Encode,
+    Decode,
+    DecodeWithMemTracking,
+    TypeInfo,
+    MaxEncodedLen,
+    Clone,
+    Copy,
+    Default,
+    PartialEq,
+    Eq,
+    Debug,
+)]
+pub struct Claimed<Balance = u128> {
+    /// The credit, Q16 bits summed over the samples that pay; negative if the delta did harm.
+    pub credit: i64,
+    /// What the account has proved by it, in the same unit.
+    pub proved: u64,
+    /// What it was paid.
+    pub paid: Balance,
 }

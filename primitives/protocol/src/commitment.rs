@@ -4,7 +4,7 @@
 //! little endian), so that no two different preimages have the same bytes. The account is part
 //! of the preimage: a copied commitment cannot be opened by the copier.
 
-use crate::{Hash, RoundClaim, RoundId, TaskId};
+use crate::{Hash, RoundId, ShareClaim, TaskId};
 use alloc::{vec, vec::Vec};
 use codec::Encode;
 use gotong_scoring::blake2_256;
@@ -28,7 +28,7 @@ pub fn attestation_commitment(
     task: TaskId,
     round: RoundId,
     account: &[u8; 32],
-    claim: &RoundClaim,
+    claim: &ShareClaim,
     work_root: &Hash,
     salt: &Hash,
 ) -> Hash {
@@ -51,6 +51,7 @@ fn bind(tag: &[u8; 16], task: TaskId, round: RoundId, fields: &[&[u8; 32]]) -> H
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gotong_scoring::MergedGain;
 
     #[test]
     fn golden_submission() {
@@ -63,17 +64,19 @@ mod tests {
 
     #[test]
     fn golden_attestation() {
-        let claim = RoundClaim {
+        let claim = ShareClaim {
             table_root: [4; 32],
-            paid_gain: 7,
-            shares_sum: 8,
             master_root: [9; 32],
+            merged: Some(MergedGain {
+                gain: 7,
+                most_credits: 8,
+            }),
         };
         let hash =
             attestation_commitment(TaskId(1), RoundId(2), &[3; 32], &claim, &[5; 32], &[6; 32]);
         assert_eq!(
             hex::encode(hash),
-            "88b56a64fa29ad357672bfbeaa1d7769e8161373c7bd93780464638c40018396"
+            "a60a7b3cde5926c54dcf8564dc20c2662211a6595efb2e9aba0ac8a78aca11c2"
         );
     }
 

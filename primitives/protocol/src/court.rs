@@ -1,7 +1,7 @@
 //! What the referee needs of the pallet that holds rounds and stakes.
 
-use crate::{Opening, RoundId, TaskId};
-use gotong_scoring::trial::Case;
+use crate::{RoundId, TaskId};
+use gotong_scoring::{RoundFacts, TableSummary};
 
 /// A round's side of a dispute. The contribution pallet is one; the referee asks it.
 pub trait Court<AccountId> {
@@ -10,11 +10,11 @@ pub trait Court<AccountId> {
 
     /// What both parties of a dispute about `round` rely on, from its Challenge phase on: `None`
     /// for a round whose samples or reveals the chain does not know.
-    fn case(task: TaskId, round: RoundId) -> Option<Case>;
+    fn facts(task: TaskId, round: RoundId) -> Option<RoundFacts>;
 
     /// The table of `accused`, if it can be disputed now: it holds a seat, has revealed, was not
     /// convicted, and the round's challenge window is open.
-    fn disputable(task: TaskId, round: RoundId, accused: &AccountId) -> Option<Opening>;
+    fn disputable(task: TaskId, round: RoundId, accused: &AccountId) -> Option<TableSummary>;
 
     /// A dispute about a table of the round began: the round does not end before all are over.
     fn dispute_opened(task: TaskId, round: RoundId);

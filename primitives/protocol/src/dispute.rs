@@ -2,7 +2,7 @@
 
 use crate::{id::DisputeId, RoundId, TaskId};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
-use gotong_scoring::trial::Step;
+use gotong_scoring::share::trial::Step;
 use scale_info::TypeInfo;
 
 /// How a dispute ended.
@@ -72,10 +72,11 @@ pub struct ClosedDispute<AccountId = [u8; 32], Balance = u128, BlockNumber = u32
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gotong_scoring::share::Half;
 
     #[test]
     fn golden_bytes() {
-        assert_eq!(Verdict::Refuted(Step::Header).encode(), [0, 4]);
+        assert_eq!(Verdict::Refuted(Step::Losses(Half::B)).encode(), [0, 5, 1]);
         let others = [
             Verdict::Unanswered,
             Verdict::Upheld,

@@ -38,8 +38,8 @@ pub use clock::{
 pub use commitment::{attestation_commitment, submission_commitment};
 pub use court::Court;
 pub use gotong_scoring::{
-    Audit, AuditAnswer, Delta, Graph, Hash, Opening, Proof, ProvedShare, RevealRecord, RoundClaim,
-    Rules, ShareProof,
+    Audit, AuditAnswer, Credit, CreditProof, Delta, EntrantRecord, Graph, Hash, Ledger, Proof,
+    RoundFacts, ShareClaim, ShareTerms, TableSummary,
 };
 pub use id::{RoundId, TaskId};
 pub use role::Roles;

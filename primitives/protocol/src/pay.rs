@@ -5,31 +5,38 @@
 
 /// Q16 bits of one sample in a bit.
 const Q16: u128 = 1 << 16;
-const MILLIBITS_PER_BIT: u128 = 1000;
 const PERMILLE: u128 = 1000;
+/// One, as a rate.
+pub const WHOLE_Q32: u64 = 1 << 32;
 
-/// What a round owes: `price_per_millibit` planck for each millibit a sample of improvement,
-/// `paid_gain` being Q16 bits summed over `samples`; rounded down, at most `cap`.
+/// What `units` are worth: `price_per_millibit` planck for each millibit a sample, `units` being Q16 bits summed over
+/// `samples`; of that `permille` thousandths, rounded down.
 ///
-/// `None` when there are no samples.
-pub fn owed(price_per_millibit: u128, paid_gain: u64, samples: u32, cap: u128) -> Option<u128> {
-    if samples == 0 {
+/// Contributors have `1000 - fee` thousandths of what they prove, attesters `fee` thousandths of the gain.
+///
+/// `None` when there are no samples, `permille` is over 1000, or the pay does not fit 128 bits.
+pub fn worth(price_per_millibit: u128, units: u64, samples: u32, permille: u16) -> Option<u128> {
+    if u128::from(permille) > PERMILLE {
         return None;
     }
-    // Below 2^64 * 1000, and below 2^48: neither product can overflow.
-    let gain = u128::from(paid_gain).checked_mul(MILLIBITS_PER_BIT)?;
-    let unit = u128::from(samples).checked_mul(Q16)?;
-    // A price that does not fit 128 bits is above any cap.
-    Some(mul_div(price_per_millibit, gain, unit).map_or(cap, |price| price.min(cap)))
+    // A thousand millibits are a bit, and a thousand thousandths the whole. Below 2^64 * 1000, and below 2^48.
+    let parts = u128::from(units).checked_mul(permille.into())?;
+    let bit = u128::from(samples).checked_mul(Q16)?;
+    mul_div(price_per_millibit, parts, bit)
 }
 
-/// The attesters' part of `owed`, rounded down. `None` when `fee_permille` is over 1000.
-pub fn fees(owed: u128, fee_permille: u16) -> Option<u128> {
-    let permille = u128::from(fee_permille);
-    if permille > PERMILLE {
-        return None;
+/// The rate, Q32 and rounded down, at which `owed` is no more than `cap`.
+pub fn rate_q32(owed: u128, cap: u128) -> u64 {
+    if owed <= cap {
+        return WHOLE_Q32;
     }
-    mul_div(owed, permille, PERMILLE)
+    let rate = mul_div(cap, WHOLE_Q32.into(), owed).unwrap_or(0);
+    u64::try_from(rate).unwrap_or(0)
+}
+
+/// `amount` at a rate, rounded down.
+pub fn at_rate(amount: u128, rate_q32: u64) -> u128 {
+    mul_div(amount, rate_q32.into(), WHOLE_Q32.into()).unwrap_or(amount)
 }
 
 /// The part of `pot` that belongs to `share` out of `total`, where `prefix` is the sum of all
@@ -93,18 +100,23 @@ mod tests {
 
     #[test]
     fn a_bit_over_every_sample_is_a_thousand_millibits() {
-        assert_eq!(owed(7, 1000 << 16, 1000, u128::MAX), Some(7_000));
-        assert_eq!(owed(7, 1000 << 16, 1000, 6_999), Some(6_999));
-        assert_eq!(owed(7, 0, 1000, 6_999), Some(0));
-        assert_eq!(owed(7, 1, 0, 6_999), None);
-        assert_eq!(owed(u128::MAX, u64::MAX, 1, 5), Some(5));
+        assert_eq!(worth(7, 1000 << 16, 1000, 1000), Some(7_000));
+        assert_eq!(worth(7, 1000 << 16, 1000, 101), Some(707));
+        assert_eq!(worth(7, 0, 1000, 1000), Some(0));
+        assert_eq!(worth(7, 1, 0, 1000), None);
+        assert_eq!(worth(7, 1, 1, 1001), None);
+        assert_eq!(worth(u128::MAX, u64::MAX, 1, 1000), None);
+        // The dearest millibit for the largest ledger of the smallest exam.
+        assert!(worth(crate::bounds::MAX_PRICE, 1 << 62, 32, 1000).is_some());
     }
 
     #[test]
-    fn fees_are_permille() {
-        assert_eq!(fees(1999, 100), Some(199));
-        assert_eq!(fees(u128::MAX, 1000), Some(u128::MAX));
-        assert_eq!(fees(1, 1001), None);
+    fn rates_keep_to_the_cap() {
+        assert_eq!(rate_q32(5, 5), WHOLE_Q32);
+        assert_eq!(rate_q32(10, 5), WHOLE_Q32 / 2);
+        assert_eq!(rate_q32(u128::MAX, 0), 0);
+        assert_eq!(at_rate(10, WHOLE_Q32 / 2), 5);
+        assert_eq!(at_rate(u128::MAX, WHOLE_Q32), u128::MAX);
     }
 
     #[test]
@@ -161,13 +173,19 @@ mod tests {
         }
 
         #[test]
-        fn owed_never_exceeds_cap_and_grows_with_gain(
-            price: u128, gain in 0..u64::MAX, samples in 1..=u32::MAX, cap: u128,
+        fn a_capped_sum_is_within_the_cap(owed: u128, cap: u128) {
+            prop_assert!(at_rate(owed, rate_q32(owed, cap)) <= cap);
+        }
+
+        #[test]
+        fn more_is_worth_more(
+            price in 0..1u128 << 76, units in 0u64..1 << 62, samples in 32..=4096u32, fee in 0..=1000u16,
         ) {
-            let now = owed(price, gain, samples, cap).unwrap();
-            prop_assert!(now <= cap);
-            prop_assert!(now <= owed(price, gain + 1, samples, cap).unwrap());
-            prop_assert!(fees(now, 300).unwrap() <= now);
+            let now = worth(price, units, samples, fee).unwrap();
+            prop_assert!(now <= worth(price, units + 1, samples, fee).unwrap());
+            // What is split between contributors and attesters is no more than the whole.
+            let rest = worth(price, units, samples, 1000 - fee).unwrap();
+            prop_assert!(now + rest <= worth(price, units, samples, 1000).unwrap());
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What a sponsor asks for.
 
-use crate::{bounds, Hash, Rules, Windows};
+use crate::{bounds, Hash, ShareTerms, Windows};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::str;
 use scale_info::TypeInfo;
@@ -112,8 +112,9 @@ impl HoldOutTerms {
     }
 
     fn validate(&self, record_bytes: u32) -> Result<(), TermsError> {
-        // A standard error needs two samples, and the chain keeps as many losses.
-        let is_measured = (2..=bounds::MAX_SHARD_SAMPLES).contains(&self.samples());
+        // Half of them decide and half pay. By a few nothing is ever proved, but merged it is.
+        let is_measured = self.samples().is_multiple_of(2)
+            && (bounds::MIN_SAMPLES..=bounds::MAX_SHARD_SAMPLES).contains(&self.samples());
         let (holds, error) = match *self {
             Self::Sealed {
                 shards, samples, ..
@@ -165,8 +166,8 @@ pub struct TaskTerms<Balance = u128> {
     pub minimum_attester_stake: Balance,
     /// Stake above this adds no weight to a delta.
     pub weight_cap: Balance,
-    /// How deltas are admitted and merged.
-    pub rules: Rules,
+    /// Which deltas are merged, and how sure a contribution has to be before it is paid.
+    pub share: ShareTerms,
     /// Where the samples that score rounds come from.
     pub hold_out: HoldOutTerms,
 }
@@ -189,25 +190,33 @@ pub enum TermsError {
     /// Price, cap or weight cap is 0.
     #[error("price, cap or weight cap is zero")]
     Zero,
+    /// A price above 2^76 planck, at which sums of pay could overflow.
+    #[error("the price is above 2^76 planck a millibit")]
+    Price,
+    /// A cap that leaves no room for what rounding takes, or pays for less than a millibit.
+    #[error("the cap of a round is below 4,096 planck, or below the price of a millibit")]
+    Cap,
     /// More than all of a round's pay goes to attesters.
     #[error("the attesters' fee is over 1000 permille")]
     Fee,
-    /// No shards, fewer than two samples in one, or more samples or bytes than can be published.
-    #[error("shards are missing, too small or too large")]
+    /// No shards, fewer than 64 samples in one or an odd number, or more samples or bytes than can be published.
+    #[error("shards are missing, too small or too large, or have an odd number of samples")]
     Shards,
-    /// No rounds, fewer than two samples or more than 4,096, or a pool of fewer than 16 records a
+    /// No rounds, fewer than 64 samples or more than 4,096 or an odd number, or a pool of fewer than 16 records a
     /// sample or more than 2^24.
-    #[error("the pool has too few or too many records, samples or rounds")]
+    #[error(
+        "the pool has too few or too many records, samples or rounds, or an odd number of samples"
+    )]
     Pool,
-    /// The central difference is 0.
-    #[error("the merge rules are not usable")]
-    Rules,
+    /// A term of the share rule is out of its bounds.
+    #[error("a floor or the doubt is out of the bounds of the share rule")]
+    Share,
     /// A sample with its label is longer than a dispute can show.
     #[error("a sample with its label is over 16 KiB")]
     Record,
 }
 
-impl<Balance: Default + PartialEq> TaskTerms<Balance> {
+impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
     /// Checks all that does not need the chain's state. `record_bytes` is the size of one
     /// sample with its label; windows must lie within `shortest..=longest` blocks.
     pub fn validate(
@@ -237,10 +246,16 @@ impl<Balance: Default + PartialEq> TaskTerms<Balance> {
                 && self.weight_cap != zero,
             TermsError::Zero,
         )?;
+        check(
+            self.price_per_millibit.into() <= bounds::MAX_PRICE,
+            TermsError::Price,
+        )?;
+        let least_cap = bounds::MIN_CAP.max(self.price_per_millibit.into());
+        check(self.cap_per_round.into() >= least_cap, TermsError::Cap)?;
         check(self.attester_fee_permille <= 1000, TermsError::Fee)?;
         check(record_bytes <= bounds::MAX_RECORD_BYTES, TermsError::Record)?;
         self.hold_out.validate(record_bytes)?;
-        check(self.rules.central_difference >= 1, TermsError::Rules)
+        check(self.share.are_valid(), TermsError::Share)
     }
 
     /// Whether attesters can score a round in the window for it, if the evaluation of a sample costs so much
@@ -303,7 +318,7 @@ mod tests {
         TaskTerms {
             name: TaskName::new("digits").unwrap(),
             price_per_millibit: 1,
-            cap_per_round: 1,
+            cap_per_round: 4096,
             attester_fee_permille: 100,
             windows: Windows {
                 commit_blocks: 5,
@@ -316,15 +331,11 @@ mod tests {
             minimum_contributor_stake: 0,
             minimum_attester_stake: 0,
             weight_cap: 1,
-            rules: Rules {
-                admit_floor_q8: 256,
-                gain_floor_q8: 512,
-                central_difference: 1,
-            },
+            share: ShareTerms::default(),
             hold_out: HoldOutTerms::Sealed {
                 root: [9; 32],
                 shards: 1,
-                samples: 2,
+                samples: 64,
             },
         }
     }
@@ -392,7 +403,11 @@ mod tests {
         refused(|t| t.cap_per_round = 0, TermsError::Zero);
         refused(|t| t.weight_cap = 0, TermsError::Zero);
         refused(|t| t.attester_fee_permille = 1001, TermsError::Fee);
-        refused(|t| t.rules.central_difference = 0, TermsError::Rules);
+        refused(|t| t.price_per_millibit = (1 << 76) + 1, TermsError::Price);
+        refused(|t| t.cap_per_round = 4095, TermsError::Cap);
+        refused(|t| t.price_per_millibit = 4097, TermsError::Cap);
+        refused(|t| t.share.doubt_q8 = 0, TermsError::Share);
+        refused(|t| t.share.gain_floor_q8 = u16::MAX, TermsError::Share);
         assert_eq!(terms().validate(16 << 10, 5, 8), Ok(()));
         let longer = terms().validate((16 << 10) + 1, 5, 8);
         assert_eq!(longer, Err(TermsError::Record));
@@ -400,17 +415,24 @@ mod tests {
 
     #[test]
     fn what_takes_longer_than_its_window_is_known() {
-        // Two samples, sixteen times, in seven blocks.
-        let most = 7 * (1 << 34) / 32;
+        // 64 samples, 24 times, in seven blocks.
+        let most = 7 * (1 << 34) / (64 * 24);
         assert!(terms().can_be_scored(most));
         assert!(!terms().can_be_scored(most + 1));
-        assert!(!sealed(1, 3).can_be_scored(most));
+        assert!(!sealed(1, 66).can_be_scored(most));
         assert!(!terms().can_be_scored(u64::MAX));
     }
 
     #[test]
     fn shards_are_measured_and_can_be_published() {
-        for (shards, samples) in [(0, 2), (1, 1), (1, 4097), (1, u32::MAX)] {
+        for (shards, samples) in [
+            (0, 64),
+            (1, 2),
+            (1, 62),
+            (1, 65),
+            (1, 4098),
+            (1, u32::MAX - 1),
+        ] {
             let refused = sealed(shards, samples).validate(4, 5, 8);
             assert_eq!(refused, Err(TermsError::Shards), "{shards} {samples}");
         }
@@ -422,9 +444,9 @@ mod tests {
     #[test]
     fn pools_are_large_and_are_not_published() {
         for (records, samples, rounds) in [
-            (32, 2, 1),
+            (16 * 64, 64, 1),
             (16 * 4096, 4096, 1),
-            (1 << 24, 2, u32::MAX),
+            (1 << 24, 64, u32::MAX),
             (1 << 24, 4096, 1),
         ] {
             // The longest record too: nobody sends a pool.
@@ -432,12 +454,13 @@ mod tests {
             assert_eq!(taken, Ok(()), "{records} {samples} {rounds}");
         }
         for (records, samples, rounds) in [
-            (31, 2, 1),
+            (16 * 64 - 1, 64, 1),
             (16 * 4096 - 1, 4096, 1),
-            ((1 << 24) + 1, 2, 1),
-            (32, 2, 0),
-            (1 << 24, 1, 1),
-            (1 << 24, 4097, 1),
+            ((1 << 24) + 1, 64, 1),
+            (16 * 64, 64, 0),
+            (1 << 24, 62, 1),
+            (1 << 24, 65, 1),
+            (1 << 24, 4098, 1),
             (u32::MAX, u32::MAX, 1),
             (0, 0, 1),
         ] {
@@ -468,18 +491,19 @@ mod tests {
         let one = format!("01{}", "00".repeat(15));
         let windows = "05000000060000000700000008000000";
         let stakes = "00".repeat(32);
-        let rules = "0001000201";
+        let cap = format!("0010{}", "00".repeat(14));
+        let share = "0001000080000002";
         let root = "09".repeat(32);
         assert_eq!(
             hex::encode(terms().encode()),
             format!(
-                "{name}{one}{one}6400{windows}0302{stakes}{one}{rules}00{root}0100000002000000"
+                "{name}{one}{cap}6400{windows}0302{stakes}{one}{share}00{root}0100000040000000"
             )
         );
-        let (salt, numbers) = ("08".repeat(32), "200000000200000007000000");
+        let (salt, numbers) = ("08".repeat(32), "000400004000000007000000");
         assert_eq!(
-            hex::encode(drawn(32, 2, 7).encode()),
-            format!("{name}{one}{one}6400{windows}0302{stakes}{one}{rules}01{salt}{root}{numbers}")
+            hex::encode(drawn(1024, 64, 7).encode()),
+            format!("{name}{one}{cap}6400{windows}0302{stakes}{one}{share}01{salt}{root}{numbers}")
         );
     }
 }

@@ -4,12 +4,15 @@
 //! blocks in `u32`.
 
 use crate::{
-    id::DisputeId, Graph, Hash, Opening, Outcome, Phase, RevealRecord, Roles, RoundClaim, RoundId,
-    SeatState, TaskId, TaskState, TaskTerms,
+    claim::Claimed, id::DisputeId, EntrantRecord, Graph, Hash, Ledger, Outcome, Phase, Roles,
+    RoundId, SeatState, ShareClaim, TableSummary, TaskId, TaskState, TaskTerms,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
-use gotong_scoring::trial::{Accusation, Trial, Turn};
+use gotong_scoring::{
+    share::trial::{Accusation, Trial},
+    MergedGain,
+};
 use scale_info::TypeInfo;
 
 /// A registration and its money.
@@ -52,8 +55,8 @@ pub struct TaskView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     pub pool: Balance,
     /// The sponsor's bond.
     pub bond: Balance,
-    /// Owed to contributors of settled rounds and not yet claimed.
-    pub unclaimed: Balance,
+    /// In reserve for contributors of settled rounds who have not claimed.
+    pub reserved: Balance,
     /// Paid out so far: claims and fees.
     pub paid: Balance,
     /// Parameters of the model.
@@ -83,8 +86,9 @@ pub struct RoundView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     pub base_root: Hash,
     /// The hold-out samples, once published.
     pub shard: Option<ShardView<BlockNumber>>,
-    /// What draws the hold-out samples from the task's pool, once it is drawn.
-    pub sample_seed: Option<Hash>,
+    /// What chance decides once nothing more is revealed: which samples pay and which decide, and of a pool which
+    /// records are the samples.
+    pub seed: Option<Hash>,
     /// The attesters, once drawn: also those who were put out.
     pub seats: Vec<SeatView<AccountId, Balance>>,
     /// How often seats were drawn anew.
@@ -96,19 +100,27 @@ pub struct RoundView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     /// How it ended.
     pub outcome: Option<Outcome>,
     /// The claim that it settled on.
-    pub claim: Option<RoundClaim>,
-    /// What it owes: claims and fees.
-    pub owed: Balance,
-    /// The attesters' part.
+    pub claim: Option<ShareClaim>,
+    /// How much of a credit counts, Q32: less than 2^32 if the round's cap was too low for what the round is worth.
+    pub rate_q32: u64,
+    /// What attesters were paid.
     pub fees: Balance,
-    /// What contributors have claimed.
-    pub claimed: Balance,
+    /// What was set aside for contributors.
+    pub pot: Balance,
+    /// What contributors were paid of it.
+    pub paid: Balance,
+    /// What went back to the pool of it.
+    pub released: Balance,
+    /// Contributors who claimed.
+    pub claims: u32,
+    /// Block from which what nobody claimed can go back to the pool, if no more are full.
+    pub expires_at: Option<BlockNumber>,
 }
 
 impl<AccountId, Balance, BlockNumber> RoundView<AccountId, Balance, BlockNumber> {
-    /// Whether it is known which samples score the round.
+    /// Whether it is known which samples score the round, and how.
     pub fn has_samples(&self) -> bool {
-        self.shard.is_some() || self.sample_seed.is_some()
+        self.seed.is_some()
     }
 }
 
@@ -136,8 +148,10 @@ pub struct SeatView<AccountId = [u8; 32], Balance = u128> {
     pub state: SeatState,
     /// Whether it committed.
     pub committed: bool,
-    /// What it revealed of its table; [`Opening::claim`] is what it claims.
-    pub opening: Option<Opening>,
+    /// What it claims, once revealed.
+    pub claim: Option<ShareClaim>,
+    /// The summary of its table, while it can be disputed.
+    pub table: Option<TableSummary>,
     /// What it revealed with it: the root over its own work, for audits.
     pub work_root: Option<Hash>,
     /// Whether it answered its audits.
@@ -155,17 +169,19 @@ pub struct SubmissionView<AccountId = [u8; 32], Balance = u128, BlockNumber = u3
     pub index: u32,
     /// Weight in the merge.
     pub weight: u32,
+    /// Whether the account had proved something in the task when it committed.
+    pub is_proven: bool,
     /// The delta, once revealed.
     pub revealed: Option<RevealedView<BlockNumber>>,
-    /// What it was paid, once claimed.
-    pub claimed: Option<Balance>,
+    /// What came of its claim.
+    pub claimed: Option<Claimed<Balance>>,
 }
 
 /// A revealed delta; its bytes are in the body of block `at`.
 #[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
 pub struct RevealedView<BlockNumber = u32> {
     /// What the chain keeps of the delta.
-    pub record: RevealRecord,
+    pub record: EntrantRecord,
     /// Length of the encoded delta.
     pub bytes: u32,
     /// Block of its extrinsic.
@@ -199,18 +215,38 @@ pub enum RewardKind {
 pub enum RewardState<Balance = u128> {
     /// The round has no outcome yet.
     Pending,
-    /// Settled: a proved share out of `total` is worth its slice of `pot`. The chain does not
-    /// know who has a share until it is proved.
+    /// A contributor is to claim it: the chain does not know a credit until it is proved, and takes rounds in order.
     Claimable {
-        /// What the contributors of the round share.
-        pot: Balance,
-        /// Sum of all shares.
-        total: u128,
+        /// What the round gained, if anything was merged.
+        merged: Option<MergedGain>,
+        /// What is left in reserve for those who have not claimed.
+        reserved: Balance,
     },
-    /// Paid.
+    /// A contributor has claimed it.
+    Claimed(Claimed<Balance>),
+    /// An attester was paid its fee.
     Paid(Balance),
-    /// The round paid this account nothing.
+    /// The round gives this account nothing.
     Nothing,
+}
+
+/// What an account has proved in one task, over all the rounds that it claimed.
+#[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
+pub struct LedgerView<Balance = u128> {
+    /// The task.
+    pub task: TaskId,
+    /// Its credits, their error, and what is proved of them.
+    pub ledger: Ledger,
+    /// By how much the sum of the credits has to be doubted, in their unit: proved is at most the sum less this.
+    pub doubt: u128,
+    /// What it was paid for what it proved.
+    pub paid: Balance,
+    /// What it would be paid more if all of its credits were proved.
+    pub open: Balance,
+    /// The first round that it has not claimed, under way or over.
+    pub next: Option<RoundId>,
+    /// Whether its next delta counts as that of a proven account.
+    pub is_proven: bool,
 }
 
 /// Something that an account may do now.
@@ -241,7 +277,7 @@ pub enum DutyKind {
     CommitAttestation,
     /// Reveal the claim that was committed.
     RevealAttestation,
-    /// Claim a share.
+    /// Claim a round.
     Claim,
     /// Answer the audits of the own work.
     AnswerAudits,
@@ -265,11 +301,11 @@ pub struct DisputeView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> 
     /// What it doubted first.
     pub accusation: Accusation,
     /// The table of the accused.
-    pub opening: Opening,
+    pub table: TableSummary,
     /// How far the dispute is narrowed down.
     pub trial: Trial,
-    /// Who is to move.
-    pub turn: Turn,
+    /// Whether the accused is to answer; if not, the challenger is to pick.
+    pub awaits_answer: bool,
     /// Block in which it was opened.
     pub opened_at: BlockNumber,
     /// The last block in which the move can be made, if no more are full; who has not made it then
@@ -306,12 +342,13 @@ mod tests {
             stake: 2,
             state: SeatState::Unaudited,
             committed: true,
-            opening: None,
+            claim: None,
+            table: None,
             work_root: Some([3; 32]),
             audited: false,
             fee: 4,
         };
-        let mut bytes = [[1; 32].to_vec(), 2u128.encode(), vec![3, 1, 0, 1]].concat();
+        let mut bytes = [[1; 32].to_vec(), 2u128.encode(), vec![3, 1, 0, 0, 1]].concat();
         bytes.extend([[3; 32].to_vec(), vec![0], 4u128.encode()].concat());
         assert_eq!(seat.encode(), bytes);
     }
