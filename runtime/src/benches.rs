@@ -1,8 +1,7 @@
 //! The pallets that `gotong-node benchmark pallet` can measure.
 
 use crate::Runtime;
-use gotong_protocol::{Opening, RoundId, TaskId};
-use gotong_scoring::trial::Case;
+use gotong_protocol::{RoundFacts, RoundId, TableSummary, TaskId};
 use pallet_contribution::benchmarking::put_challenged_round;
 
 frame_benchmarking::define_benchmarks!(
@@ -24,7 +23,11 @@ frame_benchmarking::define_benchmarks!(
 pub struct RealRound;
 
 impl pallet_referee::benchmarking::BenchmarkHelper<crate::AccountId> for RealRound {
-    fn put_round(case: &Case, accused: &crate::AccountId, opening: &Opening) -> (TaskId, RoundId) {
-        put_challenged_round::<Runtime>(case, accused, opening)
+    fn put_round(
+        facts: &RoundFacts,
+        accused: &crate::AccountId,
+        table: &TableSummary,
+    ) -> (TaskId, RoundId) {
+        put_challenged_round::<Runtime>(facts, accused, table)
     }
 }

@@ -396,6 +396,8 @@ impl pallet_contribution::Config for Runtime {
     type MaxAdvancesPerBlock = ConstU32<4>;
     type MinWindowBlocks = ConstU32<5>;
     type MaxWindowBlocks = ConstU32<HOUR>;
+    // Eight weeks, to come back from a long absence.
+    type ClaimBlocks = ConstU32<{ 8 * 7 * 24 * HOUR }>;
 }
 
 parameter_types! {

@@ -5,7 +5,7 @@ use crate::{
     stakes::Stakes,
     submissions::Submissions,
     tasks::Task,
-    Attesters, Balance, Config, Error, Event, Pallet, Registrations, SlashReason,
+    Attesters, Balance, Config, Error, Event, Pallet, Registrations, SlashReason, Tables,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
@@ -15,9 +15,10 @@ use frame_support::{
     traits::{Get, Randomness},
 };
 use gotong_protocol::{
-    attestation_commitment, bounds, AuditAnswer, Hash, Opening, Phase, RoundId, SeatState, TaskId,
+    attestation_commitment, bounds, AuditAnswer, Hash, Phase, RoundId, SeatState, ShareClaim,
+    TableSummary, TaskId,
 };
-use gotong_scoring::{audits, blake2_256};
+use gotong_scoring::{audits, blake2_256, Audited};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
 
@@ -32,7 +33,7 @@ pub struct Seat<AccountId> {
     pub state: SeatState,
     /// What it committed to.
     pub commitment: Option<Hash>,
-    /// What it revealed.
+    /// What it revealed of its table, which is in [`Tables`] as long as it can be disputed.
     pub revealed: Option<RevealedTable>,
     /// Whether it answered its audits.
     pub audited: bool,
@@ -46,23 +47,24 @@ impl<AccountId> Seat<AccountId> {
         self.state == SeatState::Sitting
     }
 
-    /// The table that its attester answers for.
-    pub fn table(&self) -> Option<&RevealedTable> {
-        self.revealed.as_ref().filter(|_| self.sits())
+    /// The claim that its attester answers for.
+    pub fn claim(&self) -> Option<&ShareClaim> {
+        let revealed = self.revealed.as_ref().filter(|_| self.sits());
+        revealed.map(|revealed| &revealed.claim)
     }
 
     /// Whether it has done all that is asked of it.
     pub fn stands(&self) -> bool {
-        self.audited && self.table().is_some()
+        self.audited && self.claim().is_some()
     }
 }
 
 /// What an attester shows of its table and its work.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct RevealedTable {
-    /// The table, by its header and the root of its rows.
-    pub opening: Opening,
-    /// Root over its own evaluations, for audits.
+    /// What it claims by its table.
+    pub claim: ShareClaim,
+    /// Root over its own work, for audits.
     pub work_root: Hash,
 }
 
@@ -94,29 +96,31 @@ impl<T: Config> Attestation<T> {
         who: T::AccountId,
         id: TaskId,
         round_id: RoundId,
-        opening: Opening,
+        table: TableSummary,
         work_root: Hash,
         salt: &Hash,
     ) -> DispatchResult {
         let error = Error::<T>::NotInAttestRevealPhase;
         let (task, mut round) = Rounds::<T>::current(id, round_id, Phase::AttestReveal, error)?;
+        let (base_root, entrants) = (round.base_root, round.reveals);
         let seat = Self::seat_of(&mut round, &who)?;
         let commitment = seat.commitment.ok_or(Error::<T>::NoCommitment)?;
         ensure!(seat.revealed.is_none(), Error::<T>::AlreadyAttested);
-        let (account, claim) = (who.clone().into(), opening.claim());
+        let (account, claim) = (who.clone().into(), table.claim(&base_root));
         ensure!(
             commitment == attestation_commitment(id, round_id, &account, &claim, &work_root, salt),
             Error::<T>::CommitmentMismatch
         );
-        let (samples, floor) = (
-            task.terms.hold_out.samples(),
-            task.terms.rules.gain_floor_q8,
-        );
+        let samples = task.terms.hold_out.samples();
         ensure!(
-            opening.is_consistent(samples, &task.master_root, floor),
+            table.is_consistent(entrants, samples, &task.terms.share),
             Error::<T>::ClaimInconsistent
         );
-        seat.revealed = Some(RevealedTable { opening, work_root });
+        seat.revealed = Some(RevealedTable {
+            claim: claim.clone(),
+            work_root,
+        });
+        Tables::<T>::insert((id, round_id), &who, table);
         Rounds::<T>::acted(id, &task, &round);
         Pallet::<T>::deposit_event(Event::AttestationRevealed {
             task: id,
@@ -136,23 +140,22 @@ impl<T: Config> Attestation<T> {
     ) -> DispatchResult {
         let error = Error::<T>::NotInChallengePhase;
         let (task, mut round) = Rounds::<T>::current(id, round_id, Phase::Challenge, error)?;
-        let (seed, rows) = (round.audit_seed.unwrap_or_default(), round.reveals);
+        let (seed, entrants) = (round.audit_seed.unwrap_or_default(), round.reveals);
         let seat = Self::seat_of(&mut round, &who)?;
         ensure!(!seat.audited, Error::<T>::AlreadyAudited);
-        let RevealedTable { opening, work_root } =
-            seat.revealed.as_ref().ok_or(Error::<T>::SeatLost)?;
+        let RevealedTable { work_root, .. } = seat.revealed.as_ref().ok_or(Error::<T>::SeatLost)?;
+        let table = Tables::<T>::get((id, round_id), &who).ok_or(Error::<T>::SeatLost)?;
         let account = who.clone().into();
-        let asked = audits(
-            &seed,
-            &account,
-            bounds::AUDITS,
-            task.terms.hold_out.samples(),
-            rows,
-        );
+        let audited = Audited {
+            summary: &table,
+            samples: task.terms.hold_out.samples(),
+            entrants,
+        };
+        let asked = audits(&seed, &account, bounds::AUDITS, &audited);
         ensure!(answers.len() == asked.len(), Error::<T>::AuditsMissing);
         for (audit, answer) in asked.iter().zip(answers) {
             answer
-                .verify(audit, &account, opening, work_root, rows)
+                .verify(audit, &account, &audited, work_root)
                 .map_err(Error::<T>::from)?;
         }
         seat.audited = true;

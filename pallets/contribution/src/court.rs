@@ -5,11 +5,10 @@ use crate::{
     rounds::{block_at, now, Rounds, UnderWay},
     stakes::Stakes,
     tasks::Tasks,
-    Balance, Config, Error, Event, Graphs, Pallet, UnexpectedKind,
+    Balance, Config, Error, Event, Graphs, Pallet, Tables, UnexpectedKind,
 };
 use frame_support::traits::Get;
-use gotong_protocol::{Court, Graph, Opening, Phase, RoundId, SeatState, TaskId};
-use gotong_scoring::trial::Case;
+use gotong_protocol::{Court, Graph, Phase, RoundFacts, RoundId, SeatState, TableSummary, TaskId};
 
 /// The round under way of a task, if it is `round_id` and being challenged.
 fn challenged<T: Config>(id: TaskId, round_id: RoundId) -> Option<UnderWay<T::AccountId>> {
@@ -37,28 +36,27 @@ fn change<T: Config, R: Default>(
 impl<T: Config> Court<T::AccountId> for Pallet<T> {
     type Balance = Balance;
 
-    fn case(id: TaskId, round_id: RoundId) -> Option<Case> {
+    fn facts(id: TaskId, round_id: RoundId) -> Option<RoundFacts> {
         let task = Tasks::<T>::get(id).ok()?;
         let round = Rounds::<T>::get(id, round_id)?;
         let hold_out = round.hold_out(&task.terms.hold_out)?;
-        let inputs = round.inputs?;
-        Some(Case {
+        Some(RoundFacts {
             graph: Graph::from_bytes(&Graphs::<T>::get(id)?).ok()?,
-            rules: task.terms.rules,
+            terms: task.terms.share,
             base_root: round.base_root,
             hold_out,
             samples: task.terms.hold_out.samples(),
-            reveals_root: inputs.reveals_root,
-            reveals: round.reveals,
-            median_norm: inputs.median_norm,
+            half_seed: round.seed?,
+            entrants_root: round.entrants_root?,
+            entrants: round.reveals,
         })
     }
 
-    fn disputable(id: TaskId, round_id: RoundId, accused: &T::AccountId) -> Option<Opening> {
+    fn disputable(id: TaskId, round_id: RoundId, accused: &T::AccountId) -> Option<TableSummary> {
         let error = Error::<T>::NotInChallengePhase;
         let (_, mut round) = Rounds::<T>::current(id, round_id, Phase::Challenge, error).ok()?;
-        let table = round.seat_mut(accused)?.table()?;
-        Some(table.opening.clone())
+        round.seat_mut(accused)?.claim()?;
+        Tables::<T>::get((id, round_id), accused)
     }
 
     fn dispute_opened(id: TaskId, round_id: RoundId) {

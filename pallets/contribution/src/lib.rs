@@ -13,7 +13,7 @@
 //! drawn by chance, and a pool of money. *Contributors* improve the model in rounds, each with a delta that they first commit to
 //! and then reveal. *Attesters*, drawn by stake, evaluate the round exactly, claim a score table
 //! and answer audits of their work; meanwhile anybody may dispute a table. When the claims that
-//! stand are equal the round settles, and every contributor claims its share with a proof. Many
+//! stand are equal the round settles, and every contributor claims its credit with a proof. Many
 //! tasks run at once; rounds advance by themselves.
 //!
 //! ```text
@@ -28,6 +28,8 @@
 //!
 //! - A block does a bounded amount of work whatever the number of accounts: settlement is O(1) in
 //!   contributors, who claim for themselves in O(log n).
+//! - An account is paid for what it proved over all of its rounds together, not for a lucky one: see
+//!   [`gotong_scoring::share`]. What may come to be owed is set aside, so that every claim is paid.
 //! - A majority never decides: of claims that differ a referee, to whom this pallet is a
 //!   [`Court`](gotong_protocol::Court), finds out which are wrong. The seats of who is convicted
 //!   count no more, and seats are drawn anew. Claims that differ and that nobody disputed end the
@@ -43,7 +45,7 @@
 //! ## Rooms
 //!
 //! One module and one namespace a concept; nobody else touches its storage: [`stakes`], [`tasks`],
-//! [`rounds`] with [`submissions`] and [`attestation`], [`rewards`]; [`asset`] alone touches money,
+//! [`rounds`] with [`submissions`] and [`attestation`], [`rewards`] with [`ledgers`]; [`asset`] alone touches money,
 //! and `court` lets the referee in.
 //!
 //! ## Invariants
@@ -61,6 +63,9 @@ pub mod attestation;
 #[cfg(feature = "runtime-benchmarks")]
 pub mod benchmarking;
 mod court;
+mod errors;
+mod events;
+pub mod ledgers;
 #[cfg(test)]
 mod mock;
 pub mod rewards;
@@ -75,13 +80,17 @@ mod try_state;
 mod view;
 pub mod weights;
 
+use frame_support::pallet_macros::import_section;
 pub use pallet::*;
 pub use weights::WeightInfo;
 
+#[import_section(errors::errors)]
+#[import_section(events::events)]
 #[frame_support::pallet]
 pub mod pallet {
     use crate::{
         attestation::Attestation,
+        ledgers::Account,
         rewards::Rewards,
         rounds::{Round, Rounds as RoundsOf},
         stakes::{ContributorCount, Registration, Stakes},
@@ -89,7 +98,7 @@ pub mod pallet {
         tasks::{Task, Tasks as TasksOf},
         WeightInfo,
     };
-    use alloc::vec::Vec;
+    use alloc::{boxed::Box, vec::Vec};
     use codec::{Decode, DecodeWithMemTracking, Encode};
     use frame_support::{
         pallet_prelude::*,
@@ -98,11 +107,12 @@ pub mod pallet {
     use frame_system::pallet_prelude::*;
     use gotong_protocol::{
         bounds,
-        view::{Duty, RewardView, RoundView, StakeView, SubmissionView, TaskView},
-        AuditAnswer, ClaimItem, Court, Hash, Opening, Outcome, Phase, Proof, Roles, RoundClaim,
-        RoundId, TaskId, TaskTerms, TermsError,
+        claim::Claimed,
+        view::{Duty, LedgerView, RewardView, RoundView, StakeView, SubmissionView, TaskView},
+        AuditAnswer, ClaimItem, Court, Hash, Outcome, Phase, Proof, Roles, RoundFacts, RoundId,
+        ShareClaim, TableSummary, TaskId, TaskTerms, TermsError,
     };
-    use gotong_scoring::{trial::Case, AuditError};
+    use gotong_scoring::AuditError;
 
     /// Money, in planck.
     pub type Balance = u128;
@@ -119,7 +129,7 @@ pub mod pallet {
     /// Answers to the audits of one seat.
     pub type AuditAnswers = BoundedVec<AuditAnswer, ConstU32<{ bounds::AUDITS }>>;
 
-    const STORAGE_VERSION: StorageVersion = StorageVersion::new(3);
+    const STORAGE_VERSION: StorageVersion = StorageVersion::new(4);
 
     #[pallet::pallet]
     #[pallet::storage_version(STORAGE_VERSION)]
@@ -206,6 +216,10 @@ pub mod pallet {
         /// Longest window of a phase.
         #[pallet::constant]
         type MaxWindowBlocks: Get<u32>;
+
+        /// Time from the end of a round until what nobody claimed of it can go back to the pool.
+        #[pallet::constant]
+        type ClaimBlocks: Get<u32>;
     }
 
     /// What the pallet holds money for.
@@ -255,7 +269,7 @@ pub mod pallet {
     pub type Schedule<T: Config> =
         StorageValue<_, BoundedVec<(TaskId, u32), T::MaxLiveTasks>, ValueQuery>;
 
-    /// Every round, kept as history: claims have no deadline. Paid for by the task's calls.
+    /// Every round, kept as history: ledgers are made of it. Paid for by the task's calls.
     #[pallet::storage]
     pub type Rounds<T: Config> = StorageDoubleMap<
         _,
@@ -280,492 +294,43 @@ pub mod pallet {
         OptionQuery,
     >;
 
-    /// Deltas revealed in each round that takes reveals, so that none is revealed twice; bounded as
-    /// [`Submissions`], and empty again when nothing more is revealed.
+    /// Who revealed each delta of a task first: nobody else can. So nobody is paid for another's bytes, not even if the
+    /// round of their author merged nothing. One entry a reveal, paid for by its fee.
     #[pallet::storage]
-    pub type RevealedDeltas<T: Config> = StorageDoubleMap<
+    pub type DeltaAuthors<T: Config> = StorageDoubleMap<
+        _,
+        Twox64Concat,
+        TaskId,
+        Blake2_128Concat,
+        Hash,
+        T::AccountId,
+        OptionQuery,
+    >;
+
+    /// What each account has proved in each task. One entry for an account's reveals in a task, paid for by their fee.
+    #[pallet::storage]
+    pub type Ledgers<T: Config> = StorageDoubleMap<
+        _,
+        Twox64Concat,
+        TaskId,
+        Blake2_128Concat,
+        T::AccountId,
+        Account,
+        OptionQuery,
+    >;
+
+    /// The tables of the round under way that attesters revealed, so that they can be disputed: at most
+    /// [`bounds::MAX_SEATS`] a round, and none of a round that is over.
+    #[pallet::storage]
+    pub type Tables<T: Config> = StorageDoubleMap<
         _,
         Twox64Concat,
         (TaskId, RoundId),
         Blake2_128Concat,
-        Hash,
-        (),
+        T::AccountId,
+        TableSummary,
         OptionQuery,
     >;
-
-    /// Why money was burned.
-    #[derive(
-        Encode, Decode, DecodeWithMemTracking, TypeInfo, Clone, Copy, PartialEq, Eq, Debug,
-    )]
-    pub enum SlashReason {
-        /// A commit was not revealed.
-        UnrevealedCommit,
-        /// A seat was not filled.
-        MissedAttestation,
-        /// A shard was not published.
-        MissedShard,
-        /// Audits were not answered.
-        MissedAudit,
-        /// A table was wrong, or not defended.
-        WrongTable,
-        /// A table was committed to, and not revealed.
-        WithheldTable,
-    }
-
-    /// What should never happen, and what was done about it.
-    #[derive(
-        Encode, Decode, DecodeWithMemTracking, TypeInfo, Clone, Copy, PartialEq, Eq, Debug,
-    )]
-    pub enum UnexpectedKind {
-        /// A scheduled task or its round is missing; it was taken off the schedule.
-        ScheduledTaskMissing(TaskId),
-        /// A live task has no place in the schedule.
-        TaskUnscheduled(TaskId),
-        /// Less was on hold than was to be burned.
-        HoldTooSmall(HoldReason),
-        /// Held money could not be given back; it stays on hold.
-        ReleaseFailed(HoldReason),
-        /// An attester could not be paid; its fee stays in the pool.
-        FeeUnpaid(TaskId),
-        /// A settled round could not be priced; nothing was paid.
-        PriceFailed(TaskId),
-        /// The referee spoke of a round or a seat that is not being challenged.
-        NotChallenged(TaskId),
-    }
-
-    #[pallet::event]
-    #[pallet::generate_deposit(pub(crate) fn deposit_event)]
-    pub enum Event<T: Config> {
-        /// An account registered.
-        Registered {
-            /// The new account.
-            who: T::AccountId,
-            /// What it may do.
-            roles: Roles,
-            /// What it put on hold, in planck.
-            stake: Balance,
-        },
-        /// An account added to its stake.
-        StakeAdded {
-            /// The account.
-            who: T::AccountId,
-            /// What it added, in planck.
-            amount: Balance,
-        },
-        /// Stake is unbonding, and can be withdrawn from block `until`, later by as many as are full.
-        Unstaking {
-            /// The account.
-            who: T::AccountId,
-            /// What is unbonding, in planck.
-            amount: Balance,
-            /// The first moment at which it can be withdrawn, on [`Config::Clock`].
-            until: u32,
-        },
-        /// Unbonded stake is free.
-        Withdrawn {
-            /// The account.
-            who: T::AccountId,
-            /// What is free again, in planck.
-            amount: Balance,
-        },
-        /// A task was opened.
-        TaskOpened {
-            /// Its id.
-            task: TaskId,
-            /// Who opened and funded it.
-            sponsor: T::AccountId,
-            /// How many parameters its model has.
-            parameters: u32,
-            /// The Merkle root of its first weights.
-            master_root: Hash,
-        },
-        /// A pool was topped up.
-        TaskToppedUp {
-            /// The task.
-            task: TaskId,
-            /// What was added to the pool, in planck.
-            amount: Balance,
-        },
-        /// The sponsor closes the task once its round is over.
-        TaskClosing {
-            /// The task.
-            task: TaskId,
-        },
-        /// A task was closed; pool and bond went back to the sponsor.
-        TaskClosed {
-            /// The task.
-            task: TaskId,
-            /// What the sponsor got back, in planck.
-            returned: Balance,
-        },
-        /// A task waits for a top-up.
-        TaskPaused {
-            /// The task.
-            task: TaskId,
-        },
-        /// Every shard of a task has scored its round, or as many rounds are over as its terms have.
-        TaskExhausted {
-            /// The task.
-            task: TaskId,
-        },
-        /// A task was stopped, for its sponsor did not publish a shard.
-        TaskStopped {
-            /// The task.
-            task: TaskId,
-        },
-        /// A round started.
-        RoundStarted {
-            /// The task.
-            task: TaskId,
-            /// The number of the round, counted from 0.
-            round: RoundId,
-        },
-        /// A phase started; it is over at block `ends_at` at the latest, later by as many as are full.
-        PhaseEntered {
-            /// The task.
-            task: TaskId,
-            /// The round of that task.
-            round: RoundId,
-            /// The phase that started.
-            phase: Phase,
-            /// When it is over at the latest, on [`Config::Clock`].
-            ends_at: u32,
-        },
-        /// A contributor committed, as number `index`.
-        Committed {
-            /// The task.
-            task: TaskId,
-            /// The round of that task.
-            round: RoundId,
-            /// The contributor.
-            who: T::AccountId,
-            /// The place of its submission in the round, counted from 0.
-            index: u32,
-        },
-        /// A contributor revealed a delta of `bytes` bytes.
-        Revealed {
-            /// The task.
-            task: TaskId,
-            /// The round of that task.
-            round: RoundId,
-            /// The contributor.
-            who: T::AccountId,
-            /// The hash of the encoded delta.
-            delta_hash: Hash,
-            /// The length of the encoded delta.
-            bytes: u32,
-        },
-        /// The sponsor published shard `index`.
-        ShardPublished {
-            /// The task.
-            task: TaskId,
-            /// The round of that task.
-            round: RoundId,
-            /// Which of the sealed shards, counted from 0.
-            index: u32,
-            /// How many samples it holds.
-            samples: u32,
-        },
-        /// What draws the samples of a round from its task's pool was drawn.
-        SamplesDrawn {
-            /// The task.
-            task: TaskId,
-            /// The round of that task.
-            round: RoundId,
-            /// The seed from which anybody draws the same samples.
-            seed: Hash,
-        },
-        /// Attesters were drawn.
-        AttestersDrawn {
-            /// The task.
-            task: TaskId,
-            /// The round of that task.
-            round: RoundId,
-            /// Who holds the seats, in their order.
-            attesters: Vec<T::AccountId>,
-        },
-        /// An attester committed.
-        AttestationCommitted {
-            /// The task.
-            task: TaskId,
-            /// The round of that task.
-            round: RoundId,
-            /// The attester.
-            who: T::AccountId,
-        },
-        /// An attester revealed its claim.
-        AttestationRevealed {
-            /// The task.
-            task: TaskId,
-            /// The round of that task.
-            round: RoundId,
-            /// The attester.
-            who: T::AccountId,
-            /// What it says the round comes to.
-            claim: RoundClaim,
-        },
-        /// An attester answered its audits.
-        Audited {
-            /// The task.
-            task: TaskId,
-            /// The round of that task.
-            round: RoundId,
-            /// The attester.
-            who: T::AccountId,
-        },
-        /// A table was wrong, or not defended: its attester lost its seat and its stake, part of it
-        /// to who disputed the table.
-        Convicted {
-            /// The task.
-            task: TaskId,
-            /// The round of that task.
-            round: RoundId,
-            /// The attester that lost.
-            who: T::AccountId,
-            /// Who proved its table wrong.
-            winner: T::AccountId,
-            /// What the winner got, in planck.
-            rewarded: Balance,
-            /// What was burned, in planck.
-            burned: Balance,
-        },
-        /// Tables can be disputed for longer: until block `ends_at`, later by as many as are full.
-        ChallengeExtended {
-            /// The task.
-            task: TaskId,
-            /// The round of that task.
-            round: RoundId,
-            /// When the challenge window is over, on [`Config::Clock`].
-            ends_at: u32,
-        },
-        /// A round ended.
-        RoundEnded {
-            /// The task.
-            task: TaskId,
-            /// The round of that task.
-            round: RoundId,
-            /// How it ended.
-            outcome: Outcome,
-        },
-        /// A round settled on `claim`; it owes `owed`, of which `fees` went to attesters.
-        RoundSettled {
-            /// The task.
-            task: TaskId,
-            /// The round of that task.
-            round: RoundId,
-            /// What the standing tables agree on.
-            claim: RoundClaim,
-            /// What the pool owes for the round, fees included, in planck.
-            owed: Balance,
-            /// The attesters' part of it, in planck.
-            fees: Balance,
-        },
-        /// An attester was paid.
-        FeePaid {
-            /// The task.
-            task: TaskId,
-            /// The round of that task.
-            round: RoundId,
-            /// The attester.
-            who: T::AccountId,
-            /// Its fee, in planck.
-            amount: Balance,
-        },
-        /// A contributor was paid.
-        Claimed {
-            /// The task.
-            task: TaskId,
-            /// The round of that task.
-            round: RoundId,
-            /// The contributor.
-            who: T::AccountId,
-            /// Its share, in planck.
-            amount: Balance,
-        },
-        /// Held money was burned.
-        Slashed {
-            /// Whose money it was.
-            who: T::AccountId,
-            /// What was burned, in planck.
-            amount: Balance,
-            /// Why.
-            reason: SlashReason,
-        },
-        /// A state that should be impossible.
-        Unexpected {
-            /// Which one, and what was done about it.
-            kind: UnexpectedKind,
-        },
-    }
-
-    #[pallet::error]
-    #[derive(PartialEq)]
-    pub enum Error<T> {
-        /// The account is not registered.
-        NotRegistered,
-        /// The account is registered; it has one registration.
-        AlreadyRegistered,
-        /// No role was chosen.
-        NoRoles,
-        /// The stake is below the least stake of a role or of the task.
-        StakeTooLow,
-        /// The account did not register for this.
-        WrongRole,
-        /// The registry of attesters is full.
-        TooManyAttesters,
-        /// The amount is zero.
-        ZeroAmount,
-        /// Less is staked than that.
-        NotEnoughStake,
-        /// An earlier `unstake` waits for its `withdraw`.
-        UnbondingPending,
-        /// Nothing is unbonding.
-        NothingUnbonding,
-        /// The unbonding period is not over.
-        NotYetWithdrawable,
-        /// The account has not enough free balance.
-        FundsTooLow,
-        /// The account to be paid does not exist, and the payment is below the existential
-        /// deposit.
-        PayeeBelowExistentialDeposit,
-        /// An amount overflows.
-        Overflow,
-        /// The task's name is not 1 to 32 bytes of UTF-8.
-        TermsNameInvalid,
-        /// A window is shorter or longer than allowed.
-        TermsWindowInvalid,
-        /// Seats are 0 or too many.
-        TermsSeatsInvalid,
-        /// The quorum is 0 or more than the seats.
-        TermsQuorumInvalid,
-        /// Price, cap or weight cap is zero.
-        TermsZero,
-        /// The attesters' fee is over 1000 permille.
-        TermsFeeInvalid,
-        /// Shards are missing, too small, or too large to be published.
-        TermsShardsInvalid,
-        /// The pool has too few or too many records, samples or rounds.
-        TermsPoolInvalid,
-        /// The rules of the merge cannot be used.
-        TermsRulesInvalid,
-        /// The graph does not decode, or is not valid.
-        GraphInvalid,
-        /// The weights are not as many as the graph has parameters.
-        WeightsMismatch,
-        /// A weight is out of bounds.
-        WeightsOutOfBounds,
-        /// The pool does not cover one round.
-        PoolTooSmall,
-        /// Too many tasks have a round under way.
-        TooManyLiveTasks,
-        /// There are no more task ids.
-        TooManyTasks,
-        /// There is no such task.
-        NoSuchTask,
-        /// The account is not the task's sponsor.
-        NotSponsor,
-        /// The task is closed, closing, stopped, or out of rounds: more money is of no use to it.
-        TaskNotFundable,
-        /// The task is closed, or will be at the end of its round.
-        AlreadyClosed,
-        /// The task's round under way, if any, is another.
-        RoundNotCurrent,
-        /// The round does not take commits now.
-        NotInCommitPhase,
-        /// The round does not take reveals and shards now.
-        NotInRevealPhase,
-        /// The round does not take attesters' commitments now.
-        NotInAttestCommitPhase,
-        /// The round does not take attesters' claims now.
-        NotInAttestRevealPhase,
-        /// A sponsor may not contribute to its own task.
-        SponsorMayNotContribute,
-        /// The account committed in this round.
-        AlreadyCommitted,
-        /// The round holds as many submissions as it can.
-        TooManySubmissions,
-        /// The account did not commit in this round.
-        NoCommitment,
-        /// What is revealed is not what this account committed to.
-        CommitmentMismatch,
-        /// The account revealed in this round.
-        AlreadyRevealed,
-        /// The bytes are not the one encoding of a delta for this model.
-        DeltaMalformed,
-        /// Another account revealed the same delta in this round.
-        DeltaAlreadyRevealed,
-        /// The task's samples are drawn from a pool: there is no shard to publish.
-        NothingSealed,
-        /// The records are not as many or as long as the terms say.
-        ShardSizeMismatch,
-        /// A record's label is not a class of the model.
-        ShardLabelInvalid,
-        /// The records are not the next sealed shard of the task.
-        ShardMismatch,
-        /// The round's shard is published; nothing is revealed after it.
-        ShardAlreadyPublished,
-        /// The account holds no seat in this round.
-        NotDrawn,
-        /// The attester did this in this round.
-        AlreadyAttested,
-        /// The table contradicts itself, the terms or the weights that the round started from.
-        ClaimInconsistent,
-        /// There is nothing in this round for this account to claim.
-        NothingToClaim,
-        /// The account was paid for this round.
-        AlreadyClaimed,
-        /// The proof does not lead to the claim that the round settled on.
-        ProofInvalid,
-        /// The proved row is of another account's delta.
-        ForeignRow,
-        /// Deltas are still being revealed, and half of the window is left.
-        ShardTooEarly,
-        /// A sample with its label is longer than a dispute can show.
-        TermsRecordTooLong,
-        /// The round is not being challenged now.
-        NotInChallengePhase,
-        /// The attester was put out of its seat, or lost its stake in another round.
-        SeatLost,
-        /// The attester answered its audits in this round.
-        AlreadyAudited,
-        /// There are fewer answers than audits.
-        AuditsMissing,
-        /// An answer shows losses that are not of the work that was committed to.
-        AuditOtherWork,
-        /// An answer shows a row that is not the audited one of the revealed table.
-        AuditOtherTable,
-        /// The revealed table has other losses for an audited sample than the work.
-        AuditWorkDiffers,
-        /// Attesters could not evaluate the model on so many samples within the terms' window for it.
-        TermsTooHeavy,
-    }
-
-    impl<T> From<TermsError> for Error<T> {
-        fn from(error: TermsError) -> Self {
-            match error {
-                TermsError::Name => Error::TermsNameInvalid,
-                TermsError::Window => Error::TermsWindowInvalid,
-                TermsError::Seats => Error::TermsSeatsInvalid,
-                TermsError::Quorum => Error::TermsQuorumInvalid,
-                TermsError::Zero => Error::TermsZero,
-                TermsError::Fee => Error::TermsFeeInvalid,
-                TermsError::Shards => Error::TermsShardsInvalid,
-                TermsError::Pool => Error::TermsPoolInvalid,
-                TermsError::Rules => Error::TermsRulesInvalid,
-                TermsError::Record => Error::TermsRecordTooLong,
-            }
-        }
-    }
-
-    impl<T> From<AuditError> for Error<T> {
-        fn from(error: AuditError) -> Self {
-            match error {
-                AuditError::OtherWork => Error::AuditOtherWork,
-                AuditError::OtherTable => Error::AuditOtherTable,
-                AuditError::WorkDiffers => Error::AuditWorkDiffers,
-            }
-        }
-    }
 
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
@@ -856,7 +421,7 @@ pub mod pallet {
 
         /// Closes a task: at once if nobody has committed in its round, else when the round ends.
         ///
-        /// Signed by the sponsor, who has pool and bond back; what contributors can still claim
+        /// Signed by the sponsor, who has pool and bond back; what is set aside for contributors
         /// stays on hold. Emits [`Event::TaskClosed`] or [`Event::TaskClosing`].
         #[pallet::call_index(6)]
         pub fn close_task(origin: OriginFor<T>, task: TaskId) -> DispatchResult {
@@ -928,7 +493,7 @@ pub mod pallet {
             Attestation::<T>::commit(who, task, round, commitment)
         }
 
-        /// Reveals the table whose claim was committed, by its header and the root of its rows.
+        /// Reveals the table whose claim was committed, by its summary.
         ///
         /// Signed by a drawn attester that committed. Emits [`Event::AttestationRevealed`].
         #[pallet::call_index(11)]
@@ -936,17 +501,18 @@ pub mod pallet {
             origin: OriginFor<T>,
             task: TaskId,
             round: RoundId,
-            opening: Opening,
+            table: Box<TableSummary>,
             work_root: Hash,
             salt: Hash,
         ) -> DispatchResult {
             let who = ensure_signed(origin)?;
-            Attestation::<T>::reveal(who, task, round, opening, work_root, &salt)
+            Attestation::<T>::reveal(who, task, round, *table, work_root, &salt)
         }
 
-        /// Claims shares of settled rounds, all or none.
+        /// Claims rounds that are over, all or none: each is credited to the origin's ledger of its task, and what
+        /// that proves is paid.
         ///
-        /// Signed by the contributor whose deltas the proved rows are of. Emits
+        /// Signed by a contributor, who claims every round in which it revealed, in order. Emits
         /// [`Event::Claimed`] for each.
         #[pallet::call_index(12)]
         #[pallet::weight(T::WeightInfo::claim(items.len() as u32))]
@@ -972,6 +538,16 @@ pub mod pallet {
         ) -> DispatchResult {
             let who = ensure_signed(origin)?;
             Attestation::<T>::answer_audits(who, task, round, &answers)
+        }
+
+        /// Gives back to the pool what is set aside for a round and nobody claimed in time, or to the sponsor of a
+        /// closed task. Whoever claims later is credited, and not paid.
+        ///
+        /// Signed by anybody, [`Config::ClaimBlocks`] after the end of the round. Emits [`Event::Released`].
+        #[pallet::call_index(14)]
+        pub fn release(origin: OriginFor<T>, task: TaskId, round: RoundId) -> DispatchResult {
+            ensure_signed(origin)?;
+            Rewards::<T>::release_expired(task, round)
         }
     }
 
@@ -1009,13 +585,18 @@ pub mod pallet {
         }
 
         /// What a dispute about a table of the round stands on, once nothing more is revealed.
-        pub fn case(task: TaskId, round: RoundId) -> Option<Case> {
-            <Self as Court<T::AccountId>>::case(task, round)
+        pub fn facts(task: TaskId, round: RoundId) -> Option<RoundFacts> {
+            <Self as Court<T::AccountId>>::facts(task, round)
         }
 
         /// What every round that `who` took part in is worth to it.
         pub fn rewards(who: T::AccountId) -> Vec<RewardView<Balance>> {
             crate::view::rewards::<T>(&who)
+        }
+
+        /// What `who` has proved in each task.
+        pub fn ledgers(who: T::AccountId) -> Vec<LedgerView<Balance>> {
+            crate::view::ledgers::<T>(&who)
         }
 
         /// What `who` may do now.

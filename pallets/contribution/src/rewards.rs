@@ -1,34 +1,60 @@
-//! What a settled round pays, and to whom.
+//! What a settled round is worth, and who is paid how much of it.
+//!
+//! What contributors may come to be owed is set aside when a round settles. A claim credits a contributor's ledger and
+//! pays what that proves; what was set aside for it and is not proved goes back to the pool.
 
 use crate::{
     asset::{unexpected, Asset},
     attestation::Seat,
-    rounds::{Round, Rounds},
+    ledgers::{self, Ledgers},
+    rounds::{now, Round, Rounds},
     submissions::Submissions,
     tasks::{Task, Tasks},
     Balance, Config, Error, Event, HoldReason, Pallet, UnexpectedKind,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
-use frame_support::ensure;
-use gotong_protocol::{pay, ClaimItem, RoundClaim, TaskId};
+use frame_support::{ensure, traits::Get};
+use gotong_protocol::{claim::Claimed, pay, ClaimItem, Credit, Hash, RoundId, ShareClaim, TaskId};
 use scale_info::TypeInfo;
-use sp_runtime::DispatchResult;
+use sp_runtime::{DispatchError, DispatchResult};
 
-/// What a round settled on.
+/// What a round settled on, and what became of its money: `pot` is set aside; what is neither paid nor released of it is
+/// on hold.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct Settlement {
     /// What all attesters who stood claimed.
-    pub claim: RoundClaim,
-    /// What contributors share.
-    pub pot: Balance,
+    pub claim: ShareClaim,
+    /// How much of a credit counts, Q32: less than 2^32 if the cap is below what the round is worth.
+    pub rate_q32: u64,
     /// What attesters were paid.
     pub fees: Balance,
-    /// What contributors have claimed of the pot.
-    pub claimed: Balance,
+    /// What was set aside for contributors.
+    pub pot: Balance,
+    /// What contributors were paid.
+    pub paid: Balance,
+    /// What went back.
+    pub released: Balance,
+    /// Most that the positive credits of those who have not claimed come to, at the rate.
+    pub most_credits: u64,
+    /// Contributors who claimed.
+    pub claims: u32,
+    /// What they were credited, before the rate.
+    pub credited: i64,
+    /// Time from which what is left can be released.
+    pub expires_at: u32,
 }
 
-/// Settles rounds and pays shares.
+impl Settlement {
+    /// What is set aside and not yet paid or given back.
+    pub fn reserved(&self) -> Balance {
+        self.pot
+            .saturating_sub(self.paid)
+            .saturating_sub(self.released)
+    }
+}
+
+/// Settles rounds and pays for what is proved.
 pub struct Rewards<T>(PhantomData<T>);
 
 impl<T: Config> Rewards<T> {
@@ -39,110 +65,191 @@ impl<T: Config> Rewards<T> {
         task: &mut Task<T::AccountId>,
         round: &mut Round<T::AccountId>,
     ) {
-        let table = round.seats.iter().find_map(Seat::table);
-        let Some(claim) = table.map(|table| table.opening.claim()) else {
+        let Some(claim) = round.seats.iter().find_map(Seat::claim).cloned() else {
             // The clock settles a round only if somebody stands.
             return unexpected::<T>(UnexpectedKind::PriceFailed(id));
         };
-        let (pot, fees) = Self::price(task, &claim).unwrap_or_else(|| {
+        let price = Self::price(task, round.reveals, &claim).unwrap_or_else(|| {
             unexpected::<T>(UnexpectedKind::PriceFailed(id));
-            (0, 0)
+            Price::default()
         });
-        let fees = Self::pay_fees(id, task, round, fees);
+        let fees = Self::pay_fees(id, task, round, price.fees);
         let purse = &mut task.purse;
         // Exact: a round starts only if the pool covers its cap.
-        purse.pool = purse.pool.saturating_sub(pot).saturating_sub(fees);
-        purse.unclaimed = purse.unclaimed.saturating_add(pot);
+        purse.pool = purse.pool.saturating_sub(price.pot).saturating_sub(fees);
+        purse.reserved = purse.reserved.saturating_add(price.pot);
         purse.fees = purse.fees.saturating_add(fees);
         task.master_root = claim.master_root;
         Pallet::<T>::deposit_event(Event::RoundSettled {
             task: id,
             round: task.round,
             claim: claim.clone(),
-            owed: pot.saturating_add(fees),
+            rate_q32: price.rate_q32,
+            pot: price.pot,
             fees,
         });
         round.settlement = Some(Settlement {
             claim,
-            pot,
+            rate_q32: price.rate_q32,
             fees,
-            claimed: 0,
+            pot: price.pot,
+            paid: 0,
+            released: 0,
+            most_credits: price.most_credits,
+            claims: 0,
+            credited: 0,
+            expires_at: now::<T>().saturating_add(T::ClaimBlocks::get()),
         });
     }
 
-    /// Pays the share that `item` proves to `who`.
+    /// Credits `who` with what `item` proves, and pays what that proves of all its rounds.
     pub(crate) fn claim(who: &T::AccountId, item: &ClaimItem) -> DispatchResult {
         let mut task = Tasks::<T>::get(item.task)?;
-        let mut round =
-            Rounds::<T>::get(item.task, item.round).ok_or(Error::<T>::NothingToClaim)?;
-        let settlement = round
-            .settlement
-            .as_mut()
-            .ok_or(Error::<T>::NothingToClaim)?;
+        let nothing = || Error::<T>::NothingToClaim;
+        let mut round = Rounds::<T>::get(item.task, item.round).ok_or_else(nothing)?;
         let mut submission =
-            Submissions::<T>::get(item.task, item.round, who).ok_or(Error::<T>::NothingToClaim)?;
-        let revealed = submission
-            .revealed
-            .as_ref()
-            .ok_or(Error::<T>::NothingToClaim)?;
+            Submissions::<T>::get(item.task, item.round, who).ok_or_else(nothing)?;
         ensure!(submission.claimed.is_none(), Error::<T>::AlreadyClaimed);
-        let proved = item
-            .proof
-            .verify(&settlement.claim)
-            .map_err(|_| Error::<T>::ProofInvalid)?;
-        ensure!(
-            proved.delta_hash == revealed.record.delta_hash,
-            Error::<T>::ForeignRow
-        );
-        let amount = pay::slice(
-            settlement.pot,
-            proved.total,
-            proved.prefix,
-            proved.share.into(),
-        )
-        .filter(|amount| *amount > 0)
-        .ok_or(Error::<T>::NothingToClaim)?;
+        let revealed = submission.revealed.as_ref().ok_or_else(nothing)?;
+        ensure!(round.outcome.is_some(), nothing());
+        let mut account = Ledgers::<T>::get(item.task, who);
+        ensure!(account.next == Some(item.round), Error::<T>::NotNextClaim);
 
-        settlement.claimed = settlement
-            .claimed
-            .checked_add(amount)
-            .filter(|claimed| *claimed <= settlement.pot)
-            .ok_or(Error::<T>::Overflow)?;
-        let purse = &mut task.purse;
-        purse.unclaimed = purse
-            .unclaimed
-            .checked_sub(amount)
-            .ok_or(Error::<T>::Overflow)?;
-        purse.claimed = purse
-            .claimed
-            .checked_add(amount)
-            .ok_or(Error::<T>::Overflow)?;
-        submission.claimed = Some(amount);
-        Asset::<T>::pay(HoldReason::Pool, &task.sponsor, who, amount)?;
+        let credit = Self::proved(&round, item, &revealed.record.delta_hash)?;
+        let (proved, due) = ledgers::add::<T>(&mut account, &credit, &task, &round)?;
+        let mut claimed = Claimed {
+            credit: credit.credit,
+            proved,
+            paid: 0,
+        };
+        if let Some(settlement) = round.settlement.as_mut() {
+            claimed.paid = due.min(settlement.reserved());
+            settlement.paid = settlement.paid.saturating_add(claimed.paid);
+            settlement.claims = settlement.claims.saturating_add(1);
+            settlement.credited = settlement.credited.saturating_add(credit.credit);
+            let counted = ledgers::at_rate(&credit, settlement.rate_q32).credit;
+            let counted = u64::try_from(counted).unwrap_or(0);
+            settlement.most_credits = settlement.most_credits.saturating_sub(counted);
+            let purse = &mut task.purse;
+            purse.reserved = purse
+                .reserved
+                .checked_sub(claimed.paid)
+                .ok_or(Error::<T>::Overflow)?;
+            purse.claimed = purse.claimed.saturating_add(claimed.paid);
+        }
+        if claimed.paid > 0 {
+            Asset::<T>::pay(HoldReason::Pool, &task.sponsor, who, claimed.paid)?;
+        }
+        account.paid = account.paid.saturating_add(claimed.paid);
+        account.next = submission.next;
+        submission.claimed = Some(claimed);
         Submissions::<T>::put(item.task, item.round, who, &submission);
-        Rounds::<T>::put(item.task, item.round, &round);
-        Tasks::<T>::put(item.task, &task);
+        Ledgers::<T>::put(item.task, who, &account);
         Pallet::<T>::deposit_event(Event::Claimed {
             task: item.task,
             round: item.round,
             who: who.clone(),
-            amount,
+            claimed,
         });
-        Ok(())
+        let surplus = Self::surplus(&task, &round);
+        Self::release(item.task, &mut task, item.round, &mut round, surplus)
     }
 
-    /// What the claim is worth: the contributors' pot and the attesters' fees.
-    fn price(task: &Task<T::AccountId>, claim: &RoundClaim) -> Option<(Balance, Balance)> {
+    /// Gives back what nobody claimed in time.
+    pub(crate) fn release_expired(id: TaskId, round_id: RoundId) -> DispatchResult {
+        let mut task = Tasks::<T>::get(id)?;
+        let nothing = || Error::<T>::NothingToRelease;
+        let mut round = Rounds::<T>::get(id, round_id).ok_or_else(nothing)?;
+        let settlement = round.settlement.as_ref().ok_or_else(nothing)?;
+        let left = settlement.reserved();
+        ensure!(left > 0, nothing());
+        ensure!(now::<T>() >= settlement.expires_at, Error::<T>::NotExpired);
+        Self::release(id, &mut task, round_id, &mut round, left)
+    }
+
+    /// The credit of a delta that `item` proves; of a round that merged nothing, nothing.
+    fn proved(
+        round: &Round<T::AccountId>,
+        item: &ClaimItem,
+        delta_hash: &Hash,
+    ) -> Result<Credit, DispatchError> {
+        let settlement = round.settlement.as_ref();
+        let merged = settlement.filter(|settlement| settlement.claim.merged.is_some());
+        match (merged, &item.proof) {
+            (None, None) => Ok(Credit::default()),
+            (None, Some(_)) => Err(Error::<T>::ProofInvalid.into()),
+            (Some(_), None) => Err(Error::<T>::ProofMissing.into()),
+            (Some(settlement), Some(proof)) => {
+                let proved = proof
+                    .verify(&settlement.claim)
+                    .map_err(|_| Error::<T>::ProofInvalid)?;
+                ensure!(proved.delta_hash == *delta_hash, Error::<T>::ForeignRow);
+                Ok(proved.credit)
+            }
+        }
+    }
+
+    /// What is set aside for a round and can come to be owed to nobody any more. Who has not claimed may prove all of
+    /// the credit that is left, and a planck more by rounding.
+    fn surplus(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> Balance {
+        let Some(settlement) = &round.settlement else {
+            return 0;
+        };
+        let waiting = round.reveals.saturating_sub(settlement.claims);
+        let most = match waiting {
+            0 => Some(0),
+            _ => ledgers::worth(&task.terms, settlement.most_credits),
+        };
+        let owed = most.map(|most| most.saturating_add(waiting.into()));
+        owed.map_or(0, |owed| settlement.reserved().saturating_sub(owed))
+    }
+
+    /// Stores task and round after `amount` of what is set aside has gone back to the pool, or to the sponsor of a closed
+    /// task. A paused task goes on if its pool covers a round now.
+    fn release(
+        id: TaskId,
+        task: &mut Task<T::AccountId>,
+        round_id: RoundId,
+        round: &mut Round<T::AccountId>,
+        amount: Balance,
+    ) -> DispatchResult {
+        if let Some(settlement) = round.settlement.as_mut() {
+            settlement.released = settlement.released.saturating_add(amount);
+        }
+        Rounds::<T>::put(id, round_id, round);
+        if amount > 0 {
+            Pallet::<T>::deposit_event(Event::Released {
+                task: id,
+                round: round_id,
+                amount,
+            });
+        }
+        Tasks::<T>::take_back(id, task, amount)
+    }
+
+    /// What a claim is worth.
+    fn price(task: &Task<T::AccountId>, reveals: u32, claim: &ShareClaim) -> Option<Price> {
         let terms = &task.terms;
+        let Some(merged) = claim.merged else {
+            return Some(Price::default());
+        };
+        let gain = u64::try_from(merged.gain).unwrap_or(0);
+        let samples = terms.hold_out.samples() / 2;
+        let permille = terms.attester_fee_permille;
+        let fees = pay::worth(terms.price_per_millibit, gain, samples, permille)?;
+        let credits = ledgers::worth(terms, merged.most_credits)?;
+        // A planck for each contributor, as each one's pay is rounded by itself.
+        let rounding = Balance::from(reveals);
         let cap = terms.cap_per_round.min(task.purse.pool);
-        let owed = pay::owed(
-            terms.price_per_millibit,
-            claim.paid_gain,
-            terms.hold_out.samples(),
-            cap,
-        )?;
-        let fees = pay::fees(owed, terms.attester_fee_permille)?;
-        Some((owed.checked_sub(fees)?, fees))
+        let rate_q32 = pay::rate_q32(fees.checked_add(credits)?, cap.checked_sub(rounding)?);
+        let most_credits = pay::at_rate(merged.most_credits.into(), rate_q32);
+        let most_credits = u64::try_from(most_credits).ok()?;
+        Some(Price {
+            rate_q32,
+            fees: pay::at_rate(fees, rate_q32),
+            pot: ledgers::worth(terms, most_credits)?.checked_add(rounding)?,
+            most_credits,
+        })
     }
 
     /// Splits `fees` over the attesters who stand, to the last planck; gives back what was paid.
@@ -175,5 +282,28 @@ impl<T: Config> Rewards<T> {
             });
         }
         paid
+    }
+}
+
+/// What a round owes.
+struct Price {
+    /// See [`Settlement::rate_q32`].
+    rate_q32: u64,
+    /// What attesters are paid.
+    fees: Balance,
+    /// What contributors may come to be paid.
+    pot: Balance,
+    /// See [`Settlement::most_credits`].
+    most_credits: u64,
+}
+
+impl Default for Price {
+    fn default() -> Self {
+        Self {
+            rate_q32: pay::WHOLE_Q32,
+            fees: 0,
+            pot: 0,
+            most_credits: 0,
+        }
     }
 }

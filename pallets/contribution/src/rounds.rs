@@ -1,151 +1,29 @@
 //! Rounds: their clock, their samples, and the schedule that makes them advance by themselves.
 
+mod round;
+
+pub(crate) use round::UnderWay;
+pub use round::{Round, Seats, Shard};
+
 use crate::{
     asset::unexpected,
-    attestation::{Attestation, RevealedTable, Seat},
-    rewards::{Rewards, Settlement},
+    attestation::{Attestation, Seat},
+    rewards::Rewards,
     stakes::Stakes,
     submissions::Submissions,
     tasks::{Task, Tasks},
     Config, Contributors, Error, Event, Pallet, Registrations, Rounds as RoundMap, Schedule,
-    UnexpectedKind, WeightInfo,
+    Tables, UnexpectedKind, WeightInfo,
 };
 use alloc::vec::Vec;
-use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
-use frame_support::{
-    ensure,
-    traits::{ConstU32, Get},
-    weights::Weight,
-    BoundedVec,
-};
+use frame_support::{ensure, traits::Get, weights::Weight};
 use gotong_protocol::{
     bounds, next_phase, shard_is_due, Agreement, Facts, Hash, HoldOutTerms, Outcome, Phase, Proof,
-    RevealRecord, RoundId, SeatState, ShardState, TaskId, Transition,
+    RoundId, ShardState, TaskId, Transition,
 };
-use gotong_scoring::{median_norm, reveals_tree, shard_root, HoldOut};
-use scale_info::TypeInfo;
+use gotong_scoring::{shard_root, share::entrants_tree};
 use sp_runtime::{DispatchResult, SaturatedConversion};
-
-/// The attesters of a round.
-pub type Seats<AccountId> = BoundedVec<Seat<AccountId>, ConstU32<{ bounds::MAX_SEATS }>>;
-
-/// A round of a task.
-#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
-pub struct Round<AccountId> {
-    /// What may be done now.
-    pub phase: Phase,
-    /// Block in which the round started.
-    pub started_at: u32,
-    /// Time at which the phase started; of a round that is over, the block in which it ended.
-    pub phase_started_at: u32,
-    /// Time at which the phase is over at the latest; of a round that is over, the block in which it
-    /// ended.
-    pub ends_at: u32,
-    /// Merkle root of the weights that the round starts from.
-    pub base_root: Hash,
-    /// [`crate::stakes::ContributorCount::departures`] when commits were first taken.
-    pub departures: u64,
-    /// Contributors who committed.
-    pub commits: u32,
-    /// Contributors who revealed.
-    pub reveals: u32,
-    /// The hold-out samples, once published.
-    pub shard: Option<Shard>,
-    /// What draws the hold-out samples from the task's pool, once it is drawn.
-    pub sample_seed: Option<Hash>,
-    /// What was revealed, once nothing more is.
-    pub inputs: Option<Inputs>,
-    /// The attesters, once drawn: also those who were put out.
-    pub seats: Seats<AccountId>,
-    /// How often seats were drawn anew; [`bounds::MAX_REDRAWS`] also if nobody was there to draw.
-    pub redraws: u8,
-    /// What draws the audits of the challenge: the one that is on, or the last.
-    pub audit_seed: Option<Hash>,
-    /// Disputes that are not decided; the round does not end before they are.
-    pub open_disputes: u32,
-    /// Whether disputes took up all the room that there was, for as long as the challenge can last.
-    pub crowded: bool,
-    /// How it ended.
-    pub outcome: Option<Outcome>,
-    /// What it settled on.
-    pub settlement: Option<Settlement>,
-}
-
-impl<AccountId: PartialEq> Round<AccountId> {
-    /// The seat of `who`, put out or not.
-    pub(crate) fn seat_mut(&mut self, who: &AccountId) -> Option<&mut Seat<AccountId>> {
-        self.seats.iter_mut().find(|seat| seat.account == *who)
-    }
-
-    /// Where its samples come from, once that is known.
-    pub(crate) fn hold_out(&self, terms: &HoldOutTerms) -> Option<HoldOut> {
-        match *terms {
-            HoldOutTerms::Sealed { .. } => self.shard.as_ref().map(|shard| HoldOut::Sealed {
-                key: shard.key,
-                root: shard.root,
-            }),
-            HoldOutTerms::Drawn {
-                salt,
-                root,
-                records,
-                ..
-            } => self.sample_seed.map(|seed| HoldOut::Drawn {
-                salt,
-                root,
-                records,
-                seed,
-            }),
-        }
-    }
-
-    /// Whether its samples are still to be drawn from a pool.
-    pub(crate) fn awaits_samples(&self, terms: &HoldOutTerms) -> bool {
-        let is_drawn = self.phase == Phase::AttestCommit && self.sample_seed.is_none();
-        is_drawn && !terms.is_sealed()
-    }
-
-    /// Whether an attester of the round was convicted.
-    pub(crate) fn convicted(&self) -> bool {
-        let convicted = |seat: &Seat<AccountId>| seat.state == SeatState::Convicted;
-        self.seats.iter().any(convicted)
-    }
-}
-
-/// All that was revealed in a round, as a dispute needs it.
-#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
-pub struct Inputs {
-    /// Root of [`gotong_scoring::reveals_tree`].
-    pub reveals_root: Hash,
-    /// [`gotong_scoring::median_norm`] of the deltas.
-    pub median_norm: u64,
-}
-
-impl Inputs {
-    /// Of the records in the order of the commits; none if nothing was revealed.
-    pub fn of(records: &[RevealRecord]) -> Option<Self> {
-        (!records.is_empty()).then(|| Self {
-            reveals_root: reveals_tree(records).root().hash,
-            median_norm: median_norm(records),
-        })
-    }
-}
-
-/// A task and its round under way.
-pub(crate) type UnderWay<AccountId> = (Task<AccountId>, Round<AccountId>);
-
-/// The published samples of a round.
-#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
-pub struct Shard {
-    /// Which of the task's sealed shards.
-    pub index: u32,
-    /// Block whose body has the records.
-    pub published_at: u32,
-    /// What unseals the root.
-    pub key: Hash,
-    /// Merkle root over the salted records.
-    pub root: Hash,
-}
 
 /// The block being made.
 pub(crate) fn block<T: Config>() -> u32 {
@@ -250,8 +128,8 @@ impl<T: Config> Rounds<T> {
             commits: 0,
             reveals: 0,
             shard: None,
-            sample_seed: None,
-            inputs: None,
+            entrants_root: None,
+            seed: None,
             seats: Seats::default(),
             redraws: 0,
             audit_seed: None,
@@ -410,8 +288,8 @@ impl<T: Config> Rounds<T> {
             Self::delist(id);
             return unexpected::<T>(UnexpectedKind::ScheduledTaskMissing(id));
         };
-        if round.awaits_samples(&task.terms.hold_out) {
-            Self::draw_samples(id, &task, &mut round, now);
+        if round.awaits_seed() {
+            Self::draw_seed(id, &task, &mut round, now);
         }
         // Ends, for phases only go forward, a Commit that rolls on starts a new window, and seats
         // are drawn anew so many times. Runs more than once only when no attester is left to act.
@@ -426,25 +304,20 @@ impl<T: Config> Rounds<T> {
                 Tasks::<T>::round_over(id, &mut task, outcome);
                 Tasks::<T>::put(id, &task);
             }
-            None if round.awaits_samples(&task.terms.hold_out) => Self::look_again(id, now),
+            None if round.awaits_seed() => Self::look_again(id, now),
             None if now < round.ends_at => Self::look_again(id, round.ends_at),
             // The challenge waits for its disputes; the last one that is closed wakes it.
             None => Self::look_again(id, u32::MAX),
         }
     }
 
-    /// Draws what picks the round's samples: in a block after the one in which nothing more was
-    /// revealed. So whoever made the block of the last reveal did not know what comes of it, unless
-    /// the next block was its own, too. The window to evaluate begins with them.
-    fn draw_samples(
-        id: TaskId,
-        task: &Task<T::AccountId>,
-        round: &mut Round<T::AccountId>,
-        now: u32,
-    ) {
-        let seed = Attestation::<T>::seed(b"gotong:samples", id, task, round);
-        round.sample_seed = Some(seed);
-        Pallet::<T>::deposit_event(Event::SamplesDrawn {
+    /// Draws what chance decides: in a block after the one in which nothing more was revealed. So whoever made the block
+    /// of the last reveal or of the shard did not know what comes of it, unless the next block was its own, too. The
+    /// window to evaluate begins with it.
+    fn draw_seed(id: TaskId, task: &Task<T::AccountId>, round: &mut Round<T::AccountId>, now: u32) {
+        let seed = Attestation::<T>::seed(b"gotong:seed", id, task, round);
+        round.seed = Some(seed);
+        Pallet::<T>::deposit_event(Event::SeedDrawn {
             task: id,
             round: task.round,
             seed,
@@ -462,7 +335,9 @@ impl<T: Config> Rounds<T> {
     ) {
         match round.phase {
             Phase::Reveal => {
-                round.inputs = Inputs::of(&Submissions::<T>::end_reveal(id, task.round));
+                let records = Submissions::<T>::end_reveal(id, task.round);
+                let root = || entrants_tree(&records).root().hash;
+                round.entrants_root = (!records.is_empty()).then(root);
             }
             Phase::AttestCommit => Attestation::<T>::end_commit(task, round),
             Phase::AttestReveal => Attestation::<T>::end_reveal(round),
@@ -501,6 +376,8 @@ impl<T: Config> Rounds<T> {
                 round.phase_started_at = block::<T>();
                 round.ends_at = block::<T>();
                 round.outcome = Some(outcome);
+                // All of them at once: there is no more than one a seat.
+                let _ = Tables::<T>::clear_prefix((id, task.round), bounds::MAX_SEATS, None);
                 Pallet::<T>::deposit_event(Event::RoundEnded {
                     task: id,
                     round: task.round,
@@ -538,10 +415,7 @@ impl<T: Config> Rounds<T> {
             round.phase != Phase::Challenge || Registrations::<T>::contains_key(&seat.account)
         };
         let standing = || sitting().filter(|seat| seat.stands()).filter(has_stake);
-        let claims = || {
-            let tables = standing().filter_map(Seat::table);
-            tables.map(|RevealedTable { opening, .. }| opening.claim())
-        };
+        let claims = || standing().filter_map(Seat::claim);
         let agreement = match claims().next() {
             None => Agreement::Nothing,
             Some(first) if claims().all(|other| other == first) => Agreement::Same,

@@ -2,9 +2,10 @@
 
 use crate::{
     asset::Asset,
+    ledgers::Ledgers,
     rounds::{block, Rounds},
     stakes::Stakes,
-    Balance, Config, Error, Event, HoldReason, Pallet, RevealedDeltas, SlashReason,
+    Balance, Config, DeltaAuthors, Error, Event, HoldReason, Pallet, SlashReason,
     Submissions as SubmissionMap,
 };
 use alloc::vec::Vec;
@@ -12,8 +13,10 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
 use frame_support::{ensure, traits::Get};
 use gotong_protocol::{
-    bounds, submission_commitment, Delta, Hash, Phase, RevealRecord, RoundId, TaskId,
+    bounds, claim::Claimed, submission_commitment, Delta, EntrantRecord, Hash, Phase, RoundId,
+    TaskId,
 };
+use gotong_scoring::share::{entry_weight, Entrant};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
 
@@ -22,23 +25,27 @@ use sp_runtime::DispatchResult;
 pub struct Submission {
     /// Place in the order of commitment, from 0.
     pub index: u32,
-    /// Weight in the merge, of the stake when it committed.
+    /// Weight in the merge, of the stake and the ledger when it committed.
     pub weight: u32,
+    /// Whether the account had proved something in the task then.
+    pub is_proven: bool,
     /// What it committed to.
     pub commitment: Hash,
     /// What it has on hold for revealing.
     pub deposit: Balance,
     /// The delta, once revealed.
     pub revealed: Option<Revealed>,
-    /// What it was paid, once claimed.
-    pub claimed: Option<Balance>,
+    /// The next round in which the account revealed, if there was one before this was claimed.
+    pub next: Option<RoundId>,
+    /// What came of its claim.
+    pub claimed: Option<Claimed<Balance>>,
 }
 
 /// A revealed delta.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct Revealed {
     /// What a dispute has to know of the delta.
-    pub record: RevealRecord,
+    pub record: EntrantRecord,
     /// Length of the encoded delta.
     pub bytes: u32,
     /// Block whose body has the bytes.
@@ -90,12 +97,17 @@ impl<T: Config> Submissions<T> {
         let deposit = T::CommitDeposit::get();
         Asset::<T>::hold(HoldReason::CommitDeposit, &who, deposit)?;
         let index = round.commits;
+        let account = Ledgers::<T>::get(id, &who);
+        let is_proven = account.is_proven(round_id, task.terms.share.doubt_q8);
+        let stake_weight = stake_weight::<T>(registration.stake, task.terms.weight_cap);
         let submission = Submission {
             index,
-            weight: merge_weight::<T>(registration.stake, task.terms.weight_cap),
+            weight: entry_weight(stake_weight, is_proven),
+            is_proven,
             commitment,
             deposit,
             revealed: None,
+            next: None,
             claimed: None,
         };
         Self::put(id, round_id, &who, &submission);
@@ -128,9 +140,10 @@ impl<T: Config> Submissions<T> {
                 == submission_commitment(id, round_id, &who.clone().into(), &delta_hash, salt),
             Error::<T>::CommitmentMismatch
         );
+        let author = DeltaAuthors::<T>::get(id, delta_hash);
         ensure!(
-            !RevealedDeltas::<T>::contains_key((id, round_id), delta_hash),
-            Error::<T>::DeltaAlreadyRevealed
+            author.is_none_or(|author| author == who),
+            Error::<T>::DeltaOfAnother
         );
         let decoded =
             Delta::decode(delta, task.parameters).map_err(|_| Error::<T>::DeltaMalformed)?;
@@ -138,13 +151,19 @@ impl<T: Config> Submissions<T> {
         let deposit = core::mem::take(&mut submission.deposit);
         Asset::<T>::release(HoldReason::CommitDeposit, &who, deposit)?;
         let bytes = u32::try_from(delta.len()).map_err(|_| Error::<T>::Overflow)?;
+        let entrant = Entrant {
+            delta: &decoded,
+            weight: submission.weight,
+            is_proven: submission.is_proven,
+        };
         submission.revealed = Some(Revealed {
-            record: RevealRecord::of(delta_hash, &decoded, submission.weight),
+            record: EntrantRecord::of(delta_hash, &entrant),
             bytes,
             at: block::<T>(),
         });
-        RevealedDeltas::<T>::insert((id, round_id), delta_hash, ());
+        DeltaAuthors::<T>::insert(id, delta_hash, &who);
         Self::put(id, round_id, &who, &submission);
+        Ledgers::<T>::append(id, round_id, &who);
         round.reveals = round.reveals.saturating_add(1);
         Rounds::<T>::acted(id, &task, &round);
         Pallet::<T>::deposit_event(Event::Revealed {
@@ -159,15 +178,12 @@ impl<T: Config> Submissions<T> {
 
     /// Burns the deposits of all who did not reveal; gives back the records of all who did, in the
     /// order of the commits.
-    pub(crate) fn end_reveal(id: TaskId, round: RoundId) -> Vec<RevealRecord> {
+    pub(crate) fn end_reveal(id: TaskId, round: RoundId) -> Vec<EntrantRecord> {
         let all: Vec<_> = SubmissionMap::<T>::iter_prefix((id, round)).collect();
         let mut records = Vec::with_capacity(all.len());
         for (who, mut submission) in all {
             match submission.revealed {
-                Some(revealed) => {
-                    RevealedDeltas::<T>::remove((id, round), revealed.record.delta_hash);
-                    records.push((submission.index, revealed.record));
-                }
+                Some(revealed) => records.push((submission.index, revealed.record)),
                 None => {
                     let deposit = core::mem::take(&mut submission.deposit);
                     let reason = SlashReason::UnrevealedCommit;
@@ -181,14 +197,11 @@ impl<T: Config> Submissions<T> {
     }
 }
 
-/// Weight of a delta in the merge: the stake up to `cap`, in [`Config::WeightUnit`]s, rounded down,
-/// within `1..=`[`bounds::MAX_MERGE_WEIGHT`].
-fn merge_weight<T: Config>(stake: Balance, cap: Balance) -> u32 {
+/// What a stake weighs in the merge: the stake up to `cap`, in [`Config::WeightUnit`]s, rounded down.
+fn stake_weight<T: Config>(stake: Balance, cap: Balance) -> u32 {
     let units = stake
         .min(cap)
         .checked_div(T::WeightUnit::get())
         .unwrap_or_default();
-    u32::try_from(units)
-        .unwrap_or(u32::MAX)
-        .clamp(1, bounds::MAX_MERGE_WEIGHT)
+    u32::try_from(units).unwrap_or(u32::MAX)
 }

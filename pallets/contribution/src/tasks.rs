@@ -51,16 +51,16 @@ impl<AccountId> Task<AccountId> {
     }
 }
 
-/// Where a task's money went: `deposited = pool + unclaimed + claimed + fees + returned`. Of these
-/// `pool` and `unclaimed` are on hold, and so is `bond`.
+/// Where a task's money went: `deposited = pool + reserved + claimed + fees + returned`. Of these
+/// `pool` and `reserved` are on hold, and so is `bond`.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Purse {
     /// All that the sponsor ever put in, without the bond.
     pub deposited: Balance,
     /// What future rounds can pay.
     pub pool: Balance,
-    /// Owed to contributors of settled rounds, and not yet claimed.
-    pub unclaimed: Balance,
+    /// Set aside for contributors of settled rounds.
+    pub reserved: Balance,
     /// Paid to contributors.
     pub claimed: Balance,
     /// Paid to attesters.
@@ -168,12 +168,47 @@ impl<T: Config> Tasks<T> {
         purse.pool = add(purse.pool)?;
         Asset::<T>::hold(HoldReason::Pool, &who, amount)?;
         Pallet::<T>::deposit_event(Event::TaskToppedUp { task: id, amount });
-        if task.state == TaskState::Paused && task.purse.pool >= task.terms.cap_per_round {
-            Rounds::<T>::enlist(id)?;
-            task.state = TaskState::Running;
-            Self::next_round(id, &mut task);
+        if Self::can_resume(&task) {
+            Self::resume(id, &mut task)?;
         }
         Self::put(id, &task);
+        Ok(())
+    }
+
+    /// Stores a task after `amount` of what was set aside has gone back to its pool, or to the sponsor if the task is
+    /// closed. If it was paused for want of it, the task goes on.
+    pub(crate) fn take_back(
+        id: TaskId,
+        task: &mut Task<T::AccountId>,
+        amount: Balance,
+    ) -> DispatchResult {
+        let purse = &mut task.purse;
+        purse.reserved = purse
+            .reserved
+            .checked_sub(amount)
+            .ok_or(Error::<T>::Overflow)?;
+        if task.state == TaskState::Closed {
+            Asset::<T>::release(HoldReason::Pool, &task.sponsor, amount)?;
+            purse.returned = purse.returned.saturating_add(amount);
+        } else {
+            purse.pool = purse.pool.saturating_add(amount);
+            // Where there is no place for it, it waits for the next who claims, or for a top-up.
+            if Self::can_resume(task) && Self::resume(id, task).is_err() {
+                task.state = TaskState::Paused;
+            }
+        }
+        Self::put(id, task);
+        Ok(())
+    }
+
+    fn can_resume(task: &Task<T::AccountId>) -> bool {
+        task.state == TaskState::Paused && task.purse.pool >= task.terms.cap_per_round
+    }
+
+    fn resume(id: TaskId, task: &mut Task<T::AccountId>) -> Result<(), Error<T>> {
+        Rounds::<T>::enlist(id)?;
+        task.state = TaskState::Running;
+        Self::next_round(id, task);
         Ok(())
     }
 

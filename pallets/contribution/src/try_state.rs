@@ -4,11 +4,14 @@
 
 use crate::{
     asset::Asset,
-    rounds::{now, Inputs, Round},
+    ledgers::{at_rate, worth, Account},
+    rewards::Settlement,
+    rounds::{now, Round},
     stakes::Registration,
+    submissions::Submission,
     tasks::{Purse, Task},
-    Attesters, Balance, Config, Contributors, Graphs, HoldReason, NextTask, Pallet, Registrations,
-    RevealedDeltas, Rounds, Schedule, Submissions, Tasks,
+    Attesters, Balance, Config, Contributors, DeltaAuthors, Graphs, HoldReason, Ledgers, NextTask,
+    Pallet, Registrations, Rounds, Schedule, Submissions, Tables, Tasks,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -16,8 +19,10 @@ use alloc::{
 };
 use frame_support::ensure;
 use gotong_protocol::{
-    bounds, HoldOutTerms, Outcome, Phase, RevealRecord, RoundId, SeatState, TaskId, TaskState,
+    bounds, pay, Credit, EntrantRecord, HoldOutTerms, Outcome, Phase, RoundId, SeatState, TaskId,
+    TaskState,
 };
+use gotong_scoring::share::entrants_tree;
 use sp_runtime::TryRuntimeError;
 
 type Check = Result<(), TryRuntimeError>;
@@ -34,11 +39,15 @@ impl<T: Config> Pallet<T> {
             Self::rounds_fit_their_task(id, &task)?;
             for (round_id, round) in Rounds::<T>::iter_prefix(id) {
                 Self::counts_mirror_submissions(id, round_id, &round)?;
-                Self::inputs_mirror_reveals(id, round_id, &round)?;
-                Self::samples_are_drawn_in_time(&task, &round)?;
+                Self::entrants_are_those_who_revealed(id, round_id, &round)?;
+                Self::seeds_are_drawn_in_time(&round)?;
+                Self::tables_are_of_seats(id, round_id, &round)?;
                 Self::seats_fit_the_terms(id, round_id, &task, &round)?;
                 Self::challenges_come_in_time(&round)?;
                 Self::settlement_pays_no_more_than_it_owes(id, round_id, &task, &round)?;
+            }
+            for (who, account) in Ledgers::<T>::iter_prefix(id) {
+                Self::ledger_is_made_of_claims(id, &task, &who, &account)?;
             }
         }
         Ok(())
@@ -76,7 +85,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// 4. What each account has on hold for each reason is what the books say: stake and unbonding,
-    ///    pools and unclaimed pots, bonds, deposits of unrevealed commits.
+    ///    pools and what is set aside, bonds, deposits of unrevealed commits.
     fn holds_equal_the_books() -> Check {
         let mut books: BTreeMap<T::AccountId, [Balance; 4]> =
             frame_system::Account::<T>::iter_keys()
@@ -92,11 +101,9 @@ impl<T: Config> Pallet<T> {
             add(who, 0, registration.held())?;
         }
         for (_, task) in Tasks::<T>::iter() {
-            let Purse {
-                pool, unclaimed, ..
-            } = task.purse;
+            let Purse { pool, reserved, .. } = task.purse;
             add(task.sponsor.clone(), 1, pool)?;
-            add(task.sponsor.clone(), 1, unclaimed)?;
+            add(task.sponsor.clone(), 1, reserved)?;
             add(task.sponsor, 2, task.purse.bond)?;
         }
         for (_, who, submission) in Submissions::<T>::iter() {
@@ -148,8 +155,8 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 6. Every task has an id below the next, and a model; every round has a task, every
-    ///    submission and revealed delta a round.
+    /// 6. Every task has an id below the next, and a model; every round, author and ledger has a task, every
+    ///    submission and table a round.
     fn history_has_no_strays() -> Check {
         let next = NextTask::<T>::get();
         ensure!(
@@ -158,21 +165,23 @@ impl<T: Config> Pallet<T> {
                 && Rounds::<T>::iter_keys().all(|(id, _)| Tasks::<T>::contains_key(id))
                 && Submissions::<T>::iter_keys()
                     .all(|((id, round), _)| Rounds::<T>::contains_key(id, round))
-                && RevealedDeltas::<T>::iter_keys()
-                    .all(|((id, round), _)| Rounds::<T>::contains_key(id, round)),
+                && Tables::<T>::iter_keys()
+                    .all(|((id, round), _)| Rounds::<T>::contains_key(id, round))
+                && DeltaAuthors::<T>::iter_keys().all(|(id, _)| Tasks::<T>::contains_key(id))
+                && Ledgers::<T>::iter_keys().all(|(id, _)| Tasks::<T>::contains_key(id)),
             "6: something in the history belongs to nothing"
         );
         Ok(())
     }
 
-    /// 7. What a sponsor put in is in the pool, unclaimed, claimed, paid as fees, or returned.
-    /// 8. What is unclaimed, claimed and paid as fees is so in the task's settled rounds.
+    /// 7. What a sponsor put in is in the pool, set aside, claimed, paid as fees, or returned.
+    /// 8. What is set aside, claimed and paid as fees is so in the task's settled rounds.
     /// 9. The pool of a task with a round under way covers the round.
     fn purse_adds_up(id: TaskId, task: &Task<T::AccountId>) -> Check {
         let purse = &task.purse;
         let parts = [
             purse.pool,
-            purse.unclaimed,
+            purse.reserved,
             purse.claimed,
             purse.fees,
             purse.returned,
@@ -187,9 +196,8 @@ impl<T: Config> Pallet<T> {
         };
         ensure!(
             sum(settled().map(|settlement| settlement.fees)) == Some(purse.fees)
-                && sum(settled().map(|settlement| settlement.claimed)) == Some(purse.claimed)
-                && sum(settled().map(|settlement| settlement.pot))
-                    == purse.unclaimed.checked_add(purse.claimed),
+                && sum(settled().map(|settlement| settlement.paid)) == Some(purse.claimed)
+                && sum(settled().map(|settlement| settlement.reserved())) == Some(purse.reserved),
             "8: a task's payments are not those of its rounds"
         );
         ensure!(
@@ -249,8 +257,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// 14. A round's submissions are numbered from 0 to its commits.
-    /// 15. Its reveals are the submissions that revealed, each a delta of its own, and listed for
-    ///     as long as it takes reveals.
+    /// 15. Its reveals are the submissions that revealed, each a delta of its own, of which its account is the author.
     /// 16. A deposit is on hold only for an unrevealed commit of a round that takes reveals or
     ///     will.
     fn counts_mirror_submissions(
@@ -258,27 +265,26 @@ impl<T: Config> Pallet<T> {
         round_id: RoundId,
         round: &Round<T::AccountId>,
     ) -> Check {
-        let submissions: Vec<_> = Submissions::<T>::iter_prefix_values((id, round_id)).collect();
+        let all: Vec<_> = Submissions::<T>::iter_prefix((id, round_id)).collect();
+        let submissions: Vec<_> = all.iter().map(|(_, one)| one).collect();
         let indices: BTreeSet<u32> = submissions.iter().map(|one| one.index).collect();
         ensure!(
             indices.len() == submissions.len() && indices.into_iter().eq(0..round.commits),
             "14: submissions are not numbered by commits"
         );
-        let revealed: BTreeSet<_> = submissions
-            .iter()
-            .filter_map(|one| one.revealed.as_ref())
-            .map(|revealed| revealed.record.delta_hash)
-            .collect();
-        let listed: BTreeSet<_> = RevealedDeltas::<T>::iter_key_prefix((id, round_id)).collect();
-        let reveals = submissions.iter().filter(|one| one.revealed.is_some());
-        let expected = match round.phase {
-            Phase::Commit | Phase::Reveal => revealed.clone(),
-            _ => BTreeSet::new(),
+        let revealed = || {
+            let hash = |one: &Submission| Some(one.revealed.as_ref()?.record.delta_hash);
+            all.iter()
+                .filter_map(move |(who, one)| Some((who, hash(one)?)))
+        };
+        let deltas: BTreeSet<_> = revealed().map(|(_, hash)| hash).collect();
+        let is_own = |(who, hash): (&T::AccountId, _)| {
+            DeltaAuthors::<T>::get(id, hash).is_some_and(|author| author == *who)
         };
         ensure!(
-            listed == expected
-                && revealed.len() == round.reveals as usize
-                && reveals.count() == revealed.len(),
+            deltas.len() == round.reveals as usize
+                && revealed().count() == deltas.len()
+                && revealed().all(is_own),
             "15: reveals do not mirror the revealed submissions"
         );
         let open = round.phase <= Phase::Reveal;
@@ -291,35 +297,115 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 22. What a round keeps of all that was revealed is what was revealed, from the end of the
-    ///     reveals on.
-    fn inputs_mirror_reveals(id: TaskId, round_id: RoundId, round: &Round<T::AccountId>) -> Check {
-        let mut records: Vec<(u32, RevealRecord)> =
+    /// 22. The entrants of a round are those who revealed, from the end of the reveals on.
+    fn entrants_are_those_who_revealed(
+        id: TaskId,
+        round_id: RoundId,
+        round: &Round<T::AccountId>,
+    ) -> Check {
+        let mut records: Vec<(u32, EntrantRecord)> =
             Submissions::<T>::iter_prefix_values((id, round_id))
                 .filter_map(|one| Some((one.index, one.revealed?.record)))
                 .collect();
         records.sort_by_key(|(index, _)| *index);
         let records: Vec<_> = records.into_iter().map(|(_, record)| record).collect();
-        let inputs = Inputs::of(&records).filter(|_| round.phase > Phase::Reveal);
+        let is_known = round.phase > Phase::Reveal && !records.is_empty();
         ensure!(
-            round.inputs == inputs,
-            "22: the inputs are not what was revealed"
+            round.entrants_root == is_known.then(|| entrants_tree(&records).root().hash),
+            "22: the entrants are not those who revealed"
         );
         Ok(())
     }
 
-    /// 28. Samples are drawn from pools only, once nothing more is revealed; and were when a table of
-    ///     them is revealed, challenged or settled on.
-    fn samples_are_drawn_in_time(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> Check {
+    /// 28. Chance decides once nothing more is revealed; and has when a table is revealed, challenged or settled on.
+    fn seeds_are_drawn_in_time(round: &Round<T::AccountId>) -> Check {
         let attested = matches!(round.phase, Phase::AttestReveal | Phase::Challenge);
         let is_used = attested || round.settlement.is_some();
         ensure!(
-            match (task.terms.hold_out, round.sample_seed) {
-                (HoldOutTerms::Sealed { .. }, seed) => seed.is_none(),
-                (HoldOutTerms::Drawn { .. }, None) => !is_used,
-                (HoldOutTerms::Drawn { .. }, Some(_)) => round.phase > Phase::Reveal,
+            match round.seed {
+                None => !is_used,
+                Some(_) => round.phase > Phase::Reveal,
             },
-            "28: samples are drawn too early, too late, or from nothing"
+            "28: a seed is drawn too early or too late"
+        );
+        Ok(())
+    }
+
+    /// 29. The tables of a round under way are those that its seats revealed and claim; one that is over has none.
+    fn tables_are_of_seats(id: TaskId, round_id: RoundId, round: &Round<T::AccountId>) -> Check {
+        let mut tables: BTreeMap<_, _> = Tables::<T>::iter_prefix((id, round_id)).collect();
+        let seats = round.seats.iter().filter(|_| round.outcome.is_none());
+        let are_those = seats
+            .filter_map(|seat| Some((seat, seat.revealed.as_ref()?)))
+            .all(|(seat, revealed)| {
+                let table = tables.remove(&seat.account);
+                table.is_some_and(|table| table.claim(&round.base_root) == revealed.claim)
+            });
+        ensure!(
+            are_those && tables.is_empty(),
+            "29: tables are not those of the seats"
+        );
+        Ok(())
+    }
+
+    /// 30. A ledger is what the claims of its account add up to, each credit at the rate of its round.
+    /// 31. What it was paid is what its claims were, and never more than what it proved is worth; and all of that, as
+    ///     long as nothing of the task has expired.
+    /// 32. The rounds that it has still to claim are those in which it revealed and did not claim, all after those that
+    ///     it claimed, and each names the next.
+    fn ledger_is_made_of_claims(
+        id: TaskId,
+        task: &Task<T::AccountId>,
+        who: &T::AccountId,
+        account: &Account,
+    ) -> Check {
+        let mut revealed: Vec<(RoundId, Submission)> = Rounds::<T>::iter_key_prefix(id)
+            .filter_map(|round| Some((round, Submissions::<T>::get((id, round), who)?)))
+            .filter(|(_, one)| one.revealed.is_some())
+            .collect();
+        revealed.sort_by_key(|(round, _)| *round);
+        let is_claimed = |(_, one): &&(RoundId, Submission)| one.claimed.is_some();
+        let claimed = || {
+            let all = revealed.iter().filter(is_claimed);
+            all.filter_map(|(round, one)| Some((*round, one.claimed?)))
+        };
+        let counted = claimed().map(|(round, claimed)| {
+            let settlement = Rounds::<T>::get(id, round).and_then(|round| round.settlement);
+            let rate = settlement.map_or(pay::WHOLE_Q32, |settlement| settlement.rate_q32);
+            let credit = Credit {
+                credit: claimed.credit,
+                variance: 0,
+            };
+            i128::from(at_rate(&credit, rate).credit)
+        });
+        ensure!(
+            counted.sum::<i128>() == i128::from(account.ledger.sum)
+                && claimed().map(|(_, claimed)| claimed.proved).sum::<u64>()
+                    == account.ledger.proved,
+            "30: a ledger is not what was claimed"
+        );
+        let most = worth(&task.terms, account.ledger.proved);
+        let expired = Rounds::<T>::iter_prefix_values(id)
+            .filter_map(|round| round.settlement)
+            .any(|settlement| settlement.expires_at <= now::<T>());
+        ensure!(
+            sum(claimed().map(|(_, claimed)| claimed.paid)) == Some(account.paid)
+                && most.is_some_and(|most| account.paid <= most)
+                && (expired || most == Some(account.paid)),
+            "31: an account was paid something else than it proved"
+        );
+        let waiting: Vec<_> = revealed.iter().skip_while(is_claimed).collect();
+        let numbers = waiting.iter().map(|(round, _)| Some(*round));
+        let named = waiting.iter().map(|(_, one)| one.next);
+        ensure!(
+            waiting.iter().all(|one| !is_claimed(one))
+                && core::iter::once(account.next)
+                    .chain(named)
+                    .eq(numbers.chain([None]))
+                && revealed
+                    .last()
+                    .is_none_or(|(round, _)| *round == account.last),
+            "32: the rounds to claim are not those that were not claimed"
         );
         Ok(())
     }
@@ -396,7 +482,8 @@ impl<T: Config> Pallet<T> {
     }
 
     /// 19. Only settled rounds have a settlement, within the cap.
-    /// 20. What contributors claimed of a round is what it paid them, and no more than its pot.
+    /// 20. What contributors claimed of a round is what it paid them, and no more than its pot. When all have
+    ///     claimed, their credits add up to its gain, and nothing is set aside any more.
     /// 21. The fees of a round are what its seats were paid; only seats that stand were.
     /// 26. A round settled on the claim of everybody who sits, all of whom answered their audits.
     fn settlement_pays_no_more_than_it_owes(
@@ -405,21 +492,30 @@ impl<T: Config> Pallet<T> {
         task: &Task<T::AccountId>,
         round: &Round<T::AccountId>,
     ) -> Check {
-        let (pot, fees, claimed) = round
-            .settlement
-            .as_ref()
-            .map_or((0, 0, 0), |one| (one.pot, one.fees, one.claimed));
+        let of = |part: fn(&Settlement) -> Balance| round.settlement.as_ref().map_or(0, part);
+        let (pot, fees) = (of(|one| one.pot), of(|one| one.fees));
         let settled = round.outcome == Some(Outcome::Settled);
         ensure!(
             settled == round.settlement.is_some()
                 && sum([pot, fees]).is_some_and(|owed| owed <= task.terms.cap_per_round),
             "19: a settlement is missing, unfounded or over the cap"
         );
-        let submissions = Submissions::<T>::iter_prefix_values((id, round_id));
-        ensure!(
-            sum(submissions.filter_map(|one| one.claimed)) == Some(claimed) && claimed <= pot,
-            "20: claims are not those of the contributors"
-        );
+        if let Some(settlement) = &round.settlement {
+            let submissions = Submissions::<T>::iter_prefix_values((id, round_id));
+            let claimed: Vec<_> = submissions.filter_map(|one| one.claimed).collect();
+            let gain = settlement.claim.merged.map_or(0, |merged| merged.gain);
+            let all_claimed = settlement.claims == round.reveals;
+            ensure!(
+                sum(claimed.iter().map(|one| one.paid)) == Some(settlement.paid)
+                    && sum([settlement.paid, settlement.released])
+                        .is_some_and(|gone| gone <= settlement.pot)
+                    && claimed.len() == settlement.claims as usize
+                    && claimed.iter().map(|one| one.credit).sum::<i64>() == settlement.credited
+                    && (!all_claimed
+                        || (settlement.credited == gain && settlement.reserved() == 0)),
+                "20: claims are not those of the contributors"
+            );
+        }
         ensure!(
             sum(round.seats.iter().map(|seat| seat.fee)) == Some(fees)
                 && round
@@ -429,10 +525,11 @@ impl<T: Config> Pallet<T> {
             "21: fees are not those of the seats"
         );
         let agreed = |claim| {
-            round.seats.iter().filter(|seat| seat.sits()).all(|seat| {
-                let table = seat.table().filter(|_| seat.audited);
-                table.is_some_and(|table| table.opening.claim() == claim)
-            })
+            round
+                .seats
+                .iter()
+                .filter(|seat| seat.sits())
+                .all(|seat| seat.audited && seat.claim() == Some(&claim))
         };
         ensure!(
             round

@@ -4,17 +4,21 @@
 
 use crate::{
     attestation::Seat,
+    ledgers,
+    rewards::Settlement,
     rounds::{block_at, now, Round, Rounds},
     stakes::Stakes,
     submissions::{Submission, Submissions},
     tasks::{Task, Tasks},
-    Balance, Config, Graphs, NextTask, Rounds as RoundMap, Schedule, Submissions as SubmissionMap,
+    Balance, Config, Graphs, Ledgers as LedgerMap, NextTask, Rounds as RoundMap, Schedule,
+    Submissions as SubmissionMap, Tables,
 };
 use alloc::vec::Vec;
 use gotong_protocol::{
+    pay,
     view::{
-        Duty, DutyKind, RevealedView, RewardKind, RewardState, RewardView, RoundView, SeatView,
-        ShardView, StakeView, SubmissionView, TaskView,
+        Duty, DutyKind, LedgerView, RevealedView, RewardKind, RewardState, RewardView, RoundView,
+        SeatView, ShardView, StakeView, SubmissionView, TaskView,
     },
     Graph, Phase, RoundId, TaskId,
 };
@@ -54,7 +58,7 @@ pub(crate) fn task<T: Config>(id: TaskId) -> Option<TaskView<T::AccountId, Balan
         next_shard: task.next_shard,
         pool: task.purse.pool,
         bond: task.purse.bond,
-        unclaimed: task.purse.unclaimed,
+        reserved: task.purse.reserved,
         paid: task.purse.claimed.saturating_add(task.purse.fees),
         parameters: task.parameters,
     })
@@ -65,9 +69,8 @@ pub(crate) fn round<T: Config>(
     round_id: RoundId,
 ) -> Option<RoundView<T::AccountId, Balance, u32>> {
     let round = Rounds::<T>::get(id, round_id)?;
-    let (pot, fees, claimed) = round.settlement.as_ref().map_or((0, 0, 0), |settlement| {
-        (settlement.pot, settlement.fees, settlement.claimed)
-    });
+    let settlement = round.settlement.clone();
+    let of = |part: fn(&Settlement) -> Balance| settlement.as_ref().map_or(0, part);
     Some(RoundView {
         task: id,
         round: round_id,
@@ -84,16 +87,28 @@ pub(crate) fn round<T: Config>(
             key: shard.key,
             root: shard.root,
         }),
-        sample_seed: round.sample_seed,
-        seats: round.seats.into_iter().map(seat_view).collect(),
+        seed: round.seed,
+        seats: (round.seats.iter())
+            .map(|seat| seat_view::<T>(id, round_id, seat))
+            .collect(),
         redraws: round.redraws,
         audit_seed: round.audit_seed,
         open_disputes: round.open_disputes,
         outcome: round.outcome,
-        claim: round.settlement.map(|settlement| settlement.claim),
-        owed: pot.saturating_add(fees),
-        fees,
-        claimed,
+        rate_q32: settlement
+            .as_ref()
+            .map_or(pay::WHOLE_Q32, |settlement| settlement.rate_q32),
+        fees: of(|settlement| settlement.fees),
+        pot: of(|settlement| settlement.pot),
+        paid: of(|settlement| settlement.paid),
+        released: of(|settlement| settlement.released),
+        claims: settlement
+            .as_ref()
+            .map_or(0, |settlement| settlement.claims),
+        expires_at: settlement
+            .as_ref()
+            .map(|settlement| block_at::<T>(settlement.expires_at)),
+        claim: settlement.map(|settlement| settlement.claim),
     })
 }
 
@@ -105,18 +120,20 @@ fn block_in<T: Config>(round: &Round<T::AccountId>, time: u32) -> u32 {
     }
 }
 
-fn seat_view<A>(seat: Seat<A>) -> SeatView<A, Balance> {
-    let (opening, work_root) = match seat.revealed {
-        Some(revealed) => (Some(revealed.opening), Some(revealed.work_root)),
-        None => (None, None),
-    };
+fn seat_view<T: Config>(
+    id: TaskId,
+    round: RoundId,
+    seat: &Seat<T::AccountId>,
+) -> SeatView<T::AccountId, Balance> {
+    let revealed = seat.revealed.as_ref();
     SeatView {
-        account: seat.account,
+        account: seat.account.clone(),
         stake: seat.stake,
         state: seat.state,
         committed: seat.commitment.is_some(),
-        opening,
-        work_root,
+        claim: revealed.map(|revealed| revealed.claim.clone()),
+        table: Tables::<T>::get((id, round), &seat.account),
+        work_root: revealed.map(|revealed| revealed.work_root),
         audited: seat.audited,
         fee: seat.fee,
     }
@@ -131,6 +148,7 @@ pub(crate) fn submissions<T: Config>(
             account,
             index: submission.index,
             weight: submission.weight,
+            is_proven: submission.is_proven,
             revealed: submission.revealed.map(|revealed| RevealedView {
                 record: revealed.record,
                 bytes: revealed.bytes,
@@ -155,7 +173,7 @@ pub(crate) fn rewards<T: Config>(who: &T::AccountId) -> Vec<RewardView<Balance>>
             });
         };
         if let Some(submission) = Submissions::<T>::get(task, id, who) {
-            add(RewardKind::Contributor, share_state(&round, &submission));
+            add(RewardKind::Contributor, claim_state(&round, &submission));
         }
         if let Some(seat) = seat_of(&round, who) {
             add(RewardKind::Attester, fee_state(&round, seat));
@@ -165,18 +183,39 @@ pub(crate) fn rewards<T: Config>(who: &T::AccountId) -> Vec<RewardView<Balance>>
     rewards
 }
 
-fn share_state<A>(round: &Round<A>, submission: &Submission) -> RewardState<Balance> {
-    match (&round.settlement, submission.claimed) {
-        (_, Some(amount)) => RewardState::Paid(amount),
-        (None, None) if round.outcome.is_none() => RewardState::Pending,
-        (Some(settlement), None) if settlement.pot > 0 && submission.revealed.is_some() => {
+fn claim_state<A: PartialEq>(round: &Round<A>, submission: &Submission) -> RewardState<Balance> {
+    match (submission.claimed, round.outcome) {
+        (Some(claimed), _) => RewardState::Claimed(claimed),
+        (None, None) => RewardState::Pending,
+        (None, Some(_)) if submission.revealed.is_none() => RewardState::Nothing,
+        (None, Some(_)) => {
+            let settlement = round.settlement.as_ref();
             RewardState::Claimable {
-                pot: settlement.pot,
-                total: settlement.claim.shares_sum,
+                merged: settlement.and_then(|settlement| settlement.claim.merged),
+                reserved: settlement.map_or(0, Settlement::reserved),
             }
         }
-        _ => RewardState::Nothing,
     }
+}
+
+pub(crate) fn ledgers<T: Config>(who: &T::AccountId) -> Vec<LedgerView<Balance>> {
+    let of_task = |id: TaskId| {
+        let task = Tasks::<T>::get(id).ok()?;
+        let account = LedgerMap::<T>::get(id, who)?;
+        let doubt_q8 = task.terms.share.doubt_q8;
+        let worth = |units| ledgers::worth(&task.terms, units).unwrap_or(Balance::MAX);
+        let all = u64::try_from(account.ledger.sum).unwrap_or(0);
+        Some(LedgerView {
+            task: id,
+            doubt: account.ledger.doubt(doubt_q8),
+            paid: account.paid,
+            open: worth(all).saturating_sub(worth(account.ledger.proved)),
+            next: account.next,
+            is_proven: account.is_proven(task.round, doubt_q8),
+            ledger: account.ledger,
+        })
+    };
+    tasks::<T>().into_iter().filter_map(of_task).collect()
 }
 
 fn fee_state<A>(round: &Round<A>, seat: &Seat<A>) -> RewardState<Balance> {
@@ -193,7 +232,7 @@ pub(crate) fn duties<T: Config>(who: &T::AccountId) -> Vec<Duty<u32>> {
         let kinds = [
             submitter_duty::<T>(who, id, &task, &round),
             sponsor_duty::<T>(who, &task, &round),
-            attester_duty::<T>(who, &task, &round),
+            attester_duty(who, &round, now::<T>()),
         ];
         duties.extend(kinds.into_iter().flatten().map(|what| Duty {
             task: id,
@@ -253,24 +292,18 @@ fn sponsor_duty<T: Config>(
     due.then_some(DutyKind::PublishShard)
 }
 
-fn attester_duty<T: Config>(
-    who: &T::AccountId,
-    task: &Task<T::AccountId>,
-    round: &Round<T::AccountId>,
-) -> Option<DutyKind> {
+fn attester_duty<A: PartialEq>(who: &A, round: &Round<A>, now: u32) -> Option<DutyKind> {
     let seat = seat_of(round, who).filter(|seat| seat.sits())?;
     match round.phase {
         Phase::AttestCommit if seat.commitment.is_none() => {
-            let may = !round.awaits_samples(&task.terms.hold_out);
+            let may = !round.awaits_seed();
             may.then_some(DutyKind::CommitAttestation)
         }
         Phase::AttestReveal if seat.commitment.is_some() && seat.revealed.is_none() => {
             Some(DutyKind::RevealAttestation)
         }
         // Past its window a challenge may wait for its disputes, but takes no answers.
-        Phase::Challenge if !seat.audited && now::<T>() < round.ends_at => {
-            Some(DutyKind::AnswerAudits)
-        }
+        Phase::Challenge if !seat.audited && now < round.ends_at => Some(DutyKind::AnswerAudits),
         _ => None,
     }
 }

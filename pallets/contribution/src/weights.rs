@@ -36,10 +36,12 @@ pub trait WeightInfo {
     fn commit_attestation() -> Weight;
     /// `reveal_attestation`.
     fn reveal_attestation() -> Weight;
-    /// `claim` of `n` shares.
+    /// `claim` of `n` rounds, of which the last makes the next round of the task start.
     fn claim(n: u32) -> Weight;
     /// `answer_audits` with `b` bytes of answers.
     fn answer_audits(b: u32) -> Weight;
+    /// `release`.
+    fn release() -> Weight;
     /// Looking for rounds that are due.
     fn look() -> Weight;
     /// Ending a Reveal phase with `s` submissions, none of them revealed, and drawing attesters.
@@ -84,10 +86,10 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
         cost::<Db>(110, 5, 5)
     }
     fn commit() -> Weight {
-        cost::<Db>(80, 9, 5)
+        cost::<Db>(90, 11, 5)
     }
     fn reveal(d: u32) -> Weight {
-        cost::<Db>(100, 6, 6).saturating_add(each(d, 250_000))
+        cost::<Db>(120, 9, 9).saturating_add(each(d, 250_000))
     }
     fn publish_shard(r: u32) -> Weight {
         cost::<Db>(4_000, 3, 3).saturating_add(each(r, 20_000))
@@ -96,14 +98,17 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
         cost::<Db>(150, 3, 2)
     }
     fn reveal_attestation() -> Weight {
-        cost::<Db>(160, 3, 2)
+        cost::<Db>(260, 4, 3)
     }
     fn claim(n: u32) -> Weight {
-        let share = cost::<Db>(150, 7, 6);
-        share.saturating_mul(u64::from(n).max(1))
+        let round = cost::<Db>(250, 9, 8);
+        round.saturating_mul(u64::from(n).max(1))
     }
     fn answer_audits(b: u32) -> Weight {
-        cost::<Db>(500, 3, 2).saturating_add(each(b, 20_000))
+        cost::<Db>(500, 4, 2).saturating_add(each(b, 20_000))
+    }
+    fn release() -> Weight {
+        cost::<Db>(150, 8, 7)
     }
     fn look() -> Weight {
         cost::<Db>(10, 2, 0)
@@ -113,10 +118,10 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
         cost::<Db>(1_000, 8, 5).saturating_add(submission.saturating_mul(s.into()))
     }
     fn end_phase() -> Weight {
-        cost::<Db>(2_000, 60, 60)
+        cost::<Db>(2_000, 78, 78)
     }
     fn settle() -> Weight {
-        cost::<Db>(1_000, 40, 24)
+        cost::<Db>(1_000, 58, 42)
     }
     fn redraw() -> Weight {
         cost::<Db>(6_000, 310, 60)

@@ -1,0 +1,101 @@
+//! What each account has proved in each task, and which rounds it has still to claim.
+//!
+//! Rounds are claimed in order and none is left out: an account's reveals of a task are a list, each of which names
+//! the next.
+
+use crate::{
+    rounds::Round, submissions::Submissions, tasks::Task, Balance, Config, Error,
+    Ledgers as LedgerMap,
+};
+use codec::{Decode, Encode, MaxEncodedLen};
+use core::marker::PhantomData;
+use gotong_protocol::{bounds, pay, Credit, Ledger, RoundId, TaskId, TaskTerms};
+use scale_info::TypeInfo;
+
+/// What an account has proved in a task.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, Default, PartialEq, Eq, Debug)]
+pub struct Account {
+    /// The credits of the rounds that it claimed, and what they prove.
+    pub ledger: Ledger,
+    /// What it was paid for that.
+    pub paid: Balance,
+    /// The first round in which it revealed and that it has not claimed.
+    pub next: Option<RoundId>,
+    /// The last round in which it revealed.
+    pub last: RoundId,
+}
+
+impl Account {
+    /// Whether a delta of `round` counts as that of a proven account: its credits are above doubt, and of what may
+    /// have lowered them since it has claimed all but the last rounds.
+    pub fn is_proven(&self, round: RoundId, doubt_q8: u16) -> bool {
+        let is_up_to_date = self
+            .next
+            .is_none_or(|next| round.0 <= next.0.saturating_add(bounds::CLAIM_ROUNDS));
+        is_up_to_date && self.ledger.is_proven(doubt_q8)
+    }
+}
+
+/// Owner of the ledgers.
+pub struct Ledgers<T>(PhantomData<T>);
+
+impl<T: Config> Ledgers<T> {
+    /// The ledger of `who`; empty if it never revealed in the task.
+    pub fn get(id: TaskId, who: &T::AccountId) -> Account {
+        LedgerMap::<T>::get(id, who).unwrap_or_default()
+    }
+
+    pub(crate) fn put(id: TaskId, who: &T::AccountId, account: &Account) {
+        LedgerMap::<T>::insert(id, who, account);
+    }
+
+    /// Puts a round in which `who` revealed at the end of those to claim.
+    pub(crate) fn append(id: TaskId, round: RoundId, who: &T::AccountId) {
+        let mut account = Self::get(id, who);
+        if account.next.is_none() {
+            account.next = Some(round);
+        } else if let Some(mut last) = Submissions::<T>::get(id, account.last, who) {
+            last.next = Some(round);
+            Submissions::<T>::put(id, account.last, who, &last);
+        }
+        account.last = round;
+        Self::put(id, who, &account);
+    }
+}
+
+/// What so much of a ledger is worth to its account, in planck, rounded down.
+pub fn worth(terms: &TaskTerms<Balance>, units: u64) -> Option<Balance> {
+    let samples = terms.hold_out.samples() / 2;
+    let permille = 1000u16.checked_sub(terms.attester_fee_permille)?;
+    pay::worth(terms.price_per_millibit, units, samples, permille)
+}
+
+/// Adds a credit to an account's ledger; gives back what it proves, and what that is worth.
+pub(crate) fn add<T: Config>(
+    account: &mut Account,
+    credit: &Credit,
+    task: &Task<T::AccountId>,
+    round: &Round<T::AccountId>,
+) -> Result<(u64, Balance), Error<T>> {
+    let worth = |proved| worth(&task.terms, proved).ok_or(Error::<T>::Overflow);
+    let settlement = round.settlement.as_ref();
+    let rate = settlement.map_or(pay::WHOLE_Q32, |settlement| settlement.rate_q32);
+    let before = worth(account.ledger.proved)?;
+    let counted = at_rate(credit, rate);
+    let proved = account.ledger.add(&counted, task.terms.share.doubt_q8);
+    let after = worth(account.ledger.proved)?;
+    Ok((proved, after.saturating_sub(before)))
+}
+
+/// A credit at a rate, Q32: the credit rounded down, its variance (at the rate's square) up.
+pub(crate) fn at_rate(credit: &Credit, rate_q32: u64) -> Credit {
+    if rate_q32 >= pay::WHOLE_Q32 {
+        return *credit;
+    }
+    let scaled = i128::from(credit.credit).saturating_mul(rate_q32.into()) >> 32;
+    let rounded_up = |variance| pay::at_rate(variance, rate_q32).saturating_add(1);
+    Credit {
+        credit: i64::try_from(scaled).unwrap_or(credit.credit),
+        variance: rounded_up(rounded_up(credit.variance)),
+    }
+}

@@ -1,0 +1,108 @@
+//! What the chain keeps of a round.
+
+use crate::{attestation::Seat, rewards::Settlement, tasks::Task};
+use codec::{Decode, Encode, MaxEncodedLen};
+use frame_support::{traits::ConstU32, BoundedVec};
+use gotong_protocol::{bounds, Hash, HoldOutTerms, Outcome, Phase, SeatState};
+use gotong_scoring::HoldOut;
+use scale_info::TypeInfo;
+
+/// The attesters of a round.
+pub type Seats<AccountId> = BoundedVec<Seat<AccountId>, ConstU32<{ bounds::MAX_SEATS }>>;
+
+/// A round of a task.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
+pub struct Round<AccountId> {
+    /// What may be done now.
+    pub phase: Phase,
+    /// Block in which the round started.
+    pub started_at: u32,
+    /// Time at which the phase started; of a round that is over, the block in which it ended.
+    pub phase_started_at: u32,
+    /// Time at which the phase is over at the latest; of a round that is over, the block in which it
+    /// ended.
+    pub ends_at: u32,
+    /// Merkle root of the weights that the round starts from.
+    pub base_root: Hash,
+    /// [`crate::stakes::ContributorCount::departures`] when commits were first taken.
+    pub departures: u64,
+    /// Contributors who committed.
+    pub commits: u32,
+    /// Contributors who revealed.
+    pub reveals: u32,
+    /// The hold-out samples, once published.
+    pub shard: Option<Shard>,
+    /// Root of [`gotong_scoring::share::entrants_tree`] of all that was revealed, once nothing more is.
+    pub entrants_root: Option<Hash>,
+    /// What chance decides, once it is drawn: the halves, and which records of a pool are the samples.
+    pub seed: Option<Hash>,
+    /// The attesters, once drawn: also those who were put out.
+    pub seats: Seats<AccountId>,
+    /// How often seats were drawn anew; [`bounds::MAX_REDRAWS`] also if nobody was there to draw.
+    pub redraws: u8,
+    /// What draws the audits of the challenge: the one that is on, or the last.
+    pub audit_seed: Option<Hash>,
+    /// Disputes that are not decided; the round does not end before they are.
+    pub open_disputes: u32,
+    /// Whether disputes took up all the room that there was, for as long as the challenge can last.
+    pub crowded: bool,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// What it settled on.
+    pub settlement: Option<Settlement>,
+}
+
+impl<AccountId: PartialEq> Round<AccountId> {
+    /// The seat of `who`, put out or not.
+    pub(crate) fn seat_mut(&mut self, who: &AccountId) -> Option<&mut Seat<AccountId>> {
+        self.seats.iter_mut().find(|seat| seat.account == *who)
+    }
+
+    /// Where its samples come from, once that is known.
+    pub(crate) fn hold_out(&self, terms: &HoldOutTerms) -> Option<HoldOut> {
+        match *terms {
+            HoldOutTerms::Sealed { .. } => self.shard.as_ref().map(|shard| HoldOut::Sealed {
+                key: shard.key,
+                root: shard.root,
+            }),
+            HoldOutTerms::Drawn {
+                salt,
+                root,
+                records,
+                ..
+            } => self.seed.map(|seed| HoldOut::Drawn {
+                salt,
+                root,
+                records,
+                seed,
+            }),
+        }
+    }
+
+    /// Whether chance has still to decide about it, so that nothing can be evaluated.
+    pub(crate) fn awaits_seed(&self) -> bool {
+        self.phase == Phase::AttestCommit && self.seed.is_none()
+    }
+
+    /// Whether an attester of the round was convicted.
+    pub(crate) fn convicted(&self) -> bool {
+        let convicted = |seat: &Seat<AccountId>| seat.state == SeatState::Convicted;
+        self.seats.iter().any(convicted)
+    }
+}
+
+/// A task and its round under way.
+pub(crate) type UnderWay<AccountId> = (Task<AccountId>, Round<AccountId>);
+
+/// The published samples of a round.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
+pub struct Shard {
+    /// Which of the task's sealed shards.
+    pub index: u32,
+    /// Block whose body has the records.
+    pub published_at: u32,
+    /// What unseals the root.
+    pub key: Hash,
+    /// Merkle root over the salted records.
+    pub root: Hash,
+}
