@@ -10,7 +10,8 @@ use gotong::{
     process::{sibling, Node, Running},
 };
 use gotong_protocol::{
-    view::{RoundView, TaskView},
+    pay,
+    view::{RoundView, SubmissionView, TaskView},
     Outcome, RoundId, TaskId,
 };
 use std::{path::Path, process::Command, str::FromStr, time::Duration};
@@ -171,6 +172,46 @@ impl Network {
             Ok(view.filter(|view| view.outcome.is_some()))
         })
         .await
+    }
+
+    /// Waits until all who revealed in a round that settled have claimed it, and checks its books: the credits add up to
+    /// the gain, the fees are the attesters' part of it, and nothing is set aside any more.
+    pub async fn all_claimed(
+        &self,
+        round: &RoundView,
+        limit: Duration,
+    ) -> Result<Vec<SubmissionView>> {
+        let settled = self
+            .until("every claim", limit, async |moment| {
+                let view = moment.round(round.task, round.round).await?;
+                Ok(view.filter(|view| view.claims == view.reveals))
+            })
+            .await?;
+        let moment = self.client.best().await?;
+        let submissions = moment.submissions(round.task, round.round).await?;
+        let claimed = || submissions.iter().filter_map(|one| one.claimed);
+        let merged = settled.claim.context("settled on a claim")?.merged;
+        let gain = merged.map_or(0, |merged| merged.gain);
+        ensure!(
+            claimed().map(|claimed| claimed.credit).sum::<i64>() == gain,
+            "credits add up to something else than {gain}: {submissions:?}"
+        );
+        let terms = self.task(round.task).await?.terms;
+        let samples = terms.hold_out.samples() / 2;
+        let fees = pay::worth(
+            terms.price_per_millibit,
+            u64::try_from(gain).unwrap_or(0),
+            samples,
+            terms.attester_fee_permille,
+        );
+        let fees = fees.map(|fees| pay::at_rate(fees, settled.rate_q32));
+        ensure!(Some(settled.fees) == fees, "{} are not the fees", settled.fees);
+        ensure!(
+            claimed().map(|claimed| claimed.paid).sum::<u128>() == settled.paid
+                && settled.paid + settled.released == settled.pot,
+            "the pot is not spent: {submissions:?}"
+        );
+        Ok(submissions)
     }
 
     /// The task as the best block shows it.

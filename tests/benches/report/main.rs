@@ -8,6 +8,7 @@ mod gpu;
 mod gradient;
 mod judge;
 mod language;
+mod score;
 mod sizes;
 mod worker;
 
@@ -53,6 +54,8 @@ enum Part {
     Sizes,
     /// Exact gradients beside evaluation
     Gradient,
+    /// Scoring a round, by the number of its contributors
+    Score,
     /// Disputes
     Judge,
     /// The chain's weights
@@ -74,6 +77,7 @@ impl Part {
             Self::Gpu => gpu::measure(report),
             Self::Sizes => sizes::measure(report),
             Self::Gradient => gradient::measure(report),
+            Self::Score => score::measure(report),
             Self::Judge => judge::measure(report),
             Self::Chain => chain::measure(report),
         }

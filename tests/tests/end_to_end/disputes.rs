@@ -11,7 +11,10 @@ use gotong_protocol::{
     view::{DisputeView, RoundView},
     Phase, RoundId, SeatState, TaskId,
 };
-use gotong_scoring::trial::{Accusation, Pick, Shown, Side, Step, Turn};
+use gotong_scoring::share::{
+    trial::{Accusation, Pick, Step},
+    Half, Stage,
+};
 use gotong_tests::{assert_settled, key, Network, UNIT};
 
 const FIRST: RoundId = RoundId(0);
@@ -72,7 +75,7 @@ impl Scene {
             .until("the answer", ROUND_LIMIT, async |moment| {
                 let open = moment.disputes(Some(self.task)).await?;
                 let answered = |dispute: &DisputeView| {
-                    dispute.challenger == challenger && dispute.turn == Turn::Challenger
+                    dispute.challenger == challenger && !dispute.awaits_answer
                 };
                 Ok(open.into_iter().find(answered))
             })
@@ -137,7 +140,7 @@ async fn a_liar_is_convicted_and_the_round_pays() -> Result<()> {
     assert_eq!(verdict.accused, account("Liar"));
     assert_eq!(verdict.challenger, account("Judith"));
     assert!(
-        matches!(verdict.verdict, Verdict::Refuted(Step::Word { .. })),
+        matches!(verdict.verdict, Verdict::Refuted(Step::Loss(_))),
         "{verdict:?}"
     );
     assert_eq!(verdict.reward, STAKE / 2);
@@ -151,7 +154,7 @@ async fn a_liar_is_convicted_and_the_round_pays() -> Result<()> {
     assert_eq!(state(&round, "Judith")?, SeatState::Sitting);
     assert_eq!(scene.stake("Judith").await?, STAKE);
     let claim = round.claim.as_ref().context("settled on a claim")?;
-    assert!(claim.paid_gain > 0 && round.owed > 0);
+    assert!(claim.merged.is_some_and(|merged| merged.gain > 0));
     let fees: Vec<u128> = round.seats.iter().map(|seat| seat.fee).collect();
     assert_eq!(fees.iter().sum::<u128>(), round.fees);
     assert_eq!(fees.iter().filter(|fee| **fee > 0).count(), 1);
@@ -208,8 +211,8 @@ async fn one_honest_watcher_beats_a_majority() -> Result<()> {
     let scene = Scene::set(&["Watcher", "Judith"], &["Liar", "Accomplice"], 2).await?;
     let network = &scene.network;
     let _liars = [
-        network.daemon("Liar", "attest --lie=share")?,
-        network.daemon("Accomplice", "attest --lie=share")?,
+        network.daemon("Liar", "attest --lie=part")?,
+        network.daemon("Accomplice", "attest --lie=part")?,
     ];
     let _watcher = network.daemon("Watcher", "watch")?;
     // Too late to be drawn at first.
@@ -220,7 +223,7 @@ async fn one_honest_watcher_beats_a_majority() -> Result<()> {
     let _honest = network.daemon("Judith", "attest")?;
 
     let challenged = scene.phase(Phase::Challenge).await?;
-    let tables: Vec<_> = challenged.seats.iter().map(|seat| &seat.opening).collect();
+    let tables: Vec<_> = challenged.seats.iter().map(|seat| &seat.table).collect();
     assert!(tables.len() == 2 && tables[0].is_some() && tables[0] == tables[1]);
 
     let verdicts = scene.verdicts(2).await?;
@@ -229,7 +232,7 @@ async fn one_honest_watcher_beats_a_majority() -> Result<()> {
         let verdict = verdict.context("each liar is convicted")?;
         assert_eq!(verdict.challenger, account("Watcher"));
         assert!(
-            matches!(verdict.verdict, Verdict::Refuted(Step::Row { .. })),
+            matches!(verdict.verdict, Verdict::Refuted(Step::Part(_))),
             "{verdict:?}"
         );
         assert_eq!(scene.stake(name).await?, 0);
@@ -241,7 +244,7 @@ async fn one_honest_watcher_beats_a_majority() -> Result<()> {
     assert_settled(&round)?;
     assert!(round.redraws >= 1);
     assert_eq!(state(&round, "Judith")?, SeatState::Sitting);
-    assert!(round.owed > 0);
+    assert!(round.fees > 0);
     Ok(())
 }
 
@@ -250,7 +253,7 @@ async fn one_honest_watcher_beats_a_majority() -> Result<()> {
 async fn silence_is_no_defence() -> Result<()> {
     let scene = Scene::set(&[], &["Judith", "Liar"], 1).await?;
     let _honest = scene.network.daemon("Judith", "attest")?;
-    let _liar = scene.network.daemon("Liar", "attest --lie=gain --stall")?;
+    let _liar = scene.network.daemon("Liar", "attest --lie=error --stall")?;
 
     let verdicts = scene.verdicts(1).await?;
     assert_eq!(verdicts[0].accused, account("Liar"));
@@ -276,8 +279,10 @@ async fn a_false_accuser_loses_its_bond() -> Result<()> {
         }
     };
     // Its daemon sends, too: of two with the same nonce one is dropped.
+    let rows = Accusation::Rows(Stage::Pass(0));
+    let losses = Accusation::Losses(Half::A);
     let own = loop {
-        match accuse("Judith", Accusation::Rows).await {
+        match accuse("Judith", rows).await {
             Err(ChainError::Dropped(_)) => {}
             own => break own,
         }
@@ -287,9 +292,9 @@ async fn a_false_accuser_loses_its_bond() -> Result<()> {
         "{own:?}"
     );
     let before = scene.free("Judith").await?;
-    accuse("Envy", Accusation::Header).await?;
-    accuse("Spite", Accusation::Rows).await?;
-    let again = accuse("Spite", Accusation::Header).await;
+    accuse("Envy", losses).await?;
+    accuse("Spite", rows).await?;
+    let again = accuse("Spite", losses).await;
     assert!(
         matches!(&again, Err(ChainError::Refused { name, .. }) if name == "AlreadyDisputed"),
         "{again:?}"
@@ -316,15 +321,8 @@ async fn a_false_accuser_loses_its_bond() -> Result<()> {
             let Some(dispute) = moment.dispute(spite).await? else {
                 return Ok(Some(()));
             };
-            match &dispute.trial.shown {
-                None => {}
-                Some(Shown::Row { row, .. }) => {
-                    let of = Side::Plus(*row);
-                    pick(Pick::Sample { of, sample: 0 }).await?;
-                }
-                Some(_) => {
-                    pick(Pick::Nth(0)).await?;
-                }
+            if !dispute.awaits_answer {
+                pick(Pick::Nth(0)).await?;
             }
             Ok(None)
         })

@@ -62,9 +62,9 @@ async fn rounds_are_scored_on_what_chance_draws() -> Result<()> {
         let ended = network.ended(task, round, ROUND_LIMIT).await?;
         assert_settled(&ended)?;
         assert_eq!((ended.reveals, &ended.shard), (2, &None));
-        seeds.push(ended.sample_seed.context("samples were drawn")?);
-        let gain = ended.claim.context("settled on a claim")?.paid_gain;
-        assert!(gain > 0 || round > 0);
+        seeds.push(ended.seed.context("samples were drawn")?);
+        let merged = ended.claim.context("settled on a claim")?.merged;
+        assert!(merged.is_some_and(|merged| merged.gain > 0) || round > 0);
     }
     assert_ne!(seeds[0], seeds[1]);
     assert_eq!(network.task(task).await?.state, TaskState::Exhausted);

@@ -3,7 +3,7 @@
 use crate::{contribute, small_task, ROUND_LIMIT};
 use anyhow::{Context, Result};
 use gotong::chain::{Call, ChainError, Inclusion};
-use gotong_protocol::{view::RoundView, RoundId, TaskId};
+use gotong_protocol::{pay, view::RoundView, RoundId, TaskId};
 use gotong_tests::{assert_settled, key, Network, UNIT};
 
 async fn rounds(network: &Network, task: TaskId, count: u32) -> Result<Vec<RoundView>> {
@@ -12,17 +12,6 @@ async fn rounds(network: &Network, task: TaskId, count: u32) -> Result<Vec<Round
         ended.push(network.ended(task, round, ROUND_LIMIT).await?);
     }
     Ok(ended)
-}
-
-/// Waits until all that a round owes has been claimed.
-async fn all_claimed(network: &Network, round: &RoundView) -> Result<()> {
-    network
-        .until("every claim", ROUND_LIMIT, async |moment| {
-            let view = moment.round(round.task, round.round).await?;
-            let is_claimed = |view: &RoundView| view.claimed + view.fees == view.owed;
-            Ok(view.is_some_and(|view| is_claimed(&view)).then_some(()))
-        })
-        .await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -40,35 +29,45 @@ async fn three_rounds_pay_what_they_proved() -> Result<()> {
     ];
 
     let before = network.task(task).await?;
-    let mut shares = 0;
+    let mut paid = 0;
     for round in rounds(&network, task, 3).await? {
         assert_settled(&round)?;
         assert_eq!((round.commits, round.reveals), (2, 2));
         let claim = round.claim.as_ref().context("settled on a claim")?;
-        // Later gains may be within the noise of 200 samples; the first never is.
+        // Later gains may be within the noise of 100 samples; the first never is.
+        let gain = claim.merged.map_or(0, |merged| merged.gain);
         let is_untrained = round.round == RoundId(0);
-        assert!(claim.paid_gain > 0 || !is_untrained);
-        let owed = gotong_protocol::pay::owed(
-            before.terms.price_per_millibit,
-            claim.paid_gain,
-            before.terms.hold_out.samples(),
-            before.terms.cap_per_round,
-        );
-        assert_eq!(Some(round.owed), owed);
-        all_claimed(&network, &round).await?;
-        shares += round.owed - round.fees;
+        assert!(gain > 0 || !is_untrained);
+        let claimed = network.all_claimed(&round, ROUND_LIMIT).await?;
+        paid += claimed
+            .iter()
+            .filter_map(|one| one.claimed)
+            .map(|claimed| claimed.paid)
+            .sum::<u128>();
     }
+    assert!(paid > 0);
     let after = network.task(task).await?;
     assert_ne!(after.master_root, before.master_root);
 
     let mut claimed = 0;
+    let moment = network.client.best().await?;
     for name in ["One", "Two"] {
         let rewards = network.run(name, "rewards").await?;
-        assert_eq!(rewards["claimable"], "0", "{rewards}");
-        let own = rewards["claimed"].as_str().context("planck")?;
-        claimed += own.parse::<u128>()?;
+        let ledgers = moment.ledgers(&key(name).public_key().0).await?;
+        let [ledger] = &ledgers[..] else {
+            panic!("{name} has one ledger: {ledgers:?}");
+        };
+        // What is proved is paid, to the planck, and told so.
+        let samples = before.terms.hold_out.samples() / 2;
+        let permille = 1000 - before.terms.attester_fee_permille;
+        let price = before.terms.price_per_millibit;
+        let worth = pay::worth(price, ledger.ledger.proved, samples, permille);
+        assert_eq!(Some(ledger.paid), worth);
+        let own = rewards["paid"].as_str().context("planck")?;
+        assert_eq!(own.parse::<u128>()?, ledger.paid, "{rewards}");
+        claimed += ledger.paid;
     }
-    assert_eq!(claimed, shares);
+    assert_eq!(claimed, paid);
     Ok(())
 }
 
@@ -134,7 +133,7 @@ async fn killed_workers_repeat_nothing() -> Result<()> {
     for round in rounds(&network, task, 2).await? {
         assert_settled(&round)?;
         assert_eq!((round.commits, round.reveals), (2, 2));
-        all_claimed(&network, &round).await?;
+        network.all_claimed(&round, ROUND_LIMIT).await?;
     }
     // Nothing was slashed: the attester's stake is whole.
     let stake = network
@@ -158,7 +157,7 @@ async fn light_use_from_outside() -> Result<()> {
         .metadata()
         .pallet_by_name("Contribution")
         .context("the pallet is in the metadata")?;
-    assert_eq!(pallet.call_variants().map(<[_]>::len), Some(14));
+    assert_eq!(pallet.call_variants().map(<[_]>::len), Some(15));
     assert!(pallet.view_function_by_name("rewards").is_some());
 
     // A transfer.
