@@ -142,12 +142,17 @@ impl Company {
 
 /// What a member is worth by the product of a group's gradient and its delta, of a company with this weight.
 pub(super) fn worth(product: i128, own_weight: u32, clip_q16: u32, weight: u64) -> i64 {
-    let scale = i128::from(own_weight).saturating_mul(clip_q16.min(CLIP_ONE).into());
+    let (own, all) = scale(own_weight, clip_q16, weight);
     let product = product.clamp(-MOST_OF_A_PRODUCT, MOST_OF_A_PRODUCT);
-    let all = i128::from(weight).saturating_mul(1 << GRADIENT_BITS);
-    let worth = round_div(product.saturating_mul(scale).saturating_neg(), all);
+    let worth = round_div(product.saturating_mul(own).saturating_neg(), all);
     let most = i128::from(MOST_OF_A_GROUP);
     worth.clamp(-most, most) as i64
+}
+
+/// What a member's product is multiplied with, and what it is then divided by.
+pub(super) fn scale(own_weight: u32, clip_q16: u32, weight: u64) -> (i128, i128) {
+    let own = i128::from(own_weight).saturating_mul(clip_q16.min(CLIP_ONE).into());
+    (own, i128::from(weight).saturating_mul(1 << GRADIENT_BITS))
 }
 
 /// `sum_p gradient[p] * change[p]`: below 2^104.

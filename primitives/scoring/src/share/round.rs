@@ -228,7 +228,7 @@ pub(super) fn rows(parts: &[Option<Vec<i64>>], hashes: &[Hash]) -> Vec<Row> {
 }
 
 /// Root of master weights.
-fn root(weights: &[i16]) -> Hash {
+pub(super) fn root(weights: &[i16]) -> Hash {
     let bytes: Vec<u8> = weights.iter().flat_map(|w| w.to_le_bytes()).collect();
     crate::weights::tree(&bytes).root().hash
 }

@@ -15,6 +15,7 @@
 //! ```
 
 mod answer;
+mod drill;
 mod player;
 mod referee;
 mod statement;
@@ -22,6 +23,7 @@ mod statement;
 mod tests;
 
 pub use answer::{Answer, LastDropped, ProvedEntrant, ProvedRow};
+pub use drill::Lie;
 pub use player::{Player, PlayerError};
 pub use referee::{Ruling, Step};
 pub use statement::{Model, PartOf, Pick, Shown, Statement};
@@ -33,7 +35,7 @@ use crate::graph::Graph;
 use crate::hash::Hash;
 use crate::hold_out::HoldOut;
 use crate::shard::MAX_SAMPLES;
-use crate::trial::Ground;
+use crate::trial::{Ground, Side};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;

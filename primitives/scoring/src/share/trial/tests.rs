@@ -1,19 +1,17 @@
 //! Liars are convicted, honest parties never are.
 
 use super::*;
+use crate::gradient::Differentiator;
 use crate::merge::Merge;
 use crate::merkle::{Branch, Node, Proof};
 use crate::share::company::worth;
 use crate::share::fixture::{Dice, Fixture};
-use crate::share::groups;
 use crate::share::record::EntrantRecord;
-use crate::share::round::rows as values_into_rows;
+use crate::share::round::{root, rows as values_into_rows};
 use crate::share::table::{gradient_tree, Row, RowSums, ShareTable, TablePass};
-use crate::trial::trace::Misstated;
-use crate::trial::{backward, Exam, ProvedChunk, Refusal, Side, Term, Tiles};
-use crate::{
-    Cnn, Convolution, Graph, Hash, Image, MasterWeights, Pool, Reference, Transformer, Window,
-};
+use crate::share::{groups, GROUPS};
+use crate::trial::{backward, Layout, ProvedChunk, Refusal, Side, Term, Tiles};
+use crate::{Cnn, Convolution, Graph, Image, Pool, Reference, Transformer, Window};
 use alloc::vec;
 use alloc::vec::Vec;
 use proptest::prelude::*;
@@ -40,7 +38,7 @@ impl End {
 fn play(
     facts: &RoundFacts,
     summary: &TableSummary,
-    [accused, challenger]: [&Player; 2],
+    [accused, challenger]: [&mut Player; 2],
     accusation: Accusation,
 ) -> (End, u32) {
     match Trial::open(facts, summary, accusation) {
@@ -52,7 +50,7 @@ fn play(
 fn play_on(
     facts: &RoundFacts,
     summary: &TableSummary,
-    [accused, challenger]: [&Player; 2],
+    [accused, challenger]: [&mut Player; 2],
     mut trial: Trial,
 ) -> (End, u32) {
     let mut answers = 0;
@@ -86,10 +84,10 @@ fn play_on(
 /// honest table. `Ok(false)` if the two summaries are equal.
 fn is_convicted(
     fixture: &Fixture,
-    liar: &Player,
+    liar: &mut Player,
     summary: &TableSummary,
 ) -> Result<bool, TestCaseError> {
-    let (facts, honest) = (&fixture.facts, fixture.honest());
+    let (facts, mut honest) = (&fixture.facts, fixture.honest());
     if summary == honest.summary() {
         return Ok(false);
     }
@@ -99,11 +97,16 @@ fn is_convicted(
     let accusation = honest.accuse(summary);
     prop_assert!(accusation.is_some(), "nothing to doubt");
     let accusation = accusation.unwrap();
-    let (end, answers) = play(facts, summary, [liar, &honest], accusation);
+    let (end, answers) = play(facts, summary, [liar, &mut honest], accusation);
     prop_assert!(end.is_conviction(), "{:?}: {:?}", accusation, end);
     prop_assert!(answers <= 12, "{:?}: {} answers", accusation, answers);
     if let Some(accusation) = liar.accuse(honest.summary()) {
-        let (end, _) = play(facts, honest.summary(), [&honest, liar], accusation);
+        let (end, _) = play(
+            facts,
+            fixture.honest().summary(),
+            [&mut honest, liar],
+            accusation,
+        );
         prop_assert!(!end.is_conviction(), "{:?}: {:?}", accusation, end);
     }
     Ok(true)
@@ -160,10 +163,6 @@ fn rich() -> Fixture {
     rich.next().unwrap()
 }
 
-fn root(weights: &[i16]) -> Hash {
-    MasterWeights::new(weights.to_vec()).unwrap().root()
-}
-
 /// The table of whoever says that from pass `from` on the company is another, and computes all that follows from it.
 fn with_company(
     fixture: &Fixture,
@@ -183,15 +182,11 @@ fn with_company(
     let midpoint = Merge::new(&fixture.base, &company.parts(&entrants)).midpoint();
     let mut gradients = Vec::new();
     let groups: Vec<_> = groups(a.len()).collect();
-    crate::gradient::Differentiator::gradients(
-        &mut Reference,
-        &facts.graph,
-        &midpoint,
-        &a,
-        &groups,
-        &mut |_, words| gradients.push(gradient_tree(words).root().hash),
-    )
-    .unwrap();
+    Reference
+        .gradients(&facts.graph, &midpoint, &a, &groups, &mut |_, words| {
+            gradients.push(gradient_tree(words).root().hash)
+        })
+        .unwrap();
     let old = table.passes[from].clone();
     table.passes[from] = TablePass {
         members: company.members.clone(),
@@ -286,8 +281,9 @@ fn every_edit_of_a_table_is_convicted() {
         for row in 0..fixture.deltas.len() {
             let mut table = fixture.table.clone();
             edit(&mut table, row);
-            let liar = fixture.player(table);
-            match is_convicted(&fixture, &liar, liar.summary()) {
+            let mut liar = fixture.player(table);
+            let summary = liar.summary().clone();
+            match is_convicted(&fixture, &mut liar, &summary) {
                 Ok(is) => convicted += u32::from(is),
                 Err(error) => panic!("{what} of {row}: {error}"),
             }
@@ -332,11 +328,12 @@ fn a_company_that_was_chosen_wrongly_is_convicted() {
         for last in [None, Some(back as u32), Some(out as u32)] {
             let mut table = with_company(&fixture, 1, members.clone(), None);
             table.passes[0].last_dropped = last.or(table.passes[0].last_dropped);
-            let liar = fixture.player(table);
-            let (facts, honest) = (&fixture.facts, fixture.honest());
+            let mut liar = fixture.player(table);
+            let summary = liar.summary().clone();
+            let (facts, mut honest) = (&fixture.facts, fixture.honest());
             let accusation = honest.accuse(liar.summary()).unwrap();
             assert!(matches!(accusation, Accusation::Row(Stage::Pass(0), _)));
-            let (end, answers) = play(facts, liar.summary(), [&liar, &honest], accusation);
+            let (end, answers) = play(facts, &summary, [&mut liar, &mut honest], accusation);
             assert!(matches!(end, End::Convicted(Step::Row(..))), "{end:?}");
             assert_eq!(answers, 1);
             tried += 1;
@@ -350,14 +347,14 @@ fn a_company_that_was_chosen_wrongly_is_convicted() {
 fn a_wrong_median_is_convicted() {
     let fixture = rich();
     let right = fixture.table.passes[0].median_norm;
-    let (facts, honest) = (&fixture.facts, fixture.honest());
+    let (facts, mut honest) = (&fixture.facts, fixture.honest());
     let norms = fixture.table.records.iter().map(EntrantRecord::norm);
     for median in norms
         .chain([1, right - 1, right + 1])
         .filter(|norm| *norm != right)
     {
         let table = with_company(&fixture, 0, vec![true; fixture.deltas.len()], Some(median));
-        let liar = fixture.player(table);
+        let mut liar = fixture.player(table);
         assert!(!facts.allow(liar.summary()));
         // Sums that would do.
         let mut summary = liar.summary().clone();
@@ -371,152 +368,209 @@ fn a_wrong_median_is_convicted() {
         }
         let accusation = honest.accuse(&summary).unwrap();
         assert_eq!(accusation, Accusation::Rows(Stage::Pass(0)));
-        let (end, _) = play(facts, &summary, [&liar, &honest], accusation);
+        let (end, _) = play(facts, &summary, [&mut liar, &mut honest], accusation);
         assert!(end.is_conviction(), "{end:?}");
     }
 }
 
+/// Every kind of lie, told in many places, ends at its own step.
 #[test]
 fn deep_lies_are_convicted() {
     let fixture = rich();
-    let parameters = fixture.base.len() as u32;
-    let (dice, mut backwards) = (Dice::new(5), 0);
+    let (facts, dice) = (&fixture.facts, Dice::new(5));
+    let mut told = [0; 8];
     for _ in 0..30 {
-        let position = dice.below(parameters);
-        let passes = fixture.table.passes.len() as u32;
-        let number = dice.below(passes);
-        let group = dice.below(16);
-        let weights =
-            (fixture.table.passes[number as usize].members.iter()).zip(&fixture.table.records);
-        let weight: i64 = weights
-            .filter_map(|(is_member, record)| is_member.then_some(i64::from(record.weight)))
-            .sum();
-        let of = Model::Midpoint(number as u8);
-        let members = &fixture.table.passes[number as usize].members;
-        let member = members.iter().position(|is| *is).unwrap() as u32;
-
-        // A weight, and what was made of it.
-        for term in [None, Some((of, position, member, weight << 17))] {
-            let mut liar = fixture.honest();
-            liar.overlay.weight = Some((of, position, 1));
-            liar.overlay.term = term;
-            let lied = liar.weights_of(of);
-            liar.table.passes[number as usize].midpoint = root(&lied);
-            let end = end_of(&fixture, &mut liar);
-            let is_step = match term {
-                None => matches!(end, End::Convicted(Step::Weight { .. })),
-                Some(_) => matches!(end, End::Convicted(Step::Term { .. })),
-            };
-            assert!(is_step, "{end:?}");
-        }
-        // A word of a gradient.
-        for stage in [Stage::Pass(number as u8), Stage::Pay] {
-            let mut liar = fixture.honest();
-            liar.overlay.gradient = Some((stage, group, position, 1));
-            liar.stand_for_gradient(stage, group);
-            let end = end_of(&fixture, &mut liar);
-            assert_eq!(end, End::Silent(Refusal::NotTheInside));
-            // And the word of a trace that makes it so.
-            if let Some(mut liar) = backward_liar(&fixture, stage, group, &dice) {
-                let end = end_of(&fixture, &mut liar);
-                assert!(
-                    matches!(end, End::Convicted(Step::Gradient { .. })),
-                    "{end:?}"
-                );
-                backwards += 1;
-            }
-        }
-        // A product, and the part that is made of it.
-        let mut liar = fixture.honest();
-        let stage = Stage::Pass(number as u8);
-        let of = PartOf {
-            stage,
-            entrant: member,
-            group,
-        };
-        liar.overlay.product = Some((of, 0, 1 << 70));
-        let products = liar.products_of(of);
-        let record = &fixture.table.records[member as usize];
-        let pass = &mut liar.table.passes[number as usize];
-        let clip = crate::merge::clip(pass.median_norm, record.norm());
-        let mut parts = pass.rows[member as usize].parts.to_vec();
-        parts[group as usize] = worth(products, record.weight, clip, weight as u64);
-        pass.rows[member as usize].parts = parts.into();
-        let end = end_of(&fixture, &mut liar);
-        let is_refused = !fixture.facts.allow(&liar.summary);
-        // A value that is wrong enough makes its row bad or good: then the row is wrong, too.
-        let is_step = matches!(end, End::Convicted(Step::Product { .. } | Step::Row(..)));
-        assert!(is_step || is_refused, "{end:?}");
-        // A word of a trace, and the loss that follows from it.
-        for (half, of) in [
-            (Half::A, Side::Base),
-            (Half::A, Side::Merged),
-            (Half::B, Side::Base),
-            (Half::B, Side::Merged),
-        ] {
-            let mut liar = fixture.honest();
-            let nth = dice.below(half.count(fixture.facts.samples));
-            let sample = fixture.facts.sample(half, nth).unwrap();
-            let layout = crate::trial::Layout::of(&fixture.facts.graph);
-            let op = dice.below(fixture.facts.graph.ops.len() as u32);
-            let at = dice.below(layout.op(op).unwrap().words);
-            liar.overlay.word = Some((
+        let position = dice.below(fixture.base.len() as u32);
+        let number = dice.below(fixture.table.passes.len() as u32) as u8;
+        let members = &fixture.table.passes[usize::from(number)].members;
+        let entrant = members.iter().position(|is| *is).unwrap() as u32;
+        let (pass, group) = (Stage::Pass(number), dice.below(16));
+        let of = [Model::Midpoint(number), Model::Merged][dice.below(2) as usize];
+        let mut lies = vec![
+            Lie::Weight {
                 of,
-                sample,
-                Misstated {
-                    op,
-                    at,
-                    by: 4000,
-                    carries: true,
-                },
-            ));
-            let loss = liar.loss_of(of, sample);
-            let table = &mut liar.table;
-            let both = match half {
-                Half::A => &mut merge(table).on_a,
-                Half::B => &mut pay(table).on_b,
+                position,
+                by: 1,
+            },
+            Lie::Term {
+                of,
+                position,
+                entrant,
+                by: 1,
+            },
+        ];
+        for stage in [pass, Stage::Pay] {
+            let of = PartOf {
+                stage,
+                entrant,
+                group,
             };
-            let side = usize::from(of == Side::Merged);
-            if both[side][nth as usize] == loss {
-                continue;
+            let by = 1 + i64::from(dice.below(40));
+            lies.push(Lie::Part {
+                of,
+                by: if dice.below(2) == 0 { by } else { -by },
+            });
+            lies.push(Lie::Gradient {
+                stage,
+                group,
+                position,
+                by: 1,
+            });
+            let samples = facts.group(stage, group).unwrap();
+            let op = dice.below(facts.graph.ops.len() as u32 - 1);
+            let word = backward::Lie {
+                sample: samples[dice.below(samples.len() as u32) as usize],
+                stage: op,
+                at: dice
+                    .below(Layout::of(&facts.graph).op(op).unwrap().words)
+                    .into(),
+                by: 4000,
+                carries: true,
+            };
+            let positions = (0..6).map(|_| dice.below(fixture.base.len() as u32));
+            lies.extend(positions.map(|position| Lie::Backward {
+                stage,
+                group,
+                position,
+                word,
+            }));
+        }
+        for half in [Half::A, Half::B] {
+            for of in [Side::Base, Side::Merged] {
+                let op = dice.below(facts.graph.ops.len() as u32);
+                lies.push(Lie::Word {
+                    of,
+                    sample: facts
+                        .sample(half, dice.below(half.count(facts.samples)))
+                        .unwrap(),
+                    op,
+                    at: dice.below(Layout::of(&facts.graph).op(op).unwrap().words),
+                    by: 400,
+                    carries: true,
+                });
             }
-            both[side][nth as usize] = loss;
+            lies.push(Lie::Losses { half });
+        }
+        for lie in lies {
+            let Some(mut liar) = Player::lying(fixture.honest(), &mut Reference, lie) else {
+                continue;
+            };
             let end = end_of(&fixture, &mut liar);
-            let is_refused = !fixture.facts.allow(&liar.summary);
-            let is_step = matches!(end, End::Convicted(Step::Loss(_)));
-            assert!(is_step || is_refused, "{end:?}");
+            let (kind, is_step) = match lie {
+                Lie::Part { of, .. } => (
+                    0,
+                    matches!(end, End::Convicted(Step::Product { of: found, .. }) if found == of),
+                ),
+                Lie::Gradient { .. } => (1, end == End::Silent(Refusal::NotTheInside)),
+                Lie::Backward { .. } => (2, matches!(end, End::Convicted(Step::Gradient { .. }))),
+                Lie::Weight {
+                    of: Model::Merged, ..
+                } => (3, matches!(end, End::Convicted(Step::Weight { .. }))),
+                Lie::Weight { .. } => (4, matches!(end, End::Convicted(Step::Weight { .. }))),
+                Lie::Term { .. } => (5, matches!(end, End::Convicted(Step::Term { .. }))),
+                Lie::Word { .. } => (6, matches!(end, End::Convicted(Step::Loss(_)))),
+                Lie::Losses { half } => (7, end == End::Convicted(Step::Losses(half))),
+            };
+            assert!(is_step, "{lie:?}: {end:?}");
+            told[kind] += 1;
         }
     }
-    assert!(backwards > 10, "{backwards}");
+    assert!(told.iter().all(|count| *count > 5), "{told:?}");
 }
 
-/// Whoever misstates a word of a sample's trace, and stands for a word of a gradient that follows from it.
-fn backward_liar(fixture: &Fixture, stage: Stage, group: u32, dice: &Dice) -> Option<Player> {
-    let (facts, mut liar) = (&fixture.facts, fixture.honest());
-    let members = facts.group(stage, group)?;
-    let layout = crate::trial::Layout::of(&facts.graph);
-    let op = dice.below(facts.graph.ops.len() as u32 - 1);
-    let lie = backward::Lie {
-        sample: members[dice.below(members.len() as u32) as usize],
-        stage: op,
-        at: dice.below(layout.op(op)?.words).into(),
-        by: 4000,
-        carries: true,
+#[test]
+fn a_lie_about_nothing_is_no_lie() {
+    let fixture = rich();
+    let lying = |lie| Player::lying(fixture.honest(), &mut Reference, lie);
+    let parameters = fixture.base.len() as u32;
+    let nobody = PartOf {
+        stage: Stage::Pass(0),
+        entrant: fixture.facts.entrants,
+        group: 0,
     };
-    let honest = liar.gradient(&mut Reference, stage, group)?;
-    let positions = (0..20).map(|_| dice.below(honest.len() as u32));
-    for position in positions {
-        liar.overlay.gradient = Some((stage, group, position, 0));
-        liar.overlay.backward = Some(lie);
-        let value = |player: &backward::Player| player.value(&mut Reference, position);
-        let by = liar.with_group(stage, group, value)? - honest[position as usize];
-        if by != 0 {
-            liar.overlay.gradient = Some((stage, group, position, by));
-            liar.stand_for_gradient(stage, group);
-            return Some(liar);
-        }
+    let out = fixture.table.passes[1]
+        .members
+        .iter()
+        .position(|is| !*is)
+        .unwrap() as u32;
+    let dropped = PartOf {
+        stage: Stage::Pass(1),
+        entrant: out,
+        group: 0,
+    };
+    let group = GROUPS as u32;
+    let no_group = PartOf {
+        group,
+        entrant: 0,
+        ..nobody
+    };
+    let of = Model::Midpoint(1);
+    let nothing = [
+        Lie::Part { of: nobody, by: 9 },
+        Lie::Part { of: dropped, by: 9 },
+        Lie::Part {
+            of: no_group,
+            by: 9,
+        },
+        Lie::Part {
+            of: PartOf {
+                entrant: 0,
+                ..nobody
+            },
+            by: 0,
+        },
+        Lie::Gradient {
+            stage: Stage::Pay,
+            group,
+            position: 0,
+            by: 1,
+        },
+        Lie::Gradient {
+            stage: Stage::Pay,
+            group: 0,
+            position: parameters,
+            by: 1,
+        },
+        Lie::Weight {
+            of: Model::Midpoint(8),
+            position: 0,
+            by: 1,
+        },
+        Lie::Weight {
+            of,
+            position: parameters,
+            by: 1,
+        },
+        Lie::Term {
+            of,
+            position: 0,
+            entrant: out,
+            by: 1,
+        },
+        Lie::Word {
+            of: Side::Base,
+            sample: fixture.facts.samples,
+            op: 0,
+            at: 0,
+            by: 1,
+            carries: true,
+        },
+    ];
+    for lie in nothing {
+        assert!(lying(lie).is_none(), "{lie:?}");
     }
-    None
+    // Of a round that merges nothing there is less to lie about.
+    let nothing_merged = Fixture::mlp(&[5, 4, 3], 2, 3, 1);
+    for lie in [
+        Lie::Losses { half: Half::A },
+        Lie::Weight {
+            of: Model::Merged,
+            position: 0,
+            by: 1,
+        },
+    ] {
+        assert!(Player::lying(nothing_merged.honest(), &mut Reference, lie).is_none());
+    }
 }
 
 /// A product and a gradient of more tiles than one answer shows.
@@ -526,15 +580,18 @@ fn lies_about_a_large_model_are_convicted() {
     assert!(fixture.base.len() > 256 * 512);
     let (stage, group) = (Stage::Pass(0), 1);
     for position in [0, 700, 70_001, fixture.base.len() as u32 - 1] {
-        let mut liar = fixture.honest();
-        liar.overlay.gradient = Some((stage, group, position, 1));
-        liar.stand_for_gradient(stage, group);
-        let end = end_of(&fixture, &mut liar);
-        assert_eq!(end, End::Silent(Refusal::NotTheInside));
-        let mut liar = fixture.honest();
-        let entrant = fixture.table.passes[0]
-            .members
-            .iter()
+        let lie = Lie::Gradient {
+            stage,
+            group,
+            position,
+            by: 1,
+        };
+        let mut liar = Player::lying(fixture.honest(), &mut Reference, lie).unwrap();
+        assert_eq!(
+            end_of(&fixture, &mut liar),
+            End::Silent(Refusal::NotTheInside)
+        );
+        let entrant = (fixture.table.passes[0].members.iter())
             .position(|is| *is)
             .unwrap() as u32;
         let of = PartOf {
@@ -542,18 +599,20 @@ fn lies_about_a_large_model_are_convicted() {
             entrant,
             group,
         };
+        let mut liar = fixture.honest();
         let tile = position / 512;
         liar.overlay.product = Some((of, tile, 1 << 62));
+        let products = liar.all_products(&mut Reference, of).unwrap();
         let record = &fixture.table.records[entrant as usize];
         let summary = fixture.table.summary();
         let clip = crate::merge::clip(summary.passes[0].median_norm, record.norm());
         let weight = summary.passes[0].rows.sum.weight;
-        let part = worth(liar.products_of(of), record.weight, clip, weight);
+        let part = worth(products.into_iter().sum(), record.weight, clip, weight);
         let honest = fixture.table.passes[0].rows[entrant as usize].parts[group as usize];
         assert_ne!(part, honest);
         // From the part on: what the whole row would be is another matter.
         let trial = Trial::awaiting(Statement::Part { of, part });
-        let players = [&liar, &fixture.honest()];
+        let players = [&mut liar, &mut fixture.honest()];
         let (end, answers) = play_on(&fixture.facts, &summary, players, trial);
         let is_tile =
             matches!(end, End::Convicted(Step::Product { tile: found, .. }) if found == tile);
@@ -561,50 +620,46 @@ fn lies_about_a_large_model_are_convicted() {
     }
 }
 
-/// How the trial of a liar ends, who stands for its table now.
+/// How the trial of a liar ends.
 fn end_of(fixture: &Fixture, liar: &mut Player) -> End {
-    liar.summary = liar.table.summary();
-    let honest = fixture.honest();
-    let accusation = honest.accuse(&liar.summary).unwrap();
-    let players = [&*liar, &honest];
-    let (end, answers) = play(&fixture.facts, &liar.summary, players, accusation);
+    let (summary, mut honest) = (liar.summary().clone(), fixture.honest());
+    assert!(fixture.facts.allow(&summary));
+    let accusation = honest.accuse(&summary).unwrap();
+    let players = [liar, &mut honest];
+    let (end, answers) = play(&fixture.facts, &summary, players, accusation);
     assert!(answers <= 12);
     end
 }
 
-impl Player {
-    /// Stands for the gradient that it computes.
-    fn stand_for_gradient(&mut self, stage: Stage, group: u32) {
-        let words = self.gradient(&mut Reference, stage, group).unwrap();
-        let root = gradient_tree(&words).root().hash;
-        let roots = match stage {
-            Stage::Pass(number) => &mut self.table.passes[usize::from(number)].gradients,
-            Stage::Pay => &mut pay(&mut self.table).gradients,
-        };
-        roots[group as usize] = root;
+/// What a dispute asks for twice is computed once.
+#[test]
+fn the_last_gradient_is_kept() {
+    struct Counting(u32);
+    impl crate::gradient::Differentiator for Counting {
+        fn gradients(
+            &mut self,
+            graph: &Graph,
+            weights: &[i16],
+            samples: &crate::Samples,
+            groups: &[core::ops::Range<usize>],
+            see: &mut dyn FnMut(usize, &[i64]),
+        ) -> Result<(), crate::EvalError> {
+            self.0 += 1;
+            Reference.gradients(graph, weights, samples, groups, see)
+        }
     }
-
-    fn weights_of(&self, of: Model) -> Vec<i16> {
-        self.weights(of).unwrap()
-    }
-
-    fn products_of(&self, of: PartOf) -> i128 {
-        let tiles = referee::products::gradient_tiles(self.base_len());
-        let products = self.products(&mut Reference, of, 0, tiles).unwrap();
-        products.into_iter().sum()
-    }
-
-    fn loss_of(&self, of: Side, sample: u32) -> u32 {
-        let exam = Exam {
-            of,
-            weights: [0; 32],
-            sample,
-        };
-        let statement = crate::trial::Statement::Sample { exam, loss: 0 };
-        let mut loss = None;
-        let traced = self.traced(&statement).unwrap();
-        traced.each(|_, given| loss = given.word(0)).unwrap();
-        loss.unwrap() as u32
+    let fixture = rich();
+    let (mut player, mut counting) = (fixture.honest(), Counting(0));
+    for (stage, group, computed) in [
+        (Stage::Pay, 3, 1),
+        (Stage::Pay, 3, 1),
+        (Stage::Pay, 4, 2),
+        (Stage::Pass(0), 4, 3),
+    ] {
+        let words = player.gradient(&mut counting, stage, group).unwrap();
+        assert_eq!(counting.0, computed);
+        let (_, roots) = fixture.table.measured(stage).unwrap();
+        assert_eq!(gradient_tree(&words).root().hash, roots[group as usize]);
     }
 }
 
@@ -614,13 +669,13 @@ proptest! {
     /// A single bit of the summary is other than it should be: any of its numbers.
     #[test]
     fn a_changed_summary_is_refused_or_convicted(fixture in any_fixture(), bits in proptest::collection::vec(any::<Index>(), 60)) {
-        let honest = fixture.honest();
+        let mut honest = fixture.honest();
         for bit in bits {
             let mut bytes = honest.summary().encode();
             let bit = bit.index(bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
             if let Ok(summary) = TableSummary::decode(&mut &bytes[..]) {
-                prop_assert!(is_convicted(&fixture, &honest, &summary)?);
+                prop_assert!(is_convicted(&fixture, &mut honest, &summary)?);
             }
         }
     }
@@ -644,16 +699,17 @@ proptest! {
             bytes[bit / 8] ^= 1 << (bit % 8);
             let Ok(changed) = Row::decode(&mut &bytes[..]) else { continue };
             rows[row] = changed;
-            let liar = fixture.player(table);
-            prop_assert!(is_convicted(&fixture, &liar, liar.summary())?);
+            let mut liar = fixture.player(table);
+            let summary = liar.summary().clone();
+            prop_assert!(is_convicted(&fixture, &mut liar, &summary)?);
         }
     }
 
     /// An honest party answers every doubt, however absurd, and is never convicted. No other answer is taken for right.
     #[test]
     fn the_honest_are_never_convicted(fixture in any_fixture(), seed in any::<u64>(), bit in any::<Index>()) {
-        let (facts, honest, dice) = (&fixture.facts, fixture.honest(), Dice::new(seed));
-        let summary = honest.summary();
+        let (facts, mut honest, dice) = (&fixture.facts, fixture.honest(), Dice::new(seed));
+        let summary = &honest.summary().clone();
         for accusation in accusations(facts, summary, &dice) {
             let mut trial = Trial::open(facts, summary, accusation).unwrap();
             loop {

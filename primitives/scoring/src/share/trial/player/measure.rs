@@ -1,6 +1,6 @@
 //! Weights, terms, gradients, products and traces, as a party computes them.
 
-use super::super::referee::products::product;
+use super::super::referee::products::{gradient_tiles, product};
 use super::super::{Model, PartOf, Pick, Stage};
 use super::Player;
 use crate::gradient::Differentiator;
@@ -10,6 +10,7 @@ use crate::trial::trace::Misstated;
 use crate::trial::traced::TracedSample;
 use crate::trial::{self, backward, stretches, Side, Term};
 use crate::WEIGHT_TILE;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// What a party says instead of what it has computed. Nothing, if it is honest.
@@ -108,27 +109,42 @@ impl Player {
 
     /// The gradient of a stage's group.
     pub(in super::super) fn gradient(
-        &self,
+        &mut self,
         evaluator: &mut impl Differentiator,
         stage: Stage,
         group: u32,
-    ) -> Option<Vec<i64>> {
+    ) -> Option<Arc<[i64]>> {
+        let mut words = self.computed_gradient(evaluator, stage, group)?;
+        if let Some((_, _, position, by)) = self.overlay.gradient {
+            if self.overlay.is_about(stage, group) {
+                let word = Arc::make_mut(&mut words).get_mut(position as usize)?;
+                *word = word.wrapping_add(by);
+            }
+        }
+        Some(words)
+    }
+
+    fn computed_gradient(
+        &mut self,
+        evaluator: &mut impl Differentiator,
+        stage: Stage,
+        group: u32,
+    ) -> Option<Arc<[i64]>> {
+        let last = self.last_gradient.as_ref();
+        if let Some((.., words)) = last.filter(|(of, at, _)| (*of, *at) == (stage, group)) {
+            return Some(words.clone());
+        }
         let (pass, _) = self.summary.pass_of(stage)?;
         let samples = self.samples.select(&self.facts.group(stage, group)?);
         let weights = self.weights(Model::Midpoint(pass))?;
-        let mut words = Vec::new();
-        let mut see = |_: usize, gradient: &[i64]| words = gradient.to_vec();
+        let mut words: Arc<[i64]> = Arc::default();
+        let mut see = |_: usize, gradient: &[i64]| words = gradient.into();
         let all = 0..samples.len();
         let graph = &self.facts.graph;
         evaluator
             .gradients(graph, &weights, &samples, &[all], &mut see)
             .ok()?;
-        if let Some((lied_of, lied, position, by)) = self.overlay.gradient {
-            if (lied_of, lied) == (stage, group) {
-                let word = words.get_mut(position as usize)?;
-                *word = word.wrapping_add(by);
-            }
-        }
+        self.last_gradient = Some((stage, group, words.clone()));
         Some(words)
     }
 
@@ -182,9 +198,19 @@ impl Player {
         })
     }
 
+    /// The products of all of a gradient and a delta, by stretch.
+    pub(in super::super) fn all_products(
+        &mut self,
+        evaluator: &mut impl Differentiator,
+        of: PartOf,
+    ) -> Option<Vec<i128>> {
+        let tiles = gradient_tiles(self.facts.parameters());
+        self.products(evaluator, of, 0, tiles)
+    }
+
     /// The products of a gradient and a delta by stretch of so many tiles.
     pub(in super::super) fn products(
-        &self,
+        &mut self,
         evaluator: &mut impl Differentiator,
         of: PartOf,
         first: u32,
@@ -207,27 +233,35 @@ impl Player {
         Some(stretches(first, tiles).map(of_stretch).collect())
     }
 
+    /// The loss of a sample of the exam.
+    pub(in super::super) fn loss(&self, of: Side, sample: u32) -> Option<u32> {
+        let mut loss = None;
+        let traced = self.traced(of, sample)?;
+        traced.each(|_, given| loss = given.word(0))?;
+        loss.map(|loss| loss as u32)
+    }
+
     /// The sample that a statement is about.
-    pub(in super::super) fn traced(
-        &self,
-        statement: &trial::Statement,
-    ) -> Option<TracedSample<'_>> {
-        let (trial::Statement::Sample { exam, .. }
-        | trial::Statement::Trace { exam, .. }
-        | trial::Statement::Word { exam, .. }) = statement
-        else {
-            return None;
-        };
+    pub(super) fn traced_of(&self, statement: &trial::Statement) -> Option<TracedSample<'_>> {
+        match statement {
+            trial::Statement::Sample { exam, .. }
+            | trial::Statement::Trace { exam, .. }
+            | trial::Statement::Word { exam, .. } => self.traced(exam.of, exam.sample),
+            _ => None,
+        }
+    }
+
+    fn traced(&self, of: Side, sample: u32) -> Option<TracedSample<'_>> {
         let misstated = self
             .overlay
             .word
-            .filter(|(of, sample, _)| *of == exam.of && *sample == exam.sample);
+            .filter(|(lied_of, lied, _)| (*lied_of, *lied) == (of, sample));
         Some(TracedSample {
             ground: self.facts.ground(),
             layout: &self.layout,
             held: &self.held,
-            sample: exam.sample,
-            weights: match exam.of {
+            sample,
+            weights: match of {
                 Side::Base => self.base.clone(),
                 _ => self.weights(Model::Merged)?,
             },

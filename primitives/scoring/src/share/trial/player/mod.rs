@@ -1,11 +1,10 @@
 //! One party's own computation of a round, which accuses, answers and picks by itself.
 //!
-//! Nothing is kept but the table and what it was made from: weights, gradients and traces are computed when they are
-//! asked for.
+//! Weights, gradients and traces are computed when they are asked for. Nothing is kept but the table, what it was made
+//! from, and the last gradient.
 
 mod measure;
 
-use super::referee::products::gradient_tiles;
 use super::{
     Accusation, Answer, Model, Pick, ProvedEntrant, ProvedRow, RoundFacts, Shown, Stage, Statement,
     TableSummary, Trial,
@@ -23,6 +22,7 @@ use crate::share::table::{
 use crate::trial::witness::weights::{tree, weight_span, weight_tiles};
 use crate::trial::{Layout, ProvedChunk, Side};
 use crate::{Delta, MasterWeights, CHUNK};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use measure::Overlay;
 use thiserror::Error;
@@ -48,6 +48,8 @@ pub struct Player {
     pub(super) summary: TableSummary,
     /// Nothing, but for a liar in a drill.
     pub(super) overlay: Overlay,
+    /// The gradient that was computed last: the answers of a dispute are mostly about the same.
+    last_gradient: Option<(Stage, u32, Arc<[i64]>)>,
 }
 
 impl Player {
@@ -90,15 +92,21 @@ impl Player {
             summary: table.summary(),
             table,
             overlay: Overlay::default(),
+            last_gradient: None,
         })
     }
 
-    #[cfg(test)]
-    pub(super) fn base_len(&self) -> u32 {
-        self.base.len() as u32
+    /// The facts of the round.
+    pub fn facts(&self) -> &RoundFacts {
+        &self.facts
     }
 
-    /// What it stands for.
+    /// The table that it stands for.
+    pub fn table(&self) -> &ShareTable {
+        &self.table
+    }
+
+    /// The summary that it stands for: that of its table.
     pub fn summary(&self) -> &TableSummary {
         &self.summary
     }
@@ -178,7 +186,7 @@ impl Player {
     }
 
     /// The accused's answer; none if there is nothing to answer, or no such thing.
-    pub fn answer(&self, evaluator: &mut impl Differentiator, trial: &Trial) -> Option<Answer> {
+    pub fn answer(&mut self, evaluator: &mut impl Differentiator, trial: &Trial) -> Option<Answer> {
         if trial.shown.is_some() {
             return None;
         }
@@ -194,17 +202,13 @@ impl Player {
                 },
             },
             Statement::Part { of, .. } => {
+                let products = self.all_products(evaluator, of)?;
                 let (_, roots) = self.table.measured(of.stage)?;
                 Answer::Part {
                     entrant: self.entrant(of.entrant)?,
                     gradient: *roots.get(of.group as usize)?,
                     siblings: roots_tree(roots).prove_span(of.group, 1),
-                    products: self.products(
-                        evaluator,
-                        of,
-                        0,
-                        gradient_tiles(self.facts.parameters()),
-                    )?,
+                    products,
                 }
             }
             Statement::Products {
@@ -263,7 +267,7 @@ impl Player {
             },
             Statement::Losses(half) => Answer::Losses(self.table.losses(half)?.clone()),
             Statement::Loss(statement) => {
-                Answer::Loss(self.traced(&statement)?.answer(&statement)?)
+                Answer::Loss(self.traced_of(&statement)?.answer(&statement)?)
             }
         })
     }
@@ -271,7 +275,7 @@ impl Player {
     /// The challenger's pick: the first of what is shown that is computed differently here. None if nothing is, or if it
     /// is not the challenger's turn. `theirs` is what the accused stands for.
     pub fn pick(
-        &self,
+        &mut self,
         evaluator: &mut impl Differentiator,
         theirs: &TableSummary,
         trial: &Trial,
@@ -340,7 +344,7 @@ impl Player {
                 self.pick_of_word(evaluator, (stage, group), word, shown)
             }
             (Shown::Loss(shown), Statement::Loss(statement)) => {
-                match self.traced(&statement)?.pick(&statement, shown)? {
+                match self.traced_of(&statement)?.pick(&statement, shown)? {
                     crate::trial::Pick::Nth(nth) => Some(Pick::Nth(nth)),
                     _ => None,
                 }
