@@ -19,12 +19,10 @@
 //! | [`merkle`] | one tree, plain or summing |
 //! | [`shard`] | hold-out samples, sealed until a round needs them |
 //! | [`hold_out`] | which samples score a round: a shard, or some of a public pool |
-//! | [`merge`] | clipping, similarity, the weighted merge |
-//! | [`reveals`] | what the chain keeps of the deltas of a round |
-//! | [`share`] | which deltas are merged, what each is credited, and what an account proved |
-//! | [`round`] | a whole round: midpoint shares, joint gain |
-//! | [`table`] | the score table, the claim made of it, proofs of a share |
-//! | [`trial`] | a dispute about a table, down to one step, and the referee of that step |
+//! | [`merge`] | clipping, the weighted merge |
+//! | [`losses`] | the tree over the losses of an evaluation |
+//! | [`share`] | a whole round: which deltas are merged, what each is credited, what an account proved; its table, claim, audits and disputes |
+//! | [`trial`] | a dispute about one sample's loss, or a word of a gradient, and the referee of the last step |
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 #![deny(
@@ -44,16 +42,15 @@ pub mod gradient;
 pub mod graph;
 mod hash;
 pub mod hold_out;
+pub mod losses;
 pub mod lut;
 pub mod machine;
 pub mod merge;
 pub mod merkle;
 pub mod op;
-pub mod reveals;
-pub mod round;
+mod paired;
 pub mod shard;
 pub mod share;
-pub mod table;
 mod transformer;
 pub mod trial;
 pub mod weights;
@@ -67,16 +64,11 @@ pub use hold_out::{draw, pool_tree, HoldOut, RoundSamples};
 pub use merkle::{Node, Proof, SumNode, SumProof, SumTree, Tree};
 pub use op::window::{Image, Window, MAX_POOL_SPAN};
 pub use op::{Op, Width};
-pub use reveals::{median_norm, reveals_tree, RevealRecord};
-pub use round::{score_round, Evaluations, Reveal, RoundScore, Rules, ScoreError};
 pub use shard::{seal_leaf, shard_root, shards_root, ShardError};
 pub use share::{
     audits, can_decide, work_root, Audit, AuditAnswer, AuditError, Audited, Credit, CreditError,
-    CreditProof, EntrantRecord, Ledger, MergedGain, ProvedCredit, RoundFacts, ShareClaim,
-    ShareTable, ShareTerms, TableSummary,
-};
-pub use table::{
-    Header, Opening, ProvedShare, RoundClaim, Row, ScoreTable, ShareError, ShareProof, Standing,
+    CreditProof, EntrantRecord, Ledger, MergedGain, ProvedCredit, RoundFacts, ScoreError,
+    ShareClaim, ShareTable, ShareTerms, TableSummary,
 };
 pub use transformer::Transformer;
 pub use weights::{MasterWeights, WeightsError};

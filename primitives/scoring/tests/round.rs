@@ -4,17 +4,17 @@
 
 use gotong_scoring::merge::{MAX_REVEALS, MAX_WEIGHT};
 use gotong_scoring::{
-    predict, score_round, Delta, EvalError, Evaluator, Graph, MasterWeights, Reference, Reveal,
-    RoundScore, Row, Rules, Samples, ScoreError, Standing, WeightsError,
+    blake2_256,
+    gradient::Differentiator,
+    predict,
+    share::{halves, share_round, share_table, Entrant, ShareRound},
+    work_root, Delta, EvalError, Evaluator, Graph, Hash, MasterWeights, Reference, Samples,
+    ScoreError, ShareTable, ShareTerms, WeightsError,
 };
 
 const INPUTS: usize = 64;
 const CLASSES: usize = 4;
-const RULES: Rules = Rules {
-    admit_floor_q8: 256,
-    gain_floor_q8: 512,
-    central_difference: 4,
-};
+const SEED: Hash = [7; 32];
 
 /// A multiplicative generator: enough for test data.
 struct Random(u64);
@@ -71,9 +71,8 @@ impl Task {
         vec![0; self.graph.parameters()]
     }
 
-    /// What a perceptron learns from samples, as a reveal: towards the label, away from what was
-    /// predicted instead.
-    fn learn(&mut self, weights: &[i16], count: usize, weight: u32) -> Reveal {
+    /// What a perceptron learns from samples: towards the label, away from what was predicted instead.
+    fn learn(&mut self, weights: &[i16], count: usize) -> Delta {
         let samples = self.samples(count);
         let predicted = predict(&self.graph, weights, &samples).unwrap();
         let mut change = vec![0i32; self.graph.parameters()];
@@ -85,140 +84,140 @@ impl Task {
                 }
             }
         }
-        reveal(Delta::compress(&change, 400), weight)
+        Delta::compress(&change, 400)
     }
 
     /// The same changes in other places.
-    fn permuted(&mut self, honest: &Reveal) -> Reveal {
-        let mut change: Vec<i32> = vec![0; honest.delta.parameters() as usize];
-        for entry in honest.delta.entries() {
+    fn permuted(&mut self, honest: &Delta) -> Delta {
+        let mut change: Vec<i32> = vec![0; honest.parameters() as usize];
+        for entry in honest.entries() {
             change[entry.position as usize] = entry.change.into();
         }
         self.random.shuffle(&mut change);
-        reveal(Delta::compress(&change, 1000), honest.weight)
+        Delta::compress(&change, 1000)
     }
 
-    fn score(&self, base: &[i16], samples: &Samples, reveals: &[Reveal]) -> RoundScore {
-        score_round(&mut Reference, &self.graph, base, samples, reveals, &RULES).unwrap()
+    fn play(&self, base: &[i16], samples: &Samples, deltas: &[Delta]) -> (ShareRound, ShareTable) {
+        let hashes: Vec<Hash> = deltas.iter().map(|d| Delta::hash_of(&d.encode())).collect();
+        let (entrants, terms) = (entrants(deltas, 1000), ShareTerms::default());
+        let graph = &self.graph;
+        share_table(
+            &mut Reference,
+            graph,
+            base,
+            samples,
+            &SEED,
+            &entrants,
+            &hashes,
+            &terms,
+        )
+        .unwrap()
     }
 }
 
-fn reveal(delta: Delta, weight: u32) -> Reveal {
-    Reveal {
-        hash: Delta::hash_of(&delta.encode()),
-        weight,
+fn entrants(deltas: &[Delta], weight: u32) -> Vec<Entrant<'_>> {
+    let entrant = |delta| Entrant {
         delta,
-    }
+        weight,
+        is_proven: false,
+    };
+    deltas.iter().map(entrant).collect()
 }
 
+/// Rounds of four honest contributors and one that made noise: each learns from the model so far.
 #[test]
-fn honest_work_is_paid_and_noise_is_not() {
-    let (mut honest_share, mut noise_share, mut noise_phi) = (0, 0, 0);
-    let mut harms = Vec::new();
+fn honest_work_is_credited_and_noise_is_not() {
+    let (mut honest_credit, mut noise_credit, mut noise_merged) = (0, 0, 0);
     for seed in 1..=4 {
         let mut task = Task::new(seed);
         let mut base = task.base();
         for _ in 0..4 {
-            let mut reveals: Vec<Reveal> = (0..4).map(|_| task.learn(&base, 100, 1000)).collect();
-            reveals.push(task.permuted(&reveals[0]));
-            let samples = task.samples(300);
-            let score = task.score(&base, &samples, &reveals);
-            check_consistency(&task.graph, &base, &samples, &score);
-            assert!(score.table.header.paid_gain > 0);
-            let (noise, honest) = score.table.rows.split_last().unwrap();
-            assert!(honest
-                .iter()
-                .all(|row| row.standing != Standing::BelowFloor));
-            honest_share += honest.iter().map(|row| row.share).sum::<u64>();
-            noise_share += noise.share;
-            noise_phi += noise.phi;
-            harms.push(noise.phi <= 0);
-            base = score.merged;
+            let mut deltas: Vec<Delta> = (0..4).map(|_| task.learn(&base, 100)).collect();
+            deltas.push(task.permuted(&deltas[0]));
+            let samples = task.samples(600);
+            let (round, table) = task.play(&base, &samples, &deltas);
+            check_consistency(&task.graph, &base, &samples, &round, &table);
+            assert!(round.gain > 0);
+            let credit = |index: usize| round.credits[index].map_or(0, |credit| credit.credit);
+            honest_credit += (0..4).map(credit).sum::<i64>();
+            noise_credit += credit(4);
+            noise_merged += u32::from(round.credits[4].is_some());
+            base = round.weights;
         }
     }
-    assert!(noise_phi < 0, "{noise_phi}");
-    assert!(4 * harms.iter().filter(|harm| **harm).count() >= 3 * harms.len());
+    assert!(noise_merged <= 4, "{noise_merged} of 16");
     assert!(
-        6 * noise_share < honest_share / 4,
-        "{noise_share} of {honest_share}"
+        20 * noise_credit < honest_credit,
+        "{noise_credit} of {honest_credit}"
     );
 }
 
-fn check_consistency(graph: &Graph, base: &[i16], samples: &Samples, score: &RoundScore) {
-    let (header, rows) = (&score.table.header, &score.table.rows);
-    let losses = |weights: &[i16]| Reference.losses(graph, weights, samples).unwrap();
-    assert_eq!(score.evaluations.base, losses(base));
-    for (row, sides) in rows.iter().zip(&score.evaluations.sides) {
-        assert_eq!(row.similar_to().is_none(), sides.is_some());
-    }
+/// The gain is what the model gained on B, and every credit of it is proved.
+fn check_consistency(
+    graph: &Graph,
+    base: &[i16],
+    samples: &Samples,
+    round: &ShareRound,
+    table: &ShareTable,
+) {
+    let base_root = MasterWeights::new(base.to_vec()).unwrap().root();
+    let (summary, root) = (
+        table.summary(),
+        MasterWeights::new(round.weights.clone()).unwrap().root(),
+    );
+    let [_, b] = halves(&SEED, samples.len() as u32);
+    let b = samples.select(&b);
+    let loss = |weights: &[i16]| -> i64 {
+        let losses = Reference.losses(graph, weights, &b).unwrap();
+        losses.into_iter().map(i64::from).sum()
+    };
+    assert_eq!(round.gain, loss(base) - loss(&round.weights));
+    let claim = summary.claim(&base_root);
+    assert_eq!(claim.master_root, root);
     assert_eq!(
-        i128::from(header.gain),
-        header.base.sum as i128 - header.merged.sum as i128
+        claim.merged.map(|merged| merged.gain),
+        round.merged_pass.map(|_| round.gain)
     );
-    let root = MasterWeights::new(score.merged.clone()).unwrap().root();
-    assert_eq!(header.master_root, root);
-    if header.paid_gain == 0 {
-        assert_eq!(score.merged, base);
-    } else {
-        assert_eq!(score.evaluations.merged, losses(&score.merged));
-        assert_eq!(header.paid_gain as i64, header.gain);
-    }
-    let claim = score.table.claim();
-    let mut sum = 0;
-    for (index, row) in rows.iter().enumerate() {
-        let proved = score
-            .table
-            .prove_share(index)
-            .unwrap()
-            .verify(&claim)
-            .unwrap();
-        assert_eq!((proved.prefix, proved.share), (sum, row.share));
-        let is_admitted = row.standing == Standing::Admitted;
-        assert_eq!(row.share, if is_admitted { row.phi as u64 } else { 0 });
-        sum += u128::from(row.share);
-    }
-    assert_eq!(claim.shares_sum, sum);
-}
-
-#[test]
-fn a_copy_under_another_name_gains_nothing() {
-    for seed in 1..=4 {
-        let mut task = Task::new(seed);
-        let base = task.base();
-        let (mine, other) = (task.learn(&base, 20, 1000), task.learn(&base, 20, 1000));
-        let samples = task.samples(300);
-        let whole = task.score(&base, &samples, &[mine.clone(), other.clone()]);
-        let half = Reveal {
-            weight: 500,
-            ..mine
+    let (mut sum, mut positive) = (0, 0);
+    for (index, credit) in (0u32..).zip(&round.credits) {
+        let Some(proof) = table.prove_credit(index) else {
+            assert_eq!((claim.merged, *credit), (None, None));
+            continue;
         };
-        let split = task.score(&base, &samples, &[half.clone(), half, other]);
-        assert_eq!(split.table.rows[1].standing, Standing::Similar { to: 0 });
-        assert!(whole.table.rows[0].share > 0);
-        assert_eq!(split.table.rows[1].share, 0);
-        assert!(split.table.rows[0].share <= whole.table.rows[0].share);
+        let proved = proof.verify(&claim).unwrap();
+        assert_eq!(
+            (proved.index, proved.credit),
+            (index, credit.unwrap_or_default())
+        );
+        sum += proved.credit.credit;
+        positive += proved.credit.credit.max(0) as u64;
     }
+    assert_eq!(sum, round.gain);
+    assert!(positive <= claim.merged.map_or(0, |merged| merged.most_credits));
 }
 
 #[test]
-fn the_order_of_dissimilar_reveals_does_not_matter() {
+fn the_order_of_entrants_does_not_matter() {
     let mut task = Task::new(2);
     let base = task.base();
-    let mut reveals: Vec<Reveal> = (1..=5)
-        .map(|n| task.learn(&base, 5 * n, 100 * n as u32))
-        .collect();
-    let samples = task.samples(100);
-    let first = task.score(&base, &samples, &reveals);
-    let similar = |row: &Row| row.similar_to().is_some();
-    assert!(!first.table.rows.iter().any(similar));
+    let mut deltas: Vec<Delta> = (1..=5).map(|n| task.learn(&base, 5 * n)).collect();
+    let samples = task.samples(200);
+    let (first, _) = task.play(&base, &samples, &deltas);
+    assert!(first.merged_pass.is_some());
+    let parts_of = |round: &ShareRound, deltas: &[Delta], delta: &Delta| {
+        let index = deltas.iter().position(|own| own == delta).unwrap();
+        round.paid_parts[index].clone()
+    };
+    let all = deltas.clone();
     for _ in 0..4 {
-        task.random.shuffle(&mut reveals);
-        let again = task.score(&base, &samples, &reveals);
-        assert_eq!(again.merged, first.merged);
-        assert_eq!(again.table.header, first.table.header);
-        assert_eq!(again.table.shares_sum(), first.table.shares_sum());
-        for row in &first.table.rows {
-            assert!(again.table.rows.contains(row));
+        task.random.shuffle(&mut deltas);
+        let (again, _) = task.play(&base, &samples, &deltas);
+        assert_eq!((again.gain, &again.weights), (first.gain, &first.weights));
+        for delta in &all {
+            assert_eq!(
+                parts_of(&again, &deltas, delta),
+                parts_of(&first, &all, delta)
+            );
         }
     }
 }
@@ -227,120 +226,94 @@ fn the_order_of_dissimilar_reveals_does_not_matter() {
 fn a_round_that_gains_nothing_merges_nothing() {
     let mut task = Task::new(3);
     let base = task.base();
-    let honest = task.learn(&base, 50, 1000);
+    let honest = task.learn(&base, 50);
     let mut change = vec![0; base.len()];
-    for entry in honest.delta.entries() {
+    for entry in honest.entries() {
         change[entry.position as usize] = -i32::from(entry.change);
     }
-    let harmful = reveal(Delta::compress(&change, 1000), 1000);
+    let harmful = Delta::compress(&change, 1000);
     let samples = task.samples(100);
-    let score = task.score(&base, &samples, &[harmful]);
-    check_consistency(&task.graph, &base, &samples, &score);
-    assert_eq!(score.table.rows[0].standing, Standing::BelowFloor);
-    assert_eq!(
-        (score.table.header.gain, score.table.header.paid_gain),
-        (0, 0)
-    );
-
-    // Admitted, but under the floor of the joint gain.
-    let rules = Rules {
-        gain_floor_q8: u16::MAX,
-        ..RULES
-    };
-    let score = score_round(
-        &mut Reference,
-        &task.graph,
-        &base,
-        &samples,
-        &[honest],
-        &rules,
-    )
-    .unwrap();
-    check_consistency(&task.graph, &base, &samples, &score);
-    assert_eq!(score.table.rows[0].standing, Standing::Admitted);
-    assert!(score.table.header.gain > 0);
-    assert_eq!(score.table.header.paid_gain, 0);
+    let (round, table) = task.play(&base, &samples, &[harmful]);
+    check_consistency(&task.graph, &base, &samples, &round, &table);
+    assert_eq!((round.merged_pass, round.gain), (None, 0));
+    assert_eq!((table.merge, round.weights), (None, base));
 }
 
 #[test]
 fn a_round_is_golden() {
     let mut task = Task::new(7);
     let base = task.base();
-    let mut reveals: Vec<Reveal> = (0..3).map(|_| task.learn(&base, 30, 1000)).collect();
-    reveals.push(reveals[1].clone());
-    reveals.push(task.permuted(&reveals[2]));
+    let mut deltas: Vec<Delta> = (0..3).map(|_| task.learn(&base, 30)).collect();
+    deltas.push(deltas[1].clone());
+    deltas.push(task.permuted(&deltas[2]));
     let samples = task.samples(50);
-    let score = task.score(&base, &samples, &reveals);
-    let claim = score.table.claim();
-    let roots = [
-        (
-            claim.table_root,
-            "5ede9270e6b49e7b1cc7faaae2542a0a305c0113ca4491713cff5f0df8dddfe1",
-        ),
-        (
-            claim.master_root,
-            "e9922e42939ed8865524a0b1d7113c731ab70cb05b69200210a06cc00c5ca883",
-        ),
+    let (round, table) = task.play(&base, &samples, &deltas);
+    assert!(round.merged_pass.is_some());
+    let claim = table
+        .summary()
+        .claim(&MasterWeights::new(base).unwrap().root());
+    let bits = |hash: Hash| hex::encode(&blake2_256(&[&hash])[..8]);
+    let found = [
+        bits(claim.table_root),
+        bits(claim.master_root),
+        bits(work_root(&[1; 32], &table)),
     ];
-    for (root, expected) in roots {
-        assert_eq!(hex::encode(root), expected);
-    }
+    assert_eq!(
+        found,
+        ["3911c6ac99177ad5", "01d83772f49e955c", "a3477f4aa97236a0"]
+    );
 }
 
 #[test]
 fn what_cannot_be_scored_is_named() {
     let mut task = Task::new(1);
     let (base, samples) = (task.base(), task.samples(10));
-    let good = task.learn(&base, 10, 1);
-    let score = |base: &[i16], samples: &Samples, reveals: &[Reveal], rules: &Rules| {
-        score_round(&mut Reference, &task.graph, base, samples, reveals, rules).map(|_| ())
+    let good = task.learn(&base, 10);
+    let terms = ShareTerms::default();
+    let play = |base: &[i16], samples: &Samples, entrants: &[Entrant]| {
+        let graph = &task.graph;
+        let round = share_round(
+            &mut Reference,
+            graph,
+            base,
+            samples,
+            &SEED,
+            entrants,
+            &terms,
+        );
+        round.map(|_| ())
     };
-    let one = std::slice::from_ref(&good);
-    assert_eq!(score(&base, &samples, one, &RULES), Ok(()));
-    assert_eq!(
-        score(&base, &samples, &[], &RULES),
-        Err(ScoreError::NoReveals)
-    );
+    let one = [good.clone()];
+    let one = entrants(&one, 1);
+    assert_eq!(play(&base, &samples, &one), Ok(()));
+    assert_eq!(play(&base, &samples, &[]), Err(ScoreError::NoReveals));
     let many = vec![good.clone(); MAX_REVEALS + 1];
+    let many = entrants(&many, 1);
     assert_eq!(
-        score(&base, &samples, &many, &RULES),
+        play(&base, &samples, &many),
         Err(ScoreError::TooManyReveals)
     );
     for weight in [0, MAX_WEIGHT + 1] {
-        let light = Reveal {
-            weight,
-            ..good.clone()
-        };
+        let two = [one[0], Entrant { weight, ..one[0] }];
         let error = Err(ScoreError::WeightOutOfBounds { reveal: 1 });
-        assert_eq!(
-            score(&base, &samples, &[good.clone(), light], &RULES),
-            error
-        );
+        assert_eq!(play(&base, &samples, &two), error);
     }
     for change in [vec![0; base.len()], vec![1; base.len() - 1]] {
-        let other = reveal(Delta::compress(&change, 1000), 1);
+        let other = [Delta::compress(&change, 1000)];
         let error = Err(ScoreError::WrongDelta { reveal: 0 });
-        assert_eq!(score(&base, &samples, &[other], &RULES), error);
+        assert_eq!(play(&base, &samples, &entrants(&other, 1)), error);
     }
     let one_sample = Samples::new(INPUTS as u32, 1, &[0; INPUTS + 1]).unwrap();
     assert_eq!(
-        score(&base, &one_sample, one, &RULES),
+        play(&base, &one_sample, &one),
         Err(ScoreError::TooFewSamples)
-    );
-    let rules = Rules {
-        central_difference: 0,
-        ..RULES
-    };
-    assert_eq!(
-        score(&base, &samples, one, &rules),
-        Err(ScoreError::ZeroCentralDifference)
     );
     let mut wild = base.clone();
     wild[3] = i16::MAX;
     let error = Err(WeightsError::OutOfBounds { index: 3 }.into());
-    assert_eq!(score(&wild, &samples, one, &RULES), error);
+    assert_eq!(play(&wild, &samples, &one), error);
     assert!(matches!(
-        score(&base[1..], &samples, one, &RULES),
+        play(&base[1..], &samples, &one),
         Err(ScoreError::Eval(_))
     ));
 }
@@ -354,17 +327,30 @@ impl Evaluator for Short {
     }
 }
 
+impl Differentiator for Short {
+    fn gradients(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+        groups: &[core::ops::Range<usize>],
+        see: &mut dyn FnMut(usize, &[i64]),
+    ) -> Result<(), EvalError> {
+        Reference.gradients(graph, weights, samples, groups, see)
+    }
+}
+
 #[test]
 fn an_evaluator_that_loses_samples_is_caught() {
     let mut task = Task::new(1);
-    let (base, samples) = (task.base(), task.samples(10));
-    let reveals = [task.learn(&base, 10, 1)];
+    let (base, samples) = (task.base(), task.samples(100));
+    let deltas = [task.learn(&base, 100)];
     let error = EvalError::WrongCount {
-        expected: 10,
-        found: 9,
+        expected: 50,
+        found: 49,
     };
-    assert_eq!(
-        score_round(&mut Short, &task.graph, &base, &samples, &reveals, &RULES),
-        Err(error.into())
-    );
+    let (entrants, terms) = (entrants(&deltas, 1), ShareTerms::default());
+    let graph = &task.graph;
+    let round = share_round(&mut Short, graph, &base, &samples, &SEED, &entrants, &terms);
+    assert_eq!(round, Err(error.into()));
 }

@@ -20,7 +20,7 @@ impl Dice {
     }
 
     /// SplitMix64.
-    fn roll(&self) -> u64 {
+    pub fn roll(&self) -> u64 {
         let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
         self.0.set(state);
         let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -26,7 +26,7 @@ pub mod claim;
 pub mod company;
 pub mod credit;
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 pub mod halves;
 pub mod ledger;
 mod lists;
@@ -45,7 +45,7 @@ pub use credit::{credits, most_credits, Credit};
 pub use halves::{can_decide, halves, Half};
 pub use ledger::Ledger;
 pub use record::{entrants_tree, EntrantRecord};
-pub use round::{share_round, share_table, ShareRound};
+pub use round::{share_round, share_table, ScoreError, ShareRound};
 pub use table::{ShareTable, Stage, TableSummary};
 pub use trial::RoundFacts;
 pub use work::{audits, work_root, Audit, AuditAnswer, AuditError, Audited};

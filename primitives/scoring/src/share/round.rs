@@ -10,9 +10,43 @@ use crate::gradient::Differentiator;
 use crate::graph::Graph;
 use crate::hash::Hash;
 use crate::merge::{Merge, MAX_REVEALS, MAX_WEIGHT};
-use crate::round::{Paired, ScoreError};
+use crate::paired::Paired;
+use crate::weights::{MasterWeights, WeightsError};
 use alloc::vec;
 use alloc::vec::Vec;
+use thiserror::Error;
+
+/// Why a round cannot be scored.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ScoreError {
+    /// An evaluation failed.
+    #[error(transparent)]
+    Eval(#[from] EvalError),
+    /// The base is not master weights.
+    #[error(transparent)]
+    Base(#[from] WeightsError),
+    /// No reveals.
+    #[error("a round without reveals")]
+    NoReveals,
+    /// More reveals than sums have room for.
+    #[error("more than {MAX_REVEALS} reveals")]
+    TooManyReveals,
+    /// A weight out of its bounds.
+    #[error("reveal {reveal}: weight out of bounds")]
+    WeightOutOfBounds {
+        /// Index of the reveal.
+        reveal: u32,
+    },
+    /// A delta to another number of parameters, or empty.
+    #[error("reveal {reveal}: not a delta to these weights")]
+    WrongDelta {
+        /// Index of the reveal.
+        reveal: u32,
+    },
+    /// Fewer than two samples have no standard error.
+    #[error("a round needs at least two samples")]
+    TooFewSamples,
+}
 
 /// What a round comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,13 +145,13 @@ fn play<E: Evaluator + Differentiator>(
     let company = &pass.company;
     let merged = Merge::new(base, &company.parts(entrants)).merged();
     let mut fall = |samples: &Samples| -> Result<[Vec<u32>; 2], EvalError> {
-        let before = evaluator.losses(graph, base, samples)?;
-        Ok([before, evaluator.losses(graph, &merged, samples)?])
+        let before = losses(evaluator, graph, base, samples)?;
+        Ok([before, losses(evaluator, graph, &merged, samples)?])
     };
     let on_a = fall(&a)?;
     let gain_on_a = Paired::fall(&on_a[0], &on_a[1]);
     see(Seen::Losses(Half::A, on_a));
-    if !crate::round::passes(gain_on_a.sum, gain_on_a.standard_error, terms.gain_floor_q8) {
+    if !gain_on_a.is_above(terms.gain_floor_q8) {
         return Ok(unchanged(passes));
     }
     let on_b = fall(&b)?;
@@ -144,6 +178,20 @@ fn play<E: Evaluator + Differentiator>(
         weights: merged,
         passes,
     })
+}
+
+/// A loss for each sample.
+fn losses(
+    evaluator: &mut impl Evaluator,
+    graph: &Graph,
+    weights: &[i16],
+    samples: &Samples,
+) -> Result<Vec<u32>, EvalError> {
+    let (losses, expected) = (evaluator.losses(graph, weights, samples)?, samples.len());
+    match losses.len() {
+        found if found != expected => Err(EvalError::WrongCount { expected, found }),
+        _ => Ok(losses),
+    }
 }
 
 /// [`share_round`], and the table that commits it. `hashes` are those of the entrants' deltas.
@@ -240,6 +288,7 @@ fn check_round(
     entrants: &[Entrant],
 ) -> Result<(), ScoreError> {
     check(graph, base, samples)?;
+    MasterWeights::new(base.to_vec())?;
     if samples.len() < 2 {
         return Err(ScoreError::TooFewSamples);
     }

@@ -16,8 +16,9 @@ use super::record::EntrantRecord;
 pub use super::sums::RowSums;
 use super::{group_count, ShareTerms, Value};
 use crate::hash::{blake2_256, Hash};
+use crate::losses::losses_node;
 use crate::merkle::{Carry, Node, SumNode, Tree};
-use crate::round::passes;
+use crate::paired::Paired;
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -156,7 +157,7 @@ pub struct PassSummary {
     MaxEncodedLen,
 )]
 pub struct Fall {
-    /// Per-sample losses of the base; [`crate::table::losses_node`].
+    /// Per-sample losses of the base; [`losses_node`].
     pub before: SumNode,
     /// Those of the merge.
     pub after: SumNode,
@@ -284,8 +285,11 @@ impl TableSummary {
         let (Some(_), Some(merge)) = (self.candidate(), &self.merge) else {
             return self.candidate().is_none() && self.merge.is_none();
         };
-        let (gain, error) = (merge.on_a.gain(), merge.on_a.standard_error);
-        let is_merged = passes(gain, error, terms.gain_floor_q8);
+        let gain = Paired {
+            sum: merge.on_a.gain(),
+            standard_error: merge.on_a.standard_error,
+        };
+        let is_merged = gain.is_above(terms.gain_floor_q8);
         let pay_is_in_bounds =
             |pay: &PaySummary| pay.on_b.is_in_bounds() && pay.rows.sum.is_sound();
         merge.on_a.is_in_bounds()
@@ -469,10 +473,10 @@ pub(super) fn roots_tree(roots: &[Hash]) -> Tree {
 }
 
 pub(super) fn fall([before, after]: &[Vec<u32>; 2]) -> Fall {
-    let paired = crate::round::Paired::fall(before, after);
+    let paired = Paired::fall(before, after);
     Fall {
-        before: crate::table::losses_node(before),
-        after: crate::table::losses_node(after),
+        before: losses_node(before),
+        after: losses_node(after),
         standard_error: paired.standard_error,
     }
 }

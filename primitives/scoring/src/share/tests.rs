@@ -45,9 +45,9 @@ fn the_table_and_its_claim_are_golden() {
         bits(&fixture.facts.encode()),
     ];
     let golden = [
-        "ae577a7e6062a0c0",
-        "ae32f12d823791e9",
-        "31de38e4bf9a2b92",
+        "c1aad5cfa782b4e0",
+        "a3729529abad3867",
+        "1399c03e536a68d7",
         "b57849faa9326628",
     ];
     assert_eq!(found, golden);

@@ -1,6 +1,6 @@
 //! What comes of a move.
 
-use super::{Pair, Side, Term, Trial};
+use super::{Side, Trial};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use thiserror::Error;
@@ -30,7 +30,7 @@ pub enum Refusal {
     NoSuchPlace,
 }
 
-/// The step in which a table is wrong.
+/// A word of an op on a sample that is not what the op gives.
 #[derive(
     Clone,
     Copy,
@@ -43,77 +43,24 @@ pub enum Refusal {
     TypeInfo,
     MaxEncodedLen,
 )]
-pub enum Step {
-    /// What a row is similar to contradicts the other rows.
-    Similarities {
-        /// Row of the delta.
-        row: u32,
-    },
-    /// The products do not make the two deltas what they are called.
-    Similarity(Pair),
-    /// The product of two deltas over a chunk.
-    Dot {
-        /// The deltas.
-        pair: Pair,
-        /// The chunk.
-        chunk: u32,
-        /// What was claimed.
-        claimed: i64,
-        /// What it is.
-        found: i64,
-    },
-    /// Weight, clip, share, standard error or standing of a row.
-    Row {
-        /// The row.
-        row: u32,
-    },
-    /// Gain, standard error, paid gain or new master root.
-    Header,
-    /// A parameter of a merge, from its terms.
-    Weight {
-        /// Which evaluation.
-        of: Side,
-        /// Which parameter.
-        position: u32,
-        /// What was claimed.
-        claimed: i16,
-        /// What it is.
-        found: i16,
-    },
-    /// What a delta adds to a parameter.
-    Term {
-        /// Which evaluation.
-        of: Side,
-        /// Which parameter.
-        position: u32,
-        /// Row of the delta.
-        row: u32,
-        /// What was claimed.
-        claimed: Term,
-        /// What it is.
-        found: Term,
-    },
-    /// A word of an op on a sample.
-    Word {
-        /// Which evaluation.
-        of: Side,
-        /// Which sample.
-        sample: u32,
-        /// Which op.
-        op: u32,
-        /// Which of its words.
-        at: u32,
-        /// What was claimed.
-        claimed: i32,
-        /// What it is.
-        found: i32,
-    },
+pub struct Step {
+    /// Which evaluation.
+    pub of: Side,
+    /// Which sample.
+    pub sample: u32,
+    /// Which op.
+    pub op: u32,
+    /// Which of its words.
+    pub at: u32,
+    /// What was claimed.
+    pub claimed: i32,
+    /// What it is.
+    pub found: i32,
 }
 
-/// What comes of an answer. Nearly always the largest of them, and moved once.
-#[allow(clippy::large_enum_variant)]
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
-pub enum Ruling {
+/// What comes of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ruling {
     /// It is the challenger's turn.
     Continues(Trial),
     /// The step is right: the challenger is wrong.

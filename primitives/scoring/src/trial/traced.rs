@@ -2,10 +2,9 @@
 
 use super::layout::{tile_bytes, Layout, TRACE_TILE};
 use super::trace::{each_op, Given, Misstated};
-use super::witness::first_other;
-use super::witness::weights::{weight_span, weight_tiles};
+use super::weight_tiles::{weight_span, weight_tiles};
 use super::word::{Reads, Words};
-use super::{Answer, Ground, Pick, ProvedRecord, Shown, Statement, Tiles};
+use super::{Answer, Ground, ProvedRecord, Shown, Statement, Tiles};
 use crate::hold_out::RoundSamples;
 use crate::merkle::{Branch, Tree};
 use alloc::vec::Vec;
@@ -67,7 +66,7 @@ impl TracedSample<'_> {
         words
     }
 
-    /// What is shown of a statement about the sample's loss; none if it is about something else.
+    /// What is shown of a statement about the sample's loss; none if there is no such place.
     pub fn answer(&self, statement: &Statement) -> Option<Answer> {
         Some(match statement {
             Statement::Sample { .. } => {
@@ -88,12 +87,11 @@ impl TracedSample<'_> {
                 Answer::Nodes(self.tree()?.nodes(level, first, span))
             }
             Statement::Word { op, at, .. } => self.word(*op, *at)?,
-            _ => return None,
         })
     }
 
     /// The first of what another shows of the trace that is computed differently here.
-    pub fn pick(&self, statement: &Statement, shown: &Shown) -> Option<Pick> {
+    pub fn pick(&self, statement: &Statement, shown: &Shown) -> Option<u32> {
         match (shown, statement) {
             (Shown::Nodes(theirs), Statement::Trace { branch, .. }) => {
                 let (level, first, span) = branch.inside();
@@ -165,4 +163,10 @@ impl TracedSample<'_> {
             },
         })
     }
+}
+
+fn first_other<T: PartialEq>(own: &[T], theirs: &[T]) -> Option<u32> {
+    let mut both = own.iter().zip(theirs);
+    let nth = both.position(|(own, theirs)| own != theirs)?;
+    u32::try_from(nth).ok()
 }

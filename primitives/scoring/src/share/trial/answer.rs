@@ -52,7 +52,7 @@ pub enum Answer {
         gradient: Hash,
         /// Its siblings under the root of the stage's gradients.
         siblings: Vec<Hash>,
-        /// Products by stretch: [`crate::trial::stretches`] of all tiles.
+        /// Products by stretch: [`super::stretches`] of all tiles.
         products: Vec<i128>,
     },
     /// Products by stretch.

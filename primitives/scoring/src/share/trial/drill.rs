@@ -6,7 +6,6 @@ use crate::arith::round_div;
 use crate::gradient::Differentiator;
 use crate::merge::clip;
 use crate::share::company::{scale, worth};
-use crate::share::halves::is_of_a;
 use crate::share::round::root;
 use crate::share::table::gradient_tree;
 use crate::trial::backward;
@@ -247,10 +246,11 @@ impl Player {
 
     /// Puts the loss that it computes of a sample in its table.
     fn stand_for_loss(&mut self, of: Side, sample: u32) -> Option<()> {
-        let (facts, nth) = (self.facts(), sample / 2);
-        let is_of_a = is_of_a(&facts.half_seed, sample);
-        let half = if is_of_a { Half::A } else { Half::B };
-        (facts.sample(half, nth) == Some(sample)).then_some(())?;
+        let facts = self.facts();
+        let (half, nth) = [Half::A, Half::B].into_iter().find_map(|half| {
+            let samples = half.samples(&facts.half_seed, facts.samples);
+            Some((half, samples.iter().position(|own| *own == sample)?))
+        })?;
         let lied = self.loss(of, sample)?;
         let merge = self.table.merge.as_mut()?;
         let [before, after] = match half {
@@ -259,9 +259,9 @@ impl Player {
         };
         let losses = match of {
             Side::Base => before,
-            _ => after,
+            Side::Merged => after,
         };
-        *losses.get_mut(nth as usize)? = lied;
+        *losses.get_mut(nth)? = lied;
         Some(())
     }
 }

@@ -25,6 +25,7 @@ mod tests;
 pub use answer::{Answer, LastDropped, ProvedEntrant, ProvedRow};
 pub use drill::Lie;
 pub use player::{Player, PlayerError};
+pub use referee::products::{stretches, MAX_STRETCHES};
 pub use referee::{Ruling, Step};
 pub use statement::{Model, PartOf, Pick, Shown, Statement};
 
@@ -81,14 +82,16 @@ impl RoundFacts {
 
     /// The exam's number of a half's sample.
     pub fn sample(&self, half: Half, nth: u32) -> Option<u32> {
-        half.sample(&self.half_seed, self.samples, nth)
+        let samples = half.samples(&self.half_seed, self.samples);
+        samples.get(nth as usize).copied()
     }
 
     /// The exam's numbers of the samples of a stage's group, in order.
     pub fn group(&self, stage: Stage, group: u32) -> Option<Vec<u32>> {
         let half = stage.half();
         let range = groups(half.count(self.samples) as usize).nth(group as usize)?;
-        range.map(|nth| self.sample(half, nth as u32)).collect()
+        let samples = half.samples(&self.half_seed, self.samples);
+        samples.get(range).map(<[u32]>::to_vec)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Weights, terms, gradients, products and traces, as a party computes them.
 
-use super::super::referee::products::{gradient_tiles, product};
+use super::super::referee::products::{gradient_tiles, product, stretches};
 use super::super::{Model, PartOf, Pick, Stage};
 use super::Player;
 use crate::gradient::Differentiator;
@@ -8,7 +8,7 @@ use crate::merge::{clip, Merge, Part};
 use crate::share::table::{TablePass, GRADIENT_TILE};
 use crate::trial::trace::Misstated;
 use crate::trial::traced::TracedSample;
-use crate::trial::{self, backward, stretches, Side, Term};
+use crate::trial::{self, backward, Side, Term};
 use crate::WEIGHT_TILE;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -243,12 +243,8 @@ impl Player {
 
     /// The sample that a statement is about.
     pub(super) fn traced_of(&self, statement: &trial::Statement) -> Option<TracedSample<'_>> {
-        match statement {
-            trial::Statement::Sample { exam, .. }
-            | trial::Statement::Trace { exam, .. }
-            | trial::Statement::Word { exam, .. } => self.traced(exam.of, exam.sample),
-            _ => None,
-        }
+        let exam = statement.exam();
+        self.traced(exam.of, exam.sample)
     }
 
     fn traced(&self, of: Side, sample: u32) -> Option<TracedSample<'_>> {
@@ -263,7 +259,7 @@ impl Player {
             sample,
             weights: match of {
                 Side::Base => self.base.clone(),
-                _ => self.weights(Model::Merged)?,
+                Side::Merged => self.weights(Model::Merged)?,
             },
             misstated: misstated.map(|(_, _, word)| word),
         })

@@ -19,7 +19,7 @@ use crate::share::record::entrants_tree;
 use crate::share::table::{
     gradient_tree, roots_tree, PassSummary, RowSums, ShareTable, TablePass, GRADIENT_TILE,
 };
-use crate::trial::witness::weights::{tree, weight_span, weight_tiles};
+use crate::trial::weight_tiles::{tree, weight_span, weight_tiles};
 use crate::trial::{Layout, ProvedChunk, Side};
 use crate::{Delta, MasterWeights, CHUNK};
 use alloc::sync::Arc;
@@ -344,10 +344,8 @@ impl Player {
                 self.pick_of_word(evaluator, (stage, group), word, shown)
             }
             (Shown::Loss(shown), Statement::Loss(statement)) => {
-                match self.traced_of(&statement)?.pick(&statement, shown)? {
-                    crate::trial::Pick::Nth(nth) => Some(Pick::Nth(nth)),
-                    _ => None,
-                }
+                let nth = self.traced_of(&statement)?.pick(&statement, shown)?;
+                Some(Pick::Nth(nth))
             }
             _ => None,
         }

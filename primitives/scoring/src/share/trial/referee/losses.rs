@@ -2,9 +2,9 @@
 
 use super::super::{Answer, Model, Pick, RoundFacts, Shown, Statement, TableSummary, Trial};
 use super::{weights, Ruling, Step};
-use crate::round::Paired;
+use crate::losses::losses_node;
+use crate::paired::Paired;
 use crate::share::halves::Half;
-use crate::table::losses_node;
 use crate::trial::{self, Exam, Refusal, Side};
 use alloc::vec::Vec;
 
@@ -43,7 +43,7 @@ pub(super) fn loss(
         return Err(Refusal::WrongMove);
     };
     let trial = trial::Trial::awaiting(statement);
-    Ok(match trial.answer_loss(&facts.ground(), answer)? {
+    Ok(match trial.answer(&facts.ground(), answer)? {
         trial::Ruling::Continues(next) => Ruling::Continues(Trial {
             statement: Statement::Loss(next.statement),
             shown: next.shown.map(Shown::Loss),
@@ -68,7 +68,6 @@ pub(super) fn pick_sample(
     let (weights, losses) = match of {
         Side::Base => (facts.base_root, before),
         Side::Merged => (weights::root(summary, Model::Merged).ok_or(nothing)?, after),
-        Side::Minus(_) | Side::Plus(_) => return Err(nothing),
     };
     Ok(Statement::Loss(trial::Statement::Sample {
         exam: Exam {
@@ -91,6 +90,6 @@ pub(super) fn pick(
         statement,
         shown: Some(shown.clone()),
     };
-    let next = trial.pick_loss(&facts.ground(), &trial::Pick::Nth(nth))?;
+    let next = trial.pick(&facts.ground(), nth)?;
     Ok(Statement::Loss(next.statement))
 }

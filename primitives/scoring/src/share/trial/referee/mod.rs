@@ -1,6 +1,7 @@
 //! The referee: what comes of a move. Total: no input makes it panic. There is a file for each thing that is
 //! disputed, and in it a function for each statement.
 
+mod chunks;
 mod gradients;
 mod losses;
 pub(super) mod products;

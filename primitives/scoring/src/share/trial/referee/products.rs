@@ -1,14 +1,30 @@
 //! A part of a value: the product of a gradient and a delta, down to one tile.
 
 use super::super::{Answer, PartOf, RoundFacts, Shown, Statement, TableSummary, Trial};
+use super::chunks::entries;
 use super::{check_leaf, Ruling, Step};
 use crate::delta::Entry;
 use crate::merge::clip;
 use crate::share::company::worth;
 use crate::share::table::{gradient_bytes, parts_of, GRADIENT_TILE};
-use crate::trial::referee::weights::entries;
-use crate::trial::{stretches, Refusal};
+use crate::trial::Refusal;
 use crate::CHUNK;
+
+/// Most stretches that a product is shown in.
+pub const MAX_STRETCHES: u32 = 256;
+
+/// `tiles` from `first` on in at most [`MAX_STRETCHES`] stretches, as equal as they can be: first tile and number of
+/// tiles of each.
+pub fn stretches(first: u32, tiles: u32) -> impl Iterator<Item = (u32, u32)> {
+    let count = tiles.clamp(1, MAX_STRETCHES);
+    let start = move |nth: u32| (u64::from(tiles) * u64::from(nth) / u64::from(count)) as u32;
+    (0..count).map(move |nth| {
+        (
+            first.saturating_add(start(nth)),
+            start(nth + 1) - start(nth),
+        )
+    })
+}
 
 /// Leaves of a gradient's tree.
 pub(in super::super) fn gradient_tiles(parameters: u32) -> u32 {

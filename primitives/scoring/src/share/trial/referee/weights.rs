@@ -1,12 +1,12 @@
 //! The weights of a model, down to what one delta adds to one of them.
 
 use super::super::{Answer, Model, RoundFacts, Shown, Statement, TableSummary, Trial};
+use super::chunks::change;
 use super::{inside, Ruling, Step};
 use crate::hash::Hash;
 use crate::merge::{clip, moved_exactly};
 use crate::merkle::{Branch, Node};
 use crate::share::table::PassSummary;
-use crate::trial::referee::weights::change;
 use crate::trial::{Refusal, Term, Tiles};
 use crate::WEIGHT_TILE;
 use alloc::vec::Vec;

@@ -1,22 +1,62 @@
-//! The loss of a sample, down to one word of the trace that gives it.
+//! The referee: what comes of a move about the loss of a sample, down to one word of the trace that gives it. Total: no
+//! input makes it panic.
 
-use super::super::layout::{words, Layout};
-use super::super::word::{Inputs, Reads, Word, Words};
-use super::super::{
-    Answer, Exam, Ground, Pick, Refusal, Ruling, Shown, Statement, Step, Tiles, Trial,
-};
+use super::layout::{words, Layout};
+use super::word::{Inputs, Reads, Word, Words};
+use super::{Answer, Exam, Ground, Refusal, Ruling, Shown, Statement, Step, Tiles, Trial};
 use crate::hash::Hash;
 use crate::merkle::{root_of_span, Branch, Node};
 use alloc::vec::Vec;
 use core::ops::Range;
 
+impl Trial {
+    /// The accused is to answer for `statement`.
+    pub fn awaiting(statement: Statement) -> Self {
+        Self {
+            statement,
+            shown: None,
+        }
+    }
+
+    fn showing(statement: Statement, shown: Shown) -> Result<Ruling, Refusal> {
+        Ok(Ruling::Continues(Self {
+            statement,
+            shown: Some(shown),
+        }))
+    }
+
+    /// What comes of an answer of the accused.
+    pub fn answer(&self, ground: &Ground<'_>, answer: &Answer) -> Result<Ruling, Refusal> {
+        if self.shown.is_some() {
+            return Err(Refusal::NotYourTurn);
+        }
+        let statement = self.statement;
+        match statement {
+            Statement::Sample {
+                exam,
+                loss: claimed,
+            } => loss(ground, exam, claimed, answer),
+            Statement::Trace { branch, .. } => trace(ground, statement, branch, answer),
+            Statement::Word { .. } => word(ground, statement, answer),
+        }
+    }
+
+    /// What the accused has to answer for after the challenger picked the `nth` of what is shown.
+    pub fn pick(&self, ground: &Ground<'_>, nth: u32) -> Result<Self, Refusal> {
+        let shown = self.shown.as_ref().ok_or(Refusal::NotYourTurn)?;
+        match self.statement {
+            Statement::Trace {
+                exam,
+                trace,
+                branch,
+            } => pick(ground, exam, trace, branch, shown, nth).map(Self::awaiting),
+            _ => Err(Refusal::WrongMove),
+        }
+    }
+}
+
 /// [`Statement::Sample`].
-pub(super) fn loss(
-    ground: &Ground<'_>,
-    exam: Exam,
-    loss: u32,
-    answer: &Answer,
-) -> Result<Ruling, Refusal> {
+fn loss(ground: &Ground<'_>, exam: Exam, loss: u32, answer: &Answer) -> Result<Ruling, Refusal> {
     let Answer::Sample { nodes, last } = answer else {
         return Err(Refusal::WrongMove);
     };
@@ -37,7 +77,7 @@ pub(super) fn loss(
 }
 
 /// [`Statement::Trace`], about `branch`.
-pub(super) fn trace(
+fn trace(
     ground: &Ground<'_>,
     statement: Statement,
     branch: Branch,
@@ -67,11 +107,7 @@ pub(super) fn trace(
 }
 
 /// [`Statement::Word`].
-pub(super) fn word(
-    ground: &Ground<'_>,
-    statement: Statement,
-    answer: &Answer,
-) -> Result<Ruling, Refusal> {
+fn word(ground: &Ground<'_>, statement: Statement, answer: &Answer) -> Result<Ruling, Refusal> {
     let Statement::Word {
         exam,
         trace,
@@ -86,7 +122,7 @@ pub(super) fn word(
     Ok(if found == value {
         Ruling::Upheld
     } else {
-        Ruling::Refuted(Step::Word {
+        Ruling::Refuted(Step {
             of: exam.of,
             sample: exam.sample,
             op,
@@ -98,22 +134,22 @@ pub(super) fn word(
 }
 
 /// Of shown nodes one, or of a shown tile one word.
-pub(super) fn pick(
+fn pick(
     ground: &Ground<'_>,
     exam: Exam,
     trace: Hash,
     branch: Branch,
     shown: &Shown,
-    pick: Pick,
+    nth: u32,
 ) -> Result<Statement, Refusal> {
     let nothing = Refusal::NoSuchPlace;
-    match (shown, pick) {
-        (Shown::Nodes(nodes), Pick::Nth(nth)) => Ok(Statement::Trace {
+    match shown {
+        Shown::Nodes(nodes) => Ok(Statement::Trace {
             exam,
             trace,
             branch: branch.child(nodes, nth).ok_or(nothing)?,
         }),
-        (Shown::Words(words), Pick::Nth(nth)) => {
+        Shown::Words(words) => {
             let place = Layout::of(ground.graph)
                 .place(branch.index)
                 .ok_or(nothing)?;
@@ -125,7 +161,6 @@ pub(super) fn pick(
                 value: *words.get(nth as usize).ok_or(nothing)?,
             })
         }
-        _ => Err(Refusal::WrongMove),
     }
 }
 
