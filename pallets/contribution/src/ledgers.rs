@@ -9,7 +9,7 @@ use crate::{
 };
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
-use gotong_protocol::{bounds, pay, Credit, Ledger, RoundId, TaskId, TaskTerms};
+use gotong_protocol::{bounds, pay, Credit, Ledger, RoundId, TaskId};
 use scale_info::TypeInfo;
 
 /// What an account has proved in a task.
@@ -63,13 +63,6 @@ impl<T: Config> Ledgers<T> {
     }
 }
 
-/// What so much of a ledger is worth to its account, in planck, rounded down.
-pub fn worth(terms: &TaskTerms<Balance>, units: u64) -> Option<Balance> {
-    let samples = terms.hold_out.samples() / 2;
-    let permille = 1000u16.checked_sub(terms.attester_fee_permille)?;
-    pay::worth(terms.price_per_millibit, units, samples, permille)
-}
-
 /// Adds a credit to an account's ledger; gives back what it proves, and what that is worth.
 pub(crate) fn add<T: Config>(
     account: &mut Account,
@@ -77,25 +70,12 @@ pub(crate) fn add<T: Config>(
     task: &Task<T::AccountId>,
     round: &Round<T::AccountId>,
 ) -> Result<(u64, Balance), Error<T>> {
-    let worth = |proved| worth(&task.terms, proved).ok_or(Error::<T>::Overflow);
+    let worth = |proved| (task.terms.contributor_pay(proved)).ok_or(Error::<T>::Overflow);
     let settlement = round.settlement.as_ref();
     let rate = settlement.map_or(pay::WHOLE_Q32, |settlement| settlement.rate_q32);
     let before = worth(account.ledger.proved)?;
-    let counted = at_rate(credit, rate);
+    let counted = pay::credit_at_rate(credit, rate);
     let proved = account.ledger.add(&counted, task.terms.share.doubt_q8);
     let after = worth(account.ledger.proved)?;
     Ok((proved, after.saturating_sub(before)))
-}
-
-/// A credit at a rate, Q32: the credit rounded down, its variance (at the rate's square) up.
-pub(crate) fn at_rate(credit: &Credit, rate_q32: u64) -> Credit {
-    if rate_q32 >= pay::WHOLE_Q32 {
-        return *credit;
-    }
-    let scaled = i128::from(credit.credit).saturating_mul(rate_q32.into()) >> 32;
-    let rounded_up = |variance| pay::at_rate(variance, rate_q32).saturating_add(1);
-    Credit {
-        credit: i64::try_from(scaled).unwrap_or(credit.credit),
-        variance: rounded_up(rounded_up(credit.variance)),
-    }
 }

@@ -127,7 +127,7 @@ impl<T: Config> Rewards<T> {
             settlement.paid = settlement.paid.saturating_add(claimed.paid);
             settlement.claims = settlement.claims.saturating_add(1);
             settlement.credited = settlement.credited.saturating_add(credit.credit);
-            let counted = ledgers::at_rate(&credit, settlement.rate_q32).credit;
+            let counted = pay::credit_at_rate(&credit, settlement.rate_q32).credit;
             let counted = u64::try_from(counted).unwrap_or(0);
             settlement.most_credits = settlement.most_credits.saturating_sub(counted);
             let purse = &mut task.purse;
@@ -198,7 +198,7 @@ impl<T: Config> Rewards<T> {
         let waiting = round.reveals.saturating_sub(settlement.claims);
         let most = match waiting {
             0 => Some(0),
-            _ => ledgers::worth(&task.terms, settlement.most_credits),
+            _ => task.terms.contributor_pay(settlement.most_credits),
         };
         let owed = most.map(|most| most.saturating_add(waiting.into()));
         owed.map_or(0, |owed| settlement.reserved().saturating_sub(owed))
@@ -234,10 +234,8 @@ impl<T: Config> Rewards<T> {
             return Some(Price::default());
         };
         let gain = u64::try_from(merged.gain).unwrap_or(0);
-        let samples = terms.hold_out.samples() / 2;
-        let permille = terms.attester_fee_permille;
-        let fees = pay::worth(terms.price_per_millibit, gain, samples, permille)?;
-        let credits = ledgers::worth(terms, merged.most_credits)?;
+        let fees = terms.attester_pay(gain)?;
+        let credits = terms.contributor_pay(merged.most_credits)?;
         // A planck for each contributor, as each one's pay is rounded by itself.
         let rounding = Balance::from(reveals);
         let cap = terms.cap_per_round.min(task.purse.pool);
@@ -247,7 +245,7 @@ impl<T: Config> Rewards<T> {
         Some(Price {
             rate_q32,
             fees: pay::at_rate(fees, rate_q32),
-            pot: ledgers::worth(terms, most_credits)?.checked_add(rounding)?,
+            pot: terms.contributor_pay(most_credits)?.checked_add(rounding)?,
             most_credits,
         })
     }

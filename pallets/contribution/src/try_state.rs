@@ -4,7 +4,7 @@
 
 use crate::{
     asset::Asset,
-    ledgers::{at_rate, worth, Account},
+    ledgers::Account,
     rewards::Settlement,
     rounds::{now, Round},
     stakes::Registration,
@@ -376,7 +376,7 @@ impl<T: Config> Pallet<T> {
                 credit: claimed.credit,
                 variance: 0,
             };
-            i128::from(at_rate(&credit, rate).credit)
+            i128::from(pay::credit_at_rate(&credit, rate).credit)
         });
         ensure!(
             counted.sum::<i128>() == i128::from(account.ledger.sum)
@@ -384,7 +384,7 @@ impl<T: Config> Pallet<T> {
                     == account.ledger.proved,
             "30: a ledger is not what was claimed"
         );
-        let most = worth(&task.terms, account.ledger.proved);
+        let most = task.terms.contributor_pay(account.ledger.proved);
         let expired = Rounds::<T>::iter_prefix_values(id)
             .filter_map(|round| round.settlement)
             .any(|settlement| settlement.expires_at <= now::<T>());

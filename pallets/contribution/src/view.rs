@@ -4,7 +4,6 @@
 
 use crate::{
     attestation::Seat,
-    ledgers,
     rewards::Settlement,
     rounds::{block_at, now, Round, Rounds},
     stakes::Stakes,
@@ -203,7 +202,7 @@ pub(crate) fn ledgers<T: Config>(who: &T::AccountId) -> Vec<LedgerView<Balance>>
         let task = Tasks::<T>::get(id).ok()?;
         let account = LedgerMap::<T>::get(id, who)?;
         let doubt_q8 = task.terms.share.doubt_q8;
-        let worth = |units| ledgers::worth(&task.terms, units).unwrap_or(Balance::MAX);
+        let worth = |units| task.terms.contributor_pay(units).unwrap_or(Balance::MAX);
         let all = u64::try_from(account.ledger.sum).unwrap_or(0);
         Some(LedgerView {
             task: id,

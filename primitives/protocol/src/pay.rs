@@ -3,6 +3,8 @@
 //! Every division rounds down. What is split is split by differences of rounded prefixes, so
 //! that the parts of a pot sum to the pot whatever the rounding of each part.
 
+use gotong_scoring::Credit;
+
 /// Q16 bits of one sample in a bit.
 const Q16: u128 = 1 << 16;
 const PERMILLE: u128 = 1000;
@@ -37,6 +39,19 @@ pub fn rate_q32(owed: u128, cap: u128) -> u64 {
 /// `amount` at a rate, rounded down.
 pub fn at_rate(amount: u128, rate_q32: u64) -> u128 {
     mul_div(amount, rate_q32.into(), WHOLE_Q32.into()).unwrap_or(amount)
+}
+
+/// A credit at a rate: the credit rounded down, its variance (at the rate's square) up.
+pub fn credit_at_rate(credit: &Credit, rate_q32: u64) -> Credit {
+    if rate_q32 >= WHOLE_Q32 {
+        return *credit;
+    }
+    let scaled = i128::from(credit.credit).saturating_mul(rate_q32.into()) >> 32;
+    let rounded_up = |variance| at_rate(variance, rate_q32).saturating_add(1);
+    Credit {
+        credit: i64::try_from(scaled).unwrap_or(credit.credit),
+        variance: rounded_up(rounded_up(credit.variance)),
+    }
 }
 
 /// The part of `pot` that belongs to `share` out of `total`, where `prefix` is the sum of all
@@ -117,6 +132,18 @@ mod tests {
         assert_eq!(rate_q32(u128::MAX, 0), 0);
         assert_eq!(at_rate(10, WHOLE_Q32 / 2), 5);
         assert_eq!(at_rate(u128::MAX, WHOLE_Q32), u128::MAX);
+    }
+
+    #[test]
+    fn a_credit_at_a_rate_is_as_uncertain_as_before() {
+        let credit = |credit, variance| Credit { credit, variance };
+        let whole = credit(-1001, 1 << 100);
+        assert_eq!(credit_at_rate(&whole, WHOLE_Q32), whole);
+        let half = credit_at_rate(&whole, WHOLE_Q32 / 2);
+        // -500.5 rounded down; a quarter of the variance, and at most 2 more.
+        assert_eq!(half.credit, -501);
+        assert_eq!(half.variance, (1 << 98) + 1);
+        assert_eq!(credit_at_rate(&whole, 0), credit(0, 1));
     }
 
     #[test]

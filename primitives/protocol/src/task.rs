@@ -1,8 +1,9 @@
 //! What a sponsor asks for.
 
-use crate::{bounds, Hash, ShareTerms, Windows};
+use crate::{bounds, pay, Hash, ShareTerms, Windows};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::str;
+use gotong_scoring::share::Half;
 use scale_info::TypeInfo;
 
 /// A name of 1 to 32 bytes of UTF-8, padded with zeros.
@@ -267,6 +268,25 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
             .saturating_mul(bounds::EVALUATIONS);
         let window = u64::from(self.windows.attest_blocks);
         whole <= window.saturating_mul(bounds::COST_PER_BLOCK)
+    }
+}
+
+impl TaskTerms {
+    /// What a contributor is paid who has proved so much, Q16 bits summed over the samples that pay; rounded down.
+    /// `None` if it does not fit, which no ledger comes to.
+    pub fn contributor_pay(&self, proved: u64) -> Option<u128> {
+        let permille = 1000u16.checked_sub(self.attester_fee_permille)?;
+        self.worth(proved, permille)
+    }
+
+    /// What the attesters of a round share that gained so much; rounded down.
+    pub fn attester_pay(&self, gain: u64) -> Option<u128> {
+        self.worth(gain, self.attester_fee_permille)
+    }
+
+    fn worth(&self, units: u64, permille: u16) -> Option<u128> {
+        let samples = Half::B.count(self.hold_out.samples());
+        pay::worth(self.price_per_millibit, units, samples, permille)
     }
 }
 
