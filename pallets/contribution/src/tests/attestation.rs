@@ -2,7 +2,7 @@ use super::lab::*;
 use crate::{attestation::Attestation, mock::*, Error, Event, HoldReason, Rounds, SlashReason};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 use gotong_protocol::{Outcome, Phase, Roles, RoundId, SeatState};
-use gotong_scoring::{MasterWeights, RoundScore};
+use gotong_scoring::{share::table::Row, MasterWeights};
 
 fn outcome_of_first(id: gotong_protocol::TaskId) -> Option<Outcome> {
     Rounds::<Test>::get(id, RoundId(0)).unwrap().outcome
@@ -125,9 +125,9 @@ fn only_the_drawn_attest_each_once_in_its_phase() {
             reveal_attestation(&who, id, &bent(&score)),
             Error::<Test>::CommitmentMismatch
         );
-        let (round, opening) = (RoundId(0), score.table.opening());
+        let (round, table) = (RoundId(0), Box::new(score.table.summary()));
         assert_noop!(
-            Contribution::reveal_attestation(signed(&who), id, round, opening, [0; 32], SALT),
+            Contribution::reveal_attestation(signed(&who), id, round, table, [0; 32], SALT),
             Error::<Test>::CommitmentMismatch
         );
         assert_ok!(reveal_attestation(&who, id, &score));
@@ -142,34 +142,47 @@ fn only_the_drawn_attest_each_once_in_its_phase() {
 fn a_claim_that_contradicts_itself_is_refused() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
-        register(1, 8);
+        register(1, 9);
         let mut terms = lab.terms();
-        terms.seats = 8;
+        terms.seats = 9;
         assert_ok!(lab.open_with(terms, POOL));
         let id = gotong_protocol::TaskId(0);
         lab.play_to_attestation(id, 1);
         let score = lab.score(id);
-        let (header, rows) = (&score.table.header, &score.table.rows);
-        assert!(header.paid_gain > 0 && rows[0].share > 0);
-        let bend = |change: fn(&mut RoundScore)| {
+        assert!(score
+            .table
+            .merge
+            .as_ref()
+            .is_some_and(|merge| merge.pay.is_some()));
+        let bend = |change: fn(&mut Score)| {
             let mut score = score.clone();
             change(&mut score);
             score
         };
         let contradictions = [
-            bend(|score| score.table.header.paid_gain = 0),
-            bend(|score| score.table.header.paid_gain += 1),
-            bend(|score| score.table.rows[0].share = 0),
-            bend(|score| score.table.header.gain += 1),
-            bend(|score| score.table.header.merged.sum += 1),
-            bend(|score| score.table.header.base.sum = u128::MAX),
-            bend(|score| score.table.header.samples += 1),
-            // Nothing is paid for it, but the weights move.
+            bend(|score| score.table.passes[0].median_norm += 1),
+            // Somebody left who was not bad.
+            bend(|score| score.table.passes[0].last_dropped = Some(0)),
+            bend(|score| score.table.passes.clear()),
             bend(|score| {
-                let table = &mut score.table;
-                table.header.merged.sum = table.header.base.sum;
-                (table.header.gain, table.header.paid_gain) = (0, 0);
-                table.rows[0].share = 0;
+                let pass = score.table.passes[0].clone();
+                score.table.passes.push(pass);
+            }),
+            bend(|score| score.table.passes[0].members = vec![false]),
+            bend(|score| score.table.merge = None),
+            // The gain is enough, and nothing merged; or the other way round.
+            bend(|score| score.table.merge.as_mut().unwrap().pay = None),
+            bend(|score| {
+                let merge = score.table.merge.as_mut().unwrap();
+                merge.on_a.reverse();
+            }),
+            // Bad, and merged.
+            bend(|score| {
+                let hash = score.table.records[0].delta_hash;
+                score.table.passes[0].rows[0] = Row {
+                    delta_hash: hash,
+                    parts: vec![-1; 16].into(),
+                };
             }),
         ];
         for (number, bent) in (0..).zip(&contradictions) {
@@ -304,9 +317,10 @@ fn claims_that_differ_and_stand_pay_nobody_whatever_the_majority() {
         assert_eq!(task(id).round, RoundId(1));
         let base = MasterWeights::new(lab.weights.clone()).unwrap().root();
         assert_eq!(current(id).base_root, base);
+        // It counts for nobody: it is claimed without a proof.
         assert_noop!(
             claim(&contributor(0), id, RoundId(0), &truth.table, 0),
-            Error::<Test>::NothingToClaim
+            Error::<Test>::ProofInvalid
         );
     });
 }

@@ -6,7 +6,7 @@ use crate::{
 };
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 use gotong_protocol::{bounds, AuditAnswer, Outcome, Phase, RoundId, SeatState, TaskId};
-use gotong_scoring::{blake2_256, RoundScore};
+use gotong_scoring::{blake2_256, share::work::AuditedEntrant, Audited};
 
 const TASK: TaskId = TaskId(0);
 const FIRST: RoundId = RoundId(0);
@@ -100,21 +100,32 @@ fn answers_to_other_audits_are_refused() {
         let differs = |of: fn(&AuditAnswer) -> u32| {
             (1..own.len()).find(|other| of(&own[*other]) != of(&own[0]))
         };
-        let by_sample = differs(|answer| answer.work.index).unwrap();
+        let by_sample = differs(|answer| answer.sample.as_ref().unwrap().work.index).unwrap();
         refused(&|all| all.swap(0, by_sample), Error::AuditOtherWork);
-        let by_row = differs(|answer| answer.rows.index).unwrap();
+        let row = |answer: &AuditAnswer| answer.entrant.table.as_ref().unwrap().1.index;
+        let by_row = differs(row).unwrap();
         refused(
-            &|all| {
-                let other = all[by_row].clone();
-                (all[0].row, all[0].rows) = (other.row, other.rows);
-            },
+            &|all| all[0].entrant = all[by_row].entrant.clone(),
+            Error::AuditOtherWork,
+        );
+        refused(
+            &|all| all[0].entrant.table = all[by_row].entrant.table.clone(),
             Error::AuditOtherTable,
         );
-        refused(&|all| all[0].row.share += 1, Error::AuditOtherTable);
-        refused(&|all| all[0].losses[0] ^= 1, Error::AuditOtherWork);
-        refused(&|all| all[0].table[0].tile[0] ^= 1, Error::AuditWorkDiffers);
-        refused(&|all| all[0].table.truncate(2), Error::AuditWorkDiffers);
-        refused(&|all| all[0].table.clear(), Error::AuditWorkDiffers);
+        refused(&|all| all[0].entrant.table = None, Error::AuditOtherTable);
+        refused(
+            &|all| all[0].entrant.rows[0].delta_hash[0] ^= 1,
+            Error::AuditOtherWork,
+        );
+        refused(
+            &|all| all[0].sample.as_mut().unwrap().losses[0] ^= 1,
+            Error::AuditOtherWork,
+        );
+        refused(
+            &|all| all[0].sample.as_mut().unwrap().table[0].tile[0] ^= 1,
+            Error::AuditWorkDiffers,
+        );
+        refused(&|all| all[0].sample = None, Error::AuditWorkDiffers);
         assert_ok!(send_answers(&who, TASK, own));
     });
 }
@@ -124,11 +135,16 @@ fn each_seat_and_each_challenge_has_audits_of_its_own() {
     ExtBuilder::default().build_and_execute(|| {
         let lab = attesting(3);
         assert_eq!(current(TASK).audit_seed, None);
-        lab.play_to_challenge(TASK);
+        let summary = lab.play_to_challenge(TASK).table.summary();
         let seed = current(TASK).audit_seed.unwrap();
+        let of = Audited {
+            summary: &summary,
+            samples: SAMPLES,
+            entrants: 1,
+        };
         let asked = |number, seed| {
             let account = attester(number).into();
-            gotong_scoring::audits(&seed, &account, bounds::AUDITS, SAMPLES, 1)
+            gotong_scoring::audits(&seed, &account, bounds::AUDITS, &of)
         };
         assert_ne!(asked(0, seed), asked(1, seed));
         // As after a redraw in the same block.
@@ -188,7 +204,7 @@ fn a_copied_attestation_cannot_be_revealed_and_copied_work_not_be_audited() {
 
 /// Tries the answers of an attester of whom `own` is the work and `truth` the table, under so many
 /// seeds; gives back how often it is caught.
-fn caught(who: &AccountId, own: &RoundScore, truth: &RoundScore, trials: u32) -> u32 {
+fn caught(who: &AccountId, own: &Score, truth: &Score, trials: u32) -> u32 {
     let with_round = |change: &dyn Fn(&mut Round<AccountId>)| {
         Rounds::<Test>::mutate(TASK, FIRST, |round| change(round.as_mut().unwrap()));
     };
@@ -199,17 +215,19 @@ fn caught(who: &AccountId, own: &RoundScore, truth: &RoundScore, trials: u32) ->
         });
         // All that others have shown of the table, and of its own work what it committed to.
         let shown = answers(who, TASK, truth).into_iter();
-        let mixed = shown
-            .zip(answers(who, TASK, own))
-            .map(|(shown, own)| AuditAnswer {
-                losses: own.losses,
-                work: own.work,
-                ..shown
-            });
+        let mixed = shown.zip(answers(who, TASK, own)).map(|(mut shown, own)| {
+            if let (Some(shown), Some(own)) = (&mut shown.sample, own.sample) {
+                (shown.losses, shown.work) = (own.losses, own.work);
+            }
+            let AuditedEntrant { rows, work, .. } = own.entrant;
+            (shown.entrant.rows, shown.entrant.work) = (rows, work);
+            shown
+        });
         match send_answers(who, TASK, mixed.collect()) {
             Ok(()) => false,
             Err(error) => {
-                assert_eq!(error, Error::<Test>::AuditWorkDiffers.into());
+                let differs = [Error::AuditWorkDiffers, Error::<Test>::AuditOtherTable];
+                assert!(differs.map(Into::into).contains(&error), "{error:?}");
                 true
             }
         }
@@ -221,20 +239,20 @@ fn caught(who: &AccountId, own: &RoundScore, truth: &RoundScore, trials: u32) ->
 /// `1 - (m / n)^k`.
 #[test]
 fn the_lazy_are_caught_as_often_as_chance_says() {
-    const TRIALS: u32 = 2_000;
+    const TRIALS: u32 = 400;
     ExtBuilder::default().build_and_execute(|| {
         let lab = attesting(3);
         let truth = lab.score(TASK);
         let lazy = |evaluated: usize| {
             let mut own = truth.clone();
-            let all = &mut own.evaluations;
-            let sides = all.sides.iter_mut().flatten().flatten();
-            for losses in [&mut all.base, &mut all.merged].into_iter().chain(sides) {
-                losses[evaluated..].fill(0);
+            let merge = own.table.merge.as_mut().unwrap();
+            let pay = merge.pay.as_mut().unwrap();
+            for losses in merge.on_a.iter_mut().chain(&mut pay.on_b) {
+                losses[evaluated / 2..].fill(0);
             }
             own
         };
-        let evaluated = [4, 6, 7];
+        let evaluated = [32, 48, 56];
         for (number, evaluated) in (0..).zip(evaluated) {
             let work = own_work(&attester(number), &lazy(evaluated));
             assert_ok!(commit_table(&attester(number), TASK, &truth.table, &work));
@@ -247,11 +265,13 @@ fn the_lazy_are_caught_as_often_as_chance_says() {
         run_to_phase(TASK, Phase::Challenge);
         for (number, evaluated) in (0..).zip(evaluated) {
             let caught = caught(&attester(number), &lazy(evaluated), &truth, TRIALS);
-            let (m, n) = (evaluated as u32, SAMPLES);
-            let missed = TRIALS * m.pow(bounds::AUDITS) / n.pow(bounds::AUDITS);
-            let expected = TRIALS - missed;
-            // Three standard deviations are at most 67 of 2,000.
-            assert!(caught.abs_diff(expected) < 67, "{caught} of {expected}");
+            let missed = (evaluated as f64 / f64::from(SAMPLES)).powi(bounds::AUDITS as i32);
+            let expected = f64::from(TRIALS) * (1.0 - missed);
+            // Three standard deviations are at most 30 of 400.
+            assert!(
+                (f64::from(caught) - expected).abs() < 30.0,
+                "{caught} of {expected}"
+            );
         }
     });
 }
@@ -262,10 +282,10 @@ fn work_on_other_weights_does_not_pass_for_the_table() {
         let lab = attesting(3);
         let truth = lab.score(TASK);
         let mut other = Lab::default();
-        other.weights[22] = 100;
+        other.weights[22] = 3_000;
         other.delta(0);
         let wrong = other.score(TASK);
-        assert_ne!(wrong.evaluations.base, truth.evaluations.base);
+        assert_ne!(wrong.table.merge, truth.table.merge);
         let (pretender, mistaken) = (attester(1), attester(2));
         let work = own_work(&pretender, &wrong);
         assert_ok!(commit_attestation(&attester(0), TASK, &truth));

@@ -11,8 +11,10 @@ use frame_support::{
         Hooks,
     },
 };
-use gotong_protocol::{bounds, Court, Graph, Outcome, Phase, Roles, RoundId, SeatState, TaskId};
-use gotong_scoring::{median_norm, reveals_tree, trial::Case, HoldOut, RoundScore};
+use gotong_protocol::{
+    bounds, Court, Graph, Outcome, Phase, Roles, RoundId, SeatState, ShareClaim, TaskId,
+};
+use gotong_scoring::{share::entrants_tree, HoldOut, RoundFacts};
 use std::collections::BTreeSet;
 
 const TASK: TaskId = TaskId(0);
@@ -29,14 +31,14 @@ fn attesting(attesters: u8) -> Lab {
 
 /// The same, in the challenge window: attester 0 is honest, all others tell the same lie; all have
 /// answered their audits.
-fn challenged(attesters: u8) -> (Lab, RoundScore) {
+fn challenged(attesters: u8) -> (Lab, Score) {
     let lab = attesting(attesters);
     let truth = lab.score(TASK);
     play_lies(&truth);
     (lab, truth)
 }
 
-fn play_lies(truth: &RoundScore) {
+fn play_lies(truth: &Score) {
     let says = |who: &AccountId| match *who == attester(0) {
         true => Some(truth.clone()),
         false => Some(bent(truth)),
@@ -57,6 +59,12 @@ fn first() -> Round<AccountId> {
     Rounds::<Test>::get(TASK, FIRST).unwrap()
 }
 
+/// What a table claims of a round of the task.
+fn claim_in(round: RoundId, score: &Score) -> ShareClaim {
+    let base_root = Rounds::<Test>::get(TASK, round).unwrap().base_root;
+    score.table.summary().claim(&base_root)
+}
+
 fn staked(who: &AccountId) -> Balance {
     Balances::balance_on_hold(&HoldReason::Stake.into(), who)
 }
@@ -71,41 +79,38 @@ fn fee(who: &AccountId) -> Balance {
 }
 
 #[test]
-fn a_case_is_what_disputes_stand_on() {
+fn the_facts_are_what_disputes_stand_on() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
         register(2, 3);
         lab.open();
-        let case = || Contribution::case(TASK, FIRST);
-        assert_eq!(case(), None);
+        let facts = || Contribution::facts(TASK, FIRST);
+        assert_eq!(facts(), None);
         lab.play_to_attestation(TASK, 2);
-        let records: Vec<_> = Contribution::submissions(TASK, FIRST)
-            .into_iter()
-            .map(|one| one.revealed.unwrap().record)
-            .collect();
         let shard = current(TASK).shard.unwrap();
-        let expected = Case {
+        let expected = RoundFacts {
             graph: Graph::mlp(&[4, 3, 2]),
-            rules: lab.terms().rules,
+            terms: lab.terms().share,
             base_root: task(TASK).master_root,
             hold_out: HoldOut::Sealed {
                 key: lab.keys[0],
                 root: shard.root,
             },
             samples: SAMPLES,
-            reveals_root: reveals_tree(&records).root().hash,
-            reveals: 2,
-            median_norm: median_norm(&records),
+            half_seed: current(TASK).seed.unwrap(),
+            entrants_root: entrants_tree(&records(TASK, FIRST)).root().hash,
+            entrants: 2,
         };
-        assert_eq!(case(), Some(expected.clone()));
-        lab.play_attestation(TASK);
+        assert_eq!(facts(), Some(expected.clone()));
+        let truth = lab.play_attestation(TASK);
+        assert!(expected.allow(&truth.table.summary()));
         run_blocks(3);
-        // Settled, and the task has other weights; the case of the round stays.
+        // Settled, and the task has other weights; the facts of the round stay.
         assert_eq!(first().outcome, Some(Outcome::Settled));
         assert_ne!(task(TASK).master_root, expected.base_root);
-        assert_eq!(case(), Some(expected));
-        assert_eq!(Contribution::case(TASK, RoundId(1)), None);
-        assert_eq!(Contribution::case(TaskId(1), FIRST), None);
+        assert_eq!(facts(), Some(expected));
+        assert_eq!(Contribution::facts(TASK, RoundId(1)), None);
+        assert_eq!(Contribution::facts(TaskId(1), FIRST), None);
     });
 }
 
@@ -124,15 +129,15 @@ fn a_table_is_disputable_while_it_is_challenged_and_counts() {
         run_to_phase(TASK, Phase::Challenge);
         // Answered audits or not; but not who has no seat any more, or never had one.
         assert_ok!(answer_audits(&attester(0), TASK, &truth));
-        assert_eq!(disputable(0), Some(truth.table.opening()));
-        assert_eq!(disputable(1), Some(truth.table.opening()));
+        assert_eq!(disputable(0), Some(truth.table.summary()));
+        assert_eq!(disputable(1), Some(truth.table.summary()));
         assert_eq!(disputable(2), None);
         assert_eq!(disputable(9), None);
         let other = Contribution::disputable(TASK, RoundId(1), &attester(0));
         assert_eq!(other, None);
         convict(&attester(1), &attester(0));
         assert_eq!(disputable(1), None);
-        assert_eq!(disputable(0), Some(truth.table.opening()));
+        assert_eq!(disputable(0), Some(truth.table.summary()));
         System::set_block_number(current(TASK).ends_at);
         assert_eq!(disputable(0), None);
     });
@@ -202,7 +207,7 @@ fn the_convicted_count_no_more_and_are_paid_nothing() {
         run_blocks(3);
         let round = first();
         assert_eq!(round.outcome, Some(Outcome::Settled));
-        assert_eq!(round.settlement.unwrap().claim, truth.table.claim());
+        assert_eq!(round.settlement.unwrap().claim, claim_in(FIRST, &truth));
         assert_eq!(fee(&liar), 0);
         assert!(fee(&attester(0)) > 0 && fee(&attester(1)) > 0);
         // Its audits, which it did not answer, are not asked of it any more.
@@ -226,7 +231,7 @@ fn a_colluding_majority_is_convicted_and_one_honest_left_settles() {
         // There was nobody to draw.
         assert_eq!(round.redraws, bounds::MAX_REDRAWS);
         let settlement = round.settlement.unwrap();
-        assert_eq!(settlement.claim, truth.table.claim());
+        assert_eq!(settlement.claim, claim_in(FIRST, &truth));
         assert_eq!(fee(&honest), settlement.fees);
         assert!(settlement.fees > 0);
         assert_eq!(wealth(&honest), ENDOWMENT + 500 + settlement.fees);
@@ -335,7 +340,7 @@ fn liars_in_every_draw_are_all_convicted_until_no_draw_is_left() {
         }
         let round = first();
         assert_eq!(round.outcome, Some(Outcome::Settled));
-        assert_eq!(round.settlement.unwrap().claim, truth.table.claim());
+        assert_eq!(round.settlement.unwrap().claim, claim_in(FIRST, &truth));
         assert_eq!(round.seats.len(), 9);
         assert_eq!(wealth(&honest), ENDOWMENT + 8 * 250 + fee(&honest));
     });
@@ -651,7 +656,7 @@ fn stake_that_unbonds_too_soon_is_not_a_configuration() {
 }
 
 /// Two tasks at the same time, both with their attesters drawn, and their scores.
-fn two_tasks() -> ([TaskId; 2], [RoundScore; 2]) {
+fn two_tasks() -> ([TaskId; 2], [Score; 2]) {
     let mut labs = [Lab::default(), Lab::default()];
     register(1, 3);
     let ids = labs.each_ref().map(Lab::open);
@@ -666,9 +671,9 @@ fn two_tasks() -> ([TaskId; 2], [RoundScore; 2]) {
         assert_ok!(lab.publish(id));
     }
     for id in ids {
-        run_to_phase(id, Phase::AttestCommit);
+        run_to_seed(id);
     }
-    let truth = labs.each_ref().map(|lab| lab.score(TASK));
+    let truth = [0, 1].map(|at| labs[at].score(ids[at]));
     (ids, truth)
 }
 

@@ -4,7 +4,7 @@ use super::lab::*;
 use crate::{mock::*, Error, Event, HoldReason, SlashReason};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 use gotong_protocol::{view::DutyKind, Outcome, Phase, RoundId, TaskId, TaskState};
-use gotong_scoring::{trial::Case, HoldOut};
+use gotong_scoring::{HoldOut, RoundFacts};
 
 const TASK: TaskId = TaskId(0);
 const FIRST: RoundId = RoundId(0);
@@ -14,7 +14,7 @@ fn bond() -> Balance {
 }
 
 fn seed() -> Option<[u8; 32]> {
-    current(TASK).sample_seed
+    current(TASK).seed
 }
 
 fn duties(who: AccountId) -> Vec<DutyKind> {
@@ -45,7 +45,7 @@ fn a_round_goes_on_without_its_sponsor() {
         assert_eq!((current(TASK).phase, seed()), (Phase::AttestCommit, None));
         events();
         next_block();
-        let drawn = Event::SamplesDrawn {
+        let drawn = Event::SeedDrawn {
             task: TASK,
             round: FIRST,
             seed: seed().unwrap(),
@@ -61,12 +61,12 @@ fn a_round_goes_on_without_its_sponsor() {
         assert_eq!(events(), [drawn, begun]);
         assert_eq!(current(TASK).ends_at, ends_at);
         let view = Contribution::round(TASK, FIRST).unwrap();
-        assert_eq!((view.sample_seed, view.shard), (seed(), None));
+        assert_eq!((view.seed, view.shard), (seed(), None));
         lab.play_attestation(TASK);
         run_blocks(3);
         let round = Contribution::round(TASK, FIRST).unwrap();
         assert_eq!(round.outcome, Some(Outcome::Settled));
-        assert!(round.owed > 0);
+        assert!(round.pot > 0 && round.fees > 0);
         assert_eq!(task(TASK).round, RoundId(1));
     });
 }
@@ -97,7 +97,7 @@ fn samples_are_drawn_a_block_after_the_last_reveal() {
         // It is drawn once.
         Seed::set(10);
         run_to_phase(TASK, Phase::Commit);
-        assert_eq!(Contribution::round(TASK, FIRST).unwrap().sample_seed, drawn);
+        assert_eq!(Contribution::round(TASK, FIRST).unwrap().seed, drawn);
     });
 }
 
@@ -113,7 +113,7 @@ fn what_draws_samples_is_of_chance_task_and_round() {
                 let id = lab.open();
                 for _ in 0..2 {
                     lab.play_to_attestation(id, 1);
-                    seeds.push(current(id).sample_seed.unwrap());
+                    seeds.push(current(id).seed.unwrap());
                     let before = task(id).round;
                     while task(id).round == before {
                         next_block();
@@ -168,7 +168,7 @@ fn a_round_without_reveals_draws_nothing_and_costs_its_sponsor_nothing() {
         run_blocks(6);
         let round = Contribution::round(TASK, FIRST).unwrap();
         assert_eq!(round.outcome, Some(Outcome::NoReveals));
-        assert_eq!((round.sample_seed, round.shard), (None, None));
+        assert_eq!((round.seed, round.shard), (None, None));
         assert_eq!(task(TASK).state, TaskState::Running);
         run_blocks(20);
         assert_eq!(seed(), None);
@@ -199,13 +199,16 @@ fn the_referee_is_told_what_draws_the_samples() {
         }
         next_block();
         // Nothing can be disputed before the samples are known.
-        assert_eq!(Contribution::case(TASK, FIRST), None);
+        assert_eq!(Contribution::facts(TASK, FIRST), None);
         next_block();
-        let Some(Case {
-            hold_out, samples, ..
-        }) = Contribution::case(TASK, FIRST)
+        let Some(RoundFacts {
+            hold_out,
+            samples,
+            half_seed,
+            ..
+        }) = Contribution::facts(TASK, FIRST)
         else {
-            panic!("a case");
+            panic!("facts");
         };
         let expected = HoldOut::Drawn {
             salt: SALT,
@@ -214,6 +217,7 @@ fn the_referee_is_told_what_draws_the_samples() {
             seed: seed().unwrap(),
         };
         assert_eq!((hold_out, samples), (expected, SAMPLES));
+        assert_eq!(Some(half_seed), seed());
     });
 }
 
@@ -256,7 +260,7 @@ fn who_has_no_pool_loses_its_seat_and_nothing_else() {
         let round = Contribution::round(TASK, FIRST).unwrap();
         assert_eq!(round.outcome, Some(Outcome::Settled));
         // Who commits to a table has the pool, and answers for it.
-        lab.weights = score.merged;
+        lab.weights = score.weights;
         lab.play_to_attestation(TASK, 1);
         let score = lab.score(TASK);
         for number in 0..3 {

@@ -2,13 +2,27 @@
 
 use super::lab::*;
 use crate::{
-    attestation::RevealedTable, mock::*, rewards::Settlement, rounds::Inputs, tasks::Purse, Call,
-    Registrations, Rounds, Schedule, Submissions,
+    attestation::{RevealedTable, Seat},
+    ledgers::Account,
+    mock::*,
+    rewards::Settlement,
+    rounds::{Round, Shard},
+    stakes::{Registration, Unbonding},
+    submissions::{Revealed, Submission},
+    tasks::{Purse, Task},
+    Call,
 };
-use codec::Encode;
-use frame_support::assert_ok;
-use gotong_protocol::{HoldOutTerms, Opening, RevealRecord, Roles, RoundClaim, RoundId, TaskId};
-use gotong_scoring::{blake2_256, Header, SumNode};
+use codec::{Decode, Encode, MaxEncodedLen};
+use gotong_protocol::{
+    claim::Claimed,
+    view::{
+        LedgerView, RevealedView, RewardKind, RewardState, RewardView, RoundView, SeatView,
+        ShardView, SubmissionView, TaskView,
+    },
+    ClaimItem, EntrantRecord, Graph, HoldOutTerms, Ledger, Outcome, Phase, Roles, RoundFacts,
+    RoundId, SeatState, ShareClaim, TableSummary, TaskId, TaskState,
+};
+use gotong_scoring::{blake2_256, HoldOut, MergedGain};
 
 const TASK: TaskId = TaskId(0x0102);
 const ROUND: RoundId = RoundId(0x0304);
@@ -18,23 +32,10 @@ fn encoded(call: Call<Test>) -> Vec<u8> {
     RuntimeCall::Contribution(call).encode()
 }
 
-fn opening() -> Opening {
-    let losses = SumNode {
-        hash: [14; 32],
-        sum: 16,
-    };
-    Opening {
-        header: Header {
-            samples: 17,
-            base: losses,
-            merged: losses,
-            gain: 18,
-            gain_se: 19,
-            paid_gain: 20,
-            master_root: [15; 32],
-            similar_root: [16; 32],
-        },
-        rows: losses,
+fn summary() -> TableSummary {
+    TableSummary {
+        passes: vec![].into(),
+        merge: None,
     }
 }
 
@@ -69,18 +70,21 @@ fn calls_start_with_their_index_and_ids() {
         Call::reveal_attestation {
             task: TASK,
             round: ROUND,
-            opening: opening(),
+            table: Box::new(summary()),
             work_root: hash,
             salt: SALT,
         },
+        Call::answer_audits {
+            task: TASK,
+            round: ROUND,
+            answers: Default::default(),
+        },
+        Call::release {
+            task: TASK,
+            round: ROUND,
+        },
     ];
-    let audits = Call::answer_audits {
-        task: TASK,
-        round: ROUND,
-        answers: Default::default(),
-    };
-    let indices = (7u8..12).chain([13]);
-    for (call, index) in in_round.into_iter().chain([audits]).zip(indices) {
+    for (call, index) in in_round.into_iter().zip((7u8..12).chain([13, 14])) {
         let bytes = encoded(call);
         assert_eq!(bytes[..2], [20, index]);
         assert_eq!(bytes[2..10], IDS);
@@ -94,6 +98,16 @@ fn calls_start_with_their_index_and_ids() {
     // A compact length, the bytes, the salt.
     assert_eq!(reveal[10..14], [3 << 2, 5, 6, 7]);
     assert_eq!(reveal[14..], SALT);
+    let attestation = encoded(Call::reveal_attestation {
+        task: TASK,
+        round: ROUND,
+        table: Box::new(summary()),
+        work_root: hash,
+        salt: SALT,
+    });
+    // No passes, no merge, and then the root of the work and the salt.
+    assert_eq!(attestation[10..12], [0, 0]);
+    assert_eq!(attestation[12..], [hash, SALT].concat());
 }
 
 #[test]
@@ -119,101 +133,354 @@ fn other_calls_keep_their_index() {
     for (call, index) in calls.into_iter().zip(0u8..) {
         assert_eq!(encoded(call)[..2], [20, index]);
     }
-    let claim = Call::claim {
-        items: Default::default(),
+    let void = ClaimItem {
+        task: TASK,
+        round: ROUND,
+        proof: None,
     };
-    assert_eq!(encoded(claim), [20, 12, 0]);
+    let claim = Call::claim {
+        items: vec![void].try_into().unwrap(),
+    };
+    let bytes = [vec![20, 12, 1 << 2], IDS.to_vec(), vec![0]].concat();
+    assert_eq!(encoded(claim), bytes);
+}
+
+fn share_claim() -> ShareClaim {
+    ShareClaim {
+        table_root: [3; 32],
+        master_root: [4; 32],
+        merged: Some(MergedGain {
+            gain: -8,
+            most_credits: 9,
+        }),
+    }
+}
+
+fn ledger_of_account() -> Ledger {
+    Ledger {
+        sum: -1,
+        variance: 2,
+        largest: 3,
+        proved: 4,
+    }
+}
+
+fn claimed_credit() -> Claimed<Balance> {
+    Claimed {
+        credit: -10,
+        proved: 11,
+        paid: 12,
+    }
+}
+
+fn entrant() -> EntrantRecord {
+    EntrantRecord {
+        delta_hash: [9; 32],
+        delta_root: [13; 32],
+        weight: 21,
+        square_norm: 22,
+        is_proven: true,
+    }
+}
+
+fn stored_task() -> Task<AccountId> {
+    let mut terms = Lab::default().terms();
+    terms.hold_out = HoldOutTerms::Sealed {
+        root: [2; 32],
+        shards: 4,
+        samples: 64,
+    };
+    Task {
+        sponsor: account(1),
+        terms,
+        state: TaskState::Paused,
+        parameters: 23,
+        record_bytes: 5,
+        classes: 2,
+        master_root: [1; 32],
+        opened_at: 8,
+        round: RoundId(9),
+        next_shard: 3,
+        purse: Purse {
+            deposited: 1,
+            pool: 2,
+            reserved: 3,
+            claimed: 4,
+            fees: 5,
+            returned: 6,
+            bond: 7,
+        },
+    }
+}
+
+fn stored_seat() -> Seat<AccountId> {
+    Seat {
+        account: account(2),
+        stake: 3,
+        state: SeatState::Unaudited,
+        commitment: Some([7; 32]),
+        revealed: Some(RevealedTable {
+            claim: share_claim(),
+            work_root: [12; 32],
+        }),
+        audited: true,
+        fee: 10,
+    }
+}
+
+fn stored_settlement() -> Settlement {
+    Settlement {
+        claim: share_claim(),
+        rate_q32: 1 << 31,
+        fees: 11,
+        pot: 12,
+        paid: 13,
+        released: 14,
+        most_credits: 15,
+        claims: 16,
+        credited: -17,
+        expires_at: 18,
+    }
+}
+
+fn stored_round() -> Round<AccountId> {
+    Round {
+        phase: Phase::Ended,
+        started_at: 1,
+        phase_started_at: 2,
+        ends_at: 3,
+        base_root: [5; 32],
+        departures: 4,
+        commits: 5,
+        reveals: 6,
+        shard: Some(Shard {
+            index: 7,
+            published_at: 8,
+            key: [6; 32],
+            root: [8; 32],
+        }),
+        entrants_root: Some([10; 32]),
+        seed: Some([14; 32]),
+        seats: vec![stored_seat()].try_into().unwrap(),
+        redraws: 2,
+        audit_seed: Some([11; 32]),
+        open_disputes: 9,
+        crowded: true,
+        outcome: Some(Outcome::Settled),
+        settlement: Some(stored_settlement()),
+    }
+}
+
+fn stored_submission() -> Submission {
+    Submission {
+        index: 1,
+        weight: 2,
+        is_proven: true,
+        commitment: [8; 32],
+        deposit: 3,
+        revealed: Some(Revealed {
+            record: entrant(),
+            bytes: 4,
+            at: 5,
+        }),
+        next: Some(RoundId(6)),
+        claimed: Some(claimed_credit()),
+    }
+}
+
+fn fingerprint(bytes: Vec<u8>) -> String {
+    let bytes = blake2_256(&[&bytes]);
+    bytes[..4]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+#[test]
+fn small_stored_types_are_written_out() {
+    let account = Account {
+        ledger: ledger_of_account(),
+        paid: 5,
+        next: Some(RoundId(6)),
+        last: RoundId(7),
+    };
+    let bytes = [
+        &(-1i64).to_le_bytes()[..],
+        &2u128.to_le_bytes(),
+        &3u128.to_le_bytes(),
+        &4u64.to_le_bytes(),
+        &5u128.to_le_bytes(),
+        &[1, 6, 0, 0, 0],
+        &[7, 0, 0, 0],
+    ];
+    assert_eq!(account.encode(), bytes.concat());
+    assert_eq!(Account::decode(&mut &bytes.concat()[..]), Ok(account));
+    let bytes = [
+        &[3; 32][..],
+        &[4; 32],
+        &[1],
+        &(-8i64).to_le_bytes(),
+        &9u64.to_le_bytes(),
+        &(1u64 << 31).to_le_bytes(),
+        &11u128.to_le_bytes(),
+        &12u128.to_le_bytes(),
+        &13u128.to_le_bytes(),
+        &14u128.to_le_bytes(),
+        &15u64.to_le_bytes(),
+        &[16, 0, 0, 0],
+        &(-17i64).to_le_bytes(),
+        &[18, 0, 0, 0],
+    ];
+    assert_eq!(stored_settlement().encode(), bytes.concat());
+    assert!(Round::<AccountId>::max_encoded_len() < 5_000);
+    assert!(Submission::max_encoded_len() < 300);
 }
 
 /// A change of these hashes is a change of the stored layout: it needs a migration.
 #[test]
 fn stored_layouts_are_what_they_were() {
-    ExtBuilder::default().build_and_execute(|| {
-        let mut lab = Lab::default();
-        register(3, 4);
-        let id = lab.open();
-        let table = lab.play(id, 2);
-        let first = RoundId(0);
-        assert_ok!(claim(&contributor(0), id, first, &table, 0));
-        assert_ok!(Contribution::unstake(signed(&contributor(2)), 100));
-        // What depends on scores is fixed, so that only a layout changes the hashes.
-        let mut registration = Registrations::<Test>::get(contributor(2));
-        registration
-            .as_mut()
-            .unwrap()
-            .unbonding
-            .as_mut()
-            .unwrap()
-            .until = 132;
-        let mut task = task(id);
-        task.master_root = [1; 32];
-        task.terms.hold_out = HoldOutTerms::Sealed {
-            root: [2; 32],
-            shards: 4,
-            samples: 8,
-        };
-        task.purse = Purse {
-            deposited: 1,
-            pool: 2,
-            unclaimed: 3,
-            claimed: 4,
-            fees: 5,
-            returned: 6,
-            bond: 7,
-        };
-        let mut round = Rounds::<Test>::get(id, first).unwrap();
-        let claim = RoundClaim {
-            table_root: [3; 32],
-            paid_gain: 8,
-            shares_sum: 9,
-            master_root: [4; 32],
-        };
-        round.base_root = [5; 32];
-        round.shard.as_mut().unwrap().root = [6; 32];
-        round.inputs = Some(Inputs {
-            reveals_root: [10; 32],
-            median_norm: 15,
-        });
-        round.audit_seed = Some([11; 32]);
-        for seat in &mut round.seats {
-            seat.commitment = Some([7; 32]);
-            seat.revealed = Some(RevealedTable {
-                opening: opening(),
-                work_root: [12; 32],
-            });
-            seat.audited = true;
-            seat.fee = 10;
-        }
-        round.settlement = Some(Settlement {
-            claim,
-            pot: 11,
-            fees: 12,
-            claimed: 13,
-        });
-        let mut submission = Submissions::<Test>::get((id, first), contributor(0)).unwrap();
-        submission.commitment = [8; 32];
-        submission.claimed = Some(14);
-        submission.revealed.as_mut().unwrap().record = RevealRecord {
-            delta_hash: [9; 32],
-            delta_root: [13; 32],
-            weight: 21,
-            square_norm: 22,
-        };
-        let fingerprint = |bytes: Vec<u8>| hex(&blake2_256(&[&bytes])[..4]);
-        let seen = [
-            fingerprint(registration.encode()),
-            fingerprint(task.encode()),
-            fingerprint(round.encode()),
-            fingerprint(submission.encode()),
-            fingerprint(Schedule::<Test>::get().encode()),
-        ];
-        assert_eq!(
-            seen,
-            ["7744bf96", "7f05aee0", "e492cafa", "ac78a25f", "5f104855"]
-        );
-    });
+    let registration = Registration {
+        roles: Roles::CONTRIBUTOR,
+        stake: 400,
+        unbonding: Some(Unbonding {
+            amount: 100,
+            until: 132,
+        }),
+    };
+    let schedule = vec![(TaskId(1), 2u32), (TaskId(3), 4)];
+    let seen = [
+        fingerprint(registration.encode()),
+        fingerprint(stored_task().encode()),
+        fingerprint(stored_seat().encode()),
+        fingerprint(stored_settlement().encode()),
+        fingerprint(stored_round().encode()),
+        fingerprint(stored_submission().encode()),
+        fingerprint(schedule.encode()),
+    ];
+    assert_eq!(seen, ["469515ab", "2b5b2c8f", "44ad0990", "f4db9402", "cfde01f3", "1b6ee6cd", "8e0f08f9"]);
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Workers and tools decode these.
+#[test]
+fn views_are_what_they_were() {
+    let graph = Graph::mlp(&[4, 3, 2]);
+    let task = stored_task();
+    let task_view = TaskView {
+        id: TASK,
+        sponsor: task.sponsor,
+        terms: task.terms.clone(),
+        state: task.state,
+        graph: graph.clone(),
+        master_root: [1; 32],
+        opened_at: 2u32,
+        round: ROUND,
+        next_shard: 3,
+        pool: 4,
+        bond: 5,
+        reserved: 6,
+        paid: 7,
+        parameters: 8,
+    };
+    let seat = SeatView {
+        account: account(2),
+        stake: 3,
+        state: SeatState::Convicted,
+        committed: true,
+        claim: Some(share_claim()),
+        table: Some(summary()),
+        work_root: Some([4; 32]),
+        audited: true,
+        fee: 5,
+    };
+    let round = RoundView {
+        task: TASK,
+        round: ROUND,
+        phase: Phase::Ended,
+        phase_started_at: 1u32,
+        started_at: 2,
+        ends_at: 3,
+        commits: 4,
+        reveals: 5,
+        base_root: [1; 32],
+        shard: Some(ShardView {
+            index: 6,
+            published_at: 7,
+            key: [2; 32],
+            root: [3; 32],
+        }),
+        seed: Some([4; 32]),
+        seats: vec![seat.clone()],
+        redraws: 1,
+        audit_seed: Some([5; 32]),
+        open_disputes: 8,
+        outcome: Some(Outcome::Settled),
+        claim: Some(share_claim()),
+        rate_q32: 9,
+        fees: 10,
+        pot: 11,
+        paid: 12,
+        released: 13,
+        claims: 14,
+        expires_at: Some(15),
+    };
+    let submission = SubmissionView {
+        account: account(3),
+        index: 1,
+        weight: 2,
+        is_proven: true,
+        revealed: Some(RevealedView {
+            record: entrant(),
+            bytes: 3,
+            at: 4u32,
+        }),
+        claimed: Some(claimed_credit()),
+    };
+    let states = [
+        RewardState::Pending,
+        RewardState::Claimable {
+            merged: share_claim().merged,
+            reserved: 1,
+        },
+        RewardState::Claimed(claimed_credit()),
+        RewardState::Paid(2),
+        RewardState::Nothing,
+    ];
+    let rewards = states.map(|state| RewardView {
+        task: TASK,
+        round: ROUND,
+        kind: RewardKind::Attester,
+        state,
+    });
+    let ledger = LedgerView {
+        task: TASK,
+        ledger: ledger_of_account(),
+        doubt: 5,
+        paid: 6u128,
+        open: 7,
+        next: Some(ROUND),
+        is_proven: true,
+    };
+    let facts = RoundFacts {
+        graph,
+        terms: task.terms.share,
+        base_root: [1; 32],
+        hold_out: HoldOut::Sealed {
+            key: [2; 32],
+            root: [3; 32],
+        },
+        samples: 64,
+        half_seed: [4; 32],
+        entrants_root: [5; 32],
+        entrants: 6,
+    };
+    let seen = [
+        fingerprint(task_view.encode()),
+        fingerprint(seat.encode()),
+        fingerprint(round.encode()),
+        fingerprint(submission.encode()),
+        fingerprint(rewards.encode()),
+        fingerprint(ledger.encode()),
+        fingerprint(facts.encode()),
+    ];
+    assert_eq!(seen, ["5aa62fc1", "b9a07933", "750b0fd9", "abf50eb2", "de765cb7", "ba69730b", "5c590238"]);
 }

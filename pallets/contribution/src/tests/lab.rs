@@ -1,22 +1,32 @@
-//! A tiny model, its shards or its pool, and players who follow the protocol with real deltas and scores.
+//! A tiny model, its shards or its pool, and players who follow the protocol with real deltas and tables.
 
-use crate::{attestation::Seat, mock::*, rounds::Round, tasks::Task, Rounds, Tasks};
+use crate::{
+    attestation::Seat, ledgers::Account, mock::*, rounds::Round, submissions::Submission,
+    tasks::Task, Ledgers, Rounds, Submissions, Tasks,
+};
 use codec::Encode;
 use frame_support::assert_ok;
 use gotong_protocol::{
-    attestation_commitment, bounds, submission_commitment, AuditAnswer, ClaimItem, Delta, Graph,
-    Hash, HoldOutTerms, Phase, Proof, Roles, RoundId, Rules, SeatState, TaskId, TaskName,
-    TaskTerms, Windows,
+    attestation_commitment, bounds, submission_commitment, AuditAnswer, ClaimItem, Delta,
+    EntrantRecord, Graph, Hash, HoldOutTerms, Phase, Proof, Roles, RoundId, SeatState, ShareClaim,
+    ShareTerms, TaskId, TaskName, TaskTerms, Windows,
 };
 use gotong_scoring::{
-    audits, draw, score_round, shard_root, shards_root, work_root, Entry, MasterWeights, Reference,
-    Reveal, RoundScore, Samples, ScoreTable, Tree,
+    audits, blake2_256, draw, shard_root, shards_root,
+    share::{
+        company::{Company, Entrant},
+        share_table,
+        table::{Row, TableMerge, TablePass, TablePay},
+    },
+    work_root, Audited, Entry, MasterWeights, Reference, Samples, ShareTable, Tree,
 };
 use sp_runtime::DispatchResult;
 use std::collections::BTreeMap;
 
 pub const SALT: Hash = [7; 32];
-pub const SAMPLES: u32 = 8;
+pub const SAMPLES: u32 = 64;
+/// Samples that pay: half of them.
+pub const PAYING: u32 = SAMPLES / 2;
 pub const SHARDS: u32 = 4;
 /// Records of the pool of a task whose samples are drawn.
 pub const RECORDS: u32 = 16 * SAMPLES + 5;
@@ -24,6 +34,8 @@ pub const ROUNDS: u32 = 3;
 pub const POOL: Balance = 40_000;
 /// 4 * 3 + 3 parameters of the first layer, 3 * 2 + 2 of the second.
 pub const PARAMETERS: u32 = 23;
+/// The bias of a class that seven of eight samples have.
+pub const FREQUENT: i16 = 11_500;
 
 pub fn sponsor() -> AccountId {
     account(1)
@@ -43,46 +55,68 @@ pub struct Lab {
     pub weights: Vec<i16>,
     pub keys: Vec<Hash>,
     pub records: Vec<Vec<u8>>,
-    /// Of a task whose samples are drawn: what they are drawn from.
+    /// Roots of the shards.
+    pub roots: Vec<Hash>,
+    /// If samples are drawn: what they are drawn from.
     pub pool: Option<Vec<u8>>,
     pub deltas: BTreeMap<Hash, Vec<u8>>,
 }
 
+/// Four pixels by chance and a label: one sample in eight is of class 0.
+fn record(shard: u32, sample: u32) -> [u8; 5] {
+    let [a, b, c, d, ..] = blake2_256(&[&shard.to_le_bytes(), &sample.to_le_bytes()]);
+    [a, b, c, d, u8::from(!sample.is_multiple_of(8))]
+}
+
 impl Default for Lab {
     fn default() -> Self {
-        let record = |shard: u32, sample: u32| {
-            let pixel = (shard * 31 + sample * 17) as u8;
-            // Every fourth sample is of class 0.
-            [
-                pixel,
-                200,
-                3,
-                pixel / 2,
-                u8::from(!sample.is_multiple_of(4)),
-            ]
-        };
         let shard = |shard| (0..SAMPLES).flat_map(|n| record(shard, n)).collect();
+        let keys: Vec<Hash> = (0..SHARDS).map(|shard| [shard as u8; 32]).collect();
+        let records: Vec<Vec<u8>> = (0..SHARDS).map(shard).collect();
+        let sealed = keys.iter().zip(&records);
+        let root = |(key, records): (&Hash, &Vec<u8>)| shard_root(key, 5, records).unwrap();
         Self {
             graph: Graph::mlp(&[4, 3, 2]),
             weights: vec![0; PARAMETERS as usize],
-            keys: (0..SHARDS).map(|shard| [shard as u8; 32]).collect(),
-            records: (0..SHARDS).map(shard).collect(),
+            roots: sealed.map(root).collect(),
+            keys,
+            records,
             pool: None,
             deltas: BTreeMap::new(),
         }
     }
 }
 
+/// What an attester makes of a round.
+#[derive(Clone)]
+pub struct Score {
+    pub table: ShareTable,
+    /// Master weights after the round.
+    pub weights: Vec<i16>,
+}
+
 impl Lab {
-    /// Of a task whose samples are drawn from a pool.
+    /// Samples are drawn from a pool.
     pub fn drawn() -> Self {
-        let record = |number: u32| {
-            let pixel = (number * 17) as u8;
-            let label = u8::from(!number.is_multiple_of(4));
-            [pixel, 200, 3, (number >> 4) as u8, label]
+        Self {
+            pool: Some((0..RECORDS).flat_map(|number| record(9, number)).collect()),
+            ..Self::default()
+        }
+    }
+
+    /// A model that is as good as it can be, for labels do not follow from pixels: it says how frequent each class is.
+    pub fn trained() -> Self {
+        let weight = |place: u32| {
+            let [low, high, ..] = blake2_256(&[&place.to_le_bytes()]);
+            match place {
+                // Something for the second layer to pick up, if it only knew what.
+                0..15 => i16::from_le_bytes([low, high]) / 4,
+                22 => FREQUENT,
+                _ => 0,
+            }
         };
         Self {
-            pool: Some((0..RECORDS).flat_map(record).collect()),
+            weights: (0..PARAMETERS).map(weight).collect(),
             ..Self::default()
         }
     }
@@ -90,7 +124,7 @@ impl Lab {
     pub fn hold_out(&self) -> HoldOutTerms {
         match &self.pool {
             None => HoldOutTerms::Sealed {
-                root: shards_root(&self.roots()),
+                root: shards_root(&self.roots),
                 shards: SHARDS,
                 samples: SAMPLES,
             },
@@ -110,7 +144,7 @@ impl Lab {
         let Some(pool) = &self.pool else {
             return self.records[round.shard.unwrap().index as usize].clone();
         };
-        let seed = round.sample_seed.unwrap();
+        let seed = round.seed.unwrap();
         let record = |sample| {
             let place = 5 * draw(&seed, sample, SAMPLES, RECORDS).unwrap() as usize;
             &pool[place..place + 5]
@@ -118,21 +152,15 @@ impl Lab {
         (0..SAMPLES).flat_map(record).copied().collect()
     }
 
-    fn roots(&self) -> Vec<Hash> {
-        let sealed = self.keys.iter().zip(&self.records);
-        sealed
-            .map(|(key, records)| shard_root(key, 5, records).unwrap())
-            .collect()
-    }
-
     pub fn proof(&self, shard: u32) -> Proof {
-        Tree::of(self.roots()).prove(shard).unwrap()
+        Tree::of(&self.roots).prove(shard).unwrap()
     }
 
+    /// A good round is worth less than the cap.
     pub fn terms(&self) -> TaskTerms<Balance> {
         TaskTerms {
             name: TaskName::new("tiny").unwrap(),
-            price_per_millibit: 100,
+            price_per_millibit: 20,
             cap_per_round: 10_000,
             attester_fee_permille: 101,
             windows: Windows {
@@ -146,11 +174,7 @@ impl Lab {
             minimum_contributor_stake: 0,
             minimum_attester_stake: 0,
             weight_cap: 10_000,
-            rules: Rules {
-                admit_floor_q8: 0,
-                gain_floor_q8: 0,
-                central_difference: 1,
-            },
+            share: ShareTerms::default(),
             hold_out: self.hold_out(),
         }
     }
@@ -176,16 +200,31 @@ impl Lab {
         id
     }
 
-    /// Delta number `number`: 0 and 1 improve the model, 2 harms it, the rest do nothing to it.
+    /// Delta number `number`: of every five, the first two improve the model, the third harms it, and the others do
+    /// nothing to the model with weights of 0. No two are the same.
     pub fn delta(&mut self, number: u8) -> Vec<u8> {
-        let (position, change) = match number {
-            0 => (22, 4_000),
-            1 => (21, -4_000),
-            2 => (21, 4_000),
-            more => (20 - u32::from(more) % 20, 4_000),
+        let size = 4_000 + 50 * i16::from(number / 5);
+        let (position, change) = match number % 5 {
+            0 => (22, size),
+            1 => (21, -size),
+            2 => (21, size),
+            more => (20 - u32::from(more), size),
         };
-        let delta = Delta::new(PARAMETERS, vec![Entry { position, change }]).unwrap();
-        let bytes = delta.encode();
+        self.keep(vec![Entry { position, change }])
+    }
+
+    /// A delta that goes anywhere.
+    pub fn noise(&mut self, number: u8) -> Vec<u8> {
+        let entry = |position: u32| {
+            let [byte, ..] = blake2_256(&[b"noise", &[number], &position.to_le_bytes()]);
+            let change = if byte & 1 == 1 { 1_500 } else { -1_500 };
+            Entry { position, change }
+        };
+        self.keep((0..PARAMETERS).map(entry).collect())
+    }
+
+    fn keep(&mut self, entries: Vec<Entry>) -> Vec<u8> {
+        let bytes = Delta::new(PARAMETERS, entries).unwrap().encode();
         self.deltas.insert(Delta::hash_of(&bytes), bytes.clone());
         bytes
     }
@@ -207,75 +246,166 @@ impl Lab {
     }
 
     /// What an honest attester makes of the current round.
-    pub fn score(&self, id: TaskId) -> RoundScore {
-        let round_id = task(id).round;
+    pub fn score(&self, id: TaskId) -> Score {
         let samples = Samples::new(4, 2, &self.samples(id)).unwrap();
-        let reveals: Vec<Reveal> = Contribution::submissions(id, round_id)
-            .into_iter()
-            .filter_map(|submission| {
-                let hash = submission.revealed?.record.delta_hash;
-                let delta = Delta::decode(&self.deltas[&hash], PARAMETERS).unwrap();
-                Some(Reveal {
-                    hash,
-                    weight: submission.weight,
-                    delta,
-                })
-            })
+        let records = records(id, task(id).round);
+        let decode =
+            |record: &EntrantRecord| Delta::decode(&self.deltas[&record.delta_hash], PARAMETERS);
+        let deltas: Vec<Delta> = records
+            .iter()
+            .map(|record| decode(record).unwrap())
             .collect();
-        let rules = task(id).terms.rules;
-        score_round(
+        let entrants: Vec<Entrant> = entrants(&records, &deltas).collect();
+        let hashes: Vec<Hash> = records.iter().map(|record| record.delta_hash).collect();
+        let (round, table) = share_table(
             &mut Reference,
             &self.graph,
             &self.weights,
             &samples,
-            &reveals,
-            &rules,
+            &current(id).seed.unwrap(),
+            &entrants,
+            &hashes,
+            &task(id).terms.share,
         )
-        .unwrap()
+        .unwrap();
+        Score {
+            table,
+            weights: round.weights,
+        }
     }
 
-    /// From an open Commit phase to AttestCommit, its samples known: contributor `n` submits delta
-    /// `n`.
+    /// From an open Commit phase to AttestCommit, its seed drawn: contributor `n` submits delta `n`.
     pub fn play_to_attestation(&mut self, id: TaskId, contributors: u8) {
-        for number in 0..contributors {
-            assert_ok!(commit(&contributor(number), id, &self.delta(number)));
+        let deltas: Vec<_> = (0..contributors)
+            .map(|number| (contributor(number), self.delta(number)))
+            .collect();
+        self.submit(id, &deltas);
+    }
+
+    /// From an open Commit phase to AttestCommit, its seed drawn: these accounts submit these deltas.
+    pub fn submit(&self, id: TaskId, deltas: &[(AccountId, Vec<u8>)]) {
+        for (who, delta) in deltas {
+            assert_ok!(commit(who, id, delta));
         }
         run_to_phase(id, Phase::Reveal);
-        for number in 0..contributors {
-            assert_ok!(reveal(&contributor(number), id, &self.delta(number)));
+        for (who, delta) in deltas {
+            assert_ok!(reveal(who, id, delta));
         }
         assert_ok!(self.publish(id));
-        run_to_phase(id, Phase::AttestCommit);
-        if self.pool.is_some() {
-            next_block();
-        }
+        run_to_seed(id);
     }
 
     /// From AttestCommit to the challenge window, with every seat honest.
-    pub fn play_to_challenge(&self, id: TaskId) -> RoundScore {
+    pub fn play_to_challenge(&self, id: TaskId) -> Score {
         let score = self.score(id);
         attest(id, |_| Some(score.clone()));
         score
     }
 
     /// From AttestCommit into the challenge window, with every seat honest and audited.
-    pub fn play_attestation(&self, id: TaskId) -> RoundScore {
+    pub fn play_attestation(&self, id: TaskId) -> Score {
         let score = self.play_to_challenge(id);
         audit(id, |_| Some(score.clone()));
         score
     }
 
     /// A whole round, with every player honest; the lab then has the merged weights.
-    pub fn play(&mut self, id: TaskId, contributors: u8) -> ScoreTable {
-        let round_id = task(id).round;
+    pub fn play(&mut self, id: TaskId, contributors: u8) -> ShareTable {
         self.play_to_attestation(id, contributors);
-        let score = self.play_attestation(id);
-        while Rounds::<Test>::get(id, round_id).unwrap().outcome.is_none() {
-            next_block();
-        }
-        self.weights = score.merged;
+        self.finish(id)
+    }
+
+    /// From AttestCommit to the end of the round, with every player honest; the lab then has the merged weights.
+    pub fn finish(&mut self, id: TaskId) -> ShareTable {
+        let score = self.score(id);
+        self.weights = score.weights.clone();
+        settle(id, &score);
         score.table
     }
+}
+
+/// From AttestCommit to the end of the round, with every seat of this opinion.
+pub fn settle(id: TaskId, score: &Score) {
+    let round = task(id).round;
+    attest(id, |_| Some(score.clone()));
+    audit(id, |_| Some(score.clone()));
+    while Rounds::<Test>::get(id, round).unwrap().outcome.is_none() {
+        next_block();
+    }
+}
+
+/// The records of a round, in the order of the commits.
+pub fn records(id: TaskId, round: RoundId) -> Vec<EntrantRecord> {
+    let submissions = Contribution::submissions(id, round).into_iter();
+    submissions
+        .filter_map(|submission| Some(submission.revealed?.record))
+        .collect()
+}
+
+fn entrants<'a>(
+    records: &'a [EntrantRecord],
+    deltas: &'a [Delta],
+) -> impl Iterator<Item = Entrant<'a>> {
+    records.iter().zip(deltas).map(|(record, delta)| Entrant {
+        delta,
+        weight: record.weight,
+        is_proven: record.is_proven,
+    })
+}
+
+/// A table of the current round in which all are merged, with these parts of their values on B and this gain there. No
+/// evaluation comes to it, but it agrees with itself and with the round, so attesters can settle on it.
+pub fn invented(lab: &Lab, id: TaskId, parts: Vec<Vec<i64>>, gain: i64) -> Score {
+    let records = records(id, task(id).round);
+    let deltas: Vec<Delta> = records
+        .iter()
+        .map(|record| Delta::decode(&lab.deltas[&record.delta_hash], PARAMETERS).unwrap())
+        .collect();
+    let entrants: Vec<Entrant> = entrants(&records, &deltas).collect();
+    let members = vec![true; records.len()];
+    let row = |(record, parts): (&EntrantRecord, Vec<i64>)| Row {
+        delta_hash: record.delta_hash,
+        parts: parts.into(),
+    };
+    let rows = |parts: Vec<Vec<i64>>| records.iter().zip(parts).map(row).collect();
+    let good = vec![vec![1 << 20; 16]; records.len()];
+    // As equal as they can be, and none negative.
+    let of_each = |total: u64| -> Vec<u32> {
+        (0..u64::from(PAYING))
+            .map(|n| ((total * (n + 1) / 32) - (total * n / 32)) as u32)
+            .collect()
+    };
+    let losses = [gain.max(0), (-gain).max(0)].map(|total| of_each(total as u64));
+    let table = ShareTable {
+        terms: task(id).terms.share,
+        passes: vec![TablePass {
+            median_norm: Company::of(members.clone(), &entrants).median_norm,
+            members,
+            last_dropped: None,
+            midpoint: [1; 32],
+            gradients: vec![[2; 32]; 16],
+            rows: rows(good),
+        }],
+        merge: Some(TableMerge {
+            weights: [3; 32],
+            on_a: [vec![1 << 20; PAYING as usize], vec![0; PAYING as usize]],
+            pay: Some(TablePay {
+                on_b: losses,
+                gradients: vec![[4; 32]; 16],
+                rows: rows(parts),
+            }),
+        }),
+        records,
+    };
+    Score {
+        table,
+        weights: lab.weights.clone(),
+    }
+}
+
+/// Parts that add up to `value` and are sure of it.
+pub fn sure(value: i64) -> Vec<i64> {
+    vec![value / 16; 16]
 }
 
 pub fn task(id: TaskId) -> Task<AccountId> {
@@ -286,6 +416,15 @@ pub fn current(id: TaskId) -> Round<AccountId> {
     Rounds::<Test>::get(id, task(id).round).unwrap()
 }
 
+pub fn submission(id: TaskId, round: RoundId, who: &AccountId) -> Submission {
+    Submissions::<Test>::get((id, round), who).unwrap()
+}
+
+/// The ledger of `who`, empty if it has none.
+pub fn ledger(id: TaskId, who: &AccountId) -> Account {
+    Ledgers::<Test>::get(id, who).unwrap_or_default()
+}
+
 pub fn run_to_phase(id: TaskId, phase: Phase) {
     for _ in 0..100 {
         if current(id).phase == phase {
@@ -294,6 +433,14 @@ pub fn run_to_phase(id: TaskId, phase: Phase) {
         next_block();
     }
     panic!("never came to {phase:?}");
+}
+
+/// Runs until chance has decided about the round.
+pub fn run_to_seed(id: TaskId) {
+    run_to_phase(id, Phase::AttestCommit);
+    while current(id).seed.is_none() {
+        next_block();
+    }
 }
 
 /// Registers contributors 0 to `contributors` and attesters 0 to `attesters`.
@@ -328,13 +475,18 @@ pub fn reveal(who: &AccountId, id: TaskId, delta: &[u8]) -> DispatchResult {
     Contribution::reveal(signed(who), id, task(id).round, bytes, SALT)
 }
 
+/// What a table claims of the current round.
+pub fn claim_of(id: TaskId, table: &ShareTable) -> ShareClaim {
+    table.summary().claim(&current(id).base_root)
+}
+
 /// Root of the work of `who` that this score came from.
-pub fn own_work(who: &AccountId, score: &RoundScore) -> Hash {
-    work_root(&raw(who), &score.evaluations)
+pub fn own_work(who: &AccountId, score: &Score) -> Hash {
+    work_root(&raw(who), &score.table)
 }
 
 /// Commits to a table and to the work behind it.
-pub fn commit_attestation(who: &AccountId, id: TaskId, score: &RoundScore) -> DispatchResult {
+pub fn commit_attestation(who: &AccountId, id: TaskId, score: &Score) -> DispatchResult {
     commit_table(who, id, &score.table, &own_work(who, score))
 }
 
@@ -342,31 +494,31 @@ pub fn commit_attestation(who: &AccountId, id: TaskId, score: &RoundScore) -> Di
 pub fn commit_table(
     who: &AccountId,
     id: TaskId,
-    table: &ScoreTable,
+    table: &ShareTable,
     work: &Hash,
 ) -> DispatchResult {
-    let (round, claim) = (task(id).round, table.claim());
+    let (round, claim) = (task(id).round, claim_of(id, table));
     let commitment = attestation_commitment(id, round, &raw(who), &claim, work, &SALT);
     Contribution::commit_attestation(signed(who), id, round, commitment)
 }
 
-pub fn reveal_attestation(who: &AccountId, id: TaskId, score: &RoundScore) -> DispatchResult {
+pub fn reveal_attestation(who: &AccountId, id: TaskId, score: &Score) -> DispatchResult {
     reveal_table(who, id, &score.table, &own_work(who, score))
 }
 
 pub fn reveal_table(
     who: &AccountId,
     id: TaskId,
-    table: &ScoreTable,
+    table: &ShareTable,
     work: &Hash,
 ) -> DispatchResult {
-    let (round, opening) = (task(id).round, table.opening());
-    Contribution::reveal_attestation(signed(who), id, round, opening, *work, SALT)
+    let (round, table) = (task(id).round, Box::new(table.summary()));
+    Contribution::reveal_attestation(signed(who), id, round, table, *work, SALT)
 }
 
 /// From AttestCommit to the challenge window: every seat that has something to commit and to reveal
 /// attests what `says` gives it, if anything.
-pub fn attest(id: TaskId, says: impl Fn(&AccountId) -> Option<RoundScore>) {
+pub fn attest(id: TaskId, says: impl Fn(&AccountId) -> Option<Score>) {
     let seats = || current(id).seats.into_iter().filter(|seat| seat.sits());
     for seat in seats().filter(|seat| seat.commitment.is_none()) {
         if let Some(score) = says(&seat.account) {
@@ -383,7 +535,7 @@ pub fn attest(id: TaskId, says: impl Fn(&AccountId) -> Option<RoundScore>) {
 }
 
 /// Every sitting seat that has not yet answers its audits out of what `says` gives it, if anything.
-pub fn audit(id: TaskId, says: impl Fn(&AccountId) -> Option<RoundScore>) {
+pub fn audit(id: TaskId, says: impl Fn(&AccountId) -> Option<Score>) {
     let seats = current(id).seats.into_iter();
     for seat in seats.filter(|seat| seat.sits() && !seat.audited) {
         if let Some(score) = says(&seat.account) {
@@ -400,12 +552,17 @@ pub fn states(id: TaskId, round: RoundId) -> BTreeMap<AccountId, SeatState> {
 }
 
 /// What `who` answers to its audits, of whatever work it has.
-pub fn answers(who: &AccountId, id: TaskId, score: &RoundScore) -> Vec<AuditAnswer> {
+pub fn answers(who: &AccountId, id: TaskId, score: &Score) -> Vec<AuditAnswer> {
     let (account, round) = (raw(who), current(id));
-    let seed = round.audit_seed.unwrap();
-    audits(&seed, &account, bounds::AUDITS, SAMPLES, round.reveals)
+    let summary = score.table.summary();
+    let of = Audited {
+        summary: &summary,
+        samples: SAMPLES,
+        entrants: round.reveals,
+    };
+    audits(&round.audit_seed.unwrap(), &account, bounds::AUDITS, &of)
         .iter()
-        .map(|audit| AuditAnswer::of(audit, &account, &score.table, &score.evaluations).unwrap())
+        .map(|audit| AuditAnswer::of(audit, &account, &score.table).unwrap())
         .collect()
 }
 
@@ -414,28 +571,36 @@ pub fn send_answers(who: &AccountId, id: TaskId, answers: Vec<AuditAnswer>) -> D
     Contribution::answer_audits(signed(who), id, task(id).round, answers)
 }
 
-pub fn answer_audits(who: &AccountId, id: TaskId, score: &RoundScore) -> DispatchResult {
+pub fn answer_audits(who: &AccountId, id: TaskId, score: &Score) -> DispatchResult {
     send_answers(who, id, answers(who, id, score))
 }
 
 /// A table that agrees with itself and with the work, but differs from the true one.
-pub fn bent(score: &RoundScore) -> RoundScore {
+pub fn bent(score: &Score) -> Score {
     let mut score = score.clone();
-    score.table.header.similar_root = [66; 32];
+    score.table.passes[0].midpoint = [66; 32];
     score
+}
+
+/// A claim of a round by row `row` of its table.
+pub fn item(id: TaskId, round: RoundId, table: &ShareTable, row: u32) -> ClaimItem {
+    ClaimItem {
+        task: id,
+        round,
+        proof: table.prove_credit(row),
+    }
+}
+
+pub fn claim_all(who: &AccountId, items: Vec<ClaimItem>) -> DispatchResult {
+    Contribution::claim(signed(who), items.try_into().unwrap())
 }
 
 pub fn claim(
     who: &AccountId,
     id: TaskId,
     round: RoundId,
-    table: &ScoreTable,
-    row: usize,
+    table: &ShareTable,
+    row: u32,
 ) -> DispatchResult {
-    let item = ClaimItem {
-        task: id,
-        round,
-        proof: table.prove_share(row).unwrap(),
-    };
-    Contribution::claim(signed(who), vec![item].try_into().unwrap())
+    claim_all(who, vec![item(id, round, table, row)])
 }

@@ -5,6 +5,7 @@ mod drawn;
 mod golden;
 mod lab;
 mod random;
+mod reserve;
 mod rewards;
 mod rounds;
 mod stakes;

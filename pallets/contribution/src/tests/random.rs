@@ -1,9 +1,11 @@
 //! Random calls by many accounts; every invariant holds after each.
 
 use super::lab::*;
-use crate::{mock::*, Event, Rounds, SlashReason, Submissions};
-use gotong_protocol::{Court, Outcome, Phase, Roles, RoundId, TaskId, TaskState};
-use gotong_scoring::RoundScore;
+use crate::{mock::*, rounds::Round, Event, Rounds, SlashReason, Submissions};
+use gotong_protocol::{
+    view::RewardState, ClaimItem, Court, Outcome, Phase, Roles, RoundId, TaskId, TaskState,
+};
+use gotong_scoring::ShareTable;
 use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,13 +31,15 @@ enum Step {
     Dispute(u8, u8),
     /// Decides an open dispute: for the challenger, or not; and may ask for a longer window.
     Decide(u8, bool, bool),
+    /// Claims a round by any row of its table.
     Claim(u8, u8, u8, u8),
+    Release(u8, u8),
     Blocks(u32),
     /// Everybody does what the protocol asks of it in the task's current phase; but some attesters
     /// lie, if so told.
     Duty(u8, bool),
-    /// Every contributor claims what it can.
-    ClaimAll(u8),
+    /// Contributors claim what they can, in an order by this seed, and some of it never.
+    ClaimAll(u8, u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -65,8 +69,9 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(a, t, r, row)| Step::Claim(a, t, r, row)),
         3 => (1..4u32).prop_map(Step::Blocks),
         1 => prop_oneof![5 => Just(Step::Blocks(7)), 1 => Just(Step::Blocks(401))],
-        4 => task().prop_map(Step::ClaimAll),
-        40 => (task(), prop::bool::weighted(0.1)).prop_map(|(t, lie)| Step::Duty(t, lie)),
+        2 => (task(), 0..4u8).prop_map(|(t, r)| Step::Release(t, r)),
+        6 => (task(), any::<u64>()).prop_map(|(t, seed)| Step::ClaimAll(t, seed)),
+        40 => (task(), prop::bool::weighted(0.2)).prop_map(|(t, lie)| Step::Duty(t, lie)),
     ]
 }
 
@@ -74,7 +79,7 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Default)]
 struct World {
     labs: BTreeMap<TaskId, Lab>,
-    scores: BTreeMap<(TaskId, RoundId), RoundScore>,
+    scores: BTreeMap<(TaskId, RoundId), Score>,
     learnt: BTreeSet<(TaskId, RoundId)>,
     disputes: Vec<(TaskId, RoundId, AccountId)>,
 }
@@ -106,14 +111,16 @@ impl World {
             Step::Claim(who, task, round, row) => {
                 let key = (TaskId(task.into()), RoundId(round.into()));
                 match self.scores.get(&key) {
-                    Some(score) if usize::from(row) < score.table.rows.len() => {
-                        claim(&actor(who), key.0, key.1, &score.table, row.into())
-                    }
-                    _ => Ok(()),
+                    Some(score) => claim(&actor(who), key.0, key.1, &score.table, row.into()),
+                    None => Ok(()),
                 }
             }
-            Step::ClaimAll(task) => {
-                self.claim_all(TaskId(task.into()));
+            Step::Release(task, round) => {
+                let (id, round) = (TaskId(task.into()), RoundId(round.into()));
+                Contribution::release(signed(&account(60)), id, round)
+            }
+            Step::ClaimAll(task, seed) => {
+                self.claim_all(TaskId(task.into()), seed);
                 Ok(())
             }
             Step::Dispute(which, task) => {
@@ -211,13 +218,41 @@ impl World {
         Contribution::dispute_closed(id, round, more.then_some(2));
     }
 
-    fn claim_all(&self, id: TaskId) {
-        for ((task, round), score) in self.scores.iter().filter(|((task, _), _)| *task == id) {
-            for who in (0..ACTORS).map(|number| account(10 + number)) {
-                for row in 0..score.table.rows.len() {
-                    let _ = claim(&who, *task, *round, &score.table, row);
-                }
-            }
+    /// Some of the claims of all contributors, each one's in order. What is due before it can be released is paid in
+    /// full.
+    fn claim_all(&self, id: TaskId, seed: u64) {
+        let mut dice = seed | 1;
+        let mut roll = |below: u64| {
+            dice ^= dice << 13;
+            dice ^= dice >> 7;
+            dice ^= dice << 17;
+            dice % below
+        };
+        for _ in 0..roll(30) {
+            let who = account(10 + roll(ACTORS.into()) as u8);
+            let Some(round_id) = ledger(id, &who).next else {
+                continue;
+            };
+            let Some(round) = Rounds::<Test>::get(id, round_id) else {
+                continue;
+            };
+            let rewards = Contribution::rewards(who.clone());
+            let is_due = rewards.iter().any(|reward| {
+                let is_claimable = matches!(reward.state, RewardState::Claimable { .. });
+                (reward.task, reward.round) == (id, round_id) && is_claimable
+            });
+            let row = records_before(id, round_id, &who);
+            let proof = match (&round.settlement, self.scores.get(&(id, round_id))) {
+                (Some(_), Some(score)) => settled_on(score, &round).prove_credit(row),
+                _ => None,
+            };
+            let item = ClaimItem {
+                task: id,
+                round: round_id,
+                proof,
+            };
+            let claimed = claim_all(&who, vec![item]);
+            assert_eq!(claimed.is_ok(), is_due, "{claimed:?}");
         }
     }
 
@@ -234,10 +269,8 @@ impl World {
                     lab.weights = merged_on(&self.scores[&key], key);
                 }
             }
-            let attesting = Rounds::<Test>::get(id, task.round).is_some_and(|round| {
-                let is_known = round.hold_out(&task.terms.hold_out).is_some();
-                round.phase == Phase::AttestCommit && is_known
-            });
+            let attesting = Rounds::<Test>::get(id, task.round)
+                .is_some_and(|round| round.phase == Phase::AttestCommit && round.seed.is_some());
             if attesting && !self.scores.contains_key(&key) {
                 self.scores.insert(key, lab.score(*id));
             }
@@ -246,14 +279,33 @@ impl World {
 }
 
 /// The weights that the round settled on; a lie of [`bent`] leaves them as they are.
-fn merged_on(score: &RoundScore, (id, round): (TaskId, RoundId)) -> Vec<i16> {
-    let settlement = Rounds::<Test>::get(id, round).unwrap().settlement.unwrap();
-    assert_eq!(settlement.claim.master_root, score.table.header.master_root);
-    score.merged.clone()
+fn merged_on(score: &Score, (id, round): (TaskId, RoundId)) -> Vec<i16> {
+    let round = Rounds::<Test>::get(id, round).unwrap();
+    let truth = score.table.summary().claim(&round.base_root);
+    let settled = round.settlement.unwrap().claim;
+    assert_eq!(settled.master_root, truth.master_root);
+    score.weights.clone()
+}
+
+/// The table that the round settled on: the true one, or that of all who lied.
+fn settled_on(score: &Score, round: &Round<AccountId>) -> ShareTable {
+    let claim = round.settlement.as_ref().map(|settlement| settlement.claim);
+    let bent = bent(score).table;
+    match claim == Some(bent.summary().claim(&round.base_root)) {
+        true => bent,
+        false => score.table.clone(),
+    }
+}
+
+/// The row of an account: how many who committed before it revealed.
+fn records_before(id: TaskId, round: RoundId, who: &AccountId) -> u32 {
+    let all = Contribution::submissions(id, round).into_iter();
+    let before = all.take_while(|submission| submission.account != *who);
+    before.filter(|one| one.revealed.is_some()).count() as u32
 }
 
 /// The score, or one that differs from it.
-fn maybe_bent(score: &RoundScore, lie: bool) -> RoundScore {
+fn maybe_bent(score: &Score, lie: bool) -> Score {
     if lie {
         bent(score)
     } else {
@@ -262,14 +314,14 @@ fn maybe_bent(score: &RoundScore, lie: bool) -> RoundScore {
 }
 
 /// Answers the audits of whatever table was revealed.
-fn audit_if_asked(who: &AccountId, id: TaskId, score: &RoundScore) -> sp_runtime::DispatchResult {
+fn audit_if_asked(who: &AccountId, id: TaskId, score: &Score) -> sp_runtime::DispatchResult {
     if current(id).audit_seed.is_none() {
         return Ok(());
     }
     answer_audits(who, id, score)
 }
 
-fn do_duties(lab: &mut Lab, id: TaskId, score: Option<&RoundScore>, lie: bool) {
+fn do_duties(lab: &mut Lab, id: TaskId, score: Option<&Score>, lie: bool) {
     if task(id).state == TaskState::Closed {
         return;
     }
@@ -279,7 +331,7 @@ fn do_duties(lab: &mut Lab, id: TaskId, score: Option<&RoundScore>, lie: bool) {
     let round_id = task(id).round;
     for number in 0..ACTORS {
         let who = account(10 + number);
-        let delta = lab.delta(number % 5);
+        let delta = lab.delta(number);
         let _ = match (round.phase, score) {
             (Phase::Commit, _) => commit(&who, id, &delta),
             (Phase::Reveal, _) if Submissions::<Test>::contains_key((id, round_id), &who) => {
@@ -348,7 +400,7 @@ fn random_play_comes_to_audits_disputes_and_redraws() {
     let told: Vec<_> = (30_000..30_024).map(&mut play).collect();
     let seen = |what: fn(&Event<Test>) -> bool| told.iter().flatten().any(what);
     assert!(seen(|event| matches!(event, Event::Audited { .. })));
-    assert!(seen(|event| matches!(event, Event::SamplesDrawn { .. })));
+    assert!(seen(|event| matches!(event, Event::SeedDrawn { .. })));
     assert!(seen(|event| matches!(event, Event::Convicted { .. })));
     assert!(seen(|event| matches!(
         event,
@@ -361,7 +413,16 @@ fn random_play_comes_to_audits_disputes_and_redraws() {
             ..
         }
     )));
-    assert!(seen(|event| matches!(event, Event::Claimed { .. })));
+    assert!(seen(|event| matches!(event, Event::Released { .. })));
+    let claimed = |test: fn(Balance, i64) -> bool| {
+        told.iter().flatten().any(|event| match event {
+            Event::Claimed { claimed, .. } => test(claimed.paid, claimed.credit),
+            _ => false,
+        })
+    };
+    assert!(claimed(|paid, _| paid > 0));
+    assert!(claimed(|paid, credit| paid == 0 && credit > 0));
+    assert!(claimed(|_, credit| credit == 0));
     for outcome in [Outcome::Settled, Outcome::Disputed, Outcome::Unattested] {
         let mut outcomes = told.iter().flatten().filter_map(|event| match event {
             Event::RoundEnded { outcome, .. } => Some(*outcome),

@@ -1,5 +1,9 @@
+//! What settled rounds are worth, and what claims of them are credited and paid.
+
 use super::lab::*;
-use crate::{mock::*, Error, Event, HoldReason, Rounds};
+use crate::{
+    ledgers::Account, mock::*, rewards::Settlement, Error, Event, HoldReason, Ledgers, Rounds,
+};
 use frame_support::{
     assert_noop, assert_ok,
     traits::{
@@ -7,35 +11,80 @@ use frame_support::{
         tokens::Preservation,
     },
 };
-use gotong_protocol::{pay, ClaimItem, Outcome, RoundId, TaskId};
-use gotong_scoring::{MasterWeights, Standing};
+use gotong_protocol::{
+    bounds, claim::Claimed, pay, ClaimItem, Credit, Ledger, Outcome, Phase, RoundId, TaskId,
+    TaskState,
+};
+use gotong_scoring::{share::table::Parts, MasterWeights, ShareTable};
 
+const TASK: TaskId = TaskId(0);
 const FIRST: RoundId = RoundId(0);
+const SECOND: RoundId = RoundId(1);
+
+fn settlement(round: RoundId) -> Settlement {
+    let round = Rounds::<Test>::get(TASK, round).unwrap();
+    round.settlement.unwrap()
+}
+
+fn claimed(round: RoundId, who: &AccountId) -> Claimed<Balance> {
+    submission(TASK, round, who).claimed.unwrap()
+}
+
+/// What a table credits its entrant number `row`.
+fn credit(round: RoundId, table: &ShareTable, row: u32) -> Credit {
+    let claim = settlement(round).claim;
+    let proof = table.prove_credit(row).unwrap();
+    proof.verify(&claim).unwrap().credit
+}
+
+/// What contributors of the lab's terms are owed for what they proved.
+fn worth(proved: u64) -> Balance {
+    pay::worth(20, proved, PAYING, 899).unwrap()
+}
+
+fn held(reason: HoldReason) -> Balance {
+    Balances::balance_on_hold(&reason.into(), &sponsor())
+}
+
+fn release(round: RoundId) -> sp_runtime::DispatchResult {
+    Contribution::release(signed(&account(50)), TASK, round)
+}
+
+/// A round of these contributors, in which the table says so: see [`invented`].
+fn play_invented(lab: &mut Lab, parts: Vec<Vec<i64>>, gain: i64) -> ShareTable {
+    lab.play_to_attestation(TASK, parts.len() as u8);
+    let score = invented(lab, TASK, parts, gain);
+    settle(TASK, &score);
+    score.table
+}
 
 #[test]
-fn a_settled_round_pays_what_it_owes_to_the_last_planck() {
+fn a_round_credits_its_gain_to_the_unit_and_pays_what_is_proved() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
         register(4, 3);
-        let id = lab.open();
+        lab.open();
         let issuance = Balances::total_issuance();
-        let table = lab.play(id, 4);
-        assert_eq!(table.rows[0].standing, Standing::Admitted);
-        assert_eq!(table.rows[1].standing, Standing::Admitted);
-        assert_eq!(table.rows[2].standing, Standing::BelowFloor);
+        let table = lab.play(TASK, 4);
+        let settlement = settlement(FIRST);
+        let merged = settlement.claim.merged.unwrap();
+        assert!(merged.gain > 0 && merged.most_credits >= merged.gain as u64);
 
-        let terms = task(id).terms;
-        let owed = pay::owed(100, table.header.paid_gain, SAMPLES, terms.cap_per_round).unwrap();
-        assert!(owed > 0);
-        let fees = pay::fees(owed, 101).unwrap();
-        let settlement = Rounds::<Test>::get(id, FIRST).unwrap().settlement.unwrap();
-        assert_eq!(settlement.claim, table.claim());
-        assert_eq!((settlement.pot, settlement.fees), (owed - fees, fees));
+        let fees = pay::worth(20, merged.gain as u64, PAYING, 101).unwrap();
+        // A planck a reveal, as each pay is rounded by itself.
+        let pot = worth(merged.most_credits) + 4;
+        assert_eq!((settlement.pot, settlement.fees), (pot, fees));
+        assert_eq!(settlement.rate_q32, pay::WHOLE_Q32);
+        assert_eq!(
+            (task(TASK).purse.pool, task(TASK).purse.reserved),
+            (POOL - pot - fees, pot)
+        );
         assert!(events().contains(&Event::RoundSettled {
-            task: id,
+            task: TASK,
             round: FIRST,
-            claim: table.claim(),
-            owed,
+            claim: settlement.claim,
+            rate_q32: pay::WHOLE_Q32,
+            pot,
             fees,
         }));
         let paid_to_attesters: Balance = (0..3)
@@ -43,67 +92,244 @@ fn a_settled_round_pays_what_it_owes_to_the_last_planck() {
             .sum();
         assert_eq!(paid_to_attesters, fees);
 
-        for number in 0..2 {
-            assert_ok!(claim(
-                &contributor(number),
-                id,
-                FIRST,
-                &table,
-                number.into()
-            ));
+        let mut sum = 0;
+        for number in 0..4 {
+            let who = contributor(number);
+            let credit = credit(FIRST, &table, number.into());
+            let mut ledger = Ledger::default();
+            let proved = ledger.add(&credit, 512);
+            assert_ok!(claim(&who, TASK, FIRST, &table, number.into()));
+            let expected = Claimed {
+                credit: credit.credit,
+                proved,
+                paid: worth(proved),
+            };
+            assert_eq!(claimed(FIRST, &who), expected);
+            assert_eq!(
+                Balances::free_balance(&who) + 500 - ENDOWMENT,
+                expected.paid
+            );
+            assert_eq!(super::lab::ledger(TASK, &who).ledger, ledger);
+            // The first two did good, and one round proves it; the others were not merged.
+            assert_eq!(expected.paid > 0, number < 2);
+            assert_eq!(expected.credit == 0, number >= 2);
+            let told = Event::Claimed {
+                task: TASK,
+                round: FIRST,
+                who,
+                claimed: expected,
+            };
+            assert!(events().contains(&told));
+            sum += expected.credit;
         }
-        let paid: Balance = (0..4)
-            .map(|number| Balances::free_balance(contributor(number)) + 500 - ENDOWMENT)
-            .sum();
-        assert_eq!(paid + fees, owed);
-        assert_eq!(task(id).purse.unclaimed, 0);
-        assert_eq!(task(id).purse.pool, POOL - owed);
+        assert_eq!(sum, merged.gain);
+        let purse = task(TASK).purse;
+        assert_eq!(purse.reserved, 0);
+        assert_eq!(purse.pool, POOL - fees - purse.claimed);
         assert_eq!(Balances::total_issuance(), issuance);
         // The next round starts from the merged weights.
         let merged = MasterWeights::new(lab.weights.clone()).unwrap().root();
-        assert_eq!(task(id).master_root, merged);
-        assert_eq!(current(id).base_root, merged);
+        assert_eq!(task(TASK).master_root, merged);
+        assert_eq!(current(TASK).base_root, merged);
     });
 }
 
+#[test]
+fn a_low_cap_scales_credits_and_their_error() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let mut terms = lab.terms();
+        terms.price_per_millibit = terms.cap_per_round;
+        assert_ok!(lab.open_with(terms, POOL));
+        let table = lab.play(TASK, 2);
+        let settlement = settlement(FIRST);
+        let rate = settlement.rate_q32;
+        assert!(rate > 0 && rate < pay::WHOLE_Q32);
+        let owed = settlement.pot + settlement.fees;
+        assert!(owed <= 10_000 && owed > 9_990, "{owed}");
+        for number in 0..2u8 {
+            let who = contributor(number);
+            let exact = credit(FIRST, &table, number.into());
+            assert_ok!(claim(&who, TASK, FIRST, &table, number.into()));
+            // What is told is the credit before the rate.
+            assert_eq!(claimed(FIRST, &who).credit, exact.credit);
+            let ledger = ledger(TASK, &who).ledger;
+            let scaled = (i128::from(exact.credit) * i128::from(rate)) >> 32;
+            assert_eq!(i128::from(ledger.sum), scaled);
+            let square = u128::from(rate) * u128::from(rate);
+            let variance = pay::mul_div(exact.variance, square, 1 << 64).unwrap();
+            assert!(exact.variance > 0);
+            assert!((variance..=variance + 3).contains(&ledger.variance));
+            let proved = pay::worth(10_000, ledger.proved, PAYING, 899).unwrap();
+            assert!(proved > 0);
+            assert_eq!(claimed(FIRST, &who).paid, proved);
+        }
+    });
+}
+
+/// Also if the pool has no more than that.
 #[test]
 fn a_round_pays_at_most_its_cap() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
         register(2, 3);
         let mut terms = lab.terms();
-        terms.price_per_millibit = Balance::MAX;
-        assert_ok!(lab.open_with(terms, POOL));
-        lab.play(TaskId(0), 2);
-        assert_eq!(task(TaskId(0)).purse.pool, POOL - 10_000);
+        (terms.price_per_millibit, terms.cap_per_round) = (4_096, 4_096);
+        assert_ok!(lab.open_with(terms, 4_096));
+        play_invented(&mut lab, vec![sure(1 << 24); 2], 1 << 25);
+        let purse = task(TASK).purse;
+        assert!(purse.pool < 4, "{purse:?}");
+        assert!(purse.fees > 0 && purse.reserved > purse.fees);
     });
 }
 
 #[test]
-fn a_round_without_gain_pays_nothing_and_changes_nothing() {
+fn a_harmful_delta_is_dropped_and_claimed_without_a_proof() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
         register(3, 3);
-        let id = lab.open();
-        let root = task(id).master_root;
-        let harmful = lab.delta(2);
+        lab.open();
+        let root = task(TASK).master_root;
         let who = contributor(2);
-        assert_ok!(commit(&who, id, &harmful));
-        run_to_phase(id, gotong_protocol::Phase::Reveal);
-        assert_ok!(reveal(&who, id, &harmful));
-        assert_ok!(lab.publish(id));
-        next_block();
-        let table = lab.play_attestation(id).table;
-        run_blocks(3);
-        assert_eq!(table.header.paid_gain, 0);
-        let round = Rounds::<Test>::get(id, FIRST).unwrap();
+        let delta = lab.delta(2);
+        lab.submit(TASK, &[(who.clone(), delta)]);
+        let table = lab.finish(TASK);
+        assert_eq!(table.merge, None);
+        let round = Rounds::<Test>::get(TASK, FIRST).unwrap();
         assert_eq!(round.outcome, Some(Outcome::Settled));
-        assert_eq!(task(id).purse.pool, POOL);
-        assert_eq!(task(id).master_root, root);
-        assert_noop!(
-            claim(&who, id, FIRST, &table, 0),
-            Error::<Test>::NothingToClaim
+        assert_eq!(round.settlement.unwrap().claim.merged, None);
+        assert_eq!(
+            (task(TASK).purse.pool, task(TASK).master_root),
+            (POOL, root)
         );
+        assert_eq!(item(TASK, FIRST, &table, 0).proof, None);
+        assert_ok!(claim(&who, TASK, FIRST, &table, 0));
+        assert_eq!(claimed(FIRST, &who), Claimed::default());
+        assert_eq!(ledger(TASK, &who).ledger, Ledger::default());
+    });
+}
+
+#[test]
+fn one_contributor_is_credited_all_of_the_gain() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        lab.open();
+        let table = lab.play(TASK, 1);
+        assert_ok!(claim(&contributor(0), TASK, FIRST, &table, 0));
+        let merged = settlement(FIRST).claim.merged.unwrap();
+        assert!(merged.gain > 0);
+        assert_eq!(claimed(FIRST, &contributor(0)).credit, merged.gain);
+    });
+}
+
+/// A delta of no use is sometimes merged by luck on A, and then does harm on B.
+#[test]
+fn a_merge_that_harms_on_b_is_credited_and_pays_nobody() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::trained();
+        register(1, 3);
+        lab.open();
+        let who = contributor(0);
+        let delta = lab.noise(0);
+        assert_ok!(commit(&who, TASK, &delta));
+        run_to_phase(TASK, Phase::Reveal);
+        assert_ok!(reveal(&who, TASK, &delta));
+        assert_ok!(lab.publish(TASK));
+        run_to_phase(TASK, Phase::AttestCommit);
+        // Whoever draws the halves decides; here the test looks for a draw.
+        let unlucky = (0..500u64).find_map(|seed| {
+            let drawn = gotong_scoring::blake2_256(&[&seed.to_le_bytes()]);
+            Rounds::<Test>::mutate(TASK, FIRST, |round| {
+                round.as_mut().unwrap().seed = Some(drawn)
+            });
+            let score = lab.score(TASK);
+            let merged = claim_of(TASK, &score.table).merged?;
+            (merged.gain < 0).then_some(score)
+        });
+        let score = unlucky.unwrap();
+        settle(TASK, &score);
+        let settlement = settlement(FIRST);
+        let gain = settlement.claim.merged.unwrap().gain;
+        assert_eq!(settlement.fees, 0);
+        assert_ok!(claim(&who, TASK, FIRST, &score.table, 0));
+        let expected = Claimed {
+            credit: gain,
+            ..Claimed::default()
+        };
+        assert_eq!(claimed(FIRST, &who), expected);
+        assert_eq!(ledger(TASK, &who).ledger.sum, gain);
+        assert_eq!(task(TASK).purse.pool, POOL);
+    });
+}
+
+#[test]
+fn harm_is_made_good_before_more_is_paid() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        lab.open();
+        let big = 1i64 << 18;
+        // Values add up to the gain, so they are the credits.
+        let rounds = [[big, big], [-big, big], [big, big], [big / 2, big]];
+        for (number, credits) in (0..).zip(rounds) {
+            let parts = credits.map(sure).to_vec();
+            let table = play_invented(&mut lab, parts, credits.iter().sum());
+            for (row, credit) in (0..).zip(credits) {
+                let who = contributor(row as u8);
+                assert_ok!(claim(&who, TASK, RoundId(number), &table, row));
+                assert_eq!(claimed(RoundId(number), &who).credit, credit);
+            }
+        }
+        let paid = |number: u8| {
+            let paid = (0..4).map(|round| claimed(RoundId(round), &contributor(number)).paid);
+            paid.collect::<Vec<_>>()
+        };
+        let one = worth(big as u64);
+        assert!(one > 100);
+        // What it did is not taken back, and has to be made good.
+        assert_eq!(paid(0), [one, 0, 0, worth(big as u64 * 3 / 2) - one]);
+        let two: Balance = paid(1).iter().sum();
+        assert_eq!(two, worth(4 * big as u64));
+        assert_eq!(paid(1)[0], one);
+    });
+}
+
+/// On weights from which nothing leads further, whatever is merged by luck.
+#[test]
+fn noise_proves_nothing() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::trained();
+        register(12, 3);
+        lab.open();
+        let mut merged = 0;
+        for round in 0..SHARDS as u8 {
+            let deltas: Vec<_> = (0..12u8)
+                .map(|number| (contributor(number), lab.noise(number + 20 * round)))
+                .collect();
+            lab.submit(TASK, &deltas);
+            let table = lab.finish(TASK);
+            for number in 0..12u8 {
+                let who = contributor(number);
+                assert_ok!(claim(
+                    &who,
+                    TASK,
+                    RoundId(round.into()),
+                    &table,
+                    number.into()
+                ));
+                let credit = claimed(RoundId(round.into()), &who).credit;
+                merged += u32::from(credit != 0);
+            }
+        }
+        println!("merged {merged}");
+        assert!(merged > 0);
+        for number in 0..12u8 {
+            let Account { ledger, paid, .. } = ledger(TASK, &contributor(number));
+            assert_eq!((ledger.proved, paid), (0, 0), "{number}: {ledger:?}");
+        }
+        assert_eq!(task(TASK).purse.claimed, 0);
     });
 }
 
@@ -112,37 +338,152 @@ fn bad_claims_are_refused_by_name() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
         register(4, 3);
-        let id = lab.open();
-        let table = lab.play(id, 4);
+        lab.open();
+        let table = lab.play(TASK, 4);
+        let second = lab.play(TASK, 4);
         let who = contributor(0);
         let at = |who: &AccountId, task, round, row| claim(who, task, RoundId(round), &table, row);
         assert_noop!(at(&who, TaskId(9), 0, 0), Error::<Test>::NoSuchTask);
-        assert_noop!(at(&who, id, 9, 0), Error::<Test>::NothingToClaim);
-        // The next round is under way, and has no settlement.
-        assert_noop!(at(&who, id, 1, 0), Error::<Test>::NothingToClaim);
-        assert_noop!(at(&account(50), id, 0, 0), Error::<Test>::NothingToClaim);
-        assert_noop!(at(&who, id, 0, 1), Error::<Test>::ForeignRow);
-        // A delta that was not admitted has no share.
-        assert_noop!(at(&contributor(2), id, 0, 2), Error::<Test>::NothingToClaim);
-        let mut inflated = table.clone();
-        inflated.rows[0].share *= 2;
-        assert_noop!(
-            claim(&who, id, FIRST, &inflated, 0),
-            Error::<Test>::ProofInvalid
-        );
-        let mut item = ClaimItem {
-            task: id,
-            round: FIRST,
-            proof: table.prove_share(0).unwrap(),
+        assert_noop!(at(&who, TASK, 9, 0), Error::<Test>::NothingToClaim);
+        assert_noop!(at(&account(50), TASK, 0, 0), Error::<Test>::NothingToClaim);
+        assert_noop!(at(&who, TASK, 0, 1), Error::<Test>::ForeignRow);
+        let next = || claim(&who, TASK, SECOND, &second, 0);
+        assert_noop!(next(), Error::<Test>::NotNextClaim);
+        let refused = |change: &dyn Fn(&mut ClaimItem), error: Error<Test>| {
+            let mut item = item(TASK, FIRST, &table, 0);
+            change(&mut item);
+            assert_noop!(claim_all(&who, vec![item]), error);
         };
-        item.proof.proof.siblings.pop();
-        let items = vec![item].try_into().unwrap();
+        refused(&|item| item.proof = None, Error::ProofMissing);
+        let proof = |change: &dyn Fn(&mut gotong_protocol::CreditProof)| {
+            refused(
+                &|item| change(item.proof.as_mut().unwrap()),
+                Error::ProofInvalid,
+            );
+        };
+        proof(&|proof| proof.row.parts = Parts::from(vec![1 << 30; 16]));
+        proof(&|proof| proof.row.parts = Parts::default());
+        proof(&|proof| proof.proof.siblings.truncate(1));
+        proof(&|proof| proof.passes_hash = [0; 32]);
+        proof(&|proof| proof.merge = None);
+        proof(&|proof| {
+            let merge = proof.merge.as_mut().unwrap();
+            merge.pay.as_mut().unwrap().on_b.before.sum += 1;
+        });
+        // The table of another round.
+        let mut other = item(TASK, FIRST, &second, 0);
         assert_noop!(
-            Contribution::claim(signed(&who), items),
+            claim_all(&who, vec![other.clone()]),
             Error::<Test>::ProofInvalid
         );
-        assert_ok!(at(&who, id, 0, 0));
-        assert_noop!(at(&who, id, 0, 0), Error::<Test>::AlreadyClaimed);
+        other.round = SECOND;
+        // A delta that was not merged is claimed, too, with its own proof.
+        assert_noop!(at(&contributor(2), TASK, 0, 3), Error::<Test>::ForeignRow);
+        assert_ok!(at(&contributor(2), TASK, 0, 2));
+        assert_ok!(at(&who, TASK, 0, 0));
+        assert_noop!(at(&who, TASK, 0, 0), Error::<Test>::AlreadyClaimed);
+        assert_ok!(claim_all(&who, vec![other]));
+        assert_noop!(next(), Error::<Test>::AlreadyClaimed);
+        // The round under way.
+        assert_noop!(at(&who, TASK, 2, 0), Error::<Test>::NothingToClaim);
+        assert_ok!(commit(&who, TASK, &lab.delta(0)));
+        assert_noop!(at(&who, TASK, 2, 0), Error::<Test>::NothingToClaim);
+        run_to_phase(TASK, Phase::Reveal);
+        assert_ok!(reveal(&who, TASK, &lab.delta(0)));
+        assert_noop!(at(&who, TASK, 2, 0), Error::<Test>::NothingToClaim);
+    });
+}
+
+/// Rounds that settled on nothing, or did not settle, are claimed without a proof, and in their place.
+#[test]
+fn void_rounds_are_claimed_in_their_order_without_a_proof() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::drawn();
+        register(2, 3);
+        let mut terms = lab.terms();
+        if let gotong_protocol::HoldOutTerms::Drawn { rounds, .. } = &mut terms.hold_out {
+            *rounds = 9;
+        }
+        assert_ok!(lab.open_with(terms, POOL));
+        let who = contributor(0);
+        // Nobody attests; claims differ; all is dropped; and then a good one.
+        lab.play_to_attestation(TASK, 2);
+        run_to_phase(TASK, Phase::Commit);
+        lab.play_to_attestation(TASK, 2);
+        let truth = lab.score(TASK);
+        let says = |who: &AccountId| match *who == attester(0) {
+            true => Some(bent(&truth)),
+            false => Some(truth.clone()),
+        };
+        attest(TASK, says);
+        audit(TASK, says);
+        run_to_phase(TASK, Phase::Commit);
+        let delta = lab.delta(7);
+        lab.submit(TASK, &[(who.clone(), delta)]);
+        lab.finish(TASK);
+        let table = lab.play(TASK, 2);
+        let outcome = |round| Rounds::<Test>::get(TASK, RoundId(round)).unwrap().outcome;
+        let outcomes: Vec<_> = (0..4).map(|round| outcome(round).unwrap()).collect();
+        assert_eq!(outcomes[..2], [Outcome::Unattested, Outcome::Disputed]);
+        assert_eq!(outcomes[2..], [Outcome::Settled, Outcome::Settled]);
+
+        let bare = |round| ClaimItem {
+            task: TASK,
+            round: RoundId(round),
+            proof: None,
+        };
+        let good = item(TASK, RoundId(3), &table, 0);
+        for proved in 0..3 {
+            assert_noop!(
+                claim_all(&who, vec![good.clone()]),
+                Error::<Test>::NotNextClaim
+            );
+            let mut with_proof = bare(proved);
+            with_proof.proof = good.proof.clone();
+            assert_noop!(
+                claim_all(&who, vec![with_proof]),
+                Error::<Test>::ProofInvalid
+            );
+            assert_ok!(claim_all(&who, vec![bare(proved)]));
+            assert_eq!(claimed(RoundId(proved), &who), Claimed::default());
+        }
+        assert_noop!(claim_all(&who, vec![bare(3)]), Error::<Test>::ProofMissing);
+        assert_ok!(claim_all(&who, vec![good]));
+        assert!(claimed(RoundId(3), &who).paid > 0);
+        // The other took no part in the third.
+        let other = contributor(1);
+        let last = item(TASK, RoundId(3), &table, 1);
+        assert_noop!(
+            claim_all(&other, vec![bare(0), bare(1), bare(2)]),
+            Error::<Test>::NothingToClaim
+        );
+        assert_ok!(claim_all(&other, vec![bare(0), bare(1), last]));
+    });
+}
+
+#[test]
+fn who_did_not_reveal_has_nothing_to_claim_and_nothing_in_the_way() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        lab.open();
+        assert_ok!(commit(&contributor(0), TASK, &lab.delta(0)));
+        assert_ok!(commit(&contributor(1), TASK, &lab.delta(1)));
+        run_to_phase(TASK, Phase::Reveal);
+        assert_ok!(reveal(&contributor(1), TASK, &lab.delta(1)));
+        run_blocks(3);
+        assert_ok!(lab.publish(TASK));
+        run_to_seed(TASK);
+        let first = lab.finish(TASK);
+        let second = lab.play(TASK, 2);
+        // Row 0 of the first is that of the second contributor.
+        assert_noop!(
+            claim(&contributor(0), TASK, FIRST, &first, 0),
+            Error::<Test>::NothingToClaim
+        );
+        assert_ok!(claim(&contributor(0), TASK, SECOND, &second, 0));
+        assert_ok!(claim(&contributor(1), TASK, FIRST, &first, 0));
+        assert_ok!(claim(&contributor(1), TASK, SECOND, &second, 1));
     });
 }
 
@@ -151,21 +492,21 @@ fn a_batch_is_paid_whole_or_not_at_all() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
         register(2, 3);
-        let id = lab.open();
-        let tables = [lab.play(id, 2), lab.play(id, 2)];
+        lab.open();
+        let tables = [lab.play(TASK, 2), lab.play(TASK, 2)];
         let who = contributor(0);
-        let item = |round: u32| ClaimItem {
-            task: id,
-            round: RoundId(round),
-            proof: tables[round as usize].prove_share(0).unwrap(),
-        };
-        let batch =
-            |items: Vec<ClaimItem>| Contribution::claim(signed(&who), items.try_into().unwrap());
+        let item = |round: u32| item(TASK, RoundId(round), &tables[round as usize], 0);
         assert_noop!(
-            batch(vec![item(0), item(1), item(0)]),
+            claim_all(&who, vec![item(0), item(1), item(0)]),
             Error::<Test>::AlreadyClaimed
         );
-        assert_ok!(batch(vec![item(1), item(0)]));
+        assert_noop!(
+            claim_all(&who, vec![item(1), item(0)]),
+            Error::<Test>::NotNextClaim
+        );
+        assert_eq!(ledger(TASK, &who).next, Some(FIRST));
+        assert_ok!(claim_all(&who, vec![item(0), item(1)]));
+        assert_eq!(ledger(TASK, &who).next, None);
         assert!(crate::ClaimItems::try_from(vec![item(0); 33]).is_err());
     });
 }
@@ -175,67 +516,400 @@ fn an_account_that_is_gone_cannot_be_paid_below_the_existential_deposit() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
         register(2, 3);
-        let mut terms = lab.terms();
-        terms.cap_per_round = 12;
-        assert_ok!(lab.open_with(terms, POOL));
-        let table = lab.play(TaskId(0), 2);
+        lab.open();
+        // Worth 8 planck.
+        let small = 16 * (32 * 65_536 / 1_000 / 16 / 2 - 1);
+        assert_eq!(worth(small as u64), 8);
+        let table = play_invented(&mut lab, vec![sure(small); 2], 2 * small);
         let who = contributor(0);
         assert_ok!(Contribution::unstake(signed(&who), 500));
         run_blocks(UnbondingBlocks::get());
         assert_ok!(Contribution::withdraw(signed(&who)));
         let all = Balances::free_balance(&who);
-        assert_ok!(Balances::transfer(
-            &who,
-            &account(60),
-            all,
-            Preservation::Expendable
-        ));
+        let transfer = |from: &AccountId, to: &AccountId, amount| {
+            Balances::transfer(from, to, amount, Preservation::Expendable)
+        };
+        assert_ok!(transfer(&who, &account(60), all));
         assert_noop!(
-            claim(&who, TaskId(0), FIRST, &table, 0),
+            claim(&who, TASK, FIRST, &table, 0),
             Error::<Test>::PayeeBelowExistentialDeposit
         );
-        assert_ok!(Balances::transfer(
-            &account(60),
-            &who,
-            10,
-            Preservation::Expendable
-        ));
-        assert_ok!(claim(&who, TaskId(0), FIRST, &table, 0));
+        assert_ok!(transfer(&account(60), &who, 10));
+        assert_ok!(claim(&who, TASK, FIRST, &table, 0));
+        assert_eq!(Balances::free_balance(&who), 18);
     });
 }
 
 #[test]
-fn fees_alone_leave_no_pot() {
+fn fees_alone_leave_contributors_nothing_but_their_ledgers() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
         register(2, 3);
         let mut terms = lab.terms();
         terms.attester_fee_permille = 1_000;
         assert_ok!(lab.open_with(terms, POOL));
-        let table = lab.play(TaskId(0), 2);
-        assert_eq!(task(TaskId(0)).purse.unclaimed, 0);
-        assert!(task(TaskId(0)).purse.fees > 0);
-        assert_noop!(
-            claim(&contributor(0), TaskId(0), FIRST, &table, 0),
-            Error::<Test>::NothingToClaim
-        );
+        let table = lab.play(TASK, 2);
+        assert!(task(TASK).purse.fees > 0);
+        assert_eq!(task(TASK).purse.reserved, 2);
+        for number in 0..2 {
+            let who = contributor(number);
+            assert_ok!(claim(&who, TASK, FIRST, &table, number.into()));
+            let claimed = claimed(FIRST, &who);
+            assert!(claimed.paid == 0 && claimed.proved > 0);
+        }
+        assert_eq!(task(TASK).purse.reserved, 0);
     });
 }
 
 #[test]
-fn claims_have_no_deadline() {
+fn what_is_not_claimed_in_time_can_be_released_by_anybody() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
         register(2, 3);
-        let id = lab.open();
-        let table = lab.play(id, 2);
-        assert_ok!(Contribution::close_task(signed(&sponsor()), id));
+        lab.open();
+        let table = lab.play(TASK, 2);
+        assert_ok!(claim(&contributor(0), TASK, FIRST, &table, 0));
+        let settlement = settlement(FIRST);
+        let ended = Rounds::<Test>::get(TASK, FIRST).unwrap().ends_at;
+        assert_eq!(settlement.expires_at, ended + ClaimBlocks::get());
+        let view = Contribution::round(TASK, FIRST).unwrap();
+        assert_eq!(view.expires_at, Some(settlement.expires_at));
+        run_blocks(settlement.expires_at - System::block_number() - 1);
+        assert_noop!(release(FIRST), Error::<Test>::NotExpired);
+        // Full blocks do not count.
+        run_full_blocks(3);
+        assert_noop!(release(FIRST), Error::<Test>::NotExpired);
+        next_block();
+        assert_noop!(release(RoundId(9)), Error::<Test>::NothingToRelease);
+        assert_noop!(release(SECOND), Error::<Test>::NothingToRelease);
+        let (left, pool) = (settlement.reserved(), task(TASK).purse.pool);
+        assert!(left > 0);
+        events();
+        assert_ok!(release(FIRST));
+        let released = Event::Released {
+            task: TASK,
+            round: FIRST,
+            amount: left,
+        };
+        assert_eq!(events(), [released]);
+        assert_eq!(
+            (task(TASK).purse.pool, task(TASK).purse.reserved),
+            (pool + left, 0)
+        );
+        assert_noop!(release(FIRST), Error::<Test>::NothingToRelease);
+        assert_ok!(Contribution::do_try_state());
+        // It still counts.
+        let late = contributor(1);
+        assert_ok!(claim(&late, TASK, FIRST, &table, 1));
+        let claimed = claimed(FIRST, &late);
+        assert!(claimed.proved > 0 && claimed.paid == 0);
+        assert!(ledger(TASK, &late).is_proven(SECOND, 512));
+        assert_eq!(Balances::free_balance(&late), ENDOWMENT - 500);
+        // And what it proves later is paid.
+        let second = lab.play(TASK, 2);
+        assert_ok!(claim(&late, TASK, SECOND, &second, 1));
+        let Account { ledger, paid, .. } = ledger(TASK, &late);
+        assert_eq!(paid, worth(ledger.proved) - worth(claimed.proved));
+    });
+}
+
+/// Nobody has to release it: until then all is paid, however late.
+#[test]
+fn a_late_claim_is_paid_as_long_as_the_money_is_there() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        lab.open();
+        let table = lab.play(TASK, 2);
+        assert_ok!(Contribution::close_task(signed(&sponsor()), TASK));
         run_blocks(1_000);
         for number in 0..2 {
             let who = contributor(number);
-            assert_ok!(claim(&who, id, FIRST, &table, number.into()));
+            assert_ok!(claim(&who, TASK, FIRST, &table, number.into()));
+            let claimed = claimed(FIRST, &who);
+            assert!(claimed.paid > 0 && claimed.paid == worth(claimed.proved));
         }
-        let pool = HoldReason::Pool.into();
-        assert_eq!(Balances::balance_on_hold(&pool, &sponsor()), 0);
+        assert_eq!(held(HoldReason::Pool), 0);
+    });
+}
+
+#[test]
+fn what_nobody_can_be_owed_goes_back_to_the_pool_at_each_claim() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(3, 3);
+        lab.open();
+        // The first is credited and proves nothing: of its groups one makes all of its value.
+        let mut unsure = vec![0; 16];
+        unsure[0] = 1 << 16;
+        let parts = vec![unsure, sure(1 << 16), sure(1 << 16)];
+        let table = play_invented(&mut lab, parts, 3 << 16);
+        let one = worth(1 << 16);
+        let before = settlement(FIRST);
+        events();
+        assert_ok!(claim(&contributor(0), TASK, FIRST, &table, 0));
+        assert_eq!(claimed(FIRST, &contributor(0)).paid, 0);
+        let after = settlement(FIRST);
+        assert_eq!(after.most_credits, before.most_credits - (1 << 16));
+        let left = worth(after.most_credits) + 2;
+        assert_eq!(
+            (after.reserved(), after.released),
+            (left, before.pot - left)
+        );
+        assert!(after.released >= one && left >= 2 * one);
+        let told = Event::Released {
+            task: TASK,
+            round: FIRST,
+            amount: after.released,
+        };
+        assert!(events().contains(&told));
+        for number in 1..3u8 {
+            assert_ok!(claim(
+                &contributor(number),
+                TASK,
+                FIRST,
+                &table,
+                number.into()
+            ));
+            assert_eq!(claimed(FIRST, &contributor(number)).paid, one);
+        }
+        let purse = task(TASK).purse;
+        assert_eq!((purse.reserved, purse.claimed), (0, 2 * one));
+        assert_eq!(purse.pool, POOL - purse.fees - 2 * one);
+    });
+}
+
+/// A task of which one round costs all but its pool, and its table, where all is proved but by the first.
+fn paused(lab: &mut Lab) -> ShareTable {
+    let mut terms = lab.terms();
+    terms.cap_per_round = 4_096;
+    assert_ok!(lab.open_with(terms, 4_096));
+    let mut unsure = vec![0; 16];
+    unsure[0] = 1 << 22;
+    let table = play_invented(lab, vec![unsure, sure(0)], 1 << 22);
+    assert_eq!(task(TASK).state, TaskState::Paused);
+    table
+}
+
+#[test]
+fn a_paused_task_goes_on_when_a_claim_leaves_its_pool_enough() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let table = paused(&mut lab);
+        let fees = task(TASK).purse.fees;
+        assert_ok!(Contribution::top_up(signed(&sponsor()), TASK, fees));
+        assert_eq!(task(TASK).state, TaskState::Paused);
+        assert_ok!(claim(&contributor(0), TASK, FIRST, &table, 0));
+        // A planck is there for the rounding of the other.
+        assert_eq!(task(TASK).state, TaskState::Paused);
+        events();
+        assert_ok!(claim(&contributor(1), TASK, FIRST, &table, 1));
+        assert_eq!(
+            (task(TASK).state, task(TASK).round),
+            (TaskState::Running, SECOND)
+        );
+        assert!(events().contains(&Event::RoundStarted {
+            task: TASK,
+            round: SECOND,
+        }));
+        assert_eq!(task(TASK).purse.pool, 4_096);
+        lab.play_to_attestation(TASK, 2);
+    });
+}
+
+#[test]
+fn a_paused_task_goes_on_when_it_is_released_enough() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        paused(&mut lab);
+        let fees = task(TASK).purse.fees;
+        assert_ok!(Contribution::top_up(signed(&sponsor()), TASK, fees));
+        run_blocks(ClaimBlocks::get());
+        assert_eq!(task(TASK).state, TaskState::Paused);
+        assert_ok!(release(FIRST));
+        assert_eq!(
+            (task(TASK).state, task(TASK).round),
+            (TaskState::Running, SECOND)
+        );
+    });
+}
+
+/// The claim is paid all the same, and the next try finds a place.
+#[test]
+fn a_claim_does_not_fail_for_want_of_a_place_to_go_on() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let table = paused(&mut lab);
+        let fees = task(TASK).purse.fees;
+        assert_ok!(Contribution::top_up(signed(&sponsor()), TASK, fees));
+        let other = Lab::default();
+        let places = [other.open(), other.open(), other.open()];
+        for number in 0..2 {
+            assert_ok!(claim(
+                &contributor(number),
+                TASK,
+                FIRST,
+                &table,
+                number.into()
+            ));
+        }
+        assert_eq!(task(TASK).state, TaskState::Paused);
+        assert_eq!(task(TASK).purse.pool, 4_096);
+        assert_ok!(Contribution::close_task(signed(&sponsor()), places[1]));
+        assert_ok!(Contribution::top_up(signed(&sponsor()), TASK, 1));
+        assert_eq!(task(TASK).state, TaskState::Running);
+    });
+}
+
+#[test]
+fn what_a_closed_task_does_not_owe_goes_to_its_sponsor() {
+    for by_claims in [true, false] {
+        ExtBuilder::default().build_and_execute(|| {
+            let mut lab = Lab::default();
+            register(2, 3);
+            lab.open();
+            let table = lab.play(TASK, 2);
+            assert_ok!(Contribution::close_task(signed(&sponsor()), TASK));
+            let (purse, free) = (task(TASK).purse, Balances::free_balance(sponsor()));
+            assert_eq!(held(HoldReason::Pool), purse.reserved);
+            if by_claims {
+                for number in 0..2 {
+                    let who = contributor(number);
+                    assert_ok!(claim(&who, TASK, FIRST, &table, number.into()));
+                }
+            } else {
+                run_blocks(ClaimBlocks::get());
+                assert_ok!(release(FIRST));
+            }
+            let after = task(TASK).purse;
+            let back = purse.reserved - after.claimed;
+            assert_eq!((after.reserved, after.returned), (0, purse.returned + back));
+            assert_eq!(Balances::free_balance(sponsor()), free + back);
+            assert_eq!(held(HoldReason::Pool), 0);
+            assert_eq!(after.claimed > 0, by_claims);
+        });
+    }
+}
+
+#[test]
+fn the_proven_weigh_more_as_long_as_they_claim() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::drawn();
+        register(2, 3);
+        let mut terms = lab.terms();
+        if let gotong_protocol::HoldOutTerms::Drawn { rounds, .. } = &mut terms.hold_out {
+            *rounds = 30;
+        }
+        assert_ok!(lab.open_with(terms, POOL));
+        let who = contributor(0);
+        let weight = |round: u32| {
+            let one = submission(TASK, RoundId(round), &who);
+            (one.weight, one.is_proven)
+        };
+        let first = lab.play(TASK, 1);
+        assert_eq!(weight(0), (50, false));
+        // Without its claim nothing is proved.
+        let second = lab.play(TASK, 1);
+        assert_eq!(weight(1), (50, false));
+        assert_ok!(claim(&who, TASK, FIRST, &first, 0));
+        assert_ok!(claim(&who, TASK, SECOND, &second, 0));
+        lab.play_to_attestation(TASK, 1);
+        assert_eq!(weight(2), (50 * 64, true));
+        // The attested table is of this weight, and the entrants are.
+        let record = &lab.score(TASK).table.records[0];
+        assert_eq!((record.weight, record.is_proven), (50 * 64, true));
+        let third = lab.finish(TASK);
+        // It has not claimed the third, and reveals no more.
+        let pass_by = |last: u32| {
+            while task(TASK).round.0 < last {
+                assert_ok!(commit(&contributor(1), TASK, &lab_delta()));
+                let before = task(TASK).round;
+                while task(TASK).round == before {
+                    next_block();
+                }
+            }
+        };
+        pass_by(2 + bounds::CLAIM_ROUNDS);
+        let is_proven = || Contribution::ledgers(who.clone())[0].is_proven;
+        assert!(is_proven());
+        assert_ok!(commit(&who, TASK, &lab_delta()));
+        assert_eq!(weight(18), (50 * 64, true));
+        pass_by_one();
+        assert!(!is_proven());
+        assert_ok!(commit(&who, TASK, &lab_delta()));
+        assert_eq!(weight(19), (50, false));
+        pass_by_one();
+        assert_ok!(claim(&who, TASK, RoundId(2), &third, 0));
+        assert!(is_proven());
+        assert_ok!(commit(&who, TASK, &lab_delta()));
+        assert_eq!(weight(20), (50 * 64, true));
+    });
+}
+
+/// A delta that is committed and never revealed.
+fn lab_delta() -> Vec<u8> {
+    vec![1]
+}
+
+/// Runs to the next round.
+fn pass_by_one() {
+    let before = task(TASK).round;
+    while task(TASK).round == before {
+        next_block();
+    }
+}
+
+#[test]
+fn ledgers_at_their_maximum_are_credited_and_paid_without_an_overflow() {
+    ExtBuilder::default().build().execute_with(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        Balances::set_balance(&sponsor(), 1 << 90);
+        let mut terms = lab.terms();
+        (terms.price_per_millibit, terms.cap_per_round) = (bounds::MAX_PRICE, bounds::MAX_PRICE);
+        terms.attester_fee_permille = 0;
+        assert_ok!(lab.open_with(terms, 1 << 80));
+        let most = 1i64 << 62;
+        let sure_of_all = Ledger {
+            sum: most,
+            variance: 0,
+            largest: 0,
+            proved: most as u64,
+        };
+        let doubtful = Ledger {
+            sum: -most,
+            variance: u128::MAX >> 22,
+            largest: u128::MAX >> 22,
+            proved: most as u64,
+        };
+        lab.play_to_attestation(TASK, 2);
+        for (number, ledger) in (0..).zip([sure_of_all, doubtful]) {
+            Ledgers::<Test>::mutate(TASK, contributor(number), |account| {
+                account.as_mut().unwrap().ledger = ledger;
+            });
+        }
+        // The largest parts and losses that there are.
+        let parts = vec![vec![1 << 40; 16], vec![-(1 << 40); 16]];
+        let score = invented(&lab, TASK, parts, 32 * i64::from(u32::MAX));
+        settle(TASK, &score);
+        let settlement = settlement(FIRST);
+        assert!(settlement.pot > 0 && settlement.pot <= bounds::MAX_PRICE);
+        for number in 0..2 {
+            assert_ok!(claim(
+                &contributor(number),
+                TASK,
+                FIRST,
+                &score.table,
+                number.into()
+            ));
+            assert_eq!(claimed(FIRST, &contributor(number)).paid, 0);
+        }
+        assert_eq!(ledger(TASK, &contributor(0)).ledger.sum, most);
+        let view = Contribution::ledgers(contributor(1))[0].clone();
+        assert_eq!(view.open, 0);
+        assert_eq!(task(TASK).purse.pool, 1 << 80);
     });
 }

@@ -42,7 +42,12 @@ fn phases_end_in_the_block_after_the_last_act() {
         assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
         assert_ok!(lab.publish(id));
         next_block();
-        assert_eq!(current(id).phase, Phase::AttestCommit);
+        assert_eq!(
+            (current(id).phase, current(id).seed),
+            (Phase::AttestCommit, None)
+        );
+        next_block();
+        assert!(current(id).seed.is_some());
         let score = lab.score(id);
         for seat in current(id).seats {
             assert_ok!(commit_attestation(&seat.account, id, &score));
@@ -62,7 +67,7 @@ fn phases_end_in_the_block_after_the_last_act() {
         assert_eq!(current(id).phase, Phase::Challenge);
         next_block();
         assert_eq!(task(id).round, RoundId(1));
-        assert_eq!(System::block_number(), 8);
+        assert_eq!(System::block_number(), 9);
     });
 }
 
@@ -106,7 +111,9 @@ fn a_window_does_not_run_out_while_blocks_are_full() {
         let published_at = view().shard.unwrap().published_at;
         assert_eq!(published_at, System::block_number());
         run_full_blocks(1);
-        assert_eq!(view().phase, Phase::AttestCommit);
+        assert_eq!((view().phase, view().seed), (Phase::AttestCommit, None));
+        run_full_blocks(1);
+        assert!(view().seed.is_some());
         // The hook goes on right after. Nobody has attested, and the block of the end stays what it was.
         run_blocks(lab.terms().windows.attest_blocks - 1);
         run_full_blocks(20);
@@ -196,7 +203,7 @@ fn only_the_right_shard_is_published() {
             publish(sponsor(), 1, key, &records, 0),
             Error::<Test>::RoundNotCurrent
         );
-        for length in [0, 39, 41, 45] {
+        for length in [0, 319, 321, 325] {
             let records: Vec<u8> = records.iter().copied().cycle().take(length).collect();
             assert_noop!(
                 publish(sponsor(), 0, key, &records, 0),

@@ -111,7 +111,7 @@ fn the_weight_is_the_capped_stake() {
             assert_ok!(Contribution::register(origin, Roles::CONTRIBUTOR, stake));
             assert_ok!(commit(&who, id, &[number]));
             let submission = Submissions::<Test>::get((id, RoundId(0)), who).unwrap();
-            assert_eq!(submission.weight, weight);
+            assert_eq!((submission.weight, submission.is_proven), (weight, false));
             assert_eq!(submission.index, u32::from(number));
         }
     });
@@ -221,8 +221,59 @@ fn a_plagiarised_delta_is_refused() {
         assert_ok!(reveal(&contributor(0), id, &delta));
         assert_noop!(
             reveal(&contributor(1), id, &delta),
-            Error::<Test>::DeltaAlreadyRevealed
+            Error::<Test>::DeltaOfAnother
         );
+    });
+}
+
+/// Also if nothing came of it where it was revealed first.
+#[test]
+fn a_delta_keeps_its_author_over_all_rounds_of_a_task() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let (id, other) = (lab.open(), lab.open());
+        let (author, stranger) = (contributor(0), contributor(1));
+        let delta = lab.delta(2);
+        lab.submit(id, &[(author.clone(), delta.clone())]);
+        assert_eq!(lab.finish(id).merge, None);
+        for who in [&author, &stranger] {
+            assert_ok!(commit(who, id, &delta));
+        }
+        run_to_phase(id, Phase::Reveal);
+        assert_noop!(reveal(&stranger, id, &delta), Error::<Test>::DeltaOfAnother);
+        assert_ok!(reveal(&author, id, &delta));
+        assert_eq!(current(id).reveals, 1);
+        // Another task is another matter.
+        assert_ok!(commit(&stranger, other, &delta));
+        run_to_phase(other, Phase::Reveal);
+        assert_ok!(reveal(&stranger, other, &delta));
+    });
+}
+
+#[test]
+fn what_an_account_revealed_is_a_list_from_the_first_that_it_has_not_claimed() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let id = lab.open();
+        let who = contributor(0);
+        let list = || {
+            let account = ledger(id, &who);
+            let next = (0..3).map_while(|round| {
+                let one = Submissions::<Test>::get((id, RoundId(round)), &who);
+                one.map(|one| one.next)
+            });
+            (account.next, account.last, next.collect::<Vec<_>>())
+        };
+        assert_eq!(list(), (None, RoundId(0), vec![]));
+        let first = lab.play(id, 2);
+        assert_eq!(list(), (Some(RoundId(0)), RoundId(0), vec![None]));
+        lab.play(id, 2);
+        let linked = vec![Some(RoundId(1)), None];
+        assert_eq!(list(), (Some(RoundId(0)), RoundId(1), linked.clone()));
+        assert_ok!(claim(&who, id, RoundId(0), &first, 0));
+        assert_eq!(list(), (Some(RoundId(1)), RoundId(1), linked));
     });
 }
 

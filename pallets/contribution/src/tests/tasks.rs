@@ -3,7 +3,8 @@ use crate::{mock::*, Error, Event, HoldReason, Rounds, Tasks};
 use codec::Encode;
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold, BoundedVec};
 use gotong_protocol::{
-    bounds, Graph, HoldOutTerms, Outcome, Phase, RoundId, TaskId, TaskName, TaskState, TaskTerms,
+    bounds, Graph, HoldOutTerms, Outcome, Phase, RoundId, ShareTerms, TaskId, TaskName, TaskState,
+    TaskTerms,
 };
 
 fn held(reason: HoldReason) -> Balance {
@@ -27,7 +28,7 @@ fn opening_holds_pool_and_bond_and_starts_a_round() {
         // The cap of a round, which is more than the least bond.
         assert_eq!(held(HoldReason::Bond), 10_000);
         let mut terms = lab.terms();
-        terms.cap_per_round = 999;
+        terms.cap_per_round = 4_096;
         assert_ok!(lab.open_with(terms, POOL));
         assert_eq!(held(HoldReason::Bond), 10_000 + TaskBond::get());
         assert_ok!(close(TaskId(1)));
@@ -74,14 +75,38 @@ fn bad_terms_are_refused_by_name() {
             salt: [1; 32],
             root: [1; 32],
             records,
-            samples: 2,
+            samples: 64,
             rounds: 1,
         };
-        refused(&|t| t.hold_out = drawn(31), Error::TermsPoolInvalid);
+        refused(&|t| t.hold_out = drawn(1_023), Error::TermsPoolInvalid);
+        for samples in [0, 2, 62, 65] {
+            refused(&|t| t.hold_out = sealed(samples), Error::TermsShardsInvalid);
+            let drawn = HoldOutTerms::Drawn {
+                salt: [1; 32],
+                root: [1; 32],
+                records: 2_000,
+                samples,
+                rounds: 1,
+            };
+            refused(&|t| t.hold_out = drawn, Error::TermsPoolInvalid);
+        }
         refused(
-            &|t| t.rules.central_difference = 0,
-            Error::TermsRulesInvalid,
+            &|t| t.price_per_millibit = bounds::MAX_PRICE + 1,
+            Error::TermsPriceInvalid,
         );
+        refused(&|t| t.cap_per_round = 4_095, Error::TermsCapInvalid);
+        // Less than a millibit.
+        refused(&|t| t.price_per_millibit = 10_001, Error::TermsCapInvalid);
+        let shares: [fn(&mut ShareTerms); 5] = [
+            |share| share.newcomer_floor_q8 = 127,
+            |share| share.proven_floor_q8 = 257,
+            |share| share.gain_floor_q8 = 513,
+            |share| share.doubt_q8 = 255,
+            |share| share.doubt_q8 = 1_025,
+        ];
+        for change in shares {
+            refused(&|t| change(&mut t.share), Error::TermsShareInvalid);
+        }
         refused(&|t| t.cap_per_round = POOL + 1, Error::PoolTooSmall);
         let nameless = TaskName::new("x").map(|_| TaskTerms {
             name: codec::Decode::decode(&mut &[0u8; 32][..]).unwrap(),
@@ -297,13 +322,13 @@ fn a_busy_task_closes_when_its_round_ends_and_keeps_what_is_owed() {
         run_to_phase(id, Phase::Reveal);
         assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
         assert_ok!(lab.publish(id));
-        run_to_phase(id, Phase::AttestCommit);
+        run_to_seed(id);
         let table = lab.play_attestation(id).table;
         run_blocks(3);
         let closed = task(id);
         assert_eq!(closed.state, TaskState::Closed);
-        assert!(closed.purse.unclaimed > 0);
-        assert_eq!(held(HoldReason::Pool), closed.purse.unclaimed);
+        assert!(closed.purse.reserved > 0);
+        assert_eq!(held(HoldReason::Pool), closed.purse.reserved);
         assert_eq!(held(HoldReason::Bond), 0);
         assert_ok!(claim(&contributor(0), id, RoundId(0), &table, 0));
         assert_eq!(held(HoldReason::Pool), 0);
@@ -318,7 +343,6 @@ fn a_task_pauses_without_money_and_goes_on_with_it() {
         let id = TaskId(0);
         assert_ok!(lab.open_with(lab.terms(), 10_000));
         let table = lab.play(id, 2);
-        assert!(table.header.paid_gain > 0);
         assert_eq!(task(id).state, TaskState::Paused);
         assert!(events().contains(&Event::TaskPaused { task: id }));
         assert_noop!(
@@ -330,7 +354,7 @@ fn a_task_pauses_without_money_and_goes_on_with_it() {
         assert_ok!(top_up(id, 10_000));
         assert_eq!(task(id).state, TaskState::Running);
         assert_eq!(task(id).round, RoundId(1));
-        assert_eq!(current(id).base_root, table.header.master_root);
+        assert_eq!(current(id).base_root, table.merge.unwrap().weights);
         lab.play_to_attestation(id, 2);
     });
 }

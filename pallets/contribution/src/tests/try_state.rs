@@ -2,11 +2,16 @@
 
 use super::lab::*;
 use crate::{
-    mock::*, tasks::Task, Attesters, Contributors, Graphs, HoldReason, NextTask, Registrations,
-    RevealedDeltas, Rounds, Schedule, Submissions, Tasks,
+    ledgers::Account, mock::*, rewards::Settlement, tasks::Task, Attesters, Contributors,
+    DeltaAuthors, Graphs, HoldReason, Ledgers, NextTask, Registrations, Rounds, Schedule,
+    Submissions, Tables, Tasks,
 };
 use frame_support::{assert_ok, traits::fungible::UnbalancedHold};
-use gotong_protocol::{Hash, HoldOutTerms, Outcome, Phase, RoundId, SeatState, TaskId, TaskState};
+use gotong_protocol::{
+    EntrantRecord, Hash, HoldOutTerms, Outcome, Phase, RoundId, SeatState, TableSummary, TaskId,
+    TaskState,
+};
+use gotong_scoring::ShareTable;
 use sp_runtime::{DispatchError, TryRuntimeError};
 
 const TASK: TaskId = TaskId(0);
@@ -21,13 +26,22 @@ fn breaks(number: u32, corrupt: impl FnOnce()) {
 
 /// The same when the second round is being challenged.
 fn breaks_challenge(number: u32, corrupt: impl FnOnce()) {
-    let play_on = |lab: &Lab| {
-        run_blocks(3);
-        assert_ok!(lab.publish(TASK));
-        run_to_phase(TASK, Phase::AttestCommit);
-        lab.play_to_challenge(TASK);
+    breaks_later(number, play_on_to_challenge, corrupt);
+}
+
+fn play_on_to_challenge(lab: &Lab) {
+    run_blocks(3);
+    assert_ok!(lab.publish(TASK));
+    run_to_seed(TASK);
+    lab.play_to_challenge(TASK);
+}
+
+/// The same as [`breaks`] when all have claimed the first round.
+fn breaks_claimed(number: u32, corrupt: impl FnOnce()) {
+    let claim_last = |_: &Lab, first: &ShareTable| {
+        assert_ok!(claim(&contributor(1), TASK, FIRST, first, 1));
     };
-    breaks_later(number, play_on, corrupt);
+    breaks_after(Lab::default(), number, claim_last, corrupt);
 }
 
 fn breaks_later(number: u32, play_on: impl FnOnce(&Lab), corrupt: impl FnOnce()) {
@@ -39,7 +53,16 @@ fn breaks_drawn(number: u32, corrupt: impl FnOnce()) {
     breaks_in(Lab::drawn(), number, |_| {}, corrupt);
 }
 
-fn breaks_in(mut lab: Lab, number: u32, play_on: impl FnOnce(&Lab), corrupt: impl FnOnce()) {
+fn breaks_in(lab: Lab, number: u32, play_on: impl FnOnce(&Lab), corrupt: impl FnOnce()) {
+    breaks_after(lab, number, |lab, _| play_on(lab), corrupt);
+}
+
+fn breaks_after(
+    mut lab: Lab,
+    number: u32,
+    play_on: impl FnOnce(&Lab, &ShareTable),
+    corrupt: impl FnOnce(),
+) {
     ExtBuilder::default().build().execute_with(|| {
         register(3, 4);
         lab.open();
@@ -50,7 +73,7 @@ fn breaks_in(mut lab: Lab, number: u32, play_on: impl FnOnce(&Lab), corrupt: imp
         }
         run_to_phase(TASK, Phase::Reveal);
         assert_ok!(reveal(&contributor(0), TASK, &lab.delta(0)));
-        play_on(&lab);
+        play_on(&lab, &table);
         assert_ok!(Contribution::do_try_state());
         corrupt();
         let Err(TryRuntimeError::Other(message)) = Contribution::do_try_state() else {
@@ -63,10 +86,25 @@ fn breaks_in(mut lab: Lab, number: u32, play_on: impl FnOnce(&Lab), corrupt: imp
     });
 }
 
-/// Hash of the delta of the second contributor.
-fn second_delta(round: RoundId) -> Hash {
-    let submission = Submissions::<Test>::get((TASK, round), contributor(1)).unwrap();
-    submission.revealed.unwrap().record.delta_hash
+/// Hash of the delta that a contributor revealed in the first round.
+fn delta_of(who: &AccountId) -> Hash {
+    let revealed = submission(TASK, FIRST, who).revealed;
+    revealed.unwrap().record.delta_hash
+}
+
+fn no_table() -> TableSummary {
+    TableSummary {
+        passes: vec![].into(),
+        merge: None,
+    }
+}
+
+fn with_account(who: AccountId, change: impl FnOnce(&mut Account)) {
+    Ledgers::<Test>::mutate(TASK, who, |account| change(account.as_mut().unwrap()));
+}
+
+fn with_settlement(change: impl FnOnce(&mut Settlement)) {
+    with_round(FIRST, |round| change(round.settlement.as_mut().unwrap()));
 }
 
 fn with_task(change: impl FnOnce(&mut Task<AccountId>)) {
@@ -141,7 +179,17 @@ fn schedule_and_history() {
         Rounds::<Test>::insert(TaskId(3), FIRST, round);
     });
     breaks(6, || {
-        RevealedDeltas::<Test>::insert((TASK, RoundId(9)), [0; 32], ());
+        DeltaAuthors::<Test>::insert(TaskId(3), [0; 32], contributor(0));
+    });
+    breaks(6, || {
+        Ledgers::<Test>::insert(TaskId(3), contributor(0), Account::default());
+    });
+    breaks(6, || {
+        let one = submission(TASK, FIRST, &contributor(0));
+        Submissions::<Test>::insert((TASK, RoundId(9)), contributor(0), one);
+    });
+    breaks(6, || {
+        Tables::<Test>::insert((TASK, RoundId(9)), attester(0), no_table());
     });
     breaks(27, || {
         Schedule::<Test>::mutate(|schedule| schedule[0].1 = u32::MAX);
@@ -158,6 +206,14 @@ fn money() {
             task.purse.claimed -= 1;
         });
     });
+    breaks(8, || {
+        with_task(|task| {
+            task.purse.pool -= 1;
+            task.purse.reserved += 1;
+        });
+    });
+    breaks(8, || with_settlement(|settlement| settlement.paid += 1));
+    breaks(8, || with_settlement(|settlement| settlement.released += 1));
     breaks(9, || with_task(|task| task.terms.cap_per_round = POOL));
     breaks(13, || {
         with_task(|task| task.purse.bond -= 1);
@@ -198,14 +254,15 @@ fn submissions() {
         with_submission(SECOND, contributor(1), |one| one.index = 0);
     });
     breaks(15, || with_round(SECOND, |round| round.reveals += 1));
-    for round in [FIRST, SECOND] {
-        breaks(15, || {
-            RevealedDeltas::<Test>::insert((TASK, round), [0; 32], ());
-        });
-    }
     breaks(15, || {
+        DeltaAuthors::<Test>::remove(TASK, delta_of(&contributor(0)));
+    });
+    breaks(15, || {
+        DeltaAuthors::<Test>::insert(TASK, delta_of(&contributor(0)), contributor(2));
+    });
+    breaks(15, || {
+        let hash = delta_of(&contributor(1));
         with_submission(FIRST, contributor(0), |one| {
-            let hash = second_delta(FIRST);
             one.revealed.as_mut().unwrap().record.delta_hash = hash;
         });
     });
@@ -229,14 +286,19 @@ fn seats_and_settlements() {
         });
     });
     breaks(17, || {
-        let seats = Rounds::<Test>::get(TASK, FIRST).unwrap().seats;
+        let mut seats = Rounds::<Test>::get(TASK, FIRST).unwrap().seats;
+        seats.iter_mut().for_each(|seat| seat.revealed = None);
         with_round(SECOND, |round| round.seats = seats);
     });
     breaks(17, || {
         with_round(FIRST, |round| round.seats[0].account = contributor(1));
     });
     breaks_challenge(17, || {
-        with_round(SECOND, |round| round.seats.truncate(1));
+        with_round(SECOND, |round| {
+            for seat in round.seats.drain(1..) {
+                Tables::<Test>::remove((TASK, SECOND), seat.account);
+            }
+        });
     });
     breaks(18, || with_round(FIRST, |round| round.audit_seed = None));
     breaks(18, || {
@@ -264,6 +326,37 @@ fn seats_and_settlements() {
     breaks(20, || {
         with_submission(FIRST, contributor(0), |one| one.claimed = None);
     });
+    breaks(20, || {
+        with_submission(FIRST, contributor(0), |one| {
+            one.claimed.as_mut().unwrap().credit += 1;
+        });
+    });
+    breaks(20, || {
+        with_submission(FIRST, contributor(0), |one| {
+            one.claimed.as_mut().unwrap().paid += 1;
+        });
+    });
+    breaks(20, || with_settlement(|settlement| settlement.claims += 1));
+    breaks(20, || {
+        with_settlement(|settlement| settlement.credited += 1)
+    });
+    breaks(20, || {
+        // Less was set aside than was paid.
+        with_task(|task| task.purse.pool += core::mem::take(&mut task.purse.reserved));
+        with_settlement(|settlement| settlement.pot = 0);
+    });
+    breaks_claimed(20, || {
+        // Credits that do not add up to the gain.
+        with_settlement(|settlement| settlement.claim.merged.as_mut().unwrap().gain += 1);
+    });
+    breaks_claimed(20, || {
+        // All have claimed, and something is set aside.
+        with_settlement(|settlement| settlement.released -= 1);
+        with_task(|task| {
+            task.purse.pool -= 1;
+            task.purse.reserved += 1;
+        });
+    });
     breaks(21, || with_round(FIRST, |round| round.seats[0].fee += 1));
     breaks(21, || {
         with_round(FIRST, |round| round.seats[0].state = SeatState::Convicted);
@@ -271,28 +364,25 @@ fn seats_and_settlements() {
     breaks(26, || {
         with_round(FIRST, |round| {
             let revealed = round.seats[0].revealed.as_mut().unwrap();
-            revealed.opening.header.similar_root = [66; 32];
+            revealed.claim.table_root = [66; 32];
         });
     });
 }
 
 #[test]
-fn drawn_samples() {
-    breaks(28, || {
-        with_round(FIRST, |round| round.sample_seed = Some([0; 32]))
-    });
-    breaks_drawn(28, || with_round(FIRST, |round| round.sample_seed = None));
-    breaks_drawn(28, || {
-        with_round(SECOND, |round| round.sample_seed = Some([0; 32]))
-    });
-    let challenged = |lab: &Lab| {
-        run_to_phase(TASK, Phase::AttestCommit);
-        next_block();
-        lab.play_to_challenge(TASK);
-    };
-    breaks_in(Lab::drawn(), 28, challenged, || {
-        with_round(SECOND, |round| round.sample_seed = None);
-    });
+fn seeds_and_drawn_samples() {
+    for lab in [Lab::default, Lab::drawn] {
+        let nothing = |_: &Lab| ();
+        breaks_in(lab(), 28, nothing, || {
+            with_round(FIRST, |round| round.seed = None);
+        });
+        breaks_in(lab(), 28, nothing, || {
+            with_round(SECOND, |round| round.seed = Some([0; 32]));
+        });
+        breaks_in(lab(), 28, play_on_to_challenge, || {
+            with_round(SECOND, |round| round.seed = None);
+        });
+    }
     breaks_drawn(12, || with_task(|task| task.next_shard = 1));
     breaks_drawn(12, || {
         with_round(FIRST, |round| {
@@ -318,22 +408,28 @@ fn drawn_samples() {
 }
 
 #[test]
-fn inputs_and_challenges() {
-    breaks(22, || with_round(FIRST, |round| round.inputs = None));
+fn entrants_and_challenges() {
+    breaks(22, || with_round(FIRST, |round| round.entrants_root = None));
     breaks(22, || {
-        with_round(FIRST, |round| {
-            round.inputs.as_mut().unwrap().median_norm += 1
+        with_round(FIRST, |round| round.entrants_root = Some([1; 32]));
+    });
+    breaks(22, || {
+        let root = Rounds::<Test>::get(TASK, FIRST).unwrap().entrants_root;
+        with_round(SECOND, |round| round.entrants_root = root);
+    });
+    let changes: [fn(&mut EntrantRecord); 4] = [
+        |record| record.square_norm += 1,
+        |record| record.weight += 1,
+        |record| record.is_proven = true,
+        |record| record.delta_root = [0; 32],
+    ];
+    for change in changes {
+        breaks(22, || {
+            with_submission(FIRST, contributor(0), |one| {
+                change(&mut one.revealed.as_mut().unwrap().record);
+            });
         });
-    });
-    breaks(22, || {
-        let inputs = Rounds::<Test>::get(TASK, FIRST).unwrap().inputs;
-        with_round(SECOND, |round| round.inputs = inputs);
-    });
-    breaks(22, || {
-        with_submission(FIRST, contributor(0), |one| {
-            one.revealed.as_mut().unwrap().record.square_norm += 1;
-        });
-    });
+    }
     breaks(23, || with_round(FIRST, |round| round.open_disputes = 1));
     breaks(23, || with_round(SECOND, |round| round.open_disputes = 1));
     breaks(24, || with_round(FIRST, |round| round.redraws = 4));
@@ -345,6 +441,7 @@ fn inputs_and_challenges() {
     breaks_challenge(25, || {
         with_round(SECOND, |round| {
             round.seats[0].revealed = None;
+            Tables::<Test>::remove((TASK, SECOND), &round.seats[0].account);
         });
     });
     breaks_challenge(27, || {
@@ -354,5 +451,88 @@ fn inputs_and_challenges() {
         // The window is not over: there is no dispute to wait for yet.
         with_round(SECOND, |round| round.open_disputes = 1);
         Schedule::<Test>::mutate(|schedule| schedule[0].1 = u32::MAX);
+    });
+}
+
+#[test]
+fn tables() {
+    breaks(29, || {
+        Tables::<Test>::insert((TASK, FIRST), attester(0), no_table());
+    });
+    breaks(29, || {
+        Tables::<Test>::insert((TASK, SECOND), attester(0), no_table());
+    });
+    let first_seat = || current(TASK).seats[0].account.clone();
+    breaks_challenge(29, || {
+        Tables::<Test>::remove((TASK, SECOND), first_seat());
+    });
+    breaks_challenge(29, || {
+        Tables::<Test>::insert((TASK, SECOND), first_seat(), no_table());
+    });
+    breaks_challenge(29, || {
+        Tables::<Test>::insert((TASK, SECOND), account(50), no_table());
+    });
+    breaks_challenge(29, || {
+        with_round(SECOND, |round| {
+            let revealed = round.seats[0].revealed.as_mut().unwrap();
+            revealed.claim.master_root = [66; 32];
+        });
+    });
+}
+
+#[test]
+fn ledgers() {
+    let with_claimed = |change: fn(&mut gotong_protocol::claim::Claimed<Balance>)| {
+        with_submission(FIRST, contributor(0), |one| {
+            change(one.claimed.as_mut().unwrap());
+        });
+    };
+    breaks(30, || {
+        with_account(contributor(0), |account| account.ledger.sum += 1)
+    });
+    breaks(30, || {
+        with_account(contributor(0), |account| account.ledger.proved += 1)
+    });
+    breaks(30, || {
+        with_account(contributor(1), |account| account.ledger.sum = -1)
+    });
+    breaks(30, || with_claimed(|claimed| claimed.proved += 1));
+    breaks(30, || {
+        with_settlement(|settlement| settlement.rate_q32 /= 2)
+    });
+
+    breaks(31, || {
+        with_account(contributor(0), |account| account.paid += 1)
+    });
+    // Paid less than is proved, or more.
+    breaks(31, || {
+        with_claimed(|claimed| claimed.proved += 1 << 20);
+        with_account(contributor(0), |account| account.ledger.proved += 1 << 20);
+    });
+    breaks(31, || {
+        with_claimed(|claimed| claimed.proved = 0);
+        with_account(contributor(0), |account| account.ledger.proved = 0);
+    });
+
+    breaks(32, || {
+        with_account(contributor(0), |account| account.next = None)
+    });
+    breaks(32, || {
+        with_account(contributor(0), |account| account.next = Some(FIRST));
+    });
+    breaks(32, || {
+        with_account(contributor(0), |account| account.last = FIRST)
+    });
+    breaks(32, || {
+        with_account(contributor(1), |account| account.next = None)
+    });
+    breaks(32, || {
+        with_submission(FIRST, contributor(1), |one| one.next = Some(SECOND));
+    });
+    // A round that is not over is claimed.
+    breaks(32, || {
+        with_submission(SECOND, contributor(0), |one| {
+            one.claimed = Some(Default::default())
+        });
     });
 }

@@ -3,9 +3,10 @@ use crate::mock::*;
 use frame_support::assert_ok;
 use gotong_protocol::{
     bounds,
-    view::{Duty, DutyKind, RewardKind, RewardState},
-    Court, Delta, Phase, RevealRecord, Roles, RoundId, SeatState, TaskId, TaskState,
+    view::{Duty, DutyKind, LedgerView, RewardKind, RewardState},
+    Court, Delta, EntrantRecord, Phase, Roles, RoundId, SeatState, TaskId, TaskState,
 };
+use gotong_scoring::share::company::Entrant;
 
 fn duties(who: AccountId) -> Vec<DutyKind> {
     let all = Contribution::duties(who);
@@ -59,6 +60,11 @@ fn a_round_is_seen_as_it_goes() {
         assert_ok!(lab.publish(id));
         assert_eq!(duties(sponsor()), []);
         next_block();
+        // Nothing can be evaluated before the halves are drawn.
+        let has_samples = || Contribution::round(id, RoundId(0)).unwrap().has_samples();
+        assert_eq!((duties(attester(0)), has_samples()), (vec![], false));
+        next_block();
+        assert!(has_samples());
         assert_eq!(duties(attester(0)), [DutyKind::CommitAttestation]);
         assert_eq!(Contribution::stake(attester(0)).unwrap().seats_held, 1);
         let view = Contribution::round(id, RoundId(0)).unwrap();
@@ -88,13 +94,14 @@ fn seats_are_seen_from_draw_to_fee() {
         };
         let drawn = seat(0);
         assert_eq!((drawn.stake, drawn.state), (500, SeatState::Sitting));
-        assert!(!drawn.committed && drawn.opening.is_none() && drawn.work_root.is_none());
+        assert!(!drawn.committed && drawn.table.is_none() && drawn.work_root.is_none());
         assert_eq!(view().audit_seed, None);
         let score = lab.score(id);
         attest(id, |who| (*who != attester(2)).then(|| score.clone()));
         let revealed = seat(0);
         assert!(revealed.committed && !revealed.audited);
-        assert_eq!(revealed.opening, Some(score.table.opening()));
+        assert_eq!(revealed.table, Some(score.table.summary()));
+        assert_eq!(revealed.claim, Some(claim_of(id, &score.table)));
         assert_eq!(revealed.work_root, Some(own_work(&attester(0), &score)));
         assert_eq!(seat(2).state, SeatState::Missed);
         assert_eq!(view().audit_seed, current(id).audit_seed);
@@ -125,6 +132,10 @@ fn seats_are_seen_from_draw_to_fee() {
         );
         assert_eq!(view().fees, seat(0).fee);
         assert!(view().fees > 0);
+        // Nothing can be disputed any more; the claims stay.
+        assert_eq!(seat(0).table, None);
+        assert_eq!(view().claim, seat(0).claim);
+        assert_eq!(crate::Tables::<Test>::iter().count(), 0);
     });
 }
 
@@ -138,7 +149,12 @@ fn submissions_show_what_a_dispute_needs() {
         for (number, view) in (0..).zip(Contribution::submissions(id, RoundId(0))) {
             let bytes = lab.delta(number);
             let delta = Delta::decode(&bytes, PARAMETERS).unwrap();
-            let record = RevealRecord::of(Delta::hash_of(&bytes), &delta, view.weight);
+            let entrant = Entrant {
+                delta: &delta,
+                weight: view.weight,
+                is_proven: view.is_proven,
+            };
+            let record = EntrantRecord::of(Delta::hash_of(&bytes), &entrant);
             let revealed = view.revealed.unwrap();
             assert_eq!(revealed.record, record);
             assert_eq!(revealed.bytes as usize, bytes.len());
@@ -154,23 +170,65 @@ fn rewards_are_seen_from_pending_to_paid() {
         let id = lab.open();
         let table = lab.play(id, 2);
         let view = Contribution::round(id, RoundId(0)).unwrap();
-        assert_eq!(view.claim, Some(table.claim()));
+        let merged = view.claim.unwrap().merged;
+        assert!(merged.is_some());
         let who = contributor(1);
         let reward = || Contribution::rewards(who.clone())[0].clone();
         let claimable = RewardState::Claimable {
-            pot: view.owed - view.fees,
-            total: table.shares_sum(),
+            merged,
+            reserved: view.pot,
         };
         assert_eq!(reward().kind, RewardKind::Contributor);
         assert_eq!(reward().state, claimable);
         assert!(duties(who.clone()).contains(&DutyKind::Claim));
         assert_ok!(claim(&who, id, RoundId(0), &table, 1));
-        let paid = Contribution::round(id, RoundId(0)).unwrap().claimed;
-        assert_eq!(reward().state, RewardState::Paid(paid));
+        let after = Contribution::round(id, RoundId(0)).unwrap();
+        let claimed = Contribution::submissions(id, RoundId(0))[1]
+            .claimed
+            .unwrap();
+        assert_eq!(reward().state, RewardState::Claimed(claimed));
+        assert_eq!((after.paid, after.claims), (claimed.paid, 1));
+        assert_eq!(
+            after.released,
+            view.pot - after.paid - task(id).purse.reserved
+        );
         assert!(!duties(who).contains(&DutyKind::Claim));
         let fee = Contribution::rewards(attester(2))[0].clone();
         assert_eq!(fee.kind, RewardKind::Attester);
         let seat = view.seats.iter().find(|seat| seat.account == attester(2));
         assert_eq!(fee.state, RewardState::Paid(seat.unwrap().fee));
+    });
+}
+
+#[test]
+fn ledgers_show_what_is_proved_paid_and_open() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let id = lab.open();
+        let who = contributor(1);
+        let ledgers = || Contribution::ledgers(who.clone());
+        assert_eq!(ledgers(), []);
+        let table = lab.play(id, 2);
+        let unclaimed = LedgerView {
+            task: id,
+            ledger: Default::default(),
+            doubt: 0,
+            paid: 0,
+            open: 0,
+            next: Some(RoundId(0)),
+            is_proven: false,
+        };
+        assert_eq!(ledgers(), [unclaimed]);
+        assert_ok!(claim(&who, id, RoundId(0), &table, 1));
+        let view = ledgers().remove(0);
+        let ledger = ledger(id, &who).ledger;
+        assert_eq!((view.ledger, view.next), (ledger, None));
+        assert!(view.is_proven && view.doubt > 0 && view.paid > 0);
+        assert_eq!(view.doubt, ledger.sum as u128 - u128::from(ledger.proved));
+        // All of the credits: 20 planck a millibit, over the samples that pay, less the attesters' part.
+        let all = ledger.sum as u128 * 20 * 899 / (32 * 65_536);
+        assert_eq!(view.paid + view.open, all);
+        assert!(view.open > 0);
     });
 }
