@@ -2,7 +2,7 @@
 //!
 //! The joint gain of a round is a fact. This module splits it:
 //!
-//! 1. [`halves`]: chance splits the exam in two. *A decides, B pays*: whatever is chosen is chosen on A, and
+//! 1. [`mod@halves`]: chance splits the exam in two. *A decides, B pays*: whatever is chosen is chosen on A, and
 //!    every number that money follows from is measured on B. So nobody is paid for a lucky choice.
 //! 2. [`company`]: all start; those that do harm in the company of the others are dropped, the worst first,
 //!    and of all these companies the best is merged.

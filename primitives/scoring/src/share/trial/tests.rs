@@ -757,6 +757,42 @@ fn accusations(facts: &RoundFacts, summary: &TableSummary, dice: &Dice) -> Vec<A
     all
 }
 
+#[test]
+fn answers_are_golden() {
+    let mut fixtures = (0..).map(|seed| Fixture::mlp(&[60, 40, 4], 50, 11, seed));
+    let fixture = fixtures.find(|fixture| fixture.round.merged_pass.is_some());
+    let fixture = fixture.unwrap();
+    let (facts, mut honest) = (&fixture.facts, fixture.honest());
+    let summary = honest.summary().clone();
+    // The first answer of each kind, by the number of the kind.
+    let mut kinds: Vec<Option<Vec<u8>>> = vec![None; 14];
+    for accusation in accusations(facts, &summary, &Dice::new(0)) {
+        let mut trial = Trial::open(facts, &summary, accusation).unwrap();
+        loop {
+            let answer = honest.answer(&mut Reference, &trial).unwrap();
+            let kind = usize::from(answer.encode()[0]);
+            kinds[kind].get_or_insert(answer.encode());
+            let Ok(Ruling::Continues(next)) = trial.answer(facts, &summary, &answer) else {
+                break;
+            };
+            trial = any_pick(facts, &summary, &next, &Dice::new(1));
+        }
+    }
+    // Of a model this small there is one stretch of products only.
+    kinds[3].get_or_insert(Answer::Products(vec![1, -2]).encode());
+    let all: Vec<Vec<u8>> = kinds.into_iter().map(Option::unwrap).collect();
+    let bits = |bytes: &[u8]| hex::encode(&crate::blake2_256(&[bytes])[..8]);
+    let found = [
+        bits(&all.concat()),
+        bits(&summary.encode()),
+        bits(&facts.encode()),
+    ];
+    assert_eq!(
+        found,
+        ["27c1b1fe6193fd03", "7c7b823c51983275", "88ce93c2e4062f9d"]
+    );
+}
+
 /// A random pick that is taken.
 fn any_pick(facts: &RoundFacts, summary: &TableSummary, trial: &Trial, dice: &Dice) -> Trial {
     for bound in (0..2000).map(|tries| 1 + 300 / (1 + tries / 10)) {
