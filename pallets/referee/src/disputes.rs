@@ -8,8 +8,10 @@ use crate::{
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
 use frame_support::{ensure, traits::Get, weights::Weight};
-use gotong_protocol::{bounds, dispute::Verdict, id::DisputeId, Court, Opening, RoundId, TaskId};
-use gotong_scoring::trial::{Accusation, Answer, Case, Pick, Ruling, Trial, Turn};
+use gotong_protocol::{
+    bounds, dispute::Verdict, id::DisputeId, Court, RoundFacts, RoundId, TableSummary, TaskId,
+};
+use gotong_scoring::share::trial::{Accusation, Answer, Pick, Ruling, Trial};
 use scale_info::TypeInfo;
 use sp_runtime::{DispatchResult, SaturatedConversion};
 
@@ -29,7 +31,7 @@ pub struct Dispute<AccountId> {
     /// What it doubted first.
     pub accusation: Accusation,
     /// The table of the accused.
-    pub opening: Opening,
+    pub table: TableSummary,
     /// How far the dispute is narrowed down.
     pub trial: Trial,
     /// Block in which it was opened.
@@ -85,10 +87,10 @@ impl<T: Config> Get<u32> for LongestDispute<T> {
     }
 }
 
-/// Moves of the longest dispute that there can be: nine answers, with a pick between one and the
-/// next. Of the rows three answers, for two strides and a row; from there six at most, for the tree
-/// of weights, a tile, a weight and a term, or for the tree of a trace, a tile and a word.
-pub const LONGEST_TRIAL: u32 = 17;
+/// Moves of the longest dispute that there can be, about a word of a gradient: 18 answers, with a pick between one and the
+/// next. Twelve of them lead from the table to a word of a group's gradient at most (roots, strides of its tree, a tile,
+/// the samples, the ops that read the parameter, the sums), six from there to a word of one op backwards.
+pub const LONGEST_TRIAL: u32 = 35;
 
 /// The block being made.
 pub(crate) fn block<T: Config>() -> u32 {
@@ -149,9 +151,9 @@ impl<T: Config> Disputes<T> {
         accusation: Accusation,
     ) -> DispatchResult {
         ensure!(challenger != accused, Error::<T>::OwnTable);
-        let opening =
-            T::Court::disputable(task, round, &accused).ok_or(Error::<T>::NotDisputable)?;
-        let case = Self::case(task, round)?;
+        let table = T::Court::disputable(task, round, &accused).ok_or(Error::<T>::NotDisputable)?;
+        let facts = Self::facts(task, round)?;
+        let trial = Trial::open(&facts, &table, accusation).map_err(Error::<T>::from)?;
         let id = NextDispute::<T>::get();
         NextDispute::<T>::put(id.next().ok_or(Error::<T>::OutOfIds)?);
         let bond = Self::join(task, round, id, &accused, &challenger)?;
@@ -164,8 +166,8 @@ impl<T: Config> Disputes<T> {
             challenger: challenger.clone(),
             bond,
             accusation,
-            trial: Trial::open(&opening, &case, accusation),
-            opening,
+            trial,
+            table,
             opened_at: block::<T>(),
             deadline,
             answers: 0,
@@ -196,10 +198,10 @@ impl<T: Config> Disputes<T> {
             bytes <= bounds::MAX_ANSWER_BYTES,
             Error::<T>::AnswerTooLarge
         );
-        let case = Self::case(dispute.task, dispute.round)?;
+        let facts = Self::facts(dispute.task, dispute.round)?;
         let ruling = dispute
             .trial
-            .answer(&case, &dispute.opening, answer)
+            .answer(&facts, &dispute.table, answer)
             .map_err(Error::<T>::from)?;
         dispute.answers = dispute.answers.saturating_add(1);
         dispute.bytes = dispute.bytes.saturating_add(bytes);
@@ -225,8 +227,11 @@ impl<T: Config> Disputes<T> {
         let mut dispute = Self::get(id)?;
         ensure!(who == dispute.challenger, Error::<T>::NotChallenger);
         ensure!(now::<T>() <= dispute.deadline, Error::<T>::TooLate);
-        let case = Self::case(dispute.task, dispute.round)?;
-        let trial = dispute.trial.pick(&case, &pick).map_err(Error::<T>::from)?;
+        let facts = Self::facts(dispute.task, dispute.round)?;
+        let trial = dispute
+            .trial
+            .pick(&facts, &dispute.table, &pick)
+            .map_err(Error::<T>::from)?;
         dispute.picks = dispute.picks.saturating_add(1);
         if let Some(deadline) = Self::go_on(id, dispute, trial)? {
             Pallet::<T>::deposit_event(Event::Picked {
@@ -261,9 +266,9 @@ impl<T: Config> Disputes<T> {
             unexpected::<T>(UnexpectedKind::DisputeMissing(id));
             return 0;
         };
-        let verdict = match dispute.trial.turn() {
-            Turn::Accused => Verdict::Unanswered,
-            Turn::Challenger => Verdict::Abandoned,
+        let verdict = match dispute.trial.awaits_answer() {
+            true => Verdict::Unanswered,
+            false => Verdict::Abandoned,
         };
         Self::end(id, dispute, verdict)
     }
@@ -286,8 +291,8 @@ impl<T: Config> Disputes<T> {
         Ok(Some(deadline))
     }
 
-    fn case(task: TaskId, round: RoundId) -> Result<Case, Error<T>> {
-        T::Court::case(task, round).ok_or(Error::<T>::NoCase)
+    fn facts(task: TaskId, round: RoundId) -> Result<RoundFacts, Error<T>> {
+        T::Court::facts(task, round).ok_or(Error::<T>::NoFacts)
     }
 
     /// Lists a new dispute in its round; gives back its bond.

@@ -13,7 +13,7 @@
 //! *accused*, revealed: with a bond, and by saying which part of the table it doubts. From there the
 //! two take turns. The accused *answers* with the inside of what is doubted; the *challenger*
 //! *picks* the part of it that it computes differently; until a single step is left, which the chain
-//! executes itself. The game is [`gotong_scoring::trial`]; here are its clock and its money.
+//! executes itself. The game is [`gotong_scoring::share::trial`]; here are its clock and its money.
 //!
 //! ```text
 //! open -> answer -> pick -> answer -> .. -> answer -> verdict
@@ -80,13 +80,15 @@ pub mod pallet {
     use frame_support::{pallet_prelude::*, traits::fungible};
     use frame_system::pallet_prelude::*;
     use gotong_protocol::{
+        bounds,
         dispute::{ClosedDispute, Verdict},
         id::DisputeId,
         view::DisputeView,
-        Court, Opening, RoundId, TaskId,
+        Court, RoundFacts, RoundId, TableSummary, TaskId,
     };
-    use gotong_scoring::trial::{
-        Accusation, Answer, Case, Pick, Refusal, Ruling, Statement, Trial,
+    use gotong_scoring::{
+        share::trial::{Accusation, Answer, Pick, Ruling, Statement, Trial},
+        trial::Refusal,
     };
 
     /// Money, in planck.
@@ -95,7 +97,7 @@ pub mod pallet {
     /// Verdicts that are remembered.
     pub const MAX_VERDICTS: u32 = 64;
 
-    const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+    const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
 
     #[pallet::pallet]
     #[pallet::storage_version(STORAGE_VERSION)]
@@ -286,7 +288,7 @@ pub mod pallet {
         /// The account has no table in this round that can be disputed now.
         NotDisputable,
         /// The chain does not know the inputs of this round.
-        NoCase,
+        NoFacts,
         /// The challenger disputes this table already.
         AlreadyDisputed,
         /// The round holds as many open disputes as it can; when one ends there is time for another.
@@ -414,18 +416,21 @@ pub mod pallet {
         }
 
         /// What the referee makes of an answer in a trial, whether or not there is such a dispute: the
-        /// chain's own step, for anybody to ask. The case is taken as it is given.
+        /// chain's own step, for anybody to ask. The facts are taken as they are given, if such a round is possible.
         pub fn rule(
-            case: Case,
-            opening: Opening,
+            facts: RoundFacts,
+            table: TableSummary,
             trial: Trial,
             answer: Answer,
         ) -> Result<Ruling, Refusal> {
-            let is_possible = case.graph.validate().is_ok() && case.rules.central_difference > 0;
+            let is_possible = facts.graph.validate().is_ok()
+                && facts.terms.are_valid()
+                && facts.samples <= bounds::MAX_SHARD_SAMPLES
+                && facts.allow(&table);
             if !is_possible {
                 return Err(Refusal::WrongShape);
             }
-            trial.answer(&case, &opening, &answer)
+            trial.answer(&facts, &table, &answer)
         }
     }
 }

@@ -12,7 +12,6 @@ use alloc::{
 };
 use frame_support::{ensure, traits::Get};
 use gotong_protocol::{id::DisputeId, Court};
-use gotong_scoring::trial::Turn;
 use sp_runtime::TryRuntimeError;
 
 type Check = Result<(), TryRuntimeError>;
@@ -108,17 +107,14 @@ impl<T: Config> Pallet<T> {
                 dispute.accused != dispute.challenger && dispute.bond >= T::DisputeBond::get(),
                 "5: a dispute has one party only, or no bond"
             );
-            let ahead = match dispute.trial.turn() {
-                Turn::Accused => 0,
-                Turn::Challenger => 1,
-            };
+            let ahead = u32::from(!dispute.trial.awaits_answer());
             ensure!(
                 dispute.picks.checked_add(ahead) == Some(dispute.answers)
                     && dispute.moves() < T::MaxMoves::get(),
                 "6: the parties did not take turns, or too many"
             );
             ensure!(
-                T::Court::case(dispute.task, dispute.round).is_some(),
+                T::Court::facts(dispute.task, dispute.round).is_some(),
                 "7: a dispute is about a round without inputs"
             );
         }

@@ -10,31 +10,40 @@ use frame_support::{
     traits::Get,
     weights::{RuntimeDbWeight, Weight},
 };
-use gotong_scoring::trial::Answer;
+use gotong_scoring::{
+    share::trial::Answer,
+    trial::{self as loss, backward},
+};
 
 /// Weights by call, and of their parts. An answer costs by its kind, and includes an end of its
 /// dispute alone.
 pub trait WeightInfo {
     /// `open`.
     fn open() -> Weight;
-    /// `answer` with what `r` rows are similar to.
-    fn answer_similar(r: u32) -> Weight;
-    /// `answer` with the records of two deltas and their products over `s` stretches.
-    fn answer_pair(s: u32) -> Weight;
-    /// `answer` with a full chunk of two deltas.
-    fn answer_dot() -> Weight;
-    /// `answer` with `n` nodes of a tree.
+    /// `answer` with `n` nodes of the rows' tree.
+    fn answer_row_nodes(n: u32) -> Weight;
+    /// `answer` with a row, and that of the last that was dropped.
+    fn answer_row() -> Weight;
+    /// `answer` with what a part was made of, and its products over `s` stretches.
+    fn answer_products(s: u32) -> Weight;
+    /// `answer` with a tile of a gradient and the chunk of a delta.
+    fn answer_product() -> Weight;
+    /// `answer` with `n` nodes of a plain tree.
     fn answer_nodes(n: u32) -> Weight;
-    /// `answer` with a row and the losses of `l` samples on two sides.
-    fn answer_row(l: u32) -> Weight;
-    /// `answer` with the header and the losses of `l` samples on two sides.
-    fn answer_header(l: u32) -> Weight;
-    /// `answer` with a tile of weights or of a trace.
+    /// `answer` with a tile of weights, of a gradient or of a trace.
     fn answer_tile() -> Weight;
+    /// `answer` with what `s` samples add to a gradient.
+    fn answer_samples(s: u32) -> Weight;
+    /// `answer` with what follows to what one op adds to a gradient.
+    fn answer_sums() -> Weight;
+    /// `answer` with the inputs of a word of a backward pass, in `b` bytes.
+    fn answer_backward_word(b: u32) -> Weight;
     /// `answer` with the terms of `t` deltas.
     fn answer_terms(t: u32) -> Weight;
     /// `answer` with what a term was made of.
     fn answer_term() -> Weight;
+    /// `answer` with the losses of `l` samples of a half, of base and merge.
+    fn answer_losses(l: u32) -> Weight;
     /// `answer` with the inputs of a word of the widest op, of which `b` bytes are the sample.
     fn answer_word(b: u32) -> Weight;
     /// `pick`, without an end of the dispute.
@@ -50,22 +59,52 @@ pub trait WeightInfo {
 pub fn of_answer<W: WeightInfo>(answer: &Answer, disputes: u32) -> Weight {
     let of_two = |[one, other]: &[Vec<u32>; 2]| count(one).max(count(other));
     // Bytes that are too many for the kind are hashed before they are refused, as a sample's are.
-    let of_bytes = W::answer_word(answer.encoded_size() as u32);
+    let bytes = answer.encoded_size() as u32;
+    let of_bytes = W::answer_word(bytes);
     let of_kind = match answer {
-        Answer::Similar(rows) => W::answer_similar(count(rows)),
-        Answer::Pair { dots, .. } | Answer::Dots(dots) => W::answer_pair(count(dots)),
-        Answer::Dot(_) => W::answer_dot(),
-        Answer::SumNodes(nodes) => W::answer_nodes(count(nodes)),
+        Answer::RowNodes(nodes) => W::answer_row_nodes(count(nodes)),
+        Answer::Row { .. } => W::answer_row(),
+        Answer::Part { products, .. } | Answer::Products(products) => {
+            W::answer_products(count(products))
+        }
+        Answer::Product { .. } => W::answer_product(),
+        Answer::Roots(roots) => W::answer_nodes(count(roots)),
         Answer::Nodes(nodes) => W::answer_nodes(count(nodes)),
-        Answer::Sample { nodes, last } => W::answer_nodes(count(nodes).saturating_add(count(last))),
-        Answer::Row { losses, .. } => W::answer_row(of_two(losses)),
-        Answer::Header { losses, .. } => W::answer_header(of_two(losses)),
-        Answer::Weights(_) | Answer::Tile(_) => W::answer_tile(),
+        Answer::GradientTile(_) | Answer::Weights(_) => W::answer_tile(),
+        Answer::Gradient(answer) => of_gradient::<W>(answer, bytes),
         Answer::Terms { terms, .. } => W::answer_terms(count(terms)),
         Answer::Term { .. } => W::answer_term(),
-        Answer::Word { .. } => of_bytes,
+        Answer::Losses(losses) => W::answer_losses(of_two(losses)),
+        Answer::Loss(answer) => of_loss::<W>(answer, of_bytes),
     };
     of_kind.max(of_bytes).saturating_add(W::end(disputes))
+}
+
+/// Of what is shown of a word of a gradient, in so many bytes.
+fn of_gradient<W: WeightInfo>(answer: &backward::Answer, bytes: u32) -> Weight {
+    match answer {
+        backward::Answer::Samples(added) | backward::Answer::Readers(added) => {
+            W::answer_samples(count(added))
+        }
+        backward::Answer::Sums { nodes, .. } => {
+            W::answer_nodes(count(nodes)).saturating_add(W::answer_sums())
+        }
+        backward::Answer::Nodes(nodes) => W::answer_nodes(count(nodes)),
+        backward::Answer::Tile(_) => W::answer_tile(),
+        backward::Answer::Word { .. } => W::answer_backward_word(bytes),
+    }
+}
+
+/// Of what is shown of the loss of a sample.
+fn of_loss<W: WeightInfo>(answer: &loss::Answer, of_word: Weight) -> Weight {
+    match answer {
+        loss::Answer::Nodes(nodes) => W::answer_nodes(count(nodes)),
+        loss::Answer::Sample { nodes, last } => {
+            W::answer_nodes(count(nodes).saturating_add(count(last)))
+        }
+        loss::Answer::Tile(_) => W::answer_tile(),
+        loss::Answer::Word { .. } => of_word,
+    }
 }
 
 fn count<V>(values: &[V]) -> u32 {
@@ -82,26 +121,33 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
     fn open() -> Weight {
         cost::<Db>(200, 9, 6)
     }
-    fn answer_similar(r: u32) -> Weight {
-        answer::<Db>(300, r, 1_500)
+    fn answer_row_nodes(n: u32) -> Weight {
+        answer::<Db>(300, n, 3_000)
     }
-    fn answer_pair(s: u32) -> Weight {
-        answer::<Db>(400, s, 200)
+    fn answer_row() -> Weight {
+        answer::<Db>(500, 0, 0)
     }
-    fn answer_dot() -> Weight {
+    fn answer_products(s: u32) -> Weight {
+        answer::<Db>(500, s, 300)
+    }
+    fn answer_product() -> Weight {
         answer::<Db>(1_500, 0, 0)
     }
     fn answer_nodes(n: u32) -> Weight {
         answer::<Db>(300, n, 2_000)
     }
-    fn answer_row(l: u32) -> Weight {
-        answer::<Db>(400, l, 300)
-    }
-    fn answer_header(l: u32) -> Weight {
-        answer::<Db>(400, l, 300)
-    }
     fn answer_tile() -> Weight {
-        answer::<Db>(400, 0, 0)
+        answer::<Db>(500, 0, 0)
+    }
+    // A half is drawn to know the samples of a group.
+    fn answer_samples(s: u32) -> Weight {
+        answer::<Db>(6_000, s, 300)
+    }
+    fn answer_sums() -> Weight {
+        answer::<Db>(6_000, 0, 0)
+    }
+    fn answer_backward_word(b: u32) -> Weight {
+        answer::<Db>(6_000, b, 60)
     }
     fn answer_terms(t: u32) -> Weight {
         answer::<Db>(400, t, 600)
@@ -109,11 +155,14 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
     fn answer_term() -> Weight {
         answer::<Db>(1_500, 0, 0)
     }
+    fn answer_losses(l: u32) -> Weight {
+        answer::<Db>(400, l, 300)
+    }
     fn answer_word(b: u32) -> Weight {
         answer::<Db>(600, b, 30)
     }
     fn pick() -> Weight {
-        cost::<Db>(300, 6, 3)
+        cost::<Db>(6_000, 6, 3)
     }
     fn end(d: u32) -> Weight {
         let dispute = cost::<Db>(150, 4, 4);
@@ -142,7 +191,7 @@ mod tests {
     use alloc::vec;
     use gotong_scoring::{
         trial::{Term, Tiles},
-        Node, SumNode,
+        Node,
     };
 
     /// Says of each weight which it is: the kind in its time, the count in its proof.
@@ -152,32 +201,41 @@ mod tests {
         fn open() -> Weight {
             kind(1, 0)
         }
-        fn answer_similar(r: u32) -> Weight {
-            kind(20, r)
+        fn answer_row_nodes(n: u32) -> Weight {
+            kind(20, n)
         }
-        fn answer_pair(s: u32) -> Weight {
-            kind(30, s)
+        fn answer_row() -> Weight {
+            kind(30, 0)
         }
-        fn answer_dot() -> Weight {
-            kind(40, 0)
+        fn answer_products(s: u32) -> Weight {
+            kind(40, s)
+        }
+        fn answer_product() -> Weight {
+            kind(50, 0)
         }
         fn answer_nodes(n: u32) -> Weight {
-            kind(50, n)
-        }
-        fn answer_row(l: u32) -> Weight {
-            kind(60, l)
-        }
-        fn answer_header(l: u32) -> Weight {
-            kind(70, l)
+            kind(60, n)
         }
         fn answer_tile() -> Weight {
-            kind(80, 0)
+            kind(70, 0)
+        }
+        fn answer_samples(s: u32) -> Weight {
+            kind(80, s)
+        }
+        fn answer_sums() -> Weight {
+            kind(90, 0)
+        }
+        fn answer_backward_word(b: u32) -> Weight {
+            kind(2_000, b)
         }
         fn answer_terms(t: u32) -> Weight {
-            kind(90, t)
+            kind(100, t)
         }
         fn answer_term() -> Weight {
-            kind(100, 0)
+            kind(110, 0)
+        }
+        fn answer_losses(l: u32) -> Weight {
+            kind(120, l)
         }
         fn answer_word(b: u32) -> Weight {
             kind(if b > 60_000 { 1_000 } else { 10 }, 0)
@@ -205,49 +263,67 @@ mod tests {
     }
 
     fn word(bytes: usize) -> Answer {
-        Answer::Word {
+        Answer::Loss(loss::Answer::Word {
             record: None,
             inputs: Some(tiles(bytes)),
             before: None,
             weights: None,
             bias: None,
-        }
+        })
+    }
+
+    fn gradient(answer: backward::Answer) -> Answer {
+        Answer::Gradient(answer)
     }
 
     #[test]
     fn an_answer_costs_what_its_kind_and_size_cost() {
-        let header = |one: usize, other: usize| Answer::Header {
-            losses: [vec![0; one], vec![0; other]],
-            weights: [0; 32],
-        };
+        let losses = |one: usize, other: usize| Answer::Losses([vec![0; one], vec![0; other]]);
         let terms = Answer::Terms {
             base: tiles(1),
             terms: vec![Term::default(); 7],
         };
-        let sample = Answer::Sample {
+        let sample = Answer::Loss(loss::Answer::Sample {
             nodes: vec![Node::default(); 4],
             last: vec![[0; 32]; 5],
-        };
+        });
+        let sums = gradient(backward::Answer::Sums {
+            nodes: vec![Node::default(); 3],
+            sum: tiles(4),
+            exponent: None,
+        });
+        let backward_word = gradient(backward::Answer::Word {
+            record: None,
+            inputs: vec![tiles(50)],
+        });
+        let word_bytes = backward_word.encoded_size() as u32;
         for (answer, expected) in [
-            (Answer::Similar(vec![0; 9]), kind(20, 9)),
-            (Answer::Dots(vec![0; 8]), kind(30, 8)),
-            (Answer::SumNodes(vec![SumNode::default(); 3]), kind(50, 3)),
-            (Answer::Nodes(vec![Node::default(); 2]), kind(50, 2)),
-            (sample, kind(50, 9)),
-            (header(5, 6), kind(70, 6)),
-            (header(6, 5), kind(70, 6)),
-            (Answer::Weights(vec![0; 512]), kind(80, 0)),
-            (Answer::Tile(vec![0; 256]), kind(80, 0)),
-            (terms, kind(90, 7)),
+            (Answer::RowNodes(vec![Node::default(); 9]), kind(20, 9)),
+            (Answer::Products(vec![0; 8]), kind(40, 8)),
+            (Answer::Roots(vec![[0; 32]; 3]), kind(60, 3)),
+            (Answer::Nodes(vec![Node::default(); 2]), kind(60, 2)),
+            (sample, kind(60, 9)),
+            (losses(5, 6), kind(120, 6)),
+            (losses(6, 5), kind(120, 6)),
+            (Answer::Weights(vec![0; 512]), kind(70, 0)),
+            (Answer::GradientTile(vec![0; 512]), kind(70, 0)),
+            (Answer::Loss(loss::Answer::Tile(vec![0; 256])), kind(70, 0)),
+            (gradient(backward::Answer::Samples(vec![0; 4])), kind(80, 4)),
+            (gradient(backward::Answer::Readers(vec![0; 2])), kind(80, 2)),
+            (sums, kind(60, 3) + kind(90, 0)),
+            (backward_word, kind(2_000, word_bytes)),
+            (terms, kind(100, 7)),
             (word(5), kind(10, 0)),
         ] {
+            // Bytes that are too many for a kind cost as much as a word's do.
+            let expected = expected.max(kind(10, 0));
             assert_eq!(of_answer::<Kinds>(&answer, 4), expected + kind(4, 0));
         }
     }
 
     #[test]
     fn bytes_beyond_the_kind_are_paid_for() {
-        let tile = Answer::Tile(vec![0; 61_000]);
+        let tile = Answer::Loss(loss::Answer::Tile(vec![0; 61_000]));
         assert_eq!(of_answer::<Kinds>(&tile, 0), kind(1_000, 0));
         assert_eq!(of_answer::<Kinds>(&word(61_000), 0), kind(1_000, 0));
     }
@@ -255,9 +331,10 @@ mod tests {
     #[test]
     fn estimates_grow_with_what_is_shown() {
         type Own = Estimate<frame_support::weights::constants::RocksDbWeight>;
-        let small = of_answer::<Own>(&Answer::Similar(vec![0; 2]), 1);
-        let large = of_answer::<Own>(&Answer::Similar(vec![0; 1024]), 1);
+        let products = |count| Answer::Products(vec![0; count]);
+        let small = of_answer::<Own>(&products(2), 1);
+        let large = of_answer::<Own>(&products(256), 1);
         assert!(large.ref_time() > small.ref_time());
-        assert!(of_answer::<Own>(&Answer::Similar(vec![]), 16).ref_time() > small.ref_time());
+        assert!(of_answer::<Own>(&products(0), 16).ref_time() > small.ref_time());
     }
 }
