@@ -61,7 +61,7 @@ parameter_types! {
     pub const ExistentialDeposit: Balance = 10;
     pub const MinContributorStake: Balance = 100;
     pub const MinAttesterStake: Balance = 200;
-    pub const TaskBond: Balance = 1_000;
+    pub const TaskBond: Balance = 5_000;
     pub const CommitDeposit: Balance = 50;
     pub const MissedAttestationSlash: Balance = 30;
     pub const MissedAuditSlash: Balance = 200;
@@ -72,6 +72,7 @@ parameter_types! {
     pub const MaxAdvancesPerBlock: u32 = 2;
     pub const MinWindowBlocks: u32 = 2;
     pub const MaxWindowBlocks: u32 = 20;
+    pub const ClaimBlocks: u32 = 300;
     pub static Seed: u64 = 0;
     /// Blocks before this one that were full.
     pub static FullBlocks: u32 = 0;
@@ -114,6 +115,7 @@ impl pallet_contribution::Config for Test {
     type MaxAdvancesPerBlock = MaxAdvancesPerBlock;
     type MinWindowBlocks = MinWindowBlocks;
     type MaxWindowBlocks = MaxWindowBlocks;
+    type ClaimBlocks = ClaimBlocks;
 }
 
 /// What every account of a test starts with.
