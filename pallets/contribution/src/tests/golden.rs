@@ -357,7 +357,10 @@ fn stored_layouts_are_what_they_were() {
         fingerprint(stored_submission().encode()),
         fingerprint(schedule.encode()),
     ];
-    assert_eq!(seen, ["469515ab", "2b5b2c8f", "44ad0990", "f4db9402", "cfde01f3", "1b6ee6cd", "8e0f08f9"]);
+    assert_eq!(
+        seen,
+        ["469515ab", "2b5b2c8f", "44ad0990", "f4db9402", "cfde01f3", "1b6ee6cd", "8e0f08f9"]
+    );
 }
 
 /// Workers and tools decode these.
@@ -482,5 +485,8 @@ fn views_are_what_they_were() {
         fingerprint(ledger.encode()),
         fingerprint(facts.encode()),
     ];
-    assert_eq!(seen, ["5aa62fc1", "b9a07933", "750b0fd9", "abf50eb2", "de765cb7", "ba69730b", "5c590238"]);
+    assert_eq!(
+        seen,
+        ["5aa62fc1", "b9a07933", "750b0fd9", "abf50eb2", "de765cb7", "ba69730b", "5c590238"]
+    );
 }

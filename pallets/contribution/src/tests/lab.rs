@@ -217,7 +217,7 @@ impl Lab {
     pub fn noise(&mut self, number: u8) -> Vec<u8> {
         let entry = |position: u32| {
             let [byte, ..] = blake2_256(&[b"noise", &[number], &position.to_le_bytes()]);
-            let change = if byte & 1 == 1 { 1_500 } else { -1_500 };
+            let change = if byte & 1 == 1 { 600 } else { -600 };
             Entry { position, change }
         };
         self.keep((0..PARAMETERS).map(entry).collect())

@@ -71,7 +71,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => prop_oneof![5 => Just(Step::Blocks(7)), 1 => Just(Step::Blocks(401))],
         2 => (task(), 0..4u8).prop_map(|(t, r)| Step::Release(t, r)),
         6 => (task(), any::<u64>()).prop_map(|(t, seed)| Step::ClaimAll(t, seed)),
-        40 => (task(), prop::bool::weighted(0.2)).prop_map(|(t, lie)| Step::Duty(t, lie)),
+        40 => (task(), prop::bool::weighted(0.1)).prop_map(|(t, lie)| Step::Duty(t, lie)),
     ]
 }
 
@@ -345,7 +345,8 @@ fn do_duties(lab: &mut Lab, id: TaskId, score: Option<&Score>, lie: bool) {
                 reveal_attestation(&who, id, score)
                     .or_else(|_| reveal_attestation(&who, id, &bent(score)))
             }
-            (Phase::Challenge, Some(score)) if !(lie && number % 3 == 1) => {
+            // Now and then one of them has something else to do.
+            (Phase::Challenge, Some(score)) if (round_id.0 + u32::from(number)) % 4 != 1 => {
                 audit_if_asked(&who, id, score)
             }
             _ => Ok(()),
@@ -382,7 +383,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     #[test]
     fn every_invariant_holds_after_every_call(pool in 30_000..30_002u128, steps in steps()) {
