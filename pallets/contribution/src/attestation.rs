@@ -116,10 +116,7 @@ impl<T: Config> Attestation<T> {
             table.is_consistent(entrants, samples, &task.terms.share),
             Error::<T>::ClaimInconsistent
         );
-        seat.revealed = Some(RevealedTable {
-            claim: claim.clone(),
-            work_root,
-        });
+        seat.revealed = Some(RevealedTable { claim, work_root });
         Tables::<T>::insert((id, round_id), &who, table);
         Rounds::<T>::acted(id, &task, &round);
         Pallet::<T>::deposit_event(Event::AttestationRevealed {

@@ -83,7 +83,7 @@ impl<T: Config> Rewards<T> {
         Pallet::<T>::deposit_event(Event::RoundSettled {
             task: id,
             round: task.round,
-            claim: claim.clone(),
+            claim,
             rate_q32: price.rate_q32,
             pot: price.pot,
             fees,

@@ -535,7 +535,7 @@ impl<T: Config> Pallet<T> {
             round
                 .settlement
                 .as_ref()
-                .is_none_or(|settlement| agreed(settlement.claim.clone())),
+                .is_none_or(|settlement| agreed(settlement.claim)),
             "26: a round settled on a claim that does not stand"
         );
         Ok(())

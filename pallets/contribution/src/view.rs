@@ -130,7 +130,7 @@ fn seat_view<T: Config>(
         stake: seat.stake,
         state: seat.state,
         committed: seat.commitment.is_some(),
-        claim: revealed.map(|revealed| revealed.claim.clone()),
+        claim: revealed.map(|revealed| revealed.claim),
         table: Tables::<T>::get((id, round), &seat.account),
         work_root: revealed.map(|revealed| revealed.work_root),
         audited: seat.audited,

@@ -1,6 +1,8 @@
 //! What calls and hooks cost at their worst: a full registry and schedule, the call that completes
 //! its phase, 1024 submissions, 16 seats, all of which stand where some can, the longest bytes.
 
+#![allow(clippy::float_arithmetic)] // FRAME expands to it.
+
 mod fixture;
 
 pub use fixture::put_challenged_round;

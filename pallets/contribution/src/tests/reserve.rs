@@ -119,7 +119,7 @@ impl Expected {
         let counted = match rate == pay::WHOLE_Q32 {
             true => credit,
             false => Credit {
-                credit: (i128::from(credit.credit) * i128::from(rate) >> 32) as i64,
+                credit: ((i128::from(credit.credit) * i128::from(rate)) >> 32) as i64,
                 variance: scaled(scaled(credit.variance) + 1) + 1,
             },
         };

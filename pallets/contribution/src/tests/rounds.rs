@@ -315,3 +315,51 @@ fn the_hook_takes_a_quarter_of_a_block_but_always_advances_one() {
         assert_eq!(started(), [16, 12]);
     });
 }
+
+/// Not even the sponsor, who knows its shard, can choose when to publish it by what pays.
+#[test]
+fn the_halves_of_a_shard_are_drawn_a_block_after_it_is_published() {
+    let drawn = |chance| {
+        let mut drawn = None;
+        ExtBuilder::default().build_and_execute(|| {
+            let mut lab = Lab::default();
+            register(1, 3);
+            let id = lab.open();
+            let seed = || current(id).seed;
+            assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+            run_to_phase(id, Phase::Reveal);
+            assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
+            assert_ok!(lab.publish(id));
+            assert_eq!(seed(), None);
+            next_block();
+            assert_eq!((current(id).phase, seed()), (Phase::AttestCommit, None));
+            assert_eq!(Contribution::facts(id, RoundId(0)), None);
+            Seed::set(chance);
+            events();
+            next_block();
+            let facts = Contribution::facts(id, RoundId(0)).unwrap();
+            assert_eq!(seed(), Some(facts.half_seed));
+            let told = [
+                Event::SeedDrawn {
+                    task: id,
+                    round: RoundId(0),
+                    seed: facts.half_seed,
+                },
+                Event::PhaseEntered {
+                    task: id,
+                    round: RoundId(0),
+                    phase: Phase::AttestCommit,
+                    ends_at: System::block_number() + lab.terms().windows.attest_blocks,
+                },
+            ];
+            assert_eq!(events(), told);
+            Seed::set(0);
+            run_blocks(2);
+            assert_eq!(seed(), Some(facts.half_seed));
+            drawn = seed();
+        });
+        drawn.unwrap()
+    };
+    assert_eq!(drawn(9), drawn(9));
+    assert_ne!(drawn(9), drawn(10));
+}
