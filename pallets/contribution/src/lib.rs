@@ -9,12 +9,11 @@
 //!
 //! ## Overview
 //!
-//! A *sponsor* opens a task: a model, its first weights, hold-out samples that are sealed or will be
-//! drawn by chance, and a pool of money. *Contributors* improve the model in rounds, each with a delta that they first commit to
-//! and then reveal. *Attesters*, drawn by stake, evaluate the round exactly, claim a score table
-//! and answer audits of their work; meanwhile anybody may dispute a table. When the claims that
-//! stand are equal the round settles, and every contributor claims its credit with a proof. Many
-//! tasks run at once; rounds advance by themselves.
+//! A *sponsor* opens a task: a model, its first weights, hold-out samples that are sealed or will be drawn by chance, and a
+//! pool of money. *Contributors* improve the model in rounds, each with a delta that they first commit to and then reveal.
+//! *Attesters*, drawn by stake, evaluate the round exactly, claim a score table and answer audits of their work; meanwhile
+//! anybody may dispute a table. When the claims that stand are equal the round settles, and every contributor claims its
+//! credit with a proof. Many tasks run at once; rounds advance by themselves.
 //!
 //! ```text
 //! Commit -> Reveal (and the sponsor's shard, if any) -> AttestCommit -> AttestReveal -> Challenge -> Settled
@@ -46,11 +45,7 @@
 //!
 //! One module and one namespace a concept; nobody else touches its storage: [`stakes`], [`tasks`],
 //! [`rounds`] with [`submissions`] and [`attestation`], [`rewards`] with [`ledgers`]; [`asset`] alone touches money,
-//! and `court` lets the referee in.
-//!
-//! ## Invariants
-//!
-//! Listed, in English and in code, in `try_state.rs`.
+//! and `court` lets the referee in. Invariants are listed, in English and in code, in `try_state.rs`.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
