@@ -19,9 +19,8 @@
 //! Commit -> Reveal (and the sponsor's shard, if any) -> AttestCommit -> AttestReveal -> Challenge -> Settled
 //! ```
 //!
-//! A phase ends when its window is over, or in the block after the call with which nobody who may
-//! act is left; Challenge lasts its whole window, and on until its disputes are decided. The clock
-//! itself is [`gotong_protocol::next_phase`], a pure function.
+//! A phase ends when its window is over, or in the block after the call with which nobody who may act is left; Challenge
+//! lasts its whole window, and on until its disputes are decided. The clock is [`gotong_protocol::next_phase`].
 //!
 //! ## Design goals
 //!
@@ -37,9 +36,8 @@
 //!
 //! ## Money
 //!
-//! Everything stays on hold in the account of its owner until it is paid: [`HoldReason`] says
-//! what for. A payment moves from the sponsor's hold to the payee's free balance; a slash is
-//! burned in full, but for that of the convicted: half of it is for who proved their table wrong.
+//! Everything stays on hold in the account of its owner until it is paid: [`HoldReason`] says what for. A payment moves
+//! from the sponsor's hold to the payee's free balance; a slash is burned, but for half of that of a convicted attester.
 //!
 //! ## Rooms
 //!
