@@ -1,0 +1,51 @@
+//! A dispute that was played to its end.
+
+use super::referee::Referee;
+use anyhow::{bail, Context, Result};
+use codec::Encode;
+use gotong::evaluation::FastCpu;
+use gotong_scoring::share::trial::{Player, Ruling, Trial};
+
+/// What a dispute took. An answer that the referee refuses is none: its party loses by silence.
+#[derive(Default)]
+pub struct Played {
+    /// Answers.
+    pub reveals: u32,
+    /// Bytes of all answers.
+    pub bytes: usize,
+    /// Milliseconds of the referee for its slowest answer.
+    pub referee_ms: f64,
+}
+
+impl Played {
+    /// The accused against an honest challenger; it has to lose.
+    pub fn of(mut accused: Player, mut challenger: Player, referee: &Referee) -> Result<Self> {
+        let (facts, summary) = (challenger.facts().clone(), accused.summary().clone());
+        let accusation = challenger.accuse(&summary).context("the lie shows")?;
+        let mut trial = Trial::open(&facts, &summary, accusation)?;
+        let mut played = Self::default();
+        loop {
+            if !trial.awaits_answer() {
+                let pick = challenger.pick(&mut FastCpu, &summary, &trial);
+                let pick = pick.context("there is more to doubt")?;
+                trial = trial.pick(&facts, &summary, &pick)?;
+                continue;
+            }
+            let answer = accused.answer(&mut FastCpu, &trial);
+            let answer = answer.context("the accused answers")?;
+            let ruling = trial.answer(&facts, &summary, &answer);
+            let took = referee.milliseconds(&facts, &summary, &trial, &answer, &ruling)?;
+            played.referee_ms = played.referee_ms.max(took);
+            let Ok(ruling) = ruling else {
+                return Ok(played);
+            };
+            played.reveals += 1;
+            played.bytes += answer.encoded_size();
+            match ruling {
+                Ruling::Continues(next) => trial = next,
+                Ruling::Refuted(_) => return Ok(played),
+                Ruling::Upheld => bail!("the liar got away"),
+            }
+        }
+    }
+}
