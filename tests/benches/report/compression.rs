@@ -19,7 +19,8 @@ use gotong::{
 };
 use gotong_scoring::{
     arith::MASTER_BOUND,
-    merge::{clip, clips, median, Merge, Part, CLIP_ONE},
+    merge::{clip, Merge, CLIP_ONE},
+    share::{company::weighted_median, Company, Entrant},
     Delta, Entry, Evaluator, Graph, Samples, Transformer, CHUNK,
 };
 use serde_json::{json, Map, Value};
@@ -238,14 +239,14 @@ impl Setting {
                 bytes += delta.encode().len();
                 deltas.push(delta);
             }
-            let deltas: Vec<&Delta> = deltas.iter().collect();
-            let part = |(&delta, clip_q16)| Part {
+            let entrants = deltas.iter().map(|delta| Entrant {
                 delta,
                 weight: 1,
-                clip_q16,
-            };
-            let parts: Vec<Part> = deltas.iter().zip(clips(&deltas)).map(part).collect();
-            master = Merge::new(&master, &parts).merged();
+                is_proven: false,
+            });
+            let entrants: Vec<Entrant> = entrants.collect();
+            let company = Company::of(vec![true; entrants.len()], &entrants);
+            master = Merge::new(&master, &company.parts(&entrants)).merged();
         }
         Ok(Outcome {
             rounds,
@@ -294,7 +295,7 @@ fn merged(master: &[i16], changes: &[Vec<i32>]) -> Vec<i16> {
         squares.sum::<u64>().isqrt()
     };
     let norms: Vec<u64> = changes.iter().map(norm).collect();
-    let median = median(norms.clone());
+    let median = weighted_median(norms.iter().map(|norm| (*norm, 1)).collect());
     let factor = |&norm| f64::from(clip(median, norm)) / f64::from(CLIP_ONE);
     let clips: Vec<f64> = norms.iter().map(factor).collect();
     let bound = f64::from(MASTER_BOUND);
