@@ -139,6 +139,9 @@ fn check(case: &Case) -> Result<(), TestCaseError> {
         .collect();
     for round in &rounds {
         prop_assert!(round.pot + round.fees <= case.cap);
+        let gain = round.claim.unwrap().merged.unwrap().gain.max(0) as u64;
+        let fees = pay::worth(case.price, gain, PAYING, case.fee_permille).unwrap();
+        prop_assert_eq!(round.fees, pay::at_rate(fees, round.rate_q32));
     }
     let mut expected: BTreeMap<u8, Expected> = BTreeMap::new();
     let mut order = case.order.iter().cycle();
