@@ -1,7 +1,7 @@
 //! The protocol's rounds in one process, without a chain: four honest contributors on disjoint
 //! quarters of Fashion-MNIST, one that submits noise, exact scoring of each round on its own hold-out
-//! shard. Prints how fast the model improves and each contributor's midpoint share in bits a sample:
-//! `*` admitted, `=` out because an earlier delta is too similar.
+//! shard. Prints how fast the model improves, and each contributor's credit in millibits a sample: `-` if its delta was
+//! dropped. At the end, what each has proved.
 //!
 //!     cargo run -p gotong --example simulate -- --rounds 10
 
@@ -17,7 +17,11 @@ use gotong::{
         initial_weights, noise_change, train, DeviceChoice, TrainingConfig,
     },
 };
-use gotong_scoring::{score_round, Delta, Evaluator, Graph, Reveal, Rules, Samples, Standing};
+use gotong_scoring::{
+    blake2_256,
+    share::{company::Entrant, entry_weight, share_round},
+    Delta, Evaluator, Graph, Ledger, Samples, ShareTerms,
+};
 
 /// Samples that score one round.
 const SHARD: usize = 800;
@@ -50,7 +54,8 @@ struct Contributor {
     /// What its deltas so far left out of its changes.
     residual: Vec<i32>,
     honest: bool,
-    earned: u64,
+    /// What its credits prove.
+    ledger: Ledger,
 }
 
 impl Contributor {
@@ -101,7 +106,7 @@ fn main() -> Result<()> {
             data: set.train.part(index % HONEST, HONEST),
             residual: vec![0; graph.parameters()],
             honest: index < HONEST,
-            earned: 0,
+            ledger: Ledger::default(),
         })
         .collect();
     println!("start: {}", measure(&graph, &master, &held_out)?);
@@ -113,16 +118,34 @@ fn main() -> Result<()> {
         master = play(&graph, &master, &shard, &mut contributors, &options, round)?;
         println!("         {}", measure(&graph, &master, &held_out)?);
     }
-    let honest = contributors[..HONEST].iter().map(|c| c.earned).sum::<u64>() / HONEST as u64;
-    let noise = contributors[HONEST].earned;
+    for contributor in &contributors {
+        let who = if contributor.honest {
+            "honest"
+        } else {
+            "noise"
+        };
+        let ledger = &contributor.ledger;
+        println!(
+            "{who}: credits {:+.1}, proved {:.1} millibits a sample",
+            millibits(ledger.sum),
+            millibits(ledger.proved as i64)
+        );
+    }
+    let proved = |contributor: &Contributor| contributor.ledger.proved;
+    let honest = contributors[..HONEST].iter().map(proved).sum::<u64>() / HONEST as u64;
     println!(
-        "noise earned {:.2} % of the mean honest share",
-        100.0 * noise as f64 / honest as f64
+        "noise proved {:.2} % of what the honest prove in the mean",
+        100.0 * proved(&contributors[HONEST]) as f64 / honest.max(1) as f64
     );
     Ok(())
 }
 
-/// Plays one round, books the shares, and gives the master weights after it.
+/// Units of a ledger, in millibits a sample of half a shard.
+fn millibits(units: i64) -> f64 {
+    units as f64 * 1000.0 / 65_536.0 / (SHARD / 2) as f64
+}
+
+/// Plays one round, books the credits, and gives the master weights after it.
 fn play(
     graph: &Graph,
     master: &[i16],
@@ -132,52 +155,56 @@ fn play(
     round: usize,
 ) -> Result<Vec<i16>> {
     let start = Instant::now();
-    let mut reveals = Vec::new();
-    let mut bytes = 0;
+    let terms = ShareTerms::default();
+    let mut deltas = Vec::new();
     for (index, contributor) in contributors.iter_mut().enumerate() {
         let seed = options.seed * 1_000_000 + (round * 1_000 + index) as u64;
-        let delta = contributor.delta(graph, master, options, seed)?;
-        let encoded = delta.encode();
-        bytes += encoded.len();
-        reveals.push(Reveal {
-            hash: Delta::hash_of(&encoded),
-            weight: 1,
-            delta,
-        });
+        deltas.push(contributor.delta(graph, master, options, seed)?);
     }
+    let bytes: usize = deltas.iter().map(|delta| delta.encode().len()).sum();
     let trained = start.elapsed();
-    let rules = Rules {
-        admit_floor_q8: 256,
-        gain_floor_q8: 512,
-        central_difference: 1,
-    };
-    let score = score_round(&mut FastCpu, graph, master, shard, &reveals, &rules)?;
-    let bits = |q16: f64| q16 / 65_536.0 / shard.len() as f64;
-    print!("round {round:2}: phi");
-    for (row, contributor) in score.table.rows.iter().zip(contributors) {
-        contributor.earned += row.share;
-        let mark = match row.standing {
-            Standing::Admitted => '*',
-            Standing::Similar { .. } => '=',
-            Standing::BelowFloor => ' ',
-        };
-        print!(" {:7.4}{mark}", bits(row.phi as f64));
+    let entrants: Vec<Entrant> = deltas
+        .iter()
+        .zip(contributors.iter())
+        .map(|(delta, contributor)| {
+            let is_proven = contributor.ledger.is_proven(terms.doubt_q8);
+            Entrant {
+                delta,
+                weight: entry_weight(1, is_proven),
+                is_proven,
+            }
+        })
+        .collect();
+    let seed = blake2_256(&[
+        b"simulate",
+        &options.seed.to_le_bytes(),
+        &round.to_le_bytes(),
+    ]);
+    let scored = share_round(&mut FastCpu, graph, master, shard, &seed, &entrants, &terms)?;
+    print!("round {round:2}: credits");
+    for (credit, contributor) in scored.credits.iter().zip(contributors) {
+        match credit {
+            Some(credit) => {
+                contributor.ledger.add(credit, terms.doubt_q8);
+                print!(" {:+8.1}", millibits(credit.credit));
+            }
+            None => print!("        -"),
+        }
     }
-    let header = &score.table.header;
     println!(
-        " | gain {:.4} ({:.1} SE){} | {} bytes a delta | trained {:.1} s, scored {:.2} s",
-        bits(header.gain as f64),
-        header.gain as f64 / header.gain_se.max(1) as f64,
-        if header.paid_gain > 0 {
+        " | gain {:+.1} millibits{}, {} companies tried | {} bytes a delta | trained {:.1} s, scored {:.2} s",
+        millibits(scored.gain),
+        if scored.merged_pass.is_some() {
             ""
         } else {
-            " not merged"
+            ", nothing merged"
         },
-        bytes / reveals.len(),
+        scored.passes.len(),
+        bytes / deltas.len(),
         trained.as_secs_f64(),
         (start.elapsed() - trained).as_secs_f64(),
     );
-    Ok(score.merged)
+    Ok(scored.weights)
 }
 
 fn samples(graph: &Graph, set: &Labelled) -> Result<Samples> {

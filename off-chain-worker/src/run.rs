@@ -18,19 +18,21 @@ mod residuals;
 mod sponsor;
 mod tasks;
 mod training_job;
+#[cfg(test)]
+pub(crate) mod views;
 mod watch;
 
 pub use attest::Attest;
 pub use challenge::Challenge;
-pub use claims::{claim_shares, share_of, Claimed, Share};
+pub use claims::{claim_rounds, due_claims, Claims, DueClaim, StuckClaim};
 pub use contribute::{Contribute, DeltaSource, OwnWeights, Strategy, Training};
 pub use dirs::WorkerDirs;
-pub use dispute_agent::{stage, DisputeAgent, Hearing, Suspects};
+pub use dispute_agent::{stage, turn, DisputeAgent, Hearing, Suspects};
 pub use dispute_evidence::dispute_evidence;
 pub use pools::{Pool, PoolError, Pools};
 pub use replica::{
-    claim_difference, inputs_digest, Recomputed, Replica, ReplicaError, RoundInputs, ScoredRound,
-    ScorerOptions,
+    claim_difference, in_commit_order, inputs_digest, Recomputed, Replica, ReplicaError,
+    RevealedDelta, RoundInputs, RoundPlayer, ScoredRound, ScorerOptions,
 };
 pub use sponsor::{Sealed, Sponsoring};
 pub use training_job::Seed;

@@ -8,8 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// First byte of every encoded file; another one means that another version wrote it.
-const VERSION: u8 = 1;
+/// First byte of every encoded file; another one means that another version wrote it. Version 1 kept score tables, 2
+/// keeps share tables.
+const VERSION: u8 = 2;
 
 /// Why state could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +24,20 @@ pub enum StateError {
         source: io::Error,
     },
     /// A file does not decode.
-    #[error("{} is damaged or was written by another version; move it away to start anew", .0.display())]
+    #[error("{} is damaged; move it away to start anew", .0.display())]
     Damaged(PathBuf),
+    /// Another version of the program wrote the file.
+    #[error(
+        "{} is of state version {found}, and this program reads version {VERSION}: choose another folder with \
+         --base-path, or move the file away to start anew",
+        path.display()
+    )]
+    OtherVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u8,
+    },
     /// Another process holds the lock of the folder.
     #[error("another worker is using {}", .0.display())]
     InUse(PathBuf),
@@ -98,7 +111,8 @@ impl Folder {
             Some((&VERSION, value)) => T::decode_all(&mut &*value)
                 .map(Some)
                 .map_err(|_| StateError::Damaged(path)),
-            _ => Err(StateError::Damaged(path)),
+            Some((&found, _)) => Err(StateError::OtherVersion { path, found }),
+            None => Err(StateError::Damaged(path)),
         }
     }
 
@@ -133,7 +147,7 @@ mod tests {
         assert_eq!(folder.load::<u32>("number").unwrap(), Some(8));
         assert_eq!(
             fs::read(folder.path().join("number")).unwrap(),
-            [1, 8, 0, 0, 0]
+            [2, 8, 0, 0, 0]
         );
         folder.remove("number").unwrap();
         folder.remove("number").unwrap();
@@ -144,13 +158,24 @@ mod tests {
     fn damage_is_told() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::open(temporary.path()).unwrap();
-        for bytes in [&[][..], &[2, 8, 0, 0, 0], &[1, 8, 0], &[1, 8, 0, 0, 0, 0]] {
+        for bytes in [&[][..], &[2, 8, 0], &[2, 8, 0, 0, 0, 0]] {
             fs::write(folder.path().join("number"), bytes).unwrap();
             assert!(matches!(
                 folder.load::<u32>("number"),
                 Err(StateError::Damaged(_))
             ));
         }
+    }
+
+    #[test]
+    fn files_of_another_version_are_told_apart() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        fs::write(folder.path().join("number"), [1, 8, 0, 0, 0]).unwrap();
+        let error = folder.load::<u32>("number").unwrap_err();
+        assert!(matches!(error, StateError::OtherVersion { found: 1, .. }));
+        let text = error.to_string();
+        assert!(text.contains("state version 1") && text.contains("move the file away"));
     }
 
     #[test]

@@ -19,6 +19,10 @@ pub enum Kind {
     Reveal,
     /// Task, round, key, records and proof.
     PublishShard,
+    /// Task, round, summary of a table, work root and salt.
+    RevealAttestation,
+    /// Task, round, accused and accusation.
+    OpenDispute,
     /// Dispute and answer.
     Answer,
     /// Dispute and pick.
@@ -26,10 +30,12 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [(Self, &'static str, &'static str); 5] = [
+    const ALL: [(Self, &'static str, &'static str); 7] = [
         (Self::OpenTask, PALLET, "open_task"),
         (Self::Reveal, PALLET, "reveal"),
         (Self::PublishShard, PALLET, "publish_shard"),
+        (Self::RevealAttestation, PALLET, "reveal_attestation"),
+        (Self::OpenDispute, REFEREE, "open"),
         (Self::Answer, REFEREE, "answer"),
         (Self::Pick, REFEREE, "pick"),
     ];

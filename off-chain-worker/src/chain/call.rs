@@ -3,9 +3,10 @@
 use super::{Account, ChainError, PALLET, REFEREE};
 use codec::{Compact, Encode};
 use gotong_protocol::{
-    id::DisputeId, AuditAnswer, ClaimItem, Hash, Opening, Proof, Roles, RoundId, TaskId, TaskTerms,
+    id::DisputeId, AuditAnswer, ClaimItem, Hash, Proof, Roles, RoundId, TableSummary, TaskId,
+    TaskTerms,
 };
-use gotong_scoring::trial::{Accusation, Answer, Pick};
+use gotong_scoring::share::trial::{Accusation, Answer, Pick};
 use subxt::{
     ext::scale_encode::{self, EncodeAsFields, FieldIter, TypeResolver},
     metadata::Metadata,
@@ -92,23 +93,23 @@ impl Call {
         Self::new(PALLET, "publish_shard", (task, round, key, records, proof))
     }
 
-    /// Commits to a score table: `commitment` is [`gotong_protocol::attestation_commitment`].
+    /// Commits to a share table: `commitment` is [`gotong_protocol::attestation_commitment`].
     pub fn commit_attestation(task: TaskId, round: RoundId, commitment: Hash) -> Self {
         Self::new(PALLET, "commit_attestation", (task, round, commitment))
     }
 
-    /// Reveals the table that was committed to with `salt`, and the root over the work behind it.
+    /// Reveals the summary of the table that was committed to with `salt`, and the root over the work behind it.
     pub fn reveal_attestation(
         task: TaskId,
         round: RoundId,
-        opening: &Opening,
+        table: &TableSummary,
         work_root: Hash,
         salt: Hash,
     ) -> Self {
         Self::new(
             PALLET,
             "reveal_attestation",
-            (task, round, opening, work_root, salt),
+            (task, round, table, work_root, salt),
         )
     }
 
@@ -137,9 +138,14 @@ impl Call {
         Self::new(REFEREE, "pick", (dispute, pick))
     }
 
-    /// Claims shares of rounds that have settled, each with its proof.
+    /// Claims rounds that are over, in order, each with the proof of its credit if it merged something.
     pub fn claim(items: &[ClaimItem]) -> Self {
         Self::new(PALLET, "claim", items)
+    }
+
+    /// Gives back what nobody claimed of a round in time.
+    pub fn release(task: TaskId, round: RoundId) -> Self {
+        Self::new(PALLET, "release", (task, round))
     }
 
     /// Sends `amount` planck to `to`, and keeps the sender alive.
@@ -214,6 +220,7 @@ pub(super) fn indices(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gotong_scoring::share::Half;
 
     #[test]
     fn golden_bytes() {
@@ -233,18 +240,38 @@ mod tests {
         expected.push(4);
         assert_eq!(transfer.arguments.0, expected);
 
-        let open = Call::open_dispute(TaskId(1), RoundId(2), [7; 32], Accusation::Header);
+        let open = Call::open_dispute(TaskId(1), RoundId(2), [7; 32], Accusation::Losses(Half::B));
         let mut expected = vec![1, 0, 0, 0, 2, 0, 0, 0];
         expected.extend([7; 32]);
-        expected.push(2);
+        expected.extend([4, 1]);
         assert_eq!((open.pallet, open.name), ("Referee", "open"));
         assert_eq!(open.arguments.0, expected);
 
         let pick = Call::pick_in_dispute(DisputeId(3), Pick::Nth(5));
         assert_eq!(pick.arguments.0, [3, 0, 0, 0, 0, 5, 0, 0, 0]);
 
-        let answer = Call::answer_dispute(DisputeId(3), &Answer::Dots(vec![1]));
-        let expected = [&[3, 0, 0, 0, 2, 4][..], &1i64.to_le_bytes()].concat();
+        let answer = Call::answer_dispute(DisputeId(3), &Answer::Products(vec![1]));
+        let expected = [&[3, 0, 0, 0, 3, 4][..], &1i128.to_le_bytes()].concat();
         assert_eq!(answer.arguments.0, expected);
+
+        let void = ClaimItem {
+            task: TaskId(1),
+            round: RoundId(2),
+            proof: None,
+        };
+        let claim = Call::claim(&[void]);
+        assert_eq!(claim.arguments.0, [4, 1, 0, 0, 0, 2, 0, 0, 0, 0]);
+
+        let release = Call::release(TaskId(1), RoundId(2));
+        assert_eq!(release.arguments.0, [1, 0, 0, 0, 2, 0, 0, 0]);
+
+        let table = TableSummary {
+            passes: Vec::new().into(),
+            merge: None,
+        };
+        let reveal = Call::reveal_attestation(TaskId(1), RoundId(2), &table, [7; 32], [8; 32]);
+        let start = [1, 0, 0, 0, 2, 0, 0, 0, 0, 0];
+        let expected = [&start[..], &[7; 32], &[8; 32]].concat();
+        assert_eq!(reveal.arguments.0, expected);
     }
 }

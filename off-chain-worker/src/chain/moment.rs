@@ -5,10 +5,11 @@ use codec::{Decode, DecodeAll, Encode};
 use gotong_protocol::{
     dispute::ClosedDispute,
     id::DisputeId,
-    view::{DisputeView, Duty, RewardView, RoundView, StakeView, SubmissionView, TaskView},
-    RoundId, TaskId,
+    view::{
+        DisputeView, Duty, LedgerView, RewardView, RoundView, StakeView, SubmissionView, TaskView,
+    },
+    RoundFacts, RoundId, TaskId,
 };
-use gotong_scoring::trial::Case;
 use subxt::{
     client::OnlineClientAtBlock, dynamic, ext::scale_decode, metadata::Metadata, utils::H256,
 };
@@ -77,9 +78,24 @@ impl Moment {
         self.view(PALLET, "submissions", &(task, round)).await
     }
 
-    /// The settled rounds in which `who` has a share, or had one.
+    /// What every round that `who` took part in is worth to it.
     pub async fn rewards(&self, who: &Account) -> Result<Vec<RewardView>, ChainError> {
         self.view(PALLET, "rewards", who).await
+    }
+
+    /// What `who` has proved in each task.
+    pub async fn ledgers(&self, who: &Account) -> Result<Vec<LedgerView>, ChainError> {
+        self.view(PALLET, "ledgers", who).await
+    }
+
+    /// What `who` has proved in a task; none if it never revealed in it.
+    pub async fn ledger(
+        &self,
+        who: &Account,
+        task: TaskId,
+    ) -> Result<Option<LedgerView>, ChainError> {
+        let mut ledgers = self.ledgers(who).await?.into_iter();
+        Ok(ledgers.find(|ledger| ledger.task == task))
     }
 
     /// What `who` is expected to do now, in every task.
@@ -87,9 +103,13 @@ impl Moment {
         self.view(PALLET, "duties", who).await
     }
 
-    /// What both parties of a dispute about the round rely on, once it is challenged.
-    pub async fn case(&self, task: TaskId, round: RoundId) -> Result<Option<Case>, ChainError> {
-        self.view(PALLET, "case", &(task, round)).await
+    /// What both parties of a dispute about the round rely on, once nothing more is revealed.
+    pub async fn facts(
+        &self,
+        task: TaskId,
+        round: RoundId,
+    ) -> Result<Option<RoundFacts>, ChainError> {
+        self.view(PALLET, "facts", &(task, round)).await
     }
 
     /// Open disputes, of one task or of all.

@@ -1,10 +1,11 @@
-//! `gotong claim`: claims every share that is owed.
+//! `gotong claim`: claims every round that is over.
 
 use super::{
     output::{Amount, SYMBOL},
     Globals,
 };
-use crate::run::{claim_shares, Claimed, Replica};
+use crate::run::{claim_rounds, Claims, Replica, ReplicaError};
+use anyhow::bail;
 use gotong_protocol::{
     view::{RewardKind, RewardState},
     TaskId,
@@ -14,9 +15,10 @@ use std::collections::BTreeSet;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong claim --dev Bob\n\n\
-                        `gotong contribute` claims by itself; this is for what it did not.")]
+                        `gotong contribute` claims by itself; this is for what it did not. The chain takes rounds \
+                        in order and leaves none out, so this claims all of them.")]
 pub struct Claim {
-    /// Claim from this task only
+    /// Claim in this task only
     #[arg(long)]
     task: Option<u32>,
 }
@@ -36,24 +38,33 @@ pub async fn run(args: Claim, globals: &Globals) -> anyhow::Result<()> {
         })
         .map(|reward| reward.task)
         .collect();
-    let mut total = Claimed::default();
+    let (mut total, mut stuck) = (Claims::default(), Vec::new());
     for task in tasks {
         let Some(view) = now.task(task).await? else {
             continue;
         };
         let mut replica = Replica::open(&client, &now, &dirs, &view).await?;
-        replica.advance(&client, &now).await?;
-        let claimed = claim_shares(&client, &now, &signer, &replica, task).await?;
-        total.shares += claimed.shares;
-        total.amount += claimed.amount;
+        match replica.advance(&client, &now).await {
+            // What comes before can be claimed.
+            Err(error @ ReplicaError::Differs { .. }) => tracing::error!("{error}"),
+            advanced => advanced?,
+        }
+        let claims = claim_rounds(&client, &now, &signer, &replica, &view).await?;
+        total.claimed.extend(claims.claimed);
+        stuck.extend(claims.stuck);
     }
-    let json = json!({ "shares": total.shares, "amount": total.amount.to_string() });
-    globals.output.print(json, || match total.shares {
-        0 => "nothing to claim".to_owned(),
-        shares => format!(
-            "claimed {} {SYMBOL} for {shares} rounds",
-            Amount(total.amount)
-        ),
+    let (rounds, paid) = (total.claimed.len(), total.paid());
+    let json = json!({
+        "rounds": rounds,
+        "paid": paid.to_string(),
+        "stuck": stuck.iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
-    Ok(())
+    globals.output.print(json, || match rounds {
+        0 => "nothing was claimed".to_owned(),
+        rounds => format!("claimed {rounds} rounds, paid {} {SYMBOL}", Amount(paid)),
+    });
+    match stuck.first() {
+        None => Ok(()),
+        Some(stuck) => bail!("cannot claim {stuck}"),
+    }
 }

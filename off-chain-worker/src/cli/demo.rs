@@ -25,7 +25,7 @@ use gotong_protocol::{
     view::{RoundView, SubmissionView, TaskView},
     Roles, RoundId, TaskId,
 };
-use gotong_scoring::ScoreTable;
+use gotong_scoring::ShareTable;
 use indicatif::{ProgressBar, ProgressStyle};
 use report::Report;
 use scene::{Cast, Scene, LIAR, NOISE, SPONSOR};
@@ -42,6 +42,8 @@ const MODEL: &str = "model.toml";
 const LIE: &str = "word";
 /// Longest wait for the node to answer: its first start compiles the runtime's Wasm.
 const START_LIMIT: Duration = Duration::from_secs(120);
+/// Longest wait for the last claims: every contributor computes the last round before it claims it.
+const CLAIM_LIMIT: Duration = Duration::from_secs(300);
 
 /// Run a whole network on this machine and watch it pay for proved improvement
 #[derive(Debug, clap::Args)]
@@ -108,8 +110,8 @@ impl Demo {
                 .await?;
             report.add(ended)?;
         }
-        watch.claims(&mut network, &report).await?;
-        report.purses(&network.client.best().await?).await?;
+        let now = watch.claims(&mut network).await?;
+        report.purses(&now, &watch.task).await?;
         report.text(watch.replica.weights())?;
         let weights = self.folder.join("weights.safetensors");
         weights_file::write(&weights, watch.replica.graph(), watch.replica.weights())?;
@@ -285,7 +287,9 @@ fn account(name: &str) -> Result<Account> {
 struct Ended {
     view: RoundView,
     submissions: Vec<SubmissionView>,
-    table: Option<ScoreTable>,
+    table: Option<ShareTable>,
+    /// Samples of its exam.
+    samples: u32,
     weights: Vec<i16>,
 }
 
@@ -353,16 +357,17 @@ impl Watch {
         Ok(Ended {
             submissions: now.submissions(self.task.id, view.round).await?,
             table: self.replica.table(view.round)?,
+            samples: self.task.terms.hold_out.samples(),
             weights: self.replica.weights().to_vec(),
             view,
         })
     }
 
-    /// Waits until everything that was proved has been claimed.
-    async fn claims(&mut self, network: &mut Network, report: &Report) -> Result<()> {
+    /// Waits until every contributor has claimed all its rounds.
+    async fn claims(&mut self, network: &mut Network) -> Result<Moment> {
         let client = network.client.clone();
         let mut blocks = client.best_blocks().await?;
-        let limit = Instant::now() + Duration::from_secs(60);
+        let limit = Instant::now() + CLAIM_LIMIT;
         loop {
             let now = blocks
                 .latest()
@@ -373,11 +378,19 @@ impl Watch {
                 .task(self.task.id)
                 .await?
                 .context("the task is still there")?;
-            if self.task.paid == report.owed() {
-                self.bar.finish_and_clear();
-                return Ok(());
+            let mut waiting = 0;
+            for (_, account) in network.cast.accounts()? {
+                let ledgers = now.ledgers(&account).await?;
+                waiting += ledgers
+                    .iter()
+                    .filter(|ledger| ledger.next.is_some())
+                    .count();
             }
-            ensure!(Instant::now() < limit, "contributors left shares unclaimed");
+            if waiting == 0 {
+                self.bar.finish_and_clear();
+                return Ok(now);
+            }
+            ensure!(Instant::now() < limit, "contributors left rounds unclaimed");
             self.bar.set_message("waiting for the last claims");
         }
     }

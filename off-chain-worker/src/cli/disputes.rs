@@ -5,9 +5,9 @@ use super::{
     Globals,
 };
 use crate::{
-    evaluation::{describe_verdict, StepName},
+    evaluation::{describe_accusation, describe_verdict, StepName},
     keys::address,
-    run::stage,
+    run::{stage, turn},
 };
 use gotong_protocol::{
     dispute::{ClosedDispute, Verdict},
@@ -58,7 +58,9 @@ pub fn open_json(dispute: &DisputeView) -> Value {
         "challenger": address(&dispute.challenger),
         "bond": dispute.bond.to_string(),
         "stage": stage(dispute),
-        "turn": format!("{:?}", dispute.turn),
+        "doubted_first": describe_accusation(&dispute.accusation),
+        "words": StepName::of(&dispute.trial.statement).in_words(),
+        "turn": format!("{:?}", turn(dispute)),
         "opened_at": dispute.opened_at,
         "deadline": dispute.deadline,
         "answers": dispute.answers,
@@ -83,7 +85,7 @@ pub fn open_text(open: &[DisputeView]) -> String {
                 address(&dispute.accused),
                 address(&dispute.challenger),
                 stage(dispute),
-                format!("{:?} by block {}", dispute.turn, dispute.deadline),
+                format!("{:?} by block {}", turn(dispute), dispute.deadline),
                 dispute.answers.saturating_add(dispute.picks).to_string(),
                 dispute.bytes.to_string(),
             ]
@@ -167,7 +169,7 @@ fn verdict_name(verdict: &Verdict) -> &'static str {
 mod tests {
     use super::*;
     use gotong_protocol::{id::DisputeId, RoundId};
-    use gotong_scoring::trial::{Side, Step};
+    use gotong_scoring::share::trial::{Model, Step};
 
     fn closed(verdict: Verdict) -> ClosedDispute {
         ClosedDispute {
@@ -189,7 +191,7 @@ mod tests {
     #[test]
     fn a_verdict_is_told_with_step_moves_bytes_and_blocks() {
         let step = Step::Weight {
-            of: Side::Merged,
+            of: Model::Merged,
             position: 5,
             claimed: 7,
             found: 6,
@@ -203,7 +205,7 @@ mod tests {
         assert_eq!(json["blocks"], 11);
         assert_eq!(json["reward"], "500000000000000");
         let line = closed_line(&refuted);
-        assert!(line.contains("weight:merged:position=5 is 6, and was claimed to be 7"));
+        assert!(line.contains("weight 5 of the merged model is 6, and was claimed to be 7"));
         assert!(line.contains("7 moves, 9000 bytes, 11 blocks, the winner got 500 GTG"));
         let json = closed_json(&closed(Verdict::Upheld));
         assert_eq!(json["step"], Value::Null);

@@ -12,6 +12,7 @@ mod generate;
 pub mod output;
 mod prove;
 mod rewards;
+mod round_report;
 mod scoring;
 mod sponsor;
 mod stake;
@@ -226,6 +227,9 @@ mod tests {
             "gotong verify --task 0 --round 3 --device flex",
             "gotong prove --task 0 --round 3 --sample 17 --out file",
             "gotong prove --task 0 --round 3 --step word:merged:sample=1:op=0:at=5 --out file",
+            "gotong prove --task 0 --round 3 --step row:pass=0:entrant=2 --out file",
+            "gotong task show --task 0 --round 3",
+            "gotong task open --name a --budget 1 --newcomer-floor 1.5 --proven-floor 0 --gain-floor 0.5 --doubt 3",
             "gotong prove --dispute 4 --out file",
             "gotong prove --dispute 4 --out file --chain",
             "gotong prove --check file --chain",
@@ -252,8 +256,10 @@ mod tests {
             "gotong prove --task 0 --round 3 --out file",
             "gotong prove --sample 17 --out file",
             "gotong prove --task 0 --round 3 --sample 17",
-            "gotong prove --task 0 --round 3 --sample 17 --step header --out file",
+            "gotong prove --task 0 --round 3 --sample 17 --step losses:b --out file",
             "gotong prove --task 0 --round 3 --step word --out file",
+            "gotong prove --task 0 --round 3 --step header --out file",
+            "gotong task open --name a --budget 1 --doubt many",
             "gotong prove --dispute 4",
             "gotong prove --dispute 4 --task 0 --round 3 --out file",
             "gotong prove --check file --out file",
@@ -275,7 +281,9 @@ mod tests {
 
     #[test]
     fn drills_are_hidden_and_their_lies_are_named() {
-        for lie in ["loss", "word", "weight", "term", "similar", "share", "gain"] {
+        for lie in [
+            "loss", "word", "weight", "term", "part", "gradient", "backward", "error",
+        ] {
             assert!(parses(&format!("gotong attest --lie {lie}")), "{lie}");
             assert!(parses(&format!("gotong watch --lie {lie}")), "{lie}");
         }

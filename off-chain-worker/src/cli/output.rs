@@ -82,7 +82,7 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let is_number = |column: usize| {
         let mut cells = rows.iter().filter_map(|row| row.get(column)).peekable();
         let starts_as_number = |cell: &String| {
-            let digits = cell.trim_start_matches('-');
+            let digits = cell.trim_start_matches(['-', '+']);
             digits.is_empty() || digits.starts_with(|c: char| c.is_ascii_digit())
         };
         cells.peek().is_some() && cells.all(starts_as_number)
@@ -124,8 +124,13 @@ pub fn explain(error: &anyhow::Error) -> String {
 }
 
 /// Q16 bits summed over samples, as millibits a sample.
-pub fn millibits(gain: u64, samples: u32) -> f64 {
-    gain as f64 * 1000.0 / 65536.0 / f64::from(samples.max(1))
+pub fn millibits(units: i64, samples: u32) -> f64 {
+    units as f64 * 1000.0 / 65536.0 / f64::from(samples.max(1))
+}
+
+/// The same in text, with a sign.
+pub fn signed_millibits(units: i64, samples: u32) -> String {
+    format!("{:+.2}", millibits(units, samples))
 }
 
 #[cfg(test)]
@@ -172,6 +177,13 @@ mod tests {
             explain(&cause.context("no key")),
             "no key: cannot read a: no such file"
         );
+    }
+
+    #[test]
+    fn millibits_are_of_one_sample() {
+        assert_eq!(signed_millibits(400 << 16, 400), "+1000.00");
+        assert_eq!(signed_millibits(-(1 << 15), 1), "-500.00");
+        assert_eq!(signed_millibits(0, 0), "+0.00");
     }
 
     #[test]

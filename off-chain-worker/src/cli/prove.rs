@@ -12,12 +12,9 @@ use gotong_protocol::{
     dispute::{ClosedDispute, Verdict},
     id::DisputeId,
     view::RoundView,
-    RoundId, TaskId,
+    RoundFacts, RoundId, TaskId,
 };
-use gotong_scoring::{
-    trial::{Case, Side},
-    HoldOut,
-};
+use gotong_scoring::{trial::Side, HoldOut};
 use serde_json::{json, Value};
 use std::path::PathBuf;
 
@@ -39,8 +36,10 @@ pub struct Prove {
     /// The round, computed again from the chain
     #[arg(long, requires = "task", required_unless_present_any = ["check", "dispute"])]
     round: Option<u32>,
-    /// A step of the round's table: similar, pair:0:1, dot:0:1:chunk=0, row:2, header,
-    /// weight:merged:position=5, term:plus=1:position=55:row=0, sample:base:sample=3 or
+    /// A step of the round's table: row:pass=0:entrant=2, part:pay:entrant=2:group=3,
+    /// product:pay:entrant=2:group=3:tile=0, gradient:pass=0:group=3:position=5,
+    /// contribution:pass=0:group=3:position=5:sample=9, weight:merged:position=5,
+    /// term:midpoint=0:position=5:entrant=2, losses:a, sample:base:sample=3 or
     /// word:merged:sample=3:op=2:at=7
     #[arg(long, group = "what", requires = "task")]
     step: Option<StepName>,
@@ -120,8 +119,11 @@ async fn make(args: &Prove, globals: &Globals) -> anyhow::Result<Evidence> {
     let pools = globals.dirs()?.pools;
     let mut recomputed =
         Recomputed::open(&client, &now, &pools, &view, round, scoring, report).await?;
-    let witness = recomputed.witness(&client, &now).await?;
-    Ok(tokio::task::spawn_blocking(move || Evidence::walk(task, round, &witness, step)).await??)
+    let player = recomputed.player(&client, &now).await?;
+    let walk = move || {
+        player.with(|player, evaluator| Evidence::walk((task, round), player, evaluator, step))
+    };
+    Ok(tokio::task::spawn_blocking(walk).await??)
 }
 
 async fn verdict(now: &Moment, id: DisputeId) -> anyhow::Result<Option<ClosedDispute>> {
@@ -131,7 +133,7 @@ async fn verdict(now: &Moment, id: DisputeId) -> anyhow::Result<Option<ClosedDis
 
 /// What the chain says of what evidence is about.
 struct OnChain {
-    case: Option<Case>,
+    facts: Option<RoundFacts>,
     /// Who stands, or stood, for the table.
     attesters: Vec<(Account, String)>,
     /// Whether the round settled on the table.
@@ -147,11 +149,11 @@ impl OnChain {
             Some(id) => verdict(now, id).await?,
             None => None,
         };
-        let case = now.case(task, round).await?;
+        let facts = now.facts(task, round).await?;
         let round = now.round(task, round).await?;
         let root = evidence.table_root();
         Ok(Self {
-            case,
+            facts,
             attesters: round
                 .as_ref()
                 .map_or(Vec::new(), |round| standing(round, &root)),
@@ -165,12 +167,12 @@ impl OnChain {
     /// Why the evidence is not about this chain.
     fn contradiction(&self, evidence: &Evidence, finding: Finding) -> Option<String> {
         let (task, round) = (evidence.task, evidence.round);
-        let Some(case) = &self.case else {
+        let Some(facts) = &self.facts else {
             return Some(format!(
                 "the chain knows no samples of task {task}, round {round}"
             ));
         };
-        if *case != evidence.case {
+        if *facts != evidence.facts {
             return Some(format!(
                 "the chain judges task {task}, round {round} by other roots"
             ));
@@ -197,8 +199,8 @@ impl OnChain {
 
 fn standing(round: &RoundView, table_root: &[u8; 32]) -> Vec<(Account, String)> {
     let seats = round.seats.iter().filter(|seat| {
-        let opening = seat.opening.as_ref();
-        opening.is_some_and(|opening| opening.table_root() == *table_root)
+        let claim = seat.claim.as_ref();
+        claim.is_some_and(|claim| claim.table_root == *table_root)
     });
     seats
         .map(|seat| (seat.account, format!("{:?}", seat.state)))
@@ -212,13 +214,13 @@ struct Report<'a> {
 }
 
 impl Report<'_> {
-    fn step(&self) -> String {
+    fn step(&self) -> StepName {
         StepName::of(&self.evidence.statement)
     }
 
     /// What was found of the step.
     fn found(&self) -> String {
-        let step = self.step();
+        let step = self.step().in_words();
         match &self.finding {
             Finding::Right => format!("RIGHT: {step} is what its inputs make"),
             Finding::RightIfParts => format!(
@@ -247,17 +249,17 @@ impl Report<'_> {
     }
 
     fn roots(&self) -> [(&'static str, String); 5] {
-        let case = &self.evidence.case;
+        let facts = &self.evidence.facts;
         [
             ("table", hex::encode(self.evidence.table_root())),
-            ("weights before", hex::encode(case.base_root)),
-            ("samples", hex::encode(case.hold_out.root())),
-            ("deltas", hex::encode(case.reveals_root)),
+            ("weights before", hex::encode(facts.base_root)),
+            ("samples", hex::encode(facts.hold_out.root())),
+            ("deltas", hex::encode(facts.entrants_root)),
             (
-                "rules, model",
+                "terms, model",
                 hex::encode(gotong_scoring::blake2_256(&[&codec::Encode::encode(&(
-                    &case.rules,
-                    &case.graph,
+                    &facts.terms,
+                    &facts.graph,
                 ))])),
             ),
         ]
@@ -286,7 +288,8 @@ impl Report<'_> {
             "task": self.evidence.task.0,
             "round": self.evidence.round.0,
             "dispute": self.evidence.dispute.map(|dispute| dispute.0),
-            "step": self.step(),
+            "step": self.step().to_string(),
+            "words": self.step().in_words(),
             "finding": finding,
             "wrong": wrong,
             "bound": self.evidence.is_bound(),
@@ -294,12 +297,12 @@ impl Report<'_> {
             "table_root": roots[0].1,
             "base_root": roots[1].1,
             "samples_root": roots[2].1,
-            "hold_out": match &self.evidence.case.hold_out {
+            "hold_out": match &self.evidence.facts.hold_out {
                 HoldOut::Sealed { .. } => "sealed",
                 HoldOut::Drawn { .. } => "drawn",
             },
-            "reveals_root": roots[3].1,
-            "rules_hash": roots[4].1,
+            "entrants_root": roots[3].1,
+            "terms_hash": roots[4].1,
             "chain": on_chain,
         })
     }
@@ -343,8 +346,12 @@ impl Report<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::{lab::Lab, LieKind};
-    use gotong_protocol::{Phase, SeatState};
+    use crate::{
+        evaluation::{lab::Lab, LieKind},
+        run::views,
+    };
+    use gotong_protocol::SeatState;
+    use gotong_scoring::Reference;
 
     fn report(evidence: &Evidence) -> Report<'_> {
         Report {
@@ -356,8 +363,9 @@ mod tests {
 
     fn evidence(lie: Option<LieKind>, step: &str) -> Evidence {
         let lab = Lab::small();
-        let witness = lie.map_or_else(|| lab.honest(), |lie| lab.liar(lie));
-        Evidence::walk(TaskId(1), RoundId(2), &witness, step.parse().unwrap()).unwrap()
+        let mut player = lie.map_or_else(|| lab.honest(), |lie| lab.liar(lie));
+        let of = (TaskId(1), RoundId(2));
+        Evidence::walk(of, &mut player, &mut Reference, step.parse().unwrap()).unwrap()
     }
 
     #[test]
@@ -365,14 +373,14 @@ mod tests {
         let right = evidence(None, "word:base:sample=4:op=0:at=2");
         let text = report(&right).text();
         assert!(
-            text.starts_with("RIGHT: word:base:sample=4:op=0:at=2"),
+            text.starts_with("RIGHT: word 2 of op 0 on sample 4 by the base"),
             "{text}"
         );
         assert!(text.contains("nothing of other steps"));
         for root in [
             right.table_root(),
-            right.case.base_root,
-            *right.case.hold_out.root(),
+            right.facts.base_root,
+            *right.facts.hold_out.root(),
         ] {
             assert!(text.contains(&hex::encode(root)));
         }
@@ -381,14 +389,16 @@ mod tests {
             (&json["finding"], &json["wrong"]),
             (&"right".into(), &Value::Null)
         );
+        assert_eq!(json["step"], "word:base:sample=4:op=0:at=2");
 
-        let wrong = evidence(Some(LieKind::Gain), "header");
+        let wrong = evidence(Some(LieKind::Error), "losses:b");
         assert!(report(&wrong)
             .text()
             .contains("so is everybody who stands for it"));
         assert_eq!(report(&wrong).json()["bound"], true);
-        let last = wrong.case.graph.ops.len() - 1;
-        let step = format!("word:merged:sample=0:op={last}:at=0");
+        let last = wrong.facts.graph.ops.len() - 1;
+        let sample = lied_sample(LieKind::Loss);
+        let step = format!("word:merged:sample={sample}:op={last}:at=0");
         let mut wrong = evidence(Some(LieKind::Loss), &step);
         assert!(report(&wrong).text().contains("perhaps nobody else"));
         wrong.dispute = Some(DisputeId(4));
@@ -396,9 +406,20 @@ mod tests {
         assert_eq!(report(&wrong).json()["finding"], "wrong");
     }
 
+    /// The sample that a lie is about.
+    fn lied_sample(kind: LieKind) -> u32 {
+        let lab = Lab::small();
+        let lied = kind.player(&lab.honest(), lab.samples.records(), &mut Reference);
+        let (_, lie) = lied.unwrap();
+        let gotong_scoring::share::trial::Lie::Word { sample, .. } = lie else {
+            panic!("{lie:?}");
+        };
+        sample
+    }
+
     fn on_chain(evidence: &Evidence) -> OnChain {
         OnChain {
-            case: Some(evidence.case.clone()),
+            facts: Some(evidence.facts.clone()),
             attesters: vec![([1; 32], "Convicted".into())],
             is_settled: false,
             verdict: None,
@@ -407,17 +428,17 @@ mod tests {
 
     #[test]
     fn evidence_of_another_chain_is_told() {
-        let mut proof = evidence(Some(LieKind::Gain), "header");
+        let mut proof = evidence(Some(LieKind::Error), "losses:b");
         let finding = proof.check().unwrap();
         let wrong = |found: &OnChain, proof: &Evidence| found.contradiction(proof, finding);
         assert_eq!(wrong(&on_chain(&proof), &proof), None);
         let unknown = OnChain {
-            case: None,
+            facts: None,
             ..on_chain(&proof)
         };
         assert!(wrong(&unknown, &proof).unwrap().contains("no samples"));
         let mut other = on_chain(&proof);
-        other.case.as_mut().unwrap().median_norm += 1;
+        other.facts.as_mut().unwrap().entrants += 1;
         assert!(wrong(&other, &proof).unwrap().contains("other roots"));
         let nobody = OnChain {
             attesters: Vec::new(),
@@ -459,43 +480,22 @@ mod tests {
 
     #[test]
     fn who_stands_for_a_table_is_read_from_the_seats() {
-        let opening = Lab::small().opening();
-        let root = opening.table_root();
-        let seat = |account: u8, opening| gotong_protocol::view::SeatView {
-            account: [account; 32],
-            stake: 1,
-            state: SeatState::Convicted,
-            committed: true,
-            opening,
-            work_root: None,
-            audited: false,
-            fee: 0,
-        };
-        let mut other = opening.clone();
-        other.header.gain_se += 1;
-        let round = RoundView {
-            task: TaskId(1),
-            round: RoundId(2),
-            phase: Phase::Ended,
-            phase_started_at: 0,
-            started_at: 0,
-            ends_at: 0,
-            commits: 0,
-            reveals: 0,
-            base_root: [0; 32],
-            shard: None,
-            sample_seed: None,
-            seats: vec![seat(1, Some(other)), seat(2, Some(opening)), seat(3, None)],
-            redraws: 0,
-            audit_seed: None,
-            open_disputes: 0,
-            outcome: None,
-            claim: None,
-            owed: 0,
-            fees: 0,
-            claimed: 0,
+        let table = Lab::small().summary();
+        let mut other = table.clone();
+        other.merge = None;
+        let convicted = SeatState::Convicted;
+        let mut round = RoundView {
+            seats: vec![
+                views::seat(1, convicted, Some(other)),
+                views::seat(2, convicted, Some(table.clone())),
+                views::seat(3, convicted, None),
+            ],
+            ..views::round()
         };
         let expected = vec![([2; 32], "Convicted".to_owned())];
-        assert_eq!(standing(&round, &root), expected);
+        assert_eq!(standing(&round, &table.root()), expected);
+        // The chain keeps the claims only once the round is over.
+        round.seats.iter_mut().for_each(|seat| seat.table = None);
+        assert_eq!(standing(&round, &table.root()), expected);
     }
 }

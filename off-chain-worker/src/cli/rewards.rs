@@ -1,76 +1,170 @@
-//! `gotong rewards`: what an account earned, can claim and has claimed.
+//! `gotong rewards`: what an account was credited, has proved and was paid.
 
 use super::{
-    output::{table, Amount},
+    output::{signed_millibits, table, Amount, SYMBOL},
     Globals,
 };
 use crate::{
     chain::{Account, Client, Moment},
     keys::address,
-    run::{share_of, Replica, WorkerDirs},
+    run::{due_claims, DueClaim, Replica, ReplicaError, WorkerDirs},
 };
-use anyhow::Context;
 use gotong_protocol::{
-    view::{RewardKind, RewardState, RewardView},
-    TaskId,
+    claim::Claimed,
+    view::{LedgerView, RewardKind, RewardState, RewardView, TaskView},
+    RoundId, TaskId,
 };
 use serde_json::{json, Value};
-use std::collections::{btree_map::Entry, BTreeMap};
+use std::collections::BTreeMap;
 
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong rewards --dev Bob\n  gotong rewards Bob --output json\n\n\
-                        What can be claimed is computed exactly, by replaying the task."
+                        A contributor is credited what its delta was worth, and paid what its credits prove \
+                        together: their sum, less what they may be wrong by. See docs/contributors.md. What can be \
+                        claimed is computed exactly, by replaying the task."
 )]
 pub struct Rewards {
     /// An address or a development name [default: the signing account]
     account: Option<String>,
 }
 
-/// One line of the answer; planck.
-pub struct Reward {
-    pub view: RewardView,
-    pub claimable: u128,
-    pub claimed: u128,
+/// What an account has in one task.
+struct TaskRewards {
+    task: TaskView,
+    /// Of a contributor.
+    ledger: Option<LedgerView>,
+    rounds: Vec<Reward>,
+}
+
+/// What a round meant for an account.
+struct Reward {
+    view: RewardView,
+    /// What came of its claim, or would.
+    claimed: Option<Claimed>,
 }
 
 impl Reward {
-    pub fn earned(&self) -> u128 {
-        self.claimable + self.claimed
-    }
-
     fn state(&self) -> &'static str {
         match self.view.state {
             RewardState::Pending => "pending",
-            RewardState::Claimable { .. } if self.claimable > 0 => "claimable",
+            RewardState::Claimable { .. } => "claimable",
+            RewardState::Claimed(_) => "claimed",
             RewardState::Paid(_) => "paid",
-            RewardState::Claimable { .. } | RewardState::Nothing => "nothing",
+            RewardState::Nothing => "nothing",
+        }
+    }
+
+    /// In planck; what is still to be claimed is not paid yet.
+    fn paid(&self) -> u128 {
+        match self.view.state {
+            RewardState::Paid(fee) => fee,
+            RewardState::Claimed(claimed) => claimed.paid,
+            _ => 0,
+        }
+    }
+
+    /// In planck.
+    fn claimable(&self) -> u128 {
+        match self.view.state {
+            RewardState::Claimable { .. } => self.claimed.map_or(0, |claimed| claimed.paid),
+            _ => 0,
         }
     }
 
     fn json(&self) -> Value {
+        let claimed = self.claimed;
         json!({
-            "task": self.view.task.0,
             "round": self.view.round.0,
             "role": role(self.view.kind),
             "state": self.state(),
-            "earned": self.earned().to_string(),
-            "claimable": self.claimable.to_string(),
-            "claimed": self.claimed.to_string(),
+            "credit_q16": claimed.map(|claimed| claimed.credit),
+            "proved_q16": claimed.map(|claimed| claimed.proved),
+            "paid": self.paid().to_string(),
+            "claimable": self.claimable().to_string(),
         })
     }
 
-    fn row(&self) -> Vec<String> {
+    fn row(&self, task: &TaskView) -> Vec<String> {
+        let samples = paying_samples(task);
+        let of = |units: Option<i64>| {
+            units.map_or(String::new(), |units| signed_millibits(units, samples))
+        };
         vec![
             self.view.task.to_string(),
             self.view.round.to_string(),
             role(self.view.kind).to_owned(),
             self.state().to_owned(),
-            Amount(self.earned()).to_string(),
-            Amount(self.claimable).to_string(),
-            Amount(self.claimed).to_string(),
+            of(self.claimed.map(|claimed| claimed.credit)),
+            of(self.claimed.map(|claimed| as_signed(claimed.proved))),
+            Amount(self.paid()).to_string(),
+            Amount(self.claimable()).to_string(),
         ]
     }
+}
+
+impl TaskRewards {
+    fn json(&self) -> Value {
+        json!({
+            "task": self.task.id.0,
+            "samples_that_pay": paying_samples(&self.task),
+            "ledger": self.ledger.as_ref().map(ledger_json),
+            "rounds": self.rounds.iter().map(Reward::json).collect::<Vec<_>>(),
+        })
+    }
+
+    /// What a contributor has proved, in words.
+    fn summary(&self) -> Option<String> {
+        let ledger = self.ledger.as_ref()?;
+        let samples = paying_samples(&self.task);
+        let of = |units| signed_millibits(units, samples);
+        let doubt = i64::try_from(ledger.doubt).unwrap_or(i64::MAX);
+        let standing = if ledger.is_proven {
+            "proven: its deltas weigh 64 times as much as a newcomer's"
+        } else {
+            "not proven yet: its deltas weigh as a newcomer's"
+        };
+        let next = match ledger.next {
+            None => "every round is claimed".to_owned(),
+            Some(round) => format!("round {round} is the next to claim"),
+        };
+        Some(format!(
+            "task {}: credited {} millibits a sample, in doubt by {}, proved {}\n\
+             {}paid {} {SYMBOL} for what is proved; {} more if the rest is\n\
+             {}{standing}; {next}\n",
+            self.task.id,
+            of(ledger.ledger.sum),
+            of(doubt),
+            of(as_signed(ledger.ledger.proved)),
+            " ".repeat(8),
+            Amount(ledger.paid),
+            Amount(ledger.open),
+            " ".repeat(8),
+        ))
+    }
+}
+
+fn ledger_json(view: &LedgerView) -> Value {
+    json!({
+        "credits_q16": view.ledger.sum.to_string(),
+        "variance": view.ledger.variance.to_string(),
+        "largest_variance": view.ledger.largest.to_string(),
+        "doubt_q16": view.doubt.to_string(),
+        "proved_q16": view.ledger.proved.to_string(),
+        "paid": view.paid.to_string(),
+        "open": view.open.to_string(),
+        "is_proven": view.is_proven,
+        "next_round_to_claim": view.next.map(|round| round.0),
+    })
+}
+
+/// How many samples of a round pay.
+fn paying_samples(task: &TaskView) -> u32 {
+    task.terms.hold_out.samples() / 2
+}
+
+fn as_signed(units: u64) -> i64 {
+    i64::try_from(units).unwrap_or(i64::MAX)
 }
 
 fn role(kind: RewardKind) -> &'static str {
@@ -80,76 +174,96 @@ fn role(kind: RewardKind) -> &'static str {
     }
 }
 
-/// Every reward of `account`, with what it can claim.
-pub async fn rewards_of(
+/// What `account` has in every task that it took part in, with what it can claim.
+async fn rewards_of(
     client: &Client,
     now: &Moment,
     dirs: &WorkerDirs,
     account: &Account,
-) -> anyhow::Result<Vec<Reward>> {
-    let mut replicas: BTreeMap<TaskId, Replica> = BTreeMap::new();
-    let mut rewards = Vec::new();
+) -> anyhow::Result<Vec<TaskRewards>> {
+    let mut by_task: BTreeMap<TaskId, Vec<RewardView>> = BTreeMap::new();
     for view in now.rewards(account).await? {
-        let (mut claimable, mut claimed) = (0, 0);
-        match view.state {
-            RewardState::Paid(amount) => claimed = amount,
-            RewardState::Claimable { pot, .. } => {
-                let replica = match replicas.entry(view.task) {
-                    Entry::Occupied(known) => known.into_mut(),
-                    Entry::Vacant(place) => {
-                        let task = now.task(view.task).await?.context("a reward of no task")?;
-                        let mut replica = Replica::open(client, now, dirs, &task).await?;
-                        replica.advance(client, now).await?;
-                        place.insert(replica)
-                    }
-                };
-                let share = share_of(replica, now, account, view.task, view.round, pot).await?;
-                claimable = share.map_or(0, |share| share.amount);
+        by_task.entry(view.task).or_default().push(view);
+    }
+    let ledgers = now.ledgers(account).await?;
+    let mut all = Vec::new();
+    for (id, views) in by_task {
+        let Some(task) = now.task(id).await? else {
+            continue;
+        };
+        let is_claimable = |view: &RewardView| matches!(view.state, RewardState::Claimable { .. });
+        let due = if views.iter().any(is_claimable) {
+            let mut replica = Replica::open(client, now, dirs, &task).await?;
+            match replica.advance(client, now).await {
+                // What comes before can be claimed.
+                Err(error @ ReplicaError::Differs { .. }) => tracing::error!("{error}"),
+                advanced => advanced?,
             }
-            RewardState::Pending | RewardState::Nothing => {}
-        }
-        rewards.push(Reward {
-            view,
-            claimable,
-            claimed,
+            due_claims(&replica, now, account, &task).await?.claimed
+        } else {
+            Vec::new()
+        };
+        all.push(TaskRewards {
+            ledger: ledgers.iter().find(|ledger| ledger.task == id).cloned(),
+            rounds: views.into_iter().map(|view| reward(view, &due)).collect(),
+            task,
         });
     }
-    Ok(rewards)
+    Ok(all)
+}
+
+fn reward(view: RewardView, due: &[DueClaim]) -> Reward {
+    let of_round = |round: RoundId| due.iter().find(move |due| due.item.round == round);
+    let claimed = match view.state {
+        RewardState::Claimed(claimed) => Some(claimed),
+        RewardState::Claimable { .. } => of_round(view.round).map(|due| due.claimed),
+        _ => None,
+    };
+    Reward { view, claimed }
 }
 
 pub async fn run(args: Rewards, globals: &Globals) -> anyhow::Result<()> {
     let account = globals.account(args.account.as_deref())?;
     let client = globals.client().await?;
     let now = client.best().await?;
-    let rewards = rewards_of(&client, &now, &globals.dirs()?, &account).await?;
-    let sum = |part: fn(&Reward) -> u128| rewards.iter().map(part).sum::<u128>();
-    let (earned, claimable, claimed) = (
-        sum(Reward::earned),
-        sum(|reward| reward.claimable),
-        sum(|reward| reward.claimed),
-    );
+    let tasks = rewards_of(&client, &now, &globals.dirs()?, &account).await?;
+    let sum = |part: fn(&Reward) -> u128| -> u128 {
+        tasks.iter().flat_map(|task| &task.rounds).map(part).sum()
+    };
+    let (paid, claimable) = (sum(Reward::paid), sum(Reward::claimable));
     let json = json!({
         "account": address(&account),
-        "earned": earned.to_string(),
+        "paid": paid.to_string(),
         "claimable": claimable.to_string(),
-        "claimed": claimed.to_string(),
-        "rewards": rewards.iter().map(Reward::json).collect::<Vec<_>>(),
+        "tasks": tasks.iter().map(TaskRewards::json).collect::<Vec<_>>(),
     });
     globals.output.print(json, || {
-        let mut rows: Vec<_> = rewards.iter().map(Reward::row).collect();
-        let sums = [earned, claimable, claimed].map(|sum| Amount(sum).to_string());
-        let total = ["", "", "", "total"].map(str::to_owned);
+        let rounds = |task: &TaskRewards| -> Vec<Vec<String>> {
+            task.rounds
+                .iter()
+                .map(|reward| reward.row(&task.task))
+                .collect()
+        };
+        let mut rows: Vec<_> = tasks.iter().flat_map(rounds).collect();
+        let total = ["", "", "", "total", "", ""].map(str::to_owned);
+        let sums = [paid, claimable].map(|sum| Amount(sum).to_string());
         rows.push(total.into_iter().chain(sums).collect());
         let head = [
             "task",
             "round",
             "role",
             "state",
-            "earned",
+            "credit",
+            "proved",
+            "paid",
             "claimable",
-            "claimed",
         ];
-        format!("{}\n\n{}", address(&account), table(&head, &rows))
+        let summaries: String = tasks.iter().filter_map(TaskRewards::summary).collect();
+        format!(
+            "{}\n\n{summaries}\n{}\ncredit and proved in millibits a sample, money in {SYMBOL}",
+            address(&account),
+            table(&head, &rows)
+        )
     });
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `gotong verify`: computes a round again from the chain, and compares.
 
 use super::{
-    output::{millibits, table},
+    output::{signed_millibits, table},
     scoring::ScoringArgs,
     Globals,
 };
@@ -14,8 +14,9 @@ use crate::{
 use anyhow::{bail, Context};
 use gotong_protocol::{
     view::{RoundView, SeatView, TaskView},
-    Opening, RoundId, SeatState, TaskId,
+    RoundId, SeatState, ShareClaim, TableSummary, TaskId,
 };
+use gotong_scoring::share::Half;
 use serde_json::{json, Value};
 use std::sync::Arc;
 
@@ -39,7 +40,11 @@ pub struct Verify {
 /// What was found of a round that could be computed.
 struct Found {
     round: RoundView,
-    opening: Opening,
+    table: TableSummary,
+    /// What the table claims.
+    claim: ShareClaim,
+    /// Samples of the round.
+    samples: u32,
     /// What the chain settled on otherwise.
     settled: Option<Difference>,
     seats: Vec<(SeatView, Option<Difference>)>,
@@ -71,7 +76,7 @@ pub async fn run(args: Verify, globals: &Globals) -> anyhow::Result<()> {
         }
         recomputed => recomputed?,
     };
-    let found = compare(round, scored.score.table.opening());
+    let found = compare(round, scored.summary.clone(), scored.inputs.sample_count);
     globals.output.print(found.json(), || found.text());
     match found.difference() {
         None => Ok(()),
@@ -94,26 +99,26 @@ async fn recompute(
 }
 
 /// Compares what was computed with what the chain and its attesters say.
-fn compare(round: RoundView, opening: Opening) -> Found {
-    let settled = round.claim.as_ref().and_then(|claim| {
-        let mut seats = round.seats.iter().filter_map(|seat| seat.opening.as_ref());
-        // The table behind the claim tells more than the claim.
-        let theirs = seats.find(|theirs| theirs.claim() == *claim);
-        theirs
-            .and_then(|theirs| Difference::between(&opening, theirs))
-            .or_else(|| claim_difference(&opening.claim(), claim))
+fn compare(round: RoundView, table: TableSummary, samples: u32) -> Found {
+    let claim = table.claim(&round.base_root);
+    // The table behind a claim tells more than the claim, as long as the chain has it.
+    let differs = |seat: &SeatView| {
+        let theirs = seat.table.as_ref();
+        let difference = theirs.and_then(|theirs| Difference::between(&table, theirs));
+        difference.or_else(|| claim_difference(&claim, seat.claim.as_ref()?))
+    };
+    let settled = round.claim.as_ref().and_then(|settled| {
+        let mut seats = round.seats.iter();
+        let seat = seats.find(|seat| seat.claim.as_ref() == Some(settled));
+        seat.map_or_else(|| claim_difference(&claim, settled), differs)
     });
-    let seats = round
-        .seats
-        .iter()
-        .filter_map(|seat| {
-            let theirs = seat.opening.as_ref()?;
-            Some((seat.clone(), Difference::between(&opening, theirs)))
-        })
-        .collect();
+    let seats = round.seats.iter().filter(|seat| seat.claim.is_some());
+    let seats = seats.map(|seat| (seat.clone(), differs(seat))).collect();
     Found {
         round,
-        opening,
+        table,
+        claim,
+        samples,
         settled,
         seats,
     }
@@ -132,7 +137,6 @@ impl Found {
     }
 
     fn json(&self) -> Value {
-        let header = &self.opening.header;
         let seats: Vec<_> = self
             .seats
             .iter()
@@ -151,17 +155,18 @@ impl Found {
             "outcome": self.round.outcome.map(|outcome| format!("{outcome:?}")),
             "equal": self.difference().is_none(),
             "difference": self.difference().map(difference_json),
-            "table_root": hex::encode(self.opening.table_root()),
-            "master_root": hex::encode(header.master_root),
-            "gain_q16": header.gain,
-            "paid_gain_q16": header.paid_gain,
-            "samples": header.samples,
+            "table_root": hex::encode(self.claim.table_root),
+            "master_root": hex::encode(self.claim.master_root),
+            "merged": self.claim.merged.is_some(),
+            "passes": self.table.passes.len(),
+            "gain_q16": self.claim.merged.map(|merged| merged.gain.to_string()),
+            "most_credits_q16": self.claim.merged.map(|merged| merged.most_credits.to_string()),
+            "samples": self.samples,
             "seats": seats,
         })
     }
 
     fn text(&self) -> String {
-        let header = &self.opening.header;
         let (task, round) = (self.round.task, self.round.round);
         let is_settled = self.round.claim.is_some();
         let verdict = match self.difference() {
@@ -172,12 +177,11 @@ impl Found {
         let mut text = format!(
             "task {task}, round {round}: {verdict}\n\
              table      {}\n\
-             gain       {:.2} millibits paid, over {} samples\n\
+             gain       {}\n\
              weights    {}\n\n",
-            hex::encode(self.opening.table_root()),
-            millibits(header.paid_gain, header.samples),
-            header.samples,
-            hex::encode(header.master_root),
+            hex::encode(self.claim.table_root),
+            self.gain(),
+            hex::encode(self.claim.master_root),
         );
         let row = |(seat, found): &(SeatView, Option<Difference>)| {
             let table = match found {
@@ -192,6 +196,19 @@ impl Found {
     }
 }
 
+impl Found {
+    fn gain(&self) -> String {
+        let samples = Half::B.count(self.samples);
+        match self.claim.merged {
+            None => "none: nothing was merged".into(),
+            Some(merged) => format!(
+                "{} millibits a sample, over the {samples} samples that pay",
+                signed_millibits(merged.gain, samples)
+            ),
+        }
+    }
+}
+
 fn difference_json(difference: &Difference) -> Value {
     json!({
         "what": difference.what,
@@ -203,70 +220,41 @@ fn difference_json(difference: &Difference) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        evaluation::lab::Lab,
+        run::views::{self, BASE},
+    };
     use gotong_protocol::{Outcome, Phase};
-    use gotong_scoring::{Header, SumNode};
 
-    fn opening(gain_se: u64) -> Opening {
-        Opening {
-            header: Header {
-                samples: 2,
-                base: SumNode::default(),
-                merged: SumNode::default(),
-                gain: 0,
-                gain_se,
-                paid_gain: 0,
-                master_root: [0; 32],
-                similar_root: [0; 32],
-            },
-            rows: SumNode::default(),
-        }
+    /// A table whose gain on half B has a standard error of so much more than the lab's.
+    fn table(more: u64) -> TableSummary {
+        let mut table = Lab::small().summary();
+        let pay = table.merge.as_mut().and_then(|merge| merge.pay.as_mut());
+        pay.unwrap().on_b.standard_error += more;
+        table
     }
 
-    fn seat(account: u8, state: SeatState, opening: Option<Opening>) -> SeatView {
-        SeatView {
-            account: [account; 32],
-            stake: 1,
-            state,
-            committed: true,
-            opening,
-            work_root: None,
-            audited: true,
-            fee: 0,
-        }
+    fn found(round: RoundView, own: TableSummary) -> Found {
+        compare(round, own, 64)
     }
 
-    fn round(settled_on: Option<&Opening>) -> RoundView {
+    fn round(settled_on: Option<&TableSummary>) -> RoundView {
         RoundView {
-            task: TaskId(1),
-            round: RoundId(2),
             phase: Phase::Ended,
-            phase_started_at: 3,
-            started_at: 3,
-            ends_at: 4,
-            commits: 2,
-            reveals: 2,
-            base_root: [5; 32],
-            shard: None,
-            sample_seed: None,
             seats: vec![
-                seat(1, SeatState::Convicted, Some(opening(9))),
-                seat(2, SeatState::Sitting, Some(opening(1))),
-                seat(3, SeatState::Missed, None),
+                views::seat(1, SeatState::Convicted, Some(table(9))),
+                views::seat(2, SeatState::Sitting, Some(table(1))),
+                views::seat(3, SeatState::Missed, None),
             ],
-            redraws: 0,
-            audit_seed: None,
-            open_disputes: 0,
             outcome: settled_on.map(|_| Outcome::Settled),
-            claim: settled_on.map(Opening::claim),
-            owed: 0,
-            fees: 0,
-            claimed: 0,
+            claim: settled_on.map(|table| table.claim(&BASE)),
+            ..views::round()
         }
     }
 
     #[test]
     fn a_settled_round_is_equal_or_differs_in_something_that_is_named() {
-        let right = compare(round(Some(&opening(1))), opening(1));
+        let right = found(round(Some(&table(1))), table(1));
         assert_eq!(right.difference(), None);
         assert_eq!(right.json()["equal"], true);
         assert_eq!(
@@ -275,30 +263,41 @@ mod tests {
             "the convicted one"
         );
         assert_eq!(right.seats.len(), 2, "who showed nothing is not compared");
-        assert!(right.text().contains("equal: computed again"));
+        let text = right.text();
+        assert!(text.contains("equal: computed again"));
+        assert!(text.contains("over the 32 samples that pay"), "{text}");
 
-        let wrong = compare(round(Some(&opening(1))), opening(4));
+        let wrong = found(round(Some(&table(1))), table(4));
         let difference = wrong.difference().unwrap();
-        assert_eq!(difference.what, "the standard error of the gain");
+        assert_eq!(difference.what, "the standard error of the gain on half B");
         assert_eq!(
-            wrong.json()["difference"],
-            json!({
-                "what": "the standard error of the gain",
-                "chain": "1",
-                "computed": "4",
-            })
+            wrong.json()["difference"]["what"],
+            "the standard error of the gain on half B"
         );
         assert!(wrong.text().contains("DIFFERS"));
 
         // Nobody shows the table behind the claim.
-        let unknown = compare(round(Some(&opening(7))), opening(1));
+        let unknown = found(round(Some(&table(7))), table(1));
         let difference = unknown.difference().unwrap();
-        assert_eq!(difference.what, "the score table's root");
+        assert_eq!(difference.what, "the share table's root");
+    }
+
+    #[test]
+    fn a_round_whose_tables_the_chain_has_forgotten_is_compared_by_its_claims() {
+        let forgotten = |own| {
+            let mut round = round(Some(&table(1)));
+            round.seats.iter_mut().for_each(|seat| seat.table = None);
+            found(round, own)
+        };
+        assert_eq!(forgotten(table(1)).difference(), None);
+        assert_eq!(forgotten(table(1)).json()["seats"][0]["equal"], false);
+        let wrong = forgotten(table(4));
+        assert_eq!(wrong.difference().unwrap().what, "the share table's root");
     }
 
     #[test]
     fn before_a_round_is_settled_those_who_count_are_compared() {
-        assert_eq!(compare(round(None), opening(1)).difference(), None);
-        assert!(compare(round(None), opening(9)).difference().is_some());
+        assert_eq!(found(round(None), table(1)).difference(), None);
+        assert!(found(round(None), table(9)).difference().is_some());
     }
 }

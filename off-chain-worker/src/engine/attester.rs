@@ -1,7 +1,7 @@
 //! When an attester evaluates, commits, reveals and answers audits.
 
 use codec::{Decode, Encode};
-use gotong_protocol::{attestation_commitment, Hash, Opening, Phase, RoundId, TaskId};
+use gotong_protocol::{attestation_commitment, Hash, Phase, RoundId, TableSummary, TaskId};
 
 /// One account's seat in the rounds of one task: evaluates, commits, reveals and answers its audits,
 /// once a round. A round may draw it at any time that it draws seats anew.
@@ -23,8 +23,10 @@ pub struct Evaluated {
     pub round: RoundId,
     /// Digest of what was evaluated.
     pub inputs: Hash,
-    /// The score table, as it is shown to the chain.
-    pub opening: Opening,
+    /// Root of the weights that the round started from.
+    pub base_root: Hash,
+    /// The share table, as it is shown to the chain.
+    pub table: TableSummary,
     /// Root over the account's own work.
     pub work_root: Hash,
     /// Hides the table until it is revealed.
@@ -80,8 +82,8 @@ pub enum AttesterCommand {
     Reveal {
         /// The round.
         round: RoundId,
-        /// The top of the table.
-        opening: Box<Opening>,
+        /// The summary of the table.
+        table: Box<TableSummary>,
         /// Root over the account's own work.
         work_root: Hash,
         /// What hid the table.
@@ -130,7 +132,7 @@ impl Attester {
             },
             (Phase::AttestReveal, Seat::Committed) => work.map(|work| AttesterCommand::Reveal {
                 round: now.round,
-                opening: Box::new(work.opening.clone()),
+                table: Box::new(work.table.clone()),
                 work_root: work.work_root,
                 salt: work.salt,
             }),
@@ -152,13 +154,13 @@ impl Attester {
             self.task,
             work.round,
             &self.account,
-            &work.opening.claim(),
+            &work.table.claim(&work.base_root),
             &work.work_root,
             &work.salt,
         )
     }
 
-    /// An evaluation has ended. PreparedDelta that may be committed already is never replaced.
+    /// An evaluation has ended. One that may be committed already is never replaced.
     pub fn on_evaluated(&mut self, work: Evaluated) {
         if self.round() < Some(work.round) {
             self.works.clear();
@@ -182,26 +184,42 @@ impl Attester {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gotong_scoring::{Header, SumNode};
+    use crate::evaluation::lab::Lab;
+    use gotong_scoring::{
+        share::table::{Fall, MergeSummary},
+        SumNode,
+    };
     use proptest::prelude::*;
 
     const TASK: TaskId = TaskId(1);
     const ACCOUNT: [u8; 32] = [9; 32];
 
-    fn opening(byte: u8) -> Opening {
-        let header = Header {
-            samples: 2,
-            base: SumNode::default(),
-            merged: SumNode::default(),
-            gain: 1,
-            gain_se: 0,
-            paid_gain: 1,
-            master_root: [byte; 32],
-            similar_root: [byte; 32],
+    const BASE: Hash = [6; 32];
+
+    /// A table of nothing, and one for each byte.
+    fn table(byte: u8) -> TableSummary {
+        let mut table = TableSummary {
+            passes: Vec::new().into(),
+            merge: None,
         };
-        Opening {
-            header,
-            rows: SumNode::default(),
+        if byte > 0 {
+            let mut merge = merge();
+            merge.weights = [byte; 32];
+            table.merge = Some(merge);
+        }
+        table
+    }
+
+    fn merge() -> MergeSummary {
+        let node = SumNode::default();
+        MergeSummary {
+            weights: [0; 32],
+            on_a: Fall {
+                before: node,
+                after: node,
+                standard_error: 0,
+            },
+            pay: None,
         }
     }
 
@@ -209,10 +227,69 @@ mod tests {
         Evaluated {
             round,
             inputs,
-            opening: opening(byte),
+            base_root: BASE,
+            table: table(byte),
             work_root: [byte; 32],
             salt: [byte; 32],
         }
+    }
+
+    #[test]
+    fn golden_bytes() {
+        let mut engine = Attester::new(TASK, ACCOUNT);
+        engine.on_evaluated(evaluated(RoundId(3), [4; 32], 0));
+        engine.on_committed(RoundId(3), 7);
+        let expected = [
+            vec![1, 0, 0, 0],
+            ACCOUNT.to_vec(),
+            vec![4, 3, 0, 0, 0],
+            vec![4; 32],
+            BASE.to_vec(),
+            // No passes, no merge.
+            vec![0, 0],
+            vec![0; 64],
+            vec![1, 7, 0, 0, 0],
+        ]
+        .concat();
+        assert_eq!(engine.encode(), expected);
+        assert_eq!(Attester::decode(&mut &*expected), Ok(engine));
+    }
+
+    #[test]
+    fn a_real_table_is_committed_with_its_claim_and_survives_a_restart() {
+        let lab = Lab::small();
+        let mut engine = Attester::new(TASK, ACCOUNT);
+        engine.on_evaluated(Evaluated {
+            base_root: lab.facts.base_root,
+            table: lab.summary(),
+            ..evaluated(RoundId(0), [0; 32], 1)
+        });
+        let mut now = AttesterSnapshot {
+            block: 1,
+            round: RoundId(0),
+            phase: Phase::AttestCommit,
+            inputs: [0; 32],
+            seat: Some(Seat::Drawn),
+        };
+        let claim = lab.summary().claim(&lab.facts.base_root);
+        assert!(claim.merged.is_some());
+        let (work_root, salt) = ([1; 32], [1; 32]);
+        let commitment =
+            attestation_commitment(TASK, RoundId(0), &ACCOUNT, &claim, &work_root, &salt);
+        let commit = AttesterCommand::Commit {
+            round: RoundId(0),
+            commitment,
+        };
+        assert_eq!(engine.on_block(&now), Some(commit));
+        let mut engine = Attester::decode(&mut &*engine.encode()).unwrap();
+        (now.phase, now.seat) = (Phase::AttestReveal, Some(Seat::Committed));
+        let reveal = AttesterCommand::Reveal {
+            round: RoundId(0),
+            table: Box::new(lab.summary()),
+            work_root,
+            salt,
+        };
+        assert_eq!(engine.on_block(&now), Some(reveal));
     }
 
     /// The round as the chain has it now, and how far it is from what the attester may know.
@@ -316,13 +393,13 @@ mod tests {
                             engine.on_committed(round, now.block);
                         }
                     }
-                    Some(AttesterCommand::Reveal { round, opening, work_root, salt }) => {
+                    Some(AttesterCommand::Reveal { round, table, work_root, salt }) => {
                         let (of, inputs) = evaluations[usize::from(salt[0]) - 1];
                         prop_assert_eq!((of, inputs), (round, now.inputs), "a wrong table");
                         prop_assert_eq!(now.phase, Phase::AttestReveal);
                         prop_assert_eq!(now.seat, Some(Seat::Committed));
                         let opened = attestation_commitment(
-                            TASK, round, &ACCOUNT, &opening.claim(), &work_root, &salt,
+                            TASK, round, &ACCOUNT, &table.claim(&BASE), &work_root, &salt,
                         );
                         // What was committed elsewhere is refused.
                         if chain.commitment == Some(opened) {

@@ -13,8 +13,6 @@ pub struct Contributor {
     committed_at: Option<u32>,
     /// The last round whose delta was revealed: what that delta left out is still to be sent.
     residual_of: Option<RoundId>,
-    /// Rounds before this one have been looked at for shares to claim.
-    claimed_before: RoundId,
 }
 
 /// A delta ready to be committed.
@@ -43,6 +41,8 @@ pub struct ContributorSnapshot {
     pub base_root: Hash,
     /// The account's own submission.
     pub submission: Option<Submission>,
+    /// The first round that the account has not claimed, under way or over.
+    pub unclaimed: Option<RoundId>,
 }
 
 /// How far the chain knows the account's submission of a round.
@@ -80,10 +80,10 @@ pub enum ContributorCommand {
         /// What hid the delta.
         salt: Hash,
     },
-    /// Claim the shares of all rounds before this one.
+    /// Claim all rounds from this one on that are over.
     Claim {
         /// The first round that is not claimed yet.
-        before: RoundId,
+        from: RoundId,
     },
 }
 
@@ -96,7 +96,6 @@ impl Contributor {
             prepared: None,
             committed_at: None,
             residual_of: None,
-            claimed_before: RoundId(0),
         }
     }
 
@@ -133,13 +132,10 @@ impl Contributor {
             self.residual_of = Some(now.round);
         }
         let mut commands: Vec<_> = self.move_in_round(now).into_iter().collect();
-        let before = match now.phase {
-            Phase::Ended => now.round.next().unwrap_or(now.round),
-            _ => now.round,
-        };
-        if before > self.claimed_before {
-            commands.push(ContributorCommand::Claim { before });
-        }
+        // What was claimed the chain knows: so nothing is left out, whatever was lost or refused before.
+        let is_over = |round: &RoundId| *round < now.round || now.phase == Phase::Ended;
+        let unclaimed = now.unclaimed.filter(is_over);
+        commands.extend(unclaimed.map(|from| ContributorCommand::Claim { from }));
         commands
     }
 
@@ -208,11 +204,6 @@ impl Contributor {
             self.committed_at = Some(block);
         }
     }
-
-    /// The shares of all rounds before this one were claimed, or there are none.
-    pub fn on_claimed(&mut self, before: RoundId) {
-        self.claimed_before = self.claimed_before.max(before);
-    }
 }
 
 #[cfg(test)]
@@ -245,7 +236,6 @@ mod tests {
             vec![4, 5],
             vec![1, 6, 0, 0, 0],
             vec![0],
-            vec![0; 4],
         ]
         .concat();
         assert_eq!(engine.encode(), expected);
@@ -257,6 +247,8 @@ mod tests {
         now: ContributorSnapshot,
         commitment: Option<Hash>,
         commits: u32,
+        /// Rounds with a revealed delta that are not claimed.
+        revealed: Vec<RoundId>,
     }
 
     impl Chain {
@@ -268,9 +260,11 @@ mod tests {
                     phase: Phase::Commit,
                     base_root: [0; 32],
                     submission: None,
+                    unclaimed: None,
                 },
                 commitment: None,
                 commits: 0,
+                revealed: Vec::new(),
             }
         }
 
@@ -309,8 +303,17 @@ mod tests {
                     prop_assert_eq!(self.commitment, Some(opened), "revealed another delta");
                     prop_assert_eq!(self.now.submission, Some(Submission::Committed));
                     self.now.submission = Some(Submission::Revealed);
+                    self.revealed.push(*round);
+                    self.now.unclaimed = self.revealed.first().copied();
                 }
-                Train { .. } | Claim { .. } => {}
+                Claim { from } => {
+                    prop_assert_eq!(Some(*from), self.now.unclaimed, "out of order");
+                    prop_assert!(*from < self.now.round, "a round that is not over");
+                    // A call takes only so many.
+                    self.revealed.remove(0);
+                    self.now.unclaimed = self.revealed.first().copied();
+                }
+                Train { .. } => {}
             }
             Ok(())
         }
@@ -364,6 +367,9 @@ mod tests {
                     Happening::Tick { executes, hears_back } => {
                         seen.push(chain.now.clone());
                         let commands = engine.on_block(&chain.now);
+                        let owed = chain.now.unclaimed.filter(|round| *round < chain.now.round);
+                        let claims = commands.iter().filter(|command| matches!(command, Claim { .. }));
+                        prop_assert_eq!(claims.count(), owed.iter().count(), "left out");
                         for command in commands.iter().filter(|_| executes) {
                             chain.execute(command)?;
                             match command {
@@ -379,7 +385,6 @@ mod tests {
                                 Commit { round, .. } if hears_back => {
                                     engine.on_committed(*round, chain.now.block);
                                 }
-                                Claim { before } if hears_back => engine.on_claimed(*before),
                                 _ => {}
                             }
                         }
@@ -480,6 +485,29 @@ mod tests {
         chain.now.round = RoundId(1);
         chain.now.submission = Some(Submission::Revealed);
         assert!(!engine.has_revealed(&chain.now));
+    }
+
+    #[test]
+    fn it_claims_what_is_over_until_the_chain_knows_it() {
+        let mut engine = Contributor::new(TASK, ACCOUNT);
+        let mut chain = Chain::new();
+        chain.now.round = RoundId(4);
+        chain.now.unclaimed = Some(RoundId(2));
+        let claims = |engine: &mut Contributor, now: &ContributorSnapshot| {
+            let commands = engine.on_block(now).into_iter();
+            let claims = commands.filter(|command| matches!(command, Claim { .. }));
+            claims.collect::<Vec<_>>()
+        };
+        let claim = |from| vec![Claim { from }];
+        assert_eq!(claims(&mut engine, &chain.now), claim(RoundId(2)));
+        // Refused, or lost: it is claimed again, and never passed over.
+        assert_eq!(claims(&mut engine, &chain.now), claim(RoundId(2)));
+        chain.now.unclaimed = Some(RoundId(4));
+        assert_eq!(claims(&mut engine, &chain.now), [], "it is under way");
+        chain.now.phase = Phase::Ended;
+        assert_eq!(claims(&mut engine, &chain.now), claim(RoundId(4)));
+        chain.now.unclaimed = None;
+        assert_eq!(claims(&mut engine, &chain.now), []);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use gotong_protocol::{id::DisputeId, RoundId};
 use gotong_scoring::trial::Turn;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Root of a score table.
+/// Root of a share table.
 type Root = gotong_protocol::Hash;
 
 /// One account's disputes in the rounds of one task: stands for its own table, and doubts those of

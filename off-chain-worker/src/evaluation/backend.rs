@@ -1,8 +1,11 @@
 //! What evaluates models: the processor or a device, and how evaluations take turns on it.
 
 use super::{BurnEvaluator, FastCpu, Traced};
-use gotong_scoring::{machine::Tensor, EvalError, Evaluator, Graph, Samples};
+use gotong_scoring::{
+    gradient::Differentiator, machine::Tensor, EvalError, Evaluator, Graph, Samples,
+};
 use std::{
+    ops::Range,
     sync::{
         atomic::{AtomicBool, Ordering},
         Arc,
@@ -32,6 +35,19 @@ impl Evaluator for Backend {
             Self::Cpu => FastCpu.losses(graph, weights, samples),
             Self::Device(device) => device.losses(graph, weights, samples),
         }
+    }
+}
+
+impl Differentiator for Backend {
+    fn gradients(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+        groups: &[Range<usize>],
+        see: &mut dyn FnMut(usize, &[i64]),
+    ) -> Result<(), EvalError> {
+        FastCpu.gradients(graph, weights, samples, groups, see)
     }
 }
 
@@ -93,14 +109,9 @@ impl<E> Shared<E> {
     }
 }
 
-impl<E: Evaluator> Evaluator for Shared<E> {
-    /// Blocks, and so is for threads that may.
-    fn losses(
-        &mut self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-    ) -> Result<Vec<u32>, EvalError> {
+impl<E> Shared<E> {
+    /// The evaluator, once it is its turn. Blocks, and so is for threads that may.
+    fn in_turn(&mut self) -> Result<&mut E, EvalError> {
         let kept = self.kept;
         self.turn.take_if(|(_, since)| since.elapsed() >= kept);
         self.turn
@@ -108,7 +119,32 @@ impl<E: Evaluator> Evaluator for Shared<E> {
         if self.halt.is_told() {
             return Err(EvalError::Device("it was told to halt".into()));
         }
-        self.evaluator.losses(graph, weights, samples)
+        Ok(&mut self.evaluator)
+    }
+}
+
+impl<E: Evaluator> Evaluator for Shared<E> {
+    fn losses(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<u32>, EvalError> {
+        self.in_turn()?.losses(graph, weights, samples)
+    }
+}
+
+impl<E: Differentiator> Differentiator for Shared<E> {
+    fn gradients(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+        groups: &[Range<usize>],
+        see: &mut dyn FnMut(usize, &[i64]),
+    ) -> Result<(), EvalError> {
+        self.in_turn()?
+            .gradients(graph, weights, samples, groups, see)
     }
 }
 

@@ -1,26 +1,43 @@
 //! A small round for tests.
 
 use super::LieKind;
-use gotong_protocol::{Opening, Rules};
+use gotong_protocol::{EntrantRecord, RoundFacts, ShareTerms, TableSummary};
 use gotong_scoring::{
-    draw, median_norm, pool_tree, reveals_tree, score_round, shard_root,
-    trial::{Case, Witness},
-    Delta, Entry, Graph, HoldOut, MasterWeights, Reference, Reveal, RevealRecord, RoundSamples,
-    RoundScore, Samples,
+    draw,
+    gradient::Differentiator,
+    pool_tree, shard_root,
+    share::{company::Entrant, entrants_tree, share_table, trial::Player, ShareRound},
+    Delta, Entry, Graph, HoldOut, MasterWeights, Reference, RoundSamples, Samples, ShareTable,
 };
 use std::convert::Infallible;
 
 /// What the parties of a round have.
 #[derive(Clone)]
 pub struct Lab {
-    pub case: Case,
+    pub facts: RoundFacts,
     pub base: Vec<i16>,
     pub samples: RoundSamples,
-    pub reveals: Vec<Reveal>,
+    pub entrants: Vec<LabEntrant>,
+}
+
+/// A delta of the round.
+#[derive(Clone)]
+pub struct LabEntrant {
+    pub delta: Delta,
+    pub weight: u32,
+    pub is_proven: bool,
+}
+
+/// Where a delta of the round leads.
+#[derive(Clone, Copy)]
+enum Direction {
+    Down,
+    Up,
 }
 
 impl Lab {
-    /// 6 inputs, 5 hidden, 3 classes; 5 samples; 3 deltas, of which the last is like the second.
+    /// 6 inputs, 5 hidden, 3 classes; 64 samples; 4 deltas, of which the third makes the loss worse and is dropped, so that
+    /// the second of two passes is merged.
     pub fn small() -> Self {
         let graph = Graph::mlp(&[6, 5, 3]);
         let parameters = graph.parameters() as u32;
@@ -28,73 +45,70 @@ impl Lab {
         let base: Vec<i16> = (0..parameters)
             .map(|at| noise(at, 8001) as i16 - 4000)
             .collect();
-        let samples = 5;
+        let samples = 64;
         let record = |sample: u32| {
             let pixels = (0..graph.inputs).map(move |at| noise(1 + 31 * sample + at, 256) as u8);
             pixels.chain([(sample % 3) as u8])
         };
         let records: Vec<u8> = (0..samples).flat_map(record).collect();
-        let reveal = |seed: u32, weight: u32, first: i16| {
-            let entries = (0..parameters).filter(|at| *at == 0 || noise(seed + at, 3) == 0);
-            let entries = entries.map(|position| Entry {
-                position,
-                change: match position {
-                    0 => first,
-                    _ if noise(seed * 7 + position, 2) == 0 => 900,
-                    _ => -900,
-                },
+        let gradient = gradient(&graph, &base, &records);
+        let entrant = |seed: u32, weight: u32, is_proven: bool, direction: Direction| {
+            let size = match direction {
+                Direction::Down => -900,
+                Direction::Up => 1500,
+            };
+            let entries = (0u32..).zip(&gradient).filter_map(|(position, slope)| {
+                let change = size * slope.signum() as i16;
+                let is_kept = change != 0 && noise(seed + 7 * position, 3) > 0;
+                is_kept.then_some(Entry { position, change })
             });
-            let delta = Delta::new(parameters, entries.collect()).unwrap();
-            Reveal {
-                hash: Delta::hash_of(&delta.encode()),
+            LabEntrant {
+                delta: Delta::new(parameters, entries.collect()).unwrap(),
                 weight,
-                delta,
+                is_proven,
             }
         };
-        let reveals = vec![
-            reveal(100, 10, 900),
-            reveal(9000, 20, 900),
-            reveal(9000, 15, -900),
+        let entrants = vec![
+            entrant(100, 10, false, Direction::Down),
+            entrant(9000, 20, true, Direction::Down),
+            entrant(500, 15, false, Direction::Up),
+            entrant(70, 30, true, Direction::Down),
         ];
         let key = [7; 32];
         let root = shard_root(&key, graph.inputs as usize + 1, &records).unwrap();
         let mut lab = Self {
-            case: Case {
-                rules: Rules {
-                    admit_floor_q8: 0,
-                    gain_floor_q8: 0,
-                    central_difference: 1,
-                },
+            facts: RoundFacts {
+                terms: ShareTerms::default(),
                 base_root: MasterWeights::new(base.clone()).unwrap().root(),
                 hold_out: HoldOut::Sealed { key, root },
                 samples,
-                reveals_root: [0; 32],
-                reveals: 0,
-                median_norm: 0,
+                half_seed: [3; 32],
+                entrants_root: [0; 32],
+                entrants: 0,
                 graph,
             },
             base,
             samples: records.into(),
-            reveals,
+            entrants,
         };
-        lab.keep_reveals(3);
+        lab.keep_entrants(4);
         lab
     }
 
     /// The same round with its samples drawn from a pool, which has them where the seed draws them.
     pub fn drawn(self) -> Self {
-        let (salt, seed, records) = ([8; 32], [9; 32], 16 * self.case.samples);
-        let length = self.case.graph.inputs as usize + 1;
+        let (salt, seed, records) = ([8; 32], [9; 32], 16 * self.facts.samples);
+        let length = self.facts.graph.inputs as usize + 1;
         let mut pool = vec![vec![0; length]; records as usize];
         for (sample, record) in (0..).zip(self.samples.records().chunks(length)) {
-            let place = draw(&seed, sample, self.case.samples, records).unwrap();
+            let place = draw(&seed, sample, self.facts.samples, records).unwrap();
             pool[place as usize] = record.to_vec();
         }
         let tree = pool_tree(&salt, &pool);
         let read = |place| Ok::<_, Infallible>(pool[place as usize].clone());
-        let samples = RoundSamples::drawn(&tree, &seed, self.case.samples, read).unwrap();
+        let samples = RoundSamples::drawn(&tree, &seed, self.facts.samples, read).unwrap();
         let mut lab = Self { samples, ..self };
-        lab.case.hold_out = HoldOut::Drawn {
+        lab.facts.hold_out = HoldOut::Drawn {
             salt,
             root: tree.root().hash,
             records,
@@ -104,40 +118,112 @@ impl Lab {
     }
 
     /// Leaves only the first so many deltas.
-    pub fn keep_reveals(&mut self, count: usize) {
-        self.reveals.truncate(count);
-        let records: Vec<RevealRecord> = self
-            .reveals
-            .iter()
-            .map(|reveal| RevealRecord::of(reveal.hash, &reveal.delta, reveal.weight))
-            .collect();
-        self.case.reveals_root = reveals_tree(&records).root().hash;
-        self.case.reveals = records.len() as u32;
-        self.case.median_norm = median_norm(&records);
+    pub fn keep_entrants(&mut self, count: usize) {
+        self.entrants.truncate(count);
+        self.facts.entrants_root = entrants_tree(&self.records()).root().hash;
+        self.facts.entrants = self.entrants.len() as u32;
     }
 
-    pub fn score(&self) -> RoundScore {
-        let graph = &self.case.graph;
+    /// Leaves only the delta that makes the loss worse, so that nothing is merged.
+    pub fn harmful(mut self) -> Self {
+        self.entrants.swap(0, 2);
+        self.keep_entrants(1);
+        self
+    }
+
+    pub fn records(&self) -> Vec<EntrantRecord> {
+        let hashes = self.entrants.iter().map(LabEntrant::hash);
+        let records = hashes.zip(self.entrants());
+        records
+            .map(|(hash, entrant)| EntrantRecord::of(hash, &entrant))
+            .collect()
+    }
+
+    fn entrants(&self) -> Vec<Entrant<'_>> {
+        self.entrants.iter().map(LabEntrant::entrant).collect()
+    }
+
+    /// What the round comes to, and its table.
+    pub fn score(&self) -> (ShareRound, ShareTable) {
+        let hashes: Vec<_> = self.entrants.iter().map(LabEntrant::hash).collect();
+        let graph = &self.facts.graph;
         let samples = Samples::new(graph.inputs, graph.classes(), self.samples.records()).unwrap();
-        let (base, reveals, rules) = (&self.base, &self.reveals, &self.case.rules);
-        score_round(&mut Reference, graph, base, &samples, reveals, rules).unwrap()
+        let (seed, terms) = (&self.facts.half_seed, &self.facts.terms);
+        share_table(
+            &mut Reference,
+            graph,
+            &self.base,
+            &samples,
+            seed,
+            &self.entrants(),
+            &hashes,
+            terms,
+        )
+        .unwrap()
     }
 
-    pub fn opening(&self) -> Opening {
-        self.score().table.opening()
+    pub fn table(&self) -> ShareTable {
+        self.score().1
     }
 
-    pub fn honest(&self) -> Witness {
+    pub fn summary(&self) -> TableSummary {
+        self.table().summary()
+    }
+
+    pub fn honest(&self) -> Player {
         let (base, samples) = (self.base.clone(), self.samples.clone());
-        let reveals = self.reveals.clone();
-        Witness::new(self.case.clone(), base, samples, reveals, self.score()).unwrap()
+        let deltas = self.entrants.iter().map(|entrant| entrant.delta.clone());
+        Player::new(
+            self.facts.clone(),
+            base,
+            samples,
+            deltas.collect(),
+            self.table(),
+        )
+        .unwrap()
     }
 
-    pub fn liar(&self, kind: LieKind) -> Witness {
-        let (base, samples, reveals) = (&self.base, &self.samples, &self.reveals);
-        let score = self.score();
-        let lied = kind.witness(&self.case, base, samples, reveals, &score, &mut Reference);
-        let lied = lied.unwrap();
-        lied.unwrap_or_else(|| panic!("the round has no lie of the kind {kind:?}"))
+    pub fn liar(&self, kind: LieKind) -> Player {
+        let liar = kind.player(&self.honest(), self.samples.records(), &mut Reference);
+        let (liar, _) = liar.unwrap_or_else(|| panic!("the round has no lie: {kind:?}"));
+        liar
     }
+}
+
+impl LabEntrant {
+    pub fn hash(&self) -> gotong_protocol::Hash {
+        Delta::hash_of(&self.delta.encode())
+    }
+
+    fn entrant(&self) -> Entrant<'_> {
+        Entrant {
+            delta: &self.delta,
+            weight: self.weight,
+            is_proven: self.is_proven,
+        }
+    }
+}
+
+fn gradient(graph: &Graph, base: &[i16], records: &[u8]) -> Vec<i64> {
+    let samples = Samples::new(graph.inputs, graph.classes(), records).unwrap();
+    let (all, mut gradient) = (0..samples.len(), Vec::new());
+    Reference
+        .gradients(graph, base, &samples, &[all], &mut |_, words| {
+            gradient = words.to_vec();
+        })
+        .unwrap();
+    gradient
+}
+
+#[test]
+fn the_lab_drops_a_harmful_delta_and_merges_the_others() {
+    let lab = Lab::small();
+    let summary = lab.summary();
+    assert!(lab.facts.allow(&summary));
+    assert_eq!(summary.passes.len(), 2);
+    assert_eq!(summary.candidate(), Some(1));
+    assert_eq!(summary.passes[0].last_dropped, Some(2));
+    assert_eq!(summary.passes[1].members.count(), 3);
+    assert!(summary.pay().is_some());
+    assert!(lab.harmful().summary().pay().is_none());
 }

@@ -1,8 +1,13 @@
-//! Lies about scores, for drills: a dispute must find each of them.
+//! Lies about share tables, for drills: a dispute must find each of them.
 
 use gotong_scoring::{
-    trial::{Case, Layout, Lie, Side, Witness, WitnessError},
-    Evaluator, Op, Reveal, RoundSamples, RoundScore, Standing,
+    gradient::Differentiator,
+    share::{
+        trial::{Lie, Model, PartOf, Player, RoundFacts},
+        Half, Stage,
+    },
+    trial::{backward, Layout, Side},
+    Op,
 };
 
 /// What a liar lies about, in drills.
@@ -12,142 +17,134 @@ pub enum LieKind {
     Loss,
     /// One logit of one sample is wrong, and its loss with it
     Word,
-    /// One weight of the merge is wrong, and all that follows from it
+    /// One weight of the merge is wrong
     Weight,
     /// So is what one delta adds to it
     Term,
-    /// Two deltas are called similar that are not, or the other way round
-    Similar,
-    /// One share is too large
-    Share,
-    /// The gain is less certain, or more, than it is
-    Gain,
+    /// A part of what one delta is worth is too large
+    Part,
+    /// One word of a gradient is wrong
+    Gradient,
+    /// One word of a sample's backward pass is wrong, and a word of the gradient with it
+    Backward,
+    /// The standard error of the losses on a half is off by one
+    Error,
 }
 
 /// How far a weight is off: two steps of its int8 view.
 const WEIGHT_OFF: i16 = 512;
 /// How far a logit is off, before it is scaled.
 const LOGIT_OFF: i32 = 1 << 20;
+/// How far a part of a value is off: a bit of loss.
+const PART_OFF: i64 = 1 << 16;
+/// How far a word of a gradient is off.
+const GRADIENT_OFF: i64 = 1 << 20;
+/// How far a word of a backward pass is off.
+const ADJOINT_OFF: i32 = 1 << 10;
 /// Samples that are tried for one whose loss the lie changes.
 const SAMPLES_TRIED: u32 = 4;
+/// Words of a backward pass that are tried for one that changes a gradient.
+const WORDS_TRIED: u64 = 4;
 
 impl LieKind {
-    /// The witness of a liar, from what an honest one has; none if the round has no such lie that
-    /// the chain would take.
-    pub fn witness(
+    /// A liar, made of an honest party, and its lie. A round that has no such lie, because nothing was merged, has
+    /// another one; none if it has no lie at all that the chain would take. `records` are the round's samples.
+    pub fn player(
         self,
-        case: &Case,
-        base: &[i16],
-        samples: &RoundSamples,
-        reveals: &[Reveal],
-        honest: &RoundScore,
-        evaluator: &mut impl Evaluator,
-    ) -> Result<Option<Witness>, WitnessError> {
-        let (base, reveals) = (base.to_vec(), reveals.to_vec());
-        let is_taken = |score: &RoundScore| {
-            let (lied, floor) = (score.table.opening(), case.rules.gain_floor_q8);
-            lied != honest.table.opening()
-                && lied.is_consistent(case.samples, &case.base_root, floor)
-        };
-        if let Some(score) = self.scores(honest).into_iter().find(is_taken) {
-            return Witness::new(case.clone(), base, samples.clone(), reveals, score).map(Some);
-        }
-        for lie in self.lies(case, samples.records(), honest) {
-            let (case, base, reveals) = (case.clone(), base.clone(), reveals.clone());
-            let liar = Witness::lying(case, base, samples.clone(), reveals, evaluator, lie)?;
-            if is_taken(liar.score()) {
-                return Ok(Some(liar));
-            }
-        }
-        Ok(None)
+        honest: &Player,
+        records: &[u8],
+        evaluator: &mut impl Differentiator,
+    ) -> Option<(Player, Lie)> {
+        let mut lies = self.lies(honest, records);
+        lies.extend(weight_lies(honest, Model::Midpoint(0)));
+        lies.into_iter()
+            .find_map(|lie| Some((Player::lying(honest.clone(), evaluator, lie)?, lie)))
     }
 
-    /// Scores whose tables do not follow from what was evaluated.
-    fn scores(self, honest: &RoundScore) -> Vec<RoundScore> {
-        let lied = |change: &dyn Fn(&mut RoundScore) -> Option<()>| {
-            let mut score = honest.clone();
-            change(&mut score).map(|()| score)
+    /// Lies of this kind, the most telling first.
+    fn lies(self, honest: &Player, records: &[u8]) -> Vec<Lie> {
+        let (facts, summary) = (honest.facts(), honest.summary());
+        let stage = match summary.pay() {
+            Some(_) => Stage::Pay,
+            None => Stage::Pass(0),
         };
-        let scores = match self {
-            Self::Share => vec![lied(&|score| {
-                let row = score.table.rows.get_mut(first_admitted(honest))?;
-                row.share = row.share.checked_add(1)?;
-                Some(())
-            })],
-            Self::Gain => [1, -1]
-                .map(|by| {
-                    lied(&|score| {
-                        let error = &mut score.table.header.gain_se;
-                        *error = error.checked_add_signed(by)?;
-                        Some(())
-                    })
+        let of = match summary.merge {
+            Some(_) => Model::Merged,
+            None => Model::Midpoint(0),
+        };
+        let samples = 0..facts.samples.min(SAMPLES_TRIED);
+        // The last bias: it is in every loss.
+        let position = (facts.graph.parameters() as u32).saturating_sub(1);
+        match self {
+            Self::Loss => samples
+                .map(|sample| Lie::Word {
+                    of: Side::Merged,
+                    sample,
+                    op: (facts.graph.ops.len() as u32).saturating_sub(1),
+                    at: 0,
+                    by: 1,
+                    carries: true,
+                })
+                .collect(),
+            Self::Word => samples
+                .filter_map(|sample| wrong_logit(facts, records, sample))
+                .collect(),
+            Self::Weight => weight_lies(honest, of),
+            Self::Term => [WEIGHT_OFF, -WEIGHT_OFF]
+                .map(|by| Lie::Term {
+                    of,
+                    position,
+                    entrant: first_member(honest, stage),
+                    by,
                 })
                 .to_vec(),
-            _ => Vec::new(),
-        };
-        scores.into_iter().flatten().collect()
-    }
-
-    /// Lies from which everything else follows.
-    fn lies(self, case: &Case, records: &[u8], honest: &RoundScore) -> Vec<Lie> {
-        let of = Side::Merged;
-        // The last bias: it is in every loss.
-        let position = (honest.merged.len() as u32).saturating_sub(1);
-        let is_positive = honest.merged.last().is_some_and(|weight| *weight > 0);
-        // Towards zero, so that it stays a weight.
-        let by = if is_positive { -WEIGHT_OFF } else { WEIGHT_OFF };
-        match self {
-            Self::Loss => vec![Lie::Word {
-                of,
-                sample: 0,
-                op: (case.graph.ops.len() as u32).saturating_sub(1),
-                at: 0,
-                by: 1,
-                carries: true,
-            }],
-            Self::Word => (0..case.samples.min(SAMPLES_TRIED))
-                .filter_map(|sample| wrong_logit(case, records, sample))
-                .collect(),
-            Self::Weight => vec![Lie::Weight { of, position, by }],
-            Self::Term => vec![Lie::Term {
-                of,
-                position,
-                row: first_admitted(honest) as u32,
-                by,
-            }],
-            Self::Similar => {
-                let rows = (0..).zip(&honest.table.rows).skip(1);
-                let mut lies: Vec<Lie> = rows
-                    .map(|(row, honest)| Lie::Similar {
-                        row,
-                        to: honest.similar_to().is_none().then_some(0),
-                    })
-                    .collect();
-                // Sooner one that puts a delta out than one that lets it in.
-                lies.sort_by_key(|lie| matches!(lie, Lie::Similar { to: None, .. }));
-                lies
+            Self::Part => {
+                let (entrant, group) = (first_member(honest, stage), 0);
+                let of = PartOf {
+                    stage,
+                    entrant,
+                    group,
+                };
+                vec![Lie::Part { of, by: PART_OFF }]
             }
-            Self::Share | Self::Gain => Vec::new(),
+            Self::Gradient => vec![Lie::Gradient {
+                stage,
+                group: 0,
+                position,
+                by: GRADIENT_OFF,
+            }],
+            Self::Backward => wrong_adjoints(facts, stage, position),
+            Self::Error => [Half::B, Half::A].map(|half| Lie::Losses { half }).to_vec(),
         }
     }
 }
 
-/// The first row that was admitted, else the first.
-fn first_admitted(honest: &RoundScore) -> usize {
-    let mut rows = honest.table.rows.iter();
-    rows.position(|row| row.standing == Standing::Admitted)
-        .unwrap_or(0)
+/// A weight of a model is wrong, in either direction: one of them stays a weight.
+fn weight_lies(honest: &Player, of: Model) -> Vec<Lie> {
+    let position = (honest.facts().graph.parameters() as u32).saturating_sub(1);
+    [WEIGHT_OFF, -WEIGHT_OFF]
+        .map(|by| Lie::Weight { of, position, by })
+        .to_vec()
+}
+
+/// The first member of a stage's company.
+fn first_member(honest: &Player, stage: Stage) -> u32 {
+    let pass = honest.summary().pass_of(stage);
+    let mut entrants = 0..honest.facts().entrants;
+    let member =
+        entrants.find(|entrant| pass.is_some_and(|(_, pass)| pass.members.contains(*entrant)));
+    member.unwrap_or(0)
 }
 
 /// The logit of a sample's own class is too low.
-fn wrong_logit(case: &Case, records: &[u8], sample: u32) -> Option<Lie> {
-    let ops = &case.graph.ops;
+fn wrong_logit(facts: &RoundFacts, records: &[u8], sample: u32) -> Option<Lie> {
+    let ops = &facts.graph.ops;
     let is_head = |op: &Op| matches!(op, Op::Linear { .. } | Op::Unembed { .. });
     let op = ops.iter().rposition(is_head)?;
-    let head = *case.graph.flows().ok()?.get(op)?;
+    let head = *facts.graph.flows().ok()?.get(op)?;
     let op = op as u32;
-    let steps = Layout::of(&case.graph).op(op)?.steps;
-    let mut records = records.chunks_exact(case.graph.inputs as usize + 1);
+    let steps = Layout::of(&facts.graph).op(op)?.steps;
+    let mut records = records.chunks_exact(facts.graph.inputs as usize + 1);
     let label = *records.nth(sample as usize)?.last()?;
     Some(Lie::Word {
         of: Side::Merged,
@@ -160,29 +157,68 @@ fn wrong_logit(case: &Case, records: &[u8], sample: u32) -> Option<Lie> {
     })
 }
 
+/// A word of the first stage of the backward pass is wrong: of the loss's own adjoint.
+fn wrong_adjoints(facts: &RoundFacts, stage: Stage, position: u32) -> Vec<Lie> {
+    let members = facts.group(stage, 0).unwrap_or_default();
+    let words = 0..u64::from(facts.graph.classes()).min(WORDS_TRIED);
+    let lie = |sample: u32, at: u64, by: i32| Lie::Backward {
+        stage,
+        group: 0,
+        position,
+        word: backward::Lie {
+            sample,
+            stage: facts.graph.ops.len() as u32,
+            at,
+            by,
+            carries: true,
+        },
+    };
+    let sample = members.first().copied();
+    let both = |at| [ADJOINT_OFF, -ADJOINT_OFF].map(|by| sample.map(|sample| lie(sample, at, by)));
+    // The last bias is that of the last class.
+    let last = u64::from(facts.graph.classes()).saturating_sub(1);
+    let words = std::iter::once(last).chain(words);
+    words.flat_map(both).flatten().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::evaluation::lab::Lab;
     use clap::ValueEnum;
     use gotong_scoring::{
-        trial::{Ruling, Step, Trial},
+        share::trial::{Ruling, Step, Trial},
         Reference,
     };
 
-    /// Plays a dispute to its end; none if the challenger has nothing to pick, and so loses.
-    fn dispute(lab: &Lab, accused: &Witness, challenger: &Witness) -> Option<Ruling> {
-        let opening = accused.score().table.opening();
-        let accusation = challenger.accuse(&opening).expect("nothing to accuse");
-        let mut trial = Trial::open(&opening, &lab.case, accusation);
+    /// How a dispute ended.
+    #[derive(Debug)]
+    enum End {
+        /// The accused had no answer that the referee takes.
+        Unanswered,
+        /// The challenger had nothing to pick.
+        Abandoned,
+        Ruled(Ruling),
+    }
+
+    /// Plays a dispute to its end.
+    fn dispute(lab: &Lab, accused: &mut Player, challenger: &mut Player) -> End {
+        let (facts, summary) = (&lab.facts, accused.summary().clone());
+        let accusation = challenger.accuse(&summary).expect("nothing to accuse");
+        let mut trial = Trial::open(facts, &summary, accusation).unwrap();
         loop {
-            let answer = accused.answer(&trial).expect("no answer");
-            match trial.answer(&lab.case, &opening, &answer) {
+            let answer = accused
+                .answer(&mut Reference, &trial)
+                .unwrap_or_else(|| panic!("no answer to {:?}", trial.statement));
+            match trial.answer(facts, &summary, &answer) {
                 Ok(Ruling::Continues(shown)) => {
-                    let pick = challenger.pick(&shown)?;
-                    trial = shown.pick(&lab.case, &pick).unwrap();
+                    let Some(pick) = challenger.pick(&mut Reference, &summary, &shown) else {
+                        return End::Abandoned;
+                    };
+                    trial = shown.pick(facts, &summary, &pick).unwrap();
                 }
-                ruling => return Some(ruling.unwrap()),
+                Ok(ruling) => return End::Ruled(ruling),
+                Err(_) => return End::Unanswered,
             }
         }
     }
@@ -190,44 +226,49 @@ mod tests {
     #[test]
     fn every_lie_is_found_out_where_it_was_told() {
         let lab = Lab::small();
-        let honest = lab.honest();
+        let mut honest = lab.honest();
         for kind in LieKind::value_variants() {
-            let liar = lab.liar(*kind);
-            let Some(Ruling::Refuted(step)) = dispute(&lab, &liar, &honest) else {
-                panic!("{kind:?} was upheld");
+            let mut liar = lab.liar(*kind);
+            let step = match dispute(&lab, &mut liar, &mut honest) {
+                End::Ruled(Ruling::Refuted(step)) => Some(step),
+                // No samples add up to the word.
+                End::Unanswered if *kind == LieKind::Gradient => None,
+                end => panic!("{kind:?} ended with {end:?}"),
             };
-            let is_it = match kind {
-                LieKind::Loss | LieKind::Word => matches!(step, Step::Word { .. }),
+            let is_it = step.is_none_or(|step| match kind {
+                LieKind::Loss | LieKind::Word => matches!(step, Step::Loss(_)),
                 LieKind::Weight => matches!(step, Step::Weight { .. }),
                 LieKind::Term => matches!(step, Step::Term { .. }),
-                LieKind::Similar => {
-                    matches!(step, Step::Similarity(_) | Step::Similarities { .. })
-                }
-                LieKind::Share => matches!(step, Step::Row { .. }),
-                LieKind::Gain => step == Step::Header,
-            };
+                LieKind::Part => matches!(step, Step::Part(_) | Step::Product { .. }),
+                LieKind::Gradient => false,
+                LieKind::Backward => matches!(
+                    step,
+                    Step::Gradient {
+                        step: backward::Step::Word { .. },
+                        ..
+                    }
+                ),
+                LieKind::Error => step == Step::Losses(Half::B),
+            });
             assert!(is_it, "{kind:?} came to {step:?}");
-            let ruling = dispute(&lab, &honest, &liar);
+            let end = dispute(&lab, &mut honest, &mut liar);
             assert!(
-                matches!(ruling, None | Some(Ruling::Upheld)),
-                "{kind:?} convicted an honest table"
+                matches!(end, End::Abandoned | End::Ruled(Ruling::Upheld)),
+                "{kind:?} convicted an honest table: {end:?}"
             );
         }
     }
 
     #[test]
-    fn a_round_of_one_delta_has_no_lie_about_similarity() {
-        let mut lab = Lab::small();
-        lab.keep_reveals(1);
-        let score = lab.score();
-        let none = LieKind::Similar.witness(
-            &lab.case,
-            &lab.base,
-            &lab.samples,
-            &lab.reveals,
-            &score,
-            &mut Reference,
-        );
-        assert!(none.unwrap().is_none());
+    fn a_round_that_merged_nothing_has_another_lie() {
+        let lab = Lab::small().harmful();
+        let honest = lab.honest();
+        for kind in LieKind::value_variants() {
+            let records = lab.samples.records();
+            let (liar, lie) = kind.player(&honest, records, &mut Reference).unwrap();
+            assert!(lab.facts.allow(liar.summary()));
+            let is_of_merge = matches!(lie, Lie::Word { .. } | Lie::Losses { .. });
+            assert!(!is_of_merge, "{kind:?} came to {lie:?}");
+        }
     }
 }

@@ -13,6 +13,8 @@ mod precision;
 mod sampling;
 mod self_test;
 mod step_name;
+mod step_path;
+mod step_words;
 mod traced;
 mod verdict_text;
 
@@ -27,7 +29,7 @@ pub use sampling::{generate, GenerateError, Sampler};
 pub use self_test::{self_test, SelfTestFailure, SelfTestReport};
 pub use step_name::{NotAStep, StepName};
 pub use traced::{compare, Compared, Traced};
-pub use verdict_text::{describe_step, describe_verdict};
+pub use verdict_text::{describe_accusation, describe_step, describe_verdict};
 
 /// The sum of losses, in bits.
 pub fn bits(losses: &[u32]) -> f64 {

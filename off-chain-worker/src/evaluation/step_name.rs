@@ -1,54 +1,121 @@
-//! The names of the steps that a table can be gone into by, and the way to each.
+//! The names of the steps that a table can be gone into by: as they are written, and in plain English.
 
+use super::step_words::Named;
 use gotong_scoring::{
-    trial::{Accusation, Case, Layout, Pick, Shown, Side, Statement, Step, Trial, TRACE_TILE},
-    WEIGHT_TILE,
+    share::{
+        trial::{Model, PartOf, Statement, Step},
+        Half, Stage,
+    },
+    trial::{self, backward, Side},
 };
+
 use std::{fmt, str::FromStr};
 
-/// The name of a step: `header`, `row:2`, `word:merged:sample=3:op=2:at=7`.
+/// The name of a step: `row:pass=0:entrant=2`, `weight:merged:position=5`, `word:merged:sample=3:op=2:at=7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepName {
-    /// What every row is similar to.
-    Similar,
-    /// Whether two rows' deltas are similar, the one committed before first.
-    Pair {
-        /// The row committed before the other.
-        earlier: u32,
-        /// The other row.
-        later: u32,
+    /// All rows of a stage.
+    Rows(Stage),
+    /// One row: whether it is in its place, and rightly kept or dropped.
+    Row {
+        /// Where it was measured.
+        stage: Stage,
+        /// Whose row it is, in the order of commits.
+        entrant: u32,
     },
-    /// Their product over one chunk.
-    Dot {
-        /// The row committed before the other.
-        earlier: u32,
-        /// The other row.
-        later: u32,
-        /// Which chunk of the deltas, counted from 0.
-        chunk: u32,
+    /// One part of the value of a row, from its products.
+    Part(PartOf),
+    /// Several products of a part.
+    Products(PartOf),
+    /// The product of a part over one tile of the gradient.
+    Product {
+        /// The part.
+        of: PartOf,
+        /// Which tile.
+        tile: u32,
     },
-    /// A row, from the losses of its two sides.
-    Row(u32),
-    /// The header, from the losses before and after.
-    Header,
-    /// A parameter of a merge.
+    /// The gradients of a stage.
+    Gradients(Stage),
+    /// The gradient of one group of samples.
+    GradientTiles {
+        /// Where it was measured.
+        stage: Stage,
+        /// The group.
+        group: u32,
+    },
+    /// One word of a gradient.
+    Gradient {
+        /// Where it was measured.
+        stage: Stage,
+        /// The group.
+        group: u32,
+        /// The parameter.
+        position: u32,
+    },
+    /// What one sample, or one op on it, adds to a word of a gradient.
+    Contribution {
+        /// Where it was measured.
+        stage: Stage,
+        /// The group.
+        group: u32,
+        /// The parameter.
+        position: u32,
+        /// The number of the sample.
+        sample: u32,
+        /// Of several ops that read the parameter one, the last of the graph first.
+        reader: Option<u32>,
+    },
+    /// The trace of a sample forward and backward.
+    BackwardTrace {
+        /// Where it was measured.
+        stage: Stage,
+        /// The group.
+        group: u32,
+        /// The number of the sample.
+        sample: u32,
+    },
+    /// One word of that.
+    BackwardWord {
+        /// Where it was measured.
+        stage: Stage,
+        /// The group.
+        group: u32,
+        /// The number of the sample.
+        sample: u32,
+        /// The number of the op forward; those of the backward pass follow.
+        op: u32,
+        /// The place of the word in what the op gives.
+        at: u64,
+    },
+    /// All weights of a model.
+    Weights(Model),
+    /// One weight of a model.
     Weight {
         /// Whose weights.
-        of: Side,
+        of: Model,
         /// The place of the parameter in them.
         position: u32,
     },
     /// What one delta adds to it.
     Term {
         /// Whose weights.
-        of: Side,
+        of: Model,
         /// The place of the parameter in them.
         position: u32,
-        /// The row of the delta.
-        row: u32,
+        /// Whose delta, in the order of commits.
+        entrant: u32,
     },
+    /// The losses on a half, and the standard error of their fall.
+    Losses(Half),
     /// The loss of a sample.
     Sample {
+        /// By which weights it is evaluated.
+        of: Side,
+        /// The number of the sample.
+        sample: u32,
+    },
+    /// The trace of a sample.
+    Trace {
         /// By which weights it is evaluated.
         of: Side,
         /// The number of the sample.
@@ -70,9 +137,10 @@ pub enum StepName {
 /// Why text is not the name of a step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no step: write similar, pair:0:1, dot:0:1:chunk=0, row:2, header, \
-     weight:merged:position=5, term:plus=1:position=55:row=0, sample:base:sample=3 or \
-     word:merged:sample=3:op=2:at=7; an evaluation is base, merged, minus=ROW or plus=ROW"
+    "`{0}` is no step: write row:pass=0:entrant=2, part:pay:entrant=2:group=3, \
+     product:pay:entrant=2:group=3:tile=0, gradient:pass=0:group=3:position=5, \
+     contribution:pass=0:group=3:position=5:sample=9, weight:merged:position=5, \
+     term:midpoint=0:position=5:entrant=2, losses:a, sample:base:sample=3 or word:merged:sample=3:op=2:at=7"
 )]
 pub struct NotAStep(String);
 
@@ -87,28 +155,67 @@ impl FromStr for StepName {
 
 fn parse(fields: &[&str]) -> Option<StepName> {
     Some(match *fields {
-        ["similar"] => StepName::Similar,
-        ["header"] => StepName::Header,
-        ["row", row] => StepName::Row(number(row)?),
-        ["pair", earlier, later] => StepName::Pair {
-            earlier: number(earlier)?,
-            later: number(later)?,
+        ["rows", of] => StepName::Rows(stage(of)?),
+        ["row", of, entrant] => StepName::Row {
+            stage: stage(of)?,
+            entrant: named("entrant", entrant)?,
         },
-        ["dot", earlier, later, chunk] => StepName::Dot {
-            earlier: number(earlier)?,
-            later: number(later)?,
-            chunk: named("chunk", chunk)?,
+        ["part", of, entrant, group] => StepName::Part(part(of, entrant, group)?),
+        ["products", of, entrant, group] => StepName::Products(part(of, entrant, group)?),
+        ["product", of, entrant, group, tile] => StepName::Product {
+            of: part(of, entrant, group)?,
+            tile: named("tile", tile)?,
         },
+        ["gradients", of] => StepName::Gradients(stage(of)?),
+        ["gradients", of, group] => StepName::GradientTiles {
+            stage: stage(of)?,
+            group: named("group", group)?,
+        },
+        ["gradient", of, group, position] => StepName::Gradient {
+            stage: stage(of)?,
+            group: named("group", group)?,
+            position: named("position", position)?,
+        },
+        ["contribution", of, group, position, sample, ref reader @ ..] => StepName::Contribution {
+            stage: stage(of)?,
+            group: named("group", group)?,
+            position: named("position", position)?,
+            sample: named("sample", sample)?,
+            reader: match *reader {
+                [] => None,
+                [reader] => Some(named("reader", reader)?),
+                _ => return None,
+            },
+        },
+        ["backward", of, group, sample] => StepName::BackwardTrace {
+            stage: stage(of)?,
+            group: named("group", group)?,
+            sample: named("sample", sample)?,
+        },
+        ["backward", of, group, sample, op, at] => StepName::BackwardWord {
+            stage: stage(of)?,
+            group: named("group", group)?,
+            sample: named("sample", sample)?,
+            op: named("op", op)?,
+            at: named("at", at)?,
+        },
+        ["weights", of] => StepName::Weights(model(of)?),
         ["weight", of, position] => StepName::Weight {
-            of: side(of)?,
+            of: model(of)?,
             position: named("position", position)?,
         },
-        ["term", of, position, row] => StepName::Term {
-            of: side(of)?,
+        ["term", of, position, entrant] => StepName::Term {
+            of: model(of)?,
             position: named("position", position)?,
-            row: named("row", row)?,
+            entrant: named("entrant", entrant)?,
         },
+        ["losses", "a"] => StepName::Losses(Half::A),
+        ["losses", "b"] => StepName::Losses(Half::B),
         ["sample", of, sample] => StepName::Sample {
+            of: side(of)?,
+            sample: named("sample", sample)?,
+        },
+        ["trace", of, sample] => StepName::Trace {
             of: side(of)?,
             sample: named("sample", sample)?,
         },
@@ -122,96 +229,155 @@ fn parse(fields: &[&str]) -> Option<StepName> {
     })
 }
 
-fn number(text: &str) -> Option<u32> {
-    text.parse().ok()
+fn named<T: FromStr>(name: &str, text: &str) -> Option<T> {
+    text.strip_prefix(name)?.strip_prefix('=')?.parse().ok()
 }
 
-fn named(name: &str, text: &str) -> Option<u32> {
-    number(text.strip_prefix(name)?.strip_prefix('=')?)
+fn stage(text: &str) -> Option<Stage> {
+    match text {
+        "pay" => Some(Stage::Pay),
+        _ => named("pass", text).map(Stage::Pass),
+    }
+}
+
+fn part(of: &str, entrant: &str, group: &str) -> Option<PartOf> {
+    Some(PartOf {
+        stage: stage(of)?,
+        entrant: named("entrant", entrant)?,
+        group: named("group", group)?,
+    })
+}
+
+fn model(text: &str) -> Option<Model> {
+    match text {
+        "merged" => Some(Model::Merged),
+        _ => named("midpoint", text).map(Model::Midpoint),
+    }
 }
 
 fn side(text: &str) -> Option<Side> {
     match text {
         "base" => Some(Side::Base),
         "merged" => Some(Side::Merged),
-        _ => named("minus", text)
-            .map(Side::Minus)
-            .or_else(|| named("plus", text).map(Side::Plus)),
+        _ => None,
     }
+}
+
+/// The part of a value, as it is written.
+fn part_name(of: &PartOf) -> String {
+    let (stage, entrant, group) = (of.stage.name(), of.entrant, of.group);
+    format!("{stage}:entrant={entrant}:group={group}")
 }
 
 impl fmt::Display for StepName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Similar => write!(f, "similar"),
-            Self::Pair { earlier, later } => write!(f, "pair:{earlier}:{later}"),
-            Self::Dot {
-                earlier,
-                later,
-                chunk,
-            } => write!(f, "dot:{earlier}:{later}:chunk={chunk}"),
-            Self::Row(row) => write!(f, "row:{row}"),
-            Self::Header => write!(f, "header"),
-            Self::Weight { of, position } => {
-                write!(f, "weight:{}:position={position}", side_name(of))
+            Self::Rows(stage) => write!(f, "rows:{}", stage.name()),
+            Self::Row { stage, entrant } => write!(f, "row:{}:entrant={entrant}", stage.name()),
+            Self::Part(of) => write!(f, "part:{}", part_name(&of)),
+            Self::Products(of) => write!(f, "products:{}", part_name(&of)),
+            Self::Product { of, tile } => write!(f, "product:{}:tile={tile}", part_name(&of)),
+            Self::Gradients(stage) => write!(f, "gradients:{}", stage.name()),
+            Self::GradientTiles { stage, group } => {
+                write!(f, "gradients:{}:group={group}", stage.name())
             }
-            Self::Term { of, position, row } => {
-                let of = side_name(of);
-                write!(f, "term:{of}:position={position}:row={row}")
+            Self::Gradient {
+                stage,
+                group,
+                position,
+            } => {
+                let stage = stage.name();
+                write!(f, "gradient:{stage}:group={group}:position={position}")
             }
-            Self::Sample { of, sample } => write!(f, "sample:{}:sample={sample}", side_name(of)),
+            Self::Contribution {
+                stage,
+                group,
+                position,
+                sample,
+                reader,
+            } => {
+                let stage = stage.name();
+                write!(
+                    f,
+                    "contribution:{stage}:group={group}:position={position}:sample={sample}"
+                )?;
+                reader.map_or(Ok(()), |reader| write!(f, ":reader={reader}"))
+            }
+            Self::BackwardTrace {
+                stage,
+                group,
+                sample,
+            } => write!(f, "backward:{}:group={group}:sample={sample}", stage.name()),
+            Self::BackwardWord {
+                stage,
+                group,
+                sample,
+                op,
+                at,
+            } => {
+                let stage = stage.name();
+                write!(
+                    f,
+                    "backward:{stage}:group={group}:sample={sample}:op={op}:at={at}"
+                )
+            }
+            Self::Weights(of) => write!(f, "weights:{}", of.name()),
+            Self::Weight { of, position } => write!(f, "weight:{}:position={position}", of.name()),
+            Self::Term {
+                of,
+                position,
+                entrant,
+            } => {
+                let of = of.name();
+                write!(f, "term:{of}:position={position}:entrant={entrant}")
+            }
+            Self::Losses(half) => write!(f, "losses:{}", half.name()),
+            Self::Sample { of, sample } => write!(f, "sample:{}:sample={sample}", of.name()),
+            Self::Trace { of, sample } => write!(f, "trace:{}:sample={sample}", of.name()),
             Self::Word { of, sample, op, at } => {
-                let of = side_name(of);
-                write!(f, "word:{of}:sample={sample}:op={op}:at={at}")
+                write!(f, "word:{}:sample={sample}:op={op}:at={at}", of.name())
             }
         }
     }
 }
 
-/// An evaluation as it is written in the name of a step.
-fn side_name(side: Side) -> String {
-    match side {
-        Side::Base => "base".to_owned(),
-        Side::Merged => "merged".to_owned(),
-        Side::Minus(row) => format!("minus={row}"),
-        Side::Plus(row) => format!("plus={row}"),
-    }
-}
-
 impl StepName {
     /// The name of what a statement is about; a part of a tree has the name of what it is in.
-    pub fn of(statement: &Statement) -> String {
-        let exam = |exam: &gotong_scoring::trial::Exam| {
-            let (of, sample) = (exam.of, exam.sample);
-            Self::Sample { of, sample }.to_string()
-        };
+    pub fn of(statement: &Statement) -> Self {
         match *statement {
-            Statement::Similar => Self::Similar.to_string(),
-            Statement::Pair(pair) => format!("pair:{}:{}", pair.earlier, pair.later),
-            Statement::Dots {
-                pair,
+            Statement::Rows { stage, .. } => Self::Rows(stage),
+            Statement::Row { stage, entrant } => Self::Row { stage, entrant },
+            Statement::Part { of, .. } => Self::Part(of),
+            Statement::Products {
+                of,
                 first,
-                chunks,
+                tiles: 1,
                 ..
-            } => match chunks {
-                1 => format!("dot:{}:{}:chunk={first}", pair.earlier, pair.later),
-                _ => format!("pair:{}:{}, {chunks} chunks", pair.earlier, pair.later),
-            },
-            Statement::Rows(branch) if branch.is_leaf() => format!("row:{}", branch.index),
-            Statement::Rows(_) => "rows".to_owned(),
-            Statement::Header => Self::Header.to_string(),
-            Statement::Weights { of, .. } => format!("weights:{}", side_name(of)),
-            Statement::Weight { of, position, .. } => Self::Weight { of, position }.to_string(),
+            } => Self::Product { of, tile: first },
+            Statement::Products { of, .. } => Self::Products(of),
+            Statement::Gradients(stage) => Self::Gradients(stage),
+            Statement::GradientTiles { stage, group, .. } => Self::GradientTiles { stage, group },
+            Statement::Gradient { stage, group, word } => of_gradient(stage, group, word),
+            Statement::Weights { of, .. } => Self::Weights(of),
+            Statement::Weight { of, position, .. } => Self::Weight { of, position },
             Statement::Term {
-                of, position, row, ..
-            } => Self::Term { of, position, row }.to_string(),
-            Statement::Sample { exam: of, .. } => exam(&of),
-            Statement::Trace { exam: of, .. } => format!("{}, its trace", exam(&of)),
-            Statement::Word {
-                exam: of, op, at, ..
-            } => {
-                let (of, sample) = (of.of, of.sample);
-                Self::Word { of, sample, op, at }.to_string()
+                of,
+                position,
+                entrant,
+                ..
+            } => Self::Term {
+                of,
+                position,
+                entrant,
+            },
+            Statement::Losses(half) => Self::Losses(half),
+            Statement::Loss(statement) => {
+                let (of, sample) = (statement.exam().of, statement.exam().sample);
+                match statement {
+                    trial::Statement::Sample { .. } => Self::Sample { of, sample },
+                    trial::Statement::Trace { .. } => Self::Trace { of, sample },
+                    trial::Statement::Word { op, at, .. } => Self::Word { of, sample, op, at },
+                }
             }
         }
     }
@@ -219,230 +385,99 @@ impl StepName {
     /// The name of a step that was found wrong.
     pub fn of_wrong(step: &Step) -> Self {
         match *step {
-            Step::Similarities { .. } => Self::Similar,
-            Step::Similarity(pair) => Self::Pair {
-                earlier: pair.earlier,
-                later: pair.later,
-            },
-            Step::Dot { pair, chunk, .. } => Self::Dot {
-                earlier: pair.earlier,
-                later: pair.later,
-                chunk,
-            },
-            Step::Row { row } => Self::Row(row),
-            Step::Header => Self::Header,
+            Step::Row(stage, entrant) => Self::Row { stage, entrant },
+            Step::Part(of) => Self::Part(of),
+            Step::Product { of, tile, .. } => Self::Product { of, tile },
             Step::Weight { of, position, .. } => Self::Weight { of, position },
             Step::Term {
-                of, position, row, ..
-            } => Self::Term { of, position, row },
-            Step::Word {
+                of,
+                position,
+                entrant,
+                ..
+            } => Self::Term {
+                of,
+                position,
+                entrant,
+            },
+            Step::Losses(half) => Self::Losses(half),
+            Step::Gradient { stage, group, step } => match step {
+                backward::Step::Contribution {
+                    sample, position, ..
+                } => Self::Contribution {
+                    stage,
+                    group,
+                    position,
+                    sample,
+                    reader: None,
+                },
+                backward::Step::Word {
+                    sample,
+                    stage: op,
+                    at,
+                    ..
+                } => Self::BackwardWord {
+                    stage,
+                    group,
+                    sample,
+                    op,
+                    at,
+                },
+            },
+            Step::Loss(trial::Step {
                 of, sample, op, at, ..
-            } => Self::Word { of, sample, op, at },
+            }) => Self::Word { of, sample, op, at },
         }
     }
+}
 
-    /// What a challenger would doubt first to come to the step.
-    pub(super) fn accusation(&self) -> Accusation {
-        match *self {
-            Self::Similar | Self::Pair { .. } | Self::Dot { .. } => Accusation::Similar,
-            Self::Row(_) => Accusation::Rows,
-            Self::Header => Accusation::Header,
-            Self::Weight { of, .. }
-            | Self::Term { of, .. }
-            | Self::Sample { of, .. }
-            | Self::Word { of, .. } => match of {
-                Side::Base | Side::Merged => Accusation::Header,
-                Side::Minus(_) | Side::Plus(_) => Accusation::Rows,
-            },
-        }
-    }
-
-    /// Whether the statement is about the step, given that it is on the way.
-    pub(super) fn is(&self, statement: &Statement) -> bool {
-        match (self, statement) {
-            (Self::Row(_), Statement::Rows(branch)) => branch.is_leaf(),
-            (Self::Dot { .. }, Statement::Dots { chunks, .. }) => *chunks == 1,
-            (Self::Similar, Statement::Similar)
-            | (Self::Pair { .. }, Statement::Pair(_))
-            | (Self::Header, Statement::Header)
-            | (Self::Weight { .. }, Statement::Weight { .. })
-            | (Self::Term { .. }, Statement::Term { .. })
-            | (Self::Sample { .. }, Statement::Sample { .. })
-            | (Self::Word { .. }, Statement::Word { .. }) => true,
-            _ => false,
-        }
-    }
-
-    /// Whether a statement that was just picked is on the way to the step.
-    fn is_below(&self, statement: &Statement, case: &Case) -> bool {
-        let covers =
-            |level: u8, index: u32, leaf: u32| leaf.checked_shr(level.into()).unwrap_or(0) == index;
-        match *statement {
-            Statement::Rows(branch) => self
-                .row()
-                .is_some_and(|row| covers(branch.level, branch.index, row)),
-            Statement::Weights { branch, .. } => self.position().is_some_and(|position| {
-                covers(branch.level, branch.index, position / WEIGHT_TILE as u32)
-            }),
-            Statement::Weight { position, .. } => self.position() == Some(position),
-            Statement::Term { row, .. } => {
-                matches!(*self, Self::Term { row: wanted, .. } if wanted == row)
-            }
-            Statement::Trace { branch, .. } => self
-                .tile(case)
-                .is_some_and(|tile| covers(branch.level, branch.index, tile)),
-            Statement::Word { op, at, .. } => {
-                matches!(*self, Self::Word { op: o, at: a, .. } if (o, a) == (op, at))
-            }
-            Statement::Dots { first, chunks, .. } => {
-                let range = first..first.saturating_add(chunks);
-                matches!(*self, Self::Dot { chunk, .. } if range.contains(&chunk))
-            }
-            _ => false,
-        }
-    }
-
-    /// The row that the step is in.
-    fn row(&self) -> Option<u32> {
-        match *self {
-            Self::Row(row) => Some(row),
-            _ => match self.side()? {
-                Side::Minus(row) | Side::Plus(row) => Some(row),
-                Side::Base | Side::Merged => None,
-            },
-        }
-    }
-
-    fn side(&self) -> Option<Side> {
-        match *self {
-            Self::Weight { of, .. }
-            | Self::Term { of, .. }
-            | Self::Sample { of, .. }
-            | Self::Word { of, .. } => Some(of),
-            _ => None,
-        }
-    }
-
-    fn position(&self) -> Option<u32> {
-        match *self {
-            Self::Weight { position, .. } | Self::Term { position, .. } => Some(position),
-            _ => None,
-        }
-    }
-
-    /// The tile of a trace that has the word.
-    fn tile(&self, case: &Case) -> Option<u32> {
-        let Self::Word { op, at, .. } = *self else {
-            return None;
-        };
-        let layout = Layout::of(&case.graph);
-        let words = layout.op(op).filter(|words| at < words.words)?;
-        words.first_tile.checked_add(at / TRACE_TILE)
-    }
-
-    /// What to pick of what `trial` shows, to come nearer.
-    pub(super) fn pick(&self, trial: &Trial, case: &Case) -> Option<Pick> {
-        let shown = match trial.shown.as_ref()? {
-            Shown::Similar(_) => {
-                return match *self {
-                    Self::Pair { earlier, later } | Self::Dot { earlier, later, .. } => {
-                        Some(Pick::Pair { earlier, later })
-                    }
-                    _ => None,
-                }
-            }
-            Shown::Row { .. } | Shown::Header { .. } => {
-                return match *self {
-                    Self::Sample { of, sample } | Self::Word { of, sample, .. } => {
-                        Some(Pick::Sample { of, sample })
-                    }
-                    Self::Weight { of, .. } | Self::Term { of, .. } => Some(Pick::Weights { of }),
-                    _ => None,
-                }
-            }
-            Shown::Dots(dots) => dots.len(),
-            Shown::SumNodes(nodes) => nodes.len(),
-            Shown::Nodes(nodes) => nodes.len(),
-            Shown::Words(words) => words.len(),
-            Shown::Terms(terms) => terms.len(),
-        };
-        (0..shown as u32).map(Pick::Nth).find(|pick| {
-            let next = trial.pick(case, pick);
-            next.is_ok_and(|next| self.is_below(&next.statement, case))
-        })
+/// The name of what a statement about a word of a gradient is about.
+fn of_gradient(stage: Stage, group: u32, word: backward::Statement) -> StepName {
+    match word {
+        backward::Statement::Gradient { position, .. } => StepName::Gradient {
+            stage,
+            group,
+            position,
+        },
+        backward::Statement::Sample {
+            sample, position, ..
+        } => StepName::Contribution {
+            stage,
+            group,
+            position,
+            sample,
+            reader: None,
+        },
+        backward::Statement::Reader {
+            sample,
+            position,
+            reader,
+            ..
+        } => StepName::Contribution {
+            stage,
+            group,
+            position,
+            sample,
+            reader: Some(reader),
+        },
+        backward::Statement::Trace { sample, .. } => StepName::BackwardTrace {
+            stage,
+            group,
+            sample,
+        },
+        backward::Statement::Word {
+            sample,
+            stage: op,
+            at,
+            ..
+        } => StepName::BackwardWord {
+            stage,
+            group,
+            sample,
+            op,
+            at,
+        },
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn any_side() -> impl Strategy<Value = Side> {
-        prop_oneof![
-            Just(Side::Base),
-            Just(Side::Merged),
-            any::<u32>().prop_map(Side::Minus),
-            any::<u32>().prop_map(Side::Plus),
-        ]
-    }
-
-    fn any_step() -> impl Strategy<Value = StepName> {
-        let numbers = any::<[u32; 3]>();
-        (0..9usize, any_side(), numbers).prop_map(|(kind, of, [a, b, c])| match kind {
-            0 => StepName::Similar,
-            1 => StepName::Header,
-            2 => StepName::Row(a),
-            3 => StepName::Pair {
-                earlier: a,
-                later: b,
-            },
-            4 => StepName::Dot {
-                earlier: a,
-                later: b,
-                chunk: c,
-            },
-            5 => StepName::Weight { of, position: a },
-            6 => StepName::Term {
-                of,
-                position: a,
-                row: b,
-            },
-            7 => StepName::Sample { of, sample: a },
-            _ => StepName::Word {
-                of,
-                sample: a,
-                op: b,
-                at: c,
-            },
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn names_are_read_as_they_are_written(step in any_step()) {
-            prop_assert_eq!(step.to_string().parse(), Ok(step));
-        }
-
-        #[test]
-        fn any_text_is_read_without_panic(text in "[a-z=:0-9]{0,40}") {
-            if let Ok(step) = text.parse::<StepName>() {
-                prop_assert_eq!(step.to_string().parse(), Ok(step));
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_no_step_is_refused_with_examples() {
-        for wrong in [
-            "",
-            "row",
-            "row:x",
-            "word:merged:3:2:7",
-            "word:both:sample=3:op=2:at=7",
-        ] {
-            let error = wrong.parse::<StepName>().unwrap_err();
-            assert!(error.to_string().contains("word:merged:sample=3:op=2:at=7"));
-        }
-    }
-}
+mod tests;

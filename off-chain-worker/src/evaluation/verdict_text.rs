@@ -1,69 +1,50 @@
-//! Verdicts and wrong steps, in words.
+//! Accusations, verdicts and wrong steps, in plain English.
 
 use super::StepName;
 use gotong_protocol::dispute::Verdict;
-use gotong_scoring::trial::Step;
+use gotong_scoring::{
+    share::trial::{Accusation, Step},
+    trial::{self, backward, Term},
+};
+use std::fmt::Display;
 
 /// Which step is wrong, and how.
 pub fn describe_step(step: &Step) -> String {
+    let what = StepName::of_wrong(step).in_words();
     match *step {
-        Step::Similarities { row } => {
-            format!("what row {row} is similar to contradicts the other rows")
-        }
-        Step::Similarity(pair) => format!(
-            "rows {} and {} are called {}, and are not",
-            pair.earlier,
-            pair.later,
-            if pair.similar { "similar" } else { "different" }
+        Step::Row(..) => format!(
+            "{what} is wrong: its delta, the number of its parts, or whether it was dropped"
         ),
-        Step::Dot {
-            pair,
-            chunk,
-            claimed,
-            found,
-        } => {
-            let (earlier, later) = (pair.earlier, pair.later);
-            let name = StepName::Dot {
-                earlier,
-                later,
-                chunk,
-            };
-            differs(name, claimed, found)
+        Step::Part(_) => format!("{what} does not follow from its products"),
+        Step::Losses(_) => format!("{what}, is another"),
+        Step::Product { claimed, found, .. } => differs(&what, claimed, found),
+        Step::Weight { claimed, found, .. } => differs(&what, claimed, found),
+        Step::Term { claimed, found, .. } => {
+            let term = |term: Term| format!("{} of weight {}", term.value, term.weight);
+            differs(&what, term(claimed), term(found))
         }
-        Step::Row { row } => format!("row:{row} does not follow from its losses and delta"),
-        Step::Header => "header does not follow from its losses and weights".to_owned(),
-        Step::Weight {
-            of,
-            position,
-            claimed,
-            found,
-        } => differs(StepName::Weight { of, position }, claimed, found),
-        Step::Term {
-            of,
-            position,
-            row,
-            claimed,
-            found,
-        } => {
-            let name = StepName::Term { of, position, row };
-            let term = |term: gotong_scoring::trial::Term| {
-                format!("{} of weight {}", term.value, term.weight)
-            };
-            differs(name, term(claimed), term(found))
-        }
-        Step::Word {
-            of,
-            sample,
-            op,
-            at,
-            claimed,
-            found,
-        } => differs(StepName::Word { of, sample, op, at }, claimed, found),
+        Step::Gradient { step, .. } => match step {
+            backward::Step::Contribution { claimed, found, .. } => differs(&what, claimed, found),
+            backward::Step::Word { claimed, found, .. } => differs(&what, claimed, found),
+        },
+        Step::Loss(trial::Step { claimed, found, .. }) => differs(&what, claimed, found),
     }
 }
 
-fn differs<T: std::fmt::Display>(name: StepName, claimed: T, found: T) -> String {
-    format!("{name} is {found}, and was claimed to be {claimed}")
+fn differs<T: Display>(what: &str, claimed: T, found: T) -> String {
+    format!("{what} is {found}, and was claimed to be {claimed}")
+}
+
+/// What a challenger doubts first.
+pub fn describe_accusation(accusation: &Accusation) -> String {
+    let step = match *accusation {
+        Accusation::Rows(stage) => StepName::Rows(stage),
+        Accusation::Row(stage, entrant) => StepName::Row { stage, entrant },
+        Accusation::Gradients(stage) => StepName::Gradients(stage),
+        Accusation::Weights(of) => StepName::Weights(of),
+        Accusation::Losses(half) => StepName::Losses(half),
+    };
+    step.in_words()
 }
 
 /// How a dispute ended.
@@ -81,23 +62,71 @@ pub fn describe_verdict(verdict: &Verdict) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gotong_scoring::trial::Side;
+    use gotong_scoring::{
+        share::{trial::Model, Half, Stage},
+        trial::Side,
+    };
 
     #[test]
-    fn a_wrong_step_is_named_with_both_values() {
-        let step = Step::Word {
-            of: Side::Plus(1),
+    fn a_wrong_step_is_told_with_both_values() {
+        let step = Step::Loss(trial::Step {
+            of: Side::Merged,
             sample: 3,
             op: 2,
             at: 7,
             claimed: 41,
             found: 42,
-        };
+        });
         assert_eq!(
             describe_verdict(&Verdict::Refuted(step)),
-            "refuted: word:plus=1:sample=3:op=2:at=7 is 42, and was claimed to be 41"
+            "refuted: word 7 of op 2 on sample 3 by the merged model is 42, and was claimed to be 41"
         );
-        let step = Step::Header;
-        assert!(describe_step(&step).starts_with(&StepName::Header.to_string()));
+        let step = Step::Gradient {
+            stage: Stage::Pass(1),
+            group: 0,
+            step: backward::Step::Contribution {
+                sample: 9,
+                position: 17,
+                claimed: 5,
+                found: 6,
+            },
+        };
+        assert_eq!(
+            describe_step(&step),
+            "what sample 9 adds to the gradient of weight 17 in pass 1 is 6, and was claimed to be 5"
+        );
+        let step = Step::Term {
+            of: Model::Midpoint(0),
+            position: 5,
+            entrant: 2,
+            claimed: Term::default(),
+            found: Term {
+                value: 8,
+                weight: 1,
+            },
+        };
+        assert_eq!(
+            describe_step(&step),
+            "what delta 2 adds to weight 5 of the midpoint of pass 0 is 8 of weight 1, and was claimed to be 0 \
+             of weight 0"
+        );
+        assert_eq!(
+            describe_step(&Step::Losses(Half::B)),
+            "the standard error of the gain on half B, from its losses, is another"
+        );
+    }
+
+    #[test]
+    fn accusations_are_told_by_what_they_are_about() {
+        let told = |accusation| describe_accusation(&accusation);
+        assert_eq!(told(Accusation::Rows(Stage::Pay)), "the rows of the pay");
+        assert_eq!(
+            told(Accusation::Row(Stage::Pass(0), 3)),
+            "the row of delta 3 in pass 0"
+        );
+        assert_eq!(
+            told(Accusation::Weights(Model::Merged)),
+            "the weights of the merged model"
+        );
     }
 }

@@ -15,7 +15,7 @@ use gotong_protocol::{
     view::{RoundView, SeatView, TaskView},
     AuditAnswer, Hash, Phase, SeatState, TaskId,
 };
-use gotong_scoring::{audits, work_root};
+use gotong_scoring::{audits, work_root, Audited};
 use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 use tracing::Instrument;
 
@@ -177,7 +177,7 @@ impl Duty {
     async fn fulfil(
         &mut self,
         client: &Client,
-        round: &RoundView,
+        of: &RoundView,
         now: &AttesterSnapshot,
         own: Option<Arc<ScoredRound>>,
     ) -> Result<(), RunError> {
@@ -186,8 +186,9 @@ impl Duty {
             self.engine.on_evaluated(Evaluated {
                 round: *round,
                 inputs: own.inputs.digest,
-                opening: own.score.table.opening(),
-                work_root: work_root(&self.account(), &own.score.evaluations),
+                base_root: of.base_root,
+                table: own.summary.clone(),
+                work_root: work_root(&self.account(), &own.table),
                 salt: random_hash()?,
             });
             due = self.engine.on_block(now);
@@ -200,7 +201,7 @@ impl Duty {
             return Ok(());
         }
         self.save()?;
-        match self.execute(client, round, own, command.clone()).await {
+        match self.execute(client, of, own, command.clone()).await {
             Err(RunError::Chain(error @ ChainError::Refused { .. })) => {
                 tracing::error!("{error}");
                 self.refused = Some((command, now.block.saturating_add(REFUSED_BLOCKS)));
@@ -227,20 +228,23 @@ impl Duty {
                     self.engine.on_committed(round, receipt.block);
                     self.save()?;
                 }
-                tracing::info!("committed to a score table");
+                tracing::info!("committed to a share table");
             }
             AttesterCommand::Reveal {
                 round,
-                opening,
+                table,
                 work_root,
                 salt,
             } => {
-                let call = Call::reveal_attestation(task, round, &opening, work_root, salt);
+                let call = Call::reveal_attestation(task, round, &table, work_root, salt);
                 submit_once(client, &self.signer, &call).await?;
+                let gain = table.pay().map(|pay| pay.on_b.gain());
                 tracing::info!(
-                    "attested table {}, paid gain {} Q16 bits",
-                    hex::encode(&opening.table_root()[..4]),
-                    opening.header.paid_gain,
+                    "attested table {}: {}",
+                    hex::encode(&table.root()[..4]),
+                    gain.map_or("nothing is merged".into(), |gain| format!(
+                        "a gain of {gain} Q16 bits on half B"
+                    )),
                 );
             }
             AttesterCommand::AnswerAudits { round } => {
@@ -268,11 +272,14 @@ async fn answer_audits(
     seed: Hash,
 ) -> Result<Vec<AuditAnswer>, RunError> {
     let answers = tokio::task::spawn_blocking(move || {
-        let (table, evaluations) = (&own.score.table, &own.score.evaluations);
-        let rows = table.rows.len() as u32;
-        audits(&seed, &account, AUDITS, table.header.samples, rows)
+        let audited = Audited {
+            summary: &own.summary,
+            samples: own.inputs.sample_count,
+            entrants: own.inputs.entrants.len() as u32,
+        };
+        audits(&seed, &account, AUDITS, &audited)
             .iter()
-            .filter_map(|audit| AuditAnswer::of(audit, &account, table, evaluations))
+            .filter_map(|audit| AuditAnswer::of(audit, &account, &own.table))
             .collect()
     });
     Ok(answers.await?)
@@ -280,7 +287,7 @@ async fn answer_audits(
 
 /// How far the chain knows what the seat's account attests.
 fn seat_of(seat: &SeatView) -> Seat {
-    match (seat.state, &seat.opening) {
+    match (seat.state, &seat.claim) {
         (SeatState::Sitting, Some(_)) if seat.audited => Seat::Audited,
         (SeatState::Sitting, Some(_)) => Seat::Revealed,
         (SeatState::Sitting, None) if seat.committed => Seat::Committed,
@@ -316,47 +323,57 @@ impl Daemon for Attest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gotong_protocol::Opening;
-    use gotong_scoring::{Header, SumNode};
+    use crate::{evaluation::lab::Lab, run::views};
 
     #[test]
     fn a_seat_is_read_from_the_chain() {
-        let opening = Opening {
-            header: Header {
-                samples: 2,
-                base: SumNode::default(),
-                merged: SumNode::default(),
-                gain: 0,
-                gain_se: 0,
-                paid_gain: 0,
-                master_root: [0; 32],
-                similar_root: [0; 32],
-            },
-            rows: SumNode::default(),
-        };
-        let seat = |state, committed, opening, audited| {
+        let table = Lab::small().summary();
+        let seat = |state, committed, is_shown: bool, audited| {
+            let table = is_shown.then(|| table.clone());
             seat_of(&SeatView {
-                account: [1; 32],
-                stake: 1,
-                state,
                 committed,
-                opening,
-                work_root: None,
                 audited,
-                fee: 0,
+                ..views::seat(1, state, table)
             })
         };
-        let (sitting, shown) = (SeatState::Sitting, || Some(opening.clone()));
-        assert_eq!(seat(sitting, false, None, false), Seat::Drawn);
-        assert_eq!(seat(sitting, true, None, false), Seat::Committed);
-        assert_eq!(seat(sitting, true, shown(), false), Seat::Revealed);
-        assert_eq!(seat(sitting, true, shown(), true), Seat::Audited);
+        let sitting = SeatState::Sitting;
+        assert_eq!(seat(sitting, false, false, false), Seat::Drawn);
+        assert_eq!(seat(sitting, true, false, false), Seat::Committed);
+        assert_eq!(seat(sitting, true, true, false), Seat::Revealed);
+        assert_eq!(seat(sitting, true, true, true), Seat::Audited);
         for lost in [
             SeatState::Missed,
             SeatState::Convicted,
             SeatState::Unaudited,
         ] {
-            assert_eq!(seat(lost, true, shown(), true), Seat::Out);
+            assert_eq!(seat(lost, true, true, true), Seat::Out);
+        }
+    }
+
+    #[tokio::test]
+    async fn audits_are_answered_as_the_chain_verifies_them() {
+        let lab = Lab::small();
+        let (account, seed) = ([4; 32], [8; 32]);
+        let (round, table) = lab.score();
+        let own = Arc::new(ScoredRound {
+            inputs: Arc::new(crate::run::replica::lab_inputs(&lab)),
+            round,
+            summary: table.summary(),
+            table,
+        });
+        let audited = Audited {
+            summary: &own.summary,
+            samples: lab.facts.samples,
+            entrants: lab.facts.entrants,
+        };
+        let answers = answer_audits(account, own.clone(), seed).await.unwrap();
+        assert_eq!(answers.len(), AUDITS as usize);
+        let root = work_root(&account, &own.table);
+        for (audit, answer) in audits(&seed, &account, AUDITS, &audited)
+            .iter()
+            .zip(answers)
+        {
+            assert_eq!(answer.verify(audit, &account, &audited, &root), Ok(()));
         }
     }
 }

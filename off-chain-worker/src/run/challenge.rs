@@ -1,8 +1,11 @@
 //! The daemon of `gotong challenge`.
 
 use super::{
-    dispute_agent::stage, inputs_digest, replica::ReplicaWorker, round_span, Daemon, DisputeAgent,
-    Replica, RunError, ScoredRound, ScorerOptions, Suspects, WorkerDirs,
+    dispute_agent::{stage, turn},
+    inputs_digest,
+    replica::ReplicaWorker,
+    round_span, Daemon, DisputeAgent, Replica, RunError, ScoredRound, ScorerOptions, Suspects,
+    WorkerDirs,
 };
 use crate::{
     chain::{Account, Client, Keypair, Moment},
@@ -81,7 +84,7 @@ impl Challenge {
         let seat = round.seats.iter().find(|seat| seat.account == self.accused);
         match seat {
             None => refuse(format!("{who} has no seat in round {}", self.round)),
-            Some(seat) if seat.state != SeatState::Sitting || seat.opening.is_none() => {
+            Some(seat) if seat.state != SeatState::Sitting || seat.table.is_none() => {
                 refuse(format!("{who} stands for no table in round {}", self.round))
             }
             Some(_) => Ok(()),
@@ -90,8 +93,8 @@ impl Challenge {
 
     fn check_differs(&self, round: &RoundView, own: &ScoredRound) -> Result<(), RunError> {
         let seat = round.seats.iter().find(|seat| seat.account == self.accused);
-        let theirs = seat.and_then(|seat| seat.opening.as_ref());
-        if theirs == Some(&own.score.table.opening()) {
+        let theirs = seat.and_then(|seat| seat.table.as_ref());
+        if theirs == Some(&own.summary) {
             return Err(RunError::Refused(format!(
                 "{} stands for the table that is computed here: there is nothing to dispute",
                 address(&self.accused)
@@ -125,7 +128,7 @@ impl Challenge {
                 "dispute {}: {}, {:?} to move by block {}",
                 own.id,
                 stage(own),
-                own.turn,
+                turn(own),
                 own.deadline
             ));
         } else if !self.is_open {

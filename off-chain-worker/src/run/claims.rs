@@ -1,124 +1,318 @@
-//! Shares of settled rounds: what they are worth, and how they are claimed.
+//! Rounds that an account can claim: what each of them credits it, proves and pays, and how they are claimed.
+//!
+//! The chain takes the rounds in which an account revealed in order, and none can be left out.
 
 use super::{replica::in_commit_order, Replica, RunError};
-use crate::chain::{Account, Call, Client, Inclusion, Keypair, Moment};
+use crate::chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment};
 use gotong_protocol::{
     bounds::MAX_CLAIMS,
-    pay::slice,
-    view::{RewardKind, RewardState, RewardView},
-    ClaimItem, RoundId, ShareProof, TaskId,
+    claim::Claimed,
+    pay,
+    view::{RewardKind, RewardState, RewardView, RoundView, SubmissionView, TaskView},
+    ClaimItem, Credit, CreditProof, Ledger, RoundId, TaskId,
 };
 
-/// One account's share of a settled round.
+/// A round to claim, and what comes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Share {
-    /// Proves it to the chain.
-    pub proof: ShareProof,
-    /// What it is worth, in planck.
-    pub amount: u128,
+pub struct DueClaim {
+    /// What is handed in.
+    pub item: ClaimItem,
+    /// What the chain makes of it, if those before it are claimed first.
+    pub claimed: Claimed,
 }
 
-/// Shares that were claimed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Claimed {
-    /// How many.
-    pub shares: usize,
-    /// In planck.
-    pub amount: u128,
+/// A round that cannot be claimed now. The chain takes rounds in order, so later ones wait for it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("round {round} of task {task}, for which later rounds wait: {why}")]
+pub struct StuckClaim {
+    /// The task.
+    pub task: TaskId,
+    /// The round.
+    pub round: RoundId,
+    /// Why not, and what to do.
+    pub why: String,
 }
 
-/// The account's share of `pot` in a round that `replica` has replayed; `None` when it has none.
-pub async fn share_of(
+/// What can be claimed, or was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Claims {
+    /// In order.
+    pub claimed: Vec<DueClaim>,
+    /// The first round that cannot be claimed, if there is one.
+    pub stuck: Option<StuckClaim>,
+}
+
+impl Claims {
+    /// What they pay together, in planck.
+    pub fn paid(&self) -> u128 {
+        self.claimed.iter().map(|due| due.claimed.paid).sum()
+    }
+}
+
+/// The rounds of a task that `account` can claim at `now`, as far as `replica` has replayed the task.
+pub async fn due_claims(
+    replica: &Replica,
+    now: &Moment,
+    account: &Account,
+    task: &TaskView,
+) -> Result<Claims, RunError> {
+    let rounds = claimable_rounds(&now.rewards(account).await?, task.id);
+    let ledger = now.ledger(account, task.id).await?;
+    let mut ledger = ledger.map(|view| view.ledger).unwrap_or_default();
+    let mut due = Claims::default();
+    for round in rounds {
+        let view = now.round(task.id, round).await?;
+        let Some(view) = view else { break };
+        let proof = match view.claim.as_ref().and_then(|claim| claim.merged) {
+            None => None,
+            Some(_) => credit_proof(replica, now, account, task.id, round).await?,
+        };
+        let is_proved = proof.is_some();
+        let Some(claimed) = take(&mut ledger, proof.as_ref(), task, &view) else {
+            let why = match is_proved {
+                true => "the chain settled it on another table than is computed here",
+                false => "its table could not be rebuilt here, so there is no proof of its credit",
+            };
+            due.stuck = Some(StuckClaim {
+                task: task.id,
+                round,
+                why: why.into(),
+            });
+            break;
+        };
+        due.claimed.push(DueClaim {
+            item: ClaimItem {
+                task: task.id,
+                round,
+                proof,
+            },
+            claimed,
+        });
+    }
+    Ok(due)
+}
+
+/// Claims every round of `task` that can be claimed, as [`due_claims`] lists them. What the chain refuses is told, and
+/// what comes before it is claimed.
+pub async fn claim_rounds(
+    client: &Client,
+    now: &Moment,
+    signer: &Keypair,
+    replica: &Replica,
+    task: &TaskView,
+) -> Result<Claims, RunError> {
+    let due = due_claims(replica, now, &signer.public_key().0, task).await?;
+    let mut claims = Claims {
+        claimed: Vec::new(),
+        stuck: due.stuck,
+    };
+    let (mut rest, mut at_once) = (&due.claimed[..], MAX_CLAIMS as usize);
+    while let Some(first) = rest.first() {
+        let (batch, later) = rest.split_at(at_once.min(rest.len()));
+        let items: Vec<ClaimItem> = batch.iter().map(|due| due.item.clone()).collect();
+        let call = Call::claim(&items);
+        match client.submit(signer, &call, Inclusion::Best).await {
+            Ok(_) => {
+                claims.claimed.extend_from_slice(batch);
+                rest = later;
+            }
+            // All of a call happen, or none: one by one, those before the refused one do.
+            Err(ChainError::Refused { .. }) if batch.len() > 1 => at_once = 1,
+            Err(error @ (ChainError::Refused { .. } | ChainError::Rejected(_))) => {
+                claims.stuck = Some(StuckClaim {
+                    task: task.id,
+                    round: first.item.round,
+                    why: advice(&error),
+                });
+                break;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(claims)
+}
+
+/// What the chain said of a claim, and what to do.
+fn advice(error: &ChainError) -> String {
+    let is_other = error.is_refusal("NotNextClaim") || error.is_refusal("AlreadyClaimed");
+    match is_other {
+        true => format!(
+            "{error} Another program claims for this account, or the chain took blocks back: `gotong claim` claims \
+             what is left, from the first unclaimed round on"
+        ),
+        false => error.to_string(),
+    }
+}
+
+/// Proof of the account's credit in a round that merged something; none if the replica has no table of it.
+async fn credit_proof(
     replica: &Replica,
     now: &Moment,
     account: &Account,
     task: TaskId,
     round: RoundId,
-    pot: u128,
-) -> Result<Option<Share>, RunError> {
+) -> Result<Option<CreditProof>, RunError> {
     let Some(table) = replica.table(round)? else {
         return Ok(None);
     };
     let submissions = now.submissions(task, round).await?;
-    let own = submissions
-        .iter()
-        .find(|submission| submission.account == *account)
-        .and_then(|submission| submission.revealed.as_ref());
-    let row = in_commit_order(&submissions)
-        .iter()
-        .position(|(_, revealed)| own.is_some_and(|own| std::ptr::eq(own, *revealed)));
-    let share = row.and_then(|row| {
-        let proof = table.prove_share(row)?;
-        let proved = proof.verify(&table.claim()).ok()?;
-        let share = u128::from(proved.share);
-        let amount = slice(pot, proved.total, proved.prefix, share)?;
-        (share > 0).then_some(Share { proof, amount })
-    });
-    Ok(share)
+    Ok(entrant_of(account, &submissions).and_then(|entrant| table.prove_credit(entrant)))
 }
 
-/// Claims every share of `account` in the task that `replica` has replayed up to now.
-pub async fn claim_shares(
-    client: &Client,
-    now: &Moment,
-    signer: &Keypair,
-    replica: &Replica,
-    task: TaskId,
-) -> Result<Claimed, RunError> {
-    let account = signer.public_key().0;
-    let mut items = Vec::new();
-    let mut claimed = Claimed::default();
-    for (round, pot) in claimable_rounds(&now.rewards(&account).await?, task) {
-        if let Some(share) = share_of(replica, now, &account, task, round, pot).await? {
-            claimed.shares += 1;
-            claimed.amount += share.amount;
-            items.push(ClaimItem {
-                task,
-                round,
-                proof: share.proof,
-            });
-        }
-    }
-    for batch in items.chunks(MAX_CLAIMS as usize) {
-        client
-            .submit(signer, &Call::claim(batch), Inclusion::Best)
-            .await?;
-    }
-    Ok(claimed)
+/// Which entrant of a round's table an account is.
+fn entrant_of(account: &Account, submissions: &[SubmissionView]) -> Option<u32> {
+    let entrants = in_commit_order(submissions);
+    let mut entrants = (0u32..).zip(entrants);
+    let own = entrants.find(|(_, submission)| submission.account == *account);
+    own.map(|(entrant, _)| entrant)
 }
 
-/// Rounds of `task` with something to claim, and what contributors share in each.
-fn claimable_rounds(rewards: &[RewardView], task: TaskId) -> Vec<(RoundId, u128)> {
-    rewards
+/// Takes the credit that `proof` shows into a ledger, as the chain does, and gives back what comes of it. None if it
+/// shows none in a round that merged something, or the chain does not take it.
+fn take(
+    ledger: &mut Ledger,
+    proof: Option<&CreditProof>,
+    task: &TaskView,
+    round: &RoundView,
+) -> Option<Claimed> {
+    let credit = match round.claim.as_ref().filter(|claim| claim.merged.is_some()) {
+        Some(claim) => proof?.verify(claim).ok()?.credit,
+        None => Credit::default(),
+    };
+    let pay = |ledger: &Ledger| task.terms.contributor_pay(ledger.proved);
+    let before = pay(ledger)?;
+    let counted = pay::credit_at_rate(&credit, round.rate_q32);
+    let proved = ledger.add(&counted, task.terms.share.doubt_q8);
+    // Of a round that nobody claimed in time nothing may be left.
+    let left = (round.pot)
+        .saturating_sub(round.paid)
+        .saturating_sub(round.released);
+    Some(Claimed {
+        credit: credit.credit,
+        proved,
+        paid: pay(ledger)?.saturating_sub(before).min(left),
+    })
+}
+
+/// Rounds of `task` that are to be claimed, in order.
+fn claimable_rounds(rewards: &[RewardView], task: TaskId) -> Vec<RoundId> {
+    let mut rounds: Vec<RoundId> = rewards
         .iter()
         .filter(|reward| reward.task == task && reward.kind == RewardKind::Contributor)
-        .filter_map(|reward| match reward.state {
-            RewardState::Claimable { pot, .. } => Some((reward.round, pot)),
-            _ => None,
-        })
-        .collect()
+        .filter(|reward| matches!(reward.state, RewardState::Claimable { .. }))
+        .map(|reward| reward.round)
+        .collect();
+    rounds.sort_unstable();
+    rounds
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        evaluation::lab::Lab,
+        run::views::{round, settled, submission, task},
+    };
 
     #[test]
-    fn only_unclaimed_shares_of_the_task_are_claimable() {
+    fn claims_are_what_the_chain_makes_of_them() {
+        let lab = Lab::small();
+        let (table, task) = (lab.table(), task());
+        let settled = settled(&table);
+        let gain = settled.claim.and_then(|claim| claim.merged).unwrap().gain;
+        let submissions = [
+            submission(2, true),
+            submission(7, false),
+            submission(0, true),
+        ];
+        assert_eq!(entrant_of(&[2; 32], &submissions), Some(1));
+        assert_eq!(entrant_of(&[7; 32], &submissions), None);
+        let mut sum = 0;
+        for entrant in 0..lab.facts.entrants {
+            let proof = table.prove_credit(entrant);
+            let mut ledger = Ledger::default();
+            let claimed = take(&mut ledger, proof.as_ref(), &task, &settled).unwrap();
+            assert_eq!(claimed.proved, ledger.proved);
+            assert_eq!(
+                Some(claimed.paid),
+                task.terms.contributor_pay(ledger.proved)
+            );
+            sum += claimed.credit;
+            // The second time the same credit is in less doubt.
+            let again = take(&mut ledger, proof.as_ref(), &task, &settled).unwrap();
+            let both = task.terms.contributor_pay(ledger.proved);
+            assert_eq!(Some(claimed.paid + again.paid), both);
+        }
+        assert_eq!(sum, gain);
+    }
+
+    #[test]
+    fn a_round_that_merged_something_needs_a_proof_and_no_other_takes_one_up() {
+        let table = Lab::small().table();
+        let (task, settled) = (task(), settled(&table));
+        let mut ledger = Ledger::default();
+        assert_eq!(take(&mut ledger, None, &task, &settled), None);
+        let mut proof = table.prove_credit(0).unwrap();
+        proof.row.delta_hash[0] ^= 1;
+        assert_eq!(take(&mut ledger, Some(&proof), &task, &settled), None);
+        let void = take(&mut ledger, None, &task, &round());
+        assert_eq!(void, Some(Claimed::default()));
+        assert_eq!(ledger, Ledger::default());
+    }
+
+    #[test]
+    fn what_was_released_is_credited_and_not_paid() {
+        let (table, task) = (Lab::small().table(), task());
+        let settled = settled(&table);
+        let late = RoundView {
+            released: settled.pot,
+            ..settled.clone()
+        };
+        let proof = table.prove_credit(0);
+        let (mut one, mut other) = (Ledger::default(), Ledger::default());
+        let in_time = take(&mut one, proof.as_ref(), &task, &settled).unwrap();
+        let too_late = take(&mut other, proof.as_ref(), &task, &late).unwrap();
+        assert_eq!((one, too_late.paid), (other, 0));
+        assert_eq!(in_time.credit, too_late.credit);
+    }
+
+    #[test]
+    fn a_claim_out_of_order_is_told_with_what_to_do() {
+        let refused = |name: &str| {
+            advice(&ChainError::Refused {
+                name: name.into(),
+                docs: "Docs of the chain.".into(),
+            })
+        };
+        assert!(refused("NotNextClaim").contains("`gotong claim` claims what is left"));
+        assert_eq!(
+            refused("ProofInvalid"),
+            "refused: ProofInvalid. Docs of the chain."
+        );
+    }
+
+    #[test]
+    fn only_unclaimed_rounds_of_the_task_are_claimable_and_in_order() {
         let reward = |task, round, kind, state| RewardView {
             task: TaskId(task),
             round: RoundId(round),
             kind,
             state,
         };
-        let claimable = |pot| RewardState::Claimable { pot, total: 1 };
+        let claimable = RewardState::Claimable {
+            merged: None,
+            reserved: 7,
+        };
+        let claimed = RewardState::Claimed(Claimed::default());
         let rewards = [
-            reward(1, 0, RewardKind::Contributor, RewardState::Paid(5)),
-            reward(1, 1, RewardKind::Contributor, claimable(7)),
+            reward(1, 4, RewardKind::Contributor, claimable),
+            reward(1, 0, RewardKind::Contributor, claimed),
+            reward(1, 1, RewardKind::Contributor, claimable),
             reward(1, 2, RewardKind::Attester, RewardState::Nothing),
             reward(1, 3, RewardKind::Contributor, RewardState::Pending),
-            reward(2, 1, RewardKind::Contributor, claimable(9)),
+            reward(2, 1, RewardKind::Contributor, claimable),
         ];
-        assert_eq!(claimable_rounds(&rewards, TaskId(1)), [(RoundId(1), 7)]);
+        let rounds = claimable_rounds(&rewards, TaskId(1));
+        assert_eq!(rounds, [RoundId(1), RoundId(4)]);
     }
 }

@@ -1,7 +1,7 @@
 //! The daemon of `gotong contribute` and `gotong submit`.
 
 use super::{
-    claim_shares,
+    claim_rounds,
     replica::ReplicaWorker,
     residuals::Residuals,
     round_span, submit_once,
@@ -109,6 +109,8 @@ pub struct Contribute {
     claims_resume_at: Instant,
     /// Whether this process has revealed a delta, or found its own revealed.
     has_revealed: bool,
+    /// The round whose delta is another account's.
+    lost: Option<RoundId>,
     /// The last round that could not be trained for, because the chain settled one before it on
     /// something else than is computed here.
     given_up: Option<RoundId>,
@@ -173,6 +175,7 @@ impl Contribute {
             training: None,
             claims_resume_at: Instant::now(),
             has_revealed: false,
+            lost: None,
             given_up: None,
         }
     }
@@ -220,6 +223,10 @@ impl Contribute {
                 Some(_) => Submission::Revealed,
                 None => Submission::Committed,
             }),
+            unclaimed: now
+                .ledger(&self.account, self.task)
+                .await?
+                .and_then(|ledger| ledger.next),
         }))
     }
 
@@ -269,17 +276,36 @@ impl Contribute {
                 }
                 tracing::info!("committed");
             }
+            ContributorCommand::Reveal { round, .. } if self.lost == Some(round) => {}
             ContributorCommand::Reveal { round, delta, salt } => {
                 let call = Call::reveal(task, round, &delta, salt);
-                submit_once(client, &self.signer, &call).await?;
+                match submit_once(client, &self.signer, &call).await {
+                    Err(error) if error.is_refusal("DeltaOfAnother") => {
+                        return self.lose(round, &error)
+                    }
+                    sent => sent?,
+                };
                 self.has_revealed = true;
                 tracing::info!("revealed {} bytes", delta.len());
             }
-            ContributorCommand::Claim { before } => {
-                self.claim(opened, client, now, view, before).await?;
+            ContributorCommand::Claim { .. } => {
+                self.claim(opened, client, now, view).await?;
             }
         }
         Ok(())
+    }
+
+    /// Another account is the author of the delta: to reveal it again costs fees and is in vain.
+    fn lose(&mut self, round: RoundId, error: &ChainError) -> Result<(), RunError> {
+        self.lost = Some(round);
+        let advice = "train with other data or another seed";
+        match self.source {
+            DeltaSource::Train(_) => {
+                tracing::error!("{error} Nothing is submitted in this round: {advice}");
+                Ok(())
+            }
+            DeltaSource::Weights(_) => Err(RunError::Refused(format!("{error} So {advice}"))),
+        }
     }
 
     /// Goes on with rebuilding the task in the background, so that it holds up no commitment and no reveal. If the chain
@@ -314,7 +340,6 @@ impl Contribute {
         client: &Client,
         now: &Moment,
         view: &TaskView,
-        before: RoundId,
     ) -> Result<(), RunError> {
         if Instant::now() < self.claims_resume_at {
             return Ok(());
@@ -326,21 +351,14 @@ impl Contribute {
         let Some(replica) = opened.worker.replica() else {
             return Ok(());
         };
-        match claim_shares(client, now, &self.signer, replica, self.task).await {
-            Ok(claimed) => {
-                opened.engine.on_claimed(before);
-                opened.save()?;
-                if claimed.shares > 0 {
-                    tracing::info!("claimed {} planck", claimed.amount);
-                }
-            }
-            Err(RunError::Chain(
-                error @ (ChainError::Refused { .. } | ChainError::Rejected(_)),
-            )) => {
-                tracing::warn!("cannot claim: {error}; trying again in {CLAIM_RETRY:?}");
-                self.claims_resume_at = Instant::now() + CLAIM_RETRY;
-            }
-            Err(error) => return Err(error),
+        let claims = claim_rounds(client, now, &self.signer, replica, view).await?;
+        if !claims.claimed.is_empty() {
+            let (rounds, paid) = (claims.claimed.len(), claims.paid());
+            tracing::info!("claimed {rounds} rounds, paid {paid} planck");
+        }
+        if let Some(stuck) = claims.stuck {
+            tracing::warn!("cannot claim {stuck}; trying again in {CLAIM_RETRY:?}");
+            self.claims_resume_at = Instant::now() + CLAIM_RETRY;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Plays an account's disputes, move by move.
 
-use super::{inputs_digest, Replica, RunError};
+use super::{inputs_digest, Replica, RoundPlayer, RunError};
 use crate::{
     chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment},
     engine::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute},
@@ -14,7 +14,7 @@ use gotong_protocol::{
     view::{DisputeView, RoundView},
     Hash, Phase, SeatState, TaskId,
 };
-use gotong_scoring::trial::Witness;
+use gotong_scoring::trial::Turn;
 use std::collections::{BTreeSet, HashMap};
 use tokio::{
     sync::mpsc::{unbounded_channel, UnboundedReceiver},
@@ -105,7 +105,7 @@ impl DisputeAgent {
         let inputs = inputs_digest(round, &submissions);
         let mut commands = loop {
             let own = replica.known_score(&inputs);
-            let own_table = own.map(|own| own.score.table.root());
+            let own_table = own.map(|own| own.summary.root());
             let snapshot = self.snapshot(now, round, &disputes, own_table, suspects);
             let commands = self.engine.on_block(&snapshot);
             if commands != [DisputerCommand::Compute] {
@@ -120,10 +120,10 @@ impl DisputeAgent {
         if commands.is_empty() {
             return Ok(hearing);
         }
-        let witness = replica.witness(client, now, round).await?;
+        let player = replica.player(client, now, round).await?;
         let of = round.clone();
         let (mut calls, computing) = in_turn(commands, move |command| {
-            call(&of, &disputes, &witness, command)
+            call(&of, &disputes, &player, command)
         });
         let mut computed = Vec::new();
         // While what is ready is sent, the next ones are computed.
@@ -189,7 +189,7 @@ impl DisputeAgent {
             .seats
             .iter()
             .filter(|seat| seat.state == SeatState::Sitting)
-            .filter_map(|seat| Some((seat.account, seat.opening.as_ref()?.table_root())));
+            .filter_map(|seat| Some((seat.account, seat.table.as_ref()?.root())));
         let is_suspect = |(who, _): &(Account, Hash)| match suspects {
             Suspects::Everybody => true,
             Suspects::Only(suspect) => *who == suspect,
@@ -321,26 +321,24 @@ where
 fn call(
     round: &RoundView,
     disputes: &[DisputeView],
-    witness: &Witness,
+    player: &RoundPlayer,
     command: DisputerCommand,
 ) -> Option<Call> {
-    let trial_of = |id: DisputeId| {
-        let found = disputes.iter().find(|dispute| dispute.id == id);
-        found.map(|dispute| &dispute.trial)
-    };
+    let open = |id: DisputeId| disputes.iter().find(|dispute| dispute.id == id);
     match command {
         DisputerCommand::Compute => None,
         DisputerCommand::Answer { dispute, .. } => {
-            let answer = witness.answer(trial_of(dispute)?)?;
+            let answer = player.answer(&open(dispute)?.trial)?;
             Some(Call::answer_dispute(dispute, &answer))
         }
         DisputerCommand::Pick { dispute, .. } => {
-            let pick = witness.pick(trial_of(dispute)?)?;
+            let of = open(dispute)?;
+            let pick = player.pick(&of.table, &of.trial)?;
             Some(Call::pick_in_dispute(dispute, pick))
         }
         DisputerCommand::Accuse { accused } => {
             let seat = round.seats.iter().find(|seat| seat.account == accused);
-            let accusation = witness.accuse(seat?.opening.as_ref()?)?;
+            let accusation = player.accuse(seat?.table.as_ref()?)?;
             let (task, id) = (round.task, round.round);
             Some(Call::open_dispute(task, id, accused, accusation))
         }
@@ -360,15 +358,23 @@ fn open_dispute(view: &DisputeView) -> OpenDispute {
         id: view.id,
         accused: view.accused,
         challenger: view.challenger,
-        turn: view.turn,
+        turn: turn(view),
         moves: view.answers.saturating_add(view.picks),
         deadline: view.deadline,
     }
 }
 
-/// What the parties of a dispute are at, in words.
+/// What the parties of a dispute are at, by its name.
 pub fn stage(dispute: &DisputeView) -> String {
-    StepName::of(&dispute.trial.statement)
+    StepName::of(&dispute.trial.statement).to_string()
+}
+
+/// Whose move it is.
+pub fn turn(dispute: &DisputeView) -> Turn {
+    match dispute.awaits_answer {
+        true => Turn::Accused,
+        false => Turn::Challenger,
+    }
 }
 
 #[cfg(test)]

@@ -2,11 +2,18 @@
 
 use super::RunError;
 use crate::{
-    chain::{body::Kind, ChainError, Client, Moment},
+    chain::{
+        body::{Body, Kind},
+        ChainError, Client, Moment,
+    },
     evaluation::{Evidence, EvidenceError, Finding, Move},
 };
-use gotong_protocol::dispute::{ClosedDispute, Verdict};
-use gotong_scoring::trial::{Accusation, Answer, Pick};
+use gotong_protocol::{
+    dispute::{ClosedDispute, Verdict},
+    view::RoundView,
+    Hash, TableSummary,
+};
+use gotong_scoring::share::trial::{Accusation, Answer, Pick};
 
 /// Evidence of the step that decided a dispute, from the moves in the blocks of the chain.
 pub async fn dispute_evidence(
@@ -29,25 +36,59 @@ pub async fn dispute_evidence(
         block: closed.ended_at,
     };
     let (task, round) = (closed.task, closed.round);
-    let case = now.case(task, round).await?;
-    let case = case.ok_or_else(|| missing("the ground"))?;
+    let facts = now.facts(task, round).await?;
+    let facts = facts.ok_or_else(|| missing("the ground"))?;
     let view = now.round(task, round).await?;
-    let seats = view.into_iter().flat_map(|round| round.seats);
-    let opening = seats
-        .filter(|seat| seat.account == closed.accused)
-        .find_map(|seat| seat.opening);
-    let opening = opening.ok_or_else(|| missing("the table"))?;
+    let view = view.ok_or_else(|| missing("the round"))?;
+    let table = table(client, &view, closed).await?;
+    let table = table.ok_or_else(|| missing("the table"))?;
     let moves = moves(client, closed).await?;
-    // What was doubted first is among the few things that can be.
     let id = (task, round, closed.id);
-    let evidence = [Accusation::Similar, Accusation::Rows, Accusation::Header]
+    // Of several disputes that were opened in the block one has these moves.
+    let accusations = client.body(closed.opened_at).await?;
+    let evidence = accusations
+        .find_all::<Accusation>(Kind::OpenDispute, &(task, round, closed.accused))
         .into_iter()
-        .filter_map(|accusation| {
-            let (case, opening) = (case.clone(), opening.clone());
-            Evidence::replay(id, case, opening, accusation, moves.iter().cloned()).ok()
+        .filter_map(|(_, accusation)| {
+            let (facts, table) = (facts.clone(), table.clone());
+            Evidence::replay(id, facts, table, accusation, moves.iter().cloned()).ok()
         })
         .find(|evidence| evidence.check() == Ok(expected));
     Ok(evidence.ok_or_else(|| EvidenceError::Undecided("other moves".into()))?)
+}
+
+/// The table that the accused stood for. A round that is over keeps its root only: the rest is in the block that took it.
+async fn table(
+    client: &Client,
+    round: &RoundView,
+    closed: &ClosedDispute,
+) -> Result<Option<TableSummary>, ChainError> {
+    let mut seats = round.seats.iter();
+    let seat = seats.find(|seat| seat.account == closed.accused);
+    let Some(root) = seat
+        .and_then(|seat| seat.claim)
+        .map(|claim| claim.table_root)
+    else {
+        return Ok(None);
+    };
+    if let Some(table) = seat.and_then(|seat| seat.table.clone()) {
+        return Ok(Some(table));
+    }
+    for block in (round.started_at..=closed.opened_at).rev() {
+        let found = revealed(&client.body(block).await?, round, &root);
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+/// The table with this root, if it was revealed in a block.
+fn revealed(body: &Body, round: &RoundView, root: &Hash) -> Option<TableSummary> {
+    let start = (round.task, round.round);
+    let tables = body.find_all::<TableSummary>(Kind::RevealAttestation, &start);
+    let mut tables = tables.into_iter().map(|(_, table)| table);
+    tables.find(|table| table.root() == *root)
 }
 
 /// The moves of a dispute in their order, with those that were refused.

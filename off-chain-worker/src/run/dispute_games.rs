@@ -1,4 +1,4 @@
-//! Disputes as they are played: an honest party and a liar, each with its engine and its witness,
+//! Disputes as they are played: an honest party and a liar, each with its engine and its own computation,
 //! before a referee with the rules of the chain.
 
 use crate::{
@@ -7,8 +7,12 @@ use crate::{
 };
 use clap::ValueEnum;
 use codec::{Decode, Encode};
-use gotong_protocol::{id::DisputeId, Opening, RoundId};
-use gotong_scoring::trial::{Case, Ruling, Trial, Witness};
+use gotong_protocol::{id::DisputeId, RoundFacts, RoundId, TableSummary};
+use gotong_scoring::{
+    share::trial::{Player, Ruling, Trial},
+    trial::Turn,
+    Reference,
+};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -20,15 +24,15 @@ const LIAR: Account = [2; 32];
 /// A party: it doubts every table that differs from its own.
 struct Party {
     account: Account,
-    witness: Witness,
+    player: Player,
     engine: Disputer,
 }
 
 /// The referee, and the tables that stand.
 struct Court {
-    case: Case,
+    facts: RoundFacts,
     block: u32,
-    tables: BTreeMap<Account, Opening>,
+    tables: BTreeMap<Account, TableSummary>,
     open: Vec<(OpenDispute, Trial)>,
     opened: u32,
     /// Challengers who were wrong.
@@ -41,15 +45,13 @@ impl Court {
         DisputerSnapshot {
             block: self.block,
             round: RoundId(0),
-            own_table: Some(own.witness.score().table.root()),
-            tables: roots
-                .map(|(who, table)| (*who, table.table_root()))
-                .collect(),
+            own_table: Some(own.player.summary().root()),
+            tables: roots.map(|(who, table)| (*who, table.root())).collect(),
             disputes: self
                 .open
                 .iter()
                 .map(|(dispute, trial)| OpenDispute {
-                    turn: trial.turn(),
+                    turn: turn(trial),
                     ..*dispute
                 })
                 .collect(),
@@ -62,7 +64,7 @@ impl Court {
     }
 
     /// Carries out a command of a party; what comes too late is refused, and changes nothing.
-    fn execute(&mut self, by: &Party, command: DisputerCommand) {
+    fn execute(&mut self, by: &mut Party, command: DisputerCommand) {
         self.block += 1;
         let place = |open: &[(OpenDispute, Trial)], id: DisputeId| {
             open.iter().position(|(dispute, _)| dispute.id == id)
@@ -74,18 +76,18 @@ impl Court {
                     (dispute.challenger, dispute.accused) == (by.account, accused)
                 });
                 let accusation = match self.tables.get(&accused) {
-                    Some(table) if !is_open => by.witness.accuse(table).map(|it| (table, it)),
+                    Some(table) if !is_open => by.player.accuse(table).map(|it| (table, it)),
                     _ => None,
                 };
                 let Some((table, accusation)) = accusation else {
                     return;
                 };
-                let trial = Trial::open(table, &self.case, accusation);
+                let trial = Trial::open(&self.facts, table, accusation).unwrap();
                 let dispute = OpenDispute {
                     id: DisputeId(self.opened),
                     accused,
                     challenger: by.account,
-                    turn: trial.turn(),
+                    turn: turn(&trial),
                     moves: 0,
                     deadline: self.block + 20,
                 };
@@ -97,11 +99,11 @@ impl Court {
                     return;
                 };
                 let (dispute, trial) = &mut self.open[at];
-                let Some(answer) = by.witness.answer(trial) else {
+                let Some(answer) = by.player.answer(&mut Reference, trial) else {
                     return;
                 };
                 let accused = dispute.accused;
-                match trial.answer(&self.case, &self.tables[&accused], &answer) {
+                match trial.answer(&self.facts, &self.tables[&accused], &answer) {
                     Ok(Ruling::Continues(next)) => {
                         *trial = next;
                         dispute.moves += 1;
@@ -111,7 +113,8 @@ impl Court {
                         let (dispute, _) = self.open.remove(at);
                         self.dismissed.push(dispute.challenger);
                     }
-                    Err(refusal) => panic!("{accused:?}: {refusal}"),
+                    // A liar may have nothing to show: then time passes.
+                    Err(_) => self.convict(accused),
                 }
             }
             DisputerCommand::Pick { dispute, .. } => {
@@ -122,9 +125,10 @@ impl Court {
                 if trial.shown.is_none() {
                     return;
                 }
-                match by.witness.pick(trial) {
+                let table = &self.tables[&dispute.accused];
+                match by.player.pick(&mut Reference, table, trial) {
                     Some(pick) => {
-                        *trial = trial.pick(&self.case, &pick).unwrap();
+                        *trial = trial.pick(&self.facts, table, &pick).unwrap();
                         dispute.moves += 1;
                     }
                     // Nothing of what is shown is computed differently: time passes.
@@ -135,6 +139,13 @@ impl Court {
                 }
             }
         }
+    }
+}
+
+fn turn(trial: &Trial) -> Turn {
+    match trial.awaits_answer() {
+        true => Turn::Accused,
+        false => Turn::Challenger,
     }
 }
 
@@ -204,16 +215,16 @@ proptest! {
         chaos in prop::collection::vec(turns(), 0..60),
     ) {
         let lab = Lab::small();
-        let party = |account, witness| Party {
+        let party = |account, player| Party {
             account,
-            witness,
+            player,
             engine: Disputer::new(account),
         };
         let mut honest = party(HONEST, lab.honest());
         let mut liar = party(LIAR, lab.liar(kind));
-        let table = |party: &Party| (party.account, party.witness.score().table.opening());
+        let table = |party: &Party| (party.account, party.player.summary().clone());
         let mut court = Court {
-            case: lab.case.clone(),
+            facts: lab.facts.clone(),
             block: 1,
             tables: BTreeMap::from([table(&honest), table(&liar)]),
             open: Vec::new(),

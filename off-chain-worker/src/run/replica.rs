@@ -13,17 +13,21 @@ mod drill;
 mod error;
 mod inputs;
 mod payloads;
+mod player;
 mod recomputed;
 mod scorer;
 mod store;
 mod worker;
 
 pub use error::ReplicaError;
-pub(super) use inputs::in_commit_order;
-pub use inputs::{inputs_digest, RoundInputs};
+pub use inputs::{in_commit_order, inputs_digest, RevealedDelta, RoundInputs};
+pub use player::RoundPlayer;
 pub use recomputed::Recomputed;
 pub use scorer::{ScoredRound, ScorerOptions};
 pub use worker::ReplicaWorker;
+
+#[cfg(test)]
+pub(super) use scorer::tests::inputs as lab_inputs;
 
 use super::WorkerDirs;
 use crate::{
@@ -33,12 +37,9 @@ use crate::{
 };
 use gotong_protocol::{
     view::{RoundView, SubmissionView, TaskView},
-    Graph, Hash, Outcome, Phase, RoundClaim, RoundId, Rules, TaskId,
+    Graph, Hash, Outcome, Phase, RoundFacts, RoundId, ShareClaim, ShareTerms, TaskId,
 };
-use gotong_scoring::{
-    trial::{Case, Witness},
-    MasterWeights, ScoreTable,
-};
+use gotong_scoring::{MasterWeights, MergedGain, ShareTable};
 use payloads::{first_weights, PayloadFetcher};
 use scorer::RoundScorer;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ use store::ReplicaStore;
 pub struct Replica {
     task: TaskId,
     graph: Graph,
-    rules: Rules,
+    terms: ShareTerms,
     store: ReplicaStore,
     payloads: PayloadFetcher,
     scorer: RoundScorer,
@@ -78,12 +79,12 @@ impl Replica {
             Some(store) => store,
             None => ReplicaStore::create(folder, first_weights(client, now, task).await?)?,
         };
-        let (graph, rules) = (task.graph.clone(), task.terms.rules);
+        let (graph, terms) = (task.graph.clone(), task.terms.share);
         Ok(Self {
             task: task.id,
-            scorer: RoundScorer::new(graph.clone(), rules, ScorerOptions::default()),
+            scorer: RoundScorer::new(graph.clone(), terms, ScorerOptions::default()),
             graph,
-            rules,
+            terms,
             store,
             payloads,
         })
@@ -91,7 +92,7 @@ impl Replica {
 
     /// Scores rounds in this way.
     pub fn scored_by(self, options: ScorerOptions) -> Self {
-        let scorer = RoundScorer::new(self.graph.clone(), self.rules, options);
+        let scorer = RoundScorer::new(self.graph.clone(), self.terms, options);
         Self { scorer, ..self }
     }
 
@@ -115,8 +116,8 @@ impl Replica {
         self.store.next_round()
     }
 
-    /// The score table of a replayed round that settled.
-    pub fn table(&self, round: RoundId) -> Result<Option<ScoreTable>, StateError> {
+    /// The share table of a replayed round that settled.
+    pub fn table(&self, round: RoundId) -> Result<Option<ShareTable>, StateError> {
         self.store.table(round)
     }
 
@@ -184,8 +185,9 @@ impl Replica {
         let weights = self.store.weights();
         let inputs = self.payloads.fetch(client, round, &submissions, weights);
         let scored = self.scorer.exact().score(&digest, inputs).await?;
-        let (table, weights) = (&scored.score.table, scored.score.merged.clone());
-        self.check(round, claim_difference(&table.claim(), claim))?;
+        let own = scored.summary.claim(&round.base_root);
+        self.check(round, claim_difference(&own, claim))?;
+        let (table, weights) = (&scored.table, scored.round.weights.clone());
         Ok(self.store.settled(round.round, table, weights)?)
     }
 
@@ -205,20 +207,20 @@ impl Replica {
         let (digest, submissions) = self.inputs_of(now, round).await?;
         let weights = self.store.weights();
         let inputs = self.payloads.fetch(client, round, &submissions, weights);
-        let case = case(now, self.task, round.round);
-        self.scorer.score(&digest, inputs, case).await
+        let facts = facts(now, self.task, round.round);
+        self.scorer.score(&digest, inputs, facts).await
     }
 
     /// What answers and picks in disputes about `round`, for what [`Self::score`] says.
-    pub async fn witness(
+    pub async fn player(
         &mut self,
         client: &Client,
         now: &Moment,
         round: &RoundView,
-    ) -> Result<Arc<Witness>, ReplicaError> {
+    ) -> Result<Arc<RoundPlayer>, ReplicaError> {
         let scored = self.score(client, now, round).await?;
-        let case = case(now, self.task, round.round);
-        self.scorer.witness(&scored, case).await
+        let facts = facts(now, self.task, round.round);
+        self.scorer.player(&scored, facts).await
     }
 
     /// What tells the inputs of `round` from others, and the submissions among them. The round starts from the
@@ -254,22 +256,27 @@ impl Replica {
 }
 
 /// What disputes about a round are judged by.
-async fn case(now: &Moment, task: TaskId, round: RoundId) -> Result<Case, ReplicaError> {
-    let case = now.case(task, round).await?;
+async fn facts(now: &Moment, task: TaskId, round: RoundId) -> Result<RoundFacts, ReplicaError> {
+    let facts = now.facts(task, round).await?;
     let missing = || ChainError::Missing {
         what: format!("what disputes about round {round} are judged by"),
         block: now.block(),
     };
-    Ok(case.ok_or_else(missing)?)
+    Ok(facts.ok_or_else(missing)?)
 }
 
 /// The first thing in which two claims about a round differ.
-pub fn claim_difference(ours: &RoundClaim, theirs: &RoundClaim) -> Option<Difference> {
-    let root = |what, ours: &Hash, theirs: &Hash| {
+pub fn claim_difference(ours: &ShareClaim, theirs: &ShareClaim) -> Option<Difference> {
+    let root = |what: &str, ours: &Hash, theirs: &Hash| {
         Difference::of(what, hex::encode(ours), hex::encode(theirs))
     };
+    let gain = |claim: &ShareClaim| match claim.merged {
+        Some(MergedGain { gain, .. }) => gain.to_string(),
+        None => "nothing was merged".into(),
+    };
+    let most = |claim: &ShareClaim| claim.merged.map_or(0, |merged| merged.most_credits);
     root(
-        "the score table's root",
+        "the share table's root",
         &ours.table_root,
         &theirs.table_root,
     )
@@ -277,8 +284,8 @@ pub fn claim_difference(ours: &RoundClaim, theirs: &RoundClaim) -> Option<Differ
         let what = "the root of the new weights";
         root(what, &ours.master_root, &theirs.master_root)
     })
-    .or_else(|| Difference::of("the paid gain", ours.paid_gain, theirs.paid_gain))
-    .or_else(|| Difference::of("the sum of shares", ours.shares_sum, theirs.shares_sum))
+    .or_else(|| Difference::of("the gain on half B", gain(ours), gain(theirs)))
+    .or_else(|| Difference::of("the most that credits can be", most(ours), most(theirs)))
 }
 
 #[cfg(test)]
@@ -287,22 +294,30 @@ mod tests {
 
     #[test]
     fn claims_differ_in_the_first_thing_that_does() {
-        let ours = RoundClaim {
+        let ours = ShareClaim {
             table_root: [1; 32],
-            paid_gain: 2,
-            shares_sum: 3,
             master_root: [4; 32],
+            merged: Some(MergedGain {
+                gain: -2,
+                most_credits: 3,
+            }),
         };
         assert_eq!(claim_difference(&ours, &ours), None);
-        let what = |theirs: RoundClaim| claim_difference(&ours, &theirs).map(|found| found.what);
-        let mut theirs = ours.clone();
-        theirs.shares_sum = 9;
-        assert_eq!(what(theirs.clone()), Some("the sum of shares"));
-        theirs.paid_gain = 9;
-        assert_eq!(what(theirs.clone()), Some("the paid gain"));
+        let what = |theirs: ShareClaim| claim_difference(&ours, &theirs).map(|found| found.what);
+        let mut theirs = ours;
+        let merged = |gain, most_credits| Some(MergedGain { gain, most_credits });
+        theirs.merged = merged(-2, 9);
+        assert_eq!(
+            what(theirs).as_deref(),
+            Some("the most that credits can be")
+        );
+        theirs.merged = merged(9, 9);
+        assert_eq!(what(theirs).as_deref(), Some("the gain on half B"));
+        theirs.merged = None;
+        assert_eq!(what(theirs).as_deref(), Some("the gain on half B"));
         theirs.master_root = [9; 32];
-        assert_eq!(what(theirs.clone()), Some("the root of the new weights"));
+        assert_eq!(what(theirs).as_deref(), Some("the root of the new weights"));
         theirs.table_root = [9; 32];
-        assert_eq!(what(theirs), Some("the score table's root"));
+        assert_eq!(what(theirs).as_deref(), Some("the share table's root"));
     }
 }

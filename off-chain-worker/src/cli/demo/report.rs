@@ -9,9 +9,12 @@ use super::{
 };
 use crate::{
     chain::{Account, Moment},
-    cli::output::{Format, SYMBOL, UNIT},
+    cli::{
+        output::{millibits, Format, SYMBOL, UNIT},
+        round_report::RoundReport,
+    },
     evaluation::describe_verdict,
-    run::stage,
+    run::{in_commit_order, stage},
 };
 use anyhow::{ensure, Context, Result};
 use gotong_protocol::{
@@ -19,17 +22,14 @@ use gotong_protocol::{
     id::DisputeId,
     pay,
     view::{DisputeView, RewardState, TaskView},
-    Hash,
+    RoundId,
 };
-use gotong_scoring::{ScoreTable, Standing};
+use gotong_scoring::ShareTable;
 use serde_json::{json, Map, Value};
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
 };
-
-/// Q16 bits in a bit.
-const ONE_BIT: f64 = 65536.0;
 
 /// What the rounds so far have brought.
 pub struct Report {
@@ -38,10 +38,13 @@ pub struct Report {
     exam: Exam,
     /// On the exam: at the start, then after every round.
     marks: Vec<Mark>,
-    owed: u128,
+    /// Rounds that ended.
+    rounds: usize,
+    /// What each round that merged something gained, Q16 bits summed over the samples that pay, and at which rate.
+    gains: BTreeMap<RoundId, (i64, u64)>,
+    /// What each round credited.
+    credits: BTreeMap<RoundId, i64>,
     fees: u128,
-    /// Paid improvement of every round, in Q16 bits summed over its shard.
-    paid_gains: Vec<u64>,
     purses: Vec<Purse>,
     disputes: BTreeMap<DisputeId, Seen>,
     convicted: Vec<Convicted>,
@@ -64,7 +67,12 @@ struct Convicted {
 /// What one account was paid, as the chain knows it.
 struct Purse {
     name: String,
+    /// Rounds that credited it something, or paid it a fee.
     rounds: usize,
+    /// Q16 bits summed over the samples that pay.
+    credits: i64,
+    proved: u64,
+    /// In planck.
     paid: u128,
 }
 
@@ -75,9 +83,10 @@ impl Report {
             cast,
             exam,
             marks: Vec::new(),
-            owed: 0,
+            rounds: 0,
+            gains: BTreeMap::new(),
+            credits: BTreeMap::new(),
             fees: 0,
-            paid_gains: Vec::new(),
             purses: Vec::new(),
             disputes: BTreeMap::new(),
             convicted: Vec::new(),
@@ -114,18 +123,17 @@ impl Report {
     pub fn add(&mut self, round: Ended) -> Result<()> {
         let mark = self.examine(&round.weights)?;
         let view = &round.view;
-        self.owed += view.owed;
+        self.rounds += 1;
         self.fees += view.fees;
-        let claim = view.claim.as_ref();
-        self.paid_gains
-            .push(claim.map_or(0, |claim| claim.paid_gain));
+        let merged = view.claim.as_ref().and_then(|claim| claim.merged);
+        self.gains
+            .extend(merged.map(|merged| (view.round, (merged.gain, view.rate_q32))));
         let outcome = view
             .outcome
             .map_or(String::new(), |outcome| format!("{outcome:?}"));
         self.output.say(format_args!(
-            "round {:>2}  {outcome:<11} {mark}, owed {} {SYMBOL}",
-            view.round.0,
-            tokens(view.owed),
+            "round {:>2}  {outcome:<11} {mark}",
+            view.round.0
         ));
         match &round.table {
             Some(table) => self.explain(&round, table),
@@ -202,47 +210,75 @@ impl Report {
         Ok(())
     }
 
-    /// What all rounds owe, in planck.
-    pub fn owed(&self) -> u128 {
-        self.owed
-    }
-
     /// What the model was worth at the start, and after every round.
     pub fn marks(&self) -> &[Mark] {
         &self.marks
     }
 
-    /// Reads from the chain what everybody was paid, and prints it.
-    pub async fn purses(&mut self, now: &Moment) -> Result<()> {
+    /// Reads from the chain what everybody was credited, has proved and was paid, and prints it.
+    pub async fn purses(&mut self, now: &Moment, task: &TaskView) -> Result<()> {
         self.output.say(format_args!(
-            "\n{:<14} {:>6} {:>14}",
+            "\n{:<14} {:>6} {:>9} {:>9} {:>13}",
             "account",
             "rounds",
+            "credit",
+            "proved",
             format!("paid ({SYMBOL})")
         ));
+        let samples = task.terms.hold_out.samples() / 2;
         for (name, account) in self.cast.accounts()? {
             let rewards = now.rewards(&account).await?;
-            let payments: Vec<u128> = rewards
-                .iter()
-                .filter_map(|reward| match reward.state {
-                    RewardState::Paid(amount) if amount > 0 => Some(amount),
-                    _ => None,
-                })
-                .collect();
-            let purse = Purse {
+            let mut purse = Purse {
                 name,
-                rounds: payments.len(),
-                paid: payments.iter().sum(),
+                rounds: 0,
+                credits: 0,
+                proved: 0,
+                paid: 0,
+            };
+            for reward in rewards {
+                match reward.state {
+                    RewardState::Paid(fee) => {
+                        purse.rounds += 1;
+                        purse.paid += fee;
+                    }
+                    RewardState::Claimed(claimed) => {
+                        purse.rounds += usize::from(claimed.credit != 0);
+                        *self.credits.entry(reward.round).or_default() += claimed.credit;
+                        purse.credits += claimed.credit;
+                        purse.proved += claimed.proved;
+                        purse.paid += claimed.paid;
+                    }
+                    _ => {}
+                }
+            }
+            let is_contributor = now
+                .ledgers(&account)
+                .await?
+                .iter()
+                .any(|ledger| ledger.task == task.id);
+            let [credit, proved] = match is_contributor {
+                true => [purse.credits, i64::try_from(purse.proved)?]
+                    .map(|units| format!("{:+.1}", millibits(units, samples))),
+                false => [String::new(), String::new()],
             };
             self.output.say(format_args!(
-                "{:<14} {:>6} {:>14}",
+                "{:<14} {:>6} {credit:>9} {proved:>9} {:>13}",
                 purse.name,
                 purse.rounds,
                 tokens(purse.paid)
             ));
+            if is_contributor {
+                let pay = task.terms.contributor_pay(purse.proved);
+                ensure!(
+                    pay == Some(purse.paid),
+                    "{} was paid {} planck, and proved {pay:?}",
+                    purse.name,
+                    purse.paid
+                );
+            }
             self.purses.push(purse);
         }
-        self.output.say("");
+        self.output.say("credit and proved in millibits a sample\n");
         Ok(())
     }
 
@@ -251,39 +287,45 @@ impl Report {
         purse.map_or(0, |purse| purse.paid)
     }
 
-    /// Checks that pay adds up, and prints the last lines.
+    /// Checks that credits and pay add up, and prints the last lines.
     pub fn finish(&self, task: &TaskView, took: Duration) -> Result<()> {
         let terms = &task.terms;
-        let owed: u128 = self
-            .paid_gains
-            .iter()
-            .map(|gain| {
-                pay::owed(
-                    terms.price_per_millibit,
-                    *gain,
-                    terms.hold_out.samples(),
-                    terms.cap_per_round,
-                )
-                .context("price x improvement fits")
-            })
-            .sum::<Result<u128>>()?;
         let cast = self.cast;
+        let gain: i64 = self.gains.values().map(|(gain, _)| gain).sum();
+        let credits: i64 = self.credits.values().sum();
+        let fees = self.gains.values().map(|(gain, rate)| {
+            let fees = terms.attester_pay(u64::try_from(*gain).unwrap_or(0));
+            Some(pay::at_rate(fees?, *rate))
+        });
+        let owed_fees: u128 = fees.sum::<Option<u128>>().context("the fees fit")?;
         let fees: u128 = cast.truthful().map(|name| self.paid(&name)).sum();
         let honest_paid: u128 = cast.honest().map(|name| self.paid(&name)).sum();
         let honest_mean = honest_paid / cast.honest().count().max(1) as u128;
         let claims = honest_paid + self.paid(NOISE);
+        let proved: u64 = self.purses.iter().map(|purse| purse.proved).sum();
+        for (round, credits) in &self.credits {
+            let gain = self.gains.get(round).map_or(0, |(gain, _)| *gain);
+            ensure!(
+                *credits == gain,
+                "the credits of round {round} add up to {credits}, and its gain is {gain}"
+            );
+        }
         self.output.say(format_args!(
-            "claims {claims} + fees {fees} = {} planck",
-            claims + fees
+            "credits {credits} = gain {gain}, in 2^-16 bit over the samples that pay; so it is in every round"
         ));
-        self.output
-            .say(format_args!("price x proven improvement = {owed} planck"));
+        self.output.say(format_args!(
+            "claims  {claims} planck: to each account price x {} permille of what it proved; all proved {proved}",
+            1000 - terms.attester_fee_permille
+        ));
+        self.output.say(format_args!(
+            "fees    {fees} planck: price x {} permille of every gain",
+            terms.attester_fee_permille
+        ));
         ensure!(
-            fees == self.fees,
-            "attesters got {fees}, the rounds' fees are {}",
+            fees == self.fees && fees == owed_fees,
+            "attesters got {fees}, the rounds' fees are {}, and their gains say {owed_fees}",
             self.fees
         );
-        ensure!(claims + fees == owed, "pay does not add up");
         let liar = account(LIAR)?;
         ensure!(
             self.convicted.iter().all(|it| it.closed.accused == liar),
@@ -295,11 +337,17 @@ impl Report {
         let mut add = |more: Value| all.extend(more.as_object().cloned().unwrap_or_default());
         add(Mark::json(*first, *last)?);
         add(json!({
-            "rounds": self.paid_gains.len(),
+            "rounds": self.rounds,
+            "rounds_merged": self.gains.len(),
+            "gain_units": gain.to_string(),
+            "credits_sum_units": credits.to_string(),
+            "proved_units": proved.to_string(),
             "honest_paid_mean": honest_mean.to_string(),
             "claims": claims.to_string(),
             "fees": fees.to_string(),
-            "owed": owed.to_string(),
+            "paid_planck_by_account": self.purses.iter()
+                .map(|purse| (purse.name.clone(), json!(purse.paid.to_string())))
+                .collect::<Map<_, _>>(),
             "contributors": cast.contributors().count(),
             "attesters": cast.attesters().count(),
             "convicted": self.convicted.len(),
@@ -321,50 +369,20 @@ impl Report {
         Ok(())
     }
 
-    /// Prints what a round measured: its gain, and every delta's share and pay.
-    fn explain(&self, round: &Ended, table: &ScoreTable) -> Result<()> {
-        let samples = f64::from(table.header.samples);
-        let millibits = |q16: f64| q16 / ONE_BIT / samples * 1000.0;
-        self.output.say(format_args!(
-            "          gain {:+.1}±{:.1} millibit{}",
-            millibits(table.header.gain as f64),
-            millibits(table.header.gain_se as f64),
-            match table.header.paid_gain {
-                0 => ": not merged, not paid",
-                _ => "",
-            },
-        ));
-        let pot = round.view.owed - round.view.fees;
-        let total = table.shares_sum();
-        let mut prefix = 0;
-        for row in &table.rows {
-            let share = u128::from(row.share);
-            let paid = pay::slice(pot, total, prefix, share).unwrap_or_default();
-            prefix += share;
-            let standing = match row.standing {
-                Standing::Admitted if paid > 0 => format!("paid {} {SYMBOL}", tokens(paid)),
-                Standing::Admitted => "admitted".into(),
-                Standing::BelowFloor => "not admitted".into(),
-                Standing::Similar { .. } => "too similar".into(),
-            };
+    /// Prints what a round decided on A and what it paid on B: every delta's value, and its credit.
+    fn explain(&self, round: &Ended, table: &ShareTable) -> Result<()> {
+        let report = RoundReport::new(table, &round.view.base_root, round.samples);
+        self.output
+            .say(format_args!("          {}", report.outcome()));
+        let entrants = in_commit_order(&round.submissions);
+        for (of, submission) in report.entrants().iter().zip(entrants) {
             self.output.say(format_args!(
-                "          {:<13} phi {:+7.1}±{:<4.1} {standing}",
-                self.author(round, &row.delta_hash)?,
-                millibits(row.phi as f64),
-                millibits(row.standard_error as f64),
+                "          {:<13} {}",
+                self.cast.name_of(&submission.account)?,
+                report.explain(of),
             ));
         }
         Ok(())
-    }
-
-    /// The demo's name of whoever revealed a delta.
-    fn author(&self, round: &Ended, delta_hash: &Hash) -> Result<String> {
-        let submission = round.submissions.iter().find(|submission| {
-            let revealed = submission.revealed.as_ref();
-            revealed.is_some_and(|revealed| revealed.record.delta_hash == *delta_hash)
-        });
-        self.cast
-            .name_of(&submission.context("every row has its reveal")?.account)
     }
 }
 

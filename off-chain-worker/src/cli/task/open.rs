@@ -2,7 +2,11 @@
 
 use crate::{
     chain::{Call, Inclusion},
-    cli::{data::Data, output::Amount, Globals},
+    cli::{
+        data::Data,
+        output::{fixed_point, Amount},
+        Globals,
+    },
     model::Model,
     run::Sealed,
     training::{
@@ -14,10 +18,10 @@ use anyhow::{ensure, Context};
 use codec::Encode;
 use gotong_protocol::{
     bounds::{
-        MAX_GRAPH_BYTES, MAX_POOL_RECORDS, MAX_SHARD_BYTES, MAX_WEIGHT_BYTES,
-        MIN_RECORDS_PER_SAMPLE,
+        MAX_GRAPH_BYTES, MAX_POOL_RECORDS, MAX_SHARD_BYTES, MAX_SHARD_SAMPLES, MAX_WEIGHT_BYTES,
+        MIN_RECORDS_PER_SAMPLE, MIN_SAMPLES,
     },
-    HoldOutTerms, Rules, TaskId, TaskName, TaskTerms, Windows,
+    HoldOutTerms, ShareTerms, TaskId, TaskName, TaskTerms, Windows,
 };
 use gotong_scoring::{pool_tree, MasterWeights};
 use rand::{rngs::StdRng, seq::SliceRandom, Rng, SeedableRng};
@@ -103,15 +107,18 @@ pub struct Open {
     /// Least GTG of an attester's stake
     #[arg(long, default_value = "100")]
     minimum_attester_stake: Amount,
-    /// A delta is admitted above so many standard errors, in 1/256
-    #[arg(long, default_value_t = 256)]
-    admit_floor_q8: u16,
-    /// A round pays above so many standard errors, in 1/256
-    #[arg(long, default_value_t = 512)]
-    gain_floor_q8: u16,
-    /// Width of the difference that measures a delta
-    #[arg(long, default_value_t = 1)]
-    central_difference: u8,
+    /// A newcomer's delta has to be worth so many standard errors, 0.5 to 3
+    #[arg(long, default_value = "1", value_parser = standard_errors)]
+    newcomer_floor: u16,
+    /// So has that of an account that has proved something, 0 to 1
+    #[arg(long, default_value = "0", value_parser = standard_errors)]
+    proven_floor: u16,
+    /// What is chosen is merged if it gains so many standard errors, 0 to 2
+    #[arg(long, default_value = "0.5", value_parser = standard_errors)]
+    gain_floor: u16,
+    /// Credits are paid that are above so many standard errors, 1 to 4
+    #[arg(long, default_value = "2", value_parser = standard_errors)]
+    doubt: u16,
 }
 
 /// Where the samples of a round come from.
@@ -131,6 +138,13 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
         args.hold_out == HoldOut::Drawn || args.pool_out.is_none(),
         "--pool-out is for samples that are drawn: add --hold-out drawn"
     );
+    let samples = args.shard_samples;
+    ensure!(
+        samples.is_multiple_of(2) && (MIN_SAMPLES..=MAX_SHARD_SAMPLES).contains(&samples),
+        "half of a round's samples choose and half pay: give --samples an even number from {MIN_SAMPLES} to \
+         {MAX_SHARD_SAMPLES}, and not {samples}"
+    );
+    let share = share_terms(&args)?;
     let weights = first_weights(&args)?;
     let exam = args.data.load(Use::Exam, graph)?;
     let graph_bytes = graph.encode();
@@ -151,7 +165,11 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
         HoldOut::Sealed => seal(&args, &exam, globals)?,
         HoldOut::Drawn => write_pool(&args, &exam)?,
     };
-    let terms = terms(&args, hold_out)?;
+    let terms = terms(&args, share, hold_out)?;
+    // How short or long a window may be only the chain knows.
+    terms
+        .validate(graph.inputs.saturating_add(1), 0, u32::MAX)
+        .context("the chain would refuse these terms")?;
     let call = Call::open_task(&terms, &graph_bytes, &weights, args.budget.0);
     let receipt = client.submit(&signer, &call, Inclusion::Best).await?;
     let task: TaskId = receipt.event("TaskOpened")?;
@@ -259,7 +277,7 @@ fn draw_shards(args: &Open, exam: &Labelled) -> anyhow::Result<Vec<Vec<u8>>> {
     Ok(shards.map(<[_]>::concat).collect())
 }
 
-fn terms(args: &Open, hold_out: HoldOutTerms) -> anyhow::Result<TaskTerms> {
+fn terms(args: &Open, share: ShareTerms, hold_out: HoldOutTerms) -> anyhow::Result<TaskTerms> {
     Ok(TaskTerms {
         name: TaskName::new(&args.name).context("a name has 1 to 32 bytes")?,
         price_per_millibit: args.price.0,
@@ -276,11 +294,45 @@ fn terms(args: &Open, hold_out: HoldOutTerms) -> anyhow::Result<TaskTerms> {
         minimum_contributor_stake: args.minimum_contributor_stake.0,
         minimum_attester_stake: args.minimum_attester_stake.0,
         weight_cap: args.weight_cap.0,
-        rules: Rules {
-            admit_floor_q8: args.admit_floor_q8,
-            gain_floor_q8: args.gain_floor_q8,
-            central_difference: args.central_difference,
-        },
+        share,
         hold_out,
     })
+}
+
+/// A number of standard errors, in 1/256, rounded down.
+fn standard_errors(text: &str) -> Result<u16, String> {
+    let wrong = || format!("`{text}` is not a number of standard errors: write one such as 1.5");
+    let thousandths = fixed_point(text, 3).ok_or_else(wrong)?;
+    let q8 = thousandths.saturating_mul(256) / 1000;
+    u16::try_from(q8).map_err(|_| wrong())
+}
+
+fn share_terms(args: &Open) -> anyhow::Result<ShareTerms> {
+    let share = ShareTerms {
+        newcomer_floor_q8: args.newcomer_floor,
+        proven_floor_q8: args.proven_floor,
+        gain_floor_q8: args.gain_floor,
+        doubt_q8: args.doubt,
+    };
+    ensure!(
+        share.are_valid(),
+        "a sponsor may choose --newcomer-floor from 0.5 to 3, --proven-floor from 0 to 1 and not above that, \
+         --gain-floor from 0 to 2, and --doubt from 1 to 4"
+    );
+    Ok(share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_errors_are_read_in_q8() {
+        assert_eq!(standard_errors("1"), Ok(256));
+        assert_eq!(standard_errors("0.5"), Ok(128));
+        assert_eq!(standard_errors("2.25"), Ok(576));
+        for wrong in ["", "-1", "1e2", "300", "x"] {
+            assert!(standard_errors(wrong).is_err(), "{wrong}");
+        }
+    }
 }

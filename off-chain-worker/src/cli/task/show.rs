@@ -1,34 +1,48 @@
 //! `gotong task show`.
 
 use crate::{
+    chain::{Client, Moment},
     cli::{
         disputes::{open_json, open_text},
-        output::{millibits, table, Amount, SYMBOL},
+        output::{millibits, signed_millibits, table, Amount, SYMBOL},
+        round_report::RoundReport,
         Globals,
     },
     keys::address,
     model::describe,
+    run::{in_commit_order, Replica},
 };
 use anyhow::Context;
 use gotong_protocol::{
-    view::{DisputeView, Duty, DutyKind, RoundView, SeatView, TaskView},
+    view::{DisputeView, Duty, DutyKind, RoundView, SeatView, SubmissionView, TaskView},
     HoldOutTerms, Phase, RoundId, TaskId,
 };
+use gotong_scoring::share::Half;
 use serde_json::{json, Value};
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  gotong task show --task 0 --dev Bob")]
+#[command(
+    after_help = "Examples:\n  gotong task show --task 0 --dev Bob\n  gotong task show --task 0 --round 3\n\n\
+                  With --round it replays the task up to that round, and tells what became of every delta."
+)]
 pub struct Show {
     /// The task
     #[arg(long)]
     task: u32,
+    /// Explain this settled round: who was merged, who was dropped and why, and every credit
+    #[arg(long)]
+    round: Option<u32>,
 }
 
 pub async fn run(args: Show, globals: &Globals) -> anyhow::Result<()> {
     let task = TaskId(args.task);
-    let now = globals.client().await?.best().await?;
+    let client = globals.client().await?;
+    let now = client.best().await?;
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
+    if let Some(round) = args.round {
+        return show_round(&client, &now, &view, RoundId(round), globals).await;
+    }
     let mut rounds = Vec::new();
     for round in 0..=view.round.0 {
         rounds.extend(now.round(task, RoundId(round)).await?);
@@ -36,8 +50,7 @@ pub async fn run(args: Show, globals: &Globals) -> anyhow::Result<()> {
     let mut duties = Vec::new();
     if globals.identity.is_given() {
         duties = now.duties(&globals.account(None)?).await?;
-        // Whether there is a share to claim, only the score table tells: see `gotong rewards`.
-        duties.retain(|duty| duty.task == task && duty.what != DutyKind::Claim);
+        duties.retain(|duty| duty.task == task);
     }
     let disputes = now.disputes(Some(task)).await?;
     let json = json!({
@@ -72,9 +85,13 @@ fn task_json(view: &TaskView) -> Value {
         "minimum_attester_stake": terms.minimum_attester_stake.to_string(),
         "cap_per_round": terms.cap_per_round.to_string(),
         "attester_fee_permille": terms.attester_fee_permille,
+        "newcomer_floor_q8": terms.share.newcomer_floor_q8,
+        "proven_floor_q8": terms.share.proven_floor_q8,
+        "gain_floor_q8": terms.share.gain_floor_q8,
+        "doubt_q8": terms.share.doubt_q8,
         "budget": view.pool.to_string(),
         "bond": view.bond.to_string(),
-        "unclaimed": view.unclaimed.to_string(),
+        "reserved": view.reserved.to_string(),
         "paid": view.paid.to_string(),
     })
 }
@@ -113,7 +130,7 @@ fn exam(view: &TaskView) -> String {
 }
 
 fn round_json(round: &RoundView, view: &TaskView) -> Value {
-    let gain = round.claim.as_ref().map(|claim| claim.paid_gain);
+    let gain = gain(round);
     json!({
         "round": round.round.0,
         "phase": format!("{:?}", round.phase),
@@ -122,15 +139,19 @@ fn round_json(round: &RoundView, view: &TaskView) -> Value {
         "reveals": round.reveals,
         "attesters": round.seats.iter().map(|seat| address(&seat.account)).collect::<Vec<_>>(),
         "seats": round.seats.iter().map(seat_json).collect::<Vec<_>>(),
-        "sample_seed": round.sample_seed.map(hex::encode),
+        "seed": round.seed.map(hex::encode),
         "redraws": round.redraws,
         "open_disputes": round.open_disputes,
         "outcome": round.outcome.map(|outcome| format!("{outcome:?}")),
-        "paid_gain_q16": gain,
-        "millibits": gain.map(|gain| millibits(gain, view.terms.hold_out.samples())),
-        "owed": round.owed.to_string(),
+        "gain_q16": gain,
+        "millibits": gain.map(|gain| millibits(gain, view.terms.hold_out.samples() / 2)),
+        "rate_q32": round.rate_q32,
         "fees": round.fees.to_string(),
-        "claimed": round.claimed.to_string(),
+        "pot": round.pot.to_string(),
+        "paid": round.paid.to_string(),
+        "released": round.released.to_string(),
+        "claims": round.claims,
+        "expires_at": round.expires_at,
     })
 }
 
@@ -139,7 +160,7 @@ fn seat_json(seat: &SeatView) -> Value {
         "account": address(&seat.account),
         "state": format!("{:?}", seat.state),
         "committed": seat.committed,
-        "table_root": seat.opening.as_ref().map(|opening| hex::encode(opening.table_root())),
+        "table_root": seat.claim.as_ref().map(|claim| hex::encode(claim.table_root)),
         "audited": seat.audited,
         "fee": seat.fee.to_string(),
     })
@@ -165,8 +186,9 @@ fn text(
          model      {}\n\
          sponsor    {}\n\
          pays       {} {SYMBOL} a millibit, at most {} a round, {} permille of it to attesters\n\
+         for        what is above {} standard errors of all credits of an account\n\
          asks for   {} {SYMBOL} of a contributor, {} of an attester\n\
-         budget     {} {SYMBOL}, unclaimed {}, paid {}\n\
+         budget     {} {SYMBOL}, set aside {}, paid {}\n\
          exam       {}\n\
          weights    {}\n\n",
         view.id,
@@ -178,10 +200,11 @@ fn text(
         Amount(terms.price_per_millibit),
         Amount(terms.cap_per_round),
         terms.attester_fee_permille,
+        f64::from(terms.share.doubt_q8) / 256.0,
         Amount(terms.minimum_contributor_stake),
         Amount(terms.minimum_attester_stake),
         Amount(view.pool),
-        Amount(view.unclaimed),
+        Amount(view.reserved),
         Amount(view.paid),
         exam(view),
         hex::encode(view.master_root),
@@ -193,9 +216,10 @@ fn text(
         "commits",
         "reveals",
         "millibits",
-        "owed",
         "fees",
-        "claimed",
+        "set aside",
+        "paid",
+        "claims",
     ];
     text += &table(&head, &rows);
     if let Some(round) = rounds.iter().rfind(|round| !round.seats.is_empty()) {
@@ -212,22 +236,115 @@ fn text(
         text += &open_text(disputes);
     }
     for duty in duties {
-        text += &format!(
-            "\nyou may {:?} in round {} before block {}",
-            duty.what, duty.round, duty.ends_at
-        );
+        text += &match duty.what {
+            DutyKind::Claim => format!("\nyou may claim round {}", duty.round),
+            what => format!(
+                "\nyou may {what:?} in round {} before block {}",
+                duty.round, duty.ends_at
+            ),
+        };
     }
     text
 }
 
+/// What became of every delta of a round.
+async fn show_round(
+    client: &Client,
+    now: &Moment,
+    task: &TaskView,
+    round: RoundId,
+    globals: &Globals,
+) -> anyhow::Result<()> {
+    let view = now.round(task.id, round).await?;
+    let view = view.with_context(|| format!("task {} has no round {round}", task.id))?;
+    let mut replica = Replica::open(client, now, &globals.dirs()?, task).await?;
+    replica.advance(client, now).await?;
+    let table = replica.table(round)?;
+    let table = table.with_context(|| {
+        format!(
+            "round {round} has not settled, so there is no table of it: it is {}",
+            stands(&view)
+        )
+    })?;
+    let submissions = now.submissions(task.id, round).await?;
+    let entrants = in_commit_order(&submissions);
+    let report = RoundReport::new(&table, &view.base_root, task.terms.hold_out.samples());
+    let accounts = entrants.iter().map(|entrant| address(&entrant.account));
+    let accounts: Vec<String> = accounts.collect();
+    let mut json = report.json(&accounts);
+    json["round"] = round_json(&view, task);
+    let told = || round_text(&report, &view, task, &entrants);
+    globals.output.print(json, told);
+    Ok(())
+}
+
+fn round_text(
+    report: &RoundReport,
+    round: &RoundView,
+    task: &TaskView,
+    entrants: &[&SubmissionView],
+) -> String {
+    let samples = Half::B.count(task.terms.hold_out.samples());
+    let mut text = format!(
+        "task {}, round {}: {}\n",
+        task.id,
+        round.round,
+        report.outcome()
+    );
+    for pass in report.passes() {
+        text += &format!("  {pass}\n");
+    }
+    text += "\n";
+    let of_deltas = report.entrants();
+    let rows = of_deltas.iter().zip(entrants).map(|(of, submission)| {
+        let (proved, paid) = submission.claimed.map_or_else(Default::default, |claimed| {
+            let proved = i64::try_from(claimed.proved).unwrap_or(i64::MAX);
+            (
+                signed_millibits(proved, samples),
+                Amount(claimed.paid).to_string(),
+            )
+        });
+        let who = if of.is_proven { "proven" } else { "newcomer" };
+        vec![
+            address(&submission.account),
+            who.to_owned(),
+            submission.weight.to_string(),
+            proved,
+            paid,
+            report.explain(of),
+        ]
+    });
+    let rows: Vec<_> = rows.collect();
+    text += &table(
+        &[
+            "account",
+            "is",
+            "weight",
+            "proved",
+            "paid",
+            "what became of its delta",
+        ],
+        &rows,
+    );
+    if round.rate_q32 < gotong_protocol::pay::WHOLE_Q32 {
+        text += &format!(
+            "\nthe round is worth more than its cap: {:.1} % of each credit counts\n",
+            round.rate_q32 as f64 * 100.0 / gotong_protocol::pay::WHOLE_Q32 as f64
+        );
+    }
+    text
+        + "\nin millibits a sample; half A decides, half B pays, and credits add up to what half B gains. A credit is paid \
+           as far as all credits of its account are above doubt: see `gotong rewards`"
+}
+
 fn seat_row(seat: &SeatView) -> Vec<String> {
-    let (did, table) = match &seat.opening {
-        Some(opening) if seat.audited => ("audited", Some(opening)),
-        Some(opening) => ("revealed", Some(opening)),
+    let (did, claim) = match &seat.claim {
+        Some(claim) if seat.audited => ("audited", Some(claim)),
+        Some(claim) => ("revealed", Some(claim)),
         None if seat.committed => ("committed", None),
         None => ("drawn", None),
     };
-    let table = table.map(|opening| hex::encode(&opening.table_root()[..4]));
+    let table = claim.map(|claim| hex::encode(&claim.table_root[..4]));
     vec![
         address(&seat.account),
         format!("{:?}", seat.state),
@@ -238,25 +355,76 @@ fn seat_row(seat: &SeatView) -> Vec<String> {
 }
 
 fn row(round: &RoundView, view: &TaskView) -> Vec<String> {
-    let stands = match round.outcome {
-        Some(outcome) => format!("{outcome:?}"),
-        None if round.phase == Phase::Ended => "Ended".to_owned(),
-        None => format!("{:?} to block {}", round.phase, round.ends_at),
-    };
-    let gain = round.claim.as_ref().map_or(String::new(), |claim| {
-        format!(
-            "{:.2}",
-            millibits(claim.paid_gain, view.terms.hold_out.samples())
-        )
-    });
+    let samples = view.terms.hold_out.samples() / 2;
+    let gain = gain(round).map_or(String::new(), |gain| signed_millibits(gain, samples));
     vec![
         round.round.to_string(),
-        stands,
+        stands(round),
         round.commits.to_string(),
         round.reveals.to_string(),
         gain,
-        Amount(round.owed).to_string(),
         Amount(round.fees).to_string(),
-        Amount(round.claimed).to_string(),
+        Amount(round.pot).to_string(),
+        Amount(round.paid).to_string(),
+        format!("{} of {}", round.claims, round.reveals),
     ]
+}
+
+/// Where a round stands.
+fn stands(round: &RoundView) -> String {
+    match round.outcome {
+        Some(outcome) => format!("{outcome:?}"),
+        None if round.phase == Phase::Ended => "Ended".to_owned(),
+        None => format!("{:?} to block {}", round.phase, round.ends_at),
+    }
+}
+
+/// What a settled round gained, Q16 bits summed over the samples that pay; none if nothing was merged.
+fn gain(round: &RoundView) -> Option<i64> {
+    let merged = round.claim.as_ref()?.merged?;
+    Some(merged.gain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        evaluation::lab::Lab,
+        run::views::{self, BASE},
+    };
+    use gotong_protocol::claim::Claimed;
+
+    #[test]
+    fn a_contributor_sees_in_one_screen_why_it_was_paid_what_it_was_paid() {
+        let table = Lab::small().table();
+        let (task, round) = (views::task(), views::settled(&table));
+        let report = RoundReport::new(&table, &BASE, 64);
+        let mut submissions: Vec<_> = (0..4).map(|index| views::submission(index, true)).collect();
+        submissions[0].claimed = Some(Claimed {
+            credit: 9 << 16,
+            proved: 8 << 16,
+            paid: 2_500_000_000_000,
+        });
+        let entrants = in_commit_order(&submissions);
+        let text = round_text(&report, &round, &task, &entrants);
+        assert!(
+            text.starts_with("task 1, round 2: merged: half A gains +"),
+            "{text}"
+        );
+        assert!(text.contains("company 1: 3 deltas"), "{text}");
+        let lines: Vec<&str> = text.lines().collect();
+        let own = lines.iter().find(|line| line.contains("2.5"));
+        assert!(own.unwrap().contains("+250.00"), "{text}");
+        assert!(
+            text.contains("merged: credit +") && text.contains("dropped: -"),
+            "{text}"
+        );
+        assert!(lines.len() < 24, "{text}");
+        let capped = RoundView {
+            rate_q32: 1 << 31,
+            ..round
+        };
+        let text = round_text(&report, &capped, &task, &entrants);
+        assert!(text.contains("50.0 % of each credit counts"), "{text}");
+    }
 }

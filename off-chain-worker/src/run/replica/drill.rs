@@ -2,12 +2,12 @@
 
 use super::{
     inputs::RoundInputs,
-    scorer::{other_case, ExactScorer, ScoredRound},
+    player::RoundPlayer,
+    scorer::{other_facts, ExactScorer, ScoredRound},
     ReplicaError,
 };
 use crate::evaluation::LieKind;
-use gotong_protocol::Hash;
-use gotong_scoring::trial::{Case, Witness};
+use gotong_protocol::{Hash, RoundFacts};
 use std::{future::Future, sync::Arc};
 
 /// Asks the exact scorer, and changes what it says.
@@ -20,8 +20,8 @@ pub(super) struct DrillScorer {
 
 struct Said {
     scored: Arc<ScoredRound>,
-    /// What answers for the lie; none if the round had no such lie, and the truth was said.
-    liar: Option<Arc<Witness>>,
+    /// What answers for the lie; none if the round had no lie at all, and the truth was said.
+    liar: Option<Arc<RoundPlayer>>,
 }
 
 impl DrillScorer {
@@ -46,53 +46,58 @@ impl DrillScorer {
         &mut self,
         digest: &Hash,
         inputs: impl Future<Output = Result<RoundInputs, ReplicaError>> + Send,
-        case: impl Future<Output = Result<Case, ReplicaError>> + Send,
+        facts: impl Future<Output = Result<RoundFacts, ReplicaError>> + Send,
     ) -> Result<Arc<ScoredRound>, ReplicaError> {
         if let Some(known) = self.known(digest) {
             return Ok(known);
         }
         let honest = self.exact.score(digest, inputs).await?;
-        let (case, lie, of) = (case.await?, self.lie, honest.clone());
+        let (facts, lie, of) = (facts.await?, self.lie, honest.clone());
         let mut evaluator = self.exact.evaluator();
         let liar = tokio::task::spawn_blocking(move || {
-            let ScoredRound { inputs, score } = &*of;
-            let (base, samples, reveals) = (&inputs.base, &inputs.samples, &inputs.reveals);
-            lie.witness(&case, base, samples, reveals, score, &mut evaluator)
+            let player = of.player(facts)?;
+            Ok(lie.player(&player, of.inputs.samples.records(), &mut evaluator))
         })
         .await?
-        .map_err(other_case(honest.inputs.round))?;
+        .map_err(other_facts(honest.inputs.round))?;
+        let (task, round) = (honest.inputs.task, honest.inputs.round);
         let said = match liar {
             None => {
-                let RoundInputs { task, round, .. } = &*honest.inputs;
-                tracing::warn!(%task, %round, "the round has no lie about {lie:?}");
+                tracing::warn!(%task, %round, "there is nothing to lie about in the round");
                 Said {
                     scored: honest,
                     liar: None,
                 }
             }
-            Some(liar) => Said {
-                scored: Arc::new(ScoredRound {
+            Some((liar, told)) => {
+                tracing::warn!(%task, %round, "asked for a lie about {lie:?}, lies: {told:?}");
+                let scored = ScoredRound {
                     inputs: honest.inputs.clone(),
-                    score: liar.score().clone(),
-                }),
-                liar: Some(Arc::new(liar)),
-            },
+                    round: honest.round.clone(),
+                    table: liar.table().clone(),
+                    summary: liar.summary().clone(),
+                };
+                Said {
+                    scored: Arc::new(scored),
+                    liar: Some(self.exact.round_player(liar)),
+                }
+            }
         };
         let scored = said.scored.clone();
         self.said = Some(said);
         Ok(scored)
     }
 
-    pub async fn witness(
+    pub async fn player(
         &mut self,
         scored: &Arc<ScoredRound>,
-        case: impl Future<Output = Result<Case, ReplicaError>> + Send,
-    ) -> Result<Arc<Witness>, ReplicaError> {
+        facts: impl Future<Output = Result<RoundFacts, ReplicaError>> + Send,
+    ) -> Result<Arc<RoundPlayer>, ReplicaError> {
         let said = self.said.as_ref();
         let said = said.filter(|said| said.scored.is_of(&scored.inputs.digest));
         match said.and_then(|said| said.liar.clone()) {
             Some(liar) => Ok(liar),
-            None => self.exact.witness(scored, case).await,
+            None => self.exact.player(scored, facts).await,
         }
     }
 }
@@ -102,33 +107,24 @@ mod tests {
     use super::super::scorer::tests::{inputs, scorer, DIGEST};
     use super::*;
     use crate::evaluation::lab::Lab;
+    use clap::ValueEnum;
     use std::future::pending;
 
     #[tokio::test]
     async fn a_drill_says_something_else_than_the_exact_scorer_that_it_wraps() {
         let lab = Lab::small();
-        let mut drill = scorer(&lab, Some(LieKind::Share));
-        let (fetched, case) = (async { Ok(inputs(&lab)) }, async { Ok(lab.case.clone()) });
-        let lied = drill.score(&DIGEST, fetched, case).await.unwrap();
-        assert_eq!(lied.score, *lab.liar(LieKind::Share).score());
-        assert_eq!(drill.known(&DIGEST), Some(lied.clone()));
-        let witness = drill.witness(&lied, pending()).await.unwrap();
-        assert_eq!(*witness.score(), lied.score);
-        // A replay is told the truth.
-        let exact = drill.exact().score(&DIGEST, pending()).await.unwrap();
-        assert_eq!(exact.score, lab.score());
-    }
-
-    #[tokio::test]
-    async fn a_round_without_such_a_lie_is_told_as_it_is() {
-        let mut lab = Lab::small();
-        lab.keep_reveals(1);
-        let mut drill = scorer(&lab, Some(LieKind::Similar));
-        let (fetched, case) = (async { Ok(inputs(&lab)) }, async { Ok(lab.case.clone()) });
-        let said = drill.score(&DIGEST, fetched, case).await.unwrap();
-        assert_eq!(said.score, lab.score());
-        let case = async { Ok(lab.case.clone()) };
-        let witness = drill.witness(&said, case).await.unwrap();
-        assert_eq!(*witness.score(), lab.score());
+        for kind in LieKind::value_variants() {
+            let mut drill = scorer(&lab, Some(*kind));
+            let (fetched, facts) = (async { Ok(inputs(&lab)) }, async { Ok(lab.facts.clone()) });
+            let lied = drill.score(&DIGEST, fetched, facts).await.unwrap();
+            assert_ne!(lied.summary, lab.summary(), "{kind:?}");
+            assert_eq!(lied.summary, *lab.liar(*kind).summary());
+            assert_eq!(drill.known(&DIGEST), Some(lied.clone()));
+            let player = drill.player(&lied, pending()).await.unwrap();
+            assert_eq!(player.summary(), lied.summary);
+            // A replay is told the truth.
+            let exact = drill.exact().score(&DIGEST, pending()).await.unwrap();
+            assert_eq!(exact.summary, lab.summary());
+        }
     }
 }

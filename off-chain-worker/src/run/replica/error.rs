@@ -2,7 +2,9 @@
 
 use crate::{chain::ChainError, evaluation::Difference, run::pools::PoolError, state::StateError};
 use gotong_protocol::{RoundId, TaskId};
-use gotong_scoring::{trial::WitnessError, DeltaError, SamplesError, ScoreError, WeightsError};
+use gotong_scoring::{
+    share::trial::PlayerError, DeltaError, SamplesError, ScoreError, WeightsError,
+};
 
 /// Why a task cannot be rebuilt.
 #[derive(Debug, thiserror::Error)]
@@ -71,11 +73,11 @@ pub enum ReplicaError {
     },
     /// The score does not fit what the chain knows of the round.
     #[error("round {round} is not what the chain judges disputes by: {source}")]
-    Witness {
+    Player {
         /// The round.
         round: RoundId,
         /// In what.
-        source: WitnessError,
+        source: PlayerError,
     },
     /// A folder for the replica could not be made.
     #[error("no temporary folder: {0}")]

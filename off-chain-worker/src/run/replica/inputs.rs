@@ -5,9 +5,9 @@ use gotong_protocol::{
     view::{RevealedView, RoundView, SubmissionView},
     Hash, RoundId, TaskId,
 };
-use gotong_scoring::{blake2_256, Reveal, RoundSamples};
+use gotong_scoring::{blake2_256, share::company::Entrant, Delta, RoundSamples};
 
-/// Everything that a round's score follows from, apart from the task's graph and rules.
+/// Everything that a round's score follows from, apart from the task's graph and share terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoundInputs {
     /// The task.
@@ -20,102 +20,89 @@ pub struct RoundInputs {
     pub base: Vec<i16>,
     /// The samples that score the round.
     pub samples: RoundSamples,
+    /// How many they are.
+    pub sample_count: u32,
+    /// Which of them decide, and which pay: [`gotong_scoring::share::halves()`].
+    pub half_seed: Hash,
     /// The deltas, in the order of their commits.
-    pub reveals: Vec<Reveal>,
+    pub entrants: Vec<RevealedDelta>,
+}
+
+/// A delta that was revealed in a round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevealedDelta {
+    /// The delta.
+    pub delta: Delta,
+    /// Hash of its encoding.
+    pub hash: Hash,
+    /// Its weight in merges.
+    pub weight: u32,
+    /// Whether its account had proved something in the task.
+    pub is_proven: bool,
+}
+
+impl RevealedDelta {
+    /// The delta as it enters the round.
+    pub fn entrant(&self) -> Entrant<'_> {
+        Entrant {
+            delta: &self.delta,
+            weight: self.weight,
+            is_proven: self.is_proven,
+        }
+    }
 }
 
 /// Digest of everything that a round's score depends on.
 pub fn inputs_digest(round: &RoundView, submissions: &[SubmissionView]) -> Hash {
-    let reveals: Vec<_> = in_commit_order(submissions)
-        .into_iter()
-        .map(|(weight, revealed)| (weight, revealed.record.delta_hash))
+    // A record has the delta's hash, its weight, and whether its account is proven.
+    let entrants: Vec<_> = revealed_in_order(submissions)
+        .map(|revealed| revealed.record.clone())
         .collect();
-    let samples = (
-        round.shard.as_ref().map(|shard| shard.root),
-        round.sample_seed,
-    );
-    blake2_256(&[&(round.task, round.round, round.base_root, samples, reveals).encode()])
+    let samples = (round.shard.as_ref().map(|shard| shard.root), round.seed);
+    blake2_256(&[&(round.task, round.round, round.base_root, samples, entrants).encode()])
 }
 
-/// Weight and delta of everyone who revealed, in the order of commits.
-pub(in crate::run) fn in_commit_order(submissions: &[SubmissionView]) -> Vec<(u32, &RevealedView)> {
-    let mut ordered: Vec<_> = submissions.iter().collect();
-    ordered.sort_by_key(|submission| submission.index);
-    ordered
-        .into_iter()
-        .filter_map(|submission| Some((submission.weight, submission.revealed.as_ref()?)))
-        .collect()
+/// Those who revealed, in the order of their commits: entrant `i` of a table is number `i` of them.
+pub fn in_commit_order(submissions: &[SubmissionView]) -> Vec<&SubmissionView> {
+    let revealed = submissions.iter();
+    let mut revealed: Vec<_> = revealed.filter(|own| own.revealed.is_some()).collect();
+    revealed.sort_by_key(|submission| submission.index);
+    revealed
+}
+
+/// The deltas of everyone who revealed, in the order of commits.
+pub(super) fn revealed_in_order(
+    submissions: &[SubmissionView],
+) -> impl Iterator<Item = &RevealedView> {
+    let ordered = in_commit_order(submissions).into_iter();
+    ordered.filter_map(|submission| submission.revealed.as_ref())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gotong_protocol::{Phase, RevealRecord};
-
-    fn submission(index: u32, weight: u32, revealed: bool) -> SubmissionView {
-        SubmissionView {
-            account: [index as u8; 32],
-            index,
-            weight,
-            revealed: revealed.then_some(RevealedView {
-                record: RevealRecord {
-                    delta_hash: [weight as u8; 32],
-                    delta_root: [0; 32],
-                    weight,
-                    square_norm: 1,
-                },
-                bytes: 1,
-                at: 9,
-            }),
-            claimed: None,
-        }
-    }
-
-    fn round() -> RoundView {
-        RoundView {
-            task: TaskId(1),
-            round: RoundId(2),
-            phase: Phase::AttestCommit,
-            phase_started_at: 3,
-            started_at: 3,
-            ends_at: 4,
-            commits: 2,
-            reveals: 2,
-            base_root: [5; 32],
-            shard: None,
-            sample_seed: None,
-            seats: Vec::new(),
-            redraws: 0,
-            audit_seed: None,
-            open_disputes: 0,
-            outcome: None,
-            claim: None,
-            owed: 0,
-            fees: 0,
-            claimed: 0,
-        }
-    }
+    use crate::run::views::{round, submission};
 
     #[test]
     fn reveals_are_in_the_order_of_commits() {
         let submissions = [
-            submission(2, 20, true),
-            submission(0, 10, true),
-            submission(1, 15, false),
+            submission(2, true),
+            submission(0, true),
+            submission(1, false),
         ];
         let weights: Vec<_> = in_commit_order(&submissions)
             .into_iter()
-            .map(|(weight, _)| weight)
+            .map(|submission| submission.weight)
             .collect();
-        assert_eq!(weights, [10, 20]);
+        assert_eq!(weights, [10, 12]);
     }
 
     #[test]
     fn the_digest_covers_what_the_score_depends_on_and_nothing_else() {
-        let submissions = [submission(0, 10, true), submission(1, 15, true)];
+        let submissions = [submission(0, true), submission(1, true)];
         let digest = inputs_digest(&round(), &submissions);
         let later = RoundView {
-            phase: Phase::AttestReveal,
+            phase: gotong_protocol::Phase::AttestReveal,
             ends_at: 99,
             ..round()
         };
@@ -125,13 +112,18 @@ mod tests {
             ..round()
         };
         assert_ne!(inputs_digest(&other_base, &submissions), digest);
-        let drawn = RoundView {
-            sample_seed: Some([7; 32]),
+        let other_seed = RoundView {
+            seed: Some([7; 32]),
             ..round()
         };
-        assert_ne!(inputs_digest(&drawn, &submissions), digest);
+        assert_ne!(inputs_digest(&other_seed, &submissions), digest);
         assert_ne!(inputs_digest(&round(), &submissions[..1]), digest);
-        let other_weight = [submission(0, 10, true), submission(1, 16, true)];
-        assert_ne!(inputs_digest(&round(), &other_weight), digest);
+        let mut heavier = submissions.clone();
+        heavier[1].revealed.as_mut().unwrap().record.weight = 16;
+        assert_ne!(inputs_digest(&round(), &heavier), digest);
+        let mut proven = submissions.clone();
+        let revealed = proven[0].revealed.as_mut().unwrap();
+        revealed.record.is_proven = true;
+        assert_ne!(inputs_digest(&round(), &proven), digest);
     }
 }

@@ -1,7 +1,7 @@
 //! Where a round's samples and deltas come from: the bodies of blocks, and the task's pool if it has one.
 
 use super::{
-    inputs::{in_commit_order, inputs_digest, RoundInputs},
+    inputs::{inputs_digest, revealed_in_order, RevealedDelta, RoundInputs},
     ReplicaError,
 };
 use crate::{
@@ -16,7 +16,7 @@ use gotong_protocol::{
     view::{RevealedView, RoundView, ShardView, SubmissionView, TaskView},
     Delta, Hash, RoundId, TaskId,
 };
-use gotong_scoring::{shard_root, MasterWeights, Reveal};
+use gotong_scoring::{shard_root, MasterWeights};
 use std::collections::{hash_map::Entry, HashMap};
 
 /// Fetches what the rounds of a task are scored from.
@@ -26,7 +26,7 @@ pub(super) struct PayloadFetcher {
     pool: Option<Pool>,
     pools: Pools,
     /// Samples of a round.
-    samples: usize,
+    samples: u32,
     record_bytes: usize,
 }
 
@@ -44,7 +44,7 @@ impl PayloadFetcher {
             task: task.id,
             pool,
             pools: dirs.pools.clone(),
-            samples: task.terms.hold_out.samples() as usize,
+            samples: task.terms.hold_out.samples(),
             record_bytes: record_bytes as usize,
         })
     }
@@ -58,11 +58,9 @@ impl PayloadFetcher {
         base: &[i16],
     ) -> Result<RoundInputs, ReplicaError> {
         let source = self.source(round)?;
-        let revealed: Vec<_> = in_commit_order(submissions)
-            .into_iter()
-            .map(|(weight, revealed)| (weight, revealed.clone()))
-            .collect();
-        let revealed_at = revealed.iter().map(|(_, revealed)| revealed.at);
+        let revealed: Vec<_> = revealed_in_order(submissions).cloned().collect();
+        let half_seed = round.seed.ok_or_else(|| no_samples(round))?;
+        let revealed_at = revealed.iter().map(|revealed| revealed.at);
         let mut bodies = HashMap::new();
         for block in revealed_at.chain(source.block()) {
             if let Entry::Vacant(place) = bodies.entry(block) {
@@ -75,12 +73,12 @@ impl PayloadFetcher {
             bodies,
         };
         let digest = inputs_digest(round, submissions);
-        let (record_bytes, samples) = (self.record_bytes, self.samples);
+        let (record_bytes, sample_count) = (self.record_bytes, self.samples);
         let base = base.to_vec();
         tokio::task::spawn_blocking(move || {
             let samples = match source {
                 SampleSource::Shard(shard) => payloads
-                    .shard(&shard, record_bytes, samples)?
+                    .shard(&shard, record_bytes, sample_count as usize)?
                     .to_vec()
                     .into(),
                 SampleSource::Pool(pool, seed, pools) => {
@@ -88,9 +86,9 @@ impl PayloadFetcher {
                 }
             };
             let parameters = base.len() as u32;
-            let reveals = revealed
+            let entrants = revealed
                 .iter()
-                .map(|(weight, revealed)| payloads.reveal(*weight, revealed, parameters))
+                .map(|revealed| payloads.delta(revealed, parameters))
                 .collect::<Result<_, _>>()?;
             Ok(RoundInputs {
                 task: payloads.task,
@@ -98,21 +96,27 @@ impl PayloadFetcher {
                 digest,
                 base,
                 samples,
-                reveals,
+                sample_count,
+                half_seed,
+                entrants,
             })
         })
         .await?
     }
 
     fn source(&self, round: &RoundView) -> Result<SampleSource, ChainError> {
-        match (self.pool, round.sample_seed, &round.shard) {
+        match (self.pool, round.seed, &round.shard) {
             (Some(pool), Some(seed), _) => Ok(SampleSource::Pool(pool, seed, self.pools.clone())),
             (None, _, Some(shard)) => Ok(SampleSource::Shard(shard.clone())),
-            _ => Err(ChainError::Missing {
-                what: format!("what are the samples of round {}", round.round),
-                block: round.phase_started_at,
-            }),
+            _ => Err(no_samples(round)),
         }
+    }
+}
+
+fn no_samples(round: &RoundView) -> ChainError {
+    ChainError::Missing {
+        what: format!("what are the samples of round {}", round.round),
+        block: round.phase_started_at,
     }
 }
 
@@ -194,12 +198,11 @@ impl Payloads {
             .ok_or_else(|| missing("the shard", self.task, self.round, shard.published_at))
     }
 
-    fn reveal(
+    fn delta(
         &self,
-        weight: u32,
         revealed: &RevealedView,
         parameters: u32,
-    ) -> Result<Reveal, ReplicaError> {
+    ) -> Result<RevealedDelta, ReplicaError> {
         let (start, hash) = ((self.task, self.round), revealed.record.delta_hash);
         let bytes = self
             .bodies
@@ -215,10 +218,11 @@ impl Payloads {
             round: self.round,
             source,
         })?;
-        Ok(Reveal {
-            hash,
-            weight,
+        Ok(RevealedDelta {
             delta,
+            hash,
+            weight: revealed.record.weight,
+            is_proven: revealed.record.is_proven,
         })
     }
 }

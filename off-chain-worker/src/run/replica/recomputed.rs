@@ -1,6 +1,6 @@
 //! Any round, computed again.
 
-use super::{Replica, ReplicaError, ScoredRound, ScorerOptions};
+use super::{Replica, ReplicaError, RoundPlayer, ScoredRound, ScorerOptions};
 use crate::{
     chain::{Client, Moment},
     run::{Pools, WorkerDirs},
@@ -10,7 +10,6 @@ use gotong_protocol::{
     view::{RoundView, TaskView},
     RoundId,
 };
-use gotong_scoring::trial::Witness;
 use std::sync::Arc;
 
 /// A round of any age, computed again from nothing but the chain, and the pool if there is one.
@@ -59,11 +58,11 @@ impl Recomputed {
     }
 
     /// What answers for the score.
-    pub async fn witness(
+    pub async fn player(
         &mut self,
         client: &Client,
         now: &Moment,
-    ) -> Result<Arc<Witness>, ReplicaError> {
-        self.replica.witness(client, now, &self.round).await
+    ) -> Result<Arc<RoundPlayer>, ReplicaError> {
+        self.replica.player(client, now, &self.round).await
     }
 }

@@ -1,13 +1,17 @@
 //! Who says what rounds score, and answers for it in disputes: the exact scorer, or in drills a wrapper that changes
 //! what that one says.
 
-use super::{drill::DrillScorer, inputs::RoundInputs, ReplicaError};
+use super::{drill::DrillScorer, inputs::RoundInputs, player::RoundPlayer, ReplicaError};
 use crate::evaluation::{Backend, Halt, LieKind, Shared};
-use gotong_protocol::{Graph, Hash, RoundId, Rules};
+use gotong_protocol::{Graph, Hash, RoundFacts, RoundId, ShareTerms, TableSummary};
 use gotong_scoring::{
-    score_round,
-    trial::{Case, Witness, WitnessError},
-    RoundScore, Samples,
+    gradient::Differentiator,
+    share::{
+        share_table,
+        trial::{Player, PlayerError},
+        ShareRound,
+    },
+    Evaluator, Samples, ScoreError, ShareTable,
 };
 use std::{future::Future, sync::Arc, time::Instant};
 
@@ -20,30 +24,62 @@ pub struct ScorerOptions {
     pub lie: Option<LieKind>,
 }
 
-/// A round's score, with all that it was computed from.
+/// What a round comes to, with all that it was computed from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScoredRound {
     /// What was scored.
     pub inputs: Arc<RoundInputs>,
-    /// The score.
-    pub score: RoundScore,
+    /// What the round comes to.
+    pub round: ShareRound,
+    /// Its table.
+    pub table: ShareTable,
+    /// The summary that is attested: that of the table, but for a drill.
+    pub summary: TableSummary,
 }
 
 impl ScoredRound {
+    fn compute(
+        evaluator: &mut (impl Evaluator + Differentiator),
+        graph: &Graph,
+        terms: &ShareTerms,
+        samples: &Samples,
+        inputs: Arc<RoundInputs>,
+    ) -> Result<Self, ScoreError> {
+        let entrants: Vec<_> = inputs.entrants.iter().map(|own| own.entrant()).collect();
+        let hashes: Vec<Hash> = inputs.entrants.iter().map(|own| own.hash).collect();
+        let (round, table) = share_table(
+            evaluator,
+            graph,
+            &inputs.base,
+            samples,
+            &inputs.half_seed,
+            &entrants,
+            &hashes,
+            terms,
+        )?;
+        Ok(Self {
+            inputs,
+            round,
+            summary: table.summary(),
+            table,
+        })
+    }
+
     pub(super) fn is_of(&self, digest: &Hash) -> bool {
         self.inputs.digest == *digest
     }
 
-    /// What answers and picks in disputes about the score.
-    fn witness(&self, case: Case) -> Result<Witness, WitnessError> {
+    /// What answers and picks in disputes about the table.
+    pub(super) fn player(&self, facts: RoundFacts) -> Result<Player, PlayerError> {
         let RoundInputs {
             base,
             samples,
-            reveals,
+            entrants,
             ..
         } = &*self.inputs;
-        let (base, samples, reveals) = (base.clone(), samples.clone(), reveals.clone());
-        Witness::new(case, base, samples, reveals, self.score.clone())
+        let deltas = entrants.iter().map(|own| own.delta.clone()).collect();
+        let (base, samples) = (base.clone(), samples.clone());
+        Player::new(facts, base, samples, deltas, self.table.clone())
     }
 }
 
@@ -54,8 +90,8 @@ pub(super) enum RoundScorer {
 }
 
 impl RoundScorer {
-    pub fn new(graph: Graph, rules: Rules, options: ScorerOptions) -> Self {
-        let exact = ExactScorer::new(graph, rules, options.backend);
+    pub fn new(graph: Graph, terms: ShareTerms, options: ScorerOptions) -> Self {
+        let exact = ExactScorer::new(graph, terms, options.backend);
         match options.lie {
             None => Self::Exact(exact),
             Some(lie) => Self::Drill(DrillScorer::new(exact, lie)),
@@ -78,29 +114,29 @@ impl RoundScorer {
         }
     }
 
-    /// The score to attest. `inputs`, whose digest is `digest`, are fetched only if the score is not known, and `case`
+    /// The score to attest. `inputs`, whose digest is `digest`, are fetched only if the score is not known, and `facts`
     /// only if a lie has to be one that the chain would take.
     pub async fn score(
         &mut self,
         digest: &Hash,
         inputs: impl Future<Output = Result<RoundInputs, ReplicaError>> + Send,
-        case: impl Future<Output = Result<Case, ReplicaError>> + Send,
+        facts: impl Future<Output = Result<RoundFacts, ReplicaError>> + Send,
     ) -> Result<Arc<ScoredRound>, ReplicaError> {
         match self {
             Self::Exact(exact) => exact.score(digest, inputs).await,
-            Self::Drill(drill) => drill.score(digest, inputs, case).await,
+            Self::Drill(drill) => drill.score(digest, inputs, facts).await,
         }
     }
 
     /// What answers in disputes for `scored`, which is what was said last.
-    pub async fn witness(
+    pub async fn player(
         &mut self,
         scored: &Arc<ScoredRound>,
-        case: impl Future<Output = Result<Case, ReplicaError>> + Send,
-    ) -> Result<Arc<Witness>, ReplicaError> {
+        facts: impl Future<Output = Result<RoundFacts, ReplicaError>> + Send,
+    ) -> Result<Arc<RoundPlayer>, ReplicaError> {
         match self {
-            Self::Exact(exact) => exact.witness(scored, case).await,
-            Self::Drill(drill) => drill.witness(scored, case).await,
+            Self::Exact(exact) => exact.player(scored, facts).await,
+            Self::Drill(drill) => drill.player(scored, facts).await,
         }
     }
 }
@@ -108,24 +144,24 @@ impl RoundScorer {
 /// Computes what rounds score from their inputs, and remembers the last.
 pub(super) struct ExactScorer {
     graph: Graph,
-    rules: Rules,
+    terms: ShareTerms,
     backend: Backend,
     /// Ends what is computed.
     halt: Halt,
     last: Option<Arc<ScoredRound>>,
     /// What answers for a score, with the digest of the score's inputs.
-    witness: Option<(Hash, Arc<Witness>)>,
+    player: Option<(Hash, Arc<RoundPlayer>)>,
 }
 
 impl ExactScorer {
-    pub fn new(graph: Graph, rules: Rules, backend: Backend) -> Self {
+    pub fn new(graph: Graph, terms: ShareTerms, backend: Backend) -> Self {
         Self {
             graph,
-            rules,
+            terms,
             backend,
             halt: Halt::default(),
             last: None,
-            witness: None,
+            player: None,
         }
     }
 
@@ -137,6 +173,11 @@ impl ExactScorer {
     /// What evaluates models, in turn with all else that this process evaluates.
     pub fn evaluator(&self) -> Shared<Backend> {
         Shared::new(self.backend.clone(), self.halt.clone())
+    }
+
+    /// What plays disputes with this scorer's backend.
+    pub fn round_player(&self, player: Player) -> Arc<RoundPlayer> {
+        Arc::new(RoundPlayer::new(player, self.backend.clone()))
     }
 
     pub fn known(&self, digest: &Hash) -> Option<Arc<ScoredRound>> {
@@ -152,47 +193,48 @@ impl ExactScorer {
             return Ok(known);
         }
         let inputs = Arc::new(inputs.await?);
-        let round = inputs.round;
+        let (task, round) = (inputs.task, inputs.round);
         let records = self.graph.samples(inputs.samples.records());
         let samples = Samples::new(self.graph.inputs, self.graph.classes(), &records)
             .map_err(|source| ReplicaError::Samples { round, source })?;
-        let (graph, rules, mut evaluator) = (self.graph.clone(), self.rules, self.evaluator());
-        let (of, started) = (inputs.clone(), Instant::now());
-        let score = tokio::task::spawn_blocking(move || {
-            let (base, reveals) = (&of.base, &of.reveals);
-            score_round(&mut evaluator, &graph, base, &samples, reveals, &rules)
+        let (graph, terms, mut evaluator) = (self.graph.clone(), self.terms, self.evaluator());
+        let started = Instant::now();
+        let scored = tokio::task::spawn_blocking(move || {
+            ScoredRound::compute(&mut evaluator, &graph, &terms, &samples, inputs)
         })
         .await?
         .map_err(|source| ReplicaError::Score { round, source })?;
-        tracing::info!(task = %inputs.task, %round, "scored in {:.2?}", started.elapsed());
-        let scored = Arc::new(ScoredRound { inputs, score });
+        tracing::info!(%task, %round, "scored in {:.2?}", started.elapsed());
+        let scored = Arc::new(scored);
         self.last = Some(scored.clone());
         Ok(scored)
     }
 
-    pub async fn witness(
+    pub async fn player(
         &mut self,
         scored: &Arc<ScoredRound>,
-        case: impl Future<Output = Result<Case, ReplicaError>> + Send,
-    ) -> Result<Arc<Witness>, ReplicaError> {
+        facts: impl Future<Output = Result<RoundFacts, ReplicaError>> + Send,
+    ) -> Result<Arc<RoundPlayer>, ReplicaError> {
         let is_known = |(digest, _): &&(Hash, _)| scored.is_of(digest);
-        if let Some((_, known)) = self.witness.as_ref().filter(is_known) {
+        if let Some((_, known)) = self.player.as_ref().filter(is_known) {
             return Ok(known.clone());
         }
-        let (case, of) = (case.await?, scored.clone());
-        let witness = tokio::task::spawn_blocking(move || of.witness(case));
-        let witness = Arc::new(witness.await?.map_err(other_case(scored.inputs.round))?);
-        self.witness = Some((scored.inputs.digest, witness.clone()));
-        Ok(witness)
+        let (facts, of) = (facts.await?, scored.clone());
+        let player = tokio::task::spawn_blocking(move || of.player(facts));
+        let player = player.await?.map_err(other_facts(scored.inputs.round))?;
+        let player = self.round_player(player);
+        self.player = Some((scored.inputs.digest, player.clone()));
+        Ok(player)
     }
 }
 
-pub(super) fn other_case(round: RoundId) -> impl FnOnce(WitnessError) -> ReplicaError {
-    move |source| ReplicaError::Witness { round, source }
+pub(super) fn other_facts(round: RoundId) -> impl FnOnce(PlayerError) -> ReplicaError {
+    move |source| ReplicaError::Player { round, source }
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::run) mod tests {
+    use super::super::inputs::RevealedDelta;
     use super::*;
     use crate::evaluation::lab::Lab;
     use gotong_protocol::TaskId;
@@ -201,13 +243,21 @@ pub(super) mod tests {
     pub const DIGEST: Hash = [1; 32];
 
     pub fn inputs(lab: &Lab) -> RoundInputs {
+        let entrants = lab.entrants.iter().map(|own| RevealedDelta {
+            delta: own.delta.clone(),
+            hash: own.hash(),
+            weight: own.weight,
+            is_proven: own.is_proven,
+        });
         RoundInputs {
             task: TaskId(0),
             round: RoundId(0),
             digest: DIGEST,
             base: lab.base.clone(),
             samples: lab.samples.clone(),
-            reveals: lab.reveals.clone(),
+            sample_count: lab.facts.samples,
+            half_seed: lab.facts.half_seed,
+            entrants: entrants.collect(),
         }
     }
 
@@ -216,7 +266,7 @@ pub(super) mod tests {
             lie,
             ..ScorerOptions::default()
         };
-        RoundScorer::new(lab.case.graph.clone(), lab.case.rules, options)
+        RoundScorer::new(lab.facts.graph.clone(), lab.facts.terms, options)
     }
 
     #[tokio::test]
@@ -224,31 +274,55 @@ pub(super) mod tests {
         let lab = Lab::small();
         let mut scorer = scorer(&lab, None);
         assert_eq!(scorer.known(&DIGEST), None);
-        // The case is not asked for, and once the score is known neither are the inputs.
+        // The facts are not asked for, and once the score is known neither are the inputs.
         let fetched = async { Ok(inputs(&lab)) };
         let scored = scorer.score(&DIGEST, fetched, pending()).await.unwrap();
-        assert_eq!(scored.score, lab.score());
+        let (round, table) = lab.score();
+        assert_eq!((&scored.round, &scored.table), (&round, &table));
+        assert_eq!(scored.summary, table.summary());
         assert_eq!(scorer.known(&DIGEST), Some(scored.clone()));
         assert_eq!(scorer.known(&[2; 32]), None);
         let again = scorer.score(&DIGEST, pending(), pending()).await.unwrap();
         assert!(Arc::ptr_eq(&again, &scored));
 
-        let case = async { Ok(lab.case.clone()) };
-        let witness = scorer.witness(&scored, case).await.unwrap();
-        assert_eq!(*witness.score(), lab.score());
-        let again = scorer.witness(&scored, pending()).await.unwrap();
-        assert!(Arc::ptr_eq(&again, &witness));
+        let facts = async { Ok(lab.facts.clone()) };
+        let player = scorer.player(&scored, facts).await.unwrap();
+        assert_eq!(player.summary(), lab.summary());
+        let again = scorer.player(&scored, pending()).await.unwrap();
+        assert!(Arc::ptr_eq(&again, &player));
     }
 
     #[tokio::test]
-    async fn a_score_that_is_not_of_the_case_has_no_witness() {
+    async fn a_proven_account_and_another_seed_make_another_round() {
+        let lab = Lab::small();
+        let score = async |changed: RoundInputs| {
+            let mut scorer = scorer(&lab, None);
+            let fetched = async { Ok(changed) };
+            let scored = scorer.score(&DIGEST, fetched, pending()).await.unwrap();
+            scored.summary.clone()
+        };
+        let own = score(inputs(&lab)).await;
+        let mut proven = inputs(&lab);
+        proven.entrants[0].is_proven = true;
+        let mut other_seed = inputs(&lab);
+        other_seed.half_seed = [4; 32];
+        assert_ne!(score(other_seed).await, own);
+        // Whether it is proven is in the records, which the table is about, and decides by which floor it is bad.
+        let mut scorer = scorer(&lab, None);
+        let fetched = async { Ok(proven) };
+        let scored = scorer.score(&DIGEST, fetched, pending()).await.unwrap();
+        assert!(scored.table.records[0].is_proven && !lab.table().records[0].is_proven);
+    }
+
+    #[tokio::test]
+    async fn a_score_that_is_not_of_the_facts_has_no_player() {
         let lab = Lab::small();
         let mut scorer = scorer(&lab, None);
         let fetched = async { Ok(inputs(&lab)) };
         let scored = scorer.score(&DIGEST, fetched, pending()).await.unwrap();
-        let mut case = lab.case.clone();
-        case.base_root = [0; 32];
-        let refused = scorer.witness(&scored, async { Ok(case) }).await;
-        assert!(matches!(refused, Err(ReplicaError::Witness { .. })));
+        let mut facts = lab.facts.clone();
+        facts.base_root = [0; 32];
+        let refused = scorer.player(&scored, async { Ok(facts) }).await;
+        assert!(matches!(refused, Err(ReplicaError::Player { .. })));
     }
 }

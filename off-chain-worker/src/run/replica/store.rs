@@ -3,7 +3,7 @@
 use crate::state::{Folder, StateError};
 use codec::{Decode, Encode};
 use gotong_protocol::RoundId;
-use gotong_scoring::ScoreTable;
+use gotong_scoring::ShareTable;
 
 /// A replica's position and tables. Each change is on disk before it counts.
 pub(super) struct ReplicaStore {
@@ -60,8 +60,8 @@ impl ReplicaStore {
         &self.position.weights
     }
 
-    /// The score table of a round that settled.
-    pub fn table(&self, round: RoundId) -> Result<Option<ScoreTable>, StateError> {
+    /// The share table of a round that settled.
+    pub fn table(&self, round: RoundId) -> Result<Option<ShareTable>, StateError> {
         self.folder.load(&table_name(round))
     }
 
@@ -69,7 +69,7 @@ impl ReplicaStore {
     pub fn settled(
         &mut self,
         round: RoundId,
-        table: &ScoreTable,
+        table: &ShareTable,
         weights: Vec<i16>,
     ) -> Result<(), StateError> {
         self.folder.save(&table_name(round), table)?;
@@ -114,7 +114,7 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::open(temporary.path()).unwrap();
         assert!(ReplicaStore::load(&folder).unwrap().is_none());
-        let table = Lab::small().score().table;
+        let table = Lab::small().table();
         let mut store = ReplicaStore::create(folder.clone(), vec![1, 2]).unwrap();
         store.passed(RoundId(0)).unwrap();
         assert_eq!(store.weights(), [1, 2]);

@@ -165,7 +165,7 @@ impl Replica {
         };
         let scored = self.score(client, now, round).await?;
         if is_contested(round, &scored) {
-            self.witness(client, now, round).await?;
+            self.player(client, now, round).await?;
         }
         Ok(())
     }
@@ -173,9 +173,8 @@ impl Replica {
 
 /// Whether there are disputes about the round, or will be.
 fn is_contested(round: &RoundView, scored: &ScoredRound) -> bool {
-    let opening = scored.score.table.opening();
-    let mut shown = round.seats.iter().filter_map(|seat| seat.opening.as_ref());
-    round.open_disputes > 0 || shown.any(|shown| *shown != opening)
+    let mut shown = round.seats.iter().filter_map(|seat| seat.table.as_ref());
+    round.open_disputes > 0 || shown.any(|shown| *shown != scored.summary)
 }
 
 /// Work in the background; it is told to halt when it is dropped.

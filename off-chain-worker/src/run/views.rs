@@ -1,0 +1,135 @@
+//! What a chain may answer, for tests.
+
+use gotong_protocol::{
+    pay::WHOLE_Q32,
+    view::{RevealedView, RoundView, SeatView, SubmissionView, TaskView},
+    EntrantRecord, Graph, HoldOutTerms, Outcome, Phase, RoundId, SeatState, ShareTerms,
+    TableSummary, TaskId, TaskName, TaskState, TaskTerms, Windows,
+};
+use gotong_scoring::ShareTable;
+
+/// Root of the weights that the round starts from.
+pub const BASE: gotong_protocol::Hash = [5; 32];
+
+/// A round that nobody has attested yet.
+pub fn round() -> RoundView {
+    RoundView {
+        task: TaskId(1),
+        round: RoundId(2),
+        phase: Phase::AttestCommit,
+        phase_started_at: 3,
+        started_at: 3,
+        ends_at: 4,
+        commits: 2,
+        reveals: 2,
+        base_root: BASE,
+        shard: None,
+        seed: None,
+        seats: Vec::new(),
+        redraws: 0,
+        audit_seed: None,
+        open_disputes: 0,
+        outcome: None,
+        claim: None,
+        rate_q32: WHOLE_Q32,
+        fees: 0,
+        pot: 0,
+        paid: 0,
+        released: 0,
+        claims: 0,
+        expires_at: None,
+    }
+}
+
+/// A seat whose attester stands, or stood, for a table.
+pub fn seat(account: u8, state: SeatState, table: Option<TableSummary>) -> SeatView {
+    SeatView {
+        account: [account; 32],
+        stake: 1,
+        state,
+        committed: true,
+        claim: table.as_ref().map(|table| table.claim(&BASE)),
+        table,
+        work_root: None,
+        audited: true,
+        fee: 0,
+    }
+}
+
+/// A round that settled on a table, with more than enough set aside.
+pub fn settled(table: &ShareTable) -> RoundView {
+    RoundView {
+        phase: Phase::Ended,
+        outcome: Some(Outcome::Settled),
+        claim: Some(table.summary().claim(&BASE)),
+        reveals: table.records.len() as u32,
+        pot: 1 << 100,
+        ..round()
+    }
+}
+
+/// A submission of the account whose bytes are all its place in the order of commits.
+pub fn submission(index: u32, is_revealed: bool) -> SubmissionView {
+    let record = EntrantRecord {
+        delta_hash: [index as u8; 32],
+        delta_root: [0; 32],
+        weight: 10 + index,
+        square_norm: 1,
+        is_proven: false,
+    };
+    SubmissionView {
+        account: [index as u8; 32],
+        index,
+        weight: record.weight,
+        is_proven: false,
+        revealed: is_revealed.then_some(RevealedView {
+            record,
+            bytes: 1,
+            at: 9,
+        }),
+        claimed: None,
+    }
+}
+
+/// A task that pays 0.01 GTG a millibit on exams of 64 samples, a tenth of it to attesters.
+pub fn task() -> TaskView {
+    let graph = Graph::mlp(&[6, 5, 3]);
+    TaskView {
+        id: TaskId(1),
+        sponsor: [9; 32],
+        terms: TaskTerms {
+            name: TaskName::new("clothes").unwrap(),
+            price_per_millibit: 10_000_000_000,
+            cap_per_round: 50_000_000_000_000,
+            attester_fee_permille: 100,
+            windows: Windows {
+                commit_blocks: 60,
+                reveal_blocks: 20,
+                attest_blocks: 30,
+                challenge_blocks: 20,
+            },
+            seats: 3,
+            quorum: 2,
+            minimum_contributor_stake: 0,
+            minimum_attester_stake: 0,
+            weight_cap: 1,
+            share: ShareTerms::default(),
+            hold_out: HoldOutTerms::Sealed {
+                root: [8; 32],
+                shards: 10,
+                samples: 64,
+            },
+        },
+        state: TaskState::Running,
+        parameters: graph.parameters() as u32,
+        graph,
+        master_root: BASE,
+        opened_at: 1,
+        round: RoundId(2),
+        next_shard: 3,
+        pool: 0,
+        bond: 0,
+        reserved: 0,
+        paid: 0,
+    }
+}
