@@ -41,7 +41,7 @@ pub struct Tally {
     pub mismatched_words: u64,
     /// Where the first of them was.
     pub first: Option<String>,
-    /// Values of gradients that all differentiators together gave.
+    /// Values of gradients that all evaluators together gave.
     pub gradient_values: u64,
     /// Values of gradients that differ between implementations; 0.
     pub mismatched_gradient_values: u64,
@@ -49,21 +49,18 @@ pub struct Tally {
     pub first_of_gradients: Option<String>,
 }
 
-/// Evaluators and differentiators to compare with the reference, each with its name.
+/// Evaluators to compare with the reference, each with its name.
 pub struct Candidates {
     evaluators: Vec<(String, Box<dyn Traced>)>,
-    differentiators: Vec<(String, Box<dyn Differentiator>)>,
 }
 
 impl Candidates {
-    /// The fast evaluator of the processor, which differentiates too, and Burn's on `devices`.
+    /// The fast evaluator of the processor, and Burn's on `devices`.
     ///
     /// # Errors
     /// A device that is not there, or does not multiply in whole f32.
     pub fn new(devices: &[DeviceChoice]) -> Result<Self> {
         let mut evaluators: Vec<(String, Box<dyn Traced>)> =
-            vec![("fast CPU".into(), Box::new(FastCpu))];
-        let differentiators: Vec<(String, Box<dyn Differentiator>)> =
             vec![("fast CPU".into(), Box::new(FastCpu))];
         for choice in devices {
             let (device, adapter) = choice.open_adapter()?;
@@ -71,10 +68,7 @@ impl Candidates {
             let name = format!("{choice} on {}", adapter.name);
             evaluators.push((name, Box::new(BurnEvaluator::new(&device))));
         }
-        Ok(Self {
-            evaluators,
-            differentiators,
-        })
+        Ok(Self { evaluators })
     }
 
     /// What they are, devices included.
@@ -112,8 +106,8 @@ impl Candidates {
 
     fn compare_gradients(&mut self, case: &Case, tally: &mut Tally) -> Result<()> {
         let expected = gradients(&mut Reference, case)?;
-        for (name, differentiator) in &mut self.differentiators {
-            let found = gradients(differentiator.as_mut(), case);
+        for (name, evaluator) in &mut self.evaluators {
+            let found = gradients(evaluator.as_mut(), case);
             let found = found.with_context(|| format!("gradients: {name}, {}", case.name))?;
             ensure!(
                 found.len() == expected.len(),

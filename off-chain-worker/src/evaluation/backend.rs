@@ -47,7 +47,10 @@ impl Differentiator for Backend {
         groups: &[Range<usize>],
         see: &mut dyn FnMut(usize, &[i64]),
     ) -> Result<(), EvalError> {
-        FastCpu.gradients(graph, weights, samples, groups, see)
+        match self {
+            Self::Cpu => FastCpu.gradients(graph, weights, samples, groups, see),
+            Self::Device(device) => device.gradients(graph, weights, samples, groups, see),
+        }
     }
 }
 
@@ -87,7 +90,8 @@ static TURN: Mutex<()> = Mutex::const_new(());
 const KEPT: Duration = Duration::from_secs(10);
 
 /// A backend that evaluations share. They take turns, of some seconds or of one model, so that a round that takes hours
-/// holds up a light one by no more than one of its models. It halts between two models.
+/// holds up a light one by no more than one of its models. It halts between two models. A gradient takes a turn as a
+/// model's losses do.
 #[derive(Debug)]
 pub struct Shared<E> {
     evaluator: E,
@@ -110,7 +114,7 @@ impl<E> Shared<E> {
 }
 
 impl<E> Shared<E> {
-    /// The evaluator, once it is its turn. Blocks, and so is for threads that may.
+    /// The evaluator, once it has its turn. Blocks, and so is for threads that may.
     fn in_turn(&mut self) -> Result<&mut E, EvalError> {
         let kept = self.kept;
         self.turn.take_if(|(_, since)| since.elapsed() >= kept);
@@ -143,8 +147,8 @@ impl<E: Differentiator> Differentiator for Shared<E> {
         groups: &[Range<usize>],
         see: &mut dyn FnMut(usize, &[i64]),
     ) -> Result<(), EvalError> {
-        self.in_turn()?
-            .gradients(graph, weights, samples, groups, see)
+        let evaluator = self.in_turn()?;
+        evaluator.gradients(graph, weights, samples, groups, see)
     }
 }
 
@@ -167,13 +171,30 @@ mod tests {
         }
     }
 
-    /// Evaluates so many models, each in a turn of its own.
+    impl Differentiator for Counting {
+        fn gradients(
+            &mut self,
+            _: &Graph,
+            _: &[i16],
+            _: &Samples,
+            _: &[Range<usize>],
+            _: &mut dyn FnMut(usize, &[i64]),
+        ) -> Result<(), EvalError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+
+    /// Evaluates and differentiates so many models, each in two turns of its own.
     fn evaluate(evaluator: &Counting, halt: &Halt, models: usize) -> Result<(), EvalError> {
         let mut shared = Shared::new(evaluator.clone(), halt.clone());
         shared.kept = Duration::ZERO;
         let graph = Graph::mlp(&[2, 2]);
         let samples = Samples::new(2, 2, &[0; 3]).unwrap();
-        (0..models).try_for_each(|_| shared.losses(&graph, &[], &samples).map(drop))
+        (0..models).try_for_each(|_| {
+            shared.losses(&graph, &[], &samples)?;
+            shared.gradients(&graph, &[], &samples, &[], &mut |_, _| ())
+        })
     }
 
     #[test]
@@ -185,7 +206,7 @@ mod tests {
             yield_now();
         }
         evaluate(&light, &Halt::default(), 3).unwrap();
-        assert_eq!(light.0.load(Ordering::Relaxed), 3);
+        assert_eq!(light.0.load(Ordering::Relaxed), 6);
         assert!(!running.is_finished());
         halt.tell();
         assert!(running.join().unwrap().is_err());

@@ -119,7 +119,7 @@ fn what_does_not_fit_is_refused_by_all() {
         assert!(evaluator.losses(&graph, &weights, &foreign_label).is_err());
         assert!(evaluator.losses(&graph, &weights, &foreign_inputs).is_err());
     }
-    let differentiators: [&mut dyn Differentiator; 2] = [&mut Reference, &mut FastCpu];
+    let differentiators: [&mut dyn Differentiator; 3] = [&mut Reference, &mut FastCpu, &mut burn];
     for differentiator in differentiators {
         let mut gradients = |weights, samples, group| {
             differentiator.gradients(&graph, weights, samples, &[group], &mut |_, _| ())

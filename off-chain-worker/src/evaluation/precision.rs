@@ -104,16 +104,37 @@ const BATCHES: Products<4> = Products {
     ],
 };
 
+/// As the gradient of a linear op's weights has them: of samples, adjoints by outputs and activations by inputs.
+const GRADIENTS: Products<3> = Products {
+    shapes: &[
+        [64, 1024, 64],
+        [33, 63, 17],
+        [16, 16, 16],
+        [70, 7, 9],
+        [1, 37, 33],
+    ],
+    batches: &[5],
+    layouts: [
+        [WHOLE, WHOLE],
+        [cut(&[[1, 2]]), WHOLE],
+        [cut(&[[1, 2]]), cut(&[])],
+    ],
+};
+
 /// Multiplies integers whose every sum is below 2^24, so that f32 holds it exactly: of 13 bits and of
 /// 2, either on either side; and of one sign, whose sums need all 24 bits. They lie in memory as the
 /// evaluator's do.
+///
+/// A gradient needs no wider sums. It multiplies halves of adjoints, which have 8 bits, with weights, activations
+/// and shares, as an evaluation does: their sums are at most 2^24.
 ///
 /// # Errors
 /// [`Imprecise`] when a sum is not exact, or the device fails.
 pub fn check_precision(device: &Device) -> Result<(), Imprecise> {
     check(device, &MATRICES, Tensor::matmul)?;
     // A backend may have other kernels for batches, as attention needs them.
-    check(device, &BATCHES, Tensor::matmul)
+    check(device, &BATCHES, Tensor::matmul)?;
+    check(device, &GRADIENTS, Tensor::matmul)
 }
 
 fn check<const D: usize>(
@@ -307,6 +328,7 @@ mod tests {
     fn operands_in_tf32_are_noticed() {
         are_rounded_operands_refused(&MATRICES);
         are_rounded_operands_refused(&BATCHES);
+        are_rounded_operands_refused(&GRADIENTS);
     }
 
     #[test]
@@ -314,6 +336,7 @@ mod tests {
         for change in [TF32, ROUNDED_TO_23, CUT_TO_23] {
             assert!(is_refused(&MATRICES, |a, b| changed(a.matmul(b), change)));
             assert!(is_refused(&BATCHES, |a, b| changed(a.matmul(b), change)));
+            assert!(is_refused(&GRADIENTS, |a, b| changed(a.matmul(b), change)));
         }
         let rounded = |a: Tensor<2>, b| changed(a.matmul(b), TF32);
         let failure = check(&Device::flex(), &MATRICES, rounded).unwrap_err();
@@ -323,7 +346,8 @@ mod tests {
     /// Of any shape: each one alone would be noticed.
     #[test]
     fn every_shape_has_sums_of_24_bits() {
-        for [_, inner, _] in MATRICES.shapes.iter().chain(BATCHES.shapes) {
+        let shapes = [MATRICES.shapes, BATCHES.shapes, GRADIENTS.shapes].concat();
+        for [_, inner, _] in &shapes {
             for operands in Operands::of_sums(*inner).into_iter().skip(2) {
                 let mut random = StdRng::seed_from_u64(0);
                 let left = operands.left(1, *inner, &mut random);

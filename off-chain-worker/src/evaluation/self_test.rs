@@ -6,7 +6,9 @@ mod tests;
 
 use std::time::{Duration, Instant};
 
-use gotong_scoring::{EvalError, Reference, SamplesError};
+use gotong_scoring::{
+    gradient::Differentiator, EvalError, Graph, Reference, Samples, SamplesError,
+};
 
 use super::{compare, Traced};
 use cases::{graphs, samples, weights};
@@ -18,6 +20,8 @@ pub struct SelfTestReport {
     pub models: usize,
     /// Words that were compared with the reference, all equal.
     pub words: u64,
+    /// Values of gradients that were compared, all equal.
+    pub gradient_values: u64,
     /// Time that the tested evaluator took, comparison included.
     pub took: Duration,
 }
@@ -40,6 +44,22 @@ pub enum SelfTestFailure {
         /// Op and sample.
         place: String,
     },
+    /// It gave another gradient than the reference.
+    #[error(
+        "{case}: {wrong} of {values} values of the gradient differ from the reference, the first for \
+         parameter {parameter}; do not attest from this device: evaluate without `--device`, on the \
+         processor"
+    )]
+    Gradient {
+        /// The model.
+        case: String,
+        /// Values that differ.
+        wrong: u64,
+        /// Values that were compared.
+        values: u64,
+        /// The first parameter whose value differs.
+        parameter: usize,
+    },
     /// It could not evaluate.
     #[error("{case}: {error}")]
     Failed {
@@ -53,17 +73,18 @@ pub enum SelfTestFailure {
     Samples(#[from] SamplesError),
 }
 
-/// Compares every word of `evaluator` with the reference's: sums of 1023, 1024 and 1025 products (one f32
-/// chunk is 1024), all weights and inputs at their extremes, shapes that fill no tile, negative
-/// activations, transformers, one of as many tokens as there can be, convolutions and pools, the widest
-/// head and norm, all shifts, random models.
+/// Compares every word of `evaluator`, and every value of its gradients, with the reference's: sums of 1023,
+/// 1024 and 1025 products (one f32 chunk is 1024), all weights and inputs at their extremes, shapes that fill no
+/// tile, negative activations, transformers, one of as many tokens as there can be, convolutions and pools, the
+/// widest head and norm, all shifts, gradients at their limit, random models.
 ///
 /// # Errors
-/// The first model with a word that differs, or that could not be evaluated.
+/// The first model with a word or a gradient that differs, or that could not be evaluated.
 pub fn self_test(evaluator: &mut dyn Traced) -> Result<SelfTestReport, SelfTestFailure> {
     let mut report = SelfTestReport {
         models: 0,
         words: 0,
+        gradient_values: 0,
         took: Duration::ZERO,
     };
     for ((graph, fills), seed) in graphs().zip(0..) {
@@ -91,9 +112,43 @@ pub fn self_test(evaluator: &mut dyn Traced) -> Result<SelfTestReport, SelfTestF
                     place: format!("{op} of sample {sample}"),
                 });
             }
+            let expected = gradient(&mut Reference, &graph, &weights, &samples).map_err(failed)?;
+            let start = Instant::now();
+            let given = gradient(evaluator, &graph, &weights, &samples).map_err(failed)?;
+            report.took += start.elapsed();
+            if given.len() != expected.len() {
+                return Err(failed(EvalError::WrongCount {
+                    expected: expected.len(),
+                    found: given.len(),
+                }));
+            }
+            let pairs = expected.iter().zip(&given).enumerate();
+            let mut wrong = pairs.filter(|(_, (a, b))| a != b).map(|(at, _)| at);
+            if let Some(parameter) = wrong.next() {
+                return Err(SelfTestFailure::Gradient {
+                    case: case(),
+                    wrong: 1 + wrong.count() as u64,
+                    values: given.len() as u64,
+                    parameter,
+                });
+            }
             report.models += 1;
             report.words += found.words;
+            report.gradient_values += given.len() as u64;
         }
     }
     Ok(report)
+}
+
+/// The gradient of all samples.
+fn gradient<D: Differentiator + ?Sized>(
+    differentiator: &mut D,
+    graph: &Graph,
+    weights: &[i16],
+    samples: &Samples,
+) -> Result<Vec<i64>, EvalError> {
+    let (groups, mut all) = ([0..samples.len()], Vec::new());
+    let see = &mut |_, gradient: &[i64]| all.extend_from_slice(gradient);
+    differentiator.gradients(graph, weights, samples, &groups, see)?;
+    Ok(all)
 }

@@ -1,13 +1,14 @@
-//! Evaluators that show every word, and how they compare with the reference.
+//! Evaluators that show every word and give gradients, and how they compare with the reference.
 
 use gotong_scoring::{
     evaluator,
+    gradient::Differentiator,
     machine::{run, Tensor},
     EvalError, Evaluator, Graph, Reference, Samples,
 };
 
-/// An evaluator that shows what every op gives.
-pub trait Traced: Evaluator {
+/// An evaluator that shows what every op gives, and gives gradients too.
+pub trait Traced: Evaluator + Differentiator {
     /// What every op gives on every sample, as `gotong_scoring::machine::run`.
     ///
     /// # Errors

@@ -14,6 +14,8 @@ pub(super) struct Tables {
     exp2: Tensor<1, Int>,
     pub log2: Tensor<1, Int>,
     pub rsqrt: Tensor<1, Int>,
+    /// From 2^0 to 2^30.
+    powers: Tensor<1, Int>,
 }
 
 impl Tables {
@@ -23,6 +25,7 @@ impl Tables {
             exp2: table(&EXP2),
             log2: table(&LOG2),
             rsqrt: table(&RSQRT),
+            powers: int((0..31).map(|bit| 1 << bit).collect(), device),
         }
     }
 
@@ -33,10 +36,20 @@ impl Tables {
         let shift = distance.bitwise_right_shift_scalar(6).clamp_max(15);
         self.exp2.clone().select(0, at).bitwise_right_shift(shift)
     }
+
+    /// How many bits each magnitude, `[rows, 1]`, has beyond so many; as `gotong_scoring::gradient::shift`.
+    pub fn bits_beyond(&self, bits: u8, magnitudes: Tensor<2, Int>) -> Tensor<2, Int> {
+        let (rows, bits) = (magnitudes.dims()[0], usize::from(bits.min(30)));
+        let shape = [rows, 31 - bits];
+        // The lengths of the powers that are reached.
+        let powers = self.powers.clone().slice([bits..31]);
+        let powers = powers.reshape([1, 31 - bits]).expand(shape);
+        count(magnitudes.expand(shape).greater_equal(powers)).sum_dim(1)
+    }
 }
 
 /// 1 where it holds, else 0.
-pub(super) fn count(holds: Tensor<2, Bool>) -> Tensor<2, Int> {
+pub(super) fn count<const D: usize>(holds: Tensor<D, Bool>) -> Tensor<D, Int> {
     holds.int().cast(IntDType::I32)
 }
 
@@ -51,6 +64,24 @@ pub(super) fn rs<const D: usize>(a: Tensor<D, Int>, shift: i32) -> Tensor<D, Int
             twice.add_scalar(1).bitwise_right_shift_scalar(1)
         }
     }
+}
+
+/// As [`rs`], by shifts from 0 to 31 that are expanded to the shape of what is shifted.
+pub(super) fn rs_by<const D: usize>(a: Tensor<D, Int>, shift: Tensor<D, Int>) -> Tensor<D, Int> {
+    let dims = a.dims();
+    let last = shift.clone().sub_scalar(1).clamp_min(0).expand(dims);
+    let is_shifted = shift.clone().clamp_max(1).expand(dims);
+    let half = a.clone().bitwise_right_shift(last).bitwise_and(is_shifted);
+    a.bitwise_right_shift(shift.expand(dims)) + half
+}
+
+/// The same integer everywhere.
+pub(super) fn full<const D: usize>(
+    dims: [usize; D],
+    value: i32,
+    device: &Device,
+) -> Tensor<D, Int> {
+    Tensor::full(dims, value, (device, DType::I32))
 }
 
 /// Integers to the device.
@@ -80,6 +111,8 @@ mod tests {
             let found = rs(tensor.clone(), shift).try_into_vec_as::<i32>().unwrap();
             let expected = edges.map(|a| gotong_scoring::arith::rs(a, shift as u32));
             assert_eq!(found, expected);
+            let found = rs_by(tensor.clone(), int(vec![shift], &Device::flex()));
+            assert_eq!(found.try_into_vec_as::<i32>().unwrap(), expected);
         }
     }
 }

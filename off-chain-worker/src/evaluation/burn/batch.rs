@@ -56,7 +56,7 @@ impl Batch<'_> {
     }
 
     /// Activations or tokens, `[samples, inputs]`.
-    fn input(&self) -> Tensor<2, Int> {
+    pub fn input(&self) -> Tensor<2, Int> {
         let inputs = self.pixels.len() / self.samples;
         let down = if self.is_text { 0 } else { 1 };
         let values = self.pixels.iter().map(|byte| (byte >> down).into());

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Int, Tensor};
 
 use super::{
+    adjoint::{product, Backwards, Pulled},
     arith::{int, rs},
     Context,
 };
@@ -37,5 +38,32 @@ impl Embed {
         let sums = rows.reshape([samples, tokens, width]) + self.of_places.clone();
         let sums = sums.reshape([samples * tokens, width]);
         rs(sums, self.shift).clamp(-32_767, 32_767)
+    }
+
+    /// Adds up a token's rows over its places, in `2^-shift`, where the sum is inside its bounds.
+    pub fn backward(&self, here: &Backwards) -> Pulled {
+        let (samples, tokens, width) = (
+            here.context.samples(),
+            here.context.tokens,
+            here.context.width,
+        );
+        let [vocab, _] = self.of_tokens.dims();
+        let of_places = here.rows_inside(32_767);
+        let shape = [samples, tokens, vocab];
+        let all = int((0..vocab as i32).collect(), &of_places.device());
+        let all = all.reshape([1, 1, vocab]).expand(shape);
+        let own = here.before.clone().reshape([samples, tokens, 1]);
+        let is_own = own.expand(shape).equal(all).float();
+        let rows = of_places.clone().reshape([samples, tokens, width]);
+        // At most 1024 rows.
+        let of_tokens = product(rows.swap_dims(1, 2), here.adjoint.bits, is_own);
+        let of_tokens = here.sums(of_tokens.swap_dims(1, 2), -self.shift);
+        Pulled {
+            parameters: vec![
+                (0, of_tokens),
+                (vocab * width, here.sums(of_places, -self.shift)),
+            ],
+            ..Pulled::default()
+        }
     }
 }

@@ -1,9 +1,13 @@
 //! `Im2col`, `MaxPool` and `SumPool`: windows over images.
 
-use burn::tensor::{DType, Int, Tensor};
+use burn::tensor::{Int, Tensor};
 use gotong_scoring::{Image, Window};
 
-use super::{arith::int, Context};
+use super::{
+    adjoint::{Backwards, Pulled},
+    arith::{full, int},
+    Context,
+};
 
 pub(super) struct Im2col(pub Places);
 
@@ -29,6 +33,24 @@ impl Im2col {
         let taken = self.0.take(values, context.samples());
         taken.reshape([context.samples() * context.tokens, context.width])
     }
+
+    /// Adds up the adjoint of a pixel over all places that it was laid in.
+    pub fn backward(&self, here: &Backwards) -> Pulled {
+        let (places, samples) = (&self.0, here.context.samples());
+        let of_place = places.window.pixels();
+        let laid = (places.count * of_place) as usize;
+        let dy = places.with_padding(here.rows(), samples, laid, 0);
+        let mut sums = places.zeros(samples, &dy);
+        for uses in places.uses() {
+            let at = uses.iter().map(|used| match used {
+                Some(used) => (used.place * of_place + used.nth) as i32,
+                None => laid as i32,
+            });
+            let at = int(at.collect(), &dy.device());
+            sums = sums + dy.clone().select(1, at);
+        }
+        here.pull(sums, 0)
+    }
 }
 
 impl MaxPool {
@@ -39,6 +61,39 @@ impl MaxPool {
     /// The largest pixel of every place, channel by channel.
     pub fn forward(&self, values: Tensor<2, Int>, context: &Context) -> Tensor<2, Int> {
         self.0.fold(values, context.samples(), Tensor::max_pair)
+    }
+
+    /// Gives the adjoint of a place to the first of its pixels that is the largest. Padding takes it along.
+    pub fn backward(&self, here: &Backwards) -> Pulled {
+        let (places, samples) = (&self.0, here.context.samples());
+        // No largest value equals what stands for padding.
+        let x = places.padded(here.before.clone(), samples, -128);
+        let (count, device) = (places.count as usize, x.device());
+        let y = here.own.clone();
+        let y = y.reshape([samples, count, places.image.channels as usize]);
+        // By place and channel, which pixel it is.
+        let mut first = y.zeros_like().sub_scalar(1);
+        for nth in (0..places.window.pixels()).rev() {
+            let is_largest = places.nth(&x, nth).equal(y.clone());
+            first = first.mask_fill(is_largest, nth as i32);
+        }
+        let first = places.with_padding(first, samples, count, -1);
+        let dy = places.with_padding(here.rows(), samples, count, 0);
+        let mut sums = places.zeros(samples, &dy);
+        for uses in places.uses() {
+            let uses = uses.iter().map(|used| match used {
+                Some(used) => (used.place as i32, used.nth as i32),
+                None => (count as i32, 0),
+            });
+            let (place, nth): (Vec<i32>, Vec<i32>) = uses.unzip();
+            let pixels = nth.len();
+            let place = int(place, &device);
+            let nth = int(nth, &device).reshape([1, pixels, 1]);
+            let is_another = first.clone().select(1, place.clone());
+            let is_another = is_another.not_equal(nth.expand(sums.dims()));
+            sums = sums + dy.clone().select(1, place).mask_fill(is_another, 0);
+        }
+        here.pull(sums, 0)
     }
 }
 
@@ -52,6 +107,22 @@ impl SumPool {
         let add = |sums, more| sums + more;
         self.0.fold(values, context.samples(), add)
     }
+
+    /// Gives the adjoint of a place to all of its pixels.
+    pub fn backward(&self, here: &Backwards) -> Pulled {
+        let (places, samples) = (&self.0, here.context.samples());
+        let dy = places.with_padding(here.rows(), samples, places.count as usize, 0);
+        let mut sums = places.zeros(samples, &dy);
+        for uses in places.uses() {
+            let place = uses.iter().map(|used| match used {
+                Some(used) => used.place as i32,
+                None => places.count as i32,
+            });
+            let place = int(place.collect(), &dy.device());
+            sums = sums + dy.clone().select(1, place);
+        }
+        here.pull(sums, 0)
+    }
 }
 
 impl Places {
@@ -64,20 +135,39 @@ impl Places {
         }
     }
 
-    /// The images, each with a pixel of zeros after its last, `[samples, pixels + 1, channels]`.
-    fn padded(&self, values: Tensor<2, Int>, samples: usize) -> Tensor<3, Int> {
+    /// The images, each with one more pixel, for padding, `[samples, pixels + 1, channels]`.
+    fn padded(&self, values: Tensor<2, Int>, samples: usize, padding: i32) -> Tensor<3, Int> {
+        self.with_padding(values, samples, self.image.pixels() as usize, padding)
+    }
+
+    /// So many rows of a sample's channels, and one more of `padding`.
+    fn with_padding<const D: usize>(
+        &self,
+        values: Tensor<D, Int>,
+        samples: usize,
+        rows: usize,
+        padding: i32,
+    ) -> Tensor<3, Int> {
         let channels = self.image.channels as usize;
-        let images = values.reshape([samples, self.image.pixels() as usize, channels]);
-        let padding = Tensor::zeros([samples, 1, channels], (&images.device(), DType::I32));
-        Tensor::cat(vec![images, padding], 1)
+        let values = values.reshape([samples, rows, channels]);
+        let padding = full([samples, 1, channels], padding, &values.device());
+        Tensor::cat(vec![values, padding], 1)
     }
 
     /// The pixels of every place, one after another: `[samples, places * size * size, channels]`.
     fn take(&self, values: Tensor<2, Int>, samples: usize) -> Tensor<3, Int> {
-        let padded = self.padded(values, samples);
+        let padded = self.padded(values, samples, 0);
         let pixels = self.window.table(&self.image).into_iter();
         let pixels = int(pixels.map(|pixel| pixel as i32).collect(), &padded.device());
         padded.select(1, pixels)
+    }
+
+    /// Pixel number `nth` of every place, of [`Places::padded`] images: `[samples, places, channels]`.
+    fn nth(&self, padded: &Tensor<3, Int>, nth: u32) -> Tensor<3, Int> {
+        let pixel = |place| self.window.pixel(&self.image, place, nth);
+        let or_padding = |place| pixel(place).unwrap_or(self.image.pixels()) as i32;
+        let pixels = (0..self.count).map(or_padding).collect();
+        padded.clone().select(1, int(pixels, &padded.device()))
     }
 
     /// Joins the pixels of every place, channel by channel: `[samples * places, channels]`. It takes one
@@ -88,16 +178,47 @@ impl Places {
         samples: usize,
         join: fn(Tensor<3, Int>, Tensor<3, Int>) -> Tensor<3, Int>,
     ) -> Tensor<2, Int> {
-        let padded = self.padded(values, samples);
-        let take = |nth| {
-            let pixel = |place| self.window.pixel(&self.image, place, nth);
-            let or_padding = |place| pixel(place).unwrap_or(self.image.pixels()) as i32;
-            let pixels = (0..self.count).map(or_padding).collect();
-            padded.clone().select(1, int(pixels, &padded.device()))
-        };
-        let joined = (1..self.window.pixels()).fold(take(0), |all, nth| join(all, take(nth)));
+        let padded = self.padded(values, samples, 0);
+        let first = self.nth(&padded, 0);
+        let joined =
+            (1..self.window.pixels()).fold(first, |all, nth| join(all, self.nth(&padded, nth)));
         joined.reshape([samples * self.count as usize, self.image.channels as usize])
     }
+
+    /// Zeros for every pixel of the images, on the device of `like`.
+    fn zeros(&self, samples: usize, like: &Tensor<3, Int>) -> Tensor<3, Int> {
+        let (pixels, channels) = (self.image.pixels() as usize, self.image.channels as usize);
+        full([samples, pixels, channels], 0, &like.device())
+    }
+
+    /// Where places have every pixel: first one use of each, then another, until none has more. An adjoint is
+    /// gathered by them, which gives the same on all devices.
+    fn uses(&self) -> Vec<Vec<Option<Use>>> {
+        let mut all: Vec<Vec<Option<Use>>> = Vec::new();
+        let pixels = self.image.pixels() as usize;
+        let mut counts = vec![0; pixels];
+        for place in 0..self.count {
+            for nth in 0..self.window.pixels() {
+                let Some(pixel) = self.window.pixel(&self.image, place, nth) else {
+                    continue;
+                };
+                let (pixel, count) = (pixel as usize, &mut counts[pixel as usize]);
+                if *count == all.len() {
+                    all.push(vec![None; pixels]);
+                }
+                all[*count][pixel] = Some(Use { place, nth });
+                *count += 1;
+            }
+        }
+        all
+    }
+}
+
+/// A pixel as number `nth` of a place.
+#[derive(Clone, Copy)]
+struct Use {
+    place: u32,
+    nth: u32,
 }
 
 #[cfg(test)]

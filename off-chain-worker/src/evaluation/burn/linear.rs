@@ -3,13 +3,19 @@
 use burn::tensor::{DType, Device, Int, IntDType, Tensor, TensorData};
 use gotong_scoring::weights::view;
 
-use super::{arith::int, CHUNK};
+use super::{
+    adjoint::{product, Backwards, Pulled},
+    arith::int,
+    CHUNK,
+};
 
 pub(super) struct Linear {
     /// Int8 views, transposed and cut along the inputs: each `[at most CHUNK, outputs]`.
     pub chunks: Vec<Tensor<2>>,
     /// Shifted biases, `[1, outputs]`.
     pub biases: Tensor<2, Int>,
+    /// None of an unembedding, which has no biases.
+    pub bias_shift: Option<u8>,
 }
 
 impl Linear {
@@ -23,7 +29,10 @@ impl Linear {
     ) -> Self {
         let (weights, biases) = weights.split_at((inputs * outputs) as usize);
         let biases = biases.iter().map(|&b| i32::from(b) << bias_shift);
-        Self::cut(inputs, weights, biases.collect(), device)
+        Self {
+            bias_shift: Some(bias_shift),
+            ..Self::cut(inputs, weights, biases.collect(), device)
+        }
     }
 
     /// An `Unembed`, whose weights are the embedding's, `[vocab, width]`.
@@ -38,6 +47,7 @@ impl Linear {
         Self {
             chunks: views.transpose().split(CHUNK, 0),
             biases: int(biases, device).unsqueeze(),
+            bias_shift: None,
         }
     }
 
@@ -49,5 +59,36 @@ impl Linear {
             .fold(self.biases.clone(), |sums, (values, views)| {
                 sums + values.matmul(views.clone()).cast(IntDType::I32)
             })
+    }
+
+    /// `dx[t][i] = sum_o dy[t][o] * view(w[o][i])`, `dw[o][i] = sum_t dy[t][o] * x[t][i]` for 1/256 of a view, and
+    /// `db[o] = sum_t dy[t][o]` for `2^bias_shift` of an accumulator.
+    pub fn backward(&self, here: &Backwards) -> Pulled {
+        let (dy, bits) = (here.rows(), here.adjoint.bits);
+        let ([rows, outputs], [_, inputs]) = (dy.dims(), here.before.dims());
+        let samples = here.context.samples();
+        let tokens = rows / samples;
+        let of_sample = dy.clone().reshape([samples, tokens, outputs]);
+        let x = here.before.clone().reshape([samples, tokens, inputs]);
+        let dw = if tokens == 1 {
+            of_sample.clone().swap_dims(1, 2) * x
+        } else {
+            product(of_sample.clone().swap_dims(1, 2), bits, x.float())
+        };
+        let mut parameters = vec![(0, here.sums(dw, -8))];
+        if let Some(shift) = self.bias_shift {
+            let db = here.sums(of_sample.sum_dim(1), shift.into());
+            parameters.push((outputs * inputs, db));
+        }
+        let dx = || {
+            let views = self.chunks.iter().map(|views| views.clone().transpose());
+            let dx = views.map(|views| product(dy.clone(), bits, views));
+            here.sums(Tensor::cat(dx.collect(), 1), 0)
+        };
+        Pulled {
+            previous: here.is_wanted.then(dx),
+            parameters,
+            ..Pulled::default()
+        }
     }
 }

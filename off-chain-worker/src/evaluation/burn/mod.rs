@@ -5,14 +5,17 @@
 //! additions. All else is i32. No shift is by 32 or more, where devices differ.
 //!
 //! Each family of ops has a file, as in `gotong_scoring::op`. There an op is a struct with its parameters
-//! on the device, and its `forward` turns what the op before gave into what this op gives.
+//! on the device, and its `forward` turns what the op before gave into what this op gives. `backward` turns the
+//! adjoint of that into the adjoint of what it took.
 
 mod activation;
+mod adjoint;
 mod arith;
 mod attention;
 mod batch;
 mod embed;
 mod failure;
+mod gradient;
 mod image;
 mod linear;
 mod loss;
@@ -103,19 +106,9 @@ impl BurnEvaluator {
         samples: &Samples,
         mut each: impl FnMut(Batch) -> Result<(), EvalError>,
     ) -> Result<(), EvalError> {
-        let classes = graph.classes();
-        if samples
-            .labels()
-            .iter()
-            .any(|&label| u32::from(label) >= classes)
-        {
-            return Err(EvalError::WrongOperand);
-        }
+        check_labels(graph, samples.labels())?;
         let flows = graph.flows()?;
-        let ops = graph.ops.iter().zip(graph.parameters_read());
-        let ops: Vec<PreparedOp> = ops
-            .map(|(op, read)| PreparedOp::new(op, &weights[read], &self.device))
-            .collect();
+        let ops = self.prepared(graph, weights);
         let values = |flow: &Flow| u64::from(flow.tokens) * u64::from(flow.width);
         let all = flows.iter().map(values).chain([graph.inputs.into()]);
         let most = all.max().unwrap_or(1).max(1);
@@ -134,6 +127,22 @@ impl BurnEvaluator {
             })?;
         }
         Ok(())
+    }
+
+    /// All ops with their parameters on the device.
+    fn prepared(&self, graph: &Graph, weights: &[i16]) -> Vec<PreparedOp> {
+        let ops = graph.ops.iter().zip(graph.parameters_read());
+        ops.map(|(op, read)| PreparedOp::new(op, &weights[read], &self.device))
+            .collect()
+    }
+}
+
+/// Refuses labels that are no classes.
+fn check_labels(graph: &Graph, labels: &[u8]) -> Result<(), EvalError> {
+    let classes = graph.classes();
+    match labels.iter().any(|&label| u32::from(label) >= classes) {
+        true => Err(EvalError::WrongOperand),
+        false => Ok(()),
     }
 }
 

@@ -5,6 +5,7 @@ use gotong_scoring::Op;
 
 use super::{
     activation,
+    adjoint::{Backwards, Pulled},
     attention::{Mix, Scores, Softmax},
     embed::Embed,
     image::{Im2col, MaxPool, SumPool},
@@ -89,7 +90,20 @@ impl PreparedOp {
         match self {
             Self::Residual(op) => Some(op.from),
             Self::Mix(op) => Some(op.from),
-            _ => None,
+            Self::Embed(_)
+            | Self::RmsNorm(_)
+            | Self::Linear(_)
+            | Self::Requant(_)
+            | Self::Relu
+            | Self::SquaredRelu
+            | Self::Scores(_)
+            | Self::Softmax(_)
+            | Self::CrossEntropy
+            | Self::Total
+            | Self::Im2col(_)
+            | Self::MaxPool(_)
+            | Self::SumPool(_)
+            | Self::Flatten => None,
         }
     }
 
@@ -112,6 +126,28 @@ impl PreparedOp {
             Self::MaxPool(op) => op.forward(values, context),
             Self::SumPool(op) => op.forward(values, context),
             Self::Flatten => values.reshape([context.samples(), context.width]),
+        }
+    }
+
+    /// Goes back through the op.
+    pub fn backward(&self, here: &Backwards) -> Pulled {
+        match self {
+            Self::Embed(op) => op.backward(here),
+            Self::RmsNorm(op) => op.backward(here),
+            Self::Linear(op) => op.backward(here),
+            Self::Requant(op) => op.backward(here),
+            Self::Relu => activation::relu_backward(here),
+            Self::SquaredRelu => activation::squared_relu_backward(here),
+            Self::Scores(op) => op.backward(here),
+            Self::Softmax(op) => op.backward(here),
+            Self::Mix(op) => op.backward(here),
+            Self::Residual(op) => op.backward(here),
+            Self::CrossEntropy => loss::cross_entropy_backward(here),
+            Self::Total => loss::total_backward(here),
+            Self::Im2col(op) => op.backward(here),
+            Self::MaxPool(op) => op.backward(here),
+            Self::SumPool(op) => op.backward(here),
+            Self::Flatten => here.pull(here.rows(), 0),
         }
     }
 }

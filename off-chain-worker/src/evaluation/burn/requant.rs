@@ -3,7 +3,10 @@
 use burn::tensor::{Int, Tensor};
 use gotong_scoring::Width;
 
-use super::arith::rs;
+use super::{
+    adjoint::{Backwards, Pulled},
+    arith::rs,
+};
 
 pub(super) struct Requant {
     pub shift_in: i32,
@@ -34,5 +37,12 @@ impl Requant {
         }
         let t = t.clamp(-32_767, 32_767);
         rs(t.mul_scalar(self.multiplier), self.shift_out).clamp(-self.bound, self.bound)
+    }
+
+    /// Passes the adjoint times the multiplier, in `2^-(shift_in + shift_out)`, where the result is inside
+    /// its bounds.
+    pub fn backward(&self, here: &Backwards) -> Pulled {
+        let dy = here.rows_inside(self.bound).mul_scalar(self.multiplier);
+        here.pull(dy, -self.shift_in - self.shift_out)
     }
 }

@@ -2,7 +2,10 @@
 
 use burn::tensor::{Int, Tensor};
 
-use super::Context;
+use super::{
+    adjoint::{Backwards, Pulled},
+    Context,
+};
 
 pub(super) struct Residual {
     /// The earlier op.
@@ -19,5 +22,12 @@ impl Residual {
     pub fn forward(&self, values: Tensor<2, Int>, context: &Context) -> Tensor<2, Int> {
         let earlier = context.earlier(self.from, &values);
         (values + earlier).clamp(-32_767, 32_767)
+    }
+
+    /// Passes the adjoint to both terms, where the sum is inside its bounds.
+    pub fn backward(&self, here: &Backwards) -> Pulled {
+        let pulled = here.pull(here.rows_inside(32_767), 0);
+        let earlier = pulled.previous.clone().map(|sums| (self.from, sums));
+        Pulled { earlier, ..pulled }
     }
 }

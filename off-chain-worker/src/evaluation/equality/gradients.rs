@@ -1,5 +1,6 @@
-//! Reference and fast CPU give the same gradients.
+//! Reference, fast CPU and Burn give the same gradients.
 
+use burn::tensor::Device;
 use gotong_scoring::{
     gradient::Differentiator, Cnn, Convolution, Graph, Image, Pool, Reference, Samples,
     Transformer, Window,
@@ -7,7 +8,7 @@ use gotong_scoring::{
 use proptest::prelude::*;
 use rand::{rngs::StdRng, Rng, SeedableRng};
 
-use crate::evaluation::FastCpu;
+use crate::evaluation::{BurnEvaluator, FastCpu};
 
 pub(super) fn all_equal(
     graph: &Graph,
@@ -15,9 +16,14 @@ pub(super) fn all_equal(
     samples: &Samples,
 ) -> Result<(), TestCaseError> {
     let expected = gradients(&mut Reference, graph, weights, samples);
-    let found = gradients(&mut FastCpu, graph, weights, samples);
-    // Too long to be printed.
-    prop_assert!(found == expected, "gradients differ");
+    let mut burn = BurnEvaluator::new(&Device::flex());
+    let others: [(&str, &mut dyn Differentiator); 2] =
+        [("fast CPU", &mut FastCpu), ("Burn", &mut burn)];
+    for (name, differentiator) in others {
+        let found = gradients(differentiator, graph, weights, samples);
+        // Too long to be printed.
+        prop_assert!(found == expected, "{name}: gradients differ");
+    }
     Ok(())
 }
 

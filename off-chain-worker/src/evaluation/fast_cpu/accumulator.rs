@@ -39,7 +39,7 @@ impl<'a> Gradient<'a> {
             let (own, others) = rest.split_at(rest.len().min(STRIPE - within));
             let stripe = self.stripes[at / STRIPE].lock();
             let mut stripe = stripe.unwrap_or_else(PoisonError::into_inner);
-            add(&mut stripe[within..][..own.len()], own, exponent);
+            add_contributions(&mut stripe[within..][..own.len()], own, exponent);
             at += own.len();
             rest = others;
         }
@@ -59,9 +59,9 @@ pub(super) fn is_linear(exponent: i32) -> bool {
     (0..=15).contains(&units(exponent))
 }
 
-/// `gotong_scoring::gradient::contribution`. No sum of 64 bits overflows.
+/// Adds `gotong_scoring::gradient::contribution` of every sum. No sum of 64 bits overflows.
 #[inline(always)]
-fn add(all: &mut [i64], sums: &[i32], exponent: i32) {
+pub(in crate::evaluation) fn add_contributions(all: &mut [i64], sums: &[i32], exponent: i32) {
     let up = units(exponent);
     let all = all.iter_mut().zip(sums);
     if is_linear(exponent) {

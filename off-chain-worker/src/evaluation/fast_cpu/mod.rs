@@ -31,6 +31,7 @@ use gotong_scoring::{evaluator, machine::Tensor, EvalError, Evaluator, Flow, Gra
 use rayon::prelude::*;
 
 use super::Traced;
+pub(super) use accumulator::add_contributions;
 use adjoint::Backwards;
 use block::{Block, Shape};
 use kernel::{run, Kernel};

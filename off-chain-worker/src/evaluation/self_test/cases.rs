@@ -23,7 +23,11 @@ pub(super) fn graphs() -> impl Iterator<Item = (Graph, &'static [(&'static str, 
     let all = all.map(|graph| (graph, &FILLS[..]));
     // The longest takes as long as all others.
     let longest = (Graph::transformer(&LONGEST), &FILLS[..2]);
-    all.chain([longest, (widest_norm(), &STEEP[..])])
+    all.chain([
+        longest,
+        (widest_norm(), &STEEP[..]),
+        (largest_gradients(), &UNBIASED[..]),
+    ])
 }
 
 const SHAPES: [&[u32]; 6] = [
@@ -219,6 +223,21 @@ fn all_shifts() -> Graph {
     Graph { inputs: 3, ops }
 }
 
+/// Layers that multiply a gradient by up to 2^15 each, until it reaches its limit. A sample of zeros, without
+/// biases, stays inside all bounds.
+fn largest_gradients() -> Graph {
+    let layer = [linear(1, 1, 8), requant(0, 255, 0, Width::Narrow)];
+    let last = [
+        linear(1, 2, 0),
+        requant(6, 255, 8, Width::Wide),
+        Op::CrossEntropy { classes: 2 },
+    ];
+    Graph {
+        inputs: 1,
+        ops: [&layer.repeat(6)[..], &last].concat(),
+    }
+}
+
 /// How a weight comes from its index and a random master weight.
 pub(super) type Fill = fn(usize, i16) -> i16;
 
@@ -238,6 +257,12 @@ static FILLS: [(&str, Fill); 5] = [
 static STEEP: [(&str, Fill); 1] = [("steep", |index, _| match index % 2048 {
     0 => 4_191,
     _ => 12,
+})];
+
+/// For layers of one weight and one bias.
+static UNBIASED: [(&str, Fill); 1] = [("unbiased", |index, _| match index % 2 {
+    0 => MASTER_BOUND,
+    _ => 0,
 })];
 
 pub(super) fn weights(graph: &Graph, seed: u64, fill: Fill) -> Vec<i16> {

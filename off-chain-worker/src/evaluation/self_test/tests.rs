@@ -2,10 +2,16 @@ use super::*;
 use crate::evaluation::{BurnEvaluator, FastCpu};
 use gotong_scoring::{
     arith::rs,
+    gradient::{backwards, contribution, Sums, GRADIENT_BITS},
     lut::RSQRT,
-    machine::{apply, Tensor},
+    machine::{apply, run, Tensor},
+    weights::view,
     Evaluator, Graph, Op, Samples,
 };
+use std::ops::Range;
+
+/// What [`Differentiator::gradients`] calls.
+type See<'a> = dyn FnMut(usize, &[i64]) + 'a;
 
 #[test]
 fn both_evaluators_pass() {
@@ -13,8 +19,10 @@ fn both_evaluators_pass() {
     let device = burn::tensor::Device::flex();
     let burn = self_test(&mut BurnEvaluator::new(&device)).unwrap();
     println!("fast CPU: {fast:?}\nflex: {burn:?}");
-    assert_eq!(fast.models, 108);
+    assert_eq!(fast.models, 109);
     assert_eq!((burn.models, burn.words), (fast.models, fast.words));
+    assert_eq!(burn.gradient_values, fast.gradient_values);
+    assert!(fast.gradient_values > 1 << 20);
 }
 
 /// What an op gives on a broken device, instead of what it gave: `None` if that is right.
@@ -52,6 +60,19 @@ impl Evaluator for Skewed {
         samples: &Samples,
     ) -> Result<Vec<u32>, EvalError> {
         Reference.losses(graph, weights, samples)
+    }
+}
+
+impl Differentiator for Skewed {
+    fn gradients(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+        groups: &[Range<usize>],
+        see: &mut See,
+    ) -> Result<(), EvalError> {
+        Reference.gradients(graph, weights, samples, groups, see)
     }
 }
 
@@ -221,4 +242,111 @@ fn a_device_that_is_one_bit_off_is_refused() {
         failure,
         SelfTestFailure::Mismatch { wrong: 1, .. }
     ));
+}
+
+impl Differentiator for OneBitOff {
+    fn gradients(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+        groups: &[Range<usize>],
+        see: &mut See,
+    ) -> Result<(), EvalError> {
+        Reference.gradients(graph, weights, samples, groups, see)
+    }
+}
+
+/// What one sum of a sample adds to a gradient on a broken device.
+type Contribution = fn(i32, i32) -> i64;
+
+/// The reference, but for one mistake in its gradients.
+struct SkewedGradients(Contribution);
+
+impl Evaluator for SkewedGradients {
+    fn losses(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<u32>, EvalError> {
+        Reference.losses(graph, weights, samples)
+    }
+}
+
+impl Traced for SkewedGradients {
+    fn tensors(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<Vec<Tensor>>, EvalError> {
+        Reference.tensors(graph, weights, samples)
+    }
+}
+
+impl Differentiator for SkewedGradients {
+    fn gradients(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+        groups: &[Range<usize>],
+        see: &mut See,
+    ) -> Result<(), EvalError> {
+        let views: Vec<i8> = weights.iter().copied().map(view).collect();
+        for (number, group) in groups.iter().enumerate() {
+            let mut gradient = vec![0; weights.len()];
+            let all = samples.iter().skip(group.start).take(group.len());
+            for (pixels, label) in all {
+                let record = [pixels, &[label]].concat();
+                let given = run(graph, weights, &record)?;
+                let mut add = |first: usize, sums: &Sums| {
+                    let own = gradient[first..].iter_mut().zip(&sums.values);
+                    own.for_each(|(own, sum)| *own += (self.0)(*sum, sums.exponent));
+                };
+                backwards(graph, &views, &record, &given, &mut add)?;
+            }
+            see(number, &gradient);
+        }
+        Ok(())
+    }
+}
+
+/// The sum in f32.
+fn in_f32(sum: i32, exponent: i32) -> i64 {
+    contribution(sum as f32 as i32, exponent)
+}
+
+/// Shifted to the gradient's units without rounding.
+fn floored(sum: i32, exponent: i32) -> i64 {
+    match exponent + i32::from(GRADIENT_BITS) {
+        up @ ..0 => (sum >> up.unsigned_abs().min(31)).into(),
+        _ => contribution(sum, exponent),
+    }
+}
+
+/// Without the limit of what a sample adds.
+fn unlimited(sum: i32, exponent: i32) -> i64 {
+    match exponent + i32::from(GRADIENT_BITS) {
+        up @ 0..63 => i64::from(sum).wrapping_shl(up as u32),
+        _ => contribution(sum, exponent),
+    }
+}
+
+#[test]
+fn a_device_with_wrong_gradients_is_refused() {
+    self_test(&mut SkewedGradients(contribution)).unwrap();
+    for (name, mistake) in [
+        ("f32", in_f32 as Contribution),
+        ("floored", floored),
+        ("unlimited", unlimited),
+        ("one off", |sum, exponent| {
+            contribution(sum, exponent) ^ i64::from(sum == 77)
+        }),
+    ] {
+        let failure = self_test(&mut SkewedGradients(mistake)).expect_err(name);
+        let is_of_gradient = matches!(failure, SelfTestFailure::Gradient { wrong: 1.., .. });
+        assert!(is_of_gradient, "{name}: {failure}");
+    }
 }
