@@ -205,7 +205,11 @@ impl Network {
             terms.attester_fee_permille,
         );
         let fees = fees.map(|fees| pay::at_rate(fees, settled.rate_q32));
-        ensure!(Some(settled.fees) == fees, "{} are not the fees", settled.fees);
+        ensure!(
+            Some(settled.fees) == fees,
+            "{} are not the fees",
+            settled.fees
+        );
         ensure!(
             claimed().map(|claimed| claimed.paid).sum::<u128>() == settled.paid
                 && settled.paid + settled.released == settled.pot,
