@@ -20,7 +20,7 @@ use played::Played;
 use referee::Referee;
 use round::Round;
 use serde_json::{json, Map, Value};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Images in a round of the demo.
 const SAMPLES: u32 = 800;
@@ -85,7 +85,7 @@ fn lies(honest: &Player) -> Result<[(&'static str, Vec<Lie>); 6]> {
     let entrant = (0..facts.entrants)
         .find(|entrant| pass.members.contains(*entrant))
         .context("the company has a member")?;
-    let of = Model::Merged;
+    let (of, by) = (Model::Merged, 500);
     let loss = Lie::Word {
         of: Side::Merged,
         sample: 400,
@@ -93,11 +93,6 @@ fn lies(honest: &Player) -> Result<[(&'static str, Vec<Lie>); 6]> {
         at: UNIT,
         by: 1 << 26,
         carries: true,
-    };
-    let part = PartOf {
-        stage,
-        entrant,
-        group,
     };
     // Not every image has something where the weight takes its input.
     let samples = facts.group(stage, group).context("the group is there")?;
@@ -113,35 +108,31 @@ fn lies(honest: &Player) -> Result<[(&'static str, Vec<Lie>); 6]> {
             carries: true,
         },
     });
-    let by = 500;
+    let weight = Lie::Weight { of, position, by };
+    let term = Lie::Term {
+        of,
+        position,
+        entrant,
+        by,
+    };
+    let of = PartOf {
+        stage,
+        entrant,
+        group,
+    };
+    let part = Lie::Part { of, by: 1 << 16 };
+    let gradient = Lie::Gradient {
+        stage,
+        group,
+        position,
+        by: 1 << 20,
+    };
     Ok([
         ("loss", vec![loss]),
-        ("weight", vec![Lie::Weight { of, position, by }]),
-        (
-            "term",
-            vec![Lie::Term {
-                of,
-                position,
-                entrant,
-                by,
-            }],
-        ),
-        (
-            "part",
-            vec![Lie::Part {
-                of: part,
-                by: 1 << 16,
-            }],
-        ),
-        (
-            "gradient",
-            vec![Lie::Gradient {
-                stage,
-                group,
-                position,
-                by: 1 << 20,
-            }],
-        ),
+        ("weight", vec![weight]),
+        ("term", vec![term]),
+        ("part", vec![part]),
+        ("gradient", vec![gradient]),
         ("backward", backward.collect()),
     ])
 }
@@ -247,7 +238,7 @@ async fn real_dispute(report: &mut Map<String, Value>) -> Result<()> {
             Ok(moment.disputes(Some(task)).await?.pop())
         })
         .await?;
-    let start = std::time::Instant::now();
+    let start = Instant::now();
     let verdict = network
         .until("its verdict", limit, async |moment| {
             Ok(moment.verdicts().await?.pop())
