@@ -36,7 +36,7 @@ pub trait WeightInfo {
     fn commit_attestation() -> Weight;
     /// `reveal_attestation`.
     fn reveal_attestation() -> Weight;
-    /// `claim` of `n` rounds, of which the last makes the next round of the task start.
+    /// `claim` of `n` rounds, each of another task, whose next round starts by it.
     fn claim(n: u32) -> Weight;
     /// `answer_audits` with `b` bytes of answers.
     fn answer_audits(b: u32) -> Weight;
@@ -101,11 +101,11 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
         cost::<Db>(260, 4, 3)
     }
     fn claim(n: u32) -> Weight {
-        let round = cost::<Db>(250, 9, 8);
+        let round = cost::<Db>(250, 10, 9);
         round.saturating_mul(u64::from(n).max(1))
     }
     fn answer_audits(b: u32) -> Weight {
-        cost::<Db>(500, 4, 2).saturating_add(each(b, 20_000))
+        cost::<Db>(500, 21, 3).saturating_add(each(b, 20_000))
     }
     fn release() -> Weight {
         cost::<Db>(150, 8, 7)
@@ -127,7 +127,7 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
         cost::<Db>(6_000, 310, 60)
     }
     fn convict() -> Weight {
-        cost::<Db>(250, 10, 9)
+        cost::<Db>(250, 26, 9)
     }
 }
 
