@@ -43,12 +43,17 @@ impl Lab {
         let parameters = graph.parameters() as u32;
         let noise = |at: u32, bound: u32| (at.wrapping_mul(2_654_435_761) >> 12) % bound;
         let base: Vec<i16> = (0..parameters)
-            .map(|at| noise(at, 8001) as i16 - 4000)
+            .map(|at| (noise(at, 48_001) as i32 - 24_000) as i16)
             .collect();
         let samples = 64;
         let record = |sample: u32| {
-            let pixels = (0..graph.inputs).map(move |at| noise(1 + 31 * sample + at, 256) as u8);
-            pixels.chain([(sample % 3) as u8])
+            let class = sample % 3;
+            // Two inputs a class are bright.
+            let pixels = (0..graph.inputs).map(move |at| {
+                let dark = noise(1 + 31 * sample + at, 96) as u8;
+                dark + 160 * u8::from(at / 2 == class)
+            });
+            pixels.chain([class as u8])
         };
         let records: Vec<u8> = (0..samples).flat_map(record).collect();
         let gradient = gradient(&graph, &base, &records);

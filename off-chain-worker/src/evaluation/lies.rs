@@ -43,8 +43,8 @@ const GRADIENT_OFF: i64 = 1 << 20;
 const ADJOINT_OFF: i32 = 1 << 10;
 /// Samples that are tried for one whose loss the lie changes.
 const SAMPLES_TRIED: u32 = 4;
-/// Words of a backward pass that are tried for one that changes a gradient.
-const WORDS_TRIED: u64 = 4;
+/// Stages of a backward pass that are tried for one whose words change a gradient.
+const STAGES_TRIED: u32 = 6;
 
 impl LieKind {
     /// A liar, made of an honest party, and its lie. A round that has no such lie, because nothing was merged, has
@@ -157,28 +157,30 @@ fn wrong_logit(facts: &RoundFacts, records: &[u8], sample: u32) -> Option<Lie> {
     })
 }
 
-/// A word of the first stage of the backward pass is wrong: of the loss's own adjoint.
+/// A word of one of the first stages of the backward pass is wrong: that of the last class, whose bias is the last
+/// parameter.
 fn wrong_adjoints(facts: &RoundFacts, stage: Stage, position: u32) -> Vec<Lie> {
-    let members = facts.group(stage, 0).unwrap_or_default();
-    let words = 0..u64::from(facts.graph.classes()).min(WORDS_TRIED);
-    let lie = |sample: u32, at: u64, by: i32| Lie::Backward {
+    let group = facts.group(stage, 0).unwrap_or_default();
+    let Some(sample) = group.first().copied() else {
+        return Vec::new();
+    };
+    let first = facts.graph.ops.len() as u32;
+    let at = u64::from(facts.graph.classes()).saturating_sub(1);
+    let lie = |stage_of_pass: u32, by: i32| Lie::Backward {
         stage,
         group: 0,
         position,
         word: backward::Lie {
             sample,
-            stage: facts.graph.ops.len() as u32,
+            stage: stage_of_pass,
             at,
             by,
             carries: true,
         },
     };
-    let sample = members.first().copied();
-    let both = |at| [ADJOINT_OFF, -ADJOINT_OFF].map(|by| sample.map(|sample| lie(sample, at, by)));
-    // The last bias is that of the last class.
-    let last = u64::from(facts.graph.classes()).saturating_sub(1);
-    let words = std::iter::once(last).chain(words);
-    words.flat_map(both).flatten().collect()
+    (first..first + STAGES_TRIED)
+        .flat_map(|stage| [lie(stage, ADJOINT_OFF), lie(stage, -ADJOINT_OFF)])
+        .collect()
 }
 
 #[cfg(test)]

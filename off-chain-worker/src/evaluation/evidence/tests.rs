@@ -221,7 +221,10 @@ fn golden_bytes() {
     assert_eq!(bytes[..10], [VERSION, 2, 0, 0, 0, 7, 0, 0, 0, 0]);
     let evidence = replay(&lab, &mut lab.liar(LieKind::Loss), &mut lab.honest()).unwrap();
     let hashes = [bytes, evidence.to_bytes()].map(|bytes| hex::encode(blake2_256(&[&bytes])));
-    let golden = ["GOLDEN_ROW", "GOLDEN_LOSS"];
+    let golden = [
+        "50a570baf1eb52455d2895feba4c85ed01efaf056ba70f41534fb68ce4f96da0",
+        "e7c8eea30abae077cd7839d8b3b355589af5a4aadfab60326cae175ef4128a10",
+    ];
     assert_eq!(hashes, golden);
 }
 
