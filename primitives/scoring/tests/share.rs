@@ -210,6 +210,66 @@ fn a_poison_and_its_cure_earn_nothing() {
     }
 }
 
+/// What all positive credits come to.
+fn positive(played: &ShareRound) -> i64 {
+    let credits = played.credits.iter().flatten();
+    credits.map(|credit| credit.credit.max(0)).sum()
+}
+
+/// Who holds most of the stake sends a step that is far too long, and brakes it with another account: without the brake
+/// the merge would overshoot. The twin is not paid for what the brake takes back.
+#[test]
+fn a_twin_is_not_paid_for_what_its_brake_takes_back() {
+    let (base, exam) = (base(), samples(800, 3));
+    let step = |seed: u64, most| {
+        let own = samples(200, 1_000 + seed);
+        let mut downhill: Vec<i64> = gradient(&base, &own).iter().map(|way| -way).collect();
+        let weights = downhill.len() - CLASSES as usize;
+        downhill[weights..].fill(0);
+        Delta::compress(&scaled(&downhill, most), 1_000)
+    };
+    let hands: Vec<Delta> = (0..4).map(|seed| step(seed, 800)).collect();
+    let twin = step(9, 24_000);
+    let brake = opposite(&twin);
+    let mut submitted: Vec<Submitted> = hands.iter().map(|hand| (hand, 100, true)).collect();
+    submitted.extend([(&twin, 330, true), (&brake, 270, true)]);
+    let played = play(&base, &exam, &submitted);
+    assert!(
+        positive(&played) <= 2 * played.gain.max(0),
+        "{} of {}",
+        positive(&played),
+        played.gain
+    );
+}
+
+/// A crowd that does more harm than the brake does not keep it from being dropped.
+#[test]
+fn a_crowd_does_not_hide_a_brake() {
+    let (base, exam) = (base(), samples(200, 3));
+    let hands = four(&base);
+    let twin = honest(&base, 20);
+    let brake = Delta::new(
+        twin.parameters(),
+        (twin.entries().iter())
+            .map(|entry| Entry {
+                position: entry.position,
+                change: (-i32::from(entry.change) / 2) as i16,
+            })
+            .collect(),
+    )
+    .unwrap();
+    let decoys: Vec<Delta> = (0..130)
+        .map(|seed| opposite(&honest(&base, 30 + seed)))
+        .collect();
+    let mut submitted: Vec<Submitted> = hands.iter().map(|hand| (hand, STAKE, true)).collect();
+    submitted.extend([(&twin, STAKE, true), (&brake, STAKE, true)]);
+    submitted.extend(decoys.iter().map(|decoy| (decoy, 1, false)));
+    let played = play(&base, &exam, &submitted);
+    assert!(played.merged_pass.is_some() && played.credits[4].is_some());
+    assert_eq!(played.credits[5], None);
+    assert!(positive(&played) <= played.gain * 11 / 10);
+}
+
 #[test]
 fn a_split_earns_what_the_whole_earns() {
     let (base, exam) = (base(), samples(400, 1));

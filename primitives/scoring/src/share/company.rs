@@ -1,5 +1,6 @@
 //! Which deltas are merged: those that do good in the company of the others.
 
+use super::credit::magnitude;
 use super::{groups, ShareTerms, Value, MOST_OF_A_GROUP};
 use crate::arith::round_div;
 use crate::delta::{Delta, Entry};
@@ -46,6 +47,8 @@ pub struct Pass {
     pub parts: Vec<Option<Vec<i64>>>,
     /// The sum of all values.
     pub sum: i64,
+    /// The sum of their magnitudes: [`super::credit::magnitude`].
+    pub magnitude: u64,
 }
 
 impl Company {
@@ -178,8 +181,9 @@ pub fn weighted_median(mut norms: Vec<(u64, u32)>) -> u64 {
 
 /// The companies that are tried, first to last. All entrants start. A member is *bad* if its value is not positive, or
 /// not above its floor ([`ShareTerms::floor_q8`]). The worst half of the bad, rounded up, leaves, by value for weight, of equals
-/// the later: the worst first, because a poison makes others look bad. It ends when none is bad, when nobody is left,
-/// or after [`MAX_PASSES`].
+/// the later: the worst first, because a poison makes others look bad. Before the last company all of the bad leave, so
+/// that no crowd hides one of them from the others. It ends when none is bad, when nobody is left, or after
+/// [`MAX_PASSES`].
 pub fn passes<E: Differentiator>(
     evaluator: &mut E,
     graph: &Graph,
@@ -217,12 +221,14 @@ pub(super) fn passes_seen<E: Differentiator>(
         let parts = company.values_seen(evaluator, graph, base, a, entrants, &mut see)?;
         let values = values_of(&parts);
         let sum = values.iter().flatten().map(|value| value.sum).sum();
-        let dropped = worst_of_the_bad(&values, entrants, terms);
+        let magnitude = values.iter().flatten().map(magnitude).sum();
+        let dropped = worst_of_the_bad(&values, entrants, terms, number);
         let mut members = company.members.clone();
         passes.push(Pass {
             company,
             parts,
             sum,
+            magnitude,
         });
         if dropped.is_empty() {
             break;
@@ -237,15 +243,33 @@ pub(super) fn passes_seen<E: Differentiator>(
     Ok(passes)
 }
 
-/// The company whose values have the largest sum, of equals the later; none if no sum is positive.
+/// The company whose values have the largest sum, of equals the later. None that holds too much harm is chosen: what its
+/// members do together has to be half of what they do one by one, so that harm is at most a third of the good. Else one
+/// account could send what another's delta takes back, and be paid for what the merge does not keep.
 pub fn best(passes: &[Pass]) -> Option<usize> {
-    best_of(passes.iter().map(|pass| pass.sum))
+    best_of(passes.iter().map(|pass| (pass.sum, pass.magnitude)))
 }
 
-/// [`best`], by the sums.
-pub(super) fn best_of(sums: impl Iterator<Item = i64>) -> Option<usize> {
-    let positive = sums.enumerate().filter(|(_, sum)| *sum > 0);
-    positive.max_by_key(|(_, sum)| *sum).map(|(index, _)| index)
+/// [`best`], by the sums of values and of magnitudes.
+pub(super) fn best_of(sums: impl Iterator<Item = (i64, u64)>) -> Option<usize> {
+    let is_sound = |(_, (sum, magnitude)): &(usize, (i64, u64))| {
+        let sum = u64::try_from(*sum).unwrap_or(0);
+        sum > 0 && *magnitude <= sum.saturating_mul(2)
+    };
+    let sound = sums.enumerate().filter(is_sound);
+    sound
+        .max_by_key(|(_, (sum, _))| *sum)
+        .map(|(index, _)| index)
+}
+
+/// How many of so many bad members leave after this pass, the worst: half of them, rounded up, and before the last pass
+/// all.
+pub(super) fn leavers(bad: u32, pass: usize) -> u32 {
+    if pass.saturating_add(2) >= MAX_PASSES {
+        bad
+    } else {
+        bad.div_ceil(2)
+    }
 }
 
 /// By entrant the value that these parts add up to.
@@ -254,11 +278,12 @@ pub(super) fn values_of(parts: &[Option<Vec<i64>>]) -> Vec<Option<Value>> {
     values.collect()
 }
 
-/// Who leaves, the worst first.
+/// Who leaves after this pass, the worst first.
 pub(super) fn worst_of_the_bad(
     values: &[Option<Value>],
     entrants: &[Entrant],
     terms: &ShareTerms,
+    pass: usize,
 ) -> Vec<usize> {
     let rows = values.iter().zip(entrants).enumerate();
     let mut bad: Vec<(usize, i64, u32)> = rows
@@ -269,7 +294,7 @@ pub(super) fn worst_of_the_bad(
         })
         .collect();
     bad.sort_by(worst_first);
-    bad.truncate(bad.len().div_ceil(2));
+    bad.truncate(leavers(bad.len() as u32, pass) as usize);
     bad.into_iter().map(|(index, ..)| index).collect()
 }
 
@@ -294,16 +319,37 @@ mod tests {
         assert_eq!(weighted_median(vec![(5, u32::MAX), (7, u32::MAX)]), 5);
     }
 
-    #[test]
-    fn the_best_company_is_the_last_of_equals() {
-        let pass = |sum| Pass {
+    fn of(sum: i64, magnitude: u64) -> Pass {
+        Pass {
             company: Company {
                 members: vec![],
                 median_norm: 0,
             },
             parts: vec![],
             sum,
-        };
+            magnitude,
+        }
+    }
+
+    #[test]
+    fn a_company_with_too_much_harm_is_not_chosen() {
+        // Good of 15 and harm of 5 are the most; then one of no harm is better, however small.
+        assert_eq!(best(&[of(10, 20), of(3, 3)]), Some(0));
+        assert_eq!(best(&[of(10, 21), of(3, 3)]), Some(1));
+        assert_eq!(best(&[of(10, 21)]), None);
+        assert_eq!(best(&[of(i64::MAX, u64::MAX)]), None);
+    }
+
+    #[test]
+    fn half_of_the_bad_leave_and_before_the_last_pass_all() {
+        assert_eq!([0, 1, 2, 5].map(|bad| leavers(bad, 0)), [0, 1, 1, 3]);
+        assert_eq!(leavers(5, MAX_PASSES - 3), 3);
+        assert_eq!(leavers(5, MAX_PASSES - 2), 5);
+    }
+
+    #[test]
+    fn the_best_company_is_the_last_of_equals() {
+        let pass = |sum: i64| of(sum, sum.unsigned_abs());
         assert_eq!(best(&[pass(3), pass(5), pass(5), pass(4)]), Some(2));
         assert_eq!(best(&[pass(0), pass(-5)]), None);
         assert_eq!(best(&[]), None);

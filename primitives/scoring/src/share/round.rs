@@ -231,7 +231,8 @@ pub fn share_table<E: Evaluator + Differentiator>(
     let records = records.map(|(entrant, hash)| EntrantRecord::of(*hash, entrant));
     let passes = round.passes.iter().zip(0u8..).map(|(pass, number)| {
         let follows = round.passes.len() > usize::from(number).saturating_add(1);
-        let dropped = worst_of_the_bad(&values_of(&pass.parts), entrants, terms);
+        let values = values_of(&pass.parts);
+        let dropped = worst_of_the_bad(&values, entrants, terms, usize::from(number));
         let company = &pass.company;
         TablePass {
             members: company.members.clone(),

@@ -8,7 +8,7 @@
 //! What follows from other numbers is not in the table, so nobody can lie about it: which pass is merged, whether
 //! a row is bad, a clip, the gain, a credit ([`super::claim`]).
 
-use super::company::{best_of, MAX_PASSES};
+use super::company::{best_of, leavers, MAX_PASSES};
 use super::credit::magnitude;
 use super::halves::{can_decide, Half};
 pub use super::lists::{Members, Parts, PassSummaries};
@@ -227,9 +227,9 @@ impl TableSummary {
     }
 
     /// The pass whose company is merged, if it gains enough on A: that of the largest sum, of equals the later, and
-    /// none if no sum is positive.
+    /// none if no sum is positive, or harm is more than a third of the good.
     pub fn candidate(&self) -> Option<u8> {
-        best_of(self.passes.iter().map(|pass| pass.rows.sum.value)).map(|pass| pass as u8)
+        best_of(self.passes.iter().map(sums)).map(|pass| pass as u8)
     }
 
     /// The pass a stage's company and midpoint are from.
@@ -299,11 +299,12 @@ impl TableSummary {
 }
 
 impl PassSummary {
-    /// Whether its sums are those of its company, and `next` is what follows: half of the bad, rounded up, leave. It is
+    /// Whether its sums are those of its company, and `next` is what follows: so many of the bad leave
+    /// as [`leavers`] says. It is
     /// the last pass if nobody is bad, if nobody would be left, or if it is number [`MAX_PASSES`].
     fn holds(&self, number: usize, next: Option<&Self>, entrants: u32) -> bool {
         let (members, bad) = (self.members.count(), self.rows.sum.bad);
-        let left = members.checked_sub(bad.div_ceil(2));
+        let left = members.checked_sub(leavers(bad, number));
         let goes_on = bad > 0 && left.is_some_and(|left| left > 0) && number + 1 < MAX_PASSES;
         let follows = match next {
             Some(next) => next.members.are_of(&self.members) && Some(next.members.count()) == left,
@@ -319,6 +320,11 @@ impl PassSummary {
             && self.last_dropped.is_none_or(is_place)
             && follows
     }
+}
+
+/// What a pass is chosen by.
+fn sums(pass: &PassSummary) -> (i64, u64) {
+    (pass.rows.sum.value, pass.rows.sum.magnitude)
 }
 
 pub(super) fn table_root(passes: &Hash, merge: &Option<MergeSummary>) -> Hash {
@@ -400,7 +406,7 @@ impl ShareTable {
             rows: self.tree_of_pass(pass).root(),
         });
         let passes = PassSummaries::from(passes.collect::<Vec<_>>());
-        let candidate = best_of(passes.iter().map(|pass| pass.rows.sum.value));
+        let candidate = best_of(passes.iter().map(sums));
         let members = candidate.and_then(|pass| Some(self.passes.get(pass)?.members.as_slice()));
         let merge = self.merge.as_ref().map(|merge| MergeSummary {
             weights: merge.weights,
@@ -447,8 +453,15 @@ impl ShareTable {
 
     /// The pass whose company is merged, if it gains enough.
     pub(super) fn candidate(&self) -> Option<&TablePass> {
-        let sum = |pass: &TablePass| pass.rows.iter().map(|row| row.value().sum).sum();
-        let sums: Vec<i64> = self.passes.iter().map(sum).collect();
+        let sums = |pass: &TablePass| {
+            let values = pass.rows.iter().zip(&pass.members);
+            let values = values.filter(|(_, is_member)| **is_member);
+            values.fold((0, 0), |(sum, all), (row, _)| {
+                let value = row.value();
+                (sum + value.sum, all + magnitude(&value))
+            })
+        };
+        let sums: Vec<(i64, u64)> = self.passes.iter().map(sums).collect();
         self.passes.get(best_of(sums.into_iter())?)
     }
 
