@@ -259,11 +259,13 @@ fn tampered(evidence: &Evidence, at: usize, by: u8) -> Option<Evidence> {
 /// Whether nothing that decides the step is chosen by who shows it: the table's root or the
 /// statement fixes it.
 fn is_fixed(evidence: &Evidence) -> bool {
-    let by_statement = match StepName::of(&evidence.statement) {
-        StepName::Word { .. } | StepName::Term { .. } | StepName::Product { .. } => true,
-        StepName::BackwardWord { .. } => true,
-        _ => false,
-    };
+    let by_statement = matches!(
+        StepName::of(&evidence.statement),
+        StepName::Word { .. }
+            | StepName::Term { .. }
+            | StepName::Product { .. }
+            | StepName::BackwardWord { .. }
+    );
     by_statement || evidence.is_bound()
 }
 
