@@ -1,7 +1,7 @@
 //! `gotong rewards`: what an account was credited, has proved and was paid.
 
 use super::{
-    output::{signed_millibits, table, Amount, SYMBOL},
+    output::{millibits, signed_millibits, table, Amount, SYMBOL},
     Globals,
 };
 use crate::{
@@ -119,6 +119,7 @@ impl TaskRewards {
         let samples = paying_samples(&self.task);
         let of = |units| signed_millibits(units, samples);
         let doubt = i64::try_from(ledger.doubt).unwrap_or(i64::MAX);
+        let doubt = millibits(doubt, samples);
         let standing = if ledger.is_proven {
             "proven: its deltas weigh 64 times as much as a newcomer's"
         } else {
@@ -126,23 +127,28 @@ impl TaskRewards {
         };
         let next = match ledger.next {
             None => "every round is claimed".to_owned(),
-            Some(round) => format!("round {round} is the next to claim"),
+            Some(round) => {
+                format!("round {round} is the next to claim, with `gotong claim` if it is over")
+            }
         };
+        let terms = &self.task.terms;
         Some(format!(
-            "task {}: credited {} millibits a sample, in doubt by {}, proved {}\n\
-             {}paid {} {SYMBOL} for what is proved; {} more if the rest is\n\
-             {}{standing}; {next}\n",
+            "task {}: credited {} millibits a sample, in doubt by {doubt:.2}; proved so far {}\n\
+             {INDENT}paid {} {SYMBOL}: {} a millibit that is proved, less {} permille for attesters; {} more if all is proved\n\
+             {INDENT}{standing}; {next}\n",
             self.task.id,
             of(ledger.ledger.sum),
-            of(doubt),
             of(as_signed(ledger.ledger.proved)),
-            " ".repeat(8),
             Amount(ledger.paid),
+            Amount(terms.price_per_millibit),
+            terms.attester_fee_permille,
             Amount(ledger.open),
-            " ".repeat(8),
         ))
     }
 }
+
+/// What lines that go on are indented by.
+const INDENT: &str = "        ";
 
 fn ledger_json(view: &LedgerView) -> Value {
     json!({
@@ -266,4 +272,81 @@ pub async fn run(args: Rewards, globals: &Globals) -> anyhow::Result<()> {
         )
     });
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::views;
+    use gotong_protocol::Ledger;
+
+    fn rewards(is_proven: bool, next: Option<RoundId>) -> TaskRewards {
+        let state = |round, state| Reward {
+            claimed: match state {
+                RewardState::Claimed(claimed) => Some(claimed),
+                _ => None,
+            },
+            view: RewardView {
+                task: TaskId(1),
+                round: RoundId(round),
+                kind: RewardKind::Contributor,
+                state,
+            },
+        };
+        let claimed = Claimed {
+            credit: 64 << 16,
+            proved: 32 << 16,
+            paid: 9_000_000_000_000,
+        };
+        TaskRewards {
+            task: views::task(),
+            ledger: Some(LedgerView {
+                task: TaskId(1),
+                ledger: Ledger {
+                    sum: 64 << 16,
+                    variance: 1,
+                    largest: 1,
+                    proved: 32 << 16,
+                },
+                doubt: 32 << 16,
+                paid: 9_000_000_000_000,
+                open: 9_000_000_000_000,
+                next,
+                is_proven,
+            }),
+            rounds: vec![
+                state(0, RewardState::Claimed(claimed)),
+                state(1, RewardState::Pending),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_ledger_is_told_with_what_it_pays_and_what_is_open() {
+        let text = rewards(true, None).summary().unwrap();
+        assert!(text.starts_with(
+            "task 1: credited +2000.00 millibits a sample, in doubt by 1000.00; proved so far +1000.00\n"
+        ));
+        assert!(text.contains(
+            "paid 9 GTG: 0.01 a millibit that is proved, less 100 permille for attesters; 9 more"
+        ));
+        assert!(text.contains("64 times as much") && text.contains("every round is claimed"));
+        let newcomer = rewards(false, Some(RoundId(1))).summary().unwrap();
+        assert!(newcomer.contains("not proven yet"));
+        assert!(newcomer.contains("round 1 is the next to claim"));
+    }
+
+    #[test]
+    fn programs_read_the_same() {
+        let json = rewards(false, Some(RoundId(1))).json();
+        assert_eq!(json["ledger"]["credits_q16"], (64 << 16).to_string());
+        assert_eq!(json["ledger"]["next_round_to_claim"], 1);
+        assert_eq!(json["ledger"]["is_proven"], false);
+        assert_eq!(json["samples_that_pay"], 32);
+        assert_eq!(json["rounds"][0]["state"], "claimed");
+        assert_eq!(json["rounds"][0]["paid"], "9000000000000");
+        assert_eq!(json["rounds"][1]["state"], "pending");
+        let row = rewards(false, None).rounds[0].row(&views::task());
+        assert_eq!(row[4..], ["+2000.00", "+1000.00", "9", "0"]);
+    }
 }
