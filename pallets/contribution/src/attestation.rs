@@ -80,6 +80,8 @@ impl<T: Config> Attestation<T> {
     ) -> DispatchResult {
         let error = Error::<T>::NotInAttestCommitPhase;
         let (task, mut round) = Rounds::<T>::current(id, round_id, Phase::AttestCommit, error)?;
+        // Nothing can be computed yet.
+        ensure!(!round.awaits_seed(), Error::<T>::NotInAttestCommitPhase);
         let seat = Self::seat_of(&mut round, &who)?;
         ensure!(seat.commitment.is_none(), Error::<T>::AlreadyAttested);
         seat.commitment = Some(commitment);

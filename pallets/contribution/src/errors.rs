@@ -95,6 +95,10 @@ mod errors {
         AlreadyCommitted,
         /// The round holds as many submissions as it can.
         TooManySubmissions,
+        /// Half of the places of a round are for accounts that have proved something in the task, and the others are taken.
+        TooManyNewcomers,
+        /// Nobody revealed in the first half of the window, so no shard is published and nothing is revealed any more.
+        TooLateToReveal,
         /// The account did not commit in this round.
         NoCommitment,
         /// What is revealed is not what this account committed to.

@@ -287,8 +287,8 @@ pub mod pallet {
         OptionQuery,
     >;
 
-    /// Who revealed each delta of a task first: nobody else can. So nobody is paid for another's bytes, not even if the
-    /// round of their author merged nothing. One entry a reveal, paid for by its fee.
+    /// Who revealed each delta of a task first: nobody else can. So nobody is paid for the same bytes as another, not even if
+    /// the round of their author merged nothing. One entry a reveal, paid for by its fee.
     #[pallet::storage]
     pub type DeltaAuthors<T: Config> = StorageDoubleMap<
         _,

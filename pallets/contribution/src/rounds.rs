@@ -19,8 +19,8 @@ use alloc::vec::Vec;
 use core::marker::PhantomData;
 use frame_support::{ensure, traits::Get, weights::Weight};
 use gotong_protocol::{
-    bounds, next_phase, shard_is_due, Agreement, Facts, Hash, HoldOutTerms, Outcome, Phase, Proof,
-    RoundId, ShardState, TaskId, Transition,
+    bounds, may_reveal, next_phase, shard_is_due, Agreement, Facts, Hash, HoldOutTerms, Outcome,
+    Phase, Proof, RoundId, ShardState, TaskId, Transition,
 };
 use gotong_scoring::{shard_root, share::entrants_tree};
 use sp_runtime::{DispatchResult, SaturatedConversion};
@@ -126,6 +126,7 @@ impl<T: Config> Rounds<T> {
             base_root: task.master_root,
             departures: Contributors::<T>::get().departures,
             commits: 0,
+            newcomers: 0,
             reveals: 0,
             shard: None,
             entrants_root: None,
@@ -212,6 +213,14 @@ impl<T: Config> Rounds<T> {
             samples,
         });
         Ok(())
+    }
+
+    /// Whether deltas are still taken; where a shard is awaited, not for the first time in the second half.
+    pub(crate) fn may_reveal(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> bool {
+        let reveal_blocks = task.terms.windows.reveal_blocks;
+        let started_at = round.phase_started_at;
+        !task.terms.hold_out.is_sealed()
+            || may_reveal(now::<T>(), started_at, reveal_blocks, round.reveals)
     }
 
     /// Whether the round under way waits for its shard.

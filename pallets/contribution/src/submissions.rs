@@ -94,11 +94,16 @@ impl<T: Config> Submissions<T> {
             round.commits < bounds::MAX_SUBMISSIONS,
             Error::<T>::TooManySubmissions
         );
+        let account = Ledgers::<T>::get(id, &who);
+        let is_proven = account.is_proven(round_id, task.terms.share.doubt_q8);
+        let newcomers = round.newcomers.saturating_add(u32::from(!is_proven));
+        ensure!(
+            is_proven || newcomers <= bounds::MAX_NEWCOMERS,
+            Error::<T>::TooManyNewcomers
+        );
         let deposit = T::CommitDeposit::get();
         Asset::<T>::hold(HoldReason::CommitDeposit, &who, deposit)?;
         let index = round.commits;
-        let account = Ledgers::<T>::get(id, &who);
-        let is_proven = account.is_proven(round_id, task.terms.share.doubt_q8);
         let stake_weight = stake_weight::<T>(registration.stake, task.terms.weight_cap);
         let submission = Submission {
             index,
@@ -112,6 +117,7 @@ impl<T: Config> Submissions<T> {
         };
         Self::put(id, round_id, &who, &submission);
         round.commits = index.saturating_add(1);
+        round.newcomers = newcomers;
         Rounds::<T>::acted(id, &task, &round);
         Pallet::<T>::deposit_event(Event::Committed {
             task: id,
@@ -132,6 +138,10 @@ impl<T: Config> Submissions<T> {
         let error = Error::<T>::NotInRevealPhase;
         let (task, mut round) = Rounds::<T>::current(id, round_id, Phase::Reveal, error)?;
         ensure!(round.shard.is_none(), Error::<T>::ShardAlreadyPublished);
+        ensure!(
+            Rounds::<T>::may_reveal(&task, &round),
+            Error::<T>::TooLateToReveal
+        );
         let mut submission = Self::get(id, round_id, &who).ok_or(Error::<T>::NoCommitment)?;
         ensure!(submission.revealed.is_none(), Error::<T>::AlreadyRevealed);
         let delta_hash = Delta::hash_of(delta);

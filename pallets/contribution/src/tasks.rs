@@ -104,7 +104,10 @@ impl<T: Config> Tasks<T> {
                 T::MaxWindowBlocks::get(),
             )
             .map_err(Error::<T>::from)?;
-        ensure!(terms.can_be_scored(graph.cost()), Error::<T>::TermsTooHeavy);
+        ensure!(
+            terms.can_be_scored(graph.cost(), parameters),
+            Error::<T>::TermsTooHeavy
+        );
         ensure!(pool >= terms.cap_per_round, Error::<T>::PoolTooSmall);
         ensure!(
             weights.len() as u64 == u64::from(parameters).saturating_mul(2),

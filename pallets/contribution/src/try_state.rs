@@ -256,7 +256,7 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 14. A round's submissions are numbered from 0 to its commits.
+    /// 14. A round's submissions are numbered from 0 to its commits, and its newcomers are counted.
     /// 15. Its reveals are the submissions that revealed, each a delta of its own, of which its account is the author.
     /// 16. A deposit is on hold only for an unrevealed commit of a round that takes reveals or
     ///     will.
@@ -271,6 +271,11 @@ impl<T: Config> Pallet<T> {
         ensure!(
             indices.len() == submissions.len() && indices.into_iter().eq(0..round.commits),
             "14: submissions are not numbered by commits"
+        );
+        let newcomers = submissions.iter().filter(|one| !one.is_proven);
+        ensure!(
+            newcomers.count() == round.newcomers as usize,
+            "14: the newcomers of a round are not counted"
         );
         let revealed = || {
             let hash = |one: &Submission| Some(one.revealed.as_ref()?.record.delta_hash);

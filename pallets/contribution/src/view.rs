@@ -272,7 +272,9 @@ fn submitter_duty<T: Config>(
             may.then_some(DutyKind::Commit)
         }
         (Phase::Reveal, Some(submission)) => {
-            let may = submission.revealed.is_none() && round.shard.is_none();
+            let may = submission.revealed.is_none()
+                && round.shard.is_none()
+                && Rounds::<T>::may_reveal(task, round);
             may.then_some(DutyKind::Reveal)
         }
         _ => None,

@@ -21,10 +21,16 @@ pub const MIN_RECORDS_PER_SAMPLE: u32 = 16;
 /// What a slow processor evaluates in a block of a second, in products ([`crate::Graph::cost`]).
 pub const COST_PER_BLOCK: u64 = 1 << 34;
 /// Evaluations of all samples that fit the window for them. Base and merge are two; the gradients of eight passes and of
-/// the pay, each of half of the samples and at about five evaluations of them, are no more than 22.
-pub const EVALUATIONS: u64 = 24;
+/// the pay, each of half of the samples and at about five evaluations of them, are 22.5.
+pub const EVALUATIONS: u64 = 25;
+/// Gradients that every delta of a round is multiplied with at most: of 16 groups, in eight passes and for the pay.
+pub const GRADIENTS: u64 = 16 * 9;
+/// What a product of a gradient and a delta costs, in products of an evaluation: it is of 128 bits, and out of order.
+pub const COST_OF_PRODUCT: u64 = 8;
 /// Most contributors that one round holds.
 pub const MAX_SUBMISSIONS: u32 = 1024;
+/// Most of them whose account has proved nothing in the task, so that a crowd does not shut out who has.
+pub const MAX_NEWCOMERS: u32 = MAX_SUBMISSIONS / 2;
 /// Most attesters drawn for one round.
 pub const MAX_SEATS: u32 = 16;
 /// Dearest millibit, in planck: pay for the largest ledger fits 128 bits.
@@ -32,7 +38,7 @@ pub const MAX_PRICE: u128 = 1 << 76;
 /// Least cap of a round, in planck: pay is rounded for each of [`MAX_SUBMISSIONS`].
 pub const MIN_CAP: u128 = 4096;
 /// Rounds that may pass before a contributor claims, and counts as proven all the same.
-pub const CLAIM_ROUNDS: u32 = 16;
+pub const CLAIM_ROUNDS: u32 = 2;
 /// Most rounds claimed in one call.
 pub const MAX_CLAIMS: u32 = 32;
 /// Audits that each attester of a round answers.

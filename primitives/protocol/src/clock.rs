@@ -227,7 +227,8 @@ pub enum Transition {
 }
 
 /// Whether a round's shard may be published at block `now` of a Reveal phase that started at
-/// `started_at`: once every commit is revealed, or from the middle of the window on.
+/// `started_at`: once every commit is revealed, or from the middle of the window on. Nothing is asked of a sponsor whose
+/// contributors reveal nothing: see [`may_reveal`].
 ///
 /// Nothing is revealed after it, so that nobody chooses what to reveal by the samples that will
 /// score it.
@@ -238,7 +239,14 @@ pub fn shard_is_due(
     commits: u32,
     reveals: u32,
 ) -> bool {
-    reveals >= commits || now >= started_at.saturating_add(reveal_blocks / 2)
+    let is_late = now >= started_at.saturating_add(reveal_blocks / 2);
+    reveals > 0 && (reveals >= commits || is_late)
+}
+
+/// Whether a delta may be revealed at block `now` of a Reveal phase in which a shard is awaited: until the middle of the
+/// window, and on if somebody has revealed by then. So a sponsor always has half of the window for its shard.
+pub fn may_reveal(now: u32, started_at: u32, reveal_blocks: u32, reveals: u32) -> bool {
+    reveals > 0 || now < started_at.saturating_add((reveal_blocks / 2).max(1))
 }
 
 /// What `phase`, whose window is over at block `ends_at`, turns into at block `now`; `None` when
@@ -264,8 +272,9 @@ pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option
                 ShardState::Published => true,
             },
             match facts.reveals {
-                _ if facts.shard == ShardState::Awaited => End(Outcome::ShardMissed),
+                // Nobody asked for the shard.
                 0 => End(Outcome::NoReveals),
+                _ if facts.shard == ShardState::Awaited => End(Outcome::ShardMissed),
                 _ => Enter(Phase::AttestCommit),
             },
         ),

@@ -32,8 +32,8 @@ pub mod view;
 
 pub use claim::ClaimItem;
 pub use clock::{
-    next_phase, shard_is_due, Agreement, Facts, Outcome, Phase, SeatState, ShardState, Transition,
-    Windows,
+    may_reveal, next_phase, shard_is_due, Agreement, Facts, Outcome, Phase, SeatState, ShardState,
+    Transition, Windows,
 };
 pub use commitment::{attestation_commitment, submission_commitment};
 pub use court::Court;

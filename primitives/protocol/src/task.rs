@@ -259,13 +259,20 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
         check(self.share.are_valid(), TermsError::Share)
     }
 
-    /// Whether attesters can score a round in the window for it, if the evaluation of a sample costs so much
-    /// ([`crate::Graph::cost`]).
-    pub fn can_be_scored(&self, cost: u64) -> bool {
+    /// Whether attesters can score a round in the window for it, with as many deltas as there can be, if the evaluation of a
+    /// sample costs so much ([`crate::Graph::cost`]) and the model has so many parameters.
+    pub fn can_be_scored(&self, cost: u64, parameters: u32) -> bool {
         let samples = u64::from(self.hold_out.samples());
-        let whole = cost
+        let evaluations = cost
             .saturating_mul(samples)
             .saturating_mul(bounds::EVALUATIONS);
+        // A byte holds four entries of a delta at most.
+        let entries = u64::from(parameters.min(bounds::MAX_DELTA_BYTES.saturating_mul(4)));
+        let products = entries
+            .saturating_mul(bounds::MAX_SUBMISSIONS.into())
+            .saturating_mul(bounds::GRADIENTS)
+            .saturating_mul(bounds::COST_OF_PRODUCT);
+        let whole = evaluations.saturating_add(products);
         let window = u64::from(self.windows.attest_blocks);
         whole <= window.saturating_mul(bounds::COST_PER_BLOCK)
     }
@@ -435,12 +442,16 @@ mod tests {
 
     #[test]
     fn what_takes_longer_than_its_window_is_known() {
-        // 64 samples, 24 times, in seven blocks.
-        let most = 7 * (1 << 34) / (64 * 24);
-        assert!(terms().can_be_scored(most));
-        assert!(!terms().can_be_scored(most + 1));
-        assert!(!sealed(1, 66).can_be_scored(most));
-        assert!(!terms().can_be_scored(u64::MAX));
+        // 64 samples, 25 times, in seven blocks.
+        let most = 7 * (1 << 34) / (64 * 25);
+        assert!(terms().can_be_scored(most, 0));
+        assert!(!terms().can_be_scored(most + 1, 0));
+        assert!(!sealed(1, 66).can_be_scored(most, 0));
+        assert!(!terms().can_be_scored(u64::MAX, 0));
+        // A thousand deltas take time of their own: of 100,000 parameters almost seven blocks.
+        assert!(terms().can_be_scored(1, 100_000));
+        assert!(!terms().can_be_scored(most, 100_000));
+        assert!(!terms().can_be_scored(1, u32::MAX));
     }
 
     #[test]

@@ -200,7 +200,10 @@ mod benchmarks {
             tree.root().hash,
             bounds::MAX_SHARD_SAMPLES,
         );
-        with_round::<T>(id, |round| round.phase = Phase::Reveal);
+        with_round::<T>(id, |round| {
+            round.phase = Phase::Reveal;
+            (round.commits, round.reveals) = (1, 1);
+        });
         let sponsor = opened::<T>(id)?.sponsor;
         let records = BoundedVec::truncate_from(records);
 

@@ -28,6 +28,8 @@ pub struct Round<AccountId> {
     pub departures: u64,
     /// Contributors who committed.
     pub commits: u32,
+    /// Of these: whose account had proved nothing in the task.
+    pub newcomers: u32,
     /// Contributors who revealed.
     pub reveals: u32,
     /// The hold-out samples, once published.

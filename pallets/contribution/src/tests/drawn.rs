@@ -221,9 +221,9 @@ fn the_referee_is_told_what_draws_the_samples() {
     });
 }
 
-/// Attesters who commit to something before there is an exam, all at once, do not skip the draw.
+/// Nobody attests before there is an exam.
 #[test]
-fn samples_are_drawn_even_if_nobody_waits_for_them() {
+fn attesters_wait_for_the_exam() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = committed();
         for number in 0..2 {
@@ -233,11 +233,16 @@ fn samples_are_drawn_even_if_nobody_waits_for_them() {
         assert_eq!(duties(attester(0)), []);
         for number in 0..3 {
             let who = signed(&attester(number));
-            assert_ok!(Contribution::commit_attestation(who, TASK, FIRST, [1; 32]));
+            assert_noop!(
+                Contribution::commit_attestation(who, TASK, FIRST, [1; 32]),
+                Error::<Test>::NotInAttestCommitPhase
+            );
         }
         next_block();
-        assert_eq!(current(TASK).phase, Phase::AttestReveal);
+        assert_eq!(current(TASK).phase, Phase::AttestCommit);
         assert!(seed().is_some());
+        let who = signed(&attester(0));
+        assert_ok!(Contribution::commit_attestation(who, TASK, FIRST, [1; 32]));
     });
 }
 

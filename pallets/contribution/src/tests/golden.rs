@@ -252,6 +252,7 @@ fn stored_round() -> Round<AccountId> {
         base_root: [5; 32],
         departures: 4,
         commits: 5,
+        newcomers: 1,
         reveals: 6,
         shard: Some(Shard {
             index: 7,
@@ -359,7 +360,7 @@ fn stored_layouts_are_what_they_were() {
     ];
     assert_eq!(
         seen,
-        ["469515ab", "2b5b2c8f", "44ad0990", "f4db9402", "cfde01f3", "1b6ee6cd", "8e0f08f9"]
+        ["469515ab", "2b5b2c8f", "44ad0990", "f4db9402", "75846e59", "1b6ee6cd", "8e0f08f9"]
     );
 }
 

@@ -839,16 +839,16 @@ fn the_proven_weigh_more_as_long_as_they_claim() {
         let is_proven = || Contribution::ledgers(who.clone())[0].is_proven;
         assert!(is_proven());
         assert_ok!(commit(&who, TASK, &lab_delta()));
-        assert_eq!(weight(18), (50 * 64, true));
+        assert_eq!(weight(2 + bounds::CLAIM_ROUNDS), (50 * 64, true));
         pass_by_one();
         assert!(!is_proven());
         assert_ok!(commit(&who, TASK, &lab_delta()));
-        assert_eq!(weight(19), (50, false));
+        assert_eq!(weight(3 + bounds::CLAIM_ROUNDS), (50, false));
         pass_by_one();
         assert_ok!(claim(&who, TASK, RoundId(2), &third, 0));
         assert!(is_proven());
         assert_ok!(commit(&who, TASK, &lab_delta()));
-        assert_eq!(weight(20), (50 * 64, true));
+        assert_eq!(weight(4 + bounds::CLAIM_ROUNDS), (50 * 64, true));
     });
 }
 

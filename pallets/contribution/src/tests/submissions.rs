@@ -306,6 +306,35 @@ fn an_unrevealed_commit_costs_the_deposit() {
     });
 }
 
+/// A crowd of new accounts leaves half of the places to those who have proved something.
+#[test]
+fn newcomers_do_not_take_all_places() {
+    ExtBuilder::default().build().execute_with(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let id = lab.open();
+        crate::Rounds::<Test>::mutate(id, RoundId(0), |round| {
+            if let Some(round) = round {
+                round.newcomers = bounds::MAX_NEWCOMERS - 1;
+            }
+        });
+        assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+        assert_noop!(
+            commit(&contributor(1), id, &lab.delta(1)),
+            Error::<Test>::TooManyNewcomers
+        );
+        let proven = crate::ledgers::Account {
+            ledger: gotong_protocol::Ledger {
+                sum: 1,
+                ..Default::default()
+            },
+            ..Default::default()
+        };
+        crate::Ledgers::<Test>::insert(id, contributor(1), proven);
+        assert_ok!(commit(&contributor(1), id, &lab.delta(1)));
+    });
+}
+
 #[test]
 fn a_round_that_nobody_reveals_ends() {
     ExtBuilder::default().build_and_execute(|| {
@@ -315,12 +344,18 @@ fn a_round_that_nobody_reveals_ends() {
         assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
         run_to_phase(id, Phase::Reveal);
         run_blocks(3);
-        assert_ok!(lab.publish(id));
+        // Half of the window is over: no shard is asked for, and nobody can make its sponsor need more time.
+        assert_noop!(lab.publish(id), Error::<Test>::ShardTooEarly);
+        assert_noop!(
+            reveal(&contributor(0), id, &lab.delta(0)),
+            Error::<Test>::TooLateToReveal
+        );
         run_blocks(6);
         let round = crate::Rounds::<Test>::get(id, RoundId(0)).unwrap();
         assert_eq!(round.outcome, Some(Outcome::NoReveals));
         assert_eq!(task(id).round, RoundId(1));
-        // The shard was seen: it does not score again.
-        assert_eq!(task(id).next_shard, 1);
+        // Nobody saw the shard, and no bond is lost.
+        assert_eq!(task(id).next_shard, 0);
+        assert!(task(id).purse.bond > 0);
     });
 }

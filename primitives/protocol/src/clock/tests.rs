@@ -84,6 +84,8 @@ fn reveal_needs_shard_and_deltas() {
     assert_eq!(at(10, 1, Published), Some(Enter(Phase::AttestCommit)));
     assert_eq!(at(10, 0, Published), Some(End(Outcome::NoReveals)));
     assert_eq!(at(10, 2, Awaited), Some(End(Outcome::ShardMissed)));
+    // Nobody asked for it.
+    assert_eq!(at(10, 0, Awaited), Some(End(Outcome::NoReveals)));
 }
 
 fn revealed(reveals: u32, shard: ShardState) -> Facts {
