@@ -381,7 +381,7 @@ impl pallet_contribution::Config for Runtime {
     type RuntimeHoldReason = RuntimeHoldReason;
     type Randomness = DrawRandomness;
     type Clock = CalmTime;
-    type WeightInfo = crate::weights::pallet_contribution::WeightInfo<Runtime>;
+    type WeightInfo = pallet_contribution::weights::SubstrateWeight<Runtime>;
     type MinContributorStake = ConstU128<{ 10 * UNIT }>;
     type MinAttesterStake = ConstU128<{ 100 * UNIT }>;
     type UnbondingBlocks = ConstU32<{ 7 * 24 * HOUR }>;
@@ -417,10 +417,10 @@ impl pallet_referee::Config for Runtime {
     type RuntimeHoldReason = RuntimeHoldReason;
     type Court = crate::Contribution;
     type Clock = CalmTime;
-    type WeightInfo = crate::weights::pallet_referee::WeightInfo<Runtime>;
+    type WeightInfo = pallet_referee::weights::SubstrateWeight<Runtime>;
     type DisputeBond = ConstU128<{ 10 * UNIT }>;
     type MoveBlocks = MoveBlocks;
-    // The longest honest dispute, about a model of the largest size, takes less than half of it.
+    // The longest honest dispute, about a word of a gradient, takes 35.
     type MaxMoves = ConstU32<40>;
     type MaxDisputesPerRound = ConstU32<16>;
     type MaxLiveRounds = MaxLiveTasks;
@@ -468,7 +468,8 @@ mod tests {
                 Weights::reveal(bounds::MAX_DELTA_BYTES),
                 Weights::claim(bounds::MAX_CLAIMS),
                 Weights::answer_audits(bounds::AUDITS * 16 * 1024),
-                Referee::answer_row(bounds::MAX_SHARD_SAMPLES) + Referee::end(16),
+                Referee::answer_losses(bounds::MAX_SHARD_SAMPLES / 2) + Referee::end(16),
+                Referee::answer_backward_word(bounds::MAX_ANSWER_BYTES) + Referee::end(16),
                 Referee::answer_word(bounds::MAX_ANSWER_BYTES) + Referee::end(16),
             ] {
                 assert!(weight.all_lte(limit), "{weight} exceeds {limit}");
@@ -498,8 +499,9 @@ mod tests {
                 Weights::answer_audits(bounds::AUDITS * 16 * 1024),
                 Referee::open(),
                 Referee::pick() + Referee::end(1),
-                Referee::answer_row(bounds::MAX_SHARD_SAMPLES) + end,
-                Referee::answer_similar(bounds::MAX_SUBMISSIONS) + end,
+                Referee::answer_losses(bounds::MAX_SHARD_SAMPLES / 2) + end,
+                Referee::answer_row_nodes(bounds::MAX_SUBMISSIONS) + end,
+                Referee::answer_backward_word(bounds::MAX_ANSWER_BYTES) + end,
                 Referee::answer_word(bounds::MAX_ANSWER_BYTES) + end,
             ] {
                 assert!(
