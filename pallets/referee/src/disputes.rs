@@ -87,10 +87,11 @@ impl<T: Config> Get<u32> for LongestDispute<T> {
     }
 }
 
-/// Moves of the longest dispute that there can be, about a word of a gradient: 18 answers, with a pick between one and the
-/// next. Twelve of them lead from the table to a word of a group's gradient at most (roots, strides of its tree, a tile,
-/// the samples, the ops that read the parameter, the sums), six from there to a word of one op backwards.
-pub const LONGEST_TRIAL: u32 = 35;
+/// Moves of the longest dispute that an honest challenger needs: 13 answers, with a pick between one and the next. It is
+/// about a word of a gradient of the largest model. The answers are: the roots of the gradients; three strides of one
+/// gradient; a tile of it; what each sample adds; what each op adds; a sum, with the first of four strides of the trace;
+/// the other three; a tile of the trace; what a word is made of.
+pub const LONGEST_TRIAL: u32 = 25;
 
 /// The block being made.
 pub(crate) fn block<T: Config>() -> u32 {

@@ -10,8 +10,7 @@ use frame_support::{
     },
     weights::Weight,
 };
-use gotong_protocol::{Court, Opening, RoundId, TaskId};
-use gotong_scoring::trial::Case;
+use gotong_protocol::{Court, RoundFacts, RoundId, TableSummary, TaskId};
 use sp_runtime::{traits::IdentityLookup, AccountId32, BuildStorage};
 use std::collections::BTreeMap;
 
@@ -62,9 +61,9 @@ impl pallet_balances::Config for Test {
 #[derive(Clone)]
 pub struct MockRound {
     /// None if the chain does not know its inputs.
-    pub case: Option<Case>,
+    pub facts: Option<RoundFacts>,
     /// The tables that were revealed, by who stands for them.
-    pub tables: BTreeMap<AccountId, Opening>,
+    pub tables: BTreeMap<AccountId, TableSummary>,
     pub open_disputes: u32,
     /// The time from which nothing can be disputed any more.
     pub window_ends: u32,
@@ -92,11 +91,11 @@ pub struct MockCourt;
 impl Court<AccountId> for MockCourt {
     type Balance = Balance;
 
-    fn case(task: TaskId, round: RoundId) -> Option<Case> {
-        Rounds::get().get(&(task, round))?.case.clone()
+    fn facts(task: TaskId, round: RoundId) -> Option<RoundFacts> {
+        Rounds::get().get(&(task, round))?.facts.clone()
     }
 
-    fn disputable(task: TaskId, round: RoundId, accused: &AccountId) -> Option<Opening> {
+    fn disputable(task: TaskId, round: RoundId, accused: &AccountId) -> Option<TableSummary> {
         let rounds = Rounds::get();
         let round = rounds.get(&(task, round))?;
         let open = Clock::get() < round.window_ends;
@@ -139,11 +138,15 @@ pub struct MockHelper;
 
 #[cfg(feature = "runtime-benchmarks")]
 impl crate::benchmarking::BenchmarkHelper<AccountId> for MockHelper {
-    fn put_round(case: &Case, accused: &AccountId, opening: &Opening) -> (TaskId, RoundId) {
+    fn put_round(
+        facts: &RoundFacts,
+        accused: &AccountId,
+        table: &TableSummary,
+    ) -> (TaskId, RoundId) {
         let id = (TaskId(7), RoundId(0));
         let round = MockRound {
-            case: Some(case.clone()),
-            tables: [(accused.clone(), opening.clone())].into(),
+            facts: Some(facts.clone()),
+            tables: [(accused.clone(), table.clone())].into(),
             open_disputes: 0,
             window_ends: u32::MAX,
         };

@@ -15,8 +15,8 @@ use gotong_scoring::{
     trial::{self as loss, backward},
 };
 
-/// Weights by call, and of their parts. An answer costs by its kind, and includes an end of its
-/// dispute alone.
+/// Weights by call, and of their parts. What an answer costs by its kind includes an end of its dispute
+/// alone.
 pub trait WeightInfo {
     /// `open`.
     fn open() -> Weight;
@@ -24,7 +24,9 @@ pub trait WeightInfo {
     fn answer_row_nodes(n: u32) -> Weight;
     /// `answer` with a row, and that of the last that was dropped.
     fn answer_row() -> Weight;
-    /// `answer` with what a part was made of, and its products over `s` stretches.
+    /// `answer` with what a part was made of, and its products over as many stretches as there may be.
+    fn answer_part() -> Weight;
+    /// `answer` with products over `s` stretches.
     fn answer_products(s: u32) -> Weight;
     /// `answer` with a tile of a gradient and the chunk of a delta.
     fn answer_product() -> Weight;
@@ -32,11 +34,12 @@ pub trait WeightInfo {
     fn answer_nodes(n: u32) -> Weight;
     /// `answer` with a tile of weights, of a gradient or of a trace.
     fn answer_tile() -> Weight;
-    /// `answer` with what `s` samples add to a gradient.
-    fn answer_samples(s: u32) -> Weight;
-    /// `answer` with what follows to what one op adds to a gradient.
+    /// `answer` with what the samples of a group add to a gradient: which they are is drawn by a shuffle.
+    fn answer_samples() -> Weight;
+    /// `answer` with the sum that the part of one op in a gradient follows from: the stages of the model's way
+    /// back are listed, too.
     fn answer_sums() -> Weight;
-    /// `answer` with the inputs of a word of a backward pass, in `b` bytes.
+    /// `answer` with the inputs of a word of a sample's way back, of which `b` bytes are the sample.
     fn answer_backward_word(b: u32) -> Weight;
     /// `answer` with the terms of `t` deltas.
     fn answer_terms(t: u32) -> Weight;
@@ -55,18 +58,17 @@ pub trait WeightInfo {
 }
 
 /// Weight of `answer`: of what it shows, however much of it is refused, and of a verdict that ends
-/// `disputes` disputes.
+/// `disputes` disputes. It costs at least what a word's does of as many bytes, all of which that hashes: bytes that are
+/// too many for their kind may be hashed before they are refused.
 pub fn of_answer<W: WeightInfo>(answer: &Answer, disputes: u32) -> Weight {
     let of_two = |[one, other]: &[Vec<u32>; 2]| count(one).max(count(other));
-    // Bytes that are too many for the kind are hashed before they are refused, as a sample's are.
     let bytes = answer.encoded_size() as u32;
     let of_bytes = W::answer_word(bytes);
     let of_kind = match answer {
         Answer::RowNodes(nodes) => W::answer_row_nodes(count(nodes)),
         Answer::Row { .. } => W::answer_row(),
-        Answer::Part { products, .. } | Answer::Products(products) => {
-            W::answer_products(count(products))
-        }
+        Answer::Part { .. } => W::answer_part(),
+        Answer::Products(products) => W::answer_products(count(products)),
         Answer::Product { .. } => W::answer_product(),
         Answer::Roots(roots) => W::answer_nodes(count(roots)),
         Answer::Nodes(nodes) => W::answer_nodes(count(nodes)),
@@ -80,17 +82,15 @@ pub fn of_answer<W: WeightInfo>(answer: &Answer, disputes: u32) -> Weight {
     of_kind.max(of_bytes).saturating_add(W::end(disputes))
 }
 
-/// Of what is shown of a word of a gradient, in so many bytes.
+/// Of what is shown of a word of a gradient, in so many bytes. All of it takes the samples of the group to be known, and
+/// all that is not of one tree the stages of the model.
 fn of_gradient<W: WeightInfo>(answer: &backward::Answer, bytes: u32) -> Weight {
+    let of_nodes = |nodes| W::answer_nodes(count(nodes));
     match answer {
-        backward::Answer::Samples(added) | backward::Answer::Readers(added) => {
-            W::answer_samples(count(added))
-        }
-        backward::Answer::Sums { nodes, .. } => {
-            W::answer_nodes(count(nodes)).saturating_add(W::answer_sums())
-        }
-        backward::Answer::Nodes(nodes) => W::answer_nodes(count(nodes)),
-        backward::Answer::Tile(_) => W::answer_tile(),
+        backward::Answer::Samples(_) => W::answer_samples(),
+        backward::Answer::Nodes(nodes) => W::answer_samples().saturating_add(of_nodes(nodes)),
+        backward::Answer::Readers(_) | backward::Answer::Tile(_) => W::answer_sums(),
+        backward::Answer::Sums { nodes, .. } => W::answer_sums().saturating_add(of_nodes(nodes)),
         backward::Answer::Word { .. } => W::answer_backward_word(bytes),
     }
 }
@@ -127,8 +127,11 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
     fn answer_row() -> Weight {
         answer::<Db>(500, 0, 0)
     }
+    fn answer_part() -> Weight {
+        answer::<Db>(500, 0, 0)
+    }
     fn answer_products(s: u32) -> Weight {
-        answer::<Db>(500, s, 300)
+        answer::<Db>(300, s, 300)
     }
     fn answer_product() -> Weight {
         answer::<Db>(1_500, 0, 0)
@@ -139,9 +142,8 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
     fn answer_tile() -> Weight {
         answer::<Db>(500, 0, 0)
     }
-    // A half is drawn to know the samples of a group.
-    fn answer_samples(s: u32) -> Weight {
-        answer::<Db>(6_000, s, 300)
+    fn answer_samples() -> Weight {
+        answer::<Db>(3_000, 0, 0)
     }
     fn answer_sums() -> Weight {
         answer::<Db>(6_000, 0, 0)
@@ -190,8 +192,12 @@ mod tests {
     use super::*;
     use alloc::vec;
     use gotong_scoring::{
-        trial::{Term, Tiles},
-        Node,
+        share::{
+            table::Row,
+            trial::{ProvedEntrant, ProvedRow},
+        },
+        trial::{ProvedChunk, Term, Tiles},
+        EntrantRecord, Node, Proof,
     };
 
     /// Says of each weight which it is: the kind in its time, the count in its proof.
@@ -207,6 +213,9 @@ mod tests {
         fn answer_row() -> Weight {
             kind(30, 0)
         }
+        fn answer_part() -> Weight {
+            kind(35, 0)
+        }
         fn answer_products(s: u32) -> Weight {
             kind(40, s)
         }
@@ -219,8 +228,8 @@ mod tests {
         fn answer_tile() -> Weight {
             kind(70, 0)
         }
-        fn answer_samples(s: u32) -> Weight {
-            kind(80, s)
+        fn answer_samples() -> Weight {
+            kind(80, 0)
         }
         fn answer_sums() -> Weight {
             kind(90, 0)
@@ -276,19 +285,71 @@ mod tests {
         Answer::Gradient(answer)
     }
 
+    fn proved() -> ProvedEntrant {
+        ProvedEntrant {
+            record: EntrantRecord {
+                delta_hash: [0; 32],
+                delta_root: [0; 32],
+                weight: 1,
+                square_norm: 1,
+                is_proven: false,
+            },
+            siblings: vec![],
+        }
+    }
+
+    fn row() -> ProvedRow {
+        ProvedRow {
+            row: Row::default(),
+            proof: Proof {
+                index: 0,
+                leaves: 1,
+                siblings: vec![],
+            },
+            entrant: proved(),
+        }
+    }
+
+    fn chunk() -> ProvedChunk {
+        ProvedChunk {
+            bytes: vec![1],
+            siblings: vec![],
+        }
+    }
+
     #[test]
     fn an_answer_costs_what_its_kind_and_size_cost() {
         let losses = |one: usize, other: usize| Answer::Losses([vec![0; one], vec![0; other]]);
+        let nodes = |count: usize| vec![Node::default(); count];
+        let part = Answer::Part {
+            entrant: proved(),
+            gradient: [0; 32],
+            siblings: vec![],
+            products: vec![0; 8],
+        };
+        let product = Answer::Product {
+            chunk: chunk(),
+            words: vec![0; 512],
+            siblings: vec![],
+        };
         let terms = Answer::Terms {
             base: tiles(1),
             terms: vec![Term::default(); 7],
         };
+        let term = Answer::Term {
+            entrant: proved(),
+            chunk: chunk(),
+        };
+        let rows = Answer::Row {
+            own: row(),
+            last: Some(row()),
+        };
         let sample = Answer::Loss(loss::Answer::Sample {
-            nodes: vec![Node::default(); 4],
+            nodes: nodes(4),
             last: vec![[0; 32]; 5],
         });
         let sums = gradient(backward::Answer::Sums {
-            nodes: vec![Node::default(); 3],
+            nodes: nodes(3),
             sum: tiles(4),
             exponent: None,
         });
@@ -299,20 +360,30 @@ mod tests {
         let word_bytes = backward_word.encoded_size() as u32;
         for (answer, expected) in [
             (Answer::RowNodes(vec![Node::default(); 9]), kind(20, 9)),
+            (rows, kind(30, 0)),
+            (part, kind(35, 0)),
             (Answer::Products(vec![0; 8]), kind(40, 8)),
+            (product, kind(50, 0)),
             (Answer::Roots(vec![[0; 32]; 3]), kind(60, 3)),
-            (Answer::Nodes(vec![Node::default(); 2]), kind(60, 2)),
+            (Answer::Nodes(nodes(2)), kind(60, 2)),
+            (Answer::Loss(loss::Answer::Nodes(nodes(6))), kind(60, 6)),
             (sample, kind(60, 9)),
             (losses(5, 6), kind(120, 6)),
             (losses(6, 5), kind(120, 6)),
             (Answer::Weights(vec![0; 512]), kind(70, 0)),
             (Answer::GradientTile(vec![0; 512]), kind(70, 0)),
             (Answer::Loss(loss::Answer::Tile(vec![0; 256])), kind(70, 0)),
-            (gradient(backward::Answer::Samples(vec![0; 4])), kind(80, 4)),
-            (gradient(backward::Answer::Readers(vec![0; 2])), kind(80, 2)),
-            (sums, kind(60, 3) + kind(90, 0)),
+            (gradient(backward::Answer::Samples(vec![0; 4])), kind(80, 0)),
+            (gradient(backward::Answer::Readers(vec![0; 2])), kind(90, 0)),
+            (gradient(backward::Answer::Tile(vec![0; 256])), kind(90, 0)),
+            (
+                gradient(backward::Answer::Nodes(nodes(3))),
+                kind(80, 0) + kind(60, 3),
+            ),
+            (sums, kind(90, 0) + kind(60, 3)),
             (backward_word, kind(2_000, word_bytes)),
             (terms, kind(100, 7)),
+            (term, kind(110, 0)),
             (word(5), kind(10, 0)),
         ] {
             // Bytes that are too many for a kind cost as much as a word's do.

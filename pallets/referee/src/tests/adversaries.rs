@@ -4,7 +4,10 @@ use super::lab::*;
 use crate::{mock::*, Error, LongestDispute};
 use frame_support::{assert_noop, assert_ok, traits::Get};
 use gotong_protocol::{dispute::Verdict, id::DisputeId};
-use gotong_scoring::trial::{Accusation, Pick, Side, Turn, Witness};
+use gotong_scoring::{
+    share::{trial::Pick, Half},
+    trial::Side,
+};
 
 /// The other account of a liar.
 fn friend() -> AccountId {
@@ -12,7 +15,7 @@ fn friend() -> AccountId {
 }
 
 /// A chain in which `number` accounts stand for the same wrong table.
-fn seat_many(number: u8, liar: &Witness) -> Vec<AccountId> {
+fn seat_many(number: u8, liar: &Agent) -> Vec<AccountId> {
     let seats: Vec<AccountId> = (30..30 + number).map(account).collect();
     let tables: Vec<_> = seats.iter().map(|who| (who.clone(), liar)).collect();
     seat(ID, &tables);
@@ -30,9 +33,9 @@ fn one_honest_challenger_convicts_every_colluder() {
             .collect();
         // All disputes go on at once.
         while let Some(now) = ids.iter().find_map(|id| get(*id)) {
-            let turn = now.trial.turn();
+            let awaits_answer = now.trial.awaits_answer();
             for id in &ids {
-                assert_eq!(get(*id).unwrap().trial.turn(), turn);
+                assert_eq!(get(*id).unwrap().trial.awaits_answer(), awaits_answer);
                 assert!(step(*id, &liar, &honest));
             }
             next_block();
@@ -53,7 +56,7 @@ fn colluders_who_crowd_a_round_pay_for_it_and_fall_all_the_same() {
         // All room but one place is taken by disputes of one colluder, by its friends.
         let most = MaxDisputesPerRound::get() as u8;
         for number in 0..most - 1 {
-            assert_ok!(open(&account(10 + number), &colluders[0], Accusation::Rows));
+            assert_ok!(open(&account(10 + number), &colluders[0], ROWS));
         }
         for who in &colluders {
             let id = accuse(&challenger(), &honest, who);
@@ -73,7 +76,7 @@ fn a_liar_who_accuses_itself_loses_half_at_least() {
         execute(|| {
             let issued = Balances::total_issuance();
             seat(ID, &[(accused(), &liar)]);
-            let own = open(&accused(), &accused(), Accusation::Header);
+            let own = open(&accused(), &accused(), LOSSES);
             assert_noop!(own, Error::<Test>::OwnTable);
             let id = accuse(&friend(), &honest, &accused());
             // An honest challenger is there, but slower.
@@ -100,7 +103,7 @@ fn a_friend_who_loses_on_purpose_saves_nobody() {
     execute(|| {
         seat(ID, &[(accused(), &liar)]);
         // It doubts what is right, and loses a bond of which half comes back to the liar.
-        assert_ok!(open(&friend(), &accused(), Accusation::Rows));
+        assert_ok!(open(&friend(), &accused(), ROWS));
         let lost = play_alone(DisputeId(0), &liar, &honest);
         assert_eq!(lost.verdict, Verdict::Abandoned);
         let both = change(&accused()) + change(&friend());
@@ -118,24 +121,22 @@ fn a_friend_who_loses_on_purpose_saves_nobody() {
 /// A lying challenger wants the round to last: it moves in the last block, every time.
 #[test]
 fn delay_is_bounded_and_costs_a_bond() {
-    let honest = Lab::get().honest();
-    for (lie, expected) in [
-        (off_by_one(Side::Merged), Verdict::Upheld),
-        (word(Side::Plus(1), 5, 0, 1), Verdict::Upheld),
-    ] {
-        let liar = Lab::get().liar(lie);
+    let lab = Lab::get();
+    let honest = lab.honest();
+    let (_, of_first_op) = lab.first_liar(lab.words(Side::Base, Half::B, 0));
+    for liar in [lab.a_liar(), of_first_op] {
         execute(|| {
             let issued = Balances::total_issuance();
             let start = System::block_number();
             let id = dispute(&honest, &liar);
             while let Some(now) = get(id) {
                 let last = System::block_number() == now.deadline;
-                if last || now.trial.turn() == Turn::Accused {
+                if last || now.trial.awaits_answer() {
                     assert!(step(id, &honest, &liar));
                 }
                 next_block();
             }
-            assert_eq!(verdict(id), Some(expected));
+            assert_eq!(verdict(id), Some(Verdict::Upheld));
             let lasted = System::block_number() - start;
             let closed = verdict_of(id).unwrap();
             assert!(
@@ -159,7 +160,7 @@ fn delay_by_many_disputes_ends_with_the_window() {
         seat(ID, &[(accused(), &honest)]);
         let end = System::block_number() + WINDOW;
         let (mut last, mut spent) = (DisputeId(0), 0);
-        while open(&challenger(), &accused(), Accusation::Similar).is_ok() {
+        while open(&challenger(), &accused(), GRADIENTS).is_ok() {
             last = DisputeId(crate::NextDispute::<Test>::get().0 - 1);
             spent += get(last).unwrap().bond;
             assert!(step(last, &honest, &honest));
@@ -170,7 +171,7 @@ fn delay_by_many_disputes_ends_with_the_window() {
         assert_eq!(verdict(last), Some(Verdict::Abandoned));
         assert!(System::block_number() <= end + MoveBlocks::get() + 1);
         assert_eq!(change(&challenger()), -(spent as i128));
-        let refused = open(&challenger(), &accused(), Accusation::Similar);
+        let refused = open(&challenger(), &accused(), GRADIENTS);
         assert_noop!(refused, Error::<Test>::NotDisputable);
     });
 }
@@ -189,7 +190,7 @@ fn nobody_else_answers_or_picks_in_a_dispute() {
         // Nor has a friend of the liar who would pick what is right.
         let picked = Pick::Sample {
             of: Side::Merged,
-            sample: 0,
+            nth: 0,
         };
         assert_noop!(pick(&friend(), id, picked), Error::<Test>::NotChallenger);
         assert_noop!(pick(&accused(), id, picked), Error::<Test>::NotChallenger);
@@ -204,7 +205,7 @@ fn nobody_is_convicted_twice() {
     execute(|| {
         let id = dispute(&liar, &honest);
         play_alone(id, &liar, &honest);
-        let again = open(&account(3), &accused(), Accusation::Header);
+        let again = open(&account(3), &accused(), LOSSES);
         assert_noop!(again, Error::<Test>::NotDisputable);
         assert_convicted(&accused(), &challenger());
     });

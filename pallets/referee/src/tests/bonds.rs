@@ -10,7 +10,6 @@ use frame_support::{
     },
 };
 use gotong_protocol::{dispute::Verdict, id::DisputeId};
-use gotong_scoring::trial::Accusation;
 
 fn held(who: &AccountId) -> Balance {
     Bonds::<Test>::held(who)
@@ -25,7 +24,7 @@ fn one_of_many(number: usize) -> AccountId {
 fn crowd(count: usize) {
     seat(ID, &[(accused(), &Lab::get().honest())]);
     for number in 0..count {
-        assert_ok!(open(&one_of_many(number), &accused(), Accusation::Rows));
+        assert_ok!(open(&one_of_many(number), &accused(), ROWS));
     }
 }
 
@@ -47,7 +46,7 @@ fn a_bond_grows_with_the_open_disputes_of_the_round() {
             other.0,
             other.1,
             accused(),
-            Accusation::Rows
+            ROWS
         ));
         assert_eq!(held(&challenger()), bond_of(1));
         run_blocks(3 * MoveBlocks::get());
@@ -62,7 +61,7 @@ fn a_bond_shrinks_with_them_too() {
     execute(|| {
         seat(ID, &[(accused(), &honest), (account(5), &liar)]);
         for number in 0..3 {
-            assert_ok!(open(&one_of_many(number), &accused(), Accusation::Header));
+            assert_ok!(open(&one_of_many(number), &accused(), LOSSES));
         }
         let id = accuse(&challenger(), &honest, &account(5));
         assert_eq!(held(&challenger()), bond_of(4));
@@ -77,7 +76,7 @@ fn a_bond_shrinks_with_them_too() {
         }
         assert!(moves > 5);
         assert_eq!(held(&challenger()), 0);
-        assert_ok!(open(&challenger(), &accused(), Accusation::Rows));
+        assert_ok!(open(&challenger(), &accused(), ROWS));
         assert_eq!(held(&challenger()), bond_of(4));
         run_blocks(MoveBlocks::get() + 1);
     });
@@ -101,12 +100,9 @@ fn who_cannot_pay_a_bond_opens_nothing() {
         let poor = account(61);
         Balances::set_balance(&poor, bond_of(3));
         // The existential deposit cannot be held.
-        assert_noop!(
-            open(&poor, &accused(), Accusation::Rows),
-            Error::<Test>::FundsTooLow
-        );
+        assert_noop!(open(&poor, &accused(), ROWS), Error::<Test>::FundsTooLow);
         Balances::set_balance(&poor, bond_of(3) + ExistentialDeposit::get());
-        assert_ok!(open(&poor, &accused(), Accusation::Rows));
+        assert_ok!(open(&poor, &accused(), ROWS));
         assert_eq!(held(&poor), bond_of(3));
     });
 }
@@ -116,7 +112,7 @@ fn one_account_has_a_bond_for_each_of_its_disputes() {
     let (honest, liar) = (Lab::get().honest(), Lab::get().a_liar());
     execute(|| {
         seat(ID, &[(accused(), &honest), (account(5), &liar)]);
-        assert_ok!(open(&challenger(), &accused(), Accusation::Rows));
+        assert_ok!(open(&challenger(), &accused(), ROWS));
         let second = accuse(&challenger(), &honest, &account(5));
         assert_eq!(held(&challenger()), bond_of(1) + bond_of(2));
         assert!(play(second, &liar, &honest).verdict.convicts());

@@ -5,10 +5,14 @@ use crate::{mock::*, Deadlines, Error, Event, NextDispute};
 use codec::{Decode, Encode};
 use frame_support::{assert_noop, assert_ok};
 use gotong_protocol::{dispute::Verdict, id::DisputeId, RoundId, TaskId};
-use gotong_scoring::trial::{Accusation, Answer, Pick, Side, Step, Turn};
+use gotong_scoring::{
+    share::{
+        trial::{Accusation, Answer, Model, Pick, Step},
+        Half, Stage,
+    },
+    trial::Side,
+};
 use sp_runtime::DispatchError;
-
-const ROWS: Accusation = Accusation::Rows;
 
 fn seated() {
     seat(ID, &[(accused(), &Lab::get().honest())]);
@@ -41,30 +45,75 @@ fn only_a_table_in_its_window_is_disputed() {
 }
 
 #[test]
-fn a_dispute_needs_a_case() {
+fn what_a_table_does_not_have_is_not_disputed() {
     execute(|| {
         seated();
-        let case = Rounds::get()[&ID].case.clone();
-        with_round(ID, |round| round.case = None);
-        assert_noop!(open(&challenger(), &accused(), ROWS), Error::<Test>::NoCase);
-        with_round(ID, |round| round.case = case);
+        let lab = Lab::get();
+        let passes = lab.table.passes.len() as u8;
+        let missing = [
+            Accusation::Rows(Stage::Pass(passes)),
+            Accusation::Row(Stage::Pass(0), lab.facts.entrants),
+            Accusation::Row(Stage::Pass(u8::MAX), 0),
+            Accusation::Gradients(Stage::Pass(passes)),
+            Accusation::Weights(Model::Midpoint(passes)),
+        ];
+        for accusation in missing {
+            let refused = open(&challenger(), &accused(), accusation);
+            assert_noop!(refused, Error::<Test>::NoSuchPlace);
+        }
+        // In a round that pays nobody.
+        with_round(ID, |round| {
+            let table = round.tables.get_mut(&accused()).unwrap();
+            table.merge.as_mut().unwrap().pay = None;
+        });
+        for accusation in [
+            Accusation::Rows(Stage::Pay),
+            Accusation::Row(Stage::Pay, 0),
+            Accusation::Gradients(Stage::Pay),
+            Accusation::Losses(Half::B),
+        ] {
+            let refused = open(&challenger(), &accused(), accusation);
+            assert_noop!(refused, Error::<Test>::NoSuchPlace);
+        }
+        // In one that merges nothing.
+        with_round(ID, |round| {
+            round.tables.get_mut(&accused()).unwrap().merge = None
+        });
+        for accusation in [Accusation::Weights(Model::Merged), LOSSES] {
+            let refused = open(&challenger(), &accused(), accusation);
+            assert_noop!(refused, Error::<Test>::NoSuchPlace);
+        }
+    });
+}
+
+#[test]
+fn a_dispute_needs_facts() {
+    execute(|| {
+        seated();
+        let facts = Rounds::get()[&ID].facts.clone();
+        with_round(ID, |round| round.facts = None);
+        assert_noop!(
+            open(&challenger(), &accused(), ROWS),
+            Error::<Test>::NoFacts
+        );
+        with_round(ID, |round| round.facts = facts);
         let (honest, liar) = (Lab::get().honest(), Lab::get().a_liar());
         let id = accuse(&challenger(), &liar, &accused());
         let moves = |without: &dyn Fn()| {
-            let case = Rounds::get()[&ID].case.clone();
-            with_round(ID, |round| round.case = None);
+            let facts = Rounds::get()[&ID].facts.clone();
+            with_round(ID, |round| round.facts = None);
             without();
-            with_round(ID, |round| round.case = case);
+            with_round(ID, |round| round.facts = facts);
         };
         let answered = honest.answer(&get(id).unwrap().trial).unwrap();
         moves(&|| {
             let refused = answer(&accused(), id, answered.clone());
-            assert_noop!(refused, Error::<Test>::NoCase);
+            assert_noop!(refused, Error::<Test>::NoFacts);
         });
         assert_ok!(answer(&accused(), id, answered.clone()));
         moves(&|| {
             let refused = pick(&challenger(), id, Pick::Nth(0));
-            assert_noop!(refused, Error::<Test>::NoCase);
+            assert_noop!(refused, Error::<Test>::NoFacts);
         });
     });
 }
@@ -75,7 +124,7 @@ fn nobody_disputes_a_table_twice_at_a_time() {
         seated();
         let liar = Lab::get().a_liar();
         let id = accuse(&challenger(), &liar, &accused());
-        for accusation in [Accusation::Similar, ROWS, Accusation::Header] {
+        for accusation in [GRADIENTS, ROWS, LOSSES] {
             let again = open(&challenger(), &accused(), accusation);
             assert_noop!(again, Error::<Test>::AlreadyDisputed);
         }
@@ -135,7 +184,8 @@ fn only_the_parties_move_and_only_in_a_dispute_that_is_open() {
             assert_noop!(refused, Error::<Test>::NotAccused);
         }
         assert_ok!(answer(&accused(), id, shown()));
-        let picked = honest.pick(&get(id).unwrap().trial).unwrap();
+        let now = get(id).unwrap();
+        let picked = honest.pick(&now.table, &now.trial).unwrap();
         for who in [accused(), account(3)] {
             let refused = pick(&who, id, picked);
             assert_noop!(refused, Error::<Test>::NotChallenger);
@@ -197,45 +247,42 @@ fn events_tell_all_of_a_dispute() {
             accused: accused(),
             challenger: challenger(),
             bond: bond_of(1),
-            accusation: Accusation::Header,
+            accusation: LOSSES,
             deadline: 1 + MoveBlocks::get(),
         };
         assert_eq!(events(), [opened]);
         let (mut answers, mut bytes) = (0, 0);
         while let Some(now) = get(id) {
-            let (turn, statement) = (now.trial.turn(), now.trial.statement);
+            let (awaits_answer, statement) = (now.trial.awaits_answer(), now.trial.statement);
             let length = liar
                 .answer(&now.trial)
                 .map(|shown| shown.encoded_size() as u32);
-            let picked = honest.pick(&now.trial);
+            let picked = honest.pick(&now.table, &now.trial);
             next_block();
             assert!(step(id, &liar, &honest));
             let deadline = System::block_number() + MoveBlocks::get();
             let mut told = events();
             let moved = told.remove(0);
-            match turn {
-                Turn::Accused => {
-                    let length = length.unwrap();
-                    let shown = Event::Answered {
-                        dispute: id,
-                        statement,
-                        bytes: length,
-                    };
-                    assert_eq!(moved, shown);
-                    (answers, bytes) = (answers + 1, bytes + length);
-                }
-                Turn::Challenger => {
-                    let pick = picked.unwrap();
-                    let dispute = id;
-                    assert_eq!(
-                        moved,
-                        Event::Picked {
-                            dispute,
-                            pick,
-                            deadline
-                        }
-                    );
-                }
+            if awaits_answer {
+                let length = length.unwrap();
+                let shown = Event::Answered {
+                    dispute: id,
+                    statement,
+                    bytes: length,
+                };
+                assert_eq!(moved, shown);
+                (answers, bytes) = (answers + 1, bytes + length);
+            } else {
+                let pick = picked.unwrap();
+                let dispute = id;
+                assert_eq!(
+                    moved,
+                    Event::Picked {
+                        dispute,
+                        pick,
+                        deadline
+                    }
+                );
             }
             let over = get(id).is_none().then(|| Event::DisputeClosed {
                 dispute: id,
@@ -251,9 +298,10 @@ fn events_tell_all_of_a_dispute() {
             assert_eq!(told, Vec::from_iter(over));
         }
         assert!(answers > 3);
-        let Some(Verdict::Refuted(Step::Word { of, sample, .. })) = verdict(id) else {
+        let Some(Verdict::Refuted(Step::Loss(step))) = verdict(id) else {
             panic!("no word was refuted");
         };
-        assert_eq!((of, sample), (Side::Merged, 2));
+        let sample = Lab::get().facts.sample(Half::A, 2);
+        assert_eq!((step.of, Some(step.sample)), (Side::Merged, sample));
     });
 }

@@ -9,11 +9,16 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use gotong_protocol::{
     dispute::{ClosedDispute, Verdict},
     id::DisputeId,
-    Opening, RoundId, TaskId,
+    RoundId, TableSummary, TaskId,
 };
 use gotong_scoring::{
-    trial::{Accusation, Answer, Pick, Shown, Statement, Step, Trial},
-    Header, SumNode,
+    share::{
+        table::{Fall, Members, MergeSummary, PassSummary, PaySummary, RowSums},
+        trial::{Accusation, Answer, Pick, Shown, Statement, Step, Trial},
+        Half, Stage,
+    },
+    trial::{self as loss, Side},
+    Node, SumNode,
 };
 
 const DISPUTE: DisputeId = DisputeId(0x0506);
@@ -30,23 +35,46 @@ fn filled(byte: u8, count: usize) -> String {
     format!("{byte:02x}").repeat(count)
 }
 
-fn opening() -> Opening {
+fn table() -> TableSummary {
     let node = |byte, sum| SumNode {
         hash: [byte; 32],
         sum,
     };
-    Opening {
-        header: Header {
-            samples: 1,
-            base: node(2, 3),
-            merged: node(4, 5),
-            gain: 6,
-            gain_se: 7,
-            paid_gain: 8,
-            master_root: [9; 32],
-            similar_root: [10; 32],
+    let rows = |byte| Node {
+        hash: [byte; 32],
+        sum: RowSums {
+            weight: 1,
+            below: 2,
+            upto: 3,
+            bad: 4,
+            value: 5,
+            magnitude: 6,
         },
-        rows: node(11, 12),
+    };
+    let fall = |byte| Fall {
+        before: node(byte, 7),
+        after: node(byte + 1, 8),
+        standard_error: 9,
+    };
+    let pass = PassSummary {
+        members: Members::of(&[true, false, true]),
+        median_norm: 10,
+        last_dropped: Some(11),
+        midpoint: [12; 32],
+        gradients: [13; 32],
+        rows: rows(14),
+    };
+    TableSummary {
+        passes: vec![pass].into(),
+        merge: Some(MergeSummary {
+            weights: [15; 32],
+            on_a: fall(16),
+            pay: Some(PaySummary {
+                on_b: fall(18),
+                gradients: [20; 32],
+                rows: rows(21),
+            }),
+        }),
     }
 }
 
@@ -74,28 +102,28 @@ fn calls() {
         task: TASK,
         round: ROUND,
         accused: account(9),
-        accusation: Accusation::Header,
+        accusation: Accusation::Rows(Stage::Pass(3)),
     };
     let accused = filled(9, 32);
     assert_eq!(
         call(open),
-        format!("1500{}{}{accused}02", "02010000", "04030000")
+        format!("1500{}{}{accused}000003", "02010000", "04030000")
     );
     let answer = Call::answer {
         dispute: DISPUTE,
-        answer: Box::new(Answer::Tile(vec![1, 2, 3])),
+        answer: Box::new(Answer::Loss(loss::Answer::Tile(vec![1, 2, 3]))),
     };
-    assert_eq!(call(answer), "1501060500000c0c010203");
+    assert_eq!(call(answer), "1501060500000d020c010203");
     let pick = |pick| Call::pick {
         dispute: DISPUTE,
         pick,
     };
     assert_eq!(call(pick(Pick::Nth(7))), "1502060500000007000000");
-    let pair = Pick::Pair {
-        earlier: 1,
-        later: 2,
+    let sample = Pick::Sample {
+        of: Side::Merged,
+        nth: 2,
     };
-    assert_eq!(call(pick(pair)), "150206050000010100000002000000");
+    assert_eq!(call(pick(sample)), "150206050000010102000000");
 }
 
 #[test]
@@ -112,17 +140,20 @@ fn events() {
         accused: accused.clone(),
         challenger: challenger.clone(),
         bond: 3,
-        accusation: Accusation::Rows,
+        accusation: Accusation::Losses(Half::B),
         deadline: 4,
     };
     let bond = format!("03{}", filled(0, 15));
-    assert_eq!(event(opened), format!("1500{ids}{parties}{bond}0104000000"));
+    assert_eq!(
+        event(opened),
+        format!("1500{ids}{parties}{bond}040104000000")
+    );
     let answered = Event::Answered {
         dispute,
-        statement: Statement::Header,
+        statement: Statement::Gradients(Stage::Pay),
         bytes: 5,
     };
-    assert_eq!(event(answered), "1501060500000405000000");
+    assert_eq!(event(answered), "150106050000040105000000");
     let picked = Event::Picked {
         dispute,
         pick: Pick::Nth(6),
@@ -135,13 +166,13 @@ fn events() {
         round,
         accused,
         challenger,
-        verdict: Verdict::Refuted(Step::Row { row: 8 }),
+        verdict: Verdict::Refuted(Step::Row(Stage::Pay, 8)),
         reward: 9,
         answers: 10,
         bytes: 11,
     };
     let rest = format!(
-        "000308000000{}{}",
+        "00000108000000{}{}",
         "09".to_owned() + &filled(0, 15),
         "0a0000000b000000"
     );
@@ -167,11 +198,11 @@ fn stored_layouts_are_what_they_were() {
         accused: account(1),
         challenger: account(2),
         bond: 3,
-        accusation: Accusation::Similar,
-        opening: opening(),
+        accusation: Accusation::Row(Stage::Pass(2), 4),
+        table: table(),
         trial: Trial {
-            statement: Statement::Header,
-            shown: Some(Shown::Words(vec![4, -1])),
+            statement: Statement::Losses(Half::A),
+            shown: Some(Shown::Losses([vec![4], vec![5, 6]])),
         },
         opened_at: 5,
         deadline: 6,
@@ -181,22 +212,35 @@ fn stored_layouts_are_what_they_were() {
     };
     let zeros = |count| filled(0, count);
     let sum = |hash, sum: u8| format!("{}{sum:02x}{}", filled(hash, 32), zeros(15));
-    let header = [
-        "01000000".to_owned(),
-        sum(2, 3),
-        sum(4, 5),
-        format!("06{0}07{0}08{0}", zeros(7)),
-        filled(9, 32) + &filled(10, 32),
-    ]
-    .concat();
+    let number = |value: u8| format!("{value:02x}{}", zeros(7));
+    let rows = |hash| {
+        let sums = [number(1), number(2), number(3)].concat() + "04000000" + &number(5);
+        filled(hash, 32) + &sums + &number(6)
+    };
+    let fall = |hash| [sum(hash, 7), sum(hash + 1, 8), number(9)].concat();
+    let pass = [
+        // Members 0 and 2, of one byte.
+        "0405".to_owned(),
+        number(10),
+        "010b000000".to_owned(),
+        filled(12, 32) + &filled(13, 32),
+        rows(14),
+    ];
+    let merge = [
+        "01".to_owned() + &filled(15, 32),
+        fall(16),
+        "01".to_owned() + &fall(18),
+        filled(20, 32) + &rows(21),
+    ];
     let expected = [
         "0201000004030000".to_owned(),
         filled(1, 32) + &filled(2, 32),
-        format!("03{}00", zeros(15)),
-        header,
-        sum(11, 12),
-        // The statement, and two words of what is shown.
-        "04010608".to_owned() + "04000000" + "ffffffff",
+        format!("03{}", zeros(15)),
+        "01000204000000".to_owned(),
+        "04".to_owned() + &pass.concat(),
+        merge.concat(),
+        // The statement, and three losses that are shown.
+        "0a000109".to_owned() + "0404000000" + "080500000006000000",
         "0500000006000000070000000800000009000000".to_owned(),
     ];
     assert_eq!(hex(&dispute), expected.concat());
@@ -217,16 +261,16 @@ fn stored_layouts_are_what_they_were() {
         let expected = format!("{ids}{parties}{index}03{}{numbers}", zeros(15));
         assert_eq!(hex(closed(verdict)), expected);
     };
-    verdict(Verdict::Refuted(Step::Header), "0004");
+    verdict(Verdict::Refuted(Step::Losses(Half::B)), "000501");
     verdict(Verdict::Unanswered, "01");
     verdict(Verdict::Moot, "05");
 }
 
 #[test]
 fn what_is_stored_is_bounded() {
-    // The longest that can be shown: the losses of two sides of a row.
+    // The longest that can be shown: the nodes of the rows' tree.
     let longest = Dispute::<AccountId>::max_encoded_len();
-    assert!((32 << 10..34 << 10).contains(&longest), "{longest} bytes");
+    assert!((20 << 10..24 << 10).contains(&longest), "{longest} bytes");
     let verdicts = crate::MAX_VERDICTS as usize * closed(Verdict::Moot).encoded_size();
     assert!(verdicts < 16 << 10, "{verdicts} bytes");
 }

@@ -5,22 +5,37 @@ use frame_support::{assert_ok, traits::fungible::Inspect};
 use gotong_protocol::{
     dispute::{ClosedDispute, Verdict},
     id::DisputeId,
-    RoundId, TaskId,
+    RoundFacts, RoundId, TableSummary, TaskId,
 };
 use gotong_scoring::{
-    draw, median_norm, pool_tree, reveals_tree, score_round, shard_root,
-    trial::{Accusation, Answer, Case, Lie, Pick, Side, Turn, Witness},
-    Delta, Entry, Graph, HoldOut, MasterWeights, Reference, Reveal, RevealRecord, RoundSamples,
-    RoundScore, Rules, Samples,
+    draw,
+    gradient::Differentiator,
+    pool_tree, shard_root,
+    share::{
+        entrants_tree, share_table,
+        table::{Row, ShareTable, Stage, TableMerge, TablePass, TablePay},
+        trial::{Accusation, Answer, Lie, Pick, Player, Trial},
+        Company, Entrant, Half, GROUPS,
+    },
+    trial::Side,
+    Delta, EntrantRecord, Entry, Graph, HoldOut, MasterWeights, Reference, RoundSamples, Samples,
+    ShareTerms, Transformer,
 };
 use sp_runtime::{DispatchResult, StateVersion};
-use std::{convert::Infallible, sync::OnceLock};
+use std::{cell::RefCell, convert::Infallible, sync::OnceLock};
 
 pub const TASK: TaskId = TaskId(3);
 pub const ROUND: RoundId = RoundId(1);
 pub const ID: (TaskId, RoundId) = (TASK, ROUND);
 /// Blocks that a test's challenge window lasts.
 pub const WINDOW: u32 = 10;
+/// Of rounds with several passes and a merge.
+const SEED: u64 = 2;
+const LANGUAGE_SEED: u64 = 5;
+/// What any round can be accused of that merges anything.
+pub const ROWS: Accusation = Accusation::Rows(Stage::Pass(0));
+pub const GRADIENTS: Accusation = Accusation::Gradients(Stage::Pass(0));
+pub const LOSSES: Accusation = Accusation::Losses(Half::A);
 
 /// Who stands for a table.
 pub fn accused() -> AccountId {
@@ -45,125 +60,308 @@ impl Dice {
     }
 }
 
+/// Who computed the round, rightly or not, and plays by what it computed.
+pub struct Agent {
+    player: RefCell<Player>,
+    /// What it stands for: of whoever forges a summary not that of its table.
+    summary: TableSummary,
+}
+
+impl Agent {
+    pub fn new(player: Player) -> Self {
+        let summary = player.summary().clone();
+        let player = RefCell::new(player);
+        Self { player, summary }
+    }
+
+    pub fn summary(&self) -> &TableSummary {
+        &self.summary
+    }
+
+    pub fn facts(&self) -> RoundFacts {
+        self.player.borrow().facts().clone()
+    }
+
+    pub fn table(&self) -> ShareTable {
+        self.player.borrow().table().clone()
+    }
+
+    /// The first thing that it doubts of a table.
+    pub fn accuse(&self, theirs: &TableSummary) -> Option<Accusation> {
+        self.player.borrow().accuse(theirs)
+    }
+
+    pub fn answer(&self, trial: &Trial) -> Option<Answer> {
+        self.player.borrow_mut().answer(&mut Reference, trial)
+    }
+
+    pub fn pick(&self, theirs: &TableSummary, trial: &Trial) -> Option<Pick> {
+        self.player.borrow_mut().pick(&mut Reference, theirs, trial)
+    }
+}
+
 /// What everybody knows of a round.
 pub struct Lab {
-    pub case: Case,
+    pub facts: RoundFacts,
+    pub table: ShareTable,
     base: Vec<i16>,
-    samples: RoundSamples,
-    reveals: Vec<Reveal>,
-    score: RoundScore,
+    held: RoundSamples,
+    deltas: Vec<Delta>,
 }
 
 impl Lab {
-    /// The round of all tests: wide enough that a linear op takes two steps, and with a delta of
-    /// every standing.
+    /// The round of all tests: wide enough that a linear op takes two steps, with several passes, and a merge.
     pub fn get() -> &'static Self {
         static LAB: OnceLock<Lab> = OnceLock::new();
-        LAB.get_or_init(|| Self::new(&[2100, 5, 3], 6, 5, 0))
+        LAB.get_or_init(|| Self::new(&[2100, 5, 3], 40, 9, SEED))
     }
 
-    /// A round of an MLP with these layers; if there is a third delta it is like the second. Its
-    /// samples are a shard if the seed is even, else drawn from a pool.
+    /// A round of a language model, whose first weights two ops read.
+    pub fn language() -> &'static Self {
+        static LAB: OnceLock<Lab> = OnceLock::new();
+        LAB.get_or_init(|| {
+            let graph = Graph::transformer(&Transformer {
+                vocab: 5,
+                tokens: 4,
+                width: 6,
+                heads: 2,
+                hidden: 7,
+                layers: 1,
+                tied: true,
+            });
+            Self::of(graph, 40, 9, LANGUAGE_SEED)
+        })
+    }
+
+    /// A round of a model with a gradient that takes a longer trace than one answer shows.
+    pub fn wide() -> &'static Self {
+        static LAB: OnceLock<Lab> = OnceLock::new();
+        LAB.get_or_init(|| Self::new(&[2100, 32, 3], 8, 3, SEED))
+    }
+
+    /// A round of an MLP with these layers.
     pub fn new(layers: &[u32], samples: u32, deltas: u32, seed: u64) -> Self {
-        let (mut dice, graph) = (Dice(seed), Graph::mlp(layers));
-        let parameters = graph.parameters() as u32;
-        let base: Vec<i16> = (0..parameters)
-            .map(|_| dice.below(4001) as i16 - 2000)
+        Self::of(Graph::mlp(layers), samples, deltas, seed)
+    }
+
+    /// Its samples are a shard if the seed is even, else drawn from a pool.
+    pub fn of(graph: Graph, samples: u32, deltas: u32, seed: u64) -> Self {
+        let mut dice = Dice(seed);
+        let base: Vec<i16> = (0..graph.parameters())
+            .map(|_| dice.below(6001) as i16 - 3000)
             .collect();
+        let bytes = graph.vocab().unwrap_or(256);
         let mut records = Vec::new();
         for _ in 0..samples {
-            records.extend((0..graph.inputs).map(|_| dice.below(256) as u8));
+            records.extend((0..graph.inputs).map(|_| dice.below(bytes) as u8));
             records.push(dice.below(graph.classes()) as u8);
         }
-        let reveals: Vec<Reveal> = (0..deltas)
-            .map(|number| {
-                let mut dice = Dice(seed ^ u64::from(number + 1 - u32::from(number == 2)));
-                let mut entries: Vec<Entry> = (0..parameters)
-                    .filter_map(|position| {
-                        let change = [-1500, -900, 900, 1500, 0, 0][dice.below(6) as usize];
-                        (change != 0).then_some(Entry { position, change })
-                    })
-                    .collect();
-                if number == 2 && entries.len() > 1 {
-                    entries.pop();
-                }
-                let delta = Delta::new(parameters, entries).unwrap();
-                Reveal {
-                    hash: Delta::hash_of(&delta.encode()),
-                    weight: 1 + dice.below(1000),
-                    delta,
-                }
+        let set = Samples::new(graph.inputs, graph.classes(), &records).unwrap();
+        let gradient = gradient(&graph, &base, &set);
+        let deltas: Vec<Delta> = (0..deltas)
+            .map(|_| any_delta(&mut dice, &gradient))
+            .collect();
+        let stakes = deltas.iter().map(|_| (1 + dice.below(1000), dice.below(2)));
+        let entrants: Vec<Entrant> = deltas
+            .iter()
+            .zip(stakes.collect::<Vec<_>>())
+            .map(|(delta, (weight, proven))| Entrant {
+                delta,
+                weight,
+                is_proven: proven == 1,
             })
             .collect();
-        let proofs: Vec<RevealRecord> = reveals
+        let hashes: Vec<_> = deltas
             .iter()
-            .map(|reveal| RevealRecord::of(reveal.hash, &reveal.delta, reveal.weight))
+            .map(|delta| Delta::hash_of(&delta.encode()))
             .collect();
-        let rules = Rules {
-            admit_floor_q8: 0,
-            gain_floor_q8: 0,
-            central_difference: 1,
-        };
-        let set = Samples::new(graph.inputs, graph.classes(), &records).unwrap();
-        let score = score_round(&mut Reference, &graph, &base, &set, &reveals, &rules).unwrap();
+        let (terms, half_seed) = (ShareTerms::default(), [seed as u8; 32]);
+        let (_, table) = share_table(
+            &mut Reference,
+            &graph,
+            &base,
+            &set,
+            &half_seed,
+            &entrants,
+            &hashes,
+            &terms,
+        )
+        .unwrap();
         let record_len = graph.inputs as usize + 1;
-        let (hold_out, held_out) = match seed % 2 {
+        let (hold_out, held) = match seed % 2 {
             0 => sealed(record_len, records),
             _ => drawn(record_len, samples, &records),
         };
-        let case = Case {
-            rules,
+        let facts = RoundFacts {
+            terms,
             base_root: MasterWeights::new(base.clone()).unwrap().root(),
             hold_out,
             samples,
-            reveals_root: reveals_tree(&proofs).root().hash,
-            reveals: reveals.len() as u32,
-            median_norm: median_norm(&proofs),
+            half_seed,
+            entrants_root: entrants_tree(&table.records).root().hash,
+            entrants: deltas.len() as u32,
             graph,
         };
         Self {
-            case,
+            facts,
+            table,
             base,
-            samples: held_out,
-            reveals,
-            score,
+            held,
+            deltas,
         }
     }
 
-    pub fn score(&self) -> RoundScore {
-        self.score.clone()
-    }
-
-    pub fn honest(&self) -> Witness {
+    pub fn honest(&self) -> Agent {
         self.standing_for(|_| {})
     }
 
-    /// Who stands for another score, and computes everything else honestly.
-    pub fn standing_for(&self, change: impl FnOnce(&mut RoundScore)) -> Witness {
-        let mut score = self.score();
-        change(&mut score);
-        let (base, samples) = (self.base.clone(), self.samples.clone());
-        Witness::new(
-            self.case.clone(),
-            base,
-            samples,
-            self.reveals.clone(),
-            score,
-        )
-        .unwrap()
+    fn player(&self, table: ShareTable) -> Player {
+        let (facts, base) = (self.facts.clone(), self.base.clone());
+        let (held, deltas) = (self.held.clone(), self.deltas.clone());
+        Player::new(facts, base, held, deltas, table).unwrap()
     }
 
-    /// Who lies about one value, and computes everything else from the lie.
-    pub fn liar(&self, lie: Lie) -> Witness {
-        let (base, samples) = (self.base.clone(), self.samples.clone());
-        let (case, reveals) = (self.case.clone(), self.reveals.clone());
-        Witness::lying(case, base, samples, reveals, &mut Reference, lie).unwrap()
+    /// Who stands for another table, and computes everything else honestly.
+    pub fn standing_for(&self, change: impl FnOnce(&mut ShareTable)) -> Agent {
+        let mut table = self.table.clone();
+        change(&mut table);
+        Agent::new(self.player(table))
+    }
+
+    /// Who stands for another summary than that of its table, which is right.
+    pub fn forging(&self, change: impl FnOnce(&mut TableSummary)) -> Agent {
+        let mut forger = self.honest();
+        change(&mut forger.summary);
+        forger
+    }
+
+    /// Who lies about one value, and computes everything else from the lie; none if nothing comes of it.
+    pub fn try_lie(&self, lie: Lie) -> Option<Agent> {
+        let honest = self.player(self.table.clone());
+        Some(Agent::new(Player::lying(honest, &mut Reference, lie)?))
+    }
+
+    /// The first of these liars.
+    pub fn first_liar(&self, lies: impl IntoIterator<Item = Lie>) -> (Lie, Agent) {
+        let mut lies = lies.into_iter().peekable();
+        let first = lies.peek().copied();
+        lies.find_map(|lie| Some((lie, self.try_lie(lie)?)))
+            .unwrap_or_else(|| panic!("nothing comes of lies like {first:?}"))
     }
 
     /// Who lies about the last bit of a loss of the merge.
-    pub fn a_liar(&self) -> Witness {
-        self.liar(off_by_one(Side::Merged))
+    pub fn a_liar(&self) -> Agent {
+        self.try_lie(self.off_by_one(Side::Merged, Half::A))
+            .unwrap()
     }
+
+    /// The lie that the loss of a sample of a half is one more than it is.
+    pub fn off_by_one(&self, of: Side, half: Half) -> Lie {
+        Lie::Word {
+            of,
+            sample: self.facts.sample(half, 2).unwrap(),
+            op: self.last_op(),
+            at: 0,
+            by: 1,
+            carries: true,
+        }
+    }
+
+    pub fn last_op(&self) -> u32 {
+        self.facts.graph.ops.len() as u32 - 1
+    }
+
+    /// Lies about words of an op, by much if it can be, whatever their width. Nothing may come of some, or too much.
+    pub fn words(&self, of: Side, half: Half, op: u32) -> impl Iterator<Item = Lie> + '_ {
+        let samples =
+            (0..half.count(self.facts.samples)).filter_map(move |nth| self.facts.sample(half, nth));
+        samples.flat_map(move |sample| {
+            let words =
+                (0..40).flat_map(|at| [0x0014_0141, 0x4141_4141, 300, -300].map(|by| (at, by)));
+            words.map(move |(at, by)| Lie::Word {
+                of,
+                sample,
+                op,
+                at,
+                by,
+                carries: true,
+            })
+        })
+    }
+
+    /// Whoever says that another company followed the first, and invents the rest: it is good, and the last one.
+    pub fn with_company(&self, members: Vec<bool>) -> Agent {
+        let entrants = entrants_of(&self.table.records, &self.deltas);
+        let company = Company::of(members, &entrants);
+        let rows = self.table.records.iter().zip(&company.members);
+        let rows = rows.map(|(record, is_member)| Row {
+            delta_hash: record.delta_hash,
+            parts: vec![1 << 30; if *is_member { GROUPS } else { 0 }].into(),
+        });
+        let invented = TablePass {
+            median_norm: company.median_norm,
+            last_dropped: None,
+            rows: rows.collect(),
+            members: company.members,
+            ..self.table.passes[1].clone()
+        };
+        self.standing_for(|table| {
+            table.passes.truncate(1);
+            table.passes.push(invented);
+        })
+    }
+}
+
+/// The entrants with these records and deltas.
+pub fn entrants_of<'a>(records: &[EntrantRecord], deltas: &'a [Delta]) -> Vec<Entrant<'a>> {
+    let entrants = records.iter().zip(deltas);
+    let entrant = |(record, delta): (&EntrantRecord, &'a Delta)| Entrant {
+        delta,
+        weight: record.weight,
+        is_proven: record.is_proven,
+    };
+    entrants.map(entrant).collect()
+}
+
+/// The gradient of all samples.
+fn gradient(graph: &Graph, base: &[i16], samples: &Samples) -> Vec<i64> {
+    let mut gradient = Vec::new();
+    let all = 0..samples.len();
+    let see = &mut |_, words: &[i64]| gradient = words.to_vec();
+    Reference
+        .gradients(graph, base, samples, &[all], see)
+        .unwrap();
+    gradient
+}
+
+/// Down the gradient, up it, or anywhere.
+fn any_delta(dice: &mut Dice, gradient: &[i64]) -> Delta {
+    let kind = dice.below(10);
+    let size = [600, 900, 1500][dice.below(3) as usize];
+    let mut entries = Vec::new();
+    for (position, slope) in (0..).zip(gradient) {
+        let change = match kind {
+            0..=5 => -slope.signum() as i16 * size,
+            6 => slope.signum() as i16 * size,
+            _ => [-size, size][dice.below(2) as usize],
+        };
+        if change != 0 && dice.below(3) > 0 {
+            entries.push(Entry { position, change });
+        }
+    }
+    if entries.is_empty() {
+        let (position, change) = (0, size);
+        entries.push(Entry { position, change });
+    }
+    Delta::new(gradient.len() as u32, entries).unwrap()
+}
+
+pub fn merge(table: &mut ShareTable) -> &mut TableMerge {
+    table.merge.as_mut().unwrap()
+}
+
+pub fn pay(table: &mut ShareTable) -> &mut TablePay {
+    merge(table).pay.as_mut().unwrap()
 }
 
 fn sealed(record_len: usize, records: Vec<u8>) -> (HoldOut, RoundSamples) {
@@ -192,38 +390,19 @@ fn drawn(record_len: usize, samples: u32, own: &[u8]) -> (HoldOut, RoundSamples)
     (hold_out, drawn)
 }
 
-/// The lie that the loss of sample 2 is one more than it is.
-pub fn off_by_one(of: Side) -> Lie {
-    lie(of, 2, last_op(), 0, 1)
-}
-
-/// The lie that a word is much more than it is, whatever the width of its op.
-pub fn word(of: Side, sample: u32, op: u32, at: u32) -> Lie {
-    lie(of, sample, op, at, 0x0014_0141)
-}
-
-fn lie(of: Side, sample: u32, op: u32, at: u32, by: i32) -> Lie {
-    Lie::Word {
-        of,
-        sample,
-        op,
-        at,
-        by,
-        carries: true,
-    }
-}
-
-pub fn last_op() -> u32 {
-    Lab::get().case.graph.ops.len() as u32 - 1
-}
-
 /// Opens the challenge window of a round in which each account stands for its table.
-pub fn seat(id: (TaskId, RoundId), tables: &[(AccountId, &Witness)]) {
+pub fn seat(id: (TaskId, RoundId), tables: &[(AccountId, &Agent)]) {
+    let facts = tables.first().map(|(_, agent)| agent.facts());
+    for (who, agent) in tables {
+        // The court takes no other table.
+        let is_allowed = facts.as_ref().unwrap().allow(agent.summary());
+        assert!(is_allowed, "{who} stands for an impossible table");
+    }
     let round = MockRound {
-        case: tables.first().map(|(_, witness)| witness.case().clone()),
+        facts,
         tables: tables
             .iter()
-            .map(|(who, witness)| (who.clone(), witness.score().table.opening()))
+            .map(|(who, agent)| (who.clone(), agent.summary().clone()))
             .collect(),
         open_disputes: 0,
         window_ends: System::block_number() + WINDOW,
@@ -243,19 +422,19 @@ pub fn pick(who: &AccountId, id: DisputeId, pick: Pick) -> DispatchResult {
     Referee::pick(signed(who), id, pick)
 }
 
-/// Opens a dispute about the first thing that `witness` doubts.
-pub fn accuse(who: &AccountId, witness: &Witness, accused: &AccountId) -> DisputeId {
+/// Opens a dispute about the first thing that `agent` doubts.
+pub fn accuse(who: &AccountId, agent: &Agent, accused: &AccountId) -> DisputeId {
     let id = crate::NextDispute::<Test>::get();
     let theirs = Rounds::get()[&ID].tables[accused].clone();
-    assert_ok!(open(who, accused, witness.accuse(&theirs).unwrap()));
+    assert_ok!(open(who, accused, agent.accuse(&theirs).unwrap()));
     id
 }
 
 /// A dispute of an accused that stands for the table of `accused`, with the doubts of
 /// `challenger`: only the two of them, in a fresh round.
-pub fn dispute(accused_witness: &Witness, challenger_witness: &Witness) -> DisputeId {
-    seat(ID, &[(accused(), accused_witness)]);
-    accuse(&challenger(), challenger_witness, &accused())
+pub fn dispute(of_accused: &Agent, of_challenger: &Agent) -> DisputeId {
+    seat(ID, &[(accused(), of_accused)]);
+    accuse(&challenger(), of_challenger, &accused())
 }
 
 pub fn get(id: DisputeId) -> Option<Dispute<AccountId>> {
@@ -263,28 +442,25 @@ pub fn get(id: DisputeId) -> Option<Dispute<AccountId>> {
 }
 
 /// Makes the next move of a dispute; gives back whether whoever is to move had one that was taken.
-pub fn step(id: DisputeId, accused: &Witness, challenger: &Witness) -> bool {
+pub fn step(id: DisputeId, accused: &Agent, challenger: &Agent) -> bool {
     let dispute = get(id).expect("is open");
-    let result = match dispute.trial.turn() {
-        Turn::Accused => {
-            let Some(shown) = accused.answer(&dispute.trial) else {
-                return false;
-            };
-            answer(&dispute.accused, id, shown)
-        }
-        Turn::Challenger => {
-            let Some(picked) = challenger.pick(&dispute.trial) else {
-                return false;
-            };
-            pick(&dispute.challenger, id, picked)
-        }
+    let result = if dispute.trial.awaits_answer() {
+        let Some(shown) = accused.answer(&dispute.trial) else {
+            return false;
+        };
+        answer(&dispute.accused, id, shown)
+    } else {
+        let Some(picked) = challenger.pick(&dispute.table, &dispute.trial) else {
+            return false;
+        };
+        pick(&dispute.challenger, id, picked)
     };
     check();
     result.is_ok()
 }
 
 /// Plays a dispute to its end, by silence if somebody has no move; gives back how it ended.
-pub fn play(id: DisputeId, accused: &Witness, challenger: &Witness) -> ClosedDispute<AccountId> {
+pub fn play(id: DisputeId, accused: &Agent, challenger: &Agent) -> ClosedDispute<AccountId> {
     while get(id).is_some() && step(id, accused, challenger) {
         next_block();
     }
@@ -294,11 +470,7 @@ pub fn play(id: DisputeId, accused: &Witness, challenger: &Witness) -> ClosedDis
 
 /// Plays a dispute to its end within one block, but for a silence at its end, so that no other
 /// dispute runs out of time before.
-pub fn play_alone(
-    id: DisputeId,
-    accused: &Witness,
-    challenger: &Witness,
-) -> ClosedDispute<AccountId> {
+pub fn play_alone(id: DisputeId, accused: &Agent, challenger: &Agent) -> ClosedDispute<AccountId> {
     while get(id).is_some() && step(id, accused, challenger) {}
     time_out(id);
     verdict_of(id).expect("is over")

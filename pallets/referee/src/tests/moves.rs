@@ -7,35 +7,92 @@ use frame_support::{assert_noop, assert_ok};
 use gotong_protocol::{bounds, dispute::Verdict, id::DisputeId};
 use gotong_scoring::{
     graph::MAX_PARAMETERS,
-    merkle::Branch,
-    trial::{
-        Accusation, Answer, Lie, Pick, ProvedReveal, Shown, Side, Statement, Tiles, Trial, Turn,
-        Witness,
+    merkle::{Branch, Carry},
+    share::{
+        table::{RowSums, Stage, GRADIENT_TILE},
+        trial::{
+            stretches, Accusation, Answer, Lie, Model, PartOf, Pick, ProvedEntrant, Shown,
+            Statement, Trial,
+        },
+        Half,
     },
-    Node, WEIGHT_TILE,
+    trial::{self as loss, backward, ProvedChunk, Side, Term, Tiles},
+    Hash, Node, WEIGHT_TILE,
 };
 use sp_runtime::{DispatchError, ModuleError};
 use std::collections::BTreeSet;
 
-/// Liars whose disputes go through every kind of statement.
-fn long_disputes() -> Vec<Witness> {
-    let lab = Lab::get();
-    let lies = [
-        word(Side::Merged, 3, 2, 1),
-        word(Side::Plus(1), 5, 0, 1),
-        Lie::Term {
-            of: Side::Minus(0),
-            position: 5_000,
-            row: 1,
-            by: 20_000,
+/// Liars whose disputes go through every kind of statement, each of a round.
+fn long_disputes() -> Vec<(&'static Lab, Agent)> {
+    let (lab, language) = (Lab::get(), Lab::language());
+    let (position, by) = (5_000, 1);
+    let of = Model::Merged;
+    let entrants = 0..lab.facts.entrants;
+    let terms = entrants.map(|entrant| Lie::Term {
+        of,
+        position,
+        entrant,
+        by,
+    });
+    let entrants = 0..lab.facts.entrants;
+    let parts = entrants.map(|entrant| Lie::Part {
+        of: PartOf {
+            stage: Stage::Pay,
+            entrant,
+            group: 3,
         },
-        Lie::Similar { row: 2, to: None },
-    ];
-    lies.into_iter().map(|lie| lab.liar(lie)).collect()
+        by: 1_000,
+    });
+    let stage = Stage::Pass(1);
+    // Far on its way back, of a word of the embedding, which two ops read.
+    let stages = (language.last_op() + 1..200).rev();
+    let words = stages.flat_map(|number| {
+        (0..30).map(move |position| Lie::Backward {
+            stage,
+            group: 2,
+            position,
+            word: backward::Lie {
+                sample: language.facts.group(stage, 2).unwrap()[0],
+                stage: number,
+                at: 0,
+                by: 4_000,
+                carries: true,
+            },
+        })
+    });
+    let wide = Lab::wide();
+    let group = wide.facts.group(Stage::Pass(0), 0).unwrap();
+    // The sums of the first layer are made last.
+    let stages = (0..100).rev();
+    let wide_words = stages.map(|number| Lie::Backward {
+        stage: Stage::Pass(0),
+        group: 0,
+        position: 0,
+        word: backward::Lie {
+            sample: group[0],
+            stage: number,
+            at: 0,
+            by: 4_000,
+            carries: true,
+        },
+    });
+    let mut members = lab.table.passes[1].members.clone();
+    let out = members.iter().position(|is| !*is).unwrap();
+    let back = members.iter().position(|is| *is).unwrap();
+    members.swap(out, back);
+    vec![
+        (lab, lab.first_liar(lab.words(Side::Merged, Half::A, 2)).1),
+        (lab, lab.first_liar(lab.words(Side::Base, Half::B, 0)).1),
+        (lab, lab.first_liar(terms).1),
+        (lab, lab.first_liar(parts).1),
+        (lab, lab.with_company(members)),
+        (language, language.first_liar(words).1),
+        (wide, wide.first_liar(wide_words).1),
+    ]
 }
 
 /// Plays `count` moves; gives back whether the dispute is still open.
-fn play_moves(id: DisputeId, accused: &Witness, challenger: &Witness, count: u32) -> bool {
+fn play_moves(id: DisputeId, accused: &Agent, challenger: &Agent, count: u32) -> bool {
     for _ in 0..count {
         assert!(step(id, accused, challenger));
         if get(id).is_none() {
@@ -48,8 +105,9 @@ fn play_moves(id: DisputeId, accused: &Witness, challenger: &Witness, count: u32
 
 #[test]
 fn who_stalls_loses_whenever_it_stalls() {
-    let honest = Lab::get().honest();
-    for liar in long_disputes() {
+    let mut longest = 0;
+    for (lab, liar) in long_disputes() {
+        let honest = lab.honest();
         let mut stalls = 0;
         loop {
             let mut over = false;
@@ -59,23 +117,20 @@ fn who_stalls_loses_whenever_it_stalls() {
                 if over {
                     return;
                 }
-                let turn = get(id).unwrap().trial.turn();
+                let awaits_answer = get(id).unwrap().trial.awaits_answer();
                 let deadline = get(id).unwrap().deadline;
                 while System::block_number() < deadline {
                     next_block();
                     assert!(get(id).is_some());
                 }
                 next_block();
-                match turn {
-                    Turn::Accused => {
-                        assert_eq!(verdict(id), Some(Verdict::Unanswered));
-                        assert_convicted(&accused(), &challenger());
-                    }
-                    Turn::Challenger => {
-                        assert_eq!(verdict(id), Some(Verdict::Abandoned));
-                        assert_eq!(change(&accused()), 50);
-                        assert_eq!(change(&challenger()), -101);
-                    }
+                if awaits_answer {
+                    assert_eq!(verdict(id), Some(Verdict::Unanswered));
+                    assert_convicted(&accused(), &challenger());
+                } else {
+                    assert_eq!(verdict(id), Some(Verdict::Abandoned));
+                    assert_eq!(change(&accused()), 50);
+                    assert_eq!(change(&challenger()), -101);
                 }
             });
             if over {
@@ -83,123 +138,258 @@ fn who_stalls_loses_whenever_it_stalls() {
             }
             stalls += 1;
         }
-        assert!(stalls >= 5, "a dispute of {stalls} moves is no test");
+        longest = longest.max(stalls);
     }
+    assert!(longest >= 13, "disputes of {longest} moves are no test");
 }
 
 /// Everything that is like a good answer but is none.
 fn bad_answers(good: &Answer, earlier: &[Answer]) -> Vec<Answer> {
     let mut bad = vec![
-        Answer::Similar(vec![]),
-        Answer::Similar(vec![u32::MAX; 5]),
-        Answer::Dots(vec![]),
+        Answer::RowNodes(vec![]),
+        Answer::Products(vec![]),
+        Answer::Roots(vec![]),
         Answer::Nodes(vec![]),
-        Answer::SumNodes(vec![]),
-        Answer::Tile(vec![]),
+        Answer::GradientTile(vec![]),
         Answer::Weights(vec![]),
-        Answer::Header {
-            losses: [vec![], vec![]],
-            weights: [0; 32],
-        },
-        Answer::Word {
+        Answer::Losses([vec![], vec![]]),
+        Answer::Gradient(backward::Answer::Samples(vec![])),
+        Answer::Gradient(backward::Answer::Readers(vec![])),
+        Answer::Gradient(backward::Answer::Nodes(vec![])),
+        Answer::Gradient(backward::Answer::Tile(vec![])),
+        Answer::Gradient(backward::Answer::Word {
+            record: None,
+            inputs: vec![],
+        }),
+        Answer::Loss(loss::Answer::Nodes(vec![])),
+        Answer::Loss(loss::Answer::Tile(vec![])),
+        Answer::Loss(loss::Answer::Word {
             record: None,
             inputs: None,
             before: None,
             weights: None,
             bias: None,
-        },
+        }),
     ];
     // Answers to other statements.
     bad.extend(earlier.iter().cloned());
-    let mut changed = |change: &dyn Fn(&mut Answer) -> bool| {
-        let mut answer = good.clone();
-        if change(&mut answer) {
-            bad.push(answer);
+    for change in [Change::Shorter, Change::Longer, Change::Bit] {
+        for part in 0..PARTS {
+            let mut answer = good.clone();
+            if change.make(&mut answer, part) {
+                bad.push(answer);
+            }
         }
-    };
-    // Cut short, too long, and with a bit turned.
-    changed(&|answer| resize(answer, false));
-    changed(&|answer| resize(answer, true));
-    changed(&|answer| turn_a_bit(answer));
+    }
     bad.retain(|answer| answer != good);
     bad
 }
 
-fn resize(answer: &mut Answer, longer: bool) -> bool {
-    fn of<T: Clone>(values: &mut Vec<T>, longer: bool) -> bool {
-        match (longer, values.last().cloned()) {
-            (true, Some(last)) => values.push(last),
-            (false, Some(_)) => {
+/// Most parts of an answer that can be changed by themselves.
+const PARTS: usize = 6;
+
+/// What is changed of a part of an answer: it is cut short, too long, or has a bit turned.
+#[derive(Clone, Copy)]
+enum Change {
+    Shorter,
+    Longer,
+    Bit,
+}
+
+/// A value of which a bit can be turned.
+trait Bits: Clone {
+    fn turn(&mut self);
+}
+
+macro_rules! integers {
+    ($($integer:ty),*) => {
+        $(impl Bits for $integer {
+            fn turn(&mut self) {
+                *self ^= 1;
+            }
+        })*
+    };
+}
+
+integers!(u8, u32, i16, i64, i128);
+
+impl Bits for Hash {
+    fn turn(&mut self) {
+        self[0] ^= 1;
+    }
+}
+
+impl<C: Carry> Bits for Node<C> {
+    fn turn(&mut self) {
+        self.hash[0] ^= 1;
+    }
+}
+
+impl Bits for Term {
+    fn turn(&mut self) {
+        self.value ^= 1;
+    }
+}
+
+impl Change {
+    /// Whether it changed part number `part`: there is one, and it is not empty.
+    fn make(self, answer: &mut Answer, part: usize) -> bool {
+        match answer {
+            Answer::RowNodes(nodes) => part == 0 && self.of(nodes),
+            Answer::Row { own, last } => match (part, last) {
+                (0, _) => self.of(&mut own.proof.siblings),
+                (1, _) => self.of_entrant(&mut own.entrant),
+                (2, Some(last)) => self.of(&mut last.proof.siblings),
+                (3, Some(last)) => self.of_entrant(&mut last.entrant),
+                (4, last) => last.take().is_some(),
+                _ => false,
+            },
+            Answer::Part {
+                entrant,
+                gradient,
+                siblings,
+                products,
+            } => match part {
+                0 => self.of_entrant(entrant),
+                1 => self.of(siblings),
+                2 if matches!(self, Self::Bit) => {
+                    gradient.turn();
+                    true
+                }
+                // What follows to another part is judged, and not refused.
+                3 if !matches!(self, Self::Bit) => self.of(products),
+                _ => false,
+            },
+            Answer::Products(products) => part == 0 && self.of(products),
+            Answer::Product {
+                chunk,
+                words,
+                siblings,
+            } => match part {
+                0 => self.of_chunk(chunk),
+                1 => self.of(words),
+                2 => self.of(siblings),
+                _ => false,
+            },
+            Answer::Roots(roots) => part == 0 && self.of(roots),
+            Answer::Nodes(nodes) => part == 0 && self.of(nodes),
+            Answer::GradientTile(words) => part == 0 && self.of(words),
+            Answer::Gradient(answer) => self.of_gradient(answer, part),
+            Answer::Weights(tile) => part == 0 && self.of(tile),
+            Answer::Terms { base, terms } => match part {
+                0 => self.of_tiles(base),
+                1 => self.of(&mut base.siblings),
+                2 if !matches!(self, Self::Bit) => self.of(terms),
+                _ => false,
+            },
+            Answer::Term { entrant, chunk } => match part {
+                0 => self.of_entrant(entrant),
+                1 => self.of_chunk(chunk),
+                _ => false,
+            },
+            Answer::Losses(losses) => losses.get_mut(part).is_some_and(|losses| self.of(losses)),
+            Answer::Loss(answer) => self.of_loss(answer, part),
+        }
+    }
+
+    fn of<T: Bits>(self, values: &mut Vec<T>) -> bool {
+        let Some(last) = values.last_mut() else {
+            return false;
+        };
+        match self {
+            Self::Bit => last.turn(),
+            Self::Longer => {
+                let last = last.clone();
+                values.push(last);
+            }
+            Self::Shorter => {
                 values.pop();
             }
-            (_, None) => return false,
         }
         true
     }
-    fn of_tiles(tiles: &mut Option<Tiles>, longer: bool) -> bool {
-        tiles
-            .as_mut()
-            .is_some_and(|tiles| of(&mut tiles.bytes, longer))
+
+    fn of_entrant(self, proved: &mut ProvedEntrant) -> bool {
+        match self {
+            Self::Bit => {
+                proved.record.weight.turn();
+                true
+            }
+            _ => self.of(&mut proved.siblings),
+        }
     }
-    fn of_reveal(reveal: &mut ProvedReveal, longer: bool) -> bool {
-        of(&mut reveal.siblings, longer)
+
+    fn of_chunk(self, chunk: &mut ProvedChunk) -> bool {
+        self.of(&mut chunk.bytes)
     }
-    match answer {
-        Answer::Similar(rows) => of(rows, longer),
-        Answer::Pair { dots, records } => of(dots, longer) || of_reveal(&mut records[0], longer),
-        Answer::Dots(dots) => of(dots, longer),
-        Answer::Dot([one, _]) => of(&mut one.bytes, longer),
-        Answer::SumNodes(nodes) => of(nodes, longer),
-        Answer::Nodes(nodes) => of(nodes, longer),
-        Answer::Row { losses, .. } => of(&mut losses[1], longer),
-        Answer::Header { losses, .. } => of(&mut losses[0], longer),
-        Answer::Weights(tile) => of(tile, longer),
-        Answer::Terms { terms, .. } => of(terms, longer),
-        Answer::Term { chunk, .. } => of(&mut chunk.bytes, longer),
-        Answer::Sample { nodes, .. } => of(nodes, longer),
-        Answer::Tile(bytes) => of(bytes, longer),
-        Answer::Word {
-            record,
-            inputs,
-            weights,
-            ..
-        } => {
-            record
-                .as_mut()
-                .is_some_and(|record| of(&mut record.bytes, longer))
-                || of_tiles(inputs, longer)
-                || of_tiles(weights, longer)
+
+    fn of_tiles(self, tiles: &mut Tiles) -> bool {
+        self.of(&mut tiles.bytes)
+    }
+
+    fn of_gradient(self, answer: &mut backward::Answer, part: usize) -> bool {
+        match answer {
+            backward::Answer::Samples(added) | backward::Answer::Readers(added) => {
+                part == 0 && self.of(added)
+            }
+            backward::Answer::Sums {
+                nodes,
+                sum,
+                exponent,
+            } => match (part, exponent) {
+                (0, _) => self.of(nodes),
+                (1, _) => self.of_tiles(sum),
+                (2, Some(exponent)) => self.of_tiles(exponent),
+                (3, exponent) => exponent.take().is_some(),
+                _ => false,
+            },
+            backward::Answer::Nodes(nodes) => part == 0 && self.of(nodes),
+            backward::Answer::Tile(bytes) => part == 0 && self.of(bytes),
+            backward::Answer::Word { record, inputs } => match (part, record) {
+                (0, Some(record)) => self.of(&mut record.bytes),
+                (1, Some(record)) => self.of(&mut record.siblings),
+                (2, _) => inputs.first_mut().is_some_and(|tiles| self.of_tiles(tiles)),
+                (3, _) => inputs.last_mut().is_some_and(|tiles| self.of_tiles(tiles)),
+                (4, _) => inputs.pop().is_some(),
+                _ => false,
+            },
+        }
+    }
+
+    fn of_loss(self, answer: &mut loss::Answer, part: usize) -> bool {
+        match answer {
+            loss::Answer::Nodes(nodes) => part == 0 && self.of(nodes),
+            loss::Answer::Sample { nodes, last } => match part {
+                0 => self.of(nodes),
+                1 => self.of(last),
+                _ => false,
+            },
+            loss::Answer::Tile(bytes) => part == 0 && self.of(bytes),
+            loss::Answer::Word {
+                record,
+                inputs,
+                before,
+                weights,
+                bias,
+            } => match (part, record) {
+                (0, Some(record)) => self.of(&mut record.bytes),
+                (1, Some(record)) => self.of(&mut record.siblings),
+                (2..6, _) => {
+                    let tiles = [inputs, before, weights, bias].into_iter().nth(part - 2);
+                    let tiles = tiles.and_then(Option::as_mut);
+                    tiles.is_some_and(|tiles| self.of_tiles(tiles))
+                }
+                _ => false,
+            },
         }
     }
 }
 
-fn turn_a_bit(answer: &mut Answer) -> bool {
-    match answer {
-        Answer::Similar(rows) => rows[0] ^= 1,
-        Answer::Pair { records, .. } => records[1].record.square_norm ^= 1,
-        Answer::Dots(dots) => dots[0] ^= 1,
-        Answer::Dot([_, other]) => other.bytes[0] ^= 1,
-        Answer::SumNodes(nodes) => nodes[0].hash[0] ^= 1,
-        Answer::Nodes(nodes) => nodes[0].hash[0] ^= 1,
-        Answer::Row { record, .. } => record.record.weight ^= 1,
-        Answer::Header { losses, .. } => losses[0][0] ^= 1,
-        Answer::Weights(tile) => tile[0] ^= 1,
-        Answer::Terms { base, .. } => base.bytes[0] ^= 1,
-        Answer::Term { record, .. } => record.record.delta_root[0] ^= 1,
-        Answer::Sample { last, .. } => last[0][0] ^= 1,
-        Answer::Tile(bytes) => bytes[0] ^= 1,
-        Answer::Word {
-            record,
-            inputs,
-            weights,
-            ..
-        } => match (record, inputs, weights) {
-            (Some(record), ..) => record.bytes[0] ^= 1,
-            (_, Some(tiles), _) | (.., Some(tiles)) => tiles.bytes[0] ^= 1,
-            _ => return false,
-        },
-    }
-    true
+/// Which kind of answer it is, and which of a word's.
+fn kind(answer: &Answer) -> (u8, Option<u8>) {
+    let bytes = answer.encode();
+    let within = matches!(answer, Answer::Gradient(_) | Answer::Loss(_));
+    (bytes[0], within.then(|| bytes[1]))
 }
 
 fn name(error: DispatchError) -> &'static str {
@@ -214,22 +404,27 @@ fn name(error: DispatchError) -> &'static str {
 
 #[test]
 fn a_bad_answer_is_refused_by_name_and_changes_nothing() {
-    let honest = Lab::get().honest();
     let (mut names, mut answered) = (BTreeSet::new(), BTreeSet::new());
-    for liar in long_disputes() {
+    let mut refused = 0;
+    for (lab, liar) in long_disputes() {
+        let honest = lab.honest();
         execute(|| {
             let id = dispute(&liar, &honest);
             let mut earlier = vec![];
             while let Some(now) = get(id) {
-                if now.trial.turn() == Turn::Accused {
+                if now.trial.awaits_answer() {
                     let good = liar.answer(&now.trial).unwrap();
                     for bad in bad_answers(&good, &earlier) {
                         let before = state();
-                        let error = answer(&accused(), id, bad).unwrap_err();
+                        let taken = answer(&accused(), id, bad.clone());
+                        let Err(error) = taken else {
+                            panic!("{bad:?} is as good as {good:?}");
+                        };
                         assert_eq!(state(), before);
                         names.insert(name(error));
+                        refused += 1;
                     }
-                    answered.insert(good.encode()[0]);
+                    answered.insert(kind(&good));
                     earlier.push(good);
                 }
                 assert!(step(id, &liar, &honest));
@@ -237,11 +432,21 @@ fn a_bad_answer_is_refused_by_name_and_changes_nothing() {
             assert!(verdict(id).unwrap().convicts());
         });
     }
+    assert!(refused > 500, "{refused}");
     let expected = ["ForeignInput", "NotTheInside", "WrongMove", "WrongShape"];
     assert!(names.iter().eq(&expected), "{names:?}");
-    // Every kind of answer but products over parts of the chunks: there are too few chunks.
-    let missing: Vec<u8> = (0..14).filter(|kind| !answered.contains(kind)).collect();
-    assert_eq!(missing, Answer::Dots(vec![]).encode()[..1]);
+    // Every kind of answer but products over parts of the tiles: there are too few tiles.
+    let products = kind(&Answer::Products(vec![]));
+    let of_gradient = kind(&Answer::Gradient(backward::Answer::Samples(vec![]))).0;
+    let of_loss = kind(&Answer::Loss(loss::Answer::Nodes(vec![]))).0;
+    let all = (0..14).flat_map(|kind| match kind {
+        _ if kind == of_gradient => (0..6).map(|within| (kind, Some(within))).collect(),
+        // All of the traces of these models are shown at once.
+        _ if kind == of_loss => (1..4).map(|within| (kind, Some(within))).collect(),
+        _ => vec![(kind, None)],
+    });
+    let missing: Vec<_> = all.filter(|kind| !answered.contains(kind)).collect();
+    assert_eq!(missing, [products]);
 }
 
 #[test]
@@ -267,11 +472,12 @@ fn an_answer_that_is_too_large_is_not_looked_at() {
     execute(|| {
         let id = dispute(&liar, &honest);
         let most = bounds::MAX_ANSWER_BYTES as usize;
-        let around = Answer::Tile(vec![0; most]).encoded_size() - most;
-        let fits = Answer::Tile(vec![0; most - around]);
+        let tile = |bytes| Answer::Loss(loss::Answer::Tile(vec![0; bytes]));
+        let around = tile(most).encoded_size() - most;
+        let fits = tile(most - around);
         assert_eq!(fits.encoded_size(), most);
         assert_noop!(answer(&accused(), id, fits), Error::<Test>::WrongMove);
-        let larger = Answer::Tile(vec![0; most - around + 1]);
+        let larger = tile(most - around + 1);
         assert_noop!(
             answer(&accused(), id, larger),
             Error::<Test>::AnswerTooLarge
@@ -288,25 +494,20 @@ fn a_bad_pick_is_refused_and_changes_nothing() {
             pick(&challenger(), id, Pick::Nth(0)),
             Error::<Test>::NotYourTurn
         );
-        while get(id).unwrap().trial.turn() == Turn::Challenger || step(id, &liar, &honest) {
-            let Some(now) = get(id) else { break };
-            if now.trial.turn() == Turn::Accused {
+        while let Some(now) = get(id) {
+            if now.trial.awaits_answer() {
+                assert!(step(id, &liar, &honest));
                 continue;
             }
             let bad = [
                 Pick::Nth(u32::MAX),
                 Pick::Sample {
-                    of: Side::Plus(99),
-                    sample: 0,
+                    of: Side::Merged,
+                    nth: 99,
                 },
                 Pick::Sample {
                     of: Side::Base,
-                    sample: u32::MAX,
-                },
-                Pick::Weights { of: Side::Base },
-                Pick::Pair {
-                    earlier: 1,
-                    later: 1,
+                    nth: u32::MAX,
                 },
             ];
             for bad in bad {
@@ -329,63 +530,67 @@ fn a_bad_pick_is_refused_and_changes_nothing() {
 
 /// Picks anything that can be picked.
 fn any_pick(dice: &mut Dice, trial: &Trial) -> Pick {
-    let mut sides = |of: [Side; 2], samples: usize| {
-        let of = of[dice.below(2) as usize];
-        match dice.below(3) {
-            0 if of != Side::Base => Pick::Weights { of },
-            _ => Pick::Sample {
-                of,
-                sample: dice.below(samples as u32),
-            },
-        }
-    };
+    let mut nth = |count: usize| Pick::Nth(dice.below(count as u32));
     match trial.shown.as_ref().unwrap() {
-        Shown::Row { row, losses, .. } => {
-            sides([Side::Minus(*row), Side::Plus(*row)], losses[0].len())
-        }
-        Shown::Header { losses, .. } => sides([Side::Base, Side::Merged], losses[0].len()),
-        Shown::Similar(_) => {
-            let later = 1 + dice.below(4);
-            let earlier = dice.below(later);
-            Pick::Pair { earlier, later }
-        }
-        Shown::Dots(shown) => Pick::Nth(dice.below(shown.len() as u32)),
-        Shown::SumNodes(shown) => Pick::Nth(dice.below(shown.len() as u32)),
-        Shown::Nodes(shown) => Pick::Nth(dice.below(shown.len() as u32)),
-        Shown::Words(shown) => Pick::Nth(dice.below(shown.len() as u32)),
-        Shown::Terms(shown) => Pick::Nth(dice.below(shown.len() as u32)),
+        Shown::RowNodes(shown) => nth(shown.len()),
+        Shown::Parts(shown) => nth(shown.len()),
+        Shown::Products(shown) => nth(shown.len()),
+        Shown::Roots(shown) => nth(shown.len()),
+        Shown::Nodes(shown) => nth(shown.len()),
+        Shown::GradientTile(shown) => nth(shown.len()),
+        Shown::Gradient(backward::Shown::Contributions(shown)) => nth(shown.len()),
+        Shown::Gradient(backward::Shown::Nodes(shown)) => nth(shown.len()),
+        Shown::Gradient(backward::Shown::Words(shown)) => nth(shown.len()),
+        Shown::Weights(shown) => nth(shown.len()),
+        Shown::Terms(shown) => nth(shown.len()),
+        Shown::Losses([shown, _]) => Pick::Sample {
+            of: [Side::Base, Side::Merged][dice.below(2) as usize],
+            nth: dice.below(shown.len() as u32),
+        },
+        Shown::Loss(loss::Shown::Nodes(shown)) => nth(shown.len()),
+        Shown::Loss(loss::Shown::Words(shown)) => nth(shown.len()),
     }
 }
 
 #[test]
 fn who_doubts_at_random_loses_its_bond() {
-    let honest = Lab::get().honest();
-    let accusations = [Accusation::Similar, Accusation::Rows, Accusation::Header];
-    for seed in 0..60 {
-        execute(|| {
-            let mut dice = Dice(seed);
-            let issued = Balances::total_issuance();
-            seat(ID, &[(accused(), &honest)]);
-            let accusation = accusations[seed as usize % 3];
-            assert_ok!(open(&challenger(), &accused(), accusation));
-            let id = DisputeId(0);
-            let mut refused = 0;
-            while let Some(now) = get(id) {
-                match now.trial.turn() {
-                    Turn::Accused => assert!(step(id, &honest, &honest)),
-                    Turn::Challenger => {
+    for lab in [Lab::get(), Lab::language()] {
+        let honest = lab.honest();
+        let pass = Stage::Pass(1);
+        let accusations = [
+            ROWS,
+            Accusation::Rows(Stage::Pay),
+            Accusation::Row(pass, 1),
+            GRADIENTS,
+            Accusation::Gradients(Stage::Pay),
+            Accusation::Weights(Model::Midpoint(1)),
+            Accusation::Weights(Model::Merged),
+            LOSSES,
+            Accusation::Losses(Half::B),
+        ];
+        for seed in 0..90 {
+            execute(|| {
+                let mut dice = Dice(seed);
+                let issued = Balances::total_issuance();
+                seat(ID, &[(accused(), &honest)]);
+                let accusation = accusations[seed as usize % accusations.len()];
+                assert_ok!(open(&challenger(), &accused(), accusation));
+                let id = DisputeId(0);
+                while let Some(now) = get(id) {
+                    if now.trial.awaits_answer() {
+                        assert!(step(id, &honest, &honest));
+                    } else {
                         let chosen = any_pick(&mut dice, &now.trial);
-                        refused += u32::from(pick(&challenger(), id, chosen).is_err());
-                        assert!(refused < 100);
+                        assert_ok!(pick(&challenger(), id, chosen));
                     }
                 }
-            }
-            assert_eq!(verdict(id), Some(Verdict::Upheld));
-            // Half of 101, rounded down.
-            assert_eq!(change(&accused()), 50);
-            assert_eq!(change(&challenger()), -101);
-            assert_eq!(Balances::total_issuance(), issued - 51);
-        });
+                assert_eq!(verdict(id), Some(Verdict::Upheld));
+                // Half of 101, rounded down.
+                assert_eq!(change(&accused()), 50);
+                assert_eq!(change(&challenger()), -101);
+                assert_eq!(Balances::total_issuance(), issued - 51);
+            });
+        }
     }
 }
 
@@ -405,7 +610,8 @@ fn a_move_after_the_deadline_is_refused() {
         );
         System::set_block_number(deadline);
         assert_ok!(answer(&accused(), id, answered));
-        let picked = honest.pick(&get(id).unwrap().trial).unwrap();
+        let now = get(id).unwrap();
+        let picked = honest.pick(&now.table, &now.trial).unwrap();
         let deadline = get(id).unwrap().deadline;
         assert_eq!(deadline, 1 + 2 * MoveBlocks::get());
         System::set_block_number(deadline + 1);
@@ -433,11 +639,7 @@ fn full_blocks_do_not_count_for_a_move() {
             run_blocks(MoveBlocks::get());
             run_full_blocks(50);
             let view = Referee::dispute(id).unwrap();
-            let turn = match view.turn {
-                Turn::Accused => accused(),
-                Turn::Challenger => challenger(),
-            };
-            assert_eq!(turn, party);
+            assert_eq!(view.awaits_answer, party == accused());
             assert_eq!(view.opened_at, opened_at);
             assert_eq!(view.deadline, System::block_number());
             assert!(step(id, &liar, &honest));
@@ -473,10 +675,10 @@ fn too_many_moves_lose_the_bond() {
 }
 
 /// How many answers show a tree down to a leaf of it.
-fn strides(leaves: u32) -> u32 {
+fn strides<C: Carry>(leaves: u32) -> u32 {
     let (mut branch, mut strides) = (Branch::whole(Node::default(), leaves), 0);
     while !branch.is_leaf() {
-        let shown = vec![Node::<()>::default(); branch.width() as usize];
+        let shown = vec![Node::<C>::default(); branch.width() as usize];
         assert!(shown.len() <= 256);
         branch = branch.child(&shown, 0).unwrap();
         strides += 1;
@@ -484,13 +686,30 @@ fn strides(leaves: u32) -> u32 {
     strides
 }
 
+/// How many answers show a product of so many tiles down to one of them.
+fn products(mut tiles: u32) -> u32 {
+    let mut answers = 0;
+    while tiles > 1 {
+        tiles = stretches(0, tiles).map(|(_, tiles)| tiles).max().unwrap();
+        answers += 1;
+    }
+    answers
+}
+
 #[test]
 fn no_honest_challenger_needs_more_moves_than_there_are() {
-    let row = strides(bounds::MAX_SUBMISSIONS) + 1;
-    let term = strides((MAX_PARAMETERS / WEIGHT_TILE) as u32) + 3;
-    // However many tiles a trace has.
-    let word = strides(u32::MAX) + 2;
-    let answers = row + term.max(word);
+    let tiles = |tile: usize| MAX_PARAMETERS.div_ceil(tile) as u32;
+    // The row, and a tile. What a part was made of is the first that is shown of its product.
+    let row = strides::<RowSums>(bounds::MAX_SUBMISSIONS) + 1 + products(tiles(GRADIENT_TILE)) + 1;
+    // A tile, a weight and a term.
+    let term = strides::<()>(tiles(WEIGHT_TILE)) + 3;
+    // However many tiles a trace has; a tile, and a word.
+    let word = strides::<()>(u32::MAX) + 2;
+    let loss = 1 + word;
+    // The roots, a tile, what samples add, what ops add.
+    let gradient = 1 + strides::<()>(tiles(GRADIENT_TILE)) + 3 + word;
+    let answers = [row, term, loss, gradient].into_iter().max().unwrap();
+    assert_eq!((answers, answers), (13, gradient));
     assert_eq!(answers + (answers - 1), LONGEST_TRIAL);
     assert!(LONGEST_TRIAL <= MaxMoves::get());
 }

@@ -4,7 +4,13 @@
 use super::lab::*;
 use crate::{mock::*, Disputes, Event};
 use gotong_protocol::{dispute::Verdict, id::DisputeId};
-use gotong_scoring::trial::{Accusation, Answer, Lie, Pick, Side, Turn, Witness};
+use gotong_scoring::{
+    share::{
+        trial::{Answer, Lie, Model, PartOf, Pick},
+        Half, Stage,
+    },
+    trial::{self as loss, backward, Side},
+};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,8 +28,7 @@ struct AnyLie {
 }
 
 fn any_lie() -> impl Strategy<Value = AnyLie> {
-    // No more than a weight of a round can be off and still be a master weight.
-    (0..4u8, any::<u8>(), any::<u32>(), 1..28_000i16).prop_map(|(kind, side, at, by)| AnyLie {
+    (0..8u8, any::<u8>(), any::<u32>(), 1..28_000i16).prop_map(|(kind, side, at, by)| AnyLie {
         kind,
         side,
         at,
@@ -33,42 +38,75 @@ fn any_lie() -> impl Strategy<Value = AnyLie> {
 
 impl AnyLie {
     fn told_in(&self, lab: &Lab) -> Lie {
-        let (rows, at) = (lab.case.reveals, self.at);
-        let row = u32::from(self.side) / 4 % rows;
-        let is_similar = lab.score().table.rows[row as usize].similar_to().is_some();
-        let of = match self.side % 4 {
-            // A row that is similar to another has no evaluations.
-            0 if !is_similar => Side::Minus(row),
-            1 if !is_similar => Side::Plus(row),
-            2 if self.kind == 0 => Side::Base,
-            _ => Side::Merged,
-        };
-        let position = at % lab.case.graph.parameters() as u32;
+        let (facts, at) = (&lab.facts, self.at);
+        let (graph, entrant) = (&facts.graph, at % facts.entrants);
+        let (op, position) = (at % graph.ops.len() as u32, at % graph.parameters() as u32);
+        let passes = lab.table.passes.len() as u8;
+        let pass = (self.side / 4) % passes.max(1);
+        let stage = [Stage::Pass(pass), Stage::Pay][usize::from(self.side % 2)];
+        let of = [Model::Midpoint(pass), Model::Merged][usize::from(self.side % 2)];
+        let group = at / 7 % 16;
+        let (weight, by) = (self.by, i32::from(self.by) * 0x10001);
         match self.kind {
             0 => Lie::Word {
-                of,
-                sample: at % lab.case.samples,
-                op: at % lab.case.graph.ops.len() as u32,
+                of: [Side::Base, Side::Merged][usize::from(self.side % 2)],
+                sample: at % facts.samples,
+                op,
                 at: 0,
-                by: i32::from(self.by) * 0x10001,
+                by,
                 carries: true,
             },
             1 => Lie::Weight {
                 of,
                 position,
-                by: self.by,
+                by: weight,
             },
             2 => Lie::Term {
                 of,
                 position,
-                row: at % rows,
-                by: self.by,
+                entrant,
+                by: weight,
             },
-            _ => Lie::Similar {
-                row,
-                to: (at % 2 == 0).then_some(at % rows),
+            3 => Lie::Losses {
+                half: [Half::A, Half::B][usize::from(self.side % 2)],
+            },
+            4 => Lie::Gradient {
+                stage,
+                group,
+                position,
+                by: by.into(),
+            },
+            5 | 6 => {
+                let members = facts.group(stage, group).unwrap_or_default();
+                let nth = at as usize % members.len().max(1);
+                Lie::Backward {
+                    stage,
+                    group,
+                    position,
+                    word: backward::Lie {
+                        sample: members.get(nth).copied().unwrap_or(0),
+                        stage: at % 60,
+                        at: 0,
+                        by,
+                        carries: self.kind == 5,
+                    },
+                }
+            }
+            _ => Lie::Part {
+                of: PartOf {
+                    stage,
+                    entrant,
+                    group,
+                },
+                by: by.into(),
             },
         }
+    }
+
+    /// Whoever tells it; if nothing comes of it, somebody honest.
+    fn teller(&self, lab: &Lab) -> Agent {
+        let liar = lab.try_lie(self.told_in(lab));
+        liar.unwrap_or_else(|| lab.honest())
     }
 }
 
@@ -102,7 +140,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 /// Everybody who has a part, by what it computed.
 struct World {
     lab: Lab,
-    parts: BTreeMap<AccountId, Witness>,
+    parts: BTreeMap<AccountId, Agent>,
     honest: BTreeSet<AccountId>,
     seats: u8,
     challengers: u8,
@@ -110,12 +148,12 @@ struct World {
 
 impl World {
     fn new(lab: Lab, seats: &[Option<AnyLie>], challengers: &[Option<AnyLie>]) -> Self {
-        let witness = |lie: &Option<AnyLie>| match lie {
-            Some(lie) => lab.liar(lie.told_in(&lab)),
+        let agent = |lie: &Option<AnyLie>| match lie {
+            Some(lie) => lie.teller(&lab),
             None => lab.honest(),
         };
         let of = |first: u8, lies: &[Option<AnyLie>]| {
-            let part = |(number, lie)| (account(number), witness(lie));
+            let part = |(number, lie)| (account(number), agent(lie));
             (first..).zip(lies).map(part).collect::<Vec<_>>()
         };
         let mut parts = of(SEATS, seats);
@@ -151,15 +189,16 @@ impl World {
 
     /// Whether it has the right table: a liar may, too.
     fn is_right(&self, who: &AccountId) -> bool {
-        self.parts[who].score().table == self.lab.score().table
+        *self.parts[who].summary() == self.lab.table.summary()
     }
 
     /// Who is to move in a dispute.
     fn mover(&self, id: DisputeId) -> Option<AccountId> {
         let dispute = get(id)?;
-        Some(match dispute.trial.turn() {
-            Turn::Accused => dispute.accused,
-            Turn::Challenger => dispute.challenger,
+        Some(if dispute.trial.awaits_answer() {
+            dispute.accused
+        } else {
+            dispute.challenger
         })
     }
 
@@ -187,8 +226,7 @@ impl World {
             }
             Step::Doubt(challenger, seat, what) => {
                 let who = self.challenger(*challenger);
-                let what =
-                    [Accusation::Similar, Accusation::Rows, Accusation::Header][usize::from(*what)];
+                let what = [ROWS, GRADIENTS, LOSSES][usize::from(*what)];
                 // Nobody honest doubts what it computes itself.
                 if !self.is_honest(&who) {
                     let _ = open(&who, &self.seat(*seat), what);
@@ -207,9 +245,9 @@ impl World {
                 let mover = self.mover(id).unwrap();
                 if !self.is_honest(&mover) {
                     let nonsense = match what % 3 {
-                        0 => Answer::Similar(vec![0; usize::from(*what)]),
+                        0 => Answer::Roots(vec![[0; 32]; usize::from(*what)]),
                         1 => Answer::Nodes(vec![Default::default(); usize::from(*what)]),
-                        _ => Answer::Tile(vec![*what; 64]),
+                        _ => Answer::Loss(loss::Answer::Tile(vec![*what; 64])),
                     };
                     let _ = answer(&mover, id, nonsense);
                     let _ = pick(&mover, id, Pick::Nth(u32::from(*what)));
@@ -264,8 +302,8 @@ proptest! {
 
     #[test]
     fn whoever_is_honest_and_awake_loses_nothing(
-        (layers, samples) in (any_layers(), 2u32..9),
-        (deltas, seed) in (1u32..6, any::<u64>()),
+        (layers, samples) in (any_layers(), 4u32..40),
+        (deltas, seed) in (1u32..8, any::<u64>()),
         seats in some_liars(4),
         challengers in some_liars(4),
         steps in prop::collection::vec(any_step(), 1..120),

@@ -4,7 +4,7 @@ use super::lab::*;
 use crate::{mock::*, weights::SubstrateWeight, Deadlines, Event, UnexpectedKind, WeightInfo};
 use frame_support::{assert_ok, traits::Get};
 use gotong_protocol::{dispute::Verdict, id::DisputeId, RoundId, TaskId};
-use gotong_scoring::trial::{Accusation, Side};
+use gotong_scoring::{share::Half, trial::Side};
 
 /// Another seat, and another challenger.
 fn other() -> AccountId {
@@ -31,7 +31,8 @@ fn verdict_events() -> Vec<(DisputeId, Verdict, Balance)> {
 #[test]
 fn two_liars_of_a_round_are_convicted_by_turns() {
     let lab = Lab::get();
-    let (honest, one, two) = (lab.honest(), lab.a_liar(), lab.liar(off_by_one(Side::Base)));
+    let (honest, one) = (lab.honest(), lab.a_liar());
+    let two = lab.try_lie(lab.off_by_one(Side::Base, Half::B)).unwrap();
     execute(|| {
         seat(ID, &[(accused(), &one), (other(), &two)]);
         let first = accuse(&challenger(), &honest, &accused());
@@ -68,7 +69,7 @@ fn the_first_conviction_makes_the_others_moot() {
         let slow = accuse(&challenger(), &honest, &accused());
         let quick = accuse(&second(), &honest, &accused());
         // A dispute of another table goes on.
-        assert_ok!(open(&account(5), &other(), Accusation::Rows));
+        assert_ok!(open(&account(5), &other(), ROWS));
         events();
         let closed = play_alone(quick, &liar, &honest);
         assert_convicted(&accused(), &second());
@@ -92,7 +93,7 @@ fn who_loses_a_dispute_leaves_the_others_of_the_table_on() {
     execute(|| {
         seat(ID, &[(accused(), &liar)]);
         // Somebody who is wrong about a liar: it accuses the rows, which are right.
-        assert_ok!(open(&second(), &accused(), Accusation::Rows));
+        assert_ok!(open(&second(), &accused(), ROWS));
         let id = accuse(&challenger(), &honest, &accused());
         let wrong = DisputeId(0);
         while get(wrong).is_some() {
@@ -111,8 +112,8 @@ fn who_loses_a_dispute_leaves_the_others_of_the_table_on() {
             let who = signed(who);
             assert_ok!(Referee::open(who, TASK, RoundId(2), other(), accusation));
         };
-        in_fresh(&second(), Accusation::Rows);
-        in_fresh(&account(5), Accusation::Header);
+        in_fresh(&second(), ROWS);
+        in_fresh(&account(5), LOSSES);
         let (wrong, right) = (DisputeId(2), DisputeId(3));
         assert!(step(wrong, &liar, &honest));
         let mut last = 0;
@@ -140,7 +141,7 @@ fn the_window_of_a_full_round_stays_open() {
         let end = System::block_number() + WINDOW;
         // The crowd keeps the honest challenger out, until the window would be over.
         for number in 0..most as u8 {
-            assert_ok!(open(&account(20 + number), &other(), Accusation::Similar));
+            assert_ok!(open(&account(20 + number), &other(), GRADIENTS));
         }
         while System::block_number() < end {
             for number in 0..most {
@@ -151,7 +152,7 @@ fn the_window_of_a_full_round_stays_open() {
             }
             next_block();
         }
-        assert!(open(&challenger(), &accused(), Accusation::Header).is_err());
+        assert!(open(&challenger(), &accused(), LOSSES).is_err());
         assert_eq!(open_disputes() as u32, most);
         next_block();
         let freed = System::block_number();
@@ -170,7 +171,7 @@ fn the_window_of_a_round_with_room_does_not() {
         seat(ID, &[(accused(), &honest)]);
         let end = Rounds::get()[&ID].window_ends;
         for number in 0..MaxDisputesPerRound::get() as u8 - 1 {
-            assert_ok!(open(&account(20 + number), &accused(), Accusation::Header));
+            assert_ok!(open(&account(20 + number), &accused(), LOSSES));
         }
         for number in 0..MaxDisputesPerRound::get() - 1 {
             play_alone(DisputeId(number), &honest, &liar);
@@ -192,14 +193,8 @@ fn a_full_house_times_out_over_several_blocks() {
             seat((TASK, RoundId(round)), &tables);
             for (number, (who, _)) in (10..).zip(&tables) {
                 let challenger = signed(&account(number));
-                let rows = Accusation::Rows;
-                assert_ok!(Referee::open(
-                    challenger,
-                    TASK,
-                    RoundId(round),
-                    who.clone(),
-                    rows
-                ));
+                let opened = Referee::open(challenger, TASK, RoundId(round), who.clone(), ROWS);
+                assert_ok!(opened);
             }
         }
         let mut open = most * rounds;
@@ -226,7 +221,7 @@ fn a_time_out_costs_as_many_ends_as_there_are() {
     execute(|| {
         seat(ID, &[(accused(), &honest)]);
         for number in 0..7 {
-            assert_ok!(open(&account(20 + number), &accused(), Accusation::Rows));
+            assert_ok!(open(&account(20 + number), &accused(), ROWS));
         }
         run_blocks(MoveBlocks::get());
         // Silence about one is a conviction, and ends all.
@@ -252,13 +247,7 @@ fn rounds_are_nothing_to_each_other() {
             seat(id, &[(accused(), &liar)]);
         }
         for (task, round) in rounds {
-            let opened = Referee::open(
-                signed(&challenger()),
-                task,
-                round,
-                accused(),
-                Accusation::Header,
-            );
+            let opened = Referee::open(signed(&challenger()), task, round, accused(), LOSSES);
             assert_ok!(opened);
         }
         let closed = play_alone(DisputeId(1), &liar, &honest);

@@ -6,7 +6,6 @@ use crate::{
 };
 use frame_support::{assert_ok, traits::fungible::UnbalancedHold};
 use gotong_protocol::{id::DisputeId, RoundId, TaskId};
-use gotong_scoring::trial::Accusation;
 use sp_runtime::TryRuntimeError;
 
 const FIRST: DisputeId = DisputeId(1);
@@ -20,9 +19,9 @@ fn breaks(number: u32, corrupt: impl FnOnce()) {
         seat(ID, &[(accused(), &honest), (account(5), &liar)]);
         let over = accuse(&challenger(), &honest, &account(5));
         play_alone(over, &liar, &honest);
-        assert_ok!(open(&challenger(), &accused(), Accusation::Rows));
+        assert_ok!(open(&challenger(), &accused(), ROWS));
         next_block();
-        assert_ok!(open(&account(3), &accused(), Accusation::Rows));
+        assert_ok!(open(&account(3), &accused(), ROWS));
         next_block();
         assert!(step(FIRST, &honest, &liar));
         assert_ok!(Referee::do_try_state());
@@ -148,7 +147,7 @@ fn disputes() {
             (dispute.answers, dispute.picks) = (20, 20);
         });
     });
-    breaks(7, || with_round(ID, |round| round.case = None));
+    breaks(7, || with_round(ID, |round| round.facts = None));
 }
 
 #[test]

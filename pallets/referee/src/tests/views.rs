@@ -1,7 +1,9 @@
 use super::lab::*;
 use crate::{mock::*, MAX_VERDICTS};
-use gotong_protocol::{dispute::Verdict, id::DisputeId, RoundId, TaskId};
-use gotong_scoring::trial::{Accusation, Refusal, Turn};
+use gotong_protocol::{
+    bounds, dispute::Verdict, id::DisputeId, RoundFacts, RoundId, TableSummary, TaskId,
+};
+use gotong_scoring::trial::Refusal;
 
 #[test]
 fn a_dispute_is_seen_as_it_goes() {
@@ -16,9 +18,9 @@ fn a_dispute_is_seen_as_it_goes() {
         let parties = (view.accused.clone(), view.challenger.clone());
         assert_eq!(parties, (accused(), challenger()));
         assert_eq!(view.bond, bond_of(1));
-        assert_eq!(view.accusation, Accusation::Header);
-        assert_eq!(view.opening, liar.score().table.opening());
-        assert_eq!(view.turn, Turn::Accused);
+        assert_eq!(view.accusation, LOSSES);
+        assert_eq!(&view.table, liar.summary());
+        assert!(view.awaits_answer);
         assert_eq!((view.opened_at, view.deadline), (3, 3 + MoveBlocks::get()));
         assert_eq!((view.answers, view.picks, view.bytes), (0, 0, 0));
         assert_eq!(Referee::disputes(None), [view]);
@@ -26,7 +28,7 @@ fn a_dispute_is_seen_as_it_goes() {
         next_block();
         assert!(step(id, &liar, &honest));
         let view = Referee::dispute(id).unwrap();
-        assert_eq!(view.turn, Turn::Challenger);
+        assert!(!view.awaits_answer);
         assert_eq!(view.trial, get(id).unwrap().trial);
         assert_eq!((view.opened_at, view.deadline), (3, 4 + MoveBlocks::get()));
         assert_eq!((view.answers, view.picks), (1, 0));
@@ -35,7 +37,7 @@ fn a_dispute_is_seen_as_it_goes() {
         assert!(step(id, &liar, &honest));
         let view = Referee::dispute(id).unwrap();
         assert_eq!((view.answers, view.picks), (1, 1));
-        assert_eq!(view.turn, Turn::Accused);
+        assert!(view.awaits_answer);
 
         assert_eq!(Referee::verdicts(), []);
         play_alone(id, &liar, &honest);
@@ -68,7 +70,7 @@ fn disputes_are_seen_in_order_and_by_task() {
         for number in 0..9 {
             let (task, round) = rounds[number % 3];
             let who = account(10 + number as u8);
-            let opened = Referee::open(signed(&who), task, round, accused(), Accusation::Rows);
+            let opened = Referee::open(signed(&who), task, round, accused(), ROWS);
             frame_support::assert_ok!(opened);
         }
         let ids = |task| {
@@ -91,7 +93,7 @@ fn only_the_last_verdicts_are_remembered() {
         let all = MAX_VERDICTS + 3;
         for _ in 0..all {
             let id = crate::NextDispute::<Test>::get();
-            frame_support::assert_ok!(open(&challenger(), &accused(), Accusation::Similar));
+            frame_support::assert_ok!(open(&challenger(), &accused(), GRADIENTS));
             // Nobody picks of an honest answer, and so the challenger runs out of time.
             play(id, &honest, &honest);
             assert_eq!(verdict(id), Some(Verdict::Abandoned));
@@ -107,21 +109,34 @@ fn anybody_may_ask_what_the_referee_says() {
     execute(|| {
         let id = dispute(&liar, &honest);
         while let Some(dispute) = get(id) {
-            if dispute.trial.turn() == Turn::Accused {
+            if dispute.trial.awaits_answer() {
                 let answer = liar.answer(&dispute.trial).unwrap();
-                let case = honest.case().clone();
-                let said = |case| {
-                    let (opening, trial) = (dispute.opening.clone(), dispute.trial.clone());
-                    Referee::rule(case, opening, trial, answer.clone())
+                let facts = honest.facts();
+                let said = |facts: &RoundFacts, table: &TableSummary| {
+                    let (trial, answer) = (dispute.trial.clone(), answer.clone());
+                    Referee::rule(facts.clone(), table.clone(), trial, answer)
                 };
-                let ruling = said(case.clone()).unwrap();
+                let ruling = said(&facts, &dispute.table).unwrap();
                 assert_eq!(
                     Ok(ruling),
-                    dispute.trial.answer(&case, &dispute.opening, &answer)
+                    dispute.trial.answer(&facts, &dispute.table, &answer)
                 );
-                let mut impossible = case;
-                impossible.graph.ops.clear();
-                assert_eq!(said(impossible), Err(Refusal::WrongShape));
+                let impossible: [fn(&mut RoundFacts); 4] = [
+                    |facts| facts.graph.ops.clear(),
+                    |facts| facts.terms.doubt_q8 = 0,
+                    |facts| facts.samples = bounds::MAX_SHARD_SAMPLES + 2,
+                    |facts| facts.entrants += 1,
+                ];
+                for change in impossible {
+                    let mut facts = facts.clone();
+                    change(&mut facts);
+                    let refused = Err(Refusal::WrongShape);
+                    assert_eq!(said(&facts, &dispute.table), refused);
+                }
+                // A table that the chain would refuse.
+                let mut table = dispute.table.clone();
+                table.merge = None;
+                assert_eq!(said(&facts, &table), Err(Refusal::WrongShape));
             }
             step(id, &liar, &honest);
         }

@@ -71,6 +71,7 @@ parameter_types! {
     pub const MaxAdvancesPerBlock: u32 = 2;
     pub const MinWindowBlocks: u32 = 2;
     pub const MaxWindowBlocks: u32 = 20;
+    pub const ClaimBlocks: u32 = 300;
     pub const DisputeBond: Balance = 101;
     pub const MoveBlocks: u32 = 5;
     pub const MaxMoves: u32 = 40;
@@ -109,6 +110,7 @@ impl pallet_contribution::Config for Real {
     type MaxAdvancesPerBlock = MaxAdvancesPerBlock;
     type MinWindowBlocks = MinWindowBlocks;
     type MaxWindowBlocks = MaxWindowBlocks;
+    type ClaimBlocks = ClaimBlocks;
 }
 
 impl pallet_referee::Config for Real {

@@ -7,6 +7,7 @@ mod chain;
 #[cfg(feature = "runtime-benchmarks")]
 pub use chain::{new_chain, Real};
 
+use super::lab::{entrants_of, Agent};
 use crate::NextDispute;
 use chain::*;
 use codec::Encode;
@@ -14,13 +15,18 @@ use core::convert::Infallible;
 use frame_support::{assert_noop, assert_ok};
 use gotong_protocol::{
     attestation_commitment, bounds, dispute::Verdict, id::DisputeId, submission_commitment,
-    ClaimItem, Delta, Graph, Hash, HoldOutTerms, Outcome, Phase, Roles, RoundId, Rules, SeatState,
-    TaskId, TaskName, TaskTerms, Windows,
+    ClaimItem, Court, Delta, EntrantRecord, Graph, Hash, HoldOutTerms, Outcome, Phase, Roles,
+    RoundFacts, RoundId, SeatState, ShareTerms, TableSummary, TaskId, TaskName, TaskTerms, Windows,
 };
 use gotong_scoring::{
-    audits, pool_tree, score_round, shard_root, shards_root,
-    trial::{Accusation, Case, Lie, Side, Step, Turn, Witness},
-    work_root, AuditAnswer, Entry, HoldOut, MasterWeights, Reference, Reveal, RoundSamples,
+    audits, blake2_256, pool_tree, shard_root, shards_root,
+    share::{
+        share_table,
+        trial::{Accusation, Lie, Model, PartOf, Player, Step},
+        Half, Stage,
+    },
+    trial::{backward, Side},
+    work_root, AuditAnswer, Audited, Entry, HoldOut, MasterWeights, Reference, RoundSamples,
     Samples, Tree,
 };
 use pallet_contribution::{rounds::Round, Error as CourtError, Event as CourtEvent};
@@ -29,7 +35,8 @@ const TASK: TaskId = TaskId(0);
 const ROUND: RoundId = RoundId(0);
 const SALT: Hash = [7; 32];
 const KEY: Hash = [8; 32];
-const SAMPLES: u32 = 8;
+const SAMPLES: u32 = bounds::MIN_SAMPLES;
+const CONTRIBUTORS: u8 = 3;
 const SEATS: u8 = 3;
 const CHALLENGE_BLOCKS: u32 = 8;
 const STAKE: Balance = 501;
@@ -59,18 +66,13 @@ fn base() -> Vec<i16> {
     vec![0; graph().parameters()]
 }
 
+/// Pixels by chance and a label: one sample in eight is of class 0.
+fn record(number: u32) -> [u8; 5] {
+    let [a, b, c, d, ..] = blake2_256(&[&number.to_le_bytes()]);
+    [a, b, c, d, u8::from(!number.is_multiple_of(8))]
+}
+
 fn records() -> Vec<u8> {
-    let record = |sample: u32| {
-        let pixel = (sample * 17) as u8;
-        // Every fourth sample is of class 0.
-        [
-            pixel,
-            200,
-            3,
-            pixel / 2,
-            u8::from(!sample.is_multiple_of(4)),
-        ]
-    };
     (0..SAMPLES).flat_map(record).collect()
 }
 
@@ -78,9 +80,9 @@ fn shard() -> Hash {
     shard_root(&KEY, 5, &records()).unwrap()
 }
 
-/// Delta number `number`: the first improves the model, the second harms it.
+/// Delta number `number`: two improve the model, the third harms it.
 fn delta(number: u8) -> Delta {
-    let (position, change) = [(22, 4_000), (21, 4_000)][usize::from(number)];
+    let (position, change) = [(22, 4_000), (21, -4_000), (21, 4_000)][usize::from(number)];
     Delta::new(23, vec![Entry { position, change }]).unwrap()
 }
 
@@ -92,18 +94,9 @@ fn sealed() -> HoldOutTerms {
     }
 }
 
-/// The records of a pool: more than those of a shard, and others.
+/// The records of a pool: more than those of a shard.
 fn pool() -> Vec<[u8; 5]> {
-    let record = |number: u8| {
-        [
-            number,
-            100,
-            3,
-            number / 2,
-            u8::from(!number.is_multiple_of(4)),
-        ]
-    };
-    (0..16 * SAMPLES as u8 + 3).map(record).collect()
+    (0..16 * SAMPLES + 3).map(record).collect()
 }
 
 fn drawn() -> HoldOutTerms {
@@ -133,11 +126,7 @@ fn terms(hold_out: HoldOutTerms) -> TaskTerms<Balance> {
         minimum_contributor_stake: 0,
         minimum_attester_stake: 0,
         weight_cap: 10_000,
-        rules: Rules {
-            admit_floor_q8: 0,
-            gain_floor_q8: 0,
-            central_difference: 1,
-        },
+        share: ShareTerms::default(),
         hold_out,
     }
 }
@@ -158,6 +147,14 @@ fn run_to(phase: Phase) {
         next_block();
     }
     panic!("never came to {phase:?}");
+}
+
+/// Runs until chance has decided about the round.
+fn run_to_seed() {
+    run_to(Phase::AttestCommit);
+    while round().seed.is_none() {
+        next_block();
+    }
 }
 
 /// Seats that were not put out.
@@ -185,7 +182,7 @@ fn play_to_attestation(attesters: u8) {
 fn play_on(hold_out: HoldOutTerms, attesters: u8) {
     let pool = 20_000;
     let weights = MasterWeights::new(base()).unwrap().to_bytes();
-    for number in 0..2 {
+    for number in 0..CONTRIBUTORS {
         let who = signed(&contributor(number));
         assert_ok!(Contribution::register(who, Roles::CONTRIBUTOR, 500));
     }
@@ -200,14 +197,14 @@ fn play_on(hold_out: HoldOutTerms, attesters: u8) {
         weights.try_into().unwrap(),
         pool,
     ));
-    for number in 0..2 {
+    for number in 0..CONTRIBUTORS {
         let who = contributor(number);
         let hash = Delta::hash_of(&delta(number).encode());
         let commitment = submission_commitment(TASK, ROUND, who.as_ref(), &hash, &SALT);
         assert_ok!(Contribution::commit(signed(&who), TASK, ROUND, commitment));
     }
     run_to(Phase::Reveal);
-    for number in 0..2 {
+    for number in 0..CONTRIBUTORS {
         let bytes = delta(number).encode().try_into().unwrap();
         let who = signed(&contributor(number));
         assert_ok!(Contribution::reveal(who, TASK, ROUND, bytes, SALT));
@@ -221,11 +218,8 @@ fn play_on(hold_out: HoldOutTerms, attesters: u8) {
             records().try_into().unwrap(),
             Tree::of([shard(), [9; 32]]).prove(0).unwrap(),
         ));
-        return run_to(Phase::AttestCommit);
     }
-    while round().sample_seed.is_none() {
-        next_block();
-    }
+    run_to_seed();
 }
 
 /// The samples of a round, as everybody can have them.
@@ -239,43 +233,56 @@ fn samples(hold_out: &HoldOut) -> RoundSamples {
     }
 }
 
-fn reveals() -> Vec<Reveal> {
+/// The records of the entrants, as the chain keeps them.
+fn entrants() -> Vec<EntrantRecord> {
     let submissions = Contribution::submissions(TASK, ROUND).into_iter();
-    let reveal = |(number, submission): (u8, gotong_protocol::view::SubmissionView<_, _, _>)| {
-        let delta = delta(number);
-        Reveal {
-            hash: Delta::hash_of(&delta.encode()),
-            weight: submission.weight,
-            delta,
-        }
-    };
-    (0..).zip(submissions).map(reveal).collect()
+    let revealed = submissions.filter_map(|submission| submission.revealed);
+    revealed.map(|revealed| revealed.record).collect()
 }
 
-/// Who computes the round from what the chain knows and what everybody can have.
-fn honest() -> Witness {
-    honest_on(Contribution::case(TASK, ROUND).unwrap())
+/// Whoever computes the round from what the chain knows and what everybody can have.
+fn honest() -> Agent {
+    honest_on(Contribution::facts(TASK, ROUND).unwrap())
 }
 
-fn honest_on(case: Case) -> Witness {
-    let held_out = samples(&case.hold_out);
-    let set = Samples::new(4, 2, held_out.records()).unwrap();
-    let (graph, rules) = (&case.graph, &case.rules);
-    let score = score_round(&mut Reference, graph, &base(), &set, &reveals(), rules).unwrap();
-    Witness::new(case, base(), held_out, reveals(), score).unwrap()
+fn honest_on(facts: RoundFacts) -> Agent {
+    Agent::new(player(facts))
 }
 
-fn lying(lie: Lie) -> Witness {
-    let case = Contribution::case(TASK, ROUND).unwrap();
-    let held_out = samples(&case.hold_out);
-    Witness::lying(case, base(), held_out, reveals(), &mut Reference, lie).unwrap()
+fn player(facts: RoundFacts) -> Player {
+    let held = samples(&facts.hold_out);
+    let set = Samples::new(4, 2, held.records()).unwrap();
+    let (records, deltas) = (entrants(), (0..CONTRIBUTORS).map(delta).collect::<Vec<_>>());
+    let (_, table) = share_table(
+        &mut Reference,
+        &facts.graph,
+        &base(),
+        &set,
+        &facts.half_seed,
+        &entrants_of(&records, &deltas),
+        &records
+            .iter()
+            .map(|record| record.delta_hash)
+            .collect::<Vec<_>>(),
+        &facts.terms,
+    )
+    .unwrap();
+    assert_eq!(table.records, records);
+    Player::new(facts, base(), held, deltas, table).unwrap()
+}
+
+fn lying(lie: Lie) -> Agent {
+    let honest = player(Contribution::facts(TASK, ROUND).unwrap());
+    Agent::new(Player::lying(honest, &mut Reference, lie).expect("something comes of it"))
 }
 
 /// The lie that a sample's loss is less after the merge than it is.
 fn flattering() -> Lie {
     Lie::Word {
         of: Side::Merged,
-        sample: 1,
+        sample: Contribution::facts(TASK, ROUND)
+            .and_then(|facts| facts.sample(Half::B, 1))
+            .unwrap(),
         op: graph().ops.len() as u32 - 1,
         at: 0,
         by: -999,
@@ -283,9 +290,20 @@ fn flattering() -> Lie {
     }
 }
 
+/// The table of `who`, if it can be disputed.
+fn table_of(who: &AccountId) -> Option<TableSummary> {
+    <Contribution as Court<AccountId>>::disputable(TASK, ROUND, who)
+}
+
+/// What the round was settled on.
+fn is_settled_on(agent: &Agent) -> bool {
+    let claim = agent.summary().claim(&agent.facts().base_root);
+    round().settlement.unwrap().claim == claim
+}
+
 /// Everybody who has a seat and has not committed yet commits and reveals; the first `liars` of
 /// them stand for the liar's table.
-fn attest(honest: &Witness, liar: &Witness, liars: usize) -> Vec<AccountId> {
+fn attest(honest: &Agent, liar: &Agent, liars: usize) -> Vec<AccountId> {
     let seats = round().seats.into_iter();
     let seats = seats.filter(|seat| seat.sits() && seat.commitment.is_none());
     let fresh: Vec<AccountId> = seats.map(|seat| seat.account).collect();
@@ -293,11 +311,11 @@ fn attest(honest: &Witness, liar: &Witness, liars: usize) -> Vec<AccountId> {
         let part = |(number, who)| (who, if number < liars { liar } else { honest });
         fresh.iter().enumerate().map(part)
     };
+    let account = |who: &AccountId| -> [u8; 32] { who.clone().into() };
     for (who, part) in parts() {
-        let score = part.score();
-        let work = work_root(who.as_ref(), &score.evaluations);
-        let claim = score.table.claim();
-        let commitment = attestation_commitment(TASK, ROUND, who.as_ref(), &claim, &work, &SALT);
+        let work = work_root(&account(who), &part.table());
+        let claim = part.summary().claim(&round().base_root);
+        let commitment = attestation_commitment(TASK, ROUND, &account(who), &claim, &work, &SALT);
         let who = signed(who);
         assert_ok!(Contribution::commit_attestation(
             who, TASK, ROUND, commitment
@@ -305,23 +323,24 @@ fn attest(honest: &Witness, liar: &Witness, liars: usize) -> Vec<AccountId> {
     }
     run_to(Phase::AttestReveal);
     for (who, part) in parts() {
-        let score = part.score();
-        let work = work_root(who.as_ref(), &score.evaluations);
-        let (who, opening) = (signed(who), score.table.opening());
+        let work = work_root(&account(who), &part.table());
+        let (who, table) = (signed(who), Box::new(part.summary().clone()));
         assert_ok!(Contribution::reveal_attestation(
-            who, TASK, ROUND, opening, work, SALT
+            who, TASK, ROUND, table, work, SALT
         ));
     }
     run_to(Phase::Challenge);
     let seed = round().audit_seed.unwrap();
     for (who, part) in parts() {
-        let score = part.score();
-        let asked = audits(&seed, who.as_ref(), bounds::AUDITS, SAMPLES, 2);
+        let of = Audited {
+            summary: part.summary(),
+            samples: SAMPLES,
+            entrants: CONTRIBUTORS.into(),
+        };
+        let asked = audits(&seed, &account(who), bounds::AUDITS, &of);
         let answers: Vec<AuditAnswer> = asked
             .iter()
-            .map(|audit| {
-                AuditAnswer::of(audit, who.as_ref(), &score.table, &score.evaluations).unwrap()
-            })
+            .map(|audit| AuditAnswer::of(audit, &account(who), &part.table()).unwrap())
             .collect();
         let answers = answers.try_into().unwrap();
         assert_ok!(Contribution::answer_audits(
@@ -334,11 +353,9 @@ fn attest(honest: &Witness, liar: &Witness, liars: usize) -> Vec<AccountId> {
     fresh
 }
 
-fn accuse(who: &AccountId, part: &Witness, accused: &AccountId) -> DisputeId {
+fn accuse(who: &AccountId, part: &Agent, accused: &AccountId) -> DisputeId {
     let id = NextDispute::<Real>::get();
-    let seats = round().seats;
-    let seat = seats.iter().find(|seat| seat.account == *accused).unwrap();
-    let accusation = part.accuse(&seat.table().unwrap().opening).unwrap();
+    let accusation = part.accuse(&table_of(accused).unwrap()).unwrap();
     assert_ok!(Referee::open(
         signed(who),
         TASK,
@@ -349,24 +366,28 @@ fn accuse(who: &AccountId, part: &Witness, accused: &AccountId) -> DisputeId {
     id
 }
 
-/// Plays a dispute to its end, a move a block.
-fn play(id: DisputeId, accused: &Witness, challenger: &Witness) -> Verdict {
+/// Plays a dispute to its end, a move a block. Whoever stands on other samples than the chain's is refused, and then
+/// silent.
+fn play(id: DisputeId, accused: &Agent, challenger: &Agent) -> Verdict {
+    let may_be_refused = accused.facts() != challenger.facts();
+    play_moves(id, accused, challenger, may_be_refused)
+}
+
+/// The same of an accused who may have no answer that is taken.
+fn play_out(id: DisputeId, accused: &Agent, challenger: &Agent) -> Verdict {
+    play_moves(id, accused, challenger, true)
+}
+
+fn play_moves(id: DisputeId, accused: &Agent, challenger: &Agent, may_be_refused: bool) -> Verdict {
     while let Some(now) = Referee::dispute(id) {
-        match now.turn {
-            Turn::Accused => {
-                if let Some(answer) = accused.answer(&now.trial) {
-                    let who = signed(&now.accused);
-                    let taken = Referee::answer(who, id, Box::new(answer));
-                    // Who stands on other samples than the chain's is refused, and then silent.
-                    let is_foreign = accused.case() != challenger.case();
-                    assert!(taken.is_ok() || is_foreign, "{taken:?}");
-                }
+        if now.awaits_answer {
+            if let Some(answer) = accused.answer(&now.trial) {
+                let who = signed(&now.accused);
+                let taken = Referee::answer(who, id, Box::new(answer));
+                assert!(taken.is_ok() || may_be_refused, "{taken:?}");
             }
-            Turn::Challenger => {
-                if let Some(pick) = challenger.pick(&now.trial) {
-                    assert_ok!(Referee::pick(signed(&now.challenger), id, pick));
-                }
-            }
+        } else if let Some(pick) = challenger.pick(&now.table, &now.trial) {
+            assert_ok!(Referee::pick(signed(&now.challenger), id, pick));
         }
         next_block();
     }
@@ -407,10 +428,7 @@ fn a_liar_is_convicted_and_the_round_settles_on_what_is_right() {
 
         run_to_end();
         assert_eq!(outcome(), Some(Outcome::Settled));
-        assert_eq!(
-            round().settlement.unwrap().claim,
-            honest.score().table.claim()
-        );
+        assert!(is_settled_on(&honest));
         let fee_of = |who: &AccountId| {
             let seats = round().seats.into_iter();
             seats
@@ -419,12 +437,15 @@ fn a_liar_is_convicted_and_the_round_settles_on_what_is_right() {
                 .sum::<Balance>()
         };
         assert_eq!(fee_of(&seats[0]), 0);
-        assert!(fee_of(&seats[1]) > 0 && fee_of(&seats[1]) == fee_of(&seats[2]));
+        // To the last planck.
+        let [one, other] = [fee_of(&seats[1]), fee_of(&seats[2])];
+        assert!(one > 0 && one.abs_diff(other) <= 1);
+        assert_eq!(one + other, round().settlement.unwrap().fees);
         // What the round owes is paid by the honest table.
         let item = ClaimItem {
             task: TASK,
             round: ROUND,
-            proof: honest.score().table.prove_share(0).unwrap(),
+            proof: honest.table().prove_credit(0),
         };
         let before = change(&contributor(0));
         let claimed = Contribution::claim(signed(&contributor(0)), vec![item].try_into().unwrap());
@@ -440,9 +461,10 @@ fn who_lies_about_drawn_samples_is_convicted() {
     for op in ops - 3..ops {
         execute(|| {
             play_on(drawn(), 6);
+            let facts = Contribution::facts(TASK, ROUND).unwrap();
             let lie = Lie::Word {
-                of: Side::Plus(0),
-                sample: 5,
+                of: Side::Merged,
+                sample: facts.sample(Half::B, 5).unwrap(),
                 op,
                 at: 0,
                 by: 0x0014_0141,
@@ -454,14 +476,81 @@ fn who_lies_about_drawn_samples_is_convicted() {
             let verdict = play(id, &liar, &honest);
             let is_found = matches!(
                 verdict,
-                Verdict::Refuted(Step::Word { op: found, sample: 5, .. }) if found == op
+                Verdict::Refuted(Step::Loss(step))
+                    if step.op == op && Some(step.sample) == facts.sample(Half::B, 5)
             );
             assert!(is_found, "{verdict:?}");
             run_to_end();
             assert_eq!(outcome(), Some(Outcome::Settled));
-            let settled = round().settlement.unwrap().claim;
-            assert_eq!(settled, honest.score().table.claim());
+            assert!(is_settled_on(&honest));
         });
+    }
+}
+
+/// One of every kind of lie about a table, each to a chain that has the round.
+#[test]
+fn every_kind_of_lie_is_convicted_and_the_round_settles() {
+    let (stage, group, entrant, position) = (Stage::Pay, 2, 0, 22);
+    let of = PartOf {
+        stage,
+        entrant,
+        group,
+    };
+    let model = Model::Merged;
+    let backward = |sample| Lie::Backward {
+        stage,
+        group,
+        position,
+        word: backward::Lie {
+            sample,
+            // The logits.
+            stage: graph().ops.len() as u32 - 2,
+            at: 0,
+            by: 400,
+            carries: true,
+        },
+    };
+    let lies = |facts: &RoundFacts| {
+        [
+            Lie::Part { of, by: 1 << 10 },
+            Lie::Gradient {
+                stage,
+                group,
+                position,
+                by: 1,
+            },
+            backward(facts.group(stage, group).unwrap()[0]),
+            Lie::Weight {
+                of: model,
+                position,
+                by: 1,
+            },
+            Lie::Term {
+                of: model,
+                position,
+                entrant,
+                by: 1,
+            },
+            flattering(),
+            Lie::Losses { half: Half::A },
+        ]
+    };
+    for hold_out in [sealed(), drawn()] {
+        for number in 0..7 {
+            execute(|| {
+                play_on(hold_out, 6);
+                let lie = lies(&Contribution::facts(TASK, ROUND).unwrap())[number];
+                let (honest, liar) = (honest(), lying(lie));
+                let seats = attest(&honest, &liar, 1);
+                let of_the_honest = accuse(&outsider(), &honest, &seats[0]);
+                let verdict = play_out(of_the_honest, &liar, &honest);
+                assert!(verdict.convicts(), "{lie:?}: {verdict:?}");
+                assert_eq!(seat_state(&seats[0]), SeatState::Convicted);
+                run_to_end();
+                assert_eq!(outcome(), Some(Outcome::Settled), "{lie:?}");
+                assert!(is_settled_on(&honest));
+            });
+        }
     }
 }
 
@@ -471,12 +560,12 @@ fn who_scores_other_samples_of_the_pool_is_convicted() {
     execute(|| {
         play_on(drawn(), 6);
         let honest = honest();
-        let mut case = honest.case().clone();
-        if let HoldOut::Drawn { seed, .. } = &mut case.hold_out {
+        let mut facts = honest.facts();
+        if let HoldOut::Drawn { seed, .. } = &mut facts.hold_out {
             seed[0] ^= 1;
         }
-        let lucky = honest_on(case);
-        assert_ne!(lucky.score(), honest.score());
+        let lucky = honest_on(facts);
+        assert_ne!(lucky.summary(), honest.summary());
         let seats = attest(&honest, &lucky, 1);
         let of_the_lucky = accuse(&outsider(), &honest, &seats[0]);
         let of_the_honest = accuse(&account(51), &lucky, &seats[1]);
@@ -514,10 +603,7 @@ fn one_honest_seat_beats_a_majority_and_seats_are_drawn_anew() {
         assert!(matches!(play(id, &liar, &honest), Verdict::Refuted(_)));
         run_to_end();
         assert_eq!(outcome(), Some(Outcome::Settled));
-        assert_eq!(
-            round().settlement.unwrap().claim,
-            honest.score().table.claim()
-        );
+        assert!(is_settled_on(&honest));
     });
 }
 
@@ -557,15 +643,12 @@ fn a_round_waits_for_a_dispute_that_the_honest_win() {
         // Everybody moves in the last moment.
         while let Some(now) = Referee::dispute(id) {
             if now.deadline == System::block_number() {
-                match now.turn {
-                    Turn::Accused => {
-                        let answer = Box::new(honest.answer(&now.trial).unwrap());
-                        assert_ok!(Referee::answer(signed(&seats[0]), id, answer));
-                    }
-                    Turn::Challenger => {
-                        let pick = liar.pick(&now.trial).unwrap();
-                        assert_ok!(Referee::pick(signed(&outsider()), id, pick));
-                    }
+                if now.awaits_answer {
+                    let answer = Box::new(honest.answer(&now.trial).unwrap());
+                    assert_ok!(Referee::answer(signed(&seats[0]), id, answer));
+                } else {
+                    let pick = liar.pick(&now.table, &now.trial).unwrap();
+                    assert_ok!(Referee::pick(signed(&outsider()), id, pick));
                 }
             }
             if Referee::dispute(id).is_some() {
@@ -637,8 +720,8 @@ fn tables_are_disputed_in_their_window_only() {
         play_to_attestation(6);
         let (honest, liar) = (honest(), lying(flattering()));
         let open = |accused: &AccountId| {
-            let header = Accusation::Header;
-            Referee::open(signed(&outsider()), TASK, ROUND, accused.clone(), header)
+            let rows = Accusation::Rows(Stage::Pass(0));
+            Referee::open(signed(&outsider()), TASK, ROUND, accused.clone(), rows)
         };
         let not = || crate::Error::<Real>::NotDisputable;
         assert_noop!(open(&sitting()[0]), not());
@@ -662,7 +745,7 @@ fn a_full_round_gives_who_was_kept_out_the_time_for_a_move() {
         let most = MaxDisputesPerRound::get() as u8;
         for number in 0..most {
             let friend = signed(&account(51 + number));
-            let rows = Accusation::Rows;
+            let rows = Accusation::Rows(Stage::Pass(0));
             assert_ok!(Referee::open(friend, TASK, ROUND, seats[1].clone(), rows));
         }
         let refused = Referee::open(
@@ -670,7 +753,7 @@ fn a_full_round_gives_who_was_kept_out_the_time_for_a_move() {
             TASK,
             ROUND,
             seats[0].clone(),
-            Accusation::Header,
+            Accusation::Losses(Half::B),
         );
         assert_noop!(refused, crate::Error::<Real>::TooManyDisputes);
         let window = round().ends_at;
@@ -680,7 +763,7 @@ fn a_full_round_gives_who_was_kept_out_the_time_for_a_move() {
                 let Some(now) = Referee::dispute(id) else {
                     continue;
                 };
-                if now.deadline == System::block_number() && now.turn == Turn::Accused {
+                if now.deadline == System::block_number() && now.awaits_answer {
                     let answer = Box::new(honest.answer(&now.trial).unwrap());
                     assert_ok!(Referee::answer(signed(&seats[1]), id, answer));
                 }
@@ -697,9 +780,6 @@ fn a_full_round_gives_who_was_kept_out_the_time_for_a_move() {
         assert!(play(id, &liar, &honest).convicts());
         run_to_end();
         assert_eq!(outcome(), Some(Outcome::Settled));
-        assert_eq!(
-            round().settlement.unwrap().claim,
-            honest.score().table.claim()
-        );
+        assert!(is_settled_on(&honest));
     });
 }
