@@ -122,7 +122,7 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
         cost::<Db>(200, 9, 6)
     }
     fn answer_row_nodes(n: u32) -> Weight {
-        answer::<Db>(300, n, 3_000)
+        answer::<Db>(300, n, 4_000)
     }
     fn answer_row() -> Weight {
         answer::<Db>(500, 0, 0)

@@ -26,7 +26,7 @@ use gotong_scoring::{
         GROUPS,
     },
     trial::{ProvedChunk, Tiles},
-    Delta, Entry, Graph, Hash, HoldOut, ShareTable, Tree, CHUNK, WEIGHT_TILE,
+    Delta, Entry, Graph, Hash, HoldOut, ShareTable, Transformer, Tree, CHUNK, WEIGHT_TILE,
 };
 
 pub(super) const KEY: Hash = [7; 32];
@@ -39,7 +39,7 @@ pub(super) const STAGE: Stage = Stage::Pass(0);
 pub(super) const LAST_GROUP: u32 = GROUPS as u32 - 1;
 /// Outputs of the first layer of the largest model. One more would fit, but for the layers after it.
 pub(super) const OUTPUTS: u32 = bounds::MAX_WEIGHT_BYTES / 2 / bounds::MAX_RECORD_BYTES - 1;
-/// Width of those.
+/// Width of those, and of what else need not be wide.
 const NARROW: u32 = 4;
 const SEED: Hash = [6; 32];
 const DELTA_HASH: Hash = [3; 32];
@@ -47,13 +47,6 @@ const FUNDS: Balance = 1 << 100;
 const PASSES: u32 = 8;
 /// What a good delta is worth in each group.
 const GOOD: i64 = 1 << 10;
-
-/// A model of as many ops as there may be.
-fn model(inputs: u32, outputs: u32) -> Graph {
-    // Two layers have three ops between them.
-    let others = vec![NARROW; MAX_OPS / 3 - 1];
-    Graph::mlp(&[vec![inputs, outputs], others].concat())
-}
 
 fn facts(graph: Graph) -> RoundFacts {
     RoundFacts {
@@ -73,9 +66,11 @@ fn facts(graph: Graph) -> RoundFacts {
     }
 }
 
-/// The longest sample, about as many weights as there may be, as many ops.
+/// The longest sample, about as many weights as there may be, and as many ops.
 fn largest_model() -> Graph {
-    model(bounds::MAX_RECORD_BYTES - 1, OUTPUTS)
+    // Two layers have three ops between them.
+    let others = vec![NARROW; MAX_OPS / 3 - 1];
+    Graph::mlp(&[vec![bounds::MAX_RECORD_BYTES - 1, OUTPUTS], others].concat())
 }
 
 /// Of the largest model.
@@ -83,9 +78,17 @@ pub(super) fn largest() -> RoundFacts {
     facts(largest_model())
 }
 
-/// Of a model with as many ops, and a trace that is soon computed.
+/// Of the model that takes the most to list the stages of: a transformer of as many ops as there may be.
 pub(super) fn deepest() -> RoundFacts {
-    facts(model(NARROW, NARROW))
+    facts(Graph::transformer(&Transformer {
+        vocab: NARROW,
+        tokens: NARROW,
+        width: NARROW,
+        heads: 1,
+        hidden: NARROW,
+        layers: 13,
+        tied: false,
+    }))
 }
 
 fn record() -> EntrantRecord {

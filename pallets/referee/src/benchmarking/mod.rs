@@ -1,10 +1,12 @@
 //! What calls and hooks cost at their worst: the longest answer of each kind, about the largest
 //! round, with all disputes open and all verdicts remembered that there can be.
 
+#![allow(clippy::float_arithmetic)] // FRAME expands to it.
+
 mod fixture;
 
 use crate::{disputes::Disputes, Call, Config, Deadlines, Disputes as DisputeMap, Pallet, Parties};
-use alloc::{boxed::Box, vec};
+use alloc::{boxed::Box, vec, vec::Vec};
 use fixture::*;
 use frame_benchmarking::v2::*;
 use frame_support::traits::{fungible::Mutate, Get};
@@ -274,7 +276,7 @@ mod benchmarks {
     #[benchmark]
     fn answer_sums() -> Result<(), BenchmarkError> {
         let facts = deepest();
-        // With weights of zero only biases of the last layer have a gradient.
+        // With weights of zero the embedding has no gradient.
         let statement = backward::Statement::Sample {
             sample: 0,
             position: 0,
@@ -437,8 +439,8 @@ mod benchmarks {
 
     #[benchmark]
     fn pick() -> Result<(), BenchmarkError> {
-        // Of a tile of a gradient's trace: what it is of takes the most to find.
-        let facts = largest();
+        // Of a tile of a gradient's trace: it takes the most to find what that is of.
+        let facts = deepest();
         let trial = Trial {
             statement: gradient(backward::Statement::Trace {
                 sample: LAST_SAMPLE,

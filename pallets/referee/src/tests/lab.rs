@@ -139,6 +139,12 @@ impl Lab {
         LAB.get_or_init(|| Self::new(&[2100, 32, 3], 8, 3, SEED))
     }
 
+    /// A round of a model with more parameters than one answer shows products of, and a longer trace than it shows.
+    pub fn large() -> &'static Self {
+        static LAB: OnceLock<Lab> = OnceLock::new();
+        LAB.get_or_init(|| Self::new(&[10, 22_000, 2], 8, 3, SEED))
+    }
+
     /// A round of an MLP with these layers.
     pub fn new(layers: &[u32], samples: u32, deltas: u32, seed: u64) -> Self {
         Self::of(Graph::mlp(layers), samples, deltas, seed)

@@ -3,17 +3,21 @@
 
 use super::lab::*;
 use crate::{disputes::LONGEST_TRIAL, mock::*};
+use frame_support::assert_ok;
 use gotong_protocol::{dispute::Verdict, TableSummary};
 use gotong_scoring::{
     share::{
         company::weighted_median,
         table::{PassSummary, ShareTable, Stage},
-        trial::{Lie, Model, PartOf, Step},
+        trial::{Answer, Lie, Model, PartOf, Statement, Step, Trial},
         Half,
     },
     trial::{backward, Side},
 };
-use std::{cell::Cell, collections::BTreeSet};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+};
 
 fn honest() -> Agent {
     Lab::get().honest()
@@ -419,6 +423,77 @@ fn who_lies_about_a_word_of_a_gradient_has_no_answer() {
     assert_eq!(are_convicted(gradient_liars, is_silent), 2 * 9);
 }
 
+/// It says of one sample that it adds what is missing. There is nothing that this follows from.
+#[test]
+fn who_invents_what_a_sample_adds_is_convicted_of_it() {
+    for lab in labs() {
+        for (lie, liar) in gradient_liars(lab) {
+            execute(|| {
+                let honest = lab.honest();
+                let id = dispute(&liar, &honest);
+                while let Some(now) = get(id) {
+                    if now.trial.awaits_answer() {
+                        let shown = inventing(&honest, now.trial.clone());
+                        let shown = shown.or_else(|| liar.answer(&now.trial));
+                        assert_ok!(answer(&accused(), id, shown.unwrap()));
+                    } else {
+                        assert!(step(id, &liar, &honest));
+                    }
+                    next_block();
+                }
+                let Some(Verdict::Refuted(Step::Gradient { stage, group, step })) = verdict(id)
+                else {
+                    panic!("{lie:?}: {:?}", verdict(id));
+                };
+                let backward::Step::Contribution {
+                    position,
+                    claimed,
+                    found,
+                    ..
+                } = step
+                else {
+                    panic!("{lie:?}: {step:?}");
+                };
+                let by = claimed - found;
+                let found = Lie::Gradient {
+                    stage,
+                    group,
+                    position,
+                    by,
+                };
+                assert_eq!(found, lie);
+                assert_convicted(&accused(), &challenger());
+            });
+        }
+    }
+}
+
+/// What somebody honest would show of a word of a gradient that is one less, with one more for the first sample.
+fn inventing(honest: &Agent, mut trial: Trial) -> Option<Answer> {
+    let Statement::Gradient { word, .. } = &mut trial.statement else {
+        return None;
+    };
+    let is_of_all = match word {
+        backward::Statement::Gradient { value, .. } => {
+            *value -= 1;
+            true
+        }
+        backward::Statement::Sample { value, .. } | backward::Statement::Reader { value, .. } => {
+            *value -= 1;
+            false
+        }
+        _ => return None,
+    };
+    let mut shown = honest.answer(&trial)?;
+    match &mut shown {
+        Answer::Gradient(backward::Answer::Samples(added)) if is_of_all => added[0] += 1,
+        // Of two ops that read it.
+        Answer::Gradient(backward::Answer::Readers(added)) => added[0] += 1,
+        _ => {}
+    }
+    Some(shown)
+}
+
 #[test]
 fn who_lies_about_a_word_on_its_way_back_is_convicted_of_it() {
     let is_of_word = |lie: &Lie, verdict: &Verdict| match (lie, verdict) {
@@ -464,8 +539,28 @@ fn who_lies_about_the_company_is_convicted_of_it() {
 
 #[test]
 fn who_forges_a_table_is_convicted() {
-    for (what, liar) in forgers().into_iter().chain(summary_forgers()) {
-        is_convicted(what, Lab::get(), &liar);
+    let verdicts = forgers().into_iter().chain(summary_forgers());
+    let verdicts = verdicts.map(|(what, liar)| (what, is_convicted(what, Lab::get(), &liar)));
+    let verdicts: BTreeMap<_, _> = verdicts.collect();
+    assert_eq!(verdicts.len(), 18 + 11);
+    // What a part is made of makes another; a row has too much or too little in it.
+    for what in [
+        "a part",
+        "a later part",
+        "parts that even out",
+        "a part of the pay",
+    ] {
+        let of_part = matches!(verdicts[what], Verdict::Refuted(Step::Part(_)));
+        assert!(of_part, "{what}: {:?}", verdicts[what]);
+    }
+    for what in [
+        "a delta",
+        "a part too few",
+        "parts of nobody",
+        "parts of the pay for nobody",
+    ] {
+        let of_row = matches!(verdicts[what], Verdict::Refuted(Step::Row(..)));
+        assert!(of_row, "{what}: {:?}", verdicts[what]);
     }
 }
 

@@ -76,6 +76,15 @@ fn long_disputes() -> Vec<(&'static Lab, Agent)> {
             carries: true,
         },
     });
+    let large = Lab::large();
+    let large_parts = (0..large.facts.entrants).map(|entrant| Lie::Part {
+        of: PartOf {
+            stage: Stage::Pass(0),
+            entrant,
+            group: 0,
+        },
+        by: 1_000,
+    });
     let mut members = lab.table.passes[1].members.clone();
     let out = members.iter().position(|is| !*is).unwrap();
     let back = members.iter().position(|is| *is).unwrap();
@@ -88,6 +97,11 @@ fn long_disputes() -> Vec<(&'static Lab, Agent)> {
         (lab, lab.with_company(members)),
         (language, language.first_liar(words).1),
         (wide, wide.first_liar(wide_words).1),
+        (large, large.first_liar(large_parts).1),
+        (
+            large,
+            large.first_liar(large.words(Side::Base, Half::A, 2)).1,
+        ),
     ]
 }
 
@@ -435,18 +449,16 @@ fn a_bad_answer_is_refused_by_name_and_changes_nothing() {
     assert!(refused > 500, "{refused}");
     let expected = ["ForeignInput", "NotTheInside", "WrongMove", "WrongShape"];
     assert!(names.iter().eq(&expected), "{names:?}");
-    // Every kind of answer but products over parts of the tiles: there are too few tiles.
-    let products = kind(&Answer::Products(vec![]));
+    // Every kind of answer.
     let of_gradient = kind(&Answer::Gradient(backward::Answer::Samples(vec![]))).0;
     let of_loss = kind(&Answer::Loss(loss::Answer::Nodes(vec![]))).0;
     let all = (0..14).flat_map(|kind| match kind {
         _ if kind == of_gradient => (0..6).map(|within| (kind, Some(within))).collect(),
-        // All of the traces of these models are shown at once.
-        _ if kind == of_loss => (1..4).map(|within| (kind, Some(within))).collect(),
+        _ if kind == of_loss => (0..4).map(|within| (kind, Some(within))).collect(),
         _ => vec![(kind, None)],
     });
     let missing: Vec<_> = all.filter(|kind| !answered.contains(kind)).collect();
-    assert_eq!(missing, [products]);
+    assert_eq!(missing, []);
 }
 
 #[test]

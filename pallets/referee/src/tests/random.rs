@@ -297,6 +297,26 @@ fn some_liars(count: usize) -> impl Strategy<Value = Vec<Option<AnyLie>>> {
     prop::collection::vec(prop::option::of(any_lie()), 1..=count)
 }
 
+#[test]
+fn most_lies_come_to_something() {
+    let mut dice = Dice(7);
+    let mut lied = 0;
+    for seed in 0..30 {
+        let lab = Lab::new(&[20, 10, 4], 30, 7, seed);
+        for _ in 0..10 {
+            let lie = AnyLie {
+                kind: dice.below(8) as u8,
+                side: dice.below(256) as u8,
+                at: dice.below(u32::MAX),
+                by: 1 + dice.below(28_000) as i16,
+            };
+            let is_lie = *lie.teller(&lab).summary() != lab.table.summary();
+            lied += u32::from(is_lie);
+        }
+    }
+    assert!(lied > 150, "{lied} of 300");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
