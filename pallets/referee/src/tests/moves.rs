@@ -100,7 +100,7 @@ fn long_disputes() -> Vec<(&'static Lab, Agent)> {
         (large, large.first_liar(large_parts).1),
         (
             large,
-            large.first_liar(large.words(Side::Base, Half::A, 2)).1,
+            large.first_liar(large.words(Side::Base, Half::A, 4)).1,
         ),
     ]
 }
