@@ -420,7 +420,7 @@ impl pallet_referee::Config for Runtime {
     type WeightInfo = pallet_referee::weights::SubstrateWeight<Runtime>;
     type DisputeBond = ConstU128<{ 10 * UNIT }>;
     type MoveBlocks = MoveBlocks;
-    // The longest honest dispute, about a word of a gradient, takes 35.
+    // The longest honest dispute, about a word of a gradient, takes 25.
     type MaxMoves = ConstU32<40>;
     type MaxDisputesPerRound = ConstU32<16>;
     type MaxLiveRounds = MaxLiveTasks;

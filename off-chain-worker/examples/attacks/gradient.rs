@@ -14,10 +14,11 @@ use gotong::{
     },
 };
 use gotong_scoring::{
+    arith::{round_div, MASTER_BOUND},
     gradient::Differentiator,
-    merge::Merge,
+    merge::{Merge, Part},
     share::{Company, Entrant},
-    Delta, Evaluator, Graph, Samples, Transformer,
+    Delta, Entry, Evaluator, Graph, Samples, Transformer,
 };
 use rayon::prelude::*;
 use serde_json::{json, Map, Value};
@@ -223,10 +224,11 @@ impl Subject {
             Ok(bits(&FastCpu.losses(&self.graph, weights, &self.exam)?))
         };
         let gain = losses(base)? - losses(&merge.merged())?;
+        let middle = Middle::new(base, &parts, midpoint);
         let differences = |c: i16| -> Result<Vec<f64>> {
             let mut fall = |part| -> Result<f64> {
-                let minus = losses(&merge.beside_midpoint(&midpoint, part, -c))?;
-                Ok((minus - losses(&merge.beside_midpoint(&midpoint, part, c))?) / f64::from(c))
+                let minus = losses(&middle.beside(part, -c))?;
+                Ok((minus - losses(&middle.beside(part, c))?) / f64::from(c))
             };
             parts.iter().map(&mut fall).collect()
         };
@@ -270,4 +272,50 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
         x.iter().zip(y).map(|(x, y)| (x - mx) * (y - my)).sum()
     };
     product(a, of_a, b, of_b) / (product(a, of_a, a, of_a) * product(b, of_b, b, of_b)).sqrt()
+}
+
+/// The weights halfway to a merge, and what they are made of.
+struct Middle<'a> {
+    base: &'a [i16],
+    /// By parameter: the sum of weight, clip and change of all parts.
+    sums: Vec<i64>,
+    /// Of all parts.
+    weight: u64,
+    weights: Vec<i16>,
+}
+
+impl<'a> Middle<'a> {
+    fn new(base: &'a [i16], parts: &[Part], weights: Vec<i16>) -> Self {
+        let mut sums = vec![0; base.len()];
+        for part in parts {
+            for entry in part.delta.entries() {
+                sums[entry.position as usize] += term(part, entry);
+            }
+        }
+        Self {
+            base,
+            sums,
+            weight: parts.iter().map(|part| u64::from(part.weight)).sum(),
+            weights,
+        }
+    }
+
+    /// With `c` times half of a part's own share of the merge more; `c` may be negative.
+    fn beside(&self, part: &Part, c: i16) -> Vec<i16> {
+        let mut weights = self.weights.clone();
+        for entry in part.delta.entries() {
+            let place = entry.position as usize;
+            let moved = self.sums[place] + i64::from(c) * term(part, entry);
+            let step = round_div(moved.into(), (i128::from(self.weight)) << 17);
+            let most = i128::from(MASTER_BOUND);
+            let weight = (i128::from(self.base[place]) + step).clamp(-most, most);
+            weights[place] = weight as i16;
+        }
+        weights
+    }
+}
+
+/// What an entry of a part adds to a merge, before it is divided.
+fn term(part: &Part, entry: &Entry) -> i64 {
+    i64::from(part.weight) * i64::from(part.clip_q16) * i64::from(entry.change)
 }

@@ -127,7 +127,7 @@ async fn what_pytorch_trains_is_paid() -> Result<()> {
     // A round that nobody commits to rolls on: it is the first one however long the training took.
     let round = network.ended(task, 0, ROUND_LIMIT).await?;
     assert_settled(&round)?;
-    let claim = round.claim.clone().context("settled on a claim")?;
+    let claim = round.claim.context("settled on a claim")?;
     assert!(claim.merged.is_some_and(|merged| merged.gain > 0));
     let claimed = network
         .run("One", &format!("claim --task={}", task.0))
