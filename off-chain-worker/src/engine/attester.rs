@@ -184,7 +184,6 @@ impl Attester {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::lab::Lab;
     use gotong_scoring::{
         share::table::{Fall, MergeSummary},
         SumNode,
@@ -256,14 +255,9 @@ mod tests {
     }
 
     #[test]
-    fn a_real_table_is_committed_with_its_claim_and_survives_a_restart() {
-        let lab = Lab::small();
+    fn a_table_is_committed_with_its_claim_and_survives_a_restart() {
         let mut engine = Attester::new(TASK, ACCOUNT);
-        engine.on_evaluated(Evaluated {
-            base_root: lab.facts.base_root,
-            table: lab.summary(),
-            ..evaluated(RoundId(0), [0; 32], 1)
-        });
+        engine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
         let mut now = AttesterSnapshot {
             block: 1,
             round: RoundId(0),
@@ -271,8 +265,7 @@ mod tests {
             inputs: [0; 32],
             seat: Some(Seat::Drawn),
         };
-        let claim = lab.summary().claim(&lab.facts.base_root);
-        assert!(claim.merged.is_some());
+        let claim = table(1).claim(&BASE);
         let (work_root, salt) = ([1; 32], [1; 32]);
         let commitment =
             attestation_commitment(TASK, RoundId(0), &ACCOUNT, &claim, &work_root, &salt);
@@ -285,7 +278,7 @@ mod tests {
         (now.phase, now.seat) = (Phase::AttestReveal, Some(Seat::Committed));
         let reveal = AttesterCommand::Reveal {
             round: RoundId(0),
-            table: Box::new(lab.summary()),
+            table: Box::new(table(1)),
             work_root,
             salt,
         };
