@@ -232,7 +232,8 @@ async fn one_honest_watcher_beats_a_majority() -> Result<()> {
         let verdict = verdict.context("each liar is convicted")?;
         assert_eq!(verdict.challenger, account("Watcher"));
         assert!(
-            matches!(verdict.verdict, Verdict::Refuted(Step::Part(_))),
+            // Whose part is wrong defends it with a wrong product of a tile.
+            matches!(verdict.verdict, Verdict::Refuted(Step::Product { .. })),
             "{verdict:?}"
         );
         assert_eq!(scene.stake(name).await?, 0);
