@@ -82,7 +82,8 @@ pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
 fn noise(parameters: usize, number: usize) -> Result<Delta> {
     let place = |nth: usize| nth * SPARSITY + (nth * 31 + number * 17) % SPARSITY;
     let entries = (0..parameters / SPARSITY).map(|nth| {
-        let size = 40 + (nth * 7 + number) % 50;
+        // Two magnitudes a chunk, as a delta has.
+        let size = 40 + (nth + number) % 2 * 40;
         let is_up = (nth * 13 + number * 29) % 61 < 30;
         let size = i16::try_from(size).unwrap_or(1);
         Entry {
