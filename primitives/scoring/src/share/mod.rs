@@ -25,6 +25,7 @@
 pub mod claim;
 pub mod company;
 pub mod credit;
+mod entry;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod halves;
@@ -42,6 +43,9 @@ pub mod work;
 pub use claim::{CreditError, CreditProof, MergedGain, ProvedCredit, ShareClaim};
 pub use company::{Company, Entrant, Pass};
 pub use credit::{credits, most_credits, Credit};
+pub use entry::{
+    entry_weight, EntryWeights, MAX_STAKE_WEIGHT, NEWCOMERS_PART, PROVEN_TIMES,
+};
 pub use halves::{can_decide, halves, Half};
 pub use ledger::Ledger;
 pub use record::{entrants_tree, EntrantRecord};
@@ -50,7 +54,6 @@ pub use table::{ShareTable, Stage, TableSummary};
 pub use trial::RoundFacts;
 pub use work::{audits, work_root, Audit, AuditAnswer, AuditError, Audited};
 
-use crate::merge::MAX_WEIGHT;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::ops::Range;
 use scale_info::TypeInfo;
@@ -61,18 +64,6 @@ pub const GROUPS: usize = 16;
 pub const MOST_OF_A_GROUP: i64 = 1 << 40;
 /// Most of a variance.
 pub const MOST_VARIANCE: u128 = 1 << 106;
-
-/// How often the stake of an account counts that has proved something in the task; that of a newcomer counts once. So
-/// a crowd of new accounts cannot thin out the work of those who have proved theirs.
-pub const PROVEN_TIMES: u32 = 64;
-/// Most that a stake weighs by itself, so that no weight passes [`MAX_WEIGHT`].
-pub const MAX_STAKE_WEIGHT: u32 = MAX_WEIGHT / PROVEN_TIMES;
-
-/// The weight of a delta in merges, from that of its account's stake: at least 1, at most [`MAX_WEIGHT`].
-pub fn entry_weight(stake_weight: u32, is_proven: bool) -> u32 {
-    let times = if is_proven { PROVEN_TIMES } else { 1 };
-    stake_weight.clamp(1, MAX_STAKE_WEIGHT) * times
-}
 
 /// What a task may choose of the rule.
 #[derive(
@@ -262,15 +253,6 @@ mod value_tests {
             terms.newcomer_floor_q8,
             terms.proven_floor_q8
         ) = (128, 129)));
-    }
-
-    #[test]
-    fn what_was_proved_weighs_more() {
-        assert_eq!(entry_weight(1, false), 1);
-        assert_eq!(entry_weight(1, true), PROVEN_TIMES);
-        assert_eq!(entry_weight(0, false), 1);
-        assert_eq!(entry_weight(u32::MAX, true), MAX_WEIGHT);
-        assert_eq!(entry_weight(u32::MAX, false), MAX_STAKE_WEIGHT);
     }
 
     proptest! {

@@ -16,7 +16,8 @@ pub struct EntrantRecord {
     pub delta_hash: Hash,
     /// [`crate::Delta::root`].
     pub delta_root: Hash,
-    /// Weight in merges: [`super::entry_weight`].
+    /// Weight in merges: [`super::entry_weight`], and where a round has too many newcomers
+    /// [`super::EntryWeights::limited`].
     pub weight: u32,
     /// [`crate::Delta::square_norm`].
     pub square_norm: u64,
