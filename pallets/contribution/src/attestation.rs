@@ -10,10 +10,7 @@ use crate::{
 use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
-use frame_support::{
-    ensure,
-    traits::{Get, Randomness},
-};
+use frame_support::{ensure, traits::Get};
 use gotong_protocol::{
     attestation_commitment, bounds, AuditAnswer, Hash, Phase, RoundId, SeatState, ShareClaim,
     TableSummary, TaskId,
@@ -81,7 +78,7 @@ impl<T: Config> Attestation<T> {
         let error = Error::<T>::NotInAttestCommitPhase;
         let (task, mut round) = Rounds::<T>::current(id, round_id, Phase::AttestCommit, error)?;
         // Nothing can be computed yet.
-        ensure!(!round.awaits_seed(), Error::<T>::NotInAttestCommitPhase);
+        ensure!(round.draw.is_none(), Error::<T>::NotInAttestCommitPhase);
         let seat = Self::seat_of(&mut round, &who)?;
         ensure!(seat.commitment.is_none(), Error::<T>::AlreadyAttested);
         seat.commitment = Some(commitment);
@@ -139,6 +136,7 @@ impl<T: Config> Attestation<T> {
     ) -> DispatchResult {
         let error = Error::<T>::NotInChallengePhase;
         let (task, mut round) = Rounds::<T>::current(id, round_id, Phase::Challenge, error)?;
+        ensure!(round.draw.is_none(), Error::<T>::NotInChallengePhase);
         let (seed, entrants) = (round.audit_seed.unwrap_or_default(), round.reveals);
         let seat = Self::seat_of(&mut round, &who)?;
         ensure!(!seat.audited, Error::<T>::AlreadyAudited);
@@ -167,36 +165,53 @@ impl<T: Config> Attestation<T> {
         Ok(())
     }
 
-    /// Draws attesters, by stake and without replacement, among the registered who have the task's
-    /// least stake, hold no seat of the round, did not commit a delta in it and do not sponsor the
-    /// task: as many as the round lacks, or none if there are too few of them. False if none.
+    /// Who can be drawn, with their stake: the registered who have the task's least stake, hold no seat of the round,
+    /// did not commit a delta in it and do not sponsor the task. None if they are too few for the round to go on.
+    pub(crate) fn candidates(
+        id: TaskId,
+        task: &Task<T::AccountId>,
+        round: &Round<T::AccountId>,
+    ) -> Vec<(T::AccountId, Balance)> {
+        let mut candidates = Attesters::<T>::get().into_inner();
+        candidates.retain(|(who, stake)| {
+            *stake >= task.terms.minimum_attester_stake
+                && *who != task.sponsor
+                && round.seats.iter().all(|seat| seat.account != *who)
+                && !Submissions::<T>::exists(id, task.round, who)
+        });
+        // After a conviction a single seat may come to settle the round.
+        let enough = if round.convicted() {
+            1
+        } else {
+            task.terms.quorum
+        };
+        let sitting = round.seats.iter().filter(|seat| seat.sits()).count();
+        if sitting.saturating_add(candidates.len()) < usize::from(enough) {
+            candidates.clear();
+        }
+        candidates
+    }
+
+    /// Draws attesters among the candidates, by stake and without replacement: as many as the round lacks.
     pub(crate) fn draw(
         id: TaskId,
         task: &Task<T::AccountId>,
         round: &mut Round<T::AccountId>,
-    ) -> bool {
-        let seed = Self::random(b"gotong:attesters", id, task, round);
-        let mut candidates: Vec<_> = Attesters::<T>::get()
-            .into_iter()
-            .filter(|(who, stake)| {
-                *stake >= task.terms.minimum_attester_stake
-                    && *who != task.sponsor
-                    && round.seats.iter().all(|seat| seat.account != *who)
-            })
+        seed: &Hash,
+    ) {
+        let mut candidates = Self::candidates(id, task, round);
+        let sitting = round.seats.iter().filter(|seat| seat.sits()).count();
+        let lacking = usize::from(task.terms.seats).saturating_sub(sitting);
+        let numbers = 0u32..lacking as u32;
+        let drawn: Vec<_> = numbers
+            .map_while(|number| draw_one(seed, number, &mut candidates))
+            // A round has room for so many in all.
+            .take((bounds::MAX_SEATS as usize).saturating_sub(round.seats.len()))
             .collect();
-        let before = round.seats.len();
-        let mut sitting = round.seats.iter().filter(|seat| seat.sits()).count();
-        let mut number = 0u32;
-        while sitting < usize::from(task.terms.seats) {
-            let Some((account, stake)) = draw_one(&seed, number, &mut candidates) else {
-                break;
-            };
-            number = number.saturating_add(1);
-            if Submissions::<T>::exists(id, task.round, &account) {
-                continue;
-            }
+        let mut attesters = Vec::with_capacity(drawn.len());
+        for (account, stake) in drawn {
             let seat = Seat {
-                account,
+                account: account.clone(),
                 stake,
                 state: SeatState::Sitting,
                 commitment: None,
@@ -204,48 +219,15 @@ impl<T: Config> Attestation<T> {
                 audited: false,
                 fee: 0,
             };
-            if round.seats.try_push(seat).is_err() {
-                break;
+            if round.seats.try_push(seat).is_ok() {
+                attesters.push(account);
             }
-            sitting = sitting.saturating_add(1);
         }
-        // After a conviction a single seat may come to settle the round.
-        let enough = if round.convicted() {
-            1
-        } else {
-            task.terms.quorum
-        };
-        if sitting < usize::from(enough) {
-            round.seats.truncate(before);
-        }
-        let drawn = round.seats.iter().skip(before);
         Pallet::<T>::deposit_event(Event::AttestersDrawn {
             task: id,
             round: task.round,
-            attesters: drawn.map(|seat| seat.account.clone()).collect(),
+            attesters,
         });
-        round.seats.len() > before
-    }
-
-    /// [`Self::random`] as a hash.
-    pub(crate) fn seed(
-        purpose: &[u8],
-        id: TaskId,
-        task: &Task<T::AccountId>,
-        round: &Round<T::AccountId>,
-    ) -> Hash {
-        blake2_256(&[&Self::random(purpose, id, task, round)])
-    }
-
-    /// Randomness for one purpose of a round, between one draw of its seats and the next.
-    fn random(
-        purpose: &[u8],
-        id: TaskId,
-        task: &Task<T::AccountId>,
-        round: &Round<T::AccountId>,
-    ) -> Vec<u8> {
-        let subject = (purpose, id, task.round, round.redraws).encode();
-        T::Randomness::random(&subject).0.as_ref().to_vec()
     }
 
     /// Puts out who did not commit. Slashed only if enough others did, of samples that are on the

@@ -55,6 +55,10 @@ impl<T: Config> Court<T::AccountId> for Pallet<T> {
     fn disputable(id: TaskId, round_id: RoundId, accused: &T::AccountId) -> Option<TableSummary> {
         let error = Error::<T>::NotInChallengePhase;
         let (_, mut round) = Rounds::<T>::current(id, round_id, Phase::Challenge, error).ok()?;
+        // The challenge begins with its audits.
+        if round.draw.is_some() {
+            return None;
+        }
         round.seat_mut(accused)?.claim()?;
         Tables::<T>::get((id, round_id), accused)
     }

@@ -97,13 +97,11 @@ mod errors {
         TooManySubmissions,
         /// Half of the places of a round are for accounts that have proved something in the task, and the others are taken.
         TooManyNewcomers,
-        /// Nobody revealed in the first half of the window, so no shard is published and nothing is revealed any more.
-        TooLateToReveal,
         /// The account did not commit in this round.
         NoCommitment,
         /// What is revealed is not what this account committed to.
         CommitmentMismatch,
-        /// The account revealed in this round.
+        /// The account revealed this, in time or late.
         AlreadyRevealed,
         /// The bytes are not the one encoding of a delta for this model.
         DeltaMalformed,
@@ -127,6 +125,8 @@ mod errors {
         ClaimInconsistent,
         /// There is nothing in this round for this account to claim.
         NothingToClaim,
+        /// The round merged nothing, so there is no credit to forfeit: claim it without a proof.
+        NothingToForfeit,
         /// The account has claimed this round.
         AlreadyClaimed,
         /// The account has an earlier round to claim: rounds are claimed in order, and none is left out.

@@ -167,6 +167,18 @@ mod events {
             /// The length of the encoded delta.
             bytes: u32,
         },
+        /// A contributor revealed a delta when the round did not take it any more. It is nobody else's in this task, and
+        /// its deposit stays lost.
+        RevealedLate {
+            /// The task.
+            task: TaskId,
+            /// The round of that task.
+            round: RoundId,
+            /// The contributor.
+            who: T::AccountId,
+            /// The hash of the encoded delta.
+            delta_hash: Hash,
+        },
         /// The sponsor published shard `index`.
         ShardPublished {
             /// The task.
@@ -215,6 +227,15 @@ mod events {
             who: T::AccountId,
             /// What it says the round comes to.
             claim: ShareClaim,
+        },
+        /// A contributor gave up its credit of a round, and its ledger begins anew.
+        Forfeited {
+            /// The task.
+            task: TaskId,
+            /// The round of that task.
+            round: RoundId,
+            /// The contributor.
+            who: T::AccountId,
         },
         /// An attester answered its audits.
         Audited {

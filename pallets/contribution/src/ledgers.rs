@@ -1,7 +1,8 @@
 //! What each account has proved in each task, and which rounds it has still to claim.
 //!
 //! Rounds are claimed in order and none is left out: an account's reveals of a task are a list, each of which names
-//! the next.
+//! the next. Who cannot or will not show its credit of one forfeits it, and begins anew: so a credit below zero is
+//! never left out for nothing, and no round stops an account for ever.
 
 use crate::{
     rounds::Round, submissions::Submissions, tasks::Task, Balance, Config, Error,
@@ -17,8 +18,10 @@ use scale_info::TypeInfo;
 pub struct Account {
     /// The credits of the rounds that it claimed, and what they prove.
     pub ledger: Ledger,
-    /// What it was paid for that.
+    /// What it was paid, in all.
     pub paid: Balance,
+    /// The last round whose credit it forfeited; its ledger is of the rounds after it.
+    pub forfeited: Option<RoundId>,
     /// The first round in which it revealed and that it has not claimed.
     pub next: Option<RoundId>,
     /// The last round in which it revealed.

@@ -140,9 +140,9 @@ pub mod pallet {
         /// The runtime's reason for a hold.
         type RuntimeHoldReason: From<HoldReason>;
 
-        /// Draws attesters, their audits, and samples from pools. Must not be known to anyone while a round's commits
-        /// are taken, or else a contributor may know who will attest it, and an attester what it
-        /// need not evaluate.
+        /// Draws attesters, their audits, and samples from pools, [`Config::DrawBlocks`] of it for each. Must not be
+        /// known to anyone before its block, or else a contributor may know who will attest it, and an attester what
+        /// it need not evaluate.
         type Randomness: Randomness<Self::Hash, BlockNumberFor<Self>>;
 
         /// The time, in blocks that had room; all windows and deadlines are counted in it. So nobody
@@ -209,6 +209,10 @@ pub mod pallet {
         /// Longest window of a phase.
         #[pallet::constant]
         type MaxWindowBlocks: Get<u32>;
+
+        /// Blocks that each draw of seats or audits mixes. Who makes not all of them cannot choose what is drawn.
+        #[pallet::constant]
+        type DrawBlocks: Get<u32>;
 
         /// Time from the end of a round until what nobody claimed of it can go back to the pool.
         #[pallet::constant]
@@ -439,7 +443,8 @@ pub mod pallet {
 
         /// Reveals the delta that was committed; the chain keeps its hash, the block its bytes.
         ///
-        /// Signed by who committed; the deposit comes back. Emits [`Event::Revealed`].
+        /// Signed by who committed; the deposit comes back. Emits [`Event::Revealed`]. When the round takes no deltas any
+        /// more, only the author of the bytes is kept: then it emits [`Event::RevealedLate`].
         #[pallet::call_index(8)]
         #[pallet::weight(T::WeightInfo::reveal(delta.len() as u32))]
         pub fn reveal(
@@ -541,6 +546,16 @@ pub mod pallet {
         pub fn release(origin: OriginFor<T>, task: TaskId, round: RoundId) -> DispatchResult {
             ensure_signed(origin)?;
             Rewards::<T>::release_expired(task, round)
+        }
+
+        /// Gives up the origin's credit of the next round that it has to claim: its ledger of the task begins anew. For
+        /// a round of which it cannot show its credit, as the table that nobody disputed in time was false.
+        ///
+        /// Signed by a contributor. Emits [`Event::Forfeited`].
+        #[pallet::call_index(15)]
+        pub fn forfeit(origin: OriginFor<T>, task: TaskId, round: RoundId) -> DispatchResult {
+            let who = ensure_signed(origin)?;
+            Rewards::<T>::forfeit(&who, task, round)
         }
     }
 

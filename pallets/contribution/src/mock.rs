@@ -77,7 +77,8 @@ parameter_types! {
     /// Blocks before this one that were full.
     pub static FullBlocks: u32 = 0;
     pub Clock: u32 = System::block_number() - FullBlocks::get();
-    pub static UnbondingBlocks: u32 = 400;
+    pub static UnbondingBlocks: u32 = 500;
+    pub static DrawBlocks: u32 = 1;
     /// Time for a block's work, in picoseconds.
     pub static BlockTime: u64 = WEIGHT_REF_TIME_PER_SECOND;
     pub BlockWeights: limits::BlockWeights =
@@ -115,6 +116,7 @@ impl pallet_contribution::Config for Test {
     type MaxAdvancesPerBlock = MaxAdvancesPerBlock;
     type MinWindowBlocks = MinWindowBlocks;
     type MaxWindowBlocks = MaxWindowBlocks;
+    type DrawBlocks = DrawBlocks;
     type ClaimBlocks = ClaimBlocks;
 }
 

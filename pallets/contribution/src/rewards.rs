@@ -6,16 +6,18 @@
 use crate::{
     asset::{unexpected, Asset},
     attestation::Seat,
-    ledgers::{self, Ledgers},
+    ledgers::{self, Account, Ledgers},
     rounds::{now, Round, Rounds},
-    submissions::Submissions,
+    submissions::{Submission, Submissions},
     tasks::{Task, Tasks},
     Balance, Config, Error, Event, HoldReason, Pallet, UnexpectedKind,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
 use frame_support::{ensure, traits::Get};
-use gotong_protocol::{claim::Claimed, pay, ClaimItem, Credit, Hash, RoundId, ShareClaim, TaskId};
+use gotong_protocol::{
+    claim::Claimed, pay, ClaimItem, Credit, Hash, Ledger, RoundId, ShareClaim, TaskId,
+};
 use scale_info::TypeInfo;
 use sp_runtime::{DispatchError, DispatchResult};
 
@@ -37,8 +39,10 @@ pub struct Settlement {
     pub released: Balance,
     /// Most that the positive credits of those who have not claimed come to, at the rate.
     pub most_credits: u64,
-    /// Contributors who claimed.
+    /// Contributors who claimed or forfeited.
     pub claims: u32,
+    /// Of these: who forfeited.
+    pub forfeits: u32,
     /// What they were credited, before the rate.
     pub credited: i64,
     /// Time from which what is left can be released.
@@ -97,6 +101,7 @@ impl<T: Config> Rewards<T> {
             released: 0,
             most_credits: price.most_credits,
             claims: 0,
+            forfeits: 0,
             credited: 0,
             expires_at: now::<T>().saturating_add(T::ClaimBlocks::get()),
         });
@@ -104,18 +109,14 @@ impl<T: Config> Rewards<T> {
 
     /// Credits `who` with what `item` proves, and pays what that proves of all its rounds.
     pub(crate) fn claim(who: &T::AccountId, item: &ClaimItem) -> DispatchResult {
-        let mut task = Tasks::<T>::get(item.task)?;
-        let nothing = || Error::<T>::NothingToClaim;
-        let mut round = Rounds::<T>::get(item.task, item.round).ok_or_else(nothing)?;
-        let mut submission =
-            Submissions::<T>::get(item.task, item.round, who).ok_or_else(nothing)?;
-        ensure!(submission.claimed.is_none(), Error::<T>::AlreadyClaimed);
-        let revealed = submission.revealed.as_ref().ok_or_else(nothing)?;
-        ensure!(round.outcome.is_some(), nothing());
-        let mut account = Ledgers::<T>::get(item.task, who);
-        ensure!(account.next == Some(item.round), Error::<T>::NotNextClaim);
-
-        let credit = Self::proved(&round, item, &revealed.record.delta_hash)?;
+        let Claimable {
+            mut task,
+            mut round,
+            mut submission,
+            mut account,
+            delta_hash,
+        } = Self::claimable(who, item.task, item.round)?;
+        let credit = Self::proved(&round, item, &delta_hash)?;
         let (proved, due) = ledgers::add::<T>(&mut account, &credit, &task, &round)?;
         let mut claimed = Claimed {
             credit: credit.credit,
@@ -153,6 +154,61 @@ impl<T: Config> Rewards<T> {
         });
         let surplus = Self::surplus(&task, &round);
         Self::release(item.task, &mut task, item.round, &mut round, surplus)
+    }
+
+    /// Gives up the credit of `who` in the next round that it has to claim, and empties its ledger: it counts as a
+    /// newcomer, and what it was paid stays paid.
+    pub(crate) fn forfeit(who: &T::AccountId, id: TaskId, round_id: RoundId) -> DispatchResult {
+        let Claimable {
+            mut task,
+            mut round,
+            mut submission,
+            mut account,
+            ..
+        } = Self::claimable(who, id, round_id)?;
+        let merged = |settlement: &&mut Settlement| settlement.claim.merged.is_some();
+        let settlement = round.settlement.as_mut().filter(merged);
+        let settlement = settlement.ok_or(Error::<T>::NothingToForfeit)?;
+        settlement.claims = settlement.claims.saturating_add(1);
+        settlement.forfeits = settlement.forfeits.saturating_add(1);
+        account.ledger = Ledger::default();
+        account.forfeited = Some(round_id);
+        account.next = submission.next;
+        submission.claimed = Some(Claimed::default());
+        Submissions::<T>::put(id, round_id, who, &submission);
+        Ledgers::<T>::put(id, who, &account);
+        Pallet::<T>::deposit_event(Event::Forfeited {
+            task: id,
+            round: round_id,
+            who: who.clone(),
+        });
+        let surplus = Self::surplus(&task, &round);
+        Self::release(id, &mut task, round_id, &mut round, surplus)
+    }
+
+    /// What a claim or a forfeit of `who` is about, if that round is the next that it has to claim.
+    fn claimable(
+        who: &T::AccountId,
+        id: TaskId,
+        round_id: RoundId,
+    ) -> Result<Claimable<T::AccountId>, Error<T>> {
+        let task = Tasks::<T>::get(id)?;
+        let nothing = || Error::<T>::NothingToClaim;
+        let round = Rounds::<T>::get(id, round_id).ok_or_else(nothing)?;
+        let submission = Submissions::<T>::get(id, round_id, who).ok_or_else(nothing)?;
+        ensure!(submission.claimed.is_none(), Error::<T>::AlreadyClaimed);
+        let revealed = submission.revealed.as_ref().ok_or_else(nothing)?;
+        let delta_hash = revealed.record.delta_hash;
+        ensure!(round.outcome.is_some(), nothing());
+        let account = Ledgers::<T>::get(id, who);
+        ensure!(account.next == Some(round_id), Error::<T>::NotNextClaim);
+        Ok(Claimable {
+            task,
+            round,
+            submission,
+            account,
+            delta_hash,
+        })
     }
 
     /// Gives back what nobody claimed in time.
@@ -281,6 +337,15 @@ impl<T: Config> Rewards<T> {
         }
         paid
     }
+}
+
+/// A round that an account has to claim next.
+struct Claimable<AccountId> {
+    task: Task<AccountId>,
+    round: Round<AccountId>,
+    submission: Submission,
+    account: Account,
+    delta_hash: Hash,
 }
 
 /// What a round owes.

@@ -3,7 +3,7 @@
 mod round;
 
 pub(crate) use round::UnderWay;
-pub use round::{Round, Seats, Shard};
+pub use round::{Draw, Round, Seats, Shard};
 
 use crate::{
     asset::unexpected,
@@ -16,13 +16,21 @@ use crate::{
     Tables, UnexpectedKind, WeightInfo,
 };
 use alloc::vec::Vec;
+use codec::Encode;
 use core::marker::PhantomData;
-use frame_support::{ensure, traits::Get, weights::Weight};
+use frame_support::{
+    ensure,
+    traits::{Get, Randomness},
+    weights::Weight,
+};
 use gotong_protocol::{
     bounds, may_reveal, next_phase, shard_is_due, Agreement, Facts, Hash, HoldOutTerms, Outcome,
     Phase, Proof, RoundId, ShardState, TaskId, Transition,
 };
-use gotong_scoring::{shard_root, share::entrants_tree};
+use gotong_scoring::{
+    shard_root,
+    share::{entrants_tree, EntryWeights},
+};
 use sp_runtime::{DispatchResult, SaturatedConversion};
 
 /// The block being made.
@@ -55,13 +63,19 @@ pub(crate) fn assert_constants<T: Config>() {
     let late = u64::from(T::MaxLiveTasks::get());
     let phase = u64::from(longest).saturating_add(late);
     let disputes = u64::from(T::MaxDisputeBlocks::get()).saturating_mul(2);
-    let draw = phase.saturating_mul(3).saturating_add(disputes);
+    // Of seats, and of audits; each of its blocks may be late, too.
+    let drawing = late.saturating_mul(u64::from(T::DrawBlocks::get()).saturating_mul(2));
+    let draw = phase
+        .saturating_mul(3)
+        .saturating_add(disputes)
+        .saturating_add(drawing);
     let draws = u64::from(bounds::MAX_REDRAWS).saturating_add(1);
     let answers = draw.saturating_mul(draws).saturating_add(late);
     assert!(
         u64::from(T::UnbondingBlocks::get()) > answers,
         "stake could leave before the round that it answers for is over"
     );
+    assert!(T::DrawBlocks::get() >= 1, "nothing would ever be drawn");
     assert!(T::WeightUnit::get() > 0, "weights are counted in units");
     assert!(
         T::MinAttesterStake::get() > 0 && T::MinContributorStake::get() > 0,
@@ -128,8 +142,10 @@ impl<T: Config> Rounds<T> {
             commits: 0,
             newcomers: 0,
             reveals: 0,
+            weights: EntryWeights::default(),
             shard: None,
             entrants_root: None,
+            draw: None,
             seed: None,
             seats: Seats::default(),
             redraws: 0,
@@ -215,12 +231,17 @@ impl<T: Config> Rounds<T> {
         Ok(())
     }
 
-    /// Whether deltas are still taken; where a shard is awaited, not for the first time in the second half.
+    /// Whether the round takes deltas: while its Reveal phase lasts, until the shard is published; where one is awaited,
+    /// not for the first time in the second half.
     pub(crate) fn may_reveal(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> bool {
+        // The hook may be late to end the phase.
+        let lasts = round.phase == Phase::Reveal && now::<T>() < round.ends_at;
         let reveal_blocks = task.terms.windows.reveal_blocks;
         let started_at = round.phase_started_at;
-        !task.terms.hold_out.is_sealed()
-            || may_reveal(now::<T>(), started_at, reveal_blocks, round.reveals)
+        let is_awaited = task.terms.hold_out.is_sealed();
+        lasts
+            && round.shard.is_none()
+            && (!is_awaited || may_reveal(now::<T>(), started_at, reveal_blocks, round.reveals))
     }
 
     /// Whether the round under way waits for its shard.
@@ -278,13 +299,18 @@ impl<T: Config> Rounds<T> {
         let round = Tasks::<T>::get(id)
             .ok()
             .and_then(|task| Self::get(id, task.round));
-        match round.map(|round| (round.phase, round.commits)) {
-            Some((Phase::Reveal, commits)) => T::WeightInfo::end_reveal(commits),
-            // A draw that finds nobody may be followed by a settlement.
-            Some((Phase::Challenge, _)) => {
-                T::WeightInfo::redraw().saturating_add(T::WeightInfo::settle())
+        let Some(round) = round else {
+            return T::WeightInfo::end_phase();
+        };
+        match round.phase {
+            _ if round.draw.is_some() => T::WeightInfo::draw(),
+            Phase::Reveal => T::WeightInfo::end_reveal(round.commits),
+            Phase::AttestCommit | Phase::AttestReveal => {
+                T::WeightInfo::redraw().max(T::WeightInfo::end_phase())
             }
-            _ => T::WeightInfo::end_phase(),
+            // If there is nobody to draw, a settlement may follow.
+            Phase::Challenge => T::WeightInfo::redraw().saturating_add(T::WeightInfo::settle()),
+            Phase::Commit | Phase::Ended => T::WeightInfo::end_phase(),
         }
     }
 
@@ -297,9 +323,7 @@ impl<T: Config> Rounds<T> {
             Self::delist(id);
             return unexpected::<T>(UnexpectedKind::ScheduledTaskMissing(id));
         };
-        if round.awaits_seed() {
-            Self::draw_seed(id, &task, &mut round, now);
-        }
+        Self::draw(id, &task, &mut round, now);
         // Ends, for phases only go forward, a Commit that rolls on starts a new window, and seats
         // are drawn anew so many times. Runs more than once only when no attester is left to act.
         while let Some(transition) =
@@ -313,24 +337,41 @@ impl<T: Config> Rounds<T> {
                 Tasks::<T>::round_over(id, &mut task, outcome);
                 Tasks::<T>::put(id, &task);
             }
-            None if round.awaits_seed() => Self::look_again(id, now),
+            None if round.draw.is_some() => Self::look_again(id, now),
             None if now < round.ends_at => Self::look_again(id, round.ends_at),
             // The challenge waits for its disputes; the last one that is closed wakes it.
             None => Self::look_again(id, u32::MAX),
         }
     }
 
-    /// Draws what chance decides: in a block after the one in which nothing more was revealed. So whoever made the block
-    /// of the last reveal or of the shard did not know what comes of it, unless the next block was its own, too. The
-    /// window to evaluate begins with it.
-    fn draw_seed(id: TaskId, task: &Task<T::AccountId>, round: &mut Round<T::AccountId>, now: u32) {
-        let seed = Attestation::<T>::seed(b"gotong:seed", id, task, round);
-        round.seed = Some(seed);
-        Pallet::<T>::deposit_event(Event::SeedDrawn {
-            task: id,
-            round: task.round,
-            seed,
-        });
+    /// Mixes this block into what is being drawn, if something is. After enough blocks chance decides: the seed of what is
+    /// evaluated with the attesters, or their audits. The window of the phase begins with it.
+    fn draw(id: TaskId, task: &Task<T::AccountId>, round: &mut Round<T::AccountId>, now: u32) {
+        let Some(mut draw) = round.draw.take() else {
+            return;
+        };
+        let subject = (id, task.round, round.redraws).encode();
+        draw.mix(T::Randomness::random(&subject).0.as_ref());
+        if draw.blocks < T::DrawBlocks::get() {
+            round.draw = Some(draw);
+            return;
+        }
+        if round.phase == Phase::Challenge {
+            // Nobody knew it when the work to be audited was committed to.
+            round.audit_seed = Some(draw.seed(b"gotong:audits"));
+        } else {
+            // Of the first draw: an evaluation that is under way stays as it is.
+            if round.seed.is_none() {
+                let seed = draw.seed(b"gotong:seed");
+                round.seed = Some(seed);
+                Pallet::<T>::deposit_event(Event::SeedDrawn {
+                    task: id,
+                    round: task.round,
+                    seed,
+                });
+            }
+            Attestation::<T>::draw(id, task, round, &draw.seed(b"gotong:attesters"));
+        }
         Self::enter(id, task, round, round.phase, now);
     }
 
@@ -344,7 +385,7 @@ impl<T: Config> Rounds<T> {
     ) {
         match round.phase {
             Phase::Reveal => {
-                let records = Submissions::<T>::end_reveal(id, task.round);
+                let records = Submissions::<T>::end_reveal(id, task.round, &round.weights);
                 let root = || entrants_tree(&records).root().hash;
                 round.entrants_root = (!records.is_empty()).then(root);
             }
@@ -356,25 +397,16 @@ impl<T: Config> Rounds<T> {
         match transition {
             Transition::Enter(phase) => {
                 Self::enter(id, task, round, phase, now);
-                match phase {
-                    Phase::AttestCommit => {
-                        Attestation::<T>::draw(id, task, round);
-                    }
-                    Phase::Challenge => {
-                        // Nobody knew it when the work to be audited was committed to.
-                        let seed = Attestation::<T>::seed(b"gotong:audits", id, task, round);
-                        round.audit_seed = Some(seed);
-                    }
-                    _ => {}
-                }
+                let draws = matches!(phase, Phase::AttestCommit | Phase::Challenge);
+                round.draw = draws.then(Draw::default);
+            }
+            Transition::Redraw if Attestation::<T>::candidates(id, task, round).is_empty() => {
+                round.redraws = bounds::MAX_REDRAWS;
             }
             Transition::Redraw => {
                 round.redraws = round.redraws.saturating_add(1);
-                if Attestation::<T>::draw(id, task, round) {
-                    Self::enter(id, task, round, Phase::AttestCommit, now);
-                } else {
-                    round.redraws = bounds::MAX_REDRAWS;
-                }
+                Self::enter(id, task, round, Phase::AttestCommit, now);
+                round.draw = Some(Draw::default());
             }
             Transition::RollOn => {
                 round.departures = Contributors::<T>::get().departures;
@@ -431,6 +463,7 @@ impl<T: Config> Rounds<T> {
             Some(_) => Agreement::Differs,
         };
         Facts {
+            drawing: round.draw.is_some(),
             commits: round.commits,
             may_commit: match round.phase {
                 Phase::Commit => Self::may_commit(task, round),

@@ -5,6 +5,7 @@ use crate::{
     ledgers::Ledgers,
     rounds::{block, Rounds},
     stakes::Stakes,
+    tasks::Tasks,
     Balance, Config, DeltaAuthors, Error, Event, HoldReason, Pallet, SlashReason,
     Submissions as SubmissionMap,
 };
@@ -16,7 +17,7 @@ use gotong_protocol::{
     bounds, claim::Claimed, submission_commitment, Delta, EntrantRecord, Hash, Phase, RoundId,
     TaskId,
 };
-use gotong_scoring::share::{entry_weight, Entrant};
+use gotong_scoring::share::{entry_weight, Entrant, EntryWeights};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
 
@@ -25,7 +26,7 @@ use sp_runtime::DispatchResult;
 pub struct Submission {
     /// Place in the order of commitment, from 0.
     pub index: u32,
-    /// Weight in the merge, of the stake and the ledger when it committed.
+    /// Weight by itself, of the stake and the ledger when it committed; in the merge it may be less.
     pub weight: u32,
     /// Whether the account had proved something in the task then.
     pub is_proven: bool,
@@ -44,12 +45,20 @@ pub struct Submission {
 /// A revealed delta.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct Revealed {
-    /// What a dispute has to know of the delta.
+    /// What a dispute has to know of the delta, at the weight that it has by itself.
     pub record: EntrantRecord,
     /// Length of the encoded delta.
     pub bytes: u32,
     /// Block whose body has the bytes.
     pub at: u32,
+}
+
+impl Revealed {
+    /// The record as it enters a round of these weights.
+    pub(crate) fn entrant(mut self, weights: &EntryWeights) -> EntrantRecord {
+        self.record.weight = weights.limited(self.record.weight, self.record.is_proven);
+        self.record
+    }
 }
 
 /// Owner of the submissions.
@@ -135,13 +144,9 @@ impl<T: Config> Submissions<T> {
         delta: &[u8],
         salt: &Hash,
     ) -> DispatchResult {
-        let error = Error::<T>::NotInRevealPhase;
-        let (task, mut round) = Rounds::<T>::current(id, round_id, Phase::Reveal, error)?;
-        ensure!(round.shard.is_none(), Error::<T>::ShardAlreadyPublished);
-        ensure!(
-            Rounds::<T>::may_reveal(&task, &round),
-            Error::<T>::TooLateToReveal
-        );
+        let task = Tasks::<T>::get(id)?;
+        let mut round = Rounds::<T>::get(id, round_id).ok_or(Error::<T>::RoundNotCurrent)?;
+        ensure!(round.phase >= Phase::Reveal, Error::<T>::NotInRevealPhase);
         let mut submission = Self::get(id, round_id, &who).ok_or(Error::<T>::NoCommitment)?;
         ensure!(submission.revealed.is_none(), Error::<T>::AlreadyRevealed);
         let delta_hash = Delta::hash_of(delta);
@@ -152,11 +157,23 @@ impl<T: Config> Submissions<T> {
         );
         let author = DeltaAuthors::<T>::get(id, delta_hash);
         ensure!(
-            author.is_none_or(|author| author == who),
+            author.as_ref().is_none_or(|author| *author == who),
             Error::<T>::DeltaOfAnother
         );
         let decoded =
             Delta::decode(delta, task.parameters).map_err(|_| Error::<T>::DeltaMalformed)?;
+        DeltaAuthors::<T>::insert(id, delta_hash, &who);
+        if !Rounds::<T>::may_reveal(&task, &round) {
+            // Everybody can read the bytes now, so they need an author all the same.
+            ensure!(author.is_none(), Error::<T>::AlreadyRevealed);
+            Pallet::<T>::deposit_event(Event::RevealedLate {
+                task: id,
+                round: round_id,
+                who,
+                delta_hash,
+            });
+            return Ok(());
+        }
 
         let deposit = core::mem::take(&mut submission.deposit);
         Asset::<T>::release(HoldReason::CommitDeposit, &who, deposit)?;
@@ -171,10 +188,10 @@ impl<T: Config> Submissions<T> {
             bytes,
             at: block::<T>(),
         });
-        DeltaAuthors::<T>::insert(id, delta_hash, &who);
         Self::put(id, round_id, &who, &submission);
         Ledgers::<T>::append(id, round_id, &who);
         round.reveals = round.reveals.saturating_add(1);
+        round.weights.add(submission.weight, submission.is_proven);
         Rounds::<T>::acted(id, &task, &round);
         Pallet::<T>::deposit_event(Event::Revealed {
             task: id,
@@ -186,14 +203,18 @@ impl<T: Config> Submissions<T> {
         Ok(())
     }
 
-    /// Burns the deposits of all who did not reveal; gives back the records of all who did, in the
-    /// order of the commits.
-    pub(crate) fn end_reveal(id: TaskId, round: RoundId) -> Vec<EntrantRecord> {
+    /// Burns the deposits of all who did not reveal; gives back the records of all who did as they enter the round, in
+    /// the order of the commits.
+    pub(crate) fn end_reveal(
+        id: TaskId,
+        round: RoundId,
+        weights: &EntryWeights,
+    ) -> Vec<EntrantRecord> {
         let all: Vec<_> = SubmissionMap::<T>::iter_prefix((id, round)).collect();
         let mut records = Vec::with_capacity(all.len());
         for (who, mut submission) in all {
             match submission.revealed {
-                Some(revealed) => records.push((submission.index, revealed.record)),
+                Some(revealed) => records.push((submission.index, revealed.entrant(weights))),
                 None => {
                     let deposit = core::mem::take(&mut submission.deposit);
                     let reason = SlashReason::UnrevealedCommit;

@@ -6,7 +6,7 @@ use crate::{
     asset::Asset,
     ledgers::Account,
     rewards::Settlement,
-    rounds::{now, Round},
+    rounds::{now, Draw, Round},
     stakes::Registration,
     submissions::Submission,
     tasks::{Purse, Task},
@@ -17,12 +17,12 @@ use alloc::{
     collections::{BTreeMap, BTreeSet},
     vec::Vec,
 };
-use frame_support::ensure;
+use frame_support::{ensure, traits::Get};
 use gotong_protocol::{
     bounds, pay, Credit, EntrantRecord, HoldOutTerms, Outcome, Phase, RoundId, SeatState, TaskId,
     TaskState,
 };
-use gotong_scoring::share::entrants_tree;
+use gotong_scoring::share::{entrants_tree, EntryWeights};
 use sp_runtime::TryRuntimeError;
 
 type Check = Result<(), TryRuntimeError>;
@@ -277,6 +277,14 @@ impl<T: Config> Pallet<T> {
             newcomers.count() == round.newcomers as usize,
             "14: the newcomers of a round are not counted"
         );
+        let mut weights = EntryWeights::default();
+        for one in submissions.iter().filter(|one| one.revealed.is_some()) {
+            weights.add(one.weight, one.is_proven);
+        }
+        ensure!(
+            round.weights == weights,
+            "14: the weights of a round are not those of who revealed"
+        );
         let revealed = || {
             let hash = |one: &Submission| Some(one.revealed.as_ref()?.record.delta_hash);
             all.iter()
@@ -310,7 +318,7 @@ impl<T: Config> Pallet<T> {
     ) -> Check {
         let mut records: Vec<(u32, EntrantRecord)> =
             Submissions::<T>::iter_prefix_values((id, round_id))
-                .filter_map(|one| Some((one.index, one.revealed?.record)))
+                .filter_map(|one| Some((one.index, one.revealed?.entrant(&round.weights))))
                 .collect();
         records.sort_by_key(|(index, _)| *index);
         let records: Vec<_> = records.into_iter().map(|(_, record)| record).collect();
@@ -322,8 +330,15 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 28. Chance decides once nothing more is revealed; and has when a table is revealed, challenged or settled on.
+    /// 28. Chance decides once nothing more is revealed; and has when a table is revealed, challenged or settled on. A draw
+    ///     is under way only where a phase begins with one, and is over after its blocks.
     fn seeds_are_drawn_in_time(round: &Round<T::AccountId>) -> Check {
+        let draws = matches!(round.phase, Phase::AttestCommit | Phase::Challenge);
+        let is_due = |draw: &Draw| draws && draw.blocks < T::DrawBlocks::get();
+        ensure!(
+            round.draw.as_ref().is_none_or(is_due),
+            "28: a draw is under way too early or for too long"
+        );
         let attested = matches!(round.phase, Phase::AttestReveal | Phase::Challenge);
         let is_used = attested || round.settlement.is_some();
         ensure!(
@@ -353,9 +368,10 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 30. A ledger is what the claims of its account add up to, each credit at the rate of its round.
-    /// 31. What it was paid is what its claims were, and never more than what it proved is worth; and all of that, as
-    ///     long as nothing of the task has expired.
+    /// 30. A ledger is what the claims of its account add up to since it forfeited one, each credit at the rate of its
+    ///     round.
+    /// 31. What it was paid is what its claims were, and for those never more than what it proved is worth; and all of
+    ///     that, as long as nothing of the task has expired.
     /// 32. The rounds that it has still to claim are those in which it revealed and did not claim, all after those that
     ///     it claimed, and each names the next.
     fn ledger_is_made_of_claims(
@@ -370,10 +386,12 @@ impl<T: Config> Pallet<T> {
             .collect();
         revealed.sort_by_key(|(round, _)| *round);
         let is_claimed = |(_, one): &&(RoundId, Submission)| one.claimed.is_some();
-        let claimed = || {
+        let is_counted = |round: &RoundId| account.forfeited.is_none_or(|last| *round > last);
+        let all_claimed = || {
             let all = revealed.iter().filter(is_claimed);
             all.filter_map(|(round, one)| Some((*round, one.claimed?)))
         };
+        let claimed = || all_claimed().filter(|(round, _)| is_counted(round));
         let counted = claimed().map(|(round, claimed)| {
             let settlement = Rounds::<T>::get(id, round).and_then(|round| round.settlement);
             let rate = settlement.map_or(pay::WHOLE_Q32, |settlement| settlement.rate_q32);
@@ -393,10 +411,11 @@ impl<T: Config> Pallet<T> {
         let expired = Rounds::<T>::iter_prefix_values(id)
             .filter_map(|round| round.settlement)
             .any(|settlement| settlement.expires_at <= now::<T>());
+        let paid = sum(claimed().map(|(_, claimed)| claimed.paid));
         ensure!(
-            sum(claimed().map(|(_, claimed)| claimed.paid)) == Some(account.paid)
-                && most.is_some_and(|most| account.paid <= most)
-                && (expired || most == Some(account.paid)),
+            sum(all_claimed().map(|(_, claimed)| claimed.paid)) == Some(account.paid)
+                && most.is_some_and(|most| paid <= Some(most))
+                && (expired || most == paid),
             "31: an account was paid something else than it proved"
         );
         let waiting: Vec<_> = revealed.iter().skip_while(is_claimed).collect();
@@ -430,6 +449,7 @@ impl<T: Config> Pallet<T> {
         let sitting = round.seats.iter().filter(|seat| seat.sits()).count();
         let least = match round.phase {
             Phase::Commit | Phase::Reveal | Phase::Ended => 0,
+            Phase::AttestCommit if round.draw.is_some() => 0,
             _ => usize::from(task.terms.quorum),
         };
         ensure!(
@@ -462,8 +482,8 @@ impl<T: Config> Pallet<T> {
     }
 
     /// 23. Disputes are open only about a round that is challenged.
-    /// 24. Seats are drawn anew only so often, and only after a challenge; a round that is or was
-    ///     challenged has a seed of its audits.
+    /// 24. Seats are drawn anew only so often, and after a first draw; a round that is challenged has a seed of its
+    ///     audits, once it is drawn.
     /// 25. Every sitting attester revealed when the challenge started.
     fn challenges_come_in_time(round: &Round<T::AccountId>) -> Check {
         ensure!(
@@ -473,8 +493,10 @@ impl<T: Config> Pallet<T> {
         let early = round.phase <= Phase::Reveal;
         ensure!(
             round.redraws <= bounds::MAX_REDRAWS
-                && (round.redraws == 0 || round.audit_seed.is_some())
-                && (round.audit_seed.is_some() || round.phase != Phase::Challenge)
+                && (round.redraws == 0 || round.seed.is_some())
+                && (round.audit_seed.is_some()
+                    || round.draw.is_some()
+                    || round.phase != Phase::Challenge)
                 && !(early && round.audit_seed.is_some()),
             "24: redraws and audits are not what challenges made them"
         );
@@ -488,7 +510,7 @@ impl<T: Config> Pallet<T> {
 
     /// 19. Only settled rounds have a settlement, within the cap.
     /// 20. What contributors claimed of a round is what it paid them, and no more than its pot. When all have
-    ///     claimed, their credits add up to its gain, and nothing is set aside any more.
+    ///     claimed, their credits add up to its gain if nobody forfeited, and nothing is set aside any more.
     /// 21. The fees of a round are what its seats were paid; only seats that stand were.
     /// 26. A round settled on the claim of everybody who sits, all of whom answered their audits.
     fn settlement_pays_no_more_than_it_owes(
@@ -516,8 +538,9 @@ impl<T: Config> Pallet<T> {
                         .is_some_and(|gone| gone <= settlement.pot)
                     && claimed.len() == settlement.claims as usize
                     && claimed.iter().map(|one| one.credit).sum::<i64>() == settlement.credited
-                    && (!all_claimed
-                        || (settlement.credited == gain && settlement.reserved() == 0)),
+                    && settlement.forfeits <= settlement.claims
+                    && (!all_claimed || settlement.reserved() == 0)
+                    && (!all_claimed || settlement.forfeits > 0 || settlement.credited == gain),
                 "20: claims are not those of the contributors"
             );
         }

@@ -91,7 +91,7 @@ pub(crate) fn round<T: Config>(
             .map(|seat| seat_view::<T>(id, round_id, seat))
             .collect(),
         redraws: round.redraws,
-        audit_seed: round.audit_seed,
+        audit_seed: round.audit_seed.filter(|_| round.draw.is_none()),
         open_disputes: round.open_disputes,
         outcome: round.outcome,
         rate_q32: settlement
@@ -142,6 +142,7 @@ pub(crate) fn submissions<T: Config>(
     id: TaskId,
     round: RoundId,
 ) -> Vec<SubmissionView<T::AccountId, Balance, u32>> {
+    let weights = Rounds::<T>::get(id, round).map_or_else(Default::default, |round| round.weights);
     let mut all: Vec<_> = SubmissionMap::<T>::iter_prefix((id, round))
         .map(|(account, submission)| SubmissionView {
             account,
@@ -149,9 +150,9 @@ pub(crate) fn submissions<T: Config>(
             weight: submission.weight,
             is_proven: submission.is_proven,
             revealed: submission.revealed.map(|revealed| RevealedView {
-                record: revealed.record,
                 bytes: revealed.bytes,
                 at: revealed.at,
+                record: revealed.entrant(&weights),
             }),
             claimed: submission.claimed,
         })
@@ -272,9 +273,7 @@ fn submitter_duty<T: Config>(
             may.then_some(DutyKind::Commit)
         }
         (Phase::Reveal, Some(submission)) => {
-            let may = submission.revealed.is_none()
-                && round.shard.is_none()
-                && Rounds::<T>::may_reveal(task, round);
+            let may = submission.revealed.is_none() && Rounds::<T>::may_reveal(task, round);
             may.then_some(DutyKind::Reveal)
         }
         _ => None,
@@ -297,14 +296,16 @@ fn attester_duty<A: PartialEq>(who: &A, round: &Round<A>, now: u32) -> Option<Du
     let seat = seat_of(round, who).filter(|seat| seat.sits())?;
     match round.phase {
         Phase::AttestCommit if seat.commitment.is_none() => {
-            let may = !round.awaits_seed();
+            let may = round.draw.is_none();
             may.then_some(DutyKind::CommitAttestation)
         }
         Phase::AttestReveal if seat.commitment.is_some() && seat.revealed.is_none() => {
             Some(DutyKind::RevealAttestation)
         }
         // Past its window a challenge may wait for its disputes, but takes no answers.
-        Phase::Challenge if !seat.audited && now < round.ends_at => Some(DutyKind::AnswerAudits),
+        Phase::Challenge if !seat.audited && round.draw.is_none() && now < round.ends_at => {
+            Some(DutyKind::AnswerAudits)
+        }
         _ => None,
     }
 }

@@ -42,16 +42,19 @@ pub trait WeightInfo {
     fn answer_audits(b: u32) -> Weight;
     /// `release`.
     fn release() -> Weight;
+    /// `forfeit`.
+    fn forfeit() -> Weight;
     /// Looking for rounds that are due.
     fn look() -> Weight;
-    /// Ending a Reveal phase with `s` submissions, none of them revealed, and drawing attesters.
+    /// Ending a Reveal phase with `s` submissions, none of them revealed.
     fn end_reveal(s: u32) -> Weight;
+    /// A block of a draw, the last: of all seats, among as many attesters as there can be.
+    fn draw() -> Weight;
     /// Ending any other phase, with every seat slashed.
     fn end_phase() -> Weight;
     /// Settling a round and paying every seat.
     fn settle() -> Weight;
-    /// Ending a challenge with every seat slashed, and drawing seats anew among attesters who all
-    /// contribute.
+    /// Ending a challenge with every seat slashed, and looking for attesters among those who all contribute.
     fn redraw() -> Weight;
     /// Convicting an attester, as the referee has it done.
     fn convict() -> Weight;
@@ -110,12 +113,18 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
     fn release() -> Weight {
         cost::<Db>(150, 8, 7)
     }
+    fn forfeit() -> Weight {
+        cost::<Db>(150, 8, 7)
+    }
     fn look() -> Weight {
         cost::<Db>(10, 2, 0)
     }
     fn end_reveal(s: u32) -> Weight {
         let submission = cost::<Db>(60, 3, 3);
         cost::<Db>(1_000, 8, 5).saturating_add(submission.saturating_mul(s.into()))
+    }
+    fn draw() -> Weight {
+        cost::<Db>(2_000, 270, 3)
     }
     fn end_phase() -> Weight {
         cost::<Db>(2_000, 78, 78)

@@ -3,17 +3,19 @@
 //!
 //! ```text
 //! Commit -> Reveal -> AttestCommit -> AttestReveal -> Challenge -> Settled
-//!   |         |         |     ^         |                 |  |
-//!   +-> rolls on        |     |         |                 |  +-> Unattested | Disputed
-//!             |         |     +---- redraws --------------+
-//!             |         +-> Unattested  +-> Unattested
+//!   |         |         ^   |           |                 |  |
+//!   +-> rolls on        |   |           |                 |  +-> Unattested | Disputed
+//!             |         +---+- redraws -+-----------------+
+//!             |             +-> Unattested
 //!             +-> NoReveals | ShardMissed
 //! ```
 //!
 //! A phase ends when its window is over, or as soon as nobody who may act in it is left. Challenge
 //! lasts all of its window, and on until no dispute is open; then what stands decides. Where too
-//! few stand, seats are drawn anew, at most [`bounds::MAX_REDRAWS`](crate::bounds::MAX_REDRAWS)
-//! times.
+//! few commit, reveal or stand, seats are drawn anew, at most
+//! [`bounds::MAX_REDRAWS`](crate::bounds::MAX_REDRAWS) times: what was revealed is public, so a round
+//! should not come to nothing only because some attesters were away. AttestCommit and Challenge begin with
+//! a draw, which takes some blocks; their windows count from its end.
 
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -173,6 +175,8 @@ pub enum ShardState {
 /// What the clock has to know of a round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facts {
+    /// Whether chance has still to decide something, for which nothing else can happen.
+    pub drawing: bool,
     /// Contributors who committed.
     pub commits: u32,
     /// Most contributors who could have.
@@ -219,8 +223,8 @@ pub enum Transition {
     Enter(Phase),
     /// Nobody committed: the same round starts its Commit window again.
     RollOn,
-    /// Too few stand: seats are drawn anew, and AttestCommit starts again for who is drawn. If
-    /// there is nobody to draw, nothing may be drawn anew any more, and the clock is asked again.
+    /// Too few committed, revealed or stand: seats are drawn anew, and AttestCommit starts again for who is
+    /// drawn. If there is nobody to draw, nothing may be drawn anew any more, and the clock is asked again.
     Redraw,
     /// The round is over.
     End(Outcome),
@@ -252,13 +256,17 @@ pub fn may_reveal(now: u32, started_at: u32, reveal_blocks: u32, reveals: u32) -
 /// What `phase`, whose window is over at block `ends_at`, turns into at block `now`; `None` when
 /// it goes on.
 ///
-/// Seats are drawn on entering [`Phase::AttestCommit`]; the clock is asked again right after, and
+/// Seats are drawn after [`Phase::AttestCommit`] is entered; the clock is asked again right after, and
 /// ends the round when they cannot make the quorum.
 pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option<Transition> {
     use Transition::{End, Enter, Redraw, RollOn};
+    if facts.drawing {
+        return None;
+    }
     let over = now >= ends_at;
     let unattested = End(Outcome::Unattested);
     let unless_short = |attesters, next| match facts.falls_short(attesters) {
+        true if facts.may_redraw => Redraw,
         true => unattested,
         false => Enter(next),
     };

@@ -167,7 +167,7 @@ pub struct SubmissionView<AccountId = [u8; 32], Balance = u128, BlockNumber = u3
     pub account: AccountId,
     /// Place in the order of commitment, from 0.
     pub index: u32,
-    /// Weight in the merge.
+    /// Weight by itself; what enters the merge is that of the record.
     pub weight: u32,
     /// Whether the account had proved something in the task when it committed.
     pub is_proven: bool,
@@ -180,7 +180,7 @@ pub struct SubmissionView<AccountId = [u8; 32], Balance = u128, BlockNumber = u3
 /// A revealed delta; its bytes are in the body of block `at`.
 #[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
 pub struct RevealedView<BlockNumber = u32> {
-    /// What the chain keeps of the delta.
+    /// The delta as it enters the round. Its weight is final once nothing more is revealed.
     pub record: EntrantRecord,
     /// Length of the encoded delta.
     pub bytes: u32,

@@ -311,6 +311,7 @@ where
             released: 0,
             most_credits: u64::MAX,
             claims: ENTRANTS - 1,
+            forfeits: 0,
             credited: 0,
             expires_at: 0,
         });

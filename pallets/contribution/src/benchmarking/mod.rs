@@ -10,7 +10,7 @@ pub use fixture::put_challenged_round;
 use crate::{
     attestation::Seat,
     ledgers::{Account, Ledgers},
-    rounds::{Rounds, Shard},
+    rounds::{Draw, Rounds, Shard},
     stakes::Stakes,
     submissions::Submissions,
     tasks::Tasks,
@@ -307,6 +307,21 @@ mod benchmarks {
         Ok(())
     }
 
+    /// A task goes on by it.
+    #[benchmark]
+    fn forfeit() -> Result<(), BenchmarkError> {
+        let attesters = fixture::register::<T>("attester", bounds::MAX_SEATS);
+        let who = funded::<T>("who", 0);
+        let id = settled::<T>(0, &who, &attesters, &table(1, SAMPLES).summary());
+        fill_schedule::<T>(1);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(who), id, ROUND);
+
+        assert_eq!(opened::<T>(id)?.round, RoundId(1));
+        Ok(())
+    }
+
     /// Audits of entrants with as many rows as so many bytes can tell of, in the deepest trees.
     #[benchmark]
     fn answer_audits(
@@ -415,6 +430,29 @@ mod benchmarks {
 
         let round = Rounds::<T>::get(id, ROUND).ok_or("a round")?;
         assert_eq!(round.phase, Phase::AttestCommit);
+        Ok(())
+    }
+
+    #[benchmark]
+    fn draw() -> Result<(), BenchmarkError> {
+        let id = open::<T>();
+        fill_registry::<T>(0);
+        with_round::<T>(id, |round| {
+            round.phase = Phase::AttestCommit;
+            round.draw = Some(Draw {
+                blocks: T::DrawBlocks::get() - 1,
+                entropy: SALT,
+            });
+        });
+
+        #[block]
+        {
+            Rounds::<T>::advance(id, 1);
+        }
+
+        let round = Rounds::<T>::get(id, ROUND).ok_or("a round")?;
+        assert!(round.draw.is_none() && round.seed.is_some());
+        assert_eq!(round.seats.len() as u32, bounds::MAX_SEATS);
         Ok(())
     }
 

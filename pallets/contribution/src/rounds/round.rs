@@ -4,7 +4,7 @@ use crate::{attestation::Seat, rewards::Settlement, tasks::Task};
 use codec::{Decode, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
 use gotong_protocol::{bounds, Hash, HoldOutTerms, Outcome, Phase, SeatState};
-use gotong_scoring::HoldOut;
+use gotong_scoring::{blake2_256, share::EntryWeights, HoldOut};
 use scale_info::TypeInfo;
 
 /// The attesters of a round.
@@ -32,10 +32,15 @@ pub struct Round<AccountId> {
     pub newcomers: u32,
     /// Contributors who revealed.
     pub reveals: u32,
+    /// What they weigh.
+    pub weights: EntryWeights,
     /// The hold-out samples, once published.
     pub shard: Option<Shard>,
-    /// Root of [`gotong_scoring::share::entrants_tree`] of all that was revealed, once nothing more is.
+    /// Root of [`gotong_scoring::share::entrants_tree`] of all that was revealed, each at
+    /// [`EntryWeights::limited`], once nothing more is.
     pub entrants_root: Option<Hash>,
+    /// What chance is deciding, if it is: seats with what can be evaluated, or audits.
+    pub draw: Option<Draw>,
     /// What chance decides, once it is drawn: the halves, and which records of a pool are the samples.
     pub seed: Option<Hash>,
     /// The attesters, once drawn: also those who were put out.
@@ -81,15 +86,33 @@ impl<AccountId: PartialEq> Round<AccountId> {
         }
     }
 
-    /// Whether chance has still to decide about it, so that nothing can be evaluated.
-    pub(crate) fn awaits_seed(&self) -> bool {
-        self.phase == Phase::AttestCommit && self.seed.is_none()
-    }
-
     /// Whether an attester of the round was convicted.
     pub(crate) fn convicted(&self) -> bool {
         let convicted = |seat: &Seat<AccountId>| seat.state == SeatState::Convicted;
         self.seats.iter().any(convicted)
+    }
+}
+
+/// A draw under way. Several blocks mix what nobody knew before them into it: so to choose what is drawn, it is
+/// not enough to make the block that a phase ends in, or the one after it, but all of them.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, Default, PartialEq, Eq, Debug)]
+pub struct Draw {
+    /// Blocks that were mixed in.
+    pub blocks: u32,
+    /// All of them, hashed one after another.
+    pub entropy: Hash,
+}
+
+impl Draw {
+    /// Mixes a block in.
+    pub(crate) fn mix(&mut self, random: &[u8]) {
+        self.blocks = self.blocks.saturating_add(1);
+        self.entropy = blake2_256(&[b"gotong:entropy", &self.entropy, random]);
+    }
+
+    /// What is drawn for one purpose.
+    pub(crate) fn seed(&self, purpose: &[u8]) -> Hash {
+        blake2_256(&[purpose, &self.entropy])
     }
 }
 

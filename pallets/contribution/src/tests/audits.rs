@@ -2,7 +2,9 @@
 
 use super::lab::*;
 use crate::{
-    attestation::Attestation, mock::*, rounds::Round, Error, Event, HoldReason, Rounds, SlashReason,
+    mock::*,
+    rounds::{Draw, Round},
+    Error, Event, HoldReason, Rounds, SlashReason,
 };
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 use gotong_protocol::{bounds, AuditAnswer, Outcome, Phase, RoundId, SeatState, TaskId};
@@ -88,6 +90,7 @@ fn answers_to_other_audits_are_refused() {
         register(2, 3);
         lab.open();
         lab.play_to_attestation(TASK, 2);
+        Seed::set(1);
         let score = lab.play_to_challenge(TASK);
         let who = attester(0);
         let own = answers(&who, TASK, &score);
@@ -147,11 +150,10 @@ fn each_seat_and_each_challenge_has_audits_of_its_own() {
             gotong_scoring::audits(&seed, &account, bounds::AUDITS, &of)
         };
         assert_ne!(asked(0, seed), asked(1, seed));
-        // As after a redraw in the same block.
-        let mut round = current(TASK);
-        round.redraws = 1;
-        let second = Attestation::<Test>::seed(b"gotong:audits", TASK, &task(TASK), &round);
-        assert_ne!(asked(0, seed), asked(0, second));
+        // The next challenge draws again.
+        let mut draw = Draw::default();
+        draw.mix(&[1]);
+        assert_ne!(asked(0, seed), asked(0, draw.seed(b"gotong:audits")));
     });
 }
 

@@ -260,7 +260,7 @@ fn seats_are_drawn_anew_and_who_stands_keeps_its_claim() {
         for liar in &old[1..] {
             convict(liar, &honest);
         }
-        run_blocks(3);
+        run_to_phase(TASK, Phase::AttestCommit);
         let round = current(TASK);
         assert_eq!((round.phase, round.redraws), (Phase::AttestCommit, 1));
         let all: BTreeSet<_> = states(TASK, FIRST).into_keys().collect();
@@ -336,7 +336,7 @@ fn liars_in_every_draw_are_all_convicted_until_no_draw_is_left() {
                     convict(&seat.account, &honest);
                 }
             }
-            run_blocks(3);
+            run_blocks(4);
         }
         let round = first();
         assert_eq!(round.outcome, Some(Outcome::Settled));
@@ -356,7 +356,7 @@ fn without_a_conviction_draws_that_run_out_leave_a_round_unattested() {
             assert_eq!(current(TASK).redraws, draw);
             attest(TASK, |_| Some(truth.clone()));
             audit(TASK, |who| (*who == diligent).then(|| truth.clone()));
-            run_blocks(3);
+            run_blocks(4);
         }
         let round = first();
         assert_eq!(round.outcome, Some(Outcome::Unattested));
@@ -580,7 +580,7 @@ fn who_has_a_friend_dispute_its_own_lie_loses_by_it() {
 fn stake_cannot_leave_before_the_longest_round_is_over() {
     ExtBuilder::default().build_and_execute(|| {
         // The least that the constants allow; see below.
-        UnbondingBlocks::set(360);
+        UnbondingBlocks::set(384);
         Contribution::integrity_test();
         let mut lab = Lab::default();
         register(1, 13);
@@ -617,7 +617,7 @@ fn stake_cannot_leave_before_the_longest_round_is_over() {
             }
             to_last_block();
             assert_eq!(current(TASK).phase, Phase::AttestReveal);
-            next_block();
+            run_to_phase(TASK, Phase::Challenge);
             audit(TASK, |who| (*who == liar).then(|| truth.clone()));
             // Twice a dispute is opened in the last block: of the window, and of the longer one.
             to_last_block();
@@ -632,7 +632,7 @@ fn stake_cannot_leave_before_the_longest_round_is_over() {
             assert_eq!(current(TASK).phase, Phase::Challenge);
             if draw < bounds::MAX_REDRAWS {
                 Contribution::dispute_closed(TASK, FIRST, None);
-                next_block();
+                run_to_phase(TASK, Phase::AttestCommit);
             }
         }
         assert!(System::block_number() - unstaked_at > 4 * 3 * (longest - 1));
@@ -649,9 +649,9 @@ fn stake_cannot_leave_before_the_longest_round_is_over() {
 #[test]
 #[should_panic(expected = "stake could leave before the round that it answers for is over")]
 fn stake_that_unbonds_too_soon_is_not_a_configuration() {
-    // Samples drawn late by up to 3, four draws of three phases, each of 20 blocks and late by as many, and disputes
-    // for 20.
-    UnbondingBlocks::set(3 + 4 * (3 * 23 + 20));
+    // Four draws of three phases, each of 20 blocks and late by up to 3, of disputes for 20, and of seats and audits, each
+    // late by 3; and once more late by 3.
+    UnbondingBlocks::set(4 * (3 * 23 + 20 + 2 * 3) + 3);
     Contribution::integrity_test();
 }
 
@@ -671,7 +671,7 @@ fn two_tasks() -> ([TaskId; 2], [Score; 2]) {
         assert_ok!(lab.publish(id));
     }
     for id in ids {
-        run_to_seed(id);
+        run_to_phase(id, Phase::AttestCommit);
     }
     let truth = [0, 1].map(|at| labs[at].score(ids[at]));
     (ids, truth)
@@ -687,7 +687,7 @@ fn who_lost_its_stake_in_one_round_can_do_nothing_in_another() {
             }
             next_block();
         }
-        assert_eq!(current(first).phase, Phase::Challenge);
+        run_to_phase(first, Phase::Challenge);
         let liar = attester(1);
         Contribution::dispute_opened(first, FIRST);
         Contribution::convict(first, FIRST, &liar, &account(50));
@@ -714,6 +714,7 @@ fn a_seat_without_stake_neither_counts_nor_is_paid() {
             }
             next_block();
         }
+        next_block();
         for (id, score) in [first, other].into_iter().zip(&truth) {
             audit(id, |_| Some(score.clone()));
         }
@@ -745,6 +746,7 @@ fn one_stake_is_lost_once_and_every_seat_that_lied() {
             }
             next_block();
         }
+        next_block();
         let liar = attester(1);
         let mut rewards = vec![];
         for id in ids {

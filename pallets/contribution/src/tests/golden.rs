@@ -6,7 +6,7 @@ use crate::{
     ledgers::Account,
     mock::*,
     rewards::Settlement,
-    rounds::{Round, Shard},
+    rounds::{Draw, Round, Shard},
     stakes::{Registration, Unbonding},
     submissions::{Revealed, Submission},
     tasks::{Purse, Task},
@@ -22,7 +22,7 @@ use gotong_protocol::{
     ClaimItem, EntrantRecord, Graph, HoldOutTerms, Ledger, Outcome, Phase, Roles, RoundFacts,
     RoundId, SeatState, ShareClaim, TableSummary, TaskId, TaskState,
 };
-use gotong_scoring::{blake2_256, HoldOut, MergedGain};
+use gotong_scoring::{blake2_256, share::EntryWeights, HoldOut, MergedGain};
 
 const TASK: TaskId = TaskId(0x0102);
 const ROUND: RoundId = RoundId(0x0304);
@@ -238,8 +238,9 @@ fn stored_settlement() -> Settlement {
         released: 14,
         most_credits: 15,
         claims: 16,
-        credited: -17,
-        expires_at: 18,
+        forfeits: 17,
+        credited: -18,
+        expires_at: 19,
     }
 }
 
@@ -254,6 +255,10 @@ fn stored_round() -> Round<AccountId> {
         commits: 5,
         newcomers: 1,
         reveals: 6,
+        weights: EntryWeights {
+            proven: 7,
+            newcomers: 8,
+        },
         shard: Some(Shard {
             index: 7,
             published_at: 8,
@@ -261,6 +266,10 @@ fn stored_round() -> Round<AccountId> {
             root: [8; 32],
         }),
         entrants_root: Some([10; 32]),
+        draw: Some(Draw {
+            blocks: 1,
+            entropy: [15; 32],
+        }),
         seed: Some([14; 32]),
         seats: vec![stored_seat()].try_into().unwrap(),
         redraws: 2,
@@ -302,6 +311,7 @@ fn small_stored_types_are_written_out() {
     let account = Account {
         ledger: ledger_of_account(),
         paid: 5,
+        forfeited: Some(RoundId(8)),
         next: Some(RoundId(6)),
         last: RoundId(7),
     };
@@ -311,6 +321,7 @@ fn small_stored_types_are_written_out() {
         &3u128.to_le_bytes(),
         &4u64.to_le_bytes(),
         &5u128.to_le_bytes(),
+        &[1, 8, 0, 0, 0],
         &[1, 6, 0, 0, 0],
         &[7, 0, 0, 0],
     ];
@@ -329,8 +340,9 @@ fn small_stored_types_are_written_out() {
         &14u128.to_le_bytes(),
         &15u64.to_le_bytes(),
         &[16, 0, 0, 0],
-        &(-17i64).to_le_bytes(),
-        &[18, 0, 0, 0],
+        &[17, 0, 0, 0],
+        &(-18i64).to_le_bytes(),
+        &[19, 0, 0, 0],
     ];
     assert_eq!(stored_settlement().encode(), bytes.concat());
     assert!(Round::<AccountId>::max_encoded_len() < 5_000);
@@ -360,7 +372,7 @@ fn stored_layouts_are_what_they_were() {
     ];
     assert_eq!(
         seen,
-        ["469515ab", "2b5b2c8f", "44ad0990", "f4db9402", "75846e59", "1b6ee6cd", "8e0f08f9"]
+        ["469515ab", "2b5b2c8f", "44ad0990", "8a3f2495", "08969e24", "1b6ee6cd", "8e0f08f9"]
     );
 }
 

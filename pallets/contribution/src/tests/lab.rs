@@ -274,7 +274,7 @@ impl Lab {
         }
     }
 
-    /// From an open Commit phase to AttestCommit, its seed drawn: contributor `n` submits delta `n`.
+    /// From an open Commit phase to AttestCommit, its seats drawn: contributor `n` submits delta `n`.
     pub fn play_to_attestation(&mut self, id: TaskId, contributors: u8) {
         let deltas: Vec<_> = (0..contributors)
             .map(|number| (contributor(number), self.delta(number)))
@@ -282,7 +282,7 @@ impl Lab {
         self.submit(id, &deltas);
     }
 
-    /// From an open Commit phase to AttestCommit, its seed drawn: these accounts submit these deltas.
+    /// From an open Commit phase to AttestCommit, its seats drawn: these accounts submit these deltas.
     pub fn submit(&self, id: TaskId, deltas: &[(AccountId, Vec<u8>)]) {
         for (who, delta) in deltas {
             assert_ok!(commit(who, id, delta));
@@ -292,7 +292,7 @@ impl Lab {
             assert_ok!(reveal(who, id, delta));
         }
         assert_ok!(self.publish(id));
-        run_to_seed(id);
+        run_to_phase(id, Phase::AttestCommit);
     }
 
     /// From AttestCommit to the challenge window, with every seat honest.
@@ -425,22 +425,16 @@ pub fn ledger(id: TaskId, who: &AccountId) -> Account {
     Ledgers::<Test>::get(id, who).unwrap_or_default()
 }
 
+/// Runs into a phase, and until chance has decided what it begins with.
 pub fn run_to_phase(id: TaskId, phase: Phase) {
     for _ in 0..100 {
-        if current(id).phase == phase {
+        let round = current(id);
+        if round.phase == phase && round.draw.is_none() {
             return;
         }
         next_block();
     }
     panic!("never came to {phase:?}");
-}
-
-/// Runs until chance has decided about the round.
-pub fn run_to_seed(id: TaskId) {
-    run_to_phase(id, Phase::AttestCommit);
-    while current(id).seed.is_none() {
-        next_block();
-    }
 }
 
 /// Registers contributors 0 to `contributors` and attesters 0 to `attesters`.

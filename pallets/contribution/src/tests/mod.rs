@@ -2,6 +2,8 @@ mod attestation;
 mod audits;
 mod court;
 mod drawn;
+mod draws;
+mod forfeits;
 mod golden;
 mod lab;
 mod random;

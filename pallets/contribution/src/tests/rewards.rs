@@ -476,7 +476,7 @@ fn who_did_not_reveal_has_nothing_to_claim_and_nothing_in_the_way() {
         assert_ok!(reveal(&contributor(1), TASK, &lab.delta(1)));
         run_blocks(3);
         assert_ok!(lab.publish(TASK));
-        run_to_seed(TASK);
+        run_to_phase(TASK, Phase::AttestCommit);
         let first = lab.finish(TASK);
         let second = lab.play(TASK, 2);
         // Row 0 of the first is that of the second contributor.

@@ -1,7 +1,7 @@
 use super::lab::*;
 use crate::{mock::*, Error, Event, HoldReason, SlashReason, Submissions};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
-use gotong_protocol::{bounds, Outcome, Phase, Roles, RoundId, TaskId};
+use gotong_protocol::{bounds, Delta, Outcome, Phase, Roles, RoundId, TaskId};
 
 fn deposit(who: &AccountId) -> Balance {
     Balances::balance_on_hold(&HoldReason::CommitDeposit.into(), who)
@@ -290,10 +290,8 @@ fn an_unrevealed_commit_costs_the_deposit() {
         assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
         run_blocks(3);
         assert_ok!(lab.publish(id));
-        assert_noop!(
-            reveal(&contributor(1), id, &lab.delta(1)),
-            Error::<Test>::ShardAlreadyPublished
-        );
+        assert_ok!(reveal(&contributor(1), id, &lab.delta(1)));
+        assert_eq!(current(id).reveals, 1);
         let issuance = Balances::total_issuance();
         run_to_phase(id, Phase::AttestCommit);
         assert_eq!(Balances::total_issuance(), issuance - 50);
@@ -335,6 +333,89 @@ fn newcomers_do_not_take_all_places() {
     });
 }
 
+/// A delta that comes too late is not scored, but everybody can read it. So it is its author's all the same, who can
+/// reveal it in the next round, and nobody else.
+#[test]
+fn what_is_revealed_late_keeps_its_author() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(3, 3);
+        let id = lab.open();
+        let (late, thief) = (contributor(1), contributor(2));
+        let delta = lab.delta(1);
+        assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+        assert_ok!(commit(&late, id, &delta));
+        // Nothing is revealed while others may still commit.
+        assert_noop!(reveal(&late, id, &delta), Error::<Test>::NotInRevealPhase);
+        run_to_phase(id, Phase::Reveal);
+        assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
+        run_blocks(3);
+        assert_ok!(lab.publish(id));
+        events();
+        assert_noop!(
+            reveal(&late, id, &lab.delta(2)),
+            Error::<Test>::CommitmentMismatch
+        );
+        assert_ok!(reveal(&late, id, &delta));
+        let told = Event::RevealedLate {
+            task: id,
+            round: RoundId(0),
+            who: late.clone(),
+            delta_hash: Delta::hash_of(&delta),
+        };
+        assert_eq!(events(), [told]);
+        assert_noop!(reveal(&late, id, &delta), Error::<Test>::AlreadyRevealed);
+        assert_eq!(submission(id, RoundId(0), &late).revealed, None);
+        assert_eq!(ledger(id, &late).next, None);
+        run_to_phase(id, Phase::AttestCommit);
+        lab.finish(id);
+        // The deposit is lost, as it is for all who did not reveal in time.
+        assert_eq!(submission(id, RoundId(0), &late).deposit, 0);
+        for who in [&late, &thief] {
+            assert_ok!(commit(who, id, &delta));
+        }
+        run_to_phase(id, Phase::Reveal);
+        assert_noop!(reveal(&thief, id, &delta), Error::<Test>::DeltaOfAnother);
+        assert_ok!(reveal(&late, id, &delta));
+        assert_eq!(current(id).reveals, 1);
+    });
+}
+
+/// So does one whose transaction comes after the phase, or after the round.
+#[test]
+fn the_author_is_kept_whenever_it_reveals() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(3, 3);
+        let id = lab.open();
+        for number in 0..3 {
+            assert_ok!(commit(&contributor(number), id, &lab.delta(number)));
+        }
+        run_to_phase(id, Phase::Reveal);
+        assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
+        run_blocks(3);
+        assert_ok!(lab.publish(id));
+        run_to_phase(id, Phase::AttestCommit);
+        assert_ok!(reveal(&contributor(1), id, &lab.delta(1)));
+        lab.finish(id);
+        assert_eq!(task(id).round, RoundId(1));
+        let delta = lab.delta(2);
+        let bytes: crate::DeltaBytes = delta.clone().try_into().unwrap();
+        assert_ok!(Contribution::reveal(
+            signed(&contributor(2)),
+            id,
+            RoundId(0),
+            bytes,
+            SALT
+        ));
+        for number in 1..3u8 {
+            let hash = Delta::hash_of(&lab.delta(number));
+            let author = crate::DeltaAuthors::<Test>::get(id, hash);
+            assert_eq!(author, Some(contributor(number)));
+        }
+    });
+}
+
 #[test]
 fn a_round_that_nobody_reveals_ends() {
     ExtBuilder::default().build_and_execute(|| {
@@ -346,10 +427,8 @@ fn a_round_that_nobody_reveals_ends() {
         run_blocks(3);
         // Half of the window is over: no shard is asked for, and nobody can make its sponsor need more time.
         assert_noop!(lab.publish(id), Error::<Test>::ShardTooEarly);
-        assert_noop!(
-            reveal(&contributor(0), id, &lab.delta(0)),
-            Error::<Test>::TooLateToReveal
-        );
+        assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
+        assert_eq!(current(id).reveals, 0);
         run_blocks(6);
         let round = crate::Rounds::<Test>::get(id, RoundId(0)).unwrap();
         assert_eq!(round.outcome, Some(Outcome::NoReveals));

@@ -322,7 +322,7 @@ fn a_busy_task_closes_when_its_round_ends_and_keeps_what_is_owed() {
         run_to_phase(id, Phase::Reveal);
         assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
         assert_ok!(lab.publish(id));
-        run_to_seed(id);
+        run_to_phase(id, Phase::AttestCommit);
         let table = lab.play_attestation(id).table;
         run_blocks(3);
         let closed = task(id);

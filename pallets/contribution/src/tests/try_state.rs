@@ -2,9 +2,9 @@
 
 use super::lab::*;
 use crate::{
-    ledgers::Account, mock::*, rewards::Settlement, tasks::Task, Attesters, Contributors,
-    DeltaAuthors, Graphs, HoldReason, Ledgers, NextTask, Registrations, Rounds, Schedule,
-    Submissions, Tables, Tasks,
+    ledgers::Account, mock::*, rewards::Settlement, rounds::Draw, tasks::Task, Attesters,
+    Contributors, DeltaAuthors, Graphs, HoldReason, Ledgers, NextTask, Registrations, Rounds,
+    Schedule, Submissions, Tables, Tasks,
 };
 use frame_support::{assert_ok, traits::fungible::UnbalancedHold};
 use gotong_protocol::{
@@ -32,7 +32,7 @@ fn breaks_challenge(number: u32, corrupt: impl FnOnce()) {
 fn play_on_to_challenge(lab: &Lab) {
     run_blocks(3);
     assert_ok!(lab.publish(TASK));
-    run_to_seed(TASK);
+    run_to_phase(TASK, Phase::AttestCommit);
     lab.play_to_challenge(TASK);
 }
 
@@ -253,6 +253,14 @@ fn submissions() {
     breaks(14, || {
         with_submission(SECOND, contributor(1), |one| one.index = 0);
     });
+    breaks(14, || {
+        with_round(FIRST, |round| round.weights.newcomers += 1)
+    });
+    breaks(14, || {
+        with_round(FIRST, |round| {
+            core::mem::swap(&mut round.weights.newcomers, &mut round.weights.proven);
+        });
+    });
     breaks(15, || with_round(SECOND, |round| round.reveals += 1));
     breaks(15, || {
         DeltaAuthors::<Test>::remove(TASK, delta_of(&contributor(0)));
@@ -383,6 +391,18 @@ fn seeds_and_drawn_samples() {
             with_round(SECOND, |round| round.seed = None);
         });
     }
+    // A draw before its phase, and one that should be over.
+    breaks(28, || {
+        with_round(SECOND, |round| round.draw = Some(Draw::default()));
+    });
+    breaks_challenge(28, || {
+        with_round(SECOND, |round| {
+            round.draw = Some(Draw {
+                blocks: DrawBlocks::get(),
+                entropy: [0; 32],
+            });
+        });
+    });
     breaks_drawn(12, || with_task(|task| task.next_shard = 1));
     breaks_drawn(12, || {
         with_round(FIRST, |round| {
@@ -512,6 +532,18 @@ fn ledgers() {
     breaks(31, || {
         with_claimed(|claimed| claimed.proved = 0);
         with_account(contributor(0), |account| account.ledger.proved = 0);
+    });
+
+    // Claims count that are none of its ledger.
+    breaks(30, || {
+        with_account(contributor(0), |account| account.forfeited = Some(FIRST));
+    });
+    breaks(31, || {
+        with_account(contributor(0), |account| {
+            account.forfeited = Some(FIRST);
+            account.ledger = Default::default();
+            account.paid -= 1;
+        });
     });
 
     breaks(32, || {

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use Transition::{End, Enter, Redraw, RollOn};
 
 const QUIET: Facts = Facts {
+    drawing: false,
     commits: 0,
     may_commit: 4,
     reveals: 0,
@@ -122,7 +123,13 @@ fn attestation_needs_its_quorum() {
     assert_eq!(at(9, drawn(3, 2)), None);
     assert_eq!(at(9, drawn(3, 3)), Some(Enter(Phase::AttestReveal)));
     assert_eq!(at(10, drawn(3, 2)), Some(Enter(Phase::AttestReveal)));
-    assert_eq!(at(10, drawn(3, 1)), Some(End(Outcome::Unattested)));
+    // Others may be drawn, as long as there is a draw left.
+    assert_eq!(at(10, drawn(3, 1)), Some(Redraw));
+    let spent = Facts {
+        may_redraw: false,
+        ..drawn(3, 1)
+    };
+    assert_eq!(at(10, spent), Some(End(Outcome::Unattested)));
 }
 
 #[test]
@@ -138,7 +145,12 @@ fn reveals_at_quorum_are_challenged_equal_or_not() {
     for agreement in [Agreement::Same, Agreement::Differs] {
         assert_eq!(at(9, facts(3, agreement)), Some(Enter(Phase::Challenge)));
         assert_eq!(at(10, facts(2, agreement)), Some(Enter(Phase::Challenge)));
-        assert_eq!(at(10, facts(1, agreement)), Some(End(Outcome::Unattested)));
+        assert_eq!(at(10, facts(1, agreement)), Some(Redraw));
+        let spent = Facts {
+            may_redraw: false,
+            ..facts(1, agreement)
+        };
+        assert_eq!(at(10, spent), Some(End(Outcome::Unattested)));
     }
     assert_eq!(next_phase(Phase::Ended, 10, 10, &QUIET), None);
 }
@@ -243,6 +255,7 @@ fn facts() -> impl Strategy<Value = Facts> {
                     _ => agreement,
                 };
                 Facts {
+                    drawing: false,
                     commits,
                     may_commit,
                     reveals: reveals.min(commits),
@@ -282,7 +295,7 @@ proptest! {
             None => prop_assert!(phase == Phase::Challenge && facts.open_disputes > 0),
             Some(Enter(next)) => prop_assert!(next > phase),
             Some(RollOn) => prop_assert!(phase == Phase::Commit && facts.commits == 0),
-            Some(Redraw) => prop_assert!(phase == Phase::Challenge && facts.may_redraw),
+            Some(Redraw) => prop_assert!(phase >= Phase::AttestCommit && facts.may_redraw),
             Some(End(_)) => prop_assert!(phase != Phase::Commit),
         }
     }
@@ -312,6 +325,13 @@ proptest! {
             }
             _ => {}
         }
+    }
+
+    /// While chance has still to decide, nothing ends.
+    #[test]
+    fn a_draw_is_waited_for(phase in phase(), now: u32, ends_at: u32, facts in facts()) {
+        let facts = Facts { drawing: true, ..facts };
+        prop_assert_eq!(next_phase(phase, now, ends_at, &facts), None);
     }
 
     /// What ends a phase early ends it at any time before its window is over.

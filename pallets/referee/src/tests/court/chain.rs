@@ -71,6 +71,7 @@ parameter_types! {
     pub const MaxAdvancesPerBlock: u32 = 2;
     pub const MinWindowBlocks: u32 = 2;
     pub const MaxWindowBlocks: u32 = 20;
+    pub const DrawBlocks: u32 = 2;
     pub const ClaimBlocks: u32 = 300;
     pub const DisputeBond: Balance = 101;
     pub const MoveBlocks: u32 = 5;
@@ -110,6 +111,7 @@ impl pallet_contribution::Config for Real {
     type MaxAdvancesPerBlock = MaxAdvancesPerBlock;
     type MinWindowBlocks = MinWindowBlocks;
     type MaxWindowBlocks = MaxWindowBlocks;
+    type DrawBlocks = DrawBlocks;
     type ClaimBlocks = ClaimBlocks;
 }
 

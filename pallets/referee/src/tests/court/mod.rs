@@ -139,22 +139,16 @@ fn outcome() -> Option<Outcome> {
     round().outcome
 }
 
+/// Runs into a phase, and until chance has decided what it begins with.
 fn run_to(phase: Phase) {
     for _ in 0..400 {
-        if round().phase == phase {
+        let round = round();
+        if round.phase == phase && round.draw.is_none() {
             return;
         }
         next_block();
     }
     panic!("never came to {phase:?}");
-}
-
-/// Runs until chance has decided about the round.
-fn run_to_seed() {
-    run_to(Phase::AttestCommit);
-    while round().seed.is_none() {
-        next_block();
-    }
 }
 
 /// Seats that were not put out.
@@ -219,7 +213,7 @@ fn play_on(hold_out: HoldOutTerms, attesters: u8) {
             Tree::of([shard(), [9; 32]]).prove(0).unwrap(),
         ));
     }
-    run_to_seed();
+    run_to(Phase::AttestCommit);
 }
 
 /// The samples of a round, as everybody can have them.
