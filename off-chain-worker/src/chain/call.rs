@@ -143,6 +143,11 @@ impl Call {
         Self::new(PALLET, "claim", items)
     }
 
+    /// Gives up the credit of the next round to claim; the ledger of the task begins anew.
+    pub fn forfeit(task: TaskId, round: RoundId) -> Self {
+        Self::new(PALLET, "forfeit", (task, round))
+    }
+
     /// Gives back what nobody claimed of a round in time.
     pub fn release(task: TaskId, round: RoundId) -> Self {
         Self::new(PALLET, "release", (task, round))
@@ -262,8 +267,10 @@ mod tests {
         let claim = Call::claim(&[void]);
         assert_eq!(claim.arguments.0, [4, 1, 0, 0, 0, 2, 0, 0, 0, 0]);
 
-        let release = Call::release(TaskId(1), RoundId(2));
-        assert_eq!(release.arguments.0, [1, 0, 0, 0, 2, 0, 0, 0]);
+        for call in [Call::release, Call::forfeit] {
+            let call = call(TaskId(1), RoundId(2));
+            assert_eq!(call.arguments.0, [1, 0, 0, 0, 2, 0, 0, 0]);
+        }
 
         let table = TableSummary {
             passes: Vec::new().into(),

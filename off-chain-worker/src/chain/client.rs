@@ -66,6 +66,11 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// Whether the call caused an event called `name`.
+    pub fn has_event(&self, name: &str) -> bool {
+        self.events.iter().any(|(found, _)| found == name)
+    }
+
     /// The leading fields of the first event called `name`, as far as `T` goes.
     pub fn event<T: Decode>(&self, name: &str) -> Result<T, ChainError> {
         let (_, fields) = self

@@ -4,11 +4,14 @@ use super::{
     output::{Amount, SYMBOL},
     Globals,
 };
-use crate::run::{claim_rounds, Claims, Replica, ReplicaError};
+use crate::{
+    chain::{Call, Inclusion},
+    run::{claim_rounds, Claims, Replica, ReplicaError},
+};
 use anyhow::bail;
 use gotong_protocol::{
     view::{RewardKind, RewardState},
-    TaskId,
+    RoundId, TaskId,
 };
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -16,14 +19,24 @@ use std::collections::BTreeSet;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong claim --dev Bob\n\n\
                         `gotong contribute` claims by itself; this is for what it did not. The chain takes rounds \
-                        in order and leaves none out, so this claims all of them.")]
+                        in order and leaves none out, so this claims all of them.\n\n\
+                        A round whose credit cannot be shown, because it settled on a false table that nobody \
+                        disputed, can be given up:\n  gotong claim --dev Bob --task 0 --forfeit 7\n\
+                        Then your ledger of that task is empty, and you are a newcomer there. What you were paid stays \
+                        yours.")]
 pub struct Claim {
     /// Claim in this task only
     #[arg(long)]
     task: Option<u32>,
+    /// Give up the credit of this round, the next to claim, and begin the task's ledger anew
+    #[arg(long, value_name = "ROUND", requires = "task")]
+    forfeit: Option<u32>,
 }
 
 pub async fn run(args: Claim, globals: &Globals) -> anyhow::Result<()> {
+    if let (Some(task), Some(round)) = (args.task, args.forfeit) {
+        return forfeit(TaskId(task), RoundId(round), globals).await;
+    }
     let signer = globals.signer()?;
     let client = globals.client().await?;
     let now = client.best().await?;
@@ -67,4 +80,17 @@ pub async fn run(args: Claim, globals: &Globals) -> anyhow::Result<()> {
         None => Ok(()),
         Some(stuck) => bail!("cannot claim {stuck}"),
     }
+}
+
+/// Gives the credit of a round up.
+async fn forfeit(task: TaskId, round: RoundId, globals: &Globals) -> anyhow::Result<()> {
+    let signer = globals.signer()?;
+    let client = globals.client().await?;
+    let call = Call::forfeit(task, round);
+    let receipt = client.submit(&signer, &call, Inclusion::Best).await?;
+    let json = json!({ "task": task.0, "round": round.0, "block": receipt.block });
+    globals.output.print(json, || {
+        format!("gave up round {round} of task {task}; its ledger begins anew")
+    });
+    Ok(())
 }

@@ -11,7 +11,7 @@ use crate::{
     chain::{Call, Inclusion},
     keys::address,
 };
-use gotong_protocol::TaskId;
+use gotong_protocol::{RoundId, TaskId};
 use serde_json::json;
 
 #[derive(Debug, clap::Subcommand)]
@@ -22,6 +22,8 @@ pub enum Task {
     TopUp(TopUp),
     /// Close a task after the round under way; what is unspent comes back
     Close(Close),
+    /// Give back to the budget what nobody claimed of a round in eight weeks
+    Release(Release),
     /// List all tasks
     List(List),
     /// Show a task, its rounds, and what you may do now
@@ -48,6 +50,20 @@ pub struct Close {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  gotong task release --dev Alice --task 0 --round 3\n\n\
+                        Anybody may do it. Whoever claims the round later is credited, and not paid."
+)]
+pub struct Release {
+    /// The task
+    #[arg(long)]
+    task: u32,
+    /// The round
+    #[arg(long)]
+    round: u32,
+}
+
+#[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong task list --output json")]
 pub struct List {}
 
@@ -59,6 +75,10 @@ pub async fn run(args: Task, globals: &Globals) -> anyhow::Result<()> {
             change(args.task, &call, globals).await
         }
         Task::Close(args) => change(args.task, &Call::close_task(TaskId(args.task)), globals).await,
+        Task::Release(args) => {
+            let call = Call::release(TaskId(args.task), RoundId(args.round));
+            change(args.task, &call, globals).await
+        }
         Task::List(_) => list(globals).await,
         Task::Show(args) => show::run(args, globals).await,
     }

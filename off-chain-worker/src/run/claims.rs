@@ -70,7 +70,10 @@ pub async fn due_claims(
         let is_proved = proof.is_some();
         let Some(claimed) = take(&mut ledger, proof.as_ref(), task, &view) else {
             let why = match is_proved {
-                true => "the chain settled it on another table than is computed here",
+                true => {
+                    "the chain settled it on another table than is computed here. If nobody has that table, give the \
+                     round up: `gotong claim --help`"
+                }
                 false => "its table could not be rebuilt here, so there is no proof of its credit",
             };
             due.stuck = Some(StuckClaim {

@@ -279,12 +279,20 @@ impl Contribute {
             ContributorCommand::Reveal { round, .. } if self.lost == Some(round) => {}
             ContributorCommand::Reveal { round, delta, salt } => {
                 let call = Call::reveal(task, round, &delta, salt);
-                match submit_once(client, &self.signer, &call).await {
+                let receipt = match submit_once(client, &self.signer, &call).await {
                     Err(error) if error.is_refusal("DeltaOfAnother") => {
                         return self.lose(round, &error)
                     }
                     sent => sent?,
                 };
+                if receipt.is_some_and(|receipt| receipt.has_event("RevealedLate")) {
+                    self.lost = Some(round);
+                    tracing::error!(
+                        "the reveal of round {round} came too late: it is not scored, and its deposit is lost. The \
+                         delta stays yours; nobody else can reveal it"
+                    );
+                    return Ok(());
+                }
                 self.has_revealed = true;
                 tracing::info!("revealed {} bytes", delta.len());
             }
