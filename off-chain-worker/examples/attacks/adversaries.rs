@@ -255,6 +255,62 @@ impl Adversary for Pair {
     }
 }
 
+/// A step in the honest direction that is far too long, the twin, and a brake, the opposite step. Without the brake the
+/// merge goes too far, so both would be worth being merged.
+pub struct TwinAndBrake {
+    /// Stake of the twin.
+    pub twin: u32,
+    /// Stake of the brake, a new account in every round: one that has done harm is no more than a newcomer either.
+    pub brake: u32,
+    /// The twin is so many times as long as an honest delta.
+    pub times: f64,
+    /// Accounts of little stake that do more harm than the brake, to hide it.
+    pub decoys: usize,
+    /// Rounds of the attack. After them the twin is honest, and nobody else is there.
+    pub rounds: usize,
+    /// Makes the honest delta.
+    pub hand: Hand,
+}
+
+impl TwinAndBrake {
+    /// In every round, without decoys.
+    pub fn new(twin: u32, brake: u32, times: f64) -> Self {
+        Self {
+            twin,
+            brake,
+            times,
+            decoys: 0,
+            rounds: usize::MAX,
+            hand: Hand::default(),
+        }
+    }
+}
+
+/// The brake is so much of the twin's length: no shorter, so that it does not lower the median of norms.
+const BRAKE: f64 = 0.999;
+
+impl Adversary for TwinAndBrake {
+    fn submit(&mut self, view: &RoundView) -> Result<Vec<Submission>> {
+        let honest = self.hand.delta(view)?;
+        if view.round >= self.rounds {
+            return Ok(vec![Submission::new("twin", self.twin, honest)]);
+        }
+        let twin = times(&honest, self.times)?;
+        let brake = times(&honest, -BRAKE * self.times)?;
+        let mut submissions = vec![
+            Submission::new("twin", self.twin, twin),
+            Submission::new(format!("brake {}", view.round), self.brake, brake),
+        ];
+        let opposite = times(&honest, -self.times)?;
+        for index in 0..self.decoys {
+            // The same bytes twice are refused.
+            let decoy = without(&opposite, index)?;
+            submissions.push(Submission::new(format!("decoy {index}"), 1, decoy));
+        }
+        Ok(submissions)
+    }
+}
+
 /// Hands in what the first honest contributor does, with noise. It presumes that it can see it in time.
 pub struct Copier {
     /// Length of the noise, of the delta's.

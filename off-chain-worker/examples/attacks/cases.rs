@@ -8,13 +8,20 @@ use serde_json::{json, Map, Value};
 use crate::{
     adversaries::{
         Adversary, Alternating, Copier, Hand, Momentum, Nobody, Noise, Pair, PoisonAndCure,
-        Recommit, Together, Whispers,
+        Recommit, Together, TwinAndBrake, Whispers,
     },
     world::{Outcome, Setting, World, STAKE},
 };
 
 /// An attacker with six tenths of all stake, against four honest ones.
 const WHALE: u32 = 6 * STAKE;
+/// A twin that has six tenths of all stake only together with its brake.
+const TWIN: u32 = 3_300;
+/// Brakes of a twin that has six tenths by itself: one whose harm is just below what is allowed, a 33rd of the good; one
+/// whose harm is a third; and one whose harm is far above.
+const FITTED: u32 = 180;
+const THIRD: u32 = 2_500;
+const STRONG: u32 = 4_000;
 
 /// An attack.
 struct Case {
@@ -69,6 +76,14 @@ fn noise(accounts: usize) -> Box<dyn Adversary> {
     Box::new(Noise {
         accounts,
         fresh: false,
+    })
+}
+
+/// New accounts in every round.
+fn crowd(accounts: usize) -> Box<dyn Adversary> {
+    Box::new(Noise {
+        accounts,
+        fresh: true,
     })
 }
 
@@ -178,6 +193,42 @@ fn cases() -> Vec<Case> {
         beyond(four("whale_overshoot", Useful::Hand(WHALE), || {
             Box::new(Hand::new(WHALE, 3.0, 1))
         })),
+        beyond(four("whale_overshoot_2", Useful::Hand(WHALE), || {
+            Box::new(Hand::new(WHALE, 2.0, 1))
+        })),
+        four("twin_brake_3", Useful::Hand(TWIN), || {
+            Box::new(TwinAndBrake::new(TWIN, WHALE - TWIN, 3.0))
+        }),
+        four("twin_brake_15", Useful::Hand(TWIN), || {
+            Box::new(TwinAndBrake::new(TWIN, WHALE - TWIN, 15.0))
+        }),
+        four("twin_brake_decoys", Useful::Hand(TWIN), || {
+            Box::new(TwinAndBrake {
+                decoys: 100,
+                ..TwinAndBrake::new(TWIN, WHALE - TWIN, 15.0)
+            })
+        }),
+        four("twin_brake_fitted_2", Useful::Hand(WHALE), || {
+            Box::new(TwinAndBrake {
+                rounds: 1,
+                ..TwinAndBrake::new(WHALE, FITTED, 2.0)
+            })
+        }),
+        four("twin_brake_fitted_4", Useful::Hand(WHALE), || {
+            Box::new(TwinAndBrake {
+                rounds: 1,
+                ..TwinAndBrake::new(WHALE, FITTED, 4.0)
+            })
+        }),
+        four("twin_brake_third", Useful::Hand(WHALE), || {
+            Box::new(TwinAndBrake {
+                rounds: 1,
+                ..TwinAndBrake::new(WHALE, THIRD, 4.0)
+            })
+        }),
+        beyond(four("twin_brake_strong", Useful::Hand(WHALE), || {
+            Box::new(TwinAndBrake::new(WHALE, STRONG, 3.0))
+        })),
         case("recommit_failed", failing(LATER), Nothing, || {
             recommit(false, true)
         }),
@@ -191,12 +242,8 @@ fn cases() -> Vec<Case> {
             || recommit(true, true),
         )),
         case("converged_noise_4", converged(), Nothing, || noise(4)),
-        case("converged_noise_60", converged(), Nothing, || {
-            Box::new(Noise {
-                accounts: 60,
-                fresh: true,
-            })
-        }),
+        case("converged_noise_60", converged(), Nothing, || crowd(60)),
+        case("converged_noise_200", converged(), Nothing, || crowd(200)),
         case("noise_30_of_60", of(30, 40, 64), Nothing, || noise(30)),
         case("noise_100_of_200", of(100, 20, 64), Nothing, || noise(100)),
         case("noise_500_of_1000", of(500, 10, 32), Nothing, || noise(500)),

@@ -142,7 +142,7 @@ fn language_model(seed: u64) -> Result<Subject> {
         exam: Samples::new(
             graph.inputs,
             graph.classes(),
-            &every(&exam, exam.len() / 48).records(),
+            &every(&exam, exam.len() / 96).records(),
         )?,
         training: DataSet::Shakespeare.load(&folder(), Use::Training, &graph)?,
         base: TrainingConfig {

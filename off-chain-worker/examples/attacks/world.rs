@@ -18,7 +18,9 @@ use gotong::{
 };
 use gotong_scoring::{
     blake2_256,
-    share::{entry_weight, halves, share_round, Entrant, Ledger, ShareRound, ShareTerms},
+    share::{
+        entry_weight, halves, share_round, Entrant, EntryWeights, Ledger, ShareRound, ShareTerms,
+    },
     Delta, Evaluator, Graph, Hash, Samples,
 };
 use rand::{rngs::StdRng, seq::SliceRandom, SeedableRng};
@@ -57,7 +59,7 @@ pub struct Setting {
     pub stands: bool,
     /// Samples of a round's exam: half of them decide, half pay.
     pub exam: usize,
-    /// Rounds that come to nothing after the reveals, as if attesters did not agree: nobody is credited.
+    /// Rounds that come to nothing after the reveals, as if the sponsor did not open its shard: nobody is credited.
     pub failed: &'static [usize],
 }
 
@@ -147,6 +149,23 @@ impl Outcome {
 struct Account {
     name: String,
     is_honest: bool,
+    /// By itself.
+    weight: u32,
+    is_proven: bool,
+}
+
+/// All who revealed in a round, with what the chain has them weigh: newcomers together only a part of the proven.
+fn entrants<'a>(deltas: &'a [Delta], accounts: &[Account]) -> Vec<Entrant<'a>> {
+    let mut weights = EntryWeights::default();
+    for account in accounts {
+        weights.add(account.weight, account.is_proven);
+    }
+    let entrant = |(delta, account): (&'a Delta, &Account)| Entrant {
+        delta,
+        weight: weights.limited(account.weight, account.is_proven),
+        is_proven: account.is_proven,
+    };
+    deltas.iter().zip(accounts).map(entrant).collect()
 }
 
 impl RoundView<'_> {
@@ -306,7 +325,7 @@ impl World {
                 (true, submission)
             });
             let all = own.chain(attackers.into_iter().map(|submission| (false, submission)));
-            let (mut accounts, mut deltas, mut stakes) = (Vec::new(), Vec::new(), Vec::new());
+            let (mut accounts, mut deltas) = (Vec::new(), Vec::new());
             for (is_honest, submission) in all {
                 let hash = Delta::hash_of(&submission.delta.encode());
                 let author = authors.entry(hash).or_insert(submission.account.clone());
@@ -315,27 +334,16 @@ impl World {
                     outcome.refused += 1;
                     continue;
                 }
+                let is_proven = is_proven(&submission.account, is_honest);
                 accounts.push(Account {
                     name: submission.account,
                     is_honest,
+                    weight: entry_weight(submission.stake, is_proven),
+                    is_proven,
                 });
                 deltas.push(submission.delta);
-                stakes.push(submission.stake);
             }
-            let entrant = |((delta, account), stake): ((_, &Account), &u32)| {
-                let is_proven = is_proven(&account.name, account.is_honest);
-                Entrant {
-                    delta,
-                    weight: entry_weight(*stake, is_proven),
-                    is_proven,
-                }
-            };
-            let entrants: Vec<Entrant> = deltas
-                .iter()
-                .zip(&accounts)
-                .zip(&stakes)
-                .map(entrant)
-                .collect();
+            let entrants = entrants(&deltas, &accounts);
             if setting.failed.contains(&round) {
                 let names = accounts.into_iter().map(|account| account.name);
                 past = Some(Past {

@@ -1,7 +1,7 @@
 //! `gotong claim`: claims every round that is over.
 
 use super::{
-    output::{Amount, SYMBOL},
+    output::{signed_millibits, Amount, SYMBOL},
     Globals,
 };
 use crate::{
@@ -22,13 +22,13 @@ use std::collections::BTreeSet;
                         in order and leaves none out, so this claims all of them.\n\n\
                         A round whose credit cannot be shown, because it settled on a false table that nobody \
                         disputed, can be given up:\n  gotong claim --dev Bob --task 0 --forfeit 7\n\
-                        Then your ledger of that task is empty, and you are a newcomer there. What you were paid stays \
-                        yours.")]
+                        Then your ledger of that task is empty, and you are a newcomer there: the credit of that round \
+                        and of all before it is gone. What you were paid stays yours.")]
 pub struct Claim {
     /// Claim in this task only
     #[arg(long)]
     task: Option<u32>,
-    /// Give up the credit of this round, the next to claim, and begin the task's ledger anew
+    /// Give up the credit of this round, the next to claim, and with it all that is in your ledger of the task
     #[arg(long, value_name = "ROUND", requires = "task")]
     forfeit: Option<u32>,
 }
@@ -56,7 +56,8 @@ pub async fn run(args: Claim, globals: &Globals) -> anyhow::Result<()> {
         let Some(view) = now.task(task).await? else {
             continue;
         };
-        let mut replica = Replica::open(&client, &now, &dirs, &view).await?;
+        let replica = Replica::open(&client, &now, &dirs, &view).await?;
+        let mut replica = replica.lenient();
         match replica.advance(&client, &now).await {
             // What comes before can be claimed.
             Err(error @ ReplicaError::Differs { .. }) => tracing::error!("{error}"),
@@ -86,11 +87,36 @@ pub async fn run(args: Claim, globals: &Globals) -> anyhow::Result<()> {
 async fn forfeit(task: TaskId, round: RoundId, globals: &Globals) -> anyhow::Result<()> {
     let signer = globals.signer()?;
     let client = globals.client().await?;
+    let account = signer.public_key().0;
+    let before = client.best().await?.ledger(&account, task).await?;
     let call = Call::forfeit(task, round);
     let receipt = client.submit(&signer, &call, Inclusion::Best).await?;
-    let json = json!({ "task": task.0, "round": round.0, "block": receipt.block });
+    let now = client.best().await?;
+    let next = now.ledger(&account, task).await?;
+    let next = next.and_then(|ledger| ledger.next);
+    let view = now.task(task).await?;
+    let samples = view.map_or(0, |view| view.terms.hold_out.samples() / 2);
+    let lost = before.as_ref().map_or(0, |ledger| ledger.ledger.sum);
+    let paid = before.map_or(0, |ledger| ledger.paid);
+    let json = json!({
+        "task": task.0,
+        "round": round.0,
+        "block": receipt.block,
+        "lost_credits_q16": lost.to_string(),
+        "paid": paid.to_string(),
+        "next_round_to_claim": next.map(|round| round.0),
+    });
     globals.output.print(json, || {
-        format!("gave up round {round} of task {task}; its ledger begins anew")
+        let next = match next {
+            None => "every other round is claimed".to_owned(),
+            Some(next) => format!("round {next} is the next to claim"),
+        };
+        format!(
+            "gave up round {round} of task {task}: the ledger is empty, and {} millibits a sample that were in it are \
+             gone; the {} {SYMBOL} that were paid stay; {next}",
+            signed_millibits(lost, samples),
+            Amount(paid)
+        )
     });
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     chain::{Account, Client, Moment},
     keys::address,
-    run::{due_claims, DueClaim, Replica, ReplicaError, WorkerDirs},
+    run::{due_claims, Claims, DueClaim, Replica, ReplicaError, StuckClaim, WorkerDirs},
 };
 use gotong_protocol::{
     claim::Claimed,
@@ -35,6 +35,8 @@ struct TaskRewards {
     /// Of a contributor.
     ledger: Option<LedgerView>,
     rounds: Vec<Reward>,
+    /// Why the next round cannot be claimed, if it cannot.
+    stuck: Option<StuckClaim>,
 }
 
 /// What a round meant for an account.
@@ -110,6 +112,7 @@ impl TaskRewards {
             "samples_that_pay": paying_samples(&self.task),
             "ledger": self.ledger.as_ref().map(ledger_json),
             "rounds": self.rounds.iter().map(Reward::json).collect::<Vec<_>>(),
+            "stuck": self.stuck.as_ref().map(ToString::to_string),
         })
     }
 
@@ -125,9 +128,10 @@ impl TaskRewards {
         } else {
             "not proven yet: its deltas weigh as a newcomer's"
         };
-        let next = match ledger.next {
-            None => "every round is claimed".to_owned(),
-            Some(round) => {
+        let next = match (&self.stuck, ledger.next) {
+            (Some(stuck), _) => format!("cannot claim {stuck}"),
+            (None, None) => "every round is claimed".to_owned(),
+            (None, Some(round)) => {
                 format!("round {round} is the next to claim, with `gotong claim` if it is over")
             }
         };
@@ -199,19 +203,24 @@ async fn rewards_of(
         };
         let is_claimable = |view: &RewardView| matches!(view.state, RewardState::Claimable { .. });
         let due = if views.iter().any(is_claimable) {
-            let mut replica = Replica::open(client, now, dirs, &task).await?;
+            let replica = Replica::open(client, now, dirs, &task).await?;
+            let mut replica = replica.lenient();
             match replica.advance(client, now).await {
                 // What comes before can be claimed.
                 Err(error @ ReplicaError::Differs { .. }) => tracing::error!("{error}"),
                 advanced => advanced?,
             }
-            due_claims(&replica, now, account, &task).await?.claimed
+            due_claims(&replica, now, account, &task).await?
         } else {
-            Vec::new()
+            Claims::default()
         };
         all.push(TaskRewards {
             ledger: ledgers.iter().find(|ledger| ledger.task == id).cloned(),
-            rounds: views.into_iter().map(|view| reward(view, &due)).collect(),
+            rounds: views
+                .into_iter()
+                .map(|view| reward(view, &due.claimed))
+                .collect(),
+            stuck: due.stuck,
             task,
         });
     }
@@ -318,6 +327,7 @@ mod tests {
                 state(0, RewardState::Claimed(claimed)),
                 state(1, RewardState::Pending),
             ],
+            stuck: None,
         }
     }
 
@@ -334,6 +344,17 @@ mod tests {
         let newcomer = rewards(false, Some(RoundId(1))).summary().unwrap();
         assert!(newcomer.contains("not proven yet"));
         assert!(newcomer.contains("round 1 is the next to claim"));
+        let mut stuck = rewards(false, Some(RoundId(1)));
+        stuck.stuck = Some(StuckClaim {
+            task: TaskId(1),
+            round: RoundId(1),
+            why: "of a test".into(),
+            is_final: true,
+        });
+        let text = stuck.summary().unwrap();
+        assert!(text.contains("cannot claim round 1 of task 1"), "{text}");
+        let told = stuck.json()["stuck"].as_str().map(str::to_owned);
+        assert!(told.is_some_and(|told| told.ends_with("of a test")));
     }
 
     #[test]

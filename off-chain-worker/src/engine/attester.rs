@@ -44,8 +44,10 @@ pub struct AttesterSnapshot {
     pub phase: Phase,
     /// Digest of what the round's score depends on; a fork may change it.
     pub inputs: Hash,
-    /// The account's own seat.
+    /// The account's own seat. There are none before the first draw, and a later one may add it.
     pub seat: Option<Seat>,
+    /// Whether the audits of the challenge are drawn, so that they can be answered.
+    pub are_audits_drawn: bool,
 }
 
 /// How far the chain knows the account's attestation.
@@ -137,7 +139,7 @@ impl Attester {
                 salt: work.salt,
             }),
             // Needs no memory: the work is computed again where it is lost.
-            (Phase::Challenge, Seat::Revealed) => {
+            (Phase::Challenge, Seat::Revealed) if now.are_audits_drawn => {
                 Some(AttesterCommand::AnswerAudits { round: now.round })
             }
             _ => None,
@@ -264,6 +266,7 @@ mod tests {
             phase: Phase::AttestCommit,
             inputs: [0; 32],
             seat: Some(Seat::Drawn),
+            are_audits_drawn: false,
         };
         let claim = table(1).claim(&BASE);
         let (work_root, salt) = ([1; 32], [1; 32]);
@@ -290,36 +293,45 @@ mod tests {
     struct Chain {
         now: AttesterSnapshot,
         commitment: Option<Hash>,
+        /// Whether a draw is under way.
+        draws: bool,
     }
 
     impl Chain {
-        /// The phase is over. Who did not do its duty is out of its seat; at the end of Challenge the round draws
-        /// seats anew, or the next one begins.
+        /// The draw is over, or the phase. Who did not do its duty is out of its seat; then the round draws seats anew,
+        /// or goes on; after Challenge the next one begins.
         fn move_on(&mut self, redraws: bool) {
             let now = &mut self.now;
-            let lost = |missed| move |seat: Seat| if seat == missed { Seat::Out } else { seat };
-            match now.phase {
-                Phase::AttestCommit => {
-                    now.seat = now.seat.map(lost(Seat::Drawn));
-                    now.phase = Phase::AttestReveal;
+            if self.draws {
+                self.draws = false;
+                match now.phase {
+                    Phase::Challenge => now.are_audits_drawn = true,
+                    _ => now.seat = now.seat.or(Some(Seat::Drawn)),
                 }
-                Phase::AttestReveal => {
-                    now.seat = now.seat.map(lost(Seat::Committed));
-                    now.phase = Phase::Challenge;
-                }
-                _ if redraws => {
-                    let seat = now.seat.map(lost(Seat::Revealed));
-                    now.seat = seat.or(Some(Seat::Drawn));
-                    now.phase = Phase::AttestCommit;
-                }
+                return;
+            }
+            let missed = match now.phase {
+                Phase::AttestCommit => Seat::Drawn,
+                Phase::AttestReveal => Seat::Committed,
+                _ => Seat::Revealed,
+            };
+            now.seat = now
+                .seat
+                .map(|seat| if seat == missed { Seat::Out } else { seat });
+            now.are_audits_drawn = false;
+            now.phase = match now.phase {
+                _ if redraws => Phase::AttestCommit,
+                Phase::AttestCommit => Phase::AttestReveal,
+                Phase::AttestReveal => Phase::Challenge,
                 _ => {
                     now.round = now.round.next().unwrap();
                     now.inputs = [2 * now.round.0 as u8; 32];
-                    now.seat = Some(Seat::Drawn);
-                    now.phase = Phase::AttestCommit;
+                    now.seat = None;
                     self.commitment = None;
+                    Phase::AttestCommit
                 }
-            }
+            };
+            self.draws = now.phase != Phase::AttestReveal;
         }
 
         /// The chain goes on from before the commitment, which the new fork may have taken too, and with other
@@ -331,6 +343,7 @@ mod tests {
             }
             now.inputs = now.inputs.map(|byte| byte ^ 1);
             now.phase = Phase::AttestCommit;
+            self.draws &= now.seat.is_none();
             self.commitment = self.commitment.filter(|_| takes_commitment);
             now.seat = now.seat.map(|_| match self.commitment {
                 Some(_) => Seat::Committed,
@@ -357,8 +370,9 @@ mod tests {
                 phase: Phase::AttestCommit,
                 inputs: [0; 32],
                 seat: drawn_at_once.then_some(Seat::Drawn),
+                are_audits_drawn: false,
             };
-            let mut chain = Chain { now, commitment: None };
+            let mut chain = Chain { now, commitment: None, draws: !drawn_at_once };
             let mut evaluations = Vec::new();
             for ([executes, hears_back, restarts, moves_on, redraws], forks, takes) in steps {
                 if restarts {
@@ -401,6 +415,7 @@ mod tests {
                     }
                     Some(AttesterCommand::AnswerAudits { round }) => {
                         prop_assert_eq!((round, now.phase), (now.round, Phase::Challenge));
+                        prop_assert!(now.are_audits_drawn, "answered before they are drawn");
                         prop_assert_eq!(now.seat, Some(Seat::Revealed), "answered twice");
                         now.seat = Some(Seat::Audited);
                     }
@@ -422,6 +437,7 @@ mod tests {
             phase: Phase::AttestCommit,
             inputs: [0; 32],
             seat: None,
+            are_audits_drawn: false,
         };
         assert_eq!(engine.on_block(&now), None);
     }
@@ -437,6 +453,7 @@ mod tests {
                 phase: Phase::AttestCommit,
                 inputs: [0; 32],
                 seat: Some(seat),
+                are_audits_drawn: false,
             };
             assert_eq!(engine.on_block(&now), None, "{seat:?}");
         }
@@ -451,7 +468,10 @@ mod tests {
             phase: Phase::Challenge,
             inputs: [0; 32],
             seat: Some(Seat::Revealed),
+            are_audits_drawn: false,
         };
+        assert_eq!(engine.on_block(&now), None, "they are not drawn yet");
+        now.are_audits_drawn = true;
         let answer = Some(AttesterCommand::AnswerAudits { round: RoundId(3) });
         assert_eq!(engine.on_block(&now), answer);
         now.seat = Some(Seat::Audited);
@@ -467,6 +487,7 @@ mod tests {
             phase: Phase::AttestCommit,
             inputs: [0; 32],
             seat: Some(Seat::Drawn),
+            are_audits_drawn: false,
         };
         engine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
         let command = engine.on_block(&now);

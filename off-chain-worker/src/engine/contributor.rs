@@ -37,6 +37,8 @@ pub struct ContributorSnapshot {
     pub round: RoundId,
     /// The phase of that round.
     pub phase: Phase,
+    /// Whether the round takes deltas that are revealed now: not in all of its phase Reveal.
+    pub takes_deltas: bool,
     /// Root of the weights that the round starts from.
     pub base_root: Hash,
     /// The account's own submission.
@@ -110,6 +112,12 @@ impl Contributor {
         now.submission == Some(Submission::Revealed) && self.prepared.as_ref().is_some_and(is_own)
     }
 
+    /// Whether the delta that was committed in this round will not be scored, because it was not revealed in time.
+    pub fn is_too_late(&self, now: &ContributorSnapshot) -> bool {
+        let takes_deltas = now.phase == Phase::Reveal && now.takes_deltas;
+        now.submission == Some(Submission::Committed) && now.phase >= Phase::Reveal && !takes_deltas
+    }
+
     /// Takes in what the chain says, and answers what to do, in order; nothing means to wait.
     pub fn on_block(&mut self, now: &ContributorSnapshot) -> Vec<ContributorCommand> {
         if self
@@ -155,7 +163,8 @@ impl Contributor {
                 round: now.round,
                 base_root: now.base_root,
             }),
-            (Phase::Reveal, Some(Submission::Committed), Some(prepared)) => {
+            // Too late, it would be shown to everybody, and not be scored.
+            (Phase::Reveal, Some(Submission::Committed), Some(prepared)) if now.takes_deltas => {
                 Some(ContributorCommand::Reveal {
                     round: now.round,
                     delta: prepared.delta.clone(),
@@ -258,6 +267,7 @@ mod tests {
                     block: 1,
                     round: RoundId(0),
                     phase: Phase::Commit,
+                    takes_deltas: false,
                     base_root: [0; 32],
                     submission: None,
                     unclaimed: None,
@@ -271,7 +281,15 @@ mod tests {
         fn next_phase(&mut self) {
             self.now.phase = match self.now.phase {
                 Phase::Commit if self.commitment.is_none() => Phase::Commit,
-                Phase::Commit => Phase::Reveal,
+                Phase::Commit => {
+                    self.now.takes_deltas = true;
+                    Phase::Reveal
+                }
+                // The shard is published, or nobody revealed in the first half.
+                Phase::Reveal if self.now.takes_deltas => {
+                    self.now.takes_deltas = false;
+                    Phase::Reveal
+                }
                 Phase::Reveal => Phase::Challenge,
                 _ => {
                     self.commitment = None;
@@ -298,6 +316,7 @@ mod tests {
                 }
                 Reveal { round, delta, salt } => {
                     prop_assert_eq!(*round, self.now.round);
+                    prop_assert!(self.now.takes_deltas, "revealed too late");
                     let hash = Delta::hash_of(delta);
                     let opened = submission_commitment(TASK, *round, &ACCOUNT, &hash, salt);
                     prop_assert_eq!(self.commitment, Some(opened), "revealed another delta");
@@ -457,6 +476,7 @@ mod tests {
         assert_eq!(engine.on_block(&chain.now), commit);
         chain.now.submission = Some(Submission::Committed);
         chain.now.phase = Phase::Reveal;
+        chain.now.takes_deltas = true;
         let revealed = engine.on_block(&chain.now);
         assert!(matches!(&revealed[..], [Reveal { delta, .. }] if *delta == [1]));
     }
@@ -485,6 +505,36 @@ mod tests {
         chain.now.round = RoundId(1);
         chain.now.submission = Some(Submission::Revealed);
         assert!(!engine.has_revealed(&chain.now));
+    }
+
+    #[test]
+    fn what_is_too_late_is_not_shown_to_everybody() {
+        let mut engine = Contributor::new(TASK, ACCOUNT);
+        let mut chain = Chain::new();
+        let prepared = PreparedDelta {
+            round: RoundId(0),
+            base_root: [0; 32],
+            salt: [1; 32],
+            delta: vec![1],
+        };
+        assert!(engine.on_trained(prepared));
+        chain.now.submission = Some(Submission::Committed);
+        assert!(!engine.is_too_late(&chain.now), "nothing is revealed yet");
+        chain.now.phase = Phase::Reveal;
+        chain.now.takes_deltas = true;
+        assert!(!engine.is_too_late(&chain.now));
+        assert!(matches!(engine.on_block(&chain.now)[..], [Reveal { .. }]));
+        chain.now.takes_deltas = false;
+        for phase in [Phase::Reveal, Phase::AttestCommit, Phase::Ended] {
+            chain.now.phase = phase;
+            assert!(engine.is_too_late(&chain.now), "{phase:?}");
+            assert_eq!(engine.on_block(&chain.now), []);
+            assert_eq!(engine.residual_of(), None, "nothing of it was merged");
+        }
+        chain.now.submission = Some(Submission::Revealed);
+        assert!(!engine.is_too_late(&chain.now));
+        chain.now.submission = None;
+        assert!(!engine.is_too_late(&chain.now));
     }
 
     #[test]

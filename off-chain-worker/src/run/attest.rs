@@ -105,7 +105,7 @@ impl Attest {
         let is_own = |seat: &&SeatView| seat.account == self.account;
         let own = round.seats.iter().find(is_own);
         let own_state = own.map(|seat| seat.state);
-        // In the first block after the reveals samples may still have to be drawn.
+        // Seats are drawn with the samples, some blocks after the reveals; and again if too few do their part.
         let seat = own.filter(|_| round.has_samples()).map(seat_of);
         if seat.is_some() && !self.seats.contains_key(&view.id) {
             self.seats.insert(view.id, self.open(view)?);
@@ -121,6 +121,7 @@ impl Attest {
             phase: round.phase,
             inputs,
             seat,
+            are_audits_drawn: round.audit_seed.is_some(),
         };
         // In the rounds between seats it replays what ended, so that the next evaluation can start at once.
         let wanted = (seat.is_some() && round.phase != Phase::Ended).then_some((&round, inputs));

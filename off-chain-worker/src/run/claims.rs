@@ -31,6 +31,25 @@ pub struct StuckClaim {
     pub round: RoundId,
     /// Why not, and what to do.
     pub why: String,
+    /// Whether to try again is in vain.
+    pub is_final: bool,
+}
+
+impl StuckClaim {
+    /// Nobody honest can show the credit of the round, for a reason that came with round `of`.
+    fn for_ever(task: TaskId, round: RoundId, of: RoundId, reason: &str) -> Self {
+        let why = format!(
+            "{reason}. So its credit cannot be shown. If `gotong verify --task {task} --round {of}` says so, too, then \
+             `gotong claim --task {task} --forfeit {round}` gives this credit up: the account begins anew in the task, \
+             with an empty ledger and the weight of a newcomer. What it was paid stays its own"
+        );
+        Self {
+            task,
+            round,
+            why,
+            is_final: true,
+        }
+    }
 }
 
 /// What can be claimed, or was.
@@ -67,20 +86,8 @@ pub async fn due_claims(
             None => None,
             Some(_) => credit_proof(replica, now, account, task.id, round).await?,
         };
-        let is_proved = proof.is_some();
         let Some(claimed) = take(&mut ledger, proof.as_ref(), task, &view) else {
-            let why = match is_proved {
-                true => {
-                    "the chain settled it on another table than is computed here. If nobody has that table, give the \
-                     round up: `gotong claim --help`"
-                }
-                false => "its table could not be rebuilt here, so there is no proof of its credit",
-            };
-            due.stuck = Some(StuckClaim {
-                task: task.id,
-                round,
-                why: why.into(),
-            });
+            due.stuck = Some(without_proof(task.id, round, replica.next_round()));
             break;
         };
         due.claimed.push(DueClaim {
@@ -122,11 +129,7 @@ pub async fn claim_rounds(
             // All of a call happen, or none: one by one, those before the refused one do.
             Err(ChainError::Refused { .. }) if batch.len() > 1 => at_once = 1,
             Err(error @ (ChainError::Refused { .. } | ChainError::Rejected(_))) => {
-                claims.stuck = Some(StuckClaim {
-                    task: task.id,
-                    round: first.item.round,
-                    why: advice(&error),
-                });
+                claims.stuck = Some(refused(task.id, first.item.round, &error));
                 break;
             }
             Err(error) => return Err(error.into()),
@@ -135,15 +138,43 @@ pub async fn claim_rounds(
     Ok(claims)
 }
 
+/// Why there is no proof of a credit in `round`, which merged something, when a replica has come to the round `next`.
+fn without_proof(task: TaskId, round: RoundId, next: RoundId) -> StuckClaim {
+    match next < round {
+        // Weights that nobody knows: the replica stays there for ever.
+        true => {
+            let reason = format!(
+                "the chain settled round {next} on other weights than are computed here, and no table after it can be \
+                 computed"
+            );
+            StuckClaim::for_ever(task, round, next, &reason)
+        }
+        false => {
+            let reason = "the chain settled it on another table than is computed here, which nobody disputed in time";
+            StuckClaim::for_ever(task, round, round, reason)
+        }
+    }
+}
+
 /// What the chain said of a claim, and what to do.
-fn advice(error: &ChainError) -> String {
-    let is_other = error.is_refusal("NotNextClaim") || error.is_refusal("AlreadyClaimed");
-    match is_other {
+fn refused(task: TaskId, round: RoundId, error: &ChainError) -> StuckClaim {
+    let is_any = |names: &[&str]| names.iter().any(|name| error.is_refusal(name));
+    if is_any(&["ProofInvalid", "ForeignRow"]) {
+        let reason = error.to_string();
+        return StuckClaim::for_ever(task, round, round, reason.trim_end_matches('.'));
+    }
+    let why = match is_any(&["NotNextClaim", "AlreadyClaimed"]) {
         true => format!(
             "{error} Another program claims for this account, or the chain took blocks back: `gotong claim` claims \
              what is left, from the first unclaimed round on"
         ),
         false => error.to_string(),
+    };
+    StuckClaim {
+        task,
+        round,
+        why,
+        is_final: false,
     }
 }
 
@@ -281,17 +312,48 @@ mod tests {
 
     #[test]
     fn a_claim_out_of_order_is_told_with_what_to_do() {
-        let refused = |name: &str| {
-            advice(&ChainError::Refused {
-                name: name.into(),
-                docs: "Docs of the chain.".into(),
-            })
+        let other = refused_with("NotNextClaim");
+        assert!(other.why.contains("`gotong claim` claims what is left"));
+        let failed = refused_with("Overflow");
+        assert_eq!(failed.why, "refused: Overflow. Docs of the chain.");
+        assert!(!other.is_final && !failed.is_final);
+    }
+
+    fn refused_with(name: &str) -> StuckClaim {
+        let error = ChainError::Refused {
+            name: name.into(),
+            docs: "Docs of the chain.".into(),
         };
-        assert!(refused("NotNextClaim").contains("`gotong claim` claims what is left"));
-        assert_eq!(
-            refused("ProofInvalid"),
-            "refused: ProofInvalid. Docs of the chain."
-        );
+        refused(TaskId(1), RoundId(4), &error)
+    }
+
+    #[test]
+    fn a_credit_that_nobody_can_show_is_told_with_how_to_give_it_up() {
+        let stuck = [
+            // The replica went past it, or stays at it.
+            without_proof(TaskId(1), RoundId(4), RoundId(9)),
+            without_proof(TaskId(1), RoundId(4), RoundId(4)),
+            without_proof(TaskId(1), RoundId(4), RoundId(2)),
+            refused_with("ForeignRow"),
+        ];
+        for stuck in &stuck {
+            let text = stuck.to_string();
+            assert!(text.starts_with("round 4 of task 1"), "{text}");
+            assert!(
+                text.contains("`gotong claim --task 1 --forfeit 4`"),
+                "{text}"
+            );
+            assert!(text.contains("empty ledger"), "{text}");
+            assert!(!text.contains(".."), "{text}");
+            assert!(stuck.is_final);
+        }
+        let verified = |stuck: &StuckClaim, round| {
+            let command = format!("`gotong verify --task 1 --round {round}`");
+            assert!(stuck.why.contains(&command), "{stuck}");
+        };
+        verified(&stuck[0], 4);
+        verified(&stuck[2], 2);
+        assert!(stuck[2].why.contains("settled round 2 on other weights"));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::{
     residuals::Residuals,
     round_span, submit_once,
     training_job::{Seed, Trained, TrainingJob},
-    Daemon, Replica, ReplicaError, RunError, ScorerOptions, WorkerDirs,
+    Daemon, Replica, ReplicaError, RunError, ScorerOptions, StuckClaim, WorkerDirs,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
@@ -17,8 +17,9 @@ use crate::{
 use burn::tensor::Device;
 use codec::Encode;
 use gotong_protocol::{
-    view::{StakeView, TaskView},
-    Hash, RoundId, TaskId,
+    may_reveal,
+    view::{RoundView, StakeView, TaskView},
+    Hash, Phase, RoundId, TaskId, TaskTerms,
 };
 use gotong_scoring::blake2_256;
 use std::{
@@ -107,13 +108,17 @@ pub struct Contribute {
     opened: Option<Opened>,
     training: Option<RunningTraining>,
     claims_resume_at: Instant,
+    /// What was told last of claims that cannot be made.
+    stuck: Option<StuckClaim>,
     /// Whether this process has revealed a delta, or found its own revealed.
     has_revealed: bool,
-    /// The round whose delta is another account's.
+    /// The round in which nothing is revealed any more: its delta is another account's, or it is too late.
     lost: Option<RoundId>,
     /// The last round that could not be trained for, because the chain settled one before it on
     /// something else than is computed here.
     given_up: Option<RoundId>,
+    /// Why a process that is to end by itself has nothing to wait for.
+    hopeless: Option<ReplicaError>,
 }
 
 /// What the daemon has once it has seen the task.
@@ -127,14 +132,14 @@ struct Opened {
 }
 
 /// How far the task is rebuilt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum Rebuilt {
     /// Not yet as far as the chain is.
     Partly,
     /// As far as the chain is.
     Wholly,
-    /// As far as the chain agrees with what is computed here, and it will not go further.
-    UpToADifference,
+    /// As far as the chain's weights are those that are computed here, and it will not go further.
+    UpTo(ReplicaError),
 }
 
 /// A training run in the background; it is told to stop when it is dropped.
@@ -152,6 +157,8 @@ impl Drop for RunningTraining {
 }
 
 const CLAIM_RETRY: Duration = Duration::from_secs(30);
+/// What the chain says of a delta that it keeps the author of, and does not score.
+const REVEALED_LATE: &str = "RevealedLate";
 
 impl Contribute {
     /// Submits to every round of `task` before `until`. A delta keeps `keep_permille` thousandths of the parameters.
@@ -174,9 +181,11 @@ impl Contribute {
             opened: None,
             training: None,
             claims_resume_at: Instant::now(),
+            stuck: None,
             has_revealed: false,
             lost: None,
             given_up: None,
+            hopeless: None,
         }
     }
 
@@ -196,7 +205,7 @@ impl Contribute {
             folder,
             state_name,
             engine,
-            worker: ReplicaWorker::new(self.dirs.clone(), ScorerOptions::default()),
+            worker: ReplicaWorker::new(self.dirs.clone(), ScorerOptions::default()).lenient(),
             _lock: lock,
         });
         Ok(())
@@ -205,8 +214,9 @@ impl Contribute {
     async fn snapshot(
         &self,
         now: &Moment,
-        round: RoundId,
+        task: &TaskView,
     ) -> Result<Option<ContributorSnapshot>, RunError> {
+        let round = task.round;
         let Some(view) = now.round(self.task, round).await? else {
             return Ok(None);
         };
@@ -218,6 +228,7 @@ impl Contribute {
             block: now.block(),
             round,
             phase: view.phase,
+            takes_deltas: takes_deltas(&view, &task.terms, now.block()),
             base_root: view.base_root,
             submission: own.map(|own| match own.revealed {
                 Some(_) => Submission::Revealed,
@@ -262,10 +273,21 @@ impl Contribute {
                 let is_running = |running: &RunningTraining| {
                     running.round == round && running.base_root == base_root
                 };
-                if !self.training.as_ref().is_some_and(is_running)
-                    && self.rebuild(opened, client, now, view).await? == Rebuilt::Wholly
-                {
-                    self.training = self.start_training(opened, round, base_root)?;
+                if self.training.as_ref().is_some_and(is_running) {
+                    return Ok(());
+                }
+                match self.rebuild(opened, client, now, view).await? {
+                    Rebuilt::Wholly => {
+                        self.training = self.start_training(opened, round, base_root)?;
+                    }
+                    Rebuilt::Partly => {}
+                    Rebuilt::UpTo(error) if self.is_to_end() => self.hopeless = Some(error),
+                    // Told once. A fork may mend it.
+                    Rebuilt::UpTo(error) if self.given_up < Some(round) => {
+                        tracing::error!("not training for this round: {error}");
+                        self.given_up = Some(round);
+                    }
+                    Rebuilt::UpTo(_) => {}
                 }
             }
             ContributorCommand::Commit { round, commitment } => {
@@ -285,16 +307,21 @@ impl Contribute {
                     }
                     sent => sent?,
                 };
-                if receipt.is_some_and(|receipt| receipt.has_event("RevealedLate")) {
-                    self.lost = Some(round);
-                    tracing::error!(
-                        "the reveal of round {round} came too late: it is not scored, and its deposit is lost. The \
-                         delta stays yours; nobody else can reveal it"
-                    );
-                    return Ok(());
+                match receipt {
+                    Some(receipt) if receipt.has_event(REVEALED_LATE) => {
+                        self.lost = Some(round);
+                        tracing::warn!(
+                            "the reveal came too late: the delta is not scored, and its deposit is lost. The bytes stay \
+                             yours: nobody else can reveal them in this task"
+                        );
+                    }
+                    Some(_) => {
+                        self.has_revealed = true;
+                        tracing::info!("revealed {} bytes", delta.len());
+                    }
+                    // By an earlier transaction, which the chain is about to show if it came in time.
+                    None => {}
                 }
-                self.has_revealed = true;
-                tracing::info!("revealed {} bytes", delta.len());
             }
             ContributorCommand::Claim { .. } => {
                 self.claim(opened, client, now, view).await?;
@@ -316,9 +343,8 @@ impl Contribute {
         }
     }
 
-    /// Goes on with rebuilding the task in the background, so that it holds up no commitment and no reveal. If the chain
-    /// differs, which is told once a round, there is nothing to train from, but what was committed is still to be
-    /// revealed.
+    /// Goes on with rebuilding the task in the background, so that it holds up no commitment and no reveal. If the
+    /// chain's weights differ, there is nothing to train from, but what was committed is still to be revealed.
     async fn rebuild(
         &mut self,
         opened: &mut Opened,
@@ -327,13 +353,7 @@ impl Contribute {
         view: &TaskView,
     ) -> Result<Rebuilt, RunError> {
         match opened.worker.ready(client, now, view, None).await {
-            Err(error @ ReplicaError::Differs { .. }) => {
-                if self.given_up < Some(view.round) {
-                    tracing::error!("not training for this round: {error}");
-                    self.given_up = Some(view.round);
-                }
-                Ok(Rebuilt::UpToADifference)
-            }
+            Err(error @ ReplicaError::Differs { .. }) => Ok(Rebuilt::UpTo(error)),
             ready => Ok(match ready? {
                 Some(_) => Rebuilt::Wholly,
                 None => Rebuilt::Partly,
@@ -352,7 +372,7 @@ impl Contribute {
         if Instant::now() < self.claims_resume_at {
             return Ok(());
         }
-        if self.rebuild(opened, client, now, view).await? == Rebuilt::Partly {
+        if let Rebuilt::Partly = self.rebuild(opened, client, now, view).await? {
             return Ok(());
         }
         // What was rebuilt can be claimed, whatever came after it.
@@ -364,10 +384,15 @@ impl Contribute {
             let (rounds, paid) = (claims.claimed.len(), claims.paid());
             tracing::info!("claimed {rounds} rounds, paid {paid} planck");
         }
-        if let Some(stuck) = claims.stuck {
-            tracing::warn!("cannot claim {stuck}; trying again in {CLAIM_RETRY:?}");
+        if let Some(stuck) = &claims.stuck {
             self.claims_resume_at = Instant::now() + CLAIM_RETRY;
+            if !stuck.is_final {
+                tracing::warn!("cannot claim {stuck}; trying again in {CLAIM_RETRY:?}");
+            } else if claims.stuck != self.stuck {
+                tracing::error!("cannot claim {stuck}");
+            }
         }
+        self.stuck = claims.stuck;
         Ok(())
     }
 
@@ -407,6 +432,11 @@ impl Contribute {
         }))
     }
 
+    /// Whether it is to end before the task does.
+    fn is_to_end(&self) -> bool {
+        self.until.is_some() || matches!(self.source, DeltaSource::Weights(_))
+    }
+
     /// Whether no more rounds are to be contributed to.
     fn is_over(&self, view: &TaskView, now: &ContributorSnapshot) -> bool {
         let task_is_over = view.state.is_over();
@@ -440,10 +470,16 @@ impl Contribute {
         view: &TaskView,
     ) -> Result<ControlFlow<()>, RunError> {
         self.finish_training(opened).await?;
-        let Some(snapshot) = self.snapshot(now, view.round).await? else {
+        let Some(snapshot) = self.snapshot(now, view).await? else {
             return Ok(ControlFlow::Continue(()));
         };
         self.has_revealed |= opened.engine.has_revealed(&snapshot);
+        if opened.engine.is_too_late(&snapshot) && self.lost != Some(snapshot.round) {
+            self.lost = Some(snapshot.round);
+            tracing::warn!(
+                "the delta was not revealed in time: it is not scored, and its deposit is lost. Nobody has seen it"
+            );
+        }
         let before = opened.engine.clone();
         let mut commands = opened.engine.on_block(&snapshot);
         if opened.engine != before {
@@ -464,7 +500,16 @@ impl Contribute {
         for command in commands {
             self.execute(opened, client, now, view, command).await?;
         }
-        Ok(ControlFlow::Continue(()))
+        if let Some(error) = self.hopeless.take() {
+            return Err(error.into());
+        }
+        let is_stuck =
+            |stuck: &&StuckClaim| stuck.is_final && snapshot.unclaimed == Some(stuck.round);
+        match self.stuck.as_ref().filter(is_stuck) {
+            // There is nothing to wait for.
+            Some(stuck) if is_over => Err(RunError::Refused(format!("cannot claim {stuck}"))),
+            _ => Ok(ControlFlow::Continue(())),
+        }
     }
 }
 
@@ -472,6 +517,14 @@ impl Opened {
     fn save(&self) -> Result<(), RunError> {
         Ok(self.folder.save(&self.state_name, &self.engine)?)
     }
+}
+
+/// Whether the chain takes a delta of this round in the block after `block`.
+fn takes_deltas(round: &RoundView, terms: &TaskTerms, block: u32) -> bool {
+    let next = block.saturating_add(1);
+    let lasts = round.phase == Phase::Reveal && next < round.ends_at && round.shard.is_none();
+    let (started_at, window) = (round.phase_started_at, terms.windows.reveal_blocks);
+    lasts && (!terms.hold_out.is_sealed() || may_reveal(next, started_at, window, round.reveals))
 }
 
 /// A contributor needs stake and the role, and may not be the task's sponsor.
@@ -490,4 +543,51 @@ fn check_role(
         Some(_) => return Ok(()),
     };
     Err(RunError::Refused(advice.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::views;
+    use gotong_protocol::HoldOutTerms;
+
+    #[test]
+    fn deltas_are_taken_as_long_as_the_chain_takes_them() {
+        let mut terms = views::task().terms;
+        let mut round = RoundView {
+            phase: Phase::Reveal,
+            phase_started_at: 100,
+            ends_at: 120,
+            reveals: 0,
+            ..views::round()
+        };
+        // The window has 20 blocks; without a delta in the first half there will be no shard.
+        let takes = |round: &RoundView, terms: &TaskTerms, blocks: [u32; 4]| {
+            blocks.map(|block| takes_deltas(round, terms, block))
+        };
+        let blocks = [100, 108, 109, 118];
+        assert_eq!(takes(&round, &terms, blocks), [true, true, false, false]);
+        round.reveals = 1;
+        assert_eq!(takes(&round, &terms, blocks), [true; 4]);
+        assert!(!takes_deltas(&round, &terms, 119), "the window is over");
+        terms.hold_out = HoldOutTerms::Drawn {
+            root: [8; 32],
+            salt: [9; 32],
+            records: 1024,
+            samples: 64,
+            rounds: 10,
+        };
+        round.reveals = 0;
+        assert_eq!(takes(&round, &terms, blocks), [true; 4]);
+        round.shard = Some(gotong_protocol::view::ShardView {
+            index: 0,
+            published_at: 101,
+            key: [1; 32],
+            root: [2; 32],
+        });
+        assert_eq!(takes(&round, &terms, blocks), [false; 4]);
+        round.shard = None;
+        round.phase = Phase::AttestCommit;
+        assert_eq!(takes(&round, &terms, blocks), [false; 4]);
+    }
 }

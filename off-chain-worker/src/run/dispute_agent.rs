@@ -98,7 +98,7 @@ impl DisputeAgent {
             closed: self.closed(now, &disputes).await?,
             ..Hearing::default()
         };
-        if round.phase != Phase::Challenge {
+        if !takes_disputes(round) {
             return Ok(hearing);
         }
         let submissions = now.submissions(self.task, round.round).await?;
@@ -345,6 +345,11 @@ fn call(
     }
 }
 
+/// Whether tables can be disputed: the challenge begins when its audits are drawn. Until then none is open.
+fn takes_disputes(round: &RoundView) -> bool {
+    round.phase == Phase::Challenge && round.audit_seed.is_some()
+}
+
 /// Whether the chain said no to the call, and is there for others.
 fn is_refusal(error: &ChainError) -> bool {
     matches!(
@@ -380,7 +385,22 @@ pub fn turn(dispute: &DisputeView) -> Turn {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::views;
     use std::sync::mpsc::channel;
+
+    #[test]
+    fn disputes_wait_for_the_draw_of_audits() {
+        let round = |phase, audit_seed| RoundView {
+            phase,
+            audit_seed,
+            ..views::round()
+        };
+        let seed = Some([1; 32]);
+        assert!(!takes_disputes(&round(Phase::Challenge, None)));
+        assert!(takes_disputes(&round(Phase::Challenge, seed)));
+        // Seats were drawn anew after a challenge.
+        assert!(!takes_disputes(&round(Phase::AttestCommit, seed)));
+    }
 
     #[tokio::test]
     async fn an_answer_can_be_sent_before_the_next_is_computed() {

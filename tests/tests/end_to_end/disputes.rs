@@ -47,12 +47,17 @@ impl Scene {
         })
     }
 
-    /// Waits until `phase` of the first round.
+    /// Waits until `phase` of the first round, and until what it begins with is drawn.
     async fn phase(&self, phase: Phase) -> Result<RoundView> {
+        let is_drawn = |view: &RoundView| match phase {
+            Phase::AttestCommit => !view.seats.is_empty(),
+            Phase::Challenge => view.audit_seed.is_some(),
+            _ => true,
+        };
         self.network
             .until(&format!("{phase:?}"), ROUND_LIMIT, async |moment| {
                 let view = moment.round(self.task, FIRST).await?;
-                Ok(view.filter(|view| view.phase == phase))
+                Ok(view.filter(|view| view.phase == phase && is_drawn(view)))
             })
             .await
     }
@@ -246,6 +251,60 @@ async fn one_honest_watcher_beats_a_majority() -> Result<()> {
     assert!(round.redraws >= 1);
     assert_eq!(state(&round, "Judith")?, SeatState::Sitting);
     assert!(round.fees > 0);
+    Ok(())
+}
+
+/// A false table that nobody disputes settles. Who contributed cannot show its credit, gives it up, and goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_false_table_that_nobody_disputed_stops_no_contributor() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Liar"]).await?;
+    let task = small_task(&network, &["One"], &["Liar"], 1).await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _liar = network.daemon("Liar", "attest --lie=part")?;
+    let until = format!("{} --until-round=1", contribute(task, "1/1"));
+    let mut contributor = network.daemon("One", &until)?;
+    let round = network.ended(task, 0, ROUND_LIMIT).await?;
+    assert_settled(&round)?;
+    assert!(round.claim.is_some_and(|claim| claim.merged.is_some()));
+
+    // A process that is to end ends, and says that not all is claimed.
+    let limit = ROUND_LIMIT;
+    let ended = tokio::task::spawn_blocking(move || contributor.wait());
+    let status = tokio::time::timeout(limit, ended).await???;
+    assert!(!status.success());
+    // One that is to go on trains from the weights, which are right, and contributes.
+    let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
+    network
+        .until("a commit in the next round", limit, async |moment| {
+            let view = moment.round(task, RoundId(1)).await?;
+            Ok(view.filter(|view| view.commits == 1))
+        })
+        .await?;
+
+    let refused = network.run("One", "claim").await.unwrap_err().to_string();
+    let advice = format!("gotong claim --task {} --forfeit 0", task.0);
+    assert!(refused.contains(&advice), "{refused}");
+    let forfeit = format!("claim --task={} --forfeit=0", task.0);
+    let given_up = network.run("One", &forfeit).await?;
+    assert_eq!(given_up["paid"], "0", "{given_up}");
+    let rewards = network.run("One", "rewards").await?;
+    assert_eq!(
+        rewards["tasks"][0]["rounds"][0]["state"], "claimed",
+        "{rewards}"
+    );
+    assert_ne!(rewards["tasks"][0]["ledger"]["next_round_to_claim"], 0);
+    // All that was set aside is back: nobody can claim it any more.
+    let view = network.client.best().await?.round(task, FIRST).await?;
+    let view = view.context("the round is known")?;
+    assert_eq!((view.claims, view.released), (1, view.pot));
+    let nothing = network
+        .run(
+            "Sponsor",
+            &format!("task release --task={} --round=0", task.0),
+        )
+        .await;
+    let nothing = nothing.unwrap_err().to_string();
+    assert!(nothing.contains("NothingToRelease"), "{nothing}");
     Ok(())
 }
 

@@ -15,7 +15,7 @@ use crate::{
 use anyhow::Context;
 use gotong_protocol::{
     view::{DisputeView, Duty, DutyKind, RoundView, SeatView, SubmissionView, TaskView},
-    HoldOutTerms, Phase, RoundId, TaskId,
+    HoldOutTerms, Outcome, Phase, RoundId, TaskId,
 };
 use gotong_scoring::share::Half;
 use serde_json::{json, Value};
@@ -257,14 +257,20 @@ async fn show_round(
 ) -> anyhow::Result<()> {
     let view = now.round(task.id, round).await?;
     let view = view.with_context(|| format!("task {} has no round {round}", task.id))?;
-    let mut replica = Replica::open(client, now, &globals.dirs()?, task).await?;
+    let replica = Replica::open(client, now, &globals.dirs()?, task).await?;
+    let mut replica = replica.lenient();
     replica.advance(client, now).await?;
     let table = replica.table(round)?;
-    let table = table.with_context(|| {
-        format!(
+    let table = table.with_context(|| match view.outcome {
+        Some(Outcome::Settled) => format!(
+            "round {round} settled on another table than is computed here: `gotong verify --task {} --round {round}` \
+             tells in what they differ",
+            task.id
+        ),
+        _ => format!(
             "round {round} has not settled, so there is no table of it: it is {}",
             stands(&view)
-        )
+        ),
     })?;
     let submissions = now.submissions(task.id, round).await?;
     let entrants = in_commit_order(&submissions);
@@ -305,10 +311,12 @@ fn round_text(
             )
         });
         let who = if of.is_proven { "proven" } else { "newcomer" };
+        // What it has in the merge: all newcomers together weigh only so much.
+        let weight = submission.revealed.as_ref().map(|own| own.record.weight);
         vec![
             address(&submission.account),
             who.to_owned(),
-            submission.weight.to_string(),
+            weight.unwrap_or(submission.weight).to_string(),
             proved,
             paid,
             report.explain(of),
@@ -375,7 +383,18 @@ fn stands(round: &RoundView) -> String {
     match round.outcome {
         Some(outcome) => format!("{outcome:?}"),
         None if round.phase == Phase::Ended => "Ended".to_owned(),
+        None if is_drawing(round) => format!("{:?}, being drawn", round.phase),
         None => format!("{:?} to block {}", round.phase, round.ends_at),
+    }
+}
+
+/// Whether chance has still to decide what a phase is about, after which its window begins. A draw of seats anew is not
+/// told.
+fn is_drawing(round: &RoundView) -> bool {
+    match round.phase {
+        Phase::AttestCommit => !round.has_samples(),
+        Phase::Challenge => round.audit_seed.is_none(),
+        _ => false,
     }
 }
 
@@ -393,6 +412,38 @@ mod tests {
         run::views::{self, BASE},
     };
     use gotong_protocol::claim::Claimed;
+
+    #[test]
+    fn a_draw_is_told_and_not_an_end_that_it_puts_off() {
+        let seed = Some([1; 32]);
+        let round = |phase, seed, audit_seed| RoundView {
+            phase,
+            seed,
+            audit_seed,
+            ..views::round()
+        };
+        let told = |round| stands(&round);
+        assert_eq!(
+            told(round(Phase::AttestCommit, None, None)),
+            "AttestCommit, being drawn"
+        );
+        assert_eq!(
+            told(round(Phase::AttestCommit, seed, None)),
+            "AttestCommit to block 4"
+        );
+        assert_eq!(
+            told(round(Phase::AttestReveal, seed, None)),
+            "AttestReveal to block 4"
+        );
+        assert_eq!(
+            told(round(Phase::Challenge, seed, None)),
+            "Challenge, being drawn"
+        );
+        assert_eq!(
+            told(round(Phase::Challenge, seed, seed)),
+            "Challenge to block 4"
+        );
+    }
 
     #[test]
     fn a_contributor_sees_in_one_screen_why_it_was_paid_what_it_was_paid() {

@@ -1,14 +1,31 @@
-//! What a replica keeps on disk: how far it has come, and the tables of the rounds that settled.
+//! What a replica keeps on disk: how far it has come, the tables of the rounds that settled, and which of them settled on
+//! another table.
 
-use crate::state::{Folder, StateError};
+use crate::{
+    evaluation::Difference,
+    state::{Folder, StateError},
+};
 use codec::{Decode, Encode};
-use gotong_protocol::RoundId;
+use gotong_protocol::{RoundId, ShareClaim};
 use gotong_scoring::ShareTable;
 
 /// A replica's position and tables. Each change is on disk before it counts.
 pub(super) struct ReplicaStore {
     folder: Folder,
     position: Position,
+    /// In order.
+    differing: Vec<Differing>,
+}
+
+/// A round that settled on another table than was computed here.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Differing {
+    /// The round.
+    pub round: RoundId,
+    /// What it settled on.
+    pub claim: ShareClaim,
+    /// Where both differ first.
+    pub difference: Difference,
 }
 
 /// How far a replica has come.
@@ -21,6 +38,7 @@ struct Position {
 }
 
 const POSITION: &str = "position";
+const DIFFERING: &str = "differing";
 
 fn table_name(round: RoundId) -> String {
     format!("table-{round}")
@@ -29,10 +47,14 @@ fn table_name(round: RoundId) -> String {
 impl ReplicaStore {
     /// What is in the folder, if a replica was kept there before.
     pub fn load(folder: &Folder) -> Result<Option<Self>, StateError> {
-        let position = folder.load(POSITION)?;
-        Ok(position.map(|position| Self {
+        let Some(position) = folder.load(POSITION)? else {
+            return Ok(None);
+        };
+        let differing: Option<Vec<Differing>> = folder.load(DIFFERING)?;
+        Ok(Some(Self {
             folder: folder.clone(),
             position,
+            differing: differing.unwrap_or_default(),
         }))
     }
 
@@ -40,14 +62,21 @@ impl ReplicaStore {
     pub fn create(folder: Folder, weights: Vec<i16>) -> Result<Self, StateError> {
         let next = RoundId(0);
         let position = Position { next, weights };
+        folder.remove(DIFFERING)?;
         folder.save(POSITION, &position)?;
-        Ok(Self { folder, position })
+        Ok(Self {
+            folder,
+            position,
+            differing: Vec::new(),
+        })
     }
 
     /// Goes back to the first round, because the chain took rounds back.
     pub fn restart(&mut self, weights: Vec<i16>) -> Result<(), StateError> {
         let next = RoundId(0);
-        self.advance(Position { next, weights })
+        self.advance(Position { next, weights })?;
+        self.differing.clear();
+        self.folder.remove(DIFFERING)
     }
 
     /// The first round that was not replayed yet.
@@ -75,6 +104,23 @@ impl ReplicaStore {
         self.folder.save(&table_name(round), table)?;
         let next = after(round);
         self.advance(Position { next, weights })
+    }
+
+    /// A round settled on another table than was computed here, and left the weights that were.
+    pub fn differed(&mut self, differing: Differing, weights: Vec<i16>) -> Result<(), StateError> {
+        let round = differing.round;
+        // Of a fork that is gone.
+        self.folder.remove(&table_name(round))?;
+        self.differing.retain(|known| known.round < round);
+        self.differing.push(differing);
+        self.folder.save(DIFFERING, &self.differing)?;
+        let next = after(round);
+        self.advance(Position { next, weights })
+    }
+
+    /// The rounds that settled on another table than was computed here, in order.
+    pub fn differing(&self) -> &[Differing] {
+        &self.differing
     }
 
     /// `round` ended and changed nothing.
@@ -107,6 +153,35 @@ mod tests {
             weights: vec![-2, 3],
         };
         assert_eq!(position.encode(), [2, 0, 0, 0, 8, 254, 255, 3, 0]);
+    }
+
+    #[test]
+    fn what_settled_on_another_table_is_remembered() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let mut store = ReplicaStore::create(folder.clone(), vec![1, 2]).unwrap();
+        let table = Lab::small().table();
+        store.settled(RoundId(0), &table, vec![2, 2]).unwrap();
+        assert_eq!(store.differing(), []);
+        let differing = |round| Differing {
+            round: RoundId(round),
+            claim: table.summary().claim(&[5; 32]),
+            difference: Difference::of("a root", 1, 2).unwrap(),
+        };
+        store.differed(differing(0), vec![3, 4]).unwrap();
+        store.differed(differing(1), vec![5, 6]).unwrap();
+
+        let mut store = ReplicaStore::load(&folder).unwrap().unwrap();
+        assert_eq!(store.differing(), [differing(0), differing(1)]);
+        assert_eq!(store.table(RoundId(0)).unwrap(), None);
+        assert_eq!(
+            (store.next_round(), store.weights()),
+            (RoundId(2), &[5, 6][..])
+        );
+        // The chain took it back.
+        store.restart(vec![1, 2]).unwrap();
+        let store = ReplicaStore::load(&folder).unwrap().unwrap();
+        assert_eq!(store.differing(), []);
     }
 
     #[test]

@@ -243,9 +243,10 @@ pub(super) fn passes_seen<E: Differentiator>(
     Ok(passes)
 }
 
-/// The company whose values have the largest sum, of equals the later. None that holds too much harm is chosen: what its
-/// members do together has to be half of what they do one by one, so that harm is at most a third of the good. Else one
-/// account could send what another's delta takes back, and be paid for what the merge does not keep.
+/// The company whose values have the largest sum, of equals the later. None that holds too much harm is chosen: the sum of
+/// magnitudes is at most 17/16 of the sum, so that harm is at most a 33rd of the good. Else one account could send what
+/// another's delta takes back, and be paid for what the merge does not keep: what a new account is credited below zero,
+/// nobody ever makes good.
 pub fn best(passes: &[Pass]) -> Option<usize> {
     best_of(passes.iter().map(|pass| (pass.sum, pass.magnitude)))
 }
@@ -254,7 +255,7 @@ pub fn best(passes: &[Pass]) -> Option<usize> {
 pub(super) fn best_of(sums: impl Iterator<Item = (i64, u64)>) -> Option<usize> {
     let is_sound = |(_, (sum, magnitude)): &(usize, (i64, u64))| {
         let sum = u64::try_from(*sum).unwrap_or(0);
-        sum > 0 && *magnitude <= sum.saturating_mul(2)
+        sum > 0 && u128::from(*magnitude) * 16 <= u128::from(sum) * 17
     };
     let sound = sums.enumerate().filter(is_sound);
     sound
@@ -333,10 +334,11 @@ mod tests {
 
     #[test]
     fn a_company_with_too_much_harm_is_not_chosen() {
-        // Good of 15 and harm of 5 are the most; then one of no harm is better, however small.
-        assert_eq!(best(&[of(10, 20), of(3, 3)]), Some(0));
-        assert_eq!(best(&[of(10, 21), of(3, 3)]), Some(1));
-        assert_eq!(best(&[of(10, 21)]), None);
+        // Good of 33 and harm of 1 are the most; then one of no harm is better, however small.
+        assert_eq!(best(&[of(32, 34), of(3, 3)]), Some(0));
+        assert_eq!(best(&[of(32, 35), of(3, 3)]), Some(1));
+        assert_eq!(best(&[of(32, 35)]), None);
+        assert_eq!(best(&[of(i64::MAX, i64::MAX as u64)]), Some(0));
         assert_eq!(best(&[of(i64::MAX, u64::MAX)]), None);
     }
 

@@ -227,7 +227,7 @@ impl TableSummary {
     }
 
     /// The pass whose company is merged, if it gains enough on A: that of the largest sum, of equals the later, and
-    /// none if no sum is positive, or harm is more than a third of the good.
+    /// none if no sum is positive, or harm is more than a 33rd of the good.
     pub fn candidate(&self) -> Option<u8> {
         best_of(self.passes.iter().map(sums)).map(|pass| pass as u8)
     }
