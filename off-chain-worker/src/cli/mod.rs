@@ -244,6 +244,8 @@ mod tests {
             "gotong attest --pool-file one --pool-file other",
             "gotong verify --task 0 --round 3 --pool-file pool",
             "gotong task open --name x --budget 5 --hold-out drawn --pool-out pool --rounds 9",
+            "gotong claim --task 0 --forfeit 7",
+            "gotong task release --task 0 --round 3",
         ] {
             assert!(parses(right), "{right}");
         }
@@ -274,6 +276,8 @@ mod tests {
             "gotong contribute --task 0 --data mnist",
             "gotong task open --name x --budget 5 --hold-out drawn",
             "gotong task open --name x --budget 5 --hold-out drawn --pool-out pool --shards 3",
+            "gotong claim --forfeit 7",
+            "gotong task release --task 0",
         ] {
             assert!(!parses(wrong), "{wrong}");
         }

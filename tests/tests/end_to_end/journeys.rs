@@ -3,7 +3,9 @@
 use crate::{contribute, small_task, ROUND_LIMIT};
 use anyhow::{Context, Result};
 use gotong::chain::{Call, ChainError, Inclusion};
-use gotong_protocol::{pay, view::RoundView, RoundId, TaskId};
+use gotong_protocol::{
+    pay, submission_commitment, view::RoundView, Delta, Outcome, RoundId, TaskId,
+};
 use gotong_tests::{assert_settled, key, Network, UNIT};
 
 async fn rounds(network: &Network, task: TaskId, count: u32) -> Result<Vec<RoundView>> {
@@ -144,6 +146,46 @@ async fn killed_workers_repeat_nothing() -> Result<()> {
         .await?
         .context("still registered")?;
     assert_eq!(stake.stake, 1000 * UNIT);
+    Ok(())
+}
+
+/// Who reveals when the round takes nothing any more loses the deposit, and is the author all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reveal_that_is_late_keeps_its_author() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
+    let task = small_task(&network, &["One"], &["Judith"], 1).await?;
+    let (one, round, salt) = (key("One"), RoundId(0), [7; 32]);
+    let parameters = network.task(task).await?.parameters;
+    let mut change = vec![0; parameters as usize];
+    change[3] = 700;
+    let delta = Delta::compress(&change, 1000).encode();
+    let account = one.public_key().0;
+    let hash = Delta::hash_of(&delta);
+    let commitment = submission_commitment(task, round, &account, &hash, &salt);
+    let submit = |call: Call| {
+        let (client, one) = (&network.client, &one);
+        async move { client.submit(one, &call, Inclusion::Best).await }
+    };
+    submit(Call::commit(task, round, commitment)).await?;
+    let ended = network.ended(task, 0, ROUND_LIMIT).await?;
+    assert_eq!(ended.outcome, Some(Outcome::NoReveals));
+
+    let reveal = Call::reveal(task, round, &delta, salt);
+    let receipt = submit(reveal.clone()).await?;
+    assert!(receipt.has_event("RevealedLate"), "{receipt:?}");
+    assert!(!receipt.has_event("Revealed"));
+    let again = submit(reveal).await;
+    assert!(
+        matches!(&again, Err(error) if error.is_done_already()),
+        "{again:?}"
+    );
+    let submissions = network
+        .client
+        .best()
+        .await?
+        .submissions(task, round)
+        .await?;
+    assert!(submissions.iter().all(|own| own.revealed.is_none()));
     Ok(())
 }
 
