@@ -24,7 +24,7 @@ mod watch;
 
 pub use attest::Attest;
 pub use challenge::Challenge;
-pub use claims::{claim_rounds, due_claims, Claims, DueClaim, StuckClaim};
+pub use claims::{claim_rounds, due_claims, replica_of_claims, Claims, DueClaim, StuckClaim};
 pub use contribute::{Contribute, DeltaSource, OwnWeights, Strategy, Training};
 pub use dirs::WorkerDirs;
 pub use dispute_agent::{stage, turn, DisputeAgent, Hearing, Suspects};
@@ -100,15 +100,17 @@ impl RunError {
         Duration::from_secs(if is_gone { 4 } else { 30 })
     }
 
-    /// Whether trying again cannot help.
+    /// Whether trying again cannot help. A disk that is full may have room again, and a device may work again.
     fn is_fatal(&self) -> bool {
         match self {
             Self::Replica(error) => error.is_fatal(),
             Self::Chain(ChainError::Incompatible(_)) => true,
             Self::Chain(_) | Self::Aborted(_) => false,
-            Self::Training(error) => !matches!(error, TrainingError::Stopped),
-            Self::State(_)
-            | Self::NoTask(_)
+            Self::Training(error) => {
+                !matches!(error, TrainingError::Stopped | TrainingError::Device(_))
+            }
+            Self::State(error) => !matches!(error, StateError::Io { .. }),
+            Self::NoTask(_)
             | Self::Refused(_)
             | Self::NothingLearned
             | Self::Evidence(_)

@@ -300,8 +300,8 @@ pub enum ProxyType {
     /// Everything.
     #[default]
     Any,
-    /// Take part in tasks with the stake that the account has, but neither change the stake nor fund
-    /// tasks or disputes. This lets a worker run with a key that cannot move the account's funds other
+    /// Take part in tasks with the stake that the account has, but neither change the stake, fund or close
+    /// tasks, fund disputes nor give up credits. This lets a worker run with a key that cannot move the account's funds other
     /// than by what taking part asks for; a thief of it can still have the stake slashed.
     Contribution,
 }
@@ -320,6 +320,8 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
                         | pallet_contribution::Call::add_stake { .. }
                         | pallet_contribution::Call::unstake { .. }
                         | pallet_contribution::Call::withdraw { .. }
+                        | pallet_contribution::Call::close_task { .. }
+                        | pallet_contribution::Call::forfeit { .. }
                 ),
                 // Opening a dispute puts a bond at risk; the moves in one do not.
                 RuntimeCall::Referee(call) => !matches!(call, pallet_referee::Call::open { .. }),

@@ -261,6 +261,7 @@ pub struct TwinAndBrake {
     /// Stake of the twin.
     pub twin: u32,
     /// Stake of the brake, a new account in every round: one that has done harm is no more than a newcomer either.
+    /// Without any there is no brake.
     pub brake: u32,
     /// The twin is so many times as long as an honest delta.
     pub times: f64,
@@ -296,11 +297,12 @@ impl Adversary for TwinAndBrake {
             return Ok(vec![Submission::new("twin", self.twin, honest)]);
         }
         let twin = times(&honest, self.times)?;
-        let brake = times(&honest, -BRAKE * self.times)?;
-        let mut submissions = vec![
-            Submission::new("twin", self.twin, twin),
-            Submission::new(format!("brake {}", view.round), self.brake, brake),
-        ];
+        let mut submissions = vec![Submission::new("twin", self.twin, twin)];
+        if self.brake > 0 {
+            let brake = times(&honest, -BRAKE * self.times)?;
+            let account = format!("brake {}", view.round);
+            submissions.push(Submission::new(account, self.brake, brake));
+        }
         let opposite = times(&honest, -self.times)?;
         for index in 0..self.decoys {
             // The same bytes twice are refused.

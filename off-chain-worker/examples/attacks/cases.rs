@@ -87,6 +87,14 @@ fn crowd(accounts: usize) -> Box<dyn Adversary> {
     })
 }
 
+/// Six tenths of all stake, so many times too long in the first round and honest after it, with a brake of this stake.
+fn first_round(brake: u32, times: f64) -> Box<dyn Adversary> {
+    Box::new(TwinAndBrake {
+        rounds: 1,
+        ..TwinAndBrake::new(WHALE, brake, times)
+    })
+}
+
 fn recommit(is_altered: bool, waits: bool) -> Box<dyn Adversary> {
     Box::new(Recommit { is_altered, waits })
 }
@@ -196,6 +204,12 @@ fn cases() -> Vec<Case> {
         beyond(four("whale_overshoot_2", Useful::Hand(WHALE), || {
             Box::new(Hand::new(WHALE, 2.0, 1))
         })),
+        beyond(four("whale_first_2", Useful::Hand(WHALE), || {
+            first_round(0, 2.0)
+        })),
+        beyond(four("whale_first_4", Useful::Hand(WHALE), || {
+            first_round(0, 4.0)
+        })),
         four("twin_brake_3", Useful::Hand(TWIN), || {
             Box::new(TwinAndBrake::new(TWIN, WHALE - TWIN, 3.0))
         }),
@@ -209,22 +223,13 @@ fn cases() -> Vec<Case> {
             })
         }),
         four("twin_brake_fitted_2", Useful::Hand(WHALE), || {
-            Box::new(TwinAndBrake {
-                rounds: 1,
-                ..TwinAndBrake::new(WHALE, FITTED, 2.0)
-            })
+            first_round(FITTED, 2.0)
         }),
         four("twin_brake_fitted_4", Useful::Hand(WHALE), || {
-            Box::new(TwinAndBrake {
-                rounds: 1,
-                ..TwinAndBrake::new(WHALE, FITTED, 4.0)
-            })
+            first_round(FITTED, 4.0)
         }),
         four("twin_brake_third", Useful::Hand(WHALE), || {
-            Box::new(TwinAndBrake {
-                rounds: 1,
-                ..TwinAndBrake::new(WHALE, THIRD, 4.0)
-            })
+            first_round(THIRD, 4.0)
         }),
         beyond(four("twin_brake_strong", Useful::Hand(WHALE), || {
             Box::new(TwinAndBrake::new(WHALE, STRONG, 3.0))

@@ -227,11 +227,7 @@ impl Client {
         loop {
             let sent = tokio::time::timeout(INCLUSION_TIMEOUT, self.send(signer, call, inclusion))
                 .await
-                .unwrap_or_else(|_| {
-                    Err(ChainError::Dropped(
-                        "no block took it in two minutes".into(),
-                    ))
-                });
+                .unwrap_or(Err(ChainError::Pending));
             match sent {
                 Err(ChainError::Rejected(reason))
                     if attempt < NONCE_ATTEMPTS && is_nonce_race(&reason) =>

@@ -36,6 +36,11 @@ pub enum ChainError {
     /// The transaction left the pool before any block took it; it may be sent again.
     #[error("the transaction was dropped: {0}")]
     Dropped(String),
+    /// The transaction is in the pool, and no block has taken it yet.
+    #[error(
+        "no block took the transaction in two minutes. One of the next 256 may still do so: look before you send it again"
+    )]
+    Pending,
     /// The chain lacks something that this worker needs: it runs another runtime.
     #[error("the chain has no {0}: this worker does not fit its runtime")]
     Incompatible(String),

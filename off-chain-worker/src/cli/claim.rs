@@ -1,14 +1,14 @@
 //! `gotong claim`: claims every round that is over.
 
 use super::{
-    output::{signed_millibits, Amount, SYMBOL},
+    output::{explain, signed_millibits, Amount, SYMBOL},
     Globals,
 };
 use crate::{
-    chain::{Call, Inclusion},
-    run::{claim_rounds, Claims, Replica, ReplicaError},
+    chain::{Call, Client, Inclusion, Keypair, Moment},
+    run::{claim_rounds, replica_of_claims, Claims, WorkerDirs},
 };
-use anyhow::bail;
+use anyhow::ensure;
 use gotong_protocol::{
     view::{RewardKind, RewardState},
     RoundId, TaskId,
@@ -51,36 +51,44 @@ pub async fn run(args: Claim, globals: &Globals) -> anyhow::Result<()> {
         })
         .map(|reward| reward.task)
         .collect();
-    let (mut total, mut stuck) = (Claims::default(), Vec::new());
+    let (mut total, mut failed) = (Claims::default(), Vec::new());
     for task in tasks {
-        let Some(view) = now.task(task).await? else {
-            continue;
-        };
-        let replica = Replica::open(&client, &now, &dirs, &view).await?;
-        let mut replica = replica.lenient();
-        match replica.advance(&client, &now).await {
-            // What comes before can be claimed.
-            Err(error @ ReplicaError::Differs { .. }) => tracing::error!("{error}"),
-            advanced => advanced?,
+        // What fails in one task stops no other.
+        match claim_task(task, &client, &now, &signer, &dirs).await {
+            Ok(claims) => {
+                total.claimed.extend(claims.claimed);
+                failed.extend(claims.stuck.map(|stuck| stuck.to_string()));
+            }
+            Err(error) => failed.push(format!("task {task}: {}", explain(&error))),
         }
-        let claims = claim_rounds(&client, &now, &signer, &replica, &view).await?;
-        total.claimed.extend(claims.claimed);
-        stuck.extend(claims.stuck);
     }
     let (rounds, paid) = (total.claimed.len(), total.paid());
     let json = json!({
         "rounds": rounds,
         "paid": paid.to_string(),
-        "stuck": stuck.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "failed": failed,
     });
     globals.output.print(json, || match rounds {
         0 => "nothing was claimed".to_owned(),
         rounds => format!("claimed {rounds} rounds, paid {} {SYMBOL}", Amount(paid)),
     });
-    match stuck.first() {
-        None => Ok(()),
-        Some(stuck) => bail!("cannot claim {stuck}"),
-    }
+    ensure!(failed.is_empty(), "cannot claim {}", failed.join("; "));
+    Ok(())
+}
+
+/// Claims what is due in a task.
+async fn claim_task(
+    task: TaskId,
+    client: &Client,
+    now: &Moment,
+    signer: &Keypair,
+    dirs: &WorkerDirs,
+) -> anyhow::Result<Claims> {
+    let Some(view) = now.task(task).await? else {
+        return Ok(Claims::default());
+    };
+    let replica = replica_of_claims(client, now, dirs, &view).await?;
+    Ok(claim_rounds(client, now, signer, &replica, &view).await?)
 }
 
 /// Gives the credit of a round up.

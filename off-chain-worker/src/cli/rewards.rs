@@ -1,13 +1,13 @@
 //! `gotong rewards`: what an account was credited, has proved and was paid.
 
 use super::{
-    output::{millibits, signed_millibits, table, Amount, SYMBOL},
+    output::{explain, millibits, signed_millibits, table, Amount, SYMBOL},
     Globals,
 };
 use crate::{
     chain::{Account, Client, Moment},
     keys::address,
-    run::{due_claims, Claims, DueClaim, Replica, ReplicaError, StuckClaim, WorkerDirs},
+    run::{due_claims, replica_of_claims, Claims, DueClaim, WorkerDirs},
 };
 use gotong_protocol::{
     claim::Claimed,
@@ -36,7 +36,7 @@ struct TaskRewards {
     ledger: Option<LedgerView>,
     rounds: Vec<Reward>,
     /// Why the next round cannot be claimed, if it cannot.
-    stuck: Option<StuckClaim>,
+    stuck: Option<String>,
 }
 
 /// What a round meant for an account.
@@ -112,7 +112,7 @@ impl TaskRewards {
             "samples_that_pay": paying_samples(&self.task),
             "ledger": self.ledger.as_ref().map(ledger_json),
             "rounds": self.rounds.iter().map(Reward::json).collect::<Vec<_>>(),
-            "stuck": self.stuck.as_ref().map(ToString::to_string),
+            "stuck": self.stuck,
         })
     }
 
@@ -202,29 +202,35 @@ async fn rewards_of(
             continue;
         };
         let is_claimable = |view: &RewardView| matches!(view.state, RewardState::Claimable { .. });
-        let due = if views.iter().any(is_claimable) {
-            let replica = Replica::open(client, now, dirs, &task).await?;
-            let mut replica = replica.lenient();
-            match replica.advance(client, now).await {
-                // What comes before can be claimed.
-                Err(error @ ReplicaError::Differs { .. }) => tracing::error!("{error}"),
-                advanced => advanced?,
+        let (due, stuck) = if views.iter().any(is_claimable) {
+            // What fails in one task hides no other.
+            match due_in(client, now, dirs, account, &task).await {
+                Ok(due) => (due.claimed, due.stuck.map(|stuck| stuck.to_string())),
+                Err(error) => (Vec::new(), Some(explain(&error))),
             }
-            due_claims(&replica, now, account, &task).await?
         } else {
-            Claims::default()
+            Default::default()
         };
         all.push(TaskRewards {
             ledger: ledgers.iter().find(|ledger| ledger.task == id).cloned(),
-            rounds: views
-                .into_iter()
-                .map(|view| reward(view, &due.claimed))
-                .collect(),
-            stuck: due.stuck,
+            rounds: views.into_iter().map(|view| reward(view, &due)).collect(),
+            stuck,
             task,
         });
     }
     Ok(all)
+}
+
+/// The rounds of `task` that `account` can claim.
+async fn due_in(
+    client: &Client,
+    now: &Moment,
+    dirs: &WorkerDirs,
+    account: &Account,
+    task: &TaskView,
+) -> anyhow::Result<Claims> {
+    let replica = replica_of_claims(client, now, dirs, task).await?;
+    Ok(due_claims(&replica, now, account, task).await?)
 }
 
 fn reward(view: RewardView, due: &[DueClaim]) -> Reward {
@@ -345,12 +351,7 @@ mod tests {
         assert!(newcomer.contains("not proven yet"));
         assert!(newcomer.contains("round 1 is the next to claim"));
         let mut stuck = rewards(false, Some(RoundId(1)));
-        stuck.stuck = Some(StuckClaim {
-            task: TaskId(1),
-            round: RoundId(1),
-            why: "of a test".into(),
-            is_final: true,
-        });
+        stuck.stuck = Some("round 1 of task 1: of a test".into());
         let text = stuck.summary().unwrap();
         assert!(text.contains("cannot claim round 1 of task 1"), "{text}");
         let told = stuck.json()["stuck"].as_str().map(str::to_owned);

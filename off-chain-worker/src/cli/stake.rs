@@ -14,7 +14,7 @@ use serde_json::json;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong register --dev Bob --role contributor --stake 1000")]
 pub struct Register {
-    /// What to register for; ignored when registered already
+    /// What to register for; if registered already, the same as then
     #[arg(long, value_enum)]
     role: Role,
     /// Stake in GTG to put on hold

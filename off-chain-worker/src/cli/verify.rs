@@ -92,7 +92,7 @@ async fn recompute(
     round: RoundId,
     scoring: ScorerOptions,
 ) -> Result<(RoundView, Arc<ScoredRound>), ReplicaError> {
-    let report = |round: RoundId| tracing::info!("round {round} is right");
+    let report = |round: RoundId| tracing::info!("replayed round {round}");
     let mut recomputed = Recomputed::open(client, now, pools, task, round, scoring, report).await?;
     let scored = recomputed.score(client, now).await?;
     Ok((recomputed.round, scored))

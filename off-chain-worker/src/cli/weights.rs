@@ -47,8 +47,7 @@ pub async fn replay(task: TaskId, globals: &Globals) -> anyhow::Result<(TaskView
     let now = client.best().await?;
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
-    let replica = Replica::open(&client, &now, &globals.dirs()?, &view).await?;
-    let mut replica = replica.lenient();
+    let mut replica = Replica::open(&client, &now, &globals.dirs()?, &view).await?;
     replica.advance(&client, &now).await?;
     Ok((view, replica))
 }

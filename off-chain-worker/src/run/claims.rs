@@ -2,7 +2,7 @@
 //!
 //! The chain takes the rounds in which an account revealed in order, and none can be left out.
 
-use super::{replica::in_commit_order, Replica, RunError};
+use super::{replica::in_commit_order, Replica, ReplicaError, RunError, WorkerDirs};
 use crate::chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment};
 use gotong_protocol::{
     bounds::MAX_CLAIMS,
@@ -66,6 +66,21 @@ impl Claims {
     pub fn paid(&self) -> u128 {
         self.claimed.iter().map(|due| due.claimed.paid).sum()
     }
+}
+
+/// The replica of `task` as far as its weights are those of the chain: what comes before can be claimed.
+pub async fn replica_of_claims(
+    client: &Client,
+    now: &Moment,
+    dirs: &WorkerDirs,
+    task: &TaskView,
+) -> Result<Replica, ReplicaError> {
+    let mut replica = Replica::open(client, now, dirs, task).await?;
+    match replica.advance(client, now).await {
+        Err(error @ ReplicaError::Differs { .. }) => tracing::error!("{error}"),
+        advanced => advanced?,
+    }
+    Ok(replica)
 }
 
 /// The rounds of a task that `account` can claim at `now`, as far as `replica` has replayed the task.

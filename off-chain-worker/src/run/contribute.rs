@@ -205,7 +205,7 @@ impl Contribute {
             folder,
             state_name,
             engine,
-            worker: ReplicaWorker::new(self.dirs.clone(), ScorerOptions::default()).lenient(),
+            worker: ReplicaWorker::new(self.dirs.clone(), ScorerOptions::default()),
             _lock: lock,
         });
         Ok(())

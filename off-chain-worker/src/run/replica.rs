@@ -54,8 +54,6 @@ pub struct Replica {
     store: ReplicaStore,
     payloads: PayloadFetcher,
     scorer: RoundScorer,
-    /// Whether it goes on after a round whose table only differs.
-    is_lenient: bool,
 }
 
 impl Replica {
@@ -89,7 +87,6 @@ impl Replica {
             terms,
             store,
             payloads,
-            is_lenient: false,
         })
     }
 
@@ -97,16 +94,6 @@ impl Replica {
     pub fn scored_by(self, options: ScorerOptions) -> Self {
         let scorer = RoundScorer::new(self.graph.clone(), self.terms, options);
         Self { scorer, ..self }
-    }
-
-    /// Goes on after a round that settled on another table than is computed here, if the weights are the same: only the
-    /// credits of that round cannot be shown then. For who needs weights, not for who stands for tables: those had
-    /// better stop, for they may be the ones who are wrong.
-    pub fn lenient(self) -> Self {
-        Self {
-            is_lenient: true,
-            ..self
-        }
     }
 
     /// From now on `halt` ends what is computed.
@@ -134,7 +121,8 @@ impl Replica {
         self.store.table(round)
     }
 
-    /// Replays every round that has ended at `now`.
+    /// Replays every round that has ended at `now`. It goes on after a round that settled on another table than is computed
+    /// here, if the weights are the same: later rounds follow from those, and only the credits of that one cannot be shown.
     pub async fn advance(&mut self, client: &Client, now: &Moment) -> Result<(), ReplicaError> {
         self.advance_to(client, now, RoundId(u32::MAX), |_| {})
             .await
@@ -154,11 +142,6 @@ impl Replica {
             tracing::warn!(task = %self.task, "the chain took rounds back, replaying all");
             let weights = first_weights(client, now, &task).await?;
             self.store.restart(weights)?;
-        }
-        // Somebody lenient has gone past it.
-        let known = self.store.differing().first();
-        if let Some(known) = known.filter(|_| !self.is_lenient) {
-            return Err(self.differs(known.round, known.difference.clone()));
         }
         while self.next_round() <= task.round && self.next_round() < end {
             let round = self.view(now, self.next_round()).await?;
@@ -208,14 +191,26 @@ impl Replica {
         let (digest, submissions) = self.inputs_of(now, round).await?;
         let weights = self.store.weights();
         let inputs = self.payloads.fetch(client, round, &submissions, weights);
-        let scored = self.scorer.exact().score(&digest, inputs).await?;
-        let own = scored.summary.claim(&round.base_root);
+        let scorer = self.scorer.exact();
+        let scored = scorer.score(&digest, inputs).await?;
+        let claim_of = |scored: &ScoredRound| scored.summary.claim(&round.base_root);
+        let own = claim_of(&scored);
         let (table, weights) = (&scored.table, scored.round.weights.clone());
         let Some(difference) = claim_difference(&own, claim) else {
             return Ok(self.store.settled(round.round, table, weights)?);
         };
+        // Who doubts the chain doubts its own device first.
+        if let Some(mut processor) = scorer.on_processor() {
+            let again = processor.compute(scored.inputs.clone()).await?;
+            if claim_of(&again) != own {
+                return Err(ReplicaError::WrongDevice {
+                    task: self.task,
+                    round: round.round,
+                });
+            }
+        }
         let error = self.differs(round.round, difference.clone());
-        if !self.is_lenient || own.master_root != claim.master_root {
+        if own.master_root != claim.master_root {
             return Err(error);
         }
         tracing::error!("{error}. The weights are right, so it goes on");

@@ -5,12 +5,13 @@ use crate::{
     stakes::Stakes,
     submissions::Submissions,
     tasks::Task,
-    Attesters, Balance, Config, Error, Event, Pallet, Registrations, SlashReason, Tables,
+    Attesters, Balance, Candidates, Config, Error, Event, Pallet, Registrations, SlashReason,
+    Tables,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
-use frame_support::{ensure, traits::Get};
+use frame_support::{ensure, traits::Get, BoundedVec};
 use gotong_protocol::{
     attestation_commitment, bounds, AuditAnswer, Hash, Phase, RoundId, SeatState, ShareClaim,
     TableSummary, TaskId,
@@ -18,6 +19,10 @@ use gotong_protocol::{
 use gotong_scoring::{audits, blake2_256, Audited};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
+
+/// Attesters with their stakes, as many as may be registered.
+pub type AttesterList<T> =
+    BoundedVec<(<T as frame_system::Config>::AccountId, Balance), <T as Config>::MaxAttesters>;
 
 /// A drawn attester's part in a round.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
@@ -171,8 +176,8 @@ impl<T: Config> Attestation<T> {
         id: TaskId,
         task: &Task<T::AccountId>,
         round: &Round<T::AccountId>,
-    ) -> Vec<(T::AccountId, Balance)> {
-        let mut candidates = Attesters::<T>::get().into_inner();
+    ) -> AttesterList<T> {
+        let mut candidates = Attesters::<T>::get();
         candidates.retain(|(who, stake)| {
             *stake >= task.terms.minimum_attester_stake
                 && *who != task.sponsor
@@ -187,24 +192,29 @@ impl<T: Config> Attestation<T> {
         };
         let sitting = round.seats.iter().filter(|seat| seat.sits()).count();
         if sitting.saturating_add(candidates.len()) < usize::from(enough) {
-            candidates.clear();
+            candidates = AttesterList::<T>::default();
         }
         candidates
     }
 
-    /// Draws attesters among the candidates, by stake and without replacement: as many as the round lacks.
+    /// Draws attesters among those who were candidates when the draw began, by stake and without replacement: as many as
+    /// the round lacks. Who is not registered any more gets no seat.
     pub(crate) fn draw(
         id: TaskId,
         task: &Task<T::AccountId>,
         round: &mut Round<T::AccountId>,
         seed: &Hash,
     ) {
-        let mut candidates = Self::candidates(id, task, round);
+        let mut candidates = Candidates::<T>::take(id).into_inner();
+        let registered = Attesters::<T>::get();
+        let is_registered =
+            |who: &T::AccountId| registered.iter().any(|(attester, _)| attester == who);
         let sitting = round.seats.iter().filter(|seat| seat.sits()).count();
         let lacking = usize::from(task.terms.seats).saturating_sub(sitting);
         let numbers = 0u32..lacking as u32;
         let drawn: Vec<_> = numbers
             .map_while(|number| draw_one(seed, number, &mut candidates))
+            .filter(|(account, _)| is_registered(account))
             // A round has room for so many in all.
             .take((bounds::MAX_SEATS as usize).saturating_sub(round.seats.len()))
             .collect();

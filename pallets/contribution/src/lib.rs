@@ -82,7 +82,7 @@ pub use weights::WeightInfo;
 #[frame_support::pallet]
 pub mod pallet {
     use crate::{
-        attestation::Attestation,
+        attestation::{Attestation, AttesterList},
         ledgers::Account,
         rewards::Rewards,
         rounds::{Round, Rounds as RoundsOf},
@@ -240,8 +240,7 @@ pub mod pallet {
     /// Attesters that can be drawn, with their stake, by account. Bounded by
     /// [`Config::MaxAttesters`].
     #[pallet::storage]
-    pub type Attesters<T: Config> =
-        StorageValue<_, BoundedVec<(T::AccountId, Balance), T::MaxAttesters>, ValueQuery>;
+    pub type Attesters<T: Config> = StorageValue<_, AttesterList<T>, ValueQuery>;
 
     /// How many contributors may commit, and how many have ceased to.
     #[pallet::storage]
@@ -328,6 +327,12 @@ pub mod pallet {
         TableSummary,
         OptionQuery,
     >;
+
+    /// Who may be drawn for the round under way of a task, with their stakes as they were when the draw began: who makes a
+    /// block of the draw, and knows what it brings, changes nothing by stake that it adds. One entry while seats are drawn.
+    #[pallet::storage]
+    pub type Candidates<T: Config> =
+        StorageMap<_, Twox64Concat, TaskId, AttesterList<T>, ValueQuery>;
 
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {

@@ -12,8 +12,8 @@ use crate::{
     stakes::Stakes,
     submissions::Submissions,
     tasks::{Task, Tasks},
-    Config, Contributors, Error, Event, Pallet, Registrations, Rounds as RoundMap, Schedule,
-    Tables, UnexpectedKind, WeightInfo,
+    Candidates, Config, Contributors, Error, Event, Pallet, Registrations, Rounds as RoundMap,
+    Schedule, Tables, UnexpectedKind, WeightInfo,
 };
 use alloc::vec::Vec;
 use codec::Encode;
@@ -303,7 +303,10 @@ impl<T: Config> Rounds<T> {
             return T::WeightInfo::end_phase();
         };
         match round.phase {
-            _ if round.draw.is_some() => T::WeightInfo::draw(),
+            // If too few of those who are drawn are still registered, the round ends at once.
+            _ if round.draw.is_some() => {
+                T::WeightInfo::draw().saturating_add(T::WeightInfo::end_phase())
+            }
             Phase::Reveal => T::WeightInfo::end_reveal(round.commits),
             Phase::AttestCommit | Phase::AttestReveal => {
                 T::WeightInfo::redraw().max(T::WeightInfo::end_phase())
@@ -399,14 +402,20 @@ impl<T: Config> Rounds<T> {
                 Self::enter(id, task, round, phase, now);
                 let draws = matches!(phase, Phase::AttestCommit | Phase::Challenge);
                 round.draw = draws.then(Draw::default);
-            }
-            Transition::Redraw if Attestation::<T>::candidates(id, task, round).is_empty() => {
-                round.redraws = bounds::MAX_REDRAWS;
+                if phase == Phase::AttestCommit {
+                    Candidates::<T>::insert(id, Attestation::<T>::candidates(id, task, round));
+                }
             }
             Transition::Redraw => {
-                round.redraws = round.redraws.saturating_add(1);
-                Self::enter(id, task, round, Phase::AttestCommit, now);
-                round.draw = Some(Draw::default());
+                let candidates = Attestation::<T>::candidates(id, task, round);
+                if candidates.is_empty() {
+                    round.redraws = bounds::MAX_REDRAWS;
+                } else {
+                    round.redraws = round.redraws.saturating_add(1);
+                    Self::enter(id, task, round, Phase::AttestCommit, now);
+                    round.draw = Some(Draw::default());
+                    Candidates::<T>::insert(id, candidates);
+                }
             }
             Transition::RollOn => {
                 round.departures = Contributors::<T>::get().departures;

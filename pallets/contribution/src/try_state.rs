@@ -10,8 +10,8 @@ use crate::{
     stakes::Registration,
     submissions::Submission,
     tasks::{Purse, Task},
-    Attesters, Balance, Config, Contributors, DeltaAuthors, Graphs, HoldReason, Ledgers, NextTask,
-    Pallet, Registrations, Rounds, Schedule, Submissions, Tables, Tasks,
+    Attesters, Balance, Candidates, Config, Contributors, DeltaAuthors, Graphs, HoldReason,
+    Ledgers, NextTask, Pallet, Registrations, Rounds, Schedule, Submissions, Tables, Tasks,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -37,6 +37,7 @@ impl<T: Config> Pallet<T> {
         for (id, task) in Tasks::<T>::iter() {
             Self::purse_adds_up(id, &task)?;
             Self::rounds_fit_their_task(id, &task)?;
+            Self::candidates_are_kept_while_seats_are_drawn(id)?;
             for (round_id, round) in Rounds::<T>::iter_prefix(id) {
                 Self::counts_mirror_submissions(id, round_id, &round)?;
                 Self::entrants_are_those_who_revealed(id, round_id, &round)?;
@@ -351,6 +352,16 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
+    /// 33. Who may be drawn is kept while seats are drawn, and no longer.
+    fn candidates_are_kept_while_seats_are_drawn(id: TaskId) -> Check {
+        let draws = |round: Round<_>| round.phase == Phase::AttestCommit && round.draw.is_some();
+        ensure!(
+            Candidates::<T>::contains_key(id) == Rounds::<T>::iter_prefix_values(id).any(draws),
+            "33: candidates are missing, or kept for too long"
+        );
+        Ok(())
+    }
+
     /// 29. The tables of a round under way are those that its seats revealed and claim; one that is over has none.
     fn tables_are_of_seats(id: TaskId, round_id: RoundId, round: &Round<T::AccountId>) -> Check {
         let mut tables: BTreeMap<_, _> = Tables::<T>::iter_prefix((id, round_id)).collect();
@@ -532,6 +543,9 @@ impl<T: Config> Pallet<T> {
             let claimed: Vec<_> = submissions.filter_map(|one| one.claimed).collect();
             let gain = settlement.claim.merged.map_or(0, |merged| merged.gain);
             let all_claimed = settlement.claims == round.reveals;
+            let expired = now::<T>() >= settlement.expires_at;
+            // None if it could not even be priced: then nothing is merged.
+            let owed = task.terms.contributor_pay(settlement.most_credits);
             ensure!(
                 sum(claimed.iter().map(|one| one.paid)) == Some(settlement.paid)
                     && sum([settlement.paid, settlement.released])
@@ -540,6 +554,9 @@ impl<T: Config> Pallet<T> {
                     && claimed.iter().map(|one| one.credit).sum::<i64>() == settlement.credited
                     && settlement.forfeits <= settlement.claims
                     && (!all_claimed || settlement.reserved() == 0)
+                    && (expired
+                        || all_claimed
+                        || owed.is_none_or(|owed| owed <= settlement.reserved()))
                     && (!all_claimed || settlement.forfeits > 0 || settlement.credited == gain),
                 "20: claims are not those of the contributors"
             );

@@ -31,8 +31,10 @@ pub const COST_OF_PRODUCT: u64 = 8;
 pub const MAX_SUBMISSIONS: u32 = 1024;
 /// Most of them whose account has proved nothing in the task, so that a crowd does not shut out who has.
 pub const MAX_NEWCOMERS: u32 = MAX_SUBMISSIONS / 2;
-/// Most attesters drawn for one round.
+/// Most attesters drawn for one round, together with those who come for others that were put out.
 pub const MAX_SEATS: u32 = 16;
+/// Most attesters that a task may ask for: as many places of a round are left for those who come for others.
+pub const MAX_TASK_SEATS: u32 = MAX_SEATS / 2;
 /// Dearest millibit, in planck: pay for the largest ledger fits 128 bits.
 pub const MAX_PRICE: u128 = 1 << 76;
 /// Least cap of a round, in planck: pay is rounded for each of [`MAX_SUBMISSIONS`].

@@ -182,8 +182,8 @@ pub enum TermsError {
     /// A window is shorter or longer than the chain allows.
     #[error("a window is out of the chain's range")]
     Window,
-    /// `seats` is 0 or over 16.
-    #[error("seats are not between 1 and 16")]
+    /// `seats` is 0 or over 8.
+    #[error("seats are not between 1 and 8")]
     Seats,
     /// `quorum` is 0 or more than `seats`.
     #[error("the quorum is 0 or more than the seats")]
@@ -237,7 +237,7 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
             TermsError::Window,
         )?;
         check(
-            (1..=bounds::MAX_SEATS).contains(&u32::from(self.seats)),
+            (1..=bounds::MAX_TASK_SEATS).contains(&u32::from(self.seats)),
             TermsError::Seats,
         )?;
         check((1..=self.seats).contains(&self.quorum), TermsError::Quorum)?;

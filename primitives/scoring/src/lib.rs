@@ -10,7 +10,7 @@
 //! | [`graph`] | an architecture as data: a list of [`Op`]s, validated once |
 //! | [`op`] | the ops, a file a family, and all that each of them is; [`lut`] holds their tables |
 //! | [`Transformer`] | the shape of a language model, which makes a [`Graph`] |
-//! | [`Cnn`] | the shape of a convolutional network, which does; [`Image`] and [`Window`] are its parts |
+//! | [`Cnn`] | the shape of a convolutional network, which makes one, too; [`Image`] and [`Window`] are its parts |
 //! | [`gradient`] | which way each weight would have to move: one exact backward pass |
 //! | [`weights`] | the canonical 16-bit master weights and their Merkle root |
 //! | [`machine`] | a graph on one sample, op by op |

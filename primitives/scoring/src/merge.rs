@@ -19,7 +19,8 @@ pub const MAX_WEIGHT: u32 = 1 << 20;
 /// A clip of 1.
 pub const CLIP_ONE: u32 = 1 << 16;
 
-/// The clip of a delta of this norm; both are below 2^32.
+/// The clip of a delta of this norm: `min(1, median / norm)` in Q16, rounded down, and 1 for a norm of 0. Both are below
+/// 2^32.
 pub fn clip(median: u64, norm: u64) -> u32 {
     let ratio = median.saturating_mul(1 << 16).checked_div(norm);
     ratio.map_or(CLIP_ONE, |ratio| ratio.min(CLIP_ONE.into()) as u32)

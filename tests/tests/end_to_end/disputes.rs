@@ -254,10 +254,11 @@ async fn one_honest_watcher_beats_a_majority() -> Result<()> {
     Ok(())
 }
 
-/// A false table that nobody disputes settles. Who contributed cannot show its credit, gives it up, and goes on.
+/// A false table that nobody disputes settles. Who contributed cannot show its credit, gives it up, and goes on. Who watches
+/// goes on, too, and convicts the next one.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_false_table_that_nobody_disputed_stops_no_contributor() -> Result<()> {
-    let network = Network::start(&["Sponsor", "One", "Liar"]).await?;
+async fn a_false_table_that_nobody_disputed_stops_nobody() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Liar", "Watcher"]).await?;
     let task = small_task(&network, &["One"], &["Liar"], 1).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _liar = network.daemon("Liar", "attest --lie=part")?;
@@ -280,6 +281,9 @@ async fn a_false_table_that_nobody_disputed_stops_no_contributor() -> Result<()>
             Ok(view.filter(|view| view.commits == 1))
         })
         .await?;
+
+    // One who comes now goes on after the false table, too, and convicts the next one.
+    let _watcher = network.daemon("Watcher", "watch")?;
 
     let refused = network.run("One", "claim").await.unwrap_err().to_string();
     let advice = format!("gotong claim --task {} --forfeit 0", task.0);
@@ -305,6 +309,16 @@ async fn a_false_table_that_nobody_disputed_stops_no_contributor() -> Result<()>
         .await;
     let nothing = nothing.unwrap_err().to_string();
     assert!(nothing.contains("NothingToRelease"), "{nothing}");
+
+    let verdict = network
+        .until("the verdict", limit, async |moment| {
+            Ok(moment.verdicts().await?.into_iter().next())
+        })
+        .await?;
+    assert_eq!(
+        (verdict.round, verdict.accused),
+        (RoundId(1), account("Liar"))
+    );
     Ok(())
 }
 

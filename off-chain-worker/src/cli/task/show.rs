@@ -257,8 +257,7 @@ async fn show_round(
 ) -> anyhow::Result<()> {
     let view = now.round(task.id, round).await?;
     let view = view.with_context(|| format!("task {} has no round {round}", task.id))?;
-    let replica = Replica::open(client, now, &globals.dirs()?, task).await?;
-    let mut replica = replica.lenient();
+    let mut replica = Replica::open(client, now, &globals.dirs()?, task).await?;
     replica.advance(client, now).await?;
     let table = replica.table(round)?;
     let table = table.with_context(|| match view.outcome {

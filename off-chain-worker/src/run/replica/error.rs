@@ -3,7 +3,7 @@
 use crate::{chain::ChainError, evaluation::Difference, run::pools::PoolError, state::StateError};
 use gotong_protocol::{RoundId, TaskId};
 use gotong_scoring::{
-    share::trial::PlayerError, DeltaError, SamplesError, ScoreError, WeightsError,
+    share::trial::PlayerError, DeltaError, EvalError, SamplesError, ScoreError, WeightsError,
 };
 
 /// Why a task cannot be rebuilt.
@@ -35,6 +35,17 @@ pub enum ReplicaError {
         round: RoundId,
         /// Where both differ first.
         difference: Difference,
+    },
+    /// The device does not compute what the processor does.
+    #[error(
+        "this device computes round {round} of task {task} otherwise than the processor: leave `--device` out, and \
+         see what `gotong doctor` says of the device"
+    )]
+    WrongDevice {
+        /// The task.
+        task: TaskId,
+        /// The round.
+        round: RoundId,
     },
     /// The samples cannot be drawn.
     #[error("task {task}: {source}")]
@@ -88,13 +99,14 @@ pub enum ReplicaError {
 }
 
 impl ReplicaError {
-    /// Whether trying again cannot help. A disk that is full may have room again.
+    /// Whether trying again cannot help. A disk that is full may have room again, and a device may work again.
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Chain(ChainError::Incompatible(_)) => true,
             Self::Chain(_) | Self::NoRound { .. } | Self::Aborted(_) | Self::Temporary(_) => false,
             Self::State(error) => !matches!(error, StateError::Io { .. }),
             Self::Pool { source, .. } => !matches!(source, PoolError::Io { .. }),
+            Self::Score { source, .. } => !matches!(source, ScoreError::Eval(EvalError::Device(_))),
             _ => true,
         }
     }

@@ -170,6 +170,15 @@ impl ExactScorer {
         self.halt = halt;
     }
 
+    /// The same on the processor; none if that is what evaluates already.
+    pub fn on_processor(&self) -> Option<Self> {
+        let own = || Self::new(self.graph.clone(), self.terms, Backend::Cpu);
+        (!matches!(self.backend, Backend::Cpu)).then(|| Self {
+            halt: self.halt.clone(),
+            ..own()
+        })
+    }
+
     /// What evaluates models, in turn with all else that this process evaluates.
     pub fn evaluator(&self) -> Shared<Backend> {
         Shared::new(self.backend.clone(), self.halt.clone())
@@ -189,10 +198,17 @@ impl ExactScorer {
         digest: &Hash,
         inputs: impl Future<Output = Result<RoundInputs, ReplicaError>> + Send,
     ) -> Result<Arc<ScoredRound>, ReplicaError> {
-        if let Some(known) = self.known(digest) {
-            return Ok(known);
+        match self.known(digest) {
+            Some(known) => Ok(known),
+            None => self.compute(Arc::new(inputs.await?)).await,
         }
-        let inputs = Arc::new(inputs.await?);
+    }
+
+    /// What these inputs come to, whether or not it is known.
+    pub async fn compute(
+        &mut self,
+        inputs: Arc<RoundInputs>,
+    ) -> Result<Arc<ScoredRound>, ReplicaError> {
         let (task, round) = (inputs.task, inputs.round);
         let records = self.graph.samples(inputs.samples.records());
         let samples = Samples::new(self.graph.inputs, self.graph.classes(), &records)

@@ -21,7 +21,6 @@ use tracing::Instrument;
 pub struct ReplicaWorker {
     dirs: WorkerDirs,
     scoring: ScorerOptions,
-    is_lenient: bool,
     /// Not here while a job has it, nor before the first one has opened it.
     replica: Option<Box<Replica>>,
     job: Option<Job<Worked>>,
@@ -44,18 +43,9 @@ impl ReplicaWorker {
         Self {
             dirs,
             scoring,
-            is_lenient: false,
             replica: None,
             job: None,
             subject: None,
-        }
-    }
-
-    /// Works on a [lenient](Replica::lenient) replica.
-    pub fn lenient(self) -> Self {
-        Self {
-            is_lenient: true,
-            ..self
         }
     }
 
@@ -119,20 +109,13 @@ impl ReplicaWorker {
         let (client, now) = (client.clone(), now.clone());
         let (task, round) = (task.clone(), round.cloned());
         let (replica, halt) = (self.replica.take(), Halt::default());
-        let is_lenient = self.is_lenient;
         let told = halt.clone();
         let work = async move {
             let opened = match replica {
                 Some(replica) => Ok(replica),
                 None => {
                     let opened = Replica::open(&client, &now, &dirs, &task).await;
-                    opened.map(|replica| {
-                        let replica = replica.scored_by(scoring);
-                        Box::new(match is_lenient {
-                            true => replica.lenient(),
-                            false => replica,
-                        })
-                    })
+                    opened.map(|replica| Box::new(replica.scored_by(scoring)))
                 }
             };
             match opened {

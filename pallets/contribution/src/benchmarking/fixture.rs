@@ -99,7 +99,7 @@ pub(super) fn terms<T: Config>(shards_root: Hash, samples: u32) -> TaskTerms<Bal
             attest_blocks: longest,
             challenge_blocks: longest,
         },
-        seats: bounds::MAX_SEATS as u8,
+        seats: bounds::MAX_TASK_SEATS as u8,
         quorum: 1,
         minimum_contributor_stake: 0,
         minimum_attester_stake: 0,
@@ -150,6 +150,8 @@ fn open_as<T: Config>(
     let id = NextTask::<T>::get();
     let terms = terms::<T>(shards_root, samples);
     Tasks::<T>::open(sponsor, terms, graph, &weights, POOL).expect("good terms");
+    // As many as there can be once others have come for those that were put out.
+    crate::Tasks::<T>::mutate_extant(id, |task| task.terms.seats = bounds::MAX_SEATS as u8);
     id
 }
 

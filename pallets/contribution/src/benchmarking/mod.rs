@@ -437,6 +437,7 @@ mod benchmarks {
     fn draw() -> Result<(), BenchmarkError> {
         let id = open::<T>();
         fill_registry::<T>(0);
+        Candidates::<T>::insert(id, Attesters::<T>::get());
         with_round::<T>(id, |round| {
             round.phase = Phase::AttestCommit;
             round.draw = Some(Draw {

@@ -400,20 +400,30 @@ fn a_draw_that_finds_too_few_seats_nobody() {
     });
 }
 
+/// All attesters of a task can be replaced once.
 #[test]
 fn when_every_seat_is_taken_none_is_drawn_anew() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
         register(1, 16);
         let mut terms = lab.terms();
-        (terms.seats, terms.quorum) = (16, 16);
+        terms.seats = bounds::MAX_TASK_SEATS as u8 + 1;
+        assert_noop!(
+            lab.open_with(terms.clone(), POOL),
+            Error::<Test>::TermsSeatsInvalid
+        );
+        (terms.seats, terms.quorum) = (8, 8);
         assert_ok!(lab.open_with(terms, POOL));
         lab.play_to_attestation(TASK, 1);
-        let truth = lab.play_to_challenge(TASK);
-        audit(TASK, |who| (*who != attester(5)).then(|| truth.clone()));
-        run_blocks(3);
+        let truth = lab.score(TASK);
+        for redraws in 0..2 {
+            assert_eq!(current(TASK).redraws, redraws);
+            attest(TASK, |_| Some(truth.clone()));
+            audit(TASK, |_| None);
+            run_blocks(4);
+        }
         assert_eq!(first().outcome, Some(Outcome::Unattested));
-        assert_eq!(first().redraws, 0);
+        assert_eq!(first().seats.len(), bounds::MAX_SEATS as usize);
     });
 }
 

@@ -1,7 +1,7 @@
 //! Draws of seats and audits: who can choose what they bring, and what comes of a round whose attesters stay away.
 
 use super::lab::*;
-use crate::{mock::*, rounds::Round, Event, Rounds};
+use crate::{mock::*, rounds::Round, Event, Registrations, Rounds};
 use frame_support::assert_ok;
 use gotong_protocol::{Hash, Outcome, Phase, RoundId, SeatState, TaskId};
 
@@ -76,6 +76,59 @@ fn every_block_of_a_draw_counts_and_none_before() {
     }
     // The order counts, too.
     assert_ne!(drawn([1, 3, 2, 4]).0, usual.0);
+}
+
+/// Who sits when `act` is done in every block while seats are drawn.
+fn seats_when(act: impl Fn()) -> Vec<AccountId> {
+    let mut seats = Vec::new();
+    ExtBuilder::default().build_and_execute(|| {
+        DrawBlocks::set(BLOCKS);
+        let mut lab = Lab::default();
+        register(1, 16);
+        lab.open();
+        assert_ok!(commit(&contributor(0), TASK, &lab.delta(0)));
+        run_to_phase(TASK, Phase::Reveal);
+        assert_ok!(reveal(&contributor(0), TASK, &lab.delta(0)));
+        assert_ok!(lab.publish(TASK));
+        for number in 0..=BLOCKS {
+            Seed::set(number.into());
+            next_block();
+            if current(TASK).draw.is_some() {
+                act();
+            }
+        }
+        assert_eq!(current(TASK).draw, None);
+        seats = current(TASK)
+            .seats
+            .into_iter()
+            .map(|seat| seat.account)
+            .collect();
+        Seed::set(0);
+    });
+    seats
+}
+
+/// Who makes the last block of a draw knows all that the draw brings. Stake that it adds then would give every seat to
+/// somebody else, and it could try until it likes them.
+#[test]
+fn stake_that_comes_while_seats_are_drawn_counts_in_the_next_draw() {
+    let usual = seats_when(|| ());
+    assert_eq!(usual.len(), 3);
+    for number in 0..16 {
+        let who = attester(number);
+        let add = || {
+            assert_ok!(Contribution::add_stake(signed(&who), 1));
+        };
+        assert_eq!(seats_when(add), usual);
+    }
+    // Who has left gets no seat, and nobody else comes in its place.
+    let leave = || {
+        let stake = Registrations::<Test>::get(&usual[1]).unwrap().stake;
+        if stake > 0 {
+            assert_ok!(Contribution::unstake(signed(&usual[1]), stake));
+        }
+    };
+    assert_eq!(seats_when(leave), [usual[0].clone(), usual[2].clone()]);
 }
 
 /// While a draw is under way nobody attests, answers or disputes, and nothing is over.

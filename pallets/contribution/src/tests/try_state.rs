@@ -3,8 +3,8 @@
 use super::lab::*;
 use crate::{
     ledgers::Account, mock::*, rewards::Settlement, rounds::Draw, tasks::Task, Attesters,
-    Contributors, DeltaAuthors, Graphs, HoldReason, Ledgers, NextTask, Registrations, Rounds,
-    Schedule, Submissions, Tables, Tasks,
+    Candidates, Contributors, DeltaAuthors, Graphs, HoldReason, Ledgers, NextTask, Registrations,
+    Rounds, Schedule, Submissions, Tables, Tasks,
 };
 use frame_support::{assert_ok, traits::fungible::UnbalancedHold};
 use gotong_protocol::{
@@ -125,6 +125,21 @@ fn with_submission(
 
 fn set_hold(reason: HoldReason, who: AccountId, amount: Balance) -> Result<(), DispatchError> {
     <Balances as UnbalancedHold<_>>::set_balance_on_hold(&reason.into(), &who, amount)
+}
+
+#[test]
+fn candidates_of_draws() {
+    breaks(33, || {
+        Candidates::<Test>::insert(TASK, Attesters::<Test>::get());
+    });
+    let play_on = |lab: &Lab| {
+        DrawBlocks::set(2);
+        run_blocks(3);
+        assert_ok!(lab.publish(TASK));
+        next_block();
+        assert!(current(TASK).draw.is_some());
+    };
+    breaks_later(33, play_on, || Candidates::<Test>::remove(TASK));
 }
 
 #[test]

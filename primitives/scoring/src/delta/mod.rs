@@ -42,7 +42,7 @@ pub enum DeltaError {
     /// Bytes are left after the delta.
     #[error("bytes follow the delta")]
     TrailingBytes,
-    /// The delta has another encoding, and that is the one.
+    /// The bytes are not the delta's only valid encoding.
     #[error("not the canonical encoding of the delta")]
     NonCanonical,
     /// A delta that changes nothing.

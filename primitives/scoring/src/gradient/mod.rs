@@ -12,7 +12,8 @@
 //! the same value, their adjoints are aligned to the largest exponent and added.
 //!
 //! **Straight through.** A rounding passes the gradient as if it were not there, and so does the int8 view
-//! of a weight. A clamp passes what is inside its bounds and stops what is on them.
+//! of a weight. A clamp passes what is inside its bounds and stops what is on them. Two pass
+//! everything: the limit of a token's loss, and the inner clamp of a requant.
 //!
 //! **Gradient.** A sample's gradient is shifted to units of `2^-40` bits of loss for a unit of a master
 //! weight, limited to [`MOST_OF_A_SAMPLE`], and added up in `i64`. Of at most

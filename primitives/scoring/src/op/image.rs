@@ -461,7 +461,7 @@ fn pixel_stages(
     reads: impl Fn(u32, u32, u32) -> Option<Vec<Read>> + Send + Sync + 'static,
     gives: impl Fn(u32, &[&[i32]]) -> Option<i32> + Send + Sync + 'static,
 ) -> Option<PulledStages> {
-    let (channels, each) = (image.channels, window.most_over());
+    let (channels, each) = (image.channels, window.most_over(&image));
     let value = move |at: u64| {
         let at = at.checked_div(each.into())?;
         row_and_column(at, channels)

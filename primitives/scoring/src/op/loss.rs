@@ -157,8 +157,7 @@ pub fn cross_entropy(logits: &[i16], label: u8) -> Option<u32> {
 }
 
 /// `dz[c] = p[c] - 1[c is the label]` in `2^-21` bits: Q15, for 1/64 of log2. `p[c]` is `2^15 * e[c] / sum(e)`
-/// rounded to nearest, with the terms `e` of the loss. All of it times the adjoint of the token's loss, which
-/// is the same for all tokens: only its exponent counts.
+/// rounded to nearest, with the terms `e` of the loss. The adjoint of a token's loss is always 1, so it does not enter.
 fn cross_entropy_backward(here: &Backwards, classes: u32) -> Option<Pulled> {
     let Some(Tensor::Wide(z)) = here.before.last() else {
         return None;

@@ -108,10 +108,17 @@ impl Window {
         line.checked_mul(image.width.into())?.checked_add(column)
     }
 
-    /// Most places that a pixel is in.
-    pub fn most_over(&self) -> u32 {
-        let along = u32::from(self.size).div_ceil(u32::from(self.stride).max(1));
-        along * along
+    /// Most places that a pixel is in; 0 if there are none.
+    pub fn most_over(&self, image: &Image) -> u32 {
+        let along = |places| self.most_along(places);
+        let both = |(down, across)| along(down) * along(across);
+        self.places(image).map_or(0, both)
+    }
+
+    /// Most of so many places of a line or a column that a pixel is in.
+    fn most_along(&self, places: u32) -> u32 {
+        let most = u32::from(self.size).div_ceil(u32::from(self.stride).max(1));
+        most.min(places)
     }
 
     /// The place that is number `nth`, below [`Self::most_over`], of those that a pixel may be in, the last
@@ -119,12 +126,13 @@ impl Window {
     pub fn over(&self, image: &Image, pixel: u32, nth: u32) -> Option<(u32, u32)> {
         let (down, across) = self.places(image)?;
         let (size, stride) = (u32::from(self.size), u32::from(self.stride));
-        let each = size.checked_div(stride)? + u32::from(size % stride > 0);
+        let each = self.most_along(across);
         let along = |at: u32, nth: u32, places: u32| {
             let at = at.checked_add(self.padding.into())?;
-            let place = at.checked_div(stride)?.checked_sub(nth)?;
+            let last = at.checked_div(stride)?.min(places.checked_sub(1)?);
+            let place = last.checked_sub(nth)?;
             let within = at.checked_sub(place.checked_mul(stride)?)?;
-            (place < places && within < size).then_some((place, within))
+            (within < size).then_some((place, within))
         };
         let width = u32::from(image.width);
         let (line, below) = along(pixel.checked_div(width)?, nth.checked_div(each)?, down)?;
@@ -255,7 +263,7 @@ mod tests {
                     let window = window(size, stride, padding);
                     let mut laid: Vec<(u32, u32, u32)> = Vec::new();
                     for pixel in 0..image.pixels() {
-                        let over = (0..window.most_over())
+                        let over = (0..window.most_over(&image))
                             .filter_map(|nth| window.over(&image, pixel, nth));
                         laid.extend(over.map(|(place, nth)| (place, nth, pixel)));
                     }
@@ -269,6 +277,14 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_pixel_is_in_no_more_places_than_there_are() {
+        assert_eq!(window(127, 1, 0).most_over(&image(127, 127)), 1);
+        assert_eq!(window(127, 1, 0).most_over(&image(128, 200)), 2 * 74);
+        assert_eq!(window(3, 2, 1).most_over(&image(9, 9)), 4);
+        assert_eq!(window(3, 1, 0).most_over(&image(2, 2)), 0);
     }
 
     /// Bounds of a referee's step: every place has a pixel, and none spans more than it says.

@@ -167,7 +167,8 @@ fn product(gradient: &[i64], entries: &[Entry]) -> i128 {
     terms.sum()
 }
 
-/// The lower median of norms by their weights: the least one that norms not above it have half of all weight. 0 of none.
+/// The lower median of norms by their weights: the least norm such that the norms not above it have at
+/// least half of all weight. 0 of none.
 pub fn weighted_median(mut norms: Vec<(u64, u32)>) -> u64 {
     norms.sort_unstable();
     let total: u64 = norms.iter().map(|(_, weight)| u64::from(*weight)).sum();

@@ -9,9 +9,9 @@ use scale_info::TypeInfo;
 pub const PROVEN_TIMES: u32 = 64;
 /// Most that a stake weighs by itself, so that no weight passes [`MAX_WEIGHT`].
 pub const MAX_STAKE_WEIGHT: u32 = MAX_WEIGHT / PROVEN_TIMES;
-/// All newcomers of a round together weigh at most this part of what its proven accounts weigh: a crowd with much stake
-/// thins out no more than a small one.
-pub const NEWCOMERS_PART: u64 = 32;
+/// All newcomers of a round together weigh at most what its proven accounts weigh divided by this, or 1 each if that is
+/// more: a crowd with much stake thins out no more than a small one.
+pub const NEWCOMERS_DIVISOR: u64 = 32;
 
 /// The weight of a delta in merges, from that of its account's stake: at least 1, at most [`MAX_WEIGHT`].
 pub fn entry_weight(stake_weight: u32, is_proven: bool) -> u32 {
@@ -44,7 +44,7 @@ impl EntryWeights {
     /// nobody is scaled.
     pub fn limited(&self, weight: u32, is_proven: bool) -> u32 {
         let most = u128::from(self.proven);
-        let all = u128::from(self.newcomers).saturating_mul(NEWCOMERS_PART.into());
+        let all = u128::from(self.newcomers).saturating_mul(NEWCOMERS_DIVISOR.into());
         if is_proven || most == 0 || all <= most {
             return weight;
         }
@@ -120,7 +120,7 @@ mod tests {
             let weights = weights(&entries);
             let limited: u64 = newcomers.iter().map(|weight| u64::from(weights.limited(*weight, false))).sum();
             // None weighs nothing, so each may add 1 to the part.
-            let part = weights.proven / NEWCOMERS_PART + newcomers.len() as u64;
+            let part = weights.proven / NEWCOMERS_DIVISOR + newcomers.len() as u64;
             prop_assert!(limited <= weights.newcomers && limited <= part);
             prop_assert!(newcomers.iter().all(|weight| weights.limited(*weight, false) >= 1));
         }

@@ -24,7 +24,8 @@ pub struct Members(Vec<u8>);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, DecodeWithMemTracking, TypeInfo)]
 pub struct PassSummaries(Vec<PassSummary>);
 
-/// Lists that are bounded: what is longer is not decoded, and of what is built so the rest is cut off.
+/// Lists that are bounded: what is longer is not decoded, and when one is built from a longer list, the
+/// rest is cut off.
 macro_rules! bounded {
     ($list:ident, $item:ty, $most:expr) => {
         impl From<Vec<$item>> for $list {
@@ -65,7 +66,7 @@ bounded!(Members, u8, MEMBER_BYTES);
 bounded!(PassSummaries, PassSummary, MAX_PASSES);
 
 impl Members {
-    /// Those that these flags say.
+    /// The entrants whose flag is set.
     pub fn of(flags: &[bool]) -> Self {
         let byte = |flags: &[bool]| {
             let bits = flags.iter().zip(0u32..8);

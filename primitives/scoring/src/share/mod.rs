@@ -43,7 +43,7 @@ pub mod work;
 pub use claim::{CreditError, CreditProof, MergedGain, ProvedCredit, ShareClaim};
 pub use company::{Company, Entrant, Pass};
 pub use credit::{credits, most_credits, Credit};
-pub use entry::{entry_weight, EntryWeights, MAX_STAKE_WEIGHT, NEWCOMERS_PART, PROVEN_TIMES};
+pub use entry::{entry_weight, EntryWeights, MAX_STAKE_WEIGHT, NEWCOMERS_DIVISOR, PROVEN_TIMES};
 pub use halves::{can_decide, halves, Half};
 pub use ledger::Ledger;
 pub use record::{entrants_tree, EntrantRecord};

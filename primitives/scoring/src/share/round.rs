@@ -134,7 +134,7 @@ fn play<E: Evaluator + Differentiator>(
         passes,
         merged_pass: None,
         gain: 0,
-        paid_parts: Vec::new(),
+        paid_parts: vec![None; entrants.len()],
         credits: vec![None; entrants.len()],
         weights: base.to_vec(),
     };

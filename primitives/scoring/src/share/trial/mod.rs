@@ -138,8 +138,7 @@ impl Trial {
 }
 
 impl MaxEncodedLen for Trial {
-    /// The largest thing shown is two evaluations of a half of [`MAX_SAMPLES`]; next, 1024 terms of 12 bytes and 256
-    /// nodes of 76.
+    /// The largest things shown are 256 nodes of 76 bytes, and two evaluations of a half of [`MAX_SAMPLES`].
     fn max_encoded_len() -> usize {
         let losses = 2 * (4 + 4 * (MAX_SAMPLES as usize / 2 + 1));
         let nodes = 4 + 256 * crate::merkle::Node::<super::table::RowSums>::max_encoded_len();

@@ -196,7 +196,7 @@ pub enum Shown {
     MaxEncodedLen,
 )]
 pub enum Pick {
-    /// Number so many, from 0, of what is shown.
+    /// The index, from 0, into what is shown.
     Nth(u32),
     /// Of shown losses: that of the `nth` sample of the half, on one side: the base or the merge.
     Sample {

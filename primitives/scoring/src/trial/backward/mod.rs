@@ -166,7 +166,7 @@ pub enum Shown {
     Words(Vec<i32>),
 }
 
-/// What the challenger doubts next: number so many, from 0, of what is shown.
+/// What the challenger doubts next: the index, from 0, into what is shown.
 #[derive(
     Clone,
     Copy,

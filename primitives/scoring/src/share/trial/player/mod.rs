@@ -351,8 +351,10 @@ impl Player {
         }
     }
 
-    /// The first of the shown rows that differ. If they are about another median, every value may differ. Then only
-    /// the sums that prove a median are compared, with those that the same rows have for the other median.
+    /// The first of the shown rows that differ. Before it comes the first whose sums of weights do: every value is made with
+    /// the weight of them all and with the median that they prove, so if one of those is false, the values of any row may
+    /// differ and be right by it. These sums are compared with those that the same rows have for the accused's median; and
+    /// only they are if that is another one.
     fn pick_rows(
         &self,
         theirs: &TableSummary,
@@ -360,23 +362,18 @@ impl Player {
         branch: &Branch<RowSums>,
         shown: &[Node<RowSums>],
     ) -> Option<Pick> {
-        let median = match stage {
-            Stage::Pass(number) => {
-                let (own, theirs) = (
-                    self.table.passes.get(usize::from(number))?,
-                    theirs.passes.get(usize::from(number))?,
-                );
-                (own.median_norm != theirs.median_norm).then_some((own, theirs.median_norm))
-            }
-            Stage::Pay => None,
+        let own = nodes(&self.table.rows_tree(stage)?, branch);
+        let Stage::Pass(number) = stage else {
+            return first_other(&own, shown);
         };
-        let Some((own, median_norm)) = median else {
-            return first_other(&nodes(&self.table.rows_tree(stage)?, branch), shown);
-        };
+        let (pass, theirs) = (
+            self.table.passes.get(usize::from(number))?,
+            theirs.passes.get(usize::from(number))?,
+        );
         let about_theirs = ShareTable {
             passes: alloc::vec![TablePass {
-                median_norm,
-                ..own.clone()
+                median_norm: theirs.median_norm,
+                ..pass.clone()
             }],
             ..self.table.clone()
         };
@@ -385,7 +382,11 @@ impl Player {
             let sums = nodes.iter().map(|node| node.sum);
             sums.map(|sum| [sum.weight, sum.below, sum.upto]).collect()
         };
-        first_other(&weights(&expected), &weights(shown))
+        let by_weight = first_other(&weights(&expected), &weights(shown));
+        match by_weight {
+            None if pass.median_norm == theirs.median_norm => first_other(&own, shown),
+            by_weight => by_weight,
+        }
     }
 
     fn row(&self, stage: Stage, entrant: u32) -> Option<ProvedRow> {

@@ -145,11 +145,11 @@ fn merged_weight(
     // If it is not the company's, one of the terms is wrong, and can be doubted.
     let weight: i128 = terms.iter().map(|term| i128::from(term.weight)).sum();
     pass_of(summary, of).ok_or(Refusal::NoSuchPlace)?;
-    let halves = match of {
+    let shift = match of {
         Model::Midpoint(_) => 17,
         Model::Merged => 16,
     };
-    Ok(moved_exactly(base, sum, weight << halves))
+    Ok(moved_exactly(base, sum, weight << shift))
 }
 
 /// Of shown nodes one, or of a shown tile one weight.
