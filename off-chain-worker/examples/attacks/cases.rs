@@ -133,7 +133,7 @@ fn converged() -> Setting {
         known: true,
         stands: true,
         exam: 4_096,
-        rounds: 12,
+        rounds: 36,
         ..four()
     }
 }

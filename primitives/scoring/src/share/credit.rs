@@ -26,16 +26,15 @@ pub struct Credit {
     pub variance: u128,
 }
 
-/// Splits `gain` by values: all are scaled so that they add up to it, by at least 1/2 and at most 2. What is then
-/// left is split by the values' magnitudes, and counts as doubt.
+/// Splits `gain` by values. Where they add up to more than the gain, all are scaled down to it, by at most a half. What is
+/// then left is split by the values' magnitudes, and counts as doubt. Values are never scaled up: where they happen to add
+/// up to about nothing, their errors would grow with them.
 ///
 /// With `T` the sum of the values, `a = max(|value|, 1)` of each, and `U` their sum: `s = gain * 2^16 / T`, limited to
-/// `2^15..=2^17` (`2^16` if `T` is 0), and `R = gain - (s * T >> 16)`. With `P` and `A` the sums of values and of `a` over
-/// the rows so far, the rows up to and including one are credited `(s * P >> 16) + R * A / U` together; its own credit is the
-/// increase. The
-/// variance is that of the value times `(s / 2^16)^2`, and the square of half of `R * a / U`: with two standard errors
-/// of doubt, what is left over proves nothing by itself, and takes next to nothing from what was proved elsewhere. All
-/// divisions round down but those of the variance. So the credits add up to `gain` to the last unit, whatever the values.
+/// `2^15..=2^16` (`2^16` if `T` is 0), and `R = gain - (s * T >> 16)`. With `P` and `A` the sums of values and of `a` over
+/// the rows so far, the rows up to and including one are credited `(s * P >> 16) + R * A / U` together; its own credit is
+/// the increase. The variance is that of the value times `(s / 2^16)^2`, and the square of `R * a / U`. All divisions round
+/// down but those of the variance. So the credits add up to `gain` to the last unit, whatever the values.
 pub fn credits(values: &[Value], gain: i64) -> Vec<Credit> {
     let mut all = Sums::default();
     values.iter().for_each(|value| all = all.with(value));
@@ -86,7 +85,7 @@ impl Split {
         let (gain, total) = (i128::from(gain), i128::from(all.values));
         let scale = match total {
             0 => 1 << 16,
-            total => floor_div(gain << 16, total).clamp(1 << 15, 1 << 17),
+            total => floor_div(gain << 16, total).clamp(1 << 15, 1 << 16),
         };
         Self {
             scale,
@@ -103,7 +102,7 @@ impl Split {
             .saturating_mul(value.variance.min(MOST_VARIANCE >> 14));
         let variance = scaled
             .div_ceil(1 << 32)
-            .saturating_add(own.saturating_pow(2).div_ceil(4));
+            .saturating_add(own.saturating_pow(2));
         Credit {
             credit: credit as i64,
             variance: variance.min(MOST_VARIANCE),
@@ -160,11 +159,22 @@ mod tests {
     }
 
     #[test]
+    fn errors_do_not_grow_with_a_gain_above_the_values() {
+        let credits = credits(&[value(100, 10_000), value(300, 40_000)], 800);
+        let got: Vec<_> = credits
+            .iter()
+            .map(|own| (own.credit, own.variance))
+            .collect();
+        // 400 are left: 100 and 300 of them.
+        assert_eq!(got, [(200, 20_000), (600, 130_000)]);
+    }
+
+    #[test]
     fn a_scale_out_of_bounds_leaves_a_rest_that_is_doubted() {
-        // Values add up to 10 of a gain of 1000: doubled, and 980 split over the magnitudes.
+        // Values add up to 10 of a gain of 1000: 990 are split over the magnitudes.
         let credits = credits(&[value(110, 1), value(-100, 1)], 1000);
         assert_eq!(sum(&credits), 1000);
-        assert!(credits[1].credit > 0 && credits[1].variance > 50_000);
+        assert!(credits[1].credit > 0 && credits[1].variance > 200_000);
         assert_eq!(super::credits(&[], 5), vec![]);
         assert_eq!(sum(&super::credits(&[value(0, 0)], -7)), -7);
     }
