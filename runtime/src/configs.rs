@@ -383,7 +383,7 @@ impl pallet_contribution::Config for Runtime {
     type RuntimeHoldReason = RuntimeHoldReason;
     type Randomness = DrawRandomness;
     type Clock = CalmTime;
-    type WeightInfo = pallet_contribution::weights::SubstrateWeight<Runtime>;
+    type WeightInfo = crate::weights::pallet_contribution::WeightInfo<Runtime>;
     type MinContributorStake = ConstU128<{ 10 * UNIT }>;
     type MinAttesterStake = ConstU128<{ 100 * UNIT }>;
     type UnbondingBlocks = ConstU32<{ 7 * 24 * HOUR }>;
@@ -421,7 +421,7 @@ impl pallet_referee::Config for Runtime {
     type RuntimeHoldReason = RuntimeHoldReason;
     type Court = crate::Contribution;
     type Clock = CalmTime;
-    type WeightInfo = pallet_referee::weights::SubstrateWeight<Runtime>;
+    type WeightInfo = crate::weights::pallet_referee::WeightInfo<Runtime>;
     type DisputeBond = ConstU128<{ 10 * UNIT }>;
     type MoveBlocks = MoveBlocks;
     // The longest honest dispute, about a word of a gradient, takes 25.
@@ -539,9 +539,8 @@ mod tests {
             // A quarter of a block for the rounds, or more if the worst alone takes it, and as much for
             // the disputes that time out.
             let round = Weights::end_reveal(bounds::MAX_SUBMISSIONS)
-                .max(Weights::settle())
-                .max(Weights::end_phase())
-                .max(Weights::redraw())
+                .max(Weights::draw() + Weights::end_phase())
+                .max(Weights::redraw() + Weights::settle())
                 .max(limit / 4);
             let end = Referee::end(<Runtime as pallet_referee::Config>::MaxDisputesPerRound::get());
             let time_outs: u32 = <Runtime as pallet_referee::Config>::MaxTimeOutsPerBlock::get();

@@ -222,12 +222,12 @@ fn cases() -> Vec<Case> {
                 ..TwinAndBrake::new(TWIN, WHALE - TWIN, 15.0)
             })
         }),
-        four("twin_brake_fitted_2", Useful::Hand(WHALE), || {
+        beyond(four("twin_brake_fitted_2", Useful::Hand(WHALE), || {
             first_round(FITTED, 2.0)
-        }),
-        four("twin_brake_fitted_4", Useful::Hand(WHALE), || {
+        })),
+        beyond(four("twin_brake_fitted_4", Useful::Hand(WHALE), || {
             first_round(FITTED, 4.0)
-        }),
+        })),
         four("twin_brake_third", Useful::Hand(WHALE), || {
             first_round(THIRD, 4.0)
         }),

@@ -92,7 +92,7 @@ pub struct Open {
     /// Blocks in which attesters answer their audits, and anybody can open a dispute
     #[arg(long, default_value_t = 20)]
     challenge_blocks: u32,
-    /// Attesters drawn for a round
+    /// Attesters drawn for a round, at most 8
     #[arg(long, default_value_t = 3)]
     seats: u8,
     /// Equal claims that a round needs
