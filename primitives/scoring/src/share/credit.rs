@@ -26,15 +26,15 @@ pub struct Credit {
     pub variance: u128,
 }
 
-/// Splits `gain` by values. Where they add up to more than the gain, all are scaled down to it, by at most a half. What is
-/// then left is split by the values' magnitudes, and counts as doubt. Values are never scaled up: where they happen to add
-/// up to about nothing, their errors would grow with them.
+/// Splits `gain` by values: all are scaled so that they add up to it, by at least 1/2 and at most 2. What is then
+/// left is split by the values' magnitudes, and counts as doubt. The errors of values are scaled down with them, but not up:
+/// where values happen to add up to about nothing, they are all error, and what is scaled up is only luck.
 ///
 /// With `T` the sum of the values, `a = max(|value|, 1)` of each, and `U` their sum: `s = gain * 2^16 / T`, limited to
-/// `2^15..=2^16` (`2^16` if `T` is 0), and `R = gain - (s * T >> 16)`. With `P` and `A` the sums of values and of `a` over
+/// `2^15..=2^17` (`2^16` if `T` is 0), and `R = gain - (s * T >> 16)`. With `P` and `A` the sums of values and of `a` over
 /// the rows so far, the rows up to and including one are credited `(s * P >> 16) + R * A / U` together; its own credit is
-/// the increase. The variance is that of the value times `(s / 2^16)^2`, and the square of `R * a / U`. All divisions round
-/// down but those of the variance. So the credits add up to `gain` to the last unit, whatever the values.
+/// the increase. The variance is that of the value times the square of `min(s / 2^16, 1)`, and the square of `R * a / U`. All
+/// divisions round down but those of the variance. So the credits add up to `gain` to the last unit, whatever the values.
 pub fn credits(values: &[Value], gain: i64) -> Vec<Credit> {
     let mut all = Sums::default();
     values.iter().for_each(|value| all = all.with(value));
@@ -85,7 +85,7 @@ impl Split {
         let (gain, total) = (i128::from(gain), i128::from(all.values));
         let scale = match total {
             0 => 1 << 16,
-            total => floor_div(gain << 16, total).clamp(1 << 15, 1 << 16),
+            total => floor_div(gain << 16, total).clamp(1 << 15, 1 << 17),
         };
         Self {
             scale,
@@ -98,8 +98,8 @@ impl Split {
     pub fn credit(&self, before: Sums, value: &Value) -> Credit {
         let credit = self.upto(before.with(value)) - self.upto(before);
         let own = self.rest_of(magnitude(value)).unsigned_abs();
-        let scaled = (self.scale.unsigned_abs().pow(2))
-            .saturating_mul(value.variance.min(MOST_VARIANCE >> 14));
+        let scale = self.scale.unsigned_abs().min(1 << 16);
+        let scaled = (scale.pow(2)).saturating_mul(value.variance.min(MOST_VARIANCE >> 14));
         let variance = scaled
             .div_ceil(1 << 32)
             .saturating_add(own.saturating_pow(2));
@@ -165,13 +165,12 @@ mod tests {
             .iter()
             .map(|own| (own.credit, own.variance))
             .collect();
-        // 400 are left: 100 and 300 of them.
-        assert_eq!(got, [(200, 20_000), (600, 130_000)]);
+        assert_eq!(got, [(200, 10_000), (600, 40_000)]);
     }
 
     #[test]
     fn a_scale_out_of_bounds_leaves_a_rest_that_is_doubted() {
-        // Values add up to 10 of a gain of 1000: 990 are split over the magnitudes.
+        // Values add up to 10 of a gain of 1000: doubled, and 980 split over the magnitudes.
         let credits = credits(&[value(110, 1), value(-100, 1)], 1000);
         assert_eq!(sum(&credits), 1000);
         assert!(credits[1].credit > 0 && credits[1].variance > 200_000);

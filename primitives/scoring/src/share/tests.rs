@@ -46,7 +46,7 @@ fn the_table_and_its_claim_are_golden() {
     ];
     let golden = [
         "c1aad5cfa782b4e0",
-        "38030125f0f992ed",
+        "a3729529abad3867",
         "1399c03e536a68d7",
         "b57849faa9326628",
     ];
