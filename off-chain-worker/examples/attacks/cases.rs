@@ -228,9 +228,9 @@ fn cases() -> Vec<Case> {
         beyond(four("twin_brake_fitted_4", Useful::Hand(WHALE), || {
             first_round(FITTED, 4.0)
         })),
-        four("twin_brake_third", Useful::Hand(WHALE), || {
+        beyond(four("twin_brake_third", Useful::Hand(WHALE), || {
             first_round(THIRD, 4.0)
-        }),
+        })),
         beyond(four("twin_brake_strong", Useful::Hand(WHALE), || {
             Box::new(TwinAndBrake::new(WHALE, STRONG, 3.0))
         })),
