@@ -29,7 +29,7 @@ pub type AttesterList<T> =
 pub struct Seat<AccountId> {
     /// Who was drawn.
     pub account: AccountId,
-    /// Stake at the draw.
+    /// Its stake when the draw began.
     pub stake: Balance,
     /// Whether it counts, or why not.
     pub state: SeatState,

@@ -14,17 +14,23 @@ fn first() -> Round<AccountId> {
     Rounds::<Test>::get(TASK, FIRST).unwrap()
 }
 
+/// A round whose seats are drawn once its shard is published.
+fn about_to_draw() -> Lab {
+    DrawBlocks::set(BLOCKS);
+    let mut lab = Lab::default();
+    register(1, 16);
+    lab.open();
+    assert_ok!(commit(&contributor(0), TASK, &lab.delta(0)));
+    run_to_phase(TASK, Phase::Reveal);
+    assert_ok!(reveal(&contributor(0), TASK, &lab.delta(0)));
+    lab
+}
+
 /// What a round draws whose blocks bring these numbers: that of the last act before a draw, and those of the draw.
 fn drawn(numbers: [u64; 1 + BLOCKS as usize]) -> (Hash, Vec<AccountId>, Hash) {
     let mut drawn = None;
     ExtBuilder::default().build_and_execute(|| {
-        DrawBlocks::set(BLOCKS);
-        let mut lab = Lab::default();
-        register(1, 16);
-        lab.open();
-        assert_ok!(commit(&contributor(0), TASK, &lab.delta(0)));
-        run_to_phase(TASK, Phase::Reveal);
-        assert_ok!(reveal(&contributor(0), TASK, &lab.delta(0)));
+        let lab = about_to_draw();
         let draw = |phase| {
             for number in numbers {
                 Seed::set(number);
@@ -82,13 +88,7 @@ fn every_block_of_a_draw_counts_and_none_before() {
 fn seats_when(act: impl Fn()) -> Vec<AccountId> {
     let mut seats = Vec::new();
     ExtBuilder::default().build_and_execute(|| {
-        DrawBlocks::set(BLOCKS);
-        let mut lab = Lab::default();
-        register(1, 16);
-        lab.open();
-        assert_ok!(commit(&contributor(0), TASK, &lab.delta(0)));
-        run_to_phase(TASK, Phase::Reveal);
-        assert_ok!(reveal(&contributor(0), TASK, &lab.delta(0)));
+        let lab = about_to_draw();
         assert_ok!(lab.publish(TASK));
         for number in 0..=BLOCKS {
             Seed::set(number.into());
