@@ -224,6 +224,11 @@ impl Graph {
         })
     }
 
+    /// Whether a later op takes what this one gives, besides the op that follows it.
+    pub fn is_taken_later(&self, op: u32) -> bool {
+        self.ops.iter().any(|later| later.refers_to() == Some(op))
+    }
+
     pub(crate) fn op_after(&self, op: u32) -> Option<&Op> {
         self.ops.get(op.checked_add(1)? as usize)
     }

@@ -1,7 +1,7 @@
 //! Some samples on their way through the ops.
 
 use burn::tensor::{Int, Tensor};
-use gotong_scoring::{EvalError, Flow};
+use gotong_scoring::{EvalError, Flow, Graph};
 
 use super::{
     arith::{int, Tables},
@@ -13,10 +13,9 @@ pub(super) struct Batch<'a> {
     pub samples: usize,
     pub pixels: &'a [u8],
     pub labels: &'a [u8],
+    pub graph: &'a Graph,
     pub ops: &'a [PreparedOp],
     pub flows: &'a [Flow],
-    /// Whether the bytes are tokens.
-    pub is_text: bool,
     pub evaluator: &'a BurnEvaluator,
 }
 
@@ -47,7 +46,7 @@ impl Batch<'_> {
                 width: flow.width as usize,
             };
             values = op.forward(values, &context);
-            if self.ops[at..].iter().any(|op| op.earlier() == Some(at)) {
+            if self.graph.is_taken_later(at as u32) {
                 kept[at] = Some(values.clone());
             }
             each(flow, &values)?;
@@ -58,7 +57,7 @@ impl Batch<'_> {
     /// Activations or tokens, `[samples, inputs]`.
     pub fn input(&self) -> Tensor<2, Int> {
         let inputs = self.pixels.len() / self.samples;
-        let down = if self.is_text { 0 } else { 1 };
+        let down = if self.graph.vocab().is_some() { 0 } else { 1 };
         let values = self.pixels.iter().map(|byte| (byte >> down).into());
         let values = int(values.collect(), &self.evaluator.device);
         values.reshape([self.samples, inputs])

@@ -50,9 +50,9 @@ impl Differentiator for BurnEvaluator {
 /// A graph prepared for both passes.
 struct Plan<'a> {
     evaluator: &'a BurnEvaluator,
+    graph: &'a Graph,
     ops: Vec<PreparedOp>,
     flows: Vec<Flow>,
-    is_text: bool,
     /// By op, the bits of the adjoint that it takes, and the first of the parameters that it reads.
     bits: Vec<u8>,
     first_parameters: Vec<usize>,
@@ -69,7 +69,7 @@ struct Plan<'a> {
 impl<'a> Plan<'a> {
     fn new(
         evaluator: &'a BurnEvaluator,
-        graph: &Graph,
+        graph: &'a Graph,
         weights: &[i16],
     ) -> Result<Self, EvalError> {
         let flows = graph.flows()?;
@@ -82,7 +82,7 @@ impl<'a> Plan<'a> {
             evaluator,
             ops: evaluator.prepared(graph, weights),
             flows,
-            is_text: graph.vocab().is_some(),
+            graph,
             bits: adjoint_bits(graph)?,
             first_parameters: graph.parameters_read().map(|read| read.start).collect(),
             first: first_with_parameters(graph),
@@ -101,9 +101,9 @@ impl<'a> Plan<'a> {
                 samples: labels.len(),
                 pixels,
                 labels,
+                graph: self.graph,
                 ops: &self.ops,
                 flows: &self.flows,
-                is_text: self.is_text,
                 evaluator: self.evaluator,
             };
             for (first, sums) in self.both_passes(&batch)? {

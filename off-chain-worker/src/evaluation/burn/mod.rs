@@ -120,9 +120,9 @@ impl BurnEvaluator {
                 samples: labels.len(),
                 pixels,
                 labels,
+                graph,
                 ops: &ops,
                 flows: &flows,
-                is_text: graph.vocab().is_some(),
                 evaluator: self,
             })?;
         }

@@ -85,28 +85,6 @@ impl PreparedOp {
         }
     }
 
-    /// The earlier op whose result this one takes, beside that of the op before it.
-    pub fn earlier(&self) -> Option<usize> {
-        match self {
-            Self::Residual(op) => Some(op.from),
-            Self::Mix(op) => Some(op.from),
-            Self::Embed(_)
-            | Self::RmsNorm(_)
-            | Self::Linear(_)
-            | Self::Requant(_)
-            | Self::Relu
-            | Self::SquaredRelu
-            | Self::Scores(_)
-            | Self::Softmax(_)
-            | Self::CrossEntropy
-            | Self::Total
-            | Self::Im2col(_)
-            | Self::MaxPool(_)
-            | Self::SumPool(_)
-            | Self::Flatten => None,
-        }
-    }
-
     /// From what the op before gave, `[samples * tokens, width]`, to what this one gives.
     pub fn forward(&self, values: Tensor<2, Int>, context: &Context) -> Tensor<2, Int> {
         match self {

@@ -113,6 +113,8 @@ struct GradientPlan {
     /// By op, the bits of the adjoint that it takes, and the first of the parameters that it reads.
     bits: Vec<u8>,
     first_parameters: Vec<usize>,
+    /// By op, the earlier op whose result it takes besides that of the op before it.
+    earlier: Vec<Option<usize>>,
     /// The first op with parameters, where the backward pass ends.
     first: usize,
 }
@@ -123,6 +125,11 @@ impl GradientPlan {
             forward: Plan::with_gradient(graph, weights)?,
             bits: adjoint_bits(graph)?,
             first_parameters: graph.parameters_read().map(|read| read.start).collect(),
+            earlier: graph
+                .ops
+                .iter()
+                .map(|op| op.refers_to().map(|from| from as usize))
+                .collect(),
             first: first_with_parameters(graph),
         })
     }
@@ -211,7 +218,7 @@ impl BothPasses<'_, '_> {
                 first_parameter: plan.first_parameters[at],
                 scratch,
             });
-            match op.earlier().filter(|from| *from >= plan.first) {
+            match plan.earlier[at].filter(|from| *from >= plan.first) {
                 Some(from) => pulled[from].push(earlier),
                 None => free.push(earlier),
             }

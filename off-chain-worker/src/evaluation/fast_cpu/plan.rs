@@ -54,12 +54,6 @@ impl Plan {
 
     fn with_scores(graph: &Graph, weights: &[i16], scores: Part) -> Result<Self, EvalError> {
         let flows = graph.flows()?;
-        let mut is_kept = vec![false; graph.ops.len()];
-        for op in &graph.ops {
-            if let Op::Residual { from } | Op::Mix { from, .. } = op {
-                is_kept[*from as usize] = true;
-            }
-        }
         let ops = graph.ops.iter().zip(graph.parameters_read());
         let rows = flows.iter().map(|flow| flow.tokens as usize);
         Ok(Self {
@@ -68,7 +62,9 @@ impl Plan {
                 .collect(),
             most_rows: rows.max().unwrap_or(1),
             flows,
-            is_kept,
+            is_kept: (0..graph.ops.len())
+                .map(|at| graph.is_taken_later(at as u32))
+                .collect(),
         })
     }
 }

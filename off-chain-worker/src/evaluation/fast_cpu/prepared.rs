@@ -129,26 +129,4 @@ impl PreparedOp {
             Self::Flatten => here.pass(),
         }
     }
-
-    /// The op whose result this one takes besides that of the op before it.
-    pub fn earlier(&self) -> Option<usize> {
-        match self {
-            Self::Residual(op) => Some(op.from),
-            Self::Mix(op) => Some(op.from),
-            Self::Embed(_)
-            | Self::RmsNorm(_)
-            | Self::Linear(_)
-            | Self::Requant(_)
-            | Self::Relu
-            | Self::SquaredRelu
-            | Self::Scores(_)
-            | Self::Softmax(_)
-            | Self::CrossEntropy(_)
-            | Self::Total(_)
-            | Self::Im2col(_)
-            | Self::MaxPool(_)
-            | Self::SumPool(_)
-            | Self::Flatten => None,
-        }
-    }
 }

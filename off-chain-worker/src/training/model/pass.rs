@@ -88,17 +88,8 @@ impl<'a> Pass<'a> {
     /// Keeps what the op gave if a later one takes it.
     pub fn keep(&mut self, output: &Output) {
         let op = self.op as u32;
-        let takes = |other: &Op| earlier_op(other) == Some(op);
-        if self.network.graph.ops.iter().any(takes) {
+        if self.network.graph.is_taken_later(op) {
             self.kept.insert(op, output.clone());
         }
-    }
-}
-
-/// The op whose result this one takes, beside that of the op before it.
-fn earlier_op(op: &Op) -> Option<u32> {
-    match *op {
-        Op::Residual { from } | Op::Mix { from, .. } => Some(from),
-        _ => None,
     }
 }

@@ -6,7 +6,6 @@ use crate::graph::Graph;
 use crate::machine::{with_operands, Tensor};
 use crate::merkle::{Node, Tree};
 use crate::op::definition::Operands;
-use crate::op::Op;
 use crate::weights::view;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -123,8 +122,7 @@ pub(crate) fn each_op(
         }
         // What was taken is dropped, unless a later op refers to it.
         if let (Some(taken), Some(before)) = (given.last_mut(), index.checked_sub(1)) {
-            let refers = |op: &Op| op.refers_to() == Some(before);
-            if !graph.ops.iter().any(refers) {
+            if !graph.is_taken_later(before) {
                 *taken = Tensor::Narrow(Vec::new());
             }
         }
