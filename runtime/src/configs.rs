@@ -312,19 +312,22 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
             ProxyType::Any => true,
             // The calls inside a batch pass this filter one by one.
             ProxyType::Contribution => match call {
-                RuntimeCall::Contribution(call) => !matches!(
+                RuntimeCall::Contribution(call) => matches!(
                     call,
-                    pallet_contribution::Call::open_task { .. }
-                        | pallet_contribution::Call::top_up { .. }
-                        | pallet_contribution::Call::register { .. }
-                        | pallet_contribution::Call::add_stake { .. }
-                        | pallet_contribution::Call::unstake { .. }
-                        | pallet_contribution::Call::withdraw { .. }
-                        | pallet_contribution::Call::close_task { .. }
-                        | pallet_contribution::Call::forfeit { .. }
+                    pallet_contribution::Call::commit { .. }
+                        | pallet_contribution::Call::reveal { .. }
+                        | pallet_contribution::Call::publish_shard { .. }
+                        | pallet_contribution::Call::commit_attestation { .. }
+                        | pallet_contribution::Call::reveal_attestation { .. }
+                        | pallet_contribution::Call::answer_audits { .. }
+                        | pallet_contribution::Call::claim { .. }
+                        | pallet_contribution::Call::release { .. }
                 ),
                 // Opening a dispute puts a bond at risk; the moves in one do not.
-                RuntimeCall::Referee(call) => !matches!(call, pallet_referee::Call::open { .. }),
+                RuntimeCall::Referee(call) => matches!(
+                    call,
+                    pallet_referee::Call::answer { .. } | pallet_referee::Call::pick { .. }
+                ),
                 RuntimeCall::Utility(_) => true,
                 _ => false,
             },
@@ -437,12 +440,58 @@ impl pallet_referee::Config for Runtime {
 mod tests {
     use super::*;
     use crate::presets;
-    use frame_support::traits::Get;
+    use codec::Decode;
+    use frame_support::traits::{Get, GetCallIndex, GetCallName};
     use gotong_protocol::bounds;
     use pallet_contribution::WeightInfo;
     use pallet_referee::WeightInfo as _;
     use sp_genesis_builder::DEV_RUNTIME_PRESET;
-    use sp_runtime::BuildStorage;
+    use sp_runtime::{traits::TrailingZeroInput, BuildStorage};
+
+    /// The names of a pallet's calls that a worker's key may make; what they are called with does not matter.
+    fn allowed<Call>() -> Vec<&'static str>
+    where
+        Call: Decode + GetCallIndex + GetCallName + Into<RuntimeCall>,
+    {
+        let indices = Call::get_call_indices().iter();
+        let calls = indices.map(|index| {
+            let mut bytes = TrailingZeroInput::new(core::slice::from_ref(index));
+            Call::decode(&mut bytes).expect("zeros are arguments of any call")
+        });
+        let named = calls.map(|call| (call.get_call_name(), call.into()));
+        named
+            .filter(|(_, call)| ProxyType::Contribution.filter(call))
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    /// Whoever steals it can neither move funds, nor close tasks or give up what was earned.
+    #[test]
+    fn a_workers_key_can_only_take_part() {
+        assert_eq!(
+            allowed::<pallet_contribution::Call<Runtime>>(),
+            [
+                "commit",
+                "reveal",
+                "publish_shard",
+                "commit_attestation",
+                "reveal_attestation",
+                "claim",
+                "answer_audits",
+                "release"
+            ]
+        );
+        assert_eq!(
+            allowed::<pallet_referee::Call<Runtime>>(),
+            ["answer", "pick"]
+        );
+        for none in [
+            allowed::<pallet_balances::Call<Runtime>>(),
+            allowed::<pallet_proxy::Call<Runtime>>(),
+        ] {
+            assert_eq!(none, Vec::<&str>::new());
+        }
+    }
 
     /// More bytes than a transaction has around its payload: call, signature and extensions.
     const ENVELOPE: u32 = 464;

@@ -397,6 +397,11 @@ fn a_false_weight_is_doubted_before_what_follows_from_it() {
     trial.shown = Some(Shown::RowNodes(rows));
     let pick = honest.pick(&mut Reference, &summary, &trial);
     assert_eq!(pick, Some(Pick::Nth(last as u32)));
+    // No row has this weight: whatever the accused shows of it, it is convicted.
+    let trial = trial.pick(facts, &summary, &pick.unwrap()).unwrap();
+    let mut accused = fixture.honest();
+    let (end, _) = play_on(facts, &summary, [&mut accused, &mut honest], trial);
+    assert!(end.is_conviction(), "{end:?}");
 }
 
 /// Every kind of lie, told in many places, ends at its own step.
