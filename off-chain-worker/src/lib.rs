@@ -7,6 +7,7 @@
 //! - [`training`]: Burn, data sets, devices
 //! - [`evaluation`]: the exact machine, run fast
 //! - [`engine`]: pure state machines that decide what to do
+//! - [`lab`]: rounds without a chain, for experiments
 //! - [`run`]: the daemons that drive an engine, and what they keep on disk ([`state`])
 //! - [`model`]: architectures as people write them
 //! - [`cli`]: the subcommands
@@ -16,6 +17,7 @@ pub mod cli;
 pub mod engine;
 pub mod evaluation;
 pub mod keys;
+pub mod lab;
 pub mod model;
 pub mod process;
 pub mod run;

@@ -1,9 +1,9 @@
 //! `gotong contribute`: trains and submits, round after round.
 
-use super::{data::Data, Globals};
+use super::{data::Data, training::TrainingArgs, Globals};
 use crate::{
     run::{drive, Contribute as Daemon, DeltaSource, Seed, Stop, Strategy, Training, NO_TIP},
-    training::{data::Use, DeviceChoice, TrainingOptions},
+    training::{data::Use, DeviceChoice},
 };
 use anyhow::Context;
 use gotong_protocol::{RoundId, TaskId};
@@ -26,15 +26,8 @@ pub struct Contribute {
     /// What to submit
     #[arg(long, value_enum, default_value = "honest")]
     strategy: Strategy,
-    /// Updates of the weights in a round [default: what suits the task's architecture]
-    #[arg(long, value_parser = at_least_one)]
-    steps: Option<usize>,
-    /// Samples of one update [default: what suits the task's architecture]
-    #[arg(long, value_parser = at_least_one)]
-    batch: Option<usize>,
-    /// Step size of the boldest update [default: what suits the task's architecture]
-    #[arg(long, value_parser = learning_rate)]
-    learning_rate: Option<f64>,
+    #[command(flatten)]
+    training: TrainingArgs,
     /// Repeat the same training, for experiments only: whoever guesses the seed can train your delta and commit it
     /// first. It is mixed with account, task and round [default: drawn by the system for every training]
     #[arg(long)]
@@ -42,23 +35,9 @@ pub struct Contribute {
     /// Where to train
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceChoice,
-    /// Parameters to keep in a delta, in thousandths; the rest goes into the next
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    keep_permille: u32,
     /// Stop before this round
     #[arg(long, value_name = "ROUND")]
     until_round: Option<u32>,
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    let number: Option<usize> = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| format!("`{text}` is not a number from 1 on"))
-}
-
-fn learning_rate(text: &str) -> Result<f64, String> {
-    let rate: Option<f64> = text.parse().ok();
-    let rate = rate.filter(|rate| rate.is_finite() && *rate > 0.0);
-    rate.ok_or_else(|| format!("`{text}` is not a step size such as 0.003"))
 }
 
 /// One of `of` equal parts, counted from 1.
@@ -88,11 +67,7 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
     let data = args.data.load(Use::Training, &view.graph)?;
     let training = Training {
         data: Arc::new(data.part(args.part.index - 1, args.part.of)),
-        options: TrainingOptions {
-            steps: args.steps,
-            batch: args.batch,
-            learning_rate: args.learning_rate,
-        },
+        options: args.training.options(),
         seed: args.seed.map_or(Seed::System, Seed::Given),
         device: args.device.open()?,
         strategy: args.strategy,
@@ -102,7 +77,7 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
         globals.dirs()?,
         task,
         DeltaSource::Train(training),
-        args.keep_permille,
+        args.training.keep_permille,
         args.until_round.map(RoundId),
     );
     Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
@@ -111,16 +86,6 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_cannot_train_is_refused() {
-        assert_eq!(at_least_one("7"), Ok(7));
-        assert_eq!(learning_rate("3e-3"), Ok(0.003));
-        for wrong in ["0", "-1", "nan", "inf", "x"] {
-            assert!(at_least_one(wrong).is_err(), "{wrong}");
-            assert!(learning_rate(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn parts_count_from_one() {

@@ -1,8 +1,6 @@
 //! A whole network on this machine: a node, a sponsor, contributors, attesters, all as real
 //! processes.
 
-mod exam;
-mod picture;
 mod report;
 mod scene;
 
@@ -10,7 +8,9 @@ use crate::{
     chain::{Account, Call, Client, Inclusion, Keypair, Moment},
     cli::{
         data::DataFolder,
+        exam::Exam,
         output::{Format, UNIT},
+        picture::{self, Curve},
     },
     keys,
     model::describe,
@@ -20,7 +20,6 @@ use crate::{
     training::{data::Use, weights_file},
 };
 use anyhow::{ensure, Context, Result};
-use exam::Exam;
 use gotong_protocol::{
     view::{RoundView, SubmissionView, TaskView},
     Roles, RoundId, TaskId,
@@ -87,7 +86,9 @@ impl Demo {
             rounds as usize <= most,
             "there are exams for {most} rounds: give --rounds {most} or fewer"
         );
-        let exam = Exam::new(scene, &self.data.path())?;
+        let graph = scene.graph()?;
+        let unseen = scene.report(&self.data.path(), &graph)?;
+        let exam = Exam::new(graph, scene.data(), unseen)?;
         let mut network = Network::start(&self.folder, cast).await?;
         std::fs::write(self.folder.join(MODEL), scene.model())?;
         output.say(format_args!("node      {}", network.node.url()));
@@ -117,7 +118,11 @@ impl Demo {
         weights_file::write(&weights, watch.replica.graph(), watch.replica.weights())?;
         output.say(format_args!("weights   {}", weights.display()));
         let picture = self.folder.join("loss.svg");
-        picture::draw(&picture, report.marks())?;
+        let curve = Curve {
+            name: String::new(),
+            losses: report.marks().iter().map(|mark| mark.loss()).collect(),
+        };
+        picture::draw(&picture, report.exam().caption(), &[curve])?;
         output.say(format_args!("picture   {}", picture.display()));
         report.finish(&watch.task, started.elapsed())
     }

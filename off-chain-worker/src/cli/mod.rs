@@ -8,8 +8,11 @@ mod data;
 pub mod demo;
 mod disputes;
 mod doctor;
+mod exam;
 mod generate;
+mod lab;
 pub mod output;
+mod picture;
 mod prove;
 mod rewards;
 mod round_report;
@@ -19,6 +22,7 @@ mod stake;
 mod submit;
 mod task;
 mod tipping;
+mod training;
 mod verify;
 mod watch;
 mod weights;
@@ -158,6 +162,8 @@ pub enum Command {
     Doctor(doctor::Doctor),
     /// Show the whole protocol on this machine
     Demo(demo::Demo),
+    /// Play rounds without a chain, for experiments: any number of hands
+    Lab(Box<lab::Lab>),
 }
 
 /// Runs one subcommand.
@@ -183,6 +189,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Claim(args) => claim::run(args, globals).await,
         Command::Doctor(args) => doctor::run(args, globals).await,
         Command::Demo(args) => demo::run(args, globals).await,
+        Command::Lab(args) => lab::run(*args, globals).await,
     }
 }
 
@@ -246,6 +253,8 @@ mod tests {
             "gotong task open --name x --budget 5 --hold-out drawn --pool-out pool --rounds 9",
             "gotong claim --task 0 --forfeit 7",
             "gotong task release --task 0 --round 3",
+            "gotong lab --hands 1,2,4 --seeds 1,2,3 --rounds 5 --steps 80",
+            "gotong lab --model mlp:784,9,10 --exam 64 --forget --folder lab",
         ] {
             assert!(parses(right), "{right}");
         }
@@ -278,6 +287,9 @@ mod tests {
             "gotong task open --name x --budget 5 --hold-out drawn --pool-out pool --shards 3",
             "gotong claim --forfeit 7",
             "gotong task release --task 0",
+            "gotong lab --hands 0",
+            "gotong lab --hands 1,two",
+            "gotong lab --rounds 0",
         ] {
             assert!(!parses(wrong), "{wrong}");
         }

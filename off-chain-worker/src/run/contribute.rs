@@ -2,26 +2,24 @@
 
 use super::{
     claim_rounds,
+    delta_source::DeltaSource,
     replica::ReplicaWorker,
     residuals::Residuals,
     round_span, submit_once,
-    training_job::{Seed, Trained, TrainingJob},
+    training_job::{Made, TrainingJob},
     Daemon, Replica, ReplicaError, RunError, ScorerOptions, StuckClaim, WorkerDirs,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
     engine::{Contributor, ContributorCommand, ContributorSnapshot, Submission},
     state::{Folder, Lock},
-    training::{data::Labelled, TrainingOptions},
+    training::Span,
 };
-use burn::tensor::Device;
-use codec::Encode;
 use gotong_protocol::{
     may_reveal,
     view::{RoundView, StakeView, TaskView},
     Hash, Phase, RoundId, TaskId, TaskTerms,
 };
-use gotong_scoring::blake2_256;
 use std::{
     ops::ControlFlow,
     sync::{
@@ -32,67 +30,6 @@ use std::{
 };
 use tokio::task::JoinHandle;
 use tracing::Instrument;
-
-/// Where a contributor's changes come from.
-#[derive(Clone)]
-pub enum DeltaSource {
-    /// Trained from the round's weights, round after round.
-    Train(Training),
-    /// Weights trained elsewhere, submitted in one round.
-    Weights(Arc<OwnWeights>),
-}
-
-/// Weights that were trained elsewhere.
-#[derive(Encode)]
-pub struct OwnWeights {
-    /// What was made of `base`: master weights, in the order of the parameters.
-    pub trained: Vec<i16>,
-    /// What they were trained from; if it is not given, the weights of the round that they are submitted in.
-    pub base: Option<Vec<i16>>,
-}
-
-impl DeltaSource {
-    pub(super) fn is_honest_training(&self) -> bool {
-        matches!(self, Self::Train(training) if training.strategy == Strategy::Honest)
-    }
-
-    /// The file of the engine's state. Every file of weights has its own: what is committed and revealed is what
-    /// was given, whatever the account submitted before.
-    fn state_name(&self) -> String {
-        match self {
-            Self::Train(_) => "contributor".into(),
-            Self::Weights(weights) => {
-                let digest = blake2_256(&[&weights.encode()]);
-                format!("submission-{}", hex::encode(&digest[..8]))
-            }
-        }
-    }
-}
-
-/// How to train.
-#[derive(Clone)]
-pub struct Training {
-    /// What to train on.
-    pub data: Arc<Labelled>,
-    /// Steps, batches and learning rate.
-    pub options: TrainingOptions,
-    /// What orders the samples.
-    pub seed: Seed,
-    /// Where to train.
-    pub device: Device,
-    /// What to submit.
-    pub strategy: Strategy,
-}
-
-/// What a contributor makes of its training.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Strategy {
-    /// Submits what it learned.
-    #[default]
-    Honest,
-    /// Submits the same values in random places: an adversary, for demonstrations.
-    Noise,
-}
 
 /// The daemon of a contributor.
 pub struct Contribute {
@@ -147,7 +84,7 @@ struct RunningTraining {
     round: RoundId,
     base_root: Hash,
     stop: Arc<AtomicBool>,
-    running: JoinHandle<Result<Trained, RunError>>,
+    running: JoinHandle<Result<Made, RunError>>,
 }
 
 impl Drop for RunningTraining {
@@ -156,6 +93,8 @@ impl Drop for RunningTraining {
     }
 }
 
+/// The file of what the optimizer remembers.
+const MEMORY: &str = "optimizer";
 const CLAIM_RETRY: Duration = Duration::from_secs(30);
 /// What the chain says of a delta that it keeps the author of, and does not score.
 const REVEALED_LATE: &str = "RevealedLate";
@@ -249,10 +188,13 @@ impl Contribute {
         else {
             return Ok(());
         };
-        let trained = (&mut ended.running).await??;
+        let made = (&mut ended.running).await??;
+        if let Some(memory) = &made.memory {
+            opened.folder.save(MEMORY, memory)?;
+        }
         let revealed = opened.engine.residual_of();
-        if opened.engine.on_trained(trained.prepared) {
-            if let Some(residual) = &trained.residual {
+        if opened.engine.on_trained(made.prepared) {
+            if let Some(residual) = &made.residual {
                 opened.residuals.save(revealed, residual)?;
             }
         }
@@ -278,7 +220,7 @@ impl Contribute {
                 }
                 match self.rebuild(opened, client, now, view).await? {
                     Rebuilt::Wholly => {
-                        self.training = self.start_training(opened, round, base_root)?;
+                        self.training = self.start_training(opened, view, base_root)?;
                     }
                     Rebuilt::Partly => {}
                     Rebuilt::UpTo(error) if self.is_to_end() => self.hopeless = Some(error),
@@ -399,9 +341,10 @@ impl Contribute {
     fn start_training(
         &self,
         opened: &Opened,
-        round: RoundId,
+        view: &TaskView,
         base_root: Hash,
     ) -> Result<Option<RunningTraining>, RunError> {
+        let round = view.round;
         let Some(replica) = opened.worker.replica() else {
             return Ok(None);
         };
@@ -419,6 +362,8 @@ impl Contribute {
             graph: replica.graph().clone(),
             master: replica.weights().to_vec(),
             residual,
+            memory: opened.folder.load(MEMORY)?,
+            span: Span::of_round(round.0, view.terms.hold_out.rounds()),
             keep_permille: self.keep_permille,
             source: self.source.clone(),
             stop: stop.clone(),

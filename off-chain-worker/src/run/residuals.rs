@@ -12,7 +12,7 @@ pub(super) struct Residual {
 }
 
 /// What deltas left out, on disk: error feedback, to be sent with the next one, also if a round did not merge
-/// them. What is left then adds up to a bolder delta, which takes a model over noise (`examples/simulate.rs`).
+/// them. What is left then adds up to a bolder delta, which takes a model over noise.
 pub(super) struct Residuals(Folder);
 
 /// What the newest delta left out, and the one before it.

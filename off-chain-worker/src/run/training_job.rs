@@ -1,7 +1,7 @@
 //! One training, from the weights of a round to a delta.
 
 use super::{
-    contribute::{DeltaSource, Strategy},
+    delta_source::{DeltaSource, Strategy},
     residuals::Residual,
     sponsor::random_hash,
     RunError,
@@ -9,9 +9,11 @@ use super::{
 use crate::{
     chain::Account,
     engine::PreparedDelta,
-    training::{add_residual, noise_change, train, Step},
+    training::{
+        add_residual, compress, noise_change, train_from, Memory, Span, Start, Step, Trained,
+    },
 };
-use gotong_protocol::{bounds::MAX_DELTA_BYTES, Delta, Graph, Hash, RoundId, TaskId};
+use gotong_protocol::{bounds::MAX_DELTA_BYTES, Graph, Hash, RoundId, TaskId};
 use gotong_scoring::blake2_256;
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::{rand_core::OsError, rngs::OsRng, TryRngCore};
@@ -50,10 +52,12 @@ impl Seed {
 }
 
 /// What a training run gives.
-pub(super) struct Trained {
+pub(super) struct Made {
     pub prepared: PreparedDelta,
     /// What the delta leaves out of the change that was trained.
     pub residual: Option<Residual>,
+    /// What the next training starts from, beside the weights.
+    pub memory: Option<Memory>,
 }
 
 /// All that a training run needs, apart from the daemon.
@@ -65,6 +69,10 @@ pub(super) struct TrainingJob {
     pub graph: Graph,
     pub master: Vec<i16>,
     pub residual: Option<Vec<i32>>,
+    /// What the optimizer remembers of the trainings before.
+    pub memory: Option<Memory>,
+    /// Which part of the task the round is.
+    pub span: Span,
     pub keep_permille: u32,
     pub source: DeltaSource,
     pub stop: Arc<AtomicBool>,
@@ -72,19 +80,20 @@ pub(super) struct TrainingJob {
 
 impl TrainingJob {
     /// Trains, and makes a delta of the change and of what the last delta left out.
-    pub(super) fn run(self) -> Result<Trained, RunError> {
-        let mut change = self.change()?;
+    pub(super) fn run(self) -> Result<Made, RunError> {
+        let Trained { mut change, memory } = self.trained()?;
         if let Some(residual) = &self.residual {
             add_residual(&mut change, residual);
         }
-        let (delta, bytes) =
-            compress(&change, self.keep_permille).ok_or(RunError::NothingLearned)?;
+        let (delta, bytes) = compress(&change, self.keep_permille, MAX_DELTA_BYTES)
+            .ok_or(RunError::NothingLearned)?;
         let salt = random_hash()?;
         let residual = || Residual {
             round: self.round,
             left_out: delta.residual(&change),
         };
-        Ok(Trained {
+        Ok(Made {
+            memory,
             residual: self.source.is_honest_training().then(residual),
             prepared: PreparedDelta {
                 round: self.round,
@@ -95,17 +104,20 @@ impl TrainingJob {
         })
     }
 
-    fn change(&self) -> Result<Vec<i32>, RunError> {
+    fn trained(&self) -> Result<Trained, RunError> {
         let training = match &self.source {
             DeltaSource::Weights(own) => {
                 let base = own.base.as_ref().unwrap_or(&self.master);
                 let difference = |(&new, &old): (&i16, &i16)| i32::from(new) - i32::from(old);
-                return Ok(own.trained.iter().zip(base).map(difference).collect());
+                return Ok(Trained {
+                    change: own.trained.iter().zip(base).map(difference).collect(),
+                    memory: None,
+                });
             }
             DeltaSource::Train(training) => training,
         };
         let seed = training.seed.draw(&self.account, self.task, self.round)?;
-        let config = training.options.config(&self.graph, seed);
+        let config = training.options.config(&self.graph, self.span, seed);
         let bar = ProgressBar::new(config.steps as u64)
             .with_style(training_style())
             .with_message(format!("task {}, round {}", self.task, self.round));
@@ -113,9 +125,13 @@ impl TrainingJob {
             bar.set_position(step.step as u64);
             bar.set_prefix(format!("{:.3}", step.loss));
         };
-        let change = train(
-            &self.graph,
-            &self.master,
+        let start = Start {
+            graph: &self.graph,
+            master: &self.master,
+            memory: self.memory.as_ref(),
+        };
+        let trained = train_from(
+            start,
             &training.data,
             &config,
             &training.device,
@@ -123,11 +139,11 @@ impl TrainingJob {
             &self.stop,
         );
         bar.finish_and_clear();
-        let change = change?;
-        Ok(match training.strategy {
-            Strategy::Honest => change,
-            Strategy::Noise => noise_change(change.len(), seed, &change),
-        })
+        let mut trained = trained?;
+        if training.strategy == Strategy::Noise {
+            trained.change = noise_change(trained.change.len(), seed, &trained.change);
+        }
+        Ok(trained)
     }
 }
 
@@ -136,27 +152,9 @@ fn training_style() -> ProgressStyle {
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// A delta that fits an extrinsic, with its encoding: keeps fewer parameters if it must. `None`
-/// when there is nothing to send.
-fn compress(change: &[i32], keep_permille: u32) -> Option<(Delta, Vec<u8>)> {
-    let mut keep = keep_permille;
-    while keep > 0 {
-        let delta = Delta::compress(change, keep);
-        if delta.entries().is_empty() {
-            return None;
-        }
-        let bytes = delta.encode();
-        if bytes.len() <= MAX_DELTA_BYTES as usize {
-            return Some((delta, bytes));
-        }
-        keep = keep * 4 / 5;
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::contribute::Training;
+    use super::super::delta_source::Training;
     use super::*;
     use crate::training::{data::Labelled, initial_weights, TrainingOptions};
     use burn::tensor::Device;
@@ -188,6 +186,8 @@ mod tests {
             master: initial_weights(&graph, 1),
             graph,
             residual: None,
+            memory: None,
+            span: Span::WHOLE,
             keep_permille: 1000,
             source: DeltaSource::Train(training),
             stop: Arc::default(),
@@ -235,22 +235,5 @@ mod tests {
         ] {
             assert_ne!(other, first);
         }
-    }
-
-    #[test]
-    fn a_delta_is_made_to_fit() {
-        // A change that no code makes small: every position, random signs and places.
-        let mut state = 1u64;
-        let change: Vec<i32> = (0..1_000_000)
-            .map(|_| {
-                state = state.wrapping_mul(6364136223846793005).wrapping_add(1);
-                ((state >> 33) as i32 % 2000) - 1000
-            })
-            .collect();
-        let (delta, bytes) = compress(&change, 1000).unwrap();
-        assert!(bytes.len() <= MAX_DELTA_BYTES as usize);
-        assert!(delta.entries().len() > 10_000);
-        assert!(compress(&[0; 5000], 1000).is_none());
-        assert!(compress(&[1; 5000], 0).is_none());
     }
 }

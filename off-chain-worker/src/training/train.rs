@@ -10,7 +10,8 @@ use super::{
     cores::Cores,
     data::Labelled,
     model::Network,
-    TrainingConfig, UntrainableGraph,
+    optimizer::Descent,
+    Memory, TrainingConfig, UntrainableGraph,
 };
 
 /// Progress of a training.
@@ -52,20 +53,33 @@ pub enum TrainingError {
     Device(String),
 }
 
+/// What a training starts from.
+#[derive(Clone, Copy, Debug)]
+pub struct Start<'a> {
+    /// The model.
+    pub graph: &'a Graph,
+    /// Its master weights, in the machine's order.
+    pub master: &'a [i16],
+    /// What the optimizer remembers of earlier trainings of the same model. One of another model counts as none.
+    pub memory: Option<&'a Memory>,
+}
+
+/// What a training gives.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The change of every parameter in w16 units, in the machine's order: trained less original.
+    pub change: Vec<i32>,
+    /// What the next training may start from, if that is worth keeping.
+    pub memory: Option<Memory>,
+}
+
 /// Steps between two reports of progress; reading a loss back waits for the device.
 const REPORT_EVERY: usize = 10;
 
-/// Trains from `master` and returns the change of every parameter in w16 units, in the machine's
-/// order: trained less original.
-///
-/// Every update takes a shuffled batch of `data`, of at most three quarters of it, so that the seed matters however little
-/// it is. In a language
-/// model every token is a label. The same seed gives the same change on the same device with the same
-/// number of cores.
+/// Trains from `master` with an optimizer that remembers nothing, and gives the change: [`train_from`].
 ///
 /// # Errors
-/// A graph, weights or data that do not fit together; `stop` was set; the training diverged; the
-/// device failed.
+/// As [`train_from`].
 pub fn train(
     graph: &Graph,
     master: &[i16],
@@ -75,6 +89,37 @@ pub fn train(
     progress: &mut dyn FnMut(Step),
     stop: &AtomicBool,
 ) -> Result<Vec<i32>, TrainingError> {
+    let start = Start {
+        graph,
+        master,
+        memory: None,
+    };
+    train_from(start, data, config, device, progress, stop).map(|trained| trained.change)
+}
+
+/// Trains as long as `config` says.
+///
+/// Every update takes a shuffled batch of `data`, of at most three quarters of it, so that the seed matters however little
+/// it is. In a language
+/// model every token is a label. The same seed gives the same change on the same device with the same
+/// number of cores.
+///
+/// # Errors
+/// A graph, weights or data that do not fit together; `stop` was set; the training diverged; the
+/// device failed.
+pub fn train_from(
+    start: Start,
+    data: &Labelled,
+    config: &TrainingConfig,
+    device: &Device,
+    progress: &mut dyn FnMut(Step),
+    stop: &AtomicBool,
+) -> Result<Trained, TrainingError> {
+    let Start {
+        graph,
+        master,
+        memory,
+    } = start;
     let mut network = Network::new(graph, master, device)?;
     check(graph, data)?;
     if config.batch == 0 {
@@ -82,7 +127,7 @@ pub fn train(
     }
     let mut batches = Batches::new(data, config);
     let cores = Cores::of(device, batches.size)?;
-    let mut optimizer = config.optimizer.start();
+    let mut descent = Descent::new(config.optimizer, &network, memory, device);
     for step in 0..config.steps {
         if stop.load(Ordering::Relaxed) {
             return Err(TrainingError::Stopped);
@@ -90,9 +135,8 @@ pub fn train(
         let (loss, gradients) = cores.gradients(&network, batches.next(), |chosen| {
             Batch::of(graph, data, chosen, device)
         });
-        network = optimizer
-            .step(config.rate(step), network, gradients)
-            .bounded();
+        let rate = config.rate(step, descent.updates());
+        network = descent.step(rate, network, gradients).bounded();
         if (step + 1) % REPORT_EVERY == 0 || step + 1 == config.steps {
             progress(Step {
                 step: step + 1,
@@ -103,7 +147,10 @@ pub fn train(
     }
     let trained = network.master()?;
     let change = |(&after, &before): (&i16, &i16)| i32::from(after) - i32::from(before);
-    Ok(trained.iter().zip(master).map(change).collect())
+    Ok(Trained {
+        change: trained.iter().zip(master).map(change).collect(),
+        memory: descent.memory()?,
+    })
 }
 
 /// Mean loss of `data` in bits, by the network that is trained: in floats, rounded as by the machine. For a

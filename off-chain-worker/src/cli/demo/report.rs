@@ -3,13 +3,13 @@
 
 use super::{
     account,
-    exam::{Exam, Mark},
     scene::{Cast, LIAR, NOISE},
     Ended,
 };
 use crate::{
     chain::{Account, Moment},
     cli::{
+        exam::{Exam, Mark},
         output::{millibits, Format, SYMBOL, UNIT},
         round_report::RoundReport,
     },
@@ -208,6 +208,11 @@ impl Report {
             }
         }
         Ok(())
+    }
+
+    /// What the model is reported on.
+    pub fn exam(&self) -> &Exam {
+        &self.exam
     }
 
     /// What the model was worth at the start, and after every round.

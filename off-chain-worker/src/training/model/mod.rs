@@ -27,6 +27,7 @@ mod rounding;
 
 use burn::{
     module::{Module, Param},
+    optim::GradientsParams,
     tensor::{Device, Tensor, TensorData},
 };
 use gotong_scoring::{arith::MASTER_BOUND, Graph, GraphError, Op};
@@ -115,6 +116,31 @@ impl Network {
     /// The same network, whose gradients are found apart from those of this one.
     pub fn detached(&self) -> Self {
         self.clone().with_masters(|master, _| master)
+    }
+
+    /// Rows and columns of every tensor of masters.
+    pub fn shapes(&self) -> Vec<[usize; 2]> {
+        self.masters.iter().map(|master| master.dims()).collect()
+    }
+
+    /// The network after an update of its masters: `update` gets a tensor's number, the tensor, and its gradient.
+    pub fn updated(
+        self,
+        mut gradients: GradientsParams,
+        mut update: impl FnMut(usize, Tensor<2>, Tensor<2>) -> Tensor<2>,
+    ) -> Self {
+        let masters = self.masters.into_iter().enumerate();
+        let master = |(at, master): (usize, Param<Tensor<2>>)| match gradients.remove(master.id) {
+            None => master,
+            Some(gradient) => master.map(|master| {
+                let updated = update(at, master.inner(), gradient);
+                updated.autodiff().require_grad()
+            }),
+        };
+        Self {
+            masters: masters.map(master).collect(),
+            ..self
+        }
     }
 
     fn with_masters(self, given: impl Fn(Tensor<2>, &Parameter) -> Tensor<2>) -> Self {

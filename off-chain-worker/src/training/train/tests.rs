@@ -1,5 +1,6 @@
-use super::super::{data::FashionMnist, initial_weights, noise_change, Optimizer};
+use super::super::{data::FashionMnist, initial_weights, noise_change, Optimizer, Span};
 use super::*;
+use codec::{Decode, Encode};
 use gotong_scoring::{
     arith::MASTER_BOUND, Cnn, Convolution, Evaluator, Image, Op, Pool, Reference, Samples,
     Transformer, Width, Window,
@@ -63,8 +64,8 @@ fn parts_of_a_batch_add_up_to_all_of_it() {
         let cores = Cores::new(cores).unwrap();
         let batch = |chosen: &[usize]| Batch::of(&graph, &set.train, chosen, &device);
         let (loss, gradients) = cores.gradients(&network, &samples, batch);
-        let optimizer = &mut Optimizer::Momentum.start();
-        let next = optimizer.step(1.0, network.clone(), gradients);
+        let mut descent = Descent::new(Optimizer::Momentum, &network, None, &device);
+        let next = descent.step(1.0, network.clone(), gradients);
         (bits(loss).unwrap(), next.master().unwrap())
     };
     let (loss, weights) = computed(1);
@@ -322,4 +323,107 @@ fn progress_ends_at_the_last_step() {
     )
     .unwrap();
     assert_eq!(seen, [(10, 23), (20, 23), (23, 23)]);
+}
+
+/// A small language model, and what it learns from.
+fn sentences() -> (Graph, Labelled) {
+    let graph = Graph::transformer(&Transformer {
+        vocab: 5,
+        tokens: 6,
+        width: 8,
+        heads: 2,
+        hidden: 8,
+        layers: 1,
+        tied: true,
+    });
+    let byte = |at: usize| ((at * at + at / 3) % 5) as u8;
+    let samples = 40;
+    let data = Labelled {
+        inputs: 6,
+        pixels: (0..6 * samples).map(byte).collect(),
+        labels: (0..samples).map(|sample| byte(6 * sample + 6)).collect(),
+    };
+    (graph, data)
+}
+
+/// What is written and read again is the same as what never left the memory.
+#[test]
+fn an_optimizer_goes_on_where_it_was() {
+    let ((graph, data), device) = (sentences(), Device::flex());
+    let network = Network::new(&graph, &initial_weights(&graph, 1), &device).unwrap();
+    let cores = Cores::new(1).unwrap();
+    let step = |descent: &mut Descent, network: &Network, samples: &[usize]| {
+        let (_, gradients) = cores.gradients(network, samples, |chosen| {
+            Batch::of(&graph, &data, chosen, &device)
+        });
+        descent.step(0.01, network.clone(), gradients)
+    };
+    let mut descent = Descent::new(Optimizer::AdamW, &network, None, &device);
+    assert_eq!((descent.updates(), descent.memory().unwrap()), (0, None));
+    let first = step(&mut descent, &network, &[0, 1, 2]);
+    let memory = descent.memory().unwrap().unwrap();
+    let memory = Memory::decode(&mut &memory.encode()[..]).unwrap();
+    assert_eq!(memory.updates(), 1);
+    let mut other = Descent::new(Optimizer::AdamW, &first, Some(&memory), &device);
+    let mut fresh = Descent::new(Optimizer::AdamW, &first, None, &device);
+    let [went_on, restored, forgot] = [&mut descent, &mut other, &mut fresh]
+        .map(|descent| step(descent, &first, &[3, 4]).master().unwrap());
+    assert_eq!(restored, went_on);
+    assert_ne!(forgot, went_on);
+    assert_eq!(other.updates(), 2);
+}
+
+#[test]
+fn a_memory_of_another_model_counts_as_none() {
+    let (graph, data) = sentences();
+    let config = TrainingConfig {
+        steps: 3,
+        batch: 4,
+        ..TrainingConfig::of(&graph)
+    };
+    let (device, stop) = (Device::flex(), AtomicBool::new(false));
+    let master = initial_weights(&graph, 1);
+    let trained = |memory: Option<&Memory>| {
+        let start = Start {
+            graph: &graph,
+            master: &master,
+            memory,
+        };
+        train_from(start, &data, &config, &device, &mut |_| {}, &stop).unwrap()
+    };
+    let first = trained(None);
+    let memory = first.memory.unwrap();
+    assert_eq!(memory.updates(), 3);
+    assert_ne!(trained(Some(&memory)).change, first.change);
+    let foreign = Memory::default();
+    assert_eq!(trained(Some(&foreign)).change, first.change);
+    assert_eq!(run(&graph, &data, &config), first.change);
+}
+
+#[test]
+fn a_rate_falls_over_all_rounds_of_a_task() {
+    let config = |round: u32, rounds: u32| TrainingConfig {
+        steps: 80,
+        span: Span::of_round(round, rounds),
+        learning_rate: 1.0,
+        optimizer: Optimizer::AdamW,
+        ..TrainingConfig::default()
+    };
+    let rate = |round: u32, step: usize, updates: usize| config(round, 10).rate(step, updates);
+    assert_eq!(rate(0, 0, 0), 1.0 / 80.0, "it warms up");
+    assert!((rate(1, 0, 80) - 0.9).abs() < 1e-9, "once");
+    assert!((rate(5, 40, 440) - 0.45).abs() < 1e-9);
+    assert!((rate(9, 79, 799) - 0.1 / 80.0).abs() < 1e-9, "to its end");
+    // Who comes later warms up too, and nobody for more than a round.
+    assert!((rate(5, 0, 0) - 0.5 / 80.0).abs() < 1e-9);
+    assert!((config(500, 1000).rate(0, 0) - 0.5 / 80.0).abs() < 1e-9);
+    // A round after the last is none, and no rate is below zero.
+    assert_eq!(config(12, 10).rate(3, 1000), 0.0);
+    assert_eq!(Span::of_round(0, 1), Span::WHOLE);
+    // With momentum it falls over every training.
+    let momentum = TrainingConfig {
+        optimizer: Optimizer::Momentum,
+        ..config(5, 10)
+    };
+    assert_eq!([0, 40].map(|step| momentum.rate(step, 0)), [1.0, 0.5]);
 }

@@ -1,15 +1,17 @@
 //! What a model is worth on samples that never score a round, by the exact machine.
 
-use super::{scene::Scene, Result};
 use crate::{
     evaluation::{bits, generate, FastCpu, Sampler},
-    training::{data::Labelled, Tokenizer},
+    training::{
+        data::{DataSet, Labelled},
+        Tokenizer,
+    },
 };
-use anyhow::bail;
+use anyhow::{bail, Result};
 use gotong_protocol::Graph;
 use gotong_scoring::{Evaluator, Samples};
 use serde_json::{json, Value};
-use std::{fmt, path::Path};
+use std::fmt;
 
 /// What a text of the model begins with.
 const PROMPT: &str = "**KING**  \n";
@@ -37,15 +39,14 @@ pub enum Mark {
 }
 
 impl Exam {
-    pub fn new(scene: Scene, folder: &Path) -> Result<Self> {
-        let graph = scene.graph()?;
-        let data = scene.report(folder, &graph)?;
+    /// Of a model, on samples of a data set.
+    pub fn new(graph: Graph, set: DataSet, data: Labelled) -> Result<Self> {
         let samples = Samples::new(graph.inputs, graph.classes(), &data.records())?;
         Ok(Self {
             graph,
             data,
             samples,
-            tokenizer: scene.data().tokenizer(),
+            tokenizer: set.tokenizer(),
         })
     }
 
@@ -64,6 +65,17 @@ impl Exam {
             loss: bits(&losses) / count,
             accuracy: right as f64 / count,
         })
+    }
+
+    /// What its losses are of, and their unit.
+    pub fn caption(&self) -> (&'static str, &'static str) {
+        match self.tokenizer {
+            None => ("Loss on images that never scored a round", "bits per image"),
+            Some(_) => (
+                "Loss on text that never scored a round",
+                "bits per character",
+            ),
+        }
     }
 
     /// A text that a language model writes with these weights.
@@ -101,17 +113,6 @@ impl Mark {
     pub fn loss(self) -> f64 {
         match self {
             Self::Images { loss, .. } | Self::Text(loss) => loss,
-        }
-    }
-
-    /// What is drawn, and the unit of it.
-    pub fn caption(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Images { .. } => ("Loss on images that never scored a round", "bits per image"),
-            Self::Text(_) => (
-                "Loss on text that never scored a round",
-                "bits per character",
-            ),
         }
     }
 
@@ -153,16 +154,17 @@ impl fmt::Display for Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::{data, initial_weights};
+    use crate::training::{
+        data::{self, Use},
+        initial_weights,
+    };
 
     #[test]
     fn a_language_model_is_marked_by_characters_and_writes() {
-        let exam = Exam::new(Scene::Lm, &data::folder()).unwrap();
-        let exam = Exam {
-            data: exam.data.slice(0..2),
-            samples: Samples::new(128, 84, &exam.data.slice(0..2).records()).unwrap(),
-            ..exam
-        };
+        let graph = crate::model::parse(include_str!("../../../docs/models/transformer.toml"));
+        let (graph, set) = (graph.unwrap(), DataSet::Shakespeare);
+        let data = set.load(&data::folder(), Use::Report, &graph).unwrap();
+        let exam = Exam::new(graph, set, data.slice(0..2)).unwrap();
         assert_eq!(exam.samples(), "256 unseen characters");
         // All weights zero: every character is as likely.
         let zeros = vec![0; exam.graph.parameters()];

@@ -1,0 +1,357 @@
+//! `gotong lab`: rounds without a chain, for any number of hands, seeds and settings.
+
+use super::{
+    data::Data,
+    exam::Exam,
+    output::{table, Format},
+    picture::{self, Curve},
+    training::{at_least_one, TrainingArgs},
+    Globals,
+};
+use crate::{
+    lab::{Experiment, Material, Rounds},
+    model::{describe, Model},
+    run::Stop,
+    state::Folder,
+    training::{data::Use, DeviceChoice},
+};
+use anyhow::{ensure, Context, Result};
+use codec::{Decode, Encode};
+use gotong_scoring::{Graph, Samples};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{json, Map, Value};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        Arc,
+    },
+    time::Instant,
+};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  gotong lab --hands 1,2,4,8 --seeds 1,2,3 --folder lab\n  \
+                  gotong lab --model docs/models/transformer.toml --hands 3 --steps 80 --output json\n\n\
+                  Stop it at any time: the same command goes on where it was."
+)]
+pub struct Lab {
+    /// The architecture: a TOML file, or mlp: and the width of every layer, inputs first
+    #[arg(long, default_value = "mlp:784,128,10")]
+    model: Model,
+    #[command(flatten)]
+    data: Data,
+    /// Contributors, each with an equal part of the data; of several numbers, one run each
+    #[arg(long, default_value = "4", value_delimiter = ',', value_parser = at_least_one)]
+    hands: Vec<usize>,
+    /// Seeds; one run each
+    #[arg(long, default_value = "1", value_delimiter = ',')]
+    seeds: Vec<u64>,
+    /// Rounds of a run
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    #[command(flatten)]
+    training: TrainingArgs,
+    /// Forget after each round what the optimizer has learned of the gradients, to see what that is worth
+    #[arg(long)]
+    forget: bool,
+    /// Samples that score a round
+    #[arg(long, default_value_t = 800, value_parser = at_least_one)]
+    exam: usize,
+    /// Samples that never score a round, on which the model is reported
+    #[arg(long, default_value_t = 400, value_parser = at_least_one)]
+    report: usize,
+    /// Where to train
+    #[arg(long, value_enum, default_value = "flex")]
+    device: DeviceChoice,
+    /// Where the table, the picture and what is needed to go on are kept
+    #[arg(long, default_value = "lab")]
+    folder: PathBuf,
+}
+
+/// One number of hands with one seed, as it is kept.
+#[derive(Clone, Encode, Decode)]
+struct Run {
+    /// The settings that it was begun with.
+    settings: String,
+    rounds: Rounds,
+    /// Loss in bits on samples that never score a round: before the first round, then after each.
+    losses: Vec<f64>,
+    /// By round, the gain in bits a sample, and how many deltas were merged.
+    gains: Vec<(f64, u32)>,
+    /// Seconds that the rounds took.
+    seconds: f64,
+}
+
+pub async fn run(args: Lab, globals: &Globals) -> Result<()> {
+    let output = globals.output;
+    let signal = Stop::on_signals()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let told = stop.clone();
+    let mut playing = tokio::task::spawn_blocking(move || args.play(output, &told));
+    tokio::select! {
+        done = &mut playing => done?,
+        () = signal.told() => {
+            stop.store(true, Ordering::Relaxed);
+            playing.await??;
+            anyhow::bail!("stopped; the same command goes on where it was")
+        }
+    }
+}
+
+impl Lab {
+    fn play(self, output: Format, stop: &AtomicBool) -> Result<()> {
+        let Model(graph) = &self.model;
+        let set = self.data.set(graph)?;
+        let exams = self.data.load(Use::Exam, graph)?;
+        let report = self.data.load(Use::Report, graph)?.slice(0..self.report);
+        let material = Material {
+            training: self.data.load(Use::Training, graph)?,
+            exams: Samples::new(graph.inputs, graph.classes(), &exams.records())?,
+            device: self.device.open()?,
+        };
+        let report = Exam::new(graph.clone(), set, report)?;
+        let folder = Folder::open(&self.folder)?;
+        let _lock = folder.lock()?;
+        output.say(format_args!("model     {}", describe(graph)));
+        output.say(format_args!("unseen    {}", report.samples()));
+        let all = self.hands.len() * self.seeds.len() * self.rounds as usize;
+        let bar = ProgressBar::new(all as u64).with_style(ProgressStyle::with_template(
+            "{msg} [{bar:30}] {pos}/{len} rounds, {eta} left",
+        )?);
+        let mut runs = Vec::new();
+        for &hands in &self.hands {
+            for &seed in &self.seeds {
+                bar.set_message(format!("{hands} hands, seed {seed}"));
+                let experiment = self.experiment(graph, hands, seed);
+                let run = self.one(
+                    &experiment,
+                    &material,
+                    &report,
+                    &folder,
+                    (output, &bar),
+                    stop,
+                )?;
+                // It was told to stop.
+                let Some(run) = run else { return Ok(()) };
+                runs.push((hands, seed, run));
+            }
+        }
+        bar.finish_and_clear();
+        self.tell(output, &report, &runs)
+    }
+
+    fn experiment(&self, graph: &Graph, hands: usize, seed: u64) -> Experiment {
+        Experiment {
+            graph: graph.clone(),
+            hands,
+            rounds: self.rounds,
+            exam: self.exam,
+            options: self.training.options(),
+            keep_permille: self.training.keep_permille,
+            forgets: self.forget,
+            seed,
+        }
+    }
+
+    /// Plays one run to its end, from where it was; none if it is told to stop.
+    fn one(
+        &self,
+        experiment: &Experiment,
+        material: &Material,
+        report: &Exam,
+        folder: &Folder,
+        (output, bar): (Format, &ProgressBar),
+        stop: &AtomicBool,
+    ) -> Result<Option<Run>> {
+        let name = format!("hands-{}-seed-{}", experiment.hands, experiment.seed);
+        let settings = format!(
+            "{experiment:?} {} {} {}",
+            self.data.set(&experiment.graph)?,
+            self.report,
+            self.device
+        );
+        let mut run = match folder.load::<Run>(&name)? {
+            Some(run) => {
+                ensure!(
+                    run.settings == settings,
+                    "{} was begun with other settings: choose another --folder, or remove it to begin anew",
+                    folder.path().join(&name).display()
+                );
+                run
+            }
+            None => {
+                let rounds = Rounds::new(experiment);
+                let first = report.mark(rounds.weights())?.loss();
+                Run {
+                    settings,
+                    rounds,
+                    losses: vec![first],
+                    gains: Vec::new(),
+                    seconds: 0.0,
+                }
+            }
+        };
+        bar.inc(run.rounds.played().into());
+        while run.rounds.played() < experiment.rounds {
+            let start = Instant::now();
+            let played = run.rounds.play(experiment, material, stop);
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let outcome = played.with_context(|| name.clone())?;
+            run.seconds += start.elapsed().as_secs_f64();
+            run.gains.push((outcome.gain, outcome.merged as u32));
+            let loss = report.mark(run.rounds.weights())?.loss();
+            run.losses.push(loss);
+            folder.save(&name, &run)?;
+            bar.inc(1);
+            bar.suspend(|| {
+                output.say(format_args!(
+                    "{} hands, seed {}, round {}: {loss:.3} bits, {} merged, {} bytes a delta",
+                    experiment.hands,
+                    experiment.seed,
+                    run.rounds.played() - 1,
+                    outcome.merged,
+                    outcome.delta_bytes
+                ));
+            });
+        }
+        Ok(Some(run))
+    }
+
+    /// Prints, and writes as JSON and as a picture.
+    fn tell(&self, output: Format, report: &Exam, runs: &[(usize, u64, Run)]) -> Result<()> {
+        let (mut rows, mut by_hands, mut curves) = (Vec::new(), Map::new(), Vec::new());
+        for &hands in &self.hands {
+            let own = || runs.iter().filter(|run| run.0 == hands).map(|run| &run.2);
+            let at = |round: usize| own().map(move |run| run.losses[round]);
+            let last = self.rounds as usize;
+            let (mean, deviation) = mean_and_deviation(at(last));
+            let (first, _) = mean_and_deviation(at(0));
+            let merged = own().flat_map(|run| run.gains.iter().map(|gain| f64::from(gain.1)));
+            let (merged, _) = mean_and_deviation(merged);
+            rows.push(vec![
+                hands.to_string(),
+                own().count().to_string(),
+                format!("{first:.4}"),
+                format!("{mean:.4}"),
+                format!("{deviation:.4}"),
+                format!("{merged:.1}"),
+                format!("{:.0}", own().map(|run| run.seconds).sum::<f64>()),
+            ]);
+            by_hands.insert(hands.to_string(), rounded(mean));
+            curves.push(Curve {
+                name: format!("{hands} hands"),
+                losses: (0..=last)
+                    .map(|round| mean_and_deviation(at(round)).0)
+                    .collect(),
+            });
+        }
+        let json = json!({
+            "rounds": self.rounds,
+            "bits_by_hands": by_hands,
+            "runs": runs.iter().map(|(hands, seed, run)| json!({
+                "hands": hands,
+                "seed": seed,
+                "bits": run.losses.iter().copied().map(rounded).collect::<Vec<_>>(),
+                "gains": run.gains.iter().map(|gain| rounded(gain.0)).collect::<Vec<_>>(),
+                "merged": run.gains.iter().map(|gain| gain.1).collect::<Vec<_>>(),
+                "proved_units": run.rounds.proved().collect::<Vec<_>>(),
+                "seconds": run.seconds,
+            })).collect::<Vec<_>>(),
+        });
+        let file = self.folder.join("lab.json");
+        fs::write(&file, format!("{json:#}\n"))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        let picture = self.folder.join("lab.svg");
+        picture::draw(&picture, report.caption(), &curves)?;
+        output.print(json, || {
+            let head = ["hands", "runs", "start", "bits", "+-", "merged", "seconds"];
+            let files = format!("\n{}\n{}", file.display(), picture.display());
+            table(&head, &rows) + &files
+        });
+        Ok(())
+    }
+}
+
+/// The mean, and the standard deviation of one run; 0 of a single one.
+fn mean_and_deviation(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let values: Vec<f64> = values.collect();
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, (squares / (count - 1.0).max(1.0)).sqrt())
+}
+
+fn rounded(value: f64) -> Value {
+    json!((value * 1e4).round() / 1e4)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+    use std::path::Path;
+
+    fn play(folder: &Path, more: &[&str]) -> Result<()> {
+        let folder = folder.to_str().unwrap();
+        let line = [
+            "gotong",
+            "lab",
+            "--model",
+            "mlp:784,4,10",
+            "--hands",
+            "1,2",
+            "--rounds",
+            "2",
+            "--batch",
+            "8",
+            "--exam",
+            "16",
+            "--report",
+            "20",
+            "--folder",
+            folder,
+        ];
+        let parsed = Cli::try_parse_from(line.iter().chain(more))?;
+        let Command::Lab(lab) = parsed.command else {
+            anyhow::bail!("another command")
+        };
+        lab.play(Format::Json, &AtomicBool::new(false))
+    }
+
+    #[test]
+    fn a_run_is_told_kept_and_gone_on_with() {
+        let folder = tempfile::tempdir().unwrap();
+        play(folder.path(), &["--steps", "3"]).unwrap();
+        let told = || fs::read_to_string(folder.path().join("lab.json")).unwrap();
+        let first = told();
+        let json: Value = serde_json::from_str(&first).unwrap();
+        let runs = json["runs"].as_array().unwrap();
+        assert_eq!(runs.len(), 2);
+        for (run, hands) in runs.iter().zip(["1", "2"]) {
+            let bits = run["bits"].as_array().unwrap();
+            assert_eq!(bits.len(), 3);
+            assert_eq!(json["bits_by_hands"][hands], bits[2]);
+        }
+        let picture = fs::read_to_string(folder.path().join("lab.svg")).unwrap();
+        assert!(picture.contains("2 hands"));
+        // All rounds are there already, with the seconds that they took.
+        play(folder.path(), &["--steps", "3"]).unwrap();
+        assert_eq!(told(), first);
+        let other = play(folder.path(), &["--steps", "4"]).unwrap_err();
+        assert!(other.to_string().contains("other settings"), "{other}");
+        assert_eq!(told(), first);
+    }
+
+    #[test]
+    fn a_deviation_is_that_of_one_run() {
+        assert_eq!(mean_and_deviation([2.0].into_iter()), (2.0, 0.0));
+        let (mean, deviation) = mean_and_deviation([1.0, 3.0].into_iter());
+        assert_eq!(mean, 2.0);
+        assert!((deviation - 2f64.sqrt()).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,58 @@
+//! The options that say how to train.
+
+use crate::training::TrainingOptions;
+
+/// How to train in a round, and how much of the change to submit.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TrainingArgs {
+    /// Updates of the weights in a round [default: what suits the architecture]
+    #[arg(long, value_parser = at_least_one)]
+    steps: Option<usize>,
+    /// Samples of one update [default: what suits the architecture]
+    #[arg(long, value_parser = at_least_one)]
+    batch: Option<usize>,
+    /// Step size of the boldest update [default: what suits the architecture]
+    #[arg(long, value_parser = learning_rate)]
+    learning_rate: Option<f64>,
+    /// Parameters to keep in a delta, in thousandths; the rest goes into the next
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub keep_permille: u32,
+}
+
+impl TrainingArgs {
+    /// What is asked for; the rest is what suits the architecture.
+    pub fn options(&self) -> TrainingOptions {
+        TrainingOptions {
+            steps: self.steps,
+            batch: self.batch,
+            learning_rate: self.learning_rate,
+        }
+    }
+}
+
+/// A number from 1 on.
+pub fn at_least_one(text: &str) -> Result<usize, String> {
+    let number: Option<usize> = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| format!("`{text}` is not a number from 1 on"))
+}
+
+fn learning_rate(text: &str) -> Result<f64, String> {
+    let rate: Option<f64> = text.parse().ok();
+    let rate = rate.filter(|rate| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| format!("`{text}` is not a step size such as 0.003"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_train_is_refused() {
+        assert_eq!(at_least_one("7"), Ok(7));
+        assert_eq!(learning_rate("3e-3"), Ok(0.003));
+        for wrong in ["0", "-1", "nan", "inf", "x"] {
+            assert!(at_least_one(wrong).is_err(), "{wrong}");
+            assert!(learning_rate(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! Rounds of a task without a chain, in one process: real training, deltas, scoring, merges and ledgers, for any
+//! number of hands. What an experiment needs that a network of real processes is too slow for.
+
+use std::sync::atomic::AtomicBool;
+
+use burn::tensor::Device;
+use codec::{Decode, Encode};
+use gotong_protocol::bounds::MAX_DELTA_BYTES;
+use gotong_scoring::{
+    blake2_256,
+    share::{entry_weight, share_round, Entrant, EntryWeights, Ledger, ScoreError, ShareTerms},
+    Delta, Graph, Hash, Samples,
+};
+use rand::{rngs::StdRng, seq::index, SeedableRng};
+use rayon::prelude::*;
+
+use crate::{
+    evaluation::FastCpu,
+    training::{
+        add_residual, compress, data::Labelled, initial_weights, train_from, Memory, Span, Start,
+        Trained, TrainingError, TrainingOptions,
+    },
+};
+
+/// What is run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Experiment {
+    /// The model.
+    pub graph: Graph,
+    /// Contributors, each with its own part of the data and the same stake.
+    pub hands: usize,
+    /// Rounds of the task.
+    pub rounds: u32,
+    /// Samples that score a round.
+    pub exam: usize,
+    /// How a hand trains.
+    pub options: TrainingOptions,
+    /// Parameters to keep in a delta, in thousandths.
+    pub keep_permille: u32,
+    /// Whether optimizers forget everything after each round.
+    pub forgets: bool,
+    /// All randomness comes from it.
+    pub seed: u64,
+}
+
+/// What hands learn from, and what they are examined in.
+pub struct Material {
+    /// Divided among the hands.
+    pub training: Labelled,
+    /// What the samples of a round are drawn from.
+    pub exams: Samples,
+    /// Where to train.
+    pub device: Device,
+}
+
+/// Why an experiment cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// There are more hands than samples.
+    #[error("{hands} hands cannot share {samples} samples: choose fewer")]
+    TooManyHands {
+        /// Hands.
+        hands: usize,
+        /// Samples to train on.
+        samples: usize,
+    },
+    /// A round's exam is larger than what it is drawn from.
+    #[error("there are only {samples} samples for exams: choose {samples} or fewer")]
+    TooFewExams {
+        /// Samples for exams.
+        samples: usize,
+    },
+    /// A hand cannot train.
+    #[error(transparent)]
+    Training(#[from] TrainingError),
+    /// A round cannot be scored.
+    #[error(transparent)]
+    Score(#[from] ScoreError),
+    /// No hand has learned anything.
+    #[error("no hand has changed a weight: train for more steps, or with a higher learning rate")]
+    NothingLearned,
+}
+
+/// How far an experiment is. Encoded, it can be kept and gone on with.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub struct Rounds {
+    round: u32,
+    weights: Vec<i16>,
+    hands: Vec<Hand>,
+}
+
+/// What a contributor keeps from round to round.
+#[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
+struct Hand {
+    residual: Vec<i32>,
+    memory: Option<Memory>,
+    ledger: Ledger,
+}
+
+/// What became of a round.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome {
+    /// Deltas that were merged.
+    pub merged: usize,
+    /// What they gained on the half that pays, in bits a sample.
+    pub gain: f64,
+    /// Companies that were tried.
+    pub companies: usize,
+    /// Bytes of a delta, in the mean.
+    pub delta_bytes: usize,
+}
+
+impl Rounds {
+    /// Before the first round.
+    pub fn new(experiment: &Experiment) -> Self {
+        Self {
+            round: 0,
+            weights: initial_weights(&experiment.graph, experiment.seed),
+            hands: vec![Hand::default(); experiment.hands],
+        }
+    }
+
+    /// How many were played.
+    pub fn played(&self) -> u32 {
+        self.round
+    }
+
+    /// Master weights after them.
+    pub fn weights(&self) -> &[i16] {
+        &self.weights
+    }
+
+    /// What the hands have proved, in Q16 bits summed over samples.
+    pub fn proved(&self) -> impl Iterator<Item = u64> + '_ {
+        self.hands.iter().map(|hand| hand.ledger.proved)
+    }
+
+    /// Plays the next round of the experiment that it was made for. If that fails, nothing has changed.
+    ///
+    /// # Errors
+    /// A hand that cannot train; a round that cannot be scored; `stop` was set.
+    pub fn play(
+        &mut self,
+        experiment: &Experiment,
+        material: &Material,
+        stop: &AtomicBool,
+    ) -> Result<Outcome, LabError> {
+        let samples = material.training.len();
+        if experiment.hands > samples {
+            return Err(LabError::TooManyHands {
+                hands: experiment.hands,
+                samples,
+            });
+        }
+        let made = self
+            .hands
+            .par_iter()
+            .enumerate()
+            .map(|(number, hand)| self.train(number, hand, experiment, material, stop))
+            .collect::<Result<Vec<_>, _>>()?;
+        let terms = ShareTerms::default();
+        // A hand that has learned nothing sits the round out.
+        let entered: Vec<usize> = (0..made.len())
+            .filter(|number| made[*number].delta.is_some())
+            .collect();
+        let is_proven = |number: &usize| self.hands[*number].ledger.is_proven(terms.doubt_q8);
+        let mut weights = EntryWeights::default();
+        for number in &entered {
+            let is_proven = is_proven(number);
+            weights.add(entry_weight(STAKE, is_proven), is_proven);
+        }
+        let entrants: Vec<Entrant> = entered
+            .iter()
+            .filter_map(|number| {
+                let is_proven = is_proven(number);
+                Some(Entrant {
+                    delta: made[*number].delta.as_ref()?,
+                    weight: weights.limited(entry_weight(STAKE, is_proven), is_proven),
+                    is_proven,
+                })
+            })
+            .collect();
+        if entrants.is_empty() {
+            return Err(LabError::NothingLearned);
+        }
+        let exam = exam(experiment, material, self.round)?;
+        let seed = seed_of(experiment, self.round, "halves");
+        let (graph, base) = (&experiment.graph, &self.weights);
+        let scored = share_round(&mut FastCpu, graph, base, &exam, &seed, &entrants, &terms)?;
+        let bytes: usize = made.iter().map(|made| made.bytes).sum();
+        let outcome = Outcome {
+            merged: scored.credits.iter().flatten().count(),
+            gain: scored.gain as f64 / 65_536.0 / (exam.len() / 2).max(1) as f64,
+            companies: scored.passes.len(),
+            delta_bytes: bytes / entrants.len(),
+        };
+        for (number, credit) in entered.iter().zip(&scored.credits) {
+            if let Some(credit) = credit {
+                self.hands[*number].ledger.add(credit, terms.doubt_q8);
+            }
+        }
+        for (hand, made) in self.hands.iter_mut().zip(made) {
+            hand.residual = made.residual;
+            hand.memory = made.memory.filter(|_| !experiment.forgets);
+        }
+        self.weights = scored.weights;
+        self.round += 1;
+        Ok(outcome)
+    }
+
+    /// What one hand makes of a round.
+    fn train(
+        &self,
+        number: usize,
+        hand: &Hand,
+        experiment: &Experiment,
+        material: &Material,
+        stop: &AtomicBool,
+    ) -> Result<Made, LabError> {
+        let data = material.training.part(number, experiment.hands);
+        let span = Span::of_round(self.round, experiment.rounds);
+        let [a, b, c, d, e, f, g, h, ..] = seed_of(experiment, self.round, &number.to_string());
+        let seed = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        let config = experiment.options.config(&experiment.graph, span, seed);
+        let start = Start {
+            graph: &experiment.graph,
+            master: &self.weights,
+            memory: hand.memory.as_ref(),
+        };
+        let device = &material.device;
+        let Trained { mut change, memory } =
+            train_from(start, &data, &config, device, &mut |_| {}, stop)?;
+        add_residual(&mut change, &hand.residual);
+        let delta = compress(&change, experiment.keep_permille, MAX_DELTA_BYTES);
+        Ok(match delta {
+            Some((delta, bytes)) => Made {
+                residual: delta.residual(&change),
+                delta: Some(delta),
+                bytes: bytes.len(),
+                memory,
+            },
+            None => Made {
+                residual: change,
+                delta: None,
+                bytes: 0,
+                memory,
+            },
+        })
+    }
+}
+
+/// Stake of every hand.
+const STAKE: u32 = 100;
+
+/// What a hand has made in a round.
+struct Made {
+    delta: Option<Delta>,
+    bytes: usize,
+    residual: Vec<i32>,
+    memory: Option<Memory>,
+}
+
+/// The samples of a round, drawn from all.
+fn exam(experiment: &Experiment, material: &Material, round: u32) -> Result<Samples, LabError> {
+    let all = &material.exams;
+    if experiment.exam > all.len() {
+        return Err(LabError::TooFewExams { samples: all.len() });
+    }
+    let mut random = StdRng::from_seed(seed_of(experiment, round, "exam"));
+    let drawn = index::sample(&mut random, all.len(), experiment.exam);
+    let drawn: Vec<u32> = drawn.into_iter().map(|sample| sample as u32).collect();
+    Ok(all.select(&drawn))
+}
+
+/// The seed of one use of chance in a round.
+fn seed_of(experiment: &Experiment, round: u32, used_for: &str) -> Hash {
+    blake2_256(&[
+        b"gotong:lab",
+        &experiment.seed.to_le_bytes(),
+        &round.to_le_bytes(),
+        used_for.as_bytes(),
+    ])
+}
+
+#[cfg(test)]
+mod tests;

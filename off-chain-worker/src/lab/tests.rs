@@ -1,0 +1,128 @@
+use super::*;
+use crate::training::data::Labelled;
+
+/// Samples whose label follows from their first two bytes.
+fn labelled(samples: usize, shift: usize) -> Labelled {
+    let byte = |at: usize| ((at + shift) * 7919 % 251) as u8;
+    let pixels: Vec<u8> = (0..6 * samples).map(byte).collect();
+    let label = |sample: &[u8]| u8::from(sample[0] > sample[1]) + u8::from(sample[0] > 125);
+    Labelled {
+        inputs: 6,
+        labels: pixels.chunks(6).map(label).collect(),
+        pixels,
+    }
+}
+
+fn material() -> Material {
+    Material {
+        training: labelled(600, 0),
+        exams: Samples::new(6, 3, &labelled(300, 10_007).records()).unwrap(),
+        device: Device::flex(),
+    }
+}
+
+fn experiment(hands: usize) -> Experiment {
+    Experiment {
+        graph: Graph::mlp(&[6, 16, 3]),
+        hands,
+        rounds: 4,
+        exam: 120,
+        options: TrainingOptions {
+            steps: Some(30),
+            batch: Some(16),
+            learning_rate: None,
+        },
+        keep_permille: 300,
+        forgets: false,
+        seed: 5,
+    }
+}
+
+fn played(experiment: &Experiment) -> Rounds {
+    let (mut rounds, material) = (Rounds::new(experiment), material());
+    for _ in 0..experiment.rounds {
+        rounds
+            .play(experiment, &material, &AtomicBool::new(false))
+            .unwrap();
+    }
+    rounds
+}
+
+#[test]
+fn hands_learn_together_and_prove_it() {
+    let experiment = experiment(3);
+    let (mut rounds, material) = (Rounds::new(&experiment), material());
+    let mut gain = 0.0;
+    for round in 0..experiment.rounds {
+        assert_eq!(rounds.played(), round);
+        let outcome = rounds
+            .play(&experiment, &material, &AtomicBool::new(false))
+            .unwrap();
+        assert!(outcome.merged <= 3 && outcome.delta_bytes > 0);
+        gain += outcome.gain;
+    }
+    assert!(gain > 0.3, "{gain}");
+    assert!(rounds.proved().sum::<u64>() > 0);
+}
+
+#[test]
+fn what_was_kept_goes_on_as_if_nothing_had_happened() {
+    let experiment = experiment(2);
+    let (mut rounds, material) = (Rounds::new(&experiment), material());
+    let stop = AtomicBool::new(false);
+    for _ in 0..experiment.rounds {
+        rounds = Rounds::decode(&mut &rounds.encode()[..]).unwrap();
+        rounds.play(&experiment, &material, &stop).unwrap();
+    }
+    assert_eq!(rounds, played(&experiment));
+    let other = Experiment {
+        seed: 6,
+        ..experiment
+    };
+    assert_ne!(rounds, played(&other), "chance comes from the seed");
+}
+
+#[test]
+fn what_cannot_be_run_is_refused_and_changes_nothing() {
+    let mut rounds = Rounds::new(&experiment(2));
+    let before = rounds.clone();
+    let stop = AtomicBool::new(false);
+    let mut refused = |experiment: Experiment| {
+        let error = rounds.play(&experiment, &material(), &stop).unwrap_err();
+        assert_eq!(rounds, before);
+        error
+    };
+    let too_large = Experiment {
+        exam: 301,
+        ..experiment(2)
+    };
+    assert!(matches!(
+        refused(too_large),
+        LabError::TooFewExams { samples: 300 }
+    ));
+    assert!(matches!(
+        refused(experiment(601)),
+        LabError::TooManyHands {
+            hands: 601,
+            samples: 600
+        }
+    ));
+    let idle = Experiment {
+        options: TrainingOptions {
+            learning_rate: Some(1e-12),
+            ..experiment(2).options
+        },
+        ..experiment(2)
+    };
+    assert!(matches!(refused(idle), LabError::NothingLearned));
+    let misfit = Experiment {
+        graph: Graph::mlp(&[5, 16, 3]),
+        ..experiment(2)
+    };
+    assert!(matches!(refused(misfit), LabError::Training(_)));
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    assert!(matches!(
+        rounds.play(&experiment(2), &material(), &stop),
+        Err(LabError::Training(TrainingError::Stopped))
+    ));
+}
