@@ -42,7 +42,7 @@ for room in $rooms; do
     for other in $rooms; do
         [ "$room" = "$other" ] || forbid_use "off-chain-worker/src/$room" "crate::$other\b" "room $room must not import room $other"
     done
-    forbid_use "off-chain-worker/src/$room" 'crate::(cli|run)\b' "room $room must not import what stands above it"
+    forbid_use "off-chain-worker/src/$room" 'crate::(cli|run|lab)\b' "room $room must not import what stands above it"
     forbid_use "off-chain-worker/src/$room" 'crate::\{' "write crate::ROOM::..., which this check can read"
 done
 forbid_use off-chain-worker/src/engine '\b(tokio|subxt|std::fs)::' 'the engine does no I/O'

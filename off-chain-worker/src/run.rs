@@ -13,6 +13,7 @@ mod dispute_agent;
 mod dispute_evidence;
 #[cfg(test)]
 mod dispute_games;
+mod memories;
 mod pools;
 mod replica;
 mod residuals;

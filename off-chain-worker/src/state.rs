@@ -28,8 +28,8 @@ pub enum StateError {
     Damaged(PathBuf),
     /// Another version of the program wrote the file.
     #[error(
-        "{} is of state version {found}, and this program reads version {VERSION}: choose another folder with \
-         --base-path, or move the file away to start anew",
+        "{} is of state version {found}, and this program reads version {VERSION}: choose another folder \
+         (--base-path; --folder of gotong lab), or move the file away to start anew",
         path.display()
     )]
     OtherVersion {

@@ -98,10 +98,9 @@ impl Exam {
 
     /// The samples in words.
     pub fn samples(&self) -> String {
-        match self.tokenizer {
-            Some(_) => {
-                let tokens = self.samples.len() * self.samples.inputs();
-                format!("{tokens} unseen characters")
+        match &self.tokenizer {
+            Some(tokenizer) => {
+                format!("{} unseen characters", tokenizer.characters_of(&self.data))
             }
             None => format!("{} unseen images", self.samples.len()),
         }

@@ -9,14 +9,15 @@ use super::{
     Globals,
 };
 use crate::{
-    lab::{Experiment, Material, Rounds},
+    lab::{Experiment, LabError, Material, Rounds},
     model::{describe, Model},
     run::Stop,
     state::Folder,
-    training::{data::Use, DeviceChoice},
+    training::{data::Use, DeviceChoice, Span, TrainingError},
 };
 use anyhow::{ensure, Context, Result};
 use codec::{Decode, Encode};
+use gotong_protocol::bounds::{MAX_SUBMISSIONS, MIN_SAMPLES};
 use gotong_scoring::{Graph, Samples};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{json, Map, Value};
@@ -42,9 +43,9 @@ pub struct Lab {
     model: Model,
     #[command(flatten)]
     data: Data,
-    /// Contributors, each with an equal part of the data; of several numbers, one run each
-    #[arg(long, default_value = "4", value_delimiter = ',', value_parser = at_least_one)]
-    hands: Vec<usize>,
+    /// Contributors, each with an equal part of the data, up to as many as a round takes; of several numbers, one run each
+    #[arg(long, default_value = "4", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=MAX_SUBMISSIONS as i64))]
+    hands: Vec<u32>,
     /// Seeds; one run each
     #[arg(long, default_value = "1", value_delimiter = ',')]
     seeds: Vec<u64>,
@@ -53,12 +54,13 @@ pub struct Lab {
     rounds: u32,
     #[command(flatten)]
     training: TrainingArgs,
-    /// Forget after each round what the optimizer has learned of the gradients, to see what that is worth
+    /// Forget after each round what AdamW, which trains language models, has learned of the gradients: to see what that is
+    /// worth
     #[arg(long)]
     forget: bool,
-    /// Samples that score a round
-    #[arg(long, default_value_t = 800, value_parser = at_least_one)]
-    exam: usize,
+    /// Samples that score a round, at least as many as a task's
+    #[arg(long, default_value_t = 800, value_parser = clap::value_parser!(u32).range(MIN_SAMPLES as i64..))]
+    exam: u32,
     /// Samples that never score a round, on which the model is reported
     #[arg(long, default_value_t = 400, value_parser = at_least_one)]
     report: usize,
@@ -71,7 +73,7 @@ pub struct Lab {
 }
 
 /// One number of hands with one seed, as it is kept.
-#[derive(Clone, Encode, Decode)]
+#[derive(Encode, Decode)]
 struct Run {
     /// The settings that it was begun with.
     settings: String,
@@ -84,24 +86,36 @@ struct Run {
     seconds: f64,
 }
 
+/// What all runs of a command share.
+struct Equipment<'a> {
+    material: Material,
+    report: Exam,
+    folder: Folder,
+    output: Format,
+    bar: ProgressBar,
+    stop: &'a AtomicBool,
+}
+
 pub async fn run(args: Lab, globals: &Globals) -> Result<()> {
     let output = globals.output;
     let signal = Stop::on_signals()?;
     let stop = Arc::new(AtomicBool::new(false));
     let told = stop.clone();
     let mut playing = tokio::task::spawn_blocking(move || args.play(output, &told));
-    tokio::select! {
-        done = &mut playing => done?,
+    let is_done = tokio::select! {
+        done = &mut playing => done??,
         () = signal.told() => {
             stop.store(true, Ordering::Relaxed);
-            playing.await??;
-            anyhow::bail!("stopped; the same command goes on where it was")
+            playing.await??
         }
-    }
+    };
+    ensure!(is_done, "stopped; the same command goes on where it was");
+    Ok(())
 }
 
 impl Lab {
-    fn play(self, output: Format, stop: &AtomicBool) -> Result<()> {
+    /// Plays all runs and tells what came of them. Gives whether it came to the end, and was not told to stop.
+    fn play(self, output: Format, stop: &AtomicBool) -> Result<bool> {
         let Model(graph) = &self.model;
         let set = self.data.set(graph)?;
         let exams = self.data.load(Use::Exam, graph)?;
@@ -114,32 +128,45 @@ impl Lab {
         let report = Exam::new(graph.clone(), set, report)?;
         let folder = Folder::open(&self.folder)?;
         let _lock = folder.lock()?;
-        output.say(format_args!("model     {}", describe(graph)));
-        output.say(format_args!("unseen    {}", report.samples()));
-        let all = self.hands.len() * self.seeds.len() * self.rounds as usize;
-        let bar = ProgressBar::new(all as u64).with_style(ProgressStyle::with_template(
-            "{msg} [{bar:30}] {pos}/{len} rounds, {eta} left",
-        )?);
-        let mut runs = Vec::new();
-        for &hands in &self.hands {
-            for &seed in &self.seeds {
-                bar.set_message(format!("{hands} hands, seed {seed}"));
-                let experiment = self.experiment(graph, hands, seed);
-                let run = self.one(
-                    &experiment,
-                    &material,
-                    &report,
-                    &folder,
-                    (output, &bar),
-                    stop,
-                )?;
-                // It was told to stop.
-                let Some(run) = run else { return Ok(()) };
-                runs.push((hands, seed, run));
+        // What cannot be run is refused before anything is.
+        let mut experiments: Vec<(Experiment, Option<Run>)> = Vec::new();
+        for hands in distinct(&self.hands) {
+            for seed in distinct(&self.seeds) {
+                let experiment = self.experiment(graph, hands as usize, seed);
+                experiment.check(&material)?;
+                let kept = self.kept(&experiment, &folder)?;
+                experiments.push((experiment, kept));
             }
         }
-        bar.finish_and_clear();
-        self.tell(output, &report, &runs)
+        output.say(format_args!("model     {}", describe(graph)));
+        output.say(format_args!("unseen    {}", report.samples()));
+        let all = experiments.len() as u64 * u64::from(self.rounds);
+        let bar = ProgressBar::new(all).with_style(ProgressStyle::with_template(
+            "{msg} [{bar:30}] {pos}/{len} rounds, {eta} left",
+        )?);
+        let equipment = Equipment {
+            material,
+            report,
+            folder,
+            output,
+            bar,
+            stop,
+        };
+        let mut runs = Vec::new();
+        for (experiment, kept) in experiments {
+            equipment.bar.set_message(title(&experiment));
+            let run = match kept {
+                Some(run) => run,
+                None => self.begun(&experiment, &equipment.report)?,
+            };
+            let Some(run) = equipment.finish(&experiment, run)? else {
+                return Ok(false);
+            };
+            runs.push((experiment, run));
+        }
+        equipment.bar.finish_and_clear();
+        self.tell(output, &equipment.report, &runs)?;
+        Ok(true)
     }
 
     fn experiment(&self, graph: &Graph, hands: usize, seed: u64) -> Experiment {
@@ -147,7 +174,7 @@ impl Lab {
             graph: graph.clone(),
             hands,
             rounds: self.rounds,
-            exam: self.exam,
+            exam: self.exam as usize,
             options: self.training.options(),
             keep_permille: self.training.keep_permille,
             forgets: self.forget,
@@ -155,77 +182,45 @@ impl Lab {
         }
     }
 
-    /// Plays one run to its end, from where it was; none if it is told to stop.
-    fn one(
-        &self,
-        experiment: &Experiment,
-        material: &Material,
-        report: &Exam,
-        folder: &Folder,
-        (output, bar): (Format, &ProgressBar),
-        stop: &AtomicBool,
-    ) -> Result<Option<Run>> {
-        let name = format!("hands-{}-seed-{}", experiment.hands, experiment.seed);
-        let settings = format!(
-            "{experiment:?} {} {} {}",
-            self.data.set(&experiment.graph)?,
-            self.report,
-            self.device
+    /// What a run is begun with, the defaults that hold today included.
+    fn settings(&self, experiment: &Experiment) -> Result<String> {
+        let Experiment { graph, options, .. } = experiment;
+        let config = options.config(graph, Span::WHOLE, experiment.seed);
+        let (set, report, device) = (self.data.set(graph)?, self.report, self.device);
+        Ok(format!("{experiment:?} {config:?} {set} {report} {device}"))
+    }
+
+    /// The run as it was kept, if it was begun before.
+    fn kept(&self, experiment: &Experiment, folder: &Folder) -> Result<Option<Run>> {
+        let name = file(experiment);
+        let run = folder.load::<Run>(&name)?;
+        let settings = self.settings(experiment)?;
+        ensure!(
+            run.as_ref().is_none_or(|run| run.settings == settings),
+            "{} was begun with other settings: choose another --folder, or remove it to begin anew",
+            folder.path().join(name).display()
         );
-        let mut run = match folder.load::<Run>(&name)? {
-            Some(run) => {
-                ensure!(
-                    run.settings == settings,
-                    "{} was begun with other settings: choose another --folder, or remove it to begin anew",
-                    folder.path().join(&name).display()
-                );
-                run
-            }
-            None => {
-                let rounds = Rounds::new(experiment);
-                let first = report.mark(rounds.weights())?.loss();
-                Run {
-                    settings,
-                    rounds,
-                    losses: vec![first],
-                    gains: Vec::new(),
-                    seconds: 0.0,
-                }
-            }
-        };
-        bar.inc(run.rounds.played().into());
-        while run.rounds.played() < experiment.rounds {
-            let start = Instant::now();
-            let played = run.rounds.play(experiment, material, stop);
-            if stop.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
-            let outcome = played.with_context(|| name.clone())?;
-            run.seconds += start.elapsed().as_secs_f64();
-            run.gains.push((outcome.gain, outcome.merged as u32));
-            let loss = report.mark(run.rounds.weights())?.loss();
-            run.losses.push(loss);
-            folder.save(&name, &run)?;
-            bar.inc(1);
-            bar.suspend(|| {
-                output.say(format_args!(
-                    "{} hands, seed {}, round {}: {loss:.3} bits, {} merged, {} bytes a delta",
-                    experiment.hands,
-                    experiment.seed,
-                    run.rounds.played() - 1,
-                    outcome.merged,
-                    outcome.delta_bytes
-                ));
-            });
-        }
-        Ok(Some(run))
+        Ok(run)
+    }
+
+    fn begun(&self, experiment: &Experiment, report: &Exam) -> Result<Run> {
+        let rounds = Rounds::new(experiment);
+        let first = report.mark(rounds.weights())?.loss();
+        Ok(Run {
+            settings: self.settings(experiment)?,
+            rounds,
+            losses: vec![first],
+            gains: Vec::new(),
+            seconds: 0.0,
+        })
     }
 
     /// Prints, and writes as JSON and as a picture.
-    fn tell(&self, output: Format, report: &Exam, runs: &[(usize, u64, Run)]) -> Result<()> {
+    fn tell(&self, output: Format, report: &Exam, runs: &[(Experiment, Run)]) -> Result<()> {
         let (mut rows, mut by_hands, mut curves) = (Vec::new(), Map::new(), Vec::new());
-        for &hands in &self.hands {
-            let own = || runs.iter().filter(|run| run.0 == hands).map(|run| &run.2);
+        for hands in distinct(&self.hands) {
+            let is_own = |run: &&(Experiment, Run)| run.0.hands == hands as usize;
+            let own = || runs.iter().filter(is_own).map(|(_, run)| run);
             let at = |round: usize| own().map(move |run| run.losses[round]);
             let last = self.rounds as usize;
             let (mean, deviation) = mean_and_deviation(at(last));
@@ -243,7 +238,7 @@ impl Lab {
             ]);
             by_hands.insert(hands.to_string(), rounded(mean));
             curves.push(Curve {
-                name: format!("{hands} hands"),
+                name: counted(hands as usize),
                 losses: (0..=last)
                     .map(|round| mean_and_deviation(at(round)).0)
                     .collect(),
@@ -252,9 +247,9 @@ impl Lab {
         let json = json!({
             "rounds": self.rounds,
             "bits_by_hands": by_hands,
-            "runs": runs.iter().map(|(hands, seed, run)| json!({
-                "hands": hands,
-                "seed": seed,
+            "runs": runs.iter().map(|(experiment, run)| json!({
+                "hands": experiment.hands,
+                "seed": experiment.seed,
                 "bits": run.losses.iter().copied().map(rounded).collect::<Vec<_>>(),
                 "gains": run.gains.iter().map(|gain| rounded(gain.0)).collect::<Vec<_>>(),
                 "merged": run.gains.iter().map(|gain| gain.1).collect::<Vec<_>>(),
@@ -274,6 +269,63 @@ impl Lab {
         });
         Ok(())
     }
+}
+
+impl Equipment<'_> {
+    /// Plays one run to its end, from where it was; none if it is told to stop. A round that was played is kept.
+    fn finish(&self, experiment: &Experiment, mut run: Run) -> Result<Option<Run>> {
+        self.bar.inc(run.rounds.played().into());
+        while run.rounds.played() < experiment.rounds {
+            let start = Instant::now();
+            let outcome = match run.rounds.play(experiment, &self.material, self.stop) {
+                Err(LabError::Training(TrainingError::Stopped)) => return Ok(None),
+                played => played.with_context(|| title(experiment))?,
+            };
+            run.seconds += start.elapsed().as_secs_f64();
+            run.gains.push((outcome.gain, outcome.merged as u32));
+            let loss = self.report.mark(run.rounds.weights())?.loss();
+            run.losses.push(loss);
+            self.folder.save(&file(experiment), &run)?;
+            self.bar.inc(1);
+            self.bar.suspend(|| {
+                self.output.say(format_args!(
+                    "{}, round {}: {loss:.3} bits, {} merged, {} bytes a delta",
+                    title(experiment),
+                    run.rounds.played() - 1,
+                    outcome.merged,
+                    outcome.delta_bytes
+                ));
+            });
+        }
+        Ok(Some(run))
+    }
+}
+
+fn title(experiment: &Experiment) -> String {
+    format!("{}, seed {}", counted(experiment.hands), experiment.seed)
+}
+
+fn counted(hands: usize) -> String {
+    match hands {
+        1 => "1 hand".into(),
+        _ => format!("{hands} hands"),
+    }
+}
+
+/// The file that a run is kept in.
+fn file(experiment: &Experiment) -> String {
+    format!("hands-{}-seed-{}", experiment.hands, experiment.seed)
+}
+
+/// Each value once, in the order in which they were given.
+fn distinct<T: Copy + PartialEq>(values: &[T]) -> Vec<T> {
+    let mut all = Vec::new();
+    for value in values {
+        if !all.contains(value) {
+            all.push(*value);
+        }
+    }
+    all
 }
 
 /// The mean, and the standard deviation of one run; 0 of a single one.
@@ -296,7 +348,11 @@ mod tests {
     use clap::Parser;
     use std::path::Path;
 
-    fn play(folder: &Path, more: &[&str]) -> Result<()> {
+    fn play(folder: &Path, more: &[&str]) -> Result<bool> {
+        play_until(folder, more, &AtomicBool::new(false))
+    }
+
+    fn play_until(folder: &Path, more: &[&str], stop: &AtomicBool) -> Result<bool> {
         let folder = folder.to_str().unwrap();
         let line = [
             "gotong",
@@ -304,13 +360,13 @@ mod tests {
             "--model",
             "mlp:784,4,10",
             "--hands",
-            "1,2",
+            "1,2,1",
             "--rounds",
             "2",
             "--batch",
             "8",
             "--exam",
-            "16",
+            "64",
             "--report",
             "20",
             "--folder",
@@ -320,13 +376,16 @@ mod tests {
         let Command::Lab(lab) = parsed.command else {
             anyhow::bail!("another command")
         };
-        lab.play(Format::Json, &AtomicBool::new(false))
+        lab.play(Format::Json, stop)
     }
 
     #[test]
     fn a_run_is_told_kept_and_gone_on_with() {
         let folder = tempfile::tempdir().unwrap();
-        play(folder.path(), &["--steps", "3"]).unwrap();
+        let stopped = AtomicBool::new(true);
+        assert!(!play_until(folder.path(), &["--steps", "3"], &stopped).unwrap());
+        assert!(!folder.path().join("lab.json").exists());
+        assert!(play(folder.path(), &["--steps", "3"]).unwrap());
         let told = || fs::read_to_string(folder.path().join("lab.json")).unwrap();
         let first = told();
         let json: Value = serde_json::from_str(&first).unwrap();
@@ -340,7 +399,7 @@ mod tests {
         let picture = fs::read_to_string(folder.path().join("lab.svg")).unwrap();
         assert!(picture.contains("2 hands"));
         // All rounds are there already, with the seconds that they took.
-        play(folder.path(), &["--steps", "3"]).unwrap();
+        assert!(play(folder.path(), &["--steps", "3", "--seeds", "1,1"]).unwrap());
         assert_eq!(told(), first);
         let other = play(folder.path(), &["--steps", "4"]).unwrap_err();
         assert!(other.to_string().contains("other settings"), "{other}");

@@ -12,7 +12,6 @@ use gotong_scoring::{
     Delta, Graph, Hash, Samples,
 };
 use rand::{rngs::StdRng, seq::index, SeedableRng};
-use rayon::prelude::*;
 
 use crate::{
     evaluation::FastCpu,
@@ -110,6 +109,24 @@ pub struct Outcome {
     pub delta_bytes: usize,
 }
 
+impl Experiment {
+    /// Whether there are samples enough.
+    ///
+    /// # Errors
+    /// [`LabError::TooManyHands`], [`LabError::TooFewExams`].
+    pub fn check(&self, material: &Material) -> Result<(), LabError> {
+        let (hands, samples) = (self.hands, material.training.len());
+        if hands > samples {
+            return Err(LabError::TooManyHands { hands, samples });
+        }
+        let samples = material.exams.len();
+        if self.exam > samples {
+            return Err(LabError::TooFewExams { samples });
+        }
+        Ok(())
+    }
+}
+
 impl Rounds {
     /// Before the first round.
     pub fn new(experiment: &Experiment) -> Self {
@@ -145,16 +162,11 @@ impl Rounds {
         material: &Material,
         stop: &AtomicBool,
     ) -> Result<Outcome, LabError> {
-        let samples = material.training.len();
-        if experiment.hands > samples {
-            return Err(LabError::TooManyHands {
-                hands: experiment.hands,
-                samples,
-            });
-        }
+        experiment.check(material)?;
+        // One after the other: each takes all cores, or the GPU.
         let made = self
             .hands
-            .par_iter()
+            .iter()
             .enumerate()
             .map(|(number, hand)| self.train(number, hand, experiment, material, stop))
             .collect::<Result<Vec<_>, _>>()?;
@@ -183,7 +195,7 @@ impl Rounds {
         if entrants.is_empty() {
             return Err(LabError::NothingLearned);
         }
-        let exam = exam(experiment, material, self.round)?;
+        let exam = exam(experiment, material, self.round);
         let seed = seed_of(experiment, self.round, "halves");
         let (graph, base) = (&experiment.graph, &self.weights);
         let scored = share_round(&mut FastCpu, graph, base, &exam, &seed, &entrants, &terms)?;
@@ -261,15 +273,12 @@ struct Made {
 }
 
 /// The samples of a round, drawn from all.
-fn exam(experiment: &Experiment, material: &Material, round: u32) -> Result<Samples, LabError> {
+fn exam(experiment: &Experiment, material: &Material, round: u32) -> Samples {
     let all = &material.exams;
-    if experiment.exam > all.len() {
-        return Err(LabError::TooFewExams { samples: all.len() });
-    }
     let mut random = StdRng::from_seed(seed_of(experiment, round, "exam"));
     let drawn = index::sample(&mut random, all.len(), experiment.exam);
     let drawn: Vec<u32> = drawn.into_iter().map(|sample| sample as u32).collect();
-    Ok(all.select(&drawn))
+    all.select(&drawn)
 }
 
 /// The seed of one use of chance in a round.

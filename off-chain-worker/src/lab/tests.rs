@@ -1,5 +1,6 @@
 use super::*;
 use crate::training::data::Labelled;
+use gotong_scoring::Transformer;
 
 /// Samples whose label follows from their first two bytes.
 fn labelled(samples: usize, shift: usize) -> Labelled {
@@ -38,11 +39,42 @@ fn experiment(hands: usize) -> Experiment {
     }
 }
 
-fn played(experiment: &Experiment) -> Rounds {
-    let (mut rounds, material) = (Rounds::new(experiment), material());
+/// A small language model, and its material.
+fn of_text() -> (Experiment, Material) {
+    let byte = |at: usize| ((at * at + at / 3) % 5) as u8;
+    let text = |samples: usize, from: usize| Labelled {
+        inputs: 6,
+        pixels: (from..from + 6 * samples).map(byte).collect(),
+        labels: (0..samples)
+            .map(|sample| byte(from + 6 * sample + 6))
+            .collect(),
+    };
+    let experiment = Experiment {
+        graph: Graph::transformer(&Transformer {
+            vocab: 5,
+            tokens: 6,
+            width: 8,
+            heads: 2,
+            hidden: 8,
+            layers: 1,
+            tied: true,
+        }),
+        keep_permille: 1000,
+        ..experiment(2)
+    };
+    let material = Material {
+        training: text(60, 0),
+        exams: Samples::new(6, 5, &text(200, 1).records()).unwrap(),
+        device: Device::flex(),
+    };
+    (experiment, material)
+}
+
+fn played(experiment: &Experiment, material: &Material) -> Rounds {
+    let mut rounds = Rounds::new(experiment);
     for _ in 0..experiment.rounds {
         rounds
-            .play(experiment, &material, &AtomicBool::new(false))
+            .play(experiment, material, &AtomicBool::new(false))
             .unwrap();
     }
     rounds
@@ -67,19 +99,52 @@ fn hands_learn_together_and_prove_it() {
 
 #[test]
 fn what_was_kept_goes_on_as_if_nothing_had_happened() {
-    let experiment = experiment(2);
-    let (mut rounds, material) = (Rounds::new(&experiment), material());
+    let (experiment, material) = of_text();
+    let mut rounds = Rounds::new(&experiment);
     let stop = AtomicBool::new(false);
     for _ in 0..experiment.rounds {
         rounds = Rounds::decode(&mut &rounds.encode()[..]).unwrap();
         rounds.play(&experiment, &material, &stop).unwrap();
     }
-    assert_eq!(rounds, played(&experiment));
+    assert_eq!(rounds, played(&experiment, &material));
     let other = Experiment {
         seed: 6,
         ..experiment
     };
-    assert_ne!(rounds, played(&other), "chance comes from the seed");
+    assert_ne!(
+        rounds,
+        played(&other, &material),
+        "chance comes from the seed"
+    );
+}
+
+#[test]
+fn a_hand_remembers_unless_it_is_told_to_forget() {
+    let (experiment, material) = of_text();
+    let rounds = |forgets: bool, rounds: u32| {
+        let experiment = Experiment {
+            forgets,
+            ..experiment.clone()
+        };
+        let (mut played, stop) = (Rounds::new(&experiment), AtomicBool::new(false));
+        for _ in 0..rounds {
+            played.play(&experiment, &material, &stop).unwrap();
+        }
+        played
+    };
+    let remembers = |rounds: &Rounds| rounds.hands.iter().all(|hand| hand.memory.is_some());
+    let [with, without] = [false, true].map(|forgets| rounds(forgets, 1));
+    assert!(remembers(&with) && !remembers(&without));
+    // Whether or not a round merges anything: what deltas leave out follows from what was trained.
+    let left_out = |rounds: &Rounds| -> Vec<Vec<i32>> {
+        rounds
+            .hands
+            .iter()
+            .map(|hand| hand.residual.clone())
+            .collect()
+    };
+    assert_eq!(left_out(&with), left_out(&without));
+    assert_ne!(left_out(&rounds(false, 2)), left_out(&rounds(true, 2)));
 }
 
 #[test]

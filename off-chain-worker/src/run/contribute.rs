@@ -3,6 +3,7 @@
 use super::{
     claim_rounds,
     delta_source::DeltaSource,
+    memories::Memories,
     replica::ReplicaWorker,
     residuals::Residuals,
     round_span, submit_once,
@@ -18,7 +19,7 @@ use crate::{
 use gotong_protocol::{
     may_reveal,
     view::{RoundView, StakeView, TaskView},
-    Hash, Phase, RoundId, TaskId, TaskTerms,
+    Hash, HoldOutTerms, Phase, RoundId, TaskId, TaskTerms,
 };
 use std::{
     ops::ControlFlow,
@@ -63,6 +64,7 @@ struct Opened {
     folder: Folder,
     state_name: String,
     residuals: Residuals,
+    memories: Memories,
     engine: Contributor,
     worker: ReplicaWorker,
     _lock: Lock,
@@ -93,8 +95,6 @@ impl Drop for RunningTraining {
     }
 }
 
-/// The file of what the optimizer remembers.
-const MEMORY: &str = "optimizer";
 const CLAIM_RETRY: Duration = Duration::from_secs(30);
 /// What the chain says of a delta that it keeps the author of, and does not score.
 const REVEALED_LATE: &str = "RevealedLate";
@@ -141,6 +141,7 @@ impl Contribute {
             .unwrap_or_else(|| Contributor::new(self.task, self.account));
         self.opened = Some(Opened {
             residuals: Residuals::new(folder.clone()),
+            memories: Memories::new(folder.clone()),
             folder,
             state_name,
             engine,
@@ -189,16 +190,17 @@ impl Contribute {
             return Ok(());
         };
         let made = (&mut ended.running).await??;
-        if let Some(memory) = &made.memory {
-            opened.folder.save(MEMORY, memory)?;
-        }
         let revealed = opened.engine.residual_of();
         if opened.engine.on_trained(made.prepared) {
             if let Some(residual) = &made.residual {
                 opened.residuals.save(revealed, residual)?;
             }
         }
-        opened.save()
+        opened.save()?;
+        if let Some(memory) = made.memory {
+            opened.memories.save(ended.round, memory);
+        }
+        Ok(())
     }
 
     async fn execute(
@@ -362,8 +364,11 @@ impl Contribute {
             graph: replica.graph().clone(),
             master: replica.weights().to_vec(),
             residual,
-            memory: opened.folder.load(MEMORY)?,
-            span: Span::of_round(round.0, view.terms.hold_out.rounds()),
+            memory: match self.source {
+                DeltaSource::Train(_) => opened.memories.before(round),
+                DeltaSource::Weights(_) => None,
+            },
+            span: span(view),
             keep_permille: self.keep_permille,
             source: self.source.clone(),
             stop: stop.clone(),
@@ -464,6 +469,17 @@ impl Opened {
     }
 }
 
+/// Which part of its task the round is. With sealed shards a round in which nothing is revealed uses none up, so it is the
+/// shards that count.
+fn span(task: &TaskView) -> Span {
+    let hold_out = &task.terms.hold_out;
+    let rounds_before = match hold_out {
+        HoldOutTerms::Sealed { .. } => task.next_shard,
+        HoldOutTerms::Drawn { .. } => task.round.0,
+    };
+    Span::of_round(rounds_before, hold_out.rounds())
+}
+
 /// Whether the chain takes a delta of this round in the block after `block`.
 fn takes_deltas(round: &RoundView, terms: &TaskTerms, block: u32) -> bool {
     let next = block.saturating_add(1);
@@ -494,7 +510,27 @@ fn check_role(
 mod tests {
     use super::*;
     use crate::run::views;
-    use gotong_protocol::HoldOutTerms;
+
+    #[test]
+    fn a_round_that_uses_no_shard_up_takes_no_part_of_the_task() {
+        let mut task = views::task();
+        (task.round, task.next_shard) = (RoundId(7), 2);
+        task.terms.hold_out = HoldOutTerms::Sealed {
+            root: [8; 32],
+            shards: 8,
+            samples: 64,
+        };
+        let part = |start: f64, end: f64| Span { start, end };
+        assert_eq!(span(&task), part(0.25, 0.375));
+        task.terms.hold_out = HoldOutTerms::Drawn {
+            root: [8; 32],
+            salt: [9; 32],
+            records: 1024,
+            samples: 64,
+            rounds: 14,
+        };
+        assert_eq!(span(&task), part(0.5, 8.0 / 14.0));
+    }
 
     #[test]
     fn deltas_are_taken_as_long_as_the_chain_takes_them() {

@@ -158,6 +158,7 @@ mod tests {
     use super::*;
     use crate::training::{data::Labelled, initial_weights, TrainingOptions};
     use burn::tensor::Device;
+    use gotong_scoring::Transformer;
 
     /// A training of a small task, with a batch of as many samples as there are.
     fn job(account: Account, round: u32, seed: Seed) -> TrainingJob {
@@ -192,6 +193,39 @@ mod tests {
             source: DeltaSource::Train(training),
             stop: Arc::default(),
         }
+    }
+
+    #[test]
+    fn a_training_knows_what_was_learned_before_and_where_in_the_task_it_is() {
+        let graph = Graph::transformer(&Transformer {
+            vocab: 5,
+            tokens: 6,
+            width: 8,
+            heads: 2,
+            hidden: 8,
+            layers: 1,
+            tied: true,
+        });
+        let made = |memory: Option<Memory>, span: Span| {
+            let mut job = TrainingJob {
+                memory,
+                span,
+                master: initial_weights(&graph, 1),
+                graph: graph.clone(),
+                ..job([1; 32], 0, Seed::Given(7))
+            };
+            if let DeltaSource::Train(training) = &mut job.source {
+                let data = Arc::make_mut(&mut training.data);
+                data.pixels.iter_mut().for_each(|token| *token %= 5);
+            }
+            job.run().unwrap()
+        };
+        let [early, late] = [0, 8].map(|round| Span::of_round(round, 10));
+        let first = made(None, early);
+        let delta = |made: &Made| made.prepared.delta.clone();
+        assert_eq!(delta(&made(None, early)), delta(&first));
+        assert_ne!(delta(&made(None, late)), delta(&first));
+        assert_ne!(delta(&made(first.memory.clone(), early)), delta(&first));
     }
 
     fn delta(account: u8, round: u32, seed: Seed) -> Vec<u8> {

@@ -67,7 +67,8 @@ impl TrainingConfig {
         }
     }
 
-    /// Learning rate of update number `step`, by an optimizer that has made so many `updates` in earlier trainings, too.
+    /// Learning rate of update number `step`. `updates` counts all that the optimizer has made, those of earlier trainings
+    /// included.
     ///
     /// With AdamW it falls over the whole task. With momentum it falls over every training: in ten rounds of the demo, two
     /// merged nothing if it did not, for a delta that ends at a high rate is as likely to do harm.

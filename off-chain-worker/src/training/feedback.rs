@@ -1,5 +1,5 @@
-//! What becomes of a change: a delta, and what the delta leaves out. Error feedback (Seide et al., *1-bit stochastic gradient descent*, 2014): what a delta leaves out of a
-//! change goes into the next one.
+//! What becomes of a change: a delta, and what it leaves out, which goes into the next one. That is error feedback
+//! (Seide et al., *1-bit stochastic gradient descent*, 2014).
 
 use gotong_scoring::Delta;
 

@@ -34,18 +34,17 @@ pub struct Memory {
     means: Vec<[Vec<f32>; 2]>,
 }
 
-/// Most of a tensor's gradient, as the root of the sum of its squares.
+/// The largest L2 norm of one tensor's gradient; longer ones are scaled down.
 const MOST_GRADIENT: f32 = 1.0;
 
 impl Memory {
-    /// Updates that it has made.
-    pub fn updates(&self) -> u32 {
-        self.updates
-    }
-
-    /// Whether it is of tensors with so many values.
+    /// Whether an optimizer of tensors of these shapes can have it.
     fn fits(&self, shapes: &[[usize; 2]]) -> bool {
         let lengths = shapes.iter().map(|[rows, columns]| rows * columns);
+        let squares = || self.means.iter().flat_map(|[_, squares]| squares);
+        if self.updates == 0 || squares().any(|mean| *mean < 0.0) {
+            return false;
+        }
         let fits = |(means, length): (&[Vec<f32>; 2], usize)| {
             means
                 .iter()
@@ -103,7 +102,8 @@ impl Descent {
         }
     }
 
-    /// Updates that it has made, in this training and in those that it remembers.
+    /// Updates that AdamW has made, in this training and in those that it remembers; 0 with momentum, whose rate does not
+    /// depend on it.
     pub fn updates(&self) -> usize {
         match self {
             Self::Momentum(..) => 0,

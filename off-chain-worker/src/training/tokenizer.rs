@@ -89,15 +89,20 @@ impl Tokenizer {
             .sum()
     }
 
-    /// What losses of `samples`, in Q16 bits, are in bits a character: a sample's loss is that of all
-    /// its tokens but the first, and of its label.
-    pub fn bits_per_character(&self, losses: &[u32], samples: &Labelled) -> f64 {
-        let bits: f64 = losses.iter().map(|loss| f64::from(*loss) / 65_536.0).sum();
+    /// How many characters of `samples` are predicted: all but those of each sample's first token, and its label's.
+    pub fn characters_of(&self, samples: &Labelled) -> usize {
         let texts = samples.pixels.chunks_exact(samples.inputs.max(1));
         let predicted = texts.zip(&samples.labels).map(|(tokens, label)| {
             self.length(tokens.get(1..).unwrap_or_default()) + self.length(&[*label])
         });
-        bits / predicted.sum::<usize>().max(1) as f64
+        predicted.sum()
+    }
+
+    /// What losses of `samples`, in Q16 bits, are in bits a character: a sample's loss is that of all
+    /// its tokens but the first, and of its label.
+    pub fn bits_per_character(&self, losses: &[u32], samples: &Labelled) -> f64 {
+        let bits: f64 = losses.iter().map(|loss| f64::from(*loss) / 65_536.0).sum();
+        bits / self.characters_of(samples).max(1) as f64
     }
 
     fn numbers_of(&self, token: u8) -> Vec<u8> {

@@ -100,9 +100,8 @@ pub fn train(
 /// Trains as long as `config` says.
 ///
 /// Every update takes a shuffled batch of `data`, of at most three quarters of it, so that the seed matters however little
-/// it is. In a language
-/// model every token is a label. The same seed gives the same change on the same device with the same
-/// number of cores.
+/// it is. In a language model every token is a label. The same seed and memory give the same change on the same device with
+/// the same number of cores.
 ///
 /// # Errors
 /// A graph, weights or data that do not fit together; `stop` was set; the training diverged; the
