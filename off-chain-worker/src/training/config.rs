@@ -70,8 +70,8 @@ impl TrainingConfig {
     /// Learning rate of update number `step`. `updates` counts all that the optimizer has made, those of earlier trainings
     /// included.
     ///
-    /// With AdamW it falls over the whole task. With momentum it falls over every training: in ten rounds of the demo, two
-    /// merged nothing if it did not, for a delta that ends at a high rate is as likely to do harm.
+    /// With AdamW it falls over the whole task. With momentum it falls over every training: in one run of the demo each,
+    /// two rounds of ten merged nothing if it fell over the task, and one as it is.
     pub(super) fn rate(&self, step: usize, updates: usize) -> f64 {
         let steps = self.steps as f64;
         let trained = step as f64 / steps;
