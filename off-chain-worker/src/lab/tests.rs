@@ -1,6 +1,8 @@
 use super::*;
-use crate::training::data::Labelled;
-use gotong_scoring::Transformer;
+use crate::training::{
+    data::Labelled,
+    fixture::{small_transformer, text},
+};
 
 /// Samples whose label follows from their first two bytes.
 fn labelled(samples: usize, shift: usize) -> Labelled {
@@ -41,24 +43,8 @@ fn experiment(hands: usize) -> Experiment {
 
 /// A small language model, and its material.
 fn of_text() -> (Experiment, Material) {
-    let byte = |at: usize| ((at * at + at / 3) % 5) as u8;
-    let text = |samples: usize, from: usize| Labelled {
-        inputs: 6,
-        pixels: (from..from + 6 * samples).map(byte).collect(),
-        labels: (0..samples)
-            .map(|sample| byte(from + 6 * sample + 6))
-            .collect(),
-    };
     let experiment = Experiment {
-        graph: Graph::transformer(&Transformer {
-            vocab: 5,
-            tokens: 6,
-            width: 8,
-            heads: 2,
-            hidden: 8,
-            layers: 1,
-            tied: true,
-        }),
+        graph: small_transformer(),
         keep_permille: 1000,
         ..experiment(2)
     };

@@ -156,9 +156,12 @@ fn training_style() -> ProgressStyle {
 mod tests {
     use super::super::delta_source::Training;
     use super::*;
-    use crate::training::{data::Labelled, initial_weights, TrainingOptions};
+    use crate::training::{
+        data::Labelled,
+        fixture::{small_transformer, text},
+        initial_weights, TrainingOptions,
+    };
     use burn::tensor::Device;
-    use gotong_scoring::Transformer;
 
     /// A training of a small task, with a batch of as many samples as there are.
     fn job(account: Account, round: u32, seed: Seed) -> TrainingJob {
@@ -197,15 +200,7 @@ mod tests {
 
     #[test]
     fn a_training_knows_what_was_learned_before_and_where_in_the_task_it_is() {
-        let graph = Graph::transformer(&Transformer {
-            vocab: 5,
-            tokens: 6,
-            width: 8,
-            heads: 2,
-            hidden: 8,
-            layers: 1,
-            tied: true,
-        });
+        let graph = small_transformer();
         let made = |memory: Option<Memory>, span: Span| {
             let mut job = TrainingJob {
                 memory,
@@ -215,8 +210,7 @@ mod tests {
                 ..job([1; 32], 0, Seed::Given(7))
             };
             if let DeltaSource::Train(training) = &mut job.source {
-                let data = Arc::make_mut(&mut training.data);
-                data.pixels.iter_mut().for_each(|token| *token %= 5);
+                training.data = Arc::new(text(40, 0));
             }
             job.run().unwrap()
         };

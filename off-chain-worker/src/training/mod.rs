@@ -10,6 +10,8 @@ mod cores;
 pub mod data;
 mod device;
 mod feedback;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod initial;
 mod model;
 mod optimizer;

@@ -1,4 +1,8 @@
-use super::super::{data::FashionMnist, initial_weights, noise_change, Optimizer, Span};
+use super::super::{
+    data::FashionMnist,
+    fixture::{self, small_transformer},
+    initial_weights, noise_change, Optimizer, Span,
+};
 use super::*;
 use codec::{Decode, Encode};
 use gotong_scoring::{
@@ -325,31 +329,10 @@ fn progress_ends_at_the_last_step() {
     assert_eq!(seen, [(10, 23), (20, 23), (23, 23)]);
 }
 
-/// A small language model, and what it learns from.
-fn sentences() -> (Graph, Labelled) {
-    let graph = Graph::transformer(&Transformer {
-        vocab: 5,
-        tokens: 6,
-        width: 8,
-        heads: 2,
-        hidden: 8,
-        layers: 1,
-        tied: true,
-    });
-    let byte = |at: usize| ((at * at + at / 3) % 5) as u8;
-    let samples = 40;
-    let data = Labelled {
-        inputs: 6,
-        pixels: (0..6 * samples).map(byte).collect(),
-        labels: (0..samples).map(|sample| byte(6 * sample + 6)).collect(),
-    };
-    (graph, data)
-}
-
 /// What is written and read again is the same as what never left the memory.
 #[test]
 fn an_optimizer_goes_on_where_it_was() {
-    let ((graph, data), device) = (sentences(), Device::flex());
+    let (graph, data, device) = (small_transformer(), fixture::text(40, 0), Device::flex());
     let network = Network::new(&graph, &initial_weights(&graph, 1), &device).unwrap();
     let cores = Cores::new(1).unwrap();
     let step = |descent: &mut Descent, network: &Network, samples: &[usize]| {
@@ -374,7 +357,7 @@ fn an_optimizer_goes_on_where_it_was() {
 
 #[test]
 fn a_memory_of_another_model_counts_as_none() {
-    let (graph, data) = sentences();
+    let (graph, data) = (small_transformer(), fixture::text(40, 0));
     let config = TrainingConfig {
         steps: 3,
         batch: 4,

@@ -1,0 +1,29 @@
+//! A small language model for tests, and what it learns from.
+
+use super::data::Labelled;
+use gotong_scoring::{Graph, Transformer};
+
+/// Of 6 tokens out of 5.
+pub(crate) fn small_transformer() -> Graph {
+    Graph::transformer(&Transformer {
+        vocab: 5,
+        tokens: 6,
+        width: 8,
+        heads: 2,
+        hidden: 8,
+        layers: 1,
+        tied: true,
+    })
+}
+
+/// So many samples for it; another text begins at another place.
+pub(crate) fn text(samples: usize, from: usize) -> Labelled {
+    let token = |at: usize| ((at * at + at / 3) % 5) as u8;
+    Labelled {
+        inputs: 6,
+        pixels: (from..from + 6 * samples).map(token).collect(),
+        labels: (0..samples)
+            .map(|sample| token(from + 6 * sample + 6))
+            .collect(),
+    }
+}
