@@ -5,6 +5,7 @@
 
 mod attest;
 mod challenge;
+mod checkpoints;
 mod claims;
 mod contribute;
 mod delta_source;

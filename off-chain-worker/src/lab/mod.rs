@@ -17,7 +17,7 @@ use crate::{
     evaluation::FastCpu,
     training::{
         add_residual, compress, data::Labelled, initial_weights, train_from, Memory, Span, Start,
-        Trained, TrainingError, TrainingOptions,
+        Supervisor, Trained, TrainingError, TrainingOptions,
     },
 };
 
@@ -238,10 +238,15 @@ impl Rounds {
             graph: &experiment.graph,
             master: &self.weights,
             memory: hand.memory.as_ref(),
+            checkpoint: None,
         };
-        let device = &material.device;
+        let supervisor = Supervisor {
+            progress: &mut |_| {},
+            checkpoints: None,
+            stop,
+        };
         let Trained { mut change, memory } =
-            train_from(start, &data, &config, device, &mut |_| {}, stop)?;
+            train_from(start, &data, &config, &material.device, supervisor)?;
         add_residual(&mut change, &hand.residual);
         let delta = compress(&change, experiment.keep_permille, MAX_DELTA_BYTES);
         Ok(match delta {

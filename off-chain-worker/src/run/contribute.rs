@@ -1,6 +1,7 @@
 //! The daemon of `gotong contribute` and `gotong submit`.
 
 use super::{
+    checkpoints::Checkpoints,
     claim_rounds,
     delta_source::DeltaSource,
     memories::Memories,
@@ -65,6 +66,7 @@ struct Opened {
     state_name: String,
     residuals: Residuals,
     memories: Memories,
+    checkpoints: Checkpoints,
     engine: Contributor,
     worker: ReplicaWorker,
     _lock: Lock,
@@ -142,6 +144,7 @@ impl Contribute {
         self.opened = Some(Opened {
             residuals: Residuals::new(folder.clone()),
             memories: Memories::new(folder.clone()),
+            checkpoints: Checkpoints::new(folder.clone()),
             folder,
             state_name,
             engine,
@@ -181,7 +184,8 @@ impl Contribute {
         }))
     }
 
-    /// Takes over the result of a training run that has ended.
+    /// Takes over the result of a training run that has ended. Its checkpoint stays until all of the result is kept: whoever
+    /// is killed before goes on from there.
     async fn finish_training(&mut self, opened: &mut Opened) -> Result<(), RunError> {
         let Some(mut ended) = self
             .training
@@ -190,6 +194,9 @@ impl Contribute {
             return Ok(());
         };
         let made = (&mut ended.running).await??;
+        if let Some(memory) = made.memory {
+            opened.memories.save(ended.round, memory);
+        }
         let revealed = opened.engine.residual_of();
         if opened.engine.on_trained(made.prepared) {
             if let Some(residual) = &made.residual {
@@ -197,9 +204,7 @@ impl Contribute {
             }
         }
         opened.save()?;
-        if let Some(memory) = made.memory {
-            opened.memories.save(ended.round, memory);
-        }
+        opened.checkpoints.remove();
         Ok(())
     }
 
@@ -368,17 +373,20 @@ impl Contribute {
                 DeltaSource::Train(_) => opened.memories.before(round),
                 DeltaSource::Weights(_) => None,
             },
+            checkpoints: opened.checkpoints.clone(),
             span: span(view),
             keep_permille: self.keep_permille,
             source: self.source.clone(),
             stop: stop.clone(),
         };
         tracing::info!("training");
+        // What the training tells names account, task and round, too.
+        let round_span = tracing::Span::current();
         Ok(Some(RunningTraining {
             round,
             base_root,
             stop,
-            running: tokio::task::spawn_blocking(move || job.run()),
+            running: tokio::task::spawn_blocking(move || round_span.in_scope(|| job.run())),
         }))
     }
 

@@ -5,7 +5,7 @@ use crate::training::{data::Labelled, TrainingOptions};
 use burn::tensor::Device;
 use codec::Encode;
 use gotong_scoring::blake2_256;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Where a contributor's changes come from.
 #[derive(Clone)]
@@ -54,6 +54,8 @@ pub struct Training {
     pub seed: Seed,
     /// Where to train.
     pub device: Device,
+    /// The time from one checkpoint of a training to the next, at least; after every update if it is zero.
+    pub checkpoint_every: Duration,
     /// What to submit.
     pub strategy: Strategy,
 }

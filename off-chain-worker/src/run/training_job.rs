@@ -1,7 +1,8 @@
 //! One training, from the weights of a round to a delta.
 
 use super::{
-    delta_source::{DeltaSource, Strategy},
+    checkpoints::{Checkpoints, TrainingId, Unfinished},
+    delta_source::{DeltaSource, Strategy, Training},
     residuals::Residual,
     sponsor::random_hash,
     RunError,
@@ -10,7 +11,8 @@ use crate::{
     chain::Account,
     engine::PreparedDelta,
     training::{
-        add_residual, compress, noise_change, train_from, Memory, Span, Start, Step, Trained,
+        add_residual, compress, noise_change, train_from, Checkpoint, CheckpointSink, Memory, Span,
+        Start, Step, Supervisor, Trained,
     },
 };
 use gotong_protocol::{bounds::MAX_DELTA_BYTES, Graph, Hash, RoundId, TaskId};
@@ -71,6 +73,8 @@ pub(super) struct TrainingJob {
     pub residual: Option<Vec<i32>>,
     /// What the optimizer remembers of the trainings before.
     pub memory: Option<Memory>,
+    /// Where the training goes on if it was interrupted.
+    pub checkpoints: Checkpoints,
     /// Which part of the task the round is.
     pub span: Span,
     pub keep_permille: u32,
@@ -81,7 +85,26 @@ pub(super) struct TrainingJob {
 impl TrainingJob {
     /// Trains, and makes a delta of the change and of what the last delta left out.
     pub(super) fn run(self) -> Result<Made, RunError> {
-        let Trained { mut change, memory } = self.trained()?;
+        let bar = ProgressBar::new(0)
+            .with_style(training_style())
+            .with_message(format!("task {}, round {}", self.task, self.round));
+        let made = self.make(&mut |step: Step| {
+            bar.set_length(step.of as u64);
+            bar.set_position(step.step as u64);
+            if let Some(loss) = step.loss {
+                bar.set_prefix(format!("{loss:.3}"));
+            }
+        });
+        bar.finish_and_clear();
+        if made.as_ref().is_err_and(RunError::is_fatal) {
+            // To go on from there would end the same way.
+            self.checkpoints.remove();
+        }
+        made
+    }
+
+    fn make(&self, progress: &mut dyn FnMut(Step)) -> Result<Made, RunError> {
+        let Trained { mut change, memory } = self.trained(progress)?;
         if let Some(residual) = &self.residual {
             add_residual(&mut change, residual);
         }
@@ -104,7 +127,7 @@ impl TrainingJob {
         })
     }
 
-    fn trained(&self) -> Result<Trained, RunError> {
+    fn trained(&self, progress: &mut dyn FnMut(Step)) -> Result<Trained, RunError> {
         let training = match &self.source {
             DeltaSource::Weights(own) => {
                 let base = own.base.as_ref().unwrap_or(&self.master);
@@ -116,34 +139,52 @@ impl TrainingJob {
             }
             DeltaSource::Train(training) => training,
         };
-        let seed = training.seed.draw(&self.account, self.task, self.round)?;
-        let config = training.options.config(&self.graph, self.span, seed);
-        let bar = ProgressBar::new(config.steps as u64)
-            .with_style(training_style())
-            .with_message(format!("task {}, round {}", self.task, self.round));
-        let mut report = |step: Step| {
-            bar.set_position(step.step as u64);
-            bar.set_prefix(format!("{:.3}", step.loss));
+        let id = self.id(training);
+        let unfinished = self.checkpoints.load(&id);
+        let seed = match &unfinished {
+            Some(unfinished) => unfinished.seed,
+            None => training.seed.draw(&self.account, self.task, self.round)?,
         };
         let start = Start {
             graph: &self.graph,
             master: &self.master,
             memory: self.memory.as_ref(),
+            checkpoint: unfinished.as_ref().map(|unfinished| &unfinished.checkpoint),
         };
-        let trained = train_from(
-            start,
-            &training.data,
-            &config,
-            &training.device,
-            &mut report,
-            &self.stop,
-        );
-        bar.finish_and_clear();
-        let mut trained = trained?;
+        let mut keep = |checkpoint: Checkpoint| {
+            self.checkpoints.save(&id, Unfinished { seed, checkpoint });
+        };
+        let supervisor = Supervisor {
+            progress,
+            checkpoints: Some(CheckpointSink {
+                every: training.checkpoint_every,
+                keep: &mut keep,
+            }),
+            stop: &self.stop,
+        };
+        let config = training.options.config(&self.graph, self.span, seed);
+        let device = &training.device;
+        let mut trained = train_from(start, &training.data, &config, device, supervisor)?;
         if training.strategy == Strategy::Noise {
             trained.change = noise_change(trained.change.len(), seed, &trained.change);
         }
         Ok(trained)
+    }
+
+    /// The account and the task have a folder of their own, and the model is the task's. What the optimizer remembers
+    /// of earlier rounds is in the checkpoint. Another device or number of cores rounds in another way, which does no harm.
+    fn id(&self, training: &Training) -> TrainingId {
+        let data = &training.data;
+        let inputs = (data.inputs as u64).to_le_bytes();
+        let data = blake2_256(&[&inputs, &data.pixels, &data.labels]);
+        // A seed that the system draws is kept with the checkpoint.
+        let config = training.options.config(&self.graph, self.span, 0);
+        let settings = format!("{config:?} {:?}", training.seed);
+        TrainingId {
+            round: self.round,
+            base_root: self.base_root,
+            settings: blake2_256(&[b"gotong:checkpoint", &data, settings.as_bytes()]),
+        }
     }
 }
 
@@ -154,16 +195,20 @@ fn training_style() -> ProgressStyle {
 
 #[cfg(test)]
 mod tests {
-    use super::super::delta_source::Training;
     use super::*;
-    use crate::training::{
-        data::Labelled,
-        fixture::{small_transformer, text},
-        initial_weights, TrainingOptions,
+    use crate::{
+        state::Folder,
+        training::{
+            data::Labelled,
+            fixture::{small_transformer, text},
+            initial_weights, train, TrainingError, TrainingOptions,
+        },
     };
     use burn::tensor::Device;
+    use std::{sync::atomic::Ordering, time::Duration};
+    use tempfile::TempDir;
 
-    /// A training of a small task, with a batch of as many samples as there are.
+    /// A training of a small task, with a batch of as many samples as there are. Nothing of it is kept: its folder is gone.
     fn job(account: Account, round: u32, seed: Seed) -> TrainingJob {
         let (graph, samples) = (Graph::mlp(&[6, 8, 3]), 40);
         let data = Labelled {
@@ -180,8 +225,10 @@ mod tests {
             },
             seed,
             device: Device::flex(),
+            checkpoint_every: Duration::MAX,
             strategy: Strategy::Honest,
         };
+        let folder = Folder::open(tempfile::tempdir().unwrap().path()).unwrap();
         TrainingJob {
             task: TaskId(1),
             account,
@@ -191,6 +238,7 @@ mod tests {
             graph,
             residual: None,
             memory: None,
+            checkpoints: Checkpoints::new(folder),
             span: Span::WHOLE,
             keep_permille: 1000,
             source: DeltaSource::Train(training),
@@ -209,9 +257,7 @@ mod tests {
                 graph: graph.clone(),
                 ..job([1; 32], 0, Seed::Given(7))
             };
-            if let DeltaSource::Train(training) = &mut job.source {
-                training.data = Arc::new(text(40, 0));
-            }
+            training(&mut job).data = Arc::new(text(40, 0));
             job.run().unwrap()
         };
         let [early, late] = [0, 8].map(|round| Span::of_round(round, 10));
@@ -220,6 +266,111 @@ mod tests {
         assert_eq!(delta(&made(None, early)), delta(&first));
         assert_ne!(delta(&made(None, late)), delta(&first));
         assert_ne!(delta(&made(first.memory.clone(), early)), delta(&first));
+    }
+
+    /// A training that keeps a checkpoint after every update in `folder`.
+    fn kept_job(folder: &TempDir) -> TrainingJob {
+        let mut job = job([1; 32], 0, Seed::System);
+        job.checkpoints = Checkpoints::new(Folder::open(folder.path()).unwrap());
+        training(&mut job).checkpoint_every = Duration::ZERO;
+        training(&mut job).options.steps = Some(25);
+        job
+    }
+
+    fn training(job: &mut TrainingJob) -> &mut Training {
+        match &mut job.source {
+            DeltaSource::Train(training) => training,
+            DeltaSource::Weights(_) => unreachable!(),
+        }
+    }
+
+    /// Stops `job` when it has reported `most` times: after every ten updates, after the last one, and where it goes on,
+    /// which has no loss. Gives what was reported, as the updates made and whether there was a loss.
+    fn reported(job: &TrainingJob, most: usize) -> (Vec<(usize, bool)>, Result<Made, RunError>) {
+        let mut reports = Vec::new();
+        let made = job.make(&mut |step: Step| {
+            reports.push((step.step, step.loss.is_some()));
+            let is_enough = reports.len() == most;
+            job.stop.fetch_or(is_enough, Ordering::Relaxed);
+        });
+        (reports, made)
+    }
+
+    #[test]
+    fn a_training_that_was_stopped_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let stopped = |made: Result<Made, RunError>| {
+            matches!(made, Err(RunError::Training(TrainingError::Stopped)))
+        };
+        let seed = || {
+            let mut job = kept_job(&folder);
+            let training = training(&mut job).clone();
+            job.checkpoints.load(&job.id(&training)).unwrap().seed
+        };
+        let (reports, made) = reported(&kept_job(&folder), 1);
+        assert!(reports == [(10, true)] && stopped(made));
+        let drawn = seed();
+        let (reports, made) = reported(&kept_job(&folder), 2);
+        assert!(reports == [(10, false), (20, true)] && stopped(made));
+        assert_eq!(seed(), drawn, "drawn once");
+        let (reports, made) = reported(&kept_job(&folder), 9);
+        assert_eq!(reports, [(20, false), (25, true)]);
+
+        // The delta is that of a training with the same seed that was never stopped.
+        let mut job = kept_job(&folder);
+        let Training {
+            data,
+            options,
+            device,
+            ..
+        } = training(&mut job).clone();
+        let config = options.config(&job.graph, job.span, drawn);
+        let (graph, master, stop) = (&job.graph, &job.master, &job.stop);
+        let change = train(graph, master, &data, &config, &device, &mut |_| {}, stop).unwrap();
+        let (_, whole) = compress(&change, job.keep_permille, MAX_DELTA_BYTES).unwrap();
+        assert_eq!(made.unwrap().prepared.delta, whole);
+    }
+
+    #[test]
+    fn only_the_same_training_goes_on() {
+        let goes_on = |change: fn(&mut TrainingJob)| {
+            let folder = tempfile::tempdir().unwrap();
+            assert!(reported(&kept_job(&folder), 1).1.is_err());
+            let mut job = kept_job(&folder);
+            change(&mut job);
+            reported(&job, 1).0 == [(10, false)]
+        };
+        assert!(goes_on(|_| {}));
+        assert!(goes_on(|job| job.keep_permille = 10), "of the same change");
+        let others: [fn(&mut TrainingJob); 8] = [
+            |job| job.round = RoundId(1),
+            |job| job.base_root = [1; 32],
+            |job| job.span = Span::of_round(1, 2),
+            |job| training(job).options.steps = Some(26),
+            |job| training(job).options.batch = Some(7),
+            |job| training(job).options.learning_rate = Some(0.1),
+            |job| training(job).seed = Seed::Given(7),
+            |job| Arc::make_mut(&mut training(job).data).labels[0] ^= 1,
+        ];
+        for (at, other) in others.into_iter().enumerate() {
+            assert!(!goes_on(other), "{at}");
+        }
+    }
+
+    /// To go on would end in the same way.
+    #[test]
+    fn a_training_that_failed_begins_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut job = kept_job(&folder);
+        training(&mut job).options.learning_rate = Some(0.0);
+        let is_kept = || folder.path().join("checkpoint").exists();
+        assert!(matches!(
+            job.make(&mut |_| {}),
+            Err(RunError::NothingLearned)
+        ));
+        assert!(is_kept());
+        assert!(matches!(job.run(), Err(RunError::NothingLearned)));
+        assert!(!is_kept());
     }
 
     fn delta(account: u8, round: u32, seed: Seed) -> Vec<u8> {

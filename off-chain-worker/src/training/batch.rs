@@ -83,4 +83,11 @@ impl Batches {
         self.used += self.size;
         chosen
     }
+
+    /// Passes over so many batches, which were used before.
+    pub fn skip(&mut self, batches: usize) {
+        for _ in 0..batches {
+            self.next();
+        }
+    }
 }

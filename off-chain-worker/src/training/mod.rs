@@ -5,6 +5,7 @@
 //! mimics its rounding so that what improves here improves there.
 
 mod batch;
+mod checkpoint;
 mod config;
 mod cores;
 pub mod data;
@@ -18,8 +19,10 @@ mod optimizer;
 mod tokenizer;
 mod train;
 mod units;
+mod values;
 pub mod weights_file;
 
+pub use checkpoint::{Checkpoint, CheckpointSink};
 pub use config::{Span, TrainingConfig, TrainingOptions};
 pub use device::{Adapter, DeviceChoice, DeviceError};
 pub use feedback::{add_residual, compress};
@@ -27,4 +30,4 @@ pub use initial::{initial_weights, noise_change};
 pub use model::UntrainableGraph;
 pub use optimizer::{Memory, Optimizer};
 pub use tokenizer::{Tokenizer, UnknownCharacter};
-pub use train::{float_loss, train, train_from, Start, Step, Trained, TrainingError};
+pub use train::{float_loss, train, train_from, Start, Step, Supervisor, Trained, TrainingError};

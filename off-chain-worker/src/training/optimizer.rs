@@ -3,20 +3,19 @@
 use burn::{
     grad_clipping::GradientClipping,
     optim::{
-        momentum::MomentumConfig, AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState,
-        GradientsParams, Optimizer as _, Sgd, SgdConfig, SgdState,
+        AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer as _,
     },
-    tensor::{Device, Tensor, TensorData},
+    tensor::{Device, Tensor},
 };
 use codec::{Decode, Encode};
 
-use super::{model::Network, TrainingError};
+use super::{model::Network, values, TrainingError};
 
 /// How a gradient becomes an update.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Optimizer {
     /// Stochastic gradient descent with momentum 0.9. What it remembers is gone in some dozens of updates, so it is
-    /// not kept.
+    /// not kept from one training to the next.
     Momentum,
     /// Adam with decoupled decay (Loshchilov and Hutter, arXiv:1711.05101), after a short warm-up
     /// and with clipped gradients.
@@ -34,29 +33,66 @@ pub struct Memory {
     means: Vec<[Vec<f32>; 2]>,
 }
 
+/// All that an optimizer remembers in the middle of a training.
+#[derive(Clone, Debug, PartialEq, Encode, Decode)]
+pub(super) enum OptimizerState {
+    /// Of every tensor, the velocity, by the network's order and in its real units.
+    Momentum(Vec<Vec<f32>>),
+    /// What is kept after a training, too.
+    AdamW(Memory),
+}
+
+/// How much of its velocity momentum keeps from one update to the next.
+const MOMENTUM: f32 = 0.9;
 /// The largest L2 norm of one tensor's gradient; longer ones are scaled down.
 const MOST_GRADIENT: f32 = 1.0;
 
 impl Memory {
+    /// What an optimizer with these states, by tensor, remembers; nothing before its first update.
+    fn of(states: &[Option<AdamWState<2>>]) -> Result<Option<Self>, TrainingError> {
+        let mut means = Vec::with_capacity(states.len());
+        for state in states {
+            let Some(AdamWState { momentum }) = state else {
+                return Ok(None);
+            };
+            means.push([
+                values::read(&momentum.moment_1)?,
+                values::read(&momentum.moment_2)?,
+            ]);
+        }
+        Ok(Some(Self {
+            updates: time(states).try_into().unwrap_or(u32::MAX),
+            means,
+        }))
+    }
+
     /// Whether an optimizer of tensors of these shapes can have it.
     fn fits(&self, shapes: &[[usize; 2]]) -> bool {
-        let lengths = shapes.iter().map(|[rows, columns]| rows * columns);
-        let squares = || self.means.iter().flat_map(|[_, squares]| squares);
-        if self.updates == 0 || squares().any(|mean| *mean < 0.0) {
-            return false;
-        }
-        let fits = |(means, length): (&[Vec<f32>; 2], usize)| {
-            means
-                .iter()
-                .all(|mean| mean.len() == length && mean.iter().all(|value| value.is_finite()))
+        let fit = |([means, squares], shape): (&[Vec<f32>; 2], &[usize; 2])| {
+            let both_fit = values::fit(means, *shape) && values::fit(squares, *shape);
+            both_fit && squares.iter().all(|mean| *mean >= 0.0)
         };
-        self.means.len() == shapes.len() && self.means.iter().zip(lengths).all(fits)
+        let is_whole = self.updates > 0 && self.means.len() == shapes.len();
+        is_whole && self.means.iter().zip(shapes).all(fit)
+    }
+
+    /// By tensor, what an optimizer has that remembers this; it has to fit.
+    fn states(&self, shapes: &[[usize; 2]], device: &Device) -> Vec<Option<AdamWState<2>>> {
+        let time = self.updates as usize;
+        let state = |(means, shape): (&[Vec<f32>; 2], &[usize; 2])| {
+            let [first, second] = means.clone().map(|mean| values::load(mean, *shape, device));
+            Some(AdamWState::new(AdaptiveMomentumState::new(
+                time, first, second,
+            )))
+        };
+        self.means.iter().zip(shapes).map(state).collect()
     }
 }
 
 /// An optimizer at work on a network; by tensor, what it remembers.
 pub(super) enum Descent {
-    Momentum(Sgd, Vec<Option<SgdState<2>>>),
+    /// Velocities. Burn's `Sgd` computes the same and does not show them.
+    Momentum(Vec<Option<Tensor<2>>>),
     AdamW(AdamW, Vec<Option<AdamWState<2>>>),
 }
 
@@ -70,11 +106,7 @@ impl Descent {
     ) -> Self {
         let shapes = network.shapes();
         match optimizer {
-            Optimizer::Momentum => {
-                let momentum = MomentumConfig::new().with_momentum(0.9).with_dampening(0.0);
-                let sgd = SgdConfig::new().with_momentum(Some(momentum)).build();
-                Self::Momentum(sgd, vec![None; shapes.len()])
-            }
+            Optimizer::Momentum => Self::Momentum(vec![None; shapes.len()]),
             Optimizer::AdamW => {
                 let adam = AdamWConfig::new()
                     .with_beta_2(0.99)
@@ -83,22 +115,35 @@ impl Descent {
                     .build();
                 let states = match memory.filter(|memory| memory.fits(&shapes)) {
                     None => vec![None; shapes.len()],
-                    Some(memory) => {
-                        let means = memory.means.iter().zip(&shapes);
-                        let time = memory.updates as usize;
-                        means
-                            .map(|(means, shape)| {
-                                let [first, second] = means.clone().map(|mean| {
-                                    Tensor::from_data(TensorData::new(mean, *shape), device)
-                                });
-                                let momentum = AdaptiveMomentumState::new(time, first, second);
-                                Some(AdamWState::new(momentum))
-                            })
-                            .collect()
-                    }
+                    Some(memory) => memory.states(&shapes, device),
                 };
                 Self::AdamW(adam, states)
             }
+        }
+    }
+
+    /// The optimizer for `network` that had this state; `None` if no such optimizer can have it.
+    pub fn restored(
+        optimizer: Optimizer,
+        network: &Network,
+        state: &OptimizerState,
+        device: &Device,
+    ) -> Option<Self> {
+        let shapes = network.shapes();
+        match (optimizer, state) {
+            (Optimizer::Momentum, OptimizerState::Momentum(velocities)) => {
+                let all = || velocities.iter().zip(&shapes);
+                let fit = velocities.len() == shapes.len()
+                    && all().all(|(velocity, shape)| values::fit(velocity, *shape));
+                let velocity = |(velocity, shape): (&Vec<f32>, &[usize; 2])| {
+                    Some(values::load(velocity.clone(), *shape, device))
+                };
+                fit.then(|| Self::Momentum(all().map(velocity).collect()))
+            }
+            (Optimizer::AdamW, OptimizerState::AdamW(memory)) => memory
+                .fits(&shapes)
+                .then(|| Self::new(optimizer, network, Some(memory), device)),
+            _ => None,
         }
     }
 
@@ -106,21 +151,21 @@ impl Descent {
     /// depend on it.
     pub fn updates(&self) -> usize {
         match self {
-            Self::Momentum(..) => 0,
-            Self::AdamW(_, states) => {
-                let times = states.iter().flatten().map(|state| state.momentum.time);
-                times.max().unwrap_or(0)
-            }
+            Self::Momentum(_) => 0,
+            Self::AdamW(_, states) => time(states),
         }
     }
 
     /// The network after one update.
     pub fn step(&mut self, rate: f64, network: Network, gradients: GradientsParams) -> Network {
         network.updated(gradients, |at, master, gradient| match self {
-            Self::Momentum(sgd, states) => {
-                let (master, state) = sgd.step(rate, master, gradient, states[at].take());
-                states[at] = state;
-                master
+            Self::Momentum(velocities) => {
+                let velocity = match velocities[at].take() {
+                    None => gradient,
+                    Some(velocity) => gradient + velocity.mul_scalar(MOMENTUM),
+                };
+                velocities[at] = Some(velocity.clone());
+                master - velocity.mul_scalar(rate)
             }
             Self::AdamW(adam, states) => {
                 let gradient = GradientClipping::Norm(MOST_GRADIENT).clip_gradient(gradient);
@@ -131,34 +176,35 @@ impl Descent {
         })
     }
 
-    /// What it remembers, if that is worth keeping.
+    /// What it remembers, if that is worth keeping for the next training.
     ///
     /// # Errors
     /// A device whose values cannot be read back; a value that is no number.
     pub fn memory(&self) -> Result<Option<Memory>, TrainingError> {
-        let Self::AdamW(_, states) = self else {
-            return Ok(None);
-        };
-        let mut means = Vec::with_capacity(states.len());
-        for state in states {
-            // Every tensor has a gradient in every update.
-            let Some(AdamWState { momentum }) = state else {
-                return Ok(None);
-            };
-            means.push([values(&momentum.moment_1)?, values(&momentum.moment_2)?]);
+        match self {
+            Self::Momentum(_) => Ok(None),
+            Self::AdamW(_, states) => Memory::of(states),
         }
-        Ok(Some(Memory {
-            updates: self.updates().try_into().unwrap_or(u32::MAX),
-            means,
-        }))
+    }
+
+    /// All that it remembers; nothing before the first update.
+    ///
+    /// # Errors
+    /// As [`Descent::memory`].
+    pub fn state(&self) -> Result<Option<OptimizerState>, TrainingError> {
+        match self {
+            Self::Momentum(velocities) => {
+                let velocities = velocities.iter().flatten().map(values::read);
+                let read: Vec<_> = velocities.collect::<Result<_, _>>()?;
+                Ok((!read.is_empty()).then_some(OptimizerState::Momentum(read)))
+            }
+            Self::AdamW(_, states) => Ok(Memory::of(states)?.map(OptimizerState::AdamW)),
+        }
     }
 }
 
-fn values(tensor: &Tensor<2>) -> Result<Vec<f32>, TrainingError> {
-    let values = tensor.clone().try_into_vec_as::<f32>();
-    let values = values.map_err(|error| TrainingError::Device(error.to_string()))?;
-    match values.iter().all(|value| value.is_finite()) {
-        true => Ok(values),
-        false => Err(TrainingError::Diverged),
-    }
+/// Updates that AdamW has made; every tensor has a gradient in every update.
+fn time(states: &[Option<AdamWState<2>>]) -> usize {
+    let times = states.iter().flatten().map(|state| state.momentum.time);
+    times.max().unwrap_or(0)
 }

@@ -2,11 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use burn::tensor::{Device, Tensor};
+use burn::{
+    optim::GradientsParams,
+    tensor::{Device, Tensor},
+};
 use gotong_scoring::Graph;
 
 use super::{
     batch::{Batch, Batches},
+    checkpoint::{Checkpoint, CheckpointSink, Checkpointing},
     cores::Cores,
     data::Labelled,
     model::Network,
@@ -21,8 +25,8 @@ pub struct Step {
     pub step: usize,
     /// Updates to do.
     pub of: usize,
-    /// Loss of the last batch, in bits.
-    pub loss: f32,
+    /// Loss of the last batch, in bits; none if the training goes on from a checkpoint and has made no update yet.
+    pub loss: Option<f32>,
 }
 
 /// Why a training failed.
@@ -62,6 +66,19 @@ pub struct Start<'a> {
     pub master: &'a [i16],
     /// What the optimizer remembers of earlier trainings of the same model. One of another model counts as none.
     pub memory: Option<&'a Memory>,
+    /// How far the same training came before it was interrupted. One that is damaged, or of another training, counts as
+    /// none; data and seed are not checked.
+    pub checkpoint: Option<&'a Checkpoint>,
+}
+
+/// Who looks after a training.
+pub struct Supervisor<'a> {
+    /// Hears how far it is.
+    pub progress: &'a mut dyn FnMut(Step),
+    /// Keeps checkpoints, if they are wanted.
+    pub checkpoints: Option<CheckpointSink<'a>>,
+    /// Stops it once this is set.
+    pub stop: &'a AtomicBool,
 }
 
 /// What a training gives.
@@ -71,6 +88,49 @@ pub struct Trained {
     pub change: Vec<i32>,
     /// What the next training may start from, if that is worth keeping.
     pub memory: Option<Memory>,
+}
+
+/// What every update changes.
+pub(super) struct TrainingState {
+    /// Updates made in this training.
+    pub step: usize,
+    pub network: Network,
+    pub descent: Descent,
+}
+
+impl TrainingState {
+    /// Before the first update, or where the checkpoint was taken.
+    fn begin(
+        start: &Start,
+        config: &TrainingConfig,
+        device: &Device,
+    ) -> Result<Self, TrainingError> {
+        let network = Network::new(start.graph, start.master, device)?;
+        if let Some(checkpoint) = start.checkpoint {
+            if let Some(state) = checkpoint.restored(&network, config, device) {
+                tracing::info!("going on at update {} of {}", state.step, config.steps);
+                return Ok(state);
+            }
+            tracing::warn!(
+                "training from the beginning: the checkpoint is damaged, or of another training"
+            );
+        }
+        Ok(Self {
+            step: 0,
+            descent: Descent::new(config.optimizer, &network, start.memory, device),
+            network,
+        })
+    }
+
+    /// After one more update.
+    fn updated(self, rate: f64, gradients: GradientsParams) -> Self {
+        let mut descent = self.descent;
+        Self {
+            step: self.step + 1,
+            network: descent.step(rate, self.network, gradients).bounded(),
+            descent,
+        }
+    }
 }
 
 /// Steps between two reports of progress; reading a loss back waits for the device.
@@ -93,62 +153,75 @@ pub fn train(
         graph,
         master,
         memory: None,
+        checkpoint: None,
     };
-    train_from(start, data, config, device, progress, stop).map(|trained| trained.change)
+    let supervisor = Supervisor {
+        progress,
+        checkpoints: None,
+        stop,
+    };
+    train_from(start, data, config, device, supervisor).map(|trained| trained.change)
 }
 
 /// Trains as long as `config` says.
 ///
 /// Every update takes a shuffled batch of `data`, of at most three quarters of it, so that the seed matters however little
 /// it is. In a language model every token is a label. The same seed and memory give the same change on the same device with
-/// the same number of cores.
+/// the same number of cores, whether or not the training was interrupted.
 ///
 /// # Errors
-/// A graph, weights or data that do not fit together; `stop` was set; the training diverged; the
-/// device failed.
+/// A graph, weights or data that do not fit together; it was stopped; the training diverged; the device failed.
 pub fn train_from(
     start: Start,
     data: &Labelled,
     config: &TrainingConfig,
     device: &Device,
-    progress: &mut dyn FnMut(Step),
-    stop: &AtomicBool,
+    supervisor: Supervisor,
 ) -> Result<Trained, TrainingError> {
-    let Start {
-        graph,
-        master,
-        memory,
-    } = start;
-    let mut network = Network::new(graph, master, device)?;
+    let Start { graph, master, .. } = start;
+    let Supervisor {
+        progress,
+        checkpoints,
+        stop,
+    } = supervisor;
+    let mut state = TrainingState::begin(&start, config, device)?;
     check(graph, data)?;
     if config.batch == 0 {
         return Err(TrainingError::Empty);
     }
     let mut batches = Batches::new(data, config);
     let cores = Cores::of(device, batches.size)?;
-    let mut descent = Descent::new(config.optimizer, &network, memory, device);
-    for step in 0..config.steps {
+    let mut report = |step: usize, loss: Option<f32>| {
+        let of = config.steps;
+        progress(Step { step, of, loss });
+    };
+    if state.step > 0 {
+        batches.skip(state.step);
+        report(state.step, None);
+    }
+    let mut checkpoints = checkpoints.map(Checkpointing::new);
+    while state.step < config.steps {
         if stop.load(Ordering::Relaxed) {
             return Err(TrainingError::Stopped);
         }
-        let (loss, gradients) = cores.gradients(&network, batches.next(), |chosen| {
+        let (loss, gradients) = cores.gradients(&state.network, batches.next(), |chosen| {
             Batch::of(graph, data, chosen, device)
         });
-        let rate = config.rate(step, descent.updates());
-        network = descent.step(rate, network, gradients).bounded();
-        if (step + 1) % REPORT_EVERY == 0 || step + 1 == config.steps {
-            progress(Step {
-                step: step + 1,
-                of: config.steps,
-                loss: bits(loss)?,
-            });
+        let rate = config.rate(state.step, state.descent.updates());
+        state = state.updated(rate, gradients);
+        let is_last = state.step == config.steps;
+        if is_last || state.step % REPORT_EVERY == 0 {
+            report(state.step, Some(bits(loss)?));
+        }
+        if let Some(checkpoints) = checkpoints.as_mut().filter(|_| !is_last) {
+            checkpoints.take_if_due(&state, device)?;
         }
     }
-    let trained = network.master()?;
+    let trained = state.network.master()?;
     let change = |(&after, &before): (&i16, &i16)| i32::from(after) - i32::from(before);
     Ok(Trained {
         change: trained.iter().zip(master).map(change).collect(),
-        memory: descent.memory()?,
+        memory: state.descent.memory()?,
     })
 }
 

@@ -7,6 +7,10 @@ use gotong_protocol::{
     pay, submission_commitment, view::RoundView, Delta, Outcome, RoundId, TaskId,
 };
 use gotong_tests::{assert_settled, key, Network, UNIT};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 async fn rounds(network: &Network, task: TaskId, count: u32) -> Result<Vec<RoundView>> {
     let mut ended = Vec::new();
@@ -147,6 +151,60 @@ async fn killed_workers_repeat_nothing() -> Result<()> {
         .context("still registered")?;
     assert_eq!(stake.stake, 1000 * UNIT);
     Ok(())
+}
+
+/// The only contributor dies in the middle of its training, which then goes on from its checkpoint: nobody else can commit,
+/// so the round waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_training_goes_on() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
+    let task = small_task(&network, &["One"], &["Judith"], 1).await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _attester = network.daemon("Judith", "attest")?;
+    // A training of many blocks, so that it is under way in the block after its first checkpoint.
+    let contribute = format!(
+        "contribute --task={} --steps=6000 --checkpoint-every=1 --until-round=1",
+        task.0
+    );
+    let folder = network.folder().join("One");
+    let mut contributor = network.daemon("One", &contribute)?;
+    network
+        .until("the first checkpoint", ROUND_LIMIT, async |_| {
+            contributor.check()?;
+            Ok(checkpoint(&folder)?)
+        })
+        .await?;
+    contributor.kill();
+
+    let contributor = network.daemon("One", &contribute)?;
+    let ended = network.ended(task, 0, ROUND_LIMIT).await?;
+    assert_settled(&ended)?;
+    assert_eq!((ended.commits, ended.reveals), (1, 1));
+    let log = fs::read_to_string(contributor.log())?;
+    let began = log.matches(" training").count();
+    assert_eq!(began, 2, "{log}");
+    let (_, went_on) = log.split_once("going on at update ").context(log.clone())?;
+    let (updates, _) = went_on.split_once(" of 6000").context(log.clone())?;
+    assert!(updates.parse::<u32>()? > 0, "{log}");
+    assert_eq!(checkpoint(&folder)?, None);
+    Ok(())
+}
+
+/// The checkpoint of the only account below `folder`, in its folder of its only task.
+fn checkpoint(folder: &Path) -> io::Result<Option<PathBuf>> {
+    let mut found = vec![folder.to_owned()];
+    for _ in ["task", "account"] {
+        let inside = found.iter().filter(|path| path.is_dir()).map(fs::read_dir);
+        let entries = inside
+            .collect::<io::Result<Vec<_>>>()?
+            .into_iter()
+            .flatten();
+        found = entries
+            .map(|entry| Ok(entry?.path()))
+            .collect::<io::Result<_>>()?;
+    }
+    let mut files = found.into_iter().map(|path| path.join("checkpoint"));
+    Ok(files.find(|path| path.is_file()))
 }
 
 /// Who reveals when the round takes nothing any more loses the deposit, and is the author all the same.

@@ -28,14 +28,14 @@ mod rounding;
 use burn::{
     module::{Module, Param},
     optim::GradientsParams,
-    tensor::{Device, Tensor, TensorData},
+    tensor::{Device, Tensor},
 };
 use gotong_scoring::{arith::MASTER_BOUND, Graph, GraphError, Op};
 
 use super::{
     batch::{Batch, Inputs},
     units::{parameters, Parameter, Role},
-    TrainingError,
+    values, TrainingError,
 };
 use output::Output;
 use pass::Pass;
@@ -91,11 +91,9 @@ impl Network {
             let (own, others) = rest.split_at(parameter.len());
             rest = others;
             let real = own.iter().map(|&w| f32::from(w) / parameter.steps);
-            let data = TensorData::new(
-                real.collect::<Vec<f32>>(),
-                [parameter.rows, parameter.columns],
-            );
-            Param::from_tensor(in_network(parameter, Tensor::from_data(data, &device)))
+            let shape = [parameter.rows, parameter.columns];
+            let tensor = values::load(real.collect(), shape, &device);
+            Param::from_tensor(in_network(parameter, tensor))
         };
         Ok(Self {
             masters: parameters.iter().map(&mut load).collect(),
@@ -107,15 +105,50 @@ impl Network {
 
     /// The network with every master within the bounds of a master weight.
     pub fn bounded(self) -> Self {
-        self.with_masters(|master, parameter| {
-            let bound = f32::from(MASTER_BOUND) / parameter.steps;
+        self.mapped(|master, parameter| {
+            let bound = bound(parameter);
             master.clamp(-bound, bound)
         })
     }
 
     /// The same network, whose gradients are found apart from those of this one.
     pub fn detached(&self) -> Self {
-        self.clone().with_masters(|master, _| master)
+        self.clone().mapped(|master, _| master)
+    }
+
+    /// By tensor, the masters in real units, as the network has them.
+    ///
+    /// # Errors
+    /// A device whose weights cannot be read back; a weight that is no number.
+    pub fn masters(&self) -> Result<Vec<Vec<f32>>, TrainingError> {
+        let masters = self
+            .masters
+            .iter()
+            .map(|master| values::read(&master.val()));
+        masters.collect()
+    }
+
+    /// The same network with other [`Network::masters`]; `None` if it cannot have these.
+    pub fn with_masters(&self, masters: &[Vec<f32>]) -> Option<Self> {
+        let (shapes, bounds) = (self.shapes(), self.parameters.iter().map(bound));
+        let fits = |((master, shape), bound): ((&Vec<f32>, &[usize; 2]), f32)| {
+            values::fit(master, *shape) && master.iter().all(|value| value.abs() <= bound)
+        };
+        let fit =
+            masters.len() == shapes.len() && masters.iter().zip(&shapes).zip(bounds).all(fits);
+        if !fit {
+            return None;
+        }
+        let replaced = |(old, values): (&Param<Tensor<2>>, &Vec<f32>)| {
+            old.clone().map(|old| {
+                let master = values::load(values.clone(), old.dims(), &old.device().inner());
+                master.autodiff().require_grad()
+            })
+        };
+        Some(Self {
+            masters: self.masters.iter().zip(masters).map(replaced).collect(),
+            ..self.clone()
+        })
     }
 
     /// Rows and columns of every tensor of masters.
@@ -143,7 +176,7 @@ impl Network {
         }
     }
 
-    fn with_masters(self, given: impl Fn(Tensor<2>, &Parameter) -> Tensor<2>) -> Self {
+    fn mapped(self, given: impl Fn(Tensor<2>, &Parameter) -> Tensor<2>) -> Self {
         let masters = self.masters.into_iter().zip(&self.parameters);
         let master = |(master, parameter): (Param<Tensor<2>>, &Parameter)| {
             master.map(|master| given(master.inner(), parameter).autodiff().require_grad())
@@ -162,11 +195,7 @@ impl Network {
         let bound = f32::from(MASTER_BOUND);
         let mut all = Vec::new();
         for (master, parameter) in self.masters.iter().zip(&self.parameters) {
-            let values = in_network(parameter, master.val()).try_into_vec_as::<f32>();
-            let values = values.map_err(|error| TrainingError::Device(error.to_string()))?;
-            if values.iter().any(|value| value.is_nan()) {
-                return Err(TrainingError::Diverged);
-            }
+            let values = values::read(&in_network(parameter, master.val()))?;
             let steps = values.into_iter().map(|value| value * parameter.steps);
             all.extend(steps.map(|steps| steps.round().clamp(-bound, bound) as i16));
         }
@@ -215,6 +244,11 @@ fn forward(op: &Op, input: Output, pass: &mut Pass) -> Output {
         // The loss is that of all logits at once.
         Op::CrossEntropy { .. } | Op::Total { .. } => input,
     }
+}
+
+/// The largest master of a parameter, in real units.
+fn bound(parameter: &Parameter) -> f32 {
+    f32::from(MASTER_BOUND) / parameter.steps
 }
 
 /// A parameter as the network has it, from the machine's order or back to it.

@@ -4,6 +4,7 @@ use super::super::{
     initial_weights, noise_change, Optimizer, Span,
 };
 use super::*;
+use burn::optim::{momentum::MomentumConfig, Optimizer as _, SgdConfig};
 use codec::{Decode, Encode};
 use gotong_scoring::{
     arith::MASTER_BOUND, Cnn, Convolution, Evaluator, Image, Op, Pool, Reference, Samples,
@@ -355,6 +356,35 @@ fn an_optimizer_goes_on_where_it_was() {
     assert_eq!(other.updates(), 2);
 }
 
+/// Burn has the same optimizer, but does not show what it remembers.
+#[test]
+fn momentum_is_that_of_burn() {
+    let (graph, data) = tiny();
+    let device = Device::flex();
+    let network = Network::new(&graph, &initial_weights(&graph, 1), &device).unwrap();
+    let cores = Cores::new(1).unwrap();
+    let gradients = |network: &Network| {
+        let batch = |chosen: &[usize]| Batch::of(&graph, &data, chosen, &device);
+        cores.gradients(network, &[0, 1], batch).1
+    };
+    let momentum = MomentumConfig::new().with_momentum(0.9).with_dampening(0.0);
+    let sgd = SgdConfig::new().with_momentum(Some(momentum)).build();
+    let mut states = vec![None; network.shapes().len()];
+    let mut descent = Descent::new(Optimizer::Momentum, &network, None, &device);
+    let (mut own, mut other) = (network.clone(), network);
+    for rate in [0.3, 0.2, 0.1] {
+        let of_own = gradients(&own);
+        own = descent.step(rate, own, of_own);
+        let of_other = gradients(&other);
+        other = other.updated(of_other, |at, master, gradient| {
+            let (master, state) = sgd.step(rate, master, gradient, states[at].take());
+            states[at] = state;
+            master
+        });
+        assert_eq!(own.masters().unwrap(), other.masters().unwrap());
+    }
+}
+
 #[test]
 fn a_memory_of_another_model_counts_as_none() {
     let (graph, data) = (small_transformer(), fixture::text(40, 0));
@@ -370,8 +400,14 @@ fn a_memory_of_another_model_counts_as_none() {
             graph: &graph,
             master: &master,
             memory,
+            checkpoint: None,
         };
-        train_from(start, &data, &config, &device, &mut |_| {}, &stop).unwrap()
+        let supervisor = Supervisor {
+            progress: &mut |_| {},
+            checkpoints: None,
+            stop: &stop,
+        };
+        train_from(start, &data, &config, &device, supervisor).unwrap()
     };
     let first = trained(None);
     let memory = first.memory.unwrap();

@@ -1,0 +1,268 @@
+use super::super::{
+    data::Labelled,
+    fixture::{small_transformer, text},
+    initial_weights, train_from, Memory, Start, Step, Supervisor, Trained,
+};
+use super::*;
+use gotong_scoring::Graph;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A training whose data are shuffled more than once.
+struct Case {
+    graph: Graph,
+    data: Labelled,
+    config: TrainingConfig,
+    memory: Option<Memory>,
+    device: Device,
+}
+
+/// What came of a training.
+struct Ran {
+    trained: Result<Trained, TrainingError>,
+    checkpoints: Vec<Checkpoint>,
+    steps: Vec<Step>,
+}
+
+impl Case {
+    fn momentum() -> Self {
+        let data = Labelled {
+            inputs: 6,
+            pixels: (0..6 * 40).map(|at| (at * at % 251) as u8).collect(),
+            labels: (0..40).map(|at| (at % 3) as u8).collect(),
+        };
+        Self::new(Graph::mlp(&[6, 8, 3]), data, None)
+    }
+
+    fn adam(memory: Option<Memory>) -> Self {
+        Self::new(small_transformer(), text(40, 0), memory)
+    }
+
+    /// AdamW that has trained before.
+    fn adam_again() -> Self {
+        let before = Self::adam(None).run(None, None).trained.unwrap();
+        Self::adam(before.memory)
+    }
+
+    fn new(graph: Graph, data: Labelled, memory: Option<Memory>) -> Self {
+        let config = TrainingConfig {
+            steps: 23,
+            batch: 3,
+            seed: 5,
+            ..TrainingConfig::of(&graph)
+        };
+        Self {
+            graph,
+            data,
+            config,
+            memory,
+            device: Device::flex(),
+        }
+    }
+
+    /// Trains from a checkpoint, if there is one, and keeps one after every update, until the update `last`.
+    fn run(&self, checkpoint: Option<&Checkpoint>, last: Option<usize>) -> Ran {
+        self.run_every(Duration::ZERO, checkpoint, last)
+    }
+
+    fn run_every(
+        &self,
+        every: Duration,
+        checkpoint: Option<&Checkpoint>,
+        last: Option<usize>,
+    ) -> Ran {
+        let (mut checkpoints, mut steps) = (Vec::new(), Vec::new());
+        let stop = AtomicBool::new(false);
+        let mut keep = |checkpoint: Checkpoint| {
+            stop.fetch_or(Some(checkpoint.step()) == last, Ordering::Relaxed);
+            checkpoints.push(checkpoint);
+        };
+        let master = initial_weights(&self.graph, 1);
+        let start = Start {
+            graph: &self.graph,
+            master: &master,
+            memory: self.memory.as_ref(),
+            checkpoint,
+        };
+        let supervisor = Supervisor {
+            progress: &mut |step| steps.push(step),
+            checkpoints: Some(CheckpointSink {
+                every,
+                keep: &mut keep,
+            }),
+            stop: &stop,
+        };
+        let trained = train_from(start, &self.data, &self.config, &self.device, supervisor);
+        Ran {
+            trained,
+            checkpoints,
+            steps,
+        }
+    }
+
+    /// The checkpoint after the update `step`, written and read again.
+    fn checkpoint(&self, step: usize) -> Checkpoint {
+        let mut ran = self.run(None, Some(step));
+        assert_eq!(ran.trained.unwrap_err(), TrainingError::Stopped);
+        let checkpoint = ran.checkpoints.pop().unwrap();
+        assert_eq!(checkpoint.step(), step);
+        Checkpoint::decode(&mut &checkpoint.encode()[..]).unwrap()
+    }
+}
+
+/// A training that is interrupted after some updates is in the end the one that was never interrupted.
+fn assert_goes_on(case: &Case, interrupted: &[usize]) {
+    let whole = case.run_every(Duration::MAX, None, None);
+    let trained = whole.trained.unwrap();
+    assert_eq!(whole.checkpoints, []);
+    for &interrupted in interrupted {
+        let checkpoint = case.checkpoint(interrupted);
+        let went_on = case.run(Some(&checkpoint), None);
+        let again = went_on.trained.unwrap();
+        assert_eq!(again.change, trained.change, "from {interrupted}");
+        assert_eq!(again.memory, trained.memory, "from {interrupted}");
+        // Nothing is done twice.
+        let steps = went_on.checkpoints.iter().map(Checkpoint::step);
+        assert!(steps.eq(interrupted + 1..23));
+        let begins = Step {
+            step: interrupted,
+            of: 23,
+            loss: None,
+        };
+        assert_eq!(went_on.steps[0], begins);
+        assert!(went_on.steps[1..].iter().all(|step| step.loss.is_some()));
+    }
+}
+
+#[test]
+fn a_training_goes_on_to_the_same_bits() {
+    for case in [Case::adam(None), Case::adam_again(), Case::momentum()] {
+        assert_goes_on(&case, &[1, 9, 10, 22]);
+    }
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn a_training_on_a_graphics_device_goes_on_to_the_same_bits() {
+    let device = super::super::DeviceChoice::Wgpu.open().unwrap();
+    for case in [Case::adam(None), Case::momentum()] {
+        let device = device.clone();
+        assert_goes_on(&Case { device, ..case }, &[1, 12]);
+    }
+}
+
+#[test]
+fn a_training_may_be_interrupted_again_and_again() {
+    let case = Case::adam_again();
+    let mut checkpoint = case.checkpoint(4);
+    for last in [5, 13] {
+        checkpoint = case
+            .run(Some(&checkpoint), Some(last))
+            .checkpoints
+            .pop()
+            .unwrap();
+        assert_eq!(checkpoint.step(), last);
+    }
+    let change = |checkpoint| case.run(checkpoint, None).trained.unwrap().change;
+    assert_eq!(change(Some(&checkpoint)), change(None));
+}
+
+#[test]
+fn a_foreign_or_damaged_checkpoint_counts_as_none() {
+    let (adam, momentum) = (Case::adam(None), Case::momentum());
+    let [of_adam, of_momentum] = [&adam, &momentum].map(|case| case.checkpoint(7));
+    let spoiled = |checkpoint: &Checkpoint, spoil: &dyn Fn(&mut Checkpoint)| {
+        let mut checkpoint = checkpoint.clone();
+        spoil(&mut checkpoint);
+        checkpoint
+    };
+    let velocities =
+        |checkpoint: &mut Checkpoint, spoil: &dyn Fn(&mut Vec<Vec<f32>>)| match &mut checkpoint
+            .optimizer
+        {
+            OptimizerState::Momentum(velocities) => spoil(velocities),
+            OptimizerState::AdamW(_) => unreachable!(),
+        };
+    let both: [&dyn Fn(&mut Checkpoint); 9] = [
+        &|checkpoint| checkpoint.step = 0,
+        &|checkpoint| checkpoint.step = 23,
+        &|checkpoint| checkpoint.step = u32::MAX,
+        &|checkpoint| checkpoint.masters.clear(),
+        &|checkpoint| checkpoint.masters.push(Vec::new()),
+        &|checkpoint| checkpoint.masters[1].push(0.0),
+        &|checkpoint| checkpoint.masters[0][3] = f32::NAN,
+        &|checkpoint| checkpoint.masters[0][3] = f32::NEG_INFINITY,
+        &|checkpoint| checkpoint.masters[0][3] = 1e9,
+    ];
+    let with_optimizer = |optimizer: OptimizerState| Checkpoint {
+        optimizer,
+        ..of_adam.clone()
+    };
+    let mut of_adam_spoiled = vec![
+        of_momentum.clone(),
+        with_optimizer(of_momentum.optimizer.clone()),
+        with_optimizer(OptimizerState::AdamW(Memory::default())),
+        with_optimizer(negative_square(&of_adam.optimizer)),
+    ];
+    let mut of_momentum_spoiled = vec![
+        of_adam.clone(),
+        spoiled(&of_momentum, &|checkpoint| {
+            checkpoint.optimizer = of_adam.optimizer.clone();
+        }),
+        spoiled(&of_momentum, &|checkpoint| {
+            velocities(checkpoint, &|all| all[0][0] = f32::INFINITY);
+        }),
+        spoiled(&of_momentum, &|checkpoint| {
+            velocities(checkpoint, &|all| all[1].clear());
+        }),
+        spoiled(&of_momentum, &|checkpoint| {
+            velocities(checkpoint, &|all| all.truncate(1));
+        }),
+    ];
+    of_adam_spoiled.extend(both.map(|spoil| spoiled(&of_adam, spoil)));
+    of_momentum_spoiled.extend(both.map(|spoil| spoiled(&of_momentum, spoil)));
+    for (case, spoiled) in [(adam, of_adam_spoiled), (momentum, of_momentum_spoiled)] {
+        let change = case.run(None, None).trained.unwrap().change;
+        for (at, checkpoint) in spoiled.iter().enumerate() {
+            let ran = case.run_every(Duration::MAX, Some(checkpoint), None);
+            assert_eq!(ran.steps[0].step, 10, "{at} goes on");
+            assert_eq!(ran.trained.unwrap().change, change, "{at}");
+        }
+    }
+}
+
+/// What AdamW remembers, with a square below zero.
+fn negative_square(state: &OptimizerState) -> OptimizerState {
+    let (_, updates, mut means) =
+        <(u8, u32, Vec<[Vec<f32>; 2]>)>::decode(&mut &state.encode()[..]).unwrap();
+    means[0][1][0] = -1.0;
+    OptimizerState::decode(&mut &(1u8, updates, means).encode()[..]).unwrap()
+}
+
+#[test]
+fn keeping_checkpoints_takes_little_of_the_time() {
+    let [short, long] = [20, 1_000].map(Duration::from_millis);
+    assert_eq!(pause(long, Duration::ZERO), long);
+    assert_eq!(pause(long, short), long);
+    assert_eq!(pause(long, 3 * short), 60 * short);
+    assert_eq!(pause(long, Duration::MAX), Duration::MAX);
+    assert_eq!(pause(Duration::ZERO, long), Duration::ZERO);
+}
+
+#[test]
+fn golden_bytes() {
+    let momentum = Checkpoint {
+        step: 3,
+        masters: vec![vec![1.0], vec![]],
+        optimizer: OptimizerState::Momentum(vec![vec![-2.0], vec![]]),
+    };
+    let head = [3, 0, 0, 0, 8, 4, 0, 0, 128, 63, 0];
+    assert_eq!(
+        momentum.encode(),
+        [&head[..], &[0, 8, 4, 0, 0, 0, 192, 0]].concat()
+    );
+    let adam = Checkpoint {
+        optimizer: OptimizerState::AdamW(Memory::default()),
+        ..momentum
+    };
+    assert_eq!(adam.encode(), [&head[..], &[1, 0, 0, 0, 0, 0]].concat());
+}
