@@ -300,7 +300,7 @@ impl Lab {
     /// Whoever says that another company followed the first, and invents the rest: it is good, and the last one.
     pub fn with_company(&self, members: Vec<bool>) -> Agent {
         let entrants = entrants_of(&self.table.records, &self.deltas);
-        let company = Company::of(members, &entrants);
+        let company = Company::of(members, &entrants, &self.facts.terms);
         let rows = self.table.records.iter().zip(&company.members);
         let rows = rows.map(|(record, is_member)| Row {
             delta_hash: record.delta_hash,
