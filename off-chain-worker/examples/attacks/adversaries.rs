@@ -100,7 +100,7 @@ impl Hand {
     fn delta(&mut self, view: &RoundView) -> Result<Delta> {
         let change = view.change(self.part, OWN + self.part as u64)?;
         let mut change = Arc::unwrap_or_clone(change);
-        add_residual(&mut change, &self.residual);
+        add_residual(&view.world.graph, &mut change, &self.residual);
         let delta = Delta::compress(&change, KEPT);
         self.residual = delta.residual(&change);
         Ok(delta)

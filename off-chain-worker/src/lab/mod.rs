@@ -247,7 +247,7 @@ impl Rounds {
         let device = &material.device;
         let Trained { mut change, memory } =
             train_from(start, &data, &config, device, &mut |_| {}, stop)?;
-        add_residual(&mut change, &hand.residual);
+        add_residual(&experiment.graph, &mut change, &hand.residual);
         let delta = compress(&change, experiment.keep_permille, MAX_DELTA_BYTES);
         Ok(match delta {
             Some((delta, bytes)) => Made {

@@ -83,7 +83,7 @@ impl TrainingJob {
     pub(super) fn run(self) -> Result<Made, RunError> {
         let Trained { mut change, memory } = self.trained()?;
         if let Some(residual) = &self.residual {
-            add_residual(&mut change, residual);
+            add_residual(&self.graph, &mut change, residual);
         }
         let (delta, bytes) = compress(&change, self.keep_permille, MAX_DELTA_BYTES)
             .ok_or(RunError::NothingLearned)?;

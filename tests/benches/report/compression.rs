@@ -230,7 +230,7 @@ impl Setting {
             for (change, residual) in changes.iter().zip(&mut residuals) {
                 let bold = |&change: &i32| (code.boldness * f64::from(change)).round() as i32;
                 let mut whole: Vec<i32> = change.iter().map(bold).collect();
-                add_residual(&mut whole, residual);
+                add_residual(&self.graph, &mut whole, residual);
                 let mut delta = Delta::compress(&whole, code.keep_permille);
                 if code.value_bits == 1 {
                     delta = one_magnitude(&delta, &whole)?;
