@@ -273,7 +273,7 @@ mod tests {
             "gotong prove --task 0 --round 3 --step word --out file",
             "gotong prove --task 0 --round 3 --step header --out file",
             "gotong task open --name a --budget 1 --doubt many",
-            "gotong task open --name a --budget 1 --outer-rate -1",
+            "gotong task open --name a --budget 1 --outer-rate=4",
             "gotong prove --dispute 4",
             "gotong prove --dispute 4 --task 0 --round 3 --out file",
             "gotong prove --check file --out file",

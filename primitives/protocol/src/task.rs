@@ -435,7 +435,7 @@ mod tests {
         refused(|t| t.price_per_millibit = 4097, TermsError::Cap);
         refused(|t| t.share.doubt_q8 = 0, TermsError::Share);
         refused(|t| t.share.gain_floor_q8 = u16::MAX, TermsError::Share);
-        refused(|t| t.share.outer_rate_q8 = 0, TermsError::Share);
+        refused(|t| t.share.outer_rate_q8 = 127, TermsError::Share);
         assert_eq!(terms().validate(16 << 10, 5, 8), Ok(()));
         let longer = terms().validate((16 << 10) + 1, 5, 8);
         assert_eq!(longer, Err(TermsError::Record));

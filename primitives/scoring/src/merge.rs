@@ -7,8 +7,8 @@
 //! The outer rate is that of DiLoCo (arXiv:2311.08105). A mean of sparse deltas is short: a parameter that one hand of
 //! three moves goes a third of its way. A rate above 1 makes good for it.
 //!
-//! Bounds: a weight is at most 2^20, a factor 2^18, a change below 2^15, so `|n_i| < 2^53`, and of
-//! 2^10 reveals `|N| < 2^63`: i64 does.
+//! Bounds: a weight is at most 2^20, a factor 2^17, a change below 2^15, so `|n_i| < 2^52`, and of
+//! 2^10 reveals `|N| < 2^62`: i64 does.
 
 use crate::arith::{clamp_master, round_div};
 use crate::delta::Delta;
@@ -23,8 +23,11 @@ pub const MAX_WEIGHT: u32 = 1 << 20;
 pub const FACTOR_ONE: u32 = 1 << 16;
 /// An outer rate of 1.
 pub const OUTER_RATE_ONE: u16 = 1 << 8;
-/// Largest outer rate, Q8: sums have room for no more.
-pub const MAX_OUTER_RATE: u16 = 4 << 8;
+/// Least outer rate, Q8: less would merge little of what was learned, and so hide what a price pays.
+pub const MIN_OUTER_RATE: u16 = 1 << 7;
+/// Largest outer rate, Q8. Of deltas that have all in common the mean is the best step, and at twice the mean nothing is
+/// gained: a larger rate would let a sponsor see deltas that are never merged.
+pub const MAX_OUTER_RATE: u16 = 2 << 8;
 /// Largest factor, Q16.
 pub const MAX_FACTOR: u32 = (MAX_OUTER_RATE as u32) << 8;
 

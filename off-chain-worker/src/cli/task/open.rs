@@ -320,7 +320,7 @@ fn share_terms(args: &Open) -> anyhow::Result<ShareTerms> {
     ensure!(
         share.are_valid(),
         "a sponsor may choose --newcomer-floor from 0.5 to 3, --proven-floor from 0 to 1 and not above that, \
-         --gain-floor from 0 to 2, --doubt from 1 to 4, and --outer-rate from 0.25 to 4"
+         --gain-floor from 0 to 2, --doubt from 1 to 4, and --outer-rate from 0.5 to 2"
     );
     Ok(share)
 }

@@ -103,8 +103,8 @@ fn bad_terms_are_refused_by_name() {
             |share| share.gain_floor_q8 = 513,
             |share| share.doubt_q8 = 255,
             |share| share.doubt_q8 = 1_025,
-            |share| share.outer_rate_q8 = 63,
-            |share| share.outer_rate_q8 = 1_025,
+            |share| share.outer_rate_q8 = 127,
+            |share| share.outer_rate_q8 = 513,
         ];
         for change in shares {
             refused(&|t| change(&mut t.share), Error::TermsShareInvalid);

@@ -183,7 +183,11 @@ impl Lab {
             .iter()
             .map(|delta| Delta::hash_of(&delta.encode()))
             .collect();
-        let (terms, half_seed) = (ShareTerms::default(), [seed as u8; 32]);
+        let terms = ShareTerms {
+            outer_rate_q8: [256, 512, 128][(seed % 3) as usize],
+            ..ShareTerms::default()
+        };
+        let half_seed = [seed as u8; 32];
         let (_, table) = share_table(
             &mut Reference,
             &graph,

@@ -15,7 +15,7 @@ use core::ops::Range;
 
 /// Most companies that are tried.
 pub const MAX_PASSES: usize = 8;
-/// Most of the product of a gradient and a delta, in magnitude: with a weight and a factor at most 2^124.
+/// Most of the product of a gradient and a delta, in magnitude: with a weight and a factor at most 2^123.
 const MOST_OF_A_PRODUCT: i128 = 1 << 86;
 
 /// A revealed delta as it enters the choice.

@@ -52,7 +52,7 @@ pub use table::{ShareTable, Stage, TableSummary};
 pub use trial::RoundFacts;
 pub use work::{audits, work_root, Audit, AuditAnswer, AuditError, Audited};
 
-use crate::merge::{MAX_OUTER_RATE, OUTER_RATE_ONE};
+use crate::merge::{MAX_OUTER_RATE, MIN_OUTER_RATE, OUTER_RATE_ONE};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::ops::Range;
 use scale_info::TypeInfo;
@@ -105,14 +105,14 @@ impl Default for ShareTerms {
 impl ShareTerms {
     /// Whether each is in its bounds: a floor of newcomers of 1/2 to 3, of others of 0 to 1 and not above that, of the
     /// gain of 0 to 2, a doubt of 1 to 4 standard errors. Less lets noise in or pays it. More shuts newcomers out, lets a
-    /// sponsor see all deltas and merge none, or merge them and pay for none. An outer rate of 1/4 to 4: what is below
-    /// merges little of what was learned, and sums have no room for more.
+    /// sponsor see all deltas and merge none, or merge them and pay for none. An outer rate of 1/2 to 2: less
+    /// merges little of what was learned, more goes too far, and then nothing is merged.
     pub fn are_valid(&self) -> bool {
         (1 << 7..=3 << 8).contains(&self.newcomer_floor_q8)
             && self.proven_floor_q8 <= self.newcomer_floor_q8.min(1 << 8)
             && self.gain_floor_q8 <= 2 << 8
             && (1 << 8..=4 << 8).contains(&self.doubt_q8)
-            && (OUTER_RATE_ONE / 4..=MAX_OUTER_RATE).contains(&self.outer_rate_q8)
+            && (MIN_OUTER_RATE..=MAX_OUTER_RATE).contains(&self.outer_rate_q8)
     }
 
     /// The floor of one account.
@@ -255,10 +255,10 @@ mod value_tests {
         assert!(!with(&|terms| terms.proven_floor_q8 = 257));
         for (rate, is_valid) in [
             (0, false),
-            (63, false),
-            (64, true),
-            (1024, true),
-            (1025, false),
+            (127, false),
+            (128, true),
+            (512, true),
+            (513, false),
         ] {
             assert_eq!(with(&|terms| terms.outer_rate_q8 = rate), is_valid);
         }

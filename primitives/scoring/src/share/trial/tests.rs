@@ -295,9 +295,9 @@ fn every_edit_of_a_table_is_convicted() {
 #[test]
 fn a_round_merged_at_another_outer_rate_is_convicted() {
     let fixture = rich();
-    for rate in [64, 255, 257, 1024] {
+    let right = fixture.facts.terms.outer_rate_q8;
+    for rate in [right / 2, right - 1, right + 1, 2 * right] {
         let mut facts = fixture.facts.clone();
-        assert_ne!(facts.terms.outer_rate_q8, rate);
         facts.terms.outer_rate_q8 = rate;
         let (_, table) = share_table(
             &mut Reference,
@@ -314,6 +314,24 @@ fn a_round_merged_at_another_outer_rate_is_convicted() {
         let mut liar = Player::new(facts, base, held, fixture.deltas.clone(), table).unwrap();
         let summary = liar.summary().clone();
         assert!(is_convicted(&fixture, &mut liar, &summary).unwrap());
+
+        // One of its numbers in the honest table.
+        let mixes: [fn(&mut ShareTable, &ShareTable); 3] = [
+            |table, other| table.passes[0].midpoint = other.passes[0].midpoint,
+            |table, other| table.passes[0].rows = other.passes[0].rows.clone(),
+            |table, other| {
+                if let (Some(own), Some(other)) = (&mut table.merge, &other.merge) {
+                    own.weights = other.weights;
+                }
+            },
+        ];
+        for mix in mixes {
+            let mut mixed = fixture.table.clone();
+            mix(&mut mixed, &liar.table);
+            let mut liar = fixture.player(mixed);
+            let summary = liar.summary().clone();
+            is_convicted(&fixture, &mut liar, &summary).unwrap();
+        }
     }
 }
 
