@@ -7,7 +7,10 @@ use gotong::{
     evaluation::FastCpu,
     training::{add_residual, noise_change},
 };
-use gotong_scoring::{arith::MASTER_BOUND, gradient::Differentiator, share::groups, Delta, Entry};
+use gotong_scoring::{
+    arith::MASTER_BOUND, gradient::Differentiator, merge::OUTER_RATE_ONE, share::groups, Delta,
+    Entry,
+};
 use rand::Rng;
 
 use crate::world::{samples, RoundView, KEPT, STAKE};
@@ -100,7 +103,7 @@ impl Hand {
     fn delta(&mut self, view: &RoundView) -> Result<Delta> {
         let change = view.change(self.part, OWN + self.part as u64)?;
         let mut change = Arc::unwrap_or_clone(change);
-        add_residual(&mut change, &self.residual);
+        add_residual(&view.world.graph, &mut change, &self.residual);
         let delta = Delta::compress(&change, KEPT);
         self.residual = delta.residual(&change);
         Ok(delta)
@@ -209,7 +212,8 @@ impl Adversary for PoisonAndCure {
         let poison = f64::from(self.stake) * self.poisons as f64;
         let all = view.honest_weight as f64 + poison + f64::from(self.cure);
         // How far the poisons move the midpoint.
-        let harmful = harmful(view, poison * HARM / (2.0 * all))?;
+        let rate = f64::from(view.setting.outer_rate_q8) / f64::from(OUTER_RATE_ONE);
+        let harmful = harmful(view, rate * poison * HARM / (2.0 * all))?;
         let mut random = view.random(OWN + 1);
         let mut submissions = Vec::new();
         for index in 0..self.poisons {

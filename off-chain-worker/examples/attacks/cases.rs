@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use anyhow::Result;
+use gotong_scoring::merge::OUTER_RATE_ONE;
 use serde_json::{json, Map, Value};
 
 use crate::{
@@ -113,6 +114,7 @@ fn of(honest: usize, steps: usize, batch: usize) -> Setting {
         warm: None,
         known: false,
         stands: false,
+        outer_rate_q8: OUTER_RATE_ONE,
         exam: 1_600,
         failed: &[],
     }
@@ -155,6 +157,14 @@ fn cases() -> Vec<Case> {
     let failing = |failed| Setting {
         failed,
         ..self::four()
+    };
+    // What attackers send goes twice as far, too.
+    let doubled = |name, useful, attacker| {
+        let setting = Setting {
+            outer_rate_q8: 2 * OUTER_RATE_ONE,
+            ..self::four()
+        };
+        case(name, setting, useful, attacker)
     };
     let four = |name, useful, attacker| case(name, four(), useful, attacker);
     vec![
@@ -246,6 +256,22 @@ fn cases() -> Vec<Case> {
             Nothing,
             || recommit(true, true),
         )),
+        doubled("doubled_poison_3_cure_300", Nothing, || {
+            poison(3, STAKE, 300)
+        }),
+        doubled("doubled_whispers", Nothing, || {
+            Box::new(Whispers {
+                accounts: 5,
+                stake: STAKE,
+            })
+        }),
+        doubled("doubled_noise_4", Nothing, || noise(4)),
+        doubled("doubled_overshoot_3", Useful::Hand(STAKE), || {
+            Box::new(Hand::new(STAKE, 3.0, 1))
+        }),
+        doubled("doubled_split_10", Useful::Hand(STAKE), || {
+            Box::new(Hand::new(STAKE, 1.0, 10))
+        }),
         case("converged_noise_4", converged(), Nothing, || noise(4)),
         case("converged_noise_60", converged(), Nothing, || crowd(60)),
         case("converged_noise_200", converged(), Nothing, || crowd(200)),

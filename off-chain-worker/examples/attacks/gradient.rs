@@ -17,7 +17,7 @@ use gotong_scoring::{
     arith::{round_div, MASTER_BOUND},
     gradient::Differentiator,
     merge::{Merge, Part},
-    share::{Company, Entrant},
+    share::{Company, Entrant, ShareTerms},
     Delta, Entry, Evaluator, Graph, Samples, Transformer,
 };
 use rayon::prelude::*;
@@ -208,7 +208,11 @@ impl Subject {
                 is_proven: true,
             })
             .collect();
-        let company = Company::of(vec![true; entrants.len()], &entrants);
+        let company = Company::of(
+            vec![true; entrants.len()],
+            &entrants,
+            &ShareTerms::default(),
+        );
         let values = values(
             &mut FastCpu,
             &self.graph,
@@ -277,7 +281,7 @@ fn correlation(a: &[f64], b: &[f64]) -> f64 {
 /// The weights halfway to a merge, and what they are made of.
 struct Middle<'a> {
     base: &'a [i16],
-    /// By parameter: the sum of weight, clip and change of all parts.
+    /// By parameter: the sum of weight, factor and change of all parts.
     sums: Vec<i64>,
     /// Of all parts.
     weight: u64,
@@ -317,5 +321,5 @@ impl<'a> Middle<'a> {
 
 /// What an entry of a part adds to a merge, before it is divided.
 fn term(part: &Part, entry: &Entry) -> i64 {
-    i64::from(part.weight) * i64::from(part.clip_q16) * i64::from(entry.change)
+    i64::from(part.weight) * i64::from(part.factor_q16) * i64::from(entry.change)
 }

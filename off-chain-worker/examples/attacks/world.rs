@@ -57,6 +57,8 @@ pub struct Setting {
     /// Whether every round starts from the same weights, so that what one round makes of the model is no luck in the
     /// next.
     pub stands: bool,
+    /// What the mean of the deltas is multiplied with in the merge, Q8.
+    pub outer_rate_q8: u16,
     /// Samples of a round's exam: half of them decide, half pay.
     pub exam: usize,
     /// Rounds that come to nothing after the reveals, as if the sponsor did not open its shard: nobody is credited.
@@ -287,7 +289,10 @@ impl World {
 
     /// Plays all rounds of the honest and an attacker.
     pub fn play(&self, setting: &Setting, attacker: &mut dyn Adversary) -> Result<Outcome> {
-        let terms = ShareTerms::default();
+        let terms = ShareTerms {
+            outer_rate_q8: setting.outer_rate_q8,
+            ..ShareTerms::default()
+        };
         let mut base = self.first(setting)?;
         let mut residuals = vec![vec![0i32; base.len()]; setting.honest];
         let mut ledgers: BTreeMap<String, Ledger> = BTreeMap::new();
@@ -418,7 +423,7 @@ impl World {
                 seed: (self.seed * 1_000 + drawn as u64) * 1_000_000 + index as u64,
             };
             let mut change = self.change(base, setting, training)?.to_vec();
-            add_residual(&mut change, residual);
+            add_residual(&self.graph, &mut change, residual);
             let delta = Delta::compress(&change, KEPT);
             *residual = delta.residual(&change);
             Ok(delta)

@@ -3,6 +3,7 @@
 use super::{
     data::Data,
     exam::Exam,
+    outer_rate::OuterRateArg,
     output::{table, Format},
     picture::{self, Curve},
     training::{at_least_one, TrainingArgs},
@@ -54,6 +55,8 @@ pub struct Lab {
     rounds: u32,
     #[command(flatten)]
     training: TrainingArgs,
+    #[command(flatten)]
+    outer_rate: OuterRateArg,
     /// Forget after each round what AdamW, which trains language models, has learned of the gradients: to see what that is
     /// worth
     #[arg(long)]
@@ -177,6 +180,7 @@ impl Lab {
             exam: self.exam as usize,
             options: self.training.options(),
             keep_permille: self.training.keep_permille,
+            outer_rate_q8: self.outer_rate.of(graph),
             forgets: self.forget,
             seed,
         }

@@ -11,6 +11,7 @@ mod doctor;
 mod exam;
 mod generate;
 mod lab;
+mod outer_rate;
 pub mod output;
 mod picture;
 mod prove;
@@ -237,6 +238,7 @@ mod tests {
             "gotong prove --task 0 --round 3 --step row:pass=0:entrant=2 --out file",
             "gotong task show --task 0 --round 3",
             "gotong task open --name a --budget 1 --newcomer-floor 1.5 --proven-floor 0 --gain-floor 0.5 --doubt 3",
+            "gotong task open --name a --budget 1 --outer-rate 1.5",
             "gotong prove --dispute 4 --out file",
             "gotong prove --dispute 4 --out file --chain",
             "gotong prove --check file --chain",
@@ -255,7 +257,7 @@ mod tests {
             "gotong claim --task 0 --forfeit 7",
             "gotong task release --task 0 --round 3",
             "gotong lab --hands 1,2,4 --seeds 1,2,3 --rounds 5 --steps 80",
-            "gotong lab --model mlp:784,9,10 --exam 64 --forget --folder lab",
+            "gotong lab --model mlp:784,9,10 --exam 64 --forget --outer-rate 2 --folder lab",
         ] {
             assert!(parses(right), "{right}");
         }
@@ -272,6 +274,7 @@ mod tests {
             "gotong prove --task 0 --round 3 --step word --out file",
             "gotong prove --task 0 --round 3 --step header --out file",
             "gotong task open --name a --budget 1 --doubt many",
+            "gotong task open --name a --budget 1 --outer-rate=4",
             "gotong prove --dispute 4",
             "gotong prove --dispute 4 --task 0 --round 3 --out file",
             "gotong prove --check file --out file",

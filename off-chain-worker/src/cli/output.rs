@@ -44,6 +44,12 @@ pub fn fixed_point(text: &str, decimals: usize) -> Option<u128> {
     fits.then(|| format!("{units}{rest:0<decimals$}").parse().ok())?
 }
 
+/// A number with up to three decimals, in 1/256, rounded down. None if it does not fit.
+pub fn q8(text: &str) -> Option<u16> {
+    let thousandths = fixed_point(text, 3)?;
+    u16::try_from(thousandths.checked_mul(256)? / 1000).ok()
+}
+
 /// An amount of money in planck, read and written in units: `12.5`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Amount(pub u128);

@@ -112,7 +112,7 @@ pub enum Move {
 }
 
 /// The first byte of a file.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 const SEAL_BYTES: usize = 32;
 
 impl Evidence {

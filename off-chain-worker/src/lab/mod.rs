@@ -36,6 +36,8 @@ pub struct Experiment {
     pub options: TrainingOptions,
     /// Parameters to keep in a delta, in thousandths.
     pub keep_permille: u32,
+    /// What the mean of the deltas is multiplied with in the merge, Q8.
+    pub outer_rate_q8: u16,
     /// Whether optimizers forget everything after each round.
     pub forgets: bool,
     /// All randomness comes from it.
@@ -170,7 +172,10 @@ impl Rounds {
             .enumerate()
             .map(|(number, hand)| self.train(number, hand, experiment, material, stop))
             .collect::<Result<Vec<_>, _>>()?;
-        let terms = ShareTerms::default();
+        let terms = ShareTerms {
+            outer_rate_q8: experiment.outer_rate_q8,
+            ..ShareTerms::default()
+        };
         // A hand that has learned nothing sits the round out.
         let entered: Vec<usize> = (0..made.len())
             .filter(|number| made[*number].delta.is_some())
@@ -247,7 +252,7 @@ impl Rounds {
         };
         let Trained { mut change, memory } =
             train_from(start, &data, &config, &material.device, supervisor)?;
-        add_residual(&mut change, &hand.residual);
+        add_residual(&experiment.graph, &mut change, &hand.residual);
         let delta = compress(&change, experiment.keep_permille, MAX_DELTA_BYTES);
         Ok(match delta {
             Some((delta, bytes)) => Made {

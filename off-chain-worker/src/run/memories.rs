@@ -89,7 +89,7 @@ mod tests {
         let temporary = tempfile::tempdir().unwrap();
         let memories = Memories::new(Folder::open(temporary.path()).unwrap());
         memories.save(RoundId(3), memory(30));
-        std::fs::write(temporary.path().join("optimizer"), [2, 1]).unwrap();
+        std::fs::write(temporary.path().join("optimizer"), [3, 1]).unwrap();
         assert_eq!(memories.before(RoundId(4)), None);
         memories.save(RoundId(4), memory(40));
         assert_eq!(memories.before(RoundId(5)), Some(memory(40)));

@@ -106,7 +106,7 @@ impl TrainingJob {
     fn make(&self, progress: &mut dyn FnMut(Step)) -> Result<Made, RunError> {
         let Trained { mut change, memory } = self.trained(progress)?;
         if let Some(residual) = &self.residual {
-            add_residual(&mut change, residual);
+            add_residual(&self.graph, &mut change, residual);
         }
         let (delta, bytes) = compress(&change, self.keep_permille, MAX_DELTA_BYTES)
             .ok_or(RunError::NothingLearned)?;

@@ -122,7 +122,7 @@ pub mod pallet {
     /// Answers to the audits of one seat.
     pub type AuditAnswers = BoundedVec<AuditAnswer, ConstU32<{ bounds::AUDITS }>>;
 
-    const STORAGE_VERSION: StorageVersion = StorageVersion::new(4);
+    const STORAGE_VERSION: StorageVersion = StorageVersion::new(5);
 
     #[pallet::pallet]
     #[pallet::storage_version(STORAGE_VERSION)]

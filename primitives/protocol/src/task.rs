@@ -210,7 +210,7 @@ pub enum TermsError {
     )]
     Pool,
     /// A term of the share rule is out of its bounds.
-    #[error("a floor or the doubt is out of the bounds of the share rule")]
+    #[error("a floor, the doubt or the outer rate is out of the bounds of the share rule")]
     Share,
     /// A sample with its label is longer than a dispute can show.
     #[error("a sample with its label is over 16 KiB")]
@@ -435,6 +435,7 @@ mod tests {
         refused(|t| t.price_per_millibit = 4097, TermsError::Cap);
         refused(|t| t.share.doubt_q8 = 0, TermsError::Share);
         refused(|t| t.share.gain_floor_q8 = u16::MAX, TermsError::Share);
+        refused(|t| t.share.outer_rate_q8 = 127, TermsError::Share);
         assert_eq!(terms().validate(16 << 10, 5, 8), Ok(()));
         let longer = terms().validate((16 << 10) + 1, 5, 8);
         assert_eq!(longer, Err(TermsError::Record));
@@ -523,7 +524,7 @@ mod tests {
         let windows = "05000000060000000700000008000000";
         let stakes = "00".repeat(32);
         let cap = format!("0010{}", "00".repeat(14));
-        let share = "0001000080000002";
+        let share = "00010000800000020001";
         let root = "09".repeat(32);
         assert_eq!(
             hex::encode(terms().encode()),

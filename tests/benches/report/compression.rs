@@ -19,8 +19,8 @@ use gotong::{
 };
 use gotong_scoring::{
     arith::MASTER_BOUND,
-    merge::{clip, Merge, CLIP_ONE},
-    share::{company::weighted_median, Company, Entrant},
+    merge::{factor, Merge, FACTOR_ONE, OUTER_RATE_ONE},
+    share::{company::weighted_median, Company, Entrant, ShareTerms},
     Delta, Entry, Evaluator, Graph, Samples, Transformer, CHUNK,
 };
 use serde_json::{json, Map, Value};
@@ -230,7 +230,7 @@ impl Setting {
             for (change, residual) in changes.iter().zip(&mut residuals) {
                 let bold = |&change: &i32| (code.boldness * f64::from(change)).round() as i32;
                 let mut whole: Vec<i32> = change.iter().map(bold).collect();
-                add_residual(&mut whole, residual);
+                add_residual(&self.graph, &mut whole, residual);
                 let mut delta = Delta::compress(&whole, code.keep_permille);
                 if code.value_bits == 1 {
                     delta = one_magnitude(&delta, &whole)?;
@@ -245,7 +245,11 @@ impl Setting {
                 is_proven: false,
             });
             let entrants: Vec<Entrant> = entrants.collect();
-            let company = Company::of(vec![true; entrants.len()], &entrants);
+            let company = Company::of(
+                vec![true; entrants.len()],
+                &entrants,
+                &ShareTerms::default(),
+            );
             master = Merge::new(&master, &company.parts(&entrants)).merged();
         }
         Ok(Outcome {
@@ -296,8 +300,8 @@ fn merged(master: &[i16], changes: &[Vec<i32>]) -> Vec<i16> {
     };
     let norms: Vec<u64> = changes.iter().map(norm).collect();
     let median = weighted_median(norms.iter().map(|norm| (*norm, 1)).collect());
-    let factor = |&norm| f64::from(clip(median, norm)) / f64::from(CLIP_ONE);
-    let clips: Vec<f64> = norms.iter().map(factor).collect();
+    let clip = |&norm| f64::from(factor(OUTER_RATE_ONE, median, norm)) / f64::from(FACTOR_ONE);
+    let clips: Vec<f64> = norms.iter().map(clip).collect();
     let bound = f64::from(MASTER_BOUND);
     let moved = |(at, &weight): (usize, &i16)| {
         let terms = changes.iter().zip(&clips);

@@ -7,7 +7,7 @@ use crate::{
 use anyhow::Result;
 use gotong::{evaluation::FastCpu, training::initial_weights};
 use gotong_scoring::{
-    merge::{Merge, Part, CLIP_ONE},
+    merge::{Merge, Part, FACTOR_ONE},
     Delta, Evaluator, Graph, Samples, Transformer,
 };
 use serde_json::{Map, Value};
@@ -89,7 +89,7 @@ fn costs(graph: &Graph) -> Result<[f64; COSTS.len()]> {
     let part = |delta| Part {
         delta,
         weight: 100,
-        clip_q16: CLIP_ONE,
+        factor_q16: FACTOR_ONE,
     };
     let parts: Vec<Part> = deltas.iter().map(part).collect();
     for _ in 0..3 {

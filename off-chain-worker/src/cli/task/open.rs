@@ -4,7 +4,8 @@ use crate::{
     chain::{Call, Inclusion},
     cli::{
         data::Data,
-        output::{fixed_point, Amount},
+        outer_rate::OuterRateArg,
+        output::{q8, Amount},
         Globals,
     },
     model::Model,
@@ -119,6 +120,8 @@ pub struct Open {
     /// Credits are paid that are above so many standard errors, 1 to 4
     #[arg(long, default_value = "2", value_parser = standard_errors)]
     doubt: u16,
+    #[command(flatten)]
+    outer_rate: OuterRateArg,
 }
 
 /// Where the samples of a round come from.
@@ -301,10 +304,9 @@ fn terms(args: &Open, share: ShareTerms, hold_out: HoldOutTerms) -> anyhow::Resu
 
 /// A number of standard errors, in 1/256, rounded down.
 fn standard_errors(text: &str) -> Result<u16, String> {
-    let wrong = || format!("`{text}` is not a number of standard errors: write one such as 1.5");
-    let thousandths = fixed_point(text, 3).ok_or_else(wrong)?;
-    let q8 = thousandths.saturating_mul(256) / 1000;
-    u16::try_from(q8).map_err(|_| wrong())
+    q8(text).ok_or_else(|| {
+        format!("`{text}` is not a number of standard errors: write one such as 1.5")
+    })
 }
 
 fn share_terms(args: &Open) -> anyhow::Result<ShareTerms> {
@@ -313,11 +315,12 @@ fn share_terms(args: &Open) -> anyhow::Result<ShareTerms> {
         proven_floor_q8: args.proven_floor,
         gain_floor_q8: args.gain_floor,
         doubt_q8: args.doubt,
+        outer_rate_q8: args.outer_rate.of(&args.model.0),
     };
     ensure!(
         share.are_valid(),
         "a sponsor may choose --newcomer-floor from 0.5 to 3, --proven-floor from 0 to 1 and not above that, \
-         --gain-floor from 0 to 2, and --doubt from 1 to 4"
+         --gain-floor from 0 to 2, --doubt from 1 to 4, and --outer-rate from 0.5 to 2"
     );
     Ok(share)
 }

@@ -89,6 +89,7 @@ fn task_json(view: &TaskView) -> Value {
         "proven_floor_q8": terms.share.proven_floor_q8,
         "gain_floor_q8": terms.share.gain_floor_q8,
         "doubt_q8": terms.share.doubt_q8,
+        "outer_rate_q8": terms.share.outer_rate_q8,
         "budget": view.pool.to_string(),
         "bond": view.bond.to_string(),
         "reserved": view.reserved.to_string(),
@@ -187,6 +188,7 @@ fn text(
          sponsor    {}\n\
          pays       {} {SYMBOL} a millibit, at most {} a round, {} permille of it to attesters\n\
          for        what is above {} standard errors of all credits of an account\n\
+         merges     the mean of the deltas, times {}\n\
          asks for   {} {SYMBOL} of a contributor, {} of an attester\n\
          budget     {} {SYMBOL}, set aside {}, paid {}\n\
          exam       {}\n\
@@ -201,6 +203,7 @@ fn text(
         Amount(terms.cap_per_round),
         terms.attester_fee_permille,
         f64::from(terms.share.doubt_q8) / 256.0,
+        f64::from(terms.share.outer_rate_q8) / 256.0,
         Amount(terms.minimum_contributor_stake),
         Amount(terms.minimum_attester_stake),
         Amount(view.pool),

@@ -379,7 +379,7 @@ pub fn invented(lab: &Lab, id: TaskId, parts: Vec<Vec<i64>>, gain: i64) -> Score
     let table = ShareTable {
         terms: task(id).terms.share,
         passes: vec![TablePass {
-            median_norm: Company::of(members.clone(), &entrants).median_norm,
+            median_norm: Company::of(members.clone(), &entrants, &task(id).terms.share).median_norm,
             members,
             last_dropped: None,
             midpoint: [1; 32],

@@ -97,12 +97,14 @@ fn bad_terms_are_refused_by_name() {
         refused(&|t| t.cap_per_round = 4_095, Error::TermsCapInvalid);
         // Less than a millibit.
         refused(&|t| t.price_per_millibit = 10_001, Error::TermsCapInvalid);
-        let shares: [fn(&mut ShareTerms); 5] = [
+        let shares: [fn(&mut ShareTerms); 7] = [
             |share| share.newcomer_floor_q8 = 127,
             |share| share.proven_floor_q8 = 257,
             |share| share.gain_floor_q8 = 513,
             |share| share.doubt_q8 = 255,
             |share| share.doubt_q8 = 1_025,
+            |share| share.outer_rate_q8 = 127,
+            |share| share.outer_rate_q8 = 513,
         ];
         for change in shares {
             refused(&|t| change(&mut t.share), Error::TermsShareInvalid);

@@ -16,7 +16,7 @@ use gotong_protocol::{
 };
 use gotong_scoring::{
     losses::losses_node,
-    merge::CLIP_ONE,
+    merge::FACTOR_ONE,
     merkle::{root_of_span, Branch},
     seal_leaf,
     share::{
@@ -366,7 +366,7 @@ mod benchmarks {
             position,
             entrant: LAST_ENTRANT,
             term: Term {
-                value: i64::from(weight) * i64::from(CLIP_ONE) * i64::from(change(position)),
+                value: i64::from(weight) * i64::from(FACTOR_ONE) * i64::from(change(position)),
                 weight,
             },
         };

@@ -183,7 +183,11 @@ impl Lab {
             .iter()
             .map(|delta| Delta::hash_of(&delta.encode()))
             .collect();
-        let (terms, half_seed) = (ShareTerms::default(), [seed as u8; 32]);
+        let terms = ShareTerms {
+            outer_rate_q8: [256, 512, 128][(seed % 3) as usize],
+            ..ShareTerms::default()
+        };
+        let half_seed = [seed as u8; 32];
         let (_, table) = share_table(
             &mut Reference,
             &graph,
@@ -300,7 +304,7 @@ impl Lab {
     /// Whoever says that another company followed the first, and invents the rest: it is good, and the last one.
     pub fn with_company(&self, members: Vec<bool>) -> Agent {
         let entrants = entrants_of(&self.table.records, &self.deltas);
-        let company = Company::of(members, &entrants);
+        let company = Company::of(members, &entrants, &self.facts.terms);
         let rows = self.table.records.iter().zip(&company.members);
         let rows = rows.map(|(record, is_member)| Row {
             delta_hash: record.delta_hash,

@@ -7,7 +7,7 @@ use crate::delta::{Delta, Entry};
 use crate::evaluator::{EvalError, Samples};
 use crate::gradient::{Differentiator, GRADIENT_BITS};
 use crate::graph::Graph;
-use crate::merge::{clip, Merge, Part, CLIP_ONE};
+use crate::merge::{factor, Merge, Part, MAX_FACTOR};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
@@ -15,7 +15,7 @@ use core::ops::Range;
 
 /// Most companies that are tried.
 pub const MAX_PASSES: usize = 8;
-/// Most of the product of a gradient and a delta, in magnitude: with a weight and a clip below 2^123.
+/// Most of the product of a gradient and a delta, in magnitude: with a weight and a factor at most 2^123.
 const MOST_OF_A_PRODUCT: i128 = 1 << 86;
 
 /// A revealed delta as it enters the choice.
@@ -36,6 +36,8 @@ pub struct Company {
     pub members: Vec<bool>,
     /// The stake-weighted lower median of their norms, to which longer ones are clipped.
     pub median_norm: u64,
+    /// The task's [`ShareTerms::outer_rate_q8`].
+    pub outer_rate_q8: u16,
 }
 
 /// A company that was tried, and what each of its members is worth in it on A.
@@ -53,7 +55,7 @@ pub struct Pass {
 
 impl Company {
     /// Of these members.
-    pub fn of(members: Vec<bool>, entrants: &[Entrant]) -> Self {
+    pub fn of(members: Vec<bool>, entrants: &[Entrant], terms: &ShareTerms) -> Self {
         let own = entrants
             .iter()
             .zip(&members)
@@ -63,6 +65,7 @@ impl Company {
             .collect();
         Self {
             median_norm: weighted_median(norms),
+            outer_rate_q8: terms.outer_rate_q8,
             members,
         }
     }
@@ -72,7 +75,7 @@ impl Company {
         !self.members.contains(&true)
     }
 
-    /// The members as they enter a merge: clipped to the median norm.
+    /// The members as they enter a merge: clipped to the median norm, and multiplied with the outer rate.
     pub fn parts<'a>(&self, entrants: &[Entrant<'a>]) -> Vec<Part<'a>> {
         let own = entrants
             .iter()
@@ -85,12 +88,12 @@ impl Company {
         Part {
             delta: entrant.delta,
             weight: entrant.weight,
-            clip_q16: clip(self.median_norm, entrant.delta.norm()),
+            factor_q16: factor(self.outer_rate_q8, self.median_norm, entrant.delta.norm()),
         }
     }
 
     /// What every member is worth in the company: by entrant a part for each group of samples, Q16 bits summed over the
-    /// group. With `D` the product of the group's gradient at the midpoint and the delta: `-D * weight * clip /
+    /// group. With `D` the product of the group's gradient at the midpoint and the delta: `-D * weight * factor /
     /// (sum of weights * 2^40)`, rounded to nearest, halves away from zero.
     pub fn values<E: Differentiator>(
         &self,
@@ -134,7 +137,7 @@ impl Company {
                     if let Some(part) = part {
                         let own = self.part(entrant);
                         let product = product(gradient, entrant.delta.entries());
-                        *part = worth(product, own.weight, own.clip_q16, weight);
+                        *part = worth(product, own.weight, own.factor_q16, weight);
                     }
                 }
             },
@@ -144,8 +147,8 @@ impl Company {
 }
 
 /// What a member is worth by the product of a group's gradient and its delta, of a company with this weight.
-pub(super) fn worth(product: i128, own_weight: u32, clip_q16: u32, weight: u64) -> i64 {
-    let (own, all) = scale(own_weight, clip_q16, weight);
+pub(super) fn worth(product: i128, own_weight: u32, factor_q16: u32, weight: u64) -> i64 {
+    let (own, all) = scale(own_weight, factor_q16, weight);
     let product = product.clamp(-MOST_OF_A_PRODUCT, MOST_OF_A_PRODUCT);
     let worth = round_div(product.saturating_mul(own).saturating_neg(), all);
     let most = i128::from(MOST_OF_A_GROUP);
@@ -153,8 +156,8 @@ pub(super) fn worth(product: i128, own_weight: u32, clip_q16: u32, weight: u64) 
 }
 
 /// What a member's product is multiplied with, and what it is then divided by.
-pub(super) fn scale(own_weight: u32, clip_q16: u32, weight: u64) -> (i128, i128) {
-    let own = i128::from(own_weight).saturating_mul(clip_q16.min(CLIP_ONE).into());
+pub(super) fn scale(own_weight: u32, factor_q16: u32, weight: u64) -> (i128, i128) {
+    let own = i128::from(own_weight).saturating_mul(factor_q16.min(MAX_FACTOR).into());
     (own, i128::from(weight).saturating_mul(1 << GRADIENT_BITS))
 }
 
@@ -215,7 +218,7 @@ pub(super) fn passes_seen<E: Differentiator>(
     see: &mut dyn FnMut(usize, usize, &[i64]),
 ) -> Result<Vec<Pass>, EvalError> {
     let mut passes: Vec<Pass> = Vec::new();
-    let mut company = Company::of(vec![true; entrants.len()], entrants);
+    let mut company = Company::of(vec![true; entrants.len()], entrants, terms);
     while passes.len() < MAX_PASSES && !company.is_empty() {
         let number = passes.len();
         let mut see = |group, gradient: &[i64]| see(number, group, gradient);
@@ -239,7 +242,7 @@ pub(super) fn passes_seen<E: Differentiator>(
                 *is_member = false;
             }
         }
-        company = Company::of(members, entrants);
+        company = Company::of(members, entrants, terms);
     }
     Ok(passes)
 }
@@ -326,6 +329,7 @@ mod tests {
             company: Company {
                 members: vec![],
                 median_norm: 0,
+                outer_rate_q8: 0,
             },
             parts: vec![],
             sum,

@@ -104,6 +104,7 @@ impl Fixture {
             proven_floor_q8: (seed / 7 % 2) as u16 * 128,
             gain_floor_q8: (seed % 2) as u16 * 128,
             doubt_q8: 2 << 8,
+            outer_rate_q8: [256, 128, 512, 333, 201][(seed / 3 % 5) as usize],
         };
         let (key, half_seed) = ([7; 32], [seed as u8; 32]);
         let record_len = graph.inputs as usize + 1;
@@ -167,7 +168,7 @@ impl Fixture {
 
     /// The company of these members.
     pub fn company(&self, members: Vec<bool>) -> Company {
-        Company::of(members, &self.entrants())
+        Company::of(members, &self.entrants(), &self.facts.terms)
     }
 }
 

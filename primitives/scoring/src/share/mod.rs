@@ -52,6 +52,7 @@ pub use table::{ShareTable, Stage, TableSummary};
 pub use trial::RoundFacts;
 pub use work::{audits, work_root, Audit, AuditAnswer, AuditError, Audited};
 
+use crate::merge::{MAX_OUTER_RATE, MIN_OUTER_RATE, OUTER_RATE_ONE};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::ops::Range;
 use scale_info::TypeInfo;
@@ -85,6 +86,8 @@ pub struct ShareTerms {
     pub gain_floor_q8: u16,
     /// An account is paid what its credits are above this many standard errors, Q8.
     pub doubt_q8: u16,
+    /// What the mean of the deltas is multiplied with in the merge, Q8: [`crate::merge::factor`].
+    pub outer_rate_q8: u16,
 }
 
 impl Default for ShareTerms {
@@ -94,6 +97,7 @@ impl Default for ShareTerms {
             proven_floor_q8: 0,
             gain_floor_q8: 1 << 7,
             doubt_q8: 2 << 8,
+            outer_rate_q8: OUTER_RATE_ONE,
         }
     }
 }
@@ -101,12 +105,14 @@ impl Default for ShareTerms {
 impl ShareTerms {
     /// Whether each is in its bounds: a floor of newcomers of 1/2 to 3, of others of 0 to 1 and not above that, of the
     /// gain of 0 to 2, a doubt of 1 to 4 standard errors. Less lets noise in or pays it. More shuts newcomers out, lets a
-    /// sponsor see all deltas and merge none, or merge them and pay for none.
+    /// sponsor see all deltas and merge none, or merge them and pay for none. An outer rate of 1/2 to 2: less
+    /// merges little of what was learned, more goes too far, and then nothing is merged.
     pub fn are_valid(&self) -> bool {
         (1 << 7..=3 << 8).contains(&self.newcomer_floor_q8)
             && self.proven_floor_q8 <= self.newcomer_floor_q8.min(1 << 8)
             && self.gain_floor_q8 <= 2 << 8
             && (1 << 8..=4 << 8).contains(&self.doubt_q8)
+            && (MIN_OUTER_RATE..=MAX_OUTER_RATE).contains(&self.outer_rate_q8)
     }
 
     /// The floor of one account.
@@ -247,6 +253,15 @@ mod value_tests {
         );
         assert!(!with(&|terms| terms.gain_floor_q8 = 513));
         assert!(!with(&|terms| terms.proven_floor_q8 = 257));
+        for (rate, is_valid) in [
+            (0, false),
+            (127, false),
+            (128, true),
+            (512, true),
+            (513, false),
+        ] {
+            assert_eq!(with(&|terms| terms.outer_rate_q8 = rate), is_valid);
+        }
         assert!(!with(&|terms| (
             terms.newcomer_floor_q8,
             terms.proven_floor_q8

@@ -6,7 +6,7 @@
 //! of the values) is checked at the root: [`TableSummary::is_consistent`].
 //!
 //! What follows from other numbers is not in the table, so nobody can lie about it: which pass is merged, whether
-//! a row is bad, a clip, the gain, a credit ([`super::claim`]).
+//! a row is bad, a factor, the gain, a credit ([`super::claim`]).
 
 use super::company::{best_of, leavers, MAX_PASSES};
 use super::credit::magnitude;

@@ -99,7 +99,7 @@ impl Statement {
     MaxEncodedLen,
 )]
 pub struct Term {
-    /// Weight times clip times change; 0 if the delta is not part of the merge.
+    /// Weight times factor times change; 0 if the delta is not part of the merge.
     pub value: i64,
     /// Its weight; 0 if it is not part of the merge.
     pub weight: u32,

@@ -4,7 +4,7 @@
 use super::{Half, Model, PartOf, Player, Side, Stage};
 use crate::arith::round_div;
 use crate::gradient::Differentiator;
-use crate::merge::clip;
+use crate::merge::factor;
 use crate::share::company::{scale, worth};
 use crate::share::round::root;
 use crate::share::table::gradient_tree;
@@ -191,7 +191,8 @@ impl Player {
         let (entrant, group) = (of.entrant as usize, of.group as usize);
         let record = self.table.records.get(entrant)?.clone();
         let pass = self.table.passes.get(usize::from(number))?;
-        let clip_q16 = clip(pass.median_norm, record.norm());
+        let rate = self.facts().terms.outer_rate_q8;
+        let factor = factor(rate, pass.median_norm, record.norm());
         let weight = self
             .summary
             .passes
@@ -200,11 +201,11 @@ impl Player {
             .sum
             .weight;
         // A part falls as the product rises.
-        let (own, all) = scale(record.weight, clip_q16, weight);
+        let (own, all) = scale(record.weight, factor, weight);
         let by = round_div(i128::from(by).checked_mul(all)?.checked_neg()?, own);
         self.overlay.product = Some((of, 0, by));
         let products = self.all_products(evaluator, of)?;
-        let part = worth(products.into_iter().sum(), record.weight, clip_q16, weight);
+        let part = worth(products.into_iter().sum(), record.weight, factor, weight);
         let rows = match of.stage {
             Stage::Pass(_) => &mut self.table.passes.get_mut(usize::from(number))?.rows,
             Stage::Pay => &mut self.table.merge.as_mut()?.pay.as_mut()?.rows,

@@ -9,7 +9,7 @@ use crate::share::fixture::{Dice, Fixture};
 use crate::share::record::EntrantRecord;
 use crate::share::round::{root, rows as values_into_rows};
 use crate::share::table::{gradient_tree, Row, RowSums, ShareTable, TablePass};
-use crate::share::{groups, GROUPS};
+use crate::share::{groups, share_table, GROUPS};
 use crate::trial::{backward, Layout, ProvedChunk, Refusal, Side, Term, Tiles};
 use crate::{Cnn, Convolution, Graph, Image, Pool, Reference, Transformer, Window};
 use alloc::vec;
@@ -290,6 +290,49 @@ fn every_edit_of_a_table_is_convicted() {
         }
     }
     assert!(convicted > 200, "{convicted}");
+}
+
+#[test]
+fn a_round_merged_at_another_outer_rate_is_convicted() {
+    let fixture = rich();
+    let right = fixture.facts.terms.outer_rate_q8;
+    for rate in [right / 2, right - 1, right + 1, 2 * right] {
+        let mut facts = fixture.facts.clone();
+        facts.terms.outer_rate_q8 = rate;
+        let (_, table) = share_table(
+            &mut Reference,
+            &facts.graph,
+            &fixture.base,
+            &fixture.samples,
+            &facts.half_seed,
+            &fixture.entrants(),
+            &fixture.hashes,
+            &facts.terms,
+        )
+        .unwrap();
+        let (base, held) = (fixture.base.clone(), fixture.held.clone());
+        let mut liar = Player::new(facts, base, held, fixture.deltas.clone(), table).unwrap();
+        let summary = liar.summary().clone();
+        assert!(is_convicted(&fixture, &mut liar, &summary).unwrap());
+
+        // One of its numbers in the honest table.
+        let mixes: [fn(&mut ShareTable, &ShareTable); 3] = [
+            |table, other| table.passes[0].midpoint = other.passes[0].midpoint,
+            |table, other| table.passes[0].rows = other.passes[0].rows.clone(),
+            |table, other| {
+                if let (Some(own), Some(other)) = (&mut table.merge, &other.merge) {
+                    own.weights = other.weights;
+                }
+            },
+        ];
+        for mix in mixes {
+            let mut mixed = fixture.table.clone();
+            mix(&mut mixed, &liar.table);
+            let mut liar = fixture.player(mixed);
+            let summary = liar.summary().clone();
+            is_convicted(&fixture, &mut liar, &summary).unwrap();
+        }
+    }
 }
 
 impl ShareTable {
@@ -636,9 +679,10 @@ fn lies_about_a_large_model_are_convicted() {
         let products = liar.all_products(&mut Reference, of).unwrap();
         let record = &fixture.table.records[entrant as usize];
         let summary = fixture.table.summary();
-        let clip = crate::merge::clip(summary.passes[0].median_norm, record.norm());
+        let rate = fixture.facts.terms.outer_rate_q8;
+        let factor = crate::merge::factor(rate, summary.passes[0].median_norm, record.norm());
         let weight = summary.passes[0].rows.sum.weight;
-        let part = worth(products.into_iter().sum(), record.weight, clip, weight);
+        let part = worth(products.into_iter().sum(), record.weight, factor, weight);
         let honest = fixture.table.passes[0].rows[entrant as usize].parts[group as usize];
         assert_ne!(part, honest);
         // From the part on: what the whole row would be is another matter.
@@ -820,7 +864,7 @@ fn answers_are_golden() {
     ];
     assert_eq!(
         found,
-        ["27c1b1fe6193fd03", "7c7b823c51983275", "88ce93c2e4062f9d"]
+        ["27c1b1fe6193fd03", "7c7b823c51983275", "54b1460c9d24bc1c"]
     );
 }
 

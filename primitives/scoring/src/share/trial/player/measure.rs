@@ -4,7 +4,7 @@ use super::super::referee::products::{gradient_tiles, product, stretches};
 use super::super::{Model, PartOf, Pick, Stage};
 use super::Player;
 use crate::gradient::Differentiator;
-use crate::merge::{clip, Merge, Part};
+use crate::merge::{factor, Merge, Part};
 use crate::share::table::{TablePass, GRADIENT_TILE};
 use crate::trial::trace::Misstated;
 use crate::trial::traced::TracedSample;
@@ -54,7 +54,11 @@ impl Player {
             is_member.then(|| Part {
                 delta,
                 weight: record.weight,
-                clip_q16: clip(pass.median_norm, record.norm()),
+                factor_q16: factor(
+                    self.facts.terms.outer_rate_q8,
+                    pass.median_norm,
+                    record.norm(),
+                ),
             })
         })
     }
@@ -91,7 +95,7 @@ impl Player {
             let at = entries.binary_search_by_key(&position, |entry| entry.position);
             let change = at.ok().and_then(|at| entries.get(at));
             let change = change.map_or(0, |entry| entry.change);
-            let scale = i64::from(part.weight).saturating_mul(part.clip_q16.into());
+            let scale = i64::from(part.weight).saturating_mul(part.factor_q16.into());
             Term {
                 value: scale.saturating_mul(change.into()),
                 weight: part.weight,
