@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use gotong::{
     evaluation::FastCpu,
-    training::{add_residual, noise_change},
+    training::{add_residual, noise_change, residual_decay},
 };
 use gotong_scoring::{
     arith::MASTER_BOUND, gradient::Differentiator, merge::OUTER_RATE_ONE, share::groups, Delta,
@@ -103,7 +103,8 @@ impl Hand {
     fn delta(&mut self, view: &RoundView) -> Result<Delta> {
         let change = view.change(self.part, OWN + self.part as u64)?;
         let mut change = Arc::unwrap_or_clone(change);
-        add_residual(&view.world.graph, &mut change, &self.residual);
+        let decay = residual_decay(&view.world.graph, KEPT);
+        add_residual(&mut change, &self.residual, decay);
         let delta = Delta::compress(&change, KEPT);
         self.residual = delta.residual(&change);
         Ok(delta)

@@ -13,7 +13,7 @@ use gotong::{
     training::{
         add_residual,
         data::{FashionMnist, Labelled, Use},
-        initial_weights, train, TrainingConfig,
+        initial_weights, residual_decay, train, TrainingConfig,
     },
 };
 use gotong_scoring::{
@@ -423,7 +423,7 @@ impl World {
                 seed: (self.seed * 1_000 + drawn as u64) * 1_000_000 + index as u64,
             };
             let mut change = self.change(base, setting, training)?.to_vec();
-            add_residual(&self.graph, &mut change, residual);
+            add_residual(&mut change, residual, residual_decay(&self.graph, KEPT));
             let delta = Delta::compress(&change, KEPT);
             *residual = delta.residual(&change);
             Ok(delta)

@@ -16,8 +16,8 @@ use rand::{rngs::StdRng, seq::index, SeedableRng};
 use crate::{
     evaluation::FastCpu,
     training::{
-        add_residual, compress, data::Labelled, initial_weights, train_from, Memory, Span, Start,
-        Supervisor, Trained, TrainingError, TrainingOptions,
+        add_residual, compress, data::Labelled, initial_weights, residual_decay, train_from,
+        Memory, Span, Start, Supervisor, Trained, TrainingError, TrainingOptions,
     },
 };
 
@@ -252,7 +252,8 @@ impl Rounds {
         };
         let Trained { mut change, memory } =
             train_from(start, &data, &config, &material.device, supervisor)?;
-        add_residual(&experiment.graph, &mut change, &hand.residual);
+        let decay = residual_decay(&experiment.graph, experiment.keep_permille);
+        add_residual(&mut change, &hand.residual, decay);
         let delta = compress(&change, experiment.keep_permille, MAX_DELTA_BYTES);
         Ok(match delta {
             Some((delta, bytes)) => Made {

@@ -11,8 +11,8 @@ use crate::{
     chain::Account,
     engine::PreparedDelta,
     training::{
-        add_residual, compress, noise_change, train_from, Checkpoint, CheckpointSink, Memory, Span,
-        Start, Step, Supervisor, Trained,
+        add_residual, compress, noise_change, residual_decay, train_from, Checkpoint,
+        CheckpointSink, Memory, Span, Start, Step, Supervisor, Trained,
     },
 };
 use gotong_protocol::{bounds::MAX_DELTA_BYTES, Graph, Hash, RoundId, TaskId};
@@ -106,7 +106,8 @@ impl TrainingJob {
     fn make(&self, progress: &mut dyn FnMut(Step)) -> Result<Made, RunError> {
         let Trained { mut change, memory } = self.trained(progress)?;
         if let Some(residual) = &self.residual {
-            add_residual(&self.graph, &mut change, residual);
+            let decay = residual_decay(&self.graph, self.keep_permille);
+            add_residual(&mut change, residual, decay);
         }
         let (delta, bytes) = compress(&change, self.keep_permille, MAX_DELTA_BYTES)
             .ok_or(RunError::NothingLearned)?;

@@ -25,7 +25,7 @@ pub mod weights_file;
 pub use checkpoint::{Checkpoint, CheckpointSink};
 pub use config::{Span, TrainingConfig, TrainingOptions};
 pub use device::{Adapter, DeviceChoice, DeviceError};
-pub use feedback::{add_residual, compress};
+pub use feedback::{add_residual, compress, residual_decay};
 pub use initial::{initial_weights, noise_change};
 pub use model::UntrainableGraph;
 pub use optimizer::{Memory, Optimizer};

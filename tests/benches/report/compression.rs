@@ -14,7 +14,7 @@ use gotong::{
     training::{
         add_residual,
         data::{folder, DataSet, Labelled, Use},
-        initial_weights, train, TrainingConfig,
+        initial_weights, residual_decay, train, TrainingConfig,
     },
 };
 use gotong_scoring::{
@@ -230,7 +230,8 @@ impl Setting {
             for (change, residual) in changes.iter().zip(&mut residuals) {
                 let bold = |&change: &i32| (code.boldness * f64::from(change)).round() as i32;
                 let mut whole: Vec<i32> = change.iter().map(bold).collect();
-                add_residual(&self.graph, &mut whole, residual);
+                let decay = residual_decay(&self.graph, code.keep_permille);
+                add_residual(&mut whole, residual, decay);
                 let mut delta = Delta::compress(&whole, code.keep_permille);
                 if code.value_bits == 1 {
                     delta = one_magnitude(&delta, &whole)?;

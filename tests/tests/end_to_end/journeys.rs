@@ -161,13 +161,15 @@ async fn a_killed_training_goes_on() -> Result<()> {
     let task = small_task(&network, &["One"], &["Judith"], 1).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _attester = network.daemon("Judith", "attest")?;
-    // A training of many blocks, so that it is under way in the block after its first checkpoint.
-    let contribute = format!(
-        "contribute --task={} --steps=6000 --checkpoint-every=1 --until-round=1",
-        task.0
-    );
+    // It keeps a checkpoint after every update, so it is killed in the block after the first; the rest takes many blocks.
+    let contribute = |checkpoint_every: u32| {
+        format!(
+            "contribute --task={} --steps=4000 --checkpoint-every={checkpoint_every} --until-round=1",
+            task.0
+        )
+    };
     let folder = network.folder().join("One");
-    let mut contributor = network.daemon("One", &contribute)?;
+    let mut contributor = network.daemon("One", &contribute(0))?;
     network
         .until("the first checkpoint", ROUND_LIMIT, async |_| {
             contributor.check()?;
@@ -176,7 +178,7 @@ async fn a_killed_training_goes_on() -> Result<()> {
         .await?;
     contributor.kill();
 
-    let contributor = network.daemon("One", &contribute)?;
+    let contributor = network.daemon("One", &contribute(20))?;
     let ended = network.ended(task, 0, ROUND_LIMIT).await?;
     assert_settled(&ended)?;
     assert_eq!((ended.commits, ended.reveals), (1, 1));
@@ -184,7 +186,7 @@ async fn a_killed_training_goes_on() -> Result<()> {
     let began = log.matches(" training").count();
     assert_eq!(began, 2, "{log}");
     let (_, went_on) = log.split_once("going on at update ").context(log.clone())?;
-    let (updates, _) = went_on.split_once(" of 6000").context(log.clone())?;
+    let (updates, _) = went_on.split_once(" of 4000").context(log.clone())?;
     assert!(updates.parse::<u32>()? > 0, "{log}");
     assert_eq!(checkpoint(&folder)?, None);
     Ok(())

@@ -222,8 +222,8 @@ fn golden_bytes() {
     let evidence = replay(&lab, &mut lab.liar(LieKind::Loss), &mut lab.honest()).unwrap();
     let hashes = [bytes, evidence.to_bytes()].map(|bytes| hex::encode(blake2_256(&[&bytes])));
     let golden = [
-        "50a570baf1eb52455d2895feba4c85ed01efaf056ba70f41534fb68ce4f96da0",
-        "e7c8eea30abae077cd7839d8b3b355589af5a4aadfab60326cae175ef4128a10",
+        "4c6ce5b86622b2ff173e8233f868a37f5a3984808bf540476650d659e1d11fe1",
+        "ea54f42054bb8702fc0789b25ab4dff66be52824576364c2d15b525d17ce11d2",
     ];
     assert_eq!(hashes, golden);
 }

@@ -144,10 +144,8 @@ fn a_training_goes_on_to_the_same_bits() {
 #[test]
 fn a_training_on_a_graphics_device_goes_on_to_the_same_bits() {
     let device = super::super::DeviceChoice::Wgpu.open().unwrap();
-    for case in [Case::adam(None), Case::momentum()] {
-        let device = device.clone();
-        assert_goes_on(&Case { device, ..case }, &[1, 12]);
-    }
+    let case = Case::adam(None);
+    assert_goes_on(&Case { device, ..case }, &[12]);
 }
 
 #[test]
