@@ -158,10 +158,11 @@ fn cases() -> Vec<Case> {
         failed,
         ..self::four()
     };
-    // What attackers send goes twice as far, too.
+    // What attackers send goes twice as far, too. The honest make smaller steps, or most rounds would go too far.
     let doubled = |name, useful, attacker| {
         let setting = Setting {
             outer_rate_q8: 2 * OUTER_RATE_ONE,
+            rate: 0.06,
             ..self::four()
         };
         case(name, setting, useful, attacker)
