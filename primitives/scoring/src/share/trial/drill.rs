@@ -4,7 +4,6 @@
 use super::{Half, Model, PartOf, Player, Side, Stage};
 use crate::arith::round_div;
 use crate::gradient::Differentiator;
-use crate::merge::factor;
 use crate::share::company::{scale, worth};
 use crate::share::round::root;
 use crate::share::table::gradient_tree;
@@ -191,8 +190,7 @@ impl Player {
         let (entrant, group) = (of.entrant as usize, of.group as usize);
         let record = self.table.records.get(entrant)?.clone();
         let pass = self.table.passes.get(usize::from(number))?;
-        let rate = self.facts().terms.outer_rate_q8;
-        let factor = factor(rate, pass.median_norm, record.norm());
+        let factor = self.facts().factor(pass.median_norm, &record);
         let weight = self
             .summary
             .passes

@@ -30,11 +30,13 @@ pub use referee::{Ruling, Step};
 pub use statement::{Model, PartOf, Pick, Shown, Statement};
 
 use super::halves::Half;
+use super::record::EntrantRecord;
 use super::table::{Stage, TableSummary};
 use super::{groups, ShareTerms};
 use crate::graph::Graph;
 use crate::hash::Hash;
 use crate::hold_out::HoldOut;
+use crate::merge::factor;
 use crate::shard::MAX_SAMPLES;
 use crate::trial::{Ground, Side};
 use alloc::vec::Vec;
@@ -63,6 +65,11 @@ pub struct RoundFacts {
 }
 
 impl RoundFacts {
+    /// What the delta of `record` is multiplied with in a company of this median norm, Q16.
+    fn factor(&self, median_norm: u64, record: &EntrantRecord) -> u32 {
+        factor(self.terms.outer_rate_q8, median_norm, record.norm())
+    }
+
     fn ground(&self) -> Ground<'_> {
         Ground {
             graph: &self.graph,

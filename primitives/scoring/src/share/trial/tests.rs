@@ -330,7 +330,7 @@ fn a_round_merged_at_another_outer_rate_is_convicted() {
             mix(&mut mixed, &liar.table);
             let mut liar = fixture.player(mixed);
             let summary = liar.summary().clone();
-            is_convicted(&fixture, &mut liar, &summary).unwrap();
+            assert!(is_convicted(&fixture, &mut liar, &summary).unwrap());
         }
     }
 }
@@ -679,8 +679,7 @@ fn lies_about_a_large_model_are_convicted() {
         let products = liar.all_products(&mut Reference, of).unwrap();
         let record = &fixture.table.records[entrant as usize];
         let summary = fixture.table.summary();
-        let rate = fixture.facts.terms.outer_rate_q8;
-        let factor = crate::merge::factor(rate, summary.passes[0].median_norm, record.norm());
+        let factor = fixture.facts.factor(summary.passes[0].median_norm, record);
         let weight = summary.passes[0].rows.sum.weight;
         let part = worth(products.into_iter().sum(), record.weight, factor, weight);
         let honest = fixture.table.passes[0].rows[entrant as usize].parts[group as usize];

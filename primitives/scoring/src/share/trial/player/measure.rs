@@ -4,7 +4,7 @@ use super::super::referee::products::{gradient_tiles, product, stretches};
 use super::super::{Model, PartOf, Pick, Stage};
 use super::Player;
 use crate::gradient::Differentiator;
-use crate::merge::{factor, Merge, Part};
+use crate::merge::{Merge, Part};
 use crate::share::table::{TablePass, GRADIENT_TILE};
 use crate::trial::trace::Misstated;
 use crate::trial::traced::TracedSample;
@@ -54,11 +54,7 @@ impl Player {
             is_member.then(|| Part {
                 delta,
                 weight: record.weight,
-                factor_q16: factor(
-                    self.facts.terms.outer_rate_q8,
-                    pass.median_norm,
-                    record.norm(),
-                ),
+                factor_q16: self.facts.factor(pass.median_norm, record),
             })
         })
     }

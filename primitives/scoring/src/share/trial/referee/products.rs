@@ -4,7 +4,6 @@ use super::super::{Answer, PartOf, RoundFacts, Shown, Statement, TableSummary, T
 use super::chunks::entries;
 use super::{check_leaf, Ruling, Step};
 use crate::delta::Entry;
-use crate::merge::factor;
 use crate::share::company::worth;
 use crate::share::table::{gradient_bytes, parts_of, GRADIENT_TILE};
 use crate::trial::Refusal;
@@ -55,7 +54,7 @@ pub(super) fn part(
     check_leaf(gradients, groups, of.group, gradient, siblings)?;
     let tiles = gradient_tiles(facts.parameters());
     let sum = total(products, tiles)?;
-    let factor = factor(facts.terms.outer_rate_q8, pass.median_norm, record.norm());
+    let factor = facts.factor(pass.median_norm, record);
     if worth(sum, record.weight, factor, pass.rows.sum.weight) != part {
         return Ok(Ruling::Refuted(Step::Part(of)));
     }

@@ -4,7 +4,7 @@ use super::super::{Answer, Model, RoundFacts, Shown, Statement, TableSummary, Tr
 use super::chunks::change;
 use super::{inside, Ruling, Step};
 use crate::hash::Hash;
-use crate::merge::{factor, moved_exactly};
+use crate::merge::moved_exactly;
 use crate::merkle::{Branch, Node};
 use crate::share::table::PassSummary;
 use crate::trial::{Refusal, Term, Tiles};
@@ -99,7 +99,7 @@ pub(super) fn term(
     let record = facts.entrant(entrant, proved)?;
     let change = change(facts.parameters(), &record.delta_root, position, chunk)?;
     let found = if pass.members.contains(entrant) {
-        let factor = factor(facts.terms.outer_rate_q8, pass.median_norm, record.norm());
+        let factor = facts.factor(pass.median_norm, record);
         let scale = i64::from(record.weight).saturating_mul(factor.into());
         Term {
             value: scale.saturating_mul(change.into()),
