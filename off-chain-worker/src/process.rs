@@ -85,6 +85,11 @@ impl Running {
         })
     }
 
+    /// Its name among the children.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The file that it prints to.
     pub fn log(&self) -> &Path {
         &self.log
@@ -101,6 +106,12 @@ impl Running {
                 log: self.log.clone(),
             }),
         }
+    }
+
+    /// Processor seconds that it has used so far, all threads together; where `/proc` tells them.
+    pub fn cpu_seconds(&self) -> Option<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
+        cpu_seconds(&stat)
     }
 
     /// Waits until the child has ended by itself.
@@ -120,6 +131,15 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// User and system time of a `/proc/PID/stat`: the 14th and 15th field, in hundredths of a second. The second one, the
+/// program's name in brackets, may have spaces.
+fn cpu_seconds(stat: &str) -> Option<f64> {
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut fields = after_name.split_whitespace().skip(11);
+    let mut hundredths = || fields.next()?.parse::<u64>().ok();
+    Some((hundredths()? + hundredths()?) as f64 / 100.0)
 }
 
 /// A development node with its own folder and port, which survives `kill` and `start`.
@@ -193,4 +213,17 @@ impl Node {
 /// A port that was free a moment ago.
 fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time_is_read_whatever_a_program_is_called() {
+        let stat = "42 (a (b) c) S 1 42 42 0 -1 4194560 9 0 0 0 1234 66 0 0 20 0 9";
+        assert_eq!(cpu_seconds(stat), Some(13.0));
+        assert_eq!(cpu_seconds("42 (a) S 1"), None);
+        assert_eq!(cpu_seconds(""), None);
+    }
 }

@@ -15,6 +15,8 @@ mod dispute_evidence;
 #[cfg(test)]
 mod dispute_games;
 mod memories;
+mod own_exam;
+mod pace;
 mod pools;
 mod replica;
 mod residuals;
@@ -33,6 +35,7 @@ pub use delta_source::{DeltaSource, OwnWeights, Strategy, Training};
 pub use dirs::WorkerDirs;
 pub use dispute_agent::{stage, turn, DisputeAgent, Hearing, Suspects};
 pub use dispute_evidence::dispute_evidence;
+pub use own_exam::{Harm, OwnExamError};
 pub use pools::{Pool, PoolError, Pools};
 pub use replica::{
     claim_difference, in_commit_order, inputs_digest, Recomputed, Replica, ReplicaError,
@@ -82,6 +85,12 @@ pub enum RunError {
     /// The delta would be empty.
     #[error("the weights do not differ from the task's: there is nothing to submit")]
     NothingLearned,
+    /// The delta would make the model worse.
+    #[error("{0}: nothing is submitted in this round. Train for fewer steps, or with a lower learning rate")]
+    Harmful(Harm),
+    /// A delta cannot be tried before it is submitted.
+    #[error(transparent)]
+    OwnExam(#[from] OwnExamError),
     /// A step cannot be shown.
     #[error("no evidence: {0}")]
     Evidence(#[from] EvidenceError),
@@ -109,7 +118,7 @@ impl RunError {
         match self {
             Self::Replica(error) => error.is_fatal(),
             Self::Chain(ChainError::Incompatible(_)) => true,
-            Self::Chain(_) | Self::Aborted(_) => false,
+            Self::Chain(_) | Self::Aborted(_) | Self::Harmful(_) => false,
             Self::Training(error) => {
                 !matches!(error, TrainingError::Stopped | TrainingError::Device(_))
             }
@@ -117,6 +126,7 @@ impl RunError {
             Self::NoTask(_)
             | Self::Refused(_)
             | Self::NothingLearned
+            | Self::OwnExam(_)
             | Self::Evidence(_)
             | Self::Randomness(_) => true,
         }

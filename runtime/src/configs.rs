@@ -501,7 +501,8 @@ mod tests {
         let room = *RuntimeBlockLength::get().max.get(DispatchClass::Normal);
         assert!(bounds::MAX_GRAPH_BYTES + bounds::MAX_WEIGHT_BYTES + ENVELOPE <= room);
         assert!(bounds::MAX_SHARD_BYTES + ENVELOPE <= room);
-        assert!(2 * (room / (bounds::MAX_DELTA_BYTES + ENVELOPE)) >= 200);
+        let deltas = bounds::MAX_ROUND_DELTA_BYTES + bounds::MAX_SUBMISSIONS * ENVELOPE;
+        assert!(deltas <= 11 * room, "of {room} bytes");
     }
 
     #[test]

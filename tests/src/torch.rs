@@ -15,6 +15,9 @@ use std::{
 /// The worked example, and its model.
 pub const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/pytorch");
 
+/// A process that trains by itself.
+pub const ALONE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/torch_alone.py");
+
 /// Runs a script with the environment's Python; it may import what the example has.
 ///
 /// # Errors

@@ -7,6 +7,7 @@ use gotong::{
     evaluation::FastCpu,
     training::{add_residual, noise_change, residual_decay},
 };
+use gotong_protocol::bounds::MAX_DELTA_BYTES;
 use gotong_scoring::{
     arith::MASTER_BOUND, gradient::Differentiator, merge::OUTER_RATE_ONE, share::groups, Delta,
     Entry,
@@ -103,7 +104,7 @@ impl Hand {
     fn delta(&mut self, view: &RoundView) -> Result<Delta> {
         let change = view.change(self.part, OWN + self.part as u64)?;
         let mut change = Arc::unwrap_or_clone(change);
-        let decay = residual_decay(&view.world.graph, KEPT);
+        let decay = residual_decay(&view.world.graph, KEPT, MAX_DELTA_BYTES);
         add_residual(&mut change, &self.residual, decay);
         let delta = Delta::compress(&change, KEPT);
         self.residual = delta.residual(&change);

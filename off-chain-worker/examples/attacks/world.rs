@@ -16,6 +16,7 @@ use gotong::{
         initial_weights, residual_decay, train, TrainingConfig,
     },
 };
+use gotong_protocol::bounds::MAX_DELTA_BYTES;
 use gotong_scoring::{
     blake2_256,
     share::{
@@ -423,7 +424,11 @@ impl World {
                 seed: (self.seed * 1_000 + drawn as u64) * 1_000_000 + index as u64,
             };
             let mut change = self.change(base, setting, training)?.to_vec();
-            add_residual(&mut change, residual, residual_decay(&self.graph, KEPT));
+            add_residual(
+                &mut change,
+                residual,
+                residual_decay(&self.graph, KEPT, MAX_DELTA_BYTES),
+            );
             let delta = Delta::compress(&change, KEPT);
             *residual = delta.residual(&change);
             Ok(delta)

@@ -83,7 +83,7 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
         globals.dirs()?,
         task,
         DeltaSource::Train(training),
-        args.training.keep_permille,
+        args.training.keep_permille(&view.graph),
         args.until_round.map(RoundId),
     );
     Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)

@@ -124,7 +124,11 @@ impl Demo {
         };
         picture::draw(&picture, report.exam().caption(), &[curve])?;
         output.say(format_args!("picture   {}", picture.display()));
-        report.finish(&watch.task, started.elapsed())
+        report.finish(
+            &watch.task,
+            started.elapsed(),
+            network.contributor_seconds(),
+        )
     }
 }
 
@@ -268,6 +272,18 @@ impl Network {
             start(LIAR, format!("attest --task={task} --lie={LIE}"), &[])?;
         }
         Ok(())
+    }
+
+    /// Processor seconds that an honest contributor has used, in the mean; where the system tells them.
+    fn contributor_seconds(&self) -> Option<f64> {
+        let names: Vec<String> = self.cast.honest().collect();
+        let seconds: Option<Vec<f64>> = self
+            .workers
+            .iter()
+            .filter(|worker| names.iter().any(|name| name == worker.name()))
+            .map(Running::cpu_seconds)
+            .collect();
+        Some(seconds?.iter().sum::<f64>() / names.len() as f64)
     }
 
     /// An error as soon as something that should run has stopped.

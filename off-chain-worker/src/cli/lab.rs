@@ -2,8 +2,8 @@
 
 use super::{
     data::Data,
+    delta_terms::DeltaTerms,
     exam::Exam,
-    outer_rate::OuterRateArg,
     output::{table, Format},
     picture::{self, Curve},
     training::{at_least_one, TrainingArgs},
@@ -56,7 +56,7 @@ pub struct Lab {
     #[command(flatten)]
     training: TrainingArgs,
     #[command(flatten)]
-    outer_rate: OuterRateArg,
+    deltas: DeltaTerms,
     /// Forget after each round what AdamW, which trains language models, has learned of the gradients: to see what that is
     /// worth
     #[arg(long)]
@@ -179,8 +179,9 @@ impl Lab {
             rounds: self.rounds,
             exam: self.exam as usize,
             options: self.training.options(),
-            keep_permille: self.training.keep_permille,
-            outer_rate_q8: self.outer_rate.of(graph),
+            keep_permille: self.training.keep_permille(graph),
+            delta_bytes: self.deltas.delta_bytes(graph),
+            outer_rate_q8: self.deltas.outer_rate_q8(graph),
             forgets: self.forget,
             seed,
         }

@@ -1,6 +1,6 @@
 //! `gotong submit`: commits and reveals weights that were trained elsewhere.
 
-use super::Globals;
+use super::{training::KeptArg, Globals};
 use crate::{
     run::{drive, Contribute, DeltaSource, OwnWeights, Stop, NO_TIP},
     training::weights_file,
@@ -27,9 +27,8 @@ pub struct Submit {
     /// round under way]
     #[arg(long, value_name = "FILE.safetensors")]
     base: Option<PathBuf>,
-    /// Parameters to keep in the delta, in thousandths
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    keep_permille: u32,
+    #[command(flatten)]
+    kept: KeptArg,
 }
 
 /// Commits, waits until deltas are to be revealed, and reveals.
@@ -50,7 +49,7 @@ pub async fn run(args: Submit, globals: &Globals) -> anyhow::Result<()> {
         globals.dirs()?,
         task,
         DeltaSource::Weights(Arc::new(own)),
-        args.keep_permille,
+        args.kept.permille(&view.graph),
         None,
     );
     Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)

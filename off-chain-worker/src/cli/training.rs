@@ -1,6 +1,7 @@
 //! The options that say how to train.
 
 use crate::training::TrainingOptions;
+use gotong_scoring::Graph;
 
 /// How to train in a round, and how much of the change to submit.
 #[derive(Clone, Debug, clap::Args)]
@@ -14,12 +15,35 @@ pub struct TrainingArgs {
     /// Step size of the boldest update [default: what suits the architecture]
     #[arg(long, value_parser = learning_rate)]
     learning_rate: Option<f64>,
-    /// Parameters to keep in a delta, in thousandths; the rest goes into the next
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub keep_permille: u32,
+    #[command(flatten)]
+    kept: KeptArg,
+}
+
+/// How much of a change to submit.
+#[derive(Clone, Debug, clap::Args)]
+pub struct KeptArg {
+    /// Parameters to keep in a delta, in thousandths, or as many as fit into the task's longest; the rest goes into the next
+    /// [default: 260 for a language model, else 100]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    keep_permille: Option<u32>,
+}
+
+impl KeptArg {
+    /// What is asked for, or what suits the graph.
+    pub fn permille(&self, graph: &Graph) -> u32 {
+        self.keep_permille.unwrap_or(match graph.vocab() {
+            None => 100,
+            Some(_) => 260,
+        })
+    }
 }
 
 impl TrainingArgs {
+    /// Parameters to keep in a delta, in thousandths.
+    pub fn keep_permille(&self, graph: &Graph) -> u32 {
+        self.kept.permille(graph)
+    }
+
     /// What is asked for; the rest is what suits the architecture.
     pub fn options(&self) -> TrainingOptions {
         TrainingOptions {

@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicBool;
 
 use burn::tensor::Device;
 use codec::{Decode, Encode};
-use gotong_protocol::bounds::MAX_DELTA_BYTES;
 use gotong_scoring::{
     blake2_256,
     share::{entry_weight, share_round, Entrant, EntryWeights, Ledger, ScoreError, ShareTerms},
@@ -36,6 +35,8 @@ pub struct Experiment {
     pub options: TrainingOptions,
     /// Parameters to keep in a delta, in thousandths.
     pub keep_permille: u32,
+    /// Longest encoded delta.
+    pub delta_bytes: u32,
     /// What the mean of the deltas is multiplied with in the merge, Q8.
     pub outer_rate_q8: u16,
     /// Whether optimizers forget everything after each round.
@@ -249,12 +250,17 @@ impl Rounds {
             progress: &mut |_| {},
             checkpoints: None,
             stop,
+            deadline: None,
         };
         let Trained { mut change, memory } =
             train_from(start, &data, &config, &material.device, supervisor)?;
-        let decay = residual_decay(&experiment.graph, experiment.keep_permille);
+        let decay = residual_decay(
+            &experiment.graph,
+            experiment.keep_permille,
+            experiment.delta_bytes,
+        );
         add_residual(&mut change, &hand.residual, decay);
-        let delta = compress(&change, experiment.keep_permille, MAX_DELTA_BYTES);
+        let delta = compress(&change, experiment.keep_permille, experiment.delta_bytes);
         Ok(match delta {
             Some((delta, bytes)) => Made {
                 residual: delta.residual(&change),

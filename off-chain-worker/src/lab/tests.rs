@@ -36,6 +36,7 @@ fn experiment(hands: usize) -> Experiment {
             learning_rate: None,
         },
         keep_permille: 300,
+        delta_bytes: 64 << 10,
         outer_rate_q8: 384,
         forgets: false,
         seed: 5,

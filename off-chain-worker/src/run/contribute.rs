@@ -5,17 +5,18 @@ use super::{
     claim_rounds,
     delta_source::DeltaSource,
     memories::Memories,
+    pace::Pace,
     replica::ReplicaWorker,
     residuals::Residuals,
     round_span, submit_once,
-    training_job::{Made, TrainingJob},
+    training_job::{RunningTraining, TrainingJob},
     Daemon, Replica, ReplicaError, RunError, ScorerOptions, StuckClaim, WorkerDirs,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
     engine::{Contributor, ContributorCommand, ContributorSnapshot, Submission},
     state::{Folder, Lock},
-    training::Span,
+    training::{Deadline, Span},
 };
 use gotong_protocol::{
     may_reveal,
@@ -24,13 +25,9 @@ use gotong_protocol::{
 };
 use std::{
     ops::ControlFlow,
-    sync::{
-        atomic::{AtomicBool, Ordering},
-        Arc,
-    },
+    sync::{atomic::AtomicBool, Arc},
     time::{Duration, Instant},
 };
-use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 /// The daemon of a contributor.
@@ -53,9 +50,12 @@ pub struct Contribute {
     has_revealed: bool,
     /// The round in which nothing is revealed any more: its delta is another account's, or it is too late.
     lost: Option<RoundId>,
-    /// The last round that could not be trained for, because the chain settled one before it on
-    /// something else than is computed here.
+    /// The last round of which was told that it cannot be trained for, because the chain settled one before it on something
+    /// else than is computed here.
+    told: Option<RoundId>,
+    /// The last round that is sat out, because the delta for it would do harm.
     given_up: Option<RoundId>,
+    pace: Pace,
     /// Why a process that is to end by itself has nothing to wait for.
     hopeless: Option<ReplicaError>,
 }
@@ -81,20 +81,6 @@ enum Rebuilt {
     Wholly,
     /// As far as the chain's weights are those that are computed here, and it will not go further.
     UpTo(ReplicaError),
-}
-
-/// A training run in the background; it is told to stop when it is dropped.
-struct RunningTraining {
-    round: RoundId,
-    base_root: Hash,
-    stop: Arc<AtomicBool>,
-    running: JoinHandle<Result<Made, RunError>>,
-}
-
-impl Drop for RunningTraining {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
 }
 
 const CLAIM_RETRY: Duration = Duration::from_secs(30);
@@ -125,7 +111,9 @@ impl Contribute {
             stuck: None,
             has_revealed: false,
             lost: None,
+            told: None,
             given_up: None,
+            pace: Pace::default(),
             hopeless: None,
         }
     }
@@ -152,12 +140,15 @@ impl Contribute {
             _lock: lock,
         });
         let rate = f64::from(view.terms.share.outer_rate_q8) / 256.0;
-        tracing::info!("the task merges the mean of all deltas, times {rate}");
+        tracing::info!(
+            "the task takes deltas of up to {} KiB, and merges their mean, times {rate}",
+            view.terms.delta_bytes >> 10
+        );
         Ok(())
     }
 
     async fn snapshot(
-        &self,
+        &mut self,
         now: &Moment,
         task: &TaskView,
     ) -> Result<Option<ContributorSnapshot>, RunError> {
@@ -165,6 +156,12 @@ impl Contribute {
         let Some(view) = now.round(self.task, round).await? else {
             return Ok(None);
         };
+        let deadline = self
+            .pace
+            .deadline(Instant::now(), now.block(), view.ends_at);
+        if let (Phase::Commit, Some(training), Some(at)) = (view.phase, &self.training, deadline) {
+            training.deadline.set(at);
+        }
         let submissions = now.submissions(self.task, round).await?;
         let own = submissions
             .iter()
@@ -195,7 +192,15 @@ impl Contribute {
         else {
             return Ok(());
         };
-        let made = (&mut ended.running).await??;
+        let made = match (&mut ended.running).await? {
+            Err(RunError::Harmful(harm)) => {
+                tracing::warn!("{}", RunError::Harmful(harm));
+                opened.checkpoints.remove();
+                self.given_up = Some(ended.round);
+                return Ok(());
+            }
+            made => made?,
+        };
         if let Some(memory) = made.memory {
             opened.memories.save(ended.round, memory);
         }
@@ -220,6 +225,7 @@ impl Contribute {
     ) -> Result<(), RunError> {
         let task = self.task;
         match command {
+            ContributorCommand::Train { round, .. } if self.given_up == Some(round) => {}
             ContributorCommand::Train { round, base_root } => {
                 let is_running = |running: &RunningTraining| {
                     running.round == round && running.base_root == base_root
@@ -234,9 +240,9 @@ impl Contribute {
                     Rebuilt::Partly => {}
                     Rebuilt::UpTo(error) if self.is_to_end() => self.hopeless = Some(error),
                     // Told once. A fork may mend it.
-                    Rebuilt::UpTo(error) if self.given_up < Some(round) => {
+                    Rebuilt::UpTo(error) if self.told < Some(round) => {
                         tracing::error!("not training for this round: {error}");
-                        self.given_up = Some(round);
+                        self.told = Some(round);
                     }
                     Rebuilt::UpTo(_) => {}
                 }
@@ -363,6 +369,7 @@ impl Contribute {
             None
         };
         let stop = Arc::new(AtomicBool::new(false));
+        let deadline = Arc::<Deadline>::default();
         let job = TrainingJob {
             task: self.task,
             account: self.account,
@@ -378,8 +385,10 @@ impl Contribute {
             checkpoints: opened.checkpoints.clone(),
             span: span(view),
             keep_permille: self.keep_permille,
+            delta_bytes: view.terms.delta_bytes,
             source: self.source.clone(),
             stop: stop.clone(),
+            deadline: deadline.clone(),
         };
         tracing::info!("training");
         // What the training tells names account, task and round, too.
@@ -388,6 +397,7 @@ impl Contribute {
             round,
             base_root,
             stop,
+            deadline,
             running: tokio::task::spawn_blocking(move || round_span.in_scope(|| job.run())),
         }))
     }

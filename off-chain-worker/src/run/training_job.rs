@@ -2,7 +2,8 @@
 
 use super::{
     checkpoints::{Checkpoints, TrainingId, Unfinished},
-    delta_source::{DeltaSource, Strategy, Training},
+    delta_source::{DeltaSource, OwnWeights, Strategy, Training},
+    own_exam::Parts,
     residuals::Residual,
     sponsor::random_hash,
     RunError,
@@ -11,15 +12,19 @@ use crate::{
     chain::Account,
     engine::PreparedDelta,
     training::{
-        add_residual, compress, noise_change, residual_decay, train_from, Checkpoint,
-        CheckpointSink, Memory, Span, Start, Step, Supervisor, Trained,
+        add_residual, compress, data::Labelled, noise_change, residual_decay, train_from,
+        Checkpoint, CheckpointSink, Deadline, Memory, Span, Start, Step, Supervisor, Trained,
     },
 };
-use gotong_protocol::{bounds::MAX_DELTA_BYTES, Graph, Hash, RoundId, TaskId};
+use gotong_protocol::{Graph, Hash, RoundId, TaskId};
 use gotong_scoring::blake2_256;
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::{rand_core::OsError, rngs::OsRng, TryRngCore};
-use std::sync::{atomic::AtomicBool, Arc};
+use std::sync::{
+    atomic::{AtomicBool, Ordering},
+    Arc,
+};
+use tokio::task::JoinHandle;
 
 /// What decides the order in which a training sees its samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +67,21 @@ pub(super) struct Made {
     pub memory: Option<Memory>,
 }
 
+/// A training run in the background; it is told to stop when it is dropped.
+pub(super) struct RunningTraining {
+    pub round: RoundId,
+    pub base_root: Hash,
+    pub stop: Arc<AtomicBool>,
+    pub deadline: Arc<Deadline>,
+    pub running: JoinHandle<Result<Made, RunError>>,
+}
+
+impl Drop for RunningTraining {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
 /// All that a training run needs, apart from the daemon.
 pub(super) struct TrainingJob {
     pub task: TaskId,
@@ -78,8 +98,12 @@ pub(super) struct TrainingJob {
     /// Which part of the task the round is.
     pub span: Span,
     pub keep_permille: u32,
+    /// Longest encoded delta that the task takes.
+    pub delta_bytes: u32,
     pub source: DeltaSource,
     pub stop: Arc<AtomicBool>,
+    /// When it has to be over.
+    pub deadline: Arc<Deadline>,
 }
 
 impl TrainingJob {
@@ -104,13 +128,26 @@ impl TrainingJob {
     }
 
     fn make(&self, progress: &mut dyn FnMut(Step)) -> Result<Made, RunError> {
-        let Trained { mut change, memory } = self.trained(progress)?;
+        let (Trained { mut change, memory }, parts) = match &self.source {
+            DeltaSource::Weights(own) => (self.difference(own), None),
+            DeltaSource::Train(training) => {
+                let parts = Parts::of(&training.data, &self.graph);
+                let trained = self.trained(training, &parts.training, progress)?;
+                let is_honest = training.strategy == Strategy::Honest;
+                (trained, is_honest.then_some(parts))
+            }
+        };
         if let Some(residual) = &self.residual {
-            let decay = residual_decay(&self.graph, self.keep_permille);
+            let decay = residual_decay(&self.graph, self.keep_permille, self.delta_bytes);
             add_residual(&mut change, residual, decay);
         }
-        let (delta, bytes) = compress(&change, self.keep_permille, MAX_DELTA_BYTES)
+        let (delta, bytes) = compress(&change, self.keep_permille, self.delta_bytes)
             .ok_or(RunError::NothingLearned)?;
+        if let Some(parts) = &parts {
+            if let Some(harm) = parts.harm(&self.graph, &self.master, &delta)? {
+                return Err(RunError::Harmful(harm));
+            }
+        }
         let salt = random_hash()?;
         let residual = || Residual {
             round: self.round,
@@ -118,7 +155,7 @@ impl TrainingJob {
         };
         Ok(Made {
             memory,
-            residual: self.source.is_honest_training().then(residual),
+            residual: parts.is_some().then(residual),
             prepared: PreparedDelta {
                 round: self.round,
                 base_root: self.base_root,
@@ -128,18 +165,23 @@ impl TrainingJob {
         })
     }
 
-    fn trained(&self, progress: &mut dyn FnMut(Step)) -> Result<Trained, RunError> {
-        let training = match &self.source {
-            DeltaSource::Weights(own) => {
-                let base = own.base.as_ref().unwrap_or(&self.master);
-                let difference = |(&new, &old): (&i16, &i16)| i32::from(new) - i32::from(old);
-                return Ok(Trained {
-                    change: own.trained.iter().zip(base).map(difference).collect(),
-                    memory: None,
-                });
-            }
-            DeltaSource::Train(training) => training,
-        };
+    /// The change that was made elsewhere.
+    fn difference(&self, own: &OwnWeights) -> Trained {
+        let base = own.base.as_ref().unwrap_or(&self.master);
+        let difference = |(&new, &old): (&i16, &i16)| i32::from(new) - i32::from(old);
+        Trained {
+            change: own.trained.iter().zip(base).map(difference).collect(),
+            memory: None,
+        }
+    }
+
+    /// Trains on `data`, a part of what the contributor has.
+    fn trained(
+        &self,
+        training: &Training,
+        data: &Labelled,
+        progress: &mut dyn FnMut(Step),
+    ) -> Result<Trained, RunError> {
         let id = self.id(training);
         let unfinished = self.checkpoints.load(&id);
         let seed = match &unfinished {
@@ -162,10 +204,11 @@ impl TrainingJob {
                 keep: &mut keep,
             }),
             stop: &self.stop,
+            deadline: Some(&self.deadline),
         };
         let config = training.options.config(&self.graph, self.span, seed);
         let device = &training.device;
-        let mut trained = train_from(start, &training.data, &config, device, supervisor)?;
+        let mut trained = train_from(start, data, &config, device, supervisor)?;
         if training.strategy == Strategy::Noise {
             trained.change = noise_change(trained.change.len(), seed, &trained.change);
         }
@@ -190,7 +233,7 @@ impl TrainingJob {
 }
 
 fn training_style() -> ProgressStyle {
-    ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len} steps, {prefix} bits")
+    ProgressStyle::with_template("{msg} [{bar:30}] {pos}/{len} steps, {eta} left, {prefix} bits")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
@@ -206,7 +249,7 @@ mod tests {
         },
     };
     use burn::tensor::Device;
-    use std::{sync::atomic::Ordering, time::Duration};
+    use std::time::Duration;
     use tempfile::TempDir;
 
     /// A training of a small task, with a batch of as many samples as there are. Nothing of it is kept: its folder is gone.
@@ -242,8 +285,10 @@ mod tests {
             checkpoints: Checkpoints::new(folder),
             span: Span::WHOLE,
             keep_permille: 1000,
+            delta_bytes: 64 << 10,
             source: DeltaSource::Train(training),
             stop: Arc::default(),
+            deadline: Arc::default(),
         }
     }
 
@@ -328,7 +373,7 @@ mod tests {
         let config = options.config(&job.graph, job.span, drawn);
         let (graph, master, stop) = (&job.graph, &job.master, &job.stop);
         let change = train(graph, master, &data, &config, &device, &mut |_| {}, stop).unwrap();
-        let (_, whole) = compress(&change, job.keep_permille, MAX_DELTA_BYTES).unwrap();
+        let (_, whole) = compress(&change, job.keep_permille, job.delta_bytes).unwrap();
         assert_eq!(made.unwrap().prepared.delta, whole);
     }
 

@@ -113,6 +113,7 @@ pub fn task() -> TaskView {
             minimum_contributor_stake: 0,
             minimum_attester_stake: 0,
             weight_cap: 1,
+            delta_bytes: 64 << 10,
             share: ShareTerms::default(),
             hold_out: HoldOutTerms::Sealed {
                 root: [8; 32],

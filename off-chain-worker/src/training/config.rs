@@ -2,7 +2,7 @@
 
 use gotong_scoring::Graph;
 
-use super::Optimizer;
+use super::{Optimizer, Rounding};
 
 /// The part of a task's updates in which AdamW warms up, while its means are of few gradients; in one round at the most.
 const WARM_UP: f64 = 0.1;
@@ -21,6 +21,8 @@ pub struct TrainingConfig {
     pub span: Span,
     /// How a gradient becomes an update.
     pub optimizer: Optimizer,
+    /// What becomes of values that the machine rounds.
+    pub rounding: Rounding,
     /// Seed that orders the samples.
     pub seed: u64,
 }
@@ -57,11 +59,12 @@ impl TrainingConfig {
         match graph.vocab() {
             None => Self::default(),
             Some(_) => Self {
-                steps: 200,
-                batch: 16,
-                learning_rate: 0.006,
+                steps: 400,
+                batch: 8,
+                learning_rate: 0.003,
                 span: Span::WHOLE,
                 optimizer: Optimizer::AdamW,
+                rounding: Rounding::ClampsOnly,
                 seed: 0,
             },
         }
@@ -124,6 +127,7 @@ impl Default for TrainingConfig {
             learning_rate: 0.12,
             span: Span::WHOLE,
             optimizer: Optimizer::Momentum,
+            rounding: Rounding::AsMachine,
             seed: 0,
         }
     }

@@ -1,7 +1,6 @@
 //! What becomes of a change: a delta, and what it leaves out, which goes into the next one. That is error feedback
 //! (Seide et al., *1-bit stochastic gradient descent*, 2014).
 
-use gotong_protocol::bounds::MAX_DELTA_BYTES;
 use gotong_scoring::{Delta, Graph};
 
 /// What is left of a residual a round later, for what is old is partly wrong by then (SparseLoCo,
@@ -11,10 +10,10 @@ use gotong_scoring::{Delta, Graph};
 /// 2 came in ten rounds to 3.06 bits a character with 0.95, 2.96 with 0.8, 2.93 with 0.6 and 2.98 with 0.3. Four hands with
 /// ten updates a round came in 60 rounds to 3.31 with 0.95 and with 0.6 if they sent a tenth, but to 3.45 and 3.70 if they
 /// sent a fiftieth: what has to wait for many rounds has to be kept.
-pub fn residual_decay(graph: &Graph, keep_permille: u32) -> f64 {
+pub fn residual_decay(graph: &Graph, keep_permille: u32, most_bytes: u32) -> f64 {
     const LEAST_KEPT: usize = 50;
     // A byte a parameter is about what an entry takes.
-    let fit = 1000 * MAX_DELTA_BYTES as usize / graph.parameters().max(1);
+    let fit = 1000 * most_bytes as usize / graph.parameters().max(1);
     match graph.vocab() {
         Some(_) if fit.min(keep_permille as usize) >= LEAST_KEPT => 0.6,
         _ => 0.95,
@@ -62,6 +61,8 @@ mod tests {
     use crate::training::fixture::small_transformer;
     use gotong_scoring::Transformer;
 
+    const MOST: u32 = 64 << 10;
+
     #[test]
     fn most_of_a_residual_is_sent_later() {
         let mut change = [0, 5, -5, i32::MAX];
@@ -72,9 +73,9 @@ mod tests {
     #[test]
     fn what_is_sent_soon_fades_sooner() {
         let language = small_transformer();
-        let decays = [1000, 50, 49].map(|keep| residual_decay(&language, keep));
+        let decays = [1000, 50, 49].map(|keep| residual_decay(&language, keep, MOST));
         assert_eq!(decays, [0.6, 0.6, 0.95]);
-        assert_eq!(residual_decay(&Graph::mlp(&[2, 2]), 1000), 0.95);
+        assert_eq!(residual_decay(&Graph::mlp(&[2, 2]), 1000, MOST), 0.95);
         // Of ten million parameters few fit into a delta.
         let large = Graph::transformer(&Transformer {
             vocab: 84,
@@ -85,7 +86,7 @@ mod tests {
             layers: 6,
             tied: true,
         });
-        assert_eq!(residual_decay(&large, 100), 0.95);
+        assert_eq!(residual_decay(&large, 100, MOST), 0.95);
     }
 
     #[test]
@@ -98,13 +99,13 @@ mod tests {
                 ((state >> 33) as i32 % 2000) - 1000
             })
             .collect();
-        let (delta, bytes) = compress(&change, 1000, MAX_DELTA_BYTES).unwrap();
-        assert!(bytes.len() <= MAX_DELTA_BYTES as usize);
+        let (delta, bytes) = compress(&change, 1000, MOST).unwrap();
+        assert!(bytes.len() <= MOST as usize);
         // A thousandth more would not fit.
         let more = (delta.entries().len() / 1_000) as u32 + 2;
-        assert!(Delta::compress(&change, more).encode().len() > MAX_DELTA_BYTES as usize);
+        assert!(Delta::compress(&change, more).encode().len() > MOST as usize);
         assert!(delta.entries().len() > 10_000);
-        assert!(compress(&[0; 5000], 1000, MAX_DELTA_BYTES).is_none());
-        assert!(compress(&[1; 5000], 0, MAX_DELTA_BYTES).is_none());
+        assert!(compress(&[0; 5000], 1000, MOST).is_none());
+        assert!(compress(&[1; 5000], 0, MOST).is_none());
     }
 }

@@ -9,6 +9,7 @@ mod checkpoint;
 mod config;
 mod cores;
 pub mod data;
+mod deadline;
 mod device;
 mod feedback;
 #[cfg(test)]
@@ -24,10 +25,11 @@ pub mod weights_file;
 
 pub use checkpoint::{Checkpoint, CheckpointSink};
 pub use config::{Span, TrainingConfig, TrainingOptions};
+pub use deadline::Deadline;
 pub use device::{Adapter, DeviceChoice, DeviceError};
 pub use feedback::{add_residual, compress, residual_decay};
 pub use initial::{initial_weights, noise_change};
-pub use model::UntrainableGraph;
+pub use model::{Rounding, UntrainableGraph};
 pub use optimizer::{Memory, Optimizer};
 pub use tokenizer::{Tokenizer, UnknownCharacter};
 pub use train::{float_loss, train, train_from, Start, Step, Supervisor, Trained, TrainingError};

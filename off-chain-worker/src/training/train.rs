@@ -13,6 +13,7 @@ use super::{
     checkpoint::{Checkpoint, CheckpointSink, Checkpointing},
     cores::Cores,
     data::Labelled,
+    deadline::{Deadline, Watch},
     model::Network,
     optimizer::Descent,
     Memory, TrainingConfig, UntrainableGraph,
@@ -79,6 +80,8 @@ pub struct Supervisor<'a> {
     pub checkpoints: Option<CheckpointSink<'a>>,
     /// Stops it once this is set.
     pub stop: &'a AtomicBool,
+    /// When it has to be over: it makes fewer updates, if they do not fit.
+    pub deadline: Option<&'a Deadline>,
 }
 
 /// What a training gives.
@@ -105,7 +108,8 @@ impl TrainingState {
         config: &TrainingConfig,
         device: &Device,
     ) -> Result<Self, TrainingError> {
-        let network = Network::new(start.graph, start.master, device)?;
+        let network =
+            Network::new(start.graph, start.master, device)?.with_rounding(config.rounding);
         if let Some(checkpoint) = start.checkpoint {
             if let Some(state) = checkpoint.restored(&network, config, device) {
                 tracing::info!("going on at update {} of {}", state.step, config.steps);
@@ -159,6 +163,7 @@ pub fn train(
         progress,
         checkpoints: None,
         stop,
+        deadline: None,
     };
     train_from(start, data, config, device, supervisor).map(|trained| trained.change)
 }
@@ -167,7 +172,7 @@ pub fn train(
 ///
 /// Every update takes a shuffled batch of `data`, of at most three quarters of it, so that the seed matters however little
 /// it is. In a language model every token is a label. The same seed and memory give the same change on the same device with
-/// the same number of cores, whether or not the training was interrupted.
+/// the same number of cores, whether or not the training was interrupted, if it was not cut short.
 ///
 /// # Errors
 /// A graph, weights or data that do not fit together; it was stopped; the training diverged; the device failed.
@@ -183,6 +188,7 @@ pub fn train_from(
         progress,
         checkpoints,
         stop,
+        deadline,
     } = supervisor;
     let mut state = TrainingState::begin(&start, config, device)?;
     check(graph, data)?;
@@ -191,14 +197,16 @@ pub fn train_from(
     }
     let mut batches = Batches::new(data, config);
     let cores = Cores::of(device, batches.size)?;
-    let mut report = |step: usize, loss: Option<f32>| {
-        let of = config.steps;
+    let mut config = config.clone();
+    let mut report = |step: usize, of: usize, loss: Option<f32>| {
         progress(Step { step, of, loss });
     };
     if state.step > 0 {
         batches.skip(state.step);
-        report(state.step, None);
+        report(state.step, config.steps, None);
     }
+    let watch = Watch::new(deadline, state.step);
+    let mut told = false;
     let mut checkpoints = checkpoints.map(Checkpointing::new);
     while state.step < config.steps {
         if stop.load(Ordering::Relaxed) {
@@ -209,9 +217,18 @@ pub fn train_from(
         });
         let rate = config.rate(state.step, state.descent.updates());
         state = state.updated(rate, gradients);
-        let is_last = state.step == config.steps;
+        if let Some(fit) = watch.fitting(state.step, config.steps) {
+            if !told {
+                tracing::warn!(
+                    "only {fit} of {} updates fit into the time that is left: the training is cut short",
+                    config.steps
+                );
+            }
+            (config.steps, told) = (fit, true);
+        }
+        let is_last = state.step >= config.steps;
         if is_last || state.step % REPORT_EVERY == 0 {
-            report(state.step, Some(bits(loss)?));
+            report(state.step, config.steps, Some(bits(loss)?));
         }
         if let Some(checkpoints) = checkpoints.as_mut().filter(|_| !is_last) {
             checkpoints.take_if_due(&state, device)?;

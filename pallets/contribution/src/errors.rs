@@ -161,6 +161,10 @@ mod errors {
         AuditWorkDiffers,
         /// Attesters could not evaluate the model on so many samples within the terms' window for it.
         TermsTooHeavy,
+        /// The longest delta of the terms is shorter or longer than the chain allows.
+        TermsDeltaInvalid,
+        /// The delta is longer than the task takes.
+        DeltaTooLong,
     }
 
     impl<T> From<TermsError> for Error<T> {
@@ -177,6 +181,7 @@ mod errors {
                 TermsError::Share => Error::TermsShareInvalid,
                 TermsError::Price => Error::TermsPriceInvalid,
                 TermsError::Cap => Error::TermsCapInvalid,
+                TermsError::DeltaBytes => Error::TermsDeltaInvalid,
                 TermsError::Record => Error::TermsRecordTooLong,
             }
         }

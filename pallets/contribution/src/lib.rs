@@ -122,7 +122,7 @@ pub mod pallet {
     /// Answers to the audits of one seat.
     pub type AuditAnswers = BoundedVec<AuditAnswer, ConstU32<{ bounds::AUDITS }>>;
 
-    const STORAGE_VERSION: StorageVersion = StorageVersion::new(5);
+    const STORAGE_VERSION: StorageVersion = StorageVersion::new(6);
 
     #[pallet::pallet]
     #[pallet::storage_version(STORAGE_VERSION)]
@@ -402,13 +402,13 @@ pub mod pallet {
         #[pallet::weight(T::WeightInfo::open_task(weights.len() as u32))]
         pub fn open_task(
             origin: OriginFor<T>,
-            terms: TaskTerms<Balance>,
+            terms: Box<TaskTerms<Balance>>,
             graph: GraphBytes,
             weights: WeightBytes,
             pool: Balance,
         ) -> DispatchResult {
             let sponsor = ensure_signed(origin)?;
-            TasksOf::<T>::open(sponsor, terms, graph, &weights, pool)
+            TasksOf::<T>::open(sponsor, *terms, graph, &weights, pool)
         }
 
         /// Adds `amount` to a task's pool; a paused task starts its next round once the pool

@@ -508,7 +508,7 @@ impl<T: Config> Rounds<T> {
         u64::from(count.active)
             .saturating_sub(u64::from(sponsor))
             .saturating_add(departed)
-            .min(u64::from(bounds::MAX_SUBMISSIONS)) as u32
+            .min(u64::from(task.terms.places())) as u32
     }
 
     /// Gives a task that starts a round a place in the schedule.

@@ -14,8 +14,7 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
 use frame_support::{ensure, traits::Get};
 use gotong_protocol::{
-    bounds, claim::Claimed, submission_commitment, Delta, EntrantRecord, Hash, Phase, RoundId,
-    TaskId,
+    claim::Claimed, submission_commitment, Delta, EntrantRecord, Hash, Phase, RoundId, TaskId,
 };
 use gotong_scoring::share::{entry_weight, Entrant, EntryWeights};
 use scale_info::TypeInfo;
@@ -100,14 +99,14 @@ impl<T: Config> Submissions<T> {
             Error::<T>::AlreadyCommitted
         );
         ensure!(
-            round.commits < bounds::MAX_SUBMISSIONS,
+            round.commits < task.terms.places(),
             Error::<T>::TooManySubmissions
         );
         let account = Ledgers::<T>::get(id, &who);
         let is_proven = account.is_proven(round_id, task.terms.share.doubt_q8);
         let newcomers = round.newcomers.saturating_add(u32::from(!is_proven));
         ensure!(
-            is_proven || newcomers <= bounds::MAX_NEWCOMERS,
+            is_proven || newcomers <= task.terms.newcomer_places(),
             Error::<T>::TooManyNewcomers
         );
         let deposit = T::CommitDeposit::get();
@@ -149,6 +148,8 @@ impl<T: Config> Submissions<T> {
         ensure!(round.phase >= Phase::Reveal, Error::<T>::NotInRevealPhase);
         let mut submission = Self::get(id, round_id, &who).ok_or(Error::<T>::NoCommitment)?;
         ensure!(submission.revealed.is_none(), Error::<T>::AlreadyRevealed);
+        let bytes = u32::try_from(delta.len()).map_err(|_| Error::<T>::Overflow)?;
+        ensure!(bytes <= task.terms.delta_bytes, Error::<T>::DeltaTooLong);
         let delta_hash = Delta::hash_of(delta);
         ensure!(
             submission.commitment
@@ -177,7 +178,6 @@ impl<T: Config> Submissions<T> {
 
         let deposit = core::mem::take(&mut submission.deposit);
         Asset::<T>::release(HoldReason::CommitDeposit, &who, deposit)?;
-        let bytes = u32::try_from(delta.len()).map_err(|_| Error::<T>::Overflow)?;
         let entrant = Entrant {
             delta: &decoded,
             weight: submission.weight,

@@ -4,8 +4,12 @@
 pub const MAX_GRAPH_BYTES: u32 = 4096;
 /// Longest first weights of a task: two bytes a parameter, about a million parameters.
 pub const MAX_WEIGHT_BYTES: u32 = 2 << 20;
-/// Longest encoded delta.
-pub const MAX_DELTA_BYTES: u32 = 64 << 10;
+/// Longest encoded delta that a task may take: its reveal fits into a block of a second that is nearly full.
+pub const MAX_DELTA_BYTES: u32 = 192 << 10;
+/// Shortest limit that a task may set for its deltas.
+pub const MIN_DELTA_BYTES: u32 = 4 << 10;
+/// Most bytes of a round's deltas together: blocks carry them, and attesters hold them in memory.
+pub const MAX_ROUND_DELTA_BYTES: u32 = 64 << 20;
 /// Longest shard: every record of it, published in one extrinsic.
 pub const MAX_SHARD_BYTES: u32 = 1 << 20;
 /// Least samples of a round.
@@ -27,10 +31,8 @@ pub const EVALUATIONS: u64 = 25;
 pub const GRADIENTS: u64 = 16 * 9;
 /// What a product of a gradient and a delta costs, in products of an evaluation: it is of 128 bits, and out of order.
 pub const COST_OF_PRODUCT: u64 = 8;
-/// Most contributors that one round holds.
+/// Most contributors that one round holds, if its deltas are short ([`crate::TaskTerms::places`]).
 pub const MAX_SUBMISSIONS: u32 = 1024;
-/// Most of them whose account has proved nothing in the task, so that a crowd does not shut out who has.
-pub const MAX_NEWCOMERS: u32 = MAX_SUBMISSIONS / 2;
 /// Most attesters drawn for one round, together with those who come for others that were put out.
 pub const MAX_SEATS: u32 = 16;
 /// Most attesters that a task may ask for: as many places of a round are left for those who come for others.

@@ -167,6 +167,8 @@ pub struct TaskTerms<Balance = u128> {
     pub minimum_attester_stake: Balance,
     /// Stake above this adds no weight to a delta.
     pub weight_cap: Balance,
+    /// Longest encoded delta, in bytes.
+    pub delta_bytes: u32,
     /// Which deltas are merged, and how sure a contribution has to be before it is paid.
     pub share: ShareTerms,
     /// Where the samples that score rounds come from.
@@ -197,6 +199,9 @@ pub enum TermsError {
     /// A cap that leaves no room for what rounding takes, or pays for less than a millibit.
     #[error("the cap of a round is below 4,096 planck, or below the price of a millibit")]
     Cap,
+    /// The longest delta is shorter or longer than the chain allows.
+    #[error("the longest delta is not of 4 to 192 KiB")]
+    DeltaBytes,
     /// More than all of a round's pay goes to attesters.
     #[error("the attesters' fee is over 1000 permille")]
     Fee,
@@ -254,6 +259,10 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
         let least_cap = bounds::MIN_CAP.max(self.price_per_millibit.into());
         check(self.cap_per_round.into() >= least_cap, TermsError::Cap)?;
         check(self.attester_fee_permille <= 1000, TermsError::Fee)?;
+        check(
+            (bounds::MIN_DELTA_BYTES..=bounds::MAX_DELTA_BYTES).contains(&self.delta_bytes),
+            TermsError::DeltaBytes,
+        )?;
         check(record_bytes <= bounds::MAX_RECORD_BYTES, TermsError::Record)?;
         self.hold_out.validate(record_bytes)?;
         check(self.share.are_valid(), TermsError::Share)
@@ -267,14 +276,27 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
             .saturating_mul(samples)
             .saturating_mul(bounds::EVALUATIONS);
         // A byte holds four entries of a delta at most.
-        let entries = u64::from(parameters.min(bounds::MAX_DELTA_BYTES.saturating_mul(4)));
+        let entries = u64::from(parameters.min(self.delta_bytes.saturating_mul(4)));
         let products = entries
-            .saturating_mul(bounds::MAX_SUBMISSIONS.into())
+            .saturating_mul(self.places().into())
             .saturating_mul(bounds::GRADIENTS)
             .saturating_mul(bounds::COST_OF_PRODUCT);
         let whole = evaluations.saturating_add(products);
         let window = u64::from(self.windows.attest_blocks);
         whole <= window.saturating_mul(bounds::COST_PER_BLOCK)
+    }
+}
+
+impl<Balance> TaskTerms<Balance> {
+    /// Most contributors that a round holds: 1,024, or 64 MiB of deltas.
+    pub fn places(&self) -> u32 {
+        let fit = bounds::MAX_ROUND_DELTA_BYTES.checked_div(self.delta_bytes);
+        fit.unwrap_or_default().min(bounds::MAX_SUBMISSIONS)
+    }
+
+    /// Most of them whose account has proved nothing in the task, so that a crowd does not shut out who has.
+    pub fn newcomer_places(&self) -> u32 {
+        self.places() / 2
     }
 }
 
@@ -358,6 +380,7 @@ mod tests {
             minimum_contributor_stake: 0,
             minimum_attester_stake: 0,
             weight_cap: 1,
+            delta_bytes: 64 << 10,
             share: ShareTerms::default(),
             hold_out: HoldOutTerms::Sealed {
                 root: [9; 32],
@@ -407,6 +430,22 @@ mod tests {
     }
 
     #[test]
+    fn long_deltas_have_fewer_places() {
+        let places = |delta_bytes: u32| {
+            let terms = TaskTerms {
+                delta_bytes,
+                ..terms()
+            };
+            (terms.places(), terms.newcomer_places())
+        };
+        assert_eq!(places(4 << 10), (1_024, 512));
+        assert_eq!(places(64 << 10), (1_024, 512));
+        assert_eq!(places((64 << 10) + 1), (1_023, 511));
+        assert_eq!(places(192 << 10), (341, 170));
+        assert_eq!(places(0), (0, 0), "which no task has");
+    }
+
+    #[test]
     fn each_term_is_checked() {
         assert_eq!(terms().validate(4, 5, 8), Ok(()));
         let refused = |change: fn(&mut TaskTerms), error| {
@@ -429,6 +468,8 @@ mod tests {
         refused(|t| t.price_per_millibit = 0, TermsError::Zero);
         refused(|t| t.cap_per_round = 0, TermsError::Zero);
         refused(|t| t.weight_cap = 0, TermsError::Zero);
+        refused(|t| t.delta_bytes = (192 << 10) + 1, TermsError::DeltaBytes);
+        refused(|t| t.delta_bytes = 4095, TermsError::DeltaBytes);
         refused(|t| t.attester_fee_permille = 1001, TermsError::Fee);
         refused(|t| t.price_per_millibit = (1 << 76) + 1, TermsError::Price);
         refused(|t| t.cap_per_round = 4095, TermsError::Cap);
@@ -524,18 +565,19 @@ mod tests {
         let windows = "05000000060000000700000008000000";
         let stakes = "00".repeat(32);
         let cap = format!("0010{}", "00".repeat(14));
+        let delta = "00000100";
         let share = "00010000800000020001";
         let root = "09".repeat(32);
         assert_eq!(
             hex::encode(terms().encode()),
             format!(
-                "{name}{one}{cap}6400{windows}0302{stakes}{one}{share}00{root}0100000040000000"
+                "{name}{one}{cap}6400{windows}0302{stakes}{one}{delta}{share}00{root}0100000040000000"
             )
         );
         let (salt, numbers) = ("08".repeat(32), "000400004000000007000000");
         assert_eq!(
             hex::encode(drawn(1024, 64, 7).encode()),
-            format!("{name}{one}{cap}6400{windows}0302{stakes}{one}{share}01{salt}{root}{numbers}")
+            format!("{name}{one}{cap}6400{windows}0302{stakes}{one}{delta}{share}01{salt}{root}{numbers}")
         );
     }
 }

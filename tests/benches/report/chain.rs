@@ -12,6 +12,8 @@ type Weights = <Runtime as pallet_contribution::Config>::WeightInfo;
 
 /// Delta of the demo's model at 10 %, in bytes.
 const DEMO_DELTA_BYTES: u32 = 8_800;
+/// The longest delta of most tasks, in bytes.
+const USUAL_DELTA_BYTES: u32 = 64 << 10;
 /// Call, signature and extensions around a delta, at most.
 const ENVELOPE_BYTES: u32 = 256;
 /// Blocks of the demo's reveal window.
@@ -28,7 +30,8 @@ fn weights(report: &mut Map<String, Value>) -> Result<()> {
     for (call, weight) in [
         ("commit", Weights::commit()),
         ("reveal", Weights::reveal(DEMO_DELTA_BYTES)),
-        ("reveal_64_kib", Weights::reveal(bounds::MAX_DELTA_BYTES)),
+        ("reveal_64_kib", Weights::reveal(USUAL_DELTA_BYTES)),
+        ("reveal_192_kib", Weights::reveal(bounds::MAX_DELTA_BYTES)),
         ("attestation_commit", Weights::commit_attestation()),
         ("attestation_reveal", Weights::reveal_attestation()),
         ("claim", Weights::claim(1)),
@@ -36,7 +39,11 @@ fn weights(report: &mut Map<String, Value>) -> Result<()> {
     ] {
         report.insert(format!("weight_{call}_us"), json!(microseconds(weight)));
     }
-    for (suffix, bytes) in [("", DEMO_DELTA_BYTES), ("_64_kib", bounds::MAX_DELTA_BYTES)] {
+    for (suffix, bytes) in [
+        ("", DEMO_DELTA_BYTES),
+        ("_64_kib", USUAL_DELTA_BYTES),
+        ("_192_kib", bounds::MAX_DELTA_BYTES),
+    ] {
         report.insert(
             format!("contributors_per_round{suffix}"),
             json!(contributors(bytes)?),
@@ -46,7 +53,7 @@ fn weights(report: &mut Map<String, Value>) -> Result<()> {
 }
 
 /// Reveals of `bytes` each that fit the demo's reveal window, by weight and by length; at most what
-/// the pallet lets into a round.
+/// the pallet lets into a round of them.
 fn contributors(bytes: u32) -> Result<u64> {
     let weights: BlockWeights = configs::RuntimeBlockWeights::get();
     let normal = weights.get(DispatchClass::Normal);
@@ -61,5 +68,7 @@ fn contributors(bytes: u32) -> Result<u64> {
         .max
         .get(DispatchClass::Normal);
     let per_block = (time / each).min(u64::from(length / (bytes + ENVELOPE_BYTES)));
-    Ok((per_block * REVEAL_BLOCKS).min(bounds::MAX_SUBMISSIONS.into()))
+    Ok((per_block * REVEAL_BLOCKS)
+        .min((bounds::MAX_ROUND_DELTA_BYTES / bytes).into())
+        .min(bounds::MAX_SUBMISSIONS.into()))
 }

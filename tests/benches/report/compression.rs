@@ -17,6 +17,7 @@ use gotong::{
         initial_weights, residual_decay, train, TrainingConfig,
     },
 };
+use gotong_protocol::bounds::MAX_DELTA_BYTES;
 use gotong_scoring::{
     arith::MASTER_BOUND,
     merge::{factor, Merge, FACTOR_ONE, OUTER_RATE_ONE},
@@ -27,7 +28,7 @@ use serde_json::{json, Map, Value};
 use std::{sync::atomic::AtomicBool, time::Instant};
 
 /// About 60,000 parameters.
-const MODEL: Transformer = Transformer {
+pub const MODEL: Transformer = Transformer {
     vocab: 84,
     tokens: 32,
     width: 48,
@@ -42,7 +43,7 @@ const STEPS: usize = 10;
 const BATCH: usize = 8;
 /// Of the first round; it falls linearly to zero. With [`DENSE_BOLDNESS`] the best of those tried for
 /// dense changes: of 0.004, 0.006, 0.008 and 0.01, and of 1, 1.4, 2 and momentum of 0.5 and 0.8.
-const LEARNING_RATE: f64 = 0.006;
+pub const LEARNING_RATE: f64 = 0.006;
 /// What a dense change is multiplied with.
 const DENSE_BOLDNESS: f64 = 1.4;
 /// Rounds of the sparse runs, in short and at length.
@@ -230,7 +231,7 @@ impl Setting {
             for (change, residual) in changes.iter().zip(&mut residuals) {
                 let bold = |&change: &i32| (code.boldness * f64::from(change)).round() as i32;
                 let mut whole: Vec<i32> = change.iter().map(bold).collect();
-                let decay = residual_decay(&self.graph, code.keep_permille);
+                let decay = residual_decay(&self.graph, code.keep_permille, MAX_DELTA_BYTES);
                 add_residual(&mut whole, residual, decay);
                 let mut delta = Delta::compress(&whole, code.keep_permille);
                 if code.value_bits == 1 {

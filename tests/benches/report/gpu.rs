@@ -7,7 +7,7 @@ use burn::tensor::{
 };
 use gotong::{
     evaluation::{bits, BurnEvaluator, FastCpu},
-    training::{initial_weights, DeviceChoice},
+    training::{data::Labelled, initial_weights, train, DeviceChoice, TrainingConfig},
 };
 use gotong_scoring::{Evaluator, Graph, Samples, Transformer};
 use gotong_tests::equality::{random_cases, Candidates, Tally};
@@ -16,6 +16,7 @@ use serde_json::{json, Map, Value};
 use std::{
     f32::consts::{LN_2, LOG2_E},
     hint::black_box,
+    sync::atomic::AtomicBool,
     time::Instant,
 };
 
@@ -51,6 +52,10 @@ const IN_SOFTWARE: (Transformer, usize) = (
 const BATCHES: [usize; 3] = [16, 64, 256];
 /// Repetitions of every measurement; the peers take turns and the best counts.
 const REPEATS: usize = 7;
+/// Updates of a measured training, their samples, and its repetitions.
+const TRAINING_STEPS: usize = 5;
+const TRAINING_SAMPLES: usize = 128;
+const TRAINING_REPEATS: usize = 2;
 
 /// Measures everything into `report`.
 pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
@@ -77,12 +82,15 @@ pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
             prefix = format!("{prefix}_{choice}");
         }
         let [exact, float, cpu] = speeds(&shape, samples, &device)?;
+        let [trained, trained_by_cpu] = training_speeds(&shape, &device)?;
         report.insert(format!("{prefix}_device"), json!(adapter.name));
         for (key, value) in [
             ("exact_over_f32", rounded(exact / float)),
             ("exact_over_cpu", rounded(exact / cpu)),
             ("exact_tokens_per_second", json!(exact.round())),
             ("f32_tokens_per_second", json!(float.round())),
+            ("train_over_cpu", rounded(trained / trained_by_cpu)),
+            ("train_tokens_per_second", json!(trained.round())),
         ] {
             report.insert(format!("{prefix}_{key}"), value);
         }
@@ -127,6 +135,38 @@ fn speeds(shape: &Transformer, count: usize, device: &Device) -> Result<[f64; 3]
             FastCpu.losses(&graph, &weights, &samples)
         })?;
     }
+    Ok(seconds.map(|seconds| tokens / seconds))
+}
+
+/// Tokens a second of training as `contribute` trains, on the device and on the processor.
+fn training_speeds(shape: &Transformer, device: &Device) -> Result<[f64; 2]> {
+    let graph = Graph::transformer(shape);
+    let weights = initial_weights(&graph, 1);
+    let mut random = StdRng::seed_from_u64(2);
+    let mut tokens = |count: usize| -> Vec<u8> {
+        let token = |_| random.random_range(0..shape.vocab) as u8;
+        (0..count).map(token).collect()
+    };
+    let inputs = shape.tokens as usize;
+    let data = Labelled {
+        pixels: tokens(TRAINING_SAMPLES * inputs),
+        labels: tokens(TRAINING_SAMPLES),
+        inputs,
+    };
+    let config = TrainingConfig {
+        steps: TRAINING_STEPS,
+        ..TrainingConfig::of(&graph)
+    };
+    let stop = AtomicBool::new(false);
+    let mut seconds = [f64::INFINITY; 2];
+    for _ in 0..TRAINING_REPEATS {
+        for (seconds, device) in seconds.iter_mut().zip([device, &Device::flex()]) {
+            least(seconds, || {
+                train(&graph, &weights, &data, &config, device, &mut |_| {}, &stop)
+            })?;
+        }
+    }
+    let tokens = (config.steps * config.batch * inputs) as f64;
     Ok(seconds.map(|seconds| tokens / seconds))
 }
 

@@ -6,6 +6,7 @@ mod chain;
 mod compression;
 mod gpu;
 mod gradient;
+mod hands;
 mod judge;
 mod language;
 mod score;
@@ -56,6 +57,8 @@ enum Part {
     Gradient,
     /// Scoring a round, by the number of its contributors
     Score,
+    /// Many hands beside one; with a whole demo, on a machine that does nothing else
+    Hands,
     /// Disputes
     Judge,
     /// The chain's weights
@@ -78,6 +81,7 @@ impl Part {
             Self::Sizes => sizes::measure(report),
             Self::Gradient => gradient::measure(report),
             Self::Score => score::measure(report),
+            Self::Hands => hands::measure(report),
             Self::Judge => judge::measure(report),
             Self::Chain => chain::measure(report),
         }

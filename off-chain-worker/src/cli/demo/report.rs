@@ -293,7 +293,14 @@ impl Report {
     }
 
     /// Checks that credits and pay add up, and prints the last lines.
-    pub fn finish(&self, task: &TaskView, took: Duration) -> Result<()> {
+    ///
+    /// `contributor_seconds` are the processor seconds of an honest contributor.
+    pub fn finish(
+        &self,
+        task: &TaskView,
+        took: Duration,
+        contributor_seconds: Option<f64>,
+    ) -> Result<()> {
         let terms = &task.terms;
         let cast = self.cast;
         let gain: i64 = self.gains.values().map(|(gain, _)| gain).sum();
@@ -357,6 +364,7 @@ impl Report {
             "attesters": cast.attesters().count(),
             "convicted": self.convicted.len(),
             "seconds": took.as_secs(),
+            "contributor_cpu_seconds": contributor_seconds.map(f64::round),
         }));
         if cast.has_noise() {
             add(json!({ "noise_paid": self.paid(NOISE).to_string() }));

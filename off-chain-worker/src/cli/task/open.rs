@@ -4,7 +4,7 @@ use crate::{
     chain::{Call, Inclusion},
     cli::{
         data::Data,
-        outer_rate::OuterRateArg,
+        delta_terms::DeltaTerms,
         output::{q8, Amount},
         Globals,
     },
@@ -121,7 +121,7 @@ pub struct Open {
     #[arg(long, default_value = "2", value_parser = standard_errors)]
     doubt: u16,
     #[command(flatten)]
-    outer_rate: OuterRateArg,
+    deltas: DeltaTerms,
 }
 
 /// Where the samples of a round come from.
@@ -297,6 +297,7 @@ fn terms(args: &Open, share: ShareTerms, hold_out: HoldOutTerms) -> anyhow::Resu
         minimum_contributor_stake: args.minimum_contributor_stake.0,
         minimum_attester_stake: args.minimum_attester_stake.0,
         weight_cap: args.weight_cap.0,
+        delta_bytes: args.deltas.delta_bytes(&args.model.0),
         share,
         hold_out,
     })
@@ -315,7 +316,7 @@ fn share_terms(args: &Open) -> anyhow::Result<ShareTerms> {
         proven_floor_q8: args.proven_floor,
         gain_floor_q8: args.gain_floor,
         doubt_q8: args.doubt,
-        outer_rate_q8: args.outer_rate.of(&args.model.0),
+        outer_rate_q8: args.deltas.outer_rate_q8(&args.model.0),
     };
     ensure!(
         share.are_valid(),

@@ -90,6 +90,7 @@ fn task_json(view: &TaskView) -> Value {
         "gain_floor_q8": terms.share.gain_floor_q8,
         "doubt_q8": terms.share.doubt_q8,
         "outer_rate_q8": terms.share.outer_rate_q8,
+        "delta_bytes": terms.delta_bytes,
         "budget": view.pool.to_string(),
         "bond": view.bond.to_string(),
         "reserved": view.reserved.to_string(),
@@ -189,6 +190,7 @@ fn text(
          pays       {} {SYMBOL} a millibit, at most {} a round, {} permille of it to attesters\n\
          for        what is above {} standard errors of all credits of an account\n\
          merges     the mean of the deltas, times {}\n\
+         takes      {} deltas a round, of {} KiB each at most\n\
          asks for   {} {SYMBOL} of a contributor, {} of an attester\n\
          budget     {} {SYMBOL}, set aside {}, paid {}\n\
          exam       {}\n\
@@ -204,6 +206,8 @@ fn text(
         terms.attester_fee_permille,
         f64::from(terms.share.doubt_q8) / 256.0,
         f64::from(terms.share.outer_rate_q8) / 256.0,
+        terms.places(),
+        terms.delta_bytes >> 10,
         Amount(terms.minimum_contributor_stake),
         Amount(terms.minimum_attester_stake),
         Amount(view.pool),

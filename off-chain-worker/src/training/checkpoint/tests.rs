@@ -90,6 +90,7 @@ impl Case {
                 keep: &mut keep,
             }),
             stop: &stop,
+            deadline: None,
         };
         let trained = train_from(start, &self.data, &self.config, &self.device, supervisor);
         Ran {

@@ -3,8 +3,8 @@
 use burn::tensor::activation;
 
 use super::{
-    rounding::{nearest, with_value},
-    Output,
+    rounding::{nearest, with_value, Rounding},
+    Output, Pass,
 };
 
 pub(super) fn relu(input: Output) -> Output {
@@ -12,10 +12,14 @@ pub(super) fn relu(input: Output) -> Output {
 }
 
 /// `u * u / 128` of `u = max(x, 0)`, rounded.
-pub(super) fn squared_relu(input: Output) -> Output {
+pub(super) fn squared_relu(input: Output, pass: &Pass) -> Output {
     let x = input.rows();
-    let positive = x.clone().inner().clamp_min(0.0);
-    let value = nearest(positive.clone().square().mul_scalar(1.0 / 128.0));
-    let surrogate = x * positive.mul_scalar(1.0 / 64.0).autodiff();
-    Output::Rows(with_value(surrogate, value))
+    let slope = x.clone().inner().clamp_min(0.0).mul_scalar(1.0 / 64.0);
+    // Linear in `x`, with the gradient of the square, and twice its value.
+    let surrogate = x * slope.autodiff();
+    let half = surrogate.clone().inner().mul_scalar(0.5);
+    Output::Rows(match pass.rounding() {
+        Rounding::AsMachine => with_value(surrogate, nearest(half)),
+        Rounding::ClampsOnly => surrogate - half.autodiff(),
+    })
 }

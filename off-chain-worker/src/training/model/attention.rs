@@ -7,30 +7,31 @@ use gotong_scoring::machine::share_bits;
 
 use super::{
     super::units::{power, LOGIT_STEPS, MEAN_STEPS},
-    rounding::{nearest, with_value},
+    rounding::{nearest, with_value, Rounding},
     Output, Pass,
 };
 
 /// The product of every query with every key of its head.
 pub(super) fn scores(input: Output, pass: &Pass, heads: u32) -> Output {
     let tokens = pass.tokens();
-    let queries = input.third(0, heads, tokens).mul_scalar(pass.factor());
-    let keys = input.third(1, heads, tokens);
+    let queries = input.third(0, heads, tokens, pass.factor());
+    let keys = input.third(1, heads, tokens, 1.0);
     Output::Heads(queries.matmul(keys.transpose()))
 }
 
 /// Scores to shares.
 pub(super) fn softmax(input: Output, pass: &Pass, heads: u32) -> Output {
-    Output::Heads(shares(input.heads(heads, pass.tokens())))
+    Output::Heads(shares(input.heads(heads, pass.tokens()), pass.rounding()))
 }
 
 /// The mean of a head's values, weighted by its shares.
 pub(super) fn mix(input: Output, pass: &Pass, from: u32, heads: u32) -> Output {
     match pass.earlier(from) {
         Some(earlier) => {
-            let values = earlier.third(2, heads, pass.tokens());
+            let factor = MEAN_STEPS * pass.factor();
+            let values = earlier.third(2, heads, pass.tokens(), factor);
             let shares = input.heads(heads, pass.tokens());
-            Output::Heads(shares.matmul(values.mul_scalar(MEAN_STEPS * pass.factor())))
+            Output::Heads(shares.matmul(values))
         }
         None => input,
     }
@@ -38,7 +39,7 @@ pub(super) fn mix(input: Output, pass: &Pass, from: u32, heads: u32) -> Output {
 
 /// The shares of a causal softmax of scores in 1/64 log2 units. They add up to 1; before they are divided
 /// by their sum, they are rounded as by the machine.
-fn shares(scores: Tensor<4>) -> Tensor<4> {
+fn shares(scores: Tensor<4>, rounding: Rounding) -> Tensor<4> {
     const UNIT: f32 = LN_2 / LOGIT_STEPS;
     const UNSEEN: f32 = -1e9;
     /// 2^-64: no share, and no underflow, which is slow.
@@ -48,9 +49,14 @@ fn shares(scores: Tensor<4>) -> Tensor<4> {
     let unseen = Tensor::<2>::full([tokens, tokens], UNSEEN, &fixed.device()).triu(1);
     let seen = fixed + unseen.unsqueeze();
     let most = seen.clone().max_dim(3);
-    let largest = power(share_bits(tokens as u32) as u8);
     let below = (seen - most).clamp_min(LEAST).mul_scalar(UNIT);
-    let shares = nearest(below.exp().mul_scalar(largest));
+    let shares = match rounding {
+        Rounding::AsMachine => {
+            let largest = power(share_bits(tokens as u32) as u8);
+            nearest(below.exp().mul_scalar(largest))
+        }
+        Rounding::ClampsOnly => below.exp(),
+    };
     let shares = shares.clone() / shares.sum_dim(3);
     // Linear in the scores, with the gradient of the softmax.
     let shares_fixed = shares.clone().autodiff();

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::{
     super::units::{power, VIEW_STEPS},
     output::third,
-    rounding::{nearest, with_value},
+    rounding::{clamped, nearest, with_value, Rounding},
     Output, Pass,
 };
 
@@ -16,7 +16,7 @@ pub(super) fn linear(input: Output, pass: &mut Pass, bias_shift: u8) -> Output {
         return input;
     };
     let factor = pass.factor();
-    let (rows, weight) = (input.rows(), view(weight.value, factor));
+    let (rows, weight) = (input.rows(), view(weight.value, factor, pass.rounding()));
     let steps = bias.steps * power(bias_shift) * factor;
     let bias = bias.value.mul_scalar(steps);
     if pass.feeds_scores() {
@@ -29,16 +29,20 @@ pub(super) fn linear(input: Output, pass: &mut Pass, bias_shift: u8) -> Output {
 
 /// `Unembed`, with the weights of the embedding.
 pub(super) fn unembed(input: Output, pass: &Pass) -> Output {
-    let weight = view(pass.embedding(), pass.factor());
+    let weight = view(pass.embedding(), pass.factor(), pass.rounding());
     Output::Rows(input.rows().matmul(weight.transpose()))
 }
 
 /// The int8 view of weights, in its steps, times `factor`.
-fn view(master: Tensor<2>, factor: f32) -> Tensor<2> {
-    let steps = master.clone().inner().mul_scalar(VIEW_STEPS);
-    let steps = nearest(steps.clamp(-127.0, 127.0));
-    with_value(
-        master.mul_scalar(VIEW_STEPS * factor),
-        steps.mul_scalar(factor),
-    )
+fn view(master: Tensor<2>, factor: f32, rounding: Rounding) -> Tensor<2> {
+    let unrounded = master.clone().mul_scalar(VIEW_STEPS * factor);
+    match rounding {
+        Rounding::AsMachine => {
+            let steps = master.inner().mul_scalar(VIEW_STEPS);
+            let steps = nearest(clamped(steps, 127.0));
+            with_value(unrounded, steps.mul_scalar(factor))
+        }
+        // Masters are within the bounds of the view.
+        Rounding::ClampsOnly => unrounded,
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! Masters are floats in real units: a weight is `w16 / 65536`. What flows between the ops is counted in
 //! the machine's steps: integers, held in floats. Linear ops multiply with the int8 view of their weights,
-//! and activations are rounded and clamped as by the machine. Gradients pass straight through the
+//! and activations are rounded and clamped as by the machine, or clamped alone. Gradients pass straight through the
 //! rounding and the clamps (Bengio, Leonard, Courville, arXiv:1308.3432), except where the residual stream
 //! is clamped. Roots, exponentials and logarithms are true ones, where the machine has tables.
 //!
@@ -39,6 +39,8 @@ use super::{
 };
 use output::Output;
 use pass::Pass;
+use rounding::clamped;
+pub use rounding::Rounding;
 
 /// Why a graph cannot be trained.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -68,10 +70,12 @@ pub struct Network {
     /// By op, the number of rows that it gives for a sample.
     #[module(skip)]
     rows: Vec<usize>,
+    #[module(skip)]
+    rounding: Rounding,
 }
 
 impl Network {
-    /// The network of `graph` with the master weights `master`, in the machine's order.
+    /// The network of `graph` with the master weights `master`, in the machine's order. It rounds as the machine.
     ///
     /// # Errors
     /// A graph that is not valid, or has another number of parameters.
@@ -100,14 +104,20 @@ impl Network {
             parameters,
             graph: graph.clone(),
             rows: flows.iter().map(|flow| flow.tokens as usize).collect(),
+            rounding: Rounding::AsMachine,
         })
+    }
+
+    /// The same network with this rounding.
+    pub fn with_rounding(self, rounding: Rounding) -> Self {
+        Self { rounding, ..self }
     }
 
     /// The network with every master within the bounds of a master weight.
     pub fn bounded(self) -> Self {
         self.mapped(|master, parameter| {
             let bound = bound(parameter);
-            master.clamp(-bound, bound)
+            clamped(master, bound)
         })
     }
 
@@ -229,10 +239,10 @@ fn forward(op: &Op, input: Output, pass: &mut Pass) -> Output {
         Op::Embed { shift, .. } => embed::embed(input, pass, shift),
         Op::Linear { bias_shift, .. } => linear::linear(input, pass, bias_shift),
         Op::Unembed { .. } => linear::unembed(input, pass),
-        Op::Requant { width, .. } => requant::requant(input, width),
+        Op::Requant { width, .. } => requant::requant(input, pass, width),
         Op::Relu => activation::relu(input),
-        Op::SquaredRelu => activation::squared_relu(input),
-        Op::RmsNorm { unit_bits, .. } => norm::rms_norm(input, unit_bits),
+        Op::SquaredRelu => activation::squared_relu(input, pass),
+        Op::RmsNorm { unit_bits, .. } => norm::rms_norm(input, pass, unit_bits),
         Op::Residual { from } => residual::residual(input, pass, from),
         Op::Scores { heads, .. } => attention::scores(input, pass, heads),
         Op::Softmax { heads, .. } => attention::softmax(input, pass, heads),

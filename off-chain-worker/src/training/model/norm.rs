@@ -1,9 +1,11 @@
 //! `RmsNorm`: rows divided by the root of their mean square.
 
-use super::{super::units::power, rounding::rounded, Output};
+use gotong_scoring::Width;
+
+use super::{super::units::power, Output, Pass};
 
 /// In steps of which 1.0 has `2^unit_bits`.
-pub(super) fn rms_norm(input: Output, unit_bits: u8) -> Output {
+pub(super) fn rms_norm(input: Output, pass: &Pass, unit_bits: u8) -> Output {
     // A row of zeros stays one; the least other mean square is 1/2048.
     const LEAST: f32 = 1e-6;
     let rows = input.rows();
@@ -13,5 +15,5 @@ pub(super) fn rms_norm(input: Output, unit_bits: u8) -> Output {
     let twice = squares.clone() - squares.clone().detach();
     let root = (squares + twice).add_scalar(LEAST).sqrt();
     let normed = rows * root.recip().mul_scalar(power(unit_bits));
-    Output::Rows(rounded(normed, 127.0))
+    Output::Rows(pass.rounding().activations(normed, Width::Narrow))
 }

@@ -33,11 +33,16 @@ impl Output {
         }
     }
 
-    /// Queries (0), keys (1) or values (2) of every head: `[samples, heads, tokens, head_width]`.
-    pub fn third(&self, which: usize, count: u32, tokens: usize) -> Tensor<4> {
+    /// Queries (0), keys (1) or values (2) of every head, times `factor`: `[samples, heads, tokens, head_width]`.
+    pub fn third(&self, which: usize, count: u32, tokens: usize, factor: f32) -> Tensor<4> {
         let third = match self {
             Self::Thirds(thirds) => thirds[which].clone(),
             other => third(&other.clone().rows(), which),
+        };
+        // Before the heads are kept apart, for then their values do not follow each other in memory.
+        let third = match factor {
+            1.0 => third,
+            factor => third.mul_scalar(factor),
         };
         heads(third, count, tokens)
     }

@@ -7,7 +7,7 @@ use gotong_scoring::Op;
 
 use super::{
     super::{batch::Inputs, units::requant_factor},
-    Network, Output,
+    Network, Output, Rounding,
 };
 
 /// A forward pass: what the op at hand knows beside its input.
@@ -45,6 +45,11 @@ impl<'a> Pass<'a> {
             Inputs::Activations(activations) => activations.dims()[0],
             Inputs::Tokens(tokens) => tokens.dims()[0],
         }
+    }
+
+    /// What to do with values that the machine rounds.
+    pub fn rounding(&self) -> Rounding {
+        self.network.rounding
     }
 
     /// Rows that the op gives for a sample.

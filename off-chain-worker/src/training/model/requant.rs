@@ -2,16 +2,15 @@
 
 use gotong_scoring::Width;
 
-use super::{rounding::rounded, Output};
+use super::{Output, Pass};
 
-pub(super) fn requant(input: Output, width: Width) -> Output {
-    let bound = match width {
-        Width::Narrow => 127.0,
-        Width::Wide => 32_767.0,
-    };
+pub(super) fn requant(input: Output, pass: &Pass, width: Width) -> Output {
+    let rounding = pass.rounding();
     match input {
-        Output::Rows(sums) => Output::Rows(rounded(sums, bound)),
-        Output::Heads(sums) => Output::Heads(rounded(sums, bound)),
-        Output::Thirds(sums) => Output::Thirds(Box::new(sums.map(|sums| rounded(sums, bound)))),
+        Output::Rows(sums) => Output::Rows(rounding.activations(sums, width)),
+        Output::Heads(sums) => Output::Heads(rounding.activations(sums, width)),
+        Output::Thirds(sums) => {
+            Output::Thirds(Box::new(sums.map(|sums| rounding.activations(sums, width))))
+        }
     }
 }

@@ -406,6 +406,7 @@ fn a_memory_of_another_model_counts_as_none() {
             progress: &mut |_| {},
             checkpoints: None,
             stop: &stop,
+            deadline: None,
         };
         train_from(start, &data, &config, &device, supervisor).unwrap()
     };

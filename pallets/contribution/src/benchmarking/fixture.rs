@@ -104,6 +104,7 @@ pub(super) fn terms<T: Config>(shards_root: Hash, samples: u32) -> TaskTerms<Bal
         minimum_contributor_stake: 0,
         minimum_attester_stake: 0,
         weight_cap: STAKE,
+        delta_bytes: 64 << 10,
         share: ShareTerms::default(),
         hold_out: HoldOutTerms::Sealed {
             root: shards_root,

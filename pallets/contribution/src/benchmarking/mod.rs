@@ -107,7 +107,13 @@ mod benchmarks {
         let terms = terms::<T>([1; 32], SAMPLES);
 
         #[extrinsic_call]
-        _(RawOrigin::Signed(sponsor), terms, graph, weights, POOL);
+        _(
+            RawOrigin::Signed(sponsor),
+            Box::new(terms),
+            graph,
+            weights,
+            POOL,
+        );
 
         assert_eq!(NextTask::<T>::get(), TaskId(1));
     }
@@ -154,13 +160,16 @@ mod benchmarks {
     #[benchmark]
     fn reveal(d: Linear<256, { bounds::MAX_DELTA_BYTES }>) -> Result<(), BenchmarkError> {
         let id = open_with::<T>(bounds::MAX_RECORD_BYTES - 1, [1; 32], SAMPLES);
+        crate::Tasks::<T>::mutate_extant(id, |task| {
+            task.terms.delta_bytes = bounds::MAX_DELTA_BYTES;
+        });
         let who = fixture::register::<T>("who", 1).remove(0);
         // Four entries a byte, the most that there can be; less what chunks take for themselves.
         let entry = |position| Entry {
             position,
             change: 1,
         };
-        let entries = (0..(d - d / 200 - 140) * 4).map(entry).collect();
+        let entries = (0..(d - d / 300 - 140) * 4).map(entry).collect();
         let delta = Delta::new(1 << 20, entries)
             .map_err(|_| "a delta")?
             .encode();

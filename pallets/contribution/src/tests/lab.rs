@@ -174,6 +174,7 @@ impl Lab {
             minimum_contributor_stake: 0,
             minimum_attester_stake: 0,
             weight_cap: 10_000,
+            delta_bytes: 64 << 10,
             share: ShareTerms::default(),
             hold_out: self.hold_out(),
         }
@@ -186,7 +187,7 @@ impl Lab {
     pub fn open_with(&self, terms: TaskTerms<Balance>, pool: Balance) -> DispatchResult {
         Contribution::open_task(
             signed(&sponsor()),
-            terms,
+            Box::new(terms),
             self.graph.encode().try_into().unwrap(),
             self.weight_bytes().try_into().unwrap(),
             pool,

@@ -1,7 +1,7 @@
 use super::lab::*;
 use crate::{mock::*, Error, Event, HoldReason, SlashReason, Submissions};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
-use gotong_protocol::{bounds, Delta, Outcome, Phase, Roles, RoundId, TaskId};
+use gotong_protocol::{Delta, Outcome, Phase, Roles, RoundId, TaskId};
 
 fn deposit(who: &AccountId) -> Balance {
     Balances::balance_on_hold(&HoldReason::CommitDeposit.into(), who)
@@ -86,7 +86,7 @@ fn a_round_holds_so_many_submissions() {
         register(1, 0);
         let id = Lab::default().open();
         let mut round = current(id);
-        round.commits = bounds::MAX_SUBMISSIONS;
+        round.commits = 1_024;
         crate::rounds::Rounds::<Test>::put(id, RoundId(0), &round);
         assert_noop!(
             commit(&contributor(0), id, &[1]),
@@ -94,6 +94,52 @@ fn a_round_holds_so_many_submissions() {
         );
         round.commits = 0;
         crate::rounds::Rounds::<Test>::put(id, RoundId(0), &round);
+    });
+}
+
+/// A round of longer deltas has fewer places, and half as many for newcomers.
+#[test]
+fn long_deltas_have_fewer_places() {
+    ExtBuilder::default().build().execute_with(|| {
+        register(1, 0);
+        let lab = Lab::default();
+        let mut terms = lab.terms();
+        terms.delta_bytes = 192 << 10;
+        assert_ok!(lab.open_with(terms, POOL));
+        let id = TaskId(0);
+        let taken = |commits, newcomers| {
+            crate::Rounds::<Test>::mutate(id, RoundId(0), |round| {
+                let round = round.as_mut().unwrap();
+                (round.commits, round.newcomers) = (commits, newcomers);
+            });
+        };
+        let join = || commit(&contributor(0), id, &[1]);
+        taken(341, 0);
+        assert_noop!(join(), Error::<Test>::TooManySubmissions);
+        taken(340, 170);
+        assert_noop!(join(), Error::<Test>::TooManyNewcomers);
+        taken(340, 169);
+        assert_ok!(join());
+    });
+}
+
+#[test]
+fn a_delta_is_as_long_as_the_task_takes() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        let delta = lab.delta(0);
+        register(1, 0);
+        let mut terms = lab.terms();
+        terms.delta_bytes = 4_096;
+        assert_ok!(lab.open_with(terms, POOL));
+        let (id, long) = (TaskId(0), vec![0; 4_097]);
+        assert!(delta.len() <= 4_096);
+        assert_ok!(commit(&contributor(0), id, &long));
+        run_to_phase(id, Phase::Reveal);
+        assert_noop!(
+            reveal(&contributor(0), id, &long),
+            Error::<Test>::DeltaTooLong
+        );
     });
 }
 
@@ -313,7 +359,7 @@ fn newcomers_do_not_take_all_places() {
         let id = lab.open();
         crate::Rounds::<Test>::mutate(id, RoundId(0), |round| {
             if let Some(round) = round {
-                round.newcomers = bounds::MAX_NEWCOMERS - 1;
+                round.newcomers = 511;
             }
         });
         assert_ok!(commit(&contributor(0), id, &lab.delta(0)));

@@ -126,6 +126,7 @@ fn terms(hold_out: HoldOutTerms) -> TaskTerms<Balance> {
         minimum_contributor_stake: 0,
         minimum_attester_stake: 0,
         weight_cap: 10_000,
+        delta_bytes: 64 << 10,
         share: ShareTerms::default(),
         hold_out,
     }
@@ -186,7 +187,7 @@ fn play_on(hold_out: HoldOutTerms, attesters: u8) {
     }
     assert_ok!(Contribution::open_task(
         signed(&sponsor()),
-        terms(hold_out),
+        Box::new(terms(hold_out)),
         graph().encode().try_into().unwrap(),
         weights.try_into().unwrap(),
         pool,

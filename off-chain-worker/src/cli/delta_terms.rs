@@ -1,0 +1,113 @@
+//! The options that say how long deltas may be, and how far their merge goes.
+
+use super::output::q8;
+use gotong_protocol::bounds::{MAX_DELTA_BYTES, MIN_DELTA_BYTES};
+use gotong_scoring::{
+    merge::{MAX_OUTER_RATE, MIN_OUTER_RATE, OUTER_RATE_ONE},
+    Graph,
+};
+
+/// How long deltas may be, and how far their merge goes.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DeltaTerms {
+    /// Longest delta in KiB, 4 to 192; a round takes 64 MiB of them, and 1,024 [default: 64, or for a larger model what a
+    /// quarter of its parameters takes]
+    #[arg(long, value_name = "KIB", value_parser = clap::value_parser!(u32).range((MIN_DELTA_BYTES >> 10) as i64..=(MAX_DELTA_BYTES >> 10) as i64))]
+    delta_kib: Option<u32>,
+    /// What the mean of the deltas is multiplied with in the merge, 0.5 to 2 [default: for a language model 1.5, or 2 if
+    /// its deltas have less than an eighth of the parameters; else 1]
+    #[arg(long, value_parser = outer_rate)]
+    outer_rate: Option<u16>,
+}
+
+impl DeltaTerms {
+    /// Longest delta, in bytes.
+    pub fn delta_bytes(&self, graph: &Graph) -> u32 {
+        const USUAL_KIB: u32 = 64;
+        let kib = self.delta_kib.unwrap_or_else(|| {
+            // 5.6 bits for each of a quarter of the parameters.
+            let quarter = graph.parameters().saturating_mul(7) / 40;
+            let most = MAX_DELTA_BYTES >> 10;
+            let kib = u32::try_from(quarter.div_ceil(1 << 10)).unwrap_or(most);
+            kib.clamp(USUAL_KIB, most)
+        });
+        kib << 10
+    }
+
+    /// How far the merge goes, Q8.
+    pub fn outer_rate_q8(&self, graph: &Graph) -> u16 {
+        self.outer_rate.unwrap_or_else(|| match graph.vocab() {
+            None => OUTER_RATE_ONE,
+            // Deltas of few parameters have few in common. A byte has one or two.
+            Some(_) if (self.delta_bytes(graph) as usize) < graph.parameters() / 8 => {
+                2 * OUTER_RATE_ONE
+            }
+            Some(_) => OUTER_RATE_ONE / 2 * 3,
+        })
+    }
+}
+
+/// A rate in 1/256, rounded down.
+fn outer_rate(text: &str) -> Result<u16, String> {
+    q8(text)
+        .filter(|rate| (MIN_OUTER_RATE..=MAX_OUTER_RATE).contains(rate))
+        .ok_or_else(|| format!("`{text}` is not a rate from 0.5 to 2, such as 1.5"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{model, training::fixture::small_transformer};
+
+    fn none() -> DeltaTerms {
+        DeltaTerms {
+            delta_kib: None,
+            outer_rate: None,
+        }
+    }
+
+    #[test]
+    fn a_rate_is_read_in_q8_and_its_default_suits_the_model() {
+        let rates = ["0.5", "1", "1.5", "2"].map(|text| outer_rate(text).unwrap());
+        assert_eq!(rates, [128, 256, 384, 512]);
+        for wrong in ["0.499", "2.01", "-1", "x", "", "1.2345"] {
+            assert!(outer_rate(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(none().outer_rate_q8(&small_transformer()), 384);
+        assert_eq!(none().outer_rate_q8(&Graph::mlp(&[2, 2])), 256);
+        let large = of_a_million();
+        let with = |delta_kib| {
+            DeltaTerms {
+                delta_kib,
+                ..none()
+            }
+            .outer_rate_q8(&large)
+        };
+        assert_eq!((with(None), with(Some(64))), (384, 512));
+        let outer_rate = Some(300);
+        let chosen = DeltaTerms {
+            outer_rate,
+            ..none()
+        };
+        assert_eq!(chosen.outer_rate_q8(&large), 300);
+    }
+
+    #[test]
+    fn a_quarter_of_a_model_fits_into_a_delta() {
+        let bytes = |graph: &Graph| none().delta_bytes(graph);
+        assert_eq!(bytes(&Graph::mlp(&[784, 128, 10])), 64 << 10);
+        assert_eq!(bytes(&of_a_million()), 176 << 10);
+        assert_eq!(bytes(&Graph::mlp(&[4_096, 1_024, 10])), 192 << 10);
+        let delta_kib = Some(4);
+        let chosen = DeltaTerms {
+            delta_kib,
+            ..none()
+        };
+        assert_eq!(chosen.delta_bytes(&of_a_million()), 4_096);
+    }
+
+    /// The language model of the demo.
+    fn of_a_million() -> Graph {
+        model::parse(include_str!("../../../docs/models/transformer.toml")).unwrap()
+    }
+}

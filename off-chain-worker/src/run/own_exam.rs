@@ -1,0 +1,169 @@
+//! A contributor's own exam: before it commits to a delta, it tries it on samples that it has kept back.
+
+use crate::{evaluation::FastCpu, training::data::Labelled};
+use gotong_scoring::{
+    arith::MASTER_BOUND, Delta, EvalError, Evaluator, Graph, Samples, SamplesError,
+};
+
+/// What a contributor trains on, and what it tries its delta on.
+pub(super) struct Parts {
+    pub training: Labelled,
+    /// A sixteenth of the data, and at most so many samples as have 8,192 labels. None of fewer than 512 samples.
+    kept_back: Labelled,
+}
+
+/// A delta that makes the model worse, alone and beyond doubt.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[error(
+    "on {samples} samples that were kept back the delta raises the loss by {raised:.4} bits a sample, and two standard errors \
+     are {doubt:.4}"
+)]
+pub struct Harm {
+    /// Samples that it was tried on.
+    pub samples: usize,
+    /// Bits a sample by which it raises the loss.
+    pub raised: f64,
+    /// Two standard errors of that.
+    pub doubt: f64,
+}
+
+/// Why a delta cannot be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum OwnExamError {
+    /// The samples are not the model's.
+    #[error(transparent)]
+    Samples(#[from] SamplesError),
+    /// The model cannot be evaluated on them.
+    #[error(transparent)]
+    Evaluation(#[from] EvalError),
+}
+
+impl Parts {
+    /// Of the data of a contributor to a task with this model.
+    pub fn of(data: &Labelled, graph: &Graph) -> Self {
+        const PART: usize = 16;
+        const LEAST: usize = 512;
+        const MOST_LABELS: usize = 8_192;
+        let labels = graph.vocab().map_or(1, |_| data.inputs.max(1));
+        let kept = match data.len() < LEAST {
+            true => 0,
+            false => (data.len() / PART).min((MOST_LABELS / labels).max(1)),
+        };
+        let training = data.len() - kept;
+        Self {
+            training: data.slice(0..training),
+            kept_back: data.slice(training..data.len()),
+        }
+    }
+
+    /// The harm that `delta` does to the model with the weights `base`, if that is beyond doubt.
+    ///
+    /// # Errors
+    /// Samples that are not the model's; a model that cannot be evaluated.
+    pub fn harm(
+        &self,
+        graph: &Graph,
+        base: &[i16],
+        delta: &Delta,
+    ) -> Result<Option<Harm>, OwnExamError> {
+        if self.kept_back.is_empty() {
+            return Ok(None);
+        }
+        let records = self.kept_back.records();
+        let samples = Samples::new(graph.inputs, graph.classes(), &records)?;
+        let before = FastCpu.losses(graph, base, &samples)?;
+        let after = FastCpu.losses(graph, &with(base, delta), &samples)?;
+        Ok(harm(&before, &after))
+    }
+}
+
+/// The harm between two evaluations of the same samples, in Q16 bits each.
+fn harm(before: &[u32], after: &[u32]) -> Option<Harm> {
+    let samples = before.len();
+    let count = samples as f64;
+    let raised =
+        |(&before, &after): (&u32, &u32)| (f64::from(after) - f64::from(before)) / 65_536.0;
+    let raised: Vec<f64> = before.iter().zip(after).map(raised).collect();
+    let mean = raised.iter().sum::<f64>() / count;
+    let squares: f64 = raised.iter().map(|one| (one - mean).powi(2)).sum();
+    let doubt = 2.0 * (squares / (count - 1.0) / count).sqrt();
+    (mean > doubt).then_some(Harm {
+        samples,
+        raised: mean,
+        doubt,
+    })
+}
+
+/// The weights with the whole of a delta.
+fn with(base: &[i16], delta: &Delta) -> Vec<i16> {
+    let mut weights = base.to_vec();
+    for entry in delta.entries() {
+        if let Some(weight) = weights.get_mut(entry.position as usize) {
+            let changed = i32::from(*weight) + i32::from(entry.change);
+            let bound = i32::from(MASTER_BOUND);
+            *weight = changed.clamp(-bound, bound) as i16;
+        }
+    }
+    weights
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::training::{
+        fixture::{small_transformer, text},
+        initial_weights,
+    };
+
+    #[test]
+    fn a_part_of_much_data_is_kept_back() {
+        let image = Graph::mlp(&[6, 8, 3]);
+        let data = |samples: usize| Labelled {
+            inputs: 6,
+            pixels: vec![0; 6 * samples],
+            labels: vec![0; samples],
+        };
+        let kept = |samples, graph: &Graph| Parts::of(&data(samples), graph).kept_back.len();
+        assert_eq!(
+            [0, 511, 512, 60_000].map(|samples| kept(samples, &image)),
+            [0, 0, 32, 3_750]
+        );
+        assert_eq!(kept(200_000, &image), 8_192);
+        // Every one of its six tokens has a label.
+        let parts = Parts::of(&text(60_000, 0), &small_transformer());
+        assert_eq!(parts.kept_back.len(), 8_192 / 6);
+        assert_eq!(parts.training.len() + parts.kept_back.len(), 60_000);
+    }
+
+    #[test]
+    fn harm_has_to_be_beyond_doubt() {
+        let bits = |bits: f64| (bits * 65_536.0) as u32;
+        let before = [2.0, 3.0, 1.0, 2.5].map(bits);
+        let worse = harm(&before, &[2.5, 3.4, 1.6, 3.0].map(bits)).unwrap();
+        assert!((worse.raised - 0.5).abs() < 1e-3 && worse.doubt < 0.1);
+        assert_eq!(
+            harm(&before, &[1.5, 2.4, 0.6, 2.0].map(bits)),
+            None,
+            "better"
+        );
+        assert_eq!(
+            harm(&before, &[2.5, 2.4, 1.6, 2.0].map(bits)),
+            None,
+            "either"
+        );
+        assert_eq!(harm(&before, &before), None);
+        assert_eq!(harm(&[1], &[2]), None, "one sample leaves all in doubt");
+    }
+
+    #[test]
+    fn a_delta_that_ruins_the_model_does_harm_and_its_base_does_not() {
+        let graph = small_transformer();
+        let parts = Parts::of(&text(600, 0), &graph);
+        let base = initial_weights(&graph, 1);
+        let ruin: Vec<i32> = base.iter().map(|weight| -40 * i32::from(*weight)).collect();
+        let ruin = Delta::compress(&ruin, 1000);
+        assert!(parts.harm(&graph, &base, &ruin).unwrap().is_some());
+        let tiny = Delta::compress(&vec![1; base.len()], 10);
+        assert_eq!(parts.harm(&graph, &base, &tiny).unwrap(), None);
+    }
+}

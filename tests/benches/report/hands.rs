@@ -1,0 +1,207 @@
+//! Many hands beside one: the loss by the number of hands, and the demo's network beside one PyTorch process.
+
+use crate::{compression, language, worker::rounded};
+use anyhow::{ensure, Context, Result};
+use burn::tensor::Device;
+use gotong::{
+    evaluation::{bits, FastCpu},
+    lab::{Experiment, Material, Rounds},
+    process::sibling,
+    training::{
+        data::{folder, DataSet, Labelled, Use},
+        initial_weights, weights_file, TrainingConfig, TrainingOptions,
+    },
+};
+use gotong_scoring::{merge::OUTER_RATE_ONE, Evaluator, Graph, Samples};
+use gotong_tests::torch::{python, ALONE};
+use serde_json::{json, Map, Value};
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::atomic::AtomicBool,
+};
+
+/// Hands that each work on a part of the text of their own.
+const HANDS: [usize; 6] = [1, 2, 4, 8, 16, 32];
+/// Hands with and without an outer rate.
+const HANDS_OF_RATES: usize = 4;
+const ROUNDS: u32 = 10;
+const STEPS: usize = 40;
+const SEEDS: [u64; 2] = [1, 2];
+/// Samples of a round's exam, and of the text that never scores a round.
+const EXAM: usize = 400;
+const REPORT: usize = 400;
+/// A task's outer rate by default, Q8, and what a hand keeps in its deltas, in thousandths.
+const OUTER_RATE: u16 = OUTER_RATE_ONE / 2 * 3;
+const KEPT: u32 = 260;
+const DELTA_BYTES: u32 = 64 << 10;
+
+/// Updates of one hand in the demo, and of all three: `--steps` of ten rounds.
+const ALL_UPDATES: usize = 3 * 10 * 160;
+/// The best of 0.002, 0.003, 0.004 and 0.006 for PyTorch.
+const TORCH_RATE: f64 = 0.003;
+
+/// Measures everything into `report`.
+pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
+    by_hands(report)?;
+    beside_one(report)
+}
+
+/// Held-out bits a character after ten rounds of the small model, in the mean of the seeds.
+fn by_hands(report: &mut Map<String, Value>) -> Result<()> {
+    let graph = Graph::transformer(&compression::MODEL);
+    let load = |part| DataSet::Shakespeare.load(&folder(), part, &graph);
+    let exams = load(Use::Exam)?.records();
+    let material = Material {
+        training: load(Use::Training)?,
+        exams: Samples::new(graph.inputs, graph.classes(), &exams)?,
+        device: Device::flex(),
+    };
+    let held_out = spread(&load(Use::Report)?, REPORT);
+    let run = |hands: usize, outer_rate_q8: u16| -> Result<f64> {
+        let mut sum = 0.0;
+        for seed in SEEDS {
+            let experiment = Experiment {
+                graph: graph.clone(),
+                hands,
+                rounds: ROUNDS,
+                exam: EXAM,
+                options: TrainingOptions {
+                    steps: Some(STEPS),
+                    learning_rate: Some(compression::LEARNING_RATE),
+                    ..TrainingOptions::default()
+                },
+                keep_permille: KEPT,
+                delta_bytes: DELTA_BYTES,
+                outer_rate_q8,
+                forgets: false,
+                seed,
+            };
+            let mut rounds = Rounds::new(&experiment);
+            for _ in 0..ROUNDS {
+                rounds.play(&experiment, &material, &AtomicBool::new(false))?;
+            }
+            sum += bits_per_character(&graph, rounds.weights(), &held_out)?;
+        }
+        Ok(sum / SEEDS.len() as f64)
+    };
+    let mut by_hands = Map::new();
+    for hands in HANDS {
+        let bits = run(hands, OUTER_RATE)?;
+        println!("{hands} hands: {bits:.3} bits a character");
+        by_hands.insert(hands.to_string(), rounded(bits));
+    }
+    report.insert("lab_bits_by_hands".into(), by_hands.into());
+    let gain = run(HANDS_OF_RATES, OUTER_RATE_ONE)? - run(HANDS_OF_RATES, OUTER_RATE)?;
+    report.insert("outer_gain_bits".into(), rounded(gain));
+    Ok(())
+}
+
+/// The network of `make demo-lm`, and one process that is given as much.
+fn beside_one(report: &mut Map<String, Value>) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let demo = Command::new(sibling("gotong")?)
+        .args(["demo", "--model=lm", "--output=json", "--folder"])
+        .arg(folder.path())
+        .output()?;
+    ensure!(
+        demo.status.success(),
+        "the demo failed: {}",
+        String::from_utf8_lossy(&demo.stderr)
+    );
+    let demo: Value = serde_json::from_slice(&demo.stdout).context("the demo's last line")?;
+    let number = |key: &str| {
+        demo[key]
+            .as_f64()
+            .with_context(|| format!("the demo tells no {key}"))
+    };
+    let (hands, seconds) = (
+        number("lm_bits_per_char")?,
+        number("contributor_cpu_seconds")?,
+    );
+    // Side by side, on one thread each.
+    let as_long = Alone::start(folder.path(), "--seconds", &seconds.to_string())?;
+    let as_many = Alone::start(folder.path(), "--steps", &ALL_UPDATES.to_string())?;
+    let (as_long, as_many) = (as_long.learned()?, as_many.learned()?);
+    for (key, value) in [
+        ("hands_3_bits", rounded(hands)),
+        ("hands_3_seconds", demo["seconds"].clone()),
+        ("hands_3_cpu_seconds_of_one", rounded(seconds)),
+        ("one_bits_same_cpu", rounded(as_long.bits)),
+        ("one_updates_same_cpu", json!(as_long.steps)),
+        ("one_bits_same_updates", rounded(as_many.bits)),
+        ("hands_3_less_one_bits", rounded(hands - as_long.bits)),
+    ] {
+        report.insert(key.into(), value);
+    }
+    Ok(())
+}
+
+/// One PyTorch process that trains the demo's model by itself.
+struct Alone(Child);
+
+/// What became of it.
+struct Learned {
+    bits: f64,
+    steps: u64,
+}
+
+impl Alone {
+    fn start(files: &Path, length: &str, value: &str) -> Result<Self> {
+        let graph = Graph::transformer(&language::MODEL);
+        let load = |part| DataSet::Shakespeare.load(&folder(), part, &graph);
+        let [weights, records, report] =
+            ["first.safetensors", "records", "report"].map(|name| files.join(name));
+        weights_file::write(&weights, &graph, &initial_weights(&graph, 1))?;
+        fs::write(&records, load(Use::Training)?.records())?;
+        // What the demo reports on.
+        fs::write(&report, load(Use::Report)?.part(0, 5).records())?;
+        let mut command = python(Path::new(ALONE))?;
+        command
+            .arg(format!("--weights={}", weights.display()))
+            .arg(format!("--records={}", records.display()))
+            .arg(format!("--report={}", report.display()))
+            .arg(format!("--heads={}", language::MODEL.heads))
+            .arg(format!("--batch={}", TrainingConfig::of(&graph).batch))
+            .arg(format!("--rate={TORCH_RATE}"))
+            .args([length, value])
+            .stdout(Stdio::piped());
+        Ok(Self(command.spawn()?))
+    }
+
+    fn learned(self) -> Result<Learned> {
+        let output = self.0.wait_with_output()?;
+        ensure!(
+            output.status.success(),
+            "PyTorch failed; its error is above"
+        );
+        let told: Value = serde_json::from_slice(&output.stdout)?;
+        Ok(Learned {
+            bits: told["bits"].as_f64().context("bits")?,
+            steps: told["steps"].as_u64().context("steps")?,
+        })
+    }
+}
+
+/// So many samples from all over the text.
+fn spread(all: &Labelled, count: usize) -> Labelled {
+    let chosen = (0..count).map(|number| all.part(number, count).slice(0..1));
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    for sample in chosen {
+        pixels.extend(sample.pixels);
+        labels.extend(sample.labels);
+    }
+    Labelled {
+        inputs: all.inputs,
+        pixels,
+        labels,
+    }
+}
+
+/// Mean loss of a character, exactly.
+fn bits_per_character(graph: &Graph, weights: &[i16], held_out: &Labelled) -> Result<f64> {
+    let samples = Samples::new(graph.inputs, graph.classes(), &held_out.records())?;
+    let losses = FastCpu.losses(graph, weights, &samples)?;
+    Ok(bits(&losses) / (held_out.len() * held_out.inputs) as f64)
+}

@@ -1,0 +1,86 @@
+"""One PyTorch process that trains a language model by itself, with a good recipe: what a network of contributors has to beat.
+
+AdamW, a warm-up over a twentieth of the updates, then a linear fall of the learning rate to zero; plain f32 on one thread. Prints
+one line of JSON: the updates, the processor seconds that they took, and bits a token of the report, with the machine's rounding.
+"""
+
+import argparse
+import json
+import time
+
+import torch
+from safetensors.torch import load_file
+
+import model
+
+
+def records(path, tokens):
+    with open(path, "rb") as file:
+        bytes = torch.frombuffer(bytearray(file.read()), dtype=torch.uint8)
+    return bytes.view(-1, tokens + 1).long()
+
+
+def train(net, data, batch, steps, rate, seed):
+    """Makes `steps` updates, each of other records as long as there are any."""
+    random = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.AdamW(net.parameters(), rate, betas=(0.9, 0.99), weight_decay=0.0)
+    warm_up, order = max(1, steps // 20), []
+    for step in range(steps):
+        if len(order) < batch:
+            order = torch.randperm(len(data), generator=random).tolist()
+        chosen, order = order[:batch], order[batch:]
+        for group in optimizer.param_groups:
+            group["lr"] = rate * min((step + 1) / warm_up, (steps - step) / (steps - warm_up + 1))
+        loss = net.bits(data[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimizer.step()
+        net.keep_in_bounds()
+
+
+@torch.inference_mode()
+def bits(net, heads, report):
+    """As the machine rounds."""
+    rounded = model.Transformer.of(net.state_dict(), heads)
+    losses = [rounded.bits(some, "sum").item() for some in report.split(32)]
+    return sum(losses) / (report.shape[0] * (report.shape[1] - 1))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", required=True, help="first weights, safetensors")
+    parser.add_argument("--heads", required=True, type=int)
+    parser.add_argument("--records", required=True, help="what it learns from: tokens and a label each")
+    parser.add_argument("--report", required=True, help="what it is reported on")
+    parser.add_argument("--batch", required=True, type=int)
+    parser.add_argument("--rate", required=True, type=float)
+    parser.add_argument("--seed", type=int, default=1)
+    length = parser.add_mutually_exclusive_group(required=True)
+    length.add_argument("--steps", type=int, help="updates")
+    length.add_argument("--seconds", type=float, help="processor seconds: as many updates as they last for")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+
+    def fresh():
+        return model.Transformer.of(load_file(args.weights), args.heads, model.as_is)
+
+    net = fresh()
+    tokens = net.wpe.num_embeddings
+    data, report = records(args.records, tokens), records(args.report, tokens)
+    steps = args.steps
+    if steps is None:
+        tried = 20
+        train(net, data, args.batch, 2, args.rate, args.seed)
+        start = time.process_time()
+        train(net, data, args.batch, tried, args.rate, args.seed)
+        steps = max(1, int(args.seconds * tried / (time.process_time() - start)))
+        net = fresh()
+    start = time.process_time()
+    train(net, data, args.batch, steps, args.rate, args.seed)
+    seconds = time.process_time() - start
+    print(json.dumps({"steps": steps, "seconds": seconds, "bits": bits(net, args.heads, report)}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
