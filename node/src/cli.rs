@@ -10,8 +10,8 @@ use crate::chain_spec;
 const RPC_MESSAGE_MIB: &str = "32";
 
 /// The transaction pool holds this much, in KiB. A tenth of it, 16 MiB, is for transactions that
-/// wait for an earlier one of their sender: the 200 reveals of 64 KiB with which a busy round ends
-/// are 13 MB, and must fit even there, should one account send them all.
+/// wait for an earlier one of their sender: 80 of the longest reveals. All reveals of a round are
+/// 64 MiB, and each is its sender's next transaction.
 const POOL_KIB: &str = "163840";
 
 /// The arguments of `gotong-node`.

@@ -56,6 +56,7 @@ pub struct Running {
     name: String,
     log: PathBuf,
     child: Child,
+    cpu_seconds: Option<f64>,
 }
 
 impl Running {
@@ -82,6 +83,7 @@ impl Running {
             name: name.to_owned(),
             log,
             child,
+            cpu_seconds: None,
         })
     }
 
@@ -97,6 +99,10 @@ impl Running {
 
     /// An error if the child has failed. One that is done, such as a sponsor without shards, is fine.
     pub fn check(&mut self) -> Result<(), ProcessError> {
+        // A child that is waited for is in `/proc` no more.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
+        let used = stat.ok().as_deref().and_then(cpu_seconds);
+        self.cpu_seconds = used.or(self.cpu_seconds);
         match self.child.try_wait()? {
             None => Ok(()),
             Some(status) if status.success() => Ok(()),
@@ -108,10 +114,10 @@ impl Running {
         }
     }
 
-    /// Processor seconds that it has used so far, all threads together; where `/proc` tells them.
+    /// Processor seconds that it had used at the last [`check`](Self::check) while it ran, all threads together; where
+    /// `/proc` tells them.
     pub fn cpu_seconds(&self) -> Option<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
-        cpu_seconds(&stat)
+        self.cpu_seconds
     }
 
     /// Waits until the child has ended by itself.

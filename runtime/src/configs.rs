@@ -49,10 +49,10 @@ fn max_block_millis() -> u64 {
 ///
 /// * A single `open_task` (2 MiB) or `publish_shard` (1 MiB) fits in one block, three times and
 ///   seven times over.
-/// * A busy round ends with some 200 reveals of 64 KiB each. With call and signature around it a
-///   reveal takes less than 66,000 bytes, so 119 fit into one block's 7,864,320, and all 200
-///   (13.2 MB) into two blocks; by weight, at 6 ms each, into three of a development chain's. The
-///   shortest reveal window holds them.
+/// * A round has at most 64 MiB of deltas, of 1,024 contributors or fewer. With calls and signatures
+///   around them they fit into nine blocks of 7,864,320 bytes. By weight 64 KiB take 30 ms, so the
+///   most that there can be take a development chain some 50 blocks; blocks that are full do not
+///   count in the reveal window.
 /// * The network carries a block in one message of at most 16 MiB.
 pub const MAX_BLOCK_LENGTH: u32 = 10 * 1024 * 1024;
 
@@ -502,7 +502,7 @@ mod tests {
         assert!(bounds::MAX_GRAPH_BYTES + bounds::MAX_WEIGHT_BYTES + ENVELOPE <= room);
         assert!(bounds::MAX_SHARD_BYTES + ENVELOPE <= room);
         let deltas = bounds::MAX_ROUND_DELTA_BYTES + bounds::MAX_SUBMISSIONS * ENVELOPE;
-        assert!(deltas <= 11 * room, "of {room} bytes");
+        assert!(deltas <= 9 * room, "in blocks of {room} bytes");
     }
 
     #[test]

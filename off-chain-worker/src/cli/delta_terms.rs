@@ -1,7 +1,7 @@
 //! The options that say how long deltas may be, and how far their merge goes.
 
 use super::output::q8;
-use gotong_protocol::bounds::{MAX_DELTA_BYTES, MIN_DELTA_BYTES};
+use gotong_protocol::bounds::{MAX_DELTA_BYTES, MIN_DELTA_BYTES, USUAL_DELTA_BYTES};
 use gotong_scoring::{
     merge::{MAX_OUTER_RATE, MIN_OUTER_RATE, OUTER_RATE_ONE},
     Graph,
@@ -10,11 +10,11 @@ use gotong_scoring::{
 /// How long deltas may be, and how far their merge goes.
 #[derive(Clone, Debug, clap::Args)]
 pub struct DeltaTerms {
-    /// Longest delta in KiB, 4 to 192; a round takes 64 MiB of them, and 1,024 [default: 64, or for a larger model what a
-    /// quarter of its parameters takes]
+    /// Longest delta in KiB, 4 to 192; a round takes at most 1,024 deltas, and 64 MiB of them [default: 64, or for a larger
+    /// model what a quarter of its parameters takes]
     #[arg(long, value_name = "KIB", value_parser = clap::value_parser!(u32).range((MIN_DELTA_BYTES >> 10) as i64..=(MAX_DELTA_BYTES >> 10) as i64))]
     delta_kib: Option<u32>,
-    /// What the mean of the deltas is multiplied with in the merge, 0.5 to 2 [default: for a language model 1.5, or 2 if
+    /// What the mean of the deltas is multiplied by in the merge, 0.5 to 2 [default: for a language model 1.5, or 2 if
     /// its deltas have less than an eighth of the parameters; else 1]
     #[arg(long, value_parser = outer_rate)]
     outer_rate: Option<u16>,
@@ -23,13 +23,12 @@ pub struct DeltaTerms {
 impl DeltaTerms {
     /// Longest delta, in bytes.
     pub fn delta_bytes(&self, graph: &Graph) -> u32 {
-        const USUAL_KIB: u32 = 64;
         let kib = self.delta_kib.unwrap_or_else(|| {
             // 5.6 bits for each of a quarter of the parameters.
             let quarter = graph.parameters().saturating_mul(7) / 40;
             let most = MAX_DELTA_BYTES >> 10;
             let kib = u32::try_from(quarter.div_ceil(1 << 10)).unwrap_or(most);
-            kib.clamp(USUAL_KIB, most)
+            kib.clamp(USUAL_DELTA_BYTES >> 10, most)
         });
         kib << 10
     }

@@ -50,11 +50,14 @@ pub struct Contribute {
     has_revealed: bool,
     /// The round in which nothing is revealed any more: its delta is another account's, or it is too late.
     lost: Option<RoundId>,
-    /// The last round of which was told that it cannot be trained for, because the chain settled one before it on something
-    /// else than is computed here.
+    /// The last round that was logged as impossible to train for, because the chain settled one before it on something else
+    /// than is computed here.
     told: Option<RoundId>,
-    /// The last round that is sat out, because the delta for it would do harm.
-    given_up: Option<RoundId>,
+    /// When the phase of the task's round began.
+    window: u32,
+    /// What is sat out, because the delta for it would do harm: a round, the root of its weights, and the window. A round to
+    /// which nobody commits has another window.
+    sat_out: Option<(RoundId, Hash, u32)>,
     pace: Pace,
     /// Why a process that is to end by itself has nothing to wait for.
     hopeless: Option<ReplicaError>,
@@ -112,7 +115,8 @@ impl Contribute {
             has_revealed: false,
             lost: None,
             told: None,
-            given_up: None,
+            window: 0,
+            sat_out: None,
             pace: Pace::default(),
             hopeless: None,
         }
@@ -156,6 +160,7 @@ impl Contribute {
         let Some(view) = now.round(self.task, round).await? else {
             return Ok(None);
         };
+        self.window = view.phase_started_at;
         let deadline = self
             .pace
             .deadline(Instant::now(), now.block(), view.ends_at);
@@ -196,7 +201,7 @@ impl Contribute {
             Err(RunError::Harmful(harm)) => {
                 tracing::warn!("{}", RunError::Harmful(harm));
                 opened.checkpoints.remove();
-                self.given_up = Some(ended.round);
+                self.sat_out = Some((ended.round, ended.base_root, self.window));
                 return Ok(());
             }
             made => made?,
@@ -225,7 +230,8 @@ impl Contribute {
     ) -> Result<(), RunError> {
         let task = self.task;
         match command {
-            ContributorCommand::Train { round, .. } if self.given_up == Some(round) => {}
+            ContributorCommand::Train { round, base_root }
+                if self.sat_out == Some((round, base_root, self.window)) => {}
             ContributorCommand::Train { round, base_root } => {
                 let is_running = |running: &RunningTraining| {
                     running.round == round && running.base_root == base_root

@@ -8,15 +8,16 @@ use gotong_scoring::{
 /// What a contributor trains on, and what it tries its delta on.
 pub(super) struct Parts {
     pub training: Labelled,
-    /// A sixteenth of the data, and at most so many samples as have 8,192 labels. None of fewer than 512 samples.
+    /// A sixteenth of the data: at most so many samples as have 8,192 labels, and as cost 2^35 products. None of fewer
+    /// than 512 samples.
     kept_back: Labelled,
 }
 
-/// A delta that makes the model worse, alone and beyond doubt.
+/// A delta that makes the model worse beyond doubt, as it is and at a quarter of its length.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error(
-    "on {samples} samples that were kept back the delta raises the loss by {raised:.4} bits a sample, and two standard errors \
-     are {doubt:.4}"
+    "on {samples} samples that were kept back the delta raises the loss by {raised:.4} bits a sample, which is more than two \
+     standard errors ({doubt:.4})"
 )]
 pub struct Harm {
     /// Samples that it was tried on.
@@ -44,10 +45,15 @@ impl Parts {
         const PART: usize = 16;
         const LEAST: usize = 512;
         const MOST_LABELS: usize = 8_192;
+        const MOST_PRODUCTS: u64 = 1 << 35;
         let labels = graph.vocab().map_or(1, |_| data.inputs.max(1));
         let kept = match data.len() < LEAST {
             true => 0,
-            false => (data.len() / PART).min((MOST_LABELS / labels).max(1)),
+            false => {
+                let cheap = MOST_PRODUCTS / graph.cost().max(1);
+                let cheap = usize::try_from(cheap).unwrap_or(usize::MAX);
+                (data.len() / PART).min(MOST_LABELS / labels).min(cheap)
+            }
         };
         let training = data.len() - kept;
         Self {
@@ -56,7 +62,8 @@ impl Parts {
         }
     }
 
-    /// The harm that `delta` does to the model with the weights `base`, if that is beyond doubt.
+    /// The harm that `delta` does to the model with the weights `base`, if that is beyond doubt. In the mean of a round a delta
+    /// goes a part of its way, so one that only goes too far does none.
     ///
     /// # Errors
     /// Samples that are not the model's; a model that cannot be evaluated.
@@ -72,8 +79,14 @@ impl Parts {
         let records = self.kept_back.records();
         let samples = Samples::new(graph.inputs, graph.classes(), &records)?;
         let before = FastCpu.losses(graph, base, &samples)?;
-        let after = FastCpu.losses(graph, &with(base, delta), &samples)?;
-        Ok(harm(&before, &after))
+        let harm_of = |parts: i32| -> Result<Option<Harm>, EvalError> {
+            let after = FastCpu.losses(graph, &with(base, delta, parts), &samples)?;
+            Ok(harm(&before, &after))
+        };
+        Ok(match harm_of(1)? {
+            Some(harm) => harm_of(4)?.map(|_| harm),
+            None => None,
+        })
     }
 }
 
@@ -94,12 +107,12 @@ fn harm(before: &[u32], after: &[u32]) -> Option<Harm> {
     })
 }
 
-/// The weights with the whole of a delta.
-fn with(base: &[i16], delta: &Delta) -> Vec<i16> {
+/// The weights with one of so many `parts` of a delta, rounded towards zero.
+fn with(base: &[i16], delta: &Delta, parts: i32) -> Vec<i16> {
     let mut weights = base.to_vec();
     for entry in delta.entries() {
         if let Some(weight) = weights.get_mut(entry.position as usize) {
-            let changed = i32::from(*weight) + i32::from(entry.change);
+            let changed = i32::from(*weight) + i32::from(entry.change) / parts;
             let bound = i32::from(MASTER_BOUND);
             *weight = changed.clamp(-bound, bound) as i16;
         }
@@ -165,5 +178,9 @@ mod tests {
         assert!(parts.harm(&graph, &base, &ruin).unwrap().is_some());
         let tiny = Delta::compress(&vec![1; base.len()], 10);
         assert_eq!(parts.harm(&graph, &base, &tiny).unwrap(), None);
+        assert_eq!(
+            with(&[10, -7], &Delta::compress(&[-6, 6], 1000), 4),
+            [9, -6]
+        );
     }
 }

@@ -1,15 +1,21 @@
 //! How fast the chain is, and so when a window is over.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 
-/// How fast the chain is, from the blocks that were seen.
-#[derive(Clone, Copy, Debug, Default)]
+/// How fast the chain is, from the blocks that were seen last.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Pace {
-    first: Option<(u32, Instant)>,
+    /// Numbers of best blocks, and when each was seen first; rising.
+    seen: VecDeque<(u32, Instant)>,
 }
 
+/// Blocks that are looked back at: older ones may have come while the node caught up, or stood still.
+const LOOK_BACK: usize = 32;
 /// Blocks after which the pace is known.
-const SEEN: u32 = 3;
+const LEAST: u32 = 3;
 /// Blocks of a window that are kept for what comes after a training: making the delta, and sending a commitment.
 const RESERVE: u32 = 4;
 
@@ -17,13 +23,19 @@ impl Pace {
     /// At `now` the best block is number `block`. Gives when a training has to be over so that a commitment still comes before
     /// `ends_at`; nothing while the pace is not known.
     pub fn deadline(&mut self, now: Instant, block: u32, ends_at: u32) -> Option<Instant> {
-        let (first, seen_at) = match self.first {
+        if self.seen.back().is_some_and(|(last, _)| *last > block) {
             // After a fork the count begins anew.
-            Some(first) if first.0 <= block => first,
-            _ => *self.first.insert((block, now)),
-        };
-        let blocks = block - first;
-        if blocks < SEEN {
+            self.seen.clear();
+        }
+        if self.seen.back().is_none_or(|(last, _)| *last < block) {
+            self.seen.push_back((block, now));
+        }
+        while self.seen.len() > LOOK_BACK {
+            self.seen.pop_front();
+        }
+        let (first, seen_at) = *self.seen.front()?;
+        let blocks = block.saturating_sub(first);
+        if blocks < LEAST {
             return None;
         }
         let each = now
@@ -49,5 +61,22 @@ mod tests {
         assert_eq!(pace.deadline(now, 110, 200), Some(now + 172 * second));
         assert_eq!(pace.deadline(now, 110, 112), Some(now));
         assert_eq!(pace.deadline(now, 90, 200), None, "after a fork");
+    }
+
+    #[test]
+    fn what_came_while_the_node_caught_up_is_forgotten() {
+        let start = Instant::now();
+        let mut pace = Pace::default();
+        for block in 0..1_000 {
+            pace.deadline(start, block, 2_000);
+        }
+        let mut now = start;
+        for block in 1_000..1_040 {
+            now += Duration::from_secs(6);
+            let deadline = pace.deadline(now, block, block + 14);
+            if block == 1_039 {
+                assert_eq!(deadline, Some(now + Duration::from_secs(60)));
+            }
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     },
 };
 use gotong_protocol::{Graph, Hash, RoundId, TaskId};
-use gotong_scoring::blake2_256;
+use gotong_scoring::{blake2_256, Delta};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::{rand_core::OsError, rngs::OsRng, TryRngCore};
 use std::sync::{
@@ -128,7 +128,7 @@ impl TrainingJob {
     }
 
     fn make(&self, progress: &mut dyn FnMut(Step)) -> Result<Made, RunError> {
-        let (Trained { mut change, memory }, parts) = match &self.source {
+        let (Trained { change, memory }, parts) = match &self.source {
             DeltaSource::Weights(own) => (self.difference(own), None),
             DeltaSource::Train(training) => {
                 let parts = Parts::of(&training.data, &self.graph);
@@ -137,17 +137,17 @@ impl TrainingJob {
                 (trained, is_honest.then_some(parts))
             }
         };
-        if let Some(residual) = &self.residual {
+        let whole = self.residual.as_ref().map(|residual| {
+            let mut whole = change.clone();
             let decay = residual_decay(&self.graph, self.keep_permille, self.delta_bytes);
-            add_residual(&mut change, residual, decay);
-        }
-        let (delta, bytes) = compress(&change, self.keep_permille, self.delta_bytes)
-            .ok_or(RunError::NothingLearned)?;
-        if let Some(parts) = &parts {
-            if let Some(harm) = parts.harm(&self.graph, &self.master, &delta)? {
-                return Err(RunError::Harmful(harm));
-            }
-        }
+            add_residual(&mut whole, residual, decay);
+            whole
+        });
+        let (change, delta, bytes) = match whole.map(|whole| self.tried(whole, parts.as_ref())) {
+            // What was left out before may be what does harm by now: then it is dropped.
+            None | Some(Err(RunError::Harmful(_))) => self.tried(change, parts.as_ref())?,
+            Some(tried) => tried?,
+        };
         let salt = random_hash()?;
         let residual = || Residual {
             round: self.round,
@@ -163,6 +163,21 @@ impl TrainingJob {
                 delta: bytes,
             },
         })
+    }
+
+    /// The delta of a change, and its encoding; tried on what was kept back, if anything was.
+    fn tried(
+        &self,
+        change: Vec<i32>,
+        parts: Option<&Parts>,
+    ) -> Result<(Vec<i32>, Delta, Vec<u8>), RunError> {
+        let (delta, bytes) = compress(&change, self.keep_permille, self.delta_bytes)
+            .ok_or(RunError::NothingLearned)?;
+        let harm = parts.map(|parts| parts.harm(&self.graph, &self.master, &delta));
+        match harm.transpose()?.flatten() {
+            Some(harm) => Err(RunError::Harmful(harm)),
+            None => Ok((change, delta, bytes)),
+        }
     }
 
     /// The change that was made elsewhere.

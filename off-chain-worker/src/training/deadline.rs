@@ -26,28 +26,28 @@ const TIMED: usize = 3;
 /// Watches over the time that a training has left.
 pub(super) struct Watch<'a> {
     deadline: Option<&'a Deadline>,
-    started: Instant,
-    /// Updates made before that, by an interrupted training.
-    before: usize,
+    /// When the first update was made, and its number: that one may have taken long, for a device compiles what it runs.
+    first: Option<(Instant, usize)>,
 }
 
 impl<'a> Watch<'a> {
-    /// Begins after so many updates.
-    pub fn new(deadline: Option<&'a Deadline>, before: usize) -> Self {
+    pub fn new(deadline: Option<&'a Deadline>) -> Self {
         Self {
             deadline,
-            started: Instant::now(),
-            before,
+            first: None,
         }
     }
 
-    /// After `step` updates of `of`: how many fit, if they are fewer.
-    pub fn fitting(&self, step: usize, of: usize) -> Option<usize> {
-        let made = step.saturating_sub(self.before);
-        let left = self.deadline?.get()?;
-        let left = left.saturating_duration_since(Instant::now());
-        let fit = step.saturating_add(updates_in(left, self.started.elapsed(), made)?);
-        (fit < of).then_some(fit)
+    /// After `step` updates: how many can be made in all, of those that are `asked` for.
+    pub fn fitting(&mut self, step: usize, asked: usize) -> usize {
+        let (first_at, first) = *self.first.get_or_insert_with(|| (Instant::now(), step));
+        let fit = || {
+            let left = self.deadline?.get()?;
+            let left = left.saturating_duration_since(Instant::now());
+            let made = step.saturating_sub(first);
+            Some(step.saturating_add(updates_in(left, first_at.elapsed(), made)?))
+        };
+        fit().map_or(asked, |fit| fit.min(asked))
     }
 }
 
@@ -74,16 +74,17 @@ mod tests {
     fn only_a_deadline_makes_a_training_shorter() {
         let deadline = Deadline::default();
         let begun = Instant::now();
-        let watch = |deadline| Watch {
-            deadline,
-            started: begun.checked_sub(Duration::from_secs(10)).unwrap_or(begun),
-            before: 5,
+        let first_at = begun.checked_sub(Duration::from_secs(10));
+        let mut watch = Watch {
+            deadline: Some(&deadline),
+            first: first_at.map(|at| (at, 5)),
         };
-        assert_eq!(watch(None).fitting(15, 100), None);
-        assert_eq!(watch(Some(&deadline)).fitting(15, 100), None, "not known");
+        assert_eq!(watch.fitting(15, 100), 100, "not known");
         deadline.set(begun);
-        assert_eq!(watch(Some(&deadline)).fitting(15, 100), Some(15), "over");
+        assert_eq!(watch.fitting(15, 100), 15, "over");
         deadline.set(begun + Duration::from_secs(3_600));
-        assert_eq!(watch(Some(&deadline)).fitting(15, 100), None, "time enough");
+        assert_eq!(watch.fitting(15, 100), 100, "it was put off");
+        watch.deadline = None;
+        assert_eq!(watch.fitting(15, 100), 100);
     }
 }

@@ -2,7 +2,7 @@
 //! they learn from, and the change to the master weights that a contributor submits.
 //!
 //! Floats live here only. What a round scores is the exact machine of `gotong_scoring`; training
-//! mimics its rounding so that what improves here improves there.
+//! mimics its rounding, or at least its clamps, so that what improves here improves there.
 
 mod batch;
 mod checkpoint;

@@ -205,8 +205,7 @@ pub fn train_from(
         batches.skip(state.step);
         report(state.step, config.steps, None);
     }
-    let watch = Watch::new(deadline, state.step);
-    let mut told = false;
+    let (asked, mut watch) = (config.steps, Watch::new(deadline));
     let mut checkpoints = checkpoints.map(Checkpointing::new);
     while state.step < config.steps {
         if stop.load(Ordering::Relaxed) {
@@ -217,15 +216,7 @@ pub fn train_from(
         });
         let rate = config.rate(state.step, state.descent.updates());
         state = state.updated(rate, gradients);
-        if let Some(fit) = watch.fitting(state.step, config.steps) {
-            if !told {
-                tracing::warn!(
-                    "only {fit} of {} updates fit into the time that is left: the training is cut short",
-                    config.steps
-                );
-            }
-            (config.steps, told) = (fit, true);
-        }
+        config.steps = watch.fitting(state.step, asked);
         let is_last = state.step >= config.steps;
         if is_last || state.step % REPORT_EVERY == 0 {
             report(state.step, config.steps, Some(bits(loss)?));
@@ -233,6 +224,12 @@ pub fn train_from(
         if let Some(checkpoints) = checkpoints.as_mut().filter(|_| !is_last) {
             checkpoints.take_if_due(&state, device)?;
         }
+    }
+    if state.step < asked {
+        tracing::warn!(
+            "{} of {asked} updates were made: no more fit into the Commit window",
+            state.step
+        );
     }
     let trained = state.network.master()?;
     let change = |(&after, &before): (&i16, &i16)| i32::from(after) - i32::from(before);

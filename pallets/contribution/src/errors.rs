@@ -161,7 +161,7 @@ mod errors {
         AuditWorkDiffers,
         /// Attesters could not evaluate the model on so many samples within the terms' window for it.
         TermsTooHeavy,
-        /// The longest delta of the terms is shorter or longer than the chain allows.
+        /// The longest delta of the terms is shorter or longer than the chain allows, or longer than the model needs.
         TermsDeltaInvalid,
         /// The delta is longer than the task takes.
         DeltaTooLong,

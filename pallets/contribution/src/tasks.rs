@@ -108,6 +108,10 @@ impl<T: Config> Tasks<T> {
             terms.can_be_scored(graph.cost(), parameters),
             Error::<T>::TermsTooHeavy
         );
+        ensure!(
+            terms.can_have_such_deltas(parameters),
+            Error::<T>::TermsDeltaInvalid
+        );
         ensure!(pool >= terms.cap_per_round, Error::<T>::PoolTooSmall);
         ensure!(
             weights.len() as u64 == u64::from(parameters).saturating_mul(2),

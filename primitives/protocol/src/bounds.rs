@@ -4,8 +4,10 @@
 pub const MAX_GRAPH_BYTES: u32 = 4096;
 /// Longest first weights of a task: two bytes a parameter, about a million parameters.
 pub const MAX_WEIGHT_BYTES: u32 = 2 << 20;
-/// Longest encoded delta that a task may take: its reveal fits into a block of a second that is nearly full.
+/// Longest encoded delta that a task may take: its reveal fits into a nearly full block of a chain with a block a second.
 pub const MAX_DELTA_BYTES: u32 = 192 << 10;
+/// Deltas may be so long whatever the model.
+pub const USUAL_DELTA_BYTES: u32 = 64 << 10;
 /// Shortest limit that a task may set for its deltas.
 pub const MIN_DELTA_BYTES: u32 = 4 << 10;
 /// Most bytes of a round's deltas together: blocks carry them, and attesters hold them in memory.

@@ -199,8 +199,8 @@ pub enum TermsError {
     /// A cap that leaves no room for what rounding takes, or pays for less than a millibit.
     #[error("the cap of a round is below 4,096 planck, or below the price of a millibit")]
     Cap,
-    /// The longest delta is shorter or longer than the chain allows.
-    #[error("the longest delta is not of 4 to 192 KiB")]
+    /// The longest delta is shorter or longer than the chain allows, or longer than the model needs.
+    #[error("the longest delta is not of 4 to 192 KiB, or longer than the model needs")]
     DeltaBytes,
     /// More than all of a round's pay goes to attesters.
     #[error("the attesters' fee is over 1000 permille")]
@@ -297,6 +297,12 @@ impl<Balance> TaskTerms<Balance> {
     /// Most of them whose account has proved nothing in the task, so that a crowd does not shut out who has.
     pub fn newcomer_places(&self) -> u32 {
         self.places() / 2
+    }
+
+    /// Whether a model of so many parameters can have deltas as long as these terms allow: 64 KiB, or four bits a parameter,
+    /// which is more than any delta takes. To allow more would only leave fewer places.
+    pub fn can_have_such_deltas(&self, parameters: u32) -> bool {
+        self.delta_bytes <= (parameters / 2).max(bounds::USUAL_DELTA_BYTES)
     }
 }
 
@@ -443,6 +449,21 @@ mod tests {
         assert_eq!(places((64 << 10) + 1), (1_023, 511));
         assert_eq!(places(192 << 10), (341, 170));
         assert_eq!(places(0), (0, 0), "which no task has");
+    }
+
+    #[test]
+    fn deltas_are_not_longer_than_a_model_needs() {
+        let suit = |delta_bytes: u32, parameters: u32| {
+            let terms = TaskTerms {
+                delta_bytes,
+                ..terms()
+            };
+            terms.can_have_such_deltas(parameters)
+        };
+        assert!(suit(64 << 10, 1));
+        assert!(!suit((64 << 10) + 1, 131_072));
+        assert!(suit(192 << 10, 393_216));
+        assert!(!suit(192 << 10, 393_215));
     }
 
     #[test]

@@ -12,8 +12,6 @@ type Weights = <Runtime as pallet_contribution::Config>::WeightInfo;
 
 /// Delta of the demo's model at 10 %, in bytes.
 const DEMO_DELTA_BYTES: u32 = 8_800;
-/// The longest delta of most tasks, in bytes.
-const USUAL_DELTA_BYTES: u32 = 64 << 10;
 /// Call, signature and extensions around a delta, at most.
 const ENVELOPE_BYTES: u32 = 256;
 /// Blocks of the demo's reveal window.
@@ -30,7 +28,7 @@ fn weights(report: &mut Map<String, Value>) -> Result<()> {
     for (call, weight) in [
         ("commit", Weights::commit()),
         ("reveal", Weights::reveal(DEMO_DELTA_BYTES)),
-        ("reveal_64_kib", Weights::reveal(USUAL_DELTA_BYTES)),
+        ("reveal_64_kib", Weights::reveal(bounds::USUAL_DELTA_BYTES)),
         ("reveal_192_kib", Weights::reveal(bounds::MAX_DELTA_BYTES)),
         ("attestation_commit", Weights::commit_attestation()),
         ("attestation_reveal", Weights::reveal_attestation()),
@@ -41,7 +39,7 @@ fn weights(report: &mut Map<String, Value>) -> Result<()> {
     }
     for (suffix, bytes) in [
         ("", DEMO_DELTA_BYTES),
-        ("_64_kib", USUAL_DELTA_BYTES),
+        ("_64_kib", bounds::USUAL_DELTA_BYTES),
         ("_192_kib", bounds::MAX_DELTA_BYTES),
     ] {
         report.insert(

@@ -147,6 +147,14 @@ struct Learned {
     steps: u64,
 }
 
+impl Drop for Alone {
+    fn drop(&mut self) {
+        // Nothing to do about a process that is gone already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 impl Alone {
     fn start(files: &Path, length: &str, value: &str) -> Result<Self> {
         let graph = Graph::transformer(&language::MODEL);
@@ -170,13 +178,10 @@ impl Alone {
         Ok(Self(command.spawn()?))
     }
 
-    fn learned(self) -> Result<Learned> {
-        let output = self.0.wait_with_output()?;
-        ensure!(
-            output.status.success(),
-            "PyTorch failed; its error is above"
-        );
-        let told: Value = serde_json::from_slice(&output.stdout)?;
+    fn learned(mut self) -> Result<Learned> {
+        let output = self.0.stdout.take().context("its output is a pipe")?;
+        let told: Value =
+            serde_json::from_reader(output).context("PyTorch ended; its error is above")?;
         Ok(Learned {
             bits: told["bits"].as_f64().context("bits")?,
             steps: told["steps"].as_u64().context("steps")?,

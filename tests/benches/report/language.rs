@@ -206,7 +206,7 @@ fn learning(text: &Text, report: &mut Map<String, Value>) -> Result<Vec<i16>> {
 
 /// Loss and speed of the trained model, exact and by PyTorch: evaluation of the same records, and updates
 /// of the same batch and optimizer. The plain model in f32 is the peer; the model that rounds as the machine
-/// does, as Burn's, is reported too.
+/// does is reported too. Burn's has the machine's clamps and does not round.
 fn beside_torch(text: &Text, weights: &[i16], report: &mut Map<String, Value>) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let torch = |rounded, wait| text.torch(folder.path(), weights, rounded, wait);

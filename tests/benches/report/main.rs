@@ -57,7 +57,7 @@ enum Part {
     Gradient,
     /// Scoring a round, by the number of its contributors
     Score,
-    /// Many hands beside one; with a whole demo, on a machine that does nothing else
+    /// Many hands beside one; with a whole demo, so only when asked for
     Hands,
     /// Disputes
     Judge,
@@ -68,7 +68,7 @@ enum Part {
 impl Part {
     /// Whether it is measured unless told otherwise.
     fn by_default(self) -> bool {
-        self != Self::Large
+        !matches!(self, Self::Large | Self::Hands)
     }
 
     fn measure(self, report: &mut Map<String, Value>, long: bool) -> Result<()> {

@@ -38,7 +38,7 @@ pub(super) fn mix(input: Output, pass: &Pass, from: u32, heads: u32) -> Output {
 }
 
 /// The shares of a causal softmax of scores in 1/64 log2 units. They add up to 1; before they are divided
-/// by their sum, they are rounded as by the machine.
+/// by their sum, they are rounded if the machine's rounding is in view.
 fn shares(scores: Tensor<4>, rounding: Rounding) -> Tensor<4> {
     const UNIT: f32 = LN_2 / LOGIT_STEPS;
     const UNSEEN: f32 = -1e9;

@@ -102,11 +102,8 @@ fn a_round_holds_so_many_submissions() {
 fn long_deltas_have_fewer_places() {
     ExtBuilder::default().build().execute_with(|| {
         register(1, 0);
-        let lab = Lab::default();
-        let mut terms = lab.terms();
-        terms.delta_bytes = 192 << 10;
-        assert_ok!(lab.open_with(terms, POOL));
-        let id = TaskId(0);
+        let id = Lab::default().open();
+        crate::Tasks::<Test>::mutate_extant(id, |task| task.terms.delta_bytes = 192 << 10);
         let taken = |commits, newcomers| {
             crate::Rounds::<Test>::mutate(id, RoundId(0), |round| {
                 let round = round.as_mut().unwrap();

@@ -95,6 +95,13 @@ fn bad_terms_are_refused_by_name() {
             Error::TermsPriceInvalid,
         );
         refused(&|t| t.cap_per_round = 4_095, Error::TermsCapInvalid);
+        refused(&|t| t.delta_bytes = 4_095, Error::TermsDeltaInvalid);
+        refused(
+            &|t| t.delta_bytes = (192 << 10) + 1,
+            Error::TermsDeltaInvalid,
+        );
+        // Longer than a delta of so small a model can be.
+        refused(&|t| t.delta_bytes = 65 << 10, Error::TermsDeltaInvalid);
         // Less than a millibit.
         refused(&|t| t.price_per_millibit = 10_001, Error::TermsCapInvalid);
         let shares: [fn(&mut ShareTerms); 7] = [
