@@ -123,10 +123,7 @@ fn with(base: &[i16], delta: &Delta, parts: i32) -> Vec<i16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::{
-        fixture::{small_transformer, text},
-        initial_weights,
-    };
+    use crate::training::fixture::{small_transformer, text};
 
     #[test]
     fn a_part_of_much_data_is_kept_back() {
@@ -169,15 +166,27 @@ mod tests {
     }
 
     #[test]
-    fn a_delta_that_ruins_the_model_does_harm_and_its_base_does_not() {
-        let graph = small_transformer();
-        let parts = Parts::of(&text(600, 0), &graph);
-        let base = initial_weights(&graph, 1);
-        let ruin: Vec<i32> = base.iter().map(|weight| -40 * i32::from(*weight)).collect();
-        let ruin = Delta::compress(&ruin, 1000);
-        assert!(parts.harm(&graph, &base, &ruin).unwrap().is_some());
-        let tiny = Delta::compress(&vec![1; base.len()], 10);
-        assert_eq!(parts.harm(&graph, &base, &tiny).unwrap(), None);
+    fn a_delta_that_ruins_the_model_does_harm_and_a_useless_one_does_not() {
+        let (graph, samples) = (Graph::mlp(&[6, 3]), 600);
+        // All of one class, of which only the biases tell anything.
+        let data = Labelled {
+            inputs: 6,
+            pixels: vec![0; 6 * samples],
+            labels: vec![0; samples],
+        };
+        let (parts, base) = (Parts::of(&data, &graph), vec![0; graph.parameters()]);
+        let delta = |changes: &[(usize, i32)]| {
+            let mut change = vec![0; base.len()];
+            for (position, by) in changes {
+                change[*position] = *by;
+            }
+            Delta::compress(&change, 1000)
+        };
+        let harm = |delta: &Delta| parts.harm(&graph, &base, delta).unwrap();
+        let biases = base.len() - 3;
+        assert!(harm(&delta(&[(biases, -32_000), (biases + 1, 32_000)])).is_some());
+        assert_eq!(harm(&delta(&[(biases, 32_000)])), None, "it helps");
+        assert_eq!(harm(&delta(&[(0, 32_000)])), None, "it changes nothing");
         assert_eq!(
             with(&[10, -7], &Delta::compress(&[-6, 6], 1000), 4),
             [9, -6]
