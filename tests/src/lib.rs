@@ -125,6 +125,12 @@ impl Network {
         attesters: &[&str],
         quorum: usize,
     ) -> Result<TaskId> {
+        self.register(contributors, attesters).await?;
+        self.open_another(size, attesters.len(), quorum).await
+    }
+
+    /// Registers contributors and attesters.
+    pub async fn register(&self, contributors: &[&str], attesters: &[&str]) -> Result<()> {
         for (names, role) in [
             (contributors, "--role=contributor --stake=100"),
             (attesters, "--role=attester --stake=1000"),
@@ -133,7 +139,11 @@ impl Network {
                 self.run(name, &format!("register {role}")).await?;
             }
         }
-        let seats = attesters.len();
+        Ok(())
+    }
+
+    /// Opens a task of this size as `Sponsor`, for those who are registered.
+    pub async fn open_another(&self, size: &str, seats: usize, quorum: usize) -> Result<TaskId> {
         let command = format!("task open {TERMS} {size} --seats={seats} --quorum={quorum}");
         let opened = self.run("Sponsor", &command).await?;
         let id = opened["task"]

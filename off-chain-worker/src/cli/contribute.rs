@@ -2,23 +2,28 @@
 
 use super::{data::Data, training::TrainingArgs, Globals};
 use crate::{
-    run::{drive, Contribute as Daemon, DeltaSource, Seed, Stop, Strategy, Training, NO_TIP},
-    training::{data::Use, DeviceChoice},
+    run::{
+        drive, Contribute as Daemon, ContributeAll, DeltaSource, Seed, Stop, Strategy,
+        TrainingPlan, NO_TIP,
+    },
+    training::{data::Part, DeviceChoice},
 };
-use anyhow::Context;
+use anyhow::{ensure, Context};
 use gotong_protocol::{RoundId, TaskId};
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{str::FromStr, time::Duration};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Example:\n  gotong contribute --dev Bob --task 0 --part 1/4\n\n\
+    after_help = "Examples:\n  gotong contribute --dev Bob --task 0 --part 1/4\n  \
+                  gotong contribute --dev Bob --task auto\n\n\
                   Restart it at any time: it goes on where it was, from the last checkpoint of its training, and commits \
                   once a round."
 )]
 pub struct Contribute {
-    /// The task
-    #[arg(long)]
-    task: u32,
+    /// The task, or `auto`: all that you have the stake and the data for, one training at a time. Each gets a share of your time in
+    /// proportion to what it pays all contributors per block
+    #[arg(long, value_name = "ID|auto")]
+    task: Tasks,
     /// Train on one of so many equal parts of the data only, such as 2/4: of text a contiguous one
     #[arg(long, default_value = "1/1", value_name = "I/N")]
     part: Part,
@@ -45,48 +50,72 @@ pub struct Contribute {
     until_round: Option<u32>,
 }
 
-/// One of `of` equal parts, counted from 1.
+/// What `--task` takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Part {
-    index: usize,
-    of: usize,
+enum Tasks {
+    /// Every task that the account may contribute to and that there is data for.
+    Auto,
+    /// One task.
+    One(TaskId),
 }
 
-impl FromStr for Part {
+impl FromStr for Tasks {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.split_once('/')
-            .and_then(|(index, of)| {
-                let (index, of) = (index.parse().ok()?, of.parse().ok()?);
-                (1..=of).contains(&index).then_some(Self { index, of })
-            })
-            .ok_or_else(|| format!("`{text}` is not a part such as 2/4"))
+        match text {
+            "auto" => Ok(Self::Auto),
+            id => id
+                .parse()
+                .map(|id| Self::One(TaskId(id)))
+                .map_err(|_| format!("`{text}` is neither the number of a task nor `auto`")),
+        }
+    }
+}
+
+impl Contribute {
+    fn plan(&self) -> anyhow::Result<TrainingPlan> {
+        Ok(TrainingPlan {
+            folder: self.data.folder.path(),
+            set: self.data.data,
+            part: self.part,
+            keep_permille: self.training.kept(),
+            options: self.training.options(),
+            seed: self.seed.map_or(Seed::System, Seed::Given),
+            device: self.device.open()?,
+            checkpoint_every: Duration::from_secs(self.checkpoint_every),
+            strategy: self.strategy,
+        })
     }
 }
 
 pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
-    let task = TaskId(args.task);
-    let view = globals.client().await?.best().await?.task(task).await?;
-    let view = view.with_context(|| format!("there is no task {task}"))?;
-    let data = args.data.load(Use::Training, &view.graph)?;
-    let training = Training {
-        data: Arc::new(data.part(args.part.index - 1, args.part.of)),
-        options: args.training.options(),
-        seed: args.seed.map_or(Seed::System, Seed::Given),
-        device: args.device.open()?,
-        checkpoint_every: Duration::from_secs(args.checkpoint_every),
-        strategy: args.strategy,
-    };
-    let mut daemon = Daemon::new(
-        globals.signer()?,
-        globals.dirs()?,
-        task,
-        DeltaSource::Train(training),
-        args.training.keep_permille(&view.graph),
-        args.until_round.map(RoundId),
-    );
-    Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
+    match args.task {
+        Tasks::Auto => {
+            ensure!(
+                args.until_round.is_none(),
+                "`--until-round` needs a single task, as in `--task 0`"
+            );
+            let mut daemon = ContributeAll::new(globals.signer()?, globals.dirs()?, args.plan()?);
+            Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
+        }
+        Tasks::One(task) => {
+            let view = globals.client().await?.best().await?.task(task).await?;
+            let graph = view
+                .with_context(|| format!("there is no task {task}"))?
+                .graph;
+            let plan = args.plan()?;
+            let mut daemon = Daemon::new(
+                globals.signer()?,
+                globals.dirs()?,
+                task,
+                DeltaSource::Train(plan.training(plan.data(&graph)?)),
+                plan.keep_permille(&graph),
+                args.until_round.map(RoundId),
+            );
+            Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -94,10 +123,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_count_from_one() {
-        assert_eq!("2/4".parse(), Ok(Part { index: 2, of: 4 }));
-        for wrong in ["0/4", "5/4", "1", "1/0", "a/b", "-1/2"] {
-            assert!(wrong.parse::<Part>().is_err(), "{wrong}");
+    fn a_task_is_a_number_or_auto() {
+        assert_eq!("7".parse(), Ok(Tasks::One(TaskId(7))));
+        assert_eq!("auto".parse(), Ok(Tasks::Auto));
+        for wrong in ["", "-1", "all", "4294967296"] {
+            assert!(wrong.parse::<Tasks>().is_err(), "{wrong}");
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The options that name a data set and the folder of all of them.
 
-use crate::training::data::{self, DataSet, Labelled, Use, DATA_VARIABLE};
-use anyhow::Context;
+use crate::training::data::{self, DataError, DataSet, Labelled, Use, DATA_VARIABLE};
 use gotong_protocol::Graph;
 use std::path::PathBuf;
 
@@ -30,25 +29,8 @@ impl DataFolder {
 }
 
 impl Data {
-    /// The chosen data set, else the one that `graph` is made for.
-    pub fn set(&self, graph: &Graph) -> anyhow::Result<DataSet> {
-        set(self.data, graph)
-    }
-
     /// The part for one use, as samples that `graph` takes.
-    pub fn load(&self, part: Use, graph: &Graph) -> anyhow::Result<Labelled> {
-        Ok(self.set(graph)?.load(&self.folder.path(), part, graph)?)
+    pub fn load(&self, part: Use, graph: &Graph) -> Result<Labelled, DataError> {
+        DataSet::choose(self.data, graph)?.load(&self.folder.path(), part, graph)
     }
-}
-
-/// The chosen data set, else the one that `graph` is made for.
-pub fn set(chosen: Option<DataSet>, graph: &Graph) -> anyhow::Result<DataSet> {
-    chosen.or_else(|| DataSet::of(graph)).with_context(|| {
-        let misfits = DataSet::ALL.iter().filter_map(|set| set.check(graph).err());
-        let misfits: Vec<String> = misfits.map(|misfit| misfit.to_string()).collect();
-        format!(
-            "no data set that Gotong knows fits the model: {}",
-            misfits.join("; ")
-        )
-    })
 }

@@ -65,8 +65,7 @@ impl FromStr for Temperature {
 
 pub async fn run(args: Generate, globals: &Globals) -> Result<()> {
     let (graph, weights) = args.source(globals).await?;
-    let set = super::data::set(args.data, &graph)?;
-    set.check(&graph)?;
+    let set = DataSet::choose(args.data, &graph)?;
     let tokenizer = set
         .tokenizer()
         .context("the model does not give text: choose a language model (`gotong task list`)")?;

@@ -10,11 +10,14 @@ use super::{
     Globals,
 };
 use crate::{
-    lab::{Experiment, LabError, Material, Rounds},
+    lab::{Estimate, Experiment, LabError, Law, Material, Rounds},
     model::{describe, Model},
     run::Stop,
     state::Folder,
-    training::{data::Use, DeviceChoice, Span, TrainingError},
+    training::{
+        data::{DataSet, Use},
+        DeviceChoice, Span, TrainingError,
+    },
 };
 use anyhow::{ensure, Context, Result};
 use codec::{Decode, Encode};
@@ -23,7 +26,7 @@ use gotong_scoring::{Graph, Samples};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{json, Map, Value};
 use std::{
-    fs,
+    fmt, fs,
     path::PathBuf,
     sync::{
         atomic::{AtomicBool, Ordering},
@@ -120,7 +123,7 @@ impl Lab {
     /// Plays all runs and tells what came of them. Gives whether it came to the end, and was not told to stop.
     fn play(self, output: Format, stop: &AtomicBool) -> Result<bool> {
         let Model(graph) = &self.model;
-        let set = self.data.set(graph)?;
+        let set = DataSet::choose(self.data.data, graph)?;
         let exams = self.data.load(Use::Exam, graph)?;
         let report = self.data.load(Use::Report, graph)?.slice(0..self.report);
         let material = Material {
@@ -191,7 +194,8 @@ impl Lab {
     fn settings(&self, experiment: &Experiment) -> Result<String> {
         let Experiment { graph, options, .. } = experiment;
         let config = options.config(graph, Span::WHOLE, experiment.seed);
-        let (set, report, device) = (self.data.set(graph)?, self.report, self.device);
+        let set = DataSet::choose(self.data.data, graph)?;
+        let (report, device) = (self.report, self.device);
         Ok(format!("{experiment:?} {config:?} {set} {report} {device}"))
     }
 
@@ -249,9 +253,15 @@ impl Lab {
                     .collect(),
             });
         }
+        let law = law(runs);
         let json = json!({
             "rounds": self.rounds,
             "bits_by_hands": by_hands,
+            "law": law.as_ref().map(|law| json!({
+                "floor": interval(law.floor),
+                "span": interval(law.span),
+                "exponent": interval(law.exponent),
+            })),
             "runs": runs.iter().map(|(experiment, run)| json!({
                 "hands": experiment.hands,
                 "seed": experiment.seed,
@@ -270,7 +280,8 @@ impl Lab {
         output.print(json, || {
             let head = ["hands", "runs", "start", "bits", "+-", "merged", "seconds"];
             let files = format!("\n{}\n{}", file.display(), picture.display());
-            table(&head, &rows) + &files
+            let law = law.map_or_else(String::new, |law| format!("\n{law}"));
+            table(&head, &rows) + &law + &files
         });
         Ok(())
     }
@@ -304,6 +315,54 @@ impl Equipment<'_> {
         }
         Ok(Some(run))
     }
+}
+
+/// The loss after the last round as a law of the number of hands: each seed gives one, and so several of them an interval.
+struct Laws {
+    floor: Estimate,
+    span: Estimate,
+    exponent: Estimate,
+}
+
+fn law(runs: &[(Experiment, Run)]) -> Option<Laws> {
+    let seeds: Vec<u64> = runs.iter().map(|(experiment, _)| experiment.seed).collect();
+    let of_seed = |seed: u64| {
+        let own = runs
+            .iter()
+            .filter(|(experiment, _)| experiment.seed == seed);
+        let losses = own
+            .filter_map(|(experiment, run)| Some((experiment.hands as f64, *run.losses.last()?)));
+        Law::fit(&losses.collect::<Vec<_>>())
+    };
+    let laws: Option<Vec<Law>> = distinct(&seeds).into_iter().map(of_seed).collect();
+    let laws = laws.filter(|laws| laws.len() > 1)?;
+    let estimate = |of: fn(&Law) -> f64| Estimate::of(&laws.iter().map(of).collect::<Vec<_>>());
+    Some(Laws {
+        floor: estimate(|law| law.floor)?,
+        span: estimate(|law| law.span)?,
+        exponent: estimate(|law| law.exponent)?,
+    })
+}
+
+impl fmt::Display for Laws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            floor,
+            span,
+            exponent,
+        } = self;
+        let term = |one: &Estimate| format!("({:.3} +- {:.3})", one.mean, one.within);
+        let (floor, span, exponent) = (term(floor), term(span), term(exponent));
+        write!(
+            f,
+            "bits = {floor} + {span} * hands ^ -{exponent}, 95 % confidence"
+        )
+    }
+}
+
+/// A mean, and half of its interval.
+fn interval(estimate: Estimate) -> Value {
+    json!([rounded(estimate.mean), rounded(estimate.within)])
 }
 
 fn title(experiment: &Experiment) -> String {

@@ -1,6 +1,6 @@
 //! The options that say how to train.
 
-use crate::training::TrainingOptions;
+use crate::training::{usual_keep_permille, TrainingOptions};
 use gotong_scoring::Graph;
 
 /// How to train in a round, and how much of the change to submit.
@@ -31,14 +31,17 @@ pub struct KeptArg {
 impl KeptArg {
     /// What is asked for, or what suits the graph.
     pub fn permille(&self, graph: &Graph) -> u32 {
-        self.keep_permille.unwrap_or(match graph.vocab() {
-            None => 100,
-            Some(_) => 260,
-        })
+        self.keep_permille
+            .unwrap_or_else(|| usual_keep_permille(graph))
     }
 }
 
 impl TrainingArgs {
+    /// Parameters to keep in a delta, in thousandths, if it was asked for.
+    pub fn kept(&self) -> Option<u32> {
+        self.kept.keep_permille
+    }
+
     /// Parameters to keep in a delta, in thousandths.
     pub fn keep_permille(&self, graph: &Graph) -> u32 {
         self.kept.permille(graph)

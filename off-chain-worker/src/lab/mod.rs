@@ -1,7 +1,11 @@
 //! Rounds of a task without a chain, in one process: real training, deltas, scoring, merges and ledgers, for any
 //! number of hands. What an experiment needs that a network of real processes is too slow for.
 
-use std::sync::atomic::AtomicBool;
+mod law;
+
+pub use law::{Estimate, Law};
+
+use std::{panic::resume_unwind, sync::atomic::AtomicBool, thread::scope};
 
 use burn::tensor::Device;
 use codec::{Decode, Encode};
@@ -11,6 +15,7 @@ use gotong_scoring::{
     Delta, Graph, Hash, Samples,
 };
 use rand::{rngs::StdRng, seq::index, SeedableRng};
+use rayon::ThreadPoolBuilder;
 
 use crate::{
     evaluation::FastCpu,
@@ -166,13 +171,7 @@ impl Rounds {
         stop: &AtomicBool,
     ) -> Result<Outcome, LabError> {
         experiment.check(material)?;
-        // One after the other: each takes all cores, or the GPU.
-        let made = self
-            .hands
-            .iter()
-            .enumerate()
-            .map(|(number, hand)| self.train(number, hand, experiment, material, stop))
-            .collect::<Result<Vec<_>, _>>()?;
+        let made = self.train_all(experiment, material, stop)?;
         let terms = ShareTerms {
             outer_rate_q8: experiment.outer_rate_q8,
             ..ShareTerms::default()
@@ -224,6 +223,48 @@ impl Rounds {
         self.weights = scored.weights;
         self.round += 1;
         Ok(outcome)
+    }
+
+    /// What all hands make of a round. On the processor each takes a core if there are at least as many hands as cores; else one
+    /// after the other takes all cores, or the GPU.
+    fn train_all(
+        &self,
+        experiment: &Experiment,
+        material: &Material,
+        stop: &AtomicBool,
+    ) -> Result<Vec<Made>, LabError> {
+        let train = |number: usize| {
+            let hand = &self.hands[number];
+            self.train(number, hand, experiment, material, stop)
+        };
+        let (hands, cores) = (self.hands.len(), rayon::current_num_threads());
+        if material.device != Device::flex() || hands < cores {
+            return (0..hands).map(train).collect();
+        }
+        let pool = |_| ThreadPoolBuilder::new().num_threads(1).build();
+        let pools: Result<Vec<_>, _> = (0..cores).map(pool).collect();
+        let pools = pools.map_err(|error| TrainingError::Device(error.to_string()))?;
+        let by_core: Vec<Result<Vec<Made>, LabError>> = scope(|scope| {
+            let train = &train;
+            let threads: Vec<_> = pools
+                .iter()
+                .enumerate()
+                .map(|(core, pool)| {
+                    let own = (core..hands).step_by(cores);
+                    scope.spawn(move || pool.install(|| own.map(train).collect()))
+                })
+                .collect();
+            let joined = threads.into_iter().map(|thread| thread.join());
+            joined
+                .map(|made| made.unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        });
+        let mut by_core: Vec<_> = by_core
+            .into_iter()
+            .map(|made| Ok(made?.into_iter()))
+            .collect::<Result<_, LabError>>()?;
+        let next = |hand: usize| by_core[hand % cores].next();
+        Ok((0..hands).filter_map(next).collect())
     }
 
     /// What one hand makes of a round.

@@ -85,6 +85,20 @@ fn hands_learn_together_and_prove_it() {
     assert!(rounds.proved().sum::<u64>() > 0);
 }
 
+/// Hands on a core each make what they make one after the other on one core.
+#[test]
+fn hands_side_by_side_make_what_they_make_one_by_one() {
+    let (mut experiment, material) = of_text();
+    (experiment.hands, experiment.rounds) = (5, 2);
+    let played = |threads: usize| {
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+        pool.unwrap().install(|| played(&experiment, &material))
+    };
+    let one_by_one = played(1);
+    assert_eq!(played(2), one_by_one);
+    assert_eq!(played(3), one_by_one);
+}
+
 #[test]
 fn what_was_kept_goes_on_as_if_nothing_had_happened() {
     let (experiment, material) = of_text();

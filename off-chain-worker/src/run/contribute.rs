@@ -1,9 +1,12 @@
-//! The daemon of `gotong contribute` and `gotong submit`.
+//! The daemon of `gotong contribute` and `gotong submit`, for one task.
+
+mod claiming;
+pub(super) mod facts;
 
 use super::{
     checkpoints::Checkpoints,
-    claim_rounds,
     delta_source::DeltaSource,
+    inputs_digest,
     memories::Memories,
     pace::Pace,
     replica::ReplicaWorker,
@@ -16,17 +19,17 @@ use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
     engine::{Contributor, ContributorCommand, ContributorSnapshot, Submission},
     state::{Folder, Lock},
-    training::{Deadline, Span},
+    training::Deadline,
 };
+use facts::{check_registration, objection, span, takes_deltas};
 use gotong_protocol::{
-    may_reveal,
-    view::{RoundView, StakeView, TaskView},
-    Hash, HoldOutTerms, Phase, RoundId, TaskId, TaskTerms,
+    view::{RoundView, SubmissionView, TaskView},
+    Hash, Phase, RoundId, TaskId,
 };
 use std::{
     ops::ControlFlow,
     sync::{atomic::AtomicBool, Arc},
-    time::{Duration, Instant},
+    time::Instant,
 };
 use tracing::Instrument;
 
@@ -43,6 +46,10 @@ pub struct Contribute {
     until: Option<RoundId>,
     opened: Option<Opened>,
     training: Option<RunningTraining>,
+    /// Whether a training has to wait for its turn.
+    is_held: bool,
+    /// The root of the weights from which a training that waits for its turn could begin now.
+    ready: Option<Hash>,
     claims_resume_at: Instant,
     /// What was told last of claims that cannot be made.
     stuck: Option<StuckClaim>,
@@ -58,6 +65,8 @@ pub struct Contribute {
     /// What is sat out, because the delta for it would do harm: a round, the root of its weights, and the window. A round to
     /// which nobody commits has another window.
     sat_out: Option<(RoundId, Hash, u32)>,
+    /// The round that could not be computed ahead.
+    not_ahead: Option<RoundId>,
     pace: Pace,
     /// Why a process that is to end by itself has nothing to wait for.
     hopeless: Option<ReplicaError>,
@@ -86,7 +95,6 @@ enum Rebuilt {
     UpTo(ReplicaError),
 }
 
-const CLAIM_RETRY: Duration = Duration::from_secs(30);
 /// What the chain says of a delta that it keeps the author of, and does not score.
 const REVEALED_LATE: &str = "RevealedLate";
 
@@ -110,6 +118,8 @@ impl Contribute {
             until,
             opened: None,
             training: None,
+            is_held: false,
+            ready: None,
             claims_resume_at: Instant::now(),
             stuck: None,
             has_revealed: false,
@@ -117,16 +127,48 @@ impl Contribute {
             told: None,
             window: 0,
             sat_out: None,
+            not_ahead: None,
             pace: Pace::default(),
             hopeless: None,
         }
+    }
+
+    /// One that begins a training only when it is told to ([`Contribute::begin`]).
+    pub(super) fn held(self) -> Self {
+        Self {
+            is_held: true,
+            ..self
+        }
+    }
+
+    /// Whether a training waits for its turn.
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready.is_some()
+    }
+
+    /// Begins the training that waits for its turn, if one does.
+    pub(super) fn begin(&mut self, view: &TaskView) -> Result<(), RunError> {
+        if let (Some(base_root), Some(opened)) = (self.ready.take(), &self.opened) {
+            let span = round_span(self.task, view.round, &self.account);
+            self.training = span.in_scope(|| self.start_training(opened, view, base_root))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a training is at work.
+    pub(super) fn is_training(&self) -> bool {
+        let is_at_work = |training: &RunningTraining| !training.running.is_finished();
+        self.training.as_ref().is_some_and(is_at_work)
     }
 
     async fn open(&mut self, now: &Moment, view: &TaskView) -> Result<(), RunError> {
         if self.opened.is_some() {
             return Ok(());
         }
-        check_role(now.stake(&self.account).await?, view, &self.account)?;
+        let stake = check_registration(now.stake(&self.account).await?)?;
+        if let Some(why) = objection(&stake, view, &self.account) {
+            return Err(RunError::Refused(why.into()));
+        }
         let folder = Replica::folder(&self.dirs, view)?.sub(hex::encode(&self.account[..8]))?;
         let lock = folder.lock()?;
         let state_name = self.source.state_name();
@@ -140,7 +182,8 @@ impl Contribute {
             folder,
             state_name,
             engine,
-            worker: ReplicaWorker::new(self.dirs.clone(), ScorerOptions::default()),
+            worker: ReplicaWorker::new(self.dirs.clone(), ScorerOptions::default())
+                .without_disputes(),
             _lock: lock,
         });
         let rate = f64::from(view.terms.share.outer_rate_q8) / 256.0;
@@ -154,38 +197,53 @@ impl Contribute {
     async fn snapshot(
         &mut self,
         now: &Moment,
+        seen: Instant,
         task: &TaskView,
-    ) -> Result<Option<ContributorSnapshot>, RunError> {
-        let round = task.round;
-        let Some(view) = now.round(self.task, round).await? else {
-            return Ok(None);
-        };
+        view: &RoundView,
+        submissions: &[SubmissionView],
+    ) -> Result<ContributorSnapshot, RunError> {
         self.window = view.phase_started_at;
-        let deadline = self
-            .pace
-            .deadline(Instant::now(), now.block(), view.ends_at);
+        let deadline = self.pace.deadline(seen, now.block(), view.ends_at);
         if let (Phase::Commit, Some(training), Some(at)) = (view.phase, &self.training, deadline) {
             training.deadline.set(at);
         }
-        let submissions = now.submissions(self.task, round).await?;
         let own = submissions
             .iter()
             .find(|found| found.account == self.account);
-        Ok(Some(ContributorSnapshot {
+        Ok(ContributorSnapshot {
             block: now.block(),
-            round,
+            round: view.round,
             phase: view.phase,
-            takes_deltas: takes_deltas(&view, &task.terms, now.block()),
+            takes_deltas: takes_deltas(view, &task.terms, now.block()),
             base_root: view.base_root,
             submission: own.map(|own| match own.revealed {
                 Some(_) => Submission::Revealed,
                 None => Submission::Committed,
             }),
-            unclaimed: now
-                .ledger(&self.account, self.task)
-                .await?
-                .and_then(|ledger| ledger.next),
-        }))
+            unclaimed: self.unclaimed(now).await?,
+        })
+    }
+
+    /// Computes a round before it has ended, once its attesters have: then the next training can begin as soon as it ends.
+    async fn score_ahead(
+        &mut self,
+        opened: &mut Opened,
+        client: &Client,
+        now: &Moment,
+        task: &TaskView,
+        round: &RoundView,
+        submissions: &[SubmissionView],
+    ) {
+        let is_attested = matches!(round.phase, Phase::AttestReveal | Phase::Challenge);
+        if !is_attested || !round.has_samples() || self.not_ahead == Some(round.round) {
+            return;
+        }
+        let wanted = Some((round, inputs_digest(round, submissions)));
+        if let Err(error) = opened.worker.ready(client, now, task, wanted).await {
+            // Who needs the round meets the error again.
+            tracing::debug!("not computed ahead: {error}");
+            self.not_ahead = Some(round.round);
+        }
     }
 
     /// Takes over the result of a training run that has ended. Its checkpoint stays until all of the result is kept: whoever
@@ -240,6 +298,11 @@ impl Contribute {
                     return Ok(());
                 }
                 match self.rebuild(opened, client, now, view).await? {
+                    Rebuilt::Wholly if self.is_held => {
+                        // One for another round or from other weights is in vain.
+                        self.training = None;
+                        self.ready = Some(base_root);
+                    }
                     Rebuilt::Wholly => {
                         self.training = self.start_training(opened, view, base_root)?;
                     }
@@ -324,41 +387,6 @@ impl Contribute {
         }
     }
 
-    /// Claims; a refusal waits, so that it holds up nothing else.
-    async fn claim(
-        &mut self,
-        opened: &mut Opened,
-        client: &Client,
-        now: &Moment,
-        view: &TaskView,
-    ) -> Result<(), RunError> {
-        if Instant::now() < self.claims_resume_at {
-            return Ok(());
-        }
-        if let Rebuilt::Partly = self.rebuild(opened, client, now, view).await? {
-            return Ok(());
-        }
-        // What was rebuilt can be claimed, whatever came after it.
-        let Some(replica) = opened.worker.replica() else {
-            return Ok(());
-        };
-        let claims = claim_rounds(client, now, &self.signer, replica, view).await?;
-        if !claims.claimed.is_empty() {
-            let (rounds, paid) = (claims.claimed.len(), claims.paid());
-            tracing::info!("claimed {rounds} rounds, paid {paid} planck");
-        }
-        if let Some(stuck) = &claims.stuck {
-            self.claims_resume_at = Instant::now() + CLAIM_RETRY;
-            if !stuck.is_final {
-                tracing::warn!("cannot claim {stuck}; trying again in {CLAIM_RETRY:?}");
-            } else if claims.stuck != self.stuck {
-                tracing::error!("cannot claim {stuck}");
-            }
-        }
-        self.stuck = claims.stuck;
-        Ok(())
-    }
-
     fn start_training(
         &self,
         opened: &Opened,
@@ -425,30 +453,45 @@ impl Daemon for Contribute {
     async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
         let view = now.task(self.task).await?;
         let view = view.ok_or(RunError::NoTask(self.task))?;
-        self.open(now, &view).await?;
-        let Some(mut opened) = self.opened.take() else {
-            return Ok(ControlFlow::Continue(()));
-        };
-        let span = round_span(self.task, view.round, &self.account);
-        let acted = self.act(&mut opened, client, now, &view);
-        let flow = acted.instrument(span).await;
-        self.opened = Some(opened);
-        flow
+        self.look_at(client, now, Instant::now(), &view).await
     }
 }
 
 impl Contribute {
+    /// Does what is to be done in the task, of which this is the view in a block that was there at `seen`.
+    pub(super) async fn look_at(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        seen: Instant,
+        view: &TaskView,
+    ) -> Result<ControlFlow<()>, RunError> {
+        self.open(now, view).await?;
+        let Some(mut opened) = self.opened.take() else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        let span = round_span(self.task, view.round, &self.account);
+        let acted = self.act(&mut opened, client, now, seen, view);
+        let flow = acted.instrument(span).await;
+        self.opened = Some(opened);
+        flow
+    }
+
     async fn act(
         &mut self,
         opened: &mut Opened,
         client: &Client,
         now: &Moment,
+        seen: Instant,
         view: &TaskView,
     ) -> Result<ControlFlow<()>, RunError> {
+        self.ready = None;
         self.finish_training(opened).await?;
-        let Some(snapshot) = self.snapshot(now, view).await? else {
-            return Ok(ControlFlow::Continue(()));
+        let Some(round) = now.round(self.task, view.round).await? else {
+            return self.act_without_round(opened, client, now, view).await;
         };
+        let submissions = now.submissions(self.task, view.round).await?;
+        let snapshot = self.snapshot(now, seen, view, &round, &submissions).await?;
         self.has_revealed |= opened.engine.has_revealed(&snapshot);
         if opened.engine.is_too_late(&snapshot) && self.lost != Some(snapshot.round) {
             self.lost = Some(snapshot.round);
@@ -476,15 +519,16 @@ impl Contribute {
         for command in commands {
             self.execute(opened, client, now, view, command).await?;
         }
+        if !is_over {
+            self.score_ahead(opened, client, now, view, &round, &submissions)
+                .await;
+        }
         if let Some(error) = self.hopeless.take() {
             return Err(error.into());
         }
-        let is_stuck =
-            |stuck: &&StuckClaim| stuck.is_final && snapshot.unclaimed == Some(stuck.round);
-        match self.stuck.as_ref().filter(is_stuck) {
-            // There is nothing to wait for.
-            Some(stuck) if is_over => Err(RunError::Refused(format!("cannot claim {stuck}"))),
-            _ => Ok(ControlFlow::Continue(())),
+        match is_over {
+            true => self.wait_for_claims(snapshot.unclaimed),
+            false => Ok(ControlFlow::Continue(())),
         }
     }
 }
@@ -492,109 +536,5 @@ impl Contribute {
 impl Opened {
     fn save(&self) -> Result<(), RunError> {
         Ok(self.folder.save(&self.state_name, &self.engine)?)
-    }
-}
-
-/// Which part of its task the round is. With sealed shards a round in which nothing is revealed uses none up, so it is the
-/// shards that count.
-fn span(task: &TaskView) -> Span {
-    let hold_out = &task.terms.hold_out;
-    let rounds_before = match hold_out {
-        HoldOutTerms::Sealed { .. } => task.next_shard,
-        HoldOutTerms::Drawn { .. } => task.round.0,
-    };
-    Span::of_round(rounds_before, hold_out.rounds())
-}
-
-/// Whether the chain takes a delta of this round in the block after `block`.
-fn takes_deltas(round: &RoundView, terms: &TaskTerms, block: u32) -> bool {
-    let next = block.saturating_add(1);
-    let lasts = round.phase == Phase::Reveal && next < round.ends_at && round.shard.is_none();
-    let (started_at, window) = (round.phase_started_at, terms.windows.reveal_blocks);
-    lasts && (!terms.hold_out.is_sealed() || may_reveal(next, started_at, window, round.reveals))
-}
-
-/// A contributor needs stake and the role, and may not be the task's sponsor.
-fn check_role(
-    stake: Option<StakeView>,
-    task: &TaskView,
-    account: &Account,
-) -> Result<(), RunError> {
-    let minimum = task.terms.minimum_contributor_stake;
-    let advice = match stake {
-        _ if task.sponsor == *account => "the sponsor of a task may not contribute to it",
-        None => "not registered: run `gotong register --role contributor --stake AMOUNT` first",
-        Some(stake) if !stake.roles.contributor => "registered, but not as a contributor",
-        Some(stake) if stake.stake < minimum => "the task asks for more stake",
-        Some(stake) if !stake.active => "the registration is not active: its stake is leaving",
-        Some(_) => return Ok(()),
-    };
-    Err(RunError::Refused(advice.into()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::run::views;
-
-    #[test]
-    fn a_round_that_uses_no_shard_up_takes_no_part_of_the_task() {
-        let mut task = views::task();
-        (task.round, task.next_shard) = (RoundId(7), 2);
-        task.terms.hold_out = HoldOutTerms::Sealed {
-            root: [8; 32],
-            shards: 8,
-            samples: 64,
-        };
-        let part = |start: f64, end: f64| Span { start, end };
-        assert_eq!(span(&task), part(0.25, 0.375));
-        task.terms.hold_out = HoldOutTerms::Drawn {
-            root: [8; 32],
-            salt: [9; 32],
-            records: 1024,
-            samples: 64,
-            rounds: 14,
-        };
-        assert_eq!(span(&task), part(0.5, 8.0 / 14.0));
-    }
-
-    #[test]
-    fn deltas_are_taken_as_long_as_the_chain_takes_them() {
-        let mut terms = views::task().terms;
-        let mut round = RoundView {
-            phase: Phase::Reveal,
-            phase_started_at: 100,
-            ends_at: 120,
-            reveals: 0,
-            ..views::round()
-        };
-        // The window has 20 blocks; without a delta in the first half there will be no shard.
-        let takes = |round: &RoundView, terms: &TaskTerms, blocks: [u32; 4]| {
-            blocks.map(|block| takes_deltas(round, terms, block))
-        };
-        let blocks = [100, 108, 109, 118];
-        assert_eq!(takes(&round, &terms, blocks), [true, true, false, false]);
-        round.reveals = 1;
-        assert_eq!(takes(&round, &terms, blocks), [true; 4]);
-        assert!(!takes_deltas(&round, &terms, 119), "the window is over");
-        terms.hold_out = HoldOutTerms::Drawn {
-            root: [8; 32],
-            salt: [9; 32],
-            records: 1024,
-            samples: 64,
-            rounds: 10,
-        };
-        round.reveals = 0;
-        assert_eq!(takes(&round, &terms, blocks), [true; 4]);
-        round.shard = Some(gotong_protocol::view::ShardView {
-            index: 0,
-            published_at: 101,
-            key: [1; 32],
-            root: [2; 32],
-        });
-        assert_eq!(takes(&round, &terms, blocks), [false; 4]);
-        round.shard = None;
-        round.phase = Phase::AttestCommit;
-        assert_eq!(takes(&round, &terms, blocks), [false; 4]);
     }
 }

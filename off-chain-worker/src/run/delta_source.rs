@@ -1,11 +1,14 @@
 //! Where a contributor's changes come from.
 
 use super::training_job::Seed;
-use crate::training::{data::Labelled, TrainingOptions};
+use crate::training::{
+    data::{DataError, DataSet, Labelled, Part, Use},
+    usual_keep_permille, TrainingOptions,
+};
 use burn::tensor::Device;
 use codec::Encode;
-use gotong_scoring::blake2_256;
-use std::{sync::Arc, time::Duration};
+use gotong_scoring::{blake2_256, Graph};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// Where a contributor's changes come from.
 #[derive(Clone)]
@@ -58,6 +61,59 @@ pub struct Training {
     pub checkpoint_every: Duration,
     /// What to submit.
     pub strategy: Strategy,
+}
+
+/// How to train, whatever the task.
+#[derive(Clone)]
+pub struct TrainingPlan {
+    /// The folder of data sets.
+    pub folder: PathBuf,
+    /// The only data set to train on; else what fits the task's model.
+    pub set: Option<DataSet>,
+    /// The part of it to train on.
+    pub part: Part,
+    /// Parameters to keep in a delta, in thousandths; else what suits the task's model.
+    pub keep_permille: Option<u32>,
+    /// [`Training::options`].
+    pub options: TrainingOptions,
+    /// [`Training::seed`].
+    pub seed: Seed,
+    /// [`Training::device`].
+    pub device: Device,
+    /// [`Training::checkpoint_every`].
+    pub checkpoint_every: Duration,
+    /// [`Training::strategy`].
+    pub strategy: Strategy,
+}
+
+impl TrainingPlan {
+    /// Reads the data for a task with this model.
+    ///
+    /// # Errors
+    /// No data set fits the model, or it cannot be read.
+    pub fn data(&self, graph: &Graph) -> Result<Arc<Labelled>, DataError> {
+        let set = DataSet::choose(self.set, graph)?;
+        let data = set.load(&self.folder, Use::Training, graph)?;
+        Ok(Arc::new(data.chosen(self.part)))
+    }
+
+    /// The trainings on this data.
+    pub fn training(&self, data: Arc<Labelled>) -> Training {
+        Training {
+            data,
+            options: self.options.clone(),
+            seed: self.seed,
+            device: self.device.clone(),
+            checkpoint_every: self.checkpoint_every,
+            strategy: self.strategy,
+        }
+    }
+
+    /// Parameters to keep in a delta for a task with this model, in thousandths.
+    pub fn keep_permille(&self, graph: &Graph) -> u32 {
+        self.keep_permille
+            .unwrap_or_else(|| usual_keep_permille(graph))
+    }
 }
 
 /// What a contributor makes of its training.

@@ -1,9 +1,6 @@
 //! Gradients on all cores.
 
-use std::{
-    panic::resume_unwind,
-    thread::{available_parallelism, scope},
-};
+use std::{panic::resume_unwind, thread::scope};
 
 use burn::{
     optim::{GradientsAccumulator, GradientsParams},
@@ -18,11 +15,11 @@ use super::{batch::Batch, model::Network, TrainingError};
 pub(super) struct Cores(Vec<ThreadPool>);
 
 impl Cores {
-    /// For batches of `size` samples on `device`.
+    /// For batches of `size` samples on `device`; no more than the threads of the pool that this runs in, or else of all cores.
     pub fn of(device: &Device, size: usize) -> Result<Self, TrainingError> {
-        match available_parallelism() {
-            Ok(count) if *device == Device::flex() => Self::new(count.get().min(size)),
-            _ => Self::new(1),
+        match *device == Device::flex() {
+            true => Self::new(rayon::current_num_threads().min(size)),
+            false => Self::new(1),
         }
     }
 

@@ -20,6 +20,14 @@ pub fn residual_decay(graph: &Graph, keep_permille: u32, most_bytes: u32) -> f64
     }
 }
 
+/// Parameters that a delta for this model keeps, in thousandths, if nobody says otherwise.
+pub fn usual_keep_permille(graph: &Graph) -> u32 {
+    match graph.vocab() {
+        None => 100,
+        Some(_) => 260,
+    }
+}
+
 /// Adds what the last delta left out to `change`, times `decay`.
 pub fn add_residual(change: &mut [i32], residual: &[i32], decay: f64) {
     for (change, &left) in change.iter_mut().zip(residual) {

@@ -4,7 +4,7 @@ use crate::{contribute, small_task, ROUND_LIMIT};
 use anyhow::{Context, Result};
 use gotong::chain::{Call, ChainError, Inclusion};
 use gotong_protocol::{
-    pay, submission_commitment, view::RoundView, Delta, Outcome, RoundId, TaskId,
+    pay, submission_commitment, view::RoundView, Delta, Outcome, Phase, RoundId, TaskId,
 };
 use gotong_tests::{assert_settled, key, Network, UNIT};
 use std::{
@@ -189,6 +189,63 @@ async fn a_killed_training_goes_on() -> Result<()> {
     let (updates, _) = went_on.split_once(" of 4000").context(log.clone())?;
     assert!(updates.parse::<u32>()? > 0, "{log}");
     assert_eq!(checkpoint(&folder)?, None);
+    Ok(())
+}
+
+/// Far more updates than the Commit window has time for: the delta comes in time all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_training_that_takes_too_long_is_cut_short() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
+    let task = small_task(&network, &["One"], &["Judith"], 1).await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _attester = network.daemon("Judith", "attest")?;
+    let command = format!(
+        "contribute --task={} --steps=100000000 --until-round=1",
+        task.0
+    );
+    let contributor = network.daemon("One", &command)?;
+    let ended = network.ended(task, 0, ROUND_LIMIT).await?;
+    assert_settled(&ended)?;
+    assert_eq!((ended.commits, ended.reveals), (1, 1));
+    let log = fs::read_to_string(contributor.log())?;
+    assert!(
+        log.contains("of 100000000 updates were made: no more fit"),
+        "{log}"
+    );
+    assert_eq!(log.matches(" training").count(), 1, "{log}");
+    Ok(())
+}
+
+/// With a learning rate at which a model forgets everything, nothing is submitted; the window goes by. Then the same account
+/// trains as usual.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_is_sat_out_that_would_do_harm() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
+    let task = small_task(&network, &["One"], &["Judith"], 1).await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _attester = network.daemon("Judith", "attest")?;
+    let mut contributor = network.daemon(
+        "One",
+        &format!("{} --learning-rate=5", contribute(task, "1/1")),
+    )?;
+    let began = network.client.best().await?.round(task, RoundId(0)).await?;
+    let began = began.context("the first round")?.phase_started_at;
+    let rolled = network
+        .until("another Commit window", ROUND_LIMIT, async |moment| {
+            contributor.check()?;
+            let view = moment.round(task, RoundId(0)).await?;
+            Ok(view.filter(|view| view.phase_started_at > began))
+        })
+        .await?;
+    assert_eq!((rolled.phase, rolled.commits), (Phase::Commit, 0));
+    let log = fs::read_to_string(contributor.log())?;
+    assert!(log.contains("nothing is submitted in this round"), "{log}");
+    contributor.kill();
+
+    let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
+    let ended = network.ended(task, 0, ROUND_LIMIT).await?;
+    assert_settled(&ended)?;
+    assert_eq!((ended.commits, ended.reveals), (1, 1));
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod bodies;
 mod disputes;
 mod drawn;
+mod fields;
 mod journeys;
 mod pytorch;
 

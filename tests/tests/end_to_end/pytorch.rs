@@ -78,7 +78,7 @@ fn pytorch_computes_what_the_machine_computes() -> Result<()> {
 }
 
 /// A small language model, and what is enough of Shakespeare to score it.
-const MODEL: &str = r#"
+pub const SMALL_TRANSFORMER: &str = r#"
 kind = "transformer"
 vocab = 84
 tokens = 32
@@ -110,7 +110,7 @@ async fn train(network: &Network, base: &Path) -> Result<PathBuf> {
 async fn what_pytorch_trains_is_paid() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
     let model = network.folder().join("model.toml");
-    fs::write(&model, MODEL)?;
+    fs::write(&model, SMALL_TRANSFORMER)?;
     let size = format!("--model={} {SHARDS}", model.display());
     let task = network.open_task(&size, &["One"], &["Judith"], 1).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;

@@ -21,6 +21,8 @@ use tracing::Instrument;
 pub struct ReplicaWorker {
     dirs: WorkerDirs,
     scoring: ScorerOptions,
+    /// Whether it gets ready for disputes.
+    plays: bool,
     /// Not here while a job has it, nor before the first one has opened it.
     replica: Option<Box<Replica>>,
     job: Option<Job<Worked>>,
@@ -43,9 +45,18 @@ impl ReplicaWorker {
         Self {
             dirs,
             scoring,
+            plays: true,
             replica: None,
             job: None,
             subject: None,
+        }
+    }
+
+    /// One for somebody who takes part in no dispute.
+    pub fn without_disputes(self) -> Self {
+        Self {
+            plays: false,
+            ..self
         }
     }
 
@@ -63,6 +74,11 @@ impl ReplicaWorker {
         let mut is_done = match self.finish(Duration::ZERO).await {
             // Perhaps of the connection before: if it is this one's too, others tell.
             Err(ReplicaError::Chain(ChainError::Disconnected(_))) => false,
+            // Of a round that nobody asks for any more.
+            Err(error) if self.subject.is_some() && self.subject != subject => {
+                tracing::warn!("{error}");
+                false
+            }
             finished => finished?,
         };
         if !is_done && self.is_in_vain(now, task).await? {
@@ -108,7 +124,7 @@ impl ReplicaWorker {
         let (dirs, scoring) = (self.dirs.clone(), self.scoring.clone());
         let (client, now) = (client.clone(), now.clone());
         let (task, round) = (task.clone(), round.cloned());
-        let (replica, halt) = (self.replica.take(), Halt::default());
+        let (replica, halt, plays) = (self.replica.take(), Halt::default(), self.plays);
         let told = halt.clone();
         let work = async move {
             let opened = match replica {
@@ -122,7 +138,7 @@ impl ReplicaWorker {
                 Err(error) => (None, Err(error)),
                 Ok(mut replica) => {
                     replica.halted_by(told);
-                    let done = replica.work(&client, &now, round.as_ref()).await;
+                    let done = replica.work(&client, &now, round.as_ref(), plays).await;
                     (Some(replica), done)
                 }
             }
@@ -152,19 +168,20 @@ impl ReplicaWorker {
 }
 
 impl Replica {
-    /// Replays what has ended, computes `round` if there is one, and gets ready for its disputes.
+    /// Replays what has ended, computes `round` if there is one, and gets ready for its disputes if it `plays`.
     async fn work(
         &mut self,
         client: &Client,
         now: &Moment,
         round: Option<&RoundView>,
+        plays: bool,
     ) -> Result<(), ReplicaError> {
         self.advance(client, now).await?;
         let Some(round) = round else {
             return Ok(());
         };
         let scored = self.score(client, now, round).await?;
-        if is_contested(round, &scored) {
+        if plays && is_contested(round, &scored) {
             self.player(client, now, round).await?;
         }
         Ok(())

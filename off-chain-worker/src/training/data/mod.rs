@@ -1,9 +1,11 @@
 //! Data sets: read from one folder, checked by hash, and cut into parts that share nothing.
 
 mod fashion;
+mod part;
 mod text;
 
 pub use fashion::FashionMnist;
+pub use part::Part;
 pub use text::Shakespeare;
 
 use super::Tokenizer;
@@ -56,6 +58,20 @@ impl DataSet {
     /// The first data set that a model is made for, if there is one.
     pub fn of(graph: &Graph) -> Option<Self> {
         Self::ALL.into_iter().find(|set| set.check(graph).is_ok())
+    }
+
+    /// The chosen data set, else the one that `graph` is made for.
+    ///
+    /// # Errors
+    /// [`DataError::Misfit`] of the chosen one, else [`DataError::NoneFits`].
+    pub fn choose(chosen: Option<Self>, graph: &Graph) -> Result<Self, DataError> {
+        match chosen {
+            Some(set) => set.check(graph).map(|()| set),
+            None => Self::of(graph).ok_or_else(|| {
+                let misfits = Self::ALL.iter().filter_map(|set| set.check(graph).err());
+                DataError::NoneFits(misfits.map(|misfit| misfit.to_string()).collect())
+            }),
+        }
     }
 
     /// What makes tokens of text; none if the samples are not text.
@@ -225,6 +241,9 @@ pub enum DataError {
         /// What this model is instead.
         model: String,
     },
+    /// The model takes samples of no data set, for these reasons.
+    #[error("no data set that Gotong knows fits the model: {}", .0.join("; "))]
+    NoneFits(Vec<String>),
 }
 
 /// Reads a file of a data set; `advice` says how to get it.

@@ -1,0 +1,89 @@
+//! How the daemon of a contributor claims what it was credited with.
+
+use super::{super::claim_rounds, Contribute, Opened, Rebuilt};
+use crate::{
+    chain::{ChainError, Client, Moment},
+    run::{RunError, StuckClaim},
+};
+use gotong_protocol::{view::TaskView, RoundId};
+use std::{
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
+
+const CLAIM_RETRY: Duration = Duration::from_secs(30);
+
+impl Contribute {
+    /// The first round that is not claimed.
+    pub(super) async fn unclaimed(&self, now: &Moment) -> Result<Option<RoundId>, ChainError> {
+        let ledger = now.ledger(&self.account, self.task).await?;
+        Ok(ledger.and_then(|ledger| ledger.next))
+    }
+
+    /// Claims; a refusal waits, so that it holds up nothing else.
+    pub(super) async fn claim(
+        &mut self,
+        opened: &mut Opened,
+        client: &Client,
+        now: &Moment,
+        view: &TaskView,
+    ) -> Result<(), RunError> {
+        if Instant::now() < self.claims_resume_at {
+            return Ok(());
+        }
+        if let Rebuilt::Partly = self.rebuild(opened, client, now, view).await? {
+            return Ok(());
+        }
+        // What was rebuilt can be claimed, whatever came after it.
+        let Some(replica) = opened.worker.replica() else {
+            return Ok(());
+        };
+        let claims = claim_rounds(client, now, &self.signer, replica, view).await?;
+        if !claims.claimed.is_empty() {
+            let (rounds, paid) = (claims.claimed.len(), claims.paid());
+            tracing::info!("claimed {rounds} rounds, paid {paid} planck");
+        }
+        if let Some(stuck) = &claims.stuck {
+            self.claims_resume_at = Instant::now() + CLAIM_RETRY;
+            if !stuck.is_final {
+                tracing::warn!("cannot claim {stuck}; trying again in {CLAIM_RETRY:?}");
+            } else if claims.stuck != self.stuck {
+                tracing::error!("cannot claim {stuck}");
+            }
+        }
+        self.stuck = claims.stuck;
+        Ok(())
+    }
+
+    /// What is left of a task whose last round ended without a trace, because it was closed before anybody had committed.
+    pub(super) async fn act_without_round(
+        &mut self,
+        opened: &mut Opened,
+        client: &Client,
+        now: &Moment,
+        view: &TaskView,
+    ) -> Result<ControlFlow<()>, RunError> {
+        self.training = None;
+        if !view.state.is_over() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let unclaimed = self.unclaimed(now).await?;
+        if unclaimed.is_none() {
+            return Ok(ControlFlow::Break(()));
+        }
+        self.claim(opened, client, now, view).await?;
+        self.wait_for_claims(unclaimed)
+    }
+
+    /// When all else is over: an error if there is nothing to wait for either, because this round cannot be claimed.
+    pub(super) fn wait_for_claims(
+        &self,
+        unclaimed: Option<RoundId>,
+    ) -> Result<ControlFlow<()>, RunError> {
+        let is_stuck = |stuck: &&StuckClaim| stuck.is_final && unclaimed == Some(stuck.round);
+        match self.stuck.as_ref().filter(is_stuck) {
+            Some(stuck) => Err(RunError::Refused(format!("cannot claim {stuck}"))),
+            None => Ok(ControlFlow::Continue(())),
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! The daemon of `gotong contribute --task auto`: one account that contributes to every task it can, one training at a time.
+
+use super::{
+    contribute::facts::{check_registration, objection},
+    round_span,
+    tasks::Tasks,
+    time_shares::{weights, TimeShares, Worth},
+    Contribute, Daemon, DeltaSource, RunError, TrainingPlan, WorkerDirs,
+};
+use crate::{
+    chain::{Account, ChainError, Client, Keypair, Moment},
+    training::data::{DataError, DataSet, Labelled},
+};
+use gotong_protocol::{
+    view::{LedgerView, StakeView, TaskView},
+    Outcome, Phase, RoundId, TaskId,
+};
+use gotong_scoring::blake2_256;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+    sync::Arc,
+    time::Instant,
+};
+
+/// The daemon of a contributor to all tasks. It commits, reveals and claims in each as [`Contribute`] does, and trains for
+/// one at a time: each gets time in proportion to what it pays ([`TimeShares`]).
+pub struct ContributeAll {
+    signer: Keypair,
+    account: Account,
+    dirs: WorkerDirs,
+    plan: TrainingPlan,
+    tasks: Tasks,
+    contributions: BTreeMap<TaskId, Contribute>,
+    /// Tasks that nothing is done for any more: over, or without data here.
+    left_out: BTreeSet<TaskId>,
+    /// Tasks that the account may not contribute to as it is now, which was told.
+    refused: BTreeSet<TaskId>,
+    /// Data that was read, by data set and length of a sample.
+    data: Vec<(DataSet, u32, Arc<Labelled>)>,
+    shares: TimeShares,
+    /// The training under way.
+    busy: Option<Busy>,
+}
+
+/// A training, for the time that it takes.
+struct Busy {
+    task: TaskId,
+    began: Instant,
+    /// What the task weighs.
+    weight: f64,
+}
+
+impl ContributeAll {
+    /// Trains by `plan` for every task that it has data for.
+    pub fn new(signer: Keypair, dirs: WorkerDirs, plan: TrainingPlan) -> Self {
+        Self {
+            account: signer.public_key().0,
+            signer,
+            dirs,
+            plan,
+            tasks: Tasks::new(None),
+            contributions: BTreeMap::new(),
+            left_out: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            data: Vec::new(),
+            shares: TimeShares::default(),
+            busy: None,
+        }
+    }
+
+    /// Looks at one task; no training begins.
+    async fn look_at(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        seen: Instant,
+        stake: &StakeView,
+        view: &TaskView,
+    ) -> Result<(), RunError> {
+        if !self.contributions.contains_key(&view.id) {
+            let span = round_span(view.id, view.round, &self.account);
+            if view.state.is_over() && !self.has_claims(now, view.id).await? {
+                self.left_out.insert(view.id);
+                return Ok(());
+            }
+            match span.in_scope(|| self.open(stake, view)) {
+                Some(contribution) => self.contributions.insert(view.id, contribution),
+                None => return Ok(()),
+            };
+        }
+        let Some(contribution) = self.contributions.get_mut(&view.id) else {
+            return Ok(());
+        };
+        match contribution.look_at(client, now, seen, view).await {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => self.leave_out(view.id),
+            Err(RunError::Refused(why)) if view.state.is_over() => {
+                tracing::error!(task = %view.id, "{why}");
+                self.leave_out(view.id);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    async fn has_claims(&self, now: &Moment, task: TaskId) -> Result<bool, ChainError> {
+        let ledger = now.ledger(&self.account, task).await?;
+        Ok(ledger.is_some_and(|ledger| ledger.next.is_some()))
+    }
+
+    fn leave_out(&mut self, task: TaskId) {
+        self.contributions.remove(&task);
+        self.left_out.insert(task);
+    }
+
+    /// What contributes to the task, if this account may, and there is data for it.
+    fn open(&mut self, stake: &StakeView, view: &TaskView) -> Option<Contribute> {
+        if let Some(why) = objection(stake, view, &self.account) {
+            if self.refused.insert(view.id) {
+                tracing::info!("left out: {why}");
+            }
+            return None;
+        }
+        let data = match self.data_for(view) {
+            Ok(data) => data,
+            Err(why) => {
+                tracing::warn!("left out until the next start: {why}");
+                self.left_out.insert(view.id);
+                return None;
+            }
+        };
+        tracing::info!("contributing to it");
+        let contribution = Contribute::new(
+            self.signer.clone(),
+            self.dirs.clone(),
+            view.id,
+            DeltaSource::Train(self.plan.training(data)),
+            self.plan.keep_permille(&view.graph),
+            None,
+        );
+        Some(contribution.held())
+    }
+
+    /// The data for a task, read once for all that take the same.
+    fn data_for(&mut self, view: &TaskView) -> Result<Arc<Labelled>, DataError> {
+        let set = DataSet::choose(self.plan.set, &view.graph)?;
+        let inputs = view.graph.inputs;
+        let mut kept = self.data.iter();
+        if let Some((_, _, data)) = kept.find(|kept| (kept.0, kept.1) == (set, inputs)) {
+            return Ok(data.clone());
+        }
+        // It takes seconds at most, and once.
+        let data = tokio::task::block_in_place(|| self.plan.data(&view.graph))?;
+        self.data.push((set, inputs, data.clone()));
+        Ok(data)
+    }
+
+    /// Counts the time of a training that has ended.
+    fn count_time(&mut self) {
+        let is_at_work = |busy: &mut Busy| {
+            let contribution = self.contributions.get(&busy.task);
+            contribution.is_some_and(Contribute::is_training)
+        };
+        if let Some(ended) = self.busy.take_if(|busy| !is_at_work(busy)) {
+            self.shares
+                .spent(ended.task, ended.began.elapsed(), ended.weight);
+        }
+    }
+
+    /// Begins the training whose turn it is, for one of the tasks that were looked at.
+    async fn train(&mut self, now: &Moment, views: &[TaskView]) -> Result<(), RunError> {
+        let is_ready = |contribution: &Contribute| contribution.is_ready();
+        if !self.contributions.values().any(is_ready) {
+            return Ok(());
+        }
+        let (mut open, mut worths, mut ready) = (Vec::new(), Vec::new(), Vec::new());
+        for view in views {
+            let Some(contribution) = self.contributions.get(&view.id) else {
+                continue;
+            };
+            match worth(now, &self.account, view).await {
+                Ok((worth, has_time)) => {
+                    if is_ready(contribution) && has_time {
+                        ready.push(view.id);
+                    }
+                    open.push(view);
+                    worths.push(worth);
+                }
+                Err(error) => {
+                    self.tasks.survive(view.id, Err(error.into()))?;
+                }
+            }
+        }
+        // Not everybody begins with the same task.
+        ready.sort_by_key(|id| blake2_256(&[&self.account, &id.0.to_le_bytes()]));
+        let Some(next) = self.shares.next(&ready) else {
+            return Ok(());
+        };
+        let mut weighed = open.into_iter().zip(weights(&worths));
+        let (Some((view, weight)), Some(contribution)) = (
+            weighed.find(|(view, _)| view.id == next),
+            self.contributions.get_mut(&next),
+        ) else {
+            return Ok(());
+        };
+        self.busy = Some(Busy {
+            task: next,
+            began: Instant::now(),
+            weight,
+        });
+        let began = contribution.begin(view);
+        if self.tasks.survive(next, began)? {
+            self.leave_out(next);
+        }
+        Ok(())
+    }
+}
+
+/// Rounds that are looked back at.
+const LOOK_BACK: u32 = 4;
+
+/// What a task pays all contributors, and whether the window of its round leaves time for a training.
+async fn worth(
+    now: &Moment,
+    account: &Account,
+    view: &TaskView,
+) -> Result<(Worth, bool), ChainError> {
+    let (mut pots, mut has_time) = (Vec::new(), false);
+    for round in view.round.0.saturating_sub(LOOK_BACK)..=view.round.0 {
+        let Some(round) = now.round(view.id, RoundId(round)).await? else {
+            continue;
+        };
+        match round.outcome {
+            // A quarter of the window at least: what is begun later would hardly learn anything.
+            None => {
+                let left = round.ends_at.saturating_sub(now.block());
+                has_time = left.saturating_mul(4) >= view.terms.windows.commit_blocks;
+            }
+            // It says nothing about what the task pays.
+            Some(Outcome::NoReveals) => {}
+            Some(_) => pots.push(round.pot.saturating_sub(round.released)),
+        }
+    }
+    let own = now.ledger(account, view.id).await?;
+    Ok((worth_of(view, &pots, own.as_ref()), has_time))
+}
+
+/// The worth of a task whose last rounds paid contributors so much, or may still pay it. One in which this account's own credits add up
+/// to nothing counts as one that pays nothing.
+fn worth_of(view: &TaskView, pots: &[u128], own: Option<&LedgerView>) -> Worth {
+    const PHASES: [Phase; 5] = [
+        Phase::Commit,
+        Phase::Reveal,
+        Phase::AttestCommit,
+        Phase::AttestReveal,
+        Phase::Challenge,
+    ];
+    let blocks: u32 = PHASES
+        .map(|phase| view.terms.windows.of(phase))
+        .iter()
+        .sum();
+    let each = |planck: u128| planck as f64 / f64::from(blocks.max(1));
+    let contributors = 1000u32.saturating_sub(view.terms.attester_fee_permille.into());
+    let most = view.terms.cap_per_round.min(view.pool);
+    let is_in_vain = own.is_some_and(|own| own.ledger.variance > 0 && own.ledger.sum <= 0);
+    let lately = (!pots.is_empty()).then(|| each(pots.iter().sum()) / pots.len() as f64);
+    Worth {
+        lately: if is_in_vain { Some(0.0) } else { lately },
+        most: each(most) * f64::from(contributors) / 1000.0,
+    }
+}
+
+impl Daemon for ContributeAll {
+    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
+        let seen = Instant::now();
+        let stake = check_registration(now.stake(&self.account).await?)?;
+        let mut views = Vec::new();
+        for view in self.tasks.all(now).await? {
+            if self.left_out.contains(&view.id) {
+                continue;
+            }
+            let looked = self.look_at(client, now, seen, &stake, &view).await;
+            let is_well = looked.is_ok();
+            if self.tasks.survive(view.id, looked)? {
+                self.leave_out(view.id);
+            } else if is_well {
+                views.push(view);
+            }
+        }
+        self.count_time();
+        if self.busy.is_none() {
+            self.train(now, &views).await?;
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::views;
+    use gotong_scoring::share::Ledger;
+
+    #[test]
+    fn a_task_is_worth_what_it_pays_all_contributors_for_a_block() {
+        let mut task = views::task();
+        let windows = task.terms.windows;
+        let blocks = windows.commit_blocks
+            + windows.reveal_blocks
+            + 2 * windows.attest_blocks
+            + windows.challenge_blocks;
+        let blocks = u128::from(blocks);
+        (task.terms.cap_per_round, task.pool) = (3_000 * blocks, 2_000 * blocks);
+        task.terms.attester_fee_permille = 500;
+        let worth = |lately: Option<f64>| Worth {
+            lately,
+            most: 1_000.0,
+        };
+        assert_eq!(worth_of(&task, &[], None), worth(None));
+        let pots = [600, 0, 300].map(|pot| pot * blocks);
+        assert_eq!(worth_of(&task, &pots, None), worth(Some(300.0)));
+        let own = |sum: i64| LedgerView {
+            ledger: Ledger {
+                sum,
+                variance: 9,
+                ..Ledger::default()
+            },
+            task: task.id,
+            doubt: 0,
+            paid: 0,
+            open: 0,
+            next: None,
+            is_proven: false,
+        };
+        assert_eq!(worth_of(&task, &pots, Some(&own(5))), worth(Some(300.0)));
+        let in_vain = worth_of(&task, &pots, Some(&own(-5)));
+        assert_eq!(in_vain, worth(Some(0.0)));
+    }
+}
