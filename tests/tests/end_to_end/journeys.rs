@@ -216,25 +216,29 @@ async fn a_training_that_takes_too_long_is_cut_short() -> Result<()> {
     Ok(())
 }
 
-/// With a learning rate at which a model forgets everything, nothing is submitted; the window goes by. Then the same account
-/// trains as usual.
+/// With a learning rate at which a model forgets what it has learned, nothing is submitted, and the window goes by. Then the same
+/// account trains as usual.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_round_is_sat_out_that_would_do_harm() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
     let task = small_task(&network, &["One"], &["Judith"], 1).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _attester = network.daemon("Judith", "attest")?;
-    let mut contributor = network.daemon(
-        "One",
-        &format!("{} --learning-rate=5", contribute(task, "1/1")),
-    )?;
-    let began = network.client.best().await?.round(task, RoundId(0)).await?;
-    let began = began.context("the first round")?.phase_started_at;
+    let usual = contribute(task, "1/1");
+    let mut contributor = network.daemon("One", &format!("{usual} --until-round=1"))?;
+    assert_settled(&network.ended(task, 0, ROUND_LIMIT).await?)?;
+    contributor.kill();
+
+    let mut contributor = network.daemon("One", &format!("{usual} --learning-rate=20"))?;
+    let mut began = None;
     let rolled = network
         .until("another Commit window", ROUND_LIMIT, async |moment| {
             contributor.check()?;
-            let view = moment.round(task, RoundId(0)).await?;
-            Ok(view.filter(|view| view.phase_started_at > began))
+            let Some(view) = moment.round(task, RoundId(1)).await? else {
+                return Ok(None);
+            };
+            let is_another = *began.get_or_insert(view.phase_started_at) < view.phase_started_at;
+            Ok(is_another.then_some(view))
         })
         .await?;
     assert_eq!((rolled.phase, rolled.commits), (Phase::Commit, 0));
@@ -242,8 +246,8 @@ async fn a_round_is_sat_out_that_would_do_harm() -> Result<()> {
     assert!(log.contains("nothing is submitted in this round"), "{log}");
     contributor.kill();
 
-    let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
-    let ended = network.ended(task, 0, ROUND_LIMIT).await?;
+    let _contributor = network.daemon("One", &usual)?;
+    let ended = network.ended(task, 1, ROUND_LIMIT).await?;
     assert_settled(&ended)?;
     assert_eq!((ended.commits, ended.reveals), (1, 1));
     Ok(())
