@@ -1,6 +1,10 @@
 //! `gotong contribute`: trains and submits, round after round.
 
-use super::{data::Data, training::TrainingArgs, Globals};
+use super::{
+    data::Data,
+    training::{at_least_one, TrainingArgs},
+    Globals,
+};
 use crate::{
     run::{
         drive, Contribute as Daemon, ContributeAll, DeltaSource, Seed, Stop, Strategy,
@@ -41,6 +45,9 @@ pub struct Contribute {
     /// Where to train
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceChoice,
+    /// Cores to train and to score rounds on [default: all]. With several workers on one machine, give each its part
+    #[arg(long, value_name = "CORES", value_parser = at_least_one)]
+    threads: Option<usize>,
     /// Keep a checkpoint of the training every so many seconds, from which it goes on after a restart with the same options;
     /// less often if that took more than 5 % of the time; 0 keeps one after every update
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
@@ -90,6 +97,10 @@ impl Contribute {
 }
 
 pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
+    if let Some(threads) = args.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build_global().context("cannot start threads")?;
+    }
     match args.task {
         Tasks::Auto => {
             ensure!(

@@ -256,6 +256,9 @@ impl Network {
         };
         start(SPONSOR, format!("sponsor --task={task}"), &[])?;
         let honest = cast.honest().count();
+        // More threads than cores get in each other's way.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let training = format!("{training} --threads={}", (cores / honest).max(1));
         for (part, name) in (1..).zip(cast.honest()) {
             let command = format!("contribute --task={task} --part={part}/{honest} {training}");
             start(&name, command, std::slice::from_ref(&data_dir))?;
