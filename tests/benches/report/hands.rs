@@ -38,7 +38,7 @@ const KEPT: u32 = 260;
 const DELTA_BYTES: u32 = 64 << 10;
 
 /// Updates of one hand in the demo, and of all three: `--steps` of ten rounds.
-const ALL_UPDATES: usize = 3 * 10 * 112;
+const ALL_UPDATES: usize = 3 * 10 * 180;
 /// The best of 0.002, 0.003, 0.004 and 0.006 for PyTorch.
 const TORCH_RATE: f64 = 0.003;
 
