@@ -262,6 +262,12 @@ impl Contribute {
                 self.sat_out = Some((ended.round, ended.base_root, self.window));
                 return Ok(());
             }
+            // Of many tasks, one that cannot be trained for stops none of the others.
+            Err(error) if self.is_held && error.is_fatal() => {
+                tracing::error!("{error}: nothing is submitted in this round");
+                self.sat_out = Some((ended.round, ended.base_root, self.window));
+                return Ok(());
+            }
             made => made?,
         };
         if let Some(memory) = made.memory {
@@ -513,13 +519,20 @@ impl Contribute {
         if !commands.iter().any(trains) {
             self.training = None;
         }
-        if is_over && (commands.is_empty() || matches!(self.source, DeltaSource::Weights(_))) {
+        if is_over && matches!(self.source, DeltaSource::Weights(_)) {
+            return self.end_of_submission();
+        }
+        if is_over && commands.is_empty() {
             return Ok(ControlFlow::Break(()));
         }
+        let claims =
+            |command: &ContributorCommand| matches!(command, ContributorCommand::Claim { .. });
+        // A claim needs the replica for itself.
+        let is_claiming = commands.iter().any(claims);
         for command in commands {
             self.execute(opened, client, now, view, command).await?;
         }
-        if !is_over {
+        if !is_over && !is_claiming {
             self.score_ahead(opened, client, now, view, &round, &submissions)
                 .await;
         }

@@ -20,7 +20,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
     sync::Arc,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// The daemon of a contributor to all tasks. It commits, reveals and claims in each as [`Contribute`] does, and trains for
@@ -32,15 +32,17 @@ pub struct ContributeAll {
     plan: TrainingPlan,
     tasks: Tasks,
     contributions: BTreeMap<TaskId, Contribute>,
-    /// Tasks that nothing is done for any more: over, or without data here.
+    /// Tasks that nothing is done for any more: over, given up, or without data here.
     left_out: BTreeSet<TaskId>,
-    /// Tasks that the account may not contribute to as it is now, which was told.
+    /// Tasks that the account may not contribute to as it stands; already logged.
     refused: BTreeSet<TaskId>,
     /// Data that was read, by data set and length of a sample.
     data: Vec<(DataSet, u32, Arc<Labelled>)>,
     shares: TimeShares,
     /// The training under way.
     busy: Option<Busy>,
+    /// Whether the account was found to be a contributor.
+    was_checked: bool,
 }
 
 /// A training, for the time that it takes.
@@ -66,16 +68,17 @@ impl ContributeAll {
             data: Vec::new(),
             shares: TimeShares::default(),
             busy: None,
+            was_checked: false,
         }
     }
 
-    /// Looks at one task; no training begins.
+    /// Looks at one task; no training begins. An account that has left goes on with what it has begun.
     async fn look_at(
         &mut self,
         client: &Client,
         now: &Moment,
         seen: Instant,
-        stake: &StakeView,
+        stake: Option<&StakeView>,
         view: &TaskView,
     ) -> Result<(), RunError> {
         if !self.contributions.contains_key(&view.id) {
@@ -84,7 +87,8 @@ impl ContributeAll {
                 self.left_out.insert(view.id);
                 return Ok(());
             }
-            match span.in_scope(|| self.open(stake, view)) {
+            let opened = stake.and_then(|stake| span.in_scope(|| self.open(stake, view)));
+            match opened {
                 Some(contribution) => self.contributions.insert(view.id, contribution),
                 None => return Ok(()),
             };
@@ -179,6 +183,9 @@ impl ContributeAll {
             let Some(contribution) = self.contributions.get(&view.id) else {
                 continue;
             };
+            if !view.state.is_live() {
+                continue;
+            }
             match worth(now, &self.account, view).await {
                 Ok((worth, has_time)) => {
                     if is_ready(contribution) && has_time {
@@ -204,12 +211,14 @@ impl ContributeAll {
         ) else {
             return Ok(());
         };
-        self.busy = Some(Busy {
-            task: next,
-            began: Instant::now(),
-            weight,
-        });
         let began = contribution.begin(view);
+        if contribution.is_training() {
+            self.busy = Some(Busy {
+                task: next,
+                began: Instant::now(),
+                weight,
+            });
+        }
         if self.tasks.survive(next, began)? {
             self.leave_out(next);
         }
@@ -217,6 +226,8 @@ impl ContributeAll {
     }
 }
 
+/// How long the view of a block is good for.
+const STALE: Duration = Duration::from_secs(1);
 /// Rounds that are looked back at.
 const LOOK_BACK: u32 = 4;
 
@@ -247,7 +258,7 @@ async fn worth(
 }
 
 /// The worth of a task whose last rounds paid contributors so much, or may still pay it. One in which this account's own credits add up
-/// to nothing counts as one that pays nothing.
+/// to zero or less counts as one that pays nothing.
 fn worth_of(view: &TaskView, pots: &[u128], own: Option<&LedgerView>) -> Worth {
     const PHASES: [Phase; 5] = [
         Phase::Commit,
@@ -263,7 +274,9 @@ fn worth_of(view: &TaskView, pots: &[u128], own: Option<&LedgerView>) -> Worth {
     let each = |planck: u128| planck as f64 / f64::from(blocks.max(1));
     let contributors = 1000u32.saturating_sub(view.terms.attester_fee_permille.into());
     let most = view.terms.cap_per_round.min(view.pool);
-    let is_in_vain = own.is_some_and(|own| own.ledger.variance > 0 && own.ledger.sum <= 0);
+    // All of its rounds are claimed, or it was credited with less than nothing so far.
+    let is_in_vain = own
+        .is_some_and(|own| own.ledger.sum <= 0 && (own.ledger.variance > 0 || own.next.is_none()));
     let lately = (!pots.is_empty()).then(|| each(pots.iter().sum()) / pots.len() as f64);
     Worth {
         lately: if is_in_vain { Some(0.0) } else { lately },
@@ -273,14 +286,28 @@ fn worth_of(view: &TaskView, pots: &[u128], own: Option<&LedgerView>) -> Worth {
 
 impl Daemon for ContributeAll {
     async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
-        let seen = Instant::now();
-        let stake = check_registration(now.stake(&self.account).await?)?;
+        let (mut now, mut seen) = (now.clone(), Instant::now());
+        let stake = match check_registration(now.stake(&self.account).await?) {
+            Err(error) if !self.was_checked => return Err(error),
+            checked => checked.ok(),
+        };
+        self.was_checked = true;
         let mut views = Vec::new();
-        for view in self.tasks.all(now).await? {
+        for mut view in self.tasks.all(&now).await? {
             if self.left_out.contains(&view.id) {
                 continue;
             }
-            let looked = self.look_at(client, now, seen, &stake, &view).await;
+            if seen.elapsed() > STALE {
+                // What was done for other tasks took blocks, and a window may be over.
+                (now, seen) = (client.best().await?, Instant::now());
+                match now.task(view.id).await? {
+                    Some(later) => view = later,
+                    None => continue,
+                }
+            }
+            let looked = self
+                .look_at(client, &now, seen, stake.as_ref(), &view)
+                .await;
             let is_well = looked.is_ok();
             if self.tasks.survive(view.id, looked)? {
                 self.leave_out(view.id);
@@ -289,8 +316,8 @@ impl Daemon for ContributeAll {
             }
         }
         self.count_time();
-        if self.busy.is_none() {
-            self.train(now, &views).await?;
+        if self.busy.is_none() && stake.is_some() {
+            self.train(&now, &views).await?;
         }
         Ok(ControlFlow::Continue(()))
     }
@@ -320,21 +347,25 @@ mod tests {
         assert_eq!(worth_of(&task, &[], None), worth(None));
         let pots = [600, 0, 300].map(|pot| pot * blocks);
         assert_eq!(worth_of(&task, &pots, None), worth(Some(300.0)));
-        let own = |sum: i64| LedgerView {
+        let own = |sum: i64, variance: u128, next: Option<RoundId>| LedgerView {
             ledger: Ledger {
                 sum,
-                variance: 9,
+                variance,
                 ..Ledger::default()
             },
             task: task.id,
             doubt: 0,
             paid: 0,
             open: 0,
-            next: None,
+            next,
             is_proven: false,
         };
-        assert_eq!(worth_of(&task, &pots, Some(&own(5))), worth(Some(300.0)));
-        let in_vain = worth_of(&task, &pots, Some(&own(-5)));
-        assert_eq!(in_vain, worth(Some(0.0)));
+        let of_own = |own: LedgerView| worth_of(&task, &pots, Some(&own)).lately;
+        assert_eq!(of_own(own(5, 9, None)), Some(300.0));
+        // Harm, even while rounds are not claimed; or all rounds are, and it was merged in none.
+        let next = Some(RoundId(1));
+        assert_eq!(of_own(own(-5, 9, next)), Some(0.0));
+        assert_eq!(of_own(own(0, 0, None)), Some(0.0));
+        assert_eq!(of_own(own(0, 0, next)), Some(300.0), "too early to tell");
     }
 }

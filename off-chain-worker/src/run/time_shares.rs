@@ -25,9 +25,9 @@ pub(super) struct Worth {
     pub most: f64,
 }
 
-/// What all tasks together weigh that pay nothing, in parts of the one that pays most: they are tried again from time to time.
+/// What all tasks that pay nothing weigh together, in parts of the one that pays most: they are tried again from time to time.
 const LEAST: f64 = 1.0 / 64.0;
-/// What all tasks together weigh at most of which nothing is known, in parts of all others.
+/// What all tasks of which nothing is known weigh together at most, in parts of all others.
 const UNKNOWN: f64 = 1.0 / 4.0;
 
 /// The weight of each task, in the same order; the largest is 1. Many tasks that pay nothing, or that are new, weigh no more than a few

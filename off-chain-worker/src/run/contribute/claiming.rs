@@ -3,7 +3,7 @@
 use super::{super::claim_rounds, Contribute, Opened, Rebuilt};
 use crate::{
     chain::{ChainError, Client, Moment},
-    run::{RunError, StuckClaim},
+    run::{DeltaSource, RunError, StuckClaim},
 };
 use gotong_protocol::{view::TaskView, RoundId};
 use std::{
@@ -67,12 +67,25 @@ impl Contribute {
         if !view.state.is_over() {
             return Ok(ControlFlow::Continue(()));
         }
+        if let DeltaSource::Weights(_) = self.source {
+            return self.end_of_submission();
+        }
         let unclaimed = self.unclaimed(now).await?;
         if unclaimed.is_none() {
             return Ok(ControlFlow::Break(()));
         }
         self.claim(opened, client, now, view).await?;
         self.wait_for_claims(unclaimed)
+    }
+
+    /// Own weights are submitted once: an error if the task was over before.
+    pub(super) fn end_of_submission(&self) -> Result<ControlFlow<()>, RunError> {
+        match self.has_revealed {
+            true => Ok(ControlFlow::Break(())),
+            false => Err(RunError::Refused(
+                "the task is over: nothing was submitted".into(),
+            )),
+        }
     }
 
     /// When all else is over: an error if there is nothing to wait for either, because this round cannot be claimed.
