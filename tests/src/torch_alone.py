@@ -1,8 +1,8 @@
 """One PyTorch process that trains a language model by itself, with a good recipe: what a network of contributors has to beat.
 
-AdamW, a warm-up over a twentieth of the updates, then a linear fall of the learning rate to zero; plain f32 on one thread. Prints
-one line of JSON: the updates, the processor seconds that they took, and bits a token of the report, in plain f32 or with the
-machine's rounding, whichever is better.
+AdamW, or Muon for the weights between hidden layers; a warm-up over a twentieth of the updates, then a linear fall of the
+learning rate to zero; plain f32 on one thread. Prints one line of JSON: the updates, the processor seconds that they took, and
+bits a token of the report, in plain f32 or with the machine's rounding, whichever is better.
 """
 
 import argparse
@@ -21,22 +21,33 @@ def records(path, tokens):
     return bytes.view(-1, tokens + 1).long()
 
 
-def train(net, data, batch, steps, rate, seed):
+def optimizers_of(net, muon):
+    hidden = [weight for name, weight in net.named_parameters() if muon and weight.dim() == 2 and name.startswith("layers.")]
+    known = {id(weight) for weight in hidden}
+    others = [weight for weight in net.parameters() if id(weight) not in known]
+    optimizers = [torch.optim.AdamW(others, betas=(0.9, 0.99), weight_decay=0.0)]
+    if hidden:
+        optimizers.append(torch.optim.Muon(hidden, weight_decay=0.0, momentum=0.9, ns_steps=3, adjust_lr_fn="match_rms_adamw"))
+    return optimizers
+
+
+def train(net, data, batch, steps, rate, seed, muon):
     """Makes `steps` updates, each of other records as long as there are any."""
     random = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.AdamW(net.parameters(), rate, betas=(0.9, 0.99), weight_decay=0.0)
+    optimizers = optimizers_of(net, muon)
     warm_up, order = max(1, steps // 20), []
     for step in range(steps):
         if len(order) < batch:
             order = torch.randperm(len(data), generator=random).tolist()
         chosen, order = order[:batch], order[batch:]
-        for group in optimizer.param_groups:
+        for group in [group for optimizer in optimizers for group in optimizer.param_groups]:
             group["lr"] = rate * min((step + 1) / warm_up, (steps - step) / (steps - warm_up + 1))
         loss = net.bits(data[chosen])
-        optimizer.zero_grad()
+        net.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         net.keep_in_bounds()
 
 
@@ -55,6 +66,7 @@ def main():
     parser.add_argument("--batch", required=True, type=int)
     parser.add_argument("--rate", required=True, type=float)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--muon", action="store_true", help="Muon in place of AdamW for the weights between hidden layers")
     length = parser.add_mutually_exclusive_group(required=True)
     length.add_argument("--steps", type=int, help="updates")
     length.add_argument("--seconds", type=float, help="processor seconds: as many updates as they last for")
@@ -70,13 +82,13 @@ def main():
     steps = args.steps
     if steps is None:
         tried = 20
-        train(net, data, args.batch, 2, args.rate, args.seed)
+        train(net, data, args.batch, 2, args.rate, args.seed, args.muon)
         start = time.process_time()
-        train(net, data, args.batch, tried, args.rate, args.seed)
+        train(net, data, args.batch, tried, args.rate, args.seed, args.muon)
         steps = max(1, int(args.seconds * tried / (time.process_time() - start)))
         net = fresh()
     start = time.process_time()
-    train(net, data, args.batch, steps, args.rate, args.seed)
+    train(net, data, args.batch, steps, args.rate, args.seed, args.muon)
     seconds = time.process_time() - start
     rounded = model.Transformer.of(net.state_dict(), args.heads)
     best = min(bits(net, report), bits(rounded, report))

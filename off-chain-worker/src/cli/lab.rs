@@ -60,7 +60,7 @@ pub struct Lab {
     training: TrainingArgs,
     #[command(flatten)]
     deltas: DeltaTerms,
-    /// Forget after each round what AdamW, which trains language models, has learned of the gradients: to see what that is
+    /// Forget after each round what Muon, which trains language models, has learned of the gradients: to see what that is
     /// worth
     #[arg(long)]
     forget: bool,

@@ -7,7 +7,7 @@ use codec::{Decode, Encode};
 
 use super::{
     model::Network,
-    optimizer::{Descent, OptimizerState},
+    optimizer::{Descent, Memory},
     train::TrainingState,
     TrainingConfig, TrainingError,
 };
@@ -20,7 +20,7 @@ pub struct Checkpoint {
     step: u32,
     /// Of every tensor, the masters, by the network's order and in its real units.
     masters: Vec<Vec<f32>>,
-    optimizer: OptimizerState,
+    optimizer: Memory,
 }
 
 impl Checkpoint {

@@ -4,7 +4,8 @@ use gotong_scoring::Graph;
 
 use super::{Optimizer, Rounding};
 
-/// The part of a task's updates in which AdamW warms up, while its means are of few gradients; in one round at the most.
+/// The part of a task's updates in which [`Optimizer::Muon`] warms up, while its means are of few gradients; in one round at
+/// the most.
 const WARM_UP: f64 = 0.1;
 
 /// How long to train in one round, and how fast.
@@ -15,7 +16,7 @@ pub struct TrainingConfig {
     /// Samples of one update.
     pub batch: usize,
     /// Learning rate at the beginning of a task, after the warm-up. It falls linearly to zero: over the task with
-    /// [`Optimizer::AdamW`], over this training with [`Optimizer::Momentum`].
+    /// [`Optimizer::Muon`], over this training with [`Optimizer::Momentum`].
     pub learning_rate: f64,
     /// Which part of the task this training is.
     pub span: Span,
@@ -54,7 +55,7 @@ impl Span {
 }
 
 impl TrainingConfig {
-    /// What suits a graph: [`Optimizer::AdamW`] if it begins with an embedding.
+    /// What suits a graph: [`Optimizer::Muon`] if it begins with an embedding.
     pub fn of(graph: &Graph) -> Self {
         match graph.vocab() {
             None => Self::default(),
@@ -63,7 +64,7 @@ impl TrainingConfig {
                 batch: 8,
                 learning_rate: 0.003,
                 span: Span::WHOLE,
-                optimizer: Optimizer::AdamW,
+                optimizer: Optimizer::Muon,
                 rounding: Rounding::ClampsOnly,
                 seed: 0,
             },
@@ -73,14 +74,14 @@ impl TrainingConfig {
     /// Learning rate of update number `step`. `updates` counts all that the optimizer has made, those of earlier trainings
     /// included.
     ///
-    /// With AdamW it falls over the whole task. With momentum it falls over every training: in one run of the demo each,
+    /// With Muon it falls over the whole task. With momentum it falls over every training: in one run of the demo each,
     /// two rounds of ten merged nothing if it fell over the task, and one as it is.
     pub(super) fn rate(&self, step: usize, updates: usize) -> f64 {
         let steps = self.steps as f64;
         let trained = step as f64 / steps;
         let left = match self.optimizer {
             Optimizer::Momentum => 1.0 - trained,
-            Optimizer::AdamW => {
+            Optimizer::Muon => {
                 let Span { start, end } = self.span;
                 let of_task = steps / (end - start).max(f64::MIN_POSITIVE);
                 let warm_up = (WARM_UP * of_task).min(steps);

@@ -3,7 +3,8 @@
 use burn::{
     grad_clipping::GradientClipping,
     optim::{
-        AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, GradientsParams, Optimizer as _,
+        momentum::MomentumConfig, AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState,
+        AdjustLrFn, GradientsParams, Muon, MuonConfig, Optimizer as _,
     },
     tensor::{Device, Tensor},
 };
@@ -17,83 +18,81 @@ pub enum Optimizer {
     /// Stochastic gradient descent with momentum 0.9. What it remembers is gone in some dozens of updates, so it is
     /// not kept from one training to the next.
     Momentum,
-    /// Adam with decoupled decay (Loshchilov and Hutter, arXiv:1711.05101), after a short warm-up
-    /// and with clipped gradients.
-    AdamW,
+    /// Muon for the weights between the hidden layers (Jordan, <https://kellerjordan.github.io/posts/muon>), which makes all
+    /// singular values of an update alike; its rate is scaled so that it suits AdamW too (Liu et al., arXiv:2502.16982).
+    /// AdamW for all else (Loshchilov and Hutter, arXiv:1711.05101). After a short warm-up, and with clipped gradients.
+    Muon,
 }
 
-/// What AdamW remembers of the gradients that it has seen. In a task it is kept from round to round: the means of
-/// 80 gradients are worse than those of 800.
+/// What an optimizer remembers of the gradients that it has seen. In a task it is kept from round to round if that pays:
+/// the means of 80 gradients are worse than those of 800.
 #[derive(Clone, Debug, Default, PartialEq, Encode, Decode)]
 pub struct Memory {
     /// Updates that it has made.
-    updates: u32,
-    /// Of every tensor of masters, the mean of its gradients and that of their squares, by the network's order and in
-    /// its real units.
-    means: Vec<[Vec<f32>; 2]>,
+    pub(super) updates: u32,
+    /// By tensor, in the network's order.
+    pub(super) tensors: Vec<Moments>,
 }
 
-/// All that an optimizer remembers in the middle of a training.
+/// What is remembered of the gradients of one tensor, in its real units.
 #[derive(Clone, Debug, PartialEq, Encode, Decode)]
-pub(super) enum OptimizerState {
-    /// Of every tensor, the velocity, by the network's order and in its real units.
-    Momentum(Vec<Vec<f32>>),
-    /// What is kept after a training, too.
-    AdamW(Memory),
+pub(super) enum Moments {
+    /// Their sum, in which the older ones fade.
+    Velocity(Vec<f32>),
+    /// Their mean, and that of their squares.
+    Means([Vec<f32>; 2]),
 }
 
-/// How much of its velocity momentum keeps from one update to the next.
+/// How much of its velocity a tensor keeps from one update to the next.
 const MOMENTUM: f32 = 0.9;
 /// The largest L2 norm of one tensor's gradient; longer ones are scaled down.
 const MOST_GRADIENT: f32 = 1.0;
+/// Iterations of Newton and Schulz. In the language models that were tried five, as is usual, bring no better loss.
+const ITERATIONS: usize = 3;
 
 impl Memory {
-    /// What an optimizer with these states, by tensor, remembers; nothing before its first update.
-    fn of(states: &[Option<AdamWState<2>>]) -> Result<Option<Self>, TrainingError> {
-        let mut means = Vec::with_capacity(states.len());
-        for state in states {
-            let Some(AdamWState { momentum }) = state else {
-                return Ok(None);
-            };
-            means.push([
-                values::read(&momentum.moment_1)?,
-                values::read(&momentum.moment_2)?,
-            ]);
-        }
-        Ok(Some(Self {
-            updates: time(states).try_into().unwrap_or(u32::MAX),
-            means,
-        }))
-    }
-
-    /// Whether an optimizer of tensors of these shapes can have it.
-    fn fits(&self, shapes: &[[usize; 2]]) -> bool {
-        let fit = |([means, squares], shape): (&[Vec<f32>; 2], &[usize; 2])| {
-            let both_fit = values::fit(means, *shape) && values::fit(squares, *shape);
-            both_fit && squares.iter().all(|mean| *mean >= 0.0)
+    /// Whether an optimizer with tensors of these rules and shapes can have it.
+    fn fits(&self, rules: &[Rule], shapes: &[[usize; 2]]) -> bool {
+        let tensors = || self.tensors.iter().zip(rules.iter().zip(shapes));
+        let fit = |(moments, (rule, shape)): (&Moments, (&Rule, &[usize; 2]))| match (rule, moments)
+        {
+            (Rule::Momentum | Rule::Muon, Moments::Velocity(velocity)) => {
+                values::fit(velocity, *shape)
+            }
+            (Rule::AdamW, Moments::Means([means, squares])) => {
+                let both_fit = values::fit(means, *shape) && values::fit(squares, *shape);
+                both_fit && squares.iter().all(|mean| *mean >= 0.0)
+            }
+            _ => false,
         };
-        let is_whole = self.updates > 0 && self.means.len() == shapes.len();
-        is_whole && self.means.iter().zip(shapes).all(fit)
-    }
-
-    /// By tensor, what an optimizer has that remembers this; it has to fit.
-    fn states(&self, shapes: &[[usize; 2]], device: &Device) -> Vec<Option<AdamWState<2>>> {
-        let time = self.updates as usize;
-        let state = |(means, shape): (&[Vec<f32>; 2], &[usize; 2])| {
-            let [first, second] = means.clone().map(|mean| values::load(mean, *shape, device));
-            Some(AdamWState::new(AdaptiveMomentumState::new(
-                time, first, second,
-            )))
-        };
-        self.means.iter().zip(shapes).map(state).collect()
+        self.updates > 0 && self.tensors.len() == shapes.len() && tensors().all(fit)
     }
 }
 
-/// An optimizer at work on a network; by tensor, what it remembers.
-pub(super) enum Descent {
-    /// Velocities. Burn's `Sgd` computes the same and does not show them.
-    Momentum(Vec<Option<Tensor<2>>>),
-    AdamW(AdamW, Vec<Option<AdamWState<2>>>),
+/// How one tensor is updated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    Momentum,
+    Muon,
+    AdamW,
+}
+
+/// What is remembered of one tensor's gradients. Burn's `Sgd` and `Muon` do the same and do not show it.
+enum State {
+    Velocity(Tensor<2>),
+    Means(AdamWState<2>),
+}
+
+/// An optimizer at work on a network.
+pub(super) struct Descent {
+    optimizer: Optimizer,
+    muon: Muon,
+    adam: AdamW,
+    /// By tensor.
+    rules: Vec<Rule>,
+    /// By tensor; nothing before its first update.
+    states: Vec<Option<State>>,
+    updates: usize,
 }
 
 impl Descent {
@@ -104,76 +103,122 @@ impl Descent {
         memory: Option<&Memory>,
         device: &Device,
     ) -> Self {
-        let shapes = network.shapes();
-        match optimizer {
-            Optimizer::Momentum => Self::Momentum(vec![None; shapes.len()]),
-            Optimizer::AdamW => {
-                let adam = AdamWConfig::new()
-                    .with_beta_2(0.99)
-                    .with_epsilon(1e-8)
-                    .with_weight_decay(0.0)
-                    .build();
-                let states = match memory.filter(|memory| memory.fits(&shapes)) {
-                    None => vec![None; shapes.len()],
-                    Some(memory) => memory.states(&shapes, device),
-                };
-                Self::AdamW(adam, states)
-            }
-        }
+        let restored = memory.and_then(|memory| Self::restored(optimizer, network, memory, device));
+        restored.unwrap_or_else(|| Self::fresh(optimizer, network))
     }
 
-    /// The optimizer for `network` that had this state; `None` if no such optimizer can have it.
+    /// The optimizer for `network` that remembers this; `None` if no such optimizer can.
     pub fn restored(
         optimizer: Optimizer,
         network: &Network,
-        state: &OptimizerState,
+        memory: &Memory,
         device: &Device,
     ) -> Option<Self> {
-        let shapes = network.shapes();
-        match (optimizer, state) {
-            (Optimizer::Momentum, OptimizerState::Momentum(velocities)) => {
-                let all = || velocities.iter().zip(&shapes);
-                let fit = velocities.len() == shapes.len()
-                    && all().all(|(velocity, shape)| values::fit(velocity, *shape));
-                let velocity = |(velocity, shape): (&Vec<f32>, &[usize; 2])| {
-                    Some(values::load(velocity.clone(), *shape, device))
-                };
-                fit.then(|| Self::Momentum(all().map(velocity).collect()))
-            }
-            (Optimizer::AdamW, OptimizerState::AdamW(memory)) => memory
-                .fits(&shapes)
-                .then(|| Self::new(optimizer, network, Some(memory), device)),
-            _ => None,
+        let (fresh, shapes) = (Self::fresh(optimizer, network), network.shapes());
+        if !memory.fits(&fresh.rules, &shapes) {
+            return None;
+        }
+        let updates = memory.updates as usize;
+        let state = |(moments, shape): (&Moments, &[usize; 2])| {
+            let load = |values: &Vec<f32>| values::load(values.clone(), *shape, device);
+            Some(match moments {
+                Moments::Velocity(velocity) => State::Velocity(load(velocity)),
+                Moments::Means([means, squares]) => State::Means(AdamWState::new(
+                    AdaptiveMomentumState::new(updates, load(means), load(squares)),
+                )),
+            })
+        };
+        Some(Self {
+            states: memory.tensors.iter().zip(&shapes).map(state).collect(),
+            updates,
+            ..fresh
+        })
+    }
+
+    /// One that has seen no gradient.
+    fn fresh(optimizer: Optimizer, network: &Network) -> Self {
+        let rule = |is_hidden: bool| match (optimizer, is_hidden) {
+            (Optimizer::Momentum, _) => Rule::Momentum,
+            (Optimizer::Muon, true) => Rule::Muon,
+            (Optimizer::Muon, false) => Rule::AdamW,
+        };
+        let rules: Vec<Rule> = network.are_hidden().into_iter().map(rule).collect();
+        // The velocity is kept here.
+        let none = MomentumConfig {
+            momentum: 0.0,
+            dampening: 0.0,
+            nesterov: false,
+        };
+        Self {
+            optimizer,
+            muon: MuonConfig::new()
+                .with_momentum(none)
+                .with_ns_steps(ITERATIONS)
+                .with_adjust_lr_fn(AdjustLrFn::MatchRmsAdamW)
+                .build(),
+            adam: AdamWConfig::new()
+                .with_beta_2(0.99)
+                .with_epsilon(1e-8)
+                .with_weight_decay(0.0)
+                .build(),
+            states: rules.iter().map(|_| None).collect(),
+            rules,
+            updates: 0,
         }
     }
 
-    /// Updates that AdamW has made, in this training and in those that it remembers; 0 with momentum, whose rate does not
-    /// depend on it.
+    /// Updates that it has made, in this training and in those that it remembers.
     pub fn updates(&self) -> usize {
-        match self {
-            Self::Momentum(_) => 0,
-            Self::AdamW(_, states) => time(states),
-        }
+        self.updates
     }
 
     /// The network after one update.
     pub fn step(&mut self, rate: f64, network: Network, gradients: GradientsParams) -> Network {
-        network.updated(gradients, |at, master, gradient| match self {
-            Self::Momentum(velocities) => {
-                let velocity = match velocities[at].take() {
-                    None => gradient,
-                    Some(velocity) => gradient + velocity.mul_scalar(MOMENTUM),
-                };
-                velocities[at] = Some(velocity.clone());
-                master - velocity.mul_scalar(rate)
-            }
-            Self::AdamW(adam, states) => {
-                let gradient = GradientClipping::Norm(MOST_GRADIENT).clip_gradient(gradient);
-                let (master, state) = adam.step(rate, master, gradient, states[at].take());
-                states[at] = state;
-                master
-            }
+        self.updates += 1;
+        network.updated(gradients, |at, master, gradient| {
+            let (updated, state) = self.updated(rate, at, master, gradient);
+            self.states[at] = state;
+            updated
         })
+    }
+
+    /// Tensor number `at` after one update.
+    fn updated(
+        &mut self,
+        rate: f64,
+        at: usize,
+        master: Tensor<2>,
+        gradient: Tensor<2>,
+    ) -> (Tensor<2>, Option<State>) {
+        let clipped = |gradient| GradientClipping::Norm(MOST_GRADIENT).clip_gradient(gradient);
+        let state = self.states[at].take();
+        let faster = |gradient: Tensor<2>| match &state {
+            Some(State::Velocity(velocity)) => gradient + velocity.clone().mul_scalar(MOMENTUM),
+            _ => gradient,
+        };
+        match self.rules[at] {
+            Rule::Momentum => {
+                let velocity = faster(gradient);
+                let updated = master - velocity.clone().mul_scalar(rate);
+                (updated, Some(State::Velocity(velocity)))
+            }
+            Rule::Muon => {
+                let gradient = clipped(gradient);
+                let velocity = faster(gradient.clone());
+                // A look ahead, by Nesterov.
+                let ahead = gradient + velocity.clone().mul_scalar(MOMENTUM);
+                let (updated, _) = self.muon.step(rate, master, ahead, None);
+                (updated, Some(State::Velocity(velocity)))
+            }
+            Rule::AdamW => {
+                let means = match state {
+                    Some(State::Means(means)) => Some(means),
+                    _ => None,
+                };
+                let (updated, means) = self.adam.step(rate, master, clipped(gradient), means);
+                (updated, means.map(State::Means))
+            }
+        }
     }
 
     /// What it remembers, if that is worth keeping for the next training.
@@ -181,9 +226,9 @@ impl Descent {
     /// # Errors
     /// A device whose values cannot be read back; a value that is no number.
     pub fn memory(&self) -> Result<Option<Memory>, TrainingError> {
-        match self {
-            Self::Momentum(_) => Ok(None),
-            Self::AdamW(_, states) => Memory::of(states),
+        match self.optimizer {
+            Optimizer::Momentum => Ok(None),
+            Optimizer::Muon => self.state(),
         }
     }
 
@@ -191,20 +236,21 @@ impl Descent {
     ///
     /// # Errors
     /// As [`Descent::memory`].
-    pub fn state(&self) -> Result<Option<OptimizerState>, TrainingError> {
-        match self {
-            Self::Momentum(velocities) => {
-                let velocities = velocities.iter().flatten().map(values::read);
-                let read: Vec<_> = velocities.collect::<Result<_, _>>()?;
-                Ok((!read.is_empty()).then_some(OptimizerState::Momentum(read)))
-            }
-            Self::AdamW(_, states) => Ok(Memory::of(states)?.map(OptimizerState::AdamW)),
+    pub fn state(&self) -> Result<Option<Memory>, TrainingError> {
+        let mut tensors = Vec::with_capacity(self.states.len());
+        for state in &self.states {
+            tensors.push(match state {
+                None => return Ok(None),
+                Some(State::Velocity(velocity)) => Moments::Velocity(values::read(velocity)?),
+                Some(State::Means(AdamWState { momentum })) => Moments::Means([
+                    values::read(&momentum.moment_1)?,
+                    values::read(&momentum.moment_2)?,
+                ]),
+            });
         }
+        Ok(Some(Memory {
+            updates: self.updates.try_into().unwrap_or(u32::MAX),
+            tensors,
+        }))
     }
-}
-
-/// Updates that AdamW has made; every tensor has a gradient in every update.
-fn time(states: &[Option<AdamWState<2>>]) -> usize {
-    let times = states.iter().flatten().map(|state| state.momentum.time);
-    times.max().unwrap_or(0)
 }

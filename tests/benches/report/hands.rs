@@ -39,8 +39,10 @@ const DELTA_BYTES: u32 = 64 << 10;
 
 /// Updates of one hand in the demo, and of all three: `--steps` of ten rounds.
 const ALL_UPDATES: usize = 3 * 10 * 180;
-/// The best of 0.002, 0.003, 0.004 and 0.006 for PyTorch.
-const TORCH_RATE: f64 = 0.003;
+/// The best of 0.002, 0.003, 0.004 and 0.006 for PyTorch with AdamW.
+const ADAM: [&str; 1] = ["--rate=0.003"];
+/// TODO
+const MUON: [&str; 2] = ["--muon", "--rate=0.006"];
 
 /// Measures everything into `report`.
 pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
@@ -120,10 +122,16 @@ fn beside_one(report: &mut Map<String, Value>) -> Result<()> {
         number("lm_bits_per_char")?,
         number("contributor_cpu_seconds")?,
     );
+    let (seconds_of_one, updates) = (
+        format!("--seconds={seconds}"),
+        format!("--steps={ALL_UPDATES}"),
+    );
+    Alone::prepare(folder.path())?;
     // Side by side, on one thread each.
-    let as_long = Alone::start(folder.path(), "--seconds", &seconds.to_string())?;
-    let as_many = Alone::start(folder.path(), "--steps", &ALL_UPDATES.to_string())?;
-    let (as_long, as_many) = (as_long.learned()?, as_many.learned()?);
+    let as_many = Alone::start(folder.path(), &updates, &ADAM)?;
+    let as_long = Alone::start(folder.path(), &seconds_of_one, &ADAM)?.learned()?;
+    let by_muon = Alone::start(folder.path(), &seconds_of_one, &MUON)?.learned()?;
+    let as_many = as_many.learned()?;
     for (key, value) in [
         ("hands_3_bits", rounded(hands)),
         ("hands_3_seconds", demo["seconds"].clone()),
@@ -131,6 +139,8 @@ fn beside_one(report: &mut Map<String, Value>) -> Result<()> {
         ("one_bits_same_cpu", rounded(as_long.bits)),
         ("one_updates_same_cpu", json!(as_long.steps)),
         ("one_bits_same_updates", rounded(as_many.bits)),
+        ("one_muon_bits_same_cpu", rounded(by_muon.bits)),
+        ("one_muon_updates_same_cpu", json!(by_muon.steps)),
         ("hands_3_less_one_bits", rounded(hands - as_long.bits)),
     ] {
         report.insert(key.into(), value);
@@ -140,6 +150,11 @@ fn beside_one(report: &mut Map<String, Value>) -> Result<()> {
 
 /// One PyTorch process that trains the demo's model by itself.
 struct Alone(Child);
+
+/// The files that it reads.
+const FIRST: &str = "first.safetensors";
+const RECORDS: &str = "records";
+const REPORT_PART: &str = "report";
 
 /// What became of it.
 struct Learned {
@@ -156,24 +171,34 @@ impl Drop for Alone {
 }
 
 impl Alone {
-    fn start(files: &Path, length: &str, value: &str) -> Result<Self> {
+    /// Writes what it learns from, for any number of processes.
+    fn prepare(files: &Path) -> Result<()> {
         let graph = Graph::transformer(&language::MODEL);
         let load = |part| DataSet::Shakespeare.load(&folder(), part, &graph);
-        let [weights, records, report] =
-            ["first.safetensors", "records", "report"].map(|name| files.join(name));
-        weights_file::write(&weights, &graph, &initial_weights(&graph, 1))?;
-        fs::write(&records, load(Use::Training)?.records())?;
+        let first = initial_weights(&graph, 1);
+        weights_file::write(&files.join(FIRST), &graph, &first)?;
+        fs::write(files.join(RECORDS), load(Use::Training)?.records())?;
         // What the demo reports on.
-        fs::write(&report, load(Use::Report)?.part(0, 5).records())?;
+        fs::write(
+            files.join(REPORT_PART),
+            load(Use::Report)?.part(0, 5).records(),
+        )?;
+        Ok(())
+    }
+
+    /// One that makes as many updates as `length` says, by this recipe.
+    fn start(files: &Path, length: &str, recipe: &[&str]) -> Result<Self> {
+        let graph = Graph::transformer(&language::MODEL);
+        let file = |name: &str| files.join(name).display().to_string();
         let mut command = python(Path::new(ALONE))?;
         command
-            .arg(format!("--weights={}", weights.display()))
-            .arg(format!("--records={}", records.display()))
-            .arg(format!("--report={}", report.display()))
+            .arg(format!("--weights={}", file(FIRST)))
+            .arg(format!("--records={}", file(RECORDS)))
+            .arg(format!("--report={}", file(REPORT_PART)))
             .arg(format!("--heads={}", language::MODEL.heads))
             .arg(format!("--batch={}", TrainingConfig::of(&graph).batch))
-            .arg(format!("--rate={TORCH_RATE}"))
-            .args([length, value])
+            .arg(length)
+            .args(recipe)
             .stdout(Stdio::piped());
         Ok(Self(command.spawn()?))
     }

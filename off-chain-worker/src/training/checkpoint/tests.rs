@@ -1,7 +1,9 @@
 use super::super::{
     data::Labelled,
     fixture::{small_transformer, text},
-    initial_weights, train_from, Memory, Start, Step, Supervisor, Trained,
+    initial_weights,
+    optimizer::Moments,
+    train_from, Start, Step, Supervisor, Trained,
 };
 use super::*;
 use gotong_scoring::Graph;
@@ -33,14 +35,14 @@ impl Case {
         Self::new(Graph::mlp(&[6, 8, 3]), data, None)
     }
 
-    fn adam(memory: Option<Memory>) -> Self {
+    fn muon(memory: Option<Memory>) -> Self {
         Self::new(small_transformer(), text(40, 0), memory)
     }
 
-    /// AdamW that has trained before.
-    fn adam_again() -> Self {
-        let before = Self::adam(None).run(None, None).trained.unwrap();
-        Self::adam(before.memory)
+    /// Muon that has trained before.
+    fn muon_again() -> Self {
+        let before = Self::muon(None).run(None, None).trained.unwrap();
+        Self::muon(before.memory)
     }
 
     fn new(graph: Graph, data: Labelled, memory: Option<Memory>) -> Self {
@@ -136,7 +138,7 @@ fn assert_goes_on(case: &Case, interrupted: &[usize]) {
 
 #[test]
 fn a_training_goes_on_to_the_same_bits() {
-    for case in [Case::adam(None), Case::adam_again(), Case::momentum()] {
+    for case in [Case::muon(None), Case::muon_again(), Case::momentum()] {
         assert_goes_on(&case, &[1, 9, 10, 22]);
     }
 }
@@ -145,13 +147,13 @@ fn a_training_goes_on_to_the_same_bits() {
 #[test]
 fn a_training_on_a_graphics_device_goes_on_to_the_same_bits() {
     let device = super::super::DeviceChoice::Wgpu.open().unwrap();
-    let case = Case::adam(None);
+    let case = Case::muon(None);
     assert_goes_on(&Case { device, ..case }, &[12]);
 }
 
 #[test]
 fn a_training_may_be_interrupted_again_and_again() {
-    let case = Case::adam_again();
+    let case = Case::muon_again();
     let mut checkpoint = case.checkpoint(4);
     for last in [5, 13] {
         checkpoint = case
@@ -167,21 +169,14 @@ fn a_training_may_be_interrupted_again_and_again() {
 
 #[test]
 fn a_foreign_or_damaged_checkpoint_counts_as_none() {
-    let (adam, momentum) = (Case::adam(None), Case::momentum());
-    let [of_adam, of_momentum] = [&adam, &momentum].map(|case| case.checkpoint(7));
+    let (muon, momentum) = (Case::muon(None), Case::momentum());
+    let [of_muon, of_momentum] = [&muon, &momentum].map(|case| case.checkpoint(7));
     let spoiled = |checkpoint: &Checkpoint, spoil: &dyn Fn(&mut Checkpoint)| {
         let mut checkpoint = checkpoint.clone();
         spoil(&mut checkpoint);
         checkpoint
     };
-    let velocities =
-        |checkpoint: &mut Checkpoint, spoil: &dyn Fn(&mut Vec<Vec<f32>>)| match &mut checkpoint
-            .optimizer
-        {
-            OptimizerState::Momentum(velocities) => spoil(velocities),
-            OptimizerState::AdamW(_) => unreachable!(),
-        };
-    let both: [&dyn Fn(&mut Checkpoint); 9] = [
+    let of_both: [&dyn Fn(&mut Checkpoint); 15] = [
         &|checkpoint| checkpoint.step = 0,
         &|checkpoint| checkpoint.step = 23,
         &|checkpoint| checkpoint.step = u32::MAX,
@@ -191,37 +186,31 @@ fn a_foreign_or_damaged_checkpoint_counts_as_none() {
         &|checkpoint| checkpoint.masters[0][3] = f32::NAN,
         &|checkpoint| checkpoint.masters[0][3] = f32::NEG_INFINITY,
         &|checkpoint| checkpoint.masters[0][3] = 1e9,
+        &|checkpoint| checkpoint.optimizer = Memory::default(),
+        &|checkpoint| checkpoint.optimizer.updates = 0,
+        &|checkpoint| checkpoint.optimizer.tensors.truncate(1),
+        &|checkpoint| velocity(checkpoint)[0] = f32::INFINITY,
+        &|checkpoint| velocity(checkpoint).clear(),
+        &|checkpoint| checkpoint.optimizer.tensors.reverse(),
     ];
-    let with_optimizer = |optimizer: OptimizerState| Checkpoint {
-        optimizer,
-        ..of_adam.clone()
-    };
-    let mut of_adam_spoiled = vec![
-        of_momentum.clone(),
-        with_optimizer(of_momentum.optimizer.clone()),
-        with_optimizer(OptimizerState::AdamW(Memory::default())),
-        with_optimizer(negative_square(&of_adam.optimizer)),
+    let of_muon_alone: [&dyn Fn(&mut Checkpoint); 2] = [
+        &|checkpoint| means(checkpoint)[1][0] = -1.0,
+        &|checkpoint| means(checkpoint)[0].clear(),
     ];
-    let mut of_momentum_spoiled = vec![
-        of_adam.clone(),
-        spoiled(&of_momentum, &|checkpoint| {
-            checkpoint.optimizer = of_adam.optimizer.clone();
-        }),
-        spoiled(&of_momentum, &|checkpoint| {
-            velocities(checkpoint, &|all| all[0][0] = f32::INFINITY);
-        }),
-        spoiled(&of_momentum, &|checkpoint| {
-            velocities(checkpoint, &|all| all[1].clear());
-        }),
-        spoiled(&of_momentum, &|checkpoint| {
-            velocities(checkpoint, &|all| all.truncate(1));
-        }),
-    ];
-    of_adam_spoiled.extend(both.map(|spoil| spoiled(&of_adam, spoil)));
-    of_momentum_spoiled.extend(both.map(|spoil| spoiled(&of_momentum, spoil)));
-    for (case, spoiled) in [(adam, of_adam_spoiled), (momentum, of_momentum_spoiled)] {
+    for (case, own, other) in [
+        (&muon, &of_muon, &of_momentum),
+        (&momentum, &of_momentum, &of_muon),
+    ] {
         let change = case.run(None, None).trained.unwrap().change;
-        for (at, checkpoint) in spoiled.iter().enumerate() {
+        let with_foreign_memory = |checkpoint: &mut Checkpoint| {
+            checkpoint.optimizer = other.optimizer.clone();
+        };
+        let mut all = vec![other.clone(), spoiled(own, &with_foreign_memory)];
+        all.extend(of_both.map(|spoil| spoiled(own, spoil)));
+        if own == &of_muon {
+            all.extend(of_muon_alone.map(|spoil| spoiled(own, spoil)));
+        }
+        for (at, checkpoint) in all.iter().enumerate() {
             let ran = case.run_every(Duration::MAX, Some(checkpoint), None);
             assert_eq!(ran.steps[0].step, 10, "{at} goes on");
             assert_eq!(ran.trained.unwrap().change, change, "{at}");
@@ -229,12 +218,24 @@ fn a_foreign_or_damaged_checkpoint_counts_as_none() {
     }
 }
 
-/// What AdamW remembers, with a square below zero.
-fn negative_square(state: &OptimizerState) -> OptimizerState {
-    let (_, updates, mut means) =
-        <(u8, u32, Vec<[Vec<f32>; 2]>)>::decode(&mut &state.encode()[..]).unwrap();
-    means[0][1][0] = -1.0;
-    OptimizerState::decode(&mut &(1u8, updates, means).encode()[..]).unwrap()
+/// The first velocity that is remembered.
+fn velocity(checkpoint: &mut Checkpoint) -> &mut Vec<f32> {
+    let mut tensors = checkpoint.optimizer.tensors.iter_mut();
+    let velocity = tensors.find_map(|moments| match moments {
+        Moments::Velocity(velocity) => Some(velocity),
+        Moments::Means(_) => None,
+    });
+    velocity.unwrap()
+}
+
+/// The first means that are remembered.
+fn means(checkpoint: &mut Checkpoint) -> &mut [Vec<f32>; 2] {
+    let mut tensors = checkpoint.optimizer.tensors.iter_mut();
+    let means = tensors.find_map(|moments| match moments {
+        Moments::Means(means) => Some(means),
+        Moments::Velocity(_) => None,
+    });
+    means.unwrap()
 }
 
 #[test]
@@ -249,19 +250,20 @@ fn keeping_checkpoints_takes_little_of_the_time() {
 
 #[test]
 fn golden_bytes() {
-    let momentum = Checkpoint {
+    let velocity = Moments::Velocity(vec![-2.0]);
+    let means = Moments::Means([vec![1.0], vec![]]);
+    let checkpoint = Checkpoint {
         step: 3,
         masters: vec![vec![1.0], vec![]],
-        optimizer: OptimizerState::Momentum(vec![vec![-2.0], vec![]]),
+        optimizer: Memory {
+            updates: 5,
+            tensors: vec![velocity, means],
+        },
     };
-    let head = [3, 0, 0, 0, 8, 4, 0, 0, 128, 63, 0];
+    let masters = [8, 4, 0, 0, 128, 63, 0];
+    let memory = [5, 0, 0, 0, 8, 0, 4, 0, 0, 0, 192, 1, 4, 0, 0, 128, 63, 0];
     assert_eq!(
-        momentum.encode(),
-        [&head[..], &[0, 8, 4, 0, 0, 0, 192, 0]].concat()
+        checkpoint.encode(),
+        [&[3, 0, 0, 0][..], &masters, &memory].concat()
     );
-    let adam = Checkpoint {
-        optimizer: OptimizerState::AdamW(Memory::default()),
-        ..momentum
-    };
-    assert_eq!(adam.encode(), [&head[..], &[1, 0, 0, 0, 0, 0]].concat());
 }

@@ -166,6 +166,20 @@ impl Network {
         self.masters.iter().map(|master| master.dims()).collect()
     }
 
+    /// Whether a tensor holds weights that take hidden values and give hidden values, by tensor: no bias, nothing of an
+    /// embedding, no weights that give the logits.
+    pub fn are_hidden(&self) -> Vec<bool> {
+        let is_weight = |parameter: &Parameter| parameter.role == Role::Weight;
+        let mut are_hidden: Vec<bool> = self.parameters.iter().map(is_weight).collect();
+        let is_tied = |op: &Op| matches!(op, Op::Unembed { .. });
+        if !self.graph.ops.iter().any(is_tied) {
+            if let Some(last) = are_hidden.iter_mut().rev().find(|is_hidden| **is_hidden) {
+                *last = false;
+            }
+        }
+        are_hidden
+    }
+
     /// The network after an update of its masters: `update` gets a tensor's number, the tensor, and its gradient.
     pub fn updated(
         self,

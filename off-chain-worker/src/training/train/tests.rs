@@ -4,7 +4,12 @@ use super::super::{
     initial_weights, noise_change, Optimizer, Span,
 };
 use super::*;
-use burn::optim::{momentum::MomentumConfig, Optimizer as _, SgdConfig};
+use burn::{
+    grad_clipping::GradientClipping,
+    optim::{
+        momentum::MomentumConfig, AdamWConfig, AdjustLrFn, MuonConfig, Optimizer as _, SgdConfig,
+    },
+};
 use codec::{Decode, Encode};
 use gotong_scoring::{
     arith::MASTER_BOUND, Cnn, Convolution, Evaluator, Image, Op, Pool, Reference, Samples,
@@ -342,13 +347,13 @@ fn an_optimizer_goes_on_where_it_was() {
         });
         descent.step(0.01, network.clone(), gradients)
     };
-    let mut descent = Descent::new(Optimizer::AdamW, &network, None, &device);
+    let mut descent = Descent::new(Optimizer::Muon, &network, None, &device);
     assert_eq!((descent.updates(), descent.memory().unwrap()), (0, None));
     let first = step(&mut descent, &network, &[0, 1, 2]);
     let memory = descent.memory().unwrap().unwrap();
     let memory = Memory::decode(&mut &memory.encode()[..]).unwrap();
-    let mut other = Descent::new(Optimizer::AdamW, &first, Some(&memory), &device);
-    let mut fresh = Descent::new(Optimizer::AdamW, &first, None, &device);
+    let mut other = Descent::new(Optimizer::Muon, &first, Some(&memory), &device);
+    let mut fresh = Descent::new(Optimizer::Muon, &first, None, &device);
     let [went_on, restored, forgot] = [&mut descent, &mut other, &mut fresh]
         .map(|descent| step(descent, &first, &[3, 4]).master().unwrap());
     assert_eq!(restored, went_on);
@@ -385,6 +390,86 @@ fn momentum_is_that_of_burn() {
     }
 }
 
+/// Burn's own, on the weights between hidden layers, and AdamW on the rest.
+#[test]
+fn muon_is_that_of_burn() {
+    let (graph, data, device) = (small_transformer(), fixture::text(40, 0), Device::flex());
+    let network = Network::new(&graph, &initial_weights(&graph, 1), &device).unwrap();
+    let cores = Cores::new(1).unwrap();
+    let gradients = |network: &Network| {
+        let batch = |chosen: &[usize]| Batch::of(&graph, &data, chosen, &device);
+        cores.gradients(network, &[0, 1], batch).1
+    };
+    let momentum = MomentumConfig::new()
+        .with_momentum(0.9)
+        .with_dampening(0.0)
+        .with_nesterov(true);
+    let muon = MuonConfig::new()
+        .with_momentum(momentum)
+        .with_ns_steps(3)
+        .with_adjust_lr_fn(AdjustLrFn::MatchRmsAdamW)
+        .build();
+    let adam = AdamWConfig::new()
+        .with_beta_2(0.99)
+        .with_epsilon(1e-8)
+        .with_weight_decay(0.0)
+        .build();
+    let shapes = network.shapes();
+    let are_hidden = network.are_hidden();
+    let hidden = are_hidden.iter().filter(|is_hidden| **is_hidden).count();
+    let weights = shapes.iter().filter(|[rows, _]| *rows > 1).count();
+    assert!((4..weights).contains(&hidden), "{hidden} of {weights}");
+    let mut of_muon = vec![None; shapes.len()];
+    let mut of_adam = vec![None; shapes.len()];
+    let mut descent = Descent::new(Optimizer::Muon, &network, None, &device);
+    let (mut own, mut other) = (network.clone(), network);
+    for rate in [0.03, 0.02, 0.01] {
+        let of_own = gradients(&own);
+        own = descent.step(rate, own, of_own);
+        let of_other = gradients(&other);
+        other = other.updated(of_other, |at, master, gradient| {
+            let gradient = GradientClipping::Norm(1.0).clip_gradient(gradient);
+            if are_hidden[at] {
+                let (master, state) = muon.step(rate, master, gradient, of_muon[at].take());
+                of_muon[at] = state;
+                return master;
+            }
+            let (master, state) = adam.step(rate, master, gradient, of_adam[at].take());
+            of_adam[at] = state;
+            master
+        });
+        let apart = own.masters().unwrap().concat();
+        let apart = apart.iter().zip(other.masters().unwrap().concat());
+        let most = apart.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(most < 1e-5, "{most}");
+    }
+}
+
+/// The last linear op gives the logits, if the embedding does not.
+#[test]
+fn weights_between_hidden_layers_are_known() {
+    let of = |tied: bool| {
+        let graph = Graph::transformer(&Transformer {
+            vocab: 84,
+            tokens: 32,
+            width: 48,
+            heads: 3,
+            hidden: 96,
+            layers: 2,
+            tied,
+        });
+        let master = vec![0; graph.parameters()];
+        let network = Network::new(&graph, &master, &Device::flex()).unwrap();
+        let shapes = network.shapes().into_iter().zip(network.are_hidden());
+        shapes
+            .filter_map(|(shape, is_hidden)| is_hidden.then_some(shape))
+            .collect::<Vec<_>>()
+    };
+    let layer = [[48, 144], [48, 48], [48, 96], [96, 48]];
+    assert_eq!(of(true), [layer, layer].concat());
+    assert_eq!(of(false), of(true));
+}
+
 #[test]
 fn a_memory_of_another_model_counts_as_none() {
     let (graph, data) = (small_transformer(), fixture::text(40, 0));
@@ -415,7 +500,7 @@ fn a_memory_of_another_model_counts_as_none() {
     assert_ne!(trained(Some(&memory)).change, first.change);
     assert_eq!(trained(Some(&Memory::default())).change, first.change);
     let network = Network::new(&Graph::mlp(&[3, 2]), &[0; 8], &device).unwrap();
-    let descent = Descent::new(Optimizer::AdamW, &network, Some(&memory), &device);
+    let descent = Descent::new(Optimizer::Muon, &network, Some(&memory), &device);
     assert_eq!(descent.updates(), 0);
     assert_eq!(run(&graph, &data, &config), first.change);
 }
@@ -426,7 +511,7 @@ fn a_rate_falls_over_all_rounds_of_a_task() {
         steps: 80,
         span: Span::of_round(round, rounds),
         learning_rate: 1.0,
-        optimizer: Optimizer::AdamW,
+        optimizer: Optimizer::Muon,
         ..TrainingConfig::default()
     };
     let rate = |round: u32, step: usize, updates: usize| config(round, 10).rate(step, updates);
