@@ -78,9 +78,10 @@ enum Rule {
 }
 
 /// What is remembered of one tensor's gradients. Burn's `Sgd` and `Muon` do the same and do not show it.
+#[expect(clippy::large_enum_variant, reason = "a model has a few dozens")]
 enum State {
     Velocity(Tensor<2>),
-    Means(Box<AdamWState<2>>),
+    Means(AdamWState<2>),
 }
 
 /// An optimizer at work on a network.
@@ -123,9 +124,9 @@ impl Descent {
             let load = |values: &Vec<f32>| values::load(values.clone(), *shape, device);
             Some(match moments {
                 Moments::Velocity(velocity) => State::Velocity(load(velocity)),
-                Moments::Means([means, squares]) => State::Means(Box::new(AdamWState::new(
+                Moments::Means([means, squares]) => State::Means(AdamWState::new(
                     AdaptiveMomentumState::new(updates, load(means), load(squares)),
-                ))),
+                )),
             })
         };
         Some(Self {
@@ -212,11 +213,11 @@ impl Descent {
             }
             Rule::AdamW => {
                 let means = match state {
-                    Some(State::Means(means)) => Some(*means),
+                    Some(State::Means(means)) => Some(means),
                     _ => None,
                 };
                 let (updated, means) = self.adam.step(rate, master, clipped(gradient), means);
-                (updated, means.map(Box::new).map(State::Means))
+                (updated, means.map(State::Means))
             }
         }
     }
