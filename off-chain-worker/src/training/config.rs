@@ -62,7 +62,7 @@ impl TrainingConfig {
             Some(_) => Self {
                 steps: 400,
                 batch: 8,
-                learning_rate: 0.003,
+                learning_rate: 0.006,
                 span: Span::WHOLE,
                 optimizer: Optimizer::Muon,
                 rounding: Rounding::ClampsOnly,

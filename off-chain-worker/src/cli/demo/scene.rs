@@ -105,7 +105,7 @@ impl Scene {
     pub fn training(self) -> &'static str {
         match self {
             Self::Mlp => "",
-            Self::Lm => "--steps=180",
+            Self::Lm => "--steps=112",
         }
     }
 
