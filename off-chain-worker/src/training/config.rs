@@ -62,7 +62,7 @@ impl TrainingConfig {
             Some(_) => Self {
                 steps: 400,
                 batch: 8,
-                learning_rate: 0.006,
+                learning_rate: 0.004,
                 span: Span::WHOLE,
                 optimizer: Optimizer::Muon,
                 rounding: Rounding::ClampsOnly,
