@@ -35,6 +35,21 @@ fn the_examples_are_models() {
         ..SHAPE
     };
     assert_eq!(example("transformer-bpe.toml"), Graph::transformer(&tied));
+    for (name, tokens, width, heads) in [
+        ("transformer-small.toml", 32, 48, 3),
+        ("transformer-medium.toml", 64, 96, 4),
+    ] {
+        let shape = Transformer {
+            tokens,
+            width,
+            heads,
+            hidden: 4 * width,
+            layers: 2,
+            tied: true,
+            ..SHAPE
+        };
+        assert_eq!(example(name), Graph::transformer(&shape));
+    }
     let convolution = |channels, pool| Convolution {
         channels,
         window: Window {
@@ -59,7 +74,7 @@ fn the_examples_are_models() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/models");
     assert_eq!(
         fs::read_dir(folder).unwrap().count(),
-        5,
+        7,
         "an example is not tested"
     );
 }
