@@ -1,7 +1,7 @@
 """One PyTorch process that trains a language model by itself, with a good recipe: what a network of contributors has to beat.
 
 AdamW, or Muon for the weights between hidden layers; a warm-up over a twentieth of the updates, then a linear fall of the
-learning rate to zero; plain f32 on one thread. Prints one line of JSON: the updates, the processor seconds that they took, and
+learning rate to zero; on one thread, in plain f32 but for Muon's iterations. Prints one line of JSON: the updates, the processor seconds that they took, and
 bits a token of the report, in plain f32 or with the machine's rounding, whichever is better.
 """
 
@@ -13,22 +13,13 @@ import torch
 from safetensors.torch import load_file
 
 import model
+from torch_optimizers import optimizers_of, update
 
 
 def records(path, tokens):
     with open(path, "rb") as file:
         bytes = torch.frombuffer(bytearray(file.read()), dtype=torch.uint8)
     return bytes.view(-1, tokens + 1).long()
-
-
-def optimizers_of(net, muon):
-    hidden = [weight for name, weight in net.named_parameters() if muon and weight.dim() == 2 and name.startswith("layers.")]
-    known = {id(weight) for weight in hidden}
-    others = [weight for weight in net.parameters() if id(weight) not in known]
-    optimizers = [torch.optim.AdamW(others, betas=(0.9, 0.99), weight_decay=0.0)]
-    if hidden:
-        optimizers.append(torch.optim.Muon(hidden, weight_decay=0.0, momentum=0.9, ns_steps=3, adjust_lr_fn="match_rms_adamw"))
-    return optimizers
 
 
 def train(net, data, batch, steps, rate, seed, muon):
@@ -40,15 +31,8 @@ def train(net, data, batch, steps, rate, seed, muon):
         if len(order) < batch:
             order = torch.randperm(len(data), generator=random).tolist()
         chosen, order = order[:batch], order[batch:]
-        for group in [group for optimizer in optimizers for group in optimizer.param_groups]:
-            group["lr"] = rate * min((step + 1) / warm_up, (steps - step) / (steps - warm_up + 1))
-        loss = net.bits(data[chosen])
-        net.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        for optimizer in optimizers:
-            optimizer.step()
-        net.keep_in_bounds()
+        falling = rate * min((step + 1) / warm_up, (steps - step) / (steps - warm_up + 1))
+        update(optimizers, net, net.bits(data[chosen]), falling)
 
 
 @torch.inference_mode()

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 import model
+from torch_optimizers import optimizers_of, update
 
 
 class Peer:
@@ -26,9 +27,7 @@ class Peer:
         with open(args.records, "rb") as file:
             bytes = torch.frombuffer(bytearray(file.read()), dtype=torch.uint8)
         self.records = bytes.view(-1, tokens + 1).long()
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), 0.003, betas=(0.9, 0.99), weight_decay=0.0
-        )
+        self.optimizers = optimizers_of(self.model, muon=True)
 
     @torch.inference_mode()
     def evaluate(self, batch):
@@ -39,10 +38,7 @@ class Peer:
         for step in range(steps):
             start = step * batch % (len(self.records) - batch + 1)
             loss = self.model.bits(self.records[start : start + batch])
-            self.optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-            self.optimizer.step()
+            update(self.optimizers, self.model, loss, rate=0.004)
         return loss.item()
 
 

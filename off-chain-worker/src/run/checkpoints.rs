@@ -79,6 +79,7 @@ impl Checkpoints {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::training::Memory;
 
     fn checkpoints() -> (tempfile::TempDir, Checkpoints) {
         let temporary = tempfile::tempdir().unwrap();
@@ -97,7 +98,7 @@ mod tests {
     /// A checkpoint that is told from others by its number of updates.
     fn unfinished(step: u32) -> Unfinished {
         let none = Vec::<Vec<f32>>::new();
-        let bytes = (step, &none, 0u8, &none).encode();
+        let bytes = (step, &none, Memory::default()).encode();
         Unfinished {
             seed: 6,
             checkpoint: Checkpoint::decode(&mut &bytes[..]).unwrap(),

@@ -65,7 +65,8 @@ mod tests {
 
     /// A memory that is told from others by its number of updates.
     fn memory(updates: u32) -> Memory {
-        Memory::decode(&mut &(updates, Vec::<[Vec<f32>; 2]>::new()).encode()[..]).unwrap()
+        let none = Vec::<()>::new();
+        Memory::decode(&mut &(updates, none).encode()[..]).unwrap()
     }
 
     #[test]

@@ -4,16 +4,18 @@ use super::data::Labelled;
 use gotong_scoring::{Graph, Transformer};
 
 /// Of 6 tokens out of 5.
+pub(crate) const SMALL_TRANSFORMER: Transformer = Transformer {
+    vocab: 5,
+    tokens: 6,
+    width: 8,
+    heads: 2,
+    hidden: 8,
+    layers: 1,
+    tied: true,
+};
+
 pub(crate) fn small_transformer() -> Graph {
-    Graph::transformer(&Transformer {
-        vocab: 5,
-        tokens: 6,
-        width: 8,
-        heads: 2,
-        hidden: 8,
-        layers: 1,
-        tied: true,
-    })
+    Graph::transformer(&SMALL_TRANSFORMER)
 }
 
 /// So many samples for it; another text begins at another place.

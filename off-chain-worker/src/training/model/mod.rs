@@ -31,6 +31,7 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use gotong_scoring::{arith::MASTER_BOUND, Graph, GraphError, Op};
+use rayon::prelude::*;
 
 use super::{
     batch::{Batch, Inputs},
@@ -166,36 +167,43 @@ impl Network {
         self.masters.iter().map(|master| master.dims()).collect()
     }
 
-    /// Whether a tensor holds weights that take hidden values and give hidden values, by tensor: no bias, nothing of an
-    /// embedding, no weights that give the logits.
-    pub fn are_hidden(&self) -> Vec<bool> {
+    /// By tensor, whether it holds the weights of a linear op that does not give the logits.
+    pub fn hidden_weights(&self) -> Vec<bool> {
         let is_weight = |parameter: &Parameter| parameter.role == Role::Weight;
-        let mut are_hidden: Vec<bool> = self.parameters.iter().map(is_weight).collect();
+        let mut hidden: Vec<bool> = self.parameters.iter().map(is_weight).collect();
         let is_tied = |op: &Op| matches!(op, Op::Unembed { .. });
         if !self.graph.ops.iter().any(is_tied) {
-            if let Some(last) = are_hidden.iter_mut().rev().find(|is_hidden| **is_hidden) {
+            if let Some(last) = hidden.iter_mut().rev().find(|is_hidden| **is_hidden) {
                 *last = false;
             }
         }
-        are_hidden
+        hidden
     }
 
-    /// The network after an update of its masters: `update` gets a tensor's number, the tensor, and its gradient.
-    pub fn updated(
+    /// The network after an update of its masters, on all threads of the pool: `update` gets a tensor's number, what belongs to it
+    /// of `states`, the tensor, and its gradient. There is a state for every tensor.
+    pub fn updated<S: Send>(
         self,
         mut gradients: GradientsParams,
-        mut update: impl FnMut(usize, Tensor<2>, Tensor<2>) -> Tensor<2>,
+        states: &mut [S],
+        update: impl Fn(usize, &mut S, Tensor<2>, Tensor<2>) -> Tensor<2> + Sync,
     ) -> Self {
-        let masters = self.masters.into_iter().enumerate();
-        let master = |(at, master): (usize, Param<Tensor<2>>)| match gradients.remove(master.id) {
-            None => master,
-            Some(gradient) => master.map(|master| {
-                let updated = update(at, master.inner(), gradient);
-                updated.autodiff().require_grad()
-            }),
+        let with_gradient = |master: Param<Tensor<2>>| {
+            let gradient = gradients.remove(master.id);
+            (master, gradient)
         };
+        let masters: Vec<_> = self.masters.into_iter().map(with_gradient).collect();
+        let tensors = masters.into_par_iter().zip(states).enumerate();
+        let master =
+            |(at, ((master, gradient), state)): (usize, ((Param<_>, _), &mut S))| match gradient {
+                None => master,
+                Some(gradient) => master.map(|master: Tensor<2>| {
+                    let updated = update(at, state, master.inner(), gradient);
+                    updated.autodiff().require_grad()
+                }),
+            };
         Self {
-            masters: masters.map(master).collect(),
+            masters: tensors.map(master).collect(),
             ..self
         }
     }

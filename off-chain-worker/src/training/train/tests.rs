@@ -1,6 +1,6 @@
 use super::super::{
     data::FashionMnist,
-    fixture::{self, small_transformer},
+    fixture::{self, small_transformer, SMALL_TRANSFORMER},
     initial_weights, noise_change, Optimizer, Span,
 };
 use super::*;
@@ -381,9 +381,9 @@ fn momentum_is_that_of_burn() {
         let of_own = gradients(&own);
         own = descent.step(rate, own, of_own);
         let of_other = gradients(&other);
-        other = other.updated(of_other, |at, master, gradient| {
-            let (master, state) = sgd.step(rate, master, gradient, states[at].take());
-            states[at] = state;
+        other = other.updated(of_other, &mut states, |_, state, master, gradient| {
+            let (master, new) = sgd.step(rate, master, gradient, state.take());
+            *state = new;
             master
         });
         assert_eq!(own.masters().unwrap(), other.masters().unwrap());
@@ -393,13 +393,7 @@ fn momentum_is_that_of_burn() {
 /// Burn's own, on the weights between hidden layers, and AdamW on the rest.
 #[test]
 fn muon_is_that_of_burn() {
-    let (graph, data, device) = (small_transformer(), fixture::text(40, 0), Device::flex());
-    let network = Network::new(&graph, &initial_weights(&graph, 1), &device).unwrap();
-    let cores = Cores::new(1).unwrap();
-    let gradients = |network: &Network| {
-        let batch = |chosen: &[usize]| Batch::of(&graph, &data, chosen, &device);
-        cores.gradients(network, &[0, 1], batch).1
-    };
+    let (data, device) = (fixture::text(40, 0), Device::flex());
     let momentum = MomentumConfig::new()
         .with_momentum(0.9)
         .with_dampening(0.0)
@@ -414,34 +408,42 @@ fn muon_is_that_of_burn() {
         .with_epsilon(1e-8)
         .with_weight_decay(0.0)
         .build();
-    let shapes = network.shapes();
-    let are_hidden = network.are_hidden();
-    let hidden = are_hidden.iter().filter(|is_hidden| **is_hidden).count();
-    let weights = shapes.iter().filter(|[rows, _]| *rows > 1).count();
-    assert!((4..weights).contains(&hidden), "{hidden} of {weights}");
-    let mut of_muon = vec![None; shapes.len()];
-    let mut of_adam = vec![None; shapes.len()];
-    let mut descent = Descent::new(Optimizer::Muon, &network, None, &device);
-    let (mut own, mut other) = (network.clone(), network);
-    for rate in [0.03, 0.02, 0.01] {
-        let of_own = gradients(&own);
-        own = descent.step(rate, own, of_own);
-        let of_other = gradients(&other);
-        other = other.updated(of_other, |at, master, gradient| {
-            let gradient = GradientClipping::Norm(1.0).clip_gradient(gradient);
-            if are_hidden[at] {
-                let (master, state) = muon.step(rate, master, gradient, of_muon[at].take());
-                of_muon[at] = state;
-                return master;
-            }
-            let (master, state) = adam.step(rate, master, gradient, of_adam[at].take());
-            of_adam[at] = state;
-            master
+    let cores = Cores::new(1).unwrap();
+    for tied in [true, false] {
+        let graph = Graph::transformer(&Transformer {
+            tied,
+            ..SMALL_TRANSFORMER
         });
-        let apart = own.masters().unwrap().concat();
-        let apart = apart.iter().zip(other.masters().unwrap().concat());
-        let most = apart.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(most < 1e-5, "{most}");
+        let network = Network::new(&graph, &initial_weights(&graph, 1), &device).unwrap();
+        let gradients = |network: &Network| {
+            let batch = |chosen: &[usize]| Batch::of(&graph, &data, chosen, &device);
+            cores.gradients(network, &[0, 1], batch).1
+        };
+        let hidden = network.hidden_weights();
+        let mut states: Vec<_> = hidden.iter().map(|_| (None, None)).collect();
+        let mut descent = Descent::new(Optimizer::Muon, &network, None, &device);
+        let (mut own, mut other) = (network.clone(), network);
+        for rate in [0.03, 0.02, 0.01] {
+            let of_own = gradients(&own);
+            own = descent.step(rate, own, of_own);
+            let of_other = gradients(&other);
+            other = other.updated(of_other, &mut states, |at, state, master, gradient| {
+                let gradient = GradientClipping::Norm(1.0).clip_gradient(gradient);
+                let (of_muon, of_adam) = state;
+                if hidden[at] {
+                    let (master, new) = muon.step(rate, master, gradient, of_muon.take());
+                    *of_muon = new;
+                    return master;
+                }
+                let (master, new) = adam.step(rate, master, gradient, of_adam.take());
+                *of_adam = new;
+                master
+            });
+            let apart = own.masters().unwrap().concat();
+            let apart = apart.iter().zip(other.masters().unwrap().concat());
+            let most = apart.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(most < 1e-5, "{most}");
+        }
     }
 }
 
@@ -460,7 +462,7 @@ fn weights_between_hidden_layers_are_known() {
         });
         let master = vec![0; graph.parameters()];
         let network = Network::new(&graph, &master, &Device::flex()).unwrap();
-        let shapes = network.shapes().into_iter().zip(network.are_hidden());
+        let shapes = network.shapes().into_iter().zip(network.hidden_weights());
         shapes
             .filter_map(|(shape, is_hidden)| is_hidden.then_some(shape))
             .collect::<Vec<_>>()
