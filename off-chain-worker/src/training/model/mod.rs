@@ -193,17 +193,17 @@ impl Network {
             (master, gradient)
         };
         let masters: Vec<_> = self.masters.into_iter().map(with_gradient).collect();
-        let tensors = masters.into_par_iter().zip(states).enumerate();
-        let master =
-            |(at, ((master, gradient), state)): (usize, ((Param<_>, _), &mut S))| match gradient {
+        let updated = masters.into_par_iter().zip(states).enumerate().map(
+            |(at, ((master, gradient), state))| match gradient {
                 None => master,
-                Some(gradient) => master.map(|master: Tensor<2>| {
+                Some(gradient) => master.map(|master| {
                     let updated = update(at, state, master.inner(), gradient);
                     updated.autodiff().require_grad()
                 }),
-            };
+            },
+        );
         Self {
-            masters: tensors.map(master).collect(),
+            masters: updated.collect(),
             ..self
         }
     }
