@@ -60,8 +60,7 @@ pub struct Lab {
     training: TrainingArgs,
     #[command(flatten)]
     deltas: DeltaTerms,
-    /// Forget after each round what Muon, which trains language models, has learned of the gradients: to see what that is
-    /// worth
+    /// Forget after each round what the optimizer of a language model has learned of the gradients: to see what that is worth
     #[arg(long)]
     forget: bool,
     /// Samples that score a round, at least as many as a task's
