@@ -12,7 +12,7 @@ use std::{
 };
 use subxt::{
     backend::LegacyBackend,
-    client::{OnlineClient, OnlineClientAtBlockImpl},
+    client::{OnlineClient, OnlineClientAtBlock, OnlineClientAtBlockImpl},
     config::{DefaultExtrinsicParamsBuilder, RpcConfigFor},
     ext::jsonrpsee::ws_client::WsClientBuilder,
     rpcs::{methods::LegacyRpcMethods, RpcClient},
@@ -24,8 +24,11 @@ use subxt::{
 const LARGEST_MESSAGE_BYTES: u32 = 64 << 20;
 /// Longest wait for one answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// Blocks, from the last finalized one, after which a transaction is no longer valid.
+/// Blocks after which a transaction is no longer valid, from the one that it is anchored at.
 const MORTAL_BLOCKS: u64 = 256;
+/// The most blocks that a transaction's anchor lies behind the best one. One that the chain takes back makes the transaction
+/// invalid, and a fork that deep is rare.
+const ANCHOR_DEPTH: u64 = 64;
 /// Longest wait for a block to take a transaction.
 const INCLUSION_TIMEOUT: Duration = Duration::from_secs(120);
 /// Blocks that a transaction is given before it is sent again with a higher tip.
@@ -257,6 +260,19 @@ impl Client {
         self.submit(signer, &batch, inclusion).await
     }
 
+    /// The block that a transaction is valid from: the last finalized one, which cannot vanish under it. While finality lags far
+    /// behind, a transaction from there would be over before it is sent; then a recent block of the best chain.
+    async fn anchor(&self) -> Result<OnlineClientAtBlock<Config>, ChainError> {
+        let finalized = self.api.at_current_block().await?;
+        let oldest = u64::from(self.best().await?.block()).saturating_sub(ANCHOR_DEPTH);
+        if finalized.block_number() >= oldest {
+            return Ok(finalized);
+        }
+        // Block numbers of this chain are 32 bits wide.
+        let recent = self.block_hash(u32::try_from(oldest).ok()).await?;
+        Ok(self.api.at_block(recent).await?)
+    }
+
     /// Sends `call`, and again with a rising tip while blocks pass it over. All that is sent has
     /// one nonce, so that only one of it is ever executed.
     async fn send(
@@ -265,8 +281,8 @@ impl Client {
         call: &Call,
         inclusion: Inclusion,
     ) -> Result<Receipt, ChainError> {
-        // A finalized block cannot vanish under the transaction; the nonce counts the pool too.
-        let base = self.api.at_current_block().await?;
+        let base = self.anchor().await?;
+        // The nonce counts the pool, too.
         let account = AccountId32(signer.public_key().0);
         let nonce = self.rpc.system_account_next_index(&account).await?;
         let submit = async |tip| -> Result<_, ChainError> {
