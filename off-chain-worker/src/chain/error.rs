@@ -31,8 +31,16 @@ pub enum ChainError {
     #[error("the call failed: {0}")]
     Failed(String),
     /// The transaction was not accepted for a block: no money for its fee, or not valid.
-    #[error("the node did not accept the transaction: {0}")]
-    Rejected(String),
+    #[error("the node did not accept the transaction: {reason}")]
+    Rejected {
+        /// The code of the node's answer.
+        code: i32,
+        /// What the node said.
+        reason: String,
+    },
+    /// Another transaction of the account was there first; it may be signed again with the next nonce.
+    #[error("another transaction of the account took its place: {0}")]
+    Overtaken(String),
     /// The transaction left the pool before any block took it; it may be sent again.
     #[error("the transaction was dropped: {0}")]
     Dropped(String),
@@ -134,7 +142,10 @@ impl From<ExtrinsicError> for ChainError {
             ExtrinsicError::ErrorSubmittingTransaction(BackendError::Rpc(
                 RpcError::ClientError(cause),
             )) => match cause {
-                rpcs::Error::User(answer) => Self::Rejected(user_message(&answer)),
+                rpcs::Error::User(answer) => Self::Rejected {
+                    code: answer.code,
+                    reason: user_message(&answer),
+                },
                 other => other.into(),
             },
             other => subxt::Error::from(other).into(),

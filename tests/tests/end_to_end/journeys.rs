@@ -407,6 +407,15 @@ async fn light_use_from_outside() -> Result<()> {
         "{refused:?}"
     );
 
+    // Calls of one account at the same time: who is overtaken signs again.
+    let before = network.client.best().await?.balance(&bob).await?.free;
+    let signer = key("One");
+    let call = Call::transfer(bob, UNIT);
+    let send = || network.client.submit(&signer, &call, Inclusion::Best);
+    tokio::try_join!(send(), send(), send(), send())?;
+    let after = network.client.best().await?.balance(&bob).await?.free;
+    assert_eq!(after, before + 4 * UNIT);
+
     // Readers that go away stop no command: not its data, not its errors.
     for (command, code) in [("rewards", 0), ("withdraw", 1)] {
         let status = network.run_unread("One", command).await?;
