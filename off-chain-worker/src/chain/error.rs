@@ -1,5 +1,6 @@
 //! What can go wrong between this program and the chain.
 
+use super::Call;
 use subxt::{
     error::{BackendError, DispatchError, ExtrinsicError, RpcError, TransactionEventsError},
     rpcs,
@@ -82,10 +83,10 @@ impl ChainError {
         matches!(self, Self::Refused { name, .. } if name == expected)
     }
 
-    /// Whether a pallet refused the call because it is done: an earlier transaction of the same
-    /// account was executed after all.
-    pub fn is_done_already(&self) -> bool {
-        matches!(self, Self::Refused { name, .. } if name.contains("Already"))
+    /// Whether a pallet refused `call` because it is done: an earlier transaction of the same account was executed after all.
+    pub fn is_done_already(&self, call: &Call) -> bool {
+        call.done_already()
+            .is_some_and(|name| self.is_refusal(name))
     }
 
     pub(super) fn incompatible(what: impl Into<String>) -> Self {

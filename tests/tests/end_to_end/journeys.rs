@@ -299,9 +299,9 @@ async fn a_reveal_that_is_late_keeps_its_author() -> Result<()> {
     let receipt = submit(reveal.clone()).await?;
     assert!(receipt.has_event("RevealedLate"), "{receipt:?}");
     assert!(!receipt.has_event("Revealed"));
-    let again = submit(reveal).await;
+    let again = submit(reveal.clone()).await;
     assert!(
-        matches!(&again, Err(error) if error.is_done_already()),
+        matches!(&again, Err(error) if error.is_done_already(&reveal)),
         "{again:?}"
     );
     let submissions = network
@@ -379,6 +379,14 @@ async fn light_use_from_outside() -> Result<()> {
         .context("the pallet is in the metadata")?;
     assert_eq!(pallet.call_variants().map(<[_]>::len), Some(16));
     assert!(pallet.view_function_by_name("rewards").is_some());
+
+    // Every error that says that a call was made before is one of the pallet.
+    for (pallet, call, error) in Call::ONCE {
+        let pallet = moment.metadata().pallet_by_name(pallet).context(call)?;
+        assert!(pallet.call_variant_by_name(call).is_some(), "{call}");
+        let mut errors = pallet.error_variants().context("errors")?.iter();
+        assert!(errors.any(|known| known.name == error), "{error}");
+    }
 
     // A transfer.
     let bob = key("Bob").public_key().0;
