@@ -13,6 +13,27 @@ mod command;
 mod rpc;
 mod service;
 
-fn main() -> sc_cli::Result<()> {
-    command::run()
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match command::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", explain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A sentence about an error, with what to do where the SDK's text is of another program or too long.
+fn explain(error: &sc_cli::Error) -> String {
+    match error {
+        sc_cli::Error::NetworkKeyNotFound(key) => format!(
+            "an authority has to keep its network key, and there is none in {key}: make one with \
+             `mkdir -p {folder} && gotong-node key generate-node-key --file {key}`, and start again",
+            folder = key.parent().unwrap_or(key).display(),
+            key = key.display()
+        ),
+        other => other.to_string(),
+    }
 }

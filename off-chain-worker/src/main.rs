@@ -1,6 +1,7 @@
 //! `gotong`: the one binary that people run. All of it is in the library.
 
 use clap::Parser;
+use gotong::cli::output;
 use std::{io::IsTerminal, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 
@@ -18,6 +19,8 @@ fn main() -> ExitCode {
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
+        // To tell that nobody reads standard error there is nowhere else, and trying it panics.
+        .log_internal_errors(false)
         .init();
     let result = tokio::runtime::Runtime::new()
         .map_err(Into::into)
@@ -25,7 +28,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", gotong::cli::output::explain(&error));
+            output::tell(format_args!("error: {}", output::explain(&error)));
             ExitCode::FAILURE
         }
     }

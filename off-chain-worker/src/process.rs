@@ -155,12 +155,14 @@ pub struct Node {
     folder: PathBuf,
     logs: PathBuf,
     port: u16,
+    more: Vec<String>,
 }
 
 impl Node {
-    /// Starts a development chain that keeps its data in `folder` and its log in `logs`.
-    pub fn start(folder: &Path, logs: &Path) -> Result<Self, ProcessError> {
+    /// Starts a development chain that keeps its data in `folder` and its log in `logs`, with `more` arguments.
+    pub fn start(folder: &Path, logs: &Path, more: &[&str]) -> Result<Self, ProcessError> {
         let mut node = Self {
+            more: more.iter().map(|&argument| argument.into()).collect(),
             running: None,
             program: sibling("gotong-node")?,
             folder: folder.to_owned(),
@@ -174,7 +176,7 @@ impl Node {
     /// Starts the node again on the same data and port.
     pub fn restart(&mut self) -> Result<(), ProcessError> {
         self.kill();
-        let arguments = [
+        let mut arguments = vec![
             "--dev".into(),
             format!("--base-path={}", self.folder.join("chain").display()),
             format!("--rpc-port={}", self.port),
@@ -182,6 +184,7 @@ impl Node {
             "--no-prometheus".into(),
             "--no-telemetry".into(),
         ];
+        arguments.extend_from_slice(&self.more);
         let running = Running::start("node", &self.program, &arguments, &self.logs)?;
         self.running = Some(running);
         Ok(())

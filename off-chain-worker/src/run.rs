@@ -202,7 +202,7 @@ async fn submit_once(
     call: &Call,
 ) -> Result<Option<Receipt>, ChainError> {
     match client.submit(signer, call, Inclusion::Best).await {
-        Err(error) if error.is_done_already() => {
+        Err(error) if error.is_done_already(call) => {
             tracing::debug!("{error}");
             Ok(None)
         }

@@ -14,7 +14,12 @@ use gotong_protocol::{
     view::{RoundView, SubmissionView, TaskView},
     Outcome, RoundId, TaskId,
 };
-use std::{path::Path, process::Command, str::FromStr, time::Duration};
+use std::{
+    path::Path,
+    process::{Command, ExitStatus, Stdio},
+    str::FromStr,
+    time::Duration,
+};
 use subxt_signer::{sr25519, SecretUri};
 
 /// One token in planck.
@@ -47,8 +52,13 @@ pub struct Network {
 impl Network {
     /// Starts a node on a new chain, and endows the `accounts`.
     pub async fn start(accounts: &[&str]) -> Result<Self> {
+        Self::start_with(&[], accounts).await
+    }
+
+    /// The same with a node that has `more` arguments.
+    pub async fn start_with(more: &[&str], accounts: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let mut node = Node::start(folder.path(), folder.path())?;
+        let mut node = Node::start(folder.path(), folder.path(), more)?;
         let client = connect(&mut node).await?;
         let transfers: Vec<_> = accounts
             .iter()
@@ -103,6 +113,21 @@ impl Network {
         );
         serde_json::from_str(&out)
             .with_context(|| format!("`gotong {command}` printed no JSON: {out}"))
+    }
+
+    /// Runs `gotong` for `account` to its end, with an output that nobody reads.
+    pub async fn run_unread(&self, account: &str, command: &str) -> Result<ExitStatus> {
+        let arguments = self.arguments(account, command);
+        tokio::task::spawn_blocking(move || {
+            let mut running = Command::new(sibling("gotong")?)
+                .args(arguments)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()?;
+            drop((running.stdout.take(), running.stderr.take()));
+            anyhow::Ok(running.wait()?)
+        })
+        .await?
     }
 
     /// Starts `gotong` for `account` as a daemon.

@@ -163,6 +163,28 @@ impl Call {
         )
     }
 
+    /// Calls that can be made once: pallet, call, and the pallet's error that says that an earlier transaction of the same account
+    /// has made it.
+    pub const ONCE: [(&'static str, &'static str, &'static str); 9] = [
+        (PALLET, "register", "AlreadyRegistered"),
+        (PALLET, "close_task", "AlreadyClosed"),
+        (PALLET, "commit", "AlreadyCommitted"),
+        (PALLET, "reveal", "AlreadyRevealed"),
+        (PALLET, "publish_shard", "ShardAlreadyPublished"),
+        (PALLET, "commit_attestation", "AlreadyAttested"),
+        (PALLET, "reveal_attestation", "AlreadyAttested"),
+        (PALLET, "answer_audits", "AlreadyAudited"),
+        (PALLET, "claim", "AlreadyClaimed"),
+    ];
+
+    /// The error in [`Self::ONCE`] of this call.
+    pub(super) fn done_already(&self) -> Option<&'static str> {
+        let mut all = Self::ONCE.into_iter();
+        let (_, _, error) =
+            all.find(|(pallet, name, _)| (*pallet, *name) == (self.pallet, self.name))?;
+        Some(error)
+    }
+
     /// All of `calls` in one transaction, or none.
     pub fn batch(calls: &[Self], metadata: &Metadata) -> Result<Self, ChainError> {
         let mut arguments = Compact(calls.len() as u32).encode();

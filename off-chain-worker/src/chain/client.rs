@@ -12,7 +12,7 @@ use std::{
 };
 use subxt::{
     backend::LegacyBackend,
-    client::{OnlineClient, OnlineClientAtBlockImpl},
+    client::{OnlineClient, OnlineClientAtBlock, OnlineClientAtBlockImpl},
     config::{DefaultExtrinsicParamsBuilder, RpcConfigFor},
     ext::jsonrpsee::ws_client::WsClientBuilder,
     rpcs::{methods::LegacyRpcMethods, RpcClient},
@@ -24,8 +24,11 @@ use subxt::{
 const LARGEST_MESSAGE_BYTES: u32 = 64 << 20;
 /// Longest wait for one answer.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
-/// Blocks, from the last finalized one, after which a transaction is no longer valid.
+/// Blocks after which a transaction is no longer valid, from the one that it is anchored at.
 const MORTAL_BLOCKS: u64 = 256;
+/// The most blocks that a transaction's anchor lies behind the best one. One that the chain takes back makes the transaction
+/// invalid, and a fork that deep is rare.
+const ANCHOR_DEPTH: u64 = 64;
 /// Longest wait for a block to take a transaction.
 const INCLUSION_TIMEOUT: Duration = Duration::from_secs(120);
 /// Blocks that a transaction is given before it is sent again with a higher tip.
@@ -34,6 +37,15 @@ const PATIENCE_BLOCKS: usize = 3;
 const FIRST_TIP: u128 = 10_000_000_000;
 /// How often a transaction is signed again after another one took its nonce.
 const NONCE_ATTEMPTS: u32 = 5;
+
+/// Codes of the node's answers (`sc_rpc_api::author::error`): the transaction is not valid,
+const INVALID: i32 = 1010;
+/// it was removed from the pool and is banned for a while,
+const BANNED: i32 = 1012;
+/// it is in the pool,
+const ALREADY_IMPORTED: i32 = 1013;
+/// or it would replace another one of its nonce for no higher tip.
+const TOO_LOW_PRIORITY: i32 = 1014;
 
 /// A connection to a node. Cheap to clone. It does not mend itself: when it is lost, every request
 /// fails, and one connects again.
@@ -229,9 +241,7 @@ impl Client {
                 .await
                 .unwrap_or(Err(ChainError::Pending));
             match sent {
-                Err(ChainError::Rejected(reason))
-                    if attempt < NONCE_ATTEMPTS && is_nonce_race(&reason) =>
-                {
+                Err(ChainError::Overtaken(reason)) if attempt < NONCE_ATTEMPTS => {
                     tracing::debug!(attempt, reason, "signing again with the next nonce");
                     tokio::time::sleep(Duration::from_millis(300)).await;
                     attempt += 1;
@@ -257,6 +267,41 @@ impl Client {
         self.submit(signer, &batch, inclusion).await
     }
 
+    /// Why the node did not take a transaction of `account` with this nonce, from what it answered.
+    async fn rejected(
+        &self,
+        error: ChainError,
+        account: &AccountId32,
+        nonce: u64,
+    ) -> Result<ChainError, ChainError> {
+        let ChainError::Rejected { code, reason } = error else {
+            return Ok(error);
+        };
+        let is_overtaken = match code {
+            BANNED | ALREADY_IMPORTED | TOO_LOW_PRIORITY => true,
+            // An old nonce is one of many reasons.
+            INVALID => self.rpc.system_account_next_index(account).await? != nonce,
+            _ => false,
+        };
+        Ok(match is_overtaken {
+            true => ChainError::Overtaken(reason),
+            false => ChainError::Rejected { code, reason },
+        })
+    }
+
+    /// The block that a transaction is valid from: the last finalized one, which cannot vanish under it. While finality lags far
+    /// behind, a transaction from there would be over before it is sent; then a recent block of the best chain.
+    async fn anchor(&self) -> Result<OnlineClientAtBlock<Config>, ChainError> {
+        let finalized = self.api.at_current_block().await?;
+        let oldest = u64::from(self.best().await?.block()).saturating_sub(ANCHOR_DEPTH);
+        if finalized.block_number() >= oldest {
+            return Ok(finalized);
+        }
+        // Block numbers of this chain are 32 bits wide.
+        let recent = self.block_hash(u32::try_from(oldest).ok()).await?;
+        Ok(self.api.at_block(recent).await?)
+    }
+
     /// Sends `call`, and again with a rising tip while blocks pass it over. All that is sent has
     /// one nonce, so that only one of it is ever executed.
     async fn send(
@@ -265,8 +310,8 @@ impl Client {
         call: &Call,
         inclusion: Inclusion,
     ) -> Result<Receipt, ChainError> {
-        // A finalized block cannot vanish under the transaction; the nonce counts the pool too.
-        let base = self.api.at_current_block().await?;
+        let base = self.anchor().await?;
+        // The nonce counts the pool, too.
         let account = AccountId32(signer.public_key().0);
         let nonce = self.rpc.system_account_next_index(&account).await?;
         let submit = async |tip| -> Result<_, ChainError> {
@@ -278,7 +323,10 @@ impl Client {
             let mut signed = base
                 .transactions()
                 .create_signable_offline(call, parameters)?;
-            Ok(signed.sign(signer)?.submit_and_watch().await?)
+            match signed.sign(signer)?.submit_and_watch().await {
+                Ok(progress) => Ok(progress),
+                Err(error) => Err(self.rejected(error.into(), &account, nonce).await?),
+            }
         };
         // The first block of a stream is there already.
         let blocks = self.api.stream_best_blocks().await?.skip(1);
@@ -316,7 +364,7 @@ impl Client {
                     match submit(tip).await {
                         Ok(progress) => sent.push(progress),
                         // A block has just taken it, or the pool asks for a higher tip.
-                        Err(ChainError::Rejected(reason)) => {
+                        Err(ChainError::Overtaken(reason) | ChainError::Rejected { reason, .. }) => {
                             tracing::debug!(reason, "not replaced");
                         }
                         Err(error) => return Err(error),
@@ -348,19 +396,6 @@ async fn receipt(
         block: u32::try_from(number).unwrap_or(u32::MAX),
         events,
     })
-}
-
-/// Whether the pool turned a transaction away because another one took its place in the order.
-fn is_nonce_race(reason: &str) -> bool {
-    [
-        "outdated",
-        "Priority is too low",
-        "already imported",
-        "Already Imported",
-        "banned",
-    ]
-    .iter()
-    .any(|known| reason.contains(known))
 }
 
 #[cfg(test)]

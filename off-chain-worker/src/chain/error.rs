@@ -1,5 +1,6 @@
 //! What can go wrong between this program and the chain.
 
+use super::Call;
 use subxt::{
     error::{BackendError, DispatchError, ExtrinsicError, RpcError, TransactionEventsError},
     rpcs,
@@ -31,8 +32,16 @@ pub enum ChainError {
     #[error("the call failed: {0}")]
     Failed(String),
     /// The transaction was not accepted for a block: no money for its fee, or not valid.
-    #[error("the node did not accept the transaction: {0}")]
-    Rejected(String),
+    #[error("the node did not accept the transaction: {reason}")]
+    Rejected {
+        /// The code of the node's answer.
+        code: i32,
+        /// What the node said.
+        reason: String,
+    },
+    /// Another transaction of the account was there first; it may be signed again with the next nonce.
+    #[error("another transaction of the account took its place: {0}")]
+    Overtaken(String),
     /// The transaction left the pool before any block took it; it may be sent again.
     #[error("the transaction was dropped: {0}")]
     Dropped(String),
@@ -74,10 +83,10 @@ impl ChainError {
         matches!(self, Self::Refused { name, .. } if name == expected)
     }
 
-    /// Whether a pallet refused the call because it is done: an earlier transaction of the same
-    /// account was executed after all.
-    pub fn is_done_already(&self) -> bool {
-        matches!(self, Self::Refused { name, .. } if name.contains("Already"))
+    /// Whether a pallet refused `call` because it is done: an earlier transaction of the same account was executed after all.
+    pub fn is_done_already(&self, call: &Call) -> bool {
+        call.done_already()
+            .is_some_and(|name| self.is_refusal(name))
     }
 
     pub(super) fn incompatible(what: impl Into<String>) -> Self {
@@ -134,7 +143,10 @@ impl From<ExtrinsicError> for ChainError {
             ExtrinsicError::ErrorSubmittingTransaction(BackendError::Rpc(
                 RpcError::ClientError(cause),
             )) => match cause {
-                rpcs::Error::User(answer) => Self::Rejected(user_message(&answer)),
+                rpcs::Error::User(answer) => Self::Rejected {
+                    code: answer.code,
+                    reason: user_message(&answer),
+                },
                 other => other.into(),
             },
             other => subxt::Error::from(other).into(),

@@ -156,7 +156,7 @@ impl Network {
             }
         }
         let state = tempfile::tempdir()?;
-        let mut node = Node::start(state.path(), logs)?;
+        let mut node = Node::start(state.path(), logs, &[])?;
         node.ready(START_LIMIT).await?;
         let client = Client::connect(&node.url()).await?;
         Ok(Self {

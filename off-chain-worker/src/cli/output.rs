@@ -1,7 +1,11 @@
 //! How data is printed: tables for people, JSON for programs, amounts of money as decimals.
 
 use serde_json::Value;
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    io::{self, Write},
+    str::FromStr,
+};
 
 /// Planck in a unit.
 pub const UNIT: u128 = 1_000_000_000_000;
@@ -22,18 +26,37 @@ impl Format {
     /// Prints `json`, or what `text` gives.
     pub fn print(self, json: Value, text: impl FnOnce() -> String) {
         match self {
-            Self::Text => println!("{}", text().trim_end()),
-            Self::Json => println!("{json:#}"),
+            Self::Text => print_line(text().trim_end()),
+            Self::Json => print_line(format_args!("{json:#}")),
         }
     }
 
     /// Tells people what goes on; standard output has nothing but data if that is for programs.
     pub fn say(self, line: impl fmt::Display) {
         match self {
-            Self::Text => println!("{line}"),
-            Self::Json => eprintln!("{line}"),
+            Self::Text => print_line(line),
+            Self::Json => tell(line),
         }
     }
+}
+
+/// A line of data on standard output. What runs goes on if nobody reads any more, as in `gotong task list | head -1`; any other
+/// error ends the program, for its data would be missing.
+pub fn print_line(line: impl fmt::Display) {
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            tell(format_args!(
+                "error: cannot write to standard output: {error}"
+            ));
+            std::process::exit(1);
+        }
+        _ => {}
+    }
+}
+
+/// A line for people on standard error, whether or not anybody reads it.
+pub fn tell(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// A number that is written with up to so many decimals, in units of the last of them.

@@ -143,7 +143,11 @@ pub async fn claim_rounds(
             }
             // All of a call happen, or none: one by one, those before the refused one do.
             Err(ChainError::Refused { .. }) if batch.len() > 1 => at_once = 1,
-            Err(error @ (ChainError::Refused { .. } | ChainError::Rejected(_))) => {
+            Err(
+                error @ (ChainError::Refused { .. }
+                | ChainError::Rejected { .. }
+                | ChainError::Overtaken(_)),
+            ) => {
                 claims.stuck = Some(refused(task.id, first.item.round, &error));
                 break;
             }

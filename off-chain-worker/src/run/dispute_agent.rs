@@ -354,7 +354,10 @@ fn takes_disputes(round: &RoundView) -> bool {
 fn is_refusal(error: &ChainError) -> bool {
     matches!(
         error,
-        ChainError::Refused { .. } | ChainError::Failed(_) | ChainError::Rejected(_)
+        ChainError::Refused { .. }
+            | ChainError::Failed(_)
+            | ChainError::Rejected { .. }
+            | ChainError::Overtaken(_)
     )
 }
 

@@ -2,7 +2,10 @@
 
 use crate::{contribute, small_task, ROUND_LIMIT};
 use anyhow::{Context, Result};
-use gotong::chain::{Call, ChainError, Inclusion};
+use gotong::{
+    chain::{Call, ChainError, Inclusion},
+    process::sibling,
+};
 use gotong_protocol::{
     pay, submission_commitment, view::RoundView, Delta, Outcome, Phase, RoundId, TaskId,
 };
@@ -10,6 +13,7 @@ use gotong_tests::{assert_settled, key, Network, UNIT};
 use std::{
     fs, io,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 async fn rounds(network: &Network, task: TaskId, count: u32) -> Result<Vec<RoundView>> {
@@ -295,9 +299,9 @@ async fn a_reveal_that_is_late_keeps_its_author() -> Result<()> {
     let receipt = submit(reveal.clone()).await?;
     assert!(receipt.has_event("RevealedLate"), "{receipt:?}");
     assert!(!receipt.has_event("Revealed"));
-    let again = submit(reveal).await;
+    let again = submit(reveal.clone()).await;
     assert!(
-        matches!(&again, Err(error) if error.is_done_already()),
+        matches!(&again, Err(error) if error.is_done_already(&reveal)),
         "{again:?}"
     );
     let submissions = network
@@ -307,6 +311,59 @@ async fn a_reveal_that_is_late_keeps_its_author() -> Result<()> {
         .submissions(task, round)
         .await?;
     assert!(submissions.iter().all(|own| own.revealed.is_none()));
+    Ok(())
+}
+
+/// A transaction is valid for 256 blocks. If they were counted from the last finalized block, nothing would work after them.
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_works_while_finality_stands_still() -> Result<()> {
+    const STILL: u32 = 300;
+    let accounts = ["Sponsor", "One", "Two", "Judith", "Judas"];
+    let network = Network::start_with(&["--no-grandpa"], &accounts).await?;
+    let mut blocks = network.client.best_blocks().await?;
+    while blocks.next().await.context("the node is there")??.block() < STILL {}
+    let task = small_task(&network, &["One", "Two"], &["Judith", "Judas"], 2).await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _workers = [
+        network.daemon("Judith", "attest")?,
+        network.daemon("Judas", "attest")?,
+        network.daemon("One", &contribute(task, "1/2"))?,
+        network.daemon("Two", &contribute(task, "2/2"))?,
+    ];
+    for round in rounds(&network, task, 1).await? {
+        assert_settled(&round)?;
+        assert_eq!((round.commits, round.reveals), (2, 2));
+        network.all_claimed(&round, ROUND_LIMIT).await?;
+    }
+    assert_eq!(network.client.finalized().await?.block(), 0);
+    Ok(())
+}
+
+/// It says what to do, and that helps.
+#[test]
+fn an_authority_without_a_network_key_says_how_to_make_one() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let node = sibling("gotong-node")?;
+    let base = format!("--base-path={}", folder.path().display());
+    let start = || {
+        Command::new(&node)
+            .args(["--chain=local", "--validator", &base])
+            .output()
+    };
+    let refused = start()?;
+    let told = String::from_utf8(refused.stderr)?;
+    assert_eq!(refused.status.code(), Some(1), "{told}");
+    let advice = told.split('`').nth(1).context("a command in backquotes")?;
+    let programs = node.parent().context("a folder")?;
+    let advised = Command::new("sh")
+        .args(["-c", advice])
+        .env("PATH", format!("{}:/usr/bin:/bin", programs.display()))
+        .output()?;
+    assert!(advised.status.success(), "{advised:?}");
+    let key = folder
+        .path()
+        .join("chains/gotong_local/network/secret_ed25519");
+    assert!(key.is_file(), "{told}");
     Ok(())
 }
 
@@ -322,6 +379,14 @@ async fn light_use_from_outside() -> Result<()> {
         .context("the pallet is in the metadata")?;
     assert_eq!(pallet.call_variants().map(<[_]>::len), Some(16));
     assert!(pallet.view_function_by_name("rewards").is_some());
+
+    // Every error that says that a call was made before is one of the pallet.
+    for (pallet, call, error) in Call::ONCE {
+        let pallet = moment.metadata().pallet_by_name(pallet).context(call)?;
+        assert!(pallet.call_variant_by_name(call).is_some(), "{call}");
+        let mut errors = pallet.error_variants().context("errors")?.iter();
+        assert!(errors.any(|known| known.name == error), "{error}");
+    }
 
     // A transfer.
     let bob = key("Bob").public_key().0;
@@ -349,5 +414,20 @@ async fn light_use_from_outside() -> Result<()> {
         matches!(&refused, Err(ChainError::Refused { name, .. }) if name == "NotRegistered"),
         "{refused:?}"
     );
+
+    // Calls of one account at the same time: who is overtaken signs again.
+    let before = network.client.best().await?.balance(&bob).await?.free;
+    let signer = key("One");
+    let call = Call::transfer(bob, UNIT);
+    let send = || network.client.submit(&signer, &call, Inclusion::Best);
+    tokio::try_join!(send(), send(), send(), send())?;
+    let after = network.client.best().await?.balance(&bob).await?.free;
+    assert_eq!(after, before + 4 * UNIT);
+
+    // Readers that go away stop no command: not its data, not its errors.
+    for (command, code) in [("rewards", 0), ("withdraw", 1)] {
+        let status = network.run_unread("One", command).await?;
+        assert_eq!(status.code(), Some(code), "{command}");
+    }
     Ok(())
 }

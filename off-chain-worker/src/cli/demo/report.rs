@@ -10,7 +10,7 @@ use crate::{
     chain::{Account, Moment},
     cli::{
         exam::{Exam, Mark},
-        output::{millibits, Format, SYMBOL, UNIT},
+        output::{millibits, print_line, Format, SYMBOL, UNIT},
         round_report::RoundReport,
     },
     evaluation::describe_verdict,
@@ -378,7 +378,7 @@ impl Report {
                 "dispute_seconds": convicted.took.as_secs_f64(),
             }));
         }
-        println!("{}", Value::Object(all));
+        print_line(Value::Object(all));
         Ok(())
     }
 
