@@ -13,27 +13,44 @@ mod command;
 mod rpc;
 mod service;
 
-use std::process::ExitCode;
+use std::{
+    error::Error as _,
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
 
 fn main() -> ExitCode {
     match command::run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", explain(&error));
+            // Nothing to do about a standard error that is closed.
+            let _ = writeln!(io::stderr(), "error: {}", explain(&error));
             ExitCode::FAILURE
         }
     }
 }
 
-/// A sentence about an error, with what to do where the SDK's text is of another program or too long.
+/// An error as a sentence, with advice where the SDK's text names another program or is too long.
 fn explain(error: &sc_cli::Error) -> String {
-    match error {
-        sc_cli::Error::NetworkKeyNotFound(key) => format!(
-            "an authority has to keep its network key, and there is none in {key}: make one with \
-             `mkdir -p {folder} && gotong-node key generate-node-key --file {key}`, and start again",
-            folder = key.parent().unwrap_or(key).display(),
+    if let sc_cli::Error::NetworkKeyNotFound(key) = error {
+        let folder = key.parent().filter(|folder| !folder.as_os_str().is_empty());
+        return format!(
+            "an authority needs a network key that lasts, and there is none in {key}: make one with \
+             `mkdir -p '{folder}' && gotong-node key generate-node-key --file '{key}'`, then start again",
+            folder = folder.unwrap_or(Path::new(".")).display(),
             key = key.display()
-        ),
-        other => other.to_string(),
+        );
     }
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        // Some errors show their cause themselves.
+        let text = deeper.to_string();
+        if !sentence.ends_with(&text) {
+            sentence = format!("{sentence}: {text}");
+        }
+        cause = deeper.source();
+    }
+    sentence
 }

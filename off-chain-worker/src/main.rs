@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
-        // To tell that nobody reads standard error there is nowhere else, and trying it panics.
+        // If standard error is closed there is nowhere to report it, and trying to would panic.
         .log_internal_errors(false)
         .init();
     let result = tokio::runtime::Runtime::new()

@@ -163,9 +163,8 @@ impl Call {
         )
     }
 
-    /// Calls that can be made once: pallet, call, and the pallet's error that says that an earlier transaction of the same account
-    /// has made it.
-    pub const ONCE: [(&'static str, &'static str, &'static str); 9] = [
+    /// Calls that can be made only once: pallet, call, and the error that means that the account has already made it.
+    pub const ONCE: [(&'static str, &'static str, &'static str); 8] = [
         (PALLET, "register", "AlreadyRegistered"),
         (PALLET, "close_task", "AlreadyClosed"),
         (PALLET, "commit", "AlreadyCommitted"),
@@ -174,7 +173,6 @@ impl Call {
         (PALLET, "commit_attestation", "AlreadyAttested"),
         (PALLET, "reveal_attestation", "AlreadyAttested"),
         (PALLET, "answer_audits", "AlreadyAudited"),
-        (PALLET, "claim", "AlreadyClaimed"),
     ];
 
     /// The error in [`Self::ONCE`] of this call.

@@ -12,7 +12,7 @@ use std::{
 };
 use subxt::{
     backend::LegacyBackend,
-    client::{OnlineClient, OnlineClientAtBlock, OnlineClientAtBlockImpl},
+    client::{OnlineClient, OnlineClientAtBlockImpl},
     config::{DefaultExtrinsicParamsBuilder, RpcConfigFor},
     ext::jsonrpsee::ws_client::WsClientBuilder,
     rpcs::{methods::LegacyRpcMethods, RpcClient},
@@ -26,8 +26,8 @@ const LARGEST_MESSAGE_BYTES: u32 = 64 << 20;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// Blocks after which a transaction is no longer valid, from the one that it is anchored at.
 const MORTAL_BLOCKS: u64 = 256;
-/// The most blocks that a transaction's anchor lies behind the best one. One that the chain takes back makes the transaction
-/// invalid, and a fork that deep is rare.
+/// The most blocks that a transaction's anchor lies behind the best one. If a fork removes the anchor, the transaction becomes
+/// invalid; forks that deep are rare.
 const ANCHOR_DEPTH: u64 = 64;
 /// Longest wait for a block to take a transaction.
 const INCLUSION_TIMEOUT: Duration = Duration::from_secs(120);
@@ -38,14 +38,19 @@ const FIRST_TIP: u128 = 10_000_000_000;
 /// How often a transaction is signed again after another one took its nonce.
 const NONCE_ATTEMPTS: u32 = 5;
 
-/// Codes of the node's answers (`sc_rpc_api::author::error`): the transaction is not valid,
-const INVALID: i32 = 1010;
-/// it was removed from the pool and is banned for a while,
-const BANNED: i32 = 1012;
-/// it is in the pool,
-const ALREADY_IMPORTED: i32 = 1013;
-/// or it would replace another one of its nonce for no higher tip.
-const TOO_LOW_PRIORITY: i32 = 1014;
+/// Codes of the node's answers to a transaction, as in `sc_rpc_api::author::error`.
+mod code {
+    /// The transaction is invalid: its nonce is old, it cannot pay, or another reason.
+    pub const INVALID: i32 = 1010;
+    /// The transaction is banned for a while.
+    pub const BANNED: i32 = 1012;
+    /// The transaction is in the pool already.
+    pub const ALREADY_IMPORTED: i32 = 1013;
+    /// The tip is too low to replace the transaction with the same nonce.
+    pub const TOO_LOW_PRIORITY: i32 = 1014;
+    /// The pool is full.
+    pub const IMMEDIATELY_DROPPED: i32 = 1016;
+}
 
 /// A connection to a node. Cheap to clone. It does not mend itself: when it is lost, every request
 /// fails, and one connects again.
@@ -220,7 +225,7 @@ impl Client {
         })?;
         let metadata = match self.api.at_block(hash).await {
             Ok(block) => block.metadata(),
-            Err(_) => self.api.at_current_block().await?.metadata(),
+            Err(_) => self.best().await?.0.metadata(),
         };
         let extrinsics = details.block.extrinsics.into_iter();
         let extrinsics = extrinsics.map(|bytes| bytes.0).collect();
@@ -263,43 +268,39 @@ impl Client {
         calls: &[Call],
         inclusion: Inclusion,
     ) -> Result<Receipt, ChainError> {
-        let batch = Call::batch(calls, self.finalized().await?.metadata())?;
+        let batch = Call::batch(calls, self.best().await?.metadata())?;
         self.submit(signer, &batch, inclusion).await
     }
 
     /// Why the node did not take a transaction of `account` with this nonce, from what it answered.
-    async fn rejected(
-        &self,
-        error: ChainError,
-        account: &AccountId32,
-        nonce: u64,
-    ) -> Result<ChainError, ChainError> {
+    async fn rejected(&self, error: ChainError, account: &AccountId32, nonce: u64) -> ChainError {
         let ChainError::Rejected { code, reason } = error else {
-            return Ok(error);
+            return error;
         };
-        let is_overtaken = match code {
-            BANNED | ALREADY_IMPORTED | TOO_LOW_PRIORITY => true,
-            // An old nonce is one of many reasons.
-            INVALID => self.rpc.system_account_next_index(account).await? != nonce,
-            _ => false,
-        };
-        Ok(match is_overtaken {
-            true => ChainError::Overtaken(reason),
-            false => ChainError::Rejected { code, reason },
-        })
+        let next = self.rpc.system_account_next_index(account).await;
+        if code == code::IMMEDIATELY_DROPPED {
+            ChainError::Dropped(reason)
+        } else if is_overtaken(code, nonce, next.unwrap_or(nonce)) {
+            ChainError::Overtaken(reason)
+        } else {
+            ChainError::Rejected { code, reason }
+        }
     }
 
-    /// The block that a transaction is valid from: the last finalized one, which cannot vanish under it. While finality lags far
-    /// behind, a transaction from there would be over before it is sent; then a recent block of the best chain.
-    async fn anchor(&self) -> Result<OnlineClientAtBlock<Config>, ChainError> {
-        let finalized = self.api.at_current_block().await?;
-        let oldest = u64::from(self.best().await?.block()).saturating_sub(ANCHOR_DEPTH);
-        if finalized.block_number() >= oldest {
-            return Ok(finalized);
+    /// Number and hash of the block that a transaction is valid from: the last finalized one, which cannot vanish. A transaction
+    /// that begins there would have expired before it is sent if finality lags far behind; then a recent block of the best
+    /// chain.
+    async fn anchor(&self, best: &Moment) -> Result<(u64, H256), ChainError> {
+        let finalized = self.rpc.chain_get_finalized_head().await?;
+        let header = self.rpc.chain_get_header(Some(finalized)).await?;
+        let number = header.map_or(0, |header| u64::from(header.number));
+        let oldest = u64::from(best.block()).saturating_sub(ANCHOR_DEPTH);
+        if number >= oldest {
+            return Ok((number, finalized));
         }
         // Block numbers of this chain are 32 bits wide.
         let recent = self.block_hash(u32::try_from(oldest).ok()).await?;
-        Ok(self.api.at_block(recent).await?)
+        Ok((oldest, recent))
     }
 
     /// Sends `call`, and again with a rising tip while blocks pass it over. All that is sent has
@@ -310,22 +311,24 @@ impl Client {
         call: &Call,
         inclusion: Inclusion,
     ) -> Result<Receipt, ChainError> {
-        let base = self.anchor().await?;
+        let best = self.best().await?;
+        let (number, hash) = self.anchor(&best).await?;
         // The nonce counts the pool, too.
         let account = AccountId32(signer.public_key().0);
         let nonce = self.rpc.system_account_next_index(&account).await?;
         let submit = async |tip| -> Result<_, ChainError> {
             let parameters = DefaultExtrinsicParamsBuilder::<Config>::new()
-                .mortal_from_unchecked(MORTAL_BLOCKS, base.block_number(), base.block_hash())
+                .mortal_from_unchecked(MORTAL_BLOCKS, number, hash)
                 .nonce(nonce)
                 .tip(tip)
                 .build();
-            let mut signed = base
+            let mut signed = best
+                .0
                 .transactions()
                 .create_signable_offline(call, parameters)?;
             match signed.sign(signer)?.submit_and_watch().await {
                 Ok(progress) => Ok(progress),
-                Err(error) => Err(self.rejected(error.into(), &account, nonce).await?),
+                Err(error) => Err(self.rejected(error.into(), &account, nonce).await),
             }
         };
         // The first block of a stream is there already.
@@ -382,6 +385,16 @@ fn next_tip(tip: u128, max: u128) -> Option<u128> {
     (higher > tip).then_some(higher)
 }
 
+/// Whether a transaction with this nonce was refused with this code because another one of its account was there first; `next` is
+/// the account's next nonce.
+fn is_overtaken(code: i32, nonce: u64, next: u64) -> bool {
+    match code {
+        code::BANNED | code::ALREADY_IMPORTED | code::TOO_LOW_PRIORITY => true,
+        code::INVALID => next != nonce,
+        _ => false,
+    }
+}
+
 async fn receipt(
     block: &TransactionInBlock<Config, OnlineClientAtBlockImpl<Config>>,
 ) -> Result<Receipt, ChainError> {
@@ -401,6 +414,16 @@ async fn receipt(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_is_overtaken_is_told_from_who_cannot_pay() {
+        assert!(is_overtaken(code::INVALID, 7, 8));
+        assert!(!is_overtaken(code::INVALID, 7, 7));
+        for code in [code::BANNED, code::ALREADY_IMPORTED, code::TOO_LOW_PRIORITY] {
+            assert!(is_overtaken(code, 7, 7));
+        }
+        assert!(!is_overtaken(code::IMMEDIATELY_DROPPED, 7, 8));
+    }
 
     #[test]
     fn tips_double_up_to_a_cap() {

@@ -40,15 +40,14 @@ impl Format {
     }
 }
 
-/// A line of data on standard output. What runs goes on if nobody reads any more, as in `gotong task list | head -1`; any other
-/// error ends the program, for its data would be missing.
+/// A line of data on standard output. The program goes on if nobody reads it any more, as in `gotong task list | head -1`.
+///
+/// # Panics
+/// On any other error, such as a full disk: the data would be missing. What the program has started is stopped.
 pub fn print_line(line: impl fmt::Display) {
     match writeln!(io::stdout(), "{line}") {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            tell(format_args!(
-                "error: cannot write to standard output: {error}"
-            ));
-            std::process::exit(1);
+            panic!("cannot write to standard output: {error}")
         }
         _ => {}
     }

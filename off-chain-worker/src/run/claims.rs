@@ -143,11 +143,7 @@ pub async fn claim_rounds(
             }
             // All of a call happen, or none: one by one, those before the refused one do.
             Err(ChainError::Refused { .. }) if batch.len() > 1 => at_once = 1,
-            Err(
-                error @ (ChainError::Refused { .. }
-                | ChainError::Rejected { .. }
-                | ChainError::Overtaken(_)),
-            ) => {
+            Err(error @ (ChainError::Refused { .. } | ChainError::Rejected { .. })) => {
                 claims.stuck = Some(refused(task.id, first.item.round, &error));
                 break;
             }

@@ -354,10 +354,7 @@ fn takes_disputes(round: &RoundView) -> bool {
 fn is_refusal(error: &ChainError) -> bool {
     matches!(
         error,
-        ChainError::Refused { .. }
-            | ChainError::Failed(_)
-            | ChainError::Rejected { .. }
-            | ChainError::Overtaken(_)
+        ChainError::Refused { .. } | ChainError::Failed(_) | ChainError::Rejected { .. }
     )
 }
 
