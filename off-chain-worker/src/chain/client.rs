@@ -293,7 +293,7 @@ impl Client {
     async fn anchor(&self, best: &Moment) -> Result<(u64, H256), ChainError> {
         let finalized = self.rpc.chain_get_finalized_head().await?;
         let header = self.rpc.chain_get_header(Some(finalized)).await?;
-        let number = header.map_or(0, |header| u64::from(header.number));
+        let number = header.map_or(0, |header| header.number);
         let oldest = u64::from(best.block()).saturating_sub(ANCHOR_DEPTH);
         if number >= oldest {
             return Ok((number, finalized));
