@@ -41,8 +41,8 @@ const CONTRIBUTORS: usize = 4;
 /// Updates that a contributor makes in a round, and samples of each.
 const STEPS: usize = 10;
 const BATCH: usize = 8;
-/// Of the first round; it falls linearly to zero. Chosen when AdamW trained all parameters. With [`DENSE_BOLDNESS`] the best of those tried for
-/// dense changes: of 0.004, 0.006, 0.008 and 0.01, and of 1, 1.4, 2 and momentum of 0.5 and 0.8.
+/// Of the first round; it falls linearly to zero. With [`DENSE_BOLDNESS`] the best of those tried for dense changes, when AdamW
+/// trained all parameters: of 0.004, 0.006, 0.008 and 0.01, and of 1, 1.4, 2 and momentum of 0.5 and 0.8.
 const LEARNING_RATE: f64 = 0.006;
 /// What a dense change is multiplied with.
 const DENSE_BOLDNESS: f64 = 1.4;
