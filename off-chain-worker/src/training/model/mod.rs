@@ -59,6 +59,9 @@ pub enum UntrainableGraph {
     },
 }
 
+/// A tensor of masters, and its gradient if it has one.
+type WithGradient = (Param<Tensor<2>>, Option<Tensor<2>>);
+
 /// A graph with its parameters.
 #[derive(Module, Debug)]
 pub struct Network {
@@ -180,8 +183,9 @@ impl Network {
         hidden
     }
 
-    /// The network after an update of its masters, on all threads of the pool: `update` gets a tensor's number, what belongs to it
-    /// of `states`, the tensor, and its gradient. There is a state for every tensor.
+    /// The network after an update of its masters: `update` gets a tensor's number, what belongs to it of `states`, the tensor, and
+    /// its gradient. There is a state for every tensor. On the processor it runs on all threads of the pool; a GPU takes all
+    /// updates from this thread.
     pub fn updated<S: Send>(
         self,
         mut gradients: GradientsParams,
@@ -193,19 +197,29 @@ impl Network {
             (master, gradient)
         };
         let masters: Vec<_> = self.masters.into_iter().map(with_gradient).collect();
-        let updated = masters.into_par_iter().zip(states).enumerate().map(
-            |(at, ((master, gradient), state))| match gradient {
+        let updated = |(at, (with_gradient, state)): (usize, (WithGradient, &mut S))| {
+            let (master, gradient) = with_gradient;
+            match gradient {
                 None => master,
                 Some(gradient) => master.map(|master| {
                     let updated = update(at, state, master.inner(), gradient);
                     updated.autodiff().require_grad()
                 }),
-            },
-        );
-        Self {
-            masters: updated.collect(),
-            ..self
-        }
+            }
+        };
+        let is_on_processor =
+            |(master, _): &WithGradient| master.val().device().inner() == Device::flex();
+        let masters = match masters.iter().all(is_on_processor) {
+            true => {
+                let tensors = masters.into_par_iter().zip(states).enumerate();
+                tensors.map(updated).collect()
+            }
+            false => {
+                let tensors = masters.into_iter().zip(states).enumerate();
+                tensors.map(updated).collect()
+            }
+        };
+        Self { masters, ..self }
     }
 
     fn mapped(self, given: impl Fn(Tensor<2>, &Parameter) -> Tensor<2>) -> Self {
