@@ -366,8 +366,12 @@ impl Client {
                     tracing::info!("blocks pass a call over: sent again with a tip of {tip} planck");
                     match submit(tip).await {
                         Ok(progress) => sent.push(progress),
-                        // A block has just taken it, or the pool asks for a higher tip.
-                        Err(ChainError::Overtaken(reason) | ChainError::Rejected { reason, .. }) => {
+                        // A block has just taken it, or the pool is full or asks for a higher tip.
+                        Err(
+                            ChainError::Overtaken(reason)
+                            | ChainError::Dropped(reason)
+                            | ChainError::Rejected { reason, .. },
+                        ) => {
                             tracing::debug!(reason, "not replaced");
                         }
                         Err(error) => return Err(error),

@@ -184,8 +184,8 @@ impl Network {
     }
 
     /// The network after an update of its masters: `update` gets a tensor's number, what belongs to it of `states`, the tensor, and
-    /// its gradient. There is a state for every tensor. On the processor it runs on all threads of the pool; a GPU takes all
-    /// updates from this thread.
+    /// its gradient. There is a state for every tensor. On the processor it runs on all threads of the pool. A GPU takes all
+    /// updates from this thread: from several of them, `wgpu` gave wrong tensors.
     pub fn updated<S: Send>(
         self,
         mut gradients: GradientsParams,
