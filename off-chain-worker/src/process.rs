@@ -97,6 +97,11 @@ impl Running {
         &self.log
     }
 
+    /// The process's id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// An error if the child has failed. One that is done, such as a sponsor without shards, is fine.
     pub fn check(&mut self) -> Result<(), ProcessError> {
         // A child that is waited for is in `/proc` no more.

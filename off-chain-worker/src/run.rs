@@ -27,6 +27,7 @@ mod time_shares;
 mod training_job;
 #[cfg(test)]
 pub(crate) mod views;
+mod volunteer;
 mod watch;
 
 pub use attest::Attest;
@@ -46,6 +47,7 @@ pub use replica::{
 };
 pub use sponsor::{Sealed, Sponsoring};
 pub use training_job::Seed;
+pub use volunteer::Capacity;
 pub use watch::Watch;
 
 use crate::{

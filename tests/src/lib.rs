@@ -8,6 +8,7 @@ use anyhow::{bail, ensure, Context, Result};
 use gotong::{
     chain::{Call, Client, Inclusion, Keypair, Moment},
     process::{sibling, Node, Running},
+    run::Capacity,
 };
 use gotong_protocol::{
     pay,
@@ -154,7 +155,7 @@ impl Network {
         self.open_another(size, attesters.len(), quorum).await
     }
 
-    /// Registers contributors and attesters.
+    /// Registers contributors, and attesters that offer to attest from the start.
     pub async fn register(&self, contributors: &[&str], attesters: &[&str]) -> Result<()> {
         for (names, role) in [
             (contributors, "--role=contributor --stake=100"),
@@ -163,6 +164,12 @@ impl Network {
             for name in names {
                 self.run(name, &format!("register {role}")).await?;
             }
+        }
+        let Capacity { seats, products } = Capacity::default();
+        let offer = Call::offer(seats, products, true, &[]);
+        for name in attesters {
+            let signer = key(name);
+            self.client.submit(&signer, &offer, Inclusion::Best).await?;
         }
         Ok(())
     }

@@ -2,8 +2,10 @@
 //! has learned a little, for ever more contributors.
 //!
 //! The yardstick is the machine's own evaluation: a contributor's value is the loss at the midpoint with `c / 2` times
-//! its part taken off, less that with it put on, over `c = N / 4`. Rounding to int8 makes that noisy, so the
-//! same at `c = N / 2` says how well finite differences agree with themselves.
+//! its part taken off, less that with it put on, over `c`. Rounding to int8 makes one such difference noisy, so the value is
+//! the slope of a line through those at `c = N/8, N/4, 3N/8, N/2`. That through the first and third against
+//! that through the others says how well finite differences agree with themselves. Contributors' devices differ in speed: some
+//! make fewer updates, and some make more.
 
 use anyhow::Result;
 use gotong::{
@@ -38,17 +40,17 @@ struct Subject {
     exam: Samples,
     /// How the base was made, from first weights.
     base: TrainingConfig,
-    /// How a contributor trains on its own part of the data.
+    /// How a contributor trains on its own part of the data, if it is neither fast nor slow.
     own: TrainingConfig,
 }
 
 /// What is found for one number of contributors.
 struct Found {
     contributors: usize,
-    /// Of the gradient's values with finite differences at `c = N / 4`.
+    /// Of the gradient's values with finite differences.
     correlation: f64,
-    /// Of finite differences at `c = N / 4` with those at `c = N / 2`, where that is measured.
-    of_differences: Option<f64>,
+    /// Of finite differences with each other.
+    of_differences: f64,
     /// The sum of the gradient's values over the exact gain.
     sum_over_gain: f64,
     /// The exact gain, in bits a sample.
@@ -57,8 +59,8 @@ struct Found {
 
 /// Measures both models, prints a table and adds the least correlation of each to `report`.
 pub fn measure(seed: u64, report: &mut Map<String, Value>) -> Result<()> {
-    println!("gradient against finite differences at c = N/4, by the exact machine:");
-    println!("  model               base   N  correlation  (c = N/4 with c = N/2)  sum / gain   gain, bits a sample");
+    println!("gradient against finite differences, by the exact machine:");
+    println!("  model               base   N  correlation  (differences' own)  sum / gain   gain, bits a sample");
     for (key, subject) in [
         ("gradient_correlation_mlp", mlp(seed)?),
         ("gradient_correlation_lm", language_model(seed)?),
@@ -67,14 +69,13 @@ pub fn measure(seed: u64, report: &mut Map<String, Value>) -> Result<()> {
         let mut ratios = Vec::new();
         for is_first in [true, false] {
             for found in subject.measure(seed, is_first)? {
-                let of_differences = found.of_differences.map(|found| format!("{found:.4}"));
                 println!(
-                    "  {:18} {:>5} {:>3} {:12.4} {:>23} {:12.3} {:14.4}",
+                    "  {:18} {:>5} {:>3} {:12.4} {:19.4} {:12.3} {:14.4}",
                     subject.name,
                     if is_first { "first" } else { "later" },
                     found.contributors,
                     found.correlation,
-                    of_differences.as_deref().unwrap_or("-"),
+                    found.of_differences,
                     found.sum_over_gain,
                     found.gain
                 );
@@ -181,12 +182,20 @@ impl Subject {
                 .map(|(weight, change)| (i32::from(*weight) + change) as i16)
                 .collect();
         }
-        let most = CONTRIBUTORS[CONTRIBUTORS.len() - 1];
+        // No aim is set for first weights: one number of contributors shows them.
+        let counts = if is_first {
+            &CONTRIBUTORS[1..2]
+        } else {
+            &CONTRIBUTORS
+        };
+        let most = counts[counts.len() - 1];
         let deltas: Result<Vec<Delta>> = (0..most)
             .into_par_iter()
             .map(|index| {
                 let config = TrainingConfig {
                     seed: seed * 1_000 + index as u64,
+                    // Two thirds, three thirds or four thirds.
+                    steps: self.own.steps * (2 + index % 3) / 3,
                     ..self.own.clone()
                 };
                 let part = self.training.part(index, most);
@@ -195,8 +204,8 @@ impl Subject {
             })
             .collect();
         let deltas = deltas?;
-        let of_first = |count| self.of_first(&base, &deltas[..count]);
-        CONTRIBUTORS.into_iter().map(of_first).collect()
+        let of_first = |count: &usize| self.of_first(&base, &deltas[..*count]);
+        counts.iter().map(of_first).collect()
     }
 
     fn of_first(&self, base: &[i16], deltas: &[Delta]) -> Result<Found> {
@@ -229,25 +238,29 @@ impl Subject {
         };
         let gain = losses(base)? - losses(&merge.merged())?;
         let middle = Middle::new(base, &parts, midpoint);
-        let differences = |c: i16| -> Result<Vec<f64>> {
-            let mut fall = |part| -> Result<f64> {
-                let minus = losses(&middle.beside(part, -c))?;
-                Ok((minus - losses(&middle.beside(part, c))?) / f64::from(c))
+        let eighth = (deltas.len() / 8) as i16;
+        // Of each part, at each distance, how far the loss falls.
+        let falls = parts.par_iter().map(|part| {
+            let fall = |times: i16| -> Result<f64> {
+                let minus = losses(&middle.beside(part, -times * eighth))?;
+                Ok(minus - losses(&middle.beside(part, times * eighth))?)
             };
-            parts.iter().map(&mut fall).collect()
-        };
-        let c = (deltas.len() / 4) as i16;
-        let near = differences(c)?;
-        // Far costs as much again: not for the largest.
-        let of_differences = if deltas.len() <= 32 {
-            Some(correlation(&near, &differences(2 * c)?))
-        } else {
-            None
+            [1, 2, 3, 4].into_iter().map(fall).collect()
+        });
+        let falls: Vec<Vec<f64>> = falls.collect::<Result<_>>()?;
+        // The slope of a line through zero, by least squares.
+        let slopes = |times: &[usize]| -> Vec<f64> {
+            let squares: usize = times.iter().map(|times| times * times).sum();
+            let slope = |falls: &Vec<f64>| {
+                let weighed = times.iter().map(|times| *times as f64 * falls[times - 1]);
+                weighed.sum::<f64>() / (squares as f64 * f64::from(eighth))
+            };
+            falls.iter().map(slope).collect()
         };
         Ok(Found {
             contributors: deltas.len(),
-            correlation: correlation(&values, &near),
-            of_differences,
+            correlation: correlation(&values, &slopes(&[1, 2, 3, 4])),
+            of_differences: correlation(&slopes(&[1, 3]), &slopes(&[2, 4])),
             sum_over_gain: values.iter().sum::<f64>() / gain,
             gain: gain / self.exam.len() as f64,
         })

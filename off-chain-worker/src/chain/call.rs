@@ -57,6 +57,12 @@ impl Call {
         Self::new(PALLET, "withdraw", ())
     }
 
+    /// Offers to attest: so many seats at once, that ask for so many products a block together, in all tasks with sealed
+    /// samples or not, and in `tasks`.
+    pub fn offer(seats: u8, capacity: u64, sealed: bool, tasks: &[TaskId]) -> Self {
+        Self::new(PALLET, "offer", (seats, capacity, sealed, tasks))
+    }
+
     /// `graph` is the SCALE encoding of the graph, `weights` two bytes a parameter, little endian.
     pub fn open_task(terms: &TaskTerms, graph: &[u8], weights: &[u8], pool: u128) -> Self {
         Self::new(PALLET, "open_task", (terms, graph, weights, pool))
@@ -258,6 +264,10 @@ mod tests {
         let mut expected = vec![1, 0, 0, 0, 2, 0, 0, 0, 8, 5, 6];
         expected.extend([7; 32]);
         assert_eq!(reveal.arguments.0, expected);
+
+        let offer = Call::offer(3, 4, true, &[TaskId(5)]);
+        let expected = [3, 4, 0, 0, 0, 0, 0, 0, 0, 1, 4, 5, 0, 0, 0];
+        assert_eq!(offer.arguments.0, expected);
 
         let transfer = Call::transfer([3; 32], 1);
         let mut expected = vec![0];

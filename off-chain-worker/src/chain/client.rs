@@ -19,6 +19,7 @@ use subxt::{
     tx::{TransactionInBlock, TransactionStatus},
     utils::{AccountId32, H256},
 };
+use tokio::sync::Mutex;
 
 /// A block full of deltas is about 13 MB, twice that in JSON's hexadecimal.
 const LARGEST_MESSAGE_BYTES: u32 = 64 << 20;
@@ -62,6 +63,8 @@ pub struct Client {
     max_tip: u128,
     /// Highest block that took one of this client's transactions.
     horizon: Arc<AtomicU32>,
+    /// Held from the choice of a nonce until the pool has it, so that calls can wait for their blocks side by side.
+    signing: Arc<Mutex<()>>,
 }
 
 /// How sure the caller wants to be that a transaction stays.
@@ -162,6 +165,7 @@ impl Client {
             rpc: LegacyRpcMethods::new(rpc),
             max_tip: 0,
             horizon: Arc::default(),
+            signing: Arc::default(),
         })
     }
 
@@ -313,6 +317,7 @@ impl Client {
     ) -> Result<Receipt, ChainError> {
         let best = self.best().await?;
         let (number, hash) = self.anchor(&best).await?;
+        let signing = self.signing.lock().await;
         // The nonce counts the pool, too.
         let account = AccountId32(signer.public_key().0);
         let nonce = self.rpc.system_account_next_index(&account).await?;
@@ -337,6 +342,7 @@ impl Client {
         let mut tip = 0;
         let mut sent = SelectAll::new();
         sent.push(submit(tip).await?);
+        drop(signing);
         let mut lost = ChainError::Disconnected("it ended before a block took it".into());
         loop {
             tokio::select! {

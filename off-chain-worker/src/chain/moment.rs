@@ -6,7 +6,8 @@ use gotong_protocol::{
     dispute::ClosedDispute,
     id::DisputeId,
     view::{
-        DisputeView, Duty, LedgerView, RewardView, RoundView, StakeView, SubmissionView, TaskView,
+        DisputeView, Duty, LedgerView, OfferView, RewardView, RoundView, StakeView, SubmissionView,
+        TaskView,
     },
     RoundFacts, RoundId, TaskId,
 };
@@ -50,6 +51,16 @@ impl Moment {
         self.view(PALLET, "stake", who).await
     }
 
+    /// What `who` offers to attest, and what it holds of it.
+    pub async fn offer(&self, who: &Account) -> Result<Option<OfferView>, ChainError> {
+        self.view(PALLET, "offer", who).await
+    }
+
+    /// The ids of the tasks with a round under way.
+    pub async fn live_tasks(&self) -> Result<Vec<TaskId>, ChainError> {
+        self.view(PALLET, "live_tasks", &()).await
+    }
+
     /// The ids of all tasks.
     pub async fn tasks(&self) -> Result<Vec<TaskId>, ChainError> {
         self.view(PALLET, "tasks", &()).await
@@ -83,6 +94,15 @@ impl Moment {
         self.view(PALLET, "rewards", who).await
     }
 
+    /// What every round of a task that `who` took part in is worth to it.
+    pub async fn task_rewards(
+        &self,
+        task: TaskId,
+        who: &Account,
+    ) -> Result<Vec<RewardView>, ChainError> {
+        self.view(PALLET, "task_rewards", &(task, who)).await
+    }
+
     /// What `who` has proved in each task.
     pub async fn ledgers(&self, who: &Account) -> Result<Vec<LedgerView>, ChainError> {
         self.view(PALLET, "ledgers", who).await
@@ -94,8 +114,7 @@ impl Moment {
         who: &Account,
         task: TaskId,
     ) -> Result<Option<LedgerView>, ChainError> {
-        let mut ledgers = self.ledgers(who).await?.into_iter();
-        Ok(ledgers.find(|ledger| ledger.task == task))
+        self.view(PALLET, "ledger", &(task, who)).await
     }
 
     /// What `who` is expected to do now, in every task.

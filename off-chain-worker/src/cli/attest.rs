@@ -1,18 +1,26 @@
 //! `gotong attest`: evaluates the rounds that draw the account, until stopped.
 
 use super::{scoring::ScoringArgs, tipping::Tipping, Globals};
-use crate::run::{drive, Attest as Daemon, Stop};
-use gotong_protocol::TaskId;
+use crate::run::{Attest as Daemon, Capacity, Stop};
+use gotong_protocol::{bounds, TaskId};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong attest --dev Charlie\n\n\
-                        Tests the device first, and refuses to attest from one that fails. Answers \
+                        Tests the device first, and refuses to attest from one that fails. Offers \
+                        seats on the chain, which are drawn, and offers none when it ends. Answers \
                         audits, stands for its tables in disputes, and disputes those of others \
                         that differ: keep some GTG free for bonds.")]
 pub struct Attest {
     /// Attest this task only
     #[arg(long)]
     task: Option<u32>,
+    /// Most seats to hold at once, in all tasks together
+    #[arg(long, value_name = "N", default_value_t = Capacity::SEATS, value_parser = clap::value_parser!(u8).range(1..))]
+    seats: u8,
+    /// Most work to take on at once: 1 is as much as any one task may ask for,
+    /// and what a slow processor can do
+    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
+    speed: f64,
     #[command(flatten)]
     scoring: ScoringArgs,
     #[command(flatten)]
@@ -25,13 +33,22 @@ pub struct Attest {
 pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
     let scoring = args.scoring.options().await?;
     let task = args.task.map(TaskId);
-    let daemon = Daemon::new(globals.signer()?, globals.dirs()?, scoring, task);
-    let mut daemon = daemon.stalling(args.stall);
-    Ok(drive(
-        &globals.node,
-        args.tipping.max_tip(),
-        &mut daemon,
-        &Stop::on_signals()?,
-    )
-    .await?)
+    let capacity = Capacity {
+        seats: args.seats,
+        // Far below the range of either.
+        products: (args.speed * bounds::COST_PER_BLOCK as f64) as u64,
+    };
+    let daemon = Daemon::new(globals.signer()?, globals.dirs()?, scoring, capacity, task);
+    let max_tip = args.tipping.max_tip();
+    let stop = Stop::on_signals()?;
+    let daemon = daemon.stalling(args.stall);
+    Ok(daemon.run(&globals.node, max_tip, &stop).await?)
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let speed: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    match (0.001..=1_000.0).contains(&speed) {
+        true => Ok(speed),
+        false => Err("not between 0.001 and 1000".into()),
+    }
 }

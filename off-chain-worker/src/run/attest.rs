@@ -1,25 +1,37 @@
 //! The daemon of `gotong attest`.
 
 use super::{
-    inputs_digest, replica::ReplicaWorker, round_span, sponsor::random_hash, submit_once,
-    tasks::Tasks, Daemon, DisputeAgent, Replica, RunError, ScoredRound, ScorerOptions, Suspects,
+    drive, inputs_digest,
+    replica::ReplicaWorker,
+    round_span,
+    sponsor::random_hash,
+    submit_once,
+    tasks::Tasks,
+    volunteer::{Capacity, Volunteer},
+    Daemon, DisputeAgent, Replica, RunError, ScoredRound, ScorerOptions, Stop, Suspects,
     WorkerDirs,
 };
 use crate::{
-    chain::{Account, Call, ChainError, Client, Keypair, Moment},
+    chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment},
     engine::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat},
     state::{Folder, Lock},
 };
+use futures::future::join_all;
 use gotong_protocol::{
     bounds::AUDITS,
     view::{RoundView, SeatView, TaskView},
     AuditAnswer, Hash, Phase, SeatState, TaskId,
 };
 use gotong_scoring::{audits, work_root, Audited};
-use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+    sync::Arc,
+    time::Duration,
+};
 use tracing::Instrument;
 
-/// The daemon of an attester: evaluates every round in which it holds a seat, stands for its table
+/// The daemon of an attester: offers what it can do, evaluates every round in which it holds a seat, stands for its table
 /// in disputes, and disputes the tables of others that differ.
 pub struct Attest {
     signer: Keypair,
@@ -28,6 +40,7 @@ pub struct Attest {
     scoring: ScorerOptions,
     /// Whether it leaves disputes alone, in drills.
     stalls: bool,
+    volunteer: Volunteer,
     tasks: Tasks,
     seats: BTreeMap<TaskId, Opened>,
     was_checked: bool,
@@ -51,20 +64,25 @@ struct Duty {
 }
 
 const ENGINE: &str = "attester";
+/// Longest wait for the last call, when the program ends.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(20);
+const STILL_OFFERED: &str = "seats are still offered, and one can be missed";
 /// Blocks to wait after a refusal, each of which costs a fee.
 const REFUSED_BLOCKS: u32 = 5;
 
 impl Attest {
-    /// Attests every task that draws the account, or `only` one.
+    /// Attests every task that it can, or `only` one, as far as `capacity` goes.
     pub fn new(
         signer: Keypair,
         dirs: WorkerDirs,
         scoring: ScorerOptions,
+        capacity: Capacity,
         only: Option<TaskId>,
     ) -> Self {
         Self {
             account: signer.public_key().0,
             signer,
+            volunteer: Volunteer::new(capacity, only, dirs.pools.clone()),
             dirs,
             scoring,
             stalls: false,
@@ -72,6 +90,33 @@ impl Attest {
             seats: BTreeMap::new(),
             was_checked: false,
         }
+    }
+
+    /// Runs until it is done, cannot go on, or is told to stop. Then it offers no more seats, so that it is not drawn while it
+    /// is away; those that it holds wait for it.
+    pub async fn run(mut self, url: &str, max_tip: u128, stop: &Stop) -> Result<(), RunError> {
+        drive(url, max_tip, &mut self, stop).await?;
+        let left = async {
+            let client = Client::connect(url).await?.tipping(max_tip);
+            let best = client.best().await?;
+            let held = match best.offer(&self.account).await? {
+                Some(offer) if offer.seats > 0 => offer.seats_held,
+                _ => return Ok(None),
+            };
+            let call = Volunteer::leave();
+            client.submit(&self.signer, &call, Inclusion::Best).await?;
+            Ok::<_, ChainError>(Some(held))
+        };
+        match tokio::time::timeout(LEAVE_TIMEOUT, left).await {
+            Ok(Ok(None)) => {}
+            Ok(Ok(Some(0))) => tracing::info!("no more seats are offered"),
+            Ok(Ok(Some(held))) => tracing::warn!(
+                "no more seats are offered; {held} are still held: start again in time to fill them"
+            ),
+            Ok(Err(error)) => tracing::warn!("{STILL_OFFERED}: {error}"),
+            Err(_) => tracing::warn!("{STILL_OFFERED}: the node does not answer"),
+        }
+        Ok(())
     }
 
     /// Leaves disputes alone, its own too: for drills.
@@ -93,59 +138,50 @@ impl Attest {
         Ok(())
     }
 
-    async fn look_at(
+    /// Offers on the chain what is not offered there. That it fails keeps nobody from the seats that it holds.
+    async fn offer(&mut self, client: &Client, now: &Moment, tasks: &[TaskView]) {
+        let offered = async {
+            let found = now.offer(&self.account).await?;
+            let due = self.volunteer.due(now.block(), found.as_ref(), tasks);
+            if let Some(call) = due.await? {
+                client.submit(&self.signer, &call, Inclusion::Best).await?;
+                tracing::info!("offered to attest");
+            }
+            Ok::<_, RunError>(())
+        };
+        if let Err(error) = offered.await {
+            tracing::error!("not offered to attest: {error}");
+        }
+    }
+
+    /// The round under way of a task in which the account has a seat, or had one since the daemon began.
+    async fn round_of(
         &mut self,
-        client: &Client,
         now: &Moment,
         view: &TaskView,
-    ) -> Result<(), RunError> {
+    ) -> Result<Option<RoundView>, RunError> {
         let Some(round) = now.round(view.id, view.round).await? else {
-            return Ok(());
+            return Ok(None);
         };
-        let is_own = |seat: &&SeatView| seat.account == self.account;
-        let own = round.seats.iter().find(is_own);
-        let own_state = own.map(|seat| seat.state);
+        let is_seated = round.seats.iter().any(|seat| seat.account == self.account);
         // Seats are drawn with the samples, some blocks after the reveals; and again if too few do their part.
-        let seat = own.filter(|_| round.has_samples()).map(seat_of);
-        if seat.is_some() && !self.seats.contains_key(&view.id) {
+        if is_seated && round.has_samples() && !self.seats.contains_key(&view.id) {
             self.seats.insert(view.id, self.open(view)?);
         }
-        let Some(opened) = self.seats.get_mut(&view.id) else {
-            return Ok(());
-        };
-        let submissions = now.submissions(view.id, view.round).await?;
-        let inputs = inputs_digest(&round, &submissions);
-        let snapshot = AttesterSnapshot {
-            block: now.block(),
-            round: view.round,
-            phase: round.phase,
-            inputs,
-            seat,
-            are_audits_drawn: round.audit_seed.is_some(),
-        };
-        // In the rounds between seats it replays what ended, so that the next evaluation can start at once.
-        let wanted = (seat.is_some() && round.phase != Phase::Ended).then_some((&round, inputs));
-        let ready = opened.worker.ready(client, now, view, wanted).await;
-        let own = match &ready {
-            Ok(Some(replica)) => replica.known_score(&inputs),
-            _ => None,
-        };
-        // What fails here may not keep it from its disputes, nor these from the rest.
-        let done = opened.duty.fulfil(client, &round, &snapshot, own).await;
-        let suspects = match own_state {
+        Ok(self.seats.contains_key(&view.id).then_some(round))
+    }
+
+    /// What it does about the tables of others, given what became of its own.
+    fn suspects(&self, round: &RoundView) -> Option<Suspects> {
+        let own = round.seats.iter().find(|seat| seat.account == self.account);
+        match own?.state {
             _ if self.stalls => None,
-            None => None,
             // Its own table was found wrong: it has no business with those of others.
-            Some(SeatState::Convicted) => Some(Suspects::Nobody),
+            SeatState::Convicted => Some(Suspects::Nobody),
             // A liar only stands for its lie.
             _ if self.scoring.lie.is_some() => Some(Suspects::Nobody),
-            Some(_) => Some(Suspects::Everybody),
-        };
-        if let (Some(replica), Some(suspects)) = (ready?, suspects) {
-            let agent = &mut opened.agent;
-            agent.attend(client, now, replica, &round, suspects).await?;
+            _ => Some(Suspects::Everybody),
         }
-        done
     }
 
     fn open(&self, view: &TaskView) -> Result<Opened, RunError> {
@@ -166,6 +202,46 @@ impl Attest {
             agent,
             _lock: lock,
         })
+    }
+}
+
+impl Opened {
+    /// Does what is due in a task: its seat first, then the disputes.
+    async fn look_at(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        view: &TaskView,
+        round: &RoundView,
+        suspects: Option<Suspects>,
+    ) -> Result<(), RunError> {
+        let own = |seat: &&SeatView| seat.account == self.duty.account();
+        let seat = round.seats.iter().find(own);
+        let seat = seat.filter(|_| round.has_samples()).map(seat_of);
+        let submissions = now.submissions(view.id, view.round).await?;
+        let inputs = inputs_digest(round, &submissions);
+        let snapshot = AttesterSnapshot {
+            block: now.block(),
+            round: view.round,
+            phase: round.phase,
+            inputs,
+            seat,
+            are_audits_drawn: round.audit_seed.is_some(),
+        };
+        // In the rounds between seats it replays what ended, so that the next evaluation can start at once.
+        let wanted = (seat.is_some() && round.phase != Phase::Ended).then_some((round, inputs));
+        let ready = self.worker.ready(client, now, view, wanted).await;
+        let own = match &ready {
+            Ok(Some(replica)) => replica.known_score(&inputs),
+            _ => None,
+        };
+        // What fails here may not keep it from its disputes, nor these from the rest.
+        let done = self.duty.fulfil(client, round, &snapshot, own).await;
+        if let (Some(replica), Some(suspects)) = (ready?, suspects) {
+            let agent = &mut self.agent;
+            agent.attend(client, now, replica, round, suspects).await?;
+        }
+        done
     }
 }
 
@@ -302,16 +378,42 @@ impl Daemon for Attest {
         if !self.was_checked {
             self.check_role(now).await?;
         }
-        let views = self.tasks.all(now).await?;
+        let views = self.tasks.live(now, &BTreeSet::new()).await?;
+        self.seats.retain(|task, _| self.tasks.is_listed(*task));
+        self.offer(client, now, &views).await;
+        let mut rounds = BTreeMap::new();
         for view in &views {
             if view.state.is_over() {
                 self.seats.remove(&view.id);
                 continue;
             }
             let span = round_span(view.id, view.round, &self.account);
-            let looked = self.look_at(client, now, view).instrument(span).await;
-            if self.tasks.survive(view.id, looked)? {
-                self.seats.remove(&view.id);
+            match self.round_of(now, view).instrument(span.clone()).await {
+                Ok(Some(round)) => {
+                    let suspects = self.suspects(&round);
+                    rounds.insert(view.id, (view, round, suspects, span));
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    self.tasks.survive(view.id, Err(error))?;
+                }
+            }
+        }
+        // Side by side, so that no call waits for the block of another one; the most urgent first.
+        let seats = self.seats.iter_mut();
+        let mut seats: Vec<_> = seats
+            .filter_map(|(task, opened)| Some((opened, rounds.get(task)?)))
+            .collect();
+        seats.sort_by_key(|(_, (_, round, ..))| round.ends_at);
+        let looks = seats
+            .into_iter()
+            .map(|(opened, (view, round, suspects, span))| async move {
+                let look = opened.look_at(client, now, view, round, *suspects);
+                (view.id, look.instrument(span.clone()).await)
+            });
+        for (task, looked) in join_all(looks).await {
+            if self.tasks.survive(task, looked)? {
+                self.seats.remove(&task);
             }
         }
         Ok(match self.tasks.is_done(&views) {

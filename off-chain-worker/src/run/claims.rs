@@ -90,7 +90,7 @@ pub async fn due_claims(
     account: &Account,
     task: &TaskView,
 ) -> Result<Claims, RunError> {
-    let rounds = claimable_rounds(&now.rewards(account).await?, task.id);
+    let rounds = claimable_rounds(&now.task_rewards(task.id, account).await?);
     let ledger = now.ledger(account, task.id).await?;
     let mut ledger = ledger.map(|view| view.ledger).unwrap_or_default();
     let mut due = Claims::default();
@@ -244,10 +244,10 @@ fn take(
 }
 
 /// Rounds of `task` that are to be claimed, in order.
-fn claimable_rounds(rewards: &[RewardView], task: TaskId) -> Vec<RoundId> {
+fn claimable_rounds(rewards: &[RewardView]) -> Vec<RoundId> {
     let mut rounds: Vec<RoundId> = rewards
         .iter()
-        .filter(|reward| reward.task == task && reward.kind == RewardKind::Contributor)
+        .filter(|reward| reward.kind == RewardKind::Contributor)
         .filter(|reward| matches!(reward.state, RewardState::Claimable { .. }))
         .map(|reward| reward.round)
         .collect();
@@ -392,7 +392,7 @@ mod tests {
             reward(1, 3, RewardKind::Contributor, RewardState::Pending),
             reward(2, 1, RewardKind::Contributor, claimable),
         ];
-        let rounds = claimable_rounds(&rewards, TaskId(1));
+        let rounds = claimable_rounds(&rewards);
         assert_eq!(rounds, [RoundId(1), RoundId(4)]);
     }
 }

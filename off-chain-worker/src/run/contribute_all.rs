@@ -43,6 +43,8 @@ pub struct ContributeAll {
     busy: Option<Busy>,
     /// Whether the account was found to be a contributor.
     was_checked: bool,
+    /// Tasks in which it had claims when this began: they may be over. Unknown before the first look.
+    owed: Option<BTreeSet<TaskId>>,
 }
 
 /// A training, for the time that it takes.
@@ -69,7 +71,27 @@ impl ContributeAll {
             shares: TimeShares::default(),
             busy: None,
             was_checked: false,
+            owed: None,
         }
+    }
+
+    /// Tasks that are looked at even if no round of theirs is under way.
+    async fn besides(&mut self, now: &Moment) -> Result<BTreeSet<TaskId>, ChainError> {
+        let owed = match self.owed.take() {
+            Some(owed) => owed,
+            None => {
+                let ledgers = now.ledgers(&self.account).await?.into_iter();
+                let with_claims = ledgers.filter(|ledger| ledger.next.is_some());
+                with_claims.map(|ledger| ledger.task).collect()
+            }
+        };
+        let under_way = self.contributions.keys().copied();
+        let besides = under_way.chain(owed.iter().copied());
+        let besides = besides
+            .filter(|task| !self.left_out.contains(task))
+            .collect();
+        self.owed = Some(owed);
+        Ok(besides)
     }
 
     /// Looks at one task; no training begins. An account that has left goes on with what it has begun.
@@ -293,7 +315,8 @@ impl Daemon for ContributeAll {
         };
         self.was_checked = true;
         let mut views = Vec::new();
-        for mut view in self.tasks.all(&now).await? {
+        let besides = self.besides(&now).await?;
+        for mut view in self.tasks.live(&now, &besides).await? {
             if self.left_out.contains(&view.id) {
                 continue;
             }

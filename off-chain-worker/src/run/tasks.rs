@@ -16,6 +16,26 @@ pub(super) struct Tasks {
     given_up: BTreeSet<TaskId>,
     /// Tasks that failed, and may not the next time.
     paused: BTreeMap<TaskId, Pause>,
+    /// Those that were to be looked at last, paused or not.
+    listed: BTreeSet<TaskId>,
+}
+
+/// What a daemon asks about tasks.
+pub(super) trait TaskViews {
+    /// The tasks with a round under way.
+    async fn live_tasks(&self) -> Result<Vec<TaskId>, ChainError>;
+    /// A task.
+    async fn task(&self, id: TaskId) -> Result<Option<TaskView>, ChainError>;
+}
+
+impl TaskViews for Moment {
+    async fn live_tasks(&self) -> Result<Vec<TaskId>, ChainError> {
+        self.live_tasks().await
+    }
+
+    async fn task(&self, id: TaskId) -> Result<Option<TaskView>, ChainError> {
+        self.task(id).await
+    }
 }
 
 /// How long a task is left alone.
@@ -48,17 +68,24 @@ impl Tasks {
             only,
             given_up: BTreeSet::new(),
             paused: BTreeMap::new(),
+            listed: BTreeSet::new(),
         }
     }
 
-    /// Those that are to be looked at now.
-    pub async fn all(&mut self, now: &Moment) -> Result<Vec<TaskView>, RunError> {
-        let ids = match self.only {
-            Some(task) => vec![task],
-            None => now.tasks().await?,
+    /// Those that are to be looked at now: with a round under way, and `besides`. What is over costs nothing, however much of
+    /// it there is.
+    pub async fn live(
+        &mut self,
+        now: &impl TaskViews,
+        besides: &BTreeSet<TaskId>,
+    ) -> Result<Vec<TaskView>, RunError> {
+        self.listed = match self.only {
+            Some(task) => BTreeSet::from([task]),
+            None => now.live_tasks().await?.into_iter().collect(),
         };
+        self.listed.extend(besides);
         let mut views = Vec::new();
-        for id in ids {
+        for id in self.listed.clone() {
             if self.is_left_alone(id, Instant::now()) {
                 continue;
             }
@@ -71,6 +98,11 @@ impl Tasks {
             }
         }
         Ok(views)
+    }
+
+    /// Whether it was to be looked at last, if it is not paused.
+    pub fn is_listed(&self, task: TaskId) -> bool {
+        self.listed.contains(&task)
     }
 
     fn is_left_alone(&self, task: TaskId, now: Instant) -> bool {
@@ -121,8 +153,8 @@ fn is_of_the_chain(error: &RunError) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::StateError;
-    use std::io;
+    use crate::{run::views, state::StateError};
+    use std::{cell::Cell, io};
 
     const TASK: TaskId = TaskId(3);
 
@@ -150,6 +182,41 @@ mod tests {
             RunError::Replica(full_disk().into()),
             RunError::NothingLearned,
         ]
+    }
+
+    /// A chain with 100,000 tasks that are over.
+    struct OldChain {
+        live: Vec<TaskId>,
+        asked: Cell<usize>,
+    }
+
+    impl TaskViews for OldChain {
+        async fn live_tasks(&self) -> Result<Vec<TaskId>, ChainError> {
+            self.asked.set(self.asked.get() + 1);
+            Ok(self.live.clone())
+        }
+
+        async fn task(&self, id: TaskId) -> Result<Option<TaskView>, ChainError> {
+            self.asked.set(self.asked.get() + 1);
+            Ok((id.0 < 100_003).then(|| TaskView {
+                id,
+                ..views::task()
+            }))
+        }
+    }
+
+    #[tokio::test]
+    async fn dead_tasks_are_not_asked_for() {
+        let chain = OldChain {
+            live: (100_000..100_003).map(TaskId).collect(),
+            asked: Cell::new(0),
+        };
+        let mut tasks = Tasks::new(None);
+        let found = tasks.live(&chain, &BTreeSet::from([TASK])).await.unwrap();
+        let ids: Vec<_> = found.iter().map(|view| view.id.0).collect();
+        assert_eq!(ids, [TASK.0, 100_000, 100_001, 100_002]);
+        assert_eq!(chain.asked.get(), 5, "requests to the node");
+        assert!(tasks.is_listed(TASK) && !tasks.is_listed(TaskId(4)));
     }
 
     #[test]

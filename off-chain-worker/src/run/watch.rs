@@ -6,7 +6,10 @@ use super::{
 };
 use crate::chain::{Client, Keypair, Moment};
 use gotong_protocol::{view::TaskView, Phase, TaskId};
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+};
 use tracing::Instrument;
 
 /// The daemon of somebody without a role: computes every round, and disputes each table that
@@ -83,7 +86,8 @@ impl Watch {
 
 impl Daemon for Watch {
     async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
-        let views = self.tasks.all(now).await?;
+        let views = self.tasks.live(now, &BTreeSet::new()).await?;
+        self.watched.retain(|task, _| self.tasks.is_listed(*task));
         for view in &views {
             if view.state.is_over() {
                 self.watched.remove(&view.id);

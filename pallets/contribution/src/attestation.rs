@@ -1,12 +1,12 @@
 //! Attesters' parts in a round: drawn, commit, reveal, then answer their audits.
 
 use crate::{
+    offers::Offers,
     rounds::{Round, Rounds},
     stakes::Stakes,
     submissions::Submissions,
     tasks::Task,
-    Attesters, Balance, Candidates, Config, Error, Event, Pallet, Registrations, SlashReason,
-    Tables,
+    Balance, Candidates, Config, Error, Event, Pallet, Registrations, SlashReason, Tables,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
@@ -20,8 +20,8 @@ use gotong_scoring::{audits, blake2_256, Audited};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
 
-/// Attesters with their stakes, as many as may be registered.
-pub type AttesterList<T> =
+/// Attesters with their stakes, as many as may be listed.
+pub type CandidateList<T> =
     BoundedVec<(<T as frame_system::Config>::AccountId, Balance), <T as Config>::MaxAttesters>;
 
 /// A drawn attester's part in a round.
@@ -170,17 +170,17 @@ impl<T: Config> Attestation<T> {
         Ok(())
     }
 
-    /// Who can be drawn, with their stake: the registered who have the task's least stake, hold no seat of the round,
-    /// did not commit a delta in it and do not sponsor the task. None if they are too few for the round to go on.
+    /// Who can be drawn, with their stake: those whose offer has room for a seat of the task, who have its least stake, hold
+    /// no seat of the round, did not commit a delta in it and do not sponsor the task. None if they are too few for the round
+    /// to go on.
     pub(crate) fn candidates(
         id: TaskId,
         task: &Task<T::AccountId>,
         round: &Round<T::AccountId>,
-    ) -> AttesterList<T> {
-        let mut candidates = Attesters::<T>::get();
-        candidates.retain(|(who, stake)| {
-            *stake >= task.terms.minimum_attester_stake
-                && *who != task.sponsor
+    ) -> CandidateList<T> {
+        let mut candidates = Offers::<T>::candidates(id, task);
+        candidates.retain(|(who, _)| {
+            *who != task.sponsor
                 && round.seats.iter().all(|seat| seat.account != *who)
                 && !Submissions::<T>::exists(id, task.round, who)
         });
@@ -192,13 +192,13 @@ impl<T: Config> Attestation<T> {
         };
         let sitting = round.seats.iter().filter(|seat| seat.sits()).count();
         if sitting.saturating_add(candidates.len()) < usize::from(enough) {
-            candidates = AttesterList::<T>::default();
+            candidates = CandidateList::<T>::default();
         }
         candidates
     }
 
     /// Draws attesters among those who were candidates when the draw began, by stake and without replacement: as many as
-    /// the round lacks. Who is not registered any more gets no seat.
+    /// the round lacks. Who has no room for a seat any more is passed over.
     pub(crate) fn draw(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -206,18 +206,12 @@ impl<T: Config> Attestation<T> {
         seed: &Hash,
     ) {
         let mut candidates = Candidates::<T>::take(id).into_inner();
-        let registered = Attesters::<T>::get();
-        let is_registered =
-            |who: &T::AccountId| registered.iter().any(|(attester, _)| attester == who);
         let sitting = round.seats.iter().filter(|seat| seat.sits()).count();
         let lacking = usize::from(task.terms.seats).saturating_sub(sitting);
-        let numbers = 0u32..lacking as u32;
-        let drawn: Vec<_> = numbers
-            .map_while(|number| draw_one(seed, number, &mut candidates))
-            .filter(|(account, _)| is_registered(account))
-            // A round has room for so many in all.
-            .take((bounds::MAX_SEATS as usize).saturating_sub(round.seats.len()))
-            .collect();
+        // A round has room for so many in all.
+        let room = (bounds::MAX_SEATS as usize).saturating_sub(round.seats.len());
+        let in_order = (0..).map_while(|number| draw_one(seed, number, &mut candidates));
+        let drawn = Offers::<T>::seat(id, task, in_order, lacking.min(room));
         let mut attesters = Vec::with_capacity(drawn.len());
         for (account, stake) in drawn {
             let seat = Seat {
@@ -240,7 +234,7 @@ impl<T: Config> Attestation<T> {
         });
     }
 
-    /// Puts out who did not commit. Slashed only if enough others did, of samples that are on the
+    /// Puts out who did not commit. Slashed, and not drawn any more, only if enough others did, of samples that are on the
     /// chain: else it is not known that anybody could, in a window that the sponsor chose, or from a
     /// pool that it need not give to everybody.
     pub(crate) fn end_commit(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
@@ -252,39 +246,50 @@ impl<T: Config> Attestation<T> {
             false => 0,
         };
         let fault = (SeatState::Missed, slash, SlashReason::MissedAttestation);
-        Self::put_out(round, fault, |seat| seat.commitment.is_none());
+        Self::put_out(task, round, fault, |seat| seat.commitment.is_none());
     }
 
     /// Puts out who has committed to a table and does not show it.
-    pub(crate) fn end_reveal(round: &mut Round<T::AccountId>) {
+    pub(crate) fn end_reveal(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         let slash = T::MissedAuditSlash::get();
         let fault = (SeatState::Missed, slash, SlashReason::WithheldTable);
-        Self::put_out(round, fault, |seat| seat.revealed.is_none());
+        Self::put_out(task, round, fault, |seat| seat.revealed.is_none());
     }
 
     /// Puts out who did not answer its audits, or has no stake left to answer with.
-    pub(crate) fn end_challenge(round: &mut Round<T::AccountId>) {
+    pub(crate) fn end_challenge(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         let slash = T::MissedAuditSlash::get();
         let fault = (SeatState::Unaudited, slash, SlashReason::MissedAudit);
-        Self::put_out(round, fault, |seat| {
+        Self::put_out(task, round, fault, |seat| {
             !seat.audited || !Registrations::<T>::contains_key(&seat.account)
         });
     }
 
-    /// Puts out the sitting seats of which `failed` is true, and slashes them.
+    /// Frees all who still sit when the round is over.
+    pub(crate) fn end_round(task: &Task<T::AccountId>, round: &Round<T::AccountId>) {
+        let sitting = round.seats.iter().filter(|seat| seat.sits());
+        let accounts: Vec<_> = sitting.map(|seat| seat.account.clone()).collect();
+        Offers::<T>::rise(task, &accounts, false);
+    }
+
+    /// Puts out the sitting seats of which `failed` is true, and slashes them; their offers end with it.
     fn put_out(
+        task: &Task<T::AccountId>,
         round: &mut Round<T::AccountId>,
         (state, slash, reason): (SeatState, Balance, SlashReason),
         failed: impl Fn(&Seat<T::AccountId>) -> bool,
     ) {
+        let mut left = Vec::new();
         for seat in round.seats.iter_mut() {
             if seat.sits() && failed(seat) {
                 seat.state = state;
+                left.push(seat.account.clone());
                 if slash > 0 {
                     Stakes::<T>::slash(&seat.account, slash, reason);
                 }
             }
         }
+        Offers::<T>::rise(task, &left, slash > 0);
     }
 
     /// The seat of `who`, if it was not put out and its stake not lost in another round.

@@ -2,6 +2,7 @@
 
 use crate::{
     asset::unexpected,
+    offers::Offers,
     rounds::{block_at, now, Rounds, UnderWay},
     stakes::Stakes,
     tasks::Tasks,
@@ -99,13 +100,14 @@ impl<T: Config> Court<T::AccountId> for Pallet<T> {
         accused: &T::AccountId,
         winner: &T::AccountId,
     ) -> Balance {
-        change::<T, _>(id, round_id, |(_, round)| {
+        change::<T, _>(id, round_id, |(task, round)| {
             let Some(seat) = round.seat_mut(accused).filter(|seat| seat.sits()) else {
                 unexpected::<T>(UnexpectedKind::NotChallenged(id));
                 return 0;
             };
             seat.state = SeatState::Convicted;
             let (rewarded, burned) = Stakes::<T>::forfeit(accused, winner);
+            Offers::<T>::rise(task, core::slice::from_ref(accused), true);
             Pallet::<T>::deposit_event(Event::Convicted {
                 task: id,
                 round: round_id,

@@ -18,7 +18,7 @@ mod errors {
         StakeTooLow,
         /// The account did not register for this.
         WrongRole,
-        /// The registry of attesters is full.
+        /// The registry of attesters is full, of stakes that are no smaller or hold seats. Add stake, or offer later.
         TooManyAttesters,
         /// The amount is zero.
         ZeroAmount,

@@ -336,6 +336,25 @@ mod events {
             /// Why.
             reason: SlashReason,
         },
+        /// An attester offered seats.
+        Offered {
+            /// The attester.
+            who: T::AccountId,
+            /// Most seats at once; with none it is not drawn any more.
+            seats: u8,
+            /// Most that they may ask for together in a block, in products.
+            capacity: u64,
+        },
+        /// An attester missed a seat, and is not drawn any more until it offers anew.
+        OfferSuspended {
+            /// The attester.
+            who: T::AccountId,
+        },
+        /// An attester with more stake took the place of this one, which is not drawn any more.
+        OfferDisplaced {
+            /// The attester.
+            who: T::AccountId,
+        },
         /// A state that should be impossible.
         Unexpected {
             /// Which one, and what was done about it.

@@ -42,7 +42,7 @@
 //! ## Rooms
 //!
 //! One module and one namespace a concept; nobody else touches its storage: [`stakes`], [`tasks`],
-//! [`rounds`] with [`submissions`] and [`attestation`], [`rewards`] with [`ledgers`]; [`asset`] alone touches money,
+//! [`rounds`] with [`submissions`], [`offers`] and [`attestation`], [`rewards`] with [`ledgers`]; [`asset`] alone touches money,
 //! and `court` lets the referee in. Invariants are listed, in English and in code, in `try_state.rs`.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -61,9 +61,11 @@ mod events;
 pub mod ledgers;
 #[cfg(test)]
 mod mock;
+pub mod offers;
 pub mod rewards;
 pub mod rounds;
 pub mod stakes;
+mod storage;
 pub mod submissions;
 pub mod tasks;
 #[cfg(test)]
@@ -79,11 +81,13 @@ pub use weights::WeightInfo;
 
 #[import_section(errors::errors)]
 #[import_section(events::events)]
+#[import_section(storage::storage)]
 #[frame_support::pallet]
 pub mod pallet {
     use crate::{
-        attestation::{Attestation, AttesterList},
+        attestation::{Attestation, CandidateList},
         ledgers::Account,
+        offers::{Offer, OfferedTasks, Offers, Registry},
         rewards::Rewards,
         rounds::{Round, Rounds as RoundsOf},
         stakes::{ContributorCount, Registration, Stakes},
@@ -101,7 +105,9 @@ pub mod pallet {
     use gotong_protocol::{
         bounds,
         claim::Claimed,
-        view::{Duty, LedgerView, RewardView, RoundView, StakeView, SubmissionView, TaskView},
+        view::{
+            Duty, LedgerView, OfferView, RewardView, RoundView, StakeView, SubmissionView, TaskView,
+        },
         AuditAnswer, ClaimItem, Court, Hash, Outcome, Phase, Proof, Roles, RoundFacts, RoundId,
         ShareClaim, TableSummary, TaskId, TaskTerms, TermsError,
     };
@@ -122,7 +128,7 @@ pub mod pallet {
     /// Answers to the audits of one seat.
     pub type AuditAnswers = BoundedVec<AuditAnswer, ConstU32<{ bounds::AUDITS }>>;
 
-    const STORAGE_VERSION: StorageVersion = StorageVersion::new(6);
+    const STORAGE_VERSION: StorageVersion = StorageVersion::new(7);
 
     #[pallet::pallet]
     #[pallet::storage_version(STORAGE_VERSION)]
@@ -190,7 +196,7 @@ pub mod pallet {
         #[pallet::constant]
         type WeightUnit: Get<Balance>;
 
-        /// Most attesters registered at a time.
+        /// Most attesters that offer at a time, or hold seats.
         #[pallet::constant]
         type MaxAttesters: Get<u32>;
 
@@ -231,108 +237,6 @@ pub mod pallet {
         /// A contributor's deposit for revealing what it committed.
         CommitDeposit,
     }
-
-    /// Registered accounts. One entry an account, paid for by its stake.
-    #[pallet::storage]
-    pub type Registrations<T: Config> =
-        StorageMap<_, Blake2_128Concat, T::AccountId, Registration, OptionQuery>;
-
-    /// Attesters that can be drawn, with their stake, by account. Bounded by
-    /// [`Config::MaxAttesters`].
-    #[pallet::storage]
-    pub type Attesters<T: Config> = StorageValue<_, AttesterList<T>, ValueQuery>;
-
-    /// How many contributors may commit, and how many have ceased to.
-    #[pallet::storage]
-    pub type Contributors<T: Config> = StorageValue<_, ContributorCount, ValueQuery>;
-
-    /// Every task ever opened; kept as history. Paid for by the fee of `open_task`.
-    #[pallet::storage]
-    pub type Tasks<T: Config> =
-        StorageMap<_, Twox64Concat, TaskId, Task<T::AccountId>, OptionQuery>;
-
-    /// The model of each task.
-    #[pallet::storage]
-    pub type Graphs<T: Config> = StorageMap<_, Twox64Concat, TaskId, GraphBytes, OptionQuery>;
-
-    /// The id of the next task.
-    #[pallet::storage]
-    pub type NextTask<T: Config> = StorageValue<_, TaskId, ValueQuery>;
-
-    /// Tasks with a round under way, and the time at which each is looked at next. Bounded by
-    /// [`Config::MaxLiveTasks`].
-    #[pallet::storage]
-    pub type Schedule<T: Config> =
-        StorageValue<_, BoundedVec<(TaskId, u32), T::MaxLiveTasks>, ValueQuery>;
-
-    /// Every round, kept as history: ledgers are made of it. Paid for by the task's calls.
-    #[pallet::storage]
-    pub type Rounds<T: Config> = StorageDoubleMap<
-        _,
-        Twox64Concat,
-        TaskId,
-        Twox64Concat,
-        RoundId,
-        Round<T::AccountId>,
-        OptionQuery,
-    >;
-
-    /// Contributors' parts in rounds; at most [`bounds::MAX_SUBMISSIONS`] a round, each paid for by
-    /// the fee of `commit`.
-    #[pallet::storage]
-    pub type Submissions<T: Config> = StorageDoubleMap<
-        _,
-        Twox64Concat,
-        (TaskId, RoundId),
-        Blake2_128Concat,
-        T::AccountId,
-        Submission,
-        OptionQuery,
-    >;
-
-    /// Who revealed each delta of a task first: nobody else can. So nobody is paid for the same bytes as another, not even if
-    /// the round of their author merged nothing. One entry a reveal, paid for by its fee.
-    #[pallet::storage]
-    pub type DeltaAuthors<T: Config> = StorageDoubleMap<
-        _,
-        Twox64Concat,
-        TaskId,
-        Blake2_128Concat,
-        Hash,
-        T::AccountId,
-        OptionQuery,
-    >;
-
-    /// What each account has proved in each task. One entry for an account's reveals in a task, paid for by their fee.
-    #[pallet::storage]
-    pub type Ledgers<T: Config> = StorageDoubleMap<
-        _,
-        Twox64Concat,
-        TaskId,
-        Blake2_128Concat,
-        T::AccountId,
-        Account,
-        OptionQuery,
-    >;
-
-    /// The tables of the round under way that attesters revealed, so that they can be disputed: at most
-    /// [`bounds::MAX_SEATS`] a round, and none of a round that is over.
-    #[pallet::storage]
-    pub type Tables<T: Config> = StorageDoubleMap<
-        _,
-        Twox64Concat,
-        (TaskId, RoundId),
-        Blake2_128Concat,
-        T::AccountId,
-        TableSummary,
-        OptionQuery,
-    >;
-
-    /// Who may be drawn for the round under way of a task, with their stakes as they were when the draw began: who makes a
-    /// block of the draw, and knows what it brings, changes nothing by stake that it adds. One entry while seats are drawn.
-    #[pallet::storage]
-    pub type Candidates<T: Config> =
-        StorageMap<_, Twox64Concat, TaskId, AttesterList<T>, ValueQuery>;
 
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
@@ -562,6 +466,30 @@ pub mod pallet {
             let who = ensure_signed(origin)?;
             Rewards::<T>::forfeit(&who, task, round)
         }
+
+        /// Offers to attest: at most `seats` seats at once, which together ask for at most `capacity` products a block
+        /// ([`gotong_protocol::TaskTerms::load`]), in all tasks with sealed samples if `sealed`, and in `tasks`.
+        ///
+        /// Signed by a registered attester; takes the place of what it offered before. Only who offers is drawn. With no
+        /// seats it is not drawn any more, and keeps the seats that it holds. Emits [`Event::Offered`], and
+        /// [`Event::OfferDisplaced`] for whose place it takes in a full registry.
+        #[pallet::call_index(16)]
+        pub fn offer(
+            origin: OriginFor<T>,
+            seats: u8,
+            capacity: u64,
+            sealed: bool,
+            tasks: OfferedTasks,
+        ) -> DispatchResult {
+            let who = ensure_signed(origin)?;
+            let offer = Offer {
+                seats,
+                capacity,
+                sealed,
+                tasks,
+            };
+            Offers::<T>::make(who, offer)
+        }
     }
 
     #[pallet::view_functions]
@@ -571,9 +499,19 @@ pub mod pallet {
             crate::view::stake::<T>(&who)
         }
 
+        /// What `who` offers to attest, and what it holds of it; none if it neither offers nor holds a seat.
+        pub fn offer(who: T::AccountId) -> Option<OfferView> {
+            crate::view::offer::<T>(&who)
+        }
+
         /// Every task ever opened, in order.
         pub fn tasks() -> Vec<TaskId> {
             crate::view::tasks::<T>()
+        }
+
+        /// The tasks with a round under way: no more than [`Config::MaxLiveTasks`], however many there were.
+        pub fn live_tasks() -> Vec<TaskId> {
+            crate::view::live_tasks::<T>()
         }
 
         /// One task.
@@ -605,6 +543,16 @@ pub mod pallet {
         /// What every round that `who` took part in is worth to it.
         pub fn rewards(who: T::AccountId) -> Vec<RewardView<Balance>> {
             crate::view::rewards::<T>(&who)
+        }
+
+        /// What every round of one task that `who` took part in is worth to it.
+        pub fn task_rewards(task: TaskId, who: T::AccountId) -> Vec<RewardView<Balance>> {
+            crate::view::task_rewards::<T>(task, &who)
+        }
+
+        /// What `who` has proved in one task; none if it never revealed in it.
+        pub fn ledger(task: TaskId, who: T::AccountId) -> Option<LedgerView<Balance>> {
+            crate::view::ledger::<T>(task, &who)
         }
 
         /// What `who` has proved in each task.

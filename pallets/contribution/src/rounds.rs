@@ -393,8 +393,8 @@ impl<T: Config> Rounds<T> {
                 round.entrants_root = (!records.is_empty()).then(root);
             }
             Phase::AttestCommit => Attestation::<T>::end_commit(task, round),
-            Phase::AttestReveal => Attestation::<T>::end_reveal(round),
-            Phase::Challenge => Attestation::<T>::end_challenge(round),
+            Phase::AttestReveal => Attestation::<T>::end_reveal(task, round),
+            Phase::Challenge => Attestation::<T>::end_challenge(task, round),
             _ => {}
         }
         match transition {
@@ -426,6 +426,7 @@ impl<T: Config> Rounds<T> {
                 round.phase_started_at = block::<T>();
                 round.ends_at = block::<T>();
                 round.outcome = Some(outcome);
+                Attestation::<T>::end_round(task, round);
                 // All of them at once: there is no more than one a seat.
                 let _ = Tables::<T>::clear_prefix((id, task.round), bounds::MAX_SEATS, None);
                 Pallet::<T>::deposit_event(Event::RoundEnded {

@@ -1,17 +1,17 @@
 //! Registrations and the money that backs them.
 
 use crate::{
-    asset::{unexpected, Asset},
+    asset::Asset,
+    offers::Offers,
     rounds::{block_at, now},
-    Attesters, Balance, Config, Contributors, Error, Event, HoldReason, Pallet, Registrations,
-    SlashReason, UnexpectedKind,
+    Balance, Config, Contributors, Error, Event, HoldReason, Pallet, Registrations, SlashReason,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
 use frame_support::{ensure, traits::Get};
 use gotong_protocol::Roles;
 use scale_info::TypeInfo;
-use sp_runtime::{DispatchError, DispatchResult};
+use sp_runtime::DispatchResult;
 
 /// What an account registered for, and what backs it.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
@@ -49,7 +49,7 @@ impl Registration {
         self.roles.contributor && self.stake >= T::MinContributorStake::get()
     }
 
-    /// Whether it can be drawn, as far as the chain's least stake goes.
+    /// Whether it may offer to attest, as far as the chain's least stake goes.
     pub fn attests<T: Config>(&self) -> bool {
         self.roles.attester && self.stake >= T::MinAttesterStake::get()
     }
@@ -66,7 +66,7 @@ impl Registration {
     }
 }
 
-/// Owner of the registrations, the attesters' registry and the count of contributors.
+/// Owner of the registrations and the count of contributors.
 pub struct Stakes<T>(PhantomData<T>);
 
 impl<T: Config> Stakes<T> {
@@ -88,7 +88,7 @@ impl<T: Config> Stakes<T> {
             stake,
             unbonding: None,
         };
-        Self::put(&who, None, registration)?;
+        Self::put(&who, None, registration);
         Pallet::<T>::deposit_event(Event::Registered { who, roles, stake });
         Ok(())
     }
@@ -106,7 +106,7 @@ impl<T: Config> Stakes<T> {
             Error::<T>::StakeTooLow
         );
         Asset::<T>::hold(HoldReason::Stake, &who, amount)?;
-        Self::put(&who, Some(&before), after)?;
+        Self::put(&who, Some(&before), after);
         Pallet::<T>::deposit_event(Event::StakeAdded { who, amount });
         Ok(())
     }
@@ -128,7 +128,7 @@ impl<T: Config> Stakes<T> {
             .checked_add(T::UnbondingBlocks::get())
             .ok_or(Error::<T>::Overflow)?;
         after.unbonding = Some(Unbonding { amount, until });
-        Self::put(&who, Some(&before), after)?;
+        Self::put(&who, Some(&before), after);
         let until = block_at::<T>(until);
         Pallet::<T>::deposit_event(Event::Unstaking { who, amount, until });
         Ok(())
@@ -140,7 +140,7 @@ impl<T: Config> Stakes<T> {
         let leaving = after.unbonding.take().ok_or(Error::<T>::NothingUnbonding)?;
         ensure!(now::<T>() >= leaving.until, Error::<T>::NotYetWithdrawable);
         Asset::<T>::release(HoldReason::Stake, &who, leaving.amount)?;
-        Self::put(&who, Some(&before), after)?;
+        Self::put(&who, Some(&before), after);
         Pallet::<T>::deposit_event(Event::Withdrawn {
             who,
             amount: leaving.amount,
@@ -163,10 +163,7 @@ impl<T: Config> Stakes<T> {
             leaving.amount = leaving.amount.saturating_sub(of_unbonding);
         }
         Asset::<T>::burn(HoldReason::Stake, who, amount, reason);
-        // Cannot fail: only a stake that grows can need a new place in the registry.
-        if Self::put(who, Some(&before), after).is_err() {
-            unexpected::<T>(UnexpectedKind::HoldTooSmall(HoldReason::Stake));
-        }
+        Self::put(who, Some(&before), after);
     }
 
     /// Takes all that backs `who`: pays half of it, rounded down, to `winner`, and burns the rest.
@@ -186,10 +183,7 @@ impl<T: Config> Stakes<T> {
             stake: 0,
             unbonding: None,
         };
-        // Cannot fail: only a stake that grows can need a new place in the registry.
-        if Self::put(who, Some(&before), nothing).is_err() {
-            unexpected::<T>(UnexpectedKind::HoldTooSmall(HoldReason::Stake));
-        }
+        Self::put(who, Some(&before), nothing);
         (rewarded, burned)
     }
 
@@ -201,14 +195,9 @@ impl<T: Config> Stakes<T> {
     }
 
     /// Stores `after` and keeps registry and count in step; an empty registration is removed.
-    fn put(
-        who: &T::AccountId,
-        before: Option<&Registration>,
-        after: Registration,
-    ) -> Result<(), DispatchError> {
-        let attested = before.is_some_and(Registration::attests::<T>);
-        if attested || after.attests::<T>() {
-            Self::enlist(who, after.attests::<T>().then_some(after.stake))?;
+    fn put(who: &T::AccountId, before: Option<&Registration>, after: Registration) {
+        if before.is_some_and(Registration::attests::<T>) {
+            Offers::<T>::restake(who, after.attests::<T>().then_some(after.stake));
         }
         let contributed = before.is_some_and(Registration::contributes::<T>);
         if contributed != after.contributes::<T>() {
@@ -226,30 +215,5 @@ impl<T: Config> Stakes<T> {
         } else {
             Registrations::<T>::insert(who, after);
         }
-        Ok(())
-    }
-
-    /// Puts `who` into the registry with `stake`, or out of it. The registry is sorted by account.
-    fn enlist(who: &T::AccountId, stake: Option<Balance>) -> Result<(), DispatchError> {
-        Attesters::<T>::try_mutate(|registry| {
-            match (
-                registry.binary_search_by(|(other, _)| other.cmp(who)),
-                stake,
-            ) {
-                (Ok(index), Some(stake)) => {
-                    if let Some((_, listed)) = registry.get_mut(index) {
-                        *listed = stake;
-                    }
-                }
-                (Ok(index), None) => {
-                    registry.remove(index);
-                }
-                (Err(index), Some(stake)) => registry
-                    .try_insert(index, (who.clone(), stake))
-                    .map_err(|_| Error::<T>::TooManyAttesters)?,
-                (Err(_), None) => {}
-            }
-            Ok(())
-        })
     }
 }

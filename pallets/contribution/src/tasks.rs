@@ -9,7 +9,9 @@ use crate::{
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
 use frame_support::{ensure, traits::Get};
-use gotong_protocol::{Graph, Hash, HoldOutTerms, Outcome, RoundId, TaskId, TaskState, TaskTerms};
+use gotong_protocol::{
+    bounds, Graph, Hash, HoldOutTerms, Outcome, RoundId, TaskId, TaskState, TaskTerms,
+};
 use gotong_scoring::{weights::WeightsError, MasterWeights};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
@@ -29,6 +31,8 @@ pub struct Task<AccountId> {
     pub record_bytes: u32,
     /// Classes of the model.
     pub classes: u32,
+    /// What scoring a round asks of an attester: [`TaskTerms::load`].
+    pub load: u64,
     /// Merkle root of the weights that the next merge starts from.
     pub master_root: Hash,
     /// Block in which it was opened.
@@ -104,10 +108,8 @@ impl<T: Config> Tasks<T> {
                 T::MaxWindowBlocks::get(),
             )
             .map_err(Error::<T>::from)?;
-        ensure!(
-            terms.can_be_scored(graph.cost(), parameters),
-            Error::<T>::TermsTooHeavy
-        );
+        let load = terms.load(graph.cost(), parameters);
+        ensure!(load <= bounds::COST_PER_BLOCK, Error::<T>::TermsTooHeavy);
         ensure!(
             terms.can_have_such_deltas(parameters),
             Error::<T>::TermsDeltaInvalid
@@ -136,6 +138,7 @@ impl<T: Config> Tasks<T> {
         let task = Task {
             sponsor: sponsor.clone(),
             classes: graph.classes(),
+            load,
             terms,
             state: TaskState::Running,
             parameters,

@@ -7,11 +7,10 @@ use crate::{
     ledgers::Account,
     rewards::Settlement,
     rounds::{now, Draw, Round},
-    stakes::Registration,
     submissions::Submission,
     tasks::{Purse, Task},
-    Attesters, Balance, Candidates, Config, Contributors, DeltaAuthors, Graphs, HoldReason,
-    Ledgers, NextTask, Pallet, Registrations, Rounds, Schedule, Submissions, Tables, Tasks,
+    Balance, Candidates, Config, DeltaAuthors, Graphs, HoldReason, Ledgers, NextTask, Pallet,
+    Registrations, Rounds, Schedule, Submissions, Tables, Tasks,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -25,12 +24,15 @@ use gotong_protocol::{
 use gotong_scoring::share::{entrants_tree, EntryWeights};
 use sp_runtime::TryRuntimeError;
 
+mod registrations;
+
 type Check = Result<(), TryRuntimeError>;
 
 impl<T: Config> Pallet<T> {
     /// Checks every invariant.
     pub fn do_try_state() -> Check {
-        Self::registry_mirrors_registrations()?;
+        registrations::check::<T>()?;
+        registrations::check_registry::<T>()?;
         Self::holds_equal_the_books()?;
         Self::live_tasks_are_scheduled()?;
         Self::history_has_no_strays()?;
@@ -51,37 +53,6 @@ impl<T: Config> Pallet<T> {
                 Self::ledger_is_made_of_claims(id, &task, &who, &account)?;
             }
         }
-        Ok(())
-    }
-
-    /// 1. The registry of attesters lists, in the order of accounts, exactly the registrations
-    ///    that attest, each with its stake.
-    /// 2. The count of active contributors is the number of registrations that contribute.
-    /// 3. No registration is empty, and none lacks a role.
-    fn registry_mirrors_registrations() -> Check {
-        let all: BTreeMap<T::AccountId, Registration> = Registrations::<T>::iter().collect();
-        let attesting: Vec<_> = all
-            .iter()
-            .filter(|(_, registration)| registration.attests::<T>())
-            .map(|(who, registration)| (who.clone(), registration.stake))
-            .collect();
-        ensure!(
-            Attesters::<T>::get().into_inner() == attesting,
-            "1: the registry of attesters does not mirror the registrations"
-        );
-        let contributing = all
-            .values()
-            .filter(|registration| registration.contributes::<T>())
-            .count();
-        ensure!(
-            Contributors::<T>::get().active as usize == contributing,
-            "2: the count of contributors is wrong"
-        );
-        ensure!(
-            all.values()
-                .all(|registration| registration.held() > 0 && !registration.roles.is_empty()),
-            "3: a registration is empty"
-        );
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 
 use crate::{
     attestation::Seat,
+    offers::{Listed, Offers},
     rewards::Settlement,
     rounds::{block_at, now, Round, Rounds},
     stakes::Stakes,
@@ -16,8 +17,8 @@ use alloc::vec::Vec;
 use gotong_protocol::{
     pay,
     view::{
-        Duty, DutyKind, LedgerView, RevealedView, RewardKind, RewardState, RewardView, RoundView,
-        SeatView, ShardView, StakeView, SubmissionView, TaskView,
+        Duty, DutyKind, LedgerView, OfferView, RevealedView, RewardKind, RewardState, RewardView,
+        RoundView, SeatView, ShardView, StakeView, SubmissionView, TaskView,
     },
     Graph, Phase, RoundId, TaskId,
 };
@@ -40,6 +41,25 @@ pub(crate) fn stake<T: Config>(who: &T::AccountId) -> Option<StakeView<Balance, 
 
 pub(crate) fn tasks<T: Config>() -> Vec<TaskId> {
     (0..NextTask::<T>::get().0).map(TaskId).collect()
+}
+
+/// In the order of their ids.
+pub(crate) fn live_tasks<T: Config>() -> Vec<TaskId> {
+    let mut ids: Vec<_> = Schedule::<T>::get().iter().map(|(id, _)| *id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+pub(crate) fn offer<T: Config>(who: &T::AccountId) -> Option<OfferView> {
+    let Listed { offer, held, .. } = Offers::<T>::of(who)?;
+    Some(OfferView {
+        seats: offer.seats,
+        capacity: offer.capacity,
+        sealed: offer.sealed,
+        tasks: offer.tasks.into_inner(),
+        seats_held: held.seats,
+        load_held: held.load,
+    })
 }
 
 pub(crate) fn task<T: Config>(id: TaskId) -> Option<TaskView<T::AccountId, Balance, u32>> {
@@ -162,8 +182,16 @@ pub(crate) fn submissions<T: Config>(
 }
 
 pub(crate) fn rewards<T: Config>(who: &T::AccountId) -> Vec<RewardView<Balance>> {
+    let in_task = |task| task_rewards::<T>(task, who);
+    tasks::<T>().into_iter().flat_map(in_task).collect()
+}
+
+pub(crate) fn task_rewards<T: Config>(
+    task: TaskId,
+    who: &T::AccountId,
+) -> Vec<RewardView<Balance>> {
     let mut rewards = Vec::new();
-    for (task, id, round) in RoundMap::<T>::iter() {
+    for (id, round) in RoundMap::<T>::iter_prefix(task) {
         let mut add = |kind, state| {
             rewards.push(RewardView {
                 task,
@@ -179,7 +207,7 @@ pub(crate) fn rewards<T: Config>(who: &T::AccountId) -> Vec<RewardView<Balance>>
             add(RewardKind::Attester, fee_state(&round, seat));
         }
     }
-    rewards.sort_unstable_by_key(|reward| (reward.task, reward.round));
+    rewards.sort_unstable_by_key(|reward| reward.round);
     rewards
 }
 
@@ -199,23 +227,25 @@ fn claim_state<A: PartialEq>(round: &Round<A>, submission: &Submission) -> Rewar
 }
 
 pub(crate) fn ledgers<T: Config>(who: &T::AccountId) -> Vec<LedgerView<Balance>> {
-    let of_task = |id: TaskId| {
-        let task = Tasks::<T>::get(id).ok()?;
-        let account = LedgerMap::<T>::get(id, who)?;
-        let doubt_q8 = task.terms.share.doubt_q8;
-        let worth = |units| task.terms.contributor_pay(units).unwrap_or(Balance::MAX);
-        let all = u64::try_from(account.ledger.sum).unwrap_or(0);
-        Some(LedgerView {
-            task: id,
-            doubt: account.ledger.doubt(doubt_q8),
-            paid: account.paid,
-            open: worth(all).saturating_sub(worth(account.ledger.proved)),
-            next: account.next,
-            is_proven: account.is_proven(task.round, doubt_q8),
-            ledger: account.ledger,
-        })
-    };
-    tasks::<T>().into_iter().filter_map(of_task).collect()
+    let in_task = |task| ledger::<T>(task, who);
+    tasks::<T>().into_iter().filter_map(in_task).collect()
+}
+
+pub(crate) fn ledger<T: Config>(id: TaskId, who: &T::AccountId) -> Option<LedgerView<Balance>> {
+    let account = LedgerMap::<T>::get(id, who)?;
+    let task = Tasks::<T>::get(id).ok()?;
+    let doubt_q8 = task.terms.share.doubt_q8;
+    let worth = |units| task.terms.contributor_pay(units).unwrap_or(Balance::MAX);
+    let all = u64::try_from(account.ledger.sum).unwrap_or(0);
+    Some(LedgerView {
+        task: id,
+        doubt: account.ledger.doubt(doubt_q8),
+        paid: account.paid,
+        open: worth(all).saturating_sub(worth(account.ledger.proved)),
+        next: account.next,
+        is_proven: account.is_proven(task.round, doubt_q8),
+        ledger: account.ledger,
+    })
 }
 
 fn fee_state<A>(round: &Round<A>, seat: &Seat<A>) -> RewardState<Balance> {

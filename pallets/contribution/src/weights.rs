@@ -14,6 +14,8 @@ use frame_support::{
 pub trait WeightInfo {
     /// `register`.
     fn register() -> Weight;
+    /// `offer` in a full registry.
+    fn offer() -> Weight;
     /// `add_stake`.
     fn add_stake() -> Weight;
     /// `unstake`.
@@ -69,6 +71,9 @@ pub struct Estimate<Db>(PhantomData<Db>);
 impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
     fn register() -> Weight {
         cost::<Db>(60, 4, 4)
+    }
+    fn offer() -> Weight {
+        cost::<Db>(150, 2, 1)
     }
     fn add_stake() -> Weight {
         cost::<Db>(60, 4, 4)

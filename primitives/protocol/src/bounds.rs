@@ -49,6 +49,8 @@ pub const CLAIM_ROUNDS: u32 = 2;
 pub const MAX_CLAIMS: u32 = 32;
 /// Audits that each attester of a round answers.
 pub const AUDITS: u32 = 4;
+/// Most tasks that an attester names in its offer.
+pub const MAX_OFFERED_TASKS: u32 = 16;
 /// Most times that a round draws seats anew.
 pub const MAX_REDRAWS: u8 = 3;
 /// Longest record: one sample with its label. A dispute may have to show one.

@@ -30,6 +30,23 @@ pub struct StakeView<Balance = u128, BlockNumber = u32> {
     pub seats_held: u32,
 }
 
+/// What an attester offers, and what it holds of it.
+#[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
+pub struct OfferView {
+    /// Most seats at once; none if it is not drawn any more.
+    pub seats: u8,
+    /// Most that its seats ask for together in a block, in products ([`TaskTerms::load`]).
+    pub capacity: u64,
+    /// Whether it serves every task with sealed samples.
+    pub sealed: bool,
+    /// Tasks that it serves besides.
+    pub tasks: Vec<TaskId>,
+    /// Seats that it holds.
+    pub seats_held: u32,
+    /// What they ask for together.
+    pub load_held: u64,
+}
+
 /// A task.
 #[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
 pub struct TaskView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {

@@ -27,6 +27,16 @@ impl<T: frame_system::Config> pallet_contribution::WeightInfo for WeightInfo<T> 
 			.saturating_add(T::DbWeight::get().reads(5_u64))
 			.saturating_add(T::DbWeight::get().writes(5_u64))
 	}
+	/// Storage: `Contribution::Registrations` (r:1 w:0)
+	/// Proof: `Contribution::Registrations` (`max_values`: None, `max_size`: Some(87), added: 2562, mode: `MaxEncodedLen`)
+	/// Storage: `Contribution::Attesters` (r:1 w:1)
+	/// Proof: `Contribution::Attesters` (`max_values`: Some(1), `max_size`: Some(35586), added: 36081, mode: `MaxEncodedLen`)
+	fn offer() -> Weight {
+		// Minimum execution time: 0 picoseconds.
+		Weight::from_parts(900_000_000, 37071)
+			.saturating_add(T::DbWeight::get().reads(2_u64))
+			.saturating_add(T::DbWeight::get().writes(1_u64))
+	}
 	/// Storage: `Contribution::Registrations` (r:1 w:1)
 	/// Proof: `Contribution::Registrations` (`max_values`: None, `max_size`: Some(87), added: 2562, mode: `MaxEncodedLen`)
 	/// Storage: `System::Account` (r:1 w:1)

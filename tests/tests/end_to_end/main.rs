@@ -1,5 +1,6 @@
 //! Whole journeys with real processes. Small models and shards keep each under a minute or two.
 
+mod attesters;
 mod bodies;
 mod disputes;
 mod drawn;

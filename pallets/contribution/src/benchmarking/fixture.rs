@@ -3,6 +3,7 @@
 use crate::{
     attestation::{RevealedTable, Seat},
     ledgers::{Account, Ledgers},
+    offers::{Held, Listed, Offer, Offers},
     rewards::Settlement,
     rounds::{Round, Rounds, Seats, Shard},
     stakes::Stakes,
@@ -54,15 +55,32 @@ where
     who
 }
 
-/// Registers `count` accounts for both roles.
+/// Registers an account for both roles, and has it offer all it can.
+fn enrol<T: Config>(who: &T::AccountId) {
+    // A benchmark's set-up may panic.
+    Stakes::<T>::register(who.clone(), Roles::BOTH, STAKE).expect("has funds");
+    Offers::<T>::make(who.clone(), offer()).expect("a free place");
+}
+
+/// As much as can be offered.
+pub(super) fn offer() -> Offer {
+    let tasks = (0..bounds::MAX_OFFERED_TASKS).map(TaskId);
+    Offer {
+        seats: u8::MAX,
+        capacity: u64::MAX,
+        sealed: true,
+        tasks: BoundedVec::truncate_from(tasks.collect()),
+    }
+}
+
+/// Registers `count` accounts for both roles, which offer all they can.
 pub(super) fn register<T: Config>(name: &'static str, count: u32) -> Vec<T::AccountId>
 where
     T::Currency: Mutate<T::AccountId>,
 {
     let registered = (0..count).map(|index| {
         let who = funded::<T>(name, index);
-        // A benchmark's set-up may panic.
-        Stakes::<T>::register(who.clone(), Roles::BOTH, STAKE).expect("a free place");
+        enrol::<T>(&who);
         who
     });
     registered.collect()
@@ -73,8 +91,13 @@ pub(super) fn fill_registry<T: Config>(free: u32) {
     Attesters::<T>::mutate(|registry| {
         let mut all = registry.clone().into_inner();
         let room = T::MaxAttesters::get() - free - all.len() as u32;
-        all.extend((0..room).map(|index| (account("other", index, 0), STAKE)));
-        all.sort();
+        all.extend((0..room).map(|index| Listed {
+            account: account("other", index, 0),
+            stake: STAKE,
+            offer: offer(),
+            held: Held::default(),
+        }));
+        all.sort_by(|one, other| one.account.cmp(&other.account));
         *registry = BoundedVec::truncate_from(all);
     });
 }
@@ -341,7 +364,7 @@ where
     T::Currency: Mutate<T::AccountId>,
 {
     let id = open::<T>();
-    Stakes::<T>::register(accused.clone(), Roles::BOTH, STAKE).expect("a free place");
+    enrol::<T>(accused);
     let mut attesters = register::<T>("attester", bounds::MAX_SEATS - 1);
     attesters.push(accused.clone());
     fill_registry::<T>(0);

@@ -9,8 +9,9 @@ mod fixture;
 pub use fixture::put_challenged_round;
 
 use crate::{
-    attestation::Seat,
+    attestation::{Attestation, Seat},
     ledgers::{Account, Ledgers},
+    offers::Offers,
     rounds::{Draw, Rounds, Shard},
     stakes::Stakes,
     submissions::Submissions,
@@ -56,6 +57,26 @@ mod benchmarks {
         _(RawOrigin::Signed(who.clone()), Roles::BOTH, STAKE);
 
         assert!(Registrations::<T>::contains_key(who));
+    }
+
+    #[benchmark]
+    fn offer() -> Result<(), BenchmarkError> {
+        fill_registry::<T>(0);
+        let who = funded::<T>("who", 0);
+        Stakes::<T>::register(who.clone(), Roles::BOTH, 2 * STAKE)?;
+        let most = fixture::offer();
+
+        #[extrinsic_call]
+        _(
+            RawOrigin::Signed(who.clone()),
+            most.seats,
+            most.capacity,
+            most.sealed,
+            most.tasks,
+        );
+
+        assert!(Offers::<T>::of(&who).is_some());
+        Ok(())
     }
 
     #[benchmark]
@@ -447,8 +468,9 @@ mod benchmarks {
     fn draw() -> Result<(), BenchmarkError> {
         let id = open::<T>();
         fill_registry::<T>(0);
-        Candidates::<T>::insert(id, Attesters::<T>::get());
         with_round::<T>(id, |round| {
+            let task = Tasks::<T>::get(id).expect("it is open");
+            Candidates::<T>::insert(id, Attestation::<T>::candidates(id, &task, round));
             round.phase = Phase::AttestCommit;
             round.draw = Some(Draw {
                 blocks: T::DrawBlocks::get() - 1,
@@ -510,8 +532,8 @@ mod benchmarks {
         // One seat is free, for which nobody is found.
         let attesters = fixture::register::<T>("attester", bounds::MAX_SEATS - 1);
         fill_registry::<T>(0);
-        for (who, _) in Attesters::<T>::get() {
-            Submissions::<T>::put(id, ROUND, &who, &submission(0, 0, false));
+        for listed in Attesters::<T>::get() {
+            Submissions::<T>::put(id, ROUND, &listed.account, &submission(0, 0, false));
         }
         challenge::<T>(id, &attesters, &table(PASSES, SAMPLES).summary());
         with_round::<T>(id, |round| {

@@ -17,7 +17,7 @@ fn sponsor_and_committers_are_not_drawn() {
         let mut lab = Lab::default();
         register(0, 2);
         for who in [contributor(0), contributor(1), sponsor()] {
-            assert_ok!(Contribution::register(signed(&who), Roles::BOTH, 50_000));
+            register_attester(&who, Roles::BOTH, 50_000);
         }
         let id = lab.open();
         lab.play_to_attestation(id, 2);
@@ -55,17 +55,20 @@ fn the_draw_follows_the_stake() {
         (terms.seats, terms.quorum) = (1, 1);
         assert_ok!(lab.open_with(terms, POOL));
         let task = task(gotong_protocol::TaskId(0));
+        let registry = Attesters::<Test>::get();
         // 5,000 of 9,500 staked: about 526 of 1,000.
         let hits = (0..1_000u32)
             .filter(|seed| {
                 let id = gotong_protocol::TaskId(0);
                 let mut round = current(id);
                 let seed = blake2_256(&[&seed.to_le_bytes()]);
-                Candidates::<Test>::insert(id, Attesters::<Test>::get());
+                Attesters::<Test>::put(registry.clone());
+                Candidates::<Test>::insert(id, Attestation::<Test>::candidates(id, &task, &round));
                 Attestation::<Test>::draw(id, &task, &mut round, &seed);
                 round.seats[0].account == attester(4)
             })
             .count();
+        Attesters::<Test>::put(registry);
         assert!((470..580).contains(&hits), "{hits}");
     });
 }

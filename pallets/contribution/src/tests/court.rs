@@ -2,7 +2,7 @@
 //! is played by hand; see [`Court`].
 
 use super::lab::*;
-use crate::{mock::*, rounds::Round, Attesters, Error, Event, HoldReason, Rounds, SlashReason};
+use crate::{mock::*, rounds::Round, Error, Event, HoldReason, Rounds, SlashReason};
 use crate::{stakes::Stakes, UnexpectedKind};
 use frame_support::{
     assert_noop, assert_ok,
@@ -177,8 +177,7 @@ fn a_conviction_takes_all_half_for_the_winner_half_burned() {
         assert_eq!(states(TASK, FIRST)[&liar], SeatState::Convicted);
         // It is nobody any more: it has nothing to take out, and is not drawn.
         assert_eq!(Contribution::stake(liar.clone()), None);
-        let listed = Attesters::<Test>::get();
-        assert!(listed.iter().all(|(who, _)| *who != liar));
+        assert!(listed().iter().all(|(who, _)| *who != liar));
         assert_noop!(
             Contribution::withdraw(signed(&liar)),
             Error::<Test>::NotRegistered
@@ -298,7 +297,7 @@ fn sponsor_and_contributors_are_not_drawn_anew_either() {
         let mut lab = Lab::default();
         register(0, 3);
         for who in [contributor(0), sponsor()] {
-            assert_ok!(Contribution::register(signed(&who), Roles::BOTH, 500));
+            register_attester(&who, Roles::BOTH, 500);
         }
         lab.open();
         lab.play_to_attestation(TASK, 1);

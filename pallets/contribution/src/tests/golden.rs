@@ -5,6 +5,7 @@ use crate::{
     attestation::{RevealedTable, Seat},
     ledgers::Account,
     mock::*,
+    offers::{Held, Listed, Offer},
     rewards::Settlement,
     rounds::{Draw, Round, Shard},
     stakes::{Registration, Unbonding},
@@ -16,8 +17,8 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use gotong_protocol::{
     claim::Claimed,
     view::{
-        LedgerView, RevealedView, RewardKind, RewardState, RewardView, RoundView, SeatView,
-        ShardView, SubmissionView, TaskView,
+        LedgerView, OfferView, RevealedView, RewardKind, RewardState, RewardView, RoundView,
+        SeatView, ShardView, SubmissionView, TaskView,
     },
     ClaimItem, EntrantRecord, Graph, HoldOutTerms, Ledger, Outcome, Phase, Roles, RoundFacts,
     RoundId, SeatState, ShareClaim, TableSummary, TaskId, TaskState,
@@ -138,6 +139,20 @@ fn other_calls_keep_their_index() {
         round: ROUND,
         proof: None,
     };
+    let offer = Call::offer {
+        seats: 3,
+        capacity: 4,
+        sealed: true,
+        tasks: vec![TASK].try_into().unwrap(),
+    };
+    let bytes = [
+        &[20, 16, 3][..],
+        &4u64.to_le_bytes(),
+        &[1, 1 << 2],
+        &IDS[..4],
+    ]
+    .concat();
+    assert_eq!(encoded(offer), bytes);
     let claim = Call::claim {
         items: vec![void].try_into().unwrap(),
     };
@@ -197,6 +212,7 @@ fn stored_task() -> Task<AccountId> {
         parameters: 23,
         record_bytes: 5,
         classes: 2,
+        load: 10,
         master_root: [1; 32],
         opened_at: 8,
         round: RoundId(9),
@@ -360,9 +376,21 @@ fn stored_layouts_are_what_they_were() {
             until: 132,
         }),
     };
+    let listed = Listed {
+        account: account(2),
+        stake: 3u128,
+        offer: Offer {
+            seats: 4,
+            capacity: 5,
+            sealed: true,
+            tasks: vec![TASK].try_into().unwrap(),
+        },
+        held: Held { seats: 6, load: 7 },
+    };
     let schedule = vec![(TaskId(1), 2u32), (TaskId(3), 4)];
     let seen = [
         fingerprint(registration.encode()),
+        fingerprint(listed.encode()),
         fingerprint(stored_task().encode()),
         fingerprint(stored_seat().encode()),
         fingerprint(stored_settlement().encode()),
@@ -489,7 +517,16 @@ fn views_are_what_they_were() {
         entrants_root: [5; 32],
         entrants: 6,
     };
+    let offer = OfferView {
+        seats: 1,
+        capacity: 2,
+        sealed: true,
+        tasks: vec![TASK],
+        seats_held: 3,
+        load_held: 4,
+    };
     let seen = [
+        fingerprint(offer.encode()),
         fingerprint(task_view.encode()),
         fingerprint(seat.encode()),
         fingerprint(round.encode()),

@@ -2,10 +2,10 @@
 
 use crate::{
     attestation::Seat, ledgers::Account, mock::*, rounds::Round, submissions::Submission,
-    tasks::Task, Ledgers, Rounds, Submissions, Tasks,
+    tasks::Task, Attesters, Ledgers, Rounds, Submissions, Tasks,
 };
 use codec::Encode;
-use frame_support::assert_ok;
+use frame_support::{assert_ok, BoundedVec};
 use gotong_protocol::{
     attestation_commitment, bounds, submission_commitment, AuditAnswer, ClaimItem, Delta,
     EntrantRecord, Graph, Hash, HoldOutTerms, Phase, Proof, Roles, RoundId, SeatState, ShareClaim,
@@ -450,8 +450,29 @@ pub fn register(contributors: u8, attesters: u8) {
     }
     for number in 0..attesters {
         let who = attester(number);
-        assert_ok!(Contribution::register(signed(&who), Roles::ATTESTER, 500));
+        register_attester(&who, Roles::ATTESTER, 500);
     }
+}
+
+/// Registers an attester that offers all it can.
+pub fn register_attester(who: &AccountId, roles: Roles, stake: Balance) {
+    assert_ok!(Contribution::register(signed(who), roles, stake));
+    assert_ok!(offer(who, u8::MAX));
+}
+
+/// Offers so many seats at once, in all tasks and whatever they ask for.
+pub fn offer(who: &AccountId, seats: u8) -> DispatchResult {
+    let tasks = (0..bounds::MAX_OFFERED_TASKS).map(TaskId).collect();
+    let tasks = BoundedVec::truncate_from(tasks);
+    Contribution::offer(signed(who), seats, u64::MAX, true, tasks)
+}
+
+/// The attesters in the registry, each with its stake.
+pub fn listed() -> Vec<(AccountId, Balance)> {
+    let registry = Attesters::<Test>::get().into_iter();
+    registry
+        .map(|listed| (listed.account, listed.stake))
+        .collect()
 }
 
 fn raw(who: &AccountId) -> [u8; 32] {

@@ -15,6 +15,7 @@ const ACTORS: u8 = 12;
 #[derive(Clone, Debug)]
 enum Step {
     Register(u8, u8, Balance),
+    Offer(u8, u8),
     AddStake(u8, Balance),
     Unstake(u8, Balance),
     Withdraw(u8),
@@ -48,6 +49,7 @@ fn step() -> impl Strategy<Value = Step> {
     let amount = || prop_oneof![0..20u128, 90..1_200u128, Just(Balance::MAX)];
     prop_oneof![
         3 => (actor(), 0..4u8, amount()).prop_map(|(a, r, s)| Step::Register(a, r, s)),
+        2 => (actor(), 0..4u8).prop_map(|(a, s)| Step::Offer(a, s)),
         1 => (actor(), amount()).prop_map(|(a, s)| Step::AddStake(a, s)),
         1 => (actor(), amount()).prop_map(|(a, s)| Step::Unstake(a, s)),
         1 => actor().prop_map(Step::Withdraw),
@@ -94,8 +96,11 @@ impl World {
         // Whether a call succeeds does not matter here: what it leaves behind does.
         let _ = match step {
             Step::Register(who, bits, stake) => {
-                Contribution::register(signed(&actor(who)), roles(bits), stake)
+                let registered = Contribution::register(signed(&actor(who)), roles(bits), stake);
+                // Most attesters do so at once.
+                registered.and_then(|()| offer(&actor(who), stake as u8))
             }
+            Step::Offer(who, seats) => offer(&actor(who), seats),
             Step::AddStake(who, amount) => Contribution::add_stake(signed(&actor(who)), amount),
             Step::Unstake(who, amount) => Contribution::unstake(signed(&actor(who)), amount),
             Step::Withdraw(who) => Contribution::withdraw(signed(&actor(who))),

@@ -1,7 +1,5 @@
 use super::lab::*;
-use crate::{
-    mock::*, Attesters, Contributors, Error, Event, HoldReason, Registrations, SlashReason,
-};
+use crate::{mock::*, Contributors, Error, Event, HoldReason, Registrations, SlashReason};
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 use gotong_protocol::{Phase, Roles};
 
@@ -10,12 +8,12 @@ fn staked(who: &AccountId) -> Balance {
 }
 
 #[test]
-fn registering_holds_the_stake_and_enters_the_registry() {
+fn registering_holds_the_stake_and_enters_no_registry() {
     ExtBuilder::default().build_and_execute(|| {
         let who = account(5);
         assert_ok!(Contribution::register(signed(&who), Roles::BOTH, 300));
         assert_eq!(staked(&who), 300);
-        assert_eq!(Attesters::<Test>::get().into_inner(), [(who.clone(), 300)]);
+        assert_eq!(listed(), [], "attesters volunteer");
         assert_eq!(Contributors::<Test>::get().active, 1);
         let registered = Event::Registered {
             who,
@@ -54,17 +52,6 @@ fn bad_registrations_are_refused() {
 }
 
 #[test]
-fn the_registry_of_attesters_is_bounded() {
-    ExtBuilder::default().build_and_execute(|| {
-        register(0, 16);
-        assert_noop!(
-            Contribution::register(signed(&attester(16)), Roles::ATTESTER, 300),
-            Error::<Test>::TooManyAttesters
-        );
-    });
-}
-
-#[test]
 fn stake_is_added() {
     ExtBuilder::default().build_and_execute(|| {
         let who = attester(0);
@@ -76,7 +63,7 @@ fn stake_is_added() {
         assert_noop!(add(ENDOWMENT), Error::<Test>::FundsTooLow);
         assert_ok!(add(7));
         assert_eq!(staked(&who), 507);
-        assert_eq!(Attesters::<Test>::get().into_inner(), [(who.clone(), 507)]);
+        assert_eq!(listed(), [(who.clone(), 507)]);
     });
 }
 
@@ -119,13 +106,15 @@ fn what_left_can_come_back_only_with_the_least_stake() {
         register(0, 1);
         let who = attester(0);
         assert_ok!(Contribution::unstake(signed(&who), 500));
-        assert!(Attesters::<Test>::get().is_empty());
+        assert_eq!(listed(), []);
         assert_noop!(
             Contribution::add_stake(signed(&who), 199),
             Error::<Test>::StakeTooLow
         );
         assert_ok!(Contribution::add_stake(signed(&who), 200));
-        assert_eq!(Attesters::<Test>::get().into_inner(), [(who.clone(), 200)]);
+        assert_eq!(listed(), [], "it has to offer again");
+        assert_ok!(offer(&who, 1));
+        assert_eq!(listed(), [(who.clone(), 200)]);
     });
 }
 
@@ -165,7 +154,7 @@ fn slashed_below_the_least_stake_an_attester_is_not_drawn() {
         register(2, 0);
         for number in 0..2 {
             let who = attester(number);
-            assert_ok!(Contribution::register(signed(&who), Roles::ATTESTER, 210));
+            register_attester(&who, Roles::ATTESTER, 210);
         }
         let id = lab.open();
         lab.play_to_attestation(id, 2);
@@ -175,7 +164,7 @@ fn slashed_below_the_least_stake_an_attester_is_not_drawn() {
             assert_ok!(commit_attestation(&attester(number), id, &score));
         }
         run_to_phase(id, Phase::Commit);
-        assert!(Attesters::<Test>::get().is_empty());
+        assert_eq!(listed(), []);
         assert!(!Contribution::stake(attester(0)).unwrap().active);
         assert_ok!(Contribution::add_stake(signed(&attester(0)), 190));
         assert!(Contribution::stake(attester(0)).unwrap().active);

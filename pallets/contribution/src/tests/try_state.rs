@@ -2,14 +2,14 @@
 
 use super::lab::*;
 use crate::{
-    ledgers::Account, mock::*, rewards::Settlement, rounds::Draw, tasks::Task, Attesters,
-    Candidates, Contributors, DeltaAuthors, Graphs, HoldReason, Ledgers, NextTask, Registrations,
-    Rounds, Schedule, Submissions, Tables, Tasks,
+    attestation::CandidateList, ledgers::Account, mock::*, offers::Registry, rewards::Settlement,
+    rounds::Draw, tasks::Task, Attesters, Candidates, Contributors, DeltaAuthors, Graphs,
+    HoldReason, Ledgers, NextTask, Registrations, Rounds, Schedule, Submissions, Tables, Tasks,
 };
 use frame_support::{assert_ok, traits::fungible::UnbalancedHold};
 use gotong_protocol::{
-    EntrantRecord, Hash, HoldOutTerms, Outcome, Phase, RoundId, SeatState, TableSummary, TaskId,
-    TaskState,
+    EntrantRecord, Hash, HoldOutTerms, Outcome, Phase, Roles, RoundId, SeatState, TableSummary,
+    TaskId, TaskState,
 };
 use gotong_scoring::ShareTable;
 use sp_runtime::{DispatchError, TryRuntimeError};
@@ -130,7 +130,8 @@ fn set_hold(reason: HoldReason, who: AccountId, amount: Balance) -> Result<(), D
 #[test]
 fn candidates_of_draws() {
     breaks(33, || {
-        Candidates::<Test>::insert(TASK, Attesters::<Test>::get());
+        let anybody = vec![(attester(0), 500)].try_into().unwrap();
+        Candidates::<Test>::insert(TASK, CandidateList::<Test>::from(anybody));
     });
     let play_on = |lab: &Lab| {
         DrawBlocks::set(2);
@@ -145,15 +146,19 @@ fn candidates_of_draws() {
 #[test]
 fn registry_and_registrations() {
     breaks(1, || {
-        Attesters::<Test>::mutate(|registry| registry[0].1 += 1);
-    });
-    breaks(1, || {
-        Attesters::<Test>::mutate(|registry| {
-            registry.remove(0);
-        });
+        Attesters::<Test>::mutate(|registry| registry[0].stake += 1);
     });
     breaks(1, || {
         Attesters::<Test>::mutate(|registry| registry.as_mut().reverse())
+    });
+    breaks(1, || {
+        Attesters::<Test>::mutate(|registry| registry[0].offer.seats = 0)
+    });
+    breaks(1, || {
+        Registrations::<Test>::mutate(attester(0), |registration| {
+            registration.as_mut().unwrap().roles = Roles::CONTRIBUTOR;
+        });
+        Contributors::<Test>::mutate(|count| count.active += 1)
     });
     breaks(2, || {
         Contributors::<Test>::mutate(|count| count.active += 1)
@@ -163,6 +168,26 @@ fn registry_and_registrations() {
             registration.as_mut().unwrap().roles.contributor = false;
         });
         Contributors::<Test>::mutate(|count| count.active -= 1);
+    });
+}
+
+#[test]
+fn seats_that_are_held() {
+    breaks(34, || {
+        Attesters::<Test>::mutate(|registry| registry[0].held.seats += 1);
+    });
+    breaks_challenge(34, || {
+        let seated = |registry: &mut Registry<Test>| {
+            let listed = registry.iter_mut().find(|listed| listed.held.seats > 0);
+            listed.unwrap().held.load += 1;
+        };
+        Attesters::<Test>::mutate(seated);
+    });
+    breaks_challenge(34, || {
+        let without = |registry: &mut Registry<Test>| {
+            registry.retain(|listed| listed.held.seats == 0);
+        };
+        Attesters::<Test>::mutate(without);
     });
 }
 

@@ -1,0 +1,242 @@
+//! Offers: attesters volunteer, and hold no more seats than they offered.
+//!
+//! Only who offers is drawn. An offer names tasks, how many seats at once, and how much work they may be together; seats
+//! that are held count against it until their round is over. Who misses a seat that others could fill is not drawn any more
+//! until it offers anew, so that its absence costs it one seat, and its task none after that. When the registry is full, an
+//! offer takes the place of the least stake that holds no seat.
+
+use crate::{
+    attestation::CandidateList, stakes::Stakes, tasks::Task, Attesters, Balance, Config, Error,
+    Event, Pallet,
+};
+use alloc::vec::Vec;
+use codec::{Decode, Encode, MaxEncodedLen};
+use core::marker::PhantomData;
+use frame_support::{ensure, traits::ConstU32, BoundedVec};
+use gotong_protocol::{bounds, TaskId};
+use scale_info::TypeInfo;
+use sp_runtime::DispatchResult;
+
+/// Tasks that an attester names.
+pub type OfferedTasks = BoundedVec<TaskId, ConstU32<{ bounds::MAX_OFFERED_TASKS }>>;
+
+/// Attesters that can be drawn or hold seats, by account.
+pub type Registry<T> =
+    BoundedVec<Listed<<T as frame_system::Config>::AccountId>, <T as Config>::MaxAttesters>;
+
+/// What an attester is ready to do.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, Default, PartialEq, Eq, Debug)]
+pub struct Offer {
+    /// Most seats at once; with none it is not drawn.
+    pub seats: u8,
+    /// Most that its seats may ask for together in a block, in products ([`gotong_protocol::TaskTerms::load`]).
+    pub capacity: u64,
+    /// Whether it serves every task with sealed samples.
+    pub sealed: bool,
+    /// Tasks that it serves besides.
+    pub tasks: OfferedTasks,
+}
+
+/// Seats that an attester holds.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// How many.
+    pub seats: u32,
+    /// What they ask for together in a block, in products.
+    pub load: u64,
+}
+
+/// An attester in the registry.
+#[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
+pub struct Listed<AccountId> {
+    /// Who it is.
+    pub account: AccountId,
+    /// Its stake that counts.
+    pub stake: Balance,
+    /// What it offers.
+    pub offer: Offer,
+    /// What it holds.
+    pub held: Held,
+}
+
+impl<AccountId> Listed<AccountId> {
+    /// Whether it has room for a seat in a task that it serves.
+    fn takes(&self, id: TaskId, task: &Task<AccountId>) -> bool {
+        let Offer {
+            seats,
+            capacity,
+            sealed,
+            tasks,
+        } = &self.offer;
+        let serves = tasks.contains(&id) || (*sealed && task.terms.hold_out.is_sealed());
+        serves
+            && self.stake >= task.terms.minimum_attester_stake
+            && self.held.seats < u32::from(*seats)
+            && self.held.load.saturating_add(task.load) <= *capacity
+    }
+
+    /// Whether it is listed for nothing.
+    fn is_idle(&self) -> bool {
+        self.offer.seats == 0 && self.held.seats == 0
+    }
+}
+
+/// Owner of the registry of attesters.
+pub struct Offers<T>(PhantomData<T>);
+
+impl<T: Config> Offers<T> {
+    /// Lists `who` with `offer`, or takes it off once it holds no seat, if it offers none.
+    pub(crate) fn make(who: T::AccountId, offer: Offer) -> DispatchResult {
+        let registration = Stakes::<T>::get(&who)?;
+        let is_drawn = offer.seats > 0;
+        ensure!(
+            !is_drawn || registration.attests::<T>(),
+            Error::<T>::WrongRole
+        );
+        let (seats, capacity) = (offer.seats, offer.capacity);
+        let displaced = Attesters::<T>::try_mutate(|registry| {
+            if let Ok(index) = Self::place(registry, &who) {
+                Self::change(registry, index, |listed| listed.offer = offer);
+                return Ok(None);
+            }
+            if !is_drawn {
+                return Ok(None);
+            }
+            let displaced = match registry.is_full() {
+                true => Some(Self::displace(registry, registration.stake)?),
+                false => None,
+            };
+            let (Ok(index) | Err(index)) = Self::place(registry, &who);
+            let listed = Listed {
+                account: who.clone(),
+                stake: registration.stake,
+                offer,
+                held: Held::default(),
+            };
+            registry
+                .try_insert(index, listed)
+                .map_err(|_| Error::<T>::TooManyAttesters)?;
+            Ok::<_, Error<T>>(displaced)
+        })?;
+        if let Some(who) = displaced {
+            Pallet::<T>::deposit_event(Event::OfferDisplaced { who });
+        }
+        Pallet::<T>::deposit_event(Event::Offered {
+            who,
+            seats,
+            capacity,
+        });
+        Ok(())
+    }
+
+    /// What `who` offers and holds.
+    pub(crate) fn of(who: &T::AccountId) -> Option<Listed<T::AccountId>> {
+        let registry = Attesters::<T>::get();
+        let index = Self::place(&registry, who).ok()?;
+        registry.get(index).cloned()
+    }
+
+    /// Those with room for a seat in the task, with their stake.
+    pub(crate) fn candidates(id: TaskId, task: &Task<T::AccountId>) -> CandidateList<T> {
+        let registry = Attesters::<T>::get().into_iter();
+        let with_room = registry.filter(|listed| listed.takes(id, task));
+        // No more than are listed.
+        BoundedVec::truncate_from(
+            with_room
+                .map(|listed| (listed.account, listed.stake))
+                .collect(),
+        )
+    }
+
+    /// Gives seats of the task to the first `count` of `drawn` that still have room for one.
+    pub(crate) fn seat(
+        id: TaskId,
+        task: &Task<T::AccountId>,
+        drawn: impl Iterator<Item = (T::AccountId, Balance)>,
+        count: usize,
+    ) -> Vec<(T::AccountId, Balance)> {
+        Attesters::<T>::mutate(|registry| {
+            let has_sat_down = |(who, _): &(T::AccountId, Balance)| {
+                let Ok(index) = Self::place(registry, who) else {
+                    return false;
+                };
+                let Some(listed) = registry.get_mut(index) else {
+                    return false;
+                };
+                let takes = listed.takes(id, task);
+                if takes {
+                    listed.held.seats = listed.held.seats.saturating_add(1);
+                    listed.held.load = listed.held.load.saturating_add(task.load);
+                }
+                takes
+            };
+            drawn.filter(has_sat_down).take(count).collect()
+        })
+    }
+
+    /// Frees those who `left` seats of the task. With `is_absence` they are not drawn any more until they offer anew.
+    pub(crate) fn rise(task: &Task<T::AccountId>, left: &[T::AccountId], is_absence: bool) {
+        if left.is_empty() {
+            return;
+        }
+        Attesters::<T>::mutate(|registry| {
+            for who in left {
+                let Ok(index) = Self::place(registry, who) else {
+                    continue;
+                };
+                Self::change(registry, index, |listed| {
+                    listed.held.seats = listed.held.seats.saturating_sub(1);
+                    listed.held.load = listed.held.load.saturating_sub(task.load);
+                    if is_absence && listed.offer.seats > 0 {
+                        listed.offer.seats = 0;
+                        Pallet::<T>::deposit_event(Event::OfferSuspended { who: who.clone() });
+                    }
+                });
+            }
+        });
+    }
+
+    /// Keeps the registry in step with the stake of `who`; without one that attests it is not drawn any more.
+    pub(crate) fn restake(who: &T::AccountId, stake: Option<Balance>) {
+        Attesters::<T>::mutate(|registry| {
+            if let Ok(index) = Self::place(registry, who) {
+                Self::change(registry, index, |listed| {
+                    listed.stake = stake.unwrap_or(0);
+                    if stake.is_none() {
+                        listed.offer.seats = 0;
+                    }
+                });
+            }
+        });
+    }
+
+    /// Where `who` is in the registry, or would be. It is sorted by account.
+    fn place(registry: &Registry<T>, who: &T::AccountId) -> Result<usize, usize> {
+        registry.binary_search_by(|listed| listed.account.cmp(who))
+    }
+
+    /// Changes an entry, and removes it if nothing is left of it.
+    fn change(
+        registry: &mut Registry<T>,
+        index: usize,
+        change: impl FnOnce(&mut Listed<T::AccountId>),
+    ) {
+        if let Some(listed) = registry.get_mut(index) {
+            change(listed);
+            if listed.is_idle() {
+                registry.remove(index);
+            }
+        }
+    }
+
+    /// Takes out the least stake below `stake` that holds no seat.
+    fn displace(registry: &mut Registry<T>, stake: Balance) -> Result<T::AccountId, Error<T>> {
+        let (index, _) = registry
+            .iter()
+            .enumerate()
+            .filter(|(_, listed)| listed.held.seats == 0 && listed.stake < stake)
+            .min_by_key(|(_, listed)| listed.stake)
+            .ok_or(Error::<T>::TooManyAttesters)?;
+        Ok(registry.remove(index).account)
+    }
+}

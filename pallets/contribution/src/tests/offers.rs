@@ -1,0 +1,293 @@
+//! Attesters volunteer: nobody is drawn for more than it offered, and who stays away frees its place.
+
+use super::lab::*;
+use crate::{mock::*, Error, Event, HoldReason};
+use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold, BoundedVec};
+use gotong_protocol::{view::OfferView, Phase, Roles, RoundId, SeatState, TaskId};
+
+fn staked(who: &AccountId) -> Balance {
+    Balances::balance_on_hold(&HoldReason::Stake.into(), who)
+}
+
+fn offer_tasks(
+    who: &AccountId,
+    seats: u8,
+    capacity: u64,
+    sealed: bool,
+    tasks: &[u32],
+) -> sp_runtime::DispatchResult {
+    let tasks = tasks.iter().copied().map(TaskId).collect();
+    let tasks = BoundedVec::try_from(tasks).unwrap_or_else(|_: Vec<_>| panic!("too many"));
+    Contribution::offer(signed(who), seats, capacity, sealed, tasks)
+}
+
+fn view(who: &AccountId) -> Option<OfferView> {
+    crate::view::offer::<Test>(who)
+}
+
+fn seats_held(who: &AccountId) -> u32 {
+    view(who).map_or(0, |offer| offer.seats_held)
+}
+
+/// Opens so many tasks, and plays their first rounds side by side until seats are drawn.
+fn draw_in(lab: &mut Lab, tasks: u32) -> Vec<TaskId> {
+    let ids: Vec<_> = (0..tasks).map(|_| lab.open()).collect();
+    let (who, delta) = (contributor(0), lab.delta(0));
+    for id in &ids {
+        assert_ok!(commit(&who, *id, &delta));
+    }
+    let all_in = |phase| ids.iter().for_each(|id| run_to_phase(*id, phase));
+    all_in(Phase::Reveal);
+    for id in &ids {
+        assert_ok!(reveal(&who, *id, &delta));
+        assert_ok!(lab.publish(*id));
+    }
+    all_in(Phase::AttestCommit);
+    ids
+}
+
+fn sits_in(who: &AccountId, id: TaskId) -> bool {
+    let seats = current(id).seats;
+    seats.iter().any(|seat| seat.account == *who && seat.sits())
+}
+
+#[test]
+fn only_volunteers_are_drawn() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 2);
+        let unwilling = attester(2);
+        assert_ok!(Contribution::register(
+            signed(&unwilling),
+            Roles::ATTESTER,
+            ENDOWMENT / 2
+        ));
+        let id = lab.open();
+        lab.play_to_attestation(id, 1);
+        assert_eq!(current(id).seats.len(), 2);
+        assert!(!sits_in(&unwilling, id));
+        assert_eq!(seats_held(&unwilling), 0);
+        assert_eq!(seats_held(&attester(0)), 1);
+    });
+}
+
+#[test]
+fn nobody_holds_more_seats_than_it_offers() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 2);
+        let careful = attester(2);
+        register_attester(&careful, Roles::ATTESTER, ENDOWMENT / 2);
+        assert_ok!(offer(&careful, 2));
+        let ids = draw_in(&mut lab, 3);
+        let seats = ids.iter().filter(|id| sits_in(&careful, **id)).count();
+        assert_eq!(seats, 2);
+        assert_eq!(seats_held(&careful), 2);
+        // They are free again when their rounds are over.
+        for id in ids {
+            run_to_phase(id, Phase::Commit);
+        }
+        assert_eq!(seats_held(&careful), 0);
+    });
+}
+
+#[test]
+fn nobody_is_asked_for_more_work_than_it_offers() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 2);
+        let slow = attester(2);
+        register_attester(&slow, Roles::ATTESTER, ENDOWMENT / 2);
+        let graph_cost = lab.graph.cost();
+        let load = lab.terms().load(graph_cost, PARAMETERS);
+        assert_ok!(offer_tasks(&slow, 9, 2 * load - 1, true, &[]));
+        let ids = draw_in(&mut lab, 2);
+        assert_eq!(task(ids[0]).load, load);
+        assert!(sits_in(&slow, ids[0]) != sits_in(&slow, ids[1]));
+        let offer = view(&slow).unwrap();
+        assert_eq!((offer.seats_held, offer.load_held), (1, load));
+    });
+}
+
+#[test]
+fn an_offer_names_tasks_or_all_with_sealed_samples() {
+    ExtBuilder::default().build_and_execute(|| {
+        register(1, 2);
+        let (named, sealed) = (attester(2), attester(3));
+        for who in [&named, &sealed] {
+            register_attester(who, Roles::ATTESTER, ENDOWMENT / 2);
+        }
+        assert_ok!(offer_tasks(&named, 9, u64::MAX, false, &[0]));
+        assert_ok!(offer_tasks(&sealed, 9, u64::MAX, true, &[]));
+        let mut drawn = Lab::drawn();
+        let id = drawn.open();
+        drawn.play_to_attestation(id, 1);
+        assert!(sits_in(&named, id) && !sits_in(&sealed, id));
+        let mut lab = Lab::default();
+        let id = lab.open();
+        lab.play_to_attestation(id, 1);
+        assert!(!sits_in(&named, id) && sits_in(&sealed, id));
+    });
+}
+
+#[test]
+fn who_misses_a_seat_loses_once_and_frees_its_place() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 2);
+        let absent = attester(2);
+        register_attester(&absent, Roles::ATTESTER, ENDOWMENT / 2);
+        let id = lab.open();
+        for _ in 0..2 {
+            lab.play_to_attestation(id, 1);
+            let score = lab.score(id);
+            let says = |who: &AccountId| (*who != absent).then(|| score.clone());
+            attest(id, says);
+            audit(id, says);
+            run_to_phase(id, Phase::Commit);
+            lab.weights = score.weights;
+        }
+        let states = |round| states(id, round);
+        assert_eq!(states(RoundId(0))[&absent], SeatState::Missed);
+        assert!(!states(RoundId(1)).contains_key(&absent), "drawn again");
+        let slash = MissedAttestationSlash::get();
+        assert_eq!(staked(&absent), ENDOWMENT / 2 - slash);
+        assert!(events().contains(&Event::OfferSuspended {
+            who: absent.clone()
+        }));
+        assert!(listed().iter().all(|(who, _)| *who != absent));
+        assert_ok!(offer(&absent, 1));
+        assert!(listed().iter().any(|(who, _)| *who == absent));
+    });
+}
+
+#[test]
+fn a_window_in_which_nobody_could_ends_no_offer() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        let id = lab.open();
+        lab.play_to_attestation(id, 1);
+        run_to_phase(id, Phase::Commit);
+        assert_eq!(listed().len(), 3);
+        assert_eq!(staked(&attester(0)), 500);
+    });
+}
+
+#[test]
+fn the_registry_keeps_the_largest_stakes() {
+    ExtBuilder::default().build_and_execute(|| {
+        let most = MaxAttesters::get() as u8;
+        register(0, most);
+        assert_ok!(Contribution::add_stake(signed(&attester(0)), 1));
+        let newcomer = attester(most);
+        assert_ok!(Contribution::register(
+            signed(&newcomer),
+            Roles::ATTESTER,
+            500
+        ));
+        assert_noop!(offer(&newcomer, 1), Error::<Test>::TooManyAttesters);
+        assert_ok!(Contribution::add_stake(signed(&newcomer), 1));
+        assert_ok!(offer(&newcomer, 1));
+        let displaced = events().into_iter().find_map(|event| match event {
+            Event::OfferDisplaced { who } => Some(who),
+            _ => None,
+        });
+        let displaced = displaced.unwrap();
+        assert_ne!(displaced, attester(0), "which has more");
+        let listed = listed();
+        assert_eq!(listed.len(), usize::from(most));
+        assert!(listed.iter().all(|(who, _)| *who != displaced));
+        assert!(listed.iter().any(|(who, _)| *who == newcomer));
+        // Its stake is its own as before.
+        assert_eq!(staked(&displaced), 500);
+    });
+}
+
+#[test]
+fn who_holds_a_seat_is_not_displaced() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        let most = MaxAttesters::get() as u8;
+        register(1, most);
+        let mut terms = lab.terms();
+        (terms.seats, terms.quorum) = (8, 1);
+        assert_ok!(lab.open_with(terms, POOL));
+        let id = TaskId(0);
+        lab.play_to_attestation(id, 1);
+        let seated: Vec<_> = current(id)
+            .seats
+            .into_iter()
+            .map(|seat| seat.account)
+            .collect();
+        assert_eq!(seated.len(), 8);
+        for number in 0..most - 8 {
+            let who = account(100 + number);
+            register_attester(&who, Roles::ATTESTER, 600);
+        }
+        let late = account(99);
+        assert_ok!(Contribution::register(signed(&late), Roles::ATTESTER, 600));
+        assert_noop!(offer(&late, 1), Error::<Test>::TooManyAttesters);
+        let listed = listed();
+        assert!(seated
+            .iter()
+            .all(|who| listed.iter().any(|(one, _)| one == who)));
+    });
+}
+
+#[test]
+fn bad_offers_are_refused() {
+    ExtBuilder::default().build_and_execute(|| {
+        let who = contributor(0);
+        assert_noop!(offer(&who, 1), Error::<Test>::NotRegistered);
+        register(1, 0);
+        assert_noop!(offer(&who, 1), Error::<Test>::WrongRole);
+        let leaver = attester(0);
+        register_attester(&leaver, Roles::ATTESTER, 500);
+        assert_ok!(Contribution::unstake(signed(&leaver), 500));
+        assert_noop!(offer(&leaver, 1), Error::<Test>::WrongRole);
+        // To offer nothing is always right.
+        assert_ok!(offer(&leaver, 0));
+        assert_eq!(listed(), []);
+    });
+}
+
+#[test]
+fn who_stops_offering_keeps_its_seats_and_gets_no_more() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        let id = lab.open();
+        lab.play_to_attestation(id, 1);
+        let who = attester(0);
+        assert_ok!(offer(&who, 0));
+        assert_eq!(seats_held(&who), 1);
+        let score = lab.score(id);
+        for number in 0..3 {
+            assert_ok!(commit_attestation(&attester(number), id, &score));
+        }
+        let other = lab.open();
+        lab.play_to_attestation(other, 1);
+        assert!(sits_in(&who, id) && !sits_in(&who, other));
+        run_to_phase(id, Phase::Commit);
+        assert!(listed().iter().all(|(one, _)| *one != who));
+    });
+}
+
+#[test]
+fn dead_tasks_are_not_listed_as_live() {
+    ExtBuilder::default().build().execute_with(|| {
+        let mut lab = Lab::default();
+        let live = lab.open();
+        let dead = crate::tasks::Task {
+            state: gotong_protocol::TaskState::Closed,
+            ..task(live)
+        };
+        for id in 1..100_000 {
+            crate::Tasks::<Test>::insert(TaskId(id), &dead);
+        }
+        crate::NextTask::<Test>::put(TaskId(100_000));
+        assert_eq!(Contribution::live_tasks(), [live]);
+        assert_eq!(Contribution::tasks().len(), 100_000);
+    });
+}

@@ -1,0 +1,65 @@
+//! What is always true of registrations and offers.
+
+use super::Check;
+use crate::{
+    offers::{Held, Listed},
+    stakes::Registration,
+    Attesters, Config, Contributors, Registrations, Rounds, Tasks,
+};
+use alloc::collections::BTreeMap;
+use frame_support::ensure;
+
+/// 2. The count of active contributors is the number of registrations that contribute.
+/// 3. No registration is empty, and none lacks a role.
+pub(super) fn check<T: Config>() -> Check {
+    let all = || Registrations::<T>::iter_values();
+    let contributing = all().filter(Registration::contributes::<T>).count();
+    ensure!(
+        Contributors::<T>::get().active as usize == contributing,
+        "2: the count of contributors is wrong"
+    );
+    ensure!(
+        all().all(|registration| registration.held() > 0 && !registration.roles.is_empty()),
+        "3: a registration is empty"
+    );
+    Ok(())
+}
+
+/// 1. The registry of attesters is in the order of accounts, once each, with the stakes of their registrations; who
+///    offers seats attests, and who offers none holds some.
+/// 34. It says of each what it holds: the seats that it was not put out of in rounds under way, and what they ask for.
+pub(super) fn check_registry<T: Config>() -> Check {
+    let registry = Attesters::<T>::get();
+    let is_true = |listed: &Listed<T::AccountId>| {
+        let registration = Registrations::<T>::get(&listed.account);
+        let attesting = registration.filter(Registration::attests::<T>);
+        let stake = attesting.as_ref().map_or(0, |one| one.stake);
+        let is_listed_for_something = listed.offer.seats > 0 || listed.held.seats > 0;
+        listed.stake == stake
+            && is_listed_for_something
+            && (listed.offer.seats == 0 || attesting.is_some())
+    };
+    ensure!(
+        registry.is_sorted_by(|one, next| one.account < next.account)
+            && registry.iter().all(is_true),
+        "1: the registry of attesters does not mirror the registrations"
+    );
+    let mut held = BTreeMap::<_, Held>::new();
+    for (id, task) in Tasks::<T>::iter() {
+        let rounds = Rounds::<T>::iter_prefix_values(id);
+        let under_way = rounds.filter(|round| round.outcome.is_none());
+        let seats = under_way.flat_map(|round| round.seats);
+        for seat in seats.filter(|seat| seat.sits()) {
+            let held = held.entry(seat.account).or_default();
+            held.seats = held.seats.saturating_add(1);
+            held.load = held.load.saturating_add(task.load);
+        }
+    }
+    let listed = registry.into_iter().filter(|listed| listed.held.seats > 0);
+    let listed: BTreeMap<_, _> = listed.map(|one| (one.account, one.held)).collect();
+    ensure!(
+        listed == held,
+        "34: the registry does not tell who holds seats"
+    );
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! Tests of what a sponsor may ask for.
+
+use super::*;
+
+fn terms() -> TaskTerms {
+    TaskTerms {
+        name: TaskName::new("digits").unwrap(),
+        price_per_millibit: 1,
+        cap_per_round: 4096,
+        attester_fee_permille: 100,
+        windows: Windows {
+            commit_blocks: 5,
+            reveal_blocks: 6,
+            attest_blocks: 7,
+            challenge_blocks: 8,
+        },
+        seats: 3,
+        quorum: 2,
+        minimum_contributor_stake: 0,
+        minimum_attester_stake: 0,
+        weight_cap: 1,
+        delta_bytes: 64 << 10,
+        share: ShareTerms::default(),
+        hold_out: HoldOutTerms::Sealed {
+            root: [9; 32],
+            shards: 1,
+            samples: 64,
+        },
+    }
+}
+
+fn sealed(shards: u32, samples: u32) -> TaskTerms {
+    let root = [9; 32];
+    TaskTerms {
+        hold_out: HoldOutTerms::Sealed {
+            root,
+            shards,
+            samples,
+        },
+        ..terms()
+    }
+}
+
+fn drawn(records: u32, samples: u32, rounds: u32) -> TaskTerms {
+    TaskTerms {
+        hold_out: HoldOutTerms::Drawn {
+            salt: [8; 32],
+            root: [9; 32],
+            records,
+            samples,
+            rounds,
+        },
+        ..terms()
+    }
+}
+
+#[test]
+fn names_are_padded_and_come_back() {
+    assert_eq!(TaskName::new("").map(|name| name.0), None);
+    assert_eq!(TaskName::new("a\0b"), None);
+    assert_eq!(TaskName::new(&"x".repeat(33)), None);
+    let longest = "x".repeat(32);
+    assert_eq!(
+        TaskName::new(&longest).unwrap().as_str(),
+        Some(&longest[..])
+    );
+    assert_eq!(TaskName([0; 32]).as_str(), None);
+    assert_eq!(TaskName([255; 32]).as_str(), None);
+}
+
+#[test]
+fn long_deltas_have_fewer_places() {
+    let places = |delta_bytes: u32| {
+        let terms = TaskTerms {
+            delta_bytes,
+            ..terms()
+        };
+        (terms.places(), terms.newcomer_places())
+    };
+    assert_eq!(places(4 << 10), (1_024, 512));
+    assert_eq!(places(64 << 10), (1_024, 512));
+    assert_eq!(places((64 << 10) + 1), (1_023, 511));
+    assert_eq!(places(192 << 10), (341, 170));
+    assert_eq!(places(0), (0, 0), "which no task has");
+}
+
+#[test]
+fn deltas_are_not_longer_than_a_model_needs() {
+    let suit = |delta_bytes: u32, parameters: u32| {
+        let terms = TaskTerms {
+            delta_bytes,
+            ..terms()
+        };
+        terms.can_have_such_deltas(parameters)
+    };
+    assert!(suit(64 << 10, 1));
+    assert!(!suit((64 << 10) + 1, 131_072));
+    assert!(suit(192 << 10, 393_216));
+    assert!(!suit(192 << 10, 393_215));
+}
+
+#[test]
+fn each_term_is_checked() {
+    assert_eq!(terms().validate(4, 5, 8), Ok(()));
+    let refused = |change: fn(&mut TaskTerms), error| {
+        let mut terms = terms();
+        change(&mut terms);
+        assert_eq!(terms.validate(4, 5, 8), Err(error));
+    };
+    refused(|t| t.name = TaskName([0; 32]), TermsError::Name);
+    refused(|t| t.windows.commit_blocks = 4, TermsError::Window);
+    refused(|t| t.windows.reveal_blocks = 9, TermsError::Window);
+    refused(|t| t.windows.attest_blocks = 0, TermsError::Window);
+    refused(
+        |t| t.windows.challenge_blocks = u32::MAX,
+        TermsError::Window,
+    );
+    refused(|t| t.seats = 0, TermsError::Seats);
+    refused(|t| t.seats = 17, TermsError::Seats);
+    refused(|t| t.quorum = 0, TermsError::Quorum);
+    refused(|t| t.quorum = 4, TermsError::Quorum);
+    refused(|t| t.price_per_millibit = 0, TermsError::Zero);
+    refused(|t| t.cap_per_round = 0, TermsError::Zero);
+    refused(|t| t.weight_cap = 0, TermsError::Zero);
+    refused(|t| t.delta_bytes = (192 << 10) + 1, TermsError::DeltaBytes);
+    refused(|t| t.delta_bytes = 4095, TermsError::DeltaBytes);
+    refused(|t| t.attester_fee_permille = 1001, TermsError::Fee);
+    refused(|t| t.price_per_millibit = (1 << 76) + 1, TermsError::Price);
+    refused(|t| t.cap_per_round = 4095, TermsError::Cap);
+    refused(|t| t.price_per_millibit = 4097, TermsError::Cap);
+    refused(|t| t.share.doubt_q8 = 0, TermsError::Share);
+    refused(|t| t.share.gain_floor_q8 = u16::MAX, TermsError::Share);
+    refused(|t| t.share.outer_rate_q8 = 127, TermsError::Share);
+    assert_eq!(terms().validate(16 << 10, 5, 8), Ok(()));
+    let longer = terms().validate((16 << 10) + 1, 5, 8);
+    assert_eq!(longer, Err(TermsError::Record));
+}
+
+#[test]
+fn what_takes_longer_than_its_window_is_known() {
+    let is_scored =
+        |terms: TaskTerms, cost, parameters| terms.load(cost, parameters) <= bounds::COST_PER_BLOCK;
+    // 64 samples, 25 times, in seven blocks.
+    let most = 7 * (1 << 34) / (64 * 25);
+    assert!(is_scored(terms(), most, 0));
+    assert!(!is_scored(terms(), most + 1, 0));
+    assert!(!is_scored(sealed(1, 66), most, 0));
+    assert!(!is_scored(terms(), u64::MAX, 0));
+    // A thousand deltas take time of their own: of 100,000 parameters almost seven blocks.
+    assert!(is_scored(terms(), 1, 100_000));
+    assert!(!is_scored(terms(), most, 100_000));
+    assert!(!is_scored(terms(), 1, u32::MAX));
+}
+
+#[test]
+fn shards_are_measured_and_can_be_published() {
+    for (shards, samples) in [
+        (0, 64),
+        (1, 2),
+        (1, 62),
+        (1, 65),
+        (1, 4098),
+        (1, u32::MAX - 1),
+    ] {
+        let refused = sealed(shards, samples).validate(4, 5, 8);
+        assert_eq!(refused, Err(TermsError::Shards), "{shards} {samples}");
+    }
+    let large = sealed(1, 4096);
+    assert_eq!(large.validate(256, 5, 8), Ok(()));
+    assert_eq!(large.validate(257, 5, 8), Err(TermsError::Shards));
+}
+
+#[test]
+fn pools_are_large_and_are_not_published() {
+    for (records, samples, rounds) in [
+        (16 * 64, 64, 1),
+        (16 * 4096, 4096, 1),
+        (1 << 24, 64, u32::MAX),
+        (1 << 24, 4096, 1),
+    ] {
+        // The longest record too: nobody sends a pool.
+        let taken = drawn(records, samples, rounds).validate(16 << 10, 5, 8);
+        assert_eq!(taken, Ok(()), "{records} {samples} {rounds}");
+    }
+    for (records, samples, rounds) in [
+        (16 * 64 - 1, 64, 1),
+        (16 * 4096 - 1, 4096, 1),
+        ((1 << 24) + 1, 64, 1),
+        (16 * 64, 64, 0),
+        (1 << 24, 62, 1),
+        (1 << 24, 65, 1),
+        (1 << 24, 4098, 1),
+        (u32::MAX, u32::MAX, 1),
+        (0, 0, 1),
+    ] {
+        let refused = drawn(records, samples, rounds).validate(4, 5, 8);
+        assert_eq!(
+            refused,
+            Err(TermsError::Pool),
+            "{records} {samples} {rounds}"
+        );
+    }
+}
+
+#[test]
+fn both_kinds_tell_the_same_things() {
+    let (sealed, drawn) = (sealed(3, 5).hold_out, drawn(80, 6, 4).hold_out);
+    let told = |terms: HoldOutTerms| (*terms.root(), terms.samples(), terms.rounds());
+    assert_eq!(told(sealed), ([9; 32], 5, 3));
+    assert_eq!(told(drawn), ([9; 32], 6, 4));
+    assert_eq!(
+        [sealed, drawn].map(|terms| terms.is_sealed()),
+        [true, false]
+    );
+}
+
+#[test]
+fn golden_bytes() {
+    let name = format!("{}{}", hex::encode("digits"), "00".repeat(26));
+    let one = format!("01{}", "00".repeat(15));
+    let windows = "05000000060000000700000008000000";
+    let stakes = "00".repeat(32);
+    let cap = format!("0010{}", "00".repeat(14));
+    let delta = "00000100";
+    let share = "00010000800000020001";
+    let root = "09".repeat(32);
+    assert_eq!(
+        hex::encode(terms().encode()),
+        format!(
+            "{name}{one}{cap}6400{windows}0302{stakes}{one}{delta}{share}00{root}0100000040000000"
+        )
+    );
+    let (salt, numbers) = ("08".repeat(32), "000400004000000007000000");
+    assert_eq!(
+        hex::encode(drawn(1024, 64, 7).encode()),
+        format!(
+            "{name}{one}{cap}6400{windows}0302{stakes}{one}{delta}{share}01{salt}{root}{numbers}"
+        )
+    );
+}

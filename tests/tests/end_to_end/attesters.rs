@@ -1,0 +1,153 @@
+//! Attesters on a busy chain.
+
+use super::{ROUND_LIMIT, SMALL};
+use anyhow::{Context, Result};
+use gotong::chain::{Account, Call, Inclusion};
+use gotong_protocol::{
+    submission_commitment, view::RoundView, Delta, Phase, RoundId, SeatState, TaskId,
+};
+use gotong_tests::{key, Network, UNIT};
+use std::process::Command;
+
+const TASKS: usize = 12;
+const ROUND: RoundId = RoundId(0);
+/// Windows of five blocks for attesters, the shortest that there are.
+const TERMS: &str = "task open --name=test --init-seed=1 --price=0.01 --cap=100 --budget=1000 \
+    --fee-permille=100 --commit-blocks=60 --reveal-blocks=60 --attest-blocks=5 \
+    --challenge-blocks=5 --weight-cap=1000 --seats=2 --quorum=1";
+
+fn account(name: &str) -> Account {
+    key(name).public_key().0
+}
+
+/// Whether the account sits in the round and has to commit now.
+fn has_to_commit(round: &RoundView, who: Account) -> bool {
+    let waits = |state, committed| state == SeatState::Sitting && !committed;
+    let mut seats = round.seats.iter();
+    round.phase == Phase::AttestCommit
+        && seats.any(|seat| seat.account == who && waits(seat.state, seat.committed))
+}
+
+/// An accomplice of the sponsor commits in every round to nothing that it ever shows, so that whoever else has a seat and
+/// does not commit within five blocks is slashed. One call a block was too few: the honest attester lost 10 GTG in most
+/// tasks.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_honest_attester_of_many_tasks_misses_nothing() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith", "Mallory"]).await?;
+    for (name, role) in [
+        ("One", "contributor"),
+        ("Judith", "attester"),
+        ("Mallory", "attester"),
+    ] {
+        let register = format!("register --role={role} --stake=1000");
+        network.run(name, &register).await?;
+    }
+    let judith = network.daemon("Judith", "attest")?;
+    let everything = Call::offer(u8::MAX, u64::MAX, true, &[]);
+    let client = &network.client;
+    client
+        .submit(&key("Mallory"), &everything, Inclusion::Best)
+        .await?;
+    let mut tasks = Vec::new();
+    let mut sponsors = Vec::new();
+    for _ in 0..TASKS {
+        let opened = network.run("Sponsor", &format!("{TERMS} {SMALL}")).await?;
+        let id = opened["task"].as_u64().context("`task open` names it")?;
+        tasks.push(TaskId(u32::try_from(id)?));
+        sponsors.push(network.daemon("Sponsor", &format!("sponsor --task={id}"))?);
+    }
+    network
+        .until("Judith's offer", ROUND_LIMIT, async |now| {
+            now.offer(&account("Judith")).await.map_err(Into::into)
+        })
+        .await?;
+
+    let mut change = vec![0; network.task(tasks[0]).await?.parameters as usize];
+    change[3] = 700;
+    let (delta, salt) = (Delta::compress(&change, 1000).encode(), [7; 32]);
+    let hash = Delta::hash_of(&delta);
+    let commit = |task: &TaskId| {
+        let commitment = submission_commitment(*task, ROUND, &account("One"), &hash, &salt);
+        Call::commit(*task, ROUND, commitment)
+    };
+    let commits: Vec<_> = tasks.iter().map(commit).collect();
+    client
+        .submit_all(&key("One"), &commits, Inclusion::Best)
+        .await?;
+    all_in(&network, &tasks, Phase::Reveal).await?;
+    let reveal = |task: &TaskId| Call::reveal(*task, ROUND, &delta, salt);
+    let reveals: Vec<_> = tasks.iter().map(reveal).collect();
+    client
+        .submit_all(&key("One"), &reveals, Inclusion::Best)
+        .await?;
+
+    let rounds = network
+        .until("the end of all rounds", ROUND_LIMIT, async |now| {
+            let mut rounds = Vec::new();
+            let mut calls = Vec::new();
+            for task in &tasks {
+                let round = now.round(*task, ROUND).await?.context("it began")?;
+                if has_to_commit(&round, account("Mallory")) {
+                    calls.push(Call::commit_attestation(*task, ROUND, [9; 32]));
+                }
+                rounds.extend(round.outcome.is_some().then_some(round));
+            }
+            if !calls.is_empty() {
+                // Refused if an older block was looked at: then the next look does it.
+                let sent = client.submit_all(&key("Mallory"), &calls, Inclusion::Best);
+                tracing::debug!("Mallory: {:?}", sent.await.err());
+            }
+            Ok((rounds.len() == TASKS).then_some(rounds))
+        })
+        .await?;
+    let mut missed = 0;
+    for round in &rounds {
+        let seat = |name| round.seats.iter().find(|seat| seat.account == account(name));
+        let honest = seat("Judith").context("Judith has a seat in every round")?;
+        missed += usize::from(honest.state != SeatState::Sitting || !honest.audited);
+        assert!(seat("Mallory").is_some_and(|seat| seat.committed));
+    }
+    let log = std::fs::read_to_string(judith.log())?;
+    assert_eq!(missed, 0, "{log}");
+    let now = client.best().await?;
+    let stake = now.stake(&account("Judith")).await?;
+    assert_eq!(stake.context("registered")?.stake, 1_000 * UNIT, "{log}");
+    Ok(())
+}
+
+async fn all_in(network: &Network, tasks: &[TaskId], phase: Phase) -> Result<()> {
+    network
+        .until(&format!("{phase:?}"), ROUND_LIMIT, async |now| {
+            for task in tasks {
+                let round = now.round(*task, ROUND).await?.context("it began")?;
+                if round.phase != phase {
+                    return Ok(None);
+                }
+            }
+            Ok(Some(()))
+        })
+        .await
+}
+
+/// A program that is told to stop is not drawn while it is away.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_stops_offers_no_more_seats() -> Result<()> {
+    let network = Network::start(&["Judith"]).await?;
+    network
+        .run("Judith", "register --role=attester --stake=1000")
+        .await?;
+    let judith = network.daemon("Judith", "attest --seats=3")?;
+    let offer = async |now: &gotong::chain::Moment| now.offer(&account("Judith")).await;
+    let offered = network
+        .until("the offer", ROUND_LIMIT, async |now| Ok(offer(now).await?))
+        .await?;
+    assert_eq!((offered.seats, offered.sealed), (3, true));
+    let process = judith.id().to_string();
+    let told = Command::new("kill").args(["-INT", &process]).status()?;
+    assert!(told.success());
+    network
+        .until("its end", ROUND_LIMIT, async |now| {
+            Ok(offer(now).await?.is_none().then_some(()))
+        })
+        .await
+}
