@@ -102,7 +102,12 @@ async fn an_honest_attester_of_many_tasks_misses_nothing() -> Result<()> {
         .await?;
     let mut missed = 0;
     for round in &rounds {
-        let seat = |name| round.seats.iter().find(|seat| seat.account == account(name));
+        let seat = |name| {
+            round
+                .seats
+                .iter()
+                .find(|seat| seat.account == account(name))
+        };
         let honest = seat("Judith").context("Judith has a seat in every round")?;
         missed += usize::from(honest.state != SeatState::Sitting || !honest.audited);
         assert!(seat("Mallory").is_some_and(|seat| seat.committed));
