@@ -149,10 +149,9 @@ impl Network {
         size: &str,
         contributors: &[&str],
         attesters: &[&str],
-        quorum: usize,
     ) -> Result<TaskId> {
         self.register(contributors, attesters).await?;
-        self.open_another(size, attesters.len(), quorum).await
+        self.open_another(size, attesters.len()).await
     }
 
     /// Registers contributors, and attesters that offer to attest from the start.
@@ -175,8 +174,8 @@ impl Network {
     }
 
     /// Opens a task of this size as `Sponsor`, for those who are registered.
-    pub async fn open_another(&self, size: &str, seats: usize, quorum: usize) -> Result<TaskId> {
-        let command = format!("task open {TERMS} {size} --seats={seats} --quorum={quorum}");
+    pub async fn open_another(&self, size: &str, seats: usize) -> Result<TaskId> {
+        let command = format!("task open {TERMS} {size} --seats={seats}");
         let opened = self.run("Sponsor", &command).await?;
         let id = opened["task"]
             .as_u64()

@@ -43,7 +43,7 @@ mod errors {
         TermsWindowInvalid,
         /// Seats are 0 or too many.
         TermsSeatsInvalid,
-        /// The quorum is 0 or more than the seats.
+        /// The quorum is less than two thirds of the seats, or more than all of them.
         TermsQuorumInvalid,
         /// Price, cap or weight cap is zero.
         TermsZero,

@@ -159,7 +159,7 @@ pub struct TaskTerms<Balance = u128> {
     pub windows: Windows,
     /// Attesters drawn for a round.
     pub seats: u8,
-    /// Equal claims that a round needs to settle.
+    /// Equal claims that a round needs to settle: at least two thirds of the seats.
     pub quorum: u8,
     /// Least stake of a contributor.
     pub minimum_contributor_stake: Balance,
@@ -187,8 +187,8 @@ pub enum TermsError {
     /// `seats` is 0 or over 8.
     #[error("seats are not between 1 and 8")]
     Seats,
-    /// `quorum` is 0 or more than `seats`.
-    #[error("the quorum is 0 or more than the seats")]
+    /// `quorum` is less than two thirds of `seats`, or more than all.
+    #[error("the quorum is less than two thirds of the seats, or more than all of them")]
     Quorum,
     /// Price, cap or weight cap is 0.
     #[error("price, cap or weight cap is zero")]
@@ -245,7 +245,11 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
             (1..=bounds::MAX_TASK_SEATS).contains(&u32::from(self.seats)),
             TermsError::Seats,
         )?;
-        check((1..=self.seats).contains(&self.quorum), TermsError::Quorum)?;
+        let least = Self::least_quorum(self.seats);
+        check(
+            (least..=self.seats).contains(&self.quorum),
+            TermsError::Quorum,
+        )?;
         check(
             self.price_per_millibit != zero
                 && self.cap_per_round != zero
@@ -266,6 +270,12 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
         check(record_bytes <= bounds::MAX_RECORD_BYTES, TermsError::Record)?;
         self.hold_out.validate(record_bytes)?;
         check(self.share.are_valid(), TermsError::Share)
+    }
+
+    /// The least quorum of so many seats: two thirds, rounded up. Who is absent is slashed where the quorum was there, so a few
+    /// accomplices of a sponsor must not make one.
+    pub fn least_quorum(seats: u8) -> u8 {
+        u8::try_from(u16::from(seats).saturating_mul(2).div_ceil(3)).unwrap_or(u8::MAX)
     }
 
     /// What scoring a round asks of an attester in each block of the window for it, in products, rounded up: with as many

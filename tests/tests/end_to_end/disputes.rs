@@ -33,9 +33,9 @@ struct Scene {
 
 impl Scene {
     /// Everybody else in `accounts` has money only.
-    async fn set(accounts: &[&str], attesters: &[&str], quorum: usize) -> Result<Self> {
+    async fn set(accounts: &[&str], attesters: &[&str]) -> Result<Self> {
         let network = Network::start(&[&["Sponsor", "One"], attesters, accounts].concat()).await?;
-        let task = small_task(&network, &["One"], attesters, quorum).await?;
+        let task = small_task(&network, &["One"], attesters).await?;
         let workers = vec![
             network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,
             network.daemon("One", &contribute(task, "1/1"))?,
@@ -128,7 +128,7 @@ fn state(round: &RoundView, name: &str) -> Result<SeatState> {
 /// Unstaking does not save the liar.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_liar_is_convicted_and_the_round_pays() -> Result<()> {
-    let scene = Scene::set(&[], &["Judith", "Liar"], 1).await?;
+    let scene = Scene::set(&[], &["Judith", "Liar"]).await?;
     let network = &scene.network;
     let _honest = network.daemon("Judith", "attest")?;
     let _liar = network.daemon("Liar", "attest --lie=loss")?;
@@ -188,7 +188,7 @@ async fn a_liar_is_convicted_and_the_round_pays() -> Result<()> {
 /// Node, challenger and accused die in the middle of a dispute; nobody loses it by that.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dispute_survives_restarts() -> Result<()> {
-    let mut scene = Scene::set(&[], &["Judith", "Liar"], 1).await?;
+    let mut scene = Scene::set(&[], &["Judith", "Liar"]).await?;
     let mut honest = scene.network.daemon("Judith", "attest")?;
     let mut liar = scene.network.daemon("Liar", "attest --lie=weight")?;
 
@@ -213,7 +213,7 @@ async fn a_dispute_survives_restarts() -> Result<()> {
 /// seats are drawn anew.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_honest_watcher_beats_a_majority() -> Result<()> {
-    let scene = Scene::set(&["Watcher", "Judith"], &["Liar", "Accomplice"], 2).await?;
+    let scene = Scene::set(&["Watcher", "Judith"], &["Liar", "Accomplice"]).await?;
     let network = &scene.network;
     let _liars = [
         network.daemon("Liar", "attest --lie=part")?,
@@ -259,7 +259,7 @@ async fn one_honest_watcher_beats_a_majority() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_false_table_that_nobody_disputed_stops_nobody() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Liar", "Watcher"]).await?;
-    let task = small_task(&network, &["One"], &["Liar"], 1).await?;
+    let task = small_task(&network, &["One"], &["Liar"]).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _liar = network.daemon("Liar", "attest --lie=part")?;
     let until = format!("{} --until-round=1", contribute(task, "1/1"));
@@ -325,7 +325,7 @@ async fn a_false_table_that_nobody_disputed_stops_nobody() -> Result<()> {
 /// Who does not answer is convicted by time, whatever its table.
 #[tokio::test(flavor = "multi_thread")]
 async fn silence_is_no_defence() -> Result<()> {
-    let scene = Scene::set(&[], &["Judith", "Liar"], 1).await?;
+    let scene = Scene::set(&[], &["Judith", "Liar"]).await?;
     let _honest = scene.network.daemon("Judith", "attest")?;
     let _liar = scene.network.daemon("Liar", "attest --lie=error --stall")?;
 
@@ -339,7 +339,7 @@ async fn silence_is_no_defence() -> Result<()> {
 /// False accusers delay a round, and pay for it: one that never picks, and one that plays to the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_false_accuser_loses_its_bond() -> Result<()> {
-    let scene = Scene::set(&["Envy", "Spite"], &["Judith"], 1).await?;
+    let scene = Scene::set(&["Envy", "Spite"], &["Judith"]).await?;
     let network = &scene.network;
     let _honest = network.daemon("Judith", "attest")?;
     scene.phase(Phase::Challenge).await?;

@@ -32,7 +32,7 @@ async fn rounds_are_scored_on_what_chance_draws() -> Result<()> {
     );
     let contributors = ["One", "Two"];
     let task = network
-        .open_task(&size, &contributors, &["Judith", "Judas"], 2)
+        .open_task(&size, &contributors, &["Judith", "Judas"])
         .await?;
     let opened = network.task(task).await?;
     let HoldOutTerms::Drawn { records, .. } = opened.terms.hold_out else {

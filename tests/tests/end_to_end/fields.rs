@@ -14,13 +14,13 @@ const LIMIT: Duration = ROUND_LIMIT.saturating_mul(2);
 #[tokio::test(flavor = "multi_thread")]
 async fn one_contributor_works_in_many_fields() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
-    let images = small_task(&network, &["One"], &["Judith"], 1).await?;
+    let images = small_task(&network, &["One"], &["Judith"]).await?;
     let model = network.folder().join("model.toml");
     fs::write(&model, SMALL_TRANSFORMER)?;
     let text = format!("--model={} --shards=6 --shard-samples=100", model.display());
-    let text = network.open_another(&text, 1, 1).await?;
+    let text = network.open_another(&text, 1).await?;
     let rich = format!("{SMALL} --minimum-contributor-stake=5000");
-    let rich = network.open_another(&rich, 1, 1).await?;
+    let rich = network.open_another(&rich, 1).await?;
     let mut daemons = vec![network.daemon("Judith", "attest")?];
     for task in [images, text, rich] {
         daemons.push(network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?);
@@ -31,7 +31,7 @@ async fn one_contributor_works_in_many_fields() -> Result<()> {
             paid(&network, task, round).await?;
         }
     }
-    let late = network.open_another(SMALL, 1, 1).await?;
+    let late = network.open_another(SMALL, 1).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", late.0))?;
     paid(&network, late, 0).await?;
 

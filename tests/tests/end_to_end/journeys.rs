@@ -29,7 +29,7 @@ async fn rounds(network: &Network, task: TaskId, count: u32) -> Result<Vec<Round
 #[tokio::test(flavor = "multi_thread")]
 async fn three_rounds_pay_what_they_proved() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Two", "Judith", "Judas"]).await?;
-    let task = small_task(&network, &["One", "Two"], &["Judith", "Judas"], 2).await?;
+    let task = small_task(&network, &["One", "Two"], &["Judith", "Judas"]).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _attesters = [
         network.daemon("Judith", "attest")?,
@@ -86,7 +86,7 @@ async fn three_rounds_pay_what_they_proved() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_loses_nothing() -> Result<()> {
     let mut network = Network::start(&["Sponsor", "One", "Judith"]).await?;
-    let task = small_task(&network, &["One"], &["Judith"], 1).await?;
+    let task = small_task(&network, &["One"], &["Judith"]).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _attester = network.daemon("Judith", "attest")?;
     let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
@@ -110,7 +110,7 @@ async fn a_killed_node_loses_nothing() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_workers_repeat_nothing() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Two", "Judith", "Judas"]).await?;
-    let task = small_task(&network, &["One", "Two"], &["Judith", "Judas"], 2).await?;
+    let task = small_task(&network, &["One", "Two"], &["Judith", "Judas"]).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let mut attester = network.daemon("Judith", "attest")?;
     let mut contributor = network.daemon("One", &contribute(task, "1/2"))?;
@@ -164,7 +164,7 @@ async fn killed_workers_repeat_nothing() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_training_goes_on() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
-    let task = small_task(&network, &["One"], &["Judith"], 1).await?;
+    let task = small_task(&network, &["One"], &["Judith"]).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _attester = network.daemon("Judith", "attest")?;
     // It keeps a checkpoint after every update, so it is killed in the block after the first; the rest takes many blocks.
@@ -202,7 +202,7 @@ async fn a_killed_training_goes_on() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_training_that_takes_too_long_is_cut_short() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
-    let task = small_task(&network, &["One"], &["Judith"], 1).await?;
+    let task = small_task(&network, &["One"], &["Judith"]).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _attester = network.daemon("Judith", "attest")?;
     let command = format!(
@@ -227,7 +227,7 @@ async fn a_training_that_takes_too_long_is_cut_short() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_round_is_sat_out_that_would_do_harm() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
-    let task = small_task(&network, &["One"], &["Judith"], 1).await?;
+    let task = small_task(&network, &["One"], &["Judith"]).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _attester = network.daemon("Judith", "attest")?;
     let usual = contribute(task, "1/1");
@@ -280,7 +280,7 @@ fn checkpoint(folder: &Path) -> io::Result<Option<PathBuf>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reveal_that_is_late_keeps_its_author() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
-    let task = small_task(&network, &["One"], &["Judith"], 1).await?;
+    let task = small_task(&network, &["One"], &["Judith"]).await?;
     let (one, round, salt) = (key("One"), RoundId(0), [7; 32]);
     let parameters = network.task(task).await?.parameters;
     let mut change = vec![0; parameters as usize];
@@ -328,7 +328,7 @@ async fn everybody_works_while_finality_stands_still() -> Result<()> {
         anyhow::Ok(())
     };
     tokio::time::timeout(2 * Duration::from_secs(STILL.into()), wait).await??;
-    let task = small_task(&network, &["One", "Two"], &["Judith", "Judas"], 2).await?;
+    let task = small_task(&network, &["One", "Two"], &["Judith", "Judas"]).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _workers = [
         network.daemon("Judith", "attest")?,

@@ -24,11 +24,8 @@ async fn small_task(
     network: &Network,
     contributors: &[&str],
     attesters: &[&str],
-    quorum: usize,
 ) -> Result<TaskId> {
-    network
-        .open_task(SMALL, contributors, attesters, quorum)
-        .await
+    network.open_task(SMALL, contributors, attesters).await
 }
 
 /// What a contributor runs on its part of the training data.

@@ -112,7 +112,7 @@ async fn what_pytorch_trains_is_paid() -> Result<()> {
     let model = network.folder().join("model.toml");
     fs::write(&model, SMALL_TRANSFORMER)?;
     let size = format!("--model={} {SHARDS}", model.display());
-    let task = network.open_task(&size, &["One"], &["Judith"], 1).await?;
+    let task = network.open_task(&size, &["One"], &["Judith"]).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _attester = network.daemon("Judith", "attest")?;
 

@@ -96,9 +96,10 @@ pub struct Open {
     /// Attesters drawn for a round, at most 8
     #[arg(long, default_value_t = 3)]
     seats: u8,
-    /// Equal claims that a round needs
-    #[arg(long, default_value_t = 2)]
-    quorum: u8,
+    /// Equal claims that a round needs: two thirds of the seats or more; by
+    /// default two thirds
+    #[arg(long)]
+    quorum: Option<u8>,
     /// GTG of stake above which a delta gains no weight
     #[arg(long, default_value = "1000")]
     weight_cap: Amount,
@@ -293,7 +294,7 @@ fn terms(args: &Open, share: ShareTerms, hold_out: HoldOutTerms) -> anyhow::Resu
             challenge_blocks: args.challenge_blocks,
         },
         seats: args.seats,
-        quorum: args.quorum,
+        quorum: (args.quorum).unwrap_or_else(|| TaskTerms::<u128>::least_quorum(args.seats)),
         minimum_contributor_stake: args.minimum_contributor_stake.0,
         minimum_attester_stake: args.minimum_attester_stake.0,
         weight_cap: args.weight_cap.0,

@@ -123,7 +123,7 @@ pub(super) fn terms<T: Config>(shards_root: Hash, samples: u32) -> TaskTerms<Bal
             challenge_blocks: longest,
         },
         seats: bounds::MAX_TASK_SEATS as u8,
-        quorum: 1,
+        quorum: TaskTerms::<Balance>::least_quorum(bounds::MAX_TASK_SEATS as u8),
         minimum_contributor_stake: 0,
         minimum_attester_stake: 0,
         weight_cap: STAKE,

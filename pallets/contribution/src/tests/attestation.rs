@@ -36,7 +36,7 @@ fn the_task_s_least_stake_is_asked_of_attesters() {
         assert_ok!(Contribution::add_stake(signed(&attester(1)), 1_000));
         let mut terms = lab.terms();
         terms.minimum_attester_stake = 1_500;
-        terms.quorum = 1;
+        (terms.seats, terms.quorum) = (1, 1);
         assert_ok!(lab.open_with(terms, POOL));
         let id = gotong_protocol::TaskId(0);
         lab.play_to_attestation(id, 1);

@@ -211,7 +211,7 @@ fn who_holds_a_seat_is_not_displaced() {
         let most = MaxAttesters::get() as u8;
         register(1, most);
         let mut terms = lab.terms();
-        (terms.seats, terms.quorum) = (8, 1);
+        (terms.seats, terms.quorum) = (8, 6);
         assert_ok!(lab.open_with(terms, POOL));
         let id = TaskId(0);
         lab.play_to_attestation(id, 1);

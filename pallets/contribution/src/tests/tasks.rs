@@ -63,6 +63,7 @@ fn bad_terms_are_refused_by_name() {
         refused(&|t| t.windows.commit_blocks = 21, Error::TermsWindowInvalid);
         refused(&|t| t.seats = 9, Error::TermsSeatsInvalid);
         refused(&|t| t.quorum = 4, Error::TermsQuorumInvalid);
+        refused(&|t| t.quorum = 1, Error::TermsQuorumInvalid);
         refused(&|t| t.price_per_millibit = 0, Error::TermsZero);
         refused(&|t| t.attester_fee_permille = 1_001, Error::TermsFeeInvalid);
         let sealed = |samples| HoldOutTerms::Sealed {

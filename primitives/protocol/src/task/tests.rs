@@ -117,7 +117,7 @@ fn each_term_is_checked() {
     );
     refused(|t| t.seats = 0, TermsError::Seats);
     refused(|t| t.seats = 17, TermsError::Seats);
-    refused(|t| t.quorum = 0, TermsError::Quorum);
+    refused(|t| t.quorum = 1, TermsError::Quorum);
     refused(|t| t.quorum = 4, TermsError::Quorum);
     refused(|t| t.price_per_millibit = 0, TermsError::Zero);
     refused(|t| t.cap_per_round = 0, TermsError::Zero);
@@ -134,6 +134,12 @@ fn each_term_is_checked() {
     assert_eq!(terms().validate(16 << 10, 5, 8), Ok(()));
     let longer = terms().validate((16 << 10) + 1, 5, 8);
     assert_eq!(longer, Err(TermsError::Record));
+}
+
+#[test]
+fn two_thirds_of_the_seats_are_a_quorum() {
+    let least = (0..=8).map(TaskTerms::<u128>::least_quorum);
+    assert_eq!(least.collect::<Vec<_>>(), [0, 1, 2, 2, 3, 4, 4, 5, 6]);
 }
 
 #[test]

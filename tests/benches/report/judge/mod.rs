@@ -224,7 +224,7 @@ async fn real_dispute(report: &mut Map<String, Value>) -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith", "Liar"]).await?;
     let size = "--model=mlp:784,128,10 --shards=1 --shard-samples=800";
     let task = network
-        .open_task(size, &["One"], &["Judith", "Liar"], 1)
+        .open_task(size, &["One"], &["Judith", "Liar"])
         .await?;
     let _workers = [
         network.daemon("Sponsor", &format!("sponsor --task={task}"))?,
