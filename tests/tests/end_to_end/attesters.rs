@@ -100,9 +100,7 @@ async fn an_honest_attester_of_many_tasks_misses_nothing() -> Result<()> {
                     .collect();
                 if !calls.is_empty() {
                     // Refused if an older block was looked at: then the next look does it.
-                    let _ = client
-                        .submit_all(&key(name), &calls, Inclusion::Best)
-                        .await;
+                    let _ = client.submit_all(&key(name), &calls, Inclusion::Best).await;
                 }
             }
             rounds.retain(|round| round.outcome.is_some());
