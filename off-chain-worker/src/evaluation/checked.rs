@@ -82,7 +82,7 @@ impl From<EvalError> for Fault {
 }
 
 /// Samples of a model whose losses the processor computes, too.
-const SPOT: usize = 8;
+const SPOT: usize = 16;
 /// How often a device is asked that fails.
 const ATTEMPTS: u32 = 4;
 /// How long it is then left alone.
