@@ -19,6 +19,7 @@ pub mod evaluation;
 pub mod keys;
 pub mod lab;
 pub mod model;
+mod panics;
 pub mod process;
 pub mod run;
 pub mod state;

@@ -10,11 +10,15 @@ use crate::{
         drive, Contribute as Daemon, ContributeAll, DeltaSource, Seed, Stop, Strategy,
         TrainingPlan, NO_TIP,
     },
-    training::{data::Part, DeviceChoice},
+    training::{
+        check_device,
+        data::{Labelled, Part},
+        stock_model, DeviceChoice,
+    },
 };
 use anyhow::{ensure, Context};
-use gotong_protocol::{RoundId, TaskId};
-use std::{str::FromStr, time::Duration};
+use gotong_protocol::{Graph, RoundId, TaskId};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -107,7 +111,10 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
                 args.until_round.is_none(),
                 "`--until-round` needs a single task, as in `--task 0`"
             );
-            let mut daemon = ContributeAll::new(globals.signer()?, globals.dirs()?, args.plan()?);
+            let plan = args.plan()?;
+            let (graph, data) = stock_model();
+            test_device(&plan, graph, Arc::new(data)).await?;
+            let mut daemon = ContributeAll::new(globals.signer()?, globals.dirs()?, plan);
             Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
         }
         Tasks::One(task) => {
@@ -116,17 +123,26 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
                 .with_context(|| format!("there is no task {task}"))?
                 .graph;
             let plan = args.plan()?;
+            let data = plan.data(&graph)?;
+            test_device(&plan, graph.clone(), data.clone()).await?;
             let mut daemon = Daemon::new(
                 globals.signer()?,
                 globals.dirs()?,
                 task,
-                DeltaSource::Train(plan.training(plan.data(&graph)?)),
+                DeltaSource::Train(plan.training(data)),
                 plan.keep_permille(&graph),
                 args.until_round.map(RoundId),
             );
             Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
         }
     }
+}
+
+/// A device that trains nothing useful costs fees, round after round.
+async fn test_device(plan: &TrainingPlan, graph: Graph, data: Arc<Labelled>) -> anyhow::Result<()> {
+    let device = plan.device.clone();
+    let test = move || check_device(&graph, &data, &device);
+    Ok(tokio::task::spawn_blocking(test).await??)
 }
 
 #[cfg(test)]

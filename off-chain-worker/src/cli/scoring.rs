@@ -1,7 +1,10 @@
 //! The options of whoever computes rounds.
 
 use crate::{
-    evaluation::{check_precision, self_test, Backend, BurnEvaluator, LieKind},
+    evaluation::{
+        check_precision, self_test, Backend, BurnEvaluator, CheckedDevice, DeviceEvaluator,
+        FastCpu, Flipping, LieKind, SelfTestFailure, Traced,
+    },
     run::ScorerOptions,
     training::{Adapter, DeviceChoice},
 };
@@ -15,24 +18,31 @@ pub struct ScoringArgs {
     /// Stand for a table that is wrong in this: for drills
     #[arg(long, value_enum, hide = true, value_name = "KIND")]
     lie: Option<LieKind>,
+    /// After so many calls the device flips a word in each answer: for drills
+    #[arg(long, hide = true, value_name = "CALLS", requires = "device")]
+    flip_after: Option<usize>,
 }
 
 impl ScoringArgs {
     /// Tests the backend first, and refuses one that fails.
     pub async fn options(&self) -> anyhow::Result<ScorerOptions> {
-        let device = self.device;
+        let (device, flip_after) = (self.device, self.flip_after);
         let backend = tokio::task::spawn_blocking(move || {
-            let mut backend = match device {
-                None => Backend::Cpu,
-                Some(device) => {
-                    let (evaluator, adapter) = open_evaluator(device)?;
-                    tracing::info!("evaluates on {}", adapter.name);
-                    Backend::Device(Box::new(evaluator))
+            let Some(device) = device else {
+                tested(&mut FastCpu)?;
+                return anyhow::Ok(Backend::Cpu);
+            };
+            let (mut evaluator, adapter) = open_evaluator(device)?;
+            tracing::info!("evaluates on {}", adapter.name);
+            tested(&mut evaluator)?;
+            let evaluator: Box<dyn DeviceEvaluator> = match flip_after {
+                None => Box::new(evaluator),
+                Some(calls) => {
+                    tracing::warn!("a drill: the device flips words after {calls} calls");
+                    Box::new(Flipping::new(evaluator, calls..usize::MAX, |call| call))
                 }
             };
-            let report = self_test(&mut backend)?;
-            tracing::info!("self-test: {} words are exact", report.words);
-            anyhow::Ok(backend)
+            Ok(Backend::Device(CheckedDevice::new(evaluator)))
         })
         .await??;
         if let Some(lie) = self.lie {
@@ -43,6 +53,12 @@ impl ScoringArgs {
             lie: self.lie,
         })
     }
+}
+
+fn tested(evaluator: &mut dyn Traced) -> Result<(), SelfTestFailure> {
+    let report = self_test(evaluator)?;
+    tracing::info!("self-test: {} words are exact", report.words);
+    Ok(())
 }
 
 /// Opens a device for exact evaluation, if it multiplies in whole f32. The self-test is still to come.

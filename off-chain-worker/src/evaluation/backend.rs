@@ -1,9 +1,7 @@
 //! What evaluates models: the processor or a device, and how evaluations take turns on it.
 
-use super::{BurnEvaluator, FastCpu, Traced};
-use gotong_scoring::{
-    gradient::Differentiator, machine::Tensor, EvalError, Evaluator, Graph, Samples,
-};
+use super::{CheckedDevice, FastCpu};
+use gotong_scoring::{gradient::Differentiator, EvalError, Evaluator, Graph, Samples};
 use std::{
     ops::Range,
     sync::{
@@ -20,8 +18,18 @@ pub enum Backend {
     /// All cores of the processor.
     #[default]
     Cpu,
-    /// A device of Burn.
-    Device(Box<BurnEvaluator>),
+    /// A device, as long as it is not found wrong, and then the processor.
+    Device(CheckedDevice),
+}
+
+impl Backend {
+    /// The device that evaluates; none if the processor does.
+    pub fn device(&self) -> Option<&CheckedDevice> {
+        match self {
+            Self::Device(device) if device.is_trusted() => Some(device),
+            _ => None,
+        }
+    }
 }
 
 impl Evaluator for Backend {
@@ -32,8 +40,8 @@ impl Evaluator for Backend {
         samples: &Samples,
     ) -> Result<Vec<u32>, EvalError> {
         match self {
-            Self::Cpu => FastCpu.losses(graph, weights, samples),
-            Self::Device(device) => device.losses(graph, weights, samples),
+            Self::Device(device) if device.is_trusted() => device.losses(graph, weights, samples),
+            _ => FastCpu.losses(graph, weights, samples),
         }
     }
 }
@@ -48,22 +56,10 @@ impl Differentiator for Backend {
         see: &mut dyn FnMut(usize, &[i64]),
     ) -> Result<(), EvalError> {
         match self {
-            Self::Cpu => FastCpu.gradients(graph, weights, samples, groups, see),
-            Self::Device(device) => device.gradients(graph, weights, samples, groups, see),
-        }
-    }
-}
-
-impl Traced for Backend {
-    fn tensors(
-        &mut self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-    ) -> Result<Vec<Vec<Tensor>>, EvalError> {
-        match self {
-            Self::Cpu => FastCpu.tensors(graph, weights, samples),
-            Self::Device(device) => device.tensors(graph, weights, samples),
+            Self::Device(device) if device.is_trusted() => {
+                device.gradients(graph, weights, samples, groups, see)
+            }
+            _ => FastCpu.gradients(graph, weights, samples, groups, see),
         }
     }
 }

@@ -1,11 +1,14 @@
 //! The exact machine run fast: two evaluators that answer as `gotong_scoring::Reference` does, bit
-//! for bit, the test that a device must pass before anybody trusts it, and evidence of single steps.
+//! for bit, the test that a device must pass before anybody trusts it, the checks of all that it answers after that, and
+//! evidence of single steps.
 
 mod backend;
 mod burn;
+mod checked;
 mod difference;
 mod evidence;
 mod fast_cpu;
+mod flipping;
 #[cfg(test)]
 pub(crate) mod lab;
 mod lies;
@@ -20,9 +23,11 @@ mod verdict_text;
 
 pub use self::burn::BurnEvaluator;
 pub use backend::{Backend, Halt, Shared};
+pub use checked::{CheckedDevice, DeviceEvaluator, Mismatch};
 pub use difference::Difference;
 pub use evidence::{Evidence, EvidenceError, Finding, Move};
 pub use fast_cpu::FastCpu;
+pub use flipping::Flipping;
 pub use lies::LieKind;
 pub use precision::{check_precision, Imprecise};
 pub use sampling::{generate, GenerateError, Sampler};

@@ -5,7 +5,7 @@
 //! setting says so. Int8 operands survive TF32, and only an attention's shares have more bits, so the
 //! self-test's models may not notice. Others may round the sums, of which only the largest show it.
 
-use super::burn::caught;
+use crate::panics::caught;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use rand::{rngs::StdRng, Rng, SeedableRng};
 

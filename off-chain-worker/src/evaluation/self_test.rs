@@ -141,7 +141,7 @@ pub fn self_test(evaluator: &mut dyn Traced) -> Result<SelfTestReport, SelfTestF
 }
 
 /// The gradient of all samples.
-fn gradient<D: Differentiator + ?Sized>(
+pub(super) fn gradient<D: Differentiator + ?Sized>(
     differentiator: &mut D,
     graph: &Graph,
     weights: &[i16],

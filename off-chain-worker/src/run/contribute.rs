@@ -2,6 +2,7 @@
 
 mod claiming;
 pub(super) mod facts;
+mod setbacks;
 
 use super::{
     checkpoints::Checkpoints,
@@ -26,6 +27,7 @@ use gotong_protocol::{
     view::{RoundView, SubmissionView, TaskView},
     Hash, Phase, RoundId, TaskId,
 };
+use setbacks::{is_setback, Setbacks};
 use std::{
     ops::ControlFlow,
     sync::{atomic::AtomicBool, Arc},
@@ -65,6 +67,8 @@ pub struct Contribute {
     /// What is sat out, because the delta for it would do harm: a round, the root of its weights, and the window. A round to
     /// which nobody commits has another window.
     sat_out: Option<(RoundId, Hash, u32)>,
+    /// What trainings failed of late.
+    setbacks: Setbacks,
     /// The round that could not be computed ahead.
     not_ahead: Option<RoundId>,
     pace: Pace,
@@ -127,6 +131,7 @@ impl Contribute {
             told: None,
             window: 0,
             sat_out: None,
+            setbacks: Setbacks::default(),
             not_ahead: None,
             pace: Pace::default(),
             hopeless: None,
@@ -255,15 +260,21 @@ impl Contribute {
         else {
             return Ok(());
         };
-        let made = match (&mut ended.running).await? {
+        let joined = (&mut ended.running).await;
+        let made = match joined.unwrap_or_else(|error| Err(error.into())) {
             Err(RunError::Harmful(harm)) => {
                 tracing::warn!("{}", RunError::Harmful(harm));
                 opened.checkpoints.remove();
                 self.sat_out = Some((ended.round, ended.base_root, self.window));
                 return Ok(());
             }
-            // Of many tasks, one that cannot be trained for stops none of the others.
-            Err(error) if self.is_held && error.is_fatal() => {
+            Err(error) if is_setback(&error) => {
+                self.set_back(&ended, &error);
+                return Ok(());
+            }
+            // Of many tasks, one that cannot be trained for stops none of the others; and in the next round there may be more time
+            // to learn something.
+            Err(error) if self.sits_out_after(&error) => {
                 tracing::error!("{error}: nothing is submitted in this round");
                 self.sat_out = Some((ended.round, ended.base_root, self.window));
                 return Ok(());
@@ -295,7 +306,8 @@ impl Contribute {
         let task = self.task;
         match command {
             ContributorCommand::Train { round, base_root }
-                if self.sat_out == Some((round, base_root, self.window)) => {}
+                if self.sat_out == Some((round, base_root, self.window))
+                    || self.setbacks.are_recent(Instant::now()) => {}
             ContributorCommand::Train { round, base_root } => {
                 let is_running = |running: &RunningTraining| {
                     running.round == round && running.base_root == base_root
@@ -426,7 +438,10 @@ impl Contribute {
             span: span(view),
             keep_permille: self.keep_permille,
             delta_bytes: view.terms.delta_bytes,
-            source: self.source.clone(),
+            source: self
+                .source
+                .clone()
+                .with_batch(replica.graph(), |samples| self.setbacks.batch(samples)),
             stop: stop.clone(),
             deadline: deadline.clone(),
         };
@@ -440,6 +455,13 @@ impl Contribute {
             deadline,
             running: tokio::task::spawn_blocking(move || round_span.in_scope(|| job.run())),
         }))
+    }
+
+    /// Whether nothing is submitted after a training that failed with this, and the next round is another try.
+    fn sits_out_after(&self, error: &RunError) -> bool {
+        let learned_nothing = matches!(error, RunError::NothingLearned);
+        let is_trained = matches!(self.source, DeltaSource::Train(_));
+        self.is_held && error.is_fatal() || learned_nothing && is_trained
     }
 
     /// Whether it is to end before the task does.

@@ -3,7 +3,7 @@
 use super::training_job::Seed;
 use crate::training::{
     data::{DataError, DataSet, Labelled, Part, Use},
-    usual_keep_permille, TrainingOptions,
+    usual_keep_permille, TrainingConfig, TrainingOptions,
 };
 use burn::tensor::Device;
 use codec::Encode;
@@ -31,6 +31,19 @@ pub struct OwnWeights {
 impl DeltaSource {
     pub(super) fn is_honest_training(&self) -> bool {
         matches!(self, Self::Train(training) if training.strategy == Strategy::Honest)
+    }
+
+    /// The same with batches of `size` of as many samples as they would have.
+    pub(super) fn with_batch(self, graph: &Graph, size: impl FnOnce(usize) -> usize) -> Self {
+        match self {
+            Self::Train(mut training) => {
+                let batch = training.options.batch;
+                let batch = batch.unwrap_or_else(|| TrainingConfig::of(graph).batch);
+                training.options.batch = Some(size(batch));
+                Self::Train(training)
+            }
+            Self::Weights(own) => Self::Weights(own),
+        }
     }
 
     /// The file of the engine's state. Every file of weights has its own: what is committed and revealed is what

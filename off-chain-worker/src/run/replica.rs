@@ -192,23 +192,15 @@ impl Replica {
         let weights = self.store.weights();
         let inputs = self.payloads.fetch(client, round, &submissions, weights);
         let scorer = self.scorer.exact();
-        let scored = scorer.score(&digest, inputs).await?;
-        let claim_of = |scored: &ScoredRound| scored.summary.claim(&round.base_root);
-        let own = claim_of(&scored);
+        let mut scored = scorer.score(&digest, inputs).await?;
+        if scored.summary.claim(&round.base_root) != *claim {
+            scored = scorer.confirmed(scored).await?;
+        }
+        let own = scored.summary.claim(&round.base_root);
         let (table, weights) = (&scored.table, scored.round.weights.clone());
         let Some(difference) = claim_difference(&own, claim) else {
             return Ok(self.store.settled(round.round, table, weights)?);
         };
-        // Who doubts the chain doubts its own device first.
-        if let Some(mut processor) = scorer.on_processor() {
-            let again = processor.compute(scored.inputs.clone()).await?;
-            if claim_of(&again) != own {
-                return Err(ReplicaError::WrongDevice {
-                    task: self.task,
-                    round: round.round,
-                });
-            }
-        }
         let error = self.differs(round.round, difference.clone());
         if own.master_root != claim.master_root {
             return Err(error);

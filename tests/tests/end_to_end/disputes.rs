@@ -1,6 +1,6 @@
 //! Liars, stallers and false accusers against honest parties, on a real chain.
 
-use crate::{contribute, small_task, ROUND_LIMIT};
+use crate::{contribute, small_task, ROUND_LIMIT, SMALL};
 use anyhow::{Context, Result};
 use gotong::{
     chain::{Account, Call, ChainError, Inclusion},
@@ -36,6 +36,10 @@ impl Scene {
     async fn set(accounts: &[&str], attesters: &[&str]) -> Result<Self> {
         let network = Network::start(&[&["Sponsor", "One"], attesters, accounts].concat()).await?;
         let task = small_task(&network, &["One"], attesters).await?;
+        Self::at_work(network, task)
+    }
+
+    fn at_work(network: Network, task: TaskId) -> Result<Self> {
         let workers = vec![
             network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,
             network.daemon("One", &contribute(task, "1/1"))?,
@@ -182,6 +186,28 @@ async fn a_liar_is_convicted_and_the_round_pays() -> Result<()> {
         .await?;
     assert_eq!(checked["finding"], "wrong", "{checked}");
     assert_eq!(checked["chain"]["equal"], true, "{checked}");
+    Ok(())
+}
+
+/// In the middle of a round a device begins to flip words. The processor takes over, and the table is that of the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_that_goes_wrong_costs_no_stake() -> Result<()> {
+    let attesters = ["Judith", "Faulty"];
+    let network = Network::start(&["Sponsor", "One", "Judith", "Faulty"]).await?;
+    network.register(&["One"], &attesters).await?;
+    // Its self-test takes a while.
+    let _faulty = network.daemon("Faulty", "attest --device=flex --flip-after=50")?;
+    let _honest = network.daemon("Judith", "attest")?;
+    let task = network.open_another(SMALL, 2, 2).await?;
+    let scene = Scene::at_work(network, task)?;
+
+    let round = scene.ended().await?;
+    assert_settled(&round)?;
+    for name in attesters {
+        assert_eq!(state(&round, name)?, SeatState::Sitting);
+        assert_eq!(scene.stake(name).await?, STAKE);
+    }
+    assert!(round.seats.iter().all(|seat| seat.claim == round.claim));
     Ok(())
 }
 

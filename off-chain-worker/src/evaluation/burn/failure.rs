@@ -1,7 +1,5 @@
 //! Devices that fail, which Burn says with a panic.
 
-use std::panic::{catch_unwind, AssertUnwindSafe};
-
 use gotong_scoring::EvalError;
 
 /// That the device failed, and what to do.
@@ -11,21 +9,10 @@ pub(super) fn failure(what: String) -> EvalError {
     ))
 }
 
-/// Does `work`, and turns a panic into an error: with a panic Burn says that a device fails.
-pub(in crate::evaluation) fn caught<T, E>(
-    work: impl FnOnce() -> Result<T, E>,
-    failed: impl FnOnce(String) -> E,
-) -> Result<T, E> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let words = panic.downcast_ref::<&str>().map(|words| words.to_string());
-        let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(failed(words.unwrap_or_else(|| "it panicked".to_owned())))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::panics::caught;
 
     #[test]
     fn a_device_that_panics_has_failed() {

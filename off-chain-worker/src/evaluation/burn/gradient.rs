@@ -14,10 +14,11 @@ use super::{
     arith::read,
     batch::{Batch, Context},
     check_labels,
-    failure::{caught, failure},
-    BurnEvaluator, PreparedOp, BATCH_VALUES,
+    failure::failure,
+    BurnEvaluator, PreparedOp,
 };
 use crate::evaluation::fast_cpu::add_contributions;
+use crate::panics::caught;
 
 /// Parameters that a thread of the processor adds up at a time.
 const STRIPE: usize = 1 << 12;
@@ -88,7 +89,7 @@ impl<'a> Plan<'a> {
             first: first_with_parameters(graph),
             parameters: weights.len(),
             inputs: graph.inputs as usize,
-            size: ((BATCH_VALUES / of_sample.max(1)) as usize).clamp(1, MAX_GROUP),
+            size: ((evaluator.batch_values / of_sample.max(1)) as usize).clamp(1, MAX_GROUP),
         })
     }
 

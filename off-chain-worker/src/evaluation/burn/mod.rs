@@ -27,19 +27,18 @@ mod residual;
 use burn::tensor::Device;
 use gotong_scoring::{evaluator, machine, EvalError, Evaluator, Flow, Graph, Kind, Samples};
 
-use super::Traced;
+use super::{DeviceEvaluator, Traced};
+use crate::panics::caught;
 use arith::{read, Tables};
 use batch::{Batch, Context};
 use failure::failure;
 use prepared::PreparedOp;
 
-pub(super) use failure::caught;
-
 /// Most products in one f32 sum.
 const CHUNK: usize = 1024;
 /// Most samples on the device at a time.
 const BATCH: usize = 4096;
-/// Values of the largest tensor, about.
+/// Values of the largest tensor, about, unless the device has too little memory.
 const BATCH_VALUES: u64 = 1 << 24;
 
 /// Evaluates on a device of Burn.
@@ -47,6 +46,8 @@ const BATCH_VALUES: u64 = 1 << 24;
 pub struct BurnEvaluator {
     device: Device,
     tables: Tables,
+    /// Values of the largest tensor, about.
+    batch_values: u64,
 }
 
 impl BurnEvaluator {
@@ -54,7 +55,11 @@ impl BurnEvaluator {
     pub fn new(device: &Device) -> Self {
         let device = device.clone().without_autodiff();
         let tables = Tables::new(&device);
-        Self { device, tables }
+        Self {
+            device,
+            tables,
+            batch_values: BATCH_VALUES,
+        }
     }
 
     /// Logits of every sample in 1/64 log2 units: of all its tokens, one after another.
@@ -112,7 +117,7 @@ impl BurnEvaluator {
         let values = |flow: &Flow| u64::from(flow.tokens) * u64::from(flow.width);
         let all = flows.iter().map(values).chain([graph.inputs.into()]);
         let most = all.max().unwrap_or(1).max(1);
-        let size = ((BATCH_VALUES / most) as usize).clamp(1, BATCH);
+        let size = ((self.batch_values / most) as usize).clamp(1, BATCH);
         let inputs = samples.inputs();
         let pixels = samples.pixels().chunks(size * inputs);
         for (pixels, labels) in pixels.zip(samples.labels().chunks(size)) {
@@ -161,6 +166,12 @@ impl Evaluator for BurnEvaluator {
             Ok(())
         })?;
         Ok(losses)
+    }
+}
+
+impl DeviceEvaluator for BurnEvaluator {
+    fn take_fewer(&mut self) {
+        self.batch_values = (self.batch_values / 2).max(1);
     }
 }
 

@@ -79,7 +79,7 @@ impl DrillScorer {
                 };
                 Said {
                     scored: Arc::new(scored),
-                    liar: Some(self.exact.round_player(liar)),
+                    liar: Some(Arc::new(RoundPlayer::new(liar))),
                 }
             }
         };

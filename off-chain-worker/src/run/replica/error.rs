@@ -36,17 +36,6 @@ pub enum ReplicaError {
         /// Where both differ first.
         difference: Difference,
     },
-    /// The device does not compute what the processor does.
-    #[error(
-        "this device computes round {round} of task {task} otherwise than the processor: leave `--device` out, and \
-         see what `gotong doctor` says of the device"
-    )]
-    WrongDevice {
-        /// The task.
-        task: TaskId,
-        /// The round.
-        round: RoundId,
-    },
     /// The samples cannot be drawn.
     #[error("task {task}: {source}")]
     Pool {

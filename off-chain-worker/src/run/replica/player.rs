@@ -1,24 +1,22 @@
 //! What plays the disputes about a round.
 
-use crate::evaluation::{Backend, Halt, Shared};
+use crate::evaluation::{FastCpu, Halt, Shared};
 use gotong_protocol::TableSummary;
 use gotong_scoring::share::trial::{Accusation, Answer, Pick, Player, Trial};
 use std::sync::{Mutex, PoisonError};
 
-/// One party's own computation of a round, and what it computes gradients with. It serves several disputes, one after
-/// the other.
+/// One party's own computation of a round. It serves several disputes, one after the other. What a dispute needs besides, a
+/// gradient of a group, the processor computes: it takes seconds, and whoever gives a wrong answer loses its stake.
 #[derive(Debug)]
 pub struct RoundPlayer {
     player: Mutex<Player>,
-    backend: Backend,
 }
 
 impl RoundPlayer {
-    /// Computes with `backend`.
-    pub(super) fn new(player: Player, backend: Backend) -> Self {
+    /// Plays for this party.
+    pub(super) fn new(player: Player) -> Self {
         Self {
             player: Mutex::new(player),
-            backend,
         }
     }
 
@@ -44,10 +42,10 @@ impl RoundPlayer {
     }
 
     /// Asks the player, with an evaluator that takes its turns with all others of this process.
-    pub fn with<T>(&self, ask: impl FnOnce(&mut Player, &mut Shared<Backend>) -> T) -> T {
+    pub fn with<T>(&self, ask: impl FnOnce(&mut Player, &mut Shared<FastCpu>) -> T) -> T {
         // A player that panicked in one dispute may still know the answer in another.
         let mut player = self.player.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut evaluator = Shared::new(self.backend.clone(), Halt::default());
+        let mut evaluator = Shared::new(FastCpu, Halt::default());
         ask(&mut player, &mut evaluator)
     }
 }

@@ -2,7 +2,7 @@
 //! what that one says.
 
 use super::{drill::DrillScorer, inputs::RoundInputs, player::RoundPlayer, ReplicaError};
-use crate::evaluation::{Backend, Halt, LieKind, Shared};
+use crate::evaluation::{Backend, Halt, LieKind, Mismatch, Shared};
 use gotong_protocol::{Graph, Hash, RoundFacts, RoundId, ShareTerms, TableSummary};
 use gotong_scoring::{
     gradient::Differentiator,
@@ -170,23 +170,9 @@ impl ExactScorer {
         self.halt = halt;
     }
 
-    /// The same on the processor; none if that is what evaluates already.
-    pub fn on_processor(&self) -> Option<Self> {
-        let own = || Self::new(self.graph.clone(), self.terms, Backend::Cpu);
-        (!matches!(self.backend, Backend::Cpu)).then(|| Self {
-            halt: self.halt.clone(),
-            ..own()
-        })
-    }
-
     /// What evaluates models, in turn with all else that this process evaluates.
     pub fn evaluator(&self) -> Shared<Backend> {
         Shared::new(self.backend.clone(), self.halt.clone())
-    }
-
-    /// What plays disputes with this scorer's backend.
-    pub fn round_player(&self, player: Player) -> Arc<RoundPlayer> {
-        Arc::new(RoundPlayer::new(player, self.backend.clone()))
     }
 
     pub fn known(&self, digest: &Hash) -> Option<Arc<ScoredRound>> {
@@ -204,16 +190,52 @@ impl ExactScorer {
         }
     }
 
-    /// What these inputs come to, whether or not it is known.
-    pub async fn compute(
+    /// What stands of a score that the chain contradicts: who doubts the chain doubts its own device first, and computes the
+    /// round again on the processor.
+    pub async fn confirmed(
+        &mut self,
+        scored: Arc<ScoredRound>,
+    ) -> Result<Arc<ScoredRound>, ReplicaError> {
+        let Some(device) = self.backend.device() else {
+            return Ok(scored);
+        };
+        let exact = self.attempt(scored.inputs.clone(), Backend::Cpu).await?;
+        if exact.summary == scored.summary {
+            return Ok(scored);
+        }
+        device.distrust(Mismatch::Table);
+        let exact = Arc::new(exact);
+        self.last = Some(exact.clone());
+        Ok(exact)
+    }
+
+    /// What these inputs come to. A round in which a device had a part that was then found wrong is computed again in full.
+    async fn compute(
         &mut self,
         inputs: Arc<RoundInputs>,
     ) -> Result<Arc<ScoredRound>, ReplicaError> {
+        let had_device = self.backend.device().is_some();
+        let backend = self.backend.clone();
+        let mut scored = self.attempt(inputs.clone(), backend).await;
+        if had_device && self.backend.device().is_none() {
+            scored = self.attempt(inputs, Backend::Cpu).await;
+        }
+        let scored = Arc::new(scored?);
+        self.last = Some(scored.clone());
+        Ok(scored)
+    }
+
+    async fn attempt(
+        &self,
+        inputs: Arc<RoundInputs>,
+        backend: Backend,
+    ) -> Result<ScoredRound, ReplicaError> {
         let (task, round) = (inputs.task, inputs.round);
         let records = self.graph.samples(inputs.samples.records());
         let samples = Samples::new(self.graph.inputs, self.graph.classes(), &records)
             .map_err(|source| ReplicaError::Samples { round, source })?;
-        let (graph, terms, mut evaluator) = (self.graph.clone(), self.terms, self.evaluator());
+        let (graph, terms) = (self.graph.clone(), self.terms);
+        let mut evaluator = Shared::new(backend, self.halt.clone());
         let started = Instant::now();
         let scored = tokio::task::spawn_blocking(move || {
             ScoredRound::compute(&mut evaluator, &graph, &terms, &samples, inputs)
@@ -221,8 +243,6 @@ impl ExactScorer {
         .await?
         .map_err(|source| ReplicaError::Score { round, source })?;
         tracing::info!(%task, %round, "scored in {:.2?}", started.elapsed());
-        let scored = Arc::new(scored);
-        self.last = Some(scored.clone());
         Ok(scored)
     }
 
@@ -238,7 +258,7 @@ impl ExactScorer {
         let (facts, of) = (facts.await?, scored.clone());
         let player = tokio::task::spawn_blocking(move || of.player(facts));
         let player = player.await?.map_err(other_facts(scored.inputs.round))?;
-        let player = self.round_player(player);
+        let player = Arc::new(RoundPlayer::new(player));
         self.player = Some((scored.inputs.digest, player.clone()));
         Ok(player)
     }
@@ -252,9 +272,10 @@ pub(super) fn other_facts(round: RoundId) -> impl FnOnce(PlayerError) -> Replica
 pub(in crate::run) mod tests {
     use super::super::inputs::RevealedDelta;
     use super::*;
-    use crate::evaluation::lab::Lab;
+    use crate::evaluation::{lab::Lab, CheckedDevice, Flipping};
     use gotong_protocol::TaskId;
-    use std::future::pending;
+    use gotong_scoring::Reference;
+    use std::{future::pending, ops::Range};
 
     pub const DIGEST: Hash = [1; 32];
 
@@ -306,6 +327,78 @@ pub(in crate::run) mod tests {
         assert_eq!(player.summary(), lab.summary());
         let again = scorer.player(&scored, pending()).await.unwrap();
         assert!(Arc::ptr_eq(&again, &player));
+    }
+
+    /// A device that is right, but for one word in the answers to these calls.
+    fn flipping(wrong: Range<usize>) -> Flipping<Reference> {
+        Flipping::new(Reference, wrong, |call| 7 * call)
+    }
+
+    fn scorer_on(lab: &Lab, backend: &Backend) -> ExactScorer {
+        ExactScorer::new(lab.facts.graph.clone(), lab.facts.terms, backend.clone())
+    }
+
+    /// What `backend` scores.
+    async fn scored_on(lab: &Lab, backend: &Backend) -> TableSummary {
+        let mut scorer = scorer_on(lab, backend);
+        let fetched = async { Ok(inputs(lab)) };
+        let scored = scorer.score(&DIGEST, fetched).await.unwrap();
+        scored.summary.clone()
+    }
+
+    #[tokio::test]
+    async fn a_device_that_flips_a_word_after_its_thousandth_call_costs_no_stake() {
+        let (lab, rounds) = (Lab::small(), 20);
+        let table = lab.summary();
+        // It would: a single word makes another table, and a wrong table costs the stake.
+        let graph = &lab.facts.graph;
+        let samples = Samples::new(graph.inputs, graph.classes(), lab.samples.records()).unwrap();
+        let believed = ScoredRound::compute(
+            &mut flipping(0..usize::MAX),
+            graph,
+            &lab.facts.terms,
+            &samples,
+            Arc::new(inputs(&lab)),
+        );
+        assert_ne!(believed.unwrap().summary, table);
+        for wrong in [1_000..usize::MAX, 1_000..1_001] {
+            let device = CheckedDevice::new(Box::new(flipping(wrong)));
+            let backend = Backend::Device(device);
+            let mut on_device = 0;
+            for round in 0..rounds {
+                assert_eq!(scored_on(&lab, &backend).await, table, "round {round}");
+                on_device += usize::from(backend.device().is_some());
+            }
+            assert!((1..rounds).contains(&on_device), "noticed after the call");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_device_that_was_found_wrong_is_used_by_no_task() {
+        let lab = Lab::small();
+        let backend = Backend::Device(CheckedDevice::new(Box::new(flipping(0..1))));
+        let other = backend.clone();
+        assert_eq!(scored_on(&lab, &backend).await, lab.summary());
+        assert!(backend.device().is_none() && other.device().is_none());
+    }
+
+    #[tokio::test]
+    async fn who_doubts_the_chain_doubts_its_device_first() {
+        let lab = Lab::small();
+        let backend = Backend::Device(CheckedDevice::new(Box::new(flipping(0..0))));
+        let mut scorer = scorer_on(&lab, &backend);
+        let right = scorer.compute(Arc::new(inputs(&lab))).await.unwrap();
+        let stands = scorer.confirmed(right.clone()).await.unwrap();
+        assert!(Arc::ptr_eq(&stands, &right) && backend.device().is_some());
+        // What no check of the device found.
+        let wrong = ScoredRound {
+            summary: lab.liar(LieKind::Part).summary().clone(),
+            ..(*right).clone()
+        };
+        let stands = scorer.confirmed(Arc::new(wrong)).await.unwrap();
+        assert_eq!(stands, right);
+        assert!(backend.device().is_none());
+        assert_eq!(scorer.known(&DIGEST), Some(stands));
     }
 
     #[tokio::test]

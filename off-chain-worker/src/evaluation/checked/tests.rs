@@ -1,0 +1,234 @@
+use super::super::{lab::Lab, Flipping};
+use super::*;
+use gotong_scoring::Reference;
+use std::sync::atomic::AtomicUsize;
+
+/// A model, and what it is evaluated on.
+struct Round {
+    graph: Graph,
+    weights: Vec<i16>,
+    samples: Samples,
+}
+
+impl Round {
+    fn new() -> Self {
+        let lab = Lab::small();
+        let graph = lab.facts.graph;
+        let records = lab.samples.records();
+        Self {
+            samples: Samples::new(graph.inputs, graph.classes(), records).unwrap(),
+            graph,
+            weights: lab.base,
+        }
+    }
+
+    fn losses(&self, evaluator: &mut impl Evaluator) -> Result<Vec<u32>, EvalError> {
+        evaluator.losses(&self.graph, &self.weights, &self.samples)
+    }
+
+    /// Of four groups.
+    fn gradients(
+        &self,
+        differentiator: &mut impl Differentiator,
+    ) -> Result<Vec<(usize, Vec<i64>)>, EvalError> {
+        let groups: Vec<_> = (0..4).map(|group| 16 * group..16 * (group + 1)).collect();
+        let mut all = Vec::new();
+        differentiator.gradients(
+            &self.graph,
+            &self.weights,
+            &self.samples,
+            &groups,
+            &mut |group, gradient| all.push((group, gradient.to_vec())),
+        )?;
+        Ok(all)
+    }
+}
+
+fn checked(evaluator: impl DeviceEvaluator + 'static) -> CheckedDevice {
+    CheckedDevice {
+        pause: Duration::ZERO,
+        ..CheckedDevice::new(Box::new(evaluator))
+    }
+}
+
+#[test]
+fn an_honest_device_is_trusted_and_its_answers_are_the_references() {
+    let round = Round::new();
+    let mut device = checked(Flipping::new(Reference, 0..0, |_| 0));
+    assert_eq!(round.losses(&mut device), round.losses(&mut Reference));
+    assert_eq!(
+        round.gradients(&mut device),
+        round.gradients(&mut Reference)
+    );
+    assert!(device.is_trusted());
+}
+
+/// Once, in each call that a question takes, or again and again.
+#[test]
+fn one_flipped_word_is_noticed_wherever_it_is() {
+    let round = Round::new();
+    let places: [fn(usize) -> usize; 3] = [|_| 0, |_| 17, |call| 5 * call];
+    for place in places {
+        for call in 0..2 {
+            let mut device = checked(Flipping::new(Reference, call..call + 1, place));
+            assert!(round.losses(&mut device).is_err(), "call {call}");
+            assert!(!device.is_trusted());
+        }
+        // Four groups of three calls.
+        let once = (0..12).map(|call| call..call + 1);
+        let ever = (0..4).map(|group| 3 * group..usize::MAX);
+        for wrong in once.chain(ever) {
+            let device = checked(Flipping::new(Reference, wrong.clone(), place));
+            assert!(round.gradients(&mut device.clone()).is_err(), "{wrong:?}");
+            assert!(!device.is_trusted());
+        }
+    }
+}
+
+/// Wrong in the same way, however often it is asked.
+#[derive(Debug)]
+struct Skewed;
+
+impl Evaluator for Skewed {
+    fn losses(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<u32>, EvalError> {
+        let losses = Reference.losses(graph, weights, samples)?;
+        Ok(losses.into_iter().map(|loss| loss ^ 1).collect())
+    }
+}
+
+impl Differentiator for Skewed {
+    fn gradients(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+        groups: &[Range<usize>],
+        see: &mut dyn FnMut(usize, &[i64]),
+    ) -> Result<(), EvalError> {
+        Reference.gradients(graph, weights, samples, groups, &mut |group, gradient| {
+            let twice: Vec<i64> = gradient.iter().map(|value| 2 * value).collect();
+            see(group, &twice);
+        })
+    }
+}
+
+impl DeviceEvaluator for Skewed {
+    fn take_fewer(&mut self) {}
+}
+
+#[test]
+fn what_is_wrong_in_the_same_way_twice_the_processor_notices() {
+    let round = Round::new();
+    let why = |mismatch: Mismatch| EvalError::Device(mismatch.to_string());
+    let mut device = checked(Skewed);
+    assert_eq!(round.losses(&mut device), Err(why(Mismatch::Losses)));
+    assert!(!device.is_trusted());
+    let mut device = checked(Skewed);
+    assert_eq!(round.gradients(&mut device), Err(why(Mismatch::Gradient)));
+    assert!(!device.is_trusted());
+}
+
+/// Panics as long as it has failures left, and counts what it is asked for.
+#[derive(Debug)]
+struct Failing {
+    failures: usize,
+    asked: Arc<AtomicUsize>,
+    made_fewer: Arc<AtomicUsize>,
+}
+
+impl Failing {
+    fn new(failures: usize) -> (Self, [Arc<AtomicUsize>; 2]) {
+        let (asked, made_fewer) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+        let counted = [asked.clone(), made_fewer.clone()];
+        let device = Self {
+            failures,
+            asked,
+            made_fewer,
+        };
+        (device, counted)
+    }
+
+    fn fail(&mut self) {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if let Some(left) = self.failures.checked_sub(1) {
+            self.failures = left;
+            panic!("out of memory");
+        }
+    }
+}
+
+impl Evaluator for Failing {
+    fn losses(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<u32>, EvalError> {
+        self.fail();
+        Reference.losses(graph, weights, samples)
+    }
+}
+
+impl Differentiator for Failing {
+    fn gradients(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+        groups: &[Range<usize>],
+        see: &mut dyn FnMut(usize, &[i64]),
+    ) -> Result<(), EvalError> {
+        self.fail();
+        Reference.gradients(graph, weights, samples, groups, see)
+    }
+}
+
+impl DeviceEvaluator for Failing {
+    fn take_fewer(&mut self) {
+        self.made_fewer.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_device_that_fails_is_asked_again_with_fewer_samples_at_once() {
+    let round = Round::new();
+    let (device, [asked, made_fewer]) = Failing::new(3);
+    let mut device = checked(device);
+    assert_eq!(
+        round.gradients(&mut device),
+        round.gradients(&mut Reference)
+    );
+    assert!(device.is_trusted(), "a failure is no wrong answer");
+    let counts = [&asked, &made_fewer].map(|count| count.load(Ordering::Relaxed));
+    assert_eq!(counts, [3 + 12, 2]);
+}
+
+#[test]
+fn the_processor_answers_for_a_device_that_goes_on_failing() {
+    let round = Round::new();
+    let (device, [asked, made_fewer]) = Failing::new(usize::MAX);
+    let mut device = checked(device);
+    assert_eq!(
+        round.gradients(&mut device),
+        round.gradients(&mut Reference)
+    );
+    assert_eq!(round.losses(&mut device), round.losses(&mut Reference));
+    assert!(device.is_trusted());
+    // Then it was left alone.
+    let counts = [&asked, &made_fewer].map(|count| count.load(Ordering::Relaxed));
+    assert_eq!(counts, [ATTEMPTS as usize, 2]);
+}
+
+#[test]
+fn what_does_not_fit_together_is_no_failure_of_the_device() {
+    let round = Round::new();
+    let (device, [asked, _]) = Failing::new(0);
+    let refused = checked(device).losses(&round.graph, &round.weights[1..], &round.samples);
+    assert!(matches!(refused, Err(EvalError::WrongParameters { .. })));
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+}

@@ -1,0 +1,92 @@
+//! An evaluator that goes wrong after a while, for drills: whoever relies on it has to notice.
+
+use super::DeviceEvaluator;
+use gotong_scoring::{gradient::Differentiator, EvalError, Evaluator, Graph, Samples};
+use std::{fmt::Debug, ops::Range};
+
+/// Right, but for one bit of one word in the answers to some of its calls.
+#[derive(Debug)]
+pub struct Flipping<E> {
+    evaluator: E,
+    /// Calls so far.
+    calls: usize,
+    /// The calls whose answers are wrong, counted from 0.
+    wrong: Range<usize>,
+    /// Which word is wrong in the answer to a call of this number, counted around.
+    place: fn(usize) -> usize,
+}
+
+/// The bit that is flipped.
+const BIT: u8 = 3;
+
+impl<E> Flipping<E> {
+    /// Answers as `evaluator`, but for a word in the answers to the calls `wrong`: at the `place` that belongs to the number of
+    /// the call.
+    pub fn new(evaluator: E, wrong: Range<usize>, place: fn(usize) -> usize) -> Self {
+        Self {
+            evaluator,
+            calls: 0,
+            wrong,
+            place,
+        }
+    }
+
+    /// Counts a call. Gives the place of the wrong word in its answer, if it has one.
+    fn wrong_place(&mut self) -> Option<usize> {
+        let call = self.calls;
+        self.calls += 1;
+        self.wrong.contains(&call).then(|| (self.place)(call))
+    }
+}
+
+/// The word at `place`, counted around.
+fn word<T>(words: &mut [T], place: usize) -> Option<&mut T> {
+    let at = place.checked_rem(words.len())?;
+    words.get_mut(at)
+}
+
+impl<E: Evaluator> Evaluator for Flipping<E> {
+    fn losses(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<u32>, EvalError> {
+        let place = self.wrong_place();
+        let mut losses = self.evaluator.losses(graph, weights, samples)?;
+        if let Some(loss) = place.and_then(|place| word(&mut losses, place)) {
+            *loss ^= 1 << BIT;
+        }
+        Ok(losses)
+    }
+}
+
+impl<E: Differentiator> Differentiator for Flipping<E> {
+    fn gradients(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+        groups: &[Range<usize>],
+        see: &mut dyn FnMut(usize, &[i64]),
+    ) -> Result<(), EvalError> {
+        // Of the first group.
+        let mut place = self.wrong_place();
+        let mut see_flipped = |group: usize, gradient: &[i64]| match place.take() {
+            None => see(group, gradient),
+            Some(place) => {
+                let mut flipped = gradient.to_vec();
+                if let Some(value) = word(&mut flipped, place) {
+                    *value ^= 1 << BIT;
+                }
+                see(group, &flipped);
+            }
+        };
+        let evaluator = &mut self.evaluator;
+        evaluator.gradients(graph, weights, samples, groups, &mut see_flipped)
+    }
+}
+
+impl<E: Evaluator + Differentiator + Debug + Send> DeviceEvaluator for Flipping<E> {
+    fn take_fewer(&mut self) {}
+}
