@@ -8,7 +8,7 @@ use anyhow::ensure;
 use gotong_protocol::{view::StakeView, Roles};
 use serde_json::{json, Value};
 
-/// Planck to keep for fees: those of some thirty of the dearest calls, while blocks are not full.
+/// Planck to keep for fees: a dozen of the dearest calls, reveals of the longest deltas, while blocks are not full.
 const FEES: u128 = UNIT;
 
 /// The roles of who is not registered.
