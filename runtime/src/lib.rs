@@ -6,6 +6,7 @@
 //! the plumbing of a solo chain.
 //!
 //! * [`configs`]: how each pallet is set up, block limits and fees;
+//! * [`fees`]: who pays them;
 //! * [`timing`]: the slot and the epoch length, which a chain chooses at genesis, and which blocks
 //!   count as time;
 //! * [`apis`]: what the node and its clients may ask;
@@ -26,6 +27,7 @@ pub mod apis;
 #[cfg(feature = "runtime-benchmarks")]
 mod benches;
 pub mod configs;
+pub mod fees;
 pub mod presets;
 pub mod timing;
 pub mod weights;
@@ -77,7 +79,7 @@ pub type TxExtension = (
     frame_system::CheckEra<Runtime>,
     frame_system::CheckNonce<Runtime>,
     frame_system::CheckWeight<Runtime>,
-    pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
+    fees::ChargeWhoCanPay,
     frame_metadata_hash_extension::CheckMetadataHash<Runtime>,
     frame_system::WeightReclaim<Runtime>,
 );

@@ -17,7 +17,7 @@ use gotong_protocol::{
 };
 use std::{
     path::Path,
-    process::{Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Output, Stdio},
     str::FromStr,
     time::Duration,
 };
@@ -99,13 +99,29 @@ impl Network {
         all
     }
 
-    /// Runs `gotong` for `account` to its end and returns what it printed as JSON.
-    pub async fn run(&self, account: &str, command: &str) -> Result<serde_json::Value> {
+    /// Runs `gotong` for `account` to its end.
+    async fn output(&self, account: &str, command: &str) -> Result<Output> {
         let arguments = self.arguments(account, command);
-        let output = tokio::task::spawn_blocking(move || {
+        tokio::task::spawn_blocking(move || {
             anyhow::Ok(Command::new(sibling("gotong")?).args(arguments).output()?)
         })
-        .await??;
+        .await?
+    }
+
+    /// Runs `gotong` for `account` to its end, which has to be an error, and returns what it says.
+    pub async fn refused(&self, account: &str, command: &str) -> Result<String> {
+        let output = self.output(account, command).await?;
+        ensure!(
+            output.status.code() == Some(1),
+            "`gotong {command}` ended with {}",
+            output.status
+        );
+        Ok(String::from_utf8(output.stderr)?)
+    }
+
+    /// Runs `gotong` for `account` to its end and returns what it printed as JSON.
+    pub async fn run(&self, account: &str, command: &str) -> Result<serde_json::Value> {
+        let output = self.output(account, command).await?;
         let out = String::from_utf8_lossy(&output.stdout).into_owned();
         ensure!(
             output.status.success(),

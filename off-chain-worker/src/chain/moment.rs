@@ -46,6 +46,17 @@ impl Moment {
         self.0.metadata_ref()
     }
 
+    /// A constant of the runtime that is an amount of money, in planck.
+    pub fn amount(&self, pallet: &str, name: &str) -> Result<u128, ChainError> {
+        let what = || format!("constant {pallet}.{name}");
+        let constant = self
+            .metadata()
+            .pallet_by_name(pallet)
+            .and_then(|pallet| pallet.constant_by_name(name))
+            .ok_or_else(|| ChainError::incompatible(what()))?;
+        u128::decode_all(&mut constant.value()).map_err(ChainError::undecodable(what()))
+    }
+
     /// The registration of `who`, if it has one.
     pub async fn stake(&self, who: &Account) -> Result<Option<StakeView>, ChainError> {
         self.view(PALLET, "stake", who).await

@@ -2,6 +2,7 @@
 
 use super::{
     data::DataFolder,
+    means::{Means, Needs, Prices},
     output::{explain, Amount, SYMBOL},
     scoring::open_evaluator,
     Globals,
@@ -15,8 +16,8 @@ use crate::{
         DeviceChoice, DeviceError,
     },
 };
-use anyhow::bail;
-use serde_json::json;
+use anyhow::{bail, ensure};
+use serde_json::{json, Value};
 use std::{path::PathBuf, time::Duration};
 
 #[derive(Debug, clap::Args)]
@@ -34,6 +35,8 @@ pub struct Doctor {
 struct Finding {
     what: &'static str,
     result: Result<String, String>,
+    /// Of a role: what it needs.
+    needs: Option<Needs>,
 }
 
 pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
@@ -65,24 +68,19 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
         ),
         ("account", account(globals).await),
     ]);
-    let findings: Vec<_> = findings
+    let mut findings: Vec<_> = findings
         .into_iter()
-        .map(|(what, result)| Finding {
-            what,
-            result: result.map_err(|error| explain(&error)),
-        })
+        .map(|(what, result)| Finding::new(what, result))
         .collect();
+    match needs(globals).await {
+        Ok(needs) => findings.extend(needs.map(Finding::of_role)),
+        Err(error) => findings.push(Finding::new("roles", Err(error))),
+    }
     let failed = findings
         .iter()
         .filter(|finding| finding.result.is_err())
         .count();
-    let json = findings
-        .iter()
-        .map(|finding| {
-            let found = finding.result.as_ref().unwrap_or_else(|error| error);
-            json!({ "check": finding.what, "ok": finding.result.is_ok(), "found": found })
-        })
-        .collect();
+    let json = findings.iter().map(Finding::json).collect();
     globals
         .output
         .print(json, || findings.iter().map(Finding::line).collect());
@@ -94,10 +92,35 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
 }
 
 impl Finding {
+    fn new(what: &'static str, result: anyhow::Result<String>) -> Self {
+        Self {
+            what,
+            result: result.map_err(|error| explain(&error)),
+            needs: None,
+        }
+    }
+
+    fn of_role(needs: Needs) -> Self {
+        Self {
+            what: needs.role,
+            result: Ok(needs.line()),
+            needs: Some(needs),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let found = self.result.as_ref().unwrap_or_else(|error| error);
+        let mut json = json!({ "check": self.what, "ok": self.result.is_ok(), "found": found });
+        if let Some(needs) = &self.needs {
+            json["needs"] = needs.json();
+        }
+        json
+    }
+
     fn line(&self) -> String {
         match &self.result {
-            Ok(found) => format!("ok    {:10} {found}\n", self.what),
-            Err(wrong) => format!("FAIL  {:10} {wrong}\n", self.what),
+            Ok(found) => format!("ok    {:11} {found}\n", self.what),
+            Err(wrong) => format!("FAIL  {:11} {wrong}\n", self.what),
         }
     }
 }
@@ -183,6 +206,12 @@ async fn text(folder: PathBuf) -> anyhow::Result<String> {
     ))
 }
 
+/// What each role needs, whoever asks.
+async fn needs(globals: &Globals) -> anyhow::Result<[Needs; 4]> {
+    let now = globals.client().await?.best().await?;
+    Ok(Prices::at(&now)?.needs())
+}
+
 async fn account(globals: &Globals) -> anyhow::Result<String> {
     let account = globals.account(None)?;
     let now: Moment = globals.client().await?.best().await?;
@@ -193,6 +222,14 @@ async fn account(globals: &Globals) -> anyhow::Result<String> {
             address(&account)
         );
     }
+    let lack = Means::of(&account, &now).await?.lack();
+    ensure!(
+        lack == 0,
+        "{} {SYMBOL} free: for fees, deposits and bonds send {} {SYMBOL} more to {}",
+        Amount(balance.free),
+        Amount(lack),
+        address(&account)
+    );
     let stake = match now.stake(&account).await? {
         None => "not registered: `gotong register --role contributor --stake AMOUNT`".to_owned(),
         Some(stake) => {
@@ -213,4 +250,32 @@ async fn account(globals: &Globals) -> anyhow::Result<String> {
         }
     };
     Ok(format!("{} {SYMBOL} free; {stake}", Amount(balance.free)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_role_is_told_with_what_it_needs() {
+        let needs = Needs {
+            role: "watcher",
+            parts: vec![("dispute bond", 10_000_000_000_000), ("fees", 1)],
+        };
+        let role = Finding::of_role(needs);
+        let line = "ok    watcher     needs at least 10.000000000001 GTG: dispute bond 10, fees 0.000000000001\n";
+        assert_eq!(role.line(), line);
+        let json = role.json();
+        assert_eq!(json["check"], "watcher");
+        assert_eq!(json["needs"]["least"], "10000000000001");
+        assert_eq!(json["needs"]["dispute_bond"], "10000000000000");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_in_both_forms() {
+        let wrong = Finding::new("key", Err(anyhow::anyhow!("none")));
+        assert_eq!(wrong.line(), "FAIL  key         none\n");
+        let expected = json!({ "check": "key", "ok": false, "found": "none" });
+        assert_eq!(wrong.json(), expected);
+    }
 }

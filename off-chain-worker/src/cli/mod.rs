@@ -12,6 +12,7 @@ mod doctor;
 mod exam;
 mod generate;
 mod lab;
+pub mod means;
 pub mod output;
 mod picture;
 mod prove;
@@ -24,6 +25,7 @@ mod submit;
 mod task;
 mod tipping;
 mod training;
+mod transfer;
 mod verify;
 mod watch;
 mod weights;
@@ -130,6 +132,8 @@ pub enum Command {
     Unstake(stake::Unstake),
     /// Withdraw stake whose unbonding period is over
     Withdraw(stake::Withdraw),
+    /// Send GTG to another account
+    Transfer(transfer::Transfer),
     /// Open, fund, close and look at tasks
     #[command(subcommand)]
     Task(task::Task),
@@ -174,6 +178,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Register(args) => stake::register(args, globals).await,
         Command::Unstake(args) => stake::unstake(args, globals).await,
         Command::Withdraw(args) => stake::withdraw(args, globals).await,
+        Command::Transfer(args) => transfer::run(args, globals).await,
         Command::Task(args) => task::run(args, globals).await,
         Command::Sponsor(args) => sponsor::run(args, globals).await,
         Command::Contribute(args) => contribute::run(args, globals).await,
@@ -255,6 +260,9 @@ mod tests {
             "gotong verify --task 0 --round 3 --pool-file pool",
             "gotong task open --name x --budget 5 --hold-out drawn --pool-out pool --rounds 9",
             "gotong claim --task 0 --forfeit 7",
+            "gotong transfer --dev Bob --to Charlie --amount 12.5",
+            "gotong transfer --to Charlie --amount 1 --force",
+            "gotong register --role both --stake 100 --force",
             "gotong task release --task 0 --round 3",
             "gotong lab --hands 1,2,4 --seeds 1,2,3 --rounds 5 --steps 80",
             "gotong lab --model mlp:784,9,10 --exam 64 --forget --outer-rate 2 --folder lab",
@@ -291,6 +299,8 @@ mod tests {
             "gotong task open --name x --budget 5 --hold-out drawn",
             "gotong task open --name x --budget 5 --hold-out drawn --pool-out pool --shards 3",
             "gotong claim --forfeit 7",
+            "gotong transfer --to Charlie",
+            "gotong transfer --amount 1",
             "gotong task release --task 0",
             "gotong lab --hands 0",
             "gotong lab --hands 1,two",

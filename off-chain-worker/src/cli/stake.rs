@@ -1,6 +1,7 @@
 //! `gotong register`, `unstake` and `withdraw`.
 
 use super::{
+    means::{Force, Means},
     output::{Amount, SYMBOL},
     Globals,
 };
@@ -20,6 +21,8 @@ pub struct Register {
     /// Stake in GTG to put on hold
     #[arg(long)]
     stake: Amount,
+    #[command(flatten)]
+    force: Force,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -43,7 +46,8 @@ impl From<Role> for Roles {
 }
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  gotong unstake --dev Bob --amount 250.5")]
+#[command(after_help = "Example:\n  gotong unstake --dev Bob --amount 250.5\n\n\
+                  An account that cannot pay the fee can take out its whole stake for nothing, and withdraw it.")]
 pub struct Unstake {
     /// Stake in GTG to take out
     #[arg(long)]
@@ -57,9 +61,9 @@ pub struct Withdraw {}
 pub async fn register(args: Register, globals: &Globals) -> anyhow::Result<()> {
     let account = globals.signer()?.public_key().0;
     let now = globals.client().await?.best().await?;
+    let roles = Roles::from(args.role);
     let call = match now.stake(&account).await? {
         Some(stake) => {
-            let roles = Roles::from(args.role);
             anyhow::ensure!(
                 stake.roles == roles,
                 "registered already, as {:?}: to change roles, unstake all and withdraw first",
@@ -67,8 +71,10 @@ pub async fn register(args: Register, globals: &Globals) -> anyhow::Result<()> {
             );
             Call::add_stake(args.stake.0)
         }
-        None => Call::register(args.role.into(), args.stake.0),
+        None => Call::register(roles, args.stake.0),
     };
+    let means = Means::of(&account, &now).await?.taking(roles);
+    args.force.check(&means, args.stake.0)?;
     act(&call, globals).await
 }
 

@@ -1,6 +1,10 @@
 //! `gotong submit`: commits and reveals weights that were trained elsewhere.
 
-use super::{training::KeptArg, Globals};
+use super::{
+    means::{Force, Means},
+    training::KeptArg,
+    Globals,
+};
 use crate::{
     run::{drive, Contribute, DeltaSource, OwnWeights, Stop, NO_TIP},
     training::weights_file,
@@ -29,6 +33,8 @@ pub struct Submit {
     base: Option<PathBuf>,
     #[command(flatten)]
     kept: KeptArg,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// Commits, waits until deltas are to be revealed, and reveals.
@@ -37,6 +43,12 @@ pub async fn run(args: Submit, globals: &Globals) -> anyhow::Result<()> {
     let now = globals.client().await?.best().await?;
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
+    let signer = globals.signer()?;
+    let means = Means::of(&signer.public_key().0, &now).await?;
+    // Who has committed already loses its deposit if it does not go on.
+    if !means.has_deposits() {
+        args.force.check(&means, 0)?;
+    }
     let read = |path: &PathBuf| {
         weights_file::read(path, &view.graph).with_context(|| path.display().to_string())
     };
@@ -45,7 +57,7 @@ pub async fn run(args: Submit, globals: &Globals) -> anyhow::Result<()> {
         base: args.base.as_ref().map(read).transpose()?,
     };
     let mut daemon = Contribute::new(
-        globals.signer()?,
+        signer,
         globals.dirs()?,
         task,
         DeltaSource::Weights(Arc::new(own)),

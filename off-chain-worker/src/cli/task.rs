@@ -4,6 +4,7 @@ mod open;
 mod show;
 
 use super::{
+    means::{Force, Means, NO_ROLE},
     output::{table, Amount, SYMBOL},
     Globals,
 };
@@ -39,6 +40,8 @@ pub struct TopUp {
     /// GTG to add to the budget
     #[arg(long)]
     amount: Amount,
+    #[command(flatten)]
+    force: Force,
 }
 
 #[derive(Debug, clap::Args)]
@@ -71,6 +74,10 @@ pub async fn run(args: Task, globals: &Globals) -> anyhow::Result<()> {
     match args {
         Task::Open(args) => open::run(*args, globals).await,
         Task::TopUp(args) => {
+            let account = globals.signer()?.public_key().0;
+            let now = globals.client().await?.best().await?;
+            let means = Means::of(&account, &now).await?.taking(NO_ROLE);
+            args.force.check(&means, args.amount.0)?;
             let call = Call::top_up(TaskId(args.task), args.amount.0);
             change(args.task, &call, globals).await
         }

@@ -280,7 +280,12 @@ pub mod pallet {
         ///
         /// Signed by a registered account, which stops acting at once when it unbonds all. What
         /// unbonds can still be slashed. One unbonding at a time. Emits [`Event::Unstaking`].
+        ///
+        /// Free for an account that cannot pay for the call, if it unstakes all: its stake must have a way out.
         #[pallet::call_index(2)]
+        #[pallet::feeless_if(|origin: &OriginFor<T>, amount: &Balance| -> bool {
+            Stakes::<T>::can_leave(origin, *amount)
+        })]
         pub fn unstake(origin: OriginFor<T>, amount: Balance) -> DispatchResult {
             let who = ensure_signed(origin)?;
             Stakes::<T>::unstake(who, amount)
@@ -288,8 +293,9 @@ pub mod pallet {
 
         /// Frees what has unbonded, and ends the registration if nothing else is staked.
         ///
-        /// Signed by a registered account. Emits [`Event::Withdrawn`].
+        /// Signed by a registered account. Emits [`Event::Withdrawn`]. Free for an account that cannot pay for the call.
         #[pallet::call_index(3)]
+        #[pallet::feeless_if(|origin: &OriginFor<T>| -> bool { Stakes::<T>::can_withdraw(origin) })]
         pub fn withdraw(origin: OriginFor<T>) -> DispatchResult {
             let who = ensure_signed(origin)?;
             Stakes::<T>::withdraw(who)

@@ -9,6 +9,7 @@ use crate::{
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
 use frame_support::{ensure, traits::Get};
+use frame_system::{ensure_signed, pallet_prelude::OriginFor};
 use gotong_protocol::Roles;
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
@@ -112,22 +113,8 @@ impl<T: Config> Stakes<T> {
     }
 
     pub(crate) fn unstake(who: T::AccountId, amount: Balance) -> DispatchResult {
-        ensure!(amount > 0, Error::<T>::ZeroAmount);
         let before = Self::get(&who)?;
-        ensure!(before.unbonding.is_none(), Error::<T>::UnbondingPending);
-        let mut after = before.clone();
-        after.stake = before
-            .stake
-            .checked_sub(amount)
-            .ok_or(Error::<T>::NotEnoughStake)?;
-        ensure!(
-            after.stake == 0 || after.stake >= Self::minimum(after.roles),
-            Error::<T>::StakeTooLow
-        );
-        let until = now::<T>()
-            .checked_add(T::UnbondingBlocks::get())
-            .ok_or(Error::<T>::Overflow)?;
-        after.unbonding = Some(Unbonding { amount, until });
+        let (after, until) = Self::unstaked(&before, amount)?;
         Self::put(&who, Some(&before), after);
         let until = block_at::<T>(until);
         Pallet::<T>::deposit_event(Event::Unstaking { who, amount, until });
@@ -136,16 +123,63 @@ impl<T: Config> Stakes<T> {
 
     pub(crate) fn withdraw(who: T::AccountId) -> DispatchResult {
         let before = Self::get(&who)?;
+        let (after, amount) = Self::withdrawn(&before)?;
+        Asset::<T>::release(HoldReason::Stake, &who, amount)?;
+        Self::put(&who, Some(&before), after);
+        Pallet::<T>::deposit_event(Event::Withdrawn { who, amount });
+        Ok(())
+    }
+
+    /// Whether the origin would now unstake all that it has at stake, with success.
+    ///
+    /// Only that may be free: it leaves nothing to unstake until `register` or `add_stake`, which are paid for, bring new
+    /// stake. A part could be unstaked in every unbonding period.
+    pub(crate) fn can_leave(origin: &OriginFor<T>, amount: Balance) -> bool {
+        Self::of(origin)
+            .and_then(|before| Self::unstaked(&before, amount).ok())
+            .is_some_and(|(after, _)| after.stake == 0)
+    }
+
+    /// Whether the origin would now withdraw with success: once after each `unstake`.
+    pub(crate) fn can_withdraw(origin: &OriginFor<T>) -> bool {
+        Self::of(origin).is_some_and(|before| Self::withdrawn(&before).is_ok())
+    }
+
+    /// The registration of a signed origin.
+    fn of(origin: &OriginFor<T>) -> Option<Registration> {
+        let who = ensure_signed(origin.clone()).ok()?;
+        Registrations::<T>::get(who)
+    }
+
+    /// What is left when `amount` of the stake begins to unbond, and the time at which that is over.
+    fn unstaked(before: &Registration, amount: Balance) -> Result<(Registration, u32), Error<T>> {
+        ensure!(amount > 0, Error::<T>::ZeroAmount);
+        ensure!(before.unbonding.is_none(), Error::<T>::UnbondingPending);
+        let stake = before
+            .stake
+            .checked_sub(amount)
+            .ok_or(Error::<T>::NotEnoughStake)?;
+        ensure!(
+            stake == 0 || stake >= Self::minimum(before.roles),
+            Error::<T>::StakeTooLow
+        );
+        let until = now::<T>()
+            .checked_add(T::UnbondingBlocks::get())
+            .ok_or(Error::<T>::Overflow)?;
+        let after = Registration {
+            roles: before.roles,
+            stake,
+            unbonding: Some(Unbonding { amount, until }),
+        };
+        Ok((after, until))
+    }
+
+    /// What is left when that which has unbonded is withdrawn, and how much that is.
+    fn withdrawn(before: &Registration) -> Result<(Registration, Balance), Error<T>> {
         let mut after = before.clone();
         let leaving = after.unbonding.take().ok_or(Error::<T>::NothingUnbonding)?;
         ensure!(now::<T>() >= leaving.until, Error::<T>::NotYetWithdrawable);
-        Asset::<T>::release(HoldReason::Stake, &who, leaving.amount)?;
-        Self::put(&who, Some(&before), after);
-        Pallet::<T>::deposit_event(Event::Withdrawn {
-            who,
-            amount: leaving.amount,
-        });
-        Ok(())
+        Ok((after, leaving.amount))
     }
 
     /// Burns up to `amount` of what backs `who`: of its stake first, then of what is unbonding.

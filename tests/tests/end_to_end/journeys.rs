@@ -4,6 +4,7 @@ use crate::{contribute, small_task, ROUND_LIMIT};
 use anyhow::{Context, Result};
 use gotong::{
     chain::{Call, ChainError, Inclusion},
+    cli::means::Prices,
     process::sibling,
 };
 use gotong_protocol::{
@@ -313,6 +314,77 @@ async fn a_reveal_that_is_late_keeps_its_author() -> Result<()> {
         .submissions(task, round)
         .await?;
     assert!(submissions.iter().all(|own| own.revealed.is_none()));
+    Ok(())
+}
+
+/// `gotong` keeps back what a contributor needs, but a wallet sends all away that is free. Then no fee can be paid, and the
+/// stake has its way out all the same: as far as a test can wait, since what it unstakes unbonds for a day here.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_sent_all_away_gets_its_stake_out() -> Result<()> {
+    let network = Network::start(&["One"]).await?;
+    let client = &network.client;
+    let (one, bob) = (key("One"), key("Bob").public_key().0);
+    let account = one.public_key().0;
+    let free = async || anyhow::Ok(client.best().await?.balance(&account).await?.free);
+    let send = async |call: &Call| client.submit(&one, call, Inclusion::Best).await;
+    let prices = Prices::at(&client.best().await?)?;
+    let known = (prices.contributor_stake, prices.attester_stake);
+    assert_eq!(known, (10 * UNIT, 100 * UNIT));
+    let known = (prices.commit_deposit, prices.dispute_bond);
+    assert_eq!(known, (UNIT, 10 * UNIT));
+
+    let before = free().await?;
+    for spends_too_much in [
+        "register --role=contributor --stake=99999",
+        "task open --name=test --budget=99899.5 --model=mlp:784,32,10 --cap=100 --shards=6 --shard-samples=200",
+    ] {
+        let told = network.refused("One", spends_too_much).await?;
+        assert!(told.contains("--force"), "{told}");
+    }
+    assert_eq!(free().await?, before);
+    network
+        .run("One", "register --role=contributor --stake=100")
+        .await?;
+    let told = network
+        .refused("One", "transfer --to=Bob --amount=99899")
+        .await?;
+    assert!(told.contains("--force"), "{told}");
+    network
+        .run("One", "transfer --to=Bob --amount=50000")
+        .await?;
+    network
+        .run("One", "transfer --to=Bob --amount=49898.5 --force")
+        .await?;
+
+    // As a wallet does. Two transfers of about the same amount have the same fee.
+    let before = free().await?;
+    send(&Call::transfer(bob, before / 2)).await?;
+    let fee = before - before / 2 - free().await?;
+    let all = free().await? - fee - prices.existential_deposit;
+    send(&Call::transfer(bob, all)).await?;
+    let left = free().await?;
+    assert_eq!(left, prices.existential_deposit);
+
+    // A refusal comes from the pool or, if that has not seen the last block yet, a block later.
+    let assert_refused = async |call: &Call| {
+        let refused = send(call).await;
+        assert!(
+            matches!(
+                &refused,
+                Err(ChainError::Rejected { .. } | ChainError::Dropped(_))
+            ),
+            "{refused:?}"
+        );
+    };
+    assert_refused(&Call::transfer(bob, 1)).await;
+    assert_refused(&Call::unstake(50 * UNIT)).await;
+    let unstaked = network.run("One", "unstake --amount=100").await?;
+    assert_eq!(unstaked["stake"], "0");
+    let unbonding = &unstaked["unbonding"]["amount"];
+    assert_eq!(*unbonding, (100 * UNIT).to_string());
+    assert_refused(&Call::unstake(100 * UNIT)).await;
+    assert_refused(&Call::withdraw()).await;
+    assert_eq!(free().await?, left);
     Ok(())
 }
 

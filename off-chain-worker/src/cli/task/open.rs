@@ -5,6 +5,7 @@ use crate::{
     cli::{
         data::Data,
         delta_terms::DeltaTerms,
+        means::{Force, Means, Prices, NO_ROLE},
         output::{q8, Amount},
         Globals,
     },
@@ -123,6 +124,8 @@ pub struct Open {
     doubt: u16,
     #[command(flatten)]
     deltas: DeltaTerms,
+    #[command(flatten)]
+    force: Force,
 }
 
 /// Where the samples of a round come from.
@@ -164,6 +167,10 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
         graph.parameters(),
         MAX_WEIGHT_BYTES / 2
     );
+    let now = client.best().await?;
+    let means = Means::of(&signer.public_key().0, &now).await?;
+    let on_hold = args.budget.0.saturating_add(bond(&args, means.prices()));
+    args.force.check(&means.taking(NO_ROLE), on_hold)?;
     // On disk before the chain knows of it.
     let (hold_out, next) = match args.hold_out {
         HoldOut::Sealed => seal(&args, &exam, globals)?,
@@ -194,6 +201,14 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
         )
     });
     Ok(())
+}
+
+/// What goes on hold besides the budget, in planck: not to publish a shard must not be cheaper than to pay for a round.
+fn bond(args: &Open, prices: &Prices) -> u128 {
+    match args.hold_out {
+        HoldOut::Sealed => prices.task_bond.max(args.cap.0),
+        HoldOut::Drawn => prices.task_bond,
+    }
 }
 
 /// Two bytes a parameter, little endian.

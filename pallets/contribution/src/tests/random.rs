@@ -1,7 +1,8 @@
 //! Random calls by many accounts; every invariant holds after each.
 
 use super::lab::*;
-use crate::{mock::*, rounds::Round, Event, Rounds, SlashReason, Submissions};
+use crate::{mock::*, rounds::Round, Call, Event, Rounds, SlashReason, Submissions};
+use frame_support::{dispatch::CheckIfFeeless, traits::UnfilteredDispatchable};
 use gotong_protocol::{
     view::RewardState, ClaimItem, Court, Outcome, Phase, Roles, RoundId, TaskId, TaskState,
 };
@@ -102,8 +103,8 @@ impl World {
             }
             Step::Offer(who, seats) => offer(&actor(who), seats),
             Step::AddStake(who, amount) => Contribution::add_stake(signed(&actor(who)), amount),
-            Step::Unstake(who, amount) => Contribution::unstake(signed(&actor(who)), amount),
-            Step::Withdraw(who) => Contribution::withdraw(signed(&actor(who))),
+            Step::Unstake(who, amount) => Self::leave(&actor(who), Call::unstake { amount }),
+            Step::Withdraw(who) => Self::leave(&actor(who), Call::withdraw {}),
             Step::Open(pool) => self.open(pool),
             Step::TopUp(task, amount) => {
                 Contribution::top_up(signed(&sponsor()), TaskId(task.into()), amount)
@@ -139,6 +140,15 @@ impl World {
             in_round => self.act_in_round(in_round),
         };
         self.learn();
+    }
+
+    /// What may be free succeeds, and may not be free a second time.
+    fn leave(who: &AccountId, call: Call<Test>) -> sp_runtime::DispatchResult {
+        let is_free = call.is_feeless(&signed(who));
+        let left = call.clone().dispatch_bypass_filter(signed(who));
+        assert!(left.is_ok() || !is_free, "{left:?}");
+        assert!(left.is_err() || !call.is_feeless(&signed(who)), "{call:?}");
+        left.map(|_| ()).map_err(|refused| refused.error)
     }
 
     fn act_in_round(&mut self, step: Step) -> sp_runtime::DispatchResult {

@@ -1,6 +1,8 @@
 use super::lab::*;
-use crate::{mock::*, Contributors, Error, Event, HoldReason, Registrations, SlashReason};
-use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
+use crate::{mock::*, Call, Contributors, Error, Event, HoldReason, Registrations, SlashReason};
+use frame_support::{
+    assert_noop, assert_ok, dispatch::CheckIfFeeless, traits::fungible::InspectHold,
+};
 use gotong_protocol::{Phase, Roles};
 
 fn staked(who: &AccountId) -> Balance {
@@ -97,6 +99,34 @@ fn unstaking_waits_and_then_frees() {
         assert_eq!(Balances::free_balance(&who), ENDOWMENT);
         assert!(!Registrations::<Test>::contains_key(&who));
         assert_ok!(Contribution::register(signed(&who), Roles::ATTESTER, 200));
+    });
+}
+
+#[test]
+fn only_the_way_out_may_be_free_and_only_once() {
+    ExtBuilder::default().build_and_execute(|| {
+        let who = contributor(0);
+        let unstake = |amount| Call::<Test>::unstake { amount }.is_feeless(&signed(&who));
+        let withdraw = || Call::<Test>::withdraw {}.is_feeless(&signed(&who));
+        assert!(!unstake(500) && !withdraw(), "not registered");
+        register(1, 0);
+        assert!(unstake(500) && !withdraw());
+        for refused in [0, 400, 401, 499, 501, Balance::MAX] {
+            assert!(!unstake(refused), "{refused}");
+        }
+        let other = signed(&contributor(1));
+        assert!(!Call::<Test>::unstake { amount: 500 }.is_feeless(&other));
+        assert!(!Call::<Test>::unstake { amount: 500 }.is_feeless(&RuntimeOrigin::root()));
+        assert!(!Call::<Test>::add_stake { amount: 1 }.is_feeless(&signed(&who)));
+
+        assert_ok!(Contribution::unstake(signed(&who), 500));
+        assert!(!unstake(500) && !unstake(1) && !withdraw());
+        run_blocks(UnbondingBlocks::get() - 1);
+        assert!(!withdraw(), "it is too early");
+        run_blocks(1);
+        assert!(withdraw() && !unstake(500));
+        assert_ok!(Contribution::withdraw(signed(&who)));
+        assert!(!unstake(500) && !withdraw(), "not registered any more");
     });
 }
 
