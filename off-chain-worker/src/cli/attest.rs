@@ -6,9 +6,9 @@ use gotong_protocol::{bounds, TaskId};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong attest --dev Charlie\n\n\
-                        Tests the device first, and refuses to attest from one that fails. Offers \
-                        seats on the chain, which are drawn, and offers none when it ends. Answers \
-                        audits, stands for its tables in disputes, and disputes those of others \
+                        Tests the device first, refuses to attest from one that fails, and checks it in \
+                        every round. Offers seats on the chain, which are drawn, and offers none when it \
+                        ends. Answers audits, stands for its tables in disputes, and disputes those of others \
                         that differ: keep some GTG free for bonds.")]
 pub struct Attest {
     /// Attest this task only

@@ -2,7 +2,10 @@
 
 use super::DeviceEvaluator;
 use gotong_scoring::{gradient::Differentiator, EvalError, Evaluator, Graph, Samples};
-use std::{fmt::Debug, ops::Range};
+use std::{
+    fmt::Debug,
+    ops::{BitXorAssign, Range},
+};
 
 /// Right, but for one bit of one word in the answers to some of its calls.
 #[derive(Debug)]
@@ -17,7 +20,7 @@ pub struct Flipping<E> {
 }
 
 /// The bit that is flipped.
-const BIT: u8 = 3;
+const BIT: u8 = 1 << 3;
 
 impl<E> Flipping<E> {
     /// Answers as `evaluator`, but for a word in the answers to the calls `wrong`: at the `place` that belongs to the number of
@@ -39,10 +42,12 @@ impl<E> Flipping<E> {
     }
 }
 
-/// The word at `place`, counted around.
-fn word<T>(words: &mut [T], place: usize) -> Option<&mut T> {
-    let at = place.checked_rem(words.len())?;
-    words.get_mut(at)
+/// Flips a bit of the word at `place`, counted around.
+fn flip<T: BitXorAssign + From<u8>>(words: &mut [T], place: usize) {
+    let at = place.checked_rem(words.len());
+    if let Some(word) = at.and_then(|at| words.get_mut(at)) {
+        *word ^= T::from(BIT);
+    }
 }
 
 impl<E: Evaluator> Evaluator for Flipping<E> {
@@ -54,8 +59,8 @@ impl<E: Evaluator> Evaluator for Flipping<E> {
     ) -> Result<Vec<u32>, EvalError> {
         let place = self.wrong_place();
         let mut losses = self.evaluator.losses(graph, weights, samples)?;
-        if let Some(loss) = place.and_then(|place| word(&mut losses, place)) {
-            *loss ^= 1 << BIT;
+        if let Some(place) = place {
+            flip(&mut losses, place);
         }
         Ok(losses)
     }
@@ -76,9 +81,7 @@ impl<E: Differentiator> Differentiator for Flipping<E> {
             None => see(group, gradient),
             Some(place) => {
                 let mut flipped = gradient.to_vec();
-                if let Some(value) = word(&mut flipped, place) {
-                    *value ^= 1 << BIT;
-                }
+                flip(&mut flipped, place);
                 see(group, &flipped);
             }
         };

@@ -61,7 +61,7 @@ pub enum SelfTestFailure {
         parameter: usize,
     },
     /// It could not evaluate.
-    #[error("{case}: {error}")]
+    #[error("{case}: {error}; evaluate without `--device`, on the processor")]
     Failed {
         /// The model.
         case: String,

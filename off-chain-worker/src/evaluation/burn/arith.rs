@@ -6,8 +6,6 @@ use gotong_scoring::{
     EvalError,
 };
 
-use super::failure::failure;
-
 /// The machine's tables, on the device.
 #[derive(Clone, Debug)]
 pub(super) struct Tables {
@@ -96,7 +94,7 @@ pub(super) fn int(values: Vec<i32>, device: &Device) -> Tensor<1, Int> {
 /// A device that fails.
 pub(super) fn read(values: Tensor<2, Int>) -> Result<Vec<i32>, EvalError> {
     let values = values.try_into_vec_as::<i32>();
-    values.map_err(|error| failure(error.to_string()))
+    values.map_err(|error| EvalError::Device(error.to_string()))
 }
 
 #[cfg(test)]

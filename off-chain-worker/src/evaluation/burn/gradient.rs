@@ -13,9 +13,7 @@ use super::{
     adjoint::{Adjoint, Backwards, Pulled, Sums},
     arith::read,
     batch::{Batch, Context},
-    check_labels,
-    failure::failure,
-    BurnEvaluator, PreparedOp,
+    check_labels, BurnEvaluator, PreparedOp,
 };
 use crate::evaluation::fast_cpu::add_contributions;
 use crate::panics::caught;
@@ -35,13 +33,13 @@ impl Differentiator for BurnEvaluator {
         evaluator::check(graph, weights, samples)?;
         check_groups(groups, samples.len())?;
         let evaluator: &Self = self;
-        let plan = caught(|| Plan::new(evaluator, graph, weights), failure)?;
+        let plan = caught(|| Plan::new(evaluator, graph, weights), EvalError::Device)?;
         let inputs = samples.inputs();
         for (number, group) in groups.iter().enumerate() {
             let pixels = &samples.pixels()[group.start * inputs..group.end * inputs];
             let labels = &samples.labels()[group.clone()];
             check_labels(graph, labels)?;
-            let gradient = caught(|| plan.gradient(pixels, labels), failure)?;
+            let gradient = caught(|| plan.gradient(pixels, labels), EvalError::Device)?;
             see(number, &gradient);
         }
         Ok(())

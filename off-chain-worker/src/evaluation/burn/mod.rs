@@ -14,7 +14,6 @@ mod arith;
 mod attention;
 mod batch;
 mod embed;
-mod failure;
 mod gradient;
 mod image;
 mod linear;
@@ -31,7 +30,6 @@ use super::{DeviceEvaluator, Traced};
 use crate::panics::caught;
 use arith::{read, Tables};
 use batch::{Batch, Context};
-use failure::failure;
 use prepared::PreparedOp;
 
 /// Most products in one f32 sum.
@@ -100,7 +98,10 @@ impl BurnEvaluator {
         each: impl FnMut(Batch) -> Result<(), EvalError>,
     ) -> Result<(), EvalError> {
         evaluator::check(graph, weights, samples)?;
-        caught(|| self.run(graph, weights, samples, each), failure)
+        caught(
+            || self.run(graph, weights, samples, each),
+            EvalError::Device,
+        )
     }
 
     /// As [`BurnEvaluator::batches`], for a graph, weights and samples that fit together.

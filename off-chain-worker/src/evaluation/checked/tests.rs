@@ -1,5 +1,6 @@
-use super::super::{lab::Lab, Flipping};
+use super::super::{lab::Lab, BurnEvaluator, Flipping};
 use super::*;
+use burn::tensor::Device;
 use gotong_scoring::Reference;
 use std::sync::atomic::AtomicUsize;
 
@@ -222,6 +223,16 @@ fn the_processor_answers_for_a_device_that_goes_on_failing() {
     // Then it was left alone.
     let counts = [&asked, &made_fewer].map(|count| count.load(Ordering::Relaxed));
     assert_eq!(counts, [ATTEMPTS as usize, 2]);
+}
+
+#[test]
+fn fewer_samples_at_once_give_the_same() {
+    let round = Round::new();
+    let mut burn = BurnEvaluator::new(&Device::flex());
+    // Down to one.
+    (0..32).for_each(|_| burn.take_fewer());
+    assert_eq!(round.losses(&mut burn), round.losses(&mut Reference));
+    assert_eq!(round.gradients(&mut burn), round.gradients(&mut Reference));
 }
 
 #[test]
