@@ -28,7 +28,7 @@ pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
     let daemon = Daemon::new(globals.signer()?, globals.dirs()?, scoring, task);
     let mut daemon = daemon.stalling(args.stall);
     Ok(drive(
-        &globals.node,
+        globals.nodes(),
         args.tipping.max_tip(),
         &mut daemon,
         &Stop::on_signals()?,

@@ -108,7 +108,7 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
                 "`--until-round` needs a single task, as in `--task 0`"
             );
             let mut daemon = ContributeAll::new(globals.signer()?, globals.dirs()?, args.plan()?);
-            Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
+            Ok(drive(globals.nodes(), NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
         }
         Tasks::One(task) => {
             let view = globals.client().await?.best().await?.task(task).await?;
@@ -124,7 +124,7 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
                 plan.keep_permille(&graph),
                 args.until_round.map(RoundId),
             );
-            Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
+            Ok(drive(globals.nodes(), NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
         }
     }
 }

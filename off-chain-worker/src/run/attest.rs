@@ -1,9 +1,9 @@
 //! The daemon of `gotong attest`.
 
 use super::{
-    inputs_digest, replica::ReplicaWorker, round_span, sponsor::random_hash, submit_once,
-    tasks::Tasks, Daemon, DisputeAgent, Replica, RunError, ScoredRound, ScorerOptions, Suspects,
-    WorkerDirs,
+    inputs_digest, replica::ReplicaWorker, round_span, second_node::agrees, sponsor::random_hash,
+    submit_once, tasks::Tasks, Daemon, DisputeAgent, Replica, RunError, ScoredRound, ScorerOptions,
+    Suspects, WorkerDirs,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
@@ -53,6 +53,8 @@ struct Duty {
 const ENGINE: &str = "attester";
 /// Blocks to wait after a refusal, each of which costs a fee.
 const REFUSED_BLOCKS: u32 = 5;
+/// Blocks to wait for a second node, which may only be behind.
+const UNCONFIRMED_BLOCKS: u32 = 2;
 
 impl Attest {
     /// Attests every task that draws the account, or `only` one.
@@ -126,12 +128,21 @@ impl Attest {
         // In the rounds between seats it replays what ended, so that the next evaluation can start at once.
         let wanted = (seat.is_some() && round.phase != Phase::Ended).then_some((&round, inputs));
         let ready = opened.worker.ready(client, now, view, wanted).await;
+        if matches!(&ready, Ok(Some(replica)) if !replica.is_of(view)) {
+            tracing::error!(
+                "a node says something else of the task than one did before, so it is rebuilt"
+            );
+            drop(ready);
+            self.seats.remove(&view.id);
+            return Ok(());
+        }
         let own = match &ready {
             Ok(Some(replica)) => replica.known_score(&inputs),
             _ => None,
         };
         // What fails here may not keep it from its disputes, nor these from the rest.
-        let done = opened.duty.fulfil(client, &round, &snapshot, own).await;
+        let duty = &mut opened.duty;
+        let done = duty.fulfil(client, view, &round, &snapshot, own).await;
         let suspects = match own_state {
             _ if self.stalls => None,
             None => None,
@@ -178,6 +189,7 @@ impl Duty {
     async fn fulfil(
         &mut self,
         client: &Client,
+        view: &TaskView,
         of: &RoundView,
         now: &AttesterSnapshot,
         own: Option<Arc<ScoredRound>>,
@@ -202,19 +214,21 @@ impl Duty {
             return Ok(());
         }
         self.save()?;
-        match self.execute(client, of, own, command.clone()).await {
-            Err(RunError::Chain(error @ ChainError::Refused { .. })) => {
-                tracing::error!("{error}");
-                self.refused = Some((command, now.block.saturating_add(REFUSED_BLOCKS)));
-                Ok(())
-            }
-            done => done,
-        }
+        let done = self.execute(client, view, of, own, command.clone()).await;
+        let (error, wait) = match done {
+            Err(RunError::Chain(error @ ChainError::Refused { .. })) => (error, REFUSED_BLOCKS),
+            Err(RunError::Chain(error @ ChainError::Unconfirmed(_))) => (error, UNCONFIRMED_BLOCKS),
+            done => return done,
+        };
+        tracing::error!("{error}");
+        self.refused = Some((command, now.block.saturating_add(wait)));
+        Ok(())
     }
 
     async fn execute(
         &mut self,
         client: &Client,
+        view: &TaskView,
         of: &RoundView,
         own: Option<Arc<ScoredRound>>,
         command: AttesterCommand,
@@ -225,6 +239,10 @@ impl Duty {
             AttesterCommand::Evaluate { .. } => {}
             AttesterCommand::Commit { round, commitment } => {
                 let call = Call::commit_attestation(task, round, commitment);
+                let own = own.as_deref();
+                if !self.is_confirmed(client, view, of, own, &call).await? {
+                    return Ok(());
+                }
                 if let Some(receipt) = submit_once(client, &self.signer, &call).await? {
                     self.engine.on_committed(round, receipt.block);
                     self.save()?;
@@ -259,6 +277,31 @@ impl Duty {
             }
         }
         Ok(())
+    }
+
+    /// Whether the table may be committed to. Unless one node's word is enough, it has to be what this process has computed,
+    /// since what is on disk may be of a task that a node made up; and a second node has to say the same of the task and of
+    /// the round. What is revealed later is only what was committed, so that nobody need be asked again.
+    async fn is_confirmed(
+        &self,
+        client: &Client,
+        view: &TaskView,
+        of: &RoundView,
+        own: Option<&ScoredRound>,
+        call: &Call,
+    ) -> Result<bool, RunError> {
+        if !client.is_doubted() {
+            return Ok(true);
+        }
+        let is_kept =
+            |own: &&ScoredRound| self.engine.table(&own.inputs.digest) == Some(&own.summary);
+        let Some(own) = own.filter(is_kept) else {
+            return Ok(false);
+        };
+        let inputs = &own.inputs.digest;
+        let says_so = async |other: &Moment| agrees(other, view, of, inputs).await;
+        client.confirm(call, says_so).await?;
+        Ok(true)
     }
 
     fn account(&self) -> Account {

@@ -5,6 +5,7 @@ mod disputes;
 mod drawn;
 mod fields;
 mod journeys;
+mod nodes;
 mod pytorch;
 
 use anyhow::Result;

@@ -1,0 +1,90 @@
+//! Best blocks as they come. The stream asks the node for nothing but their headers: the state of the last finalized
+//! block, which a library would ask for first, is gone from a node that prunes when finality has stood still for long.
+
+use super::{nodes::LATE, ChainError, Client, Config, Moment};
+use codec::Encode;
+use futures::FutureExt;
+use std::sync::atomic::Ordering;
+use subxt::{
+    client::OnlineClient,
+    config::{
+        substrate::{BlakeTwo256, SubstrateHeader},
+        Hasher,
+    },
+    rpcs::client::RpcSubscription,
+    utils::H256,
+};
+
+/// The header of a block.
+type Header = SubstrateHeader<H256>;
+
+/// A stream of best blocks.
+pub struct Blocks {
+    client: Client,
+    heads: RpcSubscription<Header>,
+}
+
+impl Blocks {
+    /// Best blocks of the node of `client` from now on: the first one is there already.
+    pub(super) async fn of(client: Client) -> Result<Self, ChainError> {
+        let heads = client.rpc.chain_subscribe_new_heads().await?;
+        Ok(Self { client, heads })
+    }
+
+    /// The chain at the next best block; `None` when the connection has ended.
+    pub async fn next(&mut self) -> Option<Result<Moment, ChainError>> {
+        let head = self.head().await?;
+        Some(at(&self.client.api, head).await)
+    }
+
+    /// The chain at the newest best block that was not seen yet, past those that came while nobody
+    /// was waiting, and past those that do not know of the client's own transactions. `None` when
+    /// the connection has ended.
+    pub async fn latest(&mut self) -> Option<Result<Moment, ChainError>> {
+        loop {
+            let mut newest = self.head().await?;
+            while let Some(Some(newer)) = self.heads.next().now_or_never() {
+                newest = newer.map_err(ChainError::from);
+            }
+            let horizon = self.client.horizon.load(Ordering::Relaxed);
+            if newest
+                .as_ref()
+                .map_or(true, |head| head.number >= horizon.into())
+            {
+                return Some(at(&self.client.api, newest).await);
+            }
+        }
+    }
+
+    /// The next header. Where there are other nodes, one that shows no block for a long time is an error.
+    async fn head(&mut self) -> Option<Result<Header, ChainError>> {
+        let next = self.heads.next();
+        let next = match self.client.nodes.are_several() {
+            false => next.await,
+            true => match tokio::time::timeout(LATE, next).await {
+                Ok(next) => next,
+                Err(_) => {
+                    return Some(Err(ChainError::Silent {
+                        url: self.client.url().to_owned(),
+                        seconds: LATE.as_secs(),
+                    }))
+                }
+            },
+        };
+        Some(next?.map_err(ChainError::from))
+    }
+}
+
+async fn at(
+    api: &OnlineClient<Config>,
+    head: Result<Header, ChainError>,
+) -> Result<Moment, ChainError> {
+    let head = head?;
+    let block = api.at_block_hash_and_number(hash(&head), head.number);
+    Ok(Moment(block.await?))
+}
+
+/// The hash of the block, by the chain's own hash function.
+fn hash(head: &Header) -> H256 {
+    BlakeTwo256.hash(&head.encode())
+}
