@@ -15,7 +15,7 @@ const RPC_MESSAGE_MIB: &str = "32";
 const POOL_KIB: &str = "163840";
 
 /// So many connections are served at once, a worker's daemon being one. The SDK's 100 would not do for the workers of one task.
-/// Each may have the SDK's 1,024 subscriptions: a daemon has one for blocks, and one for each transaction under way.
+/// Each may have the SDK's 1,024 subscriptions: a daemon has one for blocks, and a few for the transaction under way.
 const RPC_CONNECTIONS: &str = "2048";
 
 /// The methods that are served, but for a development chain: not those that change the node, its keys and its peers. The SDK's

@@ -88,3 +88,75 @@ async fn at(
 fn hash(head: &Header) -> H256 {
     BlakeTwo256.hash(&head.encode())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Nodes;
+    use subxt::rpcs::{
+        client::{RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT},
+        Error, RpcClient, UserError,
+    };
+
+    /// Answers as a node does that has pruned the state of the last finalized block.
+    struct Pruned;
+
+    /// The header of its best block.
+    const HEAD: &str = r#"{
+        "parentHash": "0x0101010101010101010101010101010101010101010101010101010101010101",
+        "number": "0x10ff",
+        "stateRoot": "0x0202020202020202020202020202020202020202020202020202020202020202",
+        "extrinsicsRoot": "0x0303030303030303030303030303030303030303030303030303030303030303",
+        "digest": { "logs": [] }
+    }"#;
+
+    fn json(text: String) -> Result<Box<RawValue>, Error> {
+        RawValue::from_string(text).map_err(Error::Deserialization)
+    }
+
+    impl RpcClientT for Pruned {
+        fn request_raw<'a>(
+            &'a self,
+            method: &'a str,
+            _: Option<Box<RawValue>>,
+        ) -> RawRpcFuture<'a, Box<RawValue>> {
+            let answer = match method {
+                "chain_getBlockHash" | "chain_getFinalizedHead" => {
+                    json(format!("\"0x{}\"", "04".repeat(32)))
+                }
+                "chain_getHeader" => json(HEAD.into()),
+                _ => Err(Error::User(UserError {
+                    code: 4003,
+                    message: "State already discarded".into(),
+                    data: None,
+                })),
+            };
+            Box::pin(async { answer })
+        }
+
+        fn subscribe_raw<'a>(
+            &'a self,
+            subscription: &'a str,
+            _: Option<Box<RawValue>>,
+            _: &'a str,
+        ) -> RawRpcFuture<'a, RawRpcSubscription> {
+            assert_eq!(subscription, "chain_subscribeNewHeads");
+            let heads = futures::stream::iter([json(HEAD.into())]);
+            let subscribed = RawRpcSubscription {
+                stream: Box::pin(heads),
+                id: None,
+            };
+            Box::pin(async { Ok(subscribed) })
+        }
+    }
+
+    #[tokio::test]
+    async fn best_blocks_come_from_a_node_without_the_state_of_the_finalized_one() {
+        let nodes = Nodes::new(["ws://pruned".into()], None);
+        let client = Client::over(RpcClient::new(Pruned), "ws://pruned", nodes);
+        let mut blocks = client.await.unwrap().best_blocks().await.unwrap();
+        let head = blocks.head().await.unwrap().unwrap();
+        assert_eq!(head.number, 0x10ff);
+        assert!(blocks.head().await.is_none(), "the connection has ended");
+    }
+}

@@ -111,22 +111,22 @@ impl Client {
 
     /// Connects to one of the nodes.
     pub(super) async fn open(url: &str, nodes: Nodes) -> Result<Self, ChainError> {
-        let unreachable = |reason: String| ChainError::Unreachable {
-            url: url.to_owned(),
-            reason,
-        };
         let socket = WsClientBuilder::new()
             .max_request_size(LARGEST_MESSAGE_BYTES)
             .max_response_size(LARGEST_MESSAGE_BYTES)
             .request_timeout(REQUEST_TIMEOUT)
             .build(url)
             .await
-            .map_err(|error| unreachable(error.to_string()))?;
-        let rpc = RpcClient::new(socket);
+            .map_err(|error| ChainError::unreachable(url, &error))?;
+        Self::over(RpcClient::new(socket), url, nodes).await
+    }
+
+    /// The same over a connection that is there.
+    pub(super) async fn over(rpc: RpcClient, url: &str, nodes: Nodes) -> Result<Self, ChainError> {
         let backend = LegacyBackend::builder().build(rpc.clone());
         let api = OnlineClient::from_backend(Arc::new(backend))
             .await
-            .map_err(|error| unreachable(error.to_string()))?;
+            .map_err(|error| ChainError::unreachable(url, &error))?;
         Ok(Self {
             api,
             rpc: LegacyRpcMethods::new(rpc),

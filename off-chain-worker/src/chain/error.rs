@@ -159,6 +159,13 @@ impl ChainError {
         )
     }
 
+    pub(super) fn unreachable(url: &str, reason: &impl ToString) -> Self {
+        Self::Unreachable {
+            url: url.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+
     pub(super) fn incompatible(what: impl Into<String>) -> Self {
         Self::Incompatible(what.into())
     }
