@@ -4,7 +4,7 @@
 use super::{nodes::LATE, ChainError, Client, Config, Moment};
 use codec::Encode;
 use futures::FutureExt;
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 use subxt::{
     client::OnlineClient,
     config::{
@@ -22,13 +22,20 @@ type Header = SubstrateHeader<H256>;
 pub struct Blocks {
     client: Client,
     heads: RpcSubscription<Header>,
+    /// Longest wait for a block, where there are other nodes.
+    patience: Option<Duration>,
 }
 
 impl Blocks {
     /// Best blocks of the node of `client` from now on: the first one is there already.
     pub(super) async fn of(client: Client) -> Result<Self, ChainError> {
         let heads = client.rpc.chain_subscribe_new_heads().await?;
-        Ok(Self { client, heads })
+        let patience = client.nodes.are_several().then_some(LATE);
+        Ok(Self {
+            client,
+            heads,
+            patience,
+        })
     }
 
     /// The chain at the next best block; `None` when the connection has ended.
@@ -56,17 +63,17 @@ impl Blocks {
         }
     }
 
-    /// The next header. Where there are other nodes, one that shows no block for a long time is an error.
+    /// The next header; an error if it does not come in time.
     async fn head(&mut self) -> Option<Result<Header, ChainError>> {
         let next = self.heads.next();
-        let next = match self.client.nodes.are_several() {
-            false => next.await,
-            true => match tokio::time::timeout(LATE, next).await {
+        let next = match self.patience {
+            None => next.await,
+            Some(patience) => match tokio::time::timeout(patience, next).await {
                 Ok(next) => next,
                 Err(_) => {
                     return Some(Err(ChainError::Silent {
                         url: self.client.url().to_owned(),
-                        seconds: LATE.as_secs(),
+                        seconds: patience.as_secs(),
                     }))
                 }
             },
@@ -93,6 +100,7 @@ fn hash(head: &Header) -> H256 {
 mod tests {
     use super::*;
     use crate::chain::Nodes;
+    use futures::{stream::pending, StreamExt};
     use subxt::rpcs::{
         client::{RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT},
         Error, RpcClient, UserError,
@@ -141,7 +149,8 @@ mod tests {
             _: &'a str,
         ) -> RawRpcFuture<'a, RawRpcSubscription> {
             assert_eq!(subscription, "chain_subscribeNewHeads");
-            let heads = futures::stream::iter([json(HEAD.into())]);
+            // One block, and no more.
+            let heads = futures::stream::iter([json(HEAD.into())]).chain(pending());
             let subscribed = RawRpcSubscription {
                 stream: Box::pin(heads),
                 id: None,
@@ -150,13 +159,30 @@ mod tests {
         }
     }
 
+    async fn blocks(urls: &[&str]) -> Blocks {
+        let nodes = Nodes::new(urls.iter().map(|&url| url.to_owned()), None);
+        let client = Client::over(RpcClient::new(Pruned), urls[0], nodes);
+        client.await.unwrap().best_blocks().await.unwrap()
+    }
+
     #[tokio::test]
     async fn best_blocks_come_from_a_node_without_the_state_of_the_finalized_one() {
-        let nodes = Nodes::new(["ws://pruned".into()], None);
-        let client = Client::over(RpcClient::new(Pruned), "ws://pruned", nodes);
-        let mut blocks = client.await.unwrap().best_blocks().await.unwrap();
+        let mut blocks = blocks(&["ws://pruned"]).await;
         let head = blocks.head().await.unwrap().unwrap();
         assert_eq!(head.number, 0x10ff);
-        assert!(blocks.head().await.is_none(), "the connection has ended");
+        assert_eq!(blocks.patience, None, "there is no other node");
+    }
+
+    #[tokio::test]
+    async fn a_node_that_falls_silent_is_an_error_where_there_are_others() {
+        let mut blocks = blocks(&["ws://pruned", "ws://other"]).await;
+        assert_eq!(blocks.patience, Some(LATE));
+        blocks.patience = Some(Duration::from_millis(1));
+        assert!(matches!(blocks.head().await, Some(Ok(_))));
+        let silent = blocks.head().await;
+        assert!(
+            matches!(&silent, Some(Err(ChainError::Silent { url, .. })) if url == "ws://pruned"),
+            "{silent:?}"
+        );
     }
 }
