@@ -14,6 +14,17 @@ const RPC_MESSAGE_MIB: &str = "32";
 /// 64 MiB, and each is its sender's next transaction.
 const POOL_KIB: &str = "163840";
 
+/// So many connections are served at once, a worker's daemon being one. The SDK's 100 would not do for the workers of one task.
+/// Each may have the SDK's 1,024 subscriptions: a daemon has one for blocks, and a few for the transaction under way.
+const RPC_CONNECTIONS: &str = "2048";
+
+/// The methods that are served, but for a development chain: not those that change the node, its keys and its peers. The SDK's
+/// server tells browsers from which origins they may read its answers over HTTP, and does not look at the origin of a
+/// WebSocket. So any page in a browser on the node's machine can open one, and may do no harm by it.
+const RPC_METHODS: &str = "safe";
+/// The methods on a development chain: all, on the loopback interface.
+const RPC_METHODS_OF_DEV: &str = "auto";
+
 /// The arguments of `gotong-node`.
 #[derive(Debug, Parser)]
 pub struct Cli {
@@ -29,15 +40,26 @@ pub struct Cli {
 impl Cli {
     /// Parses the arguments of this process, with Gotong's defaults in place of the SDK's.
     pub fn parse_args() -> Self {
-        let command = Self::setup_command(Self::command())
+        let matches = Self::with_defaults().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    fn with_defaults() -> clap::Command {
+        Self::setup_command(Self::command())
             .mut_arg("rpc_max_request_size", |arg| {
                 arg.default_value(RPC_MESSAGE_MIB)
             })
             .mut_arg("rpc_max_response_size", |arg| {
                 arg.default_value(RPC_MESSAGE_MIB)
             })
-            .mut_arg("pool_kbytes", |arg| arg.default_value(POOL_KIB));
-        Self::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit())
+            .mut_arg("rpc_max_connections", |arg| {
+                arg.default_value(RPC_CONNECTIONS)
+            })
+            .mut_arg("rpc_methods", |arg| {
+                arg.default_value(RPC_METHODS)
+                    .default_value_if("dev", "true", RPC_METHODS_OF_DEV)
+            })
+            .mut_arg("pool_kbytes", |arg| arg.default_value(POOL_KIB))
     }
 }
 
@@ -123,5 +145,42 @@ impl SubstrateCli for Cli {
             "" | "local" => chain_spec::local()?,
             path => chain_spec::ChainSpec::from_json_file(path.into())?,
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sc_cli::RpcMethods;
+
+    fn parsed(line: &str) -> Cli {
+        let all = std::iter::once("gotong-node").chain(line.split_whitespace());
+        let matches = Cli::with_defaults().try_get_matches_from(all).unwrap();
+        Cli::from_arg_matches(&matches).unwrap()
+    }
+
+    #[test]
+    fn a_page_in_a_browser_can_change_nothing_but_on_a_development_chain() {
+        for (line, expected) in [
+            ("", RpcMethods::Safe),
+            ("--chain=dev --validator", RpcMethods::Safe),
+            ("--dev", RpcMethods::Auto),
+            ("--rpc-methods=unsafe", RpcMethods::Unsafe),
+            ("--dev --rpc-methods=safe", RpcMethods::Safe),
+        ] {
+            let methods = parsed(line).run.rpc_params.rpc_methods;
+            assert_eq!(methods, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn there_is_room_for_hundreds_of_workers() {
+        let run = parsed("").run;
+        assert_eq!(run.rpc_params.rpc_max_connections, 2048);
+        assert_eq!(run.rpc_params.rpc_max_subscriptions_per_connection, 1024);
+        assert_eq!(run.pool_config.pool_limit, 8192);
+        assert_eq!(run.pool_config.pool_kbytes, 160 << 10);
+        let few = parsed("--rpc-max-connections=7").run;
+        assert_eq!(few.rpc_params.rpc_max_connections, 7);
     }
 }

@@ -153,26 +153,34 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
     Some((hundredths()? + hundredths()?) as f64 / 100.0)
 }
 
-/// A development node with its own folder and port, which survives `kill` and `start`.
+/// A node with its own folder and ports, which survives `kill` and `start`.
 pub struct Node {
     running: Option<Running>,
     program: PathBuf,
     folder: PathBuf,
     logs: PathBuf,
     port: u16,
-    more: Vec<String>,
+    peer_port: u16,
+    arguments: Vec<String>,
 }
 
 impl Node {
     /// Starts a development chain that keeps its data in `folder` and its log in `logs`, with `more` arguments.
     pub fn start(folder: &Path, logs: &Path, more: &[&str]) -> Result<Self, ProcessError> {
+        Self::launch(folder, logs, &[&["--dev"][..], more].concat())
+    }
+
+    /// Starts a node that keeps its data in `folder` and its log in `logs`, on the chain that `arguments` name.
+    pub fn launch(folder: &Path, logs: &Path, arguments: &[&str]) -> Result<Self, ProcessError> {
+        let [port, peer_port] = free_ports()?;
         let mut node = Self {
-            more: more.iter().map(|&argument| argument.into()).collect(),
+            arguments: arguments.iter().map(|&one| one.into()).collect(),
             running: None,
             program: sibling("gotong-node")?,
             folder: folder.to_owned(),
             logs: logs.to_owned(),
-            port: free_port()?,
+            port,
+            peer_port,
         };
         node.restart()?;
         Ok(node)
@@ -182,14 +190,13 @@ impl Node {
     pub fn restart(&mut self) -> Result<(), ProcessError> {
         self.kill();
         let mut arguments = vec![
-            "--dev".into(),
             format!("--base-path={}", self.folder.join("chain").display()),
             format!("--rpc-port={}", self.port),
-            "--port=0".into(),
+            format!("--port={}", self.peer_port),
             "--no-prometheus".into(),
             "--no-telemetry".into(),
         ];
-        arguments.extend_from_slice(&self.more);
+        arguments.extend_from_slice(&self.arguments);
         let running = Running::start("node", &self.program, &arguments, &self.logs)?;
         self.running = Some(running);
         Ok(())
@@ -210,6 +217,11 @@ impl Node {
         format!("ws://127.0.0.1:{}", self.port)
     }
 
+    /// The port on which other nodes reach it.
+    pub fn peer_port(&self) -> u16 {
+        self.peer_port
+    }
+
     /// Waits until the node answers on its port, at most `limit`.
     pub async fn ready(&mut self, limit: Duration) -> Result<(), ProcessError> {
         let started = tokio::time::Instant::now();
@@ -224,9 +236,11 @@ impl Node {
     }
 }
 
-/// A port that was free a moment ago.
-fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+/// Two ports that were free a moment ago.
+fn free_ports() -> io::Result<[u16; 2]> {
+    let listen = || TcpListener::bind(("127.0.0.1", 0));
+    let (one, other) = (listen()?, listen()?);
+    Ok([one.local_addr()?.port(), other.local_addr()?.port()])
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod pace;
 mod pools;
 mod replica;
 mod residuals;
+mod second_node;
 mod sponsor;
 mod tasks;
 mod time_shares;
@@ -51,7 +52,7 @@ pub use volunteer::Capacity;
 pub use watch::Watch;
 
 use crate::{
-    chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment, Receipt},
+    chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment, Nodes, Receipt},
     evaluation::EvidenceError,
     keys::address,
     state::StateError,
@@ -111,10 +112,7 @@ impl RunError {
     /// Longest wait before trying again: short for a node that restarts, which costs nobody
     /// anything, longer for what the chain refuses, which costs a fee every time.
     fn longest_wait(&self) -> Duration {
-        let is_gone = matches!(
-            self,
-            Self::Chain(ChainError::Unreachable { .. } | ChainError::Disconnected(_))
-        );
+        let is_gone = matches!(self, Self::Chain(error) if error.is_gone());
         Duration::from_secs(if is_gone { 4 } else { 30 })
     }
 
@@ -122,7 +120,7 @@ impl RunError {
     fn is_fatal(&self) -> bool {
         match self {
             Self::Replica(error) => error.is_fatal(),
-            Self::Chain(ChainError::Incompatible(_)) => true,
+            Self::Chain(ChainError::Incompatible(_) | ChainError::OtherChain { .. }) => true,
             Self::Chain(_) | Self::Aborted(_) | Self::Harmful(_) => false,
             Self::Training(error) => {
                 !matches!(error, TrainingError::Stopped | TrainingError::Device(_))
@@ -156,10 +154,10 @@ fn round_span(task: TaskId, round: RoundId, account: &Account) -> Span {
 /// For daemons whose calls can wait.
 pub const NO_TIP: u128 = 0;
 
-/// Runs `daemon` until it is done, cannot go on, or is told to stop. For calls that blocks pass
-/// over it tips up to `max_tip` planck.
+/// Runs `daemon` until it is done, cannot go on, or is told to stop. What fails with one of the nodes is tried again with the
+/// next. For calls that blocks pass over it tips up to `max_tip` planck.
 pub async fn drive(
-    url: &str,
+    nodes: &Nodes,
     max_tip: u128,
     daemon: &mut impl Daemon,
     stop: &Stop,
@@ -168,13 +166,14 @@ pub async fn drive(
     loop {
         let ended = tokio::select! {
             () = stop.told() => return Ok(()),
-            ended = session(url, max_tip, daemon) => ended,
+            ended = session(nodes, max_tip, daemon) => ended,
         };
         let error = match ended {
             Ok(()) => return Ok(()),
             Err(error) if error.is_fatal() => return Err(error),
             Err(error) => error,
         };
+        nodes.pass_over();
         let delay = backoff.next(error.longest_wait());
         tracing::warn!("{error}; trying again in {delay:?}");
         tokio::select! {
@@ -184,9 +183,9 @@ pub async fn drive(
     }
 }
 
-async fn session(url: &str, max_tip: u128, daemon: &mut impl Daemon) -> Result<(), RunError> {
-    let client = Client::connect(url).await?.tipping(max_tip);
-    tracing::info!("connected to {url}");
+async fn session(nodes: &Nodes, max_tip: u128, daemon: &mut impl Daemon) -> Result<(), RunError> {
+    let client = nodes.connect().await?.tipping(max_tip);
+    tracing::info!("connected to {}", client.url());
     let mut blocks = client.best_blocks().await?;
     while let Some(now) = blocks.latest().await {
         if daemon.tick(&client, &now?).await?.is_break() {

@@ -21,6 +21,12 @@ use std::{
     str::FromStr,
     time::Duration,
 };
+pub use subxt::ext::jsonrpsee::core::client::Error as RequestError;
+use subxt::ext::jsonrpsee::{
+    core::client::ClientT,
+    rpc_params,
+    ws_client::{HeaderMap, HeaderValue, WsClientBuilder},
+};
 use subxt_signer::{sr25519, SecretUri};
 
 /// One token in planck.
@@ -89,8 +95,12 @@ impl Network {
     }
 
     fn arguments(&self, account: &str, rest: &str) -> Vec<String> {
+        self.arguments_at(&self.node.url(), account, rest)
+    }
+
+    fn arguments_at(&self, nodes: &str, account: &str, rest: &str) -> Vec<String> {
         let mut all = vec![
-            format!("--node={}", self.node.url()),
+            format!("--node={nodes}"),
             format!("--dev={account}"),
             format!("--base-path={}", self.folder().join(account).display()),
             "--output=json".into(),
@@ -99,9 +109,9 @@ impl Network {
         all
     }
 
-    /// Runs `gotong` for `account` to its end.
-    async fn output(&self, account: &str, command: &str) -> Result<Output> {
-        let arguments = self.arguments(account, command);
+    /// Runs `gotong` for `account` to its end, with `nodes`, one after another with commas.
+    async fn output(&self, nodes: &str, account: &str, command: &str) -> Result<Output> {
+        let arguments = self.arguments_at(nodes, account, command);
         tokio::task::spawn_blocking(move || {
             anyhow::Ok(Command::new(sibling("gotong")?).args(arguments).output()?)
         })
@@ -110,7 +120,7 @@ impl Network {
 
     /// Runs `gotong` for `account` to its end, which has to be an error, and returns what it says.
     pub async fn refused(&self, account: &str, command: &str) -> Result<String> {
-        let output = self.output(account, command).await?;
+        let output = self.output(&self.node.url(), account, command).await?;
         ensure!(
             output.status.code() == Some(1),
             "`gotong {command}` ended with {}",
@@ -121,7 +131,17 @@ impl Network {
 
     /// Runs `gotong` for `account` to its end and returns what it printed as JSON.
     pub async fn run(&self, account: &str, command: &str) -> Result<serde_json::Value> {
-        let output = self.output(account, command).await?;
+        self.run_at(&self.node.url(), account, command).await
+    }
+
+    /// The same with `nodes`, one after another with commas.
+    pub async fn run_at(
+        &self,
+        nodes: &str,
+        account: &str,
+        command: &str,
+    ) -> Result<serde_json::Value> {
+        let output = self.output(nodes, account, command).await?;
         let out = String::from_utf8_lossy(&output.stdout).into_owned();
         ensure!(
             output.status.success(),
@@ -149,12 +169,46 @@ impl Network {
 
     /// Starts `gotong` for `account` as a daemon.
     pub fn daemon(&self, account: &str, command: &str) -> Result<Running> {
+        self.daemon_at(&self.node.url(), account, command)
+    }
+
+    /// The same with `nodes`, one after another with commas.
+    pub fn daemon_at(&self, nodes: &str, account: &str, command: &str) -> Result<Running> {
         Ok(Running::start(
             account,
             &sibling("gotong")?,
-            &self.arguments(account, command),
+            &self.arguments_at(nodes, account, command),
             self.folder(),
         )?)
+    }
+
+    /// Starts another node on the chain of the first, which makes no blocks; returns once it has come as far. It
+    /// keeps what it writes in the folder `name`.
+    pub async fn follower(&self, name: &str) -> Result<Node> {
+        let peer = request(&self.node.url(), "system_localPeerId").await?;
+        let port = self.node.peer_port();
+        let first = format!("--bootnodes=/ip4/127.0.0.1/tcp/{port}/p2p/{peer}");
+        let mut node = self.stranger(name, &["--chain=dev", "--no-mdns", &first])?;
+        let follower = connect(&mut node).await?;
+        let best = self.client.best().await?.block();
+        let wait = async {
+            let mut blocks = follower.best_blocks().await?;
+            while let Some(moment) = blocks.next().await {
+                if moment?.block() >= best {
+                    return Ok(());
+                }
+            }
+            bail!("the node closed the connection")
+        };
+        tokio::time::timeout(START_LIMIT, wait).await??;
+        Ok(node)
+    }
+
+    /// Starts a node with these arguments, which knows nothing of the first. It keeps what it writes in the folder `name`.
+    pub fn stranger(&self, name: &str, arguments: &[&str]) -> Result<Node> {
+        let folder = self.folder().join(name);
+        std::fs::create_dir(&folder)?;
+        Ok(Node::launch(&folder, &folder, arguments)?)
     }
 
     /// Registers everybody and opens a task of this size as `Sponsor`, with a seat for each attester.
@@ -286,9 +340,18 @@ impl Network {
     }
 }
 
-async fn connect(node: &mut Node) -> Result<Client> {
+/// Connects to a node once it answers.
+pub async fn connect(node: &mut Node) -> Result<Client> {
     node.ready(START_LIMIT).await?;
     Ok(Client::connect(&node.url()).await?)
+}
+
+/// What a node answers to a request without parameters, as a page in a browser would make it.
+pub async fn request(url: &str, method: &str) -> Result<String, RequestError> {
+    let mut headers = HeaderMap::new();
+    headers.insert("origin", HeaderValue::from_static("https://example.org"));
+    let client = WsClientBuilder::new().set_headers(headers).build(url);
+    client.await?.request(method, rpc_params![]).await
 }
 
 /// A round that settled on a claim; its gain may be 0.

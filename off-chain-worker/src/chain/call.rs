@@ -169,7 +169,8 @@ impl Call {
         )
     }
 
-    /// Calls that can be made only once: pallet, call, and the error that means that the account has already made it.
+    /// Calls that can be made only once: pallet, call, and the error that means that the account has already made it, and
+    /// nothing else.
     pub const ONCE: [(&'static str, &'static str, &'static str); 8] = [
         (PALLET, "register", "AlreadyRegistered"),
         (PALLET, "close_task", "AlreadyClosed"),
@@ -177,7 +178,7 @@ impl Call {
         (PALLET, "reveal", "AlreadyRevealed"),
         (PALLET, "publish_shard", "ShardAlreadyPublished"),
         (PALLET, "commit_attestation", "AlreadyAttested"),
-        (PALLET, "reveal_attestation", "AlreadyAttested"),
+        (PALLET, "reveal_attestation", "TableAlreadyRevealed"),
         (PALLET, "answer_audits", "AlreadyAudited"),
     ];
 
@@ -189,13 +190,17 @@ impl Call {
         Some(error)
     }
 
+    /// The call as it stands in a transaction.
+    pub(super) fn encoded(&self, metadata: &Metadata) -> Result<Vec<u8>, ChainError> {
+        let (pallet, name) = indices(metadata, self.pallet, self.name)?;
+        Ok([[pallet, name].as_slice(), self.arguments.0.as_slice()].concat())
+    }
+
     /// All of `calls` in one transaction, or none.
     pub fn batch(calls: &[Self], metadata: &Metadata) -> Result<Self, ChainError> {
         let mut arguments = Compact(calls.len() as u32).encode();
         for call in calls {
-            let (pallet, name) = indices(metadata, call.pallet, call.name)?;
-            arguments.extend([pallet, name]);
-            arguments.extend(&call.arguments.0);
+            arguments.extend(call.encoded(metadata)?);
         }
         Ok(Self {
             pallet: "Utility",
@@ -252,6 +257,13 @@ pub(super) fn indices(
 mod tests {
     use super::*;
     use gotong_scoring::share::Half;
+    use std::collections::HashSet;
+
+    #[test]
+    fn no_two_calls_share_the_error_that_says_that_they_are_done() {
+        let errors: HashSet<_> = Call::ONCE.iter().map(|(_, _, error)| error).collect();
+        assert_eq!(errors.len(), Call::ONCE.len());
+    }
 
     #[test]
     fn golden_bytes() {

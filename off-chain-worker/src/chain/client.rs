@@ -1,8 +1,8 @@
-//! The connection to a node: blocks as they come, transactions until they are in one.
+//! The connection to a node: questions, and transactions until they are in a block.
 
-use super::{body::Body, Call, ChainError, Config, Keypair, Moment};
+use super::{body::Body, Blocks, Call, ChainError, Config, Keypair, Moment, Nodes};
 use codec::Decode;
-use futures::{stream::SelectAll, FutureExt, StreamExt};
+use futures::{stream::SelectAll, StreamExt};
 use std::{
     sync::{
         atomic::{AtomicU32, Ordering},
@@ -57,12 +57,16 @@ mod code {
 /// fails, and one connects again.
 #[derive(Clone)]
 pub struct Client {
-    api: OnlineClient<Config>,
-    rpc: LegacyRpcMethods<RpcConfigFor<Config>>,
+    pub(super) api: OnlineClient<Config>,
+    pub(super) rpc: LegacyRpcMethods<RpcConfigFor<Config>>,
+    /// Where the node is.
+    url: Arc<str>,
+    /// This node and the others.
+    pub(super) nodes: Nodes,
     /// Most to tip for a transaction, in planck.
     max_tip: u128,
     /// Highest block that took one of this client's transactions.
-    horizon: Arc<AtomicU32>,
+    pub(super) horizon: Arc<AtomicU32>,
     /// Held from the choice of a nonce until the pool has it, so that calls can wait for their blocks side by side.
     signing: Arc<Mutex<()>>,
 }
@@ -102,67 +106,35 @@ impl Receipt {
     }
 }
 
-/// A stream of best blocks.
-pub struct Blocks {
-    stream: subxt::client::Blocks<Config>,
-    horizon: Arc<AtomicU32>,
-}
-
-impl Blocks {
-    /// The chain at the next best block; `None` when the connection has ended.
-    pub async fn next(&mut self) -> Option<Result<Moment, ChainError>> {
-        let block = self.stream.next().await?;
-        Some(at(block).await)
-    }
-
-    /// The chain at the newest best block that was not seen yet, past those that came while nobody
-    /// was waiting, and past those that do not know of the client's own transactions. `None` when
-    /// the connection has ended.
-    pub async fn latest(&mut self) -> Option<Result<Moment, ChainError>> {
-        loop {
-            let mut newest = self.stream.next().await?;
-            while let Some(Some(newer)) = self.stream.next().now_or_never() {
-                newest = newer;
-            }
-            let horizon = self.horizon.load(Ordering::Relaxed);
-            if newest
-                .as_ref()
-                .map_or(true, |block| block.number() >= horizon.into())
-            {
-                return Some(at(newest).await);
-            }
-        }
-    }
-}
-
-async fn at(
-    block: Result<subxt::client::Block<Config>, subxt::error::BlocksError>,
-) -> Result<Moment, ChainError> {
-    Ok(Moment(block?.at().await?))
-}
-
 impl Client {
-    /// Connects once.
+    /// Connects once, to the only node that there is.
     pub async fn connect(url: &str) -> Result<Self, ChainError> {
-        let unreachable = |reason: String| ChainError::Unreachable {
-            url: url.to_owned(),
-            reason,
-        };
+        Nodes::new([url.to_owned()], None).connect().await
+    }
+
+    /// Connects to one of the nodes.
+    pub(super) async fn open(url: &str, nodes: Nodes) -> Result<Self, ChainError> {
         let socket = WsClientBuilder::new()
             .max_request_size(LARGEST_MESSAGE_BYTES)
             .max_response_size(LARGEST_MESSAGE_BYTES)
             .request_timeout(REQUEST_TIMEOUT)
             .build(url)
             .await
-            .map_err(|error| unreachable(error.to_string()))?;
-        let rpc = RpcClient::new(socket);
+            .map_err(|error| ChainError::unreachable(url, &error))?;
+        Self::over(RpcClient::new(socket), url, nodes).await
+    }
+
+    /// The same over a connection that is there.
+    pub(super) async fn over(rpc: RpcClient, url: &str, nodes: Nodes) -> Result<Self, ChainError> {
         let backend = LegacyBackend::builder().build(rpc.clone());
         let api = OnlineClient::from_backend(Arc::new(backend))
             .await
-            .map_err(|error| unreachable(error.to_string()))?;
+            .map_err(|error| ChainError::unreachable(url, &error))?;
         Ok(Self {
             api,
             rpc: LegacyRpcMethods::new(rpc),
+            url: url.into(),
+            nodes,
             max_tip: 0,
             horizon: Arc::default(),
             signing: Arc::default(),
@@ -173,6 +145,16 @@ impl Client {
     /// deadline waits for. By default nothing is tipped.
     pub fn tipping(self, max_tip: u128) -> Self {
         Self { max_tip, ..self }
+    }
+
+    /// Where the node is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Hash of the chain's first block.
+    pub fn genesis(&self) -> H256 {
+        self.api.genesis_hash()
     }
 
     /// Name and version of the node, and name of its chain.
@@ -193,17 +175,16 @@ impl Client {
         Ok(Moment(self.api.at_block(hash).await?))
     }
 
-    /// The chain at its last finalized block.
-    pub async fn finalized(&self) -> Result<Moment, ChainError> {
-        Ok(Moment(self.api.at_current_block().await?))
+    /// Number and hash of the last finalized block, whose state the node may have no more.
+    pub async fn finalized(&self) -> Result<(u64, H256), ChainError> {
+        let hash = self.rpc.chain_get_finalized_head().await?;
+        let header = self.rpc.chain_get_header(Some(hash)).await?;
+        Ok((header.map_or(0, |header| header.number), hash))
     }
 
     /// Best blocks from now on.
     pub async fn best_blocks(&self) -> Result<Blocks, ChainError> {
-        Ok(Blocks {
-            stream: self.api.stream_best_blocks().await?,
-            horizon: self.horizon.clone(),
-        })
+        Blocks::of(self.clone()).await
     }
 
     /// Hash of the best chain's block `number`, or of its head.
@@ -295,9 +276,7 @@ impl Client {
     /// that begins there would have expired before it is sent if finality lags far behind; then a recent block of the best
     /// chain.
     async fn anchor(&self, best: &Moment) -> Result<(u64, H256), ChainError> {
-        let finalized = self.rpc.chain_get_finalized_head().await?;
-        let header = self.rpc.chain_get_header(Some(finalized)).await?;
-        let number = header.map_or(0, |header| header.number);
+        let (number, finalized) = self.finalized().await?;
         let oldest = u64::from(best.block()).saturating_sub(ANCHOR_DEPTH);
         if number >= oldest {
             return Ok((number, finalized));
@@ -336,9 +315,9 @@ impl Client {
                 Err(error) => Err(self.rejected(error.into(), &account, nonce).await),
             }
         };
-        // The first block of a stream is there already.
-        let blocks = self.api.stream_best_blocks().await?.skip(1);
-        let mut waits = blocks.chunks(PATIENCE_BLOCKS);
+        // The first of them is there already.
+        let heads = self.rpc.chain_subscribe_new_heads().await?.skip(1);
+        let mut waits = heads.chunks(PATIENCE_BLOCKS);
         let mut tip = 0;
         let mut sent = SelectAll::new();
         sent.push(submit(tip).await?);

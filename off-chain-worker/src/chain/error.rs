@@ -1,6 +1,7 @@
 //! What can go wrong between this program and the chain.
 
 use super::Call;
+use gotong_protocol::Hash;
 use subxt::{
     error::{BackendError, DispatchError, ExtrinsicError, RpcError, TransactionEventsError},
     rpcs,
@@ -17,6 +18,53 @@ pub enum ChainError {
         /// What the connection said.
         reason: String,
     },
+    /// The node is not the one that is looked for.
+    #[error(
+        "the node at {url} is on another chain: the hash of its first block is 0x{}, not 0x{}",
+        hex::encode(.found), hex::encode(.expected)
+    )]
+    OtherChain {
+        /// Where the node is.
+        url: String,
+        /// The hash of its chain's first block.
+        found: Hash,
+        /// What that hash should be.
+        expected: Hash,
+    },
+    /// The node does not keep up with the chain, or the chain stands still.
+    #[error("the node at {url} is behind: its newest block is {seconds} seconds old")]
+    Behind {
+        /// Where the node is.
+        url: String,
+        /// Age of its newest block.
+        seconds: u64,
+    },
+    /// The node is connected and says nothing.
+    #[error("nothing new has come from the node at {url} for {seconds} seconds")]
+    Silent {
+        /// Where the node is.
+        url: String,
+        /// For how long.
+        seconds: u64,
+    },
+    /// No node can be used.
+    #[error("no node can be used: {}", listed(.0))]
+    NoNode(
+        /// Why not, of each.
+        Vec<ChainError>,
+    ),
+    /// A second node does not say what the first one says.
+    #[error("the node at {url} says something else, or does not know it yet")]
+    Contradicted {
+        /// Where the second node is.
+        url: String,
+    },
+    /// Stake or a bond would be at risk on the word of one node, and no other one confirms it.
+    #[error("no second node confirms what is signed, so nothing is sent: {}", listed(.0))]
+    Unconfirmed(
+        /// What came of each other node.
+        Vec<ChainError>,
+    ),
     /// The connection is gone.
     #[error("the connection to the node was lost: {0}")]
     Disconnected(String),
@@ -89,6 +137,35 @@ impl ChainError {
             .is_some_and(|name| self.is_refusal(name))
     }
 
+    /// That no node can be used, each for its reason.
+    pub(super) fn none_of(mut failures: Vec<Self>) -> Self {
+        match failures.pop() {
+            Some(only) if failures.is_empty() => only,
+            last => {
+                failures.extend(last);
+                Self::NoNode(failures)
+            }
+        }
+    }
+
+    /// Whether there is no connection to any node now.
+    pub fn is_gone(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable { .. }
+                | Self::Disconnected(_)
+                | Self::Silent { .. }
+                | Self::NoNode(_)
+        )
+    }
+
+    pub(super) fn unreachable(url: &str, reason: &impl ToString) -> Self {
+        Self::Unreachable {
+            url: url.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+
     pub(super) fn incompatible(what: impl Into<String>) -> Self {
         Self::Incompatible(what.into())
     }
@@ -129,7 +206,6 @@ macro_rules! from_subxt {
 from_subxt!(
     OnlineClientError,
     OnlineClientAtBlockError,
-    BlocksError,
     RuntimeApiError,
     StorageError,
     StorageValueError,
@@ -170,6 +246,11 @@ impl From<TransactionEventsError> for ChainError {
             other => subxt::Error::from(other).into(),
         }
     }
+}
+
+fn listed(errors: &[ChainError]) -> String {
+    let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    texts.join("; ")
 }
 
 /// The node's answer with what it adds to it, such as why a transaction is invalid.

@@ -1,16 +1,21 @@
 //! The chain as the worker sees it, through its live metadata only: [`Client`] submits calls and
-//! follows blocks, [`Moment`] asks questions at one block, [`Body`](body::Body) finds payloads in one.
+//! follows blocks, [`Moment`] asks questions at one block, [`Body`](body::Body) finds payloads in one. [`Nodes`] says whom to
+//! connect to.
 
+mod blocks;
 pub mod body;
 mod call;
 mod client;
 mod error;
 mod moment;
+mod nodes;
 
+pub use blocks::Blocks;
 pub use call::Call;
-pub use client::{Blocks, Client, Inclusion, Receipt};
+pub use client::{Client, Inclusion, Receipt};
 pub use error::ChainError;
 pub use moment::{Balance, Moment};
+pub use nodes::Nodes;
 
 /// The public key that an account is.
 pub type Account = [u8; 32];

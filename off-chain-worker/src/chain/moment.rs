@@ -57,6 +57,15 @@ impl Moment {
         u128::decode_all(&mut constant.value()).map_err(ChainError::undecodable(what()))
     }
 
+    /// When the block was made, in milliseconds since 1970; 0 for the first one.
+    pub(super) async fn time(&self) -> Result<u64, ChainError> {
+        let address = dynamic::storage::<(), u64>("Timestamp", "Now");
+        match self.0.storage().try_fetch(address, ()).await? {
+            Some(value) => Ok(value.decode()?),
+            None => Ok(0),
+        }
+    }
+
     /// The registration of `who`, if it has one.
     pub async fn stake(&self, who: &Account) -> Result<Option<StakeView>, ChainError> {
         self.view(PALLET, "stake", who).await

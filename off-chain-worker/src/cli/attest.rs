@@ -42,7 +42,7 @@ pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
     let max_tip = args.tipping.max_tip();
     let stop = Stop::on_signals()?;
     let daemon = daemon.stalling(args.stall);
-    Ok(daemon.run(&globals.node, max_tip, &stop).await?)
+    Ok(daemon.run(globals.nodes(), max_tip, &stop).await?)
 }
 
 fn speed(text: &str) -> Result<f64, String> {

@@ -38,7 +38,7 @@ pub async fn run(args: Challenge, globals: &Globals) -> anyhow::Result<()> {
     let report = |line: String| tracing::info!("{line}");
     let mut daemon = Daemon::new(signer, dirs, scoring, table, report);
     drive(
-        &globals.node,
+        globals.nodes(),
         args.tipping.max_tip(),
         &mut daemon,
         &Stop::on_signals()?,

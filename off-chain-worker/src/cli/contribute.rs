@@ -115,7 +115,7 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
             let (graph, data) = stock_model();
             test_device(&plan, graph, Arc::new(data)).await?;
             let mut daemon = ContributeAll::new(globals.signer()?, globals.dirs()?, plan);
-            Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
+            Ok(drive(globals.nodes(), NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
         }
         Tasks::One(task) => {
             let view = globals.client().await?.best().await?.task(task).await?;
@@ -133,7 +133,7 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
                 plan.keep_permille(&graph),
                 args.until_round.map(RoundId),
             );
-            Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
+            Ok(drive(globals.nodes(), NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
         }
     }
 }

@@ -128,13 +128,14 @@ impl Finding {
 async fn node(globals: &Globals) -> anyhow::Result<String> {
     let client = globals.client().await?;
     let (version, chain) = client.node_version().await?;
-    let (best, finalized) = (client.best().await?, client.finalized().await?);
+    let (best, (finalized, _)) = (client.best().await?, client.finalized().await?);
     // What the worker needs of the runtime is there.
     client.body(best.block()).await?;
     Ok(format!(
-        "{version}, chain \"{chain}\", best block {}, finalized {}",
+        "{version} at {}, chain \"{chain}\" that begins with {:?}, best block {}, finalized {finalized}",
+        client.url(),
+        client.genesis(),
         best.block(),
-        finalized.block()
     ))
 }
 

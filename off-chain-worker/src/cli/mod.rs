@@ -31,15 +31,16 @@ mod watch;
 mod weights;
 
 use crate::{
-    chain::{Account, Client, Keypair},
+    chain::{Account, ChainError, Client, Keypair, Nodes},
     keys::{self, Identity},
     run::WorkerDirs,
     state::Folder,
 };
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
+use gotong_protocol::Hash;
 use output::Format;
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::OnceLock};
 
 /// Improve open models together, and be paid for the improvement that was proved.
 #[derive(Parser)]
@@ -58,15 +59,30 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Globals {
-    /// The node to talk to
+    /// The node to talk to; several, again or with commas: the next is taken when one cannot be reached, is on another chain,
+    /// or is behind
     #[arg(
         long,
         global = true,
         env = "GOTONG_NODE",
         default_value = "ws://127.0.0.1:9944",
+        value_delimiter = ',',
         value_name = "URL"
     )]
-    pub node: String,
+    pub node: Vec<String>,
+    /// Hash of the chain's first block, as `gotong doctor` shows it: nodes of another chain are passed over [default: that of the
+    /// first node that answers]
+    #[arg(
+        long,
+        global = true,
+        env = "GOTONG_GENESIS",
+        value_parser = block_hash,
+        value_name = "HASH"
+    )]
+    pub genesis: Option<Hash>,
+    /// Of several nodes, believe one alone. Without this a second one has to confirm what tables and accusations follow from
+    #[arg(long, global = true)]
+    pub trust_nodes: bool,
     /// Who signs, and whose account is looked at.
     #[command(flatten)]
     pub identity: Identity,
@@ -80,14 +96,26 @@ pub struct Globals {
     /// How to print data
     #[arg(long, global = true, value_enum, default_value = "text")]
     pub output: Format,
+    /// What [`Self::nodes`] gave.
+    #[arg(skip)]
+    opened: OnceLock<Nodes>,
 }
 
 impl Globals {
-    /// Connects to the node.
+    /// The nodes to talk to: the same ones, and on the same chain, for all of the program.
+    pub fn nodes(&self) -> &Nodes {
+        self.opened
+            .get_or_init(|| Nodes::new(self.node.clone(), self.genesis).trusted(self.trust_nodes))
+    }
+
+    /// Connects to a node.
     pub async fn client(&self) -> anyhow::Result<Client> {
         let advice =
             "is a node running? `gotong-node --dev` starts one; `--node URL` names another";
-        Client::connect(&self.node).await.context(advice)
+        match self.nodes().connect().await {
+            Err(error @ ChainError::Unreachable { .. }) => Err(error).context(advice),
+            connected => Ok(connected?),
+        }
     }
 
     /// The key that signs; an error if no option names one.
@@ -121,6 +149,13 @@ impl Globals {
     pub fn dirs(&self) -> anyhow::Result<WorkerDirs> {
         Ok(WorkerDirs::open(self.folder()?, self.pool_file.clone())?)
     }
+}
+
+/// A hash as `0x` and 64 hexadecimal digits.
+fn block_hash(text: &str) -> Result<Hash, hex::FromHexError> {
+    let mut hash = Hash::default();
+    hex::decode_to_slice(text.strip_prefix("0x").unwrap_or(text), &mut hash)?;
+    Ok(hash)
 }
 
 /// The subcommands.
@@ -339,6 +374,23 @@ mod tests {
             help.contains("--budget") && !help.contains("--pool <"),
             "{help}"
         );
+    }
+
+    #[test]
+    fn several_nodes_may_be_named() {
+        let hash = format!("0x{}", "07".repeat(32));
+        for line in [
+            "gotong rewards --node ws://a --node ws://b",
+            "gotong rewards --node ws://a,ws://b --trust-nodes",
+            &format!("gotong --node ws://a,ws://b --genesis {hash} rewards"),
+        ] {
+            let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+            assert_eq!(cli.globals.node, ["ws://a", "ws://b"], "{line}");
+            assert_eq!(cli.globals.trust_nodes, line.ends_with("--trust-nodes"));
+            let genesis = line.contains(&hash).then_some([7; 32]);
+            assert_eq!(cli.globals.genesis, genesis, "{line}");
+        }
+        assert!(!parses("gotong rewards --genesis 0x07"));
     }
 
     #[test]

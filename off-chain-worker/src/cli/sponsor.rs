@@ -14,5 +14,5 @@ pub struct Sponsor {
 
 pub async fn run(args: Sponsor, globals: &Globals) -> anyhow::Result<()> {
     let mut daemon = Sponsoring::new(globals.signer()?, globals.folder()?, TaskId(args.task));
-    Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
+    Ok(drive(globals.nodes(), NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
 }

@@ -64,5 +64,5 @@ pub async fn run(args: Submit, globals: &Globals) -> anyhow::Result<()> {
         args.kept.permille(&view.graph),
         None,
     );
-    Ok(drive(&globals.node, NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
+    Ok(drive(globals.nodes(), NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
 }

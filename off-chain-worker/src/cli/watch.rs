@@ -23,7 +23,7 @@ pub async fn run(args: Watch, globals: &Globals) -> anyhow::Result<()> {
     let task = args.task.map(TaskId);
     let mut daemon = Daemon::new(globals.signer()?, globals.dirs()?, scoring, task);
     Ok(drive(
-        &globals.node,
+        globals.nodes(),
         args.tipping.max_tip(),
         &mut daemon,
         &Stop::on_signals()?,

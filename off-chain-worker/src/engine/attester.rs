@@ -146,6 +146,13 @@ impl Attester {
         }
     }
 
+    /// The table that was computed from what has this digest.
+    pub fn table(&self, inputs: &Hash) -> Option<&TableSummary> {
+        let mut works = self.works.iter();
+        let found = works.find(|work| work.inputs == *inputs)?;
+        Some(&found.table)
+    }
+
     /// The round worked on.
     fn round(&self) -> Option<RoundId> {
         self.works.first().map(|work| work.round)
@@ -510,6 +517,9 @@ mod tests {
             panic!("not committed anew");
         };
         assert_eq!(commitment, engine.commitment(&engine.works[1]));
+        assert_eq!(engine.table(&[0; 32]), Some(&table(1)));
+        assert_eq!(engine.table(&[1; 32]), Some(&table(2)));
+        assert_eq!(engine.table(&[2; 32]), None);
     }
 
     #[test]

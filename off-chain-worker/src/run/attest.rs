@@ -4,6 +4,7 @@ use super::{
     drive, inputs_digest,
     replica::ReplicaWorker,
     round_span,
+    second_node::agrees,
     sponsor::random_hash,
     submit_once,
     tasks::Tasks,
@@ -12,7 +13,7 @@ use super::{
     WorkerDirs,
 };
 use crate::{
-    chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment},
+    chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment, Nodes},
     engine::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat},
     state::{Folder, Lock},
 };
@@ -69,6 +70,8 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(20);
 const STILL_OFFERED: &str = "seats are still offered, and one can be missed";
 /// Blocks to wait after a refusal, each of which costs a fee.
 const REFUSED_BLOCKS: u32 = 5;
+/// Blocks to wait for a second node, which may only be behind.
+const UNCONFIRMED_BLOCKS: u32 = 2;
 
 impl Attest {
     /// Attests every task that it can, or `only` one, as far as `capacity` goes.
@@ -94,10 +97,10 @@ impl Attest {
 
     /// Runs until it is done, cannot go on, or is told to stop. Then it offers no more seats, so that it is not drawn while it
     /// is away; those that it holds wait for it.
-    pub async fn run(mut self, url: &str, max_tip: u128, stop: &Stop) -> Result<(), RunError> {
-        drive(url, max_tip, &mut self, stop).await?;
+    pub async fn run(mut self, nodes: &Nodes, max_tip: u128, stop: &Stop) -> Result<(), RunError> {
+        drive(nodes, max_tip, &mut self, stop).await?;
         let left = async {
-            let client = Client::connect(url).await?.tipping(max_tip);
+            let client = nodes.connect().await?.tipping(max_tip);
             let best = client.best().await?;
             let held = match best.offer(&self.account).await? {
                 Some(offer) if offer.seats > 0 => offer.seats_held,
@@ -206,7 +209,7 @@ impl Attest {
 }
 
 impl Opened {
-    /// Does what is due in a task: its seat first, then the disputes.
+    /// Does what is due in a task: its seat first, then the disputes. Breaks if the task has to be opened anew.
     async fn look_at(
         &mut self,
         client: &Client,
@@ -214,7 +217,7 @@ impl Opened {
         view: &TaskView,
         round: &RoundView,
         suspects: Option<Suspects>,
-    ) -> Result<(), RunError> {
+    ) -> Result<ControlFlow<()>, RunError> {
         let own = |seat: &&SeatView| seat.account == self.duty.account();
         let seat = round.seats.iter().find(own);
         let seat = seat.filter(|_| round.has_samples()).map(seat_of);
@@ -231,17 +234,24 @@ impl Opened {
         // In the rounds between seats it replays what ended, so that the next evaluation can start at once.
         let wanted = (seat.is_some() && round.phase != Phase::Ended).then_some((round, inputs));
         let ready = self.worker.ready(client, now, view, wanted).await;
+        if matches!(&ready, Ok(Some(replica)) if !replica.is_of(view)) {
+            tracing::error!(
+                "a node says something else of the task than one did before, so it is rebuilt"
+            );
+            return Ok(ControlFlow::Break(()));
+        }
         let own = match &ready {
             Ok(Some(replica)) => replica.known_score(&inputs),
             _ => None,
         };
         // What fails here may not keep it from its disputes, nor these from the rest.
-        let done = self.duty.fulfil(client, round, &snapshot, own).await;
+        let duty = &mut self.duty;
+        let done = duty.fulfil(client, view, round, &snapshot, own).await;
         if let (Some(replica), Some(suspects)) = (ready?, suspects) {
             let agent = &mut self.agent;
             agent.attend(client, now, replica, round, suspects).await?;
         }
-        done
+        done.map(ControlFlow::Continue)
     }
 }
 
@@ -254,6 +264,7 @@ impl Duty {
     async fn fulfil(
         &mut self,
         client: &Client,
+        view: &TaskView,
         of: &RoundView,
         now: &AttesterSnapshot,
         own: Option<Arc<ScoredRound>>,
@@ -278,19 +289,21 @@ impl Duty {
             return Ok(());
         }
         self.save()?;
-        match self.execute(client, of, own, command.clone()).await {
-            Err(RunError::Chain(error @ ChainError::Refused { .. })) => {
-                tracing::error!("{error}");
-                self.refused = Some((command, now.block.saturating_add(REFUSED_BLOCKS)));
-                Ok(())
-            }
-            done => done,
-        }
+        let done = self.execute(client, view, of, own, command.clone()).await;
+        let (error, wait) = match done {
+            Err(RunError::Chain(error @ ChainError::Refused { .. })) => (error, REFUSED_BLOCKS),
+            Err(RunError::Chain(error @ ChainError::Unconfirmed(_))) => (error, UNCONFIRMED_BLOCKS),
+            done => return done,
+        };
+        tracing::error!("{error}");
+        self.refused = Some((command, now.block.saturating_add(wait)));
+        Ok(())
     }
 
     async fn execute(
         &mut self,
         client: &Client,
+        view: &TaskView,
         of: &RoundView,
         own: Option<Arc<ScoredRound>>,
         command: AttesterCommand,
@@ -301,6 +314,10 @@ impl Duty {
             AttesterCommand::Evaluate { .. } => {}
             AttesterCommand::Commit { round, commitment } => {
                 let call = Call::commit_attestation(task, round, commitment);
+                let own = own.as_deref();
+                if !self.is_confirmed(client, view, of, own, &call).await? {
+                    return Ok(());
+                }
                 if let Some(receipt) = submit_once(client, &self.signer, &call).await? {
                     self.engine.on_committed(round, receipt.block);
                     self.save()?;
@@ -335,6 +352,31 @@ impl Duty {
             }
         }
         Ok(())
+    }
+
+    /// Whether the table may be committed to. Unless one node's word is enough, it has to be what this process has computed,
+    /// since what is on disk may be of a task that a node made up; and a second node has to say the same of the task and of
+    /// the round. What is revealed later is only what was committed, so that nobody need be asked again.
+    async fn is_confirmed(
+        &self,
+        client: &Client,
+        view: &TaskView,
+        of: &RoundView,
+        own: Option<&ScoredRound>,
+        call: &Call,
+    ) -> Result<bool, RunError> {
+        if !client.is_doubted() {
+            return Ok(true);
+        }
+        let is_kept =
+            |own: &&ScoredRound| self.engine.table(&own.inputs.digest) == Some(&own.summary);
+        let Some(own) = own.filter(is_kept) else {
+            return Ok(false);
+        };
+        let inputs = &own.inputs.digest;
+        let says_so = async |other: &Moment| agrees(other, view, of, inputs).await;
+        client.confirm(call, says_so).await?;
+        Ok(true)
     }
 
     fn account(&self) -> Account {
@@ -412,7 +454,8 @@ impl Daemon for Attest {
                 (view.id, look.instrument(span.clone()).await)
             });
         for (task, looked) in join_all(looks).await {
-            if self.tasks.survive(task, looked)? {
+            let is_over = matches!(looked, Ok(ControlFlow::Break(())));
+            if self.tasks.survive(task, looked.map(drop))? || is_over {
                 self.seats.remove(&task);
             }
         }

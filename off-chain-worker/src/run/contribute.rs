@@ -349,6 +349,11 @@ impl Contribute {
                     Err(error) if error.is_refusal("DeltaOfAnother") => {
                         return self.lose(round, &error)
                     }
+                    Err(error) if error.is_refusal("RevealTooLate") => {
+                        self.lost = Some(round);
+                        tracing::warn!("{error}");
+                        return Ok(());
+                    }
                     sent => sent?,
                 };
                 match receipt {

@@ -1,6 +1,6 @@
 //! Plays an account's disputes, move by move.
 
-use super::{inputs_digest, Replica, RoundPlayer, RunError};
+use super::{inputs_digest, second_node::agrees, Replica, RoundPlayer, RunError};
 use crate::{
     chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment},
     engine::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute},
@@ -143,7 +143,16 @@ impl DisputeAgent {
             }
             self.send_all(client, moves, &mut hearing).await?;
             for (command, call) in accusations {
-                self.send(client, command, &call, &mut hearing).await?;
+                match self
+                    .confirm(client, now, replica, round, command, &call)
+                    .await
+                {
+                    Ok(()) => self.send(client, command, &call, &mut hearing).await?,
+                    Err(error @ ChainError::Unconfirmed(_)) => {
+                        hearing.refused.push((command, error));
+                    }
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
         computing.await?;
@@ -202,6 +211,40 @@ impl DisputeAgent {
             tables: stands.filter(is_suspect).collect(),
             disputes: disputes.iter().map(open_dispute).collect(),
         }
+    }
+
+    /// Fails unless a second node says the same of the round, and of the table that is to be doubted, or one node's word is
+    /// enough. An accusation that is wrong costs its bond. Moves are not held back, since who makes none loses.
+    async fn confirm(
+        &self,
+        client: &Client,
+        now: &Moment,
+        replica: &Replica,
+        round: &RoundView,
+        command: DisputerCommand,
+        call: &Call,
+    ) -> Result<(), ChainError> {
+        let DisputerCommand::Accuse { accused } = command else {
+            return Ok(());
+        };
+        if !client.is_doubted() {
+            return Ok(());
+        }
+        let task = now.task(self.task).await?;
+        let task = task.filter(|task| replica.is_of(task));
+        let task = task.ok_or_else(|| ChainError::Missing {
+            what: "the task that the table was computed for".into(),
+            block: now.block(),
+        })?;
+        let submissions = now.submissions(self.task, round.round).await?;
+        let inputs = inputs_digest(round, &submissions);
+        let table = table_of(round, &accused);
+        let says_so = async |other: &Moment| {
+            let found = other.round(self.task, round.round).await?;
+            let is_same = found.is_some_and(|found| table_of(&found, &accused) == table);
+            Ok::<_, ChainError>(is_same && agrees(other, &task, round, &inputs).await?)
+        };
+        client.confirm(call, says_so).await
     }
 
     /// Sends moves in one transaction, so that none waits for the others' blocks; one by one if the
@@ -278,8 +321,8 @@ impl DisputeAgent {
     fn tell(&self, command: DisputerCommand, error: &ChainError) {
         match command {
             DisputerCommand::Accuse { accused } => tracing::error!(
-                "{} stands for another table, and no dispute could be opened: {error}. A dispute \
-                 takes a bond out of the free balance of {}",
+                "{} stands for another table, and no dispute could be opened: {error}. (A dispute \
+                 takes a bond out of the free balance of {})",
                 address(&accused),
                 address(&self.account),
             ),
@@ -343,6 +386,12 @@ fn call(
             Some(Call::open_dispute(task, id, accused, accusation))
         }
     }
+}
+
+/// The root of the table that an account stands for.
+fn table_of(round: &RoundView, account: &Account) -> Option<Hash> {
+    let seat = round.seats.iter().find(|seat| seat.account == *account)?;
+    Some(seat.table.as_ref()?.root())
 }
 
 /// Whether tables can be disputed: the challenge begins when its audits are drawn. Until then none is open.

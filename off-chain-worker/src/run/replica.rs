@@ -37,7 +37,7 @@ use crate::{
 };
 use gotong_protocol::{
     view::{RoundView, SubmissionView, TaskView},
-    Graph, Hash, Outcome, Phase, RoundFacts, RoundId, ShareClaim, ShareTerms, TaskId,
+    Graph, Hash, Outcome, Phase, RoundFacts, RoundId, ShareClaim, TaskId, TaskTerms,
 };
 use gotong_scoring::{MasterWeights, MergedGain, ShareTable};
 use payloads::{first_weights, PayloadFetcher};
@@ -50,7 +50,7 @@ use store::{Differing, ReplicaStore};
 pub struct Replica {
     task: TaskId,
     graph: Graph,
-    terms: ShareTerms,
+    terms: TaskTerms,
     store: ReplicaStore,
     payloads: PayloadFetcher,
     scorer: RoundScorer,
@@ -79,10 +79,10 @@ impl Replica {
             Some(store) => store,
             None => ReplicaStore::create(folder, first_weights(client, now, task).await?)?,
         };
-        let (graph, terms) = (task.graph.clone(), task.terms.share);
+        let (graph, terms) = (task.graph.clone(), task.terms.clone());
         Ok(Self {
             task: task.id,
-            scorer: RoundScorer::new(graph.clone(), terms, ScorerOptions::default()),
+            scorer: RoundScorer::new(graph.clone(), terms.share, ScorerOptions::default()),
             graph,
             terms,
             store,
@@ -92,13 +92,18 @@ impl Replica {
 
     /// Scores rounds in this way.
     pub fn scored_by(self, options: ScorerOptions) -> Self {
-        let scorer = RoundScorer::new(self.graph.clone(), self.terms, options);
+        let scorer = RoundScorer::new(self.graph.clone(), self.terms.share, options);
         Self { scorer, ..self }
     }
 
     /// From now on `halt` ends what is computed.
     fn halted_by(&mut self, halt: Halt) {
         self.scorer.exact().halted_by(halt);
+    }
+
+    /// Whether it was opened for this task, whose terms and graph never change: if not, a node has made one of them up.
+    pub fn is_of(&self, task: &TaskView) -> bool {
+        (&self.terms, &self.graph) == (&task.terms, &task.graph)
     }
 
     /// The task's architecture.

@@ -140,12 +140,9 @@ impl Tasks {
 /// Whether all tasks fail: the connection is lost, or the chain is none that the worker fits.
 fn is_of_the_chain(error: &RunError) -> bool {
     match error {
-        RunError::Chain(error) | RunError::Replica(ReplicaError::Chain(error)) => matches!(
-            error,
-            ChainError::Unreachable { .. }
-                | ChainError::Disconnected(_)
-                | ChainError::Incompatible(_)
-        ),
+        RunError::Chain(error) | RunError::Replica(ReplicaError::Chain(error)) => {
+            error.is_gone() || matches!(error, ChainError::Incompatible(_))
+        }
         _ => false,
     }
 }

@@ -109,7 +109,7 @@ impl<T: Config> Attestation<T> {
         let (base_root, entrants) = (round.base_root, round.reveals);
         let seat = Self::seat_of(&mut round, &who)?;
         let commitment = seat.commitment.ok_or(Error::<T>::NoCommitment)?;
-        ensure!(seat.revealed.is_none(), Error::<T>::AlreadyAttested);
+        ensure!(seat.revealed.is_none(), Error::<T>::TableAlreadyRevealed);
         let (account, claim) = (who.clone().into(), table.claim(&base_root));
         ensure!(
             commitment == attestation_commitment(id, round_id, &account, &claim, &work_root, salt),

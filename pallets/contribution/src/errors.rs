@@ -101,7 +101,7 @@ mod errors {
         NoCommitment,
         /// What is revealed is not what this account committed to.
         CommitmentMismatch,
-        /// The account revealed this, in time or late.
+        /// The account revealed its delta in this round.
         AlreadyRevealed,
         /// The bytes are not the one encoding of a delta for this model.
         DeltaMalformed,
@@ -119,7 +119,7 @@ mod errors {
         ShardAlreadyPublished,
         /// The account holds no seat in this round.
         NotDrawn,
-        /// The attester did this in this round.
+        /// The attester committed in this round.
         AlreadyAttested,
         /// The table contradicts itself, the terms or the weights that the round started from.
         ClaimInconsistent,
@@ -165,6 +165,10 @@ mod errors {
         TermsDeltaInvalid,
         /// The delta is longer than the task takes.
         DeltaTooLong,
+        /// The attester revealed its table in this round.
+        TableAlreadyRevealed,
+        /// The delta is revealed too late to be scored, and the chain knows already that it is this account's.
+        RevealTooLate,
     }
 
     impl<T> From<TermsError> for Error<T> {

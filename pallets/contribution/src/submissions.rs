@@ -166,7 +166,7 @@ impl<T: Config> Submissions<T> {
         DeltaAuthors::<T>::insert(id, delta_hash, &who);
         if !Rounds::<T>::may_reveal(&task, &round) {
             // Everybody can read the bytes now, so they need an author all the same.
-            ensure!(author.is_none(), Error::<T>::AlreadyRevealed);
+            ensure!(author.is_none(), Error::<T>::RevealTooLate);
             Pallet::<T>::deposit_event(Event::RevealedLate {
                 task: id,
                 round: round_id,

@@ -6,6 +6,7 @@ mod disputes;
 mod drawn;
 mod fields;
 mod journeys;
+mod nodes;
 mod pytorch;
 
 use anyhow::Result;

@@ -140,7 +140,7 @@ fn only_the_drawn_attest_each_once_in_its_phase() {
         assert_ok!(reveal_attestation(&who, id, &score));
         assert_noop!(
             reveal_attestation(&who, id, &score),
-            Error::<Test>::AlreadyAttested
+            Error::<Test>::TableAlreadyRevealed
         );
     });
 }

@@ -407,7 +407,7 @@ fn what_is_revealed_late_keeps_its_author() {
             delta_hash: Delta::hash_of(&delta),
         };
         assert_eq!(events(), [told]);
-        assert_noop!(reveal(&late, id, &delta), Error::<Test>::AlreadyRevealed);
+        assert_noop!(reveal(&late, id, &delta), Error::<Test>::RevealTooLate);
         assert_eq!(submission(id, RoundId(0), &late).revealed, None);
         assert_eq!(ledger(id, &late).next, None);
         run_to_phase(id, Phase::AttestCommit);

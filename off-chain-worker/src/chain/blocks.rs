@@ -1,0 +1,188 @@
+//! Best blocks as they come. The stream asks the node for nothing but their headers: the state of the last finalized
+//! block, which a library would ask for first, is gone from a node that prunes when finality has stood still for long.
+
+use super::{nodes::LATE, ChainError, Client, Config, Moment};
+use codec::Encode;
+use futures::FutureExt;
+use std::{sync::atomic::Ordering, time::Duration};
+use subxt::{
+    client::OnlineClient,
+    config::{
+        substrate::{BlakeTwo256, SubstrateHeader},
+        Hasher,
+    },
+    rpcs::client::RpcSubscription,
+    utils::H256,
+};
+
+/// The header of a block.
+type Header = SubstrateHeader<H256>;
+
+/// A stream of best blocks.
+pub struct Blocks {
+    client: Client,
+    heads: RpcSubscription<Header>,
+    /// Longest wait for a block, where there are other nodes.
+    patience: Option<Duration>,
+}
+
+impl Blocks {
+    /// Best blocks of the node of `client` from now on: the first one is there already.
+    pub(super) async fn of(client: Client) -> Result<Self, ChainError> {
+        let heads = client.rpc.chain_subscribe_new_heads().await?;
+        let patience = client.nodes.are_several().then_some(LATE);
+        Ok(Self {
+            client,
+            heads,
+            patience,
+        })
+    }
+
+    /// The chain at the next best block; `None` when the connection has ended.
+    pub async fn next(&mut self) -> Option<Result<Moment, ChainError>> {
+        let head = self.head().await?;
+        Some(at(&self.client.api, head).await)
+    }
+
+    /// The chain at the newest best block that was not seen yet, past those that came while nobody
+    /// was waiting, and past those that do not know of the client's own transactions. `None` when
+    /// the connection has ended.
+    pub async fn latest(&mut self) -> Option<Result<Moment, ChainError>> {
+        loop {
+            let mut newest = self.head().await?;
+            while let Some(Some(newer)) = self.heads.next().now_or_never() {
+                newest = newer.map_err(ChainError::from);
+            }
+            let horizon = self.client.horizon.load(Ordering::Relaxed);
+            if newest
+                .as_ref()
+                .map_or(true, |head| head.number >= horizon.into())
+            {
+                return Some(at(&self.client.api, newest).await);
+            }
+        }
+    }
+
+    /// The next header; an error if it does not come in time.
+    async fn head(&mut self) -> Option<Result<Header, ChainError>> {
+        let next = self.heads.next();
+        let next = match self.patience {
+            None => next.await,
+            Some(patience) => match tokio::time::timeout(patience, next).await {
+                Ok(next) => next,
+                Err(_) => {
+                    return Some(Err(ChainError::Silent {
+                        url: self.client.url().to_owned(),
+                        seconds: patience.as_secs(),
+                    }))
+                }
+            },
+        };
+        Some(next?.map_err(ChainError::from))
+    }
+}
+
+async fn at(
+    api: &OnlineClient<Config>,
+    head: Result<Header, ChainError>,
+) -> Result<Moment, ChainError> {
+    let head = head?;
+    let block = api.at_block_hash_and_number(hash(&head), head.number);
+    Ok(Moment(block.await?))
+}
+
+/// The hash of the block, by the chain's own hash function.
+fn hash(head: &Header) -> H256 {
+    BlakeTwo256.hash(&head.encode())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain::Nodes;
+    use futures::{stream::pending, StreamExt};
+    use subxt::rpcs::{
+        client::{RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT},
+        Error, RpcClient, UserError,
+    };
+
+    /// Answers as a node does that has pruned the state of the last finalized block.
+    struct Pruned;
+
+    /// The header of its best block.
+    const HEAD: &str = r#"{
+        "parentHash": "0x0101010101010101010101010101010101010101010101010101010101010101",
+        "number": "0x10ff",
+        "stateRoot": "0x0202020202020202020202020202020202020202020202020202020202020202",
+        "extrinsicsRoot": "0x0303030303030303030303030303030303030303030303030303030303030303",
+        "digest": { "logs": [] }
+    }"#;
+
+    fn json(text: String) -> Result<Box<RawValue>, Error> {
+        RawValue::from_string(text).map_err(Error::Deserialization)
+    }
+
+    impl RpcClientT for Pruned {
+        fn request_raw<'a>(
+            &'a self,
+            method: &'a str,
+            _: Option<Box<RawValue>>,
+        ) -> RawRpcFuture<'a, Box<RawValue>> {
+            let answer = match method {
+                "chain_getBlockHash" | "chain_getFinalizedHead" => {
+                    json(format!("\"0x{}\"", "04".repeat(32)))
+                }
+                "chain_getHeader" => json(HEAD.into()),
+                _ => Err(Error::User(UserError {
+                    code: 4003,
+                    message: "State already discarded".into(),
+                    data: None,
+                })),
+            };
+            Box::pin(async { answer })
+        }
+
+        fn subscribe_raw<'a>(
+            &'a self,
+            subscription: &'a str,
+            _: Option<Box<RawValue>>,
+            _: &'a str,
+        ) -> RawRpcFuture<'a, RawRpcSubscription> {
+            assert_eq!(subscription, "chain_subscribeNewHeads");
+            // One block, and no more.
+            let heads = futures::stream::iter([json(HEAD.into())]).chain(pending());
+            let subscribed = RawRpcSubscription {
+                stream: Box::pin(heads),
+                id: None,
+            };
+            Box::pin(async { Ok(subscribed) })
+        }
+    }
+
+    async fn blocks(urls: &[&str]) -> Blocks {
+        let nodes = Nodes::new(urls.iter().map(|&url| url.to_owned()), None);
+        let client = Client::over(RpcClient::new(Pruned), urls[0], nodes);
+        client.await.unwrap().best_blocks().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn best_blocks_come_from_a_node_without_the_state_of_the_finalized_one() {
+        let mut blocks = blocks(&["ws://pruned"]).await;
+        let head = blocks.head().await.unwrap().unwrap();
+        assert_eq!(head.number, 0x10ff);
+        assert_eq!(blocks.patience, None, "there is no other node");
+    }
+
+    #[tokio::test]
+    async fn a_node_that_falls_silent_is_an_error_where_there_are_others() {
+        let mut blocks = blocks(&["ws://pruned", "ws://other"]).await;
+        assert_eq!(blocks.patience, Some(LATE));
+        blocks.patience = Some(Duration::from_millis(1));
+        assert!(matches!(blocks.head().await, Some(Ok(_))));
+        let silent = blocks.head().await;
+        assert!(
+            matches!(&silent, Some(Err(ChainError::Silent { url, .. })) if url == "ws://pruned"),
+            "{silent:?}"
+        );
+    }
+}

@@ -1,0 +1,178 @@
+//! Several nodes, and many workers on one.
+
+use super::{contribute, small_task, ROUND_LIMIT};
+use anyhow::{ensure, Context, Result};
+use gotong::chain::{ChainError, Client, Nodes};
+use gotong_protocol::{
+    view::{RoundView, SeatView},
+    Phase, RoundId, SeatState,
+};
+use gotong_tests::{assert_settled, connect, key, request, Network, RequestError};
+
+/// Nobody listens there.
+const DEAD: &str = "ws://127.0.0.1:1";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_node_is_taken_when_one_is_dead_behind_or_on_another_chain() -> Result<()> {
+    let mut network = Network::start(&["One"]).await?;
+    let own = network.node.url();
+    let mut other = network.stranger("other", &["--chain=local", "--no-mdns"])?;
+    let on_other = connect(&mut other).await?;
+    let other = other.url();
+
+    // A command that ends, for whom the chain is there or not.
+    let register = "register --role=contributor --stake=100";
+    network
+        .run_at(&format!("{DEAD},{own}"), "One", register)
+        .await?;
+    let genesis = network.client.genesis();
+    let pinned = format!("rewards --genesis={genesis:?}");
+    network
+        .run_at(&format!("{other},{own}"), "One", &pinned)
+        .await?;
+    let refused = network.run_at(&other, "One", &pinned).await;
+    let refused = refused.expect_err("on another chain").to_string();
+    ensure!(refused.contains("is on another chain"), "{refused}");
+
+    // The other node is still at its first block.
+    let first = on_other.genesis().0;
+    let behind = Nodes::new([other.clone(), DEAD.into()], None)
+        .connect()
+        .await?;
+    assert_eq!(behind.url(), other, "nobody else is there");
+    let nodes = Nodes::new([other.clone(), own.clone()], Some(first));
+    let taken = nodes.connect().await?;
+    assert_eq!(taken.url(), other, "the only one on the chain");
+
+    // The one that answers first tells the chain; with none of it left, the reasons are told one by one.
+    let nodes = Nodes::new([DEAD.into(), own.clone(), other.clone()], None);
+    assert_eq!(nodes.connect().await?.url(), own);
+    network.node.kill();
+    let Err(ChainError::NoNode(failures)) = nodes.connect().await else {
+        anyhow::bail!("connected to another chain");
+    };
+    assert!(
+        matches!(
+            &*failures,
+            [
+                ChainError::Unreachable { .. },
+                ChainError::OtherChain { .. },
+                ChainError::Unreachable { .. },
+            ]
+        ),
+        "{failures:?}"
+    );
+    Ok(())
+}
+
+/// Both attesters are told by their first node what the round is. The second node of one is on the same chain; that of the other
+/// has a chain of its own, as has a node that lies.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_is_committed_only_if_a_second_node_says_the_same_of_its_round() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith", "Judas"]).await?;
+    let own = network.node.url();
+    let follower = network.follower("follower").await?;
+    let mut stranger = network.stranger("stranger", &["--dev", "--no-mdns"])?;
+    let genesis = connect(&mut stranger).await?.genesis();
+    assert_eq!(genesis, network.client.genesis(), "only blocks differ");
+
+    let task = small_task(&network, &["One"], &["Judith", "Judas"], 1).await?;
+    let _workers = [
+        network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,
+        network.daemon("One", &contribute(task, "1/1"))?,
+        network.daemon_at(&format!("{own},{}", follower.url()), "Judith", "attest")?,
+        network.daemon_at(&format!("{own},{}", stranger.url()), "Judas", "attest")?,
+    ];
+    let round = network.ended(task, 0, 2 * ROUND_LIMIT).await?;
+    assert_settled(&round)?;
+    let (judith, judas) = (seat(&round, "Judith")?, seat(&round, "Judas")?);
+    assert_eq!(judith.state, SeatState::Sitting);
+    assert!(judith.claim.is_some());
+    assert!(!judas.committed, "{judas:?}");
+    Ok(())
+}
+
+fn seat<'a>(round: &'a RoundView, name: &str) -> Result<&'a SeatView> {
+    let account = key(name).public_key().0;
+    let mut seats = round.seats.iter();
+    let seat = seats.find(|seat| seat.account == account);
+    seat.with_context(|| format!("{name} has no seat"))
+}
+
+/// A daemon goes on when its node is gone, with what is under way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_goes_on_with_the_next_node() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
+    let own = network.node.url();
+    let mut follower = network.follower("follower").await?;
+    let task = small_task(&network, &["One"], &["Judith"], 1).await?;
+    let mut blocks = Client::connect(&follower.url())
+        .await?
+        .best_blocks()
+        .await?;
+    let mut is_there = false;
+    while !is_there {
+        let moment = blocks.next().await.context("the follower is there")??;
+        is_there = moment.task(task).await?.is_some();
+    }
+    let nodes = format!("{},{own}", follower.url());
+    let _workers = [
+        network.daemon_at(&nodes, "Sponsor", &format!("sponsor --task={}", task.0))?,
+        network.daemon_at(&nodes, "One", &contribute(task, "1/1"))?,
+        network.daemon_at(&nodes, "Judith", "attest --trust-nodes")?,
+    ];
+    network
+        .until(
+            "a commit through the follower",
+            ROUND_LIMIT,
+            async |moment| {
+                let round = moment.round(task, RoundId(0)).await?;
+                Ok(round.filter(|round| round.commits > 0 && round.phase <= Phase::Reveal))
+            },
+        )
+        .await?;
+    follower.kill();
+    let round = network.ended(task, 0, ROUND_LIMIT).await?;
+    assert_settled(&round)?;
+    assert_eq!((round.commits, round.reveals), (1, 1));
+    network.all_claimed(&round, ROUND_LIMIT).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_serves_150_workers_at_once() -> Result<()> {
+    let network = Network::start(&["One"]).await?;
+    let url = network.node.url();
+    let mut workers = Vec::new();
+    for number in 0..150 {
+        let client = Client::connect(&url).await;
+        let client = client.with_context(|| format!("worker {number}"))?;
+        let blocks = client.best_blocks().await?;
+        workers.push((client, blocks));
+    }
+    for (client, blocks) in &mut workers {
+        let moment = blocks.next().await.context("a block")??;
+        assert!(client.best().await?.block() >= moment.block());
+    }
+    Ok(())
+}
+
+/// A browser lets every page open a WebSocket to this machine, and the node's server does not look where it comes from.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_in_a_browser_cannot_change_a_node() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path();
+    let arguments = ["--chain=local", "--no-mdns"];
+    let mut node = gotong::process::Node::launch(path, path, &arguments)?;
+    connect(&mut node).await?;
+    assert_eq!(
+        request(&node.url(), "system_chain").await?,
+        "Gotong Local Testnet"
+    );
+    let changed = request(&node.url(), "author_rotateKeys").await;
+    assert!(
+        matches!(&changed, Err(RequestError::Call(_))),
+        "{changed:?}"
+    );
+    Ok(())
+}
