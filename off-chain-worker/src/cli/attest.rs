@@ -14,8 +14,9 @@ pub struct Attest {
     /// Attest this task only
     #[arg(long)]
     task: Option<u32>,
-    /// Most seats to hold at once, in all tasks together
-    #[arg(long, value_name = "N", default_value_t = Capacity::SEATS, value_parser = clap::value_parser!(u8).range(1..))]
+    /// Most seats to hold at once, in all tasks together; 0 fills those that
+    /// are held and takes no more
+    #[arg(long, value_name = "N", default_value_t = Capacity::SEATS)]
     seats: u8,
     /// Most work to take on at once: 1 is as much as any one task may ask for,
     /// and what a slow processor can do

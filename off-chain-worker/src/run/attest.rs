@@ -17,7 +17,7 @@ use crate::{
     engine::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat},
     state::{Folder, Lock},
 };
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use gotong_protocol::{
     bounds::AUDITS,
     view::{RoundView, SeatView, TaskView},
@@ -98,28 +98,27 @@ impl Attest {
     /// Runs until it is done, cannot go on, or is told to stop. Then it offers no more seats, so that it is not drawn while it
     /// is away; those that it holds wait for it.
     pub async fn run(mut self, nodes: &Nodes, max_tip: u128, stop: &Stop) -> Result<(), RunError> {
-        drive(nodes, max_tip, &mut self, stop).await?;
+        let done = drive(nodes, max_tip, &mut self, stop).await;
+        if !self.volunteer.has_offered() {
+            return done;
+        }
+        // An offer that is still on its way is taken back as well: the chain takes the two in order.
         let left = async {
             let client = nodes.connect().await?.tipping(max_tip);
-            let best = client.best().await?;
-            let held = match best.offer(&self.account).await? {
-                Some(offer) if offer.seats > 0 => offer.seats_held,
-                _ => return Ok(None),
-            };
             let call = Volunteer::leave();
             client.submit(&self.signer, &call, Inclusion::Best).await?;
-            Ok::<_, ChainError>(Some(held))
+            let offer = client.best().await?.offer(&self.account).await?;
+            Ok::<_, ChainError>(offer.map_or(0, |offer| offer.seats_held))
         };
         match tokio::time::timeout(LEAVE_TIMEOUT, left).await {
-            Ok(Ok(None)) => {}
-            Ok(Ok(Some(0))) => tracing::info!("no more seats are offered"),
-            Ok(Ok(Some(held))) => tracing::warn!(
-                "no more seats are offered; {held} are still held: start again in time to fill them"
+            Ok(Ok(0)) => tracing::info!("no more seats are offered"),
+            Ok(Ok(held)) => tracing::warn!(
+                "no more seats are offered; {held} are still held: `gotong attest --seats 0` fills them"
             ),
             Ok(Err(error)) => tracing::warn!("{STILL_OFFERED}: {error}"),
             Err(_) => tracing::warn!("{STILL_OFFERED}: the node does not answer"),
         }
-        Ok(())
+        done
     }
 
     /// Leaves disputes alone, its own too: for drills.
@@ -139,22 +138,6 @@ impl Attest {
         }
         self.was_checked = true;
         Ok(())
-    }
-
-    /// Offers on the chain what is not offered there. That it fails keeps nobody from the seats that it holds.
-    async fn offer(&mut self, client: &Client, now: &Moment, tasks: &[TaskView]) {
-        let offered = async {
-            let found = now.offer(&self.account).await?;
-            let due = self.volunteer.due(now.block(), found.as_ref(), tasks);
-            if let Some(call) = due.await? {
-                client.submit(&self.signer, &call, Inclusion::Best).await?;
-                tracing::info!("offered to attest");
-            }
-            Ok::<_, RunError>(())
-        };
-        if let Err(error) = offered.await {
-            tracing::error!("not offered to attest: {error}");
-        }
     }
 
     /// The round under way of a task in which the account has a seat, or had one since the daemon began.
@@ -205,6 +188,33 @@ impl Attest {
             agent,
             _lock: lock,
         })
+    }
+}
+
+/// Offers on the chain what is not offered there. That it fails keeps nobody from the seats that it holds.
+async fn offer(
+    volunteer: &mut Volunteer,
+    signer: &Keypair,
+    client: &Client,
+    now: &Moment,
+    views: &[TaskView],
+    tasks: &Tasks,
+) {
+    let is_listed = |task| tasks.is_listed(task);
+    let offered = async {
+        let found = now.offer(&signer.public_key().0).await?;
+        let due = volunteer.due(now.block(), found.as_ref(), views, is_listed);
+        let Some(call) = due.await else {
+            return Ok(());
+        };
+        let sent = client.submit(signer, &call, Inclusion::Best).await;
+        if matches!(sent, Ok(_) | Err(ChainError::Refused { .. })) {
+            volunteer.sent(now.block(), views, is_listed);
+        }
+        sent.map(|_| tracing::info!("offered to attest"))
+    };
+    if let Err(error) = offered.await {
+        tracing::error!("not offered to attest: {error}");
     }
 }
 
@@ -422,7 +432,6 @@ impl Daemon for Attest {
         }
         let views = self.tasks.live(now, &BTreeSet::new()).await?;
         self.seats.retain(|task, _| self.tasks.is_listed(*task));
-        self.offer(client, now, &views).await;
         let mut rounds = BTreeMap::new();
         for view in &views {
             if view.state.is_over() {
@@ -437,7 +446,9 @@ impl Daemon for Attest {
                 }
                 Ok(None) => {}
                 Err(error) => {
-                    self.tasks.survive(view.id, Err(error))?;
+                    if self.tasks.survive(view.id, Err(error))? {
+                        self.seats.remove(&view.id);
+                    }
                 }
             }
         }
@@ -453,7 +464,16 @@ impl Daemon for Attest {
                 let look = opened.look_at(client, now, view, round, *suspects);
                 (view.id, look.instrument(span.clone()).await)
             });
-        for (task, looked) in join_all(looks).await {
+        let offer = offer(
+            &mut self.volunteer,
+            &self.signer,
+            client,
+            now,
+            &views,
+            &self.tasks,
+        );
+        let (looked, ()) = join(join_all(looks), offer).await;
+        for (task, looked) in looked {
             let is_over = matches!(looked, Ok(ControlFlow::Break(())));
             if self.tasks.survive(task, looked.map(drop))? || is_over {
                 self.seats.remove(&task);

@@ -243,7 +243,7 @@ fn take(
     })
 }
 
-/// Rounds of `task` that are to be claimed, in order.
+/// The rounds that are to be claimed, in order.
 fn claimable_rounds(rewards: &[RewardView]) -> Vec<RoundId> {
     let mut rounds: Vec<RoundId> = rewards
         .iter()
@@ -372,9 +372,9 @@ mod tests {
     }
 
     #[test]
-    fn only_unclaimed_rounds_of_the_task_are_claimable_and_in_order() {
-        let reward = |task, round, kind, state| RewardView {
-            task: TaskId(task),
+    fn only_unclaimed_rounds_are_claimable_and_in_order() {
+        let reward = |round, kind, state| RewardView {
+            task: TaskId(1),
             round: RoundId(round),
             kind,
             state,
@@ -385,12 +385,11 @@ mod tests {
         };
         let claimed = RewardState::Claimed(Claimed::default());
         let rewards = [
-            reward(1, 4, RewardKind::Contributor, claimable),
-            reward(1, 0, RewardKind::Contributor, claimed),
-            reward(1, 1, RewardKind::Contributor, claimable),
-            reward(1, 2, RewardKind::Attester, RewardState::Nothing),
-            reward(1, 3, RewardKind::Contributor, RewardState::Pending),
-            reward(2, 1, RewardKind::Contributor, claimable),
+            reward(4, RewardKind::Contributor, claimable),
+            reward(0, RewardKind::Contributor, claimed),
+            reward(1, RewardKind::Contributor, claimable),
+            reward(2, RewardKind::Attester, RewardState::Nothing),
+            reward(3, RewardKind::Contributor, RewardState::Pending),
         ];
         let rounds = claimable_rounds(&rewards);
         assert_eq!(rounds, [RoundId(1), RoundId(4)]);

@@ -1,13 +1,14 @@
 //! What an attester offers, kept up to date on the chain.
 
-use super::{Pool, PoolError, Pools, RunError};
+use super::{Pool, PoolError, Pools};
 use crate::chain::Call;
 use gotong_protocol::{
     bounds,
     view::{OfferView, TaskView},
     TaskId,
 };
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
+use tokio::task::JoinHandle;
 
 /// How much an attester takes on at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,34 +43,55 @@ struct Offer {
 }
 
 impl Offer {
-    fn is(&self, found: &OfferView) -> bool {
+    fn call(&self) -> Call {
         let Capacity { seats, products } = self.capacity;
-        (found.seats, found.capacity, found.sealed) == (seats, products, self.sealed)
-            && found.tasks == self.tasks
+        Call::offer(seats, products, self.sealed, &self.tasks)
+    }
+
+    /// Whether the chain has it.
+    fn stands(&self, found: Option<&OfferView>) -> bool {
+        let Capacity { seats, products } = self.capacity;
+        match found {
+            None => seats == 0,
+            Some(found) if seats == 0 => found.seats == 0,
+            Some(found) => {
+                (found.seats, found.capacity, found.sealed) == (seats, products, self.sealed)
+                    && found.tasks == self.tasks
+            }
+        }
     }
 }
 
-/// Offers what the attester can do, and again when it changes. What others undo (a seat that was missed, a larger stake, another
+/// Offers what the attester can do, and again when that changes. What others undo (a seat that was missed, a larger stake, another
 /// program with the same account) is offered again after a while, which doubles.
 pub(super) struct Volunteer {
     capacity: Capacity,
     only: Option<TaskId>,
     pools: Pools,
-    /// Tasks whose samples are drawn: whether their pool is here.
-    has_pool: BTreeMap<TaskId, bool>,
+    /// Tasks whose samples are drawn: if their pool is here, what a round can pay attesters at most.
+    pooled: BTreeMap<TaskId, Option<u128>>,
+    /// The pool that is looked for.
+    search: Option<(TaskId, u128, JoinHandle<Result<(), PoolError>>)>,
     last: Option<Sent>,
 }
 
+/// What was sent last.
 struct Sent {
     offer: Offer,
-    /// The block from which it may be sent again.
-    again_at: u32,
+    at: u32,
+    /// Blocks to wait once it does not stand any more.
     wait: u32,
+    /// Block at which it was first seen to stand.
+    seen_at: Option<u32>,
+    /// Block at which it was first seen not to stand, after that.
+    undone_at: Option<u32>,
 }
 
 impl Volunteer {
     const FIRST_WAIT: u32 = 100;
     const LONGEST_WAIT: u32 = 10_000;
+    /// Least blocks from one offer to another one.
+    const CHANGE_WAIT: u32 = 10;
 
     /// Serves every task that it can, or `only` one.
     pub fn new(capacity: Capacity, only: Option<TaskId>, pools: Pools) -> Self {
@@ -77,27 +99,44 @@ impl Volunteer {
             capacity,
             only,
             pools,
-            has_pool: BTreeMap::new(),
+            pooled: BTreeMap::new(),
+            search: None,
             last: None,
         }
     }
 
-    /// The call that offers what is not offered yet, if it is time for it.
+    /// The call that makes the chain's offer what it should be, if it is time for it. `tasks` are those that could be asked for;
+    /// `is_listed` knows of those, too, that could not.
     pub async fn due(
         &mut self,
         block: u32,
         found: Option<&OfferView>,
         tasks: &[TaskView],
-    ) -> Result<Option<Call>, RunError> {
-        self.look_for_pools(tasks).await?;
-        let offer = self.offer(tasks);
-        if found.is_some_and(|found| offer.is(found)) || !self.may_send(&offer, block) {
-            return Ok(None);
-        }
-        let Capacity { seats, products } = offer.capacity;
-        let call = Call::offer(seats, products, offer.sealed, &offer.tasks);
-        self.sent(offer, block);
-        Ok(Some(call))
+        is_listed: impl Fn(TaskId) -> bool,
+    ) -> Option<Call> {
+        self.look_for_pools(tasks).await;
+        let offer = self.offer(tasks, is_listed);
+        let stands = offer.stands(found);
+        (!self.note(&offer, stands, block)).then(|| offer.call())
+    }
+
+    /// Notes that the call was made, with success or not.
+    pub fn sent(&mut self, block: u32, tasks: &[TaskView], is_listed: impl Fn(TaskId) -> bool) {
+        let offer = self.offer(tasks, is_listed);
+        let before = self.last.take().filter(|last| last.offer == offer);
+        let wait = before.map_or(Self::FIRST_WAIT, |last| last.next_wait(block));
+        self.last = Some(Sent {
+            offer,
+            at: block,
+            wait,
+            seen_at: None,
+            undone_at: None,
+        });
+    }
+
+    /// Whether anything was offered.
+    pub fn has_offered(&self) -> bool {
+        self.last.is_some()
     }
 
     /// Offers no more seats.
@@ -105,66 +144,105 @@ impl Volunteer {
         Call::offer(0, 0, false, &[])
     }
 
-    fn offer(&self, tasks: &[TaskView]) -> Offer {
-        let drawn = tasks.iter().map(|task| task.id);
-        let with_pool = drawn.filter(|id| self.has_pool.get(id) == Some(&true));
-        Offer {
-            capacity: self.capacity,
-            sealed: self.only.is_none(),
-            tasks: match self.only {
-                Some(task) => vec![task],
-                None => with_pool.take(bounds::MAX_OFFERED_TASKS as usize).collect(),
-            },
-        }
-    }
-
-    fn may_send(&self, offer: &Offer, block: u32) -> bool {
-        self.last
-            .as_ref()
-            .is_none_or(|last| last.offer != *offer || last.again_at <= block)
-    }
-
-    fn sent(&mut self, offer: Offer, block: u32) {
-        let before = self.last.as_ref().filter(|last| last.offer == offer);
-        let wait = before.map_or(Self::FIRST_WAIT, |last| {
-            last.wait.saturating_mul(2).min(Self::LONGEST_WAIT)
-        });
-        self.last = Some(Sent {
-            offer,
-            again_at: block.saturating_add(wait),
-            wait,
-        });
-    }
-
-    async fn look_for_pools(&mut self, tasks: &[TaskView]) -> Result<(), RunError> {
-        if self.only.is_some() {
-            return Ok(());
-        }
-        for task in tasks {
-            let record_bytes = task.graph.inputs.saturating_add(1);
-            let Some(pool) = Pool::of(&task.terms.hold_out, record_bytes) else {
-                continue;
-            };
-            if self.has_pool.contains_key(&task.id) {
-                continue;
+    fn offer(&self, tasks: &[TaskView], is_listed: impl Fn(TaskId) -> bool) -> Offer {
+        let is_here = |task: &TaskId| matches!(self.pooled.get(task), Some(Some(_)));
+        let named = match self.only {
+            Some(task) => {
+                let view = tasks.iter().find(|view| view.id == task);
+                let is_served = view.is_none_or(|view| {
+                    let is_sealed = view.terms.hold_out.is_sealed();
+                    !view.state.is_over() && (is_sealed || is_here(&task))
+                });
+                Vec::from_iter(is_served.then_some(task))
             }
-            // All of the file is read.
-            let pools = self.pools.clone();
-            let kept = tokio::task::spawn_blocking(move || pools.keep(&pool)).await?;
-            let is_here = match kept {
-                Ok(()) => true,
-                Err(error @ PoolError::Missing { .. }) => {
-                    tracing::warn!(task = %task.id, "not offered: {error}");
+            None => {
+                let pooled = self.pooled.iter();
+                let here = pooled.filter_map(|(task, worth)| Some((*task, (*worth)?)));
+                let mut best: Vec<_> = here.filter(|(task, _)| is_listed(*task)).collect();
+                best.sort_by_key(|(_, worth)| Reverse(*worth));
+                best.truncate(bounds::MAX_OFFERED_TASKS as usize);
+                let mut named: Vec<_> = best.into_iter().map(|(task, _)| task).collect();
+                named.sort_unstable();
+                named
+            }
+        };
+        let mut capacity = self.capacity;
+        if self.only.is_some() && named.is_empty() {
+            capacity.seats = 0;
+        }
+        Offer {
+            capacity,
+            sealed: self.only.is_none(),
+            tasks: named,
+        }
+    }
+
+    /// Notes whether the offer stands, and tells whether nothing is to be sent.
+    fn note(&mut self, offer: &Offer, stands: bool, block: u32) -> bool {
+        let last = self.last.as_mut().filter(|last| last.offer == *offer);
+        if stands {
+            if let Some(last) = last {
+                last.seen_at.get_or_insert(block);
+                last.undone_at = None;
+            }
+            return true;
+        }
+        match last {
+            Some(last) => block < *last.undone_at.get_or_insert(block) + last.wait,
+            None => {
+                let before = self.last.as_ref();
+                before.is_some_and(|before| block < before.at.saturating_add(Self::CHANGE_WAIT))
+            }
+        }
+    }
+
+    /// Looks for one pool after the other, in the background: all of a file is read.
+    async fn look_for_pools(&mut self, tasks: &[TaskView]) {
+        if let Some((task, worth, search)) =
+            self.search.take_if(|(.., search)| search.is_finished())
+        {
+            let is_here = match search.await {
+                Ok(Ok(())) => true,
+                Ok(Err(error)) => {
+                    tracing::warn!(%task, "not offered: {error}");
                     false
                 }
                 Err(error) => {
-                    tracing::error!(task = %task.id, "not offered: {error}");
-                    continue;
+                    tracing::error!(%task, "not offered: the search for its pool failed: {error}");
+                    false
                 }
             };
-            self.has_pool.insert(task.id, is_here);
+            self.pooled.insert(task, is_here.then_some(worth));
         }
-        Ok(())
+        if self.search.is_some() {
+            return;
+        }
+        let wanted = tasks.iter().find_map(|task| {
+            let is_served = self.only.is_none_or(|only| only == task.id);
+            let is_new = !self.pooled.contains_key(&task.id) && !task.state.is_over();
+            let record_bytes = task.graph.inputs.saturating_add(1);
+            let pool = Pool::of(&task.terms.hold_out, record_bytes)?;
+            (is_served && is_new).then_some((task, pool))
+        });
+        if let Some((task, pool)) = wanted {
+            let fee = u128::from(task.terms.attester_fee_permille);
+            let worth = task.terms.cap_per_round.saturating_mul(fee);
+            let pools = self.pools.clone();
+            let search = tokio::task::spawn_blocking(move || pools.keep(&pool));
+            self.search = Some((task.id, worth, search));
+        }
+    }
+}
+
+impl Sent {
+    /// How long to wait next time: as at first, if it stood for long.
+    fn next_wait(&self, block: u32) -> u32 {
+        let until = self.undone_at.unwrap_or(block);
+        let stood = self.seen_at.map_or(0, |seen| until.saturating_sub(seen));
+        match stood > Volunteer::LONGEST_WAIT {
+            true => Volunteer::FIRST_WAIT,
+            false => self.wait.saturating_mul(2).min(Volunteer::LONGEST_WAIT),
+        }
     }
 }
 
@@ -215,6 +293,17 @@ mod tests {
         }
     }
 
+    /// What is offered once all pools were looked for, which takes a while.
+    async fn settled(volunteer: &mut Volunteer, tasks: &[TaskView]) -> Option<Call> {
+        loop {
+            let due = volunteer.due(1, None, tasks, |_| true).await;
+            if volunteer.search.is_none() {
+                return due;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     #[tokio::test]
     async fn sealed_tasks_are_offered_and_those_whose_pool_is_here() {
         for (has_pool, named) in [(false, vec![]), (true, vec![TaskId(9)])] {
@@ -222,32 +311,67 @@ mod tests {
             let tasks = [views::task(), drawn_task()];
             let all = Capacity::default();
             let call = Call::offer(all.seats, all.products, true, &named);
-            let due = volunteer.due(1, None, &tasks).await.unwrap();
-            assert_eq!(due, Some(call));
+            assert_eq!(settled(&mut volunteer, &tasks).await, Some(call));
             let offered = found(all.seats, true, &named);
-            let again = volunteer.due(2, Some(&offered), &tasks).await.unwrap();
-            assert_eq!(again, None);
+            // A task that cannot be asked for just now is offered all the same.
+            let again = volunteer.due(2, Some(&offered), &tasks[..1], |_| true);
+            assert_eq!(again.await, None);
         }
     }
 
     #[tokio::test]
     async fn one_task_is_offered_and_nothing_else() {
-        let (_folder, mut volunteer) = volunteer(Some(TaskId(7)), false);
         let all = Capacity::default();
-        let call = Call::offer(all.seats, all.products, false, &[TaskId(7)]);
-        let due = volunteer.due(1, None, &[views::task()]).await.unwrap();
-        assert_eq!(due, Some(call));
+        for (task, has_pool, seats) in [
+            (views::task(), false, all.seats),
+            (drawn_task(), true, all.seats),
+            (drawn_task(), false, 0),
+        ] {
+            let (_folder, mut volunteer) = volunteer(Some(task.id), has_pool);
+            let tasks = [views::task(), task];
+            let due = settled(&mut volunteer, &tasks).await;
+            let call = Call::offer(seats, all.products, false, &[tasks[1].id]);
+            assert_eq!(due, (seats > 0).then_some(call));
+        }
     }
 
     #[tokio::test]
     async fn what_others_undo_is_offered_again_after_ever_longer_waits() {
         let (_folder, mut volunteer) = volunteer(None, false);
         let suspended = found(0, true, &[]);
+        let stands = found(Capacity::SEATS, true, &[]);
         let mut sent = vec![];
-        for block in 0..1_000 {
-            let due = volunteer.due(block, Some(&suspended), &[]).await.unwrap();
-            sent.extend(due.map(|_| block));
+        for block in 0..30_000 {
+            // After the first thousand blocks it stands for long, and is then undone again.
+            let is_undone = block < 1_000 || block >= 20_000;
+            let offer = if is_undone { &suspended } else { &stands };
+            let due = volunteer.due(block, Some(offer), &[], |_| true).await;
+            if due.is_some() {
+                volunteer.sent(block, &[], |_| true);
+                sent.push(block);
+            }
         }
-        assert_eq!(sent, [0, 100, 300, 700]);
+        assert_eq!(sent[..4], [0, 101, 302, 703]);
+        // Some blocks after it was seen undone, and not at once; then as at first.
+        assert_eq!(sent[4], 20_000 + 800);
+        assert_eq!(sent[5] - sent[4], 1 + Volunteer::FIRST_WAIT);
+    }
+
+    #[tokio::test]
+    async fn what_changes_often_is_not_sent_as_often() {
+        let (_folder, mut volunteer) = volunteer(None, true);
+        let tasks = [drawn_task()];
+        settled(&mut volunteer, &tasks).await.unwrap();
+        volunteer.sent(0, &tasks, |_| true);
+        let mut calls = 0;
+        for block in 1..=100 {
+            let is_there = |_| block % 2 == 0;
+            let due = volunteer.due(block, None, &tasks, is_there).await;
+            if due.is_some() {
+                volunteer.sent(block, &tasks, is_there);
+                calls += 1;
+            }
+        }
+        assert!((1..=10).contains(&calls), "{calls}");
     }
 }

@@ -178,7 +178,7 @@ impl<T: Config> Attestation<T> {
         task: &Task<T::AccountId>,
         round: &Round<T::AccountId>,
     ) -> CandidateList<T> {
-        let mut candidates = Offers::<T>::candidates(id, task);
+        let mut candidates = Offers::<T>::candidates(id, task, task.load(round.reveals));
         candidates.retain(|(who, _)| {
             *who != task.sponsor
                 && round.seats.iter().all(|seat| seat.account != *who)
@@ -197,6 +197,12 @@ impl<T: Config> Attestation<T> {
         candidates
     }
 
+    /// Begins a draw among these.
+    pub(crate) fn begin_draw(id: TaskId, candidates: CandidateList<T>) {
+        Offers::<T>::begin_draw(&candidates);
+        Candidates::<T>::insert(id, candidates);
+    }
+
     /// Draws attesters among those who were candidates when the draw began, by stake and without replacement: as many as
     /// the round lacks. Who has no room for a seat any more is passed over.
     pub(crate) fn draw(
@@ -205,13 +211,16 @@ impl<T: Config> Attestation<T> {
         round: &mut Round<T::AccountId>,
         seed: &Hash,
     ) {
-        let mut candidates = Candidates::<T>::take(id).into_inner();
+        let candidates = Candidates::<T>::take(id);
+        let mut left = candidates.clone().into_inner();
         let sitting = round.seats.iter().filter(|seat| seat.sits()).count();
         let lacking = usize::from(task.terms.seats).saturating_sub(sitting);
         // A round has room for so many in all.
         let room = (bounds::MAX_SEATS as usize).saturating_sub(round.seats.len());
-        let in_order = (0..).map_while(|number| draw_one(seed, number, &mut candidates));
-        let drawn = Offers::<T>::seat(id, task, in_order, lacking.min(room));
+        let in_order = (0..).map_while(|number| draw_one(seed, number, &mut left));
+        let load = task.load(round.reveals);
+        let count = lacking.min(room);
+        let drawn = Offers::<T>::end_draw(id, task, load, &candidates, in_order, count);
         let mut attesters = Vec::with_capacity(drawn.len());
         for (account, stake) in drawn {
             let seat = Seat {
@@ -269,7 +278,7 @@ impl<T: Config> Attestation<T> {
     pub(crate) fn end_round(task: &Task<T::AccountId>, round: &Round<T::AccountId>) {
         let sitting = round.seats.iter().filter(|seat| seat.sits());
         let accounts: Vec<_> = sitting.map(|seat| seat.account.clone()).collect();
-        Offers::<T>::rise(task, &accounts, false);
+        Offers::<T>::rise(&accounts, task.load(round.reveals), false);
     }
 
     /// Puts out the sitting seats of which `failed` is true, and slashes them; their offers end with it.
@@ -289,7 +298,7 @@ impl<T: Config> Attestation<T> {
                 }
             }
         }
-        Offers::<T>::rise(task, &left, slash > 0);
+        Offers::<T>::rise(&left, task.load(round.reveals), slash > 0);
     }
 
     /// The seat of `who`, if it was not put out and its stake not lost in another round.

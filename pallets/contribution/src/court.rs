@@ -107,7 +107,8 @@ impl<T: Config> Court<T::AccountId> for Pallet<T> {
             };
             seat.state = SeatState::Convicted;
             let (rewarded, burned) = Stakes::<T>::forfeit(accused, winner);
-            Offers::<T>::rise(task, core::slice::from_ref(accused), true);
+            let load = task.load(round.reveals);
+            Offers::<T>::rise(core::slice::from_ref(accused), load, true);
             Pallet::<T>::deposit_event(Event::Convicted {
                 task: id,
                 round: round_id,

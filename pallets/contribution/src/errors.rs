@@ -169,6 +169,8 @@ mod errors {
         TableAlreadyRevealed,
         /// The delta is revealed too late to be scored, and the chain knows already that it is this account's.
         RevealTooLate,
+        /// The offer serves nothing: it names no task, or has no capacity.
+        OfferEmpty,
     }
 
     impl<T> From<TermsError> for Error<T> {

@@ -1,13 +1,13 @@
 //! Offers: attesters volunteer, and hold no more seats than they offered.
 //!
-//! Only who offers is drawn. An offer names tasks, how many seats at once, and how much work they may be together; seats
+//! Only those who offer are drawn. An offer names tasks, how many seats at once, and how much work they may be together; seats
 //! that are held count against it until their round is over. Who misses a seat that others could fill is not drawn any more
-//! until it offers anew, so that its absence costs it one seat, and its task none after that. When the registry is full, an
-//! offer takes the place of the least stake that holds no seat.
+//! until it offers anew, so that its absence costs it the seats that it holds, and no more. When the registry is full, an
+//! offer takes the place of who has held no seat for a long time, or of the least stake that holds none.
 
 use crate::{
-    attestation::CandidateList, stakes::Stakes, tasks::Task, Attesters, Balance, Config, Error,
-    Event, Pallet,
+    attestation::CandidateList, rounds::now, stakes::Stakes, tasks::Task, Attesters, Balance,
+    Config, Error, Event, Pallet,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
@@ -57,11 +57,16 @@ pub struct Listed<AccountId> {
     pub offer: Offer,
     /// What it holds.
     pub held: Held,
+    /// Draws under way in which it may be drawn: until they are over nobody takes its place, or else who knows what they bring
+    /// could push out who is drawn.
+    pub candidacies: u32,
+    /// Time at which its last seat was over, or at which it was listed.
+    pub idle_since: u32,
 }
 
 impl<AccountId> Listed<AccountId> {
-    /// Whether it has room for a seat in a task that it serves.
-    fn takes(&self, id: TaskId, task: &Task<AccountId>) -> bool {
+    /// Whether it serves the task, and has room for a seat that asks for so much.
+    fn takes(&self, id: TaskId, task: &Task<AccountId>, load: u64) -> bool {
         let Offer {
             seats,
             capacity,
@@ -72,12 +77,17 @@ impl<AccountId> Listed<AccountId> {
         serves
             && self.stake >= task.terms.minimum_attester_stake
             && self.held.seats < u32::from(*seats)
-            && self.held.load.saturating_add(task.load) <= *capacity
+            && self.held.load.saturating_add(load) <= *capacity
     }
 
     /// Whether it is listed for nothing.
-    fn is_idle(&self) -> bool {
-        self.offer.seats == 0 && self.held.seats == 0
+    fn is_done(&self) -> bool {
+        self.offer.seats == 0 && self.is_free()
+    }
+
+    /// Whether nothing depends on it.
+    fn is_free(&self) -> bool {
+        self.held.seats == 0 && self.candidacies == 0
     }
 }
 
@@ -85,13 +95,18 @@ impl<AccountId> Listed<AccountId> {
 pub struct Offers<T>(PhantomData<T>);
 
 impl<T: Config> Offers<T> {
-    /// Lists `who` with `offer`, or takes it off once it holds no seat, if it offers none.
+    /// Lists `who` with `offer`; or takes it off, as soon as it holds no seat, if it offers none.
     pub(crate) fn make(who: T::AccountId, offer: Offer) -> DispatchResult {
         let registration = Stakes::<T>::get(&who)?;
         let is_drawn = offer.seats > 0;
         ensure!(
             !is_drawn || registration.attests::<T>(),
             Error::<T>::WrongRole
+        );
+        let serves = offer.sealed || !offer.tasks.is_empty();
+        ensure!(
+            !is_drawn || (serves && offer.capacity > 0),
+            Error::<T>::OfferEmpty
         );
         let (seats, capacity) = (offer.seats, offer.capacity);
         let displaced = Attesters::<T>::try_mutate(|registry| {
@@ -112,6 +127,8 @@ impl<T: Config> Offers<T> {
                 stake: registration.stake,
                 offer,
                 held: Held::default(),
+                candidacies: 0,
+                idle_since: now::<T>(),
             };
             registry
                 .try_insert(index, listed)
@@ -136,10 +153,10 @@ impl<T: Config> Offers<T> {
         registry.get(index).cloned()
     }
 
-    /// Those with room for a seat in the task, with their stake.
-    pub(crate) fn candidates(id: TaskId, task: &Task<T::AccountId>) -> CandidateList<T> {
+    /// Those with room for a seat of the task that asks for `load`, with their stake.
+    pub(crate) fn candidates(id: TaskId, task: &Task<T::AccountId>, load: u64) -> CandidateList<T> {
         let registry = Attesters::<T>::get().into_iter();
-        let with_room = registry.filter(|listed| listed.takes(id, task));
+        let with_room = registry.filter(|listed| listed.takes(id, task, load));
         // No more than are listed.
         BoundedVec::truncate_from(
             with_room
@@ -148,14 +165,23 @@ impl<T: Config> Offers<T> {
         )
     }
 
-    /// Gives seats of the task to the first `count` of `drawn` that still have room for one.
-    pub(crate) fn seat(
+    /// Keeps the places of the candidates of a draw that begins.
+    pub(crate) fn begin_draw(candidates: &CandidateList<T>) {
+        Self::change_all(candidates.iter().map(|(who, _)| who), |listed| {
+            listed.candidacies = listed.candidacies.saturating_add(1);
+        });
+    }
+
+    /// Ends the draw, and gives seats that ask for `load` to the first `count` of `drawn` that still have room for one.
+    pub(crate) fn end_draw(
         id: TaskId,
         task: &Task<T::AccountId>,
+        load: u64,
+        candidates: &CandidateList<T>,
         drawn: impl Iterator<Item = (T::AccountId, Balance)>,
         count: usize,
     ) -> Vec<(T::AccountId, Balance)> {
-        Attesters::<T>::mutate(|registry| {
+        let seated = Attesters::<T>::mutate(|registry| {
             let has_sat_down = |(who, _): &(T::AccountId, Balance)| {
                 let Ok(index) = Self::place(registry, who) else {
                     return false;
@@ -163,35 +189,31 @@ impl<T: Config> Offers<T> {
                 let Some(listed) = registry.get_mut(index) else {
                     return false;
                 };
-                let takes = listed.takes(id, task);
+                let takes = listed.takes(id, task, load);
                 if takes {
                     listed.held.seats = listed.held.seats.saturating_add(1);
-                    listed.held.load = listed.held.load.saturating_add(task.load);
+                    listed.held.load = listed.held.load.saturating_add(load);
                 }
                 takes
             };
             drawn.filter(has_sat_down).take(count).collect()
-        })
+        });
+        Self::change_all(candidates.iter().map(|(who, _)| who), |listed| {
+            listed.candidacies = listed.candidacies.saturating_sub(1);
+        });
+        seated
     }
 
-    /// Frees those who `left` seats of the task. With `is_absence` they are not drawn any more until they offer anew.
-    pub(crate) fn rise(task: &Task<T::AccountId>, left: &[T::AccountId], is_absence: bool) {
-        if left.is_empty() {
-            return;
-        }
-        Attesters::<T>::mutate(|registry| {
-            for who in left {
-                let Ok(index) = Self::place(registry, who) else {
-                    continue;
-                };
-                Self::change(registry, index, |listed| {
-                    listed.held.seats = listed.held.seats.saturating_sub(1);
-                    listed.held.load = listed.held.load.saturating_sub(task.load);
-                    if is_absence && listed.offer.seats > 0 {
-                        listed.offer.seats = 0;
-                        Pallet::<T>::deposit_event(Event::OfferSuspended { who: who.clone() });
-                    }
-                });
+    /// Frees those who `left` seats that asked for `load`. With `is_absence` they are not drawn any more until they offer anew.
+    pub(crate) fn rise(left: &[T::AccountId], load: u64, is_absence: bool) {
+        Self::change_all(left.iter(), |listed| {
+            listed.held.seats = listed.held.seats.saturating_sub(1);
+            listed.held.load = listed.held.load.saturating_sub(load);
+            listed.idle_since = now::<T>();
+            if is_absence && listed.offer.seats > 0 {
+                listed.offer.seats = 0;
+                let who = listed.account.clone();
+                Pallet::<T>::deposit_event(Event::OfferSuspended { who });
             }
         });
     }
@@ -223,19 +245,39 @@ impl<T: Config> Offers<T> {
     ) {
         if let Some(listed) = registry.get_mut(index) {
             change(listed);
-            if listed.is_idle() {
+            if listed.is_done() {
                 registry.remove(index);
             }
         }
     }
 
-    /// Takes out the least stake below `stake` that holds no seat.
+    /// Changes the entries of those of `accounts` that have one.
+    fn change_all<'a>(
+        accounts: impl Iterator<Item = &'a T::AccountId>,
+        mut change: impl FnMut(&mut Listed<T::AccountId>),
+    ) where
+        T::AccountId: 'a,
+    {
+        Attesters::<T>::mutate(|registry| {
+            for who in accounts {
+                if let Ok(index) = Self::place(registry, who) {
+                    Self::change(registry, index, &mut change);
+                }
+            }
+        });
+    }
+
+    /// Takes one out that nothing depends on: first of all the least stake of those who held no seat for as long as stake
+    /// unbonds, else the least below `stake`.
     fn displace(registry: &mut Registry<T>, stake: Balance) -> Result<T::AccountId, Error<T>> {
+        let lately = now::<T>().saturating_sub(T::UnbondingBlocks::get());
+        let is_lately = |listed: &Listed<T::AccountId>| listed.idle_since >= lately;
         let (index, _) = registry
             .iter()
             .enumerate()
-            .filter(|(_, listed)| listed.held.seats == 0 && listed.stake < stake)
-            .min_by_key(|(_, listed)| listed.stake)
+            .filter(|(_, listed)| listed.is_free())
+            .filter(|(_, listed)| !is_lately(listed) || listed.stake < stake)
+            .min_by_key(|(_, listed)| (is_lately(listed), listed.stake))
             .ok_or(Error::<T>::TooManyAttesters)?;
         Ok(registry.remove(index).account)
     }

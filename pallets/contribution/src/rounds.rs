@@ -12,8 +12,8 @@ use crate::{
     stakes::Stakes,
     submissions::Submissions,
     tasks::{Task, Tasks},
-    Candidates, Config, Contributors, Error, Event, Pallet, Registrations, Rounds as RoundMap,
-    Schedule, Tables, UnexpectedKind, WeightInfo,
+    Config, Contributors, Error, Event, Pallet, Registrations, Rounds as RoundMap, Schedule,
+    Tables, UnexpectedKind, WeightInfo,
 };
 use alloc::vec::Vec;
 use codec::Encode;
@@ -403,7 +403,8 @@ impl<T: Config> Rounds<T> {
                 let draws = matches!(phase, Phase::AttestCommit | Phase::Challenge);
                 round.draw = draws.then(Draw::default);
                 if phase == Phase::AttestCommit {
-                    Candidates::<T>::insert(id, Attestation::<T>::candidates(id, task, round));
+                    let candidates = Attestation::<T>::candidates(id, task, round);
+                    Attestation::<T>::begin_draw(id, candidates);
                 }
             }
             Transition::Redraw => {
@@ -414,7 +415,7 @@ impl<T: Config> Rounds<T> {
                     round.redraws = round.redraws.saturating_add(1);
                     Self::enter(id, task, round, Phase::AttestCommit, now);
                     round.draw = Some(Draw::default());
-                    Candidates::<T>::insert(id, candidates);
+                    Attestation::<T>::begin_draw(id, candidates);
                 }
             }
             Transition::RollOn => {

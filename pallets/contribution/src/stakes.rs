@@ -230,7 +230,7 @@ impl<T: Config> Stakes<T> {
 
     /// Stores `after` and keeps registry and count in step; an empty registration is removed.
     fn put(who: &T::AccountId, before: Option<&Registration>, after: Registration) {
-        if before.is_some_and(Registration::attests::<T>) {
+        if before.is_some_and(Registration::attests::<T>) || after.attests::<T>() {
             Offers::<T>::restake(who, after.attests::<T>().then_some(after.stake));
         }
         let contributed = before.is_some_and(Registration::contributes::<T>);

@@ -31,8 +31,8 @@ pub struct Task<AccountId> {
     pub record_bytes: u32,
     /// Classes of the model.
     pub classes: u32,
-    /// What scoring a round asks of an attester: [`TaskTerms::load`].
-    pub load: u64,
+    /// What the evaluation of a sample costs: [`Graph::cost`].
+    pub cost: u64,
     /// Merkle root of the weights that the next merge starts from.
     pub master_root: Hash,
     /// Block in which it was opened.
@@ -46,6 +46,11 @@ pub struct Task<AccountId> {
 }
 
 impl<AccountId> Task<AccountId> {
+    /// What scoring a round of so many deltas asks of an attester in a block: [`TaskTerms::load`].
+    pub(crate) fn load(&self, deltas: u32) -> u64 {
+        self.terms.load(self.cost, self.parameters, deltas)
+    }
+
     /// Whether there are samples for `round`, the next one.
     fn can_score(&self, round: RoundId) -> bool {
         match self.terms.hold_out {
@@ -108,8 +113,11 @@ impl<T: Config> Tasks<T> {
                 T::MaxWindowBlocks::get(),
             )
             .map_err(Error::<T>::from)?;
-        let load = terms.load(graph.cost(), parameters);
-        ensure!(load <= bounds::COST_PER_BLOCK, Error::<T>::TermsTooHeavy);
+        let heaviest = terms.load(graph.cost(), parameters, terms.places());
+        ensure!(
+            heaviest <= bounds::COST_PER_BLOCK,
+            Error::<T>::TermsTooHeavy
+        );
         ensure!(
             terms.can_have_such_deltas(parameters),
             Error::<T>::TermsDeltaInvalid
@@ -138,7 +146,7 @@ impl<T: Config> Tasks<T> {
         let task = Task {
             sponsor: sponsor.clone(),
             classes: graph.classes(),
-            load,
+            cost: graph.cost(),
             terms,
             state: TaskState::Running,
             parameters,

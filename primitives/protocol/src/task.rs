@@ -278,10 +278,10 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
         u8::try_from(u16::from(seats).saturating_mul(2).div_ceil(3)).unwrap_or(u8::MAX)
     }
 
-    /// What scoring a round asks of an attester in each block of the window for it, in products, rounded up: with as many
-    /// deltas as there can be, if the evaluation of a sample costs so much ([`crate::Graph::cost`]) and the model has so many
+    /// What scoring a round asks of an attester in each block of the window for it, in products, rounded up: with so many
+    /// deltas as long as they can be, if the evaluation of a sample costs so much ([`crate::Graph::cost`]) and the model has so many
     /// parameters.
-    pub fn load(&self, cost: u64, parameters: u32) -> u64 {
+    pub fn load(&self, cost: u64, parameters: u32, deltas: u32) -> u64 {
         let samples = u64::from(self.hold_out.samples());
         let evaluations = cost
             .saturating_mul(samples)
@@ -289,7 +289,7 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
         // A byte holds four entries of a delta at most.
         let entries = u64::from(parameters.min(self.delta_bytes.saturating_mul(4)));
         let products = entries
-            .saturating_mul(self.places().into())
+            .saturating_mul(deltas.into())
             .saturating_mul(bounds::GRADIENTS)
             .saturating_mul(bounds::COST_OF_PRODUCT);
         let whole = evaluations.saturating_add(products);

@@ -470,7 +470,8 @@ mod benchmarks {
         fill_registry::<T>(0);
         with_round::<T>(id, |round| {
             let task = Tasks::<T>::get(id).expect("it is open");
-            Candidates::<T>::insert(id, Attestation::<T>::candidates(id, &task, round));
+            let candidates = Attestation::<T>::candidates(id, &task, round);
+            Attestation::<T>::begin_draw(id, candidates);
             round.phase = Phase::AttestCommit;
             round.draw = Some(Draw {
                 blocks: T::DrawBlocks::get() - 1,

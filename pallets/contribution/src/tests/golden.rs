@@ -212,7 +212,7 @@ fn stored_task() -> Task<AccountId> {
         parameters: 23,
         record_bytes: 5,
         classes: 2,
-        load: 10,
+        cost: 10,
         master_root: [1; 32],
         opened_at: 8,
         round: RoundId(9),
@@ -386,6 +386,8 @@ fn stored_layouts_are_what_they_were() {
             tasks: vec![TASK].try_into().unwrap(),
         },
         held: Held { seats: 6, load: 7 },
+        candidacies: 8,
+        idle_since: 9,
     };
     let schedule = vec![(TaskId(1), 2u32), (TaskId(3), 4)];
     let seen = [

@@ -17,7 +17,7 @@ fn offer_tasks(
     tasks: &[u32],
 ) -> sp_runtime::DispatchResult {
     let tasks = tasks.iter().copied().map(TaskId).collect();
-    let tasks = BoundedVec::try_from(tasks).unwrap_or_else(|_: Vec<_>| panic!("too many"));
+    let tasks = BoundedVec::truncate_from(tasks);
     Contribution::offer(signed(who), seats, capacity, sealed, tasks)
 }
 
@@ -99,10 +99,10 @@ fn nobody_is_asked_for_more_work_than_it_offers() {
         let slow = attester(2);
         register_attester(&slow, Roles::ATTESTER, ENDOWMENT / 2);
         let graph_cost = lab.graph.cost();
-        let load = lab.terms().load(graph_cost, PARAMETERS);
+        let load = lab.terms().load(graph_cost, PARAMETERS, 1);
         assert_ok!(offer_tasks(&slow, 9, 2 * load - 1, true, &[]));
         let ids = draw_in(&mut lab, 2);
-        assert_eq!(task(ids[0]).load, load);
+        assert_eq!(task(ids[0]).load(1), load);
         assert!(sits_in(&slow, ids[0]) != sits_in(&slow, ids[1]));
         let offer = view(&slow).unwrap();
         assert_eq!((offer.seats_held, offer.load_held), (1, load));
@@ -222,10 +222,10 @@ fn who_holds_a_seat_is_not_displaced() {
             .collect();
         assert_eq!(seated.len(), 8);
         for number in 0..most - 8 {
-            let who = account(100 + number);
+            let who = account(45 + number);
             register_attester(&who, Roles::ATTESTER, 600);
         }
-        let late = account(99);
+        let late = account(59);
         assert_ok!(Contribution::register(signed(&late), Roles::ATTESTER, 600));
         assert_noop!(offer(&late, 1), Error::<Test>::TooManyAttesters);
         let listed = listed();
@@ -246,9 +246,89 @@ fn bad_offers_are_refused() {
         register_attester(&leaver, Roles::ATTESTER, 500);
         assert_ok!(Contribution::unstake(signed(&leaver), 500));
         assert_noop!(offer(&leaver, 1), Error::<Test>::WrongRole);
+        let useful = attester(1);
+        register_attester(&useful, Roles::ATTESTER, 500);
+        for (capacity, sealed, tasks) in [(0, true, &[0][..]), (9, false, &[])] {
+            let offered = offer_tasks(&useful, 1, capacity, sealed, tasks);
+            assert_eq!(offered, Err(Error::<Test>::OfferEmpty.into()));
+        }
+        assert_ok!(offer(&useful, 0));
         // To offer nothing is always right.
         assert_ok!(offer(&leaver, 0));
         assert_eq!(listed(), []);
+    });
+}
+
+/// Who makes the last block of a draw knows what it brings.
+#[test]
+fn who_may_be_drawn_is_not_displaced() {
+    ExtBuilder::default().build_and_execute(|| {
+        DrawBlocks::set(3);
+        let mut lab = Lab::default();
+        let most = MaxAttesters::get() as u8;
+        register(1, most);
+        lab.open();
+        lab.play_to_attestation(TaskId(0), 1);
+        let rich = account(59);
+        assert_ok!(Contribution::register(
+            signed(&rich),
+            Roles::ATTESTER,
+            5_000
+        ));
+        let is_drawing = || current(TaskId(0)).draw.is_some();
+        while is_drawing() {
+            assert_noop!(offer(&rich, 1), Error::<Test>::TooManyAttesters);
+            next_block();
+        }
+        assert_eq!(current(TaskId(0)).seats.len(), 3);
+        assert_ok!(offer(&rich, 1));
+    });
+}
+
+#[test]
+fn who_has_held_no_seat_for_long_makes_room() {
+    ExtBuilder::default().build_and_execute(|| {
+        let most = MaxAttesters::get() as u8;
+        for number in 0..most {
+            register_attester(&attester(number), Roles::ATTESTER, 900);
+        }
+        let poor = account(59);
+        assert_ok!(Contribution::register(signed(&poor), Roles::ATTESTER, 200));
+        assert_noop!(offer(&poor, 1), Error::<Test>::TooManyAttesters);
+        run_blocks(UnbondingBlocks::get() + 1);
+        // To offer again does not make it look busy.
+        assert_ok!(offer(&attester(0), 9));
+        assert_ok!(offer(&poor, 1));
+        assert!(listed().iter().any(|(who, _)| *who == poor));
+    });
+}
+
+/// Stake that comes and goes while a seat keeps the attester in the registry.
+#[test]
+fn the_registry_follows_the_stake() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        let id = lab.open();
+        lab.play_to_attestation(id, 1);
+        let (leaver, liar) = (attester(0), attester(1));
+        let stake_of = |who: &AccountId| {
+            let found = listed().into_iter().find(|(one, _)| one == who);
+            found.map(|(_, stake)| stake)
+        };
+        assert_ok!(Contribution::unstake(signed(&leaver), 500));
+        assert_eq!(stake_of(&leaver), Some(0), "it holds a seat");
+        assert_ok!(Contribution::add_stake(signed(&leaver), 700));
+        assert_eq!(stake_of(&leaver), Some(700));
+        assert_ok!(offer(&leaver, 5));
+        assert_ok!(Contribution::do_try_state());
+
+        // Convicted in another task: all is gone, and the account registers anew.
+        crate::stakes::Stakes::<Test>::forfeit(&liar, &account(50));
+        assert_eq!(stake_of(&liar), Some(0));
+        assert_ok!(Contribution::register(signed(&liar), Roles::ATTESTER, 300));
+        assert_eq!(stake_of(&liar), Some(300));
+        assert_ok!(Contribution::do_try_state());
     });
 }
 

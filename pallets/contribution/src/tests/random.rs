@@ -367,6 +367,13 @@ fn do_duties(lab: &mut Lab, id: TaskId, score: Option<&Score>, lie: bool) {
             _ => Ok(()),
         };
     }
+    for number in 0..ACTORS {
+        // Who was absent comes back.
+        let who = account(10 + number);
+        let is_away = Contribution::stake(who.clone()).is_some_and(|stake| stake.active)
+            && crate::view::offer::<Test>(&who).is_none();
+        let _ = if is_away { offer(&who, 9) } else { Ok(()) };
+    }
     if round.phase == Phase::Reveal && round.shard.is_none() {
         let _ = lab.publish(id);
     }

@@ -130,8 +130,7 @@ fn set_hold(reason: HoldReason, who: AccountId, amount: Balance) -> Result<(), D
 #[test]
 fn candidates_of_draws() {
     breaks(33, || {
-        let anybody = vec![(attester(0), 500)].try_into().unwrap();
-        Candidates::<Test>::insert(TASK, CandidateList::<Test>::from(anybody));
+        Candidates::<Test>::insert(TASK, CandidateList::<Test>::default());
     });
     let play_on = |lab: &Lab| {
         DrawBlocks::set(2);
@@ -140,7 +139,17 @@ fn candidates_of_draws() {
         next_block();
         assert!(current(TASK).draw.is_some());
     };
-    breaks_later(33, play_on, || Candidates::<Test>::remove(TASK));
+    breaks_later(33, play_on, || {
+        Candidates::<Test>::remove(TASK);
+        let forget = |registry: &mut Registry<Test>| {
+            registry.iter_mut().for_each(|one| one.candidacies = 0);
+        };
+        Attesters::<Test>::mutate(forget);
+    });
+    breaks_later(35, play_on, || Candidates::<Test>::remove(TASK));
+    breaks(35, || {
+        Attesters::<Test>::mutate(|registry| registry[0].candidacies += 1);
+    });
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::Check;
 use crate::{
     offers::{Held, Listed},
     stakes::Registration,
-    Attesters, Config, Contributors, Registrations, Rounds, Tasks,
+    Attesters, Candidates, Config, Contributors, Registrations, Rounds, Tasks,
 };
 use alloc::collections::BTreeMap;
 use frame_support::ensure;
@@ -26,15 +26,17 @@ pub(super) fn check<T: Config>() -> Check {
 }
 
 /// 1. The registry of attesters is in the order of accounts, once each, with the stakes of their registrations; who
-///    offers seats attests, and who offers none holds some.
+///    offers seats attests, and who offers none holds some or may be drawn for some.
 /// 34. It says of each what it holds: the seats that it was not put out of in rounds under way, and what they ask for.
+/// 35. It says of each in how many draws it may be drawn.
 pub(super) fn check_registry<T: Config>() -> Check {
     let registry = Attesters::<T>::get();
     let is_true = |listed: &Listed<T::AccountId>| {
         let registration = Registrations::<T>::get(&listed.account);
         let attesting = registration.filter(Registration::attests::<T>);
         let stake = attesting.as_ref().map_or(0, |one| one.stake);
-        let is_listed_for_something = listed.offer.seats > 0 || listed.held.seats > 0;
+        let is_listed_for_something =
+            listed.offer.seats > 0 || listed.held.seats > 0 || listed.candidacies > 0;
         listed.stake == stake
             && is_listed_for_something
             && (listed.offer.seats == 0 || attesting.is_some())
@@ -48,18 +50,33 @@ pub(super) fn check_registry<T: Config>() -> Check {
     for (id, task) in Tasks::<T>::iter() {
         let rounds = Rounds::<T>::iter_prefix_values(id);
         let under_way = rounds.filter(|round| round.outcome.is_none());
-        let seats = under_way.flat_map(|round| round.seats);
-        for seat in seats.filter(|seat| seat.sits()) {
-            let held = held.entry(seat.account).or_default();
-            held.seats = held.seats.saturating_add(1);
-            held.load = held.load.saturating_add(task.load);
+        for round in under_way {
+            let load = task.load(round.reveals);
+            for seat in round.seats.into_iter().filter(|seat| seat.sits()) {
+                let held = held.entry(seat.account).or_default();
+                held.seats = held.seats.saturating_add(1);
+                held.load = held.load.saturating_add(load);
+            }
         }
     }
-    let listed = registry.into_iter().filter(|listed| listed.held.seats > 0);
-    let listed: BTreeMap<_, _> = listed.map(|one| (one.account, one.held)).collect();
+    let holding = registry.iter().filter(|listed| listed.held.seats > 0);
+    let holding: BTreeMap<_, _> = holding
+        .map(|listed| (listed.account.clone(), listed.held))
+        .collect();
     ensure!(
-        listed == held,
+        holding == held,
         "34: the registry does not tell who holds seats"
+    );
+    let mut candidacies = BTreeMap::<_, u32>::new();
+    for (who, _) in Candidates::<T>::iter_values().flatten() {
+        let of_one = candidacies.entry(who).or_default();
+        *of_one = of_one.saturating_add(1);
+    }
+    let listed = registry.into_iter().filter(|listed| listed.candidacies > 0);
+    let listed: BTreeMap<_, _> = listed.map(|one| (one.account, one.candidacies)).collect();
+    ensure!(
+        listed == candidacies,
+        "35: the registry does not tell who may be drawn"
     );
     Ok(())
 }

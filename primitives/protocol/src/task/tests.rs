@@ -144,8 +144,9 @@ fn two_thirds_of_the_seats_are_a_quorum() {
 
 #[test]
 fn what_takes_longer_than_its_window_is_known() {
-    let is_scored =
-        |terms: TaskTerms, cost, parameters| terms.load(cost, parameters) <= bounds::COST_PER_BLOCK;
+    let is_scored = |terms: TaskTerms, cost, parameters| {
+        terms.load(cost, parameters, terms.places()) <= bounds::COST_PER_BLOCK
+    };
     // 64 samples, 25 times, in seven blocks.
     let most = 7 * (1 << 34) / (64 * 25);
     assert!(is_scored(terms(), most, 0));
