@@ -73,7 +73,7 @@ impl Moment {
 
     /// What `who` offers to attest, and what it holds of it.
     pub async fn offer(&self, who: &Account) -> Result<Option<OfferView>, ChainError> {
-        self.view(PALLET, "offer", who).await
+        self.view(PALLET, "offer_of", who).await
     }
 
     /// The ids of the tasks with a round under way.

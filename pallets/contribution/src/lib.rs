@@ -506,7 +506,7 @@ pub mod pallet {
         }
 
         /// What `who` offers to attest, and what it holds of it; none if it neither offers nor holds a seat.
-        pub fn offer(who: T::AccountId) -> Option<OfferView> {
+        pub fn offer_of(who: T::AccountId) -> Option<OfferView> {
             crate::view::offer::<T>(&who)
         }
 

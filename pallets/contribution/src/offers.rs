@@ -12,7 +12,11 @@ use crate::{
 use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
-use frame_support::{ensure, traits::ConstU32, BoundedVec};
+use frame_support::{
+    ensure,
+    traits::{ConstU32, Get},
+    BoundedVec,
+};
 use gotong_protocol::{bounds, TaskId};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
