@@ -77,7 +77,7 @@ impl Prices {
     }
 
     /// What an account with something on hold should keep free, in these roles or in none.
-    fn to_keep(&self, roles: Roles) -> u128 {
+    fn to_keep(self, roles: Roles) -> u128 {
         self.at_times(roles)
             .saturating_add(FEES)
             .saturating_add(self.existential_deposit)
@@ -169,7 +169,7 @@ impl Means {
     }
 
     /// What it should keep free, in planck. Nothing if it has nothing on hold: the chain sees to it that it can exist.
-    fn to_keep(&self) -> u128 {
+    fn to_keep(self) -> u128 {
         match self.holds {
             true => self.prices.to_keep(self.roles),
             false => 0,

@@ -71,8 +71,16 @@ pub(super) struct Volunteer {
     /// Tasks whose samples are drawn: if their pool is here, what a round can pay attesters at most.
     pooled: BTreeMap<TaskId, Option<u128>>,
     /// The pool that is looked for.
-    search: Option<(TaskId, u128, JoinHandle<Result<(), PoolError>>)>,
+    search: Option<Search>,
     last: Option<Sent>,
+}
+
+/// The pool of a task is looked for among the files that there are.
+struct Search {
+    task: TaskId,
+    /// What a round can pay attesters at most.
+    worth: u128,
+    found: JoinHandle<Result<(), PoolError>>,
 }
 
 /// What was sent last.
@@ -198,10 +206,9 @@ impl Volunteer {
 
     /// Looks for one pool after the other, in the background: all of a file is read.
     async fn look_for_pools(&mut self, tasks: &[TaskView]) {
-        if let Some((task, worth, search)) =
-            self.search.take_if(|(.., search)| search.is_finished())
-        {
-            let is_here = match search.await {
+        let over = self.search.take_if(|search| search.found.is_finished());
+        if let Some(Search { task, worth, found }) = over {
+            let is_here = match found.await {
                 Ok(Ok(())) => true,
                 Ok(Err(error)) => {
                     tracing::warn!(%task, "not offered: {error}");
@@ -228,8 +235,11 @@ impl Volunteer {
             let fee = u128::from(task.terms.attester_fee_permille);
             let worth = task.terms.cap_per_round.saturating_mul(fee);
             let pools = self.pools.clone();
-            let search = tokio::task::spawn_blocking(move || pools.keep(&pool));
-            self.search = Some((task.id, worth, search));
+            self.search = Some(Search {
+                task: task.id,
+                worth,
+                found: tokio::task::spawn_blocking(move || pools.keep(&pool)),
+            });
         }
     }
 }
