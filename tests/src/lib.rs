@@ -16,7 +16,7 @@ use gotong_protocol::{
 };
 use std::{
     path::Path,
-    process::{Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Output, Stdio},
     str::FromStr,
     time::Duration,
 };
@@ -100,19 +100,34 @@ impl Network {
 
     /// Runs `gotong` for `account` to its end and returns what it printed as JSON.
     pub async fn run(&self, account: &str, command: &str) -> Result<serde_json::Value> {
+        let (output, printed) = self.printed(account, command).await?;
+        ensure!(
+            output.status.success(),
+            "`gotong {command}` failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        printed
+    }
+
+    /// Runs `gotong doctor` for `account` to its end and returns what it printed as JSON, whatever it found.
+    pub async fn diagnosis(&self, account: &str) -> Result<serde_json::Value> {
+        self.printed(account, "doctor --device=flex").await?.1
+    }
+
+    async fn printed(
+        &self,
+        account: &str,
+        command: &str,
+    ) -> Result<(Output, Result<serde_json::Value>)> {
         let arguments = self.arguments(account, command);
         let output = tokio::task::spawn_blocking(move || {
             anyhow::Ok(Command::new(sibling("gotong")?).args(arguments).output()?)
         })
         .await??;
         let out = String::from_utf8_lossy(&output.stdout).into_owned();
-        ensure!(
-            output.status.success(),
-            "`gotong {command}` failed: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        serde_json::from_str(&out)
-            .with_context(|| format!("`gotong {command}` printed no JSON: {out}"))
+        let printed = serde_json::from_str(&out)
+            .with_context(|| format!("`gotong {command}` printed no JSON: {out}"));
+        Ok((output, printed))
     }
 
     /// Runs `gotong` for `account` to its end, with an output that nobody reads.

@@ -16,8 +16,9 @@ use crate::{
     },
 };
 use anyhow::bail;
+use gotong_protocol::TaskId;
 use serde_json::json;
-use std::{path::PathBuf, time::Duration};
+use std::{cmp::Reverse, path::PathBuf, time::Duration};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong doctor --dev Bob --device wgpu")]
@@ -34,6 +35,15 @@ pub struct Doctor {
 struct Finding {
     what: &'static str,
     result: Result<String, String>,
+}
+
+/// The name of the finding about memory.
+const MEMORY: &str = "memory";
+
+/// What the computation of a task's rounds takes.
+struct Need {
+    task: TaskId,
+    bytes: u64,
 }
 
 pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
@@ -65,6 +75,12 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
         ),
         ("account", account(globals).await),
     ]);
+    let needs = memory(globals).await;
+    let tasks: Vec<serde_json::Value> = match &needs {
+        Ok(needs) => needs.iter().map(Need::json).collect(),
+        Err(_) => Vec::new(),
+    };
+    findings.push((MEMORY, needs.map(|needs| describe(&needs))));
     let findings: Vec<_> = findings
         .into_iter()
         .map(|(what, result)| Finding {
@@ -80,7 +96,12 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
         .iter()
         .map(|finding| {
             let found = finding.result.as_ref().unwrap_or_else(|error| error);
-            json!({ "check": finding.what, "ok": finding.result.is_ok(), "found": found })
+            let mut json =
+                json!({ "check": finding.what, "ok": finding.result.is_ok(), "found": found });
+            if finding.what == MEMORY {
+                json["tasks"] = json!(tasks);
+            }
+            json
         })
         .collect();
     globals
@@ -100,6 +121,45 @@ impl Finding {
             Err(wrong) => format!("FAIL  {:10} {wrong}\n", self.what),
         }
     }
+}
+
+impl Need {
+    fn json(&self) -> serde_json::Value {
+        json!({ "task": self.task.0, "bytes": self.bytes })
+    }
+}
+
+/// What every task that is not over takes of this machine's memory.
+async fn memory(globals: &Globals) -> anyhow::Result<Vec<Need>> {
+    let now: Moment = globals.client().await?.best().await?;
+    let mut needs = Vec::new();
+    for id in now.tasks().await? {
+        let view = now.task(id).await?;
+        if let Some(view) = view.filter(|view| !view.state.is_over()) {
+            let bytes = FastCpu::memory(&view.graph)?;
+            needs.push(Need { task: id, bytes });
+        }
+    }
+    Ok(needs)
+}
+
+/// The most first.
+fn describe(needs: &[Need]) -> String {
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let mut sorted: Vec<&Need> = needs.iter().collect();
+    sorted.sort_by_key(|need| (Reverse(need.bytes), need.task.0));
+    let Some(most) = sorted.first() else {
+        return "no task is live".to_owned();
+    };
+    let each: Vec<_> = sorted
+        .iter()
+        .map(|need| format!("task {} {} MiB", need.task, mib(need.bytes)))
+        .collect();
+    format!(
+        "at most {} MiB at a time for a round, on the processor: {}",
+        mib(most.bytes),
+        each.join(", ")
+    )
 }
 
 async fn node(globals: &Globals) -> anyhow::Result<String> {
@@ -213,4 +273,24 @@ async fn account(globals: &Globals) -> anyhow::Result<String> {
         }
     };
     Ok(format!("{} {SYMBOL} free; {stake}", Amount(balance.free)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_told_by_task() {
+        let need = |task, mib: u64| Need {
+            task: TaskId(task),
+            bytes: mib << 20,
+        };
+        assert_eq!(describe(&[]), "no task is live");
+        assert_eq!(
+            describe(&[need(3, 70), need(1, 90), need(2, 70)]),
+            "at most 90 MiB at a time for a round, on the processor: task 1 90 MiB, task 2 70 MiB, task 3 70 MiB"
+        );
+        let expected = json!({ "task": 3, "bytes": 73_400_320 });
+        assert_eq!(need(3, 70).json(), expected);
+    }
 }

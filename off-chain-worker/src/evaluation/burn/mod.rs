@@ -41,6 +41,8 @@ const CHUNK: usize = 1024;
 const BATCH: usize = 4096;
 /// Values of the largest tensor, about.
 const BATCH_VALUES: u64 = 1 << 24;
+/// Values of all tensors that are live at one time, about: 256 MiB.
+const LIVE_VALUES: u64 = 4 * BATCH_VALUES;
 
 /// Evaluates on a device of Burn.
 #[derive(Clone, Debug)]
@@ -109,10 +111,11 @@ impl BurnEvaluator {
         check_labels(graph, samples.labels())?;
         let flows = graph.flows()?;
         let ops = self.prepared(graph, weights);
-        let values = |flow: &Flow| u64::from(flow.tokens) * u64::from(flow.width);
-        let all = flows.iter().map(values).chain([graph.inputs.into()]);
+        let all = flows.iter().map(Flow::values).chain([graph.inputs.into()]);
         let most = all.max().unwrap_or(1).max(1);
-        let size = ((BATCH_VALUES / most) as usize).clamp(1, BATCH);
+        let live = graph.memory()?.values.max(1);
+        let size = (BATCH_VALUES / most).min(LIVE_VALUES / live);
+        let size = (size as usize).clamp(1, BATCH);
         let inputs = samples.inputs();
         let pixels = samples.pixels().chunks(size * inputs);
         for (pixels, labels) in pixels.zip(samples.labels().chunks(size)) {
