@@ -10,7 +10,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-/// Most bytes that both passes of one sample take: an attester of 4 GiB can evaluate every graph.
+/// Most bytes that both passes of one sample take.
 pub const MAX_SAMPLE_BYTES: u64 = 1 << 31;
 
 /// Sums are computed in rows of a multiple of so many, whatever the width of a tensor.
