@@ -142,14 +142,18 @@ impl Network {
         command: &str,
     ) -> Result<serde_json::Value> {
         let output = self.output(nodes, account, command).await?;
-        let out = String::from_utf8_lossy(&output.stdout).into_owned();
         ensure!(
             output.status.success(),
             "`gotong {command}` failed: {}",
             String::from_utf8_lossy(&output.stderr)
         );
-        serde_json::from_str(&out)
-            .with_context(|| format!("`gotong {command}` printed no JSON: {out}"))
+        printed(&output)
+    }
+
+    /// Runs `gotong doctor` for `account` to its end and returns what it printed as JSON, whatever it found.
+    pub async fn diagnosis(&self, account: &str) -> Result<serde_json::Value> {
+        let command = "doctor --device=flex";
+        printed(&self.output(&self.node.url(), account, command).await?)
     }
 
     /// Runs `gotong` for `account` to its end, with an output that nobody reads.
@@ -341,7 +345,13 @@ impl Network {
 }
 
 /// Connects to a node once it answers.
-pub async fn connect(node: &mut Node) -> Result<Client> {
+pub /// What a command printed as JSON.
+fn printed(output: &Output) -> Result<serde_json::Value> {
+    let out = String::from_utf8_lossy(&output.stdout);
+    serde_json::from_str(&out).with_context(|| format!("no JSON was printed, but: {out}"))
+}
+
+async fn connect(node: &mut Node) -> Result<Client> {
     node.ready(START_LIMIT).await?;
     Ok(Client::connect(&node.url()).await?)
 }

@@ -17,8 +17,9 @@ use crate::{
     },
 };
 use anyhow::{bail, ensure};
+use gotong_protocol::TaskId;
 use serde_json::{json, Value};
-use std::{path::PathBuf, time::Duration};
+use std::{cmp::Reverse, path::PathBuf, time::Duration};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong doctor --dev Bob --device wgpu")]
@@ -35,8 +36,14 @@ pub struct Doctor {
 struct Finding {
     what: &'static str,
     result: Result<String, String>,
-    /// Of a role: what it needs.
-    needs: Option<Needs>,
+    /// What JSON says besides, and its name.
+    details: Option<(&'static str, Value)>,
+}
+
+/// What the computation of a task's rounds takes.
+struct Need {
+    task: TaskId,
+    bytes: u64,
 }
 
 pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
@@ -72,6 +79,7 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
         .into_iter()
         .map(|(what, result)| Finding::new(what, result))
         .collect();
+    findings.push(Finding::of_memory(memory(globals).await));
     match needs(globals).await {
         Ok(needs) => findings.extend(needs.map(Finding::of_role)),
         Err(error) => findings.push(Finding::new("roles", Err(error))),
@@ -96,7 +104,16 @@ impl Finding {
         Self {
             what,
             result: result.map_err(|error| explain(&error)),
-            needs: None,
+            details: None,
+        }
+    }
+
+    fn of_memory(needs: anyhow::Result<Vec<Need>>) -> Self {
+        let tasks = needs.as_ref().map_or(&[][..], Vec::as_slice);
+        let tasks: Value = tasks.iter().map(Need::json).collect();
+        Self {
+            details: Some(("tasks", tasks)),
+            ..Self::new("memory", needs.map(|needs| describe(&needs)))
         }
     }
 
@@ -104,15 +121,15 @@ impl Finding {
         Self {
             what: needs.role,
             result: Ok(needs.line()),
-            needs: Some(needs),
+            details: Some(("needs", needs.json())),
         }
     }
 
     fn json(&self) -> Value {
         let found = self.result.as_ref().unwrap_or_else(|error| error);
         let mut json = json!({ "check": self.what, "ok": self.result.is_ok(), "found": found });
-        if let Some(needs) = &self.needs {
-            json["needs"] = needs.json();
+        if let Some((name, details)) = &self.details {
+            json[*name] = details.clone();
         }
         json
     }
@@ -123,6 +140,44 @@ impl Finding {
             Err(wrong) => format!("FAIL  {:11} {wrong}\n", self.what),
         }
     }
+}
+
+impl Need {
+    fn json(&self) -> Value {
+        json!({ "task": self.task.0, "bytes": self.bytes })
+    }
+}
+
+/// What every task with a round under way takes of this machine's memory.
+async fn memory(globals: &Globals) -> anyhow::Result<Vec<Need>> {
+    let now: Moment = globals.client().await?.best().await?;
+    let mut needs = Vec::new();
+    for id in now.live_tasks().await? {
+        if let Some(view) = now.task(id).await? {
+            let bytes = FastCpu::memory(&view.graph)?;
+            needs.push(Need { task: id, bytes });
+        }
+    }
+    Ok(needs)
+}
+
+/// The most first.
+fn describe(needs: &[Need]) -> String {
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let mut sorted: Vec<&Need> = needs.iter().collect();
+    sorted.sort_by_key(|need| (Reverse(need.bytes), need.task.0));
+    let Some(most) = sorted.first() else {
+        return "no task is live".to_owned();
+    };
+    let each: Vec<_> = sorted
+        .iter()
+        .map(|need| format!("task {} {} MiB", need.task, mib(need.bytes)))
+        .collect();
+    format!(
+        "at most {} MiB at a time for a round, on the processor: {}",
+        mib(most.bytes),
+        each.join(", ")
+    )
 }
 
 async fn node(globals: &Globals) -> anyhow::Result<String> {
@@ -278,5 +333,20 @@ mod tests {
         assert_eq!(wrong.line(), "FAIL  key         none\n");
         let expected = json!({ "check": "key", "ok": false, "found": "none" });
         assert_eq!(wrong.json(), expected);
+    }
+
+    #[test]
+    fn memory_is_told_by_task() {
+        let need = |task, mib: u64| Need {
+            task: TaskId(task),
+            bytes: mib << 20,
+        };
+        assert_eq!(describe(&[]), "no task is live");
+        assert_eq!(
+            describe(&[need(3, 70), need(1, 90), need(2, 70)]),
+            "at most 90 MiB at a time for a round, on the processor: task 1 90 MiB, task 2 70 MiB, task 3 70 MiB"
+        );
+        let expected = json!({ "task": 3, "bytes": 73_400_320 });
+        assert_eq!(need(3, 70).json(), expected);
     }
 }

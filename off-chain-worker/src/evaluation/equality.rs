@@ -11,6 +11,7 @@ use super::{BurnEvaluator, FastCpu, Traced};
 
 mod gradients;
 mod images;
+pub(super) mod residuals;
 
 /// A small graph with any legal requants, with or without ReLU.
 fn graphs() -> impl Strategy<Value = Graph> {

@@ -1,6 +1,7 @@
 //! An architecture as data: the ops of the machine, in order.
 
 use crate::hash::{blake2_256, Hash};
+use crate::memory::{Memory, MAX_SAMPLE_BYTES};
 use crate::op::definition::Incoming;
 use alloc::vec::Vec;
 use codec::{Decode, DecodeAll, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -106,6 +107,12 @@ pub enum GraphError {
         /// Index of the op.
         op: u32,
     },
+    /// A sample takes more than [`MAX_SAMPLE_BYTES`].
+    #[error("a sample takes {bytes} bytes of memory; at most {MAX_SAMPLE_BYTES} are allowed")]
+    TooMuchMemory {
+        /// What both passes of a sample take.
+        bytes: u64,
+    },
 }
 
 /// What an op gives.
@@ -121,6 +128,17 @@ pub enum Kind {
     Shares,
     /// `u32`: losses.
     Loss,
+}
+
+impl Kind {
+    /// Bytes of a value.
+    fn bytes(self) -> u64 {
+        match self {
+            Self::Narrow => 1,
+            Self::Wide | Self::Shares => 2,
+            Self::Acc | Self::Loss => 4,
+        }
+    }
 }
 
 /// What flows between two ops: a row for every token, or for every pixel.
@@ -143,8 +161,14 @@ impl Flow {
         }
     }
 
-    pub(crate) fn values(&self) -> u64 {
+    /// Number of values.
+    pub fn values(&self) -> u64 {
         u64::from(self.tokens) * u64::from(self.width)
+    }
+
+    /// Bytes of all values.
+    pub fn bytes(&self) -> u64 {
+        self.values().saturating_mul(self.kind.bytes())
     }
 }
 
@@ -174,17 +198,26 @@ impl Graph {
         Ok(graph)
     }
 
-    /// Checks that the ops fit together, that every field is in its bounds, and that no
-    /// accumulator can overflow whatever the weights.
+    /// Checks that the ops fit together, that every field is in its bounds, that no accumulator can
+    /// overflow whatever the weights, and that a sample takes at most [`MAX_SAMPLE_BYTES`].
     pub fn validate(&self) -> Result<(), GraphError> {
         let flows = self.flows()?;
         match flows.last() {
-            Some(flow) if flow.kind == Kind::Loss && flow.tokens == 1 => Ok(()),
-            _ => Err(GraphError::NoLoss),
+            Some(flow) if flow.kind == Kind::Loss && flow.tokens == 1 => {}
+            _ => return Err(GraphError::NoLoss),
+        }
+        match Memory::of_sample(self, &flows).backward {
+            ..=MAX_SAMPLE_BYTES => Ok(()),
+            bytes => Err(GraphError::TooMuchMemory { bytes }),
         }
     }
 
-    /// What every op gives. Checks all that [`Graph::validate`] does but that it ends with a loss.
+    /// What the evaluation of one sample takes. An error as [`Graph::flows`].
+    pub fn memory(&self) -> Result<Memory, GraphError> {
+        Ok(Memory::of_sample(self, &self.flows()?))
+    }
+
+    /// What every op gives. Checks all that [`Graph::validate`] does but the memory, and that it ends with a loss.
     pub fn flows(&self) -> Result<Vec<Flow>, GraphError> {
         if self.ops.len() > MAX_OPS {
             return Err(GraphError::TooManyOps);

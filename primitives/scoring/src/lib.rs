@@ -14,6 +14,7 @@
 //! | [`gradient`] | which way each weight would have to move: one exact backward pass |
 //! | [`weights`] | the canonical 16-bit master weights and their Merkle root |
 //! | [`machine`] | a graph on one sample, op by op |
+//! | [`memory`] | how much of it a sample takes, at most at one time |
 //! | [`evaluator`] | samples, the [`Evaluator`] trait and the [`Reference`] that defines it |
 //! | [`delta`] | a sparse change to the master weights and its only encoding |
 //! | [`merkle`] | one tree, plain or summing |
@@ -45,6 +46,7 @@ pub mod hold_out;
 pub mod losses;
 pub mod lut;
 pub mod machine;
+pub mod memory;
 pub mod merge;
 pub mod merkle;
 pub mod op;

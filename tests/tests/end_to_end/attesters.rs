@@ -23,10 +23,9 @@ fn account(name: &str) -> Account {
 
 /// Whether the account sits in the round and has to commit now.
 fn has_to_commit(round: &RoundView, who: Account) -> bool {
-    let waits = |state, committed| state == SeatState::Sitting && !committed;
-    let mut seats = round.seats.iter();
+    let seat = round.seats.iter().find(|seat| seat.account == who);
     round.phase == Phase::AttestCommit
-        && seats.any(|seat| seat.account == who && waits(seat.state, seat.committed))
+        && seat.is_some_and(|seat| seat.state == SeatState::Sitting && !seat.committed)
 }
 
 /// Two accomplices of the sponsor make the quorum of every round: they commit to what they never show, so that whoever else has

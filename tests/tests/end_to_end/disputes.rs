@@ -198,7 +198,7 @@ async fn a_device_that_goes_wrong_costs_no_stake() -> Result<()> {
     // Its self-test takes a while.
     let _faulty = network.daemon("Faulty", "attest --device=flex --flip-after=50")?;
     let _honest = network.daemon("Judith", "attest")?;
-    let task = network.open_another(SMALL, 2, 2).await?;
+    let task = network.open_another(SMALL, 2).await?;
     let scene = Scene::at_work(network, task)?;
 
     let round = scene.ended().await?;

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use gotong::{
     chain::{Call, ChainError, Inclusion},
     cli::means::Prices,
+    evaluation::FastCpu,
     process::sibling,
 };
 use gotong_protocol::{
@@ -511,5 +512,20 @@ async fn light_use_from_outside() -> Result<()> {
         let status = network.run_unread("One", command).await?;
         assert_eq!(status.code(), Some(code), "{command}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_tells_the_memory_of_live_tasks() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
+    let task = small_task(&network, &["One"], &["Judith"], 1).await?;
+    let findings = network.diagnosis("Judith").await?;
+    let findings = findings.as_array().context("a list")?;
+    let memory = findings.iter().find(|found| found["check"] == "memory");
+    let memory = memory.context("a finding about memory")?;
+    assert_eq!(memory["ok"], true, "{memory}");
+    let bytes = FastCpu::memory(&network.task(task).await?.graph)?;
+    let expected = serde_json::json!([{ "task": task.0, "bytes": bytes }]);
+    assert_eq!(memory["tasks"], expected);
     Ok(())
 }

@@ -76,7 +76,7 @@ async fn a_table_is_committed_only_if_a_second_node_says_the_same_of_its_round()
     let genesis = connect(&mut stranger).await?.genesis();
     assert_eq!(genesis, network.client.genesis(), "only blocks differ");
 
-    let task = small_task(&network, &["One"], &["Judith", "Judas"], 1).await?;
+    let task = small_task(&network, &["One"], &["Judith", "Judas"]).await?;
     let _workers = [
         network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,
         network.daemon("One", &contribute(task, "1/1"))?,
@@ -105,7 +105,7 @@ async fn a_daemon_goes_on_with_the_next_node() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
     let own = network.node.url();
     let mut follower = network.follower("follower").await?;
-    let task = small_task(&network, &["One"], &["Judith"], 1).await?;
+    let task = small_task(&network, &["One"], &["Judith"]).await?;
     let mut blocks = Client::connect(&follower.url())
         .await?
         .best_blocks()

@@ -1,7 +1,7 @@
 //! Some samples on their way through the ops.
 
 use burn::tensor::{Int, Tensor};
-use gotong_scoring::{EvalError, Flow, Graph};
+use gotong_scoring::{memory::last_references, EvalError, Flow, Graph};
 
 use super::{
     arith::{int, Tables},
@@ -23,7 +23,7 @@ pub(super) struct Batch<'a> {
 /// itself, `[samples * tokens, width]`.
 pub(super) struct Context<'a> {
     pub batch: &'a Batch<'a>,
-    /// By op, what it gave, if a later one takes it.
+    /// By op, what it gave, as long as a later one takes it.
     pub kept: &'a [Option<Tensor<2, Int>>],
     pub tokens: usize,
     pub width: usize,
@@ -37,6 +37,7 @@ impl Batch<'_> {
         mut each: impl FnMut(&Flow, &Tensor<2, Int>) -> Result<(), EvalError>,
     ) -> Result<Tensor<2, Int>, EvalError> {
         let mut values = self.input();
+        let last = last_references(self.graph);
         let mut kept: Vec<Option<Tensor<2, Int>>> = vec![None; self.ops.len()];
         for (at, (op, flow)) in self.ops.iter().zip(self.flows).enumerate() {
             let context = Context {
@@ -46,7 +47,11 @@ impl Batch<'_> {
                 width: flow.width as usize,
             };
             values = op.forward(values, &context);
-            if self.graph.is_taken_later(at as u32) {
+            let from = self.graph.ops[at].refers_to().map(|from| from as usize);
+            if let Some(from) = from.filter(|from| last[*from] == Some(at)) {
+                kept[from] = None;
+            }
+            if last[at].is_some() {
                 kept[at] = Some(values.clone());
             }
             each(flow, &values)?;

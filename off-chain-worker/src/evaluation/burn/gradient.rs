@@ -73,9 +73,8 @@ impl<'a> Plan<'a> {
     ) -> Result<Self, EvalError> {
         let flows = graph.flows()?;
         // What a sample needs on the device: what all ops give, and its own sums for every parameter.
-        let values = |flow: &Flow| u64::from(flow.tokens) * u64::from(flow.width);
         let parameters = graph.parameters_read().map(|read| read.len() as u64);
-        let all = flows.iter().map(values).chain(parameters);
+        let all = flows.iter().map(Flow::values).chain(parameters);
         let of_sample = all.sum::<u64>() + u64::from(graph.inputs);
         Ok(Self {
             evaluator,

@@ -115,10 +115,12 @@ impl BurnEvaluator {
         check_labels(graph, samples.labels())?;
         let flows = graph.flows()?;
         let ops = self.prepared(graph, weights);
-        let values = |flow: &Flow| u64::from(flow.tokens) * u64::from(flow.width);
-        let all = flows.iter().map(values).chain([graph.inputs.into()]);
+        let all = flows.iter().map(Flow::values).chain([graph.inputs.into()]);
         let most = all.max().unwrap_or(1).max(1);
-        let size = ((self.batch_values / most) as usize).clamp(1, BATCH);
+        let live = graph.memory()?.values.max(1);
+        // Of all tensors that are live at one time four times as much, 256 MiB.
+        let size = (self.batch_values / most).min(4 * self.batch_values / live);
+        let size = (size as usize).clamp(1, BATCH);
         let inputs = samples.inputs();
         let pixels = samples.pixels().chunks(size * inputs);
         for (pixels, labels) in pixels.zip(samples.labels().chunks(size)) {

@@ -25,7 +25,7 @@ pub(super) struct Block {
     /// Operands of the product at hand.
     pub left: Rows,
     pub right: Panels,
-    /// By op, what it gave, if a later one or the backward pass takes it.
+    /// By op, what it gave, as long as a later one or the backward pass takes it.
     pub kept: Vec<Kept>,
 }
 

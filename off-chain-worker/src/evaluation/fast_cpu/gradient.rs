@@ -18,7 +18,7 @@ use super::{
     block::Kept,
     kernel::{run, Kernel, Work},
     plan::{Evaluation, Plan},
-    Block, FastCpu, Shape,
+    Block, Cut, FastCpu, Shape,
 };
 
 /// Rows that go through the ops together, about. The more samples a block has, the fewer times the whole
@@ -27,6 +27,40 @@ const BLOCK_ROWS: usize = 64;
 
 /// Most values of all gradients that are computed at once, if that is more than one.
 const MOST_VALUES: usize = 1 << 24;
+
+/// Bytes of a parameter besides gradients: the weight itself, and packed for both passes.
+const WEIGHT_BYTES: u64 = 8;
+
+impl FastCpu {
+    /// Bytes that it takes at most to compute losses and gradients of such a model on this machine: the samples that
+    /// are computed at once, gradients and one model's weights.
+    ///
+    /// # Errors
+    /// A graph that is not valid.
+    pub fn memory(graph: &Graph) -> Result<u64, EvalError> {
+        graph.validate()?;
+        let (memory, threads) = (graph.memory()?, rayon::current_num_threads());
+        let flows = graph.flows()?;
+        let rows = flows.iter().map(|flow| flow.tokens as usize).max();
+        let rows = rows.unwrap_or(1).max(1);
+        let forward = Cut::of(memory.forward, super::BLOCK_ROWS.div_ceil(rows), threads);
+        let both = Cut::of(memory.backward, BLOCK_ROWS.div_ceil(rows), threads);
+        let samples = forward
+            .bytes(memory.forward)
+            .max(both.bytes(memory.backward));
+        let parameters = graph.parameters();
+        let gradients = both.at_once.min(affordable(parameters)) as u64;
+        let of_parameter = gradients.saturating_mul(8).saturating_add(WEIGHT_BYTES);
+        Ok(of_parameter
+            .saturating_mul(parameters as u64)
+            .saturating_add(samples))
+    }
+}
+
+/// Gradients of so many values that are computed at once, at most.
+fn affordable(values: usize) -> usize {
+    (MOST_VALUES / values.max(1)).max(1)
+}
 
 impl Differentiator for FastCpu {
     fn gradients(
@@ -39,22 +73,26 @@ impl Differentiator for FastCpu {
     ) -> Result<(), EvalError> {
         evaluator::check(graph, weights, samples)?;
         check_groups(groups, samples.len())?;
+        let plan = GradientPlan::new(graph, weights)?;
+        let threads = rayon::current_num_threads();
+        let most = BLOCK_ROWS.div_ceil(plan.forward.most_rows);
+        let cut = Cut::of(graph.memory()?.backward, most, threads);
         let differentiation = Differentiation {
-            plan: GradientPlan::new(graph, weights)?,
+            plan,
             samples,
+            cut,
             workspaces: Mutex::default(),
         };
         // A thread a group, if that takes little memory: a group's gradient is then added to less often.
-        let threads = rayon::current_num_threads();
-        let affordable = MOST_VALUES / weights.len().max(1);
-        let at_once = threads.min(groups.len()).min(affordable).max(1);
+        let at_once = cut.at_once.min(groups.len()).min(affordable(weights.len()));
+        let at_once = at_once.max(1);
         let mut values = vec![vec![0; weights.len()]; at_once];
         for (nth, groups) in groups.chunks(at_once).enumerate() {
-            let threads = threads.div_ceil(groups.len());
+            let sharers = groups.len();
             groups
                 .par_iter()
                 .zip(&mut values)
-                .try_for_each(|(group, values)| differentiation.of_group(group, threads, values))?;
+                .try_for_each(|(group, values)| differentiation.of_group(group, sharers, values))?;
             for (number, values) in (nth * at_once..).zip(&values[..groups.len()]) {
                 see(number, values);
             }
@@ -67,16 +105,17 @@ impl Differentiator for FastCpu {
 struct Differentiation<'a> {
     plan: GradientPlan,
     samples: &'a Samples,
+    cut: Cut,
     /// Each thread takes one for a block, and leaves it to the next.
     workspaces: Mutex<Vec<Workspace>>,
 }
 
 impl Differentiation<'_> {
-    /// A group's gradient, by about so many threads.
+    /// A group's gradient, one of so many that share the threads.
     fn of_group(
         &self,
         group: &Range<usize>,
-        threads: usize,
+        sharers: usize,
         values: &mut [i64],
     ) -> Result<(), EvalError> {
         values.fill(0);
@@ -84,8 +123,9 @@ impl Differentiation<'_> {
         let (start, inputs) = (group.start.min(group.end), self.samples.inputs());
         let pixels = &self.samples.pixels()[start * inputs..group.end * inputs];
         let labels = &self.samples.labels()[start..group.end];
-        let most = BLOCK_ROWS.div_ceil(self.plan.forward.most_rows).max(1);
-        let size = labels.len().div_ceil(threads).clamp(1, most);
+        let threads = self.cut.at_once.div_ceil(sharers);
+        let size = labels.len().div_ceil(threads).clamp(1, self.cut.size);
+        let in_a_row = self.cut.in_a_row(labels.len().div_ceil(size), sharers);
         let blocks = pixels.par_chunks(size * inputs);
         let workspaces = || {
             let all = self.workspaces.lock();
@@ -93,6 +133,7 @@ impl Differentiation<'_> {
         };
         blocks
             .zip(labels.par_chunks(size))
+            .with_min_len(in_a_row)
             .try_for_each(|(pixels, labels)| {
                 let mut workspace = workspaces().pop().unwrap_or_default();
                 workspace.start(pixels, labels);
@@ -100,6 +141,7 @@ impl Differentiation<'_> {
                     plan: &self.plan,
                     workspace: &mut workspace,
                     gradient: &gradient,
+                    each: |_: &[Vec<Pulled>], _: &[Pulled]| (),
                 });
                 workspaces().push(workspace);
                 result
@@ -135,6 +177,9 @@ impl GradientPlan {
     }
 }
 
+/// What an op takes of the free memory: as much is left for the next one.
+const FREE: usize = 2;
+
 /// A block of samples, and the memory that its passes need.
 #[derive(Default)]
 struct Workspace {
@@ -156,14 +201,15 @@ impl Workspace {
     }
 }
 
-/// Both passes of a block.
-struct BothPasses<'a, 'g> {
+/// Both passes of a block; `each` sees what is pulled and what is free after every op on the way back.
+struct BothPasses<'a, 'g, F> {
     plan: &'a GradientPlan,
     workspace: &'a mut Workspace,
     gradient: &'a Gradient<'g>,
+    each: F,
 }
 
-impl Work for BothPasses<'_, '_> {
+impl<F: FnMut(&[Vec<Pulled>], &[Pulled])> Work for BothPasses<'_, '_, F> {
     type Output = Result<(), EvalError>;
 
     #[inline(always)]
@@ -179,9 +225,9 @@ impl Work for BothPasses<'_, '_> {
     }
 }
 
-impl BothPasses<'_, '_> {
+impl<F: FnMut(&[Vec<Pulled>], &[Pulled])> BothPasses<'_, '_, F> {
     #[inline(always)]
-    fn backward<K: Kernel>(self) {
+    fn backward<K: Kernel>(mut self) {
         let (plan, Plan { ops, flows, .. }) = (self.plan, &self.plan.forward);
         let Workspace {
             block,
@@ -200,6 +246,7 @@ impl BothPasses<'_, '_> {
                 adjoints.of_all::<K>(taken, plan.bits[at], &mut scratch.pulled);
             }
             free.append(taken);
+            free.truncate(FREE);
             let mut previous = free.pop().unwrap_or_default();
             let mut earlier = free.pop().unwrap_or_default();
             op.backward::<K>(&mut Backwards {
@@ -219,13 +266,21 @@ impl BothPasses<'_, '_> {
                 scratch,
             });
             match plan.earlier[at].filter(|from| *from >= plan.first) {
-                Some(from) => pulled[from].push(earlier),
+                Some(from) => {
+                    // It may wait for long.
+                    earlier.values.shrink_to_fit();
+                    pulled[from].push(earlier);
+                }
                 None => free.push(earlier),
             }
             match at.checked_sub(1).filter(|before| *before >= plan.first) {
                 Some(before) => pulled[before].push(previous),
                 None => free.push(previous),
             }
+            (self.each)(pulled, free);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ mod adjoint;
 mod attention;
 mod attention_backward;
 mod block;
+mod cut;
 mod embed;
 mod gradient;
 mod image;
@@ -34,6 +35,7 @@ use super::Traced;
 pub(super) use accumulator::add_contributions;
 use adjoint::Backwards;
 use block::{Block, Shape};
+use cut::Cut;
 use kernel::{run, Kernel};
 use plan::{Evaluation, Plan};
 use prepared::PreparedOp;
@@ -123,12 +125,15 @@ fn evaluate<T: Send>(
 ) -> Result<Vec<T>, EvalError> {
     evaluator::check(graph, weights, samples)?;
     let plan = Plan::new(graph, weights)?;
-    let size = BLOCK_ROWS.div_ceil(plan.most_rows).max(1);
+    let most = BLOCK_ROWS.div_ceil(plan.most_rows);
+    let cut = Cut::of(graph.memory()?.forward, most, rayon::current_num_threads());
     let blocks = samples
         .pixels()
-        .par_chunks(size * samples.inputs())
-        .zip(samples.labels().par_chunks(size));
+        .par_chunks(cut.size * samples.inputs())
+        .zip(samples.labels().par_chunks(cut.size));
+    let count = samples.len().div_ceil(cut.size);
     let given: Result<Vec<Vec<T>>, EvalError> = blocks
+        .with_min_len(cut.in_a_row(count, 1))
         .map_init(Block::default, |block, (pixels, labels)| {
             block.start(pixels, labels);
             run(Evaluation {

@@ -2,7 +2,8 @@
 
 use gotong_scoring::{
     gradient::{adjoint_bits, first_with_parameters},
-    EvalError, Flow, Graph, Kind, Op,
+    memory::{is_taken_backwards, last_references},
+    EvalError, Flow, Graph,
 };
 
 use super::{
@@ -18,6 +19,8 @@ pub(super) struct Plan {
     pub flows: Vec<Flow>,
     /// By op, whether a later one or the backward pass takes what it gives.
     pub is_kept: Vec<bool>,
+    /// By op, the earlier one whose result nothing takes after it.
+    pub frees: Vec<Option<usize>>,
     /// Most rows that an op gives for a sample.
     pub most_rows: usize,
 }
@@ -40,11 +43,8 @@ impl Plan {
         let first = first_with_parameters(graph);
         let ops = graph.ops.iter().zip(graph.parameters_read());
         for (at, (op, read)) in ops.enumerate() {
-            plan.is_kept[at] = match plan.flows[at].kind {
-                Kind::Narrow | Kind::Wide | Kind::Shares => true,
-                Kind::Acc => matches!(op, Op::Mix { .. }),
-                Kind::Loss => false,
-            };
+            plan.is_kept[at] = is_taken_backwards(op, &plan.flows[at]);
+            plan.frees[at] = None;
             if let PreparedOp::Linear(linear) = &mut plan.ops[at] {
                 linear.prepare_backward(&weights[read], bits[at], at > first);
             }
@@ -56,15 +56,21 @@ impl Plan {
         let flows = graph.flows()?;
         let ops = graph.ops.iter().zip(graph.parameters_read());
         let rows = flows.iter().map(|flow| flow.tokens as usize);
+        let last = last_references(graph);
+        let mut frees = vec![None; graph.ops.len()];
+        for (at, last) in last.iter().enumerate() {
+            if let Some(last) = last {
+                frees[*last] = Some(at);
+            }
+        }
         Ok(Self {
             ops: ops
                 .map(|(op, read)| PreparedOp::new(op, &weights[read], scores))
                 .collect(),
             most_rows: rows.max().unwrap_or(1),
             flows,
-            is_kept: (0..graph.ops.len())
-                .map(|at| graph.is_taken_later(at as u32))
-                .collect(),
+            is_kept: last.iter().map(Option::is_some).collect(),
+            frees,
         })
     }
 }
@@ -85,6 +91,9 @@ impl<F: FnMut(&Block, &Flow)> Work for Evaluation<'_, F> {
         block.kept.resize_with(plan.ops.len(), Kept::default);
         for (at, (op, flow)) in plan.ops.iter().zip(&plan.flows).enumerate() {
             op.forward::<K>(block, Shape::of(flow, block.samples))?;
+            if let Some(from) = plan.frees[at] {
+                block.kept[from] = Kept::default();
+            }
             if plan.is_kept[at] {
                 block.keep(at, flow);
             }
