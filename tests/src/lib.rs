@@ -344,14 +344,14 @@ impl Network {
     }
 }
 
-/// Connects to a node once it answers.
-pub /// What a command printed as JSON.
+/// What a command printed as JSON.
 fn printed(output: &Output) -> Result<serde_json::Value> {
     let out = String::from_utf8_lossy(&output.stdout);
     serde_json::from_str(&out).with_context(|| format!("no JSON was printed, but: {out}"))
 }
 
-async fn connect(node: &mut Node) -> Result<Client> {
+/// Connects to a node once it answers.
+pub async fn connect(node: &mut Node) -> Result<Client> {
     node.ready(START_LIMIT).await?;
     Ok(Client::connect(&node.url()).await?)
 }
