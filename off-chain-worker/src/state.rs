@@ -116,6 +116,12 @@ impl Folder {
         }
     }
 
+    /// Gives the file `from` the name `to`, in place of another one.
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), StateError> {
+        let path = self.0.join(from);
+        fs::rename(&path, self.0.join(to)).map_err(at(&path))
+    }
+
     /// Removes the file `name`; one that is not there is fine.
     pub fn remove(&self, name: &str) -> Result<(), StateError> {
         let path = self.0.join(name);
@@ -149,6 +155,15 @@ mod tests {
             fs::read(folder.path().join("number")).unwrap(),
             [3, 8, 0, 0, 0]
         );
+        folder.save("other", &9u32).unwrap();
+        folder.rename("number", "other").unwrap();
+        assert_eq!(folder.load::<u32>("number").unwrap(), None);
+        assert_eq!(folder.load::<u32>("other").unwrap(), Some(8));
+        folder.rename("other", "number").unwrap();
+        assert!(matches!(
+            folder.rename("other", "number"),
+            Err(StateError::Io { .. })
+        ));
         folder.remove("number").unwrap();
         folder.remove("number").unwrap();
         assert_eq!(folder.load::<u32>("number").unwrap(), None);

@@ -460,7 +460,7 @@ mod tests {
         let (round, table) = lab.score();
         let own = Arc::new(ScoredRound {
             inputs: Arc::new(crate::run::replica::lab_inputs(&lab)),
-            round,
+            weights: round.weights,
             summary: table.summary(),
             table,
         });

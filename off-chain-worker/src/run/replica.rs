@@ -3,6 +3,7 @@
 //! | part | what it does |
 //! | --- | --- |
 //! | `store` | keeps the position and the tables on disk |
+//! | `kept` | keeps what was scored last on disk |
 //! | `payloads` | fetches what a round is scored from: blocks, and the pool |
 //! | `scorer` | computes a round's score and remembers it; `drill` wraps it in a liar |
 //! | [`Replica`] | replays rounds with these, and scores the next one |
@@ -12,6 +13,7 @@
 mod drill;
 mod error;
 mod inputs;
+mod kept;
 mod payloads;
 mod player;
 mod recomputed;
@@ -40,6 +42,7 @@ use gotong_protocol::{
     Graph, Hash, Outcome, Phase, RoundFacts, RoundId, ShareClaim, ShareTerms, TaskId,
 };
 use gotong_scoring::{MasterWeights, MergedGain, ShareTable};
+use kept::KeptScores;
 use payloads::{first_weights, PayloadFetcher};
 use scorer::RoundScorer;
 use std::sync::Arc;
@@ -51,6 +54,7 @@ pub struct Replica {
     task: TaskId,
     graph: Graph,
     terms: ShareTerms,
+    folder: Folder,
     store: ReplicaStore,
     payloads: PayloadFetcher,
     scorer: RoundScorer,
@@ -77,14 +81,19 @@ impl Replica {
         let folder = Self::folder(dirs, task)?;
         let store = match ReplicaStore::load(&folder)? {
             Some(store) => store,
-            None => ReplicaStore::create(folder, first_weights(client, now, task).await?)?,
+            None => {
+                let weights = first_weights(client, now, task).await?;
+                ReplicaStore::create(folder.clone(), weights)?
+            }
         };
         let (graph, terms) = (task.graph.clone(), task.terms.share);
+        let (options, kept) = (ScorerOptions::default(), KeptScores::new(folder.clone()));
         Ok(Self {
             task: task.id,
-            scorer: RoundScorer::new(graph.clone(), terms, ScorerOptions::default()),
+            scorer: RoundScorer::new(graph.clone(), terms, options, kept),
             graph,
             terms,
+            folder,
             store,
             payloads,
         })
@@ -92,7 +101,8 @@ impl Replica {
 
     /// Scores rounds in this way.
     pub fn scored_by(self, options: ScorerOptions) -> Self {
-        let scorer = RoundScorer::new(self.graph.clone(), self.terms, options);
+        let kept = KeptScores::new(self.folder.clone());
+        let scorer = RoundScorer::new(self.graph.clone(), self.terms, options, kept);
         Self { scorer, ..self }
     }
 
@@ -197,7 +207,7 @@ impl Replica {
             scored = scorer.confirmed(scored).await?;
         }
         let own = scored.summary.claim(&round.base_root);
-        let (table, weights) = (&scored.table, scored.round.weights.clone());
+        let (table, weights) = (&scored.table, scored.weights.clone());
         let Some(difference) = claim_difference(&own, claim) else {
             return Ok(self.store.settled(round.round, table, weights)?);
         };
