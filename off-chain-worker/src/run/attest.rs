@@ -299,8 +299,12 @@ impl Duty {
         match command {
             // Under way.
             AttesterCommand::Evaluate { .. } => {}
-            AttesterCommand::Commit { round, commitment } => {
-                let call = Call::commit_attestation(task, round, commitment);
+            AttesterCommand::Commit {
+                round,
+                commitment,
+                inputs,
+            } => {
+                let call = Call::commit_attestation(task, round, commitment, inputs);
                 if let Some(receipt) = submit_once(client, &self.signer, &call).await? {
                     self.engine.on_committed(round, receipt.block);
                     self.save()?;

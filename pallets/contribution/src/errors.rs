@@ -165,6 +165,8 @@ mod errors {
         TermsDeltaInvalid,
         /// The delta is longer than the task takes.
         DeltaTooLong,
+        /// The commitment is about a round with other inputs, as another fork had it.
+        OtherInputs,
     }
 
     impl<T> From<TermsError> for Error<T> {

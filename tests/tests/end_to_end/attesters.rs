@@ -2,7 +2,10 @@
 
 use super::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{Context, Result};
-use gotong::chain::{Account, Call, Inclusion};
+use gotong::{
+    chain::{Account, Call, Inclusion},
+    run::inputs_digest,
+};
 use gotong_protocol::{
     dispute::Verdict,
     submission_commitment,
@@ -96,12 +99,15 @@ async fn an_honest_attester_of_many_tasks_misses_nothing() -> Result<()> {
                 rounds.push(now.round(*task, ROUND).await?.context("it began")?);
             }
             for name in ACCOMPLICES {
-                let waiting = rounds
-                    .iter()
-                    .filter(|round| has_to_commit(round, account(name)));
-                let calls: Vec<_> = waiting
-                    .map(|round| Call::commit_attestation(round.task, ROUND, [9; 32]))
-                    .collect();
+                let mut calls = Vec::new();
+                for round in &rounds {
+                    if has_to_commit(round, account(name)) {
+                        let submissions = now.submissions(round.task, ROUND).await?;
+                        let inputs = inputs_digest(round, &submissions);
+                        let call = Call::commit_attestation(round.task, ROUND, [9; 32], inputs);
+                        calls.push(call);
+                    }
+                }
                 if !calls.is_empty() {
                     // Refused if an older block was looked at: then the next look does it.
                     let _ = client.submit_all(&key(name), &calls, Inclusion::Best).await;
