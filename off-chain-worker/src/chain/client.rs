@@ -61,6 +61,8 @@ pub struct Client {
     rpc: LegacyRpcMethods<RpcConfigFor<Config>>,
     /// Most to tip for a transaction, in planck.
     max_tip: u128,
+    /// The block that transactions are anchored at, if it has to be this one.
+    tie: Option<(u64, H256)>,
     /// Highest block that took one of this client's transactions.
     horizon: Arc<AtomicU32>,
     /// Held from the choice of a nonce until the pool has it, so that calls can wait for their blocks side by side.
@@ -164,6 +166,7 @@ impl Client {
             api,
             rpc: LegacyRpcMethods::new(rpc),
             max_tip: 0,
+            tie: None,
             horizon: Arc::default(),
             signing: Arc::default(),
         })
@@ -173,6 +176,15 @@ impl Client {
     /// deadline waits for. By default nothing is tipped.
     pub fn tipping(self, max_tip: u128) -> Self {
         Self { max_tip, ..self }
+    }
+
+    /// For calls that are about what was seen at `moment`, which has to be a recent one: a fork without that block takes none of
+    /// them, and whoever sends them looks again.
+    pub fn tied_to(&self, moment: &Moment) -> Self {
+        Self {
+            tie: Some((moment.block().into(), moment.hash())),
+            ..self.clone()
+        }
     }
 
     /// Name and version of the node, and name of its chain.
@@ -295,6 +307,9 @@ impl Client {
     /// that begins there would have expired before it is sent if finality lags far behind; then a recent block of the best
     /// chain.
     async fn anchor(&self, best: &Moment) -> Result<(u64, H256), ChainError> {
+        if let Some(tie) = self.tie {
+            return Ok(tie);
+        }
         let finalized = self.rpc.chain_get_finalized_head().await?;
         let header = self.rpc.chain_get_header(Some(finalized)).await?;
         let number = header.map_or(0, |header| header.number);

@@ -125,6 +125,8 @@ impl DisputeAgent {
         let (mut calls, computing) = in_turn(commands, move |command| {
             call(&of, &disputes, &player, command)
         });
+        // On a fork where the accused stands for a right table an accusation would cost the bond.
+        let tied = client.tied_to(now);
         let mut computed = Vec::new();
         // While what is ready is sent, the next ones are computed.
         while calls.recv_many(&mut computed, ALL).await > 0 {
@@ -143,7 +145,7 @@ impl DisputeAgent {
             }
             self.send_all(client, moves, &mut hearing).await?;
             for (command, call) in accusations {
-                self.send(client, command, &call, &mut hearing).await?;
+                self.send(&tied, command, &call, &mut hearing).await?;
             }
         }
         computing.await?;
