@@ -173,6 +173,8 @@ pub(super) struct ExactScorer {
     halt: Halt,
     kept: KeptScores,
     last: Option<Arc<ScoredRound>>,
+    /// Whether the last was found on disk, and perhaps computed by a device.
+    is_restored: bool,
     /// What answers for a score, with the digest of the score's inputs.
     player: Option<(Hash, Arc<RoundPlayer>)>,
 }
@@ -186,6 +188,7 @@ impl ExactScorer {
             halt: Halt::default(),
             kept,
             last: None,
+            is_restored: false,
             player: None,
         }
     }
@@ -220,28 +223,33 @@ impl ExactScorer {
         tracing::info!(%task, %round, "goes on with what was scored before");
         let scored = Arc::new(ScoredRound::restored(inputs, kept));
         self.last = Some(scored.clone());
+        self.is_restored = true;
         Ok(scored)
     }
 
-    /// What stands of a score that the chain contradicts: who doubts the chain doubts its own device first, and computes the
-    /// round again on the processor.
+    /// What stands of a score that the chain contradicts: who doubts the chain doubts first what its own device computed, or
+    /// what was computed before a restart, and computes the round again on the processor.
     pub async fn confirmed(
         &mut self,
         scored: Arc<ScoredRound>,
     ) -> Result<Arc<ScoredRound>, ReplicaError> {
-        let Some(device) = self.backend.device() else {
+        let device = self.backend.device();
+        if device.is_none() && !self.is_restored {
             return Ok(scored);
-        };
+        }
         let exact = self.attempt(scored.inputs.clone(), Backend::Cpu).await?;
         if exact.summary == scored.summary {
             return Ok(scored);
         }
-        device.distrust(Mismatch::Table);
+        if let Some(device) = device {
+            device.distrust(Mismatch::Table);
+        }
         Ok(self.remember(exact))
     }
 
     fn remember(&mut self, scored: ScoredRound) -> Arc<ScoredRound> {
         self.kept.save(scored.to_keep());
+        self.is_restored = false;
         let scored = Arc::new(scored);
         self.last = Some(scored.clone());
         scored
@@ -493,6 +501,28 @@ pub(in crate::run) mod tests {
         assert_eq!(stands, right);
         assert!(backend.device().is_none());
         assert_eq!(scorer.known(&DIGEST), Some(stands));
+    }
+
+    #[tokio::test]
+    async fn who_doubts_the_chain_doubts_what_was_computed_before_a_restart() {
+        let (lab, folder) = (Lab::small(), tempfile::tempdir().unwrap());
+        let mut table = lab.table();
+        table.passes[0].median_norm += 1;
+        let kept = kept_in(&folder);
+        kept.save(KeptScore {
+            inputs: DIGEST,
+            weights: lab.base.clone(),
+            table,
+        });
+        let (graph, terms) = (lab.facts.graph.clone(), lab.facts.terms);
+        let mut scorer = ExactScorer::new(graph, terms, Backend::Cpu, kept);
+        let fetched = async { Ok(inputs(&lab)) };
+        let wrong = scorer.score(&DIGEST, fetched).await.unwrap();
+        assert_ne!(wrong.summary, lab.summary());
+        let stands = scorer.confirmed(wrong).await.unwrap();
+        assert_eq!(stands.summary, lab.summary());
+        let again = said_after_restart(&lab, &folder, inputs(&lab)).await;
+        assert_eq!(again.unwrap(), stands);
     }
 
     #[tokio::test]
