@@ -195,12 +195,12 @@ impl Replica {
             if self.is_on_chain(now, task, &known).await? {
                 let (task, next) = (self.task, known.next);
                 tracing::warn!(%task, "the chain took rounds back, replaying from round {next} on");
-                return Ok(self.store.go_back(known)?);
+                return Ok(self.store.go_to(known)?);
             }
         }
         tracing::warn!(task = %self.task, "the chain took rounds back, replaying all");
         let weights = first_weights(client, now, task).await?;
-        Ok(self.store.go_back(Position::first(weights))?)
+        Ok(self.store.go_to(Position::first(weights))?)
     }
 
     async fn view(&self, now: &Moment, round: RoundId) -> Result<RoundView, ReplicaError> {

@@ -207,7 +207,7 @@ async fn an_attester_that_is_killed_in_every_phase_loses_nothing() -> Result<()>
             &format!(
                 "task open --name=test --init-seed=1 --price=0.01 --cap=100 --budget=1000 \
                  --fee-permille=100 --commit-blocks=40 --reveal-blocks=30 --attest-blocks=60 \
-                 --challenge-blocks=30 --weight-cap=1000 --seats=2 --quorum=2 {SMALL}"
+                 --challenge-blocks=40 --weight-cap=1000 --seats=2 --quorum=2 {SMALL}"
             ),
         )
         .await?;

@@ -93,9 +93,11 @@ impl ReplicaStore {
         known
     }
 
-    /// Goes back to an earlier position, because the chain took rounds back.
-    pub fn go_back(&mut self, position: Position) -> Result<(), StateError> {
-        self.set(position)
+    /// Goes to a position: to an earlier one, if the chain took rounds back.
+    pub fn go_to(&mut self, position: Position) -> Result<(), StateError> {
+        self.folder.save(POSITION, &position)?;
+        self.position = position;
+        Ok(())
     }
 
     /// How far the replica has come.
@@ -168,13 +170,7 @@ impl ReplicaStore {
         if let Some(slot) = position.slot() {
             self.folder.save(&slot, &position)?;
         }
-        self.set(position)
-    }
-
-    fn set(&mut self, position: Position) -> Result<(), StateError> {
-        self.folder.save(POSITION, &position)?;
-        self.position = position;
-        Ok(())
+        self.go_to(position)
     }
 }
 
@@ -227,7 +223,7 @@ mod tests {
             }
         }
         let checkpoint = store.checkpoints().remove(2);
-        store.go_back(checkpoint.clone()).unwrap();
+        store.go_to(checkpoint.clone()).unwrap();
         let store = ReplicaStore::load(&store.folder).unwrap().unwrap();
         assert_eq!(*store.position(), checkpoint);
     }
@@ -271,7 +267,7 @@ mod tests {
         let own = table.summary().claim(&[5; 32]);
         store.settled(RoundId(0), own, &table, vec![2, 2]).unwrap();
         // The chain took it back, and settled it otherwise.
-        store.go_back(Position::first(vec![1, 2])).unwrap();
+        store.go_to(Position::first(vec![1, 2])).unwrap();
         store.differed(RoundId(0), claim(6), vec![3, 4]).unwrap();
         let store = ReplicaStore::load(&folder).unwrap().unwrap();
         let expected = Position {
@@ -302,7 +298,7 @@ mod tests {
         assert_eq!(store.table(RoundId(0)).unwrap(), None);
         assert_eq!(store.table(RoundId(1)).unwrap(), Some(table));
 
-        store.go_back(Position::first(vec![1, 2])).unwrap();
+        store.go_to(Position::first(vec![1, 2])).unwrap();
         let mut store = ReplicaStore::load(&folder).unwrap().unwrap();
         assert_eq!(
             (store.next_round(), store.weights()),
