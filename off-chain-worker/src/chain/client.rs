@@ -303,9 +303,9 @@ impl Client {
         }
     }
 
-    /// Number and hash of the block that a transaction is valid from: the last finalized one, which cannot vanish. A transaction
-    /// that begins there would have expired before it is sent if finality lags far behind; then a recent block of the best
-    /// chain.
+    /// Number and hash of the block that a transaction is valid from: the one that it is tied to, or the last finalized one,
+    /// which cannot vanish. A transaction that begins there would have expired before it is sent if finality lags far behind; then
+    /// a recent block of the best chain.
     async fn anchor(&self, best: &Moment) -> Result<(u64, H256), ChainError> {
         if let Some(tie) = self.tie {
             return Ok(tie);
