@@ -9,8 +9,8 @@ use std::{
 };
 
 /// First byte of every encoded file; another one means that another version wrote it. Version 1 kept score tables, 2
-/// share tables without an outer rate.
-const VERSION: u8 = 3;
+/// share tables without an outer rate, 3 positions of replicas without the claim that led to them.
+const VERSION: u8 = 4;
 
 /// Why state could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +116,12 @@ impl Folder {
         }
     }
 
+    /// Gives the file `from` the name `to`, in place of another one.
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), StateError> {
+        let path = self.0.join(from);
+        fs::rename(&path, self.0.join(to)).map_err(at(&path))
+    }
+
     /// Removes the file `name`; one that is not there is fine.
     pub fn remove(&self, name: &str) -> Result<(), StateError> {
         let path = self.0.join(name);
@@ -147,8 +153,17 @@ mod tests {
         assert_eq!(folder.load::<u32>("number").unwrap(), Some(8));
         assert_eq!(
             fs::read(folder.path().join("number")).unwrap(),
-            [3, 8, 0, 0, 0]
+            [4, 8, 0, 0, 0]
         );
+        folder.save("other", &9u32).unwrap();
+        folder.rename("number", "other").unwrap();
+        assert_eq!(folder.load::<u32>("number").unwrap(), None);
+        assert_eq!(folder.load::<u32>("other").unwrap(), Some(8));
+        folder.rename("other", "number").unwrap();
+        assert!(matches!(
+            folder.rename("other", "number"),
+            Err(StateError::Io { .. })
+        ));
         folder.remove("number").unwrap();
         folder.remove("number").unwrap();
         assert_eq!(folder.load::<u32>("number").unwrap(), None);
@@ -158,7 +173,7 @@ mod tests {
     fn damage_is_told() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::open(temporary.path()).unwrap();
-        for bytes in [&[][..], &[3, 8, 0], &[3, 8, 0, 0, 0, 0]] {
+        for bytes in [&[][..], &[4, 8, 0], &[4, 8, 0, 0, 0, 0]] {
             fs::write(folder.path().join("number"), bytes).unwrap();
             assert!(matches!(
                 folder.load::<u32>("number"),

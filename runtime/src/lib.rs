@@ -132,10 +132,10 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
     spec_name: Cow::Borrowed("gotong"),
     impl_name: Cow::Borrowed("gotong-node"),
     authoring_version: 1,
-    spec_version: 4,
+    spec_version: 5,
     impl_version: 1,
     apis: apis::RUNTIME_API_VERSIONS,
-    transaction_version: 4,
+    transaction_version: 5,
     system_version: 1,
 };
 

@@ -99,9 +99,16 @@ impl Call {
         Self::new(PALLET, "publish_shard", (task, round, key, records, proof))
     }
 
-    /// Commits to a share table: `commitment` is [`gotong_protocol::attestation_commitment`].
-    pub fn commit_attestation(task: TaskId, round: RoundId, commitment: Hash) -> Self {
-        Self::new(PALLET, "commit_attestation", (task, round, commitment))
+    /// Commits to a share table: `commitment` is [`gotong_protocol::attestation_commitment`], and `inputs`
+    /// [`gotong_protocol::round_inputs`] of what the table is about.
+    pub fn commit_attestation(
+        task: TaskId,
+        round: RoundId,
+        commitment: Hash,
+        inputs: Hash,
+    ) -> Self {
+        let fields = (task, round, commitment, inputs);
+        Self::new(PALLET, "commit_attestation", fields)
     }
 
     /// Reveals the summary of the table that was committed to with `salt`, and the root over the work behind it.

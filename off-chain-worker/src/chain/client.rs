@@ -65,6 +65,8 @@ pub struct Client {
     pub(super) nodes: Nodes,
     /// Most to tip for a transaction, in planck.
     max_tip: u128,
+    /// The block that transactions are anchored at, if it has to be this one.
+    tie: Option<(u64, H256)>,
     /// Highest block that took one of this client's transactions.
     pub(super) horizon: Arc<AtomicU32>,
     /// Held from the choice of a nonce until the pool has it, so that calls can wait for their blocks side by side.
@@ -136,6 +138,7 @@ impl Client {
             url: url.into(),
             nodes,
             max_tip: 0,
+            tie: None,
             horizon: Arc::default(),
             signing: Arc::default(),
         })
@@ -145,6 +148,15 @@ impl Client {
     /// deadline waits for. By default nothing is tipped.
     pub fn tipping(self, max_tip: u128) -> Self {
         Self { max_tip, ..self }
+    }
+
+    /// For calls that are about what was seen at `moment`, which has to be a recent one: a fork without that block takes none of
+    /// them, and whoever sends them looks again.
+    pub fn tied_to(&self, moment: &Moment) -> Self {
+        Self {
+            tie: Some((moment.block().into(), moment.hash())),
+            ..self.clone()
+        }
     }
 
     /// Where the node is.
@@ -272,10 +284,13 @@ impl Client {
         }
     }
 
-    /// Number and hash of the block that a transaction is valid from: the last finalized one, which cannot vanish. A transaction
-    /// that begins there would have expired before it is sent if finality lags far behind; then a recent block of the best
-    /// chain.
+    /// Number and hash of the block that a transaction is valid from: the one that it is tied to, or the last finalized one,
+    /// which cannot vanish. A transaction that begins there would have expired before it is sent if finality lags far behind; then
+    /// a recent block of the best chain.
     async fn anchor(&self, best: &Moment) -> Result<(u64, H256), ChainError> {
+        if let Some(tie) = self.tie {
+            return Ok(tie);
+        }
         let (number, finalized) = self.finalized().await?;
         let oldest = u64::from(best.block()).saturating_sub(ANCHOR_DEPTH);
         if number >= oldest {

@@ -1,6 +1,5 @@
 //! Where two share tables differ first.
 
-use codec::{Decode, Encode};
 use gotong_protocol::{Hash, TableSummary};
 use gotong_scoring::{
     share::table::{Fall, MergeSummary, PassSummary, PaySummary, RowSums},
@@ -9,7 +8,7 @@ use gotong_scoring::{
 use std::fmt;
 
 /// The first thing in which two tables differ, as far as their summaries tell.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// What differs, in words.
     pub what: String,

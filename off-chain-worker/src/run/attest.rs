@@ -322,8 +322,12 @@ impl Duty {
         match command {
             // Under way.
             AttesterCommand::Evaluate { .. } => {}
-            AttesterCommand::Commit { round, commitment } => {
-                let call = Call::commit_attestation(task, round, commitment);
+            AttesterCommand::Commit {
+                round,
+                commitment,
+                inputs,
+            } => {
+                let call = Call::commit_attestation(task, round, commitment, inputs);
                 let own = own.as_deref();
                 if !self.is_confirmed(client, view, of, own, &call).await? {
                     return Ok(());
@@ -523,7 +527,7 @@ mod tests {
         let (round, table) = lab.score();
         let own = Arc::new(ScoredRound {
             inputs: Arc::new(crate::run::replica::lab_inputs(&lab)),
-            round,
+            weights: round.weights,
             summary: table.summary(),
             table,
         });

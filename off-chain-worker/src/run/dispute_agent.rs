@@ -125,6 +125,8 @@ impl DisputeAgent {
         let (mut calls, computing) = in_turn(commands, move |command| {
             call(&of, &disputes, &player, command)
         });
+        // On a fork where the accused stands for a right table an accusation would cost the bond.
+        let tied = client.tied_to(now);
         let mut computed = Vec::new();
         // While what is ready is sent, the next ones are computed.
         while calls.recv_many(&mut computed, ALL).await > 0 {
@@ -147,7 +149,7 @@ impl DisputeAgent {
                     .confirm(client, now, replica, round, command, &call)
                     .await
                 {
-                    Ok(()) => self.send(client, command, &call, &mut hearing).await?,
+                    Ok(()) => self.send(&tied, command, &call, &mut hearing).await?,
                     Err(error @ ChainError::Unconfirmed(_)) => {
                         hearing.refused.push((command, error));
                     }

@@ -2,7 +2,8 @@
 //!
 //! | part | what it does |
 //! | --- | --- |
-//! | `store` | keeps the position and the tables on disk |
+//! | `store` | keeps the position, checkpoints and the tables on disk |
+//! | `kept` | keeps what was scored last on disk |
 //! | `payloads` | fetches what a round is scored from: blocks, and the pool |
 //! | `scorer` | computes a round's score and remembers it; `drill` wraps it in a liar |
 //! | [`Replica`] | replays rounds with these, and scores the next one |
@@ -12,6 +13,7 @@
 mod drill;
 mod error;
 mod inputs;
+mod kept;
 mod payloads;
 mod player;
 mod recomputed;
@@ -40,10 +42,11 @@ use gotong_protocol::{
     Graph, Hash, Outcome, Phase, RoundFacts, RoundId, ShareClaim, TaskId, TaskTerms,
 };
 use gotong_scoring::{MasterWeights, MergedGain, ShareTable};
+use kept::KeptScores;
 use payloads::{first_weights, PayloadFetcher};
 use scorer::RoundScorer;
 use std::sync::Arc;
-use store::{Differing, ReplicaStore};
+use store::{Position, ReplicaStore};
 
 /// A task's weights, rebuilt from the chain: from its opening, round by round, every settled
 /// claim computed again. Kept on disk, so that no round is computed twice.
@@ -51,6 +54,7 @@ pub struct Replica {
     task: TaskId,
     graph: Graph,
     terms: TaskTerms,
+    folder: Folder,
     store: ReplicaStore,
     payloads: PayloadFetcher,
     scorer: RoundScorer,
@@ -77,14 +81,20 @@ impl Replica {
         let folder = Self::folder(dirs, task)?;
         let store = match ReplicaStore::load(&folder)? {
             Some(store) => store,
-            None => ReplicaStore::create(folder, first_weights(client, now, task).await?)?,
+            None => {
+                let weights = first_weights(client, now, task).await?;
+                ReplicaStore::create(folder.clone(), weights)?
+            }
         };
         let (graph, terms) = (task.graph.clone(), task.terms.clone());
+        let options = ScorerOptions::default();
+        let kept = KeptScores::new(folder.clone(), &graph, &terms.share);
         Ok(Self {
             task: task.id,
-            scorer: RoundScorer::new(graph.clone(), terms.share, ScorerOptions::default()),
+            scorer: RoundScorer::new(graph.clone(), terms.share, options, kept),
             graph,
             terms,
+            folder,
             store,
             payloads,
         })
@@ -92,7 +102,8 @@ impl Replica {
 
     /// Scores rounds in this way.
     pub fn scored_by(self, options: ScorerOptions) -> Self {
-        let scorer = RoundScorer::new(self.graph.clone(), self.terms.share, options);
+        let kept = KeptScores::new(self.folder.clone(), &self.graph, &self.terms.share);
+        let scorer = RoundScorer::new(self.graph.clone(), self.terms.share, options, kept);
         Self { scorer, ..self }
     }
 
@@ -143,10 +154,8 @@ impl Replica {
     ) -> Result<(), ReplicaError> {
         let task = now.task(self.task).await?;
         let task = task.ok_or(ReplicaError::NoTask(self.task))?;
-        if !self.is_on_chain(now, &task).await? {
-            tracing::warn!(task = %self.task, "the chain took rounds back, replaying all");
-            let weights = first_weights(client, now, &task).await?;
-            self.store.restart(weights)?;
+        if !self.is_on_chain(now, &task, self.store.position()).await? {
+            self.go_back(client, now, &task).await?;
         }
         while self.next_round() <= task.round && self.next_round() < end {
             let round = self.view(now, self.next_round()).await?;
@@ -159,22 +168,45 @@ impl Replica {
         Ok(())
     }
 
-    /// Whether the chain starts the next round from the replica's weights, and settled otherwise than is computed here
-    /// where it did before: not so when a fork, or a node that crashed, has undone a round that was replayed.
-    async fn is_on_chain(&self, now: &Moment, task: &TaskView) -> Result<bool, ReplicaError> {
-        for known in self.store.differing() {
-            let round = now.round(self.task, known.round).await?;
-            if round.and_then(|round| round.claim) != Some(known.claim) {
-                return Ok(false);
-            }
-        }
-        let next = self.next_round();
-        let expected = match now.round(self.task, next).await? {
+    /// Whether the chain leads to a position of the replica: not so when a fork, or a node that crashed, has undone a round
+    /// that was replayed.
+    async fn is_on_chain(
+        &self,
+        now: &Moment,
+        task: &TaskView,
+        position: &Position,
+    ) -> Result<bool, ReplicaError> {
+        let next = position.next;
+        let base_root = match now.round(self.task, next).await? {
             Some(round) => round.base_root,
             None if Some(next) == task.round.next() => task.master_root,
             None => return Ok(false),
         };
-        Ok(self.root()? == expected)
+        let last = match position.last {
+            Some((last, _)) => now.round(self.task, last).await?,
+            None => None,
+        };
+        let claim = last.and_then(|round| round.claim);
+        Ok(position.is_led_to(&base_root, claim.as_ref()))
+    }
+
+    /// Goes back to the last checkpoint that the chain leads to, or to the task's opening.
+    async fn go_back(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        task: &TaskView,
+    ) -> Result<(), ReplicaError> {
+        for known in self.store.checkpoints() {
+            if self.is_on_chain(now, task, &known).await? {
+                let (task, next) = (self.task, known.next);
+                tracing::warn!(%task, "the chain took rounds back, replaying from round {next} on");
+                return Ok(self.store.go_to(known)?);
+            }
+        }
+        tracing::warn!(task = %self.task, "the chain took rounds back, replaying all");
+        let weights = first_weights(client, now, task).await?;
+        Ok(self.store.go_to(Position::first(weights))?)
     }
 
     async fn view(&self, now: &Moment, round: RoundId) -> Result<RoundView, ReplicaError> {
@@ -202,21 +234,16 @@ impl Replica {
             scored = scorer.confirmed(scored).await?;
         }
         let own = scored.summary.claim(&round.base_root);
-        let (table, weights) = (&scored.table, scored.round.weights.clone());
+        let (table, weights) = (&scored.table, scored.weights.clone());
         let Some(difference) = claim_difference(&own, claim) else {
-            return Ok(self.store.settled(round.round, table, weights)?);
+            return Ok(self.store.settled(round.round, own, table, weights)?);
         };
-        let error = self.differs(round.round, difference.clone());
+        let error = self.differs(round.round, difference);
         if own.master_root != claim.master_root {
             return Err(error);
         }
         tracing::error!("{error}. The weights are right, so it goes on");
-        let differing = Differing {
-            round: round.round,
-            claim: *claim,
-            difference,
-        };
-        Ok(self.store.differed(differing, weights)?)
+        Ok(self.store.differed(round.round, *claim, weights)?)
     }
 
     /// What this worker said of the inputs with this digest, if it has scored them: what [`Self::score`] gave.

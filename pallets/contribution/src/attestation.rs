@@ -79,12 +79,15 @@ impl<T: Config> Attestation<T> {
         id: TaskId,
         round_id: RoundId,
         commitment: Hash,
+        inputs: &Hash,
     ) -> DispatchResult {
         let error = Error::<T>::NotInAttestCommitPhase;
         let (task, mut round) = Rounds::<T>::current(id, round_id, Phase::AttestCommit, error)?;
         // Nothing can be computed yet.
         ensure!(round.draw.is_none(), Error::<T>::NotInAttestCommitPhase);
+        let is_of_this_fork = *inputs == round.inputs(id, round_id);
         let seat = Self::seat_of(&mut round, &who)?;
+        ensure!(is_of_this_fork, Error::<T>::OtherInputs);
         ensure!(seat.commitment.is_none(), Error::<T>::AlreadyAttested);
         seat.commitment = Some(commitment);
         Rounds::<T>::acted(id, &task, &round);

@@ -171,6 +171,8 @@ mod errors {
         RevealTooLate,
         /// The offer serves nothing: it names no task, or has no capacity.
         OfferEmpty,
+        /// The commitment is about a round with other inputs, as another fork had it.
+        OtherInputs,
     }
 
     impl<T> From<TermsError> for Error<T> {

@@ -392,7 +392,8 @@ pub mod pallet {
             RoundsOf::<T>::publish_shard(who, task, round, key, &records, &proof)
         }
 
-        /// Commits to a claim: see [`gotong_protocol::attestation_commitment`].
+        /// Commits to a claim: see [`gotong_protocol::attestation_commitment`]. `inputs` is
+        /// [`gotong_protocol::round_inputs`] of what was evaluated: a fork that gives the round others does not take it.
         ///
         /// Signed by a drawn attester. Emits [`Event::AttestationCommitted`].
         #[pallet::call_index(10)]
@@ -401,9 +402,10 @@ pub mod pallet {
             task: TaskId,
             round: RoundId,
             commitment: Hash,
+            inputs: Hash,
         ) -> DispatchResult {
             let who = ensure_signed(origin)?;
-            Attestation::<T>::commit(who, task, round, commitment)
+            Attestation::<T>::commit(who, task, round, commitment, &inputs)
         }
 
         /// Reveals the table whose claim was committed, by its summary.

@@ -27,10 +27,14 @@ pub const MIN_RECORDS_PER_SAMPLE: u32 = 16;
 /// What a slow processor evaluates in a block of a second, in products ([`crate::Graph::cost`]).
 pub const COST_PER_BLOCK: u64 = 1 << 34;
 /// Evaluations of all samples that fit the window for them. Base and merge are two; the gradients of eight passes and of
-/// the pay, each of half of the samples and at about five evaluations of them, are 22.5.
+/// the pay, each of half of the samples, are 22.5.
 pub const EVALUATIONS: u64 = 25;
-/// Gradients that every delta of a round is multiplied with at most: of 16 groups, in eight passes and for the pay.
-pub const GRADIENTS: u64 = 16 * 9;
+/// What the gradient of some samples costs at about, in evaluations of them.
+pub const COST_OF_GRADIENT: u64 = 5;
+/// Groups of samples that a gradient is computed for, each by itself.
+pub const GROUPS: u64 = gotong_scoring::share::GROUPS as u64;
+/// Gradients that every delta of a round is multiplied with at most: of all groups, in eight passes and for the pay.
+pub const GRADIENTS: u64 = GROUPS * 9;
 /// What a product of a gradient and a delta costs, in products of an evaluation: it is of 128 bits, and out of order.
 pub const COST_OF_PRODUCT: u64 = 8;
 /// Most contributors that one round holds, if its deltas are short ([`crate::TaskTerms::places`]).

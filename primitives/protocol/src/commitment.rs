@@ -3,6 +3,9 @@
 //! blake2b-256 over a domain tag and the fields in order, all of fixed width (ids as 4 bytes
 //! little endian), so that no two different preimages have the same bytes. The account is part
 //! of the preimage: a copied commitment cannot be opened by the copier.
+//!
+//! What an attester commits to is hidden, so beside its commitment it says which inputs that is about: on a fork that gives
+//! the round others, the chain does not take it.
 
 use crate::{Hash, RoundId, ShareClaim, TaskId};
 use alloc::{vec, vec::Vec};
@@ -11,6 +14,7 @@ use gotong_scoring::blake2_256;
 
 const SUBMISSION_TAG: &[u8; 16] = b"gotong:submit:v1";
 const ATTESTATION_TAG: &[u8; 16] = b"gotong:attest:v1";
+const INPUTS_TAG: &[u8; 16] = b"gotong:inputs:v1";
 
 /// What a contributor commits: the hash of the encoded delta, hidden by `salt`.
 pub fn submission_commitment(
@@ -41,6 +45,21 @@ pub fn attestation_commitment(
     )
 }
 
+/// What tells the inputs of a round from those that another fork gives it: all that its score follows from, but for what the
+/// task fixes. `shard` is the root of the published samples, if they were sealed; the seed draws the halves, and the samples
+/// of a pool.
+pub fn round_inputs(
+    task: TaskId,
+    round: RoundId,
+    base_root: &Hash,
+    shard: Option<Hash>,
+    seed: Option<Hash>,
+    entrants_root: &Hash,
+) -> Hash {
+    let drawn = blake2_256(&[&(shard, seed).encode()]);
+    bind(INPUTS_TAG, task, round, &[base_root, &drawn, entrants_root])
+}
+
 fn bind(tag: &[u8; 16], task: TaskId, round: RoundId, fields: &[&[u8; 32]]) -> Hash {
     let (task, round) = (task.0.to_le_bytes(), round.0.to_le_bytes());
     let mut parts: Vec<&[u8]> = vec![tag, &task, &round];
@@ -51,6 +70,7 @@ fn bind(tag: &[u8; 16], task: TaskId, round: RoundId, fields: &[&[u8; 32]]) -> H
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::collections::BTreeSet;
     use gotong_scoring::MergedGain;
 
     #[test]
@@ -78,6 +98,31 @@ mod tests {
             hex::encode(hash),
             "a60a7b3cde5926c54dcf8564dc20c2662211a6595efb2e9aba0ac8a78aca11c2"
         );
+    }
+
+    #[test]
+    fn every_input_binds() {
+        let inputs = |task, round, base: u8, shard: Option<u8>, seed: Option<u8>, entrants: u8| {
+            let hash = |byte| [byte; 32];
+            let (shard, seed) = (shard.map(hash), seed.map(hash));
+            let (task, round) = (TaskId(task), RoundId(round));
+            round_inputs(task, round, &hash(base), shard, seed, &hash(entrants))
+        };
+        let all = [
+            inputs(1, 2, 3, Some(4), Some(5), 6),
+            inputs(9, 2, 3, Some(4), Some(5), 6),
+            inputs(1, 9, 3, Some(4), Some(5), 6),
+            inputs(1, 2, 9, Some(4), Some(5), 6),
+            inputs(1, 2, 3, Some(9), Some(5), 6),
+            inputs(1, 2, 3, None, Some(5), 6),
+            inputs(1, 2, 3, Some(4), Some(9), 6),
+            inputs(1, 2, 3, Some(4), None, 6),
+            inputs(1, 2, 3, Some(4), Some(5), 9),
+            inputs(1, 2, 3, None, Some(4), 6),
+            inputs(1, 2, 3, Some(4), None, 5),
+        ];
+        let distinct: BTreeSet<Hash> = all.into_iter().collect();
+        assert_eq!(distinct.len(), all.len());
     }
 
     #[test]

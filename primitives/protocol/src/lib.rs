@@ -35,7 +35,7 @@ pub use clock::{
     may_reveal, next_phase, shard_is_due, Agreement, Facts, Outcome, Phase, SeatState, ShardState,
     Transition, Windows,
 };
-pub use commitment::{attestation_commitment, submission_commitment};
+pub use commitment::{attestation_commitment, round_inputs, submission_commitment};
 pub use court::Court;
 pub use gotong_scoring::{
     Audit, AuditAnswer, Credit, CreditProof, Delta, EntrantRecord, Graph, Hash, Ledger, Proof,

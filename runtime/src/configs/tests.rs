@@ -141,6 +141,33 @@ fn a_dispute_is_over_before_the_court_stops_waiting() {
     });
 }
 
+/// The time of a move is the same for all tasks. It fits the heaviest one that can be opened, on a slow processor, for who is in
+/// as many disputes as a round can have, while the rounds of other tasks take half of the processor.
+#[test]
+fn a_move_has_time_for_its_gradients_in_the_heaviest_task() {
+    sp_io::TestExternalities::default().execute_with(|| {
+        let window = <Runtime as pallet_contribution::Config>::MaxWindowBlocks::get();
+        let disputes = <Runtime as pallet_referee::Config>::MaxDisputesPerRound::get();
+        let round = u64::from(window) * bounds::COST_PER_BLOCK;
+        // An answer or a pick needs the gradient of a group; once the same, sample by sample.
+        let gradients = |samples: u32| {
+            let group = u64::from(samples / 2).div_ceil(bounds::GROUPS);
+            let evaluations = bounds::EVALUATIONS * u64::from(samples);
+            2 * group * bounds::COST_OF_GRADIENT * round / evaluations
+        };
+        let numbers = (bounds::MIN_SAMPLES..=bounds::MAX_SHARD_SAMPLES).step_by(2);
+        let gradients = numbers.map(gradients).max().unwrap_or(u64::MAX);
+        // Of weights into which all deltas are merged; a byte holds four entries.
+        let merge = u64::from(bounds::MAX_ROUND_DELTA_BYTES) * 4 * bounds::COST_OF_PRODUCT;
+        let products = u64::from(disputes) * (gradients + merge);
+        // A slow processor takes a second for so many.
+        let seconds = products.div_ceil(bounds::COST_PER_BLOCK);
+        let millis = timing::SlotMillis::<Runtime>::get();
+        let has = u64::from(MoveBlocks::get()) * millis / 1_000;
+        assert!(2 * seconds <= has, "2 * {seconds} seconds of {has}");
+    });
+}
+
 #[test]
 fn the_hooks_leave_room_for_transactions_in_the_smallest_block() {
     let genesis = presets::genesis_config(DEV_RUNTIME_PRESET).expect("the preset exists");

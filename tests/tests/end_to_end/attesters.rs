@@ -1,12 +1,19 @@
 //! Attesters on a busy chain.
 
-use super::{ROUND_LIMIT, SMALL};
+use super::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{Context, Result};
-use gotong::chain::{Account, Call, Inclusion};
-use gotong_protocol::{
-    submission_commitment, view::RoundView, Delta, Phase, RoundId, SeatState, TaskId,
+use gotong::{
+    chain::{Account, Call, Inclusion},
+    run::inputs_digest,
 };
-use gotong_tests::{key, Network, UNIT};
+use gotong_protocol::{
+    dispute::Verdict,
+    submission_commitment,
+    view::{RoundView, SeatView},
+    Delta, Phase, RoundId, SeatState, TaskId,
+};
+use gotong_scoring::share::{trial::Accusation, Stage};
+use gotong_tests::{assert_settled, key, Network, UNIT};
 use std::process::Command;
 
 const TASKS: usize = 12;
@@ -91,12 +98,15 @@ async fn an_honest_attester_of_many_tasks_misses_nothing() -> Result<()> {
                 rounds.push(now.round(*task, ROUND).await?.context("it began")?);
             }
             for name in ACCOMPLICES {
-                let waiting = rounds
-                    .iter()
-                    .filter(|round| has_to_commit(round, account(name)));
-                let calls: Vec<_> = waiting
-                    .map(|round| Call::commit_attestation(round.task, ROUND, [9; 32]))
-                    .collect();
+                let mut calls = Vec::new();
+                for round in &rounds {
+                    if has_to_commit(round, account(name)) {
+                        let submissions = now.submissions(round.task, ROUND).await?;
+                        let inputs = inputs_digest(round, &submissions);
+                        let call = Call::commit_attestation(round.task, ROUND, [9; 32], inputs);
+                        calls.push(call);
+                    }
+                }
                 if !calls.is_empty() {
                     // Refused if an older block was looked at: then the next look does it.
                     let _ = client.submit_all(&key(name), &calls, Inclusion::Best).await;
@@ -163,4 +173,105 @@ async fn who_stops_offers_no_more_seats() -> Result<()> {
             Ok(offer(now).await?.is_none().then_some(()))
         })
         .await
+}
+
+/// The round once the seat of `name` in it is as `check` wants it.
+async fn seat_until(
+    network: &Network,
+    task: TaskId,
+    name: &str,
+    what: &str,
+    check: impl Fn(&RoundView, &SeatView) -> bool,
+) -> Result<RoundView> {
+    network
+        .until(what, ROUND_LIMIT, async |now| {
+            let round = now.round(task, ROUND).await?.context("it began")?;
+            let mut seats = round.seats.iter();
+            let seat = seats.find(|seat| seat.account == account(name));
+            let is_so = seat.is_some_and(|seat| check(&round, seat));
+            Ok(is_so.then_some(round))
+        })
+        .await
+}
+
+/// Judith is killed in every phase of a round, and started again: she scores it once, shows all that she owes, and defends her
+/// table. Each phase waits for her, or for Bob, who is started when it may end.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attester_that_is_killed_in_every_phase_loses_nothing() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith", "Bob", "Envy"]).await?;
+    network.register(&["One"], &["Judith", "Bob"]).await?;
+    let opened = network
+        .run(
+            "Sponsor",
+            &format!(
+                "task open --name=test --init-seed=1 --price=0.01 --cap=100 --budget=1000 \
+                 --fee-permille=100 --commit-blocks=40 --reveal-blocks=30 --attest-blocks=60 \
+                 --challenge-blocks=40 --weight-cap=1000 --seats=2 --quorum=2 {SMALL}"
+            ),
+        )
+        .await?;
+    let id = opened["task"].as_u64().context("`task open` names it")?;
+    let task = TaskId(u32::try_from(id)?);
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={id}"))?;
+    let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
+    let until = async |what, check: fn(&RoundView, &SeatView) -> bool| {
+        seat_until(&network, task, "Judith", what, check).await
+    };
+
+    // Drawn, and scoring, or about to commit.
+    let mut judith = network.daemon("Judith", "attest")?;
+    until("the draw", |round, _| round.phase == Phase::AttestCommit).await?;
+    judith.kill();
+    let mut judith = network.daemon("Judith", "attest")?;
+
+    // Committed, and Bob is not.
+    until("the commitment", |_, seat| seat.committed).await?;
+    judith.kill();
+    let _bob = network.daemon("Bob", "attest")?;
+    until("AttestReveal", |round, _| {
+        round.phase == Phase::AttestReveal
+    })
+    .await?;
+    let mut judith = network.daemon("Judith", "attest")?;
+
+    // Revealed, and the audits take some blocks to be drawn.
+    until("the table", |_, seat| seat.claim.is_some()).await?;
+    judith.kill();
+    let audited = |round: &RoundView, seat: &SeatView| round.audit_seed.is_some() && !seat.audited;
+    until("the draw of audits", audited).await?;
+    let mut judith = network.daemon("Judith", "attest")?;
+    until("the answers", |_, seat| seat.audited).await?;
+
+    // Accused.
+    judith.kill();
+    let rows = Accusation::Rows(Stage::Pass(0));
+    let accuse = Call::open_dispute(task, ROUND, account("Judith"), rows);
+    let client = &network.client;
+    client
+        .submit(&key("Envy"), &accuse, Inclusion::Best)
+        .await?;
+    let judith = network.daemon("Judith", "attest")?;
+    let verdict = network
+        .until("the verdict", ROUND_LIMIT, async |now| {
+            Ok(now.verdicts().await?.into_iter().next())
+        })
+        .await?;
+    // She answered, and Envy has nothing to pick.
+    assert_eq!(verdict.accused, account("Judith"));
+    assert_eq!(verdict.verdict, Verdict::Abandoned);
+
+    let round = network.ended(task, ROUND.0, ROUND_LIMIT).await?;
+    let log = std::fs::read_to_string(judith.log())?;
+    assert_settled(&round)?;
+    let mut seats = round.seats.iter();
+    let seat = seats.find(|seat| seat.account == account("Judith"));
+    let seat = seat.context("Judith has a seat")?;
+    assert_eq!(seat.state, SeatState::Sitting, "{log}");
+    assert!(seat.audited && seat.fee > 0, "{log}");
+    let now = client.best().await?;
+    let stake = now.stake(&account("Judith")).await?;
+    assert_eq!(stake.context("registered")?.stake, 1_000 * UNIT, "{log}");
+    // Not even her work.
+    assert!(log.matches("scored in").count() <= 1, "{log}");
+    Ok(())
 }

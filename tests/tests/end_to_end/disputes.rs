@@ -362,6 +362,26 @@ async fn silence_is_no_defence() -> Result<()> {
     assert_settled(&scene.ended().await?)
 }
 
+/// An accusation is about a table that was seen in a block, and is worth nothing on a chain without that block.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_is_tied_to_a_block_is_not_valid_on_another_fork() -> Result<()> {
+    let network = Network::start(&["Envy"]).await?;
+    let fork = Network::start(&["Envy"]).await?;
+    let (signer, client) = (key("Envy"), &network.client);
+    let send = async |seen| {
+        let call = Call::transfer(account("Spite"), UNIT);
+        let tied = client.tied_to(&seen);
+        tied.submit(&signer, &call, Inclusion::Best).await
+    };
+    let elsewhere = send(fork.client.best().await?).await;
+    assert!(
+        matches!(&elsewhere, Err(ChainError::Rejected { .. })),
+        "{elsewhere:?}"
+    );
+    send(client.best().await?).await?;
+    Ok(())
+}
+
 /// False accusers delay a round, and pay for it: one that never picks, and one that plays to the end.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_false_accuser_loses_its_bond() -> Result<()> {

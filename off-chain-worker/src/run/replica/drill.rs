@@ -73,7 +73,7 @@ impl DrillScorer {
                 tracing::warn!(%task, %round, "asked for a lie about {lie:?}, lies: {told:?}");
                 let scored = ScoredRound {
                     inputs: honest.inputs.clone(),
-                    round: honest.round.clone(),
+                    weights: honest.weights.clone(),
                     table: liar.table().clone(),
                     summary: liar.summary().clone(),
                 };

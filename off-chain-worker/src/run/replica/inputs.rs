@@ -1,11 +1,14 @@
 //! What a round's score follows from.
 
-use codec::Encode;
 use gotong_protocol::{
+    round_inputs,
     view::{RevealedView, RoundView, SubmissionView},
     Hash, RoundId, TaskId,
 };
-use gotong_scoring::{blake2_256, share::company::Entrant, Delta, RoundSamples};
+use gotong_scoring::{
+    share::{company::Entrant, entrants_tree},
+    Delta, RoundSamples,
+};
 
 /// Everything that a round's score follows from, apart from the task's graph and share terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,14 +55,16 @@ impl RevealedDelta {
     }
 }
 
-/// Digest of everything that a round's score depends on.
+/// Digest of everything that a round's score depends on, as the chain makes it: [`round_inputs`].
 pub fn inputs_digest(round: &RoundView, submissions: &[SubmissionView]) -> Hash {
     // A record has the delta's hash, its weight, and whether its account is proven.
     let entrants: Vec<_> = revealed_in_order(submissions)
         .map(|revealed| revealed.record.clone())
         .collect();
-    let samples = (round.shard.as_ref().map(|shard| shard.root), round.seed);
-    blake2_256(&[&(round.task, round.round, round.base_root, samples, entrants).encode()])
+    let entrants = entrants_tree(&entrants).root().hash;
+    let shard = round.shard.as_ref().map(|shard| shard.root);
+    let (task, id, base) = (round.task, round.round, &round.base_root);
+    round_inputs(task, id, base, shard, round.seed, &entrants)
 }
 
 /// Those who revealed, in the order of their commits: entrant `i` of a table is number `i` of them.

@@ -1,12 +1,13 @@
 //! What plays the disputes about a round.
 
-use crate::evaluation::{FastCpu, Halt, Shared};
+use crate::evaluation::FastCpu;
 use gotong_protocol::TableSummary;
 use gotong_scoring::share::trial::{Accusation, Answer, Pick, Player, Trial};
 use std::sync::{Mutex, PoisonError};
 
 /// One party's own computation of a round. It serves several disputes, one after the other. What a dispute needs besides, a
-/// gradient of a group, the processor computes: it takes seconds, and whoever gives a wrong answer loses its stake.
+/// gradient of a group, the processor computes: it takes seconds, and whoever gives a wrong answer loses its stake. It waits
+/// for no turn: the evaluations of other tasks may take longer than a move has time, and whoever is late loses its stake, too.
 #[derive(Debug)]
 pub struct RoundPlayer {
     player: Mutex<Player>,
@@ -41,11 +42,40 @@ impl RoundPlayer {
         self.with(|player, evaluator| player.pick(evaluator, theirs, trial))
     }
 
-    /// Asks the player, with an evaluator that takes its turns with all others of this process.
-    pub fn with<T>(&self, ask: impl FnOnce(&mut Player, &mut Shared<FastCpu>) -> T) -> T {
+    /// Asks the player, with what evaluates for it.
+    pub fn with<T>(&self, ask: impl FnOnce(&mut Player, &mut FastCpu) -> T) -> T {
         // A player that panicked in one dispute may still know the answer in another.
         let mut player = self.player.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut evaluator = Shared::new(FastCpu, Halt::default());
-        ask(&mut player, &mut evaluator)
+        ask(&mut player, &mut FastCpu)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::{lab::Lab, Halt, Shared};
+    use gotong_scoring::{gradient::Differentiator, Evaluator, Samples};
+    use std::{sync::mpsc::channel, thread::spawn, time::Duration};
+
+    #[test]
+    fn a_move_does_not_wait_for_the_evaluation_of_another_task() {
+        let lab = Lab::small();
+        let player = RoundPlayer::new(lab.honest());
+        let graph = lab.facts.graph.clone();
+        let samples = Samples::new(graph.inputs, graph.classes(), lab.samples.records()).unwrap();
+        // It keeps its turn until it is dropped.
+        let mut other = Shared::new(FastCpu, Halt::default());
+        other.losses(&graph, &lab.base, &samples).unwrap();
+        let (tell, told) = channel();
+        spawn(move || {
+            let all = 0..samples.len();
+            let gradient = player.with(|_, evaluator| {
+                evaluator.gradients(&graph, &lab.base, &samples, &[all], &mut |_, _| ())
+            });
+            tell.send(gradient).unwrap();
+        });
+        let done = told.recv_timeout(Duration::from_secs(10));
+        drop(other);
+        assert_eq!(done.unwrap(), Ok(()));
     }
 }

@@ -1,7 +1,13 @@
 //! Who says what rounds score, and answers for it in disputes: the exact scorer, or in drills a wrapper that changes
 //! what that one says.
 
-use super::{drill::DrillScorer, inputs::RoundInputs, player::RoundPlayer, ReplicaError};
+use super::{
+    drill::DrillScorer,
+    inputs::RoundInputs,
+    kept::{KeptScore, KeptScores},
+    player::RoundPlayer,
+    ReplicaError,
+};
 use crate::evaluation::{Backend, Halt, LieKind, Mismatch, Shared};
 use gotong_protocol::{Graph, Hash, RoundFacts, RoundId, ShareTerms, TableSummary};
 use gotong_scoring::{
@@ -9,7 +15,6 @@ use gotong_scoring::{
     share::{
         share_table,
         trial::{Player, PlayerError},
-        ShareRound,
     },
     Evaluator, Samples, ScoreError, ShareTable,
 };
@@ -29,8 +34,8 @@ pub struct ScorerOptions {
 pub struct ScoredRound {
     /// What was scored.
     pub inputs: Arc<RoundInputs>,
-    /// What the round comes to.
-    pub round: ShareRound,
+    /// Master weights after the round.
+    pub weights: Vec<i16>,
     /// Its table.
     pub table: ShareTable,
     /// The summary that is attested: that of the table, but for a drill.
@@ -59,10 +64,27 @@ impl ScoredRound {
         )?;
         Ok(Self {
             inputs,
-            round,
+            weights: round.weights,
             summary: table.summary(),
             table,
         })
+    }
+
+    fn restored(inputs: Arc<RoundInputs>, kept: KeptScore) -> Self {
+        Self {
+            inputs,
+            weights: kept.weights,
+            summary: kept.table.summary(),
+            table: kept.table,
+        }
+    }
+
+    fn to_keep(&self) -> KeptScore {
+        KeptScore {
+            inputs: self.inputs.digest,
+            weights: self.weights.clone(),
+            table: self.table.clone(),
+        }
     }
 
     pub(super) fn is_of(&self, digest: &Hash) -> bool {
@@ -90,8 +112,9 @@ pub(super) enum RoundScorer {
 }
 
 impl RoundScorer {
-    pub fn new(graph: Graph, terms: ShareTerms, options: ScorerOptions) -> Self {
-        let exact = ExactScorer::new(graph, terms, options.backend);
+    /// What is scored is kept in `kept`, and found there.
+    pub fn new(graph: Graph, terms: ShareTerms, options: ScorerOptions, kept: KeptScores) -> Self {
+        let exact = ExactScorer::new(graph, terms, options.backend, kept);
         match options.lie {
             None => Self::Exact(exact),
             Some(lie) => Self::Drill(DrillScorer::new(exact, lie)),
@@ -141,26 +164,31 @@ impl RoundScorer {
     }
 }
 
-/// Computes what rounds score from their inputs, and remembers the last.
+/// Computes what rounds score from their inputs, and remembers the last, also after a restart.
 pub(super) struct ExactScorer {
     graph: Graph,
     terms: ShareTerms,
     backend: Backend,
     /// Ends what is computed.
     halt: Halt,
+    kept: KeptScores,
     last: Option<Arc<ScoredRound>>,
+    /// Whether the last was found on disk, and perhaps computed by a device.
+    is_restored: bool,
     /// What answers for a score, with the digest of the score's inputs.
     player: Option<(Hash, Arc<RoundPlayer>)>,
 }
 
 impl ExactScorer {
-    pub fn new(graph: Graph, terms: ShareTerms, backend: Backend) -> Self {
+    pub fn new(graph: Graph, terms: ShareTerms, backend: Backend, kept: KeptScores) -> Self {
         Self {
             graph,
             terms,
             backend,
             halt: Halt::default(),
+            kept,
             last: None,
+            is_restored: false,
             player: None,
         }
     }
@@ -184,29 +212,47 @@ impl ExactScorer {
         digest: &Hash,
         inputs: impl Future<Output = Result<RoundInputs, ReplicaError>> + Send,
     ) -> Result<Arc<ScoredRound>, ReplicaError> {
-        match self.known(digest) {
-            Some(known) => Ok(known),
-            None => self.compute(Arc::new(inputs.await?)).await,
+        if let Some(known) = self.known(digest) {
+            return Ok(known);
         }
+        let inputs = Arc::new(inputs.await?);
+        let Some(kept) = self.kept.load(&inputs.digest) else {
+            return self.compute(inputs).await;
+        };
+        let (task, round) = (inputs.task, inputs.round);
+        tracing::info!(%task, %round, "goes on with what was scored before");
+        let scored = Arc::new(ScoredRound::restored(inputs, kept));
+        self.last = Some(scored.clone());
+        self.is_restored = true;
+        Ok(scored)
     }
 
-    /// What stands of a score that the chain contradicts: who doubts the chain doubts its own device first, and computes the
-    /// round again on the processor.
+    /// What stands of a score that the chain contradicts: who doubts the chain doubts first what its own device computed, or
+    /// what was computed before a restart, and computes the round again on the processor.
     pub async fn confirmed(
         &mut self,
         scored: Arc<ScoredRound>,
     ) -> Result<Arc<ScoredRound>, ReplicaError> {
-        let Some(device) = self.backend.device() else {
+        let device = self.backend.device();
+        if device.is_none() && !self.is_restored {
             return Ok(scored);
-        };
+        }
         let exact = self.attempt(scored.inputs.clone(), Backend::Cpu).await?;
         if exact.summary == scored.summary {
             return Ok(scored);
         }
-        device.distrust(Mismatch::Table);
-        let exact = Arc::new(exact);
-        self.last = Some(exact.clone());
-        Ok(exact)
+        if let Some(device) = device {
+            device.distrust(Mismatch::Table);
+        }
+        Ok(self.remember(exact))
+    }
+
+    fn remember(&mut self, scored: ScoredRound) -> Arc<ScoredRound> {
+        self.kept.save(scored.to_keep());
+        self.is_restored = false;
+        let scored = Arc::new(scored);
+        self.last = Some(scored.clone());
+        scored
     }
 
     /// What these inputs come to. A round in which a device had a part that was then found wrong is computed again in full.
@@ -214,14 +260,15 @@ impl ExactScorer {
         &mut self,
         inputs: Arc<RoundInputs>,
     ) -> Result<Arc<ScoredRound>, ReplicaError> {
+        let (task, round, started) = (inputs.task, inputs.round, Instant::now());
         let had_device = self.backend.device().is_some();
         let backend = self.backend.clone();
         let mut scored = self.attempt(inputs.clone(), backend).await;
         if had_device && self.backend.device().is_none() {
             scored = self.attempt(inputs, Backend::Cpu).await;
         }
-        let scored = Arc::new(scored?);
-        self.last = Some(scored.clone());
+        let scored = self.remember(scored?);
+        tracing::info!(%task, %round, "scored in {:.2?}", started.elapsed());
         Ok(scored)
     }
 
@@ -230,20 +277,17 @@ impl ExactScorer {
         inputs: Arc<RoundInputs>,
         backend: Backend,
     ) -> Result<ScoredRound, ReplicaError> {
-        let (task, round) = (inputs.task, inputs.round);
+        let round = inputs.round;
         let records = self.graph.samples(inputs.samples.records());
         let samples = Samples::new(self.graph.inputs, self.graph.classes(), &records)
             .map_err(|source| ReplicaError::Samples { round, source })?;
         let (graph, terms) = (self.graph.clone(), self.terms);
         let mut evaluator = Shared::new(backend, self.halt.clone());
-        let started = Instant::now();
-        let scored = tokio::task::spawn_blocking(move || {
+        tokio::task::spawn_blocking(move || {
             ScoredRound::compute(&mut evaluator, &graph, &terms, &samples, inputs)
         })
         .await?
-        .map_err(|source| ReplicaError::Score { round, source })?;
-        tracing::info!(%task, %round, "scored in {:.2?}", started.elapsed());
-        Ok(scored)
+        .map_err(|source| ReplicaError::Score { round, source })
     }
 
     pub async fn player(
@@ -272,7 +316,10 @@ pub(super) fn other_facts(round: RoundId) -> impl FnOnce(PlayerError) -> Replica
 pub(in crate::run) mod tests {
     use super::super::inputs::RevealedDelta;
     use super::*;
-    use crate::evaluation::{lab::Lab, CheckedDevice, Flipping};
+    use crate::{
+        evaluation::{lab::Lab, CheckedDevice, Flipping},
+        state::Folder,
+    };
     use gotong_protocol::TaskId;
     use gotong_scoring::Reference;
     use std::{future::pending, ops::Range};
@@ -298,12 +345,24 @@ pub(in crate::run) mod tests {
         }
     }
 
+    /// Scores that go the way of their folder.
+    fn kept_in(folder: &tempfile::TempDir) -> KeptScores {
+        let folder = Folder::open(folder.path()).unwrap();
+        KeptScores::new(folder, &Graph::mlp(&[2, 3]), &ShareTerms::default())
+    }
+
+    /// In a folder that is gone.
+    fn nothing_kept() -> KeptScores {
+        kept_in(&tempfile::tempdir().unwrap())
+    }
+
     pub fn scorer(lab: &Lab, lie: Option<LieKind>) -> RoundScorer {
         let options = ScorerOptions {
             lie,
             ..ScorerOptions::default()
         };
-        RoundScorer::new(lab.facts.graph.clone(), lab.facts.terms, options)
+        let graph = lab.facts.graph.clone();
+        RoundScorer::new(graph, lab.facts.terms, options, nothing_kept())
     }
 
     #[tokio::test]
@@ -315,7 +374,7 @@ pub(in crate::run) mod tests {
         let fetched = async { Ok(inputs(&lab)) };
         let scored = scorer.score(&DIGEST, fetched, pending()).await.unwrap();
         let (round, table) = lab.score();
-        assert_eq!((&scored.round, &scored.table), (&round, &table));
+        assert_eq!((&scored.weights, &scored.table), (&round.weights, &table));
         assert_eq!(scored.summary, table.summary());
         assert_eq!(scorer.known(&DIGEST), Some(scored.clone()));
         assert_eq!(scorer.known(&[2; 32]), None);
@@ -329,13 +388,57 @@ pub(in crate::run) mod tests {
         assert!(Arc::ptr_eq(&again, &player));
     }
 
+    /// What a program says that is started on what the one before left in `folder`. It cannot compute anything.
+    async fn said_after_restart(
+        lab: &Lab,
+        folder: &tempfile::TempDir,
+        inputs: RoundInputs,
+    ) -> Result<Arc<ScoredRound>, ReplicaError> {
+        let (graph, terms) = (lab.facts.graph.clone(), lab.facts.terms);
+        let mut scorer = ExactScorer::new(graph, terms, Backend::Cpu, kept_in(folder));
+        let halt = Halt::default();
+        halt.tell();
+        scorer.halted_by(halt);
+        let digest = inputs.digest;
+        scorer.score(&digest, async { Ok(inputs) }).await
+    }
+
+    #[tokio::test]
+    async fn what_was_scored_is_not_scored_again_after_a_restart() {
+        let lab = Lab::small();
+        let folder = tempfile::tempdir().unwrap();
+        let (graph, terms) = (lab.facts.graph.clone(), lab.facts.terms);
+        let mut scorer = ExactScorer::new(graph, terms, Backend::Cpu, kept_in(&folder));
+        let nothing = said_after_restart(&lab, &folder, inputs(&lab)).await;
+        assert!(matches!(nothing, Err(ReplicaError::Score { .. })));
+        // Two forks of a round.
+        for digest in [DIGEST, [2; 32]] {
+            let other = RoundInputs {
+                digest,
+                ..inputs(&lab)
+            };
+            let scored = scorer.score(&digest, async { Ok(other) }).await.unwrap();
+            let again = said_after_restart(&lab, &folder, (*scored.inputs).clone()).await;
+            assert_eq!(again.unwrap(), scored);
+        }
+        assert!(said_after_restart(&lab, &folder, inputs(&lab))
+            .await
+            .is_ok());
+        let third = RoundInputs {
+            digest: [3; 32],
+            ..inputs(&lab)
+        };
+        assert!(said_after_restart(&lab, &folder, third).await.is_err());
+    }
+
     /// A device that is right, but for one word in the answers to these calls.
     fn flipping(wrong: Range<usize>) -> Flipping<Reference> {
         Flipping::new(Reference, wrong, |call| 7 * call)
     }
 
     fn scorer_on(lab: &Lab, backend: &Backend) -> ExactScorer {
-        ExactScorer::new(lab.facts.graph.clone(), lab.facts.terms, backend.clone())
+        let (graph, terms) = (lab.facts.graph.clone(), lab.facts.terms);
+        ExactScorer::new(graph, terms, backend.clone(), nothing_kept())
     }
 
     /// What `backend` scores.
@@ -399,6 +502,28 @@ pub(in crate::run) mod tests {
         assert_eq!(stands, right);
         assert!(backend.device().is_none());
         assert_eq!(scorer.known(&DIGEST), Some(stands));
+    }
+
+    #[tokio::test]
+    async fn who_doubts_the_chain_doubts_what_was_computed_before_a_restart() {
+        let (lab, folder) = (Lab::small(), tempfile::tempdir().unwrap());
+        let mut table = lab.table();
+        table.passes[0].median_norm += 1;
+        let kept = kept_in(&folder);
+        kept.save(KeptScore {
+            inputs: DIGEST,
+            weights: lab.base.clone(),
+            table,
+        });
+        let (graph, terms) = (lab.facts.graph.clone(), lab.facts.terms);
+        let mut scorer = ExactScorer::new(graph, terms, Backend::Cpu, kept);
+        let fetched = async { Ok(inputs(&lab)) };
+        let wrong = scorer.score(&DIGEST, fetched).await.unwrap();
+        assert_ne!(wrong.summary, lab.summary());
+        let stands = scorer.confirmed(wrong).await.unwrap();
+        assert_eq!(stands.summary, lab.summary());
+        let again = said_after_restart(&lab, &folder, inputs(&lab)).await;
+        assert_eq!(again.unwrap(), stands);
     }
 
     #[tokio::test]

@@ -1,44 +1,61 @@
-//! What a replica keeps on disk: how far it has come, the tables of the rounds that settled, and which of them settled on
-//! another table.
+//! What a replica keeps on disk: how far it has come, checkpoints on the way there, and the tables of the rounds that settled.
 
-use crate::{
-    evaluation::Difference,
-    state::{Folder, StateError},
-};
+use crate::state::{Folder, StateError};
 use codec::{Decode, Encode};
-use gotong_protocol::{RoundId, ShareClaim};
-use gotong_scoring::ShareTable;
+use gotong_protocol::{Hash, RoundId, ShareClaim};
+use gotong_scoring::{MasterWeights, ShareTable};
+use std::cmp::Reverse;
 
 /// A replica's position and tables. Each change is on disk before it counts.
 pub(super) struct ReplicaStore {
     folder: Folder,
     position: Position,
-    /// In order.
-    differing: Vec<Differing>,
-}
-
-/// A round that settled on another table than was computed here.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub(super) struct Differing {
-    /// The round.
-    pub round: RoundId,
-    /// What it settled on.
-    pub claim: ShareClaim,
-    /// Where both differ first.
-    pub difference: Difference,
 }
 
 /// How far a replica has come.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-struct Position {
+pub(super) struct Position {
     /// The round to look at next.
-    next: RoundId,
+    pub next: RoundId,
     /// Master weights that it starts from.
-    weights: Vec<i16>,
+    pub weights: Vec<i16>,
+    /// The last round before it that settled, and on what.
+    pub last: Option<(RoundId, ShareClaim)>,
+}
+
+impl Position {
+    /// Before the first round, at the weights that the task was opened with.
+    pub fn first(weights: Vec<i16>) -> Self {
+        Self {
+            next: RoundId(0),
+            weights,
+            last: None,
+        }
+    }
+
+    /// Whether a chain leads to this position on which the next round starts from the weights with this root, and
+    /// the last one settled on this claim. With another seed the same weights may have come of another table; and if that round is
+    /// the same, so are all before it.
+    pub fn is_led_to(&self, base_root: &Hash, last: Option<&ShareClaim>) -> bool {
+        let weights = MasterWeights::new(self.weights.clone());
+        weights.is_ok_and(|weights| weights.root() == *base_root)
+            && self.last.as_ref().map(|(_, claim)| claim) == last
+    }
+
+    /// Where it is kept as a checkpoint; none before the first round. Of all rounds whose number is a multiple of a power of
+    /// two, but not of the next one, the last is kept. So there are as many checkpoints as a number has bits, and who goes back by
+    /// some rounds replays at most three times as many.
+    fn slot(&self) -> Option<String> {
+        let RoundId(next) = self.next;
+        (next > 0).then(|| checkpoint_name(next.trailing_zeros()))
+    }
 }
 
 const POSITION: &str = "position";
-const DIFFERING: &str = "differing";
+
+fn checkpoint_name(slot: u32) -> String {
+    format!("checkpoint-{slot}")
+}
 
 fn table_name(round: RoundId) -> String {
     format!("table-{round}")
@@ -47,36 +64,45 @@ fn table_name(round: RoundId) -> String {
 impl ReplicaStore {
     /// What is in the folder, if a replica was kept there before.
     pub fn load(folder: &Folder) -> Result<Option<Self>, StateError> {
-        let Some(position) = folder.load(POSITION)? else {
-            return Ok(None);
-        };
-        let differing: Option<Vec<Differing>> = folder.load(DIFFERING)?;
-        Ok(Some(Self {
+        let position: Option<Position> = folder.load(POSITION)?;
+        Ok(position.map(|position| Self {
             folder: folder.clone(),
             position,
-            differing: differing.unwrap_or_default(),
         }))
     }
 
     /// Starts before the first round, from the weights that the task was opened with.
     pub fn create(folder: Folder, weights: Vec<i16>) -> Result<Self, StateError> {
-        let next = RoundId(0);
-        let position = Position { next, weights };
-        folder.remove(DIFFERING)?;
+        let position = Position::first(weights);
         folder.save(POSITION, &position)?;
-        Ok(Self {
-            folder,
-            position,
-            differing: Vec::new(),
-        })
+        Ok(Self { folder, position })
     }
 
-    /// Goes back to the first round, because the chain took rounds back.
-    pub fn restart(&mut self, weights: Vec<i16>) -> Result<(), StateError> {
-        let next = RoundId(0);
-        self.advance(Position { next, weights })?;
-        self.differing.clear();
-        self.folder.remove(DIFFERING)
+    /// Earlier positions, the last one first. They may be of a fork that is gone. One that is damaged counts as none.
+    pub fn checkpoints(&self) -> Vec<Position> {
+        let load = |slot| {
+            self.folder
+                .load(&checkpoint_name(slot))
+                .unwrap_or_else(|error| {
+                    tracing::warn!("more rounds may be replayed: {error}");
+                    None
+                })
+        };
+        let mut known: Vec<Position> = (0..u32::BITS).filter_map(load).collect();
+        known.sort_by_key(|position| Reverse(position.next));
+        known
+    }
+
+    /// Goes to a position: to an earlier one, if the chain took rounds back.
+    pub fn go_to(&mut self, position: Position) -> Result<(), StateError> {
+        self.folder.save(POSITION, &position)?;
+        self.position = position;
+        Ok(())
+    }
+
+    /// How far the replica has come.
+    pub fn position(&self) -> &Position {
+        &self.position
     }
 
     /// The first round that was not replayed yet.
@@ -89,50 +115,62 @@ impl ReplicaStore {
         &self.position.weights
     }
 
-    /// The share table of a round that settled.
+    /// The share table of a replayed round that settled.
     pub fn table(&self, round: RoundId) -> Result<Option<ShareTable>, StateError> {
+        if round >= self.position.next {
+            // Of a fork that is gone.
+            return Ok(None);
+        }
         self.folder.load(&table_name(round))
     }
 
-    /// `round` settled on `table`, and left these weights.
+    /// `round` settled on `claim`, which is that of `table`, and left these weights.
     pub fn settled(
         &mut self,
         round: RoundId,
+        claim: ShareClaim,
         table: &ShareTable,
         weights: Vec<i16>,
     ) -> Result<(), StateError> {
         self.folder.save(&table_name(round), table)?;
-        let next = after(round);
-        self.advance(Position { next, weights })
+        self.advance(Position {
+            next: after(round),
+            weights,
+            last: Some((round, claim)),
+        })
     }
 
-    /// A round settled on another table than was computed here, and left the weights that were.
-    pub fn differed(&mut self, differing: Differing, weights: Vec<i16>) -> Result<(), StateError> {
-        let round = differing.round;
+    /// `round` settled on `claim`, which is that of another table than was computed here, and left the weights that were.
+    pub fn differed(
+        &mut self,
+        round: RoundId,
+        claim: ShareClaim,
+        weights: Vec<i16>,
+    ) -> Result<(), StateError> {
         // Of a fork that is gone.
         self.folder.remove(&table_name(round))?;
-        self.differing.retain(|known| known.round < round);
-        self.differing.push(differing);
-        self.folder.save(DIFFERING, &self.differing)?;
-        let next = after(round);
-        self.advance(Position { next, weights })
-    }
-
-    /// The rounds that settled on another table than was computed here, in order.
-    pub fn differing(&self) -> &[Differing] {
-        &self.differing
+        self.advance(Position {
+            next: after(round),
+            weights,
+            last: Some((round, claim)),
+        })
     }
 
     /// `round` ended and changed nothing.
     pub fn passed(&mut self, round: RoundId) -> Result<(), StateError> {
-        let (next, weights) = (after(round), self.position.weights.clone());
-        self.advance(Position { next, weights })
+        // Of a fork that is gone.
+        self.folder.remove(&table_name(round))?;
+        self.advance(Position {
+            next: after(round),
+            ..self.position.clone()
+        })
     }
 
     fn advance(&mut self, position: Position) -> Result<(), StateError> {
-        self.folder.save(POSITION, &position)?;
-        self.position = position;
-        Ok(())
+        if let Some(slot) = position.slot() {
+            self.folder.save(&slot, &position)?;
+        }
+        self.go_to(position)
     }
 }
 
@@ -148,40 +186,98 @@ mod tests {
 
     #[test]
     fn golden_bytes() {
-        let position = Position {
+        let mut position = Position {
             next: RoundId(2),
-            weights: vec![-2, 3],
+            ..Position::first(vec![-2, 3])
         };
-        assert_eq!(position.encode(), [2, 0, 0, 0, 8, 254, 255, 3, 0]);
+        assert_eq!(position.encode(), [2, 0, 0, 0, 8, 254, 255, 3, 0, 0]);
+        position.last = Some((RoundId(1), claim(5)));
+        let mut bytes = vec![2, 0, 0, 0, 8, 254, 255, 3, 0, 1, 1, 0, 0, 0];
+        bytes.extend(claim(5).encode());
+        assert_eq!(position.encode(), bytes);
+    }
+
+    fn claim(byte: u8) -> ShareClaim {
+        ShareClaim {
+            table_root: [byte; 32],
+            master_root: [4; 32],
+            merged: None,
+        }
     }
 
     #[test]
-    fn what_settled_on_another_table_is_remembered() {
+    fn who_goes_back_replays_little_more_than_it_went_back() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let mut store = ReplicaStore::create(folder, vec![1, 2]).unwrap();
+        for round in 0..70 {
+            store.passed(RoundId(round)).unwrap();
+            let end = round + 1;
+            let known = store.checkpoints();
+            assert!(known.len() <= 7);
+            assert!(known.windows(2).all(|pair| pair[0].next > pair[1].next));
+            for back in 1..=end {
+                let kept = known.iter().map(|position| position.next.0);
+                let newest = kept.filter(|next| *next <= end - back).max();
+                assert!(end - newest.unwrap_or(0) <= 3 * back);
+            }
+        }
+        let checkpoint = store.checkpoints().remove(2);
+        store.go_to(checkpoint.clone()).unwrap();
+        let store = ReplicaStore::load(&store.folder).unwrap().unwrap();
+        assert_eq!(*store.position(), checkpoint);
+    }
+
+    #[test]
+    fn a_damaged_checkpoint_counts_as_none() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let mut store = ReplicaStore::create(folder, vec![1, 2]).unwrap();
+        for round in 0..2 {
+            store.passed(RoundId(round)).unwrap();
+        }
+        std::fs::write(temporary.path().join("checkpoint-1"), [0]).unwrap();
+        let known = store.checkpoints().into_iter();
+        assert_eq!(
+            known.map(|position| position.next.0).collect::<Vec<_>>(),
+            [1]
+        );
+    }
+
+    #[test]
+    fn a_fork_that_gave_the_same_weights_by_another_table_is_another_one() {
+        let position = Position {
+            next: RoundId(2),
+            weights: vec![1, 2],
+            last: Some((RoundId(1), claim(5))),
+        };
+        let root = MasterWeights::new(vec![1, 2]).unwrap().root();
+        assert!(position.is_led_to(&root, Some(&claim(5))));
+        assert!(!position.is_led_to(&root, Some(&claim(6))));
+        assert!(!position.is_led_to(&root, None));
+        assert!(!position.is_led_to(&[9; 32], Some(&claim(5))));
+    }
+
+    #[test]
+    fn what_settled_on_another_table_has_none_here() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::open(temporary.path()).unwrap();
         let mut store = ReplicaStore::create(folder.clone(), vec![1, 2]).unwrap();
         let table = Lab::small().table();
-        store.settled(RoundId(0), &table, vec![2, 2]).unwrap();
-        assert_eq!(store.differing(), []);
-        let differing = |round| Differing {
-            round: RoundId(round),
-            claim: table.summary().claim(&[5; 32]),
-            difference: Difference::of("a root", 1, 2).unwrap(),
-        };
-        store.differed(differing(0), vec![3, 4]).unwrap();
-        store.differed(differing(1), vec![5, 6]).unwrap();
-
-        let mut store = ReplicaStore::load(&folder).unwrap().unwrap();
-        assert_eq!(store.differing(), [differing(0), differing(1)]);
-        assert_eq!(store.table(RoundId(0)).unwrap(), None);
-        assert_eq!(
-            (store.next_round(), store.weights()),
-            (RoundId(2), &[5, 6][..])
-        );
-        // The chain took it back.
-        store.restart(vec![1, 2]).unwrap();
+        let own = table.summary().claim(&[5; 32]);
+        store.settled(RoundId(0), own, &table, vec![2, 2]).unwrap();
+        // The chain took it back, and settled it otherwise.
+        store.go_to(Position::first(vec![1, 2])).unwrap();
+        store.differed(RoundId(0), claim(6), vec![3, 4]).unwrap();
         let store = ReplicaStore::load(&folder).unwrap().unwrap();
-        assert_eq!(store.differing(), []);
+        let expected = Position {
+            next: RoundId(1),
+            weights: vec![3, 4],
+            last: Some((RoundId(0), claim(6))),
+        };
+        assert_eq!(*store.position(), expected);
+        assert_eq!(store.checkpoints(), [expected]);
+        assert_eq!(store.table(RoundId(0)).unwrap(), None);
     }
 
     #[test]
@@ -193,7 +289,8 @@ mod tests {
         let mut store = ReplicaStore::create(folder.clone(), vec![1, 2]).unwrap();
         store.passed(RoundId(0)).unwrap();
         assert_eq!(store.weights(), [1, 2]);
-        store.settled(RoundId(1), &table, vec![3, 4]).unwrap();
+        let own = table.summary().claim(&[5; 32]);
+        store.settled(RoundId(1), own, &table, vec![3, 4]).unwrap();
 
         let mut store = ReplicaStore::load(&folder).unwrap().unwrap();
         assert_eq!(store.next_round(), RoundId(2));
@@ -201,11 +298,17 @@ mod tests {
         assert_eq!(store.table(RoundId(0)).unwrap(), None);
         assert_eq!(store.table(RoundId(1)).unwrap(), Some(table));
 
-        store.restart(vec![1, 2]).unwrap();
-        let store = ReplicaStore::load(&folder).unwrap().unwrap();
+        store.go_to(Position::first(vec![1, 2])).unwrap();
+        let mut store = ReplicaStore::load(&folder).unwrap().unwrap();
         assert_eq!(
             (store.next_round(), store.weights()),
             (RoundId(0), &[1, 2][..])
         );
+        // Its tables are of a fork that is gone: also where the rounds have ended otherwise on the new one.
+        assert_eq!(store.table(RoundId(1)).unwrap(), None);
+        for round in 0..2 {
+            store.passed(RoundId(round)).unwrap();
+            assert_eq!(store.table(RoundId(round)).unwrap(), None);
+        }
     }
 }

@@ -259,9 +259,11 @@ mod benchmarks {
             }
         });
         let who = attesters.last().ok_or("a seat")?.clone();
+        let round = Rounds::<T>::get(id, ROUND).ok_or("a round")?;
+        let inputs = round.inputs(id, ROUND);
 
         #[extrinsic_call]
-        _(RawOrigin::Signed(who), id, ROUND, [2; 32]);
+        _(RawOrigin::Signed(who), id, ROUND, [2; 32], inputs);
 
         let round = Rounds::<T>::get(id, ROUND).ok_or("a round")?;
         assert!(round.seats.iter().all(|seat| seat.commitment.is_some()));

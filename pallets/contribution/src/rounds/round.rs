@@ -3,7 +3,9 @@
 use crate::{attestation::Seat, rewards::Settlement, tasks::Task};
 use codec::{Decode, Encode, MaxEncodedLen};
 use frame_support::{traits::ConstU32, BoundedVec};
-use gotong_protocol::{bounds, Hash, HoldOutTerms, Outcome, Phase, SeatState};
+use gotong_protocol::{
+    bounds, round_inputs, Hash, HoldOutTerms, Outcome, Phase, RoundId, SeatState, TaskId,
+};
 use gotong_scoring::{blake2_256, share::EntryWeights, HoldOut};
 use scale_info::TypeInfo;
 
@@ -84,6 +86,13 @@ impl<AccountId: PartialEq> Round<AccountId> {
                 seed,
             }),
         }
+    }
+
+    /// What its attesters have to say that they evaluated: [`round_inputs`].
+    pub fn inputs(&self, task: TaskId, round: RoundId) -> Hash {
+        let shard = self.shard.as_ref().map(|shard| shard.root);
+        let entrants = self.entrants_root.unwrap_or_default();
+        round_inputs(task, round, &self.base_root, shard, self.seed, &entrants)
     }
 
     /// Whether an attester of the round was convicted.

@@ -1,7 +1,7 @@
 use super::lab::*;
 use crate::{
-    attestation::Attestation, mock::*, Attesters, Candidates, Error, Event, HoldReason, Rounds,
-    SlashReason,
+    attestation::Attestation, mock::*, rounds::Round, Attesters, Candidates, Error, Event,
+    HoldReason, Rounds, SlashReason,
 };
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 use gotong_protocol::{Outcome, Phase, Roles, RoundId, SeatState};
@@ -89,6 +89,37 @@ fn without_a_quorum_of_attesters_a_round_is_unattested() {
         // Nobody missed anything.
         let stake = HoldReason::Stake.into();
         assert_eq!(Balances::balance_on_hold(&stake, &attester(0)), 500);
+    });
+}
+
+/// A signed commitment that a fork takes over is valid there; but it opens to a table of the fork that it was made on.
+#[test]
+fn a_commitment_about_other_inputs_is_not_taken() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        let id = lab.open();
+        lab.play_to_attestation(id, 1);
+        let (who, round) = (attester(0), task(id).round);
+        let seen = current(id).inputs(id, round);
+        let forks: [fn(&mut Round<AccountId>); 4] = [
+            |round| round.base_root = [9; 32],
+            |round| round.seed = Some([9; 32]),
+            |round| round.entrants_root = Some([9; 32]),
+            |round| round.shard.as_mut().unwrap().root = [9; 32],
+        ];
+        for fork in forks {
+            let before = current(id);
+            let mut forked = before.clone();
+            fork(&mut forked);
+            Rounds::<Test>::insert(id, round, forked);
+            assert_noop!(
+                Contribution::commit_attestation(signed(&who), id, round, [1; 32], seen),
+                Error::<Test>::OtherInputs
+            );
+            Rounds::<Test>::insert(id, round, before);
+        }
+        assert_ok!(commit_attestation(&who, id, &lab.score(id)));
     });
 }
 

@@ -170,7 +170,8 @@ fn a_copied_attestation_cannot_be_revealed_and_copied_work_not_be_audited() {
             signed(&parrot),
             TASK,
             FIRST,
-            seen
+            seen,
+            current(TASK).inputs(TASK, FIRST)
         ));
         // Told the table and the root before anybody had to show them.
         assert_ok!(commit_table(&copier, TASK, &score.table, &work));

@@ -233,15 +233,17 @@ fn attesters_wait_for_the_exam() {
         for number in 0..3 {
             let who = signed(&attester(number));
             assert_noop!(
-                Contribution::commit_attestation(who, TASK, FIRST, [1; 32]),
+                Contribution::commit_attestation(who, TASK, FIRST, [1; 32], [2; 32]),
                 Error::<Test>::NotInAttestCommitPhase
             );
         }
         next_block();
         assert_eq!(current(TASK).phase, Phase::AttestCommit);
         assert!(seed().is_some());
-        let who = signed(&attester(0));
-        assert_ok!(Contribution::commit_attestation(who, TASK, FIRST, [1; 32]));
+        let (who, inputs) = (signed(&attester(0)), current(TASK).inputs(TASK, FIRST));
+        assert_ok!(Contribution::commit_attestation(
+            who, TASK, FIRST, [1; 32], inputs
+        ));
     });
 }
 

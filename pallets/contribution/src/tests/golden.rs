@@ -67,6 +67,7 @@ fn calls_start_with_their_index_and_ids() {
             task: TASK,
             round: ROUND,
             commitment: hash,
+            inputs: hash,
         },
         Call::reveal_attestation {
             task: TASK,

@@ -515,7 +515,8 @@ pub fn commit_table(
 ) -> DispatchResult {
     let (round, claim) = (task(id).round, claim_of(id, table));
     let commitment = attestation_commitment(id, round, &raw(who), &claim, work, &SALT);
-    Contribution::commit_attestation(signed(who), id, round, commitment)
+    let inputs = current(id).inputs(id, round);
+    Contribution::commit_attestation(signed(who), id, round, commitment, inputs)
 }
 
 pub fn reveal_attestation(who: &AccountId, id: TaskId, score: &Score) -> DispatchResult {

@@ -319,9 +319,9 @@ fn attest(honest: &Agent, liar: &Agent, liars: usize) -> Vec<AccountId> {
         let work = work_root(&account(who), &part.table());
         let claim = part.summary().claim(&round().base_root);
         let commitment = attestation_commitment(TASK, ROUND, &account(who), &claim, &work, &SALT);
-        let who = signed(who);
+        let (who, inputs) = (signed(who), round().inputs(TASK, ROUND));
         assert_ok!(Contribution::commit_attestation(
-            who, TASK, ROUND, commitment
+            who, TASK, ROUND, commitment, inputs
         ));
     }
     run_to(Phase::AttestReveal);
