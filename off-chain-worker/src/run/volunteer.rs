@@ -353,7 +353,7 @@ mod tests {
         let mut sent = vec![];
         for block in 0..30_000 {
             // After the first thousand blocks it stands for long, and is then undone again.
-            let is_undone = block < 1_000 || block >= 20_000;
+            let is_undone = !(1_000..20_000).contains(&block);
             let offer = if is_undone { &suspended } else { &stands };
             let due = volunteer.due(block, Some(offer), &[], |_| true).await;
             if due.is_some() {

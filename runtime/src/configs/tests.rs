@@ -146,8 +146,8 @@ fn a_dispute_is_over_before_the_court_stops_waiting() {
 #[test]
 fn a_move_has_time_for_its_gradients_in_the_heaviest_task() {
     sp_io::TestExternalities::default().execute_with(|| {
-        let window = <Runtime as pallet_contribution::Config>::MaxWindowBlocks::get();
-        let disputes = <Runtime as pallet_referee::Config>::MaxDisputesPerRound::get();
+        let window: u32 = <Runtime as pallet_contribution::Config>::MaxWindowBlocks::get();
+        let disputes: u32 = <Runtime as pallet_referee::Config>::MaxDisputesPerRound::get();
         let round = u64::from(window) * bounds::COST_PER_BLOCK;
         // An answer or a pick needs the gradient of a group; once the same, sample by sample.
         let gradients = |samples: u32| {

@@ -518,7 +518,7 @@ async fn light_use_from_outside() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_doctor_tells_the_memory_of_live_tasks() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
-    let task = small_task(&network, &["One"], &["Judith"], 1).await?;
+    let task = small_task(&network, &["One"], &["Judith"]).await?;
     let findings = network.diagnosis("Judith").await?;
     let findings = findings.as_array().context("a list")?;
     let memory = findings.iter().find(|found| found["check"] == "memory");

@@ -357,7 +357,7 @@ fn who_stops_offering_keeps_its_seats_and_gets_no_more() {
 #[test]
 fn dead_tasks_are_not_listed_as_live() {
     ExtBuilder::default().build().execute_with(|| {
-        let mut lab = Lab::default();
+        let lab = Lab::default();
         let live = lab.open();
         let dead = crate::tasks::Task {
             state: gotong_protocol::TaskState::Closed,
