@@ -188,7 +188,7 @@ fn contradictions_are_refused(from: usize) {
         let mut lab = Lab::default();
         register(1, 5);
         let mut terms = lab.terms();
-        terms.seats = 5;
+        (terms.seats, terms.quorum) = (5, 4);
         assert_ok!(lab.open_with(terms, POOL));
         let id = gotong_protocol::TaskId(0);
         lab.play_to_attestation(id, 1);
@@ -254,7 +254,7 @@ fn who_does_not_attest_is_slashed_once() {
         let mut lab = Lab::default();
         register(1, 4);
         let mut terms = lab.terms();
-        terms.seats = 4;
+        (terms.seats, terms.quorum) = (4, 3);
         assert_ok!(lab.open_with(terms, POOL));
         let id = gotong_protocol::TaskId(0);
         lab.play_to_attestation(id, 1);

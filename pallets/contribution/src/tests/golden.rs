@@ -403,7 +403,10 @@ fn stored_layouts_are_what_they_were() {
     ];
     assert_eq!(
         seen,
-        ["469515ab", "", "f4f40874", "44ad0990", "8a3f2495", "08969e24", "1b6ee6cd", "8e0f08f9"]
+        [
+            "469515ab", "a03cd5b7", "33780d05", "44ad0990", "8a3f2495", "08969e24", "1b6ee6cd",
+            "8e0f08f9"
+        ]
     );
 }
 
@@ -540,6 +543,9 @@ fn views_are_what_they_were() {
     ];
     assert_eq!(
         seen,
-        ["", "7569202e", "b9a07933", "750b0fd9", "abf50eb2", "de765cb7", "ba69730b", "7606f36a"]
+        [
+            "0ade41a1", "7569202e", "b9a07933", "750b0fd9", "abf50eb2", "de765cb7", "ba69730b",
+            "7606f36a"
+        ]
     );
 }

@@ -222,7 +222,7 @@ fn who_holds_a_seat_is_not_displaced() {
             .collect();
         assert_eq!(seated.len(), 8);
         for number in 0..most - 8 {
-            let who = account(45 + number);
+            let who = account(20 + number);
             register_attester(&who, Roles::ATTESTER, 600);
         }
         let late = account(59);

@@ -420,7 +420,7 @@ proptest! {
 fn random_play_comes_to_audits_disputes_and_redraws() {
     let mut runner = TestRunner::deterministic();
     let mut play = |pool| play(pool, steps().new_tree(&mut runner).unwrap().current()).unwrap();
-    let told: Vec<_> = (30_000..30_024).map(&mut play).collect();
+    let told: Vec<_> = (30_000..30_048).map(&mut play).collect();
     let seen = |what: fn(&Event<Test>) -> bool| told.iter().flatten().any(what);
     assert!(seen(|event| matches!(event, Event::Audited { .. })));
     assert!(seen(|event| matches!(event, Event::SeedDrawn { .. })));

@@ -146,7 +146,9 @@ fn candidates_of_draws() {
         };
         Attesters::<Test>::mutate(forget);
     });
-    breaks_later(35, play_on, || Candidates::<Test>::remove(TASK));
+    breaks_later(35, play_on, || {
+        Attesters::<Test>::mutate(|registry| registry[0].candidacies -= 1);
+    });
     breaks(35, || {
         Attesters::<Test>::mutate(|registry| registry[0].candidacies += 1);
     });
