@@ -184,14 +184,8 @@ fn play_on(hold_out: HoldOutTerms, attesters: u8) {
     for number in 0..attesters {
         let who = signed(&attester(number));
         assert_ok!(Contribution::register(who.clone(), Roles::ATTESTER, STAKE));
-        let nothing_else = Default::default();
-        assert_ok!(Contribution::offer(
-            who,
-            u8::MAX,
-            u64::MAX,
-            true,
-            nothing_else
-        ));
+        let tasks = vec![TASK].try_into().unwrap();
+        assert_ok!(Contribution::offer(who, u8::MAX, u64::MAX, true, tasks));
     }
     assert_ok!(Contribution::open_task(
         signed(&sponsor()),
