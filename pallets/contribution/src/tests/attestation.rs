@@ -252,18 +252,18 @@ fn contradictions_are_refused(from: usize) {
 fn who_does_not_attest_is_slashed_once() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
-        register(1, 4);
+        register(1, 6);
         let mut terms = lab.terms();
-        (terms.seats, terms.quorum) = (4, 3);
+        (terms.seats, terms.quorum) = (6, 4);
         assert_ok!(lab.open_with(terms, POOL));
         let id = gotong_protocol::TaskId(0);
         lab.play_to_attestation(id, 1);
         let score = lab.score(id);
-        for number in 0..3 {
+        for number in 0..5 {
             assert_ok!(commit_attestation(&attester(number), id, &score));
         }
         run_to_phase(id, Phase::AttestReveal);
-        for number in 0..2 {
+        for number in 0..4 {
             assert_ok!(reveal_attestation(&attester(number), id, &score));
         }
         run_to_phase(id, Phase::Challenge);
@@ -275,10 +275,10 @@ fn who_does_not_attest_is_slashed_once() {
         let slashes = events()
             .into_iter()
             .filter(|event| matches!(event, Event::Slashed { .. }));
-        let withheld = slashed(2, MissedAuditSlash::get(), SlashReason::WithheldTable);
-        let missed = slashed(3, 30, SlashReason::MissedAttestation);
+        let withheld = slashed(4, MissedAuditSlash::get(), SlashReason::WithheldTable);
+        let missed = slashed(5, 30, SlashReason::MissedAttestation);
         assert_eq!(slashes.collect::<Vec<_>>(), [missed, withheld]);
-        for number in 0..2 {
+        for number in 0..4 {
             assert_ok!(answer_audits(&attester(number), id, &score));
         }
         run_blocks(3);
@@ -286,11 +286,11 @@ fn who_does_not_attest_is_slashed_once() {
         let round = Rounds::<Test>::get(id, RoundId(0)).unwrap();
         assert_eq!(round.outcome, Some(Outcome::Settled));
         for seat in &round.seats {
-            let missed = [attester(2), attester(3)].contains(&seat.account);
+            let missed = [attester(4), attester(5)].contains(&seat.account);
             assert_eq!(seat.state == SeatState::Missed, missed);
         }
         let fees: Vec<_> = round.seats.iter().filter(|seat| seat.fee > 0).collect();
-        assert_eq!(fees.len(), 2);
+        assert_eq!(fees.len(), 4);
     });
 }
 
