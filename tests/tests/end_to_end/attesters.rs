@@ -99,6 +99,11 @@ async fn an_honest_attester_of_many_tasks_misses_nothing() -> Result<()> {
             }
             for name in ACCOMPLICES {
                 let mut calls = Vec::new();
+                // What they do not show ends their offers.
+                let offer = now.offer(&account(name)).await?;
+                if offer.is_none_or(|offer| offer.seats == 0) {
+                    calls.push(everything.clone());
+                }
                 for round in &rounds {
                     if has_to_commit(round, account(name)) {
                         let submissions = now.submissions(round.task, ROUND).await?;
@@ -116,7 +121,7 @@ async fn an_honest_attester_of_many_tasks_misses_nothing() -> Result<()> {
             Ok((rounds.len() == TASKS).then_some(rounds))
         })
         .await?;
-    let mut missed = 0;
+    let (mut missed, mut quorums) = (0, 0);
     for round in &rounds {
         let seat = |name| {
             round
@@ -126,10 +131,10 @@ async fn an_honest_attester_of_many_tasks_misses_nothing() -> Result<()> {
         };
         let honest = seat("Judith").context("Judith has a seat in every round")?;
         missed += usize::from(honest.state != SeatState::Sitting || !honest.audited);
-        for name in ACCOMPLICES {
-            assert!(seat(name).is_some_and(|seat| seat.committed));
-        }
+        let has_committed = |name: &&str| seat(name).is_some_and(|seat| seat.committed);
+        quorums += usize::from(ACCOMPLICES.iter().all(has_committed));
     }
+    assert!(quorums > TASKS / 2, "{quorums} rounds were a danger");
     let log = std::fs::read_to_string(judith.log())?;
     assert_eq!(missed, 0, "{log}");
     let now = client.best().await?;

@@ -455,7 +455,7 @@ async fn light_use_from_outside() -> Result<()> {
         .metadata()
         .pallet_by_name("Contribution")
         .context("the pallet is in the metadata")?;
-    assert_eq!(pallet.call_variants().map(<[_]>::len), Some(16));
+    assert_eq!(pallet.call_variants().map(<[_]>::len), Some(17));
     assert!(pallet.view_function_by_name("rewards").is_some());
 
     // Calls that can be made only once. A claim is of several rounds.
