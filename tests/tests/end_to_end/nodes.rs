@@ -65,21 +65,22 @@ async fn the_next_node_is_taken_when_one_is_dead_behind_or_on_another_chain() ->
     Ok(())
 }
 
-/// Both attesters are told by their first node what the round is. The second node of one is on the same chain; that of the other
-/// has a chain of its own, as has a node that lies.
+/// Two attesters are told by their first node what the round is. The second node of one is on the same chain; that of the other
+/// has a chain of its own, as has a node that lies. A third makes the quorum, and trusts its only node.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_is_committed_only_if_a_second_node_says_the_same_of_its_round() -> Result<()> {
-    let network = Network::start(&["Sponsor", "One", "Judith", "Judas"]).await?;
+    let network = Network::start(&["Sponsor", "One", "Judith", "Judas", "Jude"]).await?;
     let own = network.node.url();
     let follower = network.follower("follower").await?;
     let mut stranger = network.stranger("stranger", &["--dev", "--no-mdns"])?;
     let genesis = connect(&mut stranger).await?.genesis();
     assert_eq!(genesis, network.client.genesis(), "only blocks differ");
 
-    let task = small_task(&network, &["One"], &["Judith", "Judas"]).await?;
+    let task = small_task(&network, &["One"], &["Judith", "Judas", "Jude"]).await?;
     let _workers = [
         network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,
         network.daemon("One", &contribute(task, "1/1"))?,
+        network.daemon("Jude", "attest")?,
         network.daemon_at(&format!("{own},{}", follower.url()), "Judith", "attest")?,
         network.daemon_at(&format!("{own},{}", stranger.url()), "Judas", "attest")?,
     ];
