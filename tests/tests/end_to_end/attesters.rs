@@ -28,6 +28,12 @@ fn account(name: &str) -> Account {
     key(name).public_key().0
 }
 
+/// The seat of an account by its name.
+fn seat<'a>(round: &'a RoundView, name: &str) -> Option<&'a SeatView> {
+    let account = account(name);
+    round.seats.iter().find(|seat| seat.account == account)
+}
+
 /// Whether the account sits in the round and has to commit now.
 fn has_to_commit(round: &RoundView, who: Account) -> bool {
     let seat = round.seats.iter().find(|seat| seat.account == who);
@@ -123,15 +129,9 @@ async fn an_honest_attester_of_many_tasks_misses_nothing() -> Result<()> {
         .await?;
     let (mut missed, mut quorums) = (0, 0);
     for round in &rounds {
-        let seat = |name| {
-            round
-                .seats
-                .iter()
-                .find(|seat| seat.account == account(name))
-        };
-        let honest = seat("Judith").context("Judith has a seat in every round")?;
+        let honest = seat(round, "Judith").context("Judith has a seat in every round")?;
         missed += usize::from(honest.state != SeatState::Sitting || !honest.audited);
-        let has_committed = |name: &&str| seat(name).is_some_and(|seat| seat.committed);
+        let has_committed = |name: &&str| seat(round, name).is_some_and(|seat| seat.committed);
         quorums += usize::from(ACCOMPLICES.iter().all(has_committed));
     }
     assert!(quorums > TASKS / 2, "{quorums} rounds were a danger");
