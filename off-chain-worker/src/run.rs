@@ -163,6 +163,8 @@ pub async fn drive(
     stop: &Stop,
 ) -> Result<(), RunError> {
     let mut backoff = Backoff::default();
+    // One node alone may say what ends the daemon: it may lie, or be on an old runtime.
+    let mut fatal = 0;
     loop {
         let ended = tokio::select! {
             () = stop.told() => return Ok(()),
@@ -170,8 +172,17 @@ pub async fn drive(
         };
         let error = match ended {
             Ok(()) => return Ok(()),
-            Err(error) if error.is_fatal() => return Err(error),
-            Err(error) => error,
+            Err(error) if error.is_fatal() => {
+                fatal += 1;
+                if fatal >= nodes.count() {
+                    return Err(error);
+                }
+                error
+            }
+            Err(error) => {
+                fatal = 0;
+                error
+            }
         };
         nodes.pass_over();
         let delay = backoff.next(error.longest_wait());

@@ -359,6 +359,10 @@ impl Client {
                     _ => {}
                 },
                 Some(_) = waits.next() => {
+                    // An earlier transaction of the account is gone, so this one would wait for ever.
+                    if self.rpc.system_account_next_index(&account).await? < nonce {
+                        return Err(ChainError::Overtaken("an earlier one is gone".into()));
+                    }
                     let Some(higher) = next_tip(tip, self.max_tip) else {
                         continue;
                     };

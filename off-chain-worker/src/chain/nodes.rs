@@ -94,6 +94,11 @@ impl Nodes {
         }
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.urls.len()
+    }
+
     /// The node after the one that was taken last is tried first from now on.
     pub fn pass_over(&self) {
         let next = self.first.load(Ordering::Relaxed).saturating_add(1);

@@ -10,7 +10,7 @@ use super::{
     tasks::Tasks,
     volunteer::{Capacity, Volunteer},
     Daemon, DisputeAgent, Replica, RunError, ScoredRound, ScorerOptions, Stop, Suspects,
-    WorkerDirs,
+    WorkerDirs, NO_TIP,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment, Nodes},
@@ -200,16 +200,19 @@ async fn offer(
     views: &[TaskView],
     tasks: &Tasks,
 ) {
-    let is_listed = |task| tasks.is_listed(task);
+    let serves = |task| tasks.is_listed(task) && !tasks.is_given_up(task);
+    let is_sound = !tasks.has_given_up();
     let offered = async {
         let found = now.offer(&signer.public_key().0).await?;
-        let due = volunteer.due(now.block(), found.as_ref(), views, is_listed);
+        let due = volunteer.due(now.block(), found.as_ref(), views, serves, is_sound);
         let Some(call) = due.await else {
             return Ok(());
         };
+        // No deadline waits for it.
+        let client = client.clone().tipping(NO_TIP);
         let sent = client.submit(signer, &call, Inclusion::Best).await;
-        if matches!(sent, Ok(_) | Err(ChainError::Refused { .. })) {
-            volunteer.sent(now.block(), views, is_listed);
+        if !matches!(&sent, Err(error) if error.is_gone()) {
+            volunteer.sent(now.block(), views, serves, is_sound);
         }
         sent.map(|_| tracing::info!("offered to attest"))
     };
@@ -379,14 +382,18 @@ impl Duty {
         own: Option<&ScoredRound>,
         call: &Call,
     ) -> Result<bool, RunError> {
+        let Some(own) = own else {
+            return Ok(!client.is_doubted());
+        };
+        if self.engine.table(&own.inputs.digest) != Some(&own.summary) {
+            tracing::error!(
+                "not committed: the table on disk is not the one that was computed now"
+            );
+            return Ok(false);
+        }
         if !client.is_doubted() {
             return Ok(true);
         }
-        let is_kept =
-            |own: &&ScoredRound| self.engine.table(&own.inputs.digest) == Some(&own.summary);
-        let Some(own) = own.filter(is_kept) else {
-            return Ok(false);
-        };
         let inputs = &own.inputs.digest;
         let says_so = async |other: &Moment| agrees(other, view, of, inputs).await;
         client.confirm(call, says_so).await?;

@@ -127,10 +127,10 @@ impl DisputeAgent {
         });
         // On a fork where the accused stands for a right table an accusation would cost the bond.
         let tied = client.tied_to(now);
-        let mut computed = Vec::new();
+        let (mut computed, mut accusations) = (Vec::new(), Vec::new());
         // While what is ready is sent, the next ones are computed.
         while calls.recv_many(&mut computed, ALL).await > 0 {
-            let (mut moves, mut accusations) = (Vec::new(), Vec::new());
+            let mut moves = Vec::new();
             for (command, call) in computed.drain(..) {
                 match call {
                     None => {
@@ -144,20 +144,21 @@ impl DisputeAgent {
                 }
             }
             self.send_all(client, moves, &mut hearing).await?;
-            for (command, call) in accusations {
-                match self
-                    .confirm(client, now, replica, round, command, &call)
-                    .await
-                {
-                    Ok(()) => self.send(&tied, command, &call, &mut hearing).await?,
-                    Err(error @ ChainError::Unconfirmed(_)) => {
-                        hearing.refused.push((command, error));
-                    }
-                    Err(error) => return Err(error.into()),
-                }
-            }
         }
         computing.await?;
+        // Moves have deadlines, and are not held back by what a second node has to confirm.
+        for (command, call) in accusations {
+            match self
+                .confirm(client, now, replica, round, command, &call)
+                .await
+            {
+                Ok(()) => self.send(&tied, command, &call, &mut hearing).await?,
+                Err(error @ ChainError::Unconfirmed(_)) => {
+                    hearing.refused.push((command, error));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
         for (command, error) in &hearing.refused {
             self.pause(*command, block);
             self.tell(*command, error);

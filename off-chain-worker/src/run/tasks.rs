@@ -100,9 +100,19 @@ impl Tasks {
         Ok(views)
     }
 
-    /// Whether it was to be looked at last, if it is not paused.
+    /// Whether it was to be looked at last, paused or not.
     pub fn is_listed(&self, task: TaskId) -> bool {
         self.listed.contains(&task)
+    }
+
+    /// Whether it was given up.
+    pub fn is_given_up(&self, task: TaskId) -> bool {
+        self.given_up.contains(&task)
+    }
+
+    /// Whether one of those that were to be looked at last was given up.
+    pub fn has_given_up(&self) -> bool {
+        !self.listed.is_disjoint(&self.given_up)
     }
 
     fn is_left_alone(&self, task: TaskId, now: Instant) -> bool {

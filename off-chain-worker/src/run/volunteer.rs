@@ -114,23 +114,31 @@ impl Volunteer {
     }
 
     /// The call that makes the chain's offer what it should be, if it is time for it. `tasks` are those that could be asked for;
-    /// `is_listed` knows of those, too, that could not.
+    /// `serves` knows of those, too, that could not, and not of those that were given up. Unless `is_sound`, one with sealed
+    /// samples may have been.
     pub async fn due(
         &mut self,
         block: u32,
         found: Option<&OfferView>,
         tasks: &[TaskView],
-        is_listed: impl Fn(TaskId) -> bool,
+        serves: impl Fn(TaskId) -> bool,
+        is_sound: bool,
     ) -> Option<Call> {
         self.look_for_pools(tasks).await;
-        let offer = self.offer(tasks, is_listed);
+        let offer = self.offer(tasks, serves, is_sound);
         let stands = offer.stands(found);
         (!self.note(&offer, stands, block)).then(|| offer.call())
     }
 
     /// Notes that the call was made, with success or not.
-    pub fn sent(&mut self, block: u32, tasks: &[TaskView], is_listed: impl Fn(TaskId) -> bool) {
-        let offer = self.offer(tasks, is_listed);
+    pub fn sent(
+        &mut self,
+        block: u32,
+        tasks: &[TaskView],
+        serves: impl Fn(TaskId) -> bool,
+        is_sound: bool,
+    ) {
+        let offer = self.offer(tasks, serves, is_sound);
         let before = self.last.take().filter(|last| last.offer == offer);
         let wait = before.map_or(Self::FIRST_WAIT, |last| last.next_wait(block));
         self.last = Some(Sent {
@@ -152,7 +160,8 @@ impl Volunteer {
         Call::offer(0, 0, false, &[])
     }
 
-    fn offer(&self, tasks: &[TaskView], is_listed: impl Fn(TaskId) -> bool) -> Offer {
+    fn offer(&self, tasks: &[TaskView], serves: impl Fn(TaskId) -> bool, is_sound: bool) -> Offer {
+        let sealed = self.only.is_none() && is_sound;
         let is_here = |task: &TaskId| matches!(self.pooled.get(task), Some(Some(_)));
         let named = match self.only {
             Some(task) => {
@@ -166,7 +175,11 @@ impl Volunteer {
             None => {
                 let pooled = self.pooled.iter();
                 let here = pooled.filter_map(|(task, worth)| Some((*task, (*worth)?)));
-                let mut best: Vec<_> = here.filter(|(task, _)| is_listed(*task)).collect();
+                let mut best: Vec<_> = here.filter(|(task, _)| serves(*task)).collect();
+                if !sealed {
+                    let others = tasks.iter().filter(|task| task.terms.hold_out.is_sealed());
+                    best.extend(others.map(|task| (task.id, worth(task))));
+                }
                 best.sort_by_key(|(_, worth)| Reverse(*worth));
                 best.truncate(bounds::MAX_OFFERED_TASKS as usize);
                 let mut named: Vec<_> = best.into_iter().map(|(task, _)| task).collect();
@@ -175,12 +188,12 @@ impl Volunteer {
             }
         };
         let mut capacity = self.capacity;
-        if self.only.is_some() && named.is_empty() {
+        if !sealed && named.is_empty() {
             capacity.seats = 0;
         }
         Offer {
             capacity,
-            sealed: self.only.is_none(),
+            sealed,
             tasks: named,
         }
     }
@@ -232,16 +245,20 @@ impl Volunteer {
             (is_served && is_new).then_some((task, pool))
         });
         if let Some((task, pool)) = wanted {
-            let fee = u128::from(task.terms.attester_fee_permille);
-            let worth = task.terms.cap_per_round.saturating_mul(fee);
             let pools = self.pools.clone();
             self.search = Some(Search {
                 task: task.id,
-                worth,
+                worth: worth(task),
                 found: tokio::task::spawn_blocking(move || pools.keep(&pool)),
             });
         }
     }
+}
+
+/// What a round of the task can pay attesters at most, in thousandths of a planck.
+fn worth(task: &TaskView) -> u128 {
+    let fee = u128::from(task.terms.attester_fee_permille);
+    task.terms.cap_per_round.saturating_mul(fee)
 }
 
 impl Sent {
@@ -306,7 +323,7 @@ mod tests {
     /// What is offered once all pools were looked for, which takes a while.
     async fn settled(volunteer: &mut Volunteer, tasks: &[TaskView]) -> Option<Call> {
         loop {
-            let due = volunteer.due(1, None, tasks, |_| true).await;
+            let due = volunteer.due(1, None, tasks, |_| true, true).await;
             if volunteer.search.is_none() {
                 return due;
             }
@@ -324,7 +341,7 @@ mod tests {
             assert_eq!(settled(&mut volunteer, &tasks).await, Some(call));
             let offered = found(all.seats, true, &named);
             // A task that cannot be asked for just now is offered all the same.
-            let again = volunteer.due(2, Some(&offered), &tasks[..1], |_| true);
+            let again = volunteer.due(2, Some(&offered), &tasks[..1], |_| true, true);
             assert_eq!(again.await, None);
         }
     }
@@ -355,9 +372,9 @@ mod tests {
             // After the first thousand blocks it stands for long, and is then undone again.
             let is_undone = !(1_000..20_000).contains(&block);
             let offer = if is_undone { &suspended } else { &stands };
-            let due = volunteer.due(block, Some(offer), &[], |_| true).await;
+            let due = volunteer.due(block, Some(offer), &[], |_| true, true).await;
             if due.is_some() {
-                volunteer.sent(block, &[], |_| true);
+                volunteer.sent(block, &[], |_| true, true);
                 sent.push(block);
             }
         }
@@ -372,16 +389,28 @@ mod tests {
         let (_folder, mut volunteer) = volunteer(None, true);
         let tasks = [drawn_task()];
         settled(&mut volunteer, &tasks).await.unwrap();
-        volunteer.sent(0, &tasks, |_| true);
+        volunteer.sent(0, &tasks, |_| true, true);
         let mut calls = 0;
         for block in 1..=100 {
             let is_there = |_| block % 2 == 0;
-            let due = volunteer.due(block, None, &tasks, is_there).await;
+            let due = volunteer.due(block, None, &tasks, is_there, true).await;
             if due.is_some() {
-                volunteer.sent(block, &tasks, is_there);
+                volunteer.sent(block, &tasks, is_there, true);
                 calls += 1;
             }
         }
         assert!((1..=10).contains(&calls), "{calls}");
+    }
+
+    /// Else it would be drawn for a task for which it does nothing.
+    #[tokio::test]
+    async fn where_a_task_was_given_up_the_others_are_named() {
+        let (_folder, mut volunteer) = volunteer(None, false);
+        let all = Capacity::default();
+        let tasks = [views::task(), drawn_task()];
+        let due = volunteer.due(1, None, &tasks, |_| true, false).await;
+        let call = Call::offer(all.seats, all.products, false, &[tasks[0].id]);
+        assert_eq!(due, Some(call));
+        assert_eq!(volunteer.due(1, None, &[], |_| true, false).await, None);
     }
 }

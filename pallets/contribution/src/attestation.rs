@@ -70,6 +70,30 @@ pub struct RevealedTable {
     pub work_root: Hash,
 }
 
+/// Why seats are put out.
+struct Fault {
+    /// What they are then.
+    state: SeatState,
+    /// What it costs.
+    slash: Balance,
+    /// Why it costs that.
+    reason: SlashReason,
+    /// Whether others show that it could have been done.
+    is_own: bool,
+}
+
+impl Fault {
+    /// One that is the attester's own.
+    fn of(state: SeatState, slash: Balance, reason: SlashReason) -> Self {
+        Self {
+            state,
+            slash,
+            reason,
+            is_own: true,
+        }
+    }
+}
+
 /// Draws attesters and takes their attestations.
 pub struct Attestation<T>(PhantomData<T>);
 
@@ -246,32 +270,37 @@ impl<T: Config> Attestation<T> {
         });
     }
 
-    /// Puts out who did not commit. Slashed, and not drawn any more, only if enough others did, of samples that are on the
-    /// chain: else it is not known that anybody could, in a window that the sponsor chose, or from a
-    /// pool that it need not give to everybody.
+    /// Puts out who did not commit. Not drawn any more only if enough others did: else it is not known that anybody could, in a
+    /// window that the sponsor chose. Slashed only if the samples are on the chain besides: a pool need not be given to
+    /// everybody.
     pub(crate) fn end_commit(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         let committed = |seat: &&Seat<_>| seat.sits() && seat.commitment.is_some();
         let count = round.seats.iter().filter(committed).count();
-        let could = count >= task.terms.quorum.into() && task.terms.hold_out.is_sealed();
-        let slash = match could {
+        let could = count >= task.terms.quorum.into();
+        let slash = match could && task.terms.hold_out.is_sealed() {
             true => T::MissedAttestationSlash::get(),
             false => 0,
         };
-        let fault = (SeatState::Missed, slash, SlashReason::MissedAttestation);
+        let fault = Fault {
+            state: SeatState::Missed,
+            slash,
+            reason: SlashReason::MissedAttestation,
+            is_own: could,
+        };
         Self::put_out(task, round, fault, |seat| seat.commitment.is_none());
     }
 
     /// Puts out who has committed to a table and does not show it.
     pub(crate) fn end_reveal(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         let slash = T::MissedAuditSlash::get();
-        let fault = (SeatState::Missed, slash, SlashReason::WithheldTable);
+        let fault = Fault::of(SeatState::Missed, slash, SlashReason::WithheldTable);
         Self::put_out(task, round, fault, |seat| seat.revealed.is_none());
     }
 
     /// Puts out who did not answer its audits, or has no stake left to answer with.
     pub(crate) fn end_challenge(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         let slash = T::MissedAuditSlash::get();
-        let fault = (SeatState::Unaudited, slash, SlashReason::MissedAudit);
+        let fault = Fault::of(SeatState::Unaudited, slash, SlashReason::MissedAudit);
         Self::put_out(task, round, fault, |seat| {
             !seat.audited || !Registrations::<T>::contains_key(&seat.account)
         });
@@ -284,24 +313,25 @@ impl<T: Config> Attestation<T> {
         Offers::<T>::rise(&accounts, task.load(round.reveals), false);
     }
 
-    /// Puts out the sitting seats of which `failed` is true, and slashes them; their offers end with it.
+    /// Puts out the sitting seats of which `failed` is true, and slashes them; if it is their own fault their offers end with
+    /// it.
     fn put_out(
         task: &Task<T::AccountId>,
         round: &mut Round<T::AccountId>,
-        (state, slash, reason): (SeatState, Balance, SlashReason),
+        fault: Fault,
         failed: impl Fn(&Seat<T::AccountId>) -> bool,
     ) {
         let mut left = Vec::new();
         for seat in round.seats.iter_mut() {
             if seat.sits() && failed(seat) {
-                seat.state = state;
+                seat.state = fault.state;
                 left.push(seat.account.clone());
-                if slash > 0 {
-                    Stakes::<T>::slash(&seat.account, slash, reason);
+                if fault.slash > 0 {
+                    Stakes::<T>::slash(&seat.account, fault.slash, fault.reason);
                 }
             }
         }
-        Offers::<T>::rise(&left, task.load(round.reveals), slash > 0);
+        Offers::<T>::rise(&left, task.load(round.reveals), fault.is_own);
     }
 
     /// The seat of `who`, if it was not put out and its stake not lost in another round.

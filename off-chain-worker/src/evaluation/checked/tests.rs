@@ -1,3 +1,5 @@
+//! A device that goes wrong is found out.
+
 use super::super::{lab::Lab, BurnEvaluator, Flipping};
 use super::*;
 use burn::tensor::Device;
