@@ -249,7 +249,7 @@ fn attesters_wait_for_the_exam() {
 
 /// The chain does not know who has the pool.
 #[test]
-fn who_has_no_pool_loses_its_seat_and_nothing_else() {
+fn who_has_no_pool_loses_its_seat_and_its_offer_and_no_stake() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::drawn();
         register(1, 3);
@@ -265,6 +265,9 @@ fn who_has_no_pool_loses_its_seat_and_nothing_else() {
         run_blocks(3);
         let round = Contribution::round(TASK, FIRST).unwrap();
         assert_eq!(round.outcome, Some(Outcome::Settled));
+        // It is not drawn until it offers anew.
+        assert!(listed().iter().all(|(who, _)| *who != attester(2)));
+        assert_ok!(offer(&attester(2), 9));
         // Who commits to a table has the pool, and answers for it.
         lab.weights = score.weights;
         lab.play_to_attestation(TASK, 1);
