@@ -43,8 +43,8 @@ pub use dispute_evidence::dispute_evidence;
 pub use own_exam::{Harm, OwnExamError};
 pub use pools::{Pool, PoolError, Pools};
 pub use replica::{
-    claim_difference, in_commit_order, inputs_digest, Recomputed, Replica, ReplicaError,
-    RevealedDelta, RoundInputs, RoundPlayer, ScoredRound, ScorerOptions,
+    claim_difference, in_commit_order, inputs_digest, task_recipe, Recomputed, Replica,
+    ReplicaError, RevealedDelta, RoundInputs, RoundPlayer, ScoredRound, ScorerOptions,
 };
 pub use sponsor::{Sealed, Sponsoring};
 pub use training_job::Seed;

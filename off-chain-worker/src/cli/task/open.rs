@@ -20,15 +20,15 @@ use anyhow::{ensure, Context};
 use codec::Encode;
 use gotong_protocol::{
     bounds::{
-        MAX_GRAPH_BYTES, MAX_POOL_RECORDS, MAX_SHARD_BYTES, MAX_SHARD_SAMPLES, MAX_WEIGHT_BYTES,
-        MIN_RECORDS_PER_SAMPLE, MIN_SAMPLES,
+        MAX_GRAPH_BYTES, MAX_POOL_RECORDS, MAX_RECIPE_BYTES, MAX_SHARD_BYTES, MAX_SHARD_SAMPLES,
+        MAX_WEIGHT_BYTES, MIN_RECORDS_PER_SAMPLE, MIN_SAMPLES,
     },
     HoldOutTerms, ShareTerms, TaskId, TaskName, TaskTerms, Windows,
 };
 use gotong_scoring::{pool_tree, MasterWeights};
 use rand::{rngs::StdRng, seq::SliceRandom, Rng, SeedableRng};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -48,6 +48,9 @@ pub struct Open {
     /// First weights; random ones if not given
     #[arg(long, value_name = "FILE.safetensors", conflicts_with = "init_seed")]
     weights: Option<PathBuf>,
+    /// The recipe: a text of up to 64 KiB that says how data becomes the bytes of a sample. It is published with the task
+    #[arg(long, value_name = "FILE.toml")]
+    recipe: Option<PathBuf>,
     /// Seed of random first weights [default: drawn by the system]
     #[arg(long)]
     init_seed: Option<u64>,
@@ -153,6 +156,7 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     );
     let share = share_terms(&args)?;
     let weights = first_weights(&args)?;
+    let recipe = recipe(args.recipe.as_deref())?;
     let exam = args.data.load(Use::Exam, graph)?;
     let graph_bytes = graph.encode();
     ensure!(
@@ -176,12 +180,13 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
         HoldOut::Sealed => seal(&args, &exam, globals)?,
         HoldOut::Drawn => write_pool(&args, &exam)?,
     };
-    let terms = terms(&args, share, hold_out)?;
+    let terms = terms(&args, share, hold_out)?.with_recipe(recipe.as_bytes());
     // How short or long a window may be only the chain knows.
     terms
         .validate(graph.inputs.saturating_add(1), 0, u32::MAX)
         .context("the chain would refuse these terms")?;
-    let call = Call::open_task(&terms, &graph_bytes, &weights, args.budget.0);
+    let recipe = recipe.as_bytes();
+    let call = Call::open_task(&terms, &graph_bytes, &weights, recipe, args.budget.0);
     let receipt = client.submit(&signer, &call, Inclusion::Best).await?;
     let task: TaskId = receipt.event("TaskOpened")?;
     let json = json!({
@@ -225,6 +230,21 @@ fn first_weights(args: &Open) -> anyhow::Result<Vec<u8>> {
         }
     };
     Ok(MasterWeights::new(weights)?.to_bytes())
+}
+
+/// The text in the file; no text without one.
+fn recipe(path: Option<&Path>) -> anyhow::Result<String> {
+    let Some(path) = path else {
+        return Ok(String::new());
+    };
+    let file = path.display();
+    let recipe = std::fs::read_to_string(path).with_context(|| file.to_string())?;
+    ensure!(
+        (1..=MAX_RECIPE_BYTES as usize).contains(&recipe.len()),
+        "{file}: a recipe has 1 to {MAX_RECIPE_BYTES} bytes, and this one has {}",
+        recipe.len()
+    );
+    Ok(recipe)
 }
 
 /// Seals shards, and says what to do with them.
@@ -316,6 +336,8 @@ fn terms(args: &Open, share: ShareTerms, hold_out: HoldOutTerms) -> anyhow::Resu
         delta_bytes: args.deltas.delta_bytes(&args.model.0),
         share,
         hold_out,
+        recipe: [0; 32],
+        recipe_bytes: 0,
     })
 }
 
@@ -345,6 +367,23 @@ fn share_terms(args: &Open) -> anyhow::Result<ShareTerms> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_recipe_is_read_as_it_is() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("recipe.toml");
+        assert_eq!(recipe(None).unwrap(), "");
+        assert!(recipe(Some(&path)).is_err());
+        let longest = "#".repeat(64 << 10);
+        std::fs::write(&path, &longest).unwrap();
+        assert_eq!(recipe(Some(&path)).unwrap(), longest);
+        let longer = longest + "#";
+        for wrong in [&b""[..], longer.as_bytes(), &[0xff]] {
+            std::fs::write(&path, wrong).unwrap();
+            let refused = recipe(Some(&path)).unwrap_err();
+            assert!(refused.to_string().contains("recipe.toml"), "{refused}");
+        }
+    }
 
     #[test]
     fn standard_errors_are_read_in_q8() {
