@@ -17,7 +17,7 @@ made_from=$folder/requirements.txt
 cmp --silent <(cat "${requirements[@]}") "$made_from" && exit
 
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || die "please install Python 3.11 or newer, as python3"
-say "installing PyTorch and scikit-learn into $folder (a download of 2.5 GB on Linux, 4 GB on disk)"
+say "installing PyTorch and scikit-learn into $folder (a download of up to 2.5 GB on Linux, 4 GB on disk)"
 python3 -m venv "$folder" || die "python3 cannot make virtual environments: on Debian, 'apt-get install python3-venv'"
 "$folder/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir --no-deps "${requirements[@]/#/--requirement=}" \
     || die "pip could not install ${requirements[*]}: it needs PyPI and 7 GB of free disk while it works"

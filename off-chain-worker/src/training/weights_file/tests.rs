@@ -327,7 +327,7 @@ fn a_tensor_that_is_there_twice_is_refused() {
         name,
         first,
         second,
-    } = error
+    } = &error
     else {
         panic!("{error}")
     };
