@@ -8,6 +8,7 @@ mod fields;
 mod journeys;
 mod nodes;
 mod pytorch;
+mod sklearn;
 
 use anyhow::Result;
 use gotong_protocol::TaskId;

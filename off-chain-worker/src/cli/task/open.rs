@@ -7,13 +7,13 @@ use crate::{
         delta_terms::DeltaTerms,
         means::{Force, Means, Prices, NO_ROLE},
         output::{q8, Amount},
-        Globals,
+        weights, Globals,
     },
     model::Model,
     run::Sealed,
     training::{
         data::{Labelled, Use},
-        initial_weights, weights_file,
+        initial_weights,
     },
 };
 use anyhow::{ensure, Context};
@@ -220,9 +220,7 @@ fn bond(args: &Open, prices: &Prices) -> u128 {
 fn first_weights(args: &Open) -> anyhow::Result<Vec<u8>> {
     let graph = &args.model.0;
     let weights = match &args.weights {
-        Some(path) => {
-            weights_file::read(path, graph).with_context(|| path.display().to_string())?
-        }
+        Some(path) => weights::read(path, graph)?,
         None => {
             // Whoever knew them before the task is open could train for its first round already.
             let drawn = || StdRng::from_os_rng().random();
