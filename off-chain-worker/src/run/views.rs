@@ -38,6 +38,7 @@ pub fn round() -> RoundView {
         released: 0,
         claims: 0,
         expires_at: None,
+        awaits_attesters: false,
     }
 }
 

@@ -143,6 +143,14 @@ mod events {
             /// When it is over at the latest, on [`Config::Clock`].
             ends_at: u32,
         },
+        /// Contributors committed, but fewer attesters than the quorum have room for the round: it takes commits for another
+        /// window. Nothing is revealed before there are enough.
+        AttestersAwaited {
+            /// The task.
+            task: TaskId,
+            /// The round of that task.
+            round: RoundId,
+        },
         /// A contributor committed, as number `index`.
         Committed {
             /// The task.

@@ -3,7 +3,7 @@
 //! Runs outside blocks, so it may walk whole maps.
 
 use crate::{
-    attestation::Seat,
+    attestation::{Attestation, Seat},
     offers::{Listed, Offers},
     rewards::Settlement,
     rounds::{block_at, now, Round, Rounds},
@@ -88,6 +88,10 @@ pub(crate) fn round<T: Config>(
     round_id: RoundId,
 ) -> Option<RoundView<T::AccountId, Balance, u32>> {
     let round = Rounds::<T>::get(id, round_id)?;
+    let task = Tasks::<T>::get(id).ok()?;
+    let awaits_attesters = round.phase == Phase::Commit
+        && round.commits > 0
+        && !Attestation::<T>::has_room(id, &task, &round);
     let settlement = round.settlement.clone();
     let of = |part: fn(&Settlement) -> Balance| settlement.as_ref().map_or(0, part);
     Some(RoundView {
@@ -128,6 +132,7 @@ pub(crate) fn round<T: Config>(
             .as_ref()
             .map(|settlement| block_at::<T>(settlement.expires_at)),
         claim: settlement.map(|settlement| settlement.claim),
+        awaits_attesters,
     })
 }
 

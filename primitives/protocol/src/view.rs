@@ -132,6 +132,9 @@ pub struct RoundView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     pub claims: u32,
     /// Block from which what nobody claimed can go back to the pool, if no more are full.
     pub expires_at: Option<BlockNumber>,
+    /// Whether somebody committed, but fewer attesters than the quorum have room for the round now: Commit goes on until there
+    /// are enough, and takes commits.
+    pub awaits_attesters: bool,
 }
 
 impl<AccountId, Balance, BlockNumber> RoundView<AccountId, Balance, BlockNumber> {

@@ -328,6 +328,17 @@ impl<T: frame_system::Config> pallet_contribution::WeightInfo for WeightInfo<T> 
 		Weight::from_parts(45_675_000, 1999)
 			.saturating_add(T::DbWeight::get().reads(2_u64))
 	}
+	/// As `end_reveal`, and the task is closed.
+	fn end_commit(s: u32, ) -> Weight {
+		// By hand.
+		Weight::from_parts(4_000_000_000, 700030)
+			.saturating_add(Weight::from_parts(229_626_880, 0).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads(265_u64))
+			.saturating_add(T::DbWeight::get().writes(7_u64))
+			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(s.into())))
+			.saturating_add(T::DbWeight::get().writes((3_u64).saturating_mul(s.into())))
+			.saturating_add(Weight::from_parts(0, 2720).saturating_mul(s.into()))
+	}
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(430), added: 2905, mode: `MaxEncodedLen`)
 	/// Storage: `Contribution::Rounds` (r:1 w:1)

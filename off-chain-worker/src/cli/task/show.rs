@@ -154,6 +154,7 @@ fn round_json(round: &RoundView, view: &TaskView) -> Value {
         "released": round.released.to_string(),
         "claims": round.claims,
         "expires_at": round.expires_at,
+        "awaits_attesters": round.awaits_attesters,
     })
 }
 
@@ -389,6 +390,7 @@ fn stands(round: &RoundView) -> String {
     match round.outcome {
         Some(outcome) => format!("{outcome:?}"),
         None if round.phase == Phase::Ended => "Ended".to_owned(),
+        None if round.awaits_attesters => "Commit, too few attesters offer".to_owned(),
         None if is_drawing(round) => format!("{:?}, being drawn", round.phase),
         None => format!("{:?} to block {}", round.phase, round.ends_at),
     }
@@ -429,6 +431,11 @@ mod tests {
             ..views::round()
         };
         let told = |round| stands(&round);
+        let lacking = RoundView {
+            awaits_attesters: true,
+            ..round(Phase::Commit, None, None)
+        };
+        assert_eq!(told(lacking), "Commit, too few attesters offer");
         assert_eq!(
             told(round(Phase::AttestCommit, None, None)),
             "AttestCommit, being drawn"

@@ -96,6 +96,8 @@ pub(super) fn fill_registry<T: Config>(free: u32) {
             stake: STAKE,
             offer: offer(),
             held: Held::default(),
+            candidacies: 0,
+            idle_since: 0,
         }));
         all.sort_by(|one, other| one.account.cmp(&other.account));
         *registry = BoundedVec::truncate_from(all);

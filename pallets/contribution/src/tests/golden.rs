@@ -472,6 +472,7 @@ fn views_are_what_they_were() {
         released: 13,
         claims: 14,
         expires_at: Some(15),
+        awaits_attesters: true,
     };
     let submission = SubmissionView {
         account: account(3),
