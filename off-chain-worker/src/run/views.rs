@@ -133,5 +133,6 @@ pub fn task() -> TaskView {
         bond: 0,
         reserved: 0,
         paid: 0,
+        expires_at: Some(100_801),
     }
 }

@@ -110,6 +110,11 @@ mod events {
             /// What the sponsor got back, in planck.
             returned: Balance,
         },
+        /// Nobody revealed a delta of a task for [`Config::IdleBlocks`], or topped it up while it was paused: it is closed.
+        TaskExpired {
+            /// The task.
+            task: TaskId,
+        },
         /// A task waits for a top-up.
         TaskPaused {
             /// The task.

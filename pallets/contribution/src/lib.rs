@@ -128,7 +128,7 @@ pub mod pallet {
     /// Answers to the audits of one seat.
     pub type AuditAnswers = BoundedVec<AuditAnswer, ConstU32<{ bounds::AUDITS }>>;
 
-    const STORAGE_VERSION: StorageVersion = StorageVersion::new(7);
+    const STORAGE_VERSION: StorageVersion = StorageVersion::new(8);
 
     #[pallet::pallet]
     #[pallet::storage_version(STORAGE_VERSION)]
@@ -223,6 +223,10 @@ pub mod pallet {
         /// Time from the end of a round until what nobody claimed of it can go back to the pool.
         #[pallet::constant]
         type ClaimBlocks: Get<u32>;
+
+        /// Time after which a task is closed in which nobody reveals a delta; or nobody tops up, if it is paused.
+        #[pallet::constant]
+        type IdleBlocks: Get<u32>;
     }
 
     /// What the pallet holds money for.
@@ -241,7 +245,8 @@ pub mod pallet {
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
         fn on_initialize(_now: BlockNumberFor<T>) -> Weight {
-            RoundsOf::<T>::advance_due()
+            let advanced = RoundsOf::<T>::advance_due();
+            advanced.saturating_add(TasksOf::<T>::close_idle_in_turn())
         }
 
         fn integrity_test() {

@@ -25,7 +25,7 @@ use frame_support::{
 };
 use gotong_protocol::{
     bounds, may_reveal, next_phase, shard_is_due, Agreement, Facts, Hash, HoldOutTerms, Outcome,
-    Phase, Proof, RoundId, ShardState, TaskId, TaskState, Transition,
+    Phase, Proof, RoundId, ShardState, TaskId, Transition,
 };
 use gotong_scoring::{
     shard_root,
@@ -76,6 +76,10 @@ pub(crate) fn assert_constants<T: Config>() {
         "stake could leave before the round that it answers for is over"
     );
     assert!(T::DrawBlocks::get() >= 1, "nothing would ever be drawn");
+    assert!(
+        T::IdleBlocks::get() > longest,
+        "a task would be closed before anybody could commit"
+    );
     assert!(T::WeightUnit::get() > 0, "weights are counted in units");
     assert!(
         T::MinAttesterStake::get() > 0 && T::MinContributorStake::get() > 0,
@@ -313,7 +317,7 @@ impl<T: Config> Rounds<T> {
             }
             // If there is nobody to draw, a settlement may follow.
             Phase::Challenge => T::WeightInfo::redraw().saturating_add(T::WeightInfo::settle()),
-            Phase::Commit if Self::facts(&task, &round).given_up => {
+            Phase::Commit if Tasks::<T>::is_given_up(&task) => {
                 T::WeightInfo::end_commit(round.commits)
             }
             Phase::Commit => T::WeightInfo::end_commit(0),
@@ -474,6 +478,9 @@ impl<T: Config> Rounds<T> {
                 round.phase_started_at = block::<T>();
                 round.ends_at = block::<T>();
                 round.outcome = Some(outcome);
+                if round.reveals > 0 {
+                    task.idle_since = now;
+                }
                 Attestation::<T>::end_round(task, round);
                 // All of them at once: there is no more than one a seat.
                 let _ = Tables::<T>::clear_prefix((id, task.round), bounds::MAX_SEATS, None);
@@ -529,7 +536,7 @@ impl<T: Config> Rounds<T> {
             },
             // Not asked here: see `next`.
             has_attesters: true,
-            given_up: task.state == TaskState::Closing,
+            given_up: Tasks::<T>::is_given_up(task),
             reveals: round.reveals,
             shard: match (task.terms.hold_out, &round.shard) {
                 (HoldOutTerms::Drawn { .. }, _) => ShardState::NotNeeded,

@@ -38,6 +38,7 @@ impl<T: Config> Pallet<T> {
         for (id, task) in Tasks::<T>::iter() {
             Self::purse_adds_up(id, &task)?;
             Self::rounds_fit_their_task(id, &task)?;
+            Self::idle_tasks_do_not_go_on(id, &task)?;
             Self::candidates_are_kept_while_seats_are_drawn(id)?;
             for (round_id, round) in Rounds::<T>::iter_prefix(id) {
                 Self::counts_mirror_submissions(id, round_id, &round)?;
@@ -223,6 +224,20 @@ impl<T: Config> Pallet<T> {
         ensure!(
             !task.state.is_live() || task.purse.bond >= least_bond,
             "13: the bond is not what the terms ask for"
+        );
+        Ok(())
+    }
+
+    /// 36. No Commit window began when its task had been idle for too long, for then it was closed.
+    fn idle_tasks_do_not_go_on(id: TaskId, task: &Task<T::AccountId>) -> Check {
+        let until = task.idle_since.saturating_add(T::IdleBlocks::get());
+        let round = Rounds::<T>::get(id, task.round);
+        ensure!(
+            task.idle_since <= now::<T>()
+                && round.is_none_or(|round| {
+                    round.phase != Phase::Commit || round.phase_started_at < until
+                }),
+            "36: a task goes on that was idle for too long"
         );
         Ok(())
     }

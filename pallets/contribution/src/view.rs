@@ -65,6 +65,7 @@ pub(crate) fn offer<T: Config>(who: &T::AccountId) -> Option<OfferView> {
 pub(crate) fn task<T: Config>(id: TaskId) -> Option<TaskView<T::AccountId, Balance, u32>> {
     let task = Tasks::<T>::get(id).ok()?;
     let graph = Graph::from_bytes(&Graphs::<T>::get(id)?).ok()?;
+    let expires_at = block_at::<T>(Tasks::<T>::idle_until(&task));
     Some(TaskView {
         id,
         sponsor: task.sponsor,
@@ -80,6 +81,7 @@ pub(crate) fn task<T: Config>(id: TaskId) -> Option<TaskView<T::AccountId, Balan
         reserved: task.purse.reserved,
         paid: task.purse.claimed.saturating_add(task.purse.fees),
         parameters: task.parameters,
+        expires_at: (!task.state.is_over()).then_some(expires_at),
     })
 }
 

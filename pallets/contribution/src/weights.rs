@@ -46,7 +46,7 @@ pub trait WeightInfo {
     fn release() -> Weight;
     /// `forfeit`.
     fn forfeit() -> Weight;
-    /// Looking for rounds that are due.
+    /// Looking for rounds that are due, and at one task that may be idle.
     fn look() -> Weight;
     /// Ending a Commit phase when attesters are looked for among those who all contribute; with `s` deposits that go back, if the
     /// task is given up.
@@ -125,7 +125,7 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
         cost::<Db>(150, 8, 7)
     }
     fn look() -> Weight {
-        cost::<Db>(10, 2, 0)
+        cost::<Db>(15, 4, 0)
     }
     fn end_commit(s: u32) -> Weight {
         let submission = cost::<Db>(60, 3, 3);

@@ -359,7 +359,7 @@ pub enum TaskState {
     Exhausted,
     /// The sponsor did not publish a shard and lost the bond.
     Stopped,
-    /// Closed by its sponsor, who has the rest of the pool back.
+    /// Closed by its sponsor, or by the chain because it was idle; the sponsor has the rest of the pool back.
     Closed,
 }
 

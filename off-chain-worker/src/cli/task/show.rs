@@ -15,7 +15,7 @@ use crate::{
 use anyhow::Context;
 use gotong_protocol::{
     view::{DisputeView, Duty, DutyKind, RoundView, SeatView, SubmissionView, TaskView},
-    HoldOutTerms, Outcome, Phase, RoundId, TaskId,
+    HoldOutTerms, Outcome, Phase, RoundId, TaskId, TaskState,
 };
 use gotong_scoring::share::Half;
 use serde_json::{json, Value};
@@ -95,6 +95,7 @@ fn task_json(view: &TaskView) -> Value {
         "bond": view.bond.to_string(),
         "reserved": view.reserved.to_string(),
         "paid": view.paid.to_string(),
+        "expires_at": view.expires_at,
     })
 }
 
@@ -128,6 +129,17 @@ fn exam(view: &TaskView) -> String {
             "{samples} samples a round, for {rounds} rounds, drawn from a pool of {records} with root {}",
             hex::encode(root)
         ),
+    }
+}
+
+/// Until when the task lasts if nothing happens in it.
+fn lasts(view: &TaskView) -> String {
+    match (view.state, view.expires_at) {
+        (TaskState::Paused, Some(block)) => {
+            format!("until block {block}, or that much longer with each top-up")
+        }
+        (_, Some(block)) => format!("until block {block}, or longer if somebody reveals a delta"),
+        (_, None) => "no longer".to_owned(),
     }
 }
 
@@ -195,6 +207,7 @@ fn text(
          asks for   {} {SYMBOL} of a contributor, {} of an attester\n\
          budget     {} {SYMBOL}, set aside {}, paid {}\n\
          exam       {}\n\
+         lasts      {}\n\
          weights    {}\n\n",
         view.id,
         terms.name.as_str().unwrap_or("?"),
@@ -215,6 +228,7 @@ fn text(
         Amount(view.reserved),
         Amount(view.paid),
         exam(view),
+        lasts(view),
         hex::encode(view.master_root),
     );
     let rows: Vec<_> = rounds.iter().map(|round| row(round, view)).collect();

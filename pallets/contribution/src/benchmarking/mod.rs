@@ -430,6 +430,7 @@ mod benchmarks {
         #[block]
         {
             Rounds::<T>::advance_due();
+            Tasks::<T>::close_idle_in_turn();
         }
     }
 

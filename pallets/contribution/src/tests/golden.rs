@@ -216,6 +216,7 @@ fn stored_task() -> Task<AccountId> {
         cost: 10,
         master_root: [1; 32],
         opened_at: 8,
+        idle_since: 12,
         round: RoundId(9),
         next_shard: 3,
         purse: Purse {
@@ -430,6 +431,7 @@ fn views_are_what_they_were() {
         reserved: 6,
         paid: 7,
         parameters: 8,
+        expires_at: Some(9),
     };
     let seat = SeatView {
         account: account(2),
