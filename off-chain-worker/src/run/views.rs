@@ -103,6 +103,7 @@ pub fn task() -> TaskView {
             price_per_millibit: 10_000_000_000,
             cap_per_round: 50_000_000_000_000,
             attester_fee_permille: 100,
+            work_fee: 0,
             windows: Windows {
                 commit_blocks: 60,
                 reveal_blocks: 20,

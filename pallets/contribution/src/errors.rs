@@ -173,6 +173,8 @@ mod errors {
         OfferEmpty,
         /// The commitment is about a round with other inputs, as another fork had it.
         OtherInputs,
+        /// A round would pay attesters more for their work than its cap.
+        TermsWorkFeeTooHigh,
     }
 
     impl<T> From<TermsError> for Error<T> {

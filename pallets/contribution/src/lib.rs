@@ -170,7 +170,7 @@ pub mod pallet {
         #[pallet::constant]
         type UnbondingBlocks: Get<u32>;
 
-        /// What a sponsor has on hold for a task: with shards, the cap of a round if that is more, which it
+        /// What a sponsor has on hold for a task: with shards, the most that a round takes if that is more, which it
         /// loses for one that it does not publish.
         #[pallet::constant]
         type TaskBond: Get<Balance>;
@@ -309,7 +309,7 @@ pub mod pallet {
         /// Opens a task and starts its first round.
         ///
         /// Signed by the sponsor, on whose account `pool` goes on hold, and as its bond [`Config::TaskBond`] or, with
-        /// shards to publish, the cap of a round if that is more. `graph` is the SCALE
+        /// shards to publish, the most that a round takes if that is more. `graph` is the SCALE
         /// encoding of a [`gotong_protocol::Graph`], `weights` its first master weights (two bytes
         /// each, little endian, within +-32512); the chain keeps their Merkle root. Emits
         /// [`Event::TaskOpened`] and [`Event::RoundStarted`].

@@ -54,6 +54,16 @@ impl<AccountId> Task<AccountId> {
         self.terms.load(self.cost, self.parameters, deltas)
     }
 
+    /// What attesters share for their work in each round that settles. It fits, or the task would not be open.
+    pub(crate) fn work_pay(&self) -> Balance {
+        self.terms.work_pay(self.cost).unwrap_or_default()
+    }
+
+    /// The most that a round takes from the pool.
+    pub(crate) fn most_per_round(&self) -> Balance {
+        self.terms.cap_per_round.saturating_add(self.work_pay())
+    }
+
     /// Whether there are samples for `round`, the next one.
     fn can_score(&self, round: RoundId) -> bool {
         match self.terms.hold_out {
@@ -125,7 +135,10 @@ impl<T: Config> Tasks<T> {
             terms.can_have_such_deltas(parameters),
             Error::<T>::TermsDeltaInvalid
         );
-        ensure!(pool >= terms.cap_per_round, Error::<T>::PoolTooSmall);
+        let most = terms
+            .most_per_round(graph.cost())
+            .ok_or(Error::<T>::TermsWorkFeeTooHigh)?;
+        ensure!(pool >= most, Error::<T>::PoolTooSmall);
         ensure!(
             weights.len() as u64 == u64::from(parameters).saturating_mul(2),
             Error::<T>::WeightsMismatch
@@ -138,7 +151,7 @@ impl<T: Config> Tasks<T> {
         NextTask::<T>::put(id.next().ok_or(Error::<T>::TooManyTasks)?);
         let bond = match terms.hold_out {
             // Not publishing a shard must not be cheaper than paying for a good round.
-            HoldOutTerms::Sealed { .. } => T::TaskBond::get().max(terms.cap_per_round),
+            HoldOutTerms::Sealed { .. } => T::TaskBond::get().max(most),
             // It only has a price to take one of the few places for live tasks.
             HoldOutTerms::Drawn { .. } => T::TaskBond::get(),
         };
@@ -227,7 +240,7 @@ impl<T: Config> Tasks<T> {
     }
 
     fn can_resume(task: &Task<T::AccountId>) -> bool {
-        task.state == TaskState::Paused && task.purse.pool >= task.terms.cap_per_round
+        task.state == TaskState::Paused && task.purse.pool >= task.most_per_round()
     }
 
     fn resume(id: TaskId, task: &mut Task<T::AccountId>) -> Result<(), Error<T>> {
@@ -275,7 +288,7 @@ impl<T: Config> Tasks<T> {
     fn next_round(id: TaskId, task: &mut Task<T::AccountId>) {
         match task.round.next() {
             Some(round) if task.can_score(round) => {
-                if task.purse.pool < task.terms.cap_per_round {
+                if task.purse.pool < task.most_per_round() {
                     return Self::rest(id, task, TaskState::Paused);
                 }
                 task.round = round;

@@ -85,6 +85,8 @@ fn task_json(view: &TaskView) -> Value {
         "minimum_attester_stake": terms.minimum_attester_stake.to_string(),
         "cap_per_round": terms.cap_per_round.to_string(),
         "attester_fee_permille": terms.attester_fee_permille,
+        "work_fee": terms.work_fee.to_string(),
+        "work_pay_per_round": work_pay(view).to_string(),
         "newcomer_floor_q8": terms.share.newcomer_floor_q8,
         "proven_floor_q8": terms.share.proven_floor_q8,
         "gain_floor_q8": terms.share.gain_floor_q8,
@@ -130,6 +132,12 @@ fn exam(view: &TaskView) -> String {
             hex::encode(root)
         ),
     }
+}
+
+/// What attesters share for the work of a round, in planck.
+fn work_pay(view: &TaskView) -> u128 {
+    // The chain opens no task of which it does not fit.
+    view.terms.work_pay(view.graph.cost()).unwrap_or_default()
 }
 
 /// Until when the task lasts if nothing happens in it.
@@ -201,6 +209,7 @@ fn text(
          model      {}\n\
          sponsor    {}\n\
          pays       {} {SYMBOL} a millibit, at most {} a round, {} permille of it to attesters\n\
+         besides    {} {SYMBOL} a round to attesters for their work\n\
          for        what is above {} standard errors of all credits of an account\n\
          merges     the mean of the deltas, times {}\n\
          takes      {} deltas a round, of {} KiB each at most\n\
@@ -218,6 +227,7 @@ fn text(
         Amount(terms.price_per_millibit),
         Amount(terms.cap_per_round),
         terms.attester_fee_permille,
+        Amount(work_pay(view)),
         f64::from(terms.share.doubt_q8) / 256.0,
         f64::from(terms.share.outer_rate_q8) / 256.0,
         terms.places(),

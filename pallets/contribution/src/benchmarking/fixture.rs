@@ -118,6 +118,7 @@ pub(super) fn terms<T: Config>(shards_root: Hash, samples: u32) -> TaskTerms<Bal
         price_per_millibit: CAP,
         cap_per_round: CAP,
         attester_fee_permille: 500,
+        work_fee: CAP >> 20,
         windows: Windows {
             commit_blocks: longest,
             reveal_blocks: longest,
