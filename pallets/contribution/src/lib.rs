@@ -20,7 +20,8 @@
 //! ```
 //!
 //! A phase ends when its window is over, or in the block after the call with which nobody who may act is left; Challenge
-//! lasts its whole window, and on until its disputes are decided. The clock is [`gotong_protocol::next_phase`].
+//! lasts its whole window, and on until its disputes are decided. Commit goes on as long as too few attesters have room. The
+//! clock is [`gotong_protocol::next_phase`]. A task in which nobody reveals anything for [`Config::IdleBlocks`] is closed.
 //!
 //! ## Design goals
 //!
