@@ -258,7 +258,9 @@ impl Volunteer {
 /// What a round of the task can pay attesters at most, in thousandths of a planck.
 fn worth(task: &TaskView) -> u128 {
     let fee = u128::from(task.terms.attester_fee_permille);
-    task.terms.cap_per_round.saturating_mul(fee)
+    let of_gain = task.terms.cap_per_round.saturating_mul(fee);
+    let work = task.terms.work_pay(task.graph.cost()).unwrap_or_default();
+    of_gain.saturating_add(work.saturating_mul(1000))
 }
 
 impl Sent {
@@ -282,6 +284,17 @@ mod tests {
 
     const SALT: [u8; 32] = [3; 32];
     const RECORDS: [u8; 350] = [1; 350];
+
+    #[test]
+    fn a_task_is_worth_what_it_pays_for_gain_and_for_work() {
+        let mut task = views::task();
+        assert_eq!(worth(&task), task.terms.cap_per_round * 100);
+        let evaluations = task.terms.evaluations(task.graph.cost());
+        task.terms.work_fee = 3 << 30;
+        let work = u128::from(evaluations) * 3;
+        let of_gain = task.terms.cap_per_round * 100;
+        assert_eq!(worth(&task), of_gain + work * 1000);
+    }
 
     /// With the pool of [`drawn_task`] or not.
     fn volunteer(only: Option<TaskId>, has_pool: bool) -> (tempfile::TempDir, Volunteer) {

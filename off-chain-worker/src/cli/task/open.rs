@@ -6,7 +6,7 @@ use crate::{
         data::Data,
         delta_terms::DeltaTerms,
         means::{Force, Means, Prices, NO_ROLE},
-        output::{q8, Amount},
+        output::{q8, Amount, SYMBOL},
         weights, Globals,
     },
     model::Model,
@@ -82,9 +82,12 @@ pub struct Open {
     // Its name before there were pools of samples.
     #[arg(long, alias = "pool")]
     budget: Amount,
-    /// The attesters' part of what a round pays, in thousandths
+    /// The attesters' part of what a round pays for its gain, in thousandths
     #[arg(long, default_value_t = 100)]
     fee_permille: u16,
+    /// GTG that attesters share for each 2^30 products of evaluating a round, also of one that gains nothing
+    #[arg(long, default_value = "0.001")]
+    work_fee: Amount,
     /// Blocks in which deltas are committed
     #[arg(long, default_value_t = 60)]
     commit_blocks: u32,
@@ -173,7 +176,16 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     );
     let now = client.best().await?;
     let means = Means::of(&signer.public_key().0, &now).await?;
-    let on_hold = args.budget.0.saturating_add(bond(&args, means.prices()));
+    let most = most_per_round(&args, share)?;
+    ensure!(
+        args.budget.0 >= most,
+        "a round takes up to {} {SYMBOL}, its cap and its work: give a --budget that covers one",
+        Amount(most)
+    );
+    let on_hold = args
+        .budget
+        .0
+        .saturating_add(bond(&args, most, means.prices()));
     args.force.check(&means.taking(NO_ROLE), on_hold)?;
     // On disk before the chain knows of it.
     let (hold_out, next) = match args.hold_out {
@@ -209,11 +221,24 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
 }
 
 /// What goes on hold besides the budget, in planck: not to publish a shard must not be cheaper than to pay for a round.
-fn bond(args: &Open, prices: &Prices) -> u128 {
+fn bond(args: &Open, most_per_round: u128, prices: &Prices) -> u128 {
     match args.hold_out {
-        HoldOut::Sealed => prices.task_bond.max(args.cap.0),
+        HoldOut::Sealed => prices.task_bond.max(most_per_round),
         HoldOut::Drawn => prices.task_bond,
     }
+}
+
+/// The most that a round takes from the budget, in planck. It does not depend on the records that score it.
+fn most_per_round(args: &Open, share: ShareTerms) -> anyhow::Result<u128> {
+    let hold_out = HoldOutTerms::Sealed {
+        root: Default::default(),
+        shards: args.shards,
+        samples: args.shard_samples,
+    };
+    let most = terms(args, share, hold_out)?.most_per_round(args.model.0.cost());
+    most.context(
+        "attesters would be paid more for the work of a round than its --cap: lower --work-fee",
+    )
 }
 
 /// Two bytes a parameter, little endian.
@@ -320,6 +345,7 @@ fn terms(args: &Open, share: ShareTerms, hold_out: HoldOutTerms) -> anyhow::Resu
         price_per_millibit: args.price.0,
         cap_per_round: args.cap.0,
         attester_fee_permille: args.fee_permille,
+        work_fee: args.work_fee.0,
         windows: Windows {
             commit_blocks: args.commit_blocks,
             reveal_blocks: args.reveal_blocks,
