@@ -153,6 +153,8 @@ fn round_span(task: TaskId, round: RoundId, account: &Account) -> Span {
 
 /// For daemons whose calls can wait.
 pub const NO_TIP: u128 = 0;
+/// Blocks to wait after a refusal, each of which costs a fee.
+const REFUSED_BLOCKS: u32 = 5;
 
 /// Runs `daemon` until it is done, cannot go on, or is told to stop. What fails with one of the nodes is tried again with the
 /// next. For calls that blocks pass over it tips up to `max_tip` planck.

@@ -10,7 +10,7 @@ use super::{
     tasks::Tasks,
     volunteer::{Capacity, Volunteer},
     Daemon, DisputeAgent, Replica, RunError, ScoredRound, ScorerOptions, Stop, Suspects,
-    WorkerDirs, NO_TIP,
+    WorkerDirs, NO_TIP, REFUSED_BLOCKS,
 };
 use crate::{
     chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment, Nodes},
@@ -68,8 +68,6 @@ const ENGINE: &str = "attester";
 /// Longest wait for the last call, when the program ends.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(20);
 const STILL_OFFERED: &str = "seats are still offered, and one can be missed";
-/// Blocks to wait after a refusal, each of which costs a fee.
-const REFUSED_BLOCKS: u32 = 5;
 /// Blocks to wait for a second node, which may only be behind.
 const UNCONFIRMED_BLOCKS: u32 = 2;
 

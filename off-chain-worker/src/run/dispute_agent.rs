@@ -1,6 +1,6 @@
 //! Plays an account's disputes, move by move.
 
-use super::{inputs_digest, second_node::agrees, Replica, RoundPlayer, RunError};
+use super::{inputs_digest, second_node::agrees, Replica, RoundPlayer, RunError, REFUSED_BLOCKS};
 use crate::{
     chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment},
     engine::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute},
@@ -58,8 +58,6 @@ pub struct Hearing {
 }
 
 const ENGINE: &str = "disputer";
-/// Blocks to wait after a refusal, each of which costs a fee.
-const REFUSED_BLOCKS: u32 = 5;
 /// More than can be ready at once.
 const ALL: usize = 1 << 10;
 
