@@ -65,7 +65,7 @@ struct Duty {
 }
 
 const ENGINE: &str = "attester";
-/// Longest wait for the last call, when the program ends.
+/// Longest wait for the last call, when the program ends: for a node that hangs, the next one, and a block.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(20);
 const STILL_OFFERED: &str = "seats are still offered, and one can be missed";
 /// Blocks to wait for a second node, which may only be behind.
@@ -101,20 +101,29 @@ impl Attest {
             return done;
         }
         // An offer that is still on its way is taken back as well: the chain takes the two in order.
-        let left = async {
+        let left = async || {
             let client = nodes.connect().await?.tipping(max_tip);
             let call = Volunteer::leave();
             client.submit(&self.signer, &call, Inclusion::Best).await?;
             let offer = client.best().await?.offer(&self.account).await?;
             Ok::<_, ChainError>(offer.map_or(0, |offer| offer.seats_held))
         };
-        match tokio::time::timeout(LEAVE_TIMEOUT, left).await {
-            Ok(Ok(0)) => tracing::info!("no more seats are offered"),
-            Ok(Ok(held)) => tracing::warn!(
-                "no more seats are offered; {held} are still held: `gotong attest --seats 0` fills them"
-            ),
-            Ok(Err(error)) => tracing::warn!("{STILL_OFFERED}: {error}"),
-            Err(_) => tracing::warn!("{STILL_OFFERED}: the node does not answer"),
+        for _ in 0..nodes.count().max(1) {
+            match tokio::time::timeout(LEAVE_TIMEOUT, left()).await {
+                Ok(Ok(0)) => {
+                    tracing::info!("no more seats are offered");
+                    return done;
+                }
+                Ok(Ok(held)) => {
+                    tracing::warn!(
+                        "no more seats are offered; {held} are still held: `gotong attest --seats 0` fills them"
+                    );
+                    return done;
+                }
+                Ok(Err(error)) => tracing::warn!("{STILL_OFFERED}: {error}"),
+                Err(_) => tracing::warn!("{STILL_OFFERED}: the node does not answer"),
+            }
+            nodes.pass_over();
         }
         done
     }
@@ -439,6 +448,7 @@ impl Daemon for Attest {
         if !self.was_checked {
             self.check_role(now).await?;
         }
+        self.tasks.ask(client.url());
         let views = self.tasks.live(now, &BTreeSet::new()).await?;
         self.seats.retain(|task, _| self.tasks.is_listed(*task));
         let mut rounds = BTreeMap::new();

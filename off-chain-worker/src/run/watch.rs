@@ -86,6 +86,7 @@ impl Watch {
 
 impl Daemon for Watch {
     async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
+        self.tasks.ask(client.url());
         let views = self.tasks.live(now, &BTreeSet::new()).await?;
         self.watched.retain(|task, _| self.tasks.is_listed(*task));
         for view in &views {
