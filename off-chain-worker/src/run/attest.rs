@@ -15,13 +15,14 @@ use super::{
 use crate::{
     chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment, Nodes},
     engine::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat},
+    evaluation::Backend,
     state::{Folder, Lock},
 };
 use futures::future::{join, join_all};
 use gotong_protocol::{
     bounds::AUDITS,
     view::{RoundView, SeatView, TaskView},
-    AuditAnswer, Hash, Phase, SeatState, TaskId,
+    AuditAnswer, Hash, Phase, RoundId, SeatState, TaskId,
 };
 use gotong_scoring::{audits, work_root, Audited};
 use std::{
@@ -60,6 +61,10 @@ struct Duty {
     signer: Keypair,
     folder: Folder,
     engine: Attester,
+    /// What evaluates.
+    backend: Backend,
+    /// The round of which a wrong table was told last.
+    told: Option<RoundId>,
     /// What the chain refused, and the block from which to try it again.
     refused: Option<(AttesterCommand, u32)>,
 }
@@ -189,6 +194,8 @@ impl Attest {
                 signer: self.signer.clone(),
                 folder,
                 engine,
+                backend: self.scoring.backend.clone(),
+                told: None,
                 refused: None,
             },
             worker: ReplicaWorker::new(self.dirs.clone(), self.scoring.clone()),
@@ -250,6 +257,7 @@ impl Opened {
             inputs,
             seat,
             are_audits_drawn: round.audit_seed.is_some(),
+            is_device_trusted: self.duty.backend.device().is_some(),
         };
         // In the rounds between seats it replays what ended, so that the next evaluation can start at once.
         let wanted = (seat.is_some() && round.phase != Phase::Ended).then_some((round, inputs));
@@ -289,6 +297,12 @@ impl Duty {
         now: &AttesterSnapshot,
         own: Option<Arc<ScoredRound>>,
     ) -> Result<(), RunError> {
+        if let Some(own) = own.as_ref().filter(|own| !own.by_device) {
+            self.engine.on_confirmed(&now.inputs, &own.summary);
+            if self.has_committed_to_another(now, own) {
+                return Ok(());
+            }
+        }
         let mut due = self.engine.on_block(now);
         if let (Some(AttesterCommand::Evaluate { round }), Some(own)) = (&due, &own) {
             self.engine.on_evaluated(Evaluated {
@@ -298,6 +312,7 @@ impl Duty {
                 table: own.summary.clone(),
                 work_root: work_root(&self.account(), &own.table),
                 salt: random_hash()?,
+                by_device: own.by_device,
             });
             due = self.engine.on_block(now);
         }
@@ -318,6 +333,20 @@ impl Duty {
         tracing::error!("{error}");
         self.refused = Some((command, now.block.saturating_add(wait)));
         Ok(())
+    }
+
+    /// Whether it has committed to another table than the processor computes, as a device may have done that was found wrong
+    /// later. That is not shown: to be silent costs less than to be convicted.
+    fn has_committed_to_another(&mut self, now: &AttesterSnapshot, own: &ScoredRound) -> bool {
+        let table = self.engine.table(&now.inputs);
+        let has = now.seat == Some(Seat::Committed) && table.is_some_and(|had| *had != own.summary);
+        if has && self.told != Some(now.round) {
+            tracing::error!(
+                "the table that was committed is wrong, so it is not revealed: that costs 50 GTG, and a wrong table the whole stake"
+            );
+            self.told = Some(now.round);
+        }
+        has
     }
 
     async fn execute(
@@ -545,6 +574,7 @@ mod tests {
             weights: round.weights,
             summary: table.summary(),
             table,
+            by_device: false,
         });
         let audited = Audited {
             summary: &own.summary,
