@@ -46,6 +46,8 @@ pub struct Attest {
     tasks: Tasks,
     seats: BTreeMap<TaskId, Opened>,
     was_checked: bool,
+    /// Whether its offer is taken back, and no seat is held any more.
+    has_left: bool,
 }
 
 /// A task in which the attester had a seat.
@@ -77,24 +79,29 @@ const STILL_OFFERED: &str = "seats are still offered, and one can be missed";
 const UNCONFIRMED_BLOCKS: u32 = 2;
 
 impl Attest {
-    /// Attests every task that it can, or `only` one, as far as `capacity` goes.
+    /// Attests every task that it can, or `only` these if there are any, as far as `capacity` goes. With no seats it takes its
+    /// offer back, fills the seats that it holds, in every task, and is done.
     pub fn new(
         signer: Keypair,
         dirs: WorkerDirs,
         scoring: ScorerOptions,
         capacity: Capacity,
-        only: Option<TaskId>,
+        mut only: BTreeSet<TaskId>,
     ) -> Self {
+        if capacity.seats == 0 {
+            only.clear();
+        }
         Self {
             account: signer.public_key().0,
             signer,
-            volunteer: Volunteer::new(capacity, only, dirs.pools.clone()),
+            volunteer: Volunteer::new(capacity, only.clone(), dirs.pools.clone()),
             dirs,
             scoring,
             stalls: false,
             tasks: Tasks::new(only),
             seats: BTreeMap::new(),
             was_checked: false,
+            has_left: false,
         }
     }
 
@@ -102,7 +109,12 @@ impl Attest {
     /// is away; those that it holds wait for it.
     pub async fn run(mut self, nodes: &Nodes, max_tip: u128, stop: &Stop) -> Result<(), RunError> {
         let done = drive(nodes, max_tip, &mut self, stop).await;
-        if !self.volunteer.has_offered() {
+        if self.has_left {
+            tracing::info!(
+                "no seats are offered, and none are held any more: nothing is left to do"
+            );
+        }
+        if self.has_left || !self.volunteer.has_offered() {
             return done;
         }
         // An offer that is still on its way is taken back as well: the chain takes the two in order.
@@ -205,7 +217,8 @@ impl Attest {
     }
 }
 
-/// Offers on the chain what is not offered there. That it fails keeps nobody from the seats that it holds.
+/// Offers on the chain what is not offered there, and tells whether it has left. That it fails keeps nobody from the seats that it
+/// holds.
 async fn offer(
     volunteer: &mut Volunteer,
     signer: &Keypair,
@@ -213,14 +226,14 @@ async fn offer(
     now: &Moment,
     views: &[TaskView],
     tasks: &Tasks,
-) {
+) -> bool {
     let serves = |task| tasks.is_listed(task) && !tasks.is_given_up(task);
     let is_sound = !tasks.has_given_up();
     let offered = async {
         let found = now.offer(&signer.public_key().0).await?;
         let due = volunteer.due(now.block(), found.as_ref(), views, serves, is_sound);
         let Some(call) = due.await else {
-            return Ok(());
+            return Ok(volunteer.has_left(found.as_ref()));
         };
         // No deadline waits for it.
         let client = client.clone().tipping(NO_TIP);
@@ -228,11 +241,15 @@ async fn offer(
         if !matches!(&sent, Err(error) if error.is_gone()) {
             volunteer.sent(now.block(), views, serves, is_sound);
         }
-        sent.map(|_| tracing::info!("offered to attest"))
+        sent.map(|_| {
+            tracing::info!("the offer to attest is up to date");
+            false
+        })
     };
-    if let Err(error) = offered.await {
+    offered.await.unwrap_or_else(|error| {
         tracing::error!("not offered to attest: {error}");
-    }
+        false
+    })
 }
 
 impl Opened {
@@ -520,14 +537,15 @@ impl Daemon for Attest {
             &views,
             &self.tasks,
         );
-        let (looked, ()) = join(join_all(looks), offer).await;
+        let (looked, has_left) = join(join_all(looks), offer).await;
         for (task, looked) in looked {
             let is_over = matches!(looked, Ok(ControlFlow::Break(())));
             if self.tasks.survive(task, looked.map(drop))? || is_over {
                 self.seats.remove(&task);
             }
         }
-        Ok(match self.tasks.is_done(&views) {
+        self.has_left = has_left;
+        Ok(match has_left || self.tasks.is_done(&views) {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         })
