@@ -124,6 +124,11 @@ impl Tasks {
         self.given_up.contains(&task)
     }
 
+    /// Those that were to be looked at last, paused or not, but for those that were given up.
+    pub fn served(&self) -> BTreeSet<TaskId> {
+        self.listed.difference(&self.given_up).copied().collect()
+    }
+
     /// Whether one of those that were to be looked at last was given up.
     pub fn has_given_up(&self) -> bool {
         !self.listed.is_disjoint(&self.given_up)
