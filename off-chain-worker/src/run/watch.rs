@@ -64,15 +64,15 @@ impl Watch {
         view: TaskView,
     ) -> Result<Option<Work<Looked>>, RunError> {
         let id = view.id;
+        let span = round_span(id, view.round, &self.signer.public_key().0);
         let watched = match self.watched.get(&id) {
             Some(watched) => watched.clone(),
             None => {
-                let opened = Arc::new(Mutex::new(self.open(&view)?));
+                let opened = Arc::new(Mutex::new(span.in_scope(|| self.open(&view))?));
                 self.watched.insert(id, opened.clone());
                 opened
             }
         };
-        let span = round_span(id, view.round, &self.signer.public_key().0);
         let (client, now) = (client.clone(), now.clone());
         Ok(holding(&watched, |mut watched| {
             let look = async move {
