@@ -216,6 +216,33 @@ async fn who_stops_offers_no_more_seats() -> Result<()> {
         .await
 }
 
+/// One that was killed is drawn while it is away. Without seats it takes its offer back, and ends by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_offers_no_seats_takes_its_offer_back_and_ends() -> Result<()> {
+    let network = Network::start(&["Judith"]).await?;
+    network.register(&[], &["Judith"]).await?;
+    let found = |findings: serde_json::Value, what: &str| {
+        let mut findings = findings.as_array().cloned().unwrap_or_default();
+        findings.retain(|found| found["check"] == "offer");
+        findings.pop().map(|found| found["offer"][what].clone())
+    };
+    let findings = network.diagnosis("Judith").await?;
+    assert_eq!(found(findings, "suspended"), Some(false.into()));
+    let mut leaving = network.daemon("Judith", "attest --seats=0")?;
+    let process = format!("/proc/{}", leaving.id());
+    network
+        .until("its end", ROUND_LIMIT, async |now| {
+            leaving.check()?;
+            let is_gone = !std::path::Path::new(&process).exists();
+            let offer = now.offer(&account("Judith")).await?;
+            Ok((is_gone && offer.is_none()).then_some(()))
+        })
+        .await?;
+    let log = std::fs::read_to_string(leaving.log())?;
+    assert!(log.contains("nothing is left to do"), "{log}");
+    Ok(())
+}
+
 /// The round once the seat of `name` in it is as `check` wants it.
 async fn seat_until(
     network: &Network,
