@@ -128,7 +128,8 @@ impl Daemon for Watch {
             }
         }
         self.tasks.ask(client.url());
-        let live = self.tasks.live(now, &BTreeSet::new());
+        let all = BTreeSet::new();
+        let live = self.tasks.live(now, &all);
         let views = self.under_way.beside(live).await?;
         self.watched.retain(|task, _| self.tasks.is_listed(*task));
         let is_done = self.tasks.is_done(&views);
