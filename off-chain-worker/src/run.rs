@@ -45,8 +45,8 @@ pub use exam_plan::{ExamPlan, ExamPlanError};
 pub use own_exam::{Harm, OwnExamError};
 pub use pools::{Pool, PoolError, Pools};
 pub use replica::{
-    claim_difference, in_commit_order, inputs_digest, Recomputed, Replica, ReplicaError,
-    RevealedDelta, RoundInputs, RoundPlayer, ScoredRound, ScorerOptions,
+    claim_difference, in_commit_order, inputs_digest, task_recipe, Recomputed, Replica,
+    ReplicaError, RevealedDelta, RoundInputs, RoundPlayer, ScoredRound, ScorerOptions,
 };
 pub use sponsor::{SealError, Sealed, Sponsoring};
 pub use training_job::Seed;
