@@ -37,7 +37,9 @@ pub use challenge::Challenge;
 pub use claims::{claim_rounds, due_claims, replica_of_claims, Claims, DueClaim, StuckClaim};
 pub use contribute::Contribute;
 pub use contribute_all::ContributeAll;
-pub use delta_source::{DeltaSource, OwnWeights, Strategy, Training, TrainingPlan};
+pub use delta_source::{
+    DeltaSource, OwnWeights, SampleSource, Strategy, Training, TrainingDataError, TrainingPlan,
+};
 pub use dirs::WorkerDirs;
 pub use dispute_agent::{stage, turn, DisputeAgent, Hearing, Suspects};
 pub use dispute_evidence::dispute_evidence;
