@@ -21,7 +21,7 @@ use crate::{
 use anyhow::{ensure, Context, Result};
 use gotong_data::{
     duplicates::{Duplicates, Near},
-    DataError, Recipe, Source, SourceOptions, Values,
+    DataError, Recipe, Source, SourceOptions,
 };
 use gotong_protocol::{bounds::EVALUATIONS, HoldOutTerms, TaskTerms};
 use gotong_scoring::{Evaluator, Graph, Samples};
@@ -178,8 +178,8 @@ fn classes(exam: &Labelled, hold_out: &HoldOutTerms, recipe: &Recipe) -> Finding
         .collect::<serde_json::Map<_, _>>()
         .into();
     if !names.is_empty() {
-        let missing: Vec<_> = names.iter().zip(&counts).filter(|(_, count)| **count == 0);
-        let missing: Vec<_> = missing.into_iter().map(|(name, _)| name.as_str()).collect();
+        let missing = names.iter().zip(&counts).filter(|(_, count)| **count == 0);
+        let missing: Vec<_> = missing.map(|(name, _)| name.as_str()).collect();
         found += &format!(", {} of {} classes", names.len() - missing.len(), names.len());
         if !missing.is_empty() {
             found += &format!(" (nothing of {} can be proved)", missing.join(", "));
@@ -224,10 +224,7 @@ fn compared(train: &Path, exam: &Path, recipe: &Recipe) -> Result<Duplicates, Da
         for row in source.rows()? {
             let row = row?;
             bytes.clear();
-            match &row.values {
-                Values::Record { sample, .. } => bytes.extend_from_slice(sample),
-                _ => encoder.inputs_into(&row, &mut bytes)?,
-            }
+            encoder.inputs_into(&row, &mut bytes)?;
             match is_exam {
                 true => duplicates.add_exam(&bytes),
                 false => duplicates.add_training(&bytes),
@@ -243,7 +240,7 @@ fn cost(task: &TaskFile, terms: &TaskTerms, task_bond: u128) -> Finding {
     let (budget, cap) = (task.budget.0, task.pay.cap.0);
     let rounds = u128::from(terms.hold_out.rounds());
     let most = cap.saturating_mul(rounds).min(budget);
-    let found = || {
+    let found = || -> Result<String> {
         ensure!(
             cap <= budget,
             "no round starts: the budget of {} {SYMBOL} is less than the cap of a round, {}",
