@@ -137,7 +137,7 @@ impl ClassCounts {
         let path = source.first_path().to_owned();
         let lonely = self.classes.iter().filter(|(_, (_, count))| *count == 1);
         // The first such row in the source's order, as far as files are in order.
-        if let Some((class, (at, _))) = lonely.min_by_key(|(_, (at, _))| (at.row, &at.file)) {
+        if let Some((class, (at, _))) = lonely.min_by_key(|one| (one.1 .0.row, one.1 .0.file.clone())) {
             return Err(DataError::LonelyLabel {
                 at: at.clone(),
                 column,

@@ -39,7 +39,8 @@ mod tokenizer;
 pub use error::DataError;
 pub use labelled::Labelled;
 pub use learn::{learn, learn_text, LearnOptions};
-pub use read::array::ArrayError;
+pub use read::array::{ArrayError, Role};
+pub use read::images::ImageError;
 pub use read::records::{RecordsHeader, RecordsWriter};
 pub use recipe::array::ArrayRecipe;
 pub use recipe::image::ImageRecipe;
@@ -49,4 +50,5 @@ pub use recipe::{Encoded, Encoder, Recipe, RecipeError};
 pub use source::{
     Cell, Cells, Format, Kind, ParseFormatError, Place, Row, Rows, Source, SourceOptions, Values,
 };
+pub use split::{Assignment, By, Split, SplitError, Use};
 pub use tokenizer::{Tokenizer, UnknownCharacter};

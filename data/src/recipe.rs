@@ -412,8 +412,7 @@ impl<'a> Encoder<'a> {
                     ..
                 },
             ) => {
-                recipe.encode((*height, *width), *channels, pixels, bytes);
-                Ok(())
+                recipe.encode(&row.at, (*height, *width), *channels, pixels, bytes)
             }
             (Plan::Records, _, Values::Record { sample, .. } | Values::Tokens(sample)) => {
                 bytes.extend_from_slice(sample);
