@@ -27,6 +27,8 @@
 pub mod built_in;
 pub mod duplicates;
 mod error;
+#[cfg(test)]
+mod fixture;
 pub mod inspect;
 mod labelled;
 mod learn;

@@ -283,13 +283,14 @@ impl Cells {
     pub(crate) fn extend_from(&mut self, text: &str, pieces: impl Iterator<Item = Range<usize>>) {
         let before = self.text.len();
         self.text.push_str(text);
-        self.cells.extend(pieces.map(|piece| match piece.is_empty() {
-            true => Stored::Missing,
-            false => Stored::Text {
-                start: before + piece.start,
-                end: before + piece.end,
-            },
-        }));
+        self.cells
+            .extend(pieces.map(|piece| match piece.is_empty() {
+                true => Stored::Missing,
+                false => Stored::Text {
+                    start: before + piece.start,
+                    end: before + piece.end,
+                },
+            }));
     }
 
     fn store(&mut self, cell: Cell<'_>) -> Stored {

@@ -162,7 +162,10 @@ impl Tokenizer {
         match self.alphabet {
             // All bytes but the second and later ones of a character.
             None => tokens.iter().filter(|byte| **byte >> 6 != 0b10).count(),
-            Some(_) => tokens.iter().map(|token| self.numbers_of(*token).len()).sum(),
+            Some(_) => tokens
+                .iter()
+                .map(|token| self.numbers_of(*token).len())
+                .sum(),
         }
     }
 
@@ -184,7 +187,9 @@ impl Tokenizer {
 
     /// The numbers of a token's characters; of a byte that is no token, none.
     fn numbers_of(&self, token: u8) -> &[u8] {
-        self.tokens.get(usize::from(token)).map_or(&[], |numbers| numbers)
+        self.tokens
+            .get(usize::from(token))
+            .map_or(&[], |numbers| numbers)
     }
 }
 
@@ -226,7 +231,9 @@ impl Alphabet {
         if let Some(number) = self.ascii.get(character as usize) {
             return *number;
         }
-        let found = self.numbers.binary_search_by_key(&character, |(known, _)| *known);
+        let found = self
+            .numbers
+            .binary_search_by_key(&character, |(known, _)| *known);
         found.ok().map(|at| self.numbers[at].1)
     }
 

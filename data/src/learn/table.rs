@@ -128,7 +128,8 @@ impl Facts {
                 self.sum += number;
             }
             Some(number) => {
-                self.first_infinite.get_or_insert_with(|| (at.clone(), number));
+                self.first_infinite
+                    .get_or_insert_with(|| (at.clone(), number));
             }
             None => {
                 self.texts += 1;

@@ -53,9 +53,25 @@ mod tests {
     #[test]
     fn numbers_are_those_of_the_standard_library() {
         let texts = [
-            "0", "-0", "7", "-12.5", "0.1", ".5", "5.", "3.14159265358979", "123456789012345",
-            "1234567890123456789", "0.000000000000001", "1e5", "-1.5E-3", "+2", "inf", "-infinity",
-            "9007199254740993", "179769313486231570000", "0.30000000000000004",
+            "0",
+            "-0",
+            "7",
+            "-12.5",
+            "0.1",
+            ".5",
+            "5.",
+            "3.14159265358979",
+            "123456789012345",
+            "1234567890123456789",
+            "0.000000000000001",
+            "1e5",
+            "-1.5E-3",
+            "+2",
+            "inf",
+            "-infinity",
+            "9007199254740993",
+            "179769313486231570000",
+            "0.30000000000000004",
         ];
         for text in texts {
             let expected: f64 = text.parse().unwrap();
@@ -63,7 +79,11 @@ mod tests {
             assert_eq!(found.to_bits(), expected.to_bits(), "{text}");
         }
         for number in 0..100_000u64 {
-            let text = format!("{}.{:05}", number * 7919 % 100_003, number * 104_729 % 100_000);
+            let text = format!(
+                "{}.{:05}",
+                number * 7919 % 100_003,
+                number * 104_729 % 100_000
+            );
             assert_eq!(parse(&text), text.parse().ok(), "{text}");
         }
         assert!(parse("NaN").unwrap().is_nan());
@@ -71,7 +91,9 @@ mod tests {
 
     #[test]
     fn other_texts_are_no_numbers() {
-        for text in ["", "-", ".", "-.", "1.2.3", "1,5", "0x10", "1 2", "--1", "five", "1-"] {
+        for text in [
+            "", "-", ".", "-.", "1.2.3", "1,5", "0x10", "1 2", "--1", "five", "1-",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -206,7 +206,7 @@ impl Records {
             };
         }
         if let Values::Record { sample, label } = &mut row.values {
-            self.fill(sample, inputs + 1)?;
+            self.fill(sample, inputs.saturating_add(1))?;
             *label = sample.pop().unwrap_or_default();
         }
         Ok(())
