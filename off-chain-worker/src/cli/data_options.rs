@@ -54,6 +54,15 @@ impl Data {
 }
 
 impl ReadingArgs {
+    /// Files with their labels in this column.
+    #[cfg(test)]
+    pub fn labelled(column: &str) -> Self {
+        Self {
+            label: Some(column.to_owned()),
+            ..Self::default()
+        }
+    }
+
     /// The same, as the readers take it.
     pub fn options(&self) -> SourceOptions {
         SourceOptions {

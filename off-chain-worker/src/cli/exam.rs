@@ -11,9 +11,9 @@ use gotong_scoring::{Evaluator, Samples};
 use serde_json::{json, Value};
 use std::fmt;
 
-/// What a text of the model begins with, if it knows all its characters; else with tokens of the samples.
-const PROMPT: &str = "**KING**  \n";
-/// So many of them.
+/// What a piece of a play begins with.
+pub const PLAY: &str = "**KING**  \n";
+/// So many tokens of the samples a text of the model begins with, if nothing else is said.
 const PROMPT_TOKENS: usize = 12;
 /// What samples are called that are images.
 const IMAGES: &str = "images";
@@ -31,6 +31,8 @@ pub struct Exam {
     noun: &'static str,
     /// Of text.
     tokenizer: Option<Tokenizer>,
+    /// What a text of the model begins with.
+    prompt: Option<&'static str>,
 }
 
 /// What a model is worth.
@@ -53,7 +55,16 @@ impl Exam {
             samples,
             noun: if is_image { IMAGES } else { "samples" },
             tokenizer: recipe.tokenizer(),
+            prompt: None,
         })
+    }
+
+    /// The same, with texts of the model that begin with `prompt`.
+    pub fn beginning_with(self, prompt: &'static str) -> Self {
+        Self {
+            prompt: Some(prompt),
+            ..self
+        }
     }
 
     pub fn mark(&self, weights: &[i16]) -> Result<Mark> {
@@ -77,7 +88,10 @@ impl Exam {
     pub fn caption(&self) -> (&'static str, &'static str) {
         match (&self.tokenizer, self.noun) {
             (None, IMAGES) => ("Loss on images that never scored a round", "bits per image"),
-            (None, _) => ("Loss on samples that never scored a round", "bits per sample"),
+            (None, _) => (
+                "Loss on samples that never scored a round",
+                "bits per sample",
+            ),
             (Some(_), _) => (
                 "Loss on text that never scored a round",
                 "bits per character",
@@ -90,9 +104,16 @@ impl Exam {
         let Some(tokenizer) = &self.tokenizer else {
             return Ok(None);
         };
-        let first = || self.data.pixels.iter().copied().take(PROMPT_TOKENS);
-        let prompt = tokenizer.encode(PROMPT);
-        let prompt = prompt.unwrap_or_else(|_| first().collect());
+        let prompt = match self.prompt {
+            Some(prompt) => tokenizer.encode(prompt)?,
+            None => self
+                .data
+                .pixels
+                .iter()
+                .copied()
+                .take(PROMPT_TOKENS)
+                .collect(),
+        };
         let mut sampler = Sampler::new(TEMPERATURE, 1);
         let tokens = generate(
             &self.graph,
@@ -174,6 +195,7 @@ mod tests {
         let (graph, set) = (graph.unwrap(), DataSet::Shakespeare);
         let data = set.load(&data::folder(), Use::Report, &graph).unwrap();
         let exam = Exam::new(graph, &set.recipe().unwrap(), data.slice(0..2)).unwrap();
+        let exam = exam.beginning_with(PLAY);
         assert_eq!(exam.samples(), "256 unseen characters");
         // All weights zero: every character is as likely.
         let zeros = vec![0; exam.graph.parameters()];
@@ -181,7 +203,7 @@ mod tests {
         assert!((mark.loss() - 84f64.log2()).abs() < 0.01, "{mark}");
         let weights = initial_weights(&exam.graph, 1);
         let text = exam.text(&weights).unwrap().unwrap();
-        assert_eq!(text.chars().count(), PROMPT.len() + LENGTH);
+        assert_eq!(text.chars().count(), PLAY.len() + LENGTH);
         let json = Mark::json(Mark::Text(2.0), mark).unwrap();
         assert_eq!(json["lm_bits_per_char_start"], 2.0);
         assert!(Mark::json(

@@ -271,7 +271,10 @@ mod tests {
         assert_eq!(read("\"0.000000000001\"").unwrap().amount, Amount(1));
         for wrong in ["-1", "nan", "true", "[1]", "\"many\""] {
             let error = read(wrong).err().map(|error| error.to_string());
-            assert!(error.is_some_and(|error| error.contains("amount")), "{wrong}");
+            assert!(
+                error.is_some_and(|error| error.contains("amount")),
+                "{wrong}"
+            );
         }
     }
 

@@ -2,8 +2,8 @@
 
 mod check;
 mod data;
-pub(super) mod draft;
-pub(super) mod file;
+mod draft;
+mod file;
 mod limits;
 pub(super) mod new;
 mod open;

@@ -2,8 +2,7 @@
 
 use super::{
     contribute::facts::{check_registration, objection},
-    round_span,
-    task_recipe,
+    round_span, task_recipe,
     tasks::Tasks,
     time_shares::{weights, TimeShares, Worth},
     Contribute, Daemon, DeltaSource, RunError, TrainingDataError, TrainingPlan, WorkerDirs,

@@ -297,7 +297,9 @@ mod tests {
         assert!(last.contains(&0) && last.contains(&1), "{last:?}");
         let mut rows: Vec<_> = mixed.pixels.chunks(2).zip(&mixed.labels).collect();
         rows.sort_unstable();
-        assert!(rows.into_iter().eq(sorted.pixels.chunks(2).zip(&sorted.labels)));
+        assert!(rows
+            .into_iter()
+            .eq(sorted.pixels.chunks(2).zip(&sorted.labels)));
     }
 
     #[test]

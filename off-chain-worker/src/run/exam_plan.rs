@@ -163,11 +163,7 @@ impl ExamPlan {
     ///
     /// # Errors
     /// [`Self::check`]'s; files that cannot be written; no randomness.
-    pub fn carry_out(
-        &self,
-        exam: &Labelled,
-        base: &Folder,
-    ) -> Result<HoldOutTerms, ExamPlanError> {
+    pub fn carry_out(&self, exam: &Labelled, base: &Folder) -> Result<HoldOutTerms, ExamPlanError> {
         let record_bytes = exam.inputs + 1;
         self.check(exam.len(), record_bytes)?;
         let records = exam.records();

@@ -58,7 +58,8 @@ fn described(report: &Report) -> String {
         found.rows, found.other_label
     );
     if !report.classes.is_empty() {
-        let row = |class: &gotong_data::inspect::Class| vec![class.name.clone(), class.rows.to_string()];
+        let row =
+            |class: &gotong_data::inspect::Class| vec![class.name.clone(), class.rows.to_string()];
         let rows: Vec<_> = report.classes.iter().map(row).collect();
         text += "\n";
         text += &table(&["class", "rows"], &rows);
@@ -74,7 +75,13 @@ fn described(report: &Report) -> String {
             ]
         };
         let rows: Vec<_> = report.columns.iter().map(row).collect();
-        let head = ["column", "holds", "missing", "distinct", "least, mean, greatest"];
+        let head = [
+            "column",
+            "holds",
+            "missing",
+            "distinct",
+            "least, mean, greatest",
+        ];
         text += "\n";
         text += &table(&head, &rows);
     }

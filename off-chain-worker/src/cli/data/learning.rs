@@ -3,6 +3,9 @@
 use gotong_data::{LearnOptions, TokenKind};
 use std::str::FromStr;
 
+/// Most tokens: each is a byte.
+const VOCAB: u16 = 256;
+
 /// How values become bytes, where the data leave a choice.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LearningArgs {
@@ -19,7 +22,7 @@ pub struct LearningArgs {
     #[arg(long, value_enum)]
     tokens: Option<Tokens>,
     /// Tokens of byte pairs, at most 256
-    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u16).range(2..=256))]
+    #[arg(long, default_value_t = VOCAB, value_parser = clap::value_parser!(u16).range(2..=256))]
     vocab: u16,
     /// What stands for a character that the training part of a text lacks, such as ?
     #[arg(long, value_name = "CHARACTER")]
@@ -60,7 +63,24 @@ impl FromStr for Size {
                 let (height, width) = (side(height)?, side(width)?);
                 Some(Self { height, width })
             })
-            .ok_or_else(|| format!("`{text}` is not a height and a width up to 4096, such as 28x28"))
+            .ok_or_else(|| {
+                format!("`{text}` is not a height and a width up to 4096, such as 28x28")
+            })
+    }
+}
+
+impl Default for LearningArgs {
+    fn default() -> Self {
+        Self {
+            drop: Vec::new(),
+            categorical: Vec::new(),
+            numeric: Vec::new(),
+            tokens: None,
+            vocab: VOCAB,
+            unknown: None,
+            size: None,
+            grey: false,
+        }
     }
 }
 
@@ -90,7 +110,13 @@ mod tests {
 
     #[test]
     fn sizes_are_height_and_width() {
-        assert_eq!("28x32".parse(), Ok(Size { height: 28, width: 32 }));
+        assert_eq!(
+            "28x32".parse(),
+            Ok(Size {
+                height: 28,
+                width: 32
+            })
+        );
         for wrong in ["28", "0x3", "3x", "5000x1", "axb", "-1x2"] {
             assert!(wrong.parse::<Size>().is_err(), "{wrong}");
         }

@@ -17,7 +17,7 @@ pub enum Data {
     /// Look at files: rows, classes, columns, what is missing and what is there twice
     Inspect(inspect::Inspect),
     /// Make samples of files, for training, exams and reports, and learn the recipe that makes them
-    Split(split::Split),
+    Split(Box<split::Split>),
     /// Seal shards of an exam's samples, which `gotong task open --sealed` takes
     Seal(seal::Seal),
 }
@@ -25,7 +25,7 @@ pub enum Data {
 pub async fn run(args: Data, globals: &Globals) -> anyhow::Result<()> {
     match args {
         Data::Inspect(args) => inspect::run(args, globals).await,
-        Data::Split(args) => split::run(args, globals).await,
+        Data::Split(args) => split::run(*args, globals).await,
         Data::Seal(args) => seal::run(args, globals),
     }
 }
@@ -36,9 +36,8 @@ fn rows_bar(source: &Source, what: &str) -> anyhow::Result<ProgressBar> {
         Some(rows) => ProgressBar::new(rows).with_style(ProgressStyle::with_template(
             "{msg} [{bar:30}] {pos}/{len} rows, {eta} left",
         )?),
-        None => ProgressBar::new_spinner().with_style(ProgressStyle::with_template(
-            "{spinner} {msg} {pos} rows",
-        )?),
+        None => ProgressBar::new_spinner()
+            .with_style(ProgressStyle::with_template("{spinner} {msg} {pos} rows")?),
     };
     Ok(bar.with_message(what.to_owned()))
 }

@@ -25,6 +25,11 @@ pub const RECORDS: [(Use, &str); 3] = [
     (Use::Report, "report.records"),
 ];
 
+/// Thousandths of the rows for exams: many, for what an exam can prove depends on them.
+const EXAM: u32 = 300;
+/// Thousandths of the rows for reports.
+const REPORT: u32 = 50;
+
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  gotong data split flowers.csv --label species --out flowers\n  \
@@ -51,10 +56,10 @@ pub struct Split {
 #[derive(Clone, Debug, clap::Args)]
 pub struct SplitArgs {
     /// Rows for exams, in thousandths: they score rounds, and nobody may train on them
-    #[arg(long, default_value_t = 300, value_name = "PERMILLE")]
+    #[arg(long, default_value_t = EXAM, value_name = "PERMILLE")]
     exam: u32,
     /// Rows for reports, in thousandths: they never score a round, and show what a model is worth
-    #[arg(long, default_value_t = 50, value_name = "PERMILLE")]
+    #[arg(long, default_value_t = REPORT, value_name = "PERMILLE")]
     report: u32,
     /// Another seed chooses other rows
     #[arg(long, default_value_t = 0)]
@@ -65,6 +70,18 @@ pub struct SplitArgs {
     /// Keep the latest rows by the times in this column for exams and reports
     #[arg(long, value_name = "COLUMN")]
     by_time: Option<String>,
+}
+
+impl Default for SplitArgs {
+    fn default() -> Self {
+        Self {
+            exam: EXAM,
+            report: REPORT,
+            seed: 0,
+            by_group: None,
+            by_time: None,
+        }
+    }
 }
 
 impl SplitArgs {
@@ -202,10 +219,15 @@ impl Written {
     /// For people.
     pub fn described(&self, folder: &Path) -> String {
         let [training, exam, report] = self.rows;
-        let (folder, what) = (folder.display(), match self.recipe.inputs() {
-            Some(inputs) => format!("{inputs} bytes a sample, {} classes", self.recipe.classes()),
-            None => format!("{} different tokens", self.recipe.classes()),
-        });
+        let (folder, what) = (
+            folder.display(),
+            match self.recipe.inputs() {
+                Some(inputs) => {
+                    format!("{inputs} bytes a sample, {} classes", self.recipe.classes())
+                }
+                None => format!("{} different tokens", self.recipe.classes()),
+            },
+        );
         let twice = match self.twice {
             0 => String::new(),
             rows => format!(
@@ -228,8 +250,11 @@ mod tests {
     use gotong_data::SourceOptions;
 
     fn split(line: &str) -> Split {
-        match Cli::try_parse_from(line.split_whitespace()).unwrap().command {
-            Command::Data(super::super::Data::Split(split)) => split,
+        match Cli::try_parse_from(line.split_whitespace())
+            .unwrap()
+            .command
+        {
+            Command::Data(super::super::Data::Split(split)) => *split,
             _ => panic!("{line}"),
         }
     }
@@ -242,7 +267,11 @@ mod tests {
         // Every fifth row is there twice.
         for row in 0..200 {
             let row = if row % 5 == 4 { row - 1 } else { row };
-            csv += &format!("{row},{},{}\n", row % 7, if row % 2 == 0 { "even" } else { "odd" });
+            csv += &format!(
+                "{row},{},{}\n",
+                row % 7,
+                if row % 2 == 0 { "even" } else { "odd" }
+            );
         }
         fs::write(&file, csv).unwrap();
         let out = folder.path().join("out");
@@ -267,7 +296,10 @@ mod tests {
         let (training, exam) = (load("train.records"), load("exam.records"));
         assert_eq!((training.inputs, exam.len()), (2, 50));
         let exams: HashSet<&[u8]> = exam.pixels.chunks(2).collect();
-        assert!(training.pixels.chunks(2).all(|sample| !exams.contains(sample)));
+        assert!(training
+            .pixels
+            .chunks(2)
+            .all(|sample| !exams.contains(sample)));
     }
 
     #[test]

@@ -35,11 +35,9 @@ use std::{
 const MOST_EVALUATED: usize = 4_096;
 
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  gotong task check flowers/task.toml\n\n\
+#[command(after_help = "Example:\n  gotong task check flowers/task.toml\n\n\
                   It sends nothing and needs no key. Without a node it assumes a block every six seconds. It fails if any check \
-                  fails."
-)]
+                  fails.")]
 pub struct Check {
     /// The task as a file
     #[arg(value_name = "TASK.toml")]
@@ -152,7 +150,11 @@ fn recipe(data: &TaskData) -> Finding {
         Some(inputs) => format!("{inputs} bytes a sample, {} classes", recipe.classes()),
         None => format!("{} different tokens", recipe.classes()),
     };
-    let found = format!("{}, in {} bytes: {samples}", recipe.kind(), data.recipe.len());
+    let found = format!(
+        "{}, in {} bytes: {samples}",
+        recipe.kind(),
+        data.recipe.len()
+    );
     Finding::new("recipe", Ok(found)).with("bytes", json!(data.recipe.len()))
 }
 
@@ -180,7 +182,11 @@ fn classes(exam: &Labelled, hold_out: &HoldOutTerms, recipe: &Recipe) -> Finding
     if !names.is_empty() {
         let missing = names.iter().zip(&counts).filter(|(_, count)| **count == 0);
         let missing: Vec<_> = missing.map(|(name, _)| name.as_str()).collect();
-        found += &format!(", {} of {} classes", names.len() - missing.len(), names.len());
+        found += &format!(
+            ", {} of {} classes",
+            names.len() - missing.len(),
+            names.len()
+        );
         if !missing.is_empty() {
             found += &format!(" (nothing of {} can be proved)", missing.join(", "));
         }
@@ -191,7 +197,8 @@ fn classes(exam: &Labelled, hold_out: &HoldOutTerms, recipe: &Recipe) -> Finding
 /// Samples that are in the exam and in the training part, too.
 fn duplicates(task: &TaskFile, recipe: &Recipe) -> Finding {
     let (Some(train), Some(exam)) = (&task.train, &task.exam.records) else {
-        let found = "not compared: the file names no `train`, or no `records` in the section `exam`";
+        let found =
+            "not compared: the file names no `train`, or no `records` in the section `exam`";
         return Finding::new("duplicates", Ok(found.into()));
     };
     let compared = match compared(train, exam, recipe) {
@@ -326,7 +333,10 @@ fn measured(task: &TaskFile, exam: &Labelled, samples: u32) -> Result<Measured> 
     let began = Instant::now();
     let losses = FastCpu.losses(graph, weights.as_slice(), &evaluated)?;
     let seconds = began.elapsed().as_secs_f64() * f64::from(samples) / count.max(1) as f64;
-    let bits: Vec<f64> = losses.iter().map(|loss| f64::from(*loss) / 65_536.0).collect();
+    let bits: Vec<f64> = losses
+        .iter()
+        .map(|loss| f64::from(*loss) / 65_536.0)
+        .collect();
     ensure!(bits.len() > 1, "an exam of one sample measures nothing");
     let mean = bits.iter().sum::<f64>() / bits.len() as f64;
     let squares: f64 = bits.iter().map(|one| (one - mean).powi(2)).sum();
@@ -399,7 +409,7 @@ impl Measured {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{data_options::ReadingArgs, task::new::New};
+    use crate::cli::{data::LearningArgs, data_options::ReadingArgs, task::new::New};
     use clap::Parser;
     use std::fs;
 
@@ -416,9 +426,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("rows.csv");
         let row = |row: u32| format!("{},{},{}\n", row, row * 7 % 101, row % 2);
-        fs::write(&file, "x,y,class\n".to_owned() + &(0..600).map(row).collect::<String>()).unwrap();
+        fs::write(
+            &file,
+            "x,y,class\n".to_owned() + &(0..600).map(row).collect::<String>(),
+        )
+        .unwrap();
         let out = folder.path().join("task");
-        let new = New::of(vec![file], options.reading, out.clone()).unwrap();
+        let learning = LearningArgs::default();
+        let new = New::of(vec![file], options.reading, learning, out.clone());
         new.make().unwrap();
         change(&out);
         let task = TaskFile::read(&out.join("task.toml")).unwrap();
@@ -443,8 +458,16 @@ mod tests {
             assert_eq!(finding["ok"], true, "{finding}");
         }
         assert_eq!(json(&findings, "duplicates")["found"]["exact"]["count"], 0);
-        assert_eq!(json(&findings, "exam")["classes"]["1"].as_u64().map(|count| count > 50), Some(true));
-        assert_eq!(json(&findings, "cost")["planck"]["budget"], (1_000 * UNIT).to_string());
+        assert_eq!(
+            json(&findings, "exam")["classes"]["1"]
+                .as_u64()
+                .map(|count| count > 50),
+            Some(true)
+        );
+        assert_eq!(
+            json(&findings, "cost")["planck"]["budget"],
+            (1_000 * UNIT).to_string()
+        );
         let blocks = 60 + 20 + 30 + 30 + 20;
         let pace = json(&findings, "pace");
         assert_eq!(pace["seconds"]["round_blocks"], blocks);
@@ -480,7 +503,10 @@ mod tests {
         assert!(!is_ok(&changed("reveal = 20", "reveal = 4"), "terms"));
         assert!(!is_ok(&changed("rounds = 2", "rounds = 3"), "exam"));
         assert!(!is_ok(&changed("budget = 1000", "budget = 1"), "cost"));
-        assert!(!is_ok(&changed("layers = [2, 16, 2]", "layers = [3, 16, 2]"), "data"));
+        assert!(!is_ok(
+            &changed("layers = [2, 16, 2]", "layers = [3, 16, 2]"),
+            "data"
+        ));
     }
 
     #[test]
@@ -501,6 +527,9 @@ mod tests {
     #[test]
     fn times_are_told_in_words() {
         let told = [0.25, 12.0, 900.0, 9_000.0, 345_600.0].map(lasting);
-        assert_eq!(told, ["250 ms", "12 s", "15 minutes", "2.5 hours", "4.0 days"]);
+        assert_eq!(
+            told,
+            ["250 ms", "12 s", "15 minutes", "2.5 hours", "4.0 days"]
+        );
     }
 }

@@ -63,9 +63,7 @@ impl TaskData {
                 let set = DataSet::choose(data.data, graph)?;
                 let exam = match &task.exam.sealed {
                     Some(root) => sealed_before(task, root, folder)?,
-                    None => {
-                        ExamData::Records(set.load(&data.folder.path(), Use::Exam, graph)?)
-                    }
+                    None => ExamData::Records(set.load(&data.folder.path(), Use::Exam, graph)?),
                 };
                 (set.recipe()?, exam)
             }

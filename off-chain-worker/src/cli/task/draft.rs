@@ -10,9 +10,7 @@ use crate::{
     training::TrainingConfig,
 };
 use gotong_data::Recipe;
-use gotong_protocol::bounds::{
-    MAX_SHARD_BYTES, MAX_WEIGHT_BYTES, MIN_CAP, MIN_SAMPLES,
-};
+use gotong_protocol::bounds::{MAX_SHARD_BYTES, MAX_WEIGHT_BYTES, MIN_CAP, MIN_SAMPLES};
 use gotong_scoring::Graph;
 use std::fmt;
 
@@ -262,8 +260,18 @@ mod tests {
         assert!(cap.0 + (price.0 as f64 * 2_325.0) as u128 <= BUDGET.0);
         let (price, cap) = price_and_cap(Amount(1), 2_325.0);
         assert_eq!((price, cap), (Amount(1), Amount(MIN_CAP)));
-        assert_eq!([two_digits(123_456, false), two_digits(123_456, true)], [120_000, 130_000]);
-        assert_eq!([two_digits(7, true), two_digits(99, true), two_digits(0, true)], [7, 99, 0]);
+        assert_eq!(
+            [two_digits(123_456, false), two_digits(123_456, true)],
+            [120_000, 130_000]
+        );
+        assert_eq!(
+            [
+                two_digits(7, true),
+                two_digits(99, true),
+                two_digits(0, true)
+            ],
+            [7, 99, 0]
+        );
     }
 
     #[test]

@@ -273,7 +273,9 @@ pub enum TaskFileError {
     )]
     Share,
     /// Samples are drawn, and nothing says where their pool goes.
-    #[error("drawn samples need a file for the pool: give --pool-out, or `pool` in the section `exam`")]
+    #[error(
+        "drawn samples need a file for the pool: give --pool-out, or `pool` in the section `exam`"
+    )]
     NoPool,
     /// A pool is named, and samples are not drawn.
     #[error("a pool is for samples that are drawn: add --hold-out drawn, or `hold-out = \"drawn\"` in the section `exam`")]
@@ -500,9 +502,18 @@ mod tests {
         );
         let terms = task.terms(plan.outline(2_000), b"").unwrap();
         assert_eq!(terms.cap_per_round, 2 * UNIT + 1);
-        assert_eq!((terms.price_per_millibit, terms.attester_fee_permille), (UNIT / 100, 50));
-        assert_eq!((terms.windows.commit_blocks, terms.windows.reveal_blocks), (40, 20));
-        assert_eq!((terms.share.doubt_q8, terms.share.outer_rate_q8), (640, 384));
+        assert_eq!(
+            (terms.price_per_millibit, terms.attester_fee_permille),
+            (UNIT / 100, 50)
+        );
+        assert_eq!(
+            (terms.windows.commit_blocks, terms.windows.reveal_blocks),
+            (40, 20)
+        );
+        assert_eq!(
+            (terms.share.doubt_q8, terms.share.outer_rate_q8),
+            (640, 384)
+        );
         assert_eq!((terms.delta_bytes, terms.weight_cap), (8 << 10, 5 * UNIT));
         assert!(!terms.has_recipe());
     }
@@ -529,9 +540,15 @@ mod tests {
         assert!(matches!(drawn.exam_plan(), Err(TaskFileError::NoPool)));
         let doubt = with("[share]\ndoubt = 9").unwrap();
         let outline = doubt.exam_plan().unwrap().outline(8_000);
-        assert!(matches!(doubt.terms(outline, b""), Err(TaskFileError::Share)));
+        assert!(matches!(
+            doubt.terms(outline, b""),
+            Err(TaskFileError::Share)
+        ));
         let name = TaskFile::new("x".repeat(33), Amount(1));
-        assert!(matches!(name.terms(outline, b""), Err(TaskFileError::Name(_))));
+        assert!(matches!(
+            name.terms(outline, b""),
+            Err(TaskFileError::Name(_))
+        ));
         let nowhere = TaskFile::read(Path::new("/nowhere/task.toml"));
         assert!(matches!(nowhere, Err(TaskFileError::Unreadable { .. })));
     }

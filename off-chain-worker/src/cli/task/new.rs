@@ -59,7 +59,7 @@ pub struct New {
     #[arg(long)]
     name: Option<String>,
     /// GTG that are put on hold when the task is opened
-    #[arg(long, default_value = "1000")]
+    #[arg(long, default_value_t = draft::BUDGET)]
     budget: Amount,
 }
 
@@ -83,21 +83,22 @@ pub async fn run(args: New, globals: &Globals) -> Result<()> {
 }
 
 impl New {
-    /// The same as on the command line, with the usual values for what is not said here.
-    pub fn of(files: Vec<PathBuf>, reading: ReadingArgs, out: PathBuf) -> Result<Self> {
-        #[derive(clap::Parser)]
-        struct Usual {
-            #[command(flatten)]
-            new: New,
-        }
-        let line = ["new", "file", "--out", "folder"];
-        let usual: Usual = clap::Parser::try_parse_from(line)?;
-        Ok(Self {
+    /// With the usual values for what is not said here.
+    pub fn of(
+        files: Vec<PathBuf>,
+        reading: ReadingArgs,
+        learning: LearningArgs,
+        out: PathBuf,
+    ) -> Self {
+        Self {
             files,
             reading,
+            learning,
+            split: SplitArgs::default(),
             out,
-            ..usual.new
-        })
+            name: None,
+            budget: draft::BUDGET,
+        }
     }
 
     /// Writes the task's data, and then the task.
@@ -121,7 +122,11 @@ impl New {
         })?;
         (task.exam.rounds, task.exam.samples) = (Some(rounds), samples);
         draft::fill(&mut task, exam)?;
-        let files: Vec<_> = self.files.iter().map(|file| file.display().to_string()).collect();
+        let files: Vec<_> = self
+            .files
+            .iter()
+            .map(|file| file.display().to_string())
+            .collect();
         let about = About {
             files: &files.join(", "),
             folder: &self.out,
@@ -232,7 +237,8 @@ mod tests {
         let path = folder.path().join(file);
         fs::write(&path, content).unwrap();
         let made = reading_args(reading).and_then(|reading| {
-            New::of(vec![path], reading, folder.path().join("flowers"))?.make()
+            let out = folder.path().join("flowers");
+            New::of(vec![path], reading, LearningArgs::default(), out).make()
         });
         (folder, made)
     }
@@ -259,7 +265,11 @@ mod tests {
     #[test]
     fn a_table_becomes_a_task_that_the_chain_takes() {
         let (folder, made) = made("flowers.csv", &table(900), "--label species");
-        let Made { written, task, exam } = made.unwrap();
+        let Made {
+            written,
+            task,
+            exam,
+        } = made.unwrap();
         assert_eq!((task.name.as_str(), exam), ("flowers", 270));
         assert_eq!(written.rows[1], 270);
         assert_eq!(*task.graph(), gotong_scoring::Graph::mlp(&[2, 16, 3]));
@@ -296,8 +306,9 @@ mod tests {
     #[test]
     fn names_fit_the_chain() {
         let name = |folder: &str| {
-            let new = New::of(Vec::new(), ReadingArgs::default(), folder.into());
-            new.unwrap().name().unwrap()
+            let (reading, learning) = (ReadingArgs::default(), LearningArgs::default());
+            let new = New::of(Vec::new(), reading, learning, folder.into());
+            new.name().unwrap()
         };
         assert_eq!(name("data/flowers"), "flowers");
         assert_eq!(name("/"), "task");

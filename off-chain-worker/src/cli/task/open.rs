@@ -283,7 +283,8 @@ mod tests {
         let mut expected = file;
         expected.budget = Amount(9_000_000_000_000);
         expected.exam.samples = 80;
-        expected.deltas = task("gotong task open --name a --budget 1 --delta-kib 8 --outer-rate 2").deltas;
+        expected.deltas =
+            task("gotong task open --name a --budget 1 --delta-kib 8 --outer-rate 2").deltas;
         let changed = task(&format!("{line} --budget 9 --samples 80 --outer-rate 2"));
         assert_eq!(changed, expected);
     }

@@ -99,7 +99,11 @@ mod tests {
             let tokens = tokenizer.encode(&text).unwrap();
             assert!(tokenizer.decode(&tokens) == text);
             let ratio = text.chars().count() as f64 / tokens.len() as f64;
-            let least = if set == DataSet::Shakespeare { 1.0 } else { 1.8 };
+            let least = if set == DataSet::Shakespeare {
+                1.0
+            } else {
+                1.8
+            };
             assert!(ratio >= least, "{ratio} characters a token");
         }
     }
