@@ -32,6 +32,12 @@ def as_is(x, bits, most=NARROW):
     return x
 
 
+def bits(logits, records, reduction="mean"):
+    """Loss in bits of the `logits` of `records[:, :-1]`: each byte but the first is the label of the one before it."""
+    natural = (logits * math.log(2)).flatten(0, 1)
+    return F.cross_entropy(natural, records[:, 1:].flatten(), reduction=reduction) / math.log(2)
+
+
 class Layer(nn.Module):
     def __init__(self, width, heads, hidden, rounded):
         super().__init__()
@@ -83,10 +89,8 @@ class Transformer(nn.Module):
         return self.rounded(F.linear(x, self.rounded(head, VIEW), bias), LOGIT, WIDE)
 
     def bits(self, records, reduction="mean"):
-        """Loss in bits of `records` [samples, tokens + 1]: each byte but the first is the label of
-        the one before it."""
-        logits = self(records[:, :-1]) * math.log(2)
-        return F.cross_entropy(logits.flatten(0, 1), records[:, 1:].flatten(), reduction=reduction) / math.log(2)
+        """Loss in bits of `records` [samples, tokens + 1]."""
+        return bits(self(records[:, :-1]), records, reduction)
 
     @torch.no_grad()
     def keep_in_bounds(self):

@@ -27,6 +27,7 @@ mod sponsor;
 mod tasks;
 mod time_shares;
 mod training_job;
+mod under_way;
 #[cfg(test)]
 pub(crate) mod views;
 mod volunteer;
@@ -148,6 +149,14 @@ pub trait Daemon {
         client: &Client,
         now: &Moment,
     ) -> impl Future<Output = Result<ControlFlow<()>, RunError>>;
+
+    /// Awaits `wait`, and goes on meanwhile with what it has under way.
+    fn beside<T>(&mut self, wait: impl Future<Output = T>) -> impl Future<Output = T> {
+        wait
+    }
+
+    /// The connection is given up, and with it what is under way on it.
+    fn disconnected(&mut self) {}
 }
 
 /// The span of what an account does about a round of a task: what is logged meanwhile names all three.
@@ -157,6 +166,8 @@ fn round_span(task: TaskId, round: RoundId, account: &Account) -> Span {
 
 /// For daemons whose calls can wait.
 pub const NO_TIP: u128 = 0;
+/// Blocks to wait after a refusal, each of which costs a fee.
+const REFUSED_BLOCKS: u32 = 5;
 
 /// Runs `daemon` until it is done, cannot go on, or is told to stop. What fails with one of the nodes is tried again with the
 /// next. For calls that blocks pass over it tips up to `max_tip` planck.
@@ -188,6 +199,7 @@ pub async fn drive(
                 error
             }
         };
+        daemon.disconnected();
         nodes.pass_over();
         let delay = backoff.next(error.longest_wait());
         tracing::warn!("{error}; trying again in {delay:?}");
@@ -202,7 +214,7 @@ async fn session(nodes: &Nodes, max_tip: u128, daemon: &mut impl Daemon) -> Resu
     let client = nodes.connect().await?.tipping(max_tip);
     tracing::info!("connected to {}", client.url());
     let mut blocks = client.best_blocks().await?;
-    while let Some(now) = blocks.latest().await {
+    while let Some(now) = daemon.beside(blocks.latest()).await {
         if daemon.tick(&client, &now?).await?.is_break() {
             return Ok(());
         }

@@ -406,6 +406,8 @@ impl pallet_contribution::Config for Runtime {
     type DrawBlocks = ConstU32<3>;
     // Eight weeks, to come back from a long absence.
     type ClaimBlocks = ConstU32<{ 8 * 7 * 24 * HOUR }>;
+    // As long as stake takes to unbond.
+    type IdleBlocks = ConstU32<{ 7 * 24 * HOUR }>;
 }
 
 parameter_types! {

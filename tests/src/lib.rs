@@ -311,7 +311,8 @@ impl Network {
             claimed().map(|claimed| claimed.credit).sum::<i64>() == gain,
             "credits add up to something else than {gain}: {submissions:?}"
         );
-        let terms = self.task(round.task).await?.terms;
+        let task = self.task(round.task).await?;
+        let (terms, cost) = (task.terms, task.graph.cost());
         let samples = terms.hold_out.samples() / 2;
         let fees = pay::worth(
             terms.price_per_millibit,
@@ -319,7 +320,8 @@ impl Network {
             samples,
             terms.attester_fee_permille,
         );
-        let fees = fees.map(|fees| pay::at_rate(fees, settled.rate_q32));
+        let fees = fees.zip(terms.work_pay(cost));
+        let fees = fees.map(|(fees, work)| pay::at_rate(fees, settled.rate_q32) + work);
         ensure!(
             Some(settled.fees) == fees,
             "{} are not the fees",

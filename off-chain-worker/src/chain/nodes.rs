@@ -14,6 +14,9 @@ use tokio::time::timeout;
 
 /// A node whose newest block is older than this is behind, as is one that shows no new block for as long.
 pub(super) const LATE: Duration = Duration::from_secs(120);
+/// Longest wait for a node to be connected and to tell its newest block, so that one that hangs delays nobody. It sends its
+/// metadata, most of a megabyte, for which a slow line needs some seconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for what a second node says.
 const OPINION_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -27,6 +30,8 @@ pub struct Nodes {
     first: Arc<AtomicUsize>,
     /// Whether one node's word is enough where there are several.
     are_trusted: bool,
+    /// Longest wait for each to be connected.
+    patience: Duration,
 }
 
 impl Nodes {
@@ -45,6 +50,7 @@ impl Nodes {
             genesis: Arc::new(genesis.map_or_else(OnceLock::new, OnceLock::from)),
             first: Arc::default(),
             are_trusted: false,
+            patience: CONNECT_TIMEOUT,
         }
     }
 
@@ -66,22 +72,26 @@ impl Nodes {
         self.are_several() && !self.are_trusted
     }
 
-    /// Connects to the first node that can be used. If all that can be reached are behind, the chain may stand still: then the
-    /// first of those.
+    /// Connects to the first node that can be used, and gives each some seconds to answer. If all that can be reached are
+    /// behind, the chain may stand still: then the first of those.
     pub async fn connect(&self) -> Result<Client, ChainError> {
         let (mut behind, mut failures) = (None, Vec::new());
         for (place, url) in self.in_turn() {
-            let failure = match self.open(url).await {
+            let opened = async {
+                let client = self.open(url).await?;
+                let age = self.check_age(&client).await;
+                Ok::<_, ChainError>((client, age))
+            };
+            let opened = timeout(self.patience, opened).await;
+            let failure = match opened.unwrap_or_else(|_| Err(self.hangs(url))) {
                 Err(error) => error,
-                Ok(client) => match self.check_age(&client).await {
-                    Ok(()) => return Ok(self.taken(place, client)),
-                    Err(error) => {
-                        if matches!(error, ChainError::Behind { .. }) {
-                            behind.get_or_insert((place, client));
-                        }
-                        error
+                Ok((client, Ok(()))) => return Ok(self.taken(place, client)),
+                Ok((client, Err(error))) => {
+                    if matches!(error, ChainError::Behind { .. }) {
+                        behind.get_or_insert((place, client));
                     }
-                },
+                    error
+                }
             };
             if self.are_several() {
                 tracing::warn!("{failure}");
@@ -109,6 +119,11 @@ impl Nodes {
     fn taken(&self, place: usize, client: Client) -> Client {
         self.first.store(place, Ordering::Relaxed);
         client
+    }
+
+    fn hangs(&self, url: &str) -> ChainError {
+        let seconds = self.patience.as_secs();
+        ChainError::unreachable(url, &format!("it does not answer within {seconds} seconds"))
     }
 
     /// All of them with their places, from the one that is tried first.
@@ -236,6 +251,31 @@ mod tests {
 
     /// Nobody listens there.
     const DEAD: [&str; 2] = ["ws://127.0.0.1:1", "ws://127.0.0.1:2"];
+
+    /// The system takes the connection, and nobody answers.
+    #[tokio::test]
+    async fn a_node_that_hangs_delays_nobody() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let hangs = format!("ws://{}", listener.local_addr().unwrap());
+        let nodes = Nodes {
+            patience: Duration::from_millis(50),
+            ..nodes(&[&hangs, DEAD[0]])
+        };
+        let connected = timeout(Duration::from_secs(5), nodes.connect()).await;
+        let Ok(Err(ChainError::NoNode(failures))) = connected else {
+            panic!("waited, or connected");
+        };
+        assert!(
+            matches!(
+                &*failures,
+                [
+                    ChainError::Unreachable { url, .. },
+                    ChainError::Unreachable { url: dead, .. },
+                ] if *url == hangs && dead == DEAD[0]
+            ),
+            "{failures:?}"
+        );
+    }
 
     #[tokio::test]
     async fn that_no_node_can_be_used_says_why_of_each() {

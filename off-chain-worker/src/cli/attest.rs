@@ -2,20 +2,24 @@
 
 use super::{scoring::ScoringArgs, tipping::Tipping, Globals};
 use crate::run::{Attest as Daemon, Capacity, Stop};
+use anyhow::ensure;
 use gotong_protocol::{bounds, TaskId};
+use std::collections::BTreeSet;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  gotong attest --dev Charlie\n\n\
+#[command(
+    after_help = "Example:\n  gotong attest --dev Charlie\n  gotong attest --dev Charlie --task 0 --task 3\n\n\
                         Tests the device first, refuses to attest from one that fails, and checks it in \
                         every round. Offers seats on the chain, which are drawn, and offers none when it \
                         ends. Answers audits, stands for its tables in disputes, and disputes those of others \
-                        that differ: keep some GTG free for bonds.")]
+                        that differ: keep some GTG free for bonds."
+)]
 pub struct Attest {
-    /// Attest this task only
+    /// Attest this task only; again for several
     #[arg(long)]
-    task: Option<u32>,
-    /// Most seats to hold at once, in all tasks together; 0 fills those that
-    /// are held and takes no more
+    task: Vec<u32>,
+    /// Most seats to hold at once, in all tasks together; 0 takes the offer
+    /// back, fills the seats that are held in any task, and ends
     #[arg(long, value_name = "N", default_value_t = Capacity::SEATS)]
     seats: u8,
     /// Most work to take on at once: 1 is as much as any one task may ask for,
@@ -32,14 +36,19 @@ pub struct Attest {
 }
 
 pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
+    let tasks: BTreeSet<_> = args.task.into_iter().map(TaskId).collect();
+    ensure!(
+        tasks.len() <= bounds::MAX_OFFERED_TASKS as usize,
+        "an offer names at most {} tasks: without --task it is for all that can be served",
+        bounds::MAX_OFFERED_TASKS
+    );
     let scoring = args.scoring.options().await?;
-    let task = args.task.map(TaskId);
     let capacity = Capacity {
         seats: args.seats,
         // Far below the range of either.
         products: (args.speed * bounds::COST_PER_BLOCK as f64) as u64,
     };
-    let daemon = Daemon::new(globals.signer()?, globals.dirs()?, scoring, capacity, task);
+    let daemon = Daemon::new(globals.signer()?, globals.dirs()?, scoring, capacity, tasks);
     let max_tip = args.tipping.max_tip();
     let stop = Stop::on_signals()?;
     let daemon = daemon.stalling(args.stall);

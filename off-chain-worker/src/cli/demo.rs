@@ -130,11 +130,9 @@ impl Demo {
         weights_file::write(&weights, watch.replica.graph(), watch.replica.weights())?;
         output.say(format_args!("weights   {}", weights.display()));
         let picture = self.folder.join("loss.svg");
-        let curve = Curve {
-            name: String::new(),
-            losses: report.marks().iter().map(|mark| mark.loss()).collect(),
-        };
-        picture::draw(&picture, report.exam().caption(), &[curve])?;
+        let losses: Vec<f64> = report.marks().iter().map(|mark| mark.loss()).collect();
+        let curve = Curve::by_rounds(String::new(), &losses);
+        picture::draw(&picture, report.exam().caption(), "rounds", &[curve])?;
         output.say(format_args!("picture   {}", picture.display()));
         report.finish(
             &watch.task,

@@ -4,6 +4,7 @@ use super::{
     data_options::DataFolder,
     finding::{print, Finding},
     means::{Means, Needs, Prices},
+    offer,
     output::{Amount, SYMBOL},
     scoring::open_evaluator,
     Globals,
@@ -18,7 +19,7 @@ use crate::{
     },
 };
 use anyhow::{bail, ensure};
-use gotong_protocol::TaskId;
+use gotong_protocol::{view::OfferView, TaskId};
 use serde_json::{json, Value};
 use std::{cmp::Reverse, path::PathBuf, time::Duration};
 
@@ -72,6 +73,7 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
         .into_iter()
         .map(|(what, result)| Finding::new(what, result))
         .collect();
+    findings.extend(offered(globals).await);
     findings.push(of_memory(memory(globals).await));
     match needs(globals).await {
         Ok(needs) => findings.extend(needs.map(of_role)),
@@ -88,6 +90,11 @@ fn of_memory(needs: anyhow::Result<Vec<Need>>) -> Finding {
 
 fn of_role(needs: Needs) -> Finding {
     Finding::new(needs.role, Ok(needs.line())).with("needs", needs.json())
+}
+
+/// It is never wrong: who offers nothing may want to.
+fn of_offer(offer: Option<&OfferView>) -> Finding {
+    Finding::new("offer", Ok(offer::describe(offer))).with("offer", offer::json(offer))
 }
 
 impl Need {
@@ -256,6 +263,16 @@ async fn account(globals: &Globals) -> anyhow::Result<String> {
     Ok(format!("{} {SYMBOL} free; {stake}", Amount(balance.free)))
 }
 
+/// What the account offers to attest, if it is an attester. What else is wrong is found elsewhere.
+async fn offered(globals: &Globals) -> Option<Finding> {
+    let account = globals.account(None).ok()?;
+    let now: Moment = globals.client().await.ok()?.best().await.ok()?;
+    let stake = now.stake(&account).await.ok()??;
+    let offer = now.offer(&account).await.ok()?;
+    let is_listed = stake.roles.attester || offer.is_some();
+    is_listed.then(|| of_offer(offer.as_ref()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,6 +290,29 @@ mod tests {
         assert_eq!(json["check"], "watcher");
         assert_eq!(json["needs"]["least"], "10000000000001");
         assert_eq!(json["needs"]["dispute_bond"], "10000000000000");
+    }
+
+    #[test]
+    fn an_attester_is_told_what_it_offers() {
+        let json = of_offer(None).json();
+        assert_eq!(
+            (&json["check"], &json["ok"]),
+            (&json!("offer"), &json!(true))
+        );
+        assert_eq!(json["offer"], Value::Null);
+        let offer = OfferView {
+            seats: 16,
+            capacity: 1,
+            sealed: true,
+            tasks: vec![],
+            seats_held: 2,
+            load_held: 1,
+        };
+        let finding = of_offer(Some(&offer));
+        assert!(finding
+            .line()
+            .starts_with("ok    offer       16 seats for "));
+        assert_eq!(finding.json()["offer"]["held"], 2);
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! `gotong generate`: a language model continues a text.
 
-use super::{output::fixed_point, weights::replay, Globals};
+use super::{
+    output::fixed_point,
+    weights::{self, replay},
+    Globals,
+};
 use crate::{
     evaluation::{self, Sampler},
     model::Model,
-    training::{data::DataSet, weights_file},
+    training::data::DataSet,
 };
 use anyhow::{Context, Result};
 use gotong_protocol::{Graph, TaskId};
@@ -114,8 +118,7 @@ impl Generate {
             }
         };
         let path = self.weights.as_ref().context("--model needs --weights")?;
-        let weights = weights_file::read(path, &graph);
-        let weights = weights.with_context(|| path.display().to_string())?;
+        let weights = weights::read(path, &graph)?;
         Ok((graph, weights))
     }
 }

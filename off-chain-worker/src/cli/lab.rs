@@ -72,7 +72,7 @@ pub struct Lab {
     /// Where to train
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceChoice,
-    /// Where the table, the picture and what is needed to go on are kept
+    /// Where the table, the pictures and what is needed to go on are kept
     #[arg(long, default_value = "lab")]
     folder: PathBuf,
 }
@@ -89,6 +89,24 @@ struct Run {
     gains: Vec<(f64, u32)>,
     /// Seconds that the rounds took.
     seconds: f64,
+    /// By round, the seconds of a hand on a core of its own.
+    hand_seconds: Vec<f64>,
+}
+
+impl Run {
+    /// Seconds of a hand, from the first round to the end of each, and the loss then.
+    fn by_seconds(&self) -> Vec<(f64, f64)> {
+        let mut at = 0.0;
+        let ends = self.hand_seconds.iter().map(|seconds| {
+            at += seconds;
+            at
+        });
+        [0.0]
+            .into_iter()
+            .chain(ends)
+            .zip(self.losses.iter().copied())
+            .collect()
+    }
 }
 
 /// What all runs of a command share.
@@ -220,12 +238,14 @@ impl Lab {
             losses: vec![first],
             gains: Vec::new(),
             seconds: 0.0,
+            hand_seconds: Vec::new(),
         })
     }
 
     /// Prints, and writes as JSON and as a picture.
     fn tell(&self, output: Format, report: &Exam, runs: &[(Experiment, Run)]) -> Result<()> {
-        let (mut rows, mut by_hands, mut curves) = (Vec::new(), Map::new(), Vec::new());
+        let (mut rows, mut by_hands) = (Vec::new(), Map::new());
+        let (mut by_rounds, mut by_seconds) = (Vec::new(), Vec::new());
         for hands in distinct(&self.hands) {
             let is_own = |run: &&(Experiment, Run)| run.0.hands == hands as usize;
             let own = || runs.iter().filter(is_own).map(|(_, run)| run);
@@ -243,14 +263,25 @@ impl Lab {
                 format!("{deviation:.4}"),
                 format!("{merged:.1}"),
                 format!("{:.0}", own().map(|run| run.seconds).sum::<f64>()),
+                format!(
+                    "{:.0}",
+                    mean_and_deviation(own().map(|run| run.hand_seconds.iter().sum())).0
+                ),
             ]);
             by_hands.insert(hands.to_string(), rounded(mean));
-            curves.push(Curve {
-                name: counted(hands as usize),
-                losses: (0..=last)
-                    .map(|round| mean_and_deviation(at(round)).0)
-                    .collect(),
-            });
+            let name = counted(hands as usize);
+            let losses: Vec<f64> = (0..=last)
+                .map(|round| mean_and_deviation(at(round)).0)
+                .collect();
+            by_rounds.push(Curve::by_rounds(name.clone(), &losses));
+            let mean_at = |round: usize| {
+                let of = |of: fn(&(f64, f64)) -> f64| {
+                    let values = own().filter_map(|run| run.by_seconds().get(round).map(of));
+                    mean_and_deviation(values).0
+                };
+                (of(|point| point.0), of(|point| point.1))
+            };
+            by_seconds.push(Curve::by_seconds(name, (0..=last).map(mean_at).collect()));
         }
         let law = law(runs);
         let json = json!({
@@ -269,16 +300,38 @@ impl Lab {
                 "merged": run.gains.iter().map(|gain| gain.1).collect::<Vec<_>>(),
                 "proved_units": run.rounds.proved().collect::<Vec<_>>(),
                 "seconds": run.seconds,
+                "hand_seconds": run.hand_seconds.iter().copied().map(rounded).collect::<Vec<_>>(),
             })).collect::<Vec<_>>(),
         });
         let file = self.folder.join("lab.json");
         fs::write(&file, format!("{json:#}\n"))
             .with_context(|| format!("cannot write {}", file.display()))?;
-        let picture = self.folder.join("lab.svg");
-        picture::draw(&picture, report.caption(), &curves)?;
+        let picture = |name: &str, along: &str, curves: &[Curve]| {
+            let path = self.folder.join(name);
+            picture::draw(&path, report.caption(), along, curves)?;
+            anyhow::Ok(path)
+        };
+        let pictures = [
+            picture("lab.svg", "rounds", &by_rounds)?,
+            picture(
+                "lab-seconds.svg",
+                "seconds of a hand on a core of its own",
+                &by_seconds,
+            )?,
+        ];
         output.print(json, || {
-            let head = ["hands", "runs", "start", "bits", "+-", "merged", "seconds"];
-            let files = format!("\n{}\n{}", file.display(), picture.display());
+            let head = [
+                "hands",
+                "runs",
+                "start",
+                "bits",
+                "+-",
+                "merged",
+                "seconds",
+                "of a hand",
+            ];
+            let files = [&file].into_iter().chain(&pictures);
+            let files: String = files.map(|file| format!("\n{}", file.display())).collect();
             let law = law.map_or_else(String::new, |law| format!("\n{law}"));
             table(&head, &rows) + &law + &files
         });
@@ -297,6 +350,7 @@ impl Equipment<'_> {
                 played => played.with_context(|| title(experiment))?,
             };
             run.seconds += start.elapsed().as_secs_f64();
+            run.hand_seconds.push(outcome.hand_seconds);
             run.gains.push((outcome.gain, outcome.merged as u32));
             let loss = self.report.mark(run.rounds.weights())?.loss();
             run.losses.push(loss);
@@ -461,6 +515,10 @@ mod tests {
         }
         let picture = fs::read_to_string(folder.path().join("lab.svg")).unwrap();
         assert!(picture.contains("2 hands"));
+        let picture = fs::read_to_string(folder.path().join("lab-seconds.svg")).unwrap();
+        assert!(picture.contains("seconds of a hand"));
+        let of_hand = runs[0]["hand_seconds"].as_array().unwrap();
+        assert!(of_hand.len() == 2 && of_hand.iter().all(|one| one.as_f64().unwrap() > 0.0));
         // All rounds are there already, with the seconds that they took.
         assert!(play(folder.path(), &["--steps", "3", "--seeds", "1,1"]).unwrap());
         assert_eq!(told(), first);

@@ -15,6 +15,7 @@ mod finding;
 mod generate;
 mod lab;
 pub mod means;
+mod offer;
 pub mod output;
 mod picture;
 mod prove;
@@ -290,6 +291,7 @@ mod tests {
             "gotong prove --check file --chain",
             "gotong attest --device flex",
             "gotong attest --stall",
+            "gotong attest --task 0 --task 3",
             "gotong generate --task 0 --prompt To --temperature 0.8 --seed 1 --length 9",
             "gotong generate --task 0 --prompt To --weights file --data shakespeare",
             "gotong generate --model mlp:2,2 --prompt To --weights file",

@@ -6,22 +6,42 @@ use std::path::Path;
 
 /// Width and height in pixels.
 const SIZE: (u32, u32) = (720, 400);
+/// Most numbers below the picture.
+const MOST_LABELS: usize = 31;
 
-/// A loss in bits after so many rounds, from 0 on.
+/// A loss in bits on its way.
 pub struct Curve {
     /// What it is of; a picture of one curve needs no name.
-    pub name: String,
-    /// The losses.
-    pub losses: Vec<f64>,
+    name: String,
+    /// How far it is, from 0 on, and the loss there.
+    points: Vec<(f64, f64)>,
 }
 
-/// Draws losses in `unit` against rounds, as SVG, under a caption.
-pub fn draw(path: &Path, (caption, unit): (&str, &str), curves: &[Curve]) -> Result<()> {
-    let losses = || curves.iter().flat_map(|curve| curve.losses.iter().copied());
-    ensure!(losses().next().is_some(), "there is nothing to draw");
-    let highest = losses().fold(0.0, f64::max);
-    let rounds = curves.iter().map(|curve| curve.losses.len()).max();
-    let last = rounds.unwrap_or(0).saturating_sub(1).max(1);
+impl Curve {
+    /// Of the losses before the first round and after each.
+    pub fn by_rounds(name: String, losses: &[f64]) -> Self {
+        let points = losses.iter().enumerate();
+        let points = points.map(|(round, loss)| (round as f64, *loss)).collect();
+        Self { name, points }
+    }
+
+    /// Of the losses after so many seconds.
+    pub fn by_seconds(name: String, points: Vec<(f64, f64)>) -> Self {
+        Self { name, points }
+    }
+}
+
+/// Draws losses in `unit` against `along`, rounds or seconds, as SVG, under a caption.
+pub fn draw(
+    path: &Path,
+    (caption, unit): (&str, &str),
+    along: &str,
+    curves: &[Curve],
+) -> Result<()> {
+    let points = || curves.iter().flat_map(|curve| curve.points.iter().copied());
+    ensure!(points().next().is_some(), "there is nothing to draw");
+    let highest = points().map(|(_, loss)| loss).fold(0.0, f64::max);
+    let last = points().map(|(at, _)| at).fold(1.0, f64::max);
     let area = SVGBackend::new(path, SIZE).into_drawing_area();
     let failed = |error: &dyn std::fmt::Display| anyhow!("cannot draw {}: {error}", path.display());
     area.fill(&WHITE).map_err(|error| failed(&error))?;
@@ -30,13 +50,14 @@ pub fn draw(path: &Path, (caption, unit): (&str, &str), curves: &[Curve]) -> Res
         .margin(16)
         .x_label_area_size(40)
         .y_label_area_size(56)
-        .build_cartesian_2d(0..last, 0.0..highest * 1.05)
+        .build_cartesian_2d(0.0..last, 0.0..highest * 1.05)
         .map_err(|error| failed(&error))?;
     chart
         .configure_mesh()
-        .x_desc("rounds")
+        .x_desc(along)
         .y_desc(unit)
-        .x_labels(last + 1)
+        .x_labels((last as usize + 1).min(MOST_LABELS))
+        .x_label_formatter(&|at| format!("{at:.0}"))
         .draw()
         .map_err(|error| failed(&error))?;
     for (number, curve) in curves.iter().enumerate() {
@@ -44,7 +65,7 @@ pub fn draw(path: &Path, (caption, unit): (&str, &str), curves: &[Curve]) -> Res
             1 => BLUE.to_rgba(),
             _ => Palette99::pick(number).to_rgba(),
         };
-        let points = || curve.losses.iter().copied().enumerate();
+        let points = || curve.points.iter().copied();
         let line = chart
             .draw_series(LineSeries::new(points(), colour.stroke_width(2)))
             .map_err(|error| failed(&error))?;

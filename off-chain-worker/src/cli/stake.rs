@@ -2,6 +2,7 @@
 
 use super::{
     means::{Force, Means},
+    offer,
     output::{Amount, SYMBOL},
     Globals,
 };
@@ -86,13 +87,15 @@ pub async fn withdraw(_: Withdraw, globals: &Globals) -> anyhow::Result<()> {
     act(&Call::withdraw(), globals).await
 }
 
-/// Sends the call, and prints the stake after it.
+/// Sends the call, and prints the stake after it, and what is offered to attest.
 async fn act(call: &Call, globals: &Globals) -> anyhow::Result<()> {
     let signer = globals.signer()?;
     let client = globals.client().await?;
     let receipt = client.submit(&signer, call, Inclusion::Best).await?;
     let account = signer.public_key().0;
-    let stake = client.best().await?.stake(&account).await?;
+    let now = client.best().await?;
+    let (stake, offer) = (now.stake(&account).await?, now.offer(&account).await?);
+    let attests = stake.as_ref().is_some_and(|stake| stake.roles.attester);
     let json = json!({
         "account": address(&account),
         "block": receipt.block,
@@ -101,6 +104,7 @@ async fn act(call: &Call, globals: &Globals) -> anyhow::Result<()> {
         "attester": stake.as_ref().map(|stake| stake.roles.attester),
         "unbonding": stake.as_ref().and_then(|stake| stake.unbonding)
             .map(|(amount, until)| json!({ "amount": amount.to_string(), "until": until })),
+        "offer": offer::json(offer.as_ref()),
     });
     globals.output.print(json, || match &stake {
         None => format!("{}: not registered any more", address(&account)),
@@ -111,8 +115,12 @@ async fn act(call: &Call, globals: &Globals) -> anyhow::Result<()> {
                     Amount(amount)
                 )
             });
+            let offered = match attests || offer.is_some() {
+                true => format!("\nOffer: {}", offer::describe(offer.as_ref())),
+                false => String::new(),
+            };
             format!(
-                "{}: {} {SYMBOL} at stake{leaving}",
+                "{}: {} {SYMBOL} at stake{leaving}{offered}",
                 address(&account),
                 Amount(stake.stake)
             )

@@ -3,21 +3,22 @@
 use super::{
     means::{Force, Means},
     training::KeptArg,
+    weights::WeightsFile,
     Globals,
 };
-use crate::{
-    run::{drive, Contribute, DeltaSource, OwnWeights, Stop, NO_TIP},
-    training::weights_file,
-};
+use crate::run::{drive, Contribute, DeltaSource, OwnWeights, Stop, NO_TIP};
 use anyhow::Context;
 use gotong_protocol::TaskId;
+use serde_json::json;
 use std::{path::PathBuf, sync::Arc};
 
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong weights --task 0 --out base.safetensors\n  \
                   gotong submit --dev Bob --task 0 --base base.safetensors --weights trained.safetensors\n\n\
-                  The file holds f32 tensors, of the names and shapes that `gotong weights` writes.\n\
+                  FILE is a safetensors file, the index of several (.json) or their folder, with tensors of f16, bf16,\n\
+                  f32 or f64 that have the names and shapes that `gotong weights` writes; module., _orig_mod. and\n\
+                  model. in a name do not count. Values that are too large are clamped, and told.\n\
                   Runs until the delta is revealed; `gotong claim` once the round has settled."
 )]
 pub struct Submit {
@@ -25,11 +26,11 @@ pub struct Submit {
     #[arg(long)]
     task: u32,
     /// Weights trained from the task's, in any framework
-    #[arg(long, value_name = "FILE.safetensors")]
+    #[arg(long, value_name = "FILE")]
     weights: PathBuf,
     /// What they were trained from: what rounds have changed since stays [default: the task's weights in the
     /// round under way]
-    #[arg(long, value_name = "FILE.safetensors")]
+    #[arg(long, value_name = "FILE")]
     base: Option<PathBuf>,
     #[command(flatten)]
     kept: KeptArg,
@@ -49,12 +50,29 @@ pub async fn run(args: Submit, globals: &Globals) -> anyhow::Result<()> {
     if !means.has_deposits() {
         args.force.check(&means, 0)?;
     }
-    let read = |path: &PathBuf| {
-        weights_file::read(path, &view.graph).with_context(|| path.display().to_string())
-    };
+    let trained = WeightsFile::read(&args.weights, &view.graph)?;
+    let base = args.base.as_ref();
+    let base = base.map(|path| WeightsFile::read(path, &view.graph));
+    let base = base.transpose()?;
+    let json = json!({
+        "task": task.0,
+        "weights": trained.json(),
+        "base": base.as_ref().map(WeightsFile::json),
+    });
+    globals.output.print(json, || {
+        let files = [&trained].into_iter().chain(&base);
+        let notes: Vec<String> = files.flat_map(WeightsFile::notes).collect();
+        match notes.is_empty() {
+            true => format!(
+                "{}: every value is within its bounds",
+                args.weights.display()
+            ),
+            false => notes.join("\n"),
+        }
+    });
     let own = OwnWeights {
-        trained: read(&args.weights)?,
-        base: args.base.as_ref().map(read).transpose()?,
+        trained: trained.weights.master,
+        base: base.map(|base| base.weights.master),
     };
     let mut daemon = Contribute::new(
         signer,

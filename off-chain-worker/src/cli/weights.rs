@@ -1,11 +1,14 @@
 //! `gotong weights`: writes the weights of a task to a file.
 
-use super::Globals;
-use crate::{run::Replica, training::weights_file};
+use super::{output::tell, Globals};
+use crate::{
+    run::Replica,
+    training::weights_file::{self, Read},
+};
 use anyhow::Context;
-use gotong_protocol::{view::TaskView, TaskId};
-use serde_json::json;
-use std::path::PathBuf;
+use gotong_protocol::{view::TaskView, Graph, TaskId};
+use serde_json::{json, Value};
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong weights --task 0 --out model.safetensors")]
@@ -50,4 +53,99 @@ pub async fn replay(task: TaskId, globals: &Globals) -> anyhow::Result<(TaskView
     let mut replica = Replica::open(&client, &now, &globals.dirs()?, &view).await?;
     replica.advance(&client, &now).await?;
     Ok((view, replica))
+}
+
+/// Weights of `graph` from a file that a trainer wrote. Tells on standard error what of the file they do not hold.
+pub fn read(path: &Path, graph: &Graph) -> anyhow::Result<Vec<i16>> {
+    let file = WeightsFile::read(path, graph)?;
+    file.notes().into_iter().for_each(tell);
+    Ok(file.weights.master)
+}
+
+/// A file that a trainer wrote.
+pub struct WeightsFile<'a> {
+    path: &'a Path,
+    /// What was read of it.
+    pub weights: Read,
+}
+
+impl<'a> WeightsFile<'a> {
+    /// Reads weights of `graph`.
+    pub fn read(path: &'a Path, graph: &Graph) -> anyhow::Result<Self> {
+        let weights = weights_file::read(path, graph);
+        let weights = weights.with_context(|| path.display().to_string())?;
+        Ok(Self { path, weights })
+    }
+
+    /// What of the file the weights do not hold; nothing if all of it is theirs.
+    pub fn notes(&self) -> Vec<String> {
+        let path = self.path.display();
+        let clamped = self.weights.clamped.iter();
+        let clamped = clamped.map(|tensor| format!("{path}: {tensor}"));
+        let ignored = self.weights.ignored.iter();
+        let ignored = ignored.map(|name| format!("{path}: `{name}` is a buffer, and was ignored"));
+        clamped.chain(ignored).collect()
+    }
+
+    /// The same in JSON.
+    pub fn json(&self) -> Value {
+        let clamped = self.weights.clamped.iter().map(|tensor| {
+            json!({
+                "tensor": tensor.name,
+                "clamped": tensor.count,
+                "values": tensor.values,
+                "bound": tensor.bound,
+                "excess": tensor.excess,
+            })
+        });
+        json!({
+            "file": self.path,
+            "parameters": self.weights.master.len(),
+            "clamped": clamped.collect::<Vec<_>>(),
+            "ignored": self.weights.ignored,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::training::weights_file::Clamped;
+
+    #[test]
+    fn what_was_clamped_and_ignored_is_told() {
+        let clamped = Clamped {
+            name: "wte.weight".into(),
+            count: 2,
+            values: 100,
+            bound: 0.49609375,
+            excess: 0.125,
+        };
+        let file = WeightsFile {
+            path: Path::new("mine"),
+            weights: Read {
+                master: vec![0; 100],
+                clamped: vec![clamped],
+                ignored: vec!["attn.mask".into()],
+            },
+        };
+        let notes = [
+            "mine: `wte.weight`: 2 of 100 values were beyond +-0.4961, by at most 0.125000, and were clamped",
+            "mine: `attn.mask` is a buffer, and was ignored",
+        ];
+        assert_eq!(file.notes(), notes);
+        let expected = json!({
+            "file": "mine",
+            "parameters": 100,
+            "clamped": [{
+                "tensor": "wte.weight",
+                "clamped": 2,
+                "values": 100,
+                "bound": 0.49609375,
+                "excess": 0.125,
+            }],
+            "ignored": ["attn.mask"],
+        });
+        assert_eq!(file.json(), expected);
+    }
 }

@@ -31,6 +31,8 @@ pub struct Evaluated {
     pub work_root: Hash,
     /// Hides the table until it is revealed.
     pub salt: Hash,
+    /// Whether a device had a part in it. Once that was found wrong, it counts no more.
+    pub by_device: bool,
 }
 
 /// What the chain says, as far as an attester cares.
@@ -48,6 +50,8 @@ pub struct AttesterSnapshot {
     pub seat: Option<Seat>,
     /// Whether the audits of the challenge are drawn, so that they can be answered.
     pub are_audits_drawn: bool,
+    /// Whether what a device had a part in counts.
+    pub is_device_trusted: bool,
 }
 
 /// How far the chain knows the account's attestation.
@@ -118,19 +122,20 @@ impl Attester {
             self.committed_at = None;
         }
         // What another fork made of the round would be a wrong table in this one.
-        let fits = |work: &&Evaluated| work.round == now.round && work.inputs == now.inputs;
+        let fits = |work: &&Evaluated| {
+            let counts = !work.by_device || now.is_device_trusted;
+            work.round == now.round && work.inputs == now.inputs && counts
+        };
         let work = self.works.iter().find(fits);
         match (now.phase, now.seat?) {
+            // The snapshot is older than our commitment.
+            (Phase::AttestCommit, Seat::Drawn) if self.committed_at >= Some(now.block) => None,
             (Phase::AttestCommit, Seat::Drawn) => match work {
-                Some(work) => {
-                    // The snapshot may be older than our commitment.
-                    let is_news = self.committed_at.is_none_or(|at| now.block > at);
-                    is_news.then(|| AttesterCommand::Commit {
-                        round: now.round,
-                        commitment: self.commitment(work),
-                        inputs: work.inputs,
-                    })
-                }
+                Some(work) => Some(AttesterCommand::Commit {
+                    round: now.round,
+                    commitment: self.commitment(work),
+                    inputs: work.inputs,
+                }),
                 // An old snapshot.
                 None if self.round() > Some(now.round) => None,
                 None => Some(AttesterCommand::Evaluate { round: now.round }),
@@ -172,16 +177,31 @@ impl Attester {
         )
     }
 
-    /// An evaluation has ended. One that may be committed already is never replaced.
+    /// An evaluation has ended, for which the last block asked. One that may be committed already is never replaced; what counts
+    /// no more is.
     pub fn on_evaluated(&mut self, work: Evaluated) {
         if self.round() < Some(work.round) {
             self.works.clear();
             self.committed_at = None;
         }
-        let is_known = |known: &Evaluated| known.inputs == work.inputs;
-        if self.round().is_none_or(|round| round == work.round) && !self.works.iter().any(is_known)
-        {
-            self.works.push(work);
+        if self.round().is_some_and(|round| round != work.round) {
+            return;
+        }
+        let mut works = self.works.iter_mut();
+        match works.find(|known| known.inputs == work.inputs) {
+            None => self.works.push(work),
+            Some(known) if known.by_device && !work.by_device => *known = work,
+            Some(_) => {}
+        }
+    }
+
+    /// The processor has computed `table` from what has this digest. If a device had computed the same, that counts from now on,
+    /// whatever becomes of the device.
+    pub fn on_confirmed(&mut self, inputs: &Hash, table: &TableSummary) {
+        for work in &mut self.works {
+            if work.inputs == *inputs && work.table == *table {
+                work.by_device = false;
+            }
         }
     }
 
@@ -242,6 +262,7 @@ mod tests {
             table: table(byte),
             work_root: [byte; 32],
             salt: [byte; 32],
+            by_device: false,
         }
     }
 
@@ -259,7 +280,8 @@ mod tests {
             // No passes, no merge.
             vec![0, 0],
             vec![0; 64],
-            vec![1, 7, 0, 0, 0],
+            // Not by a device; and the block of the commitment.
+            vec![0, 1, 7, 0, 0, 0],
         ]
         .concat();
         assert_eq!(engine.encode(), expected);
@@ -277,6 +299,7 @@ mod tests {
             inputs: [0; 32],
             seat: Some(Seat::Drawn),
             are_audits_drawn: false,
+            is_device_trusted: true,
         };
         let claim = table(1).claim(&BASE);
         let (work_root, salt) = ([1; 32], [1; 32]);
@@ -377,6 +400,7 @@ mod tests {
                 inputs: [0; 32],
                 seat: drawn_at_once.then_some(Seat::Drawn),
                 are_audits_drawn: false,
+                is_device_trusted: true,
             };
             let mut chain = Chain { now, commitment: None, draws: !drawn_at_once };
             let mut evaluations = Vec::new();
@@ -443,6 +467,7 @@ mod tests {
             inputs: [0; 32],
             seat: None,
             are_audits_drawn: false,
+            is_device_trusted: true,
         };
         assert_eq!(engine.on_block(&now), None);
     }
@@ -459,6 +484,7 @@ mod tests {
                 inputs: [0; 32],
                 seat: Some(seat),
                 are_audits_drawn: false,
+                is_device_trusted: true,
             };
             assert_eq!(engine.on_block(&now), None, "{seat:?}");
         }
@@ -474,6 +500,7 @@ mod tests {
             inputs: [0; 32],
             seat: Some(Seat::Revealed),
             are_audits_drawn: false,
+            is_device_trusted: true,
         };
         assert_eq!(engine.on_block(&now), None, "they are not drawn yet");
         now.are_audits_drawn = true;
@@ -493,6 +520,7 @@ mod tests {
             inputs: [0; 32],
             seat: Some(Seat::Drawn),
             are_audits_drawn: false,
+            is_device_trusted: true,
         };
         engine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
         let command = engine.on_block(&now);
@@ -518,6 +546,49 @@ mod tests {
         assert_eq!(engine.table(&[0; 32]), Some(&table(1)));
         assert_eq!(engine.table(&[1; 32]), Some(&table(2)));
         assert_eq!(engine.table(&[2; 32]), None);
+    }
+
+    /// A device's work, committed to or not, after the device was found wrong.
+    #[test]
+    fn what_a_device_computed_that_was_found_wrong_is_neither_committed_nor_revealed() {
+        let by_device = |byte| Evaluated {
+            by_device: true,
+            ..evaluated(RoundId(0), [0; 32], byte)
+        };
+        let (_, mut now) = committed();
+        let evaluate = Some(AttesterCommand::Evaluate { round: RoundId(0) });
+        let commits = |engine: &mut Attester, now: &AttesterSnapshot, byte| {
+            let expected = engine.commitment(&evaluated(RoundId(0), [0; 32], byte));
+            match engine.on_block(now) {
+                Some(AttesterCommand::Commit { commitment, .. }) => commitment == expected,
+                _ => false,
+            }
+        };
+        let mut engine = Attester::new(TASK, ACCOUNT);
+        engine.on_evaluated(by_device(1));
+        assert!(commits(&mut engine, &now, 1));
+        now.is_device_trusted = false;
+        assert_eq!(engine.on_block(&now), evaluate);
+        // The processor computes the same, or something else.
+        let mut same = engine.clone();
+        same.on_confirmed(&[0; 32], &table(1));
+        assert!(commits(&mut same, &now, 1));
+        let mut other = engine.clone();
+        other.on_confirmed(&[0; 32], &table(2));
+        assert_eq!(other.on_block(&now), evaluate);
+        other.on_evaluated(evaluated(RoundId(0), [0; 32], 2));
+        assert!(commits(&mut other, &now, 2));
+
+        engine.on_committed(RoundId(0), 2);
+        assert_eq!(engine.on_block(&now), None, "an old snapshot");
+        (now.phase, now.seat, now.block) = (Phase::AttestReveal, Some(Seat::Committed), 9);
+        engine.on_confirmed(&[0; 32], &table(2));
+        assert_eq!(engine.on_block(&now), None, "to be silent costs less");
+        engine.on_confirmed(&[0; 32], &table(1));
+        assert!(matches!(
+            engine.on_block(&now),
+            Some(AttesterCommand::Reveal { .. })
+        ));
     }
 
     #[test]

@@ -4,9 +4,14 @@
 //! second time with other samples in the same places: losses in another order, and a gradient as the sum of the gradients of
 //! two parts. A word that is flipped in either is noticed, wherever it is, unless both are wrong in the same way. That is what
 //! a device does that computes wrongly and not by chance: the processor looks for it, in a few samples of every model and in
-//! one gradient of every stage. Which ones, nobody knows before.
+//! one gradient of every stage. Which ones, nobody knows before. How long that takes the processor says how long the device may
+//! take: one that hangs is given up.
 
-use super::{self_test::gradient, FastCpu};
+use super::{
+    device_thread::{DeviceThread, NoAnswer},
+    self_test::gradient,
+    FastCpu,
+};
 use crate::panics::caught;
 use gotong_scoring::{
     evaluator::check,
@@ -38,11 +43,13 @@ pub struct CheckedDevice {
     is_wrong: Arc<AtomicBool>,
     /// The time between the first failure and the second try.
     pause: Duration,
+    /// How long to wait for an answer at least.
+    patience: Duration,
 }
 
 #[derive(Debug)]
 struct Device {
-    evaluator: Box<dyn DeviceEvaluator>,
+    thread: DeviceThread,
     /// Until when it is left alone, because it failed again and again.
     rests_until: Option<Instant>,
 }
@@ -65,6 +72,9 @@ pub enum Mismatch {
     /// The table of a round.
     #[error("the processor computes another table")]
     Table,
+    /// Nothing, for long.
+    #[error("it does not answer, though the processor would have done so long ago")]
+    Silence,
 }
 
 /// Why there is no answer.
@@ -87,6 +97,10 @@ const SPOT: usize = 16;
 const ATTEMPTS: u32 = 4;
 /// How long it is then left alone.
 const REST: Duration = Duration::from_secs(600);
+/// A device that takes so many times as long as the processor is of no use, or hangs.
+const TOO_SLOW: u32 = 10;
+/// How long to wait for an answer at least: a driver compiles its kernels when they are needed first.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl CheckedDevice {
     /// Relies on this device until it is found wrong.
@@ -94,11 +108,12 @@ impl CheckedDevice {
         let rests_until = None;
         Self {
             device: Arc::new(Mutex::new(Device {
-                evaluator,
+                thread: DeviceThread::start(evaluator),
                 rests_until,
             })),
             is_wrong: Arc::default(),
             pause: Duration::from_secs(1),
+            patience: PATIENCE,
         }
     }
 
@@ -110,9 +125,14 @@ impl CheckedDevice {
     /// It was found wrong: nobody relies on it any more in this process. The user is told, once.
     pub fn distrust(&self, why: Mismatch) {
         if !self.is_wrong.swap(true, Ordering::Relaxed) {
+            let what = match why {
+                Mismatch::Silence => "THE DEVICE HANGS, and its thread is left behind",
+                _ => "THE DEVICE COMPUTES WRONGLY",
+            };
             tracing::error!(
-                "THE DEVICE COMPUTES WRONGLY: {why}. Nothing of it is used; from now on the processor evaluates, and what was under \
-                 way begins anew there. Leave `--device` out from the next start on, and see what `gotong doctor` says of the device"
+                "{what}: {why}. Nothing of it is used; from now on the processor evaluates, and what was under way, or computed \
+                 and not used yet, begins anew there. Leave `--device` out from the next start on, and see what `gotong doctor` \
+                 says of the device"
             );
         }
     }
@@ -121,10 +141,11 @@ impl CheckedDevice {
     /// does not help either, and then it is left alone for a while.
     ///
     /// # Errors
-    /// That it is wrong.
-    fn ask<T>(
+    /// That it is wrong, or has not answered within `limit`.
+    fn ask<T: Send + 'static>(
         &self,
-        question: impl Fn(&mut dyn DeviceEvaluator) -> Result<T, Fault>,
+        limit: Duration,
+        question: impl Fn(&mut dyn DeviceEvaluator) -> Result<T, Fault> + Send + Sync + 'static,
     ) -> Result<Option<T>, EvalError> {
         let mut device = self.device.lock().unwrap_or_else(PoisonError::into_inner);
         if device
@@ -133,21 +154,32 @@ impl CheckedDevice {
         {
             return Ok(None);
         }
+        let question = Arc::new(question);
         for attempt in 1..=ATTEMPTS {
-            let asked = caught(|| question(device.evaluator.as_mut()), Fault::Failed);
-            match asked {
-                Ok(answer) => return Ok(Some(answer)),
-                Err(Fault::Wrong(why)) => {
-                    self.distrust(why);
-                    return Err(EvalError::Device(why.to_string()));
+            if !self.is_trusted() {
+                // While this waited for its turn.
+                return Err(EvalError::Device("it was given up".into()));
+            }
+            let (asked, has_fewer) = (question.clone(), attempt > 2);
+            let answered = device.thread.ask(limit, move |device| {
+                if has_fewer {
+                    device.take_fewer();
                 }
+                caught(|| asked(device), Fault::Failed)
+            });
+            let answered = answered.unwrap_or_else(|none| match none {
+                NoAnswer::Late => Err(Fault::Wrong(Mismatch::Silence)),
+                NoAnswer::Gone => Err(Fault::Failed("its thread has ended".into())),
+            });
+            match answered {
+                Ok(answer) => return Ok(Some(answer)),
+                Err(Fault::Wrong(why)) => return Err(self.found_wrong(why)),
                 Err(Fault::Failed(why)) if attempt < ATTEMPTS => {
                     let pause = self.pause.saturating_mul(1 << (attempt - 1));
-                    let mut how = "";
-                    if attempt > 1 {
-                        device.evaluator.take_fewer();
-                        how = ", with fewer samples at once";
-                    }
+                    let how = match attempt {
+                        1 => "",
+                        _ => ", with fewer samples at once",
+                    };
                     tracing::warn!("{why}; asking it again in {pause:?}{how}");
                     sleep(pause);
                 }
@@ -160,6 +192,18 @@ impl CheckedDevice {
         device.rests_until = Some(Instant::now() + REST);
         Ok(None)
     }
+
+    fn found_wrong(&self, why: Mismatch) -> EvalError {
+        self.distrust(why);
+        EvalError::Device(why.to_string())
+    }
+
+    /// Longest wait for `samples` samples, of which the processor took `took` for `done`.
+    fn limit(&self, took: Duration, done: usize, samples: usize) -> Duration {
+        let whole = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let of_all = took.saturating_mul(whole(samples).saturating_mul(TOO_SLOW));
+        (of_all / whole(done).max(1)).max(self.patience)
+    }
 }
 
 impl Evaluator for CheckedDevice {
@@ -170,8 +214,21 @@ impl Evaluator for CheckedDevice {
         samples: &Samples,
     ) -> Result<Vec<u32>, EvalError> {
         check(graph, weights, samples)?;
-        match self.ask(|device| checked_losses(device, graph, weights, samples))? {
-            Some(losses) => Ok(losses),
+        let few = index::sample(
+            &mut StdRng::from_os_rng(),
+            samples.len(),
+            SPOT.min(samples.len()),
+        );
+        let few: Vec<u32> = few.into_iter().map(|sample| sample as u32).collect();
+        let started = Instant::now();
+        let exact = FastCpu.losses(graph, weights, &samples.select(&few))?;
+        // The device computes all of them twice.
+        let limit = self.limit(started.elapsed(), few.len(), 2 * samples.len());
+        let model = Model::new(graph, weights);
+        let all = samples.clone();
+        match self.ask(limit, move |device| checked_losses(device, &model, &all))? {
+            Some(losses) if picked(&losses, &few) == exact => Ok(losses),
+            Some(_) => Err(self.found_wrong(Mismatch::Losses)),
             None => FastCpu.losses(graph, weights, samples),
         }
     }
@@ -188,46 +245,82 @@ impl Differentiator for CheckedDevice {
     ) -> Result<(), EvalError> {
         check(graph, weights, samples)?;
         check_groups(groups, samples.len())?;
-        let spot = StdRng::from_os_rng().random_range(0..groups.len().max(1));
-        for (number, group) in groups.iter().enumerate() {
+        let part = |group: &Range<usize>| {
             let members: Vec<u32> = group.clone().map(|sample| sample as u32).collect();
-            let own = samples.select(&members);
-            let asked = self.ask(|device| {
-                let given = checked_gradient(device, graph, weights, &own)?;
-                if number == spot && given != gradient(&mut FastCpu, graph, weights, &own)? {
-                    return Err(Fault::Wrong(Mismatch::Gradient));
+            samples.select(&members)
+        };
+        let spot = StdRng::from_os_rng().random_range(0..groups.len().max(1));
+        let Some(of_spot) = groups.get(spot).map(part) else {
+            return Ok(());
+        };
+        let started = Instant::now();
+        let exact = gradient(&mut FastCpu, graph, weights, &of_spot)?;
+        let took = started.elapsed();
+        let model = Model::new(graph, weights);
+        for (number, group) in groups.iter().enumerate() {
+            // The device computes each of them twice.
+            let limit = self.limit(took, of_spot.len(), 2 * group.len());
+            let (own, of) = (part(group), model.clone());
+            match self.ask(limit, move |device| checked_gradient(device, &of, &own))? {
+                Some(given) if number == spot && given != exact => {
+                    return Err(self.found_wrong(Mismatch::Gradient));
                 }
-                Ok(given)
-            });
-            match asked? {
                 Some(given) => see(number, &given),
-                None => see(number, &gradient(&mut FastCpu, graph, weights, &own)?),
+                None if number == spot => see(number, &exact),
+                None => see(
+                    number,
+                    &gradient(&mut FastCpu, graph, weights, &part(group))?,
+                ),
             }
         }
         Ok(())
     }
 }
 
-/// The losses that a device gives in one order and in another, and that are the processor's where that looks.
+/// What a device evaluates. It is shared with its thread, which may outlive who asks.
+#[derive(Clone)]
+struct Model {
+    graph: Arc<Graph>,
+    weights: Arc<[i16]>,
+}
+
+impl Model {
+    fn new(graph: &Graph, weights: &[i16]) -> Self {
+        Self {
+            graph: Arc::new(graph.clone()),
+            weights: weights.into(),
+        }
+    }
+
+    fn losses(
+        &self,
+        device: &mut dyn DeviceEvaluator,
+        samples: &Samples,
+    ) -> Result<Vec<u32>, EvalError> {
+        device.losses(&self.graph, &self.weights, samples)
+    }
+
+    fn gradient(
+        &self,
+        device: &mut dyn DeviceEvaluator,
+        samples: &Samples,
+    ) -> Result<Vec<i64>, EvalError> {
+        gradient(device, &self.graph, &self.weights, samples)
+    }
+}
+
+/// The losses that a device gives in one order and in another.
 fn checked_losses(
     device: &mut dyn DeviceEvaluator,
-    graph: &Graph,
-    weights: &[i16],
+    model: &Model,
     samples: &Samples,
 ) -> Result<Vec<u32>, Fault> {
-    let mut random = StdRng::from_os_rng();
-    let given = device.losses(graph, weights, samples)?;
-    let order = turned(samples.len(), &mut random);
-    let again = device.losses(graph, weights, &samples.select(&order))?;
-    if given.len() != samples.len() || picked(&given, &order) != again {
-        return Err(Fault::Wrong(Mismatch::Order));
-    }
-    let few = index::sample(&mut random, samples.len(), SPOT.min(samples.len()));
-    let few: Vec<u32> = few.into_iter().map(|sample| sample as u32).collect();
-    let exact = FastCpu.losses(graph, weights, &samples.select(&few))?;
-    match picked(&given, &few) == exact {
+    let given = model.losses(device, samples)?;
+    let order = turned(samples.len(), &mut StdRng::from_os_rng());
+    let again = model.losses(device, &samples.select(&order))?;
+    match given.len() == samples.len() && picked(&given, &order) == again {
         true => Ok(given),
-        false => Err(Fault::Wrong(Mismatch::Losses)),
+        false => Err(Fault::Wrong(Mismatch::Order)),
     }
 }
 
@@ -235,15 +328,14 @@ fn checked_losses(
 /// weights come to the device three times.
 fn checked_gradient(
     device: &mut dyn DeviceEvaluator,
-    graph: &Graph,
-    weights: &[i16],
+    model: &Model,
     samples: &Samples,
 ) -> Result<Vec<i64>, Fault> {
-    let given = gradient(device, graph, weights, samples)?;
+    let given = model.gradient(device, samples)?;
     let order = turned(samples.len(), &mut StdRng::from_os_rng());
-    let mut sum = vec![0i64; weights.len()];
+    let mut sum = vec![0i64; model.weights.len()];
     for part in order.chunks(order.len().div_ceil(2).max(1)) {
-        let of_part = gradient(device, graph, weights, &samples.select(part))?;
+        let of_part = model.gradient(device, &samples.select(part))?;
         for (sum, value) in sum.iter_mut().zip(of_part) {
             *sum = sum.wrapping_add(value);
         }

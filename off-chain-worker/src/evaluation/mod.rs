@@ -5,6 +5,7 @@
 mod backend;
 mod burn;
 mod checked;
+mod device_thread;
 mod difference;
 mod evidence;
 mod fast_cpu;

@@ -5,7 +5,7 @@ mod law;
 
 pub use law::{Estimate, Law};
 
-use std::{panic::resume_unwind, sync::atomic::AtomicBool, thread::scope};
+use std::{panic::resume_unwind, sync::atomic::AtomicBool, thread::scope, time::Instant};
 
 use burn::tensor::Device;
 use codec::{Decode, Encode};
@@ -115,6 +115,8 @@ pub struct Outcome {
     pub companies: usize,
     /// Bytes of a delta, in the mean.
     pub delta_bytes: usize,
+    /// Seconds that the round takes a hand which trains and scores it on one core of its own: the mean training, and the scoring.
+    pub hand_seconds: f64,
 }
 
 impl Experiment {
@@ -203,13 +205,18 @@ impl Rounds {
         let exam = exam(experiment, material, self.round);
         let seed = seed_of(experiment, self.round, "halves");
         let (graph, base) = (&experiment.graph, &self.weights);
+        let scoring = Instant::now();
         let scored = share_round(&mut FastCpu, graph, base, &exam, &seed, &entrants, &terms)?;
+        // All cores took part.
+        let scoring = scoring.elapsed().as_secs_f64() * rayon::current_num_threads() as f64;
+        let training: f64 = made.iter().map(|made| made.seconds).sum();
         let bytes: usize = made.iter().map(|made| made.bytes).sum();
         let outcome = Outcome {
             merged: scored.credits.iter().flatten().count(),
             gain: scored.gain as f64 / 65_536.0 / (exam.len() / 2).max(1) as f64,
             companies: scored.passes.len(),
             delta_bytes: bytes / entrants.len(),
+            hand_seconds: training / made.len() as f64 + scoring,
         };
         for (number, credit) in entered.iter().zip(&scored.credits) {
             if let Some(credit) = credit {
@@ -225,8 +232,8 @@ impl Rounds {
         Ok(outcome)
     }
 
-    /// What all hands make of a round. On the processor each takes a core if there are at least as many hands as cores; else one
-    /// after the other takes all cores, or the GPU.
+    /// What all hands make of a round. On the processor each takes a core, as many hands at a time as there are cores; on a GPU
+    /// they take turns.
     fn train_all(
         &self,
         experiment: &Experiment,
@@ -237,10 +244,11 @@ impl Rounds {
             let hand = &self.hands[number];
             self.train(number, hand, experiment, material, stop)
         };
-        let (hands, cores) = (self.hands.len(), rayon::current_num_threads());
-        if material.device != Device::flex() || hands < cores {
+        let hands = self.hands.len();
+        if material.device != Device::flex() {
             return (0..hands).map(train).collect();
         }
+        let cores = rayon::current_num_threads().min(hands.max(1));
         let pool = |_| ThreadPoolBuilder::new().num_threads(1).build();
         let pools: Result<Vec<_>, _> = (0..cores).map(pool).collect();
         let pools = pools.map_err(|error| TrainingError::Device(error.to_string()))?;
@@ -276,6 +284,7 @@ impl Rounds {
         material: &Material,
         stop: &AtomicBool,
     ) -> Result<Made, LabError> {
+        let started = Instant::now();
         let data = material.training.part(number, experiment.hands);
         let span = Span::of_round(self.round, experiment.rounds);
         let [a, b, c, d, e, f, g, h, ..] = seed_of(experiment, self.round, &number.to_string());
@@ -301,20 +310,18 @@ impl Rounds {
             experiment.delta_bytes,
         );
         add_residual(&mut change, &hand.residual, decay);
-        let delta = compress(&change, experiment.keep_permille, experiment.delta_bytes);
-        Ok(match delta {
-            Some((delta, bytes)) => Made {
-                residual: delta.residual(&change),
-                delta: Some(delta),
-                bytes: bytes.len(),
-                memory,
+        let compressed = compress(&change, experiment.keep_permille, experiment.delta_bytes);
+        let (delta, bytes) =
+            compressed.map_or((None, 0), |(delta, bytes)| (Some(delta), bytes.len()));
+        Ok(Made {
+            residual: match &delta {
+                Some(delta) => delta.residual(&change),
+                None => change,
             },
-            None => Made {
-                residual: change,
-                delta: None,
-                bytes: 0,
-                memory,
-            },
+            delta,
+            bytes,
+            memory,
+            seconds: started.elapsed().as_secs_f64(),
         })
     }
 }
@@ -328,6 +335,8 @@ struct Made {
     bytes: usize,
     residual: Vec<i32>,
     memory: Option<Memory>,
+    /// How long it took.
+    seconds: f64,
 }
 
 /// The samples of a round, drawn from all.

@@ -1,36 +1,36 @@
 //! The daemon of `gotong attest`.
 
+mod duty;
+
 use super::{
     drive, inputs_digest,
     replica::ReplicaWorker,
     round_span,
-    second_node::agrees,
-    sponsor::random_hash,
-    submit_once,
     tasks::Tasks,
+    under_way::{holding, Ended, UnderWay, Work},
     volunteer::{Capacity, Volunteer},
-    Daemon, DisputeAgent, Replica, RunError, ScoredRound, ScorerOptions, Stop, Suspects,
-    WorkerDirs, NO_TIP,
+    Daemon, DisputeAgent, Replica, RunError, ScorerOptions, Stop, Suspects, WorkerDirs, NO_TIP,
 };
 use crate::{
-    chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment, Nodes},
-    engine::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat},
-    state::{Folder, Lock},
+    chain::{Account, ChainError, Client, Inclusion, Keypair, Moment, Nodes},
+    engine::AttesterSnapshot,
+    evaluation::Backend,
+    state::Lock,
 };
-use futures::future::{join, join_all};
+use duty::{seat_of, Duty};
 use gotong_protocol::{
-    bounds::AUDITS,
     view::{RoundView, SeatView, TaskView},
-    AuditAnswer, Hash, Phase, SeatState, TaskId,
+    Phase, SeatState, TaskId,
 };
-use gotong_scoring::{audits, work_root, Audited};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::Future,
     ops::ControlFlow,
     sync::Arc,
     time::Duration,
 };
-use tracing::Instrument;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tracing::{Instrument, Span};
 
 /// The daemon of an attester: offers what it can do, evaluates every round in which it holds a seat, stands for its table
 /// in disputes, and disputes the tables of others that differ.
@@ -41,57 +41,79 @@ pub struct Attest {
     scoring: ScorerOptions,
     /// Whether it leaves disputes alone, in drills.
     stalls: bool,
-    volunteer: Volunteer,
+    volunteer: Arc<Mutex<Volunteer>>,
     tasks: Tasks,
     seats: BTreeMap<TaskId, Opened>,
+    under_way: UnderWay<Came>,
     was_checked: bool,
+    /// Whether its offer is taken back, and no seat is held any more.
+    has_left: bool,
 }
 
-/// A task in which the attester had a seat.
+/// A task in which the attester had a seat. Each part is held by what is under way with it: no call is sent twice, and none
+/// waits for those of another part, or of another task.
 struct Opened {
-    duty: Duty,
-    worker: ReplicaWorker,
-    agent: DisputeAgent,
+    worker: Arc<Mutex<ReplicaWorker>>,
+    duty: Arc<Mutex<Duty>>,
+    agent: Arc<Mutex<DisputeAgent>>,
+    /// Whether nothing begins here any more.
+    is_closed: bool,
     _lock: Lock,
 }
 
-/// What the attester owes for its seats in a task.
-struct Duty {
-    signer: Keypair,
-    folder: Folder,
-    engine: Attester,
-    /// What the chain refused, and the block from which to try it again.
-    refused: Option<(AttesterCommand, u32)>,
+/// What came of what was under way.
+enum Came {
+    /// Something in a task. It breaks if the task has to be opened anew.
+    OfTask(TaskId, Result<ControlFlow<()>, RunError>),
+    /// The offer was looked after.
+    OfOffer {
+        /// Whether it is taken back, and no seat is held any more.
+        has_left: bool,
+    },
 }
 
-const ENGINE: &str = "attester";
-/// Longest wait for the last call, when the program ends.
+/// A task in which there may be something to do, at one block.
+struct Seen {
+    account: Account,
+    client: Client,
+    now: Moment,
+    view: TaskView,
+    round: RoundView,
+    suspects: Option<Suspects>,
+    backend: Backend,
+    span: Span,
+}
+
+/// Longest wait for the last call, when the program ends: for a node that hangs, the next one, and a block.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(20);
 const STILL_OFFERED: &str = "seats are still offered, and one can be missed";
-/// Blocks to wait after a refusal, each of which costs a fee.
-const REFUSED_BLOCKS: u32 = 5;
-/// Blocks to wait for a second node, which may only be behind.
-const UNCONFIRMED_BLOCKS: u32 = 2;
 
 impl Attest {
-    /// Attests every task that it can, or `only` one, as far as `capacity` goes.
+    /// Attests every task that it can, or `only` these if there are any, as far as `capacity` goes. With no seats it takes its
+    /// offer back, fills the seats that it holds, in every task, and is done.
     pub fn new(
         signer: Keypair,
         dirs: WorkerDirs,
         scoring: ScorerOptions,
         capacity: Capacity,
-        only: Option<TaskId>,
+        mut only: BTreeSet<TaskId>,
     ) -> Self {
+        if capacity.seats == 0 {
+            only.clear();
+        }
+        let volunteer = Volunteer::new(capacity, only.clone(), dirs.pools.clone());
         Self {
             account: signer.public_key().0,
             signer,
-            volunteer: Volunteer::new(capacity, only, dirs.pools.clone()),
+            volunteer: Arc::new(Mutex::new(volunteer)),
             dirs,
             scoring,
             stalls: false,
             tasks: Tasks::new(only),
             seats: BTreeMap::new(),
+            under_way: UnderWay::default(),
             was_checked: false,
+            has_left: false,
         }
     }
 
@@ -99,24 +121,39 @@ impl Attest {
     /// is away; those that it holds wait for it.
     pub async fn run(mut self, nodes: &Nodes, max_tip: u128, stop: &Stop) -> Result<(), RunError> {
         let done = drive(nodes, max_tip, &mut self, stop).await;
-        if !self.volunteer.has_offered() {
+        if self.has_left {
+            tracing::info!(
+                "no seats are offered, and none are held any more: nothing is left to do"
+            );
+        }
+        self.under_way.clear();
+        if self.has_left || !self.volunteer.lock().await.has_offered() {
             return done;
         }
         // An offer that is still on its way is taken back as well: the chain takes the two in order.
-        let left = async {
+        let left = async || {
             let client = nodes.connect().await?.tipping(max_tip);
             let call = Volunteer::leave();
             client.submit(&self.signer, &call, Inclusion::Best).await?;
             let offer = client.best().await?.offer(&self.account).await?;
             Ok::<_, ChainError>(offer.map_or(0, |offer| offer.seats_held))
         };
-        match tokio::time::timeout(LEAVE_TIMEOUT, left).await {
-            Ok(Ok(0)) => tracing::info!("no more seats are offered"),
-            Ok(Ok(held)) => tracing::warn!(
-                "no more seats are offered; {held} are still held: `gotong attest --seats 0` fills them"
-            ),
-            Ok(Err(error)) => tracing::warn!("{STILL_OFFERED}: {error}"),
-            Err(_) => tracing::warn!("{STILL_OFFERED}: the node does not answer"),
+        for _ in 0..nodes.count().max(1) {
+            match tokio::time::timeout(LEAVE_TIMEOUT, left()).await {
+                Ok(Ok(0)) => {
+                    tracing::info!("no more seats are offered");
+                    return done;
+                }
+                Ok(Ok(held)) => {
+                    tracing::warn!(
+                        "no more seats are offered; {held} are still held: `gotong attest --seats 0` fills them"
+                    );
+                    return done;
+                }
+                Ok(Err(error)) => tracing::warn!("{STILL_OFFERED}: {error}"),
+                Err(_) => tracing::warn!("{STILL_OFFERED}: the node does not answer"),
+            }
+            nodes.pass_over();
         }
         done
     }
@@ -173,384 +210,288 @@ impl Attest {
     fn open(&self, view: &TaskView) -> Result<Opened, RunError> {
         let folder = Replica::folder(&self.dirs, view)?.sub(hex::encode(&self.account[..8]))?;
         let lock = folder.lock()?;
-        let engine = folder
-            .load(ENGINE)?
-            .unwrap_or_else(|| Attester::new(view.id, self.account));
         let agent = DisputeAgent::open(self.signer.clone(), view.id, &folder)?;
+        let duty = Duty::open(self.signer.clone(), view.id, folder)?;
+        let worker = ReplicaWorker::new(self.dirs.clone(), self.scoring.clone());
         Ok(Opened {
-            duty: Duty {
-                signer: self.signer.clone(),
-                folder,
-                engine,
-                refused: None,
-            },
-            worker: ReplicaWorker::new(self.dirs.clone(), self.scoring.clone()),
-            agent,
+            worker: Arc::new(Mutex::new(worker)),
+            duty: Arc::new(Mutex::new(duty)),
+            agent: Arc::new(Mutex::new(agent)),
+            is_closed: false,
             _lock: lock,
         })
     }
-}
 
-/// Offers on the chain what is not offered there. That it fails keeps nobody from the seats that it holds.
-async fn offer(
-    volunteer: &mut Volunteer,
-    signer: &Keypair,
-    client: &Client,
-    now: &Moment,
-    views: &[TaskView],
-    tasks: &Tasks,
-) {
-    let serves = |task| tasks.is_listed(task) && !tasks.is_given_up(task);
-    let is_sound = !tasks.has_given_up();
-    let offered = async {
-        let found = now.offer(&signer.public_key().0).await?;
-        let due = volunteer.due(now.block(), found.as_ref(), views, serves, is_sound);
-        let Some(call) = due.await else {
-            return Ok(());
-        };
-        // No deadline waits for it.
-        let client = client.clone().tipping(NO_TIP);
-        let sent = client.submit(signer, &call, Inclusion::Best).await;
-        if !matches!(&sent, Err(error) if error.is_gone()) {
-            volunteer.sent(now.block(), views, serves, is_sound);
+    /// Nothing begins any more in the task, which is let go as soon as nothing of it is under way.
+    fn close(&mut self, task: TaskId) {
+        if let Some(opened) = self.seats.get_mut(&task) {
+            opened.is_closed = true;
         }
-        sent.map(|_| tracing::info!("offered to attest"))
-    };
-    if let Err(error) = offered.await {
-        tracing::error!("not offered to attest: {error}");
     }
-}
 
-impl Opened {
-    /// Does what is due in a task: its seat first, then the disputes. Breaks if the task has to be opened anew.
-    async fn look_at(
+    /// Takes in what came of what was under way.
+    fn settle(&mut self) -> Result<(), RunError> {
+        for came in self.under_way.came() {
+            match came {
+                Came::OfOffer { has_left } => self.has_left = has_left,
+                Came::OfTask(task, done) => {
+                    let is_over = matches!(done, Ok(ControlFlow::Break(())));
+                    if self.tasks.survive(task, done.map(drop))? || is_over {
+                        self.close(task);
+                    }
+                }
+            }
+        }
+        self.seats
+            .retain(|_, opened| !opened.is_closed || opened.is_busy());
+        Ok(())
+    }
+
+    /// Looks at the chain: what begins now, and whether all tasks that were named are over.
+    async fn look(
         &mut self,
         client: &Client,
         now: &Moment,
-        view: &TaskView,
-        round: &RoundView,
-        suspects: Option<Suspects>,
-    ) -> Result<ControlFlow<()>, RunError> {
-        let own = |seat: &&SeatView| seat.account == self.duty.account();
-        let seat = round.seats.iter().find(own);
-        let seat = seat.filter(|_| round.has_samples()).map(seat_of);
-        let submissions = now.submissions(view.id, view.round).await?;
-        let inputs = inputs_digest(round, &submissions);
-        let snapshot = AttesterSnapshot {
-            block: now.block(),
-            round: view.round,
-            phase: round.phase,
-            inputs,
-            seat,
-            are_audits_drawn: round.audit_seed.is_some(),
-        };
-        // In the rounds between seats it replays what ended, so that the next evaluation can start at once.
-        let wanted = (seat.is_some() && round.phase != Phase::Ended).then_some((round, inputs));
-        let ready = self.worker.ready(client, now, view, wanted).await;
-        if matches!(&ready, Ok(Some(replica)) if !replica.is_of(view)) {
-            tracing::error!(
-                "a node says something else of the task than one did before, so it is rebuilt"
-            );
-            return Ok(ControlFlow::Break(()));
-        }
-        let own = match &ready {
-            Ok(Some(replica)) => replica.known_score(&inputs),
-            _ => None,
-        };
-        // What fails here may not keep it from its disputes, nor these from the rest.
-        let duty = &mut self.duty;
-        let done = duty.fulfil(client, view, round, &snapshot, own).await;
-        if let (Some(replica), Some(suspects)) = (ready?, suspects) {
-            let agent = &mut self.agent;
-            agent.attend(client, now, replica, round, suspects).await?;
-        }
-        done.map(ControlFlow::Continue)
-    }
-}
-
-impl Duty {
-    fn save(&self) -> Result<(), RunError> {
-        Ok(self.folder.save(ENGINE, &self.engine)?)
-    }
-
-    /// Does what is due now, as far as it can be done with what was computed so far.
-    async fn fulfil(
-        &mut self,
-        client: &Client,
-        view: &TaskView,
-        of: &RoundView,
-        now: &AttesterSnapshot,
-        own: Option<Arc<ScoredRound>>,
-    ) -> Result<(), RunError> {
-        let mut due = self.engine.on_block(now);
-        if let (Some(AttesterCommand::Evaluate { round }), Some(own)) = (&due, &own) {
-            self.engine.on_evaluated(Evaluated {
-                round: *round,
-                inputs: own.inputs.digest,
-                base_root: of.base_root,
-                table: own.summary.clone(),
-                work_root: work_root(&self.account(), &own.table),
-                salt: random_hash()?,
-            });
-            due = self.engine.on_block(now);
-        }
-        let Some(command) = due else {
-            return Ok(());
-        };
-        let is_refused = |(refused, until): &(_, u32)| *refused == command && now.block < *until;
-        if self.refused.as_ref().is_some_and(is_refused) {
-            return Ok(());
-        }
-        self.save()?;
-        let done = self.execute(client, view, of, own, command.clone()).await;
-        let (error, wait) = match done {
-            Err(RunError::Chain(error @ ChainError::Refused { .. })) => (error, REFUSED_BLOCKS),
-            Err(RunError::Chain(error @ ChainError::Unconfirmed(_))) => (error, UNCONFIRMED_BLOCKS),
-            done => return done,
-        };
-        tracing::error!("{error}");
-        self.refused = Some((command, now.block.saturating_add(wait)));
-        Ok(())
-    }
-
-    async fn execute(
-        &mut self,
-        client: &Client,
-        view: &TaskView,
-        of: &RoundView,
-        own: Option<Arc<ScoredRound>>,
-        command: AttesterCommand,
-    ) -> Result<(), RunError> {
-        let task = of.task;
-        match command {
-            // Under way.
-            AttesterCommand::Evaluate { .. } => {}
-            AttesterCommand::Commit {
-                round,
-                commitment,
-                inputs,
-            } => {
-                let call = Call::commit_attestation(task, round, commitment, inputs);
-                let own = own.as_deref();
-                if !self.is_confirmed(client, view, of, own, &call).await? {
-                    return Ok(());
-                }
-                if let Some(receipt) = submit_once(client, &self.signer, &call).await? {
-                    self.engine.on_committed(round, receipt.block);
-                    self.save()?;
-                }
-                tracing::info!("committed to a share table");
-            }
-            AttesterCommand::Reveal {
-                round,
-                table,
-                work_root,
-                salt,
-            } => {
-                let call = Call::reveal_attestation(task, round, &table, work_root, salt);
-                submit_once(client, &self.signer, &call).await?;
-                let gain = table.pay().map(|pay| pay.on_b.gain());
-                tracing::info!(
-                    "attested table {}: {}",
-                    hex::encode(&table.root()[..4]),
-                    gain.map_or("nothing is merged".into(), |gain| format!(
-                        "a gain of {gain} Q16 bits on half B"
-                    )),
-                );
-            }
-            AttesterCommand::AnswerAudits { round } => {
-                let (Some(seed), Some(own)) = (of.audit_seed, own) else {
-                    return Ok(());
-                };
-                let answers = answer_audits(self.account(), own, seed).await?;
-                let call = Call::answer_audits(task, round, &answers);
-                submit_once(client, &self.signer, &call).await?;
-                tracing::info!("answered {AUDITS} audits");
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the table may be committed to. Unless one node's word is enough, it has to be what this process has computed,
-    /// since what is on disk may be of a task that a node made up; and a second node has to say the same of the task and of
-    /// the round. What is revealed later is only what was committed, so that nobody need be asked again.
-    async fn is_confirmed(
-        &self,
-        client: &Client,
-        view: &TaskView,
-        of: &RoundView,
-        own: Option<&ScoredRound>,
-        call: &Call,
-    ) -> Result<bool, RunError> {
-        let Some(own) = own else {
-            return Ok(!client.is_doubted());
-        };
-        if self.engine.table(&own.inputs.digest) != Some(&own.summary) {
-            tracing::error!(
-                "not committed: the table on disk is not the one that was computed now"
-            );
-            return Ok(false);
-        }
-        if !client.is_doubted() {
-            return Ok(true);
-        }
-        let inputs = &own.inputs.digest;
-        let says_so = async |other: &Moment| agrees(other, view, of, inputs).await;
-        client.confirm(call, says_so).await?;
-        Ok(true)
-    }
-
-    fn account(&self) -> Account {
-        self.signer.public_key().0
-    }
-}
-
-/// What the audits that `seed` draws ask for.
-async fn answer_audits(
-    account: Account,
-    own: Arc<ScoredRound>,
-    seed: Hash,
-) -> Result<Vec<AuditAnswer>, RunError> {
-    let answers = tokio::task::spawn_blocking(move || {
-        let audited = Audited {
-            summary: &own.summary,
-            samples: own.inputs.sample_count,
-            entrants: own.inputs.entrants.len() as u32,
-        };
-        audits(&seed, &account, AUDITS, &audited)
-            .iter()
-            .filter_map(|audit| AuditAnswer::of(audit, &account, &own.table))
-            .collect()
-    });
-    Ok(answers.await?)
-}
-
-/// How far the chain knows what the seat's account attests.
-fn seat_of(seat: &SeatView) -> Seat {
-    match (seat.state, &seat.claim) {
-        (SeatState::Sitting, Some(_)) if seat.audited => Seat::Audited,
-        (SeatState::Sitting, Some(_)) => Seat::Revealed,
-        (SeatState::Sitting, None) if seat.committed => Seat::Committed,
-        (SeatState::Sitting, None) => Seat::Drawn,
-        _ => Seat::Out,
-    }
-}
-
-impl Daemon for Attest {
-    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
+    ) -> Result<(Vec<Work<Came>>, bool), RunError> {
         if !self.was_checked {
             self.check_role(now).await?;
         }
+        self.tasks.ask(client.url());
         let views = self.tasks.live(now, &BTreeSet::new()).await?;
-        self.seats.retain(|task, _| self.tasks.is_listed(*task));
-        let mut rounds = BTreeMap::new();
+        for (task, opened) in &mut self.seats {
+            opened.is_closed |= !self.tasks.is_listed(*task);
+        }
+        let mut looks = Vec::new();
         for view in &views {
             if view.state.is_over() {
-                self.seats.remove(&view.id);
+                self.close(view.id);
                 continue;
             }
             let span = round_span(view.id, view.round, &self.account);
             match self.round_of(now, view).instrument(span.clone()).await {
                 Ok(Some(round)) => {
-                    let suspects = self.suspects(&round);
-                    rounds.insert(view.id, (view, round, suspects, span));
+                    let ends_at = round.ends_at;
+                    let seen = Seen {
+                        account: self.account,
+                        client: client.clone(),
+                        now: now.clone(),
+                        view: view.clone(),
+                        suspects: self.suspects(&round),
+                        round,
+                        backend: self.scoring.backend.clone(),
+                        span,
+                    };
+                    let opened = self.seats.get(&view.id);
+                    let look = opened.and_then(|opened| opened.look(seen));
+                    looks.extend(look.map(|look| (ends_at, look)));
                 }
                 Ok(None) => {}
                 Err(error) => {
                     if self.tasks.survive(view.id, Err(error))? {
-                        self.seats.remove(&view.id);
+                        self.close(view.id);
                     }
                 }
             }
         }
-        // Side by side, so that no call waits for the block of another one; the most urgent first.
-        let seats = self.seats.iter_mut();
-        let mut seats: Vec<_> = seats
-            .filter_map(|(task, opened)| Some((opened, rounds.get(task)?)))
-            .collect();
-        seats.sort_by_key(|(_, (_, round, ..))| round.ends_at);
-        let looks = seats
-            .into_iter()
-            .map(|(opened, (view, round, suspects, span))| async move {
-                let look = opened.look_at(client, now, view, round, *suspects);
-                (view.id, look.instrument(span.clone()).await)
+        // The most urgent first.
+        looks.sort_by_key(|(ends_at, _)| *ends_at);
+        let mut begun: Vec<_> = looks.into_iter().map(|(_, look)| look).collect();
+        let is_done = self.tasks.is_done(&views);
+        begun.extend(self.offer(client, now, views));
+        Ok((begun, is_done))
+    }
+
+    /// Offers on the chain what is not offered there. That it fails keeps nobody from the seats that it holds.
+    fn offer(&self, client: &Client, now: &Moment, views: Vec<TaskView>) -> Option<Work<Came>> {
+        let (served, is_sound) = (self.tasks.served(), !self.tasks.has_given_up());
+        let (signer, client, now) = (self.signer.clone(), client.clone(), now.clone());
+        holding(&self.volunteer, |mut volunteer| async move {
+            let offered = offer(
+                &mut volunteer,
+                &signer,
+                &client,
+                &now,
+                (&views, &served, is_sound),
+            );
+            let has_left = offered.await.unwrap_or_else(|error| {
+                tracing::error!("not offered to attest: {error}");
+                false
             });
-        let offer = offer(
-            &mut self.volunteer,
-            &self.signer,
-            client,
-            now,
-            &views,
-            &self.tasks,
-        );
-        let (looked, ()) = join(join_all(looks), offer).await;
-        for (task, looked) in looked {
-            let is_over = matches!(looked, Ok(ControlFlow::Break(())));
-            if self.tasks.survive(task, looked.map(drop))? || is_over {
-                self.seats.remove(&task);
-            }
-        }
-        Ok(match self.tasks.is_done(&views) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
+            Ended::with(Came::OfOffer { has_left })
         })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{evaluation::lab::Lab, run::views};
+/// Makes the chain's offer what it should be, for these tasks: those that could be asked for, those that are served, and whether
+/// none was given up. Tells whether it is taken back and no seat is held any more.
+async fn offer(
+    volunteer: &mut Volunteer,
+    signer: &Keypair,
+    client: &Client,
+    now: &Moment,
+    (views, served, is_sound): (&[TaskView], &BTreeSet<TaskId>, bool),
+) -> Result<bool, ChainError> {
+    let serves = |task: TaskId| served.contains(&task);
+    let found = now.offer(&signer.public_key().0).await?;
+    let due = volunteer
+        .due(now.block(), found.as_ref(), views, serves, is_sound)
+        .await;
+    let Some(call) = due else {
+        return Ok(volunteer.has_left(found.as_ref()));
+    };
+    // No deadline waits for it.
+    let client = client.clone().tipping(NO_TIP);
+    let sent = client.submit(signer, &call, Inclusion::Best).await;
+    if !matches!(&sent, Err(error) if error.is_gone()) {
+        volunteer.sent(now.block(), views, serves, is_sound);
+    }
+    sent?;
+    tracing::info!("the offer to attest is up to date");
+    Ok(false)
+}
 
-    #[test]
-    fn a_seat_is_read_from_the_chain() {
-        let table = Lab::small().summary();
-        let seat = |state, committed, is_shown: bool, audited| {
-            let table = is_shown.then(|| table.clone());
-            seat_of(&SeatView {
-                committed,
-                audited,
-                ..views::seat(1, state, table)
-            })
-        };
-        let sitting = SeatState::Sitting;
-        assert_eq!(seat(sitting, false, false, false), Seat::Drawn);
-        assert_eq!(seat(sitting, true, false, false), Seat::Committed);
-        assert_eq!(seat(sitting, true, true, false), Seat::Revealed);
-        assert_eq!(seat(sitting, true, true, true), Seat::Audited);
-        for lost in [
-            SeatState::Missed,
-            SeatState::Convicted,
-            SeatState::Unaudited,
-        ] {
-            assert_eq!(seat(lost, true, true, true), Seat::Out);
-        }
+impl Opened {
+    /// Whether something of it is under way.
+    fn is_busy(&self) -> bool {
+        Arc::strong_count(&self.worker) > 1
+            || Arc::strong_count(&self.duty) > 1
+            || Arc::strong_count(&self.agent) > 1
     }
 
-    #[tokio::test]
-    async fn audits_are_answered_as_the_chain_verifies_them() {
-        let lab = Lab::small();
-        let (account, seed) = ([4; 32], [8; 32]);
-        let (round, table) = lab.score();
-        let own = Arc::new(ScoredRound {
-            inputs: Arc::new(crate::run::replica::lab_inputs(&lab)),
-            weights: round.weights,
-            summary: table.summary(),
-            table,
-        });
-        let audited = Audited {
-            summary: &own.summary,
-            samples: lab.facts.samples,
-            entrants: lab.facts.entrants,
-        };
-        let answers = answer_audits(account, own.clone(), seed).await.unwrap();
-        assert_eq!(answers.len(), AUDITS as usize);
-        let root = work_root(&account, &own.table);
-        for (audit, answer) in audits(&seed, &account, AUDITS, &audited)
-            .iter()
-            .zip(answers)
-        {
-            assert_eq!(answer.verify(audit, &account, &audited, &root), Ok(()));
+    /// What is due in the task, unless its replica is at work already.
+    fn look(&self, seen: Seen) -> Option<Work<Came>> {
+        if self.is_closed {
+            return None;
         }
+        let (duty, agent, seen) = (self.duty.clone(), self.agent.clone(), Arc::new(seen));
+        holding(&self.worker, |worker| {
+            let span = seen.span.clone();
+            let look = async move {
+                let task = seen.view.id;
+                match look_at(seen, worker, &duty, &agent).await {
+                    Ok(ended) => ended,
+                    Err(error) => Ended::with(Came::OfTask(task, Err(error))),
+                }
+            };
+            look.instrument(span)
+        })
+    }
+}
+
+/// Gets the replica ready. What the attester owes for its seat, and its disputes, begin then, side by side; neither if they
+/// are under way already.
+async fn look_at(
+    seen: Arc<Seen>,
+    mut worker: OwnedMutexGuard<ReplicaWorker>,
+    duty: &Arc<Mutex<Duty>>,
+    agent: &Arc<Mutex<DisputeAgent>>,
+) -> Result<Ended<Came>, RunError> {
+    let Seen {
+        client,
+        now,
+        view,
+        round,
+        ..
+    } = &*seen;
+    let task = view.id;
+    let own = |seat: &&SeatView| seat.account == seen.account;
+    let seat = round.seats.iter().find(own);
+    let seat = seat.filter(|_| round.has_samples()).map(seat_of);
+    let submissions = now.submissions(task, view.round).await?;
+    let inputs = inputs_digest(round, &submissions);
+    // In the rounds between seats it replays what ended, so that the next evaluation can start at once.
+    let wanted = (seat.is_some() && round.phase != Phase::Ended).then_some((round, inputs));
+    let (own, ready) = match worker.ready(client, now, view, wanted).await {
+        Ok(Some(replica)) if !replica.is_of(view) => {
+            tracing::error!(
+                "a node says something else of the task than one did before, so it is rebuilt"
+            );
+            return Ok(Ended::with(Came::OfTask(task, Ok(ControlFlow::Break(())))));
+        }
+        Ok(Some(replica)) => (replica.known_score(&inputs), Ok(true)),
+        Ok(None) => (None, Ok(false)),
+        Err(error) => (None, Err(error)),
+    };
+    let snapshot = AttesterSnapshot {
+        block: now.block(),
+        round: view.round,
+        phase: round.phase,
+        inputs,
+        seat,
+        are_audits_drawn: round.audit_seed.is_some(),
+        is_device_trusted: seen.backend.device().is_some(),
+    };
+    let mut next = Vec::new();
+    // What fails here may not keep it from its disputes, nor these from the rest.
+    next.extend(holding(duty, |mut duty| {
+        let (seen, span) = (seen.clone(), seen.span.clone());
+        let fulfilled = async move {
+            let Seen {
+                client,
+                view,
+                round,
+                ..
+            } = &*seen;
+            let done = duty.fulfil(client, view, round, &snapshot, own).await;
+            Ended::with(Came::OfTask(task, done.map(ControlFlow::Continue)))
+        };
+        fulfilled.instrument(span)
+    }));
+    let came = match (ready, seen.suspects) {
+        (Ok(true), Some(suspects)) => {
+            next.extend(holding(agent, |agent| {
+                let (seen, span) = (seen.clone(), seen.span.clone());
+                let attended = async move {
+                    let done = attend(&seen, worker, agent, suspects).await;
+                    Ended::with(Came::OfTask(task, done.map(ControlFlow::Continue)))
+                };
+                attended.instrument(span)
+            }));
+            None
+        }
+        (Ok(_), _) => None,
+        (Err(error), _) => Some(Came::OfTask(task, Err(error.into()))),
+    };
+    Ok(Ended { came, next })
+}
+
+/// Attends to the disputes. While calls wait for their blocks the replica is free.
+async fn attend(
+    seen: &Seen,
+    mut worker: OwnedMutexGuard<ReplicaWorker>,
+    mut agent: OwnedMutexGuard<DisputeAgent>,
+    suspects: Suspects,
+) -> Result<(), RunError> {
+    let Some(replica) = worker.replica_mut() else {
+        return Ok(());
+    };
+    let (client, now, round) = (&seen.client, &seen.now, &seen.round);
+    let moves = agent.prepare(client, now, replica, round, suspects).await?;
+    drop(worker);
+    agent.make(client, now, round, moves).await?;
+    Ok(())
+}
+
+impl Daemon for Attest {
+    async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
+        self.settle()?;
+        // What is under way goes on while the chain is read.
+        let mut under_way = std::mem::take(&mut self.under_way);
+        let looked = under_way.beside(self.look(client, now)).await;
+        self.under_way = under_way;
+        let (begun, is_done) = looked?;
+        self.under_way.begin(begun);
+        Ok(match self.has_left || is_done {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        })
+    }
+
+    async fn beside<T>(&mut self, wait: impl Future<Output = T>) -> T {
+        self.under_way.beside(wait).await
+    }
+
+    fn disconnected(&mut self) {
+        self.under_way.clear();
     }
 }

@@ -34,7 +34,7 @@ pub struct ContributeAll {
     plan: TrainingPlan,
     tasks: Tasks,
     contributions: BTreeMap<TaskId, Contribute>,
-    /// Tasks that nothing is done for any more: over, given up, or without data here.
+    /// Tasks that nothing is done for any more: over, or without data here.
     left_out: BTreeSet<TaskId>,
     /// Tasks that the account may not contribute to as it stands; already logged.
     refused: BTreeSet<TaskId>,
@@ -258,7 +258,7 @@ impl ContributeAll {
             });
         }
         if self.tasks.survive(next, began)? {
-            self.leave_out(next);
+            self.contributions.remove(&next);
         }
         Ok(())
     }
@@ -330,6 +330,7 @@ impl Daemon for ContributeAll {
             checked => checked.ok(),
         };
         self.was_checked = true;
+        self.tasks.ask(client.url());
         let mut views = Vec::new();
         let besides = self.besides(&now).await?;
         for mut view in self.tasks.live(&now, &besides).await? {
@@ -349,7 +350,7 @@ impl Daemon for ContributeAll {
                 .await;
             let is_well = looked.is_ok();
             if self.tasks.survive(view.id, looked)? {
-                self.leave_out(view.id);
+                self.contributions.remove(&view.id);
             } else if is_well {
                 views.push(view);
             }

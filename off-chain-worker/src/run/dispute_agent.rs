@@ -1,6 +1,6 @@
 //! Plays an account's disputes, move by move.
 
-use super::{inputs_digest, second_node::agrees, Replica, RoundPlayer, RunError};
+use super::{inputs_digest, second_node::agrees, Replica, RoundPlayer, RunError, REFUSED_BLOCKS};
 use crate::{
     chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment},
     engine::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute},
@@ -11,7 +11,7 @@ use crate::{
 use gotong_protocol::{
     dispute::ClosedDispute,
     id::DisputeId,
-    view::{DisputeView, RoundView},
+    view::{DisputeView, RoundView, TaskView},
     Hash, Phase, SeatState, TaskId,
 };
 use gotong_scoring::trial::Turn;
@@ -57,9 +57,23 @@ pub struct Hearing {
     pub refused: Vec<(DisputerCommand, ChainError)>,
 }
 
+/// What is due in the disputes of a round.
+pub(super) struct Moves {
+    closed: Vec<ClosedDispute>,
+    due: Option<Due>,
+}
+
+/// Moves and accusations, as they are computed.
+struct Due {
+    calls: UnboundedReceiver<(DisputerCommand, Option<Call>)>,
+    computing: JoinHandle<()>,
+    /// Digest of what the table was computed from.
+    inputs: Hash,
+    /// The task that it was computed for, if a second node has to confirm an accusation.
+    task: Option<TaskView>,
+}
+
 const ENGINE: &str = "disputer";
-/// Blocks to wait after a refusal, each of which costs a fee.
-const REFUSED_BLOCKS: u32 = 5;
 /// More than can be ready at once.
 const ALL: usize = 1 << 10;
 
@@ -92,14 +106,25 @@ impl DisputeAgent {
         round: &RoundView,
         suspects: Suspects,
     ) -> Result<Hearing, RunError> {
+        let moves = self.prepare(client, now, replica, round, suspects).await?;
+        self.make(client, now, round, moves).await
+    }
+
+    /// Finds out what is due in the disputes about `round`, and begins to compute it: the first half of [`Self::attend`], and all
+    /// that needs the replica.
+    pub(super) async fn prepare(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        replica: &mut Replica,
+        round: &RoundView,
+        suspects: Suspects,
+    ) -> Result<Moves, RunError> {
         let mut disputes = now.disputes(Some(self.task)).await?;
         disputes.retain(|dispute| dispute.round == round.round);
-        let mut hearing = Hearing {
-            closed: self.closed(now, &disputes).await?,
-            ..Hearing::default()
-        };
+        let closed = self.closed(now, &disputes).await?;
         if !takes_disputes(round) {
-            return Ok(hearing);
+            return Ok(Moves { closed, due: None });
         }
         let submissions = now.submissions(self.task, round.round).await?;
         let inputs = inputs_digest(round, &submissions);
@@ -118,18 +143,51 @@ impl DisputeAgent {
         self.refused.retain(|_, until| *until > block);
         commands.retain(|command| !self.refused.contains_key(command));
         if commands.is_empty() {
-            return Ok(hearing);
+            return Ok(Moves { closed, due: None });
         }
+        let accuses = commands.iter().any(is_accusation) && client.is_doubted();
+        let task = match accuses {
+            true => now.task(self.task).await?,
+            false => None,
+        };
         let player = replica.player(client, now, round).await?;
         let of = round.clone();
-        let (mut calls, computing) = in_turn(commands, move |command| {
+        let (calls, computing) = in_turn(commands, move |command| {
             call(&of, &disputes, &player, command)
         });
+        let due = Due {
+            calls,
+            computing,
+            inputs,
+            task: task.filter(|task| replica.is_of(task)),
+        };
+        Ok(Moves {
+            closed,
+            due: Some(due),
+        })
+    }
+
+    /// Makes what was prepared: the second half of [`Self::attend`].
+    pub(super) async fn make(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        round: &RoundView,
+        moves: Moves,
+    ) -> Result<Hearing, RunError> {
+        let mut hearing = Hearing {
+            closed: moves.closed,
+            ..Hearing::default()
+        };
+        let Some(mut due) = moves.due else {
+            return Ok(hearing);
+        };
+        let block = now.block();
         // On a fork where the accused stands for a right table an accusation would cost the bond.
         let tied = client.tied_to(now);
         let (mut computed, mut accusations) = (Vec::new(), Vec::new());
         // While what is ready is sent, the next ones are computed.
-        while calls.recv_many(&mut computed, ALL).await > 0 {
+        while due.calls.recv_many(&mut computed, ALL).await > 0 {
             let mut moves = Vec::new();
             for (command, call) in computed.drain(..) {
                 match call {
@@ -137,21 +195,17 @@ impl DisputeAgent {
                         tracing::error!("no move for {command:?}");
                         self.pause(command, block);
                     }
-                    Some(call) if matches!(command, DisputerCommand::Accuse { .. }) => {
-                        accusations.push((command, call));
-                    }
+                    Some(call) if is_accusation(&command) => accusations.push((command, call)),
                     Some(call) => moves.push((command, call)),
                 }
             }
             self.send_all(client, moves, &mut hearing).await?;
         }
-        computing.await?;
+        due.computing.await?;
+        let of = (due.task.as_ref(), &due.inputs);
         // Moves have deadlines, and are not held back by what a second node has to confirm.
         for (command, call) in accusations {
-            match self
-                .confirm(client, now, replica, round, command, &call)
-                .await
-            {
+            match self.confirm(client, now, round, of, (command, &call)).await {
                 Ok(()) => self.send(&tied, command, &call, &mut hearing).await?,
                 Err(error @ ChainError::Unconfirmed(_)) => {
                     hearing.refused.push((command, error));
@@ -222,10 +276,9 @@ impl DisputeAgent {
         &self,
         client: &Client,
         now: &Moment,
-        replica: &Replica,
         round: &RoundView,
-        command: DisputerCommand,
-        call: &Call,
+        due: (Option<&TaskView>, &Hash),
+        (command, call): (DisputerCommand, &Call),
     ) -> Result<(), ChainError> {
         let DisputerCommand::Accuse { accused } = command else {
             return Ok(());
@@ -233,19 +286,16 @@ impl DisputeAgent {
         if !client.is_doubted() {
             return Ok(());
         }
-        let task = now.task(self.task).await?;
-        let task = task.filter(|task| replica.is_of(task));
+        let (task, inputs) = due;
         let task = task.ok_or_else(|| ChainError::Missing {
             what: "the task that the table was computed for".into(),
             block: now.block(),
         })?;
-        let submissions = now.submissions(self.task, round.round).await?;
-        let inputs = inputs_digest(round, &submissions);
         let table = table_of(round, &accused);
         let says_so = async |other: &Moment| {
             let found = other.round(self.task, round.round).await?;
             let is_same = found.is_some_and(|found| table_of(&found, &accused) == table);
-            Ok::<_, ChainError>(is_same && agrees(other, &task, round, &inputs).await?)
+            Ok::<_, ChainError>(is_same && agrees(other, task, round, inputs).await?)
         };
         client.confirm(call, says_so).await
     }
@@ -389,6 +439,10 @@ fn call(
             Some(Call::open_dispute(task, id, accused, accusation))
         }
     }
+}
+
+fn is_accusation(command: &DisputerCommand) -> bool {
+    matches!(command, DisputerCommand::Accuse { .. })
 }
 
 /// The root of the table that an account stands for.

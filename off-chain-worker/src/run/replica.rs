@@ -34,7 +34,7 @@ pub use worker::ReplicaWorker;
 #[cfg(test)]
 pub(super) use scorer::tests::inputs as lab_inputs;
 
-use super::WorkerDirs;
+use super::{second_node::is_same_task, WorkerDirs};
 use crate::{
     chain::{ChainError, Client, Moment},
     evaluation::{Difference, Halt},
@@ -119,9 +119,9 @@ impl Replica {
         self.scorer.exact().halted_by(halt);
     }
 
-    /// Whether it was opened for this task, whose terms and graph never change: if not, a node has made one of them up.
+    /// Whether it was opened for this task: if not, a node has made one of them up.
     pub fn is_of(&self, task: &TaskView) -> bool {
-        (&self.terms, &self.graph) == (&task.terms, &task.graph)
+        is_same_task(task, &self.terms, &self.graph)
     }
 
     /// The task's architecture.

@@ -5,7 +5,7 @@ use super::inputs_digest;
 use crate::chain::{ChainError, Moment};
 use gotong_protocol::{
     view::{RoundView, TaskView},
-    Hash,
+    Graph, Hash, TaskTerms,
 };
 
 /// Whether a node says, at `other`, the same of everything that the table of `round` follows from: the task's terms and
@@ -17,7 +17,7 @@ pub(super) async fn agrees(
     inputs: &Hash,
 ) -> Result<bool, ChainError> {
     let found = other.task(round.task).await?;
-    if !found.is_some_and(|found| is_same_task(&found, task)) {
+    if !found.is_some_and(|found| is_same_task(&found, &task.terms, &task.graph)) {
         return Ok(false);
     }
     let Some(found) = other.round(round.task, round.round).await? else {
@@ -27,9 +27,9 @@ pub(super) async fn agrees(
     Ok(inputs_digest(&found, &submissions) == *inputs)
 }
 
-/// Whether both are the same task, be it at different times.
-fn is_same_task(one: &TaskView, other: &TaskView) -> bool {
-    (&one.terms, &one.graph) == (&other.terms, &other.graph)
+/// Whether what a node calls `task` has these terms and this graph, which never change: if not, a node has made one of them up.
+pub(super) fn is_same_task(task: &TaskView, terms: &TaskTerms, graph: &Graph) -> bool {
+    (&task.terms, &task.graph) == (terms, graph)
 }
 
 #[cfg(test)]
@@ -40,17 +40,19 @@ mod tests {
 
     #[test]
     fn a_task_goes_on_and_stays_the_same() {
+        let TaskView { terms, graph, .. } = task();
+        let is_same = |other: &TaskView| is_same_task(other, &terms, &graph);
         let later = TaskView {
             round: RoundId(9),
             master_root: [9; 32],
             ..task()
         };
-        assert!(is_same_task(&task(), &later));
+        assert!(is_same(&later));
         let mut other = task();
         other.terms.share.outer_rate_q8 += 1;
-        assert!(!is_same_task(&task(), &other));
+        assert!(!is_same(&other));
         let mut other = task();
         other.graph.inputs += 1;
-        assert!(!is_same_task(&task(), &other));
+        assert!(!is_same(&other));
     }
 }

@@ -10,9 +10,11 @@ use std::{
 
 /// The tasks that a daemon follows. Of many, one that fails stops none of the others.
 pub(super) struct Tasks {
-    /// Only this one; every task when absent.
-    only: Option<TaskId>,
-    /// Tasks that cannot be rebuilt, because the chain settled them on something else.
+    /// Only these; every task when there are none.
+    only: BTreeSet<TaskId>,
+    /// The node that is asked.
+    node: String,
+    /// Tasks that cannot be rebuilt, because the chain settled them on something else, if that node tells the truth.
     given_up: BTreeSet<TaskId>,
     /// Tasks that failed, and may not the next time.
     paused: BTreeMap<TaskId, Pause>,
@@ -63,12 +65,24 @@ impl Pause {
 }
 
 impl Tasks {
-    pub fn new(only: Option<TaskId>) -> Self {
+    /// Follows `only` these, or every task if there are none.
+    pub fn new(only: impl IntoIterator<Item = TaskId>) -> Self {
         Self {
-            only,
+            only: only.into_iter().collect(),
+            node: String::new(),
             given_up: BTreeSet::new(),
             paused: BTreeMap::new(),
             listed: BTreeSet::new(),
+        }
+    }
+
+    /// From now on the node at `url` is asked. What was given up because of what another one said is tried again.
+    pub fn ask(&mut self, url: &str) {
+        if self.node != url {
+            self.node = url.to_owned();
+            for task in std::mem::take(&mut self.given_up) {
+                tracing::info!(%task, "trying it again, with another node");
+            }
         }
     }
 
@@ -79,9 +93,9 @@ impl Tasks {
         now: &impl TaskViews,
         besides: &BTreeSet<TaskId>,
     ) -> Result<Vec<TaskView>, RunError> {
-        self.listed = match self.only {
-            Some(task) => BTreeSet::from([task]),
-            None => now.live_tasks().await?.into_iter().collect(),
+        self.listed = match self.only.is_empty() {
+            false => self.only.clone(),
+            true => now.live_tasks().await?.into_iter().collect(),
         };
         self.listed.extend(besides);
         let mut views = Vec::new();
@@ -110,6 +124,11 @@ impl Tasks {
         self.given_up.contains(&task)
     }
 
+    /// Those that were to be looked at last, paused or not, but for those that were given up.
+    pub fn served(&self) -> BTreeSet<TaskId> {
+        self.listed.difference(&self.given_up).copied().collect()
+    }
+
     /// Whether one of those that were to be looked at last was given up.
     pub fn has_given_up(&self) -> bool {
         !self.listed.is_disjoint(&self.given_up)
@@ -120,9 +139,13 @@ impl Tasks {
         self.given_up.contains(&task) || self.paused.get(&task).is_some_and(is_paused)
     }
 
-    /// Whether the only task that was to be followed is over.
+    /// Whether all tasks that were named are over or given up.
     pub fn is_done(&self, views: &[TaskView]) -> bool {
-        self.only.is_some() && views.iter().all(|view| view.state.is_over())
+        let is_over = |task: &TaskId| {
+            let view = views.iter().find(|view| view.id == *task);
+            self.is_given_up(*task) || view.is_some_and(|view| view.state.is_over())
+        };
+        !self.only.is_empty() && self.only.iter().all(is_over)
     }
 
     /// What fails in one of many tasks must not stop the work on the others: leaves the task alone for a while, or
@@ -130,7 +153,7 @@ impl Tasks {
     pub fn survive(&mut self, task: TaskId, done: Result<(), RunError>) -> Result<bool, RunError> {
         let error = match done {
             Ok(()) => return Ok(false),
-            Err(error) if self.only.is_some() || is_of_the_chain(&error) => return Err(error),
+            Err(error) if self.only.len() == 1 || is_of_the_chain(&error) => return Err(error),
             Err(error) => error,
         };
         if matches!(&error, RunError::Replica(error) if error.is_fatal()) {
@@ -235,6 +258,37 @@ mod tests {
         assert_eq!(all.given_up, BTreeSet::from([TASK]));
         let mut only = Tasks::new(Some(TASK));
         assert!(only.survive(TASK, wrong()).is_err());
+    }
+
+    #[test]
+    fn what_was_given_up_is_tried_again_with_another_node() {
+        let wrong = || Err(RunError::Replica(ReplicaError::NoTask(TASK)));
+        let mut all = Tasks::new(None);
+        all.ask("ws://liar");
+        assert!(all.survive(TASK, wrong()).unwrap());
+        all.ask("ws://liar");
+        assert!(all.is_given_up(TASK));
+        all.ask("ws://other");
+        assert!(!all.is_given_up(TASK));
+    }
+
+    #[tokio::test]
+    async fn of_tasks_that_were_named_none_stops_the_others() {
+        let chain = OldChain {
+            live: vec![],
+            asked: Cell::new(0),
+        };
+        let named = [TASK, TaskId(4)];
+        let mut tasks = Tasks::new(named);
+        let wrong = Err(RunError::Replica(ReplicaError::NoTask(TASK)));
+        assert!(tasks.survive(TASK, wrong).unwrap());
+        let found = tasks.live(&chain, &BTreeSet::new()).await.unwrap();
+        assert_eq!(found.len(), 1, "the other one");
+        assert!(!tasks.is_done(&found));
+        let mut over = found;
+        over[0].state = gotong_protocol::TaskState::Closed;
+        assert!(tasks.is_done(&over));
+        assert!(!tasks.is_done(&[]), "it could not be asked for");
     }
 
     #[test]

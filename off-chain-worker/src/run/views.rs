@@ -38,6 +38,7 @@ pub fn round() -> RoundView {
         released: 0,
         claims: 0,
         expires_at: None,
+        awaits_attesters: false,
     }
 }
 
@@ -102,6 +103,7 @@ pub fn task() -> TaskView {
             price_per_millibit: 10_000_000_000,
             cap_per_round: 50_000_000_000_000,
             attester_fee_permille: 100,
+            work_fee: 0,
             windows: Windows {
                 commit_blocks: 60,
                 reveal_blocks: 20,
@@ -134,5 +136,6 @@ pub fn task() -> TaskView {
         bond: 0,
         reserved: 0,
         paid: 0,
+        expires_at: Some(100_801),
     }
 }

@@ -7,7 +7,10 @@ use gotong_protocol::{
     view::{OfferView, TaskView},
     TaskId,
 };
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 use tokio::task::JoinHandle;
 
 /// How much an attester takes on at once.
@@ -66,13 +69,16 @@ impl Offer {
 /// program with the same account) is offered again after a while, which doubles.
 pub(super) struct Volunteer {
     capacity: Capacity,
-    only: Option<TaskId>,
+    /// Serves only these; every task if there are none.
+    only: BTreeSet<TaskId>,
     pools: Pools,
     /// Tasks whose samples are drawn: if their pool is here, what a round can pay attesters at most.
     pooled: BTreeMap<TaskId, Option<u128>>,
     /// The pool that is looked for.
     search: Option<Search>,
     last: Option<Sent>,
+    /// Whether a call was due, be it that nobody knows what became of it.
+    was_due: bool,
 }
 
 /// The pool of a task is looked for among the files that there are.
@@ -101,8 +107,8 @@ impl Volunteer {
     /// Least blocks from one offer to another one.
     const CHANGE_WAIT: u32 = 10;
 
-    /// Serves every task that it can, or `only` one.
-    pub fn new(capacity: Capacity, only: Option<TaskId>, pools: Pools) -> Self {
+    /// Serves every task that it can, or `only` these if there are any.
+    pub fn new(capacity: Capacity, only: BTreeSet<TaskId>, pools: Pools) -> Self {
         Self {
             capacity,
             only,
@@ -110,6 +116,7 @@ impl Volunteer {
             pooled: BTreeMap::new(),
             search: None,
             last: None,
+            was_due: false,
         }
     }
 
@@ -127,7 +134,9 @@ impl Volunteer {
         self.look_for_pools(tasks).await;
         let offer = self.offer(tasks, serves, is_sound);
         let stands = offer.stands(found);
-        (!self.note(&offer, stands, block)).then(|| offer.call())
+        let is_due = !self.note(&offer, stands, block);
+        self.was_due |= is_due;
+        is_due.then(|| offer.call())
     }
 
     /// Notes that the call was made, with success or not.
@@ -150,9 +159,15 @@ impl Volunteer {
         });
     }
 
-    /// Whether anything was offered.
+    /// Whether anything was offered, or may have been.
     pub fn has_offered(&self) -> bool {
-        self.last.is_some()
+        self.was_due
+    }
+
+    /// Whether it was to take its offer back and fill the seats that it held, and has done so.
+    pub fn has_left(&self, found: Option<&OfferView>) -> bool {
+        let is_nothing = |found: &OfferView| (found.seats, found.seats_held) == (0, 0);
+        self.capacity.seats == 0 && found.is_none_or(is_nothing)
     }
 
     /// Offers no more seats.
@@ -161,18 +176,24 @@ impl Volunteer {
     }
 
     fn offer(&self, tasks: &[TaskView], serves: impl Fn(TaskId) -> bool, is_sound: bool) -> Offer {
-        let sealed = self.only.is_none() && is_sound;
+        let sealed = self.only.is_empty() && is_sound;
         let is_here = |task: &TaskId| matches!(self.pooled.get(task), Some(Some(_)));
-        let named = match self.only {
-            Some(task) => {
-                let view = tasks.iter().find(|view| view.id == task);
-                let is_served = view.is_none_or(|view| {
-                    let is_sealed = view.terms.hold_out.is_sealed();
-                    !view.state.is_over() && (is_sealed || is_here(&task))
-                });
-                Vec::from_iter(is_served.then_some(task))
+        let named = match self.only.is_empty() {
+            false => {
+                let is_served = |task: &TaskId| match tasks.iter().find(|view| view.id == *task) {
+                    Some(view) => {
+                        let is_sealed = view.terms.hold_out.is_sealed();
+                        !view.state.is_over() && (is_sealed || is_here(task))
+                    }
+                    // It could not be asked for just now.
+                    None => self.pooled.get(task).is_none_or(Option::is_some),
+                };
+                let mut served = self.only.iter().copied().collect::<Vec<_>>();
+                served.retain(|task| serves(*task) && is_served(task));
+                served.truncate(bounds::MAX_OFFERED_TASKS as usize);
+                served
             }
-            None => {
+            true => {
                 let pooled = self.pooled.iter();
                 let here = pooled.filter_map(|(task, worth)| Some((*task, (*worth)?)));
                 let mut best: Vec<_> = here.filter(|(task, _)| serves(*task)).collect();
@@ -238,7 +259,7 @@ impl Volunteer {
             return;
         }
         let wanted = tasks.iter().find_map(|task| {
-            let is_served = self.only.is_none_or(|only| only == task.id);
+            let is_served = self.only.is_empty() || self.only.contains(&task.id);
             let is_new = !self.pooled.contains_key(&task.id) && !task.state.is_over();
             let record_bytes = task.graph.inputs.saturating_add(1);
             let pool = Pool::of(&task.terms.hold_out, record_bytes)?;
@@ -258,7 +279,9 @@ impl Volunteer {
 /// What a round of the task can pay attesters at most, in thousandths of a planck.
 fn worth(task: &TaskView) -> u128 {
     let fee = u128::from(task.terms.attester_fee_permille);
-    task.terms.cap_per_round.saturating_mul(fee)
+    let of_gain = task.terms.cap_per_round.saturating_mul(fee);
+    let work = task.terms.work_pay(task.graph.cost()).unwrap_or_default();
+    of_gain.saturating_add(work.saturating_mul(1000))
 }
 
 impl Sent {
@@ -283,14 +306,29 @@ mod tests {
     const SALT: [u8; 32] = [3; 32];
     const RECORDS: [u8; 350] = [1; 350];
 
-    /// With the pool of [`drawn_task`] or not.
-    fn volunteer(only: Option<TaskId>, has_pool: bool) -> (tempfile::TempDir, Volunteer) {
+    #[test]
+    fn a_task_is_worth_what_it_pays_for_gain_and_for_work() {
+        let mut task = views::task();
+        assert_eq!(worth(&task), task.terms.cap_per_round * 100);
+        let evaluations = task.terms.evaluations(task.graph.cost());
+        task.terms.work_fee = 3 << 30;
+        let work = u128::from(evaluations) * 3;
+        let of_gain = task.terms.cap_per_round * 100;
+        assert_eq!(worth(&task), of_gain + work * 1000);
+    }
+
+    /// For `only` these tasks, or all, with the pool of [`drawn_task`] or not.
+    fn volunteer(
+        only: impl IntoIterator<Item = TaskId>,
+        has_pool: bool,
+    ) -> (tempfile::TempDir, Volunteer) {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pool");
         std::fs::write(&file, RECORDS).unwrap();
         let kept = Folder::open(folder.path().join("kept")).unwrap();
         let offered = has_pool.then_some(file).into_iter().collect();
         let pools = Pools::new(kept, offered);
+        let only = only.into_iter().collect();
         (folder, Volunteer::new(Capacity::default(), only, pools))
     }
 
@@ -360,6 +398,51 @@ mod tests {
             let call = Call::offer(seats, all.products, false, &[tasks[1].id]);
             assert_eq!(due, (seats > 0).then_some(call));
         }
+    }
+
+    #[tokio::test]
+    async fn of_several_tasks_that_are_named_those_are_offered_that_can_be_served() {
+        let all = Capacity::default();
+        let tasks = [views::task(), drawn_task()];
+        let [sealed, drawn] = [tasks[0].id, tasks[1].id];
+        let named = [sealed, drawn, TaskId(77)];
+        for has_pool in [false, true] {
+            let (_folder, mut volunteer) = volunteer(named, has_pool);
+            let serves = |task: TaskId| task != TaskId(77);
+            let due = loop {
+                let due = volunteer.due(1, None, &tasks, serves, true).await;
+                if volunteer.search.is_none() {
+                    break due;
+                }
+                tokio::task::yield_now().await;
+            };
+            let mut served = vec![sealed];
+            served.extend(has_pool.then_some(drawn));
+            let call = Call::offer(all.seats, all.products, false, &served);
+            assert_eq!(due, Some(call));
+        }
+    }
+
+    #[tokio::test]
+    async fn who_offers_no_seats_takes_its_offer_back_and_is_done_once_it_holds_none() {
+        let (_folder, mut volunteer) = volunteer(None, false);
+        volunteer.capacity.seats = 0;
+        let stands = found(3, true, &[]);
+        let taken_back = OfferView {
+            seats: 0,
+            seats_held: 1,
+            ..stands.clone()
+        };
+        let all = Capacity::default().products;
+        let due = volunteer.due(1, Some(&stands), &[], |_| true, true).await;
+        assert_eq!(due, Some(Call::offer(0, all, true, &[])));
+        assert!(!volunteer.has_left(Some(&stands)));
+        let due = volunteer.due(1, Some(&taken_back), &[], |_| true, true);
+        assert_eq!(due.await, None);
+        assert!(!volunteer.has_left(Some(&taken_back)));
+        assert!(volunteer.has_left(None));
+        volunteer.capacity.seats = 1;
+        assert!(!volunteer.has_left(None), "it is to go on");
     }
 
     #[tokio::test]

@@ -1,15 +1,22 @@
 //! The daemon of `gotong watch`.
 
 use super::{
-    inputs_digest, replica::ReplicaWorker, round_span, tasks::Tasks, Daemon, DisputeAgent, Replica,
-    RunError, ScorerOptions, Suspects, WorkerDirs,
+    inputs_digest,
+    replica::ReplicaWorker,
+    round_span,
+    tasks::Tasks,
+    under_way::{holding, Ended, UnderWay, Work},
+    Daemon, DisputeAgent, Replica, RunError, ScorerOptions, Suspects, WorkerDirs,
 };
 use crate::chain::{Client, Keypair, Moment};
 use gotong_protocol::{view::TaskView, Phase, TaskId};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::Future,
     ops::ControlFlow,
+    sync::Arc,
 };
+use tokio::sync::Mutex;
 use tracing::Instrument;
 
 /// The daemon of somebody without a role: computes every round, and disputes each table that
@@ -19,8 +26,12 @@ pub struct Watch {
     dirs: WorkerDirs,
     scoring: ScorerOptions,
     tasks: Tasks,
-    watched: BTreeMap<TaskId, Watched>,
+    watched: BTreeMap<TaskId, Arc<Mutex<Watched>>>,
+    under_way: UnderWay<Looked>,
 }
+
+/// What came of a look at a task.
+type Looked = (TaskId, Result<(), RunError>);
 
 struct Watched {
     worker: ReplicaWorker,
@@ -41,37 +52,35 @@ impl Watch {
             scoring,
             tasks: Tasks::new(only),
             watched: BTreeMap::new(),
+            under_way: UnderWay::default(),
         }
     }
 
-    async fn look_at(
+    /// The look that begins now at a task, unless the one before is under way.
+    fn look_at(
         &mut self,
         client: &Client,
         now: &Moment,
-        view: &TaskView,
-    ) -> Result<(), RunError> {
-        let watched = match self.watched.remove(&view.id) {
-            Some(watched) => watched,
-            None => self.open(view)?,
+        view: TaskView,
+    ) -> Result<Option<Work<Looked>>, RunError> {
+        let id = view.id;
+        let span = round_span(id, view.round, &self.signer.public_key().0);
+        let watched = match self.watched.get(&id) {
+            Some(watched) => watched.clone(),
+            None => {
+                let opened = Arc::new(Mutex::new(span.in_scope(|| self.open(&view))?));
+                self.watched.insert(id, opened.clone());
+                opened
+            }
         };
-        let Watched { worker, agent } = self.watched.entry(view.id).or_insert(watched);
-        let Some(round) = now.round(view.id, view.round).await? else {
-            return Ok(());
-        };
-        // The challenge window is short: the computation is ready when it opens.
-        let is_attested = matches!(
-            round.phase,
-            Phase::AttestCommit | Phase::AttestReveal | Phase::Challenge
-        );
-        let submissions = now.submissions(view.id, view.round).await?;
-        let wanted = (is_attested && round.has_samples())
-            .then(|| (&round, inputs_digest(&round, &submissions)));
-        if let Some(replica) = worker.ready(client, now, view, wanted).await? {
-            agent
-                .attend(client, now, replica, &round, Suspects::Everybody)
-                .await?;
-        }
-        Ok(())
+        let (client, now) = (client.clone(), now.clone());
+        Ok(holding(&watched, |mut watched| {
+            let look = async move {
+                let looked = watched.look(&client, &now, &view).await;
+                Ended::with((id, looked))
+            };
+            look.instrument(span)
+        }))
     }
 
     fn open(&self, view: &TaskView) -> Result<Watched, RunError> {
@@ -84,24 +93,69 @@ impl Watch {
     }
 }
 
+impl Watched {
+    async fn look(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        view: &TaskView,
+    ) -> Result<(), RunError> {
+        let Some(round) = now.round(view.id, view.round).await? else {
+            return Ok(());
+        };
+        // The challenge window is short: the computation is ready when it opens.
+        let is_attested = matches!(
+            round.phase,
+            Phase::AttestCommit | Phase::AttestReveal | Phase::Challenge
+        );
+        let submissions = now.submissions(view.id, view.round).await?;
+        let wanted = (is_attested && round.has_samples())
+            .then(|| (&round, inputs_digest(&round, &submissions)));
+        if let Some(replica) = self.worker.ready(client, now, view, wanted).await? {
+            self.agent
+                .attend(client, now, replica, &round, Suspects::Everybody)
+                .await?;
+        }
+        Ok(())
+    }
+}
+
 impl Daemon for Watch {
     async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
-        let views = self.tasks.live(now, &BTreeSet::new()).await?;
-        self.watched.retain(|task, _| self.tasks.is_listed(*task));
-        for view in &views {
-            if view.state.is_over() {
-                self.watched.remove(&view.id);
-                continue;
-            }
-            let span = round_span(view.id, view.round, &self.signer.public_key().0);
-            let looked = self.look_at(client, now, view).instrument(span).await;
-            if self.tasks.survive(view.id, looked)? {
-                self.watched.remove(&view.id);
+        for (task, looked) in self.under_way.came() {
+            if self.tasks.survive(task, looked)? {
+                self.watched.remove(&task);
             }
         }
-        Ok(match self.tasks.is_done(&views) {
+        self.tasks.ask(client.url());
+        let live = self.tasks.live(now, &BTreeSet::new());
+        let views = self.under_way.beside(live).await?;
+        self.watched.retain(|task, _| self.tasks.is_listed(*task));
+        let is_done = self.tasks.is_done(&views);
+        for view in views {
+            let id = view.id;
+            if view.state.is_over() {
+                self.watched.remove(&id);
+                continue;
+            }
+            match self.look_at(client, now, view) {
+                Ok(look) => self.under_way.begin(look),
+                Err(error) => {
+                    self.tasks.survive(id, Err(error))?;
+                }
+            }
+        }
+        Ok(match is_done {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
         })
+    }
+
+    async fn beside<T>(&mut self, wait: impl Future<Output = T>) -> T {
+        self.under_way.beside(wait).await
+    }
+
+    fn disconnected(&mut self) {
+        self.under_way.clear();
     }
 }

@@ -206,11 +206,7 @@ impl<T: Config> Attestation<T> {
         round: &Round<T::AccountId>,
     ) -> CandidateList<T> {
         let mut candidates = Offers::<T>::candidates(id, task, task.load(round.reveals));
-        candidates.retain(|(who, _)| {
-            *who != task.sponsor
-                && round.seats.iter().all(|seat| seat.account != *who)
-                && !Submissions::<T>::exists(id, task.round, who)
-        });
+        candidates.retain(|(who, _)| Self::may_sit(id, task, round, who));
         // After a conviction a single seat may come to settle the round.
         let enough = if round.convicted() {
             1
@@ -222,6 +218,33 @@ impl<T: Config> Attestation<T> {
             candidates = CandidateList::<T>::default();
         }
         candidates
+    }
+
+    /// Whether enough for the quorum could be drawn for a round in Commit, should all who committed reveal. Nothing is kept for
+    /// it: other rounds may take the seats until it draws its own.
+    pub(crate) fn has_room(
+        id: TaskId,
+        task: &Task<T::AccountId>,
+        round: &Round<T::AccountId>,
+    ) -> bool {
+        let quorum = usize::from(task.terms.quorum);
+        let with_room = Offers::<T>::candidates(id, task, task.load(round.commits));
+        let may_sit = with_room
+            .iter()
+            .filter(|(who, _)| Self::may_sit(id, task, round, who));
+        may_sit.take(quorum).count() >= quorum
+    }
+
+    /// Whether `who` is none of those who have a part in the round already.
+    fn may_sit(
+        id: TaskId,
+        task: &Task<T::AccountId>,
+        round: &Round<T::AccountId>,
+        who: &T::AccountId,
+    ) -> bool {
+        *who != task.sponsor
+            && round.seats.iter().all(|seat| seat.account != *who)
+            && !Submissions::<T>::exists(id, task.round, who)
     }
 
     /// Begins a draw among these.

@@ -179,6 +179,8 @@ mod errors {
         RecipeLengthMismatch,
         /// The recipe has another hash than the terms say.
         RecipeHashMismatch,
+        /// A round would pay attesters more for their work than its cap.
+        TermsWorkFeeTooHigh,
     }
 
     impl<T> From<TermsError> for Error<T> {

@@ -110,6 +110,11 @@ mod events {
             /// What the sponsor got back, in planck.
             returned: Balance,
         },
+        /// Nobody revealed a delta of a task for [`Config::IdleBlocks`], or topped it up while it was paused: it is closed.
+        TaskExpired {
+            /// The task.
+            task: TaskId,
+        },
         /// A task waits for a top-up.
         TaskPaused {
             /// The task.
@@ -142,6 +147,14 @@ mod events {
             phase: Phase,
             /// When it is over at the latest, on [`Config::Clock`].
             ends_at: u32,
+        },
+        /// Contributors committed, but fewer attesters than the quorum have room for the round: it takes commits for another
+        /// window. Nothing is revealed before there are enough.
+        AttestersAwaited {
+            /// The task.
+            task: TaskId,
+            /// The round of that task.
+            round: RoundId,
         },
         /// A contributor committed, as number `index`.
         Committed {

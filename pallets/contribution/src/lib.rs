@@ -20,7 +20,8 @@
 //! ```
 //!
 //! A phase ends when its window is over, or in the block after the call with which nobody who may act is left; Challenge
-//! lasts its whole window, and on until its disputes are decided. The clock is [`gotong_protocol::next_phase`].
+//! lasts its whole window, and on until its disputes are decided. Commit goes on as long as too few attesters have room. The
+//! clock is [`gotong_protocol::next_phase`]. A task in which nobody reveals anything for [`Config::IdleBlocks`] is closed.
 //!
 //! ## Design goals
 //!
@@ -130,7 +131,7 @@ pub mod pallet {
     /// Answers to the audits of one seat.
     pub type AuditAnswers = BoundedVec<AuditAnswer, ConstU32<{ bounds::AUDITS }>>;
 
-    const STORAGE_VERSION: StorageVersion = StorageVersion::new(7);
+    const STORAGE_VERSION: StorageVersion = StorageVersion::new(8);
 
     #[pallet::pallet]
     #[pallet::storage_version(STORAGE_VERSION)]
@@ -172,7 +173,7 @@ pub mod pallet {
         #[pallet::constant]
         type UnbondingBlocks: Get<u32>;
 
-        /// What a sponsor has on hold for a task: with shards, the cap of a round if that is more, which it
+        /// What a sponsor has on hold for a task: with shards, the most that a round takes if that is more, which it
         /// loses for one that it does not publish.
         #[pallet::constant]
         type TaskBond: Get<Balance>;
@@ -225,6 +226,10 @@ pub mod pallet {
         /// Time from the end of a round until what nobody claimed of it can go back to the pool.
         #[pallet::constant]
         type ClaimBlocks: Get<u32>;
+
+        /// Time after which a task is closed in which nobody reveals a delta; or nobody tops up, if it is paused.
+        #[pallet::constant]
+        type IdleBlocks: Get<u32>;
     }
 
     /// What the pallet holds money for.
@@ -243,7 +248,8 @@ pub mod pallet {
     #[pallet::hooks]
     impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
         fn on_initialize(_now: BlockNumberFor<T>) -> Weight {
-            RoundsOf::<T>::advance_due()
+            let advanced = RoundsOf::<T>::advance_due();
+            advanced.saturating_add(TasksOf::<T>::close_idle_in_turn())
         }
 
         fn integrity_test() {
@@ -306,7 +312,7 @@ pub mod pallet {
         /// Opens a task and starts its first round.
         ///
         /// Signed by the sponsor, on whose account `pool` goes on hold, and as its bond [`Config::TaskBond`] or, with
-        /// shards to publish, the cap of a round if that is more. `graph` is the SCALE
+        /// shards to publish, the most that a round takes if that is more. `graph` is the SCALE
         /// encoding of a [`gotong_protocol::Graph`], `weights` its first master weights (two bytes
         /// each, little endian, within +-32512); the chain keeps their Merkle root. `recipe` has the length and the hash
         /// that the terms say; the chain keeps no more of it. Emits [`Event::TaskOpened`] and [`Event::RoundStarted`].

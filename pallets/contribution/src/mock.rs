@@ -79,6 +79,7 @@ parameter_types! {
     pub Clock: u32 = System::block_number() - FullBlocks::get();
     pub static UnbondingBlocks: u32 = 500;
     pub static DrawBlocks: u32 = 1;
+    pub static IdleBlocks: u32 = 1_000;
     /// Time for a block's work, in picoseconds.
     pub static BlockTime: u64 = WEIGHT_REF_TIME_PER_SECOND;
     pub BlockWeights: limits::BlockWeights =
@@ -118,6 +119,7 @@ impl pallet_contribution::Config for Test {
     type MaxWindowBlocks = MaxWindowBlocks;
     type DrawBlocks = DrawBlocks;
     type ClaimBlocks = ClaimBlocks;
+    type IdleBlocks = IdleBlocks;
 }
 
 /// What every account of a test starts with.

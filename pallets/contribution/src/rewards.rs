@@ -77,9 +77,10 @@ impl<T: Config> Rewards<T> {
             unexpected::<T>(UnexpectedKind::PriceFailed(id));
             Price::default()
         });
-        let fees = Self::pay_fees(id, task, round, price.fees);
+        let fees = price.fees.saturating_add(task.work_pay());
+        let fees = Self::pay_fees(id, task, round, fees);
         let purse = &mut task.purse;
-        // Exact: a round starts only if the pool covers its cap.
+        // Exact: a round starts only if the pool covers its cap and its work.
         purse.pool = purse.pool.saturating_sub(price.pot).saturating_sub(fees);
         purse.reserved = purse.reserved.saturating_add(price.pot);
         purse.fees = purse.fees.saturating_add(fees);
@@ -283,7 +284,7 @@ impl<T: Config> Rewards<T> {
         Tasks::<T>::take_back(id, task, amount)
     }
 
-    /// What a claim is worth.
+    /// What a claim is worth, besides the work.
     fn price(task: &Task<T::AccountId>, reveals: u32, claim: &ShareClaim) -> Option<Price> {
         let terms = &task.terms;
         let Some(merged) = claim.merged else {
@@ -294,7 +295,8 @@ impl<T: Config> Rewards<T> {
         let credits = terms.contributor_pay(merged.most_credits)?;
         // A planck for each contributor, as each one's pay is rounded by itself.
         let rounding = Balance::from(reveals);
-        let cap = terms.cap_per_round.min(task.purse.pool);
+        let pool = task.purse.pool.saturating_sub(task.work_pay());
+        let cap = terms.cap_per_round.min(pool);
         let rate_q32 = pay::rate_q32(fees.checked_add(credits)?, cap.checked_sub(rounding)?);
         let most_credits = pay::at_rate(merged.most_credits.into(), rate_q32);
         let most_credits = u64::try_from(most_credits).ok()?;
@@ -306,19 +308,20 @@ impl<T: Config> Rewards<T> {
         })
     }
 
-    /// Splits `fees` over the attesters who stand, to the last planck; gives back what was paid.
-    /// What cannot be paid stays in the pool.
+    /// Splits `fees` over the attesters who stand, by their stakes when they were drawn and to the last planck: so stake on many
+    /// accounts is paid as much as on one. Gives back what was paid. What cannot be paid stays in the pool.
     fn pay_fees(
         id: TaskId,
         task: &Task<T::AccountId>,
         round: &mut Round<T::AccountId>,
         fees: Balance,
     ) -> Balance {
-        let count = round.seats.iter().filter(|seat| seat.stands()).count() as u128;
-        let mut paid = 0u128;
-        let seats = round.seats.iter_mut().filter(|seat| seat.stands());
-        for (seat, place) in seats.zip(0u128..) {
-            let amount = pay::slice(fees, count, place, 1).unwrap_or_default();
+        let standing = round.seats.iter().filter(|seat| seat.stands());
+        let stakes = standing.fold(0u128, |sum, seat| sum.saturating_add(seat.stake));
+        let (mut paid, mut before) = (0u128, 0u128);
+        for seat in round.seats.iter_mut().filter(|seat| seat.stands()) {
+            let amount = pay::slice(fees, stakes, before, seat.stake).unwrap_or_default();
+            before = before.saturating_add(seat.stake);
             if amount == 0 {
                 continue;
             }

@@ -76,6 +76,10 @@ pub(crate) fn assert_constants<T: Config>() {
         "stake could leave before the round that it answers for is over"
     );
     assert!(T::DrawBlocks::get() >= 1, "nothing would ever be drawn");
+    assert!(
+        T::IdleBlocks::get() > longest,
+        "a task would be closed before anybody could commit"
+    );
     assert!(T::WeightUnit::get() > 0, "weights are counted in units");
     assert!(
         T::MinAttesterStake::get() > 0 && T::MinContributorStake::get() > 0,
@@ -296,10 +300,10 @@ impl<T: Config> Rounds<T> {
 
     /// What it costs at most to advance the round under way of a task.
     fn cost(id: TaskId) -> Weight {
-        let round = Tasks::<T>::get(id)
+        let found = Tasks::<T>::get(id)
             .ok()
-            .and_then(|task| Self::get(id, task.round));
-        let Some(round) = round else {
+            .and_then(|task| Self::get(id, task.round).map(|round| (task, round)));
+        let Some((task, round)) = found else {
             return T::WeightInfo::end_phase();
         };
         match round.phase {
@@ -313,7 +317,11 @@ impl<T: Config> Rounds<T> {
             }
             // If there is nobody to draw, a settlement may follow.
             Phase::Challenge => T::WeightInfo::redraw().saturating_add(T::WeightInfo::settle()),
-            Phase::Commit | Phase::Ended => T::WeightInfo::end_phase(),
+            Phase::Commit if Tasks::<T>::is_given_up(&task) => {
+                T::WeightInfo::end_commit(round.commits)
+            }
+            Phase::Commit => T::WeightInfo::end_commit(0),
+            Phase::Ended => T::WeightInfo::end_phase(),
         }
     }
 
@@ -329,10 +337,12 @@ impl<T: Config> Rounds<T> {
         Self::draw(id, &task, &mut round, now);
         // Ends, for phases only go forward, a Commit that rolls on starts a new window, and seats
         // are drawn anew so many times. Runs more than once only when no attester is left to act.
-        while let Some(transition) =
-            next_phase(round.phase, now, round.ends_at, &Self::facts(&task, &round))
-        {
+        while let Some(transition) = Self::next(id, &task, &round, now) {
             Self::step(id, &mut task, &mut round, transition, now);
+            if transition == Transition::RollOn {
+                // Offers are looked at once a block.
+                break;
+            }
         }
         Self::put(id, task.round, &round);
         match round.outcome {
@@ -341,10 +351,42 @@ impl<T: Config> Rounds<T> {
                 Tasks::<T>::put(id, &task);
             }
             None if round.draw.is_some() => Self::look_again(id, now),
+            None if Self::waits_for_attesters(&task, &round, now) => {
+                let soon = now.saturating_add(T::MinWindowBlocks::get());
+                Self::look_again(id, soon.min(round.ends_at));
+            }
             None if now < round.ends_at => Self::look_again(id, round.ends_at),
             // The challenge waits for its disputes; the last one that is closed wakes it.
             None => Self::look_again(id, u32::MAX),
         }
+    }
+
+    /// What happens to a round now. Whether there are attesters is asked only where it would go on to Reveal, for it takes a
+    /// look at all offers.
+    fn next(
+        id: TaskId,
+        task: &Task<T::AccountId>,
+        round: &Round<T::AccountId>,
+        now: u32,
+    ) -> Option<Transition> {
+        let mut facts = Self::facts(task, round);
+        let next = next_phase(round.phase, now, round.ends_at, &facts);
+        if next != Some(Transition::Enter(Phase::Reveal)) {
+            return next;
+        }
+        facts.has_attesters = Attestation::<T>::has_room(id, task, round);
+        next_phase(round.phase, now, round.ends_at, &facts)
+    }
+
+    /// Whether all who may have committed, but the hook found too few attesters to go on.
+    fn waits_for_attesters(
+        task: &Task<T::AccountId>,
+        round: &Round<T::AccountId>,
+        now: u32,
+    ) -> bool {
+        let facts = Self::facts(task, round);
+        let next = next_phase(round.phase, now, round.ends_at, &facts);
+        next == Some(Transition::Enter(Phase::Reveal))
     }
 
     /// Mixes this block into what is being drawn, if something is. After enough blocks chance decides: the seed of what is
@@ -387,6 +429,9 @@ impl<T: Config> Rounds<T> {
         now: u32,
     ) {
         match round.phase {
+            Phase::Commit if matches!(transition, Transition::End(_)) => {
+                Submissions::<T>::give_up(id, task.round);
+            }
             Phase::Reveal => {
                 let records = Submissions::<T>::end_reveal(id, task.round, &round.weights);
                 let root = || entrants_tree(&records).root().hash;
@@ -419,7 +464,13 @@ impl<T: Config> Rounds<T> {
                 }
             }
             Transition::RollOn => {
-                round.departures = Contributors::<T>::get().departures;
+                match round.commits {
+                    0 => round.departures = Contributors::<T>::get().departures,
+                    _ => Pallet::<T>::deposit_event(Event::AttestersAwaited {
+                        task: id,
+                        round: task.round,
+                    }),
+                }
                 Self::enter(id, task, round, Phase::Commit, now);
             }
             Transition::End(outcome) => {
@@ -427,6 +478,9 @@ impl<T: Config> Rounds<T> {
                 round.phase_started_at = block::<T>();
                 round.ends_at = block::<T>();
                 round.outcome = Some(outcome);
+                if round.reveals > 0 {
+                    task.idle_since = now;
+                }
                 Attestation::<T>::end_round(task, round);
                 // All of them at once: there is no more than one a seat.
                 let _ = Tables::<T>::clear_prefix((id, task.round), bounds::MAX_SEATS, None);
@@ -480,6 +534,9 @@ impl<T: Config> Rounds<T> {
                 Phase::Commit => Self::may_commit(task, round),
                 _ => 0,
             },
+            // Not asked here: see `next`.
+            has_attesters: true,
+            given_up: Tasks::<T>::is_given_up(task),
             reveals: round.reveals,
             shard: match (task.terms.hold_out, &round.shard) {
                 (HoldOutTerms::Drawn { .. }, _) => ShardState::NotNeeded,

@@ -1,13 +1,13 @@
 //! Contributors' parts in a round: commit, then reveal.
 
 use crate::{
-    asset::Asset,
+    asset::{unexpected, Asset},
     ledgers::Ledgers,
     rounds::{block, Rounds},
     stakes::Stakes,
     tasks::Tasks,
     Balance, Config, DeltaAuthors, Error, Event, HoldReason, Pallet, SlashReason,
-    Submissions as SubmissionMap,
+    Submissions as SubmissionMap, UnexpectedKind,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
@@ -201,6 +201,21 @@ impl<T: Config> Submissions<T> {
             bytes,
         });
         Ok(())
+    }
+
+    /// Gives the deposits of a round back that is given up before anything is revealed. What cannot be given back stays on
+    /// hold, and in the books.
+    pub(crate) fn give_up(id: TaskId, round: RoundId) {
+        let all: Vec<_> = SubmissionMap::<T>::iter_prefix((id, round)).collect();
+        for (who, mut submission) in all {
+            let reason = HoldReason::CommitDeposit;
+            if Asset::<T>::release(reason, &who, submission.deposit).is_err() {
+                unexpected::<T>(UnexpectedKind::ReleaseFailed(reason));
+                continue;
+            }
+            submission.deposit = 0;
+            Self::put(id, round, &who, &submission);
+        }
     }
 
     /// Burns the deposits of all who did not reveal; gives back the records of all who did as they enter the round, in

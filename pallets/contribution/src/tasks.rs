@@ -2,13 +2,13 @@
 
 use crate::{
     asset::{unexpected, Asset},
-    rounds::{block, Rounds},
+    rounds::{block, now, Rounds},
     Balance, Config, Error, Event, GraphBytes, Graphs, HoldReason, NextTask, Pallet, SlashReason,
-    Tasks as TaskMap, UnexpectedKind,
+    Tasks as TaskMap, UnexpectedKind, WeightInfo,
 };
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
-use frame_support::{ensure, traits::Get};
+use frame_support::{ensure, traits::Get, weights::Weight};
 use gotong_protocol::{
     bounds, Graph, Hash, HoldOutTerms, Outcome, RoundId, TaskId, TaskState, TaskTerms,
 };
@@ -37,6 +37,9 @@ pub struct Task<AccountId> {
     pub master_root: Hash,
     /// Block in which it was opened.
     pub opened_at: u32,
+    /// Time since which nobody revealed a delta: at which the last round with one ended, or it was opened, went on, or was topped
+    /// up while it was paused.
+    pub idle_since: u32,
     /// The round under way, or the last one.
     pub round: RoundId,
     /// Shards published so far: the index of the next. 0 if samples are drawn from a pool.
@@ -49,6 +52,16 @@ impl<AccountId> Task<AccountId> {
     /// What scoring a round of so many deltas asks of an attester in a block: [`TaskTerms::load`].
     pub(crate) fn load(&self, deltas: u32) -> u64 {
         self.terms.load(self.cost, self.parameters, deltas)
+    }
+
+    /// What attesters share for their work in each round that settles. It fits, or the task would not be open.
+    pub(crate) fn work_pay(&self) -> Balance {
+        self.terms.work_pay(self.cost).unwrap_or_default()
+    }
+
+    /// The most that a round takes from the pool.
+    pub(crate) fn most_per_round(&self) -> Balance {
+        self.terms.cap_per_round.saturating_add(self.work_pay())
     }
 
     /// Whether there are samples for `round`, the next one.
@@ -124,7 +137,10 @@ impl<T: Config> Tasks<T> {
             terms.can_have_such_deltas(parameters),
             Error::<T>::TermsDeltaInvalid
         );
-        ensure!(pool >= terms.cap_per_round, Error::<T>::PoolTooSmall);
+        let most = terms
+            .most_per_round(graph.cost())
+            .ok_or(Error::<T>::TermsWorkFeeTooHigh)?;
+        ensure!(pool >= most, Error::<T>::PoolTooSmall);
         ensure!(
             weights.len() as u64 == u64::from(parameters).saturating_mul(2),
             Error::<T>::WeightsMismatch
@@ -137,7 +153,7 @@ impl<T: Config> Tasks<T> {
         NextTask::<T>::put(id.next().ok_or(Error::<T>::TooManyTasks)?);
         let bond = match terms.hold_out {
             // Not publishing a shard must not be cheaper than paying for a good round.
-            HoldOutTerms::Sealed { .. } => T::TaskBond::get().max(terms.cap_per_round),
+            HoldOutTerms::Sealed { .. } => T::TaskBond::get().max(most),
             // It only has a price to take one of the few places for live tasks.
             HoldOutTerms::Drawn { .. } => T::TaskBond::get(),
         };
@@ -155,6 +171,7 @@ impl<T: Config> Tasks<T> {
             record_bytes,
             master_root,
             opened_at: block::<T>(),
+            idle_since: now::<T>(),
             round: RoundId(0),
             next_shard: 0,
             purse: Purse {
@@ -188,6 +205,9 @@ impl<T: Config> Tasks<T> {
         purse.pool = add(purse.pool)?;
         Asset::<T>::hold(HoldReason::Pool, &who, amount)?;
         Pallet::<T>::deposit_event(Event::TaskToppedUp { task: id, amount });
+        if task.state == TaskState::Paused {
+            task.idle_since = now::<T>();
+        }
         if Self::can_resume(&task) {
             Self::resume(id, &mut task)?;
         }
@@ -222,12 +242,13 @@ impl<T: Config> Tasks<T> {
     }
 
     fn can_resume(task: &Task<T::AccountId>) -> bool {
-        task.state == TaskState::Paused && task.purse.pool >= task.terms.cap_per_round
+        task.state == TaskState::Paused && task.purse.pool >= task.most_per_round()
     }
 
     fn resume(id: TaskId, task: &mut Task<T::AccountId>) -> Result<(), Error<T>> {
         Rounds::<T>::enlist(id)?;
         task.state = TaskState::Running;
+        task.idle_since = now::<T>();
         Self::next_round(id, task);
         Ok(())
     }
@@ -257,6 +278,8 @@ impl<T: Config> Tasks<T> {
         }
         if task.state == TaskState::Closing {
             Self::finish_close(id, task);
+        } else if Self::is_idle(task) {
+            Self::expire(id, task);
         } else if outcome == Outcome::ShardMissed {
             Self::rest(id, task, TaskState::Stopped);
         } else {
@@ -267,7 +290,7 @@ impl<T: Config> Tasks<T> {
     fn next_round(id: TaskId, task: &mut Task<T::AccountId>) {
         match task.round.next() {
             Some(round) if task.can_score(round) => {
-                if task.purse.pool < task.terms.cap_per_round {
+                if task.purse.pool < task.most_per_round() {
                     return Self::rest(id, task, TaskState::Paused);
                 }
                 task.round = round;
@@ -285,6 +308,42 @@ impl<T: Config> Tasks<T> {
             TaskState::Stopped => Event::TaskStopped { task: id },
             _ => Event::TaskExhausted { task: id },
         });
+    }
+
+    /// Whether nothing is waited for any more: the sponsor closes the task, or it was idle for too long.
+    pub(crate) fn is_given_up(task: &Task<T::AccountId>) -> bool {
+        task.state == TaskState::Closing || Self::is_idle(task)
+    }
+
+    /// Time from which the task is closed if nothing happens in it.
+    pub(crate) fn idle_until(task: &Task<T::AccountId>) -> u32 {
+        task.idle_since.saturating_add(T::IdleBlocks::get())
+    }
+
+    fn is_idle(task: &Task<T::AccountId>) -> bool {
+        now::<T>() >= Self::idle_until(task)
+    }
+
+    /// Closes a paused task that nobody topped up for too long, if it is its turn: a block looks at one task, by its number. Gives
+    /// back what that costs beyond the look. (Tasks with a round under way are closed by their rounds.)
+    pub(crate) fn close_idle_in_turn() -> Weight {
+        let Some(id) = block::<T>().checked_rem(NextTask::<T>::get().0).map(TaskId) else {
+            return Weight::zero();
+        };
+        match TaskMap::<T>::get(id) {
+            Some(mut task) if task.state == TaskState::Paused && Self::is_idle(&task) => {
+                Self::expire(id, &mut task);
+                Self::put(id, &task);
+                T::WeightInfo::close_task()
+            }
+            _ => Weight::zero(),
+        }
+    }
+
+    /// Closes a task as if its sponsor did.
+    fn expire(id: TaskId, task: &mut Task<T::AccountId>) {
+        Pallet::<T>::deposit_event(Event::TaskExpired { task: id });
+        Self::finish_close(id, task);
     }
 
     /// Gives pool and bond back. What cannot be given back stays on hold, and in the books.

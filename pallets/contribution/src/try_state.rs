@@ -38,6 +38,7 @@ impl<T: Config> Pallet<T> {
         for (id, task) in Tasks::<T>::iter() {
             Self::purse_adds_up(id, &task)?;
             Self::rounds_fit_their_task(id, &task)?;
+            Self::idle_tasks_do_not_go_on(id, &task)?;
             Self::candidates_are_kept_while_seats_are_drawn(id)?;
             for (round_id, round) in Rounds::<T>::iter_prefix(id) {
                 Self::counts_mirror_submissions(id, round_id, &round)?;
@@ -172,7 +173,7 @@ impl<T: Config> Pallet<T> {
             "8: a task's payments are not those of its rounds"
         );
         ensure!(
-            !task.state.is_live() || purse.pool >= task.terms.cap_per_round,
+            !task.state.is_live() || purse.pool >= task.most_per_round(),
             "9: a round is under way that the pool does not cover"
         );
         Ok(())
@@ -217,12 +218,26 @@ impl<T: Config> Pallet<T> {
             "13: a closed task holds its sponsor's money"
         );
         let least_bond = match task.terms.hold_out.is_sealed() {
-            true => task.terms.cap_per_round,
+            true => task.most_per_round(),
             false => 1,
         };
         ensure!(
             !task.state.is_live() || task.purse.bond >= least_bond,
             "13: the bond is not what the terms ask for"
+        );
+        Ok(())
+    }
+
+    /// 36. No Commit window began when its task had been idle for too long, for then it was closed.
+    fn idle_tasks_do_not_go_on(id: TaskId, task: &Task<T::AccountId>) -> Check {
+        let until = task.idle_since.saturating_add(T::IdleBlocks::get());
+        let round = Rounds::<T>::get(id, task.round);
+        ensure!(
+            task.idle_since <= now::<T>()
+                && round.is_none_or(|round| {
+                    round.phase != Phase::Commit || round.phase_started_at < until
+                }),
+            "36: a task goes on that was idle for too long"
         );
         Ok(())
     }
@@ -489,7 +504,7 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 19. Only settled rounds have a settlement, within the cap.
+    /// 19. Only settled rounds have a settlement, within the cap and the fee for work.
     /// 20. What contributors claimed of a round is what it paid them, and no more than its pot. When all have
     ///     claimed, their credits add up to its gain if nobody forfeited, and nothing is set aside any more.
     /// 21. The fees of a round are what its seats were paid; only seats that stand were.
@@ -505,7 +520,7 @@ impl<T: Config> Pallet<T> {
         let settled = round.outcome == Some(Outcome::Settled);
         ensure!(
             settled == round.settlement.is_some()
-                && sum([pot, fees]).is_some_and(|owed| owed <= task.terms.cap_per_round),
+                && sum([pot, fees]).is_some_and(|owed| owed <= task.most_per_round()),
             "19: a settlement is missing, unfounded or over the cap"
         );
         if let Some(settlement) = &round.settlement {

@@ -3,7 +3,7 @@
 //! Runs outside blocks, so it may walk whole maps.
 
 use crate::{
-    attestation::Seat,
+    attestation::{Attestation, Seat},
     offers::{Listed, Offers},
     rewards::Settlement,
     rounds::{block_at, now, Round, Rounds},
@@ -65,6 +65,7 @@ pub(crate) fn offer<T: Config>(who: &T::AccountId) -> Option<OfferView> {
 pub(crate) fn task<T: Config>(id: TaskId) -> Option<TaskView<T::AccountId, Balance, u32>> {
     let task = Tasks::<T>::get(id).ok()?;
     let graph = Graph::from_bytes(&Graphs::<T>::get(id)?).ok()?;
+    let expires_at = block_at::<T>(Tasks::<T>::idle_until(&task));
     Some(TaskView {
         id,
         sponsor: task.sponsor,
@@ -80,6 +81,7 @@ pub(crate) fn task<T: Config>(id: TaskId) -> Option<TaskView<T::AccountId, Balan
         reserved: task.purse.reserved,
         paid: task.purse.claimed.saturating_add(task.purse.fees),
         parameters: task.parameters,
+        expires_at: (!task.state.is_over()).then_some(expires_at),
     })
 }
 
@@ -88,6 +90,10 @@ pub(crate) fn round<T: Config>(
     round_id: RoundId,
 ) -> Option<RoundView<T::AccountId, Balance, u32>> {
     let round = Rounds::<T>::get(id, round_id)?;
+    let task = Tasks::<T>::get(id).ok()?;
+    let awaits_attesters = round.phase == Phase::Commit
+        && round.commits > 0
+        && !Attestation::<T>::has_room(id, &task, &round);
     let settlement = round.settlement.clone();
     let of = |part: fn(&Settlement) -> Balance| settlement.as_ref().map_or(0, part);
     Some(RoundView {
@@ -128,6 +134,7 @@ pub(crate) fn round<T: Config>(
             .as_ref()
             .map(|settlement| block_at::<T>(settlement.expires_at)),
         claim: settlement.map(|settlement| settlement.claim),
+        awaits_attesters,
     })
 }
 

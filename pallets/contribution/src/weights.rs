@@ -47,8 +47,11 @@ pub trait WeightInfo {
     fn release() -> Weight;
     /// `forfeit`.
     fn forfeit() -> Weight;
-    /// Looking for rounds that are due.
+    /// Looking for rounds that are due, and at one task that may be idle.
     fn look() -> Weight;
+    /// Ending a Commit phase when attesters are looked for among those who all contribute; with `s` deposits that go back, if the
+    /// task is given up.
+    fn end_commit(s: u32) -> Weight;
     /// Ending a Reveal phase with `s` submissions, none of them revealed.
     fn end_reveal(s: u32) -> Weight;
     /// A block of a draw, the last: of all seats, among as many attesters as there can be.
@@ -123,7 +126,11 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
         cost::<Db>(150, 8, 7)
     }
     fn look() -> Weight {
-        cost::<Db>(10, 2, 0)
+        cost::<Db>(15, 4, 0)
+    }
+    fn end_commit(s: u32) -> Weight {
+        let submission = cost::<Db>(60, 3, 3);
+        cost::<Db>(2_000, 270, 10).saturating_add(submission.saturating_mul(s.into()))
     }
     fn end_reveal(s: u32) -> Weight {
         let submission = cost::<Db>(60, 3, 3);

@@ -28,6 +28,8 @@ pub const MAX_POOL_RECORDS: u32 = 1 << 24;
 pub const MIN_RECORDS_PER_SAMPLE: u32 = 16;
 /// What a slow processor evaluates in a block of a second, in products ([`crate::Graph::cost`]).
 pub const COST_PER_BLOCK: u64 = 1 << 34;
+/// Products that attesters are paid [`crate::TaskTerms::work_fee`] for.
+pub const WORK_UNIT: u64 = 1 << 30;
 /// Evaluations of all samples that fit the window for them. Base and merge are two; the gradients of eight passes and of
 /// the pay, each of half of the samples, are 22.5.
 pub const EVALUATIONS: u64 = 25;

@@ -5,9 +5,10 @@
 //! Commit -> Reveal -> AttestCommit -> AttestReveal -> Challenge -> Settled
 //!   |         |         ^   |           |                 |  |
 //!   +-> rolls on        |   |           |                 |  +-> Unattested | Disputed
-//!             |         +---+- redraws -+-----------------+
-//!             |             +-> Unattested
-//!             +-> NoReveals | ShardMissed
+//!   |         |         +---+- redraws -+-----------------+
+//!   |         |             +-> Unattested
+//!   |         +-> NoReveals | ShardMissed
+//!   +-> NoReveals
 //! ```
 //!
 //! A phase ends when its window is over, or as soon as nobody who may act in it is left. Challenge
@@ -16,6 +17,9 @@
 //! [`bounds::MAX_REDRAWS`](crate::bounds::MAX_REDRAWS) times: what was revealed is public, so a round
 //! should not come to nothing only because some attesters were away. AttestCommit and Challenge begin with
 //! a draw, which takes some blocks; their windows count from its end.
+//!
+//! What a round reveals is spent. So Commit ends only if enough attesters for the quorum have room for a seat; else its
+//! window starts again, as if nobody had committed, and more may commit. That goes on until the task is given up.
 
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -111,7 +115,7 @@ impl Windows {
     Debug,
 )]
 pub enum Outcome {
-    /// Nobody revealed what was committed.
+    /// Nobody revealed what was committed; or nobody could, for the task was given up before, and deposits went back.
     NoReveals,
     /// The sponsor did not publish the shard.
     ShardMissed,
@@ -181,6 +185,10 @@ pub struct Facts {
     pub commits: u32,
     /// Most contributors who could have.
     pub may_commit: u32,
+    /// Whether enough attesters for the quorum have room for a seat of the round.
+    pub has_attesters: bool,
+    /// Whether nothing is waited for any more: the sponsor closes the task, or it was idle for too long.
+    pub given_up: bool,
     /// Contributors who revealed.
     pub reveals: u32,
     /// Whether the sponsor published the shard.
@@ -221,7 +229,7 @@ impl Facts {
 pub enum Transition {
     /// The next phase starts.
     Enter(Phase),
-    /// Nobody committed: the same round starts its Commit window again.
+    /// Nobody committed, or attesters are too few: the same round starts its Commit window again.
     RollOn,
     /// Too few committed, revealed or stand: seats are drawn anew, and AttestCommit starts again for who is
     /// drawn. If there is nobody to draw, nothing may be drawn anew any more, and the clock is asked again.
@@ -271,7 +279,10 @@ pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option
         false => Enter(next),
     };
     let (ends, next) = match phase {
-        Phase::Commit if facts.commits == 0 => (over, RollOn),
+        Phase::Commit if facts.commits == 0 || !facts.has_attesters => match facts.given_up {
+            true => (over, End(Outcome::NoReveals)),
+            false => (over, RollOn),
+        },
         Phase::Commit => (facts.commits >= facts.may_commit, Enter(Phase::Reveal)),
         Phase::Reveal => (
             match facts.shard {

@@ -151,10 +151,12 @@ pub struct TaskTerms<Balance = u128> {
     pub name: TaskName,
     /// Planck for each millibit a sample by which a round lowers the loss.
     pub price_per_millibit: Balance,
-    /// Most planck that one round pays.
+    /// Most planck that one round pays, without the fee for work.
     pub cap_per_round: Balance,
-    /// The attesters' part of what a round pays, in thousandths.
+    /// The attesters' part of what a round pays for its gain, in thousandths.
     pub attester_fee_permille: u16,
+    /// Planck that attesters share for each 2^30 products of [`TaskTerms::evaluations`], in every round that settles.
+    pub work_fee: Balance,
     /// How long each phase lasts at most.
     pub windows: Windows,
     /// Attesters drawn for a round.
@@ -299,21 +301,25 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
         u8::try_from(u16::from(seats).saturating_mul(2).div_ceil(3)).unwrap_or(u8::MAX)
     }
 
+    /// What evaluating a round asks of an attester at most, in products, if the evaluation of a sample costs so much
+    /// ([`crate::Graph::cost`]): all but the products of gradients and deltas, so the same for any number of deltas.
+    pub fn evaluations(&self, cost: u64) -> u64 {
+        let samples = u64::from(self.hold_out.samples());
+        cost.saturating_mul(samples)
+            .saturating_mul(bounds::EVALUATIONS)
+    }
+
     /// What scoring a round asks of an attester in each block of the window for it, in products, rounded up: with so many
     /// deltas as long as they can be, if the evaluation of a sample costs so much ([`crate::Graph::cost`]) and the model has so many
     /// parameters.
     pub fn load(&self, cost: u64, parameters: u32, deltas: u32) -> u64 {
-        let samples = u64::from(self.hold_out.samples());
-        let evaluations = cost
-            .saturating_mul(samples)
-            .saturating_mul(bounds::EVALUATIONS);
         // A byte holds four entries of a delta at most.
         let entries = u64::from(parameters.min(self.delta_bytes.saturating_mul(4)));
         let products = entries
             .saturating_mul(deltas.into())
             .saturating_mul(bounds::GRADIENTS)
             .saturating_mul(bounds::COST_OF_PRODUCT);
-        let whole = evaluations.saturating_add(products);
+        let whole = self.evaluations(cost).saturating_add(products);
         whole.div_ceil(self.windows.attest_blocks.max(1).into())
     }
 }
@@ -383,6 +389,27 @@ impl TaskTerms {
         self.worth(gain, self.attester_fee_permille)
     }
 
+    /// What the attesters of a round that settles share for their work, whatever it gained: rounded down. `None` if it does not
+    /// fit.
+    ///
+    /// More deltas do not raise it, or else whoever sends noise would.
+    pub fn work_pay(&self, cost: u64) -> Option<u128> {
+        pay::mul_div(
+            self.work_fee,
+            self.evaluations(cost).into(),
+            bounds::WORK_UNIT.into(),
+        )
+    }
+
+    /// The most that a round takes from the pool: its cap, and what attesters are paid for their work. `None` if the second is more
+    /// than the first, or both do not fit.
+    pub fn most_per_round(&self, cost: u64) -> Option<u128> {
+        let work = self.work_pay(cost)?;
+        self.cap_per_round
+            .checked_add(work)
+            .filter(|_| work <= self.cap_per_round)
+    }
+
     fn worth(&self, units: u64, permille: u16) -> Option<u128> {
         let samples = Half::B.count(self.hold_out.samples());
         pay::worth(self.price_per_millibit, units, samples, permille)
@@ -413,7 +440,7 @@ pub enum TaskState {
     Exhausted,
     /// The sponsor did not publish a shard and lost the bond.
     Stopped,
-    /// Closed by its sponsor, who has the rest of the pool back.
+    /// Closed by its sponsor, or by the chain because it was idle; the sponsor has the rest of the pool back.
     Closed,
 }
 

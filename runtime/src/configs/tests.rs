@@ -180,9 +180,12 @@ fn the_hooks_leave_room_for_transactions_in_the_smallest_block() {
         // A quarter of a block for the rounds, or more if the worst alone takes it, and as much for
         // the disputes that time out.
         let round = Weights::end_reveal(bounds::MAX_SUBMISSIONS)
+            .max(Weights::end_commit(bounds::MAX_SUBMISSIONS))
             .max(Weights::draw() + Weights::end_phase())
             .max(Weights::redraw() + Weights::settle())
-            .max(limit / 4);
+            .max(limit / 4)
+            // A paused task that is closed.
+            .saturating_add(Weights::close_task());
         let end = Referee::end(<Runtime as pallet_referee::Config>::MaxDisputesPerRound::get());
         let time_outs: u32 = <Runtime as pallet_referee::Config>::MaxTimeOutsPerBlock::get();
         let disputes = end.saturating_mul(time_outs.into());

@@ -324,9 +324,21 @@ impl<T: frame_system::Config> pallet_contribution::WeightInfo for WeightInfo<T> 
 	/// Storage: `Timing::SlotMillis` (r:1 w:0)
 	/// Proof: `Timing::SlotMillis` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 	fn look() -> Weight {
+		// By hand: a task that may be idle is looked at since it was measured.
 		// Minimum execution time: 25_177_000 picoseconds.
-		Weight::from_parts(45_675_000, 1999)
-			.saturating_add(T::DbWeight::get().reads(2_u64))
+		Weight::from_parts(70_000_000, 5403)
+			.saturating_add(T::DbWeight::get().reads(4_u64))
+	}
+	/// As `end_reveal`, and the task is closed.
+	fn end_commit(s: u32, ) -> Weight {
+		// By hand.
+		Weight::from_parts(4_000_000_000, 700030)
+			.saturating_add(Weight::from_parts(229_626_880, 0).saturating_mul(s.into()))
+			.saturating_add(T::DbWeight::get().reads(265_u64))
+			.saturating_add(T::DbWeight::get().writes(7_u64))
+			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(s.into())))
+			.saturating_add(T::DbWeight::get().writes((3_u64).saturating_mul(s.into())))
+			.saturating_add(Weight::from_parts(0, 2720).saturating_mul(s.into()))
 	}
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(430), added: 2905, mode: `MaxEncodedLen`)

@@ -170,6 +170,29 @@ async fn all_in(network: &Network, tasks: &[TaskId], phase: Phase) -> Result<()>
         .await
 }
 
+/// Nobody attests when all have committed: the round waits and spends no shard, and goes on as soon as somebody offers.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_waits_for_its_attester() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
+    network.register(&["One"], &[]).await?;
+    let task = network.open_another(SMALL, 1).await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
+    network
+        .until("a round that waits", ROUND_LIMIT, async |now| {
+            let round = now.round(task, ROUND).await?.context("it began")?;
+            Ok(round.awaits_attesters.then_some(()))
+        })
+        .await?;
+    assert_eq!(network.task(task).await?.next_shard, 0);
+    network.register(&[], &["Judith"]).await?;
+    let _judith = network.daemon("Judith", "attest")?;
+    let round = network.ended(task, ROUND.0, ROUND_LIMIT).await?;
+    assert_settled(&round)?;
+    assert_eq!(round.shard.map(|shard| shard.index), Some(0));
+    Ok(())
+}
+
 /// A program that is told to stop is not drawn while it is away.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_stops_offers_no_more_seats() -> Result<()> {
@@ -191,6 +214,33 @@ async fn who_stops_offers_no_more_seats() -> Result<()> {
             Ok(offer(now).await?.is_none().then_some(()))
         })
         .await
+}
+
+/// One that was killed is drawn while it is away. Without seats it takes its offer back, and ends by itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_offers_no_seats_takes_its_offer_back_and_ends() -> Result<()> {
+    let network = Network::start(&["Judith"]).await?;
+    network.register(&[], &["Judith"]).await?;
+    let found = |findings: serde_json::Value, what: &str| {
+        let mut findings = findings.as_array().cloned().unwrap_or_default();
+        findings.retain(|found| found["check"] == "offer");
+        findings.pop().map(|found| found["offer"][what].clone())
+    };
+    let findings = network.diagnosis("Judith").await?;
+    assert_eq!(found(findings, "suspended"), Some(false.into()));
+    let mut leaving = network.daemon("Judith", "attest --seats=0")?;
+    let process = format!("/proc/{}", leaving.id());
+    network
+        .until("its end", ROUND_LIMIT, async |now| {
+            leaving.check()?;
+            let is_gone = !std::path::Path::new(&process).exists();
+            let offer = now.offer(&account("Judith")).await?;
+            Ok((is_gone && offer.is_none()).then_some(()))
+        })
+        .await?;
+    let log = std::fs::read_to_string(leaving.log())?;
+    assert!(log.contains("nothing is left to do"), "{log}");
+    Ok(())
 }
 
 /// The round once the seat of `name` in it is as `check` wants it.

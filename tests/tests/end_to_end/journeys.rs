@@ -391,11 +391,13 @@ async fn an_account_that_sent_all_away_gets_its_stake_out() -> Result<()> {
     Ok(())
 }
 
-/// A transaction is valid for 256 blocks. If they were counted from the last finalized block, nothing would work after them.
+/// A transaction is valid for 256 blocks. If they were counted from the last finalized block, nothing would work after them. The
+/// node has pruned the state of that block, too. Blocks come once a second, so this takes over ten minutes, of which nearly all is
+/// waiting.
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_works_while_finality_stands_still() -> Result<()> {
-    const STILL: u32 = 300;
-    let accounts = ["Sponsor", "One", "Two", "Judith", "Judas"];
+    const STILL: u32 = 600;
+    let accounts = ["Sponsor", "One", "Two", "Judith", "Judas", "Idle", "Wanda"];
     let network = Network::start_with(&["--no-grandpa"], &accounts).await?;
     let mut blocks = network.client.best_blocks().await?;
     let wait = async {
@@ -416,7 +418,77 @@ async fn everybody_works_while_finality_stands_still() -> Result<()> {
         assert_eq!((round.commits, round.reveals), (2, 2));
         network.all_claimed(&round, ROUND_LIMIT).await?;
     }
+    every_other_command(&network, task).await?;
     assert_eq!(network.client.finalized().await?.0, 0);
+    Ok(())
+}
+
+/// Every command that talks to a node, but for those by which a round of `task` was played: round 0 has settled. What cannot be
+/// done now is refused for that reason, and for none that has to do with the chain.
+async fn every_other_command(network: &Network, task: TaskId) -> Result<()> {
+    let task = task.0;
+    let mut watch = network.daemon("Wanda", "watch")?;
+    let folder = network.folder().display();
+    let (weights, evidence) = (
+        format!("{folder}/weights.safetensors"),
+        format!("{folder}/step.evidence"),
+    );
+    for (account, command) in [
+        ("Idle", "register --role=contributor --stake=100".into()),
+        ("Idle", "unstake --amount=50".into()),
+        ("Idle", "transfer --to=Bob --amount=1".into()),
+        ("One", "rewards".into()),
+        ("Idle", "claim".into()),
+        ("One", "disputes".into()),
+        ("One", "task list".into()),
+        ("One", format!("task show --task={task}")),
+        ("Sponsor", format!("task top-up --task={task} --amount=1")),
+        ("Wanda", format!("verify --task={task} --round=0")),
+        (
+            "Wanda",
+            format!("prove --task={task} --round=0 --sample=1 --out={evidence}"),
+        ),
+        ("Wanda", format!("prove --check={evidence} --chain")),
+        ("Idle", format!("weights --task={task} --out={weights}")),
+    ] {
+        let run = network.run(account, &command).await;
+        run.with_context(|| command)?;
+    }
+    for (account, command, reason) in [
+        ("Idle", "withdraw".into(), "refused: "),
+        (
+            "Idle",
+            format!("submit --task={task} --base={weights} --weights={weights}"),
+            "there is nothing to submit",
+        ),
+        (
+            "Wanda",
+            format!("challenge --task={task} --round=0 --accused=Alice"),
+            "round 0",
+        ),
+        (
+            "Idle",
+            format!("generate --task={task} --prompt=To"),
+            "choose a language model",
+        ),
+        (
+            "Idle",
+            format!("task release --task={task} --round=0"),
+            "refused: ",
+        ),
+    ] {
+        let told = network.refused(account, &command).await?;
+        assert!(told.contains(reason), "{command}: {told}");
+    }
+    let findings = network.diagnosis("Judith").await?;
+    let findings = findings.as_array().context("a list")?;
+    let node = findings.iter().find(|found| found["check"] == "node");
+    assert_eq!(node.context("a finding about the node")?["ok"], true);
+    network
+        .run("Sponsor", &format!("task close --task={task}"))
+        .await?;
+    // It ran beside all that.
+    watch.check()?;
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! Whole journeys with real processes. Small models and shards keep each under a minute or two.
+//! Whole journeys with real processes. Small models and shards keep each under a minute or two, but for one that waits for
+//! 600 blocks.
 
 mod attesters;
 mod bodies;
@@ -8,6 +9,7 @@ mod fields;
 mod journeys;
 mod nodes;
 mod pytorch;
+mod sklearn;
 
 use anyhow::Result;
 use gotong_protocol::TaskId;

@@ -2,7 +2,7 @@
 
 use crate::ROUND_LIMIT;
 use anyhow::{ensure, Context, Result};
-use gotong::training::{data, initial_weights};
+use gotong::training::{data, initial_weights, weights_file};
 use gotong_scoring::{arith::MASTER_BOUND, Evaluator, Graph, Reference, Samples, Transformer};
 use gotong_tests::{
     assert_settled,
@@ -74,6 +74,38 @@ fn pytorch_computes_what_the_machine_computes() -> Result<()> {
             assert!(most < bound, "a record is {most} bits a token apart");
         }
     }
+    Ok(())
+}
+
+/// Writes a model as a trainer may.
+const WRAPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/torch_wrapped.py");
+
+#[test]
+fn a_compiled_and_parallel_model_in_two_files_of_bfloat16_is_read() -> Result<()> {
+    let graph = Graph::transformer(&Transformer {
+        vocab: 96,
+        tokens: 32,
+        width: 64,
+        heads: 2,
+        hidden: 128,
+        layers: 2,
+        tied: false,
+    });
+    // Seven bits of a weight and a sign, which bfloat16 holds.
+    let weights: Vec<i16> = (0..graph.parameters())
+        .map(|place| ((place * 7_919 % 127) as i16 - 63) * 256)
+        .collect();
+    let folder = tempfile::tempdir()?;
+    let plain = folder.path().join("plain.safetensors");
+    weights_file::write(&plain, &graph, &weights)?;
+    let status = python(Path::new(WRAPPED))?
+        .arg(format!("--weights={}", plain.display()))
+        .arg(format!("--folder={}", folder.path().display()))
+        .arg("--heads=2")
+        .status()?;
+    ensure!(status.success(), "torch_wrapped.py ended with {status}");
+    let found = weights_file::read(folder.path(), &graph)?;
+    assert_eq!(found.master, weights);
     Ok(())
 }
 

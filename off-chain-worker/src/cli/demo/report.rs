@@ -42,6 +42,8 @@ pub struct Report {
     rounds: usize,
     /// What each round that merged something gained, Q16 bits summed over the samples that pay, and at which rate.
     gains: BTreeMap<RoundId, (i64, u64)>,
+    /// Rounds that settled, with a merge or with none.
+    settled: u32,
     /// What each round credited.
     credits: BTreeMap<RoundId, i64>,
     fees: u128,
@@ -85,6 +87,7 @@ impl Report {
             marks: Vec::new(),
             rounds: 0,
             gains: BTreeMap::new(),
+            settled: 0,
             credits: BTreeMap::new(),
             fees: 0,
             purses: Vec::new(),
@@ -125,6 +128,7 @@ impl Report {
         let view = &round.view;
         self.rounds += 1;
         self.fees += view.fees;
+        self.settled += u32::from(view.claim.is_some());
         let merged = view.claim.as_ref().and_then(|claim| claim.merged);
         self.gains
             .extend(merged.map(|merged| (view.round, (merged.gain, view.rate_q32))));
@@ -310,6 +314,8 @@ impl Report {
             Some(pay::at_rate(fees?, *rate))
         });
         let owed_fees: u128 = fees.sum::<Option<u128>>().context("the fees fit")?;
+        let work = terms.work_pay(task.graph.cost()).context("the fee fits")?;
+        let owed_fees = owed_fees + work * u128::from(self.settled);
         let fees: u128 = cast.truthful().map(|name| self.paid(&name)).sum();
         let honest_paid: u128 = cast.honest().map(|name| self.paid(&name)).sum();
         let honest_mean = honest_paid / cast.honest().count().max(1) as u128;
@@ -330,12 +336,12 @@ impl Report {
             1000 - terms.attester_fee_permille
         ));
         self.output.say(format_args!(
-            "fees    {fees} planck: price x {} permille of every gain",
+            "fees    {fees} planck: price x {} permille of every gain, and {work} for the work of each round",
             terms.attester_fee_permille
         ));
         ensure!(
             fees == self.fees && fees == owed_fees,
-            "attesters got {fees}, the rounds' fees are {}, and their gains say {owed_fees}",
+            "attesters got {fees}, the rounds' fees are {}, and their gains and work say {owed_fees}",
             self.fees
         );
         let liar = account(LIAR)?;

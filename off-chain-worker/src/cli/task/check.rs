@@ -120,10 +120,13 @@ fn check(task: &TaskFile, data: &Data, folder: &Folder, chain: Chain) -> Vec<Fin
             return findings;
         }
     };
-    let refusal = chain.limits.check(&terms, graph);
-    let taken = refusal.map(|()| "the chain takes them".to_owned());
-    findings.push(Finding::new("terms", taken.map_err(Into::into)));
-    findings.push(cost(task, &terms, chain.task_bond));
+    match chain.limits.check(&terms, graph) {
+        Ok(most) => {
+            findings.push(Finding::new("terms", Ok("the chain takes them".into())));
+            findings.push(cost(task, most, terms.hold_out.rounds(), chain.task_bond));
+        }
+        Err(refusal) => findings.push(Finding::new("terms", Err(refusal.into()))),
+    }
     findings.push(pace(&terms, &chain.limits));
     if let ExamData::Records(exam) = &data.exam {
         findings.push(classes(exam, &hold_out, &data.made_by));
@@ -241,33 +244,31 @@ fn compared(train: &Path, exam: &Path, recipe: &Recipe) -> Result<Duplicates, Da
     Ok(duplicates)
 }
 
-/// What goes on hold, and what rounds can cost.
-fn cost(task: &TaskFile, terms: &TaskTerms, task_bond: u128) -> Finding {
-    let bond = task.bond(task_bond);
-    let (budget, cap) = (task.budget.0, task.pay.cap.0);
-    let rounds = u128::from(terms.hold_out.rounds());
-    let most = cap.saturating_mul(rounds).min(budget);
+/// What goes on hold, and what rounds can cost, if one takes so much at most.
+fn cost(task: &TaskFile, round: u128, rounds: u32, task_bond: u128) -> Finding {
+    let (bond, budget) = (task.bond(round, task_bond), task.budget.0);
+    let most = round.saturating_mul(rounds.into()).min(budget);
     let found = || -> Result<String> {
         ensure!(
-            cap <= budget,
-            "no round starts: the budget of {} {SYMBOL} is less than the cap of a round, {}",
+            round <= budget,
+            "no round starts: the budget of {} {SYMBOL} is less than what a round takes at most, {}",
             Amount(budget),
-            Amount(cap)
+            Amount(round)
         );
         Ok(format!(
-            "{} {SYMBOL} on hold: a budget of {} and a bond of {}. A round pays at most {}, and all {rounds} at most {}; what \
-             is not spent comes back",
+            "{} {SYMBOL} on hold: a budget of {} and a bond of {}. A round takes at most {}, its cap and its work, and all \
+             {rounds} at most {}; what is not spent comes back",
             Amount(budget.saturating_add(bond)),
             Amount(budget),
             Amount(bond),
-            Amount(cap),
+            Amount(round),
             Amount(most)
         ))
     };
     let details = json!({
         "budget": budget.to_string(),
         "bond": bond.to_string(),
-        "round_at_most": cap.to_string(),
+        "round_at_most": round.to_string(),
         "all_at_most": most.to_string(),
     });
     Finding::new("cost", found()).with("planck", details)

@@ -104,9 +104,9 @@ impl TaskData {
 
 impl TaskFile {
     /// What goes on hold besides the budget, in planck: not to publish a shard must not be cheaper than to pay for a round.
-    pub fn bond(&self, task_bond: u128) -> u128 {
+    pub fn bond(&self, most_per_round: u128, task_bond: u128) -> u128 {
         match self.exam.hold_out {
-            HoldOut::Sealed => task_bond.max(self.pay.cap.0),
+            HoldOut::Sealed => task_bond.max(most_per_round),
             HoldOut::Drawn => task_bond,
         }
     }

@@ -285,6 +285,6 @@ mod tests {
         assert!(task.windows.attest > 30 && task.windows.commit > 60);
         let terms = task.terms(task.exam_plan().unwrap().outline(256), b"");
         let checked = ChainLimits::USUAL.check(&terms.unwrap(), task.graph());
-        assert_eq!(checked, Ok(()));
+        assert!(checked.is_ok(), "{checked:?}");
     }
 }

@@ -4,12 +4,12 @@ use crate::{
     cli::{
         delta_terms::DeltaTerms,
         output::{Amount, Q8, UNIT},
+        weights,
     },
     model::Model,
     run::ExamPlan,
-    training::{initial_weights, weights_file},
+    training::initial_weights,
 };
-use anyhow::Context;
 use gotong_protocol::{HoldOutTerms, ShareTerms, TaskName, TaskTerms, Windows};
 use gotong_scoring::{Graph, MasterWeights};
 use rand::{rngs::StdRng, Rng, SeedableRng};
@@ -102,8 +102,10 @@ pub struct PaySection {
     pub price: Amount,
     /// Most GTG that one round pays.
     pub cap: Amount,
-    /// The attesters' part of it, in thousandths.
+    /// The attesters' part of what it pays for its gain, in thousandths.
     pub fee_permille: u16,
+    /// GTG that attesters share for each 2^30 products of evaluating a round.
+    pub work_fee: Amount,
 }
 
 /// How long each phase of a round lasts, in blocks.
@@ -179,6 +181,7 @@ impl Default for PaySection {
             price: Amount(UNIT),
             cap: Amount(500 * UNIT),
             fee_permille: 100,
+            work_fee: Amount(UNIT / 1_000),
         }
     }
 }
@@ -388,6 +391,7 @@ impl TaskFile {
             price_per_millibit: self.pay.price.0,
             cap_per_round: self.pay.cap.0,
             attester_fee_permille: self.pay.fee_permille,
+            work_fee: self.pay.work_fee.0,
             windows: Windows {
                 commit_blocks: self.windows.commit,
                 reveal_blocks: self.windows.reveal,
@@ -415,9 +419,7 @@ impl TaskFile {
     pub fn first_weights(&self) -> anyhow::Result<MasterWeights> {
         let graph = self.graph();
         let weights = match &self.weights {
-            Some(path) => {
-                weights_file::read(path, graph).with_context(|| path.display().to_string())?
-            }
+            Some(path) => weights::read(path, graph)?,
             None => {
                 // Whoever knew them before the task is open could train for its first round already.
                 let drawn = || StdRng::from_os_rng().random();

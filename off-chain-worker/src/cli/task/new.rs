@@ -279,7 +279,8 @@ mod tests {
         let outline = task.exam_plan().unwrap().outline(exam);
         let recipe = written.recipe.to_text().unwrap();
         let terms = task.terms(outline, recipe.as_bytes()).unwrap();
-        assert_eq!(ChainLimits::USUAL.check(&terms, task.graph()), Ok(()));
+        let most = ChainLimits::USUAL.check(&terms, task.graph()).unwrap();
+        assert!(most < task.budget.0 / 2);
     }
 
     #[test]

@@ -11,12 +11,12 @@ use crate::{
         data_options::Data,
         delta_terms::DeltaTerms,
         means::{Force, Means, NO_ROLE},
-        output::{Amount, Q8},
+        output::{Amount, Q8, SYMBOL},
         Globals,
     },
     model::Model,
 };
-use anyhow::Context;
+use anyhow::{ensure, Context};
 use codec::Encode;
 use gotong_protocol::{HoldOutTerms, TaskId};
 use serde_json::json;
@@ -84,9 +84,12 @@ pub struct Open {
     // Its name before there were pools of samples.
     #[arg(long, alias = "pool", required_unless_present = "file")]
     budget: Option<Amount>,
-    /// The attesters' part of what a round pays, in thousandths [default: 100]
+    /// The attesters' part of what a round pays for its gain, in thousandths [default: 100]
     #[arg(long)]
     fee_permille: Option<u16>,
+    /// GTG that attesters share for each 2^30 products of evaluating a round, also of one that gains nothing [default: 0.001]
+    #[arg(long)]
+    work_fee: Option<Amount>,
     /// Blocks in which deltas are committed [default: 60]
     #[arg(long)]
     commit_blocks: Option<u32>,
@@ -172,6 +175,7 @@ impl Open {
         set(&mut pay.price, &self.price);
         set(&mut pay.cap, &self.cap);
         set(&mut pay.fee_permille, &self.fee_permille);
+        set(&mut pay.work_fee, &self.work_fee);
         let windows = &mut task.windows;
         set(&mut windows.commit, &self.commit_blocks);
         set(&mut windows.reveal, &self.reveal_blocks);
@@ -202,11 +206,16 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     let data = TaskData::read(&task, &args.data, &folder)?;
     let outline = task.terms(data.outline(&task)?, data.recipe.as_bytes())?;
     let now = client.best().await?;
-    ChainLimits::at(&now).await?.check(&outline, graph)?;
+    let most = ChainLimits::at(&now).await?.check(&outline, graph)?;
+    ensure!(
+        task.budget.0 >= most,
+        "a round takes up to {} {SYMBOL}, its cap and its work: give a --budget that covers one",
+        Amount(most)
+    );
     let weights = task.first_weights()?.to_bytes();
     let means = Means::of(&signer.public_key().0, &now).await?;
     let task_bond = means.prices().task_bond;
-    let on_hold = task.budget.0.saturating_add(task.bond(task_bond));
+    let on_hold = task.budget.0.saturating_add(task.bond(most, task_bond));
     args.force.check(&means.taking(NO_ROLE), on_hold)?;
     // On disk before the chain knows of it.
     let hold_out = data.hold_out(&task, &folder)?;

@@ -15,7 +15,7 @@ use crate::{
 use anyhow::Context;
 use gotong_protocol::{
     view::{DisputeView, Duty, DutyKind, RoundView, SeatView, SubmissionView, TaskView},
-    HoldOutTerms, Outcome, Phase, RoundId, TaskId, TaskTerms,
+    HoldOutTerms, Outcome, Phase, RoundId, TaskId, TaskState, TaskTerms,
 };
 use gotong_scoring::share::Half;
 use serde_json::{json, Value};
@@ -85,6 +85,8 @@ fn task_json(view: &TaskView) -> Value {
         "minimum_attester_stake": terms.minimum_attester_stake.to_string(),
         "cap_per_round": terms.cap_per_round.to_string(),
         "attester_fee_permille": terms.attester_fee_permille,
+        "work_fee": terms.work_fee.to_string(),
+        "work_pay_per_round": work_pay(view).to_string(),
         "newcomer_floor_q8": terms.share.newcomer_floor_q8,
         "proven_floor_q8": terms.share.proven_floor_q8,
         "gain_floor_q8": terms.share.gain_floor_q8,
@@ -96,6 +98,7 @@ fn task_json(view: &TaskView) -> Value {
         "bond": view.bond.to_string(),
         "reserved": view.reserved.to_string(),
         "paid": view.paid.to_string(),
+        "expires_at": view.expires_at,
     })
 }
 
@@ -154,6 +157,23 @@ fn exam(view: &TaskView) -> String {
     }
 }
 
+/// What attesters share for the work of a round, in planck.
+fn work_pay(view: &TaskView) -> u128 {
+    // The chain opens no task of which it does not fit.
+    view.terms.work_pay(view.graph.cost()).unwrap_or_default()
+}
+
+/// Until when the task lasts if nothing happens in it.
+fn lasts(view: &TaskView) -> String {
+    match (view.state, view.expires_at) {
+        (TaskState::Paused, Some(block)) => {
+            format!("until block {block}, or that much longer with each top-up")
+        }
+        (_, Some(block)) => format!("until block {block}, or longer if somebody reveals a delta"),
+        (_, None) => "no longer".to_owned(),
+    }
+}
+
 fn round_json(round: &RoundView, view: &TaskView) -> Value {
     let gain = gain(round);
     json!({
@@ -177,6 +197,7 @@ fn round_json(round: &RoundView, view: &TaskView) -> Value {
         "released": round.released.to_string(),
         "claims": round.claims,
         "expires_at": round.expires_at,
+        "awaits_attesters": round.awaits_attesters,
     })
 }
 
@@ -211,6 +232,7 @@ fn text(
          model      {}\n\
          sponsor    {}\n\
          pays       {} {SYMBOL} a millibit, at most {} a round, {} permille of it to attesters\n\
+         besides    {} {SYMBOL} a round to attesters for their work\n\
          for        what is above {} standard errors of all credits of an account\n\
          merges     the mean of the deltas, times {}\n\
          takes      {} deltas a round, of {} KiB each at most\n\
@@ -218,6 +240,7 @@ fn text(
          budget     {} {SYMBOL}, set aside {}, paid {}\n\
          exam       {}\n\
          recipe     {}\n\
+         lasts      {}\n\
          weights    {}\n\n",
         view.id,
         terms.name.as_str().unwrap_or("?"),
@@ -228,6 +251,7 @@ fn text(
         Amount(terms.price_per_millibit),
         Amount(terms.cap_per_round),
         terms.attester_fee_permille,
+        Amount(work_pay(view)),
         f64::from(terms.share.doubt_q8) / 256.0,
         f64::from(terms.share.outer_rate_q8) / 256.0,
         terms.places(),
@@ -239,6 +263,7 @@ fn text(
         Amount(view.paid),
         exam(view),
         recipe(view),
+        lasts(view),
         hex::encode(view.master_root),
     );
     let rows: Vec<_> = rounds.iter().map(|round| row(round, view)).collect();
@@ -414,6 +439,7 @@ fn stands(round: &RoundView) -> String {
     match round.outcome {
         Some(outcome) => format!("{outcome:?}"),
         None if round.phase == Phase::Ended => "Ended".to_owned(),
+        None if round.awaits_attesters => "Commit, too few attesters offer".to_owned(),
         None if is_drawing(round) => format!("{:?}, being drawn", round.phase),
         None => format!("{:?} to block {}", round.phase, round.ends_at),
     }
@@ -454,6 +480,11 @@ mod tests {
             ..views::round()
         };
         let told = |round| stands(&round);
+        let lacking = RoundView {
+            awaits_attesters: true,
+            ..round(Phase::Commit, None, None)
+        };
+        assert_eq!(told(lacking), "Commit, too few attesters offer");
         assert_eq!(
             told(round(Phase::AttestCommit, None, None)),
             "AttestCommit, being drawn"

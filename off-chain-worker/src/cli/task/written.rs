@@ -76,8 +76,10 @@ price = {price}
 # Most GTG that one round pays. The first round gains most, about three quarters of what ten rounds do, and this hardly cuts it
 # off. A round starts only if what is left of the budget covers the cap: the other half of the budget is for that.
 cap = {cap}
-# The attesters' part of what a round pays, in thousandths.
+# The attesters' part of what a round pays for its gain, in thousandths.
 fee-permille = {fee}
+# GTG that attesters share for each 2^30 products of evaluating a round, also of one that gains nothing.
+work-fee = {work_fee}
 
 [windows]
 # How long each phase of a round lasts at most, in blocks: a second each on a development chain, else six. A phase ends early
@@ -112,6 +114,7 @@ weight-cap = {weight_cap}
         price = task.pay.price,
         cap = task.pay.cap,
         fee = task.pay.fee_permille,
+        work_fee = task.pay.work_fee,
         commit = task.windows.commit,
         reveal = task.windows.reveal,
         attest = task.windows.attest,

@@ -1,6 +1,6 @@
 //! A device that goes wrong is found out.
 
-use super::super::{lab::Lab, BurnEvaluator, Flipping};
+use super::super::{lab::Lab, Backend, BurnEvaluator, Flipping};
 use super::*;
 use burn::tensor::Device;
 use gotong_scoring::Reference;
@@ -225,6 +225,90 @@ fn the_processor_answers_for_a_device_that_goes_on_failing() {
     // Then it was left alone.
     let counts = [&asked, &made_fewer].map(|count| count.load(Ordering::Relaxed));
     assert_eq!(counts, [ATTEMPTS as usize, 2]);
+}
+
+/// Answers so many calls, and then none for ever.
+#[derive(Debug)]
+struct Hanging {
+    calls: usize,
+}
+
+impl Hanging {
+    fn hang(&mut self) {
+        match self.calls.checked_sub(1) {
+            Some(left) => self.calls = left,
+            None => loop {
+                std::thread::park();
+            },
+        }
+    }
+}
+
+impl Evaluator for Hanging {
+    fn losses(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<u32>, EvalError> {
+        self.hang();
+        Reference.losses(graph, weights, samples)
+    }
+}
+
+impl Differentiator for Hanging {
+    fn gradients(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+        groups: &[Range<usize>],
+        see: &mut dyn FnMut(usize, &[i64]),
+    ) -> Result<(), EvalError> {
+        self.hang();
+        Reference.gradients(graph, weights, samples, groups, see)
+    }
+}
+
+impl DeviceEvaluator for Hanging {
+    fn take_fewer(&mut self) {}
+}
+
+#[test]
+fn a_device_that_hangs_is_given_up_and_the_processor_goes_on() {
+    let round = Round::new();
+    let silence = EvalError::Device(Mismatch::Silence.to_string());
+    // In the losses, and in the second group of the gradients.
+    for calls in [2, 2 + 3] {
+        let mut device = CheckedDevice {
+            patience: Duration::from_secs(1),
+            ..checked(Hanging { calls })
+        };
+        assert_eq!(round.losses(&mut device), round.losses(&mut Reference));
+        match calls {
+            2 => assert_eq!(round.losses(&mut device), Err(silence.clone())),
+            _ => assert_eq!(round.gradients(&mut device), Err(silence.clone())),
+        }
+        assert!(!device.is_trusted());
+        // Who was waiting for it does not wait for its answer.
+        assert!(round.losses(&mut device).is_err());
+        let mut backend = Backend::Device(device);
+        assert!(backend.device().is_none());
+        assert_eq!(round.losses(&mut backend), round.losses(&mut Reference));
+        assert_eq!(
+            round.gradients(&mut backend),
+            round.gradients(&mut Reference)
+        );
+    }
+}
+
+#[test]
+fn a_device_has_ten_times_as_long_as_the_processor_and_at_least_a_minute() {
+    let device = checked(Hanging { calls: 0 });
+    let took = Duration::from_secs(2);
+    assert_eq!(device.limit(took, 16, 1_600), Duration::from_secs(2_000));
+    assert_eq!(device.limit(took, 16, 32), PATIENCE);
+    assert_eq!(device.limit(Duration::MAX, 0, usize::MAX), Duration::MAX);
 }
 
 #[test]

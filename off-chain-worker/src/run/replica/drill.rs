@@ -76,6 +76,7 @@ impl DrillScorer {
                     weights: honest.weights.clone(),
                     table: liar.table().clone(),
                     summary: liar.summary().clone(),
+                    by_device: honest.by_device,
                 };
                 Said {
                     scored: Arc::new(scored),

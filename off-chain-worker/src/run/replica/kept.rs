@@ -15,6 +15,8 @@ pub(super) struct KeptScore {
     pub weights: Vec<i16>,
     /// Its table.
     pub table: ShareTable,
+    /// Whether a device had a part in it.
+    pub by_device: bool,
 }
 
 /// A wrong table costs the stake, so what the disk has changed is not used, nor what was scored when a node said something else
@@ -109,6 +111,7 @@ mod tests {
             inputs: [byte; 32],
             weights: vec![-2, 3],
             table: Lab::small().table(),
+            by_device: false,
         }
     }
 
@@ -124,8 +127,8 @@ mod tests {
             vec![7; 32],
             vec![8, 254, 255, 3, 0],
             empty.table.terms.encode(),
-            // No records, no passes, no merge.
-            vec![0, 0, 0],
+            // No records, no passes, no merge; by no device.
+            vec![0, 0, 0, 0],
         ]
         .concat();
         let hash = blake2_256(&[&scores.task, &body]);

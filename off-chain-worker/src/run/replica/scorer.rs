@@ -40,9 +40,12 @@ pub struct ScoredRound {
     pub table: ShareTable,
     /// The summary that is attested: that of the table, but for a drill.
     pub summary: TableSummary,
+    /// Whether a device had a part in it, which may be found wrong later.
+    pub by_device: bool,
 }
 
 impl ScoredRound {
+    /// What the processor computes, or what it would if `evaluator` is right.
     fn compute(
         evaluator: &mut (impl Evaluator + Differentiator),
         graph: &Graph,
@@ -67,6 +70,7 @@ impl ScoredRound {
             weights: round.weights,
             summary: table.summary(),
             table,
+            by_device: false,
         })
     }
 
@@ -76,6 +80,7 @@ impl ScoredRound {
             weights: kept.weights,
             summary: kept.table.summary(),
             table: kept.table,
+            by_device: kept.by_device,
         }
     }
 
@@ -84,6 +89,7 @@ impl ScoredRound {
             inputs: self.inputs.digest,
             weights: self.weights.clone(),
             table: self.table.clone(),
+            by_device: self.by_device,
         }
     }
 
@@ -204,7 +210,14 @@ impl ExactScorer {
     }
 
     pub fn known(&self, digest: &Hash) -> Option<Arc<ScoredRound>> {
-        self.last.clone().filter(|last| last.is_of(digest))
+        let last = self.last.as_ref();
+        let last = last.filter(|last| last.is_of(digest) && self.counts(last.by_device));
+        last.cloned()
+    }
+
+    /// What a device computed counts as long as the device is trusted. After that, and without it, it is computed again.
+    fn counts(&self, by_device: bool) -> bool {
+        !by_device || self.backend.device().is_some()
     }
 
     pub async fn score(
@@ -216,7 +229,8 @@ impl ExactScorer {
             return Ok(known);
         }
         let inputs = Arc::new(inputs.await?);
-        let Some(kept) = self.kept.load(&inputs.digest) else {
+        let kept = self.kept.load(&inputs.digest);
+        let Some(kept) = kept.filter(|kept| self.counts(kept.by_device)) else {
             return self.compute(inputs).await;
         };
         let (task, round) = (inputs.task, inputs.round);
@@ -250,6 +264,8 @@ impl ExactScorer {
     fn remember(&mut self, scored: ScoredRound) -> Arc<ScoredRound> {
         self.kept.save(scored.to_keep());
         self.is_restored = false;
+        // It answers for what was said before.
+        self.player = None;
         let scored = Arc::new(scored);
         self.last = Some(scored.clone());
         scored
@@ -282,12 +298,17 @@ impl ExactScorer {
         let samples = Samples::new(self.graph.inputs, self.graph.classes(), &records)
             .map_err(|source| ReplicaError::Samples { round, source })?;
         let (graph, terms) = (self.graph.clone(), self.terms);
+        let by_device = backend.device().is_some();
         let mut evaluator = Shared::new(backend, self.halt.clone());
-        tokio::task::spawn_blocking(move || {
+        let scored = tokio::task::spawn_blocking(move || {
             ScoredRound::compute(&mut evaluator, &graph, &terms, &samples, inputs)
         })
         .await?
-        .map_err(|source| ReplicaError::Score { round, source })
+        .map_err(|source| ReplicaError::Score { round, source })?;
+        Ok(ScoredRound {
+            by_device,
+            ..scored
+        })
     }
 
     pub async fn player(
@@ -486,6 +507,36 @@ pub(in crate::run) mod tests {
     }
 
     #[tokio::test]
+    async fn what_a_device_computed_before_it_was_found_wrong_is_computed_again() {
+        let (lab, folder) = (Lab::small(), tempfile::tempdir().unwrap());
+        let device = CheckedDevice::new(Box::new(flipping(0..0)));
+        let (graph, terms) = (lab.facts.graph.clone(), lab.facts.terms);
+        let backend = Backend::Device(device.clone());
+        let mut scorer = ExactScorer::new(graph, terms, backend, kept_in(&folder));
+        let fetched = async { Ok(inputs(&lab)) };
+        let first = scorer.score(&DIGEST, fetched).await.unwrap();
+        let facts = async { Ok(lab.facts.clone()) };
+        let player = scorer.player(&first, facts).await.unwrap();
+        assert!(first.by_device && scorer.known(&DIGEST).is_some());
+
+        // In the round of another task.
+        device.distrust(Mismatch::Parts);
+        assert_eq!(scorer.known(&DIGEST), None);
+        // Nor does it count after a restart without the device.
+        let kept = said_after_restart(&lab, &folder, inputs(&lab)).await;
+        assert!(matches!(kept, Err(ReplicaError::Score { .. })));
+        let fetched = async { Ok(inputs(&lab)) };
+        let again = scorer.score(&DIGEST, fetched).await.unwrap();
+        assert_eq!((&again.table, again.by_device), (&first.table, false));
+        assert_eq!(scorer.known(&DIGEST), Some(again.clone()));
+        let facts = async { Ok(lab.facts.clone()) };
+        let other = scorer.player(&again, facts).await.unwrap();
+        assert!(!Arc::ptr_eq(&other, &player));
+        let kept = said_after_restart(&lab, &folder, inputs(&lab)).await;
+        assert_eq!(kept.unwrap(), again);
+    }
+
+    #[tokio::test]
     async fn who_doubts_the_chain_doubts_its_device_first() {
         let lab = Lab::small();
         let backend = Backend::Device(CheckedDevice::new(Box::new(flipping(0..0))));
@@ -499,7 +550,8 @@ pub(in crate::run) mod tests {
             ..(*right).clone()
         };
         let stands = scorer.confirmed(Arc::new(wrong)).await.unwrap();
-        assert_eq!(stands, right);
+        assert_eq!(stands.summary, right.summary);
+        assert!(right.by_device && !stands.by_device);
         assert!(backend.device().is_none());
         assert_eq!(scorer.known(&DIGEST), Some(stands));
     }
@@ -514,6 +566,7 @@ pub(in crate::run) mod tests {
             inputs: DIGEST,
             weights: lab.base.clone(),
             table,
+            by_device: false,
         });
         let (graph, terms) = (lab.facts.graph.clone(), lab.facts.terms);
         let mut scorer = ExactScorer::new(graph, terms, Backend::Cpu, kept);

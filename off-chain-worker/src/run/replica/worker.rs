@@ -99,6 +99,11 @@ impl ReplicaWorker {
         self.replica.as_deref()
     }
 
+    /// The same, to be worked on.
+    pub fn replica_mut(&mut self) -> Option<&mut Replica> {
+        self.replica.as_deref_mut()
+    }
+
     /// Whether all is done within `patience`; fails with what the job failed with.
     async fn finish(&mut self, patience: Duration) -> Result<bool, ReplicaError> {
         let Some(job) = &mut self.job else {

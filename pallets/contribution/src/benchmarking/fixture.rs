@@ -96,6 +96,8 @@ pub(super) fn fill_registry<T: Config>(free: u32) {
             stake: STAKE,
             offer: offer(),
             held: Held::default(),
+            candidacies: 0,
+            idle_since: 0,
         }));
         all.sort_by(|one, other| one.account.cmp(&other.account));
         *registry = BoundedVec::truncate_from(all);
@@ -116,6 +118,7 @@ pub(super) fn terms<T: Config>(shards_root: Hash, samples: u32) -> TaskTerms<Bal
         price_per_millibit: CAP,
         cap_per_round: CAP,
         attester_fee_permille: 500,
+        work_fee: CAP >> 20,
         windows: Windows {
             commit_blocks: longest,
             reveal_blocks: longest,

@@ -432,7 +432,34 @@ mod benchmarks {
         #[block]
         {
             Rounds::<T>::advance_due();
+            Tasks::<T>::close_idle_in_turn();
         }
+    }
+
+    #[benchmark]
+    fn end_commit(s: Linear<1, { bounds::MAX_SUBMISSIONS }>) -> Result<(), BenchmarkError> {
+        let id = open::<T>();
+        fill_registry::<T>(0);
+        for listed in Attesters::<T>::get() {
+            Submissions::<T>::put(id, ROUND, &listed.account, &submission(0, 0, false));
+        }
+        for index in 0..s {
+            let who = funded::<T>("contributor", index);
+            asset::Asset::<T>::hold(HoldReason::CommitDeposit, &who, CAP)?;
+            Submissions::<T>::put(id, ROUND, &who, &submission(index, CAP, false));
+        }
+        with_round::<T>(id, |round| round.commits = s);
+        let mut task = opened::<T>(id)?;
+        task.state = TaskState::Closing;
+        Tasks::<T>::put(id, &task);
+
+        #[block]
+        {
+            Rounds::<T>::advance(id, u32::MAX / 2);
+        }
+
+        assert_eq!(opened::<T>(id)?.state, TaskState::Closed);
+        Ok(())
     }
 
     #[benchmark]

@@ -77,10 +77,12 @@ fn the_draw_follows_the_stake() {
 fn without_a_quorum_of_attesters_a_round_is_unattested() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
-        register(1, 1);
+        register(1, 2);
         let id = lab.open();
         assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
         run_to_phase(id, Phase::Reveal);
+        // There were enough when commits were taken.
+        assert_ok!(offer(&attester(1), 0));
         assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
         assert_ok!(lab.publish(id));
         run_blocks(2);

@@ -233,6 +233,7 @@ fn stored_task() -> Task<AccountId> {
         cost: 10,
         master_root: [1; 32],
         opened_at: 8,
+        idle_since: 12,
         round: RoundId(9),
         next_shard: 3,
         purse: Purse {
@@ -447,6 +448,7 @@ fn views_are_what_they_were() {
         reserved: 6,
         paid: 7,
         parameters: 8,
+        expires_at: Some(9),
     };
     let seat = SeatView {
         account: account(2),
@@ -489,6 +491,7 @@ fn views_are_what_they_were() {
         released: 13,
         claims: 14,
         expires_at: Some(15),
+        awaits_attesters: true,
     };
     let submission = SubmissionView {
         account: account(3),

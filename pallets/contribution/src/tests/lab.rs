@@ -163,6 +163,7 @@ impl Lab {
             price_per_millibit: 20,
             cap_per_round: 10_000,
             attester_fee_permille: 101,
+            work_fee: 0,
             windows: Windows {
                 commit_blocks: 5,
                 reveal_blocks: 6,

@@ -12,8 +12,8 @@ use frame_support::{
     },
 };
 use gotong_protocol::{
-    bounds, claim::Claimed, pay, ClaimItem, Credit, Ledger, Outcome, Phase, RoundId, TaskId,
-    TaskState,
+    bounds, claim::Claimed, pay, ClaimItem, Credit, Ledger, Outcome, Phase, Roles, RoundId, TaskId,
+    TaskState, TaskTerms,
 };
 use gotong_scoring::{share::table::Parts, MasterWeights, ShareTable};
 
@@ -914,5 +914,194 @@ fn ledgers_at_their_maximum_are_credited_and_paid_without_an_overflow() {
         let view = Contribution::ledgers(contributor(1))[0].clone();
         assert_eq!(view.open, 0);
         assert_eq!(task(TASK).purse.pool, 1 << 80);
+    });
+}
+
+/// What attesters share for their work in [`pays_for_work`].
+const WORK: Balance = 1_001;
+
+/// Terms under which a round that settles pays [`WORK`] besides.
+fn pays_for_work(lab: &Lab) -> TaskTerms<Balance> {
+    let terms = lab.terms();
+    let evaluations = Balance::from(terms.evaluations(lab.graph.cost()));
+    TaskTerms {
+        work_fee: (WORK << 30) / evaluations + 1,
+        ..terms
+    }
+}
+
+/// What the seats of a round were paid, each with its stake.
+fn fees_of(round: RoundId) -> Vec<(Balance, Balance)> {
+    let seats = Rounds::<Test>::get(TASK, round).unwrap().seats;
+    seats.iter().map(|seat| (seat.stake, seat.fee)).collect()
+}
+
+fn sum_of_fees(round: RoundId) -> Balance {
+    fees_of(round).iter().map(|(_, fee)| fee).sum()
+}
+
+#[test]
+fn attesters_are_paid_for_their_work_whatever_a_round_gains() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        assert_ok!(lab.open_with(pays_for_work(&lab), POOL));
+        assert_eq!(held(HoldReason::Bond), 10_000 + WORK);
+        let harmful = lab.delta(2);
+        lab.submit(TASK, &[(contributor(0), harmful)]);
+        lab.finish(TASK);
+        assert_eq!(settlement(FIRST).claim.merged, None);
+        // To the last planck.
+        assert_eq!((settlement(FIRST).fees, sum_of_fees(FIRST)), (WORK, WORK));
+        let mut each: Vec<_> = fees_of(FIRST).iter().map(|(_, fee)| *fee).collect();
+        each.sort_unstable();
+        assert_eq!(each, [333, 334, 334]);
+        let purse = task(TASK).purse;
+        assert_eq!((purse.fees, purse.pool), (WORK, POOL - WORK));
+
+        lab.play(TASK, 2);
+        let settlement = settlement(SECOND);
+        let gain = settlement.claim.merged.unwrap().gain;
+        let of_gain = pay::worth(20, gain as u64, PAYING, 101).unwrap();
+        assert!(of_gain > 0);
+        assert_eq!(settlement.fees, of_gain + WORK);
+        assert_eq!(sum_of_fees(SECOND), of_gain + WORK);
+        let pot = worth(settlement.claim.merged.unwrap().most_credits) + 2;
+        assert_eq!(settlement.pot, pot);
+        assert_eq!(task(TASK).purse.pool, POOL - 2 * WORK - of_gain - pot);
+    });
+}
+
+/// Or else whoever sends noise, and attests, would be paid for each delta.
+#[test]
+fn more_deltas_are_no_more_work_to_be_paid() {
+    for contributors in [1, 5] {
+        ExtBuilder::default().build_and_execute(|| {
+            let mut lab = Lab::default();
+            register(5, 3);
+            assert_ok!(lab.open_with(pays_for_work(&lab), POOL));
+            let harmful: Vec<_> = (0..contributors)
+                .map(|number| (contributor(number), lab.delta(2 + 5 * number)))
+                .collect();
+            lab.submit(TASK, &harmful);
+            lab.finish(TASK);
+            assert_eq!(settlement(FIRST).claim.merged, None);
+            assert_eq!(task(TASK).purse.fees, WORK);
+        });
+    }
+}
+
+#[test]
+fn rounds_that_do_not_settle_pay_for_no_work() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        assert_ok!(lab.open_with(pays_for_work(&lab), POOL));
+        lab.play_to_attestation(TASK, 1);
+        run_to_phase(TASK, Phase::Commit);
+        let round = Rounds::<Test>::get(TASK, FIRST).unwrap();
+        assert_eq!(round.outcome, Some(Outcome::Unattested));
+        assert_eq!((task(TASK).purse.pool, sum_of_fees(FIRST)), (POOL, 0));
+    });
+}
+
+/// Whoever has a thousand accounts has no more of the fee by them.
+#[test]
+fn fees_are_split_by_stake_and_not_by_account() {
+    let fee_of = |accounts: &[Balance]| {
+        let mut fee = 0;
+        ExtBuilder::default().build_and_execute(|| {
+            let mut lab = Lab::default();
+            register(1, 0);
+            let other = attester(9);
+            register_attester(&other, Roles::ATTESTER, 700);
+            for (number, stake) in (0..).zip(accounts) {
+                register_attester(&attester(number), Roles::ATTESTER, *stake);
+            }
+            let mut terms = pays_for_work(&lab);
+            terms.seats = 4;
+            terms.quorum = 3;
+            if accounts.len() == 1 {
+                (terms.seats, terms.quorum) = (2, 2);
+            }
+            assert_ok!(lab.open_with(terms, POOL));
+            let harmful = lab.delta(2);
+            lab.submit(TASK, &[(contributor(0), harmful)]);
+            lab.finish(TASK);
+            let fees = fees_of(FIRST);
+            assert_eq!(fees.len(), 1 + accounts.len());
+            let stakes: Balance = fees.iter().map(|(stake, _)| stake).sum();
+            let mut before = 0;
+            for (stake, paid) in &fees {
+                assert_eq!(pay::slice(WORK, stakes, before, *stake), Some(*paid));
+                before += stake;
+            }
+            let others = Rounds::<Test>::get(TASK, FIRST).unwrap().seats;
+            let others = others.iter().filter(|seat| seat.account == other);
+            fee = WORK - others.map(|seat| seat.fee).sum::<Balance>();
+        });
+        fee
+    };
+    let (whole, split) = (fee_of(&[1_400]), fee_of(&[400, 600, 400]));
+    // Two thirds, but for the rounding.
+    assert!(whole.abs_diff(WORK * 2 / 3) <= 1, "{whole}");
+    assert!(split.abs_diff(whole) <= 1, "{split}");
+}
+
+#[test]
+fn a_round_starts_only_if_the_pool_covers_its_work_besides_its_cap() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        let terms = pays_for_work(&lab);
+        let short = lab.open_with(terms.clone(), 10_000 + WORK - 1);
+        assert_eq!(short, Err(Error::<Test>::PoolTooSmall.into()));
+        assert_ok!(lab.open_with(terms, 10_000 + WORK));
+        let harmful = lab.delta(2);
+        lab.submit(TASK, &[(contributor(0), harmful)]);
+        lab.finish(TASK);
+        // All of the cap is there.
+        assert_eq!(task(TASK).purse.pool, 10_000);
+        assert_eq!(task(TASK).state, TaskState::Paused);
+        let top_up = |amount| Contribution::top_up(signed(&sponsor()), TASK, amount);
+        assert_ok!(top_up(WORK - 1));
+        assert_eq!(task(TASK).state, TaskState::Paused);
+        assert_ok!(top_up(1));
+        assert_eq!(task(TASK).state, TaskState::Running);
+    });
+}
+
+/// What is left for the gain is the cap, also if the pool has no more than both.
+#[test]
+fn a_round_pays_at_most_its_cap_and_its_work() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 3);
+        let mut terms = pays_for_work(&lab);
+        (terms.price_per_millibit, terms.cap_per_round) = (4_096, 4_096);
+        assert_ok!(lab.open_with(terms, 4_096 + WORK));
+        play_invented(&mut lab, vec![sure(1 << 24); 2], 1 << 25);
+        let purse = task(TASK).purse;
+        assert!(purse.pool < 4, "{purse:?}");
+        assert!(purse.fees > WORK && purse.reserved > purse.fees - WORK);
+    });
+}
+
+#[test]
+fn work_is_worth_at_most_the_cap_of_a_round() {
+    ExtBuilder::default().build_and_execute(|| {
+        let lab = Lab::default();
+        let mut terms = pays_for_work(&lab);
+        for (work_fee, is_taken) in [
+            (terms.work_fee * 9, true),
+            (terms.work_fee * 12, false),
+            (Balance::MAX, false),
+        ] {
+            terms.work_fee = work_fee;
+            let opened = lab.open_with(terms.clone(), POOL);
+            let refused: sp_runtime::DispatchResult =
+                Err(Error::<Test>::TermsWorkFeeTooHigh.into());
+            assert_eq!(opened, if is_taken { Ok(()) } else { refused });
+        }
     });
 }

@@ -1,7 +1,10 @@
 use super::lab::*;
-use crate::{mock::*, Contributors, Error, Event, Schedule};
-use frame_support::{assert_noop, assert_ok, traits::Hooks};
-use gotong_protocol::{view::DutyKind, Phase, Roles, RoundId, TaskId};
+use crate::{mock::*, Contributors, Error, Event, HoldReason, Schedule};
+use frame_support::{
+    assert_noop, assert_ok,
+    traits::{fungible::InspectHold, Hooks},
+};
+use gotong_protocol::{view::DutyKind, Outcome, Phase, Roles, RoundId, TaskId, TaskState};
 
 #[test]
 fn the_constants_fit_together() {
@@ -134,7 +137,7 @@ fn a_window_does_not_run_out_while_blocks_are_full() {
 fn leaving_after_a_commit_does_not_end_the_phase_for_others() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
-        register(4, 0);
+        register(4, 3);
         let id = lab.open();
         for number in 0..2 {
             let who = contributor(number);
@@ -155,7 +158,7 @@ fn leaving_after_a_commit_does_not_end_the_phase_for_others() {
 fn the_sponsor_is_not_waited_for_in_commit() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
-        register(1, 0);
+        register(1, 3);
         let origin = signed(&sponsor());
         assert_ok!(Contribution::register(origin, Roles::CONTRIBUTOR, 500));
         let id = lab.open();
@@ -169,7 +172,7 @@ fn the_sponsor_is_not_waited_for_in_commit() {
 fn a_newcomer_in_the_same_block_is_waited_for() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
-        register(1, 0);
+        register(1, 3);
         let id = lab.open();
         assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
         let origin = signed(&contributor(1));
@@ -273,7 +276,7 @@ fn the_hook_tells_what_it_costs() {
         assert_eq!(next_block(), Weights::look());
         assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
         run_blocks(3);
-        assert_eq!(next_block(), Weights::look() + Weights::end_phase());
+        assert_eq!(next_block(), Weights::look() + Weights::end_commit(0));
         run_blocks(5);
         assert_eq!(next_block(), Weights::look() + Weights::end_reveal(1));
     });
@@ -301,7 +304,7 @@ fn the_hook_takes_a_quarter_of_a_block_but_always_advances_one() {
     ExtBuilder::default().build_and_execute(|| {
         use crate::WeightInfo;
         type Weights = crate::weights::SubstrateWeight<Test>;
-        let both = Weights::look() + Weights::end_phase() + Weights::end_phase();
+        let both = Weights::look() + Weights::end_commit(0) + Weights::end_commit(0);
         let lab = Lab::default();
         let tasks = [lab.open(), lab.open()];
         let started = || tasks.map(|id| current(id).phase_started_at);
@@ -367,4 +370,141 @@ fn the_halves_of_a_shard_are_drawn_a_block_after_it_is_published() {
     };
     assert_eq!(drawn(9), drawn(9));
     assert_ne!(drawn(9), drawn(10));
+}
+
+fn awaits_attesters(id: TaskId) -> bool {
+    let round = Contribution::round(id, task(id).round).unwrap();
+    round.awaits_attesters
+}
+
+fn deposit(who: &AccountId) -> Balance {
+    Balances::balance_on_hold(&HoldReason::CommitDeposit.into(), who)
+}
+
+/// What is revealed is spent: the sponsor's shard, and the contributors' deltas.
+#[test]
+fn nothing_is_revealed_before_there_are_attesters() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(3, 1);
+        let id = lab.open();
+        assert!(!awaits_attesters(id), "for whom?");
+        assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+        assert!(awaits_attesters(id));
+        events();
+        run_blocks(5);
+        let round = RoundId(0);
+        let told = [
+            Event::AttestersAwaited { task: id, round },
+            Event::PhaseEntered {
+                task: id,
+                round,
+                phase: Phase::Commit,
+                ends_at: 11,
+            },
+        ];
+        assert_eq!(events(), told);
+        assert_noop!(lab.publish(id), Error::<Test>::NotInRevealPhase);
+        // More may commit meanwhile.
+        assert_ok!(commit(&contributor(1), id, &lab.delta(1)));
+        assert_eq!((current(id).commits, deposit(&contributor(0))), (2, 50));
+        register_attester(&attester(1), Roles::ATTESTER, 500);
+        assert!(!awaits_attesters(id));
+        run_blocks(4);
+        assert_eq!(current(id).phase, Phase::Commit);
+        run_blocks(1);
+        assert_eq!(current(id).phase, Phase::Reveal);
+        for number in 0..2 {
+            let who = contributor(number);
+            assert_ok!(reveal(&who, id, &lab.delta(number)));
+            assert_eq!(deposit(&who), 0);
+        }
+        assert_ok!(lab.publish(id));
+        run_to_phase(id, Phase::AttestCommit);
+        lab.finish(id);
+        assert_eq!(task(id).next_shard, 1);
+    });
+}
+
+/// No attester of the round's contributors, nor one whose offer is taken by other rounds.
+#[test]
+fn attesters_are_counted_as_they_could_be_drawn() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 2);
+        register_attester(&contributor(1), Roles::BOTH, 500);
+        let (first, second) = (lab.open(), lab.open());
+        assert_ok!(offer(&attester(0), 1));
+        assert_ok!(offer(&contributor(1), 1));
+        for id in [first, second] {
+            assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+        }
+        assert!(!awaits_attesters(first) && !awaits_attesters(second));
+        assert_ok!(commit(&contributor(1), second, &lab.delta(1)));
+        assert!(!awaits_attesters(second), "two others are left");
+        assert_ok!(offer(&attester(0), 0));
+        assert!(awaits_attesters(second), "who contributes does not attest");
+        assert!(!awaits_attesters(first));
+        assert_ok!(offer(&attester(0), 1));
+        run_to_phase(first, Phase::Reveal);
+        assert_ok!(reveal(&contributor(0), first, &lab.delta(0)));
+        assert_ok!(lab.publish(first));
+        run_to_phase(first, Phase::AttestCommit);
+        assert_eq!(current(first).seats.len(), 3);
+        let third = lab.open();
+        assert_ok!(commit(&contributor(0), third, &lab.delta(0)));
+        assert!(awaits_attesters(third), "two have no seat left");
+        let score = lab.score(first);
+        settle(first, &score);
+        assert!(!awaits_attesters(third));
+    });
+}
+
+/// When all have committed nobody waits for a window to end: offers are looked at now and then.
+#[test]
+fn attesters_are_asked_for_at_a_bounded_pace() {
+    ExtBuilder::default().build_and_execute(|| {
+        use crate::WeightInfo;
+        type Weights = crate::weights::SubstrateWeight<Test>;
+        let mut lab = Lab::default();
+        register(1, 1);
+        let id = lab.open();
+        assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+        let looked = Weights::look() + Weights::end_commit(0);
+        let costs: Vec<_> = (0..12).map(|_| next_block() == looked).collect();
+        // In the next block; then every two, the shortest window; and when a window of five is over.
+        let (yes, no) = (true, false);
+        assert_eq!(
+            costs,
+            [yes, no, yes, no, yes, no, yes, no, yes, yes, no, yes]
+        );
+        register_attester(&attester(1), Roles::ATTESTER, 500);
+        run_blocks(2);
+        assert_eq!(current(id).phase, Phase::Reveal);
+    });
+}
+
+#[test]
+fn who_committed_to_a_round_without_attesters_loses_nothing_when_it_is_closed() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(2, 1);
+        let id = lab.open();
+        for number in 0..2 {
+            assert_ok!(commit(&contributor(number), id, &lab.delta(number)));
+        }
+        next_block();
+        assert_ok!(Contribution::close_task(signed(&sponsor()), id));
+        assert_eq!(task(id).state, TaskState::Closing);
+        run_blocks(3);
+        assert_eq!(current(id).phase, Phase::Commit);
+        run_blocks(1);
+        assert_eq!(task(id).state, TaskState::Closed);
+        assert_eq!(current(id).outcome, Some(Outcome::NoReveals));
+        for number in 0..2 {
+            let who = contributor(number);
+            assert_eq!(Balances::free_balance(who), ENDOWMENT - 500);
+        }
+        assert_eq!(Balances::free_balance(sponsor()), ENDOWMENT);
+    });
 }

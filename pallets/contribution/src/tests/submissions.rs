@@ -125,7 +125,7 @@ fn a_delta_is_as_long_as_the_task_takes() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
         let delta = lab.delta(0);
-        register(1, 0);
+        register(1, 3);
         let mut terms = lab.terms();
         terms.delta_bytes = 4_096;
         assert_ok!(lab.open_with(terms, POOL));

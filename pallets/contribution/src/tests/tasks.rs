@@ -1,5 +1,5 @@
 use super::lab::*;
-use crate::{mock::*, Error, Event, HoldReason, Rounds, Tasks};
+use crate::{mock::*, Error, Event, HoldReason, Rounds, SlashReason, Tasks};
 use codec::Encode;
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold, BoundedVec};
 use gotong_protocol::{
@@ -465,5 +465,145 @@ fn a_sponsor_that_withholds_the_shard_loses_the_bond() {
         assert_ok!(close(id));
         assert_eq!(Balances::free_balance(sponsor()), ENDOWMENT - 10_000);
         assert_eq!(Tasks::<Test>::get(id).unwrap().purse.returned, POOL);
+    });
+}
+
+#[test]
+fn idle_tasks_are_closed_and_make_room() {
+    ExtBuilder::default().build_and_execute(|| {
+        IdleBlocks::set(30);
+        let lab = Lab::default();
+        let ids = [lab.open(), lab.open(), lab.open()];
+        let view = Contribution::task(ids[0]).unwrap();
+        assert_eq!(view.expires_at, Some(31));
+        run_blocks(29);
+        assert_eq!(task(ids[0]).state, TaskState::Running);
+        assert_noop!(
+            lab.open_with(lab.terms(), POOL),
+            Error::<Test>::TooManyLiveTasks
+        );
+        events();
+        // A block advances two rounds, so that the third began its windows a block later.
+        run_blocks(2);
+        let told = events();
+        for id in &ids {
+            assert_eq!(task(*id).state, TaskState::Closed);
+            assert!(told.contains(&Event::TaskExpired { task: *id }));
+            assert!(told.contains(&Event::TaskClosed {
+                task: *id,
+                returned: POOL + 10_000
+            }));
+        }
+        assert_eq!(Contribution::task(ids[0]).unwrap().expires_at, None);
+        assert_eq!(Balances::free_balance(sponsor()), ENDOWMENT);
+        lab.open();
+    });
+}
+
+#[test]
+fn a_round_that_waits_for_attesters_for_too_long_is_given_up_at_no_cost() {
+    ExtBuilder::default().build_and_execute(|| {
+        IdleBlocks::set(30);
+        let mut lab = Lab::default();
+        register(1, 1);
+        let id = lab.open();
+        run_blocks(10);
+        let who = contributor(0);
+        assert_ok!(commit(&who, id, &lab.delta(0)));
+        run_blocks(19);
+        assert_eq!(current(id).phase, Phase::Commit);
+        events();
+        run_blocks(1);
+        assert_eq!(task(id).state, TaskState::Closed);
+        assert_eq!(current(id).outcome, Some(Outcome::NoReveals));
+        let slashed = |event: &Event<Test>| matches!(event, Event::Slashed { .. });
+        assert!(!events().iter().any(slashed));
+        assert_eq!(Balances::free_balance(&who), ENDOWMENT - 500);
+        assert_eq!(Balances::free_balance(sponsor()), ENDOWMENT);
+    });
+}
+
+/// Nor does it keep a place for nothing who commits and never reveals.
+#[test]
+fn only_reveals_keep_a_task_open() {
+    ExtBuilder::default().build_and_execute(|| {
+        IdleBlocks::set(30);
+        let mut lab = Lab::default();
+        register(2, 3);
+        let id = lab.open();
+        lab.play(id, 2);
+        let ended = System::block_number();
+        assert_eq!(task(id).idle_since, ended);
+        while task(id).state == TaskState::Running {
+            let round = task(id).round;
+            if current(id).commits == 0 {
+                assert_ok!(commit(&contributor(0), id, &[round.0 as u8]));
+            }
+            next_block();
+            assert!(System::block_number() < ended + 60);
+        }
+        assert!(System::block_number() >= ended + 30);
+        assert_eq!(task(id).state, TaskState::Closed);
+        assert!(events().contains(&Event::Slashed {
+            who: contributor(0),
+            amount: CommitDeposit::get(),
+            reason: SlashReason::UnrevealedCommit,
+        }));
+    });
+}
+
+#[test]
+fn a_paused_task_is_closed_if_nobody_tops_it_up() {
+    ExtBuilder::default().build_and_execute(|| {
+        IdleBlocks::set(30);
+        let mut lab = Lab::default();
+        register(2, 3);
+        let id = TaskId(0);
+        assert_ok!(lab.open_with(lab.terms(), 10_000));
+        let table = lab.play(id, 2);
+        assert_eq!(task(id).state, TaskState::Paused);
+        run_blocks(29);
+        assert_ok!(top_up(id, 1));
+        run_blocks(29);
+        assert_eq!(task(id).state, TaskState::Paused);
+        next_block();
+        assert_eq!(task(id).state, TaskState::Closed);
+        assert!(events().contains(&Event::TaskExpired { task: id }));
+        assert_eq!(held(HoldReason::Bond), 0);
+        // What is owed stays.
+        assert_eq!(held(HoldReason::Pool), task(id).purse.reserved);
+        assert_ok!(claim(&contributor(0), id, RoundId(0), &table, 0));
+    });
+}
+
+/// However many there are.
+#[test]
+fn a_block_looks_at_one_task_that_may_be_idle() {
+    ExtBuilder::default().build().execute_with(|| {
+        IdleBlocks::set(30);
+        let mut lab = Lab::default();
+        register(2, 3);
+        assert_ok!(lab.open_with(lab.terms(), 10_000));
+        lab.play(TaskId(0), 2);
+        for id in 1..5 {
+            Tasks::<Test>::insert(TaskId(id), task(TaskId(0)));
+        }
+        crate::NextTask::<Test>::put(TaskId(5));
+        // Nothing to give back, for these were never opened.
+        (1..5).for_each(|id| {
+            Tasks::<Test>::mutate_extant(TaskId(id), |task| {
+                (task.purse.pool, task.purse.bond) = (0, 0);
+            });
+        });
+        run_blocks(29);
+        let closed = || {
+            let is_closed = |id: &u32| task(TaskId(*id)).state == TaskState::Closed;
+            (0..5).filter(is_closed).count()
+        };
+        for number in 0..5 {
+            assert_eq!(closed(), number);
+            next_block();
+        }
+        assert_eq!(closed(), 5);
     });
 }

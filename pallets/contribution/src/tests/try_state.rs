@@ -299,6 +299,17 @@ fn rounds() {
 }
 
 #[test]
+fn idle_tasks() {
+    breaks(36, || with_task(|task| task.idle_since = u32::MAX));
+    let play_on = |_: &Lab| run_to_phase(TASK, Phase::Commit);
+    breaks_in(Lab::drawn(), 36, play_on, || {
+        let started_at = current(TASK).phase_started_at;
+        with_task(|task| task.idle_since = started_at - 1);
+        IdleBlocks::set(1);
+    });
+}
+
+#[test]
 fn submissions() {
     breaks(14, || with_round(SECOND, |round| round.commits += 1));
     breaks(14, || {

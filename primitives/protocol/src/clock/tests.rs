@@ -9,6 +9,8 @@ const QUIET: Facts = Facts {
     drawing: false,
     commits: 0,
     may_commit: 4,
+    has_attesters: true,
+    given_up: false,
     reveals: 0,
     shard: ShardState::Awaited,
     seats: 3,
@@ -71,6 +73,46 @@ fn commit_ends_early_when_all_committed() {
     };
     assert_eq!(
         next_phase(Phase::Commit, 1, 10, &all),
+        Some(Enter(Phase::Reveal))
+    );
+}
+
+/// What is revealed is spent.
+#[test]
+fn commit_does_not_end_without_attesters() {
+    for commits in [1, 4] {
+        let lacking = Facts {
+            commits,
+            has_attesters: false,
+            ..QUIET
+        };
+        assert_eq!(next_phase(Phase::Commit, 9, 10, &lacking), None);
+        assert_eq!(next_phase(Phase::Commit, 10, 10, &lacking), Some(RollOn));
+    }
+}
+
+#[test]
+fn what_is_given_up_ends_where_it_would_roll_on() {
+    let given_up = Facts {
+        given_up: true,
+        ..QUIET
+    };
+    let lacking = Facts {
+        commits: 4,
+        has_attesters: false,
+        ..given_up
+    };
+    for facts in [given_up, lacking] {
+        assert_eq!(next_phase(Phase::Commit, 9, 10, &facts), None);
+        let end = Some(End(Outcome::NoReveals));
+        assert_eq!(next_phase(Phase::Commit, 10, 10, &facts), end);
+    }
+    let goes_on = Facts {
+        commits: 1,
+        ..given_up
+    };
+    assert_eq!(
+        next_phase(Phase::Commit, 10, 10, &goes_on),
         Some(Enter(Phase::Reveal))
     );
 }
@@ -237,14 +279,14 @@ fn facts() -> impl Strategy<Value = Facts> {
         (0..6u32, 0..6u32, 0..6u32, prop::sample::select(shards)),
         (0..5u32, 1..5u32, 0..5u32, 0..5u32),
         (0..5u32, agreement, 0..2u32),
-        any::<[bool; 3]>(),
+        any::<[bool; 5]>(),
     )
         .prop_map(
             |(
                 (commits, may_commit, reveals, shard),
                 (seats, quorum, attestation_commits, attestation_reveals),
                 (standing, agreement, open_disputes),
-                [crowded, convicted, may_redraw],
+                [crowded, convicted, may_redraw, has_attesters, given_up],
             )| {
                 let attestation_commits = attestation_commits.min(seats);
                 let attestation_reveals = attestation_reveals.min(attestation_commits);
@@ -258,6 +300,8 @@ fn facts() -> impl Strategy<Value = Facts> {
                     drawing: false,
                     commits,
                     may_commit,
+                    has_attesters,
+                    given_up,
                     reveals: reveals.min(commits),
                     shard,
                     seats,
@@ -294,9 +338,15 @@ proptest! {
         match next_phase(phase, now, ends_at, &facts) {
             None => prop_assert!(phase == Phase::Challenge && facts.open_disputes > 0),
             Some(Enter(next)) => prop_assert!(next > phase),
-            Some(RollOn) => prop_assert!(phase == Phase::Commit && facts.commits == 0),
+            Some(RollOn) => {
+                prop_assert!(phase == Phase::Commit && !facts.given_up);
+                prop_assert!(facts.commits == 0 || !facts.has_attesters);
+            }
             Some(Redraw) => prop_assert!(phase >= Phase::AttestCommit && facts.may_redraw),
-            Some(End(_)) => prop_assert!(phase != Phase::Commit),
+            Some(End(outcome)) if phase == Phase::Commit => {
+                prop_assert!(facts.given_up && outcome == Outcome::NoReveals);
+            }
+            Some(End(_)) => {}
         }
     }
 
@@ -315,6 +365,9 @@ proptest! {
             }
             Some(Enter(Phase::Challenge)) => {
                 prop_assert!(facts.attestation_reveals >= facts.quorum || facts.convicted);
+            }
+            Some(Enter(Phase::Reveal)) => {
+                prop_assert!(facts.commits > 0 && facts.has_attesters);
             }
             Some(Enter(Phase::AttestCommit)) => {
                 prop_assert!(facts.shard != ShardState::Awaited && facts.reveals > 0);

@@ -8,6 +8,7 @@ fn terms() -> TaskTerms {
         price_per_millibit: 1,
         cap_per_round: 4096,
         attester_fee_permille: 100,
+        work_fee: 3,
         windows: Windows {
             commit_blocks: 5,
             reveal_blocks: 6,
@@ -189,6 +190,34 @@ fn what_takes_longer_than_its_window_is_known() {
 }
 
 #[test]
+fn work_is_paid_by_products_and_not_by_deltas() {
+    // 64 samples, 25 times: 1,600 evaluations.
+    let work = |work_fee, cost| {
+        let terms = TaskTerms {
+            work_fee,
+            ..terms()
+        };
+        (terms.work_pay(cost), terms.most_per_round(cost))
+    };
+    assert_eq!(terms().evaluations(1 << 20), 1600 << 20);
+    assert_eq!(work(0, u64::MAX), (Some(0), Some(4096)));
+    // 1.5625 units, rounded down.
+    assert_eq!(work(3, 1 << 20), (Some(4), Some(4100)));
+    assert_eq!(work(4096, 1 << 20), (Some(6400), None), "above the cap");
+    assert_eq!(work(4096 << 10, 1 << 10).0, Some(6400));
+    assert_eq!(work(u128::MAX, 1 << 20), (None, None));
+    let most = TaskTerms {
+        cap_per_round: u128::MAX,
+        ..terms()
+    };
+    assert_eq!(most.most_per_round(1 << 20), None);
+    // Longer windows ask for less in a block, and not for less in all.
+    let mut slower = terms();
+    slower.windows.attest_blocks *= 2;
+    assert_eq!(slower.work_pay(1 << 20), terms().work_pay(1 << 20));
+}
+
+#[test]
 fn shards_are_measured_and_can_be_published() {
     for (shards, samples) in [
         (0, 64),
@@ -254,13 +283,14 @@ fn both_kinds_tell_the_same_things() {
 fn golden_bytes() {
     let name = format!("{}{}", hex::encode("digits"), "00".repeat(26));
     let one = format!("01{}", "00".repeat(15));
+    let work = format!("03{}", "00".repeat(15));
     let windows = "05000000060000000700000008000000";
     let stakes = "00".repeat(32);
     let cap = format!("0010{}", "00".repeat(14));
     let delta = "00000100";
     let share = "00010000800000020001";
     let root = "09".repeat(32);
-    let before = format!("{name}{one}{cap}6400{windows}0302{stakes}{one}{delta}{share}");
+    let before = format!("{name}{one}{cap}6400{work}{windows}0302{stakes}{one}{delta}{share}");
     let no_recipe = "00".repeat(36);
     assert_eq!(
         hex::encode(terms().encode()),

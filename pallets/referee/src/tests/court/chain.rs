@@ -73,6 +73,7 @@ parameter_types! {
     pub const MaxWindowBlocks: u32 = 20;
     pub const DrawBlocks: u32 = 2;
     pub const ClaimBlocks: u32 = 300;
+    pub const IdleBlocks: u32 = 5_000;
     pub const DisputeBond: Balance = 101;
     pub const MoveBlocks: u32 = 5;
     pub const MaxMoves: u32 = 40;
@@ -113,6 +114,7 @@ impl pallet_contribution::Config for Real {
     type MaxWindowBlocks = MaxWindowBlocks;
     type DrawBlocks = DrawBlocks;
     type ClaimBlocks = ClaimBlocks;
+    type IdleBlocks = IdleBlocks;
 }
 
 impl pallet_referee::Config for Real {

@@ -115,6 +115,7 @@ fn terms(hold_out: HoldOutTerms) -> TaskTerms<Balance> {
         price_per_millibit: 100,
         cap_per_round: 10_000,
         attester_fee_permille: 100,
+        work_fee: 0,
         windows: Windows {
             commit_blocks: 5,
             reveal_blocks: 6,

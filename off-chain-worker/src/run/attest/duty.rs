@@ -1,0 +1,309 @@
+//! What an attester owes for its seats in a task, and how it does it.
+
+use crate::{
+    chain::{Account, Call, ChainError, Client, Keypair, Moment, Receipt},
+    engine::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat},
+    run::{
+        second_node::agrees, sponsor::random_hash, submit_once, RunError, ScoredRound,
+        REFUSED_BLOCKS,
+    },
+    state::Folder,
+};
+use gotong_protocol::{
+    bounds::AUDITS,
+    view::{RoundView, SeatView, TaskView},
+    AuditAnswer, Hash, RoundId, SeatState, TaskId,
+};
+use gotong_scoring::{audits, work_root, Audited};
+use std::sync::Arc;
+
+/// What the attester owes for its seats in a task.
+pub(super) struct Duty {
+    signer: Keypair,
+    folder: Folder,
+    engine: Attester,
+    /// The round of which a wrong table was told last.
+    told: Option<RoundId>,
+    /// What the chain refused, and the block from which to try it again.
+    refused: Option<(AttesterCommand, u32)>,
+    /// The block that took its last call.
+    acted_at: u32,
+}
+
+const ENGINE: &str = "attester";
+/// Blocks to wait for a second node, which may only be behind.
+const UNCONFIRMED_BLOCKS: u32 = 2;
+
+impl Duty {
+    /// What the account owes in the task; `folder` is that of the account in the task.
+    pub fn open(signer: Keypair, task: TaskId, folder: Folder) -> Result<Self, RunError> {
+        let engine = folder.load(ENGINE)?;
+        let account = signer.public_key().0;
+        Ok(Self {
+            engine: engine.unwrap_or_else(|| Attester::new(task, account)),
+            signer,
+            folder,
+            told: None,
+            refused: None,
+            acted_at: 0,
+        })
+    }
+
+    fn save(&self) -> Result<(), RunError> {
+        Ok(self.folder.save(ENGINE, &self.engine)?)
+    }
+
+    /// Does what is due now, as far as it can be done with what was computed so far.
+    pub async fn fulfil(
+        &mut self,
+        client: &Client,
+        view: &TaskView,
+        of: &RoundView,
+        now: &AttesterSnapshot,
+        own: Option<Arc<ScoredRound>>,
+    ) -> Result<(), RunError> {
+        if now.block < self.acted_at {
+            // It does not know what was done.
+            return Ok(());
+        }
+        if let Some(own) = own.as_ref().filter(|own| !own.by_device) {
+            self.engine.on_confirmed(&now.inputs, &own.summary);
+            if self.has_committed_to_another(now, own) {
+                return Ok(());
+            }
+        }
+        let mut due = self.engine.on_block(now);
+        if let (Some(AttesterCommand::Evaluate { round }), Some(own)) = (&due, &own) {
+            self.engine.on_evaluated(Evaluated {
+                round: *round,
+                inputs: own.inputs.digest,
+                base_root: of.base_root,
+                table: own.summary.clone(),
+                work_root: work_root(&self.account(), &own.table),
+                salt: random_hash()?,
+                by_device: own.by_device,
+            });
+            due = self.engine.on_block(now);
+        }
+        let Some(command) = due else {
+            return Ok(());
+        };
+        let is_refused = |(refused, until): &(_, u32)| *refused == command && now.block < *until;
+        if self.refused.as_ref().is_some_and(is_refused) {
+            return Ok(());
+        }
+        self.save()?;
+        let done = self.execute(client, view, of, own, command.clone()).await;
+        let (error, wait) = match done {
+            Err(RunError::Chain(error @ ChainError::Refused { .. })) => (error, REFUSED_BLOCKS),
+            Err(RunError::Chain(error @ ChainError::Unconfirmed(_))) => (error, UNCONFIRMED_BLOCKS),
+            done => return done,
+        };
+        tracing::error!("{error}");
+        self.refused = Some((command, now.block.saturating_add(wait)));
+        Ok(())
+    }
+
+    /// Whether it has committed to another table than the processor computes, as a device may have done that was found wrong
+    /// later. That is not shown: to be silent costs less than to be convicted.
+    fn has_committed_to_another(&mut self, now: &AttesterSnapshot, own: &ScoredRound) -> bool {
+        let table = self.engine.table(&now.inputs);
+        let has = now.seat == Some(Seat::Committed) && table.is_some_and(|had| *had != own.summary);
+        if has && self.told != Some(now.round) {
+            tracing::error!(
+                "the table that was committed is wrong, so it is not revealed: that costs 50 GTG, and a wrong table the whole stake"
+            );
+            self.told = Some(now.round);
+        }
+        has
+    }
+
+    async fn execute(
+        &mut self,
+        client: &Client,
+        view: &TaskView,
+        of: &RoundView,
+        own: Option<Arc<ScoredRound>>,
+        command: AttesterCommand,
+    ) -> Result<(), RunError> {
+        let task = of.task;
+        match command {
+            // Under way.
+            AttesterCommand::Evaluate { .. } => {}
+            AttesterCommand::Commit {
+                round,
+                commitment,
+                inputs,
+            } => {
+                let call = Call::commit_attestation(task, round, commitment, inputs);
+                let own = own.as_deref();
+                if !self.is_confirmed(client, view, of, own, &call).await? {
+                    return Ok(());
+                }
+                if let Some(receipt) = self.send(client, &call).await? {
+                    self.engine.on_committed(round, receipt.block);
+                    self.save()?;
+                }
+                tracing::info!("committed to a share table");
+            }
+            AttesterCommand::Reveal {
+                round,
+                table,
+                work_root,
+                salt,
+            } => {
+                let call = Call::reveal_attestation(task, round, &table, work_root, salt);
+                self.send(client, &call).await?;
+                let gain = table.pay().map(|pay| pay.on_b.gain());
+                tracing::info!(
+                    "attested table {}: {}",
+                    hex::encode(&table.root()[..4]),
+                    gain.map_or("nothing is merged".into(), |gain| format!(
+                        "a gain of {gain} Q16 bits on half B"
+                    )),
+                );
+            }
+            AttesterCommand::AnswerAudits { round } => {
+                let (Some(seed), Some(own)) = (of.audit_seed, own) else {
+                    return Ok(());
+                };
+                let answers = answer_audits(self.account(), own, seed).await?;
+                let call = Call::answer_audits(task, round, &answers);
+                self.send(client, &call).await?;
+                tracing::info!("answered {AUDITS} audits");
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the table may be committed to. Unless one node's word is enough, it has to be what this process has computed,
+    /// since what is on disk may be of a task that a node made up; and a second node has to say the same of the task and of
+    /// the round. What is revealed later is only what was committed, so that nobody need be asked again.
+    async fn is_confirmed(
+        &self,
+        client: &Client,
+        view: &TaskView,
+        of: &RoundView,
+        own: Option<&ScoredRound>,
+        call: &Call,
+    ) -> Result<bool, RunError> {
+        let Some(own) = own else {
+            return Ok(!client.is_doubted());
+        };
+        if self.engine.table(&own.inputs.digest) != Some(&own.summary) {
+            tracing::error!(
+                "not committed: the table on disk is not the one that was computed now"
+            );
+            return Ok(false);
+        }
+        if !client.is_doubted() {
+            return Ok(true);
+        }
+        let inputs = &own.inputs.digest;
+        let says_so = async |other: &Moment| agrees(other, view, of, inputs).await;
+        client.confirm(call, says_so).await?;
+        Ok(true)
+    }
+
+    async fn send(&mut self, client: &Client, call: &Call) -> Result<Option<Receipt>, ChainError> {
+        let sent = submit_once(client, &self.signer, call).await?;
+        if let Some(receipt) = &sent {
+            self.acted_at = receipt.block;
+        }
+        Ok(sent)
+    }
+
+    fn account(&self) -> Account {
+        self.signer.public_key().0
+    }
+}
+
+/// What the audits that `seed` draws ask for.
+async fn answer_audits(
+    account: Account,
+    own: Arc<ScoredRound>,
+    seed: Hash,
+) -> Result<Vec<AuditAnswer>, RunError> {
+    let answers = tokio::task::spawn_blocking(move || {
+        let audited = Audited {
+            summary: &own.summary,
+            samples: own.inputs.sample_count,
+            entrants: own.inputs.entrants.len() as u32,
+        };
+        audits(&seed, &account, AUDITS, &audited)
+            .iter()
+            .filter_map(|audit| AuditAnswer::of(audit, &account, &own.table))
+            .collect()
+    });
+    Ok(answers.await?)
+}
+
+/// How far the chain knows what the seat's account attests.
+pub(super) fn seat_of(seat: &SeatView) -> Seat {
+    match (seat.state, &seat.claim) {
+        (SeatState::Sitting, Some(_)) if seat.audited => Seat::Audited,
+        (SeatState::Sitting, Some(_)) => Seat::Revealed,
+        (SeatState::Sitting, None) if seat.committed => Seat::Committed,
+        (SeatState::Sitting, None) => Seat::Drawn,
+        _ => Seat::Out,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{evaluation::lab::Lab, run::views};
+
+    #[test]
+    fn a_seat_is_read_from_the_chain() {
+        let table = Lab::small().summary();
+        let seat = |state, committed, is_shown: bool, audited| {
+            let table = is_shown.then(|| table.clone());
+            seat_of(&SeatView {
+                committed,
+                audited,
+                ..views::seat(1, state, table)
+            })
+        };
+        let sitting = SeatState::Sitting;
+        assert_eq!(seat(sitting, false, false, false), Seat::Drawn);
+        assert_eq!(seat(sitting, true, false, false), Seat::Committed);
+        assert_eq!(seat(sitting, true, true, false), Seat::Revealed);
+        assert_eq!(seat(sitting, true, true, true), Seat::Audited);
+        for lost in [
+            SeatState::Missed,
+            SeatState::Convicted,
+            SeatState::Unaudited,
+        ] {
+            assert_eq!(seat(lost, true, true, true), Seat::Out);
+        }
+    }
+
+    #[tokio::test]
+    async fn audits_are_answered_as_the_chain_verifies_them() {
+        let lab = Lab::small();
+        let (account, seed) = ([4; 32], [8; 32]);
+        let (round, table) = lab.score();
+        let own = Arc::new(ScoredRound {
+            inputs: Arc::new(crate::run::replica::lab_inputs(&lab)),
+            weights: round.weights,
+            summary: table.summary(),
+            table,
+            by_device: false,
+        });
+        let audited = Audited {
+            summary: &own.summary,
+            samples: lab.facts.samples,
+            entrants: lab.facts.entrants,
+        };
+        let answers = answer_audits(account, own.clone(), seed).await.unwrap();
+        assert_eq!(answers.len(), AUDITS as usize);
+        let root = work_root(&account, &own.table);
+        for (audit, answer) in audits(&seed, &account, AUDITS, &audited)
+            .iter()
+            .zip(answers)
+        {
+            assert_eq!(answer.verify(audit, &account, &audited, &root), Ok(()));
+        }
+    }
+}
