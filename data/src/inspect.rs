@@ -176,7 +176,7 @@ pub enum Remark {
         at: String,
     },
     /// There are more classes than a label's byte tells apart.
-    #[error("there are more than {MAX_CLASSES} classes, the first too many at {first}: join classes, or name another label")]
+    #[error("there are more than {} classes, the first too many at {first}: join classes, or name another label", MAX_CLASSES)]
     TooManyClasses {
         /// Where the first one too many is.
         first: String,

@@ -46,7 +46,7 @@ pub use read::images::ImageError;
 pub use read::records::{RecordsHeader, RecordsWriter};
 pub use recipe::array::ArrayRecipe;
 pub use recipe::image::ImageRecipe;
-pub use recipe::table::{Column, How, TableRecipe};
+pub use recipe::table::{Column, How, Label, TableRecipe};
 pub use recipe::text::{TextRecipe, TokenKind};
 pub use recipe::{Encoded, Encoder, Recipe, RecipeError};
 pub use source::{

@@ -8,9 +8,9 @@ pub(crate) mod text;
 
 use crate::{Cell, DataError, Kind, Labelled, Place, Row, Source, Tokenizer, Values};
 use array::ArrayRecipe;
+use self::image::ImageRecipe;
 use classes::ClassIndex;
 use gotong_scoring::{blake2_256, Graph};
-use image::ImageRecipe;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use table::{TablePlan, TableRecipe};

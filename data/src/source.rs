@@ -99,7 +99,7 @@ impl fmt::Display for Format {
 
 /// A name that is no format's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no format; the formats are {}", Format::names())]
+#[error("`{0}` is no format; the formats are {names}", names = Format::names())]
 pub struct ParseFormatError(pub String);
 
 impl FromStr for Format {
@@ -462,7 +462,7 @@ impl Source {
 
     /// Its first file, which stands for it in messages.
     pub fn first_path(&self) -> &Path {
-        self.paths.first().map_or(Path::new(""), |path| path)
+        self.paths.first().map_or(Path::new(""), |path| &**path)
     }
 
     /// The column names of a table, else empty.

@@ -187,9 +187,8 @@ impl Tokenizer {
 
     /// The numbers of a token's characters; of a byte that is no token, none.
     fn numbers_of(&self, token: u8) -> &[u8] {
-        self.tokens
-            .get(usize::from(token))
-            .map_or(&[], |numbers| numbers)
+        let numbers = self.tokens.get(usize::from(token));
+        numbers.map(Vec::as_slice).unwrap_or_default()
     }
 }
 

@@ -215,7 +215,7 @@ impl Number {
 fn half(bits: u16) -> f64 {
     let sign = if bits >> 15 == 0 { 1.0 } else { -1.0 };
     let fraction = f64::from(bits & 0x3ff);
-    match i32::from(bits >> 10 & 0x1f) {
+    match i32::from((bits >> 10) & 0x1f) {
         0 => sign * fraction * 2f64.powi(-24),
         31 if fraction == 0.0 => sign * f64::INFINITY,
         31 => f64::NAN,

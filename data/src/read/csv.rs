@@ -12,6 +12,8 @@ use std::{
 
 /// Most bytes of a row. More are a quote that is never closed, or no CSV file.
 const MAX_ROW_BYTES: u64 = 64 << 20;
+/// Bytes that are read from the file at once.
+const BUFFER_BYTES: usize = 64 << 10;
 /// Bytes of the first line that the separator is looked for in.
 const FIRST_LINE_BYTES: u64 = 64 << 10;
 
@@ -56,6 +58,7 @@ fn open(path: &Path) -> Result<Reader<Limited>, DataError> {
     Ok(ReaderBuilder::new()
         .delimiter(separator(&first_line))
         .flexible(true)
+        .buffer_capacity(BUFFER_BYTES)
         .from_reader(input))
 }
 

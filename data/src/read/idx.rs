@@ -90,7 +90,7 @@ fn array(path: &Path, name: &str) -> Result<Array, DataError> {
         reason: problem,
     };
     let mut bytes = array.unpacked().map_err(unreadable)?;
-    let mut word = || {
+    let mut word = || -> Result<[u8; 4], DataError> {
         let mut word = [0; 4];
         let read = bytes.read_exact(&mut word);
         read.map_err(|error| broken(format!("its header cannot be read ({error})")))?;

@@ -55,7 +55,7 @@ pub enum ImageError {
         source: image::ImageError,
     },
     /// An image that would take too much memory.
-    #[error("{} is too large ({size}); images may have {MAX_SIDE} pixels a side, {MAX_PIXELS} pixels and {MAX_FILE_BYTES} bytes: make it smaller", .file.display())]
+    #[error("{} is too large ({size}); images may have {} pixels a side, {} pixels and {} bytes: make it smaller", .file.display(), MAX_SIDE, MAX_PIXELS, MAX_FILE_BYTES)]
     TooLarge {
         /// The file.
         file: PathBuf,

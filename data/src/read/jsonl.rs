@@ -1,6 +1,6 @@
 //! JSONL files: an object a line.
 
-use super::{number, Header, ReadRows};
+use super::{number, text, Header, ReadRows};
 use crate::{Cell, Cells, DataError, Place, Row, Values};
 use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Deserializer;
@@ -66,6 +66,9 @@ impl Lines {
             let read = read.map_err(|error| DataError::reading(&self.at.file, error))?;
             if read == 0 {
                 return Ok(false);
+            }
+            if self.at.row == 0 && self.line.starts_with(text::MARK) {
+                self.line.drain(..text::MARK.len());
             }
             if self.line.iter().all(u8::is_ascii_whitespace) && read < MAX_LINE_BYTES as usize {
                 continue;

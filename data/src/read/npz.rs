@@ -102,7 +102,7 @@ fn array(
         shape: Vec::new(),
         name,
     };
-    let header = Header::read(&array)
+    let header = NpyHeader::read(&array)
         .map_err(|problem| broken(path, format!("{}: {problem}", array.name)))?;
     array.header_bytes = header.bytes;
     array.shape = header.shape;
@@ -147,7 +147,7 @@ fn number(descr: &str) -> Option<(Number, bool)> {
 
 /// What stands before an array's numbers.
 #[derive(Debug, PartialEq, Eq)]
-struct Header {
+struct NpyHeader {
     bytes: u64,
     /// The numbers' type, as it stands there.
     descr: String,
@@ -155,7 +155,7 @@ struct Header {
     shape: Vec<u64>,
 }
 
-impl Header {
+impl NpyHeader {
     /// Reads the header of a member, or says what is wrong with it.
     fn read(array: &Array) -> Result<Self, String> {
         let mut bytes = array.unpacked().map_err(|error| error.to_string())?;
@@ -173,7 +173,7 @@ impl Header {
         let length = take(length_bytes)?
             .iter()
             .rev()
-            .fold(0, |length, &byte| length << 8 | usize::from(byte));
+            .fold(0, |length, &byte| (length << 8) | usize::from(byte));
         if length > MAX_HEADER_BYTES {
             return Err(format!("its header would have {length} bytes"));
         }

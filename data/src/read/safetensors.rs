@@ -27,7 +27,7 @@ pub(crate) fn rows(
 
 /// The arrays of inputs and labels in `path`.
 pub(super) fn open(path: &Path, options: &SourceOptions) -> Result<Pair, DataError> {
-    let (header_bytes, header) = header(path)?;
+    let (header_bytes, header) = metadata(path)?;
     let mut names = header.offset_keys();
     names.sort();
     let inputs = choose(path, Role::Inputs, options, &names)?;
@@ -41,7 +41,7 @@ pub(super) fn open(path: &Path, options: &SourceOptions) -> Result<Pair, DataErr
 }
 
 /// The header, and how many bytes there are before the arrays.
-fn header(path: &Path) -> Result<(u64, Metadata), DataError> {
+fn metadata(path: &Path) -> Result<(u64, Metadata), DataError> {
     let broken = |problem: String| DataError::Malformed {
         path: path.to_owned(),
         format: Format::Safetensors,

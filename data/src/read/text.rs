@@ -13,7 +13,7 @@ use std::{
 /// Most bytes of a piece. All but the last of a file end with a line, if it has one.
 const PIECE_BYTES: usize = 1 << 20;
 /// What some editors put before UTF-8.
-const MARK: &[u8] = "\u{feff}".as_bytes();
+pub(super) const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// A text tells nothing before it is read.
 pub(crate) fn header(path: &Path) -> Result<Header, DataError> {

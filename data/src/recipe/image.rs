@@ -11,7 +11,8 @@ use std::borrow::Cow;
 ///
 /// An image of another size is resized by area: a pixel is the mean of the pixels that it covers, those at its edges
 /// by the part of them that it covers, rounded to nearest. The image is stretched where its proportions are others.
-/// All of this is integer arithmetic, which gives the same bytes everywhere.
+/// All of this is integer arithmetic, which gives the same bytes of the same pixels everywhere. So does decoding PNG;
+/// of JPEG, decoders may round a pixel differently.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageRecipe {

@@ -5,7 +5,7 @@ use std::io::{Seek, Write};
 #[test]
 fn objects_are_rows_whatever_the_order_of_their_keys() {
     let folder = Folder::new();
-    let text = "{\"a\":1.5,\"b\":\"x\",\"c\":true}\n\n{\"c\":null,\"b\":\"caf\\u00e9\",\"a\":-2}\r\n{\"b\":\"\"}";
+    let text = "\u{feff}{\"a\":1.5,\"b\":\"x\",\"c\":true}\n\n{\"c\":null,\"b\":\"caf\\u00e9\",\"a\":-2}\r\n{\"b\":\"\"}";
     let source = folder.open("a.jsonl", text).unwrap();
     assert_eq!(source.header(), ["a", "b", "c"]);
     let expected = [["1.5", "x", "true"], ["-2", "caf\u{e9}", ""], ["", "", ""]];
