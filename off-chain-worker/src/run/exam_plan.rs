@@ -264,8 +264,8 @@ mod tests {
         let terms = plan.carry_out(&exam(130), &base).unwrap();
         assert_eq!((terms.rounds(), terms.samples()), (2, 64));
         let sealed = Sealed::open(&base, terms.root()).unwrap().unwrap();
-        assert_eq!(sealed.plan(3).unwrap(), Some(plan));
         assert_eq!(plan.outline(130).samples(), 64);
+        assert_eq!(sealed.plan(3).unwrap(), Some(plan));
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl New {
         if written.recipe.kind() != Kind::Text {
             return Ok((draft(0)?, usize::try_from(exam)?));
         }
-        let mut found = None;
+        let mut found: Option<(ModelDraft, usize)> = None;
         for length in TOKENS {
             let model = draft(length)?;
             let samples = samples_of(&self.out.join("exam.records"), &written.recipe, &model)?;
