@@ -221,7 +221,7 @@ fn duplicates(task: &TaskFile, recipe: &Recipe) -> Finding {
              make both anew by `gotong data split`, which leaves them out"
         )),
     };
-    Finding::new("duplicates", found).with("found", details)
+    Finding::new("duplicates", found).with("duplicates", details)
 }
 
 fn compared(train: &Path, exam: &Path, recipe: &Recipe) -> Result<Duplicates, DataError> {
@@ -458,7 +458,10 @@ mod tests {
         for finding in findings.iter().map(Finding::json) {
             assert_eq!(finding["ok"], true, "{finding}");
         }
-        assert_eq!(json(&findings, "duplicates")["found"]["exact"]["count"], 0);
+        assert_eq!(
+            json(&findings, "duplicates")["duplicates"]["exact"]["count"],
+            0
+        );
         assert_eq!(
             json(&findings, "exam")["classes"]["1"]
                 .as_u64()
@@ -485,7 +488,7 @@ mod tests {
         });
         let found = json(&findings, "duplicates");
         assert_eq!(found["ok"], false);
-        assert_eq!(found["found"]["exact"]["count"], 180);
+        assert_eq!(found["duplicates"]["exact"]["count"], 180);
         assert!(print(&findings, crate::cli::output::Format::Json).is_err());
     }
 

@@ -118,9 +118,7 @@ impl ChainLimits {
         if needed > u64::from(attest) {
             return Err(Refusal::TooHeavy { attest, needed });
         }
-        terms
-            .most_per_round(graph.cost())
-            .ok_or(Refusal::WorkFee)
+        terms.most_per_round(graph.cost()).ok_or(Refusal::WorkFee)
     }
 
     /// So many blocks in seconds.
