@@ -4,9 +4,9 @@ use super::{rows_bar, LearningArgs};
 use crate::cli::{data_options::ReadingArgs, Globals};
 use anyhow::{Context, Result};
 use gotong_data::{
-    learn,
-    split::{By, Split as Division, Use},
-    Encoded, Recipe, RecordsWriter, Source,
+    learn, learn_text,
+    split::{Assignment, By, Split as Division, Use},
+    Encoded, Kind, LearnOptions, Recipe, RecordsWriter, Source,
 };
 use gotong_scoring::blake2_256;
 use serde_json::{json, Value};
@@ -134,8 +134,7 @@ pub fn write(
     folder: &Path,
 ) -> Result<Written> {
     let assignment = split.division().assign(source)?;
-    let is_training = |row| assignment.is_training(row);
-    let recipe = learn(source, is_training, &learning.options())?;
+    let recipe = learned(source, &assignment, &learning.options())?;
     let encoder = recipe.encoder(source)?;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let mut writers = Vec::new();
@@ -185,6 +184,23 @@ pub fn write(
     }
     replace(&folder.join(RECIPE), &recipe.to_text()?)?;
     Ok(written)
+}
+
+/// The recipe that the training part teaches. Of text that is divided in blocks, that is a part of a document.
+fn learned(source: &Source, assignment: &Assignment, options: &LearnOptions) -> Result<Recipe> {
+    if source.kind() != Kind::Text {
+        return Ok(learn(source, |row| assignment.is_training(row), options)?);
+    }
+    let training = assignment.rows(source)?.filter_map(|row| match row {
+        Ok((Use::Training, row)) => Some(Ok(row)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
+    });
+    Ok(Recipe::Text(learn_text(
+        source.first_path(),
+        training,
+        options,
+    )?))
 }
 
 /// Writes a file as a whole or not at all.
@@ -300,6 +316,35 @@ mod tests {
             .pixels
             .chunks(2)
             .all(|sample| !exams.contains(sample)));
+    }
+
+    #[test]
+    fn a_text_in_one_piece_is_learned_from_its_training_blocks_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("book.txt");
+        // A hundred blocks, each of a letter of its own.
+        let block = |number: u8| char::from(b'!' + number % 90).to_string().repeat(50) + "\n";
+        fs::write(&file, (0..100).map(block).collect::<String>()).unwrap();
+        let out = folder.path().join("out");
+        let line = format!(
+            "gotong data split {} --tokens characters --unknown ! --out {}",
+            file.display(),
+            out.display()
+        );
+        let args = split(&line);
+        let source = args.reading.open(&args.files).unwrap();
+        let written = write(&source, &args.learning, &args.split, &args.out).unwrap();
+        // An eleventh of the letters is there twice, so most of what is held out is in no training block.
+        assert!(
+            written.recipe.classes() < 85,
+            "{}",
+            written.recipe.classes()
+        );
+        assert!(written.rows.iter().all(|rows| *rows > 0));
+        let without = split(&line.replace("--unknown !", ""));
+        let refused = write(&source, &without.learning, &without.split, &without.out);
+        let error = refused.err().map(|error| error.to_string());
+        assert!(error.is_some_and(|error| error.contains("book.txt")));
     }
 
     #[test]
