@@ -31,8 +31,8 @@ python: ## Install PyTorch and scikit-learn in a virtual environment of their ow
 build: setup ## Build node and worker
 	$(CARGO) build --locked --workspace
 
-demo: build ## A whole network on this machine: ten rounds on Fashion-MNIST
-	$(BIN)/gotong demo
+demo: build ## A whole network on this machine: ten rounds on Fashion-MNIST (DATA=FILE LABEL=COLUMN: on your own table; FIELD=KEY: on your own text)
+	$(BIN)/gotong demo $(if $(DATA),--data-file "$(DATA)" --folder demo-own) $(if $(LABEL),--label "$(LABEL)") $(if $(FIELD),--field "$(FIELD)")
 
 demo-lm: build ## The same with a language model on Shakespeare's plays
 	$(BIN)/gotong demo --model lm --folder demo-lm

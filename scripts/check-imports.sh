@@ -26,6 +26,7 @@ forbid_use() {
 
 forbid gotong-scoring 'frame-.*|sp-.*|sc-.*|pallet-.*|gotong-.*' 'the exact machine stands alone'
 forbid gotong-protocol 'frame-.*|sp-.*|sc-.*|pallet-.*|gotong-(runtime|node)' 'shared types know no FRAME'
+forbid gotong-data 'burn.*|tokio|subxt.*|frame-.*|sp-.*|sc-.*|pallet-.*|gotong|gotong-(protocol|runtime|node)' 'files are read without a chain or a trainer'
 forbid pallet-contribution 'pallet-.*' 'pallets never import siblings'
 forbid pallet-referee 'pallet-.*' 'pallets never import siblings'
 forbid gotong-runtime 'burn.*|tokio|subxt.*|gotong|gotong-node' 'nothing that runs in Wasm trains or does I/O' --no-default-features --target wasm32v1-none

@@ -7,8 +7,8 @@ mod scene;
 use crate::{
     chain::{Account, Call, Client, Inclusion, Keypair, Moment},
     cli::{
-        data::DataFolder,
-        exam::Exam,
+        data::LearningArgs,
+        data_options::{DataFolder, ReadingArgs},
         output::{Format, UNIT},
         picture::{self, Curve},
     },
@@ -17,7 +17,7 @@ use crate::{
     process::{sibling, Node, Running},
     run::{Replica, Stop, WorkerDirs},
     state::Folder,
-    training::{data::Use, weights_file},
+    training::weights_file,
 };
 use anyhow::{ensure, Context, Result};
 use gotong_protocol::{
@@ -27,7 +27,7 @@ use gotong_protocol::{
 use gotong_scoring::ShareTable;
 use indicatif::{ProgressBar, ProgressStyle};
 use report::Report;
-use scene::{Cast, Scene, LIAR, NOISE, SPONSOR};
+use scene::{Cast, Published, Scene, LIAR, NOISE, SPONSOR};
 use std::{
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -35,8 +35,8 @@ use std::{
 
 /// What every account of the demo is given.
 const ENDOWMENT: u128 = 20_000 * UNIT;
-/// The file of the model in the folder of the demo.
-const MODEL: &str = "model.toml";
+/// Rounds if nobody says how many.
+const ROUNDS: u32 = 10;
 /// What the liar lies about: one word of one sample's evaluation.
 const LIE: &str = "word";
 /// Longest wait for the node to answer: its first start compiles the runtime's Wasm.
@@ -47,16 +47,24 @@ const CLAIM_LIMIT: Duration = Duration::from_secs(300);
 /// Run a whole network on this machine and watch it pay for proved improvement
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  gotong demo --rounds 10 --folder demo\n  gotong demo --model lm --folder demo-lm\n\n\
+    after_help = "Examples:\n  gotong demo --rounds 10 --folder demo\n  gotong demo --model lm --folder demo-lm\n  \
+                  gotong demo --data-file flowers.csv --label species --folder flowers\n\n\
                   With `--output json` only the last line is on standard output."
 )]
 pub struct Demo {
     /// The model to improve
-    #[arg(long, value_enum, default_value = "mlp")]
-    model: Scene,
-    /// Rounds to run; there are exams for 10 with mlp
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=30))]
-    rounds: u32,
+    #[arg(long, value_enum, default_value = "mlp", conflicts_with = "data_file")]
+    model: Published,
+    /// Make a task of this file of your own, as `gotong task new` does, and improve a model for it
+    #[arg(long, value_name = "FILE")]
+    data_file: Option<PathBuf>,
+    #[command(flatten, next_help_heading = "A file of your own")]
+    reading: ReadingArgs,
+    #[command(flatten, next_help_heading = "A file of your own")]
+    learning: LearningArgs,
+    /// Rounds to run [default: 10, or as many as a file of your own has exams for]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=30))]
+    rounds: Option<u32>,
     /// Where the logs, the model and the picture of its loss go
     #[arg(long, default_value = "demo")]
     folder: PathBuf,
@@ -74,35 +82,39 @@ pub async fn run(demo: Demo, globals: &super::Globals) -> Result<()> {
 }
 
 impl Demo {
+    /// The demo of the file of one's own, or of what is published.
+    fn scene(&self) -> Result<Scene> {
+        match &self.data_file {
+            Some(file) => {
+                let (reading, learning) = (self.reading.clone(), self.learning.clone());
+                Scene::own(file.clone(), reading, learning, &self.folder)
+            }
+            None => self.model.scene(&self.data.path(), &self.folder),
+        }
+    }
+
     async fn play(self, output: Format) -> Result<()> {
         let started = Instant::now();
-        let (scene, cast) = (self.model, self.model.cast());
-        let rounds = self.rounds;
-        let samples = scene
-            .data()
-            .load(&self.data.path(), Use::Exam, &scene.graph()?)?;
-        let most = samples.len() / scene.shard_samples() as usize;
+        let scene = self.scene()?;
+        let (cast, most) = (scene.cast, scene.most_rounds);
+        let rounds = self.rounds.unwrap_or(most.min(ROUNDS));
         ensure!(
-            rounds as usize <= most,
+            rounds <= most,
             "there are exams for {most} rounds: give --rounds {most} or fewer"
         );
-        let graph = scene.graph()?;
-        let unseen = scene.report(&self.data.path(), &graph)?;
-        let exam = Exam::new(graph, scene.data(), unseen)?;
         let mut network = Network::start(&self.folder, cast).await?;
-        std::fs::write(self.folder.join(MODEL), scene.model())?;
         output.say(format_args!("node      {}", network.node.url()));
         output.say(format_args!("folder    {}", self.folder.display()));
         network.enrol().await?;
-        let task = network.open_task(&self).await?;
+        let task = network.open_task(&scene, rounds).await?;
         output.say(format_args!(
             "task      {task}: {}, {rounds} sealed shards of {} samples",
-            describe(&scene.graph()?),
-            scene.shard_samples()
+            describe(&scene.graph),
+            scene.shard_samples
         ));
-        network.start_workers(task, &self)?;
+        network.start_workers(task, &scene)?;
 
-        let mut report = Report::new(output, cast, exam);
+        let mut report = Report::new(output, cast, scene.report);
         let mut watch = Watch::new(&network, task).await?;
         report.start(watch.replica.weights())?;
         for round in 0..rounds {
@@ -212,19 +224,10 @@ impl Network {
     }
 
     /// The sponsor opens its task, as a sponsor would: with `gotong task open`.
-    async fn open_task(&self, demo: &Demo) -> Result<TaskId> {
-        let scene = demo.model;
-        let command = format!(
-            "task open --name={set} --data={set} --init-seed=1 --shards={rounds} \
-             --shard-samples={} {}",
-            scene.shard_samples(),
-            scene.terms(),
-            set = scene.data(),
-            rounds = demo.rounds,
-        );
+    async fn open_task(&self, scene: &Scene, rounds: u32) -> Result<TaskId> {
+        let command = format!("task open --init-seed=1 --shards={rounds}");
         let mut arguments = self.arguments(SPONSOR, &command);
-        arguments.push(format!("--model={}", demo.folder.join(MODEL).display()));
-        arguments.push(format!("--data-dir={}", demo.data.path().display()));
+        arguments.extend_from_slice(&scene.opening);
         let output = tokio::process::Command::new(sibling("gotong")?)
             .args(arguments)
             .kill_on_drop(true)
@@ -242,9 +245,8 @@ impl Network {
         Ok(TaskId(u32::try_from(id)?))
     }
 
-    fn start_workers(&mut self, task: TaskId, demo: &Demo) -> Result<()> {
-        let (cast, training) = (self.cast, demo.model.training());
-        let data_dir = format!("--data-dir={}", demo.data.path().display());
+    fn start_workers(&mut self, task: TaskId, scene: &Scene) -> Result<()> {
+        let cast = self.cast;
         let mut start = |name: &str, command: String, more: &[String]| {
             let mut arguments = self.arguments(name, &command);
             arguments.extend_from_slice(more);
@@ -256,15 +258,17 @@ impl Network {
         let honest = cast.honest().count();
         // More threads than cores get in each other's way.
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let training = format!("{training} --threads={}", (cores / honest).max(1));
+        let threads = (cores / honest).max(1);
         for (part, name) in (1..).zip(cast.honest()) {
-            let command = format!("contribute --task={task} --part={part}/{honest} {training}");
-            start(&name, command, std::slice::from_ref(&data_dir))?;
+            let command =
+                format!("contribute --task={task} --part={part}/{honest} --threads={threads}");
+            start(&name, command, &scene.training)?;
         }
         if cast.has_noise() {
-            let command =
-                format!("contribute --task={task} --part=1/{honest} --strategy=noise {training}");
-            start(NOISE, command, &[data_dir])?;
+            let command = format!(
+                "contribute --task={task} --part=1/{honest} --strategy=noise --threads={threads}"
+            );
+            start(NOISE, command, &scene.training)?;
         }
         for name in cast.truthful() {
             start(&name, format!("attest --task={task}"), &[])?;

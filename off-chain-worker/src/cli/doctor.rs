@@ -1,10 +1,11 @@
 //! `gotong doctor`: what is missing, and what to do about it.
 
 use super::{
-    data::DataFolder,
+    data_options::DataFolder,
+    finding::{print, Finding},
     means::{Means, Needs, Prices},
     offer,
-    output::{explain, Amount, SYMBOL},
+    output::{Amount, SYMBOL},
     scoring::open_evaluator,
     Globals,
 };
@@ -31,14 +32,6 @@ pub struct Doctor {
     device: Option<DeviceChoice>,
     #[command(flatten)]
     data: DataFolder,
-}
-
-/// One thing that was looked at: what was found, or what is wrong and what to do.
-struct Finding {
-    what: &'static str,
-    result: Result<String, String>,
-    /// What JSON says besides, and its name.
-    details: Option<(&'static str, Value)>,
 }
 
 /// What the computation of a task's rounds takes.
@@ -81,76 +74,27 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
         .map(|(what, result)| Finding::new(what, result))
         .collect();
     findings.extend(offered(globals).await);
-    findings.push(Finding::of_memory(memory(globals).await));
+    findings.push(of_memory(memory(globals).await));
     match needs(globals).await {
-        Ok(needs) => findings.extend(needs.map(Finding::of_role)),
+        Ok(needs) => findings.extend(needs.map(of_role)),
         Err(error) => findings.push(Finding::new("roles", Err(error))),
     }
-    let failed = findings
-        .iter()
-        .filter(|finding| finding.result.is_err())
-        .count();
-    let json = findings.iter().map(Finding::json).collect();
-    globals
-        .output
-        .print(json, || findings.iter().map(Finding::line).collect());
-    match failed {
-        0 => Ok(()),
-        1 => bail!("1 check failed"),
-        more => bail!("{more} checks failed"),
-    }
+    print(&findings, globals.output)
 }
 
-impl Finding {
-    fn new(what: &'static str, result: anyhow::Result<String>) -> Self {
-        Self {
-            what,
-            result: result.map_err(|error| explain(&error)),
-            details: None,
-        }
-    }
+fn of_memory(needs: anyhow::Result<Vec<Need>>) -> Finding {
+    let tasks = needs.as_ref().map_or(&[][..], Vec::as_slice);
+    let tasks: Value = tasks.iter().map(Need::json).collect();
+    Finding::new("memory", needs.map(|needs| describe(&needs))).with("tasks", tasks)
+}
 
-    /// It is never wrong: who offers nothing may want to.
-    fn of_offer(offer: Option<&OfferView>) -> Self {
-        Self {
-            what: "offer",
-            result: Ok(offer::describe(offer)),
-            details: Some(("offer", offer::json(offer))),
-        }
-    }
+fn of_role(needs: Needs) -> Finding {
+    Finding::new(needs.role, Ok(needs.line())).with("needs", needs.json())
+}
 
-    fn of_memory(needs: anyhow::Result<Vec<Need>>) -> Self {
-        let tasks = needs.as_ref().map_or(&[][..], Vec::as_slice);
-        let tasks: Value = tasks.iter().map(Need::json).collect();
-        Self {
-            details: Some(("tasks", tasks)),
-            ..Self::new("memory", needs.map(|needs| describe(&needs)))
-        }
-    }
-
-    fn of_role(needs: Needs) -> Self {
-        Self {
-            what: needs.role,
-            result: Ok(needs.line()),
-            details: Some(("needs", needs.json())),
-        }
-    }
-
-    fn json(&self) -> Value {
-        let found = self.result.as_ref().unwrap_or_else(|error| error);
-        let mut json = json!({ "check": self.what, "ok": self.result.is_ok(), "found": found });
-        if let Some((name, details)) = &self.details {
-            json[*name] = details.clone();
-        }
-        json
-    }
-
-    fn line(&self) -> String {
-        match &self.result {
-            Ok(found) => format!("ok    {:11} {found}\n", self.what),
-            Err(wrong) => format!("FAIL  {:11} {wrong}\n", self.what),
-        }
-    }
+/// It is never wrong: who offers nothing may want to.
+fn of_offer(offer: Option<&OfferView>) -> Finding {
+    Finding::new("offer", Ok(offer::describe(offer))).with("offer", offer::json(offer))
 }
 
 impl Need {
@@ -326,7 +270,7 @@ async fn offered(globals: &Globals) -> Option<Finding> {
     let stake = now.stake(&account).await.ok()??;
     let offer = now.offer(&account).await.ok()?;
     let is_listed = stake.roles.attester || offer.is_some();
-    is_listed.then(|| Finding::of_offer(offer.as_ref()))
+    is_listed.then(|| of_offer(offer.as_ref()))
 }
 
 #[cfg(test)]
@@ -339,7 +283,7 @@ mod tests {
             role: "watcher",
             parts: vec![("dispute bond", 10_000_000_000_000), ("fees", 1)],
         };
-        let role = Finding::of_role(needs);
+        let role = of_role(needs);
         let line = "ok    watcher     needs at least 10.000000000001 GTG: dispute bond 10, fees 0.000000000001\n";
         assert_eq!(role.line(), line);
         let json = role.json();
@@ -350,7 +294,7 @@ mod tests {
 
     #[test]
     fn an_attester_is_told_what_it_offers() {
-        let json = Finding::of_offer(None).json();
+        let json = of_offer(None).json();
         assert_eq!(
             (&json["check"], &json["ok"]),
             (&json!("offer"), &json!(true))
@@ -364,19 +308,11 @@ mod tests {
             seats_held: 2,
             load_held: 1,
         };
-        let finding = Finding::of_offer(Some(&offer));
+        let finding = of_offer(Some(&offer));
         assert!(finding
             .line()
             .starts_with("ok    offer       16 seats for "));
         assert_eq!(finding.json()["offer"]["held"], 2);
-    }
-
-    #[test]
-    fn what_is_wrong_is_told_in_both_forms() {
-        let wrong = Finding::new("key", Err(anyhow::anyhow!("none")));
-        assert_eq!(wrong.line(), "FAIL  key         none\n");
-        let expected = json!({ "check": "key", "ok": false, "found": "none" });
-        assert_eq!(wrong.json(), expected);
     }
 
     #[test]

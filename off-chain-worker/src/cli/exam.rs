@@ -2,19 +2,21 @@
 
 use crate::{
     evaluation::{bits, generate, FastCpu, Sampler},
-    training::{
-        data::{DataSet, Labelled},
-        Tokenizer,
-    },
+    training::data::{DataSet, Labelled},
 };
 use anyhow::{bail, Result};
+use gotong_data::{Kind, Recipe, Tokenizer};
 use gotong_protocol::Graph;
 use gotong_scoring::{Evaluator, Samples};
 use serde_json::{json, Value};
 use std::fmt;
 
-/// What a text of the model begins with.
-const PROMPT: &str = "**KING**  \n";
+/// What a piece of a play begins with.
+pub const PLAY: &str = "**KING**  \n";
+/// So many tokens of the samples a text of the model begins with, if nothing else is said.
+const PROMPT_TOKENS: usize = 12;
+/// What samples are called that are images.
+const IMAGES: &str = "images";
 /// Tokens that the model adds to it.
 const LENGTH: usize = 200;
 /// In thousandths.
@@ -25,29 +27,44 @@ pub struct Exam {
     graph: Graph,
     data: Labelled,
     samples: Samples,
+    /// What a sample is called.
+    noun: &'static str,
     /// Of text.
     tokenizer: Option<Tokenizer>,
+    /// What a text of the model begins with.
+    prompt: Option<&'static str>,
 }
 
 /// What a model is worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mark {
-    /// Mean loss in bits, and part of the images that it names rightly.
-    Images { loss: f64, accuracy: f64 },
+    /// Mean loss in bits, and part of the samples that it names rightly.
+    Classes { loss: f64, accuracy: f64 },
     /// Bits a character.
     Text(f64),
 }
 
 impl Exam {
-    /// Of a model, on samples of a data set.
-    pub fn new(graph: Graph, set: DataSet, data: Labelled) -> Result<Self> {
+    /// Of a model, on samples that a recipe made.
+    pub fn new(graph: Graph, recipe: &Recipe, data: Labelled) -> Result<Self> {
+        let is_image = recipe.kind() == Kind::Image || *recipe == DataSet::FashionMnist.recipe()?;
         let samples = Samples::new(graph.inputs, graph.classes(), &data.records())?;
         Ok(Self {
             graph,
             data,
             samples,
-            tokenizer: set.tokenizer(),
+            noun: if is_image { IMAGES } else { "samples" },
+            tokenizer: recipe.tokenizer(),
+            prompt: None,
         })
+    }
+
+    /// The same, with texts of the model that begin with `prompt`.
+    pub fn beginning_with(self, prompt: &'static str) -> Self {
+        Self {
+            prompt: Some(prompt),
+            ..self
+        }
     }
 
     pub fn mark(&self, weights: &[i16]) -> Result<Mark> {
@@ -61,7 +78,7 @@ impl Exam {
         let labels = self.samples.labels();
         let right = predicted.iter().zip(labels).filter(|(a, b)| a == b).count();
         let count = self.samples.len() as f64;
-        Ok(Mark::Images {
+        Ok(Mark::Classes {
             loss: bits(&losses) / count,
             accuracy: right as f64 / count,
         })
@@ -69,9 +86,13 @@ impl Exam {
 
     /// What its losses are of, and their unit.
     pub fn caption(&self) -> (&'static str, &'static str) {
-        match self.tokenizer {
-            None => ("Loss on images that never scored a round", "bits per image"),
-            Some(_) => (
+        match (&self.tokenizer, self.noun) {
+            (None, IMAGES) => ("Loss on images that never scored a round", "bits per image"),
+            (None, _) => (
+                "Loss on samples that never scored a round",
+                "bits per sample",
+            ),
+            (Some(_), _) => (
                 "Loss on text that never scored a round",
                 "bits per character",
             ),
@@ -83,7 +104,16 @@ impl Exam {
         let Some(tokenizer) = &self.tokenizer else {
             return Ok(None);
         };
-        let prompt = tokenizer.encode(PROMPT)?;
+        let prompt = match self.prompt {
+            Some(prompt) => tokenizer.encode(prompt)?,
+            None => self
+                .data
+                .pixels
+                .iter()
+                .copied()
+                .take(PROMPT_TOKENS)
+                .collect(),
+        };
         let mut sampler = Sampler::new(TEMPERATURE, 1);
         let tokens = generate(
             &self.graph,
@@ -93,7 +123,8 @@ impl Exam {
             &mut sampler,
             &mut |_| {},
         )?;
-        Ok(Some(format!("{PROMPT}{}", tokenizer.decode(&tokens))))
+        let (prompt, text) = (tokenizer.decode(&prompt), tokenizer.decode(&tokens));
+        Ok(Some(prompt + &text))
     }
 
     /// The samples in words.
@@ -102,7 +133,7 @@ impl Exam {
             Some(tokenizer) => {
                 format!("{} unseen characters", tokenizer.characters_of(&self.data))
             }
-            None => format!("{} unseen images", self.samples.len()),
+            None => format!("{} unseen {}", self.samples.len(), self.noun),
         }
     }
 }
@@ -111,7 +142,7 @@ impl Mark {
     /// In bits.
     pub fn loss(self) -> f64 {
         match self {
-            Self::Images { loss, .. } | Self::Text(loss) => loss,
+            Self::Classes { loss, .. } | Self::Text(loss) => loss,
         }
     }
 
@@ -119,8 +150,8 @@ impl Mark {
     pub fn json(first: Self, last: Self) -> Result<Value> {
         Ok(match (first, last) {
             (
-                Self::Images { loss, accuracy },
-                Self::Images {
+                Self::Classes { loss, accuracy },
+                Self::Classes {
                     loss: last_loss,
                     accuracy: last_accuracy,
                 },
@@ -142,7 +173,7 @@ impl Mark {
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Images { loss, accuracy } => {
+            Self::Classes { loss, accuracy } => {
                 write!(f, "loss {loss:.3} bits, accuracy {:.1} %", accuracy * 100.0)
             }
             Self::Text(bits) => write!(f, "{bits:.3} bits a character"),
@@ -163,7 +194,8 @@ mod tests {
         let graph = crate::model::parse(include_str!("../../../docs/models/transformer.toml"));
         let (graph, set) = (graph.unwrap(), DataSet::Shakespeare);
         let data = set.load(&data::folder(), Use::Report, &graph).unwrap();
-        let exam = Exam::new(graph, set, data.slice(0..2)).unwrap();
+        let exam = Exam::new(graph, &set.recipe().unwrap(), data.slice(0..2)).unwrap();
+        let exam = exam.beginning_with(PLAY);
         assert_eq!(exam.samples(), "256 unseen characters");
         // All weights zero: every character is as likely.
         let zeros = vec![0; exam.graph.parameters()];
@@ -171,12 +203,12 @@ mod tests {
         assert!((mark.loss() - 84f64.log2()).abs() < 0.01, "{mark}");
         let weights = initial_weights(&exam.graph, 1);
         let text = exam.text(&weights).unwrap().unwrap();
-        assert_eq!(text.chars().count(), PROMPT.len() + LENGTH);
+        assert_eq!(text.chars().count(), PLAY.len() + LENGTH);
         let json = Mark::json(Mark::Text(2.0), mark).unwrap();
         assert_eq!(json["lm_bits_per_char_start"], 2.0);
         assert!(Mark::json(
             mark,
-            Mark::Images {
+            Mark::Classes {
                 loss: 0.0,
                 accuracy: 1.0
             }

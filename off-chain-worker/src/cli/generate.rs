@@ -71,6 +71,7 @@ pub async fn run(args: Generate, globals: &Globals) -> Result<()> {
     let (graph, weights) = args.source(globals).await?;
     let set = DataSet::choose(args.data, &graph)?;
     let tokenizer = set
+        .recipe()?
         .tokenizer()
         .context("the model does not give text: choose a language model (`gotong task list`)")?;
     let prompt = tokenizer.encode(&args.prompt)?;

@@ -3,6 +3,7 @@
 
 use crate::{contribute, ROUND_LIMIT};
 use anyhow::{Context, Result};
+use gotong::training::data::DataSet;
 use gotong_protocol::{HoldOutTerms, TaskState};
 use gotong_tests::{assert_settled, Network, UNIT};
 use std::fs;
@@ -20,20 +21,15 @@ padding = 1
 max-pool = 2
 "#;
 
-const RECIPE: &str = "# A pixel is a byte.\n";
-
 #[tokio::test(flavor = "multi_thread")]
 async fn rounds_are_scored_on_what_chance_draws() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Two", "Judith", "Judas", "Eve"]).await?;
     let pool = network.folder().join("clothes.pool").display().to_string();
     let model = network.folder().join("model.toml");
     fs::write(&model, MODEL)?;
-    let recipe = network.folder().join("recipe.toml");
-    fs::write(&recipe, RECIPE)?;
     let size = format!(
-        "--model={} --recipe={} --hold-out=drawn --rounds=2 --samples=200 --pool-out={pool}",
-        model.display(),
-        recipe.display()
+        "--model={} --hold-out=drawn --rounds=2 --samples=200 --pool-out={pool}",
+        model.display()
     );
     let contributors = ["One", "Two"];
     let task = network
@@ -50,9 +46,11 @@ async fn rounds_are_scored_on_what_chance_draws() -> Result<()> {
     let copy = network.folder().join("copy.toml");
     let found = format!("task recipe --task={} --out={}", task.0, copy.display());
     let found = network.run("Eve", &found).await?;
-    assert_eq!(found["recipe"], RECIPE);
-    assert_eq!(opened.terms.check_recipe(RECIPE.as_bytes()), Ok(()));
-    assert_eq!(fs::read_to_string(&copy)?, RECIPE);
+    // It is that of the data set.
+    let recipe = DataSet::FashionMnist.recipe()?.to_text()?;
+    assert_eq!(found["recipe"], recipe);
+    assert_eq!(opened.terms.check_recipe(recipe.as_bytes()), Ok(()));
+    assert_eq!(fs::read_to_string(&copy)?, recipe);
 
     // Nobody computes a round without the pool, and everybody is told what to do.
     let out = network.folder().join("base.safetensors");

@@ -8,7 +8,9 @@ mod drawn;
 mod fields;
 mod journeys;
 mod nodes;
+mod own_data;
 mod pytorch;
+mod readme;
 mod sklearn;
 
 use anyhow::Result;

@@ -3,11 +3,21 @@
 use super::{account, Result};
 use crate::{
     chain::Account,
+    cli::{
+        data::LearningArgs,
+        data_options::ReadingArgs,
+        exam::{Exam, PLAY},
+        task::{
+            load_records,
+            new::{New, TASK},
+        },
+    },
     model,
-    training::data::{DataSet, Labelled, Use},
+    training::data::{DataSet, Use},
 };
+use anyhow::Context;
 use gotong_protocol::Graph;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The contributor that submits noise.
 pub const NOISE: &str = "Noise";
@@ -16,14 +26,30 @@ pub const SPONSOR: &str = "Sponsor";
 /// The attester that lies in its first round, and is convicted.
 pub const LIAR: &str = "Liar";
 
-/// The task to improve.
+/// A task on published data.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Scene {
+pub enum Published {
     /// A classifier of Fashion-MNIST's images; one contributor submits noise, one attester lies
     #[default]
     Mlp,
     /// A language model of a million parameters, on Shakespeare's plays
     Lm,
+}
+
+/// What a demo shows.
+pub struct Scene {
+    pub cast: Cast,
+    pub graph: Graph,
+    /// Rounds that there are exams for.
+    pub most_rounds: u32,
+    /// Samples in the sealed shard of a round.
+    pub shard_samples: u32,
+    /// What the model is reported on: samples that never score a round.
+    pub report: Exam,
+    /// What the sponsor says to `gotong task open`, besides how many rounds there are.
+    pub opening: Vec<String>,
+    /// What contributors say to `gotong contribute`, besides their task and their part.
+    pub training: Vec<String>,
 }
 
 /// Who takes part.
@@ -39,25 +65,67 @@ pub struct Cast {
     liar: bool,
 }
 
-impl Scene {
-    pub fn cast(self) -> Cast {
+/// Who takes part where a liar is convicted.
+const WITH_LIAR: Cast = Cast {
+    honest: 4,
+    noise: true,
+    attesters: 3,
+    liar: true,
+};
+/// Who takes part where every evaluation takes long.
+const HONEST: Cast = Cast {
+    honest: 3,
+    noise: false,
+    attesters: 2,
+    liar: false,
+};
+
+/// The file of the model in the folder of the demo.
+const MODEL: &str = "model.toml";
+
+impl Published {
+    /// The demo of this task, with its model in `folder` and its data in `data`.
+    pub fn scene(self, data: &Path, folder: &Path) -> Result<Scene> {
+        let graph = model::parse(self.model())?;
+        let exam = self.data().load(data, Use::Exam, &graph)?;
+        let report = self.data().load(data, Use::Report, &graph)?;
+        let report = match self {
+            Self::Mlp => report,
+            // A fifth of it, to save time.
+            Self::Lm => report.part(0, 5),
+        };
+        std::fs::create_dir_all(folder)?;
+        let model = folder.join(MODEL);
+        std::fs::write(&model, self.model())?;
+        let data_dir = format!("--data-dir={}", data.display());
+        let shard_samples = self.shard_samples();
+        let set = self.data();
+        let opening = [
+            format!("--name={set}"),
+            format!("--data={set}"),
+            format!("--model={}", model.display()),
+            format!("--shard-samples={shard_samples}"),
+            data_dir.clone(),
+        ];
+        Ok(Scene {
+            cast: self.cast(),
+            most_rounds: u32::try_from(exam.len())? / shard_samples,
+            shard_samples,
+            report: Exam::new(graph.clone(), &set.recipe()?, report)?.beginning_with(PLAY),
+            opening: opening.into_iter().chain(words(self.terms())).collect(),
+            training: words(self.training()).chain([data_dir]).collect(),
+            graph,
+        })
+    }
+
+    fn cast(self) -> Cast {
         match self {
-            Self::Mlp => Cast {
-                honest: 4,
-                noise: true,
-                attesters: 3,
-                liar: true,
-            },
-            Self::Lm => Cast {
-                honest: 3,
-                noise: false,
-                attesters: 2,
-                liar: false,
-            },
+            Self::Mlp => WITH_LIAR,
+            Self::Lm => HONEST,
         }
     }
 
-    pub fn data(self) -> DataSet {
+    fn data(self) -> DataSet {
         match self {
             Self::Mlp => DataSet::FashionMnist,
             Self::Lm => DataSet::Shakespeare,
@@ -65,19 +133,15 @@ impl Scene {
     }
 
     /// The model's TOML file.
-    pub fn model(self) -> &'static str {
+    fn model(self) -> &'static str {
         match self {
             Self::Mlp => include_str!("../../../../docs/models/mlp.toml"),
             Self::Lm => include_str!("../../../../docs/models/transformer.toml"),
         }
     }
 
-    pub fn graph(self) -> Result<Graph> {
-        Ok(model::parse(self.model())?)
-    }
-
     /// Samples in the sealed shard of a round.
-    pub fn shard_samples(self) -> u32 {
+    fn shard_samples(self) -> u32 {
         match self {
             Self::Mlp => 800,
             Self::Lm => 128,
@@ -85,7 +149,7 @@ impl Scene {
     }
 
     /// What the sponsor asks for when it opens the task, beside its model, its exam and its rounds.
-    pub fn terms(self) -> &'static str {
+    fn terms(self) -> &'static str {
         match self {
             Self::Mlp => {
                 "--price=0.01 --cap=50 --budget=1000 --fee-permille=100 --commit-blocks=60 \
@@ -102,22 +166,52 @@ impl Scene {
     }
 
     /// How contributors train, where not as usual.
-    pub fn training(self) -> &'static str {
+    fn training(self) -> &'static str {
         match self {
             Self::Mlp => "",
             Self::Lm => "--steps=112",
         }
     }
+}
 
-    /// Samples that never score a round: what the model is reported on.
-    pub fn report(self, folder: &Path, graph: &Graph) -> Result<Labelled> {
-        let all = self.data().load(folder, Use::Report, graph)?;
-        Ok(match self {
-            Self::Mlp => all,
-            // A fifth of it, to save time.
-            Self::Lm => all.part(0, 5),
+impl Scene {
+    /// The demo of a task that `gotong task new` makes of somebody's own file, in `folder`.
+    pub fn own(
+        file: PathBuf,
+        reading: ReadingArgs,
+        learning: LearningArgs,
+        folder: &Path,
+    ) -> Result<Self> {
+        let folder = folder.join("task");
+        let made = New::of(vec![file], reading, learning, folder.clone()).make()?;
+        let (task, recipe) = (made.task, made.written.recipe);
+        let graph = task.graph().clone();
+        let report = load_records(&folder.join("report.records"), &recipe, &graph);
+        let report = report.context("there are no samples to report on")?;
+        let (cast, seats) = match graph.vocab() {
+            None => (WITH_LIAR, "--seats=4 --quorum=3"),
+            Some(_) => (HONEST, "--seats=2 --quorum=2"),
+        };
+        let opening = [folder.join(TASK).display().to_string()];
+        let train = folder.join("train.records");
+        Ok(Self {
+            cast,
+            most_rounds: task.exam.rounds.unwrap_or(1),
+            shard_samples: task.exam.samples,
+            report: Exam::new(graph.clone(), &recipe, report)?,
+            opening: opening
+                .into_iter()
+                .chain(words("--challenge-blocks=5"))
+                .chain(words(seats))
+                .collect(),
+            training: vec!["--train".to_owned(), train.display().to_string()],
+            graph,
         })
     }
+}
+
+fn words(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.split_whitespace().map(str::to_owned)
 }
 
 impl Cast {
@@ -179,25 +273,36 @@ mod tests {
 
     #[test]
     fn every_scene_has_samples_for_its_exams_and_its_report() {
-        for scene in [Scene::Mlp, Scene::Lm] {
-            let graph = scene.graph().unwrap();
-            let exam = scene
-                .data()
-                .load(&data::folder(), Use::Exam, &graph)
-                .unwrap();
-            assert!(exam.len() >= (10 * scene.shard_samples()) as usize);
-            let report = scene.report(&data::folder(), &graph).unwrap();
-            assert!(report.len() >= 400, "{}", report.len());
+        let folder = tempfile::tempdir().unwrap();
+        for published in [Published::Mlp, Published::Lm] {
+            let scene = published.scene(&data::folder(), folder.path()).unwrap();
+            assert!(scene.most_rounds >= 10, "{}", scene.most_rounds);
         }
     }
 
     #[test]
+    fn a_file_of_ones_own_is_a_scene() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rows.csv");
+        let row = |row: u32| format!("{},{},{}\n", row, row * 7 % 101, row % 2);
+        let rows: String = (0..600).map(row).collect();
+        std::fs::write(&file, "x,y,class\n".to_owned() + &rows).unwrap();
+        let reading = ReadingArgs::labelled("class");
+        let scene = Scene::own(file, reading, LearningArgs::default(), folder.path()).unwrap();
+        assert_eq!((scene.most_rounds, scene.shard_samples), (2, 90));
+        assert_eq!(scene.graph, Graph::mlp(&[2, 16, 2]));
+        assert_eq!(scene.report.samples(), "30 unseen samples");
+        let task = folder.path().join("task/task.toml");
+        assert_eq!(scene.opening[0], task.display().to_string());
+    }
+
+    #[test]
     fn everybody_has_a_name() {
-        let cast = Scene::Mlp.cast();
+        let cast = Published::Mlp.cast();
         assert_eq!(cast.accounts().unwrap().len(), 4 + 1 + 3 + 1);
         assert_eq!(cast.name_of(&account(LIAR).unwrap()).unwrap(), LIAR);
         assert_eq!(cast.name_of(&[7; 32]).unwrap(), "07070707");
-        let cast = Scene::Lm.cast();
+        let cast = Published::Lm.cast();
         assert!(!cast.has_liar() && !cast.has_noise());
         assert_eq!(cast.accounts().unwrap().len(), 3 + 2);
     }

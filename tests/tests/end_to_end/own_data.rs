@@ -1,0 +1,264 @@
+//! Data of one's own: from a file to a paid round.
+
+use crate::ROUND_LIMIT;
+use anyhow::{ensure, Context, Result};
+use gotong_protocol::TaskId;
+use gotong_tests::{assert_settled, torch::python, Network};
+use image::{GrayImage, Luma};
+use parquet::{
+    data_type::{ByteArray, ByteArrayType, DoubleType},
+    file::{properties::WriterProperties, writer::SerializedFileWriter},
+    schema::parser::parse_message_type,
+};
+use rand::{rngs::StdRng, Rng, SeedableRng};
+use std::{
+    fmt::Write,
+    fs::{self, File},
+    path::Path,
+    sync::Arc,
+};
+
+/// A flower: how long and wide its leaves are, and what it is.
+pub struct Flower {
+    pub leaves: [f64; 4],
+    pub species: &'static str,
+}
+
+/// Flowers of three kinds that differ in the mean.
+pub fn flowers(count: usize) -> Vec<Flower> {
+    let mut random = StdRng::seed_from_u64(7);
+    let flower = |number: usize| {
+        let kind = number % 3;
+        let mut leaf = |mean: f64| mean + random.random_range(-0.8..0.8);
+        let grown = kind as f64;
+        Flower {
+            leaves: [
+                leaf(5.0 + grown),
+                leaf(3.0 - grown / 2.0),
+                leaf(1.0 + 2.0 * grown),
+                leaf(0.5 + grown),
+            ],
+            species: ["iris", "rose", "tulip"][kind],
+        }
+    };
+    (0..count).map(flower).collect()
+}
+
+/// Flowers as a table with commas; of some a value is missing.
+pub fn csv(flowers: &[Flower]) -> String {
+    let mut text = "sepal length,sepal width,petal length,petal width,species\n".to_owned();
+    for (number, flower) in flowers.iter().enumerate() {
+        let [a, b, c, d] = flower.leaves;
+        let width = if number % 50 == 7 {
+            String::new()
+        } else {
+            format!("{d:.3}")
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{a:.3},{b:.3},{c:.3},{width},{}", flower.species);
+    }
+    text
+}
+
+fn write_parquet(path: &Path, flowers: &[Flower]) -> Result<()> {
+    let schema = "message flowers {
+        required double a; required double b; required double c; required double d;
+        required binary species (UTF8);
+    }";
+    let schema = Arc::new(parse_message_type(schema)?);
+    let properties = Arc::new(WriterProperties::builder().build());
+    let mut writer = SerializedFileWriter::new(File::create(path)?, schema, properties)?;
+    let mut group = writer.next_row_group()?;
+    for column in 0..4 {
+        let values: Vec<f64> = flowers.iter().map(|flower| flower.leaves[column]).collect();
+        let mut writer = group.next_column()?.context("a column of numbers")?;
+        writer
+            .typed::<DoubleType>()
+            .write_batch(&values, None, None)?;
+        writer.close()?;
+    }
+    let species = flowers.iter().map(|flower| ByteArray::from(flower.species));
+    let species: Vec<ByteArray> = species.collect();
+    let mut column = group.next_column()?.context("a column of text")?;
+    column
+        .typed::<ByteArrayType>()
+        .write_batch(&species, None, None)?;
+    column.close()?;
+    group.close()?;
+    writer.close()?;
+    Ok(())
+}
+
+/// A network in which one account contributes and another attests.
+async fn network() -> Result<Network> {
+    let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
+    network.register(&["One"], &["Judith"]).await?;
+    Ok(network)
+}
+
+/// Makes a task of `data`, which says what to read and how, checks it, opens it, and waits until its first round has paid the
+/// contributor, who trains on `train` or, without, on what the task was made with.
+async fn paid(network: &Network, data: &str, train: Option<&str>, steps: u32) -> Result<()> {
+    let folder = network.folder().join("task");
+    let out = folder.display();
+    let made = network
+        .run("Sponsor", &format!("task new {data} --out={out}"))
+        .await?;
+    let checked = network
+        .run("Sponsor", &format!("task check {out}/task.toml"))
+        .await?;
+    let checks = checked.as_array().context("a list of checks")?;
+    ensure!(checks.iter().all(|check| check["ok"] == true), "{checked}");
+
+    let open = format!("task open {out}/task.toml --seats=1 --challenge-blocks=6 --init-seed=1");
+    let opened = network.run("Sponsor", &open).await?;
+    ensure!(
+        opened["parameters"] == made["parameters"],
+        "{opened} of {made}"
+    );
+    let id = opened["task"]
+        .as_u64()
+        .context("`task open` names the task")?;
+    let task = TaskId(u32::try_from(id)?);
+    let recipe = fs::read_to_string(folder.join("recipe.toml"))?;
+    network
+        .task(task)
+        .await?
+        .terms
+        .check_recipe(recipe.as_bytes())?;
+
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={id}"))?;
+    let _attester = network.daemon("Judith", "attest")?;
+    let own = format!("--train {out}/train.records");
+    let train = train.unwrap_or(&own);
+    let contribute = format!("contribute --task={id} --steps={steps} {train}");
+    let _contributor = network.daemon("One", &contribute)?;
+
+    let round = network.ended(task, 0, ROUND_LIMIT).await?;
+    assert_settled(&round)?;
+    let merged = round.claim.as_ref().context("settled on a claim")?.merged;
+    ensure!(merged.is_some_and(|merged| merged.gain > 0), "{round:?}");
+    let submissions = network.all_claimed(&round, ROUND_LIMIT).await?;
+    let claimed = submissions[0].claimed.context("it was claimed")?;
+    ensure!(claimed.paid > 0, "{claimed:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_with_commas_is_paid_and_so_are_files_of_a_contributors_own() -> Result<()> {
+    let network = network().await?;
+    let all = flowers(1_800);
+    let (sponsors, own) = all.split_at(1_200);
+    let (one, other) = own.split_at(300);
+    let file = |name: &str| network.folder().join(name).display().to_string();
+    for (name, flowers) in [
+        ("flowers.csv", sponsors),
+        ("one.csv", one),
+        ("other.csv", other),
+    ] {
+        fs::write(file(name), csv(flowers))?;
+    }
+    let data = format!("{} --label=species", file("flowers.csv"));
+    let inspected = network
+        .run("Sponsor", &format!("data inspect {data}"))
+        .await?;
+    assert_eq!(inspected["rows"], 1_200);
+    assert_eq!(inspected["kind"], "a table");
+    let train = format!(
+        "--label=species --train {} {}",
+        file("one.csv"),
+        file("other.csv")
+    );
+    paid(&network, &data, Some(&train), 200).await?;
+
+    // A file that the recipe does not fit is refused with row and column, before anything is trained.
+    let wrong = csv(one).replace(",rose", ",daisy");
+    fs::write(file("wrong.csv"), wrong)?;
+    let command = format!(
+        "contribute --task=0 --label=species --train {}",
+        file("wrong.csv")
+    );
+    let refused = network.refused("One", &command).await?;
+    for part in ["wrong.csv, row 2", "species", "daisy"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+    // So is a published data set, which the task is not about.
+    let refused = network.refused("One", "contribute --task=0").await?;
+    assert!(refused.contains("--train FILE"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_of_parquet_is_paid() -> Result<()> {
+    let network = network().await?;
+    let file = network.folder().join("flowers.parquet");
+    write_parquet(&file, &flowers(1_200))?;
+    paid(
+        &network,
+        &format!("{} --label=species", file.display()),
+        None,
+        200,
+    )
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_digits_of_scikit_learn_are_paid() -> Result<()> {
+    let network = network().await?;
+    let file = network.folder().join("digits.npz");
+    let script = network.folder().join("digits.py");
+    fs::write(
+        &script,
+        "import sys, numpy\nfrom sklearn.datasets import load_digits\n\
+         digits = load_digits()\nnumpy.savez(sys.argv[1], x=digits.images, y=digits.target)\n",
+    )?;
+    let mut python = python(&script)?;
+    python.arg(&file);
+    let status = tokio::task::spawn_blocking(move || python.status()).await??;
+    ensure!(status.success(), "digits.py ended with {status}");
+    paid(&network, &file.display().to_string(), None, 300).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_of_text_are_paid() -> Result<()> {
+    let network = network().await?;
+    let file = network.folder().join("lines.jsonl");
+    let mut random = StdRng::seed_from_u64(7);
+    let mut pick = |words: [&'static str; 4]| words[random.random_range(0..4)];
+    let mut lines = String::new();
+    for row in 0..3_000 {
+        let who = pick(["the sponsor", "an attester", "the contributor", "a watcher"]);
+        let what = pick(["pays for", "evaluates", "improves", "doubts"]);
+        let which = pick(["the model", "a round", "every delta", "the table"]);
+        writeln!(
+            lines,
+            "{{\"id\": {row}, \"text\": \"{who} {what} {which} in block {row}\"}}"
+        )?;
+    }
+    fs::write(&file, lines)?;
+    let data = format!(
+        "{} --field=text --tokens=characters --unknown=e",
+        file.display()
+    );
+    paid(&network, &data, None, 60).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_images_is_paid() -> Result<()> {
+    let network = network().await?;
+    let folder = network.folder().join("images");
+    let mut random = StdRng::seed_from_u64(7);
+    for class in ["left", "right"] {
+        let folder = folder.join(class);
+        fs::create_dir_all(&folder)?;
+        for number in 0..300 {
+            let image = GrayImage::from_fn(16, 16, |x, _| {
+                let is_bright = (x < 8) == (class == "left");
+                let noise = random.random_range(0..100);
+                Luma([if is_bright { 155 + noise } else { noise }])
+            });
+            image.save(folder.join(format!("{number}.png")))?;
+        }
+    }
+    paid(&network, &folder.display().to_string(), None, 100).await
+}

@@ -1,0 +1,93 @@
+//! The commands of the README, as it has them.
+
+use crate::{
+    own_data::{csv, flowers},
+    ROUND_LIMIT,
+};
+use anyhow::{ensure, Context, Result};
+use gotong::process::sibling;
+use gotong_protocol::TaskId;
+use gotong_tests::{assert_settled, Network};
+use std::{
+    fs::{self, File},
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+const README: &str = include_str!("../../../README.md");
+/// The heading over the commands.
+const HEADING: &str = "## From a file to a paid improvement";
+
+/// The commands in the first block of code under the heading, without what explains them.
+fn commands() -> Vec<Vec<&'static str>> {
+    let (_, section) = README.split_once(HEADING).unwrap_or_default();
+    let lines = section
+        .lines()
+        .skip_while(|line| !line.starts_with("    gotong "));
+    let lines = lines.take_while(|line| line.starts_with("    "));
+    let words = |line: &'static str| {
+        let command = line.split('#').next().unwrap_or(line);
+        command.split_whitespace().skip(1).collect()
+    };
+    lines.map(words).collect()
+}
+
+/// Stopped when it is dropped.
+struct Daemon(Child);
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Either fails only if it has ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// `gotong` with these arguments, as somebody runs it in `folder` who has said where the node is and where to keep state.
+fn gotong(network: &Network, folder: &Path, arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(sibling("gotong")?);
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env("GOTONG_NODE", network.node.url())
+        .env("GOTONG_BASE_PATH", folder.join("state"))
+        .stdin(Stdio::null());
+    Ok(command)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_commands_lead_from_a_file_to_a_paid_round() -> Result<()> {
+    let commands = commands();
+    let [new, check, open, sponsor, contribute] = &commands[..] else {
+        panic!("five commands: {commands:?}");
+    };
+    let attesters = ["Judith", "Judas", "Jude"];
+    let network = Network::start(&["Bob", "Judith", "Judas", "Jude"]).await?;
+    network.register(&["Bob"], &attesters).await?;
+    let folder = network.folder().join("reader");
+    fs::create_dir(&folder)?;
+    fs::write(folder.join("flowers.csv"), csv(&flowers(1_200)))?;
+    for arguments in [new, check, open] {
+        let mut command = gotong(&network, &folder, arguments)?;
+        let output = tokio::task::spawn_blocking(move || command.output()).await??;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{arguments:?}: {said}");
+    }
+    let mut daemons = Vec::new();
+    for name in attesters {
+        daemons.push(network.daemon(name, "attest")?);
+    }
+    let mut readers = Vec::new();
+    for (name, arguments) in [("sponsor", sponsor), ("contribute", contribute)] {
+        let log = File::create(folder.join(name))?;
+        let mut command = gotong(&network, &folder, arguments)?;
+        command.stdout(log.try_clone()?).stderr(log);
+        readers.push(Daemon(command.spawn()?));
+    }
+    let round = network.ended(TaskId(0), 0, ROUND_LIMIT).await?;
+    assert_settled(&round)?;
+    let submissions = network.all_claimed(&round, ROUND_LIMIT).await?;
+    let claimed = submissions[0].claimed.context("it was claimed")?;
+    ensure!(claimed.paid > 0, "{claimed:?}");
+    Ok(())
+}
