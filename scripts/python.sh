@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the Python environment of examples/pytorch, in which tests and benchmarks run PyTorch. Idempotent:
-# it does nothing while the requirements are the ones it was made from.
+# Makes the Python environment in which tests and benchmarks run PyTorch, as examples/pytorch has it, and onnxruntime.
+# Idempotent: it does nothing while the requirements are the ones it was made from.
 #
 #   scripts/python.sh FOLDER    the virtual environment is FOLDER; its Python is FOLDER/bin/python
 set -euo pipefail
@@ -11,17 +11,17 @@ die() { say "$*"; exit 1; }
 
 [ "$#" -eq 1 ] || die "usage: scripts/python.sh FOLDER"
 folder=$1
-requirements=examples/pytorch/requirements.txt
+requirements=(examples/pytorch/requirements.txt tests/requirements.txt)
 made_from=$folder/requirements.txt
 
-cmp --silent "$requirements" "$made_from" && exit
+cat "${requirements[@]}" | cmp --silent - "$made_from" && exit
 
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || die "please install Python 3.11 or newer, as python3"
-say "installing PyTorch into $folder (a download of 2.5 GB on Linux, 4 GB on disk)"
+say "installing PyTorch and onnxruntime into $folder (a download of 2.5 GB on Linux, 4 GB on disk)"
 rm -rf "$folder"
 python3 -m venv "$folder" || die "python3 cannot make virtual environments: on Debian, 'apt-get install python3-venv'"
-"$folder/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir --no-deps --requirement "$requirements" \
-    || die "pip could not install $requirements: it needs PyPI and 7 GB of free disk while it works"
-"$folder/bin/python" -c 'import torch, safetensors.torch' || die "PyTorch does not start; remove $folder and run this again"
-cp "$requirements" "$made_from"
+"$folder/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir --no-deps "${requirements[@]/#/--requirement=}" \
+    || die "pip could not install ${requirements[*]}: it needs PyPI and 7 GB of free disk while it works"
+"$folder/bin/python" -c 'import torch, safetensors.torch, onnxruntime' || die "PyTorch or onnxruntime does not start; remove $folder and run this again"
+cat "${requirements[@]}" > "$made_from"
 say "ready"

@@ -18,17 +18,17 @@ pub const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/pyto
 /// A process that trains by itself.
 pub const ALONE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/torch_alone.py");
 
-/// Runs a script with the environment's Python; it may import what the example has.
+/// Runs a script with the environment's Python; it may import what the example has, and onnxruntime.
 ///
 /// # Errors
-/// PyTorch is not installed.
+/// The environment is not installed.
 pub fn python(script: &Path) -> Result<Command> {
     let built = sibling("gotong")?;
     let environment = built.ancestors().nth(2).map(|target| target.join("python"));
     let program: PathBuf = environment.unwrap_or_default().join("bin/python");
     ensure!(
         program.is_file(),
-        "{} is missing: `make python` installs PyTorch",
+        "{} is missing: `make python` installs PyTorch and onnxruntime",
         program.display()
     );
     let mut command = Command::new(program);

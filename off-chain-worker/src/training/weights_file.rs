@@ -93,8 +93,7 @@ pub fn write(path: &Path, graph: &Graph, master: &[i16]) -> Result<(), WeightsFi
     for tensor in tensors_of(graph) {
         let (own, others) = rest.split_at(tensor.count());
         rest = others;
-        let in_order = (0..own.len()).map(|at| own[tensor.place(at)]);
-        let real = in_order.map(|w| f32::from(w) / tensor.steps);
+        let real = tensor.in_file(own).map(|w| f32::from(w) / tensor.steps);
         let bytes: Vec<u8> = real.flat_map(f32::to_le_bytes).collect();
         tensors.push((tensor.name, tensor.shape, bytes));
     }
@@ -143,18 +142,26 @@ pub fn read(path: &Path, graph: &Graph) -> Result<Vec<i16>, WeightsFileError> {
 }
 
 /// A tensor of the file.
-struct Tensor {
-    name: String,
-    shape: Vec<usize>,
+pub(super) struct Tensor {
+    /// What it is for.
+    pub role: Role,
+    pub name: String,
+    pub shape: Vec<usize>,
     /// Steps of a master in 1.0.
-    steps: f32,
+    pub steps: f32,
     /// Pixels that a row is made of: the machine has them one after another, the file channel by channel.
     pixels: usize,
 }
 
 impl Tensor {
-    fn count(&self) -> usize {
+    /// Number of values.
+    pub fn count(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// Its masters, given in the machine's order, in the file's.
+    pub fn in_file<'a>(&'a self, own: &'a [i16]) -> impl Iterator<Item = i16> + 'a {
+        (0..own.len()).map(|at| own[self.place(at)])
     }
 
     /// Where the machine has what the file has at `at`.
@@ -181,7 +188,7 @@ impl Tensor {
 }
 
 /// The tensors of a graph in the machine's order.
-fn tensors_of(graph: &Graph) -> Vec<Tensor> {
+pub(super) fn tensors_of(graph: &Graph) -> Vec<Tensor> {
     let is_transformer = Transformer::of(graph).is_some();
     let taken = taken(graph);
     // A weight comes before its bias.
@@ -211,6 +218,7 @@ fn tensors_of(graph: &Graph) -> Vec<Tensor> {
             }
         };
         Tensor {
+            role: parameter.role,
             name,
             shape,
             steps: parameter.steps,

@@ -7,6 +7,7 @@ mod drawn;
 mod fields;
 mod journeys;
 mod nodes;
+mod onnx;
 mod pytorch;
 
 use anyhow::Result;
