@@ -14,7 +14,10 @@ pub use describe::describe;
 use architecture::{Convolutional, Decoder, Mlp};
 use gotong_scoring::{Graph, GraphError};
 use ops::Ops;
-use serde::de::DeserializeOwned;
+use serde::{
+    de::{DeserializeOwned, Error},
+    Deserialize, Deserializer,
+};
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -81,6 +84,14 @@ impl FromStr for Model {
     }
 }
 
+/// In another file, a table with the keys of a model's file.
+impl<'de> Deserialize<'de> for Model {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let table = Table::deserialize(deserializer)?;
+        of_table(table).map(Self).map_err(D::Error::custom)
+    }
+}
+
 /// The model in the TOML file at `path`.
 ///
 /// # Errors
@@ -98,7 +109,11 @@ pub fn read(path: &Path) -> Result<Graph, ModelError> {
 /// # Errors
 /// Text that is no valid model; the error names the key at fault.
 pub fn parse(text: &str) -> Result<Graph, ModelError> {
-    let mut table: Table = toml::from_str(text)?;
+    of_table(toml::from_str(text)?)
+}
+
+/// The model that a table of such a file describes.
+fn of_table(mut table: Table) -> Result<Graph, ModelError> {
     let kind = table.remove("kind");
     let graph = match kind.as_ref().and_then(Value::as_str) {
         Some("mlp") => from_table::<Mlp>("mlp", table)?.graph()?,

@@ -15,6 +15,7 @@ mod dispute_agent;
 mod dispute_evidence;
 #[cfg(test)]
 mod dispute_games;
+mod exam_plan;
 mod memories;
 mod own_exam;
 mod pace;
@@ -36,17 +37,20 @@ pub use challenge::Challenge;
 pub use claims::{claim_rounds, due_claims, replica_of_claims, Claims, DueClaim, StuckClaim};
 pub use contribute::Contribute;
 pub use contribute_all::ContributeAll;
-pub use delta_source::{DeltaSource, OwnWeights, Strategy, Training, TrainingPlan};
+pub use delta_source::{
+    DeltaSource, OwnWeights, SampleSource, Strategy, Training, TrainingDataError, TrainingPlan,
+};
 pub use dirs::WorkerDirs;
 pub use dispute_agent::{stage, turn, DisputeAgent, Hearing, Suspects};
 pub use dispute_evidence::dispute_evidence;
+pub use exam_plan::{ExamPlan, ExamPlanError};
 pub use own_exam::{Harm, OwnExamError};
 pub use pools::{Pool, PoolError, Pools};
 pub use replica::{
-    claim_difference, in_commit_order, inputs_digest, Recomputed, Replica, ReplicaError,
-    RevealedDelta, RoundInputs, RoundPlayer, ScoredRound, ScorerOptions,
+    claim_difference, in_commit_order, inputs_digest, task_recipe, Recomputed, Replica,
+    ReplicaError, RevealedDelta, RoundInputs, RoundPlayer, ScoredRound, ScorerOptions,
 };
-pub use sponsor::{Sealed, Sponsoring};
+pub use sponsor::{SealError, Sealed, Sponsoring};
 pub use training_job::Seed;
 pub use volunteer::Capacity;
 pub use watch::Watch;

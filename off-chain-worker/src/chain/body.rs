@@ -7,13 +7,14 @@
 
 use super::{call, ChainError, PALLET, REFEREE};
 use codec::{Compact, Decode, Encode};
+use gotong_protocol::{Graph, TaskTerms};
 use scale_info::{PortableRegistry, TypeDef, TypeDefPrimitive};
 use subxt::{ext::frame_decode::extrinsics::ExtrinsicTypeInfo, metadata::Metadata};
 
 /// A call that carries what the chain does not keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Terms, graph, weights and pool of a task.
+    /// Terms, graph, weights, recipe and pool of a task.
     OpenTask,
     /// Task, round, delta and salt.
     Reveal,
@@ -80,6 +81,15 @@ impl Body {
         self.arguments(kind, start)
             .filter_map(|(at, mut bytes)| Some((at, T::decode(&mut bytes).ok()?)))
             .collect()
+    }
+
+    /// The recipe of a task that these terms and this graph opened; empty if the terms name none.
+    pub fn recipe(&self, terms: &TaskTerms, graph: &Graph) -> Option<Vec<u8>> {
+        // The weights are in between. Whether they are right does not matter: the terms have the hash of the recipe.
+        let start = (terms, graph.encode());
+        let found = self.find_all::<(Vec<u8>, Vec<u8>)>(Kind::OpenTask, &start);
+        let mut recipes = found.into_iter().map(|(_, (_, recipe))| recipe);
+        recipes.find(|recipe| terms.check_recipe(recipe).is_ok())
     }
 
     /// What follows `start` in the arguments of every call of this `kind`, and all behind it.
@@ -462,6 +472,36 @@ mod tests {
         let other_round = (3u32, 8u32);
         assert_eq!(found.find(Kind::Reveal, &other_round, 9, |_| true), None);
         assert_eq!(found.find(Kind::PublishShard, &ROUND, 9, |_| true), None);
+    }
+
+    #[test]
+    fn a_recipe_is_found_by_its_hash() {
+        const RECIPE: &[u8] = b"kind = \"bytes\"";
+        let graph = Graph::mlp(&[4, 3, 2]);
+        // Zeros are terms, too.
+        let none = TaskTerms::<u128>::decode(&mut &[0u8; 512][..]).unwrap();
+        let named = none.clone().with_recipe(RECIPE);
+        let open = |terms: &TaskTerms, recipe: &[u8]| {
+            let weights = vec![7u8; 9];
+            ([20u8, 4], terms, graph.encode(), weights, recipe, 5u128).encode()
+        };
+        let body = |extrinsics: Vec<Vec<u8>>| {
+            let calls = (0..extrinsics.len()).map(|nth| (Kind::OpenTask, (nth, 0)));
+            let calls = calls.collect();
+            Body { extrinsics, calls }
+        };
+        // The chain refused the first two.
+        let found = body(vec![
+            open(&named, b"kind = \"other\""),
+            open(&named, &[]),
+            open(&none, &[]),
+            open(&named, RECIPE),
+        ]);
+        assert_eq!(found.recipe(&named, &graph).as_deref(), Some(RECIPE));
+        assert_eq!(found.recipe(&none, &graph).as_deref(), Some(&[][..]));
+        assert_eq!(found.recipe(&named, &Graph::mlp(&[4, 2])), None);
+        let refused = body(vec![open(&named, &RECIPE[1..])]);
+        assert_eq!(refused.recipe(&named, &graph), None);
     }
 
     #[test]

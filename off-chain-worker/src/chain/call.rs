@@ -63,9 +63,17 @@ impl Call {
         Self::new(PALLET, "offer", (seats, capacity, sealed, tasks))
     }
 
-    /// `graph` is the SCALE encoding of the graph, `weights` two bytes a parameter, little endian.
-    pub fn open_task(terms: &TaskTerms, graph: &[u8], weights: &[u8], pool: u128) -> Self {
-        Self::new(PALLET, "open_task", (terms, graph, weights, pool))
+    /// `graph` is the SCALE encoding of the graph, `weights` two bytes a parameter, little endian, `recipe` what the terms
+    /// name; empty if they name none.
+    pub fn open_task(
+        terms: &TaskTerms,
+        graph: &[u8],
+        weights: &[u8],
+        recipe: &[u8],
+        pool: u128,
+    ) -> Self {
+        let arguments = (terms, graph, weights, recipe, pool);
+        Self::new(PALLET, "open_task", arguments)
     }
 
     /// Adds `amount` planck to the pool of a task.
@@ -263,6 +271,7 @@ pub(super) fn indices(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use codec::Decode;
     use gotong_scoring::share::Half;
     use std::collections::HashSet;
 
@@ -287,6 +296,13 @@ mod tests {
         let offer = Call::offer(3, 4, true, &[TaskId(5)]);
         let expected = [3, 4, 0, 0, 0, 0, 0, 0, 0, 1, 4, 5, 0, 0, 0];
         assert_eq!(offer.arguments.0, expected);
+
+        // Zeros are terms, too.
+        let terms = TaskTerms::<u128>::decode(&mut &[0u8; 512][..]).unwrap();
+        let opening = Call::open_task(&terms, &[1], &[2, 3], &[4, 5, 6], 7);
+        let expected = [4, 1, 8, 2, 3, 12, 4, 5, 6];
+        let expected = [&terms.encode()[..], &expected, &7u128.to_le_bytes()].concat();
+        assert_eq!(opening.arguments.0, expected);
 
         let transfer = Call::transfer([3; 32], 1);
         let mut expected = vec![0];

@@ -48,13 +48,30 @@ impl Moment {
 
     /// A constant of the runtime that is an amount of money, in planck.
     pub fn amount(&self, pallet: &str, name: &str) -> Result<u128, ChainError> {
+        self.constant(pallet, name)
+    }
+
+    /// A constant of the runtime that is a number.
+    pub fn number(&self, pallet: &str, name: &str) -> Result<u32, ChainError> {
+        self.constant(pallet, name)
+    }
+
+    fn constant<T: Decode>(&self, pallet: &str, name: &str) -> Result<T, ChainError> {
         let what = || format!("constant {pallet}.{name}");
         let constant = self
             .metadata()
             .pallet_by_name(pallet)
             .and_then(|pallet| pallet.constant_by_name(name))
             .ok_or_else(|| ChainError::incompatible(what()))?;
-        u128::decode_all(&mut constant.value()).map_err(ChainError::undecodable(what()))
+        T::decode_all(&mut constant.value()).map_err(ChainError::undecodable(what()))
+    }
+
+    /// Milliseconds from one block to the next, which the chain's genesis fixed.
+    pub async fn block_millis(&self) -> Result<u64, ChainError> {
+        let address = dynamic::storage::<(), u64>("Timing", "SlotMillis");
+        let what = || ChainError::incompatible("storage Timing.SlotMillis");
+        let found = self.0.storage().try_fetch(address, ()).await?;
+        Ok(found.ok_or_else(what)?.decode()?)
     }
 
     /// When the block was made, in milliseconds since 1970; 0 for the first one.

@@ -1,14 +1,14 @@
 //! `gotong contribute`: trains and submits, round after round.
 
 use super::{
-    data::Data,
+    data_options::{Data, ReadingArgs},
     training::{at_least_one, TrainingArgs},
     Globals,
 };
 use crate::{
     run::{
-        drive, Contribute as Daemon, ContributeAll, DeltaSource, Seed, Stop, Strategy,
-        TrainingPlan, NO_TIP,
+        drive, task_recipe, Contribute as Daemon, ContributeAll, DeltaSource, SampleSource, Seed,
+        Stop, Strategy, TrainingPlan, NO_TIP,
     },
     training::{
         check_device,
@@ -17,12 +17,15 @@ use crate::{
     },
 };
 use anyhow::{ensure, Context};
+use gotong_data::Recipe;
 use gotong_protocol::{Graph, RoundId, TaskId};
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  gotong contribute --dev Bob --task 0 --part 1/4\n  \
+    after_help = "Examples:\n  gotong contribute --dev Bob --task 0 --train flowers/train.records\n  \
+                  gotong contribute --dev Bob --task 0 --train mine.csv more.csv\n  \
+                  gotong contribute --dev Bob --task 0 --part 1/4\n  \
                   gotong contribute --dev Bob --task auto\n\n\
                   Restart it at any time: it goes on where it was, from the last checkpoint of its training, and commits \
                   once a round."
@@ -35,6 +38,12 @@ pub struct Contribute {
     /// Train on one of so many equal parts of the data only, such as 2/4: of text a contiguous one
     #[arg(long, default_value = "1/1", value_name = "I/N")]
     part: Part,
+    /// Train on files of your own, which the task's recipe makes samples of: tables, text, arrays, images or records, all of
+    /// one format. They never leave this machine
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "data")]
+    train: Vec<PathBuf>,
+    #[command(flatten, next_help_heading = "Files of your own")]
+    reading: ReadingArgs,
     #[command(flatten)]
     data: Data,
     /// What to submit
@@ -86,9 +95,18 @@ impl FromStr for Tasks {
 
 impl Contribute {
     fn plan(&self) -> anyhow::Result<TrainingPlan> {
+        let samples = match self.train.is_empty() {
+            true => SampleSource::Published {
+                folder: self.data.folder.path(),
+                set: self.data.data,
+            },
+            false => SampleSource::Own {
+                files: self.train.clone(),
+                options: self.reading.options(),
+            },
+        };
         Ok(TrainingPlan {
-            folder: self.data.folder.path(),
-            set: self.data.data,
+            samples,
             part: self.part,
             keep_permille: self.training.kept(),
             options: self.training.options(),
@@ -118,12 +136,15 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
             Ok(drive(globals.nodes(), NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
         }
         Tasks::One(task) => {
-            let view = globals.client().await?.best().await?.task(task).await?;
-            let graph = view
-                .with_context(|| format!("there is no task {task}"))?
-                .graph;
+            let client = globals.client().await?;
+            let view = client.best().await?.task(task).await?;
+            let view = view.with_context(|| format!("there is no task {task}"))?;
+            let recipe = task_recipe(&client, &globals.dirs()?, &view).await?;
+            let recipe = recipe.as_deref().map(Recipe::parse).transpose()?;
+            let graph = view.graph;
             let plan = args.plan()?;
-            let data = plan.data(&graph)?;
+            let recipe = plan.samples.recipe(&graph, recipe.as_ref())?;
+            let data = plan.data(&graph, &recipe)?;
             test_device(&plan, graph.clone(), data.clone()).await?;
             let mut daemon = Daemon::new(
                 globals.signer()?,

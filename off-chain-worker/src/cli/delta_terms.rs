@@ -1,26 +1,37 @@
 //! The options that say how long deltas may be, and how far their merge goes.
 
-use super::output::q8;
+use super::output::Q8;
 use gotong_protocol::bounds::{MAX_DELTA_BYTES, MIN_DELTA_BYTES, USUAL_DELTA_BYTES};
 use gotong_scoring::{
     merge::{MAX_OUTER_RATE, MIN_OUTER_RATE, OUTER_RATE_ONE},
     Graph,
 };
+use serde::Deserialize;
 
-/// How long deltas may be, and how far their merge goes.
-#[derive(Clone, Debug, clap::Args)]
+/// How long deltas may be, and how far their merge goes: flags, and the section `deltas` of a task's file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DeltaTerms {
     /// Longest delta in KiB, 4 to 192; a round takes at most 1,024 deltas, and 64 MiB of them [default: 64, or for a larger
     /// model what a quarter of its parameters takes]
     #[arg(long, value_name = "KIB", value_parser = clap::value_parser!(u32).range((MIN_DELTA_BYTES >> 10) as i64..=(MAX_DELTA_BYTES >> 10) as i64))]
+    #[serde(rename = "kib")]
     delta_kib: Option<u32>,
     /// What the mean of the deltas is multiplied by in the merge, 0.5 to 2 [default: for a language model 1.5, or 2 if
     /// its deltas have less than an eighth of the parameters; else 1]
     #[arg(long, value_parser = outer_rate)]
-    outer_rate: Option<u16>,
+    outer_rate: Option<Q8>,
 }
 
 impl DeltaTerms {
+    /// What is asked for here, else what `others` ask for.
+    pub fn or(&self, others: &Self) -> Self {
+        Self {
+            delta_kib: self.delta_kib.or(others.delta_kib),
+            outer_rate: self.outer_rate.or(others.outer_rate),
+        }
+    }
+
     /// Longest delta, in bytes.
     pub fn delta_bytes(&self, graph: &Graph) -> u32 {
         let kib = self.delta_kib.unwrap_or_else(|| {
@@ -30,26 +41,27 @@ impl DeltaTerms {
             let kib = u32::try_from(quarter.div_ceil(1 << 10)).unwrap_or(most);
             kib.clamp(USUAL_DELTA_BYTES >> 10, most)
         });
-        kib << 10
+        kib.saturating_mul(1 << 10)
     }
 
     /// How far the merge goes, Q8.
     pub fn outer_rate_q8(&self, graph: &Graph) -> u16 {
-        self.outer_rate.unwrap_or_else(|| match graph.vocab() {
+        let usual = || match graph.vocab() {
             None => OUTER_RATE_ONE,
             // Deltas of few parameters have few in common. A byte has one or two.
             Some(_) if (self.delta_bytes(graph) as usize) < graph.parameters() / 8 => {
                 2 * OUTER_RATE_ONE
             }
             Some(_) => OUTER_RATE_ONE / 2 * 3,
-        })
+        };
+        self.outer_rate.map_or_else(usual, |rate| rate.0)
     }
 }
 
-/// A rate in 1/256, rounded down.
-fn outer_rate(text: &str) -> Result<u16, String> {
-    q8(text)
-        .filter(|rate| (MIN_OUTER_RATE..=MAX_OUTER_RATE).contains(rate))
+/// A rate within its bounds.
+fn outer_rate(text: &str) -> Result<Q8, String> {
+    let rate: Option<Q8> = text.parse().ok();
+    rate.filter(|rate| (MIN_OUTER_RATE..=MAX_OUTER_RATE).contains(&rate.0))
         .ok_or_else(|| format!("`{text}` is not a rate from 0.5 to 2, such as 1.5"))
 }
 
@@ -59,15 +71,12 @@ mod tests {
     use crate::{model, training::fixture::small_transformer};
 
     fn none() -> DeltaTerms {
-        DeltaTerms {
-            delta_kib: None,
-            outer_rate: None,
-        }
+        DeltaTerms::default()
     }
 
     #[test]
     fn a_rate_is_read_in_q8_and_its_default_suits_the_model() {
-        let rates = ["0.5", "1", "1.5", "2"].map(|text| outer_rate(text).unwrap());
+        let rates = ["0.5", "1", "1.5", "2"].map(|text| outer_rate(text).unwrap().0);
         assert_eq!(rates, [128, 256, 384, 512]);
         for wrong in ["0.499", "2.01", "-1", "x", "", "1.2345"] {
             assert!(outer_rate(wrong).is_err(), "{wrong}");
@@ -83,12 +92,14 @@ mod tests {
             .outer_rate_q8(&large)
         };
         assert_eq!((with(None), with(Some(64))), (384, 512));
-        let outer_rate = Some(300);
+        let outer_rate = Some(Q8(300));
         let chosen = DeltaTerms {
             outer_rate,
             ..none()
         };
         assert_eq!(chosen.outer_rate_q8(&large), 300);
+        assert_eq!(chosen.or(&none()), chosen);
+        assert_eq!(none().or(&chosen), chosen);
     }
 
     #[test]

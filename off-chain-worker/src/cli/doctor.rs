@@ -1,7 +1,7 @@
 //! `gotong doctor`: what is missing, and what to do about it.
 
 use super::{
-    data::DataFolder,
+    data_options::DataFolder,
     means::{Means, Needs, Prices},
     output::{explain, Amount, SYMBOL},
     scoring::open_evaluator,

@@ -2,19 +2,21 @@
 
 use crate::{
     evaluation::{bits, generate, FastCpu, Sampler},
-    training::{
-        data::{DataSet, Labelled},
-        Tokenizer,
-    },
+    training::data::{DataSet, Labelled},
 };
 use anyhow::{bail, Result};
+use gotong_data::{Kind, Recipe, Tokenizer};
 use gotong_protocol::Graph;
 use gotong_scoring::{Evaluator, Samples};
 use serde_json::{json, Value};
 use std::fmt;
 
-/// What a text of the model begins with.
+/// What a text of the model begins with, if it knows all its characters; else with tokens of the samples.
 const PROMPT: &str = "**KING**  \n";
+/// So many of them.
+const PROMPT_TOKENS: usize = 12;
+/// What samples are called that are images.
+const IMAGES: &str = "images";
 /// Tokens that the model adds to it.
 const LENGTH: usize = 200;
 /// In thousandths.
@@ -25,6 +27,8 @@ pub struct Exam {
     graph: Graph,
     data: Labelled,
     samples: Samples,
+    /// What a sample is called.
+    noun: &'static str,
     /// Of text.
     tokenizer: Option<Tokenizer>,
 }
@@ -32,21 +36,23 @@ pub struct Exam {
 /// What a model is worth.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mark {
-    /// Mean loss in bits, and part of the images that it names rightly.
-    Images { loss: f64, accuracy: f64 },
+    /// Mean loss in bits, and part of the samples that it names rightly.
+    Classes { loss: f64, accuracy: f64 },
     /// Bits a character.
     Text(f64),
 }
 
 impl Exam {
-    /// Of a model, on samples of a data set.
-    pub fn new(graph: Graph, set: DataSet, data: Labelled) -> Result<Self> {
+    /// Of a model, on samples that a recipe made.
+    pub fn new(graph: Graph, recipe: &Recipe, data: Labelled) -> Result<Self> {
+        let is_image = recipe.kind() == Kind::Image || *recipe == DataSet::FashionMnist.recipe()?;
         let samples = Samples::new(graph.inputs, graph.classes(), &data.records())?;
         Ok(Self {
             graph,
             data,
             samples,
-            tokenizer: set.tokenizer(),
+            noun: if is_image { IMAGES } else { "samples" },
+            tokenizer: recipe.tokenizer(),
         })
     }
 
@@ -61,7 +67,7 @@ impl Exam {
         let labels = self.samples.labels();
         let right = predicted.iter().zip(labels).filter(|(a, b)| a == b).count();
         let count = self.samples.len() as f64;
-        Ok(Mark::Images {
+        Ok(Mark::Classes {
             loss: bits(&losses) / count,
             accuracy: right as f64 / count,
         })
@@ -69,9 +75,10 @@ impl Exam {
 
     /// What its losses are of, and their unit.
     pub fn caption(&self) -> (&'static str, &'static str) {
-        match self.tokenizer {
-            None => ("Loss on images that never scored a round", "bits per image"),
-            Some(_) => (
+        match (&self.tokenizer, self.noun) {
+            (None, IMAGES) => ("Loss on images that never scored a round", "bits per image"),
+            (None, _) => ("Loss on samples that never scored a round", "bits per sample"),
+            (Some(_), _) => (
                 "Loss on text that never scored a round",
                 "bits per character",
             ),
@@ -83,7 +90,9 @@ impl Exam {
         let Some(tokenizer) = &self.tokenizer else {
             return Ok(None);
         };
-        let prompt = tokenizer.encode(PROMPT)?;
+        let first = || self.data.pixels.iter().copied().take(PROMPT_TOKENS);
+        let prompt = tokenizer.encode(PROMPT);
+        let prompt = prompt.unwrap_or_else(|_| first().collect());
         let mut sampler = Sampler::new(TEMPERATURE, 1);
         let tokens = generate(
             &self.graph,
@@ -93,7 +102,8 @@ impl Exam {
             &mut sampler,
             &mut |_| {},
         )?;
-        Ok(Some(format!("{PROMPT}{}", tokenizer.decode(&tokens))))
+        let (prompt, text) = (tokenizer.decode(&prompt), tokenizer.decode(&tokens));
+        Ok(Some(prompt + &text))
     }
 
     /// The samples in words.
@@ -102,7 +112,7 @@ impl Exam {
             Some(tokenizer) => {
                 format!("{} unseen characters", tokenizer.characters_of(&self.data))
             }
-            None => format!("{} unseen images", self.samples.len()),
+            None => format!("{} unseen {}", self.samples.len(), self.noun),
         }
     }
 }
@@ -111,7 +121,7 @@ impl Mark {
     /// In bits.
     pub fn loss(self) -> f64 {
         match self {
-            Self::Images { loss, .. } | Self::Text(loss) => loss,
+            Self::Classes { loss, .. } | Self::Text(loss) => loss,
         }
     }
 
@@ -119,8 +129,8 @@ impl Mark {
     pub fn json(first: Self, last: Self) -> Result<Value> {
         Ok(match (first, last) {
             (
-                Self::Images { loss, accuracy },
-                Self::Images {
+                Self::Classes { loss, accuracy },
+                Self::Classes {
                     loss: last_loss,
                     accuracy: last_accuracy,
                 },
@@ -142,7 +152,7 @@ impl Mark {
 impl fmt::Display for Mark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Images { loss, accuracy } => {
+            Self::Classes { loss, accuracy } => {
                 write!(f, "loss {loss:.3} bits, accuracy {:.1} %", accuracy * 100.0)
             }
             Self::Text(bits) => write!(f, "{bits:.3} bits a character"),
@@ -163,7 +173,7 @@ mod tests {
         let graph = crate::model::parse(include_str!("../../../docs/models/transformer.toml"));
         let (graph, set) = (graph.unwrap(), DataSet::Shakespeare);
         let data = set.load(&data::folder(), Use::Report, &graph).unwrap();
-        let exam = Exam::new(graph, set, data.slice(0..2)).unwrap();
+        let exam = Exam::new(graph, &set.recipe().unwrap(), data.slice(0..2)).unwrap();
         assert_eq!(exam.samples(), "256 unseen characters");
         // All weights zero: every character is as likely.
         let zeros = vec![0; exam.graph.parameters()];
@@ -176,7 +186,7 @@ mod tests {
         assert_eq!(json["lm_bits_per_char_start"], 2.0);
         assert!(Mark::json(
             mark,
-            Mark::Images {
+            Mark::Classes {
                 loss: 0.0,
                 accuracy: 1.0
             }

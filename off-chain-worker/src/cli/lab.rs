@@ -1,7 +1,7 @@
 //! `gotong lab`: rounds without a chain, for any number of hands, seeds and settings.
 
 use super::{
-    data::Data,
+    data_options::Data,
     delta_terms::DeltaTerms,
     exam::Exam,
     output::{table, Format},
@@ -130,7 +130,7 @@ impl Lab {
             exams: Samples::new(graph.inputs, graph.classes(), &exams.records())?,
             device: self.device.open()?,
         };
-        let report = Exam::new(graph.clone(), set, report)?;
+        let report = Exam::new(graph.clone(), &set.recipe()?, report)?;
         let folder = Folder::open(&self.folder)?;
         let _lock = folder.lock()?;
         // What cannot be run is refused before anything is.

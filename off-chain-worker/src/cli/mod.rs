@@ -5,6 +5,7 @@ mod challenge;
 mod claim;
 mod contribute;
 mod data;
+mod data_options;
 mod delta_terms;
 pub mod demo;
 mod disputes;

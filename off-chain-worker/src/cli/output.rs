@@ -1,5 +1,6 @@
 //! How data is printed: tables for people, JSON for programs, amounts of money as decimals.
 
+use serde::{de::Error, Deserialize, Deserializer};
 use serde_json::Value;
 use std::{
     fmt,
@@ -66,10 +67,53 @@ pub fn fixed_point(text: &str, decimals: usize) -> Option<u128> {
     fits.then(|| format!("{units}{rest:0<decimals$}").parse().ok())?
 }
 
-/// A number with up to three decimals, in 1/256, rounded down. None if it does not fit.
-pub fn q8(text: &str) -> Option<u16> {
-    let thousandths = fixed_point(text, 3)?;
-    u16::try_from(thousandths.checked_mul(256)? / 1000).ok()
+/// Reads what a file writes as a number, or as a text if it has more decimals than a float can hold.
+///
+/// # Errors
+/// What is neither, or no `T`.
+pub fn decimal<'de, D: Deserializer<'de>, T: FromStr<Err: fmt::Display>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a number such as 12.5")]
+    enum Written {
+        Whole(u64),
+        Decimal(f64),
+        Text(String),
+    }
+    let text = match Written::deserialize(deserializer)? {
+        Written::Whole(number) => number.to_string(),
+        Written::Decimal(number) => number.to_string(),
+        Written::Text(text) => text,
+    };
+    text.parse().map_err(D::Error::custom)
+}
+
+/// A number with up to three decimals, in 1/256, rounded down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Q8(pub u16);
+
+/// Why text is not a number in 1/256.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a number from 0 to 255 with up to three decimals, such as 1.5")]
+pub struct NotQ8(String);
+
+impl FromStr for Q8 {
+    type Err = NotQ8;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let read = || {
+            let thousandths = fixed_point(text, 3)?;
+            u16::try_from(thousandths.checked_mul(256)? / 1000).ok()
+        };
+        read().map(Self).ok_or_else(|| NotQ8(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Q8 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        decimal(deserializer)
+    }
 }
 
 /// An amount of money in planck, read and written in units: `12.5`.
@@ -88,6 +132,12 @@ impl FromStr for Amount {
         fixed_point(text, DECIMALS)
             .map(Self)
             .ok_or_else(|| NotAnAmount(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        decimal(deserializer)
     }
 }
 
@@ -195,6 +245,33 @@ mod tests {
         #[test]
         fn amounts_are_read_as_written(planck: u128) {
             prop_assert_eq!(Amount(planck).to_string().parse(), Ok(Amount(planck)));
+        }
+    }
+
+    #[test]
+    fn decimals_are_read_in_q8() {
+        let q8 = |text: &str| text.parse::<Q8>().map(|read| read.0).ok();
+        assert_eq!(q8("1"), Some(256));
+        assert_eq!(q8("0.5"), Some(128));
+        assert_eq!(q8("2.25"), Some(576));
+        for wrong in ["", "-1", "1e2", "300", "x", "1.2345"] {
+            assert_eq!(q8(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_file_writes_decimals_as_numbers_or_text() {
+        #[derive(Deserialize)]
+        struct File {
+            amount: Amount,
+        }
+        let read = |value: &str| toml::from_str::<File>(&format!("amount = {value}"));
+        assert_eq!(read("12").unwrap().amount, Amount(12 * UNIT));
+        assert_eq!(read("0.01").unwrap().amount, Amount(UNIT / 100));
+        assert_eq!(read("\"0.000000000001\"").unwrap().amount, Amount(1));
+        for wrong in ["-1", "nan", "true", "[1]", "\"many\""] {
+            let error = read(wrong).err().map(|error| error.to_string());
+            assert!(error.is_some_and(|error| error.contains("amount")), "{wrong}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! `gotong task ...`
 
 mod open;
+mod recipe;
 mod show;
 
 use super::{
@@ -29,6 +30,8 @@ pub enum Task {
     List(List),
     /// Show a task, its rounds, and what you may do now
     Show(show::Show),
+    /// Print a task's recipe, or write it to a file: how data becomes the bytes of a sample
+    Recipe(recipe::Recipe),
 }
 
 #[derive(Debug, clap::Args)]
@@ -88,6 +91,7 @@ pub async fn run(args: Task, globals: &Globals) -> anyhow::Result<()> {
         }
         Task::List(_) => list(globals).await,
         Task::Show(args) => show::run(args, globals).await,
+        Task::Recipe(args) => recipe::run(args, globals).await,
     }
 }
 

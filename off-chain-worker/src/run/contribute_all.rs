@@ -3,14 +3,16 @@
 use super::{
     contribute::facts::{check_registration, objection},
     round_span,
+    task_recipe,
     tasks::Tasks,
     time_shares::{weights, TimeShares, Worth},
-    Contribute, Daemon, DeltaSource, RunError, TrainingPlan, WorkerDirs,
+    Contribute, Daemon, DeltaSource, RunError, TrainingDataError, TrainingPlan, WorkerDirs,
 };
 use crate::{
     chain::{Account, ChainError, Client, Keypair, Moment},
-    training::data::{DataError, DataSet, Labelled},
+    training::data::Labelled,
 };
+use gotong_data::Recipe;
 use gotong_protocol::{
     view::{LedgerView, StakeView, TaskView},
     Outcome, Phase, RoundId, TaskId,
@@ -22,6 +24,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use tracing::Instrument;
 
 /// The daemon of a contributor to all tasks. It commits, reveals and claims in each as [`Contribute`] does, and trains for
 /// one at a time: each gets time in proportion to what it pays ([`TimeShares`]).
@@ -36,8 +39,8 @@ pub struct ContributeAll {
     left_out: BTreeSet<TaskId>,
     /// Tasks that the account may not contribute to as it stands; already logged.
     refused: BTreeSet<TaskId>,
-    /// Data that was read, by data set and length of a sample.
-    data: Vec<(DataSet, u32, Arc<Labelled>)>,
+    /// Data that was read, by recipe and length of a sample.
+    data: Vec<(Recipe, u32, Arc<Labelled>)>,
     shares: TimeShares,
     /// The training under way.
     busy: Option<Busy>,
@@ -109,7 +112,10 @@ impl ContributeAll {
                 self.left_out.insert(view.id);
                 return Ok(());
             }
-            let opened = stake.and_then(|stake| span.in_scope(|| self.open(stake, view)));
+            let opened = match stake {
+                Some(stake) => self.open(client, stake, view).instrument(span).await?,
+                None => None,
+            };
             match opened {
                 Some(contribution) => self.contributions.insert(view.id, contribution),
                 None => return Ok(()),
@@ -141,19 +147,25 @@ impl ContributeAll {
     }
 
     /// What contributes to the task, if this account may, and there is data for it.
-    fn open(&mut self, stake: &StakeView, view: &TaskView) -> Option<Contribute> {
+    async fn open(
+        &mut self,
+        client: &Client,
+        stake: &StakeView,
+        view: &TaskView,
+    ) -> Result<Option<Contribute>, RunError> {
         if let Some(why) = objection(stake, view, &self.account) {
             if self.refused.insert(view.id) {
                 tracing::info!("left out: {why}");
             }
-            return None;
+            return Ok(None);
         }
-        let data = match self.data_for(view) {
+        let recipe = task_recipe(client, &self.dirs, view).await?;
+        let data = match self.data_for(view, recipe.as_deref()) {
             Ok(data) => data,
             Err(why) => {
                 tracing::warn!("left out until the next start: {why}");
                 self.left_out.insert(view.id);
-                return None;
+                return Ok(None);
             }
         };
         tracing::info!("contributing to it");
@@ -165,20 +177,25 @@ impl ContributeAll {
             self.plan.keep_permille(&view.graph),
             None,
         );
-        Some(contribution.held())
+        Ok(Some(contribution.held()))
     }
 
-    /// The data for a task, read once for all that take the same.
-    fn data_for(&mut self, view: &TaskView) -> Result<Arc<Labelled>, DataError> {
-        let set = DataSet::choose(self.plan.set, &view.graph)?;
+    /// The data for a task with this recipe, read once for all that take the same.
+    fn data_for(
+        &mut self,
+        view: &TaskView,
+        recipe: Option<&str>,
+    ) -> Result<Arc<Labelled>, TrainingDataError> {
+        let recipe = recipe.map(Recipe::parse).transpose()?;
+        let recipe = self.plan.samples.recipe(&view.graph, recipe.as_ref())?;
         let inputs = view.graph.inputs;
         let mut kept = self.data.iter();
-        if let Some((_, _, data)) = kept.find(|kept| (kept.0, kept.1) == (set, inputs)) {
+        if let Some((_, _, data)) = kept.find(|kept| kept.0 == recipe && kept.1 == inputs) {
             return Ok(data.clone());
         }
-        // It takes seconds at most, and once.
-        let data = tokio::task::block_in_place(|| self.plan.data(&view.graph))?;
-        self.data.push((set, inputs, data.clone()));
+        // Of published sets it takes seconds at most, and once.
+        let data = tokio::task::block_in_place(|| self.plan.data(&view.graph, &recipe))?;
+        self.data.push((recipe, inputs, data.clone()));
         Ok(data)
     }
 

@@ -7,6 +7,7 @@ use crate::training::{
 };
 use burn::tensor::Device;
 use codec::Encode;
+use gotong_data::{Recipe, RecipeError, Source, SourceOptions};
 use gotong_scoring::{blake2_256, Graph};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -79,10 +80,8 @@ pub struct Training {
 /// How to train, whatever the task.
 #[derive(Clone)]
 pub struct TrainingPlan {
-    /// The folder of data sets.
-    pub folder: PathBuf,
-    /// The only data set to train on; else what fits the task's model.
-    pub set: Option<DataSet>,
+    /// What to train on.
+    pub samples: SampleSource,
     /// The part of it to train on.
     pub part: Part,
     /// Parameters to keep in a delta, in thousandths; else what suits the task's model.
@@ -99,15 +98,105 @@ pub struct TrainingPlan {
     pub strategy: Strategy,
 }
 
-impl TrainingPlan {
-    /// Reads the data for a task with this model.
+/// Where a contributor's samples come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SampleSource {
+    /// A published data set.
+    Published {
+        /// The folder of data sets.
+        folder: PathBuf,
+        /// The only data set to train on; else the one that the task is made for.
+        set: Option<DataSet>,
+    },
+    /// Files of one's own, of one format, which the task's recipe makes samples of. They never leave the machine.
+    Own {
+        /// The files.
+        files: Vec<PathBuf>,
+        /// How to read them.
+        options: SourceOptions,
+    },
+}
+
+/// Why there is nothing to train on for a task.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainingDataError {
+    /// Files of one's own cannot be used without a recipe.
+    #[error("the task has no recipe, so nothing says how your files become its samples: leave out --train")]
+    NoRecipe,
+    /// The task is of nobody's published data.
+    #[error(
+        "the task is about its sponsor's own kind of data, and not a published data set: train on files of your own \
+         (--train FILE); `gotong task recipe` says what they have to be like"
+    )]
+    OwnData,
+    /// The chosen data set is made by another recipe than the task's.
+    #[error("the task is not about the data set {0}: its recipe is another one. Leave out --data, or choose another task")]
+    OtherData(DataSet),
+    /// The task's recipe is none.
+    #[error("the task's recipe cannot be used: {0}")]
+    Recipe(#[from] RecipeError),
+    /// A published data set cannot be read.
+    #[error(transparent)]
+    Published(#[from] DataError),
+    /// Files of one's own cannot be used.
+    #[error(transparent)]
+    Own(#[from] gotong_data::DataError),
+}
+
+impl SampleSource {
+    /// What makes samples for a task with this model and this recipe: its own recipe, or that of the data set that its model
+    /// is made for.
     ///
     /// # Errors
-    /// No data set fits the model, or it cannot be read.
-    pub fn data(&self, graph: &Graph) -> Result<Arc<Labelled>, DataError> {
-        let set = DataSet::choose(self.set, graph)?;
-        let data = set.load(&self.folder, Use::Training, graph)?;
-        Ok(Arc::new(data.chosen(self.part)))
+    /// No data here is for this task.
+    pub fn recipe(
+        &self,
+        graph: &Graph,
+        task: Option<&Recipe>,
+    ) -> Result<Recipe, TrainingDataError> {
+        let recipe = match (self, task) {
+            (Self::Own { .. }, None) => return Err(TrainingDataError::NoRecipe),
+            (Self::Own { .. }, Some(recipe)) => recipe.clone(),
+            (Self::Published { set, .. }, None) => DataSet::choose(*set, graph)?.recipe()?,
+            (Self::Published { set, .. }, Some(recipe)) => match (set, DataSet::made_by(recipe)) {
+                (Some(set), found) if found != Some(*set) => {
+                    return Err(TrainingDataError::OtherData(*set))
+                }
+                (_, None) => return Err(TrainingDataError::OwnData),
+                (_, Some(_)) => recipe.clone(),
+            },
+        };
+        recipe.check(graph)?;
+        Ok(recipe)
+    }
+
+    /// The samples that `recipe`, from [`Self::recipe`], makes for this model.
+    ///
+    /// # Errors
+    /// Files that cannot be read, or that the recipe cannot make samples of.
+    fn load(&self, graph: &Graph, recipe: &Recipe) -> Result<Labelled, TrainingDataError> {
+        match self {
+            Self::Published { folder, .. } => {
+                let set = DataSet::made_by(recipe).ok_or(TrainingDataError::OwnData)?;
+                Ok(set.load(folder, Use::Training, graph)?)
+            }
+            Self::Own { files, options } => {
+                let tokens = graph.vocab().map(|_| graph.inputs as usize);
+                let source = Source::open(files, options.clone())?;
+                Ok(recipe.load(&source, tokens)?)
+            }
+        }
+    }
+}
+
+impl TrainingPlan {
+    /// Reads the data for a task with this model, as `recipe`, from [`SampleSource::recipe`], makes it.
+    ///
+    /// # Errors
+    /// Files that cannot be read, or that the recipe cannot make samples of.
+    pub fn data(&self, graph: &Graph, recipe: &Recipe) -> Result<Arc<Labelled>, TrainingDataError> {
+        let data = self.samples.load(graph, recipe)?;
+        Ok(Arc::new(self.part.of(&data)))
     }
 
     /// The trainings on this data.
@@ -137,4 +226,60 @@ pub enum Strategy {
     Honest,
     /// Submits the same values in random places: an adversary, for demonstrations.
     Noise,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    const CSV: &str = "petal,species\n1.0,setosa\n1.5,setosa\n4.0,iris\n6.0,iris\n";
+
+    fn own(folder: &std::path::Path) -> (SampleSource, Recipe) {
+        let file = folder.join("flowers.csv");
+        fs::write(&file, CSV).unwrap();
+        let options = SourceOptions {
+            label: Some("species".into()),
+            ..SourceOptions::default()
+        };
+        let source = Source::open(std::slice::from_ref(&file), options.clone()).unwrap();
+        let recipe = gotong_data::learn(&source, |_| true, &Default::default()).unwrap();
+        let files = vec![file.clone(), file];
+        (SampleSource::Own { files, options }, recipe)
+    }
+
+    #[test]
+    fn own_files_become_samples_by_the_tasks_recipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let (samples, recipe) = own(folder.path());
+        let graph = Graph::mlp(&[1, 2]);
+        assert_eq!(samples.recipe(&graph, Some(&recipe)).unwrap(), recipe);
+        let data = samples.load(&graph, &recipe).unwrap();
+        assert_eq!(data.pixels, [0, 26, 153, 255, 0, 26, 153, 255]);
+        let without = samples.recipe(&graph, None);
+        assert!(matches!(without, Err(TrainingDataError::NoRecipe)));
+        let misfit = samples.recipe(&Graph::mlp(&[2, 2]), Some(&recipe));
+        assert!(matches!(misfit, Err(TrainingDataError::Own(_))));
+    }
+
+    #[test]
+    fn a_published_set_is_not_taken_for_somebody_elses_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_, own) = own(folder.path());
+        let published = |set| SampleSource::Published {
+            folder: folder.path().to_owned(),
+            set,
+        };
+        let clothes = DataSet::FashionMnist.recipe().unwrap();
+        let graph = Graph::mlp(&[784, 10]);
+        for set in [None, Some(DataSet::FashionMnist)] {
+            for task in [None, Some(&clothes)] {
+                assert_eq!(published(set).recipe(&graph, task).unwrap(), clothes);
+            }
+        }
+        let refused = published(None).recipe(&Graph::mlp(&[1, 2]), Some(&own));
+        assert!(matches!(refused, Err(TrainingDataError::OwnData)));
+        let other = published(Some(DataSet::Shakespeare)).recipe(&graph, Some(&clothes));
+        assert!(matches!(other, Err(TrainingDataError::OtherData(_))));
+    }
 }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `store` | keeps the position, checkpoints and the tables on disk |
 //! | `kept` | keeps what was scored last on disk |
+//! | [`task_recipe`] | finds a task's recipe in its block, and keeps it on disk |
 //! | `payloads` | fetches what a round is scored from: blocks, and the pool |
 //! | `scorer` | computes a round's score and remembers it; `drill` wraps it in a liar |
 //! | [`Replica`] | replays rounds with these, and scores the next one |
@@ -16,6 +17,7 @@ mod inputs;
 mod kept;
 mod payloads;
 mod player;
+mod recipe;
 mod recomputed;
 mod scorer;
 mod store;
@@ -24,6 +26,7 @@ mod worker;
 pub use error::ReplicaError;
 pub use inputs::{in_commit_order, inputs_digest, RevealedDelta, RoundInputs};
 pub use player::RoundPlayer;
+pub use recipe::task_recipe;
 pub use recomputed::Recomputed;
 pub use scorer::{ScoredRound, ScorerOptions};
 pub use worker::ReplicaWorker;
@@ -56,6 +59,8 @@ pub struct Replica {
     terms: TaskTerms,
     folder: Folder,
     store: ReplicaStore,
+    /// Bytes of the recipe; none of a task without one.
+    recipe: Vec<u8>,
     payloads: PayloadFetcher,
     scorer: RoundScorer,
 }
@@ -79,6 +84,7 @@ impl Replica {
     ) -> Result<Self, ReplicaError> {
         let payloads = PayloadFetcher::open(dirs, task).await?;
         let folder = Self::folder(dirs, task)?;
+        let recipe = recipe::bytes(client, dirs, task).await?;
         let store = match ReplicaStore::load(&folder)? {
             Some(store) => store,
             None => {
@@ -96,6 +102,7 @@ impl Replica {
             terms,
             folder,
             store,
+            recipe,
             payloads,
         })
     }
@@ -120,6 +127,12 @@ impl Replica {
     /// The task's architecture.
     pub fn graph(&self) -> &Graph {
         &self.graph
+    }
+
+    /// The task's recipe, which says how data becomes the bytes of a sample; `None` if it has none. An error if it is not
+    /// text: that stops nobody from computing rounds.
+    pub fn recipe(&self) -> Result<Option<&str>, ReplicaError> {
+        recipe::text(self.task, &self.recipe)
     }
 
     /// Master weights that the round [`Self::next_round`] starts from.

@@ -1,6 +1,6 @@
 //! The daemon of `gotong sponsor`, and the shards that it publishes.
 
-use super::{round_span, submit_once, Daemon, RunError};
+use super::{round_span, submit_once, Daemon, ExamPlan, RunError};
 use crate::{
     chain::{Call, Client, Keypair, Moment},
     engine::{Sponsor, SponsorCommand, SponsorSnapshot},
@@ -68,6 +68,22 @@ impl Sealed {
     /// Root over all shards, as the task's terms have it.
     pub fn root(&self) -> Hash {
         shards_root(&self.roots)
+    }
+
+    /// What the shards, of records of `record_bytes`, were sealed for; none if the first of them is missing or empty.
+    ///
+    /// # Errors
+    /// A shard that cannot be read.
+    pub fn plan(&self, record_bytes: usize) -> Result<Option<ExamPlan>, StateError> {
+        let first: Option<SealedShard> = self.folder.load(&shard_name(0))?;
+        let plan = |shard: SealedShard| {
+            let samples = shard.records.len().checked_div(record_bytes)?;
+            Some(ExamPlan::Sealed {
+                shards: u32::try_from(self.roots.len()).ok()?,
+                samples: u32::try_from(samples).ok()?,
+            })
+        };
+        Ok(first.and_then(plan))
     }
 
     /// The call that publishes shard `index` for a round.

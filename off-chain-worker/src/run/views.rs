@@ -120,6 +120,8 @@ pub fn task() -> TaskView {
                 shards: 10,
                 samples: 64,
             },
+            recipe: [0; 32],
+            recipe_bytes: 0,
         },
         state: TaskState::Running,
         parameters: graph.parameters() as u32,

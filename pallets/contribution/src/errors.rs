@@ -173,6 +173,12 @@ mod errors {
         OfferEmpty,
         /// The commitment is about a round with other inputs, as another fork had it.
         OtherInputs,
+        /// The terms name a recipe that is too long, or only one of its hash and length.
+        TermsRecipeInvalid,
+        /// The recipe has another length than the terms say.
+        RecipeLengthMismatch,
+        /// The recipe has another hash than the terms say.
+        RecipeHashMismatch,
     }
 
     impl<T> From<TermsError> for Error<T> {
@@ -191,6 +197,9 @@ mod errors {
                 TermsError::Cap => Error::TermsCapInvalid,
                 TermsError::DeltaBytes => Error::TermsDeltaInvalid,
                 TermsError::Record => Error::TermsRecordTooLong,
+                TermsError::Recipe => Error::TermsRecipeInvalid,
+                TermsError::RecipeLength => Error::RecipeLengthMismatch,
+                TermsError::RecipeHash => Error::RecipeHashMismatch,
             }
         }
     }

@@ -119,6 +119,8 @@ pub mod pallet {
     pub type GraphBytes = BoundedVec<u8, ConstU32<{ bounds::MAX_GRAPH_BYTES }>>;
     /// Master weights: two bytes a parameter, little endian.
     pub type WeightBytes = BoundedVec<u8, ConstU32<{ bounds::MAX_WEIGHT_BYTES }>>;
+    /// The recipe of a task, as text; empty without one.
+    pub type RecipeBytes = BoundedVec<u8, ConstU32<{ bounds::MAX_RECIPE_BYTES }>>;
     /// An encoded [`gotong_protocol::Delta`].
     pub type DeltaBytes = BoundedVec<u8, ConstU32<{ bounds::MAX_DELTA_BYTES }>>;
     /// The records of a shard, one after another.
@@ -306,19 +308,20 @@ pub mod pallet {
         /// Signed by the sponsor, on whose account `pool` goes on hold, and as its bond [`Config::TaskBond`] or, with
         /// shards to publish, the cap of a round if that is more. `graph` is the SCALE
         /// encoding of a [`gotong_protocol::Graph`], `weights` its first master weights (two bytes
-        /// each, little endian, within +-32512); the chain keeps their Merkle root. Emits
-        /// [`Event::TaskOpened`] and [`Event::RoundStarted`].
+        /// each, little endian, within +-32512); the chain keeps their Merkle root. `recipe` has the length and the hash
+        /// that the terms say; the chain keeps no more of it. Emits [`Event::TaskOpened`] and [`Event::RoundStarted`].
         #[pallet::call_index(4)]
-        #[pallet::weight(T::WeightInfo::open_task(weights.len() as u32))]
+        #[pallet::weight(T::WeightInfo::open_task(weights.len().saturating_add(recipe.len()) as u32))]
         pub fn open_task(
             origin: OriginFor<T>,
             terms: Box<TaskTerms<Balance>>,
             graph: GraphBytes,
             weights: WeightBytes,
+            recipe: RecipeBytes,
             pool: Balance,
         ) -> DispatchResult {
             let sponsor = ensure_signed(origin)?;
-            TasksOf::<T>::open(sponsor, *terms, graph, &weights, pool)
+            TasksOf::<T>::open(sponsor, *terms, graph, &weights, &recipe, pool)
         }
 
         /// Adds `amount` to a task's pool; a paused task starts its next round once the pool

@@ -98,6 +98,7 @@ impl<T: Config> Tasks<T> {
         terms: TaskTerms<Balance>,
         graph_bytes: GraphBytes,
         weights: &[u8],
+        recipe: &[u8],
         pool: Balance,
     ) -> DispatchResult {
         let graph = Graph::from_bytes(&graph_bytes).map_err(|_| Error::<T>::GraphInvalid)?;
@@ -113,6 +114,7 @@ impl<T: Config> Tasks<T> {
                 T::MaxWindowBlocks::get(),
             )
             .map_err(Error::<T>::from)?;
+        terms.check_recipe(recipe).map_err(Error::<T>::from)?;
         let heaviest = terms.load(graph.cost(), parameters, terms.places());
         ensure!(
             heaviest <= bounds::COST_PER_BLOCK,

@@ -22,7 +22,8 @@ pub trait WeightInfo {
     fn unstake() -> Weight;
     /// `withdraw`.
     fn withdraw() -> Weight;
-    /// `open_task` with `w` bytes of weights.
+    /// `open_task` with `w` bytes of weights and recipe: a byte of the recipe is only hashed, and costs no more than one of
+    /// the weights.
     fn open_task(w: u32) -> Weight;
     /// `top_up`.
     fn top_up() -> Weight;

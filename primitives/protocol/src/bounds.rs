@@ -4,6 +4,8 @@
 pub const MAX_GRAPH_BYTES: u32 = 4096;
 /// Longest first weights of a task: two bytes a parameter, about a million parameters.
 pub const MAX_WEIGHT_BYTES: u32 = 2 << 20;
+/// Longest recipe of a task.
+pub const MAX_RECIPE_BYTES: u32 = 64 << 10;
 /// Longest encoded delta that a task may take: its reveal fits into a nearly full block of a chain with a block a second.
 pub const MAX_DELTA_BYTES: u32 = 192 << 10;
 /// Deltas may be so long whatever the model.

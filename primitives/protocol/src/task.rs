@@ -3,7 +3,7 @@
 use crate::{bounds, pay, Hash, ShareTerms, Windows};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::str;
-use gotong_scoring::share::Half;
+use gotong_scoring::{blake2_256, share::Half};
 use scale_info::TypeInfo;
 
 /// A name of 1 to 32 bytes of UTF-8, padded with zeros.
@@ -173,6 +173,10 @@ pub struct TaskTerms<Balance = u128> {
     pub share: ShareTerms,
     /// Where the samples that score rounds come from.
     pub hold_out: HoldOutTerms,
+    /// Blake2b-256 of the task's recipe, a text that says how data becomes the bytes of a sample; zeros without a recipe.
+    pub recipe: Hash,
+    /// Bytes of the recipe; 0 without one.
+    pub recipe_bytes: u32,
 }
 
 /// Why terms are refused.
@@ -220,6 +224,18 @@ pub enum TermsError {
     /// A sample with its label is longer than a dispute can show.
     #[error("a sample with its label is over 16 KiB")]
     Record,
+    /// The recipe is too long, or has a hash and no length, or a length and no hash.
+    #[error(
+        "the recipe is over 64 KiB, or has only one of hash and length: give a shorter recipe with both, or no recipe \
+         with zeros for both"
+    )]
+    Recipe,
+    /// The bytes of the recipe are not as many as the terms say.
+    #[error("the recipe has another length than the terms say: give the bytes that the terms were made with")]
+    RecipeLength,
+    /// The bytes of the recipe have another hash than the terms say.
+    #[error("the recipe has another hash than the terms say: give the bytes that the terms were made with")]
+    RecipeHash,
 }
 
 impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
@@ -269,7 +285,12 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
         )?;
         check(record_bytes <= bounds::MAX_RECORD_BYTES, TermsError::Record)?;
         self.hold_out.validate(record_bytes)?;
-        check(self.share.are_valid(), TermsError::Share)
+        check(self.share.are_valid(), TermsError::Share)?;
+        let has_hash = self.recipe != Hash::default();
+        check(
+            has_hash == self.has_recipe() && self.recipe_bytes <= bounds::MAX_RECIPE_BYTES,
+            TermsError::Recipe,
+        )
     }
 
     /// The least quorum of so many seats: two thirds, rounded up. Who is absent is slashed where the quorum was there, so a few
@@ -313,6 +334,39 @@ impl<Balance> TaskTerms<Balance> {
     /// which is more than any delta takes. To allow more would only leave fewer places.
     pub fn can_have_such_deltas(&self, parameters: u32) -> bool {
         self.delta_bytes <= (parameters / 2).max(bounds::USUAL_DELTA_BYTES)
+    }
+
+    /// The same terms with this recipe; without one if it has no bytes.
+    pub fn with_recipe(self, recipe: &[u8]) -> Self {
+        Self {
+            recipe: recipe_hash(recipe),
+            recipe_bytes: u32::try_from(recipe.len()).unwrap_or(u32::MAX),
+            ..self
+        }
+    }
+
+    /// Whether the task has a recipe.
+    pub fn has_recipe(&self) -> bool {
+        self.recipe_bytes > 0
+    }
+
+    /// Checks that these bytes are the recipe that the terms name: none if they name none.
+    pub fn check_recipe(&self, recipe: &[u8]) -> Result<(), TermsError> {
+        if u32::try_from(recipe.len()) != Ok(self.recipe_bytes) {
+            return Err(TermsError::RecipeLength);
+        }
+        match recipe_hash(recipe) == self.recipe {
+            true => Ok(()),
+            false => Err(TermsError::RecipeHash),
+        }
+    }
+}
+
+/// What terms say of a recipe: zeros of one without bytes.
+fn recipe_hash(recipe: &[u8]) -> Hash {
+    match recipe {
+        [] => Hash::default(),
+        bytes => blake2_256(&[bytes]),
     }
 }
 

@@ -62,7 +62,8 @@ const ENVELOPE: u32 = 464;
 #[test]
 fn the_traffic_of_a_round_fits_into_blocks() {
     let room = *RuntimeBlockLength::get().max.get(DispatchClass::Normal);
-    assert!(bounds::MAX_GRAPH_BYTES + bounds::MAX_WEIGHT_BYTES + ENVELOPE <= room);
+    let opening = bounds::MAX_GRAPH_BYTES + bounds::MAX_WEIGHT_BYTES + bounds::MAX_RECIPE_BYTES;
+    assert!(opening + ENVELOPE <= room);
     assert!(bounds::MAX_SHARD_BYTES + ENVELOPE <= room);
     let deltas = bounds::MAX_ROUND_DELTA_BYTES + bounds::MAX_SUBMISSIONS * ENVELOPE;
     assert!(deltas <= 9 * room, "in blocks of {room} bytes");
@@ -80,7 +81,7 @@ fn the_largest_calls_fit_into_the_smallest_block() {
             .max_extrinsic
             .expect("normal transactions have a limit");
         for weight in [
-            Weights::open_task(bounds::MAX_WEIGHT_BYTES),
+            Weights::open_task(bounds::MAX_WEIGHT_BYTES + bounds::MAX_RECIPE_BYTES),
             Weights::publish_shard(bounds::MAX_SHARD_BYTES),
             Weights::reveal(bounds::MAX_DELTA_BYTES),
             Weights::claim(bounds::MAX_CLAIMS),

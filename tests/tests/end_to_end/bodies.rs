@@ -2,7 +2,7 @@
 
 use codec::{Compact, Decode, Encode};
 use gotong::chain::body::{Body, Kind};
-use gotong_protocol::{RoundId, TaskId};
+use gotong_protocol::{Graph, RoundId, TaskId, TaskTerms};
 use gotong_runtime::{Runtime, UncheckedExtrinsic};
 use subxt::Metadata;
 
@@ -30,6 +30,22 @@ fn signed(call: &[u8]) -> Vec<u8> {
         "all of it was read"
     );
     bytes
+}
+
+#[test]
+fn a_recipe_is_found_behind_the_weights() {
+    const RECIPE: &[u8] = b"kind = \"bytes\"";
+    let metadata = metadata();
+    let graph = Graph::mlp(&[4, 3, 2]);
+    // Zeros are terms, too.
+    let terms = TaskTerms::<u128>::decode(&mut &[0u8; 512][..]).expect("terms");
+    let terms = terms.with_recipe(RECIPE);
+    let pallet = metadata.pallet_by_name("Contribution").expect("the pallet");
+    let variant = pallet.call_variant_by_name("open_task").expect("the call");
+    let call = (pallet.call_index(), variant.index);
+    let call = (call, &terms, graph.encode(), vec![7u8; 9], RECIPE, 5u128).encode();
+    let body = Body::read(vec![signed(&call)], &metadata).expect("the worker fits the runtime");
+    assert_eq!(body.recipe(&terms, &graph).as_deref(), Some(RECIPE));
 }
 
 #[test]

@@ -20,15 +20,20 @@ padding = 1
 max-pool = 2
 "#;
 
+const RECIPE: &str = "# A pixel is a byte.\n";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn rounds_are_scored_on_what_chance_draws() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Two", "Judith", "Judas", "Eve"]).await?;
     let pool = network.folder().join("clothes.pool").display().to_string();
     let model = network.folder().join("model.toml");
     fs::write(&model, MODEL)?;
+    let recipe = network.folder().join("recipe.toml");
+    fs::write(&recipe, RECIPE)?;
     let size = format!(
-        "--model={} --hold-out=drawn --rounds=2 --samples=200 --pool-out={pool}",
-        model.display()
+        "--model={} --recipe={} --hold-out=drawn --rounds=2 --samples=200 --pool-out={pool}",
+        model.display(),
+        recipe.display()
     );
     let contributors = ["One", "Two"];
     let task = network
@@ -40,6 +45,14 @@ async fn rounds_are_scored_on_what_chance_draws() -> Result<()> {
     };
     assert_eq!(fs::metadata(&pool)?.len(), 785 * u64::from(records));
     assert_eq!(opened.bond, 100 * UNIT);
+
+    // Anybody finds the recipe in the block that opened the task, without the pool.
+    let copy = network.folder().join("copy.toml");
+    let found = format!("task recipe --task={} --out={}", task.0, copy.display());
+    let found = network.run("Eve", &found).await?;
+    assert_eq!(found["recipe"], RECIPE);
+    assert_eq!(opened.terms.check_recipe(RECIPE.as_bytes()), Ok(()));
+    assert_eq!(fs::read_to_string(&copy)?, RECIPE);
 
     // Nobody computes a round without the pool, and everybody is told what to do.
     let out = network.folder().join("base.safetensors");

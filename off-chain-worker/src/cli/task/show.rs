@@ -15,7 +15,7 @@ use crate::{
 use anyhow::Context;
 use gotong_protocol::{
     view::{DisputeView, Duty, DutyKind, RoundView, SeatView, SubmissionView, TaskView},
-    HoldOutTerms, Outcome, Phase, RoundId, TaskId,
+    HoldOutTerms, Outcome, Phase, RoundId, TaskId, TaskTerms,
 };
 use gotong_scoring::share::Half;
 use serde_json::{json, Value};
@@ -91,6 +91,7 @@ fn task_json(view: &TaskView) -> Value {
         "doubt_q8": terms.share.doubt_q8,
         "outer_rate_q8": terms.share.outer_rate_q8,
         "delta_bytes": terms.delta_bytes,
+        "recipe": recipe_json(terms),
         "budget": view.pool.to_string(),
         "bond": view.bond.to_string(),
         "reserved": view.reserved.to_string(),
@@ -110,6 +111,28 @@ fn hold_out_json(terms: &HoldOutTerms) -> Value {
         "samples": terms.samples(),
         "records": records,
     })
+}
+
+/// Null of a task without a recipe.
+fn recipe_json(terms: &TaskTerms) -> Value {
+    match terms.has_recipe() {
+        true => json!({ "hash": hex::encode(terms.recipe), "bytes": terms.recipe_bytes }),
+        false => Value::Null,
+    }
+}
+
+/// How data becomes the bytes of a sample.
+fn recipe(view: &TaskView) -> String {
+    let terms = &view.terms;
+    match terms.has_recipe() {
+        true => format!(
+            "{} bytes with hash {}: `gotong task recipe --task {}` prints it",
+            terms.recipe_bytes,
+            hex::encode(terms.recipe),
+            view.id
+        ),
+        false => "none".to_owned(),
+    }
 }
 
 /// Where the samples of rounds come from.
@@ -194,6 +217,7 @@ fn text(
          asks for   {} {SYMBOL} of a contributor, {} of an attester\n\
          budget     {} {SYMBOL}, set aside {}, paid {}\n\
          exam       {}\n\
+         recipe     {}\n\
          weights    {}\n\n",
         view.id,
         terms.name.as_str().unwrap_or("?"),
@@ -214,6 +238,7 @@ fn text(
         Amount(view.reserved),
         Amount(view.paid),
         exam(view),
+        recipe(view),
         hex::encode(view.master_root),
     );
     let rows: Vec<_> = rounds.iter().map(|round| row(round, view)).collect();
@@ -449,6 +474,22 @@ mod tests {
             told(round(Phase::Challenge, seed, seed)),
             "Challenge to block 4"
         );
+    }
+
+    #[test]
+    fn the_recipe_of_a_task_is_told() {
+        let mut task = views::task();
+        assert!(text(&task, &[], &[], &[]).contains("recipe     none\n"));
+        assert_eq!(task_json(&task)["recipe"], Value::Null);
+        task.terms = task.terms.with_recipe(b"kind = \"bytes\"");
+        let hash = hex::encode(task.terms.recipe);
+        let told = text(&task, &[], &[], &[]);
+        let line = format!(
+            "recipe     14 bytes with hash {hash}: `gotong task recipe --task 1` prints it\n"
+        );
+        assert!(told.contains(&line), "{told}");
+        let expected = json!({ "hash": hash, "bytes": 14 });
+        assert_eq!(task_json(&task)["recipe"], expected);
     }
 
     #[test]

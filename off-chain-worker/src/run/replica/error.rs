@@ -5,6 +5,7 @@ use gotong_protocol::{RoundId, TaskId};
 use gotong_scoring::{
     share::trial::PlayerError, DeltaError, EvalError, SamplesError, ScoreError, WeightsError,
 };
+use std::str::Utf8Error;
 
 /// Why a task cannot be rebuilt.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +64,14 @@ pub enum ReplicaError {
     /// The task's first weights do not decode.
     #[error("the first weights cannot be read: {0}")]
     Weights(#[from] WeightsError),
+    /// The task's recipe is not text.
+    #[error("the recipe of task {task} is not text ({source}), and of no use: ask its sponsor how its data is made")]
+    Recipe {
+        /// The task.
+        task: TaskId,
+        /// Where it is not.
+        source: Utf8Error,
+    },
     /// The round does not score.
     #[error("round {round} cannot be scored: {source}")]
     Score {

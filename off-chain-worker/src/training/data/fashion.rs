@@ -1,7 +1,8 @@
 //! Fashion-MNIST.
 
-use super::{check_hash, read, DataError, Labelled, Use};
+use super::{check_hash, read, DataError, DataSet, Labelled, Use};
 use flate2::read::GzDecoder;
+use gotong_data::{Format, Source, SourceOptions};
 use std::{
     io::Read,
     path::{Path, PathBuf},
@@ -26,39 +27,32 @@ pub struct FashionMnist {
     pub test: Labelled,
 }
 
-/// One file of the set: its name without `.gz`, its header's length and the published sha256 of
-/// what it unpacks to.
-struct Source {
+/// One file of the set: its name without `.gz`, and the published sha256 of what it unpacks to.
+struct Published {
     name: &'static str,
-    header_bytes: usize,
     sha256: &'static str,
 }
 
-const TRAIN_IMAGES: Source = Source {
+const TRAIN_IMAGES: Published = Published {
     name: "train-images-idx3-ubyte",
-    header_bytes: 16,
     sha256: "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
 };
-const TRAIN_LABELS: Source = Source {
+const TRAIN_LABELS: Published = Published {
     name: "train-labels-idx1-ubyte",
-    header_bytes: 8,
     sha256: "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
 };
-const TEST_IMAGES: Source = Source {
+const TEST_IMAGES: Published = Published {
     name: "t10k-images-idx3-ubyte",
-    header_bytes: 16,
     sha256: "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
 };
-const TEST_LABELS: Source = Source {
+const TEST_LABELS: Published = Published {
     name: "t10k-labels-idx1-ubyte",
-    header_bytes: 8,
     sha256: "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
 };
 
-impl Source {
-    /// The file's items, without the idx header. The hash fixes the header too, so that it need
-    /// not be read.
-    fn items(&self, directory: &Path) -> Result<Vec<u8>, DataError> {
+impl Published {
+    /// Where the file is, if it is the published one.
+    fn check(&self, directory: &Path) -> Result<PathBuf, DataError> {
         let path = directory.join(format!("{}.gz", self.name));
         let packed = read(&path, ADVICE)?;
         let mut bytes = Vec::new();
@@ -72,7 +66,7 @@ impl Source {
             });
         }
         check_hash(&path, &bytes, self.sha256, ADVICE)?;
-        Ok(bytes.split_off(self.header_bytes))
+        Ok(path)
     }
 }
 
@@ -112,12 +106,17 @@ impl FashionMnist {
     /// # Errors
     /// A file that is missing, unreadable, or not the published one; each error says what to do.
     pub fn load(directory: &Path) -> Result<Self, DataError> {
-        let labelled = |images: &Source, labels: &Source| {
-            Ok(Labelled {
-                inputs: Self::INPUTS,
-                pixels: images.items(directory)?,
-                labels: labels.items(directory)?,
-            })
+        let recipe = DataSet::FashionMnist.recipe()?;
+        let labelled = |images: &Published, labels: &Published| {
+            let images = images.check(directory)?;
+            // The reader finds the labels beside the images.
+            labels.check(directory)?;
+            let options = SourceOptions {
+                format: Some(Format::Idx),
+                ..SourceOptions::default()
+            };
+            let source = Source::open(&[images], options)?;
+            Ok::<Labelled, DataError>(recipe.load(&source, None)?)
         };
         Ok(Self {
             train: labelled(&TRAIN_IMAGES, &TRAIN_LABELS)?,

@@ -1,17 +1,20 @@
-//! Data sets: read from one folder, checked by hash, and cut into parts that share nothing.
+//! Published data sets: read from one folder, checked by hash, and cut into parts that share nothing.
+//!
+//! Their samples are made by recipes like everybody's own data (`gotong_data`).
 
 mod fashion;
 mod part;
 mod text;
 
 pub use fashion::FashionMnist;
+pub use gotong_data::{split::Use, Labelled};
 pub use part::Part;
 pub use text::Shakespeare;
 
-use super::Tokenizer;
+use gotong_data::{built_in, Recipe, RecipeError};
 use gotong_scoring::Graph;
 use sha2::{Digest, Sha256};
-use std::{fmt, fs, io, ops::Range, path::Path, path::PathBuf};
+use std::{fmt, fs, io, path::Path, path::PathBuf};
 
 /// Environment variable that names another data folder.
 pub const DATA_VARIABLE: &str = "GOTONG_DATA";
@@ -40,17 +43,6 @@ pub enum DataSet {
     ShakespeareBpe,
 }
 
-/// What a part of a data set is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
-    /// Contributors train on it.
-    Training,
-    /// Sponsors score rounds on it.
-    Exam,
-    /// It never scores a round, and shows what a model is worth.
-    Report,
-}
-
 impl DataSet {
     /// All there are.
     pub const ALL: [Self; 3] = [Self::FashionMnist, Self::Shakespeare, Self::ShakespeareBpe];
@@ -74,13 +66,22 @@ impl DataSet {
         }
     }
 
-    /// What makes tokens of text; none if the samples are not text.
-    pub fn tokenizer(self) -> Option<Tokenizer> {
-        match self {
-            Self::FashionMnist => None,
-            Self::Shakespeare => Some(Tokenizer::characters()),
-            Self::ShakespeareBpe => Some(Tokenizer::byte_pairs()),
-        }
+    /// The data set whose files this recipe makes samples of, if there is one.
+    pub fn made_by(recipe: &Recipe) -> Option<Self> {
+        let is_its_own = |set: &Self| set.recipe().is_ok_and(|own| own == *recipe);
+        Self::ALL.into_iter().find(is_its_own)
+    }
+
+    /// How its files become samples.
+    ///
+    /// # Errors
+    /// None: the recipes that are shipped are valid.
+    pub fn recipe(self) -> Result<Recipe, RecipeError> {
+        Recipe::parse(match self {
+            Self::FashionMnist => built_in::FASHION_MNIST,
+            Self::Shakespeare => built_in::SHAKESPEARE,
+            Self::ShakespeareBpe => built_in::SHAKESPEARE_BPE,
+        })
     }
 
     /// Whether `graph` takes samples of this data set.
@@ -88,29 +89,8 @@ impl DataSet {
     /// # Errors
     /// [`DataError::Misfit`] says what the data set needs.
     pub fn check(self, graph: &Graph) -> Result<(), DataError> {
-        let fits = match self.vocab() {
-            Some(vocab) => graph.vocab() == Some(vocab),
-            None => {
-                let shape = (graph.inputs as usize, graph.classes() as usize);
-                graph.vocab().is_none() && shape == (FashionMnist::INPUTS, FashionMnist::CLASSES)
-            }
-        };
-        if fits {
-            return Ok(());
-        }
-        Err(DataError::Misfit {
-            set: self,
-            needs: shape(self.vocab(), FashionMnist::INPUTS, FashionMnist::CLASSES),
-            model: shape(
-                graph.vocab(),
-                graph.inputs as usize,
-                graph.classes() as usize,
-            ),
-        })
-    }
-
-    fn vocab(self) -> Option<u32> {
-        self.tokenizer().map(|tokenizer| tokenizer.vocab())
+        let misfit = |source| DataError::Misfit { set: self, source };
+        self.recipe()?.check(graph).map_err(misfit)
     }
 
     /// Reads the part for one use from the data folder, as samples that `graph` takes.
@@ -119,21 +99,13 @@ impl DataSet {
     /// A model that does not fit; a file that is missing, unreadable, or not the published one.
     pub fn load(self, folder: &Path, part: Use, graph: &Graph) -> Result<Labelled, DataError> {
         self.check(graph)?;
-        match self.tokenizer() {
+        match self.recipe()?.tokenizer() {
             None => Ok(FashionMnist::load(&FashionMnist::within(folder))?.part(part)),
             Some(tokenizer) => {
                 let text = Shakespeare::load(folder)?;
                 Ok(text.samples(part, &tokenizer, graph.inputs as usize))
             }
         }
-    }
-}
-
-/// A model's samples in words.
-fn shape(vocab: Option<u32>, inputs: usize, classes: usize) -> String {
-    match vocab {
-        Some(vocab) => format!("a vocabulary of {vocab} tokens"),
-        None => format!("{inputs} inputs and {classes} classes"),
     }
 }
 
@@ -144,59 +116,6 @@ impl fmt::Display for DataSet {
             Self::Shakespeare => "shakespeare",
             Self::ShakespeareBpe => "shakespeare-bpe",
         })
-    }
-}
-
-/// Labelled samples of equal size, one after the other. Of text, a sample is so many tokens, and its
-/// label the token after them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Labelled {
-    /// Bytes of one sample.
-    pub inputs: usize,
-    /// `[samples, inputs]`, row-major: pixels or tokens.
-    pub pixels: Vec<u8>,
-    /// `[samples]`, one class or token each.
-    pub labels: Vec<u8>,
-}
-
-impl Labelled {
-    /// Number of samples.
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Whether there is no sample.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// The samples of `range`, cut off at the end of the set.
-    pub fn slice(&self, range: Range<usize>) -> Self {
-        let end = range.end.min(self.len());
-        let start = range.start.min(end);
-        Self {
-            inputs: self.inputs,
-            pixels: self.pixels[start * self.inputs..end * self.inputs].to_vec(),
-            labels: self.labels[start..end].to_vec(),
-        }
-    }
-
-    /// Part `index` (from 0) of `of` contiguous parts that share no sample and cover the set.
-    /// Empty when `index >= of`.
-    pub fn part(&self, index: usize, of: usize) -> Self {
-        let parts = of.max(1);
-        let bound = |part: usize| self.len() * part.min(parts) / parts;
-        self.slice(bound(index)..bound(index.saturating_add(1)))
-    }
-
-    /// The format of a shard: each sample's bytes followed by its label byte.
-    pub fn records(&self) -> Vec<u8> {
-        let mut records = Vec::with_capacity(self.len() * (self.inputs + 1));
-        for (sample, &label) in self.pixels.chunks_exact(self.inputs).zip(&self.labels) {
-            records.extend_from_slice(sample);
-            records.push(label);
-        }
-        records
     }
 }
 
@@ -232,18 +151,22 @@ pub enum DataError {
         advice: &'static str,
     },
     /// The model takes other samples.
-    #[error("{set} needs a model of {needs}, and this one has {model}")]
+    #[error("{set}: {source}")]
     Misfit {
         /// The data set.
         set: DataSet,
-        /// The models that take its samples.
-        needs: String,
-        /// What this model is instead.
-        model: String,
+        /// What its recipe needs, and what the model has.
+        source: gotong_data::DataError,
     },
     /// The model takes samples of no data set, for these reasons.
     #[error("no data set that Gotong knows fits the model: {}", .0.join("; "))]
     NoneFits(Vec<String>),
+    /// Its files cannot become samples.
+    #[error(transparent)]
+    Samples(#[from] gotong_data::DataError),
+    /// Its recipe is none.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
 }
 
 /// Reads a file of a data set; `advice` says how to get it.
@@ -284,28 +207,6 @@ mod tests {
     use super::*;
     use gotong_scoring::Transformer;
 
-    fn five() -> Labelled {
-        Labelled {
-            inputs: 2,
-            pixels: (0..10).collect(),
-            labels: vec![0, 1, 2, 3, 4],
-        }
-    }
-
-    #[test]
-    fn parts_are_disjoint_and_cover_the_set() {
-        let parts: Vec<u8> = (0..3).flat_map(|i| five().part(i, 3).labels).collect();
-        assert_eq!(parts, five().labels);
-        assert!(five().part(3, 3).is_empty());
-        assert!(five().part(0, 0) == five());
-    }
-
-    #[test]
-    fn a_record_is_a_sample_and_its_label() {
-        assert_eq!(five().slice(1..3).records(), [2, 3, 1, 4, 5, 2]);
-        assert!(five().slice(7..9).is_empty());
-    }
-
     fn transformer(vocab: u32) -> Graph {
         Graph::transformer(&Transformer {
             vocab,
@@ -335,15 +236,24 @@ mod tests {
             let part = set.load(folder.path(), Use::Exam, &graph);
             part.unwrap_err().to_string()
         };
-        assert_eq!(
-            load(DataSet::Shakespeare, transformer(65)),
-            "shakespeare needs a model of a vocabulary of 84 tokens, and this one has a vocabulary of 65 tokens"
-        );
-        assert_eq!(
-            load(DataSet::FashionMnist, Graph::mlp(&[4, 2])),
-            "fashion-mnist needs a model of 784 inputs and 10 classes, and this one has 4 inputs and 2 classes"
-        );
+        let error = load(DataSet::Shakespeare, transformer(65));
+        let named = ["shakespeare", "84 tokens", "65 tokens"];
+        assert!(named.iter().all(|part| error.contains(part)), "{error}");
+        let error = load(DataSet::FashionMnist, Graph::mlp(&[4, 2]));
+        let named = ["fashion-mnist", "784 inputs", "4 inputs"];
+        assert!(named.iter().all(|part| error.contains(part)), "{error}");
         assert!(load(DataSet::ShakespeareBpe, Graph::mlp(&[784, 10])).contains("784 inputs"));
+    }
+
+    #[test]
+    fn a_recipe_says_which_data_set_it_is_of() {
+        for set in DataSet::ALL {
+            let recipe = set.recipe().unwrap();
+            assert_eq!(DataSet::made_by(&recipe), Some(set));
+            // What a task carries is the same recipe again.
+            let text = recipe.to_text().unwrap();
+            assert_eq!(Recipe::parse(&text).unwrap(), recipe);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A part of a data set, as `--part` takes it.
 
+use super::Labelled;
 use std::str::FromStr;
 
 /// One of `of` equal parts, counted from 1.
@@ -24,10 +25,10 @@ impl FromStr for Part {
     }
 }
 
-impl super::Labelled {
-    /// One part of so many that are equal and contiguous, share no sample and cover the set.
-    pub fn chosen(&self, part: Part) -> Self {
-        self.part(part.index - 1, part.of)
+impl Part {
+    /// This part of `data`: one of several that are equal and contiguous, share no sample and cover it.
+    pub fn of(&self, data: &Labelled) -> Labelled {
+        data.part(self.index - 1, self.of)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Text: Shakespeare's plays, in blocks that are training text, exam or report.
 
 use super::{check_hash, read, DataError, Labelled, Use};
-use crate::training::Tokenizer;
+use gotong_data::Tokenizer;
 use std::path::Path;
 
 const FILE: &str = "shakespeare.txt";
@@ -83,8 +83,26 @@ fn use_of(block: usize) -> Use {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::data;
+    use crate::training::data::{self, DataSet};
     use std::fs;
+
+    fn tokenizer(set: DataSet) -> Tokenizer {
+        set.recipe().unwrap().tokenizer().unwrap()
+    }
+
+    #[test]
+    fn text_is_what_it_was_and_pairs_shorten_it() {
+        let plays = Shakespeare::load(&data::folder()).unwrap();
+        let text: String = plays.blocks(Use::Report).collect();
+        for set in [DataSet::Shakespeare, DataSet::ShakespeareBpe] {
+            let tokenizer = tokenizer(set);
+            let tokens = tokenizer.encode(&text).unwrap();
+            assert!(tokenizer.decode(&tokens) == text);
+            let ratio = text.chars().count() as f64 / tokens.len() as f64;
+            let least = if set == DataSet::Shakespeare { 1.0 } else { 1.8 };
+            assert!(ratio >= least, "{ratio} characters a token");
+        }
+    }
 
     #[test]
     fn blocks_are_equal_pieces_of_the_text() {
@@ -118,7 +136,7 @@ mod tests {
     fn a_sample_is_so_many_tokens_and_the_next() {
         let text = "O, that this too too solid flesh would melt\n".repeat(500);
         let plays = Shakespeare(text.clone());
-        let tokenizer = Tokenizer::characters();
+        let tokenizer = tokenizer(DataSet::Shakespeare);
         let samples = plays.samples(Use::Report, &tokenizer, 16);
         let block: Vec<&str> = plays.blocks(Use::Report).collect();
         let tokens = tokenizer.encode(block[0]).unwrap();

@@ -134,6 +134,8 @@ pub(super) fn terms<T: Config>(shards_root: Hash, samples: u32) -> TaskTerms<Bal
             shards: SHARDS,
             samples,
         },
+        recipe: [0; 32],
+        recipe_bytes: 0,
     }
 }
 
@@ -173,7 +175,7 @@ fn open_as<T: Config>(
     let graph = BoundedVec::truncate_from(graph.encode());
     let id = NextTask::<T>::get();
     let terms = terms::<T>(shards_root, samples);
-    Tasks::<T>::open(sponsor, terms, graph, &weights, POOL).expect("good terms");
+    Tasks::<T>::open(sponsor, terms, graph, &weights, &[], POOL).expect("good terms");
     // As many as there can be once others have come for those that were put out.
     crate::Tasks::<T>::mutate_extant(id, |task| task.terms.seats = bounds::MAX_SEATS as u8);
     id

@@ -118,6 +118,7 @@ mod benchmarks {
         Ok(())
     }
 
+    /// Without a recipe, whose bytes count as bytes of weights.
     #[benchmark]
     fn open_task(w: Linear<256, { bounds::MAX_WEIGHT_BYTES }>) {
         fill_schedule::<T>(1);
@@ -134,6 +135,7 @@ mod benchmarks {
             Box::new(terms),
             graph,
             weights,
+            BoundedVec::default(),
             POOL,
         );
 

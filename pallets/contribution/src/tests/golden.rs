@@ -127,6 +127,7 @@ fn other_calls_keep_their_index() {
             terms: Box::new(Lab::default().terms()),
             graph: Default::default(),
             weights: Default::default(),
+            recipe: Default::default(),
             pool: amount,
         },
         Call::top_up { task: TASK, amount },
@@ -135,6 +136,22 @@ fn other_calls_keep_their_index() {
     for (call, index) in calls.into_iter().zip(0u8..) {
         assert_eq!(encoded(call)[..2], [20, index]);
     }
+    let terms = Lab::default().terms();
+    let opening = Call::open_task {
+        terms: Box::new(terms.clone()),
+        graph: vec![1].try_into().unwrap(),
+        weights: vec![2, 3].try_into().unwrap(),
+        recipe: vec![4, 5, 6].try_into().unwrap(),
+        pool: amount,
+    };
+    let bytes = [
+        &[20, 4][..],
+        &terms.encode(),
+        &[1 << 2, 1, 2 << 2, 2, 3, 3 << 2, 4, 5, 6],
+        &1u128.to_le_bytes(),
+    ]
+    .concat();
+    assert_eq!(encoded(opening), bytes);
     let void = ClaimItem {
         task: TASK,
         round: ROUND,
@@ -404,7 +421,7 @@ fn stored_layouts_are_what_they_were() {
     assert_eq!(
         seen,
         [
-            "469515ab", "a03cd5b7", "33780d05", "44ad0990", "8a3f2495", "08969e24", "1b6ee6cd",
+            "469515ab", "a03cd5b7", "3efbe5b5", "44ad0990", "8a3f2495", "08969e24", "1b6ee6cd",
             "8e0f08f9"
         ]
     );
@@ -544,7 +561,7 @@ fn views_are_what_they_were() {
     assert_eq!(
         seen,
         [
-            "0ade41a1", "7569202e", "b9a07933", "750b0fd9", "abf50eb2", "de765cb7", "ba69730b",
+            "0ade41a1", "abbf564b", "b9a07933", "750b0fd9", "abf50eb2", "de765cb7", "ba69730b",
             "7606f36a"
         ]
     );

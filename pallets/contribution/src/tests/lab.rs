@@ -177,6 +177,8 @@ impl Lab {
             delta_bytes: 64 << 10,
             share: ShareTerms::default(),
             hold_out: self.hold_out(),
+            recipe: [0; 32],
+            recipe_bytes: 0,
         }
     }
 
@@ -185,11 +187,21 @@ impl Lab {
     }
 
     pub fn open_with(&self, terms: TaskTerms<Balance>, pool: Balance) -> DispatchResult {
+        self.open_by_recipe(terms, &[], pool)
+    }
+
+    pub fn open_by_recipe(
+        &self,
+        terms: TaskTerms<Balance>,
+        recipe: &[u8],
+        pool: Balance,
+    ) -> DispatchResult {
         Contribution::open_task(
             signed(&sponsor()),
             Box::new(terms),
             self.graph.encode().try_into().unwrap(),
             self.weight_bytes().try_into().unwrap(),
+            recipe.to_vec().try_into().unwrap(),
             pool,
         )
     }

@@ -118,6 +118,8 @@ fn bad_terms_are_refused_by_name() {
             refused(&|t| change(&mut t.share), Error::TermsShareInvalid);
         }
         refused(&|t| t.cap_per_round = POOL + 1, Error::PoolTooSmall);
+        refused(&|t| t.recipe = [1; 32], Error::TermsRecipeInvalid);
+        refused(&|t| t.recipe_bytes = 1, Error::TermsRecipeInvalid);
         let nameless = TaskName::new("x").map(|_| TaskTerms {
             name: codec::Decode::decode(&mut &[0u8; 32][..]).unwrap(),
             ..lab.terms()
@@ -160,6 +162,7 @@ fn bad_models_are_refused_by_name() {
                 Box::new(lab.terms()),
                 graph,
                 weights,
+                Default::default(),
                 POOL,
             )
         };
@@ -213,6 +216,33 @@ fn bad_models_are_refused_by_name() {
 }
 
 #[test]
+fn the_recipe_is_what_the_terms_say() {
+    ExtBuilder::default().build_and_execute(|| {
+        let lab = Lab::default();
+        let open = |terms: &TaskTerms<Balance>, recipe: &[u8]| {
+            lab.open_by_recipe(terms.clone(), recipe, POOL)
+        };
+        let longest = vec![b'#'; bounds::MAX_RECIPE_BYTES as usize];
+        let named = lab.terms().with_recipe(&longest);
+        let mut other = longest.clone();
+        other[0] = b' ';
+        assert_noop!(open(&named, &other), Error::<Test>::RecipeHashMismatch);
+        for recipe in [&[][..], &longest[1..]] {
+            assert_noop!(open(&named, recipe), Error::<Test>::RecipeLengthMismatch);
+        }
+        assert_ok!(open(&named, &longest));
+        assert_eq!(task(TaskId(0)).terms, named);
+
+        let none = lab.terms();
+        assert_noop!(open(&none, b"#"), Error::<Test>::RecipeLengthMismatch);
+        assert_ok!(open(&none, &[]));
+
+        let longer = none.with_recipe(&[&longest[..], b"#"].concat());
+        assert_noop!(open(&longer, &longest), Error::<Test>::TermsRecipeInvalid);
+    });
+}
+
+#[test]
 fn a_model_that_is_too_heavy_for_its_window_is_refused() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::default();
@@ -241,6 +271,8 @@ fn oversized_bytes_do_not_decode() {
     assert!(Delta::try_from(vec![0; (192 << 10) + 1]).is_err());
     let encoded = vec![0u8; (192 << 10) + 1].encode();
     assert!(<Delta as codec::Decode>::decode(&mut &encoded[..]).is_err());
+    assert!(crate::RecipeBytes::try_from(vec![0; 64 << 10]).is_ok());
+    assert!(crate::RecipeBytes::try_from(vec![0; (64 << 10) + 1]).is_err());
     let claims = vec![0u8; 33];
     assert!(BoundedVec::<u8, frame_support::traits::ConstU32<32>>::try_from(claims).is_err());
 }

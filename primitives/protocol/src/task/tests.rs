@@ -26,6 +26,8 @@ fn terms() -> TaskTerms {
             shards: 1,
             samples: 64,
         },
+        recipe: [0; 32],
+        recipe_bytes: 0,
     }
 }
 
@@ -131,9 +133,36 @@ fn each_term_is_checked() {
     refused(|t| t.share.doubt_q8 = 0, TermsError::Share);
     refused(|t| t.share.gain_floor_q8 = u16::MAX, TermsError::Share);
     refused(|t| t.share.outer_rate_q8 = 127, TermsError::Share);
+    refused(|t| t.recipe = [1; 32], TermsError::Recipe);
+    refused(|t| t.recipe_bytes = 1, TermsError::Recipe);
     assert_eq!(terms().validate(16 << 10, 5, 8), Ok(()));
     let longer = terms().validate((16 << 10) + 1, 5, 8);
     assert_eq!(longer, Err(TermsError::Record));
+}
+
+#[test]
+fn a_recipe_is_named_by_hash_and_length() {
+    let longest = vec![b'#'; 64 << 10];
+    let named = terms().with_recipe(&longest);
+    assert_eq!(named.validate(4, 5, 8), Ok(()));
+    assert_eq!(named.recipe, blake2_256(&[&longest]));
+    assert!(named.has_recipe());
+    assert_eq!(named.check_recipe(&longest), Ok(()));
+    let shorter = &longest[1..];
+    assert_eq!(named.check_recipe(shorter), Err(TermsError::RecipeLength));
+    assert_eq!(named.check_recipe(&[]), Err(TermsError::RecipeLength));
+    let mut other = longest.clone();
+    other[7] = b' ';
+    assert_eq!(named.check_recipe(&other), Err(TermsError::RecipeHash));
+
+    let longer = terms().with_recipe(&[longest, vec![b'#']].concat());
+    assert_eq!(longer.validate(4, 5, 8), Err(TermsError::Recipe));
+
+    let without = named.with_recipe(&[]);
+    assert_eq!(without, terms());
+    assert!(!without.has_recipe());
+    assert_eq!(without.check_recipe(&[]), Ok(()));
+    assert_eq!(without.check_recipe(b"#"), Err(TermsError::RecipeLength));
 }
 
 #[test]
@@ -231,17 +260,20 @@ fn golden_bytes() {
     let delta = "00000100";
     let share = "00010000800000020001";
     let root = "09".repeat(32);
+    let before = format!("{name}{one}{cap}6400{windows}0302{stakes}{one}{delta}{share}");
+    let no_recipe = "00".repeat(36);
     assert_eq!(
         hex::encode(terms().encode()),
-        format!(
-            "{name}{one}{cap}6400{windows}0302{stakes}{one}{delta}{share}00{root}0100000040000000"
-        )
+        format!("{before}00{root}0100000040000000{no_recipe}")
     );
     let (salt, numbers) = ("08".repeat(32), "000400004000000007000000");
+    let recipe = TaskTerms {
+        recipe: [7; 32],
+        recipe_bytes: 258,
+        ..drawn(1024, 64, 7)
+    };
     assert_eq!(
-        hex::encode(drawn(1024, 64, 7).encode()),
-        format!(
-            "{name}{one}{cap}6400{windows}0302{stakes}{one}{delta}{share}01{salt}{root}{numbers}"
-        )
+        hex::encode(recipe.encode()),
+        format!("{before}01{salt}{root}{numbers}{}02010000", "07".repeat(32))
     );
 }

@@ -129,6 +129,8 @@ fn terms(hold_out: HoldOutTerms) -> TaskTerms<Balance> {
         delta_bytes: 64 << 10,
         share: ShareTerms::default(),
         hold_out,
+        recipe: [0; 32],
+        recipe_bytes: 0,
     }
 }
 
@@ -192,6 +194,7 @@ fn play_on(hold_out: HoldOutTerms, attesters: u8) {
         Box::new(terms(hold_out)),
         graph().encode().try_into().unwrap(),
         weights.try_into().unwrap(),
+        Default::default(),
         pool,
     ));
     for number in 0..CONTRIBUTORS {

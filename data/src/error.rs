@@ -1,0 +1,356 @@
+//! Why data cannot be used, and what to do about it.
+
+use crate::{read::array::ArrayError, Format, Kind, Place, RecipeError};
+use std::{io, path::PathBuf};
+
+/// Why data cannot be read, learned from, or made into samples.
+///
+/// Every message names the file, the row (from 1, the header not counted) and the column where there is
+/// one, and says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// No file was named.
+    #[error("no file is named; name at least one")]
+    NoFile,
+    /// A file is not there.
+    #[error("{} does not exist; check the path", .path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A path is a folder, and its format is of files.
+    #[error("{} is a folder; name the files in it, or for images a folder with one folder per class", .path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A path is a file, and its format is of folders.
+    #[error("{} is a file; images are given as a folder with one folder per class", .path.display())]
+    NotAFolder {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The operating system refuses to read a file.
+    #[error("cannot read {} ({source}); check the file and its permissions", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The operating system refuses to write a file.
+    #[error("cannot write {} ({source}); check the folder, its permissions and free space", .path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file's name does not tell its format.
+    #[error("{} does not tell its format by its name; name the format: {}", .path.display(), Format::names())]
+    UnknownFormat {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Files of two formats.
+    #[error("{} is {found} and the first file is {first}; use files of one format", .path.display())]
+    MixedFormats {
+        /// The file that differs.
+        path: PathBuf,
+        /// Its format.
+        found: Format,
+        /// The first file's.
+        first: Format,
+    },
+    /// Files with different columns, shapes or kinds.
+    #[error("{} has {found}, and the first file has {first}; make them the same", .path.display())]
+    FilesDiffer {
+        /// The file that differs.
+        path: PathBuf,
+        /// What it has.
+        found: String,
+        /// What the first file has.
+        first: String,
+    },
+    /// A file or all of them hold no row.
+    #[error("{} holds no row; check that it is the right file", .path.display())]
+    Empty {
+        /// The file, or the first one.
+        path: PathBuf,
+    },
+    /// A file ends before what it promises.
+    #[error("{} is cut off ({reason}); copy or download it again", .path.display())]
+    Truncated {
+        /// The file.
+        path: PathBuf,
+        /// What is missing.
+        reason: String,
+    },
+    /// A file is not of the format it is read as.
+    #[error("{} is not a valid {format} file ({reason}); check the file, or name another format", .path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The format that it is read as.
+        format: Format,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A row is not of the format it is read as.
+    #[error("{at} cannot be read ({reason}); correct or remove the row")]
+    BadRow {
+        /// The row.
+        at: Place,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A row is not valid UTF-8.
+    #[error("{at} is not valid UTF-8; save the file with the encoding UTF-8")]
+    NotUtf8 {
+        /// The row; of a text, the line.
+        at: Place,
+    },
+    /// A row has more or fewer cells than the header.
+    #[error("{at} has {found} cells and the header has {expected}; correct or remove the row")]
+    RowLength {
+        /// The row.
+        at: Place,
+        /// Its cells.
+        found: usize,
+        /// The header's.
+        expected: usize,
+    },
+    /// Two columns of one name.
+    #[error("{} has two columns `{column}`; rename one", .path.display())]
+    SameColumn {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        column: String,
+    },
+    /// A column that the file does not have.
+    #[error("{} has no column `{column}`; its columns are {}", .path.display(), .has.join(", "))]
+    NoColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column that is needed.
+        column: String,
+        /// The columns there are.
+        has: Vec<String>,
+    },
+    /// A column is named as the label, or nothing can be learned without it.
+    #[error("{} needs a label: name the column with the classes; its columns are {}", .path.display(), .has.join(", "))]
+    LabelNotNamed {
+        /// The file.
+        path: PathBuf,
+        /// The columns there are.
+        has: Vec<String>,
+    },
+    /// A table in which no column is left to learn from.
+    #[error("{} has no column but the label to learn from; keep at least one", .path.display())]
+    NoColumnLeft {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A row has a key that the first row lacks.
+    #[error("{at} has a key `{column}` that the first row lacks; give it in the first row, null if it has no value")]
+    UnknownKey {
+        /// The row.
+        at: Place,
+        /// The key.
+        column: String,
+    },
+    /// A column or a value of a type that no recipe takes.
+    #[error("{}, column `{column}`: values of type {found} are not supported; store numbers or text, or remove the column", .path.display())]
+    UnsupportedType {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
+    },
+    /// A cell should be a number.
+    #[error("{at}, column `{column}`: `{found}` is not a number; correct it, or leave the cell empty where a value is missing")]
+    NotANumber {
+        /// The row.
+        at: Place,
+        /// The column.
+        column: String,
+        /// The cell's text.
+        found: String,
+    },
+    /// A number is infinite or NaN.
+    #[error("{at}, column `{column}`: {found} is not a finite number; leave the cell empty where a value is missing")]
+    NotFinite {
+        /// The row.
+        at: Place,
+        /// The column, or what stands for it in an array.
+        column: String,
+        /// The number.
+        found: f64,
+    },
+    /// A row has no label.
+    #[error("{at}, column `{column}`: the label is missing; fill it in or remove the row")]
+    NoLabel {
+        /// The row.
+        at: Place,
+        /// The label's column.
+        column: String,
+    },
+    /// A row's label is no class of the recipe.
+    #[error("{at}, column `{column}`: `{found}` is not a class of the recipe; its classes are {}", .classes.join(", "))]
+    UnlistedLabel {
+        /// The row.
+        at: Place,
+        /// The label's column.
+        column: String,
+        /// The label.
+        found: String,
+        /// The recipe's classes.
+        classes: Vec<String>,
+    },
+    /// A class has only one row in training.
+    #[error("{at}, column `{column}`: the class `{class}` has no other row for training; add rows of it or remove this one")]
+    LonelyLabel {
+        /// The row.
+        at: Place,
+        /// The label's column.
+        column: String,
+        /// The class.
+        class: String,
+    },
+    /// Every training row is of one class.
+    #[error("{}, column `{column}`: every row for training is of the class `{class}`; a model needs at least two", .path.display())]
+    OneClass {
+        /// The first file.
+        path: PathBuf,
+        /// The label's column.
+        column: String,
+        /// The class.
+        class: String,
+    },
+    /// More classes than a label's byte can tell apart.
+    #[error("{at}, column `{column}`: a 257th class `{class}`; a model tells at most 256 apart: join classes, or name another column as the label")]
+    TooManyClasses {
+        /// The row with the first class too many.
+        at: Place,
+        /// The label's column.
+        column: String,
+        /// That class.
+        class: String,
+    },
+    /// A column of text with too many distinct values.
+    #[error("{at}, column `{column}`: a 257th distinct text `{found}`; drop the column, or correct it if it should hold numbers")]
+    TooManyCategories {
+        /// The row with the first text too many.
+        at: Place,
+        /// The column.
+        column: String,
+        /// That text.
+        found: String,
+    },
+    /// A column has no value in any training row.
+    #[error("{}, column `{column}`: no row for training has a value; drop the column", .path.display())]
+    NoValues {
+        /// The first file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+    },
+    /// A text has a character that the recipe lacks.
+    #[error("{at} has a character `{}` that the recipe lacks, in `{}`; remove it, or let the recipe name an `unknown` character that stands for it", .character.escape_debug(), .around.escape_debug())]
+    UnknownCharacter {
+        /// The document.
+        at: Place,
+        /// The character.
+        character: char,
+        /// The text around it.
+        around: String,
+    },
+    /// Too many different characters for tokens of a byte.
+    #[error("{} has more than 256 different characters; use the tokens `bytes`", .path.display())]
+    TooManyCharacters {
+        /// The first file.
+        path: PathBuf,
+    },
+    /// A row is of another shape than the recipe or the other rows.
+    #[error("{at} has {found}, and {expected} are needed; correct or remove it")]
+    WrongShape {
+        /// The row.
+        at: Place,
+        /// What it has.
+        found: String,
+        /// What is needed.
+        expected: String,
+    },
+    /// The recipe or an option is for data of another kind.
+    #[error("{} is {found}, and {expected} is needed; use other files, or another recipe", .path.display())]
+    WrongKind {
+        /// The first file.
+        path: PathBuf,
+        /// What the files hold.
+        found: Kind,
+        /// What is needed.
+        expected: Kind,
+    },
+    /// Samples that were made already are not learned from or inspected.
+    #[error("{} holds samples that a recipe made already; name the files that they were made of", .path.display())]
+    AlreadyMade {
+        /// The records file.
+        path: PathBuf,
+    },
+    /// Samples that another recipe made.
+    #[error("{} was made by another recipe (hash {found}, and this one's is {expected}); make it again from your files", .path.display())]
+    OtherRecipe {
+        /// The records file.
+        path: PathBuf,
+        /// The hash of the recipe that made it, in hex.
+        found: String,
+        /// This recipe's.
+        expected: String,
+    },
+    /// The model takes other samples.
+    #[error("the recipe needs a model of {needs}, and this one has {model}; choose a model or a recipe that fits")]
+    Misfit {
+        /// The models that take the recipe's samples.
+        needs: String,
+        /// What this model is instead.
+        model: String,
+    },
+    /// Samples of text are cut to a length that was not named.
+    #[error("samples of text need a length in tokens; name it")]
+    NoLength,
+    /// No sample came of the files.
+    #[error("{} gives no sample: every text is shorter than {tokens} tokens and the one after; use longer texts", .path.display())]
+    TooShort {
+        /// The first file.
+        path: PathBuf,
+        /// Tokens of a sample.
+        tokens: usize,
+    },
+    /// A file of arrays cannot be used.
+    #[error(transparent)]
+    Array(#[from] ArrayError),
+    /// A recipe cannot be used.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+}
+
+impl DataError {
+    /// Why the operating system refuses to read `path`.
+    pub(crate) fn reading(path: &std::path::Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::Missing { path },
+            io::ErrorKind::IsADirectory => Self::Folder { path },
+            _ => Self::Unreadable { path, source },
+        }
+    }
+
+    /// Why the operating system refuses to write `path`.
+    pub(crate) fn writing(path: &std::path::Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        Self::Unwritable { path, source }
+    }
+}

@@ -1,0 +1,83 @@
+//! Samples that a model takes.
+
+use std::ops::Range;
+
+/// Labelled samples of equal size, one after the other. Of text, a sample is so many tokens, and its
+/// label the token after them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labelled {
+    /// Bytes of one sample.
+    pub inputs: usize,
+    /// `[samples, inputs]`, row-major: pixels or tokens.
+    pub pixels: Vec<u8>,
+    /// `[samples]`, one class or token each.
+    pub labels: Vec<u8>,
+}
+
+impl Labelled {
+    /// Number of samples.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The samples of `range`, cut off at the end of the set.
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        let end = range.end.min(self.len());
+        let start = range.start.min(end);
+        Self {
+            inputs: self.inputs,
+            pixels: self.pixels[start * self.inputs..end * self.inputs].to_vec(),
+            labels: self.labels[start..end].to_vec(),
+        }
+    }
+
+    /// Part `index` (from 0) of `of` contiguous parts that share no sample and cover the set.
+    /// Empty when `index >= of`.
+    pub fn part(&self, index: usize, of: usize) -> Self {
+        let parts = of.max(1);
+        let bound = |part: usize| self.len() * part.min(parts) / parts;
+        self.slice(bound(index)..bound(index.saturating_add(1)))
+    }
+
+    /// The format of a shard: each sample's bytes followed by its label byte.
+    pub fn records(&self) -> Vec<u8> {
+        let mut records = Vec::with_capacity(self.len() * (self.inputs + 1));
+        for (sample, &label) in self.pixels.chunks_exact(self.inputs).zip(&self.labels) {
+            records.extend_from_slice(sample);
+            records.push(label);
+        }
+        records
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn five() -> Labelled {
+        Labelled {
+            inputs: 2,
+            pixels: (0..10).collect(),
+            labels: vec![0, 1, 2, 3, 4],
+        }
+    }
+
+    #[test]
+    fn parts_are_disjoint_and_cover_the_set() {
+        let parts: Vec<u8> = (0..3).flat_map(|i| five().part(i, 3).labels).collect();
+        assert_eq!(parts, five().labels);
+        assert!(five().part(3, 3).is_empty());
+        assert!(five().part(0, 0) == five());
+    }
+
+    #[test]
+    fn a_record_is_a_sample_and_its_label() {
+        assert_eq!(five().slice(1..3).records(), [2, 3, 1, 4, 5, 2]);
+        assert!(five().slice(7..9).is_empty());
+    }
+}

@@ -1,0 +1,498 @@
+//! Recipes: how a row becomes the bytes that a model takes.
+
+pub(crate) mod array;
+pub(crate) mod classes;
+pub(crate) mod image;
+pub(crate) mod table;
+pub(crate) mod text;
+
+use crate::{Cell, DataError, Kind, Labelled, Place, Row, Source, Tokenizer, Values};
+use array::ArrayRecipe;
+use classes::ClassIndex;
+use gotong_scoring::{blake2_256, Graph};
+use image::ImageRecipe;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use table::{TablePlan, TableRecipe};
+use text::TextRecipe;
+
+/// Bytes of one sample, its label's byte not counted, that a recipe may ask for.
+const MAX_INPUTS: usize = 1 << 24;
+
+/// How the rows of a source become samples: a TOML text of at most [`Recipe::MAX_BYTES`], which a task
+/// carries, so that everyone who takes part makes the same bytes of the same row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Recipe {
+    /// Of the rows of a table.
+    Table(TableRecipe),
+    /// Of text.
+    Text(TextRecipe),
+    /// Of arrays of numbers.
+    Array(ArrayRecipe),
+    /// Of images.
+    Image(ImageRecipe),
+}
+
+/// What a row becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Encoded {
+    /// A sample and its class.
+    Sample {
+        /// The sample's bytes.
+        sample: Vec<u8>,
+        /// Its class.
+        label: u8,
+    },
+    /// The tokens of a document, or of a piece of one.
+    Tokens(Vec<u8>),
+}
+
+/// Why a recipe cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecipeError {
+    /// Not a recipe's text.
+    #[error("this is not a recipe: {0}")]
+    Syntax(String),
+    /// A text that is too long for the chain.
+    #[error("a recipe of {bytes} bytes, and at most {} are taken; drop columns with many categories", Recipe::MAX_BYTES)]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// Fewer than one or more than 256 classes.
+    #[error("a recipe has {0} classes, and between 2 and 256 are needed")]
+    Classes(usize),
+    /// Two classes, categories or tokens that are the same.
+    #[error("a recipe lists `{0}` twice")]
+    Twice(String),
+    /// A range of numbers whose end is not above its start, or that is not finite.
+    #[error("the recipe's range of {what} is from {low} to {high}; it must be finite and its end not below its start")]
+    Range {
+        /// The column, or what the range is of.
+        what: String,
+        /// The start.
+        low: String,
+        /// The end.
+        high: String,
+    },
+    /// A column that is neither numeric nor has categories, or both.
+    #[error("the recipe's column `{0}` needs either `low`, `high` and `missing`, or `categories`")]
+    Column(String),
+    /// A sample of no byte, or of too many.
+    #[error("the recipe makes samples of {0} bytes, and between 1 and {max} are taken", max = MAX_INPUTS)]
+    Inputs(usize),
+    /// A number of channels that images do not have.
+    #[error("the recipe's images have {0} channels, and 1 or 3 are needed")]
+    Channels(u8),
+    /// A vocabulary that is empty or has more than 256 tokens.
+    #[error("the recipe has {0} tokens, and between 1 and 256 are needed")]
+    Tokens(usize),
+    /// A token that no two earlier ones make.
+    #[error("the recipe's token `{}` is not a pair of earlier tokens", .0.escape_debug())]
+    NotAPair(String),
+    /// A character that stands for unknown ones and is itself unknown.
+    #[error("the recipe's character for unknown ones, `{}`, is not in its vocabulary", .0.escape_debug())]
+    Unknown(char),
+}
+
+impl Recipe {
+    /// Bytes that a recipe's text has at most.
+    pub const MAX_BYTES: usize = 64 * 1024;
+
+    /// The recipe that `text` is.
+    ///
+    /// # Errors
+    /// A text that is too long, or no recipe.
+    pub fn parse(text: &str) -> Result<Self, RecipeError> {
+        let bytes = text.len();
+        if bytes > Self::MAX_BYTES {
+            return Err(RecipeError::TooLong { bytes });
+        }
+        let recipe: Self =
+            toml::from_str(text).map_err(|error| RecipeError::Syntax(error.to_string()))?;
+        recipe.validate()?;
+        Ok(recipe)
+    }
+
+    /// The recipe's one canonical text.
+    ///
+    /// # Errors
+    /// A text that is too long.
+    pub fn to_text(&self) -> Result<String, RecipeError> {
+        let text =
+            toml::to_string(self).map_err(|error| RecipeError::Syntax(error.to_string()))?;
+        match text.len() {
+            0..=Self::MAX_BYTES => Ok(text),
+            bytes => Err(RecipeError::TooLong { bytes }),
+        }
+    }
+
+    /// The hash by which a task names a recipe with this text: its blake2b-256.
+    pub fn hash_of(bytes: &[u8]) -> [u8; 32] {
+        blake2_256(&[bytes])
+    }
+
+    /// Whether its values make sense.
+    pub(crate) fn validate(&self) -> Result<(), RecipeError> {
+        match self {
+            Self::Table(recipe) => recipe.validate(),
+            Self::Text(recipe) => recipe.validate(),
+            Self::Array(recipe) => recipe.validate(),
+            Self::Image(recipe) => recipe.validate(),
+        }?;
+        if let Some(inputs) = self.inputs() {
+            if inputs == 0 || inputs > MAX_INPUTS {
+                return Err(RecipeError::Inputs(inputs));
+            }
+            classes::validate(self.class_names())?;
+        }
+        Ok(())
+    }
+
+    /// Bytes of a sample; none of text, where the model says.
+    pub fn inputs(&self) -> Option<usize> {
+        match self {
+            Self::Table(recipe) => Some(recipe.inputs()),
+            Self::Text(_) => None,
+            Self::Array(recipe) => Some(recipe.inputs()),
+            Self::Image(recipe) => Some(recipe.inputs()),
+        }
+    }
+
+    /// Number of classes; of text, of tokens.
+    pub fn classes(&self) -> usize {
+        match self {
+            Self::Text(recipe) => recipe.vocab(),
+            _ => self.class_names().len(),
+        }
+    }
+
+    /// Number of tokens, of text.
+    pub fn vocab(&self) -> Option<u32> {
+        match self {
+            Self::Text(recipe) => u32::try_from(recipe.vocab()).ok(),
+            _ => None,
+        }
+    }
+
+    /// The names of the classes; of text, none.
+    pub fn class_names(&self) -> &[String] {
+        match self {
+            Self::Table(recipe) => &recipe.label.classes,
+            Self::Text(_) => &[],
+            Self::Array(recipe) => &recipe.classes,
+            Self::Image(recipe) => &recipe.classes,
+        }
+    }
+
+    /// What its samples are made of.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Table(_) => Kind::Table,
+            Self::Text(_) => Kind::Text,
+            Self::Array(_) => Kind::Array,
+            Self::Image(_) => Kind::Image,
+        }
+    }
+
+    /// Whether `graph` takes its samples.
+    ///
+    /// # Errors
+    /// [`DataError::Misfit`] says what the recipe needs.
+    pub fn check(&self, graph: &Graph) -> Result<(), DataError> {
+        let has = (graph.vocab(), graph.inputs as usize, graph.classes() as usize);
+        let fits = match self.inputs() {
+            None => graph.vocab() == self.vocab(),
+            Some(inputs) => has == (None, inputs, self.classes()),
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(DataError::Misfit {
+            needs: shape(
+                self.vocab(),
+                self.inputs().unwrap_or_default(),
+                self.classes(),
+            ),
+            model: shape(has.0, has.1, has.2),
+        })
+    }
+
+    /// What makes tokens of text; none if the samples are not text.
+    pub fn tokenizer(&self) -> Option<Tokenizer> {
+        match self {
+            Self::Text(recipe) => recipe.tokenizer().ok(),
+            _ => None,
+        }
+    }
+
+    /// The recipe's hash, by which records name it: that of its canonical text.
+    ///
+    /// # Errors
+    /// A text that is too long.
+    pub fn hash(&self) -> Result<[u8; 32], RecipeError> {
+        Ok(Self::hash_of(self.to_text()?.as_bytes()))
+    }
+
+    /// What makes samples, with labels, of the rows of `source`.
+    ///
+    /// # Errors
+    /// A source of another kind, without a column that the recipe needs, or made by another recipe.
+    pub fn encoder(&self, source: &Source) -> Result<Encoder<'_>, DataError> {
+        Encoder::new(self, source, true)
+    }
+
+    /// What makes samples of the rows of `source`, which need no labels.
+    ///
+    /// # Errors
+    /// As [`Recipe::encoder`].
+    pub fn encoder_of_inputs(&self, source: &Source) -> Result<Encoder<'_>, DataError> {
+        Encoder::new(self, source, false)
+    }
+
+    /// All rows of `source` as samples. Each document of text is cut into consecutive windows of
+    /// `tokens` tokens, each labelled with the token after it, which is the first of the next; what is
+    /// left of a document is dropped.
+    ///
+    /// # Errors
+    /// A row that the recipe does not fit, a file that cannot be read, or no sample at all.
+    pub fn load(&self, source: &Source, tokens: Option<usize>) -> Result<Labelled, DataError> {
+        let encoder = self.encoder(source)?;
+        match (self.inputs(), tokens) {
+            (Some(inputs), _) => load_samples(&encoder, source, inputs),
+            (None, Some(tokens)) => load_text(&encoder, source, tokens.max(1)),
+            (None, None) => Err(DataError::NoLength),
+        }
+    }
+}
+
+/// A model's samples in words.
+fn shape(vocab: Option<u32>, inputs: usize, classes: usize) -> String {
+    match vocab {
+        Some(vocab) => format!("a vocabulary of {vocab} tokens"),
+        None => format!("{inputs} inputs and {classes} classes"),
+    }
+}
+
+fn load_samples(
+    encoder: &Encoder<'_>,
+    source: &Source,
+    inputs: usize,
+) -> Result<Labelled, DataError> {
+    let mut samples = Labelled {
+        inputs,
+        pixels: Vec::new(),
+        labels: Vec::new(),
+    };
+    let mut rows = source.rows()?;
+    let mut row = Row::new(source.first_path().into());
+    while rows.read(&mut row)? {
+        encoder.inputs_into(&row, &mut samples.pixels)?;
+        samples.labels.extend(encoder.label_of(&row)?);
+    }
+    if samples.is_empty() {
+        let path = source.first_path().into();
+        return Err(DataError::Empty { path });
+    }
+    Ok(samples)
+}
+
+fn load_text(
+    encoder: &Encoder<'_>,
+    source: &Source,
+    tokens: usize,
+) -> Result<Labelled, DataError> {
+    let mut samples = Labelled {
+        inputs: tokens,
+        pixels: Vec::new(),
+        labels: Vec::new(),
+    };
+    let mut rows = source.rows()?;
+    let mut row = Row::new(source.first_path().into());
+    let mut document = Vec::new();
+    let mut last = row.at.clone();
+    while rows.read(&mut row)? {
+        if row.at != last {
+            cut(&mut document, &mut samples);
+            last = row.at.clone();
+        }
+        encoder.inputs_into(&row, &mut document)?;
+    }
+    cut(&mut document, &mut samples);
+    if samples.is_empty() {
+        let path = source.first_path().into();
+        return Err(DataError::TooShort { path, tokens });
+    }
+    Ok(samples)
+}
+
+/// Moves the windows of `document` to the samples, and empties it.
+fn cut(document: &mut Vec<u8>, samples: &mut Labelled) {
+    let tokens = samples.inputs;
+    for window in document.windows(tokens + 1).step_by(tokens) {
+        samples.pixels.extend_from_slice(&window[..tokens]);
+        samples.labels.push(window[tokens]);
+    }
+    document.clear();
+}
+
+/// Makes samples of the rows of one source by a recipe.
+pub struct Encoder<'a> {
+    recipe: &'a Recipe,
+    classes: ClassIndex,
+    plan: Plan,
+}
+
+/// What is looked up once for all rows.
+enum Plan {
+    Table(TablePlan),
+    Text(Tokenizer),
+    Array,
+    Image,
+    Records,
+}
+
+impl<'a> Encoder<'a> {
+    fn new(recipe: &'a Recipe, source: &Source, labelled: bool) -> Result<Self, DataError> {
+        let plan = match (recipe, source.kind()) {
+            (_, Kind::Records) => check_records(recipe, source).map(|()| Plan::Records)?,
+            (Recipe::Table(table), Kind::Table) => {
+                Plan::Table(TablePlan::new(table, source, labelled)?)
+            }
+            (Recipe::Text(text), Kind::Text) => Plan::Text(text.tokenizer()?),
+            (Recipe::Array(_), Kind::Array) => Plan::Array,
+            (Recipe::Image(_), Kind::Image) => Plan::Image,
+            (_, found) => return Err(wrong_kind(recipe, source.first_path(), found)),
+        };
+        Ok(Self {
+            recipe,
+            classes: ClassIndex::new(recipe.class_names()),
+            plan,
+        })
+    }
+
+    /// What a row becomes.
+    ///
+    /// # Errors
+    /// A row that does not fit the recipe.
+    pub fn encode(&self, row: &Row) -> Result<Encoded, DataError> {
+        let mut bytes = Vec::with_capacity(self.recipe.inputs().unwrap_or_default());
+        self.inputs_into(row, &mut bytes)?;
+        Ok(match self.label_of(row)? {
+            Some(label) => Encoded::Sample {
+                sample: bytes,
+                label,
+            },
+            None => Encoded::Tokens(bytes),
+        })
+    }
+
+    /// Appends a row's sample without its label to `bytes`, or its tokens if it is text.
+    ///
+    /// # Errors
+    /// A row that does not fit the recipe. Some of its bytes may have been appended.
+    pub fn inputs_into(&self, row: &Row, bytes: &mut Vec<u8>) -> Result<(), DataError> {
+        match (&self.plan, self.recipe, &row.values) {
+            (Plan::Table(plan), _, Values::Cells(cells)) => plan.encode(&row.at, cells, bytes),
+            (Plan::Text(tokenizer), _, Values::Text(text)) => {
+                text::encode(tokenizer, &row.at, text, bytes)
+            }
+            (Plan::Array, Recipe::Array(recipe), Values::Array { values, .. }) => {
+                recipe.encode(&row.at, values, bytes)
+            }
+            (
+                Plan::Image,
+                Recipe::Image(recipe),
+                Values::Image {
+                    height,
+                    width,
+                    channels,
+                    bytes: pixels,
+                    ..
+                },
+            ) => {
+                recipe.encode((*height, *width), *channels, pixels, bytes);
+                Ok(())
+            }
+            (Plan::Records, _, Values::Record { sample, .. } | Values::Tokens(sample)) => {
+                bytes.extend_from_slice(sample);
+                Ok(())
+            }
+            _ => Err(self.wrong_row(row)),
+        }
+    }
+
+    /// A row's class, none of text.
+    ///
+    /// # Errors
+    /// A row without a label, or with one that the recipe does not list.
+    pub fn label_of(&self, row: &Row) -> Result<Option<u8>, DataError> {
+        let (column, cell) = match (&self.plan, &row.values) {
+            (Plan::Text(_), _) | (_, Values::Tokens(_)) => return Ok(None),
+            (Plan::Records, Values::Record { label, .. }) => return Ok(Some(*label)),
+            (Plan::Table(plan), Values::Cells(cells)) => (plan.label_name(), plan.label(cells)),
+            (_, Values::Array { label, .. } | Values::Image { label, .. }) => {
+                ("label", Cell::Text(label))
+            }
+            _ => return Err(self.wrong_row(row)),
+        };
+        self.class(&row.at, column, cell).map(Some)
+    }
+
+    fn class(&self, at: &Place, column: &str, cell: Cell<'_>) -> Result<u8, DataError> {
+        if let Some(class) = self.classes.find(cell) {
+            return Ok(class);
+        }
+        let (at, column) = (at.clone(), column.to_owned());
+        let found = cell.to_string();
+        if found.trim().is_empty() {
+            return Err(DataError::NoLabel { at, column });
+        }
+        let classes = self.recipe.class_names().to_vec();
+        Err(DataError::UnlistedLabel {
+            at,
+            column,
+            found,
+            classes,
+        })
+    }
+
+    /// A row of another kind than the source's.
+    fn wrong_row(&self, row: &Row) -> DataError {
+        let found = match row.values {
+            Values::Cells(_) => Kind::Table,
+            Values::Text(_) => Kind::Text,
+            Values::Array { .. } => Kind::Array,
+            Values::Image { .. } => Kind::Image,
+            Values::Record { .. } | Values::Tokens(_) => Kind::Records,
+        };
+        wrong_kind(self.recipe, &row.at.file, found)
+    }
+}
+
+fn wrong_kind(recipe: &Recipe, path: &Path, found: Kind) -> DataError {
+    DataError::WrongKind {
+        path: path.to_owned(),
+        found,
+        expected: recipe.kind(),
+    }
+}
+
+/// Whether `source` is of records that `recipe` made.
+fn check_records(recipe: &Recipe, source: &Source) -> Result<(), DataError> {
+    let hex = |hash: [u8; 32]| hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let expected = recipe.hash()?;
+    let found = source.made_by().unwrap_or_default();
+    if found == expected && source.sample_bytes() == recipe.inputs() {
+        return Ok(());
+    }
+    Err(DataError::OtherRecipe {
+        path: source.first_path().into(),
+        found: hex(found),
+        expected: hex(expected),
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,279 @@
+//! The recipe of a table: which columns, and how each becomes bytes.
+
+use super::classes::{distinct, ClassIndex};
+use crate::{Cell, Cells, DataError, Place, RecipeError, Source};
+use serde::{Deserialize, Serialize};
+
+/// How a row of a table becomes a sample: the bytes of its columns, one after the other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableRecipe {
+    /// The column with the class.
+    pub label: Label,
+    /// The columns that a sample is made of, in order.
+    pub columns: Vec<Column>,
+}
+
+/// The column with the class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Label {
+    /// Its name.
+    pub column: String,
+    /// The classes, in the order of their numbers.
+    pub classes: Vec<String>,
+}
+
+/// A column, and how it becomes bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "ColumnText", into = "ColumnText")]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// How it becomes bytes.
+    pub how: How,
+}
+
+/// How a cell becomes bytes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum How {
+    /// A number from `low` to `high` becomes one byte from 0 to 255, rounded to the nearest, halves up;
+    /// a number outside is cut off.
+    Numeric {
+        /// What becomes 0.
+        low: f64,
+        /// What becomes 255. If it is `low` too, every number becomes 0.
+        high: f64,
+        /// The byte of a missing number.
+        missing: u8,
+    },
+    /// One of these texts becomes as many bytes as there are texts: its own is 255, all others are 0. A
+    /// text that is not listed, and a missing one, become zeros.
+    Categories(Vec<String>),
+}
+
+/// A column as TOML has it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ColumnText {
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    low: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    high: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    categories: Option<Vec<String>>,
+}
+
+impl From<Column> for ColumnText {
+    fn from(column: Column) -> Self {
+        let name = column.name;
+        match column.how {
+            How::Numeric { low, high, missing } => Self {
+                name,
+                low: Some(low),
+                high: Some(high),
+                missing: Some(missing),
+                categories: None,
+            },
+            How::Categories(categories) => Self {
+                name,
+                low: None,
+                high: None,
+                missing: None,
+                categories: Some(categories),
+            },
+        }
+    }
+}
+
+impl TryFrom<ColumnText> for Column {
+    type Error = RecipeError;
+
+    fn try_from(text: ColumnText) -> Result<Self, RecipeError> {
+        let how = match (text.low, text.high, text.missing, text.categories) {
+            (Some(low), Some(high), Some(missing), None) => How::Numeric { low, high, missing },
+            (None, None, None, Some(categories)) => How::Categories(categories),
+            _ => return Err(RecipeError::Column(text.name)),
+        };
+        let name = text.name;
+        Ok(Self { name, how })
+    }
+}
+
+impl Column {
+    /// Bytes of a cell.
+    pub fn bytes(&self) -> usize {
+        match &self.how {
+            How::Numeric { .. } => 1,
+            How::Categories(categories) => categories.len(),
+        }
+    }
+}
+
+impl TableRecipe {
+    /// Bytes of a sample.
+    pub fn inputs(&self) -> usize {
+        self.columns.iter().map(Column::bytes).sum()
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), RecipeError> {
+        let names = self.columns.iter().map(|column| column.name.clone());
+        let names: Vec<String> = names.chain([self.label.column.clone()]).collect();
+        distinct(&names)?;
+        for column in &self.columns {
+            match &column.how {
+                How::Numeric { low, high, .. } => check_range(&column.name, *low, *high)?,
+                How::Categories(categories) => distinct(categories)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether numbers from `low` to `high` can be made bytes.
+pub(crate) fn check_range(what: &str, low: f64, high: f64) -> Result<(), RecipeError> {
+    if low <= high && (high - low).is_finite() {
+        return Ok(());
+    }
+    Err(RecipeError::Range {
+        what: what.to_owned(),
+        low: low.to_string(),
+        high: high.to_string(),
+    })
+}
+
+/// The byte of a finite `number`: 0 at `low`, 255 at `high`, rounded to the nearest, halves up.
+pub(crate) fn byte_of(number: f64, low: f64, high: f64) -> u8 {
+    if low == high {
+        return 0;
+    }
+    // The conversion cuts off what lies outside.
+    ((number - low) / (high - low) * 255.0 + 0.5) as u8
+}
+
+/// A table's recipe, bound to the columns of a source.
+pub(crate) struct TablePlan {
+    label_name: String,
+    label: usize,
+    steps: Vec<Step>,
+}
+
+/// How the cell at `index` becomes bytes.
+struct Step {
+    index: usize,
+    name: String,
+    how: StepHow,
+}
+
+enum StepHow {
+    Numeric { low: f64, high: f64, missing: u8 },
+    Categories { names: ClassIndex, bytes: usize },
+}
+
+impl TablePlan {
+    /// Finds the recipe's columns in `source`, and the label's if samples are to be `labelled`.
+    pub fn new(recipe: &TableRecipe, source: &Source, labelled: bool) -> Result<Self, DataError> {
+        let find = |name: &String| {
+            let index = source.header().iter().position(|found| found == name);
+            index.ok_or_else(|| DataError::NoColumn {
+                path: source.first_path().into(),
+                column: name.clone(),
+                has: source.header().to_vec(),
+            })
+        };
+        let label = match labelled {
+            true => find(&recipe.label.column)?,
+            false => find(&recipe.label.column).unwrap_or(usize::MAX),
+        };
+        let step = |column: &Column| {
+            let how = match &column.how {
+                How::Numeric { low, high, missing } => StepHow::Numeric {
+                    low: *low,
+                    high: *high,
+                    missing: *missing,
+                },
+                How::Categories(categories) => StepHow::Categories {
+                    names: ClassIndex::new(categories),
+                    bytes: categories.len(),
+                },
+            };
+            let index = find(&column.name)?;
+            let name = column.name.clone();
+            Ok(Step { index, name, how })
+        };
+        let steps: Result<Vec<Step>, DataError> = recipe.columns.iter().map(step).collect();
+        Ok(Self {
+            label_name: recipe.label.column.clone(),
+            label,
+            steps: steps?,
+        })
+    }
+
+    /// The name of the label's column.
+    pub fn label_name(&self) -> &str {
+        &self.label_name
+    }
+
+    /// The label's cell, missing if the source has no such column.
+    pub fn label<'a>(&self, cells: &'a Cells) -> Cell<'a> {
+        cells.get(self.label)
+    }
+
+    /// Appends the sample that a row's cells become.
+    pub fn encode(&self, at: &Place, cells: &Cells, sample: &mut Vec<u8>) -> Result<(), DataError> {
+        for step in &self.steps {
+            let cell = cells.get(step.index);
+            match &step.how {
+                StepHow::Numeric { low, high, missing } => {
+                    let number = number_in(cell, at, &step.name)?;
+                    sample.push(number.map_or(*missing, |number| byte_of(number, *low, *high)));
+                }
+                StepHow::Categories { names, bytes } => {
+                    let start = sample.len();
+                    sample.resize(start + bytes, 0);
+                    if let Some(found) = names.find(cell) {
+                        sample[start + usize::from(found)] = u8::MAX;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The finite number in a cell, none if it is missing.
+pub(crate) fn number_in(
+    cell: Cell<'_>,
+    at: &Place,
+    column: &str,
+) -> Result<Option<f64>, DataError> {
+    match cell.number() {
+        Some(number) if number.is_finite() => Ok(Some(number)),
+        Some(found) => Err(DataError::NotFinite {
+            at: at.clone(),
+            column: column.to_owned(),
+            found,
+        }),
+        None if is_missing(cell) => Ok(None),
+        None => Err(DataError::NotANumber {
+            at: at.clone(),
+            column: column.to_owned(),
+            found: cell.to_string(),
+        }),
+    }
+}
+
+/// Whether a cell has no value, or only spaces.
+pub(crate) fn is_missing(cell: Cell<'_>) -> bool {
+    match cell {
+        Cell::Missing => true,
+        Cell::Number(_) => false,
+        Cell::Text(text) => text.trim().is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,573 @@
+//! Where data comes from: files of one format, and their rows.
+
+use crate::{read, read::Header, read::ReadRows, DataError};
+use std::{
+    fmt, fs,
+    iter::FusedIterator,
+    mem,
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+};
+
+/// A file format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values with a header line; semicolons and tabs separate too.
+    Csv,
+    /// Apache Parquet with flat columns of numbers and text.
+    Parquet,
+    /// A JSON object a line.
+    Jsonl,
+    /// Plain text, a document a file.
+    Text,
+    /// NumPy arrays.
+    Npz,
+    /// Arrays in the safetensors format.
+    Safetensors,
+    /// Images and labels as MNIST has them, gzipped or not.
+    Idx,
+    /// A folder with one folder of PNG and JPEG images per class.
+    Images,
+    /// Samples that a recipe made already.
+    Records,
+}
+
+impl Format {
+    /// All there are.
+    pub const ALL: [Self; 9] = [
+        Self::Csv,
+        Self::Parquet,
+        Self::Jsonl,
+        Self::Text,
+        Self::Npz,
+        Self::Safetensors,
+        Self::Idx,
+        Self::Images,
+        Self::Records,
+    ];
+
+    /// The format that the name of a file tells; of a folder, images.
+    ///
+    /// # Errors
+    /// A missing file, or a name that tells none.
+    pub fn of(path: &Path) -> Result<Self, DataError> {
+        let metadata = fs::metadata(path).map_err(|error| DataError::reading(path, error))?;
+        if metadata.is_dir() {
+            return Ok(Self::Images);
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.contains("idx3-ubyte") {
+            return Ok(Self::Idx);
+        }
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        match &*extension.to_lowercase() {
+            "csv" | "tsv" => Ok(Self::Csv),
+            "parquet" | "pq" => Ok(Self::Parquet),
+            "jsonl" | "ndjson" => Ok(Self::Jsonl),
+            "txt" | "md" => Ok(Self::Text),
+            "npz" => Ok(Self::Npz),
+            "safetensors" => Ok(Self::Safetensors),
+            "idx" => Ok(Self::Idx),
+            "records" => Ok(Self::Records),
+            _ => Err(DataError::UnknownFormat { path: path.into() }),
+        }
+    }
+
+    /// The names of all formats, for messages.
+    pub(crate) fn names() -> String {
+        Self::ALL.map(|format| format.to_string()).join(", ")
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+            Self::Jsonl => "jsonl",
+            Self::Text => "text",
+            Self::Npz => "npz",
+            Self::Safetensors => "safetensors",
+            Self::Idx => "idx",
+            Self::Images => "images",
+            Self::Records => "records",
+        })
+    }
+}
+
+/// A name that is no format's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is no format; the formats are {}", Format::names())]
+pub struct ParseFormatError(pub String);
+
+impl FromStr for Format {
+    type Err = ParseFormatError;
+
+    fn from_str(name: &str) -> Result<Self, ParseFormatError> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|format| format.to_string() == name)
+            .ok_or_else(|| ParseFormatError(name.into()))
+    }
+}
+
+/// What the rows of a source are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Rows of cells.
+    Table,
+    /// Documents.
+    Text,
+    /// Arrays of numbers of one shape.
+    Array,
+    /// Images.
+    Image,
+    /// Samples, or documents as tokens, that a recipe made already.
+    Records,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Table => "a table",
+            Self::Text => "text",
+            Self::Array => "arrays",
+            Self::Image => "images",
+            Self::Records => "records",
+        })
+    }
+}
+
+/// How to read a source, where its files do not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceOptions {
+    /// The format, where the file's name does not tell it.
+    pub format: Option<Format>,
+    /// The column that holds text: with it a table is documents.
+    pub field: Option<String>,
+    /// The column of a table, or the array of a file of arrays, with the labels.
+    pub label: Option<String>,
+    /// The array with the inputs, in a file of arrays.
+    pub inputs: Option<String>,
+}
+
+/// Where a row is. Pieces of one document are at the same place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: Arc<Path>,
+    /// The row in the file, from 1; a header does not count.
+    pub row: u64,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, row {}", self.file.display(), self.row)
+    }
+}
+
+/// A cell of a table.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell<'a> {
+    /// No value.
+    Missing,
+    /// A number, of formats that have numbers.
+    Number(f64),
+    /// Text. That of a CSV file may well be a number's.
+    Text(&'a str),
+}
+
+impl Cell<'_> {
+    /// The number that the cell holds or whose text it holds. It may be infinite or NaN.
+    pub fn number(self) -> Option<f64> {
+        match self {
+            Self::Missing => None,
+            Self::Number(number) => Some(number),
+            Self::Text(text) => read::number::parse(text.trim()),
+        }
+    }
+}
+
+/// The text, or the number in its shortest decimal form. Empty if the value is missing.
+impl fmt::Display for Cell<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => Ok(()),
+            Self::Number(number) => number.fmt(f),
+            Self::Text(text) => f.pad(text),
+        }
+    }
+}
+
+/// The cells of a row, in the order of the header. Their texts share one buffer, so that reading a row
+/// into the cells of the one before allocates nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cells {
+    names: Arc<[String]>,
+    text: String,
+    cells: Vec<Stored>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Stored {
+    Missing,
+    Number(f64),
+    Text { start: usize, end: usize },
+}
+
+impl Cells {
+    /// No cell yet, of a table with these columns.
+    pub fn new(names: Arc<[String]>) -> Self {
+        Self {
+            names,
+            text: String::new(),
+            cells: Vec::new(),
+        }
+    }
+
+    /// The columns' names.
+    pub fn names(&self) -> &Arc<[String]> {
+        &self.names
+    }
+
+    /// Number of cells.
+    pub fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Whether there is no cell.
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
+    /// The cell of column `index`, missing if there is none.
+    pub fn get(&self, index: usize) -> Cell<'_> {
+        self.cells
+            .get(index)
+            .map_or(Cell::Missing, |cell| self.cell(*cell))
+    }
+
+    /// The cells in order.
+    pub fn iter(&self) -> impl Iterator<Item = Cell<'_>> {
+        self.cells.iter().map(|cell| self.cell(*cell))
+    }
+
+    /// Removes all cells and keeps their memory.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.cells.clear();
+    }
+
+    /// Adds a cell.
+    pub fn push(&mut self, cell: Cell<'_>) {
+        let stored = self.store(cell);
+        self.cells.push(stored);
+    }
+
+    /// Removes all cells and adds one per column, all missing.
+    pub(crate) fn reset(&mut self) {
+        self.clear();
+        self.cells.resize(self.names.len(), Stored::Missing);
+    }
+
+    /// Replaces the cell of column `index`, if there is one.
+    pub(crate) fn set(&mut self, index: usize, cell: Cell<'_>) {
+        let stored = self.store(cell);
+        if let Some(place) = self.cells.get_mut(index) {
+            *place = stored;
+        }
+    }
+
+    fn store(&mut self, cell: Cell<'_>) -> Stored {
+        match cell {
+            Cell::Missing => Stored::Missing,
+            Cell::Number(number) => Stored::Number(number),
+            Cell::Text(text) => {
+                let start = self.text.len();
+                self.text.push_str(text);
+                let end = self.text.len();
+                Stored::Text { start, end }
+            }
+        }
+    }
+
+    fn cell(&self, cell: Stored) -> Cell<'_> {
+        match cell {
+            Stored::Missing => Cell::Missing,
+            Stored::Number(number) => Cell::Number(number),
+            Stored::Text { start, end } => Cell::Text(&self.text[start..end]),
+        }
+    }
+}
+
+/// What a row holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Values {
+    /// A row of a table.
+    Cells(Cells),
+    /// A document or a piece of one.
+    Text(String),
+    /// An array, row-major, of the source's [shape](Source::shape).
+    Array {
+        /// Its numbers.
+        values: Vec<f64>,
+        /// Its label's text or number in decimal; empty if it has none.
+        label: String,
+    },
+    /// An image, row-major, channels last.
+    Image {
+        /// Rows of pixels.
+        height: u32,
+        /// Pixels of a row.
+        width: u32,
+        /// 1 of a grey image, 3 of one in colours.
+        channels: u8,
+        /// `[height, width, channels]`.
+        bytes: Vec<u8>,
+        /// Its folder's name.
+        label: String,
+    },
+    /// A sample that a recipe made.
+    Record {
+        /// The sample's bytes.
+        sample: Vec<u8>,
+        /// Its class.
+        label: u8,
+    },
+    /// A document as tokens that a recipe made.
+    Tokens(Vec<u8>),
+}
+
+/// A row of a source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// Where it is.
+    pub at: Place,
+    /// What it holds.
+    pub values: Values,
+}
+
+impl Row {
+    /// A row without values at row 0 of `file`: what a pass reads its first row into.
+    pub fn new(file: Arc<Path>) -> Self {
+        Self {
+            at: Place { file, row: 0 },
+            values: Values::Text(String::new()),
+        }
+    }
+
+    /// Takes the row's cells, to fill and put back, else new ones of a table with these columns.
+    pub(crate) fn take_cells(&mut self, names: &Arc<[String]>) -> Cells {
+        match mem::replace(&mut self.values, Values::Text(String::new())) {
+            Values::Cells(mut cells) => {
+                cells.clear();
+                cells
+            }
+            _ => Cells::new(names.clone()),
+        }
+    }
+}
+
+/// One or more files of one format, read as one.
+#[derive(Clone, Debug)]
+pub struct Source {
+    paths: Vec<Arc<Path>>,
+    format: Format,
+    options: SourceOptions,
+    header: Header,
+    bytes: u64,
+}
+
+impl Source {
+    /// Opens files of one format. Only their headers are looked at; their rows may still be wrong.
+    ///
+    /// # Errors
+    /// No file; a file that is missing, empty, unreadable or of no known format; files that differ in
+    /// format or columns; a label or field that is no column.
+    pub fn open(paths: &[PathBuf], options: SourceOptions) -> Result<Self, DataError> {
+        let first = paths.first().ok_or(DataError::NoFile)?;
+        let format = match options.format {
+            Some(format) => format,
+            None => Format::of(first)?,
+        };
+        let mut header: Option<Header> = None;
+        let mut bytes = 0u64;
+        for path in paths {
+            if options.format.is_none() {
+                let found = Format::of(path)?;
+                if found != format {
+                    let path = path.clone();
+                    let first = format;
+                    return Err(DataError::MixedFormats { path, found, first });
+                }
+            }
+            check_type(path, format)?;
+            bytes = bytes.saturating_add(read::bytes(path, format)?);
+            let next = read::header(path, format, &options)?;
+            header = Some(match header {
+                None => next,
+                Some(first) => first.join(next, path)?,
+            });
+        }
+        let header = header.ok_or(DataError::NoFile)?;
+        if header.kind == Kind::Table || options.field.is_some() {
+            let columns = [&options.label, &options.field];
+            for column in columns.into_iter().flatten() {
+                header.column(first, column)?;
+            }
+        }
+        Ok(Self {
+            paths: paths.iter().map(|path| Arc::from(path.as_path())).collect(),
+            format,
+            options,
+            header,
+            bytes,
+        })
+    }
+
+    /// What its rows are.
+    pub fn kind(&self) -> Kind {
+        self.header.kind
+    }
+
+    /// Its files' format.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// How it was opened.
+    pub fn options(&self) -> &SourceOptions {
+        &self.options
+    }
+
+    /// Its files.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.paths.iter().map(|path| &**path)
+    }
+
+    /// Its first file, which stands for it in messages.
+    pub fn first_path(&self) -> &Path {
+        self.paths.first().map_or(Path::new(""), |path| path)
+    }
+
+    /// The column names of a table, else empty.
+    pub fn header(&self) -> &[String] {
+        &self.header.names
+    }
+
+    /// The shape of every row of arrays, else empty.
+    pub fn shape(&self) -> &[usize] {
+        &self.header.shape
+    }
+
+    /// The number of rows, where the files tell.
+    pub fn len_hint(&self) -> Option<u64> {
+        self.header.rows
+    }
+
+    /// The hash of the recipe that made its records, if it is of records.
+    pub fn made_by(&self) -> Option<[u8; 32]> {
+        self.header.recipe
+    }
+
+    /// Bytes of a sample, if it is of records that are not text.
+    pub fn sample_bytes(&self) -> Option<usize> {
+        self.header.inputs
+    }
+
+    /// Its size on disk, for progress.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// A new pass over its rows, from the first.
+    ///
+    /// # Errors
+    /// A file that cannot be opened any more.
+    pub fn rows(&self) -> Result<Rows, DataError> {
+        let mut rows = Rows {
+            source: self.clone(),
+            next_file: 0,
+            reader: None,
+            failed: false,
+        };
+        rows.open_next()?;
+        Ok(rows)
+    }
+}
+
+/// Whether `path` is a file or a folder as `format` asks.
+fn check_type(path: &Path, format: Format) -> Result<(), DataError> {
+    let metadata = fs::metadata(path).map_err(|error| DataError::reading(path, error))?;
+    let path = || path.to_owned();
+    match (metadata.is_dir(), format == Format::Images) {
+        (true, false) => Err(DataError::Folder { path: path() }),
+        (false, true) => Err(DataError::NotAFolder { path: path() }),
+        _ => Ok(()),
+    }
+}
+
+/// A pass over the rows of a source, in small buffers. It ends after the first error.
+pub struct Rows {
+    source: Source,
+    next_file: usize,
+    reader: Option<Box<dyn ReadRows>>,
+    failed: bool,
+}
+
+impl Rows {
+    /// Reads the next row into `row`, whose memory is used again. False at the end.
+    ///
+    /// # Errors
+    /// A file or a row that cannot be read.
+    pub fn read(&mut self, row: &mut Row) -> Result<bool, DataError> {
+        let read = self.try_read(row);
+        if read.is_err() {
+            self.failed = true;
+        }
+        read
+    }
+
+    fn try_read(&mut self, row: &mut Row) -> Result<bool, DataError> {
+        while let Some(reader) = self.reader.as_mut().filter(|_| !self.failed) {
+            if reader.read(row)? {
+                return Ok(true);
+            }
+            self.open_next()?;
+        }
+        Ok(false)
+    }
+
+    fn open_next(&mut self) -> Result<(), DataError> {
+        let source = &self.source;
+        self.reader = match source.paths.get(self.next_file) {
+            None => None,
+            Some(path) => Some(read::rows(
+                path,
+                source.format,
+                &source.header,
+                &source.options,
+            )?),
+        };
+        self.next_file += 1;
+        Ok(())
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<Row, DataError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut row = Row::new(self.source.paths.first()?.clone());
+        match self.read(&mut row) {
+            Ok(true) => Some(Ok(row)),
+            Ok(false) => None,
+            Err(error) => Some(Err(error)),
+        }
+    }
+}
+
+impl FusedIterator for Rows {}
+
+#[cfg(test)]
+mod tests;

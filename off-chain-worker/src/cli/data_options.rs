@@ -1,0 +1,71 @@
+//! The options that name a data set, the folder of all of them, and how to read files of one's own.
+
+use crate::training::data::{self, DataError, DataSet, Labelled, Use, DATA_VARIABLE};
+use gotong_data::{Format, Source, SourceOptions};
+use gotong_protocol::Graph;
+use std::path::PathBuf;
+
+/// Which samples to take, and where they are.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Data {
+    /// The data set [default: the one that the model is made for]
+    #[arg(long, value_enum)]
+    pub data: Option<DataSet>,
+    #[command(flatten)]
+    pub folder: DataFolder,
+}
+
+/// Where data sets are.
+#[derive(Clone, Debug, clap::Args)]
+pub struct DataFolder {
+    /// The folder of data sets [default: ~/.cache/gotong/data]
+    #[arg(long, value_name = "DIR", env = DATA_VARIABLE)]
+    data_dir: Option<PathBuf>,
+}
+
+/// How to read files of one's own.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct ReadingArgs {
+    /// The column of a table, or the array of a file of arrays, that has the labels
+    #[arg(long, value_name = "COLUMN")]
+    label: Option<String>,
+    /// The column of a table, or the key of JSON lines, that has text
+    #[arg(long, value_name = "COLUMN")]
+    field: Option<String>,
+    /// The array of a file of arrays that has the inputs [default: the one with a usual name, such as x]
+    #[arg(long, value_name = "ARRAY")]
+    inputs: Option<String>,
+    /// What the files are: csv, parquet, jsonl, text, npz, safetensors, idx, images or records [default: what their names say]
+    #[arg(long)]
+    format: Option<Format>,
+}
+
+impl DataFolder {
+    pub fn path(&self) -> PathBuf {
+        self.data_dir.clone().unwrap_or_else(data::folder)
+    }
+}
+
+impl Data {
+    /// The part for one use, as samples that `graph` takes.
+    pub fn load(&self, part: Use, graph: &Graph) -> Result<Labelled, DataError> {
+        DataSet::choose(self.data, graph)?.load(&self.folder.path(), part, graph)
+    }
+}
+
+impl ReadingArgs {
+    /// The same, as the readers take it.
+    pub fn options(&self) -> SourceOptions {
+        SourceOptions {
+            format: self.format,
+            field: self.field.clone(),
+            label: self.label.clone(),
+            inputs: self.inputs.clone(),
+        }
+    }
+
+    /// Opens files of one format as one source.
+    pub fn open(&self, files: &[PathBuf]) -> Result<Source, gotong_data::DataError> {
+        Source::open(files, self.options())
+    }
+}

@@ -1,0 +1,55 @@
+//! `gotong task recipe`.
+
+use crate::{cli::Globals, run::task_recipe};
+use anyhow::Context;
+use gotong_protocol::TaskId;
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  gotong task recipe --task 0\n  gotong task recipe --task 0 --out recipe.toml\n\n\
+                  It comes from the block that opened the task, and its hash is the one on chain."
+)]
+pub struct Recipe {
+    /// The task
+    #[arg(long)]
+    task: u32,
+    /// The file to write; without it the recipe is printed
+    #[arg(long, value_name = "FILE.toml")]
+    out: Option<PathBuf>,
+}
+
+/// Prints a task's recipe, or writes it to a file.
+pub async fn run(args: Recipe, globals: &Globals) -> anyhow::Result<()> {
+    let task = TaskId(args.task);
+    let client = globals.client().await?;
+    let view = client.best().await?.task(task).await?;
+    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let recipe = task_recipe(&client, &globals.dirs()?, &view).await?;
+    let recipe = recipe.with_context(|| {
+        format!("task {task} has no recipe: only its sponsor can say how data becomes its samples")
+    })?;
+    if let Some(path) = &args.out {
+        std::fs::write(path, &recipe).with_context(|| path.display().to_string())?;
+    }
+    let hash = hex::encode(view.terms.recipe);
+    let json = json!({
+        "task": task.0,
+        "hash": hash,
+        "bytes": recipe.len(),
+        "recipe": recipe,
+        "file": args.out,
+    });
+    globals.output.print(json, || match &args.out {
+        Some(path) => {
+            let path = path.display();
+            format!(
+                "{path}: the recipe of task {task}, {} bytes with hash {hash}",
+                recipe.len()
+            )
+        }
+        None => recipe.clone(),
+    });
+    Ok(())
+}

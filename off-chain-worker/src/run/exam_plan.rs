@@ -1,0 +1,291 @@
+//! How an exam's records become the samples of rounds: sealed shards that only the sponsor has, or a public pool.
+
+use super::sponsor::{random_hash, SealError, Sealed};
+use crate::{state::Folder, training::data::Labelled};
+use gotong_protocol::{
+    bounds::{
+        MAX_POOL_RECORDS, MAX_SHARD_BYTES, MAX_SHARD_SAMPLES, MIN_RECORDS_PER_SAMPLE, MIN_SAMPLES,
+    },
+    Hash, HoldOutTerms,
+};
+use gotong_scoring::pool_tree;
+use rand::{rngs::StdRng, seq::SliceRandom, SeedableRng};
+use std::{fs, io, path::PathBuf};
+
+/// How the samples of rounds are taken from an exam's records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ExamPlan {
+    /// Disjoint shards, each sealed with a key of its own.
+    Sealed {
+        /// Shards; each scores one round.
+        shards: u32,
+        /// Samples of each.
+        samples: u32,
+    },
+    /// A pool that everybody has, of which chance draws each round's samples.
+    Drawn {
+        /// Most rounds.
+        rounds: u32,
+        /// Samples of each.
+        samples: u32,
+        /// Where the pool is written.
+        pool: PathBuf,
+    },
+}
+
+/// Why an exam cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ExamPlanError {
+    /// Too few or too many samples a round, or an odd number.
+    #[error(
+        "half of a round's samples choose and half pay: choose an even number of samples from {MIN_SAMPLES} to \
+         {MAX_SHARD_SAMPLES}, and not {0}"
+    )]
+    Samples(u32),
+    /// No round at all.
+    #[error("an exam needs at least one round")]
+    NoRounds,
+    /// The shards together need more samples than there are.
+    #[error(
+        "{shards} shards of {samples} samples are {needed} samples, and there are {records} for exams: choose fewer \
+         shards or samples, or bring more data"
+    )]
+    TooFew {
+        /// Shards.
+        shards: u32,
+        /// Samples of each.
+        samples: u32,
+        /// Samples of all of them.
+        needed: u64,
+        /// Samples that there are.
+        records: usize,
+    },
+    /// A shard is too long to be published.
+    #[error(
+        "a shard of {samples} samples is {bytes} bytes, and the chain takes {MAX_SHARD_BYTES}: choose fewer samples"
+    )]
+    TooLong {
+        /// Samples of a shard.
+        samples: u32,
+        /// Bytes of it.
+        bytes: u64,
+    },
+    /// A pool that is too small or too large.
+    #[error(
+        "a pool has at least {MIN_RECORDS_PER_SAMPLE} records for each sample of a round and at most {MAX_POOL_RECORDS}: \
+         {least} for {samples} samples, and there are {records} for exams"
+    )]
+    Pool {
+        /// Samples of a round.
+        samples: u32,
+        /// Fewest records for them.
+        least: u64,
+        /// Records that there are.
+        records: usize,
+    },
+    /// The shards cannot be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// The pool cannot be written.
+    #[error("cannot write the pool {}: {source}", .path.display())]
+    Write {
+        /// Its file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl ExamPlan {
+    /// Samples that score a round.
+    pub fn samples(&self) -> u32 {
+        match *self {
+            Self::Sealed { samples, .. } | Self::Drawn { samples, .. } => samples,
+        }
+    }
+
+    /// Rounds that can be scored.
+    pub fn rounds(&self) -> u32 {
+        match *self {
+            Self::Sealed { shards, .. } => shards,
+            Self::Drawn { rounds, .. } => rounds,
+        }
+    }
+
+    /// Whether so many records, each of so many bytes, are enough and not too many.
+    ///
+    /// # Errors
+    /// What is wrong, and what to change.
+    pub fn check(&self, records: usize, record_bytes: usize) -> Result<(), ExamPlanError> {
+        let samples = self.samples();
+        if !samples.is_multiple_of(2) || !(MIN_SAMPLES..=MAX_SHARD_SAMPLES).contains(&samples) {
+            return Err(ExamPlanError::Samples(samples));
+        }
+        if self.rounds() == 0 {
+            return Err(ExamPlanError::NoRounds);
+        }
+        match *self {
+            Self::Sealed { shards, samples } => {
+                let bytes = u64::from(samples).saturating_mul(record_bytes as u64);
+                if bytes > u64::from(MAX_SHARD_BYTES) {
+                    return Err(ExamPlanError::TooLong { samples, bytes });
+                }
+                let needed = u64::from(shards) * u64::from(samples);
+                if needed > records as u64 {
+                    return Err(ExamPlanError::TooFew {
+                        shards,
+                        samples,
+                        needed,
+                        records,
+                    });
+                }
+            }
+            Self::Drawn { samples, .. } => {
+                let least = u64::from(samples) * u64::from(MIN_RECORDS_PER_SAMPLE);
+                if !(least..=u64::from(MAX_POOL_RECORDS)).contains(&(records as u64)) {
+                    return Err(ExamPlanError::Pool {
+                        samples,
+                        least,
+                        records,
+                    });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The terms of a plan that is not carried out yet: its roots are zero.
+    pub fn outline(&self, records: usize) -> HoldOutTerms {
+        self.terms(Hash::default(), Hash::default(), records)
+    }
+
+    /// Makes the exam of all records: seals shards and keeps them in `base`, or writes the pool.
+    ///
+    /// # Errors
+    /// [`Self::check`]'s; files that cannot be written; no randomness.
+    pub fn carry_out(
+        &self,
+        exam: &Labelled,
+        base: &Folder,
+    ) -> Result<HoldOutTerms, ExamPlanError> {
+        let record_bytes = exam.inputs + 1;
+        self.check(exam.len(), record_bytes)?;
+        let records = exam.records();
+        let records = records.chunks_exact(record_bytes);
+        match self {
+            Self::Sealed { shards, samples } => {
+                let needed = *shards as usize * *samples as usize;
+                // Of the first samples in random order, so that nobody can tell which sample is in which shard.
+                let mut records: Vec<&[u8]> = records.take(needed).collect();
+                records.shuffle(&mut StdRng::from_os_rng());
+                let shards = records.chunks((*samples).max(1) as usize);
+                let shards = shards.map(<[_]>::concat).collect();
+                let sealed = Sealed::create(base, record_bytes, shards)?;
+                Ok(self.terms(Hash::default(), sealed.root(), exam.len()))
+            }
+            Self::Drawn { pool, .. } => {
+                let salt = random_hash().map_err(SealError::from)?;
+                let root = pool_tree(&salt, records).root();
+                fs::write(pool, exam.records()).map_err(|source| ExamPlanError::Write {
+                    path: pool.clone(),
+                    source,
+                })?;
+                Ok(self.terms(salt, root.hash, exam.len()))
+            }
+        }
+    }
+
+    fn terms(&self, salt: Hash, root: Hash, records: usize) -> HoldOutTerms {
+        match *self {
+            Self::Sealed { shards, samples } => HoldOutTerms::Sealed {
+                root,
+                shards,
+                samples,
+            },
+            Self::Drawn {
+                rounds, samples, ..
+            } => HoldOutTerms::Drawn {
+                salt,
+                root,
+                records: u32::try_from(records).unwrap_or(u32::MAX),
+                samples,
+                rounds,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exam(samples: usize) -> Labelled {
+        Labelled {
+            inputs: 2,
+            pixels: (0..2 * samples).map(|byte| byte as u8).collect(),
+            labels: vec![1; samples],
+        }
+    }
+
+    #[test]
+    fn what_is_too_small_or_too_large_is_named() {
+        let sealed = |shards, samples| ExamPlan::Sealed { shards, samples };
+        assert!(sealed(3, 64).check(192, 3).is_ok());
+        assert!(matches!(
+            sealed(3, 64).check(191, 3),
+            Err(ExamPlanError::TooFew { needed: 192, .. })
+        ));
+        for samples in [0, 62, 65, 4_098] {
+            let refused = sealed(1, samples).check(9_999, 3);
+            assert!(matches!(refused, Err(ExamPlanError::Samples(_))));
+        }
+        let refused = sealed(0, 64).check(64, 3);
+        assert!(matches!(refused, Err(ExamPlanError::NoRounds)));
+        let refused = sealed(1, 64).check(64, 16_385);
+        assert!(matches!(refused, Err(ExamPlanError::TooLong { .. })));
+        let drawn = ExamPlan::Drawn {
+            rounds: 5,
+            samples: 64,
+            pool: PathBuf::new(),
+        };
+        assert!(drawn.check(1_024, 3).is_ok());
+        let refused = drawn.check(1_023, 3);
+        assert!(matches!(
+            refused,
+            Err(ExamPlanError::Pool { least: 1_024, .. })
+        ));
+    }
+
+    #[test]
+    fn shards_are_disjoint_and_hold_the_first_samples() {
+        let temporary = tempfile::tempdir().unwrap();
+        let base = Folder::open(temporary.path()).unwrap();
+        let plan = ExamPlan::Sealed {
+            shards: 2,
+            samples: 64,
+        };
+        let terms = plan.carry_out(&exam(130), &base).unwrap();
+        assert_eq!((terms.rounds(), terms.samples()), (2, 64));
+        let sealed = Sealed::open(&base, terms.root()).unwrap().unwrap();
+        assert_eq!(sealed.plan(3).unwrap(), Some(plan));
+        assert_eq!(plan.outline(130).samples(), 64);
+    }
+
+    #[test]
+    fn a_pool_is_the_whole_exam() {
+        let temporary = tempfile::tempdir().unwrap();
+        let base = Folder::open(temporary.path()).unwrap();
+        let plan = |pool: &str| ExamPlan::Drawn {
+            rounds: 3,
+            samples: 64,
+            pool: temporary.path().join(pool),
+        };
+        let terms = plan("pool").carry_out(&exam(1_024), &base).unwrap();
+        let written = fs::read(temporary.path().join("pool")).unwrap();
+        assert_eq!(written, exam(1_024).records());
+        assert_eq!((terms.rounds(), terms.samples()), (3, 64));
+        assert!(!terms.is_sealed());
+        let refused = plan("no/pool").carry_out(&exam(1_024), &base);
+        assert!(matches!(refused, Err(ExamPlanError::Write { .. })));
+    }
+}
