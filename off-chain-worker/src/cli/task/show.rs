@@ -66,7 +66,7 @@ pub async fn run(args: Show, globals: &Globals) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn task_json(view: &TaskView) -> Value {
+pub(super) fn task_json(view: &TaskView) -> Value {
     let terms = &view.terms;
     json!({
         "id": view.id.0,
@@ -154,7 +154,7 @@ fn exam(view: &TaskView) -> String {
     }
 }
 
-fn round_json(round: &RoundView, view: &TaskView) -> Value {
+pub(super) fn round_json(round: &RoundView, view: &TaskView) -> Value {
     let gain = gain(round);
     json!({
         "round": round.round.0,
@@ -410,7 +410,7 @@ fn row(round: &RoundView, view: &TaskView) -> Vec<String> {
 }
 
 /// Where a round stands.
-fn stands(round: &RoundView) -> String {
+pub(super) fn stands(round: &RoundView) -> String {
     match round.outcome {
         Some(outcome) => format!("{outcome:?}"),
         None if round.phase == Phase::Ended => "Ended".to_owned(),
@@ -430,7 +430,7 @@ fn is_drawing(round: &RoundView) -> bool {
 }
 
 /// What a settled round gained, Q16 bits summed over the samples that pay; none if nothing was merged.
-fn gain(round: &RoundView) -> Option<i64> {
+pub(super) fn gain(round: &RoundView) -> Option<i64> {
     let merged = round.claim.as_ref()?.merged?;
     Some(merged.gain)
 }
