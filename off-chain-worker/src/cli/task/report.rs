@@ -39,13 +39,13 @@ pub struct Report {
 }
 
 /// What a task has brought so far.
-struct TaskReport {
+pub struct TaskReport {
     task: TaskView,
     rounds: Vec<RoundReport>,
 }
 
 /// What a round has brought.
-struct RoundReport {
+pub struct RoundReport {
     view: RoundView,
     submissions: Vec<SubmissionView>,
     /// The losses on the samples that pay, of the weights before and after; none if nothing was merged.

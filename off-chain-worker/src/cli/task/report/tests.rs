@@ -1,9 +1,5 @@
 use super::*;
-use crate::{
-    evaluation::lab::Lab,
-    keys::address,
-    run::views::{self, BASE},
-};
+use crate::{evaluation::lab::Lab, keys::address, run::views};
 use gotong_protocol::{claim::Claimed, SeatState};
 
 const GTG: u128 = 1_000_000_000_000;
@@ -106,6 +102,4 @@ fn a_task_that_merged_nothing_has_no_curve() {
     report.rounds.remove(0);
     assert!(report.losses().is_empty());
     assert!(report.markdown(None).contains("0 GTG paid"));
-    // The round's base is that of the task.
-    assert_eq!(report.rounds[0].view.base_root, BASE);
 }
