@@ -161,7 +161,7 @@ impl Tensor {
 
     /// Its masters, given in the machine's order, in the file's.
     pub fn in_file<'a>(&'a self, own: &'a [i16]) -> impl Iterator<Item = i16> + 'a {
-        (0..own.len()).map(|at| own[self.place(at)])
+        (0..own.len()).map(move |at| own[self.place(at)])
     }
 
     /// Where the machine has what the file has at `at`.

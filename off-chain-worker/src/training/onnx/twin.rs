@@ -111,7 +111,8 @@ impl<'a> Twin<'a> {
     /// int8 view. Gives the name.
     pub fn next_weights(&mut self) -> Option<String> {
         let tensor = self.tensors.next()?;
-        let own = &self.master[self.taken..][..tensor.count()];
+        let master = self.master;
+        let own = &master[self.taken..][..tensor.count()];
         self.taken += own.len();
         let real = tensor.in_file(own).map(|master| match tensor.role {
             Role::Weight => f32::from(view(master)) / VIEW_STEPS,
@@ -126,7 +127,8 @@ impl<'a> Twin<'a> {
         const NAME: &str = "head.weight";
         if !self.nodes.has(NAME) {
             let shape = [vocab as usize, width as usize];
-            let tokens = self.master[..shape[0] * shape[1]].iter();
+            let master = self.master;
+            let tokens = master[..shape[0] * shape[1]].iter();
             let real = tokens.map(|master| f32::from(view(*master)) / VIEW_STEPS);
             self.nodes.floats(NAME, &shape, real);
         }
