@@ -1,6 +1,6 @@
 //! Why data cannot be used, and what to do about it.
 
-use crate::{read::array::ArrayError, Format, Kind, Place, RecipeError};
+use crate::{ArrayError, Format, ImageError, Kind, Place, RecipeError, SplitError};
 use std::{io, path::PathBuf};
 
 /// Why data cannot be read, learned from, or made into samples.
@@ -332,6 +332,12 @@ pub enum DataError {
     /// A file of arrays cannot be used.
     #[error(transparent)]
     Array(#[from] ArrayError),
+    /// Images cannot be read.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The rows cannot be divided.
+    #[error(transparent)]
+    Split(#[from] SplitError),
     /// A recipe cannot be used.
     #[error(transparent)]
     Recipe(#[from] RecipeError),

@@ -137,7 +137,9 @@ impl ClassCounts {
         let path = source.first_path().to_owned();
         let lonely = self.classes.iter().filter(|(_, (_, count))| *count == 1);
         // The first such row in the source's order, as far as files are in order.
-        if let Some((class, (at, _))) = lonely.min_by_key(|(_, (at, _))| (at.row, &at.file)) {
+        if let Some((class, (at, _))) =
+            lonely.min_by_key(|one| (one.1 .0.row, one.1 .0.file.clone()))
+        {
             return Err(DataError::LonelyLabel {
                 at: at.clone(),
                 column,
@@ -168,7 +170,9 @@ pub(crate) fn sort(names: &mut [String]) {
     if names.iter().all(|name| number(name).is_some()) {
         names.sort_by(|one, other| {
             let pair = number(one).zip(number(other));
-            pair.map_or(std::cmp::Ordering::Equal, |(one, other)| one.total_cmp(&other))
+            pair.map_or(std::cmp::Ordering::Equal, |(one, other)| {
+                one.total_cmp(&other)
+            })
         });
     }
 }

@@ -27,6 +27,8 @@
 pub mod built_in;
 pub mod duplicates;
 mod error;
+#[cfg(test)]
+mod fixture;
 pub mod inspect;
 mod labelled;
 mod learn;
@@ -39,7 +41,8 @@ mod tokenizer;
 pub use error::DataError;
 pub use labelled::Labelled;
 pub use learn::{learn, learn_text, LearnOptions};
-pub use read::array::ArrayError;
+pub use read::array::{ArrayError, Role};
+pub use read::images::ImageError;
 pub use read::records::{RecordsHeader, RecordsWriter};
 pub use recipe::array::ArrayRecipe;
 pub use recipe::image::ImageRecipe;
@@ -49,4 +52,5 @@ pub use recipe::{Encoded, Encoder, Recipe, RecipeError};
 pub use source::{
     Cell, Cells, Format, Kind, ParseFormatError, Place, Row, Rows, Source, SourceOptions, Values,
 };
+pub use split::{Assignment, By, Split, SplitError, Use};
 pub use tokenizer::{Tokenizer, UnknownCharacter};

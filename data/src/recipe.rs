@@ -55,7 +55,10 @@ pub enum RecipeError {
     #[error("this is not a recipe: {0}")]
     Syntax(String),
     /// A text that is too long for the chain.
-    #[error("a recipe of {bytes} bytes, and at most {} are taken; drop columns with many categories", Recipe::MAX_BYTES)]
+    #[error(
+        "a recipe of {bytes} bytes, and at most {} are taken; drop columns with many categories",
+        Recipe::MAX_BYTES
+    )]
     TooLong {
         /// Its length.
         bytes: usize,
@@ -79,6 +82,9 @@ pub enum RecipeError {
     /// A column that is neither numeric nor has categories, or both.
     #[error("the recipe's column `{0}` needs either `low`, `high` and `missing`, or `categories`")]
     Column(String),
+    /// A column with no category, or more than 256.
+    #[error("the recipe's column `{0}` needs between 1 and 256 categories")]
+    Categories(String),
     /// A sample of no byte, or of too many.
     #[error("the recipe makes samples of {0} bytes, and between 1 and {max} are taken", max = MAX_INPUTS)]
     Inputs(usize),
@@ -120,8 +126,7 @@ impl Recipe {
     /// # Errors
     /// A text that is too long.
     pub fn to_text(&self) -> Result<String, RecipeError> {
-        let text =
-            toml::to_string(self).map_err(|error| RecipeError::Syntax(error.to_string()))?;
+        let text = toml::to_string(self).map_err(|error| RecipeError::Syntax(error.to_string()))?;
         match text.len() {
             0..=Self::MAX_BYTES => Ok(text),
             bytes => Err(RecipeError::TooLong { bytes }),
@@ -201,7 +206,11 @@ impl Recipe {
     /// # Errors
     /// [`DataError::Misfit`] says what the recipe needs.
     pub fn check(&self, graph: &Graph) -> Result<(), DataError> {
-        let has = (graph.vocab(), graph.inputs as usize, graph.classes() as usize);
+        let has = (
+            graph.vocab(),
+            graph.inputs as usize,
+            graph.classes() as usize,
+        );
         let fits = match self.inputs() {
             None => graph.vocab() == self.vocab(),
             Some(inputs) => has == (None, inputs, self.classes()),
@@ -298,11 +307,7 @@ fn load_samples(
     Ok(samples)
 }
 
-fn load_text(
-    encoder: &Encoder<'_>,
-    source: &Source,
-    tokens: usize,
-) -> Result<Labelled, DataError> {
+fn load_text(encoder: &Encoder<'_>, source: &Source, tokens: usize) -> Result<Labelled, DataError> {
     let mut samples = Labelled {
         inputs: tokens,
         pixels: Vec::new(),
@@ -411,10 +416,7 @@ impl<'a> Encoder<'a> {
                     bytes: pixels,
                     ..
                 },
-            ) => {
-                recipe.encode((*height, *width), *channels, pixels, bytes);
-                Ok(())
-            }
+            ) => recipe.encode(&row.at, (*height, *width), *channels, pixels, bytes),
             (Plan::Records, _, Values::Record { sample, .. } | Values::Tokens(sample)) => {
                 bytes.extend_from_slice(sample);
                 Ok(())

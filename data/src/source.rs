@@ -5,6 +5,7 @@ use std::{
     fmt, fs,
     iter::FusedIterator,
     mem,
+    ops::Range,
     path::{Path, PathBuf},
     str::FromStr,
     sync::Arc,
@@ -276,6 +277,20 @@ impl Cells {
         if let Some(place) = self.cells.get_mut(index) {
             *place = stored;
         }
+    }
+
+    /// Adds cells that are pieces of `text`, missing where they are empty.
+    pub(crate) fn extend_from(&mut self, text: &str, pieces: impl Iterator<Item = Range<usize>>) {
+        let before = self.text.len();
+        self.text.push_str(text);
+        self.cells
+            .extend(pieces.map(|piece| match piece.is_empty() {
+                true => Stored::Missing,
+                false => Stored::Text {
+                    start: before + piece.start,
+                    end: before + piece.end,
+                },
+            }));
     }
 
     fn store(&mut self, cell: Cell<'_>) -> Stored {

@@ -82,8 +82,14 @@ mod tests {
         let names = ["b", "1", "a", "2.50", "-0"].map(String::from);
         let index = ClassIndex::new(&names);
         let text = |text| index.find(Cell::Text(text));
-        assert_eq!([text("a"), text(" b "), text("1")], [Some(2), Some(0), Some(1)]);
-        assert_eq!([text("1.0"), text("2.5"), text("0")], [Some(1), Some(3), Some(4)]);
+        assert_eq!(
+            [text("a"), text(" b "), text("1")],
+            [Some(2), Some(0), Some(1)]
+        );
+        assert_eq!(
+            [text("1.0"), text("2.5"), text("0")],
+            [Some(1), Some(3), Some(4)]
+        );
         assert_eq!([text("c"), text(""), text("NaN")], [None; 3]);
         assert_eq!(index.find(Cell::Number(2.5)), Some(3));
         assert_eq!(index.find(Cell::Number(0.0)), Some(4));
@@ -104,7 +110,10 @@ mod tests {
     fn classes_are_two_to_256_different_names() {
         let one = ["a".to_owned()];
         assert_eq!(validate(&one), Err(RecipeError::Classes(1)));
-        assert_eq!(validate(&vec![String::new(); 257]), Err(RecipeError::Classes(257)));
+        assert_eq!(
+            validate(&vec![String::new(); 257]),
+            Err(RecipeError::Classes(257))
+        );
         let twice = ["a".to_owned(), "b".into(), "a".into()];
         assert_eq!(validate(&twice), Err(RecipeError::Twice("a".into())));
     }

@@ -1,6 +1,6 @@
 //! The recipe of a table: which columns, and how each becomes bytes.
 
-use super::classes::{distinct, ClassIndex};
+use super::classes::{distinct, ClassIndex, MAX_CLASSES};
 use crate::{Cell, Cells, DataError, Place, RecipeError, Source};
 use serde::{Deserialize, Serialize};
 
@@ -126,7 +126,12 @@ impl TableRecipe {
         for column in &self.columns {
             match &column.how {
                 How::Numeric { low, high, .. } => check_range(&column.name, *low, *high)?,
-                How::Categories(categories) => distinct(categories)?,
+                How::Categories(categories) => {
+                    if !(1..=MAX_CLASSES).contains(&categories.len()) {
+                        return Err(RecipeError::Categories(column.name.clone()));
+                    }
+                    distinct(categories)?;
+                }
             }
         }
         Ok(())

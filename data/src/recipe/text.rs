@@ -85,11 +85,13 @@ pub(crate) fn encode(
 ) -> Result<(), DataError> {
     tokenizer
         .encode_into(text, tokens)
-        .map_err(|UnknownCharacter { character, .. }| DataError::UnknownCharacter {
-            at: at.clone(),
-            character,
-            around: around(text, character),
-        })
+        .map_err(
+            |UnknownCharacter { character, .. }| DataError::UnknownCharacter {
+                at: at.clone(),
+                character,
+                around: around(text, character),
+            },
+        )
 }
 
 /// The text around the first `character`, up to 20 characters before and after.
@@ -101,4 +103,14 @@ fn around(text: &str, character: char) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_around_a_character_is_short_and_whole() {
+        assert_eq!(around("x", 'x'), "x");
+        let long = format!("{}x{}", "\u{2014}".repeat(30), "\u{e9}".repeat(30));
+        let short = format!("{}x{}", "\u{2014}".repeat(20), "\u{e9}".repeat(20));
+        assert_eq!(around(&long, 'x'), short);
+    }
+}

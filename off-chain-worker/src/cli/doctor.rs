@@ -2,8 +2,9 @@
 
 use super::{
     data_options::DataFolder,
+    finding::{print, Finding},
     means::{Means, Needs, Prices},
-    output::{explain, Amount, SYMBOL},
+    output::{Amount, SYMBOL},
     scoring::open_evaluator,
     Globals,
 };
@@ -30,14 +31,6 @@ pub struct Doctor {
     device: Option<DeviceChoice>,
     #[command(flatten)]
     data: DataFolder,
-}
-
-/// One thing that was looked at: what was found, or what is wrong and what to do.
-struct Finding {
-    what: &'static str,
-    result: Result<String, String>,
-    /// What JSON says besides, and its name.
-    details: Option<(&'static str, Value)>,
 }
 
 /// What the computation of a task's rounds takes.
@@ -79,67 +72,22 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
         .into_iter()
         .map(|(what, result)| Finding::new(what, result))
         .collect();
-    findings.push(Finding::of_memory(memory(globals).await));
+    findings.push(of_memory(memory(globals).await));
     match needs(globals).await {
-        Ok(needs) => findings.extend(needs.map(Finding::of_role)),
+        Ok(needs) => findings.extend(needs.map(of_role)),
         Err(error) => findings.push(Finding::new("roles", Err(error))),
     }
-    let failed = findings
-        .iter()
-        .filter(|finding| finding.result.is_err())
-        .count();
-    let json = findings.iter().map(Finding::json).collect();
-    globals
-        .output
-        .print(json, || findings.iter().map(Finding::line).collect());
-    match failed {
-        0 => Ok(()),
-        1 => bail!("1 check failed"),
-        more => bail!("{more} checks failed"),
-    }
+    print(&findings, globals.output)
 }
 
-impl Finding {
-    fn new(what: &'static str, result: anyhow::Result<String>) -> Self {
-        Self {
-            what,
-            result: result.map_err(|error| explain(&error)),
-            details: None,
-        }
-    }
+fn of_memory(needs: anyhow::Result<Vec<Need>>) -> Finding {
+    let tasks = needs.as_ref().map_or(&[][..], Vec::as_slice);
+    let tasks: Value = tasks.iter().map(Need::json).collect();
+    Finding::new("memory", needs.map(|needs| describe(&needs))).with("tasks", tasks)
+}
 
-    fn of_memory(needs: anyhow::Result<Vec<Need>>) -> Self {
-        let tasks = needs.as_ref().map_or(&[][..], Vec::as_slice);
-        let tasks: Value = tasks.iter().map(Need::json).collect();
-        Self {
-            details: Some(("tasks", tasks)),
-            ..Self::new("memory", needs.map(|needs| describe(&needs)))
-        }
-    }
-
-    fn of_role(needs: Needs) -> Self {
-        Self {
-            what: needs.role,
-            result: Ok(needs.line()),
-            details: Some(("needs", needs.json())),
-        }
-    }
-
-    fn json(&self) -> Value {
-        let found = self.result.as_ref().unwrap_or_else(|error| error);
-        let mut json = json!({ "check": self.what, "ok": self.result.is_ok(), "found": found });
-        if let Some((name, details)) = &self.details {
-            json[*name] = details.clone();
-        }
-        json
-    }
-
-    fn line(&self) -> String {
-        match &self.result {
-            Ok(found) => format!("ok    {:11} {found}\n", self.what),
-            Err(wrong) => format!("FAIL  {:11} {wrong}\n", self.what),
-        }
-    }
+fn of_role(needs: Needs) -> Finding {
+    Finding::new(needs.role, Ok(needs.line())).with("needs", needs.json())
 }
 
 impl Need {
@@ -318,21 +266,13 @@ mod tests {
             role: "watcher",
             parts: vec![("dispute bond", 10_000_000_000_000), ("fees", 1)],
         };
-        let role = Finding::of_role(needs);
+        let role = of_role(needs);
         let line = "ok    watcher     needs at least 10.000000000001 GTG: dispute bond 10, fees 0.000000000001\n";
         assert_eq!(role.line(), line);
         let json = role.json();
         assert_eq!(json["check"], "watcher");
         assert_eq!(json["needs"]["least"], "10000000000001");
         assert_eq!(json["needs"]["dispute_bond"], "10000000000000");
-    }
-
-    #[test]
-    fn what_is_wrong_is_told_in_both_forms() {
-        let wrong = Finding::new("key", Err(anyhow::anyhow!("none")));
-        assert_eq!(wrong.line(), "FAIL  key         none\n");
-        let expected = json!({ "check": "key", "ok": false, "found": "none" });
-        assert_eq!(wrong.json(), expected);
     }
 
     #[test]

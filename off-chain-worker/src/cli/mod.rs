@@ -11,6 +11,7 @@ pub mod demo;
 mod disputes;
 mod doctor;
 mod exam;
+mod finding;
 mod generate;
 mod lab;
 pub mod means;
@@ -172,7 +173,10 @@ pub enum Command {
     Withdraw(stake::Withdraw),
     /// Send GTG to another account
     Transfer(transfer::Transfer),
-    /// Open, fund, close and look at tasks
+    /// Look at files of your own, and make samples of them
+    #[command(subcommand)]
+    Data(data::Data),
+    /// Make, check, open, fund, close and look at tasks
     #[command(subcommand)]
     Task(task::Task),
     /// Publish the sealed shards of a task that you opened (runs until it ends)
@@ -219,6 +223,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Unstake(args) => stake::unstake(args, globals).await,
         Command::Withdraw(args) => stake::withdraw(args, globals).await,
         Command::Transfer(args) => transfer::run(args, globals).await,
+        Command::Data(args) => data::run(args, globals).await,
         Command::Task(args) => task::run(args, globals).await,
         Command::Sponsor(args) => sponsor::run(args, globals).await,
         Command::Contribute(args) => contribute::run(args, globals).await,
@@ -301,6 +306,18 @@ mod tests {
             "gotong contribute --task 0 --data shakespeare-bpe --data-dir folder --part 1/3",
             "gotong contribute --task 0 --checkpoint-every 0",
             "gotong task open --name a --budget 1 --data shakespeare",
+            "gotong task open task.toml",
+            "gotong task open task.toml --budget 5 --rounds 3 --data-dir folder",
+            "gotong task open task.toml --sealed 0000000000000000000000000000000000000000000000000000000000000000",
+            "gotong task open --name a --budget 1 --recipe r.toml --exam e.records",
+            "gotong task new a.csv b.csv --label y --drop id,name --by-group who --out folder --budget 12.5",
+            "gotong task new images --size 28x28 --grey --out folder",
+            "gotong task check task.toml --output json",
+            "gotong data inspect a.jsonl --field text",
+            "gotong data split a.npz --inputs x --label y --exam 200 --report 0 --seed 7 --out folder",
+            "gotong data seal e.records --recipe r.toml --model mlp:2,2 --shards 3 --samples 64",
+            "gotong contribute --task 0 --train a.csv b.csv --label y",
+            "gotong contribute --task auto --train a.records --part 1/2",
             "gotong task open --name a --pool 1",
             "gotong attest --pool-file one --pool-file other",
             "gotong verify --task 0 --round 3 --pool-file pool",
@@ -328,6 +345,20 @@ mod tests {
             "gotong prove --task 0 --round 3 --step word --out file",
             "gotong prove --task 0 --round 3 --step header --out file",
             "gotong task open --name a --budget 1 --doubt many",
+            "gotong task open --name a --budget 1 --recipe r.toml --data shakespeare",
+            "gotong task open --budget 1",
+            "gotong task open --name a",
+            "gotong task open task.toml --sealed 12",
+            "gotong task new a.csv",
+            "gotong task new --out folder",
+            "gotong task new a.csv --out folder --by-group a --by-time b",
+            "gotong task new a.csv --out folder --size 28",
+            "gotong task check",
+            "gotong data inspect",
+            "gotong data split a.csv",
+            "gotong data seal e.records",
+            "gotong contribute --task 0 --train",
+            "gotong contribute --task 0 --train a.csv --data shakespeare",
             "gotong task open --name a --budget 1 --outer-rate=4",
             "gotong prove --dispute 4",
             "gotong prove --dispute 4 --task 0 --round 3 --out file",

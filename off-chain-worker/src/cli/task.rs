@@ -1,9 +1,18 @@
 //! `gotong task ...`
 
+mod check;
+mod data;
+pub(super) mod draft;
+pub(super) mod file;
+mod limits;
+pub(super) mod new;
 mod open;
 mod recipe;
 mod report;
 mod show;
+mod written;
+
+pub(super) use data::{load_records, read_recipe};
 
 use super::{
     means::{Force, Means, NO_ROLE},
@@ -19,6 +28,10 @@ use serde_json::json;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Task {
+    /// Make a task of a data file: a commented task.toml, the recipe and the samples
+    New(Box<new::New>),
+    /// Check a task before money moves: what it can prove, what it costs, and whether the chain takes it
+    Check(check::Check),
     /// Open a task: a model, what its improvement is worth, and the sealed exam
     Open(Box<open::Open>),
     /// Add money to a task's budget
@@ -78,6 +91,8 @@ pub struct List {}
 
 pub async fn run(args: Task, globals: &Globals) -> anyhow::Result<()> {
     match args {
+        Task::New(args) => new::run(*args, globals).await,
+        Task::Check(args) => check::run(args, globals).await,
         Task::Open(args) => open::run(*args, globals).await,
         Task::TopUp(args) => {
             let account = globals.signer()?.public_key().0;

@@ -9,6 +9,7 @@ use burn::tensor::Device;
 use codec::Encode;
 use gotong_data::{Recipe, RecipeError, Source, SourceOptions};
 use gotong_scoring::{blake2_256, Graph};
+use rand::{rngs::StdRng, seq::SliceRandom, SeedableRng};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// Where a contributor's changes come from.
@@ -183,9 +184,27 @@ impl SampleSource {
             Self::Own { files, options } => {
                 let tokens = graph.vocab().map(|_| graph.inputs as usize);
                 let source = Source::open(files, options.clone())?;
-                Ok(recipe.load(&source, tokens)?)
+                let data = recipe.load(&source, tokens)?;
+                Ok(match tokens {
+                    None => shuffled(&data),
+                    // Neighbours in a text are alike, so a part of it is in one piece.
+                    Some(_) => data,
+                })
             }
         }
+    }
+}
+
+/// The samples in an order of their own, the same in every run: rows may be sorted, and then a part of them, such as what is
+/// kept back to try deltas on, would not be like the rest.
+fn shuffled(data: &Labelled) -> Labelled {
+    let mut order: Vec<usize> = (0..data.len()).collect();
+    order.shuffle(&mut StdRng::seed_from_u64(0));
+    let sample = |&at: &usize| &data.pixels[at * data.inputs..(at + 1) * data.inputs];
+    Labelled {
+        inputs: data.inputs,
+        pixels: order.iter().flat_map(sample).copied().collect(),
+        labels: order.iter().map(|&at| data.labels[at]).collect(),
     }
 }
 
@@ -251,15 +270,34 @@ mod tests {
     #[test]
     fn own_files_become_samples_by_the_tasks_recipe() {
         let folder = tempfile::tempdir().unwrap();
-        let (samples, recipe) = own(folder.path());
+        let (source, recipe) = own(folder.path());
         let graph = Graph::mlp(&[1, 2]);
-        assert_eq!(samples.recipe(&graph, Some(&recipe)).unwrap(), recipe);
-        let data = samples.load(&graph, &recipe).unwrap();
-        assert_eq!(data.pixels, [0, 26, 153, 255, 0, 26, 153, 255]);
-        let without = samples.recipe(&graph, None);
+        assert_eq!(source.recipe(&graph, Some(&recipe)).unwrap(), recipe);
+        let data = source.load(&graph, &recipe).unwrap();
+        let mut samples: Vec<_> = data.pixels.iter().zip(&data.labels).collect();
+        samples.sort_unstable();
+        let one = [(&0, &1), (&26, &1), (&153, &0), (&255, &0)];
+        assert_eq!(samples, one.map(|sample| [sample; 2]).concat());
+        let without = source.recipe(&graph, None);
         assert!(matches!(without, Err(TrainingDataError::NoRecipe)));
-        let misfit = samples.recipe(&Graph::mlp(&[2, 2]), Some(&recipe));
+        let misfit = source.recipe(&Graph::mlp(&[2, 2]), Some(&recipe));
         assert!(matches!(misfit, Err(TrainingDataError::Own(_))));
+    }
+
+    #[test]
+    fn sorted_rows_are_mixed_and_none_is_lost() {
+        let sorted = Labelled {
+            inputs: 2,
+            pixels: (0..200).collect(),
+            labels: (0..100).map(|row| row / 50).collect(),
+        };
+        let mixed = shuffled(&sorted);
+        assert_eq!(mixed, shuffled(&sorted));
+        let last = mixed.slice(94..100).labels;
+        assert!(last.contains(&0) && last.contains(&1), "{last:?}");
+        let mut rows: Vec<_> = mixed.pixels.chunks(2).zip(&mixed.labels).collect();
+        rows.sort_unstable();
+        assert!(rows.into_iter().eq(sorted.pixels.chunks(2).zip(&sorted.labels)));
     }
 
     #[test]

@@ -1,0 +1,260 @@
+//! Finds what is in the training part and in an exam, too: equal samples, and nearly equal ones.
+//!
+//! Samples are compared as a recipe made them, so that equal inputs are found whatever their spelling was; labels are
+//! not compared. A model that has seen an exam's samples gets them right by heart, which proves nothing: an equal
+//! sample should be refused. Near samples are a hint, found by one simple rule a kind:
+//!
+//! - tables and arrays: equal after each byte is brought to 16 levels;
+//! - images: equal in a difference hash of 256 bits, which says of a 16 x 17 grey miniature where it becomes brighter
+//!   from left to right; images of one brightness are passed over;
+//! - text: the same 64 tokens in a row, wherever they are in the training part. Of the exam, the runs that begin at a
+//!   document's tokens 0, 64, 128 and so on are looked for, so that every shared run of 127 tokens is found.
+//!
+//! Memory is bounded by the exam: 32 bytes a sample or run and as many again for near ones. Training samples stream by.
+
+use crate::{inspect::short_hash, recipe::image::resize};
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// Tokens that two texts share to be called near.
+pub const RUN: usize = 64;
+/// Pairs that are kept as examples.
+const EXAMPLES: usize = 10;
+
+/// What samples are, which decides when two of them are near.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Near {
+    /// Rows of tables, or arrays.
+    Levels,
+    /// Images of this size.
+    Image {
+        /// Rows of pixels.
+        height: u32,
+        /// Pixels of a row.
+        width: u32,
+        /// 1 or 3.
+        channels: u8,
+    },
+    /// Documents of tokens.
+    Text,
+}
+
+impl Near {
+    /// What the samples of `recipe` are.
+    pub fn of(recipe: &crate::Recipe) -> Self {
+        match recipe {
+            crate::Recipe::Table(_) | crate::Recipe::Array(_) => Self::Levels,
+            crate::Recipe::Text(_) => Self::Text,
+            crate::Recipe::Image(recipe) => Self::Image {
+                height: recipe.height,
+                width: recipe.width,
+                channels: recipe.channels,
+            },
+        }
+    }
+}
+
+/// A training sample and the exam's sample that it is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Pair {
+    /// The number of the training sample or document, from 1.
+    pub training: u64,
+    /// The number of the exam's, from 1.
+    pub exam: u64,
+}
+
+/// Training samples that are like one of the exam's.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Found {
+    /// How many training samples there are.
+    pub count: u64,
+    /// The first ten, each with the first sample of the exam that it is like.
+    pub examples: Vec<Pair>,
+}
+
+impl Found {
+    fn add(&mut self, training: u64, exam: u64) {
+        self.count += 1;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(Pair { training, exam });
+        }
+    }
+}
+
+/// Looks training samples up among an exam's.
+///
+/// ```
+/// use gotong_data::duplicates::{Duplicates, Near};
+/// let mut duplicates = Duplicates::new(Near::Levels);
+/// duplicates.add_exam(&[10, 200]);
+/// duplicates.add_training(&[10, 200]);
+/// duplicates.add_training(&[11, 200]);
+/// duplicates.add_training(&[99, 200]);
+/// assert_eq!((duplicates.exact().count, duplicates.near().count), (1, 1));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Duplicates {
+    near_means: Near,
+    exam: u64,
+    training: u64,
+    /// Of each hash, the first of the exam's samples that has it.
+    exact_hashes: HashMap<u128, u64>,
+    near_hashes: HashMap<u128, u64>,
+    exact: Found,
+    near: Found,
+}
+
+impl Duplicates {
+    /// An empty exam.
+    pub fn new(near: Near) -> Self {
+        Self {
+            near_means: near,
+            exam: 0,
+            training: 0,
+            exact_hashes: HashMap::new(),
+            near_hashes: HashMap::new(),
+            exact: Found::default(),
+            near: Found::default(),
+        }
+    }
+
+    /// Adds a sample of the exam, without its label; of text, a document.
+    pub fn add_exam(&mut self, sample: &[u8]) {
+        self.exam += 1;
+        self.exact_hashes
+            .entry(short_hash(sample))
+            .or_insert(self.exam);
+        match self.near_means {
+            Near::Text => {
+                for run in sample.chunks_exact(RUN) {
+                    self.near_hashes.entry(rolling(run)).or_insert(self.exam);
+                }
+            }
+            _ => {
+                if let Some(hash) = self.near_hash(sample) {
+                    self.near_hashes.entry(hash).or_insert(self.exam);
+                }
+            }
+        }
+    }
+
+    /// Looks up a training sample, without its label; of text, a document. All of the exam's must have been added.
+    pub fn add_training(&mut self, sample: &[u8]) {
+        self.training += 1;
+        if let Some(&exam) = self.exact_hashes.get(&short_hash(sample)) {
+            self.exact.add(self.training, exam);
+            return;
+        }
+        let hash = match self.near_means {
+            Near::Text => Runs::of(sample).find(|hash| self.near_hashes.contains_key(hash)),
+            _ => self.near_hash(sample),
+        };
+        if let Some(&exam) = hash.and_then(|hash| self.near_hashes.get(&hash)) {
+            self.near.add(self.training, exam);
+        }
+    }
+
+    /// Training samples that are equal to one of the exam's.
+    pub fn exact(&self) -> &Found {
+        &self.exact
+    }
+
+    /// Training samples that are near to one of the exam's and equal to none.
+    pub fn near(&self) -> &Found {
+        &self.near
+    }
+
+    /// The hash that near samples share, if there is one.
+    fn near_hash(&self, sample: &[u8]) -> Option<u128> {
+        match self.near_means {
+            Near::Levels => {
+                let levels: Vec<u8> = sample.iter().map(|byte| byte >> 4).collect();
+                Some(short_hash(&levels))
+            }
+            Near::Image {
+                height,
+                width,
+                channels,
+            } => difference_hash(sample, (height, width), channels.into()),
+            Near::Text => None,
+        }
+    }
+}
+
+/// Rows of the miniature that the difference hash is of; it has one column more.
+const MINIATURE: u32 = 16;
+
+/// A hash of where an image becomes brighter from left to right; none if it does nowhere, or is not of this size.
+fn difference_hash(sample: &[u8], size: (u32, u32), channels: usize) -> Option<u128> {
+    let expected = u64::from(size.0) * u64::from(size.1) * channels as u64;
+    if expected == 0 || sample.len() as u64 != expected {
+        return None;
+    }
+    let grey: Vec<u8> = sample
+        .chunks_exact(channels)
+        .map(|pixel| (pixel.iter().map(|&byte| usize::from(byte)).sum::<usize>() / channels) as u8)
+        .collect();
+    let mut miniature = Vec::new();
+    resize(&grey, 1, size, (MINIATURE, MINIATURE + 1), &mut miniature);
+    let rows = miniature.chunks_exact(MINIATURE as usize + 1);
+    let brighter: Vec<u8> = rows
+        .flat_map(|row| row.windows(2).map(|pair| u8::from(pair[0] < pair[1])))
+        .collect();
+    brighter.contains(&1).then(|| short_hash(&brighter))
+}
+
+/// The multiplier of the rolling hash: odd, and its powers are far apart.
+const FACTOR: u128 = 0x2d99_787f_79e8_8c2f_5851_f42d_4c95_7f2d;
+
+/// The hash of a run of tokens, as [`Runs`] computes it.
+fn rolling(run: &[u8]) -> u128 {
+    run.iter().fold(0, |hash, &token| push(hash, token))
+}
+
+fn push(hash: u128, token: u8) -> u128 {
+    hash.wrapping_mul(FACTOR)
+        .wrapping_add(u128::from(token) + 1)
+}
+
+/// The hashes of all runs of [`RUN`] tokens in a document.
+struct Runs<'a> {
+    tokens: &'a [u8],
+    /// The end of the next run.
+    end: usize,
+    /// The hash of the run before it, or of the tokens before the first one ends.
+    hash: u128,
+    /// What a token is worth when it leaves.
+    leaving: u128,
+}
+
+impl<'a> Runs<'a> {
+    fn of(tokens: &'a [u8]) -> Self {
+        let before = tokens.get(..RUN - 1).unwrap_or_default();
+        Self {
+            tokens,
+            end: RUN,
+            hash: rolling(before),
+            leaving: (0..RUN).fold(1, |power: u128, _| power.wrapping_mul(FACTOR)),
+        }
+    }
+}
+
+impl Iterator for Runs<'_> {
+    type Item = u128;
+
+    fn next(&mut self) -> Option<u128> {
+        let token = *self.tokens.get(self.end - 1)?;
+        self.hash = push(self.hash, token);
+        if self.end > RUN {
+            let left = self.tokens[self.end - 1 - RUN];
+            self.hash = self
+                .hash
+                .wrapping_sub(self.leaving.wrapping_mul(u128::from(left) + 1));
+        }
+        self.end += 1;
+        Some(self.hash)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,317 @@
+//! JSONL files: an object a line.
+
+use super::{number, Header, ReadRows};
+use crate::{Cell, Cells, DataError, Place, Row, Values};
+use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::Deserializer;
+use std::{
+    fmt,
+    fs::File,
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    sync::Arc,
+};
+
+/// Most bytes of a line.
+const MAX_LINE_BYTES: u64 = 64 << 20;
+
+/// The keys of the file's first object.
+pub(crate) fn header(path: &Path) -> Result<Header, DataError> {
+    let mut lines = Lines::open(&path.into())?;
+    if !lines.next()? {
+        return Err(DataError::Empty { path: path.into() });
+    }
+    let mut names = Vec::new();
+    let mut object = Deserializer::from_slice(&lines.line);
+    let keys = object.deserialize_map(Keys(&mut names));
+    keys.and_then(|()| object.end())
+        .map_err(|error| lines.refused(&error))?;
+    Header::table(path, names)
+}
+
+/// A pass over the file's rows.
+pub(crate) fn rows(path: &Arc<Path>, header: &Header) -> Result<Box<dyn ReadRows>, DataError> {
+    Ok(Box::new(Rows {
+        lines: Lines::open(path)?,
+        names: header.names.clone(),
+    }))
+}
+
+/// The lines that are not blank.
+struct Lines {
+    file: BufReader<File>,
+    line: Vec<u8>,
+    at: Place,
+}
+
+impl Lines {
+    fn open(path: &Arc<Path>) -> Result<Self, DataError> {
+        let file = File::open(path).map_err(|error| DataError::reading(path, error))?;
+        Ok(Self {
+            file: BufReader::with_capacity(64 << 10, file),
+            line: Vec::new(),
+            at: Place {
+                file: path.clone(),
+                row: 0,
+            },
+        })
+    }
+
+    /// Reads the next line; false at the end.
+    fn next(&mut self) -> Result<bool, DataError> {
+        loop {
+            self.line.clear();
+            let mut limited = (&mut self.file).take(MAX_LINE_BYTES);
+            let read = limited.read_until(b'\n', &mut self.line);
+            let read = read.map_err(|error| DataError::reading(&self.at.file, error))?;
+            if read == 0 {
+                return Ok(false);
+            }
+            if self.line.iter().all(u8::is_ascii_whitespace) && read < MAX_LINE_BYTES as usize {
+                continue;
+            }
+            self.at.row += 1;
+            if self.line.len() == MAX_LINE_BYTES as usize {
+                return Err(DataError::BadRow {
+                    at: self.at.clone(),
+                    reason: "a line of 64 MiB or more; write one object a line".into(),
+                });
+            }
+            return Ok(true);
+        }
+    }
+
+    /// Why the line is no row.
+    fn refused(&self, error: &serde_json::Error) -> DataError {
+        let at = self.at.clone();
+        match std::str::from_utf8(&self.line) {
+            Err(_) => DataError::NotUtf8 { at },
+            Ok(_) => DataError::BadRow {
+                at,
+                reason: error.to_string(),
+            },
+        }
+    }
+}
+
+/// Collects the keys of an object.
+struct Keys<'a>(&'a mut Vec<String>);
+
+impl<'de> Visitor<'de> for Keys<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object a line")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some((name, _)) = map.next_entry::<String, IgnoredAny>()? {
+            self.0.push(name);
+        }
+        Ok(())
+    }
+}
+
+struct Rows {
+    lines: Lines,
+    names: Arc<[String]>,
+}
+
+impl ReadRows for Rows {
+    fn read(&mut self, row: &mut Row) -> Result<bool, DataError> {
+        if !self.lines.next()? {
+            return Ok(false);
+        }
+        let mut cells = row.take_cells(&self.names);
+        cells.reset();
+        let mut wrong = None;
+        let mut object = Deserializer::from_slice(&self.lines.line);
+        let read = object.deserialize_map(Object {
+            names: &self.names,
+            cells: &mut cells,
+            wrong: &mut wrong,
+        });
+        let read = read.and_then(|()| object.end());
+        if let Err(error) = read {
+            return Err(match wrong {
+                Some(wrong) => wrong.error(&self.lines.at),
+                None => self.lines.refused(&error),
+            });
+        }
+        row.values = Values::Cells(cells);
+        row.at.clone_from(&self.lines.at);
+        Ok(true)
+    }
+}
+
+/// What an object has that a row of this table has not.
+enum Wrong {
+    Key(String),
+    Type { column: String, found: &'static str },
+}
+
+impl Wrong {
+    fn error(self, at: &Place) -> DataError {
+        match self {
+            Self::Key(column) => DataError::UnknownKey {
+                at: at.clone(),
+                column,
+            },
+            Self::Type { column, found } => DataError::UnsupportedType {
+                path: at.file.to_path_buf(),
+                column,
+                found: format!("{found} (row {})", at.row),
+            },
+        }
+    }
+}
+
+/// Puts the values of an object straight into cells.
+struct Object<'a> {
+    names: &'a [String],
+    cells: &'a mut Cells,
+    wrong: &'a mut Option<Wrong>,
+}
+
+impl<'de> Visitor<'de> for Object<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object a line")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        // Most objects have their keys in the order of the first one's.
+        let mut next = 0;
+        loop {
+            let names = self.names;
+            let wrong = &mut *self.wrong;
+            let Some(column) = map.next_key_seed(Key { names, next, wrong })? else {
+                return Ok(());
+            };
+            next = column + 1;
+            map.next_value_seed(Value {
+                column,
+                names: self.names,
+                cells: self.cells,
+                wrong: self.wrong,
+            })?;
+        }
+    }
+}
+
+/// Finds the column of a key, at `next` if it is there.
+struct Key<'a> {
+    names: &'a [String],
+    next: usize,
+    wrong: &'a mut Option<Wrong>,
+}
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = usize;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, key: D) -> Result<usize, D::Error> {
+        key.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = usize;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<usize, E> {
+        if self.names.get(self.next).is_some_and(|name| name == key) {
+            return Ok(self.next);
+        }
+        let found = self.names.iter().position(|name| name == key);
+        found.ok_or_else(|| {
+            *self.wrong = Some(Wrong::Key(key.to_owned()));
+            E::custom("a key that the first row lacks")
+        })
+    }
+}
+
+/// Puts a value into the cell of a column.
+struct Value<'a> {
+    column: usize,
+    names: &'a [String],
+    cells: &'a mut Cells,
+    wrong: &'a mut Option<Wrong>,
+}
+
+impl Value<'_> {
+    fn set<E>(self, cell: Cell<'_>) -> Result<(), E> {
+        self.cells.set(self.column, cell);
+        Ok(())
+    }
+
+    fn set_integer<E>(self, value: i128) -> Result<(), E> {
+        match number::exact(value) {
+            Some(number) => self.set(Cell::Number(number)),
+            None => self.set(Cell::Text(&value.to_string())),
+        }
+    }
+
+    fn refuse<E: serde::de::Error>(self, found: &'static str) -> Result<(), E> {
+        let column = self.names.get(self.column).cloned().unwrap_or_default();
+        *self.wrong = Some(Wrong::Type { column, found });
+        Err(E::custom("a value of a type that is not supported"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Value<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
+        value.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Value<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number, a text, true, false or null")
+    }
+
+    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
+        self.set(Cell::Missing)
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
+        self.set(Cell::Text(if value { "true" } else { "false" }))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
+        self.set(Cell::Number(value))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
+        self.set_integer(value.into())
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
+        self.set_integer(value.into())
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
+        match value {
+            "" => self.set(Cell::Missing),
+            text => self.set(Cell::Text(text)),
+        }
+    }
+
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        self.refuse("list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        self.refuse("object")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+//! safetensors: arrays one after another behind a JSON header. Only the header is read into memory.
+
+use super::{
+    array::{choose, open_file, Array, ArrayError, Number, Packing, Pair, Role},
+    Header, ReadRows,
+};
+use crate::{DataError, Format, SourceOptions};
+use safetensors::{tensor::Metadata, Dtype};
+use std::{io::Read, path::Path, sync::Arc};
+
+/// Longest header that is read.
+const MAX_HEADER_BYTES: u64 = 16 << 20;
+
+/// What the file's header tells.
+pub(crate) fn header(path: &Path, options: &SourceOptions) -> Result<Header, DataError> {
+    open(path, options)?.header()
+}
+
+/// A pass over the file's rows.
+pub(crate) fn rows(
+    path: &Arc<Path>,
+    _: &Header,
+    options: &SourceOptions,
+) -> Result<Box<dyn ReadRows>, DataError> {
+    open(path, options)?.rows()
+}
+
+/// The arrays of inputs and labels in `path`.
+pub(super) fn open(path: &Path, options: &SourceOptions) -> Result<Pair, DataError> {
+    let (header_bytes, header) = header(path)?;
+    let mut names = header.offset_keys();
+    names.sort();
+    let inputs = choose(path, Role::Inputs, options, &names)?;
+    let labels = match choose(path, Role::Labels, options, &names) {
+        Ok(name) => Ok(array(path, header_bytes, &header, name)?),
+        Err(error @ ArrayError::NoArray { .. }) if options.label.is_none() => Err(error),
+        Err(error) => return Err(error.into()),
+    };
+    let inputs = array(path, header_bytes, &header, inputs)?;
+    Ok(Pair { inputs, labels })
+}
+
+/// The header, and how many bytes there are before the arrays.
+fn header(path: &Path) -> Result<(u64, Metadata), DataError> {
+    let broken = |problem: String| DataError::Malformed {
+        path: path.to_owned(),
+        format: Format::Safetensors,
+        reason: problem,
+    };
+    let (mut file, file_bytes) = open_file(path)?;
+    let mut length = [0; 8];
+    let read = file.read_exact(&mut length);
+    read.map_err(|_| broken("it ends within its header".into()))?;
+    let length = u64::from_le_bytes(length);
+    if length > MAX_HEADER_BYTES {
+        return Err(broken(format!("its header would have {length} bytes")));
+    }
+    let mut json = Vec::new();
+    let read = file.take(length).read_to_end(&mut json);
+    read.map_err(|error| broken(error.to_string()))?;
+    if json.len() as u64 != length {
+        return Err(broken("it ends within its header".into()));
+    }
+    let header: Metadata =
+        serde_json::from_slice(&json).map_err(|error| broken(error.to_string()))?;
+    let (arrays, rest) = (header.data_len() as u64, file_bytes - 8 - length);
+    if arrays != rest {
+        return Err(broken(format!(
+            "its header promises {arrays} bytes of arrays, and it has {rest}"
+        )));
+    }
+    Ok((8 + length, header))
+}
+
+fn array(path: &Path, before: u64, header: &Metadata, name: String) -> Result<Array, DataError> {
+    // The name is one of the header's.
+    let Some(info) = header.info(&name) else {
+        return Err(DataError::Malformed {
+            path: path.to_owned(),
+            format: Format::Safetensors,
+            reason: format!("it lists {name} and does not have it"),
+        });
+    };
+    let number = match info.dtype {
+        Dtype::BOOL => Number::Bool,
+        Dtype::U8 => Number::U8,
+        Dtype::U16 => Number::U16,
+        Dtype::U32 => Number::U32,
+        Dtype::U64 => Number::U64,
+        Dtype::I8 => Number::I8,
+        Dtype::I16 => Number::I16,
+        Dtype::I32 => Number::I32,
+        Dtype::I64 => Number::I64,
+        Dtype::F16 => Number::F16,
+        Dtype::BF16 => Number::Bf16,
+        Dtype::F32 => Number::F32,
+        Dtype::F64 => Number::F64,
+        other => {
+            let error = ArrayError::Type {
+                file: path.to_owned(),
+                array: name,
+                found: format!("{other:?}"),
+            };
+            return Err(error.into());
+        }
+    };
+    let (start, end) = info.data_offsets;
+    Ok(Array {
+        file: Arc::from(path),
+        name,
+        offset: before + start as u64,
+        packed_bytes: Some((end - start) as u64),
+        packing: Packing::Stored,
+        crc: None,
+        header_bytes: 0,
+        number,
+        big_endian: false,
+        shape: info.shape.iter().map(|&size| size as u64).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests;

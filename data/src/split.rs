@@ -1,0 +1,509 @@
+//! Divides the rows of a source into those for training, for exams and for reports.
+//!
+//! The same seed gives the same parts everywhere. What is for exams must be kept secret, and nothing like it may be in
+//! the training part: rows that belong together, such as pictures of one patient, are kept in one part by
+//! [`By::Group`], and what is to be foretold is kept in the future by [`By::Time`].
+
+use crate::{
+    recipe::table::{is_missing, number_in},
+    Cell, DataError, Kind, Place, Row, Source, Values,
+};
+use gotong_scoring::blake2_256;
+use std::{
+    collections::HashMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// Pieces that text of few documents is cut into.
+pub const BLOCKS: u64 = 100;
+
+/// What a part of the data is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Use {
+    /// Contributors train on it.
+    Training,
+    /// Sponsors score rounds on it.
+    Exam,
+    /// It never scores a round, and shows what a model is worth.
+    Report,
+}
+
+impl Use {
+    /// All there are.
+    pub const ALL: [Self; 3] = [Self::Training, Self::Exam, Self::Report];
+}
+
+impl fmt::Display for Use {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Training => "training",
+            Self::Exam => "exams",
+            Self::Report => "reports",
+        })
+    }
+}
+
+/// How rows are chosen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// At random.
+    #[default]
+    Random,
+    /// At random, all rows together that have the same value in this column.
+    Group(String),
+    /// By the numbers or dates in this column: the latest rows are for reports, those before them for exams.
+    Time(String),
+}
+
+/// How a source is divided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// Thousandths of the rows that are for exams.
+    pub exam_permille: u32,
+    /// Thousandths of the rows that are for reports.
+    pub report_permille: u32,
+    /// Another seed chooses other rows.
+    pub seed: u64,
+    /// How rows are chosen.
+    pub by: By,
+}
+
+impl Default for Split {
+    /// 15 % for exams and 5 % for reports, at random.
+    fn default() -> Self {
+        Self {
+            exam_permille: 150,
+            report_permille: 50,
+            seed: 0,
+            by: By::Random,
+        }
+    }
+}
+
+/// Why a source cannot be divided.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SplitError {
+    /// Exams and reports take all rows.
+    #[error("{exam} thousandths for exams and {report} for reports leave nothing for training; together they must be below 1000")]
+    NothingLeft {
+        /// For exams.
+        exam: u32,
+        /// For reports.
+        report: u32,
+    },
+    /// A part has no row.
+    #[error("{} leaves no row for {part}, of {rows} rows; use more rows, a larger share{}", .file.display(), remedy(.by))]
+    EmptyPart {
+        /// The first file.
+        file: PathBuf,
+        /// The part.
+        part: Use,
+        /// Rows of the source.
+        rows: u64,
+        /// How rows were chosen.
+        by: By,
+    },
+    /// Only tables have columns to go by.
+    #[error("{} is {kind}, and only tables can be divided by a column; divide it at random", .file.display())]
+    NoColumns {
+        /// The first file.
+        file: PathBuf,
+        /// What it holds.
+        kind: Kind,
+    },
+    /// A row has no value in the column that it is chosen by.
+    #[error("{at}, column `{column}`: the value is missing by which rows are divided; fill it in or remove the row")]
+    Missing {
+        /// The row.
+        at: Place,
+        /// The column.
+        column: String,
+    },
+    /// A value is no time, or not one like the first row's.
+    #[error("{at}, column `{column}`: `{found}` does not compare with times; write numbers in all rows, or dates in all, such as 2026-01-31 or 2026-01-31T12:00:00")]
+    NotATime {
+        /// The row.
+        at: Place,
+        /// The column.
+        column: String,
+        /// The value.
+        found: String,
+    },
+}
+
+fn remedy(by: &By) -> String {
+    match by {
+        By::Random => String::new(),
+        By::Group(column) => format!(", or a column with more groups than `{column}`"),
+        By::Time(column) => format!(", or a column with more times than `{column}`"),
+    }
+}
+
+/// What each row of a source is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Assignment {
+    /// A use per row, in the source's order.
+    Rows(Vec<Use>),
+    /// Text of few documents: uses of consecutive blocks of the whole text.
+    Blocks {
+        /// Characters of a block; the last one may be shorter.
+        characters: u64,
+        /// A use per block.
+        uses: Vec<Use>,
+    },
+}
+
+impl Split {
+    /// Decides what each row of `source` is for. Text of fewer than 100 documents is divided in 100 blocks of equally
+    /// many characters, across documents.
+    ///
+    /// At random, the parts have exactly the shares that were asked for, rounded to nearest. Groups and rows of the
+    /// same time are not torn, so that those parts may be larger.
+    ///
+    /// # Errors
+    /// [`SplitError`], and a row that cannot be read.
+    pub fn assign(&self, source: &Source) -> Result<Assignment, DataError> {
+        if self.exam_permille.saturating_add(self.report_permille) >= 1000 {
+            let (exam, report) = (self.exam_permille, self.report_permille);
+            return Err(SplitError::NothingLeft { exam, report }.into());
+        }
+        let assignment = match &self.by {
+            By::Random if source.kind() == Kind::Text => self.text(source)?,
+            By::Random => Assignment::Rows(self.random(count(source)?)),
+            By::Group(name) => Assignment::Rows(self.groups(&groups(source, name)?)),
+            By::Time(name) => Assignment::Rows(self.times(&times(source, name)?)),
+        };
+        self.check(source.first_path(), &assignment)?;
+        Ok(assignment)
+    }
+
+    /// How many of `rows` rows are for exams and for reports, rounded to nearest.
+    fn counts(&self, rows: u64) -> (u64, u64) {
+        let share = |permille: u32| ((u128::from(rows) * u128::from(permille) + 500) / 1000) as u64;
+        (share(self.exam_permille), share(self.report_permille))
+    }
+
+    /// Where `key` stands among others.
+    fn chance(&self, key: &[u8]) -> u64 {
+        let hash = blake2_256(&[b"gotong split", &self.seed.to_le_bytes(), key]);
+        let mut first = [0; 8];
+        first.copy_from_slice(&hash[..8]);
+        u64::from_le_bytes(first)
+    }
+
+    /// What each of `rows` rows is for, at random.
+    pub fn random(&self, rows: u64) -> Vec<Use> {
+        let (exam, report) = self.counts(rows);
+        let mut order: Vec<(u64, u64)> = (0..rows)
+            .map(|row| (self.chance(&row.to_le_bytes()), row))
+            .collect();
+        order.sort_unstable();
+        let mut uses = vec![Use::Training; order.len()];
+        for ((_, row), place) in order.into_iter().zip(0..exam + report) {
+            uses[row as usize] = if place < exam { Use::Exam } else { Use::Report };
+        }
+        uses
+    }
+
+    /// What each row is for, given its group: groups in random order are for exams until these have enough rows, then
+    /// for reports.
+    pub fn groups(&self, groups: &[u64]) -> Vec<Use> {
+        let (exam, report) = self.counts(groups.len() as u64);
+        let mut rows: HashMap<u64, u64> = HashMap::new();
+        for &group in groups {
+            *rows.entry(group).or_default() += 1;
+        }
+        let mut order: Vec<(u64, u64, u64)> = Vec::with_capacity(rows.len());
+        order.extend(
+            rows.into_iter()
+                .map(|(group, rows)| (self.chance(&group.to_le_bytes()), group, rows)),
+        );
+        order.sort_unstable();
+        let (mut exams, mut reports) = (0, 0);
+        let mut uses: HashMap<u64, Use> = HashMap::new();
+        for (_, group, rows) in order {
+            if exams < exam {
+                exams += rows;
+                uses.insert(group, Use::Exam);
+            } else if reports < report {
+                reports += rows;
+                uses.insert(group, Use::Report);
+            }
+        }
+        groups
+            .iter()
+            .map(|group| uses.get(group).copied().unwrap_or(Use::Training))
+            .collect()
+    }
+
+    /// What each row is for, given its time. Rows of one time are in one part, the later one.
+    pub fn times(&self, times: &[Time]) -> Vec<Use> {
+        let rows = times.len();
+        let (exam, report) = self.counts(rows as u64);
+        let mut order: Vec<usize> = (0..rows).collect();
+        order.sort_by(|&one, &other| times[one].order(&times[other]));
+        // The place in order from which on a part of so many rows, and what follows it, begins.
+        let start = |later: u64| {
+            let mut start = rows.saturating_sub(later as usize);
+            while start > 0 && start < rows && times[order[start - 1]] == times[order[start]] {
+                start -= 1;
+            }
+            start
+        };
+        let (exams, reports) = (start(exam + report), start(report));
+        let mut uses = vec![Use::Training; rows];
+        for (place, &row) in order.iter().enumerate().skip(exams) {
+            uses[row] = if place < reports {
+                Use::Exam
+            } else {
+                Use::Report
+            };
+        }
+        uses
+    }
+
+    fn text(&self, source: &Source) -> Result<Assignment, DataError> {
+        let (mut documents, mut characters) = (0u64, 0u64);
+        for row in source.rows()? {
+            if let Values::Text(text) = row?.values {
+                documents += 1;
+                characters += text.chars().count() as u64;
+            }
+        }
+        if documents >= BLOCKS {
+            return Ok(Assignment::Rows(self.random(documents)));
+        }
+        let block = characters.div_ceil(BLOCKS).max(1);
+        let uses = self.random(characters.div_ceil(block));
+        Ok(Assignment::Blocks {
+            characters: block,
+            uses,
+        })
+    }
+
+    /// Whether every part that was asked for has rows.
+    fn check(&self, file: &Path, assignment: &Assignment) -> Result<(), SplitError> {
+        let uses = assignment.uses();
+        let asked = [
+            (Use::Training, 1),
+            (Use::Exam, self.exam_permille),
+            (Use::Report, self.report_permille),
+        ];
+        for (part, permille) in asked {
+            if permille > 0 && !uses.contains(&part) {
+                return Err(SplitError::EmptyPart {
+                    file: file.to_owned(),
+                    part,
+                    rows: uses.len() as u64,
+                    by: self.by.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Assignment {
+    /// The uses of all rows or blocks.
+    fn uses(&self) -> &[Use] {
+        match self {
+            Self::Rows(uses) | Self::Blocks { uses, .. } => uses,
+        }
+    }
+
+    /// How many rows or blocks are for `part`.
+    pub fn count(&self, part: Use) -> u64 {
+        self.uses().iter().filter(|&&of| of == part).count() as u64
+    }
+
+    /// Whether a recipe may be learned from a row, counted from 0. Of text in blocks, from all rows: of its documents
+    /// none is for training alone, and a recipe of text keeps no more of it than its most frequent characters.
+    pub fn is_training(&self, row: u64) -> bool {
+        match self {
+            Self::Rows(uses) => uses.get(row as usize) == Some(&Use::Training),
+            Self::Blocks { .. } => true,
+        }
+    }
+
+    /// A pass over the rows of `source`, each with its use. Text in blocks is cut where a block ends, so that one row
+    /// may give several, at the same place.
+    ///
+    /// # Errors
+    /// A file that cannot be opened any more.
+    pub fn rows<'a>(
+        &'a self,
+        source: &Source,
+    ) -> Result<impl Iterator<Item = Result<(Use, Row), DataError>> + 'a, DataError> {
+        let (mut number, mut characters) = (0usize, 0u64);
+        Ok(source.rows()?.flat_map(move |row| {
+            let row = match row {
+                Ok(row) => row,
+                Err(error) => return vec![Err(error)],
+            };
+            let row_number = number;
+            number += 1;
+            match (self, &row.values) {
+                (Self::Blocks { .. }, Values::Text(text)) => {
+                    let pieces = self.cut(characters, text);
+                    characters += text.chars().count() as u64;
+                    let piece = |(part, text): (Use, &str)| {
+                        let (at, values) = (row.at.clone(), Values::Text(text.to_owned()));
+                        Ok((part, Row { at, values }))
+                    };
+                    pieces.into_iter().map(piece).collect()
+                }
+                _ => {
+                    // A file that has grown since: nobody saw these rows divided.
+                    let part = self
+                        .uses()
+                        .get(row_number)
+                        .copied()
+                        .unwrap_or(Use::Training);
+                    vec![Ok((part, row))]
+                }
+            }
+        }))
+    }
+
+    /// The pieces of `text`, which begins `before` characters after the start of all text, and what each is for.
+    /// Without blocks, there is one.
+    fn cut<'a>(&self, before: u64, text: &'a str) -> Vec<(Use, &'a str)> {
+        let Self::Blocks { characters, uses } = self else {
+            return vec![(Use::Training, text)];
+        };
+        let block = (*characters).max(1);
+        let mut pieces = Vec::new();
+        let (mut at, mut rest) = (before, text);
+        while !rest.is_empty() {
+            let part = uses
+                .get((at / block) as usize)
+                .copied()
+                .unwrap_or(Use::Training);
+            let left = block - at % block;
+            let end = rest
+                .char_indices()
+                .nth(left as usize)
+                .map_or(rest.len(), |(end, _)| end);
+            let (piece, after) = rest.split_at(end);
+            pieces.push((part, piece));
+            (at, rest) = (at + left, after);
+        }
+        pieces
+    }
+}
+
+/// When a row is from: numbers in order, or dates as ISO 8601 has them, whose texts are in order.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Time {
+    /// A finite number.
+    Number(f64),
+    /// A date, perhaps with a time.
+    Date(String),
+}
+
+impl Time {
+    /// Numbers come before dates, though no column has both.
+    fn order(&self, other: &Self) -> std::cmp::Ordering {
+        match (self, other) {
+            (Self::Number(one), Self::Number(other)) => one.total_cmp(other),
+            (Self::Date(one), Self::Date(other)) => one.cmp(other),
+            (Self::Number(_), Self::Date(_)) => std::cmp::Ordering::Less,
+            (Self::Date(_), Self::Number(_)) => std::cmp::Ordering::Greater,
+        }
+    }
+}
+
+/// Rows of `source`, all of which can be read.
+fn count(source: &Source) -> Result<u64, DataError> {
+    if let Some(rows) = source.len_hint() {
+        return Ok(rows);
+    }
+    let mut rows = source.rows()?;
+    let mut row = Row::new(source.first_path().into());
+    let mut count = 0;
+    while rows.read(&mut row)? {
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// What `read` makes of the cells of one column, none of which may be missing.
+fn column<T>(
+    source: &Source,
+    name: &str,
+    mut read: impl FnMut(&Place, Cell<'_>) -> Result<T, DataError>,
+) -> Result<Vec<T>, DataError> {
+    let path = source.first_path().to_owned();
+    if source.kind() != Kind::Table {
+        let kind = source.kind();
+        return Err(SplitError::NoColumns { file: path, kind }.into());
+    }
+    let index = source.header().iter().position(|found| found == name);
+    let index = index.ok_or_else(|| DataError::NoColumn {
+        path,
+        column: name.to_owned(),
+        has: source.header().to_vec(),
+    })?;
+    let mut values = Vec::new();
+    let mut rows = source.rows()?;
+    let mut row = Row::new(source.first_path().into());
+    while rows.read(&mut row)? {
+        let Values::Cells(cells) = &row.values else {
+            continue;
+        };
+        let cell = cells.get(index);
+        if is_missing(cell) {
+            let (at, column) = (row.at.clone(), name.to_owned());
+            return Err(SplitError::Missing { at, column }.into());
+        }
+        values.push(read(&row.at, cell)?);
+    }
+    Ok(values)
+}
+
+/// A hash of each row's group.
+fn groups(source: &Source, name: &str) -> Result<Vec<u64>, DataError> {
+    column(source, name, |_, cell| {
+        let mut first = [0; 8];
+        first.copy_from_slice(&blake2_256(&[cell.to_string().trim().as_bytes()])[..8]);
+        Ok(u64::from_le_bytes(first))
+    })
+}
+
+/// Each row's time: all are numbers, or all are dates.
+fn times(source: &Source, name: &str) -> Result<Vec<Time>, DataError> {
+    let mut dates: Option<bool> = None;
+    column(source, name, |at, cell| {
+        let text = cell.to_string().trim().to_owned();
+        let time = match cell.number() {
+            Some(_) => number_in(cell, at, name)?.map(Time::Number),
+            None => is_date(&text).then(|| Time::Date(text.clone())),
+        };
+        let date = matches!(time, Some(Time::Date(_)));
+        match time {
+            Some(time) if *dates.get_or_insert(date) == date => Ok(time),
+            _ => Err(DataError::from(SplitError::NotATime {
+                at: at.clone(),
+                column: name.to_owned(),
+                found: text,
+            })),
+        }
+    })
+}
+
+/// Whether `text` begins with a date such as 2026-01-31.
+fn is_date(text: &str) -> bool {
+    let pattern = b"0000-00-00";
+    text.len() >= pattern.len()
+        && text
+            .bytes()
+            .zip(pattern)
+            .all(|(found, wanted)| match wanted {
+                b'0' => found.is_ascii_digit(),
+                _ => found == *wanted,
+            })
+}
+
+#[cfg(test)]
+mod tests;

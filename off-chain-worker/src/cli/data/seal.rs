@@ -1,0 +1,75 @@
+//! `gotong data seal`.
+
+use crate::{
+    cli::{
+        task::{load_records, read_recipe},
+        Globals,
+    },
+    model::Model,
+    run::ExamPlan,
+};
+use anyhow::Context;
+use gotong_data::{Source, SourceOptions};
+use serde_json::json;
+use std::path::PathBuf;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  gotong data seal flowers/exam.records --recipe flowers/recipe.toml --shards 8 --samples 66\n  \
+                  gotong task open --dev Alice flowers/task.toml --sealed ROOT\n\n\
+                  Only who has the shards can publish them: keep the folder of --base-path, and run `gotong sponsor` with it."
+)]
+pub struct Seal {
+    /// The samples of the exam, as `gotong data split` wrote them
+    #[arg(value_name = "FILE.records")]
+    exam: PathBuf,
+    /// The recipe that made them
+    #[arg(long, value_name = "FILE.toml")]
+    recipe: PathBuf,
+    /// The model that they are for, which says how long a sample of text is; other samples need none
+    #[arg(long)]
+    model: Option<Model>,
+    /// Shards; each scores one round
+    #[arg(long, default_value_t = 10)]
+    shards: u32,
+    /// Samples of each
+    #[arg(long, default_value_t = 800)]
+    samples: u32,
+}
+
+pub fn run(args: Seal, globals: &Globals) -> anyhow::Result<()> {
+    let recipe = read_recipe(&args.recipe)?;
+    let exam = match &args.model {
+        Some(model) => {
+            recipe.check(&model.0)?;
+            load_records(&args.exam, &recipe, &model.0)?
+        }
+        None => {
+            let source = Source::open(std::slice::from_ref(&args.exam), SourceOptions::default())?;
+            let samples = recipe.load(&source, None);
+            samples.context("give --model if these are samples of text")?
+        }
+    };
+    let plan = ExamPlan::Sealed {
+        shards: args.shards,
+        samples: args.samples,
+    };
+    let folder = globals.folder()?;
+    let root = hex::encode(plan.carry_out(&exam, &folder)?.root());
+    let json = json!({
+        "root": root,
+        "shards": args.shards,
+        "samples": args.samples,
+        "folder": folder.path(),
+    });
+    globals.output.print(json, || {
+        format!(
+            "{} shards of {} samples are sealed in {}\nroot {root}\nnext: `gotong task open --sealed {root}`, with this \
+             --base-path",
+            args.shards,
+            args.samples,
+            folder.path().display()
+        )
+    });
+    Ok(())
+}

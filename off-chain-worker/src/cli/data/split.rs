@@ -1,0 +1,283 @@
+//! `gotong data split`, and what `gotong task new` shares with it.
+
+use super::{rows_bar, LearningArgs};
+use crate::cli::{data_options::ReadingArgs, Globals};
+use anyhow::{Context, Result};
+use gotong_data::{
+    learn,
+    split::{By, Split as Division, Use},
+    Encoded, Recipe, RecordsWriter, Source,
+};
+use gotong_scoring::blake2_256;
+use serde_json::{json, Value};
+use std::{
+    collections::HashSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// The file of the recipe in the folder of what is written.
+pub const RECIPE: &str = "recipe.toml";
+/// The files of the samples for each use.
+pub const RECORDS: [(Use, &str); 3] = [
+    (Use::Training, "train.records"),
+    (Use::Exam, "exam.records"),
+    (Use::Report, "report.records"),
+];
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  gotong data split flowers.csv --label species --out flowers\n  \
+                  gotong data split visits.csv --label outcome --drop id --by-group patient --out visits\n  \
+                  gotong data split reviews.jsonl --field text --tokens characters --unknown ? --out reviews\n\n\
+                  It writes recipe.toml, train.records, exam.records and report.records. Keep the exam to yourself."
+)]
+pub struct Split {
+    /// Files of one format, or for images a folder that has a folder for each class
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    reading: ReadingArgs,
+    #[command(flatten)]
+    learning: LearningArgs,
+    #[command(flatten)]
+    split: SplitArgs,
+    /// The folder to write to
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+}
+
+/// Which rows are for training, for exams and for reports.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SplitArgs {
+    /// Rows for exams, in thousandths: they score rounds, and nobody may train on them
+    #[arg(long, default_value_t = 300, value_name = "PERMILLE")]
+    exam: u32,
+    /// Rows for reports, in thousandths: they never score a round, and show what a model is worth
+    #[arg(long, default_value_t = 50, value_name = "PERMILLE")]
+    report: u32,
+    /// Another seed chooses other rows
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Keep all rows together that have the same value in this column, such as those of one person
+    #[arg(long, value_name = "COLUMN", conflicts_with = "by_time")]
+    by_group: Option<String>,
+    /// Keep the latest rows by the times in this column for exams and reports
+    #[arg(long, value_name = "COLUMN")]
+    by_time: Option<String>,
+}
+
+impl SplitArgs {
+    fn division(&self) -> Division {
+        let by = match (&self.by_group, &self.by_time) {
+            (Some(column), _) => By::Group(column.clone()),
+            (None, Some(column)) => By::Time(column.clone()),
+            (None, None) => By::Random,
+        };
+        Division {
+            exam_permille: self.exam,
+            report_permille: self.report,
+            seed: self.seed,
+            by,
+        }
+    }
+}
+
+/// What was written.
+pub struct Written {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// By use, in the order of [`RECORDS`], how many samples or documents.
+    pub rows: [u64; 3],
+    /// Bytes to train on, labels not counted.
+    pub training_bytes: u64,
+    /// Rows that were left out of training because the same are for exams or reports.
+    pub twice: u64,
+}
+
+pub async fn run(args: Split, globals: &Globals) -> Result<()> {
+    let folder = args.out.clone();
+    let written = tokio::task::spawn_blocking(move || {
+        let source = args.reading.open(&args.files)?;
+        write(&source, &args.learning, &args.split, &args.out)
+    })
+    .await??;
+    globals
+        .output
+        .print(written.json(&folder), || written.described(&folder));
+    Ok(())
+}
+
+/// Divides the rows of `source`, learns a recipe from those for training, and writes it and all samples to `folder`, each file
+/// as a whole or not at all.
+pub fn write(
+    source: &Source,
+    learning: &LearningArgs,
+    split: &SplitArgs,
+    folder: &Path,
+) -> Result<Written> {
+    let assignment = split.division().assign(source)?;
+    let is_training = |row| assignment.is_training(row);
+    let recipe = learn(source, is_training, &learning.options())?;
+    let encoder = recipe.encoder(source)?;
+    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let mut writers = Vec::new();
+    for (_, name) in RECORDS {
+        writers.push(RecordsWriter::create(&folder.join(name), &recipe)?);
+    }
+    let mut written = Written {
+        recipe: recipe.clone(),
+        rows: [0; 3],
+        training_bytes: 0,
+        twice: 0,
+    };
+    // What is for exams and reports comes first, so that the same is left out of training: who trained on it would know it by
+    // heart, which proves nothing.
+    let mut held_out = HashSet::new();
+    for training in [false, true] {
+        let bar = rows_bar(source, if training { "training" } else { "exams" })?;
+        for row in assignment.rows(source)? {
+            bar.inc(1);
+            let (part, row) = row?;
+            if (part == Use::Training) != training {
+                continue;
+            }
+            let encoded = encoder.encode(&row)?;
+            let (Encoded::Sample { sample: bytes, .. } | Encoded::Tokens(bytes)) = &encoded;
+            let hash = blake2_256(&[bytes]);
+            if !training {
+                held_out.insert(hash);
+            } else if held_out.contains(&hash) {
+                written.twice += 1;
+                continue;
+            } else {
+                written.training_bytes += bytes.len() as u64;
+            }
+            let place = RECORDS.iter().position(|(of, _)| *of == part);
+            let place = place.unwrap_or_default();
+            match &encoded {
+                Encoded::Sample { sample, label } => writers[place].sample(sample, *label)?,
+                Encoded::Tokens(tokens) => writers[place].document(tokens)?,
+            }
+            written.rows[place] += 1;
+        }
+        bar.finish_and_clear();
+    }
+    for writer in writers {
+        writer.finish()?;
+    }
+    replace(&folder.join(RECIPE), &recipe.to_text()?)?;
+    Ok(written)
+}
+
+/// Writes a file as a whole or not at all.
+pub fn replace(path: &Path, text: &str) -> Result<()> {
+    let write = || -> std::io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        std::io::Write::write_all(&mut file, text.as_bytes())?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+impl Written {
+    /// For programs.
+    pub fn json(&self, folder: &Path) -> Value {
+        let [training, exam, report] = self.rows;
+        json!({
+            "folder": folder,
+            "kind": self.recipe.kind().to_string(),
+            "inputs": self.recipe.inputs(),
+            "classes": self.recipe.classes(),
+            "class_names": self.recipe.class_names(),
+            "training": training,
+            "exam": exam,
+            "report": report,
+            "left_out_of_training": self.twice,
+        })
+    }
+
+    /// For people.
+    pub fn described(&self, folder: &Path) -> String {
+        let [training, exam, report] = self.rows;
+        let (folder, what) = (folder.display(), match self.recipe.inputs() {
+            Some(inputs) => format!("{inputs} bytes a sample, {} classes", self.recipe.classes()),
+            None => format!("{} different tokens", self.recipe.classes()),
+        });
+        let twice = match self.twice {
+            0 => String::new(),
+            rows => format!(
+                "\n{rows} rows are left out of training, because the same are for exams or reports"
+            ),
+        };
+        format!(
+            "{folder}/recipe.toml       {what}\n{folder}/train.records     {training} for training\n\
+             {folder}/exam.records      {exam} for exams: keep them to yourself\n\
+             {folder}/report.records    {report} for reports{twice}"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+    use gotong_data::SourceOptions;
+
+    fn split(line: &str) -> Split {
+        match Cli::try_parse_from(line.split_whitespace()).unwrap().command {
+            Command::Data(super::super::Data::Split(split)) => split,
+            _ => panic!("{line}"),
+        }
+    }
+
+    #[test]
+    fn samples_are_written_by_use_and_none_is_in_two() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rows.csv");
+        let mut csv = "x,y,class\n".to_owned();
+        // Every fifth row is there twice.
+        for row in 0..200 {
+            let row = if row % 5 == 4 { row - 1 } else { row };
+            csv += &format!("{row},{},{}\n", row % 7, if row % 2 == 0 { "even" } else { "odd" });
+        }
+        fs::write(&file, csv).unwrap();
+        let out = folder.path().join("out");
+        let line = format!(
+            "gotong data split {} --label class --exam 250 --report 100 --out {}",
+            file.display(),
+            out.display()
+        );
+        let args = split(&line);
+        let source = args.reading.open(&args.files).unwrap();
+        let written = write(&source, &args.learning, &args.split, &args.out).unwrap();
+        let [training, exam, report] = written.rows;
+        assert_eq!((exam, report), (50, 20));
+        assert_eq!(training + written.twice, 130);
+        assert!(written.twice > 0);
+        let load = |name: &str| {
+            let source = Source::open(&[out.join(name)], SourceOptions::default()).unwrap();
+            written.recipe.load(&source, None).unwrap()
+        };
+        let text = fs::read_to_string(out.join(RECIPE)).unwrap();
+        assert_eq!(Recipe::parse(&text).unwrap(), written.recipe);
+        let (training, exam) = (load("train.records"), load("exam.records"));
+        assert_eq!((training.inputs, exam.len()), (2, 50));
+        let exams: HashSet<&[u8]> = exam.pixels.chunks(2).collect();
+        assert!(training.pixels.chunks(2).all(|sample| !exams.contains(sample)));
+    }
+
+    #[test]
+    fn rows_can_be_divided_by_a_column() {
+        let by = |more: &str| {
+            let line = format!("gotong data split a.csv --out b {more}");
+            split(&line).split.division().by
+        };
+        assert_eq!(by(""), By::Random);
+        assert_eq!(by("--by-group patient"), By::Group("patient".into()));
+        assert_eq!(by("--by-time day"), By::Time("day".into()));
+    }
+}

@@ -1,0 +1,506 @@
+//! `gotong task check`: what a task can prove and costs, and what the chain would refuse, before money moves.
+
+use super::{
+    data::{ExamData, TaskData},
+    file::TaskFile,
+    limits::ChainLimits,
+};
+use crate::{
+    cli::{
+        data_options::Data,
+        finding::{print, Finding},
+        means::Prices,
+        output::{Amount, SYMBOL, UNIT},
+        Globals,
+    },
+    evaluation::FastCpu,
+    model::describe,
+    state::Folder,
+    training::data::Labelled,
+};
+use anyhow::{ensure, Context, Result};
+use gotong_data::{
+    duplicates::{Duplicates, Near},
+    DataError, Recipe, Source, SourceOptions,
+};
+use gotong_protocol::{bounds::EVALUATIONS, HoldOutTerms, TaskTerms};
+use gotong_scoring::{Evaluator, Graph, Samples};
+use serde_json::{json, Value};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+/// Most samples that first weights are evaluated on.
+const MOST_EVALUATED: usize = 4_096;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  gotong task check flowers/task.toml\n\n\
+                  It sends nothing and needs no key. Without a node it assumes a block every six seconds. It fails if any check \
+                  fails."
+)]
+pub struct Check {
+    /// The task as a file
+    #[arg(value_name = "TASK.toml")]
+    file: PathBuf,
+    #[command(flatten)]
+    data: Data,
+}
+
+/// What a chain says that tasks depend on.
+struct Chain {
+    limits: ChainLimits,
+    /// What goes on hold for a task at least, in planck.
+    task_bond: u128,
+    /// What was found.
+    finding: Finding,
+}
+
+pub async fn run(args: Check, globals: &Globals) -> Result<()> {
+    let task = TaskFile::read(&args.file)?;
+    let chain = chain(globals).await;
+    let folder = globals.folder()?;
+    let findings = tokio::task::spawn_blocking(move || check(&task, &args.data, &folder, chain));
+    print(&findings.await?, globals.output)
+}
+
+/// What the chain says; what is usual if no node answers.
+async fn chain(globals: &Globals) -> Chain {
+    let ask = async {
+        let now = globals.client().await?.best().await?;
+        let limits = ChainLimits::at(&now).await?;
+        anyhow::Ok((limits, Prices::at(&now)?.task_bond))
+    };
+    let told = |limits: &ChainLimits| {
+        format!(
+            "a block every {} s, windows of {} to {} blocks",
+            limits.seconds(1),
+            limits.shortest_window,
+            limits.longest_window
+        )
+    };
+    match ask.await {
+        Ok((limits, task_bond)) => Chain {
+            limits,
+            task_bond,
+            finding: Finding::new("chain", Ok(told(&limits))),
+        },
+        Err(_) => {
+            let limits = ChainLimits::USUAL;
+            let found = format!("no node answers, so this is assumed: {}", told(&limits));
+            Chain {
+                limits,
+                task_bond: 100 * UNIT,
+                finding: Finding::new("chain", Ok(found)),
+            }
+        }
+    }
+}
+
+fn check(task: &TaskFile, data: &Data, folder: &Folder, chain: Chain) -> Vec<Finding> {
+    let graph = task.graph();
+    let mut findings = vec![chain.finding, model(graph)];
+    // All else is about the data.
+    let data = match TaskData::read(task, data, folder) {
+        Ok(data) => data,
+        Err(error) => {
+            findings.push(Finding::new("data", Err(error)));
+            return findings;
+        }
+    };
+    findings.push(recipe(&data));
+    findings.push(duplicates(task, &data.made_by));
+    let outline = data.outline(task).and_then(|hold_out| {
+        let terms = task.terms(hold_out, data.recipe.as_bytes())?;
+        Ok((hold_out, terms))
+    });
+    let (hold_out, terms) = match outline {
+        Ok(outline) => outline,
+        Err(error) => {
+            findings.push(Finding::new("exam", Err(error)));
+            return findings;
+        }
+    };
+    let refusal = chain.limits.check(&terms, graph);
+    let taken = refusal.map(|()| "the chain takes them".to_owned());
+    findings.push(Finding::new("terms", taken.map_err(Into::into)));
+    findings.push(cost(task, &terms, chain.task_bond));
+    findings.push(pace(&terms, &chain.limits));
+    if let ExamData::Records(exam) = &data.exam {
+        findings.push(classes(exam, &hold_out, &data.made_by));
+        match measured(task, exam, hold_out.samples()) {
+            Ok(measured) => {
+                findings.push(measured.proof(&terms));
+                findings.push(measured.attester(&terms, graph, &chain.limits));
+            }
+            Err(error) => findings.push(Finding::new("exam", Err(error))),
+        }
+    }
+    findings
+}
+
+fn model(graph: &Graph) -> Finding {
+    let parameters = graph.parameters();
+    let found = format!("{}, {parameters} parameters", describe(graph));
+    Finding::new("model", Ok(found)).with("parameters", json!(parameters))
+}
+
+fn recipe(data: &TaskData) -> Finding {
+    let recipe = &data.made_by;
+    let samples = match recipe.inputs() {
+        Some(inputs) => format!("{inputs} bytes a sample, {} classes", recipe.classes()),
+        None => format!("{} different tokens", recipe.classes()),
+    };
+    let found = format!("{}, in {} bytes: {samples}", recipe.kind(), data.recipe.len());
+    Finding::new("recipe", Ok(found)).with("bytes", json!(data.recipe.len()))
+}
+
+/// How many samples and classes the exam has, and which classes it lacks.
+fn classes(exam: &Labelled, hold_out: &HoldOutTerms, recipe: &Recipe) -> Finding {
+    let mut counts = vec![0u64; recipe.classes()];
+    for &label in &exam.labels {
+        if let Some(count) = counts.get_mut(usize::from(label)) {
+            *count += 1;
+        }
+    }
+    let all = exam.len();
+    let mut found = format!(
+        "{all} samples: {} rounds of {}",
+        hold_out.rounds(),
+        hold_out.samples()
+    );
+    let names = recipe.class_names();
+    let by_name: Value = names
+        .iter()
+        .zip(&counts)
+        .map(|(name, count)| (name.clone(), json!(count)))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    if !names.is_empty() {
+        let missing = names.iter().zip(&counts).filter(|(_, count)| **count == 0);
+        let missing: Vec<_> = missing.map(|(name, _)| name.as_str()).collect();
+        found += &format!(", {} of {} classes", names.len() - missing.len(), names.len());
+        if !missing.is_empty() {
+            found += &format!(" (nothing of {} can be proved)", missing.join(", "));
+        }
+    }
+    Finding::new("exam", Ok(found)).with("classes", by_name)
+}
+
+/// Samples that are in the exam and in the training part, too.
+fn duplicates(task: &TaskFile, recipe: &Recipe) -> Finding {
+    let (Some(train), Some(exam)) = (&task.train, &task.exam.records) else {
+        let found = "not compared: the file names no `train`, or no `records` in the section `exam`";
+        return Finding::new("duplicates", Ok(found.into()));
+    };
+    let compared = match compared(train, exam, recipe) {
+        Ok(compared) => compared,
+        Err(error) => return Finding::new("duplicates", Err(error.into())),
+    };
+    let (exact, near) = (compared.exact(), compared.near());
+    let details = json!({ "exact": exact, "near": near });
+    let found = match (exact.count, near.count) {
+        (0, 0) => Ok("no sample of the exam is in the training part".into()),
+        (0, near) => Ok(format!(
+            "no sample of the exam is in the training part, but {near} are nearly the same: look whether they are of one \
+             origin, and keep those together by --by-group"
+        )),
+        (exact, _) => Err(anyhow::anyhow!(
+            "{exact} samples for training are in the exam, too: who trains on them knows them by heart. Remove them, or \
+             make both anew by `gotong data split`, which leaves them out"
+        )),
+    };
+    Finding::new("duplicates", found).with("found", details)
+}
+
+fn compared(train: &Path, exam: &Path, recipe: &Recipe) -> Result<Duplicates, DataError> {
+    let mut duplicates = Duplicates::new(Near::of(recipe));
+    for (path, is_exam) in [(exam, true), (train, false)] {
+        let source = Source::open(&[path.to_owned()], SourceOptions::default())?;
+        // An error if another recipe made them, or none.
+        let encoder = recipe.encoder(&source)?;
+        let mut bytes = Vec::new();
+        for row in source.rows()? {
+            let row = row?;
+            bytes.clear();
+            encoder.inputs_into(&row, &mut bytes)?;
+            match is_exam {
+                true => duplicates.add_exam(&bytes),
+                false => duplicates.add_training(&bytes),
+            }
+        }
+    }
+    Ok(duplicates)
+}
+
+/// What goes on hold, and what rounds can cost.
+fn cost(task: &TaskFile, terms: &TaskTerms, task_bond: u128) -> Finding {
+    let bond = task.bond(task_bond);
+    let (budget, cap) = (task.budget.0, task.pay.cap.0);
+    let rounds = u128::from(terms.hold_out.rounds());
+    let most = cap.saturating_mul(rounds).min(budget);
+    let found = || -> Result<String> {
+        ensure!(
+            cap <= budget,
+            "no round starts: the budget of {} {SYMBOL} is less than the cap of a round, {}",
+            Amount(budget),
+            Amount(cap)
+        );
+        Ok(format!(
+            "{} {SYMBOL} on hold: a budget of {} and a bond of {}. A round pays at most {}, and all {rounds} at most {}; what \
+             is not spent comes back",
+            Amount(budget.saturating_add(bond)),
+            Amount(budget),
+            Amount(bond),
+            Amount(cap),
+            Amount(most)
+        ))
+    };
+    let details = json!({
+        "budget": budget.to_string(),
+        "bond": bond.to_string(),
+        "round_at_most": cap.to_string(),
+        "all_at_most": most.to_string(),
+    });
+    Finding::new("cost", found()).with("planck", details)
+}
+
+/// How long rounds last.
+fn pace(terms: &TaskTerms, limits: &ChainLimits) -> Finding {
+    let windows = terms.windows;
+    let blocks = [
+        windows.commit_blocks,
+        windows.reveal_blocks,
+        windows.attest_blocks,
+        windows.attest_blocks,
+        windows.challenge_blocks,
+    ];
+    let blocks: u64 = blocks.into_iter().map(u64::from).sum();
+    let rounds = u64::from(terms.hold_out.rounds());
+    let round = limits.seconds(blocks);
+    let all = limits.seconds(blocks.saturating_mul(rounds));
+    let found = format!(
+        "a round lasts at most {blocks} blocks, which is {}; all {rounds} at most {}, without disputes and redraws",
+        lasting(round),
+        lasting(all)
+    );
+    let details = json!({ "round_blocks": blocks, "round": round, "all": all });
+    Finding::new("pace", Ok(found)).with("seconds", details)
+}
+
+/// Seconds in words.
+fn lasting(seconds: f64) -> String {
+    match seconds {
+        s if s < 1.0 => format!("{:.0} ms", s * 1000.0),
+        s if s < 120.0 => format!("{s:.0} s"),
+        s if s < 7_200.0 => format!("{:.0} minutes", s / 60.0),
+        s if s < 172_800.0 => format!("{:.1} hours", s / 3_600.0),
+        s => format!("{:.1} days", s / 86_400.0),
+    }
+}
+
+/// What first weights lose on samples of the exam.
+struct Measured {
+    /// Samples of a round.
+    samples: u32,
+    /// In bits a sample.
+    mean: f64,
+    /// Standard deviation of one sample's loss, in bits.
+    deviation: f64,
+    /// Seconds that the evaluation of a round's samples takes here.
+    seconds: f64,
+}
+
+/// Evaluates first weights on samples of the exam, spread over all of it: it may be sorted.
+fn measured(task: &TaskFile, exam: &Labelled, samples: u32) -> Result<Measured> {
+    let graph = task.graph();
+    let weights = task.first_weights()?;
+    let count = exam.len().min(MOST_EVALUATED);
+    let mut records = Vec::with_capacity(count * (exam.inputs + 1));
+    for number in 0..count {
+        let at = number * exam.len() / count;
+        records.extend(exam.slice(at..at + 1).records());
+    }
+    let evaluated = Samples::new(graph.inputs, graph.classes(), &records)?;
+    let began = Instant::now();
+    let losses = FastCpu.losses(graph, weights.as_slice(), &evaluated)?;
+    let seconds = began.elapsed().as_secs_f64() * f64::from(samples) / count.max(1) as f64;
+    let bits: Vec<f64> = losses.iter().map(|loss| f64::from(*loss) / 65_536.0).collect();
+    ensure!(bits.len() > 1, "an exam of one sample measures nothing");
+    let mean = bits.iter().sum::<f64>() / bits.len() as f64;
+    let squares: f64 = bits.iter().map(|one| (one - mean).powi(2)).sum();
+    Ok(Measured {
+        samples,
+        mean,
+        deviation: (squares / (bits.len() - 1) as f64).sqrt(),
+        seconds,
+    })
+}
+
+impl Measured {
+    /// Standard error of the mean loss of the half that pays, in millibits.
+    fn standard_error(&self) -> f64 {
+        1000.0 * self.deviation / f64::from(self.samples / 2).sqrt()
+    }
+
+    /// The smallest gains that are paid, in millibits: of a single round, and in each of so many.
+    ///
+    /// Paid is what credits are above `doubt` times the root of the sum of their squared errors and the largest of them.
+    fn smallest_gains(&self, doubt: f64, rounds: u32) -> (f64, f64) {
+        let (error, rounds) = (self.standard_error(), f64::from(rounds.max(1)));
+        let single = doubt * error * 2f64.sqrt();
+        let each = doubt * error * (rounds + 1.0).sqrt() / rounds;
+        (single, each)
+    }
+
+    fn proof(&self, terms: &TaskTerms) -> Finding {
+        let doubt = f64::from(terms.share.doubt_q8) / 256.0;
+        let rounds = terms.hold_out.rounds();
+        let (single, each) = self.smallest_gains(doubt, rounds);
+        let found = format!(
+            "first weights lose {:.3} bits a sample; a round measures that to {:.1} millibits (its standard error). One round \
+             proves gains of about {single:.0} millibits and more, and {rounds} rounds gains of {each:.0} in each; less, where \
+             the same samples get better",
+            self.mean,
+            self.standard_error()
+        );
+        let details = json!({
+            "mean_loss": self.mean * 1000.0,
+            "standard_error": self.standard_error(),
+            "smallest_gain": single,
+            "smallest_gain_each": each,
+        });
+        Finding::new("proof", Ok(found)).with("millibits", details)
+    }
+
+    fn attester(&self, terms: &TaskTerms, graph: &Graph, limits: &ChainLimits) -> Finding {
+        let round = self.seconds * EVALUATIONS as f64;
+        let window = limits.seconds(terms.windows.attest_blocks.into());
+        let memory = FastCpu::memory(graph).context("the model cannot be evaluated");
+        let bytes = memory.as_ref().ok().copied();
+        let found = memory.map(|bytes| {
+            let late = match round > window {
+                true => ": attesters like this machine would be late, so give a longer `attest`",
+                false => "",
+            };
+            format!(
+                "a machine like this one scores a round in {} at most, of {} that it has{late}; it takes {} MiB of memory",
+                lasting(round),
+                lasting(window),
+                bytes.div_ceil(1 << 20)
+            )
+        });
+        let details = json!({ "seconds": round, "window_seconds": window, "bytes": bytes });
+        Finding::new("attester", found).with("needs", details)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{data_options::ReadingArgs, task::new::New};
+    use clap::Parser;
+    use std::fs;
+
+    /// A task of a small table in a folder of its own, and the findings about it once `change` has been at its files.
+    fn findings(change: impl FnOnce(&Path)) -> Vec<Finding> {
+        #[derive(clap::Parser)]
+        struct Options {
+            #[command(flatten)]
+            reading: ReadingArgs,
+            #[command(flatten)]
+            data: Data,
+        }
+        let options = Options::parse_from(["check", "--label", "class"]);
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rows.csv");
+        let row = |row: u32| format!("{},{},{}\n", row, row * 7 % 101, row % 2);
+        fs::write(&file, "x,y,class\n".to_owned() + &(0..600).map(row).collect::<String>()).unwrap();
+        let out = folder.path().join("task");
+        let new = New::of(vec![file], options.reading, out.clone()).unwrap();
+        new.make().unwrap();
+        change(&out);
+        let task = TaskFile::read(&out.join("task.toml")).unwrap();
+        let state = Folder::open(folder.path().join("state")).unwrap();
+        let chain = Chain {
+            limits: ChainLimits::USUAL,
+            task_bond: 100 * UNIT,
+            finding: Finding::new("chain", Ok(String::new())),
+        };
+        check(&task, &options.data, &state, chain)
+    }
+
+    fn json(findings: &[Finding], check: &str) -> Value {
+        let mut all = findings.iter().map(Finding::json);
+        all.find(|finding| finding["check"] == check).unwrap()
+    }
+
+    #[test]
+    fn a_new_task_passes_and_its_numbers_are_told() {
+        let findings = findings(|_| {});
+        for finding in findings.iter().map(Finding::json) {
+            assert_eq!(finding["ok"], true, "{finding}");
+        }
+        assert_eq!(json(&findings, "duplicates")["found"]["exact"]["count"], 0);
+        assert_eq!(json(&findings, "exam")["classes"]["1"].as_u64().map(|count| count > 50), Some(true));
+        assert_eq!(json(&findings, "cost")["planck"]["budget"], (1_000 * UNIT).to_string());
+        let blocks = 60 + 20 + 30 + 30 + 20;
+        let pace = json(&findings, "pace");
+        assert_eq!(pace["seconds"]["round_blocks"], blocks);
+        assert_eq!(pace["seconds"]["round"], f64::from(blocks) * 6.0);
+        let proof = &json(&findings, "proof")["millibits"];
+        assert!(proof["smallest_gain"].as_f64() > proof["smallest_gain_each"].as_f64());
+        assert!(json(&findings, "attester")["needs"]["bytes"].as_u64() > Some(0));
+    }
+
+    #[test]
+    fn an_exam_that_is_in_the_training_part_is_refused() {
+        let findings = findings(|folder| {
+            fs::copy(folder.join("exam.records"), folder.join("train.records")).unwrap();
+        });
+        let found = json(&findings, "duplicates");
+        assert_eq!(found["ok"], false);
+        assert_eq!(found["found"]["exact"]["count"], 180);
+        assert!(print(&findings, crate::cli::output::Format::Json).is_err());
+    }
+
+    #[test]
+    fn what_the_chain_would_refuse_is_told() {
+        let changed = |from: &str, to: &str| {
+            findings(|folder| {
+                let path = folder.join("task.toml");
+                let text = fs::read_to_string(&path).unwrap();
+                assert!(text.contains(from), "{text}");
+                fs::write(&path, text.replace(from, to)).unwrap();
+            })
+        };
+        let is_ok = |findings: &[Finding], check: &str| json(findings, check)["ok"] == true;
+        assert!(!is_ok(&changed("seats = 3", "seats = 9"), "terms"));
+        assert!(!is_ok(&changed("reveal = 20", "reveal = 4"), "terms"));
+        assert!(!is_ok(&changed("rounds = 2", "rounds = 3"), "exam"));
+        assert!(!is_ok(&changed("budget = 1000", "budget = 1"), "cost"));
+        assert!(!is_ok(&changed("layers = [2, 16, 2]", "layers = [3, 16, 2]"), "data"));
+    }
+
+    #[test]
+    fn errors_shrink_with_samples_and_doubt_with_rounds() {
+        let measured = |samples| Measured {
+            samples,
+            mean: 1.0,
+            deviation: 1.0,
+            seconds: 0.0,
+        };
+        assert_eq!(measured(200).standard_error(), 100.0);
+        assert_eq!(measured(800).standard_error(), 50.0);
+        let (single, each) = measured(200).smallest_gains(2.0, 8);
+        assert!((single - 282.8).abs() < 0.1 && (each - 75.0).abs() < 0.1);
+        assert_eq!(measured(200).smallest_gains(2.0, 1).1, single);
+    }
+
+    #[test]
+    fn times_are_told_in_words() {
+        let told = [0.25, 12.0, 900.0, 9_000.0, 345_600.0].map(lasting);
+        assert_eq!(told, ["250 ms", "12 s", "15 minutes", "2.5 hours", "4.0 days"]);
+    }
+}

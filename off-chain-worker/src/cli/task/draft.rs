@@ -1,0 +1,282 @@
+//! Values that suit the data of a new task: model, exam, windows and pay.
+
+use super::{
+    file::{TaskFile, TaskFileError},
+    limits::{least_attest_blocks, ChainLimits},
+};
+use crate::{
+    cli::output::{Amount, UNIT},
+    model::ModelError,
+    training::TrainingConfig,
+};
+use gotong_data::Recipe;
+use gotong_protocol::bounds::{
+    MAX_SHARD_BYTES, MAX_WEIGHT_BYTES, MIN_CAP, MIN_SAMPLES,
+};
+use gotong_scoring::Graph;
+use std::fmt;
+
+/// Rounds of a new task, if there are samples for so many.
+const ROUNDS: usize = 10;
+/// Most samples of a round: more make scoring slow.
+const MOST_SAMPLES: usize = 800;
+/// Products that one slow core trains with in a second.
+const TRAINED_PER_SECOND: f64 = 2_147_483_648.0;
+
+/// A model in words that a file understands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModelDraft {
+    /// Linear layers of these widths.
+    Mlp(Vec<u32>),
+    /// One convolution and a hidden layer.
+    Cnn {
+        /// Height, width and channels of an image.
+        image: [u32; 3],
+        /// Classes.
+        classes: u32,
+    },
+    /// A decoder of text.
+    Transformer {
+        /// Different tokens.
+        vocab: u32,
+        /// Tokens of a sample.
+        tokens: u32,
+        /// Width of the stream.
+        width: u32,
+        /// Layers.
+        layers: u32,
+    },
+}
+
+impl ModelDraft {
+    /// A model for samples that `recipe` makes; `training` tells how many bytes there are to train on, and `tokens` how long
+    /// a sample of text is.
+    pub fn suiting(recipe: &Recipe, training: u64, tokens: u32) -> Result<Self, ModelError> {
+        let classes = recipe.classes() as u32;
+        let Some(inputs) = recipe.inputs() else {
+            let (width, layers) = match training {
+                0..200_000 => (32, 1),
+                _ => (64, 2),
+            };
+            return Ok(Self::Transformer {
+                vocab: classes,
+                tokens,
+                width,
+                layers,
+            });
+        };
+        if let Recipe::Image(image) = recipe {
+            let [height, width, channels] = image_shape(image);
+            let convolution = Self::Cnn {
+                image: [height, width, channels],
+                classes,
+            };
+            if height >= 16 && width >= 16 && convolution.fits()? {
+                return Ok(convolution);
+            }
+        }
+        Ok(Self::Mlp(layers(inputs as u32, classes)))
+    }
+
+    /// The model.
+    ///
+    /// # Errors
+    /// What cannot be one, such as a sample that is too large.
+    pub fn graph(&self) -> Result<Graph, ModelError> {
+        crate::model::parse(&self.to_string())
+    }
+
+    fn fits(&self) -> Result<bool, ModelError> {
+        match self.graph() {
+            Ok(graph) => Ok(graph.parameters() <= (MAX_WEIGHT_BYTES / 2) as usize),
+            Err(ModelError::Invalid(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn image_shape(image: &gotong_data::ImageRecipe) -> [u32; 3] {
+    [image.height, image.width, image.channels.into()]
+}
+
+/// Inputs, a hidden layer and classes. The hidden layer is a power of two near the geometric mean of the others, doubled, as
+/// far as the chain takes so many parameters.
+fn layers(inputs: u32, classes: u32) -> Vec<u32> {
+    let mean = (f64::from(inputs) * f64::from(classes)).sqrt();
+    let hidden = ((2.0 * mean) as u32).next_power_of_two().clamp(16, 128);
+    let most = (MAX_WEIGHT_BYTES / 2).saturating_sub(classes) / (inputs + classes + 1);
+    match hidden.min(most) {
+        0..2 => vec![inputs, classes],
+        hidden => vec![inputs, hidden, classes],
+    }
+}
+
+/// The keys of a model's file.
+impl fmt::Display for ModelDraft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mlp(layers) => write!(f, "kind = \"mlp\"\nlayers = {layers:?}"),
+            Self::Cnn {
+                image: [height, width, channels],
+                classes,
+            } => write!(
+                f,
+                "kind = \"cnn\"\nimage = {{ height = {height}, width = {width}, channels = {channels} }}\n\
+                 convolutions = [{{ channels = 8, size = 4, stride = 2, padding = 1, max-pool = 2 }}]\n\
+                 hidden = [64]\nclasses = {classes}"
+            ),
+            Self::Transformer {
+                vocab,
+                tokens,
+                width,
+                layers,
+            } => write!(
+                f,
+                "kind = \"transformer\"\nvocab = {vocab}\ntokens = {tokens}\nwidth = {width}\nheads = 4\n\
+                 layers = {layers}"
+            ),
+        }
+    }
+}
+
+/// Rounds, and samples of each, of an exam with so many samples of so many bytes: as many as ten rounds, each with 64 samples
+/// or more. None if there are not enough for one.
+pub fn rounds_and_samples(exam: usize, record_bytes: usize) -> Option<(u32, u32)> {
+    let least = MIN_SAMPLES as usize;
+    let rounds = (exam / least).min(ROUNDS);
+    let longest = MAX_SHARD_BYTES as usize / record_bytes.max(1);
+    let samples = exam.checked_div(rounds)?.min(MOST_SAMPLES).min(longest) / 2 * 2;
+    (samples >= least).then_some((rounds as u32, samples as u32))
+}
+
+/// Fills a task's windows and pay with what suits its model, its budget and its exam, which has so many records.
+///
+/// # Errors
+/// A task that cannot be said in terms.
+pub fn fill(task: &mut TaskFile, records: usize) -> Result<(), TaskFileError> {
+    let terms = task.terms(task.exam_plan()?.outline(records), b"")?;
+    let window = |blocks: u64, usual: u32| {
+        let blocks = u32::try_from(blocks).unwrap_or(u32::MAX);
+        blocks.max(usual).min(ChainLimits::USUAL.longest_window)
+    };
+    task.windows.commit = window(training_seconds(task.graph()), task.windows.commit);
+    let attest = least_attest_blocks(&terms, task.graph());
+    task.windows.attest = window(attest, task.windows.attest);
+    let (price, cap) = price_and_cap(task.budget, expected_gain(task.graph()));
+    (task.pay.price, task.pay.cap) = (price, cap);
+    Ok(())
+}
+
+/// Seconds that the usual training of a round takes on one slow core: forward, and twice as much backward.
+fn training_seconds(graph: &Graph) -> u64 {
+    let config = TrainingConfig::of(graph);
+    let products = 3.0 * graph.cost() as f64 * config.steps as f64 * config.batch as f64;
+    (products / TRAINED_PER_SECOND).ceil() as u64
+}
+
+/// Millibits a sample by which all rounds together may lower the loss of first weights that are random: they know nothing, so
+/// that their loss is that of guessing, of which seven tenths may go; of a text half.
+pub fn expected_gain(graph: &Graph) -> f64 {
+    let guessing = f64::from(graph.classes().max(2)).log2() * 1000.0;
+    match graph.vocab() {
+        None => 0.7 * guessing,
+        Some(_) => 0.5 * guessing * f64::from(graph.inputs),
+    }
+}
+
+/// A price at which the expected gain, in millibits, costs half of the budget, and a cap that the first round hardly reaches.
+///
+/// A round starts only if what is left of the budget covers the cap. So the other half is for the last round's cap, and comes
+/// back.
+fn price_and_cap(budget: Amount, gain: f64) -> (Amount, Amount) {
+    let price = budget.0 as f64 / (2.0 * gain.max(1.0));
+    let price = two_digits(price as u128, false).max(1);
+    let cap = two_digits((price as f64 * 0.9 * gain) as u128, true);
+    (Amount(price), Amount(cap.max(price).max(MIN_CAP)))
+}
+
+/// A number with two digits that are not zero, rounded up or down.
+fn two_digits(number: u128, up: bool) -> u128 {
+    let mut unit = 1;
+    while number / unit >= 100 {
+        unit *= 10;
+    }
+    match up {
+        true => number.div_ceil(unit) * unit,
+        false => number / unit * unit,
+    }
+}
+
+/// The budget of a new task, in planck.
+pub const BUDGET: Amount = Amount(1_000 * UNIT);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hidden_layers_grow_with_inputs_and_classes() {
+        assert_eq!(layers(4, 3), [4, 16, 3]);
+        assert_eq!(layers(64, 10), [64, 64, 10]);
+        assert_eq!(layers(784, 10), [784, 128, 10]);
+        assert_eq!(layers(16_383, 10), [16_383, 63, 10]);
+        for (inputs, classes) in [(1, 2), (16_383, 256), (16_383, 2)] {
+            let graph = Graph::mlp(&layers(inputs, classes));
+            assert!(graph.parameters() <= (MAX_WEIGHT_BYTES / 2) as usize);
+            assert!(graph.validate().is_ok());
+        }
+    }
+
+    #[test]
+    fn every_draft_is_a_model() {
+        let cnn = ModelDraft::Cnn {
+            image: [28, 28, 1],
+            classes: 10,
+        };
+        let transformer = ModelDraft::Transformer {
+            vocab: 84,
+            tokens: 32,
+            width: 32,
+            layers: 1,
+        };
+        for draft in [cnn, transformer, ModelDraft::Mlp(vec![4, 16, 3])] {
+            assert!(draft.fits().unwrap(), "{draft}");
+        }
+    }
+
+    #[test]
+    fn small_exams_have_fewer_rounds() {
+        assert_eq!(rounds_and_samples(8_000, 785), Some((10, 800)));
+        assert_eq!(rounds_and_samples(90_000, 785), Some((10, 800)));
+        assert_eq!(rounds_and_samples(539, 65), Some((8, 66)));
+        assert_eq!(rounds_and_samples(64, 5), Some((1, 64)));
+        assert_eq!(rounds_and_samples(63, 5), None);
+        assert_eq!(rounds_and_samples(9_000, 16_384), Some((10, 64)));
+        assert_eq!(rounds_and_samples(9_000, 16_385), None);
+    }
+
+    #[test]
+    fn half_of_the_budget_pays_what_is_expected() {
+        let (price, cap) = price_and_cap(BUDGET, 2_325.0);
+        assert_eq!((price, cap), (Amount(210_000_000_000), Amount(440 * UNIT)));
+        assert!(cap.0 + (price.0 as f64 * 2_325.0) as u128 <= BUDGET.0);
+        let (price, cap) = price_and_cap(Amount(1), 2_325.0);
+        assert_eq!((price, cap), (Amount(1), Amount(MIN_CAP)));
+        assert_eq!([two_digits(123_456, false), two_digits(123_456, true)], [120_000, 130_000]);
+        assert_eq!([two_digits(7, true), two_digits(99, true), two_digits(0, true)], [7, 99, 0]);
+    }
+
+    #[test]
+    fn the_chain_takes_the_windows() {
+        let mut task = TaskFile::new("a".into(), BUDGET);
+        task.exam.samples = 128;
+        task.exam.rounds = Some(2);
+        let text = include_str!("../../../../docs/models/transformer.toml");
+        task.model = crate::model::Model(crate::model::parse(text).unwrap());
+        fill(&mut task, 256).unwrap();
+        assert!(task.windows.attest > 30 && task.windows.commit > 60);
+        let terms = task.terms(task.exam_plan().unwrap().outline(256), b"");
+        let checked = ChainLimits::USUAL.check(&terms.unwrap(), task.graph());
+        assert_eq!(checked, Ok(()));
+    }
+}

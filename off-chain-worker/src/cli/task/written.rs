@@ -1,0 +1,180 @@
+//! The text of a new `task.toml`: its values, each with a comment that says what it means.
+
+use super::{
+    draft::{expected_gain, ModelDraft},
+    file::TaskFile,
+};
+use crate::{cli::output::Amount, model::describe};
+use serde_json::Value;
+use std::{fmt::Write, path::Path};
+
+/// What a new file is about, besides its values.
+pub struct About<'a> {
+    /// The data that it was made of.
+    pub files: &'a str,
+    /// The folder that it is written to.
+    pub folder: &'a Path,
+    /// Its model.
+    pub model: &'a ModelDraft,
+    /// Samples of its exam.
+    pub exam: usize,
+}
+
+/// The commented text of `task`, whose files are beside it under their usual names.
+pub fn written(task: &TaskFile, about: &About) -> String {
+    let folder = about.folder.display();
+    let (graph, exam) = (task.graph(), &task.exam);
+    let rounds = exam.rounds.unwrap_or_default();
+    let used = u64::from(rounds) * u64::from(exam.samples);
+    let gain = expected_gain(graph);
+    let spent = Amount((task.pay.price.0 as f64 * gain) as u128 / 1_000_000_000 * 1_000_000_000);
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    let _ = write!(
+        text,
+        r#"# A task of Gotong, made of {files} by `gotong task new`. Change what you like, then:
+#
+#   gotong task check {folder}/task.toml     says what it will cost and what an exam can prove, before money moves
+#   gotong task open {folder}/task.toml      opens it; flags, such as --budget 500, take the place of what is written here
+#
+# Files are looked for beside this one. docs/sponsors.md explains every term.
+
+# What everybody sees, up to 32 bytes.
+name = {name}
+
+# GTG put on hold to pay rounds. What is not spent comes back when you close the task.
+budget = {budget}
+
+# How your data becomes the bytes of a sample. The task carries this file, so contributors need no other from you.
+recipe = "recipe.toml"
+
+# Samples that contributors may train on: hand this file out, or let them bring data of their own. It is never sent anywhere by
+# itself. `task check` makes sure that no sample of the exam is in it.
+train = "train.records"
+
+# First weights are random. To start from a model of your own: weights = "model.safetensors"
+
+# {described}. Written as in docs/models; {parameters} parameters, and the chain takes 1048576.
+[model]
+{model}
+
+[exam]
+# The samples that score rounds, which nobody may train on: keep this file to yourself.
+records = "exam.records"
+# "sealed": each round is scored on a shard of its own, which nobody sees before. "drawn": of a public pool, for data that
+# everybody may have; it needs `pool = "FILE"` and sixteen times as many records as samples.
+hold-out = "sealed"
+# Each round uses up one shard: {rounds} rounds of {samples} are {used} of the {all} samples in the exam.
+rounds = {rounds}
+# An even number from 64 to 4096. More of them prove smaller improvements; `task check` says how small.
+samples = {samples}
+
+[pay]
+# GTG for each millibit (a thousandth of a bit) by which a round lowers the mean loss of a sample. First weights that know nothing
+# may improve by about {gain:.0} millibits in all: at this price that costs about {spent} GTG, which is half of the budget.
+price = {price}
+# Most GTG that one round pays. The first round gains most, about three quarters of what ten rounds do, and this hardly cuts it
+# off. A round starts only if what is left of the budget covers the cap: the other half of the budget is for that.
+cap = {cap}
+# The attesters' part of what a round pays, in thousandths.
+fee-permille = {fee}
+
+[windows]
+# How long each phase of a round lasts at most, in blocks: a second each on a development chain, else six. A phase ends early
+# when everybody is done.
+# Contributors train: what the usual training takes on one slow core, and at least a minute of the fastest chain.
+commit = {commit}
+# Deltas are revealed, and your shard is published.
+reveal = {reveal}
+# Attesters score the round, twice this long. The chain refuses a task that a slow processor could not score in time.
+attest = {attest}
+# Audits are answered, and disputes opened.
+challenge = {challenge}
+
+[attesters]
+# How many score a round; two thirds of them have to agree. More make a lie harder, and a round fails if too few offer to come.
+seats = {seats}
+
+[stakes]
+# Least GTG that others have at stake to take part, and the most that gives a delta more weight.
+contributor = {contributor}
+attester = {attester}
+weight-cap = {weight_cap}
+"#,
+        files = about.files,
+        name = quoted(&task.name),
+        budget = task.budget,
+        described = describe(graph),
+        parameters = graph.parameters(),
+        model = about.model,
+        samples = exam.samples,
+        all = about.exam,
+        price = task.pay.price,
+        cap = task.pay.cap,
+        fee = task.pay.fee_permille,
+        commit = task.windows.commit,
+        reveal = task.windows.reveal,
+        attest = task.windows.attest,
+        challenge = task.windows.challenge,
+        seats = task.attesters.seats,
+        contributor = task.stakes.contributor,
+        attester = task.stakes.attester,
+        weight_cap = task.stakes.weight_cap,
+    );
+    text
+}
+
+/// As TOML and JSON write it.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{cli::task::draft, model::Model};
+    use std::fs;
+
+    #[test]
+    fn what_is_written_is_read_as_it_was_meant() {
+        let model = ModelDraft::Mlp(vec![4, 16, 3]);
+        let mut task = TaskFile::new("\"flowers\" \u{e4}\\".into(), draft::BUDGET);
+        task.model = Model(model.graph().unwrap());
+        (task.exam.rounds, task.exam.samples) = (Some(8), 66);
+        draft::fill(&mut task, 539).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let about = About {
+            files: "flowers.csv",
+            folder: folder.path(),
+            model: &model,
+            exam: 539,
+        };
+        let path = folder.path().join("task.toml");
+        fs::write(&path, written(&task, &about)).unwrap();
+        let beside = |name: &str| Some(folder.path().join(name));
+        task.recipe = beside("recipe.toml");
+        task.train = beside("train.records");
+        task.exam.records = beside("exam.records");
+        assert_eq!(TaskFile::read(&path).unwrap(), task);
+    }
+
+    #[test]
+    fn lines_are_short_and_every_value_has_a_comment() {
+        let model = ModelDraft::Mlp(vec![4, 16, 3]);
+        let mut task = TaskFile::new("a".into(), draft::BUDGET);
+        task.model = Model(model.graph().unwrap());
+        task.exam.rounds = Some(8);
+        let about = About {
+            files: "flowers.csv",
+            folder: Path::new("flowers"),
+            model: &model,
+            exam: 6_400,
+        };
+        let text = written(&task, &about);
+        assert!(text.lines().all(|line| line.chars().count() <= 132));
+        for section in ["exam", "pay", "windows", "attesters", "stakes"] {
+            let start = text.find(&format!("[{section}]\n#"));
+            assert!(start.is_some(), "{section} begins with a comment");
+        }
+    }
+}
