@@ -3,7 +3,7 @@
 # Where cargo builds; set CARGO_TARGET_DIR to share one folder between checkouts.
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 BIN = $(TARGET)/debug
-# Where tests and benchmarks run PyTorch and scikit-learn.
+# Where tests and benchmarks run PyTorch, scikit-learn and onnxruntime.
 PYTHON = $(TARGET)/python
 
 # The runtime's Wasm is built by rustup's wasm32v1-none, or, where rustup cannot fetch it, by the
@@ -25,7 +25,7 @@ help: ## List the targets
 setup: ## Install what is missing: system packages, Wasm target, data sets
 	@scripts/setup.sh
 
-python: ## Install PyTorch and scikit-learn in a virtual environment of their own
+python: ## Install PyTorch, scikit-learn and onnxruntime in a virtual environment of their own
 	@scripts/python.sh $(PYTHON)
 
 build: setup ## Build node and worker

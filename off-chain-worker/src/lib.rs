@@ -10,6 +10,7 @@
 //! - [`lab`]: rounds without a chain, for experiments
 //! - [`run`]: the daemons that drive an engine, and what they keep on disk ([`state`])
 //! - [`model`]: architectures as people write them
+//! - [`whole_file`]: files that are written as a whole or not at all
 //! - [`cli`]: the subcommands
 
 pub mod chain;
@@ -24,3 +25,4 @@ pub mod process;
 pub mod run;
 pub mod state;
 pub mod training;
+pub mod whole_file;

@@ -194,7 +194,11 @@ pub fn trained_cases(choice: DeviceChoice) -> Result<Vec<Case>> {
 /// Of the first weights of [`trained_cases`].
 pub const SEED: u64 = 1;
 
-fn trained(set: DataSet, graph: Graph, choice: DeviceChoice) -> Result<Case> {
+/// A model that has learned from a data set for some updates, with a few samples that it did not learn from.
+///
+/// # Errors
+/// As [`trained_cases`].
+pub fn trained(set: DataSet, graph: Graph, choice: DeviceChoice) -> Result<Case> {
     let config = TrainingConfig {
         steps: 30,
         ..TrainingConfig::of(&graph)
@@ -219,6 +223,17 @@ fn trained(set: DataSet, graph: Graph, choice: DeviceChoice) -> Result<Case> {
 }
 
 impl Case {
+    /// The same model with so many samples of a data set, none of which it learned from.
+    ///
+    /// # Errors
+    /// A data set that is not there, or that the model is not made for.
+    pub fn examined(self, set: DataSet, count: usize) -> Result<Self> {
+        let report = set.load(&folder(), Use::Report, &self.graph)?;
+        let records = report.slice(0..count).records();
+        let samples = Samples::new(self.graph.inputs, self.graph.classes(), &records)?;
+        Ok(Self { samples, ..self })
+    }
+
     fn new(
         name: String,
         graph: Graph,

@@ -18,7 +18,7 @@ pub const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/pyto
 /// A process that trains by itself.
 pub const ALONE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/torch_alone.py");
 
-/// Runs a script with the environment's Python; it may import what the example has, and scikit-learn.
+/// Runs a script with the environment's Python; it may import what the example has, scikit-learn and onnxruntime.
 ///
 /// # Errors
 /// The environment is not there.

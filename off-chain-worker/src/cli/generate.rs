@@ -1,20 +1,14 @@
 //! `gotong generate`: a language model continues a text.
 
-use super::{
-    output::fixed_point,
-    weights::{self, replay},
-    Globals,
-};
+use super::{model_source::ModelSource, output::fixed_point, Globals};
 use crate::{
     evaluation::{self, Sampler},
-    model::Model,
     training::data::DataSet,
 };
 use anyhow::{Context, Result};
-use gotong_protocol::{Graph, TaskId};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use std::{path::PathBuf, str::FromStr};
+use std::str::FromStr;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -24,15 +18,8 @@ use std::{path::PathBuf, str::FromStr};
                   The same weights, prompt, temperature and seed give the same text on every machine."
 )]
 pub struct Generate {
-    /// The task whose weights, as they are now, go on with the prompt
-    #[arg(long, required_unless_present = "model")]
-    task: Option<u32>,
-    /// A model that is no task's, as in `gotong task open`
-    #[arg(long, requires = "weights", conflicts_with = "task")]
-    model: Option<Model>,
-    /// Other weights than the task's
-    #[arg(long, value_name = "FILE.safetensors")]
-    weights: Option<PathBuf>,
+    #[command(flatten)]
+    model: ModelSource,
     /// What the text begins with
     #[arg(long, value_name = "TEXT")]
     prompt: String,
@@ -45,7 +32,7 @@ pub struct Generate {
     /// Seed of the choice
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// The data set whose tokens the model knows [default: the one that it is made for]
+    /// The data set whose tokens the model knows [default: those of the task's recipe, else of the data set that it is made for]
     #[arg(long, value_enum)]
     data: Option<DataSet>,
 }
@@ -68,12 +55,15 @@ impl FromStr for Temperature {
 }
 
 pub async fn run(args: Generate, globals: &Globals) -> Result<()> {
-    let (graph, weights) = args.source(globals).await?;
-    let set = DataSet::choose(args.data, &graph)?;
-    let tokenizer = set
-        .recipe()?
+    let model = args.model.load(globals).await?;
+    let recipe = match args.data {
+        Some(set) => DataSet::choose(Some(set), &model.graph)?.recipe()?,
+        None => model.recipe(None)?,
+    };
+    let tokenizer = recipe
         .tokenizer()
         .context("the model does not give text: choose a language model (`gotong task list`)")?;
+    let (graph, weights) = (model.graph, model.weights);
     let prompt = tokenizer.encode(&args.prompt)?;
     let Generate { length, seed, .. } = args;
     let mut sampler = Sampler::new(args.temperature.0, seed);
@@ -89,7 +79,7 @@ pub async fn run(args: Generate, globals: &Globals) -> Result<()> {
     .await??;
     let text = tokenizer.decode(&tokens);
     let json = json!({
-        "task": args.task,
+        "task": args.model.task,
         "prompt": args.prompt,
         "text": text,
         "tokens": tokens.len(),
@@ -100,28 +90,6 @@ pub async fn run(args: Generate, globals: &Globals) -> Result<()> {
         .output
         .print(json, || format!("{}{text}", args.prompt));
     Ok(())
-}
-
-impl Generate {
-    /// The model and its weights.
-    async fn source(&self, globals: &Globals) -> Result<(Graph, Vec<i16>)> {
-        let graph = match (&self.model, self.task) {
-            (Some(model), _) => model.0.clone(),
-            (None, Some(task)) if self.weights.is_none() => {
-                let (_, replica) = replay(TaskId(task), globals).await?;
-                return Ok((replica.graph().clone(), replica.weights().to_vec()));
-            }
-            (None, task) => {
-                let task = TaskId(task.context("give --task or --model")?);
-                let view = globals.client().await?.best().await?.task(task).await?;
-                view.with_context(|| format!("there is no task {task}"))?
-                    .graph
-            }
-        };
-        let path = self.weights.as_ref().context("--model needs --weights")?;
-        let weights = weights::read(path, &graph)?;
-        Ok((graph, weights))
-    }
 }
 
 #[cfg(test)]

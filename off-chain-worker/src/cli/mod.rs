@@ -15,9 +15,11 @@ mod finding;
 mod generate;
 mod lab;
 pub mod means;
+mod model_source;
 mod offer;
 pub mod output;
 mod picture;
+mod predict;
 mod prove;
 mod rewards;
 mod round_report;
@@ -196,10 +198,12 @@ pub enum Command {
     Prove(Box<prove::Prove>),
     /// Submit weights that were trained in any framework
     Submit(submit::Submit),
-    /// Export a task's weights
+    /// Export a task's weights, or its model as ONNX
     Weights(weights::Weights),
     /// Let a language model go on with a text, by the exact machine
     Generate(generate::Generate),
+    /// Give the class of every row of your data, or the loss of a text, by the exact machine
+    Predict(Box<predict::Predict>),
     /// What an account earned, can claim and has claimed
     Rewards(rewards::Rewards),
     /// Claim all that you earned
@@ -233,6 +237,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Submit(args) => submit::run(args, globals).await,
         Command::Weights(args) => weights::run(args, globals).await,
         Command::Generate(args) => generate::run(args, globals).await,
+        Command::Predict(args) => predict::run(*args, globals).await,
         Command::Rewards(args) => rewards::run(args, globals).await,
         Command::Claim(args) => claim::run(args, globals).await,
         Command::Doctor(args) => doctor::run(args, globals).await,
@@ -295,6 +300,11 @@ mod tests {
             "gotong generate --task 0 --prompt To --temperature 0.8 --seed 1 --length 9",
             "gotong generate --task 0 --prompt To --weights file --data shakespeare",
             "gotong generate --model mlp:2,2 --prompt To --weights file",
+            "gotong weights --task 0 --out model.onnx",
+            "gotong weights --task 0 --out model --format onnx",
+            "gotong predict --task 0 --data a.csv b.csv --out c.csv",
+            "gotong predict --model mlp:2,2 --weights file --recipe r.toml --data a.jsonl --field text",
+            "gotong task report --task 0 --out report.md",
             "gotong contribute --task 0 --data shakespeare-bpe --data-dir folder --part 1/3",
             "gotong contribute --task 0 --checkpoint-every 0",
             "gotong task open --name a --budget 1 --data shakespeare",
@@ -363,6 +373,11 @@ mod tests {
             "gotong generate --model mlp:2,2 --prompt To",
             "gotong generate --task 0 --model mlp:2,2 --weights file --prompt To",
             "gotong generate --task 0 --prompt To --temperature hot",
+            "gotong weights --task 0 --out model --format pickle",
+            "gotong predict --task 0",
+            "gotong predict --data a.csv",
+            "gotong predict --model mlp:2,2 --data a.csv",
+            "gotong task report --task 0",
             "gotong contribute --task 0 --data mnist",
             "gotong contribute --task 0 --checkpoint-every -1",
             "gotong task open --name x --budget 5 --hold-out drawn",

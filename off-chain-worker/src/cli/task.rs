@@ -8,6 +8,7 @@ mod limits;
 pub(super) mod new;
 mod open;
 mod recipe;
+mod report;
 mod show;
 mod written;
 
@@ -43,6 +44,8 @@ pub enum Task {
     List(List),
     /// Show a task, its rounds, and what you may do now
     Show(show::Show),
+    /// Write what was paid for which improvement, round by round and to whom
+    Report(report::Report),
     /// Print a task's recipe, or write it to a file: how data becomes the bytes of a sample
     Recipe(recipe::Recipe),
 }
@@ -106,6 +109,7 @@ pub async fn run(args: Task, globals: &Globals) -> anyhow::Result<()> {
         }
         Task::List(_) => list(globals).await,
         Task::Show(args) => show::run(args, globals).await,
+        Task::Report(args) => report::run(args, globals).await,
         Task::Recipe(args) => recipe::run(args, globals).await,
     }
 }

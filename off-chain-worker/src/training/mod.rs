@@ -17,6 +17,7 @@ mod feedback;
 pub(crate) mod fixture;
 mod initial;
 mod model;
+pub mod onnx;
 mod optimizer;
 mod train;
 mod units;

@@ -100,9 +100,8 @@ pub fn power(bits: u8) -> f32 {
     f32::from(bits).exp2()
 }
 
-/// Steps in 1.0 of what every op gives. Of scores and what is made of them a unit is that of the
-/// values, which is all that matters.
-fn steps(graph: &Graph) -> Vec<f32> {
+/// Steps in 1.0 of what every op gives. A score is a product of two that it is made of; shares have no unit.
+pub fn steps(graph: &Graph) -> Vec<f32> {
     let mut given: Vec<f32> = Vec::with_capacity(graph.ops.len());
     for op in &graph.ops {
         let taken = given.last().copied().unwrap_or(INPUT_STEPS);
@@ -113,6 +112,8 @@ fn steps(graph: &Graph) -> Vec<f32> {
             Op::Requant { .. } => taken * requant_factor(Some(op)),
             Op::RmsNorm { unit_bits, .. } => power(unit_bits),
             Op::SquaredRelu => taken * taken / 128.0,
+            Op::Scores { .. } => taken * taken,
+            Op::Softmax { .. } => 1.0,
             Op::Mix { from, .. } => earlier(from) * MEAN_STEPS,
             // A sum stands for a mean.
             Op::SumPool { window, .. } => taken * window.pixels() as f32,

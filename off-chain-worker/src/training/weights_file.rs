@@ -40,10 +40,10 @@ mod tests;
 use std::{fs, path::Path};
 
 use gotong_scoring::Graph;
-use layout::tensors_of;
 use safetensors::{tensor::TensorView, Dtype, SafeTensorError};
 
 pub use error::WeightsFileError;
+pub(super) use layout::{tensors_of, Tensor};
 pub use read::{read, Clamped, Read};
 
 /// Writes `master`, in the machine's order, to `path`.
@@ -62,8 +62,7 @@ pub fn write(path: &Path, graph: &Graph, master: &[i16]) -> Result<(), WeightsFi
     for tensor in tensors_of(graph) {
         let (own, others) = rest.split_at(tensor.count());
         rest = others;
-        let in_order = (0..own.len()).map(|at| own[tensor.place(at)]);
-        let real = in_order.map(|w| f32::from(w) / tensor.steps);
+        let real = tensor.in_file(own).map(|w| f32::from(w) / tensor.steps);
         let bytes: Vec<u8> = real.flat_map(f32::to_le_bytes).collect();
         tensors.push((tensor.name, tensor.shape, bytes));
     }

@@ -8,6 +8,7 @@ mod drawn;
 mod fields;
 mod journeys;
 mod nodes;
+mod onnx;
 mod own_data;
 mod pytorch;
 mod readme;

@@ -3,6 +3,7 @@
 use crate::ROUND_LIMIT;
 use anyhow::{ensure, Context, Result};
 use gotong::training::{data, initial_weights, weights_file};
+use gotong_protocol::TaskId;
 use gotong_scoring::{arith::MASTER_BOUND, Evaluator, Graph, Reference, Samples, Transformer};
 use gotong_tests::{
     assert_settled,
@@ -168,5 +169,28 @@ async fn what_pytorch_trains_is_paid() -> Result<()> {
     let paid = submissions[0].claimed.context("it was claimed")?.paid;
     assert!(paid > 0);
     assert_eq!(claimed["paid"], paid.to_string());
+    what_came_out(&network, task, paid).await
+}
+
+/// What the sponsor takes home: a report of what was paid, a model for other runtimes, and what the model says of a text.
+async fn what_came_out(network: &Network, task: TaskId, paid: u128) -> Result<()> {
+    let file = |name: &str| network.folder().join(name);
+    let [report, model, text, tokens] =
+        ["report.md", "model.onnx", "text.txt", "tokens.csv"].map(file);
+    let command = format!("task report --task={} --out={}", task.0, report.display());
+    let told = network.run("Sponsor", &command).await?;
+    assert_eq!(told["paid_to_contributors"], paid.to_string());
+    assert!(fs::read_to_string(&report)?.contains("## Contributors"));
+    assert!(report.with_extension("svg").is_file());
+
+    let command = format!("weights --task={} --out={}", task.0, model.display());
+    assert_eq!(network.run("Sponsor", &command).await?["format"], "onnx");
+
+    fs::write(&text, "To be, or not to be")?;
+    let (data, out) = (text.display(), tokens.display());
+    let command = format!("predict --task={} --data={data} --out={out}", task.0);
+    assert_eq!(network.run("Sponsor", &command).await?["tokens"], 18);
+    // A line for the head, and one for each character but the first.
+    assert_eq!(fs::read_to_string(&tokens)?.lines().count(), 19);
     Ok(())
 }

@@ -66,7 +66,7 @@ pub async fn run(args: Show, globals: &Globals) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn task_json(view: &TaskView) -> Value {
+pub(super) fn task_json(view: &TaskView) -> Value {
     let terms = &view.terms;
     json!({
         "id": view.id.0,
@@ -158,7 +158,7 @@ fn exam(view: &TaskView) -> String {
 }
 
 /// What attesters share for the work of a round, in planck.
-fn work_pay(view: &TaskView) -> u128 {
+pub(super) fn work_pay(view: &TaskView) -> u128 {
     // The chain opens no task of which it does not fit.
     view.terms.work_pay(view.graph.cost()).unwrap_or_default()
 }
@@ -174,7 +174,7 @@ fn lasts(view: &TaskView) -> String {
     }
 }
 
-fn round_json(round: &RoundView, view: &TaskView) -> Value {
+pub(super) fn round_json(round: &RoundView, view: &TaskView) -> Value {
     let gain = gain(round);
     json!({
         "round": round.round.0,
@@ -435,7 +435,7 @@ fn row(round: &RoundView, view: &TaskView) -> Vec<String> {
 }
 
 /// Where a round stands.
-fn stands(round: &RoundView) -> String {
+pub(super) fn stands(round: &RoundView) -> String {
     match round.outcome {
         Some(outcome) => format!("{outcome:?}"),
         None if round.phase == Phase::Ended => "Ended".to_owned(),
@@ -456,7 +456,7 @@ fn is_drawing(round: &RoundView) -> bool {
 }
 
 /// What a settled round gained, Q16 bits summed over the samples that pay; none if nothing was merged.
-fn gain(round: &RoundView) -> Option<i64> {
+pub(super) fn gain(round: &RoundView) -> Option<i64> {
     let merged = round.claim.as_ref()?.merged?;
     Some(merged.gain)
 }

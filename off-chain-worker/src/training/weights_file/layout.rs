@@ -10,23 +10,30 @@ pub(super) const TOKENS: &str = "wte.weight";
 pub(super) const HEAD: &str = "head";
 
 /// A tensor of the file.
-pub(super) struct Tensor {
-    pub(super) name: String,
-    pub(super) shape: Vec<usize>,
+pub(in crate::training) struct Tensor {
+    /// What it is for.
+    pub role: Role,
+    pub name: String,
+    pub shape: Vec<usize>,
     /// Steps of a master in 1.0.
-    pub(super) steps: f32,
+    pub steps: f32,
     /// Pixels that a row is made of: the machine has them one after another, the file channel by channel.
     pixels: usize,
 }
 
 impl Tensor {
     /// Number of values.
-    pub(super) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.shape.iter().product()
     }
 
+    /// Its masters, given in the machine's order, in the file's.
+    pub fn in_file<'a>(&'a self, own: &'a [i16]) -> impl Iterator<Item = i16> + 'a {
+        (0..own.len()).map(move |at| own[self.place(at)])
+    }
+
     /// Where the machine has what the file has at `at`.
-    pub(super) fn place(&self, at: usize) -> usize {
+    pub fn place(&self, at: usize) -> usize {
         let columns: usize = self.shape[1..].iter().product();
         let (row, column) = (at / columns, at % columns);
         let channels = columns / self.pixels;
@@ -35,7 +42,7 @@ impl Tensor {
 }
 
 /// The tensors of a graph in the machine's order.
-pub(super) fn tensors_of(graph: &Graph) -> Vec<Tensor> {
+pub(in crate::training) fn tensors_of(graph: &Graph) -> Vec<Tensor> {
     let is_transformer = Transformer::of(graph).is_some();
     let taken = taken(graph);
     // A weight comes before its bias.
@@ -65,6 +72,7 @@ pub(super) fn tensors_of(graph: &Graph) -> Vec<Tensor> {
             }
         };
         Tensor {
+            role: parameter.role,
             name,
             shape,
             steps: parameter.steps,

@@ -1,0 +1,79 @@
+//! `gotong predict`: what a model says of rows of data, by the exact machine.
+
+mod predictor;
+mod sheet;
+
+use super::{
+    data_options::ReadingArgs,
+    model_source::ModelSource,
+    output::{tell, Format},
+    Globals,
+};
+use crate::whole_file::write_whole;
+use anyhow::{Context, Result};
+use predictor::{Predictor, Summary};
+use sheet::{Sheet, SheetFormat, Unread};
+use std::{io, path::PathBuf};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  gotong predict --task 0 --data new.csv --out predicted.csv\n  \
+                  gotong predict --model mlp:4,16,3 --weights mine.safetensors --recipe recipe.toml --data new.csv\n  \
+                  gotong predict --task 1 --data letter.txt --out tokens.jsonl\n\n\
+                  A row of a table, an array or an image gives its class, and the probability of each class: the softmax of the \
+                  exact machine's logits. Labels are optional; of rows that have one, the mean loss and the accuracy are told. \
+                  Text gives the loss of every token but a document's first, and the token that the model held likeliest."
+)]
+pub struct Predict {
+    #[command(flatten)]
+    model: ModelSource,
+    /// The rows: a table, text, arrays, images or records, in one or more files of one format
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    data: Vec<PathBuf>,
+    #[command(flatten)]
+    reading: ReadingArgs,
+    /// What makes samples of rows [default: the task's recipe, else that of the data set that the model is made for]
+    #[arg(long, value_name = "FILE.toml")]
+    recipe: Option<PathBuf>,
+    /// The file to write, .csv or .jsonl; without it rows are printed, as CSV or, with `--output json`, as lines of JSON
+    #[arg(long, value_name = "FILE.csv|FILE.jsonl")]
+    out: Option<PathBuf>,
+}
+
+pub async fn run(args: Predict, globals: &Globals) -> Result<()> {
+    let written = args.out.as_deref().map(SheetFormat::of).transpose()?;
+    let model = args.model.load(globals).await?;
+    let recipe = model.recipe(args.recipe.as_deref())?;
+    let source = args.reading.open(&args.data)?;
+    let (out, output) = (args.out.clone(), globals.output);
+    let predict = move || -> Result<Summary> {
+        let predictor = Predictor {
+            graph: &model.graph,
+            weights: &model.weights,
+            recipe: &recipe,
+            source: &source,
+        };
+        match (&out, written) {
+            (Some(path), Some(format)) => {
+                let written = write_whole(path, |file| predictor.write(Sheet::new(format, file)));
+                written.with_context(|| path.display().to_string())
+            }
+            _ => {
+                let format = match output {
+                    Format::Text => SheetFormat::Csv,
+                    Format::Json => SheetFormat::JsonLines,
+                };
+                predictor.write(Sheet::new(format, Unread(io::stdout())))
+            }
+        }
+    };
+    let summary = tokio::task::spawn_blocking(predict).await??;
+    match &args.out {
+        Some(path) => globals.output.print(summary.json(path), || {
+            format!("{}: {}", path.display(), summary.text())
+        }),
+        // Standard output has the rows, and nothing else.
+        None => tell(summary.text()),
+    }
+    Ok(())
+}

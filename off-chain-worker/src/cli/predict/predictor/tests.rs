@@ -1,0 +1,168 @@
+use super::{super::sheet::SheetFormat, *};
+use crate::{evaluation::bits, training::initial_weights};
+use gotong_data::SourceOptions;
+use gotong_scoring::{Evaluator, Transformer};
+use std::fs;
+
+const FLOWERS: &str = r#"
+kind = "table"
+
+[label]
+column = "species"
+classes = ["iris", "rose", "tulip"]
+
+[[columns]]
+name = "petal"
+low = 0.0
+high = 10.0
+missing = 0
+
+[[columns]]
+name = "stem"
+low = 0.0
+high = 1.0
+missing = 128
+"#;
+
+const LETTERS: &str = r#"
+kind = "text"
+tokens = "characters"
+alphabet = "abcde"
+"#;
+
+/// What a model says of a file with this name and content: the lines of the sheet, as CSV.
+fn predicted(
+    graph: &Graph,
+    recipe: &str,
+    (name, content): (&str, &str),
+) -> (Vec<Vec<String>>, Summary) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, content).unwrap();
+    let weights = initial_weights(graph, 3);
+    let predictor = Predictor {
+        graph,
+        weights: &weights,
+        recipe: &Recipe::parse(recipe).unwrap(),
+        source: &Source::open(&[path], SourceOptions::default()).unwrap(),
+    };
+    let mut bytes = Vec::new();
+    let sheet = Sheet::new(SheetFormat::Csv, &mut bytes);
+    let summary = predictor.write(sheet).unwrap();
+    let mut reader = csv::ReaderBuilder::new();
+    let mut reader = reader.has_headers(false).from_reader(&bytes[..]);
+    let lines = reader.records().map(|line| {
+        let line = line.unwrap();
+        line.iter().map(str::to_owned).collect::<Vec<_>>()
+    });
+    (lines.collect(), summary)
+}
+
+fn flowers(content: &str) -> (Vec<Vec<String>>, Summary) {
+    predicted(&Graph::mlp(&[2, 6, 3]), FLOWERS, ("new.csv", content))
+}
+
+#[test]
+fn rows_need_no_label() {
+    let (lines, summary) = flowers("stem,petal\n0.5,2\n0,10\n,3\n");
+    let head = [
+        "file",
+        "row",
+        "class",
+        "probability",
+        "label",
+        "p:iris",
+        "p:rose",
+        "p:tulip",
+    ];
+    assert_eq!(lines[0], head);
+    assert_eq!(lines.len(), 4);
+    let graph = Graph::mlp(&[2, 6, 3]);
+    // 2 of 10 and 0.5 of 1 in bytes, and so on.
+    let records = [51, 128, 0, 255, 0, 0, 77, 128, 0];
+    let samples = Samples::new(2, 3, &records).unwrap();
+    let classes = FastCpu.predict(&graph, &initial_weights(&graph, 3), &samples);
+    for ((line, class), row) in lines[1..].iter().zip(classes.unwrap()).zip(1..) {
+        assert!(line[0].ends_with("new.csv"));
+        assert_eq!(line[1], row.to_string());
+        assert_eq!(line[2], ["iris", "rose", "tulip"][usize::from(class)]);
+        assert_eq!(line[4], "");
+        let all: Vec<f64> = line[5..].iter().map(|p| p.parse().unwrap()).collect();
+        assert!((all.iter().sum::<f64>() - 1.0).abs() < 1e-5);
+        assert_eq!(line[3], line[5 + usize::from(class)]);
+    }
+    assert_eq!(summary.text(), "3 rows, none with a label");
+    assert_eq!(summary.json(Path::new("a"))["accuracy"], Value::Null);
+}
+
+#[test]
+fn labels_that_are_there_are_judged() {
+    let content = "petal,stem,species\n2,0.5,rose\n10,0,\n3,1,daisy\n8,0.2,iris\n";
+    let (lines, summary) = flowers(content);
+    let labels: Vec<&str> = lines[1..].iter().map(|line| line[4].as_str()).collect();
+    // A daisy is none of the classes.
+    assert_eq!(labels, ["rose", "", "", "iris"]);
+    let graph = Graph::mlp(&[2, 6, 3]);
+    let samples = Samples::new(2, 3, &[51, 128, 1, 204, 51, 0]).unwrap();
+    let losses = FastCpu.losses(&graph, &initial_weights(&graph, 3), &samples);
+    let expected: u64 = losses.unwrap().into_iter().map(u64::from).sum();
+    let Summary::Classes {
+        rows,
+        labelled,
+        loss,
+        ..
+    } = summary
+    else {
+        panic!("{summary:?}");
+    };
+    assert_eq!((rows, labelled, loss), (4, 2, expected));
+}
+
+fn letters() -> Graph {
+    Graph::transformer(&Transformer {
+        vocab: 5,
+        tokens: 4,
+        width: 8,
+        heads: 2,
+        hidden: 16,
+        layers: 1,
+        tied: false,
+    })
+}
+
+#[test]
+fn a_text_is_judged_token_by_token() {
+    // Two whole windows, and two tokens more.
+    let text = "abcdeabcdab";
+    let (lines, summary) = predicted(&letters(), LETTERS, ("letter.txt", text));
+    assert_eq!(
+        lines[0],
+        ["file", "row", "token", "text", "bits", "likeliest"]
+    );
+    let told: String = lines[1..].iter().map(|line| line[3].as_str()).collect();
+    assert_eq!(told, text[1..]);
+    let places: Vec<&str> = lines[1..].iter().map(|line| line[2].as_str()).collect();
+    assert_eq!(places, ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]);
+
+    let weights = initial_weights(&letters(), 3);
+    let samples = Samples::new(4, 5, &[0, 1, 2, 3, 4, 4, 0, 1, 2, 3]).unwrap();
+    let exact = bits(&FastCpu.losses(&letters(), &weights, &samples).unwrap());
+    let of_windows = lines[1..9]
+        .iter()
+        .map(|line| line[4].parse::<f64>().unwrap());
+    assert!((of_windows.sum::<f64>() - exact).abs() < 1e-4);
+    let Summary::Text {
+        tokens, characters, ..
+    } = summary
+    else {
+        panic!("{summary:?}");
+    };
+    assert_eq!((tokens, characters), (10, 10));
+}
+
+#[test]
+fn a_text_of_one_token_has_nothing_to_predict() {
+    let (lines, summary) = predicted(&letters(), LETTERS, ("letter.txt", "a"));
+    assert_eq!(lines.len(), 1);
+    assert!(summary.text().starts_with("no token to predict"));
+}
