@@ -6,9 +6,9 @@ pub(crate) mod image;
 pub(crate) mod table;
 pub(crate) mod text;
 
+use self::image::ImageRecipe;
 use crate::{Cell, DataError, Kind, Labelled, Place, Row, Source, Tokenizer, Values};
 use array::ArrayRecipe;
-use self::image::ImageRecipe;
 use classes::ClassIndex;
 use gotong_scoring::{blake2_256, Graph};
 use serde::{Deserialize, Serialize};

@@ -4,11 +4,7 @@ use super::{
     weights::{self, replay},
     Globals,
 };
-use crate::{
-    model::Model,
-    run::task_recipe,
-    training::data::DataSet,
-};
+use crate::{model::Model, run::task_recipe, training::data::DataSet};
 use anyhow::{Context, Result};
 use gotong_data::Recipe;
 use gotong_protocol::{Graph, TaskId};
