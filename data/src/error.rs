@@ -138,7 +138,7 @@ pub enum DataError {
         /// The columns there are.
         has: Vec<String>,
     },
-    /// A column is named as the label, or nothing can be learned without it.
+    /// Nothing says which column has the labels.
     #[error("{} needs a label: name the column with the classes; its columns are {}", .path.display(), .has.join(", "))]
     LabelNotNamed {
         /// The file.
@@ -146,7 +146,7 @@ pub enum DataError {
         /// The columns there are.
         has: Vec<String>,
     },
-    /// A table in which no column is left to learn from.
+    /// No column is left to learn from.
     #[error("{} has no column but the label to learn from; keep at least one", .path.display())]
     NoColumnLeft {
         /// The file.
@@ -294,7 +294,7 @@ pub enum DataError {
         /// What is needed.
         expected: Kind,
     },
-    /// Samples that were made already are not learned from or inspected.
+    /// Samples that were made already are not learned from.
     #[error("{} holds samples that a recipe made already; name the files that they were made of", .path.display())]
     AlreadyMade {
         /// The records file.

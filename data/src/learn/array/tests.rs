@@ -87,7 +87,7 @@ fn classes_that_nothing_can_be_learned_of_are_refused() {
 fn a_257th_class_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.safetensors");
-    let data = vec![0; 257];
+    let data = [0; 257];
     let labels: Vec<u8> = (0..257u16).flat_map(u16::to_le_bytes).collect();
     let x = TensorView::new(Dtype::U8, vec![257, 1], &data).unwrap();
     let y = TensorView::new(Dtype::U16, vec![257], &labels).unwrap();

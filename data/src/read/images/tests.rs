@@ -2,7 +2,7 @@ use crate::{
     learn, DataError, ImageError, LearnOptions, Recipe, Row, Source, SourceOptions, Values,
 };
 use flate2::Crc;
-use image::{GrayImage, Luma, Rgb, RgbImage};
+use image::{GrayImage, ImageBuffer, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use std::{fs, path::Path};
 
 /// A folder of two classes: one grey image and one in colours.
@@ -84,6 +84,24 @@ fn jpeg_is_read_whatever_its_name() {
     };
     assert_eq!((height, width), (8, 16));
     assert!(bytes.iter().all(|&byte| byte.abs_diff(100) <= 2));
+}
+
+#[test]
+fn transparency_and_fine_levels_are_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let class = folder.path().join("rose");
+    fs::create_dir(&class).unwrap();
+    let clear = RgbaImage::from_pixel(1, 1, Rgba([10, 20, 30, 0]));
+    clear.save(class.join("a.png")).unwrap();
+    let fine = ImageBuffer::<Luma<u16>, Vec<u16>>::from_pixel(1, 1, Luma([0x8080]));
+    fine.save(class.join("b.png")).unwrap();
+    let source = open(folder.path()).unwrap();
+    let bytes = |row: Result<Row, DataError>| match row.unwrap().values {
+        Values::Image { bytes, .. } => bytes,
+        _ => panic!("no image"),
+    };
+    let images: Vec<Vec<u8>> = source.rows().unwrap().map(bytes).collect();
+    assert_eq!(images, [vec![10, 20, 30], vec![0x80]]);
 }
 
 #[test]

@@ -101,7 +101,7 @@ fn images_that_lie_about_their_size_are_refused() {
 
 #[test]
 fn its_text_is_the_same_recipe() {
-    let of = |recipe| Recipe::Image(recipe);
+    let of = Recipe::Image;
     let text = of(recipe(32, 24, 3)).to_text().unwrap();
     assert_eq!(Recipe::parse(&text).unwrap(), of(recipe(32, 24, 3)));
     assert_eq!(of(recipe(32, 24, 3)).inputs(), Some(2304));
