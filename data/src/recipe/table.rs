@@ -151,6 +151,7 @@ pub(crate) fn check_range(what: &str, low: f64, high: f64) -> Result<(), RecipeE
 }
 
 /// The byte of a finite `number`: 0 at `low`, 255 at `high`, rounded to the nearest, halves up.
+#[inline]
 pub(crate) fn byte_of(number: f64, low: f64, high: f64) -> u8 {
     if low == high {
         return 0;
@@ -250,6 +251,7 @@ impl TablePlan {
 }
 
 /// The finite number in a cell, none if it is missing.
+#[inline]
 pub(crate) fn number_in(
     cell: Cell<'_>,
     at: &Place,
@@ -272,6 +274,7 @@ pub(crate) fn number_in(
 }
 
 /// Whether a cell has no value, or only spaces.
+#[inline]
 pub(crate) fn is_missing(cell: Cell<'_>) -> bool {
     match cell {
         Cell::Missing => true,
