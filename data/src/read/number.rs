@@ -25,9 +25,9 @@ pub(crate) fn parse(text: &str) -> Option<f64> {
 /// rounded once.
 #[inline]
 fn short(text: &[u8]) -> Option<f64> {
-    let (sign, digits) = match text {
-        [b'-', digits @ ..] => (-1.0, digits),
-        digits => (1.0, digits),
+    let (is_negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
     };
     if digits.len() > 15 {
         return None;
@@ -41,7 +41,8 @@ fn short(text: &[u8]) -> Option<f64> {
         rest => (before, 0, rest),
     };
     let has_digit = !matches!(digits, [] | [b'.']);
-    let number = sign * (whole as f64 / POWERS.get(places)?);
+    let size = whole as f64 / POWERS.get(places)?;
+    let number = if is_negative { -size } else { size };
     (rest.is_empty() && has_digit).then_some(number)
 }
 
