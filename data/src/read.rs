@@ -189,7 +189,7 @@ impl ReadRows for Field {
         if !matches!(row.values, Values::Text(_)) {
             row.values = Values::Text(String::new());
         }
-        row.at = self.cells.at.clone();
+        row.set_place(&self.cells.at);
         if let (Values::Text(text), Values::Cells(cells)) = (&mut row.values, &self.cells.values) {
             text.clear();
             match cells.get(self.column) {

@@ -352,7 +352,7 @@ pub struct Encoder<'a> {
 /// What is looked up once for all rows.
 enum Plan {
     Table(TablePlan),
-    Text(Tokenizer),
+    Text(Box<Tokenizer>),
     Array,
     Image,
     Records,
@@ -365,7 +365,7 @@ impl<'a> Encoder<'a> {
             (Recipe::Table(table), Kind::Table) => {
                 Plan::Table(TablePlan::new(table, source, labelled)?)
             }
-            (Recipe::Text(text), Kind::Text) => Plan::Text(text.tokenizer()?),
+            (Recipe::Text(text), Kind::Text) => Plan::Text(Box::new(text.tokenizer()?)),
             (Recipe::Array(_), Kind::Array) => Plan::Array,
             (Recipe::Image(_), Kind::Image) => Plan::Image,
             (_, found) => return Err(wrong_kind(recipe, source.first_path(), found)),

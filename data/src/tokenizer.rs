@@ -245,14 +245,22 @@ impl Alphabet {
 /// Replaces every pair in `text` from `start`, first to last, by one token: of three equal tokens in a
 /// row the first two are a pair.
 pub(crate) fn join(text: &mut Vec<u8>, start: usize, (left, right): (u8, u8), joined: u8) {
-    let (mut from, mut to) = (start, start);
-    while from < text.len() {
-        let is_pair = text[from] == left && text.get(from + 1) == Some(&right);
-        text[to] = if is_pair { joined } else { text[from] };
-        from += if is_pair { 2 } else { 1 };
-        to += 1;
+    let (mut from, mut to, mut next) = (start, start, start);
+    // What lies between pairs is moved at once.
+    while let Some(found) = text[next..].iter().position(|token| *token == left) {
+        let at = next + found;
+        next = at + 1;
+        if text.get(next) == Some(&right) {
+            text.copy_within(from..at, to);
+            to += at - from;
+            text[to] = joined;
+            to += 1;
+            next += 1;
+            from = next;
+        }
     }
-    text.truncate(to);
+    text.copy_within(from.., to);
+    text.truncate(to + text.len() - from);
 }
 
 #[cfg(test)]

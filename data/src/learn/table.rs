@@ -1,7 +1,7 @@
 //! Learns how the columns of a table become bytes.
 
 use super::{sort, ClassCounts, LearnOptions};
-use crate::recipe::table::{byte_of, is_missing, Label};
+use crate::recipe::table::{is_missing, Label, Scale};
 use crate::{Cell, Column, DataError, How, Place, Row, Source, TableRecipe, Values};
 use std::{collections::BTreeSet, fmt::Write};
 
@@ -181,7 +181,7 @@ impl Facts {
             return Ok(How::Numeric {
                 low: self.low,
                 high: self.high,
-                missing: byte_of(mean, self.low, self.high),
+                missing: Scale::new(self.low, self.high).byte(mean),
             });
         }
         if let Some((at, found)) = self.too_many {

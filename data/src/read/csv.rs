@@ -146,7 +146,7 @@ impl ReadRows for Rows {
         let pieces = (0..self.record.len()).filter_map(|index| self.record.range(index));
         cells.extend_from(self.record.as_slice(), pieces);
         row.values = Values::Cells(cells);
-        row.at.clone_from(&self.at);
+        row.set_place(&self.at);
         Ok(true)
     }
 }

@@ -142,7 +142,7 @@ impl ReadRows for Rows {
             });
         }
         row.values = Values::Cells(cells);
-        row.at.clone_from(&self.lines.at);
+        row.set_place(&self.lines.at);
         Ok(true)
     }
 }

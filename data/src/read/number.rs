@@ -15,35 +15,45 @@ pub(crate) fn exact(integer: i128) -> Option<f64> {
 }
 
 /// The number nearest to what `text` says, just as [`str::parse`] has it, `inf` and `NaN` included, and
-/// faster where it has at most 15 characters and no exponent.
+/// faster where it has at most 15 characters and no exponent. Spaces around it do not count.
+#[inline]
 pub(crate) fn parse(text: &str) -> Option<f64> {
-    short(text.as_bytes()).or_else(|| text.parse().ok())
+    short(text.as_bytes()).or_else(|| text.trim().parse().ok())
 }
 
 /// A number of at most 15 digits is the quotient of two numbers that `f64` holds exactly, and so
 /// rounded once.
+#[inline]
 fn short(text: &[u8]) -> Option<f64> {
-    let (sign, digits) = match text {
-        [b'-', digits @ ..] => (-1.0, digits),
-        digits => (1.0, digits),
+    let (is_negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
     };
     if digits.len() > 15 {
         return None;
     }
-    let (mut whole, mut count, mut point) = (0u64, 0, None);
-    for byte in digits {
-        match byte {
-            b'0'..=b'9' => {
-                whole = whole * 10 + u64::from(byte - b'0');
-                count += 1;
-            }
-            b'.' if point.is_none() => point = Some(count),
-            _ => return None,
+    let (before, rest) = leading(0, digits);
+    let (whole, places, rest) = match rest {
+        [b'.', rest @ ..] => {
+            let (whole, after) = leading(before, rest);
+            (whole, rest.len() - after.len(), after)
         }
+        rest => (before, 0, rest),
+    };
+    let has_digit = !matches!(digits, [] | [b'.']);
+    let size = whole as f64 / POWERS.get(places)?;
+    let number = if is_negative { -size } else { size };
+    (rest.is_empty() && has_digit).then_some(number)
+}
+
+/// The digits of `whole` and those that `text` begins with as one integer, and what follows them.
+#[inline]
+fn leading(mut whole: u64, mut text: &[u8]) -> (u64, &[u8]) {
+    while let [digit @ b'0'..=b'9', rest @ ..] = text {
+        whole = whole * 10 + u64::from(digit - b'0');
+        text = rest;
     }
-    let places = point.map_or(0, |point| count - point);
-    let number = sign * (whole as f64 / POWERS.get(places)?);
-    (count > 0).then_some(number)
+    (whole, text)
 }
 
 #[cfg(test)]
@@ -54,6 +64,7 @@ mod tests {
     fn numbers_are_those_of_the_standard_library() {
         let texts = [
             "0",
+            " 1.5\t",
             "-0",
             "7",
             "-12.5",
@@ -74,7 +85,7 @@ mod tests {
             "0.30000000000000004",
         ];
         for text in texts {
-            let expected: f64 = text.parse().unwrap();
+            let expected: f64 = text.trim().parse().unwrap();
             let found = parse(text).unwrap();
             assert_eq!(found.to_bits(), expected.to_bits(), "{text}");
         }

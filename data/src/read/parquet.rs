@@ -374,7 +374,7 @@ impl ReadRows for Rows {
         }
         self.at_in_batch += 1;
         row.values = Values::Cells(cells);
-        row.at.clone_from(&self.at);
+        row.set_place(&self.at);
         Ok(true)
     }
 }

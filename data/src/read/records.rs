@@ -239,7 +239,7 @@ impl ReadRows for Records {
                 self.piece(row)?;
             }
         }
-        row.at.clone_from(&self.at);
+        row.set_place(&self.at);
         Ok(true)
     }
 }

@@ -76,7 +76,7 @@ impl<R: Read + Send> ReadRows for Pieces<R> {
         }
         self.lines += newlines(&self.buffer[..length]);
         self.buffer.drain(..length);
-        row.at.clone_from(&self.at);
+        row.set_place(&self.at);
         Ok(true)
     }
 }

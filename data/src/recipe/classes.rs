@@ -31,12 +31,11 @@ impl ClassIndex {
     }
 
     /// The place of the name that `cell` has.
+    #[inline]
     pub fn find(&self, cell: Cell<'_>) -> Option<u8> {
         if let Cell::Text(text) = cell {
-            let text = text.trim();
-            let found = self.texts.binary_search_by(|(name, _)| (**name).cmp(text));
-            if let Ok(found) = found {
-                return Some(self.texts[found].1);
+            if let Some(place) = self.find_text(text).or_else(|| self.find_text(text.trim())) {
+                return Some(place);
             }
         }
         if self.numbers.is_empty() {
@@ -47,6 +46,21 @@ impl ClassIndex {
             .numbers
             .binary_search_by(|(name, _)| name.total_cmp(&number));
         found.ok().map(|found| self.numbers[found].1)
+    }
+}
+
+impl ClassIndex {
+    /// The place of the name that is `text`: by looking at all of them where they are few.
+    #[inline]
+    fn find_text(&self, text: &str) -> Option<u8> {
+        let found = match self.texts.len() {
+            0..=8 => self.texts.iter().position(|(name, _)| name == text),
+            _ => {
+                let found = self.texts.binary_search_by(|(name, _)| (**name).cmp(text));
+                found.ok()
+            }
+        };
+        found.map(|found| self.texts[found].1)
     }
 }
 

@@ -150,13 +150,36 @@ pub(crate) fn check_range(what: &str, low: f64, high: f64) -> Result<(), RecipeE
     })
 }
 
-/// The byte of a finite `number`: 0 at `low`, 255 at `high`, rounded to the nearest, halves up.
-pub(crate) fn byte_of(number: f64, low: f64, high: f64) -> u8 {
-    if low == high {
-        return 0;
+/// How numbers from `low` to `high` become bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Scale {
+    low: f64,
+    factor: f64,
+}
+
+impl Scale {
+    /// 0 at `low` and 255 at `high`; 0 everywhere if they are the same.
+    pub fn new(low: f64, high: f64) -> Self {
+        let factor = if low == high {
+            0.0
+        } else {
+            255.0 / (high - low)
+        };
+        Self { low, factor }
     }
-    // The conversion cuts off what lies outside.
-    ((number - low) / (high - low) * 255.0 + 0.5) as u8
+
+    /// The byte of a finite number: `(number - low) * (255 / (high - low))`, rounded to the nearest, halves up.
+    #[inline]
+    pub fn byte(self, number: f64) -> u8 {
+        // The conversion cuts off what lies outside.
+        ((number - self.low) * self.factor + 0.5) as u8
+    }
+}
+
+/// The byte of a finite `number` on the scale from `low` to `high`.
+#[inline]
+pub(crate) fn byte_of(number: f64, low: f64, high: f64) -> u8 {
+    Scale::new(low, high).byte(number)
 }
 
 /// A table's recipe, bound to the columns of a source.
@@ -174,7 +197,7 @@ struct Step {
 }
 
 enum StepHow {
-    Numeric { low: f64, high: f64, missing: u8 },
+    Numeric { scale: Scale, missing: u8 },
     Categories { names: ClassIndex, bytes: usize },
 }
 
@@ -196,8 +219,7 @@ impl TablePlan {
         let step = |column: &Column| {
             let how = match &column.how {
                 How::Numeric { low, high, missing } => StepHow::Numeric {
-                    low: *low,
-                    high: *high,
+                    scale: Scale::new(*low, *high),
                     missing: *missing,
                 },
                 How::Categories(categories) => StepHow::Categories {
@@ -232,9 +254,13 @@ impl TablePlan {
         for step in &self.steps {
             let cell = cells.get(step.index);
             match &step.how {
-                StepHow::Numeric { low, high, missing } => {
-                    let number = number_in(cell, at, &step.name)?;
-                    sample.push(number.map_or(*missing, |number| byte_of(number, *low, *high)));
+                StepHow::Numeric { scale, missing } => {
+                    sample.push(match cell.number() {
+                        Some(number) if number.is_finite() => scale.byte(number),
+                        _ if is_missing(cell) => *missing,
+                        // Which is an error.
+                        _ => return number_in(cell, at, &step.name).map(|_| ()),
+                    });
                 }
                 StepHow::Categories { names, bytes } => {
                     let start = sample.len();
@@ -272,6 +298,7 @@ pub(crate) fn number_in(
 }
 
 /// Whether a cell has no value, or only spaces.
+#[inline]
 pub(crate) fn is_missing(cell: Cell<'_>) -> bool {
     match cell {
         Cell::Missing => true,

@@ -48,6 +48,21 @@ fn a_recipe_is_its_canonical_text() {
 }
 
 #[test]
+fn every_character_comes_back() {
+    let alphabet: String = ('\0'..='\u{ff}').collect();
+    for text in [&*alphabet, "'\r\n\"", "\n ", "\n\\"] {
+        let recipe = Recipe::Text(TextRecipe {
+            tokens: crate::TokenKind::Characters,
+            unknown: Some('\n'),
+            alphabet: text.into(),
+            list: Vec::new(),
+        });
+        let written = recipe.to_text().unwrap();
+        assert_eq!(Recipe::parse(&written), Ok(recipe), "{written}");
+    }
+}
+
+#[test]
 fn a_recipe_says_what_samples_are() {
     let recipe = flowers();
     assert_eq!(
@@ -216,7 +231,7 @@ fn rows_that_do_not_fit_are_named() {
         matches!(&error, DataError::NoColumn { column, .. } if column == "species"),
         "{error}"
     );
-    let error_of = |row| error_of(&format!("petal,colour,species\n1,red,iris\n{row}\n"));
+    let error_of = |row: &str| error_of(&format!("petal,colour,species\n1,red,iris\n{row}\n"));
     let error = error_of("2,red,tulip");
     let is_named = matches!(
         &error,

@@ -110,7 +110,7 @@ fn a_label_must_be_a_column() {
             field: field.map(String::from),
             ..SourceOptions::default()
         };
-        let error = Source::open(&[path.clone()], options).unwrap_err();
+        let error = Source::open(std::slice::from_ref(&path), options).unwrap_err();
         assert!(matches!(error, DataError::NoColumn { .. }));
         assert!(
             error.to_string().contains("its columns are a, b"),

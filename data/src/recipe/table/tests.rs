@@ -2,11 +2,14 @@ use super::*;
 
 #[test]
 fn numbers_are_spread_over_a_byte() {
-    let byte = |number| byte_of(number, -1.0, 1.0);
+    let byte = |number| Scale::new(-1.0, 1.0).byte(number);
     assert_eq!([byte(-1.0), byte(0.0), byte(1.0)], [0, 128, 255]);
     assert_eq!([byte(-9e99), byte(9e99)], [0, 255]);
-    assert_eq!([byte_of(7.0, 7.0, 7.0), byte_of(9.0, 7.0, 7.0)], [0, 0]);
-    let all = (0..=255u8).all(|number| byte_of(number.into(), 0.0, 255.0) == number);
+    assert_eq!(
+        [7.0, 9.0].map(|number| Scale::new(7.0, 7.0).byte(number)),
+        [0, 0]
+    );
+    let all = (0..=255u8).all(|number| Scale::new(0.0, 255.0).byte(number.into()) == number);
     assert!(all);
 }
 
