@@ -3,6 +3,7 @@
 
 pub mod equality;
 pub mod onnx;
+pub mod table;
 pub mod torch;
 
 use anyhow::{bail, ensure, Context, Result};

@@ -4,6 +4,7 @@
 
 mod chain;
 mod compression;
+mod data;
 mod gpu;
 mod gradient;
 mod hands;
@@ -63,6 +64,8 @@ enum Part {
     Judge,
     /// The chain's weights
     Chain,
+    /// Users' own data, by format
+    Data,
 }
 
 impl Part {
@@ -84,6 +87,7 @@ impl Part {
             Self::Hands => hands::measure(report),
             Self::Judge => judge::measure(report),
             Self::Chain => chain::measure(report),
+            Self::Data => data::measure(report),
         }
     }
 }

@@ -3,20 +3,10 @@
 use crate::ROUND_LIMIT;
 use anyhow::{ensure, Context, Result};
 use gotong_protocol::TaskId;
-use gotong_tests::{assert_settled, torch::python, Network};
+use gotong_tests::{assert_settled, table, torch::python, Network};
 use image::{GrayImage, Luma};
-use parquet::{
-    data_type::{ByteArray, ByteArrayType, DoubleType},
-    file::{properties::WriterProperties, writer::SerializedFileWriter},
-    schema::parser::parse_message_type,
-};
 use rand::{rngs::StdRng, Rng, SeedableRng};
-use std::{
-    fmt::Write,
-    fs::{self, File},
-    path::Path,
-    sync::Arc,
-};
+use std::{fmt::Write, fs, path::Path};
 
 /// A flower: how long and wide its leaves are, and what it is.
 pub struct Flower {
@@ -61,32 +51,14 @@ pub fn csv(flowers: &[Flower]) -> String {
 }
 
 fn write_parquet(path: &Path, flowers: &[Flower]) -> Result<()> {
-    let schema = "message flowers {
-        required double a; required double b; required double c; required double d;
-        required binary species (UTF8);
-    }";
-    let schema = Arc::new(parse_message_type(schema)?);
-    let properties = Arc::new(WriterProperties::builder().build());
-    let mut writer = SerializedFileWriter::new(File::create(path)?, schema, properties)?;
-    let mut group = writer.next_row_group()?;
-    for column in 0..4 {
-        let values: Vec<f64> = flowers.iter().map(|flower| flower.leaves[column]).collect();
-        let mut writer = group.next_column()?.context("a column of numbers")?;
-        writer
-            .typed::<DoubleType>()
-            .write_batch(&values, None, None)?;
-        writer.close()?;
-    }
-    let species = flowers.iter().map(|flower| ByteArray::from(flower.species));
-    let species: Vec<ByteArray> = species.collect();
-    let mut column = group.next_column()?.context("a column of text")?;
-    column
-        .typed::<ByteArrayType>()
-        .write_batch(&species, None, None)?;
-    column.close()?;
-    group.close()?;
-    writer.close()?;
-    Ok(())
+    let column = |number: usize| flowers.iter().map(move |flower| flower.leaves[number]);
+    let columns: Vec<(&str, Vec<f64>)> = ["a", "b", "c", "d"]
+        .into_iter()
+        .enumerate()
+        .map(|(number, name)| (name, column(number).collect()))
+        .collect();
+    let species: Vec<&str> = flowers.iter().map(|flower| flower.species).collect();
+    table::write_parquet(path, &columns, ("species", &species))
 }
 
 /// A network in which one account contributes and another attests.

@@ -1,0 +1,102 @@
+//! Users' own data: how fast rows become samples, beside the reader alone.
+
+use crate::worker::rounded;
+use anyhow::Result;
+use gotong_data::{learn, LearnOptions, Recipe, Row, Source, SourceOptions};
+use gotong_tests::table;
+use rand::{rngs::StdRng, Rng, SeedableRng};
+use serde_json::{json, Map, Value};
+use std::{
+    fmt::Write,
+    fs,
+    hint::black_box,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+const ROWS: usize = 200_000;
+const COLUMNS: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
+const LABEL: &str = "label";
+const LABELS: [&str; 3] = ["low", "middle", "high"];
+/// Each is measured so often; the fastest counts.
+const REPEATS: usize = 5;
+
+/// `data_rows_per_second`: by format, what a recipe makes samples of, and as a part of what the reader alone gives.
+pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut speeds = Map::new();
+    let mut ratios = Map::new();
+    for (format, path) in files(folder.path())? {
+        let options = SourceOptions {
+            label: Some(LABEL.into()),
+            ..SourceOptions::default()
+        };
+        let source = Source::open(&[path], options)?;
+        let recipe = learn(&source, |_| true, &LearnOptions::default())?;
+        let read = fastest(|| read(&source))?;
+        let made = fastest(|| make(&recipe, &source))?;
+        speeds.insert(format.into(), json!((ROWS as f64 / made).round()));
+        ratios.insert(format.into(), rounded(read / made));
+    }
+    report.insert("data_rows_per_second".into(), speeds.into());
+    report.insert("data_rows_over_reader".into(), ratios.into());
+    Ok(())
+}
+
+/// The same table in every format.
+fn files(folder: &Path) -> Result<[(&'static str, PathBuf); 3]> {
+    let mut random = StdRng::seed_from_u64(1);
+    let mut column = || -> Vec<f64> {
+        let values = (0..ROWS).map(|_| random.random_range(-1e6..1e6_f64).round() / 1e4);
+        values.collect()
+    };
+    let columns: Vec<(&str, Vec<f64>)> = COLUMNS.iter().map(|name| (*name, column())).collect();
+    let labels: Vec<&str> = (0..ROWS).map(|row| LABELS[row * 7 % 3]).collect();
+    let path = |name: &str| folder.join(name);
+    let (csv, jsonl, parquet) = (
+        path("table.csv"),
+        path("table.jsonl"),
+        path("table.parquet"),
+    );
+    table::write_parquet(&parquet, &columns, (LABEL, &labels))?;
+    let mut lines = format!("{},{LABEL}\n", COLUMNS.join(","));
+    let mut objects = String::new();
+    for (row, label) in labels.iter().enumerate() {
+        objects.push('{');
+        for (name, values) in &columns {
+            write!(lines, "{},", values[row])?;
+            write!(objects, "\"{name}\":{},", values[row])?;
+        }
+        writeln!(lines, "{label}")?;
+        writeln!(objects, "\"{LABEL}\":\"{label}\"}}")?;
+    }
+    fs::write(&csv, lines)?;
+    fs::write(&jsonl, objects)?;
+    Ok([("csv", csv), ("parquet", parquet), ("jsonl", jsonl)])
+}
+
+/// The reader alone.
+fn read(source: &Source) -> Result<()> {
+    let mut rows = source.rows()?;
+    let mut row = Row::new(source.first_path().into());
+    while rows.read(&mut row)? {
+        black_box(&row);
+    }
+    Ok(())
+}
+
+fn make(recipe: &Recipe, source: &Source) -> Result<()> {
+    black_box(recipe.load(source, None)?);
+    Ok(())
+}
+
+/// Seconds of the fastest try.
+fn fastest(mut work: impl FnMut() -> Result<()>) -> Result<f64> {
+    let mut best = f64::INFINITY;
+    for _ in 0..REPEATS {
+        let start = Instant::now();
+        work()?;
+        best = best.min(start.elapsed().as_secs_f64());
+    }
+    Ok(best)
+}
