@@ -6,7 +6,8 @@ use crate::{
     stakes::Stakes,
     submissions::Submissions,
     tasks::Task,
-    Balance, Candidates, Config, Error, Event, Pallet, Registrations, SlashReason, Tables,
+    Balance, Candidates, Config, Error, Event, Pallet, Registrations, SeatsPromised, SlashReason,
+    Tables,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
@@ -220,19 +221,46 @@ impl<T: Config> Attestation<T> {
         candidates
     }
 
-    /// Whether enough for the quorum could be drawn for a round in Commit, should all who committed reveal. Nothing is kept for
-    /// it: other rounds may take the seats until it draws its own.
+    /// Whether enough for the quorum could be drawn for a round in Commit, should all who committed reveal; and whether as many
+    /// seats are free that are promised to no other round. A round that waits already is asked as if nobody revealed anything, or
+    /// else whoever commits noise, and makes its load larger than any room, would hold it up for as long as it likes.
     pub(crate) fn has_room(
         id: TaskId,
         task: &Task<T::AccountId>,
         round: &Round<T::AccountId>,
     ) -> bool {
         let quorum = usize::from(task.terms.quorum);
-        let with_room = Offers::<T>::candidates(id, task, task.load(round.commits));
+        if (Self::spare_seats() as usize) < quorum {
+            return false;
+        }
+        let deltas = match round.has_waited(task.terms.windows.commit_blocks) {
+            true => 0,
+            false => round.commits,
+        };
+        let with_room = Offers::<T>::candidates(id, task, task.load(deltas));
         let may_sit = with_room
             .iter()
             .filter(|(who, _)| Self::may_sit(id, task, round, who));
         may_sit.take(quorum).count() >= quorum
+    }
+
+    /// Promises the quorum to a round that goes on to Reveal: no other is let in by the same seats.
+    pub(crate) fn promise_seats(task: &Task<T::AccountId>) {
+        SeatsPromised::<T>::mutate(|promised| {
+            *promised = promised.saturating_add(task.terms.quorum.into());
+        });
+    }
+
+    /// Ends the promise, as the round draws its first seats or comes to its end before.
+    pub(crate) fn end_promise(task: &Task<T::AccountId>) {
+        SeatsPromised::<T>::mutate(|promised| {
+            *promised = promised.saturating_sub(task.terms.quorum.into());
+        });
+    }
+
+    /// Free seats that are promised to no round.
+    fn spare_seats() -> u32 {
+        Offers::<T>::free_seats().saturating_sub(SeatsPromised::<T>::get())
     }
 
     /// Whether `who` is none of those who have a part in the round already.
@@ -254,7 +282,7 @@ impl<T: Config> Attestation<T> {
     }
 
     /// Draws attesters among those who were candidates when the draw began, by stake and without replacement: as many as
-    /// the round lacks. Who has no room for a seat any more is passed over.
+    /// the round lacks, but beyond the quorum none that are promised to another. Who has no room for a seat any more is passed over.
     pub(crate) fn draw(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -269,7 +297,9 @@ impl<T: Config> Attestation<T> {
         let room = (bounds::MAX_SEATS as usize).saturating_sub(round.seats.len());
         let in_order = (0..).map_while(|number| draw_one(seed, number, &mut left));
         let load = task.load(round.reveals);
-        let count = lacking.min(room);
+        let least = usize::from(task.terms.quorum).saturating_sub(sitting);
+        let most = least.max(Self::spare_seats() as usize);
+        let count = lacking.min(room).min(most);
         let drawn = Offers::<T>::end_draw(id, task, load, &candidates, in_order, count);
         let mut attesters = Vec::with_capacity(drawn.len());
         for (account, stake) in drawn {
@@ -372,7 +402,7 @@ impl<T: Config> Attestation<T> {
 /// Takes one candidate out, each with a chance in proportion to its stake: the one on whose stretch
 /// of the stakes laid end to end the number falls that the seed gives. The modulo's bias is below
 /// 2^-28 for any stake under 2^100 planck.
-fn draw_one<A>(
+pub(crate) fn draw_one<A>(
     seed: &[u8],
     number: u32,
     candidates: &mut Vec<(A, Balance)>,

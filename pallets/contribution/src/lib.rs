@@ -21,7 +21,7 @@
 //!
 //! A phase ends when its window is over, or in the block after the call with which nobody who may act is left; Challenge
 //! lasts its whole window, and on until its disputes are decided. Commit goes on as long as too few attesters have room. The
-//! clock is [`gotong_protocol::next_phase`]. A task in which nobody reveals anything for [`Config::IdleBlocks`] is closed.
+//! clock is [`gotong_protocol::next_phase`]. A task in which no round settles for [`Config::IdleBlocks`] is closed.
 //!
 //! ## Design goals
 //!
@@ -227,7 +227,7 @@ pub mod pallet {
         #[pallet::constant]
         type ClaimBlocks: Get<u32>;
 
-        /// Time after which a task is closed in which nobody reveals a delta; or nobody tops up, if it is paused.
+        /// Time after which a task is closed in which no round settles; or nobody tops up, if it is paused.
         #[pallet::constant]
         type IdleBlocks: Get<u32>;
     }

@@ -72,16 +72,21 @@ impl<AccountId> Listed<AccountId> {
     /// Whether it serves the task, and has room for a seat that asks for so much.
     fn takes(&self, id: TaskId, task: &Task<AccountId>, load: u64) -> bool {
         let Offer {
-            seats,
             capacity,
             sealed,
             tasks,
+            ..
         } = &self.offer;
         let serves = tasks.contains(&id) || (*sealed && task.terms.hold_out.is_sealed());
         serves
             && self.stake >= task.terms.minimum_attester_stake
-            && self.held.seats < u32::from(*seats)
+            && self.free_seats() > 0
             && self.held.load.saturating_add(load) <= *capacity
+    }
+
+    /// Seats that it offers and does not hold.
+    fn free_seats(&self) -> u32 {
+        u32::from(self.offer.seats).saturating_sub(self.held.seats)
     }
 
     /// Whether it is listed for nothing.
@@ -167,6 +172,14 @@ impl<T: Config> Offers<T> {
                 .map(|listed| (listed.account, listed.stake))
                 .collect(),
         )
+    }
+
+    /// Seats that are offered and not held, of all offers together.
+    pub(crate) fn free_seats() -> u32 {
+        let registry = Attesters::<T>::get();
+        registry.iter().fold(0, |sum: u32, listed| {
+            sum.saturating_add(listed.free_seats())
+        })
     }
 
     /// Keeps the places of the candidates of a draw that begins.

@@ -308,20 +308,19 @@ impl<T: Config> Rewards<T> {
         })
     }
 
-    /// Splits `fees` over the attesters who stand, by their stakes when they were drawn and to the last planck: so stake on many
-    /// accounts is paid as much as on one. Gives back what was paid. What cannot be paid stays in the pool.
+    /// Splits `fees` over the attesters who stand, evenly and to the last planck: the draw has counted their stakes already.
+    /// Gives back what was paid. What cannot be paid stays in the pool.
     fn pay_fees(
         id: TaskId,
         task: &Task<T::AccountId>,
         round: &mut Round<T::AccountId>,
         fees: Balance,
     ) -> Balance {
-        let standing = round.seats.iter().filter(|seat| seat.stands());
-        let stakes = standing.fold(0u128, |sum, seat| sum.saturating_add(seat.stake));
-        let (mut paid, mut before) = (0u128, 0u128);
-        for seat in round.seats.iter_mut().filter(|seat| seat.stands()) {
-            let amount = pay::slice(fees, stakes, before, seat.stake).unwrap_or_default();
-            before = before.saturating_add(seat.stake);
+        let count = round.seats.iter().filter(|seat| seat.stands()).count() as u128;
+        let mut paid = 0u128;
+        let seats = round.seats.iter_mut().filter(|seat| seat.stands());
+        for (seat, place) in seats.zip(0u128..) {
+            let amount = pay::slice(fees, count, place, 1).unwrap_or_default();
             if amount == 0 {
                 continue;
             }

@@ -1,5 +1,6 @@
 //! Rounds: their clock, their samples, and the schedule that makes them advance by themselves.
 
+mod facts;
 mod round;
 
 pub(crate) use round::UnderWay;
@@ -7,13 +8,12 @@ pub use round::{Draw, Round, Seats, Shard};
 
 use crate::{
     asset::unexpected,
-    attestation::{Attestation, Seat},
+    attestation::Attestation,
     rewards::Rewards,
-    stakes::Stakes,
     submissions::Submissions,
     tasks::{Task, Tasks},
-    Config, Contributors, Error, Event, Pallet, Registrations, Rounds as RoundMap, Schedule,
-    Tables, UnexpectedKind, WeightInfo,
+    Config, Contributors, Error, Event, Pallet, Rounds as RoundMap, Schedule, Tables,
+    UnexpectedKind, WeightInfo,
 };
 use alloc::vec::Vec;
 use codec::Encode;
@@ -24,8 +24,8 @@ use frame_support::{
     weights::Weight,
 };
 use gotong_protocol::{
-    bounds, may_reveal, next_phase, shard_is_due, Agreement, Facts, Hash, HoldOutTerms, Outcome,
-    Phase, Proof, RoundId, ShardState, TaskId, Transition,
+    bounds, may_reveal, next_phase, shard_is_due, Hash, HoldOutTerms, Outcome, Phase, Proof,
+    RoundId, TaskId, Transition,
 };
 use gotong_scoring::{
     shard_root,
@@ -361,34 +361,6 @@ impl<T: Config> Rounds<T> {
         }
     }
 
-    /// What happens to a round now. Whether there are attesters is asked only where it would go on to Reveal, for it takes a
-    /// look at all offers.
-    fn next(
-        id: TaskId,
-        task: &Task<T::AccountId>,
-        round: &Round<T::AccountId>,
-        now: u32,
-    ) -> Option<Transition> {
-        let mut facts = Self::facts(task, round);
-        let next = next_phase(round.phase, now, round.ends_at, &facts);
-        if next != Some(Transition::Enter(Phase::Reveal)) {
-            return next;
-        }
-        facts.has_attesters = Attestation::<T>::has_room(id, task, round);
-        next_phase(round.phase, now, round.ends_at, &facts)
-    }
-
-    /// Whether all who may have committed, but the hook found too few attesters to go on.
-    fn waits_for_attesters(
-        task: &Task<T::AccountId>,
-        round: &Round<T::AccountId>,
-        now: u32,
-    ) -> bool {
-        let facts = Self::facts(task, round);
-        let next = next_phase(round.phase, now, round.ends_at, &facts);
-        next == Some(Transition::Enter(Phase::Reveal))
-    }
-
     /// Mixes this block into what is being drawn, if something is. After enough blocks chance decides: the seed of what is
     /// evaluated with the attesters, or their audits. The window of the phase begins with it.
     fn draw(id: TaskId, task: &Task<T::AccountId>, round: &mut Round<T::AccountId>, now: u32) {
@@ -414,6 +386,7 @@ impl<T: Config> Rounds<T> {
                     round: task.round,
                     seed,
                 });
+                Attestation::<T>::end_promise(task);
             }
             Attestation::<T>::draw(id, task, round, &draw.seed(b"gotong:attesters"));
         }
@@ -447,7 +420,9 @@ impl<T: Config> Rounds<T> {
                 Self::enter(id, task, round, phase, now);
                 let draws = matches!(phase, Phase::AttestCommit | Phase::Challenge);
                 round.draw = draws.then(Draw::default);
-                if phase == Phase::AttestCommit {
+                if phase == Phase::Reveal {
+                    Attestation::<T>::promise_seats(task);
+                } else if phase == Phase::AttestCommit {
                     let candidates = Attestation::<T>::candidates(id, task, round);
                     Attestation::<T>::begin_draw(id, candidates);
                 }
@@ -464,23 +439,28 @@ impl<T: Config> Rounds<T> {
                 }
             }
             Transition::RollOn => {
-                match round.commits {
-                    0 => round.departures = Contributors::<T>::get().departures,
-                    _ => Pallet::<T>::deposit_event(Event::AttestersAwaited {
+                let mut began = now;
+                if round.commits == 0 {
+                    round.departures = Contributors::<T>::get().departures;
+                } else {
+                    // The window is made longer: see `Round::has_waited`.
+                    began = round.phase_started_at;
+                    Pallet::<T>::deposit_event(Event::AttestersAwaited {
                         task: id,
                         round: task.round,
-                    }),
+                    });
                 }
                 Self::enter(id, task, round, Phase::Commit, now);
+                round.phase_started_at = began;
             }
             Transition::End(outcome) => {
+                if round.is_promised_seats() {
+                    Attestation::<T>::end_promise(task);
+                }
                 round.phase = Phase::Ended;
                 round.phase_started_at = block::<T>();
                 round.ends_at = block::<T>();
                 round.outcome = Some(outcome);
-                if round.reveals > 0 {
-                    task.idle_since = now;
-                }
                 Attestation::<T>::end_round(task, round);
                 // All of them at once: there is no more than one a seat.
                 let _ = Tables::<T>::clear_prefix((id, task.round), bounds::MAX_SEATS, None);
@@ -490,6 +470,7 @@ impl<T: Config> Rounds<T> {
                     outcome,
                 });
                 if outcome == Outcome::Settled {
+                    task.idle_since = now;
                     Rewards::<T>::settle(id, task, round);
                 }
             }
@@ -512,62 +493,6 @@ impl<T: Config> Rounds<T> {
             phase,
             ends_at: block_at::<T>(round.ends_at),
         });
-    }
-
-    fn facts(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> Facts {
-        let sitting = || round.seats.iter().filter(|seat| seat.sits());
-        // Who lost its stake in another round answers for nothing in this one.
-        let has_stake = |seat: &&Seat<_>| {
-            round.phase != Phase::Challenge || Registrations::<T>::contains_key(&seat.account)
-        };
-        let standing = || sitting().filter(|seat| seat.stands()).filter(has_stake);
-        let claims = || standing().filter_map(Seat::claim);
-        let agreement = match claims().next() {
-            None => Agreement::Nothing,
-            Some(first) if claims().all(|other| other == first) => Agreement::Same,
-            Some(_) => Agreement::Differs,
-        };
-        Facts {
-            drawing: round.draw.is_some(),
-            commits: round.commits,
-            may_commit: match round.phase {
-                Phase::Commit => Self::may_commit(task, round),
-                _ => 0,
-            },
-            // Not asked here: see `next`.
-            has_attesters: true,
-            given_up: Tasks::<T>::is_given_up(task),
-            reveals: round.reveals,
-            shard: match (task.terms.hold_out, &round.shard) {
-                (HoldOutTerms::Drawn { .. }, _) => ShardState::NotNeeded,
-                (HoldOutTerms::Sealed { .. }, None) => ShardState::Awaited,
-                (HoldOutTerms::Sealed { .. }, Some(_)) => ShardState::Published,
-            },
-            seats: sitting().count() as u32,
-            quorum: task.terms.quorum.into(),
-            attestation_commits: sitting().filter(|seat| seat.commitment.is_some()).count() as u32,
-            attestation_reveals: sitting().filter(|seat| seat.revealed.is_some()).count() as u32,
-            standing: standing().count() as u32,
-            agreement,
-            open_disputes: round.open_disputes,
-            crowded: round.crowded,
-            convicted: round.convicted(),
-            may_redraw: round.redraws < bounds::MAX_REDRAWS && !round.seats.is_full(),
-        }
-    }
-
-    /// An upper bound on the accounts that have committed or still may: whoever can now, and
-    /// whoever has ceased to since the round took commits. So leaving after a commit never ends
-    /// the phase for those who stay.
-    fn may_commit(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> u32 {
-        let count = Contributors::<T>::get();
-        let sponsor = Stakes::<T>::get(&task.sponsor)
-            .is_ok_and(|registration| registration.contributes::<T>());
-        let departed = count.departures.saturating_sub(round.departures);
-        u64::from(count.active)
-            .saturating_sub(u64::from(sponsor))
-            .saturating_add(departed)
-            .min(u64::from(task.terms.places())) as u32
     }
 
     /// Gives a task that starts a round a place in the schedule.

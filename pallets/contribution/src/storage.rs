@@ -100,6 +100,11 @@ mod storage {
         OptionQuery,
     >;
 
+    /// Free seats that are promised: the quorums of all rounds past Commit whose first seats are not drawn yet, added up. So at
+    /// most [`bounds::MAX_TASK_SEATS`] for each of [`Config::MaxLiveTasks`].
+    #[pallet::storage]
+    pub type SeatsPromised<T: Config> = StorageValue<_, u32, ValueQuery>;
+
     /// Who may be drawn for the round under way of a task, with their stakes as they were when the draw began: who makes a
     /// block of the draw, and knows what it brings, changes nothing by stake that it adds. One entry while seats are drawn.
     #[pallet::storage]

@@ -37,8 +37,8 @@ pub struct Task<AccountId> {
     pub master_root: Hash,
     /// Block in which it was opened.
     pub opened_at: u32,
-    /// Time since which nobody revealed a delta: at which the last round with one ended, or it was opened, went on, or was topped
-    /// up while it was paused.
+    /// Time since which no round settled: at which the last one did, or the task was opened, went on, or was topped up while it was
+    /// paused.
     pub idle_since: u32,
     /// The round under way, or the last one.
     pub round: RoundId,

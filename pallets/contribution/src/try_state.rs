@@ -231,13 +231,14 @@ impl<T: Config> Pallet<T> {
     /// 36. No Commit window began when its task had been idle for too long, for then it was closed.
     fn idle_tasks_do_not_go_on(id: TaskId, task: &Task<T::AccountId>) -> Check {
         let until = task.idle_since.saturating_add(T::IdleBlocks::get());
+        let window = task.terms.windows.commit_blocks;
         let round = Rounds::<T>::get(id, task.round);
         // At the end of a full block the clock is back by one, as that block does not count.
         let latest = now::<T>().saturating_add(1);
         ensure!(
             task.idle_since <= latest
                 && round.is_none_or(|round| {
-                    round.phase != Phase::Commit || round.phase_started_at < until
+                    round.phase != Phase::Commit || round.ends_at < until.saturating_add(window)
                 }),
             "36: a task goes on that was idle for too long"
         );

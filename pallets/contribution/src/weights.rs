@@ -130,14 +130,14 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
     }
     fn end_commit(s: u32) -> Weight {
         let submission = cost::<Db>(60, 3, 3);
-        cost::<Db>(2_000, 270, 10).saturating_add(submission.saturating_mul(s.into()))
+        cost::<Db>(2_200, 272, 11).saturating_add(submission.saturating_mul(s.into()))
     }
     fn end_reveal(s: u32) -> Weight {
         let submission = cost::<Db>(60, 3, 3);
-        cost::<Db>(1_000, 8, 5).saturating_add(submission.saturating_mul(s.into()))
+        cost::<Db>(1_000, 9, 6).saturating_add(submission.saturating_mul(s.into()))
     }
     fn draw() -> Weight {
-        cost::<Db>(2_000, 270, 3)
+        cost::<Db>(2_200, 272, 4)
     }
     fn end_phase() -> Weight {
         cost::<Db>(2_000, 78, 78)

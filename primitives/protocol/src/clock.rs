@@ -18,7 +18,7 @@
 //! should not come to nothing only because some attesters were away. AttestCommit and Challenge begin with
 //! a draw, which takes some blocks; their windows count from its end.
 //!
-//! What a round reveals is spent. So Commit ends only if enough attesters for the quorum have room for a seat; else its
+//! What a round reveals is spent. So Commit ends only if enough attesters for the quorum have room for a seat that is promised to no other round; else its
 //! window starts again, as if nobody had committed, and more may commit. That goes on until the task is given up.
 
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
@@ -185,7 +185,7 @@ pub struct Facts {
     pub commits: u32,
     /// Most contributors who could have.
     pub may_commit: u32,
-    /// Whether enough attesters for the quorum have room for a seat of the round.
+    /// Whether enough attesters for the quorum have room for a seat of the round that is promised to no other.
     pub has_attesters: bool,
     /// Whether nothing is waited for any more: the sponsor closes the task, or it was idle for too long.
     pub given_up: bool,

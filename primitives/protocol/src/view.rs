@@ -78,7 +78,7 @@ pub struct TaskView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     pub paid: Balance,
     /// Parameters of the model.
     pub parameters: u32,
-    /// Block from which the chain closes it, if nobody reveals a delta before, or tops it up while it is paused, and if no more are
+    /// Block from which the chain closes it, if no round settles before, and nobody tops it up while it is paused, and if no more are
     /// full; none if no round will start any more.
     pub expires_at: Option<BlockNumber>,
 }
@@ -135,8 +135,8 @@ pub struct RoundView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     pub claims: u32,
     /// Block from which what nobody claimed can go back to the pool, if no more are full.
     pub expires_at: Option<BlockNumber>,
-    /// Whether somebody committed, but fewer attesters than the quorum have room for the round now: Commit goes on until there
-    /// are enough, and takes commits.
+    /// Whether somebody committed, but fewer attesters than the quorum have room for the round now, or free seats are promised to
+    /// other rounds: Commit goes on until there are enough, and takes commits.
     pub awaits_attesters: bool,
 }
 

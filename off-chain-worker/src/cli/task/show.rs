@@ -169,7 +169,7 @@ fn lasts(view: &TaskView) -> String {
         (TaskState::Paused, Some(block)) => {
             format!("until block {block}, or that much longer with each top-up")
         }
-        (_, Some(block)) => format!("until block {block}, or longer if somebody reveals a delta"),
+        (_, Some(block)) => format!("until block {block}, or longer if a round settles"),
         (_, None) => "no longer".to_owned(),
     }
 }

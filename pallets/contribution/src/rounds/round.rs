@@ -19,7 +19,8 @@ pub struct Round<AccountId> {
     pub phase: Phase,
     /// Block in which the round started.
     pub started_at: u32,
-    /// Time at which the phase started; of a round that is over, the block in which it ended.
+    /// Time at which the phase started, however often its window was made longer for want of attesters; of a round that is over,
+    /// the block in which it ended.
     pub phase_started_at: u32,
     /// Time at which the phase is over at the latest; of a round that is over, the block in which it
     /// ended.
@@ -93,6 +94,17 @@ impl<AccountId: PartialEq> Round<AccountId> {
         let shard = self.shard.as_ref().map(|shard| shard.root);
         let entrants = self.entrants_root.unwrap_or_default();
         round_inputs(task, round, &self.base_root, shard, self.seed, &entrants)
+    }
+
+    /// Whether it is past Commit, and its first seats are not drawn yet.
+    pub(crate) fn is_promised_seats(&self) -> bool {
+        matches!(self.phase, Phase::Reveal | Phase::AttestCommit) && self.seed.is_none()
+    }
+
+    /// Whether a Commit window of so many blocks was over before, and made longer for want of attesters.
+    pub(crate) fn has_waited(&self, commit_blocks: u32) -> bool {
+        self.phase == Phase::Commit
+            && self.ends_at.saturating_sub(self.phase_started_at) > commit_blocks
     }
 
     /// Whether an attester of the round was convicted.

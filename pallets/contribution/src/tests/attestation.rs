@@ -1,7 +1,9 @@
 use super::lab::*;
 use crate::{
-    attestation::Attestation, mock::*, rounds::Round, Attesters, Candidates, Error, Event,
-    HoldReason, Rounds, SlashReason,
+    attestation::{draw_one, Attestation},
+    mock::*,
+    rounds::Round,
+    Attesters, Candidates, Error, Event, HoldReason, Rounds, SlashReason,
 };
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 use gotong_protocol::{Outcome, Phase, Roles, RoundId, SeatState};
@@ -71,6 +73,36 @@ fn the_draw_follows_the_stake() {
         Attesters::<Test>::put(registry);
         assert!((470..580).contains(&hits), "{hits}");
     });
+}
+
+/// Of the 12,000 seats of 4,000 draws: how many go to the first `own` of accounts with these stakes.
+fn seats_of_first(own: usize, stakes: &[Balance]) -> usize {
+    let drawn = |number: u32| {
+        let seed = blake2_256(&[&number.to_le_bytes()]);
+        let mut left: Vec<_> = stakes.iter().copied().enumerate().collect();
+        let in_order = (0..3).filter_map(|seat| draw_one(&seed, seat, &mut left));
+        in_order.filter(|(who, _)| *who < own).count()
+    };
+    (0..4_000).map(drawn).sum()
+}
+
+/// Fees are the same for each seat, so these are shares of fees, too.
+#[test]
+fn seats_follow_the_stake_and_more_accounts_have_no_more_than_that() {
+    let others = [100; 100];
+    let beside = |stake: Balance| [&[stake][..], &others[..]].concat();
+    // A stake of 9.1 %, whole: 8.4 % of the seats, and a quarter of all rounds. By stake it would have 21 % of all fees.
+    let whole = seats_of_first(1, &beside(1_000));
+    assert!((880..1_130).contains(&whole), "{whole}");
+    // Split in ten: 9.1 %.
+    let split = seats_of_first(10, &[100; 110]);
+    assert!((960..1_220).contains(&split), "{split}");
+    // Half of all stake, whole: one seat of three at most. By stake it would have 86 % of all fees.
+    let whole = seats_of_first(1, &beside(10_000));
+    assert!((3_400..3_620).contains(&whole), "{whole}");
+    // Split in a hundred: half of the seats.
+    let split = seats_of_first(100, &[100; 200]);
+    assert!((5_780..6_220).contains(&split), "{split}");
 }
 
 #[test]

@@ -91,6 +91,22 @@ fn nobody_holds_more_seats_than_it_offers() {
     });
 }
 
+/// Beyond its quorum: else the other would have no attesters for what it has revealed.
+#[test]
+fn a_draw_leaves_the_seats_that_are_promised_to_others() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 4);
+        for number in 0..4 {
+            assert_ok!(offer(&attester(number), 1));
+        }
+        let ids = draw_in(&mut lab, 2);
+        for id in ids {
+            assert_eq!(current(id).seats.len(), 2);
+        }
+    });
+}
+
 #[test]
 fn nobody_is_asked_for_more_work_than_it_offers() {
     ExtBuilder::default().build_and_execute(|| {

@@ -1005,47 +1005,26 @@ fn rounds_that_do_not_settle_pay_for_no_work() {
     });
 }
 
-/// Whoever has a thousand accounts has no more of the fee by them.
+/// The draw has counted their stakes already.
 #[test]
-fn fees_are_split_by_stake_and_not_by_account() {
-    let fee_of = |accounts: &[Balance]| {
-        let mut fee = 0;
-        ExtBuilder::default().build_and_execute(|| {
-            let mut lab = Lab::default();
-            register(1, 0);
-            let other = attester(9);
-            register_attester(&other, Roles::ATTESTER, 700);
-            for (number, stake) in (0..).zip(accounts) {
-                register_attester(&attester(number), Roles::ATTESTER, *stake);
-            }
-            let mut terms = pays_for_work(&lab);
-            terms.seats = 4;
-            terms.quorum = 3;
-            if accounts.len() == 1 {
-                (terms.seats, terms.quorum) = (2, 2);
-            }
-            assert_ok!(lab.open_with(terms, POOL));
-            let harmful = lab.delta(2);
-            lab.submit(TASK, &[(contributor(0), harmful)]);
-            lab.finish(TASK);
-            let fees = fees_of(FIRST);
-            assert_eq!(fees.len(), 1 + accounts.len());
-            let stakes: Balance = fees.iter().map(|(stake, _)| stake).sum();
-            let mut before = 0;
-            for (stake, paid) in &fees {
-                assert_eq!(pay::slice(WORK, stakes, before, *stake), Some(*paid));
-                before += stake;
-            }
-            let others = Rounds::<Test>::get(TASK, FIRST).unwrap().seats;
-            let others = others.iter().filter(|seat| seat.account == other);
-            fee = WORK - others.map(|seat| seat.fee).sum::<Balance>();
-        });
-        fee
-    };
-    let (whole, split) = (fee_of(&[1_400]), fee_of(&[400, 600, 400]));
-    // Two thirds, but for the rounding.
-    assert!(whole.abs_diff(WORK * 2 / 3) <= 1, "{whole}");
-    assert!(split.abs_diff(whole) <= 1, "{split}");
+fn fees_are_split_evenly_whatever_the_stakes() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 0);
+        for (number, stake) in [(0, 400), (1, 600), (2, 4_000)] {
+            register_attester(&attester(number), Roles::ATTESTER, stake);
+        }
+        assert_ok!(lab.open_with(pays_for_work(&lab), POOL));
+        let harmful = lab.delta(2);
+        lab.submit(TASK, &[(contributor(0), harmful)]);
+        lab.finish(TASK);
+        let (mut stakes, fees): (Vec<_>, Vec<_>) = fees_of(FIRST).into_iter().unzip();
+        stakes.sort_unstable();
+        assert_eq!(stakes, [400, 600, 4_000]);
+        // In the order of the seats, and to the last planck.
+        assert_eq!(fees, [333, 334, 334]);
+        assert_eq!(settlement(FIRST).fees, WORK);
+    });
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::lab::*;
-use crate::{mock::*, Contributors, Error, Event, HoldReason, Schedule};
+use crate::{mock::*, Contributors, Error, Event, HoldReason, Schedule, SeatsPromised};
 use frame_support::{
     assert_noop, assert_ok,
     traits::{fungible::InspectHold, Hooks},
@@ -457,6 +457,104 @@ fn attesters_are_counted_as_they_could_be_drawn() {
         let score = lab.score(first);
         settle(first, &score);
         assert!(!awaits_attesters(third));
+    });
+}
+
+/// Or else all that wait would be let in by the same seats, and all but one would spend their shards for nothing.
+#[test]
+fn a_free_seat_lets_one_round_in() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        for number in 0..3 {
+            assert_ok!(offer(&attester(number), 1));
+        }
+        let ids = [lab.open(), lab.open(), lab.open()];
+        let (who, delta) = (contributor(0), lab.delta(0));
+        for id in ids {
+            assert_ok!(commit(&who, id, &delta));
+        }
+        let revealing = || {
+            let ids = ids.iter().copied();
+            ids.filter(|id| current(*id).phase == Phase::Reveal)
+                .collect::<Vec<_>>()
+        };
+        run_blocks(3);
+        for _ in ids {
+            for _ in 0..10 {
+                if revealing().is_empty() {
+                    next_block();
+                }
+            }
+            assert_eq!(revealing().len(), 1);
+            assert_eq!(SeatsPromised::<Test>::get(), 2);
+            let id = revealing()[0];
+            assert_ok!(reveal(&who, id, &delta));
+            assert_ok!(lab.publish(id));
+            run_to_phase(id, Phase::AttestCommit);
+            // No longer promised but held, and that by three.
+            assert_eq!(SeatsPromised::<Test>::get(), 0);
+            assert_eq!(current(id).seats.len(), 3);
+            assert!(revealing().is_empty());
+            let score = lab.score(id);
+            settle(id, &score);
+        }
+        for id in ids {
+            let first = Contribution::round(id, RoundId(0)).unwrap();
+            assert_eq!(first.outcome, Some(Outcome::Settled));
+        }
+    });
+}
+
+#[test]
+fn a_round_that_draws_no_seats_keeps_none_from_others() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 3);
+        let id = lab.open();
+        assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+        run_to_phase(id, Phase::Reveal);
+        assert_eq!(SeatsPromised::<Test>::get(), 2);
+        run_to_phase(id, Phase::Commit);
+        let first = Contribution::round(id, RoundId(0)).unwrap();
+        assert_eq!(first.outcome, Some(Outcome::NoReveals));
+        assert_eq!(SeatsPromised::<Test>::get(), 0);
+    });
+}
+
+/// Who commits noise from many accounts makes the load of a round larger than any room that is left.
+#[test]
+fn commits_hold_a_round_up_for_one_window() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(3, 2);
+        let id = lab.open();
+        for number in 0..2 {
+            let (origin, capacity) = (signed(&attester(number)), task(id).load(1));
+            let tasks = Default::default();
+            assert_ok!(Contribution::offer(origin, 1, capacity, true, tasks));
+        }
+        assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
+        assert!(!awaits_attesters(id));
+        assert_ok!(commit(&contributor(1), id, &lab.noise(1)));
+        assert!(awaits_attesters(id));
+        let started_at = current(id).phase_started_at;
+        run_blocks(5);
+        assert_eq!(current(id).phase, Phase::Commit);
+        // It is still the same phase.
+        assert_eq!(current(id).phase_started_at, started_at);
+        assert!(!awaits_attesters(id));
+        run_blocks(4);
+        assert_eq!(current(id).phase, Phase::Commit);
+        run_blocks(1);
+        assert_eq!(current(id).phase, Phase::Reveal);
+        // What is not revealed is no load.
+        assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
+        run_blocks(3);
+        assert_ok!(lab.publish(id));
+        run_to_phase(id, Phase::AttestCommit);
+        assert_eq!(current(id).seats.len(), 2);
+        lab.finish(id);
     });
 }
 

@@ -552,6 +552,28 @@ fn only_reveals_keep_a_task_open() {
     });
 }
 
+/// Nor does one who reveals noise now and then that nobody attests.
+#[test]
+fn only_rounds_that_settle_keep_a_task_open() {
+    ExtBuilder::default().build_and_execute(|| {
+        IdleBlocks::set(12);
+        let mut lab = Lab::default();
+        register(1, 3);
+        let id = lab.open();
+        lab.play_to_attestation(id, 1);
+        run_to_phase(id, Phase::Commit);
+        let first = Rounds::<Test>::get(id, RoundId(0)).unwrap();
+        assert_eq!(first.outcome, Some(Outcome::Unattested));
+        assert_eq!((first.reveals, task(id).idle_since), (1, 1));
+        lab.play_to_attestation(id, 1);
+        assert_eq!(task(id).state, TaskState::Running);
+        run_blocks(lab.terms().windows.attest_blocks);
+        assert_eq!(current(id).outcome, Some(Outcome::Unattested));
+        assert_eq!(task(id).state, TaskState::Closed);
+        assert!(events().contains(&Event::TaskExpired { task: id }));
+    });
+}
+
 #[test]
 fn a_paused_task_is_closed_if_nobody_tops_it_up() {
     ExtBuilder::default().build_and_execute(|| {

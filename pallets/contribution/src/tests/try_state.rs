@@ -4,7 +4,8 @@ use super::lab::*;
 use crate::{
     attestation::CandidateList, ledgers::Account, mock::*, offers::Registry, rewards::Settlement,
     rounds::Draw, tasks::Task, Attesters, Candidates, Contributors, DeltaAuthors, Graphs,
-    HoldReason, Ledgers, NextTask, Registrations, Rounds, Schedule, Submissions, Tables, Tasks,
+    HoldReason, Ledgers, NextTask, Registrations, Rounds, Schedule, SeatsPromised, Submissions,
+    Tables, Tasks,
 };
 use frame_support::{assert_ok, traits::fungible::UnbalancedHold};
 use gotong_protocol::{
@@ -200,6 +201,13 @@ fn seats_that_are_held() {
         };
         Attesters::<Test>::mutate(without);
     });
+}
+
+#[test]
+fn seats_that_are_promised() {
+    breaks(37, || SeatsPromised::<Test>::put(0));
+    breaks(37, || SeatsPromised::<Test>::put(3));
+    breaks_challenge(37, || SeatsPromised::<Test>::put(2));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::Check;
 use crate::{
     offers::{Held, Listed},
     stakes::Registration,
-    Attesters, Candidates, Config, Contributors, Registrations, Rounds, Tasks,
+    Attesters, Candidates, Config, Contributors, Registrations, Rounds, SeatsPromised, Tasks,
 };
 use alloc::collections::BTreeMap;
 use frame_support::ensure;
@@ -29,6 +29,7 @@ pub(super) fn check<T: Config>() -> Check {
 ///    offers seats attests, and who offers none holds some or may be drawn for some.
 /// 34. It says of each what it holds: the seats that it was not put out of in rounds under way, and what they ask for.
 /// 35. It says of each in how many draws it may be drawn.
+/// 37. What is promised are the quorums of the rounds past Commit whose first seats are not drawn yet.
 pub(super) fn check_registry<T: Config>() -> Check {
     let registry = Attesters::<T>::get();
     let is_true = |listed: &Listed<T::AccountId>| {
@@ -47,10 +48,14 @@ pub(super) fn check_registry<T: Config>() -> Check {
         "1: the registry of attesters does not mirror the registrations"
     );
     let mut held = BTreeMap::<_, Held>::new();
+    let mut promised = 0u32;
     for (id, task) in Tasks::<T>::iter() {
         let rounds = Rounds::<T>::iter_prefix_values(id);
         let under_way = rounds.filter(|round| round.outcome.is_none());
         for round in under_way {
+            if round.is_promised_seats() {
+                promised = promised.saturating_add(task.terms.quorum.into());
+            }
             let load = task.load(round.reveals);
             for seat in round.seats.into_iter().filter(|seat| seat.sits()) {
                 let held = held.entry(seat.account).or_default();
@@ -77,6 +82,10 @@ pub(super) fn check_registry<T: Config>() -> Check {
     ensure!(
         listed == candidacies,
         "35: the registry does not tell who may be drawn"
+    );
+    ensure!(
+        SeatsPromised::<T>::get() == promised,
+        "37: seats are promised to no round, or too few are"
     );
     Ok(())
 }
