@@ -59,8 +59,6 @@ pub struct Replica {
     terms: TaskTerms,
     folder: Folder,
     store: ReplicaStore,
-    /// Bytes of the recipe; none of a task without one.
-    recipe: Vec<u8>,
     payloads: PayloadFetcher,
     scorer: RoundScorer,
 }
@@ -75,7 +73,8 @@ impl Replica {
     }
 
     /// Goes on from what is on disk, or starts from the task's opening. Fails early if the task has a
-    /// pool that is not here: without it no round can be computed.
+    /// pool that is not here: without it no round can be computed. The task's recipe is not asked for, since no score depends
+    /// on it: [`task_recipe`] finds it.
     pub async fn open(
         client: &Client,
         now: &Moment,
@@ -84,7 +83,6 @@ impl Replica {
     ) -> Result<Self, ReplicaError> {
         let payloads = PayloadFetcher::open(dirs, task).await?;
         let folder = Self::folder(dirs, task)?;
-        let recipe = recipe::bytes(client, dirs, task).await?;
         let store = match ReplicaStore::load(&folder)? {
             Some(store) => store,
             None => {
@@ -102,7 +100,6 @@ impl Replica {
             terms,
             folder,
             store,
-            recipe,
             payloads,
         })
     }
@@ -127,12 +124,6 @@ impl Replica {
     /// The task's architecture.
     pub fn graph(&self) -> &Graph {
         &self.graph
-    }
-
-    /// The task's recipe, which says how data becomes the bytes of a sample; `None` if it has none. An error if it is not
-    /// text: that stops nobody from computing rounds.
-    pub fn recipe(&self) -> Result<Option<&str>, ReplicaError> {
-        recipe::text(self.task, &self.recipe)
     }
 
     /// Master weights that the round [`Self::next_round`] starts from.
