@@ -407,7 +407,7 @@ async fn look_at(
             );
             return Ok(Ended::with(Came::OfTask(task, Ok(ControlFlow::Break(())))));
         }
-        Ok(Some(replica)) => (replica.known_score(&inputs), Ok(true)),
+        Ok(Some(replica)) => (replica.standing_score(round, &inputs), Ok(true)),
         Ok(None) => (None, Ok(false)),
         Err(error) => (None, Err(error)),
     };

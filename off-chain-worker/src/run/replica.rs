@@ -41,8 +41,8 @@ use crate::{
     state::{Folder, StateError},
 };
 use gotong_protocol::{
-    view::{RoundView, SubmissionView, TaskView},
-    Graph, Hash, Outcome, Phase, RoundFacts, RoundId, ShareClaim, TaskId, TaskTerms,
+    view::{RoundView, SeatView, SubmissionView, TaskView},
+    Graph, Hash, Outcome, Phase, RoundFacts, RoundId, SeatState, ShareClaim, TaskId, TaskTerms,
 };
 use gotong_scoring::{MasterWeights, MergedGain, ShareTable};
 use kept::KeptScores;
@@ -233,7 +233,8 @@ impl Replica {
         let weights = self.store.weights();
         let inputs = self.payloads.fetch(client, round, &submissions, weights);
         let scorer = self.scorer.exact();
-        let mut scored = scorer.score(&digest, inputs).await?;
+        // Nobody asks for audits or moves any more.
+        let mut scored = scorer.score(&digest, &[], inputs).await?;
         if scored.summary.claim(&round.base_root) != *claim {
             scored = scorer.confirmed(scored).await?;
         }
@@ -255,8 +256,16 @@ impl Replica {
         self.scorer.known(inputs)
     }
 
+    /// What answers audits and disputes about `round`: [`Self::known_score`], or what a device computed that was found wrong
+    /// later, if somebody stands for its table. The latter is neither committed nor revealed, nor held against others.
+    pub fn standing_score(&self, round: &RoundView, inputs: &Hash) -> Option<Arc<ScoredRound>> {
+        let known = self.known_score(inputs);
+        known.or_else(|| self.scorer.shown(inputs, &shown_tables(round)))
+    }
+
     /// What this worker says of `round`, which is the next one: its samples are known, its deltas are revealed. It is
-    /// what the worker attests, and what it holds against the tables of others.
+    /// what the worker attests, and what it holds against the tables of others, if it is a [`Self::known_score`]; if not, it is a
+    /// [`Self::standing_score`], and the processor computes the round again beside that.
     pub async fn score(
         &mut self,
         client: &Client,
@@ -267,7 +276,8 @@ impl Replica {
         let weights = self.store.weights();
         let inputs = self.payloads.fetch(client, round, &submissions, weights);
         let facts = facts(now, self.task, round.round);
-        self.scorer.score(&digest, inputs, facts).await
+        let shown = shown_tables(round);
+        self.scorer.score(&digest, &shown, inputs, facts).await
     }
 
     /// What answers and picks in disputes about `round`, for what [`Self::score`] says.
@@ -316,6 +326,15 @@ impl Replica {
             difference,
         }
     }
+}
+
+/// The roots of the tables for which somebody stands.
+fn shown_tables(round: &RoundView) -> Vec<Hash> {
+    let standing = |seat: &&SeatView| seat.state == SeatState::Sitting;
+    let tables = round.seats.iter().filter(standing);
+    tables
+        .filter_map(|seat| Some(seat.table.as_ref()?.root()))
+        .collect()
 }
 
 /// What disputes about a round are judged by.
