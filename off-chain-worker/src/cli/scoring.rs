@@ -41,6 +41,7 @@ impl ScoringArgs {
     }
 }
 
+/// What evaluates: the device that was chosen, once it was tested, unless it is marked.
 fn backend(
     device: Option<DeviceChoice>,
     flip_after: Option<usize>,
