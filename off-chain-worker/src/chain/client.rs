@@ -2,10 +2,11 @@
 
 use super::{body::Body, Blocks, Call, ChainError, Config, Keypair, Moment, Nodes};
 use codec::Decode;
-use futures::{stream::SelectAll, StreamExt};
+use futures::{stream::SelectAll, StreamExt, TryFutureExt};
 use std::{
+    pin::pin,
     sync::{
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
         Arc,
     },
     time::Duration,
@@ -19,7 +20,10 @@ use subxt::{
     tx::{TransactionInBlock, TransactionStatus},
     utils::{AccountId32, H256},
 };
-use tokio::sync::Mutex;
+use tokio::{
+    sync::{Mutex, MutexGuard},
+    time::timeout,
+};
 
 /// A block full of deltas is about 13 MB, twice that in JSON's hexadecimal.
 const LARGEST_MESSAGE_BYTES: u32 = 64 << 20;
@@ -32,6 +36,10 @@ const MORTAL_BLOCKS: u64 = 256;
 const ANCHOR_DEPTH: u64 = 64;
 /// Longest wait for a block to take a transaction.
 const INCLUSION_TIMEOUT: Duration = Duration::from_secs(120);
+/// Longest wait for each answer while no other call of the account can be signed: the next nonce, and that the pool has the
+/// transaction. A sound node needs milliseconds, or seconds on a slow line. A move in a dispute has a hundred blocks, so there is
+/// time to go on with another node.
+const SIGNING_TIMEOUT: Duration = Duration::from_secs(15);
 /// Blocks that a transaction is given before it is sent again with a higher tip.
 const PATIENCE_BLOCKS: usize = 3;
 /// First tip, in planck; each one after it is twice the one before.
@@ -71,6 +79,8 @@ pub struct Client {
     pub(super) horizon: Arc<AtomicU32>,
     /// Held from the choice of a nonce until the pool has it, so that calls can wait for their blocks side by side.
     signing: Arc<Mutex<()>>,
+    /// Longest wait for each answer meanwhile.
+    patience: Duration,
 }
 
 /// How sure the caller wants to be that a transaction stays.
@@ -141,6 +151,7 @@ impl Client {
             tie: None,
             horizon: Arc::default(),
             signing: Arc::default(),
+            patience: SIGNING_TIMEOUT,
         })
     }
 
@@ -239,9 +250,13 @@ impl Client {
     ) -> Result<Receipt, ChainError> {
         let mut attempt = 1;
         loop {
-            let sent = tokio::time::timeout(INCLUSION_TIMEOUT, self.send(signer, call, inclusion))
-                .await
-                .unwrap_or(Err(ChainError::Pending));
+            let is_sent = AtomicBool::new(false);
+            let sent = self.send(signer, call, inclusion, &is_sent);
+            let sent = match timeout(INCLUSION_TIMEOUT, sent).await {
+                Ok(sent) => sent,
+                Err(_) if is_sent.load(Ordering::Relaxed) => Err(ChainError::Pending),
+                Err(_) => Err(self.unsent(INCLUSION_TIMEOUT)),
+            };
             match sent {
                 Err(ChainError::Overtaken(reason)) if attempt < NONCE_ATTEMPTS => {
                     tracing::debug!(attempt, reason, "signing again with the next nonce");
@@ -301,20 +316,40 @@ impl Client {
         Ok((oldest, recent))
     }
 
+    /// The turn to sign, and the account's next nonce, which counts the pool, too. A node that does not tell it holds up nobody for
+    /// long.
+    async fn next_nonce(
+        &self,
+        account: &AccountId32,
+    ) -> Result<(MutexGuard<'_, ()>, u64), ChainError> {
+        let signing = self.signing.lock().await;
+        let next = self.rpc.system_account_next_index(account);
+        match timeout(self.patience, next).await {
+            Ok(nonce) => Ok((signing, nonce?)),
+            Err(_) => Err(self.unsent(self.patience)),
+        }
+    }
+
+    fn unsent(&self, after: Duration) -> ChainError {
+        ChainError::Unsent {
+            url: self.url().to_owned(),
+            seconds: after.as_secs(),
+        }
+    }
+
     /// Sends `call`, and again with a rising tip while blocks pass it over. All that is sent has
-    /// one nonce, so that only one of it is ever executed.
+    /// one nonce, so that only one of it is ever executed. Notes in `is_sent` that the pool may have it.
     async fn send(
         &self,
         signer: &Keypair,
         call: &Call,
         inclusion: Inclusion,
+        is_sent: &AtomicBool,
     ) -> Result<Receipt, ChainError> {
         let best = self.best().await?;
         let (number, hash) = self.anchor(&best).await?;
-        let signing = self.signing.lock().await;
-        // The nonce counts the pool, too.
         let account = AccountId32(signer.public_key().0);
-        let nonce = self.rpc.system_account_next_index(&account).await?;
+        let (signing, nonce) = self.next_nonce(&account).await?;
         let submit = async |tip| -> Result<_, ChainError> {
             let parameters = DefaultExtrinsicParamsBuilder::<Config>::new()
                 .mortal_from_unchecked(MORTAL_BLOCKS, number, hash)
@@ -330,13 +365,22 @@ impl Client {
                 Err(error) => Err(self.rejected(error.into(), &account, nonce).await),
             }
         };
-        // The first of them is there already.
-        let heads = self.rpc.chain_subscribe_new_heads().await?.skip(1);
-        let mut waits = heads.chunks(PATIENCE_BLOCKS);
         let mut tip = 0;
         let mut sent = SelectAll::new();
-        sent.push(submit(tip).await?);
+        is_sent.store(true, Ordering::Relaxed);
+        match timeout(self.patience, submit(tip)).await {
+            Ok(progress) => sent.push(progress?),
+            Err(_) => {
+                return Err(ChainError::Silent {
+                    url: self.url().to_owned(),
+                    seconds: self.patience.as_secs(),
+                })
+            }
+        }
         drop(signing);
+        // A node that does not tell its blocks can tell what became of the call. The first of them is there already.
+        let heads = self.rpc.chain_subscribe_new_heads().try_flatten_stream();
+        let mut waits = pin!(heads.skip(1).chunks(PATIENCE_BLOCKS));
         let mut lost = ChainError::Disconnected("it ended before a block took it".into());
         loop {
             tokio::select! {
@@ -422,6 +466,10 @@ async fn receipt(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use subxt::rpcs::{
+        client::{RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT},
+        Error,
+    };
 
     #[test]
     fn who_is_overtaken_is_told_from_who_cannot_pay() {
@@ -431,6 +479,58 @@ mod tests {
             assert!(is_overtaken(code, 7, 7));
         }
         assert!(!is_overtaken(code::IMMEDIATELY_DROPPED, 7, 8));
+    }
+
+    /// Answers, but never what the next nonce is.
+    struct Evasive;
+
+    impl RpcClientT for Evasive {
+        fn request_raw<'a>(
+            &'a self,
+            method: &'a str,
+            _: Option<Box<RawValue>>,
+        ) -> RawRpcFuture<'a, Box<RawValue>> {
+            let hangs = method == "system_accountNextIndex";
+            Box::pin(async move {
+                if hangs {
+                    std::future::pending::<()>().await;
+                }
+                let hash = format!("\"0x{}\"", "04".repeat(32));
+                RawValue::from_string(hash).map_err(Error::Deserialization)
+            })
+        }
+
+        fn subscribe_raw<'a>(
+            &'a self,
+            _: &'a str,
+            _: Option<Box<RawValue>>,
+            _: &'a str,
+        ) -> RawRpcFuture<'a, RawRpcSubscription> {
+            Box::pin(std::future::pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_node_that_tells_no_nonce_holds_up_no_call_for_long_and_nothing_is_sent() {
+        let nodes = Nodes::new(["ws://evasive".to_owned()], None);
+        let client = Client::over(RpcClient::new(Evasive), "ws://evasive", nodes);
+        let client = Client {
+            patience: Duration::from_millis(20),
+            ..client.await.unwrap()
+        };
+        let account = AccountId32([7; 32]);
+        // One waits for the other.
+        let asked = futures::future::join(client.next_nonce(&account), client.next_nonce(&account));
+        let (first, second) = timeout(Duration::from_secs(10), asked).await.unwrap();
+        for nonce in [first, second] {
+            let error = nonce.map(|(_, nonce)| nonce).unwrap_err();
+            assert!(
+                matches!(&error, ChainError::Unsent { url, .. } if url == "ws://evasive"),
+                "{error:?}"
+            );
+            assert!(error.is_gone(), "another node is tried");
+        }
+        assert!(client.signing.try_lock().is_ok());
     }
 
     #[test]

@@ -93,6 +93,17 @@ pub enum ChainError {
     /// The transaction left the pool before any block took it; it may be sent again.
     #[error("the transaction was dropped: {0}")]
     Dropped(String),
+    /// The node does not answer what has to be known before a call is signed. Nothing was sent: it may be sent again, or to
+    /// another node.
+    #[error(
+        "nothing was sent: the node at {url} has not let a call be signed for {seconds} seconds"
+    )]
+    Unsent {
+        /// Where the node is.
+        url: String,
+        /// For how long.
+        seconds: u64,
+    },
     /// The transaction is in the pool, and no block has taken it yet.
     #[error(
         "no block took the transaction in two minutes. One of the next 256 may still do so: look before you send it again"
@@ -148,13 +159,14 @@ impl ChainError {
         }
     }
 
-    /// Whether there is no connection to any node now.
+    /// Whether nothing can be had of the node now, or of any: another connection may help.
     pub fn is_gone(&self) -> bool {
         matches!(
             self,
             Self::Unreachable { .. }
                 | Self::Disconnected(_)
                 | Self::Silent { .. }
+                | Self::Unsent { .. }
                 | Self::NoNode(_)
         )
     }

@@ -42,7 +42,7 @@ pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
         "an offer names at most {} tasks: without --task it is for all that can be served",
         bounds::MAX_OFFERED_TASKS
     );
-    let scoring = args.scoring.options().await?;
+    let scoring = args.scoring.options(globals.folder()?).await?;
     let capacity = Capacity {
         seats: args.seats,
         // Far below the range of either.

@@ -32,7 +32,7 @@ pub struct Challenge {
 
 pub async fn run(args: Challenge, globals: &Globals) -> anyhow::Result<()> {
     let accused = keys::account(&args.accused)?;
-    let scoring = args.scoring.options().await?;
+    let scoring = args.scoring.options(globals.folder()?).await?;
     let table = (TaskId(args.task), RoundId(args.round), accused);
     let (signer, dirs) = (globals.signer()?, globals.dirs()?);
     let report = |line: String| tracing::info!("{line}");

@@ -7,7 +7,7 @@ use super::{
 use crate::{model::Model, run::task_recipe, training::data::DataSet};
 use anyhow::{Context, Result};
 use gotong_data::Recipe;
-use gotong_protocol::{Graph, TaskId};
+use gotong_protocol::{view::TaskView, Graph, TaskId};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -43,20 +43,18 @@ impl ModelSource {
         let (graph, recipe) = match (&self.model, self.task) {
             (Some(model), _) => (model.0.clone(), None),
             (None, Some(task)) if self.weights.is_none() => {
-                let (_, replica) = replay(TaskId(task), globals).await?;
+                let (view, replica) = replay(TaskId(task), globals).await?;
                 return Ok(LoadedModel {
                     graph: replica.graph().clone(),
                     weights: replica.weights().to_vec(),
-                    recipe: replica.recipe()?.map(Recipe::parse).transpose()?,
+                    recipe: recipe_of(&view, globals).await?,
                 });
             }
             (None, task) => {
                 let task = TaskId(task.context("give --task or --model")?);
-                let client = globals.client().await?;
-                let view = client.best().await?.task(task).await?;
+                let view = globals.client().await?.best().await?.task(task).await?;
                 let view = view.with_context(|| format!("there is no task {task}"))?;
-                let recipe = task_recipe(&client, &globals.dirs()?, &view).await?;
-                let recipe = recipe.as_deref().map(Recipe::parse).transpose()?;
+                let recipe = recipe_of(&view, globals).await?;
                 (view.graph, recipe)
             }
         };
@@ -68,6 +66,13 @@ impl ModelSource {
             recipe,
         })
     }
+}
+
+/// The task's recipe, if it has one.
+async fn recipe_of(task: &TaskView, globals: &Globals) -> Result<Option<Recipe>> {
+    let client = globals.client().await?;
+    let recipe = task_recipe(&client, &globals.dirs()?, task).await?;
+    Ok(recipe.as_deref().map(Recipe::parse).transpose()?)
 }
 
 impl LoadedModel {

@@ -112,7 +112,7 @@ async fn make(args: &Prove, globals: &Globals) -> anyhow::Result<Evidence> {
     let step = args.step.or(sample).context("no step")?;
     let (task, round) = args.task.zip(args.round).context("no round")?;
     let (task, round) = (TaskId(task), RoundId(round));
-    let scoring = args.scoring.options().await?;
+    let scoring = args.scoring.options(globals.folder()?).await?;
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
     let report = |round: RoundId| tracing::info!("replayed round {round}");

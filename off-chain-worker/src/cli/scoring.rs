@@ -3,9 +3,10 @@
 use crate::{
     evaluation::{
         check_precision, self_test, Backend, BurnEvaluator, CheckedDevice, DeviceEvaluator,
-        FastCpu, Flipping, LieKind, SelfTestFailure, Traced,
+        DeviceMark, FastCpu, Flipping, LieKind, SelfTestFailure, Traced,
     },
     run::ScorerOptions,
+    state::Folder,
     training::{Adapter, DeviceChoice},
 };
 
@@ -24,27 +25,12 @@ pub struct ScoringArgs {
 }
 
 impl ScoringArgs {
-    /// Tests the backend first, and refuses one that fails.
-    pub async fn options(&self) -> anyhow::Result<ScorerOptions> {
+    /// Tests the backend first, and refuses one that fails. A device that was found wrong is marked in `folder`, and not used while
+    /// its mark is there.
+    pub async fn options(&self, folder: Folder) -> anyhow::Result<ScorerOptions> {
         let (device, flip_after) = (self.device, self.flip_after);
-        let backend = tokio::task::spawn_blocking(move || {
-            let Some(device) = device else {
-                tested(&mut FastCpu)?;
-                return anyhow::Ok(Backend::Cpu);
-            };
-            let (mut evaluator, adapter) = open_evaluator(device)?;
-            tracing::info!("evaluates on {}", adapter.name);
-            tested(&mut evaluator)?;
-            let evaluator: Box<dyn DeviceEvaluator> = match flip_after {
-                None => Box::new(evaluator),
-                Some(calls) => {
-                    tracing::warn!("a drill: the device flips words after {calls} calls");
-                    Box::new(Flipping::new(evaluator, calls..usize::MAX, |call| call))
-                }
-            };
-            Ok(Backend::Device(CheckedDevice::new(evaluator)))
-        })
-        .await??;
+        let opened = tokio::task::spawn_blocking(move || backend(device, flip_after, &folder));
+        let backend = opened.await??;
         if let Some(lie) = self.lie {
             tracing::warn!("a drill: stands for tables that are wrong in {lie:?}");
         }
@@ -53,6 +39,40 @@ impl ScoringArgs {
             lie: self.lie,
         })
     }
+}
+
+/// What evaluates: the device that was chosen, once it was tested, unless it is marked.
+fn backend(
+    device: Option<DeviceChoice>,
+    flip_after: Option<usize>,
+    folder: &Folder,
+) -> anyhow::Result<Backend> {
+    let Some(device) = device else {
+        tested(&mut FastCpu)?;
+        return Ok(Backend::Cpu);
+    };
+    let mark = DeviceMark::of(device.name(), folder)?;
+    if let Some(why) = mark.found() {
+        tracing::error!(
+            "the device was found wrong before ({why}), so the processor evaluates. If it is sound again, remove {} while no \
+             seat is held",
+            mark.path().display()
+        );
+        tested(&mut FastCpu)?;
+        return Ok(Backend::Cpu);
+    }
+    let (mut evaluator, adapter) = open_evaluator(device)?;
+    tracing::info!("evaluates on {}", adapter.name);
+    tested(&mut evaluator)?;
+    let evaluator: Box<dyn DeviceEvaluator> = match flip_after {
+        None => Box::new(evaluator),
+        Some(calls) => {
+            tracing::warn!("a drill: the device flips words after {calls} calls");
+            Box::new(Flipping::new(evaluator, calls..usize::MAX, |call| call))
+        }
+    };
+    let device = CheckedDevice::new(evaluator).marked_by(mark);
+    Ok(Backend::Device(device))
 }
 
 fn tested(evaluator: &mut dyn Traced) -> Result<(), SelfTestFailure> {
@@ -66,4 +86,24 @@ pub fn open_evaluator(choice: DeviceChoice) -> anyhow::Result<(BurnEvaluator, Ad
     let (device, adapter) = choice.open_adapter()?;
     check_precision(&device)?;
     Ok((BurnEvaluator::new(&device), adapter))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::Mismatch;
+
+    #[test]
+    fn a_device_that_was_found_wrong_is_not_used_after_a_restart_until_the_user_says_so() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let start = || backend(Some(DeviceChoice::Flex), None, &folder).unwrap();
+        let first = start();
+        first.device().unwrap().distrust(Mismatch::Parts);
+        assert!(first.device().is_none());
+        assert!(start().device().is_none(), "the same device, started again");
+        let mark = DeviceMark::of(DeviceChoice::Flex.name(), &folder).unwrap();
+        std::fs::remove_file(mark.path()).unwrap();
+        assert!(start().device().is_some());
+    }
 }

@@ -52,7 +52,7 @@ struct Found {
 
 pub async fn run(args: Verify, globals: &Globals) -> anyhow::Result<()> {
     let (task, round) = (TaskId(args.task), RoundId(args.round));
-    let scoring = args.scoring.options().await?;
+    let scoring = args.scoring.options(globals.folder()?).await?;
     let client = globals.client().await?;
     let now = client.best().await?;
     let view = now.task(task).await?;

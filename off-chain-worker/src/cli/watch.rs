@@ -19,7 +19,7 @@ pub struct Watch {
 }
 
 pub async fn run(args: Watch, globals: &Globals) -> anyhow::Result<()> {
-    let scoring = args.scoring.options().await?;
+    let scoring = args.scoring.options(globals.folder()?).await?;
     let task = args.task.map(TaskId);
     let mut daemon = Daemon::new(globals.signer()?, globals.dirs()?, scoring, task);
     Ok(drive(

@@ -6,11 +6,10 @@ use std::{
     ops::Range,
     sync::{
         atomic::{AtomicBool, Ordering},
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
     },
     time::{Duration, Instant},
 };
-use tokio::sync::{Mutex, MutexGuard};
 
 /// The evaluator that a user chose.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +27,14 @@ impl Backend {
         match self {
             Self::Device(device) if device.is_trusted() => Some(device),
             _ => None,
+        }
+    }
+
+    /// The same, which lets `turn` go while it waits for a device.
+    fn in_turns(self, turn: &Turn) -> Self {
+        match self {
+            Self::Cpu => Self::Cpu,
+            Self::Device(device) => Self::Device(device.in_turns(turn.clone())),
         }
     }
 }
@@ -81,20 +88,53 @@ impl Halt {
 }
 
 /// Held by who evaluates. Who has waited longest is next.
-static TURN: Mutex<()> = Mutex::const_new(());
+static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 /// How long to keep the turn: long enough for all models of a light round.
 const KEPT: Duration = Duration::from_secs(10);
 
+/// Since when an evaluation has the turn.
+type Held = (tokio::sync::MutexGuard<'static, ()>, Instant);
+
+/// The turn of one evaluation to use the processor, which it has or has not. Clones are of the same evaluation.
+#[derive(Clone, Debug)]
+pub(super) struct Turn {
+    kept: Duration,
+    held: Arc<Mutex<Option<Held>>>,
+}
+
+impl Turn {
+    fn new() -> Self {
+        Self {
+            kept: KEPT,
+            held: Arc::default(),
+        }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the turn, unless the evaluation has it, and has not had it for long. Blocks, and so is for threads that may.
+    pub fn take(&self) {
+        let mut held = self.held();
+        held.take_if(|(_, since)| since.elapsed() >= self.kept);
+        held.get_or_insert_with(|| (TURN.blocking_lock(), Instant::now()));
+    }
+
+    /// Others may evaluate.
+    pub fn let_go(&self) {
+        *self.held() = None;
+    }
+}
+
 /// A backend that evaluations share. They take turns, of some seconds or of one model, so that a round that takes hours
 /// holds up a light one by no more than one of its models. It halts between two models. A gradient takes a turn as a
-/// model's losses do.
+/// model's losses do. Who waits for a device has no turn.
 #[derive(Debug)]
 pub struct Shared<E> {
     evaluator: E,
     halt: Halt,
-    kept: Duration,
-    /// Since when it has the turn.
-    turn: Option<(MutexGuard<'static, ()>, Instant)>,
+    turn: Turn,
 }
 
 impl<E> Shared<E> {
@@ -103,8 +143,19 @@ impl<E> Shared<E> {
         Self {
             evaluator,
             halt,
-            kept: KEPT,
-            turn: None,
+            turn: Turn::new(),
+        }
+    }
+}
+
+impl Shared<Backend> {
+    /// Evaluates by `backend`, in turn with all others of this process but while it waits for a device, until `halt` is told.
+    pub fn backend(backend: Backend, halt: Halt) -> Self {
+        let turn = Turn::new();
+        Self {
+            evaluator: backend.in_turns(&turn),
+            halt,
+            turn,
         }
     }
 }
@@ -112,10 +163,7 @@ impl<E> Shared<E> {
 impl<E> Shared<E> {
     /// The evaluator, once it has its turn. Blocks, and so is for threads that may.
     fn in_turn(&mut self) -> Result<&mut E, EvalError> {
-        let kept = self.kept;
-        self.turn.take_if(|(_, since)| since.elapsed() >= kept);
-        self.turn
-            .get_or_insert_with(|| (TURN.blocking_lock(), Instant::now()));
+        self.turn.take();
         if self.halt.is_told() {
             return Err(EvalError::Device("it was told to halt".into()));
         }
@@ -184,7 +232,7 @@ mod tests {
     /// Evaluates and differentiates so many models, each in two turns of its own.
     fn evaluate(evaluator: &Counting, halt: &Halt, models: usize) -> Result<(), EvalError> {
         let mut shared = Shared::new(evaluator.clone(), halt.clone());
-        shared.kept = Duration::ZERO;
+        shared.turn.kept = Duration::ZERO;
         let graph = Graph::mlp(&[2, 2]);
         let samples = Samples::new(2, 2, &[0; 3]).unwrap();
         (0..models).try_for_each(|_| {

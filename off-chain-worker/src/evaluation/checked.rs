@@ -5,9 +5,11 @@
 //! two parts. A word that is flipped in either is noticed, wherever it is, unless both are wrong in the same way. That is what
 //! a device does that computes wrongly and not by chance: the processor looks for it, in a few samples of every model and in
 //! one gradient of every stage. Which ones, nobody knows before. How long that takes the processor says how long the device may
-//! take: one that hangs is given up.
+//! take: one that hangs is given up. While it is waited for, others have their turn on the processor.
 
 use super::{
+    backend::Turn,
+    device_mark::DeviceMark,
     device_thread::{DeviceThread, NoAnswer},
     self_test::gradient,
     FastCpu,
@@ -45,6 +47,10 @@ pub struct CheckedDevice {
     pause: Duration,
     /// How long to wait for an answer at least.
     patience: Duration,
+    /// The turn on the processor of whoever asks, if it takes turns with others.
+    turn: Option<Turn>,
+    /// What is left on disk if it is found wrong.
+    mark: Option<DeviceMark>,
 }
 
 #[derive(Debug)]
@@ -97,7 +103,7 @@ const SPOT: usize = 16;
 const ATTEMPTS: u32 = 4;
 /// How long it is then left alone.
 const REST: Duration = Duration::from_secs(600);
-/// A device that takes so many times as long as the processor is of no use, or hangs.
+/// A device that takes so many times as long as all cores of the processor is of no use, or hangs.
 const TOO_SLOW: u32 = 10;
 /// How long to wait for an answer at least: a driver compiles its kernels when they are needed first.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -114,7 +120,33 @@ impl CheckedDevice {
             is_wrong: Arc::default(),
             pause: Duration::from_secs(1),
             patience: PATIENCE,
+            turn: None,
+            mark: None,
         }
+    }
+
+    /// The same device, which leaves `mark` on disk if it is found wrong.
+    pub fn marked_by(self, mark: DeviceMark) -> Self {
+        Self {
+            mark: Some(mark),
+            ..self
+        }
+    }
+
+    /// The same device, for an evaluation that lets its turn on the processor go while it waits for an answer.
+    pub(super) fn in_turns(self, turn: Turn) -> Self {
+        Self {
+            turn: Some(turn),
+            ..self
+        }
+    }
+
+    /// The processor, in turn.
+    fn processor(&self) -> FastCpu {
+        if let Some(turn) = &self.turn {
+            turn.take();
+        }
+        FastCpu
     }
 
     /// Whether it was never found wrong.
@@ -122,17 +154,22 @@ impl CheckedDevice {
         !self.is_wrong.load(Ordering::Relaxed)
     }
 
-    /// It was found wrong: nobody relies on it any more in this process. The user is told, once.
+    /// It was found wrong: nobody relies on it any more, in this process, and after a restart if it has a mark. The user is told,
+    /// once.
     pub fn distrust(&self, why: Mismatch) {
         if !self.is_wrong.swap(true, Ordering::Relaxed) {
+            if let Some(Err(error)) = self.mark.as_ref().map(|mark| mark.set(why)) {
+                tracing::error!(
+                    "the next start would trust the device again, so leave `--device` out: {error}"
+                );
+            }
             let what = match why {
                 Mismatch::Silence => "THE DEVICE HANGS, and its thread is left behind",
                 _ => "THE DEVICE COMPUTES WRONGLY",
             };
             tracing::error!(
-                "{what}: {why}. Nothing of it is used; from now on the processor evaluates, and what was under way, or computed \
-                 and not used yet, begins anew there. Leave `--device` out from the next start on, and see what `gotong doctor` \
-                 says of the device"
+                "{what}: {why}. Nothing of it is used; from now on the processor evaluates, after a restart, too, and what \
+                 was under way, or computed and not used yet, begins anew there. See what `gotong doctor` says of the device"
             );
         }
     }
@@ -147,6 +184,10 @@ impl CheckedDevice {
         limit: Duration,
         question: impl Fn(&mut dyn DeviceEvaluator) -> Result<T, Fault> + Send + Sync + 'static,
     ) -> Result<Option<T>, EvalError> {
+        // Who has the device may wait long for it.
+        if let Some(turn) = &self.turn {
+            turn.let_go();
+        }
         let mut device = self.device.lock().unwrap_or_else(PoisonError::into_inner);
         if device
             .rests_until
@@ -198,12 +239,23 @@ impl CheckedDevice {
         EvalError::Device(why.to_string())
     }
 
-    /// Longest wait for `samples` samples, of which the processor took `took` for `done`.
-    fn limit(&self, took: Duration, done: usize, samples: usize) -> Duration {
+    /// Longest wait for the device to do `all`, where the processor took `took` for what was `done`.
+    fn limit(&self, took: Duration, done: Work, all: Work) -> Duration {
         let whole = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let of_all = took.saturating_mul(whole(samples).saturating_mul(TOO_SLOW));
-        (of_all / whole(done).max(1)).max(self.patience)
+        // What one thread would take.
+        let more = all.samples.saturating_mul(done.threads);
+        let of_all = took.saturating_mul(whole(more).saturating_mul(TOO_SLOW));
+        let fewer = done.samples.saturating_mul(all.threads);
+        (of_all / whole(fewer).max(1)).max(self.patience)
     }
+}
+
+/// What the processor has to do.
+#[derive(Clone, Copy, Debug)]
+struct Work {
+    samples: usize,
+    /// How many threads do it: a few samples do not keep all of them busy.
+    threads: usize,
 }
 
 impl Evaluator for CheckedDevice {
@@ -220,16 +272,21 @@ impl Evaluator for CheckedDevice {
             SPOT.min(samples.len()),
         );
         let few: Vec<u32> = few.into_iter().map(|sample| sample as u32).collect();
+        let mut processor = self.processor();
         let started = Instant::now();
-        let exact = FastCpu.losses(graph, weights, &samples.select(&few))?;
-        // The device computes all of them twice.
-        let limit = self.limit(started.elapsed(), few.len(), 2 * samples.len());
+        let exact = processor.losses(graph, weights, &samples.select(&few))?;
+        let took = started.elapsed();
+        let work = |samples| {
+            let threads = FastCpu::threads_for_losses(graph, samples)?;
+            Ok::<_, EvalError>(Work { samples, threads })
+        };
+        let limit = self.limit(took, work(few.len())?, work(samples.len())?);
         let model = Model::new(graph, weights);
         let all = samples.clone();
         match self.ask(limit, move |device| checked_losses(device, &model, &all))? {
             Some(losses) if picked(&losses, &few) == exact => Ok(losses),
             Some(_) => Err(self.found_wrong(Mismatch::Losses)),
-            None => FastCpu.losses(graph, weights, samples),
+            None => self.processor().losses(graph, weights, samples),
         }
     }
 }
@@ -253,13 +310,17 @@ impl Differentiator for CheckedDevice {
         let Some(of_spot) = groups.get(spot).map(part) else {
             return Ok(());
         };
+        let mut processor = self.processor();
         let started = Instant::now();
-        let exact = gradient(&mut FastCpu, graph, weights, &of_spot)?;
+        let exact = gradient(&mut processor, graph, weights, &of_spot)?;
         let took = started.elapsed();
+        let work = |samples| {
+            let threads = FastCpu::threads_for_gradient(graph, samples)?;
+            Ok::<_, EvalError>(Work { samples, threads })
+        };
         let model = Model::new(graph, weights);
         for (number, group) in groups.iter().enumerate() {
-            // The device computes each of them twice.
-            let limit = self.limit(took, of_spot.len(), 2 * group.len());
+            let limit = self.limit(took, work(of_spot.len())?, work(group.len())?);
             let (own, of) = (part(group), model.clone());
             match self.ask(limit, move |device| checked_gradient(device, &of, &own))? {
                 Some(given) if number == spot && given != exact => {
@@ -269,7 +330,7 @@ impl Differentiator for CheckedDevice {
                 None if number == spot => see(number, &exact),
                 None => see(
                     number,
-                    &gradient(&mut FastCpu, graph, weights, &part(group))?,
+                    &gradient(&mut self.processor(), graph, weights, &part(group))?,
                 ),
             }
         }

@@ -5,6 +5,7 @@
 mod backend;
 mod burn;
 mod checked;
+mod device_mark;
 mod device_thread;
 mod difference;
 mod evidence;
@@ -26,6 +27,7 @@ mod verdict_text;
 pub use self::burn::BurnEvaluator;
 pub use backend::{Backend, Halt, Shared};
 pub use checked::{CheckedDevice, DeviceEvaluator, Mismatch};
+pub use device_mark::DeviceMark;
 pub use difference::Difference;
 pub use evidence::{Evidence, EvidenceError, Finding, Move};
 pub use fast_cpu::FastCpu;

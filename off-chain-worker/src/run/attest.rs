@@ -9,7 +9,7 @@ use super::{
     tasks::Tasks,
     under_way::{holding, Ended, UnderWay, Work},
     volunteer::{Capacity, Volunteer},
-    Daemon, DisputeAgent, Replica, RunError, ScorerOptions, Stop, Suspects, WorkerDirs, NO_TIP,
+    Daemon, DisputeAgent, Replica, RunError, ScorerOptions, Stop, Suspects, WorkerDirs,
 };
 use crate::{
     chain::{Account, ChainError, Client, Inclusion, Keypair, Moment, Nodes},
@@ -339,8 +339,7 @@ async fn offer(
     let Some(call) = due else {
         return Ok(volunteer.has_left(found.as_ref()));
     };
-    // No deadline waits for it.
-    let client = client.clone().tipping(NO_TIP);
+    // No deadline waits for it, but calls that are sent after it do: it is tipped as they are.
     let sent = client.submit(signer, &call, Inclusion::Best).await;
     if !matches!(&sent, Err(error) if error.is_gone()) {
         volunteer.sent(now.block(), views, serves, is_sound);
@@ -408,7 +407,7 @@ async fn look_at(
             );
             return Ok(Ended::with(Came::OfTask(task, Ok(ControlFlow::Break(())))));
         }
-        Ok(Some(replica)) => (replica.known_score(&inputs), Ok(true)),
+        Ok(Some(replica)) => (replica.standing_score(round, &inputs), Ok(true)),
         Ok(None) => (None, Ok(false)),
         Err(error) => (None, Err(error)),
     };

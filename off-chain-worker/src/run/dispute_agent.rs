@@ -48,6 +48,17 @@ pub enum Suspects {
     Nobody,
 }
 
+impl Suspects {
+    /// The same, given whether the account's table is there and counts. One that a device computed which was found wrong later
+    /// answers for itself, and is held against nobody.
+    fn given(self, is_there: bool, counts: bool) -> Self {
+        match is_there && !counts {
+            true => Self::Nobody,
+            false => self,
+        }
+    }
+}
+
 /// What came of one look at the disputes of a round.
 #[derive(Debug, Default)]
 pub struct Hearing {
@@ -129,8 +140,10 @@ impl DisputeAgent {
         let submissions = now.submissions(self.task, round.round).await?;
         let inputs = inputs_digest(round, &submissions);
         let mut commands = loop {
-            let own = replica.known_score(&inputs);
+            let known = replica.known_score(&inputs).is_some();
+            let own = replica.standing_score(round, &inputs);
             let own_table = own.map(|own| own.summary.root());
+            let suspects = suspects.given(own_table.is_some(), known);
             let snapshot = self.snapshot(now, round, &disputes, own_table, suspects);
             let commands = self.engine.on_block(&snapshot);
             if commands != [DisputerCommand::Compute] {
@@ -493,6 +506,15 @@ mod tests {
     use super::*;
     use crate::run::views;
     use std::sync::mpsc::channel;
+
+    #[test]
+    fn a_table_that_only_stands_for_itself_accuses_nobody() {
+        let all = Suspects::Everybody;
+        assert_eq!(all.given(true, false), Suspects::Nobody);
+        assert_eq!(all.given(true, true), all);
+        // It is computed first.
+        assert_eq!(all.given(false, false), all);
+    }
 
     #[test]
     fn disputes_wait_for_the_draw_of_audits() {

@@ -41,8 +41,8 @@ use crate::{
     state::{Folder, StateError},
 };
 use gotong_protocol::{
-    view::{RoundView, SubmissionView, TaskView},
-    Graph, Hash, Outcome, Phase, RoundFacts, RoundId, ShareClaim, TaskId, TaskTerms,
+    view::{RoundView, SeatView, SubmissionView, TaskView},
+    Graph, Hash, Outcome, Phase, RoundFacts, RoundId, SeatState, ShareClaim, TaskId, TaskTerms,
 };
 use gotong_scoring::{MasterWeights, MergedGain, ShareTable};
 use kept::KeptScores;
@@ -59,8 +59,6 @@ pub struct Replica {
     terms: TaskTerms,
     folder: Folder,
     store: ReplicaStore,
-    /// Bytes of the recipe; none of a task without one.
-    recipe: Vec<u8>,
     payloads: PayloadFetcher,
     scorer: RoundScorer,
 }
@@ -75,7 +73,8 @@ impl Replica {
     }
 
     /// Goes on from what is on disk, or starts from the task's opening. Fails early if the task has a
-    /// pool that is not here: without it no round can be computed.
+    /// pool that is not here: without it no round can be computed. The task's recipe is not asked for, since no score depends
+    /// on it: [`task_recipe`] finds it.
     pub async fn open(
         client: &Client,
         now: &Moment,
@@ -84,7 +83,6 @@ impl Replica {
     ) -> Result<Self, ReplicaError> {
         let payloads = PayloadFetcher::open(dirs, task).await?;
         let folder = Self::folder(dirs, task)?;
-        let recipe = recipe::bytes(client, dirs, task).await?;
         let store = match ReplicaStore::load(&folder)? {
             Some(store) => store,
             None => {
@@ -102,7 +100,6 @@ impl Replica {
             terms,
             folder,
             store,
-            recipe,
             payloads,
         })
     }
@@ -127,12 +124,6 @@ impl Replica {
     /// The task's architecture.
     pub fn graph(&self) -> &Graph {
         &self.graph
-    }
-
-    /// The task's recipe, which says how data becomes the bytes of a sample; `None` if it has none. An error if it is not
-    /// text: that stops nobody from computing rounds.
-    pub fn recipe(&self) -> Result<Option<&str>, ReplicaError> {
-        recipe::text(self.task, &self.recipe)
     }
 
     /// Master weights that the round [`Self::next_round`] starts from.
@@ -242,7 +233,8 @@ impl Replica {
         let weights = self.store.weights();
         let inputs = self.payloads.fetch(client, round, &submissions, weights);
         let scorer = self.scorer.exact();
-        let mut scored = scorer.score(&digest, inputs).await?;
+        // Nobody asks for audits or moves any more.
+        let mut scored = scorer.score(&digest, &[], inputs).await?;
         if scored.summary.claim(&round.base_root) != *claim {
             scored = scorer.confirmed(scored).await?;
         }
@@ -264,8 +256,16 @@ impl Replica {
         self.scorer.known(inputs)
     }
 
+    /// What answers audits and disputes about `round`: [`Self::known_score`], or what a device computed that was found wrong
+    /// later, if somebody stands for its table. The latter is neither committed nor revealed, nor held against others.
+    pub fn standing_score(&self, round: &RoundView, inputs: &Hash) -> Option<Arc<ScoredRound>> {
+        let known = self.known_score(inputs);
+        known.or_else(|| self.scorer.shown(inputs, &shown_tables(round)))
+    }
+
     /// What this worker says of `round`, which is the next one: its samples are known, its deltas are revealed. It is
-    /// what the worker attests, and what it holds against the tables of others.
+    /// what the worker attests, and what it holds against the tables of others, if it is a [`Self::known_score`]; if not, it is a
+    /// [`Self::standing_score`], and the processor computes the round again beside that.
     pub async fn score(
         &mut self,
         client: &Client,
@@ -276,7 +276,8 @@ impl Replica {
         let weights = self.store.weights();
         let inputs = self.payloads.fetch(client, round, &submissions, weights);
         let facts = facts(now, self.task, round.round);
-        self.scorer.score(&digest, inputs, facts).await
+        let shown = shown_tables(round);
+        self.scorer.score(&digest, &shown, inputs, facts).await
     }
 
     /// What answers and picks in disputes about `round`, for what [`Self::score`] says.
@@ -325,6 +326,15 @@ impl Replica {
             difference,
         }
     }
+}
+
+/// The roots of the tables for which somebody stands.
+fn shown_tables(round: &RoundView) -> Vec<Hash> {
+    let standing = |seat: &&SeatView| seat.state == SeatState::Sitting;
+    let tables = round.seats.iter().filter(standing);
+    tables
+        .filter_map(|seat| Some(seat.table.as_ref()?.root()))
+        .collect()
 }
 
 /// What disputes about a round are judged by.

@@ -14,8 +14,9 @@ pub(super) struct Tasks {
     only: BTreeSet<TaskId>,
     /// The node that is asked.
     node: String,
-    /// Tasks that cannot be rebuilt, because the chain settled them on something else, if that node tells the truth.
-    given_up: BTreeSet<TaskId>,
+    /// Tasks that cannot be rebuilt, because the chain settled them on something else, if that node tells the truth; and why
+    /// not.
+    given_up: BTreeMap<TaskId, RunError>,
     /// Tasks that failed, and may not the next time.
     paused: BTreeMap<TaskId, Pause>,
     /// Those that were to be looked at last, paused or not.
@@ -70,7 +71,7 @@ impl Tasks {
         Self {
             only: only.into_iter().collect(),
             node: String::new(),
-            given_up: BTreeSet::new(),
+            given_up: BTreeMap::new(),
             paused: BTreeMap::new(),
             listed: BTreeSet::new(),
         }
@@ -80,7 +81,7 @@ impl Tasks {
     pub fn ask(&mut self, url: &str) {
         if self.node != url {
             self.node = url.to_owned();
-            for task in std::mem::take(&mut self.given_up) {
+            for task in std::mem::take(&mut self.given_up).into_keys() {
                 tracing::info!(%task, "trying it again, with another node");
             }
         }
@@ -88,6 +89,9 @@ impl Tasks {
 
     /// Those that are to be looked at now: with a round under way, and `besides`. What is over costs nothing, however much of
     /// it there is.
+    ///
+    /// # Errors
+    /// All tasks are lost; or no named one is left, because one was given up and the others are over or given up as well.
     pub async fn live(
         &mut self,
         now: &impl TaskViews,
@@ -111,7 +115,21 @@ impl Tasks {
                 }
             }
         }
-        Ok(views)
+        match self.none_is_left(&views) {
+            None => Ok(views),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Why a named task was given up, if none of the others is left. It is tried again then: another node may say otherwise.
+    fn none_is_left(&mut self, views: &[TaskView]) -> Option<RunError> {
+        let is_left = |task: &TaskId| !self.is_given_up(*task) && !is_over(views, *task);
+        if self.only.is_empty() || self.only.iter().any(is_left) {
+            return None;
+        }
+        let named = self.only.iter();
+        let given_up = named.copied().find(|task| self.is_given_up(*task))?;
+        self.given_up.remove(&given_up)
     }
 
     /// Whether it was to be looked at last, paused or not.
@@ -121,31 +139,28 @@ impl Tasks {
 
     /// Whether it was given up.
     pub fn is_given_up(&self, task: TaskId) -> bool {
-        self.given_up.contains(&task)
+        self.given_up.contains_key(&task)
     }
 
     /// Those that were to be looked at last, paused or not, but for those that were given up.
     pub fn served(&self) -> BTreeSet<TaskId> {
-        self.listed.difference(&self.given_up).copied().collect()
+        let served = self.listed.iter().copied();
+        served.filter(|task| !self.is_given_up(*task)).collect()
     }
 
     /// Whether one of those that were to be looked at last was given up.
     pub fn has_given_up(&self) -> bool {
-        !self.listed.is_disjoint(&self.given_up)
+        self.listed.iter().any(|task| self.is_given_up(*task))
     }
 
     fn is_left_alone(&self, task: TaskId, now: Instant) -> bool {
         let is_paused = |pause: &Pause| now < pause.until;
-        self.given_up.contains(&task) || self.paused.get(&task).is_some_and(is_paused)
+        self.is_given_up(task) || self.paused.get(&task).is_some_and(is_paused)
     }
 
-    /// Whether all tasks that were named are over or given up.
+    /// Whether all tasks that were named are over. One that was given up is not: one node may have lied about it.
     pub fn is_done(&self, views: &[TaskView]) -> bool {
-        let is_over = |task: &TaskId| {
-            let view = views.iter().find(|view| view.id == *task);
-            self.is_given_up(*task) || view.is_some_and(|view| view.state.is_over())
-        };
-        !self.only.is_empty() && self.only.iter().all(is_over)
+        !self.only.is_empty() && self.only.iter().all(|task| is_over(views, *task))
     }
 
     /// What fails in one of many tasks must not stop the work on the others: leaves the task alone for a while, or
@@ -158,7 +173,7 @@ impl Tasks {
         };
         if matches!(&error, RunError::Replica(error) if error.is_fatal()) {
             tracing::error!(%task, "giving it up: {error}");
-            self.given_up.insert(task);
+            self.given_up.insert(task, error);
             return Ok(true);
         }
         let now = Instant::now();
@@ -168,6 +183,11 @@ impl Tasks {
         self.paused.insert(task, pause);
         Ok(false)
     }
+}
+
+fn is_over(views: &[TaskView], task: TaskId) -> bool {
+    let view = views.iter().find(|view| view.id == task);
+    view.is_some_and(|view| view.state.is_over())
 }
 
 /// Whether all tasks fail: the connection is lost, or the chain is none that the worker fits.
@@ -184,6 +204,7 @@ fn is_of_the_chain(error: &RunError) -> bool {
 mod tests {
     use super::*;
     use crate::{run::views, state::StateError};
+    use gotong_protocol::TaskState;
     use std::{cell::Cell, io};
 
     const TASK: TaskId = TaskId(3);
@@ -218,6 +239,7 @@ mod tests {
     struct OldChain {
         live: Vec<TaskId>,
         asked: Cell<usize>,
+        state: TaskState,
     }
 
     impl TaskViews for OldChain {
@@ -230,6 +252,7 @@ mod tests {
             self.asked.set(self.asked.get() + 1);
             Ok((id.0 < 100_003).then(|| TaskView {
                 id,
+                state: self.state,
                 ..views::task()
             }))
         }
@@ -240,6 +263,7 @@ mod tests {
         let chain = OldChain {
             live: (100_000..100_003).map(TaskId).collect(),
             asked: Cell::new(0),
+            state: TaskState::Running,
         };
         let mut tasks = Tasks::new(None);
         let found = tasks.live(&chain, &BTreeSet::from([TASK])).await.unwrap();
@@ -255,7 +279,7 @@ mod tests {
         let mut all = Tasks::new(None);
         assert!(all.survive(TASK, wrong()).unwrap());
         assert!(!all.survive(TaskId(4), Ok(())).unwrap());
-        assert_eq!(all.given_up, BTreeSet::from([TASK]));
+        assert!(all.is_given_up(TASK) && !all.is_given_up(TaskId(4)));
         let mut only = Tasks::new(Some(TASK));
         assert!(only.survive(TASK, wrong()).is_err());
     }
@@ -277,6 +301,7 @@ mod tests {
         let chain = OldChain {
             live: vec![],
             asked: Cell::new(0),
+            state: TaskState::Running,
         };
         let named = [TASK, TaskId(4)];
         let mut tasks = Tasks::new(named);
@@ -286,9 +311,37 @@ mod tests {
         assert_eq!(found.len(), 1, "the other one");
         assert!(!tasks.is_done(&found));
         let mut over = found;
-        over[0].state = gotong_protocol::TaskState::Closed;
-        assert!(tasks.is_done(&over));
+        over[0].state = TaskState::Closed;
+        assert!(!tasks.is_done(&over), "what was given up is not over");
         assert!(!tasks.is_done(&[]), "it could not be asked for");
+    }
+
+    #[tokio::test]
+    async fn named_tasks_that_one_node_lies_about_end_in_an_error() {
+        let mut chain = OldChain {
+            live: vec![],
+            asked: Cell::new(0),
+            state: TaskState::Running,
+        };
+        let wrong = |task| Err(RunError::Replica(ReplicaError::NoTask(task)));
+        let is_wrong = |looked: &Result<Vec<TaskView>, RunError>| {
+            matches!(looked, Err(RunError::Replica(ReplicaError::NoTask(_))))
+        };
+        let all = BTreeSet::new();
+        // Both are given up, or one is and the other is over.
+        let mut tasks = Tasks::new([TASK, TaskId(4)]);
+        for task in [TASK, TaskId(4)] {
+            assert!(tasks.survive(task, wrong(task)).unwrap());
+        }
+        assert!(is_wrong(&tasks.live(&chain, &all).await));
+        let mut tasks = Tasks::new([TASK, TaskId(4)]);
+        assert!(tasks.survive(TASK, wrong(TASK)).unwrap());
+        assert!(tasks.live(&chain, &all).await.is_ok());
+        chain.state = TaskState::Closed;
+        assert!(is_wrong(&tasks.live(&chain, &all).await));
+        // It is tried again then, and nothing is wrong if all are over.
+        let found = tasks.live(&chain, &all).await.unwrap();
+        assert!(tasks.is_done(&found));
     }
 
     #[test]

@@ -1,10 +1,16 @@
 //! A device that goes wrong is found out.
 
-use super::super::{lab::Lab, Backend, BurnEvaluator, Flipping};
+use super::super::{lab::Lab, Backend, BurnEvaluator, Flipping, Halt, Shared};
 use super::*;
 use burn::tensor::Device;
 use gotong_scoring::Reference;
-use std::sync::atomic::AtomicUsize;
+use std::{
+    sync::{
+        atomic::AtomicUsize,
+        mpsc::{channel, Receiver, Sender},
+    },
+    thread::spawn,
+};
 
 /// A model, and what it is evaluated on.
 struct Round {
@@ -303,12 +309,98 @@ fn a_device_that_hangs_is_given_up_and_the_processor_goes_on() {
 }
 
 #[test]
-fn a_device_has_ten_times_as_long_as_the_processor_and_at_least_a_minute() {
+fn a_device_has_ten_times_as_long_as_all_cores_and_at_least_a_minute() {
     let device = checked(Hanging { calls: 0 });
     let took = Duration::from_secs(2);
-    assert_eq!(device.limit(took, 16, 1_600), Duration::from_secs(2_000));
-    assert_eq!(device.limit(took, 16, 32), PATIENCE);
-    assert_eq!(device.limit(Duration::MAX, 0, usize::MAX), Duration::MAX);
+    let work = |samples, threads| Work { samples, threads };
+    let limit = device.limit(took, work(16, 1), work(1_600, 1));
+    assert_eq!(limit, Duration::from_secs(2_000));
+    // The few samples left most of the cores idle.
+    let limit = device.limit(took, work(16, 1), work(1_600, 8));
+    assert_eq!(limit, Duration::from_secs(250));
+    assert_eq!(device.limit(took, work(16, 1), work(32, 1)), PATIENCE);
+    let all = work(usize::MAX, 1);
+    assert_eq!(device.limit(Duration::MAX, work(0, 1), all), Duration::MAX);
+}
+
+#[test]
+fn a_few_rows_keep_one_thread_busy_and_many_keep_all() {
+    let graph = Round::new().graph;
+    let threads = |samples| FastCpu::threads_for_losses(&graph, samples).unwrap();
+    assert_eq!((threads(0), threads(SPOT)), (1, 1), "one block");
+    assert_eq!(threads(1 << 20), rayon::current_num_threads());
+    let threads = |samples| FastCpu::threads_for_gradient(&graph, samples).unwrap();
+    assert_eq!((threads(0), threads(1)), (1, 1));
+    assert_eq!(threads(1 << 20), rayon::current_num_threads());
+}
+
+/// Tells that it was asked, and answers once nobody keeps it from that any more.
+#[derive(Debug)]
+struct Kept {
+    asked: Sender<()>,
+    kept: Receiver<()>,
+}
+
+impl Kept {
+    fn wait(&self) {
+        let _ = self.asked.send(());
+        let _ = self.kept.recv();
+    }
+}
+
+impl Evaluator for Kept {
+    fn losses(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<u32>, EvalError> {
+        self.wait();
+        Reference.losses(graph, weights, samples)
+    }
+}
+
+impl Differentiator for Kept {
+    fn gradients(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+        groups: &[Range<usize>],
+        see: &mut dyn FnMut(usize, &[i64]),
+    ) -> Result<(), EvalError> {
+        self.wait();
+        Reference.gradients(graph, weights, samples, groups, see)
+    }
+}
+
+impl DeviceEvaluator for Kept {
+    fn take_fewer(&mut self) {}
+}
+
+#[test]
+fn who_waits_for_a_device_lets_others_evaluate() {
+    const SOON: Duration = Duration::from_secs(30);
+    let ((asked, was_asked), (keep, kept)) = (channel(), channel());
+    let device = checked(Kept { asked, kept });
+    let waiting = spawn(move || {
+        let mut shared = Shared::backend(Backend::Device(device), Halt::default());
+        Round::new().losses(&mut shared)
+    });
+    was_asked.recv_timeout(SOON).unwrap();
+    let (tell, told) = channel();
+    spawn(move || {
+        let mut other = Shared::backend(Backend::Cpu, Halt::default());
+        let losses = Round::new().losses(&mut other);
+        // It keeps its turn no longer than it evaluates.
+        drop(other);
+        tell.send(losses).unwrap();
+    });
+    let done = told.recv_timeout(SOON);
+    drop(keep);
+    let exact = Round::new().losses(&mut Reference);
+    assert_eq!(done.unwrap(), exact);
+    assert_eq!(waiting.join().unwrap(), exact);
 }
 
 #[test]

@@ -39,12 +39,8 @@ impl FastCpu {
     /// A graph that is not valid.
     pub fn memory(graph: &Graph) -> Result<u64, EvalError> {
         graph.validate()?;
-        let (memory, threads) = (graph.memory()?, rayon::current_num_threads());
-        let flows = graph.flows()?;
-        let rows = flows.iter().map(|flow| flow.tokens as usize).max();
-        let rows = rows.unwrap_or(1).max(1);
-        let forward = Cut::of(memory.forward, super::BLOCK_ROWS.div_ceil(rows), threads);
-        let both = Cut::of(memory.backward, BLOCK_ROWS.div_ceil(rows), threads);
+        let memory = graph.memory()?;
+        let [forward, both] = cuts(graph)?;
         let samples = forward
             .bytes(memory.forward)
             .max(both.bytes(memory.backward));
@@ -55,6 +51,36 @@ impl FastCpu {
             .saturating_mul(parameters as u64)
             .saturating_add(samples))
     }
+
+    /// How many threads the losses of so many samples keep busy.
+    ///
+    /// # Errors
+    /// A graph that is not valid.
+    pub fn threads_for_losses(graph: &Graph, samples: usize) -> Result<usize, EvalError> {
+        let [forward, _] = cuts(graph)?;
+        Ok(samples.div_ceil(forward.size).clamp(1, forward.at_once))
+    }
+
+    /// How many threads a gradient of so many samples keeps busy: its blocks are smaller where there are few.
+    ///
+    /// # Errors
+    /// A graph that is not valid.
+    pub fn threads_for_gradient(graph: &Graph, samples: usize) -> Result<usize, EvalError> {
+        let [_, both] = cuts(graph)?;
+        Ok(samples.clamp(1, both.at_once))
+    }
+}
+
+/// How samples are cut for losses, and for gradients.
+fn cuts(graph: &Graph) -> Result<[Cut; 2], EvalError> {
+    let (memory, threads) = (graph.memory()?, rayon::current_num_threads());
+    let flows = graph.flows()?;
+    let rows = flows.iter().map(|flow| flow.tokens as usize).max();
+    let rows = rows.unwrap_or(1).max(1);
+    Ok([
+        Cut::of(memory.forward, super::BLOCK_ROWS.div_ceil(rows), threads),
+        Cut::of(memory.backward, BLOCK_ROWS.div_ceil(rows), threads),
+    ])
 }
 
 /// Gradients of so many values that are computed at once, at most.

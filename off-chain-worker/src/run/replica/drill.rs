@@ -45,13 +45,14 @@ impl DrillScorer {
     pub async fn score(
         &mut self,
         digest: &Hash,
+        shown: &[Hash],
         inputs: impl Future<Output = Result<RoundInputs, ReplicaError>> + Send,
         facts: impl Future<Output = Result<RoundFacts, ReplicaError>> + Send,
     ) -> Result<Arc<ScoredRound>, ReplicaError> {
         if let Some(known) = self.known(digest) {
             return Ok(known);
         }
-        let honest = self.exact.score(digest, inputs).await?;
+        let honest = self.exact.score(digest, shown, inputs).await?;
         let (facts, lie, of) = (facts.await?, self.lie, honest.clone());
         let mut evaluator = self.exact.evaluator();
         let liar = tokio::task::spawn_blocking(move || {
@@ -117,14 +118,14 @@ mod tests {
         for kind in LieKind::value_variants() {
             let mut drill = scorer(&lab, Some(*kind));
             let (fetched, facts) = (async { Ok(inputs(&lab)) }, async { Ok(lab.facts.clone()) });
-            let lied = drill.score(&DIGEST, fetched, facts).await.unwrap();
+            let lied = drill.score(&DIGEST, &[], fetched, facts).await.unwrap();
             assert_ne!(lied.summary, lab.summary(), "{kind:?}");
             assert_eq!(lied.summary, *lab.liar(*kind).summary());
             assert_eq!(drill.known(&DIGEST), Some(lied.clone()));
             let player = drill.player(&lied, pending()).await.unwrap();
             assert_eq!(player.summary(), lied.summary);
             // A replay is told the truth.
-            let exact = drill.exact().score(&DIGEST, pending()).await.unwrap();
+            let exact = drill.exact().score(&DIGEST, &[], pending()).await.unwrap();
             assert_eq!(exact.summary, lab.summary());
         }
     }

@@ -21,7 +21,7 @@ pub async fn task_recipe(
 }
 
 /// Bytes of a task's recipe, which may be no text; none of a task without one.
-pub(super) async fn bytes(
+async fn bytes(
     client: &Client,
     dirs: &WorkerDirs,
     task: &TaskView,
@@ -46,7 +46,7 @@ pub(super) async fn bytes(
 }
 
 /// The recipe as text; `None` if it has no bytes.
-pub(super) fn text(task: TaskId, bytes: &[u8]) -> Result<Option<&str>, ReplicaError> {
+fn text(task: TaskId, bytes: &[u8]) -> Result<Option<&str>, ReplicaError> {
     if bytes.is_empty() {
         return Ok(None);
     }

@@ -6,6 +6,7 @@ use super::{
     inputs::RoundInputs,
     kept::{KeptScore, KeptScores},
     player::RoundPlayer,
+    worker::Job,
     ReplicaError,
 };
 use crate::evaluation::{Backend, Halt, LieKind, Mismatch, Shared};
@@ -18,7 +19,11 @@ use gotong_scoring::{
     },
     Evaluator, Samples, ScoreError, ShareTable,
 };
-use std::{future::Future, sync::Arc, time::Instant};
+use std::{
+    future::Future,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// How a worker scores rounds.
 #[derive(Clone, Debug, Default)]
@@ -143,17 +148,27 @@ impl RoundScorer {
         }
     }
 
-    /// The score to attest. `inputs`, whose digest is `digest`, are fetched only if the score is not known, and `facts`
-    /// only if a lie has to be one that the chain would take.
+    /// What was said of the inputs with this digest and is `shown` on chain, be it by a device that was found wrong: it answers
+    /// audits and disputes, and nothing else.
+    pub fn shown(&self, digest: &Hash, shown: &[Hash]) -> Option<Arc<ScoredRound>> {
+        match self {
+            Self::Exact(exact) => exact.shown(digest, shown),
+            Self::Drill(drill) => drill.known(digest),
+        }
+    }
+
+    /// The score to attest, or the one that is `shown` ([`ExactScorer::score`]). `inputs`, whose digest is `digest`, are
+    /// fetched only if the score is not known, and `facts` only if a lie has to be one that the chain would take.
     pub async fn score(
         &mut self,
         digest: &Hash,
+        shown: &[Hash],
         inputs: impl Future<Output = Result<RoundInputs, ReplicaError>> + Send,
         facts: impl Future<Output = Result<RoundFacts, ReplicaError>> + Send,
     ) -> Result<Arc<ScoredRound>, ReplicaError> {
         match self {
-            Self::Exact(exact) => exact.score(digest, inputs).await,
-            Self::Drill(drill) => drill.score(digest, inputs, facts).await,
+            Self::Exact(exact) => exact.score(digest, shown, inputs).await,
+            Self::Drill(drill) => drill.score(digest, shown, inputs, facts).await,
         }
     }
 
@@ -183,6 +198,8 @@ pub(super) struct ExactScorer {
     is_restored: bool,
     /// What answers for a score, with the digest of the score's inputs.
     player: Option<(Hash, Arc<RoundPlayer>)>,
+    /// The inputs of a score that is shown and counts no more, which the processor computes again beside it.
+    again: Option<(Hash, Job<Result<ScoredRound, ReplicaError>>)>,
 }
 
 impl ExactScorer {
@@ -196,6 +213,7 @@ impl ExactScorer {
             last: None,
             is_restored: false,
             player: None,
+            again: None,
         }
     }
 
@@ -206,7 +224,7 @@ impl ExactScorer {
 
     /// What evaluates models, in turn with all else that this process evaluates.
     pub fn evaluator(&self) -> Shared<Backend> {
-        Shared::new(self.backend.clone(), self.halt.clone())
+        Shared::backend(self.backend.clone(), self.halt.clone())
     }
 
     pub fn known(&self, digest: &Hash) -> Option<Arc<ScoredRound>> {
@@ -220,25 +238,91 @@ impl ExactScorer {
         !by_device || self.backend.device().is_some()
     }
 
+    /// What was said of these inputs, if its table is one of those that are `shown`, whether it counts or not.
+    pub fn shown(&self, digest: &Hash, shown: &[Hash]) -> Option<Arc<ScoredRound>> {
+        let last = self.last.as_ref();
+        let last = last.filter(|last| last.is_of(digest) && shown.contains(&last.summary.root()));
+        last.cloned()
+    }
+
+    /// What the inputs come to. `shown` are the roots of the tables for which somebody stands on chain. If what a device had
+    /// computed counts no more, and is one of them, then there are audits and disputes to answer, which do not wait: it is
+    /// given, though not [`Self::known`], and the processor computes the round again beside that.
     pub async fn score(
         &mut self,
         digest: &Hash,
+        shown: &[Hash],
         inputs: impl Future<Output = Result<RoundInputs, ReplicaError>> + Send,
     ) -> Result<Arc<ScoredRound>, ReplicaError> {
+        self.again.take_if(|(of, _)| *of != *digest);
+        self.take_in(digest, Duration::ZERO).await;
+        if let Some(known) = self.known(digest) {
+            return Ok(known);
+        }
+        if let Some(shown) = self.shown(digest, shown) {
+            self.compute_again(&shown.inputs);
+            return Ok(shown);
+        }
+        // It may be under way.
+        self.take_in(digest, Duration::MAX).await;
         if let Some(known) = self.known(digest) {
             return Ok(known);
         }
         let inputs = Arc::new(inputs.await?);
         let kept = self.kept.load(&inputs.digest);
-        let Some(kept) = kept.filter(|kept| self.counts(kept.by_device)) else {
+        let Some(scored) = kept.map(|kept| ScoredRound::restored(inputs.clone(), kept)) else {
             return self.compute(inputs).await;
         };
+        let counts = self.counts(scored.by_device);
+        if !counts && !shown.contains(&scored.summary.root()) {
+            return self.compute(inputs).await;
+        }
         let (task, round) = (inputs.task, inputs.round);
         tracing::info!(%task, %round, "goes on with what was scored before");
-        let scored = Arc::new(ScoredRound::restored(inputs, kept));
+        let scored = Arc::new(scored);
         self.last = Some(scored.clone());
         self.is_restored = true;
+        if !counts {
+            self.compute_again(&inputs);
+        }
         Ok(scored)
+    }
+
+    /// Begins to compute these inputs on the processor, unless that is under way.
+    fn compute_again(&mut self, inputs: &Arc<RoundInputs>) {
+        let digest = inputs.digest;
+        if self.again.as_ref().is_some_and(|(of, _)| *of == digest) {
+            return;
+        }
+        tracing::warn!(
+            task = %inputs.task, round = %inputs.round,
+            "a device that is not trusted has computed the table that is shown: it is stood for, and computed again"
+        );
+        let halt = Halt::default();
+        let computed = self.attempt(inputs.clone(), Backend::Cpu, halt.clone());
+        self.again = Some((digest, Job::start(halt, computed)));
+    }
+
+    /// Takes in what the processor has computed again of these inputs, if that ends within `patience`.
+    async fn take_in(&mut self, digest: &Hash, patience: Duration) {
+        let Some((_, job)) = self.again.as_mut().filter(|(of, _)| *of == *digest) else {
+            return;
+        };
+        let Some(ended) = job.ended(patience).await else {
+            return;
+        };
+        self.again = None;
+        match ended {
+            Ok(Ok(exact)) => {
+                let was_right = self.shown(digest, &[exact.summary.root()]).is_some();
+                if !was_right {
+                    tracing::error!("the table that is shown is wrong: a device computed it");
+                }
+                self.remember(exact);
+            }
+            Ok(Err(error)) => tracing::error!("{error}"),
+            Err(error) => tracing::error!("the evaluation was aborted: {error}"),
+        }
     }
 
     /// What stands of a score that the chain contradicts: who doubts the chain doubts first what its own device computed, or
@@ -251,7 +335,9 @@ impl ExactScorer {
         if device.is_none() && !self.is_restored {
             return Ok(scored);
         }
-        let exact = self.attempt(scored.inputs.clone(), Backend::Cpu).await?;
+        let halt = self.halt.clone();
+        let exact = self.attempt(scored.inputs.clone(), Backend::Cpu, halt);
+        let exact = exact.await?;
         if exact.summary == scored.summary {
             return Ok(scored);
         }
@@ -264,8 +350,13 @@ impl ExactScorer {
     fn remember(&mut self, scored: ScoredRound) -> Arc<ScoredRound> {
         self.kept.save(scored.to_keep());
         self.is_restored = false;
-        // It answers for what was said before.
-        self.player = None;
+        if self
+            .shown(&scored.inputs.digest, &[scored.summary.root()])
+            .is_none()
+        {
+            // It answers for another table.
+            self.player = None;
+        }
         let scored = Arc::new(scored);
         self.last = Some(scored.clone());
         scored
@@ -278,37 +369,43 @@ impl ExactScorer {
     ) -> Result<Arc<ScoredRound>, ReplicaError> {
         let (task, round, started) = (inputs.task, inputs.round, Instant::now());
         let had_device = self.backend.device().is_some();
-        let backend = self.backend.clone();
-        let mut scored = self.attempt(inputs.clone(), backend).await;
+        let (backend, halt) = (self.backend.clone(), self.halt.clone());
+        let attempt = self.attempt(inputs.clone(), backend, halt.clone());
+        let mut scored = attempt.await;
         if had_device && self.backend.device().is_none() {
-            scored = self.attempt(inputs, Backend::Cpu).await;
+            scored = self.attempt(inputs, Backend::Cpu, halt).await;
         }
         let scored = self.remember(scored?);
         tracing::info!(%task, %round, "scored in {:.2?}", started.elapsed());
         Ok(scored)
     }
 
-    async fn attempt(
+    fn attempt(
         &self,
         inputs: Arc<RoundInputs>,
         backend: Backend,
-    ) -> Result<ScoredRound, ReplicaError> {
-        let round = inputs.round;
-        let records = self.graph.samples(inputs.samples.records());
-        let samples = Samples::new(self.graph.inputs, self.graph.classes(), &records)
-            .map_err(|source| ReplicaError::Samples { round, source })?;
+        halt: Halt,
+    ) -> impl Future<Output = Result<ScoredRound, ReplicaError>> + Send + 'static {
         let (graph, terms) = (self.graph.clone(), self.terms);
-        let by_device = backend.device().is_some();
-        let mut evaluator = Shared::new(backend, self.halt.clone());
-        let scored = tokio::task::spawn_blocking(move || {
-            ScoredRound::compute(&mut evaluator, &graph, &terms, &samples, inputs)
-        })
-        .await?
-        .map_err(|source| ReplicaError::Score { round, source })?;
-        Ok(ScoredRound {
-            by_device,
-            ..scored
-        })
+        async move {
+            let round = inputs.round;
+            let samples = {
+                let records = graph.samples(inputs.samples.records());
+                Samples::new(graph.inputs, graph.classes(), &records)
+            };
+            let samples = samples.map_err(|source| ReplicaError::Samples { round, source })?;
+            let by_device = backend.device().is_some();
+            let mut evaluator = Shared::backend(backend, halt);
+            let scored = tokio::task::spawn_blocking(move || {
+                ScoredRound::compute(&mut evaluator, &graph, &terms, &samples, inputs)
+            })
+            .await?
+            .map_err(|source| ReplicaError::Score { round, source })?;
+            Ok(ScoredRound {
+                by_device,
+                ..scored
+            })
+        }
     }
 
     pub async fn player(
@@ -334,282 +431,4 @@ pub(super) fn other_facts(round: RoundId) -> impl FnOnce(PlayerError) -> Replica
 }
 
 #[cfg(test)]
-pub(in crate::run) mod tests {
-    use super::super::inputs::RevealedDelta;
-    use super::*;
-    use crate::{
-        evaluation::{lab::Lab, CheckedDevice, Flipping},
-        state::Folder,
-    };
-    use gotong_protocol::TaskId;
-    use gotong_scoring::Reference;
-    use std::{future::pending, ops::Range};
-
-    pub const DIGEST: Hash = [1; 32];
-
-    pub fn inputs(lab: &Lab) -> RoundInputs {
-        let entrants = lab.entrants.iter().map(|own| RevealedDelta {
-            delta: own.delta.clone(),
-            hash: own.hash(),
-            weight: own.weight,
-            is_proven: own.is_proven,
-        });
-        RoundInputs {
-            task: TaskId(0),
-            round: RoundId(0),
-            digest: DIGEST,
-            base: lab.base.clone(),
-            samples: lab.samples.clone(),
-            sample_count: lab.facts.samples,
-            half_seed: lab.facts.half_seed,
-            entrants: entrants.collect(),
-        }
-    }
-
-    /// Scores that go the way of their folder.
-    fn kept_in(folder: &tempfile::TempDir) -> KeptScores {
-        let folder = Folder::open(folder.path()).unwrap();
-        KeptScores::new(folder, &Graph::mlp(&[2, 3]), &ShareTerms::default())
-    }
-
-    /// In a folder that is gone.
-    fn nothing_kept() -> KeptScores {
-        kept_in(&tempfile::tempdir().unwrap())
-    }
-
-    pub fn scorer(lab: &Lab, lie: Option<LieKind>) -> RoundScorer {
-        let options = ScorerOptions {
-            lie,
-            ..ScorerOptions::default()
-        };
-        let graph = lab.facts.graph.clone();
-        RoundScorer::new(graph, lab.facts.terms, options, nothing_kept())
-    }
-
-    #[tokio::test]
-    async fn an_exact_score_is_computed_once() {
-        let lab = Lab::small();
-        let mut scorer = scorer(&lab, None);
-        assert_eq!(scorer.known(&DIGEST), None);
-        // The facts are not asked for, and once the score is known neither are the inputs.
-        let fetched = async { Ok(inputs(&lab)) };
-        let scored = scorer.score(&DIGEST, fetched, pending()).await.unwrap();
-        let (round, table) = lab.score();
-        assert_eq!((&scored.weights, &scored.table), (&round.weights, &table));
-        assert_eq!(scored.summary, table.summary());
-        assert_eq!(scorer.known(&DIGEST), Some(scored.clone()));
-        assert_eq!(scorer.known(&[2; 32]), None);
-        let again = scorer.score(&DIGEST, pending(), pending()).await.unwrap();
-        assert!(Arc::ptr_eq(&again, &scored));
-
-        let facts = async { Ok(lab.facts.clone()) };
-        let player = scorer.player(&scored, facts).await.unwrap();
-        assert_eq!(player.summary(), lab.summary());
-        let again = scorer.player(&scored, pending()).await.unwrap();
-        assert!(Arc::ptr_eq(&again, &player));
-    }
-
-    /// What a program says that is started on what the one before left in `folder`. It cannot compute anything.
-    async fn said_after_restart(
-        lab: &Lab,
-        folder: &tempfile::TempDir,
-        inputs: RoundInputs,
-    ) -> Result<Arc<ScoredRound>, ReplicaError> {
-        let (graph, terms) = (lab.facts.graph.clone(), lab.facts.terms);
-        let mut scorer = ExactScorer::new(graph, terms, Backend::Cpu, kept_in(folder));
-        let halt = Halt::default();
-        halt.tell();
-        scorer.halted_by(halt);
-        let digest = inputs.digest;
-        scorer.score(&digest, async { Ok(inputs) }).await
-    }
-
-    #[tokio::test]
-    async fn what_was_scored_is_not_scored_again_after_a_restart() {
-        let lab = Lab::small();
-        let folder = tempfile::tempdir().unwrap();
-        let (graph, terms) = (lab.facts.graph.clone(), lab.facts.terms);
-        let mut scorer = ExactScorer::new(graph, terms, Backend::Cpu, kept_in(&folder));
-        let nothing = said_after_restart(&lab, &folder, inputs(&lab)).await;
-        assert!(matches!(nothing, Err(ReplicaError::Score { .. })));
-        // Two forks of a round.
-        for digest in [DIGEST, [2; 32]] {
-            let other = RoundInputs {
-                digest,
-                ..inputs(&lab)
-            };
-            let scored = scorer.score(&digest, async { Ok(other) }).await.unwrap();
-            let again = said_after_restart(&lab, &folder, (*scored.inputs).clone()).await;
-            assert_eq!(again.unwrap(), scored);
-        }
-        assert!(said_after_restart(&lab, &folder, inputs(&lab))
-            .await
-            .is_ok());
-        let third = RoundInputs {
-            digest: [3; 32],
-            ..inputs(&lab)
-        };
-        assert!(said_after_restart(&lab, &folder, third).await.is_err());
-    }
-
-    /// A device that is right, but for one word in the answers to these calls.
-    fn flipping(wrong: Range<usize>) -> Flipping<Reference> {
-        Flipping::new(Reference, wrong, |call| 7 * call)
-    }
-
-    fn scorer_on(lab: &Lab, backend: &Backend) -> ExactScorer {
-        let (graph, terms) = (lab.facts.graph.clone(), lab.facts.terms);
-        ExactScorer::new(graph, terms, backend.clone(), nothing_kept())
-    }
-
-    /// What `backend` scores.
-    async fn scored_on(lab: &Lab, backend: &Backend) -> TableSummary {
-        let mut scorer = scorer_on(lab, backend);
-        let fetched = async { Ok(inputs(lab)) };
-        let scored = scorer.score(&DIGEST, fetched).await.unwrap();
-        scored.summary.clone()
-    }
-
-    #[tokio::test]
-    async fn a_device_that_flips_a_word_after_its_thousandth_call_costs_no_stake() {
-        let (lab, rounds) = (Lab::small(), 20);
-        let table = lab.summary();
-        // It would: a single word makes another table, and a wrong table costs the stake.
-        let graph = &lab.facts.graph;
-        let samples = Samples::new(graph.inputs, graph.classes(), lab.samples.records()).unwrap();
-        let believed = ScoredRound::compute(
-            &mut flipping(0..usize::MAX),
-            graph,
-            &lab.facts.terms,
-            &samples,
-            Arc::new(inputs(&lab)),
-        );
-        assert_ne!(believed.unwrap().summary, table);
-        for wrong in [1_000..usize::MAX, 1_000..1_001] {
-            let device = CheckedDevice::new(Box::new(flipping(wrong)));
-            let backend = Backend::Device(device);
-            let mut on_device = 0;
-            for round in 0..rounds {
-                assert_eq!(scored_on(&lab, &backend).await, table, "round {round}");
-                on_device += usize::from(backend.device().is_some());
-            }
-            assert!((1..rounds).contains(&on_device), "noticed after the call");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_device_that_was_found_wrong_is_used_by_no_task() {
-        let lab = Lab::small();
-        let backend = Backend::Device(CheckedDevice::new(Box::new(flipping(0..1))));
-        let other = backend.clone();
-        assert_eq!(scored_on(&lab, &backend).await, lab.summary());
-        assert!(backend.device().is_none() && other.device().is_none());
-    }
-
-    #[tokio::test]
-    async fn what_a_device_computed_before_it_was_found_wrong_is_computed_again() {
-        let (lab, folder) = (Lab::small(), tempfile::tempdir().unwrap());
-        let device = CheckedDevice::new(Box::new(flipping(0..0)));
-        let (graph, terms) = (lab.facts.graph.clone(), lab.facts.terms);
-        let backend = Backend::Device(device.clone());
-        let mut scorer = ExactScorer::new(graph, terms, backend, kept_in(&folder));
-        let fetched = async { Ok(inputs(&lab)) };
-        let first = scorer.score(&DIGEST, fetched).await.unwrap();
-        let facts = async { Ok(lab.facts.clone()) };
-        let player = scorer.player(&first, facts).await.unwrap();
-        assert!(first.by_device && scorer.known(&DIGEST).is_some());
-
-        // In the round of another task.
-        device.distrust(Mismatch::Parts);
-        assert_eq!(scorer.known(&DIGEST), None);
-        // Nor does it count after a restart without the device.
-        let kept = said_after_restart(&lab, &folder, inputs(&lab)).await;
-        assert!(matches!(kept, Err(ReplicaError::Score { .. })));
-        let fetched = async { Ok(inputs(&lab)) };
-        let again = scorer.score(&DIGEST, fetched).await.unwrap();
-        assert_eq!((&again.table, again.by_device), (&first.table, false));
-        assert_eq!(scorer.known(&DIGEST), Some(again.clone()));
-        let facts = async { Ok(lab.facts.clone()) };
-        let other = scorer.player(&again, facts).await.unwrap();
-        assert!(!Arc::ptr_eq(&other, &player));
-        let kept = said_after_restart(&lab, &folder, inputs(&lab)).await;
-        assert_eq!(kept.unwrap(), again);
-    }
-
-    #[tokio::test]
-    async fn who_doubts_the_chain_doubts_its_device_first() {
-        let lab = Lab::small();
-        let backend = Backend::Device(CheckedDevice::new(Box::new(flipping(0..0))));
-        let mut scorer = scorer_on(&lab, &backend);
-        let right = scorer.compute(Arc::new(inputs(&lab))).await.unwrap();
-        let stands = scorer.confirmed(right.clone()).await.unwrap();
-        assert!(Arc::ptr_eq(&stands, &right) && backend.device().is_some());
-        // What no check of the device found.
-        let wrong = ScoredRound {
-            summary: lab.liar(LieKind::Part).summary().clone(),
-            ..(*right).clone()
-        };
-        let stands = scorer.confirmed(Arc::new(wrong)).await.unwrap();
-        assert_eq!(stands.summary, right.summary);
-        assert!(right.by_device && !stands.by_device);
-        assert!(backend.device().is_none());
-        assert_eq!(scorer.known(&DIGEST), Some(stands));
-    }
-
-    #[tokio::test]
-    async fn who_doubts_the_chain_doubts_what_was_computed_before_a_restart() {
-        let (lab, folder) = (Lab::small(), tempfile::tempdir().unwrap());
-        let mut table = lab.table();
-        table.passes[0].median_norm += 1;
-        let kept = kept_in(&folder);
-        kept.save(KeptScore {
-            inputs: DIGEST,
-            weights: lab.base.clone(),
-            table,
-            by_device: false,
-        });
-        let (graph, terms) = (lab.facts.graph.clone(), lab.facts.terms);
-        let mut scorer = ExactScorer::new(graph, terms, Backend::Cpu, kept);
-        let fetched = async { Ok(inputs(&lab)) };
-        let wrong = scorer.score(&DIGEST, fetched).await.unwrap();
-        assert_ne!(wrong.summary, lab.summary());
-        let stands = scorer.confirmed(wrong).await.unwrap();
-        assert_eq!(stands.summary, lab.summary());
-        let again = said_after_restart(&lab, &folder, inputs(&lab)).await;
-        assert_eq!(again.unwrap(), stands);
-    }
-
-    #[tokio::test]
-    async fn a_proven_account_and_another_seed_make_another_round() {
-        let lab = Lab::small();
-        let score = async |changed: RoundInputs| {
-            let mut scorer = scorer(&lab, None);
-            let fetched = async { Ok(changed) };
-            let scored = scorer.score(&DIGEST, fetched, pending()).await.unwrap();
-            scored.summary.clone()
-        };
-        let own = score(inputs(&lab)).await;
-        let mut proven = inputs(&lab);
-        proven.entrants[0].is_proven = true;
-        let mut other_seed = inputs(&lab);
-        other_seed.half_seed = [4; 32];
-        assert_ne!(score(other_seed).await, own);
-        // Whether it is proven is in the records, which the table is about, and decides by which floor it is bad.
-        let mut scorer = scorer(&lab, None);
-        let fetched = async { Ok(proven) };
-        let scored = scorer.score(&DIGEST, fetched, pending()).await.unwrap();
-        assert!(scored.table.records[0].is_proven && !lab.table().records[0].is_proven);
-    }
-
-    #[tokio::test]
-    async fn a_score_that_is_not_of_the_facts_has_no_player() {
-        let lab = Lab::small();
-        let mut scorer = scorer(&lab, None);
-        let fetched = async { Ok(inputs(&lab)) };
-        let scored = scorer.score(&DIGEST, fetched, pending()).await.unwrap();
-        let mut facts = lab.facts.clone();
-        facts.base_root = [0; 32];
-        let refused = scorer.player(&scored, async { Ok(facts) }).await;
-        assert!(matches!(refused, Err(ReplicaError::Player { .. })));
-    }
-}
+pub(in crate::run) mod tests;

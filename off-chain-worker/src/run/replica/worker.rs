@@ -200,19 +200,19 @@ fn is_contested(round: &RoundView, scored: &ScoredRound) -> bool {
 }
 
 /// Work in the background; it is told to halt when it is dropped.
-struct Job<T> {
+pub(super) struct Job<T> {
     halt: Halt,
     running: JoinHandle<T>,
 }
 
 impl<T: Send + 'static> Job<T> {
-    fn start(halt: Halt, work: impl Future<Output = T> + Send + 'static) -> Self {
+    pub fn start(halt: Halt, work: impl Future<Output = T> + Send + 'static) -> Self {
         let running = tokio::spawn(work);
         Self { halt, running }
     }
 
     /// What came of it, if it ends within `patience`. Not to be asked again after that.
-    async fn ended(&mut self, patience: Duration) -> Option<Result<T, JoinError>> {
+    pub async fn ended(&mut self, patience: Duration) -> Option<Result<T, JoinError>> {
         timeout(patience, &mut self.running).await.ok()
     }
 }
