@@ -82,11 +82,8 @@ pub async fn run(args: Report, globals: &Globals) -> Result<()> {
     let has_picture = !losses.is_empty();
     if has_picture {
         let caption = ("Loss on the samples that pay", "bits per sample");
-        let curve = Curve {
-            name: String::new(),
-            losses,
-        };
-        draw(&picture, caption, &[curve])?;
+        let curve = Curve::by_rounds(String::new(), &losses);
+        draw(&picture, caption, "rounds", &[curve])?;
     }
     let picture = has_picture.then_some(picture);
     let name = picture.as_deref().and_then(|picture| picture.file_name());
