@@ -28,6 +28,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            // It may hold a stranger's text, such as the name of a class, which is escaped here.
             output::tell(format_args!("error: {}", output::explain(&error)));
             ExitCode::FAILURE
         }
