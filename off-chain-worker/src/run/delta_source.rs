@@ -139,14 +139,16 @@ pub enum TrainingDataError {
     /// More samples than there is memory for.
     #[error(
         "the samples take {} MiB of memory at least, and {} MiB may be used here: train on a smaller file, or on a part of \
-         it, such as --part 1/{}",
-        .needs.div_ceil(1 << 20), .most >> 20, parts(.needs, .most)
+         it, such as --part 1/{parts}",
+        .needs.div_ceil(1 << 20), .most >> 20
     )]
     TooLarge {
         /// Bytes that they take, or that those that were read so far take.
         needs: u64,
         /// Bytes that they may take.
         most: u64,
+        /// Parts of which each may fit, by what is known of the size.
+        parts: u64,
     },
     /// A part of too few samples.
     #[error("part {part} has no sample: there are {samples} in all. Take fewer parts (--part)")]
@@ -168,11 +170,6 @@ pub enum TrainingDataError {
     /// Files of one's own cannot be used.
     #[error(transparent)]
     Own(#[from] gotong_data::DataError),
-}
-
-/// Parts of which each may fit: as many as are needed for what is known of the size.
-fn parts(needs: &u64, most: &u64) -> u64 {
-    needs.div_ceil((*most).max(1)).clamp(2, 1 << 20)
 }
 
 impl SampleSource {

@@ -45,7 +45,9 @@ impl Kept {
             return Ok(());
         }
         let most = self.most_bytes;
-        Err(TrainingDataError::TooLarge { needs, most })
+        let smaller = needs.div_ceil(most.max(1)).max(2);
+        let parts = smaller.saturating_mul(self.part.count() as u64);
+        Err(TrainingDataError::TooLarge { needs, most, parts })
     }
 
     /// Whether there is a sample in the part, of `all` that there are.
@@ -244,9 +246,10 @@ alphabet = "abcde"
             "{error}"
         );
         assert!(error.to_string().contains("--part 1/"), "{error}");
+        // A smaller part than the one that was tried.
         assert!(matches!(
             load("1/4", 49),
-            Err(TrainingDataError::TooLarge { .. })
+            Err(TrainingDataError::TooLarge { parts: 8, .. })
         ));
     }
 
