@@ -3,7 +3,7 @@
 use clap::Parser;
 use gotong::cli::output;
 use std::{io::IsTerminal, process::ExitCode};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{field::MakeExt, fmt::format, EnvFilter};
 
 fn main() -> ExitCode {
     let cli = gotong::cli::Cli::parse();
@@ -14,8 +14,20 @@ fn main() -> ExitCode {
         _ => "warn,gotong=info,wgpu_hal=off",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(levels));
+    // An event is a line, and what it tells may be a stranger's text, such as the name of a class.
+    let fields = format::debug_fn(|line, field, value| {
+        let value = format!("{value:?}");
+        let value = output::printable(&value);
+        match field.name() {
+            "message" => write!(line, "{value}"),
+            // What the crate `log` says of an event is in its head already.
+            name if name.starts_with("log.") => Ok(()),
+            name => write!(line, "{name}={value}"),
+        }
+    });
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .fmt_fields(fields.delimited(" "))
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
@@ -28,6 +40,7 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            // It may hold a stranger's text, such as the name of a class, which is escaped here.
             output::tell(format_args!("error: {}", output::explain(&error)));
             ExitCode::FAILURE
         }

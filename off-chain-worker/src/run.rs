@@ -18,14 +18,17 @@ mod dispute_games;
 mod exam_plan;
 mod memories;
 mod own_exam;
+mod own_samples;
 mod pace;
 mod pools;
 mod replica;
 mod residuals;
 mod second_node;
+mod spare_memory;
 mod sponsor;
 mod tasks;
 mod time_shares;
+mod training_data;
 mod training_job;
 mod under_way;
 #[cfg(test)]
@@ -51,6 +54,7 @@ pub use replica::{
     claim_difference, in_commit_order, inputs_digest, task_recipe, Recomputed, Replica,
     ReplicaError, RevealedDelta, RoundInputs, RoundPlayer, ScoredRound, ScorerOptions,
 };
+pub use spare_memory::spare_memory;
 pub use sponsor::{SealError, Sealed, Sponsoring};
 pub use training_job::Seed;
 pub use volunteer::Capacity;

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     run::{
-        drive, task_recipe, Contribute as Daemon, ContributeAll, DeltaSource, SampleSource, Seed,
-        Stop, Strategy, TrainingPlan, NO_TIP,
+        drive, spare_memory, task_recipe, Contribute as Daemon, ContributeAll, DeltaSource,
+        SampleSource, Seed, Stop, Strategy, TrainingPlan, NO_TIP,
     },
     training::{
         check_device,
@@ -35,7 +35,8 @@ pub struct Contribute {
     /// proportion to what it pays all contributors per block
     #[arg(long, value_name = "ID|auto")]
     task: Tasks,
-    /// Train on one of so many equal parts of the data only, such as 2/4: of text a contiguous one
+    /// Train on one of so many equal parts of the data only, such as 2/4: of text a contiguous one. The other parts of your
+    /// own files take no memory
     #[arg(long, default_value = "1/1", value_name = "I/N")]
     part: Part,
     /// Train on files of your own, which the task's recipe makes samples of: tables, text, arrays, images or records, all of
@@ -144,7 +145,7 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
             let graph = view.graph;
             let plan = args.plan()?;
             let recipe = plan.samples.recipe(&graph, recipe.as_ref())?;
-            let data = plan.data(&graph, &recipe)?;
+            let data = plan.data(&graph, &recipe, spare_memory())?;
             test_device(&plan, graph.clone(), data.clone()).await?;
             let mut daemon = Daemon::new(
                 globals.signer()?,

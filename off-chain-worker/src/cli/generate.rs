@@ -26,16 +26,49 @@ pub struct Generate {
     /// Tokens to add
     #[arg(long, default_value_t = 200, value_name = "TOKENS")]
     length: usize,
-    /// How bold to choose, up to 10: 0 always takes the likeliest token, 1 the model's own odds
-    #[arg(long, default_value = "0.8")]
-    temperature: Temperature,
-    /// Seed of the choice
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    #[command(flatten)]
+    sampling: SamplingArgs,
     /// The data set whose tokens the model knows [default: those of the task's recipe, else of the data set that it is made for]
     #[arg(long, value_enum)]
     data: Option<DataSet>,
 }
+
+/// How to choose the tokens that a model goes on with.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct SamplingArgs {
+    /// How bold to choose, up to 10: 0 always takes the likeliest token, 1 the model's own odds [default: 0.8 for a prompt, 0
+    /// for documents]
+    #[arg(long)]
+    temperature: Option<Temperature>,
+    /// Seed of the choice [default: 1]
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+impl SamplingArgs {
+    /// Whether any of it is asked for.
+    pub fn is_given(&self) -> bool {
+        self.temperature.is_some() || self.seed.is_some()
+    }
+
+    /// The temperature in thousandths, `usual` if none is asked for.
+    pub fn temperature(&self, usual: u32) -> u32 {
+        self.temperature.map_or(usual, |asked| asked.0)
+    }
+
+    /// The seed.
+    pub fn seed(&self) -> u64 {
+        self.seed.unwrap_or(1)
+    }
+
+    /// What chooses, at the `usual` temperature in thousandths if none is asked for.
+    pub fn sampler(&self, usual: u32) -> Sampler {
+        Sampler::new(self.temperature(usual), self.seed())
+    }
+}
+
+/// The usual temperature of a continued prompt, in thousandths.
+const USUAL: u32 = 800;
 
 /// A temperature in thousandths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +98,10 @@ pub async fn run(args: Generate, globals: &Globals) -> Result<()> {
         .context("the model does not give text: choose a language model (`gotong task list`)")?;
     let (graph, weights) = (model.graph, model.weights);
     let prompt = tokenizer.encode(&args.prompt)?;
-    let Generate { length, seed, .. } = args;
-    let mut sampler = Sampler::new(args.temperature.0, seed);
+    let Generate {
+        length, sampling, ..
+    } = args;
+    let mut sampler = sampling.sampler(USUAL);
     let style = ProgressStyle::with_template("[{bar:30}] {pos}/{len} tokens, {eta} left")?;
     let bar = ProgressBar::new(length as u64).with_style(style);
     let tokens = tokio::task::spawn_blocking(move || {
@@ -83,8 +118,8 @@ pub async fn run(args: Generate, globals: &Globals) -> Result<()> {
         "prompt": args.prompt,
         "text": text,
         "tokens": tokens.len(),
-        "temperature": f64::from(args.temperature.0) / 1000.0,
-        "seed": seed,
+        "temperature": f64::from(sampling.temperature(USUAL)) / 1000.0,
+        "seed": sampling.seed(),
     });
     globals
         .output
@@ -95,6 +130,17 @@ pub async fn run(args: Generate, globals: &Globals) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_asked_for_is_usual() {
+        assert_eq!(SamplingArgs::default().sampler(USUAL), Sampler::new(800, 1));
+        let asked = SamplingArgs {
+            temperature: Some(Temperature(0)),
+            seed: Some(7),
+        };
+        assert_eq!(asked.sampler(USUAL), Sampler::new(0, 7));
+        assert!(asked.is_given() && !SamplingArgs::default().is_given());
+    }
 
     #[test]
     fn temperatures_are_decimals() {

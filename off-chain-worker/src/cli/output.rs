@@ -3,7 +3,8 @@
 use serde::{de::Error, Deserialize, Deserializer};
 use serde_json::Value;
 use std::{
-    fmt,
+    borrow::Cow,
+    fmt::{self, Write as _},
     io::{self, Write},
     str::FromStr,
 };
@@ -28,7 +29,7 @@ impl Format {
     pub fn print(self, json: Value, text: impl FnOnce() -> String) {
         match self {
             Self::Text => print_line(text().trim_end()),
-            Self::Json => print_line(format_args!("{json:#}")),
+            Self::Json => print_line(printable_json(&format!("{json:#}"))),
         }
     }
 
@@ -41,12 +42,72 @@ impl Format {
     }
 }
 
+/// Text that may be a stranger's, such as a name on the chain, for one line of a terminal: what could control the terminal, begin a
+/// line or turn the direction of writing around is escaped as in Rust, the rest stays as it is.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    escaped(text, is_unsafe, escape)
+}
+
+/// The same of lines, which may have tabs.
+fn printable_lines(text: &str) -> Cow<'_, str> {
+    let is_unsafe = |c| is_unsafe(c) && !is_layout(c);
+    escaped(text, is_unsafe, escape)
+}
+
+/// The same of JSON that was written already: programs read what it was. Outside of strings it has none of these characters.
+pub fn printable_json(json: &str) -> Cow<'_, str> {
+    let is_unsafe = |c| is_unsafe(c) && !is_layout(c);
+    escaped(json, is_unsafe, |c, safe| {
+        // Writing to memory does not fail, and all of them are below 2^16.
+        let _ = write!(safe, "\\u{:04x}", u32::from(c));
+    })
+}
+
+/// Adds the character as it is escaped in Rust.
+fn escape(c: char, safe: &mut String) {
+    safe.extend(c.escape_default());
+}
+
+fn escaped(
+    text: &str,
+    is_unsafe: impl Fn(char) -> bool,
+    escape: impl Fn(char, &mut String),
+) -> Cow<'_, str> {
+    if !text.contains(&is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match is_unsafe(c) {
+            true => escape(c, &mut safe),
+            false => safe.push(c),
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// Whether a terminal could take the character for a command, or show what is beside it elsewhere: controls, ends of lines, and
+/// marks, embeddings, overrides and isolates of the direction of writing.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
+}
+
+/// Whether the character gives lines of text their shape.
+fn is_layout(c: char) -> bool {
+    matches!(c, '\n' | '\t')
+}
+
 /// A line of data on standard output. The program goes on if nobody reads it any more, as in `gotong task list | head -1`.
 ///
 /// # Panics
 /// On any other error, such as a full disk: the data would be missing. What the program has started is stopped.
 pub fn print_line(line: impl fmt::Display) {
-    match writeln!(io::stdout(), "{line}") {
+    let line = line.to_string();
+    match writeln!(io::stdout(), "{}", printable_lines(&line)) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             panic!("cannot write to standard output: {error}")
         }
@@ -54,9 +115,10 @@ pub fn print_line(line: impl fmt::Display) {
     }
 }
 
-/// A line for people on standard error, whether or not anybody reads it.
+/// A line for people on standard error, whether or not anybody reads it. An error may hold a stranger's text, too.
 pub fn tell(line: impl fmt::Display) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let line = line.to_string();
+    let _ = writeln!(io::stderr(), "{}", printable_lines(&line));
 }
 
 /// A number that is written with up to so many decimals, in units of the last of them.
@@ -215,6 +277,38 @@ pub fn signed_millibits(units: i64, samples: u32) -> String {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// A colour, a title that a terminal takes, and a name that reads backwards.
+    const HOSTILE: &str = "\u{1b}[31ma\u{1b}]0;b\u{7}\u{9b}c\u{202e}d\u{2066}\u{7f}\r";
+
+    fn is_safe(text: &str) -> bool {
+        !text.contains(|c: char| is_unsafe(c) && !is_layout(c))
+    }
+
+    #[test]
+    fn a_strangers_text_cannot_command_a_terminal() {
+        let expected = "\\u{1b}[31ma\\u{1b}]0;b\\u{7}\\u{9b}c\\u{202e}d\\u{2066}\\u{7f}\\r";
+        assert_eq!(printable(HOSTILE), expected);
+        assert_eq!(printable_lines(HOSTILE), expected);
+        assert!(is_safe(expected) && !is_safe(HOSTILE));
+        // No name begins a line of its own.
+        assert_eq!(printable("a\nstate: paid\t"), "a\\nstate: paid\\t");
+        assert_eq!(printable_lines("a\n\tb"), "a\n\tb");
+        for harmless in ["clothes", "Ünïcode 花 שלום", "a\\b \"c\" 'd'"] {
+            assert_eq!(printable(harmless), harmless);
+        }
+    }
+
+    #[test]
+    fn programs_read_what_the_text_was() {
+        let json = serde_json::json!({ "name": HOSTILE, "lines": "a\n\tb" });
+        for written in [format!("{json:#}"), json.to_string()] {
+            let printed = printable_json(&written);
+            assert!(is_safe(&printed), "{printed}");
+            let read: Value = serde_json::from_str(&printed).unwrap();
+            assert_eq!(read, json);
+        }
+    }
 
     #[test]
     fn amounts_are_units_with_decimals() {

@@ -5,24 +5,31 @@ mod sheet;
 
 use super::{
     data_options::ReadingArgs,
+    generate::SamplingArgs,
     model_source::ModelSource,
     output::{tell, Format},
+    training::at_least_one,
     Globals,
 };
 use crate::whole_file::write_whole;
-use anyhow::{Context, Result};
-use predictor::{Predictor, Summary};
+use anyhow::{ensure, Context, Result};
+use predictor::{Continuation, Predictor, Summary};
 use sheet::{Sheet, SheetFormat, Unread};
-use std::{io, path::PathBuf};
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+};
 
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  gotong predict --task 0 --data new.csv --out predicted.csv\n  \
                   gotong predict --model mlp:4,16,3 --weights mine.safetensors --recipe recipe.toml --data new.csv\n  \
-                  gotong predict --task 1 --data letter.txt --out tokens.jsonl\n\n\
+                  gotong predict --task 1 --data letter.txt --out tokens.jsonl\n  \
+                  gotong predict --task 1 --data letter.txt --length 200 --out continued.jsonl\n\n\
                   A row of a table, an array or an image gives its class, and the probability of each class: the softmax of the \
                   exact machine's logits. Labels are optional; of rows that have one, the mean loss and the accuracy are told. \
-                  Text gives the loss of every token but a document's first, and the token that the model held likeliest."
+                  Text gives the loss of every token but a document's first, and the token that the model held likeliest; with \
+                  `--length`, a row after each document has what the model goes on with after it."
 )]
 pub struct Predict {
     #[command(flatten)]
@@ -35,14 +42,34 @@ pub struct Predict {
     /// What makes samples of rows [default: the task's recipe, else that of the data set that the model is made for]
     #[arg(long, value_name = "FILE.toml")]
     recipe: Option<PathBuf>,
+    /// Tokens to go on with after each document of text
+    #[arg(long, value_name = "TOKENS", value_parser = at_least_one)]
+    length: Option<usize>,
+    #[command(flatten)]
+    sampling: SamplingArgs,
     /// The file to write, .csv or .jsonl; without it rows are printed, as CSV or, with `--output json`, as lines of JSON
     #[arg(long, value_name = "FILE.csv|FILE.jsonl")]
     out: Option<PathBuf>,
 }
 
+/// The temperature at which always the likeliest token is taken.
+const LIKELIEST: u32 = 0;
+
 pub async fn run(args: Predict, globals: &Globals) -> Result<()> {
     let written = args.out.as_deref().map(SheetFormat::of).transpose()?;
+    ensure!(
+        args.length.is_some() || !args.sampling.is_given(),
+        "--temperature and --seed choose the tokens of a continuation: give --length, too"
+    );
     let model = args.model.load(globals).await?;
+    ensure!(
+        args.length.is_none() || model.graph.vocab().is_some(),
+        "--length is for text, and the model does not give text: leave it out"
+    );
+    let continuation = args.length.map(|length| Continuation {
+        length,
+        sampler: args.sampling.sampler(LIKELIEST),
+    });
     let recipe = model.recipe(args.recipe.as_deref())?;
     let source = args.reading.open(&args.data)?;
     let (out, output) = (args.out.clone(), globals.output);
@@ -52,6 +79,7 @@ pub async fn run(args: Predict, globals: &Globals) -> Result<()> {
             weights: &model.weights,
             recipe: &recipe,
             source: &source,
+            continuation,
         };
         match (&out, written) {
             (Some(path), Some(format)) => {
@@ -63,7 +91,8 @@ pub async fn run(args: Predict, globals: &Globals) -> Result<()> {
                     Format::Text => SheetFormat::Csv,
                     Format::Json => SheetFormat::JsonLines,
                 };
-                predictor.write(Sheet::new(format, Unread(io::stdout())))
+                let is_shown = io::stdout().is_terminal();
+                predictor.write(Sheet::new(format, Unread(io::stdout())).shown(is_shown))
             }
         }
     };

@@ -16,14 +16,14 @@ pub(super) use data::{load_records, read_recipe};
 
 use super::{
     means::{Force, Means, NO_ROLE},
-    output::{table, Amount, SYMBOL},
+    output::{printable, table, Amount, SYMBOL},
     Globals,
 };
 use crate::{
     chain::{Call, Inclusion},
     keys::address,
 };
-use gotong_protocol::{RoundId, TaskId};
+use gotong_protocol::{view::TaskView, RoundId, TaskId};
 use serde_json::json;
 
 #[derive(Debug, clap::Subcommand)]
@@ -160,21 +160,7 @@ async fn list(globals: &Globals) -> anyhow::Result<()> {
         })
         .collect();
     globals.output.print(json, || {
-        let rows: Vec<_> = views
-            .iter()
-            .map(|view| {
-                vec![
-                    view.id.to_string(),
-                    view.terms.name.as_str().unwrap_or("?").to_owned(),
-                    format!("{:?}", view.state),
-                    view.round.to_string(),
-                    view.parameters.to_string(),
-                    Amount(view.pool).to_string(),
-                    Amount(view.paid).to_string(),
-                    address(&view.sponsor),
-                ]
-            })
-            .collect();
+        let rows: Vec<_> = views.iter().map(row).collect();
         let head = [
             "task",
             "name",
@@ -188,4 +174,32 @@ async fn list(globals: &Globals) -> anyhow::Result<()> {
         table(&head, &rows)
     });
     Ok(())
+}
+
+/// A task in the list.
+fn row(view: &TaskView) -> Vec<String> {
+    vec![
+        view.id.to_string(),
+        printable(view.terms.name.as_str().unwrap_or("?")).into_owned(),
+        format!("{:?}", view.state),
+        view.round.to_string(),
+        view.parameters.to_string(),
+        Amount(view.pool).to_string(),
+        Amount(view.paid).to_string(),
+        address(&view.sponsor),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::views;
+    use gotong_protocol::TaskName;
+
+    #[test]
+    fn a_name_stays_in_its_cell() {
+        let mut view = views::task();
+        view.terms.name = TaskName::new("a\n\u{1b}[2Kb\u{202e}").unwrap();
+        assert_eq!(row(&view)[1], "a\\n\\u{1b}[2Kb\\u{202e}");
+    }
 }

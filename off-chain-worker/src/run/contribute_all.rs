@@ -2,9 +2,10 @@
 
 use super::{
     contribute::facts::{check_registration, objection},
-    round_span, task_recipe,
+    round_span, spare_memory, task_recipe,
     tasks::Tasks,
     time_shares::{weights, TimeShares, Worth},
+    training_data::TrainingData,
     Contribute, Daemon, DeltaSource, RunError, TrainingDataError, TrainingPlan, WorkerDirs,
 };
 use crate::{
@@ -38,8 +39,8 @@ pub struct ContributeAll {
     left_out: BTreeSet<TaskId>,
     /// Tasks that the account may not contribute to as it stands; already logged.
     refused: BTreeSet<TaskId>,
-    /// Data that was read, by recipe and length of a sample.
-    data: Vec<(Recipe, u32, Arc<Labelled>)>,
+    /// What the trainings of all tasks train on.
+    data: TrainingData,
     shares: TimeShares,
     /// The training under way.
     busy: Option<Busy>,
@@ -64,12 +65,12 @@ impl ContributeAll {
             account: signer.public_key().0,
             signer,
             dirs,
+            data: TrainingData::new(plan.samples.clone(), plan.part, spare_memory()),
             plan,
             tasks: Tasks::new(None),
             contributions: BTreeMap::new(),
             left_out: BTreeSet::new(),
             refused: BTreeSet::new(),
-            data: Vec::new(),
             shares: TimeShares::default(),
             busy: None,
             was_checked: false,
@@ -145,7 +146,7 @@ impl ContributeAll {
         self.left_out.insert(task);
     }
 
-    /// What contributes to the task, if this account may, and there is data for it.
+    /// What contributes to the task, if this account may, and there is data for it that has been read.
     async fn open(
         &mut self,
         client: &Client,
@@ -160,7 +161,9 @@ impl ContributeAll {
         }
         let recipe = task_recipe(client, &self.dirs, view).await?;
         let data = match self.data_for(view, recipe.as_deref()) {
-            Ok(data) => data,
+            Ok(Some(data)) => data,
+            // It is being read.
+            Ok(None) => return Ok(None),
             Err(why) => {
                 tracing::warn!("left out until the next start: {why}");
                 self.left_out.insert(view.id);
@@ -179,23 +182,14 @@ impl ContributeAll {
         Ok(Some(contribution.held()))
     }
 
-    /// The data for a task with this recipe, read once for all that take the same.
+    /// The data for a task with this recipe, none while it is being read.
     fn data_for(
         &mut self,
         view: &TaskView,
         recipe: Option<&str>,
-    ) -> Result<Arc<Labelled>, TrainingDataError> {
+    ) -> Result<Option<Arc<Labelled>>, TrainingDataError> {
         let recipe = recipe.map(Recipe::parse).transpose()?;
-        let recipe = self.plan.samples.recipe(&view.graph, recipe.as_ref())?;
-        let inputs = view.graph.inputs;
-        let mut kept = self.data.iter();
-        if let Some((_, _, data)) = kept.find(|kept| kept.0 == recipe && kept.1 == inputs) {
-            return Ok(data.clone());
-        }
-        // Of published sets it takes seconds at most, and once.
-        let data = tokio::task::block_in_place(|| self.plan.data(&view.graph, &recipe))?;
-        self.data.push((recipe, inputs, data.clone()));
-        Ok(data)
+        self.data.of(&view.graph, recipe.as_ref())
     }
 
     /// Counts the time of a training that has ended.
@@ -355,6 +349,7 @@ impl Daemon for ContributeAll {
                 views.push(view);
             }
         }
+        self.data.tidy();
         self.count_time();
         if self.busy.is_none() && stake.is_some() {
             self.train(&now, &views).await?;

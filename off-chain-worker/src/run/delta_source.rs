@@ -1,6 +1,9 @@
 //! Where a contributor's changes come from.
 
-use super::training_job::Seed;
+use super::{
+    own_samples::{self, Kept},
+    training_job::Seed,
+};
 use crate::training::{
     data::{DataError, DataSet, Labelled, Part, Use},
     usual_keep_permille, TrainingConfig, TrainingOptions,
@@ -9,7 +12,7 @@ use burn::tensor::Device;
 use codec::Encode;
 use gotong_data::{Recipe, RecipeError, Source, SourceOptions};
 use gotong_scoring::{blake2_256, Graph};
-use rand::{rngs::StdRng, seq::SliceRandom, SeedableRng};
+use rand::{rngs::StdRng, Rng, SeedableRng};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// Where a contributor's changes come from.
@@ -133,6 +136,31 @@ pub enum TrainingDataError {
     /// The chosen data set is made by another recipe than the task's.
     #[error("the task is not about the data set {0}: its recipe is another one. Leave out --data, or choose another task")]
     OtherData(DataSet),
+    /// More samples than there is memory for.
+    #[error(
+        "the samples take {} MiB of memory at least, and {} MiB may be used here: train on a smaller file, or on a part of \
+         it, such as --part 1/{parts}",
+        .needs.div_ceil(1 << 20), .most >> 20
+    )]
+    TooLarge {
+        /// Bytes that they take, or that those that were read so far take.
+        needs: u64,
+        /// Bytes that they may take.
+        most: u64,
+        /// Parts of which each may fit, by what is known of the size.
+        parts: u64,
+    },
+    /// A part of too few samples.
+    #[error("part {part} has no sample: there are {samples} in all. Take fewer parts (--part)")]
+    EmptyPart {
+        /// The part.
+        part: Part,
+        /// The samples of all parts.
+        samples: u64,
+    },
+    /// The thread that read the data panicked, or could not be started.
+    #[error("the data could not be read: its thread ended early")]
+    Aborted,
     /// The task's recipe is none.
     #[error("the task's recipe cannot be used: {0}")]
     Recipe(#[from] RecipeError),
@@ -171,51 +199,69 @@ impl SampleSource {
         Ok(recipe)
     }
 
-    /// The samples that `recipe`, from [`Self::recipe`], makes for this model.
+    /// The part of the samples that `recipe`, from [`Self::recipe`], makes for this model, in at most `most_bytes`.
     ///
     /// # Errors
-    /// Files that cannot be read, or that the recipe cannot make samples of.
-    fn load(&self, graph: &Graph, recipe: &Recipe) -> Result<Labelled, TrainingDataError> {
+    /// Files that cannot be read, or that the recipe cannot make samples of; a part that is too large or empty.
+    pub(super) fn load(
+        &self,
+        graph: &Graph,
+        recipe: &Recipe,
+        part: Part,
+        most_bytes: u64,
+    ) -> Result<Labelled, TrainingDataError> {
+        let kept = Kept { part, most_bytes };
         match self {
             Self::Published { folder, .. } => {
                 let set = DataSet::made_by(recipe).ok_or(TrainingDataError::OwnData)?;
-                Ok(set.load(folder, Use::Training, graph)?)
+                let mut data = set.load(folder, Use::Training, graph)?;
+                part.keep(&mut data);
+                kept.check(data.len() as u64, data.inputs)?;
+                Ok(data)
             }
             Self::Own { files, options } => {
                 let tokens = graph.vocab().map(|_| graph.inputs as usize);
                 let source = Source::open(files, options.clone())?;
-                let data = recipe.load(&source, tokens)?;
-                Ok(match tokens {
-                    None => shuffled(&data),
-                    // Neighbours in a text are alike, so a part of it is in one piece.
-                    Some(_) => data,
-                })
+                let mut data = own_samples::load(&source, recipe, tokens, kept)?;
+                if tokens.is_none() {
+                    shuffle(&mut data);
+                }
+                Ok(data)
             }
         }
     }
 }
 
-/// The samples in an order of their own, the same in every run: rows may be sorted, and then a part of them, such as what is
-/// kept back to try deltas on, would not be like the rest.
-fn shuffled(data: &Labelled) -> Labelled {
-    let mut order: Vec<usize> = (0..data.len()).collect();
-    order.shuffle(&mut StdRng::seed_from_u64(0));
-    let sample = |&at: &usize| &data.pixels[at * data.inputs..(at + 1) * data.inputs];
-    Labelled {
-        inputs: data.inputs,
-        pixels: order.iter().flat_map(sample).copied().collect(),
-        labels: order.iter().map(|&at| data.labels[at]).collect(),
+/// Gives the samples an order of their own, the same in every run: rows may be sorted, and then a part of them, such as what
+/// is kept back to try deltas on, would not be like the rest. Nothing is copied.
+fn shuffle(data: &mut Labelled) {
+    let inputs = data.inputs;
+    let mut random = StdRng::seed_from_u64(0);
+    for last in (1..data.len()).rev() {
+        let other = random.random_range(0..=last);
+        data.labels.swap(other, last);
+        if other < last {
+            let (earlier, later) = data.pixels.split_at_mut(last * inputs);
+            let other = &mut earlier[other * inputs..(other + 1) * inputs];
+            other.swap_with_slice(&mut later[..inputs]);
+        }
     }
 }
 
 impl TrainingPlan {
-    /// Reads the data for a task with this model, as `recipe`, from [`SampleSource::recipe`], makes it.
+    /// Reads the data for a task with this model, as `recipe`, from [`SampleSource::recipe`], makes it, in at most
+    /// `most_bytes`.
     ///
     /// # Errors
-    /// Files that cannot be read, or that the recipe cannot make samples of.
-    pub fn data(&self, graph: &Graph, recipe: &Recipe) -> Result<Arc<Labelled>, TrainingDataError> {
-        let data = self.samples.load(graph, recipe)?;
-        Ok(Arc::new(self.part.of(&data)))
+    /// Files that cannot be read, or that the recipe cannot make samples of; a part that is too large or empty.
+    pub fn data(
+        &self,
+        graph: &Graph,
+        recipe: &Recipe,
+        most_bytes: u64,
+    ) -> Result<Arc<Labelled>, TrainingDataError> {
+        let data = self.samples.load(graph, recipe, self.part, most_bytes)?;
+        Ok(Arc::new(data))
     }
 
     /// The trainings on this data.
@@ -273,7 +319,7 @@ mod tests {
         let (source, recipe) = own(folder.path());
         let graph = Graph::mlp(&[1, 2]);
         assert_eq!(source.recipe(&graph, Some(&recipe)).unwrap(), recipe);
-        let data = source.load(&graph, &recipe).unwrap();
+        let data = source.load(&graph, &recipe, Part::WHOLE, u64::MAX).unwrap();
         let mut samples: Vec<_> = data.pixels.iter().zip(&data.labels).collect();
         samples.sort_unstable();
         let one = [(&0, &1), (&26, &1), (&153, &0), (&255, &0)];
@@ -291,8 +337,15 @@ mod tests {
             pixels: (0..200).collect(),
             labels: (0..100).map(|row| row / 50).collect(),
         };
-        let mixed = shuffled(&sorted);
-        assert_eq!(mixed, shuffled(&sorted));
+        let shuffled = || {
+            let mut data = sorted.clone();
+            let memory = data.pixels.as_ptr();
+            shuffle(&mut data);
+            assert_eq!(data.pixels.as_ptr(), memory);
+            data
+        };
+        let mixed = shuffled();
+        assert_eq!(mixed, shuffled());
         let last = mixed.slice(94..100).labels;
         assert!(last.contains(&0) && last.contains(&1), "{last:?}");
         let mut rows: Vec<_> = mixed.pixels.chunks(2).zip(&mixed.labels).collect();

@@ -1,7 +1,7 @@
 //! What a model says of the rows of a source, in batches.
 
 use super::sheet::Sheet;
-use crate::evaluation::{probabilities, FastCpu};
+use crate::evaluation::{self, probabilities, FastCpu, Sampler};
 use anyhow::{Context, Result};
 use gotong_data::{DataError, Place, Recipe, Row, Source};
 use gotong_protocol::Graph;
@@ -22,6 +22,16 @@ pub struct Predictor<'a> {
     pub recipe: &'a Recipe,
     /// The rows.
     pub source: &'a Source,
+    /// How to go on after each document; not at all if it is none.
+    pub continuation: Option<Continuation>,
+}
+
+/// How a model goes on after a document.
+pub struct Continuation {
+    /// Tokens to add.
+    pub length: usize,
+    /// What chooses them, for each document from its beginning.
+    pub sampler: Sampler,
 }
 
 /// What was predicted, all in all.
@@ -59,12 +69,31 @@ struct Batch<T> {
     of: Vec<T>,
 }
 
+/// The last tokens of a document, as many as the model sees.
+#[derive(Default)]
+struct Tail {
+    tokens: Vec<u8>,
+    /// Tokens of the whole document.
+    length: u64,
+}
+
 /// Consecutive tokens of a document, of which all but the first are predicted. A record has room for more.
 struct Window {
     document: Place,
     /// Place of the first token in the document.
     from: u64,
     tokens: Vec<u8>,
+}
+
+impl Tail {
+    /// Takes the next tokens of the document, and keeps the last `most` of it.
+    fn push(&mut self, tokens: &[u8], most: usize) {
+        self.length += tokens.len() as u64;
+        let seen = &tokens[tokens.len().saturating_sub(most)..];
+        self.tokens.extend_from_slice(seen);
+        let unseen = self.tokens.len().saturating_sub(most);
+        self.tokens.drain(..unseen);
+    }
 }
 
 impl<T> Batch<T> {
@@ -160,7 +189,8 @@ impl Predictor<'_> {
 
     fn text<W: Write>(&self, sheet: &mut Sheet<W>) -> Result<Summary> {
         let names = ["file", "row", "token", "text", "bits", "likeliest"];
-        sheet.head(names.map(str::to_owned))?;
+        let more = self.continuation.as_ref().map(|_| "continuation");
+        sheet.head(names.into_iter().chain(more).map(str::to_owned))?;
         let encoder = self.recipe.encoder_of_inputs(self.source)?;
         let mut told = Told::default();
         let mut batch = Batch::new(self.graph);
@@ -172,6 +202,7 @@ impl Predictor<'_> {
             from: 0,
             tokens: Vec::new(),
         };
+        let mut tail = Tail::default();
         let most = self.graph.inputs as usize + 1;
         loop {
             let is_row = rows.read(&mut row)?;
@@ -183,12 +214,19 @@ impl Predictor<'_> {
                     tokens: Vec::new(),
                 };
                 let ended = std::mem::replace(&mut open, next);
+                let document = ended.document.clone();
                 self.predict(ended, &mut batch, sheet, &mut told)?;
+                if let Some(continuation) = &self.continuation {
+                    self.spell(&mut batch, sheet, &mut told)?;
+                    self.go_on(&document, &std::mem::take(&mut tail), continuation, sheet)?;
+                }
             }
             if !is_row {
                 break;
             }
+            let before = open.tokens.len();
             encoder.inputs_into(&row, &mut open.tokens)?;
+            tail.push(&open.tokens[before..], most - 1);
             let mut start = 0;
             // The last token of a window is the first of the next.
             while open.tokens.len() - start >= most {
@@ -233,6 +271,38 @@ impl Predictor<'_> {
         Ok(())
     }
 
+    /// Writes what comes after a document, in a row of its own.
+    fn go_on<W: Write>(
+        &self,
+        document: &Place,
+        tail: &Tail,
+        continuation: &Continuation,
+        sheet: &mut Sheet<W>,
+    ) -> Result<()> {
+        if tail.tokens.is_empty() {
+            return Ok(());
+        }
+        let tokenizer = self.recipe.tokenizer();
+        let tokenizer = tokenizer.context("a model of tokens has a recipe of text")?;
+        let tokens = evaluation::generate(
+            self.graph,
+            self.weights,
+            &tail.tokens,
+            continuation.length,
+            &mut continuation.sampler.clone(),
+            &mut |_: u8| {},
+        )?;
+        sheet.row(vec![
+            json!(document.file.display().to_string()),
+            json!(document.row),
+            json!(tail.length),
+            Value::Null,
+            Value::Null,
+            Value::Null,
+            json!(tokenizer.decode(&tokens)),
+        ])
+    }
+
     fn spell<W: Write>(
         &self,
         batch: &mut Batch<Window>,
@@ -251,14 +321,16 @@ impl Predictor<'_> {
                 told.rows += 1;
                 told.characters += tokenizer.length(&[*token]) as u64;
                 told.loss += u64::from(loss);
-                sheet.row(vec![
+                let cells = [
                     json!(file),
                     json!(window.document.row),
                     json!(place),
                     json!(tokenizer.decode(&[*token])),
                     json!(rounded(in_bits(loss.into()))),
                     json!(tokenizer.decode(&[largest(logits)])),
-                ])?;
+                ];
+                let no_continuation = self.continuation.as_ref().map(|_| Value::Null);
+                sheet.row(cells.into_iter().chain(no_continuation).collect())?;
             }
         }
         batch.records.clear();

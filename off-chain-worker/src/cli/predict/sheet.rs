@@ -1,5 +1,6 @@
 //! Rows of cells, written one after another as CSV or as lines of JSON.
 
+use crate::cli::output::{printable, printable_json};
 use anyhow::{bail, Result};
 use serde_json::{Map, Value};
 use std::{
@@ -32,6 +33,8 @@ impl SheetFormat {
 pub struct Sheet<W: Write> {
     head: Vec<String>,
     lines: Lines<W>,
+    /// Whether a terminal shows it, which some characters in strangers' names would command.
+    is_shown: bool,
 }
 
 enum Lines<W: Write> {
@@ -49,25 +52,37 @@ impl<W: Write> Sheet<W> {
         Self {
             head: Vec::new(),
             lines,
+            is_shown: false,
         }
+    }
+
+    /// The same for a terminal, if it goes to one: there cells of CSV are escaped. In a file they are exact.
+    pub fn shown(self, is_shown: bool) -> Self {
+        Self { is_shown, ..self }
     }
 
     /// The names of the cells, before the first row.
     pub fn head(&mut self, names: impl IntoIterator<Item = String>) -> Result<()> {
         self.head.extend(names);
+        let is_shown = self.is_shown;
         if let Lines::Csv(writer) = &mut self.lines {
-            writer.write_record(&self.head)?;
+            let names = self.head.iter().map(|name| cell(name.clone(), is_shown));
+            writer.write_record(names)?;
         }
         Ok(())
     }
 
     /// A row, with a cell for every name; null is an empty one.
     pub fn row(&mut self, cells: Vec<Value>) -> Result<()> {
+        let is_shown = self.is_shown;
         match &mut self.lines {
-            Lines::Csv(writer) => writer.write_record(cells.iter().map(text))?,
+            Lines::Csv(writer) => {
+                writer.write_record(cells.iter().map(|value| cell(text(value), is_shown)))?
+            }
             Lines::Json(writer) => {
                 let cells: Map<_, _> = self.head.iter().cloned().zip(cells).collect();
-                writeln!(writer, "{}", Value::Object(cells))?;
+                let line = Value::Object(cells).to_string();
+                writeln!(writer, "{}", printable_json(&line))?;
             }
         }
         Ok(())
@@ -83,7 +98,15 @@ impl<W: Write> Sheet<W> {
     }
 }
 
-/// A cell of CSV.
+/// A cell of CSV as it is written.
+fn cell(text: String, is_shown: bool) -> String {
+    match is_shown {
+        true => printable(&text).into_owned(),
+        false => text,
+    }
+}
+
+/// What a cell of CSV says.
 fn text(cell: &Value) -> String {
     match cell {
         Value::Null => String::new(),
@@ -132,6 +155,25 @@ mod tests {
         assert_eq!(written(SheetFormat::Csv), expected);
         let expected = "{\"class\":\"x \\\"y\\\"\",\"p:a,b\":0.5}\n{\"class\":null,\"p:a,b\":1}\n";
         assert_eq!(written(SheetFormat::JsonLines), expected);
+    }
+
+    #[test]
+    fn a_terminal_is_shown_no_commands_and_files_are_exact() {
+        let written = |format, is_shown| {
+            let mut bytes = Vec::new();
+            let mut sheet = Sheet::new(format, &mut bytes).shown(is_shown);
+            sheet.head(["p:\u{1b}[2K".to_owned()]).unwrap();
+            sheet.row(vec![json!("a\u{202e}")]).unwrap();
+            sheet.finish().unwrap();
+            String::from_utf8(bytes).unwrap()
+        };
+        let exact = "p:\u{1b}[2K\na\u{202e}\n";
+        assert_eq!(written(SheetFormat::Csv, false), exact);
+        let escaped = "p:\\u{1b}[2K\na\\u{202e}\n";
+        assert_eq!(written(SheetFormat::Csv, true), escaped);
+        // JSON has escapes of its own.
+        let json = written(SheetFormat::JsonLines, true);
+        assert_eq!(json, "{\"p:\\u001b[2K\":\"a\\u202e\"}\n");
     }
 
     #[test]

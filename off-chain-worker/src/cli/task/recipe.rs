@@ -15,7 +15,7 @@ pub struct Recipe {
     /// The task
     #[arg(long)]
     task: u32,
-    /// The file to write; without it the recipe is printed
+    /// The file to write, byte for byte; without it the recipe is printed, with control characters escaped
     #[arg(long, value_name = "FILE.toml")]
     out: Option<PathBuf>,
 }

@@ -4,7 +4,7 @@ use crate::{
     chain::{Client, Moment},
     cli::{
         disputes::{open_json, open_text},
-        output::{millibits, signed_millibits, table, Amount, SYMBOL},
+        output::{millibits, printable, signed_millibits, table, Amount, SYMBOL},
         round_report::RoundReport,
         Globals,
     },
@@ -243,7 +243,7 @@ fn text(
          lasts      {}\n\
          weights    {}\n\n",
         view.id,
-        terms.name.as_str().unwrap_or("?"),
+        printable(terms.name.as_str().unwrap_or("?")),
         view.state,
         view.parameters,
         describe(&view.graph),
@@ -505,6 +505,15 @@ mod tests {
             told(round(Phase::Challenge, seed, seed)),
             "Challenge to block 4"
         );
+    }
+
+    #[test]
+    fn a_name_begins_no_line_of_its_own() {
+        let mut task = views::task();
+        task.terms.name = gotong_protocol::TaskName::new("a\nbudget 9\u{1b}[2K").unwrap();
+        let told = text(&task, &[], &[], &[]);
+        let line = "task 1 \"a\\nbudget 9\\u{1b}[2K\": ";
+        assert!(told.starts_with(line), "{told}");
     }
 
     #[test]

@@ -31,20 +31,31 @@ alphabet = "abcde"
 "#;
 
 /// What a model says of a file with this name and content: the lines of the sheet, as CSV.
-fn predicted(
+fn predicted(graph: &Graph, recipe: &str, file: (&str, &str)) -> (Vec<Vec<String>>, Summary) {
+    continued(graph, recipe, &[file], None)
+}
+
+/// The same of several files, with what comes after each document.
+fn continued(
     graph: &Graph,
     recipe: &str,
-    (name, content): (&str, &str),
+    files: &[(&str, &str)],
+    continuation: Option<Continuation>,
 ) -> (Vec<Vec<String>>, Summary) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join(name);
-    fs::write(&path, content).unwrap();
+    let paths = files.iter().map(|(name, content)| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).unwrap();
+        path
+    });
+    let paths: Vec<_> = paths.collect();
     let weights = initial_weights(graph, 3);
     let predictor = Predictor {
         graph,
         weights: &weights,
         recipe: &Recipe::parse(recipe).unwrap(),
-        source: &Source::open(&[path], SourceOptions::default()).unwrap(),
+        source: &Source::open(&paths, SourceOptions::default()).unwrap(),
+        continuation,
     };
     let mut bytes = Vec::new();
     let sheet = Sheet::new(SheetFormat::Csv, &mut bytes);
@@ -165,4 +176,51 @@ fn a_text_of_one_token_has_nothing_to_predict() {
     let (lines, summary) = predicted(&letters(), LETTERS, ("letter.txt", "a"));
     assert_eq!(lines.len(), 1);
     assert!(summary.text().starts_with("no token to predict"));
+}
+
+#[test]
+fn each_document_is_gone_on_with() {
+    // More than the model sees, a token alone, and the first one again.
+    let files = [
+        ("a.txt", "abcdeabcdab"),
+        ("b.txt", "c"),
+        ("c.txt", "abcdeabcdab"),
+    ];
+    let all = |sampler: Sampler| {
+        let continuation = Continuation { length: 3, sampler };
+        continued(&letters(), LETTERS, &files, Some(continuation))
+    };
+    let likeliest = Sampler::new(0, 1);
+    let (lines, summary) = all(likeliest.clone());
+    assert_eq!(lines[0].last().unwrap(), "continuation");
+    let of_ends: Vec<_> = lines[1..]
+        .iter()
+        .filter(|line| !line[6].is_empty())
+        .collect();
+    assert_eq!(of_ends.len(), 3);
+    // They are in the order of the documents, each after the tokens of its own.
+    assert_eq!(lines[11], *of_ends[0]);
+    assert_eq!(lines[12], *of_ends[1]);
+    assert_eq!(lines[23], *of_ends[2]);
+    let weights = initial_weights(&letters(), 3);
+    let tokenizer = Recipe::parse(LETTERS).unwrap().tokenizer().unwrap();
+    for (line, (name, text)) in of_ends.iter().zip(files) {
+        assert!(line[0].ends_with(name));
+        assert_eq!(line[2], text.len().to_string());
+        assert!(line[3..6].iter().all(String::is_empty));
+        let prompt = tokenizer.encode(text).unwrap();
+        let mut sampler = likeliest.clone();
+        let mut each = |_: u8| {};
+        let expected =
+            evaluation::generate(&letters(), &weights, &prompt, 3, &mut sampler, &mut each);
+        assert_eq!(line[6], tokenizer.decode(&expected.unwrap()));
+    }
+    // The rest is what it was.
+    let Summary::Text { tokens, .. } = summary else {
+        panic!("{summary:?}");
+    };
+    assert_eq!(tokens, 20);
+    // The same document goes on in the same way, whatever came before it.
+    let (drawn, _) = all(Sampler::new(10_000, 7));
+    assert_eq!(drawn[11][6], drawn[23][6]);
 }

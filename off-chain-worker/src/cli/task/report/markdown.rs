@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     cli::{
-        output::{signed_millibits, Amount, SYMBOL},
+        output::{printable, signed_millibits, Amount, SYMBOL},
         task::show::{gain, stands},
     },
     keys::address,
@@ -20,7 +20,7 @@ impl TaskReport {
         let mut text = format!(
             "# Task {} \"{}\": what was paid for which improvement\n\n{}.\n\n",
             task.id,
-            terms.name.as_str().unwrap_or("?"),
+            escaped(terms.name.as_str().unwrap_or("?")),
             self.outcome(),
         );
         let losses = self.losses();
@@ -142,7 +142,34 @@ fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let rule = vec!["---"; head.len()].join(" | ");
     let mut text = format!("| {} |\n| {rule} |\n", head.join(" | "));
     for row in rows {
-        text += &format!("| {} |\n", row.join(" | "));
+        let cells: Vec<_> = row.iter().map(|cell| escaped(cell)).collect();
+        text += &format!("| {} |\n", cells.join(" | "));
     }
     text
+}
+
+/// Text that may be a stranger's: none of it is Markdown or HTML, ends a cell or begins a line.
+fn escaped(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in printable(text).chars() {
+        if matches!(c, '\\' | '`' | '|' | '<' | '[' | ']' | '*') {
+            safe.push('\\');
+        }
+        safe.push(c);
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_strangers_text_stays_text() {
+        assert_eq!(escaped("+1.5 GTG (a_b), 3 of 4"), "+1.5 GTG (a_b), 3 of 4");
+        assert_eq!(escaped("`a`|<b>[c](d)"), "\\`a\\`\\|\\<b>\\[c\\](d)");
+        assert_eq!(escaped("a\n\u{1b}"), "a\\\\n\\\\u{1b}");
+        let rows = [vec!["a|b".to_owned(), "c".to_owned()]];
+        assert!(table(&["x", "y"], &rows).ends_with("| a\\|b | c |\n"));
+    }
 }

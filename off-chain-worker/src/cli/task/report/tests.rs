@@ -72,6 +72,15 @@ fn every_round_says_what_was_paid_for_what() {
 }
 
 #[test]
+fn a_name_is_text_and_no_markdown() {
+    let mut report = report();
+    report.task.terms.name = gotong_protocol::TaskName::new("a|`b`\n# Paid\u{1b}[2K").unwrap();
+    let text = report.markdown(None);
+    let title = "# Task 1 \"a\\|\\`b\\`\\\\n# Paid\\\\u{1b}\\[2K\": what was paid";
+    assert!(text.starts_with(title), "{text}");
+}
+
+#[test]
 fn every_account_says_what_it_got() {
     let report = report();
     let text = report.markdown(None);
