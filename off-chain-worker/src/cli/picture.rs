@@ -34,23 +34,14 @@ impl Curve {
 
 /// Draws losses in `unit` against `along`, rounds or seconds, as SVG, under a caption, to a file that is written as a whole or
 /// not at all.
-pub fn draw(
-    path: &Path,
-    caption: (&str, &str),
-    along: &str,
-    curves: &[Curve],
-) -> Result<()> {
+pub fn draw(path: &Path, caption: (&str, &str), along: &str, curves: &[Curve]) -> Result<()> {
     let failed = || format!("cannot draw {}", path.display());
     let drawn = drawn(caption, along, curves).with_context(failed)?;
     write_whole(path, |file| file.write_all(drawn.as_bytes())).with_context(failed)
 }
 
 /// The text of the picture.
-fn drawn(
-    (caption, unit): (&str, &str),
-    along: &str,
-    curves: &[Curve],
-) -> Result<String> {
+fn drawn((caption, unit): (&str, &str), along: &str, curves: &[Curve]) -> Result<String> {
     let points = || curves.iter().flat_map(|curve| curve.points.iter().copied());
     ensure!(points().next().is_some(), "there is nothing to draw");
     let highest = points().map(|(_, loss)| loss).fold(0.0, f64::max);

@@ -226,7 +226,9 @@ pub enum UnfitShards {
     #[error("shard {0} has another number of samples than the first: seal the samples again with `gotong data seal`")]
     Uneven(u32),
     /// A label that the model has no class for.
-    #[error("shard {index} has a sample with the label {label}, and the model has {classes} classes")]
+    #[error(
+        "shard {index} has a sample with the label {label}, and the model has {classes} classes"
+    )]
     Label {
         /// The shard.
         index: u32,
@@ -429,7 +431,14 @@ mod tests {
         let refused = sealed.plan(&other, 3);
         assert!(matches!(refused, Err(UnfitShards::Recipe)));
         let refused = sealed.plan(&made_by(6), 2);
-        let label = matches!(refused, Err(UnfitShards::Label { index: 1, label: 2, .. }));
+        let label = matches!(
+            refused,
+            Err(UnfitShards::Label {
+                index: 1,
+                label: 2,
+                ..
+            })
+        );
         assert!(label);
         let mut shard = sealed.shard(1).unwrap().unwrap();
         shard.records[0] ^= 1;

@@ -260,7 +260,8 @@ mod tests {
         let recipe = gotong_data::learn(&source, |_| true, &options).unwrap();
         let mut exam = RecordsWriter::create(&folder.join("exam.records"), &recipe).unwrap();
         for number in 0..128 {
-            exam.sample(&[number, number * 2 % 128], number % 2).unwrap();
+            exam.sample(&[number, number * 2 % 128], number % 2)
+                .unwrap();
         }
         exam.finish().unwrap();
         std::fs::write(folder.join("recipe.toml"), recipe.to_text().unwrap()).unwrap();
