@@ -17,6 +17,7 @@ mod dispute_evidence;
 mod dispute_games;
 mod exam_plan;
 mod memories;
+mod opened_exams;
 mod own_exam;
 mod own_samples;
 mod pace;
@@ -48,6 +49,7 @@ pub use dirs::WorkerDirs;
 pub use dispute_agent::{stage, turn, DisputeAgent, Hearing, Suspects};
 pub use dispute_evidence::dispute_evidence;
 pub use exam_plan::{ExamPlan, ExamPlanError};
+pub use opened_exams::{sample_hash, OpenedExams};
 pub use own_exam::{Harm, OwnExamError};
 pub use pools::{Pool, PoolError, Pools};
 pub use replica::{
@@ -55,7 +57,7 @@ pub use replica::{
     ReplicaError, RevealedDelta, RoundInputs, RoundPlayer, ScoredRound, ScorerOptions,
 };
 pub use spare_memory::spare_memory;
-pub use sponsor::{SealError, Sealed, Sponsoring};
+pub use sponsor::{RecordsMadeBy, SealError, Sealed, Sponsoring, UnfitShards};
 pub use training_job::Seed;
 pub use volunteer::Capacity;
 pub use watch::Watch;

@@ -1,8 +1,9 @@
 //! Curves of losses as a picture.
 
-use anyhow::{anyhow, ensure, Result};
+use crate::whole_file::write_whole;
+use anyhow::{anyhow, ensure, Context, Result};
 use plotters::prelude::*;
-use std::path::Path;
+use std::{io::Write, path::Path};
 
 /// Width and height in pixels.
 const SIZE: (u32, u32) = (720, 400);
@@ -31,19 +32,23 @@ impl Curve {
     }
 }
 
-/// Draws losses in `unit` against `along`, rounds or seconds, as SVG, under a caption.
-pub fn draw(
-    path: &Path,
-    (caption, unit): (&str, &str),
-    along: &str,
-    curves: &[Curve],
-) -> Result<()> {
+/// Draws losses in `unit` against `along`, rounds or seconds, as SVG, under a caption, to a file that is written as a whole or
+/// not at all.
+pub fn draw(path: &Path, caption: (&str, &str), along: &str, curves: &[Curve]) -> Result<()> {
+    let failed = || format!("cannot draw {}", path.display());
+    let drawn = drawn(caption, along, curves).with_context(failed)?;
+    write_whole(path, |file| file.write_all(drawn.as_bytes())).with_context(failed)
+}
+
+/// The text of the picture.
+fn drawn((caption, unit): (&str, &str), along: &str, curves: &[Curve]) -> Result<String> {
     let points = || curves.iter().flat_map(|curve| curve.points.iter().copied());
     ensure!(points().next().is_some(), "there is nothing to draw");
     let highest = points().map(|(_, loss)| loss).fold(0.0, f64::max);
     let last = points().map(|(at, _)| at).fold(1.0, f64::max);
-    let area = SVGBackend::new(path, SIZE).into_drawing_area();
-    let failed = |error: &dyn std::fmt::Display| anyhow!("cannot draw {}: {error}", path.display());
+    let mut picture = String::new();
+    let area = SVGBackend::with_string(&mut picture, SIZE).into_drawing_area();
+    let failed = |error: &dyn std::fmt::Display| anyhow!("{error}");
     area.fill(&WHITE).map_err(|error| failed(&error))?;
     let mut chart = ChartBuilder::on(&area)
         .caption(caption, ("sans-serif", 20))
@@ -86,5 +91,9 @@ pub fn draw(
             .draw()
             .map_err(|error| failed(&error))?;
     }
-    area.present().map_err(|error| failed(&error))
+    area.present().map_err(|error| failed(&error))?;
+    drop(chart);
+    // It borrows the picture.
+    drop(area);
+    Ok(picture)
 }

@@ -5,6 +5,7 @@ mod data;
 mod draft;
 mod file;
 mod limits;
+mod measured;
 pub(super) mod new;
 mod open;
 mod recipe;

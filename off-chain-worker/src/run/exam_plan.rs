@@ -1,7 +1,7 @@
 //! How an exam's records become the samples of rounds: sealed shards that only the sponsor has, or a public pool.
 
-use super::sponsor::{random_hash, SealError, Sealed};
-use crate::{state::Folder, training::data::Labelled};
+use super::sponsor::{random_hash, RecordsMadeBy, SealError, Sealed};
+use crate::{state::Folder, training::data::Labelled, whole_file::write_whole};
 use gotong_protocol::{
     bounds::{
         MAX_POOL_RECORDS, MAX_SHARD_BYTES, MAX_SHARD_SAMPLES, MIN_RECORDS_PER_SAMPLE, MIN_SAMPLES,
@@ -9,8 +9,12 @@ use gotong_protocol::{
     Hash, HoldOutTerms,
 };
 use gotong_scoring::pool_tree;
-use rand::{rngs::StdRng, seq::SliceRandom, SeedableRng};
-use std::{fs, io, path::PathBuf};
+use rand::{rngs::StdRng, seq::index, SeedableRng};
+use std::{
+    fs::File,
+    io::{self, BufReader, Read, Write},
+    path::{Path, PathBuf},
+};
 
 /// How the samples of rounds are taken from an exam's records.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +90,9 @@ pub enum ExamPlanError {
     /// The shards cannot be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
+    /// Another file is where the pool goes.
+    #[error("{} is there already, and is not this pool: name another file, or move it away", .0.display())]
+    OtherPool(PathBuf),
     /// The pool cannot be written.
     #[error("cannot write the pool {}: {source}", .path.display())]
     Write {
@@ -159,34 +166,52 @@ impl ExamPlan {
         self.terms(Hash::default(), Hash::default(), records)
     }
 
-    /// Makes the exam of all records: seals shards and keeps them in `base`, or writes the pool.
+    /// Makes the exam of samples that the recipe with this hash made: seals shards and keeps them in `base`, or writes the
+    /// pool. A pool that is there already, as an attempt that failed leaves it, stays as it is.
     ///
     /// # Errors
-    /// [`Self::check`]'s; files that cannot be written; no randomness.
-    pub fn carry_out(&self, exam: &Labelled, base: &Folder) -> Result<HoldOutTerms, ExamPlanError> {
+    /// [`Self::check`]'s; files that cannot be written, or are something else; no randomness.
+    pub fn carry_out(
+        &self,
+        exam: &Labelled,
+        recipe: &Hash,
+        base: &Folder,
+    ) -> Result<HoldOutTerms, ExamPlanError> {
         let record_bytes = exam.inputs + 1;
         self.check(exam.len(), record_bytes)?;
-        let records = exam.records();
-        let records = records.chunks_exact(record_bytes);
         match self {
             Self::Sealed { shards, samples } => {
-                let needed = *shards as usize * *samples as usize;
+                let (shards, samples) = (*shards as usize, *samples as usize);
                 // Records may be sorted, and nobody must be able to tell which of them is in which shard.
-                let mut records: Vec<&[u8]> = records.collect();
-                records.shuffle(&mut StdRng::from_os_rng());
-                let records = records.get(..needed).unwrap_or(&records);
-                let shards = records.chunks((*samples).max(1) as usize);
-                let shards = shards.map(<[_]>::concat).collect();
-                let sealed = Sealed::create(base, record_bytes, shards)?;
+                let mut random = StdRng::from_os_rng();
+                let chosen = index::sample(&mut random, exam.len(), shards * samples).into_vec();
+                let shard = |chosen: &[usize]| {
+                    let records = chosen.iter().map(|&at| exam.slice(at..at + 1).records());
+                    records.collect::<Vec<_>>().concat()
+                };
+                let shards = chosen.chunks(samples.max(1)).map(shard).collect();
+                let made_by = RecordsMadeBy {
+                    recipe: *recipe,
+                    record_bytes: u32::try_from(record_bytes).unwrap_or(u32::MAX),
+                };
+                let sealed = Sealed::create(base, made_by, shards)?;
                 Ok(self.terms(Hash::default(), sealed.root(), exam.len()))
             }
             Self::Drawn { pool, .. } => {
                 let salt = random_hash().map_err(SealError::from)?;
-                let root = pool_tree(&salt, records).root();
-                fs::write(pool, exam.records()).map_err(|source| ExamPlanError::Write {
+                let records = exam.records();
+                let root = pool_tree(&salt, records.chunks_exact(record_bytes)).root();
+                let writing = |source| ExamPlanError::Write {
                     path: pool.clone(),
                     source,
-                })?;
+                };
+                match holds(pool, &records).map_err(writing)? {
+                    Some(true) => {}
+                    Some(false) => return Err(ExamPlanError::OtherPool(pool.clone())),
+                    None => {
+                        write_whole(pool, |file| file.write_all(&records)).map_err(writing)?;
+                    }
+                }
                 Ok(self.terms(salt, root.hash, exam.len()))
             }
         }
@@ -212,9 +237,32 @@ impl ExamPlan {
     }
 }
 
+/// Whether the file at `path` holds exactly these bytes; nothing if there is none.
+fn holds(path: &Path, bytes: &[u8]) -> io::Result<Option<bool>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if file.metadata()?.len() != bytes.len() as u64 {
+        return Ok(Some(false));
+    }
+    let mut file = BufReader::new(file);
+    let mut piece = [0; 1 << 12];
+    for expected in bytes.chunks(piece.len()) {
+        let piece = &mut piece[..expected.len()];
+        file.read_exact(piece)?;
+        if *piece != *expected {
+            return Ok(Some(false));
+        }
+    }
+    Ok(Some(true))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn exam(samples: usize) -> Labelled {
         Labelled {
@@ -261,11 +309,19 @@ mod tests {
             shards: 2,
             samples: 64,
         };
-        let terms = plan.carry_out(&exam(130), &base).unwrap();
+        let terms = plan.carry_out(&exam(128), &[7; 32], &base).unwrap();
         assert_eq!((terms.rounds(), terms.samples()), (2, 64));
         let sealed = Sealed::open(&base, terms.root()).unwrap().unwrap();
-        assert_eq!(plan.outline(130).samples(), 64);
-        assert_eq!(sealed.plan(3).unwrap(), Some(plan));
+        assert_eq!(plan.outline(128).samples(), 64);
+        let made_by = RecordsMadeBy {
+            recipe: [7; 32],
+            record_bytes: 3,
+        };
+        assert_eq!(sealed.plan(&made_by, 2).unwrap(), plan);
+        // No sample is chosen twice.
+        let samples = sealed.samples().unwrap();
+        let different: std::collections::HashSet<_> = samples.iter().collect();
+        assert_eq!((samples.len(), different.len()), (128, 128));
     }
 
     #[test]
@@ -277,12 +333,21 @@ mod tests {
             samples: 64,
             pool: temporary.path().join(pool),
         };
-        let terms = plan("pool").carry_out(&exam(1_024), &base).unwrap();
+        let carry_out = |pool| plan(pool).carry_out(&exam(1_024), &[7; 32], &base);
+        let terms = carry_out("pool").unwrap();
         let written = fs::read(temporary.path().join("pool")).unwrap();
         assert_eq!(written, exam(1_024).records());
         assert_eq!((terms.rounds(), terms.samples()), (3, 64));
         assert!(!terms.is_sealed());
-        let refused = plan("no/pool").carry_out(&exam(1_024), &base);
+        let refused = carry_out("no/pool");
         assert!(matches!(refused, Err(ExamPlanError::Write { .. })));
+        // The same pool may be there, as an attempt that failed left it, but nothing else.
+        carry_out("pool").unwrap();
+        for other in [vec![0; written.len()], written[1..].to_vec()] {
+            fs::write(temporary.path().join("pool"), &other).unwrap();
+            let refused = carry_out("pool");
+            assert!(matches!(refused, Err(ExamPlanError::OtherPool(_))));
+            assert_eq!(fs::read(temporary.path().join("pool")).unwrap(), other);
+        }
     }
 }

@@ -37,10 +37,12 @@ mod stored;
 #[cfg(test)]
 mod tests;
 
-use std::{fs, path::Path};
+use std::{io::Write, path::Path};
 
 use gotong_scoring::Graph;
 use safetensors::{tensor::TensorView, Dtype, SafeTensorError};
+
+use crate::whole_file::write_whole;
 
 pub use error::WeightsFileError;
 pub(super) use layout::{tensors_of, Tensor};
@@ -70,6 +72,6 @@ pub fn write(path: &Path, graph: &Graph, master: &[i16]) -> Result<(), WeightsFi
         .iter()
         .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
         .collect::<Result<Vec<_>, SafeTensorError>>()?;
-    fs::write(path, safetensors::serialize(views, None)?)?;
-    Ok(())
+    let bytes = safetensors::serialize(views, None)?;
+    Ok(write_whole(path, |file| file.write_all(&bytes))?)
 }

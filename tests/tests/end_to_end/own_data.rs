@@ -2,11 +2,13 @@
 
 use crate::ROUND_LIMIT;
 use anyhow::{ensure, Context, Result};
+use gotong::process::sibling;
 use gotong_protocol::TaskId;
 use gotong_tests::{assert_settled, table, torch::python, Network};
 use image::{GrayImage, Luma};
 use rand::{rngs::StdRng, Rng, SeedableRng};
-use std::{fmt::Write, fs, path::Path};
+use serde_json::Value;
+use std::{fmt::Write, fs, path::Path, process::Command};
 
 /// A flower: how long and wide its leaves are, and what it is.
 pub struct Flower {
@@ -105,7 +107,11 @@ async fn paid(network: &Network, data: &str, train: Option<&str>, steps: u32) ->
     let train = train.unwrap_or(&own);
     let contribute = format!("contribute --task={id} --steps={steps} {train}");
     let _contributor = network.daemon("One", &contribute)?;
+    first_round_is_paid(network, task).await
+}
 
+/// Waits until the first round has settled, gained something, and paid its contributor.
+async fn first_round_is_paid(network: &Network, task: TaskId) -> Result<()> {
     let round = network.ended(task, 0, ROUND_LIMIT).await?;
     assert_settled(&round)?;
     let merged = round.claim.as_ref().context("settled on a claim")?.merged;
@@ -157,6 +163,83 @@ async fn a_table_with_commas_is_paid_and_so_are_files_of_a_contributors_own() ->
     // So is a published data set, which the task is not about.
     let refused = network.refused("One", "contribute --task=0").await?;
     assert!(refused.contains("--train FILE"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shards_that_were_sealed_before_are_paid_and_are_opened_only_once() -> Result<()> {
+    let network = network().await?;
+    let file = network.folder().join("flowers.csv");
+    fs::write(&file, csv(&flowers(1_200)))?;
+    let folder = network.folder().join("flowers");
+    let (file, out) = (file.display(), folder.display());
+    let split = format!("data split {file} --label=species --out={out}");
+    let split = network.run("Sponsor", &split).await?;
+    assert_eq!(split["exam"], 360);
+    let inputs = &split["inputs"];
+
+    let recipe = format!("--recipe={out}/recipe.toml");
+    let seal = format!("data seal {out}/exam.records {recipe} --shards=2 --samples=160");
+    let sealed = network.run("Sponsor", &seal).await?;
+    let root = sealed["root"]
+        .as_str()
+        .context("`data seal` names the root")?;
+    let terms = "--name=flowers --price=0.1 --cap=300 --budget=1000 --seats=1 --challenge-blocks=6 --init-seed=1";
+    let open = |sealed: &str| {
+        format!("task open {terms} --model=mlp:{inputs},16,3 {recipe} --sealed={sealed}")
+    };
+    let opened = network.run("Sponsor", &open(root)).await?;
+    assert_eq!(opened["task"], 0);
+    assert_eq!(opened["hold_out_root"], root);
+    let hold_out = network.task(TaskId(0)).await?.terms.hold_out;
+    assert_eq!((hold_out.rounds(), hold_out.samples()), (2, 160));
+
+    let _sponsor = network.daemon("Sponsor", "sponsor --task=0")?;
+    let _attester = network.daemon("Judith", "attest")?;
+    let contribute = format!("contribute --task=0 --steps=200 --train {out}/train.records");
+    let _contributor = network.daemon("One", &contribute)?;
+    first_round_is_paid(&network, TaskId(0)).await?;
+
+    // What was published is known: not these shards, and not the same samples under another key.
+    let refused = network.refused("Sponsor", &open(root)).await?;
+    assert!(refused.contains("by heart"), "{refused}");
+    let again = format!("{} --again", open(root));
+    let refused = network.refused("Sponsor", &again).await?;
+    assert!(refused.contains("task 0 has these shards"), "{refused}");
+    let sealed = network.run("Sponsor", &seal).await?;
+    let other = sealed["root"]
+        .as_str()
+        .context("`data seal` names the root")?;
+    assert_ne!(other, root);
+    let refused = network.refused("Sponsor", &open(other)).await?;
+    assert!(refused.contains("by heart"), "{refused}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_takes_a_file_of_ones_own() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("flowers.csv");
+    fs::write(&file, csv(&flowers(1_200)))?;
+    let mut command = Command::new(sibling("gotong")?);
+    command.args(["demo", "--label=species", "--rounds=1", "--output=json"]);
+    command.arg("--data-file").arg(&file);
+    command.arg("--folder").arg(folder.path().join("demo"));
+    let output = tokio::task::spawn_blocking(move || command.output()).await??;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "the demo failed: {said}");
+    let out = String::from_utf8(output.stdout)?;
+    let line = out.lines().last().context("the last line is JSON")?;
+    let told: Value = serde_json::from_str(line)?;
+    assert_eq!(told["rounds"], 1, "{told}");
+    assert_eq!(told["convicted"], 1, "{told}");
+    let gain = told["gain_units"].as_str().context("a number")?;
+    ensure!(gain.parse::<i64>()? > 0, "{told}");
+    let accounts = told["paid_planck_by_account"].as_object();
+    ensure!(
+        accounts.is_some_and(|accounts| !accounts.is_empty()),
+        "{told}"
+    );
     Ok(())
 }
 

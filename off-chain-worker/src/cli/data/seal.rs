@@ -55,7 +55,7 @@ pub fn run(args: Seal, globals: &Globals) -> anyhow::Result<()> {
         samples: args.samples,
     };
     let folder = globals.folder()?;
-    let root = hex::encode(plan.carry_out(&exam, &folder)?.root());
+    let root = hex::encode(plan.carry_out(&exam, &recipe.hash()?, &folder)?.root());
     let json = json!({
         "root": root,
         "shards": args.shards,

@@ -4,6 +4,7 @@ use super::{
     data::{ExamData, TaskData},
     file::TaskFile,
     limits::ChainLimits,
+    measured::Measured,
 };
 use crate::{
     cli::{
@@ -13,26 +14,19 @@ use crate::{
         output::{Amount, SYMBOL, UNIT},
         Globals,
     },
-    evaluation::FastCpu,
     model::describe,
     state::Folder,
     training::data::Labelled,
 };
-use anyhow::{ensure, Context, Result};
+use anyhow::{ensure, Result};
 use gotong_data::{
     duplicates::{Duplicates, Near},
     DataError, Recipe, Source, SourceOptions,
 };
-use gotong_protocol::{bounds::EVALUATIONS, HoldOutTerms, TaskTerms};
-use gotong_scoring::{Evaluator, Graph, Samples};
+use gotong_protocol::{HoldOutTerms, TaskTerms};
+use gotong_scoring::Graph;
 use serde_json::{json, Value};
-use std::{
-    path::{Path, PathBuf},
-    time::Instant,
-};
-
-/// Most samples that first weights are evaluated on.
-const MOST_EVALUATED: usize = 4_096;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong task check flowers/task.toml\n\n\
@@ -96,11 +90,11 @@ async fn chain(globals: &Globals) -> Chain {
     }
 }
 
-fn check(task: &TaskFile, data: &Data, folder: &Folder, chain: Chain) -> Vec<Finding> {
+fn check(task: &TaskFile, options: &Data, folder: &Folder, chain: Chain) -> Vec<Finding> {
     let graph = task.graph();
     let mut findings = vec![chain.finding, model(graph)];
     // All else is about the data.
-    let data = match TaskData::read(task, data, folder) {
+    let data = match TaskData::read(task, options, folder) {
         Ok(data) => data,
         Err(error) => {
             findings.push(Finding::new("data", Err(error)));
@@ -109,6 +103,9 @@ fn check(task: &TaskFile, data: &Data, folder: &Folder, chain: Chain) -> Vec<Fin
     };
     findings.push(recipe(&data));
     findings.push(duplicates(task, &data.made_by));
+    let is_new = data.ensure_new(task, folder);
+    let is_new = is_new.map(|()| "no task that you opened had a sample of this exam".into());
+    findings.push(Finding::new("new", is_new));
     let outline = data.outline(task).and_then(|hold_out| {
         let terms = task.terms(hold_out, data.recipe.as_bytes())?;
         Ok((hold_out, terms))
@@ -130,7 +127,8 @@ fn check(task: &TaskFile, data: &Data, folder: &Folder, chain: Chain) -> Vec<Fin
     findings.push(pace(&terms, &chain.limits));
     if let ExamData::Records(exam) = &data.exam {
         findings.push(classes(exam, &hold_out, &data.made_by));
-        match measured(task, exam, hold_out.samples()) {
+        let training = data.training(task, options);
+        match training.and_then(|training| Measured::of(task, exam, training.as_ref(), &hold_out)) {
             Ok(measured) => {
                 findings.push(measured.proof(&terms));
                 findings.push(measured.attester(&terms, graph, &chain.limits));
@@ -248,6 +246,9 @@ fn compared(train: &Path, exam: &Path, recipe: &Recipe) -> Result<Duplicates, Da
 fn cost(task: &TaskFile, round: u128, rounds: u32, task_bond: u128) -> Finding {
     let (bond, budget) = (task.bond(round, task_bond), task.budget.0);
     let most = round.saturating_mul(rounds.into()).min(budget);
+    // Even if each of them takes the most.
+    let surely = budget.checked_div(round).unwrap_or_default();
+    let surely = u32::try_from(surely).unwrap_or(rounds).min(rounds);
     let found = || -> Result<String> {
         ensure!(
             round <= budget,
@@ -257,7 +258,8 @@ fn cost(task: &TaskFile, round: u128, rounds: u32, task_bond: u128) -> Finding {
         );
         Ok(format!(
             "{} {SYMBOL} on hold: a budget of {} and a bond of {}. A round takes at most {}, its cap and its work, and all \
-             {rounds} at most {}; what is not spent comes back",
+             {rounds} at most {}. The budget surely pays {surely} of them, and another one whenever what is left covers the most that it \
+             takes; what is not spent comes back",
             Amount(budget.saturating_add(bond)),
             Amount(budget),
             Amount(bond),
@@ -270,6 +272,7 @@ fn cost(task: &TaskFile, round: u128, rounds: u32, task_bond: u128) -> Finding {
         "bond": bond.to_string(),
         "round_at_most": round.to_string(),
         "all_at_most": most.to_string(),
+        "rounds_surely_paid": surely,
     });
     Finding::new("cost", found()).with("planck", details)
 }
@@ -298,112 +301,13 @@ fn pace(terms: &TaskTerms, limits: &ChainLimits) -> Finding {
 }
 
 /// Seconds in words.
-fn lasting(seconds: f64) -> String {
+pub fn lasting(seconds: f64) -> String {
     match seconds {
         s if s < 1.0 => format!("{:.0} ms", s * 1000.0),
         s if s < 120.0 => format!("{s:.0} s"),
         s if s < 7_200.0 => format!("{:.0} minutes", s / 60.0),
         s if s < 172_800.0 => format!("{:.1} hours", s / 3_600.0),
         s => format!("{:.1} days", s / 86_400.0),
-    }
-}
-
-/// What first weights lose on samples of the exam.
-struct Measured {
-    /// Samples of a round.
-    samples: u32,
-    /// In bits a sample.
-    mean: f64,
-    /// Standard deviation of one sample's loss, in bits.
-    deviation: f64,
-    /// Seconds that the evaluation of a round's samples takes here.
-    seconds: f64,
-}
-
-/// Evaluates first weights on samples of the exam, spread over all of it: it may be sorted.
-fn measured(task: &TaskFile, exam: &Labelled, samples: u32) -> Result<Measured> {
-    let graph = task.graph();
-    let weights = task.first_weights()?;
-    let count = exam.len().min(MOST_EVALUATED);
-    let mut records = Vec::with_capacity(count * (exam.inputs + 1));
-    for number in 0..count {
-        let at = number * exam.len() / count;
-        records.extend(exam.slice(at..at + 1).records());
-    }
-    let evaluated = Samples::new(graph.inputs, graph.classes(), &records)?;
-    let began = Instant::now();
-    let losses = FastCpu.losses(graph, weights.as_slice(), &evaluated)?;
-    let seconds = began.elapsed().as_secs_f64() * f64::from(samples) / count.max(1) as f64;
-    let bits: Vec<f64> = losses
-        .iter()
-        .map(|loss| f64::from(*loss) / 65_536.0)
-        .collect();
-    ensure!(bits.len() > 1, "an exam of one sample measures nothing");
-    let mean = bits.iter().sum::<f64>() / bits.len() as f64;
-    let squares: f64 = bits.iter().map(|one| (one - mean).powi(2)).sum();
-    Ok(Measured {
-        samples,
-        mean,
-        deviation: (squares / (bits.len() - 1) as f64).sqrt(),
-        seconds,
-    })
-}
-
-impl Measured {
-    /// Standard error of the mean loss of the half that pays, in millibits.
-    fn standard_error(&self) -> f64 {
-        1000.0 * self.deviation / f64::from(self.samples / 2).sqrt()
-    }
-
-    /// The smallest gains that are paid, in millibits: of a single round, and in each of so many.
-    ///
-    /// Paid is what credits are above `doubt` times the root of the sum of their squared errors and the largest of them.
-    fn smallest_gains(&self, doubt: f64, rounds: u32) -> (f64, f64) {
-        let (error, rounds) = (self.standard_error(), f64::from(rounds.max(1)));
-        let single = doubt * error * 2f64.sqrt();
-        let each = doubt * error * (rounds + 1.0).sqrt() / rounds;
-        (single, each)
-    }
-
-    fn proof(&self, terms: &TaskTerms) -> Finding {
-        let doubt = f64::from(terms.share.doubt_q8) / 256.0;
-        let rounds = terms.hold_out.rounds();
-        let (single, each) = self.smallest_gains(doubt, rounds);
-        let found = format!(
-            "first weights lose {:.3} bits a sample; a round measures that to {:.1} millibits (its standard error). One round \
-             proves gains of about {single:.0} millibits and more, and {rounds} rounds gains of {each:.0} in each; less, where \
-             the same samples get better",
-            self.mean,
-            self.standard_error()
-        );
-        let details = json!({
-            "mean_loss": self.mean * 1000.0,
-            "standard_error": self.standard_error(),
-            "smallest_gain": single,
-            "smallest_gain_each": each,
-        });
-        Finding::new("proof", Ok(found)).with("millibits", details)
-    }
-
-    fn attester(&self, terms: &TaskTerms, graph: &Graph, limits: &ChainLimits) -> Finding {
-        let round = self.seconds * EVALUATIONS as f64;
-        let window = limits.seconds(terms.windows.attest_blocks.into());
-        let memory = FastCpu::memory(graph).context("the model cannot be evaluated");
-        let bytes = memory.as_ref().ok().copied();
-        let found = memory.map(|bytes| {
-            let late = match round > window {
-                true => ": attesters like this machine would be late, so give a longer `attest`",
-                false => "",
-            };
-            format!(
-                "a machine like this one scores a round in {} at most, of {} that it has{late}; it takes {} MiB of memory",
-                lasting(round),
-                lasting(window),
-                bytes.div_ceil(1 << 20)
-            )
-        });
-        let details = json!({ "seconds": round, "window_seconds": window, "bytes": bytes });
-        Finding::new("attester", found).with("needs", details)
     }
 }
 
@@ -472,13 +376,18 @@ mod tests {
             json(&findings, "cost")["planck"]["budget"],
             (1_000 * UNIT).to_string()
         );
+        // A cap of 300 GTG and a little work.
+        assert_eq!(json(&findings, "cost")["planck"]["rounds_surely_paid"], 2);
         let blocks = 60 + 20 + 30 + 30 + 20;
         let pace = json(&findings, "pace");
         assert_eq!(pace["seconds"]["round_blocks"], blocks);
         assert_eq!(pace["seconds"]["round"], f64::from(blocks) * 6.0);
         let proof = &json(&findings, "proof")["millibits"];
         assert!(proof["smallest_gain"].as_f64() > proof["smallest_gain_each"].as_f64());
-        assert!(json(&findings, "attester")["needs"]["bytes"].as_u64() > Some(0));
+        assert_eq!(proof["trained"], true);
+        let needs = &json(&findings, "attester")["needs"];
+        assert!(needs["bytes"].as_u64() > Some(64 << 20));
+        assert!(needs["seconds"].as_f64() > needs["seconds_of_few"].as_f64());
     }
 
     #[test]
@@ -511,21 +420,6 @@ mod tests {
             &changed("layers = [2, 16, 2]", "layers = [3, 16, 2]"),
             "data"
         ));
-    }
-
-    #[test]
-    fn errors_shrink_with_samples_and_doubt_with_rounds() {
-        let measured = |samples| Measured {
-            samples,
-            mean: 1.0,
-            deviation: 1.0,
-            seconds: 0.0,
-        };
-        assert_eq!(measured(200).standard_error(), 100.0);
-        assert_eq!(measured(800).standard_error(), 50.0);
-        let (single, each) = measured(200).smallest_gains(2.0, 8);
-        assert!((single - 282.8).abs() < 0.1 && (each - 75.0).abs() < 0.1);
-        assert_eq!(measured(200).smallest_gains(2.0, 1).1, single);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::file::{HoldOut, Root, TaskFile};
 use crate::{
     cli::data_options::Data,
-    run::Sealed,
+    run::{sample_hash, OpenedExams, RecordsMadeBy, Sealed},
     state::Folder,
     training::data::{DataSet, Labelled, Use},
 };
@@ -11,7 +11,7 @@ use anyhow::{bail, ensure, Context, Result};
 use gotong_data::{Recipe, Source, SourceOptions};
 use gotong_protocol::HoldOutTerms;
 use gotong_scoring::Graph;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The data of a task that is not open yet.
 pub struct TaskData {
@@ -21,6 +21,8 @@ pub struct TaskData {
     pub made_by: Recipe,
     /// What its exam is made of.
     pub exam: ExamData,
+    /// Whether they are the sponsor's own, and not a published data set, which everybody knows anyway.
+    pub is_own: bool,
 }
 
 /// What an exam is made of.
@@ -44,7 +46,7 @@ impl TaskData {
                 let recipe = read_recipe(path)?;
                 recipe.check(graph)?;
                 let exam = match (&task.exam.sealed, &task.exam.records) {
-                    (Some(root), _) => sealed_before(task, root, folder)?,
+                    (Some(root), _) => sealed_before(task, &recipe, root, folder)?,
                     (None, Some(path)) => {
                         ExamData::Records(load_records(path, &recipe, graph)?)
                     }
@@ -61,18 +63,83 @@ impl TaskData {
                     "the exam's records need the recipe that made them: give --recipe, or `recipe` in the file"
                 );
                 let set = DataSet::choose(data.data, graph)?;
+                let recipe = set.recipe()?;
                 let exam = match &task.exam.sealed {
-                    Some(root) => sealed_before(task, root, folder)?,
+                    Some(root) => sealed_before(task, &recipe, root, folder)?,
                     None => ExamData::Records(set.load(&data.folder.path(), Use::Exam, graph)?),
                 };
-                (set.recipe()?, exam)
+                (recipe, exam)
             }
         };
         Ok(Self {
             recipe: made_by.to_text()?,
             made_by,
             exam,
+            is_own: own.is_some(),
         })
+    }
+
+    /// Samples that contributors may train on: the file that the task names, or that part of the published data set. None if it
+    /// names no file.
+    ///
+    /// # Errors
+    /// Files that cannot be read, or do not fit the model.
+    pub fn training(&self, task: &TaskFile, data: &Data) -> Result<Option<Labelled>> {
+        let graph = task.graph();
+        if self.is_own {
+            let load = |path: &PathBuf| load_records(path, &self.made_by, graph);
+            return task.train.as_ref().map(load).transpose();
+        }
+        let set = DataSet::choose(data.data, graph)?;
+        let samples = set.load(&data.folder.path(), Use::Training, graph)?;
+        Ok(Some(samples))
+    }
+
+    /// Makes sure that no sample of a sealed exam was in an exam that a task of this sponsor was opened with.
+    ///
+    /// A pool is public, so that it may be opened as often as anybody likes; so are the samples of a published data set.
+    ///
+    /// # Errors
+    /// Such samples; files that cannot be read.
+    pub fn ensure_new(&self, task: &TaskFile, folder: &Folder) -> Result<()> {
+        if !self.is_own || task.exam.hold_out == HoldOut::Drawn {
+            return Ok(());
+        }
+        let opened = OpenedExams::within(folder)?;
+        let known = match &self.exam {
+            ExamData::Records(exam) => opened.known(hashes(exam))?,
+            ExamData::Sealed(terms) => match Sealed::open(folder, terms.root())? {
+                Some(sealed) => opened.known(sealed.samples()?)?,
+                None => 0,
+            },
+        };
+        ensure!(
+            known == 0,
+            "{known} different samples of this exam were in the exam of a task that you opened before. Once they are published,              everybody can learn their answers by heart, and you would pay for that. Make an exam of rows that were in none, or give              --again if you are sure that nobody has seen them"
+        );
+        Ok(())
+    }
+
+    /// Keeps in mind that a task was opened with this exam, for [`Self::ensure_new`].
+    ///
+    /// # Errors
+    /// Files that cannot be read or written.
+    pub fn remember(&self, hold_out: &HoldOutTerms, folder: &Folder) -> Result<()> {
+        if !self.is_own {
+            return Ok(());
+        }
+        match (hold_out, &self.exam) {
+            (HoldOutTerms::Drawn { root, .. }, ExamData::Records(exam)) => {
+                let samples: Vec<u64> = hashes(exam).collect();
+                OpenedExams::within(folder)?.add(root, &samples)?;
+            }
+            (hold_out, _) => {
+                if let Some(sealed) = Sealed::open(folder, hold_out.root())? {
+                    sealed.remember(folder)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The terms of the exam before anything is sealed or written.
@@ -97,7 +164,10 @@ impl TaskData {
     pub fn hold_out(&self, task: &TaskFile, folder: &Folder) -> Result<HoldOutTerms> {
         match &self.exam {
             ExamData::Sealed(terms) => Ok(*terms),
-            ExamData::Records(exam) => Ok(task.exam_plan()?.carry_out(exam, folder)?),
+            ExamData::Records(exam) => {
+                let recipe = self.made_by.hash()?;
+                Ok(task.exam_plan()?.carry_out(exam, &recipe, folder)?)
+            }
         }
     }
 }
@@ -112,29 +182,43 @@ impl TaskFile {
     }
 }
 
-/// The exam of shards that were sealed before.
-fn sealed_before(task: &TaskFile, root: &Root, folder: &Folder) -> Result<ExamData> {
+/// The exam of shards that were sealed before of samples that `recipe` made.
+fn sealed_before(
+    task: &TaskFile,
+    recipe: &Recipe,
+    root: &Root,
+    folder: &Folder,
+) -> Result<ExamData> {
     ensure!(
         task.exam.hold_out == HoldOut::Sealed,
         "shards that are sealed already cannot be a pool: leave out --hold-out drawn"
     );
-    let record_bytes = task.graph().inputs as usize + 1;
-    let plan = match Sealed::open(folder, &root.0)? {
-        Some(sealed) => sealed.plan(record_bytes)?,
-        None => None,
+    let graph = task.graph();
+    let made_by = RecordsMadeBy {
+        recipe: recipe.hash()?,
+        record_bytes: graph.inputs.saturating_add(1),
     };
-    let plan = plan.with_context(|| {
+    let found = Sealed::open(folder, &root.0)?.filter(|sealed| sealed.root() == root.0);
+    let sealed = found.with_context(|| {
         format!(
             "{} has no shards with the root {}: `gotong data seal` makes them, with the same --base-path",
             folder.path().display(),
             hex::encode(root.0)
         )
     })?;
+    let plan = sealed.plan(&made_by, graph.classes())?;
     Ok(ExamData::Sealed(HoldOutTerms::Sealed {
         root: root.0,
         shards: plan.rounds(),
         samples: plan.samples(),
     }))
+}
+
+/// Hashes of all samples.
+fn hashes(exam: &Labelled) -> impl Iterator<Item = u64> + '_ {
+    exam.pixels
+        .chunks_exact(exam.inputs.max(1))
+        .map(sample_hash)
 }
 
 /// The recipe in the file at `path`.
@@ -153,4 +237,91 @@ pub fn load_records(path: &Path, recipe: &Recipe, graph: &Graph) -> Result<Label
 /// Tokens of a sample, of a language model.
 pub fn tokens(graph: &Graph) -> Option<usize> {
     graph.vocab().map(|_| graph.inputs as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{cli::output::Amount, model::Model, run::UnfitShards};
+    use gotong_data::RecordsWriter;
+
+    /// A folder with a recipe and an exam of 128 samples of two bytes.
+    fn written(folder: &Path) -> (TaskFile, Recipe) {
+        let csv = folder.join("rows.csv");
+        let row = |row: u32| format!("{row},{},{}\n", row * 3 % 128, ["a", "b"][row as usize % 2]);
+        let rows: String = (0..128).map(row).collect();
+        std::fs::write(&csv, "x,y,class\n".to_owned() + &rows).unwrap();
+        let options = SourceOptions {
+            label: Some("class".into()),
+            ..SourceOptions::default()
+        };
+        let source = Source::open(&[csv], options).unwrap();
+        let options = gotong_data::LearnOptions::default();
+        let recipe = gotong_data::learn(&source, |_| true, &options).unwrap();
+        let mut exam = RecordsWriter::create(&folder.join("exam.records"), &recipe).unwrap();
+        for number in 0..128 {
+            exam.sample(&[number, number * 2 % 128], number % 2)
+                .unwrap();
+        }
+        exam.finish().unwrap();
+        std::fs::write(folder.join("recipe.toml"), recipe.to_text().unwrap()).unwrap();
+        let mut task = TaskFile::new("a".into(), Amount(1));
+        task.recipe = Some(folder.join("recipe.toml"));
+        task.exam.records = Some(folder.join("exam.records"));
+        task.model = Model(Graph::mlp(&[2, 2]));
+        (task.exam.rounds, task.exam.samples) = (Some(2), 64);
+        (task, recipe)
+    }
+
+    fn data() -> Data {
+        #[derive(clap::Parser)]
+        struct Only {
+            #[command(flatten)]
+            data: Data,
+        }
+        let only: Only = clap::Parser::parse_from(["data"]);
+        only.data
+    }
+
+    #[test]
+    fn an_exam_is_opened_once() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (task, _) = written(temporary.path());
+        let folder = Folder::open(temporary.path().join("state")).unwrap();
+        let read = |task: &TaskFile| TaskData::read(task, &data(), &folder).unwrap();
+        let first = read(&task);
+        let terms = first.hold_out(&task, &folder).unwrap();
+        // That opening failed: nothing is published, and the exam can be used.
+        read(&task).ensure_new(&task, &folder).unwrap();
+        first.remember(&terms, &folder).unwrap();
+        let refused = read(&task).ensure_new(&task, &folder).unwrap_err();
+        assert!(refused.to_string().starts_with("128 different samples"));
+        // Nor with the shards that were sealed for it, under their root.
+        let mut again = task.clone();
+        again.exam.sealed = Some(Root(*terms.root()));
+        assert!(read(&again).ensure_new(&again, &folder).is_err());
+        // A pool is public anyway.
+        let mut drawn = task.clone();
+        drawn.exam.hold_out = HoldOut::Drawn;
+        read(&drawn).ensure_new(&drawn, &folder).unwrap();
+    }
+
+    #[test]
+    fn shards_are_of_the_recipe_and_the_model_of_the_task() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (mut task, recipe) = written(temporary.path());
+        let folder = Folder::open(temporary.path().join("state")).unwrap();
+        let data = |task: &TaskFile| TaskData::read(task, &data(), &folder);
+        let terms = data(&task).unwrap().hold_out(&task, &folder).unwrap();
+        task.exam.sealed = Some(Root(*terms.root()));
+        let sealed = data(&task).unwrap();
+        assert!(matches!(sealed.exam, ExamData::Sealed(found) if found == terms));
+        // The same but for a name.
+        let text = recipe.to_text().unwrap();
+        let text = text.replace("\"class\"", "\"sort\"");
+        std::fs::write(temporary.path().join("recipe.toml"), text).unwrap();
+        let refused = data(&task).err().unwrap();
+        let refused: &UnfitShards = refused.downcast_ref().unwrap();
+        assert!(matches!(refused, UnfitShards::Recipe));
+    }
 }

@@ -417,14 +417,19 @@ impl TaskFile {
     /// # Errors
     /// A file that cannot be read, or is of another model.
     pub fn first_weights(&self) -> anyhow::Result<MasterWeights> {
+        // Whoever knew them before the task is open could train for its first round already.
+        self.first_weights_or(|| StdRng::from_os_rng().random())
+    }
+
+    /// The same; random ones follow `seed` if the file has none.
+    ///
+    /// # Errors
+    /// As [`Self::first_weights`].
+    pub fn first_weights_or(&self, seed: impl FnOnce() -> u64) -> anyhow::Result<MasterWeights> {
         let graph = self.graph();
         let weights = match &self.weights {
             Some(path) => weights::read(path, graph)?,
-            None => {
-                // Whoever knew them before the task is open could train for its first round already.
-                let drawn = || StdRng::from_os_rng().random();
-                initial_weights(graph, self.init_seed.unwrap_or_else(drawn))
-            }
+            None => initial_weights(graph, self.init_seed.unwrap_or_else(seed)),
         };
         Ok(MasterWeights::new(weights)?)
     }

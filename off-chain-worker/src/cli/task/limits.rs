@@ -127,13 +127,18 @@ impl ChainLimits {
     }
 }
 
-/// The shortest window to score a round in that the chain takes of a task with this model.
-pub fn least_attest_blocks(terms: &TaskTerms, graph: &Graph) -> u64 {
+/// What scoring a round asks of an attester by the chain's own count, in products, if so many deltas come, each as long as it
+/// can be.
+pub fn round_load(terms: &TaskTerms, graph: &Graph, deltas: u32) -> u64 {
     let mut in_a_block = terms.clone();
     in_a_block.windows.attest_blocks = 1;
     let parameters = u32::try_from(graph.parameters()).unwrap_or(u32::MAX);
-    let products = in_a_block.load(graph.cost(), parameters, terms.places());
-    products.div_ceil(COST_PER_BLOCK)
+    in_a_block.load(graph.cost(), parameters, deltas)
+}
+
+/// The shortest window to score a round in that the chain takes of a task with this model.
+pub fn least_attest_blocks(terms: &TaskTerms, graph: &Graph) -> u64 {
+    round_load(terms, graph, terms.places()).div_ceil(COST_PER_BLOCK)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! `gotong task new`: from a data file to a task file.
 
 use super::{
-    data::load_records,
     draft::{self, ModelDraft},
     file::TaskFile,
     written::{self, About},
@@ -9,7 +8,7 @@ use super::{
 use crate::{
     cli::{
         data::{
-            split::{replace, write, Written},
+            split::{replace, write, Written, RECIPE, RECORDS},
             LearningArgs, SplitArgs,
         },
         data_options::ReadingArgs,
@@ -18,14 +17,17 @@ use crate::{
     },
     model::{describe, Model},
 };
-use anyhow::{Context, Result};
-use gotong_data::{Kind, Recipe};
+use anyhow::{ensure, Context, Result};
+use gotong_data::{Kind, Row, Source, SourceOptions, Values};
 use gotong_protocol::{
     bounds::{MAX_RECORD_BYTES, MIN_SAMPLES},
     TaskName,
 };
 use serde_json::{json, Value};
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// The task's file in its folder.
 pub const TASK: &str = "task.toml";
@@ -38,7 +40,7 @@ const ENOUGH: usize = 640;
 #[command(
     after_help = "Examples:\n  gotong task new flowers.csv --label species --out flowers\n  \
                   gotong task new reviews.jsonl --field text --out reviews --name reviews --budget 200\n  \
-                  gotong task new images --size 28x28 --grey --out images\n\n\
+                  gotong task new images --size 28x28 --grey --out shapes\n\n\
                   It writes task.toml, recipe.toml, train.records, exam.records and report.records, and sends nothing. Keep the \
                   exam to yourself."
 )]
@@ -55,6 +57,9 @@ pub struct New {
     /// The folder to write to
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
+    /// Replace the task that is in that folder
+    #[arg(long)]
+    force: bool,
     /// What everybody sees, up to 32 bytes [default: the name of the folder]
     #[arg(long)]
     name: Option<String>,
@@ -83,7 +88,7 @@ pub async fn run(args: New, globals: &Globals) -> Result<()> {
 }
 
 impl New {
-    /// With the usual values for what is not said here.
+    /// With the usual values for what is not said here, in place of a task that is in the folder.
     pub fn of(
         files: Vec<PathBuf>,
         reading: ReadingArgs,
@@ -96,20 +101,67 @@ impl New {
             learning,
             split: SplitArgs::default(),
             out,
+            force: true,
             name: None,
             budget: draft::BUDGET,
         }
     }
 
-    /// Writes the task's data, and then the task.
+    /// Writes the task's data, and the task: all of it or nothing.
     pub fn make(&self) -> Result<Made> {
+        let name = self.name()?;
+        self.check_folder()?;
         let source = self.reading.open(&self.files)?;
-        let written = write(&source, &self.learning, &self.split, &self.out)?;
-        let (model, exam) = self.model(&written)?;
-        let mut task = TaskFile::new(self.name()?, self.budget);
+        // Beside the folder, so that everything only takes its name in the end.
+        let parent = self.out.parent().filter(|parent| *parent != Path::new(""));
+        let parent = parent.unwrap_or(Path::new("."));
+        fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+        let draft = tempfile::Builder::new()
+            .prefix(".gotong-task-")
+            .tempdir_in(parent)
+            .with_context(|| format!("cannot write to {}", parent.display()))?;
+        let (written, exam) = self.write(&source, name, draft.path())?;
+        self.keep(draft.path())?;
+        Ok(Made {
+            written,
+            // With its files found beside it.
+            task: TaskFile::read(&self.out.join(TASK))?,
+            exam,
+        })
+    }
+
+    /// Whether the task may be written to its folder.
+    fn check_folder(&self) -> Result<()> {
+        let task = self.out.join(TASK);
+        ensure!(
+            self.force || !task.exists(),
+            "{} is there already: name another folder by --out, or give --force to replace that task and its samples",
+            task.display()
+        );
+        let folder = std::path::absolute(&self.out)?;
+        let folder = existing(&folder);
+        for data in self.files.iter().filter(|file| file.is_dir()) {
+            let data = data
+                .canonicalize()
+                .with_context(|| data.display().to_string())?;
+            ensure!(
+                !folder.starts_with(&data),
+                "{} is inside the data: what is written there would be read as data the next time. Name a folder outside it by \
+                 --out",
+                self.out.display()
+            );
+        }
+        Ok(())
+    }
+
+    /// Writes all files to `folder`; gives what the data are, and how many samples the exam has.
+    fn write(&self, source: &Source, name: String, folder: &Path) -> Result<(Written, usize)> {
+        let written = write(source, &self.learning, &self.split, folder)?;
+        let (model, exam) = model(&written, folder)?;
+        let mut task = TaskFile::new(name, self.budget);
         task.model = Model(model.graph()?);
         let record_bytes = task.graph().inputs as usize + 1;
-        anyhow::ensure!(
+        ensure!(
             record_bytes <= MAX_RECORD_BYTES as usize,
             "a sample has {record_bytes} bytes with its label, and the chain takes {MAX_RECORD_BYTES}: leave columns out by \
              --drop, or make images smaller by --size"
@@ -133,37 +185,24 @@ impl New {
             model: &model,
             exam,
         };
-        let path = self.out.join(TASK);
-        replace(&path, &written::written(&task, &about))?;
-        // With its files found beside it.
-        let task = TaskFile::read(&path)?;
-        Ok(Made {
-            written,
-            task,
-            exam,
-        })
+        replace(&folder.join(TASK), &written::written(&task, &about))?;
+        Ok((written, exam))
     }
 
-    /// A model that suits the data, and how many samples the exam has for it.
-    fn model(&self, written: &Written) -> Result<(ModelDraft, usize)> {
-        let draft = |tokens| ModelDraft::suiting(&written.recipe, written.training_bytes, tokens);
-        let [_, exam, _] = written.rows;
-        if written.recipe.kind() != Kind::Text {
-            return Ok((draft(0)?, usize::try_from(exam)?));
+    /// Moves all files from `draft` to the task's folder. The task itself is the last: where it is, the others are its own.
+    fn keep(&self, draft: &Path) -> Result<()> {
+        fs::create_dir_all(&self.out).with_context(|| self.out.display().to_string())?;
+        let task = self.out.join(TASK);
+        if task.exists() {
+            fs::remove_file(&task).with_context(|| task.display().to_string())?;
         }
-        let mut found: Option<(ModelDraft, usize)> = None;
-        for length in TOKENS {
-            let model = draft(length)?;
-            let samples = samples_of(&self.out.join("exam.records"), &written.recipe, &model)?;
-            let is_enough = samples >= ENOUGH;
-            if found.as_ref().is_none_or(|(_, most)| samples > *most) {
-                found = Some((model, samples));
-            }
-            if is_enough {
-                break;
-            }
+        let records = RECORDS.into_iter().map(|(_, name)| name);
+        for name in records.chain([RECIPE, TASK]) {
+            let path = self.out.join(name);
+            fs::rename(draft.join(name), &path)
+                .with_context(|| format!("cannot write {}", path.display()))?;
         }
-        found.context("there is no text for exams: bring more")
+        Ok(())
     }
 
     fn name(&self) -> Result<String> {
@@ -183,16 +222,58 @@ impl New {
     }
 }
 
-/// Samples that a language model has in a file of records; none if all its texts are too short.
-fn samples_of(records: &Path, recipe: &Recipe, model: &ModelDraft) -> Result<usize> {
-    let graph = model.graph()?;
-    match load_records(records, recipe, &graph) {
-        Ok(samples) => Ok(samples.len()),
-        Err(error) => match error.downcast_ref() {
-            Some(gotong_data::DataError::TooShort { .. }) => Ok(0),
-            _ => Err(error),
-        },
+/// A path whose folders that exist are the real ones, without links; the rest of it is as it was.
+fn existing(path: &Path) -> PathBuf {
+    for folder in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (folder.canonicalize(), path.strip_prefix(folder)) {
+            return real.join(rest);
+        }
     }
+    path.to_owned()
+}
+
+/// A model that suits the data that were written to `folder`, and how many samples the exam has for it.
+fn model(written: &Written, folder: &Path) -> Result<(ModelDraft, usize)> {
+    let draft = |tokens| ModelDraft::suiting(&written.recipe, written.training_bytes, tokens);
+    let [_, exam, _] = written.rows;
+    if written.recipe.kind() != Kind::Text {
+        return Ok((draft(0)?, usize::try_from(exam)?));
+    }
+    let samples = samples_of_text(&folder.join("exam.records"))?;
+    let choices = || TOKENS.into_iter().zip(samples);
+    let most = choices().rev().max_by_key(|(_, samples)| *samples);
+    let chosen = choices().find(|(_, samples)| *samples >= ENOUGH).or(most);
+    let (tokens, samples) = chosen.filter(|(_, samples)| *samples > 0).context(
+        "the texts for exams are too short, or there are none: bring more, or longer ones",
+    )?;
+    Ok((draft(tokens)?, samples))
+}
+
+/// How many samples a file of documents has, for each of [`TOKENS`].
+fn samples_of_text(records: &Path) -> Result<[usize; TOKENS.len()]> {
+    let source = Source::open(&[records.to_owned()], SourceOptions::default())?;
+    let mut samples = [0; TOKENS.len()];
+    let mut add = |document: usize| {
+        for (samples, tokens) in samples.iter_mut().zip(TOKENS) {
+            // Each sample has as many tokens and is followed by its label, which is the first token of the next.
+            *samples += document.saturating_sub(1) / tokens as usize;
+        }
+    };
+    let mut rows = source.rows()?;
+    let mut row = Row::new(source.first_path().into());
+    let (mut document, mut last) = (0, row.at.clone());
+    while rows.read(&mut row)? {
+        // A long document comes in pieces, which are at one place.
+        if row.at != last {
+            add(document);
+            (document, last) = (0, row.at.clone());
+        }
+        if let Values::Tokens(tokens) = &row.values {
+            document += tokens.len();
+        }
+    }
+    add(document);
+    Ok(samples)
 }
 
 impl Made {
@@ -229,8 +310,7 @@ impl Made {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::task::limits::ChainLimits;
-    use std::fs;
+    use crate::cli::task::{data::load_records, limits::ChainLimits};
 
     fn made(file: &str, content: &str, reading: &str) -> (tempfile::TempDir, Result<Made>) {
         let folder = tempfile::tempdir().unwrap();
@@ -295,13 +375,74 @@ mod tests {
         let made = made.unwrap();
         assert_eq!(made.task.graph().vocab(), made.written.recipe.vocab());
         assert!(made.exam >= 64 && made.task.graph().inputs <= 16);
+        // Counted as they are loaded.
+        let exam = made.task.exam.records.unwrap();
+        let load = |graph| load_records(&exam, &made.written.recipe, &graph);
+        assert_eq!(load(made.task.model.0).unwrap().len(), made.exam);
+        for (tokens, count) in TOKENS.into_iter().zip(samples_of_text(&exam).unwrap()) {
+            let model = ModelDraft::suiting(&made.written.recipe, 0, tokens).unwrap();
+            let loaded = load(model.graph().unwrap());
+            assert_eq!(loaded.map_or(0, |samples| samples.len()), count, "{tokens}");
+        }
     }
 
     #[test]
     fn too_few_rows_for_an_exam_are_refused_with_what_to_do() {
-        let (_folder, made) = made("flowers.csv", &table(150), "--label species");
+        let (folder, made) = made("flowers.csv", &table(150), "--label species");
         let error = made.err().map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains("--exam 500")));
+        // Nothing is left of it.
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_task_is_replaced_only_by_force_and_only_by_a_whole_one() {
+        let (folder, made) = made("flowers.csv", &table(900), "--label species");
+        let path = made.unwrap().task.exam.records.unwrap();
+        let exam = fs::read(&path).unwrap();
+        let out = folder.path().join("flowers");
+        let again = |force: bool, rows: usize| {
+            let file = folder.path().join("flowers.csv");
+            fs::write(&file, table(rows)).unwrap();
+            let reading = reading_args("--label species").unwrap();
+            let new = New::of(vec![file], reading, LearningArgs::default(), out.clone());
+            New { force, ..new }.make().map(|made| made.exam)
+        };
+        let refused = again(false, 1_200).unwrap_err();
+        assert!(refused.to_string().contains("--force"));
+        assert!(again(true, 150).is_err());
+        assert_eq!(fs::read(&path).unwrap(), exam);
+        assert_eq!(again(true, 1_200).unwrap(), 360);
+        assert_ne!(fs::read(&path).unwrap(), exam);
+        assert_eq!(fs::read_dir(&out).unwrap().count(), 5);
+    }
+
+    #[test]
+    fn nothing_is_written_inside_the_data() {
+        let folder = tempfile::tempdir().unwrap();
+        let images = folder.path().join("images");
+        fs::create_dir_all(images.join("left")).unwrap();
+        fs::create_dir(folder.path().join("other")).unwrap();
+        let refused = |out: PathBuf| {
+            let (reading, learning) = (ReadingArgs::default(), LearningArgs::default());
+            let made = New::of(vec![images.clone()], reading, learning, out).make();
+            made.err().unwrap().to_string()
+        };
+        for out in [
+            "images",
+            "images/left",
+            "images/new/task",
+            "other/../images",
+        ] {
+            let out = folder.path().join(out);
+            assert!(
+                refused(out.clone()).contains("inside the data"),
+                "{}",
+                out.display()
+            );
+        }
+        let other = refused(folder.path().join("images-task"));
+        assert!(!other.contains("inside the data"), "{other}");
     }
 
     #[test]

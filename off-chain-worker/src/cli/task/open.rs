@@ -1,12 +1,12 @@
 //! `gotong task open`.
 
 use super::{
-    data::TaskData,
+    data::{ExamData, TaskData},
     file::{HoldOut, Root, TaskFile},
     limits::ChainLimits,
 };
 use crate::{
-    chain::{Call, Inclusion},
+    chain::{Call, Inclusion, Moment},
     cli::{
         data_options::Data,
         delta_terms::DeltaTerms,
@@ -18,7 +18,7 @@ use crate::{
 };
 use anyhow::{ensure, Context};
 use codec::Encode;
-use gotong_protocol::{HoldOutTerms, TaskId};
+use gotong_protocol::{Hash, HoldOutTerms, TaskId};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -132,6 +132,10 @@ pub struct Open {
     doubt: Option<Q8>,
     #[command(flatten)]
     deltas: DeltaTerms,
+    /// Open the task even if samples of its exam were in that of another task of yours: whoever kept what was published then
+    /// knows the answers
+    #[arg(long)]
+    again: bool,
     #[command(flatten)]
     force: Force,
 }
@@ -205,7 +209,13 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     let folder = globals.folder()?;
     let data = TaskData::read(&task, &args.data, &folder)?;
     let outline = task.terms(data.outline(&task)?, data.recipe.as_bytes())?;
+    if !args.again {
+        data.ensure_new(&task, &folder)?;
+    }
     let now = client.best().await?;
+    if let ExamData::Sealed(terms) = &data.exam {
+        ensure_unused(terms.root(), &now).await?;
+    }
     let most = ChainLimits::at(&now).await?.check(&outline, graph)?;
     ensure!(
         task.budget.0 >= most,
@@ -224,6 +234,10 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     let call = Call::open_task(&terms, &graph.encode(), &weights, recipe, task.budget.0);
     let receipt = client.submit(&signer, &call, Inclusion::Best).await?;
     let id: TaskId = receipt.event("TaskOpened")?;
+    // Only now, so that an attempt that failed does not use the exam up.
+    if let Err(error) = data.remember(&hold_out, &folder) {
+        tracing::warn!("nothing will tell if this exam is opened again: {error:#}");
+    }
     let json = json!({
         "task": id.0,
         "block": receipt.block,
@@ -250,6 +264,19 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
             hold_out.samples(),
         )
     });
+    Ok(())
+}
+
+/// Makes sure that no task has shards with this root: it would publish the same samples.
+async fn ensure_unused(root: &Hash, now: &Moment) -> anyhow::Result<()> {
+    for id in now.tasks().await? {
+        let view = now.task(id).await?;
+        let has_them = view.is_some_and(|view| view.terms.hold_out.root() == root);
+        ensure!(
+            !has_them,
+            "task {id} has these shards already, and publishes them round by round: seal samples that were in no exam"
+        );
+    }
     Ok(())
 }
 

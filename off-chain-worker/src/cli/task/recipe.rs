@@ -1,10 +1,10 @@
 //! `gotong task recipe`.
 
-use crate::{cli::Globals, run::task_recipe};
+use crate::{cli::Globals, run::task_recipe, whole_file::write_whole};
 use anyhow::Context;
 use gotong_protocol::TaskId;
 use serde_json::json;
-use std::path::PathBuf;
+use std::{io::Write, path::PathBuf};
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -31,7 +31,8 @@ pub async fn run(args: Recipe, globals: &Globals) -> anyhow::Result<()> {
         format!("task {task} has no recipe: only its sponsor can say how data becomes its samples")
     })?;
     if let Some(path) = &args.out {
-        std::fs::write(path, &recipe).with_context(|| path.display().to_string())?;
+        write_whole(path, |file| file.write_all(recipe.as_bytes()))
+            .with_context(|| path.display().to_string())?;
     }
     let hash = hex::encode(view.terms.recipe);
     let json = json!({

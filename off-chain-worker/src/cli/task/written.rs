@@ -1,7 +1,7 @@
 //! The text of a new `task.toml`: its values, each with a comment that says what it means.
 
 use super::{
-    draft::{expected_gain, ModelDraft},
+    draft::{most_gain, ModelDraft},
     file::TaskFile,
 };
 use crate::{cli::output::Amount, model::describe};
@@ -26,7 +26,7 @@ pub fn written(task: &TaskFile, about: &About) -> String {
     let (graph, exam) = (task.graph(), &task.exam);
     let rounds = exam.rounds.unwrap_or_default();
     let used = u64::from(rounds) * u64::from(exam.samples);
-    let gain = expected_gain(graph);
+    let gain = most_gain(graph);
     let spent = Amount((task.pay.price.0 as f64 * gain) as u128 / 1_000_000_000 * 1_000_000_000);
     let mut text = String::new();
     // Writing to a string cannot fail.
@@ -71,10 +71,11 @@ samples = {samples}
 
 [pay]
 # GTG for each millibit (a thousandth of a bit) by which a round lowers the mean loss of a sample. First weights that know nothing
-# may improve by about {gain:.0} millibits in all: at this price that costs about {spent} GTG, which is half of the budget.
+# improve by {gain:.0} millibits in all at the very most (95 % of what guessing loses): at this price that costs {spent} GTG.
 price = {price}
-# Most GTG that one round pays. The first round gains most, about three quarters of what ten rounds do, and this hardly cuts it
-# off. A round starts only if what is left of the budget covers the cap: the other half of the budget is for that.
+# Most GTG that one round pays. A round starts only if what is left of the budget covers this and the work, so a cap of 30 % or less
+# of the budget lets the task go on until all of that is paid. On easy data the first round may gain more than the cap pays: then
+# its contributors are credited less. A lower price, or a larger budget, pays it in full.
 cap = {cap}
 # The attesters' part of what a round pays for its gain, in thousandths.
 fee-permille = {fee}

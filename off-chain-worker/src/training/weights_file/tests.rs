@@ -7,7 +7,7 @@ use gotong_scoring::{Cnn, Convolution, Image, Op, Pool, Transformer, Window};
 use half::{bf16, f16};
 use safetensors::SafeTensors;
 use serde_json::json;
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 #[test]
 fn what_is_written_is_read() {
