@@ -377,7 +377,7 @@ mod tests {
         assert!(made.exam >= 64 && made.task.graph().inputs <= 16);
         // Counted as they are loaded.
         let exam = made.task.exam.records.unwrap();
-        let load = |graph| load_records(&exam, &made.written.recipe, &graph);
+        let load = |graph: gotong_scoring::Graph| load_records(&exam, &made.written.recipe, &graph);
         assert_eq!(load(made.task.model.0).unwrap().len(), made.exam);
         for (tokens, count) in TOKENS.into_iter().zip(samples_of_text(&exam).unwrap()) {
             let model = ModelDraft::suiting(&made.written.recipe, 0, tokens).unwrap();
