@@ -97,3 +97,23 @@ fn drawn((caption, unit): (&str, &str), along: &str, curves: &[Curve]) -> Result
     drop(area);
     Ok(picture)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_picture_is_replaced_and_never_changed_in_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("loss.svg");
+        let reader = folder.path().join("opened-before");
+        fs::write(&path, "old").unwrap();
+        fs::hard_link(&path, &reader).unwrap();
+        let curve = Curve::by_rounds(String::new(), &[3.0, 1.0, 0.5]);
+        draw(&path, ("Loss", "bits"), "rounds", &[curve]).unwrap();
+        assert_eq!(fs::read_to_string(&reader).unwrap(), "old");
+        let picture = fs::read_to_string(&path).unwrap();
+        assert!(picture.starts_with("<svg") && picture.trim_end().ends_with("</svg>"));
+    }
+}

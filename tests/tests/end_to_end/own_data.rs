@@ -232,7 +232,7 @@ async fn the_demo_takes_a_file_of_ones_own() -> Result<()> {
     let line = out.lines().last().context("the last line is JSON")?;
     let told: Value = serde_json::from_str(line)?;
     assert_eq!(told["rounds"], 1, "{told}");
-    assert_eq!(told["convicted"], 1, "{told}");
+    ensure!(told["convicted"].as_u64() > Some(0), "{told}");
     let gain = told["gain_units"].as_str().context("a number")?;
     ensure!(gain.parse::<i64>()? > 0, "{told}");
     let accounts = told["paid_planck_by_account"].as_object();

@@ -95,6 +95,11 @@ impl TaskData {
         Ok(Some(samples))
     }
 
+    /// Whether nobody but the sponsor knows the exam.
+    pub fn is_secret(&self, task: &TaskFile) -> bool {
+        self.is_own && task.exam.hold_out == HoldOut::Sealed
+    }
+
     /// Makes sure that no sample of a sealed exam was in an exam that a task of this sponsor was opened with.
     ///
     /// A pool is public, so that it may be opened as often as anybody likes; so are the samples of a published data set.
@@ -102,7 +107,7 @@ impl TaskData {
     /// # Errors
     /// Such samples; files that cannot be read.
     pub fn ensure_new(&self, task: &TaskFile, folder: &Folder) -> Result<()> {
-        if !self.is_own || task.exam.hold_out == HoldOut::Drawn {
+        if !self.is_secret(task) {
             return Ok(());
         }
         let opened = OpenedExams::within(folder)?;

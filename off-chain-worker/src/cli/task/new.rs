@@ -8,7 +8,7 @@ use super::{
 use crate::{
     cli::{
         data::{
-            split::{replace, write, Written, RECIPE, RECORDS},
+            split::{write, Written, RECIPE, RECORDS},
             LearningArgs, SplitArgs,
         },
         data_options::ReadingArgs,
@@ -16,9 +16,10 @@ use crate::{
         Globals,
     },
     model::{describe, Model},
+    whole_file::write_whole,
 };
 use anyhow::{ensure, Context, Result};
-use gotong_data::{Kind, Row, Source, SourceOptions, Values};
+use gotong_data::{split::Use, Kind, Row, Source, SourceOptions, Values};
 use gotong_protocol::{
     bounds::{MAX_RECORD_BYTES, MIN_SAMPLES},
     TaskName,
@@ -26,6 +27,7 @@ use gotong_protocol::{
 use serde_json::{json, Value};
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
 };
 
@@ -185,7 +187,17 @@ impl New {
             model: &model,
             exam,
         };
-        replace(&folder.join(TASK), &written::written(&task, &about))?;
+        let (path, text) = (folder.join(TASK), written::written(&task, &about));
+        write_whole(&path, |file| file.write_all(text.as_bytes()))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        // Whoever can read the task may have these, too; the exam is the sponsor's alone.
+        let usual = fs::metadata(&path)?.permissions();
+        let train = RECORDS
+            .into_iter()
+            .filter(|(part, _)| *part == Use::Training);
+        for name in train.map(|(_, name)| name).chain([RECIPE]) {
+            fs::set_permissions(folder.join(name), usual.clone())?;
+        }
         Ok((written, exam))
     }
 
@@ -354,6 +366,19 @@ mod tests {
         assert_eq!(written.rows[1], 270);
         assert_eq!(*task.graph(), gotong_scoring::Graph::mlp(&[2, 16, 3]));
         assert_eq!((task.exam.rounds, task.exam.samples), (Some(4), 66));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = |path: &str| {
+                let metadata = fs::metadata(folder.path().join(path)).unwrap();
+                metadata.permissions().mode()
+            };
+            // That of any other file.
+            let usual = mode("flowers.csv");
+            for name in ["train.records", "recipe.toml", "task.toml"] {
+                assert_eq!(mode(&format!("flowers/{name}")), usual, "{name}");
+            }
+        }
         let exams = folder.path().join("flowers/exam.records");
         assert_eq!(task.exam.records, Some(exams));
         let outline = task.exam_plan().unwrap().outline(exam);
@@ -377,7 +402,7 @@ mod tests {
         assert!(made.exam >= 64 && made.task.graph().inputs <= 16);
         // Counted as they are loaded.
         let exam = made.task.exam.records.unwrap();
-        let load = |graph| load_records(&exam, &made.written.recipe, &graph);
+        let load = |graph: gotong_scoring::Graph| load_records(&exam, &made.written.recipe, &graph);
         assert_eq!(load(made.task.model.0).unwrap().len(), made.exam);
         for (tokens, count) in TOKENS.into_iter().zip(samples_of_text(&exam).unwrap()) {
             let model = ModelDraft::suiting(&made.written.recipe, 0, tokens).unwrap();

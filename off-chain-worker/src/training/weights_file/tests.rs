@@ -480,3 +480,16 @@ fn several_files_are_read_by_their_index_or_folder() {
     let error = read(&index, &graph).unwrap_err();
     assert!(matches!(error, WeightsFileError::Index(_)));
 }
+
+#[test]
+fn a_file_is_replaced_and_never_changed_in_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let reader = folder.path().join("opened-before");
+    fs::write(&path, "old").unwrap();
+    fs::hard_link(&path, &reader).unwrap();
+    let graph = Graph::mlp(&[5, 4, 3]);
+    write(&path, &graph, &vec![0; graph.parameters()]).unwrap();
+    assert_eq!(fs::read(&reader).unwrap(), b"old");
+    assert_ne!(fs::read(&path).unwrap(), b"old");
+}
