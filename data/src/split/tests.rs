@@ -214,11 +214,12 @@ fn texts_are_divided_by_another_column_of_their_file() {
         let rows: Vec<(Use, String)> = groups
             .rows(&source)
             .unwrap()
-            .map(|row| match row.unwrap() {
-                (part, row) => match row.values {
+            .map(|row| {
+                let (part, row) = row.unwrap();
+                match row.values {
                     Values::Text(text) => (part, text),
                     other => panic!("{other:?}"),
-                },
+                }
             })
             .collect();
         assert_eq!((rows.len(), rows[7].1.as_str()), (200, "story 7"));

@@ -183,7 +183,7 @@ fn columns_that_no_recipe_takes_fail_only_where_they_are_used() {
         label: Some("y".into()),
         ..Default::default()
     };
-    let source = crate::Source::open(&[path.clone()], options).unwrap();
+    let source = crate::Source::open(std::slice::from_ref(&path), options).unwrap();
     assert_eq!(source.header(), ["raw", "list", "good", "y"]);
     let expected = ["BYTE_ARRAY", "list or struct", "7", "1"];
     assert_eq!(cells(&source).unwrap()[2], expected);
