@@ -10,9 +10,9 @@
 //! - text: the same 64 tokens in a row, wherever they are in the training part. Of the exam, the runs that begin at a
 //!   document's tokens 0, 64, 128 and so on are looked for, so that every shared run of 127 tokens is found.
 //!
-//! A text's samples are windows of its documents ([`crate::Recipe::load`]): with [`Duplicates::with_sample_tokens`] those of the
-//! exam are looked for wherever they are in the training part. Text repeats itself in short windows, and a few sentences
-//! are quoted everywhere, so not all that is found is refused ([`Duplicates::are_too_many`]).
+//! A text's samples are windows of its documents ([`crate::Recipe::load`]): with [`Duplicates::with_sample_tokens`]
+//! those of the exam are looked for wherever they are in the training part. Text repeats itself in short windows, and
+//! some sentences are quoted everywhere, so not all that is found is refused ([`Duplicates::are_too_many`]).
 //!
 //! Memory is bounded by the exam: 32 bytes a sample or run and as many again for near ones. Training samples stream by.
 
@@ -241,8 +241,8 @@ impl Duplicates {
         self.exam
     }
 
-    /// Whether the exam proves too little with what was found, and should be refused: any equal sample; of text whose
-    /// samples' length is known, more than one in a hundred, and they have 32 tokens or more with the one after them.
+    /// Whether the exam should be refused for what was found: for any equal sample; of text whose samples' length is
+    /// known, if more than one sample in a hundred was found and samples have at least 32 tokens, the label included.
     pub fn are_too_many(&self) -> bool {
         match self.window {
             None => self.exact.count > 0,
@@ -250,8 +250,8 @@ impl Duplicates {
         }
     }
 
-    /// Training samples that are equal to one of the exam's; of text whose samples' length is known, samples of the exam
-    /// that stand in the training part.
+    /// Training samples that are equal to one of the exam's; of text whose samples' length is known, samples of the
+    /// exam that stand in the training part.
     pub fn exact(&self) -> &Found {
         &self.exact
     }

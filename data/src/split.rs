@@ -1,9 +1,9 @@
 //! Divides the rows of a source into those for training, for exams and for reports.
 //!
-//! At random every class has its share in each part, and rows that become equal samples are in one part: who has trained
-//! on one knows the other. The same seed gives the same parts everywhere. What is for exams must be kept secret, and nothing like it may be in
-//! the training part: rows that belong together, such as pictures of one patient, are kept in one part by
-//! [`By::Group`], and what is to be foretold is kept in the future by [`By::Time`].
+//! At random every class has its share in each part, and rows that become equal samples are in one part: whoever has
+//! trained on one knows the other. The same seed gives the same parts everywhere. What is for exams must be kept secret,
+//! and nothing like it may be in the training part: rows that belong together, such as pictures of one patient, are kept
+//! in one part by [`By::Group`], and what is to be foretold is kept in the future by [`By::Time`].
 
 mod draw;
 
@@ -148,9 +148,9 @@ pub enum SplitError {
 
 fn remedy(by: &By) -> String {
     match by {
-        By::Random => {
-            ", or another --seed, or join rare classes: equal rows stay together, and of each class two stay for training".into()
-        }
+        By::Random => ", or another --seed, or join rare classes: equal rows stay together, and two rows of each class \
+             stay for training"
+            .into(),
         By::Group(column) => format!(", or a column with more groups than `{column}`"),
         By::Time(column) => format!(", or a column with more times than `{column}`"),
     }
@@ -174,9 +174,9 @@ impl Split {
     /// Decides what each row of `source` is for. Text of fewer than 100 documents is divided in 100 blocks of equally
     /// many characters, across documents.
     ///
-    /// At random, the parts have exactly the shares that were asked for, rounded to nearest, and so has every class, but
-    /// for two rows that each keeps for training. Rows that become equal samples, by a recipe that is learned with
-    /// `options`, are not torn, nor are groups and rows of the same time, so that those parts may be larger or smaller.
+    /// At random, the parts have exactly the shares that were asked for, rounded to nearest, and so has every class,
+    /// but for two rows that each keeps for training. Rows that become equal samples, by a recipe that is learned with
+    /// `options`, are not torn, nor are groups and rows of the same time: such parts may be larger or smaller.
     ///
     /// # Errors
     /// [`SplitError`], and a row that cannot be read.

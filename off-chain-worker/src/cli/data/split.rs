@@ -148,8 +148,9 @@ pub fn write(
         training_bytes: 0,
         twice: 0,
     };
-    // What is for exams and reports comes first, so that the same is left out of training: who trained on it would know it by
-    // heart, which proves nothing. At random equal rows are in one part, so little is left out; by groups or times it may be much.
+    // What is for exams and reports comes first, so that the same is left out of training: whoever trained on it would
+    // know it by heart, which proves nothing. At random little is left out, for equal rows are in one part; by groups
+    // or times it may be much.
     let mut held_out = HashSet::new();
     let mut kept = Kept::default();
     for training in [false, true] {
