@@ -10,6 +10,10 @@
 //! - text: the same 64 tokens in a row, wherever they are in the training part. Of the exam, the runs that begin at a
 //!   document's tokens 0, 64, 128 and so on are looked for, so that every shared run of 127 tokens is found.
 //!
+//! A text's samples are windows of its documents ([`crate::Recipe::load`]): with [`Duplicates::with_sample_tokens`]
+//! those of the exam are looked for wherever they are in the training part. Text repeats itself in short windows, and
+//! some sentences are quoted everywhere, so not all that is found is refused ([`Duplicates::are_too_many`]).
+//!
 //! Memory is bounded by the exam: 32 bytes a sample or run and as many again for near ones. Training samples stream by.
 
 use crate::{inspect::short_hash, recipe::image::resize};
@@ -18,6 +22,10 @@ use std::collections::HashMap;
 
 /// Tokens that two texts share to be called near.
 pub const RUN: usize = 64;
+/// Tokens of a text's sample, the one after it included, of which it is no chance that it is there twice.
+const TELLING: usize = 32;
+/// So many samples of text have one among them that may be in the training part, too.
+const FREE: u64 = 100;
 /// Pairs that are kept as examples.
 const EXAMPLES: usize = 10;
 
@@ -63,18 +71,19 @@ pub struct Pair {
     pub exam: u64,
 }
 
-/// Training samples that are like one of the exam's.
+/// Samples that are in both parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Found {
-    /// How many training samples there are.
+    /// How many training samples are like one of the exam's; of text whose samples' length is known, how many of the
+    /// exam's samples are in the training part.
     pub count: u64,
     /// The first ten, each with the first sample of the exam that it is like.
     pub examples: Vec<Pair>,
 }
 
 impl Found {
-    fn add(&mut self, training: u64, exam: u64) {
-        self.count += 1;
+    fn add(&mut self, training: u64, exam: u64, count: u64) {
+        self.count += count;
         if self.examples.len() < EXAMPLES {
             self.examples.push(Pair { training, exam });
         }
@@ -100,8 +109,23 @@ pub struct Duplicates {
     /// Of each hash, the first of the exam's samples that has it.
     exact_hashes: HashMap<u128, u64>,
     near_hashes: HashMap<u128, u64>,
+    /// Of text, tokens of a sample with the one after it, if that is known.
+    window: Option<usize>,
+    /// The exam's samples of text, by their hashes.
+    windows: HashMap<u128, Window>,
     exact: Found,
     near: Found,
+}
+
+/// Samples of an exam of text that are equal.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    /// The number of the first.
+    first: u64,
+    /// How many there are.
+    count: u64,
+    /// Whether they are in the training part.
+    is_found: bool,
 }
 
 impl Duplicates {
@@ -113,48 +137,121 @@ impl Duplicates {
             training: 0,
             exact_hashes: HashMap::new(),
             near_hashes: HashMap::new(),
+            window: None,
+            windows: HashMap::new(),
             exact: Found::default(),
             near: Found::default(),
         }
     }
 
+    /// Compares texts by their samples, of so many tokens as the model takes, in place of whole documents. It changes
+    /// nothing without a number, and for other kinds.
+    pub fn with_sample_tokens(mut self, tokens: Option<usize>) -> Self {
+        let tokens = tokens.filter(|_| self.near_means == Near::Text);
+        self.window = tokens.map(|tokens| tokens.max(1).saturating_add(1));
+        self
+    }
+
     /// Adds a sample of the exam, without its label; of text, a document.
     pub fn add_exam(&mut self, sample: &[u8]) {
+        if self.near_means == Near::Text {
+            return self.add_exam_text(sample);
+        }
         self.exam += 1;
-        self.exact_hashes
-            .entry(short_hash(sample))
-            .or_insert(self.exam);
-        match self.near_means {
-            Near::Text => {
-                for run in sample.chunks_exact(RUN) {
-                    self.near_hashes.entry(rolling(run)).or_insert(self.exam);
+        let exam = self.exam;
+        self.exact_hashes.entry(short_hash(sample)).or_insert(exam);
+        if let Some(hash) = self.near_hash(sample) {
+            self.near_hashes.entry(hash).or_insert(exam);
+        }
+    }
+
+    fn add_exam_text(&mut self, document: &[u8]) {
+        let first = self.exam + 1;
+        match self.window {
+            None => {
+                self.exam += 1;
+                self.exact_hashes
+                    .entry(short_hash(document))
+                    .or_insert(first);
+            }
+            Some(length) => {
+                for sample in document.windows(length).step_by(length - 1) {
+                    self.exam += 1;
+                    let window = self.windows.entry(rolling(sample));
+                    let window = window.or_insert(Window {
+                        first: self.exam,
+                        count: 0,
+                        is_found: false,
+                    });
+                    window.count += 1;
                 }
             }
-            _ => {
-                if let Some(hash) = self.near_hash(sample) {
-                    self.near_hashes.entry(hash).or_insert(self.exam);
-                }
-            }
+        }
+        for run in document.chunks_exact(RUN) {
+            self.near_hashes.entry(rolling(run)).or_insert(first);
         }
     }
 
     /// Looks up a training sample, without its label; of text, a document. All of the exam's must have been added.
     pub fn add_training(&mut self, sample: &[u8]) {
         self.training += 1;
-        if let Some(&exam) = self.exact_hashes.get(&short_hash(sample)) {
-            self.exact.add(self.training, exam);
+        let is_exact = match self.window {
+            None => self.add_equal(sample),
+            Some(length) => self.add_windows(sample, length),
+        };
+        if is_exact {
             return;
         }
         let hash = match self.near_means {
-            Near::Text => Runs::of(sample).find(|hash| self.near_hashes.contains_key(hash)),
+            Near::Text => Runs::of(sample, RUN).find(|hash| self.near_hashes.contains_key(hash)),
             _ => self.near_hash(sample),
         };
         if let Some(&exam) = hash.and_then(|hash| self.near_hashes.get(&hash)) {
-            self.near.add(self.training, exam);
+            self.near.add(self.training, exam, 1);
         }
     }
 
-    /// Training samples that are equal to one of the exam's.
+    /// Whether the whole training sample is one of the exam's.
+    fn add_equal(&mut self, sample: &[u8]) -> bool {
+        let exam = self.exact_hashes.get(&short_hash(sample)).copied();
+        if let Some(exam) = exam {
+            self.exact.add(self.training, exam, 1);
+        }
+        exam.is_some()
+    }
+
+    /// Whether a sample of the exam, of `length` tokens with its label, is in a training document.
+    fn add_windows(&mut self, document: &[u8], length: usize) -> bool {
+        let mut is_any = false;
+        for hash in Runs::of(document, length) {
+            let Some(window) = self.windows.get_mut(&hash) else {
+                continue;
+            };
+            is_any = true;
+            if !window.is_found {
+                window.is_found = true;
+                self.exact.add(self.training, window.first, window.count);
+            }
+        }
+        is_any
+    }
+
+    /// Samples of the exam; of text whose samples' length is not known, documents.
+    pub fn exam(&self) -> u64 {
+        self.exam
+    }
+
+    /// Whether the exam should be refused for what was found: for any equal sample; of text whose samples' length is
+    /// known, if more than one sample in a hundred was found and samples have at least 32 tokens, the label included.
+    pub fn are_too_many(&self) -> bool {
+        match self.window {
+            None => self.exact.count > 0,
+            Some(length) => length >= TELLING && self.exact.count > self.exam / FREE,
+        }
+    }
+
+    /// Training samples that are equal to one of the exam's; of text whose samples' length is known, samples of the
+    /// exam that stand in the training part.
     pub fn exact(&self) -> &Found {
         &self.exact
     }
@@ -216,9 +313,11 @@ fn push(hash: u128, token: u8) -> u128 {
         .wrapping_add(u128::from(token) + 1)
 }
 
-/// The hashes of all runs of [`RUN`] tokens in a document.
+/// The hashes of all runs of `length` tokens in a document.
 struct Runs<'a> {
     tokens: &'a [u8],
+    /// At least 1.
+    length: usize,
     /// The end of the next run.
     end: usize,
     /// The hash of the run before it, or of the tokens before the first one ends.
@@ -228,13 +327,14 @@ struct Runs<'a> {
 }
 
 impl<'a> Runs<'a> {
-    fn of(tokens: &'a [u8]) -> Self {
-        let before = tokens.get(..RUN - 1).unwrap_or_default();
+    fn of(tokens: &'a [u8], length: usize) -> Self {
+        let before = tokens.get(..length - 1).unwrap_or_default();
         Self {
             tokens,
-            end: RUN,
+            length,
+            end: length,
             hash: rolling(before),
-            leaving: (0..RUN).fold(1, |power: u128, _| power.wrapping_mul(FACTOR)),
+            leaving: (0..length).fold(1, |power: u128, _| power.wrapping_mul(FACTOR)),
         }
     }
 }
@@ -245,8 +345,8 @@ impl Iterator for Runs<'_> {
     fn next(&mut self) -> Option<u128> {
         let token = *self.tokens.get(self.end - 1)?;
         self.hash = push(self.hash, token);
-        if self.end > RUN {
-            let left = self.tokens[self.end - 1 - RUN];
+        if self.end > self.length {
+            let left = self.tokens[self.end - 1 - self.length];
             self.hash = self
                 .hash
                 .wrapping_sub(self.leaving.wrapping_mul(u128::from(left) + 1));

@@ -152,19 +152,11 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
-    /// A row has a key that the first row lacks.
-    #[error("{at} has a key `{column}` that the first row lacks; give it in the first row, null if it has no value")]
-    UnknownKey {
+    /// A value of a type that no recipe takes, in a column that is used.
+    #[error("{at}, column `{column}`: a value of type {found} is not supported; store numbers or text, or leave the column out with --drop")]
+    UnsupportedType {
         /// The row.
         at: Place,
-        /// The key.
-        column: String,
-    },
-    /// A column or a value of a type that no recipe takes.
-    #[error("{}, column `{column}`: values of type {found} are not supported; store numbers or text, or remove the column", .path.display())]
-    UnsupportedType {
-        /// The file.
-        path: PathBuf,
         /// The column.
         column: String,
         /// Its type.
@@ -199,7 +191,7 @@ pub enum DataError {
         column: String,
     },
     /// A row's label is no class of the recipe.
-    #[error("{at}, column `{column}`: `{found}` is not a class of the recipe; its classes are {}", .classes.join(", "))]
+    #[error("{at}, column `{column}`: `{found}` is not a class of the recipe, which was learned from the training part; add rows of it, join classes, or divide the rows by another --seed; the classes are {}", .classes.join(", "))]
     UnlistedLabel {
         /// The row.
         at: Place,
@@ -211,7 +203,7 @@ pub enum DataError {
         classes: Vec<String>,
     },
     /// A class has only one row in training.
-    #[error("{at}, column `{column}`: the class `{class}` has no other row for training; add rows of it or remove this one")]
+    #[error("{at}, column `{column}`: the class `{class}` has no other row in the training part; add rows of it, join classes, or divide the rows by another --seed")]
     LonelyLabel {
         /// The row.
         at: Place,

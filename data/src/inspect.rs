@@ -102,6 +102,8 @@ pub enum Holds {
     Text,
     /// Some are numbers.
     Both,
+    /// Some are lists, objects or of another type that no recipe takes.
+    Unsupported,
 }
 
 impl fmt::Display for Holds {
@@ -111,6 +113,7 @@ impl fmt::Display for Holds {
             Self::Numbers => "numbers",
             Self::Text => "text",
             Self::Both => "numbers and text",
+            Self::Unsupported => "unsupported values",
         })
     }
 }
@@ -203,6 +206,18 @@ pub enum Remark {
         /// Where the first text is.
         first: String,
     },
+    /// A column has values of a type that no recipe takes.
+    #[error("column `{column}` has {rows} values of type {found}, which is not supported, the first at {first}: leave it out with --drop {column}")]
+    Unsupported {
+        /// The column.
+        column: String,
+        /// How many.
+        rows: u64,
+        /// The type of the first one.
+        found: String,
+        /// Where the first one is.
+        first: String,
+    },
     /// A column of text has too many different values to be categories.
     #[error("column `{column}` has {distinct} different texts: leave it out with --drop {column}")]
     TooManyTexts {
@@ -266,7 +281,6 @@ struct Look {
 
 impl Look {
     fn new(source: &Source) -> Self {
-        let label = source.options().label.as_ref();
         let array = ["all numbers".to_owned()];
         let names = match source.kind() {
             Kind::Table => source.header(),
@@ -275,7 +289,7 @@ impl Look {
         };
         Self {
             rows: 0,
-            label: label.and_then(|label| source.header().iter().position(|name| name == label)),
+            label: source.label_index(),
             columns: names.iter().map(|name| Tally::new(name)).collect(),
             classes: Classes::default(),
             lengths: Sum::default(),
@@ -291,6 +305,7 @@ impl Look {
     fn add(&mut self, row: &Row) {
         self.rows += 1;
         self.bytes.clear();
+        row.values.inputs_into(self.label, &mut self.bytes);
         match &row.values {
             Values::Cells(cells) => {
                 for (index, cell) in cells.iter().enumerate() {
@@ -300,21 +315,16 @@ impl Look {
                     if let Some(column) = self.columns.get_mut(index) {
                         column.add(&row.at, cell);
                     }
-                    let text = cell.to_string();
-                    self.bytes.extend((text.len() as u64).to_le_bytes());
-                    self.bytes.extend(text.as_bytes());
                 }
                 let label = self.label.map(|label| cells.get(label));
                 self.end(&row.at, label);
             }
             Values::Text(text) => {
                 self.lengths.add(text.chars().count() as f64);
-                self.bytes.extend(text.as_bytes());
                 self.end(&row.at, None);
             }
             Values::Array { values, label } => {
                 for &value in values {
-                    self.bytes.extend(value.to_le_bytes());
                     for column in &mut self.columns {
                         column.add(&row.at, Cell::Number(value));
                     }
@@ -325,24 +335,19 @@ impl Look {
                 height,
                 width,
                 channels,
-                bytes,
                 label,
+                ..
             } => {
                 self.heights.add((*height).into());
                 self.widths.add((*width).into());
                 self.grey += u64::from(*channels == 1);
-                self.bytes.extend(height.to_le_bytes());
-                self.bytes.extend(width.to_le_bytes());
-                self.bytes.extend(bytes);
                 self.end(&row.at, Some(Cell::Text(label)));
             }
-            Values::Record { sample, label } => {
-                self.bytes.extend(sample);
+            Values::Record { label, .. } => {
                 self.end(&row.at, Some(Cell::Number((*label).into())));
             }
             Values::Tokens(tokens) => {
                 self.lengths.add(tokens.len() as f64);
-                self.bytes.extend(tokens);
                 self.end(&row.at, None);
             }
         }

@@ -96,8 +96,8 @@ impl ClassCounts {
     /// Counts the label of the row at `at`, in the column or array `column`.
     pub fn add(&mut self, at: &Place, column: &str, label: Cell<'_>) -> Result<(), DataError> {
         use std::fmt::Write;
-        let name = match label {
-            Cell::Missing => "",
+        let name = match label.usable(at, column)? {
+            Cell::Missing | Cell::Unsupported(_) => "",
             Cell::Text(text) => text.trim(),
             Cell::Number(number) => {
                 self.number.clear();

@@ -192,7 +192,9 @@ impl ReadRows for Field {
         row.set_place(&self.cells.at);
         if let (Values::Text(text), Values::Cells(cells)) = (&mut row.values, &self.cells.values) {
             text.clear();
-            match cells.get(self.column) {
+            let name = cells.names().get(self.column);
+            let name = name.map_or("", String::as_str);
+            match cells.get(self.column).usable(&self.cells.at, name)? {
                 Cell::Text(found) => text.push_str(found),
                 other => *text = other.to_string(),
             }

@@ -446,8 +446,8 @@ impl<'a> Encoder<'a> {
         if let Some(class) = self.classes.find(cell) {
             return Ok(class);
         }
+        let found = cell.usable(at, column)?.to_string();
         let (at, column) = (at.clone(), column.to_owned());
-        let found = cell.to_string();
         if found.trim().is_empty() {
             return Err(DataError::NoLabel { at, column });
         }

@@ -208,6 +208,37 @@ pub enum Values {
     Tokens(Vec<u8>),
 }
 
+impl Values {
+    /// Appends bytes that are equal where all values are, but for the label: of a table the cell of column `label`.
+    pub(crate) fn inputs_into(&self, label: Option<usize>, bytes: &mut Vec<u8>) {
+        match self {
+            Self::Cells(cells) => {
+                let inputs = cells.iter().enumerate();
+                for (_, cell) in inputs.filter(|(index, _)| Some(*index) != label) {
+                    let text = cell.to_string();
+                    bytes.extend((text.len() as u64).to_le_bytes());
+                    bytes.extend(text.as_bytes());
+                }
+            }
+            Self::Text(text) => bytes.extend(text.as_bytes()),
+            Self::Array { values, .. } => {
+                bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            }
+            Self::Image {
+                height,
+                width,
+                bytes: pixels,
+                ..
+            } => {
+                bytes.extend(height.to_le_bytes());
+                bytes.extend(width.to_le_bytes());
+                bytes.extend(pixels);
+            }
+            Self::Record { sample: inputs, .. } | Self::Tokens(inputs) => bytes.extend(inputs),
+        }
+    }
+}
+
 /// A row of a source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Row {
@@ -335,6 +366,12 @@ impl Source {
         &self.header.names
     }
 
+    /// The index of a table's label, if one was named.
+    pub(crate) fn label_index(&self) -> Option<usize> {
+        let label = self.options.label.as_ref()?;
+        self.header.names.iter().position(|name| name == label)
+    }
+
     /// The shape of every row of arrays, else empty.
     pub fn shape(&self) -> &[usize] {
         &self.header.shape
@@ -358,6 +395,16 @@ impl Source {
     /// Its size on disk, for progress.
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// The table whose column its text is: the same rows with all of their cells. None if it has no columns.
+    pub(crate) fn table(&self) -> Option<Self> {
+        (!self.header.names.is_empty()).then(|| {
+            let mut table = self.clone();
+            table.options.field = None;
+            table.header.kind = Kind::Table;
+            table
+        })
     }
 
     /// A new pass over its rows, from the first.

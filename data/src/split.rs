@@ -1,16 +1,22 @@
 //! Divides the rows of a source into those for training, for exams and for reports.
 //!
-//! The same seed gives the same parts everywhere. What is for exams must be kept secret, and nothing like it may be in
-//! the training part: rows that belong together, such as pictures of one patient, are kept in one part by
-//! [`By::Group`], and what is to be foretold is kept in the future by [`By::Time`].
+//! At random every class has its share in each part, and rows that become equal samples are in one part: whoever has
+//! trained on one knows the other. The same seed gives the same parts everywhere. What is for exams must be kept secret,
+//! and nothing like it may be in the training part: rows that belong together, such as pictures of one patient, are kept
+//! in one part by [`By::Group`], and what is to be foretold is kept in the future by [`By::Time`].
+
+mod draw;
 
 use crate::{
+    learn,
     recipe::table::{is_missing, number_in},
-    Cell, DataError, Kind, Place, Row, Source, Values,
+    Cell, DataError, Kind, LearnOptions, Place, Row, Source, Values,
 };
+use draw::Draw;
 use gotong_scoring::blake2_256;
 use std::{
-    collections::HashMap,
+    borrow::Cow,
+    collections::{HashMap, TryReserveError},
     fmt,
     path::{Path, PathBuf},
 };
@@ -47,7 +53,7 @@ impl fmt::Display for Use {
 /// How rows are chosen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum By {
-    /// At random.
+    /// At random, each class by its share, and rows that become equal samples together.
     #[default]
     Random,
     /// At random, all rows together that have the same value in this column.
@@ -104,13 +110,21 @@ pub enum SplitError {
         /// How rows were chosen.
         by: By,
     },
-    /// Only tables have columns to go by.
-    #[error("{} is {kind}, and only tables can be divided by a column; divide it at random", .file.display())]
+    /// Only tables, and texts in a column of one, have columns to go by.
+    #[error("{} is {kind} without columns to divide it by; divide it at random", .file.display())]
     NoColumns {
         /// The first file.
         file: PathBuf,
         /// What it holds.
         kind: Kind,
+    },
+    /// There is no memory for a number of each row.
+    #[error("{} has more than {rows} rows, and there is no memory to divide them; use fewer rows, or a machine with more memory", .file.display())]
+    TooManyRows {
+        /// The first file.
+        file: PathBuf,
+        /// Rows that there was memory for.
+        rows: u64,
     },
     /// A row has no value in the column that it is chosen by.
     #[error("{at}, column `{column}`: the value is missing by which rows are divided; fill it in or remove the row")]
@@ -134,7 +148,9 @@ pub enum SplitError {
 
 fn remedy(by: &By) -> String {
     match by {
-        By::Random => String::new(),
+        By::Random => ", or another --seed, or join rare classes: equal rows stay together, and two rows of each class \
+             stay for training"
+            .into(),
         By::Group(column) => format!(", or a column with more groups than `{column}`"),
         By::Time(column) => format!(", or a column with more times than `{column}`"),
     }
@@ -158,19 +174,20 @@ impl Split {
     /// Decides what each row of `source` is for. Text of fewer than 100 documents is divided in 100 blocks of equally
     /// many characters, across documents.
     ///
-    /// At random, the parts have exactly the shares that were asked for, rounded to nearest. Groups and rows of the
-    /// same time are not torn, so that those parts may be larger.
+    /// At random, the parts have exactly the shares that were asked for, rounded to nearest, and so has every class,
+    /// but for two rows that each keeps for training. Rows that become equal samples, by a recipe that is learned with
+    /// `options`, are not torn, nor are groups and rows of the same time: such parts may be larger or smaller.
     ///
     /// # Errors
     /// [`SplitError`], and a row that cannot be read.
-    pub fn assign(&self, source: &Source) -> Result<Assignment, DataError> {
+    pub fn assign(&self, source: &Source, options: &LearnOptions) -> Result<Assignment, DataError> {
         if self.exam_permille.saturating_add(self.report_permille) >= 1000 {
             let (exam, report) = (self.exam_permille, self.report_permille);
             return Err(SplitError::NothingLeft { exam, report }.into());
         }
         let assignment = match &self.by {
-            By::Random if source.kind() == Kind::Text => self.text(source)?,
-            By::Random => Assignment::Rows(self.random(count(source)?)),
+            By::Random if source.kind() == Kind::Text => self.text(source, options)?,
+            By::Random => Assignment::Rows(self.rows(source, options)?),
             By::Group(name) => Assignment::Rows(self.groups(&groups(source, name)?)),
             By::Time(name) => Assignment::Rows(self.times(&times(source, name)?)),
         };
@@ -192,18 +209,45 @@ impl Split {
         u64::from_le_bytes(first)
     }
 
-    /// What each of `rows` rows is for, at random.
-    pub fn random(&self, rows: u64) -> Vec<Use> {
-        let (exam, report) = self.counts(rows);
-        let mut order: Vec<(u64, u64)> = (0..rows)
-            .map(|row| (self.chance(&row.to_le_bytes()), row))
-            .collect();
-        order.sort_unstable();
-        let mut uses = vec![Use::Training; order.len()];
-        for ((_, row), place) in order.into_iter().zip(0..exam + report) {
-            uses[row as usize] = if place < exam { Use::Exam } else { Use::Report };
+    /// What each row is for, at random.
+    fn rows(&self, source: &Source, options: &LearnOptions) -> Result<Vec<Use>, DataError> {
+        // It only tells which rows become equal samples. Where none can be learned, rows are equal if their values are;
+        // what is published is learned from the training part alone.
+        let recipe = match source.kind() {
+            Kind::Table => learn(source, |_| true, options).ok(),
+            _ => None,
+        };
+        let encoder = recipe.as_ref();
+        let encoder = encoder
+            .map(|recipe| recipe.encoder_of_inputs(source))
+            .transpose()?;
+        let label = source.label_index();
+        let (mut draw, mut bytes) = (Draw::default(), Vec::new());
+        let mut rows = source.rows()?;
+        let mut row = Row::new(source.first_path().into());
+        while rows.read(&mut row)? {
+            bytes.clear();
+            match &encoder {
+                Some(encoder) => encoder.inputs_into(&row, &mut bytes)?,
+                None => row.values.inputs_into(label, &mut bytes),
+            }
+            let class = class(&row.values, label);
+            let place = self.chance(&bytes);
+            let pushed = draw.push(place, class.as_deref().map(str::trim));
+            pushed.map_err(|_| too_many_rows(source, draw.len()))?;
         }
-        uses
+        let rows = draw.len();
+        draw.uses(self)
+            .map_err(|_| too_many_rows(source, rows).into())
+    }
+
+    /// What each of `blocks` blocks of text is for, at random.
+    fn blocks(&self, blocks: u64) -> Result<Vec<Use>, TryReserveError> {
+        let mut draw = Draw::default();
+        for block in 0..blocks {
+            draw.push(self.chance(&block.to_le_bytes()), None)?;
+        }
+        draw.uses(self)
     }
 
     /// What each row is for, given its group: groups in random order are for exams until these have enough rows, then
@@ -263,7 +307,7 @@ impl Split {
         uses
     }
 
-    fn text(&self, source: &Source) -> Result<Assignment, DataError> {
+    fn text(&self, source: &Source, options: &LearnOptions) -> Result<Assignment, DataError> {
         let (mut documents, mut characters) = (0u64, 0u64);
         for row in source.rows()? {
             if let Values::Text(text) = row?.values {
@@ -272,10 +316,12 @@ impl Split {
             }
         }
         if documents >= BLOCKS {
-            return Ok(Assignment::Rows(self.random(documents)));
+            return Ok(Assignment::Rows(self.rows(source, options)?));
         }
         let block = characters.div_ceil(BLOCKS).max(1);
-        let uses = self.random(characters.div_ceil(block));
+        let blocks = characters.div_ceil(block);
+        let uses = self.blocks(blocks);
+        let uses = uses.map_err(|_| too_many_rows(source, blocks))?;
         Ok(Assignment::Blocks {
             characters: block,
             uses,
@@ -414,31 +460,35 @@ impl Time {
     }
 }
 
-/// Rows of `source`, all of which can be read.
-fn count(source: &Source) -> Result<u64, DataError> {
-    if let Some(rows) = source.len_hint() {
-        return Ok(rows);
-    }
-    let mut rows = source.rows()?;
-    let mut row = Row::new(source.first_path().into());
-    let mut count = 0;
-    while rows.read(&mut row)? {
-        count += 1;
-    }
-    Ok(count)
+fn too_many_rows(source: &Source, rows: u64) -> SplitError {
+    let file = source.first_path().to_owned();
+    SplitError::TooManyRows { file, rows }
 }
 
-/// What `read` makes of the cells of one column, none of which may be missing.
+/// A row's label, that of a table in column `label`.
+fn class(values: &Values, label: Option<usize>) -> Option<Cow<'_, str>> {
+    match values {
+        Values::Cells(cells) => match cells.get(label?) {
+            Cell::Text(text) => Some(text.into()),
+            cell => Some(cell.to_string().into()),
+        },
+        Values::Array { label, .. } | Values::Image { label, .. } => Some(label.into()),
+        Values::Record { label, .. } => Some(label.to_string().into()),
+        Values::Text(_) | Values::Tokens(_) => None,
+    }
+}
+
+/// What `read` makes of the cells of one column, none of which may be missing; of text in a column, of another one's.
 fn column<T>(
     source: &Source,
     name: &str,
     mut read: impl FnMut(&Place, Cell<'_>) -> Result<T, DataError>,
 ) -> Result<Vec<T>, DataError> {
     let path = source.first_path().to_owned();
-    if source.kind() != Kind::Table {
+    let Some(source) = source.table() else {
         let kind = source.kind();
         return Err(SplitError::NoColumns { file: path, kind }.into());
-    }
+    };
     let index = source.header().iter().position(|found| found == name);
     let index = index.ok_or_else(|| DataError::NoColumn {
         path,
@@ -457,7 +507,7 @@ fn column<T>(
             let (at, column) = (row.at.clone(), name.to_owned());
             return Err(SplitError::Missing { at, column }.into());
         }
-        values.push(read(&row.at, cell)?);
+        values.push(read(&row.at, cell.usable(&row.at, name)?)?);
     }
     Ok(values)
 }

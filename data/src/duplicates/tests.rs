@@ -100,10 +100,68 @@ fn text_that_shares_a_long_run_is_near() {
 #[test]
 fn the_hash_of_a_run_does_not_depend_on_what_is_before_it() {
     let text = tokens(5, 300);
-    let rolled: Vec<u128> = Runs::of(&text).collect();
+    let rolled: Vec<u128> = Runs::of(&text, RUN).collect();
     let alone: Vec<u128> = text.windows(RUN).map(super::rolling).collect();
     assert_eq!(rolled, alone);
-    assert_eq!(Runs::of(&text[..RUN]).count(), 1);
-    assert_eq!(Runs::of(&text[..RUN - 1]).count(), 0);
-    assert_eq!(Runs::of(&[]).count(), 0);
+    assert_eq!(Runs::of(&text[..RUN], RUN).count(), 1);
+    assert_eq!(Runs::of(&text[..RUN - 1], RUN).count(), 0);
+    assert_eq!(Runs::of(&[], RUN).count(), 0);
+}
+
+#[test]
+fn samples_of_text_are_found_wherever_they_stand() {
+    let exam = [tokens(6, 500), tokens(6, 500), tokens(7, 30)];
+    let look = |length: usize, training: &[Vec<u8>]| {
+        let mut duplicates = Duplicates::new(Near::Text).with_sample_tokens(Some(length));
+        exam.iter()
+            .for_each(|document| duplicates.add_exam(document));
+        training
+            .iter()
+            .for_each(|document| duplicates.add_training(document));
+        duplicates
+    };
+    // Windows of 41 tokens begin at 0, 40, 80 and so on: twelve a document, and none of the short one.
+    let quote = |start: usize, length: usize| {
+        let quoted = exam[0][start..start + length].to_vec();
+        [tokens(8, 13), quoted, tokens(9, 13)].concat()
+    };
+    assert_eq!(look(40, &[]).exam(), 24);
+    let found = look(40, &[quote(80, 41)]);
+    // The third sample of both equal documents.
+    assert_eq!(found.exact().count, 2);
+    assert_eq!(
+        found.exact().examples,
+        [Pair {
+            training: 1,
+            exam: 3
+        }]
+    );
+    assert!(found.are_too_many());
+    assert_eq!(look(40, &[quote(80, 40), quote(81, 41)]).exact().count, 0);
+    assert_eq!(look(40, &[quote(80, 121)]).exact().count, 6);
+    let again = look(40, &[quote(80, 41), quote(80, 41)]);
+    assert_eq!((again.exact().count, again.near().count), (2, 0));
+    // Short windows are there twice by chance: they are told, not refused.
+    let short = look(30, &[quote(90, 31)]);
+    assert_eq!(short.exact().count, 2);
+    assert!(!short.are_too_many());
+    // One among a hundred is told, too.
+    let long = tokens(10, 4_041);
+    let mut duplicates = Duplicates::new(Near::Text).with_sample_tokens(Some(40));
+    duplicates.add_exam(&long);
+    duplicates.add_training(&long[40..81]);
+    assert_eq!((duplicates.exam(), duplicates.exact().count), (101, 1));
+    assert!(!duplicates.are_too_many());
+    duplicates.add_training(&long[400..441]);
+    assert!(duplicates.are_too_many());
+}
+
+#[test]
+fn other_samples_are_compared_as_a_whole() {
+    let mut duplicates = Duplicates::new(Near::Levels).with_sample_tokens(Some(1));
+    duplicates.add_exam(&[1, 2, 3]);
+    duplicates.add_training(&[1, 2, 3]);
+    duplicates.add_training(&[0, 1, 2, 3]);
+    assert_eq!(duplicates.exact().count, 1);
+    assert!(duplicates.are_too_many());
 }

@@ -44,6 +44,9 @@ pub(super) struct Tally {
     numbers: Sum,
     texts: u64,
     first_text: Option<Place>,
+    unsupported: u64,
+    /// Where the first of them is, and its type.
+    first_unsupported: Option<(Place, String)>,
     not_finite: u64,
     first_not_finite: Option<Place>,
     /// Hashes of values.
@@ -61,6 +64,8 @@ impl Tally {
             numbers: Sum::default(),
             texts: 0,
             first_text: None,
+            unsupported: 0,
+            first_unsupported: None,
             not_finite: 0,
             first_not_finite: None,
             distinct: HashSet::new(),
@@ -72,6 +77,12 @@ impl Tally {
     pub(super) fn add(&mut self, at: &Place, cell: Cell<'_>) {
         if is_missing(cell) {
             self.missing += 1;
+            return;
+        }
+        if let Cell::Unsupported(found) = cell {
+            self.unsupported += 1;
+            self.first_unsupported
+                .get_or_insert_with(|| (at.clone(), found.to_owned()));
             return;
         }
         match cell.number() {
@@ -114,6 +125,7 @@ impl Tally {
         Column {
             name: self.name.clone(),
             holds: match (self.numbers.count + self.not_finite, self.texts) {
+                _ if self.unsupported > 0 => Holds::Unsupported,
                 (0, 0) => Holds::Nothing,
                 (_, 0) => Holds::Numbers,
                 (0, _) => Holds::Text,
@@ -129,6 +141,15 @@ impl Tally {
     pub(super) fn remarks(&self, rows: u64) -> Vec<Remark> {
         let mut remarks = Vec::new();
         let column = || self.name.clone();
+        if let Some((first, found)) = &self.first_unsupported {
+            remarks.push(Remark::Unsupported {
+                column: column(),
+                rows: self.unsupported,
+                found: found.clone(),
+                first: first.to_string(),
+            });
+            return remarks;
+        }
         if let Some(first) = &self.first_not_finite {
             remarks.push(Remark::NotFinite {
                 column: column(),

@@ -184,3 +184,15 @@ fn a_table_without_rows_is_refused() {
     let error = look("a.csv", "x,species\n", Some("species")).unwrap_err();
     assert!(matches!(error, DataError::Empty { .. }));
 }
+
+#[test]
+fn values_that_no_recipe_takes_are_told() {
+    let text = "{\"x\":1,\"y\":[1]}\n{\"x\":2,\"y\":3}\n{\"x\":3,\"y\":{}}\n";
+    let report = look("a.jsonl", text, None).unwrap();
+    assert_eq!(report.columns[1].holds, Holds::Unsupported);
+    let told = report.remarks.iter().find_map(|remark| match remark {
+        Remark::Unsupported { column, rows, .. } => Some((column.as_str(), *rows)),
+        _ => None,
+    });
+    assert_eq!(told, Some(("y", 2)));
+}

@@ -59,7 +59,8 @@ pub(super) fn learn(
         }
         classes.add(&row.at, label_name, cells.get(label))?;
         for column in &mut columns {
-            column.add(&row.at, cells.get(column.index));
+            let cell = cells.get(column.index);
+            column.add(&row.at, cell.usable(&row.at, &names[column.index])?);
         }
     }
     let classes = classes.classes(source, label_name)?;

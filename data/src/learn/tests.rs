@@ -29,6 +29,9 @@ fn labels_that_do_not_do_are_named() {
         DataError::LonelyLabel { at, column, class } if at.row == 2 && column == "y" && class == "b"
     );
     assert!(is_named, "{lonely}");
+    for remedy in ["training part", "--seed", "join classes"] {
+        assert!(lonely.to_string().contains(remedy), "{lonely}");
+    }
     let error = classes(&table(&["a", "a"]), |_| true).unwrap_err();
     assert!(
         matches!(&error, DataError::OneClass { class, .. } if class == "a"),

@@ -2,7 +2,7 @@
 
 use super::{number, text, Header, ReadRows};
 use crate::{Cell, Cells, DataError, Place, Row, Values};
-use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Deserializer;
 use std::{
     fmt,
@@ -127,53 +127,23 @@ impl ReadRows for Rows {
         }
         let mut cells = row.take_cells(&self.names);
         cells.reset();
-        let mut wrong = None;
         let mut object = Deserializer::from_slice(&self.lines.line);
         let read = object.deserialize_map(Object {
             names: &self.names,
             cells: &mut cells,
-            wrong: &mut wrong,
         });
-        let read = read.and_then(|()| object.end());
-        if let Err(error) = read {
-            return Err(match wrong {
-                Some(wrong) => wrong.error(&self.lines.at),
-                None => self.lines.refused(&error),
-            });
-        }
+        read.and_then(|()| object.end())
+            .map_err(|error| self.lines.refused(&error))?;
         row.values = Values::Cells(cells);
         row.set_place(&self.lines.at);
         Ok(true)
     }
 }
 
-/// What an object has that a row of this table has not.
-enum Wrong {
-    Key(String),
-    Type { column: String, found: &'static str },
-}
-
-impl Wrong {
-    fn error(self, at: &Place) -> DataError {
-        match self {
-            Self::Key(column) => DataError::UnknownKey {
-                at: at.clone(),
-                column,
-            },
-            Self::Type { column, found } => DataError::UnsupportedType {
-                path: at.file.to_path_buf(),
-                column,
-                found: format!("{found} (row {})", at.row),
-            },
-        }
-    }
-}
-
-/// Puts the values of an object straight into cells.
+/// Puts the values of an object straight into cells. Keys that the first object lacks are no columns, and passed over.
 struct Object<'a> {
     names: &'a [String],
     cells: &'a mut Cells,
-    wrong: &'a mut Option<Wrong>,
 }
 
 impl<'de> Visitor<'de> for Object<'_> {
@@ -186,63 +156,55 @@ impl<'de> Visitor<'de> for Object<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         // Most objects have their keys in the order of the first one's.
         let mut next = 0;
-        loop {
-            let names = self.names;
-            let wrong = &mut *self.wrong;
-            let Some(column) = map.next_key_seed(Key { names, next, wrong })? else {
-                return Ok(());
+        let names = self.names;
+        while let Some(column) = map.next_key_seed(Key { names, next })? {
+            let Some(column) = column else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
             };
             next = column + 1;
             map.next_value_seed(Value {
                 column,
-                names: self.names,
                 cells: self.cells,
-                wrong: self.wrong,
             })?;
         }
+        Ok(())
     }
 }
 
-/// Finds the column of a key, at `next` if it is there.
+/// Finds the column of a key, if it has one: at `next` if it is there.
 struct Key<'a> {
     names: &'a [String],
     next: usize,
-    wrong: &'a mut Option<Wrong>,
 }
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = usize;
+    type Value = Option<usize>;
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, key: D) -> Result<usize, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(self, key: D) -> Result<Self::Value, D::Error> {
         key.deserialize_str(self)
     }
 }
 
 impl Visitor<'_> for Key<'_> {
-    type Value = usize;
+    type Value = Option<usize>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
-    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<usize, E> {
+    fn visit_str<E: serde::de::Error>(self, key: &str) -> Result<Self::Value, E> {
         if self.names.get(self.next).is_some_and(|name| name == key) {
-            return Ok(self.next);
+            return Ok(Some(self.next));
         }
-        let found = self.names.iter().position(|name| name == key);
-        found.ok_or_else(|| {
-            *self.wrong = Some(Wrong::Key(key.to_owned()));
-            E::custom("a key that the first row lacks")
-        })
+        Ok(self.names.iter().position(|name| name == key))
     }
 }
 
 /// Puts a value into the cell of a column.
 struct Value<'a> {
     column: usize,
-    names: &'a [String],
     cells: &'a mut Cells,
-    wrong: &'a mut Option<Wrong>,
 }
 
 impl Value<'_> {
@@ -256,12 +218,6 @@ impl Value<'_> {
             Some(number) => self.set(Cell::Number(number)),
             None => self.set(Cell::Text(&value.to_string())),
         }
-    }
-
-    fn refuse<E: serde::de::Error>(self, found: &'static str) -> Result<(), E> {
-        let column = self.names.get(self.column).cloned().unwrap_or_default();
-        *self.wrong = Some(Wrong::Type { column, found });
-        Err(E::custom("a value of a type that is not supported"))
     }
 }
 
@@ -307,12 +263,14 @@ impl<'de> Visitor<'de> for Value<'_> {
         }
     }
 
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        self.refuse("list")
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        self.set(Cell::Unsupported("list"))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        self.refuse("object")
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        self.set(Cell::Unsupported("object"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Parquet files with flat columns of numbers and text.
+//! Parquet files: their flat columns of numbers and text. Other columns are not read.
 
 use super::{number, Header, ReadRows};
 use crate::{Cell, Cells, DataError, Format, Place, Row, Values};
@@ -8,7 +8,7 @@ use parquet::{
     data_type::{ByteArray, DataType},
     errors::ParquetError,
     file::reader::{FileReader, SerializedFileReader},
-    schema::types::ColumnDescriptor,
+    schema::types::{ColumnDescriptor, SchemaDescriptor},
 };
 use std::{
     fs::File,
@@ -27,19 +27,52 @@ const MARK: &[u8; 4] = b"PAR1";
 pub(crate) fn header(path: &Path) -> Result<Header, DataError> {
     let file = open(path)?;
     let metadata = file.metadata().file_metadata();
-    let columns = metadata.schema_descr().columns();
-    for column in columns {
-        Stored::of(path, column)?;
-    }
-    let names = columns.iter().map(|column| column.name().to_owned());
+    let columns = columns(metadata.schema_descr());
     let rows = u64::try_from(metadata.num_rows());
-    if rows == Ok(0) || columns.is_empty() {
+    let (Some(first), false) = (columns.first(), rows == Ok(0)) else {
         return Err(DataError::Empty { path: path.into() });
+    };
+    if let (Err(found), true) = (&first.how, columns.iter().all(|column| column.how.is_err())) {
+        return Err(DataError::UnsupportedType {
+            at: Place {
+                file: path.into(),
+                row: 1,
+            },
+            column: first.name.clone(),
+            found: found.clone(),
+        });
     }
+    let names = columns.into_iter().map(|column| column.name);
     Ok(Header {
         rows: rows.ok(),
         ..Header::table(path, names.collect())?
     })
+}
+
+/// A column of the table: a field of the schema's root.
+struct Field {
+    name: String,
+    /// The index of its values; of a list or struct, of the first of them.
+    leaf: usize,
+    /// How its values are read, or their type if they are not.
+    how: Result<Stored, String>,
+}
+
+fn columns(schema: &SchemaDescriptor) -> Vec<Field> {
+    let mut fields: Vec<Field> = Vec::new();
+    let mut last_root = None;
+    for (leaf, column) in schema.columns().iter().enumerate() {
+        let root = schema.get_column_root_idx(leaf);
+        if last_root.replace(root) == Some(root) {
+            continue;
+        }
+        fields.push(Field {
+            name: schema.get_column_root(leaf).name().to_owned(),
+            leaf,
+            how: Stored::of(column),
+        });
+    }
+    fields
 }
 
 /// A pass over the file's rows.
@@ -113,8 +146,8 @@ enum Stored {
 }
 
 impl Stored {
-    /// How `column` of the file at `path` is to be read, if a recipe takes its values.
-    fn of(path: &Path, column: &ColumnDescriptor) -> Result<Self, DataError> {
+    /// How `column` is to be read, or its type if no recipe takes its values.
+    fn of(column: &ColumnDescriptor) -> Result<Self, String> {
         let (converted, logical) = (column.converted_type(), column.logical_type_ref());
         let is_decimal = converted == ConvertedType::DECIMAL;
         let is_text = matches!(
@@ -150,15 +183,10 @@ impl Stored {
             (Type::BYTE_ARRAY, None) if is_text => return Ok(Self::Plain),
             _ => {}
         }
-        let found = match (is_nested, scale) {
+        Err(match (is_nested, scale) {
             (true, _) => "list or struct".to_owned(),
             (false, Some(_)) => format!("decimal in {}", column.physical_type()),
             (false, None) => column.physical_type().to_string(),
-        };
-        Err(DataError::UnsupportedType {
-            path: path.to_owned(),
-            column: column.path().string(),
-            found,
         })
     }
 }
@@ -174,7 +202,14 @@ enum Batch {
 }
 
 /// A column of a row group.
-struct Column {
+enum Column {
+    Values(Box<ColumnValues>),
+    /// Its values are of this type, and not read.
+    Unsupported(String),
+}
+
+/// The values of a column of a row group.
+struct ColumnValues {
     reader: ColumnReader,
     stored: Stored,
     /// The level of a value that is there; lower ones are missing.
@@ -185,7 +220,7 @@ struct Column {
     next_value: usize,
 }
 
-impl Column {
+impl ColumnValues {
     fn new(descriptor: &ColumnDescriptor, stored: Stored, reader: ColumnReader) -> Self {
         let values = match &reader {
             ColumnReader::BoolColumnReader(_) => Batch::Bool(Vec::new()),
@@ -323,6 +358,9 @@ impl Rows {
             let path = &self.at.file;
             let mut rows = None;
             for column in &mut self.columns {
+                let Column::Values(column) = column else {
+                    continue;
+                };
                 let read = column.read().map_err(|error| refused(path, &error))?;
                 if *rows.get_or_insert(read) != read {
                     return Err(DataError::Malformed {
@@ -349,11 +387,16 @@ impl Rows {
         let group = self.file.get_row_group(self.next_group).map_err(refused)?;
         self.next_group += 1;
         self.columns.clear();
-        for index in 0..group.num_columns() {
-            let reader = group.get_column_reader(index).map_err(refused)?;
-            let descriptor = group.metadata().schema_descr().column(index);
-            let stored = Stored::of(path, &descriptor)?;
-            self.columns.push(Column::new(&descriptor, stored, reader));
+        let schema = group.metadata().schema_descr();
+        for field in columns(schema) {
+            self.columns.push(match field.how {
+                Ok(stored) => {
+                    let reader = group.get_column_reader(field.leaf).map_err(refused)?;
+                    let descriptor = schema.column(field.leaf);
+                    Column::Values(ColumnValues::new(&descriptor, stored, reader).into())
+                }
+                Err(found) => Column::Unsupported(found),
+            });
         }
         Ok(())
     }
@@ -367,9 +410,14 @@ impl ReadRows for Rows {
         self.at.row += 1;
         let mut cells = row.take_cells(&self.names);
         for column in &mut self.columns {
-            if !column.push(self.at_in_batch, &mut cells) {
-                let at = self.at.clone();
-                return Err(DataError::NotUtf8 { at });
+            match column {
+                Column::Unsupported(found) => cells.push(Cell::Unsupported(found)),
+                Column::Values(column) => {
+                    if !column.push(self.at_in_batch, &mut cells) {
+                        let at = self.at.clone();
+                        return Err(DataError::NotUtf8 { at });
+                    }
+                }
             }
         }
         self.at_in_batch += 1;

@@ -265,7 +265,7 @@ impl TablePlan {
                 StepHow::Categories { names, bytes } => {
                     let start = sample.len();
                     sample.resize(start + bytes, 0);
-                    if let Some(found) = names.find(cell) {
+                    if let Some(found) = names.find(cell.usable(at, &step.name)?) {
                         sample[start + usize::from(found)] = u8::MAX;
                     }
                 }
@@ -281,7 +281,7 @@ pub(crate) fn number_in(
     at: &Place,
     column: &str,
 ) -> Result<Option<f64>, DataError> {
-    match cell.number() {
+    match cell.usable(at, column)?.number() {
         Some(number) if number.is_finite() => Ok(Some(number)),
         Some(found) => Err(DataError::NotFinite {
             at: at.clone(),
@@ -302,7 +302,7 @@ pub(crate) fn number_in(
 pub(crate) fn is_missing(cell: Cell<'_>) -> bool {
     match cell {
         Cell::Missing => true,
-        Cell::Number(_) => false,
+        Cell::Number(_) | Cell::Unsupported(_) => false,
         Cell::Text(text) => text.trim().is_empty(),
     }
 }

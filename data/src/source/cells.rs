@@ -1,6 +1,6 @@
 //! The cells of a row of a table.
 
-use crate::read;
+use crate::{read, DataError, Place};
 use std::{fmt, ops::Range, sync::Arc};
 
 /// A cell of a table.
@@ -12,6 +12,8 @@ pub enum Cell<'a> {
     Number(f64),
     /// Text. That of a CSV file may well be a number's.
     Text(&'a str),
+    /// A value of this type, which is not read: a list, for example. It is an error where it is used.
+    Unsupported(&'a str),
 }
 
 impl Cell<'_> {
@@ -19,20 +21,37 @@ impl Cell<'_> {
     #[inline]
     pub fn number(self) -> Option<f64> {
         match self {
-            Self::Missing => None,
+            Self::Missing | Self::Unsupported(_) => None,
             Self::Number(number) => Some(number),
             Self::Text(text) => read::number::parse(text),
         }
     }
+
+    /// The cell, in the row at `at`, if recipes can use its value.
+    ///
+    /// # Errors
+    /// [`DataError::UnsupportedType`].
+    #[inline]
+    pub(crate) fn usable(self, at: &Place, column: &str) -> Result<Self, DataError> {
+        match self {
+            Self::Unsupported(found) => Err(DataError::UnsupportedType {
+                at: at.clone(),
+                column: column.to_owned(),
+                found: found.to_owned(),
+            }),
+            cell => Ok(cell),
+        }
+    }
 }
 
-/// The text, or the number in its shortest decimal form. Empty if the value is missing.
+/// The text, or the number in its shortest decimal form. Empty if the value is missing; the type's name of one that is
+/// not supported.
 impl fmt::Display for Cell<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing => Ok(()),
             Self::Number(number) => number.fmt(f),
-            Self::Text(text) => f.pad(text),
+            Self::Text(text) | Self::Unsupported(text) => f.pad(text),
         }
     }
 }
@@ -51,6 +70,7 @@ enum Stored {
     Missing,
     Number(f64),
     Text { start: usize, end: usize },
+    Unsupported { start: usize, end: usize },
 }
 
 impl Cells {
@@ -140,12 +160,22 @@ impl Cells {
             Cell::Missing => Stored::Missing,
             Cell::Number(number) => Stored::Number(number),
             Cell::Text(text) => {
-                let start = self.text.len();
-                self.text.push_str(text);
-                let end = self.text.len();
+                let Range { start, end } = self.add(text);
                 Stored::Text { start, end }
             }
+            Cell::Unsupported(found) => {
+                let Range { start, end } = self.add(found);
+                Stored::Unsupported { start, end }
+            }
         }
+    }
+
+    /// Adds to the buffer of all texts, and gives the place there.
+    #[inline]
+    fn add(&mut self, text: &str) -> Range<usize> {
+        let start = self.text.len();
+        self.text.push_str(text);
+        start..self.text.len()
     }
 
     #[inline]
@@ -154,6 +184,7 @@ impl Cells {
             Stored::Missing => Cell::Missing,
             Stored::Number(number) => Cell::Number(number),
             Stored::Text { start, end } => Cell::Text(&self.text[start..end]),
+            Stored::Unsupported { start, end } => Cell::Unsupported(&self.text[start..end]),
         }
     }
 }

@@ -1,5 +1,5 @@
 use super::{Assignment, By, Split, SplitError, Time, Use};
-use crate::{DataError, Source, SourceOptions, Values};
+use crate::{DataError, LearnOptions, Source, SourceOptions, Values};
 use std::{collections::HashSet, fs};
 
 fn counts(uses: &[Use]) -> [usize; 3] {
@@ -16,7 +16,7 @@ fn source(name: &str, text: &str) -> (tempfile::TempDir, Source) {
 
 fn assign(split: &Split, name: &str, text: &str) -> Result<Assignment, DataError> {
     let (_folder, source) = source(name, text);
-    split.assign(&source)
+    split.assign(&source, &LearnOptions::default())
 }
 
 fn by(by: By) -> Split {
@@ -36,15 +36,15 @@ fn split_error(split: &Split, text: &str) -> SplitError {
 #[test]
 fn random_parts_have_the_shares_that_were_asked_for() {
     let split = Split::default();
-    assert_eq!(counts(&split.random(1_000)), [800, 150, 50]);
-    assert_eq!(counts(&split.random(7)), [6, 1, 0]);
-    assert_eq!(counts(&split.random(0)), [0, 0, 0]);
+    assert_eq!(counts(&split.blocks(1_000).unwrap()), [800, 150, 50]);
+    assert_eq!(counts(&split.blocks(7).unwrap()), [6, 1, 0]);
+    assert_eq!(counts(&split.blocks(0).unwrap()), [0, 0, 0]);
     let none = Split {
         exam_permille: 0,
         report_permille: 0,
         ..split
     };
-    assert_eq!(counts(&none.random(10)), [10, 0, 0]);
+    assert_eq!(counts(&none.blocks(10).unwrap()), [10, 0, 0]);
 }
 
 #[test]
@@ -53,13 +53,192 @@ fn a_seed_always_gives_the_same_rows() {
         seed,
         ..Split::default()
     };
-    assert_eq!(split(1).random(500), split(1).random(500));
-    assert_ne!(split(1).random(500), split(2).random(500));
+    assert_eq!(split(1).blocks(500).unwrap(), split(1).blocks(500).unwrap());
+    assert_ne!(split(1).blocks(500).unwrap(), split(2).blocks(500).unwrap());
     // Golden: another version must not divide data that are in use in another way.
     let exam: Vec<usize> = (0..40)
-        .filter(|&row| split(7).random(40)[row] == Use::Exam)
+        .filter(|&row| split(7).blocks(40).unwrap()[row] == Use::Exam)
         .collect();
     assert_eq!(exam, [5, 10, 19, 24, 25, 37]);
+}
+
+/// A table of these inputs and labels, with `x` and `y` as columns, and what its rows are for.
+fn divided(split: &Split, rows: &[(String, &str)]) -> Result<Vec<Use>, DataError> {
+    let lines: String = rows.iter().map(|(x, y)| format!("{x},{y}\n")).collect();
+    let folder = crate::fixture::Folder::new();
+    let source = folder.labelled("a.csv", format!("id,x,y\n{lines}"), "y");
+    let options = LearnOptions {
+        drop: vec!["id".into()],
+        ..LearnOptions::default()
+    };
+    match split.assign(&source, &options)? {
+        Assignment::Rows(uses) => Ok(uses),
+        Assignment::Blocks { .. } => panic!("blocks"),
+    }
+}
+
+#[test]
+fn rows_that_become_equal_samples_are_in_one_part() {
+    // Rows differ in a column that is dropped and by less than a byte tells, and some in their labels: 200 samples.
+    let rows: Vec<(String, &str)> = (0..1_000)
+        .map(|row| {
+            let x = f64::from(row % 200) + f64::from(row / 200) * 1e-6;
+            let label = if row % 3 == 0 { "a" } else { "b" };
+            (format!("{row},{x}"), label)
+        })
+        .collect();
+    let uses = divided(&Split::default(), &rows).unwrap();
+    let parts: HashSet<(usize, Use)> = uses
+        .iter()
+        .enumerate()
+        .map(|(row, &of)| (row % 200, of))
+        .collect();
+    assert_eq!(parts.len(), 200);
+    let [training, exam, report] = counts(&uses);
+    assert!((145..=155).contains(&exam), "{exam}");
+    assert!((45..=55).contains(&report), "{report}");
+    assert_eq!(training + exam + report, 1_000);
+    // Golden: another version must not divide data that are in use in another way.
+    let first: Vec<usize> = (0..200).filter(|&row| uses[row] == Use::Report).collect();
+    assert_eq!(first, [35, 48, 78, 100, 122, 123, 169, 172, 179, 191]);
+}
+
+#[test]
+fn every_class_has_its_share() {
+    let label = |row: usize| match row {
+        0..=2 => "rare",
+        3..=12 => "seldom",
+        13..=412 => "half",
+        _ => "other",
+    };
+    let rows: Vec<(String, &str)> = (0..1_000)
+        .map(|row| (format!("{row},{row}"), label(row)))
+        .collect();
+    let split = |seed| Split {
+        exam_permille: 300,
+        report_permille: 100,
+        seed,
+        by: By::Random,
+    };
+    for seed in 0..8 {
+        // Bytes tell 256 samples apart, so by their texts each row is its own.
+        let folder = crate::fixture::Folder::new();
+        let lines: String = rows.iter().map(|(x, y)| format!("{x},{y}\n")).collect();
+        let source = folder.labelled("a.csv", format!("id,x,y\n{lines}"), "y");
+        let options = LearnOptions {
+            numeric: vec!["none".into()],
+            ..LearnOptions::default()
+        };
+        let Assignment::Rows(uses) = split(seed).assign(&source, &options).unwrap() else {
+            panic!("blocks");
+        };
+        assert_eq!(counts(&uses), [600, 300, 100]);
+        let of = |name: &str| -> Vec<Use> {
+            let rows = (0..1_000).filter(|&row| label(row) == name);
+            rows.map(|row| uses[row]).collect()
+        };
+        assert_eq!(counts(&of("rare"))[0], 2, "two rows stay for training");
+        assert_eq!(counts(&of("seldom")), [6, 3, 1]);
+        assert_eq!(counts(&of("half"))[1..], [120, 40]);
+    }
+}
+
+#[test]
+fn a_table_of_few_different_rows_keeps_some_for_training() {
+    let rows: Vec<(String, &str)> = (0..200)
+        .map(|row| (format!("{row},{}", row % 20), ["a", "b"][row % 2]))
+        .collect();
+    let uses = divided(&Split::default(), &rows).unwrap();
+    let of = |part| -> HashSet<usize> {
+        let rows = (0..200).filter(|&row| uses[row] == part);
+        rows.map(|row| row % 20).collect()
+    };
+    let parts = [Use::Training, Use::Exam, Use::Report].map(|part| of(part).len());
+    assert_eq!(parts, [16, 3, 1]);
+    // Two different rows cannot be in three parts.
+    let two: Vec<(String, &str)> = (0..200)
+        .map(|row| (format!("{row},{}", row % 2), ["a", "b"][row % 2]))
+        .collect();
+    let error = divided(&Split::default(), &two).unwrap_err();
+    assert!(
+        matches!(
+            &error,
+            DataError::Split(SplitError::EmptyPart {
+                part: Use::Exam,
+                ..
+            })
+        ),
+        "{error}"
+    );
+    for remedy in ["exams", "--seed", "join rare classes"] {
+        assert!(error.to_string().contains(remedy), "{error}");
+    }
+}
+
+#[test]
+fn a_false_count_of_rows_takes_no_memory() {
+    let recipe = "0".repeat(64);
+    let header = format!(
+        "{{\"gotong\":\"records\",\"version\":1,\"recipe\":\"{recipe}\",\"inputs\":null,\"count\":{}}}\n",
+        u64::MAX
+    );
+    let error = assign(&Split::default(), "a.records", &header).unwrap_err();
+    assert!(matches!(error, DataError::Truncated { .. }), "{error}");
+}
+
+#[test]
+fn texts_are_divided_by_another_column_of_their_file() {
+    let folder = crate::fixture::Folder::new();
+    let open = |name: &str, text: &str| {
+        let options = SourceOptions {
+            field: Some("text".into()),
+            ..SourceOptions::default()
+        };
+        Source::open(&[folder.write(name, text)], options).unwrap()
+    };
+    let object = |row: u32| {
+        format!(
+            "{{\"text\":\"story {row}\",\"who\":\"{}\",\"when\":{row}}}\n",
+            row % 10
+        )
+    };
+    let jsonl = open("a.jsonl", &(0..200).map(object).collect::<String>());
+    let line = |row: u32| format!("story {row},{},{row}\n", row % 10);
+    let csv = "text,who,when\n".to_owned() + &(0..200).map(line).collect::<String>();
+    let csv = open("a.csv", &csv);
+    for source in [jsonl, csv] {
+        let options = LearnOptions::default();
+        let groups = by(By::Group("who".into()))
+            .assign(&source, &options)
+            .unwrap();
+        let rows: Vec<(Use, String)> = groups
+            .rows(&source)
+            .unwrap()
+            .map(|row| {
+                let (part, row) = row.unwrap();
+                match row.values {
+                    Values::Text(text) => (part, text),
+                    other => panic!("{other:?}"),
+                }
+            })
+            .collect();
+        assert_eq!((rows.len(), rows[7].1.as_str()), (200, "story 7"));
+        let parts: HashSet<(usize, Use)> = rows
+            .iter()
+            .enumerate()
+            .map(|(row, (part, _))| (row % 10, *part))
+            .collect();
+        assert_eq!(parts.len(), 10);
+        let times = by(By::Time("when".into()))
+            .assign(&source, &options)
+            .unwrap();
+        assert_eq!(
+            [159, 160, 189, 190].map(|row| times.is_training(row)),
+            [true, false, false, false]
+        );
+        let missing = by(By::Group("whom".into())).assign(&source, &options);
+        assert!(matches!(missing, Err(DataError::NoColumn { .. })));
+    }
 }
 
 #[test]
@@ -213,7 +392,9 @@ fn text_of_few_documents_is_divided_in_blocks() {
         .map(|number| format!("zeile {number:03}: ä\n"))
         .collect();
     let (_folder, source) = source("a.txt", &text);
-    let assignment = Split::default().assign(&source).unwrap();
+    let assignment = Split::default()
+        .assign(&source, &LearnOptions::default())
+        .unwrap();
     assert_eq!(Use::ALL.map(|part| assignment.count(part)), [80, 15, 5]);
     assert!(assignment.is_training(0));
     let mut all = String::new();
@@ -255,7 +436,9 @@ fn blocks_go_on_across_documents() {
 fn rows_come_with_their_use() {
     let text: String = (0..20).map(|number| format!("{number}\n")).collect();
     let (_folder, source) = source("a.csv", &format!("x\n{text}"));
-    let assignment = Split::default().assign(&source).unwrap();
+    let assignment = Split::default()
+        .assign(&source, &LearnOptions::default())
+        .unwrap();
     let rows: Vec<Use> = assignment
         .rows(&source)
         .unwrap()

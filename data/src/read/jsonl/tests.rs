@@ -50,18 +50,61 @@ fn wrong_rows_are_named() {
             "{line}: {error}"
         );
     }
-    let error = error_of(b"{\"a\":1,\"z\":2}");
-    let is_named =
-        matches!(&error, DataError::UnknownKey { at, column } if at.row == 2 && column == "z");
-    assert!(is_named, "{error}");
-    for line in ["{\"b\":[1]}", "{\"b\":{\"c\":1}}"] {
-        let error = error_of(line.as_bytes());
-        let is_named = matches!(&error, DataError::UnsupportedType { column, .. } if column == "b");
-        assert!(is_named && error.to_string().contains("row 2"), "{error}");
-    }
     let error = error_of(b"{\"a\":\"caf\xe9\"}");
     assert!(
         matches!(&error, DataError::NotUtf8 { at } if at.row == 2),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_no_cell_fails_only_where_it_is_used() {
+    let folder = Folder::new();
+    let text = "{\"tags\":[\"x\",[1]],\"a\":1,\"y\":\"p\"}\n{\"a\":2,\"z\":{\"b\":[3]},\"tags\":{\"b\":{}},\"y\":\"q\"}\n\
+                {\"a\":3,\"y\":\"p\"}\n{\"a\":4,\"y\":\"q\"}\n";
+    let source = folder.labelled("a.jsonl", text, "y");
+    assert_eq!(source.header(), ["tags", "a", "y"]);
+    let Values::Cells(second) = &rows(&source).unwrap()[1].values else {
+        panic!("a table");
+    };
+    assert_eq!(second.get(0), Cell::Unsupported("object"));
+    assert_eq!(second.get(1), Cell::Number(2.0));
+    let mut options = crate::LearnOptions::default();
+    let error = crate::learn(&source, |_| true, &options).unwrap_err();
+    let is_named = matches!(
+        &error,
+        DataError::UnsupportedType { at, column, found } if at.row == 1 && column == "tags" && found == "list"
+    );
+    assert!(is_named, "{error}");
+    options.drop.push("tags".into());
+    let recipe = crate::learn(&source, |_| true, &options).unwrap();
+    assert_eq!(recipe.load(&source, None).unwrap().labels, [0, 1, 0, 1]);
+
+    // A recipe of another file uses the column: as a label, a category, a number or a text.
+    let training = "tags,a,y\nu,1,p\nv,2,q\nu,3,p\nv,4,q\n";
+    let encoded = |training: &str, label: &str| {
+        let training = folder.labelled("b.csv", training, label);
+        let recipe = crate::learn(&training, |_| true, &Default::default()).unwrap();
+        recipe.load(&source, None).unwrap_err()
+    };
+    for error in [
+        encoded(training, "y"),
+        encoded(&training.replace('u', "5").replace('v', "6"), "y"),
+        encoded(training, "tags"),
+    ] {
+        assert!(
+            matches!(&error, DataError::UnsupportedType { column, .. } if column == "tags"),
+            "{error}"
+        );
+    }
+    let options = crate::SourceOptions {
+        field: Some("tags".into()),
+        ..Default::default()
+    };
+    let text = crate::Source::open(&[folder.path("a.jsonl")], options).unwrap();
+    let error = rows(&text).unwrap_err();
+    assert!(
+        matches!(&error, DataError::UnsupportedType { column, .. } if column == "tags"),
         "{error}"
     );
 }

@@ -2,7 +2,7 @@
 
 use super::{rows_bar, LearningArgs};
 use crate::cli::{data_options::ReadingArgs, Globals};
-use anyhow::{Context, Result};
+use anyhow::{ensure, Context, Result};
 use gotong_data::{
     learn, learn_text,
     split::{Assignment, By, Split as Division, Use},
@@ -11,7 +11,7 @@ use gotong_data::{
 use gotong_scoring::blake2_256;
 use serde_json::{json, Value};
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -133,8 +133,9 @@ pub fn write(
     split: &SplitArgs,
     folder: &Path,
 ) -> Result<Written> {
-    let assignment = split.division().assign(source)?;
-    let recipe = learned(source, &assignment, &learning.options())?;
+    let options = learning.options();
+    let assignment = split.division().assign(source, &options)?;
+    let recipe = learned(source, &assignment, &options)?;
     let encoder = recipe.encoder(source)?;
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     let mut writers = Vec::new();
@@ -147,9 +148,11 @@ pub fn write(
         training_bytes: 0,
         twice: 0,
     };
-    // What is for exams and reports comes first, so that the same is left out of training: who trained on it would know it by
-    // heart, which proves nothing.
+    // What is for exams and reports comes first, so that the same is left out of training: whoever trained on it would
+    // know it by heart, which proves nothing. At random little is left out, for equal rows are in one part; by groups
+    // or times it may be much.
     let mut held_out = HashSet::new();
+    let mut kept = Kept::default();
     for training in [false, true] {
         let bar = rows_bar(source, if training { "training" } else { "exams" })?;
         for row in assignment.rows(source)? {
@@ -161,13 +164,16 @@ pub fn write(
             let encoded = encoder.encode(&row)?;
             let (Encoded::Sample { sample: bytes, .. } | Encoded::Tokens(bytes)) = &encoded;
             let hash = blake2_256(&[bytes]);
-            if !training {
-                held_out.insert(hash);
-            } else if held_out.contains(&hash) {
-                written.twice += 1;
-                continue;
-            } else {
+            if training {
+                let is_twice = held_out.contains(&hash);
+                kept.count(&encoded, is_twice);
+                if is_twice {
+                    written.twice += 1;
+                    continue;
+                }
                 written.training_bytes += bytes.len() as u64;
+            } else {
+                held_out.insert(hash);
             }
             let place = RECORDS.iter().position(|(of, _)| *of == part);
             let place = place.unwrap_or_default();
@@ -179,11 +185,56 @@ pub fn write(
         }
         bar.finish_and_clear();
     }
+    kept.check(source, &recipe)?;
     for writer in writers {
         writer.finish()?;
     }
     replace(&folder.join(RECIPE), &recipe.to_text()?)?;
     Ok(written)
+}
+
+/// Rows of the training part, and how many of them are left out because the same are for exams or reports.
+#[derive(Default)]
+struct Kept {
+    rows: u64,
+    left_out: u64,
+    /// The same, of each class.
+    classes: BTreeMap<u8, (u64, u64)>,
+}
+
+impl Kept {
+    fn count(&mut self, encoded: &Encoded, is_left_out: bool) {
+        let left_out = u64::from(is_left_out);
+        self.rows += 1;
+        self.left_out += left_out;
+        if let Encoded::Sample { label, .. } = encoded {
+            let (rows, of_class) = self.classes.entry(*label).or_default();
+            *rows += 1;
+            *of_class += left_out;
+        }
+    }
+
+    /// Whether enough is left to train on, of every class.
+    fn check(&self, source: &Source, recipe: &Recipe) -> Result<()> {
+        let file = source.first_path().display();
+        let (rows, left_out) = (self.rows, self.left_out);
+        ensure!(
+            left_out * 2 <= rows,
+            "{file}: {left_out} of {rows} rows for training are the same as rows for exams or reports, and would be left out: \
+             too few rows differ. Use more columns, a larger --vocab or --size, or smaller parts for --exam and --report; \
+             without --by-group and --by-time equal rows stay together"
+        );
+        for (label, (rows, left_out)) in &self.classes {
+            let names = recipe.class_names();
+            let name = names.get(usize::from(*label)).map_or("", String::as_str);
+            ensure!(
+                left_out < rows,
+                "{file}: every row for training of the class `{name}` ({rows}) is the same as one for exams or reports: add \
+                 rows of it, join classes, or divide the rows by another --seed"
+            );
+        }
+        Ok(())
+    }
 }
 
 /// The recipe that the training part teaches. Of text that is divided in blocks, that is a part of a document.
@@ -301,8 +352,8 @@ mod tests {
         let written = write(&source, &args.learning, &args.split, &args.out).unwrap();
         let [training, exam, report] = written.rows;
         assert_eq!((exam, report), (50, 20));
-        assert_eq!(training + written.twice, 130);
-        assert!(written.twice > 0);
+        // Equal rows are in one part.
+        assert_eq!((training, written.twice), (130, 0));
         let load = |name: &str| {
             let source = Source::open(&[out.join(name)], SourceOptions::default()).unwrap();
             written.recipe.load(&source, None).unwrap()
@@ -316,6 +367,43 @@ mod tests {
             .pixels
             .chunks(2)
             .all(|sample| !exams.contains(sample)));
+    }
+
+    #[test]
+    fn a_training_part_of_which_too_little_is_left_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        let refused = |csv: String, more: &str| {
+            let file = folder.path().join("rows.csv");
+            fs::write(&file, "x,who,class\n".to_owned() + &csv).unwrap();
+            let line = format!(
+                "gotong data split {} --label class --drop who --out {} {more}",
+                file.display(),
+                out.display()
+            );
+            let args = split(&line);
+            let source = args.reading.open(&args.files).unwrap();
+            let written = write(&source, &args.learning, &args.split, &args.out);
+            written.err().map(|error| error.to_string())
+        };
+        let class = |row: u32| if row % 2 == 0 { "even" } else { "odd" };
+        // Everyone has the same eight rows.
+        let row = |row: u32| format!("{},{},{}\n", row % 8, row / 8, class(row));
+        let eight: String = (0..400).map(row).collect();
+        let error = refused(eight.clone(), "--by-group who").unwrap();
+        assert!(error.contains("rows for training are the same"), "{error}");
+        assert!(!out.join(RECORDS[0].1).exists());
+        // By themselves equal rows stay together, and training has some of them.
+        assert_eq!(refused(eight, "--exam 250 --report 250"), None);
+
+        // All rows of one class are the same.
+        let row = |row: u32| {
+            let x = if row % 10 == 0 { 0 } else { row };
+            let class = if row % 10 == 0 { "same" } else { class(row) };
+            format!("{x},{},{class}\n", row / 10)
+        };
+        let error = refused((1..251).map(row).collect(), "--by-group who").unwrap();
+        assert!(error.contains("class `same`"), "{error}");
     }
 
     #[test]

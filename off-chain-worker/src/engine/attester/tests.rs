@@ -1,0 +1,392 @@
+use super::*;
+use gotong_scoring::{
+    share::table::{Fall, MergeSummary},
+    SumNode,
+};
+use proptest::prelude::*;
+
+const TASK: TaskId = TaskId(1);
+const ACCOUNT: [u8; 32] = [9; 32];
+
+const BASE: Hash = [6; 32];
+
+/// A table of nothing, and one for each byte.
+fn table(byte: u8) -> TableSummary {
+    let mut table = TableSummary {
+        passes: Vec::new().into(),
+        merge: None,
+    };
+    if byte > 0 {
+        let mut merge = merge();
+        merge.weights = [byte; 32];
+        table.merge = Some(merge);
+    }
+    table
+}
+
+fn merge() -> MergeSummary {
+    let node = SumNode::default();
+    MergeSummary {
+        weights: [0; 32],
+        on_a: Fall {
+            before: node,
+            after: node,
+            standard_error: 0,
+        },
+        pay: None,
+    }
+}
+
+fn evaluated(round: RoundId, inputs: Hash, byte: u8) -> Evaluated {
+    Evaluated {
+        round,
+        inputs,
+        base_root: BASE,
+        table: table(byte),
+        work_root: [byte; 32],
+        salt: [byte; 32],
+        by_device: false,
+    }
+}
+
+#[test]
+fn golden_bytes() {
+    let mut engine = Attester::new(TASK, ACCOUNT);
+    engine.on_evaluated(evaluated(RoundId(3), [4; 32], 0));
+    engine.on_committed(RoundId(3), 7);
+    let expected = [
+        vec![1, 0, 0, 0],
+        ACCOUNT.to_vec(),
+        vec![4, 3, 0, 0, 0],
+        vec![4; 32],
+        BASE.to_vec(),
+        // No passes, no merge.
+        vec![0, 0],
+        vec![0; 64],
+        // Not by a device; and the block of the commitment.
+        vec![0, 1, 7, 0, 0, 0],
+    ]
+    .concat();
+    assert_eq!(engine.encode(), expected);
+    assert_eq!(Attester::decode(&mut &*expected), Ok(engine));
+}
+
+#[test]
+fn a_table_is_committed_with_its_claim_and_survives_a_restart() {
+    let mut engine = Attester::new(TASK, ACCOUNT);
+    engine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
+    let mut now = AttesterSnapshot {
+        block: 1,
+        round: RoundId(0),
+        phase: Phase::AttestCommit,
+        inputs: [0; 32],
+        seat: Some(Seat::Drawn),
+        are_audits_drawn: false,
+        is_device_trusted: true,
+    };
+    let claim = table(1).claim(&BASE);
+    let (work_root, salt) = ([1; 32], [1; 32]);
+    let commitment = attestation_commitment(TASK, RoundId(0), &ACCOUNT, &claim, &work_root, &salt);
+    let commit = AttesterCommand::Commit {
+        round: RoundId(0),
+        commitment,
+        inputs: [0; 32],
+    };
+    assert_eq!(engine.on_block(&now), Some(commit));
+    let mut engine = Attester::decode(&mut &*engine.encode()).unwrap();
+    (now.phase, now.seat) = (Phase::AttestReveal, Some(Seat::Committed));
+    let reveal = AttesterCommand::Reveal {
+        round: RoundId(0),
+        table: Box::new(table(1)),
+        work_root,
+        salt,
+    };
+    assert_eq!(engine.on_block(&now), Some(reveal));
+}
+
+/// The round as the chain has it now, and how far it is from what the attester may know.
+#[derive(Clone, Debug)]
+struct Chain {
+    now: AttesterSnapshot,
+    commitment: Option<Hash>,
+    /// Whether a draw is under way.
+    draws: bool,
+}
+
+impl Chain {
+    /// The draw is over, or the phase. Who did not do its duty is out of its seat; then the round draws seats anew,
+    /// or goes on; after Challenge the next one begins.
+    fn move_on(&mut self, redraws: bool) {
+        let now = &mut self.now;
+        if self.draws {
+            self.draws = false;
+            match now.phase {
+                Phase::Challenge => now.are_audits_drawn = true,
+                _ => now.seat = now.seat.or(Some(Seat::Drawn)),
+            }
+            return;
+        }
+        let missed = match now.phase {
+            Phase::AttestCommit => Seat::Drawn,
+            Phase::AttestReveal => Seat::Committed,
+            _ => Seat::Revealed,
+        };
+        now.seat = now
+            .seat
+            .map(|seat| if seat == missed { Seat::Out } else { seat });
+        now.are_audits_drawn = false;
+        now.phase = match now.phase {
+            _ if redraws => Phase::AttestCommit,
+            Phase::AttestCommit => Phase::AttestReveal,
+            Phase::AttestReveal => Phase::Challenge,
+            _ => {
+                now.round = now.round.next().unwrap();
+                now.inputs = [2 * now.round.0 as u8; 32];
+                now.seat = None;
+                self.commitment = None;
+                Phase::AttestCommit
+            }
+        };
+        self.draws = now.phase != Phase::AttestReveal;
+    }
+
+    /// The chain goes on from before the commitment and with other inputs, and so does not take it.
+    fn fork(&mut self) {
+        let now = &mut self.now;
+        if now.phase == Phase::Challenge || now.seat == Some(Seat::Out) {
+            return;
+        }
+        now.inputs = now.inputs.map(|byte| byte ^ 1);
+        now.phase = Phase::AttestCommit;
+        self.draws &= now.seat.is_none();
+        self.commitment = None;
+        now.seat = now.seat.map(|_| Seat::Drawn);
+    }
+}
+
+proptest! {
+    /// Each step: does the chain hear of the command, does the engine hear of the block, does the process
+    /// restart, does the phase move on, and does the round draw seats anew; does a fork change the round's inputs.
+    #[test]
+    fn commits_once_and_reveals_what_it_committed_if_it_is_right(
+        steps in prop::collection::vec(
+            (any::<[bool; 5]>(), prop::bool::weighted(0.1)), 1..100,
+        ),
+        drawn_at_once: bool,
+    ) {
+        let mut engine = Attester::new(TASK, ACCOUNT);
+        let now = AttesterSnapshot {
+            block: 1,
+            round: RoundId(0),
+            phase: Phase::AttestCommit,
+            inputs: [0; 32],
+            seat: drawn_at_once.then_some(Seat::Drawn),
+            are_audits_drawn: false,
+            is_device_trusted: true,
+        };
+        let mut chain = Chain { now, commitment: None, draws: !drawn_at_once };
+        let mut evaluations = Vec::new();
+        for ([executes, hears_back, restarts, moves_on, redraws], forks) in steps {
+            if restarts {
+                engine = Attester::decode(&mut &*engine.encode()).unwrap();
+            }
+            if forks {
+                chain.fork();
+            }
+            let command = engine.on_block(&chain.now);
+            prop_assert_eq!(&command, &engine.on_block(&chain.now), "not repeatable");
+            let now = &mut chain.now;
+            now.block += 1;
+            match command.filter(|_| executes) {
+                Some(AttesterCommand::Evaluate { round }) => {
+                    let known = (round, now.inputs);
+                    prop_assert!(!evaluations.contains(&known), "evaluated twice");
+                    evaluations.push(known);
+                    let byte = evaluations.len() as u8;
+                    engine.on_evaluated(evaluated(round, now.inputs, byte));
+                }
+                Some(AttesterCommand::Commit { round, commitment, inputs }) => {
+                    prop_assert_eq!(inputs, now.inputs, "refused");
+                    prop_assert_eq!(chain.commitment.replace(commitment), None, "twice");
+                    now.seat = Some(Seat::Committed);
+                    if hears_back {
+                        engine.on_committed(round, now.block);
+                    }
+                }
+                Some(AttesterCommand::Reveal { round, table, work_root, salt }) => {
+                    let (of, inputs) = evaluations[usize::from(salt[0]) - 1];
+                    prop_assert_eq!((of, inputs), (round, now.inputs), "a wrong table");
+                    prop_assert_eq!(now.phase, Phase::AttestReveal);
+                    prop_assert_eq!(now.seat, Some(Seat::Committed));
+                    let opened = attestation_commitment(
+                        TASK, round, &ACCOUNT, &table.claim(&BASE), &work_root, &salt,
+                    );
+                    prop_assert_eq!(chain.commitment, Some(opened), "refused");
+                    now.seat = Some(Seat::Revealed);
+                }
+                Some(AttesterCommand::AnswerAudits { round }) => {
+                    prop_assert_eq!((round, now.phase), (now.round, Phase::Challenge));
+                    prop_assert!(now.are_audits_drawn, "answered before they are drawn");
+                    prop_assert_eq!(now.seat, Some(Seat::Revealed), "answered twice");
+                    now.seat = Some(Seat::Audited);
+                }
+                None => {}
+            }
+            if moves_on {
+                chain.move_on(redraws);
+            }
+        }
+    }
+}
+
+#[test]
+fn who_has_no_seat_waits() {
+    let mut engine = Attester::new(TASK, ACCOUNT);
+    let now = AttesterSnapshot {
+        block: 1,
+        round: RoundId(0),
+        phase: Phase::AttestCommit,
+        inputs: [0; 32],
+        seat: None,
+        are_audits_drawn: false,
+        is_device_trusted: true,
+    };
+    assert_eq!(engine.on_block(&now), None);
+}
+
+#[test]
+fn who_sits_already_does_not_commit_when_seats_are_drawn_anew() {
+    let mut engine = Attester::new(TASK, ACCOUNT);
+    engine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
+    for seat in [Seat::Committed, Seat::Revealed, Seat::Audited, Seat::Out] {
+        let now = AttesterSnapshot {
+            block: 9,
+            round: RoundId(0),
+            phase: Phase::AttestCommit,
+            inputs: [0; 32],
+            seat: Some(seat),
+            are_audits_drawn: false,
+            is_device_trusted: true,
+        };
+        assert_eq!(engine.on_block(&now), None, "{seat:?}");
+    }
+}
+
+#[test]
+fn audits_are_answered_without_memory() {
+    let mut engine = Attester::new(TASK, ACCOUNT);
+    let mut now = AttesterSnapshot {
+        block: 9,
+        round: RoundId(3),
+        phase: Phase::Challenge,
+        inputs: [0; 32],
+        seat: Some(Seat::Revealed),
+        are_audits_drawn: false,
+        is_device_trusted: true,
+    };
+    assert_eq!(engine.on_block(&now), None, "they are not drawn yet");
+    now.are_audits_drawn = true;
+    let answer = Some(AttesterCommand::AnswerAudits { round: RoundId(3) });
+    assert_eq!(engine.on_block(&now), answer);
+    now.seat = Some(Seat::Audited);
+    assert_eq!(engine.on_block(&now), None);
+}
+
+/// A round that was committed to in block 2 of a fork with the inputs 0.
+fn committed() -> (Attester, AttesterSnapshot) {
+    let mut engine = Attester::new(TASK, ACCOUNT);
+    let now = AttesterSnapshot {
+        block: 1,
+        round: RoundId(0),
+        phase: Phase::AttestCommit,
+        inputs: [0; 32],
+        seat: Some(Seat::Drawn),
+        are_audits_drawn: false,
+        is_device_trusted: true,
+    };
+    engine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
+    let command = engine.on_block(&now);
+    assert!(matches!(command, Some(AttesterCommand::Commit { .. })));
+    engine.on_committed(RoundId(0), 2);
+    (engine, now)
+}
+
+#[test]
+fn a_fork_that_undoes_the_commitment_and_changes_the_inputs_is_evaluated_and_committed_anew() {
+    let (mut engine, mut now) = committed();
+    let before = engine.on_block(&now);
+    assert_eq!(before, None, "the snapshot is older than the commitment");
+    now.inputs = [1; 32];
+    now.block = 3;
+    let again = Some(AttesterCommand::Evaluate { round: RoundId(0) });
+    assert_eq!(engine.on_block(&now), again);
+    engine.on_evaluated(evaluated(RoundId(0), [1; 32], 2));
+    let Some(AttesterCommand::Commit { commitment, .. }) = engine.on_block(&now) else {
+        panic!("not committed anew");
+    };
+    assert_eq!(commitment, engine.commitment(&engine.works[1]));
+    assert_eq!(engine.table(&[0; 32]), Some(&table(1)));
+    assert_eq!(engine.table(&[1; 32]), Some(&table(2)));
+    assert_eq!(engine.table(&[2; 32]), None);
+}
+
+/// A device's work, committed to or not, after the device was found wrong.
+#[test]
+fn what_a_device_computed_that_was_found_wrong_is_neither_committed_nor_revealed() {
+    let by_device = |byte| Evaluated {
+        by_device: true,
+        ..evaluated(RoundId(0), [0; 32], byte)
+    };
+    let (_, mut now) = committed();
+    let evaluate = Some(AttesterCommand::Evaluate { round: RoundId(0) });
+    let commits = |engine: &mut Attester, now: &AttesterSnapshot, byte| {
+        let expected = engine.commitment(&evaluated(RoundId(0), [0; 32], byte));
+        match engine.on_block(now) {
+            Some(AttesterCommand::Commit { commitment, .. }) => commitment == expected,
+            _ => false,
+        }
+    };
+    let mut engine = Attester::new(TASK, ACCOUNT);
+    engine.on_evaluated(by_device(1));
+    assert!(commits(&mut engine, &now, 1));
+    now.is_device_trusted = false;
+    assert_eq!(engine.on_block(&now), evaluate);
+    // The processor computes the same, or something else.
+    let mut same = engine.clone();
+    same.on_confirmed(&[0; 32], &table(1));
+    assert!(commits(&mut same, &now, 1));
+    let mut other = engine.clone();
+    other.on_confirmed(&[0; 32], &table(2));
+    assert_eq!(other.on_block(&now), evaluate);
+    other.on_evaluated(evaluated(RoundId(0), [0; 32], 2));
+    assert!(commits(&mut other, &now, 2));
+
+    engine.on_committed(RoundId(0), 2);
+    assert_eq!(engine.on_block(&now), None, "an old snapshot");
+    (now.phase, now.seat, now.block) = (Phase::AttestReveal, Some(Seat::Committed), 9);
+    engine.on_confirmed(&[0; 32], &table(2));
+    assert_eq!(engine.on_block(&now), None, "to be silent costs less");
+    engine.on_confirmed(&[0; 32], &table(1));
+    assert!(matches!(
+        engine.on_block(&now),
+        Some(AttesterCommand::Reveal { .. })
+    ));
+}
+
+#[test]
+fn only_the_table_of_the_fork_that_the_chain_is_on_is_revealed() {
+    let (mut engine, mut now) = committed();
+    now.block = 9;
+    now.seat = Some(Seat::Committed);
+    now.phase = Phase::AttestReveal;
+    let salt = |command| match command {
+        Some(AttesterCommand::Reveal { salt, .. }) => Some(salt),
+        _ => None,
+    };
+    now.inputs = [1; 32];
+    assert_eq!(engine.on_block(&now), None, "to be silent costs less");
+    engine.on_evaluated(evaluated(RoundId(0), [1; 32], 2));
+    assert_eq!(salt(engine.on_block(&now)), Some([2; 32]));
+    now.inputs = [0; 32];
+    assert_eq!(salt(engine.on_block(&now)), Some([1; 32]), "and back");
+}
