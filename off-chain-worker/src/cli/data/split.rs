@@ -337,7 +337,7 @@ mod tests {
             csv += &format!(
                 "{row},{},{}\n",
                 row % 7,
-                if row % 2 == 0 { "even" } else { "odd" }
+                if row.is_multiple_of(2) { "even" } else { "odd" }
             );
         }
         fs::write(&file, csv).unwrap();
@@ -386,7 +386,7 @@ mod tests {
             let written = write(&source, &args.learning, &args.split, &args.out);
             written.err().map(|error| error.to_string())
         };
-        let class = |row: u32| if row % 2 == 0 { "even" } else { "odd" };
+        let class = |row: u32| if row.is_multiple_of(2) { "even" } else { "odd" };
         // Everyone has the same eight rows.
         let row = |row: u32| format!("{},{},{}\n", row % 8, row / 8, class(row));
         let eight: String = (0..400).map(row).collect();
@@ -398,8 +398,12 @@ mod tests {
 
         // All rows of one class are the same.
         let row = |row: u32| {
-            let x = if row % 10 == 0 { 0 } else { row };
-            let class = if row % 10 == 0 { "same" } else { class(row) };
+            let x = if row.is_multiple_of(10) { 0 } else { row };
+            let class = if row.is_multiple_of(10) {
+                "same"
+            } else {
+                class(row)
+            };
             format!("{x},{},{class}\n", row / 10)
         };
         let error = refused((1..251).map(row).collect(), "--by-group who").unwrap();

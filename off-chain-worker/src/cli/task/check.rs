@@ -21,7 +21,7 @@ use crate::{
 use anyhow::{ensure, Result};
 use gotong_data::{
     duplicates::{Duplicates, Near},
-    DataError, Recipe, Source, SourceOptions,
+    DataError, Place, Recipe, Source, SourceOptions,
 };
 use gotong_protocol::{HoldOutTerms, TaskTerms};
 use gotong_scoring::Graph;
@@ -204,41 +204,63 @@ fn duplicates(task: &TaskFile, recipe: &Recipe) -> Finding {
             "not compared: the file names no `train`, or no `records` in the section `exam`";
         return Finding::new("duplicates", Ok(found.into()));
     };
-    let compared = match compared(train, exam, recipe) {
+    let tokens = task.graph().vocab().map(|_| task.graph().inputs as usize);
+    let compared = match compared(train, exam, recipe, tokens) {
         Ok(compared) => compared,
         Err(error) => return Finding::new("duplicates", Err(error.into())),
     };
     let (exact, near) = (compared.exact(), compared.near());
     let details = json!({ "exact": exact, "near": near });
-    let found = match (exact.count, near.count) {
+    let (in_both, exam) = (exact.count, compared.exam());
+    let found = match (in_both, near.count) {
+        _ if compared.are_too_many() => Err(anyhow::anyhow!(
+            "{in_both} samples are in both the exam, which has {exam}, and the training part: who trains on them knows them by \
+             heart. Remove them, or make both anew by `gotong data split`, which keeps them apart"
+        )),
         (0, 0) => Ok("no sample of the exam is in the training part".into()),
         (0, near) => Ok(format!(
             "no sample of the exam is in the training part, but {near} are nearly the same: look whether they are of one \
              origin, and keep those together by --by-group"
         )),
-        (exact, _) => Err(anyhow::anyhow!(
-            "{exact} samples for training are in the exam, too: who trains on them knows them by heart. Remove them, or \
-             make both anew by `gotong data split`, which leaves them out"
+        (in_both, _) => Ok(format!(
+            "{in_both} of the exam's {exam} samples stand in the training part, too: text repeats itself, and so few of them teach \
+             nobody the exam"
         )),
     };
     Finding::new("duplicates", found).with("duplicates", details)
 }
 
-fn compared(train: &Path, exam: &Path, recipe: &Recipe) -> Result<Duplicates, DataError> {
-    let mut duplicates = Duplicates::new(Near::of(recipe));
+/// Of text, samples have so many `tokens`.
+fn compared(
+    train: &Path,
+    exam: &Path,
+    recipe: &Recipe,
+    tokens: Option<usize>,
+) -> Result<Duplicates, DataError> {
+    let mut duplicates = Duplicates::new(Near::of(recipe)).with_sample_tokens(tokens);
     for (path, is_exam) in [(exam, true), (train, false)] {
+        let mut add = |sample: &[u8]| match is_exam {
+            true => duplicates.add_exam(sample),
+            false => duplicates.add_training(sample),
+        };
         let source = Source::open(&[path.to_owned()], SourceOptions::default())?;
         // An error if another recipe made them, or none.
         let encoder = recipe.encoder(&source)?;
         let mut bytes = Vec::new();
+        // A long document comes in pieces, which have one place.
+        let mut document: Option<Place> = None;
         for row in source.rows()? {
             let row = row?;
-            bytes.clear();
-            encoder.inputs_into(&row, &mut bytes)?;
-            match is_exam {
-                true => duplicates.add_exam(&bytes),
-                false => duplicates.add_training(&bytes),
+            if tokens.is_none() || document.as_ref() != Some(&row.at) {
+                if document.replace(row.at.clone()).is_some() {
+                    add(&bytes);
+                }
+                bytes.clear();
             }
+            encoder.inputs_into(&row, &mut bytes)?;
+        }
+        if document.is_some() {
+            add(&bytes);
         }
     }
     Ok(duplicates)

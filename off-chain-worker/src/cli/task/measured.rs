@@ -276,7 +276,12 @@ mod tests {
         task.model = Model(Graph::mlp(&[2, 8, 2]));
         task.exam.rounds = Some(2);
         task.exam.samples = 64;
-        let bytes = |number: u32| [if number % 2 == 0 { 20 } else { 230 }, (number % 251) as u8];
+        let bytes = |number: u32| {
+            [
+                if number.is_multiple_of(2) { 20 } else { 230 },
+                (number % 251) as u8,
+            ]
+        };
         let data = Labelled {
             inputs: 2,
             pixels: (0..samples).flat_map(bytes).collect(),
