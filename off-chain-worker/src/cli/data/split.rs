@@ -337,7 +337,7 @@ mod tests {
             csv += &format!(
                 "{row},{},{}\n",
                 row % 7,
-                if row.is_multiple_of(2) { "even" } else { "odd" }
+                if row % 2 == 0 { "even" } else { "odd" }
             );
         }
         fs::write(&file, csv).unwrap();
