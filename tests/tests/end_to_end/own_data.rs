@@ -279,16 +279,14 @@ async fn lines_of_text_are_paid() -> Result<()> {
     let network = network().await?;
     let file = network.folder().join("lines.jsonl");
     let mut random = StdRng::seed_from_u64(7);
-    let mut pick = |words: [&'static str; 4]| words[random.random_range(0..4)];
+    let words = "model round delta table block stake seat proof shard pool pays doubts draws trains scores gains merges \
+                 claims reveals waits every whole small exact honest sealed public late first large";
+    let words: Vec<&str> = words.split_whitespace().collect();
     let mut lines = String::new();
     for row in 0..3_000 {
-        let who = pick(["the sponsor", "an attester", "the contributor", "a watcher"]);
-        let what = pick(["pays for", "evaluates", "improves", "doubts"]);
-        let which = pick(["the model", "a round", "every delta", "the table"]);
-        writeln!(
-            lines,
-            "{{\"id\": {row}, \"text\": \"{who} {what} {which} in block {row}\"}}"
-        )?;
+        let line = (0..9).map(|_| words[random.random_range(0..words.len())]);
+        let line: Vec<&str> = line.collect();
+        writeln!(lines, "{{\"id\": {row}, \"text\": \"{}\"}}", line.join(" "))?;
     }
     fs::write(&file, lines)?;
     let data = format!(

@@ -16,6 +16,8 @@ use std::fmt;
 
 /// Rounds of a new task, if there are samples for so many.
 const ROUNDS: usize = 10;
+/// Samples of a round, if the exam has them: with fewer, half of them hardly prove what a first round gains.
+const ENOUGH_SAMPLES: usize = 160;
 /// Most samples of a round: more make scoring slow.
 const MOST_SAMPLES: usize = 800;
 /// Products that one slow core trains with in a second.
@@ -137,11 +139,11 @@ impl fmt::Display for ModelDraft {
     }
 }
 
-/// Rounds, and samples of each, of an exam with so many samples of so many bytes: as many as ten rounds, each with 64 samples
-/// or more. None if there are not enough for one.
+/// Rounds, and samples of each, of an exam with so many samples of so many bytes: as many as ten rounds, each with 160 samples
+/// or more, or else one with all there are. None if they are fewer than 64.
 pub fn rounds_and_samples(exam: usize, record_bytes: usize) -> Option<(u32, u32)> {
     let least = MIN_SAMPLES as usize;
-    let rounds = (exam / least).min(ROUNDS);
+    let rounds = (exam / ENOUGH_SAMPLES).clamp(1, ROUNDS);
     let longest = MAX_SHARD_BYTES as usize / record_bytes.max(1);
     let samples = exam.checked_div(rounds)?.min(MOST_SAMPLES).min(longest) / 2 * 2;
     (samples >= least).then_some((rounds as u32, samples as u32))
@@ -241,7 +243,8 @@ mod tests {
     fn small_exams_have_fewer_rounds() {
         assert_eq!(rounds_and_samples(8_000, 785), Some((10, 800)));
         assert_eq!(rounds_and_samples(90_000, 785), Some((10, 800)));
-        assert_eq!(rounds_and_samples(539, 65), Some((8, 66)));
+        assert_eq!(rounds_and_samples(539, 65), Some((3, 178)));
+        assert_eq!(rounds_and_samples(150, 65), Some((1, 150)));
         assert_eq!(rounds_and_samples(64, 5), Some((1, 64)));
         assert_eq!(rounds_and_samples(63, 5), None);
         assert_eq!(rounds_and_samples(9_000, 16_384), Some((10, 64)));
