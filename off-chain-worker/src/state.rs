@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(folder.load::<u32>("number").unwrap(), Some(8));
         assert_eq!(
             fs::read(folder.path().join("number")).unwrap(),
-            [4, 8, 0, 0, 0]
+            [VERSION, 8, 0, 0, 0]
         );
         folder.save("other", &9u32).unwrap();
         folder.rename("number", "other").unwrap();
@@ -174,7 +174,7 @@ mod tests {
     fn damage_is_told() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::open(temporary.path()).unwrap();
-        for bytes in [&[][..], &[4, 8, 0], &[4, 8, 0, 0, 0, 0]] {
+        for bytes in [&[][..], &[VERSION, 8, 0], &[VERSION, 8, 0, 0, 0, 0]] {
             fs::write(folder.path().join("number"), bytes).unwrap();
             assert!(matches!(
                 folder.load::<u32>("number"),

@@ -2,8 +2,10 @@
 
 use super::{number, text, Header, ReadRows};
 use crate::{Cell, Cells, DataError, Place, Row, Values};
-use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::Deserializer;
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer as _, Error, IgnoredAny, MapAccess, Visitor,
+};
+use serde_json::{value::RawValue, Deserializer};
 use std::{
     fmt,
     fs::File,
@@ -213,10 +215,26 @@ impl Value<'_> {
         Ok(())
     }
 
-    fn set_integer<E>(self, value: i128) -> Result<(), E> {
-        match number::exact(value) {
-            Some(number) => self.set(Cell::Number(number)),
-            None => self.set(Cell::Text(&value.to_string())),
+    fn set_text<E>(self, text: &str) -> Result<(), E> {
+        match text {
+            "" => self.set(Cell::Missing),
+            text => self.set(Cell::Text(text)),
+        }
+    }
+
+    /// A whole number that no `f64` is stays text.
+    fn set_number<E: Error>(self, text: &str) -> Result<(), E> {
+        if let Ok(whole) = text.parse::<i128>() {
+            return match number::exact(whole) {
+                Some(number) => self.set(Cell::Number(number)),
+                None => self.set(Cell::Text(text)),
+            };
+        }
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => self.set(Cell::Number(number)),
+            _ => Err(E::custom(format!(
+                "{text} is not a number that can be kept"
+            ))),
         }
     }
 }
@@ -224,53 +242,21 @@ impl Value<'_> {
 impl<'de> DeserializeSeed<'de> for Value<'_> {
     type Value = ();
 
+    /// Takes the value's own text: how serde tells a number depends on features that other crates choose.
     fn deserialize<D: serde::Deserializer<'de>>(self, value: D) -> Result<(), D::Error> {
-        value.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Value<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number, a text, true, false or null")
-    }
-
-    fn visit_unit<E: serde::de::Error>(self) -> Result<(), E> {
-        self.set(Cell::Missing)
-    }
-
-    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<(), E> {
-        self.set(Cell::Text(if value { "true" } else { "false" }))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
-        self.set(Cell::Number(value))
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<(), E> {
-        self.set_integer(value.into())
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<(), E> {
-        self.set_integer(value.into())
-    }
-
-    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<(), E> {
-        match value {
-            "" => self.set(Cell::Missing),
-            text => self.set(Cell::Text(text)),
+        let raw = <&RawValue>::deserialize(value)?.get();
+        match raw.as_bytes().first() {
+            Some(b'n') => self.set(Cell::Missing),
+            Some(b't' | b'f') => self.set(Cell::Text(raw)),
+            Some(b'[') => self.set(Cell::Unsupported("list")),
+            Some(b'{') => self.set(Cell::Unsupported("object")),
+            Some(b'"') if raw.contains('\\') => {
+                let text: String = serde_json::from_str(raw).map_err(D::Error::custom)?;
+                self.set_text(&text)
+            }
+            Some(b'"') => self.set_text(raw.trim_matches('"')),
+            _ => self.set_number(raw),
         }
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        self.set(Cell::Unsupported("list"))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        self.set(Cell::Unsupported("object"))
     }
 }
 

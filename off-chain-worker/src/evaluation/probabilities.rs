@@ -19,7 +19,8 @@ mod tests {
     #[test]
     fn a_logit_of_64_more_is_twice_as_likely() {
         assert_eq!(probabilities(&[0, 64, -64, -64]), [0.25, 0.5, 0.125, 0.125]);
-        assert_eq!(probabilities(&[i16::MIN, i16::MAX]), [0.0, 1.0]);
+        let extremes = probabilities(&[i16::MIN, i16::MAX]);
+        assert!(extremes[0] < 1e-300 && extremes[1] == 1.0, "{extremes:?}");
         assert!(probabilities(&[]).is_empty());
     }
 }

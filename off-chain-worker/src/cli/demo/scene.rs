@@ -289,7 +289,7 @@ mod tests {
         std::fs::write(&file, "x,y,class\n".to_owned() + &rows).unwrap();
         let reading = ReadingArgs::labelled("class");
         let scene = Scene::own(file, reading, LearningArgs::default(), folder.path()).unwrap();
-        assert_eq!((scene.most_rounds, scene.shard_samples), (2, 90));
+        assert_eq!((scene.most_rounds, scene.shard_samples), (1, 180));
         assert_eq!(scene.graph, Graph::mlp(&[2, 16, 2]));
         assert_eq!(scene.report.samples(), "30 unseen samples");
         let task = folder.path().join("task/task.toml");

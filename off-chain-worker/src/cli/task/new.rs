@@ -365,7 +365,7 @@ mod tests {
         assert_eq!((task.name.as_str(), exam), ("flowers", 270));
         assert_eq!(written.rows[1], 270);
         assert_eq!(*task.graph(), gotong_scoring::Graph::mlp(&[2, 16, 3]));
-        assert_eq!((task.exam.rounds, task.exam.samples), (Some(4), 66));
+        assert_eq!((task.exam.rounds, task.exam.samples), (Some(1), 270));
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
