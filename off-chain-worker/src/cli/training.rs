@@ -12,7 +12,7 @@ pub struct TrainingArgs {
     /// Samples of one update [default: what suits the architecture]
     #[arg(long, value_parser = at_least_one)]
     batch: Option<usize>,
-    /// Step size of the boldest update [default: what suits the architecture]
+    /// Highest learning rate of the schedule [default: what suits the architecture]
     #[arg(long, value_parser = learning_rate)]
     learning_rate: Option<f64>,
     #[command(flatten)]

@@ -110,7 +110,7 @@ mod events {
             /// What the sponsor got back, in planck.
             returned: Balance,
         },
-        /// Nobody revealed a delta of a task for [`Config::IdleBlocks`], or topped it up while it was paused: it is closed.
+        /// No round of a task settled for [`Config::IdleBlocks`], or it was paused as long and nobody topped it up: it is closed.
         TaskExpired {
             /// The task.
             task: TaskId,

@@ -313,5 +313,5 @@ async fn a_folder_of_images_is_paid() -> Result<()> {
             image.save(folder.join(format!("{number}.png")))?;
         }
     }
-    paid(&network, &folder.display().to_string(), None, 100).await
+    paid(&network, &folder.display().to_string(), None, 25).await
 }

@@ -120,7 +120,9 @@ impl TaskData {
         };
         ensure!(
             known == 0,
-            "{known} different samples of this exam were in the exam of a task that you opened before. Once they are published,              everybody can learn their answers by heart, and you would pay for that. Make an exam of rows that were in none, or give              --again if you are sure that nobody has seen them"
+            "{known} different samples of this exam were in the exam of a task that you opened before. Once they are published, \
+             everybody can learn their answers by heart, and you would pay for that. Make an exam of rows that were in none, or give \
+             --again if you are sure that nobody has seen them"
         );
         Ok(())
     }

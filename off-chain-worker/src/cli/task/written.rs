@@ -95,7 +95,7 @@ attest = {attest}
 challenge = {challenge}
 
 [attesters]
-# How many score a round; two thirds of them have to agree. More make a lie harder, and a round fails if too few offer to come.
+# How many score a round; two thirds of them have to agree. More make a lie harder; a round waits while too few offer to come.
 seats = {seats}
 
 [stakes]
