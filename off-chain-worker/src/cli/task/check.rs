@@ -357,7 +357,7 @@ mod tests {
         let row = |row: u32| format!("{},{},{}\n", row, row * 7 % 101, row % 2);
         fs::write(
             &file,
-            "x,y,class\n".to_owned() + &(0..600).map(row).collect::<String>(),
+            "x,y,class\n".to_owned() + &(0..1_200).map(row).collect::<String>(),
         )
         .unwrap();
         let out = folder.path().join("task");
@@ -401,7 +401,7 @@ mod tests {
             (1_000 * UNIT).to_string()
         );
         // A cap of 300 GTG and a little work.
-        assert_eq!(json(&findings, "cost")["planck"]["rounds_surely_paid"], 1);
+        assert_eq!(json(&findings, "cost")["planck"]["rounds_surely_paid"], 2);
         let blocks = 60 + 20 + 30 + 30 + 20;
         let pace = json(&findings, "pace");
         assert_eq!(pace["seconds"]["round_blocks"], blocks);
@@ -422,7 +422,7 @@ mod tests {
         });
         let found = json(&findings, "duplicates");
         assert_eq!(found["ok"], false);
-        assert_eq!(found["duplicates"]["exact"]["count"], 180);
+        assert_eq!(found["duplicates"]["exact"]["count"], 360);
         assert!(print(&findings, crate::cli::output::Format::Json).is_err());
     }
 
@@ -439,7 +439,7 @@ mod tests {
         let is_ok = |findings: &[Finding], check: &str| json(findings, check)["ok"] == true;
         assert!(!is_ok(&changed("seats = 3", "seats = 9"), "terms"));
         assert!(!is_ok(&changed("reveal = 20", "reveal = 4"), "terms"));
-        assert!(!is_ok(&changed("rounds = 1", "rounds = 2"), "exam"));
+        assert!(!is_ok(&changed("rounds = 2", "rounds = 3"), "exam"));
         assert!(!is_ok(&changed("budget = 1000", "budget = 1"), "cost"));
         assert!(!is_ok(
             &changed("layers = [2, 16, 2]", "layers = [3, 16, 2]"),
