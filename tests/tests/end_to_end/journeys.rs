@@ -434,7 +434,7 @@ async fn every_other_command(network: &Network, task: TaskId) -> Result<()> {
         format!("{folder}/step.evidence"),
     );
     for (account, command) in [
-        ("Idle", "register --role=contributor --stake=100".into()),
+        ("Idle", "register --role=contributor --stake=150".into()),
         ("Idle", "unstake --amount=50".into()),
         ("Idle", "transfer --to=Bob --amount=1".into()),
         ("One", "rewards".into()),
