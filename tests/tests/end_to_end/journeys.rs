@@ -462,7 +462,7 @@ async fn every_other_command(network: &Network, task: TaskId) -> Result<()> {
             "there is nothing to submit",
         ),
         (
-            "Wanda",
+            "Idle",
             format!("challenge --task={task} --round=0 --accused=Alice"),
             "round 0",
         ),
