@@ -9,8 +9,10 @@ PYTHON = $(TARGET)/python
 # The runtime's Wasm is built by rustup's wasm32v1-none, or, where rustup cannot fetch it, by the
 # toolchain that scripts/setup.sh links as `wasm-web`. Expanded when a recipe runs, after set-up.
 WASM_TARGET = $(shell rustup target list --installed 2>/dev/null | grep -x wasm32v1-none)
+# A crate of the node's network would else compile OpenSSL. Where the system has none, it does.
+OPENSSL = $(if $(shell pkg-config --exists openssl && echo yes),OPENSSL_NO_VENDOR=1 )
 # Clippy looks at our own crates as they are compiled, and a warning is an error.
-CARGO = $(if $(WASM_TARGET),,WASM_BUILD_TOOLCHAIN=wasm-web )cargo --config 'build.rustc-workspace-wrapper="scripts/rustc.sh"'
+CARGO = $(if $(WASM_TARGET),,WASM_BUILD_TOOLCHAIN=wasm-web )$(OPENSSL)cargo --config 'build.rustc-workspace-wrapper="scripts/rustc.sh"'
 WASM_CARGO = $(if $(WASM_TARGET),cargo,rustup run wasm-web cargo)
 
 # Software Vulkan asks for it where no desktop has set it.
