@@ -14,7 +14,8 @@ use subxt::{ext::frame_decode::extrinsics::ExtrinsicTypeInfo, metadata::Metadata
 /// A call that carries what the chain does not keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Terms, graph, weights, recipe and pool of a task.
+    /// Graph, weights, recipe and pool of a task. The terms before them are passed over: an upgrade may have changed
+    /// how they are encoded, and what the chain shows of them today is not what the block holds.
     OpenTask,
     /// Task, round, delta and salt.
     Reveal,
@@ -50,13 +51,30 @@ pub type Position = (usize, usize);
 pub struct Body {
     extrinsics: Vec<Vec<u8>>,
     /// In their order.
-    calls: Vec<(Kind, Position)>,
+    calls: Vec<Found>,
+    /// Signed extrinsics that are not what the types say.
+    misread: usize,
+}
+
+/// A call in a body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Found {
+    kind: Kind,
+    at: Position,
+    /// The byte of the extrinsic where its arguments begin, behind those that are passed over.
+    arguments: usize,
 }
 
 impl Body {
     /// Finds the calls in `extrinsics` of a block that the runtime of `metadata` has executed.
     pub fn read(extrinsics: Vec<Vec<u8>>, metadata: &Metadata) -> Result<Self, ChainError> {
         Ok(Layout::of(metadata)?.read(extrinsics))
+    }
+
+    /// Whether every signed extrinsic ends where the types say that it ends. If not, another runtime executed the block:
+    /// a runtime takes only what it reads to the end.
+    pub fn is_understood(&self) -> bool {
+        self.misread == 0
     }
 
     /// The `length` bytes that follow `start` in the arguments of a call: of the first call of
@@ -86,7 +104,7 @@ impl Body {
     /// The recipe of a task that these terms and this graph opened; empty if the terms name none.
     pub fn recipe(&self, terms: &TaskTerms, graph: &Graph) -> Option<Vec<u8>> {
         // The weights are in between. Whether they are right does not matter: the terms have the hash of the recipe.
-        let start = (terms, graph.encode());
+        let start = graph.encode();
         let found = self.find_all::<(Vec<u8>, Vec<u8>)>(Kind::OpenTask, &start);
         let mut recipes = found.into_iter().map(|(_, (_, recipe))| recipe);
         recipes.find(|recipe| terms.check_recipe(recipe).is_ok())
@@ -99,11 +117,11 @@ impl Body {
         start: &impl Encode,
     ) -> impl Iterator<Item = (Position, &[u8])> {
         let start = start.encode();
-        let calls = self.calls.iter().filter(move |(found, _)| *found == kind);
-        calls.filter_map(move |(_, (nth, at))| {
-            let call = self.extrinsics.get(*nth)?.get(*at..)?;
-            let arguments = call.get(PREFIX_BYTES..)?.strip_prefix(&*start)?;
-            Some(((*nth, *at), arguments))
+        let calls = self.calls.iter().filter(move |found| found.kind == kind);
+        calls.filter_map(move |found| {
+            let (nth, _) = found.at;
+            let arguments = self.extrinsics.get(nth)?.get(found.arguments..)?;
+            Some((found.at, arguments.strip_prefix(&*start)?))
         })
     }
 }
@@ -121,7 +139,15 @@ struct Layout<'a> {
     /// Types of what is signed, in order: address, signature, extensions, call.
     signed: Vec<u32>,
     /// What the calls start with that are looked for.
-    prefixes: Vec<([u8; PREFIX_BYTES], Kind)>,
+    prefixes: Vec<Prefix>,
+}
+
+/// How a call begins.
+struct Prefix {
+    bytes: [u8; PREFIX_BYTES],
+    kind: Kind,
+    /// Type of the first argument, if it is passed over.
+    passed_over: Option<u32>,
 }
 
 impl<'a> Layout<'a> {
@@ -142,8 +168,15 @@ impl<'a> Layout<'a> {
             .collect();
         let mut prefixes = Vec::new();
         for (kind, pallet, name) in Kind::ALL {
-            let (pallet, call) = call::indices(metadata, pallet, name)?;
-            prefixes.push(([pallet, call], kind));
+            let (pallet_index, call_index) = call::indices(metadata, pallet, name)?;
+            prefixes.push(Prefix {
+                bytes: [pallet_index, call_index],
+                kind,
+                passed_over: match kind {
+                    Kind::OpenTask => Some(first_argument(metadata, pallet, name)?),
+                    _ => None,
+                },
+            });
         }
         Ok(Self {
             types: metadata.types(),
@@ -155,28 +188,46 @@ impl<'a> Layout<'a> {
 
     fn read(&self, mut extrinsics: Vec<Vec<u8>>) -> Body {
         let mut calls = Vec::new();
+        let mut misread = 0;
         for (nth, extrinsic) in extrinsics.iter_mut().enumerate() {
             let before = calls.len();
-            let is_read = self.read_signed(extrinsic, |at| {
-                let begins_with =
-                    |(prefix, _): &&([u8; PREFIX_BYTES], Kind)| extrinsic[at..].starts_with(prefix);
-                if let Some((_, kind)) = self.prefixes.iter().find(begins_with) {
-                    calls.push((*kind, (nth, at)));
-                }
+            let bytes = extrinsic.as_slice();
+            let is_read = self.read_signed(bytes, |at| {
+                calls.extend(self.found(bytes, (nth, at)));
             });
             if is_read.is_none() {
                 tracing::warn!("extrinsic {nth} of a block is not what the runtime's types say");
+                misread += 1;
             }
             if calls.len() == before {
                 // Nobody asks for it, and it may be long.
                 *extrinsic = Vec::new();
             }
         }
-        Body { extrinsics, calls }
+        Body {
+            extrinsics,
+            calls,
+            misread,
+        }
+    }
+
+    /// The call that begins there, if it is looked for.
+    fn found(&self, extrinsic: &[u8], at: Position) -> Option<Found> {
+        let (_, begin) = at;
+        let call = extrinsic.get(begin..)?;
+        let mut prefixes = self.prefixes.iter();
+        let prefix = prefixes.find(|prefix| call.starts_with(&prefix.bytes))?;
+        let passed_over = prefix.passed_over.as_slice();
+        let left = walk(self.types, passed_over, &call[PREFIX_BYTES..], |_, _| ())?;
+        Some(Found {
+            kind: prefix.kind,
+            at,
+            arguments: extrinsic.len() - left,
+        })
     }
 
     /// Tells `found` where calls begin in a signed extrinsic: what nobody has signed has none that
-    /// is looked for. `None` if it cannot be read to its end.
+    /// is looked for. `None` if it does not end where the types say.
     fn read_signed(&self, extrinsic: &[u8], mut found: impl FnMut(usize)) -> Option<()> {
         let mut rest = extrinsic;
         Compact::<u32>::decode(&mut rest).ok()?;
@@ -185,17 +236,26 @@ impl<'a> Layout<'a> {
             return Some(());
         }
         let start = extrinsic.len() - rest.len();
-        walk(self.types, &self.signed, rest, |id, at| {
+        let left = walk(self.types, &self.signed, rest, |id, at| {
             if id == self.call {
                 found(start + at);
             }
-        })
+        })?;
+        (left == 0).then_some(())
     }
 }
 
-/// Walks through `bytes`, which are values of the types `first`, one behind the other, and tells
-/// `visit` the type of every value inside and where it begins; numbers are not told. `None` if the
-/// bytes end before the values do.
+/// Type of the first argument of the call named `call` of `pallet`.
+fn first_argument(metadata: &Metadata, pallet: &str, call: &str) -> Result<u32, ChainError> {
+    metadata
+        .pallet_by_name(pallet)
+        .and_then(|found| Some(found.call_variant_by_name(call)?.fields.first()?.ty.id))
+        .ok_or_else(|| ChainError::incompatible(format!("arguments of {pallet}.{call}")))
+}
+
+/// Walks through `bytes`, which begin with values of the types `first`, one behind the other, and tells
+/// `visit` the type of every value inside and where it begins; numbers are not told. How many bytes are
+/// left behind the values; `None` if the bytes end before the values do.
 ///
 /// It keeps a stack of its own, because how deep calls nest is up to who sends them.
 fn walk(
@@ -203,7 +263,7 @@ fn walk(
     first: &[u32],
     bytes: &[u8],
     mut visit: impl FnMut(u32, usize),
-) -> Option<()> {
+) -> Option<usize> {
     let mut rest = bytes;
     // Types to come, and how often each.
     let mut stack: Vec<(u32, usize)> = first.iter().rev().map(|id| (*id, 1)).collect();
@@ -246,7 +306,7 @@ fn walk(
             TypeDef::BitSequence(_) => return None,
         }
     }
-    Some(())
+    Some(rest.len())
 }
 
 /// Bytes of a primitive; `None` of what has no fixed width.
@@ -368,7 +428,11 @@ mod tests {
             types: &registry.into(),
             call,
             signed,
-            prefixes: vec![([20, 8], Kind::Reveal)],
+            prefixes: vec![Prefix {
+                bytes: [20, 8],
+                kind: Kind::Reveal,
+                passed_over: None,
+            }],
         };
         layout.read(extrinsics)
     }
@@ -483,12 +547,22 @@ mod tests {
         let named = none.clone().with_recipe(RECIPE);
         let open = |terms: &TaskTerms, recipe: &[u8]| {
             let weights = vec![7u8; 9];
-            ([20u8, 4], terms, graph.encode(), weights, recipe, 5u128).encode()
+            let bytes = ([20u8, 4], terms, graph.encode(), weights, recipe, 5u128).encode();
+            (bytes, PREFIX_BYTES + terms.encoded_size())
         };
-        let body = |extrinsics: Vec<Vec<u8>>| {
-            let calls = (0..extrinsics.len()).map(|nth| (Kind::OpenTask, (nth, 0)));
-            let calls = calls.collect();
-            Body { extrinsics, calls }
+        let body = |opened: Vec<(Vec<u8>, usize)>| {
+            let found = |(nth, (_, arguments)): (usize, &(Vec<u8>, usize))| Found {
+                kind: Kind::OpenTask,
+                at: (nth, 0),
+                arguments: *arguments,
+            };
+            let calls = opened.iter().enumerate().map(found).collect();
+            let extrinsics = opened.into_iter().map(|(bytes, _)| bytes).collect();
+            Body {
+                extrinsics,
+                calls,
+                misread: 0,
+            }
         };
         // The chain refused the first two.
         let found = body(vec![
@@ -513,5 +587,79 @@ mod tests {
         let first = signed(&[]).len() + 3;
         let second = first + reveal(&[1]).encode().len() + remark(vec![9]).encode().len();
         assert_eq!(found, [((1, first), vec![1]), ((1, second), vec![2, 3])]);
+    }
+
+    /// Calls of two releases, between which the terms of a task got another encoding.
+    #[derive(Encode, TypeInfo)]
+    enum Release<Terms> {
+        #[codec(index = 20)]
+        Contribution(Opening<Terms>),
+    }
+
+    #[derive(Encode, TypeInfo)]
+    enum Opening<Terms> {
+        #[codec(index = 4)]
+        OpenTask {
+            terms: Terms,
+            graph: Vec<u8>,
+            weights: Vec<u8>,
+        },
+    }
+
+    fn read_by_release<Terms: TypeInfo + 'static>(extrinsic: &[u8]) -> Body {
+        let mut registry = Registry::new();
+        let mut id = |of| registry.register_type(&of).id;
+        let call = id(meta_type::<Release<Terms>>());
+        let signed = vec![
+            id(meta_type::<Address>()),
+            id(meta_type::<[u8; 64]>()),
+            id(meta_type::<(u8, Compact<u32>)>()),
+            call,
+        ];
+        let terms = id(meta_type::<Terms>());
+        let layout = Layout {
+            types: &registry.into(),
+            call,
+            signed,
+            prefixes: vec![Prefix {
+                bytes: [20, 4],
+                kind: Kind::OpenTask,
+                passed_over: Some(terms),
+            }],
+        };
+        layout.read(vec![extrinsic.to_vec()])
+    }
+
+    #[test]
+    fn a_task_of_before_an_upgrade_is_found_by_the_types_of_its_own_runtime() {
+        let (graph, weights) = (vec![1u8, 2, 3], vec![7u8; 9]);
+        let call = Release::Contribution(Opening::OpenTask {
+            terms: [200u8; 32],
+            graph: graph.clone(),
+            weights: weights.clone(),
+        });
+        let extrinsic = signed(&call.encode());
+        let find = |body: &Body| {
+            let found = body.find(Kind::OpenTask, &graph, weights.len(), |_| true);
+            found.map(<[u8]>::to_vec)
+        };
+        let own = read_by_release::<[u8; 32]>(&extrinsic);
+        assert!(own.is_understood());
+        assert_eq!(find(&own).as_ref(), Some(&weights));
+        let other = read_by_release::<Vec<u8>>(&extrinsic);
+        assert!(!other.is_understood());
+        assert_eq!(find(&other), None);
+    }
+
+    #[test]
+    fn what_another_runtime_signed_is_told_from_what_nobody_signed() {
+        let reveal = reveal(&[6; 9]).encode();
+        let longer = signed(&[reveal.as_slice(), &[0]].concat());
+        let shorter = signed(&reveal[..reveal.len() - 1]);
+        for other in [longer, shorter] {
+            assert!(!body(vec![signed(&reveal), other]).is_understood());
+        }
+        let inherent = [4u8, 4, 0, 0, 0].to_vec();
+        assert!(body(vec![inherent, signed(&reveal)]).is_understood());
     }
 }
