@@ -20,7 +20,7 @@ use sp_runtime::{
     transaction_validity::{TransactionSource, TransactionValidity},
     ApplyExtrinsicResult, ExtrinsicInclusionMode,
 };
-use sp_session::OpaqueGeneratedSessionKeys;
+use sp_session::{MembershipProof, OpaqueGeneratedSessionKeys};
 use sp_version::RuntimeVersion;
 
 use crate::{
@@ -28,6 +28,17 @@ use crate::{
     InherentDataExt, Nonce, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, System,
     TransactionPayment, VERSION,
 };
+
+/// The proof of who owns a key of BABE in the session of a slot, or in the one under way if that is over; `None` if the
+/// session of the slot has not begun. A node asks at the parent of the second block for a slot, which is in the session
+/// before if that block is the first of one; told nothing, it asks at its best block.
+pub(crate) fn owner_of_babe_key(slot: Slot, key: BabeId) -> Option<MembershipProof> {
+    let epoch_slots = timing::EpochSlots::<Runtime>::get();
+    if slot >= Babe::current_epoch_start().saturating_add(epoch_slots) {
+        return None;
+    }
+    Historical::prove((sp_consensus_babe::KEY_TYPE, key))
+}
 
 impl_runtime_apis! {
     impl sp_api::Core<Block> for Runtime {
@@ -130,10 +141,10 @@ impl_runtime_apis! {
         }
 
         fn generate_key_ownership_proof(
-            _slot: Slot,
+            slot: Slot,
             authority_id: BabeId,
         ) -> Option<sp_consensus_babe::OpaqueKeyOwnershipProof> {
-            let proof = Historical::prove((sp_consensus_babe::KEY_TYPE, authority_id))?;
+            let proof = owner_of_babe_key(slot, authority_id)?;
             Some(sp_consensus_babe::OpaqueKeyOwnershipProof::new(proof.encode()))
         }
 

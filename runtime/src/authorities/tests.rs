@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    apis::owner_of_babe_key,
     configs::REPORT_SESSIONS,
     test_chain::{call, digest, end_sessions, execute, motion, next, signed, slot},
     timing, Babe, Balances, Grandpa, Hash, Header, Historical, Runtime, Session, SessionKeys,
@@ -326,6 +327,20 @@ fn a_forged_report_is_refused() {
         owner.session = 0;
         assert_err!(report(proof, owner), Errors::InvalidKeyOwnershipProof);
         assert_eq!(held(Bob), BOND);
+    });
+}
+
+#[test]
+fn a_session_that_has_not_begun_proves_no_owner() {
+    execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
+        let epoch = timing::EpochSlots::<Runtime>::get();
+        let bob = sp_consensus_babe::AuthorityId::from(Bob.public());
+        let last = slot() + epoch - 1;
+        let proof = |slot: u64| owner_of_babe_key(slot.into(), bob.clone());
+        assert!(proof(last).is_some_and(|proof| proof.session == 0));
+        assert_eq!(proof(last + 1), None);
+        end_sessions(1);
+        assert!(proof(last + 1).is_some_and(|proof| proof.session == 1));
     });
 }
 
