@@ -2,14 +2,16 @@
 
 #![deny(missing_docs)]
 
-use alloc::collections::BTreeSet;
+pub mod consensus;
+pub mod council;
+
 use frame_support::{
     derive_impl,
     dispatch::DispatchClass,
     parameter_types,
     traits::{
         fungible::{Balanced, Credit},
-        ConstU128, ConstU32, ConstU64, ConstU8, Contains, InstanceFilter, OnUnbalanced, Randomness,
+        ConstU128, ConstU32, ConstU8, Contains, InstanceFilter, OnUnbalanced, Randomness,
         VariantCountOf,
     },
     weights::{
@@ -17,32 +19,21 @@ use frame_support::{
         IdentityFee, Weight, WeightToFee,
     },
 };
-use frame_system::{
-    limits::{BlockLength, BlockWeights},
-    offchain::{CreateBare, CreateTransactionBase},
-    pallet_prelude::BlockNumberFor,
-    EnsureRoot,
-};
-use pallet_babe::EpochChangeTrigger;
-use pallet_collective::EnsureProportionAtLeast;
-use pallet_session::{historical::NoteHistoricalRoot, FindAccountFromAuthorIndex};
+use frame_system::limits::{BlockLength, BlockWeights};
 use pallet_transaction_payment::{
     FungibleAdapter, Multiplier, MultiplierUpdate, NextFeeMultiplier,
 };
 use sp_runtime::{
-    traits::{BlakeTwo256, Convert, Hash as _, One, OpaqueKeys},
+    traits::{BlakeTwo256, Convert, Hash as _, One},
     FixedPointNumber, Perbill, Perquintill, Saturating,
 };
-use sp_session::MembershipProof;
-use sp_staking::SessionIndex;
 use sp_version::RuntimeVersion;
 
 use crate::{
-    authorities, governance, migrations::Migrations, timing, AccountId, Authorities, Authorship,
-    Babe, Balance, Balances, Block, BlockNumber, Hash, Historical, OriginCaller, PalletInfo,
-    Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin,
-    RuntimeTask, SessionKeys, System, Timing, UncheckedExtrinsic, EXISTENTIAL_DEPOSIT, MICRO_UNIT,
-    MILLI_UNIT, SS58_PREFIX, UNIT, VERSION,
+    migrations::Migrations, timing, AccountId, Authorship, Babe, Balance, Balances, Block,
+    BlockNumber, Hash, OriginCaller, PalletInfo, Runtime, RuntimeCall, RuntimeEvent,
+    RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System, Timing,
+    EXISTENTIAL_DEPOSIT, MICRO_UNIT, MILLI_UNIT, SS58_PREFIX, UNIT, VERSION,
 };
 
 /// The share of a block that ordinary transactions may fill, in weight and in length. The rest is
@@ -87,7 +78,7 @@ parameter_types! {
         .build();
 }
 
-/// Every call but one. Session keys are given up by [`authorities::Pallet::withdraw`], once nothing that they signed can be
+/// Every call but one. Session keys are given up by [`crate::authorities::Pallet::withdraw`], once nothing that they signed can be
 /// reported: an authority without keys could not be convicted, and a chain whose last authority has none stands still.
 pub struct AllowedCalls;
 
@@ -130,122 +121,11 @@ parameter_types! {
     pub MinimumPeriod: u64 = timing::SlotMillis::<Runtime>::get() / 2;
 }
 
-/// The most authorities there can be.
-type MaxAuthorities = ConstU32<32>;
-
-/// Sessions in which an equivocation can be reported, and in which the bond of who has left stays on hold: a day of
-/// two-minute sessions. Nodes report what they see at once; the rest of the day is for people.
-pub const REPORT_SESSIONS: SessionIndex = 720;
-
 impl pallet_timestamp::Config for Runtime {
     type Moment = u64;
     type OnTimestampSet = Babe;
     type MinimumPeriod = MinimumPeriod;
     type WeightInfo = pallet_timestamp::weights::SubstrateWeight<Runtime>;
-}
-
-parameter_types! {
-    /// Blocks that a report of an equivocation waits in the pool.
-    pub ReportLongevity: u64 = timing::EpochSlots::<Runtime>::get().saturating_mul(REPORT_SESSIONS.into());
-}
-
-/// Ends a session with its epoch, where [`pallet_babe::SameAuthoritiesForever`] would end the epoch alone.
-pub struct EndSession;
-
-impl EpochChangeTrigger for EndSession {
-    fn trigger<T: pallet_babe::Config>(now: BlockNumberFor<T>) {
-        if pallet_babe::Pallet::<T>::should_epoch_change(now) {
-            Authorities::end_session();
-        }
-    }
-}
-
-impl pallet_babe::Config for Runtime {
-    type EpochDuration = EpochSlots;
-    type ExpectedBlockTime = SlotMillis;
-    type EpochChangeTrigger = EndSession;
-    type DisabledValidators = ();
-    type WeightInfo = ();
-    type MaxAuthorities = MaxAuthorities;
-    type MaxNominators = ConstU32<0>;
-    type KeyOwnerProof = MembershipProof;
-    type EquivocationReportSystem =
-        pallet_babe::EquivocationReportSystem<Self, Authorities, Historical, ReportLongevity>;
-}
-
-impl pallet_grandpa::Config for Runtime {
-    type RuntimeEvent = RuntimeEvent;
-    type WeightInfo = ();
-    type MaxAuthorities = MaxAuthorities;
-    type MaxNominators = ConstU32<0>;
-    // A session brings one set at the most.
-    type MaxSetIdSessionEntries = ConstU64<{ REPORT_SESSIONS as u64 }>;
-    type KeyOwnerProof = MembershipProof;
-    type EquivocationReportSystem =
-        pallet_grandpa::EquivocationReportSystem<Self, Authorities, Historical, ReportLongevity>;
-}
-
-/// A node reports an equivocation in a transaction that nobody signs.
-impl<Call> CreateTransactionBase<Call> for Runtime
-where
-    RuntimeCall: From<Call>,
-{
-    type Extrinsic = UncheckedExtrinsic;
-    type RuntimeCall = RuntimeCall;
-}
-
-impl<Call> CreateBare<Call> for Runtime
-where
-    RuntimeCall: From<Call>,
-{
-    fn create_bare(call: RuntimeCall) -> UncheckedExtrinsic {
-        UncheckedExtrinsic::new_bare(call)
-    }
-}
-
-/// pallet-session ends no session by itself: see [`EndSession`].
-pub struct EndedByBabe;
-
-impl pallet_session::ShouldEndSession<BlockNumber> for EndedByBabe {
-    fn should_end_session(_: BlockNumber) -> bool {
-        false
-    }
-}
-
-impl pallet_session::Config for Runtime {
-    type RuntimeEvent = RuntimeEvent;
-    type ValidatorId = AccountId;
-    type ValidatorIdOf = authorities::WithoutBond<Runtime>;
-    type ShouldEndSession = EndedByBabe;
-    type NextSessionRotation = Babe;
-    type SessionManager = NoteHistoricalRoot<Runtime, Authorities>;
-    type SessionHandler = <SessionKeys as OpaqueKeys>::KeyTypeIdProviders;
-    type Keys = SessionKeys;
-    type DisablingStrategy = ();
-    type WeightInfo = pallet_session::weights::SubstrateWeight<Runtime>;
-    type Currency = Balances;
-    // The keys of an account, and the owner of each of two keys.
-    type KeyDeposit = ConstU128<{ deposit(3, 300) }>;
-}
-
-impl pallet_session::historical::Config for Runtime {
-    type RuntimeEvent = RuntimeEvent;
-    type FullIdentification = ();
-    type FullIdentificationOf = authorities::NothingMore;
-}
-
-impl authorities::Config for Runtime {
-    type Token = Balances;
-    type RuntimeHoldReason = RuntimeHoldReason;
-    type WeightInfo = crate::weights::authorities::WeightInfo<Runtime>;
-    type MaxAuthorities = MaxAuthorities;
-    type AuthorityBond = ConstU128<{ 10_000 * UNIT }>;
-    type ReportSessions = ConstU32<REPORT_SESSIONS>;
-}
-
-impl pallet_authorship::Config for Runtime {
-    type FindAuthor = FindAccountFromAuthorIndex<Runtime, Babe>;
-    type EventHandler = ();
 }
 
 impl pallet_balances::Config for Runtime {
@@ -453,73 +333,6 @@ impl pallet_sudo::Config for Runtime {
     type RuntimeEvent = RuntimeEvent;
     type RuntimeCall = RuntimeCall;
     type WeightInfo = pallet_sudo::weights::SubstrateWeight<Runtime>;
-}
-
-/// Most members of the council.
-const MAX_COUNCIL: u32 = 32;
-
-parameter_types! {
-    /// The most execution time that a call can ask for which the council makes.
-    pub const MaxMotionWeight: Weight =
-        Weight::from_parts(250 * WEIGHT_REF_TIME_PER_MILLIS, u64::MAX);
-}
-
-/// Whoever does not vote in time votes against. The SDK's ways would let one member, or half of all, answer for the
-/// others, and two thirds would not be two thirds.
-pub struct SilenceIsNo;
-
-impl pallet_collective::DefaultVote for SilenceIsNo {
-    fn default_vote(_prime: Option<bool>, _yes: u32, _no: u32, _len: u32) -> bool {
-        false
-    }
-}
-
-/// The council: accounts that the genesis names, and then the council itself.
-impl pallet_collective::Config for Runtime {
-    type RuntimeOrigin = RuntimeOrigin;
-    type Proposal = RuntimeCall;
-    type RuntimeEvent = RuntimeEvent;
-    type MotionDuration = ConstU32<{ 3 * 24 * HOUR }>;
-    type MaxProposals = ConstU32<16>;
-    type MaxMembers = ConstU32<MAX_COUNCIL>;
-    type DefaultVote = SilenceIsNo;
-    type WeightInfo = pallet_collective::weights::SubstrateWeight<Runtime>;
-    type SetMembersOrigin = EnsureRoot<AccountId>;
-    type MaxProposalWeight = MaxMotionWeight;
-    type DisapproveOrigin = EnsureRoot<AccountId>;
-    type KillOrigin = EnsureRoot<AccountId>;
-    // Only members propose, and no more than `MaxProposals` at a time.
-    type Consideration = ();
-}
-
-/// What the council may do as root.
-pub struct CouncilCalls;
-
-impl Contains<RuntimeCall> for CouncilCalls {
-    fn contains(call: &RuntimeCall) -> bool {
-        match call {
-            RuntimeCall::System(frame_system::Call::authorize_upgrade { .. })
-            | RuntimeCall::Authorities(
-                authorities::Call::add { .. } | authorities::Call::remove { .. },
-            )
-            | RuntimeCall::Grandpa(pallet_grandpa::Call::note_stalled { .. }) => true,
-            // pallet-collective takes a council of nobody, or one in which somebody counts twice: neither could agree on
-            // anything again.
-            RuntimeCall::Council(pallet_collective::Call::set_members { new_members, .. }) => {
-                let distinct: BTreeSet<_> = new_members.iter().collect();
-                distinct.len() == new_members.len()
-                    && (1..=MAX_COUNCIL as usize).contains(&new_members.len())
-            }
-            _ => false,
-        }
-    }
-}
-
-impl governance::Config for Runtime {
-    type RuntimeCall = RuntimeCall;
-    type CouncilOrigin = EnsureProportionAtLeast<AccountId, (), 2, 3>;
-    type CouncilCalls = CouncilCalls;
-    type WeightInfo = crate::weights::governance::WeightInfo<Runtime>;
 }
 
 /// An hour of six-second blocks.

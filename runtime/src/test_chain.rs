@@ -1,10 +1,7 @@
 //! A chain in a test: the genesis of a preset, and one block a session.
 
 use codec::Encode;
-use frame_support::{
-    dispatch::GetDispatchInfo,
-    traits::{Get, UnfilteredDispatchable},
-};
+use frame_support::{dispatch::GetDispatchInfo, traits::UnfilteredDispatchable};
 use sp_consensus_babe::{
     digests::{PreDigest, SecondaryPlainPreDigest},
     Slot, BABE_ENGINE_ID,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     apis::owner_of_babe_key,
-    configs::REPORT_SESSIONS,
+    configs::consensus::REPORT_SESSIONS,
     test_chain::{call, digest, end_sessions, execute, motion, next, signed, slot},
     timing, Babe, Balances, Grandpa, Hash, Header, Historical, Runtime, Session, SessionKeys,
     System, Timing, UNIT,

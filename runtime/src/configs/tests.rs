@@ -1,7 +1,7 @@
 //! What fees and limits come to.
 
 use super::*;
-use crate::presets;
+use crate::{authorities, presets};
 use codec::Decode;
 use frame_support::traits::{Get, GetCallIndex, GetCallName};
 use gotong_protocol::bounds;

@@ -142,7 +142,7 @@ fn a_council_is_replaced_by_one_that_can_agree() {
             old_count: 3,
         };
         let refused: DispatchError = Error::<Runtime>::CallNotAllowed.into();
-        let many = (0..33).map(|seed| [seed; 32].into()).collect();
+        let many = (0..33u8).map(|seed| [seed; 32].into()).collect();
         for members in [vec![], vec![account(Dave), account(Dave)], many] {
             assert_err!(motion(&[Alice, Bob], council(members)), refused);
         }
