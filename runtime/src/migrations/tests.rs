@@ -9,7 +9,10 @@ use crate::{
 use frame_support::traits::fungible::InspectHold;
 use frame_system::{LastRuntimeUpgrade, LastRuntimeUpgradeInfo};
 use pallet_session::historical;
-use sp_core::{bytes::from_hex, storage::Storage};
+use sp_core::{
+    bytes::from_hex,
+    storage::{StateVersion, Storage},
+};
 use sp_genesis_builder::LOCAL_TESTNET_RUNTIME_PRESET;
 use sp_io::TestExternalities;
 use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
@@ -100,18 +103,15 @@ fn the_chain_of_before_goes_on_with_its_authorities() {
 
 #[test]
 fn a_migration_does_nothing_twice() {
-    let upgraded = || {
-        let mut chain = spec_6();
-        chain.execute_with(|| {
-            Executive::execute_on_runtime_upgrade();
-        });
-        chain
-    };
-    let mut twice = upgraded();
-    twice.execute_with(|| {
+    let root = || sp_io::storage::root(StateVersion::V1);
+    spec_6().execute_with(|| {
+        let before = root();
         Executive::execute_on_runtime_upgrade();
+        let after = root();
+        assert_ne!(before, after);
+        Executive::execute_on_runtime_upgrade();
+        assert_eq!(root(), after);
     });
-    assert!(twice == upgraded());
 
     let genesis = crate::presets::genesis_config(LOCAL_TESTNET_RUNTIME_PRESET);
     let storage = genesis.expect("the preset exists").build_storage();
