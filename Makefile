@@ -63,7 +63,7 @@ gpu: build ## On a machine with a GPU: is it exact, and how fast? (FEATURES=goto
 
 weights: setup ## Measure the pallets' weights (builds a node with benchmarks)
 	SKIP_FRAME_STORAGE_ACCESS_TEST_RUNTIME_WASM_BUILD=1 $(CARGO) build --locked --workspace --bin gotong-node --features gotong-node/runtime-benchmarks
-	for pallet in pallet_contribution pallet_referee; do \
+	for pallet in pallet_contribution pallet_referee authorities governance; do \
 		$(BIN)/gotong-node benchmark pallet --chain dev --pallet $$pallet --extrinsic '*' --steps 10 --repeat 5 \
 			--output runtime/src/weights/$$pallet.rs --template scripts/weights.hbs || exit 1; \
 	done

@@ -1,8 +1,10 @@
 //! The runtime APIs: the calls that the node, and through it any client, makes into the runtime.
 
 use alloc::vec::Vec;
+use codec::Encode;
 use frame_support::{
     genesis_builder_helper::{build_state, get_preset},
+    traits::KeyOwnerProofSystem,
     view_functions::{ViewFunctionDispatchError, ViewFunctionId},
     weights::Weight,
 };
@@ -18,13 +20,25 @@ use sp_runtime::{
     transaction_validity::{TransactionSource, TransactionValidity},
     ApplyExtrinsicResult, ExtrinsicInclusionMode,
 };
-use sp_session::OpaqueGeneratedSessionKeys;
+use sp_session::{MembershipProof, OpaqueGeneratedSessionKeys};
 use sp_version::RuntimeVersion;
 
 use crate::{
-    presets, timing, AccountId, Babe, Balance, Block, Executive, Grandpa, InherentDataExt, Nonce,
-    Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, VERSION,
+    presets, timing, AccountId, Babe, Balance, Block, Executive, Grandpa, Historical,
+    InherentDataExt, Nonce, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, System,
+    TransactionPayment, VERSION,
 };
+
+/// The proof of who owns a key of BABE in the session of a slot, or in the one under way if that is over; `None` if the
+/// session of the slot has not begun. A node asks at the parent of the second block for a slot, which is in the session
+/// before if that block is the first of one; told nothing, it asks at its best block.
+pub(crate) fn owner_of_babe_key(slot: Slot, key: BabeId) -> Option<MembershipProof> {
+    let epoch_slots = timing::EpochSlots::<Runtime>::get();
+    if slot >= Babe::current_epoch_start().saturating_add(epoch_slots) {
+        return None;
+    }
+    Historical::prove((sp_consensus_babe::KEY_TYPE, key))
+}
 
 impl_runtime_apis! {
     impl sp_api::Core<Block> for Runtime {
@@ -126,19 +140,20 @@ impl_runtime_apis! {
             Babe::next_epoch()
         }
 
-        // Equivocations are not reported: see the configuration of the pallet.
         fn generate_key_ownership_proof(
-            _slot: Slot,
-            _authority_id: BabeId,
+            slot: Slot,
+            authority_id: BabeId,
         ) -> Option<sp_consensus_babe::OpaqueKeyOwnershipProof> {
-            None
+            let proof = owner_of_babe_key(slot, authority_id)?;
+            Some(sp_consensus_babe::OpaqueKeyOwnershipProof::new(proof.encode()))
         }
 
         fn submit_report_equivocation_unsigned_extrinsic(
-            _equivocation_proof: sp_consensus_babe::EquivocationProof<<Block as BlockT>::Header>,
-            _key_owner_proof: sp_consensus_babe::OpaqueKeyOwnershipProof,
+            equivocation_proof: sp_consensus_babe::EquivocationProof<<Block as BlockT>::Header>,
+            key_owner_proof: sp_consensus_babe::OpaqueKeyOwnershipProof,
         ) -> Option<()> {
-            None
+            let key_owner_proof = key_owner_proof.decode()?;
+            Babe::submit_unsigned_equivocation_report(equivocation_proof, key_owner_proof)
         }
     }
 
@@ -153,19 +168,21 @@ impl_runtime_apis! {
 
         fn generate_key_ownership_proof(
             _set_id: sp_consensus_grandpa::SetId,
-            _authority_id: GrandpaId,
+            authority_id: GrandpaId,
         ) -> Option<sp_consensus_grandpa::OpaqueKeyOwnershipProof> {
-            None
+            let proof = Historical::prove((sp_consensus_grandpa::KEY_TYPE, authority_id))?;
+            Some(sp_consensus_grandpa::OpaqueKeyOwnershipProof::new(proof.encode()))
         }
 
         fn submit_report_equivocation_unsigned_extrinsic(
-            _equivocation_proof: sp_consensus_grandpa::EquivocationProof<
+            equivocation_proof: sp_consensus_grandpa::EquivocationProof<
                 <Block as BlockT>::Hash,
                 NumberFor<Block>,
             >,
-            _key_owner_proof: sp_consensus_grandpa::OpaqueKeyOwnershipProof,
+            key_owner_proof: sp_consensus_grandpa::OpaqueKeyOwnershipProof,
         ) -> Option<()> {
-            None
+            let key_owner_proof = key_owner_proof.decode()?;
+            Grandpa::submit_unsigned_equivocation_report(equivocation_proof, key_owner_proof)
         }
     }
 

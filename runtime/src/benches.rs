@@ -15,6 +15,9 @@ frame_benchmarking::define_benchmarks!(
     [pallet_multisig, Multisig]
     [pallet_proxy, Proxy]
     [pallet_sudo, Sudo]
+    [pallet_collective, Council]
+    [authorities, Authorities]
+    [governance, Governance]
     [pallet_contribution, Contribution]
     [pallet_referee, Referee]
 );

@@ -2,14 +2,17 @@
 
 #![deny(missing_docs)]
 
+pub mod consensus;
+pub mod council;
+
 use frame_support::{
     derive_impl,
     dispatch::DispatchClass,
     parameter_types,
     traits::{
         fungible::{Balanced, Credit},
-        ConstU128, ConstU32, ConstU64, ConstU8, FindAuthor, InstanceFilter, OnUnbalanced,
-        Randomness, VariantCountOf,
+        ConstU128, ConstU32, ConstU8, Contains, InstanceFilter, OnUnbalanced, Randomness,
+        VariantCountOf,
     },
     weights::{
         constants::{ParityDbWeight, WEIGHT_REF_TIME_PER_MILLIS},
@@ -20,18 +23,17 @@ use frame_system::limits::{BlockLength, BlockWeights};
 use pallet_transaction_payment::{
     FungibleAdapter, Multiplier, MultiplierUpdate, NextFeeMultiplier,
 };
-use sp_core::{crypto::ByteArray, Void};
 use sp_runtime::{
     traits::{BlakeTwo256, Convert, Hash as _, One},
-    ConsensusEngineId, FixedPointNumber, Perbill, Perquintill, Saturating,
+    FixedPointNumber, Perbill, Perquintill, Saturating,
 };
 use sp_version::RuntimeVersion;
 
 use crate::{
-    timing, AccountId, Authorship, Babe, Balance, Balances, Block, BlockNumber, Hash, OriginCaller,
-    PalletInfo, Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason,
-    RuntimeOrigin, RuntimeTask, System, Timing, EXISTENTIAL_DEPOSIT, MICRO_UNIT, MILLI_UNIT,
-    SS58_PREFIX, UNIT, VERSION,
+    migrations::Migrations, timing, AccountId, Authorship, Babe, Balance, Balances, Block,
+    BlockNumber, Hash, OriginCaller, PalletInfo, Runtime, RuntimeCall, RuntimeEvent,
+    RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System, Timing,
+    EXISTENTIAL_DEPOSIT, MICRO_UNIT, MILLI_UNIT, SS58_PREFIX, UNIT, VERSION,
 };
 
 /// The share of a block that ordinary transactions may fill, in weight and in length. The rest is
@@ -76,9 +78,24 @@ parameter_types! {
         .build();
 }
 
+/// Every call but one. Session keys are given up by [`crate::authorities::Pallet::withdraw`], once nothing that they signed can be
+/// reported: an authority without keys could not be convicted, and a chain whose last authority has none stands still.
+pub struct AllowedCalls;
+
+impl Contains<RuntimeCall> for AllowedCalls {
+    fn contains(call: &RuntimeCall) -> bool {
+        !matches!(
+            call,
+            RuntimeCall::Session(pallet_session::Call::purge_keys {})
+        )
+    }
+}
+
 #[derive_impl(frame_system::config_preludes::SolochainDefaultConfig)]
 impl frame_system::Config for Runtime {
     type Block = Block;
+    type BaseCallFilter = AllowedCalls;
+    type SingleBlockMigrations = Migrations;
     type AccountId = AccountId;
     type AccountData = pallet_balances::AccountData<Balance>;
     type BlockHashCount = BlockHashCount;
@@ -104,58 +121,11 @@ parameter_types! {
     pub MinimumPeriod: u64 = timing::SlotMillis::<Runtime>::get() / 2;
 }
 
-/// The most authorities a genesis may name.
-type MaxAuthorities = ConstU32<100>;
-
 impl pallet_timestamp::Config for Runtime {
     type Moment = u64;
     type OnTimestampSet = Babe;
     type MinimumPeriod = MinimumPeriod;
     type WeightInfo = pallet_timestamp::weights::SubstrateWeight<Runtime>;
-}
-
-/// The authority set is that of the genesis for ever. There is neither stake nor session, and so
-/// nothing that an equivocation report could punish.
-impl pallet_babe::Config for Runtime {
-    type EpochDuration = EpochSlots;
-    type ExpectedBlockTime = SlotMillis;
-    type EpochChangeTrigger = pallet_babe::SameAuthoritiesForever;
-    type DisabledValidators = ();
-    type WeightInfo = ();
-    type MaxAuthorities = MaxAuthorities;
-    type MaxNominators = ConstU32<0>;
-    type KeyOwnerProof = Void;
-    type EquivocationReportSystem = ();
-}
-
-impl pallet_grandpa::Config for Runtime {
-    type RuntimeEvent = RuntimeEvent;
-    type WeightInfo = ();
-    type MaxAuthorities = MaxAuthorities;
-    type MaxNominators = ConstU32<0>;
-    type MaxSetIdSessionEntries = ConstU64<0>;
-    type KeyOwnerProof = Void;
-    type EquivocationReportSystem = ();
-}
-
-/// Names the account of a block's author. Authorities have no account besides their keys, so it is
-/// the account of their BABE key.
-pub struct AuthorAccount;
-
-impl FindAuthor<AccountId> for AuthorAccount {
-    fn find_author<'a, I>(digests: I) -> Option<AccountId>
-    where
-        I: 'a + IntoIterator<Item = (ConsensusEngineId, &'a [u8])>,
-    {
-        let index = Babe::find_author(digests)?;
-        let (authority, _) = Babe::authorities().get(index as usize)?.clone();
-        AccountId::try_from(authority.as_slice()).ok()
-    }
-}
-
-impl pallet_authorship::Config for Runtime {
-    type FindAuthor = AuthorAccount;
-    type EventHandler = ();
 }
 
 impl pallet_balances::Config for Runtime {

@@ -1,10 +1,13 @@
 //! The Gotong runtime: the chain's state transition function.
 //!
-//! Blocks are made by BABE and finalized by GRANDPA, both with an authority set that is fixed at
-//! genesis. The protocol itself is two pallets: [`pallet_contribution`] has tasks, commitments,
+//! Blocks are made by BABE and finalized by GRANDPA, both by authorities that a council adds and removes and that lose a
+//! bond if they equivocate; the council can upgrade the runtime, too. The protocol itself is two pallets: [`pallet_contribution`] has tasks, commitments,
 //! reveals, attestations and rewards; [`pallet_referee`] judges disputes. Everything else here is
 //! the plumbing of a solo chain.
 //!
+//! * [`authorities`]: who makes blocks and finalizes them, and for which bond;
+//! * [`governance`]: what the council may do;
+//! * [`migrations`]: what an upgrade does to storage;
 //! * [`configs`]: how each pallet is set up, block limits and fees;
 //! * [`fees`]: who pays them;
 //! * [`timing`]: the slot and the epoch length, which a chain chooses at genesis, and which blocks
@@ -14,7 +17,7 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![deny(clippy::float_arithmetic)]
-#![recursion_limit = "256"]
+#![recursion_limit = "512"]
 // What `#[frame_support::runtime]` makes at the root has no docs. All other modules are denied it again.
 #![allow(missing_docs)]
 
@@ -24,11 +27,16 @@ extern crate alloc;
 include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
 
 pub mod apis;
+pub mod authorities;
 #[cfg(feature = "runtime-benchmarks")]
 mod benches;
 pub mod configs;
 pub mod fees;
+pub mod governance;
+pub mod migrations;
 pub mod presets;
+#[cfg(test)]
+mod test_chain;
 pub mod timing;
 pub mod weights;
 
@@ -174,6 +182,13 @@ mod runtime {
     #[runtime::pallet_index(7)]
     pub type TransactionPayment = pallet_transaction_payment;
 
+    // After Balances, of which its genesis takes the bonds, and before Session, whose genesis asks it who the first
+    // authorities are.
+    #[runtime::pallet_index(8)]
+    pub type Authorities = crate::authorities;
+    #[runtime::pallet_index(9)]
+    pub type Session = pallet_session;
+
     #[runtime::pallet_index(10)]
     pub type Utility = pallet_utility;
     #[runtime::pallet_index(11)]
@@ -184,6 +199,12 @@ mod runtime {
     // `development` does.
     #[runtime::pallet_index(13)]
     pub type Sudo = pallet_sudo;
+    #[runtime::pallet_index(14)]
+    pub type Historical = pallet_session::historical;
+    #[runtime::pallet_index(15)]
+    pub type Council = pallet_collective;
+    #[runtime::pallet_index(16)]
+    pub type Governance = crate::governance;
 
     #[runtime::pallet_index(20)]
     pub type Contribution = pallet_contribution;

@@ -11,8 +11,8 @@ use sp_genesis_builder::{PresetId, DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRE
 use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 
 use crate::{
-    BabeConfig, Balance, BalancesConfig, GrandpaConfig, RuntimeGenesisConfig, SudoConfig,
-    TimingConfig, UNIT,
+    AccountId, AuthoritiesConfig, BabeConfig, Balance, BalancesConfig, CouncilConfig,
+    RuntimeGenesisConfig, SessionConfig, SessionKeys, SudoConfig, TimingConfig, UNIT,
 };
 
 /// What each development account owns.
@@ -34,7 +34,7 @@ pub fn genesis_config(id: &str) -> Option<RuntimeGenesisConfig> {
     }
 }
 
-/// One authority, a block every second, new randomness every ten.
+/// One authority, which is the council as well, a block every second, new randomness every ten.
 fn development() -> RuntimeGenesisConfig {
     genesis(
         &[(Sr25519Keyring::Alice, Ed25519Keyring::Alice)],
@@ -47,8 +47,8 @@ fn development() -> RuntimeGenesisConfig {
     )
 }
 
-/// Three authorities, a block every six seconds, new randomness every two minutes, and nobody above
-/// the rules: what a production chain looks like, with known keys.
+/// Three authorities, which are the council as well, a block every six seconds, new randomness every two minutes, and no
+/// account above the rules: what a production chain looks like, with known keys.
 fn local_testnet() -> RuntimeGenesisConfig {
     genesis(
         &[
@@ -66,21 +66,34 @@ fn genesis(
     sudo: Option<Sr25519Keyring>,
     timing: TimingConfig,
 ) -> RuntimeGenesisConfig {
+    let accounts: Vec<AccountId> = authorities
+        .iter()
+        .map(|(babe, _)| babe.to_account_id())
+        .collect();
+    let keys = authorities.iter().map(|(babe, grandpa)| SessionKeys {
+        babe: babe.public().into(),
+        grandpa: grandpa.public().into(),
+    });
     RuntimeGenesisConfig {
         timing,
+        // BABE and GRANDPA are told their authorities by the session.
         babe: BabeConfig {
-            authorities: authorities
-                .iter()
-                .map(|(babe, _)| (babe.public().into(), 1))
-                .collect(),
             epoch_config: BABE_EPOCH,
             ..Default::default()
         },
-        grandpa: GrandpaConfig {
-            authorities: authorities
+        session: SessionConfig {
+            keys: accounts
                 .iter()
-                .map(|(_, grandpa)| (grandpa.public().into(), 1))
+                .zip(keys)
+                .map(|(who, keys)| (who.clone(), who.clone(), keys))
                 .collect(),
+            ..Default::default()
+        },
+        authorities: AuthoritiesConfig {
+            authorities: accounts.clone(),
+        },
+        council: CouncilConfig {
+            members: accounts,
             ..Default::default()
         },
         balances: BalancesConfig {
@@ -112,9 +125,15 @@ pub fn preset_names() -> Vec<PresetId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{configs::RuntimeBlockWeights, Babe, Runtime};
+    use crate::{
+        authorities::{Authorities, HoldReason},
+        configs::RuntimeBlockWeights,
+        Babe, Balances, Grandpa, Runtime, Session,
+    };
     use frame_support::{
-        genesis_builder_helper::build_state, weights::constants::WEIGHT_REF_TIME_PER_MILLIS,
+        genesis_builder_helper::build_state,
+        traits::{fungible::InspectHold, Get},
+        weights::constants::WEIGHT_REF_TIME_PER_MILLIS,
     };
     use sp_io::TestExternalities;
 
@@ -164,5 +183,27 @@ mod tests {
             Some(Sr25519Keyring::Alice.to_account_id())
         );
         assert_eq!(sudo_of(LOCAL_TESTNET_RUNTIME_PRESET), None);
+    }
+
+    #[test]
+    fn a_presets_authorities_have_keys_bonds_and_a_council() {
+        for (preset, count) in [(DEV_RUNTIME_PRESET, 1), (LOCAL_TESTNET_RUNTIME_PRESET, 3)] {
+            state_of(preset).execute_with(|| {
+                let authorities = Authorities::<Runtime>::get();
+                assert_eq!(authorities.len(), count);
+                assert_eq!(Session::validators(), authorities.to_vec());
+                assert_eq!(Babe::authorities().len(), count);
+                assert_eq!(Grandpa::grandpa_authorities().len(), count);
+                let bond = <Runtime as crate::authorities::Config>::AuthorityBond::get();
+                for who in &authorities {
+                    let reason = HoldReason::AuthorityBond.into();
+                    assert_eq!(Balances::balance_on_hold(&reason, who), bond);
+                }
+                let mut council = authorities.to_vec();
+                council.sort();
+                assert_eq!(pallet_collective::Members::<Runtime>::get(), council);
+                crate::Authorities::do_try_state().expect("the state is sound");
+            });
+        }
     }
 }

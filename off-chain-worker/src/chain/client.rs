@@ -16,6 +16,7 @@ use subxt::{
     client::{OnlineClient, OnlineClientAtBlockImpl},
     config::{DefaultExtrinsicParamsBuilder, RpcConfigFor},
     ext::jsonrpsee::ws_client::WsClientBuilder,
+    metadata::ArcMetadata,
     rpcs::{methods::LegacyRpcMethods, RpcClient},
     tx::{TransactionInBlock, TransactionStatus},
     utils::{AccountId32, H256},
@@ -221,9 +222,9 @@ impl Client {
             })
     }
 
-    /// The body of the best chain's block `number`. Needs no state, so that any block will do
-    /// whose body the node keeps; where the state is gone, the block is read by the types of the
-    /// runtime of today.
+    /// The body of the best chain's block `number`, read by the types of the runtime that executed it. Where the state is
+    /// gone that says which, it is read by the types of today; if there was an upgrade in between, another node has to have
+    /// the state.
     pub async fn body(&self, number: u32) -> Result<Body, ChainError> {
         let hash = self.block_hash(Some(number)).await?;
         let details = self.rpc.chain_get_block(Some(hash)).await?;
@@ -231,13 +232,24 @@ impl Client {
             what: "its body any more: use an archive node".into(),
             block: number,
         })?;
-        let metadata = match self.api.at_block(hash).await {
-            Ok(block) => block.metadata(),
-            Err(_) => self.best().await?.0.metadata(),
-        };
         let extrinsics = details.block.extrinsics.into_iter();
-        let extrinsics = extrinsics.map(|bytes| bytes.0).collect();
-        tokio::task::spawn_blocking(move || Body::read(extrinsics, &metadata)).await?
+        let extrinsics: Vec<_> = extrinsics.map(|bytes| bytes.0).collect();
+        if let Ok(block) = self.api.at_block(hash).await {
+            return read_body(extrinsics, block.metadata()).await;
+        }
+        let today = self.best().await?.0.metadata();
+        let body = read_body(extrinsics.clone(), today).await?;
+        if body.is_understood() {
+            return Ok(body);
+        }
+        match self.metadata_elsewhere(hash).await {
+            Some(metadata) => read_body(extrinsics, metadata).await,
+            None => Err(ChainError::Missing {
+                what: "calls that the runtime of today can read, and no node has its state: name an archive node"
+                    .into(),
+                block: number,
+            }),
+        }
     }
 
     /// Signs, sends, and waits until a block has executed `call`. A nonce that was taken in
@@ -428,6 +440,10 @@ impl Client {
             }
         }
     }
+}
+
+async fn read_body(extrinsics: Vec<Vec<u8>>, metadata: ArcMetadata) -> Result<Body, ChainError> {
+    tokio::task::spawn_blocking(move || Body::read(extrinsics, &metadata)).await?
 }
 
 /// The tip to try after `tip` has not sufficed: twice as much, so that the pool lets it replace the

@@ -10,6 +10,7 @@ use std::{
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
+use subxt::{metadata::ArcMetadata, utils::H256};
 use tokio::time::timeout;
 
 /// A node whose newest block is older than this is behind, as is one that shows no new block for as long.
@@ -173,6 +174,26 @@ impl Client {
     /// Whether what this client's node says is to be confirmed by another one.
     pub fn is_doubted(&self) -> bool {
         self.nodes.are_doubted()
+    }
+
+    /// The metadata of the runtime that executed the block of this hash, from the first other node that has its state. What
+    /// is found by it is checked by its hash, so that nobody has to trust the node.
+    pub(super) async fn metadata_elsewhere(&self, block: H256) -> Option<ArcMetadata> {
+        for (_, url) in self.nodes.in_turn() {
+            if url == self.url() {
+                continue;
+            }
+            let asked = async {
+                let other = self.nodes.open(url).await?;
+                Ok::<_, ChainError>(other.api.at_block(block).await?.metadata())
+            };
+            match timeout(OPINION_TIMEOUT, asked).await {
+                Ok(Ok(metadata)) => return Some(metadata),
+                Ok(Err(error)) => tracing::debug!(url, "no metadata of an old block: {error}"),
+                Err(_) => tracing::debug!(url, "no metadata of an old block in time"),
+            }
+        }
+        None
     }
 
     /// Fails unless a second node says the same as this client's: `is_said` asks it at its best block. It also has to encode

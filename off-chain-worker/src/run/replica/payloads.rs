@@ -129,7 +129,7 @@ pub(super) async fn first_weights(
     let first = now.round(task.id, RoundId(0)).await?;
     let expected = first.map_or(task.master_root, |round| round.base_root);
     let body = client.body(task.opened_at).await?;
-    let start = (task.terms.clone(), task.graph.encode());
+    let start = task.graph.encode();
     let length = (task.parameters as usize).saturating_mul(size_of::<i16>());
     let weights = tokio::task::spawn_blocking(move || {
         let found = body.find(Kind::OpenTask, &start, length, |weights| {

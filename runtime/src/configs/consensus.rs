@@ -1,0 +1,132 @@
+//! Authorities, their sessions, and the blocks that they make and finalize.
+
+use frame_support::{
+    parameter_types,
+    traits::{ConstU128, ConstU32, ConstU64},
+};
+use frame_system::{
+    offchain::{CreateBare, CreateTransactionBase},
+    pallet_prelude::BlockNumberFor,
+};
+use pallet_babe::EpochChangeTrigger;
+use pallet_session::{historical::NoteHistoricalRoot, FindAccountFromAuthorIndex};
+use sp_runtime::traits::OpaqueKeys;
+use sp_session::MembershipProof;
+use sp_staking::SessionIndex;
+
+use super::{deposit, EpochSlots, SlotMillis};
+use crate::{
+    authorities, timing, AccountId, Authorities, Babe, Balances, BlockNumber, Historical, Runtime,
+    RuntimeCall, RuntimeEvent, RuntimeHoldReason, SessionKeys, UncheckedExtrinsic, UNIT,
+};
+
+/// The most authorities there can be.
+type MaxAuthorities = ConstU32<32>;
+
+/// Sessions in which an equivocation can be reported, and in which the bond of who has left stays on hold: a day of
+/// two-minute sessions. Nodes report what they see at once; the rest of the day is for people.
+pub const REPORT_SESSIONS: SessionIndex = 720;
+
+parameter_types! {
+    /// Blocks that a report of an equivocation waits in the pool.
+    pub ReportLongevity: u64 = timing::EpochSlots::<Runtime>::get().saturating_mul(REPORT_SESSIONS.into());
+}
+
+/// Ends a session with its epoch, where [`pallet_babe::SameAuthoritiesForever`] would end the epoch alone.
+pub struct EndSession;
+
+impl EpochChangeTrigger for EndSession {
+    fn trigger<T: pallet_babe::Config>(now: BlockNumberFor<T>) {
+        if pallet_babe::Pallet::<T>::should_epoch_change(now) {
+            Authorities::end_session();
+        }
+    }
+}
+
+impl pallet_babe::Config for Runtime {
+    type EpochDuration = EpochSlots;
+    type ExpectedBlockTime = SlotMillis;
+    type EpochChangeTrigger = EndSession;
+    type DisabledValidators = ();
+    type WeightInfo = ();
+    type MaxAuthorities = MaxAuthorities;
+    type MaxNominators = ConstU32<0>;
+    type KeyOwnerProof = MembershipProof;
+    type EquivocationReportSystem =
+        pallet_babe::EquivocationReportSystem<Self, Authorities, Historical, ReportLongevity>;
+}
+
+impl pallet_grandpa::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type WeightInfo = ();
+    type MaxAuthorities = MaxAuthorities;
+    type MaxNominators = ConstU32<0>;
+    // A session brings one set at the most.
+    type MaxSetIdSessionEntries = ConstU64<{ REPORT_SESSIONS as u64 }>;
+    type KeyOwnerProof = MembershipProof;
+    type EquivocationReportSystem =
+        pallet_grandpa::EquivocationReportSystem<Self, Authorities, Historical, ReportLongevity>;
+}
+
+/// A node reports an equivocation in a transaction that nobody signs.
+impl<Call> CreateTransactionBase<Call> for Runtime
+where
+    RuntimeCall: From<Call>,
+{
+    type Extrinsic = UncheckedExtrinsic;
+    type RuntimeCall = RuntimeCall;
+}
+
+impl<Call> CreateBare<Call> for Runtime
+where
+    RuntimeCall: From<Call>,
+{
+    fn create_bare(call: RuntimeCall) -> UncheckedExtrinsic {
+        UncheckedExtrinsic::new_bare(call)
+    }
+}
+
+/// pallet-session ends no session by itself: see [`EndSession`].
+pub struct EndedByBabe;
+
+impl pallet_session::ShouldEndSession<BlockNumber> for EndedByBabe {
+    fn should_end_session(_: BlockNumber) -> bool {
+        false
+    }
+}
+
+impl pallet_session::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type ValidatorId = AccountId;
+    type ValidatorIdOf = authorities::WithoutBond<Runtime>;
+    type ShouldEndSession = EndedByBabe;
+    type NextSessionRotation = Babe;
+    type SessionManager = NoteHistoricalRoot<Runtime, Authorities>;
+    type SessionHandler = <SessionKeys as OpaqueKeys>::KeyTypeIdProviders;
+    type Keys = SessionKeys;
+    type DisablingStrategy = ();
+    type WeightInfo = pallet_session::weights::SubstrateWeight<Runtime>;
+    type Currency = Balances;
+    // The keys of an account, and the owner of each of two keys.
+    type KeyDeposit = ConstU128<{ deposit(3, 300) }>;
+}
+
+impl pallet_session::historical::Config for Runtime {
+    type RuntimeEvent = RuntimeEvent;
+    type FullIdentification = ();
+    type FullIdentificationOf = authorities::NothingMore;
+}
+
+impl authorities::Config for Runtime {
+    type Token = Balances;
+    type RuntimeHoldReason = RuntimeHoldReason;
+    type WeightInfo = crate::weights::authorities::WeightInfo<Runtime>;
+    type MaxAuthorities = MaxAuthorities;
+    type AuthorityBond = ConstU128<{ 10_000 * UNIT }>;
+    type ReportSessions = ConstU32<REPORT_SESSIONS>;
+}
+
+impl pallet_authorship::Config for Runtime {
+    type FindAuthor = FindAccountFromAuthorIndex<Runtime, Babe>;
+    type EventHandler = ();
+}

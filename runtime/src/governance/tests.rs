@@ -1,0 +1,161 @@
+//! What a council may do, and how many of it that takes.
+
+use super::*;
+use crate::{
+    test_chain::{call, execute, genesis, motion, signed, start},
+    Runtime, RuntimeCall, System, VERSION,
+};
+use codec::Encode;
+use frame_support::{assert_err, assert_ok, storage::unhashed};
+use sp_core::{
+    storage::well_known_keys::CODE,
+    traits::{Externalities, ReadRuntimeVersion, ReadRuntimeVersionExt},
+};
+use sp_genesis_builder::LOCAL_TESTNET_RUNTIME_PRESET;
+use sp_keyring::Sr25519Keyring::{Alice, Bob, Charlie, Dave, Eve};
+use sp_runtime::{
+    traits::{BlakeTwo256, Hash as _},
+    DispatchError,
+};
+
+type SystemCall = frame_system::Call<Runtime>;
+
+/// Reads every code as that of a runtime of this `spec_version`.
+struct Reads(u32);
+
+impl ReadRuntimeVersion for Reads {
+    fn read_runtime_version(&self, _: &[u8], _: &mut dyn Externalities) -> Result<Vec<u8>, String> {
+        let mut version = VERSION;
+        version.spec_version = self.0;
+        Ok(version.encode())
+    }
+}
+
+fn authorize(code: &[u8]) -> SystemCall {
+    SystemCall::authorize_upgrade {
+        code_hash: BlakeTwo256::hash(code),
+    }
+}
+
+fn is_authorized() -> bool {
+    System::authorized_upgrade().is_some()
+}
+
+fn apply(code: &[u8]) -> Result<(), DispatchError> {
+    let code = code.to_vec();
+    call(signed(Eve), SystemCall::apply_authorized_upgrade { code })
+}
+
+#[test]
+fn two_thirds_of_the_council_upgrade_the_runtime() {
+    let mut chain = genesis(LOCAL_TESTNET_RUNTIME_PRESET);
+    chain.register_extension(ReadRuntimeVersionExt::new(Reads(VERSION.spec_version + 1)));
+    chain.execute_with(|| {
+        start(1_000, System::parent_hash());
+        assert_ok!(motion(&[Alice, Charlie], authorize(b"new code")));
+        assert!(is_authorized());
+        let other = frame_system::Error::<Runtime>::Unauthorized;
+        assert_err!(apply(b"other code"), other);
+        assert_ok!(apply(b"new code"));
+        assert_eq!(unhashed::get_raw(CODE).as_deref(), Some(&b"new code"[..]));
+        assert!(!is_authorized());
+    });
+}
+
+#[test]
+fn an_upgrade_goes_forward() {
+    let mut chain = genesis(LOCAL_TESTNET_RUNTIME_PRESET);
+    chain.register_extension(ReadRuntimeVersionExt::new(Reads(VERSION.spec_version)));
+    chain.execute_with(|| {
+        start(1_000, System::parent_hash());
+        let before = unhashed::get_raw(CODE);
+        assert_ok!(motion(&[Alice, Bob], authorize(b"the same version")));
+        assert_ok!(apply(b"the same version"));
+        assert_eq!(unhashed::get_raw(CODE), before);
+        assert!(!is_authorized());
+    });
+}
+
+#[test]
+fn less_than_two_thirds_do_nothing() {
+    execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
+        let code = b"new code";
+        assert_err!(motion(&[Alice], authorize(code)), DispatchError::BadOrigin);
+        let stranger = pallet_collective::Error::<Runtime>::NotMember;
+        assert_err!(motion(&[Dave, Eve], authorize(code)), stranger);
+        let inner = Box::new(authorize(code).into());
+        let as_root = Call::<Runtime>::as_root { call: inner };
+        assert_err!(call(signed(Alice), as_root), DispatchError::BadOrigin);
+        assert_err!(
+            call(signed(Alice), authorize(code)),
+            DispatchError::BadOrigin
+        );
+        assert!(!is_authorized());
+    });
+}
+
+#[test]
+fn who_is_silent_votes_against() {
+    type Vote = <Runtime as pallet_collective::Config>::DefaultVote;
+    for prime in [None, Some(true)] {
+        let vote = <Vote as pallet_collective::DefaultVote>::default_vote(prime, 2, 0, 3);
+        assert!(!vote);
+    }
+}
+
+#[test]
+fn the_council_makes_only_its_own_calls_as_root() {
+    execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
+        let all = [Alice, Bob, Charlie];
+        let refused: DispatchError = Error::<Runtime>::CallNotAllowed.into();
+        let nonsense: [RuntimeCall; 3] = [
+            SystemCall::set_code { code: vec![1] }.into(),
+            SystemCall::kill_prefix {
+                prefix: vec![],
+                subkeys: 1,
+            }
+            .into(),
+            pallet_utility::Call::<Runtime>::batch {
+                calls: vec![authorize(b"code").into()],
+            }
+            .into(),
+        ];
+        for call in nonsense {
+            assert_err!(motion(&all, call), refused);
+        }
+        let stalled = pallet_grandpa::Call::<Runtime>::note_stalled {
+            delay: 100,
+            best_finalized_block_number: 0,
+        };
+        assert_ok!(motion(&all, stalled));
+        assert_eq!(pallet_grandpa::Stalled::<Runtime>::get(), Some((100, 0)));
+    });
+}
+
+#[test]
+fn a_council_is_replaced_by_one_that_can_agree() {
+    execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
+        let account = |who: sp_keyring::Sr25519Keyring| who.to_account_id();
+        let council = |new_members| pallet_collective::Call::<Runtime>::set_members {
+            new_members,
+            prime: None,
+            old_count: 3,
+        };
+        let refused: DispatchError = Error::<Runtime>::CallNotAllowed.into();
+        let many = (0..33u8).map(|seed| [seed; 32].into()).collect();
+        for members in [vec![], vec![account(Dave), account(Dave)], many] {
+            assert_err!(motion(&[Alice, Bob], council(members)), refused);
+        }
+        assert_ok!(motion(
+            &[Alice, Bob],
+            council(vec![account(Dave), account(Eve)])
+        ));
+        let stranger = pallet_collective::Error::<Runtime>::NotMember;
+        assert_err!(motion(&[Alice, Bob], authorize(b"code")), stranger);
+        assert_err!(
+            motion(&[Dave], authorize(b"code")),
+            DispatchError::BadOrigin
+        );
+        assert_ok!(motion(&[Dave, Eve], authorize(b"code")));
+    });
+}

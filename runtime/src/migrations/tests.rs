@@ -1,0 +1,123 @@
+//! Upgrades from the storage of a release before.
+
+use super::*;
+use crate::{
+    authorities::ChangesLeft,
+    test_chain::{end_sessions, start},
+    Authorities as AuthoritiesPallet, Executive, System, UNIT, VERSION,
+};
+use frame_support::traits::fungible::InspectHold;
+use frame_system::{LastRuntimeUpgrade, LastRuntimeUpgradeInfo};
+use pallet_session::historical;
+use sp_core::{
+    bytes::from_hex,
+    storage::{StateVersion, Storage},
+};
+use sp_genesis_builder::LOCAL_TESTNET_RUNTIME_PRESET;
+use sp_io::TestExternalities;
+use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
+use sp_runtime::BuildStorage;
+use std::collections::BTreeMap;
+
+/// The genesis of `local` as the node of spec 6 wrote it, without the code.
+const SPEC_6: &str = include_str!("spec_6.json");
+
+fn spec_6() -> TestExternalities {
+    let entries: BTreeMap<String, String> = serde_json::from_str(SPEC_6).expect("it is JSON");
+    let bytes = |hex: &str| from_hex(hex).expect("it is hexadecimal");
+    let top = entries
+        .iter()
+        .map(|(key, value)| (bytes(key), bytes(value)));
+    Storage {
+        top: top.collect(),
+        ..Default::default()
+    }
+    .into()
+}
+
+fn authorities() -> Vec<(AccountId, SessionKeys)> {
+    let all = [
+        (Sr25519Keyring::Alice, Ed25519Keyring::Alice),
+        (Sr25519Keyring::Bob, Ed25519Keyring::Bob),
+        (Sr25519Keyring::Charlie, Ed25519Keyring::Charlie),
+    ];
+    let owned = all.map(|(babe, grandpa)| {
+        let keys = SessionKeys {
+            babe: babe.public().into(),
+            grandpa: grandpa.public().into(),
+        };
+        (babe.to_account_id(), keys)
+    });
+    owned.into()
+}
+
+#[test]
+fn fixed_authorities_of_spec_6_get_sessions() {
+    spec_6().execute_with(|| {
+        assert_eq!(
+            LastRuntimeUpgrade::<Runtime>::get().map(|last| last.spec_version.0),
+            Some(6)
+        );
+        pallet_babe::EpochIndex::<Runtime>::put(7);
+        Executive::execute_on_runtime_upgrade();
+
+        assert_eq!(Session::current_index(), 7);
+        assert_eq!(Session::queued_keys(), authorities());
+        let accounts: Vec<_> = authorities().into_iter().map(|(who, _)| who).collect();
+        assert_eq!(Session::validators(), accounts);
+        let mut council = accounts.clone();
+        council.sort();
+        assert_eq!(pallet_collective::Members::<Runtime>::get(), council);
+        assert_eq!(pallet_grandpa::SetIdSession::<Runtime>::get(0), Some(7));
+        assert_eq!(ChangesLeft::<Runtime>::get(), 1);
+        for session in [7, 8] {
+            let roots = historical::HistoricalSessions::<Runtime>::get(session);
+            assert!(roots.is_some_and(|(_, count)| count == 3));
+        }
+        for who in &accounts {
+            let reason = HoldReason::AuthorityBond.into();
+            assert_eq!(Balances::balance_on_hold(&reason, who), 10_000 * UNIT);
+        }
+        AuthoritiesPallet::do_try_state().expect("the state is sound");
+    });
+}
+
+#[test]
+fn the_chain_of_before_goes_on_with_its_authorities() {
+    spec_6().execute_with(|| {
+        let babe = Babe::authorities();
+        // The upgrade runs in the first block of the new runtime, whose version is another.
+        LastRuntimeUpgrade::<Runtime>::kill();
+        start(1_000, System::parent_hash());
+        assert_eq!(
+            LastRuntimeUpgrade::<Runtime>::get(),
+            Some(LastRuntimeUpgradeInfo::from(VERSION))
+        );
+        end_sessions(3);
+        assert_eq!(Session::current_index(), 3);
+        assert_eq!(Babe::authorities(), babe);
+        assert_eq!(Grandpa::current_set_id(), 0);
+        AuthoritiesPallet::do_try_state().expect("the state is sound");
+    });
+}
+
+#[test]
+fn a_migration_does_nothing_twice() {
+    let root = || sp_io::storage::root(StateVersion::V1);
+    spec_6().execute_with(|| {
+        let before = root();
+        Executive::execute_on_runtime_upgrade();
+        let after = root();
+        assert_ne!(before, after);
+        Executive::execute_on_runtime_upgrade();
+        assert_eq!(root(), after);
+    });
+
+    let genesis = crate::presets::genesis_config(LOCAL_TESTNET_RUNTIME_PRESET);
+    let storage = genesis.expect("the preset exists").build_storage();
+    let mut new = TestExternalities::from(storage.expect("the genesis builds"));
+    new.execute_with(|| {
+        StartSessions::on_runtime_upgrade();
+        assert_eq!(Session::queued_keys(), authorities());
+    });
+}
