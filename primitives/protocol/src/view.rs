@@ -23,7 +23,7 @@ pub struct Page<Item, Cursor> {
     pub next: Option<Cursor>,
 }
 
-impl<Item, Cursor: Copy> Page<Item, Cursor> {
+impl<Item, Cursor> Page<Item, Cursor> {
     /// What `look` finds at the first [`bounds::MAX_PAGE`] of `places`.
     pub fn of<Found: IntoIterator<Item = Item>>(
         places: impl IntoIterator<Item = Cursor>,
