@@ -123,14 +123,14 @@ impl Moment {
         task: TaskId,
         round: RoundId,
     ) -> Result<Vec<SubmissionView>, ChainError> {
-        let arguments = |start| (task, round, start);
+        let arguments = move |start| (task, round, start);
         self.pages(PALLET, "submissions", 0u32, arguments).await
     }
 
     /// What every round that `who` took part in is worth to it.
     pub async fn rewards(&self, who: &Account) -> Result<Vec<RewardView>, ChainError> {
-        let first = (TaskId(0), RoundId(0));
-        self.pages(PALLET, "rewards", first, |start| (who, start))
+        let (who, first) = (*who, (TaskId(0), RoundId(0)));
+        self.pages(PALLET, "rewards", first, move |start| (who, start))
             .await
     }
 
@@ -140,20 +140,23 @@ impl Moment {
         task: TaskId,
         who: &Account,
     ) -> Result<Vec<RewardView>, ChainError> {
-        let arguments = |start| (task, who, start);
+        let who = *who;
+        let arguments = move |start| (task, who, start);
         self.pages(PALLET, "task_rewards", RoundId(0), arguments)
             .await
     }
 
     /// What `who` has still to claim in each task, as far as the chain knows.
     pub async fn claimables(&self, who: &Account) -> Result<Vec<ClaimableView>, ChainError> {
-        let arguments = |start| (who, start);
+        let who = *who;
+        let arguments = move |start| (who, start);
         self.pages(PALLET, "claimables", TaskId(0), arguments).await
     }
 
     /// What `who` has proved in each task.
     pub async fn ledgers(&self, who: &Account) -> Result<Vec<LedgerView>, ChainError> {
-        self.pages(PALLET, "ledgers", TaskId(0), |start| (who, start))
+        let who = *who;
+        self.pages(PALLET, "ledgers", TaskId(0), move |start| (who, start))
             .await
     }
 
@@ -168,7 +171,8 @@ impl Moment {
 
     /// What `who` is expected to do now, in every task.
     pub async fn duties(&self, who: &Account) -> Result<Vec<Duty>, ChainError> {
-        self.pages(PALLET, "duties", TaskId(0), |start| (who, start))
+        let who = *who;
+        self.pages(PALLET, "duties", TaskId(0), move |start| (who, start))
             .await
     }
 
@@ -183,8 +187,10 @@ impl Moment {
 
     /// Open disputes, of one task or of all.
     pub async fn disputes(&self, task: Option<TaskId>) -> Result<Vec<DisputeView>, ChainError> {
-        self.pages(REFEREE, "disputes", DisputeId(0), |start| (task, start))
-            .await
+        self.pages(REFEREE, "disputes", DisputeId(0), move |start| {
+            (task, start)
+        })
+        .await
     }
 
     /// A dispute, if it is open.
