@@ -26,6 +26,7 @@ forbid_use() {
 
 forbid gotong-scoring 'frame-.*|sp-.*|sc-.*|pallet-.*|gotong-.*' 'the exact machine stands alone'
 forbid gotong-protocol 'frame-.*|sp-.*|sc-.*|pallet-.*|gotong-(runtime|node)' 'shared types know no FRAME'
+forbid gotong-runtime-api 'frame-(support|system|executive)|sc-.*|pallet-.*|gotong|gotong-(runtime|node)' 'the runtime APIs know no pallets'
 forbid gotong-data 'burn.*|tokio|subxt.*|frame-.*|sp-.*|sc-.*|pallet-.*|gotong|gotong-(protocol|runtime|node)' 'files are read without a chain or a trainer'
 forbid pallet-contribution 'pallet-.*' 'pallets never import siblings'
 forbid pallet-referee 'pallet-.*' 'pallets never import siblings'

@@ -9,6 +9,7 @@ mod checkpoints;
 mod claims;
 mod contribute;
 mod contribute_all;
+mod credits;
 mod delta_source;
 mod dirs;
 mod dispute_agent;
@@ -42,6 +43,7 @@ pub use challenge::Challenge;
 pub use claims::{claim_rounds, due_claims, replica_of_claims, Claims, DueClaim, StuckClaim};
 pub use contribute::Contribute;
 pub use contribute_all::ContributeAll;
+pub use credits::Unpublished;
 pub use delta_source::{
     DeltaSource, OwnWeights, SampleSource, Strategy, Training, TrainingDataError, TrainingPlan,
 };

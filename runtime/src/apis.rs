@@ -8,6 +8,15 @@ use frame_support::{
     view_functions::{ViewFunctionDispatchError, ViewFunctionId},
     weights::Weight,
 };
+use gotong_protocol::{
+    dispute::ClosedDispute,
+    id::DisputeId,
+    view::{
+        ClaimableView, DisputeView, Duty, LedgerView, OfferView, Page, RewardView, RoundView,
+        StakeView, SubmissionView, TaskView,
+    },
+    RoundFacts, RoundId, TaskId,
+};
 use pallet_transaction_payment::{FeeDetails, RuntimeDispatchInfo};
 use sp_api::impl_runtime_apis;
 use sp_consensus_babe::{AuthorityId as BabeId, BabeConfiguration, Slot};
@@ -24,9 +33,9 @@ use sp_session::{MembershipProof, OpaqueGeneratedSessionKeys};
 use sp_version::RuntimeVersion;
 
 use crate::{
-    presets, timing, AccountId, Babe, Balance, Block, Executive, Grandpa, Historical,
-    InherentDataExt, Nonce, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, System,
-    TransactionPayment, VERSION,
+    presets, timing, AccountId, Babe, Balance, Block, Contribution, Executive, Grandpa, Historical,
+    InherentDataExt, Nonce, Referee, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys,
+    System, TransactionPayment, VERSION,
 };
 
 /// The proof of who owns a key of BABE in the session of a slot, or in the one under way if that is over; `None` if the
@@ -251,6 +260,92 @@ impl_runtime_apis! {
         }
     }
 
+    impl gotong_runtime_api::ContributionApi<Block, AccountId> for Runtime {
+        fn stake(who: AccountId) -> Option<StakeView> {
+            Contribution::stake(who)
+        }
+
+        fn offer_of(who: AccountId) -> Option<OfferView> {
+            Contribution::offer_of(who)
+        }
+
+        fn tasks(start: TaskId) -> Page<TaskId, TaskId> {
+            Contribution::tasks(start)
+        }
+
+        fn live_tasks() -> Vec<TaskId> {
+            Contribution::live_tasks()
+        }
+
+        fn task(id: TaskId) -> Option<TaskView<AccountId>> {
+            Contribution::task(id)
+        }
+
+        fn round(task: TaskId, round: RoundId) -> Option<RoundView<AccountId>> {
+            Contribution::round(task, round)
+        }
+
+        fn submissions(
+            task: TaskId,
+            round: RoundId,
+            start: u32,
+        ) -> Page<SubmissionView<AccountId>, u32> {
+            Contribution::submissions(task, round, start)
+        }
+
+        fn facts(task: TaskId, round: RoundId) -> Option<RoundFacts> {
+            Contribution::facts(task, round)
+        }
+
+        fn rewards(
+            who: AccountId,
+            start: (TaskId, RoundId),
+        ) -> Page<RewardView, (TaskId, RoundId)> {
+            Contribution::rewards(who, start)
+        }
+
+        fn task_rewards(task: TaskId, who: AccountId, start: RoundId) -> Page<RewardView, RoundId> {
+            Contribution::task_rewards(task, who, start)
+        }
+
+        fn claimable(task: TaskId, who: AccountId) -> Option<ClaimableView> {
+            Contribution::claimable(task, who)
+        }
+
+        fn claimables(who: AccountId, start: TaskId) -> Page<ClaimableView, TaskId> {
+            Contribution::claimables(who, start)
+        }
+
+        fn ledger(task: TaskId, who: AccountId) -> Option<LedgerView> {
+            Contribution::ledger(task, who)
+        }
+
+        fn ledgers(who: AccountId, start: TaskId) -> Page<LedgerView, TaskId> {
+            Contribution::ledgers(who, start)
+        }
+
+        fn duties(who: AccountId, start: TaskId) -> Page<Duty, TaskId> {
+            Contribution::duties(who, start)
+        }
+    }
+
+    impl gotong_runtime_api::RefereeApi<Block, AccountId> for Runtime {
+        fn disputes(
+            task: Option<TaskId>,
+            start: DisputeId,
+        ) -> Page<DisputeView<AccountId>, DisputeId> {
+            Referee::disputes(task, start)
+        }
+
+        fn dispute(id: DisputeId) -> Option<DisputeView<AccountId>> {
+            Referee::dispute(id)
+        }
+
+        fn verdicts() -> Vec<ClosedDispute<AccountId>> {
+            Referee::verdicts()
+        }
+    }
+
     impl sp_genesis_builder::GenesisBuilder<Block> for Runtime {
         fn build_state(config: Vec<u8>) -> sp_genesis_builder::Result {
             build_state::<RuntimeGenesisConfig>(config)
@@ -329,3 +424,6 @@ impl_runtime_apis! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -293,6 +293,7 @@ impl InstanceFilter<RuntimeCall> for ProxyType {
                         | pallet_contribution::Call::answer_audits { .. }
                         | pallet_contribution::Call::claim { .. }
                         | pallet_contribution::Call::release { .. }
+                        | pallet_contribution::Call::publish_credits { .. }
                 ),
                 // Opening a dispute puts a bond at risk; the moves in one do not.
                 RuntimeCall::Referee(call) => matches!(

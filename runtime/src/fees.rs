@@ -9,6 +9,8 @@
 //! `register` or an `add_stake` was paid, and the one `withdraw` after an `unstake`, an unbonding period later. What would
 //! be refused, as a second try is, is not valid: no pool keeps it, and no block takes it. A free call comes after all that
 //! are paid for, offers no tip, and is none inside a batch or by a proxy.
+//!
+//! A pallet may give a fee back besides: who publishes credits that the chain did not know pays in advance, and has it back.
 
 #![deny(missing_docs)]
 

@@ -3,8 +3,8 @@
 use super::{Account, ChainError, PALLET, REFEREE};
 use codec::{Compact, Encode};
 use gotong_protocol::{
-    id::DisputeId, AuditAnswer, ClaimItem, Hash, Proof, Roles, RoundId, TableSummary, TaskId,
-    TaskTerms,
+    id::DisputeId, AuditAnswer, ClaimItem, CreditProof, Hash, Proof, Roles, RoundId, TableSummary,
+    TaskId, TaskTerms,
 };
 use gotong_scoring::share::trial::{Accusation, Answer, Pick};
 use subxt::{
@@ -169,6 +169,11 @@ impl Call {
         Self::new(PALLET, "forfeit", (task, round))
     }
 
+    /// Publishes what contributors are credited in a round, as these proofs show.
+    pub fn publish_credits(task: TaskId, round: RoundId, proofs: &[CreditProof]) -> Self {
+        Self::new(PALLET, "publish_credits", (task, round, proofs))
+    }
+
     /// Gives back what nobody claimed of a round in time.
     pub fn release(task: TaskId, round: RoundId) -> Self {
         Self::new(PALLET, "release", (task, round))
@@ -331,6 +336,9 @@ mod tests {
         };
         let claim = Call::claim(&[void]);
         assert_eq!(claim.arguments.0, [4, 1, 0, 0, 0, 2, 0, 0, 0, 0]);
+
+        let publish = Call::publish_credits(TaskId(1), RoundId(2), &[]);
+        assert_eq!(publish.arguments.0, [1, 0, 0, 0, 2, 0, 0, 0, 0]);
 
         for call in [Call::release, Call::forfeit] {
             let call = call(TaskId(1), RoundId(2));

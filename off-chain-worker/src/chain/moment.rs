@@ -6,8 +6,8 @@ use gotong_protocol::{
     dispute::ClosedDispute,
     id::DisputeId,
     view::{
-        DisputeView, Duty, LedgerView, OfferView, RewardView, RoundView, StakeView, SubmissionView,
-        TaskView,
+        ClaimableView, DisputeView, Duty, LedgerView, OfferView, Page, RewardView, RoundView,
+        StakeView, SubmissionView, TaskView,
     },
     RoundFacts, RoundId, TaskId,
 };
@@ -100,7 +100,7 @@ impl Moment {
 
     /// The ids of all tasks.
     pub async fn tasks(&self) -> Result<Vec<TaskId>, ChainError> {
-        self.view(PALLET, "tasks", &()).await
+        self.pages(PALLET, "tasks", TaskId(0), |start| start).await
     }
 
     /// A task, if there is one of this id.
@@ -123,12 +123,15 @@ impl Moment {
         task: TaskId,
         round: RoundId,
     ) -> Result<Vec<SubmissionView>, ChainError> {
-        self.view(PALLET, "submissions", &(task, round)).await
+        let arguments = move |start| (task, round, start);
+        self.pages(PALLET, "submissions", 0u32, arguments).await
     }
 
     /// What every round that `who` took part in is worth to it.
     pub async fn rewards(&self, who: &Account) -> Result<Vec<RewardView>, ChainError> {
-        self.view(PALLET, "rewards", who).await
+        let (who, first) = (*who, (TaskId(0), RoundId(0)));
+        self.pages(PALLET, "rewards", first, move |start| (who, start))
+            .await
     }
 
     /// What every round of a task that `who` took part in is worth to it.
@@ -137,12 +140,24 @@ impl Moment {
         task: TaskId,
         who: &Account,
     ) -> Result<Vec<RewardView>, ChainError> {
-        self.view(PALLET, "task_rewards", &(task, who)).await
+        let who = *who;
+        let arguments = move |start| (task, who, start);
+        self.pages(PALLET, "task_rewards", RoundId(0), arguments)
+            .await
+    }
+
+    /// What `who` has still to claim in each task, as far as the chain knows.
+    pub async fn claimables(&self, who: &Account) -> Result<Vec<ClaimableView>, ChainError> {
+        let who = *who;
+        let arguments = move |start| (who, start);
+        self.pages(PALLET, "claimables", TaskId(0), arguments).await
     }
 
     /// What `who` has proved in each task.
     pub async fn ledgers(&self, who: &Account) -> Result<Vec<LedgerView>, ChainError> {
-        self.view(PALLET, "ledgers", who).await
+        let who = *who;
+        self.pages(PALLET, "ledgers", TaskId(0), move |start| (who, start))
+            .await
     }
 
     /// What `who` has proved in a task; none if it never revealed in it.
@@ -156,7 +171,9 @@ impl Moment {
 
     /// What `who` is expected to do now, in every task.
     pub async fn duties(&self, who: &Account) -> Result<Vec<Duty>, ChainError> {
-        self.view(PALLET, "duties", who).await
+        let who = *who;
+        self.pages(PALLET, "duties", TaskId(0), move |start| (who, start))
+            .await
     }
 
     /// What both parties of a dispute about the round rely on, once nothing more is revealed.
@@ -170,7 +187,10 @@ impl Moment {
 
     /// Open disputes, of one task or of all.
     pub async fn disputes(&self, task: Option<TaskId>) -> Result<Vec<DisputeView>, ChainError> {
-        self.view(REFEREE, "disputes", &task).await
+        self.pages(REFEREE, "disputes", DisputeId(0), move |start| {
+            (task, start)
+        })
+        .await
     }
 
     /// A dispute, if it is open.
@@ -196,6 +216,25 @@ impl Moment {
             Some(value) => Ok(value.decode()?.data),
             None => Ok(Balance::default()),
         }
+    }
+
+    /// All pages of the view function called `name`: `arguments` are those of the page that begins somewhere, `first` is where
+    /// the first one does.
+    async fn pages<Item: Decode, Cursor: Decode + Copy + PartialOrd, Arguments: Encode>(
+        &self,
+        pallet: &str,
+        name: &str,
+        first: Cursor,
+        arguments: impl Fn(Cursor) -> Arguments,
+    ) -> Result<Vec<Item>, ChainError> {
+        let (mut items, mut next) = (Vec::new(), Some(first));
+        while let Some(start) = next {
+            let page: Page<Item, Cursor> = self.view(pallet, name, &arguments(start)).await?;
+            items.extend(page.items);
+            // A node that leads back would never come to an end.
+            next = page.next.filter(|next| *next > start);
+        }
+        Ok(items)
     }
 
     /// Executes the view function called `name`. Its id, a hash of its signature, comes from the

@@ -9,17 +9,14 @@ use crate::{
     run::{claim_rounds, replica_of_claims, Claims, WorkerDirs},
 };
 use anyhow::ensure;
-use gotong_protocol::{
-    view::{RewardKind, RewardState},
-    RoundId, TaskId,
-};
+use gotong_protocol::{RoundId, TaskId};
 use serde_json::json;
-use std::collections::BTreeSet;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong claim --dev Bob\n\n\
                         `gotong contribute` claims by itself; this is for what it did not. The chain takes rounds \
-                        in order and leaves none out, so this claims all of them.\n\n\
+                        in order and leaves none out, so this claims all of them. It replays a task if the chain does \
+                        not know all of the credits yet.\n\n\
                         A round whose credit cannot be shown, because it settled on a false table that nobody \
                         disputed, can be given up:\n  gotong claim --dev Bob --task 0 --forfeit 7\n\
                         Then your ledger of that task is empty, and you are a newcomer there: the credit of that round \
@@ -41,18 +38,10 @@ pub async fn run(args: Claim, globals: &Globals) -> anyhow::Result<()> {
     let client = globals.client().await?;
     let now = client.best().await?;
     let dirs = globals.dirs()?;
-    let rewards = now.rewards(&signer.public_key().0).await?;
-    let tasks: BTreeSet<TaskId> = rewards
-        .iter()
-        .filter(|reward| {
-            reward.kind == RewardKind::Contributor
-                && matches!(reward.state, RewardState::Claimable { .. })
-                && args.task.is_none_or(|task| reward.task == TaskId(task))
-        })
-        .map(|reward| reward.task)
-        .collect();
+    let claimable = now.claimables(&signer.public_key().0).await?;
+    let tasks = claimable.iter().map(|view| view.task);
     let (mut total, mut failed) = (Claims::default(), Vec::new());
-    for task in tasks {
+    for task in tasks.filter(|task| args.task.is_none_or(|only| *task == TaskId(only))) {
         // What fails in one task stops no other.
         match claim_task(task, &client, &now, &signer, &dirs).await {
             Ok(claims) => {
@@ -87,8 +76,9 @@ async fn claim_task(
     let Some(view) = now.task(task).await? else {
         return Ok(Claims::default());
     };
-    let replica = replica_of_claims(client, now, dirs, &view).await?;
-    Ok(claim_rounds(client, now, signer, &replica, &view).await?)
+    let account = signer.public_key().0;
+    let replica = replica_of_claims(client, now, dirs, &account, &view).await?;
+    Ok(claim_rounds(client, now, signer, replica.as_ref(), &view).await?)
 }
 
 /// Gives the credit of a round up.

@@ -1,6 +1,7 @@
 //! `gotong doctor`: what is missing, and what to do about it.
 
 use super::{
+    claimable,
     data_options::DataFolder,
     finding::{print, Finding},
     means::{Means, Needs, Prices},
@@ -19,7 +20,10 @@ use crate::{
     },
 };
 use anyhow::{bail, ensure};
-use gotong_protocol::{view::OfferView, TaskId};
+use gotong_protocol::{
+    view::{ClaimableView, OfferView},
+    TaskId,
+};
 use serde_json::{json, Value};
 use std::{cmp::Reverse, path::PathBuf, time::Duration};
 
@@ -74,6 +78,7 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
         .map(|(what, result)| Finding::new(what, result))
         .collect();
     findings.extend(offered(globals).await);
+    findings.extend(claims(globals).await);
     findings.push(of_memory(memory(globals).await));
     match needs(globals).await {
         Ok(needs) => findings.extend(needs.map(of_role)),
@@ -90,6 +95,17 @@ fn of_memory(needs: anyhow::Result<Vec<Need>>) -> Finding {
 
 fn of_role(needs: Needs) -> Finding {
     Finding::new(needs.role, Ok(needs.line())).with("needs", needs.json())
+}
+
+/// It is never wrong: there is time to claim.
+fn of_claims(views: &[ClaimableView]) -> Finding {
+    let line = |view: &ClaimableView| {
+        let what = claimable::describe(Some(view));
+        format!("task {}: {what}", view.task)
+    };
+    let lines: Vec<String> = views.iter().map(line).collect();
+    let json = views.iter().map(|view| claimable::json(Some(view)));
+    Finding::new("claims", Ok(lines.join("; "))).with("claims", json.collect())
 }
 
 /// It is never wrong: who offers nothing may want to.
@@ -273,9 +289,36 @@ async fn offered(globals: &Globals) -> Option<Finding> {
     is_listed.then(|| of_offer(offer.as_ref()))
 }
 
+/// What the account has still to claim, if there is anything.
+async fn claims(globals: &Globals) -> Option<Finding> {
+    let account = globals.account(None).ok()?;
+    let now: Moment = globals.client().await.ok()?.best().await.ok()?;
+    let claimables = now.claimables(&account).await.ok()?;
+    (!claimables.is_empty()).then(|| of_claims(&claimables))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gotong_protocol::RoundId;
+
+    #[test]
+    fn what_can_be_claimed_is_told() {
+        let view = ClaimableView {
+            task: TaskId(2),
+            rounds: vec![RoundId(3)],
+            pays: 38_000_000_000,
+            until: Some(90),
+            unknown: vec![],
+            unknown_until: None,
+        };
+        let finding = of_claims(&[view]);
+        assert_eq!(
+            finding.line(),
+            "ok    claims      task 2: 0.038 GTG can be claimed for round 3, before block 90\n"
+        );
+        assert_eq!(finding.json()["claims"][0]["pays"], "38000000000");
+    }
 
     #[test]
     fn a_role_is_told_with_what_it_needs() {

@@ -3,6 +3,7 @@
 mod attest;
 mod challenge;
 mod claim;
+mod claimable;
 mod contribute;
 mod data;
 mod data_options;
@@ -21,6 +22,7 @@ pub mod output;
 mod picture;
 mod predict;
 mod prove;
+mod publish_credits;
 mod rewards;
 mod round_report;
 mod scoring;
@@ -208,6 +210,8 @@ pub enum Command {
     Rewards(rewards::Rewards),
     /// Claim all that you earned
     Claim(claim::Claim),
+    /// Publish what contributors are credited in a round, so that they can claim it from any wallet
+    PublishCredits(publish_credits::PublishCredits),
     /// Check node, device, data and account, and say what to do
     Doctor(doctor::Doctor),
     /// Show the whole protocol on this machine
@@ -240,6 +244,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Predict(args) => predict::run(*args, globals).await,
         Command::Rewards(args) => rewards::run(args, globals).await,
         Command::Claim(args) => claim::run(args, globals).await,
+        Command::PublishCredits(args) => publish_credits::run(args, globals).await,
         Command::Doctor(args) => doctor::run(args, globals).await,
         Command::Demo(args) => demo::run(args, globals).await,
         Command::Lab(args) => lab::run(*args, globals).await,

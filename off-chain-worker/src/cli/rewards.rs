@@ -1,6 +1,7 @@
 //! `gotong rewards`: what an account was credited, has proved and was paid.
 
 use super::{
+    claimable,
     output::{explain, millibits, signed_millibits, table, Amount, SYMBOL},
     Globals,
 };
@@ -11,7 +12,7 @@ use crate::{
 };
 use gotong_protocol::{
     claim::Claimed,
-    view::{LedgerView, RewardKind, RewardState, RewardView, TaskView},
+    view::{ClaimableView, LedgerView, RewardKind, RewardState, RewardView, TaskView},
     RoundId, TaskId,
 };
 use serde_json::{json, Value};
@@ -22,7 +23,8 @@ use std::collections::BTreeMap;
     after_help = "Example:\n  gotong rewards --dev Bob\n  gotong rewards Bob --output json\n\n\
                         A contributor is credited what its delta was worth, and paid what its credits prove \
                         together: their sum, less what they may be wrong by. See docs/contributors.md. What can be \
-                        claimed is computed exactly, by replaying the task."
+                        claimed is exact: what the chain says of credits that somebody has published, and what a replay \
+                        of the task says of others."
 )]
 pub struct Rewards {
     /// An address or a development name [default: the signing account]
@@ -34,6 +36,8 @@ struct TaskRewards {
     task: TaskView,
     /// Of a contributor.
     ledger: Option<LedgerView>,
+    /// What the chain says is left to claim.
+    claimable: Option<ClaimableView>,
     rounds: Vec<Reward>,
     /// Why the next round cannot be claimed, if it cannot.
     stuck: Option<String>,
@@ -111,6 +115,7 @@ impl TaskRewards {
             "task": self.task.id.0,
             "samples_that_pay": paying_samples(&self.task),
             "ledger": self.ledger.as_ref().map(ledger_json),
+            "chain_says": claimable::json(self.claimable.as_ref()),
             "rounds": self.rounds.iter().map(Reward::json).collect::<Vec<_>>(),
             "stuck": self.stuck,
         })
@@ -139,7 +144,8 @@ impl TaskRewards {
         Some(format!(
             "task {}: credited {} millibits a sample, in doubt by {doubt:.2}; proved so far {}\n\
              {INDENT}paid {} {SYMBOL}: {} a millibit that is proved, less {} permille for attesters; {} more if all is proved\n\
-             {INDENT}{standing}; {next}\n",
+             {INDENT}{standing}; {next}\n\
+             {INDENT}{}\n",
             self.task.id,
             of(ledger.ledger.sum),
             of(as_signed(ledger.ledger.proved)),
@@ -147,6 +153,7 @@ impl TaskRewards {
             Amount(terms.price_per_millibit),
             terms.attester_fee_permille,
             Amount(ledger.open),
+            claimable::describe(self.claimable.as_ref()),
         ))
     }
 }
@@ -196,6 +203,7 @@ async fn rewards_of(
         by_task.entry(view.task).or_default().push(view);
     }
     let ledgers = now.ledgers(account).await?;
+    let claimables = now.claimables(account).await?;
     let mut all = Vec::new();
     for (id, views) in by_task {
         let Some(task) = now.task(id).await? else {
@@ -213,6 +221,7 @@ async fn rewards_of(
         };
         all.push(TaskRewards {
             ledger: ledgers.iter().find(|ledger| ledger.task == id).cloned(),
+            claimable: claimables.iter().find(|view| view.task == id).cloned(),
             rounds: views.into_iter().map(|view| reward(view, &due)).collect(),
             stuck,
             task,
@@ -229,8 +238,8 @@ async fn due_in(
     account: &Account,
     task: &TaskView,
 ) -> anyhow::Result<Claims> {
-    let replica = replica_of_claims(client, now, dirs, task).await?;
-    Ok(due_claims(&replica, now, account, task).await?)
+    let replica = replica_of_claims(client, now, dirs, account, task).await?;
+    Ok(due_claims(replica.as_ref(), now, account, task).await?)
 }
 
 fn reward(view: RewardView, due: &[DueClaim]) -> Reward {
@@ -329,6 +338,7 @@ mod tests {
                 next,
                 is_proven,
             }),
+            claimable: None,
             rounds: vec![
                 state(0, RewardState::Claimed(claimed)),
                 state(1, RewardState::Pending),
@@ -347,6 +357,10 @@ mod tests {
             "paid 9 GTG: 0.01 a millibit that is proved, less 100 permille for attesters; 9 more"
         ));
         assert!(text.contains("64 times as much") && text.contains("every round is claimed"));
+        assert!(
+            text.ends_with("        nothing is left to claim\n"),
+            "{text}"
+        );
         let newcomer = rewards(false, Some(RoundId(1))).summary().unwrap();
         assert!(newcomer.contains("not proven yet"));
         assert!(newcomer.contains("round 1 is the next to claim"));
@@ -365,6 +379,7 @@ mod tests {
         assert_eq!(json["ledger"]["next_round_to_claim"], 1);
         assert_eq!(json["ledger"]["is_proven"], false);
         assert_eq!(json["samples_that_pay"], 32);
+        assert_eq!(json["chain_says"], Value::Null);
         assert_eq!(json["rounds"][0]["state"], "claimed");
         assert_eq!(json["rounds"][0]["paid"], "9000000000000");
         assert_eq!(json["rounds"][1]["state"], "pending");

@@ -1,6 +1,7 @@
 //! The daemon of `gotong attest`.
 
 mod duty;
+mod publisher;
 
 use super::{
     drive, inputs_digest,
@@ -18,10 +19,12 @@ use crate::{
     state::Lock,
 };
 use duty::{seat_of, Duty};
+use futures::FutureExt;
 use gotong_protocol::{
     view::{RoundView, SeatView, TaskView},
     Phase, SeatState, TaskId,
 };
+use publisher::{Due, Publisher};
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
@@ -33,7 +36,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::{Instrument, Span};
 
 /// The daemon of an attester: offers what it can do, evaluates every round in which it holds a seat, stands for its table
-/// in disputes, and disputes the tables of others that differ.
+/// in disputes, and disputes the tables of others that differ. When a round is over, it publishes what contributors are credited.
 pub struct Attest {
     signer: Keypair,
     account: Account,
@@ -56,6 +59,7 @@ struct Opened {
     worker: Arc<Mutex<ReplicaWorker>>,
     duty: Arc<Mutex<Duty>>,
     agent: Arc<Mutex<DisputeAgent>>,
+    publisher: Arc<Mutex<Publisher>>,
     /// Whether nothing begins here any more.
     is_closed: bool,
     _lock: Lock,
@@ -188,7 +192,8 @@ impl Attest {
         };
         let is_seated = round.seats.iter().any(|seat| seat.account == self.account);
         // Seats are drawn with the samples, some blocks after the reveals; and again if too few do their part.
-        if is_seated && round.has_samples() && !self.seats.contains_key(&view.id) {
+        let is_due = is_seated && round.has_samples() && view.state.is_live();
+        if is_due && !self.seats.contains_key(&view.id) {
             self.seats.insert(view.id, self.open(view)?);
         }
         Ok(self.seats.contains_key(&view.id).then_some(round))
@@ -217,6 +222,7 @@ impl Attest {
             worker: Arc::new(Mutex::new(worker)),
             duty: Arc::new(Mutex::new(duty)),
             agent: Arc::new(Mutex::new(agent)),
+            publisher: Arc::new(Mutex::new(Publisher::new(self.signer.clone()))),
             is_closed: false,
             _lock: lock,
         })
@@ -257,14 +263,16 @@ impl Attest {
             self.check_role(now).await?;
         }
         self.tasks.ask(client.url());
-        let views = self.tasks.live(now, &BTreeSet::new()).await?;
+        // Also those whose last round is over, until its credits are published.
+        let open = self.seats.iter().filter(|(_, opened)| !opened.is_closed);
+        let open: BTreeSet<TaskId> = open.map(|(task, _)| *task).collect();
+        let views = self.tasks.live(now, &open).await?;
         for (task, opened) in &mut self.seats {
             opened.is_closed |= !self.tasks.is_listed(*task);
         }
         let mut looks = Vec::new();
         for view in &views {
-            if view.state.is_over() {
-                self.close(view.id);
+            if view.state.is_over() && !open.contains(&view.id) {
                 continue;
             }
             let span = round_span(view.id, view.round, &self.account);
@@ -285,6 +293,7 @@ impl Attest {
                     let look = opened.and_then(|opened| opened.look(seen));
                     looks.extend(look.map(|look| (ends_at, look)));
                 }
+                Ok(None) if view.state.is_over() => self.close(view.id),
                 Ok(None) => {}
                 Err(error) => {
                     if self.tasks.survive(view.id, Err(error))? {
@@ -296,7 +305,7 @@ impl Attest {
         // The most urgent first.
         looks.sort_by_key(|(ends_at, _)| *ends_at);
         let mut begun: Vec<_> = looks.into_iter().map(|(_, look)| look).collect();
-        let is_done = self.tasks.is_done(&views);
+        let is_done = self.tasks.is_done(&views) && self.seats.values().all(|one| one.is_closed);
         begun.extend(self.offer(client, now, views));
         Ok((begun, is_done))
     }
@@ -355,6 +364,7 @@ impl Opened {
         Arc::strong_count(&self.worker) > 1
             || Arc::strong_count(&self.duty) > 1
             || Arc::strong_count(&self.agent) > 1
+            || Arc::strong_count(&self.publisher) > 1
     }
 
     /// What is due in the task, unless its replica is at work already.
@@ -363,11 +373,12 @@ impl Opened {
             return None;
         }
         let (duty, agent, seen) = (self.duty.clone(), self.agent.clone(), Arc::new(seen));
+        let publisher = self.publisher.clone();
         holding(&self.worker, |worker| {
             let span = seen.span.clone();
             let look = async move {
                 let task = seen.view.id;
-                match look_at(seen, worker, &duty, &agent).await {
+                match look_at(seen, worker, (&duty, &agent, &publisher)).await {
                     Ok(ended) => ended,
                     Err(error) => Ended::with(Came::OfTask(task, Err(error))),
                 }
@@ -377,13 +388,16 @@ impl Opened {
     }
 }
 
-/// Gets the replica ready. What the attester owes for its seat, and its disputes, begin then, side by side; neither if they
-/// are under way already.
+/// Gets the replica ready. What the attester owes for its seat, its disputes, and what it publishes begin then, side by side;
+/// none of them if it is under way already.
 async fn look_at(
     seen: Arc<Seen>,
     mut worker: OwnedMutexGuard<ReplicaWorker>,
-    duty: &Arc<Mutex<Duty>>,
-    agent: &Arc<Mutex<DisputeAgent>>,
+    (duty, agent, publisher): (
+        &Arc<Mutex<Duty>>,
+        &Arc<Mutex<DisputeAgent>>,
+        &Arc<Mutex<Publisher>>,
+    ),
 ) -> Result<Ended<Came>, RunError> {
     let Seen {
         client,
@@ -420,7 +434,20 @@ async fn look_at(
         are_audits_drawn: round.audit_seed.is_some(),
         is_device_trusted: seen.backend.device().is_some(),
     };
+    let is_over = || Ok(Ended::with(Came::OfTask(task, Ok(ControlFlow::Break(())))));
+    if let (false, Err(error)) = (view.state.is_live(), &ready) {
+        tracing::warn!("no credits are published: {error}");
+        return is_over();
+    }
     let mut next = Vec::new();
+    if let (Ok(true), Ok(publisher)) = (&ready, publisher.clone().try_lock_owned()) {
+        match publishing(&seen, &worker, publisher).await {
+            Ok(ControlFlow::Continue(work)) => next.extend(work),
+            Ok(ControlFlow::Break(())) => return is_over(),
+            // It may not keep it from its seat.
+            Err(error) => tracing::warn!("no credits are published: {error}"),
+        }
+    }
     // What fails here may not keep it from its disputes, nor these from the rest.
     next.extend(holding(duty, |mut duty| {
         let (seen, span) = (seen.clone(), seen.span.clone());
@@ -452,6 +479,32 @@ async fn look_at(
         (Err(error), _) => Some(Came::OfTask(task, Err(error.into()))),
     };
     Ok(Ended { came, next })
+}
+
+/// What there is to publish of the last round; it breaks when the task has no round under way, and nothing is left of it.
+async fn publishing(
+    seen: &Arc<Seen>,
+    worker: &ReplicaWorker,
+    mut publisher: OwnedMutexGuard<Publisher>,
+) -> Result<ControlFlow<(), Option<Work<Came>>>, RunError> {
+    let Seen {
+        now, view, round, ..
+    } = &**seen;
+    let Some(replica) = worker.replica() else {
+        return Ok(ControlFlow::Continue(None));
+    };
+    let due = match publisher.due(now, view, round, replica).await? {
+        Due::Nothing if !view.state.is_live() => return Ok(ControlFlow::Break(())),
+        Due::Nothing | Due::Later => return Ok(ControlFlow::Continue(None)),
+        Due::Now(credits) => *credits,
+    };
+    let (seen, span) = (seen.clone(), seen.span.clone());
+    let published = async move {
+        let done = publisher.publish(&seen.client, due).await;
+        Ended::with(Came::OfTask(seen.view.id, done.map(ControlFlow::Continue)))
+    };
+    let work = published.instrument(span).boxed_local();
+    Ok(ControlFlow::Continue(Some(work)))
 }
 
 /// Attends to the disputes. While calls wait for their blocks the replica is free.

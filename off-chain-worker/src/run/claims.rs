@@ -1,6 +1,7 @@
 //! Rounds that an account can claim: what each of them credits it, proves and pays, and how they are claimed.
 //!
-//! The chain takes the rounds in which an account revealed in order, and none can be left out.
+//! The chain takes the rounds in which an account revealed in order, and none can be left out. It knows what was credited where
+//! nothing was merged, and where somebody has published it; what else is claimed needs a proof, out of a replay of the task.
 
 use super::{replica::in_commit_order, Replica, ReplicaError, RunError, WorkerDirs};
 use crate::chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment};
@@ -8,7 +9,7 @@ use gotong_protocol::{
     bounds::MAX_CLAIMS,
     claim::Claimed,
     pay,
-    view::{RewardKind, RewardState, RewardView, RoundView, SubmissionView, TaskView},
+    view::{RewardState, RewardView, RoundView, SubmissionView, TaskView},
     ClaimItem, Credit, CreditProof, Ledger, RoundId, TaskId,
 };
 
@@ -68,24 +69,31 @@ impl Claims {
     }
 }
 
-/// The replica of `task` as far as its weights are those of the chain: what comes before can be claimed.
+/// What the claims of `account` in `task` need: a replica of it, as far as its weights are those of the chain, for what comes
+/// before can be claimed; none if the chain knows all that the account was credited, so that nothing has to be replayed.
 pub async fn replica_of_claims(
     client: &Client,
     now: &Moment,
     dirs: &WorkerDirs,
+    account: &Account,
     task: &TaskView,
-) -> Result<Replica, ReplicaError> {
+) -> Result<Option<Replica>, RunError> {
+    let rounds = claimable_rounds(&now.task_rewards(task.id, account).await?);
+    if rounds.iter().all(|(_, credit)| credit.is_some()) {
+        return Ok(None);
+    }
     let mut replica = Replica::open(client, now, dirs, task).await?;
     match replica.advance(client, now).await {
         Err(error @ ReplicaError::Differs { .. }) => tracing::error!("{error}"),
         advanced => advanced?,
     }
-    Ok(replica)
+    Ok(Some(replica))
 }
 
-/// The rounds of a task that `account` can claim at `now`, as far as `replica` has replayed the task.
+/// The rounds of a task that `account` can claim at `now`: those whose credits the chain knows, and others as far as `replica`
+/// has replayed the task.
 pub async fn due_claims(
-    replica: &Replica,
+    replica: Option<&Replica>,
     now: &Moment,
     account: &Account,
     task: &TaskView,
@@ -94,15 +102,18 @@ pub async fn due_claims(
     let ledger = now.ledger(account, task.id).await?;
     let mut ledger = ledger.map(|view| view.ledger).unwrap_or_default();
     let mut due = Claims::default();
-    for round in rounds {
+    for (round, known) in rounds {
         let view = now.round(task.id, round).await?;
         let Some(view) = view else { break };
-        let proof = match view.claim.as_ref().and_then(|claim| claim.merged) {
-            None => None,
-            Some(_) => credit_proof(replica, now, account, task.id, round).await?,
+        let proof = match (known, replica) {
+            (None, Some(replica)) => credit_proof(replica, now, account, task.id, round).await?,
+            _ => None,
         };
-        let Some(claimed) = take(&mut ledger, proof.as_ref(), task, &view) else {
-            due.stuck = Some(without_proof(task.id, round, replica.next_round()));
+        let credit = known.or_else(|| proved_credit(proof.as_ref()?, &view));
+        let claimed = credit.and_then(|credit| take(&mut ledger, &credit, task, &view));
+        let Some(claimed) = claimed else {
+            let next = replica.map_or(round, Replica::next_round);
+            due.stuck = Some(without_proof(task.id, round, next));
             break;
         };
         due.claimed.push(DueClaim {
@@ -123,7 +134,7 @@ pub async fn claim_rounds(
     client: &Client,
     now: &Moment,
     signer: &Keypair,
-    replica: &Replica,
+    replica: Option<&Replica>,
     task: &TaskView,
 ) -> Result<Claims, RunError> {
     let due = due_claims(replica, now, &signer.public_key().0, task).await?;
@@ -216,21 +227,23 @@ fn entrant_of(account: &Account, submissions: &[SubmissionView]) -> Option<u32> 
     own.map(|(entrant, _)| entrant)
 }
 
-/// Takes the credit that `proof` shows into a ledger, as the chain does, and gives back what comes of it. None if it
-/// shows none in a round that merged something, or the chain does not take it.
+/// The credit that `proof` shows in a round, if the chain takes it.
+fn proved_credit(proof: &CreditProof, round: &RoundView) -> Option<Credit> {
+    let proved = proof.verify(round.claim.as_ref()?).ok()?;
+    Some(proved.credit)
+}
+
+/// Takes a credit of a round into a ledger, as the chain does, and gives back what comes of it; none if it is worth more than
+/// can be counted.
 fn take(
     ledger: &mut Ledger,
-    proof: Option<&CreditProof>,
+    credit: &Credit,
     task: &TaskView,
     round: &RoundView,
 ) -> Option<Claimed> {
-    let credit = match round.claim.as_ref().filter(|claim| claim.merged.is_some()) {
-        Some(claim) => proof?.verify(claim).ok()?.credit,
-        None => Credit::default(),
-    };
     let pay = |ledger: &Ledger| task.terms.contributor_pay(ledger.proved);
     let before = pay(ledger)?;
-    let counted = pay::credit_at_rate(&credit, round.rate_q32);
+    let counted = pay::credit_at_rate(credit, round.rate_q32);
     let proved = ledger.add(&counted, task.terms.share.doubt_q8);
     // Of a round that nobody claimed in time nothing may be left.
     let left = (round.pot)
@@ -243,15 +256,14 @@ fn take(
     })
 }
 
-/// The rounds that are to be claimed, in order.
-fn claimable_rounds(rewards: &[RewardView]) -> Vec<RoundId> {
-    let mut rounds: Vec<RoundId> = rewards
-        .iter()
-        .filter(|reward| reward.kind == RewardKind::Contributor)
-        .filter(|reward| matches!(reward.state, RewardState::Claimable { .. }))
-        .map(|reward| reward.round)
-        .collect();
-    rounds.sort_unstable();
+/// The rounds that are to be claimed, in order, and what each is credited, if the chain knows.
+fn claimable_rounds(rewards: &[RewardView]) -> Vec<(RoundId, Option<Credit>)> {
+    let claimable = |reward: &RewardView| match reward.state {
+        RewardState::Claimable { credit } => Some((reward.round, credit)),
+        _ => None,
+    };
+    let mut rounds: Vec<_> = rewards.iter().filter_map(claimable).collect();
+    rounds.sort_unstable_by_key(|(round, _)| *round);
     rounds
 }
 
@@ -262,6 +274,7 @@ mod tests {
         evaluation::lab::Lab,
         run::views::{round, settled, submission, task},
     };
+    use gotong_protocol::view::RewardKind;
 
     #[test]
     fn claims_are_what_the_chain_makes_of_them() {
@@ -278,9 +291,10 @@ mod tests {
         assert_eq!(entrant_of(&[7; 32], &submissions), None);
         let mut sum = 0;
         for entrant in 0..lab.facts.entrants {
-            let proof = table.prove_credit(entrant);
+            let proof = table.prove_credit(entrant).unwrap();
+            let credit = proved_credit(&proof, &settled).unwrap();
             let mut ledger = Ledger::default();
-            let claimed = take(&mut ledger, proof.as_ref(), &task, &settled).unwrap();
+            let claimed = take(&mut ledger, &credit, &task, &settled).unwrap();
             assert_eq!(claimed.proved, ledger.proved);
             assert_eq!(
                 Some(claimed.paid),
@@ -288,7 +302,7 @@ mod tests {
             );
             sum += claimed.credit;
             // The second time the same credit is in less doubt.
-            let again = take(&mut ledger, proof.as_ref(), &task, &settled).unwrap();
+            let again = take(&mut ledger, &credit, &task, &settled).unwrap();
             let both = task.terms.contributor_pay(ledger.proved);
             assert_eq!(Some(claimed.paid + again.paid), both);
         }
@@ -296,15 +310,20 @@ mod tests {
     }
 
     #[test]
-    fn a_round_that_merged_something_needs_a_proof_and_no_other_takes_one_up() {
+    fn only_a_proof_that_the_chain_takes_shows_a_credit() {
         let table = Lab::small().table();
-        let (task, settled) = (task(), settled(&table));
-        let mut ledger = Ledger::default();
-        assert_eq!(take(&mut ledger, None, &task, &settled), None);
+        let settled = settled(&table);
         let mut proof = table.prove_credit(0).unwrap();
+        assert!(proved_credit(&proof, &settled).is_some());
+        assert_eq!(proved_credit(&proof, &round()), None);
         proof.row.delta_hash[0] ^= 1;
-        assert_eq!(take(&mut ledger, Some(&proof), &task, &settled), None);
-        let void = take(&mut ledger, None, &task, &round());
+        assert_eq!(proved_credit(&proof, &settled), None);
+    }
+
+    #[test]
+    fn a_round_that_merged_nothing_changes_no_ledger() {
+        let mut ledger = Ledger::default();
+        let void = take(&mut ledger, &Credit::default(), &task(), &round());
         assert_eq!(void, Some(Claimed::default()));
         assert_eq!(ledger, Ledger::default());
     }
@@ -317,10 +336,11 @@ mod tests {
             released: settled.pot,
             ..settled.clone()
         };
-        let proof = table.prove_credit(0);
+        let proof = table.prove_credit(0).unwrap();
+        let credit = proved_credit(&proof, &settled).unwrap();
         let (mut one, mut other) = (Ledger::default(), Ledger::default());
-        let in_time = take(&mut one, proof.as_ref(), &task, &settled).unwrap();
-        let too_late = take(&mut other, proof.as_ref(), &task, &late).unwrap();
+        let in_time = take(&mut one, &credit, &task, &settled).unwrap();
+        let too_late = take(&mut other, &credit, &task, &late).unwrap();
         assert_eq!((one, too_late.paid), (other, 0));
         assert_eq!(in_time.credit, too_late.credit);
     }
@@ -379,19 +399,23 @@ mod tests {
             kind,
             state,
         };
-        let claimable = RewardState::Claimable {
-            merged: None,
-            reserved: 7,
-        };
+        let credit = Some(Credit {
+            credit: 7,
+            variance: 8,
+        });
+        let (claimable, unknown) = (
+            RewardState::Claimable { credit },
+            RewardState::Claimable { credit: None },
+        );
         let claimed = RewardState::Claimed(Claimed::default());
         let rewards = [
-            reward(4, RewardKind::Contributor, claimable),
+            reward(4, RewardKind::Contributor, unknown),
             reward(0, RewardKind::Contributor, claimed),
             reward(1, RewardKind::Contributor, claimable),
             reward(2, RewardKind::Attester, RewardState::Nothing),
             reward(3, RewardKind::Contributor, RewardState::Pending),
         ];
         let rounds = claimable_rounds(&rewards);
-        assert_eq!(rounds, [RoundId(1), RoundId(4)]);
+        assert_eq!(rounds, [(RoundId(1), credit), (RoundId(4), None)]);
     }
 }

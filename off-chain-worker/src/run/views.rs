@@ -88,6 +88,7 @@ pub fn submission(index: u32, is_revealed: bool) -> SubmissionView {
             bytes: 1,
             at: 9,
         }),
+        credit: None,
         claimed: None,
     }
 }

@@ -131,7 +131,7 @@ mod errors {
         AlreadyClaimed,
         /// The account has an earlier round to claim: rounds are claimed in order, and none is left out.
         NotNextClaim,
-        /// The round merged something, so a claim has to prove what it was credited.
+        /// The round merged something, and nobody has published what the account is credited: so its claim has to prove it.
         ProofMissing,
         /// There is still time to claim the round.
         NotExpired,
@@ -139,7 +139,7 @@ mod errors {
         NothingToRelease,
         /// The proof does not lead to the claim that the round settled on, or the round merged nothing.
         ProofInvalid,
-        /// The proved row is of another account's delta.
+        /// The proved row is of another account's delta, or of none that was revealed in the round.
         ForeignRow,
         /// Deltas are still being revealed, and half of the window is left.
         ShardTooEarly,
@@ -181,6 +181,8 @@ mod errors {
         RecipeHashMismatch,
         /// A round would pay attesters more for their work than its cap.
         TermsWorkFeeTooHigh,
+        /// The round merged nothing, or the chain knows all of these credits.
+        NothingToPublish,
     }
 
     impl<T> From<TermsError> for Error<T> {

@@ -368,6 +368,17 @@ mod events {
             /// The attester.
             who: T::AccountId,
         },
+        /// Somebody published what a contributor is credited in a round. It can claim it without a proof.
+        CreditPublished {
+            /// The task.
+            task: TaskId,
+            /// The round of that task.
+            round: RoundId,
+            /// The contributor.
+            who: T::AccountId,
+            /// What it is credited, before the rate.
+            credit: Credit,
+        },
         /// A state that should be impossible.
         Unexpected {
             /// Which one, and what was done about it.

@@ -43,7 +43,7 @@
 //! ## Rooms
 //!
 //! One module and one namespace a concept; nobody else touches its storage: [`stakes`], [`tasks`],
-//! [`rounds`] with [`submissions`], [`offers`] and [`attestation`], [`rewards`] with [`ledgers`]; [`asset`] alone touches money,
+//! [`rounds`] with [`submissions`], [`offers`] and [`attestation`], [`rewards`] with [`ledgers`] and [`credits`]; [`asset`] alone touches money,
 //! and `court` lets the referee in. Invariants are listed, in English and in code, in `try_state.rs`.
 
 #![cfg_attr(not(feature = "std"), no_std)]
@@ -57,6 +57,7 @@ pub mod attestation;
 #[cfg(feature = "runtime-benchmarks")]
 pub mod benchmarking;
 mod court;
+pub mod credits;
 mod errors;
 mod events;
 pub mod ledgers;
@@ -74,6 +75,7 @@ mod tests;
 #[cfg(any(feature = "try-runtime", test))]
 mod try_state;
 mod view;
+mod view_functions;
 pub mod weights;
 
 use frame_support::pallet_macros::import_section;
@@ -83,10 +85,12 @@ pub use weights::WeightInfo;
 #[import_section(errors::errors)]
 #[import_section(events::events)]
 #[import_section(storage::storage)]
+#[import_section(view_functions::view_functions)]
 #[frame_support::pallet]
 pub mod pallet {
     use crate::{
         attestation::{Attestation, CandidateList},
+        credits::Credits as CreditsOf,
         ledgers::Account,
         offers::{Offer, OfferedTasks, Offers, Registry},
         rewards::Rewards,
@@ -107,10 +111,11 @@ pub mod pallet {
         bounds,
         claim::Claimed,
         view::{
-            Duty, LedgerView, OfferView, RewardView, RoundView, StakeView, SubmissionView, TaskView,
+            ClaimableView, Duty, LedgerView, OfferView, Page, RewardView, RoundView, StakeView,
+            SubmissionView, TaskView,
         },
-        AuditAnswer, ClaimItem, Court, Hash, Outcome, Phase, Proof, Roles, RoundFacts, RoundId,
-        ShareClaim, TableSummary, TaskId, TaskTerms, TermsError,
+        AuditAnswer, ClaimItem, Court, Credit, CreditProof, Hash, Outcome, Phase, Proof, Roles,
+        RoundFacts, RoundId, ShareClaim, TableSummary, TaskId, TaskTerms, TermsError,
     };
     use gotong_scoring::AuditError;
 
@@ -128,6 +133,8 @@ pub mod pallet {
     pub type ShardBytes = BoundedVec<u8, ConstU32<{ bounds::MAX_SHARD_BYTES }>>;
     /// What one call claims.
     pub type ClaimItems = BoundedVec<ClaimItem, ConstU32<{ bounds::MAX_CLAIMS }>>;
+    /// What one call publishes.
+    pub type CreditProofs = BoundedVec<CreditProof, ConstU32<{ bounds::MAX_PUBLISHED }>>;
     /// Answers to the audits of one seat.
     pub type AuditAnswers = BoundedVec<AuditAnswer, ConstU32<{ bounds::AUDITS }>>;
 
@@ -436,7 +443,8 @@ pub mod pallet {
         /// Claims rounds that are over, all or none: each is credited to the origin's ledger of its task, and what
         /// that proves is paid.
         ///
-        /// Signed by a contributor, who claims every round in which it revealed, in order. Emits
+        /// Signed by a contributor, who claims every round in which it revealed, in order. An item needs a proof if its
+        /// round merged something and nobody has published the credit; a proof that is given counts. Emits
         /// [`Event::Claimed`] for each.
         #[pallet::call_index(12)]
         #[pallet::weight(T::WeightInfo::claim(items.len() as u32))]
@@ -507,79 +515,26 @@ pub mod pallet {
             };
             Offers::<T>::make(who, offer)
         }
-    }
 
-    #[pallet::view_functions]
-    impl<T: Config> Pallet<T> {
-        /// The registration of `who`.
-        pub fn stake(who: T::AccountId) -> Option<StakeView<Balance, u32>> {
-            crate::view::stake::<T>(&who)
-        }
-
-        /// What `who` offers to attest, and what it holds of it; none if it neither offers nor holds a seat.
-        pub fn offer_of(who: T::AccountId) -> Option<OfferView> {
-            crate::view::offer::<T>(&who)
-        }
-
-        /// Every task ever opened, in order.
-        pub fn tasks() -> Vec<TaskId> {
-            crate::view::tasks::<T>()
-        }
-
-        /// The tasks with a round under way: no more than [`Config::MaxLiveTasks`], however many there were.
-        pub fn live_tasks() -> Vec<TaskId> {
-            crate::view::live_tasks::<T>()
-        }
-
-        /// One task.
-        pub fn task(id: TaskId) -> Option<TaskView<T::AccountId, Balance, u32>> {
-            crate::view::task::<T>(id)
-        }
-
-        /// One round of a task.
-        pub fn round(
+        /// Publishes what contributors are credited in a round that merged something, so that they see what they are owed
+        /// and can claim it without a proof. Nothing is claimed or paid by it. What is known or claimed is passed over.
+        ///
+        /// Signed by anybody who has computed the round; free if the chain knew none of the credits. Emits
+        /// [`Event::CreditPublished`] for each that is new, and fails if none is.
+        #[pallet::call_index(17)]
+        #[pallet::weight(T::WeightInfo::publish_credits(proofs.len() as u32))]
+        pub fn publish_credits(
+            origin: OriginFor<T>,
             task: TaskId,
             round: RoundId,
-        ) -> Option<RoundView<T::AccountId, Balance, u32>> {
-            crate::view::round::<T>(task, round)
-        }
-
-        /// A round's submissions in the order of their commits.
-        pub fn submissions(
-            task: TaskId,
-            round: RoundId,
-        ) -> Vec<SubmissionView<T::AccountId, Balance, u32>> {
-            crate::view::submissions::<T>(task, round)
-        }
-
-        /// What a dispute about a table of the round stands on, once nothing more is revealed.
-        pub fn facts(task: TaskId, round: RoundId) -> Option<RoundFacts> {
-            <Self as Court<T::AccountId>>::facts(task, round)
-        }
-
-        /// What every round that `who` took part in is worth to it.
-        pub fn rewards(who: T::AccountId) -> Vec<RewardView<Balance>> {
-            crate::view::rewards::<T>(&who)
-        }
-
-        /// What every round of one task that `who` took part in is worth to it.
-        pub fn task_rewards(task: TaskId, who: T::AccountId) -> Vec<RewardView<Balance>> {
-            crate::view::task_rewards::<T>(task, &who)
-        }
-
-        /// What `who` has proved in one task; none if it never revealed in it.
-        pub fn ledger(task: TaskId, who: T::AccountId) -> Option<LedgerView<Balance>> {
-            crate::view::ledger::<T>(task, &who)
-        }
-
-        /// What `who` has proved in each task.
-        pub fn ledgers(who: T::AccountId) -> Vec<LedgerView<Balance>> {
-            crate::view::ledgers::<T>(&who)
-        }
-
-        /// What `who` may do now.
-        pub fn duties(who: T::AccountId) -> Vec<Duty<u32>> {
-            crate::view::duties::<T>(&who)
+            proofs: CreditProofs,
+        ) -> DispatchResultWithPostInfo {
+            ensure_signed(origin)?;
+            let pays = match CreditsOf::<T>::publish(task, round, &proofs)? {
+                true => Pays::No,
+                false => Pays::Yes,
+            };
+            Ok(pays.into())
         }
     }
 }

@@ -6,17 +6,19 @@
 use crate::{
     asset::{unexpected, Asset},
     attestation::Seat,
+    credits::Credits,
     ledgers::{self, Account, Ledgers},
     rounds::{now, Round, Rounds},
     submissions::{Submission, Submissions},
     tasks::{Task, Tasks},
     Balance, Config, Error, Event, HoldReason, Pallet, UnexpectedKind,
 };
+use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
 use core::marker::PhantomData;
 use frame_support::{ensure, traits::Get};
 use gotong_protocol::{
-    claim::Claimed, pay, ClaimItem, Credit, Hash, Ledger, RoundId, ShareClaim, TaskId,
+    bounds, claim::Claimed, pay, ClaimItem, Credit, Hash, Ledger, RoundId, ShareClaim, TaskId,
 };
 use scale_info::TypeInfo;
 use sp_runtime::{DispatchError, DispatchResult};
@@ -108,7 +110,7 @@ impl<T: Config> Rewards<T> {
         });
     }
 
-    /// Credits `who` with what `item` proves, and pays what that proves of all its rounds.
+    /// Credits `who` with what `item` proves or somebody has published, and pays what that proves of all its rounds.
     pub(crate) fn claim(who: &T::AccountId, item: &ClaimItem) -> DispatchResult {
         let Claimable {
             mut task,
@@ -117,15 +119,9 @@ impl<T: Config> Rewards<T> {
             mut account,
             delta_hash,
         } = Self::claimable(who, item.task, item.round)?;
-        let credit = Self::proved(&round, item, &delta_hash)?;
-        let (proved, due) = ledgers::add::<T>(&mut account, &credit, &task, &round)?;
-        let mut claimed = Claimed {
-            credit: credit.credit,
-            proved,
-            paid: 0,
-        };
+        let credit = Self::proved(who, &round, item, &delta_hash)?;
+        let claimed = Self::credit(&mut account, &credit, &task, &round)?;
         if let Some(settlement) = round.settlement.as_mut() {
-            claimed.paid = due.min(settlement.reserved());
             settlement.paid = settlement.paid.saturating_add(claimed.paid);
             settlement.claims = settlement.claims.saturating_add(1);
             settlement.credited = settlement.credited.saturating_add(credit.credit);
@@ -145,6 +141,7 @@ impl<T: Config> Rewards<T> {
         account.paid = account.paid.saturating_add(claimed.paid);
         account.next = submission.next;
         submission.claimed = Some(claimed);
+        Credits::<T>::forget(item.task, item.round, who);
         Submissions::<T>::put(item.task, item.round, who, &submission);
         Ledgers::<T>::put(item.task, who, &account);
         Pallet::<T>::deposit_event(Event::Claimed {
@@ -167,15 +164,16 @@ impl<T: Config> Rewards<T> {
             mut account,
             ..
         } = Self::claimable(who, id, round_id)?;
-        let merged = |settlement: &&mut Settlement| settlement.claim.merged.is_some();
-        let settlement = round.settlement.as_mut().filter(merged);
-        let settlement = settlement.ok_or(Error::<T>::NothingToForfeit)?;
-        settlement.claims = settlement.claims.saturating_add(1);
-        settlement.forfeits = settlement.forfeits.saturating_add(1);
+        ensure!(round.merged().is_some(), Error::<T>::NothingToForfeit);
+        if let Some(settlement) = round.settlement.as_mut() {
+            settlement.claims = settlement.claims.saturating_add(1);
+            settlement.forfeits = settlement.forfeits.saturating_add(1);
+        }
         account.ledger = Ledger::default();
         account.forfeited = Some(round_id);
         account.next = submission.next;
         submission.claimed = Some(Claimed::default());
+        Credits::<T>::forget(id, round_id, who);
         Submissions::<T>::put(id, round_id, who, &submission);
         Ledgers::<T>::put(id, who, &account);
         Pallet::<T>::deposit_event(Event::Forfeited {
@@ -224,18 +222,60 @@ impl<T: Config> Rewards<T> {
         Self::release(id, &mut task, round_id, &mut round, left)
     }
 
-    /// The credit of a delta that `item` proves; of a round that merged nothing, nothing.
+    /// The rounds that are over and that `who` has still to claim, in order and at most [`bounds::MAX_PAGE`] of them.
+    pub(crate) fn unclaimed(id: TaskId, who: &T::AccountId) -> Vec<Unclaimed> {
+        let Ok(task) = Tasks::<T>::get(id) else {
+            return Vec::new();
+        };
+        let mut account = Ledgers::<T>::get(id, who);
+        let (mut next, mut is_known) = (account.next, true);
+        let unclaimed = core::iter::from_fn(|| {
+            let round_id = next?;
+            let round = Rounds::<T>::get(id, round_id).filter(|round| round.outcome.is_some())?;
+            next = Submissions::<T>::get(id, round_id, who)?.next;
+            let credit = Credits::<T>::known(id, round_id, &round, who).filter(|_| is_known);
+            let claimed =
+                credit.and_then(|credit| Self::credit(&mut account, &credit, &task, &round).ok());
+            is_known = claimed.is_some();
+            Some(Unclaimed {
+                round: round_id,
+                claimed,
+                expires_at: round.settlement.map(|settlement| settlement.expires_at),
+            })
+        });
+        unclaimed.take(bounds::MAX_PAGE as usize).collect()
+    }
+
+    /// Adds a credit to an account's ledger; gives back what comes of it. Of what was released in the meantime, nothing is
+    /// paid.
+    fn credit(
+        account: &mut Account,
+        credit: &Credit,
+        task: &Task<T::AccountId>,
+        round: &Round<T::AccountId>,
+    ) -> Result<Claimed<Balance>, Error<T>> {
+        let (proved, due) = ledgers::add::<T>(account, credit, task, round)?;
+        let left = round.settlement.as_ref().map_or(0, Settlement::reserved);
+        Ok(Claimed {
+            credit: credit.credit,
+            proved,
+            paid: due.min(left),
+        })
+    }
+
+    /// The credit of the delta of `who` that `item` proves, or that was published; of a round that merged nothing, nothing.
     fn proved(
+        who: &T::AccountId,
         round: &Round<T::AccountId>,
         item: &ClaimItem,
         delta_hash: &Hash,
     ) -> Result<Credit, DispatchError> {
-        let settlement = round.settlement.as_ref();
-        let merged = settlement.filter(|settlement| settlement.claim.merged.is_some());
-        match (merged, &item.proof) {
-            (None, None) => Ok(Credit::default()),
+        match (round.merged(), &item.proof) {
             (None, Some(_)) => Err(Error::<T>::ProofInvalid.into()),
-            (Some(_), None) => Err(Error::<T>::ProofMissing.into()),
+            (_, None) => {
+                let known = Credits::<T>::known(item.task, item.round, round, who);
+                known.ok_or_else(|| Error::<T>::ProofMissing.into())
+            }
             (Some(settlement), Some(proof)) => {
                 let proved = proof
                     .verify(&settlement.claim)
@@ -338,6 +378,24 @@ impl<T: Config> Rewards<T> {
             });
         }
         paid
+    }
+}
+
+/// A round that is over and that an account has still to claim.
+pub(crate) struct Unclaimed {
+    /// Which round of its task.
+    pub round: RoundId,
+    /// What comes of a claim, if those before are claimed first; none if the credit of this round or of one before is not
+    /// published.
+    pub claimed: Option<Claimed<Balance>>,
+    /// See [`Settlement::expires_at`].
+    pub expires_at: Option<u32>,
+}
+
+impl Unclaimed {
+    /// What it pays, as far as the chain knows.
+    pub(crate) fn pays(&self) -> Balance {
+        self.claimed.map_or(0, |claimed| claimed.paid)
     }
 }
 

@@ -87,6 +87,19 @@ mod storage {
         OptionQuery,
     >;
 
+    /// What contributors are credited in settled rounds, as somebody has published it and they have not claimed it yet. At most
+    /// one entry a reveal, paid for by its fee.
+    #[pallet::storage]
+    pub type Credits<T: Config> = StorageDoubleMap<
+        _,
+        Twox64Concat,
+        (TaskId, RoundId),
+        Blake2_128Concat,
+        T::AccountId,
+        Credit,
+        OptionQuery,
+    >;
+
     /// The tables of the round under way that attesters revealed, so that they can be disputed: at most
     /// [`bounds::MAX_SEATS`] a round, and none of a round that is over.
     #[pallet::storage]

@@ -9,8 +9,8 @@ use crate::{
     rounds::{now, Draw, Round},
     submissions::Submission,
     tasks::{Purse, Task},
-    Balance, Candidates, Config, DeltaAuthors, Graphs, HoldReason, Ledgers, NextTask, Pallet,
-    Registrations, Rounds, Schedule, Submissions, Tables, Tasks,
+    Balance, Candidates, Config, Credits, DeltaAuthors, Graphs, HoldReason, Ledgers, NextTask,
+    Pallet, Registrations, Rounds, Schedule, Submissions, Tables, Tasks,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -24,6 +24,7 @@ use gotong_protocol::{
 use gotong_scoring::share::{entrants_tree, EntryWeights};
 use sp_runtime::TryRuntimeError;
 
+mod credits;
 mod registrations;
 
 type Check = Result<(), TryRuntimeError>;
@@ -48,6 +49,7 @@ impl<T: Config> Pallet<T> {
                 Self::seats_fit_the_terms(id, round_id, &task, &round)?;
                 Self::challenges_come_in_time(&round)?;
                 Self::settlement_pays_no_more_than_it_owes(id, round_id, &task, &round)?;
+                credits::check::<T>(id, round_id, &round)?;
             }
             for (who, account) in Ledgers::<T>::iter_prefix(id) {
                 Self::ledger_is_made_of_claims(id, &task, &who, &account)?;
@@ -128,7 +130,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// 6. Every task has an id below the next, and a model; every round, author and ledger has a task, every
-    ///    submission and table a round.
+    ///    submission, table and published credit a round.
     fn history_has_no_strays() -> Check {
         let next = NextTask::<T>::get();
         ensure!(
@@ -138,6 +140,7 @@ impl<T: Config> Pallet<T> {
                 && Submissions::<T>::iter_keys()
                     .all(|((id, round), _)| Rounds::<T>::contains_key(id, round))
                 && Tables::<T>::iter_keys()
+                    .chain(Credits::<T>::iter_keys())
                     .all(|((id, round), _)| Rounds::<T>::contains_key(id, round))
                 && DeltaAuthors::<T>::iter_keys().all(|(id, _)| Tasks::<T>::contains_key(id))
                 && Ledgers::<T>::iter_keys().all(|(id, _)| Tasks::<T>::contains_key(id)),

@@ -1,26 +1,28 @@
 //! What the chain answers when it is asked; see [`gotong_protocol::view`].
 //!
-//! Runs outside blocks, so it may walk whole maps.
+//! Runs outside blocks, so it may walk whole maps of a round. What grows with tasks and rounds comes in pages.
 
 use crate::{
     attestation::{Attestation, Seat},
+    credits::Credits,
     offers::{Listed, Offers},
-    rewards::Settlement,
+    rewards::{Rewards, Settlement, Unclaimed},
     rounds::{block_at, now, Round, Rounds},
     stakes::Stakes,
     submissions::{Submission, Submissions},
     tasks::{Task, Tasks},
-    Balance, Config, Graphs, Ledgers as LedgerMap, NextTask, Rounds as RoundMap, Schedule,
+    Balance, Config, Graphs, Ledgers as LedgerMap, NextTask, Schedule,
     Submissions as SubmissionMap, Tables,
 };
-use alloc::vec::Vec;
+use alloc::{collections::BTreeMap, vec::Vec};
 use gotong_protocol::{
     pay,
     view::{
-        Duty, DutyKind, LedgerView, OfferView, RevealedView, RewardKind, RewardState, RewardView,
-        RoundView, SeatView, ShardView, StakeView, SubmissionView, TaskView,
+        ClaimableView, Duty, DutyKind, LedgerView, OfferView, Page, RevealedView, RewardKind,
+        RewardState, RewardView, RoundView, SeatView, ShardView, StakeView, SubmissionView,
+        TaskView,
     },
-    Graph, Phase, RoundId, TaskId,
+    Credit, Graph, Phase, RoundId, TaskId,
 };
 
 pub(crate) fn stake<T: Config>(who: &T::AccountId) -> Option<StakeView<Balance, u32>> {
@@ -39,8 +41,20 @@ pub(crate) fn stake<T: Config>(who: &T::AccountId) -> Option<StakeView<Balance, 
     })
 }
 
-pub(crate) fn tasks<T: Config>() -> Vec<TaskId> {
-    (0..NextTask::<T>::get().0).map(TaskId).collect()
+pub(crate) fn tasks<T: Config>(start: TaskId) -> Page<TaskId, TaskId> {
+    Page::of(tasks_from::<T>(start), Some)
+}
+
+/// The tasks from this one on.
+fn tasks_from<T: Config>(start: TaskId) -> impl Iterator<Item = TaskId> {
+    (start.0..NextTask::<T>::get().0).map(TaskId)
+}
+
+/// The rounds of a task from this one on.
+fn rounds_from<T: Config>(task: TaskId, start: RoundId) -> impl Iterator<Item = RoundId> {
+    let last = Tasks::<T>::get(task).ok().map(|task| task.round);
+    last.into_iter()
+        .flat_map(move |last| (start.0..=last.0).map(RoundId))
 }
 
 /// In the order of their ids.
@@ -168,12 +182,23 @@ fn seat_view<T: Config>(
 pub(crate) fn submissions<T: Config>(
     id: TaskId,
     round: RoundId,
-) -> Vec<SubmissionView<T::AccountId, Balance, u32>> {
-    let weights = Rounds::<T>::get(id, round).map_or_else(Default::default, |round| round.weights);
-    let mut all: Vec<_> = SubmissionMap::<T>::iter_prefix((id, round))
-        .map(|(account, submission)| SubmissionView {
-            account,
-            index: submission.index,
+    start: u32,
+) -> Page<SubmissionView<T::AccountId, Balance, u32>, u32> {
+    let found = Rounds::<T>::get(id, round);
+    let weights = found
+        .as_ref()
+        .map_or_else(Default::default, |round| round.weights);
+    let mut all: BTreeMap<u32, _> = SubmissionMap::<T>::iter_prefix((id, round))
+        .map(|(account, submission)| (submission.index, (account, submission)))
+        .collect();
+    let places: Vec<u32> = all.range(start..).map(|(index, _)| *index).collect();
+    Page::of(places, |index| {
+        let (account, submission) = all.remove(&index)?;
+        let is_over = |round: &&Round<_>| round.outcome.is_some();
+        let awaited = submission.revealed.is_some() && submission.claimed.is_none();
+        let round_over = found.as_ref().filter(is_over).filter(|_| awaited);
+        Some(SubmissionView {
+            index,
             weight: submission.weight,
             is_proven: submission.is_proven,
             revealed: submission.revealed.map(|revealed| RevealedView {
@@ -181,61 +206,109 @@ pub(crate) fn submissions<T: Config>(
                 at: revealed.at,
                 record: revealed.entrant(&weights),
             }),
+            credit: round_over.and_then(|over| Credits::<T>::known(id, round, over, &account)),
             claimed: submission.claimed,
+            account,
         })
-        .collect();
-    all.sort_unstable_by_key(|submission| submission.index);
-    all
+    })
 }
 
-pub(crate) fn rewards<T: Config>(who: &T::AccountId) -> Vec<RewardView<Balance>> {
-    let in_task = |task| task_rewards::<T>(task, who);
-    tasks::<T>().into_iter().flat_map(in_task).collect()
+pub(crate) fn rewards<T: Config>(
+    who: &T::AccountId,
+    start: (TaskId, RoundId),
+) -> Page<RewardView<Balance>, (TaskId, RoundId)> {
+    let (first_task, first_round) = start;
+    let places = tasks_from::<T>(first_task).flat_map(|task| {
+        let first = match task == first_task {
+            true => first_round,
+            false => RoundId(0),
+        };
+        rounds_from::<T>(task, first).map(move |round| (task, round))
+    });
+    Page::of(places, |(task, round)| reward::<T>(task, round, who))
 }
 
 pub(crate) fn task_rewards<T: Config>(
     task: TaskId,
     who: &T::AccountId,
-) -> Vec<RewardView<Balance>> {
-    let mut rewards = Vec::new();
-    for (id, round) in RoundMap::<T>::iter_prefix(task) {
-        let mut add = |kind, state| {
-            rewards.push(RewardView {
-                task,
-                round: id,
-                kind,
-                state,
-            });
-        };
-        if let Some(submission) = Submissions::<T>::get(task, id, who) {
-            add(RewardKind::Contributor, claim_state(&round, &submission));
-        }
-        if let Some(seat) = seat_of(&round, who) {
-            add(RewardKind::Attester, fee_state(&round, seat));
-        }
-    }
-    rewards.sort_unstable_by_key(|reward| reward.round);
-    rewards
+    start: RoundId,
+) -> Page<RewardView<Balance>, RoundId> {
+    Page::of(rounds_from::<T>(task, start), |round| {
+        reward::<T>(task, round, who)
+    })
 }
 
-fn claim_state<A: PartialEq>(round: &Round<A>, submission: &Submission) -> RewardState<Balance> {
+/// Nobody contributes to a round that it attests.
+fn reward<T: Config>(
+    task: TaskId,
+    round_id: RoundId,
+    who: &T::AccountId,
+) -> Option<RewardView<Balance>> {
+    let round = Rounds::<T>::get(task, round_id)?;
+    let (kind, state) = match Submissions::<T>::get(task, round_id, who) {
+        Some(submission) => {
+            let credit = || Credits::<T>::known(task, round_id, &round, who);
+            let state = claim_state(&round, &submission, credit);
+            (RewardKind::Contributor, state)
+        }
+        None => {
+            let seat = seat_of(&round, who)?;
+            (RewardKind::Attester, fee_state(&round, seat))
+        }
+    };
+    Some(RewardView {
+        task,
+        round: round_id,
+        kind,
+        state,
+    })
+}
+
+fn claim_state<A>(
+    round: &Round<A>,
+    submission: &Submission,
+    credit: impl FnOnce() -> Option<Credit>,
+) -> RewardState<Balance> {
     match (submission.claimed, round.outcome) {
         (Some(claimed), _) => RewardState::Claimed(claimed),
         (None, None) => RewardState::Pending,
         (None, Some(_)) if submission.revealed.is_none() => RewardState::Nothing,
-        (None, Some(_)) => {
-            let settlement = round.settlement.as_ref();
-            RewardState::Claimable {
-                merged: settlement.and_then(|settlement| settlement.claim.merged),
-                reserved: settlement.map_or(0, Settlement::reserved),
-            }
-        }
+        (None, Some(_)) => RewardState::Claimable { credit: credit() },
     }
 }
 
-pub(crate) fn ledgers<T: Config>(who: &T::AccountId) -> Vec<LedgerView<Balance>> {
-    let in_task = |task| ledger::<T>(task, who);
-    tasks::<T>().into_iter().filter_map(in_task).collect()
+pub(crate) fn claimable<T: Config>(
+    task: TaskId,
+    who: &T::AccountId,
+) -> Option<ClaimableView<Balance, u32>> {
+    let unclaimed = Rewards::<T>::unclaimed(task, who);
+    let first_unknown = unclaimed.iter().position(|one| one.claimed.is_none());
+    let (known, unknown) = unclaimed.split_at(first_unknown.unwrap_or(unclaimed.len()));
+    let rounds = |of: &[Unclaimed]| of.iter().map(|one| one.round).collect();
+    let until = |one: &Unclaimed| one.expires_at.map(block_at::<T>);
+    let view = ClaimableView {
+        task,
+        rounds: rounds(known),
+        pays: known.iter().map(Unclaimed::pays).sum(),
+        until: known.iter().find(|one| one.pays() > 0).and_then(until),
+        unknown: rounds(unknown),
+        unknown_until: unknown.first().and_then(until),
+    };
+    (!unclaimed.is_empty()).then_some(view)
+}
+
+pub(crate) fn claimables<T: Config>(
+    who: &T::AccountId,
+    start: TaskId,
+) -> Page<ClaimableView<Balance, u32>, TaskId> {
+    Page::of(tasks_from::<T>(start), |task| claimable::<T>(task, who))
+}
+
+pub(crate) fn ledgers<T: Config>(
+    who: &T::AccountId,
+    start: TaskId,
+) -> Page<LedgerView<Balance>, TaskId> {
+    Page::of(tasks_from::<T>(start), |task| ledger::<T>(task, who))
 }
 
 pub(crate) fn ledger<T: Config>(id: TaskId, who: &T::AccountId) -> Option<LedgerView<Balance>> {
@@ -263,35 +336,46 @@ fn fee_state<A>(round: &Round<A>, seat: &Seat<A>) -> RewardState<Balance> {
     }
 }
 
-pub(crate) fn duties<T: Config>(who: &T::AccountId) -> Vec<Duty<u32>> {
-    let mut duties = Vec::new();
-    for (id, task, round) in live::<T>() {
-        let kinds = [
-            submitter_duty::<T>(who, id, &task, &round),
-            sponsor_duty::<T>(who, &task, &round),
-            attester_duty(who, &round, now::<T>()),
-        ];
-        duties.extend(kinds.into_iter().flatten().map(|what| Duty {
-            task: id,
-            round: task.round,
-            phase: round.phase,
-            ends_at: block_in::<T>(&round, round.ends_at),
-            what,
-        }));
-    }
-    for reward in rewards::<T>(who) {
-        if let RewardState::Claimable { .. } = reward.state {
-            let round = Rounds::<T>::get(reward.task, reward.round);
-            duties.push(Duty {
-                task: reward.task,
-                round: reward.round,
-                phase: Phase::Ended,
-                ends_at: round.map_or(0, |round| round.ends_at),
-                what: DutyKind::Claim,
-            });
-        }
-    }
-    duties
+pub(crate) fn duties<T: Config>(who: &T::AccountId, start: TaskId) -> Page<Duty<u32>, TaskId> {
+    let live = live_tasks::<T>();
+    Page::of(tasks_from::<T>(start), |id| {
+        let is_live = live.binary_search(&id).is_ok();
+        let duty = is_live.then(|| live_duty::<T>(who, id)).flatten();
+        duty.into_iter().chain(claim_duty::<T>(who, id))
+    })
+}
+
+/// What an account may do in the round under way: never more than one thing.
+fn live_duty<T: Config>(who: &T::AccountId, id: TaskId) -> Option<Duty<u32>> {
+    let task = Tasks::<T>::get(id).ok()?;
+    let round = Rounds::<T>::get(id, task.round)?;
+    let what = submitter_duty::<T>(who, id, &task, &round)
+        .or_else(|| sponsor_duty::<T>(who, &task, &round))
+        .or_else(|| attester_duty(who, &round, now::<T>()))?;
+    Some(Duty {
+        task: id,
+        round: task.round,
+        phase: round.phase,
+        ends_at: block_in::<T>(&round, round.ends_at),
+        what,
+    })
+}
+
+/// To claim is due where it is known to pay, and for as long as that cannot be released.
+fn claim_duty<T: Config>(who: &T::AccountId, id: TaskId) -> Option<Duty<u32>> {
+    let unclaimed = Rewards::<T>::unclaimed(id, who);
+    let mut paying = unclaimed.iter().filter(|one| one.pays() > 0);
+    let (round, ends_at) = paying.find_map(|one| {
+        let is_in_time = |until: &u32| now::<T>() < *until;
+        Some((one.round, one.expires_at.filter(is_in_time)?))
+    })?;
+    Some(Duty {
+        task: id,
+        round,
+        phase: Phase::Ended,
+        ends_at: block_at::<T>(ends_at),
+        what: DutyKind::Claim,
+    })
 }
 
 fn submitter_duty<T: Config>(

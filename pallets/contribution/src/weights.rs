@@ -47,6 +47,8 @@ pub trait WeightInfo {
     fn release() -> Weight;
     /// `forfeit`.
     fn forfeit() -> Weight;
+    /// `publish_credits` of `n` credits, all of them new.
+    fn publish_credits(n: u32) -> Weight;
     /// Looking for rounds that are due, and at one task that may be idle.
     fn look() -> Weight;
     /// Ending a Commit phase when attesters are looked for among those who all contribute; with `s` deposits that go back, if the
@@ -113,7 +115,7 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
         cost::<Db>(260, 4, 3)
     }
     fn claim(n: u32) -> Weight {
-        let round = cost::<Db>(250, 10, 9);
+        let round = cost::<Db>(250, 11, 10);
         round.saturating_mul(u64::from(n).max(1))
     }
     fn answer_audits(b: u32) -> Weight {
@@ -123,7 +125,11 @@ impl<Db: Get<RuntimeDbWeight>> WeightInfo for Estimate<Db> {
         cost::<Db>(150, 8, 7)
     }
     fn forfeit() -> Weight {
-        cost::<Db>(150, 8, 7)
+        cost::<Db>(150, 8, 8)
+    }
+    fn publish_credits(n: u32) -> Weight {
+        let credit = cost::<Db>(120, 3, 1);
+        cost::<Db>(60, 1, 0).saturating_add(credit.saturating_mul(n.into()))
     }
     fn look() -> Weight {
         cost::<Db>(15, 4, 0)

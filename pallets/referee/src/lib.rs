@@ -83,7 +83,7 @@ pub mod pallet {
         bounds,
         dispute::{ClosedDispute, Verdict},
         id::DisputeId,
-        view::DisputeView,
+        view::{DisputeView, Page},
         Court, RoundFacts, RoundId, TableSummary, TaskId,
     };
     use gotong_scoring::{
@@ -400,9 +400,12 @@ pub mod pallet {
 
     #[pallet::view_functions]
     impl<T: Config> Pallet<T> {
-        /// The open disputes, of one task if it is named, in the order of their ids.
-        pub fn disputes(task: Option<TaskId>) -> Vec<DisputeView<T::AccountId, Balance, u32>> {
-            crate::view::disputes::<T>(task)
+        /// The open disputes, of one task if it is named, in the order of their ids and from `start` on.
+        pub fn disputes(
+            task: Option<TaskId>,
+            start: DisputeId,
+        ) -> Page<DisputeView<T::AccountId, Balance, u32>, DisputeId> {
+            crate::view::disputes::<T>(task, start)
         }
 
         /// One open dispute.

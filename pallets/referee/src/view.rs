@@ -1,23 +1,27 @@
 //! What the chain answers when it is asked; see [`gotong_protocol::view`].
 //!
-//! Runs outside blocks, so it may walk whole maps.
+//! Runs outside blocks, so it may walk all open disputes, which are bounded; it shows them in pages.
 
 use crate::{
     disputes::{block_at, Dispute, Disputes},
     Balance, Config, Disputes as DisputeMap,
 };
-use alloc::vec::Vec;
-use gotong_protocol::{id::DisputeId, view::DisputeView, TaskId};
+use alloc::{collections::BTreeMap, vec::Vec};
+use gotong_protocol::{
+    id::DisputeId,
+    view::{DisputeView, Page},
+    TaskId,
+};
 
 pub(crate) fn disputes<T: Config>(
     task: Option<TaskId>,
-) -> Vec<DisputeView<T::AccountId, Balance, u32>> {
-    let mut views: Vec<_> = DisputeMap::<T>::iter()
+    start: DisputeId,
+) -> Page<DisputeView<T::AccountId, Balance, u32>, DisputeId> {
+    let mut found: BTreeMap<DisputeId, _> = DisputeMap::<T>::iter()
         .filter(|(_, dispute)| task.is_none_or(|task| task == dispute.task))
-        .map(|(id, dispute)| view::<T>(id, dispute))
         .collect();
-    views.sort_by_key(|view| view.id);
-    views
+    let places: Vec<DisputeId> = found.range(start..).map(|(id, _)| *id).collect();
+    Page::of(places, |id| Some(view::<T>(id, found.remove(&id)?)))
 }
 
 pub(crate) fn dispute<T: Config>(id: DisputeId) -> Option<DisputeView<T::AccountId, Balance, u32>> {

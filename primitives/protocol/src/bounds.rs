@@ -55,6 +55,10 @@ pub const MIN_CAP: u128 = 4096;
 pub const CLAIM_ROUNDS: u32 = 2;
 /// Most rounds claimed in one call.
 pub const MAX_CLAIMS: u32 = 32;
+/// Most credits published in one call.
+pub const MAX_PUBLISHED: u32 = 32;
+/// Most places that a page of a view looks at. Each has at most one item, and of an account's duties two.
+pub const MAX_PAGE: u32 = 256;
 /// Audits that each attester of a round answers.
 pub const AUDITS: u32 = 4;
 /// Most tasks that an attester names in its offer.

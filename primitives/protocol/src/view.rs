@@ -1,19 +1,42 @@
 //! What the chain answers with when it is asked. Built when asked, never stored.
 //!
+//! What grows with rounds, tasks or accounts comes in pages: see [`Page`].
+//!
 //! The type parameters default to what the chain uses: 32-byte accounts, planck in `u128`,
 //! blocks in `u32`.
 
 use crate::{
-    claim::Claimed, id::DisputeId, EntrantRecord, Graph, Hash, Ledger, Outcome, Phase, Roles,
-    RoundId, SeatState, ShareClaim, TableSummary, TaskId, TaskState, TaskTerms,
+    bounds, claim::Claimed, id::DisputeId, Credit, EntrantRecord, Graph, Hash, Ledger, Outcome,
+    Phase, Roles, RoundId, SeatState, ShareClaim, TableSummary, TaskId, TaskState, TaskTerms,
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode};
-use gotong_scoring::{
-    share::trial::{Accusation, Trial},
-    MergedGain,
-};
+use gotong_scoring::share::trial::{Accusation, Trial};
 use scale_info::TypeInfo;
+
+/// A part of a list that may be long. The first begins where the caller says, at 0 for all; the next one at [`Self::next`].
+#[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
+pub struct Page<Item, Cursor> {
+    /// In order. A page may be empty, and not the last.
+    pub items: Vec<Item>,
+    /// Where the next page begins; none after the last.
+    pub next: Option<Cursor>,
+}
+
+impl<Item, Cursor> Page<Item, Cursor> {
+    /// What `look` finds at the first [`bounds::MAX_PAGE`] of `places`.
+    pub fn of<Found: IntoIterator<Item = Item>>(
+        places: impl IntoIterator<Item = Cursor>,
+        look: impl FnMut(Cursor) -> Found,
+    ) -> Self {
+        let mut places = places.into_iter();
+        let looked_at = places.by_ref().take(bounds::MAX_PAGE as usize);
+        Self {
+            items: looked_at.flat_map(look).collect(),
+            next: places.next(),
+        }
+    }
+}
 
 /// A registration and its money.
 #[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
@@ -196,6 +219,8 @@ pub struct SubmissionView<AccountId = [u8; 32], Balance = u128, BlockNumber = u3
     pub is_proven: bool,
     /// The delta, once revealed.
     pub revealed: Option<RevealedView<BlockNumber>>,
+    /// What it is credited, if the round is over, the chain knows it and it is not claimed.
+    pub credit: Option<Credit>,
     /// What came of its claim.
     pub claimed: Option<Claimed<Balance>>,
 }
@@ -238,12 +263,12 @@ pub enum RewardKind {
 pub enum RewardState<Balance = u128> {
     /// The round has no outcome yet.
     Pending,
-    /// A contributor is to claim it: the chain does not know a credit until it is proved, and takes rounds in order.
+    /// A contributor has it still to claim, in its order. What that pays depends on the rounds before:
+    /// [`ClaimableView::pays`].
     Claimable {
-        /// What the round gained, if anything was merged.
-        merged: Option<MergedGain>,
-        /// What is left in reserve for those who have not claimed.
-        reserved: Balance,
+        /// What it is credited, before the rate: 0 if nothing was merged. None if nobody has published it; then the chain
+        /// does not know it, and a claim needs a proof.
+        credit: Option<Credit>,
     },
     /// A contributor has claimed it.
     Claimed(Claimed<Balance>),
@@ -251,6 +276,29 @@ pub enum RewardState<Balance = u128> {
     Paid(Balance),
     /// The round gives this account nothing.
     Nothing,
+}
+
+/// What an account has still to claim in one task: rounds that are over, in which it revealed.
+///
+/// At most [`bounds::MAX_PAGE`] rounds together; later ones are seen once these are claimed.
+#[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
+pub struct ClaimableView<Balance = u128, BlockNumber = u32> {
+    /// The task.
+    pub task: TaskId,
+    /// The rounds whose credits the chain knows, from the first that is to be claimed on. They are claimed in this order and
+    /// without proofs, [`bounds::MAX_CLAIMS`] in a call.
+    pub rounds: Vec<RoundId>,
+    /// What these pay together: exactly that, if they are claimed before anything of them is released. 0 if the account earned
+    /// nothing by them.
+    pub pays: Balance,
+    /// Block from which anybody can release what the first of them that pays has left, if no more are full; none if none pays.
+    pub until: Option<BlockNumber>,
+    /// The rounds after these. What they pay is not known to the chain, as nobody has published the credit of the first of them:
+    /// it may be nothing. They are claimed with proofs, or later without.
+    pub unknown: Vec<RoundId>,
+    /// Block from which anybody can release what the first of the unknown rounds has left, if no more are full; none if there
+    /// are none.
+    pub unknown_until: Option<BlockNumber>,
 }
 
 /// What an account has proved in one task, over all the rounds that it claimed.
@@ -281,7 +329,7 @@ pub struct Duty<BlockNumber = u32> {
     pub round: RoundId,
     /// The round's phase.
     pub phase: Phase,
-    /// Block at which the phase is over at the latest, if no more are full.
+    /// Block at which it is too late, if no more are full: the phase is over at the latest, or what is claimable can be released.
     pub ends_at: BlockNumber,
     /// What to do.
     pub what: DutyKind,
@@ -300,7 +348,7 @@ pub enum DutyKind {
     CommitAttestation,
     /// Reveal the claim that was committed.
     RevealAttestation,
-    /// Claim a round.
+    /// Claim all rounds up to this one, which pays: see [`ClaimableView`].
     Claim,
     /// Answer the audits of the own work.
     AnswerAudits,
@@ -345,6 +393,35 @@ pub struct DisputeView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_take_so_many_places_and_name_the_next() {
+        let even = |place: u32| place.is_multiple_of(2).then_some(place);
+        let first = Page::of(0..600, even);
+        assert_eq!((first.items.len(), first.next), (128, Some(256)));
+        let second = Page::of(256..600, even);
+        assert_eq!((second.items[0], second.next), (256, Some(512)));
+        let last = Page::of(512..600, even);
+        assert_eq!((last.items.len(), last.next), (44, None));
+        // An empty one may be followed by others.
+        let none = Page::of(0..257, |_| None::<u8>);
+        assert_eq!((none.items.len(), none.next), (0, Some(256)));
+        assert_eq!(
+            Page::of(0..0, even),
+            Page {
+                items: vec![],
+                next: None
+            }
+        );
+        assert_eq!(
+            Page {
+                items: vec![7u8],
+                next: Some(TaskId(3))
+            }
+            .encode(),
+            [4, 7, 1, 3, 0, 0, 0]
+        );
+    }
 
     #[test]
     fn golden_bytes() {

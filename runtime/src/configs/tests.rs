@@ -41,7 +41,8 @@ fn a_workers_key_can_only_take_part() {
             "claim",
             "answer_audits",
             "release",
-            "offer"
+            "offer",
+            "publish_credits"
         ]
     );
     assert_eq!(
@@ -87,6 +88,7 @@ fn the_largest_calls_fit_into_the_smallest_block() {
             Weights::publish_shard(bounds::MAX_SHARD_BYTES),
             Weights::reveal(bounds::MAX_DELTA_BYTES),
             Weights::claim(bounds::MAX_CLAIMS),
+            Weights::publish_credits(bounds::MAX_PUBLISHED),
             Weights::answer_audits(bounds::AUDITS * 16 * 1024),
             Referee::answer_losses(bounds::MAX_SHARD_SAMPLES / 2) + Referee::end(16),
             Referee::answer_backward_word(bounds::MAX_ANSWER_BYTES) + Referee::end(16),

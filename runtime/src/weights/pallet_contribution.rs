@@ -240,14 +240,14 @@ impl<T: frame_system::Config> pallet_contribution::WeightInfo for WeightInfo<T> 
 	/// Storage: `Contribution::Contributors` (r:1 w:0)
 	/// Proof: `Contribution::Contributors` (`max_values`: Some(1), `max_size`: Some(12), added: 507, mode: `MaxEncodedLen`)
 	fn claim(n: u32, ) -> Weight {
-		// Minimum execution time: 712_229_000 picoseconds.
+		// Minimum execution time: 712_229_000 picoseconds. By hand: a read and a write of `Credits` for each.
 		Weight::from_parts(1_080_788_091, 3593)
 			// Standard Error: 100_119_640
 			.saturating_add(Weight::from_parts(1_020_067_617, 0).saturating_mul(n.into()))
 			.saturating_add(T::DbWeight::get().reads(3_u64))
-			.saturating_add(T::DbWeight::get().reads((6_u64).saturating_mul(n.into())))
+			.saturating_add(T::DbWeight::get().reads((7_u64).saturating_mul(n.into())))
 			.saturating_add(T::DbWeight::get().writes(2_u64))
-			.saturating_add(T::DbWeight::get().writes((7_u64).saturating_mul(n.into())))
+			.saturating_add(T::DbWeight::get().writes((8_u64).saturating_mul(n.into())))
 			.saturating_add(Weight::from_parts(0, 6388).saturating_mul(n.into()))
 	}
 	/// Storage: `Contribution::Tasks` (r:1 w:1)
@@ -277,10 +277,23 @@ impl<T: frame_system::Config> pallet_contribution::WeightInfo for WeightInfo<T> 
 	/// Storage: `Contribution::Contributors` (r:1 w:0)
 	/// Proof: `Contribution::Contributors` (`max_values`: Some(1), `max_size`: Some(12), added: 507, mode: `MaxEncodedLen`)
 	fn forfeit() -> Weight {
-		// Minimum execution time: 250_187_000 picoseconds.
+		// Minimum execution time: 250_187_000 picoseconds. By hand: a write of `Credits`.
 		Weight::from_parts(392_332_000, 7378)
 			.saturating_add(T::DbWeight::get().reads(6_u64))
-			.saturating_add(T::DbWeight::get().writes(6_u64))
+			.saturating_add(T::DbWeight::get().writes(7_u64))
+	}
+	/// Storage: `Contribution::Rounds` (r:1 w:0)
+	/// Storage: `Contribution::DeltaAuthors` (r:32 w:0)
+	/// Storage: `Contribution::Submissions` (r:32 w:0)
+	/// Storage: `Contribution::Credits` (r:32 w:32)
+	fn publish_credits(n: u32, ) -> Weight {
+		// By hand.
+		Weight::from_parts(250_000_000, 7378)
+			.saturating_add(Weight::from_parts(350_000_000, 0).saturating_mul(n.into()))
+			.saturating_add(T::DbWeight::get().reads(1_u64))
+			.saturating_add(T::DbWeight::get().reads((3_u64).saturating_mul(n.into())))
+			.saturating_add(T::DbWeight::get().writes((1_u64).saturating_mul(n.into())))
+			.saturating_add(Weight::from_parts(0, 2720).saturating_mul(n.into()))
 	}
 	/// Storage: `Contribution::Tasks` (r:1 w:0)
 	/// Proof: `Contribution::Tasks` (`max_values`: None, `max_size`: Some(430), added: 2905, mode: `MaxEncodedLen`)

@@ -9,7 +9,9 @@ use gotong::{
     process::sibling,
 };
 use gotong_protocol::{
-    pay, submission_commitment, view::RoundView, Delta, Outcome, Phase, RoundId, TaskId,
+    pay, submission_commitment,
+    view::{Duty, DutyKind, RoundView},
+    ClaimItem, Delta, Outcome, Phase, RoundId, TaskId,
 };
 use gotong_tests::{assert_settled, key, Network, UNIT};
 use std::{
@@ -278,6 +280,57 @@ fn checkpoint(folder: &Path) -> io::Result<Option<PathBuf>> {
     Ok(files.find(|path| path.is_file()))
 }
 
+/// A contributor that has no more than a wallet sees what it is owed, and claims it, with no replay and no proof: the attester has
+/// published its credit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_claims_what_an_attester_published() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
+    let task = small_task(&network, &["One"], &["Judith"]).await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _attester = network.daemon("Judith", "attest")?;
+    let mut contributor = network.daemon("One", &contribute(task, "1/1"))?;
+    network
+        .until("the first reveal", ROUND_LIMIT, async |moment| {
+            let view = moment.round(task, RoundId(0)).await?;
+            Ok(view.filter(|view| view.reveals == 1))
+        })
+        .await?;
+    contributor.kill();
+    let ended = network.ended(task, 0, ROUND_LIMIT).await?;
+    assert_settled(&ended)?;
+
+    let one = key("One");
+    let account = one.public_key().0;
+    let view = network
+        .until("the credit", ROUND_LIMIT, async |moment| {
+            let mut views = moment.claimables(&account).await?.into_iter();
+            Ok(views.find(|view| view.unknown.is_empty()))
+        })
+        .await?;
+    assert_eq!(view.rounds, [RoundId(0)]);
+    assert!(view.pays > 0, "{view:?}");
+    let duties = network.client.best().await?.duties(&account).await?;
+    let is_due = |duty: &Duty| duty.what == DutyKind::Claim && duty.round == RoundId(0);
+    assert!(duties.iter().any(is_due), "{duties:?}");
+    let rewards = network.run("One", "rewards").await?;
+    assert_eq!(rewards["claimable"], view.pays.to_string(), "{rewards}");
+
+    let bare = ClaimItem {
+        task,
+        round: RoundId(0),
+        proof: None,
+    };
+    let client = &network.client;
+    client
+        .submit(&one, &Call::claim(&[bare]), Inclusion::Best)
+        .await?;
+    let now = client.best().await?;
+    let ledger = now.ledger(&account, task).await?.context("a ledger")?;
+    assert_eq!((ledger.paid, ledger.next), (view.pays, None));
+    assert!(now.claimables(&account).await?.is_empty());
+    Ok(())
+}
+
 /// Who reveals when the round takes nothing any more loses the deposit, and is the author all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reveal_that_is_late_keeps_its_author() -> Result<()> {
@@ -527,7 +580,7 @@ async fn light_use_from_outside() -> Result<()> {
         .metadata()
         .pallet_by_name("Contribution")
         .context("the pallet is in the metadata")?;
-    assert_eq!(pallet.call_variants().map(<[_]>::len), Some(17));
+    assert_eq!(pallet.call_variants().map(<[_]>::len), Some(18));
     assert!(pallet.view_function_by_name("rewards").is_some());
 
     // Calls that can be made only once. A claim is of several rounds.

@@ -294,7 +294,10 @@ fn text(
     }
     for duty in duties {
         text += &match duty.what {
-            DutyKind::Claim => format!("\nyou may claim round {}", duty.round),
+            DutyKind::Claim => format!(
+                "\nyou may claim all up to round {} with `gotong claim`, before block {}",
+                duty.round, duty.ends_at
+            ),
             what => format!(
                 "\nyou may {what:?} in round {} before block {}",
                 duty.round, duty.ends_at

@@ -38,7 +38,7 @@ impl Contribute {
         let Some(replica) = opened.worker.replica() else {
             return Ok(());
         };
-        let claims = claim_rounds(client, now, &self.signer, replica, view).await?;
+        let claims = claim_rounds(client, now, &self.signer, Some(replica), view).await?;
         if !claims.claimed.is_empty() {
             let (rounds, paid) = (claims.claimed.len(), claims.paid());
             tracing::info!("claimed {rounds} rounds, paid {paid} planck");

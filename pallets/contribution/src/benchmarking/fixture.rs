@@ -7,9 +7,9 @@ use crate::{
     rewards::Settlement,
     rounds::{Round, Rounds, Seats, Shard},
     stakes::Stakes,
-    submissions::{Revealed, Submission},
+    submissions::{Revealed, Submission, Submissions},
     tasks::{Purse, Task, Tasks},
-    Attesters, Balance, Config, Graphs, NextTask, Schedule, Tables,
+    Attesters, Balance, Config, CreditProofs, DeltaAuthors, Graphs, NextTask, Schedule, Tables,
 };
 use alloc::{vec, vec::Vec};
 use codec::Encode;
@@ -348,13 +348,31 @@ where
         });
     });
     let submission = submission(ENTRANTS - 1, 0, true);
-    crate::submissions::Submissions::<T>::put(id, ROUND, who, &submission);
+    Submissions::<T>::put(id, ROUND, who, &submission);
     let account = Account {
         next: Some(ROUND),
         ..Account::default()
     };
     Ledgers::<T>::put(id, who, &account);
     id
+}
+
+/// Somebody, a task whose round merged something, and proofs of what so many of its contributors are credited, none published.
+pub(super) fn unpublished<T: Config>(count: u32) -> (T::AccountId, TaskId, CreditProofs)
+where
+    T::Currency: Mutate<T::AccountId>,
+{
+    let (who, table) = (funded::<T>("who", 0), table(1, SAMPLES));
+    let attesters = register::<T>("attester", bounds::MAX_SEATS);
+    let id = settled::<T>(0, &who, &attesters, &table.summary());
+    let proofs = (0..count).filter_map(|index| {
+        let who = funded::<T>("contributor", index);
+        DeltaAuthors::<T>::insert(id, record(index).delta_hash, &who);
+        Submissions::<T>::put(id, ROUND, &who, &submission(index, 0, true));
+        table.prove_credit(index)
+    });
+    let proofs = BoundedVec::truncate_from(proofs.collect());
+    (who, id, proofs)
 }
 
 /// Opens a task whose round is challenged for many blocks more, and of which `facts` is what the chain

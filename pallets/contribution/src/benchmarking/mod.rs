@@ -87,10 +87,8 @@ mod benchmarks {
         #[extrinsic_call]
         _(RawOrigin::Signed(who.clone()), STAKE);
 
-        assert_eq!(
-            Registrations::<T>::get(who).map(|one| one.stake),
-            Some(2 * STAKE)
-        );
+        let stake = Registrations::<T>::get(who).map(|one| one.stake);
+        assert_eq!(stake, Some(2 * STAKE));
     }
 
     #[benchmark]
@@ -318,10 +316,9 @@ mod benchmarks {
         _(RawOrigin::Signed(who.clone()), items);
 
         for index in 0..n {
-            let claimed = Submissions::<T>::get(TaskId(index), ROUND, &who);
-            assert!(claimed
-                .and_then(|one| one.claimed)
-                .is_some_and(|one| one.paid > 0));
+            let submission = Submissions::<T>::get(TaskId(index), ROUND, &who);
+            let claimed = submission.and_then(|one| one.claimed);
+            assert!(claimed.is_some_and(|one| one.paid > 0));
         }
         assert_eq!(opened::<T>(TaskId(0))?.round, RoundId(1));
         Ok(())
@@ -355,6 +352,16 @@ mod benchmarks {
 
         assert_eq!(opened::<T>(id)?.round, RoundId(1));
         Ok(())
+    }
+
+    #[benchmark]
+    fn publish_credits(n: Linear<1, { bounds::MAX_PUBLISHED }>) {
+        let (who, id, proofs) = fixture::unpublished::<T>(n);
+
+        #[extrinsic_call]
+        _(RawOrigin::Signed(who), id, ROUND, proofs);
+
+        assert_eq!(Credits::<T>::iter_keys().count(), n as usize);
     }
 
     /// Audits of entrants with as many rows as so many bytes can tell of, in the deepest trees.

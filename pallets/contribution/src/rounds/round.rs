@@ -62,6 +62,14 @@ pub struct Round<AccountId> {
     pub settlement: Option<Settlement>,
 }
 
+impl<AccountId> Round<AccountId> {
+    /// What it settled on, if something was merged.
+    pub fn merged(&self) -> Option<&Settlement> {
+        let settlement = self.settlement.as_ref();
+        settlement.filter(|settlement| settlement.claim.merged.is_some())
+    }
+}
+
 impl<AccountId: PartialEq> Round<AccountId> {
     /// The seat of `who`, put out or not.
     pub(crate) fn seat_mut(&mut self, who: &AccountId) -> Option<&mut Seat<AccountId>> {

@@ -18,7 +18,7 @@ fn seed() -> Option<[u8; 32]> {
 }
 
 fn duties(who: AccountId) -> Vec<DutyKind> {
-    let duties = Contribution::duties(who).into_iter();
+    let duties = Contribution::duties(who, TaskId(0)).items.into_iter();
     duties.map(|duty| duty.what).collect()
 }
 

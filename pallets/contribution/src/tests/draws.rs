@@ -149,7 +149,7 @@ fn a_draw_is_waited_for() {
             }
             next_block();
         }
-        let duties = || Contribution::duties(attester(0)).len();
+        let duties = || Contribution::duties(attester(0), TaskId(0)).items.len();
         for _ in 0..BLOCKS {
             assert_eq!(current(TASK).phase, Phase::Challenge);
             assert_eq!(Contribution::round(TASK, FIRST).unwrap().audit_seed, None);

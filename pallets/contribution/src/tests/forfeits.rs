@@ -65,7 +65,7 @@ fn a_false_table_does_not_stop_claims_for_ever() {
         let account = ledger(TASK, &victim);
         assert_eq!((account.ledger, account.paid), (Ledger::default(), paid));
         assert_eq!(account.forfeited, Some(RoundId(1)));
-        assert!(!Contribution::ledgers(victim.clone())[0].is_proven);
+        assert!(!Contribution::ledgers(victim.clone(), TASK).items[0].is_proven);
         assert_eq!(
             submission(TASK, RoundId(1), &victim).claimed,
             Some(Claimed::default())

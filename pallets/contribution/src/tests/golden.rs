@@ -17,11 +17,11 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use gotong_protocol::{
     claim::Claimed,
     view::{
-        LedgerView, OfferView, RevealedView, RewardKind, RewardState, RewardView, RoundView,
-        SeatView, ShardView, SubmissionView, TaskView,
+        ClaimableView, LedgerView, OfferView, RevealedView, RewardKind, RewardState, RewardView,
+        RoundView, SeatView, ShardView, SubmissionView, TaskView,
     },
-    ClaimItem, EntrantRecord, Graph, HoldOutTerms, Ledger, Outcome, Phase, Roles, RoundFacts,
-    RoundId, SeatState, ShareClaim, TableSummary, TaskId, TaskState,
+    ClaimItem, Credit, EntrantRecord, Graph, HoldOutTerms, Ledger, Outcome, Phase, Roles,
+    RoundFacts, RoundId, SeatState, ShareClaim, TableSummary, TaskId, TaskState,
 };
 use gotong_scoring::{blake2_256, share::EntryWeights, HoldOut, MergedGain};
 
@@ -503,13 +503,19 @@ fn views_are_what_they_were() {
             bytes: 3,
             at: 4u32,
         }),
+        credit: Some(Credit {
+            credit: 5,
+            variance: 6,
+        }),
         claimed: Some(claimed_credit()),
     };
     let states = [
         RewardState::Pending,
         RewardState::Claimable {
-            merged: share_claim().merged,
-            reserved: 1,
+            credit: Some(Credit {
+                credit: 5,
+                variance: 6,
+            }),
         },
         RewardState::Claimed(claimed_credit()),
         RewardState::Paid(2),
@@ -529,6 +535,14 @@ fn views_are_what_they_were() {
         open: 7,
         next: Some(ROUND),
         is_proven: true,
+    };
+    let claimable = ClaimableView {
+        task: TASK,
+        rounds: vec![ROUND],
+        pays: 7u128,
+        until: Some(8u32),
+        unknown: vec![RoundId(5)],
+        unknown_until: Some(9),
     };
     let facts = RoundFacts {
         graph,
@@ -560,12 +574,13 @@ fn views_are_what_they_were() {
         fingerprint(rewards.encode()),
         fingerprint(ledger.encode()),
         fingerprint(facts.encode()),
+        fingerprint(claimable.encode()),
     ];
     assert_eq!(
         seen,
         [
-            "0ade41a1", "d78ca135", "b9a07933", "4544a0e9", "abf50eb2", "de765cb7", "ba69730b",
-            "7606f36a"
+            "0ade41a1", "d78ca135", "b9a07933", "4544a0e9", "bcb1a357", "5397cb79", "ba69730b",
+            "7606f36a", "d47f00b2"
         ]
     );
 }

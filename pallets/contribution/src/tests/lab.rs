@@ -5,11 +5,11 @@ use crate::{
     tasks::Task, Attesters, Ledgers, Rounds, Submissions, Tasks,
 };
 use codec::Encode;
-use frame_support::{assert_ok, BoundedVec};
+use frame_support::{assert_ok, dispatch::DispatchResultWithPostInfo, BoundedVec};
 use gotong_protocol::{
-    attestation_commitment, bounds, submission_commitment, AuditAnswer, ClaimItem, Delta,
-    EntrantRecord, Graph, Hash, HoldOutTerms, Phase, Proof, Roles, RoundId, SeatState, ShareClaim,
-    ShareTerms, TaskId, TaskName, TaskTerms, Windows,
+    attestation_commitment, bounds, submission_commitment, AuditAnswer, ClaimItem, CreditProof,
+    Delta, EntrantRecord, Graph, Hash, HoldOutTerms, Phase, Proof, Roles, RoundId, SeatState,
+    ShareClaim, ShareTerms, TaskId, TaskName, TaskTerms, Windows,
 };
 use gotong_scoring::{
     audits, blake2_256, draw, shard_root, shards_root,
@@ -350,7 +350,7 @@ pub fn settle(id: TaskId, score: &Score) {
 
 /// The records of a round, in the order of the commits.
 pub fn records(id: TaskId, round: RoundId) -> Vec<EntrantRecord> {
-    let submissions = Contribution::submissions(id, round).into_iter();
+    let submissions = Contribution::submissions(id, round, 0).items.into_iter();
     submissions
         .filter_map(|submission| Some(submission.revealed?.record))
         .collect()
@@ -610,6 +610,15 @@ pub fn bent(score: &Score) -> Score {
     let mut score = score.clone();
     score.table.passes[0].midpoint = [66; 32];
     score
+}
+
+/// Somebody publishes what `proofs` show of a round.
+pub fn publish_credits(
+    id: TaskId,
+    round: RoundId,
+    proofs: Vec<CreditProof>,
+) -> DispatchResultWithPostInfo {
+    Contribution::publish_credits(signed(&account(50)), id, round, proofs.try_into().unwrap())
 }
 
 /// A claim of a round by row `row` of its table.

@@ -1,6 +1,7 @@
 mod attestation;
 mod audits;
 mod court;
+mod credits;
 mod drawn;
 mod draws;
 mod forfeits;

@@ -251,16 +251,26 @@ impl World {
             let Some(round) = Rounds::<Test>::get(id, round_id) else {
                 continue;
             };
-            let rewards = Contribution::rewards(who.clone());
+            let rewards = Contribution::task_rewards(id, who.clone(), round_id).items;
             let is_due = rewards.iter().any(|reward| {
                 let is_claimable = matches!(reward.state, RewardState::Claimable { .. });
                 (reward.task, reward.round) == (id, round_id) && is_claimable
             });
             let row = records_before(id, round_id, &who);
-            let proof = match (&round.settlement, self.scores.get(&(id, round_id))) {
+            let mut proof = match (&round.settlement, self.scores.get(&(id, round_id))) {
                 (Some(_), Some(score)) => settled_on(score, &round).prove_credit(row),
                 _ => None,
             };
+            // Some are published first, and claimed without a proof.
+            if let Some(shown) = proof
+                .clone()
+                .filter(|_| (round_id.0 + row).is_multiple_of(2))
+            {
+                if publish_credits(id, round_id, vec![shown]).is_ok() {
+                    Contribution::do_try_state().unwrap();
+                    proof = None;
+                }
+            }
             let item = ClaimItem {
                 task: id,
                 round: round_id,
@@ -314,7 +324,7 @@ fn settled_on(score: &Score, round: &Round<AccountId>) -> ShareTable {
 
 /// The row of an account: how many who committed before it revealed.
 fn records_before(id: TaskId, round: RoundId, who: &AccountId) -> u32 {
-    let all = Contribution::submissions(id, round).into_iter();
+    let all = Contribution::submissions(id, round, 0).items.into_iter();
     let before = all.take_while(|submission| submission.account != *who);
     before.filter(|one| one.revealed.is_some()).count() as u32
 }

@@ -836,7 +836,7 @@ fn the_proven_weigh_more_as_long_as_they_claim() {
             }
         };
         pass_by(2 + bounds::CLAIM_ROUNDS);
-        let is_proven = || Contribution::ledgers(who.clone())[0].is_proven;
+        let is_proven = || Contribution::ledgers(who.clone(), TaskId(0)).items[0].is_proven;
         assert!(is_proven());
         assert_ok!(commit(&who, TASK, &lab_delta()));
         assert_eq!(weight(2 + bounds::CLAIM_ROUNDS), (50 * 64, true));
@@ -911,7 +911,7 @@ fn ledgers_at_their_maximum_are_credited_and_paid_without_an_overflow() {
             assert_eq!(claimed(FIRST, &contributor(number)).paid, 0);
         }
         assert_eq!(ledger(TASK, &contributor(0)).ledger.sum, most);
-        let view = Contribution::ledgers(contributor(1))[0].clone();
+        let view = Contribution::ledgers(contributor(1), TaskId(0)).items[0].clone();
         assert_eq!(view.open, 0);
         assert_eq!(task(TASK).purse.pool, 1 << 80);
     });

@@ -91,7 +91,7 @@ fn a_window_does_not_run_out_while_blocks_are_full() {
         assert_eq!((view().phase, view().ends_at), (Phase::Commit, 6));
         run_full_blocks(30);
         assert_eq!((view().phase, view().ends_at), (Phase::Commit, 36));
-        let duty = &Contribution::duties(contributor(1))[0];
+        let duty = &Contribution::duties(contributor(1), TaskId(0)).items[0];
         assert_eq!((duty.what, duty.ends_at), (DutyKind::Commit, 36));
         assert_ok!(commit(&contributor(1), id, &lab.delta(1)));
         // What nobody waits for goes on even so.

@@ -3,14 +3,14 @@
 use super::lab::*;
 use crate::{
     attestation::CandidateList, ledgers::Account, mock::*, offers::Registry, rewards::Settlement,
-    rounds::Draw, tasks::Task, Attesters, Candidates, Contributors, DeltaAuthors, Graphs,
+    rounds::Draw, tasks::Task, Attesters, Candidates, Contributors, Credits, DeltaAuthors, Graphs,
     HoldReason, Ledgers, NextTask, Registrations, Rounds, Schedule, SeatsPromised, Submissions,
     Tables, Tasks,
 };
 use frame_support::{assert_ok, traits::fungible::UnbalancedHold};
 use gotong_protocol::{
-    EntrantRecord, Hash, HoldOutTerms, Outcome, Phase, Roles, RoundId, SeatState, TableSummary,
-    TaskId, TaskState,
+    Credit, EntrantRecord, Hash, HoldOutTerms, Outcome, Phase, Roles, RoundId, SeatState,
+    TableSummary, TaskId, TaskState,
 };
 use gotong_scoring::ShareTable;
 use sp_runtime::{DispatchError, TryRuntimeError};
@@ -542,6 +542,22 @@ fn entrants_and_challenges() {
         with_round(SECOND, |round| round.open_disputes = 1);
         Schedule::<Test>::mutate(|schedule| schedule[0].1 = u32::MAX);
     });
+}
+
+#[test]
+fn credits() {
+    let shown = || Credit {
+        credit: 1,
+        variance: 1,
+    };
+    let put =
+        move |round, who: AccountId| move || Credits::<Test>::insert((TASK, round), who, shown());
+    // Of somebody who took no part, or has claimed; of a round that is not over; and one that makes the sum wrong.
+    breaks(38, put(FIRST, contributor(2)));
+    breaks(38, put(FIRST, contributor(0)));
+    breaks(38, put(SECOND, contributor(0)));
+    breaks(38, put(FIRST, contributor(1)));
+    breaks(6, put(RoundId(9), contributor(0)));
 }
 
 #[test]

@@ -3,14 +3,20 @@ use crate::mock::*;
 use frame_support::assert_ok;
 use gotong_protocol::{
     bounds,
-    view::{Duty, DutyKind, LedgerView, RewardKind, RewardState},
+    view::{Duty, DutyKind, LedgerView, RewardKind, RewardState, RewardView},
     Court, Delta, EntrantRecord, Phase, Roles, RoundId, SeatState, TaskId, TaskState,
 };
 use gotong_scoring::share::company::Entrant;
 
 fn duties(who: AccountId) -> Vec<DutyKind> {
-    let all = Contribution::duties(who);
+    let all = Contribution::duties(who, TaskId(0)).items;
     all.into_iter().map(|duty: Duty| duty.what).collect()
+}
+
+fn rewards(who: AccountId) -> Vec<RewardView> {
+    let page = Contribution::rewards(who, (TaskId(0), RoundId(0)));
+    assert_eq!(page.next, None);
+    page.items
 }
 
 #[test]
@@ -34,7 +40,7 @@ fn a_round_is_seen_as_it_goes() {
         let mut lab = Lab::default();
         register(2, 3);
         let id = lab.open();
-        assert_eq!(Contribution::tasks(), [TaskId(0)]);
+        assert_eq!(Contribution::tasks(TaskId(0)).items, [TaskId(0)]);
         assert_eq!(Contribution::task(TaskId(1)), None);
         assert_eq!(Contribution::round(id, RoundId(1)), None);
         let view = Contribution::task(id).unwrap();
@@ -48,7 +54,7 @@ fn a_round_is_seen_as_it_goes() {
             assert_ok!(commit(&contributor(number), id, &lab.delta(number)));
         }
         assert_eq!(duties(contributor(0)), []);
-        let pending = Contribution::rewards(contributor(0));
+        let pending = rewards(contributor(0));
         assert_eq!(pending[0].state, RewardState::Pending);
         next_block();
         assert_eq!(duties(contributor(0)), [DutyKind::Reveal]);
@@ -73,7 +79,7 @@ fn a_round_is_seen_as_it_goes() {
             (Phase::AttestCommit, 2, 2)
         );
         assert_eq!(view.shard.unwrap().key, lab.keys[0]);
-        let submissions = Contribution::submissions(id, RoundId(0));
+        let submissions = Contribution::submissions(id, RoundId(0), 0).items;
         assert_eq!(submissions[1].account, contributor(1));
         assert_eq!(submissions[1].index, 1);
     });
@@ -123,7 +129,7 @@ fn seats_are_seen_from_draw_to_fee() {
         Contribution::convict(id, RoundId(0), &attester(1), &account(50));
         Contribution::dispute_closed(id, RoundId(0), None);
         assert_eq!(seat(1).state, SeatState::Convicted);
-        let nothing = Contribution::rewards(attester(1))[0].state;
+        let nothing = rewards(attester(1))[0].state;
         assert_eq!(nothing, RewardState::Nothing);
         run_blocks(1);
         assert_eq!(
@@ -146,7 +152,7 @@ fn submissions_show_what_a_dispute_needs() {
         register(2, 3);
         let id = lab.open();
         lab.play_to_attestation(id, 2);
-        for (number, view) in (0..).zip(Contribution::submissions(id, RoundId(0))) {
+        for (number, view) in (0..).zip(Contribution::submissions(id, RoundId(0), 0).items) {
             let bytes = lab.delta(number);
             let delta = Delta::decode(&bytes, PARAMETERS).unwrap();
             let entrant = Entrant {
@@ -170,20 +176,16 @@ fn rewards_are_seen_from_pending_to_paid() {
         let id = lab.open();
         let table = lab.play(id, 2);
         let view = Contribution::round(id, RoundId(0)).unwrap();
-        let merged = view.claim.unwrap().merged;
-        assert!(merged.is_some());
+        assert!(view.claim.unwrap().merged.is_some());
         let who = contributor(1);
-        let reward = || Contribution::rewards(who.clone())[0].clone();
-        let claimable = RewardState::Claimable {
-            merged,
-            reserved: view.pot,
-        };
+        let reward = || rewards(who.clone())[0].clone();
+        // Nobody has published its credit.
+        let claimable = RewardState::Claimable { credit: None };
         assert_eq!(reward().kind, RewardKind::Contributor);
         assert_eq!(reward().state, claimable);
-        assert!(duties(who.clone()).contains(&DutyKind::Claim));
         assert_ok!(claim(&who, id, RoundId(0), &table, 1));
         let after = Contribution::round(id, RoundId(0)).unwrap();
-        let claimed = Contribution::submissions(id, RoundId(0))[1]
+        let claimed = Contribution::submissions(id, RoundId(0), 0).items[1]
             .claimed
             .unwrap();
         assert_eq!(reward().state, RewardState::Claimed(claimed));
@@ -192,8 +194,7 @@ fn rewards_are_seen_from_pending_to_paid() {
             after.released,
             view.pot - after.paid - task(id).purse.reserved
         );
-        assert!(!duties(who).contains(&DutyKind::Claim));
-        let fee = Contribution::rewards(attester(2))[0].clone();
+        let fee = rewards(attester(2))[0].clone();
         assert_eq!(fee.kind, RewardKind::Attester);
         let seat = view.seats.iter().find(|seat| seat.account == attester(2));
         assert_eq!(fee.state, RewardState::Paid(seat.unwrap().fee));
@@ -207,7 +208,7 @@ fn ledgers_show_what_is_proved_paid_and_open() {
         register(2, 3);
         let id = lab.open();
         let who = contributor(1);
-        let ledgers = || Contribution::ledgers(who.clone());
+        let ledgers = || Contribution::ledgers(who.clone(), TaskId(0)).items;
         assert_eq!(ledgers(), []);
         let table = lab.play(id, 2);
         let unclaimed = LedgerView {

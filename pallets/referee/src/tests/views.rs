@@ -1,15 +1,23 @@
 use super::lab::*;
 use crate::{mock::*, MAX_VERDICTS};
 use gotong_protocol::{
-    bounds, dispute::Verdict, id::DisputeId, RoundFacts, RoundId, TableSummary, TaskId,
+    bounds, dispute::Verdict, id::DisputeId, view::DisputeView, RoundFacts, RoundId, TableSummary,
+    TaskId,
 };
 use gotong_scoring::trial::Refusal;
+
+/// All of them, which are one page.
+fn disputes(task: Option<TaskId>) -> Vec<DisputeView<AccountId>> {
+    let page = Referee::disputes(task, DisputeId(0));
+    assert_eq!(page.next, None);
+    page.items
+}
 
 #[test]
 fn a_dispute_is_seen_as_it_goes() {
     let (honest, liar) = (Lab::get().honest(), Lab::get().a_liar());
     execute(|| {
-        assert_eq!(Referee::disputes(None), []);
+        assert_eq!(disputes(None), []);
         assert_eq!(Referee::dispute(DisputeId(0)), None);
         System::set_block_number(3);
         let id = dispute(&liar, &honest);
@@ -23,7 +31,7 @@ fn a_dispute_is_seen_as_it_goes() {
         assert!(view.awaits_answer);
         assert_eq!((view.opened_at, view.deadline), (3, 3 + MoveBlocks::get()));
         assert_eq!((view.answers, view.picks, view.bytes), (0, 0, 0));
-        assert_eq!(Referee::disputes(None), [view]);
+        assert_eq!(disputes(None), [view]);
 
         next_block();
         assert!(step(id, &liar, &honest));
@@ -42,7 +50,7 @@ fn a_dispute_is_seen_as_it_goes() {
         assert_eq!(Referee::verdicts(), []);
         play_alone(id, &liar, &honest);
         assert_eq!(Referee::dispute(id), None);
-        assert_eq!(Referee::disputes(None), []);
+        assert_eq!(disputes(None), []);
         let verdicts = Referee::verdicts();
         assert_eq!(verdicts.len(), 1);
         let over = &verdicts[0];
@@ -74,13 +82,17 @@ fn disputes_are_seen_in_order_and_by_task() {
             frame_support::assert_ok!(opened);
         }
         let ids = |task| {
-            let disputes = Referee::disputes(task).into_iter();
-            disputes.map(|view| view.id.0).collect::<Vec<u32>>()
+            disputes(task)
+                .into_iter()
+                .map(|view| view.id.0)
+                .collect::<Vec<u32>>()
         };
         assert_eq!(ids(None), [0, 1, 2, 3, 4, 5, 6, 7, 8]);
         assert_eq!(ids(Some(TASK)), [0, 1, 3, 4, 6, 7]);
         assert_eq!(ids(Some(TaskId(9))), [2, 5, 8]);
         assert!(ids(Some(TaskId(0))).is_empty());
+        let rest = Referee::disputes(Some(TASK), DisputeId(2)).items;
+        assert!(rest.iter().map(|view| view.id.0).eq([3, 4, 6, 7]));
     });
 }
 

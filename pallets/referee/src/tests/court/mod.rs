@@ -236,7 +236,7 @@ fn samples(hold_out: &HoldOut) -> RoundSamples {
 
 /// The records of the entrants, as the chain keeps them.
 fn entrants() -> Vec<EntrantRecord> {
-    let submissions = Contribution::submissions(TASK, ROUND).into_iter();
+    let submissions = Contribution::submissions(TASK, ROUND, 0).items.into_iter();
     let revealed = submissions.filter_map(|submission| submission.revealed);
     revealed.map(|revealed| revealed.record).collect()
 }

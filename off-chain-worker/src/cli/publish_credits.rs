@@ -1,0 +1,59 @@
+//! `gotong publish-credits`: tells the chain what contributors are credited in a settled round.
+
+use super::Globals;
+use crate::run::{Replica, ReplicaError, Unpublished};
+use anyhow::{bail, Context};
+use gotong_protocol::{RoundId, TaskId};
+use serde_json::json;
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  gotong publish-credits --dev Alice --task 0 --round 7\n\n\
+                        `gotong attest` does it by itself, for the rounds that it attested. Then contributors see what they are \
+                        owed in any wallet, and claim it there with the call `claim` and no proof. Nobody is paid by this, and \
+                        nobody's round is claimed. It replays the task, and is free of fees if the chain knows none of \
+                        the credits yet."
+)]
+pub struct PublishCredits {
+    /// The task
+    #[arg(long)]
+    task: u32,
+    /// The round, which merged something
+    #[arg(long)]
+    round: u32,
+}
+
+pub async fn run(args: PublishCredits, globals: &Globals) -> anyhow::Result<()> {
+    let signer = globals.signer()?;
+    let client = globals.client().await?;
+    let now = client.best().await?;
+    let (task, round) = (TaskId(args.task), RoundId(args.round));
+    let view = now.task(task).await?;
+    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let ended = now.round(task, round).await?;
+    let ended = ended.with_context(|| format!("task {task} has no round {round}"))?;
+    let published = match Unpublished::of(&now, &ended).await? {
+        None => 0,
+        Some(unpublished) => {
+            let mut replica = Replica::open(&client, &now, &globals.dirs()?, &view).await?;
+            match replica.advance(&client, &now).await {
+                // What comes before is computed all the same.
+                Err(error @ ReplicaError::Differs { .. }) => tracing::error!("{error}"),
+                advanced => advanced?,
+            }
+            let Some(table) = replica.table(round)? else {
+                bail!(
+                    "round {round} settled on another table than is computed here: `gotong verify --task {task} --round \
+                     {round}` tells more"
+                );
+            };
+            unpublished.publish(&client, &signer, table).await?
+        }
+    };
+    let json = json!({ "task": task.0, "round": round.0, "published": published });
+    globals.output.print(json, || match published {
+        0 => format!("the chain knows all credits of round {round}, or there are none"),
+        count => format!("published {count} credits of round {round}"),
+    });
+    Ok(())
+}
