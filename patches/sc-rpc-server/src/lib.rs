@@ -1,5 +1,7 @@
 // This file is part of Substrate.
 
+// Modified for Gotong on 2026-11-27: requests pass an `OriginLayer`.
+
 // Copyright (C) Parity Technologies (UK) Ltd.
 // SPDX-License-Identifier: GPL-3.0-or-later WITH Classpath-exception-2.0
 
@@ -290,12 +292,15 @@ where
 			rate_limit_trust_proxy_headers,
 			rate_limit_whitelisted_ips,
 			host_filter,
+			origins,
 			cors,
 			rate_limit,
 		} = listener.rpc_settings();
 
 		let http_middleware = tower::ServiceBuilder::new()
 			.option_layer(host_filter)
+			// Refuse pages of origins that are not listed, also when they ask for a WebSocket.
+			.layer(origins)
 			// Proxy `GET /health, /health/readiness` requests to the internal
 			// `system_health` method.
 			.layer(NodeHealthProxyLayer::default())

@@ -1,5 +1,7 @@
 // This file is part of Substrate.
 
+// Modified for Gotong on 2026-11-27: an endpoint's settings hold its `OriginLayer`.
+
 // Copyright (C) Parity Technologies (UK) Ltd.
 // SPDX-License-Identifier: GPL-3.0-or-later WITH Classpath-exception-2.0
 
@@ -18,7 +20,7 @@
 
 //! Substrate RPC server utils.
 
-use crate::BatchRequestConfig;
+use crate::{middleware::OriginLayer, BatchRequestConfig};
 use std::{
 	error::Error as StdError,
 	net::{IpAddr, SocketAddr},
@@ -90,6 +92,7 @@ pub(crate) struct RpcSettings {
 	pub(crate) rate_limit: Option<NonZeroU32>,
 	pub(crate) rate_limit_trust_proxy_headers: bool,
 	pub(crate) rate_limit_whitelisted_ips: Vec<IpNetwork>,
+	pub(crate) origins: OriginLayer,
 	pub(crate) cors: CorsLayer,
 	pub(crate) host_filter: Option<HostFilterLayer>,
 }
@@ -144,6 +147,7 @@ impl RpcEndpoint {
 		};
 		let local_addr = listener.local_addr()?;
 		let host_filter = host_filtering(self.cors.is_some(), local_addr);
+		let origins = OriginLayer::new(self.cors.clone());
 		let cors = try_into_cors(self.cors)?;
 
 		Ok(Listener {
@@ -161,6 +165,7 @@ impl RpcEndpoint {
 				rate_limit_trust_proxy_headers: self.rate_limit_trust_proxy_headers,
 				rate_limit_whitelisted_ips: self.rate_limit_whitelisted_ips,
 				host_filter,
+				origins,
 				cors,
 			},
 		})

@@ -1,5 +1,7 @@
 // This file is part of Substrate.
 
+// Modified for Gotong on 2026-11-27: the module `origin` was added.
+
 // Copyright (C) Parity Technologies (UK) Ltd.
 // SPDX-License-Identifier: GPL-3.0-or-later WITH Classpath-exception-2.0
 
@@ -33,10 +35,12 @@ use jsonrpsee::{
 
 mod metrics;
 mod node_health;
+mod origin;
 mod rate_limit;
 
 pub use metrics::*;
 pub use node_health::*;
+pub use origin::*;
 pub use rate_limit::*;
 
 const MAX_JITTER: Duration = Duration::from_millis(50);
