@@ -225,6 +225,21 @@ impl Network {
         )?)
     }
 
+    /// Starts `gotong` for `account` as a daemon that computes with so many threads, however many the machine has.
+    pub fn daemon_of_threads(
+        &self,
+        threads: usize,
+        account: &str,
+        command: &str,
+    ) -> Result<Running> {
+        // `env` becomes the program that it starts, so that the process is that of the daemon.
+        let program = sibling("gotong")?.display().to_string();
+        let mut arguments = vec![format!("RAYON_NUM_THREADS={threads}"), program];
+        arguments.extend(self.arguments(account, command));
+        let env = Path::new("/usr/bin/env");
+        Ok(Running::start(account, env, &arguments, self.folder())?)
+    }
+
     /// Starts another node on the chain of the first, which makes no blocks; returns once it has come as far. It
     /// keeps what it writes in the folder `name`.
     pub async fn follower(&self, name: &str) -> Result<Node> {
