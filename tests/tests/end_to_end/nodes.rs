@@ -190,7 +190,7 @@ async fn a_page_in_a_browser_is_let_in_if_it_is_listed_and_cannot_change_a_node(
 /// A wallet's page is let in by a development chain without being listed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_development_chain_lets_every_page_in() -> Result<()> {
-    let network = Network::start(&[]).await?;
+    let network = Network::start(&["One"]).await?;
     let url = network.node.url();
     let name = request_of_page(&url, "system_chain", "https://example.org").await?;
     assert_eq!(name, "Gotong Development");
