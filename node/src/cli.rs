@@ -18,9 +18,8 @@ const POOL_KIB: &str = "163840";
 /// Each may have the SDK's 1,024 subscriptions: a daemon has one for blocks, and a few for the transaction under way.
 const RPC_CONNECTIONS: &str = "2048";
 
-/// The methods that are served, but for a development chain: not those that change the node, its keys and its peers. The SDK's
-/// server tells browsers from which origins they may read its answers over HTTP, and does not look at the origin of a
-/// WebSocket. So any page in a browser on the node's machine can open one, and may do no harm by it.
+/// The methods that are served, but for a development chain: not those that change the node, its keys and its peers. A page of a
+/// listed origin in a browser on the node's machine gets as far as a program, and may do no harm.
 const RPC_METHODS: &str = "safe";
 /// The methods on a development chain: all, on the loopback interface.
 const RPC_METHODS_OF_DEV: &str = "auto";

@@ -10,8 +10,8 @@ use std::{
 
 /// First byte of every encoded file; another one means that another version wrote it. Version 1 kept score tables, 2
 /// share tables without an outer rate, 3 positions of replicas without the claim that led to them, 4 scores without whether
-/// a device had a part in them.
-const VERSION: u8 = 5;
+/// a device had a part in them, 5 a contributor's delta of one round alone.
+const VERSION: u8 = 6;
 
 /// Why state could not be kept or read.
 #[derive(Debug, thiserror::Error)]

@@ -18,7 +18,7 @@ use gotong_protocol::{
     Outcome, RoundId, TaskId,
 };
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitStatus, Output, Stdio},
     str::FromStr,
     time::Duration,
@@ -44,6 +44,9 @@ pub fn key(name: &str) -> Keypair {
     sr25519::Keypair::from_uri(&uri).expect("a development key has no password")
 }
 
+/// The file of a chain's specification, in the network's folder.
+const SPEC: &str = "chain.json";
+
 /// What every task is opened with, but for its model, its samples and its attesters.
 const TERMS: &str = "--name=test --init-seed=1 --price=0.01 --cap=100 --budget=1000 \
     --fee-permille=100 --commit-blocks=40 --reveal-blocks=30 --attest-blocks=30 \
@@ -67,20 +70,42 @@ impl Network {
     /// The same with a node that has `more` arguments.
     pub async fn start_with(more: &[&str], accounts: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let mut node = Node::start(folder.path(), folder.path(), more)?;
+        let node = Node::start(folder.path(), folder.path(), more)?;
+        let network = Self::of(folder, node).await?;
+        network.endow(accounts).await?;
+        Ok(network)
+    }
+
+    /// Starts a node with these arguments on the chain that `spec` specifies in JSON; its file is [`Network::spec`].
+    pub async fn start_on(spec: &str, arguments: &[&str]) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join(SPEC);
+        std::fs::write(&file, spec)?;
+        let chain = format!("--chain={}", file.display());
+        let arguments = [&[chain.as_str()][..], arguments].concat();
+        let node = Node::launch(folder.path(), folder.path(), &arguments)?;
+        Self::of(folder, node).await
+    }
+
+    async fn of(folder: tempfile::TempDir, mut node: Node) -> Result<Self> {
         let client = connect(&mut node).await?;
-        let transfers: Vec<_> = accounts
-            .iter()
-            .map(|name| Call::transfer(key(name).public_key().0, ENDOWMENT))
-            .collect();
-        client
-            .submit_all(&key("Alice"), &transfers, Inclusion::Best)
-            .await?;
         Ok(Self {
             folder,
             node,
             client,
         })
+    }
+
+    /// Gives the `accounts` what a test account gets.
+    pub async fn endow(&self, accounts: &[&str]) -> Result<()> {
+        let transfers: Vec<_> = accounts
+            .iter()
+            .map(|name| Call::transfer(key(name).public_key().0, ENDOWMENT))
+            .collect();
+        self.client
+            .submit_all(&key("Alice"), &transfers, Inclusion::Best)
+            .await?;
+        Ok(())
     }
 
     /// `kill -9`, then a start on the same data.
@@ -89,6 +114,18 @@ impl Network {
         self.node.restart()?;
         self.client = connect(&mut self.node).await?;
         Ok(())
+    }
+
+    /// The file of the chain's specification, if it was started with one.
+    pub fn spec(&self) -> PathBuf {
+        self.folder().join(SPEC)
+    }
+
+    /// Where other nodes reach the node.
+    pub async fn peer_address(&self) -> Result<String> {
+        let peer = request(&self.node.url(), "system_localPeerId").await?;
+        let port = self.node.peer_port();
+        Ok(format!("/ip4/127.0.0.1/tcp/{port}/p2p/{peer}"))
     }
 
     /// Where node and workers keep what they write; removed when this is dropped.
@@ -188,25 +225,28 @@ impl Network {
         )?)
     }
 
+    /// Starts `gotong` for `account` as a daemon that computes with so many threads, however many the machine has.
+    pub fn daemon_of_threads(
+        &self,
+        threads: usize,
+        account: &str,
+        command: &str,
+    ) -> Result<Running> {
+        // `env` becomes the program that it starts, so that the process is that of the daemon.
+        let program = sibling("gotong")?.display().to_string();
+        let mut arguments = vec![format!("RAYON_NUM_THREADS={threads}"), program];
+        arguments.extend(self.arguments(account, command));
+        let env = Path::new("/usr/bin/env");
+        Ok(Running::start(account, env, &arguments, self.folder())?)
+    }
+
     /// Starts another node on the chain of the first, which makes no blocks; returns once it has come as far. It
     /// keeps what it writes in the folder `name`.
     pub async fn follower(&self, name: &str) -> Result<Node> {
-        let peer = request(&self.node.url(), "system_localPeerId").await?;
-        let port = self.node.peer_port();
-        let first = format!("--bootnodes=/ip4/127.0.0.1/tcp/{port}/p2p/{peer}");
+        let first = format!("--bootnodes={}", self.peer_address().await?);
         let mut node = self.stranger(name, &["--chain=dev", "--no-mdns", &first])?;
         let follower = connect(&mut node).await?;
-        let best = self.client.best().await?.block();
-        let wait = async {
-            let mut blocks = follower.best_blocks().await?;
-            while let Some(moment) = blocks.next().await {
-                if moment?.block() >= best {
-                    return Ok(());
-                }
-            }
-            bail!("the node closed the connection")
-        };
-        tokio::time::timeout(START_LIMIT, wait).await??;
+        reaches(&follower, self.client.best().await?.block(), START_LIMIT).await?;
         Ok(node)
     }
 
@@ -360,10 +400,39 @@ pub async fn connect(node: &mut Node) -> Result<Client> {
     Ok(Client::connect(&node.url()).await?)
 }
 
-/// What a node answers to a request without parameters, as a page in a browser would make it.
+/// Waits until the best block of a node is this one or a later one, at most `limit`.
+pub async fn reaches(client: &Client, block: u32, limit: Duration) -> Result<()> {
+    let wait = async {
+        let mut blocks = client.best_blocks().await?;
+        while let Some(moment) = blocks.next().await {
+            if moment?.block() >= block {
+                return Ok(());
+            }
+        }
+        bail!("the node closed the connection")
+    };
+    tokio::time::timeout(limit, wait)
+        .await
+        .with_context(|| format!("block {block} did not come within {limit:?}"))?
+}
+
+/// What a node answers to a program's request without parameters.
 pub async fn request(url: &str, method: &str) -> Result<String, RequestError> {
+    ask(url, method, HeaderMap::new()).await
+}
+
+/// What a node answers to the same request of a page of this origin in a browser.
+pub async fn request_of_page(
+    url: &str,
+    method: &str,
+    origin: &'static str,
+) -> Result<String, RequestError> {
     let mut headers = HeaderMap::new();
-    headers.insert("origin", HeaderValue::from_static("https://example.org"));
+    headers.insert("origin", HeaderValue::from_static(origin));
+    ask(url, method, headers).await
+}
+
+async fn ask(url: &str, method: &str, headers: HeaderMap) -> Result<String, RequestError> {
     let client = WsClientBuilder::new().set_headers(headers).build(url);
     client.await?.request(method, rpc_params![]).await
 }

@@ -9,12 +9,15 @@ use gotong_protocol::{attestation_commitment, Hash, Phase, RoundId, TableSummary
 pub struct Attester {
     task: TaskId,
     account: [u8; 32],
-    /// Of the last round: one for every fork that gave it other inputs. Whichever fork the chain goes on with,
-    /// what was committed there can be shown.
+    /// The last ones that were evaluated: of every round, one for every fork that gave it other inputs. Whichever fork the
+    /// chain goes on with, what was committed there can be shown.
     works: Vec<Evaluated>,
     /// The last block that took a commitment to one of `works`, as far as known.
     committed_at: Option<u32>,
 }
+
+/// Evaluated rounds that are kept: a fork may take some of them back.
+const KEPT: usize = 8;
 
 /// A round that was evaluated.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -115,12 +118,8 @@ impl Attester {
         }
     }
 
-    /// Takes in what the chain says, and answers what to do now; nothing means to wait.
-    pub fn on_block(&mut self, now: &AttesterSnapshot) -> Option<AttesterCommand> {
-        if self.round() < Some(now.round) {
-            self.works.clear();
-            self.committed_at = None;
-        }
+    /// What to do now, by what the chain says; nothing means to wait.
+    pub fn on_block(&self, now: &AttesterSnapshot) -> Option<AttesterCommand> {
         // What another fork made of the round would be a wrong table in this one.
         let fits = |work: &&Evaluated| {
             let counts = !work.by_device || now.is_device_trusted;
@@ -136,8 +135,7 @@ impl Attester {
                     commitment: self.commitment(work),
                     inputs: work.inputs,
                 }),
-                // An old snapshot.
-                None if self.round() > Some(now.round) => None,
+                // Also if a later round was evaluated already: a fork took it back, and the seat in this one has its duty.
                 None => Some(AttesterCommand::Evaluate { round: now.round }),
             },
             (Phase::AttestReveal, Seat::Committed) => work.map(|work| AttesterCommand::Reveal {
@@ -161,11 +159,6 @@ impl Attester {
         Some(&found.table)
     }
 
-    /// The round worked on.
-    fn round(&self) -> Option<RoundId> {
-        self.works.first().map(|work| work.round)
-    }
-
     fn commitment(&self, work: &Evaluated) -> Hash {
         attestation_commitment(
             self.task,
@@ -180,16 +173,15 @@ impl Attester {
     /// An evaluation has ended, for which the last block asked. One that may be committed already is never replaced; what counts
     /// no more is.
     pub fn on_evaluated(&mut self, work: Evaluated) {
-        if self.round() < Some(work.round) {
-            self.works.clear();
-            self.committed_at = None;
-        }
-        if self.round().is_some_and(|round| round != work.round) {
-            return;
-        }
-        let mut works = self.works.iter_mut();
-        match works.find(|known| known.inputs == work.inputs) {
-            None => self.works.push(work),
+        let is_same =
+            |known: &&mut Evaluated| (known.round, known.inputs) == (work.round, work.inputs);
+        match self.works.iter_mut().find(is_same) {
+            None => {
+                self.works.push(work);
+                if self.works.len() > KEPT {
+                    self.works.remove(0);
+                }
+            }
             Some(known) if known.by_device && !work.by_device => *known = work,
             Some(_) => {}
         }
@@ -205,11 +197,9 @@ impl Attester {
         }
     }
 
-    /// Block `block` took the commitment of `round`.
-    pub fn on_committed(&mut self, round: RoundId, block: u32) {
-        if self.round() == Some(round) {
-            self.committed_at = Some(block);
-        }
+    /// Block `block` took a commitment.
+    pub fn on_committed(&mut self, block: u32) {
+        self.committed_at = self.committed_at.max(Some(block));
     }
 }
 

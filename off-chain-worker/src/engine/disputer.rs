@@ -109,11 +109,11 @@ impl Disputer {
     /// Takes in what the chain says, and answers what to do, the most urgent first; nothing means to
     /// wait.
     pub fn on_block(&mut self, now: &DisputerSnapshot) -> Vec<DisputerCommand> {
-        if now.round < self.round {
-            // An old snapshot.
+        // From before its last transaction, a snapshot of an earlier round is old. After it, a fork has taken rounds back.
+        if now.round < self.round && self.last_block() >= Some(now.block) {
             return Vec::new();
         }
-        if now.round > self.round {
+        if now.round != self.round {
             *self = Self {
                 round: now.round,
                 ..Self::new(self.account)
@@ -142,6 +142,13 @@ impl Disputer {
                 due.chain(accusations).collect()
             }
         }
+    }
+
+    /// The last block that is known to have a transaction of its own about the round.
+    fn last_block(&self) -> Option<u32> {
+        let moved = self.moved.values().map(|(_, block)| *block);
+        let accused = self.accused.values().map(|accused| accused.block);
+        moved.chain(accused).max()
     }
 
     fn remember(&mut self, now: &DisputerSnapshot) {
@@ -322,8 +329,30 @@ mod tests {
         assert_eq!(engine.on_block(&now), []);
         now.round = RoundId(1);
         assert_eq!(engine.on_block(&now), [Accuse { accused: LIAR }]);
+        engine.on_accused(LIAR, now.block);
         now.round = RoundId(0);
         assert_eq!(engine.on_block(&now), [], "an old snapshot");
+    }
+
+    /// Whoever does not answer is convicted of the table, also in a round that another fork had ended.
+    #[test]
+    fn a_fork_that_takes_a_round_back_has_its_disputes_answered() {
+        let mut engine = Disputer::new(OWN);
+        let mut now = quiet();
+        now.round = RoundId(1);
+        assert_eq!(engine.on_block(&now), [Accuse { accused: LIAR }]);
+        engine.on_accused(LIAR, 5);
+        now.round = RoundId(0);
+        now.tables.clear();
+        now.disputes = vec![dispute(3, LIAR, OWN, Turn::Accused)];
+        now.block = 5;
+        assert_eq!(engine.on_block(&now), [], "an old snapshot");
+        now.block = 6;
+        let answer = Answer {
+            dispute: DisputeId(3),
+            moves: 0,
+        };
+        assert_eq!(engine.on_block(&now), [answer]);
     }
 
     /// A referee of one round with a liar on a seat, which opens disputes itself. Moves out of turn

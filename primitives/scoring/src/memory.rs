@@ -5,7 +5,7 @@
 //! Implementations may take less, and besides it the weights and the operands of the product at hand.
 
 use crate::graph::{Flow, Graph, Kind};
-use crate::op::Op;
+use crate::op::{Op, Width};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -72,6 +72,41 @@ pub fn is_taken_backwards(op: &Op, given: &Flow) -> bool {
         Kind::Narrow | Kind::Wide | Kind::Shares => true,
         Kind::Acc => matches!(op, Op::Mix { .. }),
         Kind::Loss => false,
+    }
+}
+
+/// The width of every tensor of a [`residual_chain`] but the first and the last.
+pub const RESIDUAL_CHAIN_WIDTH: u32 = 2048;
+
+/// A legal model of 24,586 parameters whose samples are a byte of ten classes. It has 246 residuals, of which op `n` takes what
+/// the wide op `from(n)` gave, from 1 to `n - 1`: so much can be held at one time in few parameters, which is what tests of
+/// memory need.
+pub fn residual_chain(from: impl Fn(u32) -> u32) -> Graph {
+    let width = RESIDUAL_CHAIN_WIDTH;
+    let requant = Op::Requant {
+        shift_in: 6,
+        multiplier: 128,
+        shift_out: 7,
+        width: Width::Wide,
+    };
+    let linear = |inputs, outputs| Op::Linear {
+        inputs,
+        outputs,
+        bias_shift: 0,
+    };
+    let norm = Op::RmsNorm {
+        width,
+        unit_bits: 4,
+    };
+    let residuals = (2..248).map(|index| Op::Residual { from: from(index) });
+    Graph {
+        inputs: 1,
+        ops: [linear(1, width), requant]
+            .into_iter()
+            .chain(residuals)
+            .chain([norm, linear(width, 10), requant])
+            .chain([Op::CrossEntropy { classes: 10 }])
+            .collect(),
     }
 }
 
@@ -178,39 +213,10 @@ fn peak(ops: usize, held: impl Iterator<Item = (Range<usize>, u64)>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{GraphError, Transformer, Width};
+    use crate::{GraphError, Transformer};
     use proptest::prelude::*;
 
-    const WIDTH: u32 = 2048;
-
-    /// A legal model of few parameters with 246 residuals, of which number `n` takes what `from(n)` gave.
-    fn residuals(from: impl Fn(u32) -> u32) -> Graph {
-        let requant = Op::Requant {
-            shift_in: 6,
-            multiplier: 128,
-            shift_out: 7,
-            width: Width::Wide,
-        };
-        let linear = |inputs, outputs| Op::Linear {
-            inputs,
-            outputs,
-            bias_shift: 0,
-        };
-        let norm = Op::RmsNorm {
-            width: WIDTH,
-            unit_bits: 4,
-        };
-        let residuals = (2..248).map(|index| Op::Residual { from: from(index) });
-        Graph {
-            inputs: 1,
-            ops: [linear(1, WIDTH), requant]
-                .into_iter()
-                .chain(residuals)
-                .chain([norm, linear(WIDTH, 10), requant])
-                .chain([Op::CrossEntropy { classes: 10 }])
-                .collect(),
-        }
-    }
+    const WIDTH: u32 = RESIDUAL_CHAIN_WIDTH;
 
     /// What is held besides what an op takes and gives.
     fn earlier(graph: &Graph) -> u64 {
@@ -220,13 +226,13 @@ mod tests {
     #[test]
     fn tensors_are_held_until_their_last_use() {
         let tensor = u64::from(WIDTH) * 2;
-        let last_two = residuals(|index| (index - 2).max(1));
+        let last_two = residual_chain(|index| (index - 2).max(1));
         assert_eq!(last_two.validate(), Ok(()));
         assert_eq!(last_two.parameters(), 24_586);
         assert_eq!(earlier(&last_two), 2 * tensor);
-        assert_eq!(earlier(&residuals(|_| 1)), tensor);
+        assert_eq!(earlier(&residual_chain(|_| 1)), tensor);
         // The first 123 are taken by the last 123, the last of them first.
-        let nested = residuals(|index| if index < 125 { 1 } else { 249 - index });
+        let nested = residual_chain(|index| if index < 125 { 1 } else { 249 - index });
         assert_eq!(nested.validate(), Ok(()));
         assert_eq!(earlier(&nested), 123 * tensor);
     }
@@ -234,7 +240,7 @@ mod tests {
     #[test]
     fn the_backward_pass_waits_for_earlier_ops() {
         let flows = |graph: &Graph| graph.flows().unwrap();
-        let (first, before) = (residuals(|_| 1), residuals(|index| index - 1));
+        let (first, before) = (residual_chain(|_| 1), residual_chain(|index| index - 1));
         let sums = u64::from(WIDTH) * 4;
         assert_eq!(waiting_peak(&first, &flows(&first)), 246 * sums);
         assert_eq!(waiting_peak(&before, &flows(&before)), sums);
@@ -304,7 +310,7 @@ mod tests {
 
         #[test]
         fn nothing_is_let_go_that_is_taken_later(from in proptest::collection::vec(0..1000u32, 246)) {
-            let graph = residuals(|index| 1 + from[index as usize - 2] % (index - 1));
+            let graph = residual_chain(|index| 1 + from[index as usize - 2] % (index - 1));
             let last = last_references(&graph);
             for (at, last) in last.iter().enumerate() {
                 let takes = |op: &Op| op.refers_to() == Some(at as u32);

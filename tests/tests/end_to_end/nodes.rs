@@ -7,7 +7,7 @@ use gotong_protocol::{
     view::{RoundView, SeatView},
     Phase, RoundId, SeatState,
 };
-use gotong_tests::{assert_settled, connect, key, request, Network, RequestError};
+use gotong_tests::{assert_settled, connect, key, request, request_of_page, Network, RequestError};
 
 /// Nobody listens there.
 const DEAD: &str = "ws://127.0.0.1:1";
@@ -158,22 +158,41 @@ async fn a_node_serves_150_workers_at_once() -> Result<()> {
     Ok(())
 }
 
-/// A browser lets every page open a WebSocket to this machine, and the node's server does not look where it comes from.
+/// A browser lets every page open a WebSocket to this machine. The node refuses those of sites that are not listed, and the
+/// others may do what anybody may.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_page_in_a_browser_cannot_change_a_node() -> Result<()> {
+async fn a_page_in_a_browser_is_let_in_if_it_is_listed_and_cannot_change_a_node() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path();
-    let arguments = ["--chain=local", "--no-mdns"];
+    let listed = "https://wallet.example";
+    let cors = format!("--rpc-cors={listed}");
+    let arguments = ["--chain=local", "--no-mdns", &cors];
     let mut node = gotong::process::Node::launch(path, path, &arguments)?;
     connect(&mut node).await?;
-    assert_eq!(
-        request(&node.url(), "system_chain").await?,
-        "Gotong Local Testnet"
-    );
-    let changed = request(&node.url(), "author_rotateKeys").await;
+    let (url, name) = (node.url(), "Gotong Local Testnet");
+    assert_eq!(request(&url, "system_chain").await?, name);
+    assert_eq!(request_of_page(&url, "system_chain", listed).await?, name);
+    for origin in ["https://example.org", "http://localhost:3000", "null"] {
+        let refused = request_of_page(&url, "system_chain", origin).await;
+        assert!(
+            matches!(&refused, Err(RequestError::Transport(_))),
+            "{origin}: {refused:?}"
+        );
+    }
+    let changed = request_of_page(&url, "author_rotateKeys", listed).await;
     assert!(
         matches!(&changed, Err(RequestError::Call(_))),
         "{changed:?}"
     );
+    Ok(())
+}
+
+/// A wallet's page is let in by a development chain without being listed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_development_chain_lets_every_page_in() -> Result<()> {
+    let network = Network::start(&["One"]).await?;
+    let url = network.node.url();
+    let name = request_of_page(&url, "system_chain", "https://example.org").await?;
+    assert_eq!(name, "Gotong Development");
     Ok(())
 }

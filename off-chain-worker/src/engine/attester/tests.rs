@@ -53,7 +53,7 @@ fn evaluated(round: RoundId, inputs: Hash, byte: u8) -> Evaluated {
 fn golden_bytes() {
     let mut engine = Attester::new(TASK, ACCOUNT);
     engine.on_evaluated(evaluated(RoundId(3), [4; 32], 0));
-    engine.on_committed(RoundId(3), 7);
+    engine.on_committed(7);
     let expected = [
         vec![1, 0, 0, 0],
         ACCOUNT.to_vec(),
@@ -93,7 +93,7 @@ fn a_table_is_committed_with_its_claim_and_survives_a_restart() {
         inputs: [0; 32],
     };
     assert_eq!(engine.on_block(&now), Some(commit));
-    let mut engine = Attester::decode(&mut &*engine.encode()).unwrap();
+    let engine = Attester::decode(&mut &*engine.encode()).unwrap();
     (now.phase, now.seat) = (Phase::AttestReveal, Some(Seat::Committed));
     let reveal = AttesterCommand::Reveal {
         round: RoundId(0),
@@ -210,7 +210,7 @@ proptest! {
                     prop_assert_eq!(chain.commitment.replace(commitment), None, "twice");
                     now.seat = Some(Seat::Committed);
                     if hears_back {
-                        engine.on_committed(round, now.block);
+                        engine.on_committed(now.block);
                     }
                 }
                 Some(AttesterCommand::Reveal { round, table, work_root, salt }) => {
@@ -241,7 +241,7 @@ proptest! {
 
 #[test]
 fn who_has_no_seat_waits() {
-    let mut engine = Attester::new(TASK, ACCOUNT);
+    let engine = Attester::new(TASK, ACCOUNT);
     let now = AttesterSnapshot {
         block: 1,
         round: RoundId(0),
@@ -274,7 +274,7 @@ fn who_sits_already_does_not_commit_when_seats_are_drawn_anew() {
 
 #[test]
 fn audits_are_answered_without_memory() {
-    let mut engine = Attester::new(TASK, ACCOUNT);
+    let engine = Attester::new(TASK, ACCOUNT);
     let mut now = AttesterSnapshot {
         block: 9,
         round: RoundId(3),
@@ -307,7 +307,7 @@ fn committed() -> (Attester, AttesterSnapshot) {
     engine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
     let command = engine.on_block(&now);
     assert!(matches!(command, Some(AttesterCommand::Commit { .. })));
-    engine.on_committed(RoundId(0), 2);
+    engine.on_committed(2);
     (engine, now)
 }
 
@@ -361,7 +361,7 @@ fn what_a_device_computed_that_was_found_wrong_is_neither_committed_nor_revealed
     other.on_evaluated(evaluated(RoundId(0), [0; 32], 2));
     assert!(commits(&mut other, &now, 2));
 
-    engine.on_committed(RoundId(0), 2);
+    engine.on_committed(2);
     assert_eq!(engine.on_block(&now), None, "an old snapshot");
     (now.phase, now.seat, now.block) = (Phase::AttestReveal, Some(Seat::Committed), 9);
     engine.on_confirmed(&[0; 32], &table(2));
@@ -389,4 +389,53 @@ fn only_the_table_of_the_fork_that_the_chain_is_on_is_revealed() {
     assert_eq!(salt(engine.on_block(&now)), Some([2; 32]));
     now.inputs = [0; 32];
     assert_eq!(salt(engine.on_block(&now)), Some([1; 32]), "and back");
+}
+
+/// On one fork round 0 ended and round 1 was committed to. Another took both back, and there the account has a seat in round 0,
+/// whose deltas are others: who does not commit to it loses stake.
+#[test]
+fn a_fork_that_takes_a_whole_round_back_has_its_seat_served() {
+    let (mut engine, mut now) = committed();
+    engine.on_evaluated(evaluated(RoundId(1), [2; 32], 2));
+    engine.on_committed(7);
+    now.block = 7;
+    assert_eq!(engine.on_block(&now), None, "an old snapshot");
+    let mut engine = Attester::decode(&mut &*engine.encode()).unwrap();
+    now.block = 8;
+    let salt = |command| match command {
+        Some(AttesterCommand::Reveal { salt, .. }) => Some(salt),
+        _ => None,
+    };
+    // The same deltas as on the first fork, or others.
+    for (inputs, byte) in [([0; 32], 1), ([1; 32], 3)] {
+        (now.inputs, now.phase, now.seat) = (inputs, Phase::AttestCommit, Some(Seat::Drawn));
+        if byte == 3 {
+            let evaluate = Some(AttesterCommand::Evaluate { round: RoundId(0) });
+            assert_eq!(engine.on_block(&now), evaluate);
+            engine.on_evaluated(evaluated(RoundId(0), inputs, byte));
+        }
+        let commitment = engine.commitment(&evaluated(RoundId(0), inputs, byte));
+        let commit = Some(AttesterCommand::Commit {
+            round: RoundId(0),
+            commitment,
+            inputs,
+        });
+        assert_eq!(engine.on_block(&now), commit);
+        (now.phase, now.seat) = (Phase::AttestReveal, Some(Seat::Committed));
+        assert_eq!(salt(engine.on_block(&now)), Some([byte; 32]));
+    }
+    // And the first fork is back.
+    (now.round, now.inputs) = (RoundId(1), [2; 32]);
+    assert_eq!(salt(engine.on_block(&now)), Some([2; 32]));
+}
+
+#[test]
+fn only_the_last_rounds_are_kept() {
+    let mut engine = Attester::new(TASK, ACCOUNT);
+    for round in 0..20u8 {
+        engine.on_evaluated(evaluated(RoundId(round.into()), [round; 32], round));
+    }
+    assert_eq!(engine.works.len(), KEPT);
+    assert_eq!(engine.table(&[19; 32]), Some(&table(19)));
+    assert_eq!(engine.table(&[11; 32]), None);
 }

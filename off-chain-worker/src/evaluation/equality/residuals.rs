@@ -1,43 +1,11 @@
 //! A chain of residuals, each of which takes what an earlier one gave.
 
 use burn::tensor::Device;
-use gotong_scoring::{Evaluator, Graph, Op, Reference, Samples, Width};
+use gotong_scoring::{memory::residual_chain, Evaluator, Graph, Reference, Samples};
 use proptest::test_runner::TestCaseResult;
 
 use super::gradients::all_equal;
 use crate::evaluation::{BurnEvaluator, FastCpu};
-
-/// The width of the chain.
-const WIDTH: u32 = 2048;
-
-/// A legal model of 24,586 parameters with 246 residuals, of which op `n` takes what op `from(n)` gave.
-pub(in crate::evaluation) fn chain(from: impl Fn(u32) -> u32) -> Graph {
-    let requant = Op::Requant {
-        shift_in: 6,
-        multiplier: 128,
-        shift_out: 7,
-        width: Width::Wide,
-    };
-    let linear = |inputs, outputs| Op::Linear {
-        inputs,
-        outputs,
-        bias_shift: 0,
-    };
-    let norm = Op::RmsNorm {
-        width: WIDTH,
-        unit_bits: 4,
-    };
-    let residuals = (2..248).map(|op| Op::Residual { from: from(op) });
-    Graph {
-        inputs: 1,
-        ops: [linear(1, WIDTH), requant]
-            .into_iter()
-            .chain(residuals)
-            .chain([norm, linear(WIDTH, 10), requant])
-            .chain([Op::CrossEntropy { classes: 10 }])
-            .collect(),
-    }
-}
 
 /// Weights of the chain, none of them large.
 pub(in crate::evaluation) fn weights(graph: &Graph) -> Vec<i16> {
@@ -55,7 +23,7 @@ fn what_is_freed_is_not_missed() -> TestCaseResult {
         |op| if op < 125 { op - 1 } else { 249 - op },
     ];
     for from in chains {
-        let graph = chain(from);
+        let graph = residual_chain(from);
         let weights = weights(&graph);
         let records: Vec<u8> = (0..12u8).flat_map(|at| [at * 8, at % 10]).collect();
         let samples = Samples::new(1, 10, &records).unwrap();

@@ -141,7 +141,7 @@ impl Duty {
                     return Ok(());
                 }
                 if let Some(receipt) = self.send(client, &call).await? {
-                    self.engine.on_committed(round, receipt.block);
+                    self.engine.on_committed(receipt.block);
                     self.save()?;
                 }
                 tracing::info!("committed to a share table");

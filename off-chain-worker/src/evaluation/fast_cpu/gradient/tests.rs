@@ -1,7 +1,8 @@
 //! What the passes hold in memory: no more than the graph says, and in a budget.
 
 use super::*;
-use crate::evaluation::equality::residuals::{chain, weights};
+use crate::evaluation::equality::residuals::weights;
+use gotong_scoring::memory::residual_chain;
 
 /// What an attester's program may take for samples.
 const MOST: u64 = 200_000_000;
@@ -42,7 +43,7 @@ fn of_the_rest(workspace: &Workspace) -> u64 {
 #[test]
 fn the_forward_pass_frees_a_tensor_after_its_last_use() {
     for from in CHAINS {
-        let graph = chain(from);
+        let graph = residual_chain(from);
         let weights = weights(&graph);
         let plan = Plan::new(&graph, &weights).unwrap();
         let mut block = Block::default();
@@ -64,7 +65,7 @@ fn the_forward_pass_frees_a_tensor_after_its_last_use() {
 #[test]
 fn both_passes_hold_no_more_than_the_budget() {
     for from in CHAINS {
-        let graph = chain(from);
+        let graph = residual_chain(from);
         let weights = weights(&graph);
         let of_sample = graph.memory().unwrap().backward;
         let plan = GradientPlan::new(&graph, &weights).unwrap();
@@ -98,10 +99,10 @@ fn both_passes_hold_no_more_than_the_budget() {
 
 #[test]
 fn what_the_program_takes_is_told() {
-    let small = FastCpu::memory(&chain(|_| 1)).unwrap();
+    let small = FastCpu::memory(&residual_chain(|_| 1)).unwrap();
     // With few threads; a machine of many takes a sample for each.
     let threads = rayon::current_num_threads() as u64;
-    let of_sample = chain(|_| 1).memory().unwrap().backward;
+    let of_sample = residual_chain(|_| 1).memory().unwrap().backward;
     assert!(small >= of_sample * threads.min(8));
     assert!(small <= MOST.max(2 * of_sample * threads));
     let invalid = Graph::mlp(&[2]);

@@ -1,0 +1,121 @@
+//! A fork that workers worked on is dropped.
+
+use crate::{contribute, small_task, ROUND_LIMIT};
+use anyhow::{ensure, Context, Result};
+use gotong::process::sibling;
+use gotong_protocol::RoundId;
+use gotong_tests::{assert_settled, connect, key, reaches, Network, UNIT};
+use serde_json::{json, Value};
+use std::{fs, process::Command, time::Duration};
+
+/// Longest wait for a round of the light node alone, which makes a block in every other slot.
+const LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
+/// Keys of a network, which authorities need: any will do.
+const LIGHT_KEY: &str =
+    "--node-key=0000000000000000000000000000000000000000000000000000000000000001";
+const HEAVY_KEY: &str =
+    "--node-key=0000000000000000000000000000000000000000000000000000000000000002";
+
+/// The chain `local` with two authorities, and a slot a second. BABE's best chain is the one with the most blocks of elected
+/// leaders, whatever its length. Bob is elected in nine slots of ten, and Alice never: she only makes the blocks of slots that
+/// fall to her in turn. So what she builds alone weighs nothing, and is dropped as soon as she sees what Bob built. GRANDPA
+/// needs both: apart, they finalize nothing.
+fn specification() -> Result<String> {
+    let exported = Command::new(sibling("gotong-node")?)
+        .args(["export-chain-spec", "--chain=local"])
+        .output()?;
+    ensure!(exported.status.success(), "{exported:?}");
+    let mut spec: Value = serde_json::from_slice(&exported.stdout)?;
+    let genesis = &mut spec["genesis"]["runtimeGenesis"]["config"];
+    for consensus in ["babe", "grandpa"] {
+        let authorities = genesis[consensus]["authorities"].as_array_mut();
+        authorities.context("a list of authorities")?.truncate(2);
+    }
+    genesis["babe"]["authorities"][1][1] = json!(1_000_000);
+    genesis["babe"]["epochConfig"]["c"] = json!([9, 10]);
+    genesis["timing"]["slotMillis"] = json!(1_000);
+    Ok(spec.to_string())
+}
+
+/// Two nodes have a task in common when they lose each other. With one of them, the workers bring round 0 to its end and claim
+/// it, and commit to round 1; with the other, nothing happens but blocks. Then the fork of the first is dropped: the round that
+/// was paid never was, and the chain may still take what was signed for it. The workers do it all again, with what they kept,
+/// and nobody loses stake or deposit.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_honest_loses_what_a_dropped_fork_had() -> Result<()> {
+    let arguments = ["--alice", "--force-authoring", "--no-mdns", LIGHT_KEY];
+    let mut network = Network::start_on(&specification()?, &arguments).await?;
+    let chain = format!("--chain={}", network.spec().display());
+    let light = format!("--reserved-nodes={}", network.peer_address().await?);
+    let arguments = [
+        chain.as_str(),
+        "--bob",
+        "--force-authoring",
+        "--no-mdns",
+        HEAVY_KEY,
+        &light,
+    ];
+    let mut heavy = network.stranger("heavy", &arguments)?;
+    is_final(&network, 1).await?;
+    network.endow(&["Sponsor", "One", "Judith"]).await?;
+    let task = small_task(&network, &["One"], &["Judith"]).await?;
+    is_final(&network, network.client.best().await?.block()).await?;
+
+    heavy.kill();
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _attester = network.daemon("Judith", "attest")?;
+    let contributor = network.daemon("One", &contribute(task, "1/1"))?;
+    let dropped = network.ended(task, 0, LIMIT).await?;
+    assert_settled(&dropped)?;
+    network.all_claimed(&dropped, LIMIT).await?;
+    network
+        .until("a commitment to a table of round 1", LIMIT, async |now| {
+            let round = now.round(task, RoundId(1)).await?;
+            Ok(round.filter(|round| round.seats.iter().any(|seat| seat.committed)))
+        })
+        .await?;
+
+    // The other fork becomes the longer one, too, so that no worker waits for it to get as far as it has seen.
+    let height = network.client.best().await?.block();
+    network.node.kill();
+    heavy.restart()?;
+    let on_heavy = connect(&mut heavy).await?;
+    reaches(&on_heavy, height + 10, LIMIT).await?;
+    network.crash_node().await?;
+    network
+        .until("the end of the fork", LIMIT, async |now| {
+            let round = now.round(task, RoundId(0)).await?.context("it began")?;
+            Ok(round.outcome.is_none().then_some(()))
+        })
+        .await?;
+
+    let log = || fs::read_to_string(contributor.log());
+    for number in 0..2 {
+        let round = network.ended(task, number, LIMIT).await?;
+        assert_settled(&round).with_context(|| log().unwrap_or_default())?;
+        assert_eq!((round.commits, round.reveals), (1, 1), "{}", log()?);
+        network.all_claimed(&round, LIMIT).await?;
+    }
+    assert!(!log()?.contains("its deposit is lost"), "{}", log()?);
+    let now = network.client.best().await?;
+    for (name, expected) in [("One", 100), ("Judith", 1_000)] {
+        let stake = now.stake(&key(name).public_key().0).await?;
+        let stake = stake.context("registered")?.stake;
+        assert_eq!(stake, expected * UNIT, "{name}");
+    }
+    // Whoever saw nothing of the dropped fork computes the same.
+    let verify = format!("verify --task={} --round=1", task.0);
+    let verified = network.run("Eve", &verify).await?;
+    assert_eq!(verified["equal"], true, "{verified}");
+    is_final(&network, now.block()).await
+}
+
+/// Waits until a block of this number is final.
+async fn is_final(network: &Network, block: u32) -> Result<()> {
+    network
+        .until("finality", LIMIT, async |_| {
+            let (number, _) = network.client.finalized().await?;
+            Ok((number >= u64::from(block)).then_some(()))
+        })
+        .await
+}
