@@ -48,7 +48,10 @@ impl Client {
     async fn compare(&self, known: &Trust, grounds: &Grounds<'_>) -> Result<bool, ChainError> {
         let keys = grounds.keys();
         let values = self.values(known.number, known.hash, &keys).await?;
-        match grounds.compare(&values).map_err(|error| self.wrong(error))? {
+        match grounds
+            .compare(&values)
+            .map_err(|error| self.wrong(error))?
+        {
             Verdict::Same => Ok(true),
             Verdict::Other => Ok(false),
             Verdict::NotYet => Err(ChainError::NotFinal {
@@ -125,7 +128,9 @@ impl Client {
     /// Takes in the last block of the set of authorities that is known, if there is a set after it.
     async fn hand_over(&self, known: &mut Trust) -> Result<bool, ChainError> {
         let next = rpc_params![known.number.saturating_add(1)];
-        let asked = self.raw.request::<Option<Bytes>>("grandpa_proveFinality", next);
+        let asked = self
+            .raw
+            .request::<Option<Bytes>>("grandpa_proveFinality", next);
         // A node refuses as long as no set has ended.
         let Ok(Some(answer)) = asked.await else {
             return Ok(false);

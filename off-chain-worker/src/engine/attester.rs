@@ -205,6 +205,11 @@ impl Attester {
         }
     }
 
+    /// What has this digest was computed for a task or a round that a node made up: it is neither committed nor revealed.
+    pub fn on_disproved(&mut self, inputs: &Hash) {
+        self.works.retain(|work| work.inputs != *inputs);
+    }
+
     /// Block `block` took the commitment of `round`.
     pub fn on_committed(&mut self, round: RoundId, block: u32) {
         if self.round() == Some(round) {

@@ -1,8 +1,12 @@
 //! Plays an account's disputes, move by move.
 
-use super::{inputs_digest, second_node::{agrees, can_wait}, Replica, RoundPlayer, RunError, REFUSED_BLOCKS};
+use super::{
+    inputs_digest,
+    second_node::{agrees, can_wait},
+    Replica, RoundPlayer, RunError, REFUSED_BLOCKS,
+};
 use crate::{
-    chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment},
+    chain::{Account, Call, ChainError, Client, Grounds, Inclusion, Keypair, Moment},
     engine::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute},
     evaluation::{describe_verdict, StepName},
     keys::address,

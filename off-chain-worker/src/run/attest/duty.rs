@@ -5,8 +5,8 @@ use crate::{
     engine::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat},
     run::{
         second_node::{agrees, can_wait},
-        sponsor::random_hash, submit_once, RunError, ScoredRound,
-        REFUSED_BLOCKS,
+        sponsor::random_hash,
+        submit_once, RunError, ScoredRound, REFUSED_BLOCKS,
     },
     state::Folder,
 };
@@ -108,6 +108,14 @@ impl Duty {
             Err(RunError::Chain(error @ ChainError::Unproved(_))) => {
                 tracing::info!("waiting for finality: {error}");
                 UNPROVED_BLOCKS
+            }
+            Err(RunError::Chain(
+                error @ (ChainError::Disproved { .. } | ChainError::BadProof { .. }),
+            )) => {
+                // The next node is to be heard with a clean slate.
+                self.engine.on_disproved(&now.inputs);
+                self.save()?;
+                return Err(error.into());
             }
             done => return done,
         };
