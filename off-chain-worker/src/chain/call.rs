@@ -3,8 +3,10 @@
 use super::{Account, ChainError, PALLET, REFEREE};
 use codec::{Compact, Encode};
 use gotong_protocol::{
-    id::DisputeId, AuditAnswer, ClaimItem, CreditProof, Hash, Proof, Roles, RoundId, TableSummary,
-    TaskId, TaskTerms,
+    id::DisputeId,
+    stored::{COMMIT_ATTESTATION, OPEN_DISPUTE},
+    AuditAnswer, ClaimItem, CreditProof, Hash, Proof, Roles, RoundId, TableSummary, TaskId,
+    TaskTerms,
 };
 use gotong_scoring::share::trial::{Accusation, Answer, Pick};
 use subxt::{
@@ -210,6 +212,16 @@ impl Call {
         Some(error)
     }
 
+    /// Whether the call begins as this program knows it, if it is one that can cost stake or a bond: metadata that a node sends
+    /// may call something else by its name.
+    pub(super) fn is_encoded_as_known(&self, encoded: &[u8]) -> bool {
+        match (self.pallet, self.name) {
+            (PALLET, "commit_attestation") => encoded.starts_with(&COMMIT_ATTESTATION),
+            (REFEREE, "open") => encoded.starts_with(&OPEN_DISPUTE),
+            _ => true,
+        }
+    }
+
     /// The call as it stands in a transaction.
     pub(super) fn encoded(&self, metadata: &Metadata) -> Result<Vec<u8>, ChainError> {
         let (pallet, name) = indices(metadata, self.pallet, self.name)?;
@@ -284,6 +296,17 @@ mod tests {
     fn no_two_calls_share_the_error_that_says_that_they_are_done() {
         let errors: HashSet<_> = Call::ONCE.iter().map(|(_, _, error)| error).collect();
         assert_eq!(errors.len(), Call::ONCE.len());
+    }
+
+    #[test]
+    fn calls_that_can_cost_stake_are_known_without_metadata() {
+        let commit = Call::commit_attestation(TaskId(1), RoundId(2), [7; 32], [8; 32]);
+        assert!(commit.is_encoded_as_known(&[20, 10, 1]));
+        assert!(!commit.is_encoded_as_known(&[20, 11, 1]));
+        let open = Call::open_dispute(TaskId(1), RoundId(2), [7; 32], Accusation::Losses(Half::B));
+        assert!(open.is_encoded_as_known(&[21, 0, 1]));
+        assert!(!open.is_encoded_as_known(&[6, 0, 1]));
+        assert!(Call::withdraw().is_encoded_as_known(&[1]));
     }
 
     #[test]

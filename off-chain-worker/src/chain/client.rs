@@ -68,6 +68,8 @@ mod code {
 pub struct Client {
     pub(super) api: OnlineClient<Config>,
     pub(super) rpc: LegacyRpcMethods<RpcConfigFor<Config>>,
+    /// For methods that `rpc` does not have.
+    pub(super) raw: RpcClient,
     /// Where the node is.
     url: Arc<str>,
     /// This node and the others.
@@ -145,7 +147,8 @@ impl Client {
             .map_err(|error| ChainError::unreachable(url, &error))?;
         Ok(Self {
             api,
-            rpc: LegacyRpcMethods::new(rpc),
+            rpc: LegacyRpcMethods::new(rpc.clone()),
+            raw: rpc,
             url: url.into(),
             nodes,
             max_tip: 0,

@@ -1,6 +1,6 @@
 //! What can go wrong between this program and the chain.
 
-use super::Call;
+use super::{proof::ProofError, Call};
 use gotong_protocol::Hash;
 use subxt::{
     error::{BackendError, DispatchError, ExtrinsicError, RpcError, TransactionEventsError},
@@ -59,6 +59,42 @@ pub enum ChainError {
         /// Where the second node is.
         url: String,
     },
+    /// The last block that is known to be final is too early for what is asked.
+    #[error("the node at {url} proves block {block} to be final, which is too early")]
+    NotFinal {
+        /// Where the node is.
+        url: String,
+        /// Number of the block.
+        block: u32,
+    },
+    /// The node shows no votes that make a block final: finality may stand still.
+    #[error("the node at {url} shows no block that became final within {seconds} seconds")]
+    NoVotes {
+        /// Where the node is.
+        url: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// A node sent a proof that does not prove what it should.
+    #[error("the proof that the node at {url} sent is wrong: {source}")]
+    BadProof {
+        /// Where the node is.
+        url: String,
+        /// What is wrong.
+        source: ProofError,
+    },
+    /// The node said what the chain's final state shows to be wrong.
+    #[error("the node at {url} lies: the chain's final state says something else")]
+    Disproved {
+        /// Where the node is.
+        url: String,
+    },
+    /// Stake or a bond would be at risk, and no node proves what that stands on.
+    #[error("no node proves yet what is to be signed: {}", listed(.0))]
+    Unproved(
+        /// What came of each node that was asked.
+        Vec<ChainError>,
+    ),
     /// Stake or a bond would be at risk on the word of one node, and no other one confirms it.
     #[error("no second node confirms what is signed, so nothing is sent: {}", listed(.0))]
     Unconfirmed(
@@ -159,7 +195,7 @@ impl ChainError {
         }
     }
 
-    /// Whether nothing can be had of the node now, or of any: another connection may help.
+    /// Whether nothing can be had of the node now, or of any, or what it says is wrong: another connection may help.
     pub fn is_gone(&self) -> bool {
         matches!(
             self,
@@ -168,6 +204,8 @@ impl ChainError {
                 | Self::Silent { .. }
                 | Self::Unsent { .. }
                 | Self::NoNode(_)
+                | Self::BadProof { .. }
+                | Self::Disproved { .. }
         )
     }
 

@@ -1,14 +1,16 @@
 //! The chain as the worker sees it, through its live metadata only: [`Client`] submits calls and
 //! follows blocks, [`Moment`] asks questions at one block, [`Body`](body::Body) finds payloads in one. [`Nodes`] says whom to
-//! connect to.
+//! connect to, and [`proof`] whom to believe.
 
 mod blocks;
 pub mod body;
 mod call;
 mod client;
 mod error;
+mod finalized;
 mod moment;
 mod nodes;
+pub mod proof;
 
 pub use blocks::Blocks;
 pub use call::Call;
@@ -16,6 +18,7 @@ pub use client::{Client, Inclusion, Receipt};
 pub use error::ChainError;
 pub use moment::{Balance, Moment};
 pub use nodes::Nodes;
+pub use proof::{Grounds, ProofError};
 
 /// The public key that an account is.
 pub type Account = [u8; 32];

@@ -1,9 +1,11 @@
 //! Which nodes a program may talk to: it takes the first that can be reached, is on the right chain and keeps up with it, goes on
-//! with the next when that one fails, and asks a second one before it risks stake.
+//! with the next when that one fails, and has a proof or a second one before it risks stake.
 
-use super::{Call, ChainError, Client, Moment};
+use super::{proof::finality::Trust, Call, ChainError, Client, Grounds, Moment};
+use crate::state::{Folder, StateError};
 use gotong_protocol::Hash;
 use std::{
+    future::Future,
     sync::{
         atomic::{AtomicUsize, Ordering},
         Arc, OnceLock,
@@ -11,7 +13,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use subxt::{metadata::ArcMetadata, utils::H256};
-use tokio::time::timeout;
+use tokio::{sync::Mutex, time::timeout};
 
 /// A node whose newest block is older than this is behind, as is one that shows no new block for as long.
 pub(super) const LATE: Duration = Duration::from_secs(120);
@@ -20,6 +22,10 @@ pub(super) const LATE: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for what a second node says.
 const OPINION_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for what a node proves: for votes, and for some answers.
+const PROOF_TIMEOUT: Duration = Duration::from_secs(30);
+/// The folder of what is known of finality, a file a chain.
+const FINALITY: &str = "finality";
 
 /// The nodes that a program may talk to. Clones know of one another which node was taken.
 #[derive(Clone, Debug)]
@@ -29,8 +35,14 @@ pub struct Nodes {
     genesis: Arc<OnceLock<Hash>>,
     /// Place of the node that is tried first.
     first: Arc<AtomicUsize>,
-    /// Whether one node's word is enough where there are several.
+    /// Whether one node's word is enough.
     are_trusted: bool,
+    /// Whether nothing else than a proof is enough.
+    need_proofs: bool,
+    /// What is known to be final.
+    trust: Arc<Mutex<Option<Trust>>>,
+    /// Where that is kept.
+    folder: Option<Folder>,
     /// Longest wait for each to be connected.
     patience: Duration,
 }
@@ -51,6 +63,9 @@ impl Nodes {
             genesis: Arc::new(genesis.map_or_else(OnceLock::new, OnceLock::from)),
             first: Arc::default(),
             are_trusted: false,
+            need_proofs: false,
+            trust: Arc::default(),
+            folder: None,
             patience: CONNECT_TIMEOUT,
         }
     }
@@ -63,14 +78,52 @@ impl Nodes {
         }
     }
 
+    /// Nodes that have to prove what stake is risked on, if `need_proofs`: nobody's word is enough.
+    pub fn needing_proofs(self, need_proofs: bool) -> Self {
+        Self {
+            need_proofs,
+            ..self
+        }
+    }
+
+    /// Keeps in `folder` who finalizes the chain, so that no other node can name others later.
+    pub fn remembering(self, folder: Folder) -> Self {
+        Self {
+            folder: Some(folder),
+            ..self
+        }
+    }
+
     /// Whether there is more than one.
     pub(super) fn are_several(&self) -> bool {
         self.urls.len() > 1
     }
 
-    /// Whether what one says is to be confirmed by another.
-    fn are_doubted(&self) -> bool {
-        self.are_several() && !self.are_trusted
+    /// What is known to be final, whichever node proved it.
+    pub(super) fn trust(&self) -> &Mutex<Option<Trust>> {
+        &self.trust
+    }
+
+    /// Whether proofs may begin with what is `known`. One node's word is not enough where another can be asked.
+    pub(super) fn may_rely_on(&self, known: &Trust) -> bool {
+        !(known.is_one_word && self.are_several())
+    }
+
+    /// What was known when the program ran last, of the chain with this first block.
+    pub(super) fn remembered(&self, genesis: &Hash) -> Option<Trust> {
+        let load = |folder: &Folder| folder.sub(FINALITY)?.load(&hex::encode(genesis));
+        let kept = self.folder.as_ref().map(load)?;
+        kept.unwrap_or_else(|error: StateError| {
+            tracing::warn!("who finalizes blocks is not remembered: {error}");
+            None
+        })
+    }
+
+    pub(super) fn remember(&self, genesis: &Hash, known: &Trust) {
+        let save = |folder: &Folder| folder.sub(FINALITY)?.save(&hex::encode(genesis), known);
+        if let Some(Err(error)) = self.folder.as_ref().map(save) {
+            tracing::warn!("who finalizes blocks is not kept: {error}");
+        }
     }
 
     /// Connects to the first node that can be used, and gives each some seconds to answer. If all that can be reached are
@@ -171,9 +224,9 @@ impl Nodes {
 }
 
 impl Client {
-    /// Whether what this client's node says is to be confirmed by another one.
+    /// Whether what this client's node says is to be proved, or confirmed by another one.
     pub fn is_doubted(&self) -> bool {
-        self.nodes.are_doubted()
+        !self.nodes.are_trusted
     }
 
     /// The metadata of the runtime that executed the block of this hash, from the first other node that has its state. What
@@ -196,47 +249,127 @@ impl Client {
         None
     }
 
-    /// Fails unless a second node says the same as this client's: `is_said` asks it at its best block. It also has to encode
-    /// `call` in the same way: what is signed follows from metadata that a node sent. Nobody is asked if there is only one
-    /// node, or one is enough.
+    /// Fails unless `call` may be signed, which stands on `grounds`.
+    ///
+    /// It may if the chain's state at a block that is final says the same as `grounds`, by the proof of any node. It fails with
+    /// [`ChainError::Disproved`] if it says something else, and with [`ChainError::BadProof`] if this client's node sends
+    /// what no honest one would: then the next node is to be taken. As long as nothing is proved it fails with
+    /// [`ChainError::Unproved`] if there is time, so that it `can_wait`; then a second node has to say the same: `is_said` asks
+    /// it at its best block. If there is no other node, this one is believed, unless only proofs are enough.
     pub async fn confirm(
         &self,
         call: &Call,
+        grounds: &Grounds<'_>,
+        can_wait: bool,
         is_said: impl AsyncFn(&Moment) -> Result<bool, ChainError>,
     ) -> Result<(), ChainError> {
         if !self.is_doubted() {
             return Ok(());
         }
         let encoded = call.encoded(self.best().await?.metadata())?;
-        let mut failures = Vec::new();
-        for (_, url) in self.nodes.in_turn() {
-            if url == self.url() {
-                continue;
+        if !call.is_encoded_as_known(&encoded) {
+            let url = self.url().to_owned();
+            return Err(ChainError::Disproved { url });
+        }
+        let Err(failures) = self.proved(grounds, can_wait).await? else {
+            return Ok(());
+        };
+        let unproved = ChainError::Unproved(failures);
+        if can_wait || self.nodes.need_proofs {
+            if !can_wait {
+                tracing::error!("nothing is sent without a proof (--require-finality)");
             }
-            let asked = async {
-                let other = self.nodes.open(url).await?.best().await?;
-                let is_same = call.encoded(other.metadata())? == encoded;
-                Ok::<_, ChainError>(is_same && is_said(&other).await?)
-            };
-            let url = url.clone();
-            let failure = match timeout(OPINION_TIMEOUT, asked).await {
-                Ok(Ok(true)) => return Ok(()),
-                Ok(Ok(false)) => ChainError::Contradicted { url },
-                Ok(Err(error)) => error,
-                Err(_) => ChainError::Silent {
-                    url,
-                    seconds: OPINION_TIMEOUT.as_secs(),
-                },
+            return Err(unproved);
+        }
+        if !self.nodes.are_several() {
+            tracing::warn!("{unproved}. There is no other node, so this one is believed");
+            return Ok(());
+        }
+        tracing::warn!("{unproved}. A second node is asked for its word");
+        self.second_word(async |other: Client| {
+            let other = other.best().await?;
+            let is_same = call.encoded(other.metadata())? == encoded;
+            Ok::<_, ChainError>(is_same && is_said(&other).await?)
+        })
+        .await
+    }
+
+    /// Whether the `grounds` are proved, or why not by each node that was asked. The other nodes are asked if this client's has no
+    /// proof, or is too far behind and there is no time to wait for it.
+    async fn proved(
+        &self,
+        grounds: &Grounds<'_>,
+        can_wait: bool,
+    ) -> Result<Result<(), Vec<ChainError>>, ChainError> {
+        let disproved = || ChainError::Disproved {
+            url: self.url().to_owned(),
+        };
+        let failure = match in_time(self.url(), PROOF_TIMEOUT, self.prove(grounds)).await {
+            Ok(true) => return Ok(Ok(())),
+            Ok(false) => return Err(disproved()),
+            Err(ChainError::BadProof { url, source }) if source.is_a_lie() => {
+                return Err(ChainError::BadProof { url, source });
+            }
+            Err(error) => error,
+        };
+        let is_late = matches!(failure, ChainError::NotFinal { .. });
+        let mut failures = vec![failure];
+        if is_late && can_wait {
+            return Ok(Err(failures));
+        }
+        for url in self.others() {
+            let asked = async { self.nodes.open(url).await?.prove(grounds).await };
+            match in_time(url, PROOF_TIMEOUT, asked).await {
+                Ok(true) => return Ok(Ok(())),
+                Ok(false) => return Err(disproved()),
+                Err(error) => failures.push(error),
+            }
+        }
+        Ok(Err(failures))
+    }
+
+    /// Fails unless a node that is not this client's says so.
+    pub(super) async fn second_word(
+        &self,
+        says_so: impl AsyncFn(Client) -> Result<bool, ChainError>,
+    ) -> Result<(), ChainError> {
+        let mut failures = Vec::new();
+        for url in self.others() {
+            let asked = async { says_so(self.nodes.open(url).await?).await };
+            let failure = match in_time(url, OPINION_TIMEOUT, asked).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => ChainError::Contradicted { url: url.clone() },
+                Err(error) => error,
             };
             failures.push(failure);
         }
         Err(ChainError::Unconfirmed(failures))
     }
+
+    /// Where the other nodes are.
+    fn others(&self) -> impl Iterator<Item = &String> {
+        let all = self.nodes.in_turn().map(|(_, url)| url);
+        all.filter(move |url| *url != self.url())
+    }
+}
+
+/// What the node at `url` answers, if it does so within `limit`.
+async fn in_time<T>(
+    url: &str,
+    limit: Duration,
+    asked: impl Future<Output = Result<T, ChainError>>,
+) -> Result<T, ChainError> {
+    let silent = |_| ChainError::Silent {
+        url: url.to_owned(),
+        seconds: limit.as_secs(),
+    };
+    timeout(limit, asked).await.map_err(silent)?
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chain::proof::finality::AuthoritySet;
 
     fn nodes(urls: &[&str]) -> Nodes {
         Nodes::new(urls.iter().map(|&url| url.to_owned()), None)
@@ -264,10 +397,41 @@ mod tests {
         assert_eq!(turns(&one), ["a"]);
         one.pass_over();
         assert_eq!(turns(&one), ["a"]);
-        assert!(!one.are_several() && !one.are_doubted());
-        let two = nodes(&["a", "b"]);
-        assert!(two.are_doubted());
-        assert!(!two.trusted(true).are_doubted());
+        assert!(!one.are_several());
+        assert!(nodes(&["a", "b"]).are_several());
+    }
+
+    #[test]
+    fn one_nodes_word_on_who_finalizes_is_remembered_and_not_relied_on_beside_others() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = || Folder::open(temporary.path()).unwrap();
+        let known = Trust {
+            set: AuthoritySet {
+                id: 1,
+                authorities: Vec::new(),
+            },
+            number: 2,
+            hash: [3; 32],
+            is_one_word: true,
+        };
+        let chain = [7; 32];
+        let one = nodes(&["a"]);
+        one.remember(&chain, &known);
+        assert_eq!(one.remembered(&chain), None, "there is no folder");
+        let one = one.remembering(folder());
+        assert_eq!(one.remembered(&chain), None);
+        one.remember(&chain, &known);
+        assert_eq!(one.remembered(&chain), Some(known.clone()));
+        assert_eq!(one.remembered(&[8; 32]), None, "another chain");
+        assert!(one.may_rely_on(&known));
+
+        let two = nodes(&["a", "b"]).remembering(folder());
+        let kept = two.remembered(&chain).unwrap();
+        assert!(!two.may_rely_on(&kept));
+        assert!(two.may_rely_on(&Trust {
+            is_one_word: false,
+            ..kept
+        }));
     }
 
     /// Nobody listens there.

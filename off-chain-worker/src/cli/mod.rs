@@ -87,9 +87,12 @@ pub struct Globals {
         value_name = "HASH"
     )]
     pub genesis: Option<Hash>,
-    /// Of several nodes, believe one alone. Without this a second one has to confirm what tables and accusations follow from
+    /// Believe the node. Without this it has to prove what tables and accusations follow from, or a second one has to confirm it
     #[arg(long, global = true)]
     pub trust_nodes: bool,
+    /// Commit to no table, and accuse nobody, without a proof of finality: also while finality stands still, which costs seats
+    #[arg(long, global = true, conflicts_with = "trust_nodes")]
+    pub require_finality: bool,
     /// Who signs, and whose account is looked at.
     #[command(flatten)]
     pub identity: Identity,
@@ -111,8 +114,18 @@ pub struct Globals {
 impl Globals {
     /// The nodes to talk to: the same ones, and on the same chain, for all of the program.
     pub fn nodes(&self) -> &Nodes {
-        self.opened
-            .get_or_init(|| Nodes::new(self.node.clone(), self.genesis).trusted(self.trust_nodes))
+        self.opened.get_or_init(|| {
+            let nodes = Nodes::new(self.node.clone(), self.genesis)
+                .trusted(self.trust_nodes)
+                .needing_proofs(self.require_finality);
+            match self.folder() {
+                Ok(folder) => nodes.remembering(folder),
+                Err(error) => {
+                    tracing::warn!("who finalizes blocks is not remembered: {error}");
+                    nodes
+                }
+            }
+        })
     }
 
     /// Connects to a node.
@@ -436,11 +449,14 @@ mod tests {
         for line in [
             "gotong rewards --node ws://a --node ws://b",
             "gotong rewards --node ws://a,ws://b --trust-nodes",
+            "gotong attest --node ws://a,ws://b --require-finality",
             &format!("gotong --node ws://a,ws://b --genesis {hash} rewards"),
         ] {
             let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
             assert_eq!(cli.globals.node, ["ws://a", "ws://b"], "{line}");
             assert_eq!(cli.globals.trust_nodes, line.ends_with("--trust-nodes"));
+            let require_finality = line.ends_with("--require-finality");
+            assert_eq!(cli.globals.require_finality, require_finality);
             let genesis = line.contains(&hash).then_some([7; 32]);
             assert_eq!(cli.globals.genesis, genesis, "{line}");
         }

@@ -197,6 +197,11 @@ impl Attester {
         }
     }
 
+    /// What has this digest was computed for a task or a round that a node made up: it is neither committed nor revealed.
+    pub fn on_disproved(&mut self, inputs: &Hash) {
+        self.works.retain(|work| work.inputs != *inputs);
+    }
+
     /// Block `block` took a commitment.
     pub fn on_committed(&mut self, block: u32) {
         self.committed_at = self.committed_at.max(Some(block));

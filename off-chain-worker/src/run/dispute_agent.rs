@@ -1,8 +1,12 @@
 //! Plays an account's disputes, move by move.
 
-use super::{inputs_digest, second_node::agrees, Replica, RoundPlayer, RunError, REFUSED_BLOCKS};
+use super::{
+    inputs_digest,
+    second_node::{agrees, can_wait},
+    Replica, RoundPlayer, RunError, REFUSED_BLOCKS,
+};
 use crate::{
-    chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment},
+    chain::{Account, Call, ChainError, Client, Grounds, Inclusion, Keypair, Moment},
     engine::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute},
     evaluation::{describe_verdict, StepName},
     keys::address,
@@ -80,7 +84,7 @@ struct Due {
     computing: JoinHandle<()>,
     /// Digest of what the table was computed from.
     inputs: Hash,
-    /// The task that it was computed for, if a second node has to confirm an accusation.
+    /// The task that it was computed for, if an accusation has to be proved.
     task: Option<TaskView>,
 }
 
@@ -216,10 +220,14 @@ impl DisputeAgent {
         }
         due.computing.await?;
         let of = (due.task.as_ref(), &due.inputs);
-        // Moves have deadlines, and are not held back by what a second node has to confirm.
+        // Moves have deadlines, and are not held back by what is to be proved or confirmed.
         for (command, call) in accusations {
             match self.confirm(client, now, round, of, (command, &call)).await {
                 Ok(()) => self.send(&tied, command, &call, &mut hearing).await?,
+                // It comes again with the next block.
+                Err(error @ ChainError::Unproved(_)) => {
+                    tracing::info!("waiting for finality: {error}");
+                }
                 Err(error @ ChainError::Unconfirmed(_)) => {
                     hearing.refused.push((command, error));
                 }
@@ -283,8 +291,9 @@ impl DisputeAgent {
         }
     }
 
-    /// Fails unless a second node says the same of the round, and of the table that is to be doubted, or one node's word is
-    /// enough. An accusation that is wrong costs its bond. Moves are not held back, since who makes none loses.
+    /// Fails unless the round, and the table that is to be doubted, are proved by the state at a block that is final, or confirmed by
+    /// a second node if finality stands still, or one node's word is enough. An accusation that is wrong costs its bond. Moves are
+    /// not held back, since who makes none loses.
     async fn confirm(
         &self,
         client: &Client,
@@ -305,12 +314,21 @@ impl DisputeAgent {
             block: now.block(),
         })?;
         let table = table_of(round, &accused);
+        let grounds = Grounds {
+            task: self.task,
+            terms: &task.terms,
+            graph: &task.graph,
+            round: round.round,
+            inputs,
+            accused: table.map(|root| (accused, root)),
+        };
+        let can_wait = can_wait(round, now.block());
         let says_so = async |other: &Moment| {
             let found = other.round(self.task, round.round).await?;
             let is_same = found.is_some_and(|found| table_of(&found, &accused) == table);
             Ok::<_, ChainError>(is_same && agrees(other, task, round, inputs).await?)
         };
-        client.confirm(call, says_so).await
+        client.confirm(call, &grounds, can_wait, says_so).await
     }
 
     /// Sends moves in one transaction, so that none waits for the others' blocks; one by one if the

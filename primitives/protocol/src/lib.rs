@@ -27,6 +27,7 @@ pub mod dispute;
 pub mod id;
 pub mod pay;
 pub mod role;
+pub mod stored;
 pub mod task;
 pub mod view;
 

@@ -2,12 +2,15 @@
 
 use super::{contribute, small_task, ROUND_LIMIT};
 use anyhow::{ensure, Context, Result};
-use gotong::chain::{ChainError, Client, Nodes};
+use codec::Encode;
+use gotong::chain::{Call, ChainError, Client, Grounds, Moment, Nodes};
 use gotong_protocol::{
-    view::{RoundView, SeatView},
+    view::{RoundView, SeatView, TaskView},
     Phase, RoundId, SeatState,
 };
-use gotong_tests::{assert_settled, connect, key, request, request_of_page, Network, RequestError};
+use gotong_tests::{
+    assert_settled, connect, key, liar::Liar, request, request_of_page, Network, RequestError,
+};
 
 /// Nobody listens there.
 const DEAD: &str = "ws://127.0.0.1:1";
@@ -65,14 +68,17 @@ async fn the_next_node_is_taken_when_one_is_dead_behind_or_on_another_chain() ->
     Ok(())
 }
 
-/// Two attesters are told by their first node what the round is. The second node of one is on the same chain; that of the other
-/// has a chain of its own, as has a node that lies. A third makes the quorum, and trusts its only node.
+/// No node can prove anything, since finality stands still. Two attesters are told by their first node what the round is. The second
+/// node of one is on the same chain; that of the other has a chain of its own, as has a node that lies. A third makes the
+/// quorum, and has only one node, which it believes after a while.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_is_committed_only_if_a_second_node_says_the_same_of_its_round() -> Result<()> {
-    let network = Network::start(&["Sponsor", "One", "Judith", "Judas", "Jude"]).await?;
+async fn without_finality_a_table_is_committed_only_if_a_second_node_says_the_same_of_its_round(
+) -> Result<()> {
+    let accounts = ["Sponsor", "One", "Judith", "Judas", "Jude"];
+    let network = Network::start_with(&["--no-grandpa"], &accounts).await?;
     let own = network.node.url();
     let follower = network.follower("follower").await?;
-    let mut stranger = network.stranger("stranger", &["--dev", "--no-mdns"])?;
+    let mut stranger = network.stranger("stranger", &["--dev", "--no-mdns", "--no-grandpa"])?;
     let genesis = connect(&mut stranger).await?.genesis();
     assert_eq!(genesis, network.client.genesis(), "only blocks differ");
 
@@ -86,9 +92,91 @@ async fn a_table_is_committed_only_if_a_second_node_says_the_same_of_its_round()
     ];
     let round = network.ended(task, 0, 2 * ROUND_LIMIT).await?;
     assert_settled(&round)?;
-    let (judith, judas) = (seat(&round, "Judith")?, seat(&round, "Judas")?);
-    assert_eq!(judith.state, SeatState::Sitting);
-    assert!(judith.claim.is_some());
+    for name in ["Judith", "Jude"] {
+        let seat = seat(&round, name)?;
+        assert_eq!(seat.state, SeatState::Sitting, "{name}");
+        assert!(seat.claim.is_some(), "{name}");
+    }
+    let judas = seat(&round, "Judas")?;
+    assert!(!judas.committed, "{judas:?}");
+
+    // What is signed on one node's word while it can prove nothing.
+    let (view, inputs) = (network.task(task).await?, [7; 32]);
+    let grounds = Grounds {
+        task,
+        terms: &view.terms,
+        graph: &view.graph,
+        round: RoundId(0),
+        inputs: &inputs,
+        accused: None,
+    };
+    let call = Call::commit_attestation(task, RoundId(0), [8; 32], inputs);
+    let nodes = || Nodes::new([own.clone()], None);
+    for (nodes, can_wait, may_sign) in [
+        (nodes(), false, true),
+        (nodes(), true, false),
+        (nodes().needing_proofs(true), false, false),
+        (nodes().trusted(true), true, true),
+    ] {
+        let client = nodes.connect().await?;
+        let nobody = async |_: &Moment| Ok::<_, ChainError>(false);
+        let confirmed = client.confirm(&call, &grounds, can_wait, nobody).await;
+        match confirmed {
+            Ok(()) => assert!(may_sign),
+            Err(ChainError::Unproved(failures)) => {
+                assert!(!may_sign);
+                assert!(
+                    matches!(&*failures, [ChainError::NoVotes { .. }]),
+                    "{failures:?}"
+                );
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// A node tells its attesters of a task with another outer rate, for which the chain takes commitments all the same: only the table
+/// is a wrong one. Whoever has no other node commits to nothing; whoever has another goes on with that one. Two honest
+/// attesters, each with one node, prove what they are told, and need nobody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_lies_about_a_task_is_found_out_by_the_state_that_is_final() -> Result<()> {
+    let accounts = ["Sponsor", "One", "Judith", "Jude", "Judas", "Julia"];
+    let network = Network::start(&accounts).await?;
+    let own = network.node.url();
+    let attesters = ["Judith", "Jude", "Judas", "Julia"];
+    let task = small_task(&network, &["One"], &attesters).await?;
+    // As views begin, and nothing else that the node sends: its proofs stay true.
+    let TaskView {
+        id, sponsor, terms, ..
+    } = network.task(task).await?;
+    let mut other = terms.clone();
+    other.share.outer_rate_q8 ^= 1;
+    let (truth, lie) = (
+        (id, sponsor, &terms).encode(),
+        (id, sponsor, &other).encode(),
+    );
+    let liar = Liar::start(&own, &truth, &lie).await?;
+    let told = Client::connect(&liar.url).await?.best().await?.task(task);
+    let told = told.await?.context("the task is there")?;
+    assert_eq!(told.terms, other, "the lie is told");
+
+    let _workers = [
+        network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,
+        network.daemon("One", &contribute(task, "1/1"))?,
+        network.daemon("Judith", "attest --require-finality")?,
+        network.daemon("Jude", "attest --require-finality")?,
+        network.daemon_at(&liar.url, "Judas", "attest")?,
+        network.daemon_at(&format!("{},{own}", liar.url), "Julia", "attest")?,
+    ];
+    let round = network.ended(task, 0, 2 * ROUND_LIMIT).await?;
+    assert_settled(&round)?;
+    for name in ["Judith", "Jude", "Julia"] {
+        let seat = seat(&round, name)?;
+        assert_eq!(seat.state, SeatState::Sitting, "{name}");
+        assert!(seat.claim.is_some(), "{name}");
+    }
+    let judas = seat(&round, "Judas")?;
     assert!(!judas.committed, "{judas:?}");
     Ok(())
 }

@@ -72,6 +72,29 @@ fn golden_bytes() {
 }
 
 #[test]
+fn what_a_node_made_up_is_forgotten_and_evaluated_again() {
+    let mut engine = Attester::new(TASK, ACCOUNT);
+    let now = AttesterSnapshot {
+        block: 1,
+        round: RoundId(0),
+        phase: Phase::AttestCommit,
+        inputs: [0; 32],
+        seat: Some(Seat::Drawn),
+        are_audits_drawn: false,
+        is_device_trusted: true,
+    };
+    engine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
+    engine.on_evaluated(evaluated(RoundId(0), [8; 32], 2));
+    engine.on_disproved(&[0; 32]);
+    assert_eq!(engine.table(&[8; 32]), Some(&table(2)), "another fork's");
+    let evaluate = AttesterCommand::Evaluate { round: RoundId(0) };
+    assert_eq!(engine.on_block(&now), Some(evaluate));
+    // The same inputs, in the task as it is.
+    engine.on_evaluated(evaluated(RoundId(0), [0; 32], 3));
+    assert_eq!(engine.table(&[0; 32]), Some(&table(3)));
+}
+
+#[test]
 fn a_table_is_committed_with_its_claim_and_survives_a_restart() {
     let mut engine = Attester::new(TASK, ACCOUNT);
     engine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));

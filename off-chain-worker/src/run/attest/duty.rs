@@ -1,11 +1,12 @@
 //! What an attester owes for its seats in a task, and how it does it.
 
 use crate::{
-    chain::{Account, Call, ChainError, Client, Keypair, Moment, Receipt},
+    chain::{Account, Call, ChainError, Client, Grounds, Keypair, Moment, Receipt},
     engine::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat},
     run::{
-        second_node::agrees, sponsor::random_hash, submit_once, RunError, ScoredRound,
-        REFUSED_BLOCKS,
+        second_node::{agrees, can_wait},
+        sponsor::random_hash,
+        submit_once, RunError, ScoredRound, REFUSED_BLOCKS,
     },
     state::Folder,
 };
@@ -31,8 +32,8 @@ pub(super) struct Duty {
 }
 
 const ENGINE: &str = "attester";
-/// Blocks to wait for a second node, which may only be behind.
-const UNCONFIRMED_BLOCKS: u32 = 2;
+/// Blocks to wait for a proof, or for a second node that may only be behind.
+const UNPROVED_BLOCKS: u32 = 1;
 
 impl Duty {
     /// What the account owes in the task; `folder` is that of the account in the task.
@@ -93,13 +94,31 @@ impl Duty {
             return Ok(());
         }
         self.save()?;
-        let done = self.execute(client, view, of, own, command.clone()).await;
-        let (error, wait) = match done {
-            Err(RunError::Chain(error @ ChainError::Refused { .. })) => (error, REFUSED_BLOCKS),
-            Err(RunError::Chain(error @ ChainError::Unconfirmed(_))) => (error, UNCONFIRMED_BLOCKS),
+        let can_wait = can_wait(of, now.block);
+        let executed = self.execute(client, view, of, own, command.clone(), can_wait);
+        let wait = match executed.await {
+            Err(RunError::Chain(error @ ChainError::Refused { .. })) => {
+                tracing::error!("{error}");
+                REFUSED_BLOCKS
+            }
+            Err(RunError::Chain(error @ ChainError::Unconfirmed(_))) => {
+                tracing::error!("{error}");
+                UNPROVED_BLOCKS
+            }
+            Err(RunError::Chain(error @ ChainError::Unproved(_))) => {
+                tracing::info!("waiting for finality: {error}");
+                UNPROVED_BLOCKS
+            }
+            Err(RunError::Chain(
+                error @ (ChainError::Disproved { .. } | ChainError::BadProof { .. }),
+            )) => {
+                // The next node is to be heard with a clean slate.
+                self.engine.on_disproved(&now.inputs);
+                self.save()?;
+                return Err(error.into());
+            }
             done => return done,
         };
-        tracing::error!("{error}");
         self.refused = Some((command, now.block.saturating_add(wait)));
         Ok(())
     }
@@ -125,6 +144,7 @@ impl Duty {
         of: &RoundView,
         own: Option<Arc<ScoredRound>>,
         command: AttesterCommand,
+        can_wait: bool,
     ) -> Result<(), RunError> {
         let task = of.task;
         match command {
@@ -137,7 +157,8 @@ impl Duty {
             } => {
                 let call = Call::commit_attestation(task, round, commitment, inputs);
                 let own = own.as_deref();
-                if !self.is_confirmed(client, view, of, own, &call).await? {
+                let confirmed = self.is_confirmed(client, view, of, own, &call, can_wait);
+                if !confirmed.await? {
                     return Ok(());
                 }
                 if let Some(receipt) = self.send(client, &call).await? {
@@ -177,8 +198,9 @@ impl Duty {
     }
 
     /// Whether the table may be committed to. Unless one node's word is enough, it has to be what this process has computed,
-    /// since what is on disk may be of a task that a node made up; and a second node has to say the same of the task and of
-    /// the round. What is revealed later is only what was committed, so that nobody need be asked again.
+    /// since what is on disk may be of a task that a node made up; and the task and the round have to be proved by the state at a
+    /// block that is final, or confirmed by a second node if finality stands still. What is revealed later is only what was
+    /// committed, so that nobody need be asked again.
     async fn is_confirmed(
         &self,
         client: &Client,
@@ -186,6 +208,7 @@ impl Duty {
         of: &RoundView,
         own: Option<&ScoredRound>,
         call: &Call,
+        can_wait: bool,
     ) -> Result<bool, RunError> {
         let Some(own) = own else {
             return Ok(!client.is_doubted());
@@ -200,8 +223,16 @@ impl Duty {
             return Ok(true);
         }
         let inputs = &own.inputs.digest;
+        let grounds = Grounds {
+            task: of.task,
+            terms: &view.terms,
+            graph: &view.graph,
+            round: of.round,
+            inputs,
+            accused: None,
+        };
         let says_so = async |other: &Moment| agrees(other, view, of, inputs).await;
-        client.confirm(call, says_so).await?;
+        client.confirm(call, &grounds, can_wait, says_so).await?;
         Ok(true)
     }
 

@@ -16,6 +16,7 @@ use crate::{
 use codec::{Decode, Encode, MaxEncodedLen};
 use gotong_protocol::{
     claim::Claimed,
+    stored::{StoredRound, StoredShard, StoredTask, COMMIT_ATTESTATION},
     view::{
         ClaimableView, LedgerView, OfferView, RevealedView, RewardKind, RewardState, RewardView,
         RoundView, SeatView, ShardView, SubmissionView, TaskView,
@@ -429,6 +430,51 @@ fn stored_layouts_are_what_they_were() {
 }
 
 /// Workers and tools decode these.
+/// Workers read them out of proofs of the state, without metadata.
+#[test]
+fn stored_types_begin_as_proofs_of_them_are_read() {
+    let task = StoredTask::decode(&mut &stored_task().encode()[..]).unwrap();
+    assert_eq!(task.sponsor, account(1).encode()[..]);
+    assert_eq!(task.terms, stored_task().terms);
+
+    let (round, shard) = (stored_round(), stored_round().shard.unwrap());
+    let read = |round: &Round<AccountId>| StoredRound::decode(&mut &round.encode()[..]).unwrap();
+    assert_eq!(
+        read(&round),
+        StoredRound {
+            phase: round.phase,
+            started_at: round.started_at,
+            phase_started_at: round.phase_started_at,
+            ends_at: round.ends_at,
+            base_root: round.base_root,
+            departures: round.departures,
+            commits: round.commits,
+            newcomers: round.newcomers,
+            reveals: round.reveals,
+            weights: round.weights,
+            shard: Some(StoredShard {
+                index: shard.index,
+                published_at: shard.published_at,
+                key: shard.key,
+                root: shard.root,
+            }),
+            entrants_root: round.entrants_root,
+            draw: Some((1, [15; 32])),
+            seed: round.seed,
+        }
+    );
+    let inputs = round.inputs(TASK, ROUND);
+    assert_eq!(read(&round).inputs(TASK, ROUND), Some(inputs));
+
+    let commit = encoded(Call::commit_attestation {
+        task: TASK,
+        round: ROUND,
+        commitment: [9; 32],
+        inputs,
+    });
+    assert_eq!(commit[..2], COMMIT_ATTESTATION);
+}
+
 #[test]
 fn views_are_what_they_were() {
     let graph = Graph::mlp(&[4, 3, 2]);

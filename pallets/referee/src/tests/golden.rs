@@ -9,6 +9,7 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use gotong_protocol::{
     dispute::{ClosedDispute, Verdict},
     id::DisputeId,
+    stored::OPEN_DISPUTE,
     RoundId, TableSummary, TaskId,
 };
 use gotong_scoring::{
@@ -105,6 +106,7 @@ fn calls() {
         accusation: Accusation::Rows(Stage::Pass(3)),
     };
     let accused = filled(9, 32);
+    assert_eq!(hex(OPEN_DISPUTE), "1500");
     assert_eq!(
         call(open),
         format!("1500{}{}{accused}000003", "02010000", "04030000")

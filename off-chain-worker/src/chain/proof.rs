@@ -1,0 +1,75 @@
+//! Proofs of what a node says: that a block is final, by the votes of GRANDPA's authorities, and that its state holds a value, by
+//! the nodes of its trie. Nothing here talks to a node: `super::finalized` asks for the bytes, and this room judges them.
+//!
+//! - `finality`: who may finalize blocks, what they signed, and how one set of them hands over to the next
+//! - `state`: keys of storage, and the values that a proof has under a state root
+//! - `grounds`: what stake is risked on, and whether proved values say the same
+
+pub(super) mod finality;
+pub(super) mod grounds;
+pub(super) mod state;
+#[cfg(test)]
+mod tests;
+
+pub use grounds::Grounds;
+
+/// Why a proof does not show what it should.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProofError {
+    /// The bytes are not what they should be.
+    #[error("{0} cannot be decoded")]
+    Undecodable(&'static str),
+    /// The votes are not those of more than two thirds of the authorities for the block.
+    #[error("too few of the {0}th set of authorities voted for the block")]
+    NoMajority(
+        /// Id of the set, from 0.
+        u64,
+    ),
+    /// A vote is not signed by the authority that it names.
+    #[error("a vote is not signed by its authority, in the {0}th set")]
+    BadSignature(
+        /// Id of the set, from 0.
+        u64,
+    ),
+    /// The headers do not lead from the votes to the block.
+    #[error("the headers do not lead from the votes to the block")]
+    BadAncestry,
+    /// The header is of another block.
+    #[error("the header is that of another block")]
+    WrongHeader,
+    /// A later block is known to be final.
+    #[error("block {found} is final, but so is block {known}, which is later")]
+    Stale {
+        /// Number of the block that the proof is about.
+        found: u32,
+        /// Number of the block that is known.
+        known: u32,
+    },
+    /// The nodes of the trie do not lead from the state root to the keys.
+    #[error("the state is not that of the block")]
+    BadState,
+    /// The authorities were replaced in a way that no proof shows: by force, or after a delay.
+    #[error("the authorities are replaced in a way that cannot be followed")]
+    Unfollowable,
+    /// What is proved is not stored as this program reads it.
+    #[error("the chain stores {0} in another way than this program knows: is there a newer one?")]
+    OtherLayout(
+        /// What is stored.
+        &'static str,
+    ),
+}
+
+impl ProofError {
+    /// Whether no honest node sends such a proof.
+    pub fn is_a_lie(&self) -> bool {
+        match self {
+            Self::Undecodable(_)
+            | Self::NoMajority(_)
+            | Self::BadSignature(_)
+            | Self::BadAncestry
+            | Self::WrongHeader
+            | Self::BadState => true,
+            Self::Stale { .. } | Self::Unfollowable | Self::OtherLayout(_) => false,
+        }
+    }
+}

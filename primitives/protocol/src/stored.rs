@@ -1,0 +1,85 @@
+//! The first fields of what the chain stores, for whoever reads them out of a proof of its state.
+//!
+//! A proof is decoded by these types and not by the metadata that a node sends: a node that lies could have the right bytes read
+//! in a wrong way. The pallet's tests decode its own records with them.
+
+use crate::{round_inputs, Hash, Phase, RoundId, TaskId, TaskTerms};
+use codec::Decode;
+use gotong_scoring::share::EntryWeights;
+
+/// Pallet and call index of `commit_attestation`.
+pub const COMMIT_ATTESTATION: [u8; 2] = [20, 10];
+/// Pallet and call index of the call that opens a dispute.
+pub const OPEN_DISPUTE: [u8; 2] = [21, 0];
+
+/// How the record of a task begins.
+#[derive(Decode, Clone, PartialEq, Eq, Debug)]
+pub struct StoredTask {
+    /// Who opened it.
+    pub sponsor: [u8; 32],
+    /// What was asked for.
+    pub terms: TaskTerms<u128>,
+}
+
+/// How the record of a round begins.
+#[derive(Decode, Clone, PartialEq, Eq, Debug)]
+pub struct StoredRound {
+    /// What may be done.
+    pub phase: Phase,
+    /// Block in which the round started.
+    pub started_at: u32,
+    /// Time at which the phase started.
+    pub phase_started_at: u32,
+    /// Time at which the phase is over at the latest.
+    pub ends_at: u32,
+    /// Merkle root of the weights that the round starts from.
+    pub base_root: Hash,
+    /// Contributors who had left when commits were first taken.
+    pub departures: u64,
+    /// Contributors who committed.
+    pub commits: u32,
+    /// Of these: newcomers.
+    pub newcomers: u32,
+    /// Contributors who revealed.
+    pub reveals: u32,
+    /// What they weigh.
+    pub weights: EntryWeights,
+    /// The published samples.
+    pub shard: Option<StoredShard>,
+    /// Root over all that was revealed, once nothing more is.
+    pub entrants_root: Option<Hash>,
+    /// Blocks and entropy of a draw under way.
+    pub draw: Option<(u32, Hash)>,
+    /// What chance decides, once it is drawn.
+    pub seed: Option<Hash>,
+}
+
+/// The published samples of a round.
+#[derive(Decode, Clone, PartialEq, Eq, Debug)]
+pub struct StoredShard {
+    /// Which of the task's sealed shards.
+    pub index: u32,
+    /// Block whose body has the records.
+    pub published_at: u32,
+    /// What unseals the root.
+    pub key: Hash,
+    /// Merkle root over the salted records.
+    pub root: Hash,
+}
+
+impl StoredRound {
+    /// [`round_inputs`] of the round; none as long as they are not all known. What is known once does not change.
+    pub fn inputs(&self, task: TaskId, round: RoundId) -> Option<Hash> {
+        let (seed, entrants) = (self.seed?, self.entrants_root?);
+        let shard = self.shard.as_ref().map(|shard| shard.root);
+        let base = &self.base_root;
+        Some(round_inputs(
+            task,
+            round,
+            base,
+            shard,
+            Some(seed),
+            &entrants,
+        ))
+    }
+}

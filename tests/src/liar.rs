@@ -1,0 +1,115 @@
+//! A node that lies: what another node answers, with some bytes replaced on the way.
+
+use anyhow::{ensure, Context, Result};
+use std::sync::Arc;
+use tokio::{
+    io::{copy, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+};
+
+/// Passes on what a node answers, and replaces a text in it by another of the same length. A server's frames of a WebSocket are
+/// not masked, so that no frame need be taken apart.
+pub struct Liar {
+    /// Where it listens.
+    pub url: String,
+    serving: JoinHandle<()>,
+}
+
+impl Liar {
+    /// Stands before the node at `url`, and says `lie` wherever that says `truth`, both as bytes that answers have in
+    /// hexadecimal.
+    pub async fn start(url: &str, truth: &[u8], lie: &[u8]) -> Result<Self> {
+        ensure!(
+            truth.len() == lie.len(),
+            "a lie has the length of the truth"
+        );
+        let told: Arc<(Vec<u8>, Vec<u8>)> = Arc::new((hexadecimal(truth), hexadecimal(lie)));
+        let node = url.strip_prefix("ws://").context("a URL")?.to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("ws://{}", listener.local_addr()?);
+        let serving = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let (node, told) = (node.clone(), told.clone());
+                // A connection that breaks is the client's matter.
+                tokio::spawn(async move { serve(client, &node, &told).await });
+            }
+        });
+        Ok(Self { url, serving })
+    }
+}
+
+impl Drop for Liar {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+fn hexadecimal(bytes: &[u8]) -> Vec<u8> {
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    text.into_bytes()
+}
+
+async fn serve(
+    client: TcpStream,
+    node: &str,
+    (truth, lie): &(Vec<u8>, Vec<u8>),
+) -> std::io::Result<()> {
+    let node = TcpStream::connect(node).await?;
+    let (mut asked, answers) = client.into_split();
+    let (told, mut asks) = node.into_split();
+    tokio::select! {
+        done = copy(&mut asked, &mut asks) => done.map(drop),
+        done = tell(told, answers, truth, lie) => done,
+    }
+}
+
+/// Passes on what comes, but for a tail that may be the beginning of the truth: the rest of that comes next.
+async fn tell(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    truth: &[u8],
+    lie: &[u8],
+) -> std::io::Result<()> {
+    let (mut held, mut read) = (Vec::new(), vec![0; 1 << 16]);
+    loop {
+        let count = from.read(&mut read).await?;
+        if count == 0 {
+            return to.write_all(&held).await;
+        }
+        held.extend_from_slice(&read[..count]);
+        while let Some(place) = held.windows(truth.len()).position(|part| part == truth) {
+            held[place..place + truth.len()].copy_from_slice(lie);
+        }
+        let longest = held.len().min(truth.len() - 1);
+        let tail = (1..=longest)
+            .rev()
+            .find(|&tail| held.ends_with(&truth[..tail]));
+        let rest = held.split_off(held.len() - tail.unwrap_or(0));
+        to.write_all(&held).await?;
+        to.flush().await?;
+        held = rest;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_truth_is_replaced_however_it_comes() {
+        let parts: [&[u8]; 4] = [b"a truth, half a tr", b"uth", b", a tru", b"ce: t"];
+        let (mut give, from) = tokio::io::duplex(64);
+        let (to, mut take) = tokio::io::duplex(1 << 10);
+        let telling = tokio::spawn(async move { tell(from, to, b"truth", b"error").await });
+        for part in parts {
+            give.write_all(part).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        drop(give);
+        telling.await.unwrap().unwrap();
+        let mut told = String::new();
+        take.read_to_string(&mut told).await.unwrap();
+        assert_eq!(told, "a error, half a error, a truce: t");
+    }
+}
