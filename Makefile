@@ -40,9 +40,11 @@ demo-lm: build ## The same with a language model on Shakespeare's plays
 test: check python ## Everything of `check`, then unit, property and end-to-end tests
 	$(CARGO) test --locked --workspace
 
-check: setup ## Format, import walls, no_std, Wasm, licences and versions of dependencies, lints
+check: setup ## Format, import walls, what only one system has, no_std, Wasm, licences and versions of dependencies, lints
 	cargo fmt --all --check
 	scripts/check-imports.sh
+	scripts/check-portable.py --self-test
+	scripts/check-portable.py
 	$(WASM_CARGO) build --locked -p gotong-protocol --no-default-features --target wasm32v1-none
 	scripts/deny.sh $(TARGET)/tools
 	$(CARGO) build --locked --workspace
