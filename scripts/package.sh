@@ -47,14 +47,14 @@ if command -v dpkg-shlibdeps >/dev/null && command -v dpkg-deb >/dev/null; then
     printf 'Source: gotong\n\nPackage: gotong\nArchitecture: any\n' > "$work/debian/debian/control"
     depends=$(cd "$work/debian" && dpkg-shlibdeps -O gotong/usr/bin/gotong gotong/usr/bin/gotong-node |
         sed -n 's/^shlibs:Depends=//p')
+    # The node does not start without root certificates: its off-chain workers may ask for them.
     cat > "$root/DEBIAN/control" <<EOF
 Package: gotong
 Version: $version
 Architecture: $architecture
 Maintainer: the Gotong authors <gotong@localhost>
 Installed-Size: $(du -sk --exclude=DEBIAN "$root" | cut -f1)
-Depends: $depends
-Recommends: ca-certificates
+Depends: $depends, ca-certificates
 Suggests: libvulkan1, dataset-fashion-mnist
 Section: science
 Priority: optional

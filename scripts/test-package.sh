@@ -22,7 +22,7 @@ if [ -z "${GOTONG_IN_NAMESPACE:-}" ]; then
     unshare "${own[@]}" true 2>/dev/null || { say "NOT TESTED: this user may have no namespaces"; exit 0; }
     GOTONG_IN_NAMESPACE=yes exec unshare "${own[@]}" "$0" "$@"
 fi
-export PATH=$PATH:/usr/sbin:/sbin
+export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
 ip link set lo up 2>/dev/null || python3 -c '
 import fcntl, socket, struct
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:  # SIOCSIFFLAGS: up
@@ -33,7 +33,8 @@ folder=$(realpath "$1")
 deb=$(echo "$folder"/gotong_*.deb)
 tarball=$(echo "$folder"/gotong-*.tar.gz)
 work=$(mktemp -d)
-trap 'jobs -p | xargs -r kill -9; wait; umount -R "$work"/*/{dev,proc} 2>/dev/null || :; rm -rf "$work"' EXIT
+# What is mounted there belongs to the namespace, and is not to be removed.
+trap 'jobs -p | xargs -r kill -9 2>/dev/null || :; wait; umount -q "$work"/*/dev/* "$work"/*/proc || :; rm -rf --one-file-system "$work"' EXIT
 
 # clean_root FOLDER PACKAGE...: the essential packages, these, and all that they depend on.
 clean_root() {
@@ -43,20 +44,23 @@ clean_root() {
         dpkg-query -W -f='${Essential} ${Package}\n' | sed -n 's/^yes //p'
         printf '%s\n' "${@:2}"
     } | xargs apt-cache depends --installed --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces \
-        --no-enhances | grep -v '^[ <]' | sort -u)
+        --no-enhances | sort -u | comm -12 - <(dpkg-query -W -f='${Package}\n' | sort -u))
     mkdir -p "$root"/{dev,proc,run,tmp,root,etc/alternatives,var/lib/dpkg/{info,updates,triggers},var/log}
     for place in bin lib lib64 sbin; do
         mkdir -p "$root/usr/$place"
         ln -s "usr/$place" "$root/$place"
     done
-    dpkg-query -L $names 2>/dev/null | grep '^/' | sed -E 's#^/(bin|lib|lib64|sbin)/#/usr/\1/#' | sort -u |
-        while read -r path; do [ -d "$path" ] && [ ! -L "$path" ] || printf '%s\n' "$path"; done |
+    dpkg-query -L $names | grep '^/' | sed -E 's#^/(bin|lib|lib64|sbin)/#/usr/\1/#' | sort -u |
         grep -vE '^/usr/share/(doc|man|locale|info)/' |
-        tar -C / --ignore-failed-read --no-recursion -T - -c 2>/dev/null | tar -C "$root" --no-same-owner -x
-    # What installing them would have made: the names of programs with alternatives, and the database.
+        while read -r path; do
+            # Folders come with their files; some that a list names, this machine was told to leave out.
+            if [ -L "$path" ] || [ -f "$path" ]; then printf '%s\n' "$path"; fi
+        done |
+        sed 's|^/||' | tar -C / --no-recursion -T - -c | tar -C "$root" --no-same-owner -x
+    # What installing them would have made: certificates (below), the names of programs with alternatives, and the database.
     cp -a /etc/alternatives/. "$root/etc/alternatives/"
     for name in awk pager; do ln -s "/etc/alternatives/$name" "$root/usr/bin/$name" 2>/dev/null || :; done
-    dpkg-query -s $names 2>/dev/null > "$root/var/lib/dpkg/status"
+    dpkg-query -s $names > "$root/var/lib/dpkg/status"
     for name in $names; do
         for list in /var/lib/dpkg/info/"$name".list /var/lib/dpkg/info/"$name":*.list; do
             [ ! -e "$list" ] || cp "$list" "$root/var/lib/dpkg/info/"
@@ -64,7 +68,17 @@ clean_root() {
     done
     printf 'root:x:0:0:root:/root:/bin/sh\n' > "$root/etc/passwd"
     printf 'root:x:0:\n' > "$root/etc/group"
-    mount --rbind /dev "$root/dev"
+    # Every machine has one, and the node asks for it.
+    echo 'nameserver 127.0.0.1' > "$root/etc/resolv.conf"
+    if grep -qx ca-certificates <<<"$names"; then
+        mkdir -p "$root/etc/ssl"
+        cp -a /etc/ssl/certs "$root/etc/ssl/"
+    fi
+    local device
+    for device in null zero full random urandom; do
+        touch "$root/dev/$device"
+        mount --bind "/dev/$device" "$root/dev/$device"
+    done
     mount -t proc proc "$root/proc"
 }
 
@@ -117,8 +131,17 @@ if [ -e "$deb" ]; then
     # What is shipped is current: as the program that is shipped makes it.
     inside "$work/debian" gotong completions bash | cmp - "$work/debian/usr/share/bash-completion/completions/gotong"
     [ -z "$(inside "$work/debian" dpkg --verify gotong)" ] || die "dpkg --verify finds changed files"
-    if command -v systemd-analyze >/dev/null; then
-        systemd-analyze verify --root="$work/debian" gotong-node.service 'gotong@attester.service'
+    # The units are sound, with a program that this machine has in place of ours; and hardened.
+    if [ -e /usr/lib/systemd/system/sysinit.target ]; then
+        mkdir "$work/units"
+        for unit in gotong-node.service gotong@.service; do
+            sed -E 's|^(ExecStart=)/usr/bin/[a-z-]+|\1/bin/true|' "$work/debian/usr/lib/systemd/system/$unit" > "$work/units/$unit"
+        done
+        systemd-analyze verify --man=no "$work"/units/*
+        systemd-analyze security --offline=true --threshold=20 --no-pager "$work"/units/* > "$work/security.log" ||
+            { cat "$work/security.log" >&2; die "a unit is exposed to more than 2.0"; }
+    else
+        say "the units were NOT checked: systemd is not installed here"
     fi
     echo changed >> "$work/debian/etc/gotong/node.conf"
     mkdir -p "$work/debian/var/lib/gotong/node"
@@ -129,7 +152,7 @@ if [ -e "$deb" ]; then
 fi
 
 say "a clean root for $(basename "$tarball")"
-clean_root "$work/plain" libc6 libgcc-s1
+clean_root "$work/plain" libc6 libgcc-s1 ca-certificates
 mkdir "$work/plain/opt"
 tar -C "$work/plain/opt" --no-same-owner -xzf "$tarball"
 # It runs where it was unpacked, and once it is copied.
