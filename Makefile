@@ -59,7 +59,7 @@ test: check python ## Everything of `check`, then unit, property and end-to-end 
 
 soak: build ## Kill every process at random for ten minutes, and see that money adds up (SECONDS=600 SEED=1); the last line is JSON
 	$(CARGO) build --locked --workspace --example soak
-	$(BIN)/examples/soak --seconds $(if $(filter command line environment,$(origin SECONDS)),$(SECONDS),600) $(if $(SEED),--seed $(SEED))
+	$(BIN)/examples/soak --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
 check: setup ## Format, import walls, what only one system has, no_std, Wasm, licences and versions of dependencies, lints
 	cargo fmt --all --check

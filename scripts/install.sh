@@ -38,7 +38,7 @@ install -m 644 "$pages"/*.1.gz "$share/man/man1"
 
 install -d "$root/lib/systemd/system" "$root/lib/sysusers.d"
 for unit in gotong-node.service gotong@.service; do
-    sed "s|/usr/\(bin\|share\)/|$prefix/\1/|" "packaging/systemd/$unit" > "$root/lib/systemd/system/$unit"
+    sed -E "s#/usr/(bin|share)/#$prefix/\1/#" "packaging/systemd/$unit" > "$root/lib/systemd/system/$unit"
 done
 install -m 644 packaging/systemd/sysusers.conf "$root/lib/sysusers.d/gotong.conf"
 [ -e "$destdir/etc/gotong/node.conf" ] || install -D -m 644 packaging/systemd/node.conf "$destdir/etc/gotong/node.conf"

@@ -31,8 +31,15 @@ scripts/install.sh "$bin" /usr/local "$tree"
 ln -s usr/local/bin "$tree/bin"
 ln -s usr/local/share/doc/gotong "$tree/doc"
 cp LICENSE "$tree"
-printf 'Gotong %s (%s)\n\nRun bin/gotong where it is, or install it: cp -a usr etc /\nThen read doc/operators.md.\n' \
-    "$version" "$commit" > "$tree/README"
+cat > "$tree/README" <<EOF
+Gotong $version ($commit)
+
+Run bin/gotong where it is, or install it for the whole system:
+
+    cp -a usr etc / && systemd-sysusers && systemctl daemon-reload
+
+Then read doc/operators.md.
+EOF
 tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -C "$work/tarball" -c "$name" |
     gzip -6n > "$folder/$name.tar.gz"
 
