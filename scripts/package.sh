@@ -36,7 +36,7 @@ Gotong $version ($commit)
 
 Run bin/gotong where it is, or install it for the whole system:
 
-    cp -a usr etc / && systemd-sysusers && systemctl daemon-reload
+    cp -a usr / && cp -an etc / && systemd-sysusers && systemctl daemon-reload
 
 Then read doc/operators.md.
 EOF

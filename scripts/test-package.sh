@@ -157,7 +157,7 @@ mkdir "$work/plain/opt"
 tar -C "$work/plain/opt" --no-same-owner -xzf "$tarball"
 # It runs where it was unpacked, and once it is copied.
 inside "$work/plain" sh -c '/opt/gotong-*/bin/gotong --version'
-inside "$work/plain" sh -c 'cp -a /opt/gotong-*/usr /opt/gotong-*/etc /'
+inside "$work/plain" sh -c 'cp -a /opt/gotong-*/usr / && cp -an /opt/gotong-*/etc /'
 grep -q '^ExecStart=/usr/local/bin/gotong-node' "$work/plain/usr/local/lib/systemd/system/gotong-node.service" ||
     die "the tarball's units name other programs"
 works "$work/plain"

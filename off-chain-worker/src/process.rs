@@ -180,6 +180,11 @@ impl Node {
 
     /// Starts the node again on the same data and port.
     pub fn restart(&mut self) -> Result<(), ProcessError> {
+        self.restart_with(&[])
+    }
+
+    /// The same with `more` arguments this time.
+    pub fn restart_with(&mut self, more: &[&str]) -> Result<(), ProcessError> {
         self.kill();
         let mut arguments = vec![
             format!("--base-path={}", self.folder.join("chain").display()),
@@ -189,6 +194,7 @@ impl Node {
             "--no-telemetry".into(),
         ];
         arguments.extend_from_slice(&self.arguments);
+        arguments.extend(more.iter().map(|&one| one.into()));
         let running = Running::start("node", &self.program, &arguments, &self.logs)?;
         self.running = Some(running);
         Ok(())

@@ -2,6 +2,7 @@
 //! chain says, never on time or logs. Everything that a test starts is killed when it ends.
 
 pub mod equality;
+pub mod issuance;
 pub mod onnx;
 pub mod table;
 pub mod torch;

@@ -11,7 +11,7 @@ use gotong::{
 use gotong_protocol::{
     pay, submission_commitment, view::RoundView, Delta, Outcome, Phase, RoundId, TaskId,
 };
-use gotong_tests::{assert_settled, key, Network, UNIT};
+use gotong_tests::{assert_settled, issuance::Money, key, Network, UNIT};
 use std::{
     collections::HashSet,
     fs, io,
@@ -106,6 +106,9 @@ async fn a_killed_node_loses_nothing() -> Result<()> {
         assert_settled(&round)?;
         assert_eq!((round.commits, round.reveals), (1, 1));
     }
+    let money = Money::at(&network.node.url()).await?;
+    assert!(money.issued > 0);
+    assert_eq!(money.difference(), 0, "{money:?}");
     Ok(())
 }
 
