@@ -54,7 +54,7 @@ if command -v dpkg-shlibdeps >/dev/null && command -v dpkg-deb >/dev/null; then
     printf 'Source: gotong\n\nPackage: gotong\nArchitecture: any\n' > "$work/debian/debian/control"
     depends=$(cd "$work/debian" && dpkg-shlibdeps -O gotong/usr/bin/gotong gotong/usr/bin/gotong-node |
         sed -n 's/^shlibs:Depends=//p')
-    # The node does not start without root certificates: its off-chain workers may ask for them.
+    # The node does not start without root certificates: the SDK reads them whether or not anything asks.
     cat > "$root/DEBIAN/control" <<EOF
 Package: gotong
 Version: $version
@@ -73,7 +73,7 @@ EOF
     install -m 755 packaging/debian/* "$root/DEBIAN"
     (cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum) > "$root/DEBIAN/md5sums"
     chmod 644 "$root"/DEBIAN/{control,conffiles,md5sums}
-    dpkg-deb --root-owner-group -Zxz -z1 --build "$root" "$folder/gotong_${version}_$architecture.deb" >/dev/null
+    dpkg-deb --root-owner-group -Zzstd --build "$root" "$folder/gotong_${version}_$architecture.deb" >/dev/null
 else
     echo "package: no Debian package: dpkg-shlibdeps and dpkg-deb are missing" >&2
 fi
