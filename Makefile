@@ -15,11 +15,17 @@ OPENSSL = $(if $(shell pkg-config --exists openssl && echo yes),OPENSSL_NO_VENDO
 CARGO = $(if $(WASM_TARGET),,WASM_BUILD_TOOLCHAIN=wasm-web )$(OPENSSL)cargo --config 'build.rustc-workspace-wrapper="scripts/rustc.sh"'
 WASM_CARGO = $(if $(WASM_TARGET),cargo,rustup run wasm-web cargo)
 
+# Where `make install` installs, and what it puts before every path.
+PREFIX = /usr/local
+DESTDIR =
+# Where `make package` writes.
+PACKAGES = $(TARGET)/package
+
 # Software Vulkan asks for it where no desktop has set it.
 export XDG_RUNTIME_DIR ?= $(abspath $(TARGET))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup python build demo demo-lm test check bench attacks gpu weights doc
+.PHONY: help setup python build install package test-package demo demo-lm test soak check bench attacks gpu weights doc
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -33,18 +39,35 @@ python: ## Install PyTorch, scikit-learn and onnxruntime in a virtual environmen
 build: setup ## Build node and worker
 	$(CARGO) build --locked --workspace
 
+install: ## Install what `make build` has built, with completions, manual pages and units (PREFIX=/usr/local)
+	scripts/install.sh $(BIN) "$(PREFIX)" "$(DESTDIR)"
+
+package: build ## Write a Debian package, a tarball and their checksums to target/package
+	scripts/package.sh $(BIN) $(PACKAGES)
+
+test-package: package ## Install both in a clean root, and run a node and `gotong doctor` there
+	scripts/test-package.sh $(PACKAGES)
+
 demo: build ## A whole network on this machine: ten rounds on Fashion-MNIST (DATA=FILE LABEL=COLUMN: on your own table; FIELD=KEY: on your own text)
 	$(BIN)/gotong demo $(if $(DATA),--data-file "$(DATA)" --folder demo-own) $(if $(LABEL),--label "$(LABEL)") $(if $(FIELD),--field "$(FIELD)")
 
 demo-lm: build ## The same with a language model on Shakespeare's plays
 	$(BIN)/gotong demo --model lm --folder demo-lm
 
-test: check python ## Everything of `check`, then unit, property and end-to-end tests
+test: check python ## Everything of `check`, then unit, property and end-to-end tests, and the packages in a clean root
 	$(CARGO) test --locked --workspace
+	scripts/package.sh $(BIN) $(PACKAGES)
+	scripts/test-package.sh $(PACKAGES)
 
-check: setup ## Format, import walls, no_std, Wasm, licences and versions of dependencies, lints
+soak: build ## Kill every process at random for ten minutes, and see that money adds up (SECONDS=600 SEED=1); the last line is JSON
+	$(CARGO) build --locked --workspace --example soak
+	$(BIN)/examples/soak --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
+check: setup ## Format, import walls, what only one system has, no_std, Wasm, licences and versions of dependencies, lints
 	cargo fmt --all --check
 	scripts/check-imports.sh
+	scripts/check-portable.py --self-test
+	scripts/check-portable.py
 	$(WASM_CARGO) build --locked -p gotong-protocol --no-default-features --target wasm32v1-none
 	scripts/deny.sh $(TARGET)/tools
 	$(CARGO) build --locked --workspace

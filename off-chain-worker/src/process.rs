@@ -1,6 +1,8 @@
 //! Child processes on this machine: a development node and workers, as the demo and the
 //! end-to-end tests start them. Every child is killed when its handle is dropped.
 
+mod processor_time;
+
 use std::{
     fs::File,
     io,
@@ -39,10 +41,11 @@ pub enum ProcessError {
     Io(#[from] io::Error),
 }
 
-/// The sibling of the running executable called `name`: cargo puts node, worker and (one folder
-/// down) test binaries into one place.
+/// The program `name` beside the running one: cargo puts node, worker and (one folder down) test
+/// binaries into one place.
 pub fn sibling(name: &str) -> Result<PathBuf, ProcessError> {
     let own = std::env::current_exe()?;
+    let name = &format!("{name}{}", std::env::consts::EXE_SUFFIX);
     own.ancestors()
         .skip(1)
         .take(2)
@@ -104,10 +107,8 @@ impl Running {
 
     /// An error if the child has failed. One that is done, such as a sponsor without shards, is fine.
     pub fn check(&mut self) -> Result<(), ProcessError> {
-        // A child that is waited for is in `/proc` no more.
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()));
-        let used = stat.ok().as_deref().and_then(cpu_seconds);
-        self.cpu_seconds = used.or(self.cpu_seconds);
+        // The system does not tell of a child that was waited for.
+        self.cpu_seconds = processor_time::seconds_of(self.child.id()).or(self.cpu_seconds);
         match self.child.try_wait()? {
             None => Ok(()),
             Some(status) if status.success() => Ok(()),
@@ -119,8 +120,8 @@ impl Running {
         }
     }
 
-    /// Processor seconds that it had used at the last [`check`](Self::check) while it ran, all threads together; where
-    /// `/proc` tells them.
+    /// Processor seconds that it had used at the last [`check`](Self::check) while it ran, all threads together; `None` on a
+    /// system other than Linux.
     pub fn cpu_seconds(&self) -> Option<f64> {
         self.cpu_seconds
     }
@@ -142,15 +143,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// User and system time of a `/proc/PID/stat`: the 14th and 15th field, in hundredths of a second. The second one, the
-/// program's name in brackets, may have spaces.
-fn cpu_seconds(stat: &str) -> Option<f64> {
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_whitespace().skip(11);
-    let mut hundredths = || fields.next()?.parse::<u64>().ok();
-    Some((hundredths()? + hundredths()?) as f64 / 100.0)
 }
 
 /// A node with its own folder and ports, which survives `kill` and `start`.
@@ -188,6 +180,11 @@ impl Node {
 
     /// Starts the node again on the same data and port.
     pub fn restart(&mut self) -> Result<(), ProcessError> {
+        self.restart_with(&[])
+    }
+
+    /// The same with `more` arguments this time.
+    pub fn restart_with(&mut self, more: &[&str]) -> Result<(), ProcessError> {
         self.kill();
         let mut arguments = vec![
             format!("--base-path={}", self.folder.join("chain").display()),
@@ -197,6 +194,7 @@ impl Node {
             "--no-telemetry".into(),
         ];
         arguments.extend_from_slice(&self.arguments);
+        arguments.extend(more.iter().map(|&one| one.into()));
         let running = Running::start("node", &self.program, &arguments, &self.logs)?;
         self.running = Some(running);
         Ok(())
@@ -241,17 +239,4 @@ fn free_ports() -> io::Result<[u16; 2]> {
     let listen = || TcpListener::bind(("127.0.0.1", 0));
     let (one, other) = (listen()?, listen()?);
     Ok([one.local_addr()?.port(), other.local_addr()?.port()])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn processor_time_is_read_whatever_a_program_is_called() {
-        let stat = "42 (a (b) c) S 1 42 42 0 -1 4194560 9 0 0 0 1234 66 0 0 20 0 9";
-        assert_eq!(cpu_seconds(stat), Some(13.0));
-        assert_eq!(cpu_seconds("42 (a) S 1"), None);
-        assert_eq!(cpu_seconds(""), None);
-    }
 }

@@ -16,6 +16,7 @@ mod dispute_agent;
 mod dispute_evidence;
 #[cfg(test)]
 mod dispute_games;
+mod end_signals;
 mod exam_plan;
 mod memories;
 mod opened_exams;
@@ -274,17 +275,12 @@ impl Backoff {
 pub struct Stop(Receiver<bool>);
 
 impl Stop {
-    /// Listens for Ctrl-C and the termination signal.
+    /// Listens for Ctrl-C, and what else asks a program to end on this system.
     pub fn on_signals() -> std::io::Result<Self> {
-        use tokio::signal::unix::{signal, SignalKind};
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
+        let asked = end_signals::end_signals()?;
         let (tell, told) = channel(false);
         tokio::spawn(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+            asked.await;
             tracing::info!("stopping");
             // Nobody listens any more: then there is nobody to tell.
             let _ = tell.send(true);

@@ -94,10 +94,21 @@ impl Folder {
             file.write_all(&(VERSION, value).encode())?;
             file.as_file().sync_all()?;
             file.persist(&path)?;
-            // The rename itself is on disk once the folder is.
-            File::open(&self.0)?.sync_all()
+            self.sync()
         };
         write().map_err(at(&path))
+    }
+
+    /// Returns once what was renamed in the folder is on disk.
+    #[cfg(not(windows))]
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.0)?.sync_all()
+    }
+
+    /// Windows opens no folder as a file, and NTFS writes a log of what is renamed.
+    #[cfg(windows)]
+    fn sync(&self) -> io::Result<()> {
+        Ok(())
     }
 
     /// What was saved as `name`, if anything.

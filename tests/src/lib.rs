@@ -3,6 +3,7 @@
 
 pub mod equality;
 pub mod liar;
+pub mod issuance;
 pub mod onnx;
 pub mod table;
 pub mod torch;

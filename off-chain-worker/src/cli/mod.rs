@@ -4,6 +4,7 @@ mod attest;
 mod challenge;
 mod claim;
 mod claimable;
+mod completions;
 mod contribute;
 mod data;
 mod data_options;
@@ -231,6 +232,10 @@ pub enum Command {
     Demo(demo::Demo),
     /// Play rounds without a chain, for experiments: any number of hands
     Lab(Box<lab::Lab>),
+    /// Print a script that completes commands in a shell
+    Completions(completions::Completions),
+    /// Write the manual pages of all commands
+    ManPages(completions::ManPages),
 }
 
 /// Runs one subcommand.
@@ -261,6 +266,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Doctor(args) => doctor::run(args, globals).await,
         Command::Demo(args) => demo::run(args, globals).await,
         Command::Lab(args) => lab::run(*args, globals).await,
+        Command::Completions(args) => {
+            completions::completions(&args);
+            Ok(())
+        }
+        Command::ManPages(args) => completions::man_pages(&args),
     }
 }
 
@@ -348,6 +358,8 @@ mod tests {
             "gotong register --role both --stake 100 --force",
             "gotong task release --task 0 --round 3",
             "gotong lab --hands 1,2,4 --seeds 1,2,3 --rounds 5 --steps 80",
+            "gotong completions zsh",
+            "gotong man-pages --out folder",
             "gotong lab --model mlp:784,9,10 --exam 64 --forget --outer-rate 2 --folder lab",
         ] {
             assert!(parses(right), "{right}");
@@ -404,6 +416,9 @@ mod tests {
             "gotong transfer --to Charlie",
             "gotong transfer --amount 1",
             "gotong task release --task 0",
+            "gotong completions",
+            "gotong completions abacus",
+            "gotong man-pages",
             "gotong lab --hands 0",
             "gotong lab --hands 1,two",
             "gotong lab --rounds 0",

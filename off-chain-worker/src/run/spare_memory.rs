@@ -1,6 +1,10 @@
 //! How much of this machine's memory data for a training may take.
 
-use std::fs;
+#[cfg(target_os = "linux")]
+mod linux;
+
+#[cfg(target_os = "linux")]
+use linux::available;
 
 /// Bytes that data may take: a third of the memory that is available now, for each training copies the data that it takes,
 /// and computes besides. All that there is if the system does not tell.
@@ -8,57 +12,21 @@ pub fn spare_memory() -> u64 {
     available().map_or(u64::MAX, |bytes| bytes / 3)
 }
 
-/// Bytes that the system gives without taking them from another program, or `None` if it does not tell: what Linux says of the
-/// machine, or of the container that this runs in, whichever is less.
+/// Bytes that the system gives without taking them from another program, or `None` if it does not tell.
+#[cfg(not(target_os = "linux"))]
 fn available() -> Option<u64> {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
-    let of_machine = field(&read("/proc/meminfo"), "MemAvailable:").map(|kib| kib << 10);
-    let of_container = in_container(
-        &read("/sys/fs/cgroup/memory.max"),
-        &read("/sys/fs/cgroup/memory.current"),
-        &read("/sys/fs/cgroup/memory.stat"),
-    );
-    match (of_machine, of_container) {
-        (Some(machine), Some(container)) => Some(machine.min(container)),
-        (machine, container) => machine.or(container),
-    }
-}
-
-/// What a container may still take. Pages of files that nobody uses are given back when memory is short.
-fn in_container(most: &str, taken: &str, statistics: &str) -> Option<u64> {
-    let (most, taken): (u64, u64) = (most.trim().parse().ok()?, taken.trim().parse().ok()?);
-    let unused = field(statistics, "inactive_file").unwrap_or(0);
-    Some(most.saturating_sub(taken.saturating_sub(unused)))
-}
-
-/// The number after `name` at the beginning of a line.
-fn field(text: &str, name: &str) -> Option<u64> {
-    text.lines().find_map(|line| {
-        let mut words = line.split_whitespace();
-        let is_it = words.next() == Some(name);
-        is_it.then(|| words.next()?.parse().ok())?
-    })
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    Some(system.available_memory()).filter(|bytes| *bytes > 0)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(any(target_os = "linux", target_os = "macos", windows))]
     #[test]
-    fn the_system_is_read() {
-        let text = "MemTotal:       16 kB\nMemAvailable:    7 kB\n";
-        assert_eq!(field(text, "MemAvailable:"), Some(7));
-        assert_eq!(field(text, "MemFree:"), None);
-        assert_eq!(field("MemAvailable: many", "MemAvailable:"), None);
-        let container = |most| in_container(most, "70\n", "anon 9\ninactive_file 30\n");
-        assert_eq!(container("100\n"), Some(60));
-        assert_eq!(container("30\n"), Some(0));
-        assert_eq!(container("max\n"), None, "it has no bound of its own");
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn linux_tells() {
+    fn the_system_tells() {
         let spare = spare_memory();
         assert!((1..u64::MAX).contains(&spare), "{spare}");
     }

@@ -13,7 +13,7 @@ use gotong_protocol::{
     view::{Duty, DutyKind, RoundView},
     ClaimItem, Delta, Outcome, Phase, RoundId, TaskId,
 };
-use gotong_tests::{assert_settled, key, Network, UNIT};
+use gotong_tests::{assert_settled, issuance::Money, key, Network, UNIT};
 use std::{
     collections::HashSet,
     fs, io,
@@ -108,6 +108,9 @@ async fn a_killed_node_loses_nothing() -> Result<()> {
         assert_settled(&round)?;
         assert_eq!((round.commits, round.reveals), (1, 1));
     }
+    let money = Money::at(&network.node.url()).await?;
+    assert!(money.issued > 0);
+    assert_eq!(money.difference(), 0, "{money:?}");
     Ok(())
 }
 
