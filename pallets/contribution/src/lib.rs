@@ -56,6 +56,7 @@ pub mod asset;
 pub mod attestation;
 #[cfg(feature = "runtime-benchmarks")]
 pub mod benchmarking;
+mod config;
 mod court;
 pub mod credits;
 mod errors;
@@ -75,17 +76,16 @@ mod tests;
 #[cfg(any(feature = "try-runtime", test))]
 mod try_state;
 mod view;
-mod view_functions;
 pub mod weights;
 
 use frame_support::pallet_macros::import_section;
 pub use pallet::*;
 pub use weights::WeightInfo;
 
+#[import_section(config::config)]
 #[import_section(errors::errors)]
 #[import_section(events::events)]
 #[import_section(storage::storage)]
-#[import_section(view_functions::view_functions)]
 #[frame_support::pallet]
 pub mod pallet {
     use crate::{
@@ -143,101 +143,6 @@ pub mod pallet {
     #[pallet::pallet]
     #[pallet::storage_version(STORAGE_VERSION)]
     pub struct Pallet<T>(_);
-
-    #[pallet::config]
-    pub trait Config: frame_system::Config<AccountId: Into<[u8; 32]>> {
-        /// The chain's money.
-        type Currency: fungible::MutateHold<
-            Self::AccountId,
-            Reason = Self::RuntimeHoldReason,
-            Balance = Balance,
-        >;
-
-        /// The runtime's reason for a hold.
-        type RuntimeHoldReason: From<HoldReason>;
-
-        /// Draws attesters, their audits, and samples from pools, [`Config::DrawBlocks`] of it for each. Must not be
-        /// known to anyone before its block, or else a contributor may know who will attest it, and an attester what
-        /// it need not evaluate.
-        type Randomness: Randomness<Self::Hash, BlockNumberFor<Self>>;
-
-        /// The time, in blocks that had room; all windows and deadlines are counted in it. So nobody
-        /// keeps others from acting in time by filling blocks.
-        type Clock: Get<u32>;
-
-        /// What calls and hooks cost.
-        type WeightInfo: WeightInfo;
-
-        /// Least stake of a contributor.
-        #[pallet::constant]
-        type MinContributorStake: Get<Balance>;
-
-        /// Least stake of an attester.
-        #[pallet::constant]
-        type MinAttesterStake: Get<Balance>;
-
-        /// Time from `unstake` to `withdraw`; outlasts every round that the stake answers for.
-        #[pallet::constant]
-        type UnbondingBlocks: Get<u32>;
-
-        /// What a sponsor has on hold for a task: with shards, the most that a round takes if that is more, which it
-        /// loses for one that it does not publish.
-        #[pallet::constant]
-        type TaskBond: Get<Balance>;
-
-        /// What a contributor loses for a commit that it does not reveal.
-        #[pallet::constant]
-        type CommitDeposit: Get<Balance>;
-
-        /// What an attester loses for a seat that it does not fill, if enough others fill theirs.
-        #[pallet::constant]
-        type MissedAttestationSlash: Get<Balance>;
-
-        /// What an attester loses for a table that it committed to and does not reveal, or for audits
-        /// that it does not answer.
-        #[pallet::constant]
-        type MissedAuditSlash: Get<Balance>;
-
-        /// The longest that a dispute takes, from its opening to its verdict.
-        #[pallet::constant]
-        type MaxDisputeBlocks: Get<u32>;
-
-        /// Stake that gives a delta one unit of weight in the merge.
-        #[pallet::constant]
-        type WeightUnit: Get<Balance>;
-
-        /// Most attesters that offer at a time, or hold seats.
-        #[pallet::constant]
-        type MaxAttesters: Get<u32>;
-
-        /// Most tasks with a round under way at a time.
-        #[pallet::constant]
-        type MaxLiveTasks: Get<u32>;
-
-        /// Most rounds that advance in one block; the rest wait for the next.
-        #[pallet::constant]
-        type MaxAdvancesPerBlock: Get<u32>;
-
-        /// Shortest window of a phase.
-        #[pallet::constant]
-        type MinWindowBlocks: Get<u32>;
-
-        /// Longest window of a phase.
-        #[pallet::constant]
-        type MaxWindowBlocks: Get<u32>;
-
-        /// Blocks that each draw of seats or audits mixes. Who makes not all of them cannot choose what is drawn.
-        #[pallet::constant]
-        type DrawBlocks: Get<u32>;
-
-        /// Time from the end of a round until what nobody claimed of it can go back to the pool.
-        #[pallet::constant]
-        type ClaimBlocks: Get<u32>;
-
-        /// Time after which a task is closed in which no round settles; or nobody tops up, if it is paused.
-        #[pallet::constant]
-        type IdleBlocks: Get<u32>;
-    }
 
     /// What the pallet holds money for.
     #[pallet::composite_enum]
@@ -535,6 +440,102 @@ pub mod pallet {
                 false => Pays::Yes,
             };
             Ok(pays.into())
+        }
+    }
+
+    /// What anybody may ask the chain. What grows with tasks, rounds or accounts comes in pages.
+    #[pallet::view_functions]
+    impl<T: Config> Pallet<T> {
+        /// The registration of `who`.
+        pub fn stake(who: T::AccountId) -> Option<StakeView<Balance, u32>> {
+            crate::view::stake::<T>(&who)
+        }
+
+        /// What `who` offers to attest, and what it holds of it; none if it neither offers nor holds a seat.
+        pub fn offer_of(who: T::AccountId) -> Option<OfferView> {
+            crate::view::offer::<T>(&who)
+        }
+
+        /// Every task ever opened, in order, from `start` on.
+        pub fn tasks(start: TaskId) -> Page<TaskId, TaskId> {
+            crate::view::tasks::<T>(start)
+        }
+
+        /// The tasks with a round under way: no more than [`Config::MaxLiveTasks`], however many there were.
+        pub fn live_tasks() -> Vec<TaskId> {
+            crate::view::live_tasks::<T>()
+        }
+
+        /// One task.
+        pub fn task(id: TaskId) -> Option<TaskView<T::AccountId, Balance, u32>> {
+            crate::view::task::<T>(id)
+        }
+
+        /// One round of a task.
+        pub fn round(
+            task: TaskId,
+            round: RoundId,
+        ) -> Option<RoundView<T::AccountId, Balance, u32>> {
+            crate::view::round::<T>(task, round)
+        }
+
+        /// A round's submissions in the order of their commits, from number `start` on.
+        pub fn submissions(
+            task: TaskId,
+            round: RoundId,
+            start: u32,
+        ) -> Page<SubmissionView<T::AccountId, Balance, u32>, u32> {
+            crate::view::submissions::<T>(task, round, start)
+        }
+
+        /// What a dispute about a table of the round stands on, once nothing more is revealed.
+        pub fn facts(task: TaskId, round: RoundId) -> Option<RoundFacts> {
+            <Self as Court<T::AccountId>>::facts(task, round)
+        }
+
+        /// What every round that `who` took part in is worth to it, from this round of this task on.
+        pub fn rewards(
+            who: T::AccountId,
+            start: (TaskId, RoundId),
+        ) -> Page<RewardView<Balance>, (TaskId, RoundId)> {
+            crate::view::rewards::<T>(&who, start)
+        }
+
+        /// What every round of one task that `who` took part in is worth to it, from round `start` on.
+        pub fn task_rewards(
+            task: TaskId,
+            who: T::AccountId,
+            start: RoundId,
+        ) -> Page<RewardView<Balance>, RoundId> {
+            crate::view::task_rewards::<T>(task, &who, start)
+        }
+
+        /// What `who` has still to claim in one task; none if that is nothing.
+        pub fn claimable(task: TaskId, who: T::AccountId) -> Option<ClaimableView<Balance, u32>> {
+            crate::view::claimable::<T>(task, &who)
+        }
+
+        /// What `who` has still to claim in each task, from task `start` on.
+        pub fn claimables(
+            who: T::AccountId,
+            start: TaskId,
+        ) -> Page<ClaimableView<Balance, u32>, TaskId> {
+            crate::view::claimables::<T>(&who, start)
+        }
+
+        /// What `who` has proved in one task; none if it never revealed in it.
+        pub fn ledger(task: TaskId, who: T::AccountId) -> Option<LedgerView<Balance>> {
+            crate::view::ledger::<T>(task, &who)
+        }
+
+        /// What `who` has proved in each task, from task `start` on.
+        pub fn ledgers(who: T::AccountId, start: TaskId) -> Page<LedgerView<Balance>, TaskId> {
+            crate::view::ledgers::<T>(&who, start)
+        }
+
+        /// What `who` may do now in each task, from task `start` on.
+        pub fn duties(who: T::AccountId, start: TaskId) -> Page<Duty<u32>, TaskId> {
+            crate::view::duties::<T>(&who, start)
         }
     }
 }
