@@ -1,6 +1,6 @@
 //! Why data cannot be used, and what to do about it.
 
-use crate::{ArrayError, Format, ImageError, Kind, Place, RecipeError, SplitError};
+use crate::{ArrayError, Format, ImageError, Kind, Packing, Place, RecipeError, SplitError};
 use std::{io, path::PathBuf};
 
 /// Why data cannot be read, learned from, or made into samples.
@@ -85,6 +85,42 @@ pub enum DataError {
         path: PathBuf,
         /// What is missing.
         reason: String,
+    },
+    /// The bytes of a packed file are not those that were packed.
+    #[error("{} is damaged ({reason}); copy or download it again", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file is not packed, though its name says so.
+    #[error("{} is not packed with {packing}, as its name says; give it the name that it should have, or pack it", .path.display())]
+    NotPacked {
+        /// The file.
+        path: PathBuf,
+        /// What its name says.
+        packing: Packing,
+    },
+    /// A packed file of a format that is only read unpacked.
+    #[error("{} is {format} packed with {packing}, and only csv, jsonl and text are read like that; unpack it first", .path.display())]
+    PackedFormat {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: Format,
+        /// How it is packed.
+        packing: Packing,
+    },
+    /// Something else than rows or text is in a packed file.
+    #[error("{} holds {found}, packed with {packing}; unpack it, and name the file that is inside", .path.display())]
+    PackedContent {
+        /// The file.
+        path: PathBuf,
+        /// How it is packed.
+        packing: Packing,
+        /// What is inside.
+        found: &'static str,
     },
     /// A file is not of the format it is read as.
     #[error("{} is not a valid {format} file ({reason}); check the file, or name another format", .path.display())]
@@ -342,6 +378,15 @@ impl DataError {
         match source.kind() {
             io::ErrorKind::NotFound => Self::Missing { path },
             io::ErrorKind::IsADirectory => Self::Folder { path },
+            // Only what unpacks says so.
+            io::ErrorKind::UnexpectedEof => Self::Truncated {
+                path,
+                reason: "it ends in the middle of what is packed".into(),
+            },
+            io::ErrorKind::InvalidData => Self::Damaged {
+                path,
+                reason: source.to_string(),
+            },
             _ => Self::Unreadable { path, source },
         }
     }

@@ -43,6 +43,7 @@ pub use labelled::Labelled;
 pub use learn::{learn, learn_text, LearnOptions};
 pub use read::array::{ArrayError, Role};
 pub use read::images::ImageError;
+pub use read::packed::Packing;
 pub use read::records::{RecordsHeader, RecordsWriter};
 pub use recipe::array::ArrayRecipe;
 pub use recipe::image::ImageRecipe;

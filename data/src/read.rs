@@ -8,6 +8,7 @@ pub(crate) mod images;
 pub(crate) mod jsonl;
 pub(crate) mod npz;
 pub(crate) mod number;
+pub(crate) mod packed;
 pub(crate) mod parquet;
 pub(crate) mod records;
 pub(crate) mod safetensors;
