@@ -349,6 +349,18 @@ pub enum DataError {
     /// Samples of text are cut to a length that was not named.
     #[error("samples of text need a length in tokens; name it")]
     NoLength,
+    /// More samples than there is memory for.
+    #[error("the {samples} samples of {} take {needs} bytes of memory, and {most} bytes are free for them; use fewer (of an exam, divide the data again with a smaller --exam), or a machine with more memory", .path.display())]
+    TooLarge {
+        /// The first file.
+        path: PathBuf,
+        /// How many samples there are, or were read so far.
+        samples: u64,
+        /// Bytes that they take, with what is computed of them.
+        needs: u64,
+        /// Bytes that they may take.
+        most: u64,
+    },
     /// No sample came of the files.
     #[error("{} gives no sample: every text is shorter than {tokens} tokens and the one after; use longer texts", .path.display())]
     TooShort {

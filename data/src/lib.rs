@@ -34,6 +34,7 @@ mod labelled;
 mod learn;
 mod read;
 mod recipe;
+mod samples;
 mod source;
 pub mod split;
 mod tokenizer;
@@ -50,6 +51,7 @@ pub use recipe::image::ImageRecipe;
 pub use recipe::table::{Column, How, Label, TableRecipe};
 pub use recipe::text::{TextRecipe, TokenKind};
 pub use recipe::{Encoded, Encoder, Recipe, RecipeError};
+pub use samples::MemoryLimit;
 pub use source::{
     Cell, Cells, Format, Kind, ParseFormatError, Place, Row, Rows, Source, SourceOptions, Values,
 };

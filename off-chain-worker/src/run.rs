@@ -51,6 +51,7 @@ pub use dispute_evidence::dispute_evidence;
 pub use exam_plan::{ExamPlan, ExamPlanError};
 pub use opened_exams::{sample_hash, OpenedExams};
 pub use own_exam::{Harm, OwnExamError};
+pub use own_samples::load_what_fits;
 pub use pools::{Pool, PoolError, Pools};
 pub use replica::{
     claim_difference, in_commit_order, inputs_digest, task_recipe, Recomputed, Replica,
