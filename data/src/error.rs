@@ -25,7 +25,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A path is a file, and its format is of folders.
-    #[error("{} is a file; images are given as a folder with one folder per class", .path.display())]
+    #[error("{} is a file among folders of classes, or in the place of a folder; images are given as a folder with one folder per class, or to predict them as a folder of images alone", .path.display())]
     NotAFolder {
         /// The file.
         path: PathBuf,

@@ -7,7 +7,10 @@ pub(crate) mod table;
 pub(crate) mod text;
 
 use self::image::ImageRecipe;
-use crate::{Cell, DataError, Kind, Place, Row, Source, Tokenizer, Values};
+use crate::{
+    read::{array::check_labels, images::check_classes},
+    Cell, DataError, Kind, Place, Row, Source, Tokenizer, Values,
+};
 use array::ArrayRecipe;
 use classes::ClassIndex;
 use gotong_scoring::{blake2_256, Graph};
@@ -293,8 +296,18 @@ impl<'a> Encoder<'a> {
                 Plan::Table(TablePlan::new(table, source, labelled)?)
             }
             (Recipe::Text(text), Kind::Text) => Plan::Text(Box::new(text.tokenizer()?)),
-            (Recipe::Array(_), Kind::Array) => Plan::Array,
-            (Recipe::Image(_), Kind::Image) => Plan::Image,
+            (Recipe::Array(_), Kind::Array) => {
+                if labelled {
+                    check_labels(source)?;
+                }
+                Plan::Array
+            }
+            (Recipe::Image(_), Kind::Image) => {
+                if labelled {
+                    check_classes(source)?;
+                }
+                Plan::Image
+            }
             (_, found) => return Err(wrong_kind(recipe, source.first_path(), found)),
         };
         Ok(Self {

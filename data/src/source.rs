@@ -31,7 +31,7 @@ pub enum Format {
     Safetensors,
     /// Images and labels as MNIST has them, gzipped or not.
     Idx,
-    /// A folder with one folder of PNG and JPEG images per class.
+    /// A folder with one folder of PNG and JPEG images per class; or of such images alone, which have no class.
     Images,
     /// Samples that a recipe made already.
     Records,
@@ -213,7 +213,7 @@ pub enum Values {
         channels: u8,
         /// `[height, width, channels]`.
         bytes: Vec<u8>,
-        /// Its folder's name.
+        /// Its folder's name; empty if it has no class.
         label: String,
     },
     /// A sample that a recipe made.

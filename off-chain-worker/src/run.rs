@@ -166,6 +166,14 @@ pub trait Daemon {
     fn disconnected(&mut self) {}
 }
 
+/// How a look ends: it breaks once everything `is_done`.
+fn until(is_done: bool) -> ControlFlow<()> {
+    match is_done {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    }
+}
+
 /// The span of what an account does about a round of a task: what is logged meanwhile names all three.
 fn round_span(task: TaskId, round: RoundId, account: &Account) -> Span {
     tracing::info_span!("round", %task, %round, account = %address(account))

@@ -427,6 +427,37 @@ pub(super) struct Pair {
 }
 
 impl Pair {
+    /// The arrays in the file at `path`, which has one of these formats.
+    pub(super) fn open(
+        path: &Path,
+        format: Format,
+        options: &SourceOptions,
+    ) -> Result<Self, DataError> {
+        match format {
+            Format::Npz => npz::open(path, options),
+            Format::Safetensors => safetensors::open(path, options),
+            _ => idx::open(path),
+        }
+    }
+
+    /// The arrays of a file that has arrays of these names, each of which `array` finds. Without labels only if none were asked
+    /// for.
+    pub(super) fn choose(
+        path: &Path,
+        options: &SourceOptions,
+        names: &[String],
+        mut array: impl FnMut(String) -> Result<Array, DataError>,
+    ) -> Result<Self, DataError> {
+        let inputs = choose(path, Role::Inputs, options, names)?;
+        let labels = match choose(path, Role::Labels, options, names) {
+            Ok(name) => Ok(array(name)?),
+            Err(error @ ArrayError::NoArray { .. }) if options.label.is_none() => Err(error),
+            Err(error) => return Err(error.into()),
+        };
+        let inputs = array(inputs)?;
+        Ok(Self { inputs, labels })
+    }
+
     /// The shape of a row, if both arrays have shapes that do.
     fn check(&self) -> Result<Vec<usize>, DataError> {
         let shape = self.inputs.row_shape()?;
@@ -517,12 +548,7 @@ impl ReadRows for PairRows {
 /// [`ArrayError::NoArray`] or [`ArrayError::NoLabels`] says what was looked for.
 pub(crate) fn check_labels(source: &Source) -> Result<(), DataError> {
     for path in source.paths() {
-        let pair = match source.format() {
-            Format::Npz => npz::open(path, source.options())?,
-            Format::Safetensors => safetensors::open(path, source.options())?,
-            _ => idx::open(path)?,
-        };
-        pair.labels?;
+        Pair::open(path, source.format(), source.options())?.labels?;
     }
     Ok(())
 }
@@ -542,7 +568,7 @@ pub(super) fn open_file(path: &Path) -> Result<(File, u64), DataError> {
 }
 
 /// The array for `role`, of those named `there`: the one that is asked for, else the only one with a usual name.
-pub(super) fn choose(
+fn choose(
     file: &Path,
     role: Role,
     options: &SourceOptions,
