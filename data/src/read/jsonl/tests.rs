@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixture::{cells, rows, Folder};
-use std::io::{Seek, Write};
+use std::{fs::File, io::Write};
 
 #[test]
 fn objects_are_rows_whatever_the_order_of_their_keys() {
