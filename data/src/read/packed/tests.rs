@@ -74,7 +74,7 @@ fn what_is_not_packed_or_holds_something_else_is_named() {
         ),
         "{error}"
     );
-    let error = refused("a.csv.zst", gzip(CSV.as_bytes()));
+    let error = refused("a.csv.zst", CSV.into());
     assert!(
         matches!(
             &error,
