@@ -1,6 +1,6 @@
 //! Why data cannot be used, and what to do about it.
 
-use crate::{ArrayError, Format, ImageError, Kind, Place, RecipeError, SplitError};
+use crate::{ArrayError, Format, ImageError, Kind, Packing, Place, RecipeError, SplitError};
 use std::{io, path::PathBuf};
 
 /// Why data cannot be read, learned from, or made into samples.
@@ -25,7 +25,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A path is a file, and its format is of folders.
-    #[error("{} is a file; images are given as a folder with one folder per class", .path.display())]
+    #[error("{} is a file among folders of classes, or in the place of a folder; images are given as a folder with one folder per class, or to predict them as a folder of images alone", .path.display())]
     NotAFolder {
         /// The file.
         path: PathBuf,
@@ -85,6 +85,42 @@ pub enum DataError {
         path: PathBuf,
         /// What is missing.
         reason: String,
+    },
+    /// The bytes of a packed file are not those that were packed.
+    #[error("{} is damaged ({reason}); copy or download it again", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file is not packed, though its name says so.
+    #[error("{} is not packed with {packing}, as its name says; give it the name that it should have, or pack it", .path.display())]
+    NotPacked {
+        /// The file.
+        path: PathBuf,
+        /// What its name says.
+        packing: Packing,
+    },
+    /// A packed file of a format that is only read unpacked.
+    #[error("{} is {format} packed with {packing}, and only csv, jsonl and text are read like that; unpack it first", .path.display())]
+    PackedFormat {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        format: Format,
+        /// How it is packed.
+        packing: Packing,
+    },
+    /// Something else than rows or text is in a packed file.
+    #[error("{} holds {found}, packed with {packing}; unpack it, and name the file that is inside", .path.display())]
+    PackedContent {
+        /// The file.
+        path: PathBuf,
+        /// How it is packed.
+        packing: Packing,
+        /// What is inside.
+        found: &'static str,
     },
     /// A file is not of the format it is read as.
     #[error("{} is not a valid {format} file ({reason}); check the file, or name another format", .path.display())]
@@ -313,6 +349,18 @@ pub enum DataError {
     /// Samples of text are cut to a length that was not named.
     #[error("samples of text need a length in tokens; name it")]
     NoLength,
+    /// More samples than there is memory for.
+    #[error("the {samples} samples of {} take {needs} bytes of memory, and {most} bytes are free for them; use fewer (of an exam, divide the data again with a smaller --exam), or a machine with more memory", .path.display())]
+    TooLarge {
+        /// The first file.
+        path: PathBuf,
+        /// How many samples there are, or were read so far.
+        samples: u64,
+        /// Bytes that they take, with what is computed of them.
+        needs: u64,
+        /// Bytes that they may take.
+        most: u64,
+    },
     /// No sample came of the files.
     #[error("{} gives no sample: every text is shorter than {tokens} tokens and the one after; use longer texts", .path.display())]
     TooShort {
@@ -342,6 +390,15 @@ impl DataError {
         match source.kind() {
             io::ErrorKind::NotFound => Self::Missing { path },
             io::ErrorKind::IsADirectory => Self::Folder { path },
+            // Only what unpacks says so.
+            io::ErrorKind::UnexpectedEof => Self::Truncated {
+                path,
+                reason: "it ends in the middle of what is packed".into(),
+            },
+            io::ErrorKind::InvalidData => Self::Damaged {
+                path,
+                reason: source.to_string(),
+            },
             _ => Self::Unreadable { path, source },
         }
     }

@@ -34,6 +34,7 @@ mod labelled;
 mod learn;
 mod read;
 mod recipe;
+mod samples;
 mod source;
 pub mod split;
 mod tokenizer;
@@ -43,12 +44,14 @@ pub use labelled::Labelled;
 pub use learn::{learn, learn_text, LearnOptions};
 pub use read::array::{ArrayError, Role};
 pub use read::images::ImageError;
+pub use read::packed::Packing;
 pub use read::records::{RecordsHeader, RecordsWriter};
 pub use recipe::array::ArrayRecipe;
 pub use recipe::image::ImageRecipe;
 pub use recipe::table::{Column, How, Label, TableRecipe};
 pub use recipe::text::{TextRecipe, TokenKind};
 pub use recipe::{Encoded, Encoder, Recipe, RecipeError};
+pub use samples::MemoryLimit;
 pub use source::{
     Cell, Cells, Format, Kind, ParseFormatError, Place, Row, Rows, Source, SourceOptions, Values,
 };

@@ -3,17 +3,19 @@
 
 pub(crate) mod array;
 pub(crate) mod csv;
-pub(crate) mod idx;
+mod idx;
 pub(crate) mod images;
 pub(crate) mod jsonl;
-pub(crate) mod npz;
+mod npz;
 pub(crate) mod number;
+pub(crate) mod packed;
 pub(crate) mod parquet;
 pub(crate) mod records;
-pub(crate) mod safetensors;
+mod safetensors;
 pub(crate) mod text;
 
 use crate::{Cell, DataError, Format, Kind, Row, SourceOptions, Values};
+use array::Pair;
 use std::{fs, path::Path, sync::Arc};
 
 /// A pass over the rows of one file.
@@ -125,10 +127,10 @@ pub(crate) fn header(
         Format::Parquet => parquet::header(path)?,
         Format::Jsonl => jsonl::header(path)?,
         Format::Text => text::header(path)?,
-        Format::Npz => npz::header(path, options)?,
-        Format::Safetensors => safetensors::header(path, options)?,
-        Format::Idx => idx::header(path, options)?,
-        Format::Images => images::header(path, options)?,
+        Format::Npz | Format::Safetensors | Format::Idx => {
+            Pair::open(path, format, options)?.header()?
+        }
+        Format::Images => images::header(path)?,
         Format::Records => records::header(path)?,
     };
     if header.kind == Kind::Table && options.field.is_some() {
@@ -149,10 +151,10 @@ pub(crate) fn rows(
         Format::Parquet => parquet::rows(path, header)?,
         Format::Jsonl => jsonl::rows(path, header)?,
         Format::Text => text::rows(path)?,
-        Format::Npz => npz::rows(path, header, options)?,
-        Format::Safetensors => safetensors::rows(path, header, options)?,
-        Format::Idx => idx::rows(path, header, options)?,
-        Format::Images => images::rows(path, header, options)?,
+        Format::Npz | Format::Safetensors | Format::Idx => {
+            Pair::open(path, format, options)?.rows()?
+        }
+        Format::Images => images::rows(path)?,
         Format::Records => records::rows(path, header)?,
     };
     match &options.field {

@@ -7,7 +7,10 @@ pub(crate) mod table;
 pub(crate) mod text;
 
 use self::image::ImageRecipe;
-use crate::{Cell, DataError, Kind, Labelled, Place, Row, Source, Tokenizer, Values};
+use crate::{
+    read::{array::check_labels, images::check_classes},
+    Cell, DataError, Kind, Place, Row, Source, Tokenizer, Values,
+};
 use array::ArrayRecipe;
 use classes::ClassIndex;
 use gotong_scoring::{blake2_256, Graph};
@@ -259,21 +262,6 @@ impl Recipe {
     pub fn encoder_of_inputs(&self, source: &Source) -> Result<Encoder<'_>, DataError> {
         Encoder::new(self, source, false)
     }
-
-    /// All rows of `source` as samples. Each document of text is cut into consecutive windows of
-    /// `tokens` tokens, each labelled with the token after it, which is the first of the next; what is
-    /// left of a document is dropped.
-    ///
-    /// # Errors
-    /// A row that the recipe does not fit, a file that cannot be read, or no sample at all.
-    pub fn load(&self, source: &Source, tokens: Option<usize>) -> Result<Labelled, DataError> {
-        let encoder = self.encoder(source)?;
-        match (self.inputs(), tokens) {
-            (Some(inputs), _) => load_samples(&encoder, source, inputs),
-            (None, Some(tokens)) => load_text(&encoder, source, tokens.max(1)),
-            (None, None) => Err(DataError::NoLength),
-        }
-    }
 }
 
 /// A model's samples in words.
@@ -282,64 +270,6 @@ fn shape(vocab: Option<u32>, inputs: usize, classes: usize) -> String {
         Some(vocab) => format!("a vocabulary of {vocab} tokens"),
         None => format!("{inputs} inputs and {classes} classes"),
     }
-}
-
-fn load_samples(
-    encoder: &Encoder<'_>,
-    source: &Source,
-    inputs: usize,
-) -> Result<Labelled, DataError> {
-    let mut samples = Labelled {
-        inputs,
-        pixels: Vec::new(),
-        labels: Vec::new(),
-    };
-    let mut rows = source.rows()?;
-    let mut row = Row::new(source.first_path().into());
-    while rows.read(&mut row)? {
-        encoder.inputs_into(&row, &mut samples.pixels)?;
-        samples.labels.extend(encoder.label_of(&row)?);
-    }
-    if samples.is_empty() {
-        let path = source.first_path().into();
-        return Err(DataError::Empty { path });
-    }
-    Ok(samples)
-}
-
-fn load_text(encoder: &Encoder<'_>, source: &Source, tokens: usize) -> Result<Labelled, DataError> {
-    let mut samples = Labelled {
-        inputs: tokens,
-        pixels: Vec::new(),
-        labels: Vec::new(),
-    };
-    let mut rows = source.rows()?;
-    let mut row = Row::new(source.first_path().into());
-    let mut document = Vec::new();
-    let mut last = row.at.clone();
-    while rows.read(&mut row)? {
-        if row.at != last {
-            cut(&mut document, &mut samples);
-            last = row.at.clone();
-        }
-        encoder.inputs_into(&row, &mut document)?;
-    }
-    cut(&mut document, &mut samples);
-    if samples.is_empty() {
-        let path = source.first_path().into();
-        return Err(DataError::TooShort { path, tokens });
-    }
-    Ok(samples)
-}
-
-/// Moves the windows of `document` to the samples, and empties it.
-fn cut(document: &mut Vec<u8>, samples: &mut Labelled) {
-    let tokens = samples.inputs;
-    for window in document.windows(tokens + 1).step_by(tokens) {
-        samples.pixels.extend_from_slice(&window[..tokens]);
-        samples.labels.push(window[tokens]);
-    }
-    document.clear();
 }
 
 /// Makes samples of the rows of one source by a recipe.
@@ -366,8 +296,18 @@ impl<'a> Encoder<'a> {
                 Plan::Table(TablePlan::new(table, source, labelled)?)
             }
             (Recipe::Text(text), Kind::Text) => Plan::Text(Box::new(text.tokenizer()?)),
-            (Recipe::Array(_), Kind::Array) => Plan::Array,
-            (Recipe::Image(_), Kind::Image) => Plan::Image,
+            (Recipe::Array(_), Kind::Array) => {
+                if labelled {
+                    check_labels(source)?;
+                }
+                Plan::Array
+            }
+            (Recipe::Image(_), Kind::Image) => {
+                if labelled {
+                    check_classes(source)?;
+                }
+                Plan::Image
+            }
             (_, found) => return Err(wrong_kind(recipe, source.first_path(), found)),
         };
         Ok(Self {

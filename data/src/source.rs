@@ -4,7 +4,7 @@ mod cells;
 
 pub use cells::{Cell, Cells};
 
-use crate::{read, read::Header, read::ReadRows, DataError};
+use crate::{read, read::packed::Packing, read::Header, read::ReadRows, DataError};
 use std::{
     fmt, fs,
     iter::FusedIterator,
@@ -31,7 +31,7 @@ pub enum Format {
     Safetensors,
     /// Images and labels as MNIST has them, gzipped or not.
     Idx,
-    /// A folder with one folder of PNG and JPEG images per class.
+    /// A folder with one folder of PNG and JPEG images per class; or of such images alone, which have no class.
     Images,
     /// Samples that a recipe made already.
     Records,
@@ -51,10 +51,10 @@ impl Format {
         Self::Records,
     ];
 
-    /// The format that the name of a file tells; of a folder, images.
+    /// The format that the name of a file tells, packed or not; of a folder, images.
     ///
     /// # Errors
-    /// A missing file, or a name that tells none.
+    /// A missing file, or a name that tells no format, or one that is not read packed.
     pub fn of(path: &Path) -> Result<Self, DataError> {
         let metadata = fs::metadata(path).map_err(|error| DataError::reading(path, error))?;
         if metadata.is_dir() {
@@ -64,17 +64,36 @@ impl Format {
         if name.contains("idx3-ubyte") {
             return Ok(Self::Idx);
         }
-        let extension = path.extension().unwrap_or_default().to_string_lossy();
-        match &*extension.to_lowercase() {
-            "csv" | "tsv" => Ok(Self::Csv),
-            "parquet" | "pq" => Ok(Self::Parquet),
-            "jsonl" | "ndjson" => Ok(Self::Jsonl),
-            "txt" | "md" => Ok(Self::Text),
-            "npz" => Ok(Self::Npz),
-            "safetensors" => Ok(Self::Safetensors),
-            "idx" => Ok(Self::Idx),
-            "records" => Ok(Self::Records),
-            _ => Err(DataError::UnknownFormat { path: path.into() }),
+        let packed = Packing::named(path);
+        let inside = packed.map_or(path, |(_, inside)| inside);
+        let extension = inside.extension().unwrap_or_default().to_string_lossy();
+        let format = match &*extension.to_lowercase() {
+            "csv" | "tsv" => Self::Csv,
+            "parquet" | "pq" => Self::Parquet,
+            "jsonl" | "ndjson" => Self::Jsonl,
+            "txt" | "md" => Self::Text,
+            "npz" => Self::Npz,
+            "safetensors" => Self::Safetensors,
+            "idx" => Self::Idx,
+            "records" => Self::Records,
+            _ => return Err(DataError::UnknownFormat { path: path.into() }),
+        };
+        match packed {
+            Some((packing, _)) if !format.is_read_packed(packing) => Err(DataError::PackedFormat {
+                path: path.into(),
+                format,
+                packing,
+            }),
+            _ => Ok(format),
+        }
+    }
+
+    /// Whether files of the format are read that are packed like this.
+    fn is_read_packed(self, packing: Packing) -> bool {
+        match self {
+            Self::Csv | Self::Jsonl | Self::Text => true,
+            Self::Idx => packing == Packing::Gzip,
+            _ => false,
         }
     }
 
@@ -194,7 +213,7 @@ pub enum Values {
         channels: u8,
         /// `[height, width, channels]`.
         bytes: Vec<u8>,
-        /// Its folder's name.
+        /// Its folder's name; empty if it has no class.
         label: String,
     },
     /// A sample that a recipe made.

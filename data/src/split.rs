@@ -5,13 +5,12 @@
 //! and nothing like it may be in the training part: rows that belong together, such as pictures of one patient, are kept
 //! in one part by [`By::Group`], and what is to be foretold is kept in the future by [`By::Time`].
 
+mod columns;
 mod draw;
 
-use crate::{
-    learn,
-    recipe::table::{is_missing, number_in},
-    Cell, DataError, Kind, LearnOptions, Place, Row, Source, Values,
-};
+pub use columns::Time;
+
+use crate::{learn, Cell, DataError, Kind, LearnOptions, Place, Row, Source, Values};
 use draw::Draw;
 use gotong_scoring::blake2_256;
 use std::{
@@ -73,16 +72,30 @@ pub struct Split {
     pub seed: u64,
     /// How rows are chosen.
     pub by: By,
+    /// Bytes of memory that dividing may take.
+    pub most_bytes: u64,
+}
+
+impl By {
+    /// Bytes of memory that a row takes while it is divided, at most: numbers of it in vectors, which double when they grow,
+    /// and in maps of groups; and dates as texts.
+    fn row_bytes(&self) -> u64 {
+        match self {
+            Self::Random => 32,
+            Self::Group(_) | Self::Time(_) => 160,
+        }
+    }
 }
 
 impl Default for Split {
-    /// 15 % for exams and 5 % for reports, at random.
+    /// 15 % for exams and 5 % for reports, at random, in as much memory as there is.
     fn default() -> Self {
         Self {
             exam_permille: 150,
             report_permille: 50,
             seed: 0,
             by: By::Random,
+            most_bytes: u64::MAX,
         }
     }
 }
@@ -118,13 +131,17 @@ pub enum SplitError {
         /// What it holds.
         kind: Kind,
     },
-    /// There is no memory for a number of each row.
-    #[error("{} has more than {rows} rows, and there is no memory to divide them; use fewer rows, or a machine with more memory", .file.display())]
+    /// There is no memory for a few numbers of each row.
+    #[error("{} has {rows} rows or more: to divide them takes {needs} bytes of memory, and {most} bytes are free for that; use fewer rows, or a machine with more memory", .file.display())]
     TooManyRows {
         /// The first file.
         file: PathBuf,
-        /// Rows that there was memory for.
+        /// Rows that there are, or that were read so far.
         rows: u64,
+        /// Bytes that they take.
+        needs: u64,
+        /// Bytes that they may take.
+        most: u64,
     },
     /// A row has no value in the column that it is chosen by.
     #[error("{at}, column `{column}`: the value is missing by which rows are divided; fill it in or remove the row")]
@@ -185,14 +202,39 @@ impl Split {
             let (exam, report) = (self.exam_permille, self.report_permille);
             return Err(SplitError::NothingLeft { exam, report }.into());
         }
+        if let Some(rows) = source.len_hint() {
+            self.check_rows(source, rows)?;
+        }
         let assignment = match &self.by {
             By::Random if source.kind() == Kind::Text => self.text(source, options)?,
             By::Random => Assignment::Rows(self.rows(source, options)?),
-            By::Group(name) => Assignment::Rows(self.groups(&groups(source, name)?)),
-            By::Time(name) => Assignment::Rows(self.times(&times(source, name)?)),
+            By::Group(name) => Assignment::Rows(self.groups(&columns::groups(self, source, name)?)),
+            By::Time(name) => Assignment::Rows(self.times(&columns::times(self, source, name)?)),
         };
         self.check(source.first_path(), &assignment)?;
         Ok(assignment)
+    }
+
+    /// Whether there is memory to divide so many rows.
+    fn check_rows(&self, source: &Source, rows: u64) -> Result<(), SplitError> {
+        match self.needs(rows) <= self.most_bytes {
+            true => Ok(()),
+            false => Err(self.too_many_rows(source, rows)),
+        }
+    }
+
+    /// Bytes of memory that dividing so many rows takes.
+    fn needs(&self, rows: u64) -> u64 {
+        rows.saturating_mul(self.by.row_bytes())
+    }
+
+    fn too_many_rows(&self, source: &Source, rows: u64) -> SplitError {
+        SplitError::TooManyRows {
+            file: source.first_path().to_owned(),
+            rows,
+            needs: self.needs(rows),
+            most: self.most_bytes,
+        }
     }
 
     /// How many of `rows` rows are for exams and for reports, rounded to nearest.
@@ -234,11 +276,12 @@ impl Split {
             let class = class(&row.values, label);
             let place = self.chance(&bytes);
             let pushed = draw.push(place, class.as_deref().map(str::trim));
-            pushed.map_err(|_| too_many_rows(source, draw.len()))?;
+            pushed.map_err(|_| self.too_many_rows(source, draw.len()))?;
+            self.check_rows(source, draw.len())?;
         }
         let rows = draw.len();
         draw.uses(self)
-            .map_err(|_| too_many_rows(source, rows).into())
+            .map_err(|_| self.too_many_rows(source, rows).into())
     }
 
     /// What each of `blocks` blocks of text is for, at random.
@@ -321,7 +364,7 @@ impl Split {
         let block = characters.div_ceil(BLOCKS).max(1);
         let blocks = characters.div_ceil(block);
         let uses = self.blocks(blocks);
-        let uses = uses.map_err(|_| too_many_rows(source, blocks))?;
+        let uses = uses.map_err(|_| self.too_many_rows(source, blocks))?;
         Ok(Assignment::Blocks {
             characters: block,
             uses,
@@ -439,32 +482,6 @@ impl Assignment {
     }
 }
 
-/// When a row is from: numbers in order, or dates as ISO 8601 has them, whose texts are in order.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Time {
-    /// A finite number.
-    Number(f64),
-    /// A date, perhaps with a time.
-    Date(String),
-}
-
-impl Time {
-    /// Numbers come before dates, though no column has both.
-    fn order(&self, other: &Self) -> std::cmp::Ordering {
-        match (self, other) {
-            (Self::Number(one), Self::Number(other)) => one.total_cmp(other),
-            (Self::Date(one), Self::Date(other)) => one.cmp(other),
-            (Self::Number(_), Self::Date(_)) => std::cmp::Ordering::Less,
-            (Self::Date(_), Self::Number(_)) => std::cmp::Ordering::Greater,
-        }
-    }
-}
-
-fn too_many_rows(source: &Source, rows: u64) -> SplitError {
-    let file = source.first_path().to_owned();
-    SplitError::TooManyRows { file, rows }
-}
-
 /// A row's label, that of a table in column `label`.
 fn class(values: &Values, label: Option<usize>) -> Option<Cow<'_, str>> {
     match values {
@@ -476,83 +493,6 @@ fn class(values: &Values, label: Option<usize>) -> Option<Cow<'_, str>> {
         Values::Record { label, .. } => Some(label.to_string().into()),
         Values::Text(_) | Values::Tokens(_) => None,
     }
-}
-
-/// What `read` makes of the cells of one column, none of which may be missing; of text in a column, of another one's.
-fn column<T>(
-    source: &Source,
-    name: &str,
-    mut read: impl FnMut(&Place, Cell<'_>) -> Result<T, DataError>,
-) -> Result<Vec<T>, DataError> {
-    let path = source.first_path().to_owned();
-    let Some(source) = source.table() else {
-        let kind = source.kind();
-        return Err(SplitError::NoColumns { file: path, kind }.into());
-    };
-    let index = source.header().iter().position(|found| found == name);
-    let index = index.ok_or_else(|| DataError::NoColumn {
-        path,
-        column: name.to_owned(),
-        has: source.header().to_vec(),
-    })?;
-    let mut values = Vec::new();
-    let mut rows = source.rows()?;
-    let mut row = Row::new(source.first_path().into());
-    while rows.read(&mut row)? {
-        let Values::Cells(cells) = &row.values else {
-            continue;
-        };
-        let cell = cells.get(index);
-        if is_missing(cell) {
-            let (at, column) = (row.at.clone(), name.to_owned());
-            return Err(SplitError::Missing { at, column }.into());
-        }
-        values.push(read(&row.at, cell.usable(&row.at, name)?)?);
-    }
-    Ok(values)
-}
-
-/// A hash of each row's group.
-fn groups(source: &Source, name: &str) -> Result<Vec<u64>, DataError> {
-    column(source, name, |_, cell| {
-        let mut first = [0; 8];
-        first.copy_from_slice(&blake2_256(&[cell.to_string().trim().as_bytes()])[..8]);
-        Ok(u64::from_le_bytes(first))
-    })
-}
-
-/// Each row's time: all are numbers, or all are dates.
-fn times(source: &Source, name: &str) -> Result<Vec<Time>, DataError> {
-    let mut dates: Option<bool> = None;
-    column(source, name, |at, cell| {
-        let text = cell.to_string().trim().to_owned();
-        let time = match cell.number() {
-            Some(_) => number_in(cell, at, name)?.map(Time::Number),
-            None => is_date(&text).then(|| Time::Date(text.clone())),
-        };
-        let date = matches!(time, Some(Time::Date(_)));
-        match time {
-            Some(time) if *dates.get_or_insert(date) == date => Ok(time),
-            _ => Err(DataError::from(SplitError::NotATime {
-                at: at.clone(),
-                column: name.to_owned(),
-                found: text,
-            })),
-        }
-    })
-}
-
-/// Whether `text` begins with a date such as 2026-01-31.
-fn is_date(text: &str) -> bool {
-    let pattern = b"0000-00-00";
-    text.len() >= pattern.len()
-        && text
-            .bytes()
-            .zip(pattern)
-            .all(|(found, wanted)| match wanted {
-                b'0' => found.is_ascii_digit(),
-                _ => found == *wanted,
-            })
 }
 
 #[cfg(test)]

@@ -54,6 +54,7 @@ pub use dispute_evidence::dispute_evidence;
 pub use exam_plan::{ExamPlan, ExamPlanError};
 pub use opened_exams::{sample_hash, OpenedExams};
 pub use own_exam::{Harm, OwnExamError};
+pub use own_samples::load_what_fits;
 pub use pools::{Pool, PoolError, Pools};
 pub use replica::{
     claim_difference, in_commit_order, inputs_digest, task_recipe, Recomputed, Replica,
@@ -166,6 +167,14 @@ pub trait Daemon {
 
     /// The connection is given up, and with it what is under way on it.
     fn disconnected(&mut self) {}
+}
+
+/// How a look ends: it breaks once everything `is_done`.
+fn until(is_done: bool) -> ControlFlow<()> {
+    match is_done {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
+    }
 }
 
 /// The span of what an account does about a round of a task: what is logged meanwhile names all three.

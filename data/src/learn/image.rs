@@ -1,7 +1,7 @@
 //! Learns the size of images, and whether they have colours.
 
 use super::{ClassCounts, LearnOptions};
-use crate::{Cell, DataError, ImageRecipe, Row, Source, Values};
+use crate::{read::images::check_classes, Cell, DataError, ImageRecipe, Row, Source, Values};
 
 /// Learns a recipe from the images for training: the size that is asked for, else that of the first; grey if it is
 /// asked for or all are.
@@ -10,6 +10,7 @@ pub(crate) fn learn(
     training: &dyn Fn(u64) -> bool,
     options: &LearnOptions,
 ) -> Result<ImageRecipe, DataError> {
+    check_classes(source)?;
     let mut classes = ClassCounts::default();
     let (mut size, mut colours) = (options.size, false);
     let mut rows = source.rows()?;

@@ -3,6 +3,10 @@
 //! NPZ, safetensors and IDX differ only in how they say where an array lies. Their readers find that out from the
 //! headers and fill in an [`Array`]; what is here reads it.
 
+mod number;
+
+pub(super) use number::Number;
+
 use super::{idx, npz, safetensors, Header, ReadRows};
 use crate::{DataError, Format, Kind, Place, Row, Source, SourceOptions, Values};
 use flate2::{
@@ -159,68 +163,6 @@ fn shape_text(shape: &[u64]) -> String {
     }
     let sizes: Vec<String> = shape.iter().map(u64::to_string).collect();
     sizes.join(" x ")
-}
-
-/// How a number is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Number {
-    Bool,
-    U8,
-    U16,
-    U32,
-    U64,
-    I8,
-    I16,
-    I32,
-    I64,
-    F16,
-    Bf16,
-    F32,
-    F64,
-}
-
-impl Number {
-    /// Bytes of one number.
-    pub(super) fn bytes(self) -> usize {
-        match self {
-            Self::Bool | Self::U8 | Self::I8 => 1,
-            Self::U16 | Self::I16 | Self::F16 | Self::Bf16 => 2,
-            Self::U32 | Self::I32 | Self::F32 => 4,
-            Self::U64 | Self::I64 | Self::F64 => 8,
-        }
-    }
-
-    /// The number that little-endian `bytes` hold. Integers beyond 2^53 are rounded to nearest.
-    fn value(self, bytes: [u8; 8]) -> f64 {
-        let [a, b, c, d, ..] = bytes;
-        match self {
-            Self::Bool => f64::from(u8::from(a != 0)),
-            Self::U8 => a.into(),
-            Self::I8 => (a as i8).into(),
-            Self::U16 => u16::from_le_bytes([a, b]).into(),
-            Self::I16 => i16::from_le_bytes([a, b]).into(),
-            Self::F16 => half(u16::from_le_bytes([a, b])),
-            Self::Bf16 => f32::from_le_bytes([0, 0, a, b]).into(),
-            Self::U32 => u32::from_le_bytes([a, b, c, d]).into(),
-            Self::I32 => i32::from_le_bytes([a, b, c, d]).into(),
-            Self::F32 => f32::from_le_bytes([a, b, c, d]).into(),
-            Self::U64 => u64::from_le_bytes(bytes) as f64,
-            Self::I64 => i64::from_le_bytes(bytes) as f64,
-            Self::F64 => f64::from_le_bytes(bytes),
-        }
-    }
-}
-
-/// The value of IEEE half-precision `bits`, exact.
-fn half(bits: u16) -> f64 {
-    let sign = if bits >> 15 == 0 { 1.0 } else { -1.0 };
-    let fraction = f64::from(bits & 0x3ff);
-    match i32::from((bits >> 10) & 0x1f) {
-        0 => sign * fraction * 2f64.powi(-24),
-        31 if fraction == 0.0 => sign * f64::INFINITY,
-        31 => f64::NAN,
-        exponent => sign * (1024.0 + fraction) * 2f64.powi(exponent - 25),
-    }
 }
 
 /// How the bytes of an array are packed.
@@ -427,6 +369,37 @@ pub(super) struct Pair {
 }
 
 impl Pair {
+    /// The arrays in the file at `path`, which has one of these formats.
+    pub(super) fn open(
+        path: &Path,
+        format: Format,
+        options: &SourceOptions,
+    ) -> Result<Self, DataError> {
+        match format {
+            Format::Npz => npz::open(path, options),
+            Format::Safetensors => safetensors::open(path, options),
+            _ => idx::open(path),
+        }
+    }
+
+    /// The arrays of a file that has arrays of these names, each of which `array` finds. Without labels only if none were asked
+    /// for.
+    pub(super) fn choose(
+        path: &Path,
+        options: &SourceOptions,
+        names: &[String],
+        mut array: impl FnMut(String) -> Result<Array, DataError>,
+    ) -> Result<Self, DataError> {
+        let inputs = choose(path, Role::Inputs, options, names)?;
+        let labels = match choose(path, Role::Labels, options, names) {
+            Ok(name) => Ok(array(name)?),
+            Err(error @ ArrayError::NoArray { .. }) if options.label.is_none() => Err(error),
+            Err(error) => return Err(error.into()),
+        };
+        let inputs = array(inputs)?;
+        Ok(Self { inputs, labels })
+    }
+
     /// The shape of a row, if both arrays have shapes that do.
     fn check(&self) -> Result<Vec<usize>, DataError> {
         let shape = self.inputs.row_shape()?;
@@ -517,12 +490,7 @@ impl ReadRows for PairRows {
 /// [`ArrayError::NoArray`] or [`ArrayError::NoLabels`] says what was looked for.
 pub(crate) fn check_labels(source: &Source) -> Result<(), DataError> {
     for path in source.paths() {
-        let pair = match source.format() {
-            Format::Npz => npz::open(path, source.options())?,
-            Format::Safetensors => safetensors::open(path, source.options())?,
-            _ => idx::open(path)?,
-        };
-        pair.labels?;
+        Pair::open(path, source.format(), source.options())?.labels?;
     }
     Ok(())
 }
@@ -542,7 +510,7 @@ pub(super) fn open_file(path: &Path) -> Result<(File, u64), DataError> {
 }
 
 /// The array for `role`, of those named `there`: the one that is asked for, else the only one with a usual name.
-pub(super) fn choose(
+fn choose(
     file: &Path,
     role: Role,
     options: &SourceOptions,

@@ -1,10 +1,9 @@
 //! CSV files.
 
-use super::{Header, ReadRows};
+use super::{packed, Header, ReadRows};
 use crate::{DataError, Format, Place, Row, Values};
 use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
 use std::{
-    fs::File,
     io::{self, BufRead, BufReader, Read},
     path::Path,
     sync::Arc,
@@ -46,13 +45,12 @@ pub(crate) fn rows(path: &Arc<Path>, header: &Header) -> Result<Box<dyn ReadRows
 fn open(path: &Path) -> Result<Reader<Limited>, DataError> {
     let reading = |error| DataError::reading(path, error);
     let mut first_line = Vec::new();
-    let file = File::open(path).map_err(reading)?;
-    let mut beginning = BufReader::new(file.take(FIRST_LINE_BYTES));
+    let mut beginning = BufReader::new(packed::open(path)?.take(FIRST_LINE_BYTES));
     beginning
         .read_until(b'\n', &mut first_line)
         .map_err(reading)?;
     let input = Limited {
-        file: File::open(path).map_err(reading)?,
+        file: packed::open(path)?,
         left: MAX_ROW_BYTES,
     };
     Ok(ReaderBuilder::new()
@@ -107,7 +105,7 @@ fn refused(kind: ErrorKind, at: &Place) -> DataError {
 
 /// A file of which so many bytes may be read.
 struct Limited {
-    file: File,
+    file: Box<dyn Read + Send>,
     left: u64,
 }
 

@@ -1,10 +1,7 @@
 //! IDX: arrays as the MNIST sets have them, plain or packed with gzip; inputs and labels in two files.
 
-use super::{
-    array::{open_file, Array, ArrayError, Number, Packing, Pair},
-    Header, ReadRows,
-};
-use crate::{DataError, Format, SourceOptions};
+use super::array::{open_file, Array, ArrayError, Number, Packing, Pair};
+use crate::{DataError, Format};
 use std::{
     io::Read,
     path::{Path, PathBuf},
@@ -12,20 +9,6 @@ use std::{
 };
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-
-/// What the file's header tells.
-pub(crate) fn header(path: &Path, _: &SourceOptions) -> Result<Header, DataError> {
-    open(path)?.header()
-}
-
-/// A pass over the file's rows.
-pub(crate) fn rows(
-    path: &Arc<Path>,
-    _: &Header,
-    _: &SourceOptions,
-) -> Result<Box<dyn ReadRows>, DataError> {
-    open(path)?.rows()
-}
 
 /// The array in `path`, and that of its labels, which lies beside it.
 pub(super) fn open(path: &Path) -> Result<Pair, DataError> {

@@ -1,10 +1,11 @@
-//! Images: a folder with one folder per class, and PNG and JPEG files in those. One image is decoded at a time.
+//! Images: a folder with one folder per class, and PNG and JPEG files in those. One image is decoded at a time. A folder of
+//! images and nothing else has images without classes: they can be predicted, and not learned from.
 //!
 //! Classes and files are read in the order of their names' bytes, so that row numbers are the same everywhere. Names
 //! that begin with a dot are passed over.
 
 use super::{Header, ReadRows};
-use crate::{DataError, Kind, Place, Row, SourceOptions, Values};
+use crate::{DataError, Kind, Place, Row, Source, Values};
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use std::{
     fs,
@@ -65,7 +66,7 @@ pub enum ImageError {
 }
 
 /// What the folder tells.
-pub(crate) fn header(path: &Path, _: &SourceOptions) -> Result<Header, DataError> {
+pub(crate) fn header(path: &Path) -> Result<Header, DataError> {
     Ok(Header {
         rows: Some(list(path)?.len() as u64),
         ..Header::of(Kind::Image)
@@ -73,12 +74,22 @@ pub(crate) fn header(path: &Path, _: &SourceOptions) -> Result<Header, DataError
 }
 
 /// A pass over the images in the folder.
-pub(crate) fn rows(
-    path: &Arc<Path>,
-    _: &Header,
-    _: &SourceOptions,
-) -> Result<Box<dyn ReadRows>, DataError> {
+pub(crate) fn rows(path: &Path) -> Result<Box<dyn ReadRows>, DataError> {
     Ok(Box::new(ImageRows(list(path)?.into_iter())))
+}
+
+/// Whether the images of `source` have classes.
+///
+/// # Errors
+/// [`ImageError::NoClasses`].
+pub(crate) fn check_classes(source: &Source) -> Result<(), DataError> {
+    for path in source.paths() {
+        if !entries(path)?.iter().any(|path| path.is_dir()) {
+            let folder = path.to_owned();
+            return Err(ImageError::NoClasses { folder }.into());
+        }
+    }
+    Ok(())
 }
 
 /// Bytes of all images in the folder.
@@ -92,7 +103,7 @@ pub(crate) fn bytes(path: &Path) -> Result<u64, DataError> {
     Ok(bytes)
 }
 
-/// An image's file, and the name of its class.
+/// An image's file, and the name of its class, which is empty if it has none.
 struct Image {
     file: PathBuf,
     class: Arc<str>,
@@ -101,7 +112,22 @@ struct Image {
 /// All images in the folder at `path`, in order.
 fn list(path: &Path) -> Result<Vec<Image>, DataError> {
     let mut images = Vec::new();
-    for folder in entries(path)? {
+    let here = entries(path)?;
+    if !here.iter().any(|path| path.is_dir()) {
+        add(here, &"".into(), &mut images)?;
+    } else {
+        add_classes(here, &mut images)?;
+    }
+    if images.is_empty() {
+        let folder = path.to_owned();
+        return Err(ImageError::NoClasses { folder }.into());
+    }
+    Ok(images)
+}
+
+/// Adds the images in the folders of classes.
+fn add_classes(folders: Vec<PathBuf>, images: &mut Vec<Image>) -> Result<(), DataError> {
+    for folder in folders {
         if !folder.is_dir() {
             return Err(DataError::NotAFolder { path: folder });
         }
@@ -111,29 +137,31 @@ fn list(path: &Path) -> Result<Vec<Image>, DataError> {
             None => return Err(ImageError::ClassName { folder }.into()),
         };
         let before = images.len();
-        for file in entries(&folder)? {
-            if file.is_dir() {
-                return Err(DataError::Folder { path: file });
-            }
-            let extension = file.extension().unwrap_or_default().to_ascii_lowercase();
-            if !["png", "jpg", "jpeg"]
-                .iter()
-                .any(|known| extension == *known)
-            {
-                return Err(ImageError::OtherFile { file }.into());
-            }
-            let class = class.clone();
-            images.push(Image { file, class });
-        }
+        add(entries(&folder)?, &class, images)?;
         if images.len() == before {
             return Err(ImageError::EmptyClass { folder }.into());
         }
     }
-    if images.is_empty() {
-        let folder = path.to_owned();
-        return Err(ImageError::NoClasses { folder }.into());
+    Ok(())
+}
+
+/// Adds images of one class.
+fn add(files: Vec<PathBuf>, class: &Arc<str>, images: &mut Vec<Image>) -> Result<(), DataError> {
+    for file in files {
+        if file.is_dir() {
+            return Err(DataError::Folder { path: file });
+        }
+        let extension = file.extension().unwrap_or_default().to_ascii_lowercase();
+        if !["png", "jpg", "jpeg"]
+            .iter()
+            .any(|known| extension == *known)
+        {
+            return Err(ImageError::OtherFile { file }.into());
+        }
+        let class = class.clone();
+        images.push(Image { file, class });
     }
-    Ok(images)
+    Ok(())
 }
 
 /// What is in a folder, by name, but for what begins with a dot.

@@ -1,6 +1,6 @@
 //! JSONL files: an object a line.
 
-use super::{number, text, Header, ReadRows};
+use super::{number, packed, text, Header, ReadRows};
 use crate::{Cell, Cells, DataError, Place, Row, Values};
 use serde::de::{
     Deserialize, DeserializeSeed, Deserializer as _, Error, IgnoredAny, MapAccess, Visitor,
@@ -8,7 +8,6 @@ use serde::de::{
 use serde_json::{value::RawValue, Deserializer};
 use std::{
     fmt,
-    fs::File,
     io::{BufRead, BufReader, Read},
     path::Path,
     sync::Arc,
@@ -41,16 +40,15 @@ pub(crate) fn rows(path: &Arc<Path>, header: &Header) -> Result<Box<dyn ReadRows
 
 /// The lines that are not blank.
 struct Lines {
-    file: BufReader<File>,
+    file: BufReader<Box<dyn Read + Send>>,
     line: Vec<u8>,
     at: Place,
 }
 
 impl Lines {
     fn open(path: &Arc<Path>) -> Result<Self, DataError> {
-        let file = File::open(path).map_err(|error| DataError::reading(path, error))?;
         Ok(Self {
-            file: BufReader::with_capacity(64 << 10, file),
+            file: BufReader::with_capacity(64 << 10, packed::open(path)?),
             line: Vec::new(),
             at: Place {
                 file: path.clone(),

@@ -3,10 +3,7 @@
 //! The header of an array is parsed here and not by a crate: what a stranger's file says must neither be trusted with
 //! memory nor end in an overflow.
 
-use super::{
-    array::{choose, open_file, Array, ArrayError, Number, Packing, Pair, Role},
-    Header, ReadRows,
-};
+use super::array::{open_file, Array, ArrayError, Number, Packing, Pair};
 use crate::{DataError, Format, SourceOptions};
 use std::{
     fs::File,
@@ -20,20 +17,6 @@ use zip::{CompressionMethod, ZipArchive};
 const MAX_HEADER_BYTES: usize = 1 << 16;
 const MAGIC: &[u8] = b"\x93NUMPY";
 
-/// What the file's header tells.
-pub(crate) fn header(path: &Path, options: &SourceOptions) -> Result<Header, DataError> {
-    open(path, options)?.header()
-}
-
-/// A pass over the file's rows.
-pub(crate) fn rows(
-    path: &Arc<Path>,
-    _: &Header,
-    options: &SourceOptions,
-) -> Result<Box<dyn ReadRows>, DataError> {
-    open(path, options)?.rows()
-}
-
 /// The arrays of inputs and labels in `path`.
 pub(super) fn open(path: &Path, options: &SourceOptions) -> Result<Pair, DataError> {
     let (file, _) = open_file(path)?;
@@ -45,14 +28,9 @@ pub(super) fn open(path: &Path, options: &SourceOptions) -> Result<Pair, DataErr
         names.extend(name.strip_suffix(".npy").map(str::to_owned));
     }
     names.sort();
-    let inputs = choose(path, Role::Inputs, options, &names)?;
-    let labels = match choose(path, Role::Labels, options, &names) {
-        Ok(name) => Ok(array(path, &mut archive, name)?),
-        Err(error @ ArrayError::NoArray { .. }) if options.label.is_none() => Err(error),
-        Err(error) => return Err(error.into()),
-    };
-    let inputs = array(path, &mut archive, inputs)?;
-    Ok(Pair { inputs, labels })
+    Pair::choose(path, options, &names, |name| {
+        array(path, &mut archive, name)
+    })
 }
 
 fn broken(path: &Path, problem: String) -> DataError {

@@ -1,9 +1,6 @@
 //! safetensors: arrays one after another behind a JSON header. Only the header is read into memory.
 
-use super::{
-    array::{choose, open_file, Array, ArrayError, Number, Packing, Pair, Role},
-    Header, ReadRows,
-};
+use super::array::{open_file, Array, ArrayError, Number, Packing, Pair};
 use crate::{DataError, Format, SourceOptions};
 use safetensors::{tensor::Metadata, Dtype};
 use std::{io::Read, path::Path, sync::Arc};
@@ -11,33 +8,13 @@ use std::{io::Read, path::Path, sync::Arc};
 /// Longest header that is read.
 const MAX_HEADER_BYTES: u64 = 16 << 20;
 
-/// What the file's header tells.
-pub(crate) fn header(path: &Path, options: &SourceOptions) -> Result<Header, DataError> {
-    open(path, options)?.header()
-}
-
-/// A pass over the file's rows.
-pub(crate) fn rows(
-    path: &Arc<Path>,
-    _: &Header,
-    options: &SourceOptions,
-) -> Result<Box<dyn ReadRows>, DataError> {
-    open(path, options)?.rows()
-}
-
 /// The arrays of inputs and labels in `path`.
 pub(super) fn open(path: &Path, options: &SourceOptions) -> Result<Pair, DataError> {
     let (header_bytes, header) = metadata(path)?;
     let mut names = header.offset_keys();
     names.sort();
-    let inputs = choose(path, Role::Inputs, options, &names)?;
-    let labels = match choose(path, Role::Labels, options, &names) {
-        Ok(name) => Ok(array(path, header_bytes, &header, name)?),
-        Err(error @ ArrayError::NoArray { .. }) if options.label.is_none() => Err(error),
-        Err(error) => return Err(error.into()),
-    };
-    let inputs = array(path, header_bytes, &header, inputs)?;
-    Ok(Pair { inputs, labels })
+    let array = |name| array(path, header_bytes, &header, name);
+    Pair::choose(path, options, &names, array)
 }
 
 /// The header, and how many bytes there are before the arrays.

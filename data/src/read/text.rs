@@ -1,14 +1,8 @@
 //! Text files: each is a document, read in pieces.
 
-use super::{Header, ReadRows};
+use super::{packed, Header, ReadRows};
 use crate::{DataError, Kind, Place, Row, Values};
-use std::{
-    fs::{self, File},
-    io::Read,
-    path::Path,
-    str,
-    sync::Arc,
-};
+use std::{io::Read, path::Path, str, sync::Arc};
 
 /// Most bytes of a piece. All but the last of a file end with a line, if it has one.
 const PIECE_BYTES: usize = 1 << 20;
@@ -17,8 +11,8 @@ pub(super) const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// A text tells nothing before it is read.
 pub(crate) fn header(path: &Path) -> Result<Header, DataError> {
-    let metadata = fs::metadata(path).map_err(|error| DataError::reading(path, error))?;
-    match metadata.len() {
+    let read = packed::open(path)?.read(&mut [0]);
+    match read.map_err(|error| DataError::reading(path, error))? {
         0 => Err(DataError::Empty { path: path.into() }),
         _ => Ok(Header::of(Kind::Text)),
     }
@@ -26,9 +20,8 @@ pub(crate) fn header(path: &Path) -> Result<Header, DataError> {
 
 /// A pass over the file's pieces, which are all at row 1.
 pub(crate) fn rows(path: &Arc<Path>) -> Result<Box<dyn ReadRows>, DataError> {
-    let file = File::open(path).map_err(|error| DataError::reading(path, error))?;
     Ok(Box::new(Pieces {
-        input: file,
+        input: packed::open(path)?,
         buffer: Vec::with_capacity(PIECE_BYTES),
         lines: 0,
         is_first: true,

@@ -176,6 +176,47 @@ fn a_table_of_few_different_rows_keeps_some_for_training() {
 }
 
 #[test]
+fn rows_that_there_is_no_memory_for_are_refused() {
+    let row = |row: u32| format!("{row},{},2026-01-{:02}\n", row / 2, row % 28 + 1);
+    let text = "a,who,day\n".to_owned() + &(0..100).map(row).collect::<String>();
+    let ways = [By::Random, By::Group("who".into()), By::Time("day".into())];
+    for way in ways {
+        let each = way.row_bytes();
+        let within = |most_bytes| Split {
+            most_bytes,
+            ..by(way.clone())
+        };
+        assign(&within(100 * each), "a.csv", &text).unwrap();
+        // It is refused at the first row that is too many.
+        let error = split_error(&within(40 * each), &text);
+        let SplitError::TooManyRows {
+            rows, needs, most, ..
+        } = error
+        else {
+            panic!("{error}");
+        };
+        assert_eq!((rows, needs, most), (41, 41 * each, 40 * each));
+    }
+    // A file that tells how many rows it has is not read.
+    let recipe = "0".repeat(64);
+    let header = format!(
+        "{{\"gotong\":\"records\",\"version\":1,\"recipe\":\"{recipe}\",\"inputs\":null,\"count\":1000}}\n"
+    );
+    let split = Split {
+        most_bytes: 31_999,
+        ..Split::default()
+    };
+    let error = assign(&split, "a.records", &header).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            DataError::Split(SplitError::TooManyRows { rows: 1000, .. })
+        ),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_false_count_of_rows_takes_no_memory() {
     let recipe = "0".repeat(64);
     let header = format!(

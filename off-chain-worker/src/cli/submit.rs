@@ -18,7 +18,8 @@ use std::{path::PathBuf, sync::Arc};
                   gotong submit --dev Bob --task 0 --base base.safetensors --weights trained.safetensors\n\n\
                   FILE is a safetensors file, the index of several (.json) or their folder, with tensors of f16, bf16,\n\
                   f32 or f64 that have the names and shapes that `gotong weights` writes; module., _orig_mod. and\n\
-                  model. in a name do not count. Values that are too large are clamped, and told.\n\
+                  model. in a name do not count, and numbered layers (0.weight, 2.bias) are taken in order.\n\
+                  Values that are too large are clamped, and told.\n\
                   Runs until the delta is revealed; `gotong claim` once the round has settled."
 )]
 pub struct Submit {

@@ -122,14 +122,17 @@ impl<'a> WeightsFile<'a> {
         Ok(Self { path, weights })
     }
 
-    /// What of the file the weights do not hold; nothing if all of it is theirs.
+    /// What of the file the weights do not hold, and what has another name there; nothing if all of it is theirs.
     pub fn notes(&self) -> Vec<String> {
         let path = self.path.display();
         let clamped = self.weights.clamped.iter();
         let clamped = clamped.map(|tensor| format!("{path}: {tensor}"));
         let ignored = self.weights.ignored.iter();
         let ignored = ignored.map(|name| format!("{path}: `{name}` is a buffer, and was ignored"));
-        clamped.chain(ignored).collect()
+        let renamed = self.weights.renamed.iter();
+        let renamed =
+            renamed.map(|(old, new)| format!("{path}: `{old}` is `{new}`, as layers are in order"));
+        clamped.chain(ignored).chain(renamed).collect()
     }
 
     /// The same in JSON.
@@ -148,6 +151,7 @@ impl<'a> WeightsFile<'a> {
             "parameters": self.weights.master.len(),
             "clamped": clamped.collect::<Vec<_>>(),
             "ignored": self.weights.ignored,
+            "renamed": self.weights.renamed,
         })
     }
 }
@@ -172,11 +176,13 @@ mod tests {
                 master: vec![0; 100],
                 clamped: vec![clamped],
                 ignored: vec!["attn.mask".into()],
+                renamed: [("2.bias".into(), "layers.1.bias".into())].into(),
             },
         };
         let notes = [
             "mine: `wte.weight`: 2 of 100 values were beyond +-0.4961, by at most 0.125000, and were clamped",
             "mine: `attn.mask` is a buffer, and was ignored",
+            "mine: `2.bias` is `layers.1.bias`, as layers are in order",
         ];
         assert_eq!(file.notes(), notes);
         let expected = json!({
@@ -190,6 +196,7 @@ mod tests {
                 "excess": 0.125,
             }],
             "ignored": ["attn.mask"],
+            "renamed": {"2.bias": "layers.1.bias"},
         });
         assert_eq!(file.json(), expected);
     }

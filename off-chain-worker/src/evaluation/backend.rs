@@ -198,46 +198,35 @@ impl<E: Differentiator> Differentiator for Shared<E> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::after::{After, Happening},
+        *,
+    };
     use std::{
         sync::atomic::AtomicUsize,
         thread::{spawn, yield_now},
     };
 
     /// Counts what it is asked for.
-    #[derive(Clone, Default)]
+    #[derive(Clone, Debug, Default)]
     struct Counting(Arc<AtomicUsize>);
 
-    impl Evaluator for Counting {
-        fn losses(&mut self, _: &Graph, _: &[i16], _: &Samples) -> Result<Vec<u32>, EvalError> {
+    impl Happening for Counting {
+        fn happen(&mut self) {
             self.0.fetch_add(1, Ordering::Relaxed);
-            Ok(Vec::new())
-        }
-    }
-
-    impl Differentiator for Counting {
-        fn gradients(
-            &mut self,
-            _: &Graph,
-            _: &[i16],
-            _: &Samples,
-            _: &[Range<usize>],
-            _: &mut dyn FnMut(usize, &[i64]),
-        ) -> Result<(), EvalError> {
-            self.0.fetch_add(1, Ordering::Relaxed);
-            Ok(())
         }
     }
 
     /// Evaluates and differentiates so many models, each in two turns of its own.
     fn evaluate(evaluator: &Counting, halt: &Halt, models: usize) -> Result<(), EvalError> {
-        let mut shared = Shared::new(evaluator.clone(), halt.clone());
+        let mut shared = Shared::new(After(evaluator.clone()), halt.clone());
         shared.turn.kept = Duration::ZERO;
         let graph = Graph::mlp(&[2, 2]);
+        let weights = vec![0; graph.parameters()];
         let samples = Samples::new(2, 2, &[0; 3]).unwrap();
         (0..models).try_for_each(|_| {
-            shared.losses(&graph, &[], &samples)?;
-            shared.gradients(&graph, &[], &samples, &[], &mut |_, _| ())
+            shared.losses(&graph, &weights, &samples)?;
+            shared.gradients(&graph, &weights, &samples, &[], &mut |_, _| ())
         })
     }
 

@@ -2,6 +2,8 @@
 //! for bit, the test that a device must pass before anybody trusts it, the checks of all that it answers after that, and
 //! evidence of single steps.
 
+#[cfg(test)]
+mod after;
 mod backend;
 mod burn;
 mod checked;

@@ -9,6 +9,7 @@ use super::{
     round_span,
     tasks::Tasks,
     under_way::{holding, Ended, UnderWay, Work},
+    until,
     volunteer::{Capacity, Volunteer},
     Daemon, DisputeAgent, Replica, RunError, ScorerOptions, Stop, Suspects, WorkerDirs,
 };
@@ -533,10 +534,7 @@ impl Daemon for Attest {
         self.under_way = under_way;
         let (begun, is_done) = looked?;
         self.under_way.begin(begun);
-        Ok(match self.has_left || is_done {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        })
+        Ok(until(self.has_left || is_done))
     }
 
     async fn beside<T>(&mut self, wait: impl Future<Output = T>) -> T {

@@ -443,6 +443,7 @@ impl Contribute {
             span: span(view),
             keep_permille: self.keep_permille,
             delta_bytes: view.terms.delta_bytes,
+            share: view.terms.share,
             source: self
                 .source
                 .clone()

@@ -319,7 +319,7 @@ mod tests {
         };
         assert_eq!(sealed.plan(&made_by, 2).unwrap(), plan);
         // No sample is chosen twice.
-        let samples = sealed.samples().unwrap();
+        let samples: Vec<u64> = sealed.samples().flat_map(Result::unwrap).collect();
         let different: std::collections::HashSet<_> = samples.iter().collect();
         assert_eq!((samples.len(), different.len()), (128, 128));
     }

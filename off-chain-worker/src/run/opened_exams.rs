@@ -5,7 +5,8 @@ use gotong_protocol::Hash;
 use gotong_scoring::blake2_256;
 use std::{collections::HashSet, fs, io};
 
-/// Hashes of the samples of all exams that tasks of this sponsor were opened with, in a file for each exam.
+/// Hashes of the samples of all exams that tasks of this sponsor were opened with, in files named after the exam's root: one
+/// for each part of it that was in memory at once, and one that is there once all of them are.
 pub struct OpenedExams(Folder);
 
 /// The first eight bytes of a sample's hash; its label is no part of it.
@@ -28,12 +29,20 @@ impl OpenedExams {
         self.0.path().join(hex::encode(root)).exists()
     }
 
-    /// Keeps the hashes of an exam's samples, now that a task was opened with it.
+    /// Keeps the hashes of an exam's samples, part by part, now that a task was opened with it.
     ///
     /// # Errors
-    /// A file that cannot be written.
-    pub fn add(&self, root: &Hash, samples: &[u64]) -> Result<(), StateError> {
-        self.0.save(&hex::encode(root), &samples)
+    /// A part that cannot be had, or a file that cannot be written.
+    pub fn add(
+        &self,
+        root: &Hash,
+        parts: impl IntoIterator<Item = Result<Vec<u64>, StateError>>,
+    ) -> Result<(), StateError> {
+        let name = hex::encode(root);
+        for (number, samples) in (0u64..).zip(parts) {
+            self.0.save(&format!("{name}-{number}"), &samples?)?;
+        }
+        self.0.save(&name, &Vec::<u64>::new())
     }
 
     /// How many different samples were in one of the exams.
@@ -49,9 +58,12 @@ impl OpenedExams {
         };
         for file in fs::read_dir(self.0.path()).map_err(reading)? {
             let name = file.map_err(reading)?.file_name();
-            // Anything else is what an interrupted write left.
-            let name = name.to_str().filter(|name| name.len() == 64);
-            let Some(name) = name else { continue };
+            // It is named after its exam's root; anything else is what an interrupted write left.
+            let root = |name: &str| name.split('-').next().map_or(0, str::len);
+            let name = name.to_str();
+            let Some(name) = name.filter(|name| root(name) == 2 * size_of::<Hash>()) else {
+                continue;
+            };
             for sample in self.0.load::<Vec<u64>>(name)?.unwrap_or_default() {
                 new.remove(&sample);
             }
@@ -70,11 +82,17 @@ mod tests {
         let base = Folder::open(temporary.path()).unwrap();
         let opened = OpenedExams::within(&base).unwrap();
         assert_eq!(opened.known([1, 2]).unwrap(), 0);
-        opened.add(&[1; 32], &[1, 2, 3]).unwrap();
-        opened.add(&[2; 32], &[5]).unwrap();
+        opened.add(&[1; 32], [Ok(vec![1, 2]), Ok(vec![3])]).unwrap();
+        // As it was kept before.
+        opened.0.save(&hex::encode([2; 32]), &vec![5u64]).unwrap();
         assert!(opened.has(&[1; 32]) && !opened.has(&[3; 32]));
         let again = OpenedExams::within(&base).unwrap();
         assert_eq!(again.known([4, 5, 3, 3]).unwrap(), 2);
         assert_ne!(sample_hash(&[1]), sample_hash(&[2]));
+        // What was kept only in part is known so far, and not taken for the whole.
+        let damaged = || Err(StateError::Damaged("shard".into()));
+        assert!(opened.add(&[3; 32], [Ok(vec![7]), damaged()]).is_err());
+        assert!(!opened.has(&[3; 32]));
+        assert_eq!(opened.known([7, 8]).unwrap(), 1);
     }
 }

@@ -1,9 +1,19 @@
-//! A contributor's own exam: before it commits to a delta, it tries it on samples that it has kept back.
+//! A contributor's own exam: before it commits to a delta, it tries it on samples that it has kept back, whether it does harm,
+//! and how much of it a round would prove.
 
 use crate::{evaluation::FastCpu, training::data::Labelled};
 use gotong_scoring::{
-    arith::MASTER_BOUND, Delta, EvalError, Evaluator, Graph, Samples, SamplesError,
+    arith::MASTER_BOUND,
+    gradient::MAX_GROUP,
+    merge::Merge,
+    share::{credits, Company, Entrant, Value, GROUPS},
+    Delta, EvalError, Evaluator, Graph, Ledger, Samples, SamplesError, ShareTerms,
 };
+
+/// A delta is sent at a sixteenth of its length at least.
+const MOST_HALVINGS: u32 = 4;
+/// Standard errors that the gain of a shorter delta has to be above.
+const SURELY: f64 = 4.0;
 
 /// What a contributor trains on, and what it tries its delta on.
 pub(super) struct Parts {
@@ -88,20 +98,109 @@ impl Parts {
             None => None,
         })
     }
+
+    /// How often to halve `delta`, so that a round in which it is merged alone, by these terms, proves the most of what it
+    /// gains.
+    ///
+    /// A round values a delta by the gradient in the middle of the way. Where the model is nearly right halfway already, as on
+    /// easy data in the first round, or where the way goes too far, the middle tells little of the whole way: what it does not
+    /// explain is doubted, and stays a doubt in all later rounds. On a shorter way it explains more, and the next round goes
+    /// on from there. A delta of which half or more is proved as it is stays as it is.
+    ///
+    /// # Errors
+    /// Samples that are not the model's; a model that cannot be evaluated.
+    pub fn halvings(
+        &self,
+        graph: &Graph,
+        base: &[i16],
+        delta: &Delta,
+        terms: &ShareTerms,
+    ) -> Result<u32, OwnExamError> {
+        if self.kept_back.is_empty() {
+            return Ok(0);
+        }
+        let records = self.kept_back.slice(0..GROUPS * MAX_GROUP).records();
+        let samples = Samples::new(graph.inputs, graph.classes(), &records)?;
+        let before = FastCpu.losses(graph, base, &samples)?;
+        let entrants = [Entrant {
+            delta,
+            weight: 1,
+            is_proven: false,
+        }];
+        // The losses after a merge of what is left of it, and what that proves of the gain.
+        let halved = |halvings: u32| -> Result<(Vec<u32>, i128), EvalError> {
+            // At half the rate a merge goes half the way.
+            let terms = ShareTerms {
+                outer_rate_q8: terms.outer_rate_q8 >> halvings,
+                ..*terms
+            };
+            let company = Company::of(vec![true], &entrants, &terms);
+            let merged = Merge::new(base, &company.parts(&entrants)).merged();
+            let after = FastCpu.losses(graph, &merged, &samples)?;
+            let values = company.values(&mut FastCpu, graph, base, &samples, &entrants)?;
+            // How finely the exam measures is not known here, and is left out: what is doubted is what the middle says wrongly.
+            let value = Value {
+                sum: values.iter().flatten().flatten().sum(),
+                variance: 0,
+            };
+            let mut ledger = Ledger::default();
+            for credit in credits(&[value], gain(&before, &after)) {
+                ledger.add(&credit, terms.doubt_q8);
+            }
+            let proved = ledger.lower_bound(terms.doubt_q8);
+            Ok((after, proved))
+        };
+        let (after, proved) = halved(0)?;
+        if 2 * proved >= i128::from(gain(&before, &after).max(1)) {
+            return Ok(0);
+        }
+        let (mut most, mut best) = (proved.max(0), 0);
+        for halvings in 1..=MOST_HALVINGS {
+            let (after, proved) = halved(halvings)?;
+            let rise = Rise::between(&before, &after);
+            if proved > most && -rise.mean > SURELY * rise.error {
+                (most, best) = (proved, halvings);
+            }
+        }
+        Ok(best)
+    }
+}
+
+/// By how much losses fall between two evaluations of the same samples, in Q16 bits summed over them.
+fn gain(before: &[u32], after: &[u32]) -> i64 {
+    let fall = |(&before, &after): (&u32, &u32)| i64::from(before) - i64::from(after);
+    before.iter().zip(after).map(fall).sum()
+}
+
+/// By how much losses rise, in bits a sample.
+struct Rise {
+    mean: f64,
+    /// The standard error of that; no number if there is one sample.
+    error: f64,
+}
+
+impl Rise {
+    /// Between two evaluations of the same samples, in Q16 bits each.
+    fn between(before: &[u32], after: &[u32]) -> Self {
+        let count = before.len() as f64;
+        let raised =
+            |(&before, &after): (&u32, &u32)| (f64::from(after) - f64::from(before)) / 65_536.0;
+        let raised: Vec<f64> = before.iter().zip(after).map(raised).collect();
+        let mean = raised.iter().sum::<f64>() / count;
+        let squares: f64 = raised.iter().map(|one| (one - mean).powi(2)).sum();
+        Self {
+            mean,
+            error: (squares / (count - 1.0) / count).sqrt(),
+        }
+    }
 }
 
 /// The harm between two evaluations of the same samples, in Q16 bits each.
 fn harm(before: &[u32], after: &[u32]) -> Option<Harm> {
-    let samples = before.len();
-    let count = samples as f64;
-    let raised =
-        |(&before, &after): (&u32, &u32)| (f64::from(after) - f64::from(before)) / 65_536.0;
-    let raised: Vec<f64> = before.iter().zip(after).map(raised).collect();
-    let mean = raised.iter().sum::<f64>() / count;
-    let squares: f64 = raised.iter().map(|one| (one - mean).powi(2)).sum();
-    let doubt = 2.0 * (squares / (count - 1.0) / count).sqrt();
+    let Rise { mean, error } = Rise::between(before, after);
+    let doubt = 2.0 * error;
     (mean > doubt).then_some(Harm {
-        samples,
+        samples: before.len(),
         raised: mean,
         doubt,
     })
@@ -163,6 +262,63 @@ mod tests {
         );
         assert_eq!(harm(&before, &before), None);
         assert_eq!(harm(&[1], &[2]), None, "one sample leaves all in doubt");
+    }
+
+    /// Samples whose first half is bright if they are of class 0, and the other one if they are of class 1.
+    fn bright_halves(samples: usize) -> Labelled {
+        let sample = |number: usize| {
+            let bright =
+                move |at: usize| (at / 32 == number % 2).then_some(250 + (number % 5) as u8);
+            (0..64).map(move |at| bright(at).unwrap_or(0))
+        };
+        Labelled {
+            inputs: 64,
+            pixels: (0..samples).flat_map(sample).collect(),
+            labels: (0..samples).map(|number| (number % 2) as u8).collect(),
+        }
+    }
+
+    /// The change that tells bright halves apart, to the bounds of the weights and divided by so many.
+    fn brighter(graph: &Graph, parts: i32) -> Vec<i32> {
+        let mut change = vec![0; graph.parameters()];
+        for class in 0..2 {
+            // Of the row of 64 weights, those of its own half.
+            change[96 * class..][..32].fill(32_000 / parts);
+        }
+        change
+    }
+
+    #[test]
+    fn a_delta_that_goes_too_far_to_be_proved_is_halved_and_no_other() {
+        let graph = Graph::mlp(&[64, 2]);
+        let parts = Parts::of(&bright_halves(1_024), &graph);
+        let base = vec![0; graph.parameters()];
+        let halvings = |change: &[i32], terms: &ShareTerms| {
+            let delta = Delta::compress(change, 1000);
+            parts.halvings(&graph, &base, &delta, terms).unwrap()
+        };
+        let terms = ShareTerms::default();
+        // From one bit to 15 bits of certainty, of which halfway eight are there already.
+        let halved = halvings(&brighter(&graph, 1), &terms);
+        assert!((1..=2).contains(&halved), "{halved}");
+        // What is left of it is proved, by that merge; at twice the rate it would go too far again.
+        assert_eq!(halvings(&brighter(&graph, 1 << halved), &terms), 0);
+        let twice = ShareTerms {
+            outer_rate_q8: 512,
+            ..terms
+        };
+        assert_eq!(halvings(&brighter(&graph, 1), &twice), halved + 1);
+        // A small step is straight, whatever it does.
+        assert_eq!(halvings(&brighter(&graph, 32), &terms), 0);
+        let noise: Vec<i32> = (0..graph.parameters() as i32)
+            .map(|at| at * 7_919 % 2_003 - 1_001)
+            .collect();
+        assert_eq!(halvings(&noise, &terms), 0);
+        // Without data to try it on it stays as it is.
+        let parts = Parts::of(&bright_halves(511), &graph);
+        let delta = Delta::compress(&brighter(&graph, 1), 1000);
+        let untried = parts.halvings(&graph, &base, &delta, &terms);
+        assert_eq!(untried.unwrap(), 0);
     }
 
     #[test]

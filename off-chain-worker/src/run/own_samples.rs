@@ -2,7 +2,7 @@
 
 use super::TrainingDataError;
 use crate::training::data::{Labelled, Part};
-use gotong_data::{DataError, Encoder, Recipe, Row, Source};
+use gotong_data::{DataError, Recipe, Source};
 
 /// Which samples to keep, and how many.
 #[derive(Clone, Copy)]
@@ -26,11 +26,40 @@ pub(super) fn load(
     tokens: Option<usize>,
     kept: Kept,
 ) -> Result<Labelled, TrainingDataError> {
-    let encoder = recipe.encoder(source)?;
-    match (recipe.inputs(), tokens) {
-        (Some(inputs), _) => rows(source, &encoder, inputs, kept),
-        (None, Some(tokens)) => windows(source, &encoder, tokens.max(1), kept),
-        (None, None) => Err(DataError::NoLength.into()),
+    let part = kept.part;
+    let Some(inputs) = recipe.inputs() else {
+        let tokens = tokens.ok_or(DataError::NoLength)?.max(1);
+        // A part of text is known once all of it is counted.
+        let range = match part {
+            Part::WHOLE => 0..u64::MAX,
+            part => part.range(recipe.count_samples(source, Some(tokens))?),
+        };
+        return kept.load(source, recipe, tokens, |number| range.contains(&number));
+    };
+    if let Some(rows) = source.len_hint() {
+        kept.check(rows / part.count() as u64, inputs)?;
+    }
+    kept.load(source, recipe, inputs, |number| part.has_row(number))
+}
+
+/// The same, or as large a part of it as fits: a part that a larger one is like.
+///
+/// # Errors
+/// Those of a contributor's samples, but that they are too large.
+pub fn load_what_fits(
+    source: &Source,
+    recipe: &Recipe,
+    tokens: Option<usize>,
+    most_bytes: u64,
+) -> Result<Labelled, TrainingDataError> {
+    let mut part = Part::WHOLE;
+    loop {
+        match load(source, recipe, tokens, Kept { part, most_bytes }) {
+            Err(TrainingDataError::TooLarge { parts, .. }) if parts > part.count() as u64 => {
+                part = Part::first_of(parts);
+            }
+            loaded => return loaded,
+        }
     }
 }
 
@@ -50,117 +79,32 @@ impl Kept {
         Err(TrainingDataError::TooLarge { needs, most, parts })
     }
 
-    /// Whether there is a sample in the part, of `all` that there are.
-    fn check_any(&self, data: &Labelled, all: u64) -> Result<(), TrainingDataError> {
+    /// The samples of so many bytes that `is_wanted`.
+    fn load(
+        &self,
+        source: &Source,
+        recipe: &Recipe,
+        inputs: usize,
+        is_wanted: impl Fn(u64) -> bool,
+    ) -> Result<Labelled, TrainingDataError> {
+        let mut data = Labelled {
+            inputs,
+            pixels: Vec::new(),
+            labels: Vec::new(),
+        };
+        let samples = recipe.each_sample(source, Some(inputs), is_wanted, |sample, label| {
+            self.check(data.len() as u64 + 1, inputs)?;
+            data.pixels.extend_from_slice(sample);
+            data.labels.push(label);
+            Ok::<(), TrainingDataError>(())
+        })?;
         match data.is_empty() {
             true => Err(TrainingDataError::EmptyPart {
                 part: self.part,
-                samples: all,
+                samples,
             }),
-            false => Ok(()),
+            false => Ok(data),
         }
-    }
-}
-
-fn rows(
-    source: &Source,
-    encoder: &Encoder<'_>,
-    inputs: usize,
-    kept: Kept,
-) -> Result<Labelled, TrainingDataError> {
-    if let Some(rows) = source.len_hint() {
-        kept.check(rows / kept.part.count() as u64, inputs)?;
-    }
-    let mut data = empty(inputs);
-    let mut all = 0u64;
-    let mut rows = source.rows()?;
-    let mut row = Row::new(source.first_path().into());
-    while rows.read(&mut row)? {
-        if kept.part.has_row(all) {
-            kept.check(data.len() as u64 + 1, inputs)?;
-            encoder.inputs_into(&row, &mut data.pixels)?;
-            data.labels.extend(encoder.label_of(&row)?);
-        }
-        all += 1;
-    }
-    if all == 0 {
-        let path = source.first_path().into();
-        return Err(DataError::Empty { path }.into());
-    }
-    kept.check_any(&data, all)?;
-    Ok(data)
-}
-
-fn windows(
-    source: &Source,
-    encoder: &Encoder<'_>,
-    tokens: usize,
-    kept: Kept,
-) -> Result<Labelled, TrainingDataError> {
-    // A part of text is known once all of it is counted.
-    let mut all = 0u64;
-    if kept.part != Part::WHOLE {
-        each_window(source, encoder, tokens, |_, _| {
-            all += 1;
-            Ok(())
-        })?;
-    }
-    let range = match kept.part {
-        Part::WHOLE => 0..u64::MAX,
-        part => part.range(all),
-    };
-    let mut data = empty(tokens);
-    let mut at = 0u64;
-    each_window(source, encoder, tokens, |window, next| {
-        if range.contains(&at) {
-            kept.check(data.len() as u64 + 1, tokens)?;
-            data.pixels.extend_from_slice(window);
-            data.labels.push(next);
-        }
-        at += 1;
-        Ok(())
-    })?;
-    if at == 0 {
-        let path = source.first_path().into();
-        return Err(DataError::TooShort { path, tokens }.into());
-    }
-    kept.check_any(&data, at)?;
-    Ok(data)
-}
-
-/// Gives `each` window of every document with the token after it, which is the first of the next; what is left of a document
-/// is dropped, as [`Recipe::load`] does.
-fn each_window(
-    source: &Source,
-    encoder: &Encoder<'_>,
-    tokens: usize,
-    mut each: impl FnMut(&[u8], u8) -> Result<(), TrainingDataError>,
-) -> Result<(), TrainingDataError> {
-    let mut rows = source.rows()?;
-    let mut row = Row::new(source.first_path().into());
-    let mut document = row.at.clone();
-    let mut unread = Vec::new();
-    while rows.read(&mut row)? {
-        if row.at != document {
-            document = row.at.clone();
-            unread.clear();
-        }
-        encoder.inputs_into(&row, &mut unread)?;
-        let mut start = 0;
-        while let Some(next) = unread.get(start + tokens) {
-            each(&unread[start..start + tokens], *next)?;
-            start += tokens;
-        }
-        unread.drain(..start);
-    }
-    Ok(())
-}
-
-fn empty(inputs: usize) -> Labelled {
-    Labelled {
-        inputs,
-        pixels: Vec::new(),
-        labels: Vec::new(),
     }
 }
 
@@ -250,6 +194,22 @@ alphabet = "abcde"
         assert!(matches!(
             load("1/4", 49),
             Err(TrainingDataError::TooLarge { parts: 8, .. })
+        ));
+    }
+
+    #[test]
+    fn of_what_does_not_fit_a_part_is_taken_that_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = source(&folder, &[("flowers.csv", &flowers())]);
+        let recipe = Recipe::parse(FLOWERS).unwrap();
+        let fits = |most| load_what_fits(&source, &recipe, None, most);
+        assert_eq!(fits(200).unwrap().len(), 100);
+        // It is not known how long the file is before all of it is read.
+        let part = fits(60).unwrap();
+        assert!((10..=30).contains(&part.len()) && part.labels.contains(&1));
+        assert!(matches!(
+            fits(1),
+            Err(TrainingDataError::TooLarge { .. } | TrainingDataError::EmptyPart { .. })
         ));
     }
 

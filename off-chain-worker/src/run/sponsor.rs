@@ -146,23 +146,21 @@ impl Sealed {
             .ok_or(UnfitShards::Missing(0))
     }
 
-    /// Hashes of the samples of all shards; none if nothing says how long a sample is.
-    ///
-    /// # Errors
-    /// A shard that cannot be read.
-    pub fn samples(&self) -> Result<Vec<u64>, StateError> {
+    /// Hashes of the samples of each shard that is there, or why it cannot be read; none if nothing says how long a sample is.
+    /// One shard is in memory at a time.
+    pub fn samples(&self) -> impl Iterator<Item = Result<Vec<u64>, StateError>> + '_ {
         let record_bytes = self.made_by.map_or(0, |made_by| made_by.record_bytes) as usize;
-        let Some(inputs) = record_bytes.checked_sub(1) else {
-            return Ok(Vec::new());
+        let inputs = record_bytes.saturating_sub(1);
+        let shards = if inputs == 0 { 0 } else { self.roots.len() };
+        let hashes = move |shard: SealedShard| -> Vec<u64> {
+            let records = shard.records.chunks_exact(record_bytes);
+            records
+                .map(|record| sample_hash(&record[..inputs]))
+                .collect()
         };
-        let mut samples = Vec::new();
-        for index in (0..).take(self.roots.len()) {
-            if let Some(shard) = self.shard(index)? {
-                let records = shard.records.chunks_exact(record_bytes);
-                samples.extend(records.map(|record| sample_hash(&record[..inputs])));
-            }
-        }
-        Ok(samples)
+        (0..)
+            .take(shards)
+            .filter_map(move |index| Some(self.shard(index).transpose()?.map(hashes)))
     }
 
     /// Keeps in mind that a task was opened with these shards ([`OpenedExams`]).
@@ -173,7 +171,7 @@ impl Sealed {
         let (opened, root) = (OpenedExams::within(base)?, self.root());
         match opened.has(&root) {
             true => Ok(()),
-            false => opened.add(&root, &self.samples()?),
+            false => opened.add(&root, self.samples()),
         }
     }
 
@@ -461,7 +459,8 @@ mod tests {
         let seal = || Sealed::create(&base, made_by(2), vec![vec![1, 0, 2, 0]]).unwrap();
         let known = |sealed: &Sealed| {
             let opened = OpenedExams::within(&base).unwrap();
-            opened.known(sealed.samples().unwrap()).unwrap()
+            let samples = sealed.samples().flat_map(Result::unwrap);
+            opened.known(samples).unwrap()
         };
         let first = seal();
         assert_eq!(known(&first), 0);

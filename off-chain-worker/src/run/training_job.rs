@@ -17,7 +17,7 @@ use crate::{
     },
 };
 use gotong_protocol::{Graph, Hash, RoundId, TaskId};
-use gotong_scoring::{blake2_256, Delta};
+use gotong_scoring::{blake2_256, Delta, ShareTerms};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::{rand_core::OsError, rngs::OsRng, TryRngCore};
 use std::sync::{
@@ -100,6 +100,8 @@ pub(super) struct TrainingJob {
     pub keep_permille: u32,
     /// Longest encoded delta that the task takes.
     pub delta_bytes: u32,
+    /// What the task has chosen of the share rule.
+    pub share: ShareTerms,
     pub source: DeltaSource,
     pub stop: Arc<AtomicBool>,
     /// When it has to be over.
@@ -165,19 +167,34 @@ impl TrainingJob {
         })
     }
 
-    /// The delta of a change, and its encoding; tried on what was kept back, if anything was.
+    /// The delta of a change, and its encoding; tried on what was kept back, if anything was. Of a change that goes too far to
+    /// be proved, it gives the part that proves most.
     fn tried(
         &self,
-        change: Vec<i32>,
+        mut change: Vec<i32>,
         parts: Option<&Parts>,
     ) -> Result<(Vec<i32>, Delta, Vec<u8>), RunError> {
-        let (delta, bytes) = compress(&change, self.keep_permille, self.delta_bytes)
-            .ok_or(RunError::NothingLearned)?;
-        let harm = parts.map(|parts| parts.harm(&self.graph, &self.master, &delta));
-        match harm.transpose()?.flatten() {
-            Some(harm) => Err(RunError::Harmful(harm)),
-            None => Ok((change, delta, bytes)),
+        let compressed = |change: &[i32]| {
+            compress(change, self.keep_permille, self.delta_bytes).ok_or(RunError::NothingLearned)
+        };
+        let (delta, bytes) = compressed(&change)?;
+        let Some(parts) = parts else {
+            return Ok((change, delta, bytes));
+        };
+        if let Some(harm) = parts.harm(&self.graph, &self.master, &delta)? {
+            return Err(RunError::Harmful(harm));
         }
+        let halvings = parts.halvings(&self.graph, &self.master, &delta, &self.share)?;
+        if halvings == 0 {
+            return Ok((change, delta, bytes));
+        }
+        let part = 1 << halvings;
+        tracing::info!(
+            "the delta goes so far that a round would prove little of its gain: 1/{part} of its length is sent"
+        );
+        change.iter_mut().for_each(|change| *change /= part);
+        let (delta, bytes) = compressed(&change)?;
+        Ok((change, delta, bytes))
     }
 
     /// The change that was made elsewhere.
@@ -301,6 +318,7 @@ mod tests {
             span: Span::WHOLE,
             keep_permille: 1000,
             delta_bytes: 64 << 10,
+            share: ShareTerms::default(),
             source: DeltaSource::Train(training),
             stop: Arc::default(),
             deadline: Arc::default(),
@@ -327,6 +345,36 @@ mod tests {
         assert_eq!(delta(&made(None, early)), delta(&first));
         assert_ne!(delta(&made(None, late)), delta(&first));
         assert_ne!(delta(&made(first.memory.clone(), early)), delta(&first));
+    }
+
+    #[test]
+    fn a_change_that_goes_too_far_to_be_proved_is_shortened() {
+        let graph = Graph::mlp(&[64, 2]);
+        let bright = |number: usize, at: usize| if at / 32 == number % 2 { 255 } else { 0 };
+        let data = Labelled {
+            inputs: 64,
+            pixels: (0..64 * 600).map(|at| bright(at / 64, at % 64)).collect(),
+            labels: (0..600).map(|number| (number % 2) as u8).collect(),
+        };
+        let parts = Parts::of(&data, &graph);
+        let mut change = vec![0; graph.parameters()];
+        change[..32].fill(32_000);
+        change[96..128].fill(32_000);
+        let job = TrainingJob {
+            master: vec![0; graph.parameters()],
+            graph,
+            ..job([1; 32], 0, Seed::System)
+        };
+        let (shorter, delta, bytes) = job.tried(change.clone(), Some(&parts)).unwrap();
+        let part = 32_000 / shorter[0];
+        assert!([2, 4].contains(&part), "{part}");
+        let expected: Vec<i32> = change.iter().map(|change| change / part).collect();
+        assert_eq!(shorter, expected);
+        assert_eq!(bytes, delta.encode());
+        assert_eq!(delta, Delta::compress(&expected, 1000));
+        // What others made is sent as it is.
+        let (whole, ..) = job.tried(change.clone(), None).unwrap();
+        assert_eq!(whole, change);
     }
 
     /// A training that keeps a checkpoint after every update in `folder`.

@@ -6,7 +6,7 @@ use super::{
     round_span,
     tasks::Tasks,
     under_way::{holding, Ended, UnderWay, Work},
-    Daemon, DisputeAgent, Replica, RunError, ScorerOptions, Suspects, WorkerDirs,
+    until, Daemon, DisputeAgent, Replica, RunError, ScorerOptions, Suspects, WorkerDirs,
 };
 use crate::chain::{Client, Keypair, Moment};
 use gotong_protocol::{view::TaskView, Phase, TaskId};
@@ -146,10 +146,7 @@ impl Daemon for Watch {
                 }
             }
         }
-        Ok(match is_done {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        })
+        Ok(until(is_done))
     }
 
     async fn beside<T>(&mut self, wait: impl Future<Output = T>) -> T {

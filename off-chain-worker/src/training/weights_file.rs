@@ -24,6 +24,7 @@
 //! - f16, bf16, f32 or f64, each tensor its own;
 //! - several files with an index, or their folder;
 //! - names with `module.`, `_orig_mod.` and `model.` in them, in any number and anywhere: wrappers leave them behind;
+//! - layers under other numbers, as `nn.Sequential` counts them: they are taken in order, if all shapes fit;
 //! - `lm_head` for `head`. A tied transformer may have `head.weight` or `lm_head.weight` in the place of `wte.weight`, or
 //!   beside it with the same values;
 //! - in a language model, buffers of attention such as `mask`, which it ignores;
@@ -32,6 +33,7 @@
 mod error;
 mod layout;
 mod names;
+mod order;
 mod read;
 mod stored;
 #[cfg(test)]

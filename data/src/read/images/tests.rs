@@ -202,6 +202,40 @@ fn folders_and_files_are_not_mixed_up() {
     assert!(matches!(error, DataError::NotAFolder { .. }));
 }
 
+#[test]
+fn images_without_classes_are_predicted_and_not_learned_from() {
+    let folder = tempfile::tempdir().unwrap();
+    grey(&folder.path().join("b.png"), 2, 1, 7);
+    grey(&folder.path().join("a.png"), 2, 1, 9);
+    let source = open(folder.path()).unwrap();
+    assert_eq!(source.len_hint(), Some(2));
+    let classes = flowers();
+    grey(&classes.path().join("iris/d.png"), 2, 1, 50);
+    let recipe = learn(
+        &open(classes.path()).unwrap(),
+        |_| true,
+        &LearnOptions {
+            grey: true,
+            ..LearnOptions::default()
+        },
+    );
+    let recipe = recipe.unwrap();
+    let encoder = recipe.encoder_of_inputs(&source).unwrap();
+    let mut bytes = Vec::new();
+    for row in source.rows().unwrap() {
+        let row = row.unwrap();
+        encoder.inputs_into(&row, &mut bytes).unwrap();
+        let label = encoder.label_of(&row);
+        assert!(matches!(label, Err(DataError::NoLabel { .. })));
+    }
+    assert_eq!(bytes, [9, 9, 7, 7]);
+    let no_classes =
+        |error: DataError| matches!(&error, DataError::Image(ImageError::NoClasses { .. }));
+    let learned = learn(&source, |_| true, &LearnOptions::default());
+    assert!(no_classes(learned.unwrap_err()));
+    assert!(no_classes(recipe.load(&source, None).unwrap_err()));
+}
+
 /// The start of a PNG image of this size, without pixels.
 fn png(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();

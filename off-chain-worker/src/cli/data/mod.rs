@@ -10,7 +10,7 @@ use gotong_data::Source;
 use indicatif::{ProgressBar, ProgressStyle};
 
 pub use learning::LearningArgs;
-pub use split::SplitArgs;
+pub use split::{FilesToDivide, SplitArgs};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Data {

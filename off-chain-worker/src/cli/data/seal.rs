@@ -8,8 +8,8 @@ use crate::{
     model::Model,
     run::ExamPlan,
 };
-use anyhow::Context;
-use gotong_data::{Source, SourceOptions};
+use anyhow::anyhow;
+use gotong_data::DataError;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -39,17 +39,16 @@ pub struct Seal {
 
 pub fn run(args: Seal, globals: &Globals) -> anyhow::Result<()> {
     let recipe = read_recipe(&args.recipe)?;
-    let exam = match &args.model {
-        Some(model) => {
-            recipe.check(&model.0)?;
-            load_records(&args.exam, &recipe, &model.0)?
+    let graph = args.model.as_ref().map(|model| &model.0);
+    if let Some(graph) = graph {
+        recipe.check(graph)?;
+    }
+    let exam = load_records(&args.exam, &recipe, graph).map_err(|error| match error {
+        DataError::NoLength => {
+            anyhow!("these are samples of text: give --model, which says how long one is")
         }
-        None => {
-            let source = Source::open(std::slice::from_ref(&args.exam), SourceOptions::default())?;
-            let samples = recipe.load(&source, None);
-            samples.context("give --model if these are samples of text")?
-        }
-    };
+        error => error.into(),
+    })?;
     let plan = ExamPlan::Sealed {
         shards: args.shards,
         samples: args.samples,

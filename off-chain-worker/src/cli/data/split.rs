@@ -1,12 +1,15 @@
 //! `gotong data split`, and what `gotong task new` shares with it.
 
 use super::{rows_bar, LearningArgs};
-use crate::cli::{data_options::ReadingArgs, Globals};
+use crate::{
+    cli::{data_options::ReadingArgs, Globals},
+    run::spare_memory,
+};
 use anyhow::{ensure, Context, Result};
 use gotong_data::{
     learn, learn_text,
     split::{Assignment, By, Split as Division, Use},
-    Encoded, Kind, LearnOptions, Recipe, RecordsWriter, Source,
+    Encoded, Kind, LearnOptions, MemoryLimit, Recipe, RecordsWriter, Source,
 };
 use gotong_scoring::blake2_256;
 use serde_json::{json, Value};
@@ -25,6 +28,9 @@ pub const RECORDS: [(Use, &str); 3] = [
     (Use::Report, "report.records"),
 ];
 
+/// Bytes of memory for a row for exams or reports, so that the same is found in the training part: a hash of 32 bytes in a set
+/// that has up to twice as many places as it needs.
+const OF_A_HELD_OUT_ROW: u64 = 80;
 /// Thousandths of the rows for exams: many, for what an exam can prove depends on them.
 const EXAM: u32 = 300;
 /// Thousandths of the rows for reports.
@@ -38,18 +44,33 @@ const REPORT: u32 = 50;
                   It writes recipe.toml, train.records, exam.records and report.records. Keep the exam to yourself."
 )]
 pub struct Split {
+    #[command(flatten)]
+    data: FilesToDivide,
+}
+
+/// Files, how they become samples, which of these are for what, and where they go.
+#[derive(Debug, clap::Args)]
+pub struct FilesToDivide {
     /// Files of one format, or for images a folder that has a folder for each class
     #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
+    pub files: Vec<PathBuf>,
     #[command(flatten)]
-    reading: ReadingArgs,
+    pub reading: ReadingArgs,
     #[command(flatten)]
-    learning: LearningArgs,
+    pub learning: LearningArgs,
     #[command(flatten)]
-    split: SplitArgs,
+    pub split: SplitArgs,
     /// The folder to write to
     #[arg(long, value_name = "FOLDER")]
-    out: PathBuf,
+    pub out: PathBuf,
+}
+
+impl FilesToDivide {
+    /// Divides the rows of the files, and learns a recipe from those for training. Nothing is written.
+    pub fn divide(&self) -> Result<Divided> {
+        let source = self.reading.open(&self.files)?;
+        Divided::of(source, &self.learning.options(), &self.split.division())
+    }
 }
 
 /// Which rows are for training, for exams and for reports.
@@ -96,6 +117,7 @@ impl SplitArgs {
             report_permille: self.report,
             seed: self.seed,
             by,
+            most_bytes: spare_memory(),
         }
     }
 }
@@ -113,84 +135,105 @@ pub struct Written {
 }
 
 pub async fn run(args: Split, globals: &Globals) -> Result<()> {
-    let folder = args.out.clone();
-    let written = tokio::task::spawn_blocking(move || {
-        let source = args.reading.open(&args.files)?;
-        write(&source, &args.learning, &args.split, &args.out)
-    })
-    .await??;
+    let folder = args.data.out.clone();
+    let divide = move || args.data.divide()?.write(&args.data.out);
+    let written = tokio::task::spawn_blocking(divide).await??;
     globals
         .output
         .print(written.json(&folder), || written.described(&folder));
     Ok(())
 }
 
-/// Divides the rows of `source`, learns a recipe from those for training, and writes it and all samples to `folder`, each file
-/// as a whole or not at all.
-pub fn write(
-    source: &Source,
-    learning: &LearningArgs,
-    split: &SplitArgs,
-    folder: &Path,
-) -> Result<Written> {
-    let options = learning.options();
-    let assignment = split.division().assign(source, &options)?;
-    let recipe = learned(source, &assignment, &options)?;
-    let encoder = recipe.encoder(source)?;
-    fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
-    let mut writers = Vec::new();
-    for (_, name) in RECORDS {
-        writers.push(RecordsWriter::create(&folder.join(name), &recipe)?);
+/// Files whose rows are divided, with the recipe that those for training teach: all that is known before anything is written.
+pub struct Divided {
+    source: Source,
+    assignment: Assignment,
+    /// The recipe.
+    pub recipe: Recipe,
+}
+
+impl Divided {
+    fn of(source: Source, options: &LearnOptions, division: &Division) -> Result<Self> {
+        let assignment = division.assign(&source, options)?;
+        let limit = MemoryLimit {
+            most_bytes: division.most_bytes,
+            bytes_besides: OF_A_HELD_OUT_ROW,
+        };
+        let held_out = [Use::Exam, Use::Report].map(|part| assignment.count(part));
+        limit.check(&source, held_out.iter().sum(), 0)?;
+        let recipe = learned(&source, &assignment, options)?;
+        // One that is too long for the chain is refused now.
+        recipe.to_text()?;
+        Ok(Self {
+            source,
+            assignment,
+            recipe,
+        })
     }
-    let mut written = Written {
-        recipe: recipe.clone(),
-        rows: [0; 3],
-        training_bytes: 0,
-        twice: 0,
-    };
-    // What is for exams and reports comes first, so that the same is left out of training: whoever trained on it would
-    // know it by heart, which proves nothing. At random little is left out, for equal rows are in one part; by groups
-    // or times it may be much.
-    let mut held_out = HashSet::new();
-    let mut kept = Kept::default();
-    for training in [false, true] {
-        let bar = rows_bar(source, if training { "training" } else { "exams" })?;
-        for row in assignment.rows(source)? {
-            bar.inc(1);
-            let (part, row) = row?;
-            if (part == Use::Training) != training {
-                continue;
-            }
-            let encoded = encoder.encode(&row)?;
-            let (Encoded::Sample { sample: bytes, .. } | Encoded::Tokens(bytes)) = &encoded;
-            let hash = blake2_256(&[bytes]);
-            if training {
-                let is_twice = held_out.contains(&hash);
-                kept.count(&encoded, is_twice);
-                if is_twice {
-                    written.twice += 1;
+
+    /// Writes the recipe and all samples to `folder`, each file as a whole or not at all.
+    pub fn write(&self, folder: &Path) -> Result<Written> {
+        let Self {
+            source,
+            assignment,
+            recipe,
+        } = self;
+        let encoder = recipe.encoder(source)?;
+        fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+        let mut writers = Vec::new();
+        for (_, name) in RECORDS {
+            writers.push(RecordsWriter::create(&folder.join(name), recipe)?);
+        }
+        let mut written = Written {
+            recipe: recipe.clone(),
+            rows: [0; 3],
+            training_bytes: 0,
+            twice: 0,
+        };
+        // What is for exams and reports comes first, so that the same is left out of training: whoever trained on it would
+        // know it by heart, which proves nothing. At random little is left out, for equal rows are in one part; by groups
+        // or times it may be much.
+        let mut held_out = HashSet::new();
+        let mut kept = Kept::default();
+        for training in [false, true] {
+            let bar = rows_bar(source, if training { "training" } else { "exams" })?;
+            for row in assignment.rows(source)? {
+                bar.inc(1);
+                let (part, row) = row?;
+                if (part == Use::Training) != training {
                     continue;
                 }
-                written.training_bytes += bytes.len() as u64;
-            } else {
-                held_out.insert(hash);
+                let encoded = encoder.encode(&row)?;
+                let (Encoded::Sample { sample: bytes, .. } | Encoded::Tokens(bytes)) = &encoded;
+                let hash = blake2_256(&[bytes]);
+                if training {
+                    let is_twice = held_out.contains(&hash);
+                    kept.count(&encoded, is_twice);
+                    if is_twice {
+                        written.twice += 1;
+                        continue;
+                    }
+                    written.training_bytes += bytes.len() as u64;
+                } else {
+                    held_out.insert(hash);
+                }
+                let place = RECORDS.iter().position(|(of, _)| *of == part);
+                let place = place.unwrap_or_default();
+                match &encoded {
+                    Encoded::Sample { sample, label } => writers[place].sample(sample, *label)?,
+                    Encoded::Tokens(tokens) => writers[place].document(tokens)?,
+                }
+                written.rows[place] += 1;
             }
-            let place = RECORDS.iter().position(|(of, _)| *of == part);
-            let place = place.unwrap_or_default();
-            match &encoded {
-                Encoded::Sample { sample, label } => writers[place].sample(sample, *label)?,
-                Encoded::Tokens(tokens) => writers[place].document(tokens)?,
-            }
-            written.rows[place] += 1;
+            bar.finish_and_clear();
         }
-        bar.finish_and_clear();
+        kept.check(source, recipe)?;
+        for writer in writers {
+            writer.finish()?;
+        }
+        replace(&folder.join(RECIPE), &recipe.to_text()?)?;
+        Ok(written)
     }
-    kept.check(source, &recipe)?;
-    for writer in writers {
-        writer.finish()?;
-    }
-    replace(&folder.join(RECIPE), &recipe.to_text()?)?;
-    Ok(written)
 }
 
 /// Rows of the training part, and how many of them are left out because the same are for exams or reports.
@@ -314,7 +357,7 @@ mod tests {
     use super::*;
     use crate::cli::{Cli, Command};
     use clap::Parser;
-    use gotong_data::SourceOptions;
+    use gotong_data::{DataError, SourceOptions, SplitError};
 
     fn split(line: &str) -> Split {
         match Cli::try_parse_from(line.split_whitespace())
@@ -324,6 +367,11 @@ mod tests {
             Command::Data(super::super::Data::Split(split)) => *split,
             _ => panic!("{line}"),
         }
+    }
+
+    fn write(line: &str) -> Result<Written> {
+        let Split { data } = split(line);
+        data.divide()?.write(&data.out)
     }
 
     #[test]
@@ -347,9 +395,7 @@ mod tests {
             file.display(),
             out.display()
         );
-        let args = split(&line);
-        let source = args.reading.open(&args.files).unwrap();
-        let written = write(&source, &args.learning, &args.split, &args.out).unwrap();
+        let written = write(&line).unwrap();
         let [training, exam, report] = written.rows;
         assert_eq!((exam, report), (50, 20));
         // Equal rows are in one part.
@@ -370,6 +416,50 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_memory_does_not_hold_are_refused_before_anything_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rows.csv");
+        let row = |row: u32| format!("{row},{}\n", row % 2);
+        let rows: String = (0..1_000).map(row).collect();
+        fs::write(&file, "x,class\n".to_owned() + &rows).unwrap();
+        let file = file.display();
+        let out = folder.path().join("out");
+        let line = format!(
+            "gotong data split {file} --label class --out {}",
+            out.display()
+        );
+        let Split { data } = split(&line);
+        let divided = |most_bytes| {
+            let source = data.reading.open(&data.files).unwrap();
+            let division = Division {
+                most_bytes,
+                ..data.split.division()
+            };
+            Divided::of(source, &data.learning.options(), &division)
+        };
+        let refused = divided(32_000 - 1).err().unwrap();
+        let refused: &DataError = refused.downcast_ref().unwrap();
+        assert!(matches!(
+            refused,
+            DataError::Split(SplitError::TooManyRows { .. })
+        ));
+        divided(32_000).unwrap();
+        let many = Division {
+            exam_permille: 800,
+            most_bytes: 32_000,
+            ..data.split.division()
+        };
+        let source = data.reading.open(&data.files).unwrap();
+        let refused = Divided::of(source, &data.learning.options(), &many);
+        let refused = refused.err().unwrap();
+        assert!(matches!(
+            refused.downcast_ref(),
+            Some(DataError::TooLarge { .. })
+        ));
+        assert!(!out.exists());
+    }
+
+    #[test]
     fn a_training_part_of_which_too_little_is_left_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let out = folder.path().join("out");
@@ -381,10 +471,7 @@ mod tests {
                 file.display(),
                 out.display()
             );
-            let args = split(&line);
-            let source = args.reading.open(&args.files).unwrap();
-            let written = write(&source, &args.learning, &args.split, &args.out);
-            written.err().map(|error| error.to_string())
+            write(&line).err().map(|error| error.to_string())
         };
         let class = |row: u32| if row.is_multiple_of(2) { "even" } else { "odd" };
         // Everyone has the same eight rows.
@@ -423,9 +510,7 @@ mod tests {
             file.display(),
             out.display()
         );
-        let args = split(&line);
-        let source = args.reading.open(&args.files).unwrap();
-        let written = write(&source, &args.learning, &args.split, &args.out).unwrap();
+        let written = write(&line).unwrap();
         // An eleventh of the letters is there twice, so most of what is held out is in no training block.
         assert!(
             written.recipe.classes() < 85,
@@ -433,8 +518,7 @@ mod tests {
             written.recipe.classes()
         );
         assert!(written.rows.iter().all(|rows| *rows > 0));
-        let without = split(&line.replace("--unknown !", ""));
-        let refused = write(&source, &without.learning, &without.split, &without.out);
+        let refused = write(&line.replace("--unknown !", ""));
         let error = refused.err().map(|error| error.to_string());
         assert!(error.is_some_and(|error| error.contains("book.txt")));
     }
@@ -443,7 +527,7 @@ mod tests {
     fn rows_can_be_divided_by_a_column() {
         let by = |more: &str| {
             let line = format!("gotong data split a.csv --out b {more}");
-            split(&line).split.division().by
+            split(&line).data.split.division().by
         };
         assert_eq!(by(""), By::Random);
         assert_eq!(by("--by-group patient"), By::Group("patient".into()));

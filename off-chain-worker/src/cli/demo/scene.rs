@@ -186,7 +186,7 @@ impl Scene {
         let made = New::of(vec![file], reading, learning, folder.clone()).make()?;
         let (task, recipe) = (made.task, made.written.recipe);
         let graph = task.graph().clone();
-        let report = load_records(&folder.join("report.records"), &recipe, &graph);
+        let report = load_records(&folder.join("report.records"), &recipe, Some(&graph));
         let report = report.context("there are no samples to report on")?;
         let (cast, seats) = match graph.vocab() {
             None => (WITH_LIAR, "--seats=4 --quorum=3"),

@@ -3,15 +3,18 @@
 use super::file::{HoldOut, Root, TaskFile};
 use crate::{
     cli::data_options::Data,
-    run::{sample_hash, OpenedExams, RecordsMadeBy, Sealed},
+    run::{load_what_fits, sample_hash, spare_memory, OpenedExams, RecordsMadeBy, Sealed},
     state::Folder,
     training::data::{DataSet, Labelled, Use},
 };
 use anyhow::{bail, ensure, Context, Result};
-use gotong_data::{Recipe, Source, SourceOptions};
+use gotong_data::{DataError, MemoryLimit, Recipe, Source, SourceOptions};
 use gotong_protocol::HoldOutTerms;
 use gotong_scoring::Graph;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+/// Bytes of memory for what is computed of each sample of an exam: hashes that find it again, and its place.
+const OF_A_SAMPLE: u64 = 160;
 
 /// The data of a task that is not open yet.
 pub struct TaskData {
@@ -48,7 +51,7 @@ impl TaskData {
                 let exam = match (&task.exam.sealed, &task.exam.records) {
                     (Some(root), _) => sealed_before(task, &recipe, root, folder)?,
                     (None, Some(path)) => {
-                        ExamData::Records(load_records(path, &recipe, graph)?)
+                        ExamData::Records(load_records(path, &recipe, Some(graph))?)
                     }
                     (None, None) => bail!(
                         "the task has a recipe of its own, and nothing says what its exam is: give --exam, or `records` \
@@ -79,16 +82,20 @@ impl TaskData {
         })
     }
 
-    /// Samples that contributors may train on: the file that the task names, or that part of the published data set. None if it
-    /// names no file.
+    /// Samples that contributors may train on: of the file that the task names, as many as there is memory for, or that part
+    /// of the published data set. None if it names no file.
     ///
     /// # Errors
     /// Files that cannot be read, or do not fit the model.
     pub fn training(&self, task: &TaskFile, data: &Data) -> Result<Option<Labelled>> {
         let graph = task.graph();
         if self.is_own {
-            let load = |path: &PathBuf| load_records(path, &self.made_by, graph);
-            return task.train.as_ref().map(load).transpose();
+            let Some(path) = &task.train else {
+                return Ok(None);
+            };
+            let source = records(path)?;
+            let samples = load_what_fits(&source, &self.made_by, tokens(graph), spare_memory())?;
+            return Ok(Some(samples));
         }
         let set = DataSet::choose(data.data, graph)?;
         let samples = set.load(&data.folder.path(), Use::Training, graph)?;
@@ -114,7 +121,11 @@ impl TaskData {
         let known = match &self.exam {
             ExamData::Records(exam) => opened.known(hashes(exam))?,
             ExamData::Sealed(terms) => match Sealed::open(folder, terms.root())? {
-                Some(sealed) => opened.known(sealed.samples()?)?,
+                Some(sealed) => {
+                    check_memory(terms, folder, spare_memory())?;
+                    let shards: Result<Vec<_>, _> = sealed.samples().collect();
+                    opened.known(shards?.into_iter().flatten())?
+                }
                 None => 0,
             },
         };
@@ -138,7 +149,7 @@ impl TaskData {
         match (hold_out, &self.exam) {
             (HoldOutTerms::Drawn { root, .. }, ExamData::Records(exam)) => {
                 let samples: Vec<u64> = hashes(exam).collect();
-                OpenedExams::within(folder)?.add(root, &samples)?;
+                OpenedExams::within(folder)?.add(root, [Ok(samples)])?;
             }
             (hold_out, _) => {
                 if let Some(sealed) = Sealed::open(folder, hold_out.root())? {
@@ -235,14 +246,43 @@ pub fn read_recipe(path: &Path) -> Result<Recipe> {
     Recipe::parse(&text).with_context(|| path.display().to_string())
 }
 
-/// The samples in a file of records that the recipe made, as the model takes them.
-pub fn load_records(path: &Path, recipe: &Recipe, graph: &Graph) -> Result<Labelled> {
-    let source = Source::open(&[path.to_owned()], SourceOptions::default())?;
-    Ok(recipe.load(&source, tokens(graph))?)
+/// The samples in a file of records that the recipe made, as the model takes them. Only those of text need one.
+///
+/// # Errors
+/// A file that cannot be read, or that another recipe made; more samples than there is memory for.
+pub fn load_records(
+    path: &Path,
+    recipe: &Recipe,
+    graph: Option<&Graph>,
+) -> Result<Labelled, DataError> {
+    let limit = MemoryLimit {
+        most_bytes: spare_memory(),
+        bytes_besides: OF_A_SAMPLE,
+    };
+    recipe.load_within(&records(path)?, graph.and_then(tokens), limit)
+}
+
+fn records(path: &Path) -> Result<Source, DataError> {
+    Source::open(&[path.to_owned()], SourceOptions::default())
+}
+
+/// Whether what finds the samples of these sealed shards again fits into so many bytes of memory.
+fn check_memory(exam: &HoldOutTerms, folder: &Folder, most: u64) -> Result<(), DataError> {
+    let samples = u64::from(exam.rounds()).saturating_mul(exam.samples().into());
+    let needs = samples.saturating_mul(OF_A_SAMPLE);
+    if needs <= most {
+        return Ok(());
+    }
+    Err(DataError::TooLarge {
+        path: folder.path().to_owned(),
+        samples,
+        needs,
+        most,
+    })
 }
 
 /// Tokens of a sample, of a language model.
-pub fn tokens(graph: &Graph) -> Option<usize> {
+fn tokens(graph: &Graph) -> Option<usize> {
     graph.vocab().map(|_| graph.inputs as usize)
 }
 
@@ -311,6 +351,24 @@ mod tests {
         let mut drawn = task.clone();
         drawn.exam.hold_out = HoldOut::Drawn;
         read(&drawn).ensure_new(&drawn, &folder).unwrap();
+    }
+
+    #[test]
+    fn an_exam_that_memory_does_not_hold_is_refused() {
+        let temporary = tempfile::tempdir().unwrap();
+        let (task, _) = written(temporary.path());
+        let folder = Folder::open(temporary.path().join("state")).unwrap();
+        let data = TaskData::read(&task, &data(), &folder).unwrap();
+        let exam = data.outline(&task).unwrap();
+        // Two shards of 64 samples.
+        let needs = 128 * OF_A_SAMPLE;
+        check_memory(&exam, &folder, needs).unwrap();
+        let refused = check_memory(&exam, &folder, needs - 1).unwrap_err();
+        let is_told = matches!(
+            &refused,
+            DataError::TooLarge { samples: 128, needs: found, most, .. } if *found == needs && *most == needs - 1
+        );
+        assert!(is_told, "{refused}");
     }
 
     #[test]

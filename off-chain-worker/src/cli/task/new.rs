@@ -8,8 +8,8 @@ use super::{
 use crate::{
     cli::{
         data::{
-            split::{write, Written, RECIPE, RECORDS},
-            LearningArgs, SplitArgs,
+            split::{Divided, Written, RECIPE, RECORDS},
+            FilesToDivide, LearningArgs, SplitArgs,
         },
         data_options::ReadingArgs,
         output::Amount,
@@ -47,18 +47,8 @@ const ENOUGH: usize = 640;
                   exam to yourself."
 )]
 pub struct New {
-    /// Files of one format, or for images a folder that has a folder for each class
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<PathBuf>,
     #[command(flatten)]
-    reading: ReadingArgs,
-    #[command(flatten)]
-    learning: LearningArgs,
-    #[command(flatten)]
-    split: SplitArgs,
-    /// The folder to write to
-    #[arg(long, value_name = "FOLDER")]
-    out: PathBuf,
+    data: FilesToDivide,
     /// Replace the task that is in that folder
     #[arg(long)]
     force: bool,
@@ -81,7 +71,7 @@ pub struct Made {
 }
 
 pub async fn run(args: New, globals: &Globals) -> Result<()> {
-    let folder = args.out.clone();
+    let folder = args.data.out.clone();
     let made = tokio::task::spawn_blocking(move || args.make()).await??;
     globals
         .output
@@ -98,11 +88,13 @@ impl New {
         out: PathBuf,
     ) -> Self {
         Self {
-            files,
-            reading,
-            learning,
-            split: SplitArgs::default(),
-            out,
+            data: FilesToDivide {
+                files,
+                reading,
+                learning,
+                split: SplitArgs::default(),
+                out,
+            },
             force: true,
             name: None,
             budget: draft::BUDGET,
@@ -113,36 +105,39 @@ impl New {
     pub fn make(&self) -> Result<Made> {
         let name = self.name()?;
         self.check_folder()?;
-        let source = self.reading.open(&self.files)?;
+        let divided = self.data.divide()?;
+        check_record(&divided)?;
         // Beside the folder, so that everything only takes its name in the end.
-        let parent = self.out.parent().filter(|parent| *parent != Path::new(""));
+        let out = &self.data.out;
+        let parent = out.parent().filter(|parent| *parent != Path::new(""));
         let parent = parent.unwrap_or(Path::new("."));
         fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
         let draft = tempfile::Builder::new()
             .prefix(".gotong-task-")
             .tempdir_in(parent)
             .with_context(|| format!("cannot write to {}", parent.display()))?;
-        let (written, exam) = self.write(&source, name, draft.path())?;
+        let (written, exam) = self.write(&divided, name, draft.path())?;
         self.keep(draft.path())?;
         Ok(Made {
             written,
             // With its files found beside it.
-            task: TaskFile::read(&self.out.join(TASK))?,
+            task: TaskFile::read(&out.join(TASK))?,
             exam,
         })
     }
 
     /// Whether the task may be written to its folder.
     fn check_folder(&self) -> Result<()> {
-        let task = self.out.join(TASK);
+        let out = &self.data.out;
+        let task = out.join(TASK);
         ensure!(
             self.force || !task.exists(),
             "{} is there already: name another folder by --out, or give --force to replace that task and its samples",
             task.display()
         );
-        let folder = std::path::absolute(&self.out)?;
+        let folder = std::path::absolute(out)?;
         let folder = existing(&folder);
-        for data in self.files.iter().filter(|file| file.is_dir()) {
+        for data in self.data.files.iter().filter(|file| file.is_dir()) {
             let data = data
                 .canonicalize()
                 .with_context(|| data.display().to_string())?;
@@ -150,24 +145,19 @@ impl New {
                 !folder.starts_with(&data),
                 "{} is inside the data: what is written there would be read as data the next time. Name a folder outside it by \
                  --out",
-                self.out.display()
+                out.display()
             );
         }
         Ok(())
     }
 
     /// Writes all files to `folder`; gives what the data are, and how many samples the exam has.
-    fn write(&self, source: &Source, name: String, folder: &Path) -> Result<(Written, usize)> {
-        let written = write(source, &self.learning, &self.split, folder)?;
+    fn write(&self, divided: &Divided, name: String, folder: &Path) -> Result<(Written, usize)> {
+        let written = divided.write(folder)?;
         let (model, exam) = model(&written, folder)?;
         let mut task = TaskFile::new(name, self.budget);
         task.model = Model(model.graph()?);
         let record_bytes = task.graph().inputs as usize + 1;
-        ensure!(
-            record_bytes <= MAX_RECORD_BYTES as usize,
-            "a sample has {record_bytes} bytes with its label, and the chain takes {MAX_RECORD_BYTES}: leave columns out by \
-             --drop, or make images smaller by --size"
-        );
         let (rounds, samples) = draft::rounds_and_samples(exam, record_bytes).with_context(|| {
             format!(
                 "there are {exam} samples for exams, and a round needs at least {MIN_SAMPLES}: give a larger part of the \
@@ -177,13 +167,14 @@ impl New {
         (task.exam.rounds, task.exam.samples) = (Some(rounds), samples);
         draft::fill(&mut task, exam)?;
         let files: Vec<_> = self
+            .data
             .files
             .iter()
             .map(|file| file.display().to_string())
             .collect();
         let about = About {
             files: &files.join(", "),
-            folder: &self.out,
+            folder: &self.data.out,
             model: &model,
             exam,
         };
@@ -203,14 +194,15 @@ impl New {
 
     /// Moves all files from `draft` to the task's folder. The task itself is the last: where it is, the others are its own.
     fn keep(&self, draft: &Path) -> Result<()> {
-        fs::create_dir_all(&self.out).with_context(|| self.out.display().to_string())?;
-        let task = self.out.join(TASK);
+        let out = &self.data.out;
+        fs::create_dir_all(out).with_context(|| out.display().to_string())?;
+        let task = out.join(TASK);
         if task.exists() {
             fs::remove_file(&task).with_context(|| task.display().to_string())?;
         }
         let records = RECORDS.into_iter().map(|(_, name)| name);
         for name in records.chain([RECIPE, TASK]) {
-            let path = self.out.join(name);
+            let path = out.join(name);
             fs::rename(draft.join(name), &path)
                 .with_context(|| format!("cannot write {}", path.display()))?;
         }
@@ -222,7 +214,12 @@ impl New {
             TaskName::new(name).context("a name has 1 to 32 bytes")?;
             return Ok(name.clone());
         }
-        let folder = self.out.file_name().unwrap_or_default().to_string_lossy();
+        let folder = self
+            .data
+            .out
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
         let mut name = String::new();
         for character in folder.chars().filter(|character| !character.is_control()) {
             if name.len() + character.len_utf8() > TaskName::MAX_BYTES {
@@ -232,6 +229,17 @@ impl New {
         }
         Ok(if name.is_empty() { "task".into() } else { name })
     }
+}
+
+/// Whether the chain takes samples as the recipe makes them. Those of text are as short as the model that is chosen for them.
+fn check_record(divided: &Divided) -> Result<()> {
+    let record_bytes = divided.recipe.inputs().map_or(0, |inputs| inputs + 1);
+    ensure!(
+        record_bytes <= MAX_RECORD_BYTES as usize,
+        "a sample has {record_bytes} bytes with its label, and the chain takes {MAX_RECORD_BYTES}: leave columns out by \
+         --drop, or make images smaller by --size"
+    );
+    Ok(())
 }
 
 /// A path whose folders that exist are the real ones, without links; the rest of it is as it was.
@@ -402,7 +410,8 @@ mod tests {
         assert!(made.exam >= 64 && made.task.graph().inputs <= 16);
         // Counted as they are loaded.
         let exam = made.task.exam.records.unwrap();
-        let load = |graph: gotong_scoring::Graph| load_records(&exam, &made.written.recipe, &graph);
+        let load =
+            |graph: gotong_scoring::Graph| load_records(&exam, &made.written.recipe, Some(&graph));
         assert_eq!(load(made.task.model.0).unwrap().len(), made.exam);
         for (tokens, count) in TOKENS.into_iter().zip(samples_of_text(&exam).unwrap()) {
             let model = ModelDraft::suiting(&made.written.recipe, 0, tokens).unwrap();
@@ -418,6 +427,29 @@ mod tests {
         assert!(error.is_some_and(|error| error.contains("--exam 500")));
         // Nothing is left of it.
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn samples_that_are_too_long_for_the_chain_are_refused_before_anything_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, header: &[u8], bytes: Vec<u8>| -> PathBuf {
+            let path = folder.path().join(name);
+            fs::write(&path, [header, &bytes].concat()).unwrap();
+            path
+        };
+        // Forty images of 128 lines and 129 columns.
+        let header = [0, 0, 8, 3, 0, 0, 0, 40, 0, 0, 0, 128, 0, 0, 0, 129];
+        let pixels = (0..40 * 128 * 129u32).map(|at| (at * 7 % 251) as u8);
+        let images = write("images-idx3-ubyte", &header, pixels.collect());
+        let labels = (0..40).map(|image| image % 2).collect();
+        write("labels-idx1-ubyte", &[0, 0, 8, 1, 0, 0, 0, 40], labels);
+        // Nothing can be written inside a file, so that an attempt would be another error.
+        let out = images.join("task");
+        let (reading, learning) = (ReadingArgs::default(), LearningArgs::default());
+        let made = New::of(vec![images], reading, learning, out).make();
+        let error = made.err().unwrap().to_string();
+        assert!(error.contains("16513 bytes"), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 
     #[test]

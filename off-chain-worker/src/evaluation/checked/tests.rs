@@ -1,6 +1,10 @@
 //! A device that goes wrong is found out.
 
-use super::super::{lab::Lab, Backend, BurnEvaluator, Flipping, Halt, Shared};
+use super::super::{
+    after::{After, Happening},
+    lab::Lab,
+    Backend, BurnEvaluator, Flipping, Halt, Shared,
+};
 use super::*;
 use burn::tensor::Device;
 use gotong_scoring::Reference;
@@ -151,7 +155,7 @@ struct Failing {
 }
 
 impl Failing {
-    fn new(failures: usize) -> (Self, [Arc<AtomicUsize>; 2]) {
+    fn device(failures: usize) -> (After<Self>, [Arc<AtomicUsize>; 2]) {
         let (asked, made_fewer) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
         let counted = [asked.clone(), made_fewer.clone()];
         let device = Self {
@@ -159,45 +163,19 @@ impl Failing {
             asked,
             made_fewer,
         };
-        (device, counted)
+        (After(device), counted)
     }
+}
 
-    fn fail(&mut self) {
+impl Happening for Failing {
+    fn happen(&mut self) {
         self.asked.fetch_add(1, Ordering::Relaxed);
         if let Some(left) = self.failures.checked_sub(1) {
             self.failures = left;
             panic!("out of memory");
         }
     }
-}
 
-impl Evaluator for Failing {
-    fn losses(
-        &mut self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-    ) -> Result<Vec<u32>, EvalError> {
-        self.fail();
-        Reference.losses(graph, weights, samples)
-    }
-}
-
-impl Differentiator for Failing {
-    fn gradients(
-        &mut self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-        groups: &[Range<usize>],
-        see: &mut dyn FnMut(usize, &[i64]),
-    ) -> Result<(), EvalError> {
-        self.fail();
-        Reference.gradients(graph, weights, samples, groups, see)
-    }
-}
-
-impl DeviceEvaluator for Failing {
     fn take_fewer(&mut self) {
         self.made_fewer.fetch_add(1, Ordering::Relaxed);
     }
@@ -206,7 +184,7 @@ impl DeviceEvaluator for Failing {
 #[test]
 fn a_device_that_fails_is_asked_again_with_fewer_samples_at_once() {
     let round = Round::new();
-    let (device, [asked, made_fewer]) = Failing::new(3);
+    let (device, [asked, made_fewer]) = Failing::device(3);
     let mut device = checked(device);
     assert_eq!(
         round.gradients(&mut device),
@@ -220,7 +198,7 @@ fn a_device_that_fails_is_asked_again_with_fewer_samples_at_once() {
 #[test]
 fn the_processor_answers_for_a_device_that_goes_on_failing() {
     let round = Round::new();
-    let (device, [asked, made_fewer]) = Failing::new(usize::MAX);
+    let (device, [asked, made_fewer]) = Failing::device(usize::MAX);
     let mut device = checked(device);
     assert_eq!(
         round.gradients(&mut device),
@@ -239,8 +217,8 @@ struct Hanging {
     calls: usize,
 }
 
-impl Hanging {
-    fn hang(&mut self) {
+impl Happening for Hanging {
+    fn happen(&mut self) {
         match self.calls.checked_sub(1) {
             Some(left) => self.calls = left,
             None => loop {
@@ -248,36 +226,6 @@ impl Hanging {
             },
         }
     }
-}
-
-impl Evaluator for Hanging {
-    fn losses(
-        &mut self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-    ) -> Result<Vec<u32>, EvalError> {
-        self.hang();
-        Reference.losses(graph, weights, samples)
-    }
-}
-
-impl Differentiator for Hanging {
-    fn gradients(
-        &mut self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-        groups: &[Range<usize>],
-        see: &mut dyn FnMut(usize, &[i64]),
-    ) -> Result<(), EvalError> {
-        self.hang();
-        Reference.gradients(graph, weights, samples, groups, see)
-    }
-}
-
-impl DeviceEvaluator for Hanging {
-    fn take_fewer(&mut self) {}
 }
 
 #[test]
@@ -288,7 +236,7 @@ fn a_device_that_hangs_is_given_up_and_the_processor_goes_on() {
     for calls in [2, 2 + 3] {
         let mut device = CheckedDevice {
             patience: Duration::from_secs(1),
-            ..checked(Hanging { calls })
+            ..checked(After(Hanging { calls }))
         };
         assert_eq!(round.losses(&mut device), round.losses(&mut Reference));
         match calls {
@@ -310,7 +258,7 @@ fn a_device_that_hangs_is_given_up_and_the_processor_goes_on() {
 
 #[test]
 fn a_device_has_ten_times_as_long_as_all_cores_and_at_least_a_minute() {
-    let device = checked(Hanging { calls: 0 });
+    let device = checked(After(Hanging { calls: 0 }));
     let took = Duration::from_secs(2);
     let work = |samples, threads| Work { samples, threads };
     let limit = device.limit(took, work(16, 1), work(1_600, 1));
@@ -341,48 +289,18 @@ struct Kept {
     kept: Receiver<()>,
 }
 
-impl Kept {
-    fn wait(&self) {
+impl Happening for Kept {
+    fn happen(&mut self) {
         let _ = self.asked.send(());
         let _ = self.kept.recv();
     }
-}
-
-impl Evaluator for Kept {
-    fn losses(
-        &mut self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-    ) -> Result<Vec<u32>, EvalError> {
-        self.wait();
-        Reference.losses(graph, weights, samples)
-    }
-}
-
-impl Differentiator for Kept {
-    fn gradients(
-        &mut self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-        groups: &[Range<usize>],
-        see: &mut dyn FnMut(usize, &[i64]),
-    ) -> Result<(), EvalError> {
-        self.wait();
-        Reference.gradients(graph, weights, samples, groups, see)
-    }
-}
-
-impl DeviceEvaluator for Kept {
-    fn take_fewer(&mut self) {}
 }
 
 #[test]
 fn who_waits_for_a_device_lets_others_evaluate() {
     const SOON: Duration = Duration::from_secs(30);
     let ((asked, was_asked), (keep, kept)) = (channel(), channel());
-    let device = checked(Kept { asked, kept });
+    let device = checked(After(Kept { asked, kept }));
     let waiting = spawn(move || {
         let mut shared = Shared::backend(Backend::Device(device), Halt::default());
         Round::new().losses(&mut shared)
@@ -416,7 +334,7 @@ fn fewer_samples_at_once_give_the_same() {
 #[test]
 fn what_does_not_fit_together_is_no_failure_of_the_device() {
     let round = Round::new();
-    let (device, [asked, _]) = Failing::new(0);
+    let (device, [asked, _]) = Failing::device(0);
     let refused = checked(device).losses(&round.graph, &round.weights[1..], &round.samples);
     assert!(matches!(refused, Err(EvalError::WrongParameters { .. })));
     assert_eq!(asked.load(Ordering::Relaxed), 0);

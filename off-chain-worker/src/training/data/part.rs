@@ -36,6 +36,14 @@ impl Part {
     /// All of a set, as its only part.
     pub const WHOLE: Self = Self { index: 1, of: 1 };
 
+    /// The first of so many, or of as many as can be counted.
+    pub fn first_of(parts: u64) -> Self {
+        Self {
+            index: 1,
+            of: usize::try_from(parts).unwrap_or(usize::MAX).max(1),
+        }
+    }
+
     /// How many parts there are.
     pub fn count(&self) -> usize {
         self.of

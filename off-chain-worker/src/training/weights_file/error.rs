@@ -45,6 +45,19 @@ pub enum WeightsFileError {
         /// Tensors that are not in the graph, as the file names them.
         unknown: Vec<String>,
     },
+    /// Numbered layers that are not the graph's, neither by name nor in their order.
+    #[error(
+        "the file's layers are not those of the task's architecture, neither by name nor in their order. The file has {}; the \
+         task's architecture has {}",
+        .file.join(", "),
+        .graph.join(", ")
+    )]
+    OtherLayers {
+        /// The file's tensors and their shapes, in order.
+        file: Vec<String>,
+        /// The graph's.
+        graph: Vec<String>,
+    },
     /// Two tensors of the file that are the same one of the graph.
     #[error("`{first}` and `{second}` are both `{name}`: keep one of them")]
     SameName {

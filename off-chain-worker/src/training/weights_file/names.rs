@@ -6,6 +6,7 @@ use gotong_scoring::{Graph, Transformer};
 
 use super::{
     layout::{Tensor, HEAD, TOKENS},
+    order::in_order,
     stored::{Stored, Tensors},
     WeightsFileError,
 };
@@ -32,12 +33,14 @@ pub(super) struct Named {
     pub(super) tied_head: Option<(String, Stored)>,
     /// Buffers, by their names in the file.
     pub(super) ignored: Vec<String>,
+    /// By the names of layers in the file, those that they have in the graph, if they are other numbers.
+    pub(super) renamed: BTreeMap<String, String>,
 }
 
 /// Finds the tensors of `graph`, which are `expected`, in `stored`.
 ///
 /// # Errors
-/// A tensor that is missing, that the graph has not, or that is there twice.
+/// A tensor that is missing, that the graph has not, or that is there twice; layers that do not fit in their order either.
 pub(super) fn named(
     graph: &Graph,
     expected: &[Tensor],
@@ -48,10 +51,12 @@ pub(super) fn named(
     let is_known =
         |name: &str| (is_tied && name == head) || expected.iter().any(|tensor| tensor.name == name);
     let has_buffers = graph.vocab().is_some();
+    let renamed = in_order(expected, &stored)?;
     let mut found = BTreeMap::<String, (String, Stored)>::new();
     let (mut ignored, mut unknown) = (Vec::new(), Vec::new());
     for (in_file, tensor) in stored {
-        let name = plain(&in_file);
+        let name = renamed.get(&in_file).cloned();
+        let name = name.unwrap_or_else(|| plain(&in_file));
         if is_known(&name) {
             if let Some((first, _)) = found.insert(name.clone(), (in_file.clone(), tensor)) {
                 return Err(WeightsFileError::SameName {
@@ -87,11 +92,12 @@ pub(super) fn named(
         tensors,
         tied_head,
         ignored,
+        renamed,
     })
 }
 
 /// A name without wrappers, and with the head as the graph has it.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     let parts = name.split('.').filter(|part| !WRAPPERS.contains(part));
     let name = parts.collect::<Vec<_>>().join(".");
     match name.strip_prefix("lm_head.") {

@@ -1,6 +1,6 @@
 //! Reads a file of weights into the machine's.
 
-use std::{fmt, path::Path};
+use std::{collections::BTreeMap, fmt, path::Path};
 
 use gotong_scoring::{arith::MASTER_BOUND, Graph};
 
@@ -20,6 +20,9 @@ pub struct Read {
     pub clamped: Vec<Clamped>,
     /// Buffers of a language model that the file has beside the weights, by their names in the file.
     pub ignored: Vec<String>,
+    /// By the names of layers in the file, those that they have in the graph, if they are other numbers: they were taken in
+    /// order.
+    pub renamed: BTreeMap<String, String>,
 }
 
 /// A tensor with values beyond the machine's bounds, which became the bounds.
@@ -66,11 +69,13 @@ pub fn read(path: &Path, graph: &Graph) -> Result<Read, WeightsFileError> {
         tensors,
         tied_head,
         ignored,
+        renamed,
     } = named(graph, &expected, load(path)?)?;
     let mut read = Read {
         master: Vec::with_capacity(graph.parameters()),
         clamped: Vec::new(),
         ignored,
+        renamed,
     };
     for (tensor, stored) in expected.iter().zip(&tensors) {
         read.add(tensor, stored)?;

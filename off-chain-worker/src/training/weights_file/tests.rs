@@ -184,6 +184,7 @@ fn exactly(master: &[i16]) -> Read {
         master: master.to_vec(),
         clamped: vec![],
         ignored: vec![],
+        renamed: Default::default(),
     }
 }
 
@@ -345,6 +346,66 @@ fn all_wrong_names_are_told_at_once() {
         read(&path, &graph).unwrap_err().to_string(),
         "the file has no tensor `layers.1.weight`, `layers.1.bias`, and the task's architecture has no tensor \
          `model.out.bias`, `model.out.weight`"
+    );
+}
+
+/// The name of layer `i` as `nn.Sequential` has it after activations: twice the number.
+fn sequential(name: &str, before: &str) -> String {
+    let rest = name.strip_prefix("layers.").unwrap();
+    let (number, of_it) = rest.split_once('.').unwrap();
+    let number: u32 = number.parse().unwrap();
+    format!("{before}{}.{of_it}", 2 * number)
+}
+
+#[test]
+fn layers_of_a_sequential_are_taken_in_order() {
+    // With layers 10 and 12, which come before layer 2 in the alphabet, and a convolution.
+    let deep = Graph::mlp(&[5, 4, 4, 4, 4, 4, 4, 3]);
+    let folder = tempfile::tempdir().unwrap();
+    let plain_file = folder.path().join("plain.safetensors");
+    for graph in [Graph::mlp(&[5, 4, 3]), deep] {
+        // Under `layers.` numbers mean something else than in the graph, and all of them are counted anew.
+        for before in ["", "net.", "module.net.", "fc", "layers."] {
+            let (_folder, path, master) = renamed(&graph, |name| vec![sequential(name, before)]);
+            let read = read(&path, &graph).unwrap();
+            assert_eq!(read.master, master, "{before}");
+            let last = format!("layers.{}.bias", read.renamed.len() / 2 - 1);
+            let in_file = sequential(&last, before);
+            assert_eq!(read.renamed[&in_file], last);
+        }
+        // What has the graph's own names is not counted.
+        write(&plain_file, &graph, &vec![1; graph.parameters()]).unwrap();
+        assert!(read(&plain_file, &graph).unwrap().renamed.is_empty());
+    }
+}
+
+#[test]
+fn layers_that_do_not_fit_in_order_are_told_with_their_shapes() {
+    let (_folder, path, _) = renamed(&Graph::mlp(&[5, 4, 3]), |name| vec![sequential(name, "")]);
+    for graph in [Graph::mlp(&[5, 3, 4]), Graph::mlp(&[5, 4, 3, 3])] {
+        let error = read(&path, &graph).unwrap_err();
+        assert!(
+            matches!(error, WeightsFileError::OtherLayers { .. }),
+            "{error}"
+        );
+    }
+    assert_eq!(
+        read(&path, &Graph::mlp(&[5, 2])).unwrap_err().to_string(),
+        "the file's layers are not those of the task's architecture, neither by name nor in their order. The file has \
+         `0.weight` [4, 5], `0.bias` [4], `2.weight` [3, 4], `2.bias` [3]; the task's architecture has `layers.0.weight` [2, 5], \
+         `layers.0.bias` [2]"
+    );
+    // Under two names nothing says which comes first.
+    let names = |name: &str| {
+        vec![name
+            .replace("layers.1", "head.0")
+            .replace("layers.0", "body.0")]
+    };
+    let (_folder, path, _) = renamed(&Graph::mlp(&[5, 4, 3]), names);
+    let error = read(&path, &Graph::mlp(&[5, 4, 3])).unwrap_err();
+    assert!(
+        matches!(error, WeightsFileError::WrongNames { .. }),
+        "{error}"
     );
 }
 

@@ -129,6 +129,52 @@ fn labels_that_are_there_are_judged() {
     assert_eq!((rows, labelled, loss), (4, 2, expected));
 }
 
+/// The class of every row of a file or a folder without labels, and what is told of all of them.
+fn unlabelled(recipe: &str, path: &Path) -> (Vec<String>, Summary) {
+    let graph = Graph::mlp(&[2, 6, 3]);
+    let predictor = Predictor {
+        graph: &graph,
+        weights: &initial_weights(&graph, 3),
+        recipe: &Recipe::parse(recipe).unwrap(),
+        source: &Source::open(&[path.to_owned()], SourceOptions::default()).unwrap(),
+        continuation: None,
+    };
+    let mut bytes = Vec::new();
+    let sheet = Sheet::new(SheetFormat::Csv, &mut bytes);
+    let summary = predictor.write(sheet).unwrap();
+    let mut reader = csv::Reader::from_reader(&bytes[..]);
+    let class = |line: Result<csv::StringRecord, csv::Error>| line.unwrap()[2].to_owned();
+    (reader.records().map(class).collect(), summary)
+}
+
+#[test]
+fn images_and_arrays_need_no_labels() {
+    let folder = tempfile::tempdir().unwrap();
+    let classes = "classes = [\"iris\", \"rose\", \"tulip\"]\n";
+    let arrays = folder.path().join("new.npz");
+    fs::write(&arrays, include_bytes!("unlabelled.npz")).unwrap();
+    let recipe = format!("kind = \"array\"\nshape = [2]\nlow = 0.0\nhigh = 255.0\n{classes}");
+    let (of_arrays, summary) = unlabelled(&recipe, &arrays);
+    assert_eq!(summary.text(), "2 rows, none with a label");
+    let graph = Graph::mlp(&[2, 6, 3]);
+    let samples = Samples::new(2, 3, &[51, 128, 0, 0, 255, 0]).unwrap();
+    let expected = FastCpu.predict(&graph, &initial_weights(&graph, 3), &samples);
+    let name = |class: &u8| ["iris", "rose", "tulip"][usize::from(*class)];
+    let expected: Vec<&str> = expected.unwrap().iter().map(name).collect();
+    assert_eq!(of_arrays, expected);
+
+    // The same two bytes as the first array, in a folder without folders.
+    let images = folder.path().join("images");
+    fs::create_dir(&images).unwrap();
+    for name in ["a.png", "b.png"] {
+        fs::write(images.join(name), include_bytes!("unlabelled.png")).unwrap();
+    }
+    let recipe = format!("kind = \"image\"\nheight = 1\nwidth = 2\nchannels = 1\n{classes}");
+    let (of_images, summary) = unlabelled(&recipe, &images);
+    assert_eq!(of_images, [expected[0]; 2]);
+    assert_eq!(summary.text(), "2 rows, none with a label");
+}
+
 fn letters() -> Graph {
     Graph::transformer(&Transformer {
         vocab: 5,

@@ -1,0 +1,50 @@
+//! The reference in the place of a device that does something before each answer, for tests.
+
+use super::DeviceEvaluator;
+use gotong_scoring::{gradient::Differentiator, EvalError, Evaluator, Graph, Reference, Samples};
+use std::{fmt::Debug, ops::Range};
+
+/// Answers as the reference, after something.
+#[derive(Clone, Debug, Default)]
+pub struct After<T>(pub T);
+
+/// What happens before an answer.
+pub trait Happening: Debug + Send {
+    /// Before losses, or the gradients of a call.
+    fn happen(&mut self);
+
+    /// When the device is to have fewer samples at once.
+    fn take_fewer(&mut self) {}
+}
+
+impl<T: Happening> Evaluator for After<T> {
+    fn losses(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+    ) -> Result<Vec<u32>, EvalError> {
+        self.0.happen();
+        Reference.losses(graph, weights, samples)
+    }
+}
+
+impl<T: Happening> Differentiator for After<T> {
+    fn gradients(
+        &mut self,
+        graph: &Graph,
+        weights: &[i16],
+        samples: &Samples,
+        groups: &[Range<usize>],
+        see: &mut dyn FnMut(usize, &[i64]),
+    ) -> Result<(), EvalError> {
+        self.0.happen();
+        Reference.gradients(graph, weights, samples, groups, see)
+    }
+}
+
+impl<T: Happening> DeviceEvaluator for After<T> {
+    fn take_fewer(&mut self) {
+        self.0.take_fewer();
+    }
+}
