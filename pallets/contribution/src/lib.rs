@@ -60,6 +60,7 @@ mod court;
 mod errors;
 mod events;
 pub mod ledgers;
+pub mod migrations;
 #[cfg(test)]
 mod mock;
 pub mod offers;
