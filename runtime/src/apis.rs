@@ -22,7 +22,7 @@ use sp_session::OpaqueGeneratedSessionKeys;
 use sp_version::RuntimeVersion;
 
 use crate::{
-    presets, timing, AccountId, Babe, Balance, Block, Executive, Grandpa, InherentDataExt, Nonce,
+    configs::EpochSlots, presets, AccountId, Babe, Balance, Block, Executive, Grandpa, InherentDataExt, Nonce,
     Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, VERSION,
 };
 
@@ -106,7 +106,7 @@ impl_runtime_apis! {
             let epoch = Babe::epoch_config().unwrap_or_default();
             BabeConfiguration {
                 slot_duration: Babe::slot_duration(),
-                epoch_length: timing::EpochSlots::<Runtime>::get(),
+                epoch_length: EpochSlots::get(),
                 c: epoch.c,
                 authorities: Babe::authorities().to_vec(),
                 randomness: Babe::randomness(),

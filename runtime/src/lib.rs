@@ -7,8 +7,8 @@
 //!
 //! * [`configs`]: how each pallet is set up, block limits and fees;
 //! * [`fees`]: who pays them;
-//! * [`timing`]: the slot and the epoch length, which a chain chooses at genesis, and which blocks
-//!   count as time;
+//! * [`pace`]: the slot and the epoch length, of which there are two, each compiled to a Wasm of its own;
+//! * [`timing`]: which blocks count as time;
 //! * [`apis`]: what the node and its clients may ask;
 //! * [`presets`]: the built-in genesis configurations.
 
@@ -23,11 +23,20 @@ extern crate alloc;
 #[cfg(feature = "std")]
 include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
 
+/// The Wasm with the pace [`Pace::FAST`](pace::Pace::FAST): for development chains.
+#[cfg(feature = "std")]
+pub mod fast {
+    include!(concat!(env!("OUT_DIR"), "/fast_runtime.rs"));
+}
+
 pub mod apis;
 #[cfg(feature = "runtime-benchmarks")]
 mod benches;
 pub mod configs;
 pub mod fees;
+#[cfg(test)]
+mod metadata;
+pub mod pace;
 pub mod presets;
 pub mod timing;
 pub mod weights;
