@@ -40,7 +40,6 @@ fn from_preset(
     Ok(ChainSpec::builder(wasm, None)
         .with_name(name)
         .with_id(id)
-        .with_protocol_id(id)
         .with_chain_type(chain_type)
         .with_genesis_config(genesis)
         .with_properties(properties())

@@ -1,6 +1,7 @@
 //! End-to-end harness: a real development node, real `gotong` processes, and waiting on what the
 //! chain says, never on time or logs. Everything that a test starts is killed when it ends.
 
+pub mod clients;
 pub mod equality;
 pub mod onnx;
 pub mod table;
@@ -27,7 +28,7 @@ pub use subxt::ext::jsonrpsee::core::client::Error as RequestError;
 use subxt::ext::jsonrpsee::{
     core::client::ClientT,
     rpc_params,
-    ws_client::{HeaderMap, HeaderValue, WsClientBuilder},
+    ws_client::{HeaderMap, HeaderValue, WsClient, WsClientBuilder},
 };
 use subxt_signer::{sr25519, SecretUri};
 
@@ -362,10 +363,20 @@ pub async fn connect(node: &mut Node) -> Result<Client> {
 
 /// What a node answers to a request without parameters, as a page in a browser would make it.
 pub async fn request(url: &str, method: &str) -> Result<String, RequestError> {
+    page(url).await?.request(method, rpc_params![]).await
+}
+
+/// Where a node listens for other nodes, with its identity.
+pub async fn addresses(url: &str) -> Result<Vec<String>, RequestError> {
+    let method = "system_localListenAddresses";
+    page(url).await?.request(method, rpc_params![]).await
+}
+
+/// A connection as a page in a browser makes it.
+async fn page(url: &str) -> Result<WsClient, RequestError> {
     let mut headers = HeaderMap::new();
     headers.insert("origin", HeaderValue::from_static("https://example.org"));
-    let client = WsClientBuilder::new().set_headers(headers).build(url);
-    client.await?.request(method, rpc_params![]).await
+    WsClientBuilder::new().set_headers(headers).build(url).await
 }
 
 /// A round that settled on a claim; its gain may be 0.
