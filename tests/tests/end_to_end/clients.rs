@@ -107,7 +107,8 @@ async fn a_wallet_claims_what_the_chain_says_it_may() -> Result<()> {
     Ok(())
 }
 
-/// Three authorities, and a light client that knows nothing but the first block and the address of one of them.
+/// Three authorities, a node that serves pages, as every node that is no authority does, and a light client that knows nothing
+/// but the first block and the address of that node.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_light_client_follows_a_network_of_three() -> Result<()> {
     let folder = tempfile::tempdir()?;
@@ -120,35 +121,37 @@ async fn a_light_client_follows_a_network_of_three() -> Result<()> {
     let complaint = String::from_utf8_lossy(&export.stderr).into_owned();
     ensure!(export.status.success(), "no specification: {complaint}");
 
+    let chain = format!("--chain={}", spec.display());
     let mut nodes: Vec<Node> = Vec::new();
-    let mut boot = None;
-    for (number, name) in ["--alice", "--bob", "--charlie"].into_iter().enumerate() {
-        let own = folder.path().join(name);
+    let mut listening: Vec<String> = Vec::new();
+    let roles = [
+        &["--alice", "--validator"][..],
+        &["--bob", "--validator"],
+        &["--charlie", "--validator"],
+        &[],
+    ];
+    for (number, role) in roles.into_iter().enumerate() {
+        let own = folder.path().join(number.to_string());
         std::fs::create_dir(&own)?;
-        let chain = format!("--chain={}", spec.display());
         // Keys of the network, which anybody knows.
         let key = format!("--node-key={:064x}", number + 1);
-        let mut arguments = vec![
-            &*chain,
-            name,
-            "--validator",
-            "--no-mdns",
-            &*key,
-            "--listen-addr=/ip4/127.0.0.1/tcp/0/ws",
-        ];
-        let first = boot.as_ref().map(|boot| format!("--bootnodes={boot}"));
+        let first = listening
+            .first()
+            .map(|first| format!("--bootnodes={first}"));
+        let mut arguments = vec!["--no-mdns", &chain, &key];
+        arguments.extend(role);
         arguments.extend(first.as_deref());
         let mut node = Node::launch(&own, &own, &arguments)?;
         connect(&mut node).await?;
-        if boot.is_none() {
-            let listens = addresses(&node.url()).await?;
-            let page = listens.into_iter().find(|one| one.contains("/ws/p2p/"));
-            boot = Some(page.context("a page can reach the node")?);
-        }
+        let mut own = addresses(&node.url()).await?.into_iter();
+        let address = own.find(|one| one.starts_with("/ip4/127.0.0.1/"));
+        listening.push(address.context("the node listens on this machine")?);
         nodes.push(node);
     }
+    let boot = listening.pop().context("four nodes")?;
+    ensure!(boot.contains("/ws/"), "no page can reach {boot}");
 
-    let (spec, boot) = (spec.display().to_string(), boot.context("an address")?);
+    let spec = spec.display().to_string();
     let told = clients.javascript("light.mjs", &[&spec, &boot]).await?;
     assert_eq!(told["spec_name"], "gotong");
     ensure!(told["final"].as_array().is_some_and(|list| list.len() >= 2));
