@@ -28,10 +28,10 @@ use sp_runtime::{
 use sp_version::RuntimeVersion;
 
 use crate::{
-    pace::Pace, timing, AccountId, Authorship, Babe, Balance, Balances, Block, BlockNumber, Hash, OriginCaller,
-    PalletInfo, Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason, RuntimeHoldReason,
-    RuntimeOrigin, RuntimeTask, System, Timing, EXISTENTIAL_DEPOSIT, MICRO_UNIT, MILLI_UNIT,
-    SS58_PREFIX, UNIT, VERSION,
+    pace::Pace, timing, AccountId, Authorship, Babe, Balance, Balances, Block, BlockNumber, Hash,
+    OriginCaller, PalletInfo, Runtime, RuntimeCall, RuntimeEvent, RuntimeFreezeReason,
+    RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System, Timing, EXISTENTIAL_DEPOSIT, MICRO_UNIT,
+    MILLI_UNIT, SS58_PREFIX, UNIT, VERSION,
 };
 
 /// The share of a block that ordinary transactions may fill, in weight and in length. The rest is

@@ -1,7 +1,7 @@
 //! The built-in genesis configurations.
 //!
-//! Each goes with a Wasm: [`wasm`] says with which. Both use the well-known development keys, whose secrets anybody knows: they are for a machine
-//! or a laboratory. A public chain starts from its own chain specification.
+//! Both use the well-known development keys, whose secrets anybody knows: they are for a machine
+//! or a laboratory. A public chain starts from its own chain specification. [`wasm`] has the code that goes with each.
 
 #![deny(missing_docs)]
 
@@ -139,10 +139,7 @@ mod tests {
     /// In Wasm of its own, for this code can have one pace only.
     #[test]
     fn the_development_chain_has_a_pace_of_its_own() {
-        let (fast, usual) = (
-            wasm(DEV_RUNTIME_PRESET),
-            wasm(LOCAL_TESTNET_RUNTIME_PRESET),
-        );
+        let (fast, usual) = (wasm(DEV_RUNTIME_PRESET), wasm(LOCAL_TESTNET_RUNTIME_PRESET));
         assert!(fast.is_some() && usual.is_some());
         assert_ne!(fast, usual);
         assert_eq!(wasm("no such preset"), None);
