@@ -5,6 +5,8 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 BIN = $(TARGET)/debug
 # Where tests and benchmarks run PyTorch, scikit-learn and onnxruntime.
 PYTHON = $(TARGET)/python
+# Where tests run clients that others wrote: polkadot-js, PAPI, smoldot and two in Python.
+CLIENTS = $(TARGET)/clients
 
 # The runtime's Wasm is built by rustup's wasm32v1-none, or, where rustup cannot fetch it, by the
 # toolchain that scripts/setup.sh links as `wasm-web`. Expanded when a recipe runs, after set-up.
@@ -25,7 +27,7 @@ PACKAGES = $(TARGET)/package
 export XDG_RUNTIME_DIR ?= $(abspath $(TARGET))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup python build install package test-package demo demo-lm test soak check bench attacks gpu weights doc
+.PHONY: help setup python clients build install package test-package demo demo-lm test soak check bench attacks gpu weights metadata-hash release-listing doc
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -35,6 +37,9 @@ setup: ## Install what is missing: system packages, Wasm target, data sets
 
 python: ## Install PyTorch, scikit-learn and onnxruntime in a virtual environment of their own
 	@scripts/python.sh $(PYTHON)
+
+clients: ## Install the clients that others wrote, for tests: npm and PyPI
+	@scripts/clients.sh $(CLIENTS)
 
 build: setup ## Build node and worker
 	$(CARGO) build --locked --workspace
@@ -54,7 +59,7 @@ demo: build ## A whole network on this machine: ten rounds on Fashion-MNIST (DAT
 demo-lm: build ## The same with a language model on Shakespeare's plays
 	$(BIN)/gotong demo --model lm --folder demo-lm
 
-test: check python ## Everything of `check`, then unit, property and end-to-end tests, and the packages in a clean root
+test: check python clients ## Everything of `check`, then unit, property and end-to-end tests, and the packages in a clean root
 	$(CARGO) test --locked --workspace
 	scripts/package.sh $(BIN) $(PACKAGES)
 	scripts/test-package.sh $(PACKAGES)
@@ -90,6 +95,12 @@ weights: setup ## Measure the pallets' weights (builds a node with benchmarks)
 		$(BIN)/gotong-node benchmark pallet --chain dev --pallet $$pallet --extrinsic '*' --steps 10 --repeat 5 \
 			--output runtime/src/weights/$$pallet.rs --template scripts/weights.hbs || exit 1; \
 	done
+
+metadata-hash: setup ## Write the hash of the metadata, which goes into the Wasm (after any change of calls, views or types)
+	GOTONG_WRITE=hash.txt $(CARGO) test --locked --workspace --lib both_wasm_have_the_hash_of_this_metadata
+
+release-listing: setup ## Write what this release's runtime is made of, for the next one to be compared with
+	GOTONG_WRITE=release.txt $(CARGO) test --locked --workspace --lib versions_rise_with_what_changes
 
 doc: ## Build the API documentation
 	$(CARGO) doc --locked --no-deps --workspace

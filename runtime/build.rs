@@ -1,15 +1,32 @@
-//! Compiles the runtime to Wasm and embeds it in the native crate as `WASM_BINARY`.
+//! Compiles the runtime to Wasm, once for each pace, and embeds both in the native crate: see src/pace.rs.
+//!
+//! Each is compiled with the hash of the metadata by which offline signers, such as hardware wallets, check what they sign.
+//! `substrate-wasm-builder` would compile everything twice to find it; here a file has it, and a test says whether it is right.
 
-fn main() {
+/// Has the hash, in hexadecimal. `make metadata-hash` writes it.
+#[cfg(feature = "std")]
+const METADATA_HASH: &str = "metadata/hash.txt";
+
+#[cfg(feature = "std")]
+fn main() -> std::io::Result<()> {
+    use substrate_wasm_builder::WasmBuilder;
+
     // The Wasm may be compiled by another compiler than Clippy belongs to: see scripts/rustc.sh.
     std::env::remove_var("RUSTC_WORKSPACE_WRAPPER");
 
-    #[cfg(all(feature = "std", not(feature = "metadata-hash")))]
-    substrate_wasm_builder::WasmBuilder::build_using_defaults();
+    println!("cargo:rerun-if-changed={METADATA_HASH}");
+    let hash = std::fs::read_to_string(METADATA_HASH)?;
+    // `CheckMetadataHash` is compiled with it.
+    std::env::set_var("RUNTIME_METADATA_HASH", hash.trim());
 
-    // Symbol and decimals are part of the hash: they repeat `TOKEN_SYMBOL` and `TOKEN_DECIMALS`.
-    #[cfg(all(feature = "std", feature = "metadata-hash"))]
-    substrate_wasm_builder::WasmBuilder::init_with_defaults()
-        .enable_metadata_hash("GTG", 12)
+    WasmBuilder::init_with_defaults().build();
+    WasmBuilder::init_with_defaults()
+        .set_file_name("fast_runtime.rs")
+        .enable_feature("fast")
         .build();
+    Ok(())
 }
+
+// When the Wasm itself is compiled.
+#[cfg(not(feature = "std"))]
+fn main() {}

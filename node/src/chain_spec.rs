@@ -1,6 +1,6 @@
 //! The chains this node knows by name. Their genesis comes from the runtime's presets.
 
-use gotong_runtime::{presets, SS58_PREFIX, TOKEN_DECIMALS, TOKEN_SYMBOL, WASM_BINARY};
+use gotong_runtime::{presets, SS58_PREFIX, TOKEN_DECIMALS, TOKEN_SYMBOL};
 use sc_service::{ChainType, GenericChainSpec, Properties};
 use sp_genesis_builder::{DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};
 
@@ -33,14 +33,13 @@ fn from_preset(
     chain_type: ChainType,
     preset: &str,
 ) -> Result<ChainSpec, String> {
-    let wasm = WASM_BINARY.ok_or("this node was built without the runtime's Wasm")?;
+    let wasm = presets::wasm(preset).ok_or("this node was built without the runtime's Wasm")?;
     // The native runtime gives the same configuration as the Wasm, without compiling the latter.
     let genesis = presets::genesis_config(preset).ok_or("the runtime has no such preset")?;
     let genesis = serde_json::to_value(genesis).map_err(|error| error.to_string())?;
     Ok(ChainSpec::builder(wasm, None)
         .with_name(name)
         .with_id(id)
-        .with_protocol_id(id)
         .with_chain_type(chain_type)
         .with_genesis_config(genesis)
         .with_properties(properties())

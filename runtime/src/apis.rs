@@ -33,17 +33,16 @@ use sp_session::{MembershipProof, OpaqueGeneratedSessionKeys};
 use sp_version::RuntimeVersion;
 
 use crate::{
-    presets, timing, AccountId, Babe, Balance, Block, Contribution, Executive, Grandpa, Historical,
-    InherentDataExt, Nonce, Referee, Runtime, RuntimeCall, RuntimeGenesisConfig, SessionKeys,
-    System, TransactionPayment, VERSION,
+    configs::EpochSlots, presets, AccountId, Babe, Balance, Block, Contribution, Executive,
+    Grandpa, Historical, InherentDataExt, Nonce, Referee, Runtime, RuntimeCall,
+    RuntimeGenesisConfig, SessionKeys, System, TransactionPayment, VERSION,
 };
 
 /// The proof of who owns a key of BABE in the session of a slot, or in the one under way if that is over; `None` if the
 /// session of the slot has not begun. A node asks at the parent of the second block for a slot, which is in the session
 /// before if that block is the first of one; told nothing, it asks at its best block.
 pub(crate) fn owner_of_babe_key(slot: Slot, key: BabeId) -> Option<MembershipProof> {
-    let epoch_slots = timing::EpochSlots::<Runtime>::get();
-    if slot >= Babe::current_epoch_start().saturating_add(epoch_slots) {
+    if slot >= Babe::current_epoch_start().saturating_add(EpochSlots::get()) {
         return None;
     }
     Historical::prove((sp_consensus_babe::KEY_TYPE, key))
@@ -129,7 +128,7 @@ impl_runtime_apis! {
             let epoch = Babe::epoch_config().unwrap_or_default();
             BabeConfiguration {
                 slot_duration: Babe::slot_duration(),
-                epoch_length: timing::EpochSlots::<Runtime>::get(),
+                epoch_length: EpochSlots::get(),
                 c: epoch.c,
                 authorities: Babe::authorities().to_vec(),
                 randomness: Babe::randomness(),

@@ -30,8 +30,8 @@ use sp_runtime::{
 use sp_version::RuntimeVersion;
 
 use crate::{
-    migrations::Migrations, timing, AccountId, Authorship, Babe, Balance, Balances, Block,
-    BlockNumber, Hash, OriginCaller, PalletInfo, Runtime, RuntimeCall, RuntimeEvent,
+    migrations::Migrations, pace::Pace, timing, AccountId, Authorship, Babe, Balance, Balances,
+    Block, BlockNumber, Hash, OriginCaller, PalletInfo, Runtime, RuntimeCall, RuntimeEvent,
     RuntimeFreezeReason, RuntimeHoldReason, RuntimeOrigin, RuntimeTask, System, Timing,
     EXISTENTIAL_DEPOSIT, MICRO_UNIT, MILLI_UNIT, SS58_PREFIX, UNIT, VERSION,
 };
@@ -40,11 +40,11 @@ use crate::{
 /// for operational calls, such as an upgrade, which must get through however busy the chain is.
 const NORMAL_RATIO: Perbill = Perbill::from_percent(75);
 
-/// The most execution time a block may ask for: two seconds, and never more than three quarters of
-/// a slot, so that a block is made, sent and imported before the next one is due. A six-second slot
-/// therefore gives 2 s, a one-second slot 750 ms.
-fn max_block_millis() -> u64 {
-    (timing::SlotMillis::<Runtime>::get() * 3 / 4).min(2_000)
+/// How much weight the blocks of a chain take. It limits execution time only: a solo chain ships no proofs, so their size is
+/// free.
+fn block_weights(pace: &Pace) -> BlockWeights {
+    let most = pace.max_block_millis() * WEIGHT_REF_TIME_PER_MILLIS;
+    BlockWeights::with_sensible_defaults(Weight::from_parts(most, u64::MAX), NORMAL_RATIO)
 }
 
 /// The most bytes a block may carry: 10 MiB, 7.5 MiB of them ordinary transactions.
@@ -66,11 +66,8 @@ parameter_types! {
     /// See [`SS58_PREFIX`].
     pub const SS58Prefix: u16 = SS58_PREFIX;
 
-    /// Limits execution time only: a solo chain ships no proofs, so their size is free.
-    pub RuntimeBlockWeights: BlockWeights = BlockWeights::with_sensible_defaults(
-        Weight::from_parts(max_block_millis() * WEIGHT_REF_TIME_PER_MILLIS, u64::MAX),
-        NORMAL_RATIO,
-    );
+    /// See [`Pace::max_block_millis`].
+    pub RuntimeBlockWeights: BlockWeights = block_weights(&Pace::OWN);
     /// See [`MAX_BLOCK_LENGTH`]; ordinary transactions get [`NORMAL_RATIO`] of it.
     pub RuntimeBlockLength: BlockLength = BlockLength::builder()
         .max_length(MAX_BLOCK_LENGTH)
@@ -111,14 +108,14 @@ impl frame_system::Config for Runtime {
 impl timing::Config for Runtime {}
 
 parameter_types! {
-    /// Length of a slot in milliseconds, as the genesis set it.
-    pub SlotMillis: u64 = timing::SlotMillis::<Runtime>::get();
-    /// Length of an epoch in slots, as the genesis set it.
-    pub EpochSlots: u64 = timing::EpochSlots::<Runtime>::get();
+    /// Length of a slot in milliseconds.
+    pub const SlotMillis: u64 = Pace::OWN.slot_millis;
+    /// Length of an epoch in slots.
+    pub const EpochSlots: u64 = Pace::OWN.epoch_slots;
     /// Blocks so far that were not full: the clock of tasks and disputes.
     pub CalmTime: BlockNumber = Timing::calm_time();
     /// Half a slot in milliseconds: Babe reads the slot length back as twice this period.
-    pub MinimumPeriod: u64 = timing::SlotMillis::<Runtime>::get() / 2;
+    pub const MinimumPeriod: u64 = Pace::OWN.slot_millis / 2;
 }
 
 impl pallet_timestamp::Config for Runtime {
@@ -382,12 +379,8 @@ impl pallet_contribution::Config for Runtime {
 }
 
 parameter_types! {
-    /// A move in a dispute has ten minutes, enough to start a program again; on a chain that hurries,
-    /// for development, twenty blocks.
-    pub MoveBlocks: u32 = match timing::SlotMillis::<Runtime>::get() {
-        0..=1_000 => 20,
-        _ => HOUR / 6,
-    };
+    /// See [`Pace::move_blocks`].
+    pub const MoveBlocks: u32 = Pace::OWN.move_blocks;
 }
 
 /// Most tasks with a round under way.

@@ -10,8 +10,8 @@
 //! * [`migrations`]: what an upgrade does to storage;
 //! * [`configs`]: how each pallet is set up, block limits and fees;
 //! * [`fees`]: who pays them;
-//! * [`timing`]: the slot and the epoch length, which a chain chooses at genesis, and which blocks
-//!   count as time;
+//! * [`pace`]: the slot and the epoch length, of which there are two, each compiled to a Wasm of its own;
+//! * [`timing`]: which blocks count as time;
 //! * [`apis`]: what the node and its clients may ask;
 //! * [`presets`]: the built-in genesis configurations.
 
@@ -26,6 +26,12 @@ extern crate alloc;
 #[cfg(feature = "std")]
 include!(concat!(env!("OUT_DIR"), "/wasm_binary.rs"));
 
+/// The Wasm with the pace [`Pace::FAST`](pace::Pace::FAST): for development chains.
+#[cfg(feature = "std")]
+pub mod fast {
+    include!(concat!(env!("OUT_DIR"), "/fast_runtime.rs"));
+}
+
 pub mod apis;
 pub mod authorities;
 #[cfg(feature = "runtime-benchmarks")]
@@ -33,7 +39,10 @@ mod benches;
 pub mod configs;
 pub mod fees;
 pub mod governance;
+#[cfg(test)]
+mod metadata;
 pub mod migrations;
+pub mod pace;
 pub mod presets;
 #[cfg(test)]
 mod test_chain;
@@ -140,10 +149,10 @@ pub const VERSION: RuntimeVersion = RuntimeVersion {
     spec_name: Cow::Borrowed("gotong"),
     impl_name: Cow::Borrowed("gotong-node"),
     authoring_version: 1,
-    spec_version: 6,
+    spec_version: 7,
     impl_version: 1,
     apis: apis::RUNTIME_API_VERSIONS,
-    transaction_version: 6,
+    transaction_version: 7,
     system_version: 1,
 };
 

@@ -24,11 +24,16 @@ use sp_staking::SessionIndex;
 
 use crate::{
     authorities::{self, Authorities, Bond, Bonds, HoldReason},
-    AccountId, Babe, Balances, Council, Grandpa, Runtime, Session, SessionKeys,
+    timing::WithoutStoredPace,
+    AccountId, Babe, Balance, Balances, Council, Grandpa, Runtime, Session, SessionKeys,
 };
 
 /// All migrations, in the order in which they run.
-pub type Migrations = (StartSessions,);
+pub type Migrations = (
+    pallet_contribution::migrations::V8ToV9<Runtime>,
+    StartSessions,
+    WithoutStoredPace,
+);
 
 /// From a fixed set of authorities, as spec 6 had, to sessions and a council.
 ///
@@ -92,7 +97,7 @@ fn fixed_authorities() -> Vec<(AccountId, SessionKeys)> {
 }
 
 fn hold_bond(who: &AccountId) {
-    let bond = <Runtime as authorities::Config>::AuthorityBond::get();
+    let bond: Balance = <Runtime as authorities::Config>::AuthorityBond::get();
     let free = Balances::reducible_balance(who, Preservation::Protect, Fortitude::Polite);
     if let Err(error) = Balances::hold(&HoldReason::AuthorityBond.into(), who, bond.min(free)) {
         log_failure("an authority has no bond", error);

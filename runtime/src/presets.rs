@@ -1,7 +1,7 @@
 //! The built-in genesis configurations.
 //!
 //! Both use the well-known development keys, whose secrets anybody knows: they are for a machine
-//! or a laboratory. A public chain starts from its own chain specification.
+//! or a laboratory. A public chain starts from its own chain specification. [`wasm`] has the code that goes with each.
 
 #![deny(missing_docs)]
 
@@ -12,7 +12,7 @@ use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 
 use crate::{
     AccountId, AuthoritiesConfig, BabeConfig, Balance, BalancesConfig, CouncilConfig,
-    RuntimeGenesisConfig, SessionConfig, SessionKeys, SudoConfig, TimingConfig, UNIT,
+    RuntimeGenesisConfig, SessionConfig, SessionKeys, SudoConfig, UNIT,
 };
 
 /// What each development account owns.
@@ -34,21 +34,26 @@ pub fn genesis_config(id: &str) -> Option<RuntimeGenesisConfig> {
     }
 }
 
-/// One authority, which is the council as well, a block every second, new randomness every ten.
+/// The Wasm of the preset called `id`; `None` if there is no such preset, or it was built without Wasm.
+#[cfg(feature = "std")]
+pub fn wasm(id: &str) -> Option<&'static [u8]> {
+    match id {
+        DEV_RUNTIME_PRESET => crate::fast::WASM_BINARY,
+        LOCAL_TESTNET_RUNTIME_PRESET => crate::WASM_BINARY,
+        _ => None,
+    }
+}
+
+/// One authority, which is the council as well, at the pace [`Pace::FAST`](crate::pace::Pace::FAST).
 fn development() -> RuntimeGenesisConfig {
     genesis(
         &[(Sr25519Keyring::Alice, Ed25519Keyring::Alice)],
         Some(Sr25519Keyring::Alice),
-        TimingConfig {
-            slot_millis: 1_000,
-            epoch_slots: 10,
-            ..Default::default()
-        },
     )
 }
 
-/// Three authorities, which are the council as well, a block every six seconds, new randomness every two minutes, and no
-/// account above the rules: what a production chain looks like, with known keys.
+/// Three authorities, which are the council as well, at the pace [`Pace::USUAL`](crate::pace::Pace::USUAL), and no account above
+/// the rules: what a production chain looks like, with known keys.
 fn local_testnet() -> RuntimeGenesisConfig {
     genesis(
         &[
@@ -57,14 +62,12 @@ fn local_testnet() -> RuntimeGenesisConfig {
             (Sr25519Keyring::Charlie, Ed25519Keyring::Charlie),
         ],
         None,
-        TimingConfig::default(),
     )
 }
 
 fn genesis(
     authorities: &[(Sr25519Keyring, Ed25519Keyring)],
     sudo: Option<Sr25519Keyring>,
-    timing: TimingConfig,
 ) -> RuntimeGenesisConfig {
     let accounts: Vec<AccountId> = authorities
         .iter()
@@ -75,7 +78,6 @@ fn genesis(
         grandpa: grandpa.public().into(),
     });
     RuntimeGenesisConfig {
-        timing,
         // BABE and GRANDPA are told their authorities by the session.
         babe: BabeConfig {
             epoch_config: BABE_EPOCH,
@@ -128,6 +130,7 @@ mod tests {
     use crate::{
         authorities::{Authorities, HoldReason},
         configs::RuntimeBlockWeights,
+        pace::Pace,
         Babe, Balances, Grandpa, Runtime, Session,
     };
     use frame_support::{
@@ -154,25 +157,30 @@ mod tests {
         assert_eq!(get_preset(&"no such preset".into()), None);
     }
 
+    /// In Wasm of its own, for this code can have one pace only.
     #[test]
-    fn a_preset_sets_the_pace_of_its_chain() {
-        let expected = [
-            (DEV_RUNTIME_PRESET, 1_000, 10, 750),
-            (LOCAL_TESTNET_RUNTIME_PRESET, 6_000, 20, 2_000),
-        ];
-        for (preset, slot_millis, epoch_slots, block_millis) in expected {
-            state_of(preset).execute_with(|| {
-                assert_eq!(Babe::slot_duration(), slot_millis);
-                assert_eq!(
-                    <Runtime as pallet_babe::Config>::EpochDuration::get(),
-                    epoch_slots
-                );
-                assert_eq!(
-                    RuntimeBlockWeights::get().max_block.ref_time(),
-                    block_millis * WEIGHT_REF_TIME_PER_MILLIS
-                );
-            });
-        }
+    fn the_development_chain_has_a_pace_of_its_own() {
+        let (fast, usual) = (wasm(DEV_RUNTIME_PRESET), wasm(LOCAL_TESTNET_RUNTIME_PRESET));
+        assert!(fast.is_some() && usual.is_some());
+        assert_ne!(fast, usual);
+        assert_eq!(wasm("no such preset"), None);
+    }
+
+    #[test]
+    fn the_chain_has_the_pace_of_its_code() {
+        state_of(LOCAL_TESTNET_RUNTIME_PRESET).execute_with(|| {
+            assert_eq!(Babe::slot_duration(), Pace::OWN.slot_millis);
+            assert_eq!(
+                <Runtime as pallet_babe::Config>::EpochDuration::get(),
+                Pace::OWN.epoch_slots
+            );
+            assert_eq!(
+                RuntimeBlockWeights::get().max_block.ref_time(),
+                Pace::OWN.max_block_millis() * WEIGHT_REF_TIME_PER_MILLIS
+            );
+        });
+        let longest = [Pace::USUAL, Pace::FAST].map(|pace| pace.max_block_millis());
+        assert_eq!(longest, [2_000, 750]);
     }
 
     #[test]

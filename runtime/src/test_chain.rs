@@ -14,7 +14,7 @@ use sp_runtime::{
 };
 
 use crate::{
-    presets, timing, Authorities, Executive, Hash, Header, Runtime, RuntimeCall, RuntimeEvent,
+    pace::Pace, presets, Authorities, Executive, Hash, Header, Runtime, RuntimeCall, RuntimeEvent,
     RuntimeOrigin, System,
 };
 
@@ -65,7 +65,7 @@ pub fn start(slot: u64, parent: Hash) {
         digest(slot, 0),
     );
     Executive::initialize_block(&header);
-    let now = slot * timing::SlotMillis::<Runtime>::get();
+    let now = slot * Pace::OWN.slot_millis;
     let set = pallet_timestamp::Call::<Runtime>::set { now };
     let set = set.dispatch_bypass_filter(RuntimeOrigin::none());
     set.expect("the time is right");
@@ -79,7 +79,7 @@ pub fn next(slot: u64) {
 
 /// Ends the block, and with it so many sessions of one block each.
 pub fn end_sessions(count: u32) {
-    let epoch = timing::EpochSlots::<Runtime>::get();
+    let epoch = Pace::OWN.epoch_slots;
     for _ in 0..count {
         next(slot() + epoch);
     }

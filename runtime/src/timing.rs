@@ -1,17 +1,31 @@
-//! The pace of a chain: how long a slot lasts, how many slots make an epoch, and which blocks count
-//! as time.
+//! Which blocks count as time.
 //!
-//! BABE takes slot and epoch as constants of the runtime. Here they are constants of the *chain*
-//! instead, written at genesis, so that one Wasm runs a development chain with a block every second
-//! and any other chain with a block every six. Nothing can change them afterwards: BABE derives the
-//! current slot and epoch from them, so a change would halt block production.
+//! Full blocks do not: who fills them keeps others from acting, but not from acting in time.
 //!
-//! Full blocks do not count as time: who fills them keeps others from acting, but not from acting in
-//! time.
+//! Up to `spec_version` 6 the slot and the epoch length were stored here; now they are those of the code: [`crate::pace`].
 
 #![deny(missing_docs)]
 
+use frame_support::{
+    migrations::RemoveStorage, parameter_types, weights::constants::ParityDbWeight,
+};
+
 pub use pallet::*;
+
+parameter_types! {
+    /// The prefix of this pallet's storage.
+    pub const Prefix: &'static str = "Timing";
+    /// Where the slot length was.
+    pub const SlotMillis: &'static str = "SlotMillis";
+    /// Where the epoch length was.
+    pub const EpochSlots: &'static str = "EpochSlots";
+}
+
+/// Removes the pace that was stored up to `spec_version` 6. Does nothing the second time.
+pub type WithoutStoredPace = (
+    RemoveStorage<Prefix, SlotMillis, ParityDbWeight>,
+    RemoveStorage<Prefix, EpochSlots, ParityDbWeight>,
+);
 
 #[frame_support::pallet]
 pub mod pallet {
@@ -22,31 +36,11 @@ pub mod pallet {
     /// A block used up to this share has room for any call that has to come in time.
     pub const FULL: Perbill = Perbill::from_percent(85);
 
-    /// Slot length of a genesis that does not say otherwise.
-    #[pallet::type_value]
-    pub fn DefaultSlotMillis() -> u64 {
-        6_000
-    }
-
-    /// Epoch length of a genesis that does not say otherwise.
-    #[pallet::type_value]
-    pub fn DefaultEpochSlots() -> u64 {
-        20
-    }
-
     #[pallet::pallet]
     pub struct Pallet<T>(_);
 
     #[pallet::config]
     pub trait Config: frame_system::Config {}
-
-    /// Length of a slot, in milliseconds.
-    #[pallet::storage]
-    pub type SlotMillis<T> = StorageValue<_, u64, ValueQuery, DefaultSlotMillis>;
-
-    /// Length of an epoch, in slots.
-    #[pallet::storage]
-    pub type EpochSlots<T> = StorageValue<_, u64, ValueQuery, DefaultEpochSlots>;
 
     /// How many of the blocks so far were full.
     #[pallet::storage]
@@ -92,50 +86,21 @@ pub mod pallet {
             time.max(Perbill::from_rational(length, longest))
         }
     }
-
-    #[pallet::genesis_config]
-    pub struct GenesisConfig<T> {
-        /// Length of a slot, in milliseconds: even, and not zero.
-        pub slot_millis: u64,
-        /// Length of an epoch, in slots: not zero.
-        pub epoch_slots: u64,
-        /// Nothing; the type needs it.
-        #[serde(skip)]
-        pub _config: PhantomData<T>,
-    }
-
-    impl<T> Default for GenesisConfig<T> {
-        fn default() -> Self {
-            Self {
-                slot_millis: DefaultSlotMillis::get(),
-                epoch_slots: DefaultEpochSlots::get(),
-                _config: PhantomData,
-            }
-        }
-    }
-
-    #[pallet::genesis_build]
-    impl<T: Config> BuildGenesisConfig for GenesisConfig<T> {
-        fn build(&self) {
-            // Timestamp is configured with half a slot, so the slot must be even.
-            assert!(
-                self.slot_millis > 0 && self.slot_millis.is_multiple_of(2),
-                "the slot length must be even and not zero"
-            );
-            assert!(self.epoch_slots > 0, "the epoch length must not be zero");
-            SlotMillis::<T>::put(self.slot_millis);
-            EpochSlots::<T>::put(self.epoch_slots);
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::{FullBlocks, WithoutStoredPace};
     use crate::{
         configs::{RuntimeBlockLength, RuntimeBlockWeights},
         presets, BlockNumber, Runtime, System, Timing, TransactionPayment,
     };
-    use frame_support::{dispatch::DispatchClass, traits::OnFinalize, weights::Weight};
+    use frame_support::{
+        dispatch::DispatchClass,
+        storage::{storage_prefix, unhashed},
+        traits::{OnFinalize, OnRuntimeUpgrade},
+        weights::Weight,
+    };
     use frame_system::BlockSize;
     use pallet_transaction_payment::{Multiplier, MultiplierUpdate, NextFeeMultiplier};
     use sp_genesis_builder::DEV_RUNTIME_PRESET;
@@ -185,6 +150,21 @@ mod tests {
             fill();
             end();
         }
+    }
+
+    #[test]
+    fn the_stored_pace_goes() {
+        execute(|| {
+            FullBlocks::<Runtime>::put(7);
+            for name in [&b"SlotMillis"[..], b"EpochSlots"] {
+                unhashed::put(&storage_prefix(b"Timing", name), &6_000u64);
+            }
+            WithoutStoredPace::on_runtime_upgrade();
+            for name in [&b"SlotMillis"[..], b"EpochSlots"] {
+                assert!(!unhashed::exists(&storage_prefix(b"Timing", name)));
+            }
+            assert_eq!(FullBlocks::<Runtime>::get(), 7);
+        });
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! End-to-end harness: a real development node, real `gotong` processes, and waiting on what the
 //! chain says, never on time or logs. Everything that a test starts is killed when it ends.
 
+pub mod clients;
 pub mod equality;
-pub mod liar;
 pub mod issuance;
+pub mod liar;
 pub mod onnx;
 pub mod table;
 pub mod torch;
@@ -19,6 +20,7 @@ use gotong_protocol::{
     view::{RoundView, SubmissionView, TaskView},
     Outcome, RoundId, TaskId,
 };
+use serde::de::DeserializeOwned;
 use std::{
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Output, Stdio},
@@ -434,7 +436,16 @@ pub async fn request_of_page(
     ask(url, method, headers).await
 }
 
-async fn ask(url: &str, method: &str, headers: HeaderMap) -> Result<String, RequestError> {
+/// Where a node listens for other nodes, with its identity.
+pub async fn addresses(url: &str) -> Result<Vec<String>, RequestError> {
+    ask(url, "system_localListenAddresses", HeaderMap::new()).await
+}
+
+async fn ask<T: DeserializeOwned>(
+    url: &str,
+    method: &str,
+    headers: HeaderMap,
+) -> Result<T, RequestError> {
     let client = WsClientBuilder::new().set_headers(headers).build(url);
     client.await?.request(method, rpc_params![]).await
 }

@@ -66,12 +66,9 @@ impl Moment {
         T::decode_all(&mut constant.value()).map_err(ChainError::undecodable(what()))
     }
 
-    /// Milliseconds from one block to the next, which the chain's genesis fixed.
-    pub async fn block_millis(&self) -> Result<u64, ChainError> {
-        let address = dynamic::storage::<(), u64>("Timing", "SlotMillis");
-        let what = || ChainError::incompatible("storage Timing.SlotMillis");
-        let found = self.0.storage().try_fetch(address, ()).await?;
-        Ok(found.ok_or_else(what)?.decode()?)
+    /// Milliseconds from one block to the next.
+    pub fn block_millis(&self) -> Result<u64, ChainError> {
+        self.constant("Babe", "ExpectedBlockTime")
     }
 
     /// When the block was made, in milliseconds since 1970; 0 for the first one.

@@ -379,7 +379,7 @@ impl Opened {
             let span = seen.span.clone();
             let look = async move {
                 let task = seen.view.id;
-                match look_at(seen, worker, (&duty, &agent, &publisher)).await {
+                match look_at(seen, worker, &duty, &agent, &publisher).await {
                     Ok(ended) => ended,
                     Err(error) => Ended::with(Came::OfTask(task, Err(error))),
                 }
@@ -394,11 +394,9 @@ impl Opened {
 async fn look_at(
     seen: Arc<Seen>,
     mut worker: OwnedMutexGuard<ReplicaWorker>,
-    (duty, agent, publisher): (
-        &Arc<Mutex<Duty>>,
-        &Arc<Mutex<DisputeAgent>>,
-        &Arc<Mutex<Publisher>>,
-    ),
+    duty: &Arc<Mutex<Duty>>,
+    agent: &Arc<Mutex<DisputeAgent>>,
+    publisher: &Arc<Mutex<Publisher>>,
 ) -> Result<Ended<Came>, RunError> {
     let Seen {
         client,

@@ -62,6 +62,7 @@ pub mod credits;
 mod errors;
 mod events;
 pub mod ledgers;
+pub mod migrations;
 #[cfg(test)]
 mod mock;
 pub mod offers;
@@ -138,7 +139,7 @@ pub mod pallet {
     /// Answers to the audits of one seat.
     pub type AuditAnswers = BoundedVec<AuditAnswer, ConstU32<{ bounds::AUDITS }>>;
 
-    const STORAGE_VERSION: StorageVersion = StorageVersion::new(8);
+    const STORAGE_VERSION: StorageVersion = StorageVersion::new(9);
 
     #[pallet::pallet]
     #[pallet::storage_version(STORAGE_VERSION)]

@@ -1,25 +1,22 @@
 //! What a sponsor asks for.
 
 use crate::{bounds, pay, Hash, ShareTerms, Windows};
-use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
+use codec::{
+    Compact, Decode, DecodeWithMemTracking, Encode, EncodeLike, Input, MaxEncodedLen, Output,
+};
 use core::str;
 use gotong_scoring::{blake2_256, share::Half};
-use scale_info::TypeInfo;
+use scale_info::{Type, TypeInfo};
 
-/// A name of 1 to 32 bytes of UTF-8, padded with zeros.
-#[derive(
-    Encode,
-    Decode,
-    DecodeWithMemTracking,
-    TypeInfo,
-    MaxEncodedLen,
-    Clone,
-    Copy,
-    PartialEq,
-    Eq,
-    Debug,
-)]
-pub struct TaskName([u8; 32]);
+/// A name of 1 to 32 bytes of UTF-8.
+///
+/// SCALE: that of a string, a compact length and so many bytes, and clients are told that it is one. What is longer, or ends with
+/// a zero byte, does not decode; that it is UTF-8 and not empty is for [`TaskTerms::validate`] to say, with an error that is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TaskName {
+    /// The name and then zeros.
+    padded: [u8; 32],
+}
 
 impl TaskName {
     /// Longest name.
@@ -30,18 +27,73 @@ impl TaskName {
         if name.is_empty() || name.contains('\0') {
             return None;
         }
-        let mut bytes = [0; Self::MAX_BYTES];
-        bytes
+        let mut padded = [0; Self::MAX_BYTES];
+        padded
             .get_mut(..name.len())?
             .copy_from_slice(name.as_bytes());
-        Some(Self(bytes))
+        Some(Self { padded })
     }
 
-    /// The name without its padding; `None` when decoded bytes were not a name.
+    /// The name whose bytes these are, with zeros after them: how names were encoded up to storage version 8.
+    pub fn from_padded(padded: [u8; 32]) -> Self {
+        Self { padded }
+    }
+
+    /// The name; `None` when decoded bytes were not one.
     pub fn as_str(&self) -> Option<&str> {
-        let end = self.0.iter().rposition(|&byte| byte != 0)?;
-        let name = str::from_utf8(self.0.get(..=end)?).ok()?;
-        (!name.contains('\0')).then_some(name)
+        let name = str::from_utf8(self.bytes()).ok()?;
+        (!name.is_empty() && !name.contains('\0')).then_some(name)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        let last = self.padded.iter().rposition(|&byte| byte != 0);
+        let length = last.map_or(0, |last| last.saturating_add(1));
+        self.padded.get(..length).unwrap_or_default()
+    }
+}
+
+impl Encode for TaskName {
+    fn size_hint(&self) -> usize {
+        self.bytes().size_hint()
+    }
+
+    fn encode_to<Out: Output + ?Sized>(&self, out: &mut Out) {
+        self.bytes().encode_to(out);
+    }
+}
+
+impl EncodeLike for TaskName {}
+
+impl Decode for TaskName {
+    fn decode<In: Input>(input: &mut In) -> Result<Self, codec::Error> {
+        let Compact(length) = Compact::<u32>::decode(input)?;
+        let mut padded = [0; Self::MAX_BYTES];
+        let bytes = usize::try_from(length)
+            .ok()
+            .and_then(|length| padded.get_mut(..length))
+            .ok_or("a name has at most 32 bytes")?;
+        input.read(bytes)?;
+        match bytes.last() {
+            Some(0) => Err("a name does not end with a zero byte".into()),
+            _ => Ok(Self { padded }),
+        }
+    }
+}
+
+impl DecodeWithMemTracking for TaskName {}
+
+impl MaxEncodedLen for TaskName {
+    fn max_encoded_len() -> usize {
+        // A compact length up to 63 takes a byte.
+        1usize.saturating_add(Self::MAX_BYTES)
+    }
+}
+
+impl TypeInfo for TaskName {
+    type Identity = str;
+
+    fn type_info() -> Type {
+        Self::Identity::type_info()
     }
 }
 
@@ -184,7 +236,7 @@ pub struct TaskTerms<Balance = u128> {
 /// Why terms are refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TermsError {
-    /// The name's bytes are not a name.
+    /// The name is empty, has a zero byte or is not UTF-8.
     #[error("the name is not 1 to 32 bytes of UTF-8")]
     Name,
     /// A window is shorter or longer than the chain allows.

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     apis::owner_of_babe_key,
     configs::consensus::REPORT_SESSIONS,
+    pace::Pace,
     test_chain::{call, digest, end_sessions, execute, motion, next, signed, slot},
     timing, Babe, Balances, Grandpa, Hash, Header, Historical, Runtime, Session, SessionKeys,
     System, Timing, UNIT,
@@ -173,7 +174,7 @@ fn a_new_authority_signs_two_sessions_later() {
 #[test]
 fn a_session_is_as_long_as_the_chains_epoch_and_no_set_changes_for_nothing() {
     execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
-        let epoch = timing::EpochSlots::<Runtime>::get();
+        let epoch = Pace::OWN.epoch_slots;
         let first = slot();
         next(first + epoch - 1);
         assert_eq!(Session::current_index(), 0);
@@ -333,7 +334,7 @@ fn a_forged_report_is_refused() {
 #[test]
 fn a_session_that_has_not_begun_proves_no_owner() {
     execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
-        let epoch = timing::EpochSlots::<Runtime>::get();
+        let epoch = Pace::OWN.epoch_slots;
         let bob = sp_consensus_babe::AuthorityId::from(Bob.public());
         let last = slot() + epoch - 1;
         let proof = |slot: u64| owner_of_babe_key(slot.into(), bob.clone());

@@ -16,8 +16,8 @@ use sp_staking::SessionIndex;
 
 use super::{deposit, EpochSlots, SlotMillis};
 use crate::{
-    authorities, timing, AccountId, Authorities, Babe, Balances, BlockNumber, Historical, Runtime,
-    RuntimeCall, RuntimeEvent, RuntimeHoldReason, SessionKeys, UncheckedExtrinsic, UNIT,
+    authorities, pace::Pace, AccountId, Authorities, Babe, Balances, BlockNumber, Historical,
+    Runtime, RuntimeCall, RuntimeEvent, RuntimeHoldReason, SessionKeys, UncheckedExtrinsic, UNIT,
 };
 
 /// The most authorities there can be.
@@ -29,7 +29,7 @@ pub const REPORT_SESSIONS: SessionIndex = 720;
 
 parameter_types! {
     /// Blocks that a report of an equivocation waits in the pool.
-    pub ReportLongevity: u64 = timing::EpochSlots::<Runtime>::get().saturating_mul(REPORT_SESSIONS.into());
+    pub const ReportLongevity: u64 = Pace::OWN.epoch_slots * REPORT_SESSIONS as u64;
 }
 
 /// Ends a session with its epoch, where [`pallet_babe::SameAuthoritiesForever`] would end the epoch alone.

@@ -79,7 +79,7 @@ fn the_largest_calls_fit_into_the_smallest_block() {
     sp_io::TestExternalities::from(storage).execute_with(|| {
         type Weights = <Runtime as pallet_contribution::Config>::WeightInfo;
         type Referee = <Runtime as pallet_referee::Config>::WeightInfo;
-        let limit = RuntimeBlockWeights::get()
+        let limit = block_weights(&Pace::FAST)
             .get(DispatchClass::Normal)
             .max_extrinsic
             .expect("normal transactions have a limit");
@@ -107,7 +107,7 @@ fn what_has_to_come_in_time_fits_into_a_block_that_is_not_full() {
         type Weights = <Runtime as pallet_contribution::Config>::WeightInfo;
         type Referee = <Runtime as pallet_referee::Config>::WeightInfo;
         let free = Perbill::one() - timing::FULL;
-        let limits = RuntimeBlockWeights::get();
+        let limits = block_weights(&Pace::FAST);
         let normal = limits.get(DispatchClass::Normal);
         let most = normal.max_total.expect("normal transactions have a limit");
         let room = (free * most).saturating_sub(normal.base_extrinsic);
@@ -138,7 +138,6 @@ fn what_has_to_come_in_time_fits_into_a_block_that_is_not_full() {
 
 #[test]
 fn a_dispute_is_over_before_the_court_stops_waiting() {
-    // Empty storage has the default pace: a block every six seconds.
     sp_io::TestExternalities::default().execute_with(|| {
         let longest = pallet_referee::LongestDispute::<Runtime>::get();
         let waits = <Runtime as pallet_contribution::Config>::MaxDisputeBlocks::get();
@@ -167,8 +166,8 @@ fn a_move_has_time_for_its_gradients_in_the_heaviest_task() {
         let products = u64::from(disputes) * (gradients + merge);
         // A slow processor takes a second for so many.
         let seconds = products.div_ceil(bounds::COST_PER_BLOCK);
-        let millis = timing::SlotMillis::<Runtime>::get();
-        let has = u64::from(MoveBlocks::get()) * millis / 1_000;
+        let pace = Pace::USUAL;
+        let has = u64::from(pace.move_blocks) * pace.slot_millis / 1_000;
         assert!(2 * seconds <= has, "2 * {seconds} seconds of {has}");
     });
 }
@@ -180,7 +179,7 @@ fn the_hooks_leave_room_for_transactions_in_the_smallest_block() {
     sp_io::TestExternalities::from(storage).execute_with(|| {
         type Weights = <Runtime as pallet_contribution::Config>::WeightInfo;
         type Referee = <Runtime as pallet_referee::Config>::WeightInfo;
-        let limit = RuntimeBlockWeights::get().max_block;
+        let limit = block_weights(&Pace::FAST).max_block;
         // A quarter of a block for the rounds, or more if the worst alone takes it, and as much for
         // the disputes that time out.
         let round = Weights::end_reveal(bounds::MAX_SUBMISSIONS)

@@ -4,10 +4,11 @@ use super::*;
 use crate::{
     authorities::ChangesLeft,
     test_chain::{end_sessions, start},
-    Authorities as AuthoritiesPallet, Executive, System, UNIT, VERSION,
+    Authorities as AuthoritiesPallet, Contribution, Executive, System, UNIT, VERSION,
 };
 use frame_support::traits::fungible::InspectHold;
 use frame_system::{LastRuntimeUpgrade, LastRuntimeUpgradeInfo};
+use gotong_protocol::{Outcome, Phase, RoundId, TaskId};
 use pallet_session::historical;
 use sp_core::{
     bytes::from_hex,
@@ -22,8 +23,15 @@ use std::collections::BTreeMap;
 /// The genesis of `local` as the node of spec 6 wrote it, without the code.
 const SPEC_6: &str = include_str!("spec_6.json");
 
+/// Block 119 of a demo on the development chain of spec 6, in its fourth round, without the code and the hashes of blocks.
+const SPEC_6_DEMO: &str = include_str!("spec_6_demo.json");
+
 fn spec_6() -> TestExternalities {
-    let entries: BTreeMap<String, String> = serde_json::from_str(SPEC_6).expect("it is JSON");
+    state(SPEC_6)
+}
+
+fn state(json: &str) -> TestExternalities {
+    let entries: BTreeMap<String, String> = serde_json::from_str(json).expect("it is JSON");
     let bytes = |hex: &str| from_hex(hex).expect("it is hexadecimal");
     let top = entries
         .iter()
@@ -119,5 +127,34 @@ fn a_migration_does_nothing_twice() {
     new.execute_with(|| {
         StartSessions::on_runtime_upgrade();
         assert_eq!(Session::queued_keys(), authorities());
+    });
+}
+
+#[test]
+fn a_round_under_way_in_spec_6_goes_on() {
+    let task = TaskId(0);
+    state(SPEC_6_DEMO).execute_with(|| {
+        let issued = Balances::total_issuance();
+        let number = System::block_number();
+        let reason = pallet_contribution::HoldReason::Pool.into();
+        let on_hold = |who: &AccountId| Balances::balance_on_hold(&reason, who);
+        start(pallet_babe::CurrentSlot::<Runtime>::get().saturating_add(1).into(), System::parent_hash());
+        assert_eq!(System::block_number(), number + 1);
+
+        let view = Contribution::task(task).expect("the task is there");
+        assert_eq!(view.terms.name.as_str(), Some("demo"));
+        assert!(on_hold(&view.sponsor) > 0);
+        let round = Contribution::round(task, view.round).expect("its round is under way");
+        assert_eq!((view.round, round.phase), (RoundId(3), Phase::Reveal));
+        let earlier = Contribution::round(task, RoundId(0)).expect("the first is kept");
+        assert_eq!(earlier.outcome, Some(Outcome::Settled));
+        let stored = pallet_contribution::Submissions::<Runtime>::iter().count();
+        assert!(stored > 0);
+        // A block of the new runtime later nothing has gone wrong, and the authority gets sessions.
+        end_sessions(2);
+        assert!(Contribution::round(task, view.round).is_some());
+        assert_eq!(Balances::total_issuance(), issued);
+        assert_eq!(Session::validators().len(), 1);
+        AuthoritiesPallet::do_try_state().expect("the state is sound");
     });
 }

@@ -8,7 +8,7 @@ use gotong_tests::{assert_settled, connect, key, reaches, Network, UNIT};
 use serde_json::{json, Value};
 use std::{fs, process::Command, time::Duration};
 
-/// Longest wait for a round of the light node alone, which makes a block in every other slot.
+/// Longest wait for a round of one node alone, which makes no block in some slots.
 const LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
 /// Keys of a network, which authorities need: any will do.
 const LIGHT_KEY: &str =
@@ -16,25 +16,31 @@ const LIGHT_KEY: &str =
 const HEAVY_KEY: &str =
     "--node-key=0000000000000000000000000000000000000000000000000000000000000002";
 
-/// The chain `local` with two authorities, and a slot a second. BABE's best chain is the one with the most blocks of elected
-/// leaders, whatever its length. Bob is elected in nine slots of ten, and Alice never: she only makes the blocks of slots that
-/// fall to her in turn. So what she builds alone weighs nothing, and is dropped as soon as she sees what Bob built. GRANDPA
-/// needs both: apart, they finalize nothing.
+/// Blocks by which the fork that wins is the longer one.
+const LEAD: u32 = 30;
+
+/// The chain `local` with two authorities, and the code of `dev`, whose slots last a second. BABE's best chain is the one with the
+/// most blocks of elected leaders. Each of the two is elected in two slots of three, so of two forks that one of them built alone
+/// the one that is longer by [`LEAD`] has more of those, too. GRANDPA needs both: apart, they finalize nothing.
 fn specification() -> Result<String> {
+    let mut spec = exported("local")?;
+    let genesis = &mut spec["genesis"]["runtimeGenesis"];
+    genesis["code"] = exported("dev")?["genesis"]["runtimeGenesis"]["code"].take();
+    let config = &mut genesis["config"];
+    for [section, list] in [["session", "keys"], ["authorities", "authorities"]] {
+        let list = config[section][list].as_array_mut();
+        list.context("a list of authorities")?.truncate(2);
+    }
+    config["babe"]["epochConfig"]["c"] = json!([9, 10]);
+    Ok(spec.to_string())
+}
+
+fn exported(chain: &str) -> Result<Value> {
     let exported = Command::new(sibling("gotong-node")?)
-        .args(["export-chain-spec", "--chain=local"])
+        .args(["export-chain-spec", "--chain", chain])
         .output()?;
     ensure!(exported.status.success(), "{exported:?}");
-    let mut spec: Value = serde_json::from_slice(&exported.stdout)?;
-    let genesis = &mut spec["genesis"]["runtimeGenesis"]["config"];
-    for consensus in ["babe", "grandpa"] {
-        let authorities = genesis[consensus]["authorities"].as_array_mut();
-        authorities.context("a list of authorities")?.truncate(2);
-    }
-    genesis["babe"]["authorities"][1][1] = json!(1_000_000);
-    genesis["babe"]["epochConfig"]["c"] = json!([9, 10]);
-    genesis["timing"]["slotMillis"] = json!(1_000);
-    Ok(spec.to_string())
+    Ok(serde_json::from_slice(&exported.stdout)?)
 }
 
 /// Two nodes have a task in common when they lose each other. With one of them, the workers bring round 0 to its end and claim
@@ -80,7 +86,7 @@ async fn nobody_honest_loses_what_a_dropped_fork_had() -> Result<()> {
     network.node.kill();
     heavy.restart()?;
     let on_heavy = connect(&mut heavy).await?;
-    reaches(&on_heavy, height + 10, LIMIT).await?;
+    reaches(&on_heavy, height + LEAD, LIMIT).await?;
     network.crash_node().await?;
     network
         .until("the end of the fork", LIMIT, async |now| {

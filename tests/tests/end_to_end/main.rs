@@ -3,6 +3,7 @@
 
 mod attesters;
 mod bodies;
+mod clients;
 mod disputes;
 mod drawn;
 mod fields;

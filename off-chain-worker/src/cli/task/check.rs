@@ -61,7 +61,7 @@ pub async fn run(args: Check, globals: &Globals) -> Result<()> {
 async fn chain(globals: &Globals) -> Chain {
     let ask = async {
         let now = globals.client().await?.best().await?;
-        let limits = ChainLimits::at(&now).await?;
+        let limits = ChainLimits::at(&now)?;
         anyhow::Ok((limits, Prices::at(&now)?.task_bond))
     };
     let told = |limits: &ChainLimits| {

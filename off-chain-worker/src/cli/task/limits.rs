@@ -74,11 +74,11 @@ impl ChainLimits {
     };
 
     /// Those of the chain at this moment.
-    pub async fn at(now: &Moment) -> Result<Self, ChainError> {
+    pub fn at(now: &Moment) -> Result<Self, ChainError> {
         Ok(Self {
             shortest_window: now.number("Contribution", "MinWindowBlocks")?,
             longest_window: now.number("Contribution", "MaxWindowBlocks")?,
-            block_millis: now.block_millis().await?,
+            block_millis: now.block_millis()?,
         })
     }
 

@@ -216,7 +216,7 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     if let ExamData::Sealed(terms) = &data.exam {
         ensure_unused(terms.root(), &now).await?;
     }
-    let most = ChainLimits::at(&now).await?.check(&outline, graph)?;
+    let most = ChainLimits::at(&now)?.check(&outline, graph)?;
     ensure!(
         task.budget.0 >= most,
         "a round takes up to {} {SYMBOL}, its cap and its work: give a --budget that covers one",

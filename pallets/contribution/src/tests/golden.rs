@@ -217,7 +217,7 @@ fn entrant() -> EntrantRecord {
     }
 }
 
-fn stored_task() -> Task<AccountId> {
+pub(super) fn stored_task() -> Task<AccountId> {
     let mut terms = Lab::default().terms();
     terms.hold_out = HoldOutTerms::Sealed {
         root: [2; 32],
@@ -334,7 +334,7 @@ fn stored_submission() -> Submission {
     }
 }
 
-fn fingerprint(bytes: Vec<u8>) -> String {
+pub(super) fn fingerprint(bytes: Vec<u8>) -> String {
     let bytes = blake2_256(&[&bytes]);
     bytes[..4]
         .iter()
@@ -423,7 +423,7 @@ fn stored_layouts_are_what_they_were() {
     assert_eq!(
         seen,
         [
-            "469515ab", "a03cd5b7", "7757a338", "44ad0990", "8a3f2495", "08969e24", "1b6ee6cd",
+            "469515ab", "a03cd5b7", "4a215da3", "44ad0990", "8a3f2495", "08969e24", "1b6ee6cd",
             "8e0f08f9"
         ]
     );

@@ -7,6 +7,7 @@ mod draws;
 mod forfeits;
 mod golden;
 mod lab;
+mod migrations;
 mod offers;
 mod random;
 mod reserve;

@@ -58,8 +58,8 @@ fn drawn(records: u32, samples: u32, rounds: u32) -> TaskTerms {
 }
 
 #[test]
-fn names_are_padded_and_come_back() {
-    assert_eq!(TaskName::new("").map(|name| name.0), None);
+fn names_have_a_length_and_come_back() {
+    assert_eq!(TaskName::new(""), None);
     assert_eq!(TaskName::new("a\0b"), None);
     assert_eq!(TaskName::new(&"x".repeat(33)), None);
     let longest = "x".repeat(32);
@@ -67,8 +67,39 @@ fn names_are_padded_and_come_back() {
         TaskName::new(&longest).unwrap().as_str(),
         Some(&longest[..])
     );
-    assert_eq!(TaskName([0; 32]).as_str(), None);
-    assert_eq!(TaskName([255; 32]).as_str(), None);
+    for bytes in [[0; 32], [255; 32]] {
+        assert_eq!(TaskName::from_padded(bytes).as_str(), None);
+    }
+}
+
+/// Clients take it for a string, so it has to be one in bytes, too.
+#[test]
+fn a_name_is_encoded_as_text() {
+    for text in ["a", "digits", "ä", &"x".repeat(32)] {
+        let name = TaskName::new(text).unwrap();
+        assert_eq!(name.encode(), text.encode());
+        assert_eq!(TaskName::decode(&mut &text.encode()[..]), Ok(name));
+        assert!(name.encoded_size() <= TaskName::max_encoded_len());
+    }
+    assert_eq!(TaskName::type_info(), String::type_info());
+    let longest = TaskName::new(&"x".repeat(32)).unwrap();
+    assert_eq!(longest.encoded_size(), TaskName::max_encoded_len());
+}
+
+#[test]
+fn bytes_that_are_no_name_do_not_decode_or_are_refused() {
+    let decode = |bytes: &[u8]| TaskName::decode(&mut &bytes.encode()[..]);
+    assert!(decode(&[b'x'; 33]).is_err());
+    assert!(decode(b"a\0").is_err(), "two encodings of one name");
+    assert!(TaskName::decode(&mut &[4][..]).is_err(), "too short");
+    // Of any length that is said.
+    assert!(TaskName::decode(&mut &u32::MAX.encode()[..]).is_err());
+    for bytes in [&b""[..], b"a\0b", &[255; 3]] {
+        let name = decode(bytes).unwrap();
+        assert_eq!(name.as_str(), None);
+        let terms = TaskTerms { name, ..terms() };
+        assert_eq!(terms.validate(4, 5, 8), Err(TermsError::Name));
+    }
 }
 
 #[test]
@@ -110,7 +141,10 @@ fn each_term_is_checked() {
         change(&mut terms);
         assert_eq!(terms.validate(4, 5, 8), Err(error));
     };
-    refused(|t| t.name = TaskName([0; 32]), TermsError::Name);
+    refused(
+        |t| t.name = TaskName::from_padded([0; 32]),
+        TermsError::Name,
+    );
     refused(|t| t.windows.commit_blocks = 4, TermsError::Window);
     refused(|t| t.windows.reveal_blocks = 9, TermsError::Window);
     refused(|t| t.windows.attest_blocks = 0, TermsError::Window);
@@ -281,7 +315,7 @@ fn both_kinds_tell_the_same_things() {
 
 #[test]
 fn golden_bytes() {
-    let name = format!("{}{}", hex::encode("digits"), "00".repeat(26));
+    let name = format!("18{}", hex::encode("digits"));
     let one = format!("01{}", "00".repeat(15));
     let work = format!("03{}", "00".repeat(15));
     let windows = "05000000060000000700000008000000";

@@ -1,0 +1,73 @@
+//! Changes of what is stored, one for each storage version: the runtime runs them when it is upgraded.
+
+use crate::Pallet;
+use frame_support::migrations::VersionedMigration;
+
+/// From version 8 to 9: the name of a task is text, and no longer 32 padded bytes.
+///
+/// It reads and writes every task once, in one block.
+pub type V8ToV9<T> = VersionedMigration<
+    8,
+    9,
+    names_as_text::NamesAsText<T>,
+    Pallet<T>,
+    <T as frame_system::Config>::DbWeight,
+>;
+
+mod names_as_text {
+    use crate::{Config, Tasks};
+    use alloc::vec::Vec;
+    use codec::{Decode, Encode};
+    use core::marker::PhantomData;
+    use frame_support::{
+        storage::unhashed,
+        traits::{Get, UncheckedOnRuntimeUpgrade},
+        weights::Weight,
+    };
+    use gotong_protocol::{TaskId, TaskName};
+    #[cfg(feature = "try-runtime")]
+    use sp_runtime::TryRuntimeError;
+
+    /// Does it whatever the version; only [`super::V8ToV9`] may.
+    pub struct NamesAsText<T>(PhantomData<T>);
+
+    impl<T: Config> UncheckedOnRuntimeUpgrade for NamesAsText<T> {
+        fn on_runtime_upgrade() -> Weight {
+            let ids: Vec<TaskId> = Tasks::<T>::iter_keys().collect();
+            for id in &ids {
+                let key = Tasks::<T>::hashed_key_for(id);
+                let stored = unhashed::get_raw(&key).unwrap_or_default();
+                // Every stored task has a sponsor and a name; what had not would stay as it is.
+                if let Some(bytes) = renamed::<T>(&stored) {
+                    unhashed::put_raw(&key, &bytes);
+                }
+            }
+            let tasks = ids.len() as u64;
+            T::DbWeight::get().reads_writes(tasks.saturating_mul(2), tasks)
+        }
+
+        #[cfg(feature = "try-runtime")]
+        fn pre_upgrade() -> Result<Vec<u8>, TryRuntimeError> {
+            Ok((Tasks::<T>::iter_keys().count() as u64).encode())
+        }
+
+        #[cfg(feature = "try-runtime")]
+        fn post_upgrade(before: Vec<u8>) -> Result<(), TryRuntimeError> {
+            let before = u64::decode(&mut &before[..]).map_err(|_| "no count of tasks")?;
+            let named = Tasks::<T>::iter_values().filter(|task| task.terms.name.as_str().is_some());
+            match named.count() as u64 == before {
+                true => Ok(()),
+                false => Err("a task has lost its name".into()),
+            }
+        }
+    }
+
+    /// A stored task begins with its sponsor and its name; what follows stays as it is.
+    fn renamed<T: Config>(mut bytes: &[u8]) -> Option<Vec<u8>> {
+        let sponsor = T::AccountId::decode(&mut bytes).ok()?;
+        let name = TaskName::from_padded(Decode::decode(&mut bytes).ok()?);
+        let mut renamed = (sponsor, name).encode();
+        renamed.extend_from_slice(bytes);
+        Some(renamed)
+    }
+}

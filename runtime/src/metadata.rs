@@ -1,0 +1,313 @@
+//! Tests of the metadata, by which clients that nobody here wrote know the chain.
+
+mod listing;
+
+use crate::{Runtime, SS58_PREFIX, TOKEN_DECIMALS, TOKEN_SYMBOL, VERSION};
+use codec::Decode;
+use frame_metadata::{v16::RuntimeMetadataV16, RuntimeMetadata, RuntimeMetadataPrefixed};
+use listing::Listing;
+use merkleized_metadata::{generate_metadata_digest, ExtraInfo};
+use scale_info::{form::PortableForm, Field, TypeDef};
+use std::{collections::BTreeSet, fs, path::Path};
+
+/// What the last release was made of. `make release-listing` writes it when a release is made.
+const RELEASE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/metadata/release.txt");
+/// With it, both Wasm are compiled: see build.rs.
+const HASH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/metadata/hash.txt");
+/// Names the file that a test is to write and not to compare.
+const WRITE: &str = "GOTONG_WRITE";
+
+/// Tests are outside of any block: what reads state to build the metadata panics here. So its constants are constants, equal on
+/// every chain that runs the same code.
+fn metadata_of_version(version: u32) -> RuntimeMetadata {
+    let bytes = Runtime::metadata_at_version(version).expect("the version is supported");
+    let metadata = RuntimeMetadataPrefixed::decode(&mut &bytes[..]).expect("metadata decodes");
+    metadata.1
+}
+
+fn metadata() -> RuntimeMetadataV16 {
+    match metadata_of_version(16) {
+        RuntimeMetadata::V16(metadata) => metadata,
+        _ => panic!("version 16 was asked for"),
+    }
+}
+
+/// Whether a run is to write the file `path`, rather than to compare it.
+fn is_to_write(path: &str) -> bool {
+    let name = Path::new(path).file_name();
+    name.is_some() && name == std::env::var_os(WRITE).as_deref()
+}
+
+/// All versions are built of the same, and all clients have one that they know.
+#[test]
+fn no_constant_depends_on_the_chain() {
+    for version in [14, 15, 16] {
+        metadata_of_version(version);
+    }
+    let metadata = metadata();
+    let constant = |pallet: &str, name: &str| -> Vec<u8> {
+        let mut pallets = metadata.pallets.iter();
+        let pallet = pallets.find(|one| one.name == pallet).expect("the pallet");
+        let mut constants = pallet.constants.iter();
+        let constant = constants.find(|one| one.name == name);
+        constant.expect("the constant").value.clone()
+    };
+    let pace = crate::pace::Pace::OWN;
+    let millis = pace.slot_millis;
+    for (pallet, name, value) in [
+        ("Babe", "ExpectedBlockTime", millis.to_le_bytes().to_vec()),
+        (
+            "Babe",
+            "EpochDuration",
+            pace.epoch_slots.to_le_bytes().to_vec(),
+        ),
+        (
+            "Timestamp",
+            "MinimumPeriod",
+            (millis / 2).to_le_bytes().to_vec(),
+        ),
+        (
+            "Referee",
+            "MoveBlocks",
+            pace.move_blocks.to_le_bytes().to_vec(),
+        ),
+    ] {
+        assert_eq!(constant(pallet, name), value, "{pallet}.{name}");
+    }
+}
+
+/// Hardware wallets show what they sign by metadata that they compare with this hash, and so does the chain.
+#[test]
+fn both_wasm_have_the_hash_of_this_metadata() {
+    let digest = generate_metadata_digest(
+        &metadata_of_version(15),
+        ExtraInfo {
+            spec_version: VERSION.spec_version,
+            spec_name: VERSION.spec_name.to_string(),
+            base58_prefix: SS58_PREFIX,
+            decimals: TOKEN_DECIMALS,
+            token_symbol: TOKEN_SYMBOL.into(),
+        },
+    );
+    let hash = format!("0x{}\n", hex::encode(digest.expect("a digest").hash()));
+    if is_to_write(HASH) {
+        return fs::write(HASH, hash).expect("the file can be written");
+    }
+    let compiled = fs::read_to_string(HASH).expect("the file is there");
+    assert_eq!(
+        compiled, hash,
+        "the metadata has changed: `make metadata-hash` writes its hash, with which the Wasm is to be compiled"
+    );
+}
+
+/// What was encoded for the last release must not be taken for something else.
+#[test]
+fn versions_rise_with_what_changes() {
+    let now = Listing::of(&metadata());
+    if is_to_write(RELEASE) {
+        return fs::write(RELEASE, now.to_string()).expect("the file can be written");
+    }
+    let release = fs::read_to_string(RELEASE).expect("the file is there");
+    let release: Listing = release.parse().expect("the file is a listing");
+    let changes = release.changes(&now);
+    let gone = changes.gone_from_transactions;
+    assert!(
+        gone.is_empty() || now.transaction_version > release.transaction_version,
+        "transactions are encoded in another way than in the last release, so transaction_version has to be above {}:\n{}\n\
+         After a release `make release-listing` writes what it was made of.",
+        release.transaction_version,
+        gone.join("\n")
+    );
+    let all = changes.all;
+    assert!(
+        all.is_empty() || now.spec_version > release.spec_version,
+        "the metadata is another than that of the last release, so spec_version has to be above {}:\n{}\n\
+         After a release `make release-listing` writes what it was made of.",
+        release.spec_version,
+        all.join("\n")
+    );
+    assert!(now.spec_version >= release.spec_version, "no version falls");
+    assert!(
+        now.transaction_version >= release.transaction_version,
+        "no version falls"
+    );
+}
+
+/// Words that cannot name an argument in JavaScript, TypeScript or Python.
+const RESERVED: [&str; 70] = [
+    "False",
+    "None",
+    "True",
+    "and",
+    "arguments",
+    "as",
+    "assert",
+    "async",
+    "await",
+    "break",
+    "case",
+    "catch",
+    "class",
+    "const",
+    "continue",
+    "debugger",
+    "def",
+    "default",
+    "del",
+    "delete",
+    "do",
+    "elif",
+    "else",
+    "enum",
+    "eval",
+    "except",
+    "export",
+    "extends",
+    "false",
+    "finally",
+    "for",
+    "from",
+    "function",
+    "global",
+    "if",
+    "implements",
+    "import",
+    "in",
+    "instanceof",
+    "interface",
+    "is",
+    "lambda",
+    "let",
+    "new",
+    "nonlocal",
+    "not",
+    "null",
+    "or",
+    "package",
+    "pass",
+    "private",
+    "protected",
+    "public",
+    "raise",
+    "return",
+    "static",
+    "super",
+    "switch",
+    "this",
+    "throw",
+    "true",
+    "try",
+    "typeof",
+    "undefined",
+    "var",
+    "void",
+    "while",
+    "with",
+    "yield",
+    "self",
+];
+
+/// Names of the SDK, which its clients have got used to. They are fields in what is generated, never arguments.
+const NOT_OURS: [&str; 5] = [
+    "Balances.Transfer.from",
+    "Balances.ReserveRepatriated.from",
+    "Balances.TotalIssuanceForced.new",
+    "Sudo.set_key.new",
+    "Sudo.KeyChanged.new",
+];
+
+/// Generators of code make arguments of these names.
+#[test]
+fn no_argument_has_a_reserved_name() {
+    let metadata = metadata();
+    let mut names = Vec::new();
+    for pallet in &metadata.pallets {
+        for view in &pallet.view_functions {
+            let inputs = view.inputs.iter();
+            names.extend(
+                inputs.map(|input| format!("{}.{}.{}", pallet.name, view.name, input.name)),
+            );
+        }
+        let calls = pallet.calls.iter().map(|calls| calls.ty.id);
+        let events = pallet.event.iter().map(|events| events.ty.id);
+        for id in calls.chain(events) {
+            let ty = metadata.types.resolve(id).expect("the type is registered");
+            let TypeDef::Variant(enumeration) = &ty.type_def else {
+                panic!("calls and events are enums");
+            };
+            for variant in &enumeration.variants {
+                let fields = variant.fields.iter().filter_map(named);
+                names.extend(
+                    fields.map(|field| format!("{}.{}.{field}", pallet.name, variant.name)),
+                );
+            }
+        }
+    }
+    for api in &metadata.apis {
+        for method in &api.methods {
+            let inputs = method.inputs.iter();
+            names
+                .extend(inputs.map(|input| format!("{}.{}.{}", api.name, method.name, input.name)));
+        }
+    }
+    let reserved = BTreeSet::from(RESERVED);
+    let is_reserved = |name: &str| {
+        name.rsplit('.')
+            .next()
+            .is_some_and(|last| reserved.contains(last))
+    };
+    assert!(is_reserved("Referee.rule.case") && !is_reserved("case.rule.trial"));
+    names.retain(|name| is_reserved(name) && !NOT_OURS.contains(&&name[..]));
+    assert_eq!(names, Vec::<String>::new());
+}
+
+fn named(field: &Field<PortableForm>) -> Option<&String> {
+    field.name.as_ref()
+}
+
+/// A wallet shows what a number means, and in which unit it is.
+#[test]
+fn every_type_of_ours_has_docs() {
+    let metadata = metadata();
+    let ours = [
+        "gotong_protocol",
+        "gotong_scoring",
+        "pallet_contribution",
+        "pallet_referee",
+    ];
+    let mut without = Vec::new();
+    for ty in &metadata.types.types {
+        let path = &ty.ty.path;
+        if !path
+            .segments
+            .first()
+            .is_some_and(|first| ours.contains(&&first[..]))
+        {
+            continue;
+        }
+        let mut check = |name: &str, docs: &[String]| {
+            if docs.is_empty() {
+                without.push(format!("{path}.{name}"));
+            }
+        };
+        let mut check_fields = |fields: &[Field<PortableForm>]| {
+            for field in fields {
+                if let Some(name) = &field.name {
+                    check(name, &field.docs);
+                }
+            }
+        };
+        match &ty.ty.type_def {
+            TypeDef::Composite(composite) => check_fields(&composite.fields),
+            TypeDef::Variant(enumeration) => {
+                // The arguments of a call are told of in the docs of the call.
+                let is_call = path.segments.last().is_some_and(|last| last == "Call");
+                for variant in enumeration.variants.iter().filter(|_| !is_call) {
+                    check_fields(&variant.fields);
+                }
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(without, Vec::<String>::new());
+}

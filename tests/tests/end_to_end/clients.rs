@@ -1,0 +1,164 @@
+//! Clients that others wrote: they have no code of ours, and know the chain by what it says of itself.
+
+use super::{contribute, small_task, ROUND_LIMIT};
+use anyhow::{ensure, Context, Result};
+use gotong::process::{sibling, Node};
+use gotong_protocol::RoundId;
+use gotong_tests::{
+    addresses, assert_settled,
+    clients::{Clients, PythonClient},
+    connect, Network,
+};
+use serde_json::{json, Value};
+use std::process::Command;
+
+/// What the runtime's Wasm was compiled with.
+const METADATA_HASH: &str = include_str!("../../../runtime/metadata/hash.txt");
+
+/// Each registers an account, asks for stake, task, round and duties by runtime APIs as far as it knows them, and reads the same
+/// from storage and constants.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_register_and_read_what_the_chain_says() -> Result<()> {
+    let accounts = ["Sponsor", "Judith", "Polly", "Papi", "Sue", "Ada"];
+    let network = Network::start(&accounts).await?;
+    let url = network.node.url();
+    let clients = Clients::new(network.folder())?;
+    small_task(&network, &[], &["Judith"]).await?;
+
+    let script = "polkadot-js.mjs";
+    let polkadot_js = clients
+        .javascript(script, &["register", &url, "//Polly"])
+        .await?;
+    clients.generate_papi(&url).await?;
+    let papi = clients.javascript("papi.mjs", &[&url, "//Papi"]).await?;
+    let client = PythonClient::SubstrateInterface;
+    let substrate_interface = clients.python(client, &[&url, "//Sue"]).await?;
+    let client = PythonClient::AioSubstrateInterface;
+    let aio_substrate_interface = clients.python(client, &[&url, "//Ada"]).await?;
+
+    let expected = json!({
+        "stake": "100000000000000",
+        "viewed_stake": "100000000000000",
+        "stored_stake": "100000000000000",
+        "name": "test",
+        "stored_name": "test",
+        "phase": "Commit",
+        "duties": ["Commit"],
+        "block_millis": 1_000,
+        "move_blocks": 20,
+    });
+    for (told, answers) in [
+        (polkadot_js, 7),
+        (papi, 8),
+        (substrate_interface, 5),
+        (aio_substrate_interface, 7),
+    ] {
+        let told = told.as_object().context("an object")?;
+        assert_eq!(told.len(), answers, "{told:?}");
+        for (name, value) in told {
+            assert_eq!(value, &expected[name], "{name} of {told:?}");
+        }
+    }
+    Ok(())
+}
+
+/// It shows what it signs by metadata whose hash is part of the signature, and the chain compares it with its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hardware_wallet_signs_what_it_has_shown() -> Result<()> {
+    let network = Network::start(&["Polly"]).await?;
+    let clients = Clients::new(network.folder())?;
+    network
+        .run("Polly", "register --role=contributor --stake=100")
+        .await?;
+    let arguments = ["sign-offline", &network.node.url(), "//Polly"];
+    let told = clients.javascript("polkadot-js.mjs", &arguments).await?;
+    assert_eq!(told["hash"], METADATA_HASH.trim());
+    ensure!(told["refused"].is_string(), "other metadata: {told}");
+    Ok(())
+}
+
+/// The worker is gone after its reveal, and with it all that it knew of the round. An attester publishes the credit.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wallet_claims_what_the_chain_says_it_may() -> Result<()> {
+    let network = Network::start(&["Sponsor", "Polly", "Judith"]).await?;
+    let clients = Clients::new(network.folder())?;
+    let task = small_task(&network, &["Polly"], &["Judith"]).await?;
+    let _workers = [
+        network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,
+        network.daemon("Judith", "attest --trust-nodes")?,
+    ];
+    let mut contributor = network.daemon("Polly", &contribute(task, "1/1"))?;
+    network
+        .until("a reveal", ROUND_LIMIT, async |moment| {
+            let round = moment.round(task, RoundId(0)).await?;
+            Ok(round.filter(|round| round.reveals > 0))
+        })
+        .await?;
+    contributor.kill();
+    assert_settled(&network.ended(task, 0, ROUND_LIMIT).await?)?;
+
+    let arguments = ["claim", &network.node.url(), "//Polly"];
+    let claimed = clients.javascript("polkadot-js.mjs", &arguments).await?;
+    assert_eq!(claimed["rounds"], 1);
+    assert_eq!(claimed["got"], claimed["pays"]);
+    let moment = network.client.best().await?;
+    let round = moment.round(task, RoundId(0)).await?;
+    assert_eq!(round.context("the round")?.claims, 1);
+    Ok(())
+}
+
+/// Three authorities, a node that serves pages, as every node that is no authority does, and a light client that knows nothing
+/// but the first block and the address of that node.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_light_client_follows_a_network_of_three() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let clients = Clients::new(folder.path())?;
+    let spec = folder.path().join("spec.json");
+    let export = Command::new(sibling("gotong-node")?)
+        .args(["export-chain-spec", "--chain=local", "--raw", "--output"])
+        .arg(&spec)
+        .output()?;
+    let complaint = String::from_utf8_lossy(&export.stderr).into_owned();
+    ensure!(export.status.success(), "no specification: {complaint}");
+
+    let chain = format!("--chain={}", spec.display());
+    let mut nodes: Vec<Node> = Vec::new();
+    let mut listening: Vec<String> = Vec::new();
+    let roles = [
+        &["--alice", "--validator"][..],
+        &["--bob", "--validator"],
+        &["--charlie", "--validator"],
+        &[],
+    ];
+    for (number, role) in roles.into_iter().enumerate() {
+        let own = folder.path().join(number.to_string());
+        std::fs::create_dir(&own)?;
+        // Keys of the network, which anybody knows.
+        let key = format!("--node-key={:064x}", number + 1);
+        let first = listening
+            .first()
+            .map(|first| format!("--bootnodes={first}"));
+        let mut arguments = vec!["--no-mdns", &chain, &key];
+        arguments.extend(role);
+        arguments.extend(first.as_deref());
+        let mut node = Node::launch(&own, &own, &arguments)?;
+        connect(&mut node).await?;
+        let mut own = addresses(&node.url()).await?.into_iter();
+        let address = own.find(|one| one.starts_with("/ip4/127.0.0.1/"));
+        listening.push(address.context("the node listens on this machine")?);
+        nodes.push(node);
+    }
+    let boot = listening.pop().context("four nodes")?;
+    ensure!(boot.contains("/ws/"), "no page can reach {boot}");
+
+    let spec = spec.display().to_string();
+    let told = clients.javascript("light.mjs", &[&spec, &boot]).await?;
+    assert_eq!(told["spec_name"], "gotong");
+    ensure!(told["final"].as_array().is_some_and(|list| list.len() >= 2));
+    assert_eq!(
+        told["complaints"],
+        Value::Array(vec![]),
+        "deprecated fields"
+    );
+    Ok(())
+}
