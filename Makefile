@@ -3,7 +3,7 @@
 # Where cargo builds; set CARGO_TARGET_DIR to share one folder between checkouts.
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 BIN = $(TARGET)/debug
-# Where tests and benchmarks run PyTorch, scikit-learn and onnxruntime.
+# Where tests and benchmarks run scikit-learn, onnxruntime and PyTorch.
 PYTHON = $(TARGET)/python
 
 # The runtime's Wasm is built by rustup's wasm32v1-none, or, where rustup cannot fetch it, by the
@@ -19,7 +19,7 @@ WASM_CARGO = $(if $(WASM_TARGET),cargo,rustup run wasm-web cargo)
 export XDG_RUNTIME_DIR ?= $(abspath $(TARGET))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup python build demo demo-lm test check bench attacks gpu weights doc
+.PHONY: help setup python pytorch announce build demo demo-lm test test-pytorch check bench attacks gpu weights doc
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -27,20 +27,33 @@ help: ## List the targets
 setup: ## Install what is missing: system packages, Wasm target, data sets
 	@scripts/setup.sh
 
-python: ## Install PyTorch, scikit-learn and onnxruntime in a virtual environment of their own
+python: ## Install scikit-learn and onnxruntime in a virtual environment of their own
 	@scripts/python.sh $(PYTHON)
 
-build: setup ## Build node and worker
-	$(CARGO) build --locked --workspace
+pytorch: ## Add PyTorch to that environment (a download of 2.4 GB)
+	@scripts/python.sh $(PYTHON) torch
+
+announce:
+	@scripts/announce.sh build $(BIN)
+
+# The whole workspace is selected: `-p` would choose other features, and compile five of our crates twice.
+build: announce setup ## Build node and worker
+	$(CARGO) build --locked --workspace --bin gotong --bin gotong-node
+	@touch $(BIN)/.built
 
 demo: build ## A whole network on this machine: ten rounds on Fashion-MNIST (DATA=FILE LABEL=COLUMN: on your own table; FIELD=KEY: on your own text)
+	@scripts/announce.sh demo $(if $(DATA),own,mlp)
 	$(BIN)/gotong demo $(if $(DATA),--data-file "$(DATA)" --folder demo-own) $(if $(LABEL),--label "$(LABEL)") $(if $(FIELD),--field "$(FIELD)")
 
 demo-lm: build ## The same with a language model on Shakespeare's plays
+	@scripts/announce.sh demo lm
 	$(BIN)/gotong demo --model lm --folder demo-lm
 
 test: check python ## Everything of `check`, then unit, property and end-to-end tests
 	$(CARGO) test --locked --workspace
+
+test-pytorch: build pytorch ## The tests that need PyTorch
+	$(CARGO) test --locked --workspace --test end_to_end -- --ignored pytorch::
 
 check: setup ## Format, import walls, no_std, Wasm, licences and versions of dependencies, lints
 	cargo fmt --all --check
@@ -50,7 +63,7 @@ check: setup ## Format, import walls, no_std, Wasm, licences and versions of dep
 	$(CARGO) build --locked --workspace
 	$(CARGO) test --locked --workspace --all-targets --no-run
 
-bench: build python ## Measure speed and sizes; writes target/bench/report.json (PART=large: a part alone)
+bench: build pytorch ## Measure speed and sizes; writes target/bench/report.json (PART=large: a part alone)
 	$(CARGO) bench --locked --workspace --bench report --profile dev -- $(if $(PART),--only $(PART)) --out target/bench/$(or $(firstword $(PART)),report).json
 
 attacks: setup ## Attack the pay: a table, and as the last line one JSON object (ONLY=split: those attacks, ONLY=gradient: its check)

@@ -3,6 +3,7 @@
 
 pub mod equality;
 pub mod onnx;
+pub mod python;
 pub mod table;
 pub mod torch;
 
