@@ -27,7 +27,7 @@ pub async fn is_paid(train: impl AsyncFnOnce(&Network, &Path) -> Result<PathBuf>
     let base = network.folder().join("base.safetensors");
     let command = format!("weights --task={} --out={}", task.0, base.display());
     network.run("One", &command).await?;
-    let trained = train(&network, &base).await?;
+    let trained = train(&network, base.as_path()).await?;
     let (base, trained) = (base.display(), trained.display());
     let command = format!("submit --task={} --base={base} --weights={trained}", task.0);
     let _submission = network.daemon("One", &command)?;
