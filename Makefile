@@ -3,7 +3,7 @@
 # Where cargo builds; set CARGO_TARGET_DIR to share one folder between checkouts.
 TARGET = $(or $(CARGO_TARGET_DIR),target)
 BIN = $(TARGET)/debug
-# Where tests and benchmarks run PyTorch, scikit-learn and onnxruntime.
+# Where tests and benchmarks run scikit-learn, onnxruntime and PyTorch.
 PYTHON = $(TARGET)/python
 # Where tests run clients that others wrote: polkadot-js, PAPI, smoldot and two in Python.
 CLIENTS = $(TARGET)/clients
@@ -27,7 +27,7 @@ PACKAGES = $(TARGET)/package
 export XDG_RUNTIME_DIR ?= $(abspath $(TARGET))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup python clients build install package test-package demo demo-lm test soak check bench attacks gpu weights metadata-hash release-listing doc
+.PHONY: help setup python pytorch clients announce build install package test-package demo demo-lm test test-pytorch test-clients soak check bench attacks gpu weights metadata-hash release-listing doc
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -35,14 +35,22 @@ help: ## List the targets
 setup: ## Install what is missing: system packages, Wasm target, data sets
 	@scripts/setup.sh
 
-python: ## Install PyTorch, scikit-learn and onnxruntime in a virtual environment of their own
+python: ## Install scikit-learn and onnxruntime in a virtual environment of their own
 	@scripts/python.sh $(PYTHON)
+
+pytorch: ## Add PyTorch to that environment (a download of 2.4 GB)
+	@scripts/python.sh $(PYTHON) torch
 
 clients: ## Install the clients that others wrote, for tests: npm and PyPI
 	@scripts/clients.sh $(CLIENTS)
 
-build: setup ## Build node and worker
-	$(CARGO) build --locked --workspace
+announce:
+	@scripts/announce.sh build $(BIN)
+
+# The whole workspace is selected: `-p` would choose other features, and compile five of our crates twice.
+build: announce setup ## Build node and worker
+	$(CARGO) build --locked --workspace --bin gotong --bin gotong-node
+	@touch $(BIN)/.built
 
 install: ## Install what `make build` has built, with completions, manual pages and units (PREFIX=/usr/local)
 	scripts/install.sh $(BIN) "$(PREFIX)" "$(DESTDIR)"
@@ -54,15 +62,23 @@ test-package: package ## Install both in a clean root, and run a node and `goton
 	scripts/test-package.sh $(PACKAGES)
 
 demo: build ## A whole network on this machine: ten rounds on Fashion-MNIST (DATA=FILE LABEL=COLUMN: on your own table; FIELD=KEY: on your own text)
+	@scripts/announce.sh demo $(if $(DATA),own,mlp)
 	$(BIN)/gotong demo $(if $(DATA),--data-file "$(DATA)" --folder demo-own) $(if $(LABEL),--label "$(LABEL)") $(if $(FIELD),--field "$(FIELD)")
 
 demo-lm: build ## The same with a language model on Shakespeare's plays
+	@scripts/announce.sh demo lm
 	$(BIN)/gotong demo --model lm --folder demo-lm
 
-test: check python clients ## Everything of `check`, then unit, property and end-to-end tests, and the packages in a clean root
+test: check python ## Everything of `check`, then unit, property and end-to-end tests, and the packages in a clean root
 	$(CARGO) test --locked --workspace
 	scripts/package.sh $(BIN) $(PACKAGES)
 	scripts/test-package.sh $(PACKAGES)
+
+test-pytorch: build pytorch ## The tests that need PyTorch
+	$(CARGO) test --locked --workspace --test end_to_end -- --ignored pytorch::
+
+test-clients: build clients ## The tests with clients that others wrote, which need Node.js 20
+	$(CARGO) test --locked --workspace --test end_to_end -- --ignored clients::
 
 soak: build ## Kill every process at random for ten minutes, and see that money adds up (SECONDS=600 SEED=1); the last line is JSON
 	$(CARGO) build --locked --workspace --example soak
@@ -78,7 +94,7 @@ check: setup ## Format, import walls, what only one system has, no_std, Wasm, li
 	$(CARGO) build --locked --workspace
 	$(CARGO) test --locked --workspace --all-targets --no-run
 
-bench: build python ## Measure speed and sizes; writes target/bench/report.json (PART=large: a part alone)
+bench: build pytorch ## Measure speed and sizes; writes target/bench/report.json (PART=large: a part alone)
 	$(CARGO) bench --locked --workspace --bench report --profile dev -- $(if $(PART),--only $(PART)) --out target/bench/$(or $(firstword $(PART)),report).json
 
 attacks: setup ## Attack the pay: a table, and as the last line one JSON object (ONLY=split: those attacks, ONLY=gradient: its check)

@@ -1,27 +1,41 @@
 #!/usr/bin/env bash
-# Makes the Python environment in which tests and benchmarks run examples/pytorch, examples/sklearn and onnxruntime.
-# Idempotent: it does nothing while the requirements are the ones it was made from, and else installs what has changed.
+# Makes the Python environment in which tests and benchmarks run scikit-learn, onnxruntime and, where it is asked for, PyTorch.
+# Idempotent, in any order: it installs what is missing or has changed in the requirements, and else does nothing.
 #
-#   scripts/python.sh FOLDER    the virtual environment is FOLDER; its Python is FOLDER/bin/python
+#   scripts/python.sh FOLDER          scikit-learn and onnxruntime, in the virtual environment FOLDER; its Python is FOLDER/bin/python
+#   scripts/python.sh FOLDER torch    PyTorch, too: what examples/pytorch needs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 say() { printf 'python: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
-[ "$#" -eq 1 ] || die "usage: scripts/python.sh FOLDER"
+# `install NAME WHAT DOWNLOAD DISK MODULES REQUIREMENTS...` installs the requirements unless FOLDER/NAME says that it did, and
+# checks that the modules can be imported.
+install() {
+    local made_from=$folder/$1 what=$2 download=$3 disk=$4 modules=$5
+    shift 5
+    cmp --silent <(cat "$@") "$made_from" && return
+    say "installing $what into $folder (a download of $download on Linux)"
+    python3 -m venv "$folder" || die "python3 cannot make virtual environments: on Debian, 'apt-get install python3-venv'"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir --no-deps "${@/#/--requirement=}" \
+        || die "pip could not install $what: it needs PyPI and $disk of free disk while it works"
+    "$folder/bin/python" -c "import $modules" || die "$what does not start; remove $folder and run this again"
+    cat "$@" > "$made_from"
+    say "ready"
+}
+
+case $# in
+    1) ;;
+    2) [ "$2" = torch ] ;;
+    *) false ;;
+esac || die "usage: scripts/python.sh FOLDER [torch]"
 folder=$1
-requirements=(examples/pytorch/requirements.txt examples/sklearn/requirements.txt tests/requirements.txt)
-made_from=$folder/requirements.txt
-
-cmp --silent <(cat "${requirements[@]}") "$made_from" && exit
-
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || die "please install Python 3.11 or newer, as python3"
-say "installing PyTorch, scikit-learn and onnxruntime into $folder (a download of up to 2.5 GB on Linux, 4 GB on disk)"
-python3 -m venv "$folder" || die "python3 cannot make virtual environments: on Debian, 'apt-get install python3-venv'"
-"$folder/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir --no-deps "${requirements[@]/#/--requirement=}" \
-    || die "pip could not install ${requirements[*]}: it needs PyPI and 7 GB of free disk while it works"
-"$folder/bin/python" -c 'import torch, safetensors.torch, sklearn.neural_network, onnxruntime' \
-    || die "PyTorch, scikit-learn or onnxruntime does not start; remove $folder and run this again"
-cat "${requirements[@]}" > "$made_from"
-say "ready"
+
+small=(examples/sklearn/requirements.txt tests/requirements.txt)
+install requirements.txt "scikit-learn and onnxruntime" "90 MB" "1 GB" "safetensors.numpy, sklearn.neural_network, onnxruntime" "${small[@]}"
+# With the others, so that pip refuses versions that do not fit together.
+if [ "$#" -eq 2 ]; then
+    install requirements-torch.txt PyTorch "2.4 GB" "7 GB" "torch, safetensors.torch" "${small[@]}" examples/pytorch/requirements.txt
+fi

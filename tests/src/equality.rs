@@ -199,27 +199,40 @@ pub const SEED: u64 = 1;
 /// # Errors
 /// As [`trained_cases`].
 pub fn trained(set: DataSet, graph: Graph, choice: DeviceChoice) -> Result<Case> {
-    let config = TrainingConfig {
-        steps: 30,
-        ..TrainingConfig::of(&graph)
-    };
-    let load = |part| set.load(&folder(), part, &graph);
-    let (training, report) = (load(Use::Training)?, load(Use::Report)?.slice(0..9));
-    let (device, stop) = (choice.open()?, AtomicBool::new(false));
-    let mut weights = initial_weights(&graph, SEED);
-    let progress = &mut |_| {};
-    let change = train(
-        &graph, &weights, &training, &config, &device, progress, &stop,
-    )?;
-    for (weight, change) in weights.iter_mut().zip(change) {
-        *weight = i16::try_from(i32::from(*weight) + change)?;
-    }
+    let weights = learned(set, &graph, initial_weights(&graph, SEED), choice)?;
+    let report = set.load(&folder(), Use::Report, &graph)?.slice(0..9);
     Ok(Case {
         name: format!("trained on {set:?}"),
         samples: Samples::new(graph.inputs, graph.classes(), &report.records())?,
         graph,
         weights,
     })
+}
+
+/// What becomes of `weights` by some updates on a data set.
+///
+/// # Errors
+/// As [`trained_cases`].
+pub fn learned(
+    set: DataSet,
+    graph: &Graph,
+    mut weights: Vec<i16>,
+    choice: DeviceChoice,
+) -> Result<Vec<i16>> {
+    let config = TrainingConfig {
+        steps: 30,
+        ..TrainingConfig::of(graph)
+    };
+    let training = set.load(&folder(), Use::Training, graph)?;
+    let (device, stop) = (choice.open()?, AtomicBool::new(false));
+    let progress = &mut |_| {};
+    let change = train(
+        graph, &weights, &training, &config, &device, progress, &stop,
+    )?;
+    for (weight, change) in weights.iter_mut().zip(change) {
+        *weight = i16::try_from(i32::from(*weight) + change)?;
+    }
+    Ok(weights)
 }
 
 impl Case {

@@ -6,6 +6,7 @@ pub mod equality;
 pub mod issuance;
 pub mod liar;
 pub mod onnx;
+pub mod python;
 pub mod table;
 pub mod torch;
 

@@ -1,6 +1,6 @@
-//! onnxruntime, in the environment that `make python` installs: it runs the float twins of models.
+//! onnxruntime, in the environment that `make python` makes: it runs the float twins of models.
 
-use crate::{equality::Case, torch::python};
+use crate::{equality::Case, python::python};
 use anyhow::{ensure, Result};
 use gotong::training::onnx;
 use std::{fs, path::Path};

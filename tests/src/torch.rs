@@ -1,14 +1,15 @@
-//! PyTorch, in the environment that `make python` installs: the peer that the exact machine and Burn
+//! PyTorch, in the environment that `make pytorch` completes: the peer that the exact machine and Burn
 //! are held against.
 
+use crate::python::environment;
 use anyhow::{ensure, Context, Result};
-use gotong::{process::sibling, training::weights_file};
+use gotong::training::weights_file;
 use gotong_protocol::Graph;
 use serde_json::Value;
 use std::{
     fs,
     io::{BufRead, BufReader, Lines, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
@@ -18,24 +19,19 @@ pub const EXAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/pyto
 /// A process that trains by itself.
 pub const ALONE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/torch_alone.py");
 
-/// Runs a script with the environment's Python; it may import what the example has, scikit-learn and onnxruntime.
+/// Runs a script with PyTorch; it may import the example's model.
 ///
 /// # Errors
-/// The environment is not there.
+/// PyTorch is not installed.
 pub fn python(script: &Path) -> Result<Command> {
-    let built = sibling("gotong")?;
-    let environment = built.ancestors().nth(2).map(|target| target.join("python"));
-    let program: PathBuf = environment.unwrap_or_default().join("bin/python");
+    // What scripts/python.sh leaves there.
+    let installed = environment()?.join("requirements-torch.txt");
     ensure!(
-        program.is_file(),
-        "{} is missing: `make python` makes it",
-        program.display()
+        installed.is_file(),
+        "PyTorch is missing: `make pytorch` installs it"
     );
-    let mut command = Command::new(program);
-    command
-        .arg(script)
-        .env("PYTHONPATH", EXAMPLE)
-        .env("PYTHONDONTWRITEBYTECODE", "1");
+    let mut command = crate::python::python(script)?;
+    command.env("PYTHONPATH", EXAMPLE);
     Ok(command)
 }
 

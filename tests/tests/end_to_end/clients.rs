@@ -18,6 +18,7 @@ const METADATA_HASH: &str = include_str!("../../../runtime/metadata/hash.txt");
 /// Each registers an account, asks for stake, task, round and duties by runtime APIs as far as it knows them, and reads the same
 /// from storage and constants.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Node.js: make test-clients"]
 async fn clients_register_and_read_what_the_chain_says() -> Result<()> {
     let accounts = ["Sponsor", "Judith", "Polly", "Papi", "Sue", "Ada"];
     let network = Network::start(&accounts).await?;
@@ -64,6 +65,7 @@ async fn clients_register_and_read_what_the_chain_says() -> Result<()> {
 
 /// It shows what it signs by metadata whose hash is part of the signature, and the chain compares it with its own.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Node.js: make test-clients"]
 async fn a_hardware_wallet_signs_what_it_has_shown() -> Result<()> {
     let network = Network::start(&["Polly"]).await?;
     let clients = Clients::new(network.folder())?;
@@ -79,6 +81,7 @@ async fn a_hardware_wallet_signs_what_it_has_shown() -> Result<()> {
 
 /// The worker is gone after its reveal, and with it all that it knew of the round. An attester publishes the credit.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Node.js: make test-clients"]
 async fn a_wallet_claims_what_the_chain_says_it_may() -> Result<()> {
     let network = Network::start(&["Sponsor", "Polly", "Judith"]).await?;
     let clients = Clients::new(network.folder())?;
@@ -110,6 +113,7 @@ async fn a_wallet_claims_what_the_chain_says_it_may() -> Result<()> {
 /// Three authorities, a node that serves pages, as every node that is no authority does, and a light client that knows nothing
 /// but the first block and the address of that node.
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Node.js: make test-clients"]
 async fn a_light_client_follows_a_network_of_three() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let clients = Clients::new(folder.path())?;

@@ -1,6 +1,6 @@
 //! Many fields at once: tasks side by side on one chain, and a contributor to all of them.
 
-use crate::{pytorch::SMALL_TRANSFORMER, small_task, ROUND_LIMIT, SMALL};
+use crate::{small_task, ROUND_LIMIT, SMALL, SMALL_TRANSFORMER};
 use anyhow::{Context, Result};
 use gotong_protocol::{RoundId, TaskId};
 use gotong_tests::{assert_settled, key, Network, UNIT};

@@ -1,12 +1,14 @@
 //! Whole journeys with real processes. Small models and shards keep each under a minute or two, but for one that waits for
 //! 600 blocks.
 
+mod announce;
 mod attesters;
 mod bodies;
 mod clients;
 mod disputes;
 mod drawn;
 mod fields;
+mod floats;
 mod forks;
 mod journeys;
 mod memory;
@@ -16,6 +18,7 @@ mod own_data;
 mod pytorch;
 mod readme;
 mod sklearn;
+mod submitted;
 
 use anyhow::Result;
 use gotong_protocol::TaskId;
@@ -27,6 +30,17 @@ const ROUND_LIMIT: Duration = Duration::from_secs(120);
 
 /// The model and the samples of a small task.
 const SMALL: &str = "--model=mlp:784,32,10 --shards=6 --shard-samples=200";
+
+/// A small language model of Shakespeare's characters.
+const SMALL_TRANSFORMER: &str = r#"
+kind = "transformer"
+vocab = 84
+tokens = 32
+width = 64
+heads = 2
+hidden = 128
+layers = 1
+"#;
 
 /// Registers everybody and opens a small task as `Sponsor`.
 async fn small_task(

@@ -1,6 +1,7 @@
 //! Float twins in onnxruntime beside the exact machine.
 
-use anyhow::Result;
+use crate::floats;
+use anyhow::{ensure, Result};
 use gotong::{
     evaluation::FastCpu,
     training::{data::DataSet, DeviceChoice},
@@ -12,19 +13,34 @@ use gotong_tests::{
 };
 use std::f64::consts::LN_2;
 
-/// Logits of a row in natural units, and the label.
-type Row<'a> = (&'a [f64], usize);
-
-/// Mean loss in bits, in f64 from the logits; and the likeliest class of every row.
-fn judged<'a>(rows: impl Iterator<Item = Row<'a>>) -> (f64, Vec<usize>) {
-    let (mut bits, mut likeliest) = (0.0, Vec::new());
-    for (logits, label) in rows {
+/// Bits of every row of logits, which are in natural units, and its likeliest class; in f64.
+fn judged(case: &Case, logits: &[f64]) -> Vec<(f64, usize)> {
+    let rows = logits.chunks(case.graph.classes() as usize);
+    let judge = |(logits, label): (&[f64], usize)| {
         let most = logits.iter().copied().fold(f64::MIN, f64::max);
         let sum: f64 = logits.iter().map(|z| (z - most).exp()).sum();
-        bits += (sum.ln() + most - logits[label]) / LN_2;
-        likeliest.push(logits.iter().position(|z| *z == most).unwrap_or(0));
-    }
-    (bits / likeliest.len() as f64, likeliest)
+        let likeliest = logits.iter().position(|z| *z == most).unwrap_or(0);
+        ((sum.ln() + most - logits[label]) / LN_2, likeliest)
+    };
+    rows.zip(labels(case)).map(judge).collect()
+}
+
+/// What onnxruntime makes of every row of logits of a case.
+fn judged_by_onnxruntime(case: &Case) -> Result<Vec<(f64, usize)>> {
+    let logits = onnx::logits(case)?.concat().into_iter();
+    let logits: Vec<f64> = logits.map(f64::from).collect();
+    let values = labels(case).len() * case.graph.classes() as usize;
+    ensure!(logits.len() == values, "{} logits", logits.len());
+    Ok(judged(case, &logits))
+}
+
+/// How far onnxruntime's losses are from the exact ones, as [`floats::apart`] says it.
+fn apart(case: &Case, rows: &[(f64, usize)]) -> Result<(f64, f64)> {
+    let samples = rows.chunks(floats::losses_of_sample(&case.graph));
+    let bits: Vec<f64> = samples
+        .map(|rows| rows.iter().map(|row| row.0).sum())
+        .collect();
+    floats::apart(case, &bits)
 }
 
 /// The label of every row of logits: of text each next token.
@@ -93,24 +109,35 @@ fn onnxruntime_answers_nearly_as_the_exact_machine() -> Result<()> {
             .iter()
             .map(|z| f64::from(*z) / 64.0 * LN_2)
             .collect();
-        let float = onnx::logits(&case)?.concat();
-        let float: Vec<f64> = float.into_iter().map(f64::from).collect();
-        assert_eq!(float.len(), exact.len(), "{}", case.name);
-        let (classes, labels) = (case.graph.classes() as usize, labels(&case));
-        let rows = |logits: &[f64]| judged(logits.chunks(classes).zip(labels.iter().copied()));
-        let (own, peer) = (rows(&exact), rows(&float));
-        let equal = own.1.iter().zip(&peer.1).filter(|(a, b)| a == b).count();
-        let equal = equal as f64 / labels.len() as f64;
+        let (own, peer) = (judged(&case, &exact), judged_by_onnxruntime(&case)?);
+        assert_eq!(own.len(), peer.len(), "{}", case.name);
+        let equal = own.iter().zip(&peer).filter(|(a, b)| a.1 == b.1).count();
+        let equal = equal as f64 / own.len() as f64;
+        let (mean, most) = apart(&case, &peer)?;
         println!(
-            "{}, {} rows: {:.4} bits exact, {:.4} float, {:.1} % of the classes are the same",
+            "{}, {} rows: {mean:.5} bits a row apart, a sample at most {most:.5}, {:.1} % of the classes are the same",
             case.name,
-            labels.len(),
-            own.0,
-            peer.0,
+            own.len(),
             equal * 100.0
         );
-        assert!((own.0 - peer.0).abs() < 0.02, "{}", case.name);
+        assert!(mean.abs() < floats::PLAIN_BOUNDS.0, "{}", case.name);
         assert!(equal > 0.95, "{}", case.name);
+    }
+    Ok(())
+}
+
+/// Bounds as narrow as those of PyTorch.
+#[test]
+fn onnxruntime_computes_what_the_machine_computes() -> Result<()> {
+    for tied in [false, true] {
+        let case = floats::bold(tied)?;
+        let (mean, most) = apart(&case, &judged_by_onnxruntime(&case)?)?;
+        println!(
+            "{}: {mean:.5} bits a token apart, a sample at most {most:.5}",
+            case.name
+        );
+        assert!(mean.abs() < floats::PLAIN_BOUNDS.0, "{mean} bits a token");
+        assert!(most < floats::PLAIN_BOUNDS.1, "{most} bits a token");
     }
     Ok(())
 }

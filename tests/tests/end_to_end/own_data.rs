@@ -4,7 +4,7 @@ use crate::ROUND_LIMIT;
 use anyhow::{ensure, Context, Result};
 use gotong::process::sibling;
 use gotong_protocol::TaskId;
-use gotong_tests::{assert_settled, table, torch::python, Network};
+use gotong_tests::{assert_settled, python::python, table, Network};
 use image::{GrayImage, Luma};
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use serde_json::Value;

@@ -6,7 +6,7 @@ use gotong::{
     training::weights_file,
 };
 use gotong_scoring::{Evaluator, Graph, Samples};
-use gotong_tests::torch::python;
+use gotong_tests::python::python;
 use serde_json::Value;
 use std::{fs, path::Path};
 

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Says on stderr what is about to happen and about how long it takes.
+#
+#   scripts/announce.sh build FOLDER    before cargo builds into FOLDER; silent if there is nothing to build
+#   scripts/announce.sh demo NAME       before a demo: mlp, lm or own
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$@" >&2; }
+
+# A first build: minutes of work for all cores together, and minutes in which only one core has work.
+core_minutes=48
+serial_minutes=6
+
+build() {
+    local cores since=(-newer "$1/gotong" -newer "$1/gotong-node")
+    cores=$(getconf _NPROCESSORS_ONLN)
+    if [ ! -x "$1/gotong" ] || [ ! -x "$1/gotong-node" ]; then
+        say "Gotong has not been built here yet. This first installs what is missing: system packages (sudo may ask for your" \
+            "password), the Wasm target and two data sets. Then it compiles the node and the worker, with over 1,000 crates." \
+            "That takes about $((core_minutes / cores + serial_minutes)) minutes on $cores cores. If you stop it, the next run continues from there."
+        return
+    fi
+    # The Makefile leaves this mark after every build, because some changes rebuild neither program.
+    [ ! -e "$1/.built" ] || since+=(-newer "$1/.built")
+    if [ -n "$(find Cargo.lock data node off-chain-worker pallets patches primitives runtime -type f "${since[@]}" -print -quit)" ]; then
+        say "The sources have changed since the last build. Compiling the changes takes a few minutes on $cores cores."
+    fi
+}
+
+demo() {
+    case $1 in
+        mlp) say "The demo runs a network on this machine: one node, a sponsor, five contributors (one submits noise) and four" \
+            "attesters (one lies). They improve a classifier of pictures of clothes for ten rounds, in about 5 minutes." ;;
+        lm) say "The demo runs a network on this machine: one node, a sponsor, three contributors and two attesters. They improve" \
+            "a language model on Shakespeare's plays for ten rounds, in about 11 minutes on two cores." ;;
+        own) say "The demo runs a network on this machine that improves a model on your data: minutes for a table, longer for text." ;;
+    esac
+}
+
+"$@"

@@ -1,0 +1,41 @@
+//! What the Makefile says before a build.
+
+use anyhow::{ensure, Result};
+use std::{fs, path::Path, process::Command, time::SystemTime};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/announce.sh");
+
+/// What it says about a build into `folder`.
+fn said(folder: &Path) -> Result<String> {
+    let output = Command::new(SCRIPT).arg("build").arg(folder).output()?;
+    ensure!(output.status.success(), "{output:?}");
+    ensure!(output.stdout.is_empty(), "{output:?}");
+    Ok(String::from_utf8(output.stderr)?)
+}
+
+#[test]
+fn a_build_is_announced_unless_there_is_nothing_to_build() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let folder = folder.path();
+    let first = said(folder)?;
+    assert!(first.contains("not been built here yet"), "{first}");
+    assert!(first.contains("minutes on "), "{first}");
+
+    // Stand-ins for the programs: all that counts is that they can be executed, and how old they are.
+    let programs = ["gotong", "gotong-node"].map(|name| folder.join(name));
+    for program in &programs {
+        fs::copy(SCRIPT, program)?;
+    }
+    assert_eq!(said(folder)?, "");
+    for program in &programs {
+        let program = fs::File::options().append(true).open(program)?;
+        program.set_modified(SystemTime::UNIX_EPOCH)?;
+    }
+    let changed = said(folder)?;
+    assert!(changed.contains("have changed"), "{changed}");
+
+    // A change of the sources that changed neither program.
+    fs::write(folder.join(".built"), "")?;
+    assert_eq!(said(folder)?, "");
+    Ok(())
+}

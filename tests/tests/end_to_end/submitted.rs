@@ -1,0 +1,98 @@
+//! A file of weights, whoever trained it: it is submitted and paid, and its sponsor takes the model home.
+
+use crate::{ROUND_LIMIT, SMALL_TRANSFORMER};
+use anyhow::{Context, Result};
+use gotong::training::{data::DataSet, weights_file, DeviceChoice};
+use gotong_protocol::TaskId;
+use gotong_tests::{assert_settled, equality::learned, Network};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// What is enough of Shakespeare to score the model.
+const SHARDS: &str = "--shards=2 --shard-samples=100";
+
+/// Opens a task of a small language model, trains its weights with `train`, which gets the file to start from and gives the one
+/// that it wrote, submits them, and sees them paid.
+pub async fn is_paid(train: impl AsyncFnOnce(&Network, &Path) -> Result<PathBuf>) -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith"]).await?;
+    let model = network.folder().join("model.toml");
+    fs::write(&model, SMALL_TRANSFORMER)?;
+    let size = format!("--model={} {SHARDS}", model.display());
+    let task = network.open_task(&size, &["One"], &["Judith"]).await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _attester = network.daemon("Judith", "attest")?;
+
+    let base = network.folder().join("base.safetensors");
+    let command = format!("weights --task={} --out={}", task.0, base.display());
+    network.run("One", &command).await?;
+    let trained = train(&network, base.as_path()).await?;
+    let (base, trained) = (base.display(), trained.display());
+    let command = format!("submit --task={} --base={base} --weights={trained}", task.0);
+    let _submission = network.daemon("One", &command)?;
+
+    // A round that nobody commits to rolls on: it is the first one however long the training took.
+    let round = network.ended(task, 0, ROUND_LIMIT).await?;
+    assert_settled(&round)?;
+    let claim = round.claim.context("settled on a claim")?;
+    assert!(claim.merged.is_some_and(|merged| merged.gain > 0));
+    let claimed = network
+        .run("One", &format!("claim --task={}", task.0))
+        .await?;
+    let submissions = network.all_claimed(&round, ROUND_LIMIT).await?;
+    let paid = submissions[0].claimed.context("it was claimed")?.paid;
+    assert!(paid > 0);
+    assert_eq!(claimed["paid"], paid.to_string());
+    what_came_out(&network, task, paid).await
+}
+
+/// What the sponsor takes home: a report of what was paid, a model for other runtimes, and what the model says of a text.
+async fn what_came_out(network: &Network, task: TaskId, paid: u128) -> Result<()> {
+    let file = |name: &str| network.folder().join(name);
+    let [report, model, text, tokens] =
+        ["report.md", "model.onnx", "text.txt", "tokens.csv"].map(file);
+    let command = format!("task report --task={} --out={}", task.0, report.display());
+    let told = network.run("Sponsor", &command).await?;
+    assert_eq!(told["paid_to_contributors"], paid.to_string());
+    assert!(fs::read_to_string(&report)?.contains("## Contributors"));
+    assert!(report.with_extension("svg").is_file());
+
+    let command = format!("weights --task={} --out={}", task.0, model.display());
+    assert_eq!(network.run("Sponsor", &command).await?["format"], "onnx");
+
+    fs::write(&text, "To be, or not to be")?;
+    let (data, out) = (text.display(), tokens.display());
+    let command = format!("predict --task={} --data={data} --out={out}", task.0);
+    assert_eq!(network.run("Sponsor", &command).await?["tokens"], 18);
+    // A row for the head, and one for each character but the first. Tokens may be ends of lines, in quotes.
+    let written = fs::read_to_string(&tokens)?;
+    let mut is_quoted = false;
+    let ends = written.chars().filter(|character| {
+        is_quoted ^= *character == '"';
+        *character == '\n' && !is_quoted
+    });
+    assert_eq!(ends.count(), 19);
+    Ok(())
+}
+
+/// Trains `base` outside of `gotong`, and gives the file that it writes.
+async fn train(network: &Network, base: &Path) -> Result<PathBuf> {
+    let graph = network.task(TaskId(0)).await?.graph;
+    let (base, trained) = (
+        base.to_owned(),
+        network.folder().join("trained.safetensors"),
+    );
+    tokio::task::spawn_blocking(move || {
+        let base = weights_file::read(&base, &graph)?.master;
+        let weights = learned(DataSet::Shakespeare, &graph, base, DeviceChoice::Flex)?;
+        weights_file::write(&trained, &graph, &weights)?;
+        anyhow::Ok(trained)
+    })
+    .await?
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn weights_that_another_program_trained_are_paid() -> Result<()> {
+    is_paid(train).await
+}
