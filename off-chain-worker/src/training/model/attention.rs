@@ -2,7 +2,7 @@
 
 use std::f32::consts::LN_2;
 
-use burn::tensor::Tensor;
+use burn::tensor::{activation, Tensor};
 use gotong_scoring::machine::share_bits;
 
 use super::{
@@ -37,30 +37,41 @@ pub(super) fn mix(input: Output, pass: &Pass, from: u32, heads: u32) -> Output {
     }
 }
 
-/// The shares of a causal softmax of scores in 1/64 log2 units. They add up to 1; before they are divided
-/// by their sum, they are rounded if the machine's rounding is in view.
+/// What a score of 1 is in nats: scores are in 1/64 log2 units.
+const UNIT: f32 = LN_2 / LOGIT_STEPS;
+
+/// The shares of a causal softmax of scores. They add up to 1; before they are divided by their sum, they are rounded if the
+/// machine's rounding is in view.
 fn shares(scores: Tensor<4>, rounding: Rounding) -> Tensor<4> {
-    const UNIT: f32 = LN_2 / LOGIT_STEPS;
-    const UNSEEN: f32 = -1e9;
-    /// 2^-64: no share, and no underflow, which is slow.
-    const LEAST: f32 = -4096.0;
-    let [_, _, tokens, _] = scores.dims();
-    let fixed = scores.clone().inner();
-    let unseen = Tensor::<2>::full([tokens, tokens], UNSEEN, &fixed.device()).triu(1);
-    let seen = fixed + unseen.unsqueeze();
-    let most = seen.clone().max_dim(3);
-    let below = (seen - most).clamp_min(LEAST).mul_scalar(UNIT);
+    let seen = seen(scores.clone().inner());
     let shares = match rounding {
-        Rounding::AsMachine => {
-            let largest = power(share_bits(tokens as u32) as u8);
-            nearest(below.exp().mul_scalar(largest))
-        }
-        Rounding::ClampsOnly => below.exp(),
+        Rounding::AsMachine => rounded_shares(seen),
+        // On the processor Burn does all of it in one pass.
+        Rounding::ClampsOnly => activation::softmax(seen.mul_scalar(UNIT), 3),
     };
-    let shares = shares.clone() / shares.sum_dim(3);
     // Linear in the scores, with the gradient of the softmax.
     let shares_fixed = shares.clone().autodiff();
     let weighted = scores * shares_fixed.clone().mul_scalar(UNIT);
     let means = weighted.clone().sum_dim(3);
     with_value(weighted - means * shares_fixed, shares)
+}
+
+/// Scores of which those of later tokens are the least that there is: their exponential is 0, and that is found at once. One
+/// that underflows takes long.
+fn seen(scores: Tensor<4>) -> Tensor<4> {
+    let [_, _, tokens, _] = scores.dims();
+    let unseen = Tensor::<2>::full([tokens, tokens], f32::NEG_INFINITY, &scores.device());
+    scores + unseen.triu(1).unsqueeze()
+}
+
+/// The softmax of these scores, rounded before it is divided.
+fn rounded_shares(scores: Tensor<4>) -> Tensor<4> {
+    /// 2^-64: no share, and no underflow.
+    const LEAST: f32 = -64.0 * LOGIT_STEPS;
+    let [_, _, tokens, _] = scores.dims();
+    let largest = power(share_bits(tokens as u32) as u8);
+    let most = scores.clone().max_dim(3);
+    let below = (scores - most).clamp_min(LEAST).mul_scalar(UNIT);
+    let shares = nearest(below.exp().mul_scalar(largest));
+    shares.clone() / shares.sum_dim(3)
 }
