@@ -6,7 +6,7 @@ use super::{Optimizer, Rounding};
 
 /// The part of a task's updates in which [`Optimizer::Muon`] warms up, while its means are of few gradients; in one round at
 /// the most.
-const WARM_UP: f64 = 0.1;
+const WARM_UP: f64 = 0.02;
 
 /// How long to train in one round, and how fast.
 #[derive(Clone, Debug, PartialEq)]

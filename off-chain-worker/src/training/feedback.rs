@@ -24,7 +24,7 @@ pub fn residual_decay(graph: &Graph, keep_permille: u32, most_bytes: u32) -> f64
 pub fn usual_keep_permille(graph: &Graph) -> u32 {
     match graph.vocab() {
         None => 100,
-        Some(_) => 260,
+        Some(_) => 500,
     }
 }
 
