@@ -21,6 +21,10 @@ pub fn residual_decay(graph: &Graph, keep_permille: u32, most_bytes: u32) -> f64
 }
 
 /// Parameters that a delta for this model keeps, in thousandths, if nobody says otherwise.
+///
+/// Muon changes all weights by about as much, so most of what it did is in many small changes. In ten rounds of three hands with
+/// 112 updates, a model of 214,000 parameters came to 2.530 bits a character with 260 and two magnitudes, to 2.507 with 420 and
+/// one, which take as much, and to 2.479 with all of the changes as they are (an emulation in PyTorch, one seed).
 pub fn usual_keep_permille(graph: &Graph) -> u32 {
     match graph.vocab() {
         None => 100,
