@@ -10,9 +10,11 @@
 //! - [`lab`]: rounds without a chain, for experiments
 //! - [`run`]: the daemons that drive an engine, and what they keep on disk ([`state`])
 //! - [`model`]: architectures as people write them
+//! - [`allocator`]: memory that is kept for what is allocated next
 //! - [`whole_file`]: files that are written as a whole or not at all
 //! - [`cli`]: the subcommands
 
+pub mod allocator;
 pub mod chain;
 pub mod cli;
 pub mod engine;

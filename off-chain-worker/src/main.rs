@@ -6,6 +6,7 @@ use std::{io::IsTerminal, process::ExitCode};
 use tracing_subscriber::{field::MakeExt, fmt::format, EnvFilter};
 
 fn main() -> ExitCode {
+    gotong::allocator::keep_freed_memory();
     let cli = gotong::cli::Cli::parse();
     // The demo prints its own progress; what its workers log is in files. What drivers of graphics log while
     // they are looked for is no error of ours.

@@ -23,7 +23,7 @@ pub struct TrainingArgs {
 #[derive(Clone, Debug, clap::Args)]
 pub struct KeptArg {
     /// Parameters to keep in a delta, in thousandths, or as many as fit into the task's longest; the rest goes into the next
-    /// [default: all of up to 4096 parameters; else 260 for a language model, and 100]
+    /// [default: all of up to 4096 parameters; else 500 for a language model, and 100]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     keep_permille: Option<u32>,
 }

@@ -18,7 +18,7 @@ const SURELY: f64 = 4.0;
 /// What a contributor trains on, and what it tries its delta on.
 pub(super) struct Parts {
     pub training: Labelled,
-    /// A sixteenth of the data: at most so many samples as have 8,192 labels, and as cost 2^35 products. None of fewer
+    /// A sixteenth of the data: at most so many samples as have 4,096 labels, and as cost 2^35 products. None of fewer
     /// than 512 samples.
     kept_back: Labelled,
 }
@@ -54,7 +54,7 @@ impl Parts {
     pub fn of(data: &Labelled, graph: &Graph) -> Self {
         const PART: usize = 16;
         const LEAST: usize = 512;
-        const MOST_LABELS: usize = 8_192;
+        const MOST_LABELS: usize = 4_096;
         const MOST_PRODUCTS: u64 = 1 << 35;
         let labels = graph.vocab().map_or(1, |_| data.inputs.max(1));
         let kept = match data.len() < LEAST {
@@ -237,10 +237,10 @@ mod tests {
             [0, 511, 512, 60_000].map(|samples| kept(samples, &image)),
             [0, 0, 32, 3_750]
         );
-        assert_eq!(kept(200_000, &image), 8_192);
+        assert_eq!(kept(200_000, &image), 4_096);
         // Every one of its six tokens has a label.
         let parts = Parts::of(&text(60_000, 0), &small_transformer());
-        assert_eq!(parts.kept_back.len(), 8_192 / 6);
+        assert_eq!(parts.kept_back.len(), 4_096 / 6);
         assert_eq!(parts.training.len() + parts.kept_back.len(), 60_000);
     }
 

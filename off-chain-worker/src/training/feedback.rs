@@ -22,11 +22,15 @@ pub fn residual_decay(graph: &Graph, keep_permille: u32, most_bytes: u32) -> f64
 
 /// Parameters that a delta for this model keeps, in thousandths, if nobody says otherwise: all of a small model, which take a
 /// few KiB. With a tenth of 3,190 parameters three rounds of clothes merged nothing; with all they gained one bit.
+///
+/// Muon changes all weights by about as much, so most of what it did is in many small changes. In ten rounds of three hands with
+/// 112 updates, a model of 214,000 parameters came to 2.530 bits a character with 260 and two magnitudes, to 2.507 with 420 and
+/// one, which take as much, and to 2.479 with all of the changes as they are (an emulation in PyTorch, one seed).
 pub fn usual_keep_permille(graph: &Graph) -> u32 {
     match graph.vocab() {
         _ if graph.parameters() <= CHUNK => 1000,
         None => 100,
-        Some(_) => 260,
+        Some(_) => 500,
     }
 }
 
@@ -39,9 +43,16 @@ pub fn add_residual(change: &mut [i32], residual: &[i32], decay: f64) {
 
 /// A delta of at most `most_bytes` bytes, with its encoding: keeps `keep_permille` thousandths of the parameters, or if
 /// they do not fit as many as do. `None` when there is nothing to send.
+///
+/// Up to a half of the parameters it has one magnitude in each chunk, for with a second one fewer entries fit
+/// ([`Delta::compress_evenly`]). Who keeps more than a half wants what is small to be sent as something small.
 pub fn compress(change: &[i32], keep_permille: u32, most_bytes: u32) -> Option<(Delta, Vec<u8>)> {
+    const MOST_EVENLY: u32 = 500;
     let made = |keep: u32| {
-        let delta = Delta::compress(change, keep);
+        let delta = match keep {
+            ..=MOST_EVENLY => Delta::compress_evenly(change, keep),
+            _ => Delta::compress(change, keep),
+        };
         let bytes = delta.encode();
         let fits = !delta.entries().is_empty() && bytes.len() <= most_bytes as usize;
         fits.then_some((delta, bytes))
@@ -107,6 +118,20 @@ mod tests {
     }
 
     #[test]
+    fn a_chunk_has_one_magnitude_unless_most_of_it_is_kept() {
+        let change: Vec<i32> = (1..=100).collect();
+        let magnitudes = |keep: u32| {
+            let (delta, _) = compress(&change, keep, MOST).unwrap();
+            let mut all: Vec<i16> = delta.entries().iter().map(|entry| entry.change).collect();
+            all.dedup();
+            all
+        };
+        // The means of 51 to 100, and of 1 to 50, rounded to nearest, halves up.
+        assert_eq!(magnitudes(500), [76]);
+        assert_eq!(magnitudes(1000), [26, 76]);
+    }
+
+    #[test]
     fn a_delta_is_made_to_fit() {
         // A change that no code makes small: every position, random signs and places.
         let mut state = 1u64;
@@ -120,7 +145,8 @@ mod tests {
         assert!(bytes.len() <= MOST as usize);
         // A thousandth more would not fit.
         let more = (delta.entries().len() / 1_000) as u32 + 2;
-        assert!(Delta::compress(&change, more).encode().len() > MOST as usize);
+        let longer = Delta::compress_evenly(&change, more).encode();
+        assert!(longer.len() > MOST as usize);
         assert!(delta.entries().len() > 10_000);
         assert!(compress(&[0; 5000], 1000, MOST).is_none());
         assert!(compress(&[1; 5000], 0, MOST).is_none());

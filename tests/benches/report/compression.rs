@@ -22,7 +22,7 @@ use gotong_scoring::{
     arith::MASTER_BOUND,
     merge::{factor, Merge, FACTOR_ONE, OUTER_RATE_ONE},
     share::{company::weighted_median, Company, Entrant, ShareTerms},
-    Delta, Entry, Evaluator, Graph, Samples, Transformer, CHUNK,
+    Delta, Evaluator, Graph, Samples, Transformer,
 };
 use serde_json::{json, Map, Value};
 use std::{sync::atomic::AtomicBool, time::Instant};
@@ -233,10 +233,10 @@ impl Setting {
                 let mut whole: Vec<i32> = change.iter().map(bold).collect();
                 let decay = residual_decay(&self.graph, code.keep_permille, MAX_DELTA_BYTES);
                 add_residual(&mut whole, residual, decay);
-                let mut delta = Delta::compress(&whole, code.keep_permille);
-                if code.value_bits == 1 {
-                    delta = one_magnitude(&delta, &whole)?;
-                }
+                let delta = match code.value_bits {
+                    1 => Delta::compress_evenly(&whole, code.keep_permille),
+                    _ => Delta::compress(&whole, code.keep_permille),
+                };
                 *residual = delta.residual(&whole);
                 bytes += delta.encode().len();
                 deltas.push(delta);
@@ -314,21 +314,4 @@ fn merged(master: &[i16], changes: &[Vec<i32>]) -> Vec<i16> {
         moved.round().clamp(-bound, bound) as i16
     };
     master.iter().enumerate().map(moved).collect()
-}
-
-/// The positions of `delta`, all of a chunk with the mean magnitude that they have in `change`.
-fn one_magnitude(delta: &Delta, change: &[i32]) -> Result<Delta> {
-    let chunk = |entry: &Entry| entry.position as usize / CHUNK;
-    let magnitude = |entry: &Entry| u64::from(change[entry.position as usize].unsigned_abs());
-    let mut entries = Vec::new();
-    for kept in delta.entries().chunk_by(|a, b| chunk(a) == chunk(b)) {
-        let count = kept.len() as u64;
-        let mean = (kept.iter().map(magnitude).sum::<u64>() + count / 2) / count;
-        let mean = i16::try_from(mean).unwrap_or(i16::MAX);
-        entries.extend(kept.iter().map(|entry| Entry {
-            change: mean * entry.change.signum(),
-            ..*entry
-        }));
-    }
-    Ok(Delta::new(delta.parameters(), entries)?)
 }

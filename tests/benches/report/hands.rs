@@ -36,7 +36,7 @@ const EXAM: usize = 400;
 const REPORT: usize = 400;
 /// A task's outer rate by default, Q8, and what a hand keeps in its deltas, in thousandths.
 const OUTER_RATE: u16 = OUTER_RATE_ONE / 2 * 3;
-const KEPT: u32 = 260;
+const KEPT: u32 = 500;
 const DELTA_BYTES: u32 = 64 << 10;
 
 /// Updates of one hand in the demo, and of all three: `--steps` of ten rounds.

@@ -77,7 +77,7 @@ fn compression(
         rounded(start.elapsed().as_secs_f64()),
     );
     for (keep_permille, suffix) in [(100, ""), (10, "_at_1_percent")] {
-        let delta = Delta::compress(&change, keep_permille);
+        let delta = Delta::compress_evenly(&change, keep_permille);
         let bits = 8.0 * delta.encode().len() as f64 / change.len() as f64;
         report.insert(format!("delta_bits_per_parameter{suffix}"), rounded(bits));
         report.insert(

@@ -1,8 +1,8 @@
 //! `Scores`, `Softmax` and `Mix`: causal attention.
 
-use std::f32::consts::LN_2;
+use std::{f32::consts::LN_2, ops::Range};
 
-use burn::tensor::Tensor;
+use burn::tensor::{activation, Tensor};
 use gotong_scoring::machine::share_bits;
 
 use super::{
@@ -31,36 +31,65 @@ pub(super) fn mix(input: Output, pass: &Pass, from: u32, heads: u32) -> Output {
             let factor = MEAN_STEPS * pass.factor();
             let values = earlier.third(2, heads, pass.tokens(), factor);
             let shares = input.heads(heads, pass.tokens());
-            Output::Heads(shares.matmul(values))
+            Output::Heads(means(shares, values))
         }
         None => input,
     }
 }
 
-/// The shares of a causal softmax of scores in 1/64 log2 units. They add up to 1; before they are divided
-/// by their sum, they are rounded if the machine's rounding is in view.
+/// What a score of 1 is in nats: scores are in 1/64 log2 units.
+const UNIT: f32 = LN_2 / LOGIT_STEPS;
+
+/// The shares of a causal softmax of scores. They add up to 1; before they are divided by their sum, they are rounded if the
+/// machine's rounding is in view. Their gradient is that of the exponentials: what it lacks [`means`] adds.
 fn shares(scores: Tensor<4>, rounding: Rounding) -> Tensor<4> {
-    const UNIT: f32 = LN_2 / LOGIT_STEPS;
-    const UNSEEN: f32 = -1e9;
-    /// 2^-64: no share, and no underflow, which is slow.
-    const LEAST: f32 = -4096.0;
-    let [_, _, tokens, _] = scores.dims();
-    let fixed = scores.clone().inner();
-    let unseen = Tensor::<2>::full([tokens, tokens], UNSEEN, &fixed.device()).triu(1);
-    let seen = fixed + unseen.unsqueeze();
-    let most = seen.clone().max_dim(3);
-    let below = (seen - most).clamp_min(LEAST).mul_scalar(UNIT);
+    let seen = seen(scores.clone().inner());
     let shares = match rounding {
-        Rounding::AsMachine => {
-            let largest = power(share_bits(tokens as u32) as u8);
-            nearest(below.exp().mul_scalar(largest))
-        }
-        Rounding::ClampsOnly => below.exp(),
+        Rounding::AsMachine => rounded_shares(seen),
+        // On the processor Burn does all of it in one pass.
+        Rounding::ClampsOnly => activation::softmax(seen.mul_scalar(UNIT), 3),
     };
-    let shares = shares.clone() / shares.sum_dim(3);
-    // Linear in the scores, with the gradient of the softmax.
-    let shares_fixed = shares.clone().autodiff();
-    let weighted = scores * shares_fixed.clone().mul_scalar(UNIT);
-    let means = weighted.clone().sum_dim(3);
-    with_value(weighted - means * shares_fixed, shares)
+    // Linear in the scores.
+    let slope = shares.clone().mul_scalar(UNIT).autodiff();
+    with_value(scores * slope, shares)
+}
+
+/// Means of values, weighted by what [`shares`] gives.
+///
+/// Shares add up to 1, so where one rises the others fall. That takes the product of the mean and the mean's gradient from the
+/// gradient of every share of a row. It is found with the means, which are few, and not with the shares (Dao et al.,
+/// arXiv:2205.14135, appendix B.2).
+fn means(shares: Tensor<4>, values: Tensor<4>) -> Tensor<4> {
+    let [samples, heads, tokens, width] = values.dims();
+    // A column of ones gives the sums of the shares.
+    let ones = Tensor::<4>::ones([samples, heads, tokens, 1], &values.device().inner());
+    let products = shares.matmul(Tensor::cat(vec![values, ones.autodiff()], 3));
+    let columns = |columns: Range<usize>| {
+        let all = products.clone();
+        all.slice([0..samples, 0..heads, 0..tokens, columns])
+    };
+    let (means, sums) = (columns(0..width), columns(width..width + 1));
+    // 0, with a gradient.
+    let excess = sums.clone() - sums.detach();
+    means.clone() - means.detach() * excess
+}
+
+/// Scores of which those of later tokens are the least that there is: their exponential is 0, and that is found at once. One
+/// that underflows takes long.
+fn seen(scores: Tensor<4>) -> Tensor<4> {
+    let [_, _, tokens, _] = scores.dims();
+    let unseen = Tensor::<2>::full([tokens, tokens], f32::NEG_INFINITY, &scores.device());
+    scores + unseen.triu(1).unsqueeze()
+}
+
+/// The softmax of these scores, rounded before it is divided.
+fn rounded_shares(scores: Tensor<4>) -> Tensor<4> {
+    /// 2^-64: no share, and no underflow.
+    const LEAST: f32 = -64.0 * LOGIT_STEPS;
+    let [_, _, tokens, _] = scores.dims();
+    let largest = power(share_bits(tokens as u32) as u8);
+    let most = scores.clone().max_dim(3);
+    let below = (scores - most).clamp_min(LEAST).mul_scalar(UNIT);
+    let shares = nearest(below.exp().mul_scalar(largest));
+    shares.clone() / shares.sum_dim(3)
 }

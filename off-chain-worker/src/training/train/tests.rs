@@ -517,12 +517,16 @@ fn a_rate_falls_over_all_rounds_of_a_task() {
         ..TrainingConfig::default()
     };
     let rate = |round: u32, step: usize, updates: usize| config(round, 10).rate(step, updates);
-    assert_eq!(rate(0, 0, 0), 1.0 / 80.0, "it warms up");
+    assert!((rate(0, 0, 0) - 1.0 / 16.0).abs() < 1e-9, "it warms up");
+    assert!(
+        (rate(0, 15, 15) - 785.0 / 800.0).abs() < 1e-9,
+        "and is warm"
+    );
     assert!((rate(1, 0, 80) - 0.9).abs() < 1e-9, "once");
     assert!((rate(5, 40, 440) - 0.45).abs() < 1e-9);
     assert!((rate(9, 79, 799) - 0.1 / 80.0).abs() < 1e-9, "to its end");
     // Who comes later warms up too, and nobody for more than a round.
-    assert!((rate(5, 0, 0) - 0.5 / 80.0).abs() < 1e-9);
+    assert!((rate(5, 0, 0) - 0.5 / 16.0).abs() < 1e-9);
     assert!((config(500, 1000).rate(0, 0) - 0.5 / 80.0).abs() < 1e-9);
     // No rate is below zero, whatever the round's number.
     assert_eq!(config(12, 10).rate(3, 1000), 0.0);

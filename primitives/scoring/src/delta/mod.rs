@@ -131,11 +131,28 @@ impl Delta {
     /// change that is zero everywhere is empty: it has an encoding, which [`Delta::decode`]
     /// refuses.
     pub fn compress(change: &[i32], keep_permille: u32) -> Self {
+        Self::of_largest(change, keep_permille, |kept| mean(kept, Rounding::Down))
+    }
+
+    /// As [`Delta::compress`], but all that is kept of a chunk takes one magnitude. An entry is a
+    /// bit shorter, so that more entries fit: of normally distributed values, 40 % with one
+    /// magnitude leave out 22 % of the square norm, and 26 % with two, about as long, leave out 28 %.
+    pub fn compress_evenly(change: &[i32], keep_permille: u32) -> Self {
+        Self::of_largest(change, keep_permille, |_| u64::MAX)
+    }
+
+    /// The largest part of a change. `middle` tells, of the magnitudes that are kept of a chunk,
+    /// up to which they are in the group of the smaller ones.
+    fn of_largest(
+        change: &[i32],
+        keep_permille: u32,
+        middle: impl Fn(&mut dyn Iterator<Item = u64>) -> u64,
+    ) -> Self {
         let mut entries = Vec::new();
         for (chunk, start) in change.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
             let kept = largest(chunk, keep_permille);
             let magnitude = |at: &usize| u64::from(chunk[*at].unsigned_abs());
-            let middle = mean(kept.iter().map(magnitude), Rounding::Down);
+            let middle = middle(&mut kept.iter().map(magnitude));
             let (low, high) = kept.iter().map(magnitude).partition(|m| *m <= middle);
             let levels: [Vec<u64>; 2] = [low, high];
             let [low, high] = levels.map(|group| {

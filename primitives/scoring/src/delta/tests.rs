@@ -184,6 +184,48 @@ fn compress_keeps_the_largest() {
 }
 
 #[test]
+fn compress_evenly_keeps_the_same_with_one_magnitude() {
+    let change = [0, 4, -9, 0, 8, -9, 1, 2, 3, 20];
+    let even = Delta::compress_evenly(&change, 400);
+    let entries: Vec<_> = even
+        .entries()
+        .iter()
+        .map(|e| (e.position, e.change))
+        .collect();
+    // The mean of 9, 8, 9 and 20, rounded.
+    assert_eq!(entries, [(2, -12), (4, 12), (5, -12), (9, 12)]);
+    let far = Delta::compress_evenly(&[0, i32::MAX, i32::MIN], 1000);
+    assert_eq!(far.entries(), [entry(1, 32_767), entry(2, -32_767)]);
+    assert!(Delta::compress_evenly(&[0; 5000], 10).entries().is_empty());
+}
+
+/// What its docs say, of sums of uniform values, which are nearly normal.
+#[test]
+fn with_one_magnitude_more_fits_into_as_many_bytes() {
+    let mut state = 5u64;
+    let mut uniform = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 53) as i32 - 1024
+    };
+    let change: Vec<i32> = (0..40 * CHUNK)
+        .map(|_| (0..12).map(|_| uniform()).sum())
+        .collect();
+    let square = |values: &[i32]| values.iter().map(|v| i64::from(*v).pow(2)).sum::<i64>();
+    let left = |delta: &Delta| 100 * square(&delta.residual(&change)) / square(&change);
+    let (two, even) = (
+        Delta::compress(&change, 260),
+        Delta::compress_evenly(&change, 400),
+    );
+    let (long, short) = (two.encode().len(), even.encode().len());
+    assert!(short.abs_diff(long) < long / 20, "{short} {long}");
+    assert!((27..=29).contains(&left(&two)), "{}", left(&two));
+    assert!((20..=22).contains(&left(&even)), "{}", left(&even));
+    assert_eq!(Delta::decode(&even.encode(), even.parameters()), Ok(even));
+}
+
+#[test]
 fn what_compress_leaves_is_the_residual() {
     let change = [0, 4, -9, i32::MAX, i32::MIN];
     let delta = Delta::compress(&change, 1000);
@@ -258,15 +300,19 @@ proptest! {
         permille in 0u32..1100,
     ) {
         let change: Vec<i32> = few.iter().copied().cycle().take(parameters).collect();
-        let delta = Delta::compress(&change, permille);
-        match Delta::new(delta.parameters(), delta.entries().to_vec()) {
-            Ok(checked) => {
-                prop_assert_eq!(&checked, &delta);
-                prop_assert_eq!(Delta::decode(&delta.encode(), delta.parameters()), Ok(delta));
-            }
-            Err(error) => {
-                prop_assert_eq!(error, DeltaError::Empty);
-                prop_assert!(change.iter().all(|change| *change == 0));
+        let evenly = Delta::compress_evenly(&change, permille);
+        let places = |delta: &Delta| delta.entries().iter().map(|e| e.position).collect::<Vec<_>>();
+        prop_assert_eq!(places(&evenly), places(&Delta::compress(&change, permille)));
+        for delta in [Delta::compress(&change, permille), evenly] {
+            match Delta::new(delta.parameters(), delta.entries().to_vec()) {
+                Ok(checked) => {
+                    prop_assert_eq!(&checked, &delta);
+                    prop_assert_eq!(Delta::decode(&delta.encode(), delta.parameters()), Ok(delta));
+                }
+                Err(error) => {
+                    prop_assert_eq!(error, DeltaError::Empty);
+                    prop_assert!(change.iter().all(|change| *change == 0));
+                }
             }
         }
     }

@@ -6,7 +6,7 @@
 //! "Anatomy of High-Performance Matrix Multiplication", 2008). Sums wrap; those of a valid graph fit
 //! 32 bits.
 
-// Vector instructions, and the only unsafe code of the worker.
+// Vector instructions.
 #![allow(unsafe_code)]
 
 mod operands;
