@@ -43,8 +43,8 @@ const DELTA_BYTES: u32 = 64 << 10;
 const ALL_UPDATES: usize = 3 * 10 * 112;
 /// The best of 0.002, 0.003, 0.004 and 0.006 for PyTorch with AdamW.
 const ADAM: [&str; 1] = ["--rate=0.003"];
-/// As the contributors have it.
-const MUON: [&str; 2] = ["--muon", "--rate=0.004"];
+/// The better of 0.004 and 0.006 for PyTorch with Muon: 2.225 and 2.199 bits in 1,440 updates. Contributors have it, too.
+const MUON: [&str; 2] = ["--muon", "--rate=0.006"];
 
 /// Measures everything into `report`.
 pub fn measure(report: &mut Map<String, Value>) -> Result<()> {
