@@ -119,6 +119,7 @@ fn every_class_has_its_share() {
         report_permille: 100,
         seed,
         by: By::Random,
+        ..Split::default()
     };
     for seed in 0..8 {
         // Bytes tell 256 samples apart, so by their texts each row is its own.

@@ -72,7 +72,7 @@ mod tests {
             .unwrap()
             .map(|file| file.unwrap().file_name().into_string().unwrap())
             .collect();
-        let expected = commands().iter().map(|names| names.join("-") + ".1");
+        let expected = commands().into_iter().map(|names| names.join("-") + ".1");
         assert_eq!(pages, expected.collect());
         assert!(pages.contains("gotong-task-open.1"));
         let page = |name: &str| fs::read_to_string(out.join(name)).unwrap();

@@ -138,7 +138,8 @@ fn a_round_under_way_in_spec_6_goes_on() {
         let number = System::block_number();
         let reason = pallet_contribution::HoldReason::Pool.into();
         let on_hold = |who: &AccountId| Balances::balance_on_hold(&reason, who);
-        start(pallet_babe::CurrentSlot::<Runtime>::get().saturating_add(1).into(), System::parent_hash());
+        let slot = u64::from(pallet_babe::CurrentSlot::<Runtime>::get());
+        start(slot + 1, System::parent_hash());
         assert_eq!(System::block_number(), number + 1);
 
         let view = Contribution::task(task).expect("the task is there");

@@ -157,8 +157,9 @@ async fn a_node_that_lies_about_a_task_is_found_out_by_the_state_that_is_final()
         (id, sponsor, &other).encode(),
     );
     let liar = Liar::start(&own, &truth, &lie).await?;
-    let told = Client::connect(&liar.url).await?.best().await?.task(task);
-    let told = told.await?.context("the task is there")?;
+    let lied_to = Client::connect(&liar.url).await?.best().await?;
+    let told = lied_to.task(task).await?;
+    let told = told.context("the task is there")?;
     assert_eq!(told.terms, other, "the lie is told");
 
     let _workers = [

@@ -228,7 +228,7 @@ proptest! {
                     let byte = evaluations.len() as u8;
                     engine.on_evaluated(evaluated(round, now.inputs, byte));
                 }
-                Some(AttesterCommand::Commit { round, commitment, inputs }) => {
+                Some(AttesterCommand::Commit { commitment, inputs, .. }) => {
                     prop_assert_eq!(inputs, now.inputs, "refused");
                     prop_assert_eq!(chain.commitment.replace(commitment), None, "twice");
                     now.seat = Some(Seat::Committed);
