@@ -395,6 +395,32 @@ fn who_votes_twice_in_a_round_loses_its_bond() {
     });
 }
 
+/// A set that BABE has and GRANDPA does not would keep who was thrown out among those who finalize.
+#[test]
+fn finality_takes_in_a_set_that_came_during_a_forced_change() {
+    execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
+        candidate();
+        assert_ok!(motion(&[Alice, Bob], add(Dave)));
+        let stalled = pallet_grandpa::Call::<Runtime>::note_stalled {
+            delay: 3,
+            best_finalized_block_number: 0,
+        };
+        assert_ok!(motion(&[Alice, Bob], stalled));
+        // The forced change is of the set that begins now. Dave is in the next, which comes while it waits.
+        end_sessions(1);
+        assert!(pallet_grandpa::PendingChange::<Runtime>::exists());
+        end_sessions(5);
+        next(slot() + 1);
+        let [alice, bob, charlie] = GENESIS;
+        let four = [alice, bob, charlie, (Dave, Ed25519Keyring::Dave)];
+        assert!(are_authorities(&four));
+        // And no set changes for nothing after that.
+        let set = Grandpa::current_set_id();
+        end_sessions(3);
+        assert_eq!(Grandpa::current_set_id(), set);
+    });
+}
+
 #[test]
 fn the_last_authority_stays_even_if_it_equivocates() {
     execute(DEV_RUNTIME_PRESET, || {
