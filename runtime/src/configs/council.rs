@@ -11,11 +11,16 @@ use pallet_collective::EnsureProportionAtLeast;
 
 use super::HOUR;
 use crate::{
-    authorities, governance, AccountId, Runtime, RuntimeCall, RuntimeEvent, RuntimeOrigin,
+    authorities, governance, AccountId, BlockNumber, Runtime, RuntimeCall, RuntimeEvent,
+    RuntimeOrigin,
 };
 
 /// Most members of the council.
 const MAX_COUNCIL: u32 = 32;
+
+/// The most blocks that a forced change of GRANDPA's set may wait: a day. pallet-grandpa would add any number to that of the
+/// block, and double it; past the last number no set would ever change again.
+const MAX_STALL_BLOCKS: BlockNumber = 24 * HOUR;
 
 parameter_types! {
     /// The most execution time that a call can ask for which the council makes.
@@ -60,8 +65,10 @@ impl Contains<RuntimeCall> for CouncilCalls {
             RuntimeCall::System(frame_system::Call::authorize_upgrade { .. })
             | RuntimeCall::Authorities(
                 authorities::Call::add { .. } | authorities::Call::remove { .. },
-            )
-            | RuntimeCall::Grandpa(pallet_grandpa::Call::note_stalled { .. }) => true,
+            ) => true,
+            RuntimeCall::Grandpa(pallet_grandpa::Call::note_stalled { delay, .. }) => {
+                *delay <= MAX_STALL_BLOCKS
+            }
             // pallet-collective takes a council of nobody, or one in which somebody counts twice: neither could agree on
             // anything again.
             RuntimeCall::Council(pallet_collective::Call::set_members { new_members, .. }) => {

@@ -108,7 +108,11 @@ fn the_council_makes_only_its_own_calls_as_root() {
     execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
         let all = [Alice, Bob, Charlie];
         let refused: DispatchError = Error::<Runtime>::CallNotAllowed.into();
-        let nonsense: [RuntimeCall; 3] = [
+        let stalled = |delay| pallet_grandpa::Call::<Runtime>::note_stalled {
+            delay,
+            best_finalized_block_number: 0,
+        };
+        let nonsense: [RuntimeCall; 5] = [
             SystemCall::set_code { code: vec![1] }.into(),
             SystemCall::kill_prefix {
                 prefix: vec![],
@@ -119,16 +123,15 @@ fn the_council_makes_only_its_own_calls_as_root() {
                 calls: vec![authorize(b"code").into()],
             }
             .into(),
+            // No set would change again.
+            stalled(u32::MAX).into(),
+            stalled(14_401).into(),
         ];
         for call in nonsense {
             assert_err!(motion(&all, call), refused);
         }
-        let stalled = pallet_grandpa::Call::<Runtime>::note_stalled {
-            delay: 100,
-            best_finalized_block_number: 0,
-        };
-        assert_ok!(motion(&all, stalled));
-        assert_eq!(pallet_grandpa::Stalled::<Runtime>::get(), Some((100, 0)));
+        assert_ok!(motion(&all, stalled(14_400)));
+        assert_eq!(pallet_grandpa::Stalled::<Runtime>::get(), Some((14_400, 0)));
     });
 }
 
