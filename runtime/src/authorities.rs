@@ -509,6 +509,14 @@ impl<T: Config> Pallet<T> {
                 "4: the bond of who was convicted is not burned"
             );
         }
+        for who in frame_system::Account::<T>::iter_keys() {
+            let held = T::Token::balance_on_hold(&HoldReason::AuthorityBond.into(), &who);
+            let is_bonded = Bonds::<T>::contains_key(&who) && held <= T::AuthorityBond::get();
+            frame_support::ensure!(
+                held == 0 || is_bonded,
+                "5: more is on hold than a bond, or without one"
+            );
+        }
         Ok(())
     }
 }

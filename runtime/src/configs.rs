@@ -75,16 +75,24 @@ parameter_types! {
         .build();
 }
 
-/// Every call but one. Session keys are given up by [`crate::authorities::Pallet::withdraw`], once nothing that they signed can be
-/// reported: an authority without keys could not be convicted, and a chain whose last authority has none stands still.
+/// Every call but two.
+///
+/// Session keys are given up by [`crate::authorities::Pallet::withdraw`], once nothing that they signed can be reported: an
+/// authority without keys could not be convicted, and a chain whose last authority has none stands still. And a motion that could
+/// not count is not proposed: see [`council::may_be_proposed`].
 pub struct AllowedCalls;
 
 impl Contains<RuntimeCall> for AllowedCalls {
     fn contains(call: &RuntimeCall) -> bool {
-        !matches!(
-            call,
-            RuntimeCall::Session(pallet_session::Call::purge_keys {})
-        )
+        match call {
+            RuntimeCall::Session(pallet_session::Call::purge_keys {}) => false,
+            RuntimeCall::Council(pallet_collective::Call::propose {
+                threshold,
+                length_bound,
+                ..
+            }) => council::may_be_proposed(*threshold, *length_bound),
+            _ => true,
+        }
     }
 }
 

@@ -14,8 +14,8 @@ use sp_runtime::{
 };
 
 use crate::{
-    pace::Pace, presets, Authorities, Executive, Hash, Header, Runtime, RuntimeCall, RuntimeEvent,
-    RuntimeOrigin, System,
+    configs::council, pace::Pace, presets, Authorities, Executive, Hash, Header, Runtime,
+    RuntimeCall, RuntimeEvent, RuntimeOrigin, System,
 };
 
 /// Slot of the first block of every chain.
@@ -110,15 +110,16 @@ pub fn motion(
     let length_bound = proposal.encoded_size() as u32 + 4;
     let proposal_weight_bound = proposal.get_dispatch_info().call_weight;
     let index = pallet_collective::ProposalCount::<Runtime>::get();
+    let threshold = council::ayes();
     let propose = pallet_collective::Call::<Runtime>::propose {
-        threshold: ayes.len() as u32,
+        threshold,
         proposal: Box::new(proposal),
         length_bound,
     };
     System::reset_events();
     call(signed(ayes[0]), propose)?;
-    // One vote is enough for a threshold of one, and the motion is over.
-    if ayes.len() > 1 {
+    // A council of one votes by proposing.
+    if threshold > 1 {
         for aye in ayes {
             let vote = pallet_collective::Call::<Runtime>::vote {
                 proposal: hash,

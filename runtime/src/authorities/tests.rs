@@ -5,7 +5,7 @@ use crate::{
     apis::owner_of_babe_key,
     configs::consensus::REPORT_SESSIONS,
     pace::Pace,
-    test_chain::{call, digest, end_sessions, execute, motion, next, signed, slot},
+    test_chain::{call, digest, end_sessions, execute, genesis, motion, next, signed, slot},
     timing, Babe, Balances, Grandpa, Hash, Header, Historical, Runtime, Session, SessionKeys,
     System, Timing, UNIT,
 };
@@ -285,6 +285,17 @@ fn who_makes_two_blocks_for_a_slot_loses_its_bond_and_its_place() {
         next(slot() + 1);
         let [alice, _, charlie] = GENESIS;
         assert!(are_authorities(&[alice, charlie]));
+
+        // Nothing is left to give back but the way to come again, with another bond.
+        assert_err!(call(signed(Bob), Call::withdraw {}), Errors::TooEarly);
+        end_sessions(REPORT_SESSIONS);
+        let free = Balances::balance(&account(Bob));
+        assert_ok!(call(signed(Bob), Call::withdraw {}));
+        assert_eq!(Balances::balance(&account(Bob)), free);
+        assert_eq!(bond_of(Bob), None);
+        assert_ok!(set_keys(Bob, Bob, Ed25519Keyring::Bob));
+        assert_ok!(call(signed(Bob), Call::bond {}));
+        assert_eq!(held(Bob), BOND);
     });
 }
 
@@ -395,6 +406,32 @@ fn who_votes_twice_in_a_round_loses_its_bond() {
     });
 }
 
+/// A set that BABE has and GRANDPA does not would keep who was thrown out among those who finalize.
+#[test]
+fn finality_takes_in_a_set_that_came_during_a_forced_change() {
+    execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
+        candidate();
+        assert_ok!(motion(&[Alice, Bob], add(Dave)));
+        let stalled = pallet_grandpa::Call::<Runtime>::note_stalled {
+            delay: 3,
+            best_finalized_block_number: 0,
+        };
+        assert_ok!(motion(&[Alice, Bob], stalled));
+        // The forced change is of the set that begins now. Dave is in the next, which comes while it waits.
+        end_sessions(1);
+        assert!(pallet_grandpa::PendingChange::<Runtime>::exists());
+        end_sessions(5);
+        next(slot() + 1);
+        let [alice, bob, charlie] = GENESIS;
+        let four = [alice, bob, charlie, (Dave, Ed25519Keyring::Dave)];
+        assert!(are_authorities(&four));
+        // And no set changes for nothing after that.
+        let set = Grandpa::current_set_id();
+        end_sessions(3);
+        assert_eq!(Grandpa::current_set_id(), set);
+    });
+}
+
 #[test]
 fn the_last_authority_stays_even_if_it_equivocates() {
     execute(DEV_RUNTIME_PRESET, || {
@@ -413,4 +450,39 @@ fn the_last_authority_stays_even_if_it_equivocates() {
         next(slot() + 1);
         assert!(are_authorities(&[(Dave, Ed25519Keyring::Dave)]));
     });
+}
+
+#[test]
+fn unsound_states_are_found() {
+    let unsound: [(&str, fn()); 5] = [
+        ("1", || {
+            assert_ok!(Authorities::<Runtime>::try_append(account(Alice)));
+        }),
+        ("2", || Bonds::<Runtime>::remove(account(Bob))),
+        ("3", || {
+            pallet_session::NextKeys::<Runtime>::remove(account(Bob));
+        }),
+        ("4", || {
+            let convicted = Bond {
+                ends: None,
+                is_convicted: true,
+            };
+            Bonds::<Runtime>::insert(account(Bob), convicted);
+        }),
+        ("5", || {
+            let reason = HoldReason::AuthorityBond.into();
+            assert_ok!(Balances::hold(&reason, &account(Eve), UNIT));
+        }),
+    ];
+    for (number, corrupt) in unsound {
+        genesis(LOCAL_TESTNET_RUNTIME_PRESET).execute_with(|| {
+            assert_ok!(Pallet::<Runtime>::do_try_state());
+            corrupt();
+            let found = Pallet::<Runtime>::do_try_state();
+            assert!(
+                matches!(found, Err(DispatchError::Other(told)) if told.starts_with(number)),
+                "{number}: {found:?}"
+            );
+        });
+    }
 }

@@ -38,7 +38,13 @@ pub struct EndSession;
 impl EpochChangeTrigger for EndSession {
     fn trigger<T: pallet_babe::Config>(now: BlockNumberFor<T>) {
         if pallet_babe::Pallet::<T>::should_epoch_change(now) {
+            // While a forced change waits for its block, GRANDPA takes in no other set, and does not remember that there was
+            // one: so the next session offers its set as a new one.
+            let waits = pallet_grandpa::PendingChange::<Runtime>::exists();
             Authorities::end_session();
+            if waits {
+                pallet_session::QueuedChanged::<Runtime>::put(true);
+            }
         }
     }
 }

@@ -11,11 +11,19 @@ use pallet_collective::EnsureProportionAtLeast;
 
 use super::HOUR;
 use crate::{
-    authorities, governance, AccountId, Runtime, RuntimeCall, RuntimeEvent, RuntimeOrigin,
+    authorities, governance, AccountId, BlockNumber, Runtime, RuntimeCall, RuntimeEvent,
+    RuntimeOrigin,
 };
 
 /// Most members of the council.
 const MAX_COUNCIL: u32 = 32;
+
+/// The longest motion, in bytes: one that replaces the council has 1.1 KiB. Nobody pays for what is stored of it.
+const MAX_MOTION_BYTES: u32 = 4_096;
+
+/// The most blocks that a forced change of GRANDPA's set may wait: a day. pallet-grandpa would add any number to that of the
+/// block, and double it; past the last number no set would ever change again.
+const MAX_STALL_BLOCKS: BlockNumber = 24 * HOUR;
 
 parameter_types! {
     /// The most execution time that a call can ask for which the council makes.
@@ -51,6 +59,20 @@ impl pallet_collective::Config for Runtime {
     type Consideration = ();
 }
 
+/// The ayes that a motion takes: two thirds of the council, rounded up.
+pub fn ayes() -> u32 {
+    let members = pallet_collective::Members::<Runtime>::decode_len().unwrap_or_default() as u32;
+    members.saturating_mul(2).div_ceil(3)
+}
+
+/// Whether a motion with this threshold and this bound of its length may be proposed.
+///
+/// Of equal motions one is open at a time. With fewer ayes it could be closed before it counts, with more it might never
+/// pass: a member that proposes first would hold up all others.
+pub fn may_be_proposed(threshold: u32, length_bound: u32) -> bool {
+    threshold == ayes() && length_bound <= MAX_MOTION_BYTES
+}
+
 /// What the council may do as root.
 pub struct CouncilCalls;
 
@@ -60,8 +82,10 @@ impl Contains<RuntimeCall> for CouncilCalls {
             RuntimeCall::System(frame_system::Call::authorize_upgrade { .. })
             | RuntimeCall::Authorities(
                 authorities::Call::add { .. } | authorities::Call::remove { .. },
-            )
-            | RuntimeCall::Grandpa(pallet_grandpa::Call::note_stalled { .. }) => true,
+            ) => true,
+            RuntimeCall::Grandpa(pallet_grandpa::Call::note_stalled { delay, .. }) => {
+                *delay <= MAX_STALL_BLOCKS
+            }
             // pallet-collective takes a council of nobody, or one in which somebody counts twice: neither could agree on
             // anything again.
             RuntimeCall::Council(pallet_collective::Call::set_members { new_members, .. }) => {

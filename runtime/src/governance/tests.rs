@@ -80,7 +80,8 @@ fn an_upgrade_goes_forward() {
 fn less_than_two_thirds_do_nothing() {
     execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
         let code = b"new code";
-        assert_err!(motion(&[Alice], authorize(code)), DispatchError::BadOrigin);
+        let too_few = pallet_collective::Error::<Runtime>::TooEarly;
+        assert_err!(motion(&[Alice], authorize(code)), too_few);
         let stranger = pallet_collective::Error::<Runtime>::NotMember;
         assert_err!(motion(&[Dave, Eve], authorize(code)), stranger);
         let inner = Box::new(authorize(code).into());
@@ -108,7 +109,11 @@ fn the_council_makes_only_its_own_calls_as_root() {
     execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
         let all = [Alice, Bob, Charlie];
         let refused: DispatchError = Error::<Runtime>::CallNotAllowed.into();
-        let nonsense: [RuntimeCall; 3] = [
+        let stalled = |delay| pallet_grandpa::Call::<Runtime>::note_stalled {
+            delay,
+            best_finalized_block_number: 0,
+        };
+        let nonsense: [RuntimeCall; 5] = [
             SystemCall::set_code { code: vec![1] }.into(),
             SystemCall::kill_prefix {
                 prefix: vec![],
@@ -119,16 +124,15 @@ fn the_council_makes_only_its_own_calls_as_root() {
                 calls: vec![authorize(b"code").into()],
             }
             .into(),
+            // No set would change again.
+            stalled(u32::MAX).into(),
+            stalled(14_401).into(),
         ];
         for call in nonsense {
             assert_err!(motion(&all, call), refused);
         }
-        let stalled = pallet_grandpa::Call::<Runtime>::note_stalled {
-            delay: 100,
-            best_finalized_block_number: 0,
-        };
-        assert_ok!(motion(&all, stalled));
-        assert_eq!(pallet_grandpa::Stalled::<Runtime>::get(), Some((100, 0)));
+        assert_ok!(motion(&all, stalled(14_400)));
+        assert_eq!(pallet_grandpa::Stalled::<Runtime>::get(), Some((14_400, 0)));
     });
 }
 
@@ -152,10 +156,33 @@ fn a_council_is_replaced_by_one_that_can_agree() {
         ));
         let stranger = pallet_collective::Error::<Runtime>::NotMember;
         assert_err!(motion(&[Alice, Bob], authorize(b"code")), stranger);
-        assert_err!(
-            motion(&[Dave], authorize(b"code")),
-            DispatchError::BadOrigin
-        );
+        let too_few = pallet_collective::Error::<Runtime>::TooEarly;
+        assert_err!(motion(&[Dave], authorize(b"other code")), too_few);
         assert_ok!(motion(&[Dave, Eve], authorize(b"code")));
+    });
+}
+
+#[test]
+fn nobody_holds_up_a_motion_by_proposing_it_first() {
+    execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
+        let propose = |threshold, length_bound| {
+            let inner = Box::new(authorize(b"code").into());
+            let as_root = Call::<Runtime>::as_root { call: inner };
+            let propose = pallet_collective::Call::<Runtime>::propose {
+                threshold,
+                proposal: Box::new(as_root.into()),
+                length_bound,
+            };
+            call(signed(Charlie), propose)
+        };
+        let filtered: DispatchError = frame_system::Error::<Runtime>::CallFiltered.into();
+        // One that counts as decided too early, and one that waits for the vote of who proposed it.
+        for threshold in [0, 1, 3, u32::MAX] {
+            assert_err!(propose(threshold, 2_000), filtered);
+        }
+        assert_err!(propose(2, 4_097), filtered);
+        assert_ok!(motion(&[Alice, Bob], authorize(b"code")));
+        assert!(is_authorized());
+        assert_ok!(propose(2, 4_096));
     });
 }

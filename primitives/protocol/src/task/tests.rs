@@ -94,6 +94,9 @@ fn bytes_that_are_no_name_do_not_decode_or_are_refused() {
     assert!(TaskName::decode(&mut &[4][..]).is_err(), "too short");
     // Of any length that is said.
     assert!(TaskName::decode(&mut &u32::MAX.encode()[..]).is_err());
+    let padded = [17, 0, b'd', b'e', b'm', b'o'];
+    let decoded = TaskName::decode(&mut &padded[..]);
+    assert!(decoded.is_err(), "a length in more bytes than it takes");
     for bytes in [&b""[..], b"a\0b", &[255; 3]] {
         let name = decode(bytes).unwrap();
         assert_eq!(name.as_str(), None);
