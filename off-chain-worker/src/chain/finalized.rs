@@ -71,7 +71,7 @@ impl Client {
             .raw
             .subscribe::<Bytes>(method, rpc_params![], end)
             .await?;
-        let block = self.best().await?.block_millis().await?;
+        let block = self.best().await?.block_millis()?;
         let wait = Duration::from_millis(block).saturating_mul(VOTES_BLOCKS);
         let wait = wait.min(VOTES_TIMEOUT);
         match timeout(wait, votes.next()).await {
