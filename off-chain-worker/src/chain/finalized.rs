@@ -103,7 +103,7 @@ impl Client {
     async fn follow(&self, known: &mut Trust, votes: &[u8]) -> Result<(), ChainError> {
         loop {
             match self.accept(known, votes).await? {
-                // A proof that was under way beside this one was faster.
+                // A proof that was under way beside this one was faster, or the node is behind.
                 Ok(()) | Err(ProofError::Stale { .. }) => return Ok(()),
                 Err(error @ (ProofError::NoMajority(_) | ProofError::BadSignature(_))) => {
                     if !self.hand_over(known).await? {
@@ -125,16 +125,15 @@ impl Client {
         Ok(known.accept(votes, &header))
     }
 
-    /// Takes in the last block of the set of authorities that is known, if there is a set after it.
+    /// Takes in the last block of the set of authorities that is known. False if the node shows that there is no set after it. A node
+    /// that shows nothing need not lie: one that has not synchronized from the first block has no votes of earlier sets.
     async fn hand_over(&self, known: &mut Trust) -> Result<bool, ChainError> {
         let next = rpc_params![known.number.saturating_add(1)];
         let asked = self
             .raw
             .request::<Option<Bytes>>("grandpa_proveFinality", next);
-        // A node refuses as long as no set has ended.
-        let Ok(Some(answer)) = asked.await else {
-            return Ok(false);
-        };
+        let shown = asked.await?;
+        let answer = shown.ok_or_else(|| self.wrong(ProofError::Unfollowable))?;
         let votes = justification_of(&answer).map_err(|error| self.wrong(error))?;
         let before = known.set.id;
         let accepted = self.accept(known, &votes).await?;
@@ -229,3 +228,6 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
