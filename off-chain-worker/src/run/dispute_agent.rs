@@ -2,7 +2,7 @@
 
 use super::{
     inputs_digest,
-    second_node::{agrees, can_wait},
+    second_node::{agrees, proof_wait},
     Replica, RoundPlayer, RunError, REFUSED_BLOCKS,
 };
 use crate::{
@@ -322,13 +322,13 @@ impl DisputeAgent {
             inputs,
             accused: table.map(|root| (accused, root)),
         };
-        let can_wait = can_wait(round, now.block());
+        let wait = proof_wait(round, now.block());
         let says_so = async |other: &Moment| {
             let found = other.round(self.task, round.round).await?;
             let is_same = found.is_some_and(|found| table_of(&found, &accused) == table);
             Ok::<_, ChainError>(is_same && agrees(other, task, round, inputs).await?)
         };
-        client.confirm(call, &grounds, can_wait, says_so).await
+        client.confirm(call, &grounds, wait, says_so).await
     }
 
     /// Sends moves in one transaction, so that none waits for the others' blocks; one by one if the
