@@ -83,6 +83,7 @@ impl Duty {
                 work_root: work_root(&self.account(), &own.table),
                 salt: random_hash()?,
                 by_device: own.by_device,
+                is_sent: false,
             });
             due = self.engine.on_block(now);
         }
@@ -161,6 +162,8 @@ impl Duty {
                 if !confirmed.await? {
                     return Ok(());
                 }
+                self.engine.on_sent(&inputs);
+                self.save()?;
                 if let Some(receipt) = self.send(client, &call).await? {
                     self.engine.on_committed(receipt.block);
                     self.save()?;
