@@ -91,16 +91,27 @@ impl Client {
             Some(known) if self.nodes.may_rely_on(known) => known.clone(),
             _ => self.first_trust(votes).await?,
         };
-        self.follow(&mut known, votes).await?;
-        if shared.as_ref() != Some(&known) {
-            self.nodes.remember(&self.genesis().0, &known);
-            *shared = Some(known.clone());
-        }
+        self.follow(&mut known, votes, &mut shared).await?;
+        self.keep(&mut shared, &known);
         Ok(known)
     }
 
-    /// Takes in votes, and before them those by which each set of authorities handed over to the next.
-    async fn follow(&self, known: &mut Trust, votes: &[u8]) -> Result<(), ChainError> {
+    /// Has the next proof begin with what is `known`, also when the program runs again.
+    fn keep(&self, shared: &mut Option<Trust>, known: &Trust) {
+        if shared.as_ref() != Some(known) {
+            self.nodes.remember(&self.genesis().0, known);
+            *shared = Some(known.clone());
+        }
+    }
+
+    /// Takes in votes, and before them those by which each set of authorities handed over to the next. Where there were many sets,
+    /// that takes longer than is waited for: each is kept, so that the next proof goes on from there.
+    async fn follow(
+        &self,
+        known: &mut Trust,
+        votes: &[u8],
+        shared: &mut Option<Trust>,
+    ) -> Result<(), ChainError> {
         loop {
             match self.accept(known, votes).await? {
                 // A proof that was under way beside this one was faster, or the node is behind.
@@ -109,6 +120,7 @@ impl Client {
                     if !self.hand_over(known).await? {
                         return Err(self.wrong(error));
                     }
+                    self.keep(shared, known);
                 }
                 Err(error) => return Err(self.wrong(error)),
             }

@@ -88,7 +88,9 @@ async fn a_node_that_is_behind_the_last_change_of_authorities_is_no_liar() {
     let client = client_of(&[&one], None).await;
     let mut found = known(set_of(1, new), &two);
     let before = found.clone();
-    let followed = client.follow(&mut found, &by_all(0, old, &one)).await;
+    let followed = client
+        .follow(&mut found, &by_all(0, old, &one), &mut None)
+        .await;
     assert!(followed.is_ok(), "{followed:?}");
     assert_eq!(found, before);
 }
@@ -102,7 +104,9 @@ async fn a_node_that_cannot_show_how_authorities_were_replaced_is_no_liar() {
     let two = block(2, &one, &[]);
     let client = client_of(&[&one, &two], None).await;
     let mut found = known(set_of(0, old), &one);
-    let followed = client.follow(&mut found, &by_all(1, new, &two)).await;
+    let followed = client
+        .follow(&mut found, &by_all(1, new, &two), &mut None)
+        .await;
     let error = followed.unwrap_err();
     assert!(matches!(error, ChainError::Node(_)), "{error:?}");
     assert!(!error.is_gone(), "it is kept");
@@ -119,7 +123,7 @@ async fn votes_of_strangers_are_a_lie_where_nobody_was_replaced() {
     let client = client_of(&[&one, &two, &three], Some(proof)).await;
     let mut found = known(set_of(0, own), &one);
     let followed = client
-        .follow(&mut found, &by_all(1, strangers, &three))
+        .follow(&mut found, &by_all(1, strangers, &three), &mut None)
         .await;
     let error = followed.unwrap_err();
     assert!(
@@ -139,7 +143,27 @@ async fn a_set_hands_over_to_the_next_before_votes_of_that_are_counted() {
     let proof = (hash_of(&two), by_all(0, old, &two), Vec::<Header>::new()).encode();
     let client = client_of(&[&one, &two, &three], Some(proof)).await;
     let mut found = known(set_of(0, old), &one);
-    let followed = client.follow(&mut found, &by_all(1, new, &three)).await;
+    let followed = client
+        .follow(&mut found, &by_all(1, new, &three), &mut None)
+        .await;
     assert!(followed.is_ok(), "{followed:?}");
     assert_eq!(found, known(set_of(1, new), &three));
+}
+
+/// What comes after it is not proved. What it has shown is not asked for again.
+#[tokio::test]
+async fn each_set_that_is_followed_is_kept() {
+    let keys = keys(6);
+    let (old, new) = (&keys[..3], &keys[3..]);
+    let one = first();
+    let change = [vec![1], (set_of(1, new).authorities, 0u32).encode()].concat();
+    let two = block(2, &one, &[change]);
+    let three = block(3, &two, &[]);
+    let proof = (hash_of(&two), by_all(0, old, &two), Vec::<Header>::new()).encode();
+    let client = client_of(&[&two, &three], Some(proof)).await;
+    let (mut found, mut kept) = (known(set_of(0, old), &one), None);
+    let strangers = by_all(2, old, &three);
+    let followed = client.follow(&mut found, &strangers, &mut kept).await;
+    assert!(followed.is_err(), "{followed:?}");
+    assert_eq!(kept, Some(known(set_of(1, new), &two)));
 }
