@@ -19,7 +19,10 @@ use gotong_protocol::{
     Hash, Phase, SeatState, TaskId,
 };
 use gotong_scoring::trial::Turn;
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::{Duration, Instant},
+};
 use tokio::{
     sync::mpsc::{unbounded_channel, UnboundedReceiver},
     task::JoinHandle,
@@ -89,6 +92,9 @@ struct Due {
 }
 
 const ENGINE: &str = "disputer";
+/// After so long no further accusation is proved before the next block: nodes that never answer could else keep moves in other
+/// disputes from their deadlines.
+const PROVING: Duration = Duration::from_secs(30);
 /// More than can be ready at once.
 const ALL: usize = 1 << 10;
 
@@ -220,8 +226,12 @@ impl DisputeAgent {
         }
         due.computing.await?;
         let of = (due.task.as_ref(), &due.inputs);
-        // Moves have deadlines, and are not held back by what is to be proved or confirmed.
+        let begun = Instant::now();
+        // Moves have deadlines, and are not held back by what is to be proved or confirmed; the next ones not by all of it.
         for (command, call) in accusations {
+            if begun.elapsed() > PROVING {
+                break;
+            }
             match self.confirm(client, now, round, of, (command, &call)).await {
                 Ok(()) => self.send(&tied, command, &call, &mut hearing).await?,
                 // It comes again with the next block.
