@@ -149,7 +149,13 @@ impl Client {
         let votes = justification_of(&answer).map_err(|error| self.wrong(error))?;
         let before = known.set.id;
         let accepted = self.accept(known, &votes).await?;
-        accepted.map_err(|error| self.wrong(error))?;
+        accepted.map_err(|error| {
+            self.wrong(match error {
+                // After an accident the council may have replaced the authorities without their votes.
+                ProofError::NoMajority(_) | ProofError::BadSignature(_) => ProofError::Unfollowable,
+                error => error,
+            })
+        })?;
         Ok(known.set.id != before)
     }
 

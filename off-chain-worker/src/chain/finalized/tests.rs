@@ -112,6 +112,32 @@ async fn a_node_that_cannot_show_how_authorities_were_replaced_is_no_liar() {
     assert!(!error.is_gone(), "it is kept");
 }
 
+/// Finality stood still, and the council restored it with other authorities: no node has votes of the old ones for that.
+#[tokio::test]
+async fn authorities_that_were_replaced_by_force_make_no_liar_of_every_node() {
+    let keys = keys(6);
+    let (old, new) = (&keys[..3], &keys[3..]);
+    let one = first();
+    let two = block(2, &one, &[]);
+    let three = block(3, &two, &[]);
+    let proof = (
+        hash_of(&three),
+        by_all(1, new, &three),
+        Vec::<Header>::new(),
+    )
+        .encode();
+    let client = client_of(&[&one, &two, &three], Some(proof)).await;
+    let mut found = known(set_of(0, old), &one);
+    let followed = client
+        .follow(&mut found, &by_all(1, new, &three), &mut None)
+        .await;
+    let error = followed.unwrap_err();
+    assert!(
+        matches!(&error, ChainError::BadProof { source, .. } if !source.is_a_lie()),
+        "{error:?}"
+    );
+}
+
 #[tokio::test]
 async fn votes_of_strangers_are_a_lie_where_nobody_was_replaced() {
     let keys = keys(6);
