@@ -209,6 +209,13 @@ impl Attester {
             .retain(|work| work.is_sent || work.inputs != *inputs);
     }
 
+    /// This process has computed `table` from what has this digest. Another one, of an earlier run or of another node, was computed
+    /// for a task that a node made up: it is forgotten, unless it was sent.
+    pub fn on_computed(&mut self, inputs: &Hash, table: &TableSummary) {
+        self.works
+            .retain(|work| work.is_sent || work.inputs != *inputs || work.table == *table);
+    }
+
     /// A commitment to what has this digest is about to be sent.
     pub fn on_sent(&mut self, inputs: &Hash) {
         for work in &mut self.works {

@@ -95,6 +95,28 @@ fn what_a_node_made_up_is_forgotten_and_evaluated_again() {
     assert_eq!(engine.table(&[0; 32]), Some(&table(3)));
 }
 
+/// A node made up a task, proved nothing, and went away before anything was sent.
+#[test]
+fn what_was_computed_for_another_task_does_not_cost_the_seat() {
+    let (engine, mut now) = committed();
+    now.block = 9;
+    let evaluate = Some(AttesterCommand::Evaluate { round: RoundId(0) });
+    let mut other = engine.clone();
+    other.on_computed(&[0; 32], &table(2));
+    assert_eq!(other.on_block(&now), evaluate);
+    other.on_evaluated(evaluated(RoundId(0), [0; 32], 2));
+    assert_eq!(other.table(&[0; 32]), Some(&table(2)));
+    // The same, another round's, and what may have to be revealed stay.
+    let mut same = engine.clone();
+    same.on_computed(&[0; 32], &table(1));
+    same.on_computed(&[8; 32], &table(2));
+    assert_eq!(same, engine);
+    let mut sent = engine;
+    sent.on_sent(&[0; 32]);
+    sent.on_computed(&[0; 32], &table(2));
+    assert_eq!(sent.table(&[0; 32]), Some(&table(1)));
+}
+
 /// After a commitment a node says that the account has none, with a wrong proof or of rounds that it made up. Whoever does not reveal
 /// loses stake.
 #[test]

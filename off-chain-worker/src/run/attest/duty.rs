@@ -67,6 +67,9 @@ impl Duty {
             // It does not know what was done.
             return Ok(());
         }
+        if let Some(own) = &own {
+            self.engine.on_computed(&now.inputs, &own.summary);
+        }
         if let Some(own) = own.as_ref().filter(|own| !own.by_device) {
             self.engine.on_confirmed(&now.inputs, &own.summary);
             if self.has_committed_to_another(now, own) {
