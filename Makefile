@@ -36,43 +36,43 @@ setup: ## Install what is missing: system packages, Wasm target, data sets
 	@scripts/setup.sh
 
 python: ## Install scikit-learn and onnxruntime in a virtual environment of their own
-	@scripts/python.sh $(PYTHON)
+	@scripts/python.sh "$(PYTHON)"
 
-pytorch: ## Add PyTorch to that environment (a download of 2.4 GB)
-	@scripts/python.sh $(PYTHON) torch
+pytorch: python ## Add PyTorch to that environment (a download of 2.4 GB)
+	@scripts/python.sh "$(PYTHON)" torch
 
 clients: ## Install the clients that others wrote, for tests: npm and PyPI
-	@scripts/clients.sh $(CLIENTS)
+	@scripts/clients.sh "$(CLIENTS)"
 
 announce:
-	@scripts/announce.sh build $(BIN)
+	@scripts/announce.sh build "$(BIN)"
 
 # The whole workspace is selected: `-p` would choose other features, and compile five of our crates twice.
 build: announce setup ## Build node and worker
 	$(CARGO) build --locked --workspace --bin gotong --bin gotong-node
-	@touch $(BIN)/.built
+	@touch "$(BIN)/.built"
 
 install: ## Install what `make build` has built, with completions, manual pages and units (PREFIX=/usr/local)
-	scripts/install.sh $(BIN) "$(PREFIX)" "$(DESTDIR)"
+	scripts/install.sh "$(BIN)" "$(PREFIX)" "$(DESTDIR)"
 
 package: build ## Write a Debian package, a tarball and their checksums to target/package
-	scripts/package.sh $(BIN) $(PACKAGES)
+	scripts/package.sh "$(BIN)" "$(PACKAGES)"
 
 test-package: package ## Install both in a clean root, and run a node and `gotong doctor` there
-	scripts/test-package.sh $(PACKAGES)
+	scripts/test-package.sh "$(PACKAGES)"
 
 demo: build ## A whole network on this machine: ten rounds on Fashion-MNIST (DATA=FILE LABEL=COLUMN: on your own table; FIELD=KEY: on your own text)
 	@scripts/announce.sh demo $(if $(DATA),own,mlp)
-	$(BIN)/gotong demo $(if $(DATA),--data-file "$(DATA)" --folder demo-own) $(if $(LABEL),--label "$(LABEL)") $(if $(FIELD),--field "$(FIELD)")
+	"$(BIN)/gotong" demo $(if $(DATA),--data-file "$(DATA)" --folder demo-own) $(if $(LABEL),--label "$(LABEL)") $(if $(FIELD),--field "$(FIELD)")
 
 demo-lm: build ## The same with a language model on Shakespeare's plays
 	@scripts/announce.sh demo lm
-	$(BIN)/gotong demo --model lm --folder demo-lm
+	"$(BIN)/gotong" demo --model lm --folder demo-lm
 
 test: check python ## Everything of `check`, then unit, property and end-to-end tests, and the packages in a clean root
 	$(CARGO) test --locked --workspace
-	scripts/package.sh $(BIN) $(PACKAGES)
-	scripts/test-package.sh $(PACKAGES)
+	scripts/package.sh "$(BIN)" "$(PACKAGES)"
+	scripts/test-package.sh "$(PACKAGES)"
 
 test-pytorch: build pytorch ## The tests that need PyTorch
 	$(CARGO) test --locked --workspace --test end_to_end -- --ignored pytorch::
@@ -82,7 +82,7 @@ test-clients: build clients ## The tests with clients that others wrote, which n
 
 soak: build ## Kill every process at random for ten minutes, and see that money adds up (SECONDS=600 SEED=1); the last line is JSON
 	$(CARGO) build --locked --workspace --example soak
-	$(BIN)/examples/soak --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+	"$(BIN)/examples/soak" --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
 check: setup ## Format, import walls, what only one system has, no_std, Wasm, licences and versions of dependencies, lints
 	cargo fmt --all --check
@@ -90,7 +90,7 @@ check: setup ## Format, import walls, what only one system has, no_std, Wasm, li
 	scripts/check-portable.py --self-test
 	scripts/check-portable.py
 	$(WASM_CARGO) build --locked -p gotong-protocol --no-default-features --target wasm32v1-none
-	scripts/deny.sh $(TARGET)/tools
+	scripts/deny.sh "$(TARGET)/tools"
 	$(CARGO) build --locked --workspace
 	$(CARGO) test --locked --workspace --all-targets --no-run
 
@@ -99,7 +99,7 @@ bench: build pytorch ## Measure speed and sizes; writes target/bench/report.json
 
 attacks: setup ## Attack the pay: a table, and as the last line one JSON object (ONLY=split: those attacks, ONLY=gradient: its check)
 	$(CARGO) build --locked --workspace --example attacks
-	$(BIN)/examples/attacks $(if $(ONLY),--only $(ONLY))
+	"$(BIN)/examples/attacks" $(if $(ONLY),--only $(ONLY))
 
 gpu: build ## On a machine with a GPU: is it exact, and how fast? (FEATURES=gotong/vulkan or gotong/cuda adds a backend)
 	$(CARGO) test --locked --workspace --features "$(FEATURES)" --test equality -- --nocapture
@@ -108,7 +108,7 @@ gpu: build ## On a machine with a GPU: is it exact, and how fast? (FEATURES=goto
 weights: setup ## Measure the pallets' weights (builds a node with benchmarks)
 	SKIP_FRAME_STORAGE_ACCESS_TEST_RUNTIME_WASM_BUILD=1 $(CARGO) build --locked --workspace --bin gotong-node --features gotong-node/runtime-benchmarks
 	for pallet in pallet_contribution pallet_referee authorities governance; do \
-		$(BIN)/gotong-node benchmark pallet --chain dev --pallet $$pallet --extrinsic '*' --steps 10 --repeat 5 \
+		"$(BIN)/gotong-node" benchmark pallet --chain dev --pallet $$pallet --extrinsic '*' --steps 10 --repeat 5 \
 			--output runtime/src/weights/$$pallet.rs --template scripts/weights.hbs || exit 1; \
 	done
 

@@ -23,6 +23,10 @@ node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null 
     || die "please install Node.js 20 or newer, with npm"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || die "please install Python 3.11 or newer, as python3"
 say "installing polkadot-js, PAPI, smoldot and two clients in Python into $folder (400 MB on disk)"
+# A folder that this script did not make is not its own to remove.
+if [ -e "$folder" ] && [ ! -e "$folder/package-lock.json" ]; then
+    rmdir "$folder" 2>/dev/null || die "$folder has something else in it; remove it, or name another folder"
+fi
 rm -rf "$folder"
 mkdir -p "$folder"
 cp "$pinned/package.json" "$pinned/package-lock.json" "$folder"

@@ -3,13 +3,20 @@
 #
 #   scripts/install.sh BIN PREFIX [DESTDIR]
 #
-# BIN has the programs; PREFIX is where they are to run, such as /usr/local; DESTDIR is put before every path. The system's own
+# BIN has the programs; PREFIX is where they are to run, such as /usr/local, and is written into systemd's units, so that it has no
+# space; DESTDIR is put before every path. The system's own
 # configuration (/etc/gotong) is made where it is missing, and never changed. VENDOR=yes puts completions where a distribution does.
 set -euo pipefail
 umask 022
 
-[ "$#" -ge 2 ] || { sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 1; }
-bin=$(realpath "$1") prefix=$2 destdir=${3:-}
+[ "$#" -ge 2 ] || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 1; }
+bin=$(realpath "$1") prefix=$2 destdir=${3:+$(realpath -m "$3")}
+case $prefix in
+    *[!A-Za-z0-9/._+-]* | [!/]* | '')
+        echo "install: PREFIX has to be an absolute path of letters, digits and the characters / . _ + -" >&2
+        exit 1
+        ;;
+esac
 cd "$(dirname "$0")/.."
 for program in gotong gotong-node; do
     [ -x "$bin/$program" ] || { echo "install: $bin has no $program: run 'make build' first" >&2; exit 1; }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Packs what was built: a Debian package, a tarball that runs where it is unpacked, and their checksums.
 #
-#   scripts/package.sh BIN FOLDER    the programs are in BIN; the packages go to FOLDER, which is emptied first
+#   scripts/package.sh BIN FOLDER    the programs are in BIN; the packages go to FOLDER, in place of older ones
 #
 # Both are what scripts/install.sh installs, so nothing is listed twice. cargo-deb would need a second list in Cargo.toml, and
 # five minutes of compilation of its own; all that it does for us is the 20 lines below.
@@ -14,20 +14,23 @@ mkdir -p "$2"
 folder=$(realpath "$2")
 cd "$(dirname "$0")/.."
 version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' Cargo.toml)
-commit=$(git rev-parse --short=12 HEAD)
+# Sources that were downloaded as an archive have no history.
+commit=$(git rev-parse --short=12 HEAD 2>/dev/null) || commit=unknown
 # The same sources and programs give the same bytes.
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null) || SOURCE_DATE_EPOCH=$(stat -c %Y Cargo.toml)
 export SOURCE_DATE_EPOCH
 machine=$(uname -m)
 
-rm -rf "$folder"/*
+# Nothing else that may be in the folder.
+rm -f "$folder"/gotong[-_]* "$folder/SHA256SUMS"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 name=gotong-$version-linux-$machine
 tree=$work/tarball/$name
 scripts/install.sh "$bin" /usr/local "$tree"
-# Whoever unpacks it runs `bin/gotong` right there, or copies usr/local and etc.
+# Whoever unpacks it runs `bin/gotong` right there, or copies usr/local and etc: as root, whose all of it is then. `cp -a` would hand
+# /usr to the user who unpacked it.
 ln -s usr/local/bin "$tree/bin"
 ln -s usr/local/share/doc/gotong "$tree/doc"
 cp LICENSE "$tree"
@@ -36,7 +39,7 @@ Gotong $version ($commit)
 
 Run bin/gotong where it is, or install it for the whole system:
 
-    cp -a usr / && cp -an etc / && systemd-sysusers && systemctl daemon-reload
+    cp -R usr / && { [ -e /etc/gotong/node.conf ] || cp -R etc /; } && systemd-sysusers && systemctl daemon-reload
 
 Then read doc/operators.md.
 EOF

@@ -19,7 +19,8 @@ if [ -z "${GOTONG_IN_NAMESPACE:-}" ]; then
     own=(--mount --net --pid --fork --kill-child)
     [ "$(id -u)" -eq 0 ] || own+=(--map-root-user)
     command -v dpkg-deb >/dev/null || { say "NOT TESTED: this is no Debian"; exit 0; }
-    unshare "${own[@]}" true 2>/dev/null || { say "NOT TESTED: this user may have no namespaces"; exit 0; }
+    # Some containers give namespaces, but no view of the processes in them.
+    unshare "${own[@]}" --mount-proc true 2>/dev/null || { say "NOT TESTED: this user may have no namespaces"; exit 0; }
     GOTONG_IN_NAMESPACE=yes exec unshare "${own[@]}" "$0" "$@"
 fi
 export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
@@ -157,7 +158,23 @@ mkdir "$work/plain/opt"
 tar -C "$work/plain/opt" --no-same-owner -xzf "$tarball"
 # It runs where it was unpacked, and once it is copied.
 inside "$work/plain" sh -c '/opt/gotong-*/bin/gotong --version'
-inside "$work/plain" sh -c 'cp -a /opt/gotong-*/usr / && cp -an /opt/gotong-*/etc /'
+copy=$(sed -n 's/^    \(cp .*\) && systemd-sysusers.*/\1/p' "$work"/plain/opt/gotong-*/README)
+[ -n "$copy" ] || die "the tarball's README does not say how it is installed"
+# What was there is as it was: root's own folders, with their rights, and the configuration.
+mkdir -p "$work/plain/usr/local"
+chmod 2775 "$work/plain/usr/local"
+for again in no yes; do
+    inside "$work/plain" sh -c "cd /opt/gotong-* && $copy"
+    [ "$(stat -c %a "$work/plain/usr/local")" = 2775 ] || die "the tarball changes the rights of /usr/local"
+    [ "$again" = no ] || [ "$(tail -n 1 "$work/plain/etc/gotong/node.conf")" = changed ] || die "an update changes node.conf"
+    echo changed >> "$work/plain/etc/gotong/node.conf"
+done
+# Units name their programs by PREFIX, and systemd would take a path with a space for two.
+for prefix in "/opt/a b" opt '/opt/a&b'; do
+    if "$(dirname "$0")/install.sh" "$work"/plain/opt/gotong-*/usr/local/bin "$prefix" "$work/refused" 2>/dev/null; then
+        die "install.sh takes the prefix $prefix"
+    fi
+done
 grep -q '^ExecStart=/usr/local/bin/gotong-node' "$work/plain/usr/local/lib/systemd/system/gotong-node.service" ||
     die "the tarball's units name other programs"
 works "$work/plain"

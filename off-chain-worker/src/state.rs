@@ -10,7 +10,7 @@ use std::{
 
 /// First byte of every encoded file; another one means that another version wrote it. Version 1 kept score tables, 2
 /// share tables without an outer rate, 3 positions of replicas without the claim that led to them, 4 scores without whether
-/// a device had a part in them, 5 a contributor's delta of one round alone.
+/// a device had a part in them, 5 a contributor's delta of one round alone, and an attester's tables without whether they were sent.
 const VERSION: u8 = 6;
 
 /// Why state could not be kept or read.

@@ -11,6 +11,8 @@ use std::{
 
 /// Most bytes of a row. More are a quote that is never closed, or no CSV file.
 const MAX_ROW_BYTES: u64 = 64 << 20;
+/// Most bytes of the header line: every comma of it is a column, which takes many times its bytes.
+const MAX_HEADER_BYTES: u64 = 4 << 20;
 /// Bytes that are read from the file at once.
 const BUFFER_BYTES: usize = 64 << 10;
 /// Bytes of the first line that the separator is looked for in.
@@ -51,7 +53,7 @@ fn open(path: &Path) -> Result<Reader<Limited>, DataError> {
         .map_err(reading)?;
     let input = Limited {
         file: packed::open(path)?,
-        left: MAX_ROW_BYTES,
+        left: MAX_HEADER_BYTES,
     };
     Ok(ReaderBuilder::new()
         .delimiter(separator(&first_line))
@@ -92,7 +94,10 @@ fn refused(kind: ErrorKind, at: &Place) -> DataError {
         ErrorKind::Utf8 { .. } => DataError::NotUtf8 { at: at.clone() },
         ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => DataError::BadRow {
             at: at.clone(),
-            reason: "it has more than 64 MiB: is a quote never closed?".into(),
+            reason: match at.row {
+                0 => "the header line has more than 4 MiB".into(),
+                _ => "it has more than 64 MiB: is a quote never closed?".into(),
+            },
         },
         ErrorKind::Io(error) => DataError::reading(&at.file, error),
         kind => DataError::Malformed {

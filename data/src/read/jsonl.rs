@@ -15,6 +15,8 @@ use std::{
 
 /// Most bytes of a line.
 const MAX_LINE_BYTES: u64 = 64 << 20;
+/// Most keys of the first object: each takes many times its bytes.
+const MAX_KEYS: usize = 1 << 20;
 
 /// The keys of the file's first object.
 pub(crate) fn header(path: &Path) -> Result<Header, DataError> {
@@ -109,6 +111,9 @@ impl<'de> Visitor<'de> for Keys<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while let Some((name, _)) = map.next_entry::<String, IgnoredAny>()? {
+            if self.0.len() == MAX_KEYS {
+                return Err(A::Error::custom("more than 1,048,576 keys"));
+            }
             self.0.push(name);
         }
         Ok(())

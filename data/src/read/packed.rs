@@ -1,7 +1,7 @@
 //! Files that are packed with gzip or Zstandard: unpacked as they are read, in small buffers, and never as a whole.
 
 use crate::DataError;
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use std::{
     fmt,
     fs::File,
@@ -82,7 +82,7 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read + Send>, DataError> {
         };
     };
     let mut unpacked: Box<dyn Read + Send> = match packing {
-        Packing::Gzip => Box::new(Unpacked(MultiGzDecoder::new(file))),
+        Packing::Gzip => Box::new(Unpacked(Members(Some(GzDecoder::new(file))))),
         Packing::Zstandard => {
             let decoder = zstd::stream::read::Decoder::with_buffer(file);
             Box::new(Unpacked(decoder.map_err(reading)?))
@@ -116,6 +116,44 @@ fn other_content(beginning: &[u8]) -> Option<&'static str> {
         return Some("an archive of several files");
     }
     beginning.contains(&0).then_some("binary data")
+}
+
+/// Unpacks the members of a gzip file one after the other. Zeros behind the last one are passed over, as gzip does: where files
+/// are written in blocks, they fill the last block.
+struct Members<R>(Option<GzDecoder<R>>);
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.0 {
+            let read = member.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            if let Some(mut rest) = self.0.take().map(GzDecoder::into_inner) {
+                self.0 = has_more(&mut rest)?.then(|| GzDecoder::new(rest));
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// Passes over zeros; whether anything else follows.
+fn has_more(file: &mut impl BufRead) -> io::Result<bool> {
+    loop {
+        let bytes = match file.fill_buf() {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        let (length, zeros) = (
+            bytes.len(),
+            bytes.iter().take_while(|byte| **byte == 0).count(),
+        );
+        file.consume(zeros);
+        if zeros < length || length == 0 {
+            return Ok(zeros < length);
+        }
+    }
 }
 
 /// Unpacks, and tells damage from a disk that fails.

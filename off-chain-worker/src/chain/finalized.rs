@@ -91,24 +91,36 @@ impl Client {
             Some(known) if self.nodes.may_rely_on(known) => known.clone(),
             _ => self.first_trust(votes).await?,
         };
-        self.follow(&mut known, votes).await?;
-        if shared.as_ref() != Some(&known) {
-            self.nodes.remember(&self.genesis().0, &known);
-            *shared = Some(known.clone());
-        }
+        self.follow(&mut known, votes, &mut shared).await?;
+        self.keep(&mut shared, &known);
         Ok(known)
     }
 
-    /// Takes in votes, and before them those by which each set of authorities handed over to the next.
-    async fn follow(&self, known: &mut Trust, votes: &[u8]) -> Result<(), ChainError> {
+    /// Has the next proof begin with what is `known`, also when the program runs again.
+    fn keep(&self, shared: &mut Option<Trust>, known: &Trust) {
+        if shared.as_ref() != Some(known) {
+            self.nodes.remember(&self.genesis().0, known);
+            *shared = Some(known.clone());
+        }
+    }
+
+    /// Takes in votes, and before them those by which each set of authorities handed over to the next. Where there were many sets,
+    /// that takes longer than is waited for: each is kept, so that the next proof goes on from there.
+    async fn follow(
+        &self,
+        known: &mut Trust,
+        votes: &[u8],
+        shared: &mut Option<Trust>,
+    ) -> Result<(), ChainError> {
         loop {
             match self.accept(known, votes).await? {
-                // A proof that was under way beside this one was faster.
+                // A proof that was under way beside this one was faster, or the node is behind.
                 Ok(()) | Err(ProofError::Stale { .. }) => return Ok(()),
                 Err(error @ (ProofError::NoMajority(_) | ProofError::BadSignature(_))) => {
                     if !self.hand_over(known).await? {
                         return Err(self.wrong(error));
                     }
+                    self.keep(shared, known);
                 }
                 Err(error) => return Err(self.wrong(error)),
             }
@@ -125,20 +137,25 @@ impl Client {
         Ok(known.accept(votes, &header))
     }
 
-    /// Takes in the last block of the set of authorities that is known, if there is a set after it.
+    /// Takes in the last block of the set of authorities that is known. False if the node shows that there is no set after it. A node
+    /// that shows nothing need not lie: one that has not synchronized from the first block has no votes of earlier sets.
     async fn hand_over(&self, known: &mut Trust) -> Result<bool, ChainError> {
         let next = rpc_params![known.number.saturating_add(1)];
         let asked = self
             .raw
             .request::<Option<Bytes>>("grandpa_proveFinality", next);
-        // A node refuses as long as no set has ended.
-        let Ok(Some(answer)) = asked.await else {
-            return Ok(false);
-        };
+        let shown = asked.await?;
+        let answer = shown.ok_or_else(|| self.wrong(ProofError::Unfollowable))?;
         let votes = justification_of(&answer).map_err(|error| self.wrong(error))?;
         let before = known.set.id;
         let accepted = self.accept(known, &votes).await?;
-        accepted.map_err(|error| self.wrong(error))?;
+        accepted.map_err(|error| {
+            self.wrong(match error {
+                // After an accident the council may have replaced the authorities without their votes.
+                ProofError::NoMajority(_) | ProofError::BadSignature(_) => ProofError::Unfollowable,
+                error => error,
+            })
+        })?;
         Ok(known.set.id != before)
     }
 
@@ -229,3 +246,6 @@ impl Client {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

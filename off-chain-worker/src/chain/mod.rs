@@ -17,7 +17,7 @@ pub use call::Call;
 pub use client::{Client, Inclusion, Receipt};
 pub use error::ChainError;
 pub use moment::{Balance, Moment};
-pub use nodes::Nodes;
+pub use nodes::{Nodes, ProofWait};
 pub use proof::{Grounds, ProofError};
 
 /// The public key that an account is.

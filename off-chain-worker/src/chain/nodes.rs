@@ -24,6 +24,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const OPINION_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest wait for what a node proves: for votes, and for some answers.
 const PROOF_TIMEOUT: Duration = Duration::from_secs(30);
+/// Shortest wait for it, whatever a node says that a block takes.
+const LEAST_PROOF_TIMEOUT: Duration = Duration::from_secs(1);
 /// The folder of what is known of finality, a file a chain.
 const FINALITY: &str = "finality";
 
@@ -45,6 +47,15 @@ pub struct Nodes {
     folder: Option<Folder>,
     /// Longest wait for each to be connected.
     patience: Duration,
+}
+
+/// How long a proof is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProofWait {
+    /// Whether there is time to ask again in a later block.
+    pub can_wait: bool,
+    /// Blocks that nodes have for it now, all together: one that never answers may not cost the window.
+    pub blocks: u32,
 }
 
 impl Nodes {
@@ -84,6 +95,13 @@ impl Nodes {
             need_proofs,
             ..self
         }
+    }
+
+    /// Longest wait for what each node proves, with blocks of so many milliseconds.
+    fn proof_timeout(&self, wait: ProofWait, block_millis: u64) -> Duration {
+        let together = Duration::from_millis(block_millis).saturating_mul(wait.blocks.max(1));
+        let nodes = u32::try_from(self.count()).unwrap_or(u32::MAX);
+        (together / nodes.max(1)).clamp(LEAST_PROOF_TIMEOUT, PROOF_TIMEOUT)
     }
 
     /// Keeps in `folder` who finalizes the chain, so that no other node can name others later.
@@ -254,29 +272,31 @@ impl Client {
     /// It may if the chain's state at a block that is final says the same as `grounds`, by the proof of any node. It fails with
     /// [`ChainError::Disproved`] if it says something else, and with [`ChainError::BadProof`] if this client's node sends
     /// what no honest one would: then the next node is to be taken. As long as nothing is proved it fails with
-    /// [`ChainError::Unproved`] if there is time, so that it `can_wait`; then a second node has to say the same: `is_said` asks
+    /// [`ChainError::Unproved`] if there is time to `wait`; then a second node has to say the same: `is_said` asks
     /// it at its best block. If there is no other node, this one is believed, unless only proofs are enough.
     pub async fn confirm(
         &self,
         call: &Call,
         grounds: &Grounds<'_>,
-        can_wait: bool,
+        wait: ProofWait,
         is_said: impl AsyncFn(&Moment) -> Result<bool, ChainError>,
     ) -> Result<(), ChainError> {
         if !self.is_doubted() {
             return Ok(());
         }
-        let encoded = call.encoded(self.best().await?.metadata())?;
+        let best = self.best().await?;
+        let encoded = call.encoded(best.metadata())?;
         if !call.is_encoded_as_known(&encoded) {
             let url = self.url().to_owned();
             return Err(ChainError::Disproved { url });
         }
-        let Err(failures) = self.proved(grounds, can_wait).await? else {
+        let limit = self.nodes.proof_timeout(wait, best.block_millis()?);
+        let Err(failures) = self.proved(grounds, wait.can_wait, limit).await? else {
             return Ok(());
         };
         let unproved = ChainError::Unproved(failures);
-        if can_wait || self.nodes.need_proofs {
-            if !can_wait {
+        if wait.can_wait || self.nodes.need_proofs {
+            if !wait.can_wait {
                 tracing::error!("nothing is sent without a proof (--require-finality)");
             }
             return Err(unproved);
@@ -295,16 +315,17 @@ impl Client {
     }
 
     /// Whether the `grounds` are proved, or why not by each node that was asked. The other nodes are asked if this client's has no
-    /// proof, or is too far behind and there is no time to wait for it.
+    /// proof, or is too far behind and there is no time to wait for it. Each has up to `limit`.
     async fn proved(
         &self,
         grounds: &Grounds<'_>,
         can_wait: bool,
+        limit: Duration,
     ) -> Result<Result<(), Vec<ChainError>>, ChainError> {
         let disproved = || ChainError::Disproved {
             url: self.url().to_owned(),
         };
-        let failure = match in_time(self.url(), PROOF_TIMEOUT, self.prove(grounds)).await {
+        let failure = match in_time(self.url(), limit, self.prove(grounds)).await {
             Ok(true) => return Ok(Ok(())),
             Ok(false) => return Err(disproved()),
             Err(ChainError::BadProof { url, source }) if source.is_a_lie() => {
@@ -319,7 +340,7 @@ impl Client {
         }
         for url in self.others() {
             let asked = async { self.nodes.open(url).await?.prove(grounds).await };
-            match in_time(url, PROOF_TIMEOUT, asked).await {
+            match in_time(url, limit, asked).await {
                 Ok(true) => return Ok(Ok(())),
                 Ok(false) => return Err(disproved()),
                 Err(error) => failures.push(error),
@@ -434,8 +455,25 @@ mod tests {
         }));
     }
 
-    /// Nobody listens there.
-    const DEAD: [&str; 2] = ["ws://127.0.0.1:1", "ws://127.0.0.1:2"];
+    #[test]
+    fn nodes_that_never_prove_anything_do_not_cost_the_window() {
+        let seconds = |names: &[&str], blocks: u32, block_millis: u64| {
+            let wait = ProofWait {
+                can_wait: true,
+                blocks,
+            };
+            nodes(names).proof_timeout(wait, block_millis).as_secs()
+        };
+        assert_eq!(seconds(&["a"], 100, 6_000), 30);
+        assert_eq!(seconds(&["a"], 2, 6_000), 12);
+        assert_eq!(seconds(&["a", "b", "c"], 2, 6_000), 4);
+        // What a node makes up.
+        assert_eq!(seconds(&["a"], 2, u64::MAX), 30);
+        assert_eq!(seconds(&["a", "b"], 2, 0), 1);
+        assert_eq!(seconds(&[], 0, 0), 1);
+    }
+
+    /// Nobody listens there.: [&str; 2] = ["ws://127.0.0.1:1", "ws://127.0.0.1:2"];
 
     /// The system takes the connection, and nobody answers.
     #[tokio::test]

@@ -9,7 +9,7 @@ pub(super) mod finality;
 pub(super) mod grounds;
 pub(super) mod state;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use grounds::Grounds;
 

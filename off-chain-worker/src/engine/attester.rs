@@ -36,6 +36,8 @@ pub struct Evaluated {
     pub salt: Hash,
     /// Whether a device had a part in it. Once that was found wrong, it counts no more.
     pub by_device: bool,
+    /// Whether a commitment to it was sent. The chain may have taken it, and then nothing but this salt can reveal it.
+    pub is_sent: bool,
 }
 
 /// What the chain says, as far as an attester cares.
@@ -179,7 +181,10 @@ impl Attester {
             None => {
                 self.works.push(work);
                 if self.works.len() > KEPT {
-                    self.works.remove(0);
+                    // The oldest, but none that may have to be revealed as long as there is another.
+                    let mut old = self.works.iter().take(KEPT);
+                    let unsent = old.position(|work| !work.is_sent);
+                    self.works.remove(unsent.unwrap_or(0));
                 }
             }
             Some(known) if known.by_device && !work.by_device => *known = work,
@@ -197,9 +202,25 @@ impl Attester {
         }
     }
 
-    /// What has this digest was computed for a task or a round that a node made up: it is neither committed nor revealed.
+    /// What has this digest was computed for a task or a round that a node made up: it is neither committed nor revealed. What was
+    /// sent already was proved then, and a node that makes up that it was not cannot keep it from its reveal.
     pub fn on_disproved(&mut self, inputs: &Hash) {
-        self.works.retain(|work| work.inputs != *inputs);
+        self.works
+            .retain(|work| work.is_sent || work.inputs != *inputs);
+    }
+
+    /// This process has computed `table` from what has this digest. Another one, of an earlier run or of another node, was computed
+    /// for a task that a node made up: it is forgotten, unless it was sent.
+    pub fn on_computed(&mut self, inputs: &Hash, table: &TableSummary) {
+        self.works
+            .retain(|work| work.is_sent || work.inputs != *inputs || work.table == *table);
+    }
+
+    /// A commitment to what has this digest is about to be sent.
+    pub fn on_sent(&mut self, inputs: &Hash) {
+        for work in &mut self.works {
+            work.is_sent |= work.inputs == *inputs;
+        }
     }
 
     /// Block `block` took a commitment.

@@ -2,7 +2,7 @@
 
 use super::{
     inputs_digest,
-    second_node::{agrees, can_wait},
+    second_node::{agrees, proof_wait},
     Replica, RoundPlayer, RunError, REFUSED_BLOCKS,
 };
 use crate::{
@@ -19,7 +19,10 @@ use gotong_protocol::{
     Hash, Phase, SeatState, TaskId,
 };
 use gotong_scoring::trial::Turn;
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::{Duration, Instant},
+};
 use tokio::{
     sync::mpsc::{unbounded_channel, UnboundedReceiver},
     task::JoinHandle,
@@ -89,6 +92,9 @@ struct Due {
 }
 
 const ENGINE: &str = "disputer";
+/// After so long no further accusation is proved before the next block: nodes that never answer could else keep moves in other
+/// disputes from their deadlines.
+const PROVING: Duration = Duration::from_secs(30);
 /// More than can be ready at once.
 const ALL: usize = 1 << 10;
 
@@ -220,8 +226,12 @@ impl DisputeAgent {
         }
         due.computing.await?;
         let of = (due.task.as_ref(), &due.inputs);
-        // Moves have deadlines, and are not held back by what is to be proved or confirmed.
+        let begun = Instant::now();
+        // Moves have deadlines, and are not held back by what is to be proved or confirmed; the next ones not by all of it.
         for (command, call) in accusations {
+            if begun.elapsed() > PROVING {
+                break;
+            }
             match self.confirm(client, now, round, of, (command, &call)).await {
                 Ok(()) => self.send(&tied, command, &call, &mut hearing).await?,
                 // It comes again with the next block.
@@ -322,13 +332,13 @@ impl DisputeAgent {
             inputs,
             accused: table.map(|root| (accused, root)),
         };
-        let can_wait = can_wait(round, now.block());
+        let wait = proof_wait(round, now.block());
         let says_so = async |other: &Moment| {
             let found = other.round(self.task, round.round).await?;
             let is_same = found.is_some_and(|found| table_of(&found, &accused) == table);
             Ok::<_, ChainError>(is_same && agrees(other, task, round, inputs).await?)
         };
-        client.confirm(call, &grounds, can_wait, says_so).await
+        client.confirm(call, &grounds, wait, says_so).await
     }
 
     /// Sends moves in one transaction, so that none waits for the others' blocks; one by one if the

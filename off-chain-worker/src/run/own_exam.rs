@@ -12,6 +12,13 @@ use gotong_scoring::{
 
 /// A delta is sent at a sixteenth of its length at least.
 const MOST_HALVINGS: u32 = 4;
+/// Products that a pass over samples may take: the blocks between a training and its commitment are few.
+const MOST_PRODUCTS: u64 = 1 << 35;
+/// What [`Parts::halvings`] takes at most, in passes: one over the losses before, and for each length one over those after, and a
+/// gradient, which is as much as three.
+const HALVINGS_PASSES: u64 = 1 + 4 * (1 + MOST_HALVINGS as u64);
+/// Fewer samples tell nothing of how far a delta may go.
+const LEAST_TRIED: usize = 32;
 /// Standard errors that the gain of a shorter delta has to be above.
 const SURELY: f64 = 4.0;
 
@@ -55,7 +62,6 @@ impl Parts {
         const PART: usize = 16;
         const LEAST: usize = 512;
         const MOST_LABELS: usize = 4_096;
-        const MOST_PRODUCTS: u64 = 1 << 35;
         let labels = graph.vocab().map_or(1, |_| data.inputs.max(1));
         let kept = match data.len() < LEAST {
             true => 0,
@@ -105,7 +111,8 @@ impl Parts {
     /// A round values a delta by the gradient in the middle of the way. Where the model is nearly right halfway already, as on
     /// easy data in the first round, or where the way goes too far, the middle tells little of the whole way: what it does not
     /// explain is doubted, and stays a doubt in all later rounds. On a shorter way it explains more, and the next round goes
-    /// on from there. A delta of which half or more is proved as it is stays as it is.
+    /// on from there. A delta of which half or more is proved as it is stays as it is, and so does one of a model that is so costly
+    /// that it could only be tried on a few samples.
     ///
     /// # Errors
     /// Samples that are not the model's; a model that cannot be evaluated.
@@ -116,10 +123,11 @@ impl Parts {
         delta: &Delta,
         terms: &ShareTerms,
     ) -> Result<u32, OwnExamError> {
-        if self.kept_back.is_empty() {
+        let tried = halved_on(self.kept_back.len(), graph.cost());
+        if tried < LEAST_TRIED {
             return Ok(0);
         }
-        let records = self.kept_back.slice(0..GROUPS * MAX_GROUP).records();
+        let records = self.kept_back.slice(0..tried).records();
         let samples = Samples::new(graph.inputs, graph.classes(), &records)?;
         let before = FastCpu.losses(graph, base, &samples)?;
         let entrants = [Entrant {
@@ -164,6 +172,13 @@ impl Parts {
         }
         Ok(best)
     }
+}
+
+/// On how many of so many samples lengths of a delta are tried, if a sample costs so many products.
+fn halved_on(kept_back: usize, cost: u64) -> usize {
+    let cheap = MOST_PRODUCTS / cost.max(1).saturating_mul(HALVINGS_PASSES);
+    let cheap = usize::try_from(cheap).unwrap_or(usize::MAX);
+    kept_back.min(GROUPS * MAX_GROUP).min(cheap)
 }
 
 /// By how much losses fall between two evaluations of the same samples, in Q16 bits summed over them.
@@ -262,6 +277,19 @@ mod tests {
         );
         assert_eq!(harm(&before, &before), None);
         assert_eq!(harm(&[1], &[2]), None, "one sample leaves all in doubt");
+    }
+
+    #[test]
+    fn halvings_take_no_more_than_a_pass_over_what_is_kept_back_may() {
+        assert_eq!(halved_on(64, 128), 64);
+        assert_eq!(halved_on(1 << 20, 1), GROUPS * MAX_GROUP);
+        // A language model of ten million parameters, of which 32 samples are kept back.
+        assert!(halved_on(32, 1 << 30) < LEAST_TRIED);
+        for cost in [1, 1 << 23, 1 << 30, u64::MAX] {
+            let products = halved_on(4_096, cost) as u128 * u128::from(cost);
+            let all = products * u128::from(HALVINGS_PASSES);
+            assert!(all <= u128::from(MOST_PRODUCTS), "{cost}");
+        }
     }
 
     /// Samples whose first half is bright if they are of class 0, and the other one if they are of class 1.

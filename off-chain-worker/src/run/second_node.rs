@@ -2,7 +2,7 @@
 //! would have an honest account compute the table of another one, and be convicted for it.
 
 use super::inputs_digest;
-use crate::chain::{ChainError, Moment};
+use crate::chain::{ChainError, Moment, ProofWait};
 use gotong_protocol::{
     view::{RoundView, TaskView},
     Graph, Hash, TaskTerms,
@@ -27,11 +27,17 @@ pub(super) async fn agrees(
     Ok(inputs_digest(&found, &submissions) == *inputs)
 }
 
-/// Whether a proof can still be waited for: for the first half of the window, so that the call is sent in the other half if
-/// finality stands still.
-pub(super) fn can_wait(round: &RoundView, block: u32) -> bool {
+/// How long a proof is waited for: up to the middle of the window, so that the call is sent in its second half if finality stands
+/// still; from then on for half of what is left, so that there is time for a second node and for a block to take the call.
+pub(super) fn proof_wait(round: &RoundView, block: u32) -> ProofWait {
     let half = round.ends_at.saturating_sub(round.phase_started_at) / 2;
-    block < round.phase_started_at.saturating_add(half)
+    let middle = round.phase_started_at.saturating_add(half);
+    let can_wait = block < middle;
+    let blocks = match can_wait {
+        true => middle.saturating_sub(block),
+        false => round.ends_at.saturating_sub(block) / 2,
+    };
+    ProofWait { can_wait, blocks }
 }
 
 /// Whether what a node calls `task` has these terms and this graph, which never change: if not, a node has made one of them up.
@@ -52,14 +58,21 @@ mod tests {
             ends_at,
             ..round()
         };
+        let wait = |round: &RoundView, block| {
+            let ProofWait { can_wait, blocks } = proof_wait(round, block);
+            (can_wait, blocks)
+        };
         let thirty = window(100, 130);
-        assert!(can_wait(&thirty, 100) && can_wait(&thirty, 114));
-        assert!(!can_wait(&thirty, 115) && !can_wait(&thirty, 200));
+        assert_eq!(wait(&thirty, 100), (true, 15));
+        assert_eq!(wait(&thirty, 114), (true, 1));
+        assert_eq!(wait(&thirty, 115), (false, 7));
+        assert_eq!(wait(&thirty, 200), (false, 0));
         let five = window(100, 105);
-        assert!(can_wait(&five, 101) && !can_wait(&five, 102));
+        assert_eq!(wait(&five, 101), (true, 1));
+        assert_eq!(wait(&five, 102), (false, 1));
         // What a node makes up is no reason to panic.
-        assert!(!can_wait(&window(9, 3), 9));
-        assert!(!can_wait(&window(u32::MAX, u32::MAX), u32::MAX));
+        assert_eq!(wait(&window(9, 3), 9), (false, 0));
+        assert_eq!(wait(&window(u32::MAX, u32::MAX), u32::MAX), (false, 0));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::{contribute, small_task, ROUND_LIMIT};
 use anyhow::{ensure, Context, Result};
 use codec::Encode;
-use gotong::chain::{Call, ChainError, Client, Grounds, Moment, Nodes};
+use gotong::chain::{Call, ChainError, Client, Grounds, Moment, Nodes, ProofWait};
 use gotong_protocol::{
     view::{RoundView, SeatView, TaskView},
     Phase, RoundId, SeatState,
@@ -120,7 +120,11 @@ async fn without_finality_a_table_is_committed_only_if_a_second_node_says_the_sa
     ] {
         let client = nodes.connect().await?;
         let nobody = async |_: &Moment| Ok::<_, ChainError>(false);
-        let confirmed = client.confirm(&call, &grounds, can_wait, nobody).await;
+        let wait = ProofWait {
+            can_wait,
+            blocks: 20,
+        };
+        let confirmed = client.confirm(&call, &grounds, wait, nobody).await;
         match confirmed {
             Ok(()) => assert!(may_sign),
             Err(ChainError::Unproved(failures)) => {

@@ -67,6 +67,25 @@ fn two_columns_of_one_name_are_refused() {
     );
 }
 
+/// 60 KB of gzip unpack to as many commas.
+#[test]
+fn a_header_of_nothing_but_commas_does_not_fill_the_memory() {
+    let folder = Folder::new();
+    let commas = |count: u64| ",".repeat(usize::try_from(count).unwrap());
+    let error = folder
+        .open("a.csv", commas(MAX_HEADER_BYTES + (1 << 20)))
+        .unwrap_err();
+    assert!(
+        matches!(&error, DataError::BadRow { at, .. } if at.row == 0),
+        "{error}"
+    );
+    assert!(error.to_string().contains("4 MiB"), "{error}");
+    // A later row may be longer.
+    let text = format!("a\n\"{}\"\n", commas(MAX_HEADER_BYTES + (1 << 20)));
+    let source = folder.open("b.csv", text).unwrap();
+    assert_eq!(cells(&source).unwrap().len(), 1);
+}
+
 #[test]
 fn a_quote_that_is_never_closed_does_not_fill_the_memory() {
     let folder = Folder::new();
@@ -93,5 +112,5 @@ fn a_file_is_read_through_a_small_buffer() {
     let mut reader = open(&path).unwrap();
     let mut record = StringRecord::new();
     assert!(reader.read_record(&mut record).unwrap());
-    assert!(MAX_ROW_BYTES - reader.get_ref().left <= 64 << 10);
+    assert!(MAX_HEADER_BYTES - reader.get_ref().left <= 64 << 10);
 }

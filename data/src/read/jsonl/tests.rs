@@ -148,3 +148,15 @@ fn a_line_without_end_does_not_fill_the_memory() {
     let error = cells(&source).unwrap_err();
     assert!(error.to_string().contains("64 MiB"), "{error}");
 }
+
+#[test]
+fn an_object_of_nothing_but_keys_does_not_fill_the_memory() {
+    let keys = "\"\":0,".repeat(MAX_KEYS + 1);
+    let text = format!("{{{keys}\"a\":0}}\n");
+    let error = Folder::new().open("a.jsonl", text).unwrap_err();
+    assert!(
+        matches!(&error, DataError::BadRow { at, .. } if at.row == 1),
+        "{error}"
+    );
+    assert!(error.to_string().contains("keys"), "{error}");
+}

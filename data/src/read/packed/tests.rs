@@ -46,6 +46,14 @@ fn what_is_inside_counts_and_not_the_name() {
     let members = [gzip(CSV.as_bytes()), gzip(b"3,iris\n")].concat();
     let source = folder.open("a.csv.gz", members).unwrap();
     assert_eq!(cells(&source).unwrap().len(), 3);
+    // Zeros fill the last block of a tape, more of them than are read at once.
+    let members = [gzip(CSV.as_bytes()), vec![0; 3], gzip(b"3,iris\n")];
+    let padded = [members.concat(), vec![0; 2 * BUFFER_BYTES]].concat();
+    let source = folder.open("padded.csv.gz", padded.clone()).unwrap();
+    assert_eq!(cells(&source).unwrap().len(), 3);
+    let other = [padded, b"more".to_vec()].concat();
+    let source = folder.open("other.csv.gz", other);
+    assert!(source.and_then(|source| cells(&source)).is_err());
     let options = SourceOptions {
         format: Some(Format::Csv),
         ..SourceOptions::default()

@@ -150,18 +150,19 @@ pub struct Trust {
 
 impl Trust {
     /// Takes in that the block of `header` is final, if these votes prove it and it is no earlier one. If it is the last of its set,
-    /// the next set finalizes what follows.
+    /// the next set finalizes what follows. Votes for an earlier block may be those of an earlier set, so nobody looks at them.
     pub fn accept(&mut self, justification: &[u8], header: &Header) -> Result<(), ProofError> {
+        let (found, _) = target(justification)?;
+        if found < self.number {
+            return Err(ProofError::Stale {
+                found,
+                known: self.number,
+            });
+        }
         let (number, hash) = self.set.verify(justification)?;
         let is_its_header = hash_of(header) == hash && header.number == u64::from(number);
         if !is_its_header || (number == self.number && hash != self.hash) {
             return Err(ProofError::WrongHeader);
-        }
-        if number < self.number {
-            return Err(ProofError::Stale {
-                found: number,
-                known: self.number,
-            });
         }
         if let Some(next) = self.set.successor(header)? {
             self.set = next;

@@ -170,12 +170,12 @@ fn the_justification_is_found_in_a_proof_of_finality() {
     assert_eq!(cut, Err(ProofError::Undecodable("a proof of finality")));
 }
 
-fn keys(count: u8) -> Vec<Pair> {
+pub(in crate::chain) fn keys(count: u8) -> Vec<Pair> {
     let seeds = (1..=count).map(|seed| [seed; 32]);
     seeds.map(|seed| Pair::from_seed(&seed)).collect()
 }
 
-fn set_of(id: u64, keys: &[Pair]) -> AuthoritySet {
+pub(in crate::chain) fn set_of(id: u64, keys: &[Pair]) -> AuthoritySet {
     AuthoritySet {
         id,
         authorities: keys.iter().map(|key| (key.public(), 1)).collect(),
@@ -183,7 +183,7 @@ fn set_of(id: u64, keys: &[Pair]) -> AuthoritySet {
 }
 
 /// Block `number` on top of `parent`, with entries for GRANDPA.
-fn block(number: u32, parent: &Header, entries: &[Vec<u8>]) -> Header {
+pub(in crate::chain) fn block(number: u32, parent: &Header, entries: &[Vec<u8>]) -> Header {
     let mut header = parent.clone();
     header.number = number.into();
     header.parent_hash.0 = hash_of(parent);
@@ -194,7 +194,7 @@ fn block(number: u32, parent: &Header, entries: &[Vec<u8>]) -> Header {
     header
 }
 
-fn first() -> Header {
+pub(in crate::chain) fn first() -> Header {
     let mut header = Answer::of(THREE_AUTHORITIES).header("header");
     header.number = 1;
     header.digest.logs.clear();
@@ -202,7 +202,12 @@ fn first() -> Header {
 }
 
 /// Votes in round 5, each of a key for a block, that say that `target` is final.
-fn votes(set: u64, target: &Header, votes: &[(&Pair, &Header)], ancestries: &[Header]) -> Vec<u8> {
+pub(in crate::chain) fn votes(
+    set: u64,
+    target: &Header,
+    votes: &[(&Pair, &Header)],
+    ancestries: &[Header],
+) -> Vec<u8> {
     let number = |header: &Header| u32::try_from(header.number).unwrap();
     let precommits = votes.iter().map(|(key, header)| {
         let precommit = Precommit::new(hash_of(header), number(header));

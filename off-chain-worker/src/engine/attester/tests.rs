@@ -46,6 +46,7 @@ fn evaluated(round: RoundId, inputs: Hash, byte: u8) -> Evaluated {
         work_root: [byte; 32],
         salt: [byte; 32],
         by_device: false,
+        is_sent: false,
     }
 }
 
@@ -63,8 +64,8 @@ fn golden_bytes() {
         // No passes, no merge.
         vec![0, 0],
         vec![0; 64],
-        // Not by a device; and the block of the commitment.
-        vec![0, 1, 7, 0, 0, 0],
+        // Not by a device, not sent; and the block of a commitment.
+        vec![0, 0, 1, 7, 0, 0, 0],
     ]
     .concat();
     assert_eq!(engine.encode(), expected);
@@ -92,6 +93,63 @@ fn what_a_node_made_up_is_forgotten_and_evaluated_again() {
     // The same inputs, in the task as it is.
     engine.on_evaluated(evaluated(RoundId(0), [0; 32], 3));
     assert_eq!(engine.table(&[0; 32]), Some(&table(3)));
+}
+
+/// A node made up a task, proved nothing, and went away before anything was sent.
+#[test]
+fn what_was_computed_for_another_task_does_not_cost_the_seat() {
+    let (engine, mut now) = committed();
+    now.block = 9;
+    let evaluate = Some(AttesterCommand::Evaluate { round: RoundId(0) });
+    let mut other = engine.clone();
+    other.on_computed(&[0; 32], &table(2));
+    assert_eq!(other.on_block(&now), evaluate);
+    other.on_evaluated(evaluated(RoundId(0), [0; 32], 2));
+    assert_eq!(other.table(&[0; 32]), Some(&table(2)));
+    // The same, another round's, and what may have to be revealed stay.
+    let mut same = engine.clone();
+    same.on_computed(&[0; 32], &table(1));
+    same.on_computed(&[8; 32], &table(2));
+    assert_eq!(same, engine);
+    let mut sent = engine;
+    sent.on_sent(&[0; 32]);
+    sent.on_computed(&[0; 32], &table(2));
+    assert_eq!(sent.table(&[0; 32]), Some(&table(1)));
+}
+
+/// After a commitment a node says that the account has none, with a wrong proof or of rounds that it made up. Whoever does not reveal
+/// loses stake.
+#[test]
+fn no_node_makes_an_attester_forget_what_it_has_sent() {
+    let mut engine = Attester::new(TASK, ACCOUNT);
+    engine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
+    engine.on_sent(&[0; 32]);
+    engine.on_disproved(&[0; 32]);
+    for made_up in 1..=2 * KEPT as u8 {
+        engine.on_evaluated(evaluated(RoundId(0), [made_up; 32], made_up));
+        assert!(engine.table(&[made_up; 32]).is_some(), "{made_up}");
+    }
+    let now = AttesterSnapshot {
+        block: 9,
+        round: RoundId(0),
+        phase: Phase::AttestReveal,
+        inputs: [0; 32],
+        seat: Some(Seat::Committed),
+        are_audits_drawn: false,
+        is_device_trusted: true,
+    };
+    let reveal = engine.on_block(&now);
+    assert!(
+        matches!(&reveal, Some(AttesterCommand::Reveal { salt, .. }) if *salt == [1; 32]),
+        "{reveal:?}"
+    );
+    // If all were sent, the oldest goes, and not the one that was just computed.
+    for made_up in 100..=100 + KEPT as u8 {
+        engine.on_evaluated(evaluated(RoundId(0), [made_up; 32], made_up));
+        engine.on_sent(&[made_up; 32]);
+        assert!(engine.table(&[made_up; 32]).is_some(), "{made_up}");
+    }
+    assert_eq!(engine.table(&[0; 32]), None);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! What an attester owes for its seats in a task, and how it does it.
 
 use crate::{
-    chain::{Account, Call, ChainError, Client, Grounds, Keypair, Moment, Receipt},
+    chain::{Account, Call, ChainError, Client, Grounds, Keypair, Moment, ProofWait, Receipt},
     engine::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat},
     run::{
-        second_node::{agrees, can_wait},
+        second_node::{agrees, proof_wait},
         sponsor::random_hash,
         submit_once, RunError, ScoredRound, REFUSED_BLOCKS,
     },
@@ -67,6 +67,9 @@ impl Duty {
             // It does not know what was done.
             return Ok(());
         }
+        if let Some(own) = &own {
+            self.engine.on_computed(&now.inputs, &own.summary);
+        }
         if let Some(own) = own.as_ref().filter(|own| !own.by_device) {
             self.engine.on_confirmed(&now.inputs, &own.summary);
             if self.has_committed_to_another(now, own) {
@@ -83,6 +86,7 @@ impl Duty {
                 work_root: work_root(&self.account(), &own.table),
                 salt: random_hash()?,
                 by_device: own.by_device,
+                is_sent: false,
             });
             due = self.engine.on_block(now);
         }
@@ -94,8 +98,8 @@ impl Duty {
             return Ok(());
         }
         self.save()?;
-        let can_wait = can_wait(of, now.block);
-        let executed = self.execute(client, view, of, own, command.clone(), can_wait);
+        let wait = proof_wait(of, now.block);
+        let executed = self.execute(client, view, of, own, command.clone(), wait);
         let wait = match executed.await {
             Err(RunError::Chain(error @ ChainError::Refused { .. })) => {
                 tracing::error!("{error}");
@@ -144,7 +148,7 @@ impl Duty {
         of: &RoundView,
         own: Option<Arc<ScoredRound>>,
         command: AttesterCommand,
-        can_wait: bool,
+        wait: ProofWait,
     ) -> Result<(), RunError> {
         let task = of.task;
         match command {
@@ -157,10 +161,12 @@ impl Duty {
             } => {
                 let call = Call::commit_attestation(task, round, commitment, inputs);
                 let own = own.as_deref();
-                let confirmed = self.is_confirmed(client, view, of, own, &call, can_wait);
+                let confirmed = self.is_confirmed(client, view, of, own, &call, wait);
                 if !confirmed.await? {
                     return Ok(());
                 }
+                self.engine.on_sent(&inputs);
+                self.save()?;
                 if let Some(receipt) = self.send(client, &call).await? {
                     self.engine.on_committed(receipt.block);
                     self.save()?;
@@ -208,7 +214,7 @@ impl Duty {
         of: &RoundView,
         own: Option<&ScoredRound>,
         call: &Call,
-        can_wait: bool,
+        wait: ProofWait,
     ) -> Result<bool, RunError> {
         let Some(own) = own else {
             return Ok(!client.is_doubted());
@@ -232,7 +238,7 @@ impl Duty {
             accused: None,
         };
         let says_so = async |other: &Moment| agrees(other, view, of, inputs).await;
-        client.confirm(call, &grounds, can_wait, says_so).await?;
+        client.confirm(call, &grounds, wait, says_so).await?;
         Ok(true)
     }
 

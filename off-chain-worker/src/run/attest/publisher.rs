@@ -70,10 +70,13 @@ impl Publisher {
         if now.block() < begins || replica.next_round() <= last {
             return Ok(Due::Later);
         }
-        Ok(match replica.table(last)? {
-            Some(table) => Due::Now(Box::new((unpublished, table))),
-            None => {
-                // It settled on another table than is computed here.
+        Ok(match replica.table(last) {
+            Ok(Some(table)) => Due::Now(Box::new((unpublished, table))),
+            // It settled on another table than is computed here, or the file of it is damaged: neither gets better.
+            no_table => {
+                if let Err(error) = no_table {
+                    tracing::warn!("the credits of round {last} are not published: {error}");
+                }
                 self.done = Some(last);
                 Due::Nothing
             }

@@ -1,25 +1,40 @@
 //! What Linux says of its memory.
 
-use std::fs;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// Bytes that the system gives without taking them from another program, or `None` if it does not tell: of the machine, or of
-/// the container that this runs in, whichever is less.
+/// the container or the service that this runs in, whichever is less.
 pub fn available() -> Option<u64> {
-    let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let of_machine = field(&read("/proc/meminfo"), "MemAvailable:").map(|kib| kib << 10);
-    let of_container = in_container(
-        &read("/sys/fs/cgroup/memory.max"),
-        &read("/sys/fs/cgroup/memory.current"),
-        &read("/sys/fs/cgroup/memory.stat"),
-    );
-    match (of_machine, of_container) {
-        (Some(machine), Some(container)) => Some(machine.min(container)),
-        (machine, container) => machine.or(container),
-    }
+    let own = read("/proc/self/cgroup");
+    let of_groups = groups(&own).filter_map(|group| {
+        let told = |name| read(group.join(name));
+        in_group(
+            &told("memory.max"),
+            &told("memory.current"),
+            &told("memory.stat"),
+        )
+    });
+    of_machine.into_iter().chain(of_groups).min()
 }
 
-/// What a container may still take. Pages of files that nobody uses are given back when memory is short.
-fn in_container(most: &str, taken: &str, statistics: &str) -> Option<u64> {
+fn read(path: impl AsRef<Path>) -> String {
+    fs::read_to_string(path).unwrap_or_default()
+}
+
+/// The folders of the control groups that the process is in, as `/proc/self/cgroup` names them: its own, such as a service of
+/// systemd, and those around it. A container has one of its own, or sees itself at the root.
+fn groups(own: &str) -> impl Iterator<Item = PathBuf> + '_ {
+    let path = own.lines().find_map(|line| line.strip_prefix("0::"));
+    let around = Path::new(path.unwrap_or("/")).ancestors();
+    around.map(|group| Path::new("/sys/fs/cgroup").join(group.strip_prefix("/").unwrap_or(group)))
+}
+
+/// What a control group may still take. Pages of files that nobody uses are given back when memory is short.
+fn in_group(most: &str, taken: &str, statistics: &str) -> Option<u64> {
     let (most, taken): (u64, u64) = (most.trim().parse().ok()?, taken.trim().parse().ok()?);
     let unused = field(statistics, "inactive_file").unwrap_or(0);
     Some(most.saturating_sub(taken.saturating_sub(unused)))
@@ -44,9 +59,30 @@ mod tests {
         assert_eq!(field(text, "MemAvailable:"), Some(7));
         assert_eq!(field(text, "MemFree:"), None);
         assert_eq!(field("MemAvailable: many", "MemAvailable:"), None);
-        let container = |most| in_container(most, "70\n", "anon 9\ninactive_file 30\n");
-        assert_eq!(container("100\n"), Some(60));
-        assert_eq!(container("30\n"), Some(0));
-        assert_eq!(container("max\n"), None, "it has no bound of its own");
+        let group = |most| in_group(most, "70\n", "anon 9\ninactive_file 30\n");
+        assert_eq!(group("100\n"), Some(60));
+        assert_eq!(group("30\n"), Some(0));
+        assert_eq!(group("max\n"), None, "it has no bound of its own");
+    }
+
+    #[test]
+    fn the_bound_of_a_service_counts_and_that_of_a_container() {
+        let folders = |own: &str| -> Vec<String> {
+            let all = groups(own).map(|group| group.display().to_string());
+            all.map(|group| group.trim_end_matches('/').to_owned())
+                .collect()
+        };
+        let service = "1:name=systemd:/\n0::/system.slice/gotong@judith.service\n";
+        assert_eq!(
+            folders(service),
+            [
+                "/sys/fs/cgroup/system.slice/gotong@judith.service",
+                "/sys/fs/cgroup/system.slice",
+                "/sys/fs/cgroup",
+            ]
+        );
+        for container in ["0::/\n", ""] {
+            assert_eq!(folders(container), ["/sys/fs/cgroup"]);
+        }
     }
 }
