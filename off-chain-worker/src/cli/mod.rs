@@ -4,6 +4,7 @@ mod attest;
 mod challenge;
 mod claim;
 mod claimable;
+pub mod colours;
 mod completions;
 mod contribute;
 mod data;
@@ -22,8 +23,10 @@ mod offer;
 pub mod output;
 mod picture;
 mod predict;
+mod progress;
 mod prove;
 mod publish_credits;
+mod replay;
 mod rewards;
 mod round_report;
 mod scoring;
@@ -32,6 +35,7 @@ mod stake;
 mod submit;
 mod task;
 mod tipping;
+mod top;
 mod training;
 mod transfer;
 mod verify;
@@ -45,7 +49,7 @@ use crate::{
     state::Folder,
 };
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use gotong_protocol::Hash;
 use output::Format;
 use std::{path::PathBuf, sync::OnceLock};
@@ -61,6 +65,26 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// The arguments of this process. Help, and what is wrong with them, is printed in colours if those are wanted, and ends it.
+    pub fn of_process() -> Self {
+        let matches = Self::command().color(colours::of_help()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// What is logged if the environment does not say.
+    pub fn log_levels(&self) -> &'static str {
+        // What drivers of graphics log while they are looked for is no error of ours.
+        match self.command {
+            // It prints its own progress; what its workers log is in files.
+            Command::Demo(_) => "warn,wgpu_hal=off",
+            // It has the screen, and tells there what goes wrong.
+            Command::Top(_) if self.globals.output == Format::Text => "off",
+            _ => "warn,gotong=info,wgpu_hal=off",
+        }
+    }
 }
 
 /// What every subcommand takes.
@@ -220,6 +244,8 @@ pub enum Command {
     Generate(generate::Generate),
     /// Give the class of every row of your data, or the loss of a text, by the exact machine
     Predict(Box<predict::Predict>),
+    /// Watch tasks, rounds and your account live in the terminal
+    Top(top::Top),
     /// What an account earned, can claim and has claimed
     Rewards(rewards::Rewards),
     /// Claim all that you earned
@@ -260,6 +286,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Weights(args) => weights::run(args, globals).await,
         Command::Generate(args) => generate::run(args, globals).await,
         Command::Predict(args) => predict::run(*args, globals).await,
+        Command::Top(args) => top::run(args, globals).await,
         Command::Rewards(args) => rewards::run(args, globals).await,
         Command::Claim(args) => claim::run(args, globals).await,
         Command::PublishCredits(args) => publish_credits::run(args, globals).await,
@@ -277,7 +304,6 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {
