@@ -179,7 +179,9 @@ fn account_line(snapshot: &Snapshot, own: &Standing) -> String {
     let (pays, unknown) = snapshot.claimable();
     let unknown = match unknown {
         0 => String::new(),
-        rounds => format!(" and what {rounds} rounds pay that nobody has published"),
+        rounds => {
+            format!(" and an unknown amount (rounds whose credits nobody has published: {rounds})")
+        }
     };
     format!(
         "{}  {} {SYMBOL} free, {stake}{seats}, {} {SYMBOL} to claim{unknown}",
@@ -240,7 +242,7 @@ fn draw_tasks(frame: &mut Frame, area: Rect, view: &View, snapshot: &Snapshot, p
     let table = Table::new(rows, TASK_COLUMNS)
         .header(Row::new(head).style(palette.head()))
         .row_highlight_style(palette.selected())
-        .block(titled(format!(" {} tasks ", snapshot.tasks.len())));
+        .block(titled(format!(" tasks: {} ", snapshot.tasks.len())));
     let mut state = TableState::new().with_selected(view.line());
     frame.render_stateful_widget(table, area, &mut state);
 }
