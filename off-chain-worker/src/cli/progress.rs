@@ -128,8 +128,8 @@ mod tests {
         let kept = Kept::default();
         bar.set_draw_target(ProgressDrawTarget::term_like(Box::new(kept.clone())));
         bar.force_draw();
-        let drawn = kept.0.lock().unwrap().clone();
-        drawn
+        let text = kept.0.lock().unwrap();
+        text.clone()
     }
 
     #[test]
