@@ -334,7 +334,7 @@ impl Watch {
         let folder = Folder::open(network.state.path().join("watch"))?;
         let dirs = WorkerDirs::open(folder, Vec::new())?;
         let replica = Replica::open(&network.client, &now, &dirs, &task).await?;
-        let bar = progress::spinner(output, "");
+        let bar = progress::spinner(output, "waiting for the first round");
         Ok(Self { task, replica, bar })
     }
 
@@ -362,7 +362,8 @@ impl Watch {
             );
             self.bar.suspend(|| report.disputes(&disputes, &verdicts))?;
             if view.outcome.is_some() {
-                self.bar.set_message(String::new());
+                self.bar
+                    .set_message(format!("computing round {round} again"));
                 return self.ended(&client, &now, view).await;
             }
             self.bar.set_message(format!(

@@ -99,7 +99,7 @@ pub fn draw(frame: &mut Frame, view: &View, palette: Palette) {
         None => Vec::new(),
     };
     let [head, list, below, keys] = Layout::vertical([
-        Constraint::Length(3),
+        Constraint::Length(4),
         Constraint::Min(3),
         // Lines vanish here before they do in the list.
         Constraint::Max(duties.len() as u16),
@@ -132,17 +132,18 @@ fn head_lines(view: &View, palette: Palette) -> Vec<Line<'static>> {
             lines.push(Line::from(vec![
                 Span::styled(" gotong top", palette.head()),
                 Span::raw(format!(
-                    "  {node}  block {}, final {}: {} behind",
+                    "  block {}, final {}: {} behind  {node}",
                     snapshot.block,
                     snapshot.finalized,
                     snapshot.finality_lag()
                 )),
             ]));
-            let account = match &snapshot.standing {
-                Some(own) => format!(" {}", account_line(snapshot, own)),
-                None => " no account: name one, as in `gotong top --dev Bob`".to_owned(),
-            };
-            lines.push(Line::raw(account));
+            match &snapshot.standing {
+                Some(own) => lines.extend(account_lines(snapshot, own).map(Line::raw)),
+                None => lines.push(Line::raw(
+                    " no account: name one, as in `gotong top --dev Bob`",
+                )),
+            }
         }
     }
     if let Some(trouble) = &view.trouble {
@@ -154,7 +155,8 @@ fn head_lines(view: &View, palette: Palette) -> Vec<Line<'static>> {
     lines
 }
 
-fn account_line(snapshot: &Snapshot, own: &Standing) -> String {
+/// What the account is, and what it has.
+fn account_lines(snapshot: &Snapshot, own: &Standing) -> [String; 2] {
     let stake = match &own.stake {
         None => "not registered".to_owned(),
         Some(stake) => {
@@ -183,12 +185,11 @@ fn account_line(snapshot: &Snapshot, own: &Standing) -> String {
             format!(" and an unknown amount (rounds whose credits nobody has published: {rounds})")
         }
     };
-    format!(
-        "{}  {} {SYMBOL} free, {stake}{seats}, {} {SYMBOL} to claim{unknown}",
-        address(&own.account),
-        Amount(own.balance.free),
-        Amount(pays)
-    )
+    let (free, pays) = (Amount(own.balance.free), Amount(pays));
+    [
+        format!(" {}  {stake}{seats}", address(&own.account)),
+        format!(" {free} {SYMBOL} free, {pays} {SYMBOL} to claim{unknown}"),
+    ]
 }
 
 /// What the account may do now, the most urgent first.
