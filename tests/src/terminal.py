@@ -22,7 +22,7 @@ import time
 LIMIT = 60
 ROWS, COLUMNS = 30, 130
 # What a program tells a terminal: a command with numbers and a letter, or a letter alone.
-COMMAND = re.compile(r"\x1b(?:\[([?0-9;]*)([A-Za-z])|[=>78c])")
+COMMAND = re.compile(r"\x1b(?:\[([<>=?0-9;]*)([A-Za-z])|[=>78c])")
 COLOUR = re.compile(r"(?:^|;)(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;|$)")
 
 
@@ -53,7 +53,7 @@ class Screen:
                     # It is cut off: the next bytes complete it.
                     self.rest = text[at:]
                     return
-                self.obey(command[1] or "", command[2])
+                self.obey(command[1] or "", command[2] or "")
                 at = command.end()
                 continue
             self.write(text[at])
@@ -77,7 +77,7 @@ class Screen:
             self.clear()
         elif letter == "m":
             self.has_colours |= COLOUR.search(numbers) is not None
-        elif letter in "hl" and numbers.startswith("?"):
+        elif letter in ("h", "l") and numbers.startswith("?"):
             for mode in numbers[1:].split(";"):
                 self.modes[mode] = letter == "h"
             # The other screen is empty.
