@@ -1,8 +1,9 @@
 //! Carries out what the command line asks for.
 
 use gotong_runtime::opaque::Block;
-use sc_cli::SubstrateCli;
+use sc_cli::{CliConfiguration, DefaultConfigurationValues, Runner, SubstrateCli};
 use sc_service::{PartialComponents, PruningMode};
+use std::{env, ffi::OsString};
 
 use crate::{
     cli::{Cli, Command},
@@ -15,7 +16,7 @@ pub fn run() -> sc_cli::Result<()> {
 
     match &cli.subcommand {
         None => {
-            let mut runner = cli.create_runner(&cli.run)?;
+            let mut runner = runner(&cli, &cli.run)?;
             if cli.run.shared_params.is_dev() {
                 // A development chain keeps every state, so that any moment of it can be examined.
                 runner
@@ -28,11 +29,11 @@ pub fn run() -> sc_cli::Result<()> {
             })
         }
         Some(Command::Key(cmd)) => cmd.run(&cli),
-        Some(Command::BuildSpec(cmd)) => cli
-            .create_runner(cmd)?
-            .sync_run(|config| cmd.run(config.chain_spec, config.network)),
+        Some(Command::BuildSpec(cmd)) => {
+            runner(&cli, cmd)?.sync_run(|config| cmd.run(config.chain_spec, config.network))
+        }
         Some(Command::ExportChainSpec(cmd)) => cmd.run(cli.load_spec(&cmd.chain)?),
-        Some(Command::CheckBlock(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+        Some(Command::CheckBlock(cmd)) => runner(&cli, cmd)?.async_run(|config| {
             let PartialComponents {
                 client,
                 task_manager,
@@ -41,7 +42,7 @@ pub fn run() -> sc_cli::Result<()> {
             } = service::new_partial(&config)?;
             Ok((cmd.run(client, import_queue), task_manager))
         }),
-        Some(Command::ExportBlocks(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+        Some(Command::ExportBlocks(cmd)) => runner(&cli, cmd)?.async_run(|config| {
             let PartialComponents {
                 client,
                 task_manager,
@@ -49,7 +50,7 @@ pub fn run() -> sc_cli::Result<()> {
             } = service::new_partial(&config)?;
             Ok((cmd.run(client, config.database), task_manager))
         }),
-        Some(Command::ImportBlocks(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+        Some(Command::ImportBlocks(cmd)) => runner(&cli, cmd)?.async_run(|config| {
             let PartialComponents {
                 client,
                 task_manager,
@@ -58,7 +59,7 @@ pub fn run() -> sc_cli::Result<()> {
             } = service::new_partial(&config)?;
             Ok((cmd.run(client, import_queue), task_manager))
         }),
-        Some(Command::ExportState(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+        Some(Command::ExportState(cmd)) => runner(&cli, cmd)?.async_run(|config| {
             let PartialComponents {
                 client,
                 task_manager,
@@ -66,10 +67,10 @@ pub fn run() -> sc_cli::Result<()> {
             } = service::new_partial(&config)?;
             Ok((cmd.run(client, config.chain_spec), task_manager))
         }),
-        Some(Command::PurgeChain(cmd)) => cli
-            .create_runner(cmd)?
-            .sync_run(|config| cmd.run(config.database)),
-        Some(Command::Revert(cmd)) => cli.create_runner(cmd)?.async_run(|config| {
+        Some(Command::PurgeChain(cmd)) => {
+            runner(&cli, cmd)?.sync_run(|config| cmd.run(config.database))
+        }
+        Some(Command::Revert(cmd)) => runner(&cli, cmd)?.async_run(|config| {
             let PartialComponents {
                 client,
                 task_manager,
@@ -81,16 +82,49 @@ pub fn run() -> sc_cli::Result<()> {
                 task_manager,
             ))
         }),
-        Some(Command::ChainInfo(cmd)) => cli
-            .create_runner(cmd)?
-            .sync_run(|config| cmd.run::<Block>(&config)),
+        Some(Command::ChainInfo(cmd)) => {
+            runner(&cli, cmd)?.sync_run(|config| cmd.run::<Block>(&config))
+        }
         #[cfg(feature = "runtime-benchmarks")]
-        Some(Command::Benchmark(crate::cli::BenchmarkCommand::Pallet(cmd))) => {
-            cli.create_runner(cmd)?.sync_run(|config| {
+        Some(Command::Benchmark(crate::cli::BenchmarkCommand::Pallet(cmd))) => runner(&cli, cmd)?
+            .sync_run(|config| {
                 cmd.run_with_spec::<sp_runtime::traits::HashingFor<Block>, ()>(Some(
                     config.chain_spec,
                 ))
-            })
+            }),
+    }
+}
+
+/// What runs a command. The SDK colours its log in every terminal; here it follows the user's wish, as the worker does.
+fn runner<Defaults: DefaultConfigurationValues>(
+    cli: &Cli,
+    command: &impl CliConfiguration<Defaults>,
+) -> sc_cli::Result<Runner<Cli>> {
+    cli.create_runner_with_logger_hook(command, |logger, _| {
+        if !wants_colours(|name| env::var_os(name)) {
+            logger.with_colors(false);
         }
+    })
+}
+
+/// Whether the user wants colours: not with any value of `NO_COLOR`, nor with `CLICOLOR=0`.
+fn wants_colours(variable: impl Fn(&str) -> Option<OsString>) -> bool {
+    let is_refused = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let is_off = variable("CLICOLOR").is_some_and(|value| value == "0");
+    !(is_refused || is_off)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_follows_no_color_and_clicolor() {
+        let wanted = |name: &'static str, value: &'static str| {
+            wants_colours(move |asked| (asked == name).then(|| value.into()))
+        };
+        assert!(wants_colours(|_| None));
+        assert!(!wanted("NO_COLOR", "1") && wanted("NO_COLOR", ""));
+        assert!(!wanted("CLICOLOR", "0") && wanted("CLICOLOR", "1"));
     }
 }

@@ -41,7 +41,7 @@ mod watch;
 
 pub use attest::Attest;
 pub use challenge::Challenge;
-pub use claims::{claim_rounds, due_claims, replica_of_claims, Claims, DueClaim, StuckClaim};
+pub use claims::{claim_rounds, due_claims, needs_replay, Claims, DueClaim, StuckClaim};
 pub use contribute::Contribute;
 pub use contribute_all::ContributeAll;
 pub use credits::Unpublished;

@@ -8,6 +8,7 @@ pub mod liar;
 pub mod onnx;
 pub mod python;
 pub mod table;
+pub mod terminal;
 pub mod torch;
 
 use anyhow::{bail, ensure, Context, Result};
@@ -35,6 +36,7 @@ use subxt::ext::jsonrpsee::{
     ws_client::{HeaderMap, HeaderValue, WsClientBuilder},
 };
 use subxt_signer::{sr25519, SecretUri};
+use terminal::{Ended, Step};
 
 /// One token in planck.
 pub const UNIT: u128 = 1_000_000_000_000;
@@ -213,6 +215,19 @@ impl Network {
             anyhow::Ok(running.wait()?)
         })
         .await?
+    }
+
+    /// Runs `gotong` for `account` to its end in a terminal of its own, with these variables, and tells how it left that.
+    pub async fn in_terminal(
+        &self,
+        account: &str,
+        command: &str,
+        variables: &[(&str, &str)],
+        steps: &[Step<'_>],
+    ) -> Result<Ended> {
+        let mut arguments = self.arguments(account, command);
+        arguments.retain(|argument| argument != "--output=json");
+        terminal::run(&sibling("gotong")?, &arguments, variables, steps).await
     }
 
     /// Starts `gotong` for `account` as a daemon.

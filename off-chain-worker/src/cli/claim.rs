@@ -2,11 +2,13 @@
 
 use super::{
     output::{explain, signed_millibits, Amount, SYMBOL},
+    progress::{spinner, submit},
+    replay::replica_of_claims,
     Globals,
 };
 use crate::{
-    chain::{Call, Client, Inclusion, Keypair, Moment},
-    run::{claim_rounds, replica_of_claims, Claims, WorkerDirs},
+    chain::{Call, Client, Keypair, Moment},
+    run::{claim_rounds, Claims},
 };
 use anyhow::ensure;
 use gotong_protocol::{RoundId, TaskId};
@@ -37,13 +39,12 @@ pub async fn run(args: Claim, globals: &Globals) -> anyhow::Result<()> {
     let signer = globals.signer()?;
     let client = globals.client().await?;
     let now = client.best().await?;
-    let dirs = globals.dirs()?;
     let claimable = now.claimables(&signer.public_key().0).await?;
     let tasks = claimable.iter().map(|view| view.task);
     let (mut total, mut failed) = (Claims::default(), Vec::new());
     for task in tasks.filter(|task| args.task.is_none_or(|only| *task == TaskId(only))) {
         // What fails in one task stops no other.
-        match claim_task(task, &client, &now, &signer, &dirs).await {
+        match claim_task(task, &client, &now, &signer, globals).await {
             Ok(claims) => {
                 total.claimed.extend(claims.claimed);
                 failed.extend(claims.stuck.map(|stuck| stuck.to_string()));
@@ -71,13 +72,14 @@ async fn claim_task(
     client: &Client,
     now: &Moment,
     signer: &Keypair,
-    dirs: &WorkerDirs,
+    globals: &Globals,
 ) -> anyhow::Result<Claims> {
     let Some(view) = now.task(task).await? else {
         return Ok(Claims::default());
     };
     let account = signer.public_key().0;
-    let replica = replica_of_claims(client, now, dirs, &account, &view).await?;
+    let replica = replica_of_claims(client, now, &account, &view, globals).await?;
+    let _shown = spinner(globals.output, format!("claiming in task {task}"));
     Ok(claim_rounds(client, now, signer, replica.as_ref(), &view).await?)
 }
 
@@ -88,7 +90,7 @@ async fn forfeit(task: TaskId, round: RoundId, globals: &Globals) -> anyhow::Res
     let account = signer.public_key().0;
     let before = client.best().await?.ledger(&account, task).await?;
     let call = Call::forfeit(task, round);
-    let receipt = client.submit(&signer, &call, Inclusion::Best).await?;
+    let receipt = submit(&client, &signer, &call, globals).await?;
     let now = client.best().await?;
     let next = now.ledger(&account, task).await?;
     let next = next.and_then(|ledger| ledger.next);

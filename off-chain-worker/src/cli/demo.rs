@@ -11,6 +11,7 @@ use crate::{
         data_options::{DataFolder, ReadingArgs},
         output::{Format, UNIT},
         picture::{self, Curve},
+        progress,
     },
     keys,
     model::describe,
@@ -25,7 +26,7 @@ use gotong_protocol::{
     Roles, RoundId, TaskId,
 };
 use gotong_scoring::ShareTable;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use report::Report;
 use scene::{Cast, Published, Scene, LIAR, NOISE, SPONSOR};
 use std::{
@@ -83,11 +84,11 @@ pub async fn run(demo: Demo, globals: &super::Globals) -> Result<()> {
 
 impl Demo {
     /// The demo of the file of one's own, or of what is published.
-    fn scene(&self) -> Result<Scene> {
+    fn scene(&self, output: Format) -> Result<Scene> {
         match &self.data_file {
             Some(file) => {
                 let (reading, learning) = (self.reading.clone(), self.learning.clone());
-                Scene::own(file.clone(), reading, learning, &self.folder)
+                Scene::own(file.clone(), reading, learning, &self.folder, output)
             }
             None => self.model.scene(&self.data.path(), &self.folder),
         }
@@ -95,7 +96,7 @@ impl Demo {
 
     async fn play(self, output: Format) -> Result<()> {
         let started = Instant::now();
-        let scene = self.scene()?;
+        let scene = self.scene(output)?;
         let (cast, most) = (scene.cast, scene.most_rounds);
         let rounds = self.rounds.unwrap_or(most.min(ROUNDS));
         ensure!(
@@ -115,7 +116,7 @@ impl Demo {
         network.start_workers(task, &scene)?;
 
         let mut report = Report::new(output, cast, scene.report);
-        let mut watch = Watch::new(&network, task).await?;
+        let mut watch = Watch::new(&network, task, output).await?;
         report.start(watch.replica.weights())?;
         for round in 0..rounds {
             let ended = watch
@@ -327,15 +328,13 @@ struct Watch {
 }
 
 impl Watch {
-    async fn new(network: &Network, task: TaskId) -> Result<Self> {
+    async fn new(network: &Network, task: TaskId, output: Format) -> Result<Self> {
         let now = network.client.best().await?;
         let task = now.task(task).await?.context("the task was just opened")?;
         let folder = Folder::open(network.state.path().join("watch"))?;
         let dirs = WorkerDirs::open(folder, Vec::new())?;
         let replica = Replica::open(&network.client, &now, &dirs, &task).await?;
-        let style = ProgressStyle::with_template("{spinner} {msg}")?;
-        let bar = ProgressBar::new_spinner().with_style(style);
-        bar.enable_steady_tick(Duration::from_millis(200));
+        let bar = progress::spinner(output, "waiting for the first round");
         Ok(Self { task, replica, bar })
     }
 
@@ -363,7 +362,8 @@ impl Watch {
             );
             self.bar.suspend(|| report.disputes(&disputes, &verdicts))?;
             if view.outcome.is_some() {
-                self.bar.set_message(String::new());
+                self.bar
+                    .set_message(format!("computing round {round} again"));
                 return self.ended(&client, &now, view).await;
             }
             self.bar.set_message(format!(

@@ -7,6 +7,7 @@ use super::{
     means::{Means, Needs, Prices},
     offer,
     output::{Amount, SYMBOL},
+    progress::spinner,
     scoring::open_evaluator,
     Globals,
 };
@@ -46,6 +47,7 @@ struct Need {
 
 pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
     let folder = args.data.path();
+    let shown = spinner(globals.output, "checking");
     let mut findings = vec![
         ("node", node(globals).await),
         (
@@ -84,6 +86,7 @@ pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
         Ok(needs) => findings.extend(needs.map(of_role)),
         Err(error) => findings.push(Finding::new("roles", Err(error))),
     }
+    drop(shown);
     print(&findings, globals.output)
 }
 

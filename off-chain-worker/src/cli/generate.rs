@@ -1,12 +1,11 @@
 //! `gotong generate`: a language model continues a text.
 
-use super::{model_source::ModelSource, output::fixed_point, Globals};
+use super::{model_source::ModelSource, output::fixed_point, progress, Globals};
 use crate::{
     evaluation::{self, Sampler},
     training::data::DataSet,
 };
 use anyhow::{Context, Result};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::str::FromStr;
 
@@ -102,14 +101,10 @@ pub async fn run(args: Generate, globals: &Globals) -> Result<()> {
         length, sampling, ..
     } = args;
     let mut sampler = sampling.sampler(USUAL);
-    let style = ProgressStyle::with_template("[{bar:30}] {pos}/{len} tokens, {eta} left")?;
-    let bar = ProgressBar::new(length as u64).with_style(style);
+    let bar = progress::bar(globals.output, "generating", length as u64, "tokens");
     let tokens = tokio::task::spawn_blocking(move || {
         let mut each = |_| bar.inc(1);
-        let tokens =
-            evaluation::generate(&graph, &weights, &prompt, length, &mut sampler, &mut each);
-        bar.finish_and_clear();
-        tokens
+        evaluation::generate(&graph, &weights, &prompt, length, &mut sampler, &mut each)
     })
     .await??;
     let text = tokenizer.decode(&tokens);

@@ -6,6 +6,7 @@ use super::{
     exam::Exam,
     output::{table, Format},
     picture::{self, Curve},
+    progress,
     training::{at_least_one, TrainingArgs},
     Globals,
 };
@@ -23,7 +24,7 @@ use anyhow::{ensure, Context, Result};
 use codec::{Decode, Encode};
 use gotong_protocol::bounds::{MAX_SUBMISSIONS, MIN_SAMPLES};
 use gotong_scoring::{Graph, Samples};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::{json, Map, Value};
 use std::{
     fmt, fs,
@@ -164,9 +165,7 @@ impl Lab {
         output.say(format_args!("model     {}", describe(graph)));
         output.say(format_args!("unseen    {}", report.samples()));
         let all = experiments.len() as u64 * u64::from(self.rounds);
-        let bar = ProgressBar::new(all).with_style(ProgressStyle::with_template(
-            "{msg} [{bar:30}] {pos}/{len} rounds, {eta} left",
-        )?);
+        let bar = progress::bar(output, "", all, "rounds");
         let equipment = Equipment {
             material,
             report,

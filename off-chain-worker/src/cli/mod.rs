@@ -4,6 +4,7 @@ mod attest;
 mod challenge;
 mod claim;
 mod claimable;
+pub mod colours;
 mod completions;
 mod contribute;
 mod data;
@@ -22,8 +23,10 @@ mod offer;
 pub mod output;
 mod picture;
 mod predict;
+mod progress;
 mod prove;
 mod publish_credits;
+mod replay;
 mod rewards;
 mod round_report;
 mod scoring;
@@ -32,6 +35,7 @@ mod stake;
 mod submit;
 mod task;
 mod tipping;
+mod top;
 mod training;
 mod transfer;
 mod verify;
@@ -45,7 +49,7 @@ use crate::{
     state::Folder,
 };
 use anyhow::Context;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use gotong_protocol::Hash;
 use output::Format;
 use std::{path::PathBuf, sync::OnceLock};
@@ -61,6 +65,26 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Cli {
+    /// The arguments of this process. Help, and what is wrong with them, is printed in colours if those are wanted, and ends it.
+    pub fn of_process() -> Self {
+        let matches = Self::command().color(colours::of_help()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// What is logged if the environment does not say.
+    pub fn log_levels(&self) -> &'static str {
+        // What drivers of graphics log while they are looked for is no error of ours.
+        match self.command {
+            // It prints its own progress; what its workers log is in files.
+            Command::Demo(_) => "warn,wgpu_hal=off",
+            // It has the screen, and tells there what goes wrong.
+            Command::Top(_) if self.globals.output == Format::Text => "off",
+            _ => "warn,gotong=info,wgpu_hal=off",
+        }
+    }
 }
 
 /// What every subcommand takes.
@@ -220,6 +244,8 @@ pub enum Command {
     Generate(generate::Generate),
     /// Give the class of every row of your data, or the loss of a text, by the exact machine
     Predict(Box<predict::Predict>),
+    /// Watch tasks, rounds and your account live in the terminal
+    Top(top::Top),
     /// What an account earned, can claim and has claimed
     Rewards(rewards::Rewards),
     /// Claim all that you earned
@@ -260,6 +286,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Weights(args) => weights::run(args, globals).await,
         Command::Generate(args) => generate::run(args, globals).await,
         Command::Predict(args) => predict::run(*args, globals).await,
+        Command::Top(args) => top::run(args, globals).await,
         Command::Rewards(args) => rewards::run(args, globals).await,
         Command::Claim(args) => claim::run(args, globals).await,
         Command::PublishCredits(args) => publish_credits::run(args, globals).await,
@@ -277,7 +304,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
+    use std::collections::BTreeSet;
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -299,6 +326,78 @@ mod tests {
             }
         }
         check(&Cli::command());
+    }
+
+    /// Commands that print data, by the file that prints it.
+    const PRINT_DATA: [(&str, &[&str]); 25] = [
+        ("challenge", &["challenge"]),
+        ("claim", &["claim"]),
+        ("data/inspect", &["data inspect"]),
+        ("data/seal", &["data seal"]),
+        ("data/split", &["data split"]),
+        ("disputes", &["disputes"]),
+        ("finding", &["doctor", "task check"]),
+        ("generate", &["generate"]),
+        ("lab", &["lab"]),
+        ("predict", &["predict"]),
+        ("prove", &["prove"]),
+        ("publish_credits", &["publish-credits"]),
+        ("rewards", &["rewards"]),
+        ("stake", &["register", "unstake", "withdraw"]),
+        ("submit", &["submit"]),
+        (
+            "task",
+            &["task top-up", "task close", "task release", "task list"],
+        ),
+        ("task/new", &["task new"]),
+        ("task/open", &["task open"]),
+        ("task/recipe", &["task recipe"]),
+        ("task/report", &["task report"]),
+        ("task/show", &["task show"]),
+        ("top", &["top"]),
+        ("transfer", &["transfer"]),
+        ("verify", &["verify"]),
+        ("weights", &["weights"]),
+    ];
+    /// Commands that print none, or the same in any case, and why.
+    const PRINT_NO_DATA: [(&str, &str); 7] = [
+        ("sponsor", "a daemon: it logs"),
+        ("contribute", "a daemon: it logs"),
+        ("attest", "a daemon: it logs"),
+        ("watch", "a daemon: it logs"),
+        ("demo", "its last line is JSON in any case"),
+        ("completions", "a shell reads the script"),
+        ("man-pages", "it writes files, and prints nothing"),
+    ];
+
+    #[test]
+    fn whatever_prints_data_prints_json_if_asked() {
+        fn below(command: &clap::Command, names: &str, all: &mut BTreeSet<String>) {
+            for one in command.get_subcommands() {
+                let names = format!("{names} {}", one.get_name());
+                match one.has_subcommands() {
+                    true => below(one, &names, all),
+                    false => {
+                        all.insert(names.trim_start().to_owned());
+                    }
+                }
+            }
+        }
+        let mut all = BTreeSet::new();
+        below(&Cli::command(), "", &mut all);
+        let mut listed: Vec<&str> = PRINT_NO_DATA.iter().map(|(name, _)| *name).collect();
+        for (file, commands) in PRINT_DATA {
+            let path = format!("{}/src/cli/{file}.rs", env!("CARGO_MANIFEST_DIR"));
+            let source = std::fs::read_to_string(&path).unwrap();
+            // Nothing else chooses between text and JSON.
+            let source: String = source.split_whitespace().collect();
+            assert!(source.contains("output.print("), "{file}");
+            listed.extend(commands);
+        }
+        let count = listed.len();
+        let listed: BTreeSet<String> = listed.into_iter().map(str::to_owned).collect();
+        assert_eq!(listed.len(), count, "none is in two lists");
+        assert_eq!(all, listed);
     }
 
     fn parses(line: &str) -> bool {
@@ -358,6 +457,8 @@ mod tests {
             "gotong register --role both --stake 100 --force",
             "gotong task release --task 0 --round 3",
             "gotong lab --hands 1,2,4 --seeds 1,2,3 --rounds 5 --steps 80",
+            "gotong top",
+            "gotong top Bob --output json",
             "gotong completions zsh",
             "gotong man-pages --out folder",
             "gotong lab --model mlp:784,9,10 --exam 64 --forget --outer-rate 2 --folder lab",

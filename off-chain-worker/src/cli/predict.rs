@@ -8,11 +8,13 @@ use super::{
     generate::SamplingArgs,
     model_source::ModelSource,
     output::{tell, Format},
+    progress,
     training::at_least_one,
     Globals,
 };
 use crate::whole_file::write_whole;
 use anyhow::{ensure, Context, Result};
+use indicatif::ProgressBar;
 use predictor::{Continuation, Predictor, Summary};
 use sheet::{Sheet, SheetFormat, Unread};
 use std::{
@@ -73,6 +75,12 @@ pub async fn run(args: Predict, globals: &Globals) -> Result<()> {
     let recipe = model.recipe(args.recipe.as_deref())?;
     let source = args.reading.open(&args.data)?;
     let (out, output) = (args.out.clone(), globals.output);
+    let is_shown = out.is_none() && io::stdout().is_terminal();
+    // Rows on the screen are progress enough.
+    let bar = match is_shown {
+        true => ProgressBar::hidden(),
+        false => progress::rows(output, "predicting", &source),
+    };
     let predict = move || -> Result<Summary> {
         let predictor = Predictor {
             graph: &model.graph,
@@ -80,6 +88,7 @@ pub async fn run(args: Predict, globals: &Globals) -> Result<()> {
             recipe: &recipe,
             source: &source,
             continuation,
+            bar,
         };
         match (&out, written) {
             (Some(path), Some(format)) => {
@@ -91,7 +100,6 @@ pub async fn run(args: Predict, globals: &Globals) -> Result<()> {
                     Format::Text => SheetFormat::Csv,
                     Format::Json => SheetFormat::JsonLines,
                 };
-                let is_shown = io::stdout().is_terminal();
                 predictor.write(Sheet::new(format, Unread(io::stdout())).shown(is_shown))
             }
         }

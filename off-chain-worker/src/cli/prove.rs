@@ -1,6 +1,6 @@
 //! `gotong prove`: writes evidence of one step of a table, and checks it.
 
-use super::{disputes, scoring::ScoringArgs, Globals};
+use super::{disputes, progress::spinner, replay::replay_report, scoring::ScoringArgs, Globals};
 use crate::{
     chain::{Account, Moment},
     evaluation::{describe_step, Evidence, Finding, StepName},
@@ -99,6 +99,7 @@ async fn make(args: &Prove, globals: &Globals) -> anyhow::Result<Evidence> {
     let client = globals.client().await?;
     let now = client.best().await?;
     if let Some(id) = args.dispute {
+        let _shown = spinner(globals.output, "fetching what the dispute's parties showed");
         let closed = verdict(&now, DisputeId(id)).await?;
         let closed = closed.with_context(|| {
             format!("dispute {id} is not among the last verdicts: see `gotong disputes`")
@@ -115,10 +116,11 @@ async fn make(args: &Prove, globals: &Globals) -> anyhow::Result<Evidence> {
     let scoring = args.scoring.options(globals.folder()?).await?;
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
-    let report = |round: RoundId| tracing::info!("replayed round {round}");
+    let report = replay_report(globals.output, &view, round);
     let pools = globals.dirs()?.pools;
     let mut recomputed =
         Recomputed::open(&client, &now, &pools, &view, round, scoring, report).await?;
+    let _shown = spinner(globals.output, format!("computing round {round}"));
     let player = recomputed.player(&client, &now).await?;
     let walk = move || {
         player.with(|player, evaluator| Evidence::walk((task, round), player, evaluator, step))

@@ -1,7 +1,7 @@
 //! `gotong publish-credits`: tells the chain what contributors are credited in a settled round.
 
-use super::Globals;
-use crate::run::{Replica, ReplicaError, Unpublished};
+use super::{progress::spinner, replay::replayed_as_far, Globals};
+use crate::run::{ReplicaError, Unpublished};
 use anyhow::{bail, Context};
 use gotong_protocol::{RoundId, TaskId};
 use serde_json::json;
@@ -35,11 +35,11 @@ pub async fn run(args: PublishCredits, globals: &Globals) -> anyhow::Result<()> 
     let published = match Unpublished::of(&now, &ended).await? {
         None => 0,
         Some(unpublished) => {
-            let mut replica = Replica::open(&client, &now, &globals.dirs()?, &view).await?;
-            match replica.advance(&client, &now).await {
+            let (replica, replay) = replayed_as_far(&client, &now, &view, globals).await?;
+            match replay {
                 // What comes before is computed all the same.
                 Err(error @ ReplicaError::Differs { .. }) => tracing::error!("{error}"),
-                advanced => advanced?,
+                replay => replay?,
             }
             let Some(table) = replica.table(round)? else {
                 bail!(
@@ -47,6 +47,7 @@ pub async fn run(args: PublishCredits, globals: &Globals) -> anyhow::Result<()> 
                      {round}` tells more"
                 );
             };
+            let _shown = spinner(globals.output, "publishing");
             unpublished.publish(&client, &signer, table).await?
         }
     };

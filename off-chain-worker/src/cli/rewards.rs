@@ -3,12 +3,13 @@
 use super::{
     claimable,
     output::{explain, millibits, signed_millibits, table, Amount, SYMBOL},
+    replay::replica_of_claims,
     Globals,
 };
 use crate::{
     chain::{Account, Client, Moment},
     keys::address,
-    run::{due_claims, replica_of_claims, Claims, DueClaim, WorkerDirs},
+    run::{due_claims, Claims, DueClaim},
 };
 use gotong_protocol::{
     claim::Claimed,
@@ -195,7 +196,7 @@ fn role(kind: RewardKind) -> &'static str {
 async fn rewards_of(
     client: &Client,
     now: &Moment,
-    dirs: &WorkerDirs,
+    globals: &Globals,
     account: &Account,
 ) -> anyhow::Result<Vec<TaskRewards>> {
     let mut by_task: BTreeMap<TaskId, Vec<RewardView>> = BTreeMap::new();
@@ -212,7 +213,7 @@ async fn rewards_of(
         let is_claimable = |view: &RewardView| matches!(view.state, RewardState::Claimable { .. });
         let (due, stuck) = if views.iter().any(is_claimable) {
             // What fails in one task hides no other.
-            match due_in(client, now, dirs, account, &task).await {
+            match due_in(client, now, globals, account, &task).await {
                 Ok(due) => (due.claimed, due.stuck.map(|stuck| stuck.to_string())),
                 Err(error) => (Vec::new(), Some(explain(&error))),
             }
@@ -234,11 +235,11 @@ async fn rewards_of(
 async fn due_in(
     client: &Client,
     now: &Moment,
-    dirs: &WorkerDirs,
+    globals: &Globals,
     account: &Account,
     task: &TaskView,
 ) -> anyhow::Result<Claims> {
-    let replica = replica_of_claims(client, now, dirs, account, task).await?;
+    let replica = replica_of_claims(client, now, account, task, globals).await?;
     Ok(due_claims(replica.as_ref(), now, account, task).await?)
 }
 
@@ -256,7 +257,7 @@ pub async fn run(args: Rewards, globals: &Globals) -> anyhow::Result<()> {
     let account = globals.account(args.account.as_deref())?;
     let client = globals.client().await?;
     let now = client.best().await?;
-    let tasks = rewards_of(&client, &now, &globals.dirs()?, &account).await?;
+    let tasks = rewards_of(&client, &now, globals, &account).await?;
     let sum = |part: fn(&Reward) -> u128| -> u128 {
         tasks.iter().flat_map(|task| &task.rounds).map(part).sum()
     };

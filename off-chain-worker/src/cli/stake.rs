@@ -4,12 +4,10 @@ use super::{
     means::{Force, Means},
     offer,
     output::{Amount, SYMBOL},
+    progress::submit,
     Globals,
 };
-use crate::{
-    chain::{Call, Inclusion},
-    keys::address,
-};
+use crate::{chain::Call, keys::address};
 use gotong_protocol::Roles;
 use serde_json::json;
 
@@ -91,7 +89,7 @@ pub async fn withdraw(_: Withdraw, globals: &Globals) -> anyhow::Result<()> {
 async fn act(call: &Call, globals: &Globals) -> anyhow::Result<()> {
     let signer = globals.signer()?;
     let client = globals.client().await?;
-    let receipt = client.submit(&signer, call, Inclusion::Best).await?;
+    let receipt = submit(&client, &signer, call, globals).await?;
     let account = signer.public_key().0;
     let now = client.best().await?;
     let (stake, offer) = (now.stake(&account).await?, now.offer(&account).await?);

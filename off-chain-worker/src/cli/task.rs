@@ -13,17 +13,17 @@ mod report;
 mod show;
 mod written;
 
+pub(super) use check::lasting;
 pub(super) use data::{load_records, read_recipe};
+pub(super) use show::{duty_json, gain, round_json, stands};
 
 use super::{
     means::{Force, Means, NO_ROLE},
     output::{printable, table, Amount, SYMBOL},
+    progress::submit,
     Globals,
 };
-use crate::{
-    chain::{Call, Inclusion},
-    keys::address,
-};
+use crate::{chain::Call, keys::address};
 use gotong_protocol::{view::TaskView, RoundId, TaskId};
 use serde_json::json;
 
@@ -119,7 +119,7 @@ pub async fn run(args: Task, globals: &Globals) -> anyhow::Result<()> {
 async fn change(task: u32, call: &Call, globals: &Globals) -> anyhow::Result<()> {
     let signer = globals.signer()?;
     let client = globals.client().await?;
-    let receipt = client.submit(&signer, call, Inclusion::Best).await?;
+    let receipt = submit(&client, &signer, call, globals).await?;
     let view = client.best().await?.task(TaskId(task)).await?;
     let state = view.as_ref().map(|view| format!("{:?}", view.state));
     let budget = view.as_ref().map(|view| view.pool);

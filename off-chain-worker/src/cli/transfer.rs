@@ -3,10 +3,11 @@
 use super::{
     means::{Force, Means},
     output::{Amount, SYMBOL},
+    progress::submit,
     Globals,
 };
 use crate::{
-    chain::{Call, Inclusion},
+    chain::Call,
     keys::{self, address},
 };
 use serde_json::json;
@@ -35,7 +36,7 @@ pub async fn run(args: Transfer, globals: &Globals) -> anyhow::Result<()> {
     let means = Means::of(&account, &client.best().await?).await?;
     args.force.check(&means, args.amount.0)?;
     let call = Call::transfer(to, args.amount.0);
-    let receipt = client.submit(&signer, &call, Inclusion::Best).await?;
+    let receipt = submit(&client, &signer, &call, globals).await?;
     let free = client.best().await?.balance(&account).await?.free;
     let json = json!({
         "account": address(&account),

@@ -1,7 +1,9 @@
 //! `gotong verify`: computes a round again from the chain, and compares.
 
 use super::{
-    output::{signed_millibits, table},
+    output::{signed_millibits, table, Format},
+    progress::spinner,
+    replay::replay_report,
     scoring::ScoringArgs,
     Globals,
 };
@@ -58,7 +60,8 @@ pub async fn run(args: Verify, globals: &Globals) -> anyhow::Result<()> {
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
     let pools = globals.dirs()?.pools;
-    let (round, scored) = match recompute(&client, &now, &pools, &view, round, scoring).await {
+    let recomputed = recompute(&client, &now, &pools, &view, round, scoring, globals.output);
+    let (round, scored) = match recomputed.await {
         Err(ReplicaError::Differs {
             round, difference, ..
         }) => {
@@ -91,9 +94,11 @@ async fn recompute(
     task: &TaskView,
     round: RoundId,
     scoring: ScorerOptions,
+    output: Format,
 ) -> Result<(RoundView, Arc<ScoredRound>), ReplicaError> {
-    let report = |round: RoundId| tracing::info!("replayed round {round}");
+    let report = replay_report(output, task, round);
     let mut recomputed = Recomputed::open(client, now, pools, task, round, scoring, report).await?;
+    let _shown = spinner(output, format!("scoring round {round}"));
     let scored = recomputed.score(client, now).await?;
     Ok((recomputed.round, scored))
 }

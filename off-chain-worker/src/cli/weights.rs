@@ -1,6 +1,6 @@
 //! `gotong weights`: writes the weights of a task to a file.
 
-use super::{output::tell, Globals};
+use super::{output::tell, replay::replayed, Globals};
 use crate::{
     run::Replica,
     training::{
@@ -95,8 +95,7 @@ pub async fn replay(task: TaskId, globals: &Globals) -> anyhow::Result<(TaskView
     let now = client.best().await?;
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
-    let mut replica = Replica::open(&client, &now, &globals.dirs()?, &view).await?;
-    replica.advance(&client, &now).await?;
+    let replica = replayed(&client, &now, &view, globals).await?;
     Ok((view, replica))
 }
 

@@ -3,7 +3,7 @@
 //! The chain takes the rounds in which an account revealed in order, and none can be left out. It knows what was credited where
 //! nothing was merged, and where somebody has published it; what else is claimed needs a proof, out of a replay of the task.
 
-use super::{replica::in_commit_order, Replica, ReplicaError, RunError, WorkerDirs};
+use super::{replica::in_commit_order, Replica, RunError};
 use crate::chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment};
 use gotong_protocol::{
     bounds::MAX_CLAIMS,
@@ -69,25 +69,14 @@ impl Claims {
     }
 }
 
-/// What the claims of `account` in `task` need: a replica of it, as far as its weights are those of the chain, for what comes
-/// before can be claimed; none if the chain knows all that the account was credited, so that nothing has to be replayed.
-pub async fn replica_of_claims(
-    client: &Client,
+/// Whether the claims of `account` in `task` need a replica of it: not so if the chain knows all that the account was credited.
+pub async fn needs_replay(
     now: &Moment,
-    dirs: &WorkerDirs,
     account: &Account,
     task: &TaskView,
-) -> Result<Option<Replica>, RunError> {
+) -> Result<bool, RunError> {
     let rounds = claimable_rounds(&now.task_rewards(task.id, account).await?);
-    if rounds.iter().all(|(_, credit)| credit.is_some()) {
-        return Ok(None);
-    }
-    let mut replica = Replica::open(client, now, dirs, task).await?;
-    match replica.advance(client, now).await {
-        Err(error @ ReplicaError::Differs { .. }) => tracing::error!("{error}"),
-        advanced => advanced?,
-    }
-    Ok(Some(replica))
+    Ok(rounds.iter().any(|(_, credit)| credit.is_none()))
 }
 
 /// The rounds of a task that `account` can claim at `now`: those whose credits the chain knows, and others as far as `replica`

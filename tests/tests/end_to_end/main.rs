@@ -19,6 +19,7 @@ mod pytorch;
 mod readme;
 mod sklearn;
 mod submitted;
+mod top;
 
 use anyhow::Result;
 use gotong_protocol::TaskId;

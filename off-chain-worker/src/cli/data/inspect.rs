@@ -1,7 +1,6 @@
 //! `gotong data inspect`.
 
-use super::rows_bar;
-use crate::cli::{data_options::ReadingArgs, output::table, Globals};
+use crate::cli::{data_options::ReadingArgs, output::table, progress, Globals};
 use gotong_data::inspect::{inspect, Range, Report};
 use std::{fmt::Write, path::PathBuf};
 
@@ -19,16 +18,15 @@ pub struct Inspect {
 }
 
 pub async fn run(args: Inspect, globals: &Globals) -> anyhow::Result<()> {
+    let output = globals.output;
     let report = tokio::task::spawn_blocking(move || {
         let source = args.reading.open(&args.files)?;
-        let bar = rows_bar(&source, "reading")?;
-        let report = inspect(&source, &mut |rows| bar.set_position(rows))?;
-        bar.finish_and_clear();
-        anyhow::Ok(report)
+        let bar = progress::rows(output, "reading", &source);
+        anyhow::Ok(inspect(&source, &mut |rows| bar.set_position(rows))?)
     })
     .await??;
     let json = serde_json::to_value(&report)?;
-    globals.output.print(json, || described(&report));
+    output.print(json, || described(&report));
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     cli::{
+        progress,
         task::{load_records, read_recipe},
         Globals,
     },
@@ -54,7 +55,11 @@ pub fn run(args: Seal, globals: &Globals) -> anyhow::Result<()> {
         samples: args.samples,
     };
     let folder = globals.folder()?;
-    let root = hex::encode(plan.carry_out(&exam, &recipe.hash()?, &folder)?.root());
+    let hold_out = {
+        let _shown = progress::spinner(globals.output, "sealing");
+        plan.carry_out(&exam, &recipe.hash()?, &folder)?
+    };
+    let root = hex::encode(hold_out.root());
     let json = json!({
         "root": root,
         "shards": args.shards,

@@ -1,8 +1,8 @@
 //! `gotong data split`, and what `gotong task new` shares with it.
 
-use super::{rows_bar, LearningArgs};
+use super::LearningArgs;
 use crate::{
-    cli::{data_options::ReadingArgs, Globals},
+    cli::{data_options::ReadingArgs, output::Format, progress, Globals},
     run::spare_memory,
 };
 use anyhow::{ensure, Context, Result};
@@ -66,8 +66,10 @@ pub struct FilesToDivide {
 }
 
 impl FilesToDivide {
-    /// Divides the rows of the files, and learns a recipe from those for training. Nothing is written.
-    pub fn divide(&self) -> Result<Divided> {
+    /// Divides the rows of the files, and learns a recipe from those for training. Nothing is written. Progress is shown unless
+    /// `output` is for programs.
+    pub fn divide(&self, output: Format) -> Result<Divided> {
+        let _shown = progress::spinner(output, "dividing the rows and learning the recipe");
         let source = self.reading.open(&self.files)?;
         Divided::of(source, &self.learning.options(), &self.split.division())
     }
@@ -136,11 +138,10 @@ pub struct Written {
 
 pub async fn run(args: Split, globals: &Globals) -> Result<()> {
     let folder = args.data.out.clone();
-    let divide = move || args.data.divide()?.write(&args.data.out);
+    let output = globals.output;
+    let divide = move || args.data.divide(output)?.write(&args.data.out, output);
     let written = tokio::task::spawn_blocking(divide).await??;
-    globals
-        .output
-        .print(written.json(&folder), || written.described(&folder));
+    output.print(written.json(&folder), || written.described(&folder));
     Ok(())
 }
 
@@ -171,8 +172,9 @@ impl Divided {
         })
     }
 
-    /// Writes the recipe and all samples to `folder`, each file as a whole or not at all.
-    pub fn write(&self, folder: &Path) -> Result<Written> {
+    /// Writes the recipe and all samples to `folder`, each file as a whole or not at all. Progress is shown unless `output` is for
+    /// programs.
+    pub fn write(&self, folder: &Path, output: Format) -> Result<Written> {
         let Self {
             source,
             assignment,
@@ -196,7 +198,8 @@ impl Divided {
         let mut held_out = HashSet::new();
         let mut kept = Kept::default();
         for training in [false, true] {
-            let bar = rows_bar(source, if training { "training" } else { "exams" })?;
+            let what = if training { "training" } else { "exams" };
+            let bar = progress::rows(output, what, source);
             for row in assignment.rows(source)? {
                 bar.inc(1);
                 let (part, row) = row?;
@@ -225,7 +228,6 @@ impl Divided {
                 }
                 written.rows[place] += 1;
             }
-            bar.finish_and_clear();
         }
         kept.check(source, recipe)?;
         for writer in writers {
@@ -371,7 +373,7 @@ mod tests {
 
     fn write(line: &str) -> Result<Written> {
         let Split { data } = split(line);
-        data.divide()?.write(&data.out)
+        data.divide(Format::Json)?.write(&data.out, Format::Json)
     }
 
     #[test]

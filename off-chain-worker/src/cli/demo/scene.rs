@@ -7,6 +7,7 @@ use crate::{
         data::LearningArgs,
         data_options::ReadingArgs,
         exam::{Exam, PLAY},
+        output::Format,
         task::{
             load_records,
             new::{New, TASK},
@@ -184,9 +185,10 @@ impl Scene {
         reading: ReadingArgs,
         learning: LearningArgs,
         folder: &Path,
+        output: Format,
     ) -> Result<Self> {
         let folder = folder.join("task");
-        let made = New::of(vec![file], reading, learning, folder.clone()).make()?;
+        let made = New::of(vec![file], reading, learning, folder.clone()).make(output)?;
         let (task, recipe) = (made.task, made.written.recipe);
         let graph = task.graph().clone();
         let report = load_records(&folder.join("report.records"), &recipe, Some(&graph));
@@ -291,7 +293,14 @@ mod tests {
         let rows: String = (0..600).map(row).collect();
         std::fs::write(&file, "x,y,class\n".to_owned() + &rows).unwrap();
         let reading = ReadingArgs::labelled("class");
-        let scene = Scene::own(file, reading, LearningArgs::default(), folder.path()).unwrap();
+        let scene = Scene::own(
+            file,
+            reading,
+            LearningArgs::default(),
+            folder.path(),
+            Format::Json,
+        )
+        .unwrap();
         assert_eq!((scene.most_rounds, scene.shard_samples), (1, 180));
         assert_eq!(scene.graph, Graph::mlp(&[2, 16, 2]));
         assert_eq!(scene.report.samples(), "30 unseen samples");

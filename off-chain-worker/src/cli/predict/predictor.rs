@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use gotong_data::{DataError, Place, Recipe, Row, Source};
 use gotong_protocol::Graph;
 use gotong_scoring::{evaluator::largest, machine::cross_entropy, Samples};
+use indicatif::ProgressBar;
 use serde_json::{json, Value};
 use std::{io::Write, path::Path};
 
@@ -24,6 +25,8 @@ pub struct Predictor<'a> {
     pub source: &'a Source,
     /// How to go on after each document; not at all if it is none.
     pub continuation: Option<Continuation>,
+    /// What shows how many rows were read.
+    pub bar: ProgressBar,
 }
 
 /// How a model goes on after a document.
@@ -136,6 +139,7 @@ impl Predictor<'_> {
         let mut rows = self.source.rows()?;
         let mut row = Row::new(self.source.first_path().into());
         while rows.read(&mut row)? {
+            self.bar.inc(1);
             encoder.inputs_into(&row, &mut batch.records)?;
             // The machine takes a label, which logits do not depend on.
             batch.records.push(0);
@@ -224,6 +228,7 @@ impl Predictor<'_> {
             if !is_row {
                 break;
             }
+            self.bar.inc(1);
             let before = open.tokens.len();
             encoder.inputs_into(&row, &mut open.tokens)?;
             tail.push(&open.tokens[before..], most - 1);

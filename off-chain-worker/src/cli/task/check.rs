@@ -11,8 +11,8 @@ use crate::{
         data_options::Data,
         finding::{print, Finding},
         means::Prices,
-        output::{Amount, SYMBOL, UNIT},
-        Globals,
+        output::{Amount, Format, SYMBOL, UNIT},
+        progress, Globals,
     },
     model::describe,
     state::Folder,
@@ -53,8 +53,10 @@ pub async fn run(args: Check, globals: &Globals) -> Result<()> {
     let task = TaskFile::read(&args.file)?;
     let chain = chain(globals).await;
     let folder = globals.folder()?;
-    let findings = tokio::task::spawn_blocking(move || check(&task, &args.data, &folder, chain));
-    print(&findings.await?, globals.output)
+    let output = globals.output;
+    let findings =
+        tokio::task::spawn_blocking(move || check(&task, &args.data, &folder, chain, output));
+    print(&findings.await?, output)
 }
 
 /// What the chain says; what is usual if no node answers.
@@ -90,7 +92,14 @@ async fn chain(globals: &Globals) -> Chain {
     }
 }
 
-fn check(task: &TaskFile, options: &Data, folder: &Folder, chain: Chain) -> Vec<Finding> {
+fn check(
+    task: &TaskFile,
+    options: &Data,
+    folder: &Folder,
+    chain: Chain,
+    output: Format,
+) -> Vec<Finding> {
+    let shown = progress::spinner(output, "checking the data");
     let graph = task.graph();
     let mut findings = vec![chain.finding, model(graph)];
     // All else is about the data.
@@ -130,7 +139,11 @@ fn check(task: &TaskFile, options: &Data, folder: &Folder, chain: Chain) -> Vec<
     if let ExamData::Records(exam) = &data.exam {
         findings.push(classes(exam, &hold_out, &data.made_by));
         let training = data.training(task, options);
-        match training.and_then(|training| Measured::of(task, exam, training.as_ref(), &hold_out)) {
+        // The measurement shows its own.
+        drop(shown);
+        let measured = training
+            .and_then(|training| Measured::of(task, exam, training.as_ref(), &hold_out, output));
+        match measured {
             Ok(measured) => {
                 findings.push(measured.proof(&terms));
                 findings.push(measured.attester(&terms, graph, &chain.limits));
@@ -363,7 +376,7 @@ mod tests {
         let out = folder.path().join("task");
         let learning = LearningArgs::default();
         let new = New::of(vec![file], options.reading, learning, out.clone());
-        new.make().unwrap();
+        new.make(Format::Json).unwrap();
         change(&out);
         let task = TaskFile::read(&out.join("task.toml")).unwrap();
         let state = Folder::open(folder.path().join("state")).unwrap();
@@ -372,7 +385,7 @@ mod tests {
             task_bond: 100 * UNIT,
             finding: Finding::new("chain", Ok(String::new())),
         };
-        check(&task, &options.data, &state, chain)
+        check(&task, &options.data, &state, chain, Format::Json)
     }
 
     fn json(findings: &[Finding], check: &str) -> Value {

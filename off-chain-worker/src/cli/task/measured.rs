@@ -6,7 +6,7 @@ use super::{
     limits::{round_load, ChainLimits},
 };
 use crate::{
-    cli::finding::Finding,
+    cli::{finding::Finding, output::Format, progress},
     evaluation::FastCpu,
     training::{
         data::Labelled, train_from, Deadline, DeviceChoice, Span, Start, Step, Supervisor,
@@ -16,7 +16,6 @@ use crate::{
 use anyhow::{ensure, Context, Result};
 use gotong_protocol::{HoldOutTerms, TaskTerms};
 use gotong_scoring::{arith::clamp_master, Evaluator, Graph, Samples};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::{
     sync::atomic::AtomicBool,
@@ -56,6 +55,7 @@ struct Fall {
 
 impl Measured {
     /// Evaluates first weights on samples of the exam, before and after a training on `training`, which ends after ten seconds.
+    /// Progress is shown unless `output` is for programs.
     ///
     /// # Errors
     /// Samples that are not the model's; a model that can be neither evaluated nor trained.
@@ -64,6 +64,7 @@ impl Measured {
         exam: &Labelled,
         training: Option<&Labelled>,
         hold_out: &HoldOutTerms,
+        output: Format,
     ) -> Result<Self> {
         ensure!(exam.len() > 1, "an exam of one sample measures nothing");
         let graph = task.graph();
@@ -72,7 +73,7 @@ impl Measured {
         let (before, mut seconds) = losses(graph, &weights, &samples)?;
         let mut fall = None;
         if let Some(training) = training {
-            let trained = trained(graph, &weights, training, hold_out.rounds())?;
+            let trained = trained(graph, &weights, training, hold_out.rounds(), output)?;
             let (after, again) = losses(graph, &trained, &samples)?;
             // The first evaluation also started the threads.
             seconds = seconds.min(again);
@@ -219,13 +220,18 @@ fn losses(graph: &Graph, weights: &[i16], samples: &Samples) -> Result<(Vec<f64>
 }
 
 /// The weights after the training that is usual in the first of so many rounds, or as much of it as ten seconds allow.
-fn trained(graph: &Graph, master: &[i16], data: &Labelled, rounds: u32) -> Result<Vec<i16>> {
+fn trained(
+    graph: &Graph,
+    master: &[i16],
+    data: &Labelled,
+    rounds: u32,
+    output: Format,
+) -> Result<Vec<i16>> {
     let device = DeviceChoice::Flex.open()?;
     let config = TrainingOptions::default().config(graph, Span::of_round(0, rounds), SEED);
     let deadline = Deadline::default();
     deadline.set(Instant::now() + LONGEST_TRAINING);
-    let style = ProgressStyle::with_template("training [{bar:30}] {pos}/{len} updates")?;
-    let bar = ProgressBar::new(config.steps as u64).with_style(style);
+    let bar = progress::bar(output, "training", config.steps as u64, "updates");
     let start = Start {
         graph,
         master,
@@ -242,7 +248,6 @@ fn trained(graph: &Graph, master: &[i16], data: &Labelled, rounds: u32) -> Resul
         deadline: Some(&deadline),
     };
     let trained = train_from(start, data, &config, &device, supervisor)?;
-    bar.finish_and_clear();
     let changed = master.iter().zip(trained.change);
     Ok(changed
         .map(|(weight, change)| clamp_master(i128::from(*weight) + i128::from(change)))
@@ -294,7 +299,8 @@ mod tests {
     fn the_same_is_measured_each_time_and_training_counts() {
         let (task, data) = easy(200);
         let hold_out = task.exam_plan().unwrap().outline(200);
-        let measured = |training| Measured::of(&task, &data, training, &hold_out).unwrap();
+        let measured =
+            |training| Measured::of(&task, &data, training, &hold_out, Format::Json).unwrap();
         let (first, second) = (measured(Some(&data)), measured(Some(&data)));
         assert_eq!((first.mean, first.fall), (second.mean, second.fall));
         assert!(first.fall.unwrap().mean > 0.1, "{:?}", first.fall);

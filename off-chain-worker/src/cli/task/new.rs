@@ -12,7 +12,7 @@ use crate::{
             FilesToDivide, LearningArgs, SplitArgs,
         },
         data_options::ReadingArgs,
-        output::Amount,
+        output::{Amount, Format},
         Globals,
     },
     model::{describe, Model},
@@ -72,10 +72,9 @@ pub struct Made {
 
 pub async fn run(args: New, globals: &Globals) -> Result<()> {
     let folder = args.data.out.clone();
-    let made = tokio::task::spawn_blocking(move || args.make()).await??;
-    globals
-        .output
-        .print(made.json(&folder), || made.described(&folder));
+    let output = globals.output;
+    let made = tokio::task::spawn_blocking(move || args.make(output)).await??;
+    output.print(made.json(&folder), || made.described(&folder));
     Ok(())
 }
 
@@ -101,11 +100,11 @@ impl New {
         }
     }
 
-    /// Writes the task's data, and the task: all of it or nothing.
-    pub fn make(&self) -> Result<Made> {
+    /// Writes the task's data, and the task: all of it or nothing. Progress is shown unless `output` is for programs.
+    pub fn make(&self, output: Format) -> Result<Made> {
         let name = self.name()?;
         self.check_folder()?;
-        let divided = self.data.divide()?;
+        let divided = self.data.divide(output)?;
         check_record(&divided)?;
         // Beside the folder, so that everything only takes its name in the end.
         let out = &self.data.out;
@@ -116,7 +115,7 @@ impl New {
             .prefix(".gotong-task-")
             .tempdir_in(parent)
             .with_context(|| format!("cannot write to {}", parent.display()))?;
-        let (written, exam) = self.write(&divided, name, draft.path())?;
+        let (written, exam) = self.write(&divided, name, draft.path(), output)?;
         self.keep(draft.path())?;
         Ok(Made {
             written,
@@ -152,8 +151,14 @@ impl New {
     }
 
     /// Writes all files to `folder`; gives what the data are, and how many samples the exam has.
-    fn write(&self, divided: &Divided, name: String, folder: &Path) -> Result<(Written, usize)> {
-        let written = divided.write(folder)?;
+    fn write(
+        &self,
+        divided: &Divided,
+        name: String,
+        folder: &Path,
+        output: Format,
+    ) -> Result<(Written, usize)> {
+        let written = divided.write(folder, output)?;
         let (model, exam) = model(&written, folder)?;
         let mut task = TaskFile::new(name, self.budget);
         task.model = Model(model.graph()?);
@@ -338,7 +343,7 @@ mod tests {
         fs::write(&path, content).unwrap();
         let made = reading_args(reading).and_then(|reading| {
             let out = folder.path().join("flowers");
-            New::of(vec![path], reading, LearningArgs::default(), out).make()
+            New::of(vec![path], reading, LearningArgs::default(), out).make(Format::Json)
         });
         (folder, made)
     }
@@ -446,7 +451,7 @@ mod tests {
         // Nothing can be written inside a file, so that an attempt would be another error.
         let out = images.join("task");
         let (reading, learning) = (ReadingArgs::default(), LearningArgs::default());
-        let made = New::of(vec![images], reading, learning, out).make();
+        let made = New::of(vec![images], reading, learning, out).make(Format::Json);
         let error = made.err().unwrap().to_string();
         assert!(error.contains("16513 bytes"), "{error}");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
@@ -463,7 +468,9 @@ mod tests {
             fs::write(&file, table(rows)).unwrap();
             let reading = reading_args("--label species").unwrap();
             let new = New::of(vec![file], reading, LearningArgs::default(), out.clone());
-            New { force, ..new }.make().map(|made| made.exam)
+            New { force, ..new }
+                .make(Format::Json)
+                .map(|made| made.exam)
         };
         let refused = again(false, 1_200).unwrap_err();
         assert!(refused.to_string().contains("--force"));
@@ -482,7 +489,7 @@ mod tests {
         fs::create_dir(folder.path().join("other")).unwrap();
         let refused = |out: PathBuf| {
             let (reading, learning) = (ReadingArgs::default(), LearningArgs::default());
-            let made = New::of(vec![images.clone()], reading, learning, out).make();
+            let made = New::of(vec![images.clone()], reading, learning, out).make(Format::Json);
             made.err().unwrap().to_string()
         };
         for out in [

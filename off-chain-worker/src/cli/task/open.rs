@@ -6,12 +6,13 @@ use super::{
     limits::ChainLimits,
 };
 use crate::{
-    chain::{Call, Inclusion, Moment},
+    chain::{Call, Moment},
     cli::{
         data_options::Data,
         delta_terms::DeltaTerms,
         means::{Force, Means, NO_ROLE},
         output::{Amount, Q8, SYMBOL},
+        progress::{spinner, submit},
         Globals,
     },
     model::Model,
@@ -207,7 +208,10 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     let task = args.task()?;
     let graph = task.graph();
     let folder = globals.folder()?;
-    let data = TaskData::read(&task, &args.data, &folder)?;
+    let data = {
+        let _shown = spinner(globals.output, "reading the exam");
+        TaskData::read(&task, &args.data, &folder)?
+    };
     let outline = task.terms(data.outline(&task)?, data.recipe.as_bytes())?;
     if !args.again {
         data.ensure_new(&task, &folder)?;
@@ -228,11 +232,14 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     let on_hold = task.budget.0.saturating_add(task.bond(most, task_bond));
     args.force.check(&means.taking(NO_ROLE), on_hold)?;
     // On disk before the chain knows of it.
-    let hold_out = data.hold_out(&task, &folder)?;
+    let hold_out = {
+        let _shown = spinner(globals.output, "making the exam");
+        data.hold_out(&task, &folder)?
+    };
     let terms = task.terms(hold_out, data.recipe.as_bytes())?;
     let recipe = data.recipe.as_bytes();
     let call = Call::open_task(&terms, &graph.encode(), &weights, recipe, task.budget.0);
-    let receipt = client.submit(&signer, &call, Inclusion::Best).await?;
+    let receipt = submit(&client, &signer, &call, globals).await?;
     let id: TaskId = receipt.event("TaskOpened")?;
     // Only now, so that an attempt that failed does not use the exam up.
     if let Err(error) = data.remember(&hold_out, &folder) {

@@ -8,9 +8,9 @@ use crate::{
     cli::{
         output::{millibits, Amount, SYMBOL},
         picture::{draw, Curve},
+        replay::replayed,
         Globals,
     },
-    run::Replica,
     whole_file::write_whole,
 };
 use anyhow::{ensure, Context, Result};
@@ -64,8 +64,7 @@ pub async fn run(args: Report, globals: &Globals) -> Result<()> {
     let now = client.best().await?;
     let view = now.task(task).await?;
     let view = view.with_context(|| format!("there is no task {task}"))?;
-    let mut replica = Replica::open(&client, &now, &globals.dirs()?, &view).await?;
-    replica.advance(&client, &now).await?;
+    let replica = replayed(&client, &now, &view, globals).await?;
     let mut rounds = Vec::new();
     for id in (0..=view.round.0).map(RoundId) {
         if let Some(round) = now.round(task, id).await? {

@@ -5,12 +5,13 @@ use crate::{
     cli::{
         disputes::{open_json, open_text},
         output::{millibits, printable, signed_millibits, table, Amount, SYMBOL},
+        replay::replayed,
         round_report::RoundReport,
         Globals,
     },
     keys::address,
     model::describe,
-    run::{in_commit_order, Replica},
+    run::in_commit_order,
 };
 use anyhow::Context;
 use gotong_protocol::{
@@ -174,7 +175,7 @@ fn lasts(view: &TaskView) -> String {
     }
 }
 
-pub(super) fn round_json(round: &RoundView, view: &TaskView) -> Value {
+pub(in crate::cli) fn round_json(round: &RoundView, view: &TaskView) -> Value {
     let gain = gain(round);
     json!({
         "round": round.round.0,
@@ -212,8 +213,9 @@ fn seat_json(seat: &SeatView) -> Value {
     })
 }
 
-fn duty_json(duty: &Duty) -> Value {
+pub(in crate::cli) fn duty_json(duty: &Duty) -> Value {
     json!({
+        "task": duty.task.0,
         "round": duty.round.0,
         "what": format!("{:?}", duty.what),
         "ends_at": duty.ends_at,
@@ -317,8 +319,7 @@ async fn show_round(
 ) -> anyhow::Result<()> {
     let view = now.round(task.id, round).await?;
     let view = view.with_context(|| format!("task {} has no round {round}", task.id))?;
-    let mut replica = Replica::open(client, now, &globals.dirs()?, task).await?;
-    replica.advance(client, now).await?;
+    let replica = replayed(client, now, task, globals).await?;
     let table = replica.table(round)?;
     let table = table.with_context(|| match view.outcome {
         Some(Outcome::Settled) => format!(
@@ -438,7 +439,7 @@ fn row(round: &RoundView, view: &TaskView) -> Vec<String> {
 }
 
 /// Where a round stands.
-pub(super) fn stands(round: &RoundView) -> String {
+pub(in crate::cli) fn stands(round: &RoundView) -> String {
     match round.outcome {
         Some(outcome) => format!("{outcome:?}"),
         None if round.phase == Phase::Ended => "Ended".to_owned(),
@@ -459,7 +460,7 @@ fn is_drawing(round: &RoundView) -> bool {
 }
 
 /// What a settled round gained, Q16 bits summed over the samples that pay; none if nothing was merged.
-pub(super) fn gain(round: &RoundView) -> Option<i64> {
+pub(in crate::cli) fn gain(round: &RoundView) -> Option<i64> {
     let merged = round.claim.as_ref()?.merged?;
     Some(merged.gain)
 }

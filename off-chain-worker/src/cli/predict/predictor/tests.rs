@@ -56,6 +56,7 @@ fn continued(
         recipe: &Recipe::parse(recipe).unwrap(),
         source: &Source::open(&paths, SourceOptions::default()).unwrap(),
         continuation,
+        bar: ProgressBar::hidden(),
     };
     let mut bytes = Vec::new();
     let sheet = Sheet::new(SheetFormat::Csv, &mut bytes);
@@ -138,6 +139,7 @@ fn unlabelled(recipe: &str, path: &Path) -> (Vec<String>, Summary) {
         recipe: &Recipe::parse(recipe).unwrap(),
         source: &Source::open(&[path.to_owned()], SourceOptions::default()).unwrap(),
         continuation: None,
+        bar: ProgressBar::hidden(),
     };
     let mut bytes = Vec::new();
     let sheet = Sheet::new(SheetFormat::Csv, &mut bytes);
