@@ -16,9 +16,9 @@ mod nodes;
 mod onnx;
 mod own_data;
 mod pytorch;
-mod readme;
 mod sklearn;
 mod submitted;
+mod tour;
 
 use anyhow::Result;
 use gotong_protocol::TaskId;
