@@ -27,7 +27,7 @@ PACKAGES = $(TARGET)/package
 export XDG_RUNTIME_DIR ?= $(abspath $(TARGET))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup python pytorch clients announce build install package test-package demo demo-lm test test-pytorch test-clients soak check bench attacks gpu weights metadata-hash release-listing doc
+.PHONY: help setup python pytorch clients announce build install package test-package demo demo-lm test test-pytorch test-clients soak check bench attacks gpu weights metadata-hash release-listing doc book
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -84,8 +84,11 @@ soak: build ## Kill every process at random for ten minutes, and see that money 
 	$(CARGO) build --locked --workspace --example soak
 	"$(BIN)/examples/soak" --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
-check: setup ## Format, import walls, what only one system has, no_std, Wasm, licences and versions of dependencies, lints
+check: setup ## Format, links in the pages, import walls, what only one system has, no_std, Wasm, licences and versions of dependencies, lints
 	cargo fmt --all --check
+	scripts/check-links.py --self-test
+	scripts/check-links.py
+	scripts/demo-picture.py --check
 	scripts/check-imports.sh
 	scripts/check-portable.py --self-test
 	scripts/check-portable.py
@@ -120,3 +123,6 @@ release-listing: setup ## Write what this release's runtime is made of, for the 
 
 doc: ## Build the API documentation
 	$(CARGO) doc --locked --no-deps --workspace
+
+book: ## Make a book of README, docs and all other pages (target/book/html/index.html)
+	scripts/book.sh $(TARGET)/tools $(TARGET)/book

@@ -16,10 +16,10 @@ mod nodes;
 mod onnx;
 mod own_data;
 mod pytorch;
-mod readme;
 mod sklearn;
 mod submitted;
 mod top;
+mod tour;
 
 use anyhow::Result;
 use gotong_protocol::TaskId;

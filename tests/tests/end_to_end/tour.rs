@@ -1,4 +1,4 @@
-//! The commands of the README, as it has them.
+//! The commands of docs/tour.md, as it has them.
 
 use crate::{
     own_data::{csv, flowers},
@@ -14,13 +14,13 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-const README: &str = include_str!("../../../README.md");
+const TOUR: &str = include_str!("../../../docs/tour.md");
 /// The heading over the commands.
 const HEADING: &str = "## From a file to a paid improvement";
 
 /// The commands in the first block of code under the heading, without what explains them.
 fn commands() -> Vec<Vec<&'static str>> {
-    let (_, section) = README.split_once(HEADING).unwrap_or_default();
+    let (_, section) = TOUR.split_once(HEADING).unwrap_or_default();
     let lines = section
         .lines()
         .skip_while(|line| !line.starts_with("    gotong "));
