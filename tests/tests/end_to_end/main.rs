@@ -12,6 +12,7 @@ mod floats;
 mod forks;
 mod journeys;
 mod memory;
+mod network;
 mod nodes;
 mod onnx;
 mod own_data;
