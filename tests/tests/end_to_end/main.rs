@@ -15,6 +15,7 @@ mod memory;
 mod network;
 mod nodes;
 mod onnx;
+mod operators;
 mod own_data;
 mod pytorch;
 mod readme;
