@@ -88,6 +88,15 @@ impl Authorities {
     /// Starts one more node, with these arguments, and returns once it has come as far as the first. It keeps what it writes in
     /// the folder `name`.
     pub async fn join(&self, name: &str, arguments: &[&str]) -> Result<Node> {
+        let mut node = self.launch(name, arguments).await?;
+        let client = connect(&mut node).await?;
+        let height = self.network.client.best().await?.block();
+        reaches(&client, height, CATCH_UP_LIMIT).await?;
+        Ok(node)
+    }
+
+    /// The same for a node that has no state before it is up to date, so that nothing can be asked of it.
+    pub async fn launch(&self, name: &str, arguments: &[&str]) -> Result<Node> {
         let chain = format!("--chain={}", self.network.spec().display());
         let mut all = vec![chain, "--no-mdns".into(), node_key(name)];
         for node in std::iter::once(&self.network.node).chain(&self.others) {
@@ -95,11 +104,7 @@ impl Authorities {
         }
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
         let all = [&all[..], arguments].concat();
-        let mut node = self.network.stranger(name, &all)?;
-        let client = connect(&mut node).await?;
-        let height = self.network.client.best().await?.block();
-        reaches(&client, height, CATCH_UP_LIMIT).await?;
-        Ok(node)
+        self.network.stranger(name, &all)
     }
 }
 
@@ -204,6 +209,15 @@ pub async fn author(node: &str, block: H256) -> Result<u32> {
 /// The hash of a node's block of this number.
 pub async fn block_hash(node: &str, number: u32) -> Result<String> {
     Ok(request_with(node, "chain_getBlockHash", rpc_params![number]).await?)
+}
+
+/// Whether a node answers that it has what is in its block of this number.
+pub async fn has_body(node: &str, number: u32) -> bool {
+    let Ok(hash) = block_hash(node, number).await else {
+        return false;
+    };
+    let asked = request_with(node, "chain_getBlock", rpc_params![hash]).await;
+    asked.is_ok_and(|block: Option<Value>| block.is_some())
 }
 
 fn bytes(hexadecimal: &str) -> Result<Vec<u8>> {
