@@ -1,10 +1,11 @@
-//! A network of several authorities: one is lost, one is cut off, one joins, and half of them are gone for a while.
+//! A network of several authorities: one is lost, one is cut off, one joins, and half of them are gone for a while. And nodes
+//! that have less than others.
 
 use crate::{contribute, small_task, ROUND_LIMIT};
 use anyhow::{ensure, Context, Result};
 use gotong_tests::{
     assert_settled,
-    authorities::{add, author, authorities, block_hash, bond, Authorities},
+    authorities::{add, author, authorities, block_hash, bond, has_body, Authorities},
     connect, is_final, key, until, UNIT,
 };
 use std::time::Duration;
@@ -150,5 +151,40 @@ async fn a_dispute_is_decided_while_nothing_becomes_final() -> Result<()> {
         assert_eq!(stake, expected * UNIT, "{name}");
     }
     assert_eq!(now.verdicts().await?.len(), 1);
+    Ok(())
+}
+
+/// A node that keeps few states and blocks serves workers as long as they keep up. One that fetched the newest state first has all
+/// blocks in the end: whoever starts there computes an old round again.
+#[tokio::test(flavor = "multi_thread")]
+async fn pruned_and_warp_synced_nodes_serve_workers() -> Result<()> {
+    let all = Authorities::start(3, 3).await?;
+    let network = &all.network;
+    network.endow(&["Sponsor", "One", "Judith"]).await?;
+    let arguments = ["--state-pruning=256", "--blocks-pruning=64"];
+    let pruned = all.join("pruned", &arguments).await?;
+    let task = small_task(network, &["One"], &["Judith"]).await?;
+    let own = pruned.url();
+    let _workers = [
+        network.daemon_at(&own, "Sponsor", &format!("sponsor --task={}", task.0))?,
+        network.daemon_at(&own, "One", &contribute(task, "1/1"))?,
+        network.daemon_at(&own, "Judith", "attest")?,
+    ];
+    let round = network.ended(task, 0, SLOW_ROUND_LIMIT).await?;
+    assert_settled(&round)?;
+    network.all_claimed(&round, SLOW_ROUND_LIMIT).await?;
+    let rewards = network.run_at(&own, "One", "rewards").await?;
+    ensure!(rewards["paid"] != "0", "{rewards}");
+
+    let warped = all.launch("warped", &["--sync=warp"]).await?;
+    let opened = network.task(task).await?.opened_at;
+    network
+        .until("the old blocks", LIMIT, async |_| {
+            Ok(has_body(&warped.url(), opened).await.then_some(()))
+        })
+        .await?;
+    let verify = format!("verify --task={} --round=0", task.0);
+    let verified = network.run_at(&warped.url(), "Eve", &verify).await?;
+    assert_eq!(verified["equal"], true, "{verified}");
     Ok(())
 }
