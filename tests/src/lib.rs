@@ -1,6 +1,7 @@
 //! End-to-end harness: a real development node, real `gotong` processes, and waiting on what the
 //! chain says, never on time or logs. Everything that a test starts is killed when it ends.
 
+pub mod authorities;
 pub mod clients;
 pub mod equality;
 pub mod issuance;
@@ -31,7 +32,7 @@ use std::{
 };
 pub use subxt::ext::jsonrpsee::core::client::Error as RequestError;
 use subxt::ext::jsonrpsee::{
-    core::client::ClientT,
+    core::{client::ClientT, params::ArrayParams},
     rpc_params,
     ws_client::{HeaderMap, HeaderValue, WsClientBuilder},
 };
@@ -130,9 +131,7 @@ impl Network {
 
     /// Where other nodes reach the node.
     pub async fn peer_address(&self) -> Result<String> {
-        let peer = request(&self.node.url(), "system_localPeerId").await?;
-        let port = self.node.peer_port();
-        Ok(format!("/ip4/127.0.0.1/tcp/{port}/p2p/{peer}"))
+        peer_address(&self.node).await
     }
 
     /// Where node and workers keep what they write; removed when this is dropped.
@@ -324,21 +323,9 @@ impl Network {
         &self,
         what: &str,
         limit: Duration,
-        mut check: impl AsyncFnMut(&Moment) -> Result<Option<T>>,
+        check: impl AsyncFnMut(&Moment) -> Result<Option<T>>,
     ) -> Result<T> {
-        let wait = async {
-            let mut blocks = self.client.best_blocks().await?;
-            while let Some(moment) = blocks.next().await {
-                if let Some(found) = check(&moment?).await? {
-                    return Ok(found);
-                }
-            }
-            bail!("the node closed the connection")
-        };
-        tokio::time::timeout(limit, wait)
-            .await
-            .map_err(|_| anyhow::anyhow!("{what} did not happen within {limit:?}"))?
-            .with_context(|| format!("waiting for {what}"))
+        until(&self.client, what, limit, check).await
     }
 
     /// Waits until `round` of `task` has ended.
@@ -420,25 +407,66 @@ pub async fn connect(node: &mut Node) -> Result<Client> {
     Ok(Client::connect(&node.url()).await?)
 }
 
-/// Waits until the best block of a node is this one or a later one, at most `limit`.
-pub async fn reaches(client: &Client, block: u32, limit: Duration) -> Result<()> {
+/// Where other nodes reach this one.
+pub async fn peer_address(node: &Node) -> Result<String> {
+    let peer = request(&node.url(), "system_localPeerId").await?;
+    let port = node.peer_port();
+    Ok(format!("/ip4/127.0.0.1/tcp/{port}/p2p/{peer}"))
+}
+
+/// Waits, best block by best block of a node, until `check` finds what it looks for.
+pub async fn until<T>(
+    client: &Client,
+    what: &str,
+    limit: Duration,
+    mut check: impl AsyncFnMut(&Moment) -> Result<Option<T>>,
+) -> Result<T> {
     let wait = async {
         let mut blocks = client.best_blocks().await?;
         while let Some(moment) = blocks.next().await {
-            if moment?.block() >= block {
-                return Ok(());
+            if let Some(found) = check(&moment?).await? {
+                return Ok(found);
             }
         }
         bail!("the node closed the connection")
     };
     tokio::time::timeout(limit, wait)
         .await
-        .with_context(|| format!("block {block} did not come within {limit:?}"))?
+        .map_err(|_| anyhow::anyhow!("{what} did not happen within {limit:?}"))?
+        .with_context(|| format!("waiting for {what}"))
+}
+
+/// Waits until the best block of a node is this one or a later one, at most `limit`.
+pub async fn reaches(client: &Client, block: u32, limit: Duration) -> Result<()> {
+    let what = format!("block {block}");
+    until(client, &what, limit, async |now| {
+        Ok((now.block() >= block).then_some(()))
+    })
+    .await
+}
+
+/// Waits until this block or a later one is final, as a node says, at most `limit`.
+pub async fn is_final(client: &Client, block: u32, limit: Duration) -> Result<()> {
+    let what = format!("the finality of block {block}");
+    until(client, &what, limit, async |_| {
+        let (number, _) = client.finalized().await?;
+        Ok((number >= u64::from(block)).then_some(()))
+    })
+    .await
 }
 
 /// What a node answers to a program's request without parameters.
 pub async fn request(url: &str, method: &str) -> Result<String, RequestError> {
-    ask(url, method, HeaderMap::new()).await
+    request_with(url, method, rpc_params![]).await
+}
+
+/// What a node answers to a program's request with parameters.
+pub async fn request_with<T: DeserializeOwned>(
+    url: &str,
+    method: &str,
+    parameters: ArrayParams,
+) -> Result<T, RequestError> {
+    ask(url, method, parameters, HeaderMap::new()).await
 }
 
 /// What a node answers to the same request of a page of this origin in a browser.
@@ -449,21 +477,22 @@ pub async fn request_of_page(
 ) -> Result<String, RequestError> {
     let mut headers = HeaderMap::new();
     headers.insert("origin", HeaderValue::from_static(origin));
-    ask(url, method, headers).await
+    ask(url, method, rpc_params![], headers).await
 }
 
 /// Where a node listens for other nodes, with its identity.
 pub async fn addresses(url: &str) -> Result<Vec<String>, RequestError> {
-    ask(url, "system_localListenAddresses", HeaderMap::new()).await
+    request_with(url, "system_localListenAddresses", rpc_params![]).await
 }
 
 async fn ask<T: DeserializeOwned>(
     url: &str,
     method: &str,
+    parameters: ArrayParams,
     headers: HeaderMap,
 ) -> Result<T, RequestError> {
     let client = WsClientBuilder::new().set_headers(headers).build(url);
-    client.await?.request(method, rpc_params![]).await
+    client.await?.request(method, parameters).await
 }
 
 /// A round that settled on a claim; its gain may be 0.

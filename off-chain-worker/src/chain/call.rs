@@ -31,7 +31,8 @@ pub struct Call {
 pub struct Arguments(Vec<u8>);
 
 impl Call {
-    fn new(pallet: &'static str, name: &'static str, arguments: impl Encode) -> Self {
+    /// The call `name` of `pallet`, with its arguments in order: one that has no function here.
+    pub fn new(pallet: &'static str, name: &'static str, arguments: impl Encode) -> Self {
         Self {
             pallet,
             name,
@@ -223,7 +224,7 @@ impl Call {
     }
 
     /// The call as it stands in a transaction.
-    pub(super) fn encoded(&self, metadata: &Metadata) -> Result<Vec<u8>, ChainError> {
+    pub fn encoded(&self, metadata: &Metadata) -> Result<Vec<u8>, ChainError> {
         let (pallet, name) = indices(metadata, self.pallet, self.name)?;
         Ok([[pallet, name].as_slice(), self.arguments.0.as_slice()].concat())
     }

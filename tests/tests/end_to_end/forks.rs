@@ -1,12 +1,13 @@
 //! A fork that workers worked on is dropped.
 
 use crate::{contribute, small_task, ROUND_LIMIT};
-use anyhow::{ensure, Context, Result};
-use gotong::process::sibling;
+use anyhow::{Context, Result};
 use gotong_protocol::RoundId;
-use gotong_tests::{assert_settled, connect, key, reaches, Network, UNIT};
-use serde_json::{json, Value};
-use std::{fs, process::Command, time::Duration};
+use gotong_tests::{
+    assert_settled, authorities::fast_local, connect, is_final, key, reaches, Network, UNIT,
+};
+use serde_json::json;
+use std::{fs, time::Duration};
 
 /// Longest wait for a round of one node alone, which makes no block in some slots.
 const LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
@@ -19,28 +20,13 @@ const HEAVY_KEY: &str =
 /// Blocks by which the fork that wins is the longer one.
 const LEAD: u32 = 30;
 
-/// The chain `local` with two authorities, and the code of `dev`, whose slots last a second. BABE's best chain is the one with the
-/// most blocks of elected leaders. Each of the two is elected in two slots of three, so of two forks that one of them built alone
-/// the one that is longer by [`LEAD`] has more of those, too. GRANDPA needs both: apart, they finalize nothing.
+/// Two authorities. BABE's best chain is the one with the most blocks of elected leaders. Each of the two is elected in two slots of
+/// three, so of two forks that one of them built alone the one that is longer by [`LEAD`] has more of those, too. GRANDPA needs both:
+/// apart, they finalize nothing.
 fn specification() -> Result<String> {
-    let mut spec = exported("local")?;
-    let genesis = &mut spec["genesis"]["runtimeGenesis"];
-    genesis["code"] = exported("dev")?["genesis"]["runtimeGenesis"]["code"].take();
-    let config = &mut genesis["config"];
-    for [section, list] in [["session", "keys"], ["authorities", "authorities"]] {
-        let list = config[section][list].as_array_mut();
-        list.context("a list of authorities")?.truncate(2);
-    }
-    config["babe"]["epochConfig"]["c"] = json!([9, 10]);
+    let mut spec = fast_local(2)?;
+    spec["genesis"]["runtimeGenesis"]["config"]["babe"]["epochConfig"]["c"] = json!([9, 10]);
     Ok(spec.to_string())
-}
-
-fn exported(chain: &str) -> Result<Value> {
-    let exported = Command::new(sibling("gotong-node")?)
-        .args(["export-chain-spec", "--chain", chain])
-        .output()?;
-    ensure!(exported.status.success(), "{exported:?}");
-    Ok(serde_json::from_slice(&exported.stdout)?)
 }
 
 /// Two nodes have a task in common when they lose each other. With one of them, the workers bring round 0 to its end and claim
@@ -62,10 +48,10 @@ async fn nobody_honest_loses_what_a_dropped_fork_had() -> Result<()> {
         &light,
     ];
     let mut heavy = network.stranger("heavy", &arguments)?;
-    is_final(&network, 1).await?;
+    is_final(&network.client, 1, LIMIT).await?;
     network.endow(&["Sponsor", "One", "Judith"]).await?;
     let task = small_task(&network, &["One"], &["Judith"]).await?;
-    is_final(&network, network.client.best().await?.block()).await?;
+    is_final(&network.client, network.client.best().await?.block(), LIMIT).await?;
 
     heavy.kill();
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
@@ -113,15 +99,5 @@ async fn nobody_honest_loses_what_a_dropped_fork_had() -> Result<()> {
     let verify = format!("verify --task={} --round=1", task.0);
     let verified = network.run("Eve", &verify).await?;
     assert_eq!(verified["equal"], true, "{verified}");
-    is_final(&network, now.block()).await
-}
-
-/// Waits until a block of this number is final.
-async fn is_final(network: &Network, block: u32) -> Result<()> {
-    network
-        .until("finality", LIMIT, async |_| {
-            let (number, _) = network.client.finalized().await?;
-            Ok((number >= u64::from(block)).then_some(()))
-        })
-        .await
+    is_final(&network.client, now.block(), LIMIT).await
 }

@@ -1,0 +1,225 @@
+//! Chains of several authorities at the pace of a development chain: what they start from, a node for each, and how the council
+//! changes who they are.
+
+use crate::{connect, key, peer_address, reaches, request_with, Network};
+use anyhow::{ensure, Context, Result};
+use codec::{Compact, Decode, Encode, Output};
+use gotong::{
+    chain::{Account, Call, Client, Inclusion, Receipt},
+    process::{sibling, Node},
+};
+use serde::Deserialize;
+use serde_json::{json, Value};
+use std::{process::Command, time::Duration};
+use subxt::{ext::jsonrpsee::rpc_params, utils::H256};
+
+/// The authorities of a chain here, in their order; the node of each has an option of this name. The first three are the council.
+const NAMES: [&str; 4] = ["alice", "bob", "charlie", "dave"];
+/// Dave's account, which is his key for blocks, too.
+const DAVE: &str = "5DAAnrj7VHTznn2AWBemMuyBwZWs6FNFjdyVXUeYum3PTXFy";
+/// Dave's key for votes.
+const DAVE_VOTES: &str = "5ECTwv6cZ5nJQPk6tWfaTrEk8YH2L7X1VT4EL5Tx2ikfFwb7";
+
+/// Where `Session.Validators` is: Twox128 of both names.
+const VALIDATORS: &str = "0xcec5070d609dd3497f72bde07fc96ba088dcde934c658227ee1dfafcd6e16903";
+/// Longest wait for a new node to come as far as the others.
+const CATCH_UP_LIMIT: Duration = Duration::from_secs(60);
+
+/// What may bound the cost of a motion: time in picoseconds, and the size of a proof in bytes.
+const MOTION_WEIGHT: (Compact<u64>, Compact<u64>) = (Compact(250_000_000_000), Compact(1_000_000));
+/// What may bound the length of a motion, in bytes.
+const MOTION_LENGTH: Compact<u32> = Compact(2_000);
+
+/// The specification of the chain `local` with the code of `dev`, whose slots last a second, and with the first so many
+/// authorities of Alice, Bob, Charlie and Dave.
+pub fn fast_local(authorities: usize) -> Result<Value> {
+    let mut spec = exported("local")?;
+    let genesis = &mut spec["genesis"]["runtimeGenesis"];
+    genesis["code"] = exported("dev")?["genesis"]["runtimeGenesis"]["code"].take();
+    let config = &mut genesis["config"];
+    let keys = json!([DAVE, DAVE, { "babe": DAVE, "grandpa": DAVE_VOTES }]);
+    for (section, list, fourth) in [
+        ("session", "keys", keys),
+        ("authorities", "authorities", json!(DAVE)),
+    ] {
+        let list = config[section][list].as_array_mut();
+        let list = list.context("a list of authorities")?;
+        list.push(fourth);
+        list.truncate(authorities);
+    }
+    Ok(spec)
+}
+
+fn exported(chain: &str) -> Result<Value> {
+    let exported = Command::new(sibling("gotong-node")?)
+        .args(["export-chain-spec", "--chain", chain])
+        .output()?;
+    ensure!(exported.status.success(), "{exported:?}");
+    Ok(serde_json::from_slice(&exported.stdout)?)
+}
+
+/// Authorities with a node each. A node reaches those that were started before it, by itself and for as long as it runs.
+pub struct Authorities {
+    /// The first node, Alice's, and what a test does with it.
+    pub network: Network,
+    /// The nodes of the others, in order.
+    pub others: Vec<Node>,
+}
+
+impl Authorities {
+    /// Starts the nodes of the first `up` authorities on a chain that has `count`.
+    pub async fn start(count: usize, up: usize) -> Result<Self> {
+        let [first, others @ ..] = NAMES;
+        let (own, secret) = (format!("--{first}"), node_key(first));
+        let arguments = [own.as_str(), "--no-mdns", secret.as_str()];
+        let spec = fast_local(count)?.to_string();
+        let mut all = Self {
+            network: Network::start_on(&spec, &arguments).await?,
+            others: Vec::new(),
+        };
+        for name in others.into_iter().take(up.saturating_sub(1)) {
+            let own = format!("--{name}");
+            let node = all.join(name, &[own.as_str()]).await?;
+            all.others.push(node);
+        }
+        Ok(all)
+    }
+
+    /// Starts one more node, with these arguments, and returns once it has come as far as the first. It keeps what it writes in
+    /// the folder `name`.
+    pub async fn join(&self, name: &str, arguments: &[&str]) -> Result<Node> {
+        let mut node = self.launch(name, arguments).await?;
+        let client = connect(&mut node).await?;
+        let height = self.network.client.best().await?.block();
+        reaches(&client, height, CATCH_UP_LIMIT).await?;
+        Ok(node)
+    }
+
+    /// The same for a node that has no state before it is up to date, so that nothing can be asked of it.
+    pub async fn launch(&self, name: &str, arguments: &[&str]) -> Result<Node> {
+        let chain = format!("--chain={}", self.network.spec().display());
+        let mut all = vec![chain, "--no-mdns".into(), node_key(name)];
+        for node in std::iter::once(&self.network.node).chain(&self.others) {
+            all.push(format!("--reserved-nodes={}", peer_address(node).await?));
+        }
+        let all: Vec<&str> = all.iter().map(String::as_str).collect();
+        let all = [&all[..], arguments].concat();
+        self.network.stranger(name, &all)
+    }
+}
+
+/// The secret of a node in the network, which authorities need: any will do.
+fn node_key(name: &str) -> String {
+    format!("--node-key={:0>64}", hex::encode(name))
+}
+
+/// What a node answers that has made session keys.
+#[derive(Deserialize)]
+struct SessionKeys {
+    /// Public keys, for blocks and for votes.
+    keys: String,
+    /// That their owner is the account.
+    proof: String,
+}
+
+/// Makes session keys for `name` on its node, which has to serve unsafe methods, and puts the account's bond on hold: from then on
+/// the council may add it.
+pub async fn bond(client: &Client, node: &Node, name: &str) -> Result<()> {
+    let owner = format!("0x{}", hex::encode(key(name).public_key().0));
+    let made: SessionKeys = request_with(
+        &node.url(),
+        "author_rotateKeysWithOwner",
+        rpc_params![owner],
+    )
+    .await?;
+    let (keys, proof) = (bytes(&made.keys)?, bytes(&made.proof)?);
+    for call in [
+        Call::new("Session", "set_keys", (Encoded(keys), proof)),
+        Call::new("Authorities", "bond", ()),
+    ] {
+        submit(client, name, &call).await?;
+    }
+    Ok(())
+}
+
+/// Has the council make `name` an authority.
+pub async fn add(client: &Client, name: &str) -> Result<()> {
+    let account = key(name).public_key().0;
+    as_root(client, &Call::new("Authorities", "add", account)).await
+}
+
+/// Has the council make `call` as root: Alice proposes it, and she and Bob approve, who are two thirds.
+pub async fn as_root(client: &Client, call: &Call) -> Result<()> {
+    let moment = client.best().await?;
+    let motion = Encoded(call.encoded(moment.metadata())?);
+    let motion = Call::new("Governance", "as_root", motion);
+    let motion = Encoded(motion.encoded(moment.metadata())?);
+    let propose = Call::new("Council", "propose", (Compact(2u32), motion, MOTION_LENGTH));
+    let proposed = submit(client, "Alice", &propose).await?;
+    let (_, index, hash): (Account, u32, [u8; 32]) = proposed.event("Proposed")?;
+    let vote = Call::new("Council", "vote", (hash, Compact(index), true));
+    for name in ["Alice", "Bob"] {
+        submit(client, name, &vote).await?;
+    }
+    let close = (hash, Compact(index), MOTION_WEIGHT, MOTION_LENGTH);
+    let close = Call::new("Council", "close", close);
+    let closed = submit(client, "Alice", &close).await?;
+    // The rest of the event is the error, if there is one.
+    let (_, has_failed): ([u8; 32], bool) = closed.event("Executed")?;
+    ensure!(!has_failed, "the motion was refused: {closed:?}");
+    Ok(())
+}
+
+async fn submit(client: &Client, name: &str, call: &Call) -> Result<Receipt> {
+    Ok(client.submit(&key(name), call, Inclusion::Best).await?)
+}
+
+/// Bytes of arguments that are encoded already.
+struct Encoded(Vec<u8>);
+
+impl Encode for Encoded {
+    fn encode_to<T: Output + ?Sized>(&self, output: &mut T) {
+        output.write(&self.0);
+    }
+}
+
+/// The authorities of the session under way, in their order, as the best block of a node has them.
+pub async fn authorities(node: &str) -> Result<Vec<Account>> {
+    let stored: String = request_with(node, "state_getStorage", rpc_params![VALIDATORS]).await?;
+    Ok(Decode::decode(&mut &bytes(&stored)?[..])?)
+}
+
+/// The place of a block's author among the authorities of its session.
+pub async fn author(node: &str, block: H256) -> Result<u32> {
+    const BEFORE_RUNTIME: u8 = 6;
+    let parameters = rpc_params![format!("{block:?}")];
+    let header: Value = request_with(node, "chain_getHeader", parameters).await?;
+    let claim = header["digest"]["logs"][0].as_str();
+    let claim = bytes(claim.context("what the author says before the block")?)?;
+    let (kind, engine, claim): (u8, [u8; 4], Vec<u8>) = Decode::decode(&mut &claim[..])?;
+    ensure!(
+        (kind, &engine) == (BEFORE_RUNTIME, b"BABE"),
+        "no slot is claimed"
+    );
+    // Which kind of a slot it is, and who claims it.
+    let (_, author): (u8, u32) = Decode::decode(&mut &claim[..])?;
+    Ok(author)
+}
+
+/// The hash of a node's block of this number.
+pub async fn block_hash(node: &str, number: u32) -> Result<String> {
+    Ok(request_with(node, "chain_getBlockHash", rpc_params![number]).await?)
+}
+
+/// Whether a node answers that it has what is in its block of this number.
+pub async fn has_body(node: &str, number: u32) -> bool {
+    let Ok(hash) = block_hash(node, number).await else {
+        return false;
+    };
+    let asked = request_with(node, "chain_getBlock", rpc_params![hash]).await;
+    asked.is_ok_and(|block: Option<Value>| block.is_some())
+}
+
+fn bytes(hexadecimal: &str) -> Result<Vec<u8>> {
+    Ok(hex::decode(hexadecimal.trim_start_matches("0x"))?)
+}

@@ -1,0 +1,190 @@
+//! A network of several authorities: one is lost, one is cut off, one joins, and half of them are gone for a while. And nodes
+//! that have less than others.
+
+use crate::{contribute, small_task, ROUND_LIMIT};
+use anyhow::{ensure, Context, Result};
+use gotong_tests::{
+    assert_settled,
+    authorities::{add, author, authorities, block_hash, bond, has_body, Authorities},
+    connect, is_final, key, until, UNIT,
+};
+use std::time::Duration;
+
+/// Longest wait for blocks to be made, or to become final.
+const LIMIT: Duration = Duration::from_secs(90);
+/// Longest wait for a round in which half of the slots stay empty.
+const SLOW_ROUND_LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
+/// Blocks in which something is seen to go on.
+const SOME: u32 = 5;
+
+/// Three of four finalize: one may be lost. One that hears of nobody builds a fork by itself, which it drops when it is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_become_final_without_one_of_four_that_is_lost_or_cut_off() -> Result<()> {
+    let Authorities {
+        mut network,
+        mut others,
+    } = Authorities::start(4, 4).await?;
+    let [bob, _, dave] = &mut others[..] else {
+        anyhow::bail!("three others");
+    };
+    let on_bob = connect(bob).await?;
+    is_final(&on_bob, 1, LIMIT).await?;
+
+    dave.kill();
+    let height = on_bob.best().await?.block();
+    is_final(&on_bob, height + SOME, LIMIT).await?;
+    dave.restart()?;
+    let on_dave = connect(dave).await?;
+    let height = on_bob.best().await?.block();
+    is_final(&on_dave, height, LIMIT).await?;
+
+    // No others than those that Alice names may connect, and she names nobody.
+    network
+        .node
+        .restart_with(&["--reserved-only", "--force-authoring"])?;
+    network.client = connect(&mut network.node).await?;
+    let common = network.client.best().await?.block();
+    let (number, own) = network
+        .until("a fork", LIMIT, async |now| {
+            let is_longer = now.block() > common;
+            Ok(is_longer.then(|| (now.block(), format!("{:?}", now.hash()))))
+        })
+        .await?;
+    is_final(&on_bob, number + SOME, LIMIT).await?;
+    let (last, _) = network.client.finalized().await?;
+    ensure!(last < u64::from(number), "one authority made {last} final");
+    let chosen = block_hash(&bob.url(), number).await?;
+    assert_ne!(own, chosen, "Alice built on a block of her own");
+
+    network.crash_node().await?;
+    let height = on_bob.best().await?.block();
+    is_final(&network.client, height, LIMIT).await?;
+    assert_eq!(block_hash(&network.node.url(), number).await?, chosen);
+    Ok(())
+}
+
+/// As docs/nodes.md says. That the fifth votes is seen once another is gone: four of five are needed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fifth_authority_joins_makes_blocks_and_votes() -> Result<()> {
+    let mut all = Authorities::start(4, 4).await?;
+    let arguments = ["--validator", "--rpc-methods=unsafe"];
+    let eve = all.join("eve", &arguments).await?;
+    let client = &all.network.client;
+    bond(client, &eve, "Eve").await?;
+    add(client, "Eve").await?;
+
+    let url = all.network.node.url();
+    let account = key("Eve").public_key().0;
+    let before = authorities(&url).await?;
+    ensure!(!before.contains(&account), "only after two sessions");
+    until(client, "a block of the fifth", LIMIT, async |now| {
+        let place = author(&url, now.hash()).await?;
+        Ok((place as usize == before.len()).then_some(()))
+    })
+    .await?;
+    let now = authorities(&url).await?;
+    assert_eq!(now, [before, vec![account]].concat());
+
+    let dave = all.others.last_mut().context("Dave is there")?;
+    dave.kill();
+    let client = &all.network.client;
+    let height = client.best().await?.block();
+    is_final(client, height + SOME, LIMIT).await
+}
+
+/// Dave's machine never comes up, and Charlie's is lost while a liar and an honest attester are in the middle of a dispute. It is
+/// decided, and the round paid, by blocks none of which is final, with half of the slots empty. They all become final once Charlie is back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dispute_is_decided_while_nothing_becomes_final() -> Result<()> {
+    let Authorities {
+        network,
+        mut others,
+    } = Authorities::start(4, 3).await?;
+    network.endow(&["Sponsor", "One", "Judith", "Liar"]).await?;
+    let task = small_task(&network, &["One"], &["Judith", "Liar"]).await?;
+    let [bob, charlie] = &mut others[..] else {
+        anyhow::bail!("two others");
+    };
+    // Whoever accuses while nothing becomes final asks a second node.
+    let both = format!("{},{}", network.node.url(), bob.url());
+    let _workers = [
+        network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,
+        network.daemon("One", &contribute(task, "1/1"))?,
+        network.daemon_at(&both, "Judith", "attest")?,
+        network.daemon("Liar", "attest --lie=loss")?,
+    ];
+    network
+        .until("a dispute", SLOW_ROUND_LIMIT, async |now| {
+            let open = now.disputes(Some(task)).await?;
+            Ok((!open.is_empty()).then_some(()))
+        })
+        .await?;
+    charlie.kill();
+    let lost_at = network.client.best().await?.block();
+
+    let verdict = network
+        .until("the verdict", SLOW_ROUND_LIMIT, async |now| {
+            Ok(now.verdicts().await?.into_iter().next())
+        })
+        .await?;
+    assert_eq!(verdict.accused, key("Liar").public_key().0);
+    assert_eq!(verdict.challenger, key("Judith").public_key().0);
+    assert_eq!(verdict.reward, 500 * UNIT);
+    let round = network.ended(task, 0, SLOW_ROUND_LIMIT).await?;
+    assert_settled(&round)?;
+    network.all_claimed(&round, SLOW_ROUND_LIMIT).await?;
+    let (last, _) = network.client.finalized().await?;
+    // A vote of Charlie's may be for a block that Alice did not have yet.
+    ensure!(
+        last <= u64::from(lost_at) + 1,
+        "two of four made {last} final"
+    );
+    let end = network.client.best().await?.block();
+
+    charlie.restart()?;
+    connect(charlie).await?;
+    is_final(&network.client, end, LIMIT).await?;
+    let now = network.client.best().await?;
+    for (name, expected) in [("One", 100), ("Judith", 1_000), ("Liar", 0)] {
+        let stake = now.stake(&key(name).public_key().0).await?;
+        let stake = stake.map_or(0, |stake| stake.stake);
+        assert_eq!(stake, expected * UNIT, "{name}");
+    }
+    assert_eq!(now.verdicts().await?.len(), 1);
+    Ok(())
+}
+
+/// A node that keeps few states and blocks serves workers as long as they keep up. One that fetched the newest state first has all
+/// blocks in the end: whoever starts there computes an old round again.
+#[tokio::test(flavor = "multi_thread")]
+async fn pruned_and_warp_synced_nodes_serve_workers() -> Result<()> {
+    let all = Authorities::start(3, 3).await?;
+    let network = &all.network;
+    network.endow(&["Sponsor", "One", "Judith"]).await?;
+    let arguments = ["--state-pruning=256", "--blocks-pruning=64"];
+    let pruned = all.join("pruned", &arguments).await?;
+    let task = small_task(network, &["One"], &["Judith"]).await?;
+    let own = pruned.url();
+    let _workers = [
+        network.daemon_at(&own, "Sponsor", &format!("sponsor --task={}", task.0))?,
+        network.daemon_at(&own, "One", &contribute(task, "1/1"))?,
+        network.daemon_at(&own, "Judith", "attest")?,
+    ];
+    let round = network.ended(task, 0, SLOW_ROUND_LIMIT).await?;
+    assert_settled(&round)?;
+    network.all_claimed(&round, SLOW_ROUND_LIMIT).await?;
+    let rewards = network.run_at(&own, "One", "rewards").await?;
+    ensure!(rewards["paid"] != "0", "{rewards}");
+
+    let warped = all.launch("warped", &["--sync=warp"]).await?;
+    let opened = network.task(task).await?.opened_at;
+    network
+        .until("the old blocks", LIMIT, async |_| {
+            Ok(has_body(&warped.url(), opened).await.then_some(()))
+        })
+        .await?;
+    let verify = format!("verify --task={} --round=0", task.0);
+    let verified = network.run_at(&warped.url(), "Eve", &verify).await?;
+    assert_eq!(verified["equal"], true, "{verified}");
+    Ok(())
+}
