@@ -143,7 +143,7 @@ fn a_round_under_way_in_spec_6_goes_on() {
         assert_eq!(System::block_number(), number + 1);
 
         let view = Contribution::task(task).expect("the task is there");
-        assert_eq!(view.terms.name.as_str(), Some("demo"));
+        assert_eq!(view.terms.name.as_str(), Some("fashion-mnist"));
         assert!(on_hold(&view.sponsor) > 0);
         let round = Contribution::round(task, view.round).expect("its round is under way");
         assert_eq!((view.round, round.phase), (RoundId(3), Phase::Reveal));

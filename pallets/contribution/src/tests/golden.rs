@@ -625,7 +625,7 @@ fn views_are_what_they_were() {
     assert_eq!(
         seen,
         [
-            "0ade41a1", "d78ca135", "b9a07933", "4544a0e9", "bcb1a357", "5397cb79", "ba69730b",
+            "0ade41a1", "d3568762", "b9a07933", "4544a0e9", "bcb1a357", "5397cb79", "ba69730b",
             "7606f36a", "d47f00b2"
         ]
     );
