@@ -17,6 +17,7 @@ mod dispute_evidence;
 #[cfg(test)]
 mod dispute_games;
 mod end_signals;
+mod engine_files;
 mod exam_plan;
 mod memories;
 mod opened_exams;

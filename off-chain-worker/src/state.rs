@@ -8,10 +8,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// First byte of every encoded file; another one means that another version wrote it. Version 1 kept score tables, 2
+/// First byte of every file that is written. It rises when the encoding of any of them changes. Version 1 kept score tables, 2
 /// share tables without an outer rate, 3 positions of replicas without the claim that led to them, 4 scores without whether
 /// a device had a part in them, 5 a contributor's delta of one round alone, and an attester's tables without whether they were sent.
 const VERSION: u8 = 6;
+
+/// The oldest version that is read. A program may be upgraded in the middle of a round, and whoever cannot read then what it has
+/// committed to loses stake. Whatever is written once, as sealed shards are, keeps its version for as long as its task runs.
+const OLDEST: u8 = 5;
 
 /// Why state could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -27,11 +31,11 @@ pub enum StateError {
     /// A file does not decode.
     #[error("{} is damaged; move it away to start anew", .0.display())]
     Damaged(PathBuf),
-    /// Another version of the program wrote the file.
+    /// A version of the program wrote the file that is too old or too new for this one.
     #[error(
-        "{} is of state version {found}, and this program reads version {VERSION}: choose another folder \
-         (--base-path; --folder of gotong lab), or move the file away to start anew",
-        path.display()
+        "{} is of state version {found}, and this program reads versions {OLDEST} to {VERSION}: {}",
+        path.display(),
+        remedy(*found)
     )]
     OtherVersion {
         /// The file.
@@ -42,6 +46,15 @@ pub enum StateError {
     /// Another process holds the lock of the folder.
     #[error("another worker is using {}", .0.display())]
     InUse(PathBuf),
+}
+
+/// What to do about a file of version `found`, which is not read.
+fn remedy(found: u8) -> &'static str {
+    if found > VERSION {
+        "a newer program wrote it; install that one again, or choose another folder (--base-path; --folder of gotong lab)"
+    } else {
+        "choose another folder (--base-path; --folder of gotong lab), or move the file away to start anew"
+    }
 }
 
 /// A folder of state, readable by its owner only.
@@ -111,21 +124,35 @@ impl Folder {
         Ok(())
     }
 
-    /// What was saved as `name`, if anything.
+    /// What was saved as `name`, if anything, in an encoding that is the same in all versions that are read.
     pub fn load<T: DecodeAll>(&self, name: &str) -> Result<Option<T>, StateError> {
+        self.load_or_convert::<T, T>(0, name)
+    }
+
+    /// What was saved as `name`, if anything. Up to version `last_old`, it was encoded as an `Old`.
+    pub fn load_or_convert<Old, T>(&self, last_old: u8, name: &str) -> Result<Option<T>, StateError>
+    where
+        Old: DecodeAll,
+        T: DecodeAll + From<Old>,
+    {
         let path = self.0.join(name);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(at(&path)(error)),
         };
-        match bytes.split_first() {
-            Some((&VERSION, value)) => T::decode_all(&mut &*value)
-                .map(Some)
-                .map_err(|_| StateError::Damaged(path)),
-            Some((&found, _)) => Err(StateError::OtherVersion { path, found }),
-            None => Err(StateError::Damaged(path)),
-        }
+        let decoded = match bytes.split_first() {
+            Some((found, _)) if !(OLDEST..=VERSION).contains(found) => {
+                let found = *found;
+                return Err(StateError::OtherVersion { path, found });
+            }
+            Some((found, mut value)) if *found <= last_old => {
+                Old::decode_all(&mut value).map(T::from)
+            }
+            Some((_, mut value)) => T::decode_all(&mut value),
+            None => return Err(StateError::Damaged(path)),
+        };
+        decoded.map(Some).map_err(|_| StateError::Damaged(path))
     }
 
     /// Gives the file `from` the name `to`, in place of another one.
@@ -195,14 +222,60 @@ mod tests {
     }
 
     #[test]
-    fn files_of_another_version_are_told_apart() {
+    fn what_the_last_version_wrote_is_read() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::open(temporary.path()).unwrap();
-        fs::write(folder.path().join("number"), [1, 8, 0, 0, 0]).unwrap();
-        let error = folder.load::<u32>("number").unwrap_err();
-        assert!(matches!(error, StateError::OtherVersion { found: 1, .. }));
-        let text = error.to_string();
-        assert!(text.contains("state version 1") && text.contains("move the file away"));
+        let file = folder.path().join("number");
+        fs::write(&file, [5u8, 8, 0, 0, 0]).unwrap();
+        assert_eq!(folder.load::<u32>("number").unwrap(), Some(8));
+        folder.save("number", &8u32).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), [6, 8, 0, 0, 0]);
+    }
+
+    #[test]
+    fn what_was_encoded_otherwise_is_converted() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let file = folder.path().join("number");
+        let load = || folder.load_or_convert::<u8, u32>(5, "number");
+        assert_eq!(load().unwrap(), None);
+        for bytes in [&[5u8, 8][..], &[6, 8, 0, 0, 0]] {
+            fs::write(&file, bytes).unwrap();
+            assert_eq!(load().unwrap(), Some(8));
+        }
+        // Of one version in the encoding of the other.
+        for bytes in [&[6u8, 8][..], &[5, 8, 0, 0, 0]] {
+            fs::write(&file, bytes).unwrap();
+            assert!(matches!(load(), Err(StateError::Damaged(_))));
+        }
+        fs::write(&file, [4u8, 8]).unwrap();
+        let error = load().unwrap_err();
+        assert!(matches!(error, StateError::OtherVersion { found: 4, .. }));
+    }
+
+    #[test]
+    fn files_of_versions_that_are_not_read_are_told_apart() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let error = |version: u8| {
+            fs::write(folder.path().join("number"), [version, 8, 0, 0, 0]).unwrap();
+            let error = folder.load::<u32>("number").unwrap_err();
+            assert!(
+                matches!(error, StateError::OtherVersion { found, .. } if found == version),
+                "{error}"
+            );
+            error.to_string()
+        };
+        for older in [1, 4] {
+            let text = error(older);
+            assert!(text.contains(&format!("state version {older}")), "{text}");
+            assert!(text.contains("move the file away"), "{text}");
+        }
+        // The program was downgraded. What is moved away may be what has to be revealed.
+        let text = error(7);
+        assert!(text.contains("state version 7"), "{text}");
+        assert!(text.contains("install that one again"), "{text}");
+        assert!(!text.contains("move the file away"), "{text}");
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! When an attester evaluates, commits, reveals and answers audits.
 
+mod version_5;
+
+pub use version_5::AttesterVersion5;
+
 use codec::{Decode, Encode};
 use gotong_protocol::{attestation_commitment, Hash, Phase, RoundId, TableSummary, TaskId};
 

@@ -1,5 +1,9 @@
 //! When a contributor trains, commits, reveals and claims.
 
+mod version_5;
+
+pub use version_5::ContributorVersion5;
+
 use codec::{Decode, Encode};
 use gotong_protocol::{submission_commitment, Delta, Hash, Phase, RoundId, TaskId};
 

@@ -10,9 +10,12 @@ mod contributor;
 mod disputer;
 mod sponsor;
 
-pub use attester::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat};
+pub use attester::{
+    Attester, AttesterCommand, AttesterSnapshot, AttesterVersion5, Evaluated, Seat,
+};
 pub use contributor::{
-    Contributor, ContributorCommand, ContributorSnapshot, PreparedDelta, Submission,
+    Contributor, ContributorCommand, ContributorSnapshot, ContributorVersion5, PreparedDelta,
+    Submission,
 };
 pub use disputer::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute};
 pub use sponsor::{Sponsor, SponsorCommand, SponsorSnapshot};

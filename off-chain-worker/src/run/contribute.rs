@@ -7,6 +7,7 @@ mod setbacks;
 use super::{
     checkpoints::Checkpoints,
     delta_source::DeltaSource,
+    engine_files::load_contributor,
     inputs_digest,
     memories::Memories,
     pace::Pace,
@@ -177,8 +178,7 @@ impl Contribute {
         let folder = Replica::folder(&self.dirs, view)?.sub(hex::encode(&self.account[..8]))?;
         let lock = folder.lock()?;
         let state_name = self.source.state_name();
-        let engine = folder
-            .load(&state_name)?
+        let engine = load_contributor(&folder, &state_name)?
             .unwrap_or_else(|| Contributor::new(self.task, self.account));
         self.opened = Some(Opened {
             residuals: Residuals::new(folder.clone()),

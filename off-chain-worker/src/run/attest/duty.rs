@@ -4,6 +4,7 @@ use crate::{
     chain::{Account, Call, ChainError, Client, Grounds, Keypair, Moment, ProofWait, Receipt},
     engine::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat},
     run::{
+        engine_files::load_attester,
         second_node::{agrees, proof_wait},
         sponsor::random_hash,
         submit_once, RunError, ScoredRound, REFUSED_BLOCKS,
@@ -38,7 +39,7 @@ const UNPROVED_BLOCKS: u32 = 1;
 impl Duty {
     /// What the account owes in the task; `folder` is that of the account in the task.
     pub fn open(signer: Keypair, task: TaskId, folder: Folder) -> Result<Self, RunError> {
-        let engine = folder.load(ENGINE)?;
+        let engine = load_attester(&folder, ENGINE)?;
         let account = signer.public_key().0;
         Ok(Self {
             engine: engine.unwrap_or_else(|| Attester::new(task, account)),
@@ -314,6 +315,26 @@ mod tests {
         ] {
             assert_eq!(seat(lost, true, true, true), Seat::Out);
         }
+    }
+
+    #[test]
+    fn an_upgrade_in_the_middle_of_a_round_keeps_what_was_computed() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let signer = crate::keys::development("alice").unwrap();
+        // State version 5, of task 1: one table for round 3, with neither passes nor a merge, and no block of a commitment.
+        let bytes = [
+            vec![5u8, 1, 0, 0, 0],
+            signer.public_key().0.to_vec(),
+            vec![4, 3, 0, 0, 0],
+            vec![4; 64],
+            vec![0, 0],
+            vec![6; 64],
+            vec![0, 0],
+        ];
+        std::fs::write(temporary.path().join(ENGINE), bytes.concat()).unwrap();
+        let duty = Duty::open(signer, TaskId(1), folder).unwrap();
+        assert!(duty.engine.table(&[4; 32]).is_some());
     }
 
     #[tokio::test]
