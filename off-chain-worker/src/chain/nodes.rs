@@ -473,7 +473,8 @@ mod tests {
         assert_eq!(seconds(&[], 0, 0), 1);
     }
 
-    /// Nobody listens there.: [&str; 2] = ["ws://127.0.0.1:1", "ws://127.0.0.1:2"];
+    /// Nobody listens there.
+    const DEAD: [&str; 2] = ["ws://127.0.0.1:1", "ws://127.0.0.1:2"];
 
     /// The system takes the connection, and nobody answers.
     #[tokio::test]
