@@ -299,8 +299,14 @@ impl Client {
         self.submit(signer, &batch, inclusion).await
     }
 
-    /// Why the node did not take a transaction of `account` with this nonce, from what it answered.
-    async fn rejected(&self, error: ChainError, account: &AccountId32, nonce: u64) -> ChainError {
+    /// Why the node did not take a transaction of `account` with this nonce, valid from block `anchor` on, from what it answered.
+    async fn rejected(
+        &self,
+        error: ChainError,
+        account: &AccountId32,
+        nonce: u64,
+        anchor: (u64, H256),
+    ) -> ChainError {
         let ChainError::Rejected { code, reason } = error else {
             return error;
         };
@@ -309,9 +315,17 @@ impl Client {
             ChainError::Dropped(reason)
         } else if is_overtaken(code, nonce, next.unwrap_or(nonce)) {
             ChainError::Overtaken(reason)
+        } else if code == code::INVALID && self.tie.is_none() && self.has_vanished(anchor).await {
+            ChainError::Overtaken("the fork that it was signed for was dropped".into())
         } else {
             ChainError::Rejected { code, reason }
         }
+    }
+
+    /// Whether the best chain has another block of this number: what is signed for this one is valid nowhere on it.
+    async fn has_vanished(&self, (number, hash): (u64, H256)) -> bool {
+        let now = self.block_hash(u32::try_from(number).ok()).await;
+        now.is_ok_and(|now| now != hash)
     }
 
     /// Number and hash of the block that a transaction is valid from: the one that it is tied to, or the last finalized one,
@@ -377,7 +391,10 @@ impl Client {
                 .create_signable_offline(call, parameters)?;
             match signed.sign(signer)?.submit_and_watch().await {
                 Ok(progress) => Ok(progress),
-                Err(error) => Err(self.rejected(error.into(), &account, nonce).await),
+                Err(error) => {
+                    let anchor = (number, hash);
+                    Err(self.rejected(error.into(), &account, nonce, anchor).await)
+                }
             }
         };
         let mut tip = 0;

@@ -123,8 +123,9 @@ pub enum ChainError {
         /// What the node said.
         reason: String,
     },
-    /// Another transaction of the account was there first; it may be signed again with the next nonce.
-    #[error("another transaction of the account took its place: {0}")]
+    /// Another transaction of the account was there first, or the fork that it was signed for was dropped; it may be signed again
+    /// with the next nonce.
+    #[error("what it was signed for is over: {0}")]
     Overtaken(String),
     /// The transaction left the pool before any block took it; it may be sent again.
     #[error("the transaction was dropped: {0}")]
