@@ -5,8 +5,10 @@ use std::process::ExitCode;
 use tracing_subscriber::{field::MakeExt, fmt::format, EnvFilter};
 
 fn main() -> ExitCode {
-    gotong::allocator::keep_freed_memory();
     let cli = Cli::of_process();
+    if cli.trains() {
+        gotong::allocator::keep_freed_memory();
+    }
     let filter = EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| EnvFilter::new(cli.log_levels()));
     // An event is a line, and what it tells may be a stranger's text, such as the name of a class.

@@ -74,6 +74,11 @@ impl Cli {
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
     }
 
+    /// Whether the command trains: then it allocates and frees the same megabytes in every update.
+    pub fn trains(&self) -> bool {
+        matches!(self.command, Command::Contribute(_) | Command::Lab(_))
+    }
+
     /// What is logged if the environment does not say.
     pub fn log_levels(&self) -> &'static str {
         // What drivers of graphics log while they are looked for is no error of ours.
