@@ -90,11 +90,18 @@ def controlling_terminal():
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
+def modes(terminal):
+    """What the terminal does, without the bits that write its input speed out, which is the same as without them."""
+    attributes = termios.tcgetattr(terminal)
+    attributes[2] &= ~0o2003600000  # CIBAUD
+    return attributes
+
+
 def main():
     steps, command = json.loads(sys.argv[1]), sys.argv[2:]
     master, slave = pty.openpty()
     termios.tcsetwinsize(slave, (ROWS, COLUMNS))
-    before = termios.tcgetattr(slave)
+    before = modes(slave)
     child = subprocess.Popen(
         command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, preexec_fn=controlling_terminal
     )
@@ -138,7 +145,7 @@ def main():
     told = {
         "status": child.returncode,
         # Line by line, with echo, as the shell had it.
-        "is_restored": termios.tcgetattr(slave) == before,
+        "is_restored": modes(slave) == before,
         "was_raw": was_raw,
         "used_other_screen": "1049" in screen.modes,
         "left_other_screen": screen.modes.get("1049") is False,
