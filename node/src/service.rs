@@ -360,7 +360,10 @@ fn configure_network(
             metrics.clone(),
             net_config.peer_store_handle(),
         );
-    net_config.add_notification_protocol(protocol_config);
+    // A protocol whose handle nobody keeps would break every connection.
+    if !config.disable_grandpa {
+        net_config.add_notification_protocol(protocol_config);
+    }
 
     Ok((
         net_config,

@@ -275,7 +275,7 @@ impl Client {
             match sent {
                 Err(ChainError::Overtaken(reason)) if attempt < NONCE_ATTEMPTS => {
                     tracing::debug!(attempt, reason, "signing again with the next nonce");
-                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    tokio::time::sleep(attempt * Duration::from_millis(300)).await;
                     attempt += 1;
                 }
                 result => {
@@ -305,7 +305,7 @@ impl Client {
         error: ChainError,
         account: &AccountId32,
         nonce: u64,
-        anchor: (u64, H256),
+        anchor: u64,
     ) -> ChainError {
         let ChainError::Rejected { code, reason } = error else {
             return error;
@@ -315,17 +315,18 @@ impl Client {
             ChainError::Dropped(reason)
         } else if is_overtaken(code, nonce, next.unwrap_or(nonce)) {
             ChainError::Overtaken(reason)
-        } else if code == code::INVALID && self.tie.is_none() && self.has_vanished(anchor).await {
-            ChainError::Overtaken("the fork that it was signed for was dropped".into())
+        } else if code == code::INVALID && self.tie.is_none() && !self.is_final(anchor).await {
+            ChainError::Overtaken(reason)
         } else {
             ChainError::Rejected { code, reason }
         }
     }
 
-    /// Whether the best chain has another block of this number: what is signed for this one is valid nowhere on it.
-    async fn has_vanished(&self, (number, hash): (u64, H256)) -> bool {
-        let now = self.block_hash(u32::try_from(number).ok()).await;
-        now.is_ok_and(|now| now != hash)
+    /// Whether a block of this number is final. If not, what is signed for it is invalid on other forks, and the pool may still
+    /// look at one that was just dropped.
+    async fn is_final(&self, number: u64) -> bool {
+        let last = self.finalized().await;
+        last.is_ok_and(|(last, _)| number <= last)
     }
 
     /// Number and hash of the block that a transaction is valid from: the one that it is tied to, or the last finalized one,
@@ -391,10 +392,7 @@ impl Client {
                 .create_signable_offline(call, parameters)?;
             match signed.sign(signer)?.submit_and_watch().await {
                 Ok(progress) => Ok(progress),
-                Err(error) => {
-                    let anchor = (number, hash);
-                    Err(self.rejected(error.into(), &account, nonce, anchor).await)
-                }
+                Err(error) => Err(self.rejected(error.into(), &account, nonce, number).await),
             }
         };
         let mut tip = 0;

@@ -123,7 +123,7 @@ pub enum ChainError {
         /// What the node said.
         reason: String,
     },
-    /// Another transaction of the account was there first, or the fork that it was signed for was dropped; it may be signed again
+    /// Another transaction of the account was there first, or it was signed for a block that is not final, on another fork; it may be signed again
     /// with the next nonce.
     #[error("what it was signed for is over: {0}")]
     Overtaken(String),
