@@ -123,8 +123,8 @@ pub enum ChainError {
         /// What the node said.
         reason: String,
     },
-    /// Another transaction of the account was there first, or it was signed for a block that is not final, on another fork; it may be signed again
-    /// with the next nonce.
+    /// Another transaction of the account was there first, or this one was signed for a block that is not final and may be on another
+    /// fork; it may be signed again with the next nonce.
     #[error("what it was signed for is over: {0}")]
     Overtaken(String),
     /// The transaction left the pool before any block took it; it may be sent again.
