@@ -310,16 +310,16 @@ impl Client {
         let ChainError::Rejected { code, reason } = error else {
             return error;
         };
-        let next = self.rpc.system_account_next_index(account).await;
         if code == code::IMMEDIATELY_DROPPED {
-            ChainError::Dropped(reason)
-        } else if is_overtaken(code, nonce, next.unwrap_or(nonce)) {
-            ChainError::Overtaken(reason)
-        } else if code == code::INVALID && self.tie.is_none() && !self.is_final(anchor).await {
-            ChainError::Overtaken(reason)
-        } else {
-            ChainError::Rejected { code, reason }
+            return ChainError::Dropped(reason);
         }
+        let next = self.rpc.system_account_next_index(account).await;
+        let is_of_a_fork =
+            code == code::INVALID && self.tie.is_none() && !self.is_final(anchor).await;
+        if is_of_a_fork || is_overtaken(code, nonce, next.unwrap_or(nonce)) {
+            return ChainError::Overtaken(reason);
+        }
+        ChainError::Rejected { code, reason }
     }
 
     /// Whether a block of this number is final. If not, what is signed for it is invalid on other forks, and the pool may still
