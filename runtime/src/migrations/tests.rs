@@ -146,12 +146,12 @@ fn a_round_under_way_in_spec_6_goes_on() {
         assert_eq!(view.terms.name.as_str(), Some("fashion-mnist"));
         assert!(on_hold(&view.sponsor) > 0);
         let round = Contribution::round(task, view.round).expect("its round is under way");
-        assert_eq!((view.round, round.phase), (RoundId(3), Phase::Reveal));
+        assert_eq!((view.round, round.phase), (RoundId(3), Phase::Challenge));
         let earlier = Contribution::round(task, RoundId(0)).expect("the first is kept");
         assert_eq!(earlier.outcome, Some(Outcome::Settled));
         let stored = pallet_contribution::Submissions::<Runtime>::iter().count();
         assert!(stored > 0);
-        // A block of the new runtime later nothing has gone wrong, and the authority gets sessions.
+        // Two blocks of the new runtime later nothing has gone wrong, and the authority gets sessions.
         end_sessions(2);
         assert!(Contribution::round(task, view.round).is_some());
         assert_eq!(Balances::total_issuance(), issued);
