@@ -45,8 +45,8 @@ const SIGNING_TIMEOUT: Duration = Duration::from_secs(15);
 const PATIENCE_BLOCKS: usize = 3;
 /// First tip, in planck; each one after it is twice the one before.
 const FIRST_TIP: u128 = 10_000_000_000;
-/// How often a transaction is signed again after another one took its nonce.
-const NONCE_ATTEMPTS: u32 = 5;
+/// How often a call is signed at most: another transaction may take its nonce, or a fork be dropped that it was signed for.
+const SIGNING_ATTEMPTS: u32 = 5;
 
 /// Codes of the node's answers to a transaction, as in `sc_rpc_api::author::error`.
 mod code {
@@ -273,7 +273,14 @@ impl Client {
                 Err(_) => Err(self.unsent(INCLUSION_TIMEOUT)),
             };
             match sent {
-                Err(ChainError::Overtaken(reason)) if attempt < NONCE_ATTEMPTS => {
+                Err(
+                    ChainError::Overtaken(reason)
+                    | ChainError::Rejected {
+                        reason,
+                        of_a_fork: true,
+                        ..
+                    },
+                ) if attempt < SIGNING_ATTEMPTS => {
                     tracing::debug!(attempt, reason, "signing again with the next nonce");
                     tokio::time::sleep(attempt * Duration::from_millis(300)).await;
                     attempt += 1;
@@ -307,19 +314,23 @@ impl Client {
         nonce: u64,
         anchor: u64,
     ) -> ChainError {
-        let ChainError::Rejected { code, reason } = error else {
+        let ChainError::Rejected { code, reason, .. } = error else {
             return error;
         };
         if code == code::IMMEDIATELY_DROPPED {
             return ChainError::Dropped(reason);
         }
         let next = self.rpc.system_account_next_index(account).await;
-        let is_of_a_fork =
-            code == code::INVALID && self.tie.is_none() && !self.is_final(anchor).await;
-        if is_of_a_fork || is_overtaken(code, nonce, next.unwrap_or(nonce)) {
+        if is_overtaken(code, nonce, next.unwrap_or(nonce)) {
             return ChainError::Overtaken(reason);
         }
-        ChainError::Rejected { code, reason }
+        let of_a_fork =
+            code == code::INVALID && self.tie.is_none() && !self.is_final(anchor).await;
+        ChainError::Rejected {
+            code,
+            reason,
+            of_a_fork,
+        }
     }
 
     /// Whether a block of this number is final. If not, what is signed for it is invalid on other forks, and the pool may still

@@ -122,9 +122,10 @@ pub enum ChainError {
         code: i32,
         /// What the node said.
         reason: String,
+        /// Whether that may be because it was signed for a block of a fork that is dropped: it may be signed again for another block.
+        of_a_fork: bool,
     },
-    /// Another transaction of the account was there first, or this one was signed for a block that is not final and may be on another
-    /// fork; it may be signed again with the next nonce.
+    /// Another transaction of the account was there first; it may be signed again with the next nonce.
     #[error("what it was signed for is over: {0}")]
     Overtaken(String),
     /// The transaction left the pool before any block took it; it may be sent again.
@@ -273,6 +274,7 @@ impl From<ExtrinsicError> for ChainError {
                 rpcs::Error::User(answer) => Self::Rejected {
                     code: answer.code,
                     reason: user_message(&answer),
+                    of_a_fork: false,
                 },
                 other => other.into(),
             },

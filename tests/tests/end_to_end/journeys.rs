@@ -475,6 +475,13 @@ async fn everybody_works_while_finality_stands_still() -> Result<()> {
         network.all_claimed(&round, ROUND_LIMIT).await?;
     }
     every_other_command(&network, task).await?;
+    let transfer = Call::transfer(key("Alice").public_key().0, UNIT);
+    let pauper = network.client.submit(&key("Pauper"), &transfer, Inclusion::Best);
+    let refused = pauper.await.expect_err("it has no money for the fee");
+    assert!(
+        matches!(refused, ChainError::Rejected { .. }),
+        "a reason that stays is told as one: {refused:?}"
+    );
     assert_eq!(network.client.finalized().await?.0, 0);
     Ok(())
 }
