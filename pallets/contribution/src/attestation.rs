@@ -1,4 +1,4 @@
-//! Attesters' parts in a round: drawn, commit, reveal, then answer their audits.
+//! Attesters' parts in a round: they are drawn, commit, reveal, and answer their audits.
 
 use crate::{
     offers::Offers,
@@ -21,7 +21,7 @@ use gotong_scoring::{audits, blake2_256, Audited};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
 
-/// Attesters with their stakes, as many as may be listed.
+/// Attesters with their stakes: at most as many as may be listed.
 pub type CandidateList<T> =
     BoundedVec<(<T as frame_system::Config>::AccountId, Balance), <T as Config>::MaxAttesters>;
 
@@ -36,7 +36,7 @@ pub struct Seat<AccountId> {
     pub state: SeatState,
     /// What it committed to.
     pub commitment: Option<Hash>,
-    /// What it revealed of its table, which is in [`Tables`] as long as it can be disputed.
+    /// What it revealed of its table. The table itself is in [`Tables`] as long as it can be disputed.
     pub revealed: Option<RevealedTable>,
     /// Whether it answered its audits.
     pub audited: bool,
@@ -65,9 +65,9 @@ impl<AccountId> Seat<AccountId> {
 /// What an attester shows of its table and its work.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct RevealedTable {
-    /// What it claims by its table.
+    /// The claim that follows from its table.
     pub claim: ShareClaim,
-    /// Root over its own work, for audits.
+    /// The root over its own work, for audits.
     pub work_root: Hash,
 }
 

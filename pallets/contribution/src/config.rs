@@ -17,45 +17,44 @@ mod config {
         /// The runtime's reason for a hold.
         type RuntimeHoldReason: From<HoldReason>;
 
-        /// Draws attesters, their audits, and samples from pools, [`Config::DrawBlocks`] of it for each. Must not be
-        /// known to anyone before its block, or else a contributor may know who will attest it, and an attester what
-        /// it need not evaluate.
+        /// The randomness that draws attesters, their audits, and samples from pools; each draw mixes
+        /// [`Config::DrawBlocks`] blocks of it. Nobody may know it before its block: otherwise a contributor could know who
+        /// will attest its delta, and an attester what it need not evaluate.
         type Randomness: Randomness<Self::Hash, BlockNumberFor<Self>>;
 
-        /// The time, in blocks that had room; all windows and deadlines are counted in it. So nobody
-        /// keeps others from acting in time by filling blocks.
+        /// The time, in blocks that were not full. All windows and deadlines are counted in it, so nobody can keep others
+        /// from acting in time by filling blocks.
         type Clock: Get<u32>;
 
         /// What calls and hooks cost.
         type WeightInfo: WeightInfo;
 
-        /// Least stake of a contributor.
+        /// Minimum stake of a contributor.
         #[pallet::constant]
         type MinContributorStake: Get<Balance>;
 
-        /// Least stake of an attester.
+        /// Minimum stake of an attester.
         #[pallet::constant]
         type MinAttesterStake: Get<Balance>;
 
-        /// Time from `unstake` to `withdraw`; outlasts every round that the stake answers for.
+        /// Time from `unstake` to `withdraw`. It is longer than any round that the stake answers for.
         #[pallet::constant]
         type UnbondingBlocks: Get<u32>;
 
-        /// What a sponsor has on hold for a task: with shards, the most that a round takes if that is more, which it
-        /// loses for one that it does not publish.
+        /// A sponsor's bond for a task. If the task has shards, the bond is the most that a round can take, if that is more;
+        /// the sponsor loses it if it does not publish a shard.
         #[pallet::constant]
         type TaskBond: Get<Balance>;
 
-        /// What a contributor loses for a commit that it does not reveal.
+        /// What a contributor loses if it commits and does not reveal.
         #[pallet::constant]
         type CommitDeposit: Get<Balance>;
 
-        /// What an attester loses for a seat that it does not fill, if enough others fill theirs.
+        /// What an attester loses if it does not fill its seat while enough others fill theirs.
         #[pallet::constant]
         type MissedAttestationSlash: Get<Balance>;
 
-        /// What an attester loses for a table that it committed to and does not reveal, or for audits
-        /// that it does not answer.
+        /// What an attester loses if it does not reveal the table that it committed to, or does not answer its audits.
         #[pallet::constant]
         type MissedAuditSlash: Get<Balance>;
 
@@ -63,19 +62,19 @@ mod config {
         #[pallet::constant]
         type MaxDisputeBlocks: Get<u32>;
 
-        /// Stake that gives a delta one unit of weight in the merge.
+        /// The stake that gives a delta one unit of weight in the merge.
         #[pallet::constant]
         type WeightUnit: Get<Balance>;
 
-        /// Most attesters that offer at a time, or hold seats.
+        /// Maximum number of attesters that offer seats or hold them at the same time.
         #[pallet::constant]
         type MaxAttesters: Get<u32>;
 
-        /// Most tasks with a round under way at a time.
+        /// Maximum number of tasks with a round under way at the same time.
         #[pallet::constant]
         type MaxLiveTasks: Get<u32>;
 
-        /// Most rounds that advance in one block; the rest wait for the next.
+        /// Maximum number of rounds that advance in one block; the rest wait for the next block.
         #[pallet::constant]
         type MaxAdvancesPerBlock: Get<u32>;
 
@@ -87,15 +86,15 @@ mod config {
         #[pallet::constant]
         type MaxWindowBlocks: Get<u32>;
 
-        /// Blocks that each draw of seats or audits mixes. Who makes not all of them cannot choose what is drawn.
+        /// Number of blocks that each draw of seats or audits mixes. Whoever does not make all of them cannot choose the result.
         #[pallet::constant]
         type DrawBlocks: Get<u32>;
 
-        /// Time from the end of a round until what nobody claimed of it can go back to the pool.
+        /// Time after the end of a round until unclaimed money can go back to the budget.
         #[pallet::constant]
         type ClaimBlocks: Get<u32>;
 
-        /// Time after which a task is closed in which no round settles; or nobody tops up, if it is paused.
+        /// Time after which a task is closed if no round settles, or if it is paused and nobody tops it up.
         #[pallet::constant]
         type IdleBlocks: Get<u32>;
     }

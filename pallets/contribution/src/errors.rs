@@ -10,42 +10,42 @@ mod errors {
     pub enum Error<T> {
         /// The account is not registered.
         NotRegistered,
-        /// The account is registered; it has one registration.
+        /// The account is already registered. An account has one registration, for one role or both.
         AlreadyRegistered,
         /// No role was chosen.
         NoRoles,
-        /// The stake is below the least stake of a role or of the task.
+        /// The stake is below the minimum of a role or of the task.
         StakeTooLow,
-        /// The account did not register for this.
+        /// The account is not registered for the role that this call needs.
         WrongRole,
-        /// The registry of attesters is full, of stakes that are no smaller or hold seats. Add stake, or offer later.
+        /// The registry of attesters is full, and everybody in it holds seats or has no less stake. Add stake, or offer later.
         TooManyAttesters,
         /// The amount is zero.
         ZeroAmount,
-        /// Less is staked than that.
+        /// The amount is more than the account has staked.
         NotEnoughStake,
-        /// An earlier `unstake` waits for its `withdraw`.
+        /// Stake from an earlier `unstake` has not been withdrawn yet: call `withdraw` first.
         UnbondingPending,
         /// Nothing is unbonding.
         NothingUnbonding,
-        /// The unbonding period is not over.
+        /// The unbonding period is not over yet.
         NotYetWithdrawable,
-        /// The account has not enough free balance.
+        /// The account does not have enough free balance.
         FundsTooLow,
         /// The account to be paid does not exist, and the payment is below the existential
         /// deposit.
         PayeeBelowExistentialDeposit,
-        /// An amount overflows.
+        /// An amount is too large: the arithmetic overflows.
         Overflow,
-        /// The task's name is not 1 to 32 bytes of UTF-8.
+        /// The task's name has to be 1 to 32 bytes of UTF-8.
         TermsNameInvalid,
         /// A window is shorter or longer than allowed.
         TermsWindowInvalid,
-        /// Seats are 0 or too many.
+        /// The number of seats is 0 or too high.
         TermsSeatsInvalid,
         /// The quorum is less than two thirds of the seats, or more than all of them.
         TermsQuorumInvalid,
-        /// Price, cap or weight cap is zero.
+        /// The price, the cap or the weight cap is zero.
         TermsZero,
         /// The attesters' fee is over 1000 permille.
         TermsFeeInvalid,
@@ -53,7 +53,7 @@ mod errors {
         TermsShardsInvalid,
         /// The pool has too few or too many records, samples or rounds.
         TermsPoolInvalid,
-        /// A term of the share rule is out of its bounds.
+        /// A term of the share rule is out of bounds.
         TermsShareInvalid,
         /// The price of a millibit is too high.
         TermsPriceInvalid,
@@ -61,127 +61,129 @@ mod errors {
         TermsCapInvalid,
         /// The graph does not decode, or is not valid.
         GraphInvalid,
-        /// The weights are not as many as the graph has parameters.
+        /// The number of weights differs from the number of the graph's parameters.
         WeightsMismatch,
         /// A weight is out of bounds.
         WeightsOutOfBounds,
-        /// The pool does not cover one round.
+        /// The budget (`pool`) does not cover one round.
         PoolTooSmall,
         /// Too many tasks have a round under way.
         TooManyLiveTasks,
-        /// There are no more task ids.
+        /// All task ids are used up.
         TooManyTasks,
         /// There is no such task.
         NoSuchTask,
         /// The account is not the task's sponsor.
         NotSponsor,
-        /// The task is closed, closing, stopped, or out of rounds: more money is of no use to it.
+        /// The task is closed, closing, stopped, or out of rounds: it cannot use more money.
         TaskNotFundable,
-        /// The task is closed, or will be at the end of its round.
+        /// The task is closed, or will close at the end of its round.
         AlreadyClosed,
-        /// The task's round under way, if any, is another.
+        /// This is not the task's current round, or the task has none.
         RoundNotCurrent,
-        /// The round does not take commits now.
+        /// The round does not accept commits now.
         NotInCommitPhase,
-        /// The round does not take reveals and shards now.
+        /// The round does not accept reveals and shards now.
         NotInRevealPhase,
-        /// The round does not take attesters' commitments now.
+        /// The round does not accept attesters' commitments now.
         NotInAttestCommitPhase,
-        /// The round does not take attesters' claims now.
+        /// The round does not accept attesters' claims now.
         NotInAttestRevealPhase,
         /// A sponsor may not contribute to its own task.
         SponsorMayNotContribute,
-        /// The account committed in this round.
+        /// The account has already committed in this round.
         AlreadyCommitted,
-        /// The round holds as many submissions as it can.
+        /// The round has no room for another submission.
         TooManySubmissions,
-        /// Half of the places of a round are for accounts that have proved something in the task, and the others are taken.
+        /// The places for newcomers are taken: half of a round's places are kept for accounts that have proved something in the
+        /// task.
         TooManyNewcomers,
         /// The account did not commit in this round.
         NoCommitment,
-        /// What is revealed is not what this account committed to.
+        /// What is revealed is not what the account committed to.
         CommitmentMismatch,
-        /// The account revealed its delta in this round.
+        /// The account has already revealed its delta in this round.
         AlreadyRevealed,
-        /// The bytes are not the one encoding of a delta for this model.
+        /// The bytes are not the canonical encoding of a delta for this model.
         DeltaMalformed,
-        /// Another account revealed the same delta in this task.
+        /// Another account has already revealed the same delta in this task.
         DeltaOfAnother,
         /// The task's samples are drawn from a pool: there is no shard to publish.
         NothingSealed,
-        /// The records are not as many or as long as the terms say.
+        /// The number or the length of the records differs from the terms.
         ShardSizeMismatch,
         /// A record's label is not a class of the model.
         ShardLabelInvalid,
         /// The records are not the next sealed shard of the task.
         ShardMismatch,
-        /// The round's shard is published; nothing is revealed after it.
+        /// The round's shard has been published, and no delta can be revealed after it.
         ShardAlreadyPublished,
         /// The account holds no seat in this round.
         NotDrawn,
-        /// The attester committed in this round.
+        /// The attester has already committed in this round.
         AlreadyAttested,
-        /// The table contradicts itself, the terms or the weights that the round started from.
+        /// The table contradicts itself, the terms, or the weights that the round started from.
         ClaimInconsistent,
-        /// There is nothing in this round for this account to claim.
+        /// The account has nothing to claim in this round.
         NothingToClaim,
         /// The round merged nothing, so there is no credit to forfeit: claim it without a proof.
         NothingToForfeit,
-        /// The account has claimed this round.
+        /// The account has already claimed this round.
         AlreadyClaimed,
-        /// The account has an earlier round to claim: rounds are claimed in order, and none is left out.
+        /// The account has to claim an earlier round first: rounds are claimed in order, and none can be skipped.
         NotNextClaim,
-        /// The round merged something, and nobody has published what the account is credited: so its claim has to prove it.
+        /// The claim needs a proof: the round merged something, and nobody has published the account's credit.
         ProofMissing,
-        /// There is still time to claim the round.
+        /// The time to claim the round is not over yet.
         NotExpired,
-        /// Nothing of the round is set aside any more.
+        /// Nothing is set aside for the round any more.
         NothingToRelease,
         /// The proof does not lead to the claim that the round settled on, or the round merged nothing.
         ProofInvalid,
-        /// The proved row is of another account's delta, or of none that was revealed in the round.
+        /// The proved row belongs to another account's delta, or to no delta that was revealed in the round.
         ForeignRow,
-        /// Deltas are still being revealed, and half of the window is left.
+        /// It is too early to publish the shard: deltas are still being revealed, and half of the window is left.
         ShardTooEarly,
         /// A sample with its label is longer than a dispute can show.
         TermsRecordTooLong,
-        /// The round is not being challenged now.
+        /// The round is not in its challenge phase now.
         NotInChallengePhase,
-        /// The attester was put out of its seat, or lost its stake in another round.
+        /// The attester has lost its seat, or lost its stake in another round.
         SeatLost,
-        /// The attester answered its audits in this round.
+        /// The attester has already answered its audits in this round.
         AlreadyAudited,
         /// There are fewer answers than audits.
         AuditsMissing,
-        /// An answer shows losses that are not of the work that was committed to.
+        /// An answer shows losses that are not part of the work that the attester committed to.
         AuditOtherWork,
-        /// An answer shows a row that is not the audited one of the revealed table.
+        /// An answer shows a row that is not the audited row of the revealed table.
         AuditOtherTable,
-        /// The revealed table has other losses for an audited sample than the work.
+        /// For an audited sample, the revealed table and the attester's work have different losses.
         AuditWorkDiffers,
-        /// Attesters could not evaluate the model on so many samples within the terms' window for it.
+        /// The attestation window of the terms is too short to evaluate this model on that many samples.
         TermsTooHeavy,
-        /// The longest delta of the terms is shorter or longer than the chain allows, or longer than the model needs.
+        /// The maximum length of a delta in the terms is less or more than the chain allows, or more than the model needs.
         TermsDeltaInvalid,
-        /// The delta is longer than the task takes.
+        /// The delta is longer than the task allows.
         DeltaTooLong,
-        /// The attester revealed its table in this round.
+        /// The attester has already revealed its table in this round.
         TableAlreadyRevealed,
-        /// The delta is revealed too late to be scored, and the chain knows already that it is this account's.
+        /// The delta is revealed too late to be scored, and the chain already knows that this account is its author.
         RevealTooLate,
-        /// The offer serves nothing: it names no task, or has no capacity.
+        /// The offer serves no task: it names none, or it has no capacity.
         OfferEmpty,
-        /// The commitment is about a round with other inputs, as another fork had it.
+        /// The commitment is for other inputs than the round has here, such as those of another fork. Evaluate the round again
+        /// and commit anew.
         OtherInputs,
-        /// The terms name a recipe that is too long, or only one of its hash and length.
+        /// The terms name a recipe that is too long, or give its hash without its length, or its length without its hash.
         TermsRecipeInvalid,
-        /// The recipe has another length than the terms say.
+        /// The recipe's length differs from the one in the terms.
         RecipeLengthMismatch,
-        /// The recipe has another hash than the terms say.
+        /// The recipe's hash differs from the one in the terms.
         RecipeHashMismatch,
-        /// A round would pay attesters more for their work than its cap.
+        /// The fees for attesters' work would be more than the cap of a round.
         TermsWorkFeeTooHigh,
-        /// The round merged nothing, or the chain knows all of these credits.
+        /// The round merged nothing, or the chain already knows all of these credits.
         NothingToPublish,
     }
 

@@ -20,7 +20,7 @@ mod events {
         MissedAudit,
         /// A table was wrong, or not defended.
         WrongTable,
-        /// A table was committed to, and not revealed.
+        /// A table was committed to but not revealed.
         WithheldTable,
     }
 
@@ -37,11 +37,11 @@ mod events {
         HoldTooSmall(HoldReason),
         /// Held money could not be given back; it stays on hold.
         ReleaseFailed(HoldReason),
-        /// An attester could not be paid; its fee stays in the pool.
+        /// An attester could not be paid; its fee stays in the budget.
         FeeUnpaid(TaskId),
         /// A settled round could not be priced; nothing was paid.
         PriceFailed(TaskId),
-        /// The referee spoke of a round or a seat that is not being challenged.
+        /// The referee named a round or a seat that is not being challenged.
         NotChallenged(TaskId),
     }
 
@@ -64,20 +64,20 @@ mod events {
             /// What it added, in planck.
             amount: Balance,
         },
-        /// Stake is unbonding, and can be withdrawn from block `until`, later by as many as are full.
+        /// Stake is unbonding. It can be withdrawn from block `until` on, or later by the number of full blocks until then.
         Unstaking {
             /// The account.
             who: T::AccountId,
             /// What is unbonding, in planck.
             amount: Balance,
-            /// The first moment at which it can be withdrawn, on [`Config::Clock`].
+            /// The first time at which it can be withdrawn, on [`Config::Clock`].
             until: u32,
         },
         /// Unbonded stake is free.
         Withdrawn {
             /// The account.
             who: T::AccountId,
-            /// What is free again, in planck.
+            /// What was withdrawn, in planck.
             amount: Balance,
         },
         /// A task was opened.
@@ -86,46 +86,47 @@ mod events {
             task: TaskId,
             /// Who opened and funded it.
             sponsor: T::AccountId,
-            /// How many parameters its model has.
+            /// The number of parameters of its model.
             parameters: u32,
             /// The Merkle root of its first weights.
             master_root: Hash,
         },
-        /// A pool was topped up.
+        /// A task's budget was topped up.
         TaskToppedUp {
             /// The task.
             task: TaskId,
-            /// What was added to the pool, in planck.
+            /// What was added to the budget, in planck.
             amount: Balance,
         },
-        /// The sponsor closes the task once its round is over.
+        /// The sponsor asked to close the task; it closes when its round ends.
         TaskClosing {
             /// The task.
             task: TaskId,
         },
-        /// A task was closed; pool and bond went back to the sponsor.
+        /// A task was closed; the rest of the budget and the bond went back to the sponsor.
         TaskClosed {
             /// The task.
             task: TaskId,
             /// What the sponsor got back, in planck.
             returned: Balance,
         },
-        /// No round of a task settled for [`Config::IdleBlocks`], or it was paused as long and nobody topped it up: it is closed.
+        /// A task was closed because no round settled for [`Config::IdleBlocks`], or because it was paused that long and nobody
+        /// topped it up.
         TaskExpired {
             /// The task.
             task: TaskId,
         },
-        /// A task waits for a top-up.
+        /// A task is paused until it is topped up.
         TaskPaused {
             /// The task.
             task: TaskId,
         },
-        /// Every shard of a task has scored its round, or as many rounds are over as its terms have.
+        /// A task is out of rounds: all of its shards have been used, or all the rounds of its terms are over.
         TaskExhausted {
             /// The task.
             task: TaskId,
         },
-        /// A task was stopped, for its sponsor did not publish a shard.
+        /// A task was stopped because its sponsor did not publish a shard.
         TaskStopped {
             /// The task.
             task: TaskId,
@@ -137,7 +138,7 @@ mod events {
             /// The number of the round, counted from 0.
             round: RoundId,
         },
-        /// A phase started; it is over at block `ends_at` at the latest, later by as many as are full.
+        /// A phase started. It ends at block `ends_at` at the latest, or later by the number of full blocks until then.
         PhaseEntered {
             /// The task.
             task: TaskId,
@@ -145,11 +146,11 @@ mod events {
             round: RoundId,
             /// The phase that started.
             phase: Phase,
-            /// When it is over at the latest, on [`Config::Clock`].
+            /// The latest time at which it ends, on [`Config::Clock`].
             ends_at: u32,
         },
-        /// Contributors committed, but fewer attesters than the quorum have room for the round: it takes commits for another
-        /// window. Nothing is revealed before there are enough.
+        /// Contributors committed, but fewer attesters than the quorum have room for the round. So it accepts commits for
+        /// another window; nothing is revealed until there are enough attesters.
         AttestersAwaited {
             /// The task.
             task: TaskId,
@@ -180,8 +181,8 @@ mod events {
             /// The length of the encoded delta.
             bytes: u32,
         },
-        /// A contributor revealed a delta when the round did not take it any more. It is nobody else's in this task, and
-        /// its deposit stays lost.
+        /// A contributor revealed a delta too late for the round. The chain remembers who its author is, so nobody else can
+        /// reveal it in this task; the deposit stays lost.
         RevealedLate {
             /// The task.
             task: TaskId,
@@ -203,13 +204,13 @@ mod events {
             /// How many samples it holds.
             samples: u32,
         },
-        /// What chance decides of a round was drawn: its halves, and which records of a pool are its samples.
+        /// The seed of a round was drawn. It decides the halves, and which records of a pool are the samples.
         SeedDrawn {
             /// The task.
             task: TaskId,
             /// The round of that task.
             round: RoundId,
-            /// The seed from which anybody draws the same.
+            /// The seed, from which anybody can derive the same halves and samples.
             seed: Hash,
         },
         /// Attesters were drawn.
@@ -218,7 +219,7 @@ mod events {
             task: TaskId,
             /// The round of that task.
             round: RoundId,
-            /// Who holds the seats, in their order.
+            /// The attesters, in the order of their seats.
             attesters: Vec<T::AccountId>,
         },
         /// An attester committed.
@@ -238,10 +239,10 @@ mod events {
             round: RoundId,
             /// The attester.
             who: T::AccountId,
-            /// What it says the round comes to.
+            /// What it claims of the round.
             claim: ShareClaim,
         },
-        /// A contributor gave up its credit of a round, and its ledger begins anew.
+        /// A contributor gave up its credit for a round, and its ledger starts over.
         Forfeited {
             /// The task.
             task: TaskId,
@@ -259,8 +260,8 @@ mod events {
             /// The attester.
             who: T::AccountId,
         },
-        /// A table was wrong, or not defended: its attester lost its seat and its stake, part of it
-        /// to who disputed the table.
+        /// A table was wrong, or not defended. Its attester lost its seat and its stake, part of which went to the account
+        /// that disputed the table.
         Convicted {
             /// The task.
             task: TaskId,
@@ -268,20 +269,20 @@ mod events {
             round: RoundId,
             /// The attester that lost.
             who: T::AccountId,
-            /// Who proved its table wrong.
+            /// The account that won the dispute.
             winner: T::AccountId,
             /// What the winner got, in planck.
             rewarded: Balance,
             /// What was burned, in planck.
             burned: Balance,
         },
-        /// Tables can be disputed for longer: until block `ends_at`, later by as many as are full.
+        /// The challenge window was extended to block `ends_at`, or later by the number of full blocks until then.
         ChallengeExtended {
             /// The task.
             task: TaskId,
             /// The round of that task.
             round: RoundId,
-            /// When the challenge window is over, on [`Config::Clock`].
+            /// When the challenge window ends, on [`Config::Clock`].
             ends_at: u32,
         },
         /// A round ended.
@@ -299,9 +300,9 @@ mod events {
             task: TaskId,
             /// The round of that task.
             round: RoundId,
-            /// What the standing tables agree on.
+            /// The claim that the standing tables agree on.
             claim: ShareClaim,
-            /// How much of a credit counts, Q32: less than 2^32 if the cap is below what the round is worth.
+            /// The rate at which credits count, Q32: less than 2^32 if the cap is below what the round is worth.
             rate_q32: u64,
             /// What is set aside for contributors, in planck.
             pot: Balance,
@@ -319,7 +320,7 @@ mod events {
             /// Its fee, in planck.
             amount: Balance,
         },
-        /// A contributor claimed a round: it was credited, and paid for what it has proved by it.
+        /// A contributor claimed a round: it was credited, and paid for what that proved.
         Claimed {
             /// The task.
             task: TaskId,
@@ -327,17 +328,17 @@ mod events {
             round: RoundId,
             /// The contributor.
             who: T::AccountId,
-            /// What came of it.
+            /// The result.
             claimed: Claimed<Balance>,
         },
-        /// What was set aside for a round and is owed to nobody went back to the pool, or to the sponsor of a closed
-        /// task.
+        /// Money that was set aside for a round and is owed to nobody went back to the budget, or to the sponsor if the
+        /// task is closed.
         Released {
             /// The task.
             task: TaskId,
             /// The round of that task.
             round: RoundId,
-            /// How much, in planck.
+            /// What went back, in planck.
             amount: Balance,
         },
         /// Held money was burned.
@@ -353,22 +354,22 @@ mod events {
         Offered {
             /// The attester.
             who: T::AccountId,
-            /// Most seats at once; with none it is not drawn any more.
+            /// The most seats that it holds at once; with 0 it is no longer drawn.
             seats: u8,
-            /// Most that they may ask for together in a block, in products.
+            /// The most work that these seats may take together in a block, in products.
             capacity: u64,
         },
-        /// An attester missed a seat, and is not drawn any more until it offers anew.
+        /// An attester missed a seat, and is not drawn again until it makes a new offer.
         OfferSuspended {
             /// The attester.
             who: T::AccountId,
         },
-        /// An attester with more stake took the place of this one, which is not drawn any more.
+        /// Another attester took this one's place in the full registry; this one is no longer drawn.
         OfferDisplaced {
             /// The attester.
             who: T::AccountId,
         },
-        /// Somebody published what a contributor is credited in a round. It can claim it without a proof.
+        /// Somebody published a contributor's credit for a round, so the contributor can claim it without a proof.
         CreditPublished {
             /// The task.
             task: TaskId,
@@ -376,10 +377,10 @@ mod events {
             round: RoundId,
             /// The contributor.
             who: T::AccountId,
-            /// What it is credited, before the rate.
+            /// The credit, before the rate is applied.
             credit: Credit,
         },
-        /// A state that should be impossible.
+        /// The pallet met a state that should be impossible.
         Unexpected {
             /// Which one, and what was done about it.
             kind: UnexpectedKind,

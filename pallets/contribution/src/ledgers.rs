@@ -1,8 +1,8 @@
 //! What each account has proved in each task, and which rounds it has still to claim.
 //!
-//! Rounds are claimed in order and none is left out: an account's reveals of a task are a list, each of which names
-//! the next. Who cannot or will not show its credit of one forfeits it, and begins anew: so a credit below zero is
-//! never left out for nothing, and no round stops an account for ever.
+//! Rounds are claimed in order, and none can be skipped: an account's reveals in a task form a list, in which each names the
+//! next. An account that cannot or will not show its credit for a round forfeits it, and its ledger starts over. So nobody
+//! can skip a negative credit for free, and no round blocks an account for ever.
 
 use crate::{
     rounds::Round, submissions::Submissions, tasks::Task, Balance, Config, Error,
@@ -16,21 +16,21 @@ use scale_info::TypeInfo;
 /// What an account has proved in a task.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, Default, PartialEq, Eq, Debug)]
 pub struct Account {
-    /// The credits of the rounds that it claimed, and what they prove.
+    /// The credits of the rounds that it has claimed, and what they prove.
     pub ledger: Ledger,
-    /// What it was paid, in all.
+    /// What it was paid in total.
     pub paid: Balance,
-    /// The last round whose credit it forfeited; its ledger is of the rounds after it.
+    /// The last round whose credit it forfeited; its ledger covers the rounds after that.
     pub forfeited: Option<RoundId>,
-    /// The first round in which it revealed and that it has not claimed.
+    /// The first round in which it revealed and which it has not claimed.
     pub next: Option<RoundId>,
     /// The last round in which it revealed.
     pub last: RoundId,
 }
 
 impl Account {
-    /// Whether a delta of `round` counts as that of a proven account: its credits are above doubt, and of what may
-    /// have lowered them since it has claimed all but the last rounds.
+    /// Whether a delta in `round` counts as that of a proven account: its credits are above doubt, and it has claimed all but
+    /// the latest of the rounds that may have lowered them since.
     pub fn is_proven(&self, round: RoundId, doubt_q8: u16) -> bool {
         let is_up_to_date = self
             .next

@@ -124,7 +124,7 @@ pub mod pallet {
     pub type Balance = u128;
     /// The SCALE encoding of a [`gotong_protocol::Graph`].
     pub type GraphBytes = BoundedVec<u8, ConstU32<{ bounds::MAX_GRAPH_BYTES }>>;
-    /// Master weights: two bytes a parameter, little endian.
+    /// Master weights: two bytes per parameter, little endian.
     pub type WeightBytes = BoundedVec<u8, ConstU32<{ bounds::MAX_WEIGHT_BYTES }>>;
     /// The recipe of a task, as text; empty without one.
     pub type RecipeBytes = BoundedVec<u8, ConstU32<{ bounds::MAX_RECIPE_BYTES }>>;
@@ -150,11 +150,11 @@ pub mod pallet {
     pub enum HoldReason {
         /// An account's stake, unbonding or not.
         Stake,
-        /// A sponsor's pool, and what contributors have not claimed of it yet.
+        /// A task's budget, and the reserve for contributors who have not claimed yet.
         Pool,
         /// A sponsor's bond for its task, and for publishing its shards.
         Bond,
-        /// A contributor's deposit for revealing what it committed.
+        /// A contributor's deposit, which it gets back when it reveals what it committed to.
         CommitDeposit,
     }
 
@@ -177,9 +177,9 @@ pub mod pallet {
 
     #[pallet::call(weight(<T as Config>::WeightInfo))]
     impl<T: Config> Pallet<T> {
-        /// Registers the origin for `roles` and puts `stake` on hold.
+        /// Registers the origin for `roles`, and puts `stake` on hold.
         ///
-        /// Signed. An account has one registration; the stake covers every chosen role. Emits
+        /// Signed. An account has one registration; its stake covers all chosen roles. Emits
         /// [`Event::Registered`].
         #[pallet::call_index(0)]
         pub fn register(origin: OriginFor<T>, roles: Roles, stake: Balance) -> DispatchResult {
@@ -196,13 +196,13 @@ pub mod pallet {
             Stakes::<T>::add(who, amount)
         }
 
-        /// Starts to unbond `amount` of the origin's stake: all of it, or as much as leaves the
-        /// least stake of its roles.
+        /// Starts to unbond `amount` of the origin's stake: either all of it, or so little that the minimum stake of its roles
+        /// is left.
         ///
-        /// Signed by a registered account, which stops acting at once when it unbonds all. What
-        /// unbonds can still be slashed. One unbonding at a time. Emits [`Event::Unstaking`].
+        /// Signed by a registered account. If it unbonds everything, its roles end at once. Stake can still be slashed while
+        /// it unbonds. Only one unbonding at a time. Emits [`Event::Unstaking`].
         ///
-        /// Free for an account that cannot pay for the call, if it unstakes all: its stake must have a way out.
+        /// Free for an account that unstakes everything and cannot pay the fee, so that no stake is ever locked in.
         #[pallet::call_index(2)]
         #[pallet::feeless_if(|origin: &OriginFor<T>, amount: &Balance| -> bool {
             Stakes::<T>::can_leave(origin, *amount)
@@ -212,9 +212,9 @@ pub mod pallet {
             Stakes::<T>::unstake(who, amount)
         }
 
-        /// Frees what has unbonded, and ends the registration if nothing else is staked.
+        /// Frees stake that has unbonded, and ends the registration if nothing else is staked.
         ///
-        /// Signed by a registered account. Emits [`Event::Withdrawn`]. Free for an account that cannot pay for the call.
+        /// Signed by a registered account. Emits [`Event::Withdrawn`]. Free for an account that cannot pay the fee.
         #[pallet::call_index(3)]
         #[pallet::feeless_if(|origin: &OriginFor<T>| -> bool { Stakes::<T>::can_withdraw(origin) })]
         pub fn withdraw(origin: OriginFor<T>) -> DispatchResult {
@@ -224,11 +224,14 @@ pub mod pallet {
 
         /// Opens a task and starts its first round.
         ///
-        /// Signed by the sponsor, on whose account `pool` goes on hold, and as its bond [`Config::TaskBond`] or, with
-        /// shards to publish, the most that a round takes if that is more. `graph` is the SCALE
-        /// encoding of a [`gotong_protocol::Graph`], `weights` its first master weights (two bytes
-        /// each, little endian, within +-32512); the chain keeps their Merkle root. `recipe` has the length and the hash
-        /// that the terms say; the chain keeps no more of it. Emits [`Event::TaskOpened`] and [`Event::RoundStarted`].
+        /// Signed by the sponsor. Two amounts go on hold in its account: the budget, `pool`, and a bond. The bond is
+        /// [`Config::TaskBond`]; with shards to publish, it is the most that a round can take, if that is more.
+        ///
+        /// `graph` is the SCALE encoding of a [`gotong_protocol::Graph`]. `weights` are its first master weights, two bytes
+        /// each, little endian, within +-32512; the chain keeps only their Merkle root. `recipe` must have the length and
+        /// the hash in the terms; the chain keeps nothing else of it.
+        ///
+        /// Emits [`Event::TaskOpened`] and [`Event::RoundStarted`].
         #[pallet::call_index(4)]
         #[pallet::weight(T::WeightInfo::open_task(weights.len().saturating_add(recipe.len()) as u32))]
         pub fn open_task(
@@ -243,8 +246,7 @@ pub mod pallet {
             TasksOf::<T>::open(sponsor, *terms, graph, &weights, &recipe, pool)
         }
 
-        /// Adds `amount` to a task's pool; a paused task starts its next round once the pool
-        /// covers one.
+        /// Adds `amount` to a task's budget. A paused task starts its next round once the budget covers one.
         ///
         /// Signed by the sponsor. Emits [`Event::TaskToppedUp`].
         #[pallet::call_index(5)]
@@ -253,10 +255,10 @@ pub mod pallet {
             TasksOf::<T>::top_up(who, task, amount)
         }
 
-        /// Closes a task: at once if nobody has committed in its round, else when the round ends.
+        /// Closes a task: at once if nobody has committed in its round, otherwise when the round ends.
         ///
-        /// Signed by the sponsor, who has pool and bond back; what is set aside for contributors
-        /// stays on hold. Emits [`Event::TaskClosed`] or [`Event::TaskClosing`].
+        /// Signed by the sponsor, who gets the rest of the budget and the bond back. What is set aside for contributors stays
+        /// on hold. Emits [`Event::TaskClosed`] or [`Event::TaskClosing`].
         #[pallet::call_index(6)]
         pub fn close_task(origin: OriginFor<T>, task: TaskId) -> DispatchResult {
             let who = ensure_signed(origin)?;
@@ -265,7 +267,7 @@ pub mod pallet {
 
         /// Commits to a delta: see [`gotong_protocol::submission_commitment`].
         ///
-        /// Signed by a contributor with the task's least stake, once a round;
+        /// Signed by a contributor with the task's minimum stake, once per round.
         /// [`Config::CommitDeposit`] goes on hold until it reveals. Emits [`Event::Committed`].
         #[pallet::call_index(7)]
         pub fn commit(
@@ -278,10 +280,10 @@ pub mod pallet {
             SubmissionsOf::<T>::commit(who, task, round, commitment)
         }
 
-        /// Reveals the delta that was committed; the chain keeps its hash, the block its bytes.
+        /// Reveals the delta that was committed to. The chain's state keeps only its hash; the bytes stay in the block.
         ///
-        /// Signed by who committed; the deposit comes back. Emits [`Event::Revealed`]. When the round takes no deltas any
-        /// more, only the author of the bytes is kept: then it emits [`Event::RevealedLate`].
+        /// Signed by the account that committed; its deposit comes back. Emits [`Event::Revealed`]. If the round no longer
+        /// accepts deltas, the chain only records who the author is, and emits [`Event::RevealedLate`].
         #[pallet::call_index(8)]
         #[pallet::weight(T::WeightInfo::reveal(delta.len() as u32))]
         pub fn reveal(
@@ -295,8 +297,8 @@ pub mod pallet {
             SubmissionsOf::<T>::reveal(who, task, round, &delta, &salt)
         }
 
-        /// Publishes the round's shard: `records` under `key` are shard number `proof.index` under
-        /// the task's shards root, the next of the task.
+        /// Publishes the round's shard, which has to be the task's next one: `proof` shows that `records`, sealed with `key`,
+        /// are shard number `proof.index` under the task's root of shards.
         ///
         /// Signed by the sponsor of a task with sealed shards, while deltas are revealed. Emits
         /// [`Event::ShardPublished`].
@@ -315,7 +317,7 @@ pub mod pallet {
         }
 
         /// Commits to a claim: see [`gotong_protocol::attestation_commitment`]. `inputs` is
-        /// [`gotong_protocol::round_inputs`] of what was evaluated: a fork that gives the round others does not take it.
+        /// [`gotong_protocol::round_inputs`] of what was evaluated: a fork on which the round has other inputs refuses the call.
         ///
         /// Signed by a drawn attester. Emits [`Event::AttestationCommitted`].
         #[pallet::call_index(10)]
@@ -330,7 +332,7 @@ pub mod pallet {
             Attestation::<T>::commit(who, task, round, commitment, &inputs)
         }
 
-        /// Reveals the table whose claim was committed, by its summary.
+        /// Reveals the summary of the table whose claim was committed to.
         ///
         /// Signed by a drawn attester that committed. Emits [`Event::AttestationRevealed`].
         #[pallet::call_index(11)]
@@ -346,12 +348,12 @@ pub mod pallet {
             Attestation::<T>::reveal(who, task, round, *table, work_root, &salt)
         }
 
-        /// Claims rounds that are over, all or none: each is credited to the origin's ledger of its task, and what
+        /// Claims rounds that are over, all of them or none. Each is credited to the origin's ledger in its task, and what
         /// that proves is paid.
         ///
-        /// Signed by a contributor, who claims every round in which it revealed, in order. An item needs a proof if its
-        /// round merged something and nobody has published the credit; a proof that is given counts. Emits
-        /// [`Event::Claimed`] for each.
+        /// Signed by a contributor, who has to claim every round in which it revealed, in order. An item needs a proof if its
+        /// round merged something and nobody has published the credit. If there is a proof, it is the one that counts. Emits
+        /// [`Event::Claimed`] for each round.
         #[pallet::call_index(12)]
         #[pallet::weight(T::WeightInfo::claim(items.len() as u32))]
         pub fn claim(origin: OriginFor<T>, items: ClaimItems) -> DispatchResult {
@@ -361,10 +363,10 @@ pub mod pallet {
                 .try_for_each(|item| Rewards::<T>::claim(&who, item))
         }
 
-        /// Answers the audits of the origin's work: [`gotong_scoring::audits`] of the round's seed,
-        /// [`bounds::AUDITS`] of them, in order and all at once.
+        /// Answers all audits of the origin's work, in order: the [`bounds::AUDITS`] audits that [`gotong_scoring::audits`]
+        /// draws from the round's audit seed.
         ///
-        /// Signed by an attester that revealed, while the round is being challenged. Emits
+        /// Signed by an attester that revealed, in the round's challenge phase. Emits
         /// [`Event::Audited`].
         #[pallet::call_index(13)]
         #[pallet::weight(T::WeightInfo::answer_audits(answers.encoded_size() as u32))]
@@ -378,8 +380,8 @@ pub mod pallet {
             Attestation::<T>::answer_audits(who, task, round, &answers)
         }
 
-        /// Gives back to the pool what is set aside for a round and nobody claimed in time, or to the sponsor of a
-        /// closed task. Whoever claims later is credited, and not paid.
+        /// Returns what is set aside for a round and was not claimed in time: to the budget, or to the sponsor if the task is
+        /// closed. Whoever claims later is credited but not paid.
         ///
         /// Signed by anybody, [`Config::ClaimBlocks`] after the end of the round. Emits [`Event::Released`].
         #[pallet::call_index(14)]
@@ -388,8 +390,8 @@ pub mod pallet {
             Rewards::<T>::release_expired(task, round)
         }
 
-        /// Gives up the origin's credit of the next round that it has to claim: its ledger of the task begins anew. For
-        /// a round of which it cannot show its credit, as the table that nobody disputed in time was false.
+        /// Gives up the origin's credit for the next round that it has to claim; its ledger in the task starts over. This is
+        /// for a round whose credit cannot be proved, because a false table was not disputed in time.
         ///
         /// Signed by a contributor. Emits [`Event::Forfeited`].
         #[pallet::call_index(15)]
@@ -398,12 +400,12 @@ pub mod pallet {
             Rewards::<T>::forfeit(&who, task, round)
         }
 
-        /// Offers to attest: at most `seats` seats at once, which together ask for at most `capacity` products a block
-        /// ([`gotong_protocol::TaskTerms::load`]), in all tasks with sealed samples if `sealed`, and in `tasks`.
+        /// Offers to attest in `tasks` and, if `sealed`, in all tasks with sealed samples: at most `seats` seats at once, which
+        /// together take at most `capacity` products per block ([`gotong_protocol::TaskTerms::load`]).
         ///
-        /// Signed by a registered attester; takes the place of what it offered before. Only who offers is drawn. With no
-        /// seats it is not drawn any more, and keeps the seats that it holds. Emits [`Event::Offered`], and
-        /// [`Event::OfferDisplaced`] for whose place it takes in a full registry.
+        /// Signed by a registered attester. It replaces the attester's earlier offer; attesters without an offer are not
+        /// drawn. With 0 `seats` it ends the offer, and the attester keeps the seats that it holds. Emits
+        /// [`Event::Offered`], and [`Event::OfferDisplaced`] for the attester whose place it takes if the registry is full.
         #[pallet::call_index(16)]
         pub fn offer(
             origin: OriginFor<T>,
@@ -422,11 +424,11 @@ pub mod pallet {
             Offers::<T>::make(who, offer)
         }
 
-        /// Publishes what contributors are credited in a round that merged something, so that they see what they are owed
-        /// and can claim it without a proof. Nothing is claimed or paid by it. What is known or claimed is passed over.
+        /// Publishes contributors' credits for a round that merged something, so that they see what they are owed and can
+        /// claim it without a proof. It neither claims nor pays anything. It skips credits that are known or claimed.
         ///
-        /// Signed by anybody who has computed the round; free if the chain knew none of the credits. Emits
-        /// [`Event::CreditPublished`] for each that is new, and fails if none is.
+        /// Signed by anybody who has computed the round; free if all of the credits are new to the chain. Emits
+        /// [`Event::CreditPublished`] for each new credit, and fails if there is none.
         #[pallet::call_index(17)]
         #[pallet::weight(T::WeightInfo::publish_credits(proofs.len() as u32))]
         pub fn publish_credits(
@@ -444,7 +446,7 @@ pub mod pallet {
         }
     }
 
-    /// What anybody may ask the chain. What grows with tasks, rounds or accounts comes in pages.
+    /// What anybody may ask the chain. Answers that grow with tasks, rounds or accounts come in pages.
     #[pallet::view_functions]
     impl<T: Config> Pallet<T> {
         /// The registration of `who`.
@@ -452,7 +454,7 @@ pub mod pallet {
             crate::view::stake::<T>(&who)
         }
 
-        /// What `who` offers to attest, and what it holds of it; none if it neither offers nor holds a seat.
+        /// What `who` offers to attest, and which seats it holds; none if it neither offers nor holds any.
         pub fn offer_of(who: T::AccountId) -> Option<OfferView> {
             crate::view::offer::<T>(&who)
         }
@@ -462,7 +464,7 @@ pub mod pallet {
             crate::view::tasks::<T>(start)
         }
 
-        /// The tasks with a round under way: no more than [`Config::MaxLiveTasks`], however many there were.
+        /// The tasks with a round under way: at most [`Config::MaxLiveTasks`], however many were ever opened.
         pub fn live_tasks() -> Vec<TaskId> {
             crate::view::live_tasks::<T>()
         }
@@ -480,7 +482,7 @@ pub mod pallet {
             crate::view::round::<T>(task, round)
         }
 
-        /// A round's submissions in the order of their commits, from number `start` on.
+        /// A round's submissions, in the order of their commits, from number `start` on.
         pub fn submissions(
             task: TaskId,
             round: RoundId,
@@ -489,12 +491,12 @@ pub mod pallet {
             crate::view::submissions::<T>(task, round, start)
         }
 
-        /// What a dispute about a table of the round stands on, once nothing more is revealed.
+        /// The facts that a dispute about a table of the round is decided on; none before all deltas are revealed.
         pub fn facts(task: TaskId, round: RoundId) -> Option<RoundFacts> {
             <Self as Court<T::AccountId>>::facts(task, round)
         }
 
-        /// What every round that `who` took part in is worth to it, from this round of this task on.
+        /// What each round that `who` took part in is worth to it, in all tasks, starting with this round of this task.
         pub fn rewards(
             who: T::AccountId,
             start: (TaskId, RoundId),
@@ -502,7 +504,7 @@ pub mod pallet {
             crate::view::rewards::<T>(&who, start)
         }
 
-        /// What every round of one task that `who` took part in is worth to it, from round `start` on.
+        /// What each round of one task that `who` took part in is worth to it, from round `start` on.
         pub fn task_rewards(
             task: TaskId,
             who: T::AccountId,
@@ -511,12 +513,12 @@ pub mod pallet {
             crate::view::task_rewards::<T>(task, &who, start)
         }
 
-        /// What `who` has still to claim in one task; none if that is nothing.
+        /// What `who` still has to claim in one task; none if there is nothing.
         pub fn claimable(task: TaskId, who: T::AccountId) -> Option<ClaimableView<Balance, u32>> {
             crate::view::claimable::<T>(task, &who)
         }
 
-        /// What `who` has still to claim in each task, from task `start` on.
+        /// What `who` still has to claim in each task, from task `start` on.
         pub fn claimables(
             who: T::AccountId,
             start: TaskId,

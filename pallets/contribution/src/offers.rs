@@ -1,9 +1,10 @@
 //! Offers: attesters volunteer, and hold no more seats than they offered.
 //!
-//! Only those who offer are drawn. An offer names tasks, how many seats at once, and how much work they may be together; seats
-//! that are held count against it until their round is over. Who misses a seat that others could fill is not drawn any more
-//! until it offers anew, so that its absence costs it the seats that it holds, and no more. When the registry is full, an
-//! offer takes the place of who has held no seat for a long time, or of the least stake that holds none.
+//! Only attesters with an offer are drawn. An offer names tasks, the number of seats at once, and how much work they may take
+//! together; seats that are held count against it until their round is over. An attester that misses a seat which others
+//! could fill is not drawn again until it makes a new offer. So its absence costs it the seats that it holds, and no more.
+//! When the registry is full, a new offer takes the place of an attester that has held no seat for a long time, or of the one
+//! with the least stake that holds none.
 
 use crate::{
     attestation::CandidateList, rounds::now, stakes::Stakes, tasks::Task, Attesters, Balance,
@@ -24,20 +25,20 @@ use sp_runtime::DispatchResult;
 /// Tasks that an attester names.
 pub type OfferedTasks = BoundedVec<TaskId, ConstU32<{ bounds::MAX_OFFERED_TASKS }>>;
 
-/// Attesters that can be drawn or hold seats, by account.
+/// Attesters that can be drawn or hold seats, sorted by account.
 pub type Registry<T> =
     BoundedVec<Listed<<T as frame_system::Config>::AccountId>, <T as Config>::MaxAttesters>;
 
 /// What an attester is ready to do.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, Default, PartialEq, Eq, Debug)]
 pub struct Offer {
-    /// Most seats at once; with none it is not drawn.
+    /// The most seats at once; with 0 it is not drawn.
     pub seats: u8,
-    /// Most that its seats may ask for together in a block, in products ([`gotong_protocol::TaskTerms::load`]).
+    /// The most work that its seats may take together in a block, in products ([`gotong_protocol::TaskTerms::load`]).
     pub capacity: u64,
     /// Whether it serves every task with sealed samples.
     pub sealed: bool,
-    /// Tasks that it serves besides.
+    /// The other tasks that it serves.
     pub tasks: OfferedTasks,
 }
 
@@ -46,7 +47,7 @@ pub struct Offer {
 pub struct Held {
     /// How many.
     pub seats: u32,
-    /// What they ask for together in a block, in products.
+    /// The work that they take together in a block, in products.
     pub load: u64,
 }
 
@@ -55,16 +56,16 @@ pub struct Held {
 pub struct Listed<AccountId> {
     /// Who it is.
     pub account: AccountId,
-    /// Its stake that counts.
+    /// Its stake, without what is unbonding.
     pub stake: Balance,
     /// What it offers.
     pub offer: Offer,
     /// What it holds.
     pub held: Held,
-    /// Draws under way in which it may be drawn: until they are over nobody takes its place, or else who knows what they bring
-    /// could push out who is drawn.
+    /// Number of draws under way in which it may be drawn. Nobody can take its place until they are over: otherwise somebody
+    /// who knows their result could push out an attester that will be drawn.
     pub candidacies: u32,
-    /// Time at which its last seat was over, or at which it was listed.
+    /// When its last seat ended, or when it was listed.
     pub idle_since: u32,
 }
 

@@ -1,7 +1,7 @@
 //! What a settled round is worth, and who is paid how much of it.
 //!
-//! What contributors may come to be owed is set aside when a round settles. A claim credits a contributor's ledger and
-//! pays what that proves; what was set aside for it and is not proved goes back to the pool.
+//! When a round settles, the most that contributors may be owed is set aside. A claim credits a contributor's ledger and pays
+//! what that proves; whatever was set aside for it and is not proved goes back to the budget.
 
 use crate::{
     asset::{unexpected, Asset},
@@ -23,13 +23,13 @@ use gotong_protocol::{
 use scale_info::TypeInfo;
 use sp_runtime::{DispatchError, DispatchResult};
 
-/// What a round settled on, and what became of its money: `pot` is set aside; what is neither paid nor released of it is
-/// on hold.
+/// What a round settled on, and where its money went: `pot` is set aside, and the part of it that is neither paid nor
+/// released is still on hold.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct Settlement {
-    /// What all attesters who stood claimed.
+    /// The claim of all attesters who stood.
     pub claim: ShareClaim,
-    /// How much of a credit counts, Q32: less than 2^32 if the cap is below what the round is worth.
+    /// The rate at which credits count, Q32: less than 2^32 if the cap is below what the round is worth.
     pub rate_q32: u64,
     /// What attesters were paid.
     pub fees: Balance,
@@ -37,17 +37,17 @@ pub struct Settlement {
     pub pot: Balance,
     /// What contributors were paid.
     pub paid: Balance,
-    /// What went back.
+    /// What went back to the budget, or to the sponsor.
     pub released: Balance,
-    /// Most that the positive credits of those who have not claimed come to, at the rate.
+    /// The most that the positive credits of those who have not claimed can add up to, at the rate.
     pub most_credits: u64,
-    /// Contributors who claimed or forfeited.
+    /// Number of contributors who claimed or forfeited.
     pub claims: u32,
-    /// Of these: who forfeited.
+    /// How many of them forfeited.
     pub forfeits: u32,
-    /// What they were credited, before the rate.
+    /// Their credits, before the rate is applied.
     pub credited: i64,
-    /// Time from which what is left can be released.
+    /// The time from which the rest can be released.
     pub expires_at: u32,
 }
 

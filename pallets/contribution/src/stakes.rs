@@ -19,18 +19,18 @@ use sp_runtime::DispatchResult;
 pub struct Registration {
     /// What it registered for.
     pub roles: Roles,
-    /// Stake that counts.
+    /// Its stake, without what is unbonding.
     pub stake: Balance,
-    /// Stake that is leaving; counts for nothing, and can still be slashed.
+    /// Stake that is unbonding: it counts for nothing, but can still be slashed.
     pub unbonding: Option<Unbonding>,
 }
 
-/// Stake that is leaving.
+/// Stake that is unbonding.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct Unbonding {
     /// How much.
     pub amount: Balance,
-    /// Time from which it can be withdrawn.
+    /// The time from which it can be withdrawn.
     pub until: u32,
 }
 
@@ -39,8 +39,8 @@ pub struct Unbonding {
 pub struct ContributorCount {
     /// Contributors that may commit now.
     pub active: u32,
-    /// How often a contributor ceased to be one that may, since genesis. With it a round bounds
-    /// the accounts that could have committed in it, whoever has left since.
+    /// How often a contributor has lost that right since genesis. A round uses it to bound the number of accounts that could
+    /// have committed in it, even if some have left since.
     pub departures: u64,
 }
 

@@ -5,20 +5,20 @@ use frame_support::pallet_macros::pallet_section;
 /// The storage of the pallet.
 #[pallet_section]
 mod storage {
-    /// Registered accounts. One entry an account, paid for by its stake.
+    /// Registered accounts: one entry per account, paid for by its stake.
     #[pallet::storage]
     pub type Registrations<T: Config> =
         StorageMap<_, Blake2_128Concat, T::AccountId, Registration, OptionQuery>;
 
-    /// Attesters that offer to be drawn, or hold seats, by account. Bounded by [`Config::MaxAttesters`].
+    /// Attesters that offer seats or hold them, sorted by account. Bounded by [`Config::MaxAttesters`].
     #[pallet::storage]
     pub type Attesters<T: Config> = StorageValue<_, Registry<T>, ValueQuery>;
 
-    /// How many contributors may commit, and how many have ceased to.
+    /// How many contributors may commit, and how often one has lost that right.
     #[pallet::storage]
     pub type Contributors<T: Config> = StorageValue<_, ContributorCount, ValueQuery>;
 
-    /// Every task ever opened; kept as history. Paid for by the fee of `open_task`.
+    /// Every task ever opened, kept as history. Paid for by the fee of `open_task`.
     #[pallet::storage]
     pub type Tasks<T: Config> =
         StorageMap<_, Twox64Concat, TaskId, Task<T::AccountId>, OptionQuery>;
@@ -31,13 +31,12 @@ mod storage {
     #[pallet::storage]
     pub type NextTask<T: Config> = StorageValue<_, TaskId, ValueQuery>;
 
-    /// Tasks with a round under way, and the time at which each is looked at next. Bounded by
-    /// [`Config::MaxLiveTasks`].
+    /// Tasks with a round under way, and when each is due next. Bounded by [`Config::MaxLiveTasks`].
     #[pallet::storage]
     pub type Schedule<T: Config> =
         StorageValue<_, BoundedVec<(TaskId, u32), T::MaxLiveTasks>, ValueQuery>;
 
-    /// Every round, kept as history: ledgers are made of it. Paid for by the task's calls.
+    /// Every round, kept as history because ledgers are built from it. Paid for by the task's calls.
     #[pallet::storage]
     pub type Rounds<T: Config> = StorageDoubleMap<
         _,
@@ -49,8 +48,7 @@ mod storage {
         OptionQuery,
     >;
 
-    /// Contributors' parts in rounds; at most [`bounds::MAX_SUBMISSIONS`] a round, each paid for by
-    /// the fee of `commit`.
+    /// Contributors' submissions: at most [`bounds::MAX_SUBMISSIONS`] per round, each paid for by the fee of `commit`.
     #[pallet::storage]
     pub type Submissions<T: Config> = StorageDoubleMap<
         _,
@@ -62,8 +60,8 @@ mod storage {
         OptionQuery,
     >;
 
-    /// Who revealed each delta of a task first: nobody else can. So nobody is paid for the same bytes as another, not even if
-    /// the round of their author merged nothing. One entry a reveal, paid for by its fee.
+    /// The author of each delta of a task: the account that revealed it first. Nobody else can reveal it, so nobody is paid for
+    /// another's bytes, even if the author's round merged nothing. One entry per reveal, paid for by its fee.
     #[pallet::storage]
     pub type DeltaAuthors<T: Config> = StorageDoubleMap<
         _,
@@ -75,7 +73,7 @@ mod storage {
         OptionQuery,
     >;
 
-    /// What each account has proved in each task. One entry for an account's reveals in a task, paid for by their fee.
+    /// What each account has proved in each task: one entry per account and task, paid for by the fees of its reveals.
     #[pallet::storage]
     pub type Ledgers<T: Config> = StorageDoubleMap<
         _,
@@ -87,8 +85,8 @@ mod storage {
         OptionQuery,
     >;
 
-    /// What contributors are credited in settled rounds, as somebody has published it and they have not claimed it yet. At most
-    /// one entry a reveal, paid for by its fee.
+    /// Credits in settled rounds that somebody has published and the contributors have not claimed yet. At most one entry per
+    /// reveal, paid for by its fee.
     #[pallet::storage]
     pub type Credits<T: Config> = StorageDoubleMap<
         _,
@@ -100,8 +98,8 @@ mod storage {
         OptionQuery,
     >;
 
-    /// The tables of the round under way that attesters revealed, so that they can be disputed: at most
-    /// [`bounds::MAX_SEATS`] a round, and none of a round that is over.
+    /// The tables that attesters revealed in the current round, kept so that they can be disputed: at most
+    /// [`bounds::MAX_SEATS`] per round, and none once the round is over.
     #[pallet::storage]
     pub type Tables<T: Config> = StorageDoubleMap<
         _,
@@ -113,13 +111,13 @@ mod storage {
         OptionQuery,
     >;
 
-    /// Free seats that are promised: the quorums of all rounds past Commit whose first seats are not drawn yet, added up. So at
-    /// most [`bounds::MAX_TASK_SEATS`] for each of [`Config::MaxLiveTasks`].
+    /// The number of free seats that are promised: the sum of the quorums of all rounds that are past Commit and have drawn no
+    /// seats yet. At most [`bounds::MAX_TASK_SEATS`] for each of [`Config::MaxLiveTasks`].
     #[pallet::storage]
     pub type SeatsPromised<T: Config> = StorageValue<_, u32, ValueQuery>;
 
-    /// Who may be drawn for the round under way of a task, with their stakes as they were when the draw began: who makes a
-    /// block of the draw, and knows what it brings, changes nothing by stake that it adds. One entry while seats are drawn.
+    /// Who may be drawn for a task's current round, with their stakes when the draw began. So whoever makes a block of the
+    /// draw, and knows its result, cannot change it by adding stake. One entry per task, while seats are drawn.
     #[pallet::storage]
     pub type Candidates<T: Config> =
         StorageMap<_, Twox64Concat, TaskId, CandidateList<T>, ValueQuery>;

@@ -25,30 +25,30 @@ use sp_runtime::DispatchResult;
 pub struct Submission {
     /// Place in the order of commitment, from 0.
     pub index: u32,
-    /// Weight by itself, of the stake and the ledger when it committed; in the merge it may be less.
+    /// Its own weight, from the account's stake and ledger when it committed; its weight in the merge may be less.
     pub weight: u32,
-    /// Whether the account had proved something in the task then.
+    /// Whether the account was proven in the task then.
     pub is_proven: bool,
     /// What it committed to.
     pub commitment: Hash,
-    /// What it has on hold for revealing.
+    /// The deposit on hold until it reveals.
     pub deposit: Balance,
     /// The delta, once revealed.
     pub revealed: Option<Revealed>,
-    /// The next round in which the account revealed, if there was one before this was claimed.
+    /// The next round in which the account revealed, if it did so before this one was claimed.
     pub next: Option<RoundId>,
-    /// What came of its claim.
+    /// The result of its claim.
     pub claimed: Option<Claimed<Balance>>,
 }
 
 /// A revealed delta.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct Revealed {
-    /// What a dispute has to know of the delta, at the weight that it has by itself.
+    /// What a dispute has to know of the delta, with its own weight.
     pub record: EntrantRecord,
     /// Length of the encoded delta.
     pub bytes: u32,
-    /// Block whose body has the bytes.
+    /// The block whose body has the bytes.
     pub at: u32,
 }
 

@@ -21,28 +21,28 @@ use sp_runtime::DispatchResult;
 pub struct Task<AccountId> {
     /// Who opened it.
     pub sponsor: AccountId,
-    /// What was asked for.
+    /// Its terms.
     pub terms: TaskTerms<Balance>,
     /// Where it stands.
     pub state: TaskState,
-    /// Parameters of the model.
+    /// Number of parameters of the model.
     pub parameters: u32,
-    /// Bytes of a sample with its label.
+    /// Length of a sample with its label, in bytes.
     pub record_bytes: u32,
-    /// Classes of the model.
+    /// Number of classes of the model.
     pub classes: u32,
-    /// What the evaluation of a sample costs: [`Graph::cost`].
+    /// What evaluating one sample costs: [`Graph::cost`].
     pub cost: u64,
     /// Merkle root of the weights that the next merge starts from.
     pub master_root: Hash,
-    /// Block in which it was opened.
+    /// The block in which it was opened.
     pub opened_at: u32,
-    /// Time since which no round settled: at which the last one did, or the task was opened, went on, or was topped up while it was
-    /// paused.
+    /// When the time without a settled round began: when the last round settled, when the task was opened or resumed, or when
+    /// it was topped up while paused.
     pub idle_since: u32,
-    /// The round under way, or the last one.
+    /// The current round, or the last one.
     pub round: RoundId,
-    /// Shards published so far: the index of the next. 0 if samples are drawn from a pool.
+    /// Number of shards published so far, which is the index of the next one; 0 if samples are drawn from a pool.
     pub next_shard: u32,
     /// The sponsor's money.
     pub purse: Purse,
@@ -73,13 +73,13 @@ impl<AccountId> Task<AccountId> {
     }
 }
 
-/// Where a task's money went: `deposited = pool + reserved + claimed + fees + returned`. Of these
-/// `pool` and `reserved` are on hold, and so is `bond`.
+/// Where a task's money is: `deposited = pool + reserved + claimed + fees + returned`. `pool`, `reserved` and `bond` are on
+/// hold.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Purse {
-    /// All that the sponsor ever put in, without the bond.
+    /// All that the sponsor ever paid in, without the bond.
     pub deposited: Balance,
-    /// What future rounds can pay.
+    /// The budget: what future rounds can pay.
     pub pool: Balance,
     /// Set aside for contributors of settled rounds.
     pub reserved: Balance,
@@ -89,7 +89,7 @@ pub struct Purse {
     pub fees: Balance,
     /// Given back to the sponsor.
     pub returned: Balance,
-    /// Of a task with shards it is burned if one is not published.
+    /// The bond. If the task has shards, it is burned when one is not published.
     pub bond: Balance,
 }
 

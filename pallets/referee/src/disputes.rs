@@ -26,23 +26,23 @@ pub struct Dispute<AccountId> {
     pub accused: AccountId,
     /// Who doubts it.
     pub challenger: AccountId,
-    /// What the challenger has on hold for it.
+    /// The challenger's bond.
     pub bond: Balance,
-    /// What it doubted first.
+    /// What the challenger doubted first.
     pub accusation: Accusation,
     /// The table of the accused.
     pub table: TableSummary,
-    /// How far the dispute is narrowed down.
+    /// How far the dispute has been narrowed down.
     pub trial: Trial,
-    /// Block in which it was opened.
+    /// The block in which it was opened.
     pub opened_at: u32,
-    /// The last time at which the next move can be made.
+    /// The latest time for the next move.
     pub deadline: u32,
-    /// Moves that the accused made.
+    /// Number of moves by the accused.
     pub answers: u32,
-    /// Moves that the challenger made.
+    /// Number of moves by the challenger.
     pub picks: u32,
-    /// Encoded bytes of all answers.
+    /// Encoded bytes of all answers together.
     pub bytes: u32,
 }
 

@@ -1,6 +1,6 @@
 //! # Referee pallet
 //!
-//! Settles who is right about a score table, by executing one step of it.
+//! Decides who is right about a score table by executing one step of its computation.
 //!
 //! ## API
 //!
@@ -9,11 +9,11 @@
 //!
 //! ## Overview
 //!
-//! In the challenge window of a round anybody may *dispute* the table that an attester, the
-//! *accused*, revealed: with a bond, and by saying which part of the table it doubts. From there the
-//! two take turns. The accused *answers* with the inside of what is doubted; the *challenger*
-//! *picks* the part of it that it computes differently; until a single step is left, which the chain
-//! executes itself. The game is [`gotong_scoring::share::trial`]; here are its clock and its money.
+//! In the challenge window of a round, anybody may *dispute* the table that an attester, the *accused*, revealed. The
+//! *challenger* puts up a bond and says which part of the table it doubts. Then the two take turns: the accused *answers* with
+//! what the doubted part is made of, and the challenger *picks* the piece of that which it computes differently. In the end a
+//! single step is left, which the chain executes itself. The game is [`gotong_scoring::share::trial`]; this pallet has its
+//! clock and its money.
 //!
 //! ```text
 //! open -> answer -> pick -> answer -> .. -> answer -> verdict
@@ -21,21 +21,19 @@
 //!
 //! ## Verdicts
 //!
-//! - The step is wrong, or the accused does not answer in time: it is convicted by the
-//!   [court](gotong_protocol::Court), which slashes its stake. The bond comes back, and so do those of
-//!   everybody else who disputes the same table.
-//! - The step is right, or the challenger does not pick in time, or plays longer than anybody honest
-//!   needs to: half of its bond is paid to the accused, the rest is burned.
+//! - If the step is wrong, or the accused does not answer in time, the [court](gotong_protocol::Court) convicts the accused and
+//!   slashes its stake. The bonds of everybody who disputes this table come back.
+//! - If the step is right, or the challenger does not pick in time, or makes more moves than an honest one ever needs, half of
+//!   its bond is paid to the accused and the rest is burned.
 //!
 //! ## Design goals
 //!
-//! - One honest party is enough: it wins every dispute that it is part of, whoever else disputes
-//!   what at the same time.
-//! - Nobody delays a round for nothing: a round does not end before its disputes, and each of them
-//!   costs a bond that grows with the number of those that are open.
-//! - Nobody crowds others out: when a dispute ends in a round that had no room for another, the
-//!   challenge window lasts at least as long as a move.
-//! - Accusing oneself saves at most half of a stake: the rest burns.
+//! - One honest party is enough: it wins every dispute that it is part of, whatever other disputes are open.
+//! - Delaying a round costs money: a round does not end before its disputes, and each of them needs a bond that grows with the
+//!   number of open disputes.
+//! - Nobody can crowd others out: when a dispute ends in a round that had no room for another, the challenge window stays open
+//!   for at least the time of one move.
+//! - An attester that accuses itself saves at most half of its stake: the rest is burned.
 //!
 //! ## Rooms
 //!
@@ -94,7 +92,7 @@ pub mod pallet {
     /// Money, in planck.
     pub type Balance = u128;
 
-    /// Verdicts that are remembered.
+    /// Number of verdicts that are kept.
     pub const MAX_VERDICTS: u32 = 64;
 
     const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
@@ -118,35 +116,35 @@ pub mod pallet {
         /// Knows the rounds, and carries out convictions.
         type Court: Court<Self::AccountId, Balance = Balance>;
 
-        /// The time, in blocks that had room; deadlines are counted in it. So nobody keeps a party from
-        /// its move by filling blocks.
+        /// The time, in blocks that were not full. Deadlines are counted in it, so nobody can keep a party from its move by
+        /// filling blocks.
         type Clock: Get<u32>;
 
         /// What calls and hooks cost.
         type WeightInfo: WeightInfo;
 
-        /// Bond of the first dispute of a round; the second costs twice as much, and so on.
+        /// The bond for a round's first open dispute; a second one costs twice as much, a third three times, and so on.
         #[pallet::constant]
         type DisputeBond: Get<Balance>;
 
-        /// Time that a party has for a move.
+        /// The time that a party has for a move.
         #[pallet::constant]
         type MoveBlocks: Get<u32>;
 
-        /// Moves, of both parties, after which the challenger loses. No honest one needs more than
+        /// The number of moves by both parties after which the challenger loses. An honest one never needs more than
         /// [`LONGEST_TRIAL`](crate::disputes::LONGEST_TRIAL).
         #[pallet::constant]
         type MaxMoves: Get<u32>;
 
-        /// Most disputes open in a round at a time.
+        /// Maximum number of open disputes in a round at the same time.
         #[pallet::constant]
         type MaxDisputesPerRound: Get<u32>;
 
-        /// Most rounds under way at a time.
+        /// Maximum number of rounds under way at the same time.
         #[pallet::constant]
         type MaxLiveRounds: Get<u32>;
 
-        /// Most disputes that time out in one block; the rest wait for the next.
+        /// Maximum number of disputes that time out in one block; the rest wait for the next block.
         #[pallet::constant]
         type MaxTimeOutsPerBlock: Get<u32>;
 
@@ -158,11 +156,11 @@ pub mod pallet {
     /// What the pallet holds money for.
     #[pallet::composite_enum]
     pub enum HoldReason {
-        /// A challenger's bond for being right.
+        /// A challenger's bond, which it loses if it is wrong.
         DisputeBond,
     }
 
-    /// Open disputes. At most [`Config::MaxDisputesPerRound`] a round, each paid for by its bond.
+    /// Open disputes: at most [`Config::MaxDisputesPerRound`] per round, each paid for by its bond.
     #[pallet::storage]
     pub type Disputes<T: Config> =
         StorageMap<_, Twox64Concat, DisputeId, Dispute<T::AccountId>, OptionQuery>;
@@ -171,12 +169,12 @@ pub mod pallet {
     #[pallet::storage]
     pub type NextDispute<T: Config> = StorageValue<_, DisputeId, ValueQuery>;
 
-    /// Open disputes with their deadlines, the next first. Bounded by [`MaxOpenDisputes`].
+    /// Open disputes with their deadlines, the earliest first. Bounded by [`MaxOpenDisputes`].
     #[pallet::storage]
     pub type Deadlines<T: Config> =
         StorageValue<_, BoundedVec<(DisputeId, u32), MaxOpenDisputes<T>>, ValueQuery>;
 
-    /// Who disputes whose table in each round with an open dispute.
+    /// Who disputes whose table, for each round with an open dispute.
     #[pallet::storage]
     pub type Parties<T: Config> = StorageDoubleMap<
         _,
@@ -188,7 +186,7 @@ pub mod pallet {
         ValueQuery,
     >;
 
-    /// The last verdicts, the oldest first.
+    /// The latest verdicts, oldest first.
     #[pallet::storage]
     pub type Verdicts<T: Config> = StorageValue<
         _,
@@ -212,8 +210,8 @@ pub mod pallet {
     #[pallet::event]
     #[pallet::generate_deposit(pub(crate) fn deposit_event)]
     pub enum Event<T: Config> {
-        /// A table is disputed; the accused is to answer by block `deadline`, or later by as many as are
-        /// full.
+        /// A table is disputed. The accused has to answer by block `deadline`, or later by the number of full blocks until
+        /// then.
         DisputeOpened {
             /// Its id.
             dispute: DisputeId,
@@ -232,17 +230,17 @@ pub mod pallet {
             /// When the first answer is due, on [`Config::Clock`].
             deadline: u32,
         },
-        /// The accused showed the inside of `statement`, in `bytes` bytes.
+        /// The accused showed what `statement` is made of, in an answer of `bytes` bytes.
         Answered {
             /// The dispute.
             dispute: DisputeId,
-            /// What was doubted, and is now open to view.
+            /// What was doubted, and is now broken down.
             statement: Statement,
             /// The length of the encoded answer.
             bytes: u32,
         },
-        /// The challenger doubts a part of it; the accused is to answer by block `deadline`, or later by
-        /// as many as are full.
+        /// The challenger doubts a part of what was shown. The accused has to answer by block `deadline`, or later by the
+        /// number of full blocks until then.
         Picked {
             /// The dispute.
             dispute: DisputeId,
@@ -251,8 +249,8 @@ pub mod pallet {
             /// When the next answer is due, on [`Config::Clock`].
             deadline: u32,
         },
-        /// A dispute is over, after `answers` answers of `bytes` bytes in all. The winner got
-        /// `reward` of what the loser lost; the rest was burned.
+        /// A dispute is over, after `answers` answers with `bytes` bytes in total. The winner got `reward` of what the loser
+        /// lost; the rest was burned.
         DisputeClosed {
             /// The dispute.
             dispute: DisputeId,
@@ -268,12 +266,12 @@ pub mod pallet {
             verdict: Verdict,
             /// What the winner got, in planck.
             reward: Balance,
-            /// How many answers the accused gave.
+            /// The number of answers by the accused.
             answers: u32,
-            /// Their length in all, encoded.
+            /// The total length of these answers, encoded.
             bytes: u32,
         },
-        /// A state that should be impossible.
+        /// The pallet met a state that should be impossible.
         Unexpected {
             /// Which one, and what was done about it.
             kind: UnexpectedKind,
@@ -283,19 +281,19 @@ pub mod pallet {
     #[pallet::error]
     #[derive(PartialEq)]
     pub enum Error<T> {
-        /// Nobody disputes its own table.
+        /// An attester cannot dispute its own table.
         OwnTable,
-        /// The account has no table in this round that can be disputed now.
+        /// The accused account has no table in this round that can be disputed now.
         NotDisputable,
-        /// The chain does not know the inputs of this round.
+        /// The chain does not know all inputs of this round.
         NoFacts,
-        /// The challenger disputes this table already.
+        /// The challenger already disputes this table.
         AlreadyDisputed,
-        /// The round holds as many open disputes as it can; when one ends there is time for another.
+        /// The round has no room for another open dispute. Try again when one ends: the challenge window stays open for it.
         TooManyDisputes,
-        /// There are no more dispute ids.
+        /// All dispute ids are used up.
         OutOfIds,
-        /// The account has not enough free balance for the bond.
+        /// The account does not have enough free balance for the bond.
         FundsTooLow,
         /// There is no such open dispute.
         NoSuchDispute,
@@ -309,15 +307,15 @@ pub mod pallet {
         AnswerTooLarge,
         /// It is the other party's turn.
         NotYourTurn,
-        /// The move is not one for what is stood for, or what is shown.
+        /// The move does not fit what the accused stands for, or what it has shown.
         WrongMove,
-        /// Something is missing in the answer, or more than was asked for, or of another length.
+        /// A part of the answer is missing, was not asked for, or has the wrong length.
         WrongShape,
-        /// What is shown does not hash or sum to what was stood for.
+        /// What the answer shows does not hash or add up to what the accused stands for.
         NotTheInside,
-        /// A delta, sample or base weight is not what the chain has the root of.
+        /// A delta, sample or base weight does not lead to the root that the chain knows.
         ForeignInput,
-        /// There is nothing to doubt at that place.
+        /// There is nothing at that place to doubt.
         NoSuchPlace,
     }
 
@@ -352,12 +350,11 @@ pub mod pallet {
 
     #[pallet::call(weight(<T as Config>::WeightInfo))]
     impl<T: Config> Pallet<T> {
-        /// Disputes the table of `accused`: `accusation` is the first part of it that the origin
-        /// computes differently.
+        /// Disputes the table of `accused`: `accusation` is the first part of it that the origin computes differently.
         ///
-        /// Signed by anybody but the accused, in the challenge window of the round. A bond goes on
-        /// hold: [`Config::DisputeBond`] times one more than the round has open disputes. One dispute
-        /// of a table at a time. Emits [`Event::DisputeOpened`].
+        /// Signed by anybody but the accused, in the round's challenge window. A bond goes on hold:
+        /// [`Config::DisputeBond`], times one plus the number of the round's open disputes. The origin may have one open
+        /// dispute per table. Emits [`Event::DisputeOpened`].
         #[pallet::call_index(0)]
         pub fn open(
             origin: OriginFor<T>,
@@ -370,11 +367,11 @@ pub mod pallet {
             DisputesOf::<T>::open(challenger, task, round, accused, accusation)
         }
 
-        /// Shows the inside of what is doubted.
+        /// Shows what the doubted part is made of.
         ///
-        /// Signed by the accused, in its turn and in time. An answer that is not the inside is
-        /// refused and changes nothing. Emits [`Event::Answered`], and [`Event::DisputeClosed`] if
-        /// it shows a single step.
+        /// Signed by the accused, when it is its turn and before the deadline. An answer that does not add up to the doubted
+        /// part is refused and changes nothing. Emits [`Event::Answered`], and [`Event::DisputeClosed`] if the answer shows a
+        /// single step.
         #[pallet::call_index(1)]
         #[pallet::weight(weights::of_answer::<T::WeightInfo>(answer, T::MaxDisputesPerRound::get()))]
         pub fn answer(
@@ -386,10 +383,10 @@ pub mod pallet {
             DisputesOf::<T>::answer(who, dispute, &answer)
         }
 
-        /// Doubts a part of what is shown.
+        /// Doubts a part of what was shown.
         ///
-        /// Signed by the challenger, in its turn and in time. Emits [`Event::Picked`], or
-        /// [`Event::DisputeClosed`] after [`Config::MaxMoves`].
+        /// Signed by the challenger, when it is its turn and before the deadline. Emits [`Event::Picked`], or
+        /// [`Event::DisputeClosed`] after [`Config::MaxMoves`] moves.
         #[pallet::call_index(2)]
         #[pallet::weight(T::WeightInfo::pick().saturating_add(T::WeightInfo::end(1)))]
         pub fn pick(origin: OriginFor<T>, dispute: DisputeId, pick: Pick) -> DispatchResult {
@@ -400,7 +397,7 @@ pub mod pallet {
 
     #[pallet::view_functions]
     impl<T: Config> Pallet<T> {
-        /// The open disputes, of one task if it is named, in the order of their ids and from `start` on.
+        /// The open disputes, of one task or of all, in the order of their ids, from `start` on.
         pub fn disputes(
             task: Option<TaskId>,
             start: DisputeId,
@@ -413,13 +410,13 @@ pub mod pallet {
             crate::view::dispute::<T>(id)
         }
 
-        /// The last verdicts, the oldest first.
+        /// The latest verdicts, oldest first.
         pub fn verdicts() -> Vec<ClosedDispute<T::AccountId, Balance, u32>> {
             Verdicts::<T>::get().into_inner()
         }
 
-        /// What the referee makes of an answer in a trial, whether or not there is such a dispute: the
-        /// chain's own step, for anybody to ask. The facts are taken as they are given, if such a round is possible.
+        /// How the referee would rule on an answer in a trial, whether or not there is such a dispute: anybody can ask for the
+        /// chain's own step. The facts are taken as given, as long as such a round is possible.
         pub fn rule(
             facts: RoundFacts,
             table: TableSummary,

@@ -17,44 +17,43 @@ pub type Seats<AccountId> = BoundedVec<Seat<AccountId>, ConstU32<{ bounds::MAX_S
 pub struct Round<AccountId> {
     /// What may be done now.
     pub phase: Phase,
-    /// Block in which the round started.
+    /// The block in which the round started.
     pub started_at: u32,
-    /// Time at which the phase started, however often its window was made longer for want of attesters; of a round that is over,
+    /// When the phase started, however often its window was extended because attesters were missing. Once the round is over,
     /// the block in which it ended.
     pub phase_started_at: u32,
-    /// Time at which the phase is over at the latest; of a round that is over, the block in which it
-    /// ended.
+    /// The latest time at which the phase ends. Once the round is over, the block in which it ended.
     pub ends_at: u32,
     /// Merkle root of the weights that the round starts from.
     pub base_root: Hash,
-    /// [`crate::stakes::ContributorCount::departures`] when commits were first taken.
+    /// [`crate::stakes::ContributorCount::departures`] when the round began to accept commits.
     pub departures: u64,
-    /// Contributors who committed.
+    /// Number of contributors who committed.
     pub commits: u32,
-    /// Of these: whose account had proved nothing in the task.
+    /// How many of them were newcomers to the task.
     pub newcomers: u32,
-    /// Contributors who revealed.
+    /// Number of contributors who revealed.
     pub reveals: u32,
-    /// What they weigh.
+    /// Their weights, added up.
     pub weights: EntryWeights,
     /// The hold-out samples, once published.
     pub shard: Option<Shard>,
-    /// Root of [`gotong_scoring::share::entrants_tree`] of all that was revealed, each at
-    /// [`EntryWeights::limited`], once nothing more is.
+    /// Root of [`gotong_scoring::share::entrants_tree`] over all revealed deltas, each at [`EntryWeights::limited`]; set once
+    /// no more can be revealed.
     pub entrants_root: Option<Hash>,
     /// What chance is deciding, if it is: seats with what can be evaluated, or audits.
     pub draw: Option<Draw>,
-    /// What chance decides, once it is drawn: the halves, and which records of a pool are the samples.
+    /// The seed, once drawn. It decides the halves, and which records of a pool are the samples.
     pub seed: Option<Hash>,
-    /// The attesters, once drawn: also those who were put out.
+    /// The attesters, once drawn, including those who have lost their seats.
     pub seats: Seats<AccountId>,
     /// How often seats were drawn anew; [`bounds::MAX_REDRAWS`] also if nobody was there to draw.
     pub redraws: u8,
-    /// What draws the audits of the challenge: the one that is on, or the last.
+    /// The seed of the audits of the current challenge, or of the last one.
     pub audit_seed: Option<Hash>,
-    /// Disputes that are not decided; the round does not end before they are.
+    /// Number of open disputes; the round does not end before they are decided.
     pub open_disputes: u32,
-    /// Whether disputes took up all the room that there was, for as long as the challenge can last.
+    /// Whether there was no room for another dispute for as long as the challenge can last.
     pub crowded: bool,
     /// How it ended.
     pub outcome: Option<Outcome>,
@@ -109,7 +108,7 @@ impl<AccountId: PartialEq> Round<AccountId> {
         matches!(self.phase, Phase::Reveal | Phase::AttestCommit) && self.seed.is_none()
     }
 
-    /// Whether a Commit window of so many blocks was over before, and made longer for want of attesters.
+    /// Whether a Commit window of `commit_blocks` has ended before, and was extended because attesters were missing.
     pub(crate) fn has_waited(&self, commit_blocks: u32) -> bool {
         self.phase == Phase::Commit
             && self.ends_at.saturating_sub(self.phase_started_at) > commit_blocks
@@ -122,13 +121,13 @@ impl<AccountId: PartialEq> Round<AccountId> {
     }
 }
 
-/// A draw under way. Several blocks mix what nobody knew before them into it: so to choose what is drawn, it is
-/// not enough to make the block that a phase ends in, or the one after it, but all of them.
+/// A draw under way. Several blocks mix into it what nobody knew before them. So to choose what is drawn, it is not enough to
+/// make the block in which a phase ends, or the one after it: somebody would have to make all of them.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, Default, PartialEq, Eq, Debug)]
 pub struct Draw {
-    /// Blocks that were mixed in.
+    /// Number of blocks that were mixed in.
     pub blocks: u32,
-    /// All of them, hashed one after another.
+    /// The hash over all of them, one after another.
     pub entropy: Hash,
 }
 
@@ -151,11 +150,11 @@ pub(crate) type UnderWay<AccountId> = (Task<AccountId>, Round<AccountId>);
 /// The published samples of a round.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct Shard {
-    /// Which of the task's sealed shards.
+    /// The index of this shard among the task's sealed shards.
     pub index: u32,
-    /// Block whose body has the records.
+    /// The block whose body has the records.
     pub published_at: u32,
-    /// What unseals the root.
+    /// The key that unseals the root.
     pub key: Hash,
     /// Merkle root over the salted records.
     pub root: Hash,
