@@ -1,5 +1,5 @@
-//! The round clock: when a phase ends, and what comes after it. Pure: no storage, no time but
-//! what it is told.
+//! The round clock: when a phase ends, and what comes after it. Pure: it has no storage, and knows only the time that it is
+//! given.
 //!
 //! ```text
 //! Commit -> Reveal -> AttestCommit -> AttestReveal -> Challenge -> Settled
@@ -11,15 +11,15 @@
 //!   +-> NoReveals
 //! ```
 //!
-//! A phase ends when its window is over, or as soon as nobody who may act in it is left. Challenge
-//! lasts all of its window, and on until no dispute is open; then what stands decides. Where too
-//! few commit, reveal or stand, seats are drawn anew, at most
-//! [`bounds::MAX_REDRAWS`](crate::bounds::MAX_REDRAWS) times: what was revealed is public, so a round
-//! should not come to nothing only because some attesters were away. AttestCommit and Challenge begin with
-//! a draw, which takes some blocks; their windows count from its end.
+//! A phase ends when its window is over, or as soon as everybody who may act in it has acted. Challenge lasts for its whole
+//! window, and longer while a dispute is open; then the claims that stand decide. If too few commit, reveal or stand, seats
+//! are drawn again, at most [`bounds::MAX_REDRAWS`](crate::bounds::MAX_REDRAWS) times: what was revealed is public, so a
+//! round should not fail only because some attesters were away. AttestCommit and Challenge begin with a draw, which takes
+//! some blocks; their windows count from its end.
 //!
-//! What a round reveals is spent. So Commit ends only if enough attesters for the quorum have room for a seat that is promised to no other round; else its
-//! window starts again, as if nobody had committed, and more may commit. That goes on until the task is given up.
+//! What a round reveals cannot be used again. So Commit ends only if enough attesters for the quorum have room for a seat that
+//! is promised to no other round. Otherwise its window starts again, as if nobody had committed, and more may commit. That
+//! goes on until the task is given up.
 
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -42,11 +42,11 @@ use scale_info::TypeInfo;
 pub enum Phase {
     /// Contributors commit to hidden deltas.
     Commit,
-    /// Contributors reveal their deltas, the sponsor publishes the shard if there is one.
+    /// Contributors reveal their deltas, and the sponsor publishes the shard if there is one.
     Reveal,
-    /// Drawn attesters commit to hidden score tables.
+    /// The drawn attesters commit to hidden score tables.
     AttestCommit,
-    /// Attesters reveal what they claim, and the top of their tables.
+    /// Attesters reveal their claims and the summaries of their tables.
     AttestReveal,
     /// Attesters answer their audits, and anybody may dispute a table.
     Challenge,
@@ -54,7 +54,7 @@ pub enum Phase {
     Ended,
 }
 
-/// The longest that each phase lasts, in blocks.
+/// The windows of a round: how long each phase lasts at most, in blocks.
 #[derive(
     Encode,
     Decode,
@@ -115,22 +115,21 @@ impl Windows {
     Debug,
 )]
 pub enum Outcome {
-    /// Nobody revealed what was committed; or nobody could, for the task was given up before, and deposits went back.
+    /// Nobody revealed a delta. Or nobody could, because the task was given up before; then the deposits went back.
     NoReveals,
     /// The sponsor did not publish the shard.
     ShardMissed,
-    /// Fewer attesters than the quorum were there to be drawn, committed, revealed, or still stood
-    /// after the challenge.
+    /// Quorum not met: too few attesters could be drawn, committed, revealed, or still stood after the challenge.
     Unattested,
-    /// All claims that stand are equal and at quorum, or below it the only ones that withstood a
-    /// challenge; pays the improvement, if there is one.
+    /// All claims that stand are equal. They meet the quorum, or are the only ones that withstood a challenge. The round pays
+    /// for the improvement, if there is one.
     Settled,
-    /// Different claims stand, for nobody disputed them, or there was never room for all disputes:
-    /// pays nobody.
+    /// Different claims stand, because nobody disputed them or there was never room for all disputes. The round pays
+    /// nobody.
     Disputed,
 }
 
-/// Where a seat of a round stands.
+/// The state of a seat.
 #[derive(
     Encode,
     Decode,
@@ -146,11 +145,11 @@ pub enum Outcome {
 pub enum SeatState {
     /// It counts.
     Sitting,
-    /// Put out: its attester did not commit, or not reveal.
+    /// Lost: its attester did not commit, or did not reveal.
     Missed,
-    /// Put out: its table was wrong, or not defended.
+    /// Lost: its table was wrong, or not defended.
     Convicted,
-    /// Put out: its attester did not answer its audits, or lost its stake in another round.
+    /// Lost: its attester did not answer its audits, or lost its stake in another round.
     Unaudited,
 }
 
@@ -176,7 +175,7 @@ pub enum ShardState {
     Published,
 }
 
-/// What the clock has to know of a round.
+/// What the clock has to know about a round.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Facts {
     /// Whether chance has still to decide something, for which nothing else can happen.

@@ -19,17 +19,17 @@ use scale_info::TypeInfo;
     Debug,
 )]
 pub enum Verdict {
-    /// The step that it came down to is wrong: the accused was convicted.
+    /// The last step was wrong: the accused was convicted.
     Refuted(Step),
     /// The accused did not answer in time: it was convicted.
     Unanswered,
-    /// The step that it came down to is right: the challenger lost its bond.
+    /// The last step was right: the challenger lost its bond.
     Upheld,
     /// The challenger did not pick in time: it lost its bond.
     Abandoned,
-    /// It took more moves than any honest challenger needs: the challenger lost its bond.
+    /// The dispute took more moves than an honest challenger ever needs: the challenger lost its bond.
     TooLong,
-    /// Another dispute convicted the accused before: the challenger has its bond back.
+    /// Another dispute convicted the accused first: the challenger got its bond back.
     Moot,
 }
 
@@ -57,13 +57,13 @@ pub struct ClosedDispute<AccountId = [u8; 32], Balance = u128, BlockNumber = u32
     pub verdict: Verdict,
     /// What the winner got of what the loser lost; the rest was burned.
     pub reward: Balance,
-    /// Block in which it was opened.
+    /// The block in which it was opened.
     pub opened_at: BlockNumber,
-    /// Block in which it ended.
+    /// The block in which it ended.
     pub ended_at: BlockNumber,
-    /// Moves that the accused made.
+    /// Number of moves by the accused.
     pub answers: u32,
-    /// Moves that the challenger made.
+    /// Number of moves by the challenger.
     pub picks: u32,
     /// Encoded bytes of all answers.
     pub bytes: u32,

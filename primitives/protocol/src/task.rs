@@ -10,8 +10,9 @@ use scale_info::{Type, TypeInfo};
 
 /// A name of 1 to 32 bytes of UTF-8.
 ///
-/// SCALE: that of a string, a compact length and so many bytes, and clients are told that it is one. What is longer, or ends with
-/// a zero byte, does not decode; that it is UTF-8 and not empty is for [`TaskTerms::validate`] to say, with an error that is told.
+/// Its SCALE encoding is that of a string, a compact length and that many bytes, and the metadata says that it is one. Bytes
+/// that are too many, or end with a zero byte, do not decode. [`TaskTerms::validate`] checks that the name is UTF-8 and not
+/// empty, because its error reaches the user.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct TaskName {
     /// The name and then zeros.
@@ -97,7 +98,7 @@ impl TypeInfo for TaskName {
     }
 }
 
-/// Where the samples that score a task's rounds come from.
+/// Where the held-out samples that score a task's rounds come from.
 #[derive(
     Encode,
     Decode,
@@ -111,27 +112,26 @@ impl TypeInfo for TaskName {
     Debug,
 )]
 pub enum HoldOutTerms {
-    /// Shards that only the sponsor knows, each published in the round that it scores.
+    /// Shards that only the sponsor knows. Each is published in the round that it scores.
     Sealed {
-        /// Merkle root over the roots of the sealed shards.
+        /// The Merkle root over the roots of the sealed shards.
         root: Hash,
-        /// Sealed shards; each scores one round.
+        /// Number of sealed shards; each scores one round.
         shards: u32,
-        /// Samples in each shard.
+        /// Number of samples in each shard.
         samples: u32,
     },
-    /// A pool that everybody has, of which chance draws each round's samples once nothing more is
-    /// revealed.
+    /// A pool that everybody has. Each round's samples are drawn from it at random, once no more deltas can be revealed.
     Drawn {
-        /// What the records are hashed with: random, so that no two tasks have the same root.
+        /// The random salt that the records are hashed with, so that no two tasks have the same root.
         salt: Hash,
-        /// Merkle root over the salted records.
+        /// The Merkle root over the salted records.
         root: Hash,
-        /// Records in the pool.
+        /// Number of records in the pool.
         records: u32,
-        /// Samples drawn for a round.
+        /// Number of samples drawn for each round.
         samples: u32,
-        /// Most rounds.
+        /// Maximum number of rounds.
         rounds: u32,
     },
 }
@@ -199,37 +199,38 @@ impl HoldOutTerms {
     Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug,
 )]
 pub struct TaskTerms<Balance = u128> {
-    /// What users see.
+    /// The name that users see.
     pub name: TaskName,
-    /// Planck for each millibit a sample by which a round lowers the loss.
+    /// The price: planck for each millibit per sample by which a round lowers the mean loss.
     pub price_per_millibit: Balance,
-    /// Most planck that one round pays, without the fee for work.
+    /// The cap: the most that one round pays, in planck, without the fee for work.
     pub cap_per_round: Balance,
-    /// The attesters' part of what a round pays for its gain, in thousandths.
+    /// The attesters' share of what a round pays for its gain, in thousandths.
     pub attester_fee_permille: u16,
-    /// Planck that attesters share for each 2^30 products of [`TaskTerms::evaluations`], in every round that settles.
+    /// The fee for work: planck that the attesters of every settled round share, for each 2^30 products of
+    /// [`TaskTerms::evaluations`].
     pub work_fee: Balance,
-    /// How long each phase lasts at most.
+    /// How long each phase lasts at most, in blocks.
     pub windows: Windows,
-    /// Attesters drawn for a round.
+    /// Number of attesters drawn for a round.
     pub seats: u8,
-    /// Equal claims that a round needs to settle: at least two thirds of the seats.
+    /// Number of equal claims that a round needs to settle: at least two thirds of the seats.
     pub quorum: u8,
-    /// Least stake of a contributor.
+    /// Minimum stake of a contributor, in planck.
     pub minimum_contributor_stake: Balance,
-    /// Least stake of an attester.
+    /// Minimum stake of an attester, in planck.
     pub minimum_attester_stake: Balance,
-    /// Stake above this adds no weight to a delta.
+    /// Stake above this adds no weight to a delta, in planck.
     pub weight_cap: Balance,
-    /// Longest encoded delta, in bytes.
+    /// Maximum length of an encoded delta, in bytes.
     pub delta_bytes: u32,
-    /// Which deltas are merged, and how sure a contribution has to be before it is paid.
+    /// Which deltas are merged, and how certain an improvement has to be before it is paid.
     pub share: ShareTerms,
-    /// Where the samples that score rounds come from.
+    /// Where the held-out samples come from.
     pub hold_out: HoldOutTerms,
-    /// Blake2b-256 of the task's recipe, a text that says how data becomes the bytes of a sample; zeros without a recipe.
+    /// The BLAKE2b-256 hash of the task's recipe, a text that says how data becomes the bytes of a sample; zeros if there is none.
     pub recipe: Hash,
-    /// Bytes of the recipe; 0 without one.
+    /// Length of the recipe in bytes; 0 if there is none.
     pub recipe_bytes: u32,
 }
 
@@ -243,22 +244,22 @@ pub enum TermsError {
     #[error("a window is out of the chain's range")]
     Window,
     /// `seats` is 0 or over 8.
-    #[error("seats are not between 1 and 8")]
+    #[error("the number of seats is not between 1 and 8")]
     Seats,
     /// `quorum` is less than two thirds of `seats`, or more than all.
     #[error("the quorum is less than two thirds of the seats, or more than all of them")]
     Quorum,
     /// Price, cap or weight cap is 0.
-    #[error("price, cap or weight cap is zero")]
+    #[error("the price, the cap or the weight cap is zero")]
     Zero,
     /// A price above 2^76 planck, at which sums of pay could overflow.
-    #[error("the price is above 2^76 planck a millibit")]
+    #[error("the price is above 2^76 planck per millibit")]
     Price,
     /// A cap that leaves no room for what rounding takes, or pays for less than a millibit.
     #[error("the cap of a round is below 4,096 planck, or below the price of a millibit")]
     Cap,
-    /// The longest delta is shorter or longer than the chain allows, or longer than the model needs.
-    #[error("the longest delta is not of 4 to 192 KiB, or longer than the model needs")]
+    /// The maximum length of a delta is less or more than the chain allows, or more than the model needs.
+    #[error("the maximum length of a delta is not between 4 and 192 KiB, or is more than the model needs")]
     DeltaBytes,
     /// More than all of a round's pay goes to attesters.
     #[error("the attesters' fee is over 1000 permille")]
@@ -272,23 +273,27 @@ pub enum TermsError {
         "the pool has too few or too many records, samples or rounds, or an odd number of samples"
     )]
     Pool,
-    /// A term of the share rule is out of its bounds.
-    #[error("a floor, the doubt or the outer rate is out of the bounds of the share rule")]
+    /// A term of the share rule is out of bounds.
+    #[error("a floor, the doubt or the outer rate is outside the bounds of the share rule")]
     Share,
     /// A sample with its label is longer than a dispute can show.
     #[error("a sample with its label is over 16 KiB")]
     Record,
     /// The recipe is too long, or has a hash and no length, or a length and no hash.
     #[error(
-        "the recipe is over 64 KiB, or has only one of hash and length: give a shorter recipe with both, or no recipe \
-         with zeros for both"
+        "the recipe is over 64 KiB, or only its hash or only its length is given: give a shorter recipe with both, or no \
+         recipe and zeros for both"
     )]
     Recipe,
-    /// The bytes of the recipe are not as many as the terms say.
-    #[error("the recipe has another length than the terms say: give the bytes that the terms were made with")]
+    /// The recipe's length differs from the one in the terms.
+    #[error(
+        "the recipe's length differs from the terms: give the bytes that the terms were made with"
+    )]
     RecipeLength,
-    /// The bytes of the recipe have another hash than the terms say.
-    #[error("the recipe has another hash than the terms say: give the bytes that the terms were made with")]
+    /// The recipe's hash differs from the one in the terms.
+    #[error(
+        "the recipe's hash differs from the terms: give the bytes that the terms were made with"
+    )]
     RecipeHash,
 }
 
@@ -383,7 +388,7 @@ impl<Balance> TaskTerms<Balance> {
         fit.unwrap_or_default().min(bounds::MAX_SUBMISSIONS)
     }
 
-    /// Most of them whose account has proved nothing in the task, so that a crowd does not shut out who has.
+    /// Most of them that may be newcomers, so that a crowd of new accounts cannot shut out proven ones.
     pub fn newcomer_places(&self) -> u32 {
         self.places() / 2
     }
@@ -429,14 +434,14 @@ fn recipe_hash(recipe: &[u8]) -> Hash {
 }
 
 impl TaskTerms {
-    /// What a contributor is paid who has proved so much, Q16 bits summed over the samples that pay; rounded down.
-    /// `None` if it does not fit, which no ledger comes to.
+    /// What a contributor is paid for what it has proved, given in Q16 bits summed over the samples that pay; rounded down.
+    /// `None` if it does not fit, which no ledger can reach.
     pub fn contributor_pay(&self, proved: u64) -> Option<u128> {
         let permille = 1000u16.checked_sub(self.attester_fee_permille)?;
         self.worth(proved, permille)
     }
 
-    /// What the attesters of a round share that gained so much; rounded down.
+    /// What the attesters of a round share for its gain; rounded down.
     pub fn attester_pay(&self, gain: u64) -> Option<u128> {
         self.worth(gain, self.attester_fee_permille)
     }
@@ -444,7 +449,7 @@ impl TaskTerms {
     /// What the attesters of a round that settles share for their work, whatever it gained: rounded down. `None` if it does not
     /// fit.
     ///
-    /// More deltas do not raise it, or else whoever sends noise would.
+    /// More deltas do not raise it: otherwise anybody could raise it by sending noise.
     pub fn work_pay(&self, cost: u64) -> Option<u128> {
         pay::mul_div(
             self.work_fee,
@@ -453,8 +458,8 @@ impl TaskTerms {
         )
     }
 
-    /// The most that a round takes from the pool: its cap, and what attesters are paid for their work. `None` if the second is more
-    /// than the first, or both do not fit.
+    /// The most that a round takes from the budget: its cap, and what attesters are paid for their work. `None` if the second is
+    /// more than the first, or both together do not fit.
     pub fn most_per_round(&self, cost: u64) -> Option<u128> {
         let work = self.work_pay(cost)?;
         self.cap_per_round
@@ -484,15 +489,15 @@ impl TaskTerms {
 pub enum TaskState {
     /// A round is under way.
     Running,
-    /// A round is under way, the last one: the sponsor asked to close.
+    /// The last round is under way: the sponsor has asked to close the task.
     Closing,
-    /// The pool does not cover one more round; a top-up resumes.
+    /// Paused: the budget does not cover another round. A top-up resumes it.
     Paused,
-    /// Every shard has scored its round, or as many rounds are over as the sponsor asked for.
+    /// Out of rounds: all shards have been used, or all the rounds of the terms are over.
     Exhausted,
-    /// The sponsor did not publish a shard and lost the bond.
+    /// The sponsor did not publish a shard, and lost the bond.
     Stopped,
-    /// Closed by its sponsor, or by the chain because it was idle; the sponsor has the rest of the pool back.
+    /// Closed by its sponsor, or by the chain because it was idle; the sponsor got the rest of the budget back.
     Closed,
 }
 

@@ -1,6 +1,6 @@
-//! What the chain answers with when it is asked. Built when asked, never stored.
+//! What the chain answers to queries. Built on request, never stored.
 //!
-//! What grows with rounds, tasks or accounts comes in pages: see [`Page`].
+//! Answers that grow with rounds, tasks or accounts come in pages: see [`Page`].
 //!
 //! The type parameters default to what the chain uses: 32-byte accounts, planck in `u128`,
 //! blocks in `u32`.
@@ -14,10 +14,11 @@ use codec::{Decode, Encode};
 use gotong_scoring::share::trial::{Accusation, Trial};
 use scale_info::TypeInfo;
 
-/// A part of a list that may be long. The first begins where the caller says, at 0 for all; the next one at [`Self::next`].
+/// A part of a list that may be long. The first page begins where the caller says, at 0 for the whole list; the next one
+/// begins at [`Self::next`].
 #[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
 pub struct Page<Item, Cursor> {
-    /// In order. A page may be empty, and not the last.
+    /// The items, in order. A page may be empty without being the last.
     pub items: Vec<Item>,
     /// Where the next page begins; none after the last.
     pub next: Option<Cursor>,
@@ -41,32 +42,32 @@ impl<Item, Cursor> Page<Item, Cursor> {
 /// A registration and its money.
 #[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
 pub struct StakeView<Balance = u128, BlockNumber = u32> {
-    /// What it registered for.
+    /// The roles that it registered for.
     pub roles: Roles,
-    /// Stake that counts, without what is unbonding.
+    /// Its stake, without what is unbonding.
     pub stake: Balance,
-    /// Whether it may act.
+    /// Whether it may act in one of its roles now.
     pub active: bool,
-    /// What is leaving, and the block from which it can be withdrawn, if no more are full.
+    /// The stake that is unbonding, and the block from which it can be withdrawn; later if more blocks are full until then.
     pub unbonding: Option<(Balance, BlockNumber)>,
-    /// Seats that it holds in rounds under way.
+    /// Number of seats that it holds in rounds under way.
     pub seats_held: u32,
 }
 
-/// What an attester offers, and what it holds of it.
+/// What an attester offers, and which seats it holds.
 #[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
 pub struct OfferView {
-    /// Most seats at once; none if it is not drawn any more.
+    /// The most seats at once; 0 if it is no longer drawn.
     pub seats: u8,
-    /// Most that its seats ask for together in a block, in products ([`TaskTerms::load`]).
+    /// The most work that its seats may take together in a block, in products ([`TaskTerms::load`]).
     pub capacity: u64,
     /// Whether it serves every task with sealed samples.
     pub sealed: bool,
-    /// Tasks that it serves besides.
+    /// The other tasks that it serves.
     pub tasks: Vec<TaskId>,
-    /// Seats that it holds.
+    /// Number of seats that it holds.
     pub seats_held: u32,
-    /// What they ask for together.
+    /// The work that they take together in a block, in products.
     pub load_held: u64,
 }
 
@@ -75,34 +76,34 @@ pub struct OfferView {
 pub struct TaskView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     /// Its id.
     pub id: TaskId,
-    /// Who opened it.
+    /// The account that opened it.
     pub sponsor: AccountId,
-    /// What was asked for.
+    /// Its terms.
     pub terms: TaskTerms<Balance>,
     /// Where it stands.
     pub state: TaskState,
     /// The model.
     pub graph: Graph,
-    /// Merkle root of the weights that the current round starts from.
+    /// The Merkle root of the weights that the current round starts from.
     pub master_root: Hash,
-    /// Block in which it was opened.
+    /// The block in which it was opened.
     pub opened_at: BlockNumber,
-    /// The round under way, or the last one.
+    /// The current round, or the last one.
     pub round: RoundId,
-    /// Shards published so far: the index of the next. 0 if samples are drawn from a pool.
+    /// Number of shards published so far, which is the index of the next one; 0 if samples are drawn from a pool.
     pub next_shard: u32,
-    /// What future rounds can pay.
+    /// The budget: what future rounds can pay, in planck.
     pub pool: Balance,
     /// The sponsor's bond.
     pub bond: Balance,
-    /// In reserve for contributors of settled rounds who have not claimed.
+    /// The reserve for contributors of settled rounds who have not claimed.
     pub reserved: Balance,
-    /// Paid out so far: claims and fees.
+    /// What was paid out so far: claims and fees.
     pub paid: Balance,
-    /// Parameters of the model.
+    /// Number of parameters of the model.
     pub parameters: u32,
-    /// Block from which the chain closes it, if no round settles before, and nobody tops it up while it is paused, and if no more are
-    /// full; none if no round will start any more.
+    /// The block from which the chain closes the task, unless a round settles before, or somebody tops it up while it is paused;
+    /// later if more blocks are full until then. None if no more rounds will start.
     pub expires_at: Option<BlockNumber>,
 }
 
@@ -115,51 +116,51 @@ pub struct RoundView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     pub round: RoundId,
     /// What may be done now.
     pub phase: Phase,
-    /// Block in which the phase started, later by as many as have been full since.
+    /// The block in which the phase started, plus the number of full blocks since then.
     pub phase_started_at: BlockNumber,
-    /// Block in which the round started.
+    /// The block in which the round started.
     pub started_at: BlockNumber,
-    /// Block at which the phase is over at the latest, if no more are full.
+    /// The block at which the phase ends at the latest; later if more blocks are full until then.
     pub ends_at: BlockNumber,
-    /// Contributors who committed.
+    /// Number of contributors who committed.
     pub commits: u32,
-    /// Contributors who revealed.
+    /// Number of contributors who revealed.
     pub reveals: u32,
-    /// Merkle root of the weights that the round starts from.
+    /// The Merkle root of the weights that the round starts from.
     pub base_root: Hash,
-    /// The hold-out samples, once published.
+    /// The held-out samples, once published.
     pub shard: Option<ShardView<BlockNumber>>,
-    /// What chance decides once nothing more is revealed: which samples pay and which decide, and of a pool which
-    /// records are the samples.
+    /// The seed, drawn once no more deltas can be revealed. It decides which samples pay and which decide, and which records of
+    /// a pool are the samples.
     pub seed: Option<Hash>,
-    /// The attesters, once drawn: also those who were put out.
+    /// The attesters, once drawn, including those who have lost their seats.
     pub seats: Vec<SeatView<AccountId, Balance>>,
-    /// How often seats were drawn anew.
+    /// How often seats were drawn again.
     pub redraws: u8,
-    /// What draws the audits of the challenge: the one that is on, or the last.
+    /// The seed of the audits of the current challenge, or of the last one.
     pub audit_seed: Option<Hash>,
-    /// Disputes that are not decided; the round does not end before they are.
+    /// Number of open disputes; the round does not end before they are decided.
     pub open_disputes: u32,
     /// How it ended.
     pub outcome: Option<Outcome>,
     /// The claim that it settled on.
     pub claim: Option<ShareClaim>,
-    /// How much of a credit counts, Q32: less than 2^32 if the round's cap was too low for what the round is worth.
+    /// The rate at which credits count, Q32: less than 2^32 if the round's cap is below what the round is worth.
     pub rate_q32: u64,
-    /// What attesters were paid.
+    /// What its attesters were paid.
     pub fees: Balance,
-    /// What was set aside for contributors.
+    /// What was set aside for its contributors.
     pub pot: Balance,
-    /// What contributors were paid of it.
+    /// The part of it that contributors were paid.
     pub paid: Balance,
-    /// What went back to the pool of it.
+    /// The part of it that went back to the budget, or to the sponsor.
     pub released: Balance,
-    /// Contributors who claimed.
+    /// Number of contributors who claimed.
     pub claims: u32,
-    /// Block from which what nobody claimed can go back to the pool, if no more are full.
+    /// The block from which unclaimed money can go back to the budget; later if more blocks are full until then.
     pub expires_at: Option<BlockNumber>,
-    /// Whether somebody committed, but fewer attesters than the quorum have room for the round now, or free seats are promised to
-    /// other rounds: Commit goes on until there are enough, and takes commits.
+    /// Whether the round waits for attesters: somebody has committed, but fewer attesters than the quorum have room for the round
+    /// now, or their free seats are promised to other rounds. Commit goes on, and accepts commits, until there are enough.
     pub awaits_attesters: bool,
 }
 
@@ -170,16 +171,16 @@ impl<AccountId, Balance, BlockNumber> RoundView<AccountId, Balance, BlockNumber>
     }
 }
 
-/// The published hold-out samples of a round; the bytes are in the body of block `published_at`.
+/// The published held-out samples of a round; their bytes are in the body of block `published_at`.
 #[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
 pub struct ShardView<BlockNumber = u32> {
-    /// Which of the task's sealed shards.
+    /// The index of this shard among the task's sealed shards.
     pub index: u32,
-    /// Block of its extrinsic.
+    /// The block that has its extrinsic.
     pub published_at: BlockNumber,
-    /// What unseals the root.
+    /// The key that unseals the root.
     pub key: Hash,
-    /// Merkle root over the salted records.
+    /// The Merkle root over the salted records.
     pub root: Hash,
 }
 
@@ -188,17 +189,17 @@ pub struct ShardView<BlockNumber = u32> {
 pub struct SeatView<AccountId = [u8; 32], Balance = u128> {
     /// Who was drawn.
     pub account: AccountId,
-    /// Stake at the draw.
+    /// Its stake at the draw.
     pub stake: Balance,
     /// Whether it counts, or why not.
     pub state: SeatState,
     /// Whether it committed.
     pub committed: bool,
-    /// What it claims, once revealed.
+    /// Its claim, once revealed.
     pub claim: Option<ShareClaim>,
-    /// The summary of its table, while it can be disputed.
+    /// The summary of its table, as long as the table can be disputed.
     pub table: Option<TableSummary>,
-    /// What it revealed with it: the root over its own work, for audits.
+    /// The root over its own work, for audits; revealed together with the claim.
     pub work_root: Option<Hash>,
     /// Whether it answered its audits.
     pub audited: bool,
@@ -213,48 +214,48 @@ pub struct SubmissionView<AccountId = [u8; 32], Balance = u128, BlockNumber = u3
     pub account: AccountId,
     /// Place in the order of commitment, from 0.
     pub index: u32,
-    /// Weight by itself; what enters the merge is that of the record.
+    /// Its own weight. The weight in the merge is that of the record.
     pub weight: u32,
-    /// Whether the account had proved something in the task when it committed.
+    /// Whether the account was proven in the task when it committed.
     pub is_proven: bool,
     /// The delta, once revealed.
     pub revealed: Option<RevealedView<BlockNumber>>,
-    /// What it is credited, if the round is over, the chain knows it and it is not claimed.
+    /// Its credit, if the round is over, the chain knows the credit, and it has not been claimed.
     pub credit: Option<Credit>,
-    /// What came of its claim.
+    /// The result of its claim.
     pub claimed: Option<Claimed<Balance>>,
 }
 
 /// A revealed delta; its bytes are in the body of block `at`.
 #[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
 pub struct RevealedView<BlockNumber = u32> {
-    /// The delta as it enters the round. Its weight is final once nothing more is revealed.
+    /// The delta as it enters the round. Its weight is final once no more deltas can be revealed.
     pub record: EntrantRecord,
     /// Length of the encoded delta.
     pub bytes: u32,
-    /// Block of its extrinsic.
+    /// The block that has its extrinsic.
     pub at: BlockNumber,
 }
 
-/// What one round means for one account's purse.
+/// What one round is worth to one account.
 #[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
 pub struct RewardView<Balance = u128> {
     /// The task.
     pub task: TaskId,
     /// The round.
     pub round: RoundId,
-    /// What it took part as.
+    /// The part that the account took in it.
     pub kind: RewardKind,
-    /// What there is to have.
+    /// What the account gets, and how far that has come.
     pub state: RewardState<Balance>,
 }
 
-/// As what an account took part in a round.
+/// The part that an account took in a round.
 #[derive(Encode, Decode, TypeInfo, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RewardKind {
-    /// Submitted a delta.
+    /// It submitted a delta.
     Contributor,
-    /// Held a seat.
+    /// It held a seat.
     Attester,
 }
 
@@ -263,60 +264,61 @@ pub enum RewardKind {
 pub enum RewardState<Balance = u128> {
     /// The round has no outcome yet.
     Pending,
-    /// A contributor has it still to claim, in its order. What that pays depends on the rounds before:
+    /// The contributor still has to claim the round, in order. What that pays depends on the rounds before:
     /// [`ClaimableView::pays`].
     Claimable {
-        /// What it is credited, before the rate: 0 if nothing was merged. None if nobody has published it; then the chain
-        /// does not know it, and a claim needs a proof.
+        /// The credit, before the rate is applied: 0 if nothing was merged. None if nobody has published it; then the chain does
+        /// not know it, and a claim needs a proof.
         credit: Option<Credit>,
     },
-    /// A contributor has claimed it.
+    /// The contributor has claimed the round.
     Claimed(Claimed<Balance>),
-    /// An attester was paid its fee.
+    /// The attester was paid this fee.
     Paid(Balance),
-    /// The round gives this account nothing.
+    /// The account gets nothing for the round.
     Nothing,
 }
 
-/// What an account has still to claim in one task: rounds that are over, in which it revealed.
+/// What an account still has to claim in one task: the rounds that are over and in which it revealed.
 ///
-/// At most [`bounds::MAX_PAGE`] rounds together; later ones are seen once these are claimed.
+/// At most [`bounds::MAX_PAGE`] rounds in total; later ones show up once these are claimed.
 #[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
 pub struct ClaimableView<Balance = u128, BlockNumber = u32> {
     /// The task.
     pub task: TaskId,
-    /// The rounds whose credits the chain knows, from the first that is to be claimed on. They are claimed in this order and
-    /// without proofs, [`bounds::MAX_CLAIMS`] in a call.
+    /// The rounds whose credits the chain knows, beginning with the next one to claim. Claim them in this order and without
+    /// proofs, up to [`bounds::MAX_CLAIMS`] in one call.
     pub rounds: Vec<RoundId>,
-    /// What these pay together: exactly that, if they are claimed before anything of them is released. 0 if the account earned
-    /// nothing by them.
+    /// What these rounds pay together, exactly, if they are claimed before any of that money is released. 0 if the account
+    /// earned nothing in them.
     pub pays: Balance,
-    /// Block from which anybody can release what the first of them that pays has left, if no more are full; none if none pays.
+    /// The block from which anybody can release the money of the first of these rounds that pays; later if more blocks are full
+    /// until then. None if none of them pays.
     pub until: Option<BlockNumber>,
-    /// The rounds after these. What they pay is not known to the chain, as nobody has published the credit of the first of them:
-    /// it may be nothing. They are claimed with proofs, or later without.
+    /// The rounds after these. The chain does not know what they pay, which may be nothing, because nobody has published the
+    /// credit of the first of them. Claim them with proofs, or wait until the credits are published.
     pub unknown: Vec<RoundId>,
-    /// Block from which anybody can release what the first of the unknown rounds has left, if no more are full; none if there
-    /// are none.
+    /// The block from which anybody can release the money of the first of these unknown rounds; later if more blocks are full
+    /// until then. None if there are no such rounds.
     pub unknown_until: Option<BlockNumber>,
 }
 
-/// What an account has proved in one task, over all the rounds that it claimed.
+/// What an account has proved in one task, over all rounds that it has claimed.
 #[derive(Encode, Decode, TypeInfo, Clone, PartialEq, Eq, Debug)]
 pub struct LedgerView<Balance = u128> {
     /// The task.
     pub task: TaskId,
-    /// Its credits, their error, and what is proved of them.
+    /// Its credits, their variance, and what they prove.
     pub ledger: Ledger,
-    /// By how much the sum of the credits has to be doubted, in their unit: proved is at most the sum less this.
+    /// The doubt about the sum of the credits, in their unit: at most the sum minus this is proved.
     pub doubt: u128,
-    /// What it was paid for what it proved.
+    /// What it has been paid for what it proved.
     pub paid: Balance,
-    /// What it would be paid more if all of its credits were proved.
+    /// How much more it would be paid if all of its credits were proved.
     pub open: Balance,
-    /// The first round that it has not claimed, under way or over.
+    /// The first round that it has not claimed, whether that is under way or over.
     pub next: Option<RoundId>,
-    /// Whether its next delta counts as that of a proven account.
+    /// Whether its next delta will count as that of a proven account.
     pub is_proven: bool,
 }
 
@@ -329,28 +331,29 @@ pub struct Duty<BlockNumber = u32> {
     pub round: RoundId,
     /// The round's phase.
     pub phase: Phase,
-    /// Block at which it is too late, if no more are full: the phase is over at the latest, or what is claimable can be released.
+    /// The block at which it is too late, because the phase ends at the latest, or because unclaimed money can be released; later
+    /// if more blocks are full until then.
     pub ends_at: BlockNumber,
     /// What to do.
     pub what: DutyKind,
 }
 
-/// What can be asked of an account.
+/// What an account may have to do.
 #[derive(Encode, Decode, TypeInfo, Clone, Copy, PartialEq, Eq, Debug)]
 pub enum DutyKind {
     /// Commit to a delta.
     Commit,
-    /// Reveal the delta that was committed.
+    /// Reveal the delta that it committed to.
     Reveal,
     /// Publish the round's shard.
     PublishShard,
     /// Commit to a score table.
     CommitAttestation,
-    /// Reveal the claim that was committed.
+    /// Reveal the table that it committed to.
     RevealAttestation,
-    /// Claim all rounds up to this one, which pays: see [`ClaimableView`].
+    /// Claim all rounds up to this one, which pays something: see [`ClaimableView`].
     Claim,
-    /// Answer the audits of the own work.
+    /// Answer the audits of its work.
     AnswerAudits,
 }
 
@@ -369,24 +372,23 @@ pub struct DisputeView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> 
     pub challenger: AccountId,
     /// What the challenger loses if it is wrong.
     pub bond: Balance,
-    /// What it doubted first.
+    /// What the challenger doubted first.
     pub accusation: Accusation,
     /// The table of the accused.
     pub table: TableSummary,
-    /// How far the dispute is narrowed down.
+    /// How far the dispute has been narrowed down.
     pub trial: Trial,
-    /// Whether the accused is to answer; if not, the challenger is to pick.
+    /// Whether it is the accused's turn to answer; if not, it is the challenger's turn to pick.
     pub awaits_answer: bool,
-    /// Block in which it was opened.
+    /// The block in which it was opened.
     pub opened_at: BlockNumber,
-    /// The last block in which the move can be made, if no more are full; who has not made it then
-    /// loses.
+    /// The last block for the move; later if more blocks are full until then. A party that misses it loses the dispute.
     pub deadline: BlockNumber,
-    /// Moves that the accused made.
+    /// Number of moves by the accused.
     pub answers: u32,
-    /// Moves that the challenger made.
+    /// Number of moves by the challenger.
     pub picks: u32,
-    /// Encoded bytes of all answers.
+    /// Encoded bytes of all answers together.
     pub bytes: u32,
 }
 

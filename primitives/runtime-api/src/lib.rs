@@ -1,7 +1,7 @@
 //! The runtime APIs by which any client asks the chain: `api.call.contributionApi` of polkadot-js, `state_call` of others.
 //!
-//! They answer what the pallets' view functions of the same names answer, for clients that know no view functions. What grows
-//! with tasks, rounds or accounts comes in pages: see [`Page`].
+//! They give the same answers as the pallets' view functions of the same names, for clients that do not know view functions.
+//! Answers that grow with tasks, rounds or accounts come in pages: see [`Page`].
 
 #![cfg_attr(not(feature = "std"), no_std)]
 
@@ -20,7 +20,7 @@ use gotong_protocol::{
 };
 
 sp_api::decl_runtime_apis! {
-    /// Stakes, tasks, rounds, and what accounts are owed and may do. Money is in planck.
+    /// Stakes, tasks, rounds, and what accounts are owed and may do now. Money is in planck.
     pub trait ContributionApi<AccountId>
     where
         AccountId: Codec,
@@ -28,13 +28,13 @@ sp_api::decl_runtime_apis! {
         /// The registration of `who`.
         fn stake(who: AccountId) -> Option<StakeView>;
 
-        /// What `who` offers to attest, and what it holds of it; none if it neither offers nor holds a seat.
+        /// What `who` offers to attest, and which seats it holds; none if it neither offers nor holds any.
         fn offer_of(who: AccountId) -> Option<OfferView>;
 
         /// Every task ever opened, in order, from `start` on.
         fn tasks(start: TaskId) -> Page<TaskId, TaskId>;
 
-        /// The tasks with a round under way, which are bounded.
+        /// The tasks with a round under way. Their number is bounded.
         fn live_tasks() -> Vec<TaskId>;
 
         /// One task.
@@ -43,29 +43,29 @@ sp_api::decl_runtime_apis! {
         /// One round of a task.
         fn round(task: TaskId, round: RoundId) -> Option<RoundView<AccountId>>;
 
-        /// A round's submissions in the order of their commits, from number `start` on.
+        /// A round's submissions, in the order of their commits, from number `start` on.
         fn submissions(
             task: TaskId,
             round: RoundId,
             start: u32,
         ) -> Page<SubmissionView<AccountId>, u32>;
 
-        /// What a dispute about a table of the round stands on, once nothing more is revealed.
+        /// The facts that a dispute about a table of the round is decided on; none before all deltas are revealed.
         fn facts(task: TaskId, round: RoundId) -> Option<RoundFacts>;
 
-        /// What every round that `who` took part in is worth to it, from this round of this task on.
+        /// What each round that `who` took part in is worth to it, in all tasks, starting with this round of this task.
         fn rewards(
             who: AccountId,
             start: (TaskId, RoundId),
         ) -> Page<RewardView, (TaskId, RoundId)>;
 
-        /// What every round of one task that `who` took part in is worth to it, from round `start` on.
+        /// What each round of one task that `who` took part in is worth to it, from round `start` on.
         fn task_rewards(task: TaskId, who: AccountId, start: RoundId) -> Page<RewardView, RoundId>;
 
-        /// What `who` has still to claim in one task; none if that is nothing.
+        /// What `who` still has to claim in one task; none if there is nothing.
         fn claimable(task: TaskId, who: AccountId) -> Option<ClaimableView>;
 
-        /// What `who` has still to claim in each task, from task `start` on.
+        /// What `who` still has to claim in each task, from task `start` on.
         fn claimables(who: AccountId, start: TaskId) -> Page<ClaimableView, TaskId>;
 
         /// What `who` has proved in one task; none if it never revealed in it.
@@ -83,7 +83,7 @@ sp_api::decl_runtime_apis! {
     where
         AccountId: Codec,
     {
-        /// The open disputes, of one task if it is named, in the order of their ids and from `start` on.
+        /// The open disputes, of one task or of all, in the order of their ids, from `start` on.
         fn disputes(
             task: Option<TaskId>,
             start: DisputeId,
@@ -92,7 +92,7 @@ sp_api::decl_runtime_apis! {
         /// One open dispute.
         fn dispute(id: DisputeId) -> Option<DisputeView<AccountId>>;
 
-        /// The last verdicts, the oldest first.
+        /// The latest verdicts, oldest first.
         fn verdicts() -> Vec<ClosedDispute<AccountId>>;
     }
 }
