@@ -307,11 +307,11 @@ pub mod pallet {
         AnswerTooLarge,
         /// It is the other party's turn.
         NotYourTurn,
-        /// The move does not fit what the accused stands for, or what it has shown.
+        /// The move does not fit what the accused has to defend, or what it has shown.
         WrongMove,
         /// A part of the answer is missing, was not asked for, or has the wrong length.
         WrongShape,
-        /// What the answer shows does not hash or add up to what the accused stands for.
+        /// What the answer shows does not hash or add up to what the accused has to defend.
         NotTheInside,
         /// A delta, sample or base weight does not lead to the root that the chain knows.
         ForeignInput,

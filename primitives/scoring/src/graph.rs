@@ -39,7 +39,7 @@ pub const VALUE_COST: u64 = 16;
 /// label is the last token.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct Graph {
-    /// Bytes of a sample, without its label.
+    /// Number of bytes of a sample, without its label.
     pub inputs: u32,
     /// The ops, first to last.
     pub ops: Vec<Op>,
@@ -60,19 +60,19 @@ pub enum GraphError {
         /// Index of the op.
         op: u32,
     },
-    /// The op does not take the kind of tensor that comes to it.
-    #[error("op {op} does not take what the op before it gives")]
+    /// The op does not accept the kind of tensor that the op before it gives.
+    #[error("op {op} does not accept what the op before it gives")]
     WrongKind {
         /// Index of the op.
         op: u32,
     },
-    /// The op does not take the length of tensor that comes to it.
-    #[error("op {op} does not take the length that the op before it gives")]
+    /// The op does not accept the length of the tensor that the op before it gives.
+    #[error("op {op} does not accept a tensor of the length that the op before it gives")]
     WrongLength {
         /// Index of the op.
         op: u32,
     },
-    /// A field of the op is out of its bounds.
+    /// A field of the op is out of bounds.
     #[error("op {op}: a field is out of bounds")]
     FieldOutOfBounds {
         /// Index of the op.
@@ -84,11 +84,11 @@ pub enum GraphError {
         /// Index of the op.
         op: u32,
     },
-    /// The graph does not end with its one loss.
-    #[error("a graph ends with a cross-entropy, or with the total of one")]
+    /// The graph does not end with its only loss.
+    #[error("a graph has to end with a cross-entropy, or with the total of one")]
     NoLoss,
     /// What the op refers to is not an earlier op of the kind that it needs.
-    #[error("op {op} refers to an op that it cannot take")]
+    #[error("op {op} refers to an op whose result it cannot use")]
     WrongReference {
         /// Index of the op.
         op: u32,
@@ -102,7 +102,7 @@ pub enum GraphError {
         op: u32,
     },
     /// With the ops before it more than [`MAX_PRODUCTS`] products.
-    #[error("op {op}: more than {MAX_PRODUCTS} products of a sample")]
+    #[error("op {op}: more than {MAX_PRODUCTS} products for a sample")]
     TooManyProducts {
         /// Index of the op.
         op: u32,

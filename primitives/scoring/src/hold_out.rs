@@ -27,20 +27,20 @@ use scale_info::TypeInfo;
 pub enum HoldOut {
     /// A shard that was sealed until the round: sample i is its record i.
     Sealed {
-        /// Key of the shard.
+        /// The key of the shard.
         key: Hash,
-        /// Root of the shard.
+        /// The root of the shard.
         root: Hash,
     },
     /// A pool that everybody has: sample i is the record that [`draw`] gives.
     Drawn {
-        /// Salt of the pool.
+        /// The salt of the pool.
         salt: Hash,
-        /// Root of the pool.
+        /// The root of the pool.
         root: Hash,
-        /// Records of the pool.
+        /// Number of records in the pool.
         records: u32,
-        /// What the samples are drawn by.
+        /// The seed that draws the samples.
         seed: Hash,
     },
 }

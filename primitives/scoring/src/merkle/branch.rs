@@ -7,7 +7,7 @@ use scale_info::TypeInfo;
 /// Most levels that are shown at once: at most 256 nodes.
 pub const MAX_STRIDE: u32 = 8;
 
-/// A part of a tree that somebody stands for by one node, and shows the inside of stride by stride.
+/// A part of a tree: somebody commits to it by its top node, and shows what is below that stride by stride.
 #[derive(
     Clone,
     Copy,
@@ -21,11 +21,11 @@ pub const MAX_STRIDE: u32 = 8;
     MaxEncodedLen,
 )]
 pub struct Branch<C = ()> {
-    /// Leaves of the whole tree.
+    /// Number of leaves of the whole tree.
     pub leaves: u32,
-    /// Level of the node, the leaves being 0; of the root one above its top.
+    /// The level of the node, where leaves are at level 0. The root is one level above the top of its tree.
     pub level: u8,
-    /// Place of the node in its level.
+    /// The place of the node in its level.
     pub index: u32,
     /// The node.
     pub node: Node<C>,

@@ -6,14 +6,14 @@ use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, Error, Input, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// Proof that a leaf is at a place of a tree.
+/// A proof that a leaf is at a certain place in a tree.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, TypeInfo)]
 pub struct Proof<C = ()> {
-    /// Place of the leaf, from 0.
+    /// The place of the leaf, from 0.
     pub index: u32,
-    /// Leaves of the tree.
+    /// Number of leaves of the tree.
     pub leaves: u32,
-    /// Siblings from the leaf's up; at most [`MAX_DEPTH`].
+    /// The siblings from the leaf's level up; at most [`MAX_DEPTH`].
     pub siblings: Vec<Node<C>>,
 }
 

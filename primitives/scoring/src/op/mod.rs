@@ -131,17 +131,16 @@ pub enum Op {
     },
     /// `i8[3 * heads * head_width] -> i32[heads * tokens]`: a row is the queries of all heads, then
     /// their keys, then their values; gives, for every head and every token, the product of the
-    /// own query and that token's key. The op before it is a requant; a wide requant and a softmax
-    /// come after it, and nothing else takes what only the softmax hides, later tokens.
+    /// own query and that token's key. The op before it is a requant. A wide requant and a softmax
+    /// come after it, and no other op uses its result, because only the softmax hides later tokens.
     Scores {
         /// Heads, at least 1.
         heads: u32,
         /// Length of a query, 1..=1024.
         head_width: u32,
     },
-    /// `i16[heads * tokens] -> shares[heads * tokens]`: for every head, how much of every token
-    /// this one takes in ([`attention::shares`]); 0 of the later ones. Scores are in 1/64 log2
-    /// units.
+    /// `i16[heads * tokens] -> shares[heads * tokens]`: for every head, how much this token attends to
+    /// every token ([`attention::shares`]); 0 for later ones. Scores are in 1/64 log2 units.
     Softmax {
         /// Heads, at least 1.
         heads: u32,
@@ -151,7 +150,7 @@ pub enum Op {
     /// `shares[heads * tokens] -> i32[heads * head_width]`: the means of the values by these shares
     /// ([`attention::mean`]), in 1/16 of the values' units.
     Mix {
-        /// The op whose rows the values are in: the one before a [`Op::Scores`] of the same shape.
+        /// The op whose rows contain the values: the one before an [`Op::Scores`] of the same shape.
         from: u32,
         /// Heads, at least 1.
         heads: u32,

@@ -26,11 +26,11 @@ pub const MAX_POOL_SPAN: u32 = 2048;
     MaxEncodedLen,
 )]
 pub struct Image {
-    /// Lines, at least 1.
+    /// Number of lines, at least 1.
     pub height: u16,
-    /// Pixels of a line, at least 1.
+    /// Number of pixels in a line, at least 1.
     pub width: u16,
-    /// Values of a pixel, at least 1.
+    /// Number of values of a pixel, at least 1.
     pub channels: u32,
 }
 
@@ -48,11 +48,11 @@ pub struct Image {
     MaxEncodedLen,
 )]
 pub struct Window {
-    /// Pixels of a side, at least 1.
+    /// Its side in pixels, at least 1.
     pub size: u8,
     /// Pixels from one place to the next, at least 1.
     pub stride: u8,
-    /// Pixels of zeros around the image, less than `size`: no window is outside of the image.
+    /// The width of the zero padding around the image in pixels, less than `size`: so no window lies outside the image.
     pub padding: u8,
 }
 

@@ -8,7 +8,7 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 use thiserror::Error;
 
-/// What an attester says of a round on chain. The chain derives it from a summary: [`TableSummary::claim`].
+/// What an attester claims of a round. The chain derives it from a table's summary: [`TableSummary::claim`].
 #[derive(
     Clone,
     Copy,
@@ -24,13 +24,13 @@ use thiserror::Error;
 pub struct ShareClaim {
     /// [`TableSummary::root`].
     pub table_root: Hash,
-    /// Root of the master weights after the round.
+    /// The Merkle root of the master weights after the round.
     pub master_root: Hash,
-    /// What was gained; none if nothing was merged.
+    /// The gain; none if nothing was merged.
     pub merged: Option<MergedGain>,
 }
 
-/// What a merge gained, and how much its credits can be.
+/// What a merge gained, and the most that its credits can be.
 #[derive(
     Clone,
     Copy,
@@ -44,9 +44,9 @@ pub struct ShareClaim {
     MaxEncodedLen,
 )]
 pub struct MergedGain {
-    /// The exact gain on B, Q16 bits summed over its samples, to which the credits add up.
+    /// The exact gain on B, Q16 bits summed over its samples. The credits add up to it.
     pub gain: i64,
-    /// What all positive credits together are at most, in the same unit: what has to be kept in reserve.
+    /// The most that all positive credits can add up to, in the same unit. This much has to be set aside.
     pub most_credits: u64,
 }
 
@@ -78,25 +78,25 @@ pub enum CreditError {
     #[error("the credit's Merkle proof is malformed")]
     MalformedProof,
     /// The proof leads to another table than the claimed one.
-    #[error("the credit is not of the claimed table")]
+    #[error("the credit belongs to another table than the claimed one")]
     OtherTable,
     /// Nothing was merged in the round, so there are no credits.
     #[error("nothing was merged")]
     NothingMerged,
 }
 
-/// Shows what one delta is credited in a round that merged something: nothing, if it was not merged itself.
+/// Proves the credit of one delta in a round that merged something: 0 if the delta itself was not merged.
 #[derive(
     Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
 )]
 pub struct CreditProof {
     /// [`TableSummary::passes_hash`].
     pub passes_hash: Hash,
-    /// The table's merge, which must be paid.
+    /// The table's merge, which must have a pay.
     pub merge: Option<MergeSummary>,
     /// The entrant's row in the pay.
     pub row: Row,
-    /// Proof of the row among the rows.
+    /// The proof that the row is among the rows of the pay.
     pub proof: Proof<RowSums>,
 }
 

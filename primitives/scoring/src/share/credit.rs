@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// What a round says of one merged delta.
+/// The credit of one merged delta in a round.
 #[derive(
     Clone,
     Copy,
@@ -20,9 +20,9 @@ use scale_info::TypeInfo;
     MaxEncodedLen,
 )]
 pub struct Credit {
-    /// Its part of the gain, Q16 bits summed over B's samples; negative if it did harm.
+    /// The delta's part of the gain, Q16 bits summed over B's samples; negative if it did harm.
     pub credit: i64,
-    /// The variance of that, rounded up.
+    /// The variance of that part, rounded up.
     pub variance: u128,
 }
 

@@ -4,13 +4,13 @@ use crate::merge::MAX_WEIGHT;
 use codec::{Decode, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// How often the stake of an account counts that has proved something in the task; that of a newcomer counts once. So
-/// a crowd of new accounts cannot thin out the work of those who have proved theirs.
+/// How many times the stake of a proven account counts; a newcomer's counts once. So a crowd of new accounts cannot dilute the
+/// work of proven ones.
 pub const PROVEN_TIMES: u32 = 64;
-/// Most that a stake weighs by itself, so that no weight passes [`MAX_WEIGHT`].
+/// The most that a stake can weigh, so that no weight passes [`MAX_WEIGHT`].
 pub const MAX_STAKE_WEIGHT: u32 = MAX_WEIGHT / PROVEN_TIMES;
-/// All newcomers of a round together weigh at most what its proven accounts weigh divided by this, or 1 each if that is
-/// more: a crowd with much stake thins out no more than a small one.
+/// All newcomers of a round together weigh at most what its proven accounts weigh, divided by this; or 1 each, if that is
+/// more. So a crowd with much stake dilutes no more than a small one.
 pub const NEWCOMERS_DIVISOR: u64 = 32;
 
 /// The weight of a delta in merges, from that of its account's stake: at least 1, at most [`MAX_WEIGHT`].
@@ -19,12 +19,12 @@ pub fn entry_weight(stake_weight: u32, is_proven: bool) -> u32 {
     stake_weight.clamp(1, MAX_STAKE_WEIGHT) * times
 }
 
-/// What all who revealed in a round weigh by themselves, each by [`entry_weight`].
+/// The summed weights of everybody who revealed in a round, each by [`entry_weight`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, TypeInfo, MaxEncodedLen)]
 pub struct EntryWeights {
-    /// Those who have proved something in the task.
+    /// Sum of the weights of proven accounts.
     pub proven: u64,
-    /// The others.
+    /// Sum of the weights of newcomers.
     pub newcomers: u64,
 }
 

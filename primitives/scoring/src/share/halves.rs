@@ -58,9 +58,9 @@ pub fn can_decide(samples: u32) -> bool {
     MaxEncodedLen,
 )]
 pub enum Half {
-    /// It decides.
+    /// Half A, which decides.
     A,
-    /// It pays.
+    /// Half B, which pays.
     B,
 }
 

@@ -7,12 +7,12 @@ use scale_info::TypeInfo;
 /// Most of an account's credits, in magnitude.
 const MOST: i64 = 1 << 62;
 
-/// An account's credits in one task. What is *proved* is the highest lower bound of their sum so far:
-/// `sum - k * sqrt(variance + largest)`, `k` standard errors below it. `largest` is the largest variance of one round: one
-/// more round of doubt, so that an account that is new in every round proves next to nothing by luck.
+/// An account's credits in one task. What is *proved* is the highest lower bound so far of their sum,
+/// `sum - k * sqrt(variance + largest)`, which is `k` standard errors below it. `largest` is the largest variance of a single
+/// round. It adds one more round of doubt, so that an account that is new in every round proves next to nothing by luck.
 ///
-/// Every round that the account was merged in counts, in order, none left out. So bad luck cannot be left
-/// out, and noise proves about nothing, however many accounts make it.
+/// Every round in which the account's delta was merged counts, in order. None can be skipped, so bad luck counts too, and noise
+/// proves almost nothing, however many accounts make it.
 #[derive(
     Clone,
     Copy,
@@ -27,13 +27,13 @@ const MOST: i64 = 1 << 62;
     MaxEncodedLen,
 )]
 pub struct Ledger {
-    /// Sum of all credits, Q16 bits summed over samples.
+    /// The sum of all credits, Q16 bits summed over samples.
     pub sum: i64,
-    /// Sum of their variances.
+    /// The sum of their variances.
     pub variance: u128,
-    /// The largest of them.
+    /// The largest of these variances.
     pub largest: u128,
-    /// The highest lower bound so far: what is paid.
+    /// The highest lower bound of the sum so far, which is what is paid.
     pub proved: u64,
 }
 

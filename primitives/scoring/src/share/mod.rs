@@ -64,7 +64,7 @@ pub const MOST_OF_A_GROUP: i64 = 1 << 40;
 /// Most of a variance.
 pub const MOST_VARIANCE: u128 = 1 << 106;
 
-/// What a task may choose of the rule.
+/// The terms of the share rule that a task may choose.
 #[derive(
     Clone,
     Copy,
@@ -80,13 +80,13 @@ pub const MOST_VARIANCE: u128 = 1 << 106;
 pub struct ShareTerms {
     /// A newcomer's delta is bad in a company if its value is not above this many of its standard errors, Q8.
     pub newcomer_floor_q8: u16,
-    /// The same for an account that has proved something; not above a newcomer's.
+    /// The same for a proven account; not above a newcomer's.
     pub proven_floor_q8: u16,
     /// A company is merged if its gain on A is above this many standard errors, Q8.
     pub gain_floor_q8: u16,
-    /// An account is paid what its credits are above this many standard errors, Q8.
+    /// The doubt: an account is paid for the sum of its credits minus this many standard errors, Q8.
     pub doubt_q8: u16,
-    /// What the mean of the deltas is multiplied with in the merge, Q8: [`crate::merge::factor`].
+    /// The outer rate: the mean of the deltas is multiplied by this in the merge, Q8 ([`crate::merge::factor`]).
     pub outer_rate_q8: u16,
 }
 
@@ -103,10 +103,10 @@ impl Default for ShareTerms {
 }
 
 impl ShareTerms {
-    /// Whether each is in its bounds: a floor of newcomers of 1/2 to 3, of others of 0 to 1 and not above that, of the
-    /// gain of 0 to 2, a doubt of 1 to 4 standard errors. Less lets noise in or pays it. More shuts newcomers out, lets a
-    /// sponsor see all deltas and merge none, or merge them and pay for none. An outer rate of 1/2 to 2: less
-    /// merges little of what was learned, more goes too far, and then nothing is merged.
+    /// Whether each term is within its bounds. In standard errors, the floor is 1/2 to 3 for newcomers, 0 to 1 and not above
+    /// that for others, and 0 to 2 for the gain; the doubt is 1 to 4. Lower values let noise in, or pay for it. Higher ones
+    /// shut newcomers out, or let a sponsor see all deltas and merge none, or merge them and pay for none. The outer rate is
+    /// 1/2 to 2: a lower one merges little of what was learned, and a higher one goes too far, so nothing is merged.
     pub fn are_valid(&self) -> bool {
         (1 << 7..=3 << 8).contains(&self.newcomer_floor_q8)
             && self.proven_floor_q8 <= self.newcomer_floor_q8.min(1 << 8)

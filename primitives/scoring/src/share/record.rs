@@ -16,12 +16,12 @@ pub struct EntrantRecord {
     pub delta_hash: Hash,
     /// [`crate::Delta::root`].
     pub delta_root: Hash,
-    /// Weight in merges: [`super::entry_weight`], and where a round has too many newcomers
-    /// [`super::EntryWeights::limited`].
+    /// Its weight in merges: [`super::entry_weight`], or [`super::EntryWeights::limited`] where a round has too many
+    /// newcomers.
     pub weight: u32,
     /// [`crate::Delta::square_norm`].
     pub square_norm: u64,
-    /// Whether its account has proved something in this task.
+    /// Whether its account is proven in this task.
     pub is_proven: bool,
 }
 

@@ -8,7 +8,7 @@ use scale_info::TypeInfo;
 /// Most of a sum of values, in magnitude: 2^10 of 2^44, and two bits more.
 const MOST_OF_VALUES: u64 = 1 << 56;
 
-/// Sums over rows; of the pay only the last two are other than 0.
+/// Sums over rows. In the pay, only the last two differ from 0.
 #[derive(
     Clone,
     Copy,
@@ -23,17 +23,17 @@ const MOST_OF_VALUES: u64 = 1 << 56;
     MaxEncodedLen,
 )]
 pub struct RowSums {
-    /// Of the weights of the members.
+    /// Sum of the members' weights.
     pub weight: u64,
-    /// Of those with a norm below the median.
+    /// Sum of the weights of members with a norm below the median.
     pub below: u64,
-    /// Of those with a norm not above it.
+    /// Sum of the weights of members with a norm not above the median.
     pub upto: u64,
-    /// How many are bad.
+    /// Number of bad members.
     pub bad: u32,
-    /// Of the values.
+    /// Sum of the values.
     pub value: i64,
-    /// Of `max(|value|, 1)`.
+    /// Sum of `max(|value|, 1)` over the values.
     pub magnitude: u64,
 }
 

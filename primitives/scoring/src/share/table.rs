@@ -28,7 +28,7 @@ pub const GRADIENT_TILE: usize = 512;
 /// Most of a sum of losses: of 2^12 samples, with 32 bits each.
 const MOST_OF_LOSSES: u128 = 1 << 44;
 
-/// What was measured: a pass of the choice, on A, or the merged company, on B.
+/// A stage of the measurement: a pass of the choice, on A, or the pay of the merged company, on B.
 #[derive(
     Clone,
     Copy,
@@ -44,7 +44,7 @@ const MOST_OF_LOSSES: u128 = 1 << 44;
 pub enum Stage {
     /// The pass of this number, on A.
     Pass(u8),
-    /// What the merged are paid for, on B.
+    /// The pay of the merged deltas, on B.
     Pay,
 }
 
@@ -124,26 +124,26 @@ impl Row {
     }
 }
 
-/// A pass of the choice.
+/// A pass of the choice, in a table's summary.
 #[derive(
     Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
 )]
 pub struct PassSummary {
-    /// The company.
+    /// The members of the company.
     pub members: Members,
-    /// The weighted lower median of their norms, to which longer ones are clipped.
+    /// The weighted lower median of their norms; longer deltas are clipped to it.
     pub median_norm: u64,
-    /// If a pass follows: the last one that was dropped before it, in the order of [`super::company`].
+    /// If another pass follows: the last entrant that was dropped before it, in the order of [`super::company`].
     pub last_dropped: Option<u32>,
     /// Root of the master weights halfway to the company's merge.
     pub midpoint: Hash,
     /// Root over the roots of its groups' gradients ([`gradient_tree`]).
     pub gradients: Hash,
-    /// Root and sums of the rows.
+    /// The root and the sums of the rows.
     pub rows: Node<RowSums>,
 }
 
-/// Two evaluations on one half: of the base and of the merge.
+/// The gain on one half: two evaluations, of the base and of the merge.
 #[derive(
     Clone,
     Copy,
@@ -159,9 +159,9 @@ pub struct PassSummary {
 pub struct Fall {
     /// Per-sample losses of the base; [`losses_node`].
     pub before: SumNode,
-    /// Those of the merge.
+    /// Per-sample losses of the merge.
     pub after: SumNode,
-    /// Paired standard error of the fall.
+    /// The paired standard error of the gain.
     pub standard_error: u64,
 }
 
@@ -178,7 +178,7 @@ impl Fall {
     }
 }
 
-/// What the merged are paid for.
+/// The pay of the merged deltas, in a table's summary.
 #[derive(
     Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
 )]
@@ -187,7 +187,7 @@ pub struct PaySummary {
     pub on_b: Fall,
     /// Root over the roots of the gradients of B's groups.
     pub gradients: Hash,
-    /// Root and sums of the rows.
+    /// The root and the sums of the rows.
     pub rows: Node<RowSums>,
 }
 
@@ -200,18 +200,18 @@ pub struct MergeSummary {
     pub weights: Hash,
     /// The losses on A.
     pub on_a: Fall,
-    /// What it is paid; none if it gained too little on A and nothing was merged.
+    /// Its pay; none if it gained too little on A, so that nothing was merged.
     pub pay: Option<PaySummary>,
 }
 
-/// A table without its rows, weights, gradients and losses, of which it has the roots.
+/// The summary of a table: it has the roots of the rows, weights, gradients and losses in their place.
 #[derive(
     Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo, MaxEncodedLen,
 )]
 pub struct TableSummary {
     /// The passes, first to last.
     pub passes: PassSummaries,
-    /// The merge of the best company; none if the values of none had a positive sum.
+    /// The merge of the best company; none if no company's values had a positive sum.
     pub merge: Option<MergeSummary>,
 }
 

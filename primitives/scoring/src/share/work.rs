@@ -53,7 +53,7 @@ impl ShareTable {
     }
 }
 
-/// What an audit asks for.
+/// One audit: what an attester has to show.
 #[derive(
     Clone,
     Copy,
@@ -67,11 +67,11 @@ impl ShareTable {
     MaxEncodedLen,
 )]
 pub struct Audit {
-    /// The losses of this sample, counted over those of A and then of B.
+    /// The sample whose losses it has to show, counted over the samples of A and then of B.
     pub sample: u32,
-    /// The rows of this entrant.
+    /// The entrant whose rows it has to show.
     pub entrant: u32,
-    /// The stage whose row of the entrant is compared with the table; none if there are no stages.
+    /// The stage in which the entrant's row is compared with the table; none if there are no stages.
     pub stage: Option<Stage>,
 }
 
@@ -142,7 +142,7 @@ pub fn audits(seed: &Hash, account: &[u8; 32], count: u32, of: &Audited) -> Vec<
     (0..count).filter_map(draw).collect()
 }
 
-/// The tile of losses that has a sample's, in the tree of an evaluation.
+/// The tile of losses that contains a sample's loss, in the tree of an evaluation.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct ProvedLosses {
     /// [`LOSS_TILE`] losses, or fewer in the last tile.
@@ -179,20 +179,20 @@ impl ProvedLosses {
 /// An attester's work on a sample, and the same losses in its table.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct AuditedSample {
-    /// Losses of base and merge.
+    /// The losses of base and merge.
     pub losses: [u32; 2],
-    /// Place of the work under the work root.
+    /// Where this work is under the work root.
     pub work: Proof,
     /// The same losses under the table's roots.
     pub table: [ProvedLosses; 2],
 }
 
-/// An attester's work on an entrant, and one of its rows in its table.
+/// An attester's work on an entrant, and one of the entrant's rows in its table.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct AuditedEntrant {
     /// Its rows in all stages, the pay last.
     pub rows: Vec<Row>,
-    /// Place of the work under the work root.
+    /// Where this work is under the work root.
     pub work: Proof,
     /// What the audited row adds to its stage's sums, and its place among the stage's rows; none if there are no stages.
     pub table: Option<(RowSums, Proof<RowSums>)>,
@@ -211,10 +211,10 @@ pub struct AuditAnswer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum AuditError {
     /// The losses or rows are not those that the work root commits to.
-    #[error("the answer is not of the work that was committed to")]
+    #[error("the answer is not part of the work that was committed to")]
     OtherWork,
     /// The row is not the audited one of the table.
-    #[error("the row is not of the table that was claimed")]
+    #[error("the row is not part of the table that was claimed")]
     OtherTable,
     /// The table has other losses for the sample than the work.
     #[error("the work and the table differ")]

@@ -9,9 +9,9 @@ use scale_info::TypeInfo;
 /// A record of the shard.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct ProvedRecord {
-    /// Inputs and label.
+    /// The sample: its inputs and its label.
     pub bytes: Vec<u8>,
-    /// Its siblings under the shard's root.
+    /// The siblings that prove it under the shard's root.
     pub siblings: Vec<Hash>,
 }
 
@@ -20,7 +20,7 @@ pub struct ProvedRecord {
 pub struct ProvedChunk {
     /// [`crate::Delta::encode_chunk`].
     pub bytes: Vec<u8>,
-    /// Its siblings under the delta's root.
+    /// The siblings that prove it under the delta's root.
     pub siblings: Vec<Hash>,
 }
 
@@ -47,14 +47,13 @@ pub enum Answer {
     },
     /// A tile of a trace.
     Tile(Vec<u8>),
-    /// The inputs of a word. Each is there if the op reads it, and absent if not.
+    /// The inputs of a word. Each is present if and only if the op reads it.
     Word {
         /// The sample, for the first op and the loss.
         record: Option<ProvedRecord>,
         /// The inputs' tiles of the trace.
         inputs: Option<Tiles>,
-        /// Other tiles of the trace: of the sum that this word goes on from, of the other term of a
-        /// residual, of a key, of values.
+        /// Other tiles of the trace: of the sum that this word continues, of the other term of a residual, of a key, of values.
         before: Option<Tiles>,
         /// Tiles of the weights, or of the token's value in an embedding.
         weights: Option<Tiles>,

@@ -60,9 +60,9 @@ use scale_info::TypeInfo;
     MaxEncodedLen,
 )]
 pub enum Side {
-    /// Of the weights before the round.
+    /// The evaluation of the weights before the round.
     Base,
-    /// Of the merge.
+    /// The evaluation of the merge.
     Merged,
 }
 
@@ -75,10 +75,10 @@ pub enum Turn {
     Challenger,
 }
 
-/// A dispute: what the accused stands for and, if it is the challenger's turn, what it has shown of it.
+/// A dispute: what the accused has to defend and, if it is the challenger's turn, what it has shown of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Trial {
-    /// What the accused stands for.
+    /// What the accused has to defend.
     pub statement: Statement,
     /// What it has shown, if the challenger is to pick.
     pub shown: Option<Shown>,

@@ -13,24 +13,24 @@ pub enum Refusal {
     /// It is the other party's turn.
     #[error("it is the other party's turn")]
     NotYourTurn,
-    /// The move is not one for what is stood for, or what is shown.
-    #[error("not a move that can be made now")]
+    /// The move does not fit what the accused has to defend, or what it has shown.
+    #[error("this move cannot be made now")]
     WrongMove,
-    /// Something is missing, or more than was asked for, or of another length.
+    /// A part is missing, was not asked for, or has the wrong length.
     #[error("the answer has the wrong shape")]
     WrongShape,
-    /// What is shown does not hash or sum to what was stood for.
-    #[error("what is shown is not the inside of what was claimed")]
+    /// What is shown does not hash or add up to what the accused has to defend.
+    #[error("what is shown does not add up to what was claimed")]
     NotTheInside,
-    /// A delta, sample or base weight is not what the chain knows.
-    #[error("an input is not what the chain has the root of")]
+    /// A delta, sample or base weight does not lead to the root that the chain knows.
+    #[error("an input does not lead to the root that the chain knows")]
     ForeignInput,
     /// There is no such child, row, sample or side.
     #[error("there is nothing to doubt at that place")]
     NoSuchPlace,
 }
 
-/// A word of an op on a sample that is not what the op gives.
+/// A word of an op on a sample that differs from what the op computes.
 #[derive(
     Clone,
     Copy,
@@ -52,13 +52,13 @@ pub struct Step {
     pub op: u32,
     /// Which of its words.
     pub at: u32,
-    /// What was claimed.
+    /// The claimed value.
     pub claimed: i32,
-    /// What it is.
+    /// The right value.
     pub found: i32,
 }
 
-/// What comes of an answer.
+/// The result of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ruling {
     /// It is the challenger's turn.

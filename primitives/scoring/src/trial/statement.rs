@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// One evaluation as it is doubted: its weights, its losses, a sample.
+/// An evaluation that is doubted: which one, its weights, and a sample.
 #[derive(
     Clone,
     Copy,
@@ -29,7 +29,7 @@ pub struct Exam {
     pub sample: u32,
 }
 
-/// What the accused stands for now.
+/// What the accused has to defend now.
 #[derive(
     Clone,
     Copy,
@@ -105,7 +105,7 @@ pub struct Term {
     pub weight: u32,
 }
 
-/// What the accused has shown, of which the challenger picks.
+/// What the accused has shown. The challenger picks a part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub enum Shown {
     /// Nodes of a trace.

@@ -43,24 +43,24 @@ use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// What the chain knows of a round: both parties rely on it.
+/// What the chain knows about a round. Both parties of a dispute rely on it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct RoundFacts {
     /// The model.
     pub graph: Graph,
-    /// What the task chose of the rule.
+    /// The task's terms of the share rule.
     pub terms: ShareTerms,
-    /// Root of the master weights before the round.
+    /// The Merkle root of the master weights before the round.
     pub base_root: Hash,
     /// Where the round's samples come from.
     pub hold_out: HoldOut,
-    /// How many there are.
+    /// Number of samples.
     pub samples: u32,
-    /// What the halves are drawn by.
+    /// The seed that draws the halves.
     pub half_seed: Hash,
     /// Root of [`super::entrants_tree`].
     pub entrants_root: Hash,
-    /// How many entrants there are.
+    /// Number of entrants.
     pub entrants: u32,
 }
 
@@ -102,7 +102,7 @@ impl RoundFacts {
     }
 }
 
-/// What a challenger doubts first.
+/// What a challenger doubts first: the part of the table that it computes differently.
 #[derive(
     Clone,
     Copy,
@@ -116,22 +116,22 @@ impl RoundFacts {
     MaxEncodedLen,
 )]
 pub enum Accusation {
-    /// Some row of a stage: its parts, or what it adds to the median.
+    /// A row of a stage: its parts, or what it adds to the median.
     Rows(Stage),
     /// One row: whether it should have been dropped.
     Row(Stage, u32),
     /// The gradients of a stage.
     Gradients(Stage),
-    /// Weights of a model.
+    /// The weights of a model.
     Weights(Model),
     /// The losses on a half, or their standard error.
     Losses(Half),
 }
 
-/// A dispute: what the accused stands for and, if it is the challenger's turn, what it has shown of it.
+/// The state of a dispute: what the accused has to defend and, if it is the challenger's turn, what it has shown of that.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct Trial {
-    /// What the accused stands for.
+    /// What the accused has to defend.
     pub statement: Statement,
     /// What it has shown, if the challenger is to pick.
     pub shown: Option<Shown>,

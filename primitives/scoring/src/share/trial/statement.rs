@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// Master weights that a round makes.
+/// A model whose master weights are computed in a round.
 #[derive(
     Clone,
     Copy,
@@ -23,7 +23,7 @@ use scale_info::TypeInfo;
     MaxEncodedLen,
 )]
 pub enum Model {
-    /// Halfway to the merge of a pass's company.
+    /// The model halfway to the merge of a pass's company.
     Midpoint(u8),
     /// The merge of the best company.
     Merged,
@@ -43,7 +43,7 @@ pub enum Model {
     MaxEncodedLen,
 )]
 pub struct PartOf {
-    /// Where it was measured.
+    /// The stage in which it was measured.
     pub stage: Stage,
     /// The entrant.
     pub entrant: u32,
@@ -51,7 +51,7 @@ pub struct PartOf {
     pub group: u32,
 }
 
-/// What the accused stands for now.
+/// What the accused has to defend now.
 #[derive(
     Clone,
     Copy,
@@ -119,7 +119,7 @@ pub enum Statement {
         stage: Stage,
         /// Which group.
         group: u32,
-        /// What is stood for of it.
+        /// What the accused has to defend of it.
         word: backward::Statement,
     },
     /// Some weights of a model. Answer: [`super::Answer::Nodes`], or of one tile [`super::Answer::Weights`].
@@ -155,7 +155,7 @@ pub enum Statement {
     Loss(trial::Statement),
 }
 
-/// What the accused has shown, of which the challenger picks.
+/// What the accused has shown. The challenger picks a part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub enum Shown {
     /// Nodes of the rows' tree.
@@ -170,7 +170,7 @@ pub enum Shown {
     Nodes(Vec<Node>),
     /// Words of a gradient's tile.
     GradientTile(Vec<i64>),
-    /// Of what a word of a gradient is made of.
+    /// A part of what a word of a gradient is made of.
     Gradient(backward::Shown),
     /// A tile of weights.
     Weights(Vec<i16>),
@@ -178,7 +178,7 @@ pub enum Shown {
     Terms(Vec<Term>),
     /// Losses of base and merge on a half.
     Losses([Vec<u32>; 2]),
-    /// Of a sample's trace.
+    /// A part of a sample's trace.
     Loss(trial::Shown),
 }
 
@@ -196,9 +196,9 @@ pub enum Shown {
     MaxEncodedLen,
 )]
 pub enum Pick {
-    /// The index, from 0, into what is shown.
+    /// The index, from 0, into what was shown.
     Nth(u32),
-    /// Of shown losses: that of the `nth` sample of the half, on one side: the base or the merge.
+    /// A loss among those that were shown: that of the `nth` sample of the half, in the evaluation of the base or of the merge.
     Sample {
         /// Which evaluation.
         of: Side,

@@ -58,7 +58,7 @@ pub struct Ground<'a> {
     pub members: &'a [u32],
 }
 
-/// What the accused stands for now.
+/// What the accused has to defend now.
 #[derive(
     Clone,
     Copy,
@@ -131,15 +131,15 @@ pub enum Statement {
 pub enum Answer {
     /// What every sample of the group adds, in the group's order.
     Samples(Vec<i64>),
-    /// What every op that reads the parameter adds, the last of the graph first.
+    /// What every op that reads the parameter adds, beginning with the last op of the graph.
     Readers(Vec<i64>),
-    /// The top of a sample's trace, and the words that follow to what an op adds.
+    /// The top of a sample's trace, and the words from which what an op adds follows.
     Sums {
         /// Nodes of the trace.
         nodes: Vec<Node>,
-        /// The tile that has the parameter's sum.
+        /// The tile that contains the parameter's sum.
         sum: Tiles,
-        /// The tile that has its exponent, unless that is a constant.
+        /// The tile that contains its exponent, unless that is a constant.
         exponent: Option<Tiles>,
     },
     /// Nodes of a trace.
@@ -150,12 +150,12 @@ pub enum Answer {
     Word {
         /// The sample, if the word reads it.
         record: Option<ProvedRecord>,
-        /// Tiles of all else that it reads, of the trace and of the weights, in order.
+        /// The tiles of everything else that it reads, from the trace and from the weights, in order.
         inputs: Vec<Tiles>,
     },
 }
 
-/// What the accused has shown, of which the challenger picks.
+/// What the accused has shown. The challenger picks a part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub enum Shown {
     /// What samples, or the ops that read a parameter, add.
@@ -181,7 +181,7 @@ pub enum Shown {
 )]
 pub struct Pick(pub u32);
 
-/// The step in which a gradient is wrong.
+/// The step at which a gradient is wrong.
 #[derive(
     Clone,
     Copy,
@@ -201,12 +201,12 @@ pub enum Step {
         sample: u32,
         /// Which parameter.
         position: u32,
-        /// What was claimed.
+        /// The claimed value.
         claimed: i64,
-        /// What it is.
+        /// The right value.
         found: i64,
     },
-    /// A word of a trace.
+    /// A word of a trace is wrong.
     Word {
         /// Number of the sample in the round.
         sample: u32,
@@ -214,14 +214,14 @@ pub enum Step {
         stage: u32,
         /// Which of its words.
         at: u64,
-        /// What was claimed.
+        /// The claimed value.
         claimed: i32,
-        /// What it is.
+        /// The right value.
         found: i32,
     },
 }
 
-/// What comes of an answer.
+/// The result of an answer.
 #[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub enum Ruling {
@@ -233,11 +233,11 @@ pub enum Ruling {
     Refuted(Step),
 }
 
-/// A dispute about a word of a gradient: what the accused stands for and, if it is the challenger's turn, what it
+/// A dispute about a word of a gradient: what the accused has to defend and, if it is the challenger's turn, what it
 /// has shown of it.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub struct Trial {
-    /// What the accused stands for.
+    /// What the accused has to defend.
     pub statement: Statement,
     /// What it has shown, if the challenger is to pick.
     pub shown: Option<Shown>,

@@ -20,7 +20,7 @@ use crate::trial::{self, backward, Refusal, Term};
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
-/// The step in which a table is wrong.
+/// The step at which a table is wrong.
 #[derive(
     Clone,
     Copy,
@@ -34,33 +34,33 @@ use scale_info::TypeInfo;
     MaxEncodedLen,
 )]
 pub enum Step {
-    /// A row: its delta, the number of its parts, or whether it was dropped.
+    /// A row is wrong: its delta, the number of its parts, or whether it was dropped.
     Row(Stage, u32),
-    /// A part of a value, from its product.
+    /// A part of a value does not follow from its product.
     Part(PartOf),
-    /// The product of one tile.
+    /// The product over one tile is wrong.
     Product {
         /// What it is part of.
         of: PartOf,
         /// The tile.
         tile: u32,
-        /// What was claimed.
+        /// The claimed value.
         claimed: i128,
-        /// What it is.
+        /// The right value.
         found: i128,
     },
-    /// A parameter of a merge, from its terms.
+    /// A parameter of a merge does not follow from its terms.
     Weight {
         /// Which model.
         of: Model,
         /// Which parameter.
         position: u32,
-        /// What was claimed.
+        /// The claimed value.
         claimed: i16,
-        /// What it is.
+        /// The right value.
         found: i16,
     },
-    /// What a delta adds to a parameter.
+    /// What a delta adds to a parameter is wrong.
     Term {
         /// Which model.
         of: Model,
@@ -68,14 +68,14 @@ pub enum Step {
         position: u32,
         /// Which entrant.
         entrant: u32,
-        /// What was claimed.
+        /// The claimed value.
         claimed: Term,
-        /// What it is.
+        /// The right value.
         found: Term,
     },
-    /// The standard error of the losses on a half.
+    /// The standard error of the losses on a half is wrong.
     Losses(Half),
-    /// A word of an op on its way back, or what a sample adds to a gradient.
+    /// A word of an op's backward pass, or what a sample adds to a gradient, is wrong.
     Gradient {
         /// Which stage.
         stage: Stage,
@@ -84,11 +84,11 @@ pub enum Step {
         /// The step.
         step: backward::Step,
     },
-    /// A word of an op on a sample.
+    /// A word of an op's forward pass on a sample is wrong.
     Loss(trial::Step),
 }
 
-/// What comes of an answer. Nearly always the largest of them, and moved once.
+/// The result of an answer. Nearly always the largest variant, and moved once.
 #[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, TypeInfo)]
 pub enum Ruling {
