@@ -1,4 +1,4 @@
-//! Tells the node its own version: crate version, commit and platform.
+//! Gives the node its own version: crate version, commit and platform.
 
 fn main() {
     substrate_build_script_utils::generate_cargo_keys();

@@ -7,7 +7,7 @@ use sp_genesis_builder::{DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET};
 /// The specification of a Gotong chain.
 pub type ChainSpec = GenericChainSpec;
 
-/// A chain of one authority on one machine.
+/// A development chain: one authority on one machine.
 pub fn development() -> Result<ChainSpec, String> {
     from_preset(
         "Gotong Development",
@@ -17,7 +17,7 @@ pub fn development() -> Result<ChainSpec, String> {
     )
 }
 
-/// A chain of three authorities with well-known keys.
+/// A local test network: three authorities with well-known keys.
 pub fn local() -> Result<ChainSpec, String> {
     from_preset(
         "Gotong Local Testnet",

@@ -5,23 +5,23 @@ use sc_cli::{RunCmd, SubstrateCli};
 
 use crate::chain_spec;
 
-/// JSON-RPC requests and responses may be this large, in MiB. A full block of 10 MiB takes 20 MiB
-/// in the hexadecimal of JSON; the SDK's default of 15 would not even let one be read.
+/// The maximum size of JSON-RPC requests and responses, in MiB. A full block of 10 MiB takes 20 MiB in hexadecimal JSON, so the
+/// SDK's default of 15 would not even let a client read one.
 const RPC_MESSAGE_MIB: &str = "32";
 
-/// The transaction pool holds this much, in KiB. A tenth of it, 16 MiB, is for transactions that
-/// wait for an earlier one of their sender: 80 of the longest reveals. All reveals of a round are
-/// 64 MiB, and each is its sender's next transaction.
+/// The size of the transaction pool, in KiB. A tenth of it, 16 MiB, is for transactions that wait for an earlier one of the
+/// same sender: 80 of the longest reveals. All reveals of a round take 64 MiB, and each is its sender's next transaction.
 const POOL_KIB: &str = "163840";
 
-/// So many connections are served at once, a worker's daemon being one. The SDK's 100 would not do for the workers of one task.
-/// Each may have the SDK's 1,024 subscriptions: a daemon has one for blocks, and a few for the transaction under way.
+/// The maximum number of connections at the same time; each daemon holds one. The SDK's default of 100 would not be enough for
+/// the workers of one task. Each connection may have 1,024 subscriptions, the SDK's default: a daemon has one for blocks, and
+/// a few for its pending transaction.
 const RPC_CONNECTIONS: &str = "2048";
 
-/// The methods that are served, but for a development chain: not those that change the node, its keys and its peers. A page of a
-/// listed origin in a browser on the node's machine gets as far as a program, and may do no harm.
+/// The RPC methods that are served, except on a development chain: none that change the node, its keys or its peers. A page
+/// with a listed origin, in a browser on the node's machine, can call whatever a program can, and must not be able to do harm.
 const RPC_METHODS: &str = "safe";
-/// The methods on a development chain: all, on the loopback interface.
+/// The RPC methods on a development chain: all of them on the loopback interface.
 const RPC_METHODS_OF_DEV: &str = "auto";
 
 /// The arguments of `gotong-node`.
@@ -63,7 +63,7 @@ impl Cli {
 }
 
 /// The commands besides running a node.
-// There is one value in a process, so that its size is of no matter.
+// There is only one value per process, so its size does not matter.
 #[allow(clippy::large_enum_variant)]
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -74,28 +74,28 @@ pub enum Command {
     /// Build a chain specification.
     BuildSpec(sc_cli::BuildSpecCmd),
 
-    /// Export a chain specification.
+    /// Export a chain specification, plain or raw.
     ExportChainSpec(sc_cli::ExportChainSpecCmd),
 
-    /// Validate blocks.
+    /// Validate a block in the database again.
     CheckBlock(sc_cli::CheckBlockCmd),
 
-    /// Export blocks.
+    /// Export blocks to a file or standard output.
     ExportBlocks(sc_cli::ExportBlocksCmd),
 
-    /// Import blocks.
+    /// Import blocks from a file or standard input.
     ImportBlocks(sc_cli::ImportBlocksCmd),
 
     /// Export the state of a block into a chain specification.
     ExportState(sc_cli::ExportStateCmd),
 
-    /// Remove the whole chain.
+    /// Delete the chain's database.
     PurgeChain(sc_cli::PurgeChainCmd),
 
     /// Revert the chain to an earlier block.
     Revert(sc_cli::RevertCmd),
 
-    /// Show the best and the finalized block of the database.
+    /// Show the best and the finalized block in the database.
     ChainInfo(sc_cli::ChainInfoCmd),
 
     /// Measure the weights of the runtime's calls.

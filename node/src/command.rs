@@ -18,7 +18,7 @@ pub fn run() -> sc_cli::Result<()> {
         None => {
             let mut runner = runner(&cli, &cli.run)?;
             if cli.run.shared_params.is_dev() {
-                // A development chain keeps every state, so that any moment of it can be examined.
+                // A development chain keeps the state of every block, so that all of its history can be examined.
                 runner
                     .config_mut()
                     .state_pruning
@@ -95,7 +95,8 @@ pub fn run() -> sc_cli::Result<()> {
     }
 }
 
-/// What runs a command. The SDK colours its log in every terminal; here it follows the user's wish, as the worker does.
+/// Builds what runs a command. The SDK colours its log in every terminal; here the log follows the user's wish, as the
+/// worker's does.
 fn runner<Defaults: DefaultConfigurationValues>(
     cli: &Cli,
     command: &impl CliConfiguration<Defaults>,
@@ -107,7 +108,7 @@ fn runner<Defaults: DefaultConfigurationValues>(
     })
 }
 
-/// Whether the user wants colours: not with any value of `NO_COLOR`, nor with `CLICOLOR=0`.
+/// Whether the user wants colours: not if `NO_COLOR` has a value, and not with `CLICOLOR=0`.
 fn wants_colours(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let is_refused = variable("NO_COLOR").is_some_and(|value| !value.is_empty());
     let is_off = variable("CLICOLOR").is_some_and(|value| value == "0");

@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     match command::run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Nothing to do about a standard error that is closed.
+            // If standard error is closed, there is nothing to do about it.
             let _ = writeln!(io::stderr(), "error: {}", explain(&error));
             ExitCode::FAILURE
         }
@@ -36,7 +36,7 @@ fn explain(error: &sc_cli::Error) -> String {
     if let sc_cli::Error::NetworkKeyNotFound(key) = error {
         let folder = key.parent().filter(|folder| !folder.as_os_str().is_empty());
         return format!(
-            "an authority needs a network key that lasts, and there is none in {key}: make one with \
+            "an authority needs a permanent network key, and there is none in {key}: make one with \
              `mkdir -p '{folder}' && gotong-node key generate-node-key --file '{key}'`, then start again",
             folder = folder.unwrap_or(Path::new(".")).display(),
             key = key.display()

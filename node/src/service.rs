@@ -49,7 +49,7 @@ type Babe = BabeBlockImport<
     FullSelectChain,
 >;
 
-/// GRANDPA keeps a justification at least every this many blocks, which is what warp sync follows.
+/// GRANDPA keeps a justification at least once in this many blocks; warp sync follows them.
 const JUSTIFICATION_PERIOD: BlockNumber = 512;
 
 /// The part of the consensus machinery that is built with the client and used by the full node.
@@ -173,7 +173,7 @@ fn inherents(slot_duration: SlotDuration) -> BabeCreateInherentDataProviders<Blo
     })
 }
 
-/// Takes back what consensus recorded of the last blocks, before they are reverted themselves.
+/// Reverts what consensus recorded about the last blocks, before the blocks themselves are reverted.
 pub fn revert_consensus(
     client: Arc<FullClient>,
     backend: Arc<FullBackend>,
@@ -301,7 +301,7 @@ pub fn new_full(config: Configuration) -> Result<TaskManager, ServiceError> {
             max_block_proposal_slot_portion: None,
             telemetry: node.telemetry.clone(),
         })?;
-        // Essential: an authority that cannot author had better stop than pretend.
+        // Essential: an authority that cannot make blocks should stop, not pretend to run.
         task_manager.spawn_essential_handle().spawn_blocking(
             "babe-proposer",
             Some("block-authoring"),
@@ -342,7 +342,7 @@ fn configure_network(
 ) -> Result<(NetworkConfiguration, NotificationMetrics, GrandpaNetwork), ServiceError> {
     if !matches!(config.network.network_backend, NetworkBackendType::Litep2p) {
         return Err(ServiceError::Other(
-            "this node is built with the litep2p network only".into(),
+            "this node supports only the litep2p network: start it without --network-backend, or with litep2p".into(),
         ));
     }
     let registry = config.prometheus_registry();
@@ -360,7 +360,7 @@ fn configure_network(
             metrics.clone(),
             net_config.peer_store_handle(),
         );
-    // A protocol whose handle nobody keeps would break every connection.
+    // If nobody keeps a protocol's handle, the protocol breaks every connection.
     if !config.disable_grandpa {
         net_config.add_notification_protocol(protocol_config);
     }
@@ -375,8 +375,8 @@ fn configure_network(
     ))
 }
 
-/// Runs the runtime's own off-chain workers, should a pallet have one. They get no HTTP: what needs
-/// the outside world is Gotong's off-chain worker, a program of its own.
+/// Runs the runtime's own off-chain workers, in case a pallet has one. They get no HTTP: whatever needs the outside world is the
+/// job of Gotong's off-chain worker, which is a separate program.
 fn run_offchain_workers(
     node: &Node,
     is_validator: bool,
@@ -432,7 +432,7 @@ fn proposer(node: &Node, task_manager: &TaskManager) -> ProposerFactory<FullPool
             .map(|prometheus| &prometheus.registry),
         node.telemetry.clone(),
     );
-    // It stops at 4 MiB unless told how much the runtime allows.
+    // By default it stops at 4 MiB, less than the runtime allows.
     proposer.set_default_block_size_limit(MAX_BLOCK_LENGTH as usize);
     proposer
 }

@@ -40,8 +40,7 @@ use crate::{
 /// for operational calls, such as an upgrade, which must get through however busy the chain is.
 const NORMAL_RATIO: Perbill = Perbill::from_percent(75);
 
-/// How much weight the blocks of a chain take. It limits execution time only: a solo chain ships no proofs, so their size is
-/// free.
+/// The weight that fits into a block. It limits execution time only: a solo chain ships no proofs, so their size is free.
 fn block_weights(pace: &Pace) -> BlockWeights {
     let most = pace.max_block_millis() * WEIGHT_REF_TIME_PER_MILLIS;
     BlockWeights::with_sensible_defaults(Weight::from_parts(most, u64::MAX), NORMAL_RATIO)
@@ -59,7 +58,7 @@ fn block_weights(pace: &Pace) -> BlockWeights {
 pub const MAX_BLOCK_LENGTH: u32 = 10 * 1024 * 1024;
 
 parameter_types! {
-    /// How many of the last blocks a transaction may build on.
+    /// How many blocks back a transaction may refer to.
     pub const BlockHashCount: BlockNumber = 4_096;
     /// See [`VERSION`].
     pub const Version: RuntimeVersion = VERSION;
@@ -120,7 +119,7 @@ parameter_types! {
     pub const SlotMillis: u64 = Pace::OWN.slot_millis;
     /// Length of an epoch in slots.
     pub const EpochSlots: u64 = Pace::OWN.epoch_slots;
-    /// Blocks so far that were not full: the clock of tasks and disputes.
+    /// The number of blocks so far that were not full: the clock of tasks and disputes.
     pub CalmTime: BlockNumber = Timing::calm_time();
     /// Half a slot in milliseconds: Babe reads the slot length back as twice this period.
     pub const MinimumPeriod: u64 = Pace::OWN.slot_millis / 2;
@@ -162,11 +161,11 @@ impl OnUnbalanced<Credit<AccountId, Balances>> for FeesToAuthor {
     }
 }
 
-/// Fee of a byte: 5,000 of the smallest unit make 0.005 GTG a MiB and 0.0003 GTG a 64 KiB reveal,
-/// about what the execution of a transfer costs. Bytes are Gotong's trade and must not be dear.
+/// The fee per byte, in planck: 0.005 GTG per MiB, and 0.0003 GTG for a reveal of 64 KiB, which is about what executing a
+/// transfer costs. Bytes are Gotong's trade, so they must be cheap.
 const FEE_PER_BYTE: Balance = 5_000;
 
-/// What a byte costs, as dear as weight while blocks are full.
+/// What bytes cost. The price rises with that of weight while blocks are full.
 pub struct FeeOfLength;
 
 impl WeightToFee for FeeOfLength {
@@ -178,13 +177,12 @@ impl WeightToFee for FeeOfLength {
     }
 }
 
-/// Fees are constant as long as blocks are not more than half full: participants must be able to tell
-/// what a round will cost them. Above that they rise, by 5.5 % a full block and so twofold in
-/// thirteen, so that nobody keeps blocks full for long; and fall by as much an empty block. Unlike
-/// [`pallet_transaction_payment::TargetedFeeAdjustment`] this sees blocks that are full of bytes.
+/// Fees are constant as long as blocks are at most half full, so that participants can tell what a round will cost them. Above
+/// that they rise by 5.5 % with every full block, and so double in thirteen blocks, so that nobody can keep blocks full for
+/// long. They fall by as much with every empty block. Unlike [`pallet_transaction_payment::TargetedFeeAdjustment`], this also
+/// counts blocks that are full of bytes.
 ///
-/// At the most the dearest call that has to come in time costs some 30 GTG, and every block that is
-/// kept full 30 or more.
+/// At most, the most expensive call that has a deadline costs some 30 GTG, and so does keeping one more block full, or more.
 pub struct FeesOfFullBlocks;
 
 impl MultiplierUpdate for FeesOfFullBlocks {
@@ -231,7 +229,7 @@ impl pallet_transaction_payment::Config for Runtime {
     type WeightInfo = pallet_transaction_payment::weights::SubstrateWeight<Runtime>;
 }
 
-/// The deposit that occupying storage takes.
+/// The deposit for occupying storage.
 const fn deposit(items: u32, bytes: u32) -> Balance {
     items as Balance * 20 * MILLI_UNIT + bytes as Balance * 100 * MICRO_UNIT
 }
@@ -275,9 +273,9 @@ pub enum ProxyType {
     /// Everything.
     #[default]
     Any,
-    /// Take part in tasks with the stake that the account has, but neither change the stake, fund or close
-    /// tasks, fund disputes nor give up credits. This lets a worker run with a key that cannot move the account's funds other
-    /// than by what taking part asks for; a thief of it can still have the stake slashed.
+    /// Take part in tasks with the account's stake, but do not change the stake, fund or close tasks, fund disputes, or give up
+    /// credits. So a worker can run with a key that moves only the money that taking part requires. A thief of that key can
+    /// still get the stake slashed.
     Contribution,
 }
 
@@ -391,7 +389,7 @@ parameter_types! {
     pub const MoveBlocks: u32 = Pace::OWN.move_blocks;
 }
 
-/// Most tasks with a round under way.
+/// The most tasks with a round under way.
 type MaxLiveTasks = ConstU32<64>;
 
 impl pallet_referee::Config for Runtime {

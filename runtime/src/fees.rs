@@ -1,16 +1,17 @@
-//! Who pays for a transaction: who signs it. But stake always has a way out, also of an account that cannot pay.
+//! Who pays for a transaction: the account that signs it. But stake always has a way out, even if its account cannot pay.
 //!
-//! An account may send away all that is free, as a wallet does with `transfer_all`. What is on hold keeps it alive: its
-//! last existential deposit stays, which no fee can take either, and so does its nonce. But its stake would be locked in
-//! until somebody sends it money for two fees. So the calls that a pallet says are feeless are free for who cannot pay for
-//! them: the `unstake` of a whole stake, and `withdraw`.
+//! An account may send away all of its free balance, as a wallet does with `transfer_all`. Money on hold keeps the account
+//! alive: its nonce stays, and so does its last existential deposit, which no fee can take either. But its stake would be
+//! locked in until somebody sends it money for two fees. So the calls that a pallet declares feeless are free for an account
+//! that cannot pay for them: the `unstake` of a whole stake, and `withdraw`.
 //!
-//! Nobody fills blocks with them. Feeless is only what succeeds now: the one `unstake` that ends a stake for which a
-//! `register` or an `add_stake` was paid, and the one `withdraw` after an `unstake`, an unbonding period later. What would
-//! be refused, as a second try is, is not valid: no pool keeps it, and no block takes it. A free call comes after all that
-//! are paid for, offers no tip, and is none inside a batch or by a proxy.
+//! Nobody can fill blocks with them. A call is feeless only if it would succeed now: the one `unstake` that ends a stake for
+//! which a `register` or an `add_stake` was paid, and the one `withdraw` after an `unstake`, an unbonding period later. A call
+//! that would fail, such as a second try, is not valid: no pool keeps it, and no block accepts it. A free call has the lowest
+//! priority and offers no tip, and a call inside a batch or by a proxy is never free.
 //!
-//! A pallet may give a fee back besides: who publishes credits that the chain did not know pays in advance, and has it back.
+//! A pallet may also give a fee back: whoever publishes credits that the chain did not know pays in advance and gets the fee
+//! back.
 
 #![deny(missing_docs)]
 

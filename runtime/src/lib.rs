@@ -1,9 +1,9 @@
 //! The Gotong runtime: the chain's state transition function.
 //!
-//! Blocks are made by BABE and finalized by GRANDPA, both by authorities that a council adds and removes and that lose a
-//! bond if they equivocate; the council can upgrade the runtime, too. The protocol itself is two pallets: [`pallet_contribution`] has tasks, commitments,
-//! reveals, attestations and rewards; [`pallet_referee`] judges disputes. Everything else here is
-//! the plumbing of a solo chain.
+//! Authorities make blocks with BABE and finalize them with GRANDPA. A council adds and removes authorities, which lose a bond
+//! if they equivocate; it can also upgrade the runtime. The protocol itself is two pallets: [`pallet_contribution`] has tasks,
+//! commitments, reveals, attestations and rewards; [`pallet_referee`] judges disputes. Everything else here is the plumbing of
+//! a solo chain.
 //!
 //! * [`authorities`]: who makes blocks and finalizes them, and for which bond;
 //! * [`governance`]: what the council may do;
@@ -129,15 +129,15 @@ pub const MILLI_UNIT: Balance = UNIT / 1_000;
 pub const MICRO_UNIT: Balance = UNIT / 1_000_000;
 /// An account below this balance is removed.
 pub const EXISTENTIAL_DEPOSIT: Balance = MILLI_UNIT;
-/// The SS58 prefix: Gotong has none registered, so it uses the generic one.
+/// The SS58 prefix of addresses: Gotong has not registered its own, so it uses the generic one.
 pub const SS58_PREFIX: u16 = 42;
 
 impl_opaque_keys! {
-    /// The keys an authority signs with: BABE authors blocks, GRANDPA finalizes them.
+    /// The session keys of an authority: it makes blocks with BABE and finalizes them with GRANDPA.
     pub struct SessionKeys {
-        /// Signs the blocks it makes.
+        /// The key that signs the blocks it makes.
         pub babe: Babe,
-        /// Votes for the blocks that become final.
+        /// The key that signs its votes for final blocks.
         pub grandpa: Grandpa,
     }
 }

@@ -1,7 +1,7 @@
 //! The built-in genesis configurations.
 //!
-//! Both use the well-known development keys, whose secrets anybody knows: they are for a machine
-//! or a laboratory. A public chain starts from its own chain specification. [`wasm`] has the code that goes with each.
+//! Both use the well-known development keys, whose secrets anybody knows, so they are only for development and tests. A public
+//! chain starts from its own chain specification. [`wasm`] has the code that goes with each.
 
 #![deny(missing_docs)]
 

@@ -1,6 +1,6 @@
 //! Which blocks count as time.
 //!
-//! Full blocks do not: who fills them keeps others from acting, but not from acting in time.
+//! Full blocks do not. Whoever fills them can keep others from acting for a while, but cannot make them miss a deadline.
 //!
 //! Up to `spec_version` 6 the slot and the epoch length were stored here; now they are those of the code: [`crate::pace`].
 
@@ -33,7 +33,7 @@ pub mod pallet {
     use frame_system::pallet_prelude::*;
     use sp_runtime::{Perbill, SaturatedConversion};
 
-    /// A block used up to this share has room for any call that has to come in time.
+    /// A block that is used up to this share has room for any call with a deadline.
     pub const FULL: Perbill = Perbill::from_percent(85);
 
     #[pallet::pallet]
@@ -42,7 +42,7 @@ pub mod pallet {
     #[pallet::config]
     pub trait Config: frame_system::Config {}
 
-    /// How many of the blocks so far were full.
+    /// The number of blocks so far that were full.
     #[pallet::storage]
     #[pallet::whitelist_storage]
     pub type FullBlocks<T> = StorageValue<_, u32, ValueQuery>;
