@@ -5,13 +5,13 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 BIN = $(TARGET)/debug
 # Where tests and benchmarks run scikit-learn, onnxruntime and PyTorch.
 PYTHON = $(TARGET)/python
-# Where tests run clients that others wrote: polkadot-js, PAPI, smoldot and two in Python.
+# Where tests run third-party clients: polkadot-js, PAPI, smoldot and two in Python.
 CLIENTS = $(TARGET)/clients
 
 # The runtime's Wasm is built by rustup's wasm32v1-none, or, where rustup cannot fetch it, by the
 # toolchain that scripts/setup.sh links as `wasm-web`. Expanded when a recipe runs, after set-up.
 WASM_TARGET = $(shell rustup target list --installed 2>/dev/null | grep -x wasm32v1-none)
-# A crate of the node's network would else compile OpenSSL. Where the system has none, it does.
+# Otherwise a crate of the node's network would compile OpenSSL. It still does where the system has none.
 OPENSSL = $(if $(shell pkg-config --exists openssl && echo yes),OPENSSL_NO_VENDOR=1 )
 # Clippy looks at our own crates as they are compiled, and a warning is an error.
 CARGO = $(if $(WASM_TARGET),,WASM_BUILD_TOOLCHAIN=wasm-web )$(OPENSSL)cargo --config 'build.rustc-workspace-wrapper="scripts/rustc.sh"'
@@ -23,7 +23,7 @@ DESTDIR =
 # Where `make package` writes.
 PACKAGES = $(TARGET)/package
 
-# Software Vulkan asks for it where no desktop has set it.
+# Software Vulkan needs it, and only desktops set it.
 export XDG_RUNTIME_DIR ?= $(abspath $(TARGET))
 
 .DEFAULT_GOAL := help
@@ -32,59 +32,59 @@ export XDG_RUNTIME_DIR ?= $(abspath $(TARGET))
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
 
-setup: ## Install what is missing: system packages, Wasm target, data sets
+setup: ## Install whatever is missing: system packages, the Wasm target, data sets
 	@scripts/setup.sh
 
-python: ## Install scikit-learn and onnxruntime in a virtual environment of their own
+python: ## Install scikit-learn and onnxruntime in their own virtual environment
 	@scripts/python.sh "$(PYTHON)"
 
-pytorch: python ## Add PyTorch to that environment (a download of 2.4 GB)
+pytorch: python ## Add PyTorch to that environment (downloads 2.4 GB)
 	@scripts/python.sh "$(PYTHON)" torch
 
-clients: ## Install the clients that others wrote, for tests: npm and PyPI
+clients: ## Install third-party clients for tests, from npm and PyPI
 	@scripts/clients.sh "$(CLIENTS)"
 
 announce:
 	@scripts/announce.sh build "$(BIN)"
 
 # The whole workspace is selected: `-p` would choose other features, and compile five of our crates twice.
-build: announce setup ## Build node and worker
+build: announce setup ## Build the node and the worker
 	$(CARGO) build --locked --workspace --bin gotong --bin gotong-node
 	@touch "$(BIN)/.built"
 
-install: ## Install what `make build` has built, with completions, manual pages and units (PREFIX=/usr/local)
+install: ## Install what `make build` has built, with completions, manual pages and systemd units (PREFIX=/usr/local)
 	scripts/install.sh "$(BIN)" "$(PREFIX)" "$(DESTDIR)"
 
-package: build ## Write a Debian package, a tarball and their checksums to target/package
+package: build ## Build a Debian package, a tarball and their checksums in target/package
 	scripts/package.sh "$(BIN)" "$(PACKAGES)"
 
-test-package: package ## Install both in a clean root, and run a node and `gotong doctor` there
+test-package: package ## Install both packages in clean root folders, and run a node and `gotong doctor` there
 	scripts/test-package.sh "$(PACKAGES)"
 
-demo: build ## A whole network on this machine: ten rounds on Fashion-MNIST (DATA=FILE LABEL=COLUMN: on your own table; FIELD=KEY: on your own text)
+demo: build ## Run a whole network on this machine for ten rounds on Fashion-MNIST (DATA=FILE LABEL=COLUMN: on your own table; FIELD=KEY: on your own text)
 	@scripts/announce.sh demo $(if $(DATA),own,mlp)
 	"$(BIN)/gotong" demo $(if $(DATA),--data-file "$(DATA)" --folder demo-own) $(if $(LABEL),--label "$(LABEL)") $(if $(FIELD),--field "$(FIELD)")
 
-demo-lm: build ## The same with a language model on Shakespeare's plays
+demo-lm: build ## Run the same with a language model on Shakespeare's plays
 	@scripts/announce.sh demo lm
 	"$(BIN)/gotong" demo --model lm --folder demo-lm
 
-test: check python ## Everything of `check`, then unit, property and end-to-end tests, and the packages in a clean root
+test: check python ## Run `check`, then unit, property and end-to-end tests, and test the packages in clean root folders
 	$(CARGO) test --locked --workspace
 	scripts/package.sh "$(BIN)" "$(PACKAGES)"
 	scripts/test-package.sh "$(PACKAGES)"
 
-test-pytorch: build pytorch ## The tests that need PyTorch
+test-pytorch: build pytorch ## Run the tests that need PyTorch
 	$(CARGO) test --locked --workspace --test end_to_end -- --ignored pytorch::
 
-test-clients: build clients ## The tests with clients that others wrote, which need Node.js 20
+test-clients: build clients ## Run the tests with third-party clients (needs Node.js 20)
 	$(CARGO) test --locked --workspace --test end_to_end -- --ignored clients::
 
-soak: build ## Kill every process at random for ten minutes, and see that money adds up (SECONDS=600 SEED=1); the last line is JSON
+soak: build ## Kill processes at random for ten minutes, and check that the money adds up (SECONDS=600 SEED=1); the last line is JSON
 	$(CARGO) build --locked --workspace --example soak
 	"$(BIN)/examples/soak" --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
-check: setup ## Format, links in the pages, import walls, what only one system has, no_std, Wasm, licences and versions of dependencies, lints
+check: setup ## Check the format, links in the docs, imports between crates, portability, no_std, Wasm, dependencies (licences, versions) and lints
 	cargo fmt --all --check
 	scripts/check-links.py --self-test
 	scripts/check-links.py
@@ -97,14 +97,14 @@ check: setup ## Format, links in the pages, import walls, what only one system h
 	$(CARGO) build --locked --workspace
 	$(CARGO) test --locked --workspace --all-targets --no-run
 
-bench: build pytorch ## Measure speed and sizes; writes target/bench/report.json (PART=large: a part alone)
+bench: build pytorch ## Measure speed and sizes, and write target/bench/report.json (PART=large: only that part)
 	$(CARGO) bench --locked --workspace --bench report --profile dev -- $(if $(PART),--only $(PART)) --out target/bench/$(or $(firstword $(PART)),report).json
 
-attacks: setup ## Attack the pay: a table, and as the last line one JSON object (ONLY=split: those attacks, ONLY=gradient: its check)
+attacks: setup ## Attack the pay, and print a table and, as the last line, one JSON object (ONLY=split: only these attacks; ONLY=gradient: only that check)
 	$(CARGO) build --locked --workspace --example attacks
 	"$(BIN)/examples/attacks" $(if $(ONLY),--only $(ONLY))
 
-gpu: build ## On a machine with a GPU: is it exact, and how fast? (FEATURES=gotong/vulkan or gotong/cuda adds a backend)
+gpu: build ## Test whether this machine's GPU is exact, and how fast it is (FEATURES=gotong/vulkan or gotong/cuda adds a backend)
 	$(CARGO) test --locked --workspace --features "$(FEATURES)" --test equality -- --nocapture
 	$(CARGO) bench --locked --workspace --features "$(FEATURES)" --bench report --profile dev -- --only gpu --out target/bench/gpu.json
 
@@ -115,14 +115,14 @@ weights: setup ## Measure the pallets' weights (builds a node with benchmarks)
 			--output runtime/src/weights/$$pallet.rs --template scripts/weights.hbs || exit 1; \
 	done
 
-metadata-hash: setup ## Write the hash of the metadata, which goes into the Wasm (after any change of calls, views or types)
+metadata-hash: setup ## Write the hash of the metadata, which goes into the Wasm (run it after any change of calls, views or types)
 	GOTONG_WRITE=hash.txt $(CARGO) test --locked --workspace --lib both_wasm_have_the_hash_of_this_metadata
 
-release-listing: setup ## Write what this release's runtime is made of, for the next one to be compared with
+release-listing: setup ## List what this release's runtime is made of, so that the next release can be compared with it
 	GOTONG_WRITE=release.txt $(CARGO) test --locked --workspace --lib versions_rise_with_what_changes
 
 doc: ## Build the API documentation
 	$(CARGO) doc --locked --no-deps --workspace
 
-book: ## Make a book of README, docs and all other pages (target/book/html/index.html)
+book: ## Build a book of the README, the docs and all other pages (target/book/html/index.html)
 	scripts/book.sh $(TARGET)/tools $(TARGET)/book

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Says on stderr what is about to happen and about how long it takes.
+# Says on stderr what is about to happen, and about how long it takes.
 #
-#   scripts/announce.sh build FOLDER    before cargo builds into FOLDER; silent if there is nothing to build
+#   scripts/announce.sh build FOLDER    before cargo builds into FOLDER; says nothing if there is nothing to build
 #   scripts/announce.sh demo NAME       before a demo: mlp, lm or own
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,8 +16,8 @@ build() {
     local cores since=(-newer "$1/gotong" -newer "$1/gotong-node")
     cores=$(getconf _NPROCESSORS_ONLN)
     if [ ! -x "$1/gotong" ] || [ ! -x "$1/gotong-node" ]; then
-        say "Gotong has not been built here yet. This first installs what is missing: system packages (sudo may ask for your" \
-            "password), the Wasm target and two data sets. Then it compiles the node and the worker, with over 1,000 crates." \
+        say "Gotong has not been built here yet. This first installs whatever is missing: system packages (sudo may ask for your" \
+            "password), the Wasm target and two data sets. Then it compiles the node and the worker, over 1,000 crates in all." \
             "That takes about $((core_minutes / cores + serial_minutes)) minutes on $cores cores. If you stop it, the next run continues from there."
         return
     fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a book of our pages, in the order of docs/SUMMARY.md. Installs mdBook where it is missing.
+# Makes a book of our pages, in the order of docs/SUMMARY.md. Installs mdBook if it is missing.
 #
 #   scripts/book.sh TOOLS FOLDER    mdBook is on the path, or in TOOLS/bin; the book begins at FOLDER/html/index.html
 set -euo pipefail
@@ -24,14 +24,14 @@ else
     fi
 fi
 
-# The pages and all that they link to, in the folders where they are here, so that every link leads where it does here.
+# Copies the pages and everything that they link to, with the same folders as here, so that every link still works.
 scripts/check-links.py
 rm -rf "$folder/pages" "$folder/html"
 mkdir -p "$folder/pages"
 scripts/check-links.py --files | xargs -0 cp --parents -t "$folder/pages"
 cp book.toml "$folder"
-# The summary stands above the pages there, and in docs here.
+# The summary is one folder above the pages there, but in docs here.
 sed -E 's#\]\(([^.])#](docs/\1#; s#\]\(\.\./#](#' docs/SUMMARY.md > "$folder/pages/SUMMARY.md"
 rm "$folder/pages/docs/SUMMARY.md"
 "$mdbook" build "$folder"
-say "the book is $folder/html/index.html"
+say "the book is ready: open $folder/html/index.html"

@@ -4,8 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 failed=0
 
-# forbid CRATE PATTERN WHY [OPTION...]: none of CRATE's dependencies (dev-dependencies apart)
-# matches PATTERN; the options go to cargo.
+# forbid CRATE PATTERN WHY [OPTION...]: no dependency of CRATE matches PATTERN (dev-dependencies do not count); the options go to
+# cargo.
 forbid() {
     local tree found
     tree=$(cargo tree --locked -p "$1" "${@:4}" -e normal --prefix none --format '{p}')
@@ -16,7 +16,7 @@ forbid() {
     fi
 }
 
-# forbid_use FOLDER PATTERN WHY: no source below FOLDER names PATTERN.
+# forbid_use FOLDER PATTERN WHY: no source below FOLDER matches PATTERN.
 forbid_use() {
     if grep -rnE "$2" "$1" --include='*.rs' >&2; then
         printf 'check-imports: in %s: %s\n' "$1" "$3" >&2
@@ -35,7 +35,7 @@ forbid gotong 'frame-(support|system|executive)|pallet-.*|sc-.*|gotong-(runtime|
 forbid gotong-node 'burn.*|subxt|gotong' 'the node trains nothing'
 
 if grep -l gotong-tests --include=Cargo.toml -r primitives pallets runtime node off-chain-worker >&2; then
-    echo 'check-imports: nothing imports tests' >&2
+    echo 'check-imports: the manifests above name gotong-tests, which no other crate may import' >&2
     failed=1
 fi
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What the dependencies may be: licences, versions, sources and advisories, by deny.toml. Installs
-# cargo-deny where it is missing.
+# Checks the licences, versions, sources and advisories of dependencies against deny.toml. Installs cargo-deny if it is
+# missing.
 #
 #   scripts/deny.sh FOLDER    cargo-deny is in FOLDER/bin
 set -euo pipefail
@@ -23,10 +23,10 @@ fi
 
 "$deny" --locked --log-level error check --hide-inclusion-graph bans licenses sources
 
-# Advisories are news from outside: they are shown, and fail nothing that passed yesterday.
+# Advisories are news from outside. They are shown, but must not fail what passed yesterday.
 if timeout 120 "$deny" --locked fetch db 2>/dev/null; then
     "$deny" --locked --offline check --hide-inclusion-graph advisories ||
-        say "see the advisories above: update what they name, or say in deny.toml why not"
+        say "see the advisories above: update the crates that they name, or say in deny.toml why you do not"
 else
-    say "advisories were NOT checked: their database, https://github.com/RustSec/advisory-db, cannot be reached"
+    say "advisories were NOT checked, because their database, https://github.com/RustSec/advisory-db, cannot be reached"
 fi

