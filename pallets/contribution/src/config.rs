@@ -1,4 +1,4 @@
-//! What the runtime tells the pallet.
+//! What the runtime configures of the pallet.
 
 use frame_support::pallet_macros::pallet_section;
 

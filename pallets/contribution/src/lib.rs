@@ -1,6 +1,6 @@
 //! # Contribution pallet
 //!
-//! Pays accounts for what they proved to improve.
+//! Pays accounts for the improvements of models that they have proved.
 //!
 //! ## API
 //!
@@ -9,41 +9,41 @@
 //!
 //! ## Overview
 //!
-//! A *sponsor* opens a task: a model, its first weights, hold-out samples that are sealed or will be drawn by chance, and a
-//! pool of money. *Contributors* improve the model in rounds, each with a delta that they first commit to and then reveal.
-//! *Attesters*, drawn by stake, evaluate the round exactly, claim a score table and answer audits of their work; meanwhile
-//! anybody may dispute a table. When the claims that stand are equal the round settles, and every contributor claims its
-//! credit with a proof. Many tasks run at once; rounds advance by themselves.
+//! A *sponsor* opens a task: a model, its first weights, held-out samples that are sealed or will be drawn by chance, and a
+//! budget. *Contributors* improve the model in rounds, each with a delta that they first commit to and then reveal.
+//! *Attesters*, drawn by stake, evaluate the round exactly, claim a score table, and answer audits of their work; meanwhile
+//! anybody may dispute a table. When the claims that stand are equal, the round settles, and every contributor claims its
+//! credit. Many tasks run at the same time; rounds advance by themselves.
 //!
 //! ```text
 //! Commit -> Reveal (and the sponsor's shard, if any) -> AttestCommit -> AttestReveal -> Challenge -> Settled
 //! ```
 //!
-//! A phase ends when its window is over, or in the block after the call with which nobody who may act is left; Challenge
-//! lasts its whole window, and on until its disputes are decided. Commit goes on as long as too few attesters have room. The
-//! clock is [`gotong_protocol::next_phase`]. A task in which no round settles for [`Config::IdleBlocks`] is closed.
+//! A phase ends when its window is over, or in the block after everybody who may act has acted. Challenge lasts for its whole
+//! window, and longer while a dispute is open. Commit goes on as long as too few attesters have room. The clock is
+//! [`gotong_protocol::next_phase`]. A task in which no round settles for [`Config::IdleBlocks`] is closed.
 //!
 //! ## Design goals
 //!
-//! - A block does a bounded amount of work whatever the number of accounts: settlement is O(1) in
-//!   contributors, who claim for themselves in O(log n).
-//! - An account is paid for what it proved over all of its rounds together, not for a lucky one: see
-//!   [`gotong_scoring::share`]. What may come to be owed is set aside, so that every claim is paid.
-//! - A majority never decides: of claims that differ a referee, to whom this pallet is a
-//!   [`Court`](gotong_protocol::Court), finds out which are wrong. The seats of who is convicted
-//!   count no more, and seats are drawn anew. Claims that differ and that nobody disputed end the
-//!   round disputed, which pays nobody.
-//! - Nothing is minted. Money that is held has an owner and an exit.
+//! - A block does a bounded amount of work, whatever the number of accounts: settlement is O(1) in the number of contributors,
+//!   who claim for themselves in O(log n).
+//! - An account is paid for what it has proved over all of its rounds together, not for a lucky one: see
+//!   [`gotong_scoring::share`]. The most that may be owed is set aside, so that every claim is paid.
+//! - A majority never decides. If claims differ, a referee finds out which are wrong; to the referee, this pallet is a
+//!   [`Court`](gotong_protocol::Court). The seats of convicted attesters no longer count, and seats are drawn again. If claims
+//!   differ and nobody disputes them, the round ends as disputed, and pays nobody.
+//! - Nothing is minted. All money on hold has an owner and a way out.
 //!
 //! ## Money
 //!
-//! Everything stays on hold in the account of its owner until it is paid: [`HoldReason`] says what for. A payment moves
-//! from the sponsor's hold to the payee's free balance; a slash is burned, but for half of that of a convicted attester.
+//! Money stays on hold in its owner's account until it is paid; [`HoldReason`] says what for. A payment moves it from the
+//! sponsor's hold to the payee's free balance. A slash is burned, except that half of a convicted attester's stake goes to
+//! whoever convicted it.
 //!
 //! ## Rooms
 //!
-//! One module and one namespace a concept; nobody else touches its storage: [`stakes`], [`tasks`],
-//! [`rounds`] with [`submissions`], [`offers`] and [`attestation`], [`rewards`] with [`ledgers`] and [`credits`]; [`asset`] alone touches money,
+//! Each concept has one module and one namespace, and nobody else touches its storage: [`stakes`], [`tasks`], [`rounds`] with
+//! [`submissions`], [`offers`] and [`attestation`], [`rewards`] with [`ledgers`] and [`credits`]. Only [`asset`] touches money,
 //! and `court` lets the referee in. Invariants are listed, in English and in code, in `try_state.rs`.
 
 #![cfg_attr(not(feature = "std"), no_std)]

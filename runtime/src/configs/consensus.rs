@@ -20,15 +20,15 @@ use crate::{
     Runtime, RuntimeCall, RuntimeEvent, RuntimeHoldReason, SessionKeys, UncheckedExtrinsic, UNIT,
 };
 
-/// The most authorities there can be.
+/// The maximum number of authorities.
 type MaxAuthorities = ConstU32<32>;
 
-/// Sessions in which an equivocation can be reported, and in which the bond of who has left stays on hold: a day of
-/// two-minute sessions. Nodes report what they see at once; the rest of the day is for people.
+/// For how many sessions an equivocation can be reported, and the bond of an authority that has left stays on hold: a day of
+/// two-minute sessions. Nodes report at once what they see; the rest of the day is for people.
 pub const REPORT_SESSIONS: SessionIndex = 720;
 
 parameter_types! {
-    /// Blocks that a report of an equivocation waits in the pool.
+    /// How many blocks a report of an equivocation may wait in the pool.
     pub const ReportLongevity: u64 = Pace::OWN.epoch_slots * REPORT_SESSIONS as u64;
 }
 

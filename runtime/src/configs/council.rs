@@ -15,24 +15,24 @@ use crate::{
     RuntimeOrigin,
 };
 
-/// Most members of the council.
+/// The maximum number of members of the council.
 const MAX_COUNCIL: u32 = 32;
 
-/// The longest motion, in bytes: one that replaces the council has 1.1 KiB. Nobody pays for what is stored of it.
+/// The maximum length of a motion, in bytes; one that replaces the council has 1.1 KiB. Nobody pays for storing it.
 const MAX_MOTION_BYTES: u32 = 4_096;
 
-/// The most blocks that a forced change of GRANDPA's set may wait: a day. pallet-grandpa would add any number to that of the
-/// block, and double it; past the last number no set would ever change again.
+/// The maximum number of blocks that a forced change of GRANDPA's set may wait: a day. pallet-grandpa would accept any number,
+/// double it, and add it to the number of the block; past the last block number, no set would ever change again.
 const MAX_STALL_BLOCKS: BlockNumber = 24 * HOUR;
 
 parameter_types! {
-    /// The most execution time that a call can ask for which the council makes.
+    /// The most execution time that a call by the council can take.
     pub const MaxMotionWeight: Weight =
         Weight::from_parts(250 * WEIGHT_REF_TIME_PER_MILLIS, u64::MAX);
 }
 
-/// Whoever does not vote in time votes against. The SDK's ways would let one member, or half of all, answer for the
-/// others, and two thirds would not be two thirds.
+/// A member that does not vote in time votes against. With the SDK's own default votes, one member or half of them would vote
+/// for the others, and two thirds would not be two thirds.
 pub struct SilenceIsNo;
 
 impl pallet_collective::DefaultVote for SilenceIsNo {
@@ -59,7 +59,7 @@ impl pallet_collective::Config for Runtime {
     type Consideration = ();
 }
 
-/// The ayes that a motion takes: two thirds of the council, rounded up.
+/// The number of ayes that a motion needs: two thirds of the council, rounded up.
 pub fn ayes() -> u32 {
     let members = pallet_collective::Members::<Runtime>::decode_len().unwrap_or_default() as u32;
     members.saturating_mul(2).div_ceil(3)
@@ -67,8 +67,8 @@ pub fn ayes() -> u32 {
 
 /// Whether a motion with this threshold and this bound of its length may be proposed.
 ///
-/// Of equal motions one is open at a time. With fewer ayes it could be closed before it counts, with more it might never
-/// pass: a member that proposes first would hold up all others.
+/// Only one of several equal motions can be open at a time. If its threshold were lower, it could be closed before it counts;
+/// if it were higher, it might never pass. So the member that proposes first could hold up all others.
 pub fn may_be_proposed(threshold: u32, length_bound: u32) -> bool {
     threshold == ayes() && length_bound <= MAX_MOTION_BYTES
 }

@@ -37,7 +37,7 @@ use jsonrpsee::server::{HttpBody, HttpResponse};
 use tower::{Layer, Service};
 
 /// What a page is told.
-const REFUSAL: &str = "This node serves no pages of this origin. Its operator can list the origin in --rpc-cors.\n";
+const REFUSAL: &str = "This node does not serve pages from this origin. To allow it, the node's operator has to list it in --rpc-cors.\n";
 
 /// Layer that applies [`OriginCheck`].
 #[derive(Debug, Clone)]
