@@ -112,7 +112,7 @@ mod tests {
         sp_io::TestExternalities::from(storage).execute_with(test);
     }
 
-    /// Starts the next block; gives back the time in it.
+    /// Starts the next block; returns the time in it.
     fn start() -> BlockNumber {
         let number = System::block_number() + 1;
         System::initialize(&number, &Default::default(), &Default::default());

@@ -45,7 +45,7 @@ pub struct Seat<AccountId> {
 }
 
 impl<AccountId> Seat<AccountId> {
-    /// Whether it was not put out.
+    /// Whether it has not been lost.
     pub fn sits(&self) -> bool {
         self.state == SeatState::Sitting
     }
@@ -71,7 +71,7 @@ pub struct RevealedTable {
     pub work_root: Hash,
 }
 
-/// Why seats are put out.
+/// Why seats are taken away.
 struct Fault {
     /// What they are then.
     state: SeatState,
@@ -221,9 +221,9 @@ impl<T: Config> Attestation<T> {
         candidates
     }
 
-    /// Whether enough for the quorum could be drawn for a round in Commit, should all who committed reveal; and whether as many
-    /// seats are free that are promised to no other round. A round that waits already is asked as if nobody revealed anything, or
-    /// else whoever commits noise, and makes its load larger than any room, would hold it up for as long as it likes.
+    /// Whether enough attesters for the quorum could be drawn for a round in Commit if everybody who committed reveals, and whether
+    /// that many free seats are promised to no other round. For a round that already waits, it assumes that nobody reveals:
+    /// otherwise anybody could hold the round up by committing noise until its load is larger than any attester's room.
     pub(crate) fn has_room(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -244,14 +244,14 @@ impl<T: Config> Attestation<T> {
         may_sit.take(quorum).count() >= quorum
     }
 
-    /// Promises the quorum to a round that goes on to Reveal: no other is let in by the same seats.
+    /// Promises the quorum to a round that goes on to Reveal, so that the same seats cannot let another round in.
     pub(crate) fn promise_seats(task: &Task<T::AccountId>) {
         SeatsPromised::<T>::mutate(|promised| {
             *promised = promised.saturating_add(task.terms.quorum.into());
         });
     }
 
-    /// Ends the promise, as the round draws its first seats or comes to its end before.
+    /// Ends the promise, when the round draws its first seats or ends before that.
     pub(crate) fn end_promise(task: &Task<T::AccountId>) {
         SeatsPromised::<T>::mutate(|promised| {
             *promised = promised.saturating_sub(task.terms.quorum.into());
@@ -263,7 +263,7 @@ impl<T: Config> Attestation<T> {
         Offers::<T>::free_seats().saturating_sub(SeatsPromised::<T>::get())
     }
 
-    /// Whether `who` is none of those who have a part in the round already.
+    /// Whether `who` has no part in the round yet.
     fn may_sit(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -281,8 +281,8 @@ impl<T: Config> Attestation<T> {
         Candidates::<T>::insert(id, candidates);
     }
 
-    /// Draws attesters among those who were candidates when the draw began, by stake and without replacement: as many as
-    /// the round lacks, but beyond the quorum none that are promised to another. Who has no room for a seat any more is passed over.
+    /// Draws attesters from the candidates of the draw, by stake and without replacement: as many as the round lacks, but beyond the
+    /// quorum no seats that are promised to another round. It skips candidates that no longer have room for a seat.
     pub(crate) fn draw(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -323,9 +323,9 @@ impl<T: Config> Attestation<T> {
         });
     }
 
-    /// Puts out who did not commit. Not drawn any more only if enough others did: else it is not known that anybody could, in a
-    /// window that the sponsor chose. Slashed only if the samples are on the chain besides: a pool need not be given to
-    /// everybody.
+    /// Takes the seats of attesters who did not commit. Their offers are suspended only if enough others did commit: otherwise it is
+    /// not known that anybody could, in a window that the sponsor chose. They are slashed only if, in addition, the samples are
+    /// on the chain: a sponsor need not give a pool to everybody.
     pub(crate) fn end_commit(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         let committed = |seat: &&Seat<_>| seat.sits() && seat.commitment.is_some();
         let count = round.seats.iter().filter(committed).count();
@@ -343,14 +343,14 @@ impl<T: Config> Attestation<T> {
         Self::put_out(task, round, fault, |seat| seat.commitment.is_none());
     }
 
-    /// Puts out who has committed to a table and does not show it.
+    /// Takes the seats of attesters who committed to a table and did not reveal it.
     pub(crate) fn end_reveal(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         let slash = T::MissedAuditSlash::get();
         let fault = Fault::of(SeatState::Missed, slash, SlashReason::WithheldTable);
         Self::put_out(task, round, fault, |seat| seat.revealed.is_none());
     }
 
-    /// Puts out who did not answer its audits, or has no stake left to answer with.
+    /// Takes the seats of attesters who did not answer their audits, or have no stake left.
     pub(crate) fn end_challenge(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         let slash = T::MissedAuditSlash::get();
         let fault = Fault::of(SeatState::Unaudited, slash, SlashReason::MissedAudit);
@@ -359,15 +359,15 @@ impl<T: Config> Attestation<T> {
         });
     }
 
-    /// Frees all who still sit when the round is over.
+    /// Frees the attesters who still sit when the round is over.
     pub(crate) fn end_round(task: &Task<T::AccountId>, round: &Round<T::AccountId>) {
         let sitting = round.seats.iter().filter(|seat| seat.sits());
         let accounts: Vec<_> = sitting.map(|seat| seat.account.clone()).collect();
         Offers::<T>::rise(&accounts, task.load(round.reveals), false);
     }
 
-    /// Puts out the sitting seats of which `failed` is true, and slashes them; if it is their own fault their offers end with
-    /// it.
+    /// Takes the seats for which `failed` is true, and slashes their attesters. If it is their own fault, their offers are suspended,
+    /// too.
     fn put_out(
         task: &Task<T::AccountId>,
         round: &mut Round<T::AccountId>,
@@ -387,7 +387,7 @@ impl<T: Config> Attestation<T> {
         Offers::<T>::rise(&left, task.load(round.reveals), fault.is_own);
     }
 
-    /// The seat of `who`, if it was not put out and its stake not lost in another round.
+    /// The seat of `who`, unless the seat, or its stake in another round, was lost.
     fn seat_of<'a>(
         round: &'a mut Round<T::AccountId>,
         who: &T::AccountId,
@@ -399,9 +399,8 @@ impl<T: Config> Attestation<T> {
     }
 }
 
-/// Takes one candidate out, each with a chance in proportion to its stake: the one on whose stretch
-/// of the stakes laid end to end the number falls that the seed gives. The modulo's bias is below
-/// 2^-28 for any stake under 2^100 planck.
+/// Draws one candidate and removes it, each with a chance in proportion to its stake. The stakes are laid end to end, and the
+/// seed gives a number that falls on one of them. The modulo's bias is below 2^-28 for any stake under 2^100 planck.
 pub(crate) fn draw_one<A>(
     seed: &[u8],
     number: u32,

@@ -32,7 +32,7 @@ impl<T: Config> Credits<T> {
         }
     }
 
-    /// Stores the credits that `proofs` show of a round, but for those that are known or claimed. Gives back whether all were
+    /// Stores the credits that `proofs` show of a round, but for those that are known or claimed. Returns whether all were
     /// new; it is an error if none was.
     pub(crate) fn publish(
         id: TaskId,

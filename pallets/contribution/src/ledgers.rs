@@ -66,7 +66,7 @@ impl<T: Config> Ledgers<T> {
     }
 }
 
-/// Adds a credit to an account's ledger; gives back what it proves, and what that is worth.
+/// Adds a credit to an account's ledger; returns what it proves, and what that is worth.
 pub(crate) fn add<T: Config>(
     account: &mut Account,
     credit: &Credit,

@@ -176,7 +176,7 @@ impl ExtBuilder {
     }
 }
 
-/// Starts the next block; gives back what the hook says it cost.
+/// Starts the next block; returns what the hook says it cost.
 pub fn next_block() -> Weight {
     let number = System::block_number() + 1;
     System::set_block_number(number);

@@ -70,7 +70,7 @@ pub struct Listed<AccountId> {
 }
 
 impl<AccountId> Listed<AccountId> {
-    /// Whether it serves the task, and has room for a seat that asks for so much.
+    /// Whether it serves the task, and has room for a seat with this load.
     fn takes(&self, id: TaskId, task: &Task<AccountId>, load: u64) -> bool {
         let Offer {
             capacity,
@@ -105,7 +105,7 @@ impl<AccountId> Listed<AccountId> {
 pub struct Offers<T>(PhantomData<T>);
 
 impl<T: Config> Offers<T> {
-    /// Lists `who` with `offer`; or takes it off, as soon as it holds no seat, if it offers none.
+    /// Lists `who` with `offer`. If it offers no seats, it is removed as soon as it holds none.
     pub(crate) fn make(who: T::AccountId, offer: Offer) -> DispatchResult {
         let registration = Stakes::<T>::get(&who)?;
         let is_drawn = offer.seats > 0;
@@ -222,7 +222,7 @@ impl<T: Config> Offers<T> {
         seated
     }
 
-    /// Frees those who `left` seats that asked for `load`. With `is_absence` they are not drawn any more until they offer anew.
+    /// Frees the attesters who `left` seats with this `load`. With `is_absence`, they are not drawn again until they make a new offer.
     pub(crate) fn rise(left: &[T::AccountId], load: u64, is_absence: bool) {
         Self::change_all(left.iter(), |listed| {
             listed.held.seats = listed.held.seats.saturating_sub(1);
@@ -236,7 +236,7 @@ impl<T: Config> Offers<T> {
         });
     }
 
-    /// Keeps the registry in step with the stake of `who`; without one that attests it is not drawn any more.
+    /// Keeps the registry in step with the stake of `who`. Without a stake that allows it to attest, it is no longer drawn.
     pub(crate) fn restake(who: &T::AccountId, stake: Option<Balance>) {
         Attesters::<T>::mutate(|registry| {
             if let Ok(index) = Self::place(registry, who) {
@@ -285,8 +285,8 @@ impl<T: Config> Offers<T> {
         });
     }
 
-    /// Takes one out that nothing depends on: first of all the least stake of those who held no seat for as long as stake
-    /// unbonds, else the least below `stake`.
+    /// Removes one attester on which nothing depends: the one with the least stake among those that held no seat for an unbonding
+    /// period, or else the one with the least stake below `stake`.
     fn displace(registry: &mut Registry<T>, stake: Balance) -> Result<T::AccountId, Error<T>> {
         let lately = now::<T>().saturating_sub(T::UnbondingBlocks::get());
         let is_lately = |listed: &Listed<T::AccountId>| listed.idle_since >= lately;

@@ -246,7 +246,7 @@ impl<T: Config> Rewards<T> {
         unclaimed.take(bounds::MAX_PAGE as usize).collect()
     }
 
-    /// Adds a credit to an account's ledger; gives back what comes of it. Of what was released in the meantime, nothing is
+    /// Adds a credit to an account's ledger; returns what comes of it. Of what was released in the meantime, nothing is
     /// paid.
     fn credit(
         account: &mut Account,
@@ -286,8 +286,8 @@ impl<T: Config> Rewards<T> {
         }
     }
 
-    /// What is set aside for a round and can come to be owed to nobody any more. Who has not claimed may prove all of
-    /// the credit that is left, and a planck more by rounding.
+    /// What is set aside for a round and can no longer be owed to anybody. Those who have not claimed may prove all of the credit that
+    /// is left, and one planck more through rounding.
     fn surplus(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> Balance {
         let Some(settlement) = &round.settlement else {
             return 0;
@@ -349,7 +349,7 @@ impl<T: Config> Rewards<T> {
     }
 
     /// Splits `fees` over the attesters who stand, evenly and to the last planck: the draw has counted their stakes already.
-    /// Gives back what was paid. What cannot be paid stays in the pool.
+    /// Returns what was paid. What cannot be paid stays in the budget.
     fn pay_fees(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -381,7 +381,7 @@ impl<T: Config> Rewards<T> {
     }
 }
 
-/// A round that is over and that an account has still to claim.
+/// A round that is over and that an account still has to claim.
 pub(crate) struct Unclaimed {
     /// Which round of its task.
     pub round: RoundId,

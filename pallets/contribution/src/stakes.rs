@@ -132,8 +132,8 @@ impl<T: Config> Stakes<T> {
 
     /// Whether the origin would now unstake all that it has at stake, with success.
     ///
-    /// Only that may be free: it leaves nothing to unstake until `register` or `add_stake`, which are paid for, bring new
-    /// stake. A part could be unstaked in every unbonding period.
+    /// Only that may be free: afterwards nothing is left to unstake until `register` or `add_stake`, which cost a fee, bring new
+    /// stake. A part could be unstaked again in every unbonding period.
     pub(crate) fn can_leave(origin: &OriginFor<T>, amount: Balance) -> bool {
         Self::of(origin)
             .and_then(|before| Self::unstaked(&before, amount).ok())
@@ -201,7 +201,7 @@ impl<T: Config> Stakes<T> {
     }
 
     /// Takes all that backs `who`: pays half of it, rounded down, to `winner`, and burns the rest.
-    /// Gives back what was paid and what was burned.
+    /// Returns what was paid and what was burned.
     pub(crate) fn forfeit(who: &T::AccountId, winner: &T::AccountId) -> (Balance, Balance) {
         let Some(before) = Registrations::<T>::get(who) else {
             // A conviction in another round has taken all of it.
@@ -221,7 +221,7 @@ impl<T: Config> Stakes<T> {
         (rewarded, burned)
     }
 
-    /// Least stake for all of `roles`.
+    /// The minimum stake for all of `roles`.
     fn minimum(roles: Roles) -> Balance {
         let of = |chosen: bool, minimum: Balance| if chosen { minimum } else { 0 };
         of(roles.contributor, T::MinContributorStake::get())

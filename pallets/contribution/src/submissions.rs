@@ -218,7 +218,7 @@ impl<T: Config> Submissions<T> {
         }
     }
 
-    /// Burns the deposits of all who did not reveal; gives back the records of all who did as they enter the round, in
+    /// Burns the deposits of all who did not reveal; returns the records of all who did as they enter the round, in
     /// the order of the commits.
     pub(crate) fn end_reveal(
         id: TaskId,

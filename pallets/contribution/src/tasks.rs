@@ -49,7 +49,7 @@ pub struct Task<AccountId> {
 }
 
 impl<AccountId> Task<AccountId> {
-    /// What scoring a round of so many deltas asks of an attester in a block: [`TaskTerms::load`].
+    /// The work that scoring a round with this number of deltas takes an attester in each block: [`TaskTerms::load`].
     pub(crate) fn load(&self, deltas: u32) -> u64 {
         self.terms.load(self.cost, self.parameters, deltas)
     }
@@ -59,7 +59,7 @@ impl<AccountId> Task<AccountId> {
         self.terms.work_pay(self.cost).unwrap_or_default()
     }
 
-    /// The most that a round takes from the pool.
+    /// The most that a round takes from the budget.
     pub(crate) fn most_per_round(&self) -> Balance {
         self.terms.cap_per_round.saturating_add(self.work_pay())
     }
@@ -310,7 +310,7 @@ impl<T: Config> Tasks<T> {
         });
     }
 
-    /// Whether nothing is waited for any more: the sponsor closes the task, or it was idle for too long.
+    /// Whether its round should stop waiting: the sponsor is closing the task, or it was idle for too long.
     pub(crate) fn is_given_up(task: &Task<T::AccountId>) -> bool {
         task.state == TaskState::Closing || Self::is_idle(task)
     }
@@ -346,7 +346,7 @@ impl<T: Config> Tasks<T> {
         Self::finish_close(id, task);
     }
 
-    /// Gives pool and bond back. What cannot be given back stays on hold, and in the books.
+    /// Gives the rest of the budget and the bond back. What cannot be given back stays on hold, and in the books.
     fn finish_close(id: TaskId, task: &mut Task<T::AccountId>) {
         Rounds::<T>::delist(id);
         task.state = TaskState::Closed;

@@ -35,7 +35,7 @@ impl<T: Config> Bonds<T> {
     }
 
     /// Pays half of the bond of `loser` to `winner`, rounded down, and burns the rest; all of it if
-    /// `winner` cannot be paid. Gives back what was paid.
+    /// `winner` cannot be paid. Returns what was paid.
     pub fn forfeit(loser: &T::AccountId, winner: &T::AccountId, bond: Balance) -> Balance {
         let half = bond / 2;
         let paid = if Self::pay(loser, winner, half) {

@@ -64,7 +64,7 @@ pub struct Party<AccountId> {
     pub challenger: AccountId,
 }
 
-/// Most disputes open at a time: a full house in every round.
+/// The most open disputes at the same time: as many as can be open in every round.
 pub struct MaxOpenDisputes<T>(PhantomData<T>);
 
 impl<T: Config> Get<u32> for MaxOpenDisputes<T> {
@@ -73,8 +73,8 @@ impl<T: Config> Get<u32> for MaxOpenDisputes<T> {
     }
 }
 
-/// Time that a dispute takes at the longest: every move in the last moment, and then all disputes
-/// of the chain time out at once.
+/// The longest that a dispute can take: every move comes at the last moment, and then all disputes of the chain time out at
+/// once.
 pub struct LongestDispute<T>(PhantomData<T>);
 
 impl<T: Config> Get<u32> for LongestDispute<T> {
@@ -87,8 +87,8 @@ impl<T: Config> Get<u32> for LongestDispute<T> {
     }
 }
 
-/// Moves of the longest dispute that an honest challenger needs: 13 answers, with a pick between one and the next. It is
-/// about a word of a gradient of the largest model. The answers are: the roots of the gradients; three strides of one
+/// The number of moves in the longest dispute that an honest challenger needs: 13 answers, with a pick between each and the next.
+/// It is about a word of a gradient of the largest model. The answers are: the roots of the gradients; three strides of one
 /// gradient; a tile of it; what each sample adds; what each op adds; a sum, with the first of four strides of the trace;
 /// the other three; a tile of the trace; what a word is made of.
 pub const LONGEST_TRIAL: u32 = 25;
@@ -98,12 +98,12 @@ pub(crate) fn block<T: Config>() -> u32 {
     frame_system::Pallet::<T>::block_number().saturated_into()
 }
 
-/// The time, as [`Config::Clock`] tells it.
+/// The time, according to [`Config::Clock`].
 pub(crate) fn now<T: Config>() -> u32 {
     T::Clock::get()
 }
 
-/// The block in which it is `time`, if from now on all blocks count.
+/// The block at which it will be `time`, if no more blocks are full.
 pub(crate) fn block_at<T: Config>(time: u32) -> u32 {
     let skipped = block::<T>().saturating_sub(now::<T>());
     time.saturating_add(skipped)
@@ -244,7 +244,7 @@ impl<T: Config> Disputes<T> {
         Ok(())
     }
 
-    /// Whoever is to move in a dispute whose deadline is over loses it.
+    /// Ends disputes whose deadline is over: the party whose turn it was loses.
     pub(crate) fn time_out_overdue() -> Weight {
         let now = now::<T>();
         let mut weight = T::WeightInfo::look();
@@ -260,7 +260,7 @@ impl<T: Config> Disputes<T> {
         weight
     }
 
-    /// Gives back how many disputes ended.
+    /// Returns how many disputes ended.
     fn time_out(id: DisputeId) -> u32 {
         let Ok(dispute) = Self::get(id) else {
             Self::unschedule(&[id]);
@@ -274,7 +274,7 @@ impl<T: Config> Disputes<T> {
         Self::end(id, dispute, verdict)
     }
 
-    /// Stores what a move led to, for the other party; gives back by when it is to move, or nothing
+    /// Stores what a move led to, for the other party; returns by when it is to move, or nothing
     /// if there were too many moves.
     fn go_on(
         id: DisputeId,
@@ -296,7 +296,7 @@ impl<T: Config> Disputes<T> {
         T::Court::facts(task, round).ok_or(Error::<T>::NoFacts)
     }
 
-    /// Lists a new dispute in its round; gives back its bond.
+    /// Lists a new dispute in its round; returns its bond.
     fn join(
         task: TaskId,
         round: RoundId,
@@ -322,7 +322,7 @@ impl<T: Config> Disputes<T> {
         })
     }
 
-    /// Gives the next move its full time; gives back the deadline. Every move has the same time, so
+    /// Gives the next move its full time; returns the deadline. Every move has the same time, so
     /// what is scheduled last is due last.
     fn schedule(id: DisputeId) -> Result<u32, Error<T>> {
         let deadline = now::<T>().saturating_add(T::MoveBlocks::get());

@@ -223,7 +223,7 @@ pub fn check() {
     }
 }
 
-/// Starts the next block; gives back what the hook says it cost.
+/// Starts the next block; returns what the hook says it cost.
 pub fn next_block() -> Weight {
     let number = System::block_number() + 1;
     System::set_block_number(number);

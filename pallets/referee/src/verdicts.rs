@@ -14,7 +14,7 @@ use gotong_protocol::{
 };
 
 impl<T: Config> Disputes<T> {
-    /// Ends a dispute, and with a conviction all others about the same table. Gives back how many
+    /// Ends a dispute, and with a conviction all others about the same table. Returns how many
     /// ended.
     pub(crate) fn end(id: DisputeId, dispute: Dispute<T::AccountId>, verdict: Verdict) -> u32 {
         let (task, round) = (dispute.task, dispute.round);

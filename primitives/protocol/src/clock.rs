@@ -182,17 +182,17 @@ pub struct Facts {
     pub drawing: bool,
     /// Contributors who committed.
     pub commits: u32,
-    /// Most contributors who could have.
+    /// Most contributors who could have committed.
     pub may_commit: u32,
-    /// Whether enough attesters for the quorum have room for a seat of the round that is promised to no other.
+    /// Whether enough attesters for the quorum have room for a seat of the round, not counting seats promised to other rounds.
     pub has_attesters: bool,
-    /// Whether nothing is waited for any more: the sponsor closes the task, or it was idle for too long.
+    /// Whether the round should stop waiting: the sponsor is closing the task, or it was idle for too long.
     pub given_up: bool,
     /// Contributors who revealed.
     pub reveals: u32,
     /// Whether the sponsor published the shard.
     pub shard: ShardState,
-    /// Attesters who sit: drawn, and not put out.
+    /// Attesters who sit: they were drawn, and have not lost their seats.
     pub seats: u32,
     /// Equal claims needed.
     pub quorum: u32,
@@ -200,7 +200,7 @@ pub struct Facts {
     pub attestation_commits: u32,
     /// Of those who sit: who revealed.
     pub attestation_reveals: u32,
-    /// Of those who sit: who stand, for they revealed and answered their audits.
+    /// Of those who sit: who stand, because they revealed and answered their audits.
     pub standing: u32,
     /// What the claims of those who stand say.
     pub agreement: Agreement,
@@ -210,13 +210,13 @@ pub struct Facts {
     pub crowded: bool,
     /// Whether an attester of the round was convicted.
     pub convicted: bool,
-    /// Whether seats may be drawn anew.
+    /// Whether seats may be drawn again.
     pub may_redraw: bool,
 }
 
 impl Facts {
-    /// Whether so many attesters are too few to go on with. Below the quorum it takes a conviction
-    /// and either seats that can be drawn anew or somebody left, who may withstand a challenge.
+    /// Whether this number of attesters is too few to go on. Below the quorum, going on takes a conviction, and either seats that
+    /// can be drawn again or somebody left who may withstand a challenge.
     fn falls_short(&self, attesters: u32) -> bool {
         let goes_on = self.convicted && (self.may_redraw || attesters > 0);
         attesters < self.quorum && !goes_on
@@ -228,10 +228,10 @@ impl Facts {
 pub enum Transition {
     /// The next phase starts.
     Enter(Phase),
-    /// Nobody committed, or attesters are too few: the same round starts its Commit window again.
+    /// Nobody committed, or there are too few attesters: the same round starts its Commit window again.
     RollOn,
-    /// Too few committed, revealed or stand: seats are drawn anew, and AttestCommit starts again for who is
-    /// drawn. If there is nobody to draw, nothing may be drawn anew any more, and the clock is asked again.
+    /// Too few committed, revealed or stand: seats are drawn again, and AttestCommit starts again for those who are drawn. If
+    /// there is nobody to draw, no more redraws are allowed, and the clock is asked again.
     Redraw,
     /// The round is over.
     End(Outcome),

@@ -1,11 +1,11 @@
-//! Hashes that bind an account to something which it shows later.
+//! Hashes that bind an account to something that it shows later.
 //!
 //! blake2b-256 over a domain tag and the fields in order, all of fixed width (ids as 4 bytes
 //! little endian), so that no two different preimages have the same bytes. The account is part
 //! of the preimage: a copied commitment cannot be opened by the copier.
 //!
-//! What an attester commits to is hidden, so beside its commitment it says which inputs that is about: on a fork that gives
-//! the round others, the chain does not take it.
+//! What an attester commits to is hidden, so its call also says which inputs the commitment is for. On a fork where the round
+//! has other inputs, the chain refuses it.
 
 use crate::{Hash, RoundId, ShareClaim, TaskId};
 use alloc::{vec, vec::Vec};
@@ -45,9 +45,9 @@ pub fn attestation_commitment(
     )
 }
 
-/// What tells the inputs of a round from those that another fork gives it: all that its score follows from, but for what the
-/// task fixes. `shard` is the root of the published samples, if they were sealed; the seed draws the halves, and the samples
-/// of a pool.
+/// The hash that identifies a round's inputs, so that they cannot be taken for those of another fork. It covers everything that
+/// the score follows from, except what the task fixes. `shard` is the root of the published samples, if they were sealed; the
+/// seed draws the halves, and the samples of a pool.
 pub fn round_inputs(
     task: TaskId,
     round: RoundId,

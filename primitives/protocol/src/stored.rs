@@ -1,7 +1,7 @@
-//! The first fields of what the chain stores, for whoever reads them out of a proof of its state.
+//! The first fields of what the chain stores, for whoever reads them from a proof of its state.
 //!
-//! A proof is decoded by these types and not by the metadata that a node sends: a node that lies could have the right bytes read
-//! in a wrong way. The pallet's tests decode its own records with them.
+//! A proof is decoded with these types, not with the metadata that a node sends: a lying node could make the right bytes mean
+//! something else. The pallet's tests decode its own records with them.
 
 use crate::{round_inputs, Hash, Phase, RoundId, TaskId, TaskTerms};
 use codec::Decode;
@@ -68,7 +68,7 @@ pub struct StoredShard {
 }
 
 impl StoredRound {
-    /// [`round_inputs`] of the round; none as long as they are not all known. What is known once does not change.
+    /// [`round_inputs`] of the round; none until all of them are known. Once known, they do not change.
     pub fn inputs(&self, task: TaskId, round: RoundId) -> Option<Hash> {
         let (seed, entrants) = (self.seed?, self.entrants_root?);
         let shard = self.shard.as_ref().map(|shard| shard.root);

@@ -352,14 +352,14 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
         )
     }
 
-    /// The least quorum of so many seats: two thirds, rounded up. Who is absent is slashed where the quorum was there, so a few
-    /// accomplices of a sponsor must not make one.
+    /// The lowest quorum for this number of seats: two thirds, rounded up. Absent attesters are slashed if the quorum was met, so
+    /// a few accomplices of a sponsor must not be able to meet it.
     pub fn least_quorum(seats: u8) -> u8 {
         u8::try_from(u16::from(seats).saturating_mul(2).div_ceil(3)).unwrap_or(u8::MAX)
     }
 
-    /// What evaluating a round asks of an attester at most, in products, if the evaluation of a sample costs so much
-    /// ([`crate::Graph::cost`]): all but the products of gradients and deltas, so the same for any number of deltas.
+    /// The most work that evaluating a round takes an attester, in products, if evaluating one sample costs `cost`
+    /// ([`crate::Graph::cost`]). It leaves out the products of gradients and deltas, so it is the same for any number of deltas.
     pub fn evaluations(&self, cost: u64) -> u64 {
         let samples = u64::from(self.hold_out.samples());
         cost.saturating_mul(samples)
@@ -393,8 +393,8 @@ impl<Balance> TaskTerms<Balance> {
         self.places() / 2
     }
 
-    /// Whether a model of so many parameters can have deltas as long as these terms allow: 64 KiB, or four bits a parameter,
-    /// which is more than any delta takes. To allow more would only leave fewer places.
+    /// Whether a model with this number of parameters can use deltas as long as these terms allow: up to 64 KiB, or four bits per
+    /// parameter, which is more than any delta takes. Allowing more would only leave fewer places.
     pub fn can_have_such_deltas(&self, parameters: u32) -> bool {
         self.delta_bytes <= (parameters / 2).max(bounds::USUAL_DELTA_BYTES)
     }

@@ -124,7 +124,7 @@ impl Transformer {
 struct Ops(Vec<Op>);
 
 impl Ops {
-    /// Gives back the index of the op.
+    /// Returns the index of the op.
     fn push(&mut self, op: Op) -> u32 {
         self.0.push(op);
         self.0.len() as u32 - 1
@@ -155,7 +155,7 @@ impl Ops {
         })
     }
 
-    /// Up to the means of the values; gives back their unit.
+    /// Up to the means of the values; returns their unit.
     fn attention(&mut self, shape: &Transformer) -> u8 {
         let Transformer {
             tokens,

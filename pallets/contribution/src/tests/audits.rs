@@ -206,7 +206,7 @@ fn a_copied_attestation_cannot_be_revealed_and_copied_work_not_be_audited() {
 }
 
 /// Tries the answers of an attester of whom `own` is the work and `truth` the table, under so many
-/// seeds; gives back how often it is caught.
+/// seeds; returns how often it is caught.
 fn caught(who: &AccountId, own: &Score, truth: &Score, trials: u32) -> u32 {
     let with_round = |change: &dyn Fn(&mut Round<AccountId>)| {
         Rounds::<Test>::mutate(TASK, FIRST, |round| change(round.as_mut().unwrap()));

@@ -391,7 +391,7 @@ fn do_duties(lab: &mut Lab, id: TaskId, score: Option<&Score>, lie: bool) {
 }
 
 /// Plays these steps, first of all with a task of this pool, and checks every invariant after each;
-/// gives back all that the pallet told.
+/// returns all that the pallet told.
 fn play(pool: Balance, steps: Vec<Step>) -> Result<Vec<Event<Test>>, TestCaseError> {
     ExtBuilder::default().build().execute_with(|| {
         let mut world = World::default();

@@ -75,7 +75,7 @@ fn case() -> impl Strategy<Value = Case> {
     )
 }
 
-/// Plays the rounds; gives back their tables.
+/// Plays the rounds; returns their tables.
 fn play(case: &Case) -> Vec<ShareTable> {
     register(0, 3);
     for (number, stake) in (0..).zip(&case.stakes) {

@@ -453,7 +453,7 @@ pub fn get(id: DisputeId) -> Option<Dispute<AccountId>> {
     Disputes::<Test>::get(id)
 }
 
-/// Makes the next move of a dispute; gives back whether whoever is to move had one that was taken.
+/// Makes the next move of a dispute; returns whether whoever is to move had one that was taken.
 pub fn step(id: DisputeId, accused: &Agent, challenger: &Agent) -> bool {
     let dispute = get(id).expect("is open");
     let result = if dispute.trial.awaits_answer() {
@@ -471,7 +471,7 @@ pub fn step(id: DisputeId, accused: &Agent, challenger: &Agent) -> bool {
     result.is_ok()
 }
 
-/// Plays a dispute to its end, by silence if somebody has no move; gives back how it ended.
+/// Plays a dispute to its end, by silence if somebody has no move; returns how it ended.
 pub fn play(id: DisputeId, accused: &Agent, challenger: &Agent) -> ClosedDispute<AccountId> {
     while get(id).is_some() && step(id, accused, challenger) {
         next_block();

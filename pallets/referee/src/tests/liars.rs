@@ -359,7 +359,7 @@ fn is_convicted(what: &str, lab: &Lab, liar: &Agent) -> Verdict {
     verdict.unwrap()
 }
 
-/// Plays all of these liars' disputes; gives back how many they are.
+/// Plays all of these liars' disputes; returns how many they are.
 fn are_convicted(
     liars: impl Fn(&Lab) -> Vec<Liar>,
     is_expected: impl Fn(&Lie, &Verdict) -> bool,

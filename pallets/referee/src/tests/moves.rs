@@ -105,7 +105,7 @@ fn long_disputes() -> Vec<(&'static Lab, Agent)> {
     ]
 }
 
-/// Plays `count` moves; gives back whether the dispute is still open.
+/// Plays `count` moves; returns whether the dispute is still open.
 fn play_moves(id: DisputeId, accused: &Agent, challenger: &Agent, count: u32) -> bool {
     for _ in 0..count {
         assert!(step(id, accused, challenger));

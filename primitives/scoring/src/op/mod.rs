@@ -61,9 +61,9 @@ pub enum Width {
     Wide,
 }
 
-/// One op of the machine, on one sample. A tensor has a row for every token of a text, or for every
-/// pixel of an image, or one row. `[n]` is the length of a row. An op takes what the op before it
-/// gives, and the first the sample; some take what an earlier op gave, too.
+/// One op of the machine, on one sample. A tensor has a row for every token of a text or for every
+/// pixel of an image, or a single row. `[n]` is the length of a row. The input of an op is the result
+/// of the op before it, or the sample for the first op; some ops also use the result of an earlier op.
 #[derive(
     Clone,
     Copy,
@@ -79,7 +79,7 @@ pub enum Width {
 pub enum Op {
     /// `i8[inputs] -> i32[outputs]`: `acc[o] = sum_i view(w[o][i]) * x[i] + (b[o] << bias_shift)`.
     /// Parameters: `outputs * inputs` master weights, row-major `[out][in]`, then `outputs`
-    /// biases, which are used as they are and not through the int8 view.
+    /// biases, which are used as they are, not through the int8 view.
     Linear {
         /// Length of the input.
         inputs: u32,
@@ -103,14 +103,14 @@ pub enum Op {
     /// `i8 -> i8`: `max(x, 0)`.
     Relu,
     /// `i16[classes] -> u32`: loss of the label in Q16 bits, from logits in 1/64 log2 units. The
-    /// label of a token is the next one; of a sample without tokens its last byte.
+    /// label of a token is the next token; the label of a sample without tokens is its last byte.
     CrossEntropy {
         /// Length of the logits, 2..=256.
         classes: u32,
     },
     /// `bytes of the sample -> i16[width]`: `clamp(rs(e[token][c] + p[place][c], shift), +-32767)`.
-    /// Only the first op can be one. Parameters: `vocab * width` for the tokens, `[token][c]`, then
-    /// `tokens * width` for their places.
+    /// Only the first op can be an embedding. Parameters: `vocab * width` for the tokens, `[token][c]`,
+    /// then `tokens * width` for their places.
     Embed {
         /// Number of different tokens, the classes of the loss.
         vocab: u32,
@@ -172,8 +172,8 @@ pub enum Op {
         /// Length of a row of the embedding.
         width: u32,
     },
-    /// `u32 of every token -> u32`: the sum of the tokens' losses, of which each counts for less
-    /// than 32 bits ([`loss::total`]).
+    /// `u32 of every token -> u32`: the sum of the tokens' losses, each counted as less than 32 bits
+    /// ([`loss::total`]).
     Total {
         /// Tokens of a sample.
         tokens: u32,

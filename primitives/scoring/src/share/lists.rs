@@ -24,8 +24,7 @@ pub struct Members(Vec<u8>);
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, DecodeWithMemTracking, TypeInfo)]
 pub struct PassSummaries(Vec<PassSummary>);
 
-/// Lists that are bounded: what is longer is not decoded, and when one is built from a longer list, the
-/// rest is cut off.
+/// Bounded lists: a longer one does not decode, and one that is built from a longer list drops the rest.
 macro_rules! bounded {
     ($list:ident, $item:ty, $most:expr) => {
         impl From<Vec<$item>> for $list {

@@ -1,4 +1,4 @@
-//! What the accused shows.
+//! The answers of the accused.
 
 use crate::hash::Hash;
 use crate::merkle::{Node, Proof};
@@ -14,7 +14,7 @@ use scale_info::TypeInfo;
 pub struct ProvedEntrant {
     /// The record.
     pub record: EntrantRecord,
-    /// Its siblings under the entrants' root.
+    /// The siblings that prove it under the entrants' root.
     pub siblings: Vec<Hash>,
 }
 
@@ -23,13 +23,13 @@ pub struct ProvedEntrant {
 pub struct ProvedRow {
     /// The row.
     pub row: Row,
-    /// Proof of it among its stage's rows.
+    /// The proof that it is among its stage's rows.
     pub proof: Proof<RowSums>,
     /// The record.
     pub entrant: ProvedEntrant,
 }
 
-/// The row that says who was dropped. It is not shown if it is the row in question, or nobody was.
+/// The row that says who was dropped. It is not shown if it is the doubted row itself, or if nobody was dropped.
 pub type LastDropped = Option<ProvedRow>;
 
 /// What the accused shows in answer to a [`super::Statement`].
@@ -41,29 +41,29 @@ pub enum Answer {
     Row {
         /// The row.
         own: ProvedRow,
-        /// The row of the last that was dropped after this pass.
+        /// The row of the last entrant that was dropped after this pass.
         last: LastDropped,
     },
-    /// What a part was made of.
+    /// What a part is made of.
     Part {
         /// The delta's record.
         entrant: ProvedEntrant,
         /// Root of the group's gradient.
         gradient: Hash,
-        /// Its siblings under the root of the stage's gradients.
+        /// The siblings that prove it under the root of the stage's gradients.
         siblings: Vec<Hash>,
         /// Products by stretch: [`super::stretches`] of all tiles.
         products: Vec<i128>,
     },
     /// Products by stretch.
     Products(Vec<i128>),
-    /// One tile of a gradient, and the chunk of the delta that has its parameters.
+    /// One tile of a gradient, and the chunk of the delta that has the same parameters.
     Product {
         /// The chunk.
         chunk: ProvedChunk,
         /// Words of the gradient.
         words: Vec<i64>,
-        /// Their siblings under the gradient's root.
+        /// The siblings that prove them under the gradient's root.
         siblings: Vec<Hash>,
     },
     /// Roots of the gradients of all groups.
@@ -72,26 +72,26 @@ pub enum Answer {
     Nodes(Vec<Node>),
     /// A tile of a gradient.
     GradientTile(Vec<i64>),
-    /// Of what a word of a gradient is made of.
+    /// A part of what a word of a gradient is made of.
     Gradient(backward::Answer),
     /// A tile of weights.
     Weights(Vec<i16>),
-    /// What a weight was made of.
+    /// What a weight is made of.
     Terms {
-        /// The tile of base weights that has it.
+        /// The tile of the base weights that contains it.
         base: Tiles,
         /// What every delta adds.
         terms: Vec<Term>,
     },
-    /// What a term was made of.
+    /// What a term is made of.
     Term {
         /// The delta's record.
         entrant: ProvedEntrant,
-        /// The delta's chunk that has the parameter.
+        /// The delta's chunk that contains the parameter.
         chunk: ProvedChunk,
     },
     /// Losses of base and merge on a half.
     Losses([Vec<u32>; 2]),
-    /// Of a sample's trace.
+    /// A part of a sample's trace.
     Loss(trial::Answer),
 }

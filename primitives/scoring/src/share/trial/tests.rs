@@ -34,7 +34,7 @@ impl End {
     }
 }
 
-/// Plays a trial about `summary` to its end; gives back how it ended, and how many answers it took.
+/// Plays a trial about `summary` to its end; returns how it ended, and how many answers it took.
 fn play(
     facts: &RoundFacts,
     summary: &TableSummary,

@@ -125,7 +125,7 @@ enum End {
     NothingToDoubt,
 }
 
-/// Plays a trial to its end; gives back how it ended, how many answers it took, and the bytes of the largest.
+/// Plays a trial to its end; returns how it ended, how many answers it took, and the bytes of the largest.
 fn play(
     round: &Round,
     accused: &Player<'_>,
@@ -394,7 +394,7 @@ fn check_trace(round: &Round) {
     }
 }
 
-/// Every word of a trace that `is_of_interest`, from its opened inputs. Gives back the bytes of the largest
+/// Every word of a trace that `is_of_interest`, from its opened inputs. Returns the bytes of the largest
 /// answer.
 fn check_words(round: &Round, is_of_interest: impl Fn(u32, u64, u64) -> bool) -> usize {
     let (stages, honest, ground) = (round.stages(), round.honest(), round.ground());
