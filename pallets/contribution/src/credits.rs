@@ -18,8 +18,8 @@ use gotong_protocol::{Credit, CreditProof, RoundId, TaskId};
 pub struct Credits<T>(PhantomData<T>);
 
 impl<T: Config> Credits<T> {
-    /// What `who`, who revealed in a round that is over, is credited there, as far as the chain knows: nothing if nothing was
-    /// merged, and else what was published.
+    /// The credit of `who`, who revealed in a round that is over, as far as the chain knows it: 0 if nothing was merged, otherwise
+    /// what was published.
     pub fn known(
         id: TaskId,
         round_id: RoundId,
@@ -32,7 +32,7 @@ impl<T: Config> Credits<T> {
         }
     }
 
-    /// Stores the credits that `proofs` show of a round, but for those that are known or claimed. Returns whether all were
+    /// Stores the credits that `proofs` show for a round, except those that are known or claimed. Returns whether all of them were
     /// new; it is an error if none was.
     pub(crate) fn publish(
         id: TaskId,
@@ -67,7 +67,7 @@ impl<T: Config> Credits<T> {
         Ok(published == proofs.len())
     }
 
-    /// Forgets what was published, once it is claimed or forfeited.
+    /// Removes a published credit, once it is claimed or forfeited.
     pub(crate) fn forget(id: TaskId, round: RoundId, who: &T::AccountId) {
         CreditMap::<T>::remove((id, round), who);
     }

@@ -1,4 +1,4 @@
-//! Why calls are refused.
+//! The errors of the pallet: why calls are refused.
 
 use frame_support::pallet_macros::pallet_section;
 

@@ -52,7 +52,7 @@ impl<T: Config> Ledgers<T> {
         LedgerMap::<T>::insert(id, who, account);
     }
 
-    /// Puts a round in which `who` revealed at the end of those to claim.
+    /// Adds a round in which `who` revealed to the end of the rounds that it has to claim.
     pub(crate) fn append(id: TaskId, round: RoundId, who: &T::AccountId) {
         let mut account = Self::get(id, who);
         if account.next.is_none() {

@@ -1,4 +1,4 @@
-//! What a settled round is worth, and who is paid how much of it.
+//! What a settled round is worth, and how much of that each account is paid.
 //!
 //! When a round settles, the most that contributors may be owed is set aside. A claim credits a contributor's ledger and pays
 //! what that proves; whatever was set aside for it and is not proved goes back to the budget.
@@ -110,7 +110,7 @@ impl<T: Config> Rewards<T> {
         });
     }
 
-    /// Credits `who` with what `item` proves or somebody has published, and pays what that proves of all its rounds.
+    /// Credits `who` with what `item` proves or somebody has published, and pays what that proves over all of its rounds.
     pub(crate) fn claim(who: &T::AccountId, item: &ClaimItem) -> DispatchResult {
         let Claimable {
             mut task,
@@ -154,8 +154,8 @@ impl<T: Config> Rewards<T> {
         Self::release(item.task, &mut task, item.round, &mut round, surplus)
     }
 
-    /// Gives up the credit of `who` in the next round that it has to claim, and empties its ledger: it counts as a
-    /// newcomer, and what it was paid stays paid.
+    /// Gives up the credit of `who` in the next round that it has to claim, and empties its ledger. It is a newcomer again, and keeps
+    /// what it was paid.
     pub(crate) fn forfeit(who: &T::AccountId, id: TaskId, round_id: RoundId) -> DispatchResult {
         let Claimable {
             mut task,
@@ -185,7 +185,7 @@ impl<T: Config> Rewards<T> {
         Self::release(id, &mut task, round_id, &mut round, surplus)
     }
 
-    /// What a claim or a forfeit of `who` is about, if that round is the next that it has to claim.
+    /// What a claim or a forfeit by `who` is about, if the round is the next that it has to claim.
     fn claimable(
         who: &T::AccountId,
         id: TaskId,
@@ -210,7 +210,7 @@ impl<T: Config> Rewards<T> {
         })
     }
 
-    /// Gives back what nobody claimed in time.
+    /// Gives back what was not claimed in time.
     pub(crate) fn release_expired(id: TaskId, round_id: RoundId) -> DispatchResult {
         let mut task = Tasks::<T>::get(id)?;
         let nothing = || Error::<T>::NothingToRelease;
@@ -222,7 +222,7 @@ impl<T: Config> Rewards<T> {
         Self::release(id, &mut task, round_id, &mut round, left)
     }
 
-    /// The rounds that are over and that `who` has still to claim, in order and at most [`bounds::MAX_PAGE`] of them.
+    /// The rounds that are over and that `who` still has to claim, in order, at most [`bounds::MAX_PAGE`] of them.
     pub(crate) fn unclaimed(id: TaskId, who: &T::AccountId) -> Vec<Unclaimed> {
         let Ok(task) = Tasks::<T>::get(id) else {
             return Vec::new();
@@ -246,8 +246,7 @@ impl<T: Config> Rewards<T> {
         unclaimed.take(bounds::MAX_PAGE as usize).collect()
     }
 
-    /// Adds a credit to an account's ledger; returns what comes of it. Of what was released in the meantime, nothing is
-    /// paid.
+    /// Adds a credit to an account's ledger, and returns the result. Money that was released in the meantime is not paid.
     fn credit(
         account: &mut Account,
         credit: &Credit,
@@ -263,7 +262,7 @@ impl<T: Config> Rewards<T> {
         })
     }
 
-    /// The credit of the delta of `who` that `item` proves, or that was published; of a round that merged nothing, nothing.
+    /// The credit of the delta of `who`, which `item` proves or somebody published; 0 in a round that merged nothing.
     fn proved(
         who: &T::AccountId,
         round: &Round<T::AccountId>,
@@ -301,8 +300,8 @@ impl<T: Config> Rewards<T> {
         owed.map_or(0, |owed| settlement.reserved().saturating_sub(owed))
     }
 
-    /// Stores task and round after `amount` of what is set aside has gone back to the pool, or to the sponsor of a closed
-    /// task. A paused task goes on if its pool covers a round now.
+    /// Stores task and round after `amount` of what is set aside has gone back to the budget, or to the sponsor of a closed task. A
+    /// paused task resumes if its budget covers a round now.
     fn release(
         id: TaskId,
         task: &mut Task<T::AccountId>,
@@ -324,7 +323,7 @@ impl<T: Config> Rewards<T> {
         Tasks::<T>::take_back(id, task, amount)
     }
 
-    /// What a claim is worth, besides the work.
+    /// What a claim is worth, without the fee for work.
     fn price(task: &Task<T::AccountId>, reveals: u32, claim: &ShareClaim) -> Option<Price> {
         let terms = &task.terms;
         let Some(merged) = claim.merged else {
@@ -385,7 +384,7 @@ impl<T: Config> Rewards<T> {
 pub(crate) struct Unclaimed {
     /// Which round of its task.
     pub round: RoundId,
-    /// What comes of a claim, if those before are claimed first; none if the credit of this round or of one before is not
+    /// The result of a claim, if the rounds before are claimed first; none if the credit of this round or of one before is not
     /// published.
     pub claimed: Option<Claimed<Balance>>,
     /// See [`Settlement::expires_at`].
@@ -414,7 +413,7 @@ struct Price {
     rate_q32: u64,
     /// What attesters are paid.
     fees: Balance,
-    /// What contributors may come to be paid.
+    /// The most that contributors may be paid.
     pot: Balance,
     /// See [`Settlement::most_credits`].
     most_credits: u64,

@@ -1,4 +1,4 @@
-//! Contributors' parts in a round: commit, then reveal.
+//! Contributors' parts in a round: they commit, then reveal.
 
 use crate::{
     asset::{unexpected, Asset},
@@ -203,8 +203,8 @@ impl<T: Config> Submissions<T> {
         Ok(())
     }
 
-    /// Gives the deposits of a round back that is given up before anything is revealed. What cannot be given back stays on
-    /// hold, and in the books.
+    /// Gives back the deposits of a round that is given up before anything is revealed. What cannot be given back stays on hold, and
+    /// in the books.
     pub(crate) fn give_up(id: TaskId, round: RoundId) {
         let all: Vec<_> = SubmissionMap::<T>::iter_prefix((id, round)).collect();
         for (who, mut submission) in all {
@@ -218,8 +218,8 @@ impl<T: Config> Submissions<T> {
         }
     }
 
-    /// Burns the deposits of all who did not reveal; returns the records of all who did as they enter the round, in
-    /// the order of the commits.
+    /// Burns the deposits of contributors who did not reveal. Returns the records of those who did, as they enter the round, in the
+    /// order of the commits.
     pub(crate) fn end_reveal(
         id: TaskId,
         round: RoundId,
@@ -243,7 +243,7 @@ impl<T: Config> Submissions<T> {
     }
 }
 
-/// What a stake weighs in the merge: the stake up to `cap`, in [`Config::WeightUnit`]s, rounded down.
+/// The weight of a stake in the merge: the stake up to `cap`, in [`Config::WeightUnit`]s, rounded down.
 fn stake_weight<T: Config>(stake: Balance, cap: Balance) -> u32 {
     let units = stake
         .min(cap)

@@ -216,7 +216,7 @@ impl<T: Config> Tasks<T> {
     }
 
     /// Stores a task after `amount` of what was set aside has gone back to its pool, or to the sponsor if the task is
-    /// closed. If it was paused for want of it, the task goes on.
+    /// closed. If the task was paused because it lacked this money, it resumes.
     pub(crate) fn take_back(
         id: TaskId,
         task: &mut Task<T::AccountId>,
@@ -269,7 +269,7 @@ impl<T: Config> Tasks<T> {
         Ok(())
     }
 
-    /// The round under way ended: starts the next one, or puts the task to rest.
+    /// Handles the end of a round: starts the next one, or pauses or ends the task.
     pub(crate) fn round_over(id: TaskId, task: &mut Task<T::AccountId>, outcome: Outcome) {
         if outcome == Outcome::ShardMissed {
             let bond = core::mem::take(&mut task.purse.bond);
@@ -315,7 +315,7 @@ impl<T: Config> Tasks<T> {
         task.state == TaskState::Closing || Self::is_idle(task)
     }
 
-    /// Time from which the task is closed if nothing happens in it.
+    /// The time from which the task is closed if nothing happens in it.
     pub(crate) fn idle_until(task: &Task<T::AccountId>) -> u32 {
         task.idle_since.saturating_add(T::IdleBlocks::get())
     }
@@ -340,7 +340,7 @@ impl<T: Config> Tasks<T> {
         }
     }
 
-    /// Closes a task as if its sponsor did.
+    /// Closes a task as if its sponsor had done so.
     fn expire(id: TaskId, task: &mut Task<T::AccountId>) {
         Pallet::<T>::deposit_event(Event::TaskExpired { task: id });
         Self::finish_close(id, task);

@@ -274,8 +274,7 @@ impl<T: Config> Disputes<T> {
         Self::end(id, dispute, verdict)
     }
 
-    /// Stores what a move led to, for the other party; returns by when it is to move, or nothing
-    /// if there were too many moves.
+    /// Stores the result of a move, for the other party. Returns that party's deadline, or nothing if there were too many moves.
     fn go_on(
         id: DisputeId,
         mut dispute: Dispute<T::AccountId>,

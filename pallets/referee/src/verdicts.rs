@@ -14,8 +14,7 @@ use gotong_protocol::{
 };
 
 impl<T: Config> Disputes<T> {
-    /// Ends a dispute, and with a conviction all others about the same table. Returns how many
-    /// ended.
+    /// Ends a dispute, and, if the accused is convicted, all others about the same table. Returns how many ended.
     pub(crate) fn end(id: DisputeId, dispute: Dispute<T::AccountId>, verdict: Verdict) -> u32 {
         let (task, round) = (dispute.task, dispute.round);
         let accused = dispute.accused.clone();
@@ -46,7 +45,7 @@ impl<T: Config> Disputes<T> {
         ended.len() as u32
     }
 
-    /// Moves the money, and makes the verdict known.
+    /// Moves the money, and publishes the verdict.
     fn judge(id: DisputeId, dispute: Dispute<T::AccountId>, verdict: Verdict) {
         let Dispute {
             task,
@@ -100,7 +99,7 @@ impl<T: Config> Disputes<T> {
         });
     }
 
-    /// Takes disputes off the list of their round.
+    /// Removes disputes from the list of their round.
     fn leave(task: TaskId, round: RoundId, ended: &[DisputeId]) {
         Parties::<T>::mutate_exists(task, round, |parties| {
             if let Some(listed) = parties {
@@ -112,7 +111,7 @@ impl<T: Config> Disputes<T> {
         });
     }
 
-    /// Keeps a verdict, and forgets the oldest if there is no room.
+    /// Stores a verdict, and drops the oldest if there is no room.
     fn remember(closed: ClosedDispute<T::AccountId, Balance, u32>) {
         Verdicts::<T>::mutate(|verdicts| {
             if verdicts.is_full() {

@@ -298,7 +298,7 @@ pub enum TermsError {
 }
 
 impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
-    /// Checks all that does not need the chain's state. `record_bytes` is the size of one
+    /// Checks everything that does not need the chain's state. `record_bytes` is the size of one
     /// sample with its label; windows must lie within `shortest..=longest` blocks.
     pub fn validate(
         &self,
@@ -366,9 +366,9 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
             .saturating_mul(bounds::EVALUATIONS)
     }
 
-    /// What scoring a round asks of an attester in each block of the window for it, in products, rounded up: with so many
-    /// deltas as long as they can be, if the evaluation of a sample costs so much ([`crate::Graph::cost`]) and the model has so many
-    /// parameters.
+    /// The load of a round: the work that scoring it takes an attester in each block of the attestation window, in products,
+    /// rounded up. It assumes `deltas` deltas of the maximum length, a model with `parameters` parameters, and that evaluating one
+    /// sample costs `cost` ([`crate::Graph::cost`]).
     pub fn load(&self, cost: u64, parameters: u32, deltas: u32) -> u64 {
         // A byte holds four entries of a delta at most.
         let entries = u64::from(parameters.min(self.delta_bytes.saturating_mul(4)));
@@ -446,8 +446,8 @@ impl TaskTerms {
         self.worth(gain, self.attester_fee_permille)
     }
 
-    /// What the attesters of a round that settles share for their work, whatever it gained: rounded down. `None` if it does not
-    /// fit.
+    /// What the attesters of a settled round share for their work, whatever the round gained; rounded down. `None` if it does
+    /// not fit.
     ///
     /// More deltas do not raise it: otherwise anybody could raise it by sending noise.
     pub fn work_pay(&self, cost: u64) -> Option<u128> {

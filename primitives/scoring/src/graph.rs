@@ -22,13 +22,12 @@ pub const MAX_PARAMETERS: usize = 1 << 27;
 pub const MAX_CLASSES: u32 = 256;
 /// Most tokens of a sample.
 pub const MAX_TOKENS: u32 = 1024;
-/// Most values that an op gives: 66 times as many words of a trace fit 32 bits.
+/// Most values that an op gives: 66 times as many words of a trace still fit into 32 bits.
 pub const MAX_VALUES: u32 = 1 << 25;
 
-/// Most values that all ops give: a party to a dispute hashes so many.
+/// Most values that all ops give together: a party to a dispute has to hash this many.
 pub const MAX_ALL_VALUES: u64 = 1 << 30;
-/// Most products of a sample, of a hundred million parameters and 1024 tokens; a referee's party
-/// computes them one by one.
+/// Most products for a sample, as with a hundred million parameters and 1024 tokens; a party to a dispute computes them one by one.
 pub const MAX_PRODUCTS: u64 = 1 << 37;
 
 /// Products that cost as much as giving a value, with its rounding.

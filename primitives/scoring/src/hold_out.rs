@@ -164,7 +164,7 @@ impl RoundSamples {
         &self.records
     }
 
-    /// One record of so many bytes.
+    /// One record, of this number of bytes.
     pub(crate) fn record(&self, length: usize, sample: u32) -> Option<&[u8]> {
         let mut records = self.records.chunks_exact(length.max(1));
         records.nth(sample as usize)
@@ -187,7 +187,7 @@ impl RoundSamples {
         }
     }
 
-    /// The siblings that lead a record of so many bytes up to the root.
+    /// The siblings that lead a record of this number of bytes up to the root.
     pub(crate) fn siblings(
         &self,
         hold_out: &HoldOut,

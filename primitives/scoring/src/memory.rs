@@ -1,4 +1,4 @@
-//! How much memory the evaluation of one sample takes, as the graph alone tells it.
+//! How much memory the evaluation of one sample takes, as it follows from the graph alone.
 //!
 //! Forward, a tensor is held from the op that gives it to the last one that takes it. Backward, what the
 //! ops gave is held to the end, and so is what a later op gave back for an earlier one until that one's turn.
@@ -145,7 +145,7 @@ fn accumulator_bytes(op: &Op, flow: &Flow) -> u64 {
     padded(rows, flow.width / heads)
 }
 
-/// Bytes of so many rows of sums.
+/// Bytes of this number of rows of sums.
 fn padded(rows: u64, width: u32) -> u64 {
     let width = u64::from(width).div_ceil(COLUMNS).saturating_mul(COLUMNS);
     rows.saturating_mul(width).saturating_mul(4)

@@ -12,8 +12,8 @@ use gotong_protocol::{
 };
 
 impl<T: Config> Rounds<T> {
-    /// What happens to a round now. Whether there are attesters is asked only where it would go on to Reveal, for it takes a
-    /// look at all offers.
+    /// What happens to a round now. It asks whether there are attesters only if the round would go on to Reveal, because that means
+    /// looking at all offers.
     pub(super) fn next(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -40,7 +40,7 @@ impl<T: Config> Rounds<T> {
         next == Some(Transition::Enter(Phase::Reveal))
     }
 
-    /// What the clock has to know, but for whether there are attesters: see [`Self::next`].
+    /// What the clock has to know, except whether there are attesters: see [`Self::next`].
     pub(super) fn facts(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> Facts {
         let sitting = || round.seats.iter().filter(|seat| seat.sits());
         // Who lost its stake in another round answers for nothing in this one.
@@ -83,9 +83,8 @@ impl<T: Config> Rounds<T> {
         }
     }
 
-    /// An upper bound on the accounts that have committed or still may: whoever can now, and
-    /// whoever has ceased to since the round took commits. So leaving after a commit never ends
-    /// the phase for those who stay.
+    /// An upper bound on the number of accounts that have committed or still may: those that can now, and those that lost that right
+    /// since the round began to accept commits. So leaving after a commit never ends the phase for those who stay.
     fn may_commit(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> u32 {
         let count = Contributors::<T>::get();
         let sponsor = Stakes::<T>::get(&task.sponsor)

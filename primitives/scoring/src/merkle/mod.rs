@@ -23,7 +23,7 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::iter;
 use scale_info::TypeInfo;
 
-/// Leaves that are hashed at a time; bounds what they take besides their hashes.
+/// Number of leaves that are hashed at a time; bounds the memory that they take besides their hashes.
 const LEAVES_AT_A_TIME: usize = 64;
 
 /// Levels below a root: enough for any `u32` number of leaves.
@@ -35,7 +35,7 @@ pub trait Carry: Copy + Default + Eq {
     fn join(self, other: Self) -> Self;
     /// False once a sum may have saturated.
     fn is_sound(self) -> bool;
-    /// The bytes that a parent's hash takes in.
+    /// The bytes that go into a parent's hash.
     fn bytes(&self) -> impl AsRef<[u8]>;
 }
 
@@ -103,7 +103,7 @@ impl<C: Carry> Node<C> {
         }
     }
 
-    /// What the hash of a node takes in of the two below it, of which these are the sums.
+    /// What goes into the hash of a node from the two below it, whose sums these are.
     fn beside<'a>(&'a self, right: &'a Self, sums: [&'a [u8]; 2]) -> [&'a [u8]; 5] {
         let [left_sum, right_sum] = sums;
         [&[1], &self.hash, left_sum, &right.hash, right_sum]
@@ -299,7 +299,7 @@ pub fn root_of_span(
         .then(|| top.into_root(leaves.into()).hash)
 }
 
-/// The level above these nodes, of which the first has an even place.
+/// The level above these nodes, the first of which has an even place.
 fn joined<C: Carry>(level: &[Node<C>]) -> Vec<Node<C>> {
     let (pairs, last) = level.as_chunks::<2>();
     let mut inputs = Vec::new();

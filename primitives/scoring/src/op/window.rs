@@ -9,7 +9,7 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use core::ops::Range;
 use scale_info::TypeInfo;
 
-/// Most [`Window::span`] of a pool: so many values a referee reads for one of a pool.
+/// Most [`Window::span`] of a pool: the number of values that a referee reads for one value of a pool.
 pub const MAX_POOL_SPAN: u32 = 2048;
 
 /// The shape of an image.
@@ -115,7 +115,7 @@ impl Window {
         self.places(image).map_or(0, both)
     }
 
-    /// Most of so many places of a line or a column that a pixel is in.
+    /// The most places that a pixel can be in, out of this number of places in a line or a column.
     fn most_along(&self, places: u32) -> u32 {
         let most = u32::from(self.size).div_ceil(u32::from(self.stride).max(1));
         most.min(places)

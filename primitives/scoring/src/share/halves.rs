@@ -38,8 +38,8 @@ pub fn halves(seed: &Hash, samples: u32) -> [Vec<u32>; 2] {
 /// Words of 32 bits in a hash.
 const WORDS: u32 = 8;
 
-/// Whether an exam of so many samples decides anything: a half of one has no error, so by fewer than four nothing is
-/// merged.
+/// Whether an exam with this number of samples decides anything. A half with one sample has no error estimate, so fewer than four
+/// samples merge nothing.
 pub fn can_decide(samples: u32) -> bool {
     samples / 2 >= 2
 }
@@ -65,7 +65,7 @@ pub enum Half {
 }
 
 impl Half {
-    /// How many of so many samples are of this half: as many as of the other.
+    /// How many of this number of samples are in this half; the other half has as many.
     pub fn count(self, samples: u32) -> u32 {
         samples / 2
     }

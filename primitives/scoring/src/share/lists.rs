@@ -74,7 +74,7 @@ impl Members {
         flags.chunks(8).map(byte).collect::<Vec<u8>>().into()
     }
 
-    /// All of so many.
+    /// All entrants, of which there are this many.
     pub fn all(entrants: u32) -> Self {
         Self::of(&alloc::vec![true; entrants as usize])
     }
@@ -85,7 +85,7 @@ impl Members {
         (byte >> (entrant % 8)) & 1 == 1
     }
 
-    /// How many they are.
+    /// How many members there are.
     pub fn count(&self) -> u32 {
         self.iter().map(|byte| byte.count_ones()).sum()
     }

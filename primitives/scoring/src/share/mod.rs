@@ -174,7 +174,7 @@ pub fn groups(samples: usize) -> impl Iterator<Item = Range<usize>> {
     (0..count).map(move |group| start(group)..start(group + 1))
 }
 
-/// How many groups so many samples make.
+/// The number of groups for this number of samples.
 pub fn group_count(samples: usize) -> usize {
     samples.clamp(1, GROUPS)
 }
