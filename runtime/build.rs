@@ -1,9 +1,10 @@
 //! Compiles the runtime to Wasm, once for each pace, and embeds both in the native crate: see src/pace.rs.
 //!
-//! Each is compiled with the hash of the metadata by which offline signers, such as hardware wallets, check what they sign.
-//! `substrate-wasm-builder` would compile everything twice to find it; here a file has it, and a test says whether it is right.
+//! Each is compiled with the hash of the metadata with which offline signers, such as hardware wallets, check what they sign.
+//! `substrate-wasm-builder` would compile everything twice to compute it. Here it is in a file, and a test checks that it is
+//! right.
 
-/// Has the hash, in hexadecimal. `make metadata-hash` writes it.
+/// The file with the hash, in hexadecimal. `make metadata-hash` writes it.
 #[cfg(feature = "std")]
 const METADATA_HASH: &str = "metadata/hash.txt";
 

@@ -38,7 +38,7 @@ fn is_to_write(path: &str) -> bool {
     name.is_some() && name == std::env::var_os(WRITE).as_deref()
 }
 
-/// All versions are built of the same, and all clients have one that they know.
+/// All versions are built from the same metadata, and every client knows one of them.
 #[test]
 fn no_constant_depends_on_the_chain() {
     for version in [14, 15, 16] {
@@ -76,7 +76,7 @@ fn no_constant_depends_on_the_chain() {
     }
 }
 
-/// Hardware wallets show what they sign by metadata that they compare with this hash, and so does the chain.
+/// Hardware wallets decode what they sign with metadata that matches this hash, and the chain compares the hash with its own.
 #[test]
 fn both_wasm_have_the_hash_of_this_metadata() {
     let digest = generate_metadata_digest(
@@ -96,7 +96,7 @@ fn both_wasm_have_the_hash_of_this_metadata() {
     let compiled = fs::read_to_string(HASH).expect("the file is there");
     assert_eq!(
         compiled, hash,
-        "the metadata has changed: `make metadata-hash` writes its hash, with which the Wasm is to be compiled"
+        "the metadata has changed: run `make metadata-hash`, which writes the hash that the Wasm is compiled with"
     );
 }
 
@@ -113,23 +113,23 @@ fn versions_rise_with_what_changes() {
     let gone = changes.gone_from_transactions;
     assert!(
         gone.is_empty() || now.transaction_version > release.transaction_version,
-        "transactions are encoded in another way than in the last release, so transaction_version has to be above {}:\n{}\n\
-         After a release `make release-listing` writes what it was made of.",
+        "transactions are encoded differently from those of the last release: raise transaction_version above {}:\n{}\n\
+         (`make release-listing` is only for making a release.)",
         release.transaction_version,
         gone.join("\n")
     );
     let all = changes.all;
     assert!(
         all.is_empty() || now.spec_version > release.spec_version,
-        "the metadata is another than that of the last release, so spec_version has to be above {}:\n{}\n\
-         After a release `make release-listing` writes what it was made of.",
+        "the metadata differs from that of the last release: raise spec_version above {}:\n{}\n\
+         (`make release-listing` is only for making a release.)",
         release.spec_version,
         all.join("\n")
     );
-    assert!(now.spec_version >= release.spec_version, "no version falls");
+    assert!(now.spec_version >= release.spec_version, "spec_version must not fall");
     assert!(
         now.transaction_version >= release.transaction_version,
-        "no version falls"
+        "transaction_version must not fall"
     );
 }
 

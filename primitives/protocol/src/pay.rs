@@ -11,10 +11,10 @@ const PERMILLE: u128 = 1000;
 /// One, as a rate.
 pub const WHOLE_Q32: u64 = 1 << 32;
 
-/// What `units` are worth: `price_per_millibit` planck for each millibit a sample, `units` being Q16 bits summed over
-/// `samples`; of that `permille` thousandths, rounded down.
+/// What `units`, in Q16 bits summed over `samples`, are worth at `price_per_millibit` planck for each millibit per sample; of
+/// that `permille` thousandths, rounded down.
 ///
-/// Contributors have `1000 - fee` thousandths of what they prove, attesters `fee` thousandths of the gain.
+/// Contributors get `1000 - fee` thousandths of what they prove, and attesters get `fee` thousandths of the gain.
 ///
 /// `None` when there are no samples, `permille` is over 1000, or the pay does not fit 128 bits.
 pub fn worth(price_per_millibit: u128, units: u64, samples: u32, permille: u16) -> Option<u128> {
