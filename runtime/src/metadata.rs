@@ -126,7 +126,10 @@ fn versions_rise_with_what_changes() {
         release.spec_version,
         all.join("\n")
     );
-    assert!(now.spec_version >= release.spec_version, "spec_version must not fall");
+    assert!(
+        now.spec_version >= release.spec_version,
+        "spec_version must not fall"
+    );
     assert!(
         now.transaction_version >= release.transaction_version,
         "transaction_version must not fall"
