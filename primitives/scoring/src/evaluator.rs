@@ -16,7 +16,7 @@ pub enum SamplesError {
     #[error("the last sample is incomplete")]
     PartialSample,
     /// A label is not a class.
-    #[error("sample {sample} has a label that is no class")]
+    #[error("the label of sample {sample} is not a class")]
     LabelOutOfRange {
         /// Index of the sample.
         sample: u32,
@@ -120,7 +120,7 @@ pub enum EvalError {
     #[error(transparent)]
     Graph(#[from] GraphError),
     /// The graph has another number of parameters than there are weights.
-    #[error("the graph has {expected} parameters and there are {found} weights")]
+    #[error("the graph has {expected} parameters, but there are {found} weights")]
     WrongParameters {
         /// Parameters of the graph.
         expected: usize,
@@ -128,7 +128,7 @@ pub enum EvalError {
         found: usize,
     },
     /// The samples have another number of inputs than the graph.
-    #[error("the graph takes {expected} inputs and the samples have {found}")]
+    #[error("the graph takes {expected} inputs, but the samples have {found}")]
     WrongInputs {
         /// Inputs of the graph.
         expected: usize,
@@ -136,10 +136,10 @@ pub enum EvalError {
         found: usize,
     },
     /// An op was given a tensor, parameters or a label that it does not take.
-    #[error("an op was given what it does not take")]
+    #[error("an op was given an input that it does not accept")]
     WrongOperand,
     /// An evaluator gave another number of losses than there are samples.
-    #[error("{expected} samples and {found} losses")]
+    #[error("there are {expected} samples, but {found} losses")]
     WrongCount {
         /// Samples given.
         expected: usize,

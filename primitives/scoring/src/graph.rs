@@ -94,7 +94,7 @@ pub enum GraphError {
     },
     /// More than [`MAX_VALUES`] values, or with the ops before it more than [`MAX_ALL_VALUES`].
     #[error(
-        "op {op} gives more than {MAX_VALUES} values, or all up to it more than {MAX_ALL_VALUES}"
+        "op {op} gives more than {MAX_VALUES} values, or the ops up to it give more than {MAX_ALL_VALUES} together"
     )]
     TooManyValues {
         /// Index of the op.

@@ -8,21 +8,21 @@
 //! | --- | --- |
 //! | [`arith`] | rounding shifts, rounding division, clamps |
 //! | [`graph`] | an architecture as data: a list of [`Op`]s, validated once |
-//! | [`op`] | the ops, a file a family, and all that each of them is; [`lut`] holds their tables |
-//! | [`Transformer`] | the shape of a language model, which makes a [`Graph`] |
-//! | [`Cnn`] | the shape of a convolutional network, which makes one, too; [`Image`] and [`Window`] are its parts |
+//! | [`op`] | the ops, one file per family, with everything about each of them; [`lut`] holds their tables |
+//! | [`Transformer`] | the shape of a language model, from which a [`Graph`] is made |
+//! | [`Cnn`] | the shape of a convolutional network, from which a graph is made, too; [`Image`] and [`Window`] are its parts |
 //! | [`gradient`] | which way each weight would have to move: one exact backward pass |
 //! | [`weights`] | the canonical 16-bit master weights and their Merkle root |
 //! | [`machine`] | a graph on one sample, op by op |
-//! | [`memory`] | how much of it a sample takes, at most at one time |
+//! | [`memory`] | the most memory that a sample takes at any one time |
 //! | [`evaluator`] | samples, the [`Evaluator`] trait and the [`Reference`] that defines it |
 //! | [`delta`] | a sparse change to the master weights and its only encoding |
 //! | [`merkle`] | one tree, plain or summing |
-//! | [`shard`] | hold-out samples, sealed until a round needs them |
+//! | [`shard`] | held-out samples, sealed until a round needs them |
 //! | [`hold_out`] | which samples score a round: a shard, or some of a public pool |
 //! | [`merge`] | clipping, the weighted merge |
 //! | [`losses`] | the tree over the losses of an evaluation |
-//! | [`share`] | a whole round: which deltas are merged, what each is credited, what an account proved; its table, claim, audits and disputes |
+//! | [`share`] | a whole round: which deltas are merged, what each is credited, what an account has proved; its table, claim, audits and disputes |
 //! | [`trial`] | a dispute about one sample's loss, or a word of a gradient, and the referee of the last step |
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]

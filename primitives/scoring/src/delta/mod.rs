@@ -40,28 +40,28 @@ pub enum DeltaError {
     #[error("the delta is truncated")]
     Truncated,
     /// Bytes are left after the delta.
-    #[error("bytes follow the delta")]
+    #[error("there are extra bytes after the delta")]
     TrailingBytes,
     /// The bytes are not the delta's only valid encoding.
-    #[error("not the canonical encoding of the delta")]
+    #[error("the delta is not in its canonical encoding")]
     NonCanonical,
     /// A delta that changes nothing.
-    #[error("an empty delta")]
+    #[error("the delta is empty")]
     Empty,
     /// A position past the last parameter.
-    #[error("a position past the last parameter")]
+    #[error("the delta changes a position past the last parameter")]
     PositionOutOfRange,
     /// More than two magnitudes within a chunk.
-    #[error("more than two magnitudes in a chunk")]
+    #[error("a chunk of the delta has more than two magnitudes")]
     TooManyMagnitudes,
     /// A change of zero.
-    #[error("a change of zero")]
+    #[error("the delta has a change of zero")]
     ZeroChange,
     /// A change of -32768, whose magnitude is no i16.
-    #[error("a change out of +-32767")]
+    #[error("a change of the delta is outside +-32767")]
     ChangeOutOfRange,
     /// Positions that do not rise.
-    #[error("positions do not rise")]
+    #[error("the delta's positions do not rise")]
     Unsorted,
 }
 

@@ -1,23 +1,22 @@
-//! Who earned what: which deltas of a round are merged, and what each of them is credited.
+//! Who earned what: which deltas of a round are merged, and which credit each of them gets.
 //!
 //! The joint gain of a round is a fact. This module splits it:
 //!
-//! 1. [`mod@halves`]: chance splits the exam in two. *A decides, B pays*: whatever is chosen is chosen on A, and
-//!    every number that money follows from is measured on B. So nobody is paid for a lucky choice.
-//! 2. [`company`]: all start; those that do harm in the company of the others are dropped, the worst first,
-//!    and of all these companies the best is merged.
-//! 3. [`credit`]: what each merged delta is worth on B, signed, so that the credits add up to the exact
-//!    gain to the last unit.
-//! 4. [`ledger`]: what an account proved in all of its rounds together, which is what it is paid.
+//! 1. [`mod@halves`]: the exam is split in two at random. *A decides, B pays*: every choice is made on A, and every number that
+//!    money follows from is measured on B. So nobody is paid for a lucky choice.
+//! 2. [`company`]: all deltas start in one company. Those that do harm among the others are dropped, the worst first, and the
+//!    best of the resulting companies is merged.
+//! 3. [`credit`]: what each merged delta is worth on B, signed. The credits add up to the exact gain, to the last unit.
+//! 4. [`ledger`]: what an account has proved in all of its rounds together, which is what it is paid for.
 //!
-//! [`table`] commits to all of this so that any one number can be disputed, which [`trial`] does; [`claim`] is what the
-//! chain takes of it. [`work`] is how an attester shows that it computed the table itself.
+//! [`table`] commits to all of this, so that every single number can be disputed; [`trial`] is how. [`claim`] is what the chain
+//! keeps of it, and [`work`] is how an attester shows that it computed the table itself.
 //!
 //! What a delta is worth is `-<g, part>`: the gradient `g` of the loss at the middle between base and merge,
 //! times the delta's own part of the merge. It is the Aumann-Shapley value of the merge by one midpoint. Values are
 //! linear in the parts: a delta in ten pieces earns what it earned whole, and two equal deltas share.
 //!
-//! A value is the sum of its parts over [`GROUPS`] groups of samples, of which its variance is estimated.
+//! A value is the sum of its parts over [`GROUPS`] groups of samples. Its variance is estimated from these parts.
 //!
 //! Sources: Aumann and Shapley, *Values of Non-Atomic Games* (1974); Wang et al., *Data Shapley in One
 //! Training Run* (arXiv:2406.11011).

@@ -26,19 +26,19 @@ pub enum ScoreError {
     #[error(transparent)]
     Base(#[from] WeightsError),
     /// No reveals.
-    #[error("a round without reveals")]
+    #[error("the round has no reveals")]
     NoReveals,
     /// More reveals than sums have room for.
-    #[error("more than {MAX_REVEALS} reveals")]
+    #[error("the round has more than {MAX_REVEALS} reveals")]
     TooManyReveals,
     /// A weight out of its bounds.
-    #[error("reveal {reveal}: weight out of bounds")]
+    #[error("the weight of reveal {reveal} is out of bounds")]
     WeightOutOfBounds {
         /// Index of the reveal.
         reveal: u32,
     },
     /// A delta to another number of parameters, or empty.
-    #[error("reveal {reveal}: not a delta to these weights")]
+    #[error("reveal {reveal} is not a delta for these weights")]
     WrongDelta {
         /// Index of the reveal.
         reveal: u32,
