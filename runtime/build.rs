@@ -3,9 +3,12 @@
 //! Each is compiled with the hash of the metadata by which offline signers, such as hardware wallets, check what they sign.
 //! `substrate-wasm-builder` would compile everything twice to find it; here a file has it, and a test says whether it is right.
 
-/// Has the hash, in hexadecimal. `make metadata-hash` writes it.
+/// Has the hash of the usual runtime, in hexadecimal. `make metadata-hash` writes it.
 #[cfg(feature = "std")]
 const METADATA_HASH: &str = "metadata/hash.txt";
+/// Has that of the fast one: its name is another, which the hash covers.
+#[cfg(feature = "std")]
+const METADATA_HASH_FAST: &str = "metadata/hash-fast.txt";
 
 #[cfg(feature = "std")]
 fn main() -> std::io::Result<()> {
@@ -14,16 +17,22 @@ fn main() -> std::io::Result<()> {
     // The Wasm may be compiled by another compiler than Clippy belongs to: see scripts/rustc.sh.
     std::env::remove_var("RUSTC_WORKSPACE_WRAPPER");
 
-    println!("cargo:rerun-if-changed={METADATA_HASH}");
-    let hash = std::fs::read_to_string(METADATA_HASH)?;
-    // `CheckMetadataHash` is compiled with it.
-    std::env::set_var("RUNTIME_METADATA_HASH", hash.trim());
-
+    compile_with(METADATA_HASH)?;
     WasmBuilder::init_with_defaults().build();
+    compile_with(METADATA_HASH_FAST)?;
     WasmBuilder::init_with_defaults()
         .set_file_name("fast_runtime.rs")
         .enable_feature("fast")
         .build();
+    Ok(())
+}
+
+/// Has `CheckMetadataHash` compiled with the hash in this file, until another is named.
+#[cfg(feature = "std")]
+fn compile_with(file: &str) -> std::io::Result<()> {
+    println!("cargo:rerun-if-changed={file}");
+    let hash = std::fs::read_to_string(file)?;
+    std::env::set_var("RUNTIME_METADATA_HASH", hash.trim());
     Ok(())
 }
 

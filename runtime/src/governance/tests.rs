@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    pace::Pace,
     test_chain::{call, execute, genesis, motion, signed, start},
     Runtime, RuntimeCall, System, VERSION,
 };
@@ -74,6 +75,54 @@ fn an_upgrade_goes_forward() {
         assert_eq!(unhashed::get_raw(CODE), before);
         assert!(!is_authorized());
     });
+}
+
+/// Reads what a Wasm says of itself, as a node does: its version, in a section of this name.
+struct OfWasm;
+
+impl ReadRuntimeVersion for OfWasm {
+    fn read_runtime_version(
+        &self,
+        wasm: &[u8],
+        _: &mut dyn Externalities,
+    ) -> Result<Vec<u8>, String> {
+        // The length of a name comes before it.
+        const SECTION: &[u8] = b"\x0fruntime_version";
+        let mut places = wasm.windows(SECTION.len());
+        let section = places.position(|bytes| bytes == SECTION);
+        let section = section.and_then(|place| wasm.get(place + SECTION.len()..));
+        Ok(section.ok_or("no version")?.to_vec())
+    }
+}
+
+/// Slots of another length would stop the chain. The Wasm of its own pace is refused for its version, which is no higher.
+#[test]
+fn the_wasm_of_the_other_pace_is_refused() {
+    assert_eq!(VERSION.spec_name, Pace::OWN.spec_name);
+    type Errors = frame_system::Error<Runtime>;
+    for (wasm, refused) in [
+        (crate::fast::WASM_BINARY_BLOATY, Errors::InvalidSpecName),
+        (
+            crate::WASM_BINARY_BLOATY,
+            Errors::SpecVersionNeedsToIncrease,
+        ),
+    ] {
+        let wasm = wasm.expect("it was built");
+        let mut chain = genesis(LOCAL_TESTNET_RUNTIME_PRESET);
+        chain.register_extension(ReadRuntimeVersionExt::new(OfWasm));
+        chain.execute_with(|| {
+            start(1_000, System::parent_hash());
+            let before = unhashed::get_raw(CODE);
+            assert_ok!(motion(&[Alice, Bob], authorize(wasm)));
+            assert_ok!(apply(wasm));
+            assert_eq!(unhashed::get_raw(CODE), before);
+            let rejected = frame_system::Event::<Runtime>::RejectedInvalidAuthorizedUpgrade {
+                code_hash: BlakeTwo256::hash(wasm),
+                error: refused.into(),
+            };
+            System::assert_has_event(rejected.into());
+        });
+    }
 }
 
 #[test]
