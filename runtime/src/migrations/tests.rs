@@ -28,7 +28,8 @@ use std::collections::BTreeMap;
 /// The genesis of `local` as the node of spec 6 wrote it, without the code.
 const SPEC_6: &str = include_str!("spec_6.json");
 
-/// Block 119 of a demo on the development chain of spec 6, in its fourth round, without the code and the hashes of blocks.
+/// Block 119 of a demo on the development chain of spec 6, in its fourth round, without the code and the hashes of blocks. Its
+/// storage is that of any chain; a development chain itself takes no upgrade to another name: see [`crate::pace`].
 const SPEC_6_DEMO: &str = include_str!("spec_6_demo.json");
 
 fn spec_6() -> TestExternalities {
