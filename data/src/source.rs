@@ -121,7 +121,7 @@ impl fmt::Display for Format {
 
 /// A name that is no format's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no format; the formats are {names}", names = Format::names())]
+#[error("`{0}` is not a format; the formats are {names}", names = Format::names())]
 pub struct ParseFormatError(pub String);
 
 impl FromStr for Format {
