@@ -68,7 +68,7 @@ pub struct Split {
     pub exam_permille: u32,
     /// Thousandths of the rows that are for reports.
     pub report_permille: u32,
-    /// Another seed chooses other rows.
+    /// Seed of the choice of rows.
     pub seed: u64,
     /// How rows are chosen.
     pub by: By,

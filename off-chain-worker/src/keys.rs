@@ -50,10 +50,10 @@ pub enum KeyError {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Identity {
-    /// A development account, such as Alice or Contributor1: everybody knows its key
+    /// A development account, such as Alice or Contributor1. Everybody knows its key
     #[arg(long, global = true, value_name = "NAME")]
     pub dev: Option<String>,
-    /// A file with a hex seed or a mnemonic phrase, and maybe //derivations
+    /// A file with a hex seed or a mnemonic phrase, optionally followed by //derivations
     #[arg(long, global = true, value_name = "FILE")]
     pub seed_file: Option<PathBuf>,
     /// A keystore file as exported by polkadot-js; asks for its password

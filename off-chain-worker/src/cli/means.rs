@@ -208,7 +208,7 @@ fn at_stake(stake: Option<&StakeView>) -> u128 {
 /// The option to spend what the account should keep.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Force {
-    /// Spend even what the account should keep for fees, deposits and bonds
+    /// Spend even the money that the account should keep for fees, deposits and bonds
     #[arg(long)]
     force: bool,
 }

@@ -26,14 +26,14 @@ use std::path::PathBuf;
                   gotong prove --dispute 4 --out dispute.evidence\n  \
                   gotong prove --check dispute.evidence\n  \
                   gotong prove --check dispute.evidence --chain\n\n\
-                  Checking a file needs no model and no data, and without --chain no node. It then \
-                  holds for the roots that are printed, which have to be the chain's."
+                  Checking a file needs no model, no data and, without --chain, no node. The result then holds for the roots \
+                  that are printed: make sure that they are the chain's."
 )]
 pub struct Prove {
     /// The task
     #[arg(long, requires = "round", required_unless_present_any = ["check", "dispute"])]
     task: Option<u32>,
-    /// The round, computed again from the chain
+    /// The round, which is recomputed from the chain
     #[arg(long, requires = "task", required_unless_present_any = ["check", "dispute"])]
     round: Option<u32>,
     /// A step of the round's table: row:pass=0:entrant=2, part:pay:entrant=2:group=3,
@@ -46,7 +46,7 @@ pub struct Prove {
     /// The loss of this sample with the merged weights
     #[arg(long, group = "what", requires = "task")]
     sample: Option<u32>,
-    /// The step that decided a dispute, as its parties showed it
+    /// The step that decided this dispute, as its parties showed it
     #[arg(long, group = "what", value_name = "ID", conflicts_with_all = ["task", "round"])]
     dispute: Option<u32>,
     /// Check the evidence in a file

@@ -9,16 +9,16 @@ use serde_json::json;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong publish-credits --dev Alice --task 0 --round 7\n\n\
-                        `gotong attest` does it by itself, for the rounds that it attested. Then contributors see what they are \
-                        owed in any wallet, and claim it there with the call `claim` and no proof. Nobody is paid by this, and \
-                        nobody's round is claimed. It replays the task, and is free of fees if the chain knows none of \
-                        the credits yet."
+                        `gotong attest` does this by itself for the rounds that it attested. Contributors can then see what \
+                        they are owed in any wallet, and claim it there with the call `claim` and without a proof. Publishing \
+                        itself pays nobody and claims nothing. It replays the task, and costs no fee if the chain knows none \
+                        of the credits yet."
 )]
 pub struct PublishCredits {
     /// The task
     #[arg(long)]
     task: u32,
-    /// The round, which merged something
+    /// The round, which must have merged something
     #[arg(long)]
     round: u32,
 }

@@ -22,10 +22,10 @@ use std::collections::BTreeMap;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong rewards --dev Bob\n  gotong rewards Bob --output json\n\n\
-                        A contributor is credited what its delta was worth, and paid what its credits prove \
-                        together: their sum, less what they may be wrong by. See docs/contributors.md. What can be \
-                        claimed is exact: what the chain says of credits that somebody has published, and what a replay \
-                        of the task says of others."
+                        A contributor is credited with what its delta was worth, and paid for what its credits prove together: \
+                        their sum, less the doubt about it. See docs/contributors.md. What can be claimed is exact: it comes \
+                        from the chain where somebody has published the credits, and from a replay of the task where nobody \
+                        has."
 )]
 pub struct Rewards {
     /// An address or a development name [default: the signing account]

@@ -13,7 +13,7 @@ use crate::{
 /// Where rounds are computed.
 #[derive(Debug, clap::Args)]
 pub struct ScoringArgs {
-    /// Evaluate on this device, and not on all cores of the processor
+    /// Evaluate on this device instead of on all cores of the processor
     #[arg(long, value_enum)]
     device: Option<DeviceChoice>,
     /// Stand for a table that is wrong in this: for drills

@@ -37,10 +37,10 @@ use view::View;
 #[command(
     after_help = "Examples:\n  gotong top\n  gotong top --dev Bob\n  gotong top Bob --output json\n\n\
                   Arrows select a task, Enter shows its rounds, Esc goes back, q or Ctrl-C quits. It signs nothing. With \
-                  `--output json` it prints what it shows once, and ends."
+                  `--output json`, it prints what it would show, once, and ends."
 )]
 pub struct Top {
-    /// An address or a development name [default: the signing account, if an option names one]
+    /// An SS58 address or a development name [default: the signing account, if an option names one]
     account: Option<String>,
 }
 
@@ -105,7 +105,8 @@ async fn show(
     }
 }
 
-/// What is pressed, and when the terminal changes its size. Reading waits, so a thread of its own does it; it ends with the program.
+/// What is pressed, and when the terminal changes its size. Reading waits, so a thread of its own does it; it ends with the
+/// program.
 fn keys() -> UnboundedReceiver<io::Result<Event>> {
     let (tell, told) = unbounded_channel();
     thread::spawn(move || loop {

@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 #[command(
     after_help = "Examples:\n  gotong weights --task 0 --out model.safetensors\n  \
                   gotong weights --task 0 --out model.onnx\n\n\
-                  Safetensors hold the weights alone, for `gotong submit`, `generate` and `predict` and for any framework. \
-                  ONNX holds the model as well, as its float twin: a runtime's answers are close to those of the exact \
-                  machine and not equal bit for bit. `gotong predict` gives the exact ones."
+                  Safetensors files hold only the weights, for `gotong submit`, `generate` and `predict` and for any \
+                  framework. ONNX files also hold the model, as its float twin: a runtime's answers are close to the exact \
+                  machine's, but not bit for bit equal. `gotong predict` gives the exact ones."
 )]
 pub struct Weights {
     /// The task

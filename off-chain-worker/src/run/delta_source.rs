@@ -289,7 +289,7 @@ pub enum Strategy {
     /// Submits what it learned.
     #[default]
     Honest,
-    /// Submits the same values in random places: an adversary, for demonstrations.
+    /// Submits what it learned with the values in random places: an adversary, for demonstrations.
     Noise,
 }
 

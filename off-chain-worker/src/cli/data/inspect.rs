@@ -10,7 +10,7 @@ use std::{fmt::Write, path::PathBuf};
                   gotong data inspect reviews.jsonl --field text --output json\n  gotong data inspect images"
 )]
 pub struct Inspect {
-    /// Files of one format, or for images a folder that has a folder for each class
+    /// Files of one format or, for images, a folder with one subfolder per class
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]

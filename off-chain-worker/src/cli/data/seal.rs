@@ -18,16 +18,16 @@ use std::path::PathBuf;
 #[command(
     after_help = "Example:\n  gotong data seal flowers/exam.records --recipe flowers/recipe.toml --shards 8 --samples 66\n  \
                   gotong task open --dev Alice flowers/task.toml --sealed ROOT\n\n\
-                  Only who has the shards can publish them: keep the folder of --base-path, and run `gotong sponsor` with it."
+                  Only whoever has the shards can publish them: keep the --base-path folder, and run `gotong sponsor` with it."
 )]
 pub struct Seal {
-    /// The samples of the exam, as `gotong data split` wrote them
+    /// The exam's samples, as `gotong data split` wrote them
     #[arg(value_name = "FILE.records")]
     exam: PathBuf,
     /// The recipe that made them
     #[arg(long, value_name = "FILE.toml")]
     recipe: PathBuf,
-    /// The model that they are for, which says how long a sample of text is; other samples need none
+    /// The model that the samples are for. It sets the length of a sample of text; other samples do not need it
     #[arg(long)]
     model: Option<Model>,
     /// Shards; each scores one round

@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong task check flowers/task.toml\n\n\
-                  It sends nothing and needs no key. Without a node it assumes a block every six seconds. It fails if any check \
+                  Sends nothing and needs no key. Without a node, it assumes a block every six seconds. Fails if any check \
                   fails.")]
 pub struct Check {
     /// The task as a file

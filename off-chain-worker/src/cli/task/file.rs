@@ -31,7 +31,7 @@ pub struct TaskFile {
     pub recipe: Option<PathBuf>,
     /// Records that contributors can have; `check` compares the exam with them.
     pub train: Option<PathBuf>,
-    /// First weights; random ones if not given.
+    /// First weights [default: random].
     pub weights: Option<PathBuf>,
     /// Seed of random first weights; drawn by the system if not given.
     pub init_seed: Option<u64>,
@@ -83,10 +83,10 @@ pub struct ExamSection {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HoldOut {
-    /// Shards that only you know until they are published, which `gotong sponsor` does
+    /// From shards that only you know until `gotong sponsor` publishes them
     #[default]
     Sealed,
-    /// A public pool, of which chance draws them once a round's deltas are revealed
+    /// From a public pool: they are drawn by chance once a round's deltas are revealed
     Drawn,
 }
 

@@ -43,19 +43,19 @@ const ENOUGH: usize = 640;
     after_help = "Examples:\n  gotong task new flowers.csv --label species --out flowers\n  \
                   gotong task new reviews.jsonl --field text --out reviews --name reviews --budget 200\n  \
                   gotong task new images --size 28x28 --grey --out shapes\n\n\
-                  It writes task.toml, recipe.toml, train.records, exam.records and report.records, and sends nothing. Keep the \
-                  exam to yourself."
+                  It writes task.toml, recipe.toml, train.records, exam.records and report.records, and sends nothing. Keep \
+                  the exam secret."
 )]
 pub struct New {
     #[command(flatten)]
     data: FilesToDivide,
-    /// Replace the task that is in that folder
+    /// Replace the task that is already in the folder
     #[arg(long)]
     force: bool,
-    /// What everybody sees, up to 32 bytes [default: the name of the folder]
+    /// The name that everybody sees, up to 32 bytes [default: the name of the folder]
     #[arg(long)]
     name: Option<String>,
-    /// GTG that are put on hold when the task is opened
+    /// GTG to put on hold when the task is opened
     #[arg(long, default_value_t = draft::BUDGET)]
     budget: Amount,
 }

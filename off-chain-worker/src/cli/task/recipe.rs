@@ -9,13 +9,13 @@ use std::{io::Write, path::PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  gotong task recipe --task 0\n  gotong task recipe --task 0 --out recipe.toml\n\n\
-                  It comes from the block that opened the task, and its hash is the one on chain."
+                  The recipe comes from the block that opened the task, and its hash matches the one on chain."
 )]
 pub struct Recipe {
     /// The task
     #[arg(long)]
     task: u32,
-    /// The file to write, byte for byte; without it the recipe is printed, with control characters escaped
+    /// The file to write, byte for byte; without it, the recipe is printed, with control characters escaped
     #[arg(long, value_name = "FILE.toml")]
     out: Option<PathBuf>,
 }

@@ -24,13 +24,13 @@ use serde_json::{json, Value};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  gotong task show --task 0 --dev Bob\n  gotong task show --task 0 --round 3\n\n\
-                  With --round it replays the task up to that round, and tells what became of every delta."
+                  With --round, it replays the task up to that round and says what became of every delta."
 )]
 pub struct Show {
     /// The task
     #[arg(long)]
     task: u32,
-    /// Explain this settled round: who was merged, who was dropped and why, and every credit
+    /// Explain this settled round: whose deltas were merged, whose were dropped and why, and every credit
     #[arg(long)]
     round: Option<u32>,
 }
