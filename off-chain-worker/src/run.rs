@@ -238,7 +238,7 @@ async fn session(nodes: &Nodes, max_tip: u128, daemon: &mut impl Daemon) -> Resu
             return Ok(());
         }
     }
-    Err(ChainError::Disconnected("no more blocks come".into()).into())
+    Err(ChainError::Disconnected("it sends no more blocks".into()).into())
 }
 
 /// Sends a call that happens once: `None` when the chain says that it has happened already, as

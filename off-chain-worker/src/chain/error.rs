@@ -20,7 +20,7 @@ pub enum ChainError {
     },
     /// The node is not the one that is looked for.
     #[error(
-        "the node at {url} is on another chain: the hash of its first block is 0x{}, not 0x{}",
+        "the node at {url} is on another chain: its first block has the hash 0x{}, not 0x{}",
         hex::encode(.found), hex::encode(.expected)
     )]
     OtherChain {
@@ -40,7 +40,7 @@ pub enum ChainError {
         seconds: u64,
     },
     /// The node is connected and says nothing.
-    #[error("nothing new has come from the node at {url} for {seconds} seconds")]
+    #[error("the node at {url} has sent nothing new for {seconds} seconds")]
     Silent {
         /// Where the node is.
         url: String,
@@ -54,13 +54,13 @@ pub enum ChainError {
         Vec<ChainError>,
     ),
     /// A second node does not say what the first one says.
-    #[error("the node at {url} says something else, or does not know it yet")]
+    #[error("the node at {url} disagrees, or does not know the facts yet")]
     Contradicted {
         /// Where the second node is.
         url: String,
     },
     /// The last block that is known to be final is too early for what is asked.
-    #[error("the node at {url} proves block {block} to be final, which is too early")]
+    #[error("the node at {url} proves only block {block} final, and a later block is needed")]
     NotFinal {
         /// Where the node is.
         url: String,
@@ -68,7 +68,7 @@ pub enum ChainError {
         block: u32,
     },
     /// The node shows no votes that make a block final: finality may stand still.
-    #[error("the node at {url} shows no block that became final within {seconds} seconds")]
+    #[error("the node at {url} showed no newly finalized block within {seconds} seconds")]
     NoVotes {
         /// Where the node is.
         url: String,
@@ -84,19 +84,19 @@ pub enum ChainError {
         source: ProofError,
     },
     /// The node said what the chain's final state shows to be wrong.
-    #[error("the node at {url} lies: the chain's final state says something else")]
+    #[error("the node at {url} lies: the chain's final state contradicts it")]
     Disproved {
         /// Where the node is.
         url: String,
     },
     /// Stake or a bond would be at risk, and no node proves what that stands on.
-    #[error("no node proves yet what is to be signed: {}", listed(.0))]
+    #[error("no node can yet prove the facts that the call relies on: {}", listed(.0))]
     Unproved(
         /// What came of each node that was asked.
         Vec<ChainError>,
     ),
     /// Stake or a bond would be at risk on the word of one node, and no other one confirms it.
-    #[error("no second node confirms what is signed, so nothing is sent: {}", listed(.0))]
+    #[error("no second node confirms the facts that the call relies on, so nothing is sent: {}", listed(.0))]
     Unconfirmed(
         /// What came of each other node.
         Vec<ChainError>,
@@ -122,11 +122,12 @@ pub enum ChainError {
         code: i32,
         /// What the node said.
         reason: String,
-        /// Whether that may be because it was signed for a block of a fork that is dropped: it may be signed again for another block.
+        /// Whether that may be because it was signed for a block of a fork that is dropped: it may be signed again for another
+        /// block.
         of_a_fork: bool,
     },
     /// Another transaction of the account was there first; it may be signed again with the next nonce.
-    #[error("what it was signed for is over: {0}")]
+    #[error("the transaction's nonce can no longer be used: {0}")]
     Overtaken(String),
     /// The transaction left the pool before any block took it; it may be sent again.
     #[error("the transaction was dropped: {0}")]
@@ -134,7 +135,7 @@ pub enum ChainError {
     /// The node does not answer what has to be known before a call is signed. Nothing was sent: it may be sent again, or to
     /// another node.
     #[error(
-        "nothing was sent: the node at {url} has not let a call be signed for {seconds} seconds"
+        "nothing was sent: for {seconds} seconds, the node at {url} has not given what signing a call needs"
     )]
     Unsent {
         /// Where the node is.
@@ -144,11 +145,12 @@ pub enum ChainError {
     },
     /// The transaction is in the pool, and no block has taken it yet.
     #[error(
-        "no block took the transaction in two minutes. One of the next 256 may still do so: look before you send it again"
+        "no block took the transaction within two minutes. One of the next 256 blocks may still take it: check before you send \
+         it again"
     )]
     Pending,
     /// The chain lacks something that this worker needs: it runs another runtime.
-    #[error("the chain has no {0}: this worker does not fit its runtime")]
+    #[error("the chain has no {0}: this worker does not match the chain's runtime")]
     Incompatible(String),
     /// The chain answered with something that cannot be read.
     #[error("cannot decode {what}: {source}")]
@@ -159,7 +161,7 @@ pub enum ChainError {
         source: codec::Error,
     },
     /// A payload that the chain says is in a block is not there.
-    #[error("block {block} does not hold {what}")]
+    #[error("not found in block {block}: {what}")]
     Missing {
         /// What is missing.
         what: String,
@@ -170,7 +172,7 @@ pub enum ChainError {
     #[error("the node answered: {0}")]
     Node(String),
     /// The program ends, or has a bug.
-    #[error("a block's body was not read to its end: {0}")]
+    #[error("reading a block's body was interrupted: {0}")]
     Aborted(#[from] tokio::task::JoinError),
 }
 

@@ -38,7 +38,7 @@ pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
     let tasks: BTreeSet<_> = args.task.into_iter().map(TaskId).collect();
     ensure!(
         tasks.len() <= bounds::MAX_OFFERED_TASKS as usize,
-        "an offer names at most {} tasks: without --task it is for all that can be served",
+        "an offer names at most {} tasks: leave out --task to offer for every task that you can serve",
         bounds::MAX_OFFERED_TASKS
     );
     let scoring = args.scoring.options(globals.folder()?).await?;

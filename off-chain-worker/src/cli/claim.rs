@@ -108,12 +108,12 @@ async fn forfeit(task: TaskId, round: RoundId, globals: &Globals) -> anyhow::Res
     });
     globals.output.print(json, || {
         let next = match next {
-            None => "every other round is claimed".to_owned(),
+            None => "all other rounds are claimed".to_owned(),
             Some(next) => format!("round {next} is the next to claim"),
         };
         format!(
-            "gave up round {round} of task {task}: the ledger is empty, and {} millibits a sample that were in it are \
-             gone; the {} {SYMBOL} that were paid stay; {next}",
+            "gave up round {round} of task {task}: its ledger is empty, having lost {} millibits a sample; you keep the {} \
+             {SYMBOL} that were paid; {next}",
             signed_millibits(lost, samples),
             Amount(paid)
         )

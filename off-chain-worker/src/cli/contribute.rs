@@ -89,7 +89,7 @@ impl FromStr for Tasks {
             id => id
                 .parse()
                 .map(|id| Self::One(TaskId(id)))
-                .map_err(|_| format!("`{text}` is neither the number of a task nor `auto`")),
+                .map_err(|_| format!("`{text}` is neither a task's number nor `auto`")),
         }
     }
 }
@@ -128,7 +128,7 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
         Tasks::Auto => {
             ensure!(
                 args.until_round.is_none(),
-                "`--until-round` needs a single task, as in `--task 0`"
+                "`--until-round` needs one task, such as `--task 0`"
             );
             let plan = args.plan()?;
             let (graph, data) = stock_model();

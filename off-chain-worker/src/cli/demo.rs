@@ -101,7 +101,7 @@ impl Demo {
         let rounds = self.rounds.unwrap_or(most.min(ROUNDS));
         ensure!(
             rounds <= most,
-            "there are exams for {most} rounds: give --rounds {most} or fewer"
+            "there are exams for only {most} rounds: give --rounds {most} or fewer"
         );
         let mut network = Network::start(&self.folder, cast).await?;
         output.say(format_args!("node      {}", network.node.url()));

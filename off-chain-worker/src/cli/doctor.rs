@@ -160,7 +160,7 @@ async fn node(globals: &Globals) -> anyhow::Result<String> {
     // What the worker needs of the runtime is there.
     client.body(best.block()).await?;
     Ok(format!(
-        "{version} at {}, chain \"{chain}\" that begins with {:?}, best block {}, finalized {finalized}",
+        "{version} at {}, chain \"{chain}\" with first block {:?}, best block {}, finalized {finalized}",
         client.url(),
         client.genesis(),
         best.block(),

@@ -94,7 +94,7 @@ pub async fn run(args: Generate, globals: &Globals) -> Result<()> {
     };
     let tokenizer = recipe
         .tokenizer()
-        .context("the model does not give text: choose a language model (`gotong task list`)")?;
+        .context("the model does not produce text: choose a language model (`gotong task list`)")?;
     let (graph, weights) = (model.graph, model.weights);
     let prompt = tokenizer.encode(&args.prompt)?;
     let Generate {

@@ -133,7 +133,10 @@ pub async fn run(args: Lab, globals: &Globals) -> Result<()> {
             playing.await??
         }
     };
-    ensure!(is_done, "stopped; the same command goes on where it was");
+    ensure!(
+        is_done,
+        "stopped; the same command resumes where it left off"
+    );
     Ok(())
 }
 
@@ -222,7 +225,7 @@ impl Lab {
         let settings = self.settings(experiment)?;
         ensure!(
             run.as_ref().is_none_or(|run| run.settings == settings),
-            "{} was begun with other settings: choose another --folder, or remove it to begin anew",
+            "{} was started with other settings: choose another --folder, or remove this one to start over",
             folder.path().join(name).display()
         );
         Ok(run)

@@ -189,7 +189,7 @@ impl Means {
         let keep = self.to_keep();
         (left < keep).then(|| {
             format!(
-                "of {} {SYMBOL} that are free this leaves {}, and the account should keep {} for fees, deposits and bonds",
+                "of the {} {SYMBOL} that are free, this leaves {}, and the account should keep {} for fees, deposits and bonds",
                 Amount(self.free),
                 Amount(left),
                 Amount(keep)
@@ -219,7 +219,7 @@ impl Force {
         if let Some(objection) = means.objection(amount) {
             ensure!(
                 self.force,
-                "{objection}: spend less, or add --force (`gotong doctor` tells what each role needs)"
+                "{objection}: spend less, or add --force (`gotong doctor` shows what each role needs)"
             );
             tell(format_args!("warning: {objection}"));
         }

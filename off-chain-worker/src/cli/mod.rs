@@ -150,7 +150,9 @@ impl Globals {
             match self.folder() {
                 Ok(folder) => nodes.remembering(folder),
                 Err(error) => {
-                    tracing::warn!("who finalizes blocks is not remembered: {error}");
+                    tracing::warn!(
+                        "the authorities that finalize blocks are not remembered: {error}"
+                    );
                     nodes
                 }
             }

@@ -61,12 +61,12 @@ pub async fn run(args: Predict, globals: &Globals) -> Result<()> {
     let written = args.out.as_deref().map(SheetFormat::of).transpose()?;
     ensure!(
         args.length.is_some() || !args.sampling.is_given(),
-        "--temperature and --seed choose the tokens of a continuation: give --length, too"
+        "--temperature and --seed apply to a continuation: give --length too"
     );
     let model = args.model.load(globals).await?;
     ensure!(
         args.length.is_none() || model.graph.vocab().is_some(),
-        "--length is for text, and the model does not give text: leave it out"
+        "--length is for text, but the model does not produce text: leave it out"
     );
     let continuation = args.length.map(|length| Continuation {
         length,

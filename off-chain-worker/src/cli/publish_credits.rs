@@ -43,7 +43,7 @@ pub async fn run(args: PublishCredits, globals: &Globals) -> anyhow::Result<()> 
             }
             let Some(table) = replica.table(round)? else {
                 bail!(
-                    "round {round} settled on another table than is computed here: `gotong verify --task {task} --round \
+                    "round {round} settled on a table other than the one computed here: `gotong verify --task {task} --round \
                      {round}` tells more"
                 );
             };
@@ -53,7 +53,7 @@ pub async fn run(args: PublishCredits, globals: &Globals) -> anyhow::Result<()> 
     };
     let json = json!({ "task": task.0, "round": round.0, "published": published });
     globals.output.print(json, || match published {
-        0 => format!("the chain knows all credits of round {round}, or there are none"),
+        0 => format!("the chain already knows all credits of round {round}, or there are none"),
         count => format!("published {count} credits of round {round}"),
     });
     Ok(())

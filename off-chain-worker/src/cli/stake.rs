@@ -65,7 +65,7 @@ pub async fn register(args: Register, globals: &Globals) -> anyhow::Result<()> {
         Some(stake) => {
             anyhow::ensure!(
                 stake.roles == roles,
-                "registered already, as {:?}: to change roles, unstake all and withdraw first",
+                "already registered, as {:?}: to change roles, unstake everything and withdraw first",
                 stake.roles
             );
             Call::add_stake(args.stake.0)

@@ -64,7 +64,7 @@ pub async fn run(args: Submit, globals: &Globals) -> anyhow::Result<()> {
         let notes: Vec<String> = files.flat_map(WeightsFile::notes).collect();
         match notes.is_empty() {
             true => format!(
-                "{}: every value is within its bounds",
+                "{}: all values are within their bounds",
                 args.weights.display()
             ),
             false => notes.join("\n"),

@@ -58,7 +58,7 @@ pub async fn run(args: Top, globals: &Globals) -> Result<()> {
     }
     ensure!(
         io::stdout().is_terminal(),
-        "standard output is no terminal, and a live view needs one: `gotong top --output json` prints what it would show"
+        "standard output is no terminal, but a live view needs one: `gotong top --output json` prints what it would show"
     );
     // A node that cannot be reached is told before the screen is taken, with what to do.
     globals.client().await?;
@@ -87,7 +87,7 @@ async fn show(
         tokio::select! {
             () = stop.told() => return Ok(()),
             pressed = keys.recv() => {
-                let event = pressed.context("no more keys come")?;
+                let event = pressed.context("the keyboard input ended")?;
                 if let Event::Key(key) = event.context("the terminal cannot be read")? {
                     if view.press(key).is_break() {
                         return Ok(());
@@ -129,7 +129,7 @@ impl Screen {
             Err(error) => {
                 // Half of it may be done.
                 ratatui::restore();
-                Err(error).context("the terminal cannot be taken over")
+                Err(error).context("cannot set up the terminal")
             }
         }
     }

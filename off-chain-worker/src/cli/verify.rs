@@ -175,8 +175,10 @@ impl Found {
         let is_settled = self.round.claim.is_some();
         let verdict = match self.difference() {
             Some(difference) => format!("DIFFERS: {difference}"),
-            None if is_settled => "equal: computed again, it is what the chain settled on".into(),
-            None => "computed; the chain has settled on nothing".into(),
+            None if is_settled => {
+                "equal: computed again, the table matches what the chain settled on".into()
+            }
+            None => "computed; the chain has not settled on a table".into(),
         };
         let mut text = format!(
             "task {task}, round {round}: {verdict}\n\

@@ -341,7 +341,7 @@ fn shown_tables(round: &RoundView) -> Vec<Hash> {
 async fn facts(now: &Moment, task: TaskId, round: RoundId) -> Result<RoundFacts, ReplicaError> {
     let facts = now.facts(task, round).await?;
     let missing = || ChainError::Missing {
-        what: format!("what disputes about round {round} are judged by"),
+        what: format!("the facts that judge disputes about round {round}"),
         block: now.block(),
     };
     Ok(facts.ok_or_else(missing)?)

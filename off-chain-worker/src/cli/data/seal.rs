@@ -46,7 +46,7 @@ pub fn run(args: Seal, globals: &Globals) -> anyhow::Result<()> {
     }
     let exam = load_records(&args.exam, &recipe, graph).map_err(|error| match error {
         DataError::NoLength => {
-            anyhow!("these are samples of text: give --model, which says how long one is")
+            anyhow!("these are samples of text: give --model, which sets their length")
         }
         error => error.into(),
     })?;
@@ -68,7 +68,7 @@ pub fn run(args: Seal, globals: &Globals) -> anyhow::Result<()> {
     });
     globals.output.print(json, || {
         format!(
-            "{} shards of {} samples are sealed in {}\nroot {root}\nnext: `gotong task open --sealed {root}`, with this \
+            "{} shards of {} samples are sealed in {}\nroot {root}\nnext: `gotong task open --sealed {root}`, with the same \
              --base-path",
             args.shards,
             args.samples,

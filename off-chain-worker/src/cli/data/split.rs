@@ -69,7 +69,7 @@ impl FilesToDivide {
     /// Divides the rows of the files, and learns a recipe from those for training. Nothing is written. Progress is shown unless
     /// `output` is for programs.
     pub fn divide(&self, output: Format) -> Result<Divided> {
-        let _shown = progress::spinner(output, "dividing the rows and learning the recipe");
+        let _shown = progress::spinner(output, "splitting the rows and learning the recipe");
         let source = self.reading.open(&self.files)?;
         Divided::of(source, &self.learning.options(), &self.split.division())
     }
@@ -265,17 +265,17 @@ impl Kept {
         let (rows, left_out) = (self.rows, self.left_out);
         ensure!(
             left_out * 2 <= rows,
-            "{file}: {left_out} of {rows} rows for training are the same as rows for exams or reports, and would be left out: \
-             too few rows differ. Use more columns, a larger --vocab or --size, or smaller parts for --exam and --report; \
-             without --by-group and --by-time equal rows stay together"
+            "{file}: {left_out} of {rows} rows for training are the same as rows for exams or reports, so they would be left \
+             out: too few rows differ. Use more columns, a larger --vocab or --size, or smaller parts for --exam and --report; \
+             without --by-group and --by-time, equal rows stay together"
         );
         for (label, (rows, left_out)) in &self.classes {
             let names = recipe.class_names();
             let name = names.get(usize::from(*label)).map_or("", String::as_str);
             ensure!(
                 left_out < rows,
-                "{file}: every row for training of the class `{name}` ({rows}) is the same as one for exams or reports: add \
-                 rows of it, join classes, or divide the rows by another --seed"
+                "{file}: every training row of the class `{name}` ({rows}) is the same as a row for exams or reports: add rows \
+                 of this class, combine classes, or split the rows with another --seed"
             );
         }
         Ok(())
@@ -343,12 +343,12 @@ impl Written {
         let twice = match self.twice {
             0 => String::new(),
             rows => format!(
-                "\n{rows} rows are left out of training, because the same are for exams or reports"
+                "\n{rows} rows are left out of training, because exams or reports have the same rows"
             ),
         };
         format!(
             "{folder}/recipe.toml       {what}\n{folder}/train.records     {training} for training\n\
-             {folder}/exam.records      {exam} for exams: keep them to yourself\n\
+             {folder}/exam.records      {exam} for exams: keep them secret\n\
              {folder}/report.records    {report} for reports{twice}"
         )
     }

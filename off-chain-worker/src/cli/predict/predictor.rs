@@ -427,7 +427,7 @@ impl Summary {
                 loss,
             } => match (mean(right as f64, labelled), mean(in_bits(loss), labelled)) {
                 (Some(right), Some(loss)) => format!(
-                    "{rows} rows; of {labelled} with a label {:.1} % are right, with a mean loss of {loss:.3} bits",
+                    "{rows} rows; of the {labelled} with a label, {:.1} % are right, with a mean loss of {loss:.3} bits",
                     right * 100.0
                 ),
                 _ => format!("{rows} rows, none with a label"),

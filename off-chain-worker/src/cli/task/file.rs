@@ -267,21 +267,19 @@ pub enum TaskFileError {
         source: Box<toml::de::Error>,
     },
     /// The name is too long, or empty.
-    #[error("`{0}` is no name: write 1 to 32 bytes")]
+    #[error("`{0}` is not a name: write 1 to 32 bytes")]
     Name(String),
     /// A term of the share rule is out of its bounds.
     #[error(
-        "a sponsor may choose --newcomer-floor from 0.5 to 3, --proven-floor from 0 to 1 and not above that, \
+        "a sponsor may choose --newcomer-floor from 0.5 to 3, --proven-floor from 0 to 1 but no higher than --newcomer-floor, \
          --gain-floor from 0 to 2, --doubt from 1 to 4, and --outer-rate from 0.5 to 2"
     )]
     Share,
     /// Samples are drawn, and nothing says where their pool goes.
-    #[error(
-        "drawn samples need a file for the pool: give --pool-out, or `pool` in the section `exam`"
-    )]
+    #[error("drawn samples need a pool file: give --pool-out, or `pool` in the section `exam`")]
     NoPool,
     /// A pool is named, and samples are not drawn.
-    #[error("a pool is for samples that are drawn: add --hold-out drawn, or `hold-out = \"drawn\"` in the section `exam`")]
+    #[error("a pool is for drawn samples: add --hold-out drawn, or `hold-out = \"drawn\"` in the section `exam`")]
     NotDrawn,
 }
 

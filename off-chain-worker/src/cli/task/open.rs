@@ -222,7 +222,7 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     let most = ChainLimits::at(&now)?.check(&outline, graph)?;
     ensure!(
         task.budget.0 >= most,
-        "a round takes up to {} {SYMBOL}, its cap and its work: give a --budget that covers one",
+        "a round takes up to {} {SYMBOL}, its cap and its work: give a --budget that covers at least one round",
         Amount(most)
     );
     let weights = task.first_weights()?.to_bytes();
@@ -242,7 +242,9 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     let id: TaskId = receipt.event("TaskOpened")?;
     // Only now, so that an attempt that failed does not use the exam up.
     if let Err(error) = data.remember(&hold_out, &folder) {
-        tracing::warn!("nothing will tell if this exam is opened again: {error:#}");
+        tracing::warn!(
+            "this exam could not be recorded, so opening it again would not be noticed: {error:#}"
+        );
     }
     let json = json!({
         "task": id.0,
@@ -254,11 +256,11 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     });
     let next = match (&hold_out, &task.exam.pool) {
         (HoldOutTerms::Drawn { .. }, Some(pool)) => format!(
-            "publish {} where everybody can get it: who takes part gives it by `--pool-file`",
+            "publish {} where everybody can get it: whoever takes part needs it for `--pool-file`",
             pool.display()
         ),
         _ => format!(
-            "`gotong sponsor --task {id}` on this machine; the sealed shards are in {}",
+            "run `gotong sponsor --task {id}` on this machine; the sealed shards are in {}",
             folder.path().display()
         ),
     };
@@ -280,7 +282,7 @@ async fn ensure_unused(root: &Hash, now: &Moment) -> anyhow::Result<()> {
         let has_them = view.is_some_and(|view| view.terms.hold_out.root() == root);
         ensure!(
             !has_them,
-            "task {id} has these shards already, and publishes them round by round: seal samples that were in no exam"
+            "task {id} has these shards already and publishes them round by round: seal samples that were in no exam"
         );
     }
     Ok(())

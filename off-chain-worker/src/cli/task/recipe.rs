@@ -28,7 +28,7 @@ pub async fn run(args: Recipe, globals: &Globals) -> anyhow::Result<()> {
     let view = view.with_context(|| format!("there is no task {task}"))?;
     let recipe = task_recipe(&client, &globals.dirs()?, &view).await?;
     let recipe = recipe.with_context(|| {
-        format!("task {task} has no recipe: only its sponsor can say how data becomes its samples")
+        format!("task {task} has no recipe: ask its sponsor how data becomes its samples")
     })?;
     if let Some(path) = &args.out {
         write_whole(path, |file| file.write_all(recipe.as_bytes()))

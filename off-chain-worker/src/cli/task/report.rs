@@ -56,7 +56,7 @@ pub async fn run(args: Report, globals: &Globals) -> Result<()> {
     let picture = args.out.with_extension("svg");
     ensure!(
         picture != args.out,
-        "{}: the picture takes that name; name the report .md",
+        "{}: the picture needs that name; let the report's name end in .md",
         args.out.display()
     );
     let task = TaskId(args.task);

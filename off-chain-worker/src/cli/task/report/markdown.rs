@@ -26,7 +26,7 @@ impl TaskReport {
         let losses = self.losses();
         if let (Some(first), Some(last)) = (losses.first(), losses.last()) {
             text += &format!(
-                "Before the first merge the loss was {first:.4} bits a sample, after the last {last:.4}.\n\n"
+                "Before the first merge, the loss was {first:.4} bits a sample; after the last, {last:.4}.\n\n"
             );
         }
         if let Some(picture) = picture {
