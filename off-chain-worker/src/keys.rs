@@ -28,10 +28,10 @@ pub enum KeyError {
         source: io::Error,
     },
     /// A seed file holds something else.
-    #[error("{} holds neither a 32-byte hex seed nor a mnemonic phrase", .0.display())]
+    #[error("{} contains neither a 32-byte hex seed nor a mnemonic phrase", .0.display())]
     Seed(PathBuf),
     #[error(
-        "cannot unlock {}: a wrong password, or not an sr25519 keystore ({source})",
+        "cannot unlock {}: the password is wrong, or it is not an sr25519 keystore ({source})",
         path.display()
     )]
     /// A keystore cannot be unlocked.

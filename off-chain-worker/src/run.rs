@@ -105,7 +105,7 @@ pub enum RunError {
     #[error("{0}")]
     Refused(String),
     /// The delta would be empty.
-    #[error("the weights do not differ from the task's: there is nothing to submit")]
+    #[error("the weights are the same as the task's: there is nothing to submit")]
     NothingLearned,
     /// The delta would make the model worse.
     #[error("{0}: nothing is submitted in this round. Train for fewer steps, or with a lower learning rate")]
@@ -117,7 +117,7 @@ pub enum RunError {
     #[error("no evidence: {0}")]
     Evidence(#[from] EvidenceError),
     /// The operating system's source failed.
-    #[error("the system gives no randomness: {0}")]
+    #[error("the system provides no randomness: {0}")]
     Randomness(#[from] rand::rand_core::OsError),
     /// A thread that computes panicked, or the program ends.
     #[error("a computation was aborted: {0}")]

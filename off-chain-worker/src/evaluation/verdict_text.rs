@@ -55,7 +55,7 @@ pub fn describe_verdict(verdict: &Verdict) -> String {
         Verdict::Upheld => "upheld: the challenger was wrong".to_owned(),
         Verdict::Abandoned => "the challenger did not pick in time".to_owned(),
         Verdict::TooLong => "dismissed: it took too many moves".to_owned(),
-        Verdict::Moot => "the accused was convicted in another dispute before".to_owned(),
+        Verdict::Moot => "the accused had already been convicted in another dispute".to_owned(),
     }
 }
 

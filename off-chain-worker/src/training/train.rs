@@ -40,7 +40,7 @@ pub enum TrainingError {
     #[error("training needs at least one sample and a batch of at least one")]
     Empty,
     /// Samples or labels of another shape than the graph's.
-    #[error("the graph takes samples of {inputs} bytes in {classes} classes; these differ")]
+    #[error("the model needs samples of {inputs} bytes in {classes} classes; these are different")]
     WrongData {
         /// Bytes of a sample.
         inputs: u32,
@@ -116,7 +116,7 @@ impl TrainingState {
                 return Ok(state);
             }
             tracing::warn!(
-                "training from the beginning: the checkpoint is damaged, or of another training"
+                "training from the beginning: the checkpoint is damaged, or belongs to another training"
             );
         }
         Ok(Self {
