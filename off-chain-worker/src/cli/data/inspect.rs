@@ -52,7 +52,7 @@ fn described(report: &Report) -> String {
     let found = &report.duplicates;
     let _ = writeln!(
         text,
-        "twice     {} rows have the inputs of an earlier one, {} of them with another label",
+        "repeated  {} rows repeat the inputs of an earlier row, {} of them with another label",
         found.rows, found.other_label
     );
     if !report.classes.is_empty() {
@@ -78,7 +78,7 @@ fn described(report: &Report) -> String {
             "holds",
             "missing",
             "distinct",
-            "least, mean, greatest",
+            "minimum, mean, maximum",
         ];
         text += "\n";
         text += &table(&head, &rows);
