@@ -81,7 +81,9 @@ impl FromStr for Temperature {
             .filter(|thousandths| *thousandths <= 10_000)
             .map(|thousandths| Self(thousandths as u32))
             .ok_or_else(|| {
-                format!("`{text}` is not 0 to 10 with up to three decimals, such as 0.8")
+                format!(
+                    "`{text}` is not a number from 0 to 10 with up to three decimals, such as 0.8"
+                )
             })
     }
 }

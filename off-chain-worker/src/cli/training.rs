@@ -60,13 +60,13 @@ impl TrainingArgs {
 /// A number from 1 on.
 pub fn at_least_one(text: &str) -> Result<usize, String> {
     let number: Option<usize> = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| format!("`{text}` is not a number from 1 on"))
+    number.ok_or_else(|| format!("`{text}` is not a whole number of at least 1"))
 }
 
 fn learning_rate(text: &str) -> Result<f64, String> {
     let rate: Option<f64> = text.parse().ok();
     let rate = rate.filter(|rate| rate.is_finite() && *rate > 0.0);
-    rate.ok_or_else(|| format!("`{text}` is not a step size such as 0.003"))
+    rate.ok_or_else(|| format!("`{text}` is not a learning rate such as 0.003"))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub fn describe_step(step: &Step) -> String {
             "{what} is wrong: its delta, the number of its parts, or whether it was dropped"
         ),
         Step::Part(_) => format!("{what} does not follow from its products"),
-        Step::Losses(_) => format!("{what}, is another"),
+        Step::Losses(_) => format!("{what}, is different"),
         Step::Product { claimed, found, .. } => differs(&what, claimed, found),
         Step::Weight { claimed, found, .. } => differs(&what, claimed, found),
         Step::Term { claimed, found, .. } => {

@@ -40,7 +40,7 @@ impl StuckClaim {
     /// Nobody honest can show the credit of the round, for a reason that came with round `of`.
     fn for_ever(task: TaskId, round: RoundId, of: RoundId, reason: &str) -> Self {
         let why = format!(
-            "{reason}. So its credit cannot be proved. If `gotong verify --task {task} --round {of}` agrees, you can give this \
+            "{reason}. So its credit cannot be shown. If `gotong verify --task {task} --round {of}` agrees, you can give this \
              credit up with `gotong claim --task {task} --forfeit {round}`: the account starts over in the task, with an empty \
              ledger and the weight of a newcomer, and keeps what it was paid"
         );

@@ -112,7 +112,7 @@ impl TrainingState {
             Network::new(start.graph, start.master, device)?.with_rounding(config.rounding);
         if let Some(checkpoint) = start.checkpoint {
             if let Some(state) = checkpoint.restored(&network, config, device) {
-                tracing::info!("going on at update {} of {}", state.step, config.steps);
+                tracing::info!("resuming at update {} of {}", state.step, config.steps);
                 return Ok(state);
             }
             tracing::warn!(

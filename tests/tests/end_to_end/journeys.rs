@@ -198,7 +198,7 @@ async fn a_killed_training_goes_on() -> Result<()> {
     let log = fs::read_to_string(contributor.log())?;
     let began = log.matches(" training").count();
     assert_eq!(began, 2, "{log}");
-    let (_, went_on) = log.split_once("going on at update ").context(log.clone())?;
+    let (_, went_on) = log.split_once("resuming at update ").context(log.clone())?;
     let (updates, _) = went_on.split_once(" of 4000").context(log.clone())?;
     assert!(updates.parse::<u32>()? > 0, "{log}");
     assert_eq!(checkpoint(&folder)?, None);

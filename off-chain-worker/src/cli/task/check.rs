@@ -134,7 +134,7 @@ fn check(
     };
     match chain.limits.check(&terms, graph) {
         Ok(most) => {
-            findings.push(Finding::new("terms", Ok("the chain takes them".into())));
+            findings.push(Finding::new("terms", Ok("the chain accepts them".into())));
             findings.push(cost(task, most, terms.hold_out.rounds(), chain.task_bond));
         }
         Err(refusal) => findings.push(Finding::new("terms", Err(refusal.into()))),
