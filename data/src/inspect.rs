@@ -15,7 +15,7 @@ use std::{
 };
 use tally::{Sum, Tally};
 
-/// Rows among which duplicates are looked for.
+/// How many rows are searched for duplicates.
 const MAX_COMPARED: usize = 1 << 21;
 
 /// What a source holds.
@@ -250,7 +250,7 @@ pub enum Remark {
 /// Looks at all rows of `source`. `progress` is told after each row how many there were.
 ///
 /// # Errors
-/// A row that cannot be read, and no row at all. What can be counted is a [`Remark`] instead.
+/// A row cannot be read, or there is none. What can be counted is a [`Remark`] instead.
 pub fn inspect(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report, DataError> {
     let mut look = Look::new(source);
     let mut rows = source.rows()?;

@@ -309,7 +309,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens files of one format. Only their headers are looked at; their rows may still be wrong.
+    /// Opens files of one format. Only their headers are checked; their rows may still be wrong.
     ///
     /// # Errors
     /// No file; a file that is missing, empty, unreadable or of no known format; files that differ in

@@ -217,7 +217,7 @@ impl Split {
         Ok(assignment)
     }
 
-    /// Whether there is memory to divide so many rows.
+    /// Whether there is enough memory to divide this many rows.
     fn check_rows(&self, source: &Source, rows: u64) -> Result<(), SplitError> {
         match self.needs(rows) <= self.most_bytes {
             true => Ok(()),
@@ -225,7 +225,7 @@ impl Split {
         }
     }
 
-    /// Bytes of memory that dividing so many rows takes.
+    /// Bytes of memory that dividing this many rows takes.
     fn needs(&self, rows: u64) -> u64 {
         rows.saturating_mul(self.by.row_bytes())
     }

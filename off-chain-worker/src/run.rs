@@ -83,7 +83,7 @@ use std::{
 use tokio::sync::watch::{channel, Receiver};
 use tracing::Span;
 
-/// Why a daemon cannot go on, or has to try again.
+/// Why a daemon cannot continue, or has to try again.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The chain could not be asked, or said no.
@@ -152,7 +152,7 @@ impl RunError {
     }
 }
 
-/// A worker that looks at every new best block.
+/// A worker that acts on every new best block.
 pub trait Daemon {
     /// Looks at the chain and does what is to be done now; breaks once everything is done.
     fn tick(
@@ -161,7 +161,7 @@ pub trait Daemon {
         now: &Moment,
     ) -> impl Future<Output = Result<ControlFlow<()>, RunError>>;
 
-    /// Awaits `wait`, and goes on meanwhile with what it has under way.
+    /// Awaits `wait`, and meanwhile continues the work under way.
     fn beside<T>(&mut self, wait: impl Future<Output = T>) -> impl Future<Output = T> {
         wait
     }

@@ -39,7 +39,7 @@ pub enum ArrayError {
         file: PathBuf,
         /// What the array is for.
         role: Role,
-        /// The names that were looked for.
+        /// The names that were searched for.
         wanted: String,
         /// The names that are there.
         there: String,
@@ -59,7 +59,7 @@ pub enum ArrayError {
     NoLabels {
         /// The file of the inputs.
         file: PathBuf,
-        /// Where its labels are looked for.
+        /// Where its labels were expected.
         labels: PathBuf,
     },
     /// An array does not hold plain numbers.

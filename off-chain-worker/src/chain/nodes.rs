@@ -81,7 +81,7 @@ impl Nodes {
         }
     }
 
-    /// Nodes of which one's word is enough, if `are_trusted`.
+    /// Nodes; the word of one is enough if `are_trusted`.
     pub fn trusted(self, are_trusted: bool) -> Self {
         Self {
             are_trusted,
@@ -97,7 +97,7 @@ impl Nodes {
         }
     }
 
-    /// Longest wait for what each node proves, with blocks of so many milliseconds.
+    /// Longest wait for what each node proves, with blocks of this many milliseconds.
     fn proof_timeout(&self, wait: ProofWait, block_millis: u64) -> Duration {
         let together = Duration::from_millis(block_millis).saturating_mul(wait.blocks.max(1));
         let nodes = u32::try_from(self.count()).unwrap_or(u32::MAX);
@@ -181,7 +181,7 @@ impl Nodes {
         self.urls.len()
     }
 
-    /// The node after the one that was taken last is tried first from now on.
+    /// From now on, the node after the one that was used last is tried first.
     pub fn pass_over(&self) {
         let next = self.first.load(Ordering::Relaxed).saturating_add(1);
         let next = next.checked_rem(self.urls.len()).unwrap_or(0);

@@ -32,7 +32,7 @@ pub struct Generate {
     data: Option<DataSet>,
 }
 
-/// How to choose the tokens that a model goes on with.
+/// How to choose the tokens that a model continues with.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct SamplingArgs {
     /// Sampling temperature, up to 10: 0 always takes the likeliest token, 1 uses the model's own odds [default: 0.8 for a

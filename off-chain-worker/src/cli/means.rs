@@ -69,7 +69,7 @@ impl Prices {
         ]
     }
 
-    /// What goes on hold for a while again and again in these roles.
+    /// What these roles repeatedly put on hold for a while.
     fn at_times(&self, roles: Roles) -> u128 {
         let of = |is_so: bool, amount: u128| if is_so { amount } else { 0 };
         of(roles.contributor, self.commit_deposit)

@@ -123,7 +123,7 @@ pub struct Globals {
     /// Never commit to a table or accuse anybody without a proof of finality, even while finality is stalled, which costs seats
     #[arg(long, global = true, conflicts_with = "trust_nodes")]
     pub require_finality: bool,
-    /// Who signs, and whose account is looked at.
+    /// The account that signs, and whose data commands show.
     #[command(flatten)]
     pub identity: Identity,
     /// Where to keep state [default: ~/.local/share/gotong]

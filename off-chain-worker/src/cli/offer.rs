@@ -3,7 +3,7 @@
 use gotong_protocol::{bounds, view::OfferView};
 use serde_json::{json, Value};
 
-/// The speed that `gotong attest --speed` takes, of so many products in a block.
+/// A number of products in a block, as a speed that `gotong attest --speed` takes.
 fn speed(products: u64) -> f64 {
     products as f64 / bounds::COST_PER_BLOCK as f64
 }

@@ -32,7 +32,7 @@ pub struct StuckClaim {
     pub round: RoundId,
     /// Why not, and what to do.
     pub why: String,
-    /// Whether to try again is in vain.
+    /// Whether trying again is pointless.
     pub is_final: bool,
 }
 
@@ -117,7 +117,7 @@ pub async fn due_claims(
     Ok(due)
 }
 
-/// Claims every round of `task` that can be claimed, as [`due_claims`] lists them. What the chain refuses is told, and
+/// Claims every round of `task` that can be claimed, as [`due_claims`] lists them. What the chain refuses is reported, and
 /// what comes before it is claimed.
 pub async fn claim_rounds(
     client: &Client,

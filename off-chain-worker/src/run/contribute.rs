@@ -73,7 +73,7 @@ pub struct Contribute {
     /// The round that could not be computed ahead.
     not_ahead: Option<RoundId>,
     pace: Pace,
-    /// Why a process that is to end by itself has nothing to wait for.
+    /// Why a process that ends by itself has nothing to wait for.
     hopeless: Option<ReplicaError>,
 }
 
@@ -379,7 +379,7 @@ impl Contribute {
         Ok(())
     }
 
-    /// Another account is the author of the delta: to reveal it again costs fees and is in vain.
+    /// Another account is the author of the delta: revealing it again would cost fees and fail.
     fn lose(&mut self, round: RoundId, error: &ChainError) -> Result<(), RunError> {
         self.lost = Some(round);
         let advice = "train with other data or another seed";

@@ -97,7 +97,7 @@ impl ContributeAll {
         Ok(besides)
     }
 
-    /// Looks at one task; no training begins. An account that has left goes on with what it has begun.
+    /// Looks at one task; no training begins. An account that has left finishes what it has begun.
     async fn look_at(
         &mut self,
         client: &Client,

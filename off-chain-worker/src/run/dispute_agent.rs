@@ -118,7 +118,7 @@ impl DisputeAgent {
     }
 
     /// Makes every move that is due in the disputes about `round`, and opens those that are called
-    /// for. What the chain refuses is told, and tried again some blocks later.
+    /// for. What the chain refuses is reported, and tried again some blocks later.
     pub async fn attend(
         &mut self,
         client: &Client,

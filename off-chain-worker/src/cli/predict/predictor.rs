@@ -23,13 +23,13 @@ pub struct Predictor<'a> {
     pub recipe: &'a Recipe,
     /// The rows.
     pub source: &'a Source,
-    /// How to go on after each document; not at all if it is none.
+    /// How to continue each document; none if not at all.
     pub continuation: Option<Continuation>,
     /// What shows how many rows were read.
     pub bar: ProgressBar,
 }
 
-/// How a model goes on after a document.
+/// How a model continues a document.
 pub struct Continuation {
     /// Tokens to add.
     pub length: usize,
@@ -80,7 +80,7 @@ struct Tail {
     length: u64,
 }
 
-/// Consecutive tokens of a document, of which all but the first are predicted. A record has room for more.
+/// Consecutive tokens of a document; all but the first are predicted. A record has room for more.
 struct Window {
     document: Place,
     /// Place of the first token in the document.

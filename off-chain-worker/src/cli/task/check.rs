@@ -247,7 +247,7 @@ fn duplicates(task: &TaskFile, recipe: &Recipe) -> Finding {
     Finding::new("duplicates", found).with("duplicates", details)
 }
 
-/// Of text, samples have so many `tokens`.
+/// Samples of text have `tokens` tokens.
 fn compared(
     train: &Path,
     exam: &Path,
@@ -283,7 +283,7 @@ fn compared(
     Ok(duplicates)
 }
 
-/// What goes on hold, and what rounds can cost, if one takes so much at most.
+/// What goes on hold, and what rounds can cost if one takes this much at most.
 fn cost(task: &TaskFile, round: u128, rounds: u32, task_bond: u128) -> Finding {
     let (bond, budget) = (task.bond(round, task_bond), task.budget.0);
     let most = round.saturating_mul(rounds.into()).min(budget);

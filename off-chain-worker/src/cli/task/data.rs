@@ -265,7 +265,7 @@ fn records(path: &Path) -> Result<Source, DataError> {
     Source::open(&[path.to_owned()], SourceOptions::default())
 }
 
-/// Whether what finds the samples of these sealed shards again fits into so many bytes of memory.
+/// Whether what finds the samples of these sealed shards again fits into this many bytes of memory.
 fn check_memory(exam: &HoldOutTerms, folder: &Folder, most: u64) -> Result<(), DataError> {
     let samples = u64::from(exam.rounds()).saturating_mul(exam.samples().into());
     let needs = samples.saturating_mul(OF_A_SAMPLE);

@@ -121,7 +121,7 @@ impl Measured {
         Finding::new("proof", Ok(found)).with("millibits", details)
     }
 
-    /// Seconds that scoring a round with so many deltas takes here, if the chain counts its products well.
+    /// Seconds that scoring a round with this many deltas takes here, if the chain counts its products well.
     fn seconds(&self, terms: &TaskTerms, graph: &Graph, deltas: u32) -> f64 {
         round_load(terms, graph, deltas) as f64 / self.speed
     }
@@ -184,7 +184,7 @@ impl Fall {
         }
     }
 
-    /// Standard error of the mean over the half of so many samples that pays, in millibits.
+    /// Standard error of the mean over the paying half of this many samples, in millibits.
     fn standard_error(self, samples: u32) -> f64 {
         1000.0 * self.deviation / f64::from(samples / 2).sqrt()
     }

@@ -83,7 +83,7 @@ impl Publisher {
         })
     }
 
-    /// Publishes them. What the chain refuses is told, and not tried again.
+    /// Publishes them. What the chain refuses is reported, and not tried again.
     pub async fn publish(
         &mut self,
         client: &Client,
