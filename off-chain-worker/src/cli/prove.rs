@@ -313,8 +313,7 @@ impl Report<'_> {
         let mut text = format!("{}\n{}\n", self.found(), self.proves());
         let Some(found) = &self.on_chain else {
             text += &format!(
-                "It is about task {task}, round {round} if the chain has these roots there \
-                 (--chain compares them):\n"
+                "The evidence is about task {task}, round {round} if the chain has these roots there (--chain compares them):\n"
             );
             for (what, root) in self.roots() {
                 text += &format!("  {what:15}{root}\n");

@@ -400,7 +400,9 @@ impl DisputeAgent {
             }
             DisputerCommand::Accuse { accused } => {
                 let accused_address = address(&accused);
-                tracing::warn!("{accused_address} stands for another table, opened a dispute");
+                tracing::warn!(
+                    "{accused_address} stands for another table, so a dispute was opened"
+                );
                 self.engine.on_accused(accused, block);
             }
         }

@@ -222,7 +222,7 @@ pub enum UnfitShards {
     #[error("shard {0} is not what was sealed: seal the samples again with `gotong data seal`")]
     Changed(u32),
     /// A shard of another length than the first.
-    #[error("shard {0} has another number of samples than the first: seal the samples again with `gotong data seal`")]
+    #[error("shard {0} does not have as many samples as the first: seal the samples again with `gotong data seal`")]
     Uneven(u32),
     /// A label that the model has no class for.
     #[error(

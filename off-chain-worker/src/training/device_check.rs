@@ -28,7 +28,7 @@ pub enum UnfitDevice {
     },
     /// It learns less than it should.
     #[error(
-        "{UPDATES} updates on the device bring the loss from {before:.3} to {device:.3} bits, and on the processor to \
+        "{UPDATES} updates on the device bring the loss from {before:.3} to {device:.3} bits, but on the processor to \
          {processor:.3}; {ADVICE}"
     )]
     Learning {

@@ -20,7 +20,7 @@ pub enum ReplicaError {
     #[error("there is no task {0}")]
     NoTask(TaskId),
     /// The round has not started, or the chain has forgotten it.
-    #[error("the chain knows nothing of round {round} of task {task}")]
+    #[error("the chain does not know round {round} of task {task}")]
     NoRound {
         /// The task.
         task: TaskId,
