@@ -115,7 +115,7 @@ weights: setup ## Measure the pallets' weights (builds a node with benchmarks)
 			--output runtime/src/weights/$$pallet.rs --template scripts/weights.hbs || exit 1; \
 	done
 
-metadata-hash: setup ## Write the hash of the metadata, which goes into the Wasm (run it after any change of calls, views or types)
+metadata-hash: setup ## Write the hashes of the metadata, which go into the Wasm (run it after any change of calls, views, types or versions)
 	GOTONG_WRITE=hash.txt $(CARGO) test --locked --workspace --lib both_wasm_have_the_hash_of_this_metadata
 
 release-listing: setup ## List what this release's runtime is made of, so that the next release can be compared with it

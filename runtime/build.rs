@@ -4,9 +4,12 @@
 //! `substrate-wasm-builder` would compile everything twice to compute it. Here it is in a file, and a test checks that it is
 //! right.
 
-/// The file with the hash, in hexadecimal. `make metadata-hash` writes it.
+/// The file with the hash of the usual runtime, in hexadecimal. `make metadata-hash` writes it.
 #[cfg(feature = "std")]
 const METADATA_HASH: &str = "metadata/hash.txt";
+/// The file with the hash of the fast one. It differs because the hash covers the runtime's name.
+#[cfg(feature = "std")]
+const METADATA_HASH_FAST: &str = "metadata/hash-fast.txt";
 
 #[cfg(feature = "std")]
 fn main() -> std::io::Result<()> {
@@ -15,16 +18,22 @@ fn main() -> std::io::Result<()> {
     // The Wasm may be compiled by another compiler than Clippy belongs to: see scripts/rustc.sh.
     std::env::remove_var("RUSTC_WORKSPACE_WRAPPER");
 
-    println!("cargo:rerun-if-changed={METADATA_HASH}");
-    let hash = std::fs::read_to_string(METADATA_HASH)?;
-    // `CheckMetadataHash` is compiled with it.
-    std::env::set_var("RUNTIME_METADATA_HASH", hash.trim());
-
+    compile_with(METADATA_HASH)?;
     WasmBuilder::init_with_defaults().build();
+    compile_with(METADATA_HASH_FAST)?;
     WasmBuilder::init_with_defaults()
         .set_file_name("fast_runtime.rs")
         .enable_feature("fast")
         .build();
+    Ok(())
+}
+
+/// Has `CheckMetadataHash` compiled with the hash in this file, until another is named.
+#[cfg(feature = "std")]
+fn compile_with(file: &str) -> std::io::Result<()> {
+    println!("cargo:rerun-if-changed={file}");
+    let hash = std::fs::read_to_string(file)?;
+    std::env::set_var("RUNTIME_METADATA_HASH", hash.trim());
     Ok(())
 }
 

@@ -68,7 +68,7 @@ Depends: $depends, ca-certificates
 Suggests: libvulkan1, dataset-fashion-mnist
 Section: science
 Priority: optional
-Description: Improve open models together, and be paid for proved improvement
+Description: Improve open models together, and get paid for proved improvement
  The node of the Gotong chain, and the worker with which people contribute to
  models, attest rounds, sponsor tasks and claim rewards. Built from $commit.
 EOF

@@ -10,7 +10,7 @@ use std::{io, path::PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// No file was named.
-    #[error("no file is named; name at least one")]
+    #[error("no file given; name at least one")]
     NoFile,
     /// A file is not there.
     #[error("{} does not exist; check the path", .path.display())]
@@ -19,13 +19,14 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A path is a folder, and its format is of files.
-    #[error("{} is a folder; name the files in it, or for images a folder with one folder per class", .path.display())]
+    #[error("{} is a folder; name the files in it or, for images, a folder with one subfolder per class", .path.display())]
     Folder {
         /// The folder.
         path: PathBuf,
     },
     /// A path is a file, and its format is of folders.
-    #[error("{} is a file among folders of classes, or in the place of a folder; images are given as a folder with one folder per class, or to predict them as a folder of images alone", .path.display())]
+    #[error("{} is a file where a class folder is expected; for images, give a folder with one subfolder per class or, to \
+        predict them, a folder that holds only images", .path.display())]
     NotAFolder {
         /// The file.
         path: PathBuf,
@@ -47,13 +48,13 @@ pub enum DataError {
         source: io::Error,
     },
     /// A file's name does not tell its format.
-    #[error("{} does not tell its format by its name; name the format: {}", .path.display(), Format::names())]
+    #[error("the name of {} does not show its format; name the format: {}", .path.display(), Format::names())]
     UnknownFormat {
         /// The file.
         path: PathBuf,
     },
     /// Files of two formats.
-    #[error("{} is {found} and the first file is {first}; use files of one format", .path.display())]
+    #[error("{} is {found}, but the first file is {first}; use files of one format", .path.display())]
     MixedFormats {
         /// The file that differs.
         path: PathBuf,
@@ -63,7 +64,7 @@ pub enum DataError {
         first: Format,
     },
     /// Files with different columns, shapes or kinds.
-    #[error("{} has {found}, and the first file has {first}; make them the same", .path.display())]
+    #[error("{} has {found}, but the first file has {first}; make them match", .path.display())]
     FilesDiffer {
         /// The file that differs.
         path: PathBuf,
@@ -73,7 +74,7 @@ pub enum DataError {
         first: String,
     },
     /// A file or all of them hold no row.
-    #[error("{} holds no row; check that it is the right file", .path.display())]
+    #[error("{} has no rows; check that it is the right file", .path.display())]
     Empty {
         /// The file, or the first one.
         path: PathBuf,
@@ -95,7 +96,7 @@ pub enum DataError {
         reason: String,
     },
     /// A file is not packed, though its name says so.
-    #[error("{} is not packed with {packing}, as its name says; give it the name that it should have, or pack it", .path.display())]
+    #[error("{} is not compressed with {packing}, although its name says so; rename it or compress it", .path.display())]
     NotPacked {
         /// The file.
         path: PathBuf,
@@ -103,7 +104,7 @@ pub enum DataError {
         packing: Packing,
     },
     /// A packed file of a format that is only read unpacked.
-    #[error("{} is {format} packed with {packing}, and only csv, jsonl and text are read like that; unpack it first", .path.display())]
+    #[error("{} is {format} compressed with {packing}, but only csv, jsonl and text can be read compressed; decompress it first", .path.display())]
     PackedFormat {
         /// The file.
         path: PathBuf,
@@ -113,7 +114,7 @@ pub enum DataError {
         packing: Packing,
     },
     /// Something else than rows or text is in a packed file.
-    #[error("{} holds {found}, packed with {packing}; unpack it, and name the file that is inside", .path.display())]
+    #[error("{} holds {found}, compressed with {packing}; unpack it, and name the file inside", .path.display())]
     PackedContent {
         /// The file.
         path: PathBuf,
@@ -141,13 +142,13 @@ pub enum DataError {
         reason: String,
     },
     /// A row is not valid UTF-8.
-    #[error("{at} is not valid UTF-8; save the file with the encoding UTF-8")]
+    #[error("{at} is not valid UTF-8; save the file as UTF-8")]
     NotUtf8 {
         /// The row; of a text, the line.
         at: Place,
     },
     /// A row has more or fewer cells than the header.
-    #[error("{at} has {found} cells and the header has {expected}; correct or remove the row")]
+    #[error("{at} has {found} cells, but the header has {expected}; correct or remove the row")]
     RowLength {
         /// The row.
         at: Place,
@@ -175,7 +176,7 @@ pub enum DataError {
         has: Vec<String>,
     },
     /// Nothing says which column has the labels.
-    #[error("{} needs a label: name the column with the classes; its columns are {}", .path.display(), .has.join(", "))]
+    #[error("{} needs a label: name the column that holds the classes; its columns are {}", .path.display(), .has.join(", "))]
     LabelNotNamed {
         /// The file.
         path: PathBuf,
@@ -183,7 +184,7 @@ pub enum DataError {
         has: Vec<String>,
     },
     /// No column is left to learn from.
-    #[error("{} has no column but the label to learn from; keep at least one", .path.display())]
+    #[error("{} has no column to learn from besides the label; keep at least one", .path.display())]
     NoColumnLeft {
         /// The file.
         path: PathBuf,
@@ -227,7 +228,8 @@ pub enum DataError {
         column: String,
     },
     /// A row's label is no class of the recipe.
-    #[error("{at}, column `{column}`: `{found}` is not a class of the recipe, which was learned from the training part; add rows of it, join classes, or divide the rows by another --seed; the classes are {}", .classes.join(", "))]
+    #[error("{at}, column `{column}`: `{found}` is not a class of the recipe, which was learned from the training part; add \
+        rows of this class, combine classes, or split the rows with another --seed; the classes are {}", .classes.join(", "))]
     UnlistedLabel {
         /// The row.
         at: Place,
@@ -239,7 +241,8 @@ pub enum DataError {
         classes: Vec<String>,
     },
     /// A class has only one row in training.
-    #[error("{at}, column `{column}`: the class `{class}` has no other row in the training part; add rows of it, join classes, or divide the rows by another --seed")]
+    #[error("{at}, column `{column}`: the class `{class}` has no other row in the training part; add rows of this class, \
+        combine classes, or split the rows with another --seed")]
     LonelyLabel {
         /// The row.
         at: Place,
@@ -249,7 +252,7 @@ pub enum DataError {
         class: String,
     },
     /// Every training row is of one class.
-    #[error("{}, column `{column}`: every row for training is of the class `{class}`; a model needs at least two", .path.display())]
+    #[error("{}, column `{column}`: every training row has the class `{class}`; a model needs at least two classes", .path.display())]
     OneClass {
         /// The first file.
         path: PathBuf,
@@ -259,7 +262,8 @@ pub enum DataError {
         class: String,
     },
     /// More classes than a label's byte can tell apart.
-    #[error("{at}, column `{column}`: a 257th class `{class}`; a model tells at most 256 apart: join classes, or name another column as the label")]
+    #[error("{at}, column `{column}`: `{class}` is the 257th class; a model can tell at most 256 apart: combine classes, or \
+        name another column as the label")]
     TooManyClasses {
         /// The row with the first class too many.
         at: Place,
@@ -269,7 +273,7 @@ pub enum DataError {
         class: String,
     },
     /// A column of text with too many distinct values.
-    #[error("{at}, column `{column}`: a 257th distinct text `{found}`; drop the column, or correct it if it should hold numbers")]
+    #[error("{at}, column `{column}`: `{found}` is the 257th distinct text; drop the column, or correct it if it should hold numbers")]
     TooManyCategories {
         /// The row with the first text too many.
         at: Place,
@@ -279,7 +283,7 @@ pub enum DataError {
         found: String,
     },
     /// A column has no value in any training row.
-    #[error("{}, column `{column}`: no row for training has a value; drop the column", .path.display())]
+    #[error("{}, column `{column}`: no training row has a value; drop the column", .path.display())]
     NoValues {
         /// The first file.
         path: PathBuf,
@@ -287,7 +291,8 @@ pub enum DataError {
         column: String,
     },
     /// A text has a character that the recipe lacks.
-    #[error("{at} has a character `{}` that the recipe lacks, in `{}`; remove it, or let the recipe name an `unknown` character that stands for it", .character.escape_debug(), .around.escape_debug())]
+    #[error("{at} has the character `{}`, which the recipe lacks, in `{}`; remove it, or set an `unknown` character in the \
+        recipe to stand for it", .character.escape_debug(), .around.escape_debug())]
     UnknownCharacter {
         /// The document.
         at: Place,
@@ -303,7 +308,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A row is of another shape than the recipe or the other rows.
-    #[error("{at} has {found}, and {expected} are needed; correct or remove it")]
+    #[error("{at} has {found}, but {expected} are needed; correct or remove it")]
     WrongShape {
         /// The row.
         at: Place,
@@ -313,7 +318,7 @@ pub enum DataError {
         expected: String,
     },
     /// The recipe or an option is for data of another kind.
-    #[error("{} is {found}, and {expected} is needed; use other files, or another recipe", .path.display())]
+    #[error("{} is {found}, but {expected} is needed; use other files or another recipe", .path.display())]
     WrongKind {
         /// The first file.
         path: PathBuf,
@@ -323,13 +328,13 @@ pub enum DataError {
         expected: Kind,
     },
     /// Samples that were made already are not learned from.
-    #[error("{} holds samples that a recipe made already; name the files that they were made of", .path.display())]
+    #[error("{} holds samples that a recipe has already made; name the files that they were made from", .path.display())]
     AlreadyMade {
         /// The records file.
         path: PathBuf,
     },
     /// Samples that another recipe made.
-    #[error("{} was made by another recipe (hash {found}, and this one's is {expected}); make it again from your files", .path.display())]
+    #[error("{} was made by another recipe (its hash is {found}, and this one's is {expected}); make it again from your files", .path.display())]
     OtherRecipe {
         /// The records file.
         path: PathBuf,
@@ -339,7 +344,7 @@ pub enum DataError {
         expected: String,
     },
     /// The model takes other samples.
-    #[error("the recipe needs a model of {needs}, and this one has {model}; choose a model or a recipe that fits")]
+    #[error("the recipe needs a model of {needs}, but this one has {model}; choose a model or a recipe that fits")]
     Misfit {
         /// The models that take the recipe's samples.
         needs: String,
@@ -347,10 +352,11 @@ pub enum DataError {
         model: String,
     },
     /// Samples of text are cut to a length that was not named.
-    #[error("samples of text need a length in tokens; name it")]
+    #[error("samples of text need a length in tokens; give one")]
     NoLength,
     /// More samples than there is memory for.
-    #[error("the {samples} samples of {} take {needs} bytes of memory, and {most} bytes are free for them; use fewer (of an exam, divide the data again with a smaller --exam), or a machine with more memory", .path.display())]
+    #[error("the {samples} samples of {} take {needs} bytes of memory, but only {most} bytes are free for them; use fewer \
+        samples (for an exam, split the data again with a smaller --exam), or a machine with more memory", .path.display())]
     TooLarge {
         /// The first file.
         path: PathBuf,
@@ -362,7 +368,7 @@ pub enum DataError {
         most: u64,
     },
     /// No sample came of the files.
-    #[error("{} gives no sample: every text is shorter than {tokens} tokens and the one after; use longer texts", .path.display())]
+    #[error("{} gives no samples: every text is shorter than {tokens} tokens plus the one that follows; use longer texts", .path.display())]
     TooShort {
         /// The first file.
         path: PathBuf,
@@ -393,7 +399,7 @@ impl DataError {
             // Only what unpacks says so.
             io::ErrorKind::UnexpectedEof => Self::Truncated {
                 path,
-                reason: "it ends in the middle of what is packed".into(),
+                reason: "its compressed data ends early".into(),
             },
             io::ErrorKind::InvalidData => Self::Damaged {
                 path,

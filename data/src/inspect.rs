@@ -15,7 +15,7 @@ use std::{
 };
 use tally::{Sum, Tally};
 
-/// Rows among which duplicates are looked for.
+/// How many rows are searched for duplicates.
 const MAX_COMPARED: usize = 1 << 21;
 
 /// What a source holds.
@@ -157,7 +157,9 @@ pub enum Remark {
     #[error("the label is not known: name its column or array with --label")]
     NoLabel,
     /// Some rows have no label.
-    #[error("{rows} rows have no label, the first at {first}: fill them in or remove the rows")]
+    #[error(
+        "{rows} rows have no label, the first at {first}: fill the labels in or remove the rows"
+    )]
     Unlabelled {
         /// How many.
         rows: u64,
@@ -165,13 +167,15 @@ pub enum Remark {
         first: String,
     },
     /// All rows are of one class.
-    #[error("all rows are of the class `{class}`: a model needs at least two classes")]
+    #[error("all rows have the class `{class}`: a model needs at least two classes")]
     OneClass {
         /// The class.
         class: String,
     },
     /// A class has one row, which cannot be for training and for exams.
-    #[error("the class `{class}` appears once, at {at}: add rows of it or remove this one")]
+    #[error(
+        "the class `{class}` appears only once, at {at}: add rows of this class or remove this row"
+    )]
     LonelyClass {
         /// The class.
         class: String,
@@ -179,7 +183,7 @@ pub enum Remark {
         at: String,
     },
     /// There are more classes than a label's byte tells apart.
-    #[error("there are more than {} classes, the first too many at {first}: join classes, or name another label", MAX_CLASSES)]
+    #[error("there are more than {} classes, the first of the extra ones at {first}: combine classes, or name another label", MAX_CLASSES)]
     TooManyClasses {
         /// Where the first one too many is.
         first: String,
@@ -195,7 +199,8 @@ pub enum Remark {
         first: String,
     },
     /// A column has numbers and text.
-    #[error("column `{column}` has {numbers} numbers and {texts} texts, the first text at {first}: correct it, or the whole column is taken for text")]
+    #[error("column `{column}` has {numbers} numbers and {texts} texts, the first text at {first}: correct it, or the whole \
+        column is treated as text")]
     NumbersAndText {
         /// The column.
         column: String,
@@ -235,7 +240,7 @@ pub enum Remark {
         column: String,
     },
     /// Equal inputs have different labels.
-    #[error("{rows} rows have the inputs of an earlier row and another label: a model cannot get both right")]
+    #[error("{rows} rows repeat the inputs of an earlier row with a different label: a model cannot get both right")]
     Contradictions {
         /// How many.
         rows: u64,
@@ -245,7 +250,7 @@ pub enum Remark {
 /// Looks at all rows of `source`. `progress` is told after each row how many there were.
 ///
 /// # Errors
-/// A row that cannot be read, and no row at all. What can be counted is a [`Remark`] instead.
+/// A row cannot be read, or there is none. What can be counted is a [`Remark`] instead.
 pub fn inspect(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report, DataError> {
     let mut look = Look::new(source);
     let mut rows = source.rows()?;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// Labelled samples of equal size, one after the other. Of text, a sample is so many tokens, and its
+/// Labelled samples of equal size, one after the other. A sample of text is a number of tokens, and its
 /// label the token after them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labelled {

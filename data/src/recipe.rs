@@ -59,7 +59,7 @@ pub enum RecipeError {
     Syntax(String),
     /// A text that is too long for the chain.
     #[error(
-        "a recipe of {bytes} bytes, and at most {} are taken; drop columns with many categories",
+        "the recipe has {bytes} bytes, but may have at most {}; drop columns with many categories",
         Recipe::MAX_BYTES
     )]
     TooLong {
@@ -67,13 +67,13 @@ pub enum RecipeError {
         bytes: usize,
     },
     /// Fewer than one or more than 256 classes.
-    #[error("a recipe has {0} classes, and between 2 and 256 are needed")]
+    #[error("the recipe has {0} classes, but needs between 2 and 256")]
     Classes(usize),
     /// Two classes, categories or tokens that are the same.
-    #[error("a recipe lists `{0}` twice")]
+    #[error("the recipe lists `{0}` twice")]
     Twice(String),
     /// A range of numbers whose end is not above its start, or that is not finite.
-    #[error("the recipe's range of {what} is from {low} to {high}; it must be finite and its end not below its start")]
+    #[error("the recipe's range of {what} is from {low} to {high}; it must be finite, and must not end below its start")]
     Range {
         /// The column, or what the range is of.
         what: String,
@@ -89,19 +89,19 @@ pub enum RecipeError {
     #[error("the recipe's column `{0}` needs between 1 and 256 categories")]
     Categories(String),
     /// A sample of no byte, or of too many.
-    #[error("the recipe makes samples of {0} bytes, and between 1 and {max} are taken", max = MAX_INPUTS)]
+    #[error("the recipe makes samples of {0} bytes, but they must have between 1 and {max}", max = MAX_INPUTS)]
     Inputs(usize),
     /// A number of channels that images do not have.
-    #[error("the recipe's images have {0} channels, and 1 or 3 are needed")]
+    #[error("the recipe's images have {0} channels, but need 1 or 3")]
     Channels(u8),
     /// A vocabulary that is empty or has more than 256 tokens.
-    #[error("the recipe has {0} tokens, and between 1 and 256 are needed")]
+    #[error("the recipe has {0} tokens, but needs between 1 and 256")]
     Tokens(usize),
     /// A token that no two earlier ones make.
     #[error("the recipe's token `{}` is not a pair of earlier tokens", .0.escape_debug())]
     NotAPair(String),
     /// A character that stands for unknown ones and is itself unknown.
-    #[error("the recipe's character for unknown ones, `{}`, is not in its vocabulary", .0.escape_debug())]
+    #[error("the recipe's `unknown` character, `{}`, is not in its vocabulary", .0.escape_debug())]
     Unknown(char),
 }
 

@@ -121,7 +121,7 @@ impl fmt::Display for Format {
 
 /// A name that is no format's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no format; the formats are {names}", names = Format::names())]
+#[error("`{0}` is not a format; the formats are {names}", names = Format::names())]
 pub struct ParseFormatError(pub String);
 
 impl FromStr for Format {
@@ -309,7 +309,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Opens files of one format. Only their headers are looked at; their rows may still be wrong.
+    /// Opens files of one format. Only their headers are checked; their rows may still be wrong.
     ///
     /// # Errors
     /// No file; a file that is missing, empty, unreadable or of no known format; files that differ in

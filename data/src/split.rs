@@ -68,7 +68,7 @@ pub struct Split {
     pub exam_permille: u32,
     /// Thousandths of the rows that are for reports.
     pub report_permille: u32,
-    /// Another seed chooses other rows.
+    /// Seed of the choice of rows.
     pub seed: u64,
     /// How rows are chosen.
     pub by: By,
@@ -112,7 +112,7 @@ pub enum SplitError {
         report: u32,
     },
     /// A part has no row.
-    #[error("{} leaves no row for {part}, of {rows} rows; use more rows, a larger share{}", .file.display(), remedy(.by))]
+    #[error("{} has {rows} rows, which leaves none for {part}; use more rows, a larger share{}", .file.display(), remedy(.by))]
     EmptyPart {
         /// The first file.
         file: PathBuf,
@@ -124,7 +124,7 @@ pub enum SplitError {
         by: By,
     },
     /// Only tables, and texts in a column of one, have columns to go by.
-    #[error("{} is {kind} without columns to divide it by; divide it at random", .file.display())]
+    #[error("{} is {kind}, and has no columns to split by; split it at random", .file.display())]
     NoColumns {
         /// The first file.
         file: PathBuf,
@@ -132,7 +132,8 @@ pub enum SplitError {
         kind: Kind,
     },
     /// There is no memory for a few numbers of each row.
-    #[error("{} has {rows} rows or more: to divide them takes {needs} bytes of memory, and {most} bytes are free for that; use fewer rows, or a machine with more memory", .file.display())]
+    #[error("{} has {rows} rows or more: splitting them takes {needs} bytes of memory, but only {most} bytes are free for \
+        that; use fewer rows, or a machine with more memory", .file.display())]
     TooManyRows {
         /// The first file.
         file: PathBuf,
@@ -144,7 +145,7 @@ pub enum SplitError {
         most: u64,
     },
     /// A row has no value in the column that it is chosen by.
-    #[error("{at}, column `{column}`: the value is missing by which rows are divided; fill it in or remove the row")]
+    #[error("{at}, column `{column}`: the value that decides the split is missing; fill it in or remove the row")]
     Missing {
         /// The row.
         at: Place,
@@ -152,7 +153,8 @@ pub enum SplitError {
         column: String,
     },
     /// A value is no time, or not one like the first row's.
-    #[error("{at}, column `{column}`: `{found}` does not compare with times; write numbers in all rows, or dates in all, such as 2026-01-31 or 2026-01-31T12:00:00")]
+    #[error("{at}, column `{column}`: `{found}` cannot be compared with the other times; use numbers in all rows, or dates in \
+        all rows, such as 2026-01-31 or 2026-01-31T12:00:00")]
     NotATime {
         /// The row.
         at: Place,
@@ -165,7 +167,7 @@ pub enum SplitError {
 
 fn remedy(by: &By) -> String {
     match by {
-        By::Random => ", or another --seed, or join rare classes: equal rows stay together, and two rows of each class \
+        By::Random => ", or another --seed, or combine rare classes: equal rows stay together, and two rows of each class \
              stay for training"
             .into(),
         By::Group(column) => format!(", or a column with more groups than `{column}`"),
@@ -215,7 +217,7 @@ impl Split {
         Ok(assignment)
     }
 
-    /// Whether there is memory to divide so many rows.
+    /// Whether there is enough memory to divide this many rows.
     fn check_rows(&self, source: &Source, rows: u64) -> Result<(), SplitError> {
         match self.needs(rows) <= self.most_bytes {
             true => Ok(()),
@@ -223,7 +225,7 @@ impl Split {
         }
     }
 
-    /// Bytes of memory that dividing so many rows takes.
+    /// Bytes of memory that dividing this many rows takes.
     fn needs(&self, rows: u64) -> u64 {
         rows.saturating_mul(self.by.row_bytes())
     }

@@ -7,7 +7,7 @@ pub(crate) const MAX_TOKENS: usize = 256;
 
 /// A text has a character that the vocabulary lacks.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the vocabulary has no `{}`; its characters are {}", .character.escape_debug(), .characters.escape_debug())]
+#[error("the vocabulary does not have `{}`; its characters are {}", .character.escape_debug(), .characters.escape_debug())]
 pub struct UnknownCharacter {
     /// The first such character.
     pub character: char,

@@ -28,10 +28,10 @@ pub enum KeyError {
         source: io::Error,
     },
     /// A seed file holds something else.
-    #[error("{} holds neither a 32-byte hex seed nor a mnemonic phrase", .0.display())]
+    #[error("{} contains neither a 32-byte hex seed nor a mnemonic phrase", .0.display())]
     Seed(PathBuf),
     #[error(
-        "cannot unlock {}: a wrong password, or not an sr25519 keystore ({source})",
+        "cannot unlock {}: the password is wrong, or it is not an sr25519 keystore ({source})",
         path.display()
     )]
     /// A keystore cannot be unlocked.
@@ -50,10 +50,10 @@ pub enum KeyError {
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Identity {
-    /// A development account, such as Alice or Contributor1: everybody knows its key
+    /// A development account, such as Alice or Contributor1. Everybody knows its key
     #[arg(long, global = true, value_name = "NAME")]
     pub dev: Option<String>,
-    /// A file with a hex seed or a mnemonic phrase, and maybe //derivations
+    /// A file with a hex seed or a mnemonic phrase, optionally followed by //derivations
     #[arg(long, global = true, value_name = "FILE")]
     pub seed_file: Option<PathBuf>,
     /// A keystore file as exported by polkadot-js; asks for its password

@@ -29,7 +29,7 @@ use toml::{Table, Value};
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The file cannot be read.
-    #[error("cannot read {}: {source}; a model is a TOML file, or mlp: and layer widths such as mlp:784,128,10", .path.display())]
+    #[error("cannot read {}: {source}; a model is a TOML file, or `mlp:` followed by layer widths, such as mlp:784,128,10", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -48,7 +48,7 @@ pub enum ModelError {
         problem: String,
     },
     /// The value of a key is out of bounds.
-    #[error("`{key}` is {value}, and must be {rule}")]
+    #[error("`{key}` is {value}, but must be {rule}")]
     OutOfBounds {
         /// The key.
         key: &'static str,
@@ -58,7 +58,7 @@ pub enum ModelError {
         rule: String,
     },
     /// What the file describes is no model.
-    #[error("this model cannot be: {0}")]
+    #[error("this model is not possible: {0}")]
     Invalid(#[from] GraphError),
 }
 
@@ -74,7 +74,10 @@ impl FromStr for Model {
             Some(widths) => {
                 let layers: Result<Vec<u32>, _> = widths.split(',').map(str::parse).collect();
                 let layers = layers.map_err(|_| {
-                    wrong(text, "write mlp: and layer widths, such as mlp:784,128,10")
+                    wrong(
+                        text,
+                        "write `mlp:` followed by layer widths, such as mlp:784,128,10",
+                    )
                 })?;
                 Mlp { layers }.graph()?
             }

@@ -83,7 +83,7 @@ use std::{
 use tokio::sync::watch::{channel, Receiver};
 use tracing::Span;
 
-/// Why a daemon cannot go on, or has to try again.
+/// Why a daemon cannot continue, or has to try again.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The chain could not be asked, or said no.
@@ -105,7 +105,7 @@ pub enum RunError {
     #[error("{0}")]
     Refused(String),
     /// The delta would be empty.
-    #[error("the weights do not differ from the task's: there is nothing to submit")]
+    #[error("the weights are the same as the task's: there is nothing to submit")]
     NothingLearned,
     /// The delta would make the model worse.
     #[error("{0}: nothing is submitted in this round. Train for fewer steps, or with a lower learning rate")]
@@ -117,7 +117,7 @@ pub enum RunError {
     #[error("no evidence: {0}")]
     Evidence(#[from] EvidenceError),
     /// The operating system's source failed.
-    #[error("the system gives no randomness: {0}")]
+    #[error("the system provides no randomness: {0}")]
     Randomness(#[from] rand::rand_core::OsError),
     /// A thread that computes panicked, or the program ends.
     #[error("a computation was aborted: {0}")]
@@ -152,7 +152,7 @@ impl RunError {
     }
 }
 
-/// A worker that looks at every new best block.
+/// A worker that acts on every new best block.
 pub trait Daemon {
     /// Looks at the chain and does what is to be done now; breaks once everything is done.
     fn tick(
@@ -161,7 +161,7 @@ pub trait Daemon {
         now: &Moment,
     ) -> impl Future<Output = Result<ControlFlow<()>, RunError>>;
 
-    /// Awaits `wait`, and goes on meanwhile with what it has under way.
+    /// Awaits `wait`, and meanwhile continues the work under way.
     fn beside<T>(&mut self, wait: impl Future<Output = T>) -> impl Future<Output = T> {
         wait
     }
@@ -238,7 +238,7 @@ async fn session(nodes: &Nodes, max_tip: u128, daemon: &mut impl Daemon) -> Resu
             return Ok(());
         }
     }
-    Err(ChainError::Disconnected("no more blocks come".into()).into())
+    Err(ChainError::Disconnected("it sends no more blocks".into()).into())
 }
 
 /// Sends a call that happens once: `None` when the chain says that it has happened already, as

@@ -10,7 +10,8 @@ use std::{
 
 /// First byte of every file that is written. It rises when the encoding of any of them changes. Version 1 kept score tables, 2
 /// share tables without an outer rate, 3 positions of replicas without the claim that led to them, 4 scores without whether
-/// a device had a part in them, 5 a contributor's delta of one round alone, and an attester's tables without whether they were sent.
+/// a device had a part in them, 5 a contributor's delta of one round alone, and an attester's tables without whether they were
+/// sent.
 const VERSION: u8 = 6;
 
 /// The oldest version that is read. A program may be upgraded in the middle of a round, and whoever cannot read then what it has
@@ -29,11 +30,11 @@ pub enum StateError {
         source: io::Error,
     },
     /// A file does not decode.
-    #[error("{} is damaged; move it away to start anew", .0.display())]
+    #[error("{} is damaged; move it away to start over", .0.display())]
     Damaged(PathBuf),
     /// A version of the program wrote the file that is too old or too new for this one.
     #[error(
-        "{} is of state version {found}, and this program reads versions {OLDEST} to {VERSION}: {}",
+        "{} has state version {found}, but this program reads versions {OLDEST} to {VERSION}: {}",
         path.display(),
         remedy(*found)
     )]
@@ -51,9 +52,9 @@ pub enum StateError {
 /// What to do about a file of version `found`, which is not read.
 fn remedy(found: u8) -> &'static str {
     if found > VERSION {
-        "a newer program wrote it; install that one again, or choose another folder (--base-path; --folder of gotong lab)"
+        "a newer version of the program wrote it; install that one again, or choose another folder (--base-path; --folder of gotong lab)"
     } else {
-        "choose another folder (--base-path; --folder of gotong lab), or move the file away to start anew"
+        "choose another folder (--base-path; --folder of gotong lab), or move the file away to start over"
     }
 }
 

@@ -1,8 +1,11 @@
-//! What the council may do as root: the gate between its motions and the calls that need root.
+//! What the council may do as root: the gate between its motions and the calls that need root, and between its members and
+//! its motions.
 //!
 //! A motion that two thirds of the council approve may authorize an upgrade, add and remove authorities, replace the
 //! council, and tell GRANDPA that final blocks have stopped for good. Which calls these are is up to
 //! [`Config::CouncilCalls`]; all others are refused, however many approve.
+//!
+//! A member has at most [`Config::MotionsOfMember`] open motions, so that nobody takes the places of all others.
 
 #![deny(missing_docs)]
 
@@ -11,7 +14,8 @@ mod benchmarking;
 #[cfg(test)]
 mod tests;
 
-use frame_support::weights::Weight;
+use frame_support::{ensure, traits::Get, weights::Weight};
+use sp_runtime::DispatchResult;
 
 pub use pallet::*;
 
@@ -48,14 +52,38 @@ pub mod pallet {
         /// The calls that the council may make as root.
         type CouncilCalls: Contains<<Self as Config>::RuntimeCall>;
 
+        /// Most open motions of the whole council.
+        #[pallet::constant]
+        type MaxMotions: Get<u32>;
+
+        /// Most open motions that one member has proposed.
+        #[pallet::constant]
+        type MotionsOfMember: Get<u32>;
+
         /// What the call costs.
         type WeightInfo: WeightInfo;
     }
+
+    /// Hash and proposer of the motions that are open, the oldest first; those that are over are forgotten when somebody
+    /// proposes the next. At most [`Config::MaxMotions`] of 64 bytes, for which nobody pays.
+    #[pallet::storage]
+    pub type Proposers<T: Config> =
+        StorageValue<_, BoundedVec<(T::Hash, T::AccountId), T::MaxMotions>, ValueQuery>;
 
     #[pallet::error]
     pub enum Error<T> {
         /// The council may not make this call, or not like this.
         CallNotAllowed,
+        /// The member has as many open motions as it may have. Close one first, or let another member propose.
+        TooManyMotions,
+    }
+
+    #[pallet::hooks]
+    impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
+        fn integrity_test() {
+            let own = T::MotionsOfMember::get();
+            assert!((1..=T::MaxMotions::get()).contains(&own));
+        }
     }
 
     #[pallet::call]
@@ -80,5 +108,19 @@ pub mod pallet {
             let done = call.dispatch_bypass_filter(RawOrigin::Root.into());
             done.map(|_| ()).map_err(|failed| failed.error)
         }
+    }
+}
+
+impl<T: Config> Pallet<T> {
+    /// Takes down that `who` proposes `motion`, while `others` are open. `TooManyMotions` if it has as many as it may have.
+    pub fn note_motion(who: &T::AccountId, motion: T::Hash, others: &[T::Hash]) -> DispatchResult {
+        Proposers::<T>::try_mutate(|proposers| -> DispatchResult {
+            proposers.retain(|(hash, _)| others.contains(hash));
+            let own = proposers.iter().filter(|(_, other)| other == who);
+            let has_room = own.count() < T::MotionsOfMember::get() as usize;
+            ensure!(has_room, Error::<T>::TooManyMotions);
+            let pushed = proposers.try_push((motion, who.clone()));
+            pushed.map_err(|_| Error::<T>::TooManyMotions.into())
+        })
     }
 }

@@ -142,19 +142,30 @@ impl_opaque_keys! {
     }
 }
 
-/// The version of the runtime. `spec_version` grows with every change of behaviour,
-/// `transaction_version` with every change of how transactions are encoded.
-#[sp_version::runtime_version]
-pub const VERSION: RuntimeVersion = RuntimeVersion {
-    spec_name: Cow::Borrowed("gotong"),
-    impl_name: Cow::Borrowed("gotong-node"),
-    authoring_version: 1,
-    spec_version: 7,
-    impl_version: 1,
-    apis: apis::RUNTIME_API_VERSIONS,
-    transaction_version: 7,
-    system_version: 1,
-};
+/// Declares [`VERSION`]. The SDK's macro puts `spec_name` into the Wasm before anything is evaluated, so it has to be a literal.
+macro_rules! declare_version {
+    ($spec_name:tt) => {
+        /// The version of the runtime. `spec_version` grows with every change of behaviour,
+        /// `transaction_version` with every change of how transactions are encoded. `spec_name` is that of the pace: see
+        /// [`pace::Pace::spec_name`].
+        #[sp_version::runtime_version]
+        pub const VERSION: RuntimeVersion = RuntimeVersion {
+            spec_name: Cow::Borrowed($spec_name),
+            impl_name: Cow::Borrowed("gotong-node"),
+            authoring_version: 1,
+            spec_version: 7,
+            impl_version: 1,
+            apis: apis::RUNTIME_API_VERSIONS,
+            transaction_version: 7,
+            system_version: 1,
+        };
+    };
+}
+
+#[cfg(not(feature = "fast"))]
+declare_version!("gotong");
+#[cfg(feature = "fast")]
+declare_version!("gotong-fast");
 
 #[frame_support::runtime]
 mod runtime {

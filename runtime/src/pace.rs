@@ -3,6 +3,7 @@
 //! Clients find these numbers among the constants of the runtime's metadata, and keep them for as long as the code has the same
 //! hash. So a pace belongs to the code: the same sources are compiled to one Wasm for each, and nothing else differs. A chain keeps its
 //! pace for ever, through upgrades too: BABE derives the current slot and epoch from it, so a change would halt block production.
+//! That is why each pace has a `spec_name` of its own: a chain takes no upgrade to a runtime of another name.
 
 #![deny(missing_docs)]
 
@@ -11,6 +12,8 @@ use crate::BlockNumber;
 /// How fast a chain goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Pace {
+    /// Name of the runtime that has this pace: the `spec_name` of its version.
+    pub spec_name: &'static str,
     /// Length of a slot, in milliseconds. Even: Timestamp is configured with half of it.
     pub slot_millis: u64,
     /// Length of an epoch, in slots.
@@ -22,6 +25,7 @@ pub struct Pace {
 impl Pace {
     /// A block every six seconds, new randomness every two minutes, and ten minutes for a move: enough to start a program again.
     pub const USUAL: Self = Self {
+        spec_name: "gotong",
         slot_millis: 6_000,
         epoch_slots: 20,
         move_blocks: 100,
@@ -29,6 +33,7 @@ impl Pace {
 
     /// A block every second, new randomness every ten, and twenty seconds for a move: for development.
     pub const FAST: Self = Self {
+        spec_name: "gotong-fast",
         slot_millis: 1_000,
         epoch_slots: 10,
         move_blocks: 20,

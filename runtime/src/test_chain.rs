@@ -14,8 +14,8 @@ use sp_runtime::{
 };
 
 use crate::{
-    configs::council, pace::Pace, presets, Authorities, Executive, Hash, Header, Runtime,
-    RuntimeCall, RuntimeEvent, RuntimeOrigin, System,
+    configs::council, pace::Pace, presets, AccountId, Authorities, Executive, Hash, Header,
+    Runtime, RuntimeCall, RuntimeEvent, RuntimeOrigin, System,
 };
 
 /// Slot of the first block of every chain.
@@ -102,6 +102,16 @@ pub fn motion(
     ayes: &[Sr25519Keyring],
     call_as_root: impl Into<RuntimeCall>,
 ) -> Result<(), DispatchError> {
+    let ayes: Vec<_> = ayes.iter().map(|aye| aye.to_account_id()).collect();
+    motion_of(&ayes, call_as_root)
+}
+
+/// The same for members that have no well-known keys.
+pub fn motion_of(
+    ayes: &[AccountId],
+    call_as_root: impl Into<RuntimeCall>,
+) -> Result<(), DispatchError> {
+    let signed = |who: &AccountId| RuntimeOrigin::signed(who.clone());
     let proposal: RuntimeCall = crate::governance::Call::<Runtime>::as_root {
         call: Box::new(call_as_root.into()),
     }
@@ -117,7 +127,7 @@ pub fn motion(
         length_bound,
     };
     System::reset_events();
-    call(signed(ayes[0]), propose)?;
+    call(signed(&ayes[0]), propose)?;
     // A council of one votes by proposing.
     if threshold > 1 {
         for aye in ayes {
@@ -126,7 +136,7 @@ pub fn motion(
                 index,
                 approve: true,
             };
-            call(signed(*aye), vote)?;
+            call(signed(aye), vote)?;
         }
         let close = pallet_collective::Call::<Runtime>::close {
             proposal_hash: hash,
@@ -134,7 +144,7 @@ pub fn motion(
             proposal_weight_bound,
             length_bound,
         };
-        call(signed(ayes[0]), close)?;
+        call(signed(&ayes[0]), close)?;
     }
     let mut results = System::events()
         .into_iter()

@@ -101,7 +101,7 @@ fn what_needs_attention_is_said() {
     let report = table("x,y,z,species\n1,inf,7,rose\n2,3,7,rose\nmany,4,7,rose\n");
     let said: Vec<String> = report.remarks.iter().map(Remark::to_string).collect();
     assert!(
-        said[0].contains("all rows are of the class `rose`"),
+        said[0].contains("all rows have the class `rose`"),
         "{said:?}"
     );
     assert!(

@@ -33,13 +33,13 @@ const LABELS: [&str; 6] = ["y", "labels", "label", "targets", "target", "y_train
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ArrayError {
     /// None of an archive's arrays has a usual name, or the one that was asked for.
-    #[error("{} has no array of {role} named {wanted}; it has {there}: name the right one with {}", .file.display(), .role.option())]
+    #[error("{} has no array named {wanted} for the {role}; it has {there}: name the right one with {}", .file.display(), .role.option())]
     NoArray {
         /// The file.
         file: PathBuf,
         /// What the array is for.
         role: Role,
-        /// The names that were looked for.
+        /// The names that were searched for.
         wanted: String,
         /// The names that are there.
         there: String,
@@ -59,7 +59,7 @@ pub enum ArrayError {
     NoLabels {
         /// The file of the inputs.
         file: PathBuf,
-        /// Where its labels are looked for.
+        /// Where its labels were expected.
         labels: PathBuf,
     },
     /// An array does not hold plain numbers.
@@ -91,7 +91,7 @@ pub enum ArrayError {
         found: &'static str,
     },
     /// An array has a shape that does not do.
-    #[error("{}: {array} has the shape {}, and {needs}", .file.display(), shape_text(.shape))]
+    #[error("{}: {array} has the shape {}, but {needs}", .file.display(), shape_text(.shape))]
     Shape {
         /// The file.
         file: PathBuf,
@@ -103,7 +103,7 @@ pub enum ArrayError {
         needs: &'static str,
     },
     /// There are more inputs than labels, or fewer.
-    #[error("{}: {inputs} has {inputs_rows} rows and {labels} {labels_rows}; each row needs one label", .file.display())]
+    #[error("{}: {inputs} has {inputs_rows} rows and {labels} has {labels_rows}; each row needs one label", .file.display())]
     Lengths {
         /// The file.
         file: PathBuf,
@@ -214,7 +214,7 @@ impl Array {
         let Some((&rows, of_row)) = self.shape.split_first() else {
             return Err(shape("its first size must be the number of rows"));
         };
-        let too_large = "a row may have 16,777,216 numbers at most: make the rows smaller";
+        let too_large = "a row may have at most 16,777,216 numbers: make the rows smaller";
         let of_row: Result<Vec<usize>, _> = of_row.iter().map(|&size| size.try_into()).collect();
         let of_row = of_row.map_err(|_| shape(too_large))?;
         let numbers = of_row
@@ -411,7 +411,7 @@ impl Pair {
                 file: labels.file.to_path_buf(),
                 array: labels.name.clone(),
                 shape: labels.shape.clone(),
-                needs: "a row needs one label: of one-hot labels, save `argmax` over the last axis",
+                needs: "each row needs one label: if labels are one-hot, save `argmax` over the last axis",
             };
             return Err(error.into());
         }

@@ -96,7 +96,7 @@ fn refused(kind: ErrorKind, at: &Place) -> DataError {
             at: at.clone(),
             reason: match at.row {
                 0 => "the header line has more than 4 MiB".into(),
-                _ => "it has more than 64 MiB: is a quote never closed?".into(),
+                _ => "it has more than 64 MiB: is a quote left open?".into(),
             },
         },
         ErrorKind::Io(error) => DataError::reading(&at.file, error),

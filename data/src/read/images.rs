@@ -24,13 +24,13 @@ const MAX_FILE_BYTES: u64 = 1 << 28;
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// A folder that has no folder in it.
-    #[error("{} has no folder for a class; put the images of each class into a folder named after it", .folder.display())]
+    #[error("{} has no class folders; put the images of each class into a folder named after the class", .folder.display())]
     NoClasses {
         /// The folder.
         folder: PathBuf,
     },
     /// A class without images.
-    #[error("{} has no image; add images of the class, or remove its folder", .folder.display())]
+    #[error("{} has no images; add images of the class, or remove its folder", .folder.display())]
     EmptyClass {
         /// The class's folder.
         folder: PathBuf,
@@ -56,7 +56,7 @@ pub enum ImageError {
         source: image::ImageError,
     },
     /// An image that would take too much memory.
-    #[error("{} is too large ({size}); images may have {} pixels a side, {} pixels and {} bytes: make it smaller", .file.display(), MAX_SIDE, MAX_PIXELS, MAX_FILE_BYTES)]
+    #[error("{} is too large ({size}); an image may have at most {} pixels a side, {} pixels in all and {} bytes: make it smaller", .file.display(), MAX_SIDE, MAX_PIXELS, MAX_FILE_BYTES)]
     TooLarge {
         /// The file.
         file: PathBuf,

@@ -79,7 +79,7 @@ impl Lines {
             if self.line.len() == MAX_LINE_BYTES as usize {
                 return Err(DataError::BadRow {
                     at: self.at.clone(),
-                    reason: "a line of 64 MiB or more; write one object a line".into(),
+                    reason: "a line is 64 MiB or longer; write one object per line".into(),
                 });
             }
             return Ok(true);

@@ -50,7 +50,7 @@ fn array(
     let zip = |error: zip::result::ZipError| broken(path, error.to_string());
     let index = archive.index_for_name(&format!("{name}.npy"));
     let index =
-        index.ok_or_else(|| broken(path, format!("it lists {name} and does not have it")))?;
+        index.ok_or_else(|| broken(path, format!("it lists {name} but does not contain it")))?;
     let member = archive.by_index_raw(index).map_err(zip)?;
     let packing = |found| {
         DataError::from(ArrayError::Packing {
@@ -71,7 +71,7 @@ fn array(
         packing: match member.compression() {
             CompressionMethod::Stored => Packing::Stored,
             method if method == CompressionMethod::DEFLATE => Packing::Deflate,
-            _ => return Err(packing("packed by another method than deflate")),
+            _ => return Err(packing("compressed by a method other than deflate")),
         },
         crc: Some(member.crc32()),
         header_bytes: 0,
@@ -145,7 +145,7 @@ impl NpyHeader {
         };
         let start = take(8)?;
         if !start.starts_with(MAGIC) {
-            return Err("it is no array of NumPy's".into());
+            return Err("it is not a NumPy array".into());
         }
         let length_bytes = if start[6] == 1 { 2 } else { 4 };
         let length = take(length_bytes)?
@@ -153,7 +153,7 @@ impl NpyHeader {
             .rev()
             .fold(0, |length, &byte| (length << 8) | usize::from(byte));
         if length > MAX_HEADER_BYTES {
-            return Err(format!("its header would have {length} bytes"));
+            return Err(format!("its header claims to have {length} bytes"));
         }
         let text = String::from_utf8_lossy(&take(length)?).into_owned();
         let parsed = Self::parse(&text, (8 + length_bytes + length) as u64);

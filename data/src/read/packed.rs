@@ -110,7 +110,7 @@ fn other_content(beginning: &[u8]) -> Option<&'static str> {
         return Some("a Parquet file");
     }
     if Packing::of(beginning).is_some() {
-        return Some("another packed file");
+        return Some("another compressed file");
     }
     if beginning.get(TAR) == Some(&b"ustar"[..]) {
         return Some("an archive of several files");

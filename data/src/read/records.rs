@@ -324,7 +324,7 @@ impl RecordsWriter {
     }
 
     fn wrong_length(&self) -> DataError {
-        let reason = "the record is not of the recipe's length or kind";
+        let reason = "the record does not have the recipe's length or kind";
         DataError::writing(&self.path, io::Error::other(reason))
     }
 }

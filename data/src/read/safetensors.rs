@@ -30,7 +30,7 @@ fn metadata(path: &Path) -> Result<(u64, Metadata), DataError> {
     read.map_err(|_| broken("it ends within its header".into()))?;
     let length = u64::from_le_bytes(length);
     if length > MAX_HEADER_BYTES {
-        return Err(broken(format!("its header would have {length} bytes")));
+        return Err(broken(format!("its header claims to have {length} bytes")));
     }
     let mut json = Vec::new();
     let read = file.take(length).read_to_end(&mut json);
@@ -43,7 +43,7 @@ fn metadata(path: &Path) -> Result<(u64, Metadata), DataError> {
     let (arrays, rest) = (header.data_len() as u64, file_bytes - 8 - length);
     if arrays != rest {
         return Err(broken(format!(
-            "its header promises {arrays} bytes of arrays, and it has {rest}"
+            "its header promises {arrays} bytes of arrays, but it has {rest}"
         )));
     }
     Ok((8 + length, header))
@@ -55,7 +55,7 @@ fn array(path: &Path, before: u64, header: &Metadata, name: String) -> Result<Ar
         return Err(DataError::Malformed {
             path: path.to_owned(),
             format: Format::Safetensors,
-            reason: format!("it lists {name} and does not have it"),
+            reason: format!("it lists {name} but does not contain it"),
         });
     };
     let number = match info.dtype {

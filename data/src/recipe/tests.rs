@@ -90,7 +90,7 @@ fn a_model_must_fit() {
     assert!(matches!(error, DataError::Misfit { .. }));
     assert_eq!(
         error.to_string(),
-        "the recipe needs a model of 3 inputs and 2 classes, and this one has 4 inputs and 2 classes; \
+        "the recipe needs a model of 3 inputs and 2 classes, but this one has 4 inputs and 2 classes; \
          choose a model or a recipe that fits"
     );
     let transformer = |vocab| {

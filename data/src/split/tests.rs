@@ -171,7 +171,7 @@ fn a_table_of_few_different_rows_keeps_some_for_training() {
         ),
         "{error}"
     );
-    for remedy in ["exams", "--seed", "join rare classes"] {
+    for remedy in ["exams", "--seed", "combine rare classes"] {
         assert!(error.to_string().contains(remedy), "{error}");
     }
 }
@@ -374,7 +374,9 @@ fn rows_of_one_time_stay_together() {
 fn parts_that_come_out_empty_are_refused() {
     let error = split_error(&Split::default(), "x\n1\n2\n");
     assert!(
-        error.to_string().contains("no row for exams, of 2 rows"),
+        error
+            .to_string()
+            .contains("2 rows, which leaves none for exams"),
         "{error}"
     );
     let error = split_error(

@@ -196,7 +196,7 @@ impl<'a> Layout<'a> {
                 calls.extend(self.found(bytes, (nth, at)));
             });
             if is_read.is_none() {
-                tracing::warn!("extrinsic {nth} of a block is not what the runtime's types say");
+                tracing::warn!("extrinsic {nth} of a block does not match the runtime's types");
                 misread += 1;
             }
             if calls.len() == before {

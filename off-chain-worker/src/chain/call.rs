@@ -167,7 +167,7 @@ impl Call {
         Self::new(PALLET, "claim", items)
     }
 
-    /// Gives up the credit of the next round to claim; the ledger of the task begins anew.
+    /// Gives up the credit of the next round to claim; the ledger of the task starts over.
     pub fn forfeit(task: TaskId, round: RoundId) -> Self {
         Self::new(PALLET, "forfeit", (task, round))
     }

@@ -220,7 +220,7 @@ impl Client {
             .chain_get_block_hash(number.map(|number| u64::from(number).into()))
             .await?
             .ok_or_else(|| ChainError::Missing {
-                what: "itself: the chain is shorter".into(),
+                what: "the block itself: the chain has not reached it".into(),
                 block: number.unwrap_or_default(),
             })
     }
@@ -232,7 +232,7 @@ impl Client {
         let hash = self.block_hash(Some(number)).await?;
         let details = self.rpc.chain_get_block(Some(hash)).await?;
         let details = details.ok_or_else(|| ChainError::Missing {
-            what: "its body any more: use an archive node".into(),
+            what: "the block's body, which the node no longer has: use an archive node".into(),
             block: number,
         })?;
         let extrinsics = details.block.extrinsics.into_iter();
@@ -248,7 +248,7 @@ impl Client {
         match self.metadata_elsewhere(hash).await {
             Some(metadata) => read_body(extrinsics, metadata).await,
             None => Err(ChainError::Missing {
-                what: "calls that the runtime of today can read, and no node has its state: name an archive node"
+                what: "calls that the current runtime can read, and no node has the block's state: name an archive node"
                     .into(),
                 block: number,
             }),
@@ -324,8 +324,7 @@ impl Client {
         if is_overtaken(code, nonce, next.unwrap_or(nonce)) {
             return ChainError::Overtaken(reason);
         }
-        let of_a_fork =
-            code == code::INVALID && self.tie.is_none() && !self.is_final(anchor).await;
+        let of_a_fork = code == code::INVALID && self.tie.is_none() && !self.is_final(anchor).await;
         ChainError::Rejected {
             code,
             reason,
@@ -422,7 +421,9 @@ impl Client {
         // A node that does not tell its blocks can tell what became of the call. The first of them is there already.
         let heads = self.rpc.chain_subscribe_new_heads().try_flatten_stream();
         let mut waits = pin!(heads.skip(1).chunks(PATIENCE_BLOCKS));
-        let mut lost = ChainError::Disconnected("it ended before a block took it".into());
+        let mut lost = ChainError::Disconnected(
+            "the node stopped reporting on the transaction before a block took it".into(),
+        );
         loop {
             tokio::select! {
                 status = sent.next() => match (status.transpose()?, inclusion) {
@@ -446,13 +447,13 @@ impl Client {
                 Some(_) = waits.next() => {
                     // An earlier transaction of the account is gone, so this one would wait for ever.
                     if self.rpc.system_account_next_index(&account).await? < nonce {
-                        return Err(ChainError::Overtaken("an earlier one is gone".into()));
+                        return Err(ChainError::Overtaken("an earlier transaction of the account is gone".into()));
                     }
                     let Some(higher) = next_tip(tip, self.max_tip) else {
                         continue;
                     };
                     tip = higher;
-                    tracing::info!("blocks pass a call over: sent again with a tip of {tip} planck");
+                    tracing::info!("blocks pass over a call, so it was sent again with a tip of {tip} planck");
                     match submit(tip).await {
                         Ok(progress) => sent.push(progress),
                         // A block has just taken it, or the pool is full or asks for a higher tip.

@@ -13,14 +13,14 @@ pub enum ChainError {
     /// Nobody answers at the address.
     #[error("cannot reach a node at {url}: {reason}")]
     Unreachable {
-        /// Where the node was looked for.
+        /// The node's URL.
         url: String,
         /// What the connection said.
         reason: String,
     },
-    /// The node is not the one that is looked for.
+    /// The node is on another chain.
     #[error(
-        "the node at {url} is on another chain: the hash of its first block is 0x{}, not 0x{}",
+        "the node at {url} is on another chain: its first block has the hash 0x{}, not 0x{}",
         hex::encode(.found), hex::encode(.expected)
     )]
     OtherChain {
@@ -40,7 +40,7 @@ pub enum ChainError {
         seconds: u64,
     },
     /// The node is connected and says nothing.
-    #[error("nothing new has come from the node at {url} for {seconds} seconds")]
+    #[error("the node at {url} has sent nothing new for {seconds} seconds")]
     Silent {
         /// Where the node is.
         url: String,
@@ -50,29 +50,29 @@ pub enum ChainError {
     /// No node can be used.
     #[error("no node can be used: {}", listed(.0))]
     NoNode(
-        /// Why not, of each.
+        /// The reason for each node.
         Vec<ChainError>,
     ),
     /// A second node does not say what the first one says.
-    #[error("the node at {url} says something else, or does not know it yet")]
+    #[error("the node at {url} disagrees, or does not know the facts yet")]
     Contradicted {
         /// Where the second node is.
         url: String,
     },
-    /// The last block that is known to be final is too early for what is asked.
-    #[error("the node at {url} proves block {block} to be final, which is too early")]
+    /// The last block that is known to be final is too early for the question.
+    #[error("the node at {url} proves only block {block} final, and a later block is needed")]
     NotFinal {
         /// Where the node is.
         url: String,
         /// Number of the block.
         block: u32,
     },
-    /// The node shows no votes that make a block final: finality may stand still.
-    #[error("the node at {url} shows no block that became final within {seconds} seconds")]
+    /// The node shows no votes that make a block final: finality may be stalled.
+    #[error("the node at {url} showed no newly finalized block within {seconds} seconds")]
     NoVotes {
         /// Where the node is.
         url: String,
-        /// How long it was waited for.
+        /// How long the worker waited.
         seconds: u64,
     },
     /// A node sent a proof that does not prove what it should.
@@ -84,27 +84,27 @@ pub enum ChainError {
         source: ProofError,
     },
     /// The node said what the chain's final state shows to be wrong.
-    #[error("the node at {url} lies: the chain's final state says something else")]
+    #[error("the node at {url} lies: the chain's final state contradicts it")]
     Disproved {
         /// Where the node is.
         url: String,
     },
-    /// Stake or a bond would be at risk, and no node proves what that stands on.
-    #[error("no node proves yet what is to be signed: {}", listed(.0))]
+    /// Stake or a bond would be at risk, and no node proves the facts behind it.
+    #[error("no node can yet prove the facts that the call relies on: {}", listed(.0))]
     Unproved(
-        /// What came of each node that was asked.
+        /// The result for each node that was asked.
         Vec<ChainError>,
     ),
     /// Stake or a bond would be at risk on the word of one node, and no other one confirms it.
-    #[error("no second node confirms what is signed, so nothing is sent: {}", listed(.0))]
+    #[error("no second node confirms the facts that the call relies on, so nothing is sent: {}", listed(.0))]
     Unconfirmed(
-        /// What came of each other node.
+        /// The result for each other node.
         Vec<ChainError>,
     ),
     /// The connection is gone.
     #[error("the connection to the node was lost: {0}")]
     Disconnected(String),
-    /// The call was executed and a pallet said no, by the name of its error.
+    /// The call was executed and a pallet refused it, with the name of its error.
     #[error("refused: {name}. {docs}")]
     Refused {
         /// The name of the error, such as `NotRegistered`.
@@ -112,7 +112,7 @@ pub enum ChainError {
         /// What the runtime says about it.
         docs: String,
     },
-    /// The call was executed and failed outside of any pallet's errors.
+    /// The call was executed and failed with an error of no pallet.
     #[error("the call failed: {0}")]
     Failed(String),
     /// The transaction was not accepted for a block: no money for its fee, or not valid.
@@ -122,19 +122,20 @@ pub enum ChainError {
         code: i32,
         /// What the node said.
         reason: String,
-        /// Whether that may be because it was signed for a block of a fork that is dropped: it may be signed again for another block.
+        /// Whether that may be because it was signed for a block of a fork that is dropped: it may be signed again for another
+        /// block.
         of_a_fork: bool,
     },
-    /// Another transaction of the account was there first; it may be signed again with the next nonce.
-    #[error("what it was signed for is over: {0}")]
+    /// Another transaction of the account came first; this one may be signed again with the next nonce.
+    #[error("the transaction's nonce can no longer be used: {0}")]
     Overtaken(String),
     /// The transaction left the pool before any block took it; it may be sent again.
     #[error("the transaction was dropped: {0}")]
     Dropped(String),
-    /// The node does not answer what has to be known before a call is signed. Nothing was sent: it may be sent again, or to
+    /// The node does not answer questions that signing a call needs. Nothing was sent: the call may be sent again, or to
     /// another node.
     #[error(
-        "nothing was sent: the node at {url} has not let a call be signed for {seconds} seconds"
+        "nothing was sent: for {seconds} seconds, the node at {url} has not given what signing a call needs"
     )]
     Unsent {
         /// Where the node is.
@@ -144,11 +145,12 @@ pub enum ChainError {
     },
     /// The transaction is in the pool, and no block has taken it yet.
     #[error(
-        "no block took the transaction in two minutes. One of the next 256 may still do so: look before you send it again"
+        "no block took the transaction within two minutes. One of the next 256 blocks may still take it: check before you send \
+         it again"
     )]
     Pending,
     /// The chain lacks something that this worker needs: it runs another runtime.
-    #[error("the chain has no {0}: this worker does not fit its runtime")]
+    #[error("the chain has no {0}: this worker does not match the chain's runtime")]
     Incompatible(String),
     /// The chain answered with something that cannot be read.
     #[error("cannot decode {what}: {source}")]
@@ -159,7 +161,7 @@ pub enum ChainError {
         source: codec::Error,
     },
     /// A payload that the chain says is in a block is not there.
-    #[error("block {block} does not hold {what}")]
+    #[error("not found in block {block}: {what}")]
     Missing {
         /// What is missing.
         what: String,
@@ -169,8 +171,8 @@ pub enum ChainError {
     /// The node answered with an error.
     #[error("the node answered: {0}")]
     Node(String),
-    /// The program ends, or has a bug.
-    #[error("a block's body was not read to its end: {0}")]
+    /// The program is ending, or has a bug.
+    #[error("reading a block's body was interrupted: {0}")]
     Aborted(#[from] tokio::task::JoinError),
 }
 

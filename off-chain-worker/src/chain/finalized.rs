@@ -76,7 +76,7 @@ impl Client {
         let wait = wait.min(VOTES_TIMEOUT);
         match timeout(wait, votes.next()).await {
             Ok(Some(votes)) => Ok(votes?.0),
-            Ok(None) => Err(ChainError::Disconnected("no more votes come".into())),
+            Ok(None) => Err(ChainError::Disconnected("it sends no more votes".into())),
             Err(_) => Err(ChainError::NoVotes {
                 url: self.url().to_owned(),
                 seconds: wait.as_secs(),
@@ -137,8 +137,8 @@ impl Client {
         Ok(known.accept(votes, &header))
     }
 
-    /// Takes in the last block of the set of authorities that is known. False if the node shows that there is no set after it. A node
-    /// that shows nothing need not lie: one that has not synchronized from the first block has no votes of earlier sets.
+    /// Takes in the last block of the set of authorities that is known. False if the node shows that there is no set after it.
+    /// A node that shows nothing need not lie: one that has not synchronized from the first block has no votes of earlier sets.
     async fn hand_over(&self, known: &mut Trust) -> Result<bool, ChainError> {
         let next = rpc_params![known.number.saturating_add(1)];
         let asked = self
@@ -180,7 +180,7 @@ impl Client {
         let is_one_word = !self.nodes.are_several();
         if is_one_word {
             tracing::warn!(
-                "{} has dropped the chain's first state: the authorities that it names are believed, and remembered",
+                "{} no longer has the chain's first state, so the authorities that it names are trusted and remembered",
                 self.url()
             );
         } else {
@@ -230,7 +230,7 @@ impl Client {
     async fn header(&self, number: u32, hash: Hash) -> Result<Header, ChainError> {
         let found = self.rpc.chain_get_header(Some(H256(hash))).await?;
         let header: Header = found.ok_or_else(|| ChainError::Missing {
-            what: "a header: the node is behind".into(),
+            what: "the block's header: the node is behind".into(),
             block: number,
         })?;
         match hash_of(&header) == hash {

@@ -81,7 +81,7 @@ impl Nodes {
         }
     }
 
-    /// Nodes of which one's word is enough, if `are_trusted`.
+    /// Nodes; the word of one is enough if `are_trusted`.
     pub fn trusted(self, are_trusted: bool) -> Self {
         Self {
             are_trusted,
@@ -97,7 +97,7 @@ impl Nodes {
         }
     }
 
-    /// Longest wait for what each node proves, with blocks of so many milliseconds.
+    /// Longest wait for what each node proves, with blocks of this many milliseconds.
     fn proof_timeout(&self, wait: ProofWait, block_millis: u64) -> Duration {
         let together = Duration::from_millis(block_millis).saturating_mul(wait.blocks.max(1));
         let nodes = u32::try_from(self.count()).unwrap_or(u32::MAX);
@@ -132,7 +132,7 @@ impl Nodes {
         let load = |folder: &Folder| folder.sub(FINALITY)?.load(&hex::encode(genesis));
         let kept = self.folder.as_ref().map(load)?;
         kept.unwrap_or_else(|error: StateError| {
-            tracing::warn!("who finalizes blocks is not remembered: {error}");
+            tracing::warn!("the authorities that finalize blocks are not remembered: {error}");
             None
         })
     }
@@ -140,7 +140,7 @@ impl Nodes {
     pub(super) fn remember(&self, genesis: &Hash, known: &Trust) {
         let save = |folder: &Folder| folder.sub(FINALITY)?.save(&hex::encode(genesis), known);
         if let Some(Err(error)) = self.folder.as_ref().map(save) {
-            tracing::warn!("who finalizes blocks is not kept: {error}");
+            tracing::warn!("the authorities that finalize blocks are not stored: {error}");
         }
     }
 
@@ -181,7 +181,7 @@ impl Nodes {
         self.urls.len()
     }
 
-    /// The node after the one that was taken last is tried first from now on.
+    /// From now on, the node after the one that was used last is tried first.
     pub fn pass_over(&self) {
         let next = self.first.load(Ordering::Relaxed).saturating_add(1);
         let next = next.checked_rem(self.urls.len()).unwrap_or(0);
@@ -195,7 +195,7 @@ impl Nodes {
 
     fn hangs(&self, url: &str) -> ChainError {
         let seconds = self.patience.as_secs();
-        ChainError::unreachable(url, &format!("it does not answer within {seconds} seconds"))
+        ChainError::unreachable(url, &format!("it did not answer within {seconds} seconds"))
     }
 
     /// All of them with their places, from the one that is tried first.
@@ -261,7 +261,7 @@ impl Client {
             match timeout(OPINION_TIMEOUT, asked).await {
                 Ok(Ok(metadata)) => return Some(metadata),
                 Ok(Err(error)) => tracing::debug!(url, "no metadata of an old block: {error}"),
-                Err(_) => tracing::debug!(url, "no metadata of an old block in time"),
+                Err(_) => tracing::debug!(url, "the metadata of an old block did not come in time"),
             }
         }
         None
@@ -302,10 +302,10 @@ impl Client {
             return Err(unproved);
         }
         if !self.nodes.are_several() {
-            tracing::warn!("{unproved}. There is no other node, so this one is believed");
+            tracing::warn!("{unproved}. There is no other node to ask, so this one is trusted");
             return Ok(());
         }
-        tracing::warn!("{unproved}. A second node is asked for its word");
+        tracing::warn!("{unproved}. Asking a second node to confirm");
         self.second_word(async |other: Client| {
             let other = other.best().await?;
             let is_same = call.encoded(other.metadata())? == encoded;

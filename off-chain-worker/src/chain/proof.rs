@@ -20,13 +20,13 @@ pub enum ProofError {
     #[error("{0} cannot be decoded")]
     Undecodable(&'static str),
     /// The votes are not those of more than two thirds of the authorities for the block.
-    #[error("too few of the {0}th set of authorities voted for the block")]
+    #[error("too few authorities of set {0} voted for the block")]
     NoMajority(
         /// Id of the set, from 0.
         u64,
     ),
     /// A vote is not signed by the authority that it names.
-    #[error("a vote is not signed by its authority, in the {0}th set")]
+    #[error("a vote is not signed by its authority, in set {0}")]
     BadSignature(
         /// Id of the set, from 0.
         u64,
@@ -49,10 +49,10 @@ pub enum ProofError {
     #[error("the state is not that of the block")]
     BadState,
     /// The authorities were replaced in a way that no proof shows: by force, or after a delay.
-    #[error("the authorities are replaced in a way that cannot be followed")]
+    #[error("the authorities change in a way that this program cannot follow")]
     Unfollowable,
     /// What is proved is not stored as this program reads it.
-    #[error("the chain stores {0} in another way than this program knows: is there a newer one?")]
+    #[error("the chain stores {0} in a way that this program does not know: look for a newer version of it")]
     OtherLayout(
         /// What is stored.
         &'static str,

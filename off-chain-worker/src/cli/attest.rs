@@ -9,21 +9,20 @@ use std::collections::BTreeSet;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong attest --dev Charlie\n  gotong attest --dev Charlie --task 0 --task 3\n\n\
-                        Tests the device first, refuses to attest from one that fails, and checks it in \
-                        every round. Offers seats on the chain, which are drawn, and offers none when it \
-                        ends. Answers audits, stands for its tables in disputes, and disputes those of others \
-                        that differ: keep some GTG free for bonds."
+                        Tests the device first, refuses to attest on one that fails, and checks it in every round. Offers \
+                        seats on the chain, which draws attesters by chance, and takes the offer back when it ends. Answers \
+                        audits, defends its tables in disputes, and disputes other attesters' tables that differ: keep some \
+                        GTG free for bonds."
 )]
 pub struct Attest {
-    /// Attest this task only; again for several
+    /// Attest only this task; repeat the option to name several
     #[arg(long)]
     task: Vec<u32>,
-    /// Most seats to hold at once, in all tasks together; 0 takes the offer
-    /// back, fills the seats that are held in any task, and ends
+    /// The most seats to hold at once, across all tasks. With 0, it takes the offer back, serves the seats that it still
+    /// holds, and ends
     #[arg(long, value_name = "N", default_value_t = Capacity::SEATS)]
     seats: u8,
-    /// Most work to take on at once: 1 is as much as any one task may ask for,
-    /// and what a slow processor can do
+    /// The most work to take on at once: 1 is the most that a single task may ask for, and what a slow processor can do
     #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
     speed: f64,
     #[command(flatten)]
@@ -39,7 +38,7 @@ pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
     let tasks: BTreeSet<_> = args.task.into_iter().map(TaskId).collect();
     ensure!(
         tasks.len() <= bounds::MAX_OFFERED_TASKS as usize,
-        "an offer names at most {} tasks: without --task it is for all that can be served",
+        "an offer names at most {} tasks: leave out --task to offer for every task that you can serve",
         bounds::MAX_OFFERED_TASKS
     );
     let scoring = args.scoring.options(globals.folder()?).await?;

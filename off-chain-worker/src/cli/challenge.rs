@@ -11,17 +11,17 @@ use gotong_protocol::{RoundId, TaskId};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong challenge --dev Dave --task 0 --round 3 --accused Charlie\n\n\
-                  Runs until the dispute is decided, and goes on with one that is open. Fails if it \
-                  is lost. `gotong watch` finds by itself what to challenge."
+                  Runs until the dispute is decided, and resumes one that is open. Fails if the dispute is lost. `gotong \
+                  watch` finds wrong tables by itself."
 )]
 pub struct Challenge {
     /// The task
     #[arg(long)]
     task: u32,
-    /// The round, which is being challenged now
+    /// The round, which must be in its phase Challenge
     #[arg(long)]
     round: u32,
-    /// Whose table is wrong: SS58, 0x and 64 hex digits, or a development name
+    /// The attester whose table is wrong: SS58, 0x and 64 hex digits, or a development name
     #[arg(long, value_name = "ACCOUNT")]
     accused: String,
     #[command(flatten)]

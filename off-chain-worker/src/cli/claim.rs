@@ -16,18 +16,18 @@ use serde_json::json;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong claim --dev Bob\n\n\
-                        `gotong contribute` claims by itself; this is for what it did not. The chain takes rounds \
-                        in order and leaves none out, so this claims all of them. It replays a task if the chain does \
-                        not know all of the credits yet.\n\n\
+                        `gotong contribute` claims by itself; this command claims whatever is left. The chain takes rounds in \
+                        order and skips none, so this claims all of them. It replays a task if the chain does not know all of \
+                        its credits yet.\n\n\
                         A round whose credit cannot be shown, because it settled on a false table that nobody \
                         disputed, can be given up:\n  gotong claim --dev Bob --task 0 --forfeit 7\n\
-                        Then your ledger of that task is empty, and you are a newcomer there: the credit of that round \
-                        and of all before it is gone. What you were paid stays yours.")]
+                        This empties your ledger of the task and makes you a newcomer there: you lose the credit of that round \
+                        and of all rounds before it. You keep what you were paid.")]
 pub struct Claim {
-    /// Claim in this task only
+    /// Claim only in this task
     #[arg(long)]
     task: Option<u32>,
-    /// Give up the credit of this round, the next to claim, and with it all that is in your ledger of the task
+    /// Give up the credit of this round, which must be the next to claim, and with it everything in your ledger of the task
     #[arg(long, value_name = "ROUND", requires = "task")]
     forfeit: Option<u32>,
 }
@@ -108,12 +108,12 @@ async fn forfeit(task: TaskId, round: RoundId, globals: &Globals) -> anyhow::Res
     });
     globals.output.print(json, || {
         let next = match next {
-            None => "every other round is claimed".to_owned(),
+            None => "all other rounds are claimed".to_owned(),
             Some(next) => format!("round {next} is the next to claim"),
         };
         format!(
-            "gave up round {round} of task {task}: the ledger is empty, and {} millibits a sample that were in it are \
-             gone; the {} {SYMBOL} that were paid stay; {next}",
+            "gave up round {round} of task {task}: its ledger is empty, having lost {} millibits a sample; you keep the {} \
+             {SYMBOL} that were paid; {next}",
             signed_millibits(lost, samples),
             Amount(paid)
         )

@@ -36,7 +36,7 @@ pub fn describe(view: Option<&ClaimableView>) -> String {
     };
     let unknown = (!view.unknown.is_empty()).then(|| {
         format!(
-            "the chain does not know what is paid for {}, as nobody has published it: a replay tells{}",
+            "the chain does not know what is paid for {}, because nobody has published the credits: a replay shows it{}",
             rounds(&view.unknown),
             before(view.unknown_until)
         )

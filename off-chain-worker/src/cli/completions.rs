@@ -12,7 +12,7 @@ use std::{fs, path::PathBuf};
                   The Debian package and `make install` have installed them for bash, zsh and fish already."
 )]
 pub struct Completions {
-    /// The shell that completes the commands
+    /// The shell to complete commands in
     #[arg(value_enum)]
     shell: Shell,
 }
@@ -23,7 +23,7 @@ pub struct Completions {
                   The Debian package and `make install` have installed them already."
 )]
 pub struct ManPages {
-    /// The folder to write to; it is made if it is missing
+    /// The folder to write to; it is created if it is missing
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 }

@@ -27,20 +27,20 @@ use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
                   gotong contribute --dev Bob --task 0 --train mine.csv more.csv\n  \
                   gotong contribute --dev Bob --task 0 --part 1/4\n  \
                   gotong contribute --dev Bob --task auto\n\n\
-                  Restart it at any time: it goes on where it was, from the last checkpoint of its training, and commits \
-                  once a round."
+                  You can restart it at any time: it resumes from its last training checkpoint, and commits only once per \
+                  round."
 )]
 pub struct Contribute {
-    /// The task, or `auto`: all that you have the stake and the data for, one training at a time. Each gets a share of your time in
-    /// proportion to what it pays all contributors per block
+    /// The task, or `auto`: every task that you have the stake and the data for, training for one at a time. Each task gets a
+    /// share of your time in proportion to what it pays all contributors per block
     #[arg(long, value_name = "ID|auto")]
     task: Tasks,
-    /// Train on one of so many equal parts of the data only, such as 2/4: of text a contiguous one. The other parts of your
-    /// own files take no memory
+    /// Train on one part of the data only: 2/4 is the second of four equal parts. A part of a text is contiguous. If the files
+    /// are your own, the other parts take no memory
     #[arg(long, default_value = "1/1", value_name = "I/N")]
     part: Part,
-    /// Train on files of your own, which the task's recipe makes samples of: tables, text, arrays, images or records, all of
-    /// one format. They never leave this machine
+    /// Train on your own files: tables, text, arrays, images or records, all of one format. The task's recipe turns them into
+    /// samples. They never leave this machine
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "data")]
     train: Vec<PathBuf>,
     #[command(flatten, next_help_heading = "Files of your own")]
@@ -52,18 +52,18 @@ pub struct Contribute {
     strategy: Strategy,
     #[command(flatten)]
     training: TrainingArgs,
-    /// Repeat the same training, for experiments only: whoever guesses the seed can train your delta and commit it
-    /// first. It is mixed with account, task and round [default: drawn by the system for every training]
+    /// Make training repeatable, for experiments only: whoever guesses the seed can train your delta and commit it first. It
+    /// is mixed with account, task and round [default: a new random seed for every training]
     #[arg(long)]
     seed: Option<u64>,
     /// Where to train
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceChoice,
-    /// Cores to train and to score rounds on [default: all]. With several workers on one machine, give each its part
+    /// Cores to train and score rounds on [default: all]. If several workers share a machine, divide the cores among them
     #[arg(long, value_name = "CORES", value_parser = at_least_one)]
     threads: Option<usize>,
-    /// Keep a checkpoint of the training every so many seconds, from which it goes on after a restart with the same options;
-    /// less often if that took more than 5 % of the time; 0 keeps one after every update
+    /// Seconds between checkpoints of the training. After a restart with the same options, it resumes from the last one.
+    /// Checkpoints are rarer if they would take more than 5 % of the time; 0 keeps one after every update
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     checkpoint_every: u64,
     /// Stop before this round
@@ -89,7 +89,7 @@ impl FromStr for Tasks {
             id => id
                 .parse()
                 .map(|id| Self::One(TaskId(id)))
-                .map_err(|_| format!("`{text}` is neither the number of a task nor `auto`")),
+                .map_err(|_| format!("`{text}` is neither a task's number nor `auto`")),
         }
     }
 }
@@ -128,7 +128,7 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
         Tasks::Auto => {
             ensure!(
                 args.until_round.is_none(),
-                "`--until-round` needs a single task, as in `--task 0`"
+                "`--until-round` needs one task, such as `--task 0`"
             );
             let plan = args.plan()?;
             let (graph, data) = stock_model();

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// Which samples to take, and where they are.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Data {
-    /// The data set [default: the one that the model is made for]
+    /// The data set [default: the one that fits the model]
     #[arg(long, value_enum)]
     pub data: Option<DataSet>,
     #[command(flatten)]
@@ -26,16 +26,16 @@ pub struct DataFolder {
 /// How to read files of one's own.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct ReadingArgs {
-    /// The column of a table, or the array of a file of arrays, that has the labels
+    /// The column (of a table) or the array (of an array file) that holds the labels
     #[arg(long, value_name = "COLUMN")]
     label: Option<String>,
-    /// The column of a table, or the key of JSON lines, that has text
+    /// The column (of a table) or the key (of JSON lines) that holds the text
     #[arg(long, value_name = "COLUMN")]
     field: Option<String>,
-    /// The array of a file of arrays that has the inputs [default: the one with a usual name, such as x]
+    /// The array (of an array file) that holds the inputs [default: the one with a usual name, such as x]
     #[arg(long, value_name = "ARRAY")]
     inputs: Option<String>,
-    /// What the files are: csv, parquet, jsonl, text, npz, safetensors, idx, images or records [default: what their names say]
+    /// What the files are: csv, parquet, jsonl, text, npz, safetensors, idx, images or records [default: judged by their names]
     #[arg(long)]
     format: Option<Format>,
 }

@@ -12,13 +12,13 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct DeltaTerms {
-    /// Longest delta in KiB, 4 to 192; a round takes at most 1,024 deltas, and 64 MiB of them [default: 64, or for a larger
-    /// model what half of its parameters take]
+    /// Longest delta in KiB, 4 to 192; a round takes at most 1,024 deltas, and at most 64 MiB in all [default: 64 or, for a
+    /// larger model, enough for half of its parameters]
     #[arg(long, value_name = "KIB", value_parser = clap::value_parser!(u32).range((MIN_DELTA_BYTES >> 10) as i64..=(MAX_DELTA_BYTES >> 10) as i64))]
     #[serde(rename = "kib")]
     delta_kib: Option<u32>,
-    /// What the mean of the deltas is multiplied by in the merge, 0.5 to 2 [default: for a language model 1.5, or 2 if
-    /// its deltas have less than an eighth of the parameters; else 1]
+    /// Outer rate, by which a merge multiplies the mean of the deltas, 0.5 to 2 [default: 1; for a language model 1.5, or 2 if
+    /// a delta holds less than an eighth of the parameters]
     #[arg(long, value_parser = outer_rate)]
     outer_rate: Option<Q8>,
 }

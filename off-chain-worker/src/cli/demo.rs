@@ -50,20 +50,20 @@ const CLAIM_LIMIT: Duration = Duration::from_secs(300);
 #[command(
     after_help = "Examples:\n  gotong demo --rounds 10 --folder demo\n  gotong demo --model lm --folder demo-lm\n  \
                   gotong demo --data-file flowers.csv --label species --folder flowers\n\n\
-                  With `--output json` only the last line is on standard output."
+                  With `--output json`, only the last line goes to standard output."
 )]
 pub struct Demo {
     /// The model to improve
     #[arg(long, value_enum, default_value = "mlp", conflicts_with = "data_file")]
     model: Published,
-    /// Make a task of this file of your own, as `gotong task new` does, and improve a model for it
+    /// Make a task from your own file, as `gotong task new` does, and improve a model for it
     #[arg(long, value_name = "FILE")]
     data_file: Option<PathBuf>,
     #[command(flatten, next_help_heading = "A file of your own")]
     reading: ReadingArgs,
     #[command(flatten, next_help_heading = "A file of your own")]
     learning: LearningArgs,
-    /// Rounds to run [default: 10, or as many as a file of your own has exams for]
+    /// Rounds to run [default: 10, or as many as your own file has exams for]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=30))]
     rounds: Option<u32>,
     /// Where the logs, the model and the picture of its loss go
@@ -101,7 +101,7 @@ impl Demo {
         let rounds = self.rounds.unwrap_or(most.min(ROUNDS));
         ensure!(
             rounds <= most,
-            "there are exams for {most} rounds: give --rounds {most} or fewer"
+            "there are exams for only {most} rounds: give --rounds {most} or fewer"
         );
         let mut network = Network::start(&self.folder, cast).await?;
         output.say(format_args!("node      {}", network.node.url()));

@@ -18,10 +18,10 @@ use serde_json::{json, Value};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong disputes --task 0 --output json\n\n\
-                        The chain keeps the last 64 verdicts. `gotong prove --dispute ID` writes \
-                        the evidence of one to a file.")]
+                        The chain keeps the last 64 verdicts. `gotong prove --dispute ID` writes the evidence of a dispute to \
+                        a file.")]
 pub struct Disputes {
-    /// Those of this task only
+    /// Show only this task's
     #[arg(long)]
     task: Option<u32>,
 }

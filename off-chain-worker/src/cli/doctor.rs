@@ -31,8 +31,7 @@ use std::{cmp::Reverse, path::PathBuf, time::Duration};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong doctor --dev Bob --device wgpu")]
 pub struct Doctor {
-    /// The device to test; without it every one that this build knows, of
-    /// which none has to be there
+    /// The device to test [default: every device that this build supports and finds]
     #[arg(long, value_enum)]
     device: Option<DeviceChoice>,
     #[command(flatten)]
@@ -161,7 +160,7 @@ async fn node(globals: &Globals) -> anyhow::Result<String> {
     // What the worker needs of the runtime is there.
     client.body(best.block()).await?;
     Ok(format!(
-        "{version} at {}, chain \"{chain}\" that begins with {:?}, best block {}, finalized {finalized}",
+        "{version} at {}, chain \"{chain}\" with first block {:?}, best block {}, finalized {finalized}",
         client.url(),
         client.genesis(),
         best.block(),

@@ -4,11 +4,11 @@ use super::output::{explain, Format};
 use anyhow::{bail, Result};
 use serde_json::{json, Value};
 
-/// One thing that was looked at: what was found, or what is wrong and what to do.
+/// The result of one check: what was found, or what is wrong and what to do.
 pub struct Finding {
     what: &'static str,
     result: Result<String, String>,
-    /// What JSON says besides, and its name.
+    /// What JSON says in addition, and its name.
     details: Option<(&'static str, Value)>,
 }
 
@@ -22,7 +22,7 @@ impl Finding {
         }
     }
 
-    /// The same with what JSON says besides, under a name.
+    /// The same with an addition to its JSON, under a name.
     pub fn with(self, name: &'static str, details: Value) -> Self {
         Self {
             details: Some((name, details)),

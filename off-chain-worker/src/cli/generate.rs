@@ -19,7 +19,7 @@ use std::str::FromStr;
 pub struct Generate {
     #[command(flatten)]
     model: ModelSource,
-    /// What the text begins with
+    /// The beginning of the text
     #[arg(long, value_name = "TEXT")]
     prompt: String,
     /// Tokens to add
@@ -27,19 +27,19 @@ pub struct Generate {
     length: usize,
     #[command(flatten)]
     sampling: SamplingArgs,
-    /// The data set whose tokens the model knows [default: those of the task's recipe, else of the data set that it is made for]
+    /// The data set whose tokens the model uses [default: those of the task's recipe, else of the data set that fits the model]
     #[arg(long, value_enum)]
     data: Option<DataSet>,
 }
 
-/// How to choose the tokens that a model goes on with.
+/// How to choose the tokens that a model continues with.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct SamplingArgs {
-    /// How bold to choose, up to 10: 0 always takes the likeliest token, 1 the model's own odds [default: 0.8 for a prompt, 0
-    /// for documents]
+    /// Sampling temperature, up to 10: 0 always takes the likeliest token, 1 uses the model's own odds [default: 0.8 for a
+    /// prompt, 0 for documents]
     #[arg(long)]
     temperature: Option<Temperature>,
-    /// Seed of the choice [default: 1]
+    /// Sampling seed [default: 1]
     #[arg(long)]
     seed: Option<u64>,
 }
@@ -81,7 +81,9 @@ impl FromStr for Temperature {
             .filter(|thousandths| *thousandths <= 10_000)
             .map(|thousandths| Self(thousandths as u32))
             .ok_or_else(|| {
-                format!("`{text}` is not 0 to 10 with up to three decimals, such as 0.8")
+                format!(
+                    "`{text}` is not a number from 0 to 10 with up to three decimals, such as 0.8"
+                )
             })
     }
 }
@@ -94,7 +96,7 @@ pub async fn run(args: Generate, globals: &Globals) -> Result<()> {
     };
     let tokenizer = recipe
         .tokenizer()
-        .context("the model does not give text: choose a language model (`gotong task list`)")?;
+        .context("the model does not produce text: choose a language model (`gotong task list`)")?;
     let (graph, weights) = (model.graph, model.weights);
     let prompt = tokenizer.encode(&args.prompt)?;
     let Generate {

@@ -40,18 +40,18 @@ use std::{
 #[command(
     after_help = "Examples:\n  gotong lab --hands 1,2,4,8 --seeds 1,2,3 --folder lab\n  \
                   gotong lab --model docs/models/transformer.toml --hands 3 --steps 80 --output json\n\n\
-                  Stop it at any time: the same command goes on where it was."
+                  You can stop it at any time: the same command resumes where it left off."
 )]
 pub struct Lab {
-    /// The architecture: a TOML file, or mlp: and the width of every layer, inputs first
+    /// The architecture: a TOML file, or `mlp:` followed by the width of every layer, inputs first
     #[arg(long, default_value = "mlp:784,128,10")]
     model: Model,
     #[command(flatten)]
     data: Data,
-    /// Contributors, each with an equal part of the data, up to as many as a round takes; of several numbers, one run each
+    /// Contributors, each with an equal part of the data, at most as many as a round takes; several numbers give one run each
     #[arg(long, default_value = "4", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=MAX_SUBMISSIONS as i64))]
     hands: Vec<u32>,
-    /// Seeds; one run each
+    /// Seeds; several give one run each
     #[arg(long, default_value = "1", value_delimiter = ',')]
     seeds: Vec<u64>,
     /// Rounds of a run
@@ -61,19 +61,19 @@ pub struct Lab {
     training: TrainingArgs,
     #[command(flatten)]
     deltas: DeltaTerms,
-    /// Forget after each round what the optimizer of a language model has learned of the gradients: to see what that is worth
+    /// Reset a language model's optimizer state after each round, to see what keeping it is worth
     #[arg(long)]
     forget: bool,
-    /// Samples that score a round, at least as many as a task's
+    /// Samples that score a round, at least as many as a task needs
     #[arg(long, default_value_t = 800, value_parser = clap::value_parser!(u32).range(MIN_SAMPLES as i64..))]
     exam: u32,
-    /// Samples that never score a round, on which the model is reported
+    /// Samples that never score a round, for reports on the model
     #[arg(long, default_value_t = 400, value_parser = at_least_one)]
     report: usize,
     /// Where to train
     #[arg(long, value_enum, default_value = "flex")]
     device: DeviceChoice,
-    /// Where the table, the pictures and what is needed to go on are kept
+    /// Where to keep the table, the pictures and the state that a run resumes from
     #[arg(long, default_value = "lab")]
     folder: PathBuf,
 }
@@ -133,7 +133,10 @@ pub async fn run(args: Lab, globals: &Globals) -> Result<()> {
             playing.await??
         }
     };
-    ensure!(is_done, "stopped; the same command goes on where it was");
+    ensure!(
+        is_done,
+        "stopped; the same command resumes where it left off"
+    );
     Ok(())
 }
 
@@ -222,7 +225,7 @@ impl Lab {
         let settings = self.settings(experiment)?;
         ensure!(
             run.as_ref().is_none_or(|run| run.settings == settings),
-            "{} was begun with other settings: choose another --folder, or remove it to begin anew",
+            "{} was started with other settings: choose another --folder, or remove this one to start over",
             folder.path().join(name).display()
         );
         Ok(run)

@@ -69,7 +69,7 @@ impl Prices {
         ]
     }
 
-    /// What goes on hold for a while again and again in these roles.
+    /// What these roles repeatedly put on hold for a while.
     fn at_times(&self, roles: Roles) -> u128 {
         let of = |is_so: bool, amount: u128| if is_so { amount } else { 0 };
         of(roles.contributor, self.commit_deposit)
@@ -189,7 +189,7 @@ impl Means {
         let keep = self.to_keep();
         (left < keep).then(|| {
             format!(
-                "of {} {SYMBOL} that are free this leaves {}, and the account should keep {} for fees, deposits and bonds",
+                "of the {} {SYMBOL} that are free, this leaves {}, and the account should keep {} for fees, deposits and bonds",
                 Amount(self.free),
                 Amount(left),
                 Amount(keep)
@@ -208,7 +208,7 @@ fn at_stake(stake: Option<&StakeView>) -> u128 {
 /// The option to spend what the account should keep.
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Force {
-    /// Spend even what the account should keep for fees, deposits and bonds
+    /// Spend even the money that the account should keep for fees, deposits and bonds
     #[arg(long)]
     force: bool,
 }
@@ -219,7 +219,7 @@ impl Force {
         if let Some(objection) = means.objection(amount) {
             ensure!(
                 self.force,
-                "{objection}: spend less, or add --force (`gotong doctor` tells what each role needs)"
+                "{objection}: spend less, or add --force (`gotong doctor` shows what each role needs)"
             );
             tell(format_args!("warning: {objection}"));
         }

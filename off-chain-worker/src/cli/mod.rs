@@ -54,7 +54,7 @@ use gotong_protocol::Hash;
 use output::Format;
 use std::{path::PathBuf, sync::OnceLock};
 
-/// Improve open models together, and be paid for the improvement that was proved.
+/// Improve open models together, and get paid for proved improvement.
 #[derive(Parser)]
 #[command(name = "gotong", version, arg_required_else_help = true)]
 #[command(after_help = "Start with:\n  gotong doctor --dev Alice\n  gotong demo")]
@@ -96,8 +96,8 @@ impl Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Globals {
-    /// The node to talk to; several, again or with commas: the next is taken when one cannot be reached, is on another chain,
-    /// or is behind
+    /// The node to connect to. Repeat the option, or separate URLs with commas, to name several: when a node cannot be
+    /// reached, is on another chain or is behind, the next one is used
     #[arg(
         long,
         global = true,
@@ -107,7 +107,7 @@ pub struct Globals {
         value_name = "URL"
     )]
     pub node: Vec<String>,
-    /// Hash of the chain's first block, as `gotong doctor` shows it: nodes of another chain are passed over [default: that of the
+    /// Hash of the chain's first block, as `gotong doctor` shows it: nodes on another chain are skipped [default: that of the
     /// first node that answers]
     #[arg(
         long,
@@ -117,20 +117,19 @@ pub struct Globals {
         value_name = "HASH"
     )]
     pub genesis: Option<Hash>,
-    /// Believe the node. Without this it has to prove what tables and accusations follow from, or a second one has to confirm it
+    /// Trust the node. Otherwise it has to prove the facts behind every table and accusation, or a second node has to confirm them
     #[arg(long, global = true)]
     pub trust_nodes: bool,
-    /// Commit to no table, and accuse nobody, without a proof of finality: also while finality stands still, which costs seats
+    /// Never commit to a table or accuse anybody without a proof of finality, even while finality is stalled, which costs seats
     #[arg(long, global = true, conflicts_with = "trust_nodes")]
     pub require_finality: bool,
-    /// Who signs, and whose account is looked at.
+    /// The account that signs, and whose data commands show.
     #[command(flatten)]
     pub identity: Identity,
     /// Where to keep state [default: ~/.local/share/gotong]
     #[arg(long, global = true, env = "GOTONG_BASE_PATH", value_name = "DIR")]
     pub base_path: Option<PathBuf>,
-    /// The file of a public pool that a task's samples are drawn from; it is checked, and a copy is
-    /// kept
+    /// The file of the public pool that a task's samples are drawn from; the worker checks it and keeps a copy
     #[arg(long, global = true, value_name = "FILE")]
     pub pool_file: Vec<PathBuf>,
     /// How to print data
@@ -151,7 +150,9 @@ impl Globals {
             match self.folder() {
                 Ok(folder) => nodes.remembering(folder),
                 Err(error) => {
-                    tracing::warn!("who finalizes blocks is not remembered: {error}");
+                    tracing::warn!(
+                        "the authorities that finalize blocks are not remembered: {error}"
+                    );
                     nodes
                 }
             }
@@ -211,61 +212,61 @@ fn block_hash(text: &str) -> Result<Hash, hex::FromHexError> {
 /// The subcommands.
 #[derive(Subcommand)]
 pub enum Command {
-    /// Register for a role, with stake on hold; again to add stake
+    /// Register for a role and put stake on hold; repeat it to add stake
     Register(stake::Register),
-    /// Take stake out; it is free after the unbonding period
+    /// Take stake out; you can withdraw it after the unbonding period
     Unstake(stake::Unstake),
     /// Withdraw stake whose unbonding period is over
     Withdraw(stake::Withdraw),
     /// Send GTG to another account
     Transfer(transfer::Transfer),
-    /// Look at files of your own, and make samples of them
+    /// Inspect your own files, and make samples from them
     #[command(subcommand)]
     Data(data::Data),
-    /// Make, check, open, fund, close and look at tasks
+    /// Create, check, open, fund, close and inspect tasks
     #[command(subcommand)]
     Task(task::Task),
-    /// Publish the sealed shards of a task that you opened (runs until it ends)
+    /// Publish the sealed shards of a task that you opened (runs until the task ends)
     Sponsor(sponsor::Sponsor),
     /// Train and submit in every round of a task (runs until stopped)
     Contribute(contribute::Contribute),
     /// Evaluate rounds in which you hold a seat (runs until stopped)
     Attest(attest::Attest),
-    /// Compute every round, and dispute what is wrong (runs until stopped)
+    /// Recompute every round, and dispute wrong tables (runs until stopped)
     Watch(watch::Watch),
-    /// Dispute one table, until the verdict
+    /// Dispute one table, and carry on until the verdict
     Challenge(challenge::Challenge),
     /// List the open disputes and the last verdicts
     Disputes(disputes::Disputes),
-    /// Compute a round again from the chain, and compare
+    /// Recompute a round from the chain, and compare the results
     Verify(verify::Verify),
-    /// Write or check evidence of one step of a table
+    /// Write or check evidence for one step of a table
     Prove(Box<prove::Prove>),
     /// Submit weights that were trained in any framework
     Submit(submit::Submit),
     /// Export a task's weights, or its model as ONNX
     Weights(weights::Weights),
-    /// Let a language model go on with a text, by the exact machine
+    /// Continue a text with a language model, evaluated exactly
     Generate(generate::Generate),
-    /// Give the class of every row of your data, or the loss of a text, by the exact machine
+    /// Predict the class of every row of your data, or measure the loss of a text, exactly
     Predict(Box<predict::Predict>),
     /// Watch tasks, rounds and your account live in the terminal
     Top(top::Top),
-    /// What an account earned, can claim and has claimed
+    /// Show what an account has earned, can claim and has claimed
     Rewards(rewards::Rewards),
-    /// Claim all that you earned
+    /// Claim everything that you have earned
     Claim(claim::Claim),
-    /// Publish what contributors are credited in a round, so that they can claim it from any wallet
+    /// Publish a round's credits, so that contributors can claim them from any wallet
     PublishCredits(publish_credits::PublishCredits),
-    /// Check node, device, data and account, and say what to do
+    /// Check the node, device, data and account, and say what to do next
     Doctor(doctor::Doctor),
     /// Show the whole protocol on this machine
     Demo(demo::Demo),
-    /// Play rounds without a chain, for experiments: any number of hands
+    /// Run rounds without a chain, for experiments with any number of hands (contributors)
     Lab(Box<lab::Lab>),
-    /// Print a script that completes commands in a shell
+    /// Print a shell completion script
     Completions(completions::Completions),
-    /// Write the manual pages of all commands
+    /// Write the manual pages for all commands
     ManPages(completions::ManPages),
 }
 

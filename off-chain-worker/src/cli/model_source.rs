@@ -16,13 +16,13 @@ use std::{
 /// Which model to use.
 #[derive(Debug, clap::Args)]
 pub struct ModelSource {
-    /// The task whose model to use, with its weights as they are now
+    /// The task whose model to use, with its current weights
     #[arg(long, required_unless_present = "model")]
     pub task: Option<u32>,
-    /// A model that is no task's, as in `gotong task open`
+    /// A model that belongs to no task, written as in `gotong task open`
     #[arg(long, requires = "weights", conflicts_with = "task")]
     model: Option<Model>,
-    /// Other weights than the task's
+    /// Weights to use instead of the task's
     #[arg(long, value_name = "FILE.safetensors")]
     weights: Option<PathBuf>,
 }

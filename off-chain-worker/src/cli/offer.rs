@@ -3,7 +3,7 @@
 use gotong_protocol::{bounds, view::OfferView};
 use serde_json::{json, Value};
 
-/// The speed that `gotong attest --speed` takes, of so many products in a block.
+/// A number of products in a block, as a speed that `gotong attest --speed` takes.
 fn speed(products: u64) -> f64 {
     products as f64 / bounds::COST_PER_BLOCK as f64
 }
@@ -11,18 +11,19 @@ fn speed(products: u64) -> f64 {
 /// For people: what is offered and held, and what to do.
 pub fn describe(offer: Option<&OfferView>) -> String {
     let Some(offer) = offer else {
-        return "no seats are offered or held: nobody draws you; `gotong attest` offers seats"
+        return "no seats are offered or held, so you are not drawn; `gotong attest` offers seats"
             .to_owned();
     };
     let held = offer.seats_held;
     if offer.seats == 0 {
         return format!(
-            "suspended: the offer was taken back, or ended with a seat that was missed, and nobody draws you; {held} seats are \
-             still held: keep `gotong attest` running, which offers anew, or `gotong attest --seats 0`, which ends once none is held"
+            "suspended: the offer was taken back, or a missed seat ended it, so you are not drawn; {held} seats are still \
+             held: keep `gotong attest` running, which makes a new offer, or run `gotong attest --seats 0`, which ends once \
+             none is held"
         );
     }
     format!(
-        "{} seats for {}, {held} held; {:.2} of --speed {:.2} taken. Keep `gotong attest` running: it does what seats ask for",
+        "{} seats for {}, {held} held; {:.2} of --speed {:.2} taken. Keep `gotong attest` running: it does the work of the seats",
         offer.seats,
         tasks(offer),
         speed(offer.load_held),

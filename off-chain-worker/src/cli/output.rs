@@ -33,7 +33,7 @@ impl Format {
         }
     }
 
-    /// Tells people what goes on; standard output has nothing but data if that is for programs.
+    /// Tells people what is happening; standard output has nothing but data if that is for programs.
     pub fn say(self, line: impl fmt::Display) {
         match self {
             Self::Text => print_line(line),
@@ -101,7 +101,7 @@ fn is_layout(c: char) -> bool {
     matches!(c, '\n' | '\t')
 }
 
-/// A line of data on standard output. The program goes on if nobody reads it any more, as in `gotong task list | head -1`.
+/// A line of data on standard output. The program continues if nobody reads it any more, as in `gotong task list | head -1`.
 ///
 /// # Panics
 /// On any other error, such as a full disk: the data would be missing. What the program has started is stopped.
@@ -121,7 +121,7 @@ pub fn tell(line: impl fmt::Display) {
     let _ = writeln!(io::stderr(), "{}", printable_lines(&line));
 }
 
-/// A number that is written with up to so many decimals, in units of the last of them.
+/// A number with a limited number of decimals, in units of the last decimal.
 pub fn fixed_point(text: &str, decimals: usize) -> Option<u128> {
     let (units, rest) = text.split_once('.').unwrap_or((text, "0"));
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());

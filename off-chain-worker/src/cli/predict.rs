@@ -28,10 +28,10 @@ use std::{
                   gotong predict --model mlp:4,16,3 --weights mine.safetensors --recipe recipe.toml --data new.csv\n  \
                   gotong predict --task 1 --data letter.txt --out tokens.jsonl\n  \
                   gotong predict --task 1 --data letter.txt --length 200 --out continued.jsonl\n\n\
-                  A row of a table, an array or an image gives its class, and the probability of each class: the softmax of the \
-                  exact machine's logits. Labels are optional; of rows that have one, the mean loss and the accuracy are told. \
-                  Text gives the loss of every token but a document's first, and the token that the model held likeliest; with \
-                  `--length`, a row after each document has what the model goes on with after it."
+                  For each row of a table, each array and each image, it gives the class and the probability of every class: \
+                  the softmax of the exact machine's logits. Labels are optional; it reports the mean loss and accuracy of the \
+                  rows that have one. For text, it gives the loss of every token except a document's first, and the token that \
+                  the model found likeliest; with `--length`, an extra row after each document holds the model's continuation."
 )]
 pub struct Predict {
     #[command(flatten)]
@@ -41,15 +41,15 @@ pub struct Predict {
     data: Vec<PathBuf>,
     #[command(flatten)]
     reading: ReadingArgs,
-    /// What makes samples of rows [default: the task's recipe, else that of the data set that the model is made for]
+    /// The recipe that turns rows into samples [default: the task's recipe, else that of the data set that fits the model]
     #[arg(long, value_name = "FILE.toml")]
     recipe: Option<PathBuf>,
-    /// Tokens to go on with after each document of text
+    /// Tokens to generate after each text document
     #[arg(long, value_name = "TOKENS", value_parser = at_least_one)]
     length: Option<usize>,
     #[command(flatten)]
     sampling: SamplingArgs,
-    /// The file to write, .csv or .jsonl; without it rows are printed, as CSV or, with `--output json`, as lines of JSON
+    /// The file to write, .csv or .jsonl; without it, rows are printed as CSV or, with `--output json`, as JSON lines
     #[arg(long, value_name = "FILE.csv|FILE.jsonl")]
     out: Option<PathBuf>,
 }
@@ -61,12 +61,12 @@ pub async fn run(args: Predict, globals: &Globals) -> Result<()> {
     let written = args.out.as_deref().map(SheetFormat::of).transpose()?;
     ensure!(
         args.length.is_some() || !args.sampling.is_given(),
-        "--temperature and --seed choose the tokens of a continuation: give --length, too"
+        "--temperature and --seed apply to a continuation: give --length too"
     );
     let model = args.model.load(globals).await?;
     ensure!(
         args.length.is_none() || model.graph.vocab().is_some(),
-        "--length is for text, and the model does not give text: leave it out"
+        "--length is for text, but the model does not produce text: leave it out"
     );
     let continuation = args.length.map(|length| Continuation {
         length,

@@ -10,7 +10,7 @@ use std::{borrow::Cow, time::Duration};
 /// How often what cannot be counted shows that it is still under way.
 const TICK: Duration = Duration::from_millis(200);
 
-/// A bar for `what`, of which so many are to do, with an estimate of the time that is left. `of` names them: rows.
+/// A progress bar for `what`, with an estimate of the time that is left. `of` names what is counted, such as rows.
 pub fn bar(output: Format, what: impl Into<Cow<'static, str>>, all: u64, of: &str) -> ProgressBar {
     shown(
         output,

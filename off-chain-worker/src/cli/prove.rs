@@ -26,14 +26,14 @@ use std::path::PathBuf;
                   gotong prove --dispute 4 --out dispute.evidence\n  \
                   gotong prove --check dispute.evidence\n  \
                   gotong prove --check dispute.evidence --chain\n\n\
-                  Checking a file needs no model and no data, and without --chain no node. It then \
-                  holds for the roots that are printed, which have to be the chain's."
+                  Checking a file needs no model, no data and, without --chain, no node. The result then holds for the roots \
+                  that are printed: make sure that they are the chain's."
 )]
 pub struct Prove {
     /// The task
     #[arg(long, requires = "round", required_unless_present_any = ["check", "dispute"])]
     task: Option<u32>,
-    /// The round, computed again from the chain
+    /// The round, which is recomputed from the chain
     #[arg(long, requires = "task", required_unless_present_any = ["check", "dispute"])]
     round: Option<u32>,
     /// A step of the round's table: row:pass=0:entrant=2, part:pay:entrant=2:group=3,
@@ -46,7 +46,7 @@ pub struct Prove {
     /// The loss of this sample with the merged weights
     #[arg(long, group = "what", requires = "task")]
     sample: Option<u32>,
-    /// The step that decided a dispute, as its parties showed it
+    /// The step that decided this dispute, as its parties showed it
     #[arg(long, group = "what", value_name = "ID", conflicts_with_all = ["task", "round"])]
     dispute: Option<u32>,
     /// Check the evidence in a file
@@ -176,7 +176,7 @@ impl OnChain {
         };
         if *facts != evidence.facts {
             return Some(format!(
-                "the chain judges task {task}, round {round} by other roots"
+                "the chain has other roots for task {task}, round {round}"
             ));
         }
         if self.attesters.is_empty() && !self.is_settled {
@@ -224,10 +224,9 @@ impl Report<'_> {
     fn found(&self) -> String {
         let step = self.step().in_words();
         match &self.finding {
-            Finding::Right => format!("RIGHT: {step} is what its inputs make"),
+            Finding::Right => format!("RIGHT: {step} follows from its inputs"),
             Finding::RightIfParts => format!(
-                "RIGHT IF ITS PARTS ARE: {step} is what the parts make that are shown, each of which \
-                 can be gone into further"
+                "RIGHT IF ITS PARTS ARE: {step} follows from its parts as shown, each of which can be checked further"
             ),
             Finding::Wrong(step) => format!("WRONG: {}", describe_step(step)),
         }
@@ -237,16 +236,16 @@ impl Report<'_> {
     fn proves(&self) -> String {
         match (&self.finding, self.evidence.dispute) {
             (Finding::Wrong(_), _) if self.evidence.is_bound() => {
-                "The table's root fixes what is wrong: so is everybody who stands for it.".into()
+                "The table's root commits to the wrong value, so everybody who stands for the table is wrong.".into()
             }
             (Finding::Wrong(_), Some(dispute)) => format!(
-                "The table's root does not fix what is wrong: so is who showed it in dispute \
-                 {dispute}, which the chain knows."
+                "The table's root does not commit to the wrong value: only whoever showed it in dispute {dispute}, which the \
+                 chain records, is wrong."
             ),
-            (Finding::Wrong(_), None) => "The table's root does not fix what is wrong: so is who \
-                                          made this file, and perhaps nobody else."
+            (Finding::Wrong(_), None) => "The table's root does not commit to the wrong value: whoever made this file is \
+                                          wrong, and perhaps nobody else."
                 .into(),
-            _ => "It says nothing of other steps of the table.".into(),
+            _ => "It says nothing about other steps of the table.".into(),
         }
     }
 
@@ -314,8 +313,7 @@ impl Report<'_> {
         let mut text = format!("{}\n{}\n", self.found(), self.proves());
         let Some(found) = &self.on_chain else {
             text += &format!(
-                "It is about task {task}, round {round} if the chain has these roots there \
-                 (--chain compares them):\n"
+                "The evidence is about task {task}, round {round} if the chain has these roots there (--chain compares them):\n"
             );
             for (what, root) in self.roots() {
                 text += &format!("  {what:15}{root}\n");
@@ -337,7 +335,7 @@ impl Report<'_> {
                 text += &format!("  {}\n", disputes::closed_line(verdict));
             }
             (Some(dispute), None) => {
-                text += &format!("  the chain keeps the verdict of dispute {dispute} no more\n");
+                text += &format!("  the chain no longer keeps the verdict of dispute {dispute}\n");
             }
             _ => {}
         }
@@ -378,7 +376,7 @@ mod tests {
             text.starts_with("RIGHT: word 2 of op 0 on sample 4 by the base"),
             "{text}"
         );
-        assert!(text.contains("nothing of other steps"));
+        assert!(text.contains("nothing about other steps"));
         for root in [
             right.table_root(),
             right.facts.base_root,
@@ -396,7 +394,7 @@ mod tests {
         let wrong = evidence(Some(LieKind::Error), "losses:b");
         assert!(report(&wrong)
             .text()
-            .contains("so is everybody who stands for it"));
+            .contains("everybody who stands for the table"));
         assert_eq!(report(&wrong).json()["bound"], true);
         let last = wrong.facts.graph.ops.len() - 1;
         let sample = lied_sample(LieKind::Loss);
@@ -404,7 +402,9 @@ mod tests {
         let mut wrong = evidence(Some(LieKind::Loss), &step);
         assert!(report(&wrong).text().contains("perhaps nobody else"));
         wrong.dispute = Some(DisputeId(4));
-        assert!(report(&wrong).text().contains("who showed it in dispute 4"));
+        assert!(report(&wrong)
+            .text()
+            .contains("whoever showed it in dispute 4"));
         assert_eq!(report(&wrong).json()["finding"], "wrong");
     }
 

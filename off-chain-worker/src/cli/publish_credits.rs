@@ -9,16 +9,16 @@ use serde_json::json;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong publish-credits --dev Alice --task 0 --round 7\n\n\
-                        `gotong attest` does it by itself, for the rounds that it attested. Then contributors see what they are \
-                        owed in any wallet, and claim it there with the call `claim` and no proof. Nobody is paid by this, and \
-                        nobody's round is claimed. It replays the task, and is free of fees if the chain knows none of \
-                        the credits yet."
+                        `gotong attest` does this by itself for the rounds that it attested. Contributors can then see what \
+                        they are owed in any wallet, and claim it there with the call `claim` and without a proof. Publishing \
+                        itself pays nobody and claims nothing. It replays the task, and costs no fee if the chain knows none \
+                        of the credits yet."
 )]
 pub struct PublishCredits {
     /// The task
     #[arg(long)]
     task: u32,
-    /// The round, which merged something
+    /// The round, which must have merged something
     #[arg(long)]
     round: u32,
 }
@@ -43,7 +43,7 @@ pub async fn run(args: PublishCredits, globals: &Globals) -> anyhow::Result<()> 
             }
             let Some(table) = replica.table(round)? else {
                 bail!(
-                    "round {round} settled on another table than is computed here: `gotong verify --task {task} --round \
+                    "round {round} settled on a table other than the one computed here: `gotong verify --task {task} --round \
                      {round}` tells more"
                 );
             };
@@ -53,7 +53,7 @@ pub async fn run(args: PublishCredits, globals: &Globals) -> anyhow::Result<()> 
     };
     let json = json!({ "task": task.0, "round": round.0, "published": published });
     globals.output.print(json, || match published {
-        0 => format!("the chain knows all credits of round {round}, or there are none"),
+        0 => format!("the chain already knows all credits of round {round}, or there are none"),
         count => format!("published {count} credits of round {round}"),
     });
     Ok(())

@@ -22,10 +22,10 @@ use std::collections::BTreeMap;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong rewards --dev Bob\n  gotong rewards Bob --output json\n\n\
-                        A contributor is credited what its delta was worth, and paid what its credits prove \
-                        together: their sum, less what they may be wrong by. See docs/contributors.md. What can be \
-                        claimed is exact: what the chain says of credits that somebody has published, and what a replay \
-                        of the task says of others."
+                        A contributor is credited with what its delta was worth, and paid for what its credits prove together: \
+                        their sum, less the doubt about it. See docs/contributors.md. What can be claimed is exact: it comes \
+                        from the chain where somebody has published the credits, and from a replay of the task where nobody \
+                        has."
 )]
 pub struct Rewards {
     /// An address or a development name [default: the signing account]
@@ -132,7 +132,7 @@ impl TaskRewards {
         let standing = if ledger.is_proven {
             "proven: its deltas weigh 64 times as much as a newcomer's"
         } else {
-            "not proven yet: its deltas weigh as a newcomer's"
+            "not proven yet: its deltas weigh as much as a newcomer's"
         };
         let next = match (&self.stuck, ledger.next) {
             (Some(stuck), _) => format!("cannot claim {stuck}"),
@@ -143,8 +143,8 @@ impl TaskRewards {
         };
         let terms = &self.task.terms;
         Some(format!(
-            "task {}: credited {} millibits a sample, in doubt by {doubt:.2}; proved so far {}\n\
-             {INDENT}paid {} {SYMBOL}: {} a millibit that is proved, less {} permille for attesters; {} more if all is proved\n\
+            "task {}: credited {} millibits a sample, with a doubt of {doubt:.2}; proved so far {}\n\
+             {INDENT}paid {} {SYMBOL}: {} for each proved millibit, less {} permille for attesters; {} more if all is proved\n\
              {INDENT}{standing}; {next}\n\
              {INDENT}{}\n",
             self.task.id,
@@ -352,10 +352,10 @@ mod tests {
     fn a_ledger_is_told_with_what_it_pays_and_what_is_open() {
         let text = rewards(true, None).summary().unwrap();
         assert!(text.starts_with(
-            "task 1: credited +2000.00 millibits a sample, in doubt by 1000.00; proved so far +1000.00\n"
+            "task 1: credited +2000.00 millibits a sample, with a doubt of 1000.00; proved so far +1000.00\n"
         ));
         assert!(text.contains(
-            "paid 9 GTG: 0.01 a millibit that is proved, less 100 permille for attesters; 9 more"
+            "paid 9 GTG: 0.01 for each proved millibit, less 100 permille for attesters; 9 more"
         ));
         assert!(text.contains("64 times as much") && text.contains("every round is claimed"));
         assert!(

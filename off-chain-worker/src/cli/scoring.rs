@@ -13,7 +13,7 @@ use crate::{
 /// Where rounds are computed.
 #[derive(Debug, clap::Args)]
 pub struct ScoringArgs {
-    /// Evaluate on this device, and not on all cores of the processor
+    /// Evaluate on this device instead of on all cores of the processor
     #[arg(long, value_enum)]
     device: Option<DeviceChoice>,
     /// Stand for a table that is wrong in this: for drills
@@ -32,7 +32,7 @@ impl ScoringArgs {
         let opened = tokio::task::spawn_blocking(move || backend(device, flip_after, &folder));
         let backend = opened.await??;
         if let Some(lie) = self.lie {
-            tracing::warn!("a drill: stands for tables that are wrong in {lie:?}");
+            tracing::warn!("a drill: stands for tables with a lie about {lie:?}");
         }
         Ok(ScorerOptions {
             backend,
@@ -54,8 +54,8 @@ fn backend(
     let mark = DeviceMark::of(device.name(), folder)?;
     if let Some(why) = mark.found() {
         tracing::error!(
-            "the device was found wrong before ({why}), so the processor evaluates. If it is sound again, remove {} while no \
-             seat is held",
+            "the device computed wrongly before ({why}), so the processor evaluates. If the device is sound again, remove {} \
+             while no seat is held",
             mark.path().display()
         );
         tested(&mut FastCpu)?;

@@ -7,7 +7,7 @@ use gotong_protocol::TaskId;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong sponsor --dev Alice --task 0")]
 pub struct Sponsor {
-    /// The task, which was opened from this machine
+    /// The task, which must have been opened on this machine
     #[arg(long)]
     task: u32,
 }

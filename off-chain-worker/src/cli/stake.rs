@@ -14,7 +14,7 @@ use serde_json::json;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong register --dev Bob --role contributor --stake 1000")]
 pub struct Register {
-    /// What to register for; if registered already, the same as then
+    /// What to register for; if you are registered already, the same role as before
     #[arg(long, value_enum)]
     role: Role,
     /// Stake in GTG to put on hold
@@ -46,7 +46,7 @@ impl From<Role> for Roles {
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong unstake --dev Bob --amount 250.5\n\n\
-                  An account that cannot pay the fee can take out its whole stake for nothing, and withdraw it.")]
+                  An account that cannot pay the fee can take out its whole stake, and withdraw it, free of charge.")]
 pub struct Unstake {
     /// Stake in GTG to take out
     #[arg(long)]
@@ -65,7 +65,7 @@ pub async fn register(args: Register, globals: &Globals) -> anyhow::Result<()> {
         Some(stake) => {
             anyhow::ensure!(
                 stake.roles == roles,
-                "registered already, as {:?}: to change roles, unstake all and withdraw first",
+                "already registered, as {:?}: to change roles, unstake everything and withdraw first",
                 stake.roles
             );
             Call::add_stake(args.stake.0)

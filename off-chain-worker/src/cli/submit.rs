@@ -17,20 +17,19 @@ use std::{path::PathBuf, sync::Arc};
     after_help = "Example:\n  gotong weights --task 0 --out base.safetensors\n  \
                   gotong submit --dev Bob --task 0 --base base.safetensors --weights trained.safetensors\n\n\
                   FILE is a safetensors file, the index of several (.json) or their folder, with tensors of f16, bf16,\n\
-                  f32 or f64 that have the names and shapes that `gotong weights` writes; module., _orig_mod. and\n\
-                  model. in a name do not count, and numbered layers (0.weight, 2.bias) are taken in order.\n\
-                  Values that are too large are clamped, and told.\n\
-                  Runs until the delta is revealed; `gotong claim` once the round has settled."
+                  f32 or f64 that have the names and shapes that `gotong weights` writes. module., _orig_mod. and model. in a \
+                  name are ignored, and numbered layers (0.weight, 2.bias) are taken in order. Values that are too large are \
+                  clamped and reported. Runs until the delta is revealed; run `gotong claim` once the round has settled."
 )]
 pub struct Submit {
     /// The task
     #[arg(long)]
     task: u32,
-    /// Weights trained from the task's, in any framework
+    /// Weights trained in any framework, starting from the task's weights
     #[arg(long, value_name = "FILE")]
     weights: PathBuf,
-    /// What they were trained from: what rounds have changed since stays [default: the task's weights in the
-    /// round under way]
+    /// The weights that training started from: what rounds have changed since then is kept [default: the task's weights in the
+    /// current round]
     #[arg(long, value_name = "FILE")]
     base: Option<PathBuf>,
     #[command(flatten)]
@@ -65,7 +64,7 @@ pub async fn run(args: Submit, globals: &Globals) -> anyhow::Result<()> {
         let notes: Vec<String> = files.flat_map(WeightsFile::notes).collect();
         match notes.is_empty() {
             true => format!(
-                "{}: every value is within its bounds",
+                "{}: all values are within their bounds",
                 args.weights.display()
             ),
             false => notes.join("\n"),

@@ -29,23 +29,23 @@ use serde_json::json;
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Task {
-    /// Make a task of a data file: a commented task.toml, the recipe and the samples
+    /// Create a task from a data file: a commented task.toml, the recipe and the samples
     New(Box<new::New>),
-    /// Check a task before money moves: what it can prove, what it costs, and whether the chain takes it
+    /// Check a task before money moves: what it can prove, what it costs, and whether the chain accepts it
     Check(check::Check),
     /// Open a task: a model, what its improvement is worth, and the sealed exam
     Open(Box<open::Open>),
     /// Add money to a task's budget
     TopUp(TopUp),
-    /// Close a task after the round under way; what is unspent comes back
+    /// Close a task after the current round; unspent money comes back
     Close(Close),
-    /// Give back to the budget what nobody claimed of a round in eight weeks
+    /// Return to the budget whatever nobody claimed from a round within eight weeks
     Release(Release),
     /// List all tasks
     List(List),
     /// Show a task, its rounds, and what you may do now
     Show(show::Show),
-    /// Write what was paid for which improvement, round by round and to whom
+    /// Write a report of what was paid, to whom and for which improvement, round by round
     Report(report::Report),
     /// Print a task's recipe, or write it to a file: how data becomes the bytes of a sample
     Recipe(recipe::Recipe),
@@ -75,7 +75,7 @@ pub struct Close {
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong task release --dev Alice --task 0 --round 3\n\n\
-                        Anybody may do it. Whoever claims the round later is credited, and not paid."
+                        Anybody may do this. Whoever claims the round later is credited, but not paid."
 )]
 pub struct Release {
     /// The task

@@ -5,7 +5,7 @@ use super::output::Amount;
 /// What calls may cost that a deadline waits for.
 #[derive(Debug, clap::Args)]
 pub struct Tipping {
-    /// Most to tip, in GTG, for a call that blocks pass over: 0.01, then twice as much each time
+    /// The highest tip, in GTG, for a call that blocks pass over. Tips start at 0.01 and double each time
     #[arg(long, default_value = "1", value_name = "AMOUNT")]
     max_tip: Amount,
 }

@@ -37,10 +37,10 @@ use view::View;
 #[command(
     after_help = "Examples:\n  gotong top\n  gotong top --dev Bob\n  gotong top Bob --output json\n\n\
                   Arrows select a task, Enter shows its rounds, Esc goes back, q or Ctrl-C quits. It signs nothing. With \
-                  `--output json` it prints what it shows once, and ends."
+                  `--output json`, it prints what it would show, once, and ends."
 )]
 pub struct Top {
-    /// An address or a development name [default: the signing account, if an option names one]
+    /// An SS58 address or a development name [default: the signing account, if an option names one]
     account: Option<String>,
 }
 
@@ -58,7 +58,7 @@ pub async fn run(args: Top, globals: &Globals) -> Result<()> {
     }
     ensure!(
         io::stdout().is_terminal(),
-        "standard output is no terminal, and a live view needs one: `gotong top --output json` prints what it would show"
+        "standard output is no terminal, but a live view needs one: `gotong top --output json` prints what it would show"
     );
     // A node that cannot be reached is told before the screen is taken, with what to do.
     globals.client().await?;
@@ -87,7 +87,7 @@ async fn show(
         tokio::select! {
             () = stop.told() => return Ok(()),
             pressed = keys.recv() => {
-                let event = pressed.context("no more keys come")?;
+                let event = pressed.context("the keyboard input ended")?;
                 if let Event::Key(key) = event.context("the terminal cannot be read")? {
                     if view.press(key).is_break() {
                         return Ok(());
@@ -105,7 +105,8 @@ async fn show(
     }
 }
 
-/// What is pressed, and when the terminal changes its size. Reading waits, so a thread of its own does it; it ends with the program.
+/// What is pressed, and when the terminal changes its size. Reading waits, so a thread of its own does it; it ends with the
+/// program.
 fn keys() -> UnboundedReceiver<io::Result<Event>> {
     let (tell, told) = unbounded_channel();
     thread::spawn(move || loop {
@@ -128,7 +129,7 @@ impl Screen {
             Err(error) => {
                 // Half of it may be done.
                 ratatui::restore();
-                Err(error).context("the terminal cannot be taken over")
+                Err(error).context("cannot set up the terminal")
             }
         }
     }

@@ -6,13 +6,13 @@ use gotong_scoring::Graph;
 /// How to train in a round, and how much of the change to submit.
 #[derive(Clone, Debug, clap::Args)]
 pub struct TrainingArgs {
-    /// Updates of the weights in a round [default: what suits the architecture]
+    /// Weight updates per round [default: suits the architecture]
     #[arg(long, value_parser = at_least_one)]
     steps: Option<usize>,
-    /// Samples of one update [default: what suits the architecture]
+    /// Samples per update [default: suits the architecture]
     #[arg(long, value_parser = at_least_one)]
     batch: Option<usize>,
-    /// Highest learning rate of the schedule [default: what suits the architecture]
+    /// Highest learning rate of the schedule [default: suits the architecture]
     #[arg(long, value_parser = learning_rate)]
     learning_rate: Option<f64>,
     #[command(flatten)]
@@ -22,8 +22,8 @@ pub struct TrainingArgs {
 /// How much of a change to submit.
 #[derive(Clone, Debug, clap::Args)]
 pub struct KeptArg {
-    /// Parameters to keep in a delta, in thousandths, or as many as fit into the task's longest; the rest goes into the next
-    /// [default: all of up to 4096 parameters; else 500 for a language model, and 100]
+    /// Share of the parameters to keep in a delta, in thousandths, as far as the task's longest delta allows; the rest goes
+    /// into the next delta [default: all if there are at most 4096; else 500 for a language model, 100 for others]
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     keep_permille: Option<u32>,
 }
@@ -60,13 +60,13 @@ impl TrainingArgs {
 /// A number from 1 on.
 pub fn at_least_one(text: &str) -> Result<usize, String> {
     let number: Option<usize> = text.parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| format!("`{text}` is not a number from 1 on"))
+    number.ok_or_else(|| format!("`{text}` is not a whole number of at least 1"))
 }
 
 fn learning_rate(text: &str) -> Result<f64, String> {
     let rate: Option<f64> = text.parse().ok();
     let rate = rate.filter(|rate| rate.is_finite() && *rate > 0.0);
-    rate.ok_or_else(|| format!("`{text}` is not a step size such as 0.003"))
+    rate.ok_or_else(|| format!("`{text}` is not a learning rate such as 0.003"))
 }
 
 #[cfg(test)]

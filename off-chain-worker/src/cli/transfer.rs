@@ -15,7 +15,7 @@ use serde_json::json;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong transfer --dev Bob --to Charlie --amount 12.5\n\n\
-                  An account that has something on hold keeps what its roles need: `gotong doctor` tells how much."
+                  An account with money on hold keeps what its roles need: `gotong doctor` shows how much."
 )]
 pub struct Transfer {
     /// Who gets it: SS58, 0x and 64 hex digits, or a development name

@@ -24,15 +24,14 @@ use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong verify --task 0 --round 3\n\n\
-                  Trusts nothing but the blocks, and the pool if samples are drawn from one: rebuilds the \
-                  task from its opening. Fails, and \
-                  says what differs first, if the chain settled on anything else, or before that \
-                  if an attester stands for another table.")]
+                  Trusts nothing but the blocks and, if samples are drawn, the pool: it rebuilds the task from its opening. If \
+                  the chain settled on anything else, or if an attester stands for another table before it settles, it fails \
+                  and names the first difference.")]
 pub struct Verify {
     /// The task
     #[arg(long)]
     task: u32,
-    /// The round, whose deltas and samples are published
+    /// The round, whose deltas and samples must be published
     #[arg(long)]
     round: u32,
     #[command(flatten)]
@@ -176,8 +175,10 @@ impl Found {
         let is_settled = self.round.claim.is_some();
         let verdict = match self.difference() {
             Some(difference) => format!("DIFFERS: {difference}"),
-            None if is_settled => "equal: computed again, it is what the chain settled on".into(),
-            None => "computed; the chain has settled on nothing".into(),
+            None if is_settled => {
+                "equal: computed again, the table matches what the chain settled on".into()
+            }
+            None => "computed; the chain has not settled on a table".into(),
         };
         let mut text = format!(
             "task {task}, round {round}: {verdict}\n\

@@ -6,10 +6,10 @@ use gotong_protocol::TaskId;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong watch --dev Dave --task 0\n\n\
-                        Needs no role and no stake, only GTG for the bond of a dispute. Whoever is \
-                        right has it back, and half of what the liar had at stake.")]
+                        Needs no role and no stake, only GTG for the bond of a dispute. If you are right, you get the bond \
+                        back, and half of the liar's stake.")]
 pub struct Watch {
-    /// Watch this task only
+    /// Watch only this task
     #[arg(long)]
     task: Option<u32>,
     #[command(flatten)]

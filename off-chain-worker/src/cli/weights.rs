@@ -17,9 +17,9 @@ use std::path::{Path, PathBuf};
 #[command(
     after_help = "Examples:\n  gotong weights --task 0 --out model.safetensors\n  \
                   gotong weights --task 0 --out model.onnx\n\n\
-                  Safetensors hold the weights alone, for `gotong submit`, `generate` and `predict` and for any framework. \
-                  ONNX holds the model as well, as its float twin: a runtime's answers are close to those of the exact \
-                  machine and not equal bit for bit. `gotong predict` gives the exact ones."
+                  Safetensors files hold only the weights, for `gotong submit`, `generate` and `predict` and for any \
+                  framework. ONNX files also hold the model, as its float twin: a runtime's answers are close to the exact \
+                  machine's, but not bit for bit equal. `gotong predict` gives the exact ones."
 )]
 pub struct Weights {
     /// The task
@@ -127,10 +127,11 @@ impl<'a> WeightsFile<'a> {
         let clamped = self.weights.clamped.iter();
         let clamped = clamped.map(|tensor| format!("{path}: {tensor}"));
         let ignored = self.weights.ignored.iter();
-        let ignored = ignored.map(|name| format!("{path}: `{name}` is a buffer, and was ignored"));
+        let ignored = ignored.map(|name| format!("{path}: `{name}` is a buffer and was ignored"));
         let renamed = self.weights.renamed.iter();
-        let renamed =
-            renamed.map(|(old, new)| format!("{path}: `{old}` is `{new}`, as layers are in order"));
+        let renamed = renamed.map(|(old, new)| {
+            format!("{path}: `{old}` is taken as `{new}`, by the order of the layers")
+        });
         clamped.chain(ignored).chain(renamed).collect()
     }
 
@@ -180,8 +181,8 @@ mod tests {
         };
         let notes = [
             "mine: `wte.weight`: 2 of 100 values were beyond +-0.4961, by at most 0.125000, and were clamped",
-            "mine: `attn.mask` is a buffer, and was ignored",
-            "mine: `2.bias` is `layers.1.bias`, as layers are in order",
+            "mine: `attn.mask` is a buffer and was ignored",
+            "mine: `2.bias` is taken as `layers.1.bias`, by the order of the layers",
         ];
         assert_eq!(file.notes(), notes);
         let expected = json!({

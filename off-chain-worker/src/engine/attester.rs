@@ -47,7 +47,7 @@ pub struct Evaluated {
 /// What the chain says, as far as an attester cares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttesterSnapshot {
-    /// Block of which this is true.
+    /// The block at which this is true.
     pub block: u32,
     /// The task's last round.
     pub round: RoundId,

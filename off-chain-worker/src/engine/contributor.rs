@@ -46,7 +46,7 @@ pub struct PreparedDelta {
 /// What the chain says, as far as a contributor cares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContributorSnapshot {
-    /// Block of which this is true.
+    /// The block at which this is true.
     pub block: u32,
     /// The task's last round.
     pub round: RoundId,

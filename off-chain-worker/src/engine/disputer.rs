@@ -36,7 +36,7 @@ struct Accused {
 /// What the chain says, as far as a disputer cares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DisputerSnapshot {
-    /// Block of which this is true.
+    /// The block at which this is true.
     pub block: u32,
     /// The task's last round.
     pub round: RoundId,
@@ -55,7 +55,7 @@ pub struct OpenDispute {
     pub id: DisputeId,
     /// Whose table is disputed.
     pub accused: [u8; 32],
-    /// Who disputes it.
+    /// The account that disputes it.
     pub challenger: [u8; 32],
     /// Whose move it is.
     pub turn: Turn,
@@ -91,7 +91,7 @@ pub enum DisputerCommand {
     },
 }
 
-/// How often the same account is accused in a round. Who loses twice computes differently from the
+/// How often the same account is accused in a round. Whoever loses twice computes differently from the
 /// chain, or is not there to play.
 const ATTEMPTS: usize = 2;
 

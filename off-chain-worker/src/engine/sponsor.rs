@@ -13,7 +13,7 @@ pub struct Sponsor {
 /// What the chain says, as far as a sponsor cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SponsorSnapshot {
-    /// Block of which this is true.
+    /// The block at which this is true.
     pub block: u32,
     /// The task's last round.
     pub round: RoundId,

@@ -64,22 +64,22 @@ struct Device {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     /// Losses, from one order of samples to another.
-    #[error("the losses of the same samples in another order are others")]
+    #[error("the same samples in another order have different losses")]
     Order,
     /// A gradient and its parts.
-    #[error("a gradient is not the sum of those of its parts")]
+    #[error("a gradient is not the sum of its parts' gradients")]
     Parts,
     /// Losses of a few samples.
-    #[error("the processor computes other losses")]
+    #[error("the processor computes different losses")]
     Losses,
     /// A gradient.
-    #[error("the processor computes another gradient")]
+    #[error("the processor computes a different gradient")]
     Gradient,
     /// The table of a round.
-    #[error("the processor computes another table")]
+    #[error("the processor computes a different table")]
     Table,
     /// Nothing, for long.
-    #[error("it does not answer, though the processor would have done so long ago")]
+    #[error("it does not answer, although the processor would have done so long ago")]
     Silence,
 }
 
@@ -160,7 +160,7 @@ impl CheckedDevice {
         if !self.is_wrong.swap(true, Ordering::Relaxed) {
             if let Some(Err(error)) = self.mark.as_ref().map(|mark| mark.set(why)) {
                 tracing::error!(
-                    "the next start would trust the device again, so leave `--device` out: {error}"
+                    "this could not be recorded, so leave `--device` out the next time, or the device is trusted again: {error}"
                 );
             }
             let what = match why {
@@ -168,8 +168,8 @@ impl CheckedDevice {
                 _ => "THE DEVICE COMPUTES WRONGLY",
             };
             tracing::error!(
-                "{what}: {why}. Nothing of it is used; from now on the processor evaluates, after a restart, too, and what \
-                 was under way, or computed and not used yet, begins anew there. See what `gotong doctor` says of the device"
+                "{what}: {why}. Its results are discarded. From now on the processor evaluates, even after a restart; it \
+                 starts over with whatever was under way or not used yet. See what `gotong doctor` says about the device"
             );
         }
     }
@@ -199,7 +199,7 @@ impl CheckedDevice {
         for attempt in 1..=ATTEMPTS {
             if !self.is_trusted() {
                 // While this waited for its turn.
-                return Err(EvalError::Device("it was given up".into()));
+                return Err(EvalError::Device("the program gave up on it".into()));
             }
             let (asked, has_fewer) = (question.clone(), attempt > 2);
             let answered = device.thread.ask(limit, move |device| {
@@ -221,12 +221,12 @@ impl CheckedDevice {
                         1 => "",
                         _ => ", with fewer samples at once",
                     };
-                    tracing::warn!("{why}; asking it again in {pause:?}{how}");
+                    tracing::warn!("{why}; trying the device again in {pause:?}{how}");
                     sleep(pause);
                 }
                 Err(Fault::Failed(why)) => tracing::error!(
-                    "{why}. It failed {ATTEMPTS} times: the processor evaluates for the next {REST:?}. If the device has too little \
-                     memory, end what else uses it; if it goes on failing, leave `--device` out"
+                    "{why}. The device failed {ATTEMPTS} times, so the processor evaluates for the next {REST:?}. If the \
+                     device has too little memory, stop other programs that use it; if it keeps failing, leave `--device` out"
                 ),
             }
         }

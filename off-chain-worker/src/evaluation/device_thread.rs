@@ -38,7 +38,7 @@ impl DeviceThread {
         let started = thread::Builder::new().name("device".into()).spawn(work);
         if let Err(error) = started {
             // Every question fails then.
-            tracing::error!("no thread for the device: {error}");
+            tracing::error!("cannot start a thread for the device: {error}");
         }
         Self { questions }
     }

@@ -137,10 +137,7 @@ fn rows(node: &Node<RowSums>) -> String {
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { what, ours, theirs } = self;
-        write!(
-            f,
-            "{what}: {theirs} there, {ours} when it is computed again"
-        )
+        write!(f, "{what}: {theirs} there, but {ours} when recomputed")
     }
 }
 

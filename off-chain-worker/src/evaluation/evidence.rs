@@ -47,7 +47,7 @@ pub struct Evidence {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvidenceError {
     /// The table ends before the step; named is the last step on the way.
-    #[error("the table has no such step: there is no way on from {0}")]
+    #[error("the table has no such step: nothing leads on from {0}")]
     NoSuchStep(String),
     /// The referee refuses a move.
     #[error("{at}: {refusal}")]
@@ -58,13 +58,13 @@ pub enum EvidenceError {
         refusal: Refusal,
     },
     /// The way to the step ends early, with a step that is right.
-    #[error("{0}: the table ends here, and is right")]
+    #[error("{0}: the table ends here and is right")]
     Upheld(String),
     /// The way to the step ends early, with a step that is wrong.
-    #[error("{0}: the table is wrong before it comes to the step")]
+    #[error("{0}: the table is wrong before it reaches the step")]
     WrongBefore(String),
     /// The moves lead elsewhere.
-    #[error("the evidence leads to {found}, and is said to be of {claimed}")]
+    #[error("the evidence leads to {found}, but claims to be about {claimed}")]
     OtherStep {
         /// The step that they lead to.
         found: String,
@@ -72,22 +72,22 @@ pub enum EvidenceError {
         claimed: String,
     },
     /// The moves of a dispute end before its last step.
-    #[error("the moves do not decide the dispute: they end with {0}")]
+    #[error("the moves do not decide the dispute: they end at {0}")]
     Undecided(String),
     /// The graph is not valid.
-    #[error("the model cannot be one of the chain: {0}")]
+    #[error("the chain cannot have such a model: {0}")]
     Graph(#[from] GraphError),
     /// The terms are out of bounds, or there are more samples or deltas than a round can have.
-    #[error("the round's terms or sizes cannot be those of a task")]
+    #[error("no task can have the round's terms or sizes")]
     Facts,
     /// The summary does not add up to one table.
-    #[error("the table contradicts itself, and no chain takes it")]
+    #[error("the table contradicts itself, so no chain accepts it")]
     Inconsistent,
     /// The file does not decode, or its seal is broken.
-    #[error("the file is damaged, or is no evidence")]
+    #[error("the file is damaged, or is not evidence")]
     Damaged,
     /// The first byte of the file is not that of this version.
-    #[error("the evidence is of version {0}, which this program cannot read")]
+    #[error("the evidence has version {0}, which this program cannot read")]
     Version(u8),
 }
 

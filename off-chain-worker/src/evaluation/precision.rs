@@ -15,7 +15,7 @@ pub enum Imprecise {
     /// It rounds what it multiplies, or its sums.
     #[error(
         "{wrong} of {words} sums of products are rounded: the device multiplies in less than f32; \
-         evaluate on another `--device`, or on the processor without any"
+         evaluate on another `--device`, or leave `--device` out to use the processor"
     )]
     Rounded {
         /// Sums that are not exact.
@@ -25,7 +25,7 @@ pub enum Imprecise {
     },
     /// It could not multiply.
     #[error(
-        "the device failed: {0}; evaluate on another `--device`, or on the processor without any"
+        "the device failed: {0}; evaluate on another `--device`, or leave `--device` out to use the processor"
     )]
     /// It could not multiply.
     Device(String),

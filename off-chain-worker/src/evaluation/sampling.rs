@@ -67,7 +67,7 @@ impl Sampler {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GenerateError {
     /// The graph does not begin with an embedding.
-    #[error("the model is not one of tokens")]
+    #[error("the model does not work on tokens")]
     NoTokens,
     /// There is no token to go on from.
     #[error("the prompt is empty")]

@@ -31,8 +31,8 @@ pub struct SelfTestReport {
 pub enum SelfTestFailure {
     /// It gave other words than the reference.
     #[error(
-        "{case}: {wrong} of {words} words differ from the reference, the first in {place}; do not \
-         attest from this device: evaluate without `--device`, on the processor"
+        "{case}: {wrong} of {words} words differ from the reference, the first in {place}; do not attest on this device: leave \
+         `--device` out to evaluate on the processor"
     )]
     Mismatch {
         /// The model.
@@ -47,8 +47,7 @@ pub enum SelfTestFailure {
     /// It gave another gradient than the reference.
     #[error(
         "{case}: {wrong} of {values} values of the gradient differ from the reference, the first for \
-         parameter {parameter}; do not attest from this device: evaluate without `--device`, on the \
-         processor"
+         parameter {parameter}; do not attest on this device: leave `--device` out to evaluate on the processor"
     )]
     Gradient {
         /// The model.
@@ -61,7 +60,7 @@ pub enum SelfTestFailure {
         parameter: usize,
     },
     /// It could not evaluate.
-    #[error("{case}: {error}; evaluate without `--device`, on the processor")]
+    #[error("{case}: {error}; leave `--device` out to evaluate on the processor")]
     Failed {
         /// The model.
         case: String,

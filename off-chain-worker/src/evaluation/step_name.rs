@@ -137,7 +137,7 @@ pub enum StepName {
 /// Why text is not the name of a step.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no step: write row:pass=0:entrant=2, part:pay:entrant=2:group=3, \
+    "`{0}` is not a step: write row:pass=0:entrant=2, part:pay:entrant=2:group=3, \
      product:pay:entrant=2:group=3:tile=0, gradient:pass=0:group=3:position=5, \
      contribution:pass=0:group=3:position=5:sample=9, weight:merged:position=5, \
      term:midpoint=0:position=5:entrant=2, losses:a, sample:base:sample=3 or word:merged:sample=3:op=2:at=7"

@@ -16,7 +16,7 @@ pub fn describe_step(step: &Step) -> String {
             "{what} is wrong: its delta, the number of its parts, or whether it was dropped"
         ),
         Step::Part(_) => format!("{what} does not follow from its products"),
-        Step::Losses(_) => format!("{what}, is another"),
+        Step::Losses(_) => format!("{what}, is different"),
         Step::Product { claimed, found, .. } => differs(&what, claimed, found),
         Step::Weight { claimed, found, .. } => differs(&what, claimed, found),
         Step::Term { claimed, found, .. } => {
@@ -55,7 +55,7 @@ pub fn describe_verdict(verdict: &Verdict) -> String {
         Verdict::Upheld => "upheld: the challenger was wrong".to_owned(),
         Verdict::Abandoned => "the challenger did not pick in time".to_owned(),
         Verdict::TooLong => "dismissed: it took too many moves".to_owned(),
-        Verdict::Moot => "the accused was convicted in another dispute before".to_owned(),
+        Verdict::Moot => "the accused had already been convicted in another dispute".to_owned(),
     }
 }
 

@@ -72,7 +72,7 @@ pub enum LabError {
         samples: usize,
     },
     /// A round's exam is larger than what it is drawn from.
-    #[error("there are only {samples} samples for exams: choose {samples} or fewer")]
+    #[error("there are only {samples} samples for exams: choose at most that many")]
     TooFewExams {
         /// Samples for exams.
         samples: usize,
@@ -84,7 +84,9 @@ pub enum LabError {
     #[error(transparent)]
     Score(#[from] ScoreError),
     /// No hand has learned anything.
-    #[error("no hand has changed a weight: train for more steps, or with a higher learning rate")]
+    #[error(
+        "no contributor has changed a weight: train for more steps, or with a higher learning rate"
+    )]
     NothingLearned,
 }
 

@@ -91,7 +91,7 @@ struct Seen {
 
 /// Longest wait for the last call, when the program ends: for a node that hangs, the next one, and a block.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(20);
-const STILL_OFFERED: &str = "seats are still offered, and one can be missed";
+const STILL_OFFERED: &str = "seats are still offered, so this account may miss one";
 
 impl Attest {
     /// Attests every task that it can, or `only` these if there are any, as far as `capacity` goes. With no seats it takes its
@@ -127,9 +127,7 @@ impl Attest {
     pub async fn run(mut self, nodes: &Nodes, max_tip: u128, stop: &Stop) -> Result<(), RunError> {
         let done = drive(nodes, max_tip, &mut self, stop).await;
         if self.has_left {
-            tracing::info!(
-                "no seats are offered, and none are held any more: nothing is left to do"
-            );
+            tracing::info!("no seats are offered or held any more: nothing is left to do");
         }
         self.under_way.clear();
         if self.has_left || !self.volunteer.lock().await.has_offered() {
@@ -151,7 +149,7 @@ impl Attest {
                 }
                 Ok(Ok(held)) => {
                     tracing::warn!(
-                        "no more seats are offered; {held} are still held: `gotong attest --seats 0` fills them"
+                        "no more seats are offered; {held} are still held: run `gotong attest --seats 0` to serve them"
                     );
                     return done;
                 }
@@ -324,7 +322,7 @@ impl Attest {
                 (&views, &served, is_sound),
             );
             let has_left = offered.await.unwrap_or_else(|error| {
-                tracing::error!("not offered to attest: {error}");
+                tracing::error!("no offer to attest was made: {error}");
                 false
             });
             Ended::with(Came::OfOffer { has_left })
@@ -416,7 +414,7 @@ async fn look_at(
     let (own, ready) = match worker.ready(client, now, view, wanted).await {
         Ok(Some(replica)) if !replica.is_of(view) => {
             tracing::error!(
-                "a node says something else of the task than one did before, so it is rebuilt"
+                "a node contradicts what an earlier one said about the task, so the task is rebuilt"
             );
             return Ok(Ended::with(Came::OfTask(task, Ok(ControlFlow::Break(())))));
         }
@@ -435,7 +433,7 @@ async fn look_at(
     };
     let is_over = || Ok(Ended::with(Came::OfTask(task, Ok(ControlFlow::Break(())))));
     if let (false, Err(error)) = (view.state.is_live(), &ready) {
-        tracing::warn!("no credits are published: {error}");
+        tracing::warn!("credits were not published: {error}");
         return is_over();
     }
     let mut next = Vec::new();
@@ -444,7 +442,7 @@ async fn look_at(
             Ok(ControlFlow::Continue(work)) => next.extend(work),
             Ok(ControlFlow::Break(())) => return is_over(),
             // It may not keep it from its seat.
-            Err(error) => tracing::warn!("no credits are published: {error}"),
+            Err(error) => tracing::warn!("credits were not published: {error}"),
         }
     }
     // What fails here may not keep it from its disputes, nor these from the rest.

@@ -76,7 +76,7 @@ impl Challenge {
         let refuse = |why: String| Err(RunError::Refused(why));
         if view.round != self.round || round.phase != Phase::Challenge {
             return refuse(format!(
-                "round {} can be disputed in its phase Challenge; task {} is in round {}, phase {:?}",
+                "round {} can be disputed only in its phase Challenge; task {} is in round {}, phase {:?}",
                 self.round, self.task, view.round, round.phase
             ));
         }
@@ -96,7 +96,7 @@ impl Challenge {
         let theirs = seat.and_then(|seat| seat.table.as_ref());
         if theirs == Some(&own.summary) {
             return Err(RunError::Refused(format!(
-                "{} stands for the table that is computed here: there is nothing to dispute",
+                "{} stands for the same table as the one computed here: there is nothing to dispute",
                 address(&self.accused)
             )));
         }

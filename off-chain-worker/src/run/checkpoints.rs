@@ -52,7 +52,7 @@ impl Checkpoints {
         // That of another round was left by a training whose time was over.
         if kept.id.round == id.round {
             tracing::warn!(
-                "training from the beginning: the checkpoint is of a training with other settings, data or weights"
+                "training from the beginning: the checkpoint comes from a training with other settings, data or weights"
             );
         }
         None
@@ -71,7 +71,7 @@ impl Checkpoints {
     /// Removes what is kept, once it is of no use.
     pub fn remove(&self) {
         if let Err(error) = self.0.remove(FILE) {
-            tracing::warn!("a checkpoint that is of no use stays: {error}");
+            tracing::warn!("cannot remove a useless checkpoint: {error}");
         }
     }
 }

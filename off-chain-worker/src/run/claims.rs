@@ -24,7 +24,7 @@ pub struct DueClaim {
 
 /// A round that cannot be claimed now. The chain takes rounds in order, so later ones wait for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("round {round} of task {task}, for which later rounds wait: {why}")]
+#[error("round {round} of task {task}, which later rounds have to wait for: {why}")]
 pub struct StuckClaim {
     /// The task.
     pub task: TaskId,
@@ -32,7 +32,7 @@ pub struct StuckClaim {
     pub round: RoundId,
     /// Why not, and what to do.
     pub why: String,
-    /// Whether to try again is in vain.
+    /// Whether trying again is pointless.
     pub is_final: bool,
 }
 
@@ -40,9 +40,9 @@ impl StuckClaim {
     /// Nobody honest can show the credit of the round, for a reason that came with round `of`.
     fn for_ever(task: TaskId, round: RoundId, of: RoundId, reason: &str) -> Self {
         let why = format!(
-            "{reason}. So its credit cannot be shown. If `gotong verify --task {task} --round {of}` says so, too, then \
-             `gotong claim --task {task} --forfeit {round}` gives this credit up: the account begins anew in the task, \
-             with an empty ledger and the weight of a newcomer. What it was paid stays its own"
+            "{reason}. So its credit cannot be shown. If `gotong verify --task {task} --round {of}` agrees, you can give this \
+             credit up with `gotong claim --task {task} --forfeit {round}`: the account starts over in the task, with an empty \
+             ledger and the weight of a newcomer, and keeps what it was paid"
         );
         Self {
             task,
@@ -117,7 +117,7 @@ pub async fn due_claims(
     Ok(due)
 }
 
-/// Claims every round of `task` that can be claimed, as [`due_claims`] lists them. What the chain refuses is told, and
+/// Claims every round of `task` that can be claimed, as [`due_claims`] lists them. What the chain refuses is reported, and
 /// what comes before it is claimed.
 pub async fn claim_rounds(
     client: &Client,
@@ -159,13 +159,12 @@ fn without_proof(task: TaskId, round: RoundId, next: RoundId) -> StuckClaim {
         // Weights that nobody knows: the replica stays there for ever.
         true => {
             let reason = format!(
-                "the chain settled round {next} on other weights than are computed here, and no table after it can be \
-                 computed"
+                "the chain settled round {next} on weights other than those computed here, so no later table can be computed"
             );
             StuckClaim::for_ever(task, round, next, &reason)
         }
         false => {
-            let reason = "the chain settled it on another table than is computed here, which nobody disputed in time";
+            let reason = "the chain settled it on a table other than the one computed here, and nobody disputed that in time";
             StuckClaim::for_ever(task, round, round, reason)
         }
     }
@@ -180,8 +179,8 @@ fn refused(task: TaskId, round: RoundId, error: &ChainError) -> StuckClaim {
     }
     let why = match is_any(&["NotNextClaim", "AlreadyClaimed"]) {
         true => format!(
-            "{error} Another program claims for this account, or the chain took blocks back: `gotong claim` claims \
-             what is left, from the first unclaimed round on"
+            "{error} Another program claims for this account, or the chain took blocks back: run `gotong claim` to claim what \
+             is left, starting at the first unclaimed round"
         ),
         false => error.to_string(),
     };
@@ -337,7 +336,9 @@ mod tests {
     #[test]
     fn a_claim_out_of_order_is_told_with_what_to_do() {
         let other = refused_with("NotNextClaim");
-        assert!(other.why.contains("`gotong claim` claims what is left"));
+        assert!(other
+            .why
+            .contains("run `gotong claim` to claim what is left"));
         let failed = refused_with("Overflow");
         assert_eq!(failed.why, "refused: Overflow. Docs of the chain.");
         assert!(!other.is_final && !failed.is_final);
@@ -377,7 +378,9 @@ mod tests {
         };
         verified(&stuck[0], 4);
         verified(&stuck[2], 2);
-        assert!(stuck[2].why.contains("settled round 2 on other weights"));
+        assert!(stuck[2]
+            .why
+            .contains("settled round 2 on weights other than"));
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub struct Contribute {
     /// The round that could not be computed ahead.
     not_ahead: Option<RoundId>,
     pace: Pace,
-    /// Why a process that is to end by itself has nothing to wait for.
+    /// Why a process that ends by itself has nothing to wait for.
     hopeless: Option<ReplicaError>,
 }
 
@@ -246,7 +246,7 @@ impl Contribute {
         let wanted = Some((round, inputs_digest(round, submissions)));
         if let Err(error) = opened.worker.ready(client, now, task, wanted).await {
             // Who needs the round meets the error again.
-            tracing::debug!("not computed ahead: {error}");
+            tracing::debug!("nothing was computed in advance: {error}");
             self.not_ahead = Some(round.round);
         }
     }
@@ -360,8 +360,8 @@ impl Contribute {
                     Some(receipt) if receipt.has_event(REVEALED_LATE) => {
                         self.lost = Some(round);
                         tracing::warn!(
-                            "the reveal came too late: the delta is not scored, and its deposit is lost. The bytes stay \
-                             yours: nobody else can reveal them in this task"
+                            "the reveal came too late: the delta is not scored, and its deposit is lost. The delta stays \
+                             yours: nobody else can reveal it in this task"
                         );
                     }
                     Some(_) => {
@@ -379,7 +379,7 @@ impl Contribute {
         Ok(())
     }
 
-    /// Another account is the author of the delta: to reveal it again costs fees and is in vain.
+    /// Another account is the author of the delta: revealing it again would cost fees and fail.
     fn lose(&mut self, round: RoundId, error: &ChainError) -> Result<(), RunError> {
         self.lost = Some(round);
         let advice = "train with other data or another seed";
@@ -388,7 +388,9 @@ impl Contribute {
                 tracing::error!("{error} Nothing is submitted in this round: {advice}");
                 Ok(())
             }
-            DeltaSource::Weights(_) => Err(RunError::Refused(format!("{error} So {advice}"))),
+            DeltaSource::Weights(_) => {
+                Err(RunError::Refused(format!("{error} To submit, {advice}")))
+            }
         }
     }
 
@@ -530,7 +532,7 @@ impl Contribute {
         if opened.engine.is_too_late(&snapshot) && self.lost != Some(snapshot.round) {
             self.lost = Some(snapshot.round);
             tracing::warn!(
-                "the delta was not revealed in time: it is not scored, and its deposit is lost. Nobody has seen it"
+                "the delta was not revealed in time: it is not scored, and its deposit is lost. Nobody has seen the delta"
             );
         }
         let before = opened.engine.clone();

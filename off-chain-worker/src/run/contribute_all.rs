@@ -97,7 +97,7 @@ impl ContributeAll {
         Ok(besides)
     }
 
-    /// Looks at one task; no training begins. An account that has left goes on with what it has begun.
+    /// Looks at one task; no training begins. An account that has left finishes what it has begun.
     async fn look_at(
         &mut self,
         client: &Client,
@@ -155,7 +155,7 @@ impl ContributeAll {
     ) -> Result<Option<Contribute>, RunError> {
         if let Some(why) = objection(stake, view, &self.account) {
             if self.refused.insert(view.id) {
-                tracing::info!("left out: {why}");
+                tracing::info!("not contributing to it: {why}");
             }
             return Ok(None);
         }
@@ -165,7 +165,7 @@ impl ContributeAll {
             // It is being read.
             Ok(None) => return Ok(None),
             Err(why) => {
-                tracing::warn!("left out until the next start: {why}");
+                tracing::warn!("not contributing to it until the next start: {why}");
                 self.left_out.insert(view.id);
                 return Ok(None);
             }
@@ -289,8 +289,8 @@ async fn worth(
     Ok((worth_of(view, &pots, own.as_ref()), has_time))
 }
 
-/// The worth of a task whose last rounds paid contributors so much, or may still pay it. One in which this account's own credits add up
-/// to zero or less counts as one that pays nothing.
+/// The worth of a task whose last rounds paid contributors so much, or may still pay it. One in which this account's own
+/// credits add up to zero or less counts as one that pays nothing.
 fn worth_of(view: &TaskView, pots: &[u128], own: Option<&LedgerView>) -> Worth {
     const PHASES: [Phase; 5] = [
         Phase::Commit,

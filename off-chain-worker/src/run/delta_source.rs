@@ -125,21 +125,21 @@ pub enum SampleSource {
 #[derive(Debug, thiserror::Error)]
 pub enum TrainingDataError {
     /// Files of one's own cannot be used without a recipe.
-    #[error("the task has no recipe, so nothing says how your files become its samples: leave out --train")]
+    #[error("the task has no recipe to turn your files into its samples: leave out --train")]
     NoRecipe,
     /// The task is of nobody's published data.
     #[error(
-        "the task is about its sponsor's own kind of data, and not a published data set: train on files of your own \
-         (--train FILE); `gotong task recipe` says what they have to be like"
+        "the task is about its sponsor's own kind of data, not a published data set: train on your own files (--train FILE); \
+         `gotong task recipe` shows what they have to look like"
     )]
     OwnData,
     /// The chosen data set is made by another recipe than the task's.
-    #[error("the task is not about the data set {0}: its recipe is another one. Leave out --data, or choose another task")]
+    #[error("the task is not about the data set {0}, which has a different recipe. Leave out --data, or choose another task")]
     OtherData(DataSet),
     /// More samples than there is memory for.
     #[error(
-        "the samples take {} MiB of memory at least, and {} MiB may be used here: train on a smaller file, or on a part of \
-         it, such as --part 1/{parts}",
+        "the samples take at least {} MiB of memory, but only {} MiB may be used here: train on a smaller file, or on a part \
+         of it, such as --part 1/{parts}",
         .needs.div_ceil(1 << 20), .most >> 20
     )]
     TooLarge {
@@ -151,7 +151,9 @@ pub enum TrainingDataError {
         parts: u64,
     },
     /// A part of too few samples.
-    #[error("part {part} has no sample: there are {samples} in all. Take fewer parts (--part)")]
+    #[error(
+        "part {part} has no samples: there are only {samples} in all. Use fewer parts (--part)"
+    )]
     EmptyPart {
         /// The part.
         part: Part,
@@ -159,7 +161,7 @@ pub enum TrainingDataError {
         samples: u64,
     },
     /// The thread that read the data panicked, or could not be started.
-    #[error("the data could not be read: its thread ended early")]
+    #[error("the data could not be read: the thread that reads it ended early")]
     Aborted,
     /// The task's recipe is none.
     #[error("the task's recipe cannot be used: {0}")]
@@ -289,7 +291,7 @@ pub enum Strategy {
     /// Submits what it learned.
     #[default]
     Honest,
-    /// Submits the same values in random places: an adversary, for demonstrations.
+    /// Submits what it learned with the values in random places: an adversary, for demonstrations.
     Noise,
 }
 

@@ -118,7 +118,7 @@ impl DisputeAgent {
     }
 
     /// Makes every move that is due in the disputes about `round`, and opens those that are called
-    /// for. What the chain refuses is told, and tried again some blocks later.
+    /// for. What the chain refuses is reported, and tried again some blocks later.
     pub async fn attend(
         &mut self,
         client: &Client,
@@ -301,9 +301,9 @@ impl DisputeAgent {
         }
     }
 
-    /// Fails unless the round, and the table that is to be doubted, are proved by the state at a block that is final, or confirmed by
-    /// a second node if finality stands still, or one node's word is enough. An accusation that is wrong costs its bond. Moves are
-    /// not held back, since who makes none loses.
+    /// Fails unless the round, and the table that is to be doubted, are proved by the state at a block that is final, or
+    /// confirmed by a second node if finality stands still, or one node's word is enough. An accusation that is wrong costs
+    /// its bond. Moves are not held back, since who makes none loses.
     async fn confirm(
         &self,
         client: &Client,
@@ -400,7 +400,9 @@ impl DisputeAgent {
             }
             DisputerCommand::Accuse { accused } => {
                 let accused_address = address(&accused);
-                tracing::warn!("{accused_address} stands for another table, opened a dispute");
+                tracing::warn!(
+                    "{accused_address} stands for another table, so a dispute was opened"
+                );
                 self.engine.on_accused(accused, block);
             }
         }
@@ -415,8 +417,8 @@ impl DisputeAgent {
     fn tell(&self, command: DisputerCommand, error: &ChainError) {
         match command {
             DisputerCommand::Accuse { accused } => tracing::error!(
-                "{} stands for another table, and no dispute could be opened: {error}. (A dispute \
-                 takes a bond out of the free balance of {})",
+                "{} stands for another table, but no dispute could be opened: {error}. (A dispute needs a bond from the free \
+                 balance of {})",
                 address(&accused),
                 address(&self.account),
             ),

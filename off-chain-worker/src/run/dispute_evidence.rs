@@ -26,7 +26,7 @@ pub async fn dispute_evidence(
         Verdict::Upheld => Finding::Right,
         _ => {
             return Err(RunError::Refused(format!(
-                "dispute {} came to no step: there is nothing to show",
+                "dispute {} did not narrow down to a step: there is nothing to show",
                 closed.id
             )))
         }

@@ -42,8 +42,8 @@ pub enum ExamPlan {
 pub enum ExamPlanError {
     /// Too few or too many samples a round, or an odd number.
     #[error(
-        "half of a round's samples choose and half pay: choose an even number of samples from {MIN_SAMPLES} to \
-         {MAX_SHARD_SAMPLES}, and not {0}"
+        "half of a round's samples decide and half pay: choose an even number of samples from {MIN_SAMPLES} to \
+         {MAX_SHARD_SAMPLES}, not {0}"
     )]
     Samples(u32),
     /// No round at all.
@@ -51,8 +51,8 @@ pub enum ExamPlanError {
     NoRounds,
     /// The shards together need more samples than there are.
     #[error(
-        "{shards} shards of {samples} samples are {needed} samples, and there are {records} for exams: choose fewer \
-         shards or samples, or bring more data"
+        "{shards} shards of {samples} samples need {needed} samples, but there are only {records} for exams: choose fewer \
+         shards or samples, or add more data"
     )]
     TooFew {
         /// Shards.
@@ -66,7 +66,7 @@ pub enum ExamPlanError {
     },
     /// A shard is too long to be published.
     #[error(
-        "a shard of {samples} samples is {bytes} bytes, and the chain takes {MAX_SHARD_BYTES}: choose fewer samples"
+        "a shard of {samples} samples has {bytes} bytes, but the chain accepts at most {MAX_SHARD_BYTES}: choose fewer samples"
     )]
     TooLong {
         /// Samples of a shard.
@@ -77,7 +77,7 @@ pub enum ExamPlanError {
     /// A pool that is too small or too large.
     #[error(
         "a pool has at least {MIN_RECORDS_PER_SAMPLE} records for each sample of a round and at most {MAX_POOL_RECORDS}: \
-         {least} for {samples} samples, and there are {records} for exams"
+         at least {least} for {samples} samples, and there are {records} for exams"
     )]
     Pool {
         /// Samples of a round.
@@ -91,7 +91,7 @@ pub enum ExamPlanError {
     #[error(transparent)]
     Seal(#[from] SealError),
     /// Another file is where the pool goes.
-    #[error("{} is there already, and is not this pool: name another file, or move it away", .0.display())]
+    #[error("{} already exists and is not this pool: name another file, or move it away", .0.display())]
     OtherPool(PathBuf),
     /// The pool cannot be written.
     #[error("cannot write the pool {}: {source}", .path.display())]

@@ -37,9 +37,7 @@ impl Memories {
     /// Keeps the memory after the training for `round`.
     pub fn save(&self, round: RoundId, memory: Memory) {
         if let Err(error) = self.try_save(round, memory) {
-            tracing::warn!(
-                "the next training begins without what the optimizer has learned: {error}"
-            );
+            tracing::warn!("the next training starts without the optimizer's state: {error}");
         }
     }
 
@@ -53,7 +51,7 @@ impl Memories {
 
     fn load(&self, name: &str) -> Option<Kept> {
         self.0.load(name).unwrap_or_else(|error| {
-            tracing::warn!("training without what the optimizer has learned: {error}");
+            tracing::warn!("training starts without the optimizer's state: {error}");
             None
         })
     }

@@ -33,8 +33,8 @@ pub(super) struct Parts {
 /// A delta that makes the model worse beyond doubt, as it is and at a quarter of its length.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error(
-    "on {samples} samples that were kept back the delta raises the loss by {raised:.4} bits a sample, which is more than two \
-     standard errors ({doubt:.4})"
+    "on {samples} held-out samples, the delta raises the loss by {raised:.4} bits a sample, which is more than two standard \
+     errors ({doubt:.4})"
 )]
 pub struct Harm {
     /// Samples that it was tried on.

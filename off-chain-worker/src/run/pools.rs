@@ -33,8 +33,8 @@ pub struct Pool {
 pub enum PoolError {
     /// No file that was given is the pool.
     #[error(
-        "the pool that the samples are drawn from is not here. It is a file of {} bytes, {} records \
-         with root {}: get it from who opened the task, and give it by `--pool-file FILE`{}",
+        "the pool that the samples are drawn from is missing. It is a file of {} bytes, {} records with root {}: get it from \
+         the task's sponsor, and give it with `--pool-file FILE`{}",
         .pool.length(), .pool.records, hex::encode(.pool.root), listed(.others)
     )]
     Missing {

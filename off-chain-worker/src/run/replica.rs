@@ -204,11 +204,11 @@ impl Replica {
         for known in self.store.checkpoints() {
             if self.is_on_chain(now, task, &known).await? {
                 let (task, next) = (self.task, known.next);
-                tracing::warn!(%task, "the chain took rounds back, replaying from round {next} on");
+                tracing::warn!(%task, "the chain took rounds back, so they are replayed from round {next} on");
                 return Ok(self.store.go_to(known)?);
             }
         }
-        tracing::warn!(task = %self.task, "the chain took rounds back, replaying all");
+        tracing::warn!(task = %self.task, "the chain took rounds back, so all of them are replayed");
         let weights = first_weights(client, now, task).await?;
         Ok(self.store.go_to(Position::first(weights))?)
     }
@@ -247,7 +247,7 @@ impl Replica {
         if own.master_root != claim.master_root {
             return Err(error);
         }
-        tracing::error!("{error}. The weights are right, so it goes on");
+        tracing::error!("{error}. The weights are right, so the replay continues");
         Ok(self.store.differed(round.round, *claim, weights)?)
     }
 
@@ -341,7 +341,7 @@ fn shown_tables(round: &RoundView) -> Vec<Hash> {
 async fn facts(now: &Moment, task: TaskId, round: RoundId) -> Result<RoundFacts, ReplicaError> {
     let facts = now.facts(task, round).await?;
     let missing = || ChainError::Missing {
-        what: format!("what disputes about round {round} are judged by"),
+        what: format!("the facts that judge disputes about round {round}"),
         block: now.block(),
     };
     Ok(facts.ok_or_else(missing)?)

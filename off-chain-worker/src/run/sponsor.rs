@@ -201,10 +201,10 @@ pub enum UnfitShards {
     #[error(transparent)]
     State(#[from] StateError),
     /// Another version of the program sealed them.
-    #[error("nothing says what made the samples of these shards: seal them again with `gotong data seal`")]
+    #[error("the recipe of these shards is not recorded: seal the samples again with `gotong data seal`")]
     Unknown,
     /// Samples of another length.
-    #[error("a sample of these shards has {found} bytes with its label, and one of the task has {expected}: seal samples for its model")]
+    #[error("a sample of these shards has {found} bytes with its label, but the task needs {expected}: seal samples for its model")]
     RecordBytes {
         /// Bytes of a record of the task.
         expected: u32,
@@ -212,20 +212,21 @@ pub enum UnfitShards {
         found: u32,
     },
     /// Another recipe.
-    #[error("another recipe made the samples of these shards: open the task with that one, or seal samples that its own made")]
+    #[error("another recipe made the samples of these shards: open the task with that recipe, or seal samples that the task's \
+        recipe made")]
     Recipe,
     /// A shard is not there.
-    #[error("shard {0} is not there: seal the samples again with `gotong data seal`")]
+    #[error("shard {0} is missing: seal the samples again with `gotong data seal`")]
     Missing(u32),
     /// A shard is not what was sealed.
     #[error("shard {0} is not what was sealed: seal the samples again with `gotong data seal`")]
     Changed(u32),
     /// A shard of another length than the first.
-    #[error("shard {0} has another number of samples than the first: seal the samples again with `gotong data seal`")]
+    #[error("shard {0} does not have as many samples as the first: seal the samples again with `gotong data seal`")]
     Uneven(u32),
     /// A label that the model has no class for.
     #[error(
-        "shard {index} has a sample with the label {label}, and the model has {classes} classes"
+        "shard {index} has a sample with the label {label}, but the model has only {classes} classes"
     )]
     Label {
         /// The shard.
@@ -247,7 +248,7 @@ pub enum SealError {
     #[error(transparent)]
     Shard(#[from] ShardError),
     /// The operating system's source failed.
-    #[error("the system gives no randomness: {0}")]
+    #[error("the system provides no randomness: {0}")]
     Randomness(#[from] rand::rand_core::OsError),
 }
 
@@ -293,7 +294,7 @@ impl Sponsoring {
         }
         self.sealed.as_ref().ok_or_else(|| {
             RunError::Refused(format!(
-                "the sealed shards of task {} are not in {}: run on the machine that opened it",
+                "the sealed shards of task {} are not in {}: run this on the machine that opened the task",
                 self.task,
                 self.base.path().display()
             ))
@@ -324,8 +325,8 @@ impl Sponsoring {
         let task = self.task;
         let HoldOutTerms::Sealed { root, .. } = view.terms.hold_out else {
             tracing::info!(
-                "the samples are drawn from a public pool, so there is nothing to publish; keep the \
-                 pool's file where everybody can get it"
+                "the samples are drawn from a public pool, so there is nothing to publish; keep the pool file where everybody \
+                 can get it"
             );
             return Ok(ControlFlow::Break(()));
         };

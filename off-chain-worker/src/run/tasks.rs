@@ -82,7 +82,7 @@ impl Tasks {
         if self.node != url {
             self.node = url.to_owned();
             for task in std::mem::take(&mut self.given_up).into_keys() {
-                tracing::info!(%task, "trying it again, with another node");
+                tracing::info!(%task, "trying the task again, with another node");
             }
         }
     }
@@ -172,14 +172,14 @@ impl Tasks {
             Err(error) => error,
         };
         if matches!(&error, RunError::Replica(error) if error.is_fatal()) {
-            tracing::error!(%task, "giving it up: {error}");
+            tracing::error!(%task, "giving the task up: {error}");
             self.given_up.insert(task, error);
             return Ok(true);
         }
         let now = Instant::now();
         let pause = Pause::after(self.paused.get(&task), now);
         let wait = pause.until - now;
-        tracing::error!(%task, "{error}; looking at it again in {wait:?}");
+        tracing::error!(%task, "{error}; trying the task again in {wait:?}");
         self.paused.insert(task, pause);
         Ok(false)
     }

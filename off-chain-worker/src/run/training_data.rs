@@ -109,7 +109,7 @@ impl TrainingData {
         };
         if let Err(error) = thread::Builder::new().name("data".into()).spawn(work) {
             // Whoever asks for the data is told then.
-            tracing::error!("no thread to read data: {error}");
+            tracing::error!("cannot start a thread to read data: {error}");
         }
         Reading {
             made,

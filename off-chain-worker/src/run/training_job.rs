@@ -190,7 +190,7 @@ impl TrainingJob {
         }
         let part = 1 << halvings;
         tracing::info!(
-            "the delta goes so far that a round would prove little of its gain: 1/{part} of its length is sent"
+            "the delta is so large that a round would prove little of its gain, so it is scaled to 1/{part}"
         );
         change.iter_mut().for_each(|change| *change /= part);
         let (delta, bytes) = compressed(&change)?;

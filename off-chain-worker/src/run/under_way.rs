@@ -38,7 +38,7 @@ where
     Some(work(guard).boxed_local())
 }
 
-/// All that a daemon has under way. It goes on only while the daemon waits [`beside`](Self::beside) it.
+/// All work that a daemon has under way. It makes progress only while the daemon waits [`beside`](Self::beside) it.
 pub(super) struct UnderWay<T> {
     works: FuturesUnordered<Work<T>>,
     came: Vec<T>,
@@ -59,7 +59,7 @@ impl<T> UnderWay<T> {
         self.works.extend(works);
     }
 
-    /// Awaits `wait`, and goes on meanwhile with all that is under way.
+    /// Awaits `wait`, and meanwhile continues all work that is under way.
     pub async fn beside<R>(&mut self, wait: impl Future<Output = R>) -> R {
         let mut wait = pin!(wait);
         loop {

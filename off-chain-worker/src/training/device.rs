@@ -38,8 +38,7 @@ pub enum DeviceError {
     NotBuilt(DeviceChoice),
     /// The backend found nothing to run on.
     #[error(
-        "no device for {choice} ({reason}): install your GPU's Vulkan driver; in software, \
-         for tests, `apt-get install libvulkan1 mesa-vulkan-drivers`"
+        "no device found for {choice} ({reason}): install your GPU's Vulkan driver or, for tests in software, `apt-get install libvulkan1 mesa-vulkan-drivers`"
     )]
     NoAdapter {
         /// The backend.

@@ -18,7 +18,7 @@ pub enum UnfitDevice {
     Failed(#[from] TrainingError),
     /// It evaluates something else.
     #[error(
-        "the device finds a loss of {device:.3} bits where the processor finds {processor:.3}; {ADVICE}"
+        "the device computes a loss of {device:.3} bits, but the processor computes {processor:.3}; {ADVICE}"
     )]
     Loss {
         /// By the device.
@@ -28,7 +28,7 @@ pub enum UnfitDevice {
     },
     /// It learns less than it should.
     #[error(
-        "{UPDATES} updates on the device bring the loss from {before:.3} to {device:.3} bits, and on the processor to \
+        "{UPDATES} updates on the device bring the loss from {before:.3} to {device:.3} bits, but on the processor to \
          {processor:.3}; {ADVICE}"
     )]
     Learning {
@@ -41,7 +41,7 @@ pub enum UnfitDevice {
     },
 }
 
-const ADVICE: &str = "leave `--device` out to train on the processor, or see what `gotong doctor` says of the device and its driver";
+const ADVICE: &str = "leave `--device` out to train on the processor, or see what `gotong doctor` says about the device and its driver";
 /// Updates that are made.
 const UPDATES: usize = 10;
 /// Most samples that are taken, and most labels that these have.

@@ -40,7 +40,7 @@ pub enum TrainingError {
     #[error("training needs at least one sample and a batch of at least one")]
     Empty,
     /// Samples or labels of another shape than the graph's.
-    #[error("the graph takes samples of {inputs} bytes in {classes} classes; these differ")]
+    #[error("the model needs samples of {inputs} bytes in {classes} classes; these are different")]
     WrongData {
         /// Bytes of a sample.
         inputs: u32,
@@ -112,11 +112,11 @@ impl TrainingState {
             Network::new(start.graph, start.master, device)?.with_rounding(config.rounding);
         if let Some(checkpoint) = start.checkpoint {
             if let Some(state) = checkpoint.restored(&network, config, device) {
-                tracing::info!("going on at update {} of {}", state.step, config.steps);
+                tracing::info!("resuming at update {} of {}", state.step, config.steps);
                 return Ok(state);
             }
             tracing::warn!(
-                "training from the beginning: the checkpoint is damaged, or of another training"
+                "training from the beginning: the checkpoint is damaged, or belongs to another training"
             );
         }
         Ok(Self {

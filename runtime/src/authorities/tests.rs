@@ -41,13 +41,22 @@ fn keys(babe: Sr25519Keyring, grandpa: Ed25519Keyring) -> SessionKeys {
     }
 }
 
+/// That these keys, or whoever has their secrets, want `owner` to be their owner.
+fn proof_of_possession(
+    owner: Sr25519Keyring,
+    babe: Sr25519Keyring,
+    grandpa: Ed25519Keyring,
+) -> Vec<u8> {
+    let statement = statement_of_ownership(&account(owner).encode());
+    (babe.sign(&statement), grandpa.sign(&statement)).encode()
+}
+
 fn set_keys(
     who: Sr25519Keyring,
     babe: Sr25519Keyring,
     grandpa: Ed25519Keyring,
 ) -> Result<(), DispatchError> {
-    let statement = statement_of_ownership(&who.to_account_id().encode());
-    let proof = (babe.sign(&statement), grandpa.sign(&statement)).encode();
+    let proof = proof_of_possession(who, babe, grandpa);
     let keys = keys(babe, grandpa);
     call(
         signed(who),
@@ -98,6 +107,13 @@ const GENESIS: [(Sr25519Keyring, Ed25519Keyring); 3] = [
     (Charlie, Ed25519Keyring::Charlie),
 ];
 
+/// Signs a block.
+fn seal(header: &mut Header, signer: Sr25519Keyring) {
+    let seal: AuthoritySignature = signer.sign(header.hash().as_bytes()).into();
+    let seal = <DigestItem as CompatibleDigestItem>::babe_seal(seal);
+    header.digest_mut().push(seal);
+}
+
 /// Two blocks of one slot, which the authority of this index made and `signer` signed.
 fn two_blocks(
     index: u32,
@@ -112,9 +128,7 @@ fn two_blocks(
             System::parent_hash(),
             digest(slot(), index),
         );
-        let seal: AuthoritySignature = signer.sign(header.hash().as_bytes()).into();
-        let seal = <DigestItem as CompatibleDigestItem>::babe_seal(seal);
-        header.digest_mut().push(seal);
+        seal(&mut header, signer);
         header
     };
     EquivocationProof {
@@ -339,6 +353,36 @@ fn a_forged_report_is_refused() {
         owner.session = 0;
         assert_err!(report(proof, owner), Errors::InvalidKeyOwnershipProof);
         assert_eq!(held(Bob), BOND);
+    });
+}
+
+/// Whoever saw it on another chain, or on this one, can register the keys for nobody else.
+#[test]
+fn a_proof_of_possession_serves_one_account() {
+    execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
+        let set_keys = |owner| {
+            let keys = keys(Dave, Ed25519Keyring::Dave);
+            let proof = proof_of_possession(owner, Dave, Ed25519Keyring::Dave);
+            pallet_session::Call::<Runtime>::set_keys { keys, proof }
+        };
+        let refused = pallet_session::Error::<Runtime>::InvalidProof;
+        assert_err!(call(signed(Eve), set_keys(Dave)), refused);
+        assert_ok!(call(signed(Eve), set_keys(Eve)));
+    });
+}
+
+/// It may as well be one that was withheld here, with all blocks before it. So a key is for one chain.
+#[test]
+fn a_block_for_another_chain_counts_as_the_second_of_its_slot() {
+    execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
+        end_sessions(1);
+        let mut proof = two_blocks(1, Bob, Bob);
+        let foreign = &mut proof.second_header;
+        foreign.parent_hash = Hash::repeat_byte(7);
+        foreign.digest_mut().pop();
+        seal(foreign, Bob);
+        assert_ok!(report(proof, owner_of(Bob)));
+        assert_eq!(held(Bob), 0);
     });
 }
 

@@ -1,22 +1,36 @@
 //! The council, and what it may do as root.
 
 use alloc::collections::BTreeSet;
+use codec::{Decode, Encode, MaxEncodedLen};
 use frame_support::{
     parameter_types,
-    traits::{ConstU32, Contains},
+    traits::{Consideration, ConstU32, Contains, MaybeConsideration},
     weights::{constants::WEIGHT_REF_TIME_PER_MILLIS, Weight},
 };
 use frame_system::EnsureRoot;
 use pallet_collective::EnsureProportionAtLeast;
+use scale_info::TypeInfo;
+use sp_runtime::DispatchError;
 
 use super::HOUR;
 use crate::{
-    authorities, governance, AccountId, BlockNumber, Runtime, RuntimeCall, RuntimeEvent,
-    RuntimeOrigin,
+    authorities, governance, AccountId, BlockNumber, Governance, Runtime, RuntimeCall,
+    RuntimeEvent, RuntimeOrigin,
 };
 
 /// The maximum number of members of the council.
 const MAX_COUNCIL: u32 = 32;
+
+/// The most open motions of one member: a motion that waits for votes does not keep it from an urgent one. In a benchmark, one
+/// member proposes all of them.
+const MOTIONS_OF_MEMBER: u32 = if cfg!(feature = "runtime-benchmarks") {
+    MAX_MOTIONS
+} else {
+    2
+};
+
+/// The most open motions: every member of the largest council has its own places, so all others together cannot fill them.
+const MAX_MOTIONS: u32 = 2 * MAX_COUNCIL;
 
 /// The maximum length of a motion, in bytes; one that replaces the council has 1.1 KiB. Nobody pays for storing it.
 const MAX_MOTION_BYTES: u32 = 4_096;
@@ -41,13 +55,46 @@ impl pallet_collective::DefaultVote for SilenceIsNo {
     }
 }
 
+/// What a motion takes of the member that proposes it: a place among its own, and no money. The SDK's weight of `propose` counts
+/// the hold of a deposit, which takes more storage.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct OwnPlace;
+
+impl Consideration<AccountId, u32> for OwnPlace {
+    fn new(who: &AccountId, _open: u32) -> Result<Self, DispatchError> {
+        // The last of them is the one that is being proposed.
+        let motions = pallet_collective::Proposals::<Runtime>::get();
+        let (motion, others) = motions.split_last().ok_or(DispatchError::Corruption)?;
+        Governance::note_motion(who, *motion, others)?;
+        Ok(Self)
+    }
+
+    fn update(self, _: &AccountId, _: u32) -> Result<Self, DispatchError> {
+        Ok(self)
+    }
+
+    fn drop(self, _: &AccountId) -> Result<(), DispatchError> {
+        Ok(())
+    }
+
+    #[cfg(feature = "runtime-benchmarks")]
+    fn ensure_successful(_: &AccountId, _: u32) {}
+}
+
+impl MaybeConsideration<AccountId, u32> for OwnPlace {
+    fn is_none(&self) -> bool {
+        // Nothing has to be given back.
+        true
+    }
+}
+
 /// The council: accounts that the genesis names, and then the council itself.
 impl pallet_collective::Config for Runtime {
     type RuntimeOrigin = RuntimeOrigin;
     type Proposal = RuntimeCall;
     type RuntimeEvent = RuntimeEvent;
     type MotionDuration = ConstU32<{ 3 * 24 * HOUR }>;
-    type MaxProposals = ConstU32<16>;
+    type MaxProposals = ConstU32<MAX_MOTIONS>;
     type MaxMembers = ConstU32<MAX_COUNCIL>;
     type DefaultVote = SilenceIsNo;
     type WeightInfo = pallet_collective::weights::SubstrateWeight<Runtime>;
@@ -55,8 +102,7 @@ impl pallet_collective::Config for Runtime {
     type MaxProposalWeight = MaxMotionWeight;
     type DisapproveOrigin = EnsureRoot<AccountId>;
     type KillOrigin = EnsureRoot<AccountId>;
-    // Only members propose, and no more than `MaxProposals` at a time.
-    type Consideration = ();
+    type Consideration = OwnPlace;
 }
 
 /// The number of ayes that a motion needs: two thirds of the council, rounded up.
@@ -102,5 +148,7 @@ impl governance::Config for Runtime {
     type RuntimeCall = RuntimeCall;
     type CouncilOrigin = EnsureProportionAtLeast<AccountId, (), 2, 3>;
     type CouncilCalls = CouncilCalls;
+    type MaxMotions = ConstU32<MAX_MOTIONS>;
+    type MotionsOfMember = ConstU32<MOTIONS_OF_MEMBER>;
     type WeightInfo = crate::weights::governance::WeightInfo<Runtime>;
 }

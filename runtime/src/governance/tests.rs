@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::{
-    test_chain::{call, execute, genesis, motion, signed, start},
-    Runtime, RuntimeCall, System, VERSION,
+    configs::council,
+    pace::Pace,
+    test_chain::{call, execute, genesis, motion, motion_of, signed, start},
+    AccountId, Runtime, RuntimeCall, RuntimeOrigin, System, VERSION,
 };
 use codec::Encode;
 use frame_support::{assert_err, assert_ok, storage::unhashed};
@@ -74,6 +76,54 @@ fn an_upgrade_goes_forward() {
         assert_eq!(unhashed::get_raw(CODE), before);
         assert!(!is_authorized());
     });
+}
+
+/// Reads what a Wasm says of itself, as a node does: its version, in a section of this name.
+struct OfWasm;
+
+impl ReadRuntimeVersion for OfWasm {
+    fn read_runtime_version(
+        &self,
+        wasm: &[u8],
+        _: &mut dyn Externalities,
+    ) -> Result<Vec<u8>, String> {
+        // The length of a name comes before it.
+        const SECTION: &[u8] = b"\x0fruntime_version";
+        let mut places = wasm.windows(SECTION.len());
+        let section = places.position(|bytes| bytes == SECTION);
+        let section = section.and_then(|place| wasm.get(place + SECTION.len()..));
+        Ok(section.ok_or("no version")?.to_vec())
+    }
+}
+
+/// Slots of another length would stop the chain. The Wasm of its own pace is refused for its version, which is no higher.
+#[test]
+fn the_wasm_of_the_other_pace_is_refused() {
+    assert_eq!(VERSION.spec_name, Pace::OWN.spec_name);
+    type Errors = frame_system::Error<Runtime>;
+    for (wasm, refused) in [
+        (crate::fast::WASM_BINARY_BLOATY, Errors::InvalidSpecName),
+        (
+            crate::WASM_BINARY_BLOATY,
+            Errors::SpecVersionNeedsToIncrease,
+        ),
+    ] {
+        let wasm = wasm.expect("it was built");
+        let mut chain = genesis(LOCAL_TESTNET_RUNTIME_PRESET);
+        chain.register_extension(ReadRuntimeVersionExt::new(OfWasm));
+        chain.execute_with(|| {
+            start(1_000, System::parent_hash());
+            let before = unhashed::get_raw(CODE);
+            assert_ok!(motion(&[Alice, Bob], authorize(wasm)));
+            assert_ok!(apply(wasm));
+            assert_eq!(unhashed::get_raw(CODE), before);
+            let rejected = frame_system::Event::<Runtime>::RejectedInvalidAuthorizedUpgrade {
+                code_hash: BlakeTwo256::hash(wasm),
+                error: refused.into(),
+            };
+            System::assert_has_event(rejected.into());
+        });
+    }
 }
 
 #[test]
@@ -184,5 +234,58 @@ fn nobody_holds_up_a_motion_by_proposing_it_first() {
         assert_ok!(motion(&[Alice, Bob], authorize(b"code")));
         assert!(is_authorized());
         assert_ok!(propose(2, 4_096));
+    });
+}
+
+/// What comes of it if `who` proposes to authorize `code`. Nobody votes.
+fn propose(who: &AccountId, code: &[u8]) -> Result<(), DispatchError> {
+    let inner = Box::new(authorize(code).into());
+    let as_root = Call::<Runtime>::as_root { call: inner };
+    let propose = pallet_collective::Call::<Runtime>::propose {
+        threshold: council::ayes(),
+        proposal: Box::new(as_root.into()),
+        length_bound: 2_000,
+    };
+    call(RuntimeOrigin::signed(who.clone()), propose)
+}
+
+/// However many motions all others have open.
+#[test]
+fn nobody_takes_the_last_place_for_an_urgent_upgrade() {
+    execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
+        let members: Vec<AccountId> = (0..32u8).map(|seed| [seed; 32].into()).collect();
+        let full = pallet_collective::Call::<Runtime>::set_members {
+            new_members: members.clone(),
+            prime: None,
+            old_count: 3,
+        };
+        assert_ok!(motion(&[Alice, Bob], full));
+        let too_many = Error::<Runtime>::TooManyMotions;
+        for (number, who) in (0u8..).zip(&members[1..]) {
+            assert_ok!(propose(who, &[number, 0]));
+            assert_ok!(propose(who, &[number, 1]));
+            assert_err!(propose(who, &[number, 2]), too_many);
+        }
+        // The first member proposes, and two thirds of the council approve.
+        assert_ok!(motion_of(&members[..22], authorize(b"urgent")));
+        assert!(is_authorized());
+        let stored = Proposers::<Runtime>::get();
+        assert_eq!(stored.len(), 63);
+    });
+}
+
+#[test]
+fn a_motion_that_is_over_takes_no_place() {
+    execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
+        let [bob, charlie] = [Bob, Charlie].map(|who| who.to_account_id());
+        let too_many = Error::<Runtime>::TooManyMotions;
+        assert_ok!(motion(&[Charlie, Alice], authorize(b"0")));
+        // It is another's now.
+        assert_ok!(propose(&bob, b"0"));
+        assert_ok!(propose(&charlie, b"1"));
+        assert_ok!(propose(&charlie, b"2"));
+        assert_err!(propose(&charlie, b"3"), too_many);
+        assert_ok!(propose(&bob, b"3"));
+        assert_err!(propose(&bob, b"4"), too_many);
     });
 }

@@ -3,12 +3,17 @@
 use super::*;
 use crate::{
     authorities::ChangesLeft,
+    pace::Pace,
     test_chain::{end_sessions, start},
     Authorities as AuthoritiesPallet, Contribution, Executive, System, UNIT, VERSION,
 };
-use frame_support::traits::fungible::InspectHold;
+use frame_support::{
+    storage::unhashed, traits::fungible::InspectHold,
+    weights::constants::WEIGHT_REF_TIME_PER_MILLIS,
+};
 use frame_system::{LastRuntimeUpgrade, LastRuntimeUpgradeInfo};
 use gotong_protocol::{Outcome, Phase, RoundId, TaskId};
+use pallet_contribution::migrations::v8_to_v9_weight;
 use pallet_session::historical;
 use sp_core::{
     bytes::from_hex,
@@ -23,7 +28,8 @@ use std::collections::BTreeMap;
 /// The genesis of `local` as the node of spec 6 wrote it, without the code.
 const SPEC_6: &str = include_str!("spec_6.json");
 
-/// Block 119 of a demo on the development chain of spec 6, in its fourth round, without the code and the hashes of blocks.
+/// Block 119 of a demo on the development chain of spec 6, in its fourth round, without the code and the hashes of blocks. Its
+/// storage is that of any chain; a development chain itself takes no upgrade to another name: see [`crate::pace`].
 const SPEC_6_DEMO: &str = include_str!("spec_6_demo.json");
 
 fn spec_6() -> TestExternalities {
@@ -157,5 +163,28 @@ fn a_round_under_way_in_spec_6_goes_on() {
         assert_eq!(Balances::total_issuance(), issued);
         assert_eq!(Session::validators().len(), 1);
         AuthoritiesPallet::do_try_state().expect("the state is sound");
+    });
+}
+
+/// What the last release stored has no bound. docs/nodes.md says up to how many tasks an upgrade goes well, and how to see how many
+/// there are. Only chains of the usual pace can be upgraded from spec 6.
+#[test]
+fn ten_thousand_tasks_of_spec_6_are_upgraded_in_half_a_block() {
+    const TASKS: u32 = 10_000;
+    type Stored = pallet_contribution::Tasks<Runtime>;
+    state(SPEC_6_DEMO).execute_with(|| {
+        let key = |id| Stored::hashed_key_for(TaskId(id));
+        let stored = unhashed::get_raw(&key(0)).expect("the task of the demo");
+        for id in 1..TASKS {
+            unhashed::put_raw(&key(id), &stored);
+        }
+        let took = Executive::execute_on_runtime_upgrade();
+        assert!(took.all_gte(v8_to_v9_weight::<Runtime>(TASKS.into())));
+        // The hooks of the same block may take the other half.
+        let half = Pace::USUAL.max_block_millis() * WEIGHT_REF_TIME_PER_MILLIS / 2;
+        assert!(took.ref_time() <= half, "{took} of {half}");
+        let tasks = Stored::iter_values();
+        let named = tasks.filter(|task| task.terms.name.as_str() == Some("fashion-mnist"));
+        assert_eq!(named.count(), TASKS as usize);
     });
 }

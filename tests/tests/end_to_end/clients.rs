@@ -12,8 +12,8 @@ use gotong_tests::{
 use serde_json::{json, Value};
 use std::process::Command;
 
-/// What the runtime's Wasm was compiled with.
-const METADATA_HASH: &str = include_str!("../../../runtime/metadata/hash.txt");
+/// What the Wasm of a development chain was compiled with.
+const METADATA_HASH: &str = include_str!("../../../runtime/metadata/hash-fast.txt");
 
 /// Each registers an account, asks for stake, task, round and duties by runtime APIs as far as it knows them, and reads the same
 /// from storage and constants.

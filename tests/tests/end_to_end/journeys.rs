@@ -198,7 +198,7 @@ async fn a_killed_training_goes_on() -> Result<()> {
     let log = fs::read_to_string(contributor.log())?;
     let began = log.matches(" training").count();
     assert_eq!(began, 2, "{log}");
-    let (_, went_on) = log.split_once("going on at update ").context(log.clone())?;
+    let (_, went_on) = log.split_once("resuming at update ").context(log.clone())?;
     let (updates, _) = went_on.split_once(" of 4000").context(log.clone())?;
     assert!(updates.parse::<u32>()? > 0, "{log}");
     assert_eq!(checkpoint(&folder)?, None);
@@ -476,7 +476,9 @@ async fn everybody_works_while_finality_stands_still() -> Result<()> {
     }
     every_other_command(&network, task).await?;
     let transfer = Call::transfer(key("Alice").public_key().0, UNIT);
-    let pauper = network.client.submit(&key("Pauper"), &transfer, Inclusion::Best);
+    let pauper = network
+        .client
+        .submit(&key("Pauper"), &transfer, Inclusion::Best);
     let refused = pauper.await.expect_err("it has no money for the fee");
     assert!(
         matches!(refused, ChainError::Rejected { .. }),

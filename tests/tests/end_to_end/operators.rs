@@ -93,7 +93,8 @@ impl Machine {
         Ok(String::from_utf8(output.stdout)?)
     }
 
-    /// Makes keys of a phrase, and returns the addresses of that for blocks and that for votes.
+    /// Makes keys of a phrase, and returns the addresses of that for blocks and that for votes. Another network would have others of
+    /// the same phrase.
     fn make_keys(&self) -> Result<[String; 2]> {
         let made = Command::new(sibling("gotong-node")?)
             .args(["key", "generate", "--output-type=json"])
@@ -109,7 +110,14 @@ impl Machine {
             .collect();
         // The first is that of another phrase, which was shown to be written down.
         match <[String; 3]>::try_from(addresses) {
-            Ok([_, babe, grandpa]) => Ok([babe, grandpa]),
+            Ok([_, babe, grandpa]) => {
+                let of_phrase = &made["ss58Address"];
+                ensure!(
+                    of_phrase.is_string() && *of_phrase != babe,
+                    "the keys are those of any network"
+                );
+                Ok([babe, grandpa])
+            }
             Err(other) => anyhow::bail!("other keys were shown: {other:?}"),
         }
     }

@@ -319,7 +319,7 @@ fn arrays_of_other_types_orders_and_shapes_are_refused() {
     }
     let error = refuse("'|u1'", "False", "(3, 2)");
     assert!(
-        error.to_string().contains("x has 3 rows and y 2"),
+        error.to_string().contains("x has 3 rows and y has 2"),
         "{error}"
     );
     assert!(matches!(

@@ -24,7 +24,7 @@ pub struct Grounds<'a> {
     pub round: RoundId,
     /// [`gotong_protocol::round_inputs`] of the round.
     pub inputs: &'a Hash,
-    /// Who is accused, and the root of the table that it stands for.
+    /// The accused account, and the root of the table that it stands for.
     pub accused: Option<([u8; 32], Hash)>,
 }
 

@@ -10,7 +10,7 @@ use std::{fmt::Write, path::PathBuf};
                   gotong data inspect reviews.jsonl --field text --output json\n  gotong data inspect images"
 )]
 pub struct Inspect {
-    /// Files of one format, or for images a folder that has a folder for each class
+    /// Files of one format or, for images, a folder with one subfolder per class
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     #[command(flatten)]
@@ -52,7 +52,7 @@ fn described(report: &Report) -> String {
     let found = &report.duplicates;
     let _ = writeln!(
         text,
-        "twice     {} rows have the inputs of an earlier one, {} of them with another label",
+        "repeated  {} rows repeat the inputs of an earlier row, {} of them with another label",
         found.rows, found.other_label
     );
     if !report.classes.is_empty() {
@@ -78,7 +78,7 @@ fn described(report: &Report) -> String {
             "holds",
             "missing",
             "distinct",
-            "least, mean, greatest",
+            "minimum, mean, maximum",
         ];
         text += "\n";
         text += &table(&head, &rows);

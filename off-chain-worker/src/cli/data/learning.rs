@@ -9,28 +9,28 @@ const VOCAB: u16 = 256;
 /// How values become bytes, where the data leave a choice.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LearningArgs {
-    /// Columns of a table to leave out; more than one with commas
+    /// Columns of a table to leave out, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "COLUMN")]
     drop: Vec<String>,
-    /// Columns of numbers that are categories, such as codes
+    /// Columns whose numbers are categories, such as codes
     #[arg(long, value_delimiter = ',', value_name = "COLUMN")]
     categorical: Vec<String>,
-    /// Columns that must be numbers: a text in one is an error
+    /// Columns that must hold numbers: text in one is an error
     #[arg(long, value_delimiter = ',', value_name = "COLUMN")]
     numeric: Vec<String>,
     /// What the tokens of text are [default: byte-pairs]
     #[arg(long, value_enum)]
     tokens: Option<Tokens>,
-    /// Tokens of byte pairs, at most 256
+    /// Size of the byte-pair vocabulary, at most 256
     #[arg(long, default_value_t = VOCAB, value_parser = clap::value_parser!(u16).range(2..=256))]
     vocab: u16,
-    /// What stands for a character that the training part of a text lacks, such as ?
+    /// The character, such as ?, that stands for any character that the training part of a text lacks
     #[arg(long, value_name = "CHARACTER")]
     unknown: Option<char>,
-    /// Height and width that images are brought to, such as 28x28 [default: those of the first one]
+    /// Height and width to resize images to, such as 28x28 [default: those of the first image]
     #[arg(long, value_name = "HEIGHTxWIDTH")]
     size: Option<Size>,
-    /// Make images grey
+    /// Convert images to greyscale
     #[arg(long)]
     grey: bool,
 }

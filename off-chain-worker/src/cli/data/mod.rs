@@ -12,11 +12,11 @@ pub use split::{FilesToDivide, SplitArgs};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Data {
-    /// Look at files: rows, classes, columns, what is missing and what is there twice
+    /// Inspect files: rows, classes, columns, missing values and duplicates
     Inspect(inspect::Inspect),
-    /// Make samples of files, for training, exams and reports, and learn the recipe that makes them
+    /// Make samples from files, for training, exams and reports, and learn the recipe that makes them
     Split(Box<split::Split>),
-    /// Seal shards of an exam's samples, which `gotong task open --sealed` takes
+    /// Seal an exam's samples in shards, for `gotong task open --sealed`
     Seal(seal::Seal),
 }
 

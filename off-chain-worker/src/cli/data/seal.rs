@@ -18,16 +18,16 @@ use std::path::PathBuf;
 #[command(
     after_help = "Example:\n  gotong data seal flowers/exam.records --recipe flowers/recipe.toml --shards 8 --samples 66\n  \
                   gotong task open --dev Alice flowers/task.toml --sealed ROOT\n\n\
-                  Only who has the shards can publish them: keep the folder of --base-path, and run `gotong sponsor` with it."
+                  Only whoever has the shards can publish them: keep the --base-path folder, and run `gotong sponsor` with it."
 )]
 pub struct Seal {
-    /// The samples of the exam, as `gotong data split` wrote them
+    /// The exam's samples, as `gotong data split` wrote them
     #[arg(value_name = "FILE.records")]
     exam: PathBuf,
     /// The recipe that made them
     #[arg(long, value_name = "FILE.toml")]
     recipe: PathBuf,
-    /// The model that they are for, which says how long a sample of text is; other samples need none
+    /// The model that the samples are for. It sets the length of a sample of text; other samples do not need it
     #[arg(long)]
     model: Option<Model>,
     /// Shards; each scores one round
@@ -46,7 +46,7 @@ pub fn run(args: Seal, globals: &Globals) -> anyhow::Result<()> {
     }
     let exam = load_records(&args.exam, &recipe, graph).map_err(|error| match error {
         DataError::NoLength => {
-            anyhow!("these are samples of text: give --model, which says how long one is")
+            anyhow!("these are samples of text: give --model, which sets their length")
         }
         error => error.into(),
     })?;
@@ -68,7 +68,7 @@ pub fn run(args: Seal, globals: &Globals) -> anyhow::Result<()> {
     });
     globals.output.print(json, || {
         format!(
-            "{} shards of {} samples are sealed in {}\nroot {root}\nnext: `gotong task open --sealed {root}`, with this \
+            "{} shards of {} samples are sealed in {}\nroot {root}\nnext: `gotong task open --sealed {root}`, with the same \
              --base-path",
             args.shards,
             args.samples,

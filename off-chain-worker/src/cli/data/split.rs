@@ -41,7 +41,7 @@ const REPORT: u32 = 50;
     after_help = "Examples:\n  gotong data split flowers.csv --label species --out flowers\n  \
                   gotong data split visits.csv --label outcome --drop id --by-group patient --out visits\n  \
                   gotong data split reviews.jsonl --field text --tokens characters --unknown ? --out reviews\n\n\
-                  It writes recipe.toml, train.records, exam.records and report.records. Keep the exam to yourself."
+                  It writes recipe.toml, train.records, exam.records and report.records. Keep the exam secret."
 )]
 pub struct Split {
     #[command(flatten)]
@@ -51,7 +51,7 @@ pub struct Split {
 /// Files, how they become samples, which of these are for what, and where they go.
 #[derive(Debug, clap::Args)]
 pub struct FilesToDivide {
-    /// Files of one format, or for images a folder that has a folder for each class
+    /// Files of one format or, for images, a folder with one subfolder per class
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     #[command(flatten)]
@@ -69,7 +69,7 @@ impl FilesToDivide {
     /// Divides the rows of the files, and learns a recipe from those for training. Nothing is written. Progress is shown unless
     /// `output` is for programs.
     pub fn divide(&self, output: Format) -> Result<Divided> {
-        let _shown = progress::spinner(output, "dividing the rows and learning the recipe");
+        let _shown = progress::spinner(output, "splitting the rows and learning the recipe");
         let source = self.reading.open(&self.files)?;
         Divided::of(source, &self.learning.options(), &self.split.division())
     }
@@ -78,19 +78,19 @@ impl FilesToDivide {
 /// Which rows are for training, for exams and for reports.
 #[derive(Clone, Debug, clap::Args)]
 pub struct SplitArgs {
-    /// Rows for exams, in thousandths: they score rounds, and nobody may train on them
+    /// Share of the rows for exams, in thousandths: these rows score rounds, and nobody may train on them
     #[arg(long, default_value_t = EXAM, value_name = "PERMILLE")]
     exam: u32,
-    /// Rows for reports, in thousandths: they never score a round, and show what a model is worth
+    /// Share of the rows for reports, in thousandths: these rows never score a round, and show how good a model is
     #[arg(long, default_value_t = REPORT, value_name = "PERMILLE")]
     report: u32,
-    /// Another seed chooses other rows
+    /// Seed of the choice of rows
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Keep all rows together that have the same value in this column, such as those of one person
+    /// Keep rows together that have the same value in this column, such as all rows of one person
     #[arg(long, value_name = "COLUMN", conflicts_with = "by_time")]
     by_group: Option<String>,
-    /// Keep the latest rows by the times in this column for exams and reports
+    /// Keep the latest rows, by the times in this column, for exams and reports
     #[arg(long, value_name = "COLUMN")]
     by_time: Option<String>,
 }
@@ -265,17 +265,17 @@ impl Kept {
         let (rows, left_out) = (self.rows, self.left_out);
         ensure!(
             left_out * 2 <= rows,
-            "{file}: {left_out} of {rows} rows for training are the same as rows for exams or reports, and would be left out: \
-             too few rows differ. Use more columns, a larger --vocab or --size, or smaller parts for --exam and --report; \
-             without --by-group and --by-time equal rows stay together"
+            "{file}: {left_out} of {rows} rows for training are the same as rows for exams or reports, so they would be left \
+             out: too few rows differ. Use more columns, a larger --vocab or --size, or smaller parts for --exam and --report; \
+             without --by-group and --by-time, equal rows stay together"
         );
         for (label, (rows, left_out)) in &self.classes {
             let names = recipe.class_names();
             let name = names.get(usize::from(*label)).map_or("", String::as_str);
             ensure!(
                 left_out < rows,
-                "{file}: every row for training of the class `{name}` ({rows}) is the same as one for exams or reports: add \
-                 rows of it, join classes, or divide the rows by another --seed"
+                "{file}: every training row of the class `{name}` ({rows}) is the same as a row for exams or reports: add rows \
+                 of this class, combine classes, or split the rows with another --seed"
             );
         }
         Ok(())
@@ -343,12 +343,12 @@ impl Written {
         let twice = match self.twice {
             0 => String::new(),
             rows => format!(
-                "\n{rows} rows are left out of training, because the same are for exams or reports"
+                "\n{rows} rows are left out of training, because exams or reports have the same rows"
             ),
         };
         format!(
             "{folder}/recipe.toml       {what}\n{folder}/train.records     {training} for training\n\
-             {folder}/exam.records      {exam} for exams: keep them to yourself\n\
+             {folder}/exam.records      {exam} for exams: keep them secret\n\
              {folder}/report.records    {report} for reports{twice}"
         )
     }

@@ -329,14 +329,14 @@ impl Report {
             );
         }
         self.output.say(format_args!(
-            "credits {credits} = gain {gain}, in 2^-16 bit over the samples that pay; so it is in every round"
+            "credits {credits} = gain {gain}, in 2^-16 bit over the samples that pay; they are equal in every round"
         ));
         self.output.say(format_args!(
-            "claims  {claims} planck: to each account price x {} permille of what it proved; all proved {proved}",
+            "claims  {claims} planck: each account gets price x {} permille of what it proved; together they proved {proved}",
             1000 - terms.attester_fee_permille
         ));
         self.output.say(format_args!(
-            "fees    {fees} planck: price x {} permille of every gain, and {work} for the work of each round",
+            "fees    {fees} planck: price x {} permille of every gain, plus {work} for the work of each round",
             terms.attester_fee_permille
         ));
         ensure!(

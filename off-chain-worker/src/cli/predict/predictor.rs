@@ -23,13 +23,13 @@ pub struct Predictor<'a> {
     pub recipe: &'a Recipe,
     /// The rows.
     pub source: &'a Source,
-    /// How to go on after each document; not at all if it is none.
+    /// How to continue each document; none if not at all.
     pub continuation: Option<Continuation>,
     /// What shows how many rows were read.
     pub bar: ProgressBar,
 }
 
-/// How a model goes on after a document.
+/// How a model continues a document.
 pub struct Continuation {
     /// Tokens to add.
     pub length: usize,
@@ -80,7 +80,7 @@ struct Tail {
     length: u64,
 }
 
-/// Consecutive tokens of a document, of which all but the first are predicted. A record has room for more.
+/// Consecutive tokens of a document; all but the first are predicted. A record has room for more.
 struct Window {
     document: Place,
     /// Place of the first token in the document.
@@ -427,7 +427,7 @@ impl Summary {
                 loss,
             } => match (mean(right as f64, labelled), mean(in_bits(loss), labelled)) {
                 (Some(right), Some(loss)) => format!(
-                    "{rows} rows; of {labelled} with a label {:.1} % are right, with a mean loss of {loss:.3} bits",
+                    "{rows} rows; of the {labelled} with a label, {:.1} % are right, with a mean loss of {loss:.3} bits",
                     right * 100.0
                 ),
                 _ => format!("{rows} rows, none with a label"),

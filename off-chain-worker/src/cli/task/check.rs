@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  gotong task check flowers/task.toml\n\n\
-                  It sends nothing and needs no key. Without a node it assumes a block every six seconds. It fails if any check \
+                  Sends nothing and needs no key. Without a node, it assumes a block every six seconds. Fails if any check \
                   fails.")]
 pub struct Check {
     /// The task as a file
@@ -82,7 +82,10 @@ async fn chain(globals: &Globals) -> Chain {
         },
         Err(_) => {
             let limits = ChainLimits::USUAL;
-            let found = format!("no node answers, so this is assumed: {}", told(&limits));
+            let found = format!(
+                "no node answers, so these limits are assumed: {}",
+                told(&limits)
+            );
             Chain {
                 limits,
                 task_bond: 100 * UNIT,
@@ -114,7 +117,8 @@ fn check(
     findings.push(duplicates(task, &data.made_by));
     if data.is_secret(task) {
         let is_new = data.ensure_new(task, folder);
-        let found = is_new.map(|()| "no task that you opened had a sample of this exam".into());
+        let found =
+            is_new.map(|()| "no task that you opened before had a sample of this exam".into());
         findings.push(Finding::new("new", found));
     }
     let outline = data.outline(task).and_then(|hold_out| {
@@ -130,7 +134,7 @@ fn check(
     };
     match chain.limits.check(&terms, graph) {
         Ok(most) => {
-            findings.push(Finding::new("terms", Ok("the chain takes them".into())));
+            findings.push(Finding::new("terms", Ok("the chain accepts them".into())));
             findings.push(cost(task, most, terms.hold_out.rounds(), chain.task_bond));
         }
         Err(refusal) => findings.push(Finding::new("terms", Err(refusal.into()))),
@@ -227,23 +231,23 @@ fn duplicates(task: &TaskFile, recipe: &Recipe) -> Finding {
     let (in_both, exam) = (exact.count, compared.exam());
     let found = match (in_both, near.count) {
         _ if compared.are_too_many() => Err(anyhow::anyhow!(
-            "{in_both} samples are in both the exam, which has {exam}, and the training part: who trains on them knows them by \
-             heart. Remove them, or make both anew by `gotong data split`, which keeps them apart"
+            "{in_both} of the {exam} exam samples are also in the training part: whoever trains on them knows them by heart. \
+             Remove them, or make both parts again with `gotong data split`, which keeps them apart"
         )),
         (0, 0) => Ok("no sample of the exam is in the training part".into()),
         (0, near) => Ok(format!(
-            "no sample of the exam is in the training part, but {near} are nearly the same: look whether they are of one \
-             origin, and keep those together by --by-group"
+            "no sample of the exam is in the training part, but {near} are nearly the same: check whether they have the same \
+             origin, and if so keep them together with --by-group"
         )),
         (in_both, _) => Ok(format!(
-            "{in_both} of the exam's {exam} samples stand in the training part, too: text repeats itself, and so few of them teach \
-             nobody the exam"
+            "{in_both} of the exam's {exam} samples are also in the training part: text repeats itself, and this is too few to \
+             teach anybody the exam"
         )),
     };
     Finding::new("duplicates", found).with("duplicates", details)
 }
 
-/// Of text, samples have so many `tokens`.
+/// Samples of text have `tokens` tokens.
 fn compared(
     train: &Path,
     exam: &Path,
@@ -279,7 +283,7 @@ fn compared(
     Ok(duplicates)
 }
 
-/// What goes on hold, and what rounds can cost, if one takes so much at most.
+/// What goes on hold, and what rounds can cost if one takes this much at most.
 fn cost(task: &TaskFile, round: u128, rounds: u32, task_bond: u128) -> Finding {
     let (bond, budget) = (task.bond(round, task_bond), task.budget.0);
     let most = round.saturating_mul(rounds.into()).min(budget);
@@ -289,14 +293,14 @@ fn cost(task: &TaskFile, round: u128, rounds: u32, task_bond: u128) -> Finding {
     let found = || -> Result<String> {
         ensure!(
             round <= budget,
-            "no round starts: the budget of {} {SYMBOL} is less than what a round takes at most, {}",
+            "no round starts: the budget is {} {SYMBOL}, but a round may take up to {}",
             Amount(budget),
             Amount(round)
         );
         Ok(format!(
             "{} {SYMBOL} on hold: a budget of {} and a bond of {}. A round takes at most {}, its cap and its work, and all \
-             {rounds} at most {}. The budget surely pays {surely} of them, and another one whenever what is left covers the most that it \
-             takes; what is not spent comes back",
+             {rounds} at most {}. The budget is sure to pay for {surely} of them, and pays for another one whenever the rest \
+             covers that maximum; unspent money comes back",
             Amount(budget.saturating_add(bond)),
             Amount(budget),
             Amount(bond),
@@ -329,7 +333,7 @@ fn pace(terms: &TaskTerms, limits: &ChainLimits) -> Finding {
     let round = limits.seconds(blocks);
     let all = limits.seconds(blocks.saturating_mul(rounds));
     let found = format!(
-        "a round lasts at most {blocks} blocks, which is {}; all {rounds} at most {}, without disputes and redraws",
+        "a round lasts at most {blocks} blocks, which is {}; all {rounds} last at most {}, not counting disputes and redraws",
         lasting(round),
         lasting(all)
     );

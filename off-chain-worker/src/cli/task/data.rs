@@ -54,8 +54,7 @@ impl TaskData {
                         ExamData::Records(load_records(path, &recipe, Some(graph))?)
                     }
                     (None, None) => bail!(
-                        "the task has a recipe of its own, and nothing says what its exam is: give --exam, or `records` \
-                         in the section `exam`"
+                        "the task has its own recipe, but no exam: give --exam, or `records` in the section `exam`"
                     ),
                 };
                 (recipe, exam)
@@ -131,9 +130,9 @@ impl TaskData {
         };
         ensure!(
             known == 0,
-            "{known} different samples of this exam were in the exam of a task that you opened before. Once they are published, \
-             everybody can learn their answers by heart, and you would pay for that. Make an exam of rows that were in none, or give \
-             --again if you are sure that nobody has seen them"
+            "{known} different samples of this exam were in the exam of a task that you opened before. Once they are \
+             published, everybody can learn their answers by heart, and you would pay for that. Make an exam from rows that \
+             were in no exam, or give --again if you are sure that nobody has seen them"
         );
         Ok(())
     }
@@ -209,7 +208,7 @@ fn sealed_before(
 ) -> Result<ExamData> {
     ensure!(
         task.exam.hold_out == HoldOut::Sealed,
-        "shards that are sealed already cannot be a pool: leave out --hold-out drawn"
+        "shards that are already sealed cannot become a pool: leave out --hold-out drawn"
     );
     let graph = task.graph();
     let made_by = RecordsMadeBy {
@@ -219,7 +218,7 @@ fn sealed_before(
     let found = Sealed::open(folder, &root.0)?.filter(|sealed| sealed.root() == root.0);
     let sealed = found.with_context(|| {
         format!(
-            "{} has no shards with the root {}: `gotong data seal` makes them, with the same --base-path",
+            "{} has no shards with the root {}: make them with `gotong data seal` and the same --base-path",
             folder.path().display(),
             hex::encode(root.0)
         )
@@ -266,7 +265,7 @@ fn records(path: &Path) -> Result<Source, DataError> {
     Source::open(&[path.to_owned()], SourceOptions::default())
 }
 
-/// Whether what finds the samples of these sealed shards again fits into so many bytes of memory.
+/// Whether what finds the samples of these sealed shards again fits into this many bytes of memory.
 fn check_memory(exam: &HoldOutTerms, folder: &Folder, most: u64) -> Result<(), DataError> {
     let samples = u64::from(exam.rounds()).saturating_mul(exam.samples().into());
     let needs = samples.saturating_mul(OF_A_SAMPLE);

@@ -14,7 +14,7 @@ use gotong_protocol::bounds::{MAX_SHARD_BYTES, MAX_WEIGHT_BYTES, MIN_CAP, MIN_SA
 use gotong_scoring::Graph;
 use std::fmt;
 
-/// Rounds of a new task, if there are samples for so many.
+/// Rounds of a new task, if there are enough samples.
 const ROUNDS: usize = 10;
 /// Samples of a round, if the exam has them: with fewer, half of them hardly prove what a first round gains.
 const ENOUGH_SAMPLES: usize = 160;
@@ -149,7 +149,7 @@ pub fn rounds_and_samples(exam: usize, record_bytes: usize) -> Option<(u32, u32)
     (samples >= least).then_some((rounds as u32, samples as u32))
 }
 
-/// Fills a task's windows and pay with what suits its model, its budget and its exam, which has so many records.
+/// Fills in a task's windows and pay to suit its model, its budget and its exam, which has this many records.
 ///
 /// # Errors
 /// A task that cannot be said in terms.

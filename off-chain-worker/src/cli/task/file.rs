@@ -31,7 +31,7 @@ pub struct TaskFile {
     pub recipe: Option<PathBuf>,
     /// Records that contributors can have; `check` compares the exam with them.
     pub train: Option<PathBuf>,
-    /// First weights; random ones if not given.
+    /// First weights [default: random].
     pub weights: Option<PathBuf>,
     /// Seed of random first weights; drawn by the system if not given.
     pub init_seed: Option<u64>,
@@ -83,10 +83,10 @@ pub struct ExamSection {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HoldOut {
-    /// Shards that only you know until they are published, which `gotong sponsor` does
+    /// From shards that only you know until `gotong sponsor` publishes them
     #[default]
     Sealed,
-    /// A public pool, of which chance draws them once a round's deltas are revealed
+    /// From a public pool: they are drawn by chance once a round's deltas are revealed
     Drawn,
 }
 
@@ -267,21 +267,19 @@ pub enum TaskFileError {
         source: Box<toml::de::Error>,
     },
     /// The name is too long, or empty.
-    #[error("`{0}` is no name: write 1 to 32 bytes")]
+    #[error("`{0}` is not a name: write 1 to 32 bytes")]
     Name(String),
     /// A term of the share rule is out of its bounds.
     #[error(
-        "a sponsor may choose --newcomer-floor from 0.5 to 3, --proven-floor from 0 to 1 and not above that, \
+        "a sponsor may choose --newcomer-floor from 0.5 to 3, --proven-floor from 0 to 1 but no higher than --newcomer-floor, \
          --gain-floor from 0 to 2, --doubt from 1 to 4, and --outer-rate from 0.5 to 2"
     )]
     Share,
     /// Samples are drawn, and nothing says where their pool goes.
-    #[error(
-        "drawn samples need a file for the pool: give --pool-out, or `pool` in the section `exam`"
-    )]
+    #[error("drawn samples need a pool file: give --pool-out, or `pool` in the section `exam`")]
     NoPool,
     /// A pool is named, and samples are not drawn.
-    #[error("a pool is for samples that are drawn: add --hold-out drawn, or `hold-out = \"drawn\"` in the section `exam`")]
+    #[error("a pool is for drawn samples: add --hold-out drawn, or `hold-out = \"drawn\"` in the section `exam`")]
     NotDrawn,
 }
 

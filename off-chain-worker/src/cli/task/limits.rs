@@ -23,7 +23,7 @@ pub struct ChainLimits {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// A window is shorter or longer than the chain allows.
-    #[error("a window of {blocks} blocks: the chain takes {shortest} to {longest}")]
+    #[error("a window has {blocks} blocks, but the chain accepts only {shortest} to {longest}")]
     Window {
         /// The window.
         blocks: u32,
@@ -36,7 +36,7 @@ pub enum Refusal {
     #[error("the chain would refuse these terms: {0}")]
     Terms(#[from] TermsError),
     /// The model has too many ops.
-    #[error("the model has {ops} ops in {bytes} bytes, and the chain takes {MAX_GRAPH_BYTES}: choose fewer layers")]
+    #[error("the model has {ops} ops in {bytes} bytes, but the chain accepts at most {MAX_GRAPH_BYTES} bytes: choose fewer layers")]
     Graph {
         /// Ops.
         ops: usize,
@@ -44,13 +44,13 @@ pub enum Refusal {
         bytes: usize,
     },
     /// The model has too many parameters.
-    #[error("the model has {0} parameters, and the chain takes {most}: choose a smaller one", most = MAX_WEIGHT_BYTES / 2)]
+    #[error("the model has {0} parameters, but the chain accepts at most {most}: choose a smaller one", most = MAX_WEIGHT_BYTES / 2)]
     Parameters(usize),
     /// Deltas are longer than the model needs.
     #[error("deltas of {0} bytes are longer than the model needs: choose a lower --delta-kib, or `kib` in the section `deltas`")]
     Deltas(u32),
     /// Attesters would be paid more for the work of a round than its cap.
-    #[error("attesters would be paid more for the work of a round than its cap: choose a lower --work-fee, or `work-fee` in the section `pay`")]
+    #[error("attesters would be paid more for a round's work than the round's cap: choose a lower --work-fee, or `work-fee` in the section `pay`")]
     WorkFee,
     /// A slow processor could not score a round in its window.
     #[error(

@@ -94,7 +94,8 @@ impl Measured {
         let (mean, rounds) = (self.mean, self.rounds);
         let Some(fall) = self.fall else {
             let found = format!(
-                "first weights lose {mean:.3} bits a sample. What a round proves is not estimated: the file names no `train`"
+                "the first weights have a loss of {mean:.3} bits a sample. There is no estimate of what a round can prove: the \
+                 file names no `train`"
             );
             let details = json!({ "mean_loss": mean * 1000.0, "trained": false });
             return Finding::new("proof", Ok(found)).with("millibits", details);
@@ -103,10 +104,10 @@ impl Measured {
         let error = fall.standard_error(self.samples);
         let (single, each) = smallest_gains(error, doubt, rounds);
         let found = format!(
-            "first weights lose {mean:.3} bits a sample, and {:.3} less after one training on `train`. A round like that is measured \
-             to {error:.1} millibits (its standard error): one round proves gains of about {single:.0} millibits and more, and \
-             {rounds} rounds gains of {each:.0} in each. This is an estimate: later rounds change less, so that they are measured more \
-             finely",
+            "the first weights have a loss of {mean:.3} bits a sample, and {:.3} bits less after one training on `train`. The \
+             gain of such a round has a standard error of {error:.1} millibits: one round proves gains of about {single:.0} \
+             millibits or more, and {rounds} rounds prove gains of about {each:.0} each. This is an estimate: later rounds \
+             change less, so their gains are measured more precisely",
             fall.mean
         );
         let details = json!({
@@ -120,7 +121,7 @@ impl Measured {
         Finding::new("proof", Ok(found)).with("millibits", details)
     }
 
-    /// Seconds that scoring a round with so many deltas takes here, if the chain counts its products well.
+    /// Seconds that scoring a round with this many deltas takes here, if the chain counts its products well.
     fn seconds(&self, terms: &TaskTerms, graph: &Graph, deltas: u32) -> f64 {
         round_load(terms, graph, deltas) as f64 / self.speed
     }
@@ -139,13 +140,13 @@ impl Measured {
             let late = if seconds_of_few > window {
                 ": attesters like this machine would be late, so give a longer `attest`"
             } else if seconds > window {
-                ": attesters like this machine would be late if all places are taken"
+                ": attesters like this machine would be late if the round takes all the deltas that it can"
             } else {
                 ""
             };
             format!(
-                "a machine like this one scores a round of {few} deltas in {} at most, and one of {places}, which is as many as there \
-                 can be, in {}, of {} that it has{late}; it takes {} MiB of memory with {few} deltas, and {} with {places}",
+                "a machine like this one scores a round of {few} deltas in at most {}, and a full round of {places} deltas in \
+                 at most {}; it has {} for that{late}; it takes {} MiB of memory with {few} deltas, and {} with {places}",
                 lasting(seconds_of_few),
                 lasting(seconds),
                 lasting(window),
@@ -183,7 +184,7 @@ impl Fall {
         }
     }
 
-    /// Standard error of the mean over the half of so many samples that pays, in millibits.
+    /// Standard error of the mean over the paying half of this many samples, in millibits.
     fn standard_error(self, samples: u32) -> f64 {
         1000.0 * self.deviation / f64::from(samples / 2).sqrt()
     }

@@ -43,19 +43,19 @@ const ENOUGH: usize = 640;
     after_help = "Examples:\n  gotong task new flowers.csv --label species --out flowers\n  \
                   gotong task new reviews.jsonl --field text --out reviews --name reviews --budget 200\n  \
                   gotong task new images --size 28x28 --grey --out shapes\n\n\
-                  It writes task.toml, recipe.toml, train.records, exam.records and report.records, and sends nothing. Keep the \
-                  exam to yourself."
+                  It writes task.toml, recipe.toml, train.records, exam.records and report.records, and sends nothing. Keep \
+                  the exam secret."
 )]
 pub struct New {
     #[command(flatten)]
     data: FilesToDivide,
-    /// Replace the task that is in that folder
+    /// Replace the task that is already in the folder
     #[arg(long)]
     force: bool,
-    /// What everybody sees, up to 32 bytes [default: the name of the folder]
+    /// The name that everybody sees, up to 32 bytes [default: the name of the folder]
     #[arg(long)]
     name: Option<String>,
-    /// GTG that are put on hold when the task is opened
+    /// GTG to put on hold when the task is opened
     #[arg(long, default_value_t = draft::BUDGET)]
     budget: Amount,
 }
@@ -131,7 +131,7 @@ impl New {
         let task = out.join(TASK);
         ensure!(
             self.force || !task.exists(),
-            "{} is there already: name another folder by --out, or give --force to replace that task and its samples",
+            "{} already exists: name another folder with --out, or give --force to replace that task and its samples",
             task.display()
         );
         let folder = std::path::absolute(out)?;
@@ -142,8 +142,7 @@ impl New {
                 .with_context(|| data.display().to_string())?;
             ensure!(
                 !folder.starts_with(&data),
-                "{} is inside the data: what is written there would be read as data the next time. Name a folder outside it by \
-                 --out",
+                "{} is inside the data, so its files would be read as data next time. Name a folder outside it with --out",
                 out.display()
             );
         }
@@ -165,8 +164,8 @@ impl New {
         let record_bytes = task.graph().inputs as usize + 1;
         let (rounds, samples) = draft::rounds_and_samples(exam, record_bytes).with_context(|| {
             format!(
-                "there are {exam} samples for exams, and a round needs at least {MIN_SAMPLES}: give a larger part of the \
-                 rows by --exam, such as --exam 500, or bring more data"
+                "there are {exam} samples for exams, but a round needs at least {MIN_SAMPLES}: give a larger part of the rows \
+                 with --exam, such as --exam 500, or add more data"
             )
         })?;
         (task.exam.rounds, task.exam.samples) = (Some(rounds), samples);
@@ -241,8 +240,8 @@ fn check_record(divided: &Divided) -> Result<()> {
     let record_bytes = divided.recipe.inputs().map_or(0, |inputs| inputs + 1);
     ensure!(
         record_bytes <= MAX_RECORD_BYTES as usize,
-        "a sample has {record_bytes} bytes with its label, and the chain takes {MAX_RECORD_BYTES}: leave columns out by \
-         --drop, or make images smaller by --size"
+        "a sample has {record_bytes} bytes with its label, but the chain accepts at most {MAX_RECORD_BYTES}: leave columns out \
+         with --drop, or make images smaller with --size"
     );
     Ok(())
 }
@@ -268,9 +267,9 @@ fn model(written: &Written, folder: &Path) -> Result<(ModelDraft, usize)> {
     let choices = || TOKENS.into_iter().zip(samples);
     let most = choices().rev().max_by_key(|(_, samples)| *samples);
     let chosen = choices().find(|(_, samples)| *samples >= ENOUGH).or(most);
-    let (tokens, samples) = chosen.filter(|(_, samples)| *samples > 0).context(
-        "the texts for exams are too short, or there are none: bring more, or longer ones",
-    )?;
+    let (tokens, samples) = chosen
+        .filter(|(_, samples)| *samples > 0)
+        .context("the texts for exams are too short, or there are none: add more or longer ones")?;
     Ok((draft(tokens)?, samples))
 }
 

@@ -33,25 +33,25 @@ use std::path::PathBuf;
                   --samples 400 --rounds 50 --price 1 --cap 500 --budget 5000"
 )]
 pub struct Open {
-    /// The task as a file, which `gotong task new` writes and `gotong task check` checks. Flags take the place of what it says
+    /// The task file, which `gotong task new` writes and `gotong task check` checks. Flags override what it says
     #[arg(value_name = "TASK.toml")]
     file: Option<PathBuf>,
     /// What users see, up to 32 bytes
     #[arg(long, required_unless_present = "file")]
     name: Option<String>,
-    /// The architecture: a TOML file, or mlp: and the width of every layer, inputs first [default: mlp:784,128,10]
+    /// The architecture: a TOML file, or `mlp:` followed by the width of every layer, inputs first [default: mlp:784,128,10]
     #[arg(long)]
     model: Option<Model>,
-    /// First weights; random ones if not given
+    /// First weights [default: random]
     #[arg(long, value_name = "FILE.safetensors", conflicts_with = "init_seed")]
     weights: Option<PathBuf>,
-    /// Seed of random first weights [default: drawn by the system]
+    /// Seed of random first weights [default: a random seed]
     #[arg(long)]
     init_seed: Option<u64>,
     /// How data becomes the bytes of a sample: a file that `gotong data split` wrote [default: that of the data set]
     #[arg(long, value_name = "FILE.toml", conflicts_with = "data")]
     recipe: Option<PathBuf>,
-    /// Records that become the exam, which that recipe made [default: the exams of the data set]
+    /// The records of the exam, made by that recipe [default: the data set's exams]
     #[arg(long, value_name = "FILE.records", conflicts_with = "data")]
     exam: Option<PathBuf>,
     /// What becomes the exam: a part of this data set that nobody trains on
@@ -63,32 +63,32 @@ pub struct Open {
     /// Sealed shards; each scores one round [default: 10]
     #[arg(long, conflicts_with = "pool_out")]
     shards: Option<u32>,
-    /// Shards that `gotong data seal` made on this machine, by the root that it printed
+    /// Use the shards with this root, which `gotong data seal` made on this machine and printed
     #[arg(long, value_name = "ROOT", conflicts_with_all = ["exam", "shards", "shard_samples", "pool_out"])]
     sealed: Option<Root>,
-    /// Samples that score a round: of a shard, or drawn from the pool [default: 800]
+    /// Samples that score a round: those of a shard, or drawn from the pool [default: 800]
     #[arg(long, visible_alias = "samples")]
     shard_samples: Option<u32>,
-    /// Where to write the pool that samples are drawn from: give this file to everybody
+    /// Where to write the pool that samples are drawn from; share this file with everybody
     #[arg(long, value_name = "FILE", required_if_eq("hold_out", "drawn"))]
     pool_out: Option<PathBuf>,
-    /// Most rounds whose samples are drawn [default: 100]; of sealed samples, another name of --shards
+    /// Highest number of rounds with drawn samples [default: 100]; with sealed samples, another name for --shards
     #[arg(long, conflicts_with = "shards")]
     rounds: Option<u32>,
     /// GTG for each millibit a sample by which a round lowers the loss [default: 1]
     #[arg(long)]
     price: Option<Amount>,
-    /// Most GTG that one round pays [default: 500]
+    /// The most GTG that one round pays [default: 500]
     #[arg(long)]
     cap: Option<Amount>,
     /// GTG put on hold to pay rounds
     // Its name before there were pools of samples.
     #[arg(long, alias = "pool", required_unless_present = "file")]
     budget: Option<Amount>,
-    /// The attesters' part of what a round pays for its gain, in thousandths [default: 100]
+    /// The attesters' share of what a round pays for its gain, in thousandths [default: 100]
     #[arg(long)]
     fee_permille: Option<u16>,
-    /// GTG that attesters share for each 2^30 products of evaluating a round, also of one that gains nothing [default: 0.001]
+    /// GTG that attesters share for each 2^30 products that evaluating a round takes, even if it gains nothing [default: 0.001]
     #[arg(long)]
     work_fee: Option<Amount>,
     /// Blocks in which deltas are committed [default: 60]
@@ -100,41 +100,40 @@ pub struct Open {
     /// Blocks of each of the two attestation phases [default: 30]
     #[arg(long)]
     attest_blocks: Option<u32>,
-    /// Blocks in which attesters answer their audits, and anybody can open a dispute [default: 20]
+    /// Blocks in which attesters answer their audits and anybody can open a dispute [default: 20]
     #[arg(long)]
     challenge_blocks: Option<u32>,
     /// Attesters drawn for a round, at most 8 [default: 3]
     #[arg(long)]
     seats: Option<u8>,
-    /// Equal claims that a round needs: two thirds of the seats or more; by
-    /// default two thirds
+    /// Matching claims that a round needs: at least two thirds of the seats [default: two thirds]
     #[arg(long)]
     quorum: Option<u8>,
-    /// GTG of stake above which a delta gains no weight [default: 1000]
+    /// Stake in GTG above which a delta gains no more weight [default: 1000]
     #[arg(long)]
     weight_cap: Option<Amount>,
-    /// Least GTG of a contributor's stake [default: 100]
+    /// Minimum stake of a contributor, in GTG [default: 100]
     #[arg(long)]
     minimum_contributor_stake: Option<Amount>,
-    /// Least GTG of an attester's stake [default: 100]
+    /// Minimum stake of an attester, in GTG [default: 100]
     #[arg(long)]
     minimum_attester_stake: Option<Amount>,
-    /// A newcomer's delta has to be worth so many standard errors, 0.5 to 3 [default: 1]
+    /// How many standard errors a newcomer's delta has to be worth, 0.5 to 3 [default: 1]
     #[arg(long)]
     newcomer_floor: Option<Q8>,
-    /// So has that of an account that has proved something, 0 to 1 [default: 0]
+    /// How many standard errors a proven account's delta has to be worth, 0 to 1 [default: 0]
     #[arg(long)]
     proven_floor: Option<Q8>,
-    /// What is chosen is merged if it gains so many standard errors, 0 to 2 [default: 0.5]
+    /// How many standard errors the chosen deltas have to gain to be merged, 0 to 2 [default: 0.5]
     #[arg(long)]
     gain_floor: Option<Q8>,
-    /// Credits are paid that are above so many standard errors, 1 to 4 [default: 2]
+    /// How many standard errors are subtracted from credits before they are paid, 1 to 4 [default: 2]
     #[arg(long)]
     doubt: Option<Q8>,
     #[command(flatten)]
     deltas: DeltaTerms,
-    /// Open the task even if samples of its exam were in that of another task of yours: whoever kept what was published then
-    /// knows the answers
+    /// Open the task even if its exam shares samples with another task of yours: whoever kept what that task published knows
+    /// the answers
     #[arg(long)]
     again: bool,
     #[command(flatten)]
@@ -223,7 +222,7 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     let most = ChainLimits::at(&now)?.check(&outline, graph)?;
     ensure!(
         task.budget.0 >= most,
-        "a round takes up to {} {SYMBOL}, its cap and its work: give a --budget that covers one",
+        "a round takes up to {} {SYMBOL}, its cap and its work: give a --budget that covers at least one round",
         Amount(most)
     );
     let weights = task.first_weights()?.to_bytes();
@@ -243,7 +242,9 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     let id: TaskId = receipt.event("TaskOpened")?;
     // Only now, so that an attempt that failed does not use the exam up.
     if let Err(error) = data.remember(&hold_out, &folder) {
-        tracing::warn!("nothing will tell if this exam is opened again: {error:#}");
+        tracing::warn!(
+            "this exam could not be recorded, so opening it again would not be noticed: {error:#}"
+        );
     }
     let json = json!({
         "task": id.0,
@@ -255,11 +256,11 @@ pub async fn run(args: Open, globals: &Globals) -> anyhow::Result<()> {
     });
     let next = match (&hold_out, &task.exam.pool) {
         (HoldOutTerms::Drawn { .. }, Some(pool)) => format!(
-            "publish {} where everybody can get it: who takes part gives it by `--pool-file`",
+            "publish {} where everybody can get it: whoever takes part needs it for `--pool-file`",
             pool.display()
         ),
         _ => format!(
-            "`gotong sponsor --task {id}` on this machine; the sealed shards are in {}",
+            "run `gotong sponsor --task {id}` on this machine; the sealed shards are in {}",
             folder.path().display()
         ),
     };
@@ -281,7 +282,7 @@ async fn ensure_unused(root: &Hash, now: &Moment) -> anyhow::Result<()> {
         let has_them = view.is_some_and(|view| view.terms.hold_out.root() == root);
         ensure!(
             !has_them,
-            "task {id} has these shards already, and publishes them round by round: seal samples that were in no exam"
+            "task {id} has these shards already and publishes them round by round: seal samples that were in no exam"
         );
     }
     Ok(())

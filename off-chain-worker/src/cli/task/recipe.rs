@@ -9,13 +9,13 @@ use std::{io::Write, path::PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  gotong task recipe --task 0\n  gotong task recipe --task 0 --out recipe.toml\n\n\
-                  It comes from the block that opened the task, and its hash is the one on chain."
+                  The recipe comes from the block that opened the task, and its hash matches the one on chain."
 )]
 pub struct Recipe {
     /// The task
     #[arg(long)]
     task: u32,
-    /// The file to write, byte for byte; without it the recipe is printed, with control characters escaped
+    /// The file to write, byte for byte; without it, the recipe is printed, with control characters escaped
     #[arg(long, value_name = "FILE.toml")]
     out: Option<PathBuf>,
 }
@@ -28,7 +28,7 @@ pub async fn run(args: Recipe, globals: &Globals) -> anyhow::Result<()> {
     let view = view.with_context(|| format!("there is no task {task}"))?;
     let recipe = task_recipe(&client, &globals.dirs()?, &view).await?;
     let recipe = recipe.with_context(|| {
-        format!("task {task} has no recipe: only its sponsor can say how data becomes its samples")
+        format!("task {task} has no recipe: ask its sponsor how data becomes its samples")
     })?;
     if let Some(path) = &args.out {
         write_whole(path, |file| file.write_all(recipe.as_bytes()))

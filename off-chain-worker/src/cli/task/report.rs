@@ -26,8 +26,8 @@ use std::{io::Write, path::PathBuf};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example:\n  gotong task report --task 0 --out report.md\n\n\
-                  During a task or after it. It replays the task, for the losses are computed again from the blocks. The \
-                  picture of the loss is written beside it, as report.svg."
+                  Works during a task and after it. It replays the task, because it recomputes the losses from the blocks. It \
+                  also draws the loss, in report.svg beside the report."
 )]
 pub struct Report {
     /// The task
@@ -56,7 +56,7 @@ pub async fn run(args: Report, globals: &Globals) -> Result<()> {
     let picture = args.out.with_extension("svg");
     ensure!(
         picture != args.out,
-        "{}: the picture takes that name; name the report .md",
+        "{}: the picture needs that name; let the report's name end in .md",
         args.out.display()
     );
     let task = TaskId(args.task);

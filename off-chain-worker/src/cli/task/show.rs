@@ -24,13 +24,13 @@ use serde_json::{json, Value};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  gotong task show --task 0 --dev Bob\n  gotong task show --task 0 --round 3\n\n\
-                  With --round it replays the task up to that round, and tells what became of every delta."
+                  With --round, it replays the task up to that round and says what became of every delta."
 )]
 pub struct Show {
     /// The task
     #[arg(long)]
     task: u32,
-    /// Explain this settled round: who was merged, who was dropped and why, and every credit
+    /// Explain this settled round: whose deltas were merged, whose were dropped and why, and every credit
     #[arg(long)]
     round: Option<u32>,
 }
@@ -168,7 +168,7 @@ pub(super) fn work_pay(view: &TaskView) -> u128 {
 fn lasts(view: &TaskView) -> String {
     match (view.state, view.expires_at) {
         (TaskState::Paused, Some(block)) => {
-            format!("until block {block}, or that much longer with each top-up")
+            format!("until block {block}, and longer after each top-up")
         }
         (_, Some(block)) => format!("until block {block}, or longer if a round settles"),
         (_, None) => "no longer".to_owned(),
@@ -235,7 +235,7 @@ fn text(
          sponsor    {}\n\
          pays       {} {SYMBOL} a millibit, at most {} a round, {} permille of it to attesters\n\
          besides    {} {SYMBOL} a round to attesters for their work\n\
-         for        what is above {} standard errors of all credits of an account\n\
+         for        credits of an account above {} standard errors of their sum\n\
          merges     the mean of the deltas, times {}\n\
          takes      {} deltas a round, of {} KiB each at most\n\
          asks for   {} {SYMBOL} of a contributor, {} of an attester\n\
@@ -297,7 +297,7 @@ fn text(
     for duty in duties {
         text += &match duty.what {
             DutyKind::Claim => format!(
-                "\nyou may claim all up to round {} with `gotong claim`, before block {}",
+                "\nyou may claim every round up to {} with `gotong claim`, before block {}",
                 duty.round, duty.ends_at
             ),
             what => format!(
@@ -323,12 +323,12 @@ async fn show_round(
     let table = replica.table(round)?;
     let table = table.with_context(|| match view.outcome {
         Some(Outcome::Settled) => format!(
-            "round {round} settled on another table than is computed here: `gotong verify --task {} --round {round}` \
-             tells in what they differ",
+            "round {round} settled on a table other than the one computed here: `gotong verify --task {} --round {round}` \
+             shows the difference",
             task.id
         ),
         _ => format!(
-            "round {round} has not settled, so there is no table of it: it is {}",
+            "round {round} has not settled, so it has no table yet: it is {}",
             stands(&view)
         ),
     })?;
@@ -401,8 +401,8 @@ fn round_text(
         );
     }
     text
-        + "\nin millibits a sample; half A decides, half B pays, and credits add up to what half B gains. A credit is paid \
-           as far as all credits of its account are above doubt: see `gotong rewards`"
+        + "\nin millibits a sample; half A decides, half B pays, and credits add up to half B's gain. Credits are paid as far \
+           as their account has proved them: see `gotong rewards`"
 }
 
 fn seat_row(seat: &SeatView) -> Vec<String> {

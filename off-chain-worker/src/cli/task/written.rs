@@ -32,74 +32,75 @@ pub fn written(task: &TaskFile, about: &About) -> String {
     // Writing to a string cannot fail.
     let _ = write!(
         text,
-        r#"# A task of Gotong, made of {files} by `gotong task new`. Change what you like, then:
+        r#"# A Gotong task, made from {files} by `gotong task new`. Change what you like, then run:
 #
-#   gotong task check {folder}/task.toml     says what it will cost and what an exam can prove, before money moves
-#   gotong task open {folder}/task.toml      opens it; flags, such as --budget 500, take the place of what is written here
+#   gotong task check {folder}/task.toml     shows what it will cost and what its exam can prove, before money moves
+#   gotong task open {folder}/task.toml      opens it; flags, such as --budget 500, override this file
 #
-# Files are looked for beside this one. docs/sponsors.md explains every term.
+# The files named here are looked up beside this one. docs/sponsors.md explains every term.
 
-# What everybody sees, up to 32 bytes.
+# The name that everybody sees, up to 32 bytes.
 name = {name}
 
-# GTG put on hold to pay rounds. What is not spent comes back when you close the task.
+# GTG put on hold to pay rounds. Unspent money comes back when you close the task.
 budget = {budget}
 
-# How your data becomes the bytes of a sample. The task carries this file, so contributors need no other from you.
+# How your data becomes the bytes of a sample. The task carries this file, so you need not hand it out.
 recipe = "recipe.toml"
 
-# Samples that contributors may train on: hand this file out, or let them bring data of their own. It is never sent anywhere by
-# itself. `task check` makes sure that no sample of the exam is in it.
+# Samples that contributors may train on: hand this file out, or let them use their own data. Nothing sends it anywhere for you.
+# `task check` makes sure that it contains no sample of the exam.
 train = "train.records"
 
-# First weights are random. To start from a model of your own: weights = "model.safetensors"
+# The first weights are random. To start from your own model instead: weights = "model.safetensors"
 
-# {described}. Written as in docs/models; {parameters} parameters, and the chain takes 1048576.
+# {described}. Written as in docs/models; {parameters} parameters, of at most 1048576 that the chain accepts.
 [model]
 {model}
 
 [exam]
-# The samples that score rounds, which nobody may train on: keep this file to yourself.
+# The samples that score rounds. Nobody may train on them: keep this file secret.
 records = "exam.records"
-# "sealed": each round is scored on a shard of its own, which nobody sees before. "drawn": of a public pool, for data that
-# everybody may have; it needs `pool = "FILE"` and sixteen times as many records as samples.
+# "sealed": each round is scored on its own shard, which nobody sees in advance. "drawn": each round is scored on samples drawn
+# from a public pool, for data that everybody may have; it needs `pool = "FILE"` and sixteen times as many records as samples.
 hold-out = "sealed"
-# Each round uses up one shard: {rounds} rounds of {samples} are {used} of the {all} samples in the exam.
+# Each round uses up one shard: {rounds} rounds of {samples} samples use {used} of the exam's {all}.
 rounds = {rounds}
-# An even number from 64 to 4096. More of them prove smaller improvements; `task check` says how small.
+# An even number from 64 to 4096. More samples prove smaller improvements; `task check` says how small.
 samples = {samples}
 
 [pay]
-# GTG for each millibit (a thousandth of a bit) by which a round lowers the mean loss of a sample. First weights that know nothing
-# improve by {gain:.0} millibits in all at the very most (95 % of what guessing loses): at this price that costs {spent} GTG.
+# GTG for each millibit (a thousandth of a bit) by which a round lowers the mean loss of a sample. Untrained weights
+# improve by at most {gain:.0} millibits in all (95 % of the loss of guessing): at this price, that costs {spent} GTG.
 price = {price}
-# Most GTG that one round pays. A round starts only if what is left of the budget covers this and the work, so a cap of 30 % or less
-# of the budget lets the task go on until all of that is paid. On easy data the first round may gain more than the cap pays: then
-# its contributors are credited less. A lower price, or a larger budget, pays it in full.
+# The most GTG that one round pays. A round starts only if the rest of the budget covers this and the work, so a cap of at most
+# 30 % of the budget keeps the task going until all of that is paid. On easy data, the first round may gain more than the cap
+# pays: then its contributors are credited less. A lower price or a larger budget pays it in full.
 cap = {cap}
-# The attesters' part of what a round pays for its gain, in thousandths.
+# The attesters' share of what a round pays for its gain, in thousandths.
 fee-permille = {fee}
-# GTG that attesters share for each 2^30 products of evaluating a round, also of one that gains nothing.
+# GTG that attesters share for each 2^30 products that evaluating a round takes, even if it gains nothing.
 work-fee = {work_fee}
 
 [windows]
-# How long each phase of a round lasts at most, in blocks: a second each on a development chain, else six. A phase ends early
-# when everybody is done.
-# Contributors train: what the usual training takes on one slow core, and at least a minute of the fastest chain.
+# The longest that each phase of a round lasts, in blocks: one second each on a development chain, six on others. A phase ends
+# early when everybody is done.
+# Contributors train: long enough for the usual training on one slow core, and at least a minute on the fastest chain.
 commit = {commit}
 # Deltas are revealed, and your shard is published.
 reveal = {reveal}
-# Attesters score the round, twice this long. The chain refuses a task that a slow processor could not score in time.
+# Attesters score the round, in two phases of this length. The chain refuses a task that a slow processor cannot score in time.
 attest = {attest}
 # Audits are answered, and disputes opened.
 challenge = {challenge}
 
 [attesters]
-# How many score a round; two thirds of them have to agree. More make a lie harder; a round waits while too few offer to come.
+# How many attesters score a round; two thirds of them have to agree. More make a lie harder, but a round waits while too few
+# offer seats.
 seats = {seats}
 
 [stakes]
-# Least GTG that others have at stake to take part, and the most that gives a delta more weight.
+# The minimum stake to take part, in GTG, and the stake above which a delta gains no more weight.
 contributor = {contributor}
 attester = {attester}
 weight-cap = {weight_cap}

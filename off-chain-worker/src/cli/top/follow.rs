@@ -46,7 +46,7 @@ async fn session(
         let _ = news.send(Ok(Box::new(snapshot)));
         tokio::select! {
             newer = blocks.latest() => {
-                let ended = || ChainError::Disconnected("no more blocks come".into());
+                let ended = || ChainError::Disconnected("it sends no more blocks".into());
                 now = newer.ok_or_else(ended)??;
             }
             // What was shown of the block is shown again, with the rounds of another task.

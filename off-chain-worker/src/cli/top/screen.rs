@@ -182,7 +182,7 @@ fn account_lines(snapshot: &Snapshot, own: &Standing) -> [String; 2] {
     let unknown = match unknown {
         0 => String::new(),
         rounds => {
-            format!(" and an unknown amount (rounds whose credits nobody has published: {rounds})")
+            format!(" and an unknown amount (rounds with unpublished credits: {rounds})")
         }
     };
     let (free, pays) = (Amount(own.balance.free), Amount(pays));

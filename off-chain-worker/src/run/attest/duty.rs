@@ -135,7 +135,8 @@ impl Duty {
         let has = now.seat == Some(Seat::Committed) && table.is_some_and(|had| *had != own.summary);
         if has && self.told != Some(now.round) {
             tracing::error!(
-                "the table that was committed is wrong, so it is not revealed: that costs 50 GTG, and a wrong table the whole stake"
+                "the table that was committed is wrong, so it is not revealed: that costs 50 GTG, but a wrong table costs the \
+                 whole stake"
             );
             self.told = Some(now.round);
         }
@@ -222,7 +223,7 @@ impl Duty {
         };
         if self.engine.table(&own.inputs.digest) != Some(&own.summary) {
             tracing::error!(
-                "not committed: the table on disk is not the one that was computed now"
+                "not committed: the table on disk differs from the one that was just computed"
             );
             return Ok(false);
         }

@@ -75,7 +75,7 @@ impl Publisher {
             // It settled on another table than is computed here, or the file of it is damaged: neither gets better.
             no_table => {
                 if let Err(error) = no_table {
-                    tracing::warn!("the credits of round {last} are not published: {error}");
+                    tracing::warn!("the credits of round {last} were not published: {error}");
                 }
                 self.done = Some(last);
                 Due::Nothing
@@ -83,7 +83,7 @@ impl Publisher {
         })
     }
 
-    /// Publishes them. What the chain refuses is told, and not tried again.
+    /// Publishes them. What the chain refuses is reported, and not tried again.
     pub async fn publish(
         &mut self,
         client: &Client,
@@ -94,7 +94,9 @@ impl Publisher {
             Ok(0) => {}
             Ok(count) => tracing::info!("published {count} credits of round {round}"),
             Err(RunError::Chain(error)) if error.is_gone() => return Err(error.into()),
-            Err(error) => tracing::warn!("the credits of round {round} are not published: {error}"),
+            Err(error) => {
+                tracing::warn!("the credits of round {round} were not published: {error}")
+            }
         }
         self.done = Some(round);
         Ok(())

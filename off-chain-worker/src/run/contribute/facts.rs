@@ -33,7 +33,7 @@ pub(in crate::run) fn check_registration(stake: Option<StakeView>) -> Result<Sta
         Some(stake) if stake.roles.contributor && stake.active => return Ok(stake),
         None => "not registered: run `gotong register --role contributor --stake AMOUNT` first",
         Some(stake) if !stake.roles.contributor => "registered, but not as a contributor",
-        Some(_) => "the registration is not active: its stake is leaving",
+        Some(_) => "the registration is not active: its stake is being taken out",
     };
     Err(RunError::Refused(advice.into()))
 }

@@ -77,9 +77,9 @@ impl Contribute {
             None => {
                 self.sat_out = Some((failed.round, failed.base_root, self.window));
                 tracing::error!(
-                    "the training failed {MOST} times: {error}. Nothing is submitted in this round. If the device has too little \
-                     memory, end what else uses it, or start with a smaller `--batch`; if it goes on failing, leave `--device` out \
-                     to train on the processor"
+                    "the training failed {MOST} times: {error}. Nothing is submitted in this round. If the device has too \
+                     little memory, stop other programs that use it, or start with a smaller `--batch`; if it keeps failing, \
+                     leave `--device` out to train on the processor"
                 );
             }
         }

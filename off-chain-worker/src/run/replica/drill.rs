@@ -64,7 +64,7 @@ impl DrillScorer {
         let (task, round) = (honest.inputs.task, honest.inputs.round);
         let said = match liar {
             None => {
-                tracing::warn!(%task, %round, "there is nothing to lie about in the round");
+                tracing::warn!(%task, %round, "the round has nothing to lie about");
                 Said {
                     scored: honest,
                     liar: None,

@@ -20,7 +20,7 @@ pub enum ReplicaError {
     #[error("there is no task {0}")]
     NoTask(TaskId),
     /// The round has not started, or the chain has forgotten it.
-    #[error("the chain knows nothing of round {round} of task {task}")]
+    #[error("the chain does not know round {round} of task {task}")]
     NoRound {
         /// The task.
         task: TaskId,
@@ -65,7 +65,7 @@ pub enum ReplicaError {
     #[error("the first weights cannot be read: {0}")]
     Weights(#[from] WeightsError),
     /// The task's recipe is not text.
-    #[error("the recipe of task {task} is not text ({source}), and of no use: ask its sponsor how its data is made")]
+    #[error("the recipe of task {task} is not text ({source}), so it cannot be used: ask its sponsor how its data is made")]
     Recipe {
         /// The task.
         task: TaskId,
@@ -81,7 +81,7 @@ pub enum ReplicaError {
         source: ScoreError,
     },
     /// The score does not fit what the chain knows of the round.
-    #[error("round {round} is not what the chain judges disputes by: {source}")]
+    #[error("the chain judges disputes about round {round} by other facts: {source}")]
     Player {
         /// The round.
         round: RoundId,
@@ -89,7 +89,7 @@ pub enum ReplicaError {
         source: PlayerError,
     },
     /// A folder for the replica could not be made.
-    #[error("no temporary folder: {0}")]
+    #[error("cannot create a temporary folder: {0}")]
     Temporary(std::io::Error),
     /// A thread that computes panicked, or the program ends.
     #[error("the evaluation was aborted: {0}")]

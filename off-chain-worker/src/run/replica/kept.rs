@@ -80,7 +80,7 @@ impl KeptScores {
         if self.hash(&score) != hash {
             let file = self.folder.path().join(name);
             tracing::warn!(
-                "the round is scored again: {} is damaged, or of another task",
+                "the round is scored again: {} is damaged, or belongs to another task",
                 file.display()
             );
             return None;

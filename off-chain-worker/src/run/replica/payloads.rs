@@ -115,7 +115,7 @@ impl PayloadFetcher {
 
 fn no_samples(round: &RoundView) -> ChainError {
     ChainError::Missing {
-        what: format!("what are the samples of round {}", round.round),
+        what: format!("the samples of round {}", round.round),
         block: round.phase_started_at,
     }
 }

@@ -278,7 +278,7 @@ impl ExactScorer {
             return self.compute(inputs).await;
         }
         let (task, round) = (inputs.task, inputs.round);
-        tracing::info!(%task, %round, "goes on with what was scored before");
+        tracing::info!(%task, %round, "resuming with what was scored before");
         let scored = Arc::new(scored);
         self.last = Some(scored.clone());
         self.is_restored = true;
@@ -296,7 +296,7 @@ impl ExactScorer {
         }
         tracing::warn!(
             task = %inputs.task, round = %inputs.round,
-            "a device that is not trusted has computed the table that is shown: it is stood for, and computed again"
+            "a device that is no longer trusted computed the table that was shown: this worker still stands for it, and recomputes it"
         );
         let halt = Halt::default();
         let computed = self.attempt(inputs.clone(), Backend::Cpu, halt.clone());
@@ -316,7 +316,7 @@ impl ExactScorer {
             Ok(Ok(exact)) => {
                 let was_right = self.shown(digest, &[exact.summary.root()]).is_some();
                 if !was_right {
-                    tracing::error!("the table that is shown is wrong: a device computed it");
+                    tracing::error!("the table that was shown is wrong: a device computed it");
                 }
                 self.remember(exact);
             }

@@ -84,7 +84,9 @@ impl ReplicaStore {
             self.folder
                 .load(&checkpoint_name(slot))
                 .unwrap_or_else(|error| {
-                    tracing::warn!("more rounds may be replayed: {error}");
+                    tracing::warn!(
+                        "cannot read a kept position, so more rounds may be replayed: {error}"
+                    );
                     None
                 })
         };

@@ -13,8 +13,8 @@ const DEBIAN: &str = "/usr/share/datasets/fashion-mnist";
 /// The folder of its files in the data folder, where it is not the system's.
 const FOLDER: &str = "fashion-mnist";
 const ADVICE: &str =
-    "install it with `sudo apt-get install --reinstall dataset-fashion-mnist`, or put the \
-                      published files into a folder `fashion-mnist` of the data folder";
+    "install it with `sudo apt-get install --reinstall dataset-fashion-mnist`, or put the published files into the folder \
+                      `fashion-mnist` inside the data folder";
 /// How many of the 10,000 test images are for exams; the others are for reports.
 const EXAM: usize = 8_000;
 

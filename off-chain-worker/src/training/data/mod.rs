@@ -141,7 +141,7 @@ pub enum DataError {
         advice: &'static str,
     },
     /// A file's content is not the published one.
-    #[error("{} is not the published file (sha256 {found}); {advice}", .path.display())]
+    #[error("{} differs from the published file (sha256 {found}); {advice}", .path.display())]
     WrongHash {
         /// The file.
         path: PathBuf,
@@ -159,7 +159,7 @@ pub enum DataError {
         source: gotong_data::DataError,
     },
     /// The model takes samples of no data set, for these reasons.
-    #[error("no data set that Gotong knows fits the model: {}", .0.join("; "))]
+    #[error("none of Gotong's data sets fits the model: {}", .0.join("; "))]
     NoneFits(Vec<String>),
     /// Its files cannot become samples.
     #[error(transparent)]

@@ -24,7 +24,7 @@ pub enum WeightsFileError {
     #[error("not an index of shards, with `weight_map`: {0}")]
     Index(#[source] serde_json::Error),
     /// A shard that is not a file in the index's folder.
-    #[error("the index names `{file}`, which is no file name: shards lie beside their index")]
+    #[error("the index names `{file}`, which is not a plain file name: shards must be beside their index")]
     ElsewhereShard {
         /// What the index names.
         file: String,
@@ -47,7 +47,7 @@ pub enum WeightsFileError {
     },
     /// Numbered layers that are not the graph's, neither by name nor in their order.
     #[error(
-        "the file's layers are not those of the task's architecture, neither by name nor in their order. The file has {}; the \
+        "the file's layers match the task's architecture neither by name nor by order. The file has {}; the \
          task's architecture has {}",
         .file.join(", "),
         .graph.join(", ")
@@ -59,7 +59,7 @@ pub enum WeightsFileError {
         graph: Vec<String>,
     },
     /// Two tensors of the file that are the same one of the graph.
-    #[error("`{first}` and `{second}` are both `{name}`: keep one of them")]
+    #[error("`{first}` and `{second}` both mean `{name}`: keep one of them")]
     SameName {
         /// The graph's tensor.
         name: String,
@@ -79,7 +79,7 @@ pub enum WeightsFileError {
         found: String,
     },
     /// A value that is not a number, or infinite.
-    #[error("`{name}` holds {value} at {index:?}, and no weight can be that")]
+    #[error("`{name}` has {value} at {index:?}, which no weight can be")]
     NotFinite {
         /// The tensor.
         name: String,
@@ -90,7 +90,7 @@ pub enum WeightsFileError {
     },
     /// A head beside the tokens' embedding that it is tied to, with other values.
     #[error(
-        "`{head}` differs from `wte.weight`, and the task's architecture is tied: it has one tensor for both"
+        "`{head}` differs from `wte.weight`, but the task's architecture is tied: it has one tensor for both"
     )]
     HeadDiffers {
         /// The head, as the file names it.

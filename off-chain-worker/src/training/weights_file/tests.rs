@@ -391,7 +391,7 @@ fn layers_that_do_not_fit_in_order_are_told_with_their_shapes() {
     }
     assert_eq!(
         read(&path, &Graph::mlp(&[5, 2])).unwrap_err().to_string(),
-        "the file's layers are not those of the task's architecture, neither by name nor in their order. The file has \
+        "the file's layers match the task's architecture neither by name nor by order. The file has \
          `0.weight` [4, 5], `0.bias` [4], `2.weight` [3, 4], `2.bias` [3]; the task's architecture has `layers.0.weight` [2, 5], \
          `layers.0.bias` [2]"
     );
@@ -528,7 +528,7 @@ fn several_files_are_read_by_their_index_or_folder() {
         ),
         (
             "../model.safetensors",
-            "the index names `../model.safetensors`, which is no file name",
+            "the index names `../model.safetensors`, which is not a plain file name",
         ),
         ("", "the index names ``"),
     ] {

@@ -26,7 +26,7 @@ impl TaskReport {
         let losses = self.losses();
         if let (Some(first), Some(last)) = (losses.first(), losses.last()) {
             text += &format!(
-                "Before the first merge the loss was {first:.4} bits a sample, after the last {last:.4}.\n\n"
+                "Before the first merge, the loss was {first:.4} bits a sample; after the last, {last:.4}.\n\n"
             );
         }
         if let Some(picture) = picture {
@@ -73,10 +73,10 @@ impl TaskReport {
         ];
         text += &table(&head, &rows);
         text += &format!(
-            "\nThe gain is in millibits a sample, the loss in bits a sample, both on the samples that pay; money in {SYMBOL}. \
-             Fees go to attesters. What is set aside is the most that contributors can prove: what they prove is paid as \
-             they claim, and the rest comes back. Each round has samples of its own, so a round may begin with another loss \
-             than the one before it ended with.\n"
+            "\nThe gain is in millibits a sample and the loss in bits a sample, both on the samples that pay; money is in \
+             {SYMBOL}. Fees go to attesters. The amount set aside is the most that contributors can prove: they are paid for \
+             what they prove when they claim, and the rest comes back. Each round has its own samples, so it may begin with a \
+             different loss than the previous round ended with.\n"
         );
         text += "\n## Contributors\n\n";
         text += &self.contributors();
@@ -133,7 +133,7 @@ impl TaskReport {
             "not claimed yet",
         ];
         table(&head, &rows)
-            + "\nA credit is what an account's deltas were worth, and what it has proved is paid: see `gotong rewards`.\n"
+            + "\nA credit is what an account's deltas were worth. The account is paid for what it has proved: see `gotong rewards`.\n"
     }
 }
 
