@@ -142,19 +142,28 @@ impl_opaque_keys! {
     }
 }
 
-/// The version of the runtime. `spec_version` grows with every change of behaviour,
-/// `transaction_version` with every change of how transactions are encoded.
-#[sp_version::runtime_version]
-pub const VERSION: RuntimeVersion = RuntimeVersion {
-    spec_name: Cow::Borrowed("gotong"),
-    impl_name: Cow::Borrowed("gotong-node"),
-    authoring_version: 1,
-    spec_version: 7,
-    impl_version: 1,
-    apis: apis::RUNTIME_API_VERSIONS,
-    transaction_version: 7,
-    system_version: 1,
-};
+// `runtime_version` reads numbers, and no names.
+macro_rules! version {
+    ($spec_version:tt) => {
+        /// The version of the runtime. `spec_version` grows with every change of behaviour,
+        /// `transaction_version` with every change of how transactions are encoded.
+        #[sp_version::runtime_version]
+        pub const VERSION: RuntimeVersion = RuntimeVersion {
+            spec_name: Cow::Borrowed("gotong"),
+            impl_name: Cow::Borrowed("gotong-node"),
+            authoring_version: 1,
+            spec_version: $spec_version,
+            impl_version: 1,
+            apis: apis::RUNTIME_API_VERSIONS,
+            transaction_version: 7,
+            system_version: 1,
+        };
+    };
+}
+#[cfg(not(feature = "next"))]
+version!(7);
+#[cfg(feature = "next")]
+version!(8);
 
 #[frame_support::runtime]
 mod runtime {

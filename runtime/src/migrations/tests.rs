@@ -1,14 +1,15 @@
 //! Upgrades from the storage of a release before.
 
-use super::*;
+use super::{next::LeaveOutDispute, *};
 use crate::{
     authorities::ChangesLeft,
     test_chain::{end_sessions, start},
-    Authorities as AuthoritiesPallet, Contribution, Executive, System, UNIT, VERSION,
+    Authorities as AuthoritiesPallet, Contribution, Executive, Referee, System, UNIT, VERSION,
 };
-use frame_support::traits::fungible::InspectHold;
+use frame_support::traits::{fungible::InspectHold, GetStorageVersion};
 use frame_system::{LastRuntimeUpgrade, LastRuntimeUpgradeInfo};
-use gotong_protocol::{Outcome, Phase, RoundId, TaskId};
+use gotong_protocol::{id::DisputeId, Outcome, Phase, RoundId, TaskId};
+use pallet_referee::NextDispute;
 use pallet_session::historical;
 use sp_core::{
     bytes::from_hex,
@@ -157,5 +158,17 @@ fn a_round_under_way_in_spec_6_goes_on() {
         assert_eq!(Balances::total_issuance(), issued);
         assert_eq!(Session::validators().len(), 1);
         AuthoritiesPallet::do_try_state().expect("the state is sound");
+    });
+}
+
+/// If it does nothing the first time, the referee's storage has another version by now, and `next` has to follow.
+#[test]
+fn the_next_release_migrates_a_chain_of_this_one_once() {
+    TestExternalities::default().execute_with(|| {
+        Referee::in_code_storage_version().put::<Referee>();
+        for _ in 0..2 {
+            LeaveOutDispute::on_runtime_upgrade();
+            assert_eq!(NextDispute::<Runtime>::get(), DisputeId(1));
+        }
     });
 }
