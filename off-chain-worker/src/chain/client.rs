@@ -225,9 +225,9 @@ impl Client {
             })
     }
 
-    /// The body of the best chain's block `number`, read by the types of the runtime that executed it. Where the state is
-    /// gone that says which, it is read by the types of today; if there was an upgrade in between, another node has to have
-    /// the state.
+    /// The body of the best chain's block `number`, read by the types of the runtime that executed it: the one in the state
+    /// before, since a block that upgrades it has the new one in its own. Where that state is gone, it is read by the types of
+    /// today; if there was an upgrade in between, another node has to have the state.
     pub async fn body(&self, number: u32) -> Result<Body, ChainError> {
         let hash = self.block_hash(Some(number)).await?;
         let details = self.rpc.chain_get_block(Some(hash)).await?;
@@ -235,17 +235,18 @@ impl Client {
             what: "its body any more: use an archive node".into(),
             block: number,
         })?;
+        let before = details.block.header.parent_hash;
         let extrinsics = details.block.extrinsics.into_iter();
         let extrinsics: Vec<_> = extrinsics.map(|bytes| bytes.0).collect();
-        if let Ok(block) = self.api.at_block(hash).await {
-            return read_body(extrinsics, block.metadata()).await;
+        if let Ok(state) = self.api.at_block(before).await {
+            return read_body(extrinsics, state.metadata()).await;
         }
         let today = self.best().await?.0.metadata();
         let body = read_body(extrinsics.clone(), today).await?;
         if body.is_understood() {
             return Ok(body);
         }
-        match self.metadata_elsewhere(hash).await {
+        match self.metadata_elsewhere(before).await {
             Some(metadata) => read_body(extrinsics, metadata).await,
             None => Err(ChainError::Missing {
                 what: "calls that the runtime of today can read, and no node has its state: name an archive node"
@@ -324,8 +325,7 @@ impl Client {
         if is_overtaken(code, nonce, next.unwrap_or(nonce)) {
             return ChainError::Overtaken(reason);
         }
-        let of_a_fork =
-            code == code::INVALID && self.tie.is_none() && !self.is_final(anchor).await;
+        let of_a_fork = code == code::INVALID && self.tie.is_none() && !self.is_final(anchor).await;
         ChainError::Rejected {
             code,
             reason,
