@@ -185,7 +185,7 @@ async fn submit(client: &Client, name: &str, call: &Call) -> Result<Receipt> {
 }
 
 /// Bytes of arguments that are encoded already.
-struct Encoded(Vec<u8>);
+pub(crate) struct Encoded(pub Vec<u8>);
 
 impl Encode for Encoded {
     fn encode_to<T: Output + ?Sized>(&self, output: &mut T) {

@@ -125,7 +125,7 @@ pub enum ChainError {
         /// Whether that may be because it was signed for a block of a fork that is dropped: it may be signed again for another block.
         of_a_fork: bool,
     },
-    /// Another transaction of the account was there first; it may be signed again with the next nonce.
+    /// Another transaction of the account was there first, or the runtime was upgraded; it may be signed again with the next nonce.
     #[error("what it was signed for is over: {0}")]
     Overtaken(String),
     /// The transaction left the pool before any block took it; it may be sent again.

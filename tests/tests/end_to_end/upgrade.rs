@@ -2,7 +2,7 @@
 
 use crate::{contribute, small_task, ROUND_LIMIT};
 use anyhow::{ensure, Context, Result};
-use gotong::chain::{body::Kind, Client};
+use gotong::chain::{body::Kind, Call, Client, Inclusion};
 use gotong_protocol::{Phase, RoundId};
 use gotong_scoring::blake2_256;
 use gotong_tests::{
@@ -11,8 +11,11 @@ use gotong_tests::{
     is_final,
     issuance::Money,
     key, reaches,
-    upgrade::{apply, authorize, next_dispute, next_spec_version, spec_version, NEXT_WASM},
-    UNIT,
+    upgrade::{
+        apply, authorize, authorize_as_root, next_dispute, next_spec_version, spec_version,
+        NEXT_WASM,
+    },
+    Network, UNIT,
 };
 use std::time::Duration;
 
@@ -101,5 +104,27 @@ async fn a_round_under_way_goes_on_through_an_upgrade_with_a_migration() -> Resu
     let verify = format!("verify --task={} --round=0", task.0);
     let verified = network.run("Eve", &verify).await?;
     assert_eq!(verified["equal"], true, "{verified}");
+    Ok(())
+}
+
+/// A block that upgrades the runtime takes no other call after that. One that waits for the next is signed for the old runtime,
+/// which the new one refuses.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_waits_while_the_runtime_is_upgraded_is_signed_again() -> Result<()> {
+    let network = Network::start(&["One", "Two"]).await?;
+    let client = &network.client;
+    authorize_as_root(client, blake2_256(&[NEXT_WASM])).await?;
+    let (one, poor) = (key("One"), key("Poor").public_key().0);
+    let transfer = Call::transfer(poor, UNIT);
+    // One client signs one after the other, so that the transfer is in the pool right behind the upgrade.
+    let (applied, sent) = tokio::join!(
+        apply(client, "Two", NEXT_WASM),
+        client.submit(&one, &transfer, Inclusion::Best),
+    );
+    let (applied, sent) = (applied?, sent?);
+    // It may have found a block before.
+    ensure!(sent.block != applied.block, "{sent:?} beside {applied:?}");
+    let balance = client.best().await?.balance(&poor).await?;
+    assert_eq!(balance.free, UNIT, "it was sent once");
     Ok(())
 }
