@@ -39,6 +39,11 @@ if grep -l gotong-tests --include=Cargo.toml -r primitives pallets runtime node 
     failed=1
 fi
 
+if grep -nE '"(gotong-runtime/)?next"' --include=Cargo.toml -r primitives pallets runtime node off-chain-worker tests >&2; then
+    echo 'check-imports: only tests/build.rs turns on `next` of the runtime, for a Wasm of its own' >&2
+    failed=1
+fi
+
 rooms='chain training evaluation engine'
 for room in $rooms; do
     for other in $rooms; do

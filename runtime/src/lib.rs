@@ -142,9 +142,10 @@ impl_opaque_keys! {
     }
 }
 
-/// Declares [`VERSION`]. The SDK's macro puts `spec_name` into the Wasm before anything is evaluated, so it has to be a literal.
+/// Declares [`VERSION`]. The SDK's macro puts name and version into the Wasm before anything is evaluated, so they have to be
+/// literals.
 macro_rules! declare_version {
-    ($spec_name:tt) => {
+    ($spec_name:tt, $spec_version:tt) => {
         /// The version of the runtime. `spec_version` grows with every change of behaviour,
         /// `transaction_version` with every change of how transactions are encoded. `spec_name` is that of the pace: see
         /// [`pace::Pace::spec_name`].
@@ -153,7 +154,7 @@ macro_rules! declare_version {
             spec_name: Cow::Borrowed($spec_name),
             impl_name: Cow::Borrowed("gotong-node"),
             authoring_version: 1,
-            spec_version: 7,
+            spec_version: $spec_version,
             impl_version: 1,
             apis: apis::RUNTIME_API_VERSIONS,
             transaction_version: 7,
@@ -162,10 +163,16 @@ macro_rules! declare_version {
     };
 }
 
-#[cfg(not(feature = "fast"))]
-declare_version!("gotong");
-#[cfg(feature = "fast")]
-declare_version!("gotong-fast");
+#[cfg(not(any(feature = "fast", feature = "next")))]
+declare_version!("gotong", 7);
+#[cfg(all(feature = "fast", not(feature = "next")))]
+declare_version!("gotong-fast", 7);
+#[cfg(all(feature = "fast", feature = "next"))]
+declare_version!("gotong-fast", 8);
+#[cfg(all(feature = "next", not(feature = "fast")))]
+compile_error!(
+    "tests build the next release at the fast pace only: give it the feature `fast`, too"
+);
 
 #[frame_support::runtime]
 mod runtime {

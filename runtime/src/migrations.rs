@@ -4,6 +4,8 @@
 
 #![deny(missing_docs)]
 
+#[cfg(any(test, feature = "next"))]
+mod next;
 #[cfg(test)]
 mod tests;
 
@@ -33,7 +35,13 @@ pub type Migrations = (
     pallet_contribution::migrations::V8ToV9<Runtime>,
     StartSessions,
     WithoutStoredPace,
+    OfNextRelease,
 );
+
+#[cfg(feature = "next")]
+type OfNextRelease = next::LeaveOutDispute;
+#[cfg(not(feature = "next"))]
+type OfNextRelease = ();
 
 /// From a fixed set of authorities, as spec 6 had, to sessions and a council.
 ///

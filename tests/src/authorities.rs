@@ -15,6 +15,8 @@ use subxt::{ext::jsonrpsee::rpc_params, utils::H256};
 
 /// The authorities of a chain here, in their order; the node of each has an option of this name. The first three are the council.
 const NAMES: [&str; 4] = ["alice", "bob", "charlie", "dave"];
+/// Enough of that council.
+pub const COUNCIL: [&str; 2] = ["Alice", "Bob"];
 /// Dave's account, which is his key for blocks, too.
 const DAVE: &str = "5DAAnrj7VHTznn2AWBemMuyBwZWs6FNFjdyVXUeYum3PTXFy";
 /// Dave's key for votes.
@@ -115,7 +117,7 @@ fn node_key(name: &str) -> String {
 
 /// What a node answers that has made session keys.
 #[derive(Deserialize)]
-struct SessionKeys {
+pub struct SessionKeys {
     /// Public keys, for blocks and for votes.
     keys: String,
     /// That their owner is the account.
@@ -125,13 +127,19 @@ struct SessionKeys {
 /// Makes session keys for `name` on its node, which has to serve unsafe methods, and puts the account's bond on hold: from then on
 /// the council may add it.
 pub async fn bond(client: &Client, node: &Node, name: &str) -> Result<()> {
-    let owner = format!("0x{}", hex::encode(key(name).public_key().0));
-    let made: SessionKeys = request_with(
-        &node.url(),
-        "author_rotateKeysWithOwner",
-        rpc_params![owner],
-    )
-    .await?;
+    let parameters = rpc_params![owner(name)];
+    let made: SessionKeys =
+        request_with(&node.url(), "author_rotateKeysWithOwner", parameters).await?;
+    bond_with(client, name, &made).await
+}
+
+/// The public key of `name`, as a node takes it.
+pub fn owner(name: &str) -> String {
+    format!("0x{}", hex::encode(key(name).public_key().0))
+}
+
+/// Puts the bond of `name` on hold, whose node has made these keys.
+pub async fn bond_with(client: &Client, name: &str, made: &SessionKeys) -> Result<()> {
     let (keys, proof) = (bytes(&made.keys)?, bytes(&made.proof)?);
     for call in [
         Call::new("Session", "set_keys", (Encoded(keys), proof)),
@@ -142,28 +150,30 @@ pub async fn bond(client: &Client, node: &Node, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Has the council make `name` an authority.
-pub async fn add(client: &Client, name: &str) -> Result<()> {
+/// Has the council make `name` an authority; `council` are those of it who approve.
+pub async fn add(client: &Client, council: &[&str], name: &str) -> Result<()> {
     let account = key(name).public_key().0;
-    as_root(client, &Call::new("Authorities", "add", account)).await
+    as_root(client, council, &Call::new("Authorities", "add", account)).await
 }
 
-/// Has the council make `call` as root: Alice proposes it, and she and Bob approve, who are two thirds.
-pub async fn as_root(client: &Client, call: &Call) -> Result<()> {
+/// Has the council make `call` as root: the first of `council` proposes it, and all of them approve, who are two thirds, rounded up.
+pub async fn as_root(client: &Client, council: &[&str], call: &Call) -> Result<()> {
+    let first = council.first().context("a council")?;
+    let ayes = Compact(u32::try_from(council.len())?);
     let moment = client.best().await?;
     let motion = Encoded(call.encoded(moment.metadata())?);
     let motion = Call::new("Governance", "as_root", motion);
     let motion = Encoded(motion.encoded(moment.metadata())?);
-    let propose = Call::new("Council", "propose", (Compact(2u32), motion, MOTION_LENGTH));
-    let proposed = submit(client, "Alice", &propose).await?;
+    let propose = Call::new("Council", "propose", (ayes, motion, MOTION_LENGTH));
+    let proposed = submit(client, first, &propose).await?;
     let (_, index, hash): (Account, u32, [u8; 32]) = proposed.event("Proposed")?;
     let vote = Call::new("Council", "vote", (hash, Compact(index), true));
-    for name in ["Alice", "Bob"] {
+    for name in council {
         submit(client, name, &vote).await?;
     }
     let close = (hash, Compact(index), MOTION_WEIGHT, MOTION_LENGTH);
     let close = Call::new("Council", "close", close);
-    let closed = submit(client, "Alice", &close).await?;
+    let closed = submit(client, first, &close).await?;
     // The rest of the event is the error, if there is one.
     let (_, has_failed): ([u8; 32], bool) = closed.event("Executed")?;
     ensure!(!has_failed, "the motion was refused: {closed:?}");
@@ -175,7 +185,7 @@ async fn submit(client: &Client, name: &str, call: &Call) -> Result<Receipt> {
 }
 
 /// Bytes of arguments that are encoded already.
-struct Encoded(Vec<u8>);
+pub(crate) struct Encoded(pub Vec<u8>);
 
 impl Encode for Encoded {
     fn encode_to<T: Output + ?Sized>(&self, output: &mut T) {
@@ -220,6 +230,7 @@ pub async fn has_body(node: &str, number: u32) -> bool {
     asked.is_ok_and(|block: Option<Value>| block.is_some())
 }
 
-fn bytes(hexadecimal: &str) -> Result<Vec<u8>> {
+/// The bytes that a node answers in hexadecimal.
+pub(crate) fn bytes(hexadecimal: &str) -> Result<Vec<u8>> {
     Ok(hex::decode(hexadecimal.trim_start_matches("0x"))?)
 }

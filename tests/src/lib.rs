@@ -11,6 +11,7 @@ pub mod python;
 pub mod table;
 pub mod terminal;
 pub mod torch;
+pub mod upgrade;
 
 use anyhow::{bail, ensure, Context, Result};
 use gotong::{

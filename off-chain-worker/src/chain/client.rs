@@ -225,9 +225,9 @@ impl Client {
             })
     }
 
-    /// The body of the best chain's block `number`, read by the types of the runtime that executed it. Where the state is
-    /// gone that says which, it is read by the types of today; if there was an upgrade in between, another node has to have
-    /// the state.
+    /// The body of the best chain's block `number`, read by the types of the runtime that executed it: the one in the state
+    /// before, since a block that upgrades it has the new one in its own. Where that state is gone, it is read by the types of
+    /// today; if there was an upgrade in between, another node has to have the state.
     pub async fn body(&self, number: u32) -> Result<Body, ChainError> {
         let hash = self.block_hash(Some(number)).await?;
         let details = self.rpc.chain_get_block(Some(hash)).await?;
@@ -235,17 +235,18 @@ impl Client {
             what: "the block's body, which the node no longer has: use an archive node".into(),
             block: number,
         })?;
+        let before = details.block.header.parent_hash;
         let extrinsics = details.block.extrinsics.into_iter();
         let extrinsics: Vec<_> = extrinsics.map(|bytes| bytes.0).collect();
-        if let Ok(block) = self.api.at_block(hash).await {
-            return read_body(extrinsics, block.metadata()).await;
+        if let Ok(state) = self.api.at_block(before).await {
+            return read_body(extrinsics, state.metadata()).await;
         }
         let today = self.best().await?.0.metadata();
         let body = read_body(extrinsics.clone(), today).await?;
         if body.is_understood() {
             return Ok(body);
         }
-        match self.metadata_elsewhere(hash).await {
+        match self.metadata_elsewhere(before).await {
             Some(metadata) => read_body(extrinsics, metadata).await,
             None => Err(ChainError::Missing {
                 what: "calls that the current runtime can read, and no node has the block's state: name an archive node"
@@ -332,6 +333,25 @@ impl Client {
         }
     }
 
+    /// What to make of a call that was signed at `best` and came to nothing. If the runtime has been upgraded since, whose version
+    /// every signature covers, that is why, and no block takes it any more: it may be signed again.
+    async fn unless_upgraded(&self, error: ChainError, best: &Moment) -> ChainError {
+        let is_invalid = match &error {
+            ChainError::Rejected { code, .. } => *code == code::INVALID,
+            ChainError::Dropped(_) => true,
+            _ => false,
+        };
+        if !is_invalid {
+            return error;
+        }
+        match self.best().await {
+            Ok(now) if now.0.spec_version() != best.0.spec_version() => {
+                ChainError::Overtaken("the runtime was upgraded".into())
+            }
+            _ => error,
+        }
+    }
+
     /// Whether a block of this number is final. If not, what is signed for it is invalid on other forks, and the pool may still
     /// look at one that was just dropped.
     async fn is_final(&self, number: u64) -> bool {
@@ -402,7 +422,10 @@ impl Client {
                 .create_signable_offline(call, parameters)?;
             match signed.sign(signer)?.submit_and_watch().await {
                 Ok(progress) => Ok(progress),
-                Err(error) => Err(self.rejected(error.into(), &account, nonce, number).await),
+                Err(error) => {
+                    let error = self.rejected(error.into(), &account, nonce, number).await;
+                    Err(self.unless_upgraded(error, &best).await)
+                }
             }
         };
         let mut tip = 0;
@@ -427,7 +450,7 @@ impl Client {
         loop {
             tokio::select! {
                 status = sent.next() => match (status.transpose()?, inclusion) {
-                    (None, _) => return Err(lost),
+                    (None, _) => return Err(self.unless_upgraded(lost, &best).await),
                     (Some(TransactionStatus::InBestBlock(block)), Inclusion::Best)
                     | (Some(TransactionStatus::InFinalizedBlock(block)), _) => {
                         return receipt(&block).await;
@@ -510,88 +533,4 @@ async fn receipt(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use subxt::rpcs::{
-        client::{RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT},
-        Error,
-    };
-
-    #[test]
-    fn who_is_overtaken_is_told_from_who_cannot_pay() {
-        assert!(is_overtaken(code::INVALID, 7, 8));
-        assert!(!is_overtaken(code::INVALID, 7, 7));
-        for code in [code::BANNED, code::ALREADY_IMPORTED, code::TOO_LOW_PRIORITY] {
-            assert!(is_overtaken(code, 7, 7));
-        }
-        assert!(!is_overtaken(code::IMMEDIATELY_DROPPED, 7, 8));
-    }
-
-    /// Answers, but never what the next nonce is.
-    struct Evasive;
-
-    impl RpcClientT for Evasive {
-        fn request_raw<'a>(
-            &'a self,
-            method: &'a str,
-            _: Option<Box<RawValue>>,
-        ) -> RawRpcFuture<'a, Box<RawValue>> {
-            let hangs = method == "system_accountNextIndex";
-            Box::pin(async move {
-                if hangs {
-                    std::future::pending::<()>().await;
-                }
-                let hash = format!("\"0x{}\"", "04".repeat(32));
-                RawValue::from_string(hash).map_err(Error::Deserialization)
-            })
-        }
-
-        fn subscribe_raw<'a>(
-            &'a self,
-            _: &'a str,
-            _: Option<Box<RawValue>>,
-            _: &'a str,
-        ) -> RawRpcFuture<'a, RawRpcSubscription> {
-            Box::pin(std::future::pending())
-        }
-    }
-
-    #[tokio::test]
-    async fn a_node_that_tells_no_nonce_holds_up_no_call_for_long_and_nothing_is_sent() {
-        let nodes = Nodes::new(["ws://evasive".to_owned()], None);
-        let client = Client::over(RpcClient::new(Evasive), "ws://evasive", nodes);
-        let client = Client {
-            patience: Duration::from_millis(20),
-            ..client.await.unwrap()
-        };
-        let account = AccountId32([7; 32]);
-        // One waits for the other.
-        let asked = futures::future::join(client.next_nonce(&account), client.next_nonce(&account));
-        let (first, second) = timeout(Duration::from_secs(10), asked).await.unwrap();
-        for nonce in [first, second] {
-            let error = nonce.map(|(_, nonce)| nonce).unwrap_err();
-            assert!(
-                matches!(&error, ChainError::Unsent { url, .. } if url == "ws://evasive"),
-                "{error:?}"
-            );
-            assert!(error.is_gone(), "another node is tried");
-        }
-        assert!(client.signing.try_lock().is_ok());
-    }
-
-    #[test]
-    fn tips_double_up_to_a_cap() {
-        let tips = |max| {
-            std::iter::successors(next_tip(0, max), move |tip| next_tip(*tip, max))
-                .map(|tip| tip / 1_000_000_000)
-                .collect::<Vec<_>>()
-        };
-        let gtg = 1_000_000_000_000;
-        assert_eq!(tips(gtg), [10, 20, 40, 80, 160, 320, 640, 1000]);
-        assert_eq!(tips(FIRST_TIP), [10]);
-        assert_eq!(tips(FIRST_TIP / 2), [5]);
-        assert_eq!(tips(0), []);
-        assert_eq!(next_tip(u128::MAX - 1, u128::MAX), Some(u128::MAX));
-        assert_eq!(next_tip(u128::MAX, u128::MAX), None);
-    }
-}
+mod tests;

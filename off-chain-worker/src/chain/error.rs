@@ -126,8 +126,8 @@ pub enum ChainError {
         /// block.
         of_a_fork: bool,
     },
-    /// Another transaction of the account came first; this one may be signed again with the next nonce.
-    #[error("the transaction's nonce can no longer be used: {0}")]
+    /// Another transaction of the account came first, or the runtime was upgraded; the call may be signed again with the next nonce.
+    #[error("the transaction's nonce or runtime is no longer the current one: {0}")]
     Overtaken(String),
     /// The transaction left the pool before any block took it; it may be sent again.
     #[error("the transaction was dropped: {0}")]

@@ -1,19 +1,21 @@
 //! Upgrades from the storage of a release before.
 
-use super::*;
+use super::{next::LeaveOutDispute, *};
 use crate::{
     authorities::ChangesLeft,
     pace::Pace,
     test_chain::{end_sessions, start},
-    Authorities as AuthoritiesPallet, Contribution, Executive, System, UNIT, VERSION,
+    Authorities as AuthoritiesPallet, Contribution, Executive, Referee, System, UNIT, VERSION,
 };
 use frame_support::{
-    storage::unhashed, traits::fungible::InspectHold,
+    storage::unhashed,
+    traits::{fungible::InspectHold, GetStorageVersion},
     weights::constants::WEIGHT_REF_TIME_PER_MILLIS,
 };
 use frame_system::{LastRuntimeUpgrade, LastRuntimeUpgradeInfo};
-use gotong_protocol::{Outcome, Phase, RoundId, TaskId};
+use gotong_protocol::{id::DisputeId, Outcome, Phase, RoundId, TaskId};
 use pallet_contribution::migrations::v8_to_v9_weight;
+use pallet_referee::NextDispute;
 use pallet_session::historical;
 use sp_core::{
     bytes::from_hex,
@@ -186,5 +188,17 @@ fn ten_thousand_tasks_of_spec_6_are_upgraded_in_half_a_block() {
         let tasks = Stored::iter_values();
         let named = tasks.filter(|task| task.terms.name.as_str() == Some("fashion-mnist"));
         assert_eq!(named.count(), TASKS as usize);
+    });
+}
+
+/// If it does nothing the first time, the referee's storage has another version by now, and `next` has to follow.
+#[test]
+fn the_next_release_migrates_a_chain_of_this_one_once() {
+    TestExternalities::default().execute_with(|| {
+        Referee::in_code_storage_version().put::<Referee>();
+        for _ in 0..2 {
+            LeaveOutDispute::on_runtime_upgrade();
+            assert_eq!(NextDispute::<Runtime>::get(), DisputeId(1));
+        }
     });
 }

@@ -22,6 +22,7 @@ mod sklearn;
 mod submitted;
 mod top;
 mod tour;
+mod upgrade;
 
 use anyhow::Result;
 use gotong_protocol::TaskId;

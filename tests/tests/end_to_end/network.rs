@@ -5,7 +5,7 @@ use crate::{contribute, small_task, ROUND_LIMIT};
 use anyhow::{ensure, Context, Result};
 use gotong_tests::{
     assert_settled,
-    authorities::{add, author, authorities, block_hash, bond, has_body, Authorities},
+    authorities::{add, author, authorities, block_hash, bond, has_body, Authorities, COUNCIL},
     connect, is_final, key, until, UNIT,
 };
 use std::time::Duration;
@@ -71,7 +71,7 @@ async fn a_fifth_authority_joins_makes_blocks_and_votes() -> Result<()> {
     let eve = all.join("eve", &arguments).await?;
     let client = &all.network.client;
     bond(client, &eve, "Eve").await?;
-    add(client, "Eve").await?;
+    add(client, &COUNCIL, "Eve").await?;
 
     let url = all.network.node.url();
     let account = key("Eve").public_key().0;

@@ -1,8 +1,20 @@
-//! The commands of docs/operators.md, as it has them: four people start a chain of their own, and one of them loses the machine.
+//! The commands of docs/operators.md, as it has them: four people start a chain of their own, a fifth joins, they upgrade the
+//! runtime, and one of them loses the machine.
 
 use anyhow::{ensure, Context, Result};
-use gotong::process::{sibling, Node};
-use gotong_tests::{connect, is_final, key, peer_address};
+use gotong::{
+    chain::{Call, Client, Inclusion},
+    process::{sibling, Node},
+};
+use gotong_tests::{
+    authorities::{add, author, bond_with, owner, SessionKeys},
+    connect, is_final, key, peer_address, reaches, until,
+    upgrade::{
+        apply, authorize, next_dispute, next_spec_version, spec_version, spec_version_in, NEXT_WASM,
+    },
+    UNIT,
+};
+use serde::Deserialize;
 use serde_json::{json, Value};
 use std::{
     env,
@@ -18,16 +30,24 @@ const PAGE: &str = include_str!("../../../docs/operators.md");
 const KEYS: &str = "## An authority";
 const CHAIN: &str = "### A chain of your own";
 const START: &str = "### Start it";
+const JOIN: &str = "### Another authority";
 const BACKUP: &str = "## Backup";
+const RUNTIME: &str = "### The runtime";
 const RESTORE: &str = "### A lost machine";
 
 /// What stands for systemd, and for a second account on the machine.
 const PRELUDE: &str = "set -e\nsystemctl() { :; }\nchown() { :; }\n";
 /// Who has which account.
 const PEOPLE: [&str; 4] = ["Alice", "Bob", "Charlie", "Dave"];
+/// Two thirds of them, rounded up.
+const COUNCIL: [&str; 3] = ["Alice", "Bob", "Charlie"];
+/// The file of a release.
+const WASM: &str = "gotong_runtime.compact.compressed.wasm";
+/// Where a node answers on the page.
+const ADDRESS: &str = "127.0.0.1:9944";
 
-/// Longest wait for blocks to become final.
-const LIMIT: Duration = Duration::from_secs(90);
+/// Longest wait for blocks to become final, with a new runtime that every node compiles, or with an authority that joins.
+const LIMIT: Duration = Duration::from_secs(180);
 /// Blocks in which something is seen to go on.
 const SOME: u32 = 5;
 
@@ -65,8 +85,22 @@ impl Machine {
 
     /// Runs the commands under a heading at home, and returns what they print. What `input` has is pasted.
     fn follow(&self, heading: &str, input: Option<&Path>) -> Result<String> {
-        let folder = self.folder.display();
+        self.run(heading, &commands(heading), input)
+    }
+
+    /// The same beside the machine's node, for an account with the public key `owner`.
+    fn follow_beside(&self, heading: &str, node: &Node, owner: &str) -> Result<String> {
+        let url = node.url();
+        let address = url.trim_start_matches("ws://");
         let commands = commands(heading)
+            .replace(ADDRESS, address)
+            .replace("OWNER", owner);
+        self.run(heading, &commands, None)
+    }
+
+    fn run(&self, heading: &str, commands: &str, input: Option<&Path>) -> Result<String> {
+        let folder = self.folder.display();
+        let commands = commands
             .replace("/var/lib/gotong/node", &format!("{folder}/chain"))
             .replace("/var/lib/gotong", &folder.to_string())
             .replace("/etc", &format!("{folder}/etc"))
@@ -133,8 +167,73 @@ impl Machine {
     }
 }
 
+/// What the node answers.
+#[derive(Deserialize)]
+struct Answer {
+    result: SessionKeys,
+}
+
+/// Makes Eve an authority beside the four. Returns her node.
+async fn join(machine: &Machine, peers: &[String], client: &Client) -> Result<Node> {
+    let mut node = machine.start(&["--name=Eve"], peers)?;
+    let on_node = connect(&mut node).await?;
+    reaches(&on_node, client.best().await?.block(), LIMIT).await?;
+    node.restart_with(&["--validator", "--rpc-methods=unsafe"])?;
+    connect(&mut node).await?;
+    let told = machine.follow_beside(JOIN, &node, &owner("Eve"))?;
+    let Answer { result: made } = serde_json::from_str(&told).context(told)?;
+    node.restart_with(&["--validator"])?;
+    connect(&mut node).await?;
+
+    let transfer = Call::transfer(key("Eve").public_key().0, 20_000 * UNIT);
+    client
+        .submit(&key("Alice"), &transfer, Inclusion::Best)
+        .await?;
+    bond_with(client, "Eve", &made).await?;
+    add(client, &COUNCIL, "Eve").await?;
+    until(client, "a block of the fifth", LIMIT, async |now| {
+        let place = author(client.url(), now.hash()).await?;
+        Ok((place as usize == PEOPLE.len()).then_some(()))
+    })
+    .await?;
+    Ok(node)
+}
+
+/// Upgrades the runtime to that of a file at home; `machine` is that of the first node.
+async fn upgrade(machine: &Machine, nodes: &[Node], client: &Client) -> Result<()> {
+    let first = nodes.first().context("a node")?;
+    let file = machine.home().join(WASM);
+    fs::write(&file, NEXT_WASM)?;
+    // The hash of the file, and the runtime that the node has.
+    let told = || -> Result<(String, u32)> {
+        let told = machine.follow_beside(RUNTIME, first, "")?;
+        let (sum, answer) = told.split_once('\n').context("two lines")?;
+        let hash = sum.split_whitespace().next().context("a hash")?;
+        let answer: Value = serde_json::from_str(answer)?;
+        Ok((hash.to_owned(), spec_version_in(&answer["result"])?))
+    };
+    let (hash, version) = told()?;
+    ensure!(version < next_spec_version(), "it has it already");
+    let mut authorized = [0; 32];
+    hex::decode_to_slice(&hash, &mut authorized)?;
+    authorize(client, &COUNCIL, authorized).await?;
+    let applied = apply(client, "Dave", &fs::read(&file)?).await?;
+    is_final(client, applied.block + SOME, LIMIT).await?;
+    assert_eq!(told()?, (hash, next_spec_version()));
+    for node in nodes {
+        let on_node = Client::connect(&node.url()).await?;
+        reaches(&on_node, applied.block + 1, LIMIT).await?;
+        assert_eq!(spec_version(&node.url()).await?, next_spec_version());
+    }
+    assert_eq!(next_dispute(client.url(), applied.block).await?, 0);
+    let migrated = next_dispute(client.url(), applied.block + 1).await?;
+    assert_eq!(migrated, 1, "the storage was migrated");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn four_people_start_a_chain_and_one_loses_the_machine() -> Result<()> {
+async fn four_people_start_a_chain_a_fifth_joins_they_upgrade_it_and_one_loses_the_machine(
+) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let (mut machines, mut authorities) = (Vec::new(), Vec::new());
     for name in PEOPLE {
@@ -161,9 +260,16 @@ async fn four_people_start_a_chain_and_one_loses_the_machine() -> Result<()> {
     let on_alice = connect(&mut nodes[0]).await?;
     is_final(&on_alice, 1, LIMIT).await?;
 
-    // Only the copies are left, and the machine that has them is another.
+    let fifth = Machine::new(folder.path().join("Eve"))?;
+    fs::copy(first.join("chain.json"), fifth.specification())?;
+    nodes.push(join(&fifth, &peers, &on_alice).await?);
     machines[3].follow(BACKUP, None)?;
+    upgrade(&machines[0], &nodes, &on_alice).await?;
+
+    // Only the copies are left, and the machine that has them is another. Four of five are needed: the fifth votes.
     nodes[3].kill();
+    let height = on_alice.best().await?.block();
+    is_final(&on_alice, height + SOME, LIMIT).await?;
     let new = Machine::new(folder.path().join("new"))?;
     for copy in ["authority.tar.gz", "gotong-etc.tar.gz"] {
         fs::copy(machines[3].home().join(copy), new.home().join(copy))?;
@@ -177,7 +283,7 @@ async fn four_people_start_a_chain_and_one_loses_the_machine() -> Result<()> {
     nodes[3].restart_with(&["--validator"])?;
     connect(&mut nodes[3]).await?;
 
-    // Three of four are needed: it votes.
+    // It votes, too.
     nodes[2].kill();
     let height = on_alice.best().await?.block();
     is_final(&on_alice, height + SOME, LIMIT).await

@@ -1,0 +1,85 @@
+//! Nonces, tips, and nodes that do not answer.
+
+use super::*;
+use subxt::rpcs::{
+    client::{RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT},
+    Error,
+};
+
+#[test]
+fn who_is_overtaken_is_told_from_who_cannot_pay() {
+    assert!(is_overtaken(code::INVALID, 7, 8));
+    assert!(!is_overtaken(code::INVALID, 7, 7));
+    for code in [code::BANNED, code::ALREADY_IMPORTED, code::TOO_LOW_PRIORITY] {
+        assert!(is_overtaken(code, 7, 7));
+    }
+    assert!(!is_overtaken(code::IMMEDIATELY_DROPPED, 7, 8));
+}
+
+/// Answers, but never what the next nonce is.
+struct Evasive;
+
+impl RpcClientT for Evasive {
+    fn request_raw<'a>(
+        &'a self,
+        method: &'a str,
+        _: Option<Box<RawValue>>,
+    ) -> RawRpcFuture<'a, Box<RawValue>> {
+        let hangs = method == "system_accountNextIndex";
+        Box::pin(async move {
+            if hangs {
+                std::future::pending::<()>().await;
+            }
+            let hash = format!("\"0x{}\"", "04".repeat(32));
+            RawValue::from_string(hash).map_err(Error::Deserialization)
+        })
+    }
+
+    fn subscribe_raw<'a>(
+        &'a self,
+        _: &'a str,
+        _: Option<Box<RawValue>>,
+        _: &'a str,
+    ) -> RawRpcFuture<'a, RawRpcSubscription> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_tells_no_nonce_holds_up_no_call_for_long_and_nothing_is_sent() {
+    let nodes = Nodes::new(["ws://evasive".to_owned()], None);
+    let client = Client::over(RpcClient::new(Evasive), "ws://evasive", nodes);
+    let client = Client {
+        patience: Duration::from_millis(20),
+        ..client.await.unwrap()
+    };
+    let account = AccountId32([7; 32]);
+    // One waits for the other.
+    let asked = futures::future::join(client.next_nonce(&account), client.next_nonce(&account));
+    let (first, second) = timeout(Duration::from_secs(10), asked).await.unwrap();
+    for nonce in [first, second] {
+        let error = nonce.map(|(_, nonce)| nonce).unwrap_err();
+        assert!(
+            matches!(&error, ChainError::Unsent { url, .. } if url == "ws://evasive"),
+            "{error:?}"
+        );
+        assert!(error.is_gone(), "another node is tried");
+    }
+    assert!(client.signing.try_lock().is_ok());
+}
+
+#[test]
+fn tips_double_up_to_a_cap() {
+    let tips = |max| {
+        std::iter::successors(next_tip(0, max), move |tip| next_tip(*tip, max))
+            .map(|tip| tip / 1_000_000_000)
+            .collect::<Vec<_>>()
+    };
+    let gtg = 1_000_000_000_000;
+    assert_eq!(tips(gtg), [10, 20, 40, 80, 160, 320, 640, 1000]);
+    assert_eq!(tips(FIRST_TIP), [10]);
+    assert_eq!(tips(FIRST_TIP / 2), [5]);
+    assert_eq!(tips(0), []);
+    assert_eq!(next_tip(u128::MAX - 1, u128::MAX), Some(u128::MAX));
+    assert_eq!(next_tip(u128::MAX, u128::MAX), None);
+}

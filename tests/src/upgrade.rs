@@ -1,0 +1,76 @@
+//! Upgrades of a chain's runtime to that of a release to come, as docs/nodes.md tells the council to make them.
+
+use crate::{
+    authorities::{as_root, block_hash, bytes, Encoded},
+    key, request_with,
+};
+use anyhow::{Context, Result};
+use codec::Decode;
+use gotong::chain::{Call, Client, Inclusion, Receipt};
+use serde_json::Value;
+use subxt::ext::jsonrpsee::rpc_params;
+
+/// The Wasm of the release to come, at the pace of a development chain (see build.rs). Empty if the build skipped it.
+pub const NEXT_WASM: &[u8] = match next_runtime::WASM_BINARY {
+    Some(wasm) => wasm,
+    None => &[],
+};
+
+/// `spec_version` of [`NEXT_WASM`].
+pub fn next_spec_version() -> u32 {
+    gotong_runtime::VERSION.spec_version + 1
+}
+
+/// Where `Referee.NextDispute` is, which the migration of [`NEXT_WASM`] changes: Twox128 of both names.
+const NEXT_DISPUTE: &str = "0x65799dd95d07bbe40f4a0fbe24b14d520011a6795026675e96528ea32889deb8";
+
+// Where the file lies and what it was before it was packed are in there, too.
+#[allow(dead_code)]
+mod next_runtime {
+    include!(concat!(env!("OUT_DIR"), "/next_runtime.rs"));
+}
+
+/// Has the council authorize the upgrade to the code with this BLAKE2-256 hash; `council` are those of it who approve.
+pub async fn authorize(client: &Client, council: &[&str], hash: [u8; 32]) -> Result<()> {
+    let call = Call::new("System", "authorize_upgrade", hash);
+    as_root(client, council, &call).await
+}
+
+/// The same on a development chain, where Alice is root.
+pub async fn authorize_as_root(client: &Client, hash: [u8; 32]) -> Result<()> {
+    let call = Call::new("System", "authorize_upgrade", hash);
+    let call = Encoded(call.encoded(client.best().await?.metadata())?);
+    let call = Call::new("Sudo", "sudo", call);
+    client.submit(&key("Alice"), &call, Inclusion::Best).await?;
+    Ok(())
+}
+
+/// Has `name` apply the code that was authorized, and waits until that is final. The next block is the first of the new runtime.
+pub async fn apply(client: &Client, name: &str, code: &[u8]) -> Result<Receipt> {
+    let call = Call::new("System", "apply_authorized_upgrade", code);
+    Ok(client
+        .submit(&key(name), &call, Inclusion::Finalized)
+        .await?)
+}
+
+/// `spec_version` of the runtime that will execute the block after a node's best one.
+pub async fn spec_version(node: &str) -> Result<u32> {
+    let version: Value = request_with(node, "state_getRuntimeVersion", rpc_params![]).await?;
+    spec_version_in(&version)
+}
+
+/// `spec_version` in what a node answers that is asked for its runtime's version.
+pub fn spec_version_in(version: &Value) -> Result<u32> {
+    let found = version["specVersion"].as_u64();
+    Ok(u32::try_from(found.context("a version of the runtime")?)?)
+}
+
+/// The id of the next dispute, as a node has it stored in its block of this number.
+pub async fn next_dispute(node: &str, block: u32) -> Result<u32> {
+    let parameters = rpc_params![NEXT_DISPUTE, block_hash(node, block).await?];
+    let stored: Option<String> = request_with(node, "state_getStorage", parameters).await?;
+    match stored {
+        Some(stored) => Ok(Decode::decode(&mut &bytes(&stored)?[..])?),
+        None => Ok(0),
+    }
+}

@@ -1,0 +1,130 @@
+//! The council upgrades the runtime of a network in the middle of a round: storage is migrated, and nodes and workers go on.
+
+use crate::{contribute, small_task, ROUND_LIMIT};
+use anyhow::{ensure, Context, Result};
+use gotong::chain::{body::Kind, Call, Client, Inclusion};
+use gotong_protocol::{Phase, RoundId};
+use gotong_scoring::blake2_256;
+use gotong_tests::{
+    assert_settled,
+    authorities::{Authorities, COUNCIL},
+    is_final,
+    issuance::Money,
+    key, reaches,
+    upgrade::{
+        apply, authorize, authorize_as_root, next_dispute, next_spec_version, spec_version,
+        NEXT_WASM,
+    },
+    Network, UNIT,
+};
+use std::time::Duration;
+
+/// Longest wait for a round in which every node compiles a Wasm.
+const LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
+/// Blocks in which something is seen to go on.
+const SOME: u32 = 5;
+
+/// The delta of the round is revealed to the old runtime. Of the two attesters, whose tables only the new one pays, one works all
+/// along, and the other starts after the upgrade, so that the round is in the middle for sure.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_under_way_goes_on_through_an_upgrade_with_a_migration() -> Result<()> {
+    let all = Authorities::start(3, 3).await?;
+    let (network, url) = (&all.network, all.network.node.url());
+    let client = &network.client;
+    let attesters = ["Judith", "Jude"];
+    network.endow(&["Sponsor", "One", "Judith", "Jude"]).await?;
+    let task = small_task(network, &["One"], &attesters).await?;
+    // The motion takes some blocks; the round has not begun to move.
+    authorize(client, &COUNCIL, blake2_256(&[NEXT_WASM])).await?;
+    let mut workers = vec![
+        network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,
+        network.daemon("One", &contribute(task, "1/1"))?,
+        network.daemon("Judith", "attest")?,
+    ];
+    network
+        .until("a reveal", LIMIT, async |now| {
+            let round = now.round(task, RoundId(0)).await?;
+            Ok(round.filter(|round| round.reveals == 1).map(|_| ()))
+        })
+        .await?;
+
+    let applied = apply(client, "Charlie", NEXT_WASM).await?;
+    ensure!(applied.has_event("CodeUpdated"), "{applied:?}");
+    let round = client.best().await?.round(task, RoundId(0)).await?;
+    let phase = round.context("the round is there")?.phase;
+    ensure!(
+        phase <= Phase::AttestCommit,
+        "the round is in {phase:?} already"
+    );
+    workers.push(network.daemon("Jude", "attest")?);
+    let first = applied.block + 1;
+    for node in std::iter::once(&network.node).chain(&all.others) {
+        let url = node.url();
+        let client = Client::connect(&url).await?;
+        reaches(&client, first, LIMIT).await?;
+        assert_eq!(spec_version(&url).await?, next_spec_version());
+    }
+    is_final(client, first, LIMIT).await?;
+    assert_eq!(next_dispute(&url, applied.block).await?, 0);
+    assert_eq!(next_dispute(&url, first).await?, 1, "it was migrated");
+
+    // The one that was in the middle, and the next.
+    let mut revealed = None;
+    for id in [0, 1] {
+        let round = network.ended(task, id, LIMIT).await?;
+        assert_settled(&round)?;
+        ensure!(round.fees > 0, "attesters were paid nothing: {round:?}");
+        let submissions = network.all_claimed(&round, LIMIT).await?;
+        revealed = revealed.or(submissions.into_iter().find_map(|one| one.revealed));
+    }
+    let rewards = network.run("One", "rewards").await?;
+    ensure!(rewards["paid"] != "0", "{rewards}");
+    for worker in &mut workers {
+        worker.check()?;
+    }
+    let now = client.best().await?;
+    for (name, expected) in [("One", 100), ("Judith", 1_000), ("Jude", 1_000)] {
+        let stake = now.stake(&key(name).public_key().0).await?;
+        assert_eq!(
+            stake.map(|stake| stake.stake),
+            Some(expected * UNIT),
+            "{name}"
+        );
+    }
+    assert_eq!(Money::at(&url).await?.difference(), 0);
+    is_final(client, now.block() + SOME, LIMIT).await?;
+
+    // What stands in a block of the old runtime is still found, and computed again.
+    let delta = revealed.context("the first round has a delta")?;
+    ensure!(delta.at <= applied.block, "it was revealed before");
+    let body = client.body(delta.at).await?;
+    let found = body.find_all::<Vec<u8>>(Kind::Reveal, &(task, RoundId(0)));
+    let lengths: Vec<_> = found.iter().map(|(_, bytes)| bytes.len()).collect();
+    assert_eq!(lengths, [delta.bytes as usize]);
+    let verify = format!("verify --task={} --round=0", task.0);
+    let verified = network.run("Eve", &verify).await?;
+    assert_eq!(verified["equal"], true, "{verified}");
+    Ok(())
+}
+
+/// A block that upgrades the runtime takes no other call after that. One that waits for the next is signed for the old runtime,
+/// which the new one refuses.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_waits_while_the_runtime_is_upgraded_is_signed_again() -> Result<()> {
+    let network = Network::start(&["One", "Two"]).await?;
+    let client = &network.client;
+    authorize_as_root(client, blake2_256(&[NEXT_WASM])).await?;
+    let (one, poor) = (key("One"), key("Poor").public_key().0);
+    let transfer = Call::transfer(poor, UNIT);
+    // One client signs one after the other, so that the transfer is in the pool right behind the upgrade.
+    let (applied, sent) = tokio::join!(
+        apply(client, "Two", NEXT_WASM),
+        client.submit(&one, &transfer, Inclusion::Best),
+    );
+    let (applied, sent) = (applied?, sent?);
+    // It may have found a block before.
+    ensure!(sent.block != applied.block, "{sent:?} beside {applied:?}");
+    let balance = client.best().await?.balance(&poor).await?;
+    assert_eq!(balance.free, UNIT, "it was sent once");
+    Ok(())
+}
