@@ -80,7 +80,7 @@ test-pytorch: build pytorch ## The tests that need PyTorch
 test-clients: build clients ## The tests with clients that others wrote, which need Node.js 20
 	$(CARGO) test --locked --workspace --test end_to_end -- --ignored clients::
 
-soak: build ## Kill every process at random for ten minutes, and see that money adds up (SECONDS=600 SEED=1); the last line is JSON
+soak: build ## Kill every process of four authorities at random for ten minutes, and see that money adds up (SECONDS=600 SEED=1); the last line is JSON
 	$(CARGO) build --locked --workspace --example soak
 	"$(BIN)/examples/soak" --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
