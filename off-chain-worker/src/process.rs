@@ -184,7 +184,7 @@ impl Node {
         let [port, peer_port] = free_ports()?;
         let variables = variables
             .iter()
-            .map(|&(name, value)| (name.into(), value.into()));
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()));
         let mut node = Self {
             arguments: arguments.iter().map(|&one| one.into()).collect(),
             running: None,
