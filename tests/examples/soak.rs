@@ -52,7 +52,7 @@ const LAST_ROUND: Duration = Duration::from_secs(900);
 /// Kills the processes of a network at random.
 #[derive(Parser)]
 struct Arguments {
-    /// How long to kill
+    /// How long to kill. The task has 36 rounds, which take twenty minutes at least
     #[arg(long, default_value_t = 600)]
     seconds: u64,
     /// What decides which process is killed when: the same seed, the same order
