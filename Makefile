@@ -80,7 +80,7 @@ test-pytorch: build pytorch ## Run the tests that need PyTorch
 test-clients: build clients ## Run the tests with third-party clients (needs Node.js 20)
 	$(CARGO) test --locked --workspace --test end_to_end -- --ignored clients::
 
-soak: build ## Kill processes at random for ten minutes, and check that the money adds up (SECONDS=600 SEED=1); the last line is JSON
+soak: build ## Kill the processes of four authorities at random for ten minutes, and check that the money adds up (SECONDS=600 SEED=1); the last line is JSON
 	$(CARGO) build --locked --workspace --example soak
 	"$(BIN)/examples/soak" --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 

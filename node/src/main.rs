@@ -10,6 +10,7 @@
 mod chain_spec;
 mod cli;
 mod command;
+mod room;
 mod rpc;
 mod service;
 

@@ -24,7 +24,7 @@ use sp_consensus_babe::{
 };
 use sp_keystore::KeystorePtr;
 
-use crate::rpc;
+use crate::{room, rpc};
 
 /// Executes the runtime's Wasm.
 type Executor = sc_executor::WasmExecutor<sp_io::SubstrateHostFunctions>;
@@ -74,6 +74,7 @@ pub type PartialComponents = sc_service::PartialComponents<
 
 /// Opens the database and builds what works on it.
 pub fn new_partial(config: &Configuration) -> Result<PartialComponents, ServiceError> {
+    room::check(config.base_path.path())?;
     let (telemetry_worker, telemetry) = open_telemetry(config)?.unzip();
     let telemetry_handle = telemetry.as_ref().map(Telemetry::handle);
 

@@ -3,10 +3,12 @@
 
 mod processor_time;
 
+use rand::{rngs::StdRng, Rng, SeedableRng};
 use std::{
     fs::File,
     io,
     net::TcpListener,
+    ops::Range,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
@@ -70,18 +72,22 @@ impl Running {
         arguments: &[String],
         folder: &Path,
     ) -> Result<Self, ProcessError> {
+        let mut command = Command::new(program);
+        command.args(arguments);
+        Self::spawn(name, command, folder)
+    }
+
+    fn spawn(name: &str, mut command: Command, folder: &Path) -> Result<Self, ProcessError> {
         let log = folder.join(format!("{name}.log"));
         let out = File::options().create(true).append(true).open(&log)?;
-        let child = Command::new(program)
-            .args(arguments)
+        command
             .stdin(Stdio::null())
             .stdout(out.try_clone()?)
-            .stderr(out)
-            .spawn()
-            .map_err(|source| ProcessError::Start {
-                program: program.to_owned(),
-                source,
-            })?;
+            .stderr(out);
+        let child = command.spawn().map_err(|source| ProcessError::Start {
+            program: command.get_program().into(),
+            source,
+        })?;
         Ok(Self {
             name: name.to_owned(),
             log,
@@ -154,6 +160,7 @@ pub struct Node {
     port: u16,
     peer_port: u16,
     arguments: Vec<String>,
+    variables: Vec<(String, String)>,
 }
 
 impl Node {
@@ -164,7 +171,20 @@ impl Node {
 
     /// Starts a node that keeps its data in `folder` and its log in `logs`, on the chain that `arguments` name.
     pub fn launch(folder: &Path, logs: &Path, arguments: &[&str]) -> Result<Self, ProcessError> {
+        Self::launch_with(folder, logs, arguments, &[])
+    }
+
+    /// The same with these variables in the node's environment.
+    pub fn launch_with(
+        folder: &Path,
+        logs: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Self, ProcessError> {
         let [port, peer_port] = free_ports()?;
+        let variables = variables
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()));
         let mut node = Self {
             arguments: arguments.iter().map(|&one| one.into()).collect(),
             running: None,
@@ -173,6 +193,7 @@ impl Node {
             logs: logs.to_owned(),
             port,
             peer_port,
+            variables: variables.collect(),
         };
         node.restart()?;
         Ok(node)
@@ -195,8 +216,12 @@ impl Node {
         ];
         arguments.extend_from_slice(&self.arguments);
         arguments.extend(more.iter().map(|&one| one.into()));
-        let running = Running::start("node", &self.program, &arguments, &self.logs)?;
-        self.running = Some(running);
+        let mut command = Command::new(&self.program);
+        command.args(arguments);
+        for (name, value) in &self.variables {
+            command.env(name, value);
+        }
+        self.running = Some(Running::spawn("node", command, &self.logs)?);
         Ok(())
     }
 
@@ -234,9 +259,27 @@ impl Node {
     }
 }
 
+/// Ports below those that Linux, macOS and Windows give to connections: a node that was killed finds its own still free.
+const PORTS: Range<u16> = 10_000..32_768;
+/// Ports to try. So many are not all in use.
+const TRIES: u32 = 1_000;
+
 /// Two ports that were free a moment ago.
 fn free_ports() -> io::Result<[u16; 2]> {
-    let listen = || TcpListener::bind(("127.0.0.1", 0));
     let (one, other) = (listen()?, listen()?);
     Ok([one.local_addr()?.port(), other.local_addr()?.port()])
+}
+
+/// Listens on a free port.
+fn listen() -> io::Result<TcpListener> {
+    let mut random = StdRng::from_os_rng();
+    let mut listened = Err(io::ErrorKind::AddrInUse.into());
+    for _ in 0..TRIES {
+        let port = random.random_range(PORTS);
+        listened = TcpListener::bind(("127.0.0.1", port));
+        if listened.is_ok() {
+            break;
+        }
+    }
+    listened
 }

@@ -132,6 +132,14 @@ impl RunError {
         Duration::from_secs(if is_gone { 4 } else { 30 })
     }
 
+    /// Whether the worker's disk is full.
+    fn lacks_room(&self) -> bool {
+        let (Self::State(error) | Self::Replica(ReplicaError::State(error))) = self else {
+            return false;
+        };
+        matches!(error, StateError::Full(_))
+    }
+
     /// Whether trying again cannot help. A disk that is full may have room again, and a device may work again.
     fn is_fatal(&self) -> bool {
         match self {
@@ -141,7 +149,7 @@ impl RunError {
             Self::Training(error) => {
                 !matches!(error, TrainingError::Stopped | TrainingError::Device(_))
             }
-            Self::State(error) => !matches!(error, StateError::Io { .. }),
+            Self::State(error) => !error.may_pass(),
             Self::NoTask(_)
             | Self::Refused(_)
             | Self::NothingLearned

@@ -29,6 +29,9 @@ pub enum StateError {
         /// Why not.
         source: io::Error,
     },
+    /// The disk has no room for a file, or the quota does not.
+    #[error("no room on the disk for {}: make some, then the worker continues; meanwhile it commits to nothing new", .0.display())]
+    Full(PathBuf),
     /// A file does not decode.
     #[error("{} is damaged; move it away to start over", .0.display())]
     Damaged(PathBuf),
@@ -66,6 +69,13 @@ pub struct Folder(PathBuf);
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
+}
+
+impl StateError {
+    /// Whether it may pass by itself or by what somebody does about the disk, so that it is worth to try again.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Io { .. } | Self::Full(_))
+    }
 }
 
 impl Folder {
@@ -173,15 +183,31 @@ impl Folder {
 }
 
 fn at(path: &Path) -> impl FnOnce(io::Error) -> StateError + '_ {
-    move |source| StateError::Io {
-        path: path.to_owned(),
-        source,
+    use io::ErrorKind::{QuotaExceeded, StorageFull};
+    move |source| {
+        let path = path.to_owned();
+        match source.kind() {
+            StorageFull | QuotaExceeded => StateError::Full(path),
+            _ => StateError::Io { path, source },
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_from_other_failures() {
+        let path = Path::new("state");
+        for full in [io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded] {
+            let error = at(path)(full.into());
+            assert!(matches!(error, StateError::Full(_)) && error.may_pass());
+        }
+        let error = at(path)(io::ErrorKind::PermissionDenied.into());
+        assert!(matches!(error, StateError::Io { .. }) && error.may_pass());
+        assert!(!StateError::Damaged(path.to_owned()).may_pass());
+    }
 
     #[test]
     fn what_is_saved_is_loaded() {

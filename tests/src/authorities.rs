@@ -90,7 +90,17 @@ impl Authorities {
     /// Starts one more node, with these arguments, and returns once it has come as far as the first. It keeps what it writes in
     /// the folder `name`.
     pub async fn join(&self, name: &str, arguments: &[&str]) -> Result<Node> {
-        let mut node = self.launch(name, arguments).await?;
+        self.join_with(name, arguments, &[]).await
+    }
+
+    /// The same with these variables in the node's environment.
+    pub async fn join_with(
+        &self,
+        name: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Node> {
+        let mut node = self.launch_with(name, arguments, variables).await?;
         let client = connect(&mut node).await?;
         let height = self.network.client.best().await?.block();
         reaches(&client, height, CATCH_UP_LIMIT).await?;
@@ -99,6 +109,15 @@ impl Authorities {
 
     /// The same for a node that has no state before it is up to date, so that nothing can be asked of it.
     pub async fn launch(&self, name: &str, arguments: &[&str]) -> Result<Node> {
+        self.launch_with(name, arguments, &[]).await
+    }
+
+    async fn launch_with(
+        &self,
+        name: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Node> {
         let chain = format!("--chain={}", self.network.spec().display());
         let mut all = vec![chain, "--no-mdns".into(), node_key(name)];
         for node in std::iter::once(&self.network.node).chain(&self.others) {
@@ -106,7 +125,7 @@ impl Authorities {
         }
         let all: Vec<&str> = all.iter().map(String::as_str).collect();
         let all = [&all[..], arguments].concat();
-        self.network.stranger(name, &all)
+        self.network.stranger_with(name, &all, variables)
     }
 }
 

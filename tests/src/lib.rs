@@ -272,9 +272,20 @@ impl Network {
 
     /// Starts a node with these arguments, which knows nothing of the first. It keeps what it writes in the folder `name`.
     pub fn stranger(&self, name: &str, arguments: &[&str]) -> Result<Node> {
+        self.stranger_with(name, arguments, &[])
+    }
+
+    /// The same with these variables in the node's environment.
+    pub fn stranger_with(
+        &self,
+        name: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Node> {
         let folder = self.folder().join(name);
         std::fs::create_dir(&folder)?;
-        Ok(Node::launch(&folder, &folder, arguments)?)
+        let launched = Node::launch_with(&folder, &folder, arguments, variables);
+        Ok(launched?)
     }
 
     /// Registers everybody and opens a task of this size as `Sponsor`, with a seat for each attester.

@@ -311,7 +311,11 @@ impl Attest {
 
     /// Offers on the chain what is not offered there. That it fails keeps nobody from the seats that it holds.
     fn offer(&self, client: &Client, now: &Moment, views: Vec<TaskView>) -> Option<Work<Came>> {
-        let (served, is_sound) = (self.tasks.served(), !self.tasks.has_given_up());
+        let (served, is_sound) = match self.tasks.lacks_room() {
+            // Whoever is drawn and cannot commit loses stake.
+            true => (BTreeSet::new(), false),
+            false => (self.tasks.served(), !self.tasks.has_given_up()),
+        };
         let (signer, client, now) = (self.signer.clone(), client.clone(), now.clone());
         holding(&self.volunteer, |mut volunteer| async move {
             let offered = offer(

@@ -85,6 +85,8 @@ struct Opened {
     memories: Memories,
     checkpoints: Checkpoints,
     engine: Contributor,
+    /// The engine as it is on disk.
+    saved: Option<Contributor>,
     worker: ReplicaWorker,
     _lock: Lock,
 }
@@ -178,8 +180,9 @@ impl Contribute {
         let folder = Replica::folder(&self.dirs, view)?.sub(hex::encode(&self.account[..8]))?;
         let lock = folder.lock()?;
         let state_name = self.source.state_name();
-        let engine = load_contributor(&folder, &state_name)?
-            .unwrap_or_else(|| Contributor::new(self.task, self.account));
+        let saved = load_contributor(&folder, &state_name)?;
+        let engine = saved.clone();
+        let engine = engine.unwrap_or_else(|| Contributor::new(self.task, self.account));
         self.opened = Some(Opened {
             residuals: Residuals::new(folder.clone()),
             memories: Memories::new(folder.clone()),
@@ -187,6 +190,7 @@ impl Contribute {
             folder,
             state_name,
             engine,
+            saved,
             worker: ReplicaWorker::new(self.dirs.clone(), ScorerOptions::default())
                 .without_disputes(),
             _lock: lock,
@@ -535,11 +539,8 @@ impl Contribute {
                 "the delta was not revealed in time: it is not scored, and its deposit is lost. Nobody has seen the delta"
             );
         }
-        let before = opened.engine.clone();
         let mut commands = opened.engine.on_block(&snapshot);
-        if opened.engine != before {
-            opened.save()?;
-        }
+        opened.save_for(&mut commands);
         let is_over = self.is_over(view, &snapshot);
         if is_over {
             commands.retain(|command| matches!(command, ContributorCommand::Claim { .. }));
@@ -577,7 +578,21 @@ impl Contribute {
 }
 
 impl Opened {
-    fn save(&self) -> Result<(), RunError> {
-        Ok(self.folder.save(&self.state_name, &self.engine)?)
+    /// Returns once the engine is on disk. What is there already needs no room.
+    fn save(&mut self) -> Result<(), RunError> {
+        if self.saved.as_ref() != Some(&self.engine) {
+            self.folder.save(&self.state_name, &self.engine)?;
+            self.saved = Some(self.engine.clone());
+        }
+        Ok(())
+    }
+
+    /// Keeps the engine. If that fails, nothing is committed to, since a restart could not reveal it; the rest of the commands does
+    /// not depend on the disk.
+    fn save_for(&mut self, commands: &mut Vec<ContributorCommand>) {
+        if let Err(error) = self.save() {
+            tracing::error!("{error}");
+            commands.retain(|command| !matches!(command, ContributorCommand::Commit { .. }));
+        }
     }
 }

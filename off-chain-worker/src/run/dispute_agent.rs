@@ -161,10 +161,12 @@ impl DisputeAgent {
             }
             replica.score(client, now, round).await?;
         };
-        self.save()?;
+        let is_kept = self.save();
         let block = now.block();
         self.refused.retain(|_, until| *until > block);
         commands.retain(|command| !self.refused.contains_key(command));
+        // Who forgets which disputes were lost would lose another bond.
+        commands.retain(|command| is_kept || !is_accusation(command));
         if commands.is_empty() {
             return Ok(Moves { closed, due: None });
         }
@@ -355,7 +357,7 @@ impl DisputeAgent {
             match sent.await {
                 Ok(receipt) => {
                     for (command, _) in moves {
-                        self.done(command, receipt.block)?;
+                        self.done(command, receipt.block);
                     }
                     return Ok(());
                 }
@@ -378,16 +380,14 @@ impl DisputeAgent {
     ) -> Result<(), RunError> {
         match client.submit(&self.signer, call, Inclusion::Best).await {
             Ok(receipt) => self.done(command, receipt.block),
-            Err(error) if is_refusal(&error) => {
-                hearing.refused.push((command, error));
-                Ok(())
-            }
-            Err(error) => Err(error.into()),
+            Err(error) if is_refusal(&error) => hearing.refused.push((command, error)),
+            Err(error) => return Err(error.into()),
         }
+        Ok(())
     }
 
     /// A block took the move.
-    fn done(&mut self, command: DisputerCommand, block: u32) -> Result<(), RunError> {
+    fn done(&mut self, command: DisputerCommand, block: u32) {
         match command {
             DisputerCommand::Compute => {}
             DisputerCommand::Answer { dispute, moves } => {
@@ -406,7 +406,7 @@ impl DisputeAgent {
                 self.engine.on_accused(accused, block);
             }
         }
-        self.save()
+        self.save();
     }
 
     fn pause(&mut self, command: DisputerCommand, block: u32) {
@@ -429,8 +429,14 @@ impl DisputeAgent {
         }
     }
 
-    fn save(&self) -> Result<(), RunError> {
-        Ok(self.folder.save(ENGINE, &self.engine)?)
+    /// Keeps the engine, and tells whether it is on disk. Whoever makes no move loses, so no move waits for room there: without
+    /// what was not kept, a restart makes a move twice at most, which the chain refuses.
+    fn save(&self) -> bool {
+        let saved = self.folder.save(ENGINE, &self.engine);
+        if let Err(error) = &saved {
+            tracing::error!("{error}");
+        }
+        saved.is_ok()
     }
 }
 
@@ -544,6 +550,20 @@ mod tests {
         assert_eq!(all.given(true, true), all);
         // It is computed first.
         assert_eq!(all.given(false, false), all);
+    }
+
+    #[test]
+    fn whether_the_engine_is_on_disk_is_told() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let signer = crate::keys::development("alice").unwrap();
+        let agent = DisputeAgent::open(signer, TaskId(1), &folder).unwrap();
+        // Nothing can take the place of a folder that is not empty.
+        let file = folder.path().join("disputes").join(ENGINE);
+        std::fs::create_dir_all(file.join("full")).unwrap();
+        assert!(!agent.save());
+        std::fs::remove_dir_all(&file).unwrap();
+        assert!(agent.save());
     }
 
     #[test]

@@ -21,7 +21,12 @@ pub(super) struct Tasks {
     paused: BTreeMap<TaskId, Pause>,
     /// Those that were to be looked at last, paused or not.
     listed: BTreeSet<TaskId>,
+    /// When the disk was found full last.
+    full_at: Option<Instant>,
 }
+
+/// How long the disk counts as full after it was found so: longer than the longest pause, after which it is found so again.
+const FULL_FOR: Duration = Duration::from_secs(180);
 
 /// What a daemon asks about tasks.
 pub(super) trait TaskViews {
@@ -74,6 +79,7 @@ impl Tasks {
             given_up: BTreeMap::new(),
             paused: BTreeMap::new(),
             listed: BTreeSet::new(),
+            full_at: None,
         }
     }
 
@@ -153,6 +159,11 @@ impl Tasks {
         self.listed.iter().any(|task| self.is_given_up(*task))
     }
 
+    /// Whether the disk was full of late, so that nothing new can be kept.
+    pub fn lacks_room(&self) -> bool {
+        self.full_at.is_some_and(|at| at.elapsed() < FULL_FOR)
+    }
+
     fn is_left_alone(&self, task: TaskId, now: Instant) -> bool {
         let is_paused = |pause: &Pause| now < pause.until;
         self.is_given_up(task) || self.paused.get(&task).is_some_and(is_paused)
@@ -166,6 +177,9 @@ impl Tasks {
     /// What fails in one of many tasks must not stop the work on the others: leaves the task alone for a while, or
     /// gives it up if it cannot be rebuilt, and tells whether it did that.
     pub fn survive(&mut self, task: TaskId, done: Result<(), RunError>) -> Result<bool, RunError> {
+        if matches!(&done, Err(error) if error.lacks_room()) {
+            self.full_at = Some(Instant::now());
+        }
         let error = match done {
             Ok(()) => return Ok(false),
             Err(error) if self.only.len() == 1 || is_of_the_chain(&error) => return Err(error),
@@ -205,15 +219,12 @@ mod tests {
     use super::*;
     use crate::{run::views, state::StateError};
     use gotong_protocol::TaskState;
-    use std::{cell::Cell, io};
+    use std::cell::Cell;
 
     const TASK: TaskId = TaskId(3);
 
     fn full_disk() -> StateError {
-        StateError::Io {
-            path: "position".into(),
-            source: io::ErrorKind::StorageFull.into(),
-        }
+        StateError::Full("position".into())
     }
 
     /// Errors that may not come again.
@@ -294,6 +305,17 @@ mod tests {
         assert!(all.is_given_up(TASK));
         all.ask("ws://other");
         assert!(!all.is_given_up(TASK));
+    }
+
+    #[test]
+    fn a_full_disk_is_noted() {
+        for only in [None, Some(TASK)] {
+            let mut tasks = Tasks::new(only);
+            let _ = tasks.survive(TASK, Err(RunError::NothingLearned));
+            assert!(!tasks.lacks_room());
+            let _ = tasks.survive(TASK, Err(RunError::Replica(full_disk().into())));
+            assert!(tasks.lacks_room());
+        }
     }
 
     #[tokio::test]

@@ -24,6 +24,8 @@ pub(super) struct Duty {
     signer: Keypair,
     folder: Folder,
     engine: Attester,
+    /// The engine as it is on disk.
+    saved: Option<Attester>,
     /// The round of which a wrong table was told last.
     told: Option<RoundId>,
     /// What the chain refused, and the block from which to try it again.
@@ -39,10 +41,12 @@ const UNPROVED_BLOCKS: u32 = 1;
 impl Duty {
     /// What the account owes in the task; `folder` is that of the account in the task.
     pub fn open(signer: Keypair, task: TaskId, folder: Folder) -> Result<Self, RunError> {
-        let engine = load_attester(&folder, ENGINE)?;
+        let saved = load_attester(&folder, ENGINE)?;
         let account = signer.public_key().0;
+        let engine = saved.clone();
         Ok(Self {
             engine: engine.unwrap_or_else(|| Attester::new(task, account)),
+            saved,
             signer,
             folder,
             told: None,
@@ -51,8 +55,25 @@ impl Duty {
         })
     }
 
-    fn save(&self) -> Result<(), RunError> {
-        Ok(self.folder.save(ENGINE, &self.engine)?)
+    /// Returns once the engine is on disk. What is there already needs no room.
+    fn save(&mut self) -> Result<(), RunError> {
+        if self.saved.as_ref() != Some(&self.engine) {
+            self.folder.save(ENGINE, &self.engine)?;
+            self.saved = Some(self.engine.clone());
+        }
+        Ok(())
+    }
+
+    /// Returns once the engine is on disk, as far as `command` depends on it. Only what is committed to has to be kept: if the disk is
+    /// full, what was committed before is revealed all the same, and audits are answered, since silence costs stake.
+    fn save_for(&mut self, command: &AttesterCommand) -> Result<(), RunError> {
+        match self.save() {
+            Err(error) if !matches!(command, AttesterCommand::Commit { .. }) => {
+                tracing::error!("{error}");
+                Ok(())
+            }
+            saved => saved,
+        }
     }
 
     /// Does what is due now, as far as it can be done with what was computed so far.
@@ -98,7 +119,7 @@ impl Duty {
         if self.refused.as_ref().is_some_and(is_refused) {
             return Ok(());
         }
-        self.save()?;
+        self.save_for(&command)?;
         let wait = proof_wait(of, now.block);
         let executed = self.execute(client, view, of, own, command.clone(), wait);
         let wait = match executed.await {
@@ -316,6 +337,33 @@ mod tests {
         ] {
             assert_eq!(seat(lost, true, true, true), Seat::Out);
         }
+    }
+
+    /// What cannot be written fails, whoever runs the test: a folder stands where the file would.
+    #[test]
+    fn only_a_commitment_waits_for_room_on_the_disk() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let signer = crate::keys::development("alice").unwrap();
+        let mut duty = Duty::open(signer, TaskId(1), folder).unwrap();
+        let round = RoundId(3);
+        let commit = AttesterCommand::Commit {
+            round,
+            commitment: [1; 32],
+            inputs: [2; 32],
+        };
+        let answer = AttesterCommand::AnswerAudits { round };
+        std::fs::create_dir_all(temporary.path().join(ENGINE).join("full")).unwrap();
+        assert!(duty.save_for(&commit).is_err());
+        assert!(duty.save_for(&answer).is_ok());
+        // Nor does it count as kept.
+        assert!(duty.save_for(&commit).is_err());
+        std::fs::remove_dir_all(temporary.path().join(ENGINE)).unwrap();
+        assert!(duty.save_for(&commit).is_ok());
+        // What is on disk is not written again.
+        std::fs::remove_file(temporary.path().join(ENGINE)).unwrap();
+        std::fs::create_dir_all(temporary.path().join(ENGINE).join("full")).unwrap();
+        assert!(duty.save_for(&commit).is_ok());
     }
 
     #[test]

@@ -91,7 +91,7 @@ mod tests {
     use super::super::Opened;
     use super::*;
     use crate::{
-        engine::Contributor,
+        engine::{Contributor, ContributorCommand},
         keys::development,
         run::{
             checkpoints::Checkpoints, memories::Memories, replica::ReplicaWorker,
@@ -133,11 +133,39 @@ mod tests {
             checkpoints: Checkpoints::new(folder.clone()),
             state_name: "contributor".into(),
             engine: Contributor::new(task, contribute.account),
+            saved: None,
             worker: ReplicaWorker::new(dirs, ScorerOptions::default()),
             _lock: folder.lock().unwrap(),
             folder: folder.clone(),
         };
         (contribute, opened)
+    }
+
+    #[test]
+    fn nothing_is_committed_to_that_is_not_on_disk() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let (_, mut opened) = contributor(&folder);
+        let commit = ContributorCommand::Commit {
+            round: ROUND,
+            commitment: [1; 32],
+        };
+        let claim = ContributorCommand::Claim { from: ROUND };
+        let both = [commit, claim.clone()];
+        // Nothing can take the place of a folder that is not empty.
+        let file = temporary.path().join("contributor");
+        std::fs::create_dir_all(file.join("full")).unwrap();
+        // Also at the next look, when the engine has nothing new.
+        for _ in 0..2 {
+            let mut commands = both.to_vec();
+            opened.save_for(&mut commands);
+            assert_eq!(commands, [claim.clone()]);
+        }
+        std::fs::remove_dir_all(&file).unwrap();
+        let mut commands = both.to_vec();
+        opened.save_for(&mut commands);
+        assert_eq!(commands, both);
+        assert!(file.is_file());
     }
 
     /// A training that comes to this, and is over.

@@ -102,7 +102,7 @@ impl ReplicaError {
         match self {
             Self::Chain(ChainError::Incompatible(_)) => true,
             Self::Chain(_) | Self::NoRound { .. } | Self::Aborted(_) | Self::Temporary(_) => false,
-            Self::State(error) => !matches!(error, StateError::Io { .. }),
+            Self::State(error) => !error.may_pass(),
             Self::Pool { source, .. } => !matches!(source, PoolError::Io { .. }),
             Self::Score { source, .. } => !matches!(source, ScoreError::Eval(EvalError::Device(_))),
             _ => true,
