@@ -125,11 +125,9 @@ pub enum RunError {
 }
 
 impl RunError {
-    /// Longest wait before trying again: short for a node that restarts, which costs nobody
-    /// anything, longer for what the chain refuses, which costs a fee every time.
-    fn longest_wait(&self) -> Duration {
-        let is_gone = matches!(self, Self::Chain(error) if error.is_gone());
-        Duration::from_secs(if is_gone { 4 } else { 30 })
+    /// Whether nothing can be had of the node.
+    fn is_gone(&self) -> bool {
+        matches!(self, Self::Chain(error) if error.is_gone())
     }
 
     /// Whether the worker's disk is full.
@@ -228,7 +226,7 @@ pub async fn drive(
         };
         daemon.disconnected();
         nodes.pass_over();
-        let delay = backoff.next(error.longest_wait());
+        let delay = backoff.after(&error);
         tracing::warn!("{error}; trying again in {delay:?}");
         tokio::select! {
             () = stop.told() => return Ok(()),
@@ -265,14 +263,36 @@ async fn submit_once(
     }
 }
 
-/// Waits that double with every failure, until there was none for a while.
+/// How long to wait before trying again. Failures of each kind count for themselves: a node that was away for long is no reason to
+/// wait long after the first call that is refused, which may have been signed for a fork that has just been dropped.
 #[derive(Debug, Default)]
 struct Backoff {
-    failures: u32,
-    last: Option<Instant>,
+    /// While a node is away, which costs nobody anything.
+    gone: Failures,
+    /// What the chain refuses, and everything else: another try may cost a fee.
+    other: Failures,
 }
 
 impl Backoff {
+    const LONGEST_GONE: Duration = Duration::from_secs(4);
+    const LONGEST: Duration = Duration::from_secs(30);
+
+    fn after(&mut self, error: &RunError) -> Duration {
+        match error.is_gone() {
+            true => self.gone.next(Self::LONGEST_GONE),
+            false => self.other.next(Self::LONGEST),
+        }
+    }
+}
+
+/// Waits that double with every failure, until there was none for a while.
+#[derive(Debug, Default)]
+struct Failures {
+    count: u32,
+    last: Option<Instant>,
+}
+
+impl Failures {
     const FIRST: Duration = Duration::from_millis(500);
     const FORGIVEN_AFTER: Duration = Duration::from_secs(90);
 
@@ -280,10 +300,10 @@ impl Backoff {
         let is_new = self
             .last
             .is_none_or(|last| last.elapsed() > Self::FORGIVEN_AFTER);
-        self.failures = if is_new { 0 } else { self.failures + 1 };
+        self.count = if is_new { 0 } else { self.count + 1 };
         self.last = Some(Instant::now());
         Self::FIRST
-            .saturating_mul(1 << self.failures.min(16))
+            .saturating_mul(1 << self.count.min(16))
             .min(longest)
     }
 }
@@ -324,11 +344,24 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_cap() {
-        let mut backoff = Backoff::default();
+        let mut failures = Failures::default();
         let longest = Duration::from_secs(30);
-        let waits: Vec<_> = (0..8).map(|_| backoff.next(longest).as_millis()).collect();
+        let waits: Vec<_> = (0..8).map(|_| failures.next(longest).as_millis()).collect();
         assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 16000, 30000, 30000]);
-        backoff.last = Instant::now().checked_sub(Backoff::FORGIVEN_AFTER * 2);
-        assert_eq!(backoff.next(longest), Backoff::FIRST);
+        failures.last = Instant::now().checked_sub(Failures::FORGIVEN_AFTER * 2);
+        assert_eq!(failures.next(longest), Failures::FIRST);
+    }
+
+    #[test]
+    fn the_first_refusal_after_a_node_was_away_is_not_waited_for_long() {
+        let mut backoff = Backoff::default();
+        let away = ChainError::Disconnected("it restarts".into()).into();
+        for _ in 0..30 {
+            assert!(backoff.after(&away) <= Backoff::LONGEST_GONE);
+        }
+        let refused = ChainError::Dropped("of another fork".into()).into();
+        assert_eq!(backoff.after(&refused), Failures::FIRST);
+        assert_eq!(backoff.after(&refused), 2 * Failures::FIRST);
+        assert_eq!(backoff.after(&away), Backoff::LONGEST_GONE);
     }
 }
