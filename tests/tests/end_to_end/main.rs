@@ -8,6 +8,7 @@ mod clients;
 mod disputes;
 mod drawn;
 mod fields;
+mod five_commands;
 mod floats;
 mod forks;
 mod journeys;
@@ -21,7 +22,6 @@ mod pytorch;
 mod sklearn;
 mod submitted;
 mod top;
-mod tour;
 
 use anyhow::Result;
 use gotong_protocol::TaskId;
