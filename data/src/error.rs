@@ -165,7 +165,7 @@ pub enum DataError {
         column: String,
     },
     /// A column that the file does not have.
-    #[error("{} has no column `{column}`; its columns are {}", .path.display(), .has.join(", "))]
+    #[error("{} has no column `{column}`; its columns are {}: name one of them, or use a file that has it", .path.display(), .has.join(", "))]
     NoColumn {
         /// The file.
         path: PathBuf,
@@ -409,3 +409,6 @@ impl DataError {
         Self::Unwritable { path, source }
     }
 }
+
+#[cfg(test)]
+mod tests;
