@@ -98,6 +98,7 @@ check: setup ## Format, links in the pages, import walls, what only one system h
 	$(CARGO) test --locked --workspace --all-targets --no-run
 
 bench: build pytorch ## Measure speed and sizes; writes target/bench/report.json (PART=large: a part alone)
+	$(CARGO) build --locked --workspace --example library_speed
 	$(CARGO) bench --locked --workspace --bench report --profile dev -- $(if $(PART),--only $(PART)) --out target/bench/$(or $(firstword $(PART)),report).json
 
 attacks: setup ## Attack the pay: a table, and as the last line one JSON object (ONLY=split: those attacks, ONLY=gradient: its check)
