@@ -269,7 +269,7 @@ pub enum DataError {
         class: String,
     },
     /// A column of text with too many distinct values.
-    #[error("{at}, column `{column}`: a 257th distinct text `{found}`; drop the column, or correct it if it should hold numbers")]
+    #[error("{at}, column `{column}`: a 257th distinct text `{found}`; leave the column out with --drop, or correct it if it should hold numbers")]
     TooManyCategories {
         /// The row with the first text too many.
         at: Place,
@@ -279,7 +279,7 @@ pub enum DataError {
         found: String,
     },
     /// A column has no value in any training row.
-    #[error("{}, column `{column}`: no row for training has a value; drop the column", .path.display())]
+    #[error("{}, column `{column}`: no row for training has a value; leave the column out with --drop", .path.display())]
     NoValues {
         /// The first file.
         path: PathBuf,

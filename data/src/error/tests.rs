@@ -46,7 +46,7 @@ fn needed(error: &DataError) -> [&'static str; 2] {
         E::TooShort { .. } => [FILE, "use longer texts"],
 
         E::OneClass { .. } => [COLUMN, "a model needs at least two"],
-        E::NoValues { .. } => [COLUMN, "drop the column"],
+        E::NoValues { .. } => [COLUMN, "leave the column out with --drop"],
 
         E::BadRow { .. } | E::RowLength { .. } => [ROW, "correct or remove the row"],
         E::NotUtf8 { .. } => [ROW, "save the file with the encoding UTF-8"],
@@ -59,7 +59,7 @@ fn needed(error: &DataError) -> [&'static str; 2] {
         E::NoLabel { .. } => [CELL, "fill it in or remove the row"],
         E::UnlistedLabel { .. } | E::LonelyLabel { .. } => [CELL, "add rows of it, join classes"],
         E::TooManyClasses { .. } => [CELL, "join classes, or name another column"],
-        E::TooManyCategories { .. } => [CELL, "drop the column, or correct it"],
+        E::TooManyCategories { .. } => [CELL, "leave the column out with --drop, or correct it"],
 
         E::Array(error) => needed_of_array(error),
         E::Image(error) => needed_of_image(error),
