@@ -98,6 +98,7 @@ check: setup ## Check the format, links in the docs, imports between crates, por
 	$(CARGO) test --locked --workspace --all-targets --no-run
 
 bench: build pytorch ## Measure speed and sizes, and write target/bench/report.json (PART=large: only that part)
+	$(CARGO) build --locked --workspace --example library_speed
 	$(CARGO) bench --locked --workspace --bench report --profile dev -- $(if $(PART),--only $(PART)) --out target/bench/$(or $(firstword $(PART)),report).json
 
 attacks: setup ## Attack the pay, and print a table and, as the last line, one JSON object (ONLY=split: only these attacks; ONLY=gradient: only that check)

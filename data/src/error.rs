@@ -166,7 +166,7 @@ pub enum DataError {
         column: String,
     },
     /// A column that the file does not have.
-    #[error("{} has no column `{column}`; its columns are {}", .path.display(), .has.join(", "))]
+    #[error("{} has no column `{column}`; its columns are {}: name one of them, or use a file that has it", .path.display(), .has.join(", "))]
     NoColumn {
         /// The file.
         path: PathBuf,
@@ -273,7 +273,7 @@ pub enum DataError {
         class: String,
     },
     /// A column of text with too many distinct values.
-    #[error("{at}, column `{column}`: `{found}` is the 257th distinct text; drop the column, or correct it if it should hold numbers")]
+    #[error("{at}, column `{column}`: `{found}` is the 257th distinct text; leave the column out with --drop, or correct it if it should hold numbers")]
     TooManyCategories {
         /// The row with the first text too many.
         at: Place,
@@ -283,7 +283,7 @@ pub enum DataError {
         found: String,
     },
     /// A column has no value in any training row.
-    #[error("{}, column `{column}`: no training row has a value; drop the column", .path.display())]
+    #[error("{}, column `{column}`: no training row has a value; leave the column out with --drop", .path.display())]
     NoValues {
         /// The first file.
         path: PathBuf,
@@ -415,3 +415,6 @@ impl DataError {
         Self::Unwritable { path, source }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,7 +55,7 @@ pub enum Encoded {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RecipeError {
     /// Not a recipe's text.
-    #[error("this is not a recipe: {0}")]
+    #[error("this is not a recipe, as `gotong data split` writes it: {0}")]
     Syntax(String),
     /// A text that is too long for the chain.
     #[error(
@@ -67,13 +67,13 @@ pub enum RecipeError {
         bytes: usize,
     },
     /// Fewer than one or more than 256 classes.
-    #[error("the recipe has {0} classes, but needs between 2 and 256")]
+    #[error("the recipe has {0} classes, but needs between 2 and 256; combine or add some")]
     Classes(usize),
     /// Two classes, categories or tokens that are the same.
-    #[error("the recipe lists `{0}` twice")]
+    #[error("the recipe lists `{0}` twice; keep one")]
     Twice(String),
     /// A range of numbers whose end is not above its start, or that is not finite.
-    #[error("the recipe's range of {what} is from {low} to {high}; it must be finite, and must not end below its start")]
+    #[error("the recipe's range of {what} is from {low} to {high}; it must be finite, and must not end below its start: correct it")]
     Range {
         /// The column, or what the range is of.
         what: String,
@@ -89,19 +89,19 @@ pub enum RecipeError {
     #[error("the recipe's column `{0}` needs between 1 and 256 categories")]
     Categories(String),
     /// A sample of no byte, or of too many.
-    #[error("the recipe makes samples of {0} bytes, but they must have between 1 and {max}", max = MAX_INPUTS)]
+    #[error("the recipe makes samples of {0} bytes, but they must have between 1 and {max}; change its columns, shape or size", max = MAX_INPUTS)]
     Inputs(usize),
     /// A number of channels that images do not have.
-    #[error("the recipe's images have {0} channels, but need 1 or 3")]
+    #[error("the recipe's images have {0} channels, but need 1 or 3; correct it")]
     Channels(u8),
     /// A vocabulary that is empty or has more than 256 tokens.
-    #[error("the recipe has {0} tokens, but needs between 1 and 256")]
+    #[error("the recipe has {0} tokens, but needs between 1 and 256; use the tokens `bytes`, or correct it")]
     Tokens(usize),
     /// A token that no two earlier ones make.
-    #[error("the recipe's token `{}` is not a pair of earlier tokens", .0.escape_debug())]
+    #[error("the recipe's token `{}` is not a pair of earlier tokens; list them in the order in which they were learned", .0.escape_debug())]
     NotAPair(String),
     /// A character that stands for unknown ones and is itself unknown.
-    #[error("the recipe's `unknown` character, `{}`, is not in its vocabulary", .0.escape_debug())]
+    #[error("the recipe's `unknown` character, `{}`, is not in its vocabulary; name one that is", .0.escape_debug())]
     Unknown(char),
 }
 

@@ -55,16 +55,19 @@ fn files_that_are_not_there_or_not_files_are_named() {
         };
         Source::open(&[path], options).unwrap_err()
     };
-    for format in [
-        Format::Csv,
-        Format::Parquet,
-        Format::Jsonl,
-        Format::Text,
-        Format::Records,
-    ] {
+    let of_files = Format::ALL.into_iter();
+    for format in of_files.filter(|format| *format != Format::Images) {
         let error = as_format(folder.path(""), format);
         assert!(
             matches!(error, DataError::Folder { .. }),
+            "{format}: {error}"
+        );
+        // Also if the folder has a name that tells the format, which without `format` means images.
+        let named = folder.path(&format!("a.{format}"));
+        fs::create_dir(&named).unwrap();
+        let error = as_format(named.clone(), format);
+        assert!(
+            matches!(&error, DataError::Folder { path } if *path == named),
             "{format}: {error}"
         );
         let error = as_format(folder.write("empty", ""), format);

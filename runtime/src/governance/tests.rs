@@ -260,7 +260,7 @@ fn nobody_takes_the_last_place_for_an_urgent_upgrade() {
             old_count: 3,
         };
         assert_ok!(motion(&[Alice, Bob], full));
-        let too_many = Error::<Runtime>::TooManyMotions;
+        let too_many = DispatchError::from(Error::<Runtime>::TooManyMotions);
         for (number, who) in (0u8..).zip(&members[1..]) {
             assert_ok!(propose(who, &[number, 0]));
             assert_ok!(propose(who, &[number, 1]));
@@ -278,7 +278,7 @@ fn nobody_takes_the_last_place_for_an_urgent_upgrade() {
 fn a_motion_that_is_over_takes_no_place() {
     execute(LOCAL_TESTNET_RUNTIME_PRESET, || {
         let [bob, charlie] = [Bob, Charlie].map(|who| who.to_account_id());
-        let too_many = Error::<Runtime>::TooManyMotions;
+        let too_many = DispatchError::from(Error::<Runtime>::TooManyMotions);
         assert_ok!(motion(&[Charlie, Alice], authorize(b"0")));
         // It is another's now.
         assert_ok!(propose(&bob, b"0"));

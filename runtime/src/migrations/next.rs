@@ -4,9 +4,7 @@
 //! With that feature `spec_version` is one higher, and nothing else differs.
 
 use frame_support::{
-    migrations::VersionedMigration,
-    traits::{Get, UncheckedOnRuntimeUpgrade},
-    weights::Weight,
+    migrations::VersionedMigration, traits::UncheckedOnRuntimeUpgrade, weights::Weight,
 };
 use pallet_referee::NextDispute;
 

@@ -1,10 +1,14 @@
 //! From registration to pay, through crashes.
 
-use crate::{contribute, small_task, ROUND_LIMIT};
+use crate::{
+    contribute,
+    own_data::{csv, flowers},
+    small_task, ROUND_LIMIT,
+};
 use anyhow::{Context, Result};
 use gotong::{
     chain::{Call, ChainError, Inclusion},
-    cli::means::Prices,
+    cli::{command_names, means::Prices},
     evaluation::FastCpu,
     process::sibling,
 };
@@ -15,7 +19,7 @@ use gotong_protocol::{
 };
 use gotong_tests::{assert_settled, issuance::Money, key, Network, UNIT};
 use std::{
-    collections::HashSet,
+    collections::{BTreeSet, HashSet},
     fs, io,
     path::{Path, PathBuf},
     process::Command,
@@ -488,36 +492,74 @@ async fn everybody_works_while_finality_stands_still() -> Result<()> {
     Ok(())
 }
 
-/// Every command that talks to a node, but for those by which a round of `task` was played: round 0 has settled. What cannot be
-/// done now is refused for that reason, and for none that has to do with the chain.
+/// Commands that [`every_other_command`] does not run, and why.
+const NOT_RUN: [(&str, &str); 10] = [
+    ("task open", "it opened the task"),
+    ("sponsor", "it published the shard of the round"),
+    ("contribute", "it trained in the round"),
+    ("demo", "it starts a network of its own"),
+    ("data inspect", "it talks to no node"),
+    ("data split", "it talks to no node"),
+    ("data seal", "it talks to no node"),
+    ("lab", "it talks to no node"),
+    ("completions", "it talks to no node"),
+    ("man-pages", "it talks to no node"),
+];
+
+/// Every command of `gotong`, but for [`NOT_RUN`], once round 0 of `task` has settled. What cannot be done now is refused for that
+/// reason, and for none that has to do with the chain.
 async fn every_other_command(network: &Network, task: TaskId) -> Result<()> {
     let task = task.0;
     let mut watch = network.daemon("Wanda", "watch")?;
+    let mut done = vec!["watch".to_owned()];
     let folder = network.folder().display();
-    let (weights, evidence) = (
-        format!("{folder}/weights.safetensors"),
-        format!("{folder}/step.evidence"),
-    );
+    let file = |name: &str| format!("{folder}/{name}");
+    let (weights, evidence) = (file("weights.safetensors"), file("step.evidence"));
+    let (table, images) = (file("flowers.csv"), file("new-images-idx3-ubyte"));
+    fs::write(&table, csv(&flowers(900)))?;
+    // Two images without labels.
+    let header = [0u8, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28];
+    fs::write(&images, [&header[..], &[127; 2 * 28 * 28]].concat())?;
     for (account, command) in [
-        ("Idle", "register --role=contributor --stake=150".into()),
+        ("Idle", "register --role=both --stake=150".into()),
         ("Idle", "unstake --amount=50".into()),
         ("Idle", "transfer --to=Bob --amount=1".into()),
         ("One", "rewards".into()),
         ("Idle", "claim".into()),
         ("One", "disputes".into()),
+        ("One", "top".into()),
         ("One", "task list".into()),
         ("One", format!("task show --task={task}")),
+        ("One", format!("task recipe --task={task}")),
         ("Sponsor", format!("task top-up --task={task} --amount=1")),
+        (
+            "Sponsor",
+            format!("task report --task={task} --out={}", file("report.md")),
+        ),
+        (
+            "Sponsor",
+            format!("task new {table} --label=species --out={}", file("new")),
+        ),
+        ("Sponsor", format!("task check {}", file("new/task.toml"))),
         ("Wanda", format!("verify --task={task} --round=0")),
         (
             "Wanda",
             format!("prove --task={task} --round=0 --sample=1 --out={evidence}"),
         ),
         ("Wanda", format!("prove --check={evidence} --chain")),
+        ("Wanda", format!("publish-credits --task={task} --round=0")),
         ("Idle", format!("weights --task={task} --out={weights}")),
+        (
+            "Idle",
+            format!(
+                "predict --task={task} --data={images} --out={}",
+                file("predicted.csv")
+            ),
+        ),
     ] {
         let run = network.run(account, &command).await;
-        run.with_context(|| command)?;
+        run.with_context(|| command.clone())?;
+        done.push(command);
     }
     for (account, command, reason) in [
         ("Idle", "withdraw".into(), "refused: "),
@@ -544,16 +586,44 @@ async fn every_other_command(network: &Network, task: TaskId) -> Result<()> {
     ] {
         let told = network.refused(account, &command).await?;
         assert!(told.contains(reason), "{command}: {told}");
+        done.push(command);
     }
+    // It holds no seat, so it has nothing to fill before it leaves.
+    let leave = "attest --seats=0";
+    let mut leaving = network.daemon("Idle", leave)?;
+    let process = PathBuf::from(format!("/proc/{}", leaving.id()));
+    network
+        .until("its end", ROUND_LIMIT, async |_| {
+            leaving.check()?;
+            Ok((!process.exists()).then_some(()))
+        })
+        .await?;
+    done.push(leave.into());
+
     let findings = network.diagnosis("Judith").await?;
+    done.push("doctor".into());
     let findings = findings.as_array().context("a list")?;
     let node = findings.iter().find(|found| found["check"] == "node");
     assert_eq!(node.context("a finding about the node")?["ok"], true);
-    network
-        .run("Sponsor", &format!("task close --task={task}"))
-        .await?;
+    let close = format!("task close --task={task}");
+    network.run("Sponsor", &close).await?;
+    done.push(close);
     // It ran beside all that.
     watch.check()?;
+
+    // None is forgotten, and none is excused that is run.
+    let all = command_names();
+    let is_run = |name: &String| {
+        let longer = format!("{name} ");
+        done.iter()
+            .any(|line| line == name || line.starts_with(&longer))
+    };
+    let not_run: BTreeSet<&str> = all
+        .iter()
+        .filter(|name| !is_run(name))
+        .map(String::as_str)
+        .collect();
+    assert_eq!(not_run, BTreeSet::from(NOT_RUN.map(|(name, _)| name)));
     Ok(())
 }
 

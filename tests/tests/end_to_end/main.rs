@@ -9,6 +9,7 @@ mod clocks;
 mod disputes;
 mod drawn;
 mod fields;
+mod five_commands;
 mod floats;
 mod forks;
 mod full_disk;
@@ -23,7 +24,6 @@ mod pytorch;
 mod sklearn;
 mod submitted;
 mod top;
-mod tour;
 mod upgrade;
 
 use anyhow::Result;

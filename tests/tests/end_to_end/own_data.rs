@@ -10,6 +10,8 @@ use rand::{rngs::StdRng, Rng, SeedableRng};
 use serde_json::Value;
 use std::{fmt::Write, fs, path::Path, process::Command};
 
+const MAKEFILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../Makefile");
+
 /// A flower: how long and wide its leaves are, and what it is.
 pub struct Flower {
     pub leaves: [f64; 4],
@@ -216,21 +218,46 @@ async fn shards_that_were_sealed_before_are_paid_and_are_opened_only_once() -> R
     Ok(())
 }
 
+/// What `make demo DATA=FILE LABEL=COLUMN` runs at last, once everything is built: the last line of its recipe, as make writes
+/// it for these programs.
+fn line_of_make_demo(file: &str, label: &str) -> Result<String> {
+    let gotong = sibling("gotong")?;
+    let programs = gotong.parent().context("a folder of programs")?;
+    let output = Command::new("make")
+        .args(["--dry-run", "--no-print-directory", "-f", MAKEFILE, "demo"])
+        .arg(format!("BIN={}", programs.display()))
+        .arg(format!("DATA={file}"))
+        .arg(format!("LABEL={label}"))
+        // `make test` hands its own options and variables on.
+        .env_remove("MAKEFLAGS")
+        .env_remove("MFLAGS")
+        .env_remove("MAKELEVEL")
+        .output()
+        .context("make")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "make --dry-run failed: {said}");
+    let lines = String::from_utf8(output.stdout)?;
+    for first in ["scripts/setup.sh", " build --locked --workspace "] {
+        ensure!(lines.contains(first), "{first} comes first: {lines}");
+    }
+    let last = lines.lines().last().context("make runs something")?;
+    Ok(last.to_owned())
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_demo_takes_a_file_of_ones_own() -> Result<()> {
+async fn make_demo_takes_a_file_of_ones_own() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let file = folder.path().join("flowers.csv");
-    fs::write(&file, csv(&flowers(1_200)))?;
-    let mut command = Command::new(sibling("gotong")?);
-    command.args(["demo", "--label=species", "--rounds=1", "--output=json"]);
-    command.arg("--data-file").arg(&file);
-    command.arg("--folder").arg(folder.path().join("demo"));
+    // Enough for one round, and not for two.
+    fs::write(folder.path().join("flowers.csv"), csv(&flowers(1_050)))?;
+    let line = line_of_make_demo("flowers.csv", "species")?;
+    let mut command = Command::new("sh");
+    command.args(["-c", &line]).current_dir(folder.path());
     let output = tokio::task::spawn_blocking(move || command.output()).await??;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "the demo failed: {said}");
+    ensure!(output.status.success(), "{line} failed: {said}");
     let out = String::from_utf8(output.stdout)?;
-    let line = out.lines().last().context("the last line is JSON")?;
-    let told: Value = serde_json::from_str(line)?;
+    let last = out.lines().last().context("the last line is JSON")?;
+    let told: Value = serde_json::from_str(last)?;
     assert_eq!(told["rounds"], 1, "{told}");
     ensure!(told["convicted"].as_u64() > Some(0), "{told}");
     let gain = told["gain_units"].as_str().context("a number")?;
@@ -240,6 +267,8 @@ async fn the_demo_takes_a_file_of_ones_own() -> Result<()> {
         accounts.is_some_and(|accounts| !accounts.is_empty()),
         "{told}"
     );
+    // It is in the folder in which make was called.
+    assert!(folder.path().join("demo-own/loss.svg").is_file());
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use crate::{ROUND_LIMIT, SMALL_TRANSFORMER};
 use anyhow::{Context, Result};
 use gotong::training::{data::DataSet, weights_file, DeviceChoice};
-use gotong_protocol::TaskId;
+use gotong_protocol::{TaskId, TaskState};
 use gotong_tests::{assert_settled, equality::learned, Network};
 use std::{
     fs,
@@ -44,18 +44,36 @@ pub async fn is_paid(train: impl AsyncFnOnce(&Network, &Path) -> Result<PathBuf>
     let paid = submissions[0].claimed.context("it was claimed")?.paid;
     assert!(paid > 0);
     assert_eq!(claimed["paid"], paid.to_string());
+    what_came_out(&network, task, paid).await?;
+
+    let close = format!("task close --task={}", task.0);
+    network.run("Sponsor", &close).await?;
+    network
+        .until("the end of the task", ROUND_LIMIT, async |now| {
+            let view = now.task(task).await?;
+            Ok(view.filter(|view| view.state == TaskState::Closed))
+        })
+        .await?;
     what_came_out(&network, task, paid).await
 }
 
-/// What the sponsor takes home: a report of what was paid, a model for other runtimes, and what the model says of a text.
+/// What the sponsor takes home, during the task and after it: a report of what was paid, a model for other runtimes, and what
+/// the model says of a text.
 async fn what_came_out(network: &Network, task: TaskId, paid: u128) -> Result<()> {
+    let state = format!("{:?}", network.task(task).await?.state);
     let file = |name: &str| network.folder().join(name);
     let [report, model, text, tokens] =
         ["report.md", "model.onnx", "text.txt", "tokens.csv"].map(file);
     let command = format!("task report --task={} --out={}", task.0, report.display());
     let told = network.run("Sponsor", &command).await?;
     assert_eq!(told["paid_to_contributors"], paid.to_string());
-    assert!(fs::read_to_string(&report)?.contains("## Contributors"));
+    assert_eq!(told["task"]["state"], state);
+    let written = fs::read_to_string(&report)?;
+    assert!(written.contains("## Contributors"), "{written}");
+    assert!(
+        written.contains(&format!("| state | {state} |")),
+        "{written}"
+    );
     assert!(report.with_extension("svg").is_file());
 
     let command = format!("weights --task={} --out={}", task.0, model.display());

@@ -27,6 +27,60 @@ fn the_most_frequent_pair_is_learned_first() {
     assert_eq!(none_left, [[0]]);
 }
 
+/// What is learned beyond the characters of a text whose words, each so often, are documents of their own.
+fn joined(words: &[(&str, usize)], count: usize) -> Vec<String> {
+    let repeated = words
+        .iter()
+        .flat_map(|(word, times)| std::iter::repeat_n(word.to_string(), *times));
+    let texts: Vec<String> = repeated.collect();
+    let characters: BTreeSet<char> = texts.iter().flat_map(|text| text.chars()).collect();
+    let alphabet: String = characters.into_iter().collect();
+    let vocab = alphabet.chars().count() + count;
+    let mut tokens = pairs(Path::new("words"), &alphabet, &texts, vocab).unwrap();
+    tokens.split_off(vocab - count)
+}
+
+/// The expected tokens were worked out by the rule of Sennrich, Haddow and Birch as the crate `tokenizers` applies it: the
+/// most frequent pair, and of equally frequent ones that with the lowest numbers. Behind each is how often its pair occurs.
+#[test]
+fn published_corpora_give_the_published_pairs() {
+    // The example of Hugging Face's course on tokenizers.
+    let hugs = [
+        ("hug", 10),
+        ("pug", 5),
+        ("pun", 12),
+        ("bun", 4),
+        ("hugs", 5),
+    ];
+    let expected = [
+        "ug",   // 20: u+g in hug, pug, hugs
+        "un",   // 16: u+n in pun, bun
+        "hug",  // 15: h+ug in hug, hugs
+        "pun",  // 12: p+un
+        "pug",  // 5: p+ug, before hug+s, because p comes before hug
+        "hugs", // 5: hug+s
+    ];
+    assert_eq!(joined(&hugs, 6), expected);
+
+    // The example of the paper; `~` ends a word, and is the last character.
+    let low = [("low~", 5), ("lower~", 2), ("newest~", 6), ("widest~", 3)];
+    let expected = [
+        "es",      // 9: e+s in newest, widest, before s+t and t+~, which are as frequent
+        "t~",      // 9: t+~, before es+t
+        "est~",    // 9: es+t~
+        "lo",      // 7: l+o in low, lower, before o+w
+        "low",     // 7: lo+w
+        "ew",      // 6: e+w in newest, before n+e and w+est~
+        "new",     // 6: n+ew, before ew+est~
+        "newest~", // 6: new+est~
+        "low~",    // 5: low+~
+        "dest~",   // 3: d+est~ in widest, before i+d and w+i
+        "idest~",  // 3: i+dest~, before w+i
+        "widest~", // 3: w+idest~
+    ];
+    assert_eq!(joined(&low, 12), expected);
+}
+
 #[test]
 fn what_is_learned_is_a_vocabulary() {
     let text =

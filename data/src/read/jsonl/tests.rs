@@ -29,6 +29,22 @@ fn integers_that_are_too_large_for_a_number_stay_text() {
     assert_eq!(cells(&source).unwrap(), expected);
 }
 
+#[test]
+fn numbers_are_read_however_they_are_written() {
+    let folder = Folder::new();
+    let text = "{\"a\":1e3}\n{\"a\":-0.5}\n{\"a\":12.0}\n{\"a\":-0}\n{\"a\":2E-1}\n{\"a\":0.30000000000000004}\n";
+    let source = folder.open("a.jsonl", text).unwrap();
+    let expected = [
+        ["1000"],
+        ["-0.5"],
+        ["12"],
+        ["0"],
+        ["0.2"],
+        ["0.30000000000000004"],
+    ];
+    assert_eq!(cells(&source).unwrap(), expected);
+}
+
 fn error_of(second_line: &[u8]) -> DataError {
     let text = [b"{\"a\":1,\"b\":2}\n", second_line].concat();
     cells(&Folder::new().open("a.jsonl", text).unwrap()).unwrap_err()
@@ -50,11 +66,15 @@ fn wrong_rows_are_named() {
             "{line}: {error}"
         );
     }
-    let error = error_of(b"{\"a\":\"caf\xe9\"}");
-    assert!(
-        matches!(&error, DataError::NotUtf8 { at } if at.row == 2),
-        "{error}"
-    );
+    // Also in a value that is no column's.
+    let lines: [&[u8]; 2] = [b"{\"a\":\"caf\xe9\"}", b"{\"a\":1,\"z\":\"caf\xe9\"}"];
+    for line in lines {
+        let error = error_of(line);
+        assert!(
+            matches!(&error, DataError::NotUtf8 { at } if at.row == 2),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The commands of docs/tour.md, as it has them.
+//! The five commands that lead from a file to a paid improvement, as README.md and docs/tour.md have them.
 
 use crate::{
     own_data::{csv, flowers},
@@ -14,13 +14,24 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-const TOUR: &str = include_str!("../../../docs/tour.md");
-/// The heading over the commands.
-const HEADING: &str = "## From a file to a paid improvement";
+/// A page, and the heading over its commands.
+struct Page {
+    text: &'static str,
+    heading: &'static str,
+}
 
-/// The commands in the first block of code under the heading, without what explains them.
-fn commands() -> Vec<Vec<&'static str>> {
-    let (_, section) = TOUR.split_once(HEADING).unwrap_or_default();
+const README: Page = Page {
+    text: include_str!("../../../README.md"),
+    heading: "## Your own file",
+};
+const TOUR: Page = Page {
+    text: include_str!("../../../docs/tour.md"),
+    heading: "## From a file to a paid improvement",
+};
+
+/// The commands in the first block of code under the page's heading, without what explains them.
+fn commands(page: &Page) -> Vec<Vec<&'static str>> {
+    let (_, section) = page.text.split_once(page.heading).unwrap_or_default();
     let lines = section
         .lines()
         .skip_while(|line| !line.starts_with("    gotong "));
@@ -55,9 +66,9 @@ fn gotong(network: &Network, folder: &Path, arguments: &[&str]) -> Result<Comman
     Ok(command)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn five_commands_lead_from_a_file_to_a_paid_round() -> Result<()> {
-    let commands = commands();
+/// Runs the page's commands, each as it stands there, and waits until the first round has paid.
+async fn lead_from_a_file_to_a_paid_round(page: &Page) -> Result<()> {
+    let commands = commands(page);
     let [new, check, open, sponsor, contribute] = &commands[..] else {
         panic!("five commands: {commands:?}");
     };
@@ -90,4 +101,14 @@ async fn five_commands_lead_from_a_file_to_a_paid_round() -> Result<()> {
     let claimed = submissions[0].claimed.context("it was claimed")?;
     ensure!(claimed.paid > 0, "{claimed:?}");
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_readme_lead_from_a_file_to_a_paid_round() -> Result<()> {
+    lead_from_a_file_to_a_paid_round(&README).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_tour_lead_from_a_file_to_a_paid_round() -> Result<()> {
+    lead_from_a_file_to_a_paid_round(&TOUR).await
 }
