@@ -148,8 +148,8 @@ mod events {
             /// When it is over at the latest, on [`Config::Clock`].
             ends_at: u32,
         },
-        /// Contributors committed, but fewer attesters than the quorum have room for the round: it takes commits for another
-        /// window. Nothing is revealed before there are enough.
+        /// Fewer attesters than the quorum have room for the round: its phase goes on for another window. In Commit more may commit,
+        /// and nothing is revealed before there are enough; in AttestCommit the revealed deltas wait.
         AttestersAwaited {
             /// The task.
             task: TaskId,

@@ -20,8 +20,8 @@
 //! ```
 //!
 //! A phase ends when its window is over, or in the block after the call with which nobody who may act is left; Challenge
-//! lasts its whole window, and on until its disputes are decided. Commit goes on as long as too few attesters have room. The
-//! clock is [`gotong_protocol::next_phase`]. A task in which no round settles for [`Config::IdleBlocks`] is closed.
+//! lasts its whole window, and on until its disputes are decided. Commit and AttestCommit go on as long as too few attesters have
+//! room. The clock is [`gotong_protocol::next_phase`]. A task in which no round settles for [`Config::IdleBlocks`] is closed.
 //!
 //! ## Design goals
 //!

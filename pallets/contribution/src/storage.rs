@@ -113,7 +113,7 @@ mod storage {
         OptionQuery,
     >;
 
-    /// Free seats that are promised: the quorums of all rounds past Commit whose first seats are not drawn yet, added up. So at
+    /// Free seats that are promised: the quorums of all rounds that take reveals or draw their first seats, added up. So at
     /// most [`bounds::MAX_TASK_SEATS`] for each of [`Config::MaxLiveTasks`].
     #[pallet::storage]
     pub type SeatsPromised<T: Config> = StorageValue<_, u32, ValueQuery>;

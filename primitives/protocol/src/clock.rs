@@ -6,7 +6,8 @@
 //!   |         |         ^   |           |                 |  |
 //!   +-> rolls on        |   |           |                 |  +-> Unattested | Disputed
 //!   |         |         +---+- redraws -+-----------------+
-//!   |         |             +-> Unattested
+//!   |         |         |   +-> Unattested
+//!   |         |         +-> waits for attesters | Unattested
 //!   |         +-> NoReveals | ShardMissed
 //!   +-> NoReveals
 //! ```
@@ -17,6 +18,10 @@
 //! [`bounds::MAX_REDRAWS`](crate::bounds::MAX_REDRAWS) times: what was revealed is public, so a round
 //! should not come to nothing only because some attesters were away. AttestCommit and Challenge begin with
 //! a draw, which takes some blocks; their windows count from its end.
+//!
+//! AttestCommit waits until a draw has seated the quorum: attesters who had room when Commit ended may be busy by then, or have
+//! stepped back. Nobody sits meanwhile. Its window starts again and again until the task has been idle for too long; only
+//! then is the round over, unattested.
 //!
 //! What a round reveals is spent. So Commit ends only if enough attesters for the quorum have room for a seat that is promised to no other round; else its
 //! window starts again, as if nobody had committed, and more may commit. That goes on until the task is given up.
@@ -187,12 +192,15 @@ pub struct Facts {
     pub may_commit: u32,
     /// Whether enough attesters for the quorum have room for a seat of the round that is promised to no other.
     pub has_attesters: bool,
-    /// Whether nothing is waited for any more: the sponsor closes the task, or it was idle for too long.
+    /// Whether no attesters are waited for any more: the task was idle for too long or, as long as nothing is revealed, the
+    /// sponsor closes it.
     pub given_up: bool,
     /// Contributors who revealed.
     pub reveals: u32,
     /// Whether the sponsor published the shard.
     pub shard: ShardState,
+    /// Whether a draw has seated attesters before.
+    pub was_drawn: bool,
     /// Attesters who sit: drawn, and not put out.
     pub seats: u32,
     /// Equal claims needed.
@@ -234,6 +242,9 @@ pub enum Transition {
     /// Too few committed, revealed or stand: seats are drawn anew, and AttestCommit starts again for who is
     /// drawn. If there is nobody to draw, nothing may be drawn anew any more, and the clock is asked again.
     Redraw,
+    /// Nobody was seated yet: seats are drawn if enough attesters for the quorum have room. If not, the round waits, and the clock
+    /// is asked again later.
+    Draw,
     /// The round is over.
     End(Outcome),
 }
@@ -264,10 +275,10 @@ pub fn may_reveal(now: u32, started_at: u32, reveal_blocks: u32, reveals: u32) -
 /// What `phase`, whose window is over at block `ends_at`, turns into at block `now`; `None` when
 /// it goes on.
 ///
-/// Seats are drawn after [`Phase::AttestCommit`] is entered; the clock is asked again right after, and
-/// ends the round when they cannot make the quorum.
+/// The clock is asked again right after [`Phase::AttestCommit`] is entered, and has the first seats drawn. If seats that are drawn
+/// anew cannot make the quorum, it ends the round.
 pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option<Transition> {
-    use Transition::{End, Enter, Redraw, RollOn};
+    use Transition::{Draw, End, Enter, Redraw, RollOn};
     if facts.drawing {
         return None;
     }
@@ -297,6 +308,10 @@ pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option
                 _ => Enter(Phase::AttestCommit),
             },
         ),
+        Phase::AttestCommit if !facts.was_drawn => match over && facts.given_up {
+            true => (true, unattested),
+            false => (true, Draw),
+        },
         Phase::AttestCommit if facts.falls_short(facts.seats) => (true, unattested),
         Phase::AttestCommit => (
             facts.attestation_commits >= facts.seats,

@@ -158,8 +158,9 @@ pub struct RoundView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     pub claims: u32,
     /// Block from which what nobody claimed can go back to the pool, if no more are full.
     pub expires_at: Option<BlockNumber>,
-    /// Whether somebody committed, but fewer attesters than the quorum have room for the round now, or free seats are promised to
-    /// other rounds: Commit goes on until there are enough, and takes commits.
+    /// Whether the round waits for attesters. In Commit: somebody committed, but fewer than the quorum have room for the round now, or
+    /// free seats are promised to other rounds; it goes on until there are enough, and takes commits. In AttestCommit: all is
+    /// revealed, and no draw has seated the quorum yet.
     pub awaits_attesters: bool,
 }
 
