@@ -251,7 +251,7 @@ impl<T: Config> Attestation<T> {
         });
     }
 
-    /// Ends the promise, when the round draws its first seats or ends before that.
+    /// Ends the promise, when the round draws its first seats, waits for attesters, or ends before that.
     pub(crate) fn end_promise(task: &Task<T::AccountId>) {
         SeatsPromised::<T>::mutate(|promised| {
             *promised = promised.saturating_sub(task.terms.quorum.into());
@@ -282,7 +282,8 @@ impl<T: Config> Attestation<T> {
     }
 
     /// Draws attesters from the candidates of the draw, by stake and without replacement: as many as the round lacks, but beyond the
-    /// quorum no seats that are promised to another round. It skips candidates that no longer have room for a seat.
+    /// quorum no seats that are promised to another round. It skips candidates that no longer have room for a seat. If the first
+    /// draw cannot fill the quorum, it seats nobody: whoever sat would be kept from other rounds while this one waits.
     pub(crate) fn draw(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -300,7 +301,8 @@ impl<T: Config> Attestation<T> {
         let least = usize::from(task.terms.quorum).saturating_sub(sitting);
         let most = least.max(Self::spare_seats() as usize);
         let count = lacking.min(room).min(most);
-        let drawn = Offers::<T>::end_draw(id, task, load, &candidates, in_order, count);
+        let fewest = if round.seats.is_empty() { least } else { 0 };
+        let drawn = Offers::<T>::end_draw(id, task, load, &candidates, in_order, fewest..=count);
         let mut attesters = Vec::with_capacity(drawn.len());
         for (account, stake) in drawn {
             let seat = Seat {

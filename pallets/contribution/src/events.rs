@@ -149,8 +149,8 @@ mod events {
             /// The latest time at which it ends, on [`Config::Clock`].
             ends_at: u32,
         },
-        /// Contributors committed, but fewer attesters than the quorum have room for the round. So it accepts commits for
-        /// another window; nothing is revealed until there are enough attesters.
+        /// Fewer attesters than the quorum have room for the round, so its phase continues for another window. In Commit the round
+        /// accepts commits, and nothing is revealed until there are enough attesters; in AttestCommit the revealed deltas wait.
         AttestersAwaited {
             /// The task.
             task: TaskId,

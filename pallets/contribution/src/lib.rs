@@ -20,7 +20,7 @@
 //! ```
 //!
 //! A phase ends when its window is over, or in the block after everybody who may act has acted. Challenge lasts for its whole
-//! window, and longer while a dispute is open. Commit goes on as long as too few attesters have room. The clock is
+//! window, and longer while a dispute is open. Commit and AttestCommit go on as long as too few attesters have room. The clock is
 //! [`gotong_protocol::next_phase`]. A task in which no round settles for [`Config::IdleBlocks`] is closed.
 //!
 //! ## Design goals

@@ -12,7 +12,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 use codec::{Decode, Encode, MaxEncodedLen};
-use core::marker::PhantomData;
+use core::{marker::PhantomData, ops::RangeInclusive};
 use frame_support::{
     ensure,
     traits::{ConstU32, Get},
@@ -190,31 +190,35 @@ impl<T: Config> Offers<T> {
         });
     }
 
-    /// Ends the draw, and gives seats that ask for `load` to the first `count` of `drawn` that still have room for one.
+    /// Ends the draw, and gives seats that ask for `load` to the first of `drawn` that still have room for one: as many as `count`
+    /// allows, or to nobody if they are too few for it.
     pub(crate) fn end_draw(
         id: TaskId,
         task: &Task<T::AccountId>,
         load: u64,
         candidates: &CandidateList<T>,
         drawn: impl Iterator<Item = (T::AccountId, Balance)>,
-        count: usize,
+        count: RangeInclusive<usize>,
     ) -> Vec<(T::AccountId, Balance)> {
         let seated = Attesters::<T>::mutate(|registry| {
-            let has_sat_down = |(who, _): &(T::AccountId, Balance)| {
-                let Ok(index) = Self::place(registry, who) else {
-                    return false;
-                };
-                let Some(listed) = registry.get_mut(index) else {
-                    return false;
-                };
-                let takes = listed.takes(id, task, load);
-                if takes {
-                    listed.held.seats = listed.held.seats.saturating_add(1);
-                    listed.held.load = listed.held.load.saturating_add(load);
-                }
-                takes
+            let takes = |(who, _): &(T::AccountId, Balance)| {
+                let index = Self::place(registry, who).ok();
+                let listed = index.and_then(|index| registry.get(index));
+                listed.is_some_and(|listed| listed.takes(id, task, load))
             };
-            drawn.filter(has_sat_down).take(count).collect()
+            let seated: Vec<_> = drawn.filter(takes).take(*count.end()).collect();
+            if seated.len() < *count.start() {
+                return Vec::new();
+            }
+            for (who, _) in &seated {
+                if let Ok(index) = Self::place(registry, who) {
+                    Self::change(registry, index, |listed| {
+                        listed.held.seats = listed.held.seats.saturating_add(1);
+                        listed.held.load = listed.held.load.saturating_add(load);
+                    });
+                }
+            }
+            seated
         });
         Self::change_all(candidates.iter().map(|(who, _)| who), |listed| {
             listed.candidacies = listed.candidacies.saturating_sub(1);

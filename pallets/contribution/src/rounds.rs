@@ -334,13 +334,18 @@ impl<T: Config> Rounds<T> {
             Self::delist(id);
             return unexpected::<T>(UnexpectedKind::ScheduledTaskMissing(id));
         };
+        let was_drawing = round.draw.is_some();
         Self::draw(id, &task, &mut round, now);
-        // Ends, for phases only go forward, a Commit that rolls on starts a new window, and seats
-        // are drawn anew so many times. Runs more than once only when no attester is left to act.
+        // Ends, for phases only go forward, a round that waits starts a new window, and seats are drawn anew
+        // so many times. Runs more than once only to begin the first draw, or when no attester is left to act.
         while let Some(transition) = Self::next(id, &task, &round, now) {
+            // Offers are looked at once a block, and not in one that ends a draw: this one seated nobody.
+            if was_drawing && transition == Transition::Draw {
+                Self::await_attesters(id, &task, &mut round, now);
+                break;
+            }
             Self::step(id, &mut task, &mut round, transition, now);
-            if transition == Transition::RollOn {
-                // Offers are looked at once a block.
+            if matches!(transition, Transition::RollOn | Transition::Draw) {
                 break;
             }
         }
@@ -377,7 +382,8 @@ impl<T: Config> Rounds<T> {
             // Nobody knew it when the work to be audited was committed to.
             round.audit_seed = Some(draw.seed(b"gotong:audits"));
         } else {
-            // Of the first draw: an evaluation that is under way stays as it is.
+            // Of the first draw: an evaluation that is under way stays as it is. Also of one that seats nobody, or else those who
+            // step back could draw samples until they like them.
             if round.seed.is_none() {
                 let seed = draw.seed(b"gotong:seed");
                 round.seed = Some(seed);
@@ -386,9 +392,15 @@ impl<T: Config> Rounds<T> {
                     round: task.round,
                     seed,
                 });
+            }
+            if round.seats.is_empty() {
                 Attestation::<T>::end_promise(task);
             }
             Attestation::<T>::draw(id, task, round, &draw.seed(b"gotong:attesters"));
+            if round.seats.is_empty() {
+                // It goes on waiting in the window that it has, or else it could do so for ever.
+                return;
+            }
         }
         Self::enter(id, task, round, round.phase, now);
     }
@@ -410,20 +422,31 @@ impl<T: Config> Rounds<T> {
                 let root = || entrants_tree(&records).root().hash;
                 round.entrants_root = (!records.is_empty()).then(root);
             }
-            Phase::AttestCommit => Attestation::<T>::end_commit(task, round),
+            Phase::AttestCommit if !round.seats.is_empty() => {
+                Attestation::<T>::end_commit(task, round);
+            }
             Phase::AttestReveal => Attestation::<T>::end_reveal(task, round),
             Phase::Challenge => Attestation::<T>::end_challenge(task, round),
             _ => {}
         }
         match transition {
             Transition::Enter(phase) => {
+                if round.is_promised_seats() {
+                    Attestation::<T>::end_promise(task);
+                }
                 Self::enter(id, task, round, phase, now);
-                let draws = matches!(phase, Phase::AttestCommit | Phase::Challenge);
-                round.draw = draws.then(Draw::default);
+                round.draw = (phase == Phase::Challenge).then(Draw::default);
                 if phase == Phase::Reveal {
                     Attestation::<T>::promise_seats(task);
-                } else if phase == Phase::AttestCommit {
-                    let candidates = Attestation::<T>::candidates(id, task, round);
+                }
+            }
+            Transition::Draw => {
+                let candidates = Attestation::<T>::candidates(id, task, round);
+                if candidates.is_empty() {
+                    Self::await_attesters(id, task, round, now);
+                } else {
+                    Attestation::<T>::promise_seats(task);
+                    round.draw = Some(Draw::default());
                     Attestation::<T>::begin_draw(id, candidates);
                 }
             }
@@ -438,20 +461,12 @@ impl<T: Config> Rounds<T> {
                     Attestation::<T>::begin_draw(id, candidates);
                 }
             }
+            Transition::RollOn if round.commits > 0 => {
+                Self::await_attesters(id, task, round, now);
+            }
             Transition::RollOn => {
-                let mut began = now;
-                if round.commits == 0 {
-                    round.departures = Contributors::<T>::get().departures;
-                } else {
-                    // The window is made longer: see `Round::has_waited`.
-                    began = round.phase_started_at;
-                    Pallet::<T>::deposit_event(Event::AttestersAwaited {
-                        task: id,
-                        round: task.round,
-                    });
-                }
+                round.departures = Contributors::<T>::get().departures;
                 Self::enter(id, task, round, Phase::Commit, now);
-                round.phase_started_at = began;
             }
             Transition::End(outcome) => {
                 if round.is_promised_seats() {
@@ -475,6 +490,25 @@ impl<T: Config> Rounds<T> {
                 }
             }
         }
+    }
+
+    /// Makes the window of a round that finds too few attesters longer, if it is over: see [`Round::has_waited`].
+    fn await_attesters(
+        id: TaskId,
+        task: &Task<T::AccountId>,
+        round: &mut Round<T::AccountId>,
+        now: u32,
+    ) {
+        if now < round.ends_at {
+            return;
+        }
+        let began = round.phase_started_at;
+        Pallet::<T>::deposit_event(Event::AttestersAwaited {
+            task: id,
+            round: task.round,
+        });
+        Self::enter(id, task, round, round.phase, now);
+        round.phase_started_at = began;
     }
 
     fn enter(

@@ -320,7 +320,8 @@ impl<T: Config> Tasks<T> {
         task.idle_since.saturating_add(T::IdleBlocks::get())
     }
 
-    fn is_idle(task: &Task<T::AccountId>) -> bool {
+    /// Whether no round of it settled for too long.
+    pub(crate) fn is_idle(task: &Task<T::AccountId>) -> bool {
         now::<T>() >= Self::idle_until(task)
     }
 

@@ -26,6 +26,7 @@ use sp_runtime::TryRuntimeError;
 
 mod credits;
 mod registrations;
+mod waiting;
 
 type Check = Result<(), TryRuntimeError>;
 
@@ -39,7 +40,7 @@ impl<T: Config> Pallet<T> {
         for (id, task) in Tasks::<T>::iter() {
             Self::purse_adds_up(id, &task)?;
             Self::rounds_fit_their_task(id, &task)?;
-            Self::idle_tasks_do_not_go_on(id, &task)?;
+            waiting::check::<T>(id, &task)?;
             Self::candidates_are_kept_while_seats_are_drawn(id)?;
             for (round_id, round) in Rounds::<T>::iter_prefix(id) {
                 Self::counts_mirror_submissions(id, round_id, &round)?;
@@ -227,23 +228,6 @@ impl<T: Config> Pallet<T> {
         ensure!(
             !task.state.is_live() || task.purse.bond >= least_bond,
             "13: the bond is not what the terms ask for"
-        );
-        Ok(())
-    }
-
-    /// 36. No Commit window began when its task had been idle for too long, for then it was closed.
-    fn idle_tasks_do_not_go_on(id: TaskId, task: &Task<T::AccountId>) -> Check {
-        let until = task.idle_since.saturating_add(T::IdleBlocks::get());
-        let window = task.terms.windows.commit_blocks;
-        let round = Rounds::<T>::get(id, task.round);
-        // At the end of a full block the clock is back by one, as that block does not count.
-        let latest = now::<T>().saturating_add(1);
-        ensure!(
-            task.idle_since <= latest
-                && round.is_none_or(|round| {
-                    round.phase != Phase::Commit || round.ends_at < until.saturating_add(window)
-                }),
-            "36: a task goes on that was idle for too long"
         );
         Ok(())
     }
@@ -438,7 +422,7 @@ impl<T: Config> Pallet<T> {
 
     /// 17. At most as many attesters sit in a round as the terms say; no seat is its sponsor's, a
     ///     contributor's of the round, or the same account's twice; there are none before
-    ///     attestation, and at least the quorum after the draw.
+    ///     attestation, and at least the quorum after a draw that seated somebody.
     /// 18. Who revealed a table committed to it; who answered audits or was put out after the
     ///     reveals revealed one, in a round that was challenged; who was put out before did not.
     fn seats_fit_the_terms(
@@ -451,7 +435,7 @@ impl<T: Config> Pallet<T> {
         let sitting = round.seats.iter().filter(|seat| seat.sits()).count();
         let least = match round.phase {
             Phase::Commit | Phase::Reveal | Phase::Ended => 0,
-            Phase::AttestCommit if round.draw.is_some() => 0,
+            Phase::AttestCommit if round.draw.is_some() || round.seats.is_empty() => 0,
             _ => usize::from(task.terms.quorum),
         };
         ensure!(

@@ -105,9 +105,10 @@ pub(crate) fn round<T: Config>(
 ) -> Option<RoundView<T::AccountId, Balance, u32>> {
     let round = Rounds::<T>::get(id, round_id)?;
     let task = Tasks::<T>::get(id).ok()?;
-    let awaits_attesters = round.phase == Phase::Commit
-        && round.commits > 0
-        && !Attestation::<T>::has_room(id, &task, &round);
+    let awaits_attesters = match round.phase {
+        Phase::Commit => round.commits > 0 && !Attestation::<T>::has_room(id, &task, &round),
+        _ => round.is_unattended(),
+    };
     let settlement = round.settlement.clone();
     let of = |part: fn(&Settlement) -> Balance| settlement.as_ref().map_or(0, part);
     Some(RoundView {

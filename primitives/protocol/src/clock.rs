@@ -6,7 +6,8 @@
 //!   |         |         ^   |           |                 |  |
 //!   +-> rolls on        |   |           |                 |  +-> Unattested | Disputed
 //!   |         |         +---+- redraws -+-----------------+
-//!   |         |             +-> Unattested
+//!   |         |         |   +-> Unattested
+//!   |         |         +-> waits for attesters | Unattested
 //!   |         +-> NoReveals | ShardMissed
 //!   +-> NoReveals
 //! ```
@@ -16,6 +17,10 @@
 //! are drawn again, at most [`bounds::MAX_REDRAWS`](crate::bounds::MAX_REDRAWS) times: what was revealed is public, so a
 //! round should not fail only because some attesters were away. AttestCommit and Challenge begin with a draw, which takes
 //! some blocks; their windows count from its end.
+//!
+//! AttestCommit waits until a draw has filled the quorum: attesters who had room when Commit ended may be busy by then, or may
+//! have withdrawn. Nobody sits meanwhile. Its window starts again and again until the task has been idle for too long; only
+//! then does the round end, unattested.
 //!
 //! What a round reveals cannot be used again. So Commit ends only if enough attesters for the quorum have room for a seat that
 //! is promised to no other round. Otherwise its window starts again, as if nobody had committed, and more may commit. That
@@ -186,12 +191,15 @@ pub struct Facts {
     pub may_commit: u32,
     /// Whether enough attesters for the quorum have room for a seat of the round, not counting seats promised to other rounds.
     pub has_attesters: bool,
-    /// Whether the round should stop waiting: the sponsor is closing the task, or it was idle for too long.
+    /// Whether the round should stop waiting for attesters: the task was idle for too long, or the sponsor is closing it and nothing
+    /// is revealed yet.
     pub given_up: bool,
     /// Contributors who revealed.
     pub reveals: u32,
     /// Whether the sponsor published the shard.
     pub shard: ShardState,
+    /// Whether a draw has seated attesters before.
+    pub was_drawn: bool,
     /// Attesters who sit: they were drawn, and have not lost their seats.
     pub seats: u32,
     /// Equal claims needed.
@@ -233,6 +241,9 @@ pub enum Transition {
     /// Too few committed, revealed or stand: seats are drawn again, and AttestCommit starts again for those who are drawn. If
     /// there is nobody to draw, no more redraws are allowed, and the clock is asked again.
     Redraw,
+    /// Nobody was seated yet: seats are drawn if enough attesters for the quorum have room. If not, the round waits, and the clock
+    /// is asked again later.
+    Draw,
     /// The round is over.
     End(Outcome),
 }
@@ -263,10 +274,10 @@ pub fn may_reveal(now: u32, started_at: u32, reveal_blocks: u32, reveals: u32) -
 /// What `phase`, whose window is over at block `ends_at`, turns into at block `now`; `None` when
 /// it goes on.
 ///
-/// Seats are drawn after [`Phase::AttestCommit`] is entered; the clock is asked again right after, and
-/// ends the round when they cannot make the quorum.
+/// The clock is asked again right after [`Phase::AttestCommit`] is entered, and has the first seats drawn. If seats that are drawn
+/// anew cannot make the quorum, it ends the round.
 pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option<Transition> {
-    use Transition::{End, Enter, Redraw, RollOn};
+    use Transition::{Draw, End, Enter, Redraw, RollOn};
     if facts.drawing {
         return None;
     }
@@ -296,6 +307,10 @@ pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option
                 _ => Enter(Phase::AttestCommit),
             },
         ),
+        Phase::AttestCommit if !facts.was_drawn => match over && facts.given_up {
+            true => (true, unattested),
+            false => (true, Draw),
+        },
         Phase::AttestCommit if facts.falls_short(facts.seats) => (true, unattested),
         Phase::AttestCommit => (
             facts.attestation_commits >= facts.seats,

@@ -443,7 +443,7 @@ pub(in crate::cli) fn stands(round: &RoundView) -> String {
     match round.outcome {
         Some(outcome) => format!("{outcome:?}"),
         None if round.phase == Phase::Ended => "Ended".to_owned(),
-        None if round.awaits_attesters => "Commit, too few attesters offer".to_owned(),
+        None if round.awaits_attesters => format!("{:?}, too few attesters offer", round.phase),
         None if is_drawing(round) => format!("{:?}, being drawn", round.phase),
         None => format!("{:?} to block {}", round.phase, round.ends_at),
     }
@@ -484,11 +484,20 @@ mod tests {
             ..views::round()
         };
         let told = |round| stands(&round);
-        let lacking = RoundView {
+        let lacking = |phase, seed| RoundView {
             awaits_attesters: true,
-            ..round(Phase::Commit, None, None)
+            ..round(phase, seed, None)
         };
-        assert_eq!(told(lacking), "Commit, too few attesters offer");
+        assert_eq!(
+            told(lacking(Phase::Commit, None)),
+            "Commit, too few attesters offer"
+        );
+        for seed in [None, seed] {
+            assert_eq!(
+                told(lacking(Phase::AttestCommit, seed)),
+                "AttestCommit, too few attesters offer"
+            );
+        }
         assert_eq!(
             told(round(Phase::AttestCommit, None, None)),
             "AttestCommit, being drawn"

@@ -29,7 +29,7 @@ impl<T: Config> Rounds<T> {
         next_phase(round.phase, now, round.ends_at, &facts)
     }
 
-    /// Whether all who may have committed, but the hook found too few attesters to go on.
+    /// Whether the hook found too few attesters to go on: all who may have committed, or all has been revealed.
     pub(super) fn waits_for_attesters(
         task: &Task<T::AccountId>,
         round: &Round<T::AccountId>,
@@ -37,7 +37,10 @@ impl<T: Config> Rounds<T> {
     ) -> bool {
         let facts = Self::facts(task, round);
         let next = next_phase(round.phase, now, round.ends_at, &facts);
-        next == Some(Transition::Enter(Phase::Reveal))
+        matches!(
+            next,
+            Some(Transition::Enter(Phase::Reveal) | Transition::Draw)
+        )
     }
 
     /// What the clock has to know, except whether there are attesters: see [`Self::next`].
@@ -63,13 +66,18 @@ impl<T: Config> Rounds<T> {
             },
             // Not asked here: see `next`.
             has_attesters: true,
-            given_up: Tasks::<T>::is_given_up(task),
+            given_up: match round.phase {
+                Phase::Commit => Tasks::<T>::is_given_up(task),
+                // The sponsor does not close a task with deltas that it could use and would not have to pay for.
+                _ => Tasks::<T>::is_idle(task),
+            },
             reveals: round.reveals,
             shard: match (task.terms.hold_out, &round.shard) {
                 (HoldOutTerms::Drawn { .. }, _) => ShardState::NotNeeded,
                 (HoldOutTerms::Sealed { .. }, None) => ShardState::Awaited,
                 (HoldOutTerms::Sealed { .. }, Some(_)) => ShardState::Published,
             },
+            was_drawn: !round.seats.is_empty(),
             seats: sitting().count() as u32,
             quorum: task.terms.quorum.into(),
             attestation_commits: sitting().filter(|seat| seat.commitment.is_some()).count() as u32,

@@ -45,7 +45,7 @@ pub struct Round<AccountId> {
     pub draw: Option<Draw>,
     /// The seed, once drawn. It decides the halves, and which records of a pool are the samples.
     pub seed: Option<Hash>,
-    /// The attesters, once drawn, including those who have lost their seats.
+    /// The attesters, once a draw has filled the quorum, including those who have lost their seats.
     pub seats: Seats<AccountId>,
     /// How often seats were drawn anew; [`bounds::MAX_REDRAWS`] also if nobody was there to draw.
     pub redraws: u8,
@@ -103,9 +103,19 @@ impl<AccountId: PartialEq> Round<AccountId> {
         round_inputs(task, round, &self.base_root, shard, self.seed, &entrants)
     }
 
-    /// Whether it is past Commit, and its first seats are not drawn yet.
+    /// Whether as many free seats as its quorum are promised to it: while it takes deltas, and while its first seats are drawn. Not
+    /// while it waits for attesters: whoever opens tasks that nobody can attest would keep all seats from others by that.
     pub(crate) fn is_promised_seats(&self) -> bool {
-        matches!(self.phase, Phase::Reveal | Phase::AttestCommit) && self.seed.is_none()
+        match self.phase {
+            Phase::Reveal => true,
+            Phase::AttestCommit => self.draw.is_some() && self.seats.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Whether all is revealed, and it waits until as many attesters as its quorum have room for it.
+    pub(crate) fn is_unattended(&self) -> bool {
+        self.phase == Phase::AttestCommit && self.draw.is_none() && self.seats.is_empty()
     }
 
     /// Whether a Commit window of `commit_blocks` has ended before, and was extended because attesters were missing.

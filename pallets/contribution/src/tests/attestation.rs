@@ -3,9 +3,9 @@ use crate::{
     attestation::{draw_one, Attestation},
     mock::*,
     rounds::Round,
-    Attesters, Candidates, Error, Event, HoldReason, Rounds, SlashReason,
+    Attesters, Candidates, Error, Event, Rounds, SlashReason,
 };
-use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
+use frame_support::{assert_noop, assert_ok};
 use gotong_protocol::{Outcome, Phase, Roles, RoundId, SeatState};
 use gotong_scoring::{blake2_256, share::table::Row, MasterWeights};
 
@@ -103,27 +103,6 @@ fn seats_follow_the_stake_and_more_accounts_have_no_more_than_that() {
     // Split in a hundred: half of the seats.
     let split = seats_of_first(100, &[100; 200]);
     assert!((5_780..6_220).contains(&split), "{split}");
-}
-
-#[test]
-fn without_a_quorum_of_attesters_a_round_is_unattested() {
-    ExtBuilder::default().build_and_execute(|| {
-        let mut lab = Lab::default();
-        register(1, 2);
-        let id = lab.open();
-        assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
-        run_to_phase(id, Phase::Reveal);
-        // There were enough when commits were taken.
-        assert_ok!(offer(&attester(1), 0));
-        assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
-        assert_ok!(lab.publish(id));
-        run_blocks(2);
-        assert_eq!(outcome_of_first(id), Some(Outcome::Unattested));
-        assert_eq!(task(id).round, RoundId(1));
-        // Nobody missed anything.
-        let stake = HoldReason::Stake.into();
-        assert_eq!(Balances::balance_on_hold(&stake, &attester(0)), 500);
-    });
 }
 
 /// A signed commitment that a fork takes over is valid there; but it opens to a table of the fork that it was made on.

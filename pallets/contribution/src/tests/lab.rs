@@ -439,11 +439,11 @@ pub fn ledger(id: TaskId, who: &AccountId) -> Account {
     Ledgers::<Test>::get(id, who).unwrap_or_default()
 }
 
-/// Runs into a phase, and until chance has decided what it begins with.
+/// Runs into a phase, and until chance has decided what it begins with, for which it may wait for attesters.
 pub fn run_to_phase(id: TaskId, phase: Phase) {
     for _ in 0..100 {
         let round = current(id);
-        if round.phase == phase && round.draw.is_none() {
+        if round.phase == phase && round.draw.is_none() && !round.is_unattended() {
             return;
         }
         next_block();

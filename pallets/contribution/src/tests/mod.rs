@@ -17,4 +17,5 @@ mod stakes;
 mod submissions;
 mod tasks;
 mod try_state;
+mod unattended;
 mod views;

@@ -210,6 +210,32 @@ fn seats_that_are_promised() {
     breaks_challenge(37, || SeatsPromised::<Test>::put(2));
 }
 
+/// The second round waits for attesters, all of whom have stepped back.
+fn wait(lab: &Lab) {
+    for number in 0..4 {
+        assert_ok!(offer(&attester(number), 0));
+    }
+    run_blocks(3);
+    assert_ok!(lab.publish(TASK));
+    next_block();
+    assert!(current(TASK).is_unattended());
+}
+
+#[test]
+fn rounds_that_wait_for_attesters() {
+    breaks_later(37, wait, || SeatsPromised::<Test>::put(2));
+    // Looked at when the window is over.
+    breaks_later(39, wait, || {
+        let ends_at = current(TASK).ends_at;
+        Schedule::<Test>::mutate(|schedule| schedule[0].1 = ends_at);
+    });
+    // In a window that began too late.
+    breaks_later(39, wait, || {
+        with_round(SECOND, |round| round.phase_started_at -= 1);
+        IdleBlocks::set(1);
+    });
+}
+
 #[test]
 fn holds_and_books() {
     for (reason, who) in [

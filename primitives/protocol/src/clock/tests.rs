@@ -3,7 +3,7 @@
 use super::*;
 use crate::bounds::MAX_REDRAWS;
 use proptest::prelude::*;
-use Transition::{End, Enter, Redraw, RollOn};
+use Transition::{Draw, End, Enter, Redraw, RollOn};
 
 const QUIET: Facts = Facts {
     drawing: false,
@@ -13,6 +13,7 @@ const QUIET: Facts = Facts {
     given_up: false,
     reveals: 0,
     shard: ShardState::Awaited,
+    was_drawn: true,
     seats: 3,
     quorum: 2,
     attestation_commits: 0,
@@ -174,6 +175,26 @@ fn attestation_needs_its_quorum() {
     assert_eq!(at(10, spent), Some(End(Outcome::Unattested)));
 }
 
+/// Attesters may be busy or step back after the deltas are public.
+#[test]
+fn a_round_without_seats_waits_until_it_is_given_up() {
+    let at = |now, given_up| {
+        let facts = Facts {
+            was_drawn: false,
+            seats: 0,
+            given_up,
+            ..QUIET
+        };
+        next_phase(Phase::AttestCommit, now, 10, &facts)
+    };
+    for now in [1, 10, 99] {
+        assert_eq!(at(now, false), Some(Draw));
+    }
+    // Even then it has a whole window to find somebody.
+    assert_eq!(at(9, true), Some(Draw));
+    assert_eq!(at(10, true), Some(End(Outcome::Unattested)));
+}
+
 #[test]
 fn reveals_at_quorum_are_challenged_equal_or_not() {
     let facts = |attestation_reveals, agreement| Facts {
@@ -279,14 +300,14 @@ fn facts() -> impl Strategy<Value = Facts> {
         (0..6u32, 0..6u32, 0..6u32, prop::sample::select(shards)),
         (0..5u32, 1..5u32, 0..5u32, 0..5u32),
         (0..5u32, agreement, 0..2u32),
-        any::<[bool; 5]>(),
+        any::<[bool; 6]>(),
     )
         .prop_map(
             |(
                 (commits, may_commit, reveals, shard),
                 (seats, quorum, attestation_commits, attestation_reveals),
                 (standing, agreement, open_disputes),
-                [crowded, convicted, may_redraw, has_attesters, given_up],
+                [crowded, convicted, may_redraw, has_attesters, given_up, was_drawn],
             )| {
                 let attestation_commits = attestation_commits.min(seats);
                 let attestation_reveals = attestation_reveals.min(attestation_commits);
@@ -304,6 +325,7 @@ fn facts() -> impl Strategy<Value = Facts> {
                     given_up,
                     reveals: reveals.min(commits),
                     shard,
+                    was_drawn,
                     seats,
                     quorum,
                     attestation_commits,
@@ -343,6 +365,10 @@ proptest! {
                 prop_assert!(facts.commits == 0 || !facts.has_attesters);
             }
             Some(Redraw) => prop_assert!(phase >= Phase::AttestCommit && facts.may_redraw),
+            Some(Draw) => {
+                prop_assert!(phase == Phase::AttestCommit && !facts.was_drawn);
+                prop_assert!(!facts.given_up, "its last window is over");
+            }
             Some(End(outcome)) if phase == Phase::Commit => {
                 prop_assert!(facts.given_up && outcome == Outcome::NoReveals);
             }
@@ -393,7 +419,9 @@ proptest! {
         phase in phase(), now in 0..20u32, ends_at in 0..20u32, facts in facts(),
     ) {
         if now < ends_at {
-            if let Some(early) = next_phase(phase, now, ends_at, &facts) {
+            // A draw ends nothing.
+            let early = next_phase(phase, now, ends_at, &facts).filter(|early| *early != Draw);
+            if let Some(early) = early {
                 prop_assert_eq!(Some(early), next_phase(phase, ends_at, ends_at, &facts));
             }
         }
@@ -408,6 +436,8 @@ proptest! {
             let facts = Facts {
                 open_disputes: 0,
                 may_redraw: redraws < MAX_REDRAWS,
+                // Or else it waits until it is given up.
+                was_drawn: true,
                 ..facts
             };
             match next_phase(phase, 10, 10, &facts) {
@@ -421,7 +451,7 @@ proptest! {
                     ended = Some(outcome);
                     break;
                 }
-                None | Some(RollOn) => prop_assert!(false, "stuck in {phase:?}"),
+                None | Some(RollOn | Draw) => prop_assert!(false, "stuck in {phase:?}"),
             }
             steps += 1;
         }

@@ -1,0 +1,363 @@
+//! Rounds whose deltas are public, and whose attesters are busy, step back or never come: they wait, and nobody gains by it.
+
+use super::lab::*;
+use crate::{
+    mock::*,
+    weights::{SubstrateWeight, WeightInfo},
+    Event, HoldReason, Rounds, SeatsPromised,
+};
+use frame_support::{assert_ok, traits::fungible::InspectHold};
+use gotong_protocol::{Outcome, Phase, RoundId, TaskId, TaskState};
+
+const TASK: TaskId = TaskId(0);
+const FIRST: RoundId = RoundId(0);
+
+fn outcome(id: TaskId) -> Option<Outcome> {
+    Rounds::<Test>::get(id, FIRST).unwrap().outcome
+}
+
+/// Whether a round waits for attesters, as everybody sees it. Then no attester has anything to do, and the window is not over for
+/// longer than the hook may be late.
+fn waits(id: TaskId) -> bool {
+    let view = Contribution::round(id, task(id).round).unwrap();
+    let waits = view.phase == Phase::AttestCommit && view.awaits_attesters;
+    if waits {
+        assert!(view.seats.is_empty() && view.ends_at >= System::block_number());
+        for number in 0..3 {
+            let duties = Contribution::duties(attester(number), id);
+            assert!(duties.items.is_empty());
+        }
+        assert_ok!(Contribution::do_try_state());
+    }
+    waits
+}
+
+fn seats_held() -> u32 {
+    let held = |number| crate::view::offer::<Test>(&attester(number));
+    (0..16).filter_map(held).map(|offer| offer.seats_held).sum()
+}
+
+fn staked(who: &AccountId) -> Balance {
+    Balances::balance_on_hold(&HoldReason::Stake.into(), who)
+}
+
+fn is_slash(event: &Event<Test>) -> bool {
+    matches!(event, Event::Slashed { .. })
+}
+
+/// A task of one contributor whose delta is public, and whose two attesters have stepped back since they let it be revealed.
+fn deserted() -> Lab {
+    let mut lab = Lab::default();
+    register(1, 2);
+    lab.open();
+    assert_ok!(commit(&contributor(0), TASK, &lab.delta(0)));
+    run_to_phase(TASK, Phase::Reveal);
+    for number in 0..2 {
+        assert_ok!(offer(&attester(number), 0));
+    }
+    assert_ok!(reveal(&contributor(0), TASK, &lab.delta(0)));
+    assert_ok!(lab.publish(TASK));
+    next_block();
+    assert!(waits(TASK));
+    lab
+}
+
+fn come_back() {
+    for number in 0..2 {
+        assert_ok!(offer(&attester(number), 9));
+    }
+}
+
+#[test]
+fn a_revealed_round_waits_for_attesters_who_stepped_back() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = deserted();
+        assert_eq!(current(TASK).seed, None);
+        let began = current(TASK).phase_started_at;
+        for _ in 0..40 {
+            next_block();
+            assert!(waits(TASK));
+        }
+        assert_eq!(current(TASK).phase_started_at, began);
+        // One is not the quorum.
+        assert_ok!(offer(&attester(0), 9));
+        run_blocks(4);
+        assert!(waits(TASK) && seats_held() == 0);
+        come_back();
+        run_to_phase(TASK, Phase::AttestCommit);
+        // The window to evaluate begins with the seats, however long the round has waited.
+        let window = lab.terms().windows.attest_blocks;
+        assert_eq!(current(TASK).ends_at, System::block_number() + window);
+        let table = lab.finish(TASK);
+        assert_eq!(outcome(TASK), Some(Outcome::Settled));
+        assert_ok!(claim(&contributor(0), TASK, FIRST, &table, 0));
+        assert!(
+            submission(TASK, FIRST, &contributor(0))
+                .claimed
+                .unwrap()
+                .paid
+                > 0
+        );
+        assert!(!events().iter().any(is_slash));
+    });
+}
+
+/// By default an attester offers 16 seats, and as much work as the heaviest round asks for.
+#[test]
+fn of_two_heavy_rounds_the_second_waits_and_both_settle() {
+    for is_published in [true, false] {
+        ExtBuilder::default().build_and_execute(|| {
+            let mut lab = Lab::default();
+            register(1, 3);
+            let (first, second) = (lab.open(), lab.open());
+            for number in 0..3 {
+                let (origin, capacity) = (signed(&attester(number)), task(first).load(1));
+                let tasks = Default::default();
+                assert_ok!(Contribution::offer(origin, 16, capacity, true, tasks));
+            }
+            let (who, delta) = (contributor(0), lab.delta(0));
+            for id in [first, second] {
+                assert_ok!(commit(&who, id, &delta));
+            }
+            for id in [first, second] {
+                run_to_phase(id, Phase::Reveal);
+                assert_ok!(reveal(&who, id, &delta));
+            }
+            assert_ok!(lab.publish(first));
+            // The second draws side by side with the first, or when that has seats.
+            if is_published {
+                assert_ok!(lab.publish(second));
+            }
+            run_to_phase(first, Phase::AttestCommit);
+            if !is_published {
+                assert_ok!(lab.publish(second));
+            }
+            run_blocks(2);
+            assert!(waits(second));
+            assert_eq!((seats_held(), SeatsPromised::<Test>::get()), (3, 0));
+            let score = lab.score(first);
+            settle(first, &score);
+            run_to_phase(second, Phase::AttestCommit);
+            assert_eq!(current(second).seats.len(), 3);
+            let score = lab.score(second);
+            settle(second, &score);
+            for id in [first, second] {
+                assert_eq!(outcome(id), Some(Outcome::Settled));
+                let seats = Rounds::<Test>::get(id, FIRST).unwrap().seats;
+                assert!(seats.iter().all(|seat| seat.fee > 0));
+            }
+            assert!(!events().iter().any(is_slash));
+        });
+    }
+}
+
+/// Who is a candidate, and offers nothing any more when the draw is over, costs the others nothing. Nor does it choose the samples.
+#[test]
+fn a_draw_that_an_attester_steps_back_from_is_made_again() {
+    ExtBuilder::default().build_and_execute(|| {
+        DrawBlocks::set(3);
+        let mut lab = Lab::default();
+        register(1, 2);
+        lab.open();
+        assert_ok!(commit(&contributor(0), TASK, &lab.delta(0)));
+        run_to_phase(TASK, Phase::Reveal);
+        assert_ok!(reveal(&contributor(0), TASK, &lab.delta(0)));
+        assert_ok!(lab.publish(TASK));
+        let step_back = || {
+            while current(TASK).draw.is_none() {
+                next_block();
+            }
+            assert_eq!(SeatsPromised::<Test>::get(), 2);
+            assert_ok!(offer(&attester(1), 0));
+            while current(TASK).draw.is_some() {
+                next_block();
+            }
+            assert!(waits(TASK));
+            // The other is free for rounds that have a quorum.
+            assert_eq!((seats_held(), SeatsPromised::<Test>::get()), (0, 0));
+            assert_ok!(offer(&attester(1), 9));
+            current(TASK).seed
+        };
+        let drawn = step_back();
+        assert!(drawn.is_some());
+        Seed::set(7);
+        assert_eq!(step_back(), drawn);
+        run_to_phase(TASK, Phase::AttestCommit);
+        assert_eq!(current(TASK).seed, drawn);
+        lab.finish(TASK);
+        assert_eq!(outcome(TASK), Some(Outcome::Settled));
+        assert_eq!(staked(&attester(1)), 500);
+        Seed::set(0);
+    });
+}
+
+/// What is due goes back when a task was idle for too long: nobody is slashed, and the place is free.
+#[test]
+fn a_round_that_nobody_attests_is_given_up_with_its_idle_task() {
+    ExtBuilder::default().build_and_execute(|| {
+        IdleBlocks::set(30);
+        deserted();
+        while outcome(TASK).is_none() {
+            assert!(waits(TASK));
+            next_block();
+        }
+        // The task is idle from block 31 on, and the window that began before that lasts four blocks.
+        assert!((31..35).contains(&System::block_number()));
+        assert_eq!(outcome(TASK), Some(Outcome::Unattested));
+        assert_eq!(task(TASK).state, TaskState::Closed);
+        assert!(Contribution::live_tasks().is_empty());
+        let told = events();
+        assert!(told.contains(&Event::TaskExpired { task: TASK }));
+        assert!(told.contains(&Event::AttestersAwaited {
+            task: TASK,
+            round: FIRST,
+        }));
+        assert!(!told.iter().any(is_slash));
+        assert_eq!(Balances::free_balance(sponsor()), ENDOWMENT);
+        assert_eq!(Balances::free_balance(contributor(0)), ENDOWMENT - 500);
+    });
+}
+
+/// Who wants to hold one of the places for live tasks offers whenever it is asked for, and steps back from every draw.
+#[test]
+fn draws_that_fail_make_no_round_wait_for_longer() {
+    ExtBuilder::default().build_and_execute(|| {
+        IdleBlocks::set(30);
+        deserted();
+        let mut draws = 0;
+        let mut was_drawing = false;
+        while outcome(TASK).is_none() {
+            let is_drawing = current(TASK).draw.is_some();
+            draws += u32::from(is_drawing && !was_drawing);
+            was_drawing = is_drawing;
+            for number in 0..2 {
+                assert_ok!(offer(&attester(number), if is_drawing { 0 } else { 9 }));
+            }
+            next_block();
+            assert_ok!(Contribution::do_try_state());
+            assert!(System::block_number() < 31 + 4 + 2);
+        }
+        assert!(draws > 5, "{draws}");
+        assert_eq!(outcome(TASK), Some(Outcome::Unattested));
+        assert_eq!(task(TASK).state, TaskState::Closed);
+    });
+}
+
+/// A sponsor who waits until attesters are busy, and closes the task when it has read the deltas, would have them for nothing.
+#[test]
+fn a_sponsor_does_not_end_a_round_that_waits() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = deserted();
+        assert_ok!(Contribution::close_task(signed(&sponsor()), TASK));
+        run_blocks(20);
+        assert!(waits(TASK));
+        assert_eq!(task(TASK).state, TaskState::Closing);
+        come_back();
+        run_to_phase(TASK, Phase::AttestCommit);
+        let table = lab.finish(TASK);
+        assert_eq!(task(TASK).state, TaskState::Closed);
+        assert_ok!(claim(&contributor(0), TASK, FIRST, &table, 0));
+        assert!(Balances::free_balance(contributor(0)) > ENDOWMENT - 500);
+    });
+}
+
+/// Or else a task that nobody can attest, opened for that, would keep all others in Commit.
+#[test]
+fn a_round_that_waits_keeps_no_seats_from_others() {
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 2);
+        lab.open();
+        let offer_work = |deltas| {
+            for number in 0..2 {
+                let (origin, capacity) = (signed(&attester(number)), task(TASK).load(deltas));
+                let tasks = Default::default();
+                assert_ok!(Contribution::offer(origin, 1, capacity, true, tasks));
+            }
+        };
+        // It is let in as if nobody revealed anything, and then somebody does.
+        offer_work(0);
+        assert_ok!(commit(&contributor(0), TASK, &lab.delta(0)));
+        run_to_phase(TASK, Phase::Reveal);
+        assert_ok!(reveal(&contributor(0), TASK, &lab.delta(0)));
+        assert_ok!(lab.publish(TASK));
+        next_block();
+        assert!(waits(TASK));
+        assert_eq!(SeatsPromised::<Test>::get(), 0);
+        let mut terms = lab.terms();
+        terms.windows.attest_blocks = 16;
+        assert_ok!(lab.open_with(terms, POOL));
+        let other = TaskId(1);
+        lab.play_to_attestation(other, 1);
+        let score = lab.score(other);
+        settle(other, &score);
+        assert_eq!(outcome(other), Some(Outcome::Settled));
+        assert!(waits(TASK));
+        offer_work(1);
+        run_to_phase(TASK, Phase::AttestCommit);
+        lab.finish(TASK);
+        assert_eq!(outcome(TASK), Some(Outcome::Settled));
+    });
+}
+
+/// However many rounds wait: a look at the offers is the dearest that the hook does for them.
+#[test]
+fn rounds_that_wait_ask_at_a_bounded_pace() {
+    type Weights = SubstrateWeight<Test>;
+    let ask = Weights::redraw().max(Weights::end_phase());
+    ExtBuilder::default().build_and_execute(|| {
+        deserted();
+        let costs: Vec<_> = (0..8)
+            .map(|_| next_block() == Weights::look() + ask)
+            .collect();
+        // Every two blocks, the shortest window.
+        let (yes, no) = (true, false);
+        assert_eq!(costs, [no, yes, no, yes, no, yes, no, yes]);
+    });
+    ExtBuilder::default().build_and_execute(|| {
+        let mut lab = Lab::default();
+        register(1, 2);
+        let ids: Vec<_> = (0..MaxLiveTasks::get()).map(|_| lab.open()).collect();
+        for id in &ids {
+            assert_ok!(commit(&contributor(0), *id, &lab.delta(0)));
+        }
+        for id in &ids {
+            run_to_phase(*id, Phase::Reveal);
+            assert_ok!(reveal(&contributor(0), *id, &lab.delta(0)));
+        }
+        for number in 0..2 {
+            assert_ok!(offer(&attester(number), 0));
+        }
+        for id in &ids {
+            assert_ok!(lab.publish(*id));
+        }
+        run_blocks(3);
+        for _ in 0..20 {
+            assert!(ids.iter().all(|id| waits(*id)));
+            let cost = next_block();
+            // As many rounds advance in a block as may.
+            assert!(cost.all_lte(Weights::look() + ask + ask), "{cost}");
+        }
+        // Two seats are enough for one after another.
+        for number in 0..2 {
+            assert_ok!(offer(&attester(number), 1));
+        }
+        let seated = || {
+            let mut ids = ids.iter().copied();
+            ids.find(|id| !current(*id).seats.is_empty())
+        };
+        for _ in &ids {
+            for _ in 0..20 {
+                if seated().is_none() {
+                    next_block();
+                }
+            }
+            let id = seated().unwrap();
+            let score = lab.score(id);
+            settle(id, &score);
+        }
+        for id in ids {
+            assert_eq!(outcome(id), Some(Outcome::Settled));
+        }
+    });
+}
