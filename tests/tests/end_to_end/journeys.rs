@@ -480,10 +480,9 @@ async fn everybody_works_while_finality_stands_still() -> Result<()> {
     }
     every_other_command(&network, task).await?;
     let transfer = Call::transfer(key("Alice").public_key().0, UNIT);
-    let pauper = network
-        .client
-        .submit(&key("Pauper"), &transfer, Inclusion::Best);
-    let refused = pauper.await.expect_err("it has no money for the fee");
+    let pauper = key("Pauper");
+    let refused = network.client.submit(&pauper, &transfer, Inclusion::Best);
+    let refused = refused.await.expect_err("it has no money for the fee");
     assert!(
         matches!(refused, ChainError::Rejected { .. }),
         "a reason that stays is told as one: {refused:?}"
