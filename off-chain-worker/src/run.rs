@@ -40,7 +40,7 @@ pub(crate) mod views;
 mod volunteer;
 mod watch;
 
-pub use attest::Attest;
+pub use attest::{Attest, Conditions};
 pub use challenge::Challenge;
 pub use claims::{claim_rounds, due_claims, needs_replay, Claims, DueClaim, StuckClaim};
 pub use contribute::Contribute;
@@ -61,10 +61,10 @@ pub use replica::{
     claim_difference, in_commit_order, inputs_digest, task_recipe, Recomputed, Replica,
     ReplicaError, RevealedDelta, RoundInputs, RoundPlayer, ScoredRound, ScorerOptions,
 };
-pub use spare_memory::spare_memory;
+pub use spare_memory::{free_memory, spare_memory};
 pub use sponsor::{RecordsMadeBy, SealError, Sealed, Sponsoring, UnfitShards};
 pub use training_job::Seed;
-pub use volunteer::Capacity;
+pub use volunteer::{Capacity, FEES_TO_KEEP};
 pub use watch::Watch;
 
 use crate::{

@@ -1,7 +1,10 @@
 //! `gotong attest`: evaluates the rounds that draw the account, until stopped.
 
-use super::{scoring::ScoringArgs, tipping::Tipping, Globals};
-use crate::run::{Attest as Daemon, Capacity, Stop};
+use super::{output::Amount, scoring::ScoringArgs, tipping::Tipping, Globals};
+use crate::{
+    evaluation::products_per_second,
+    run::{free_memory, Attest as Daemon, Capacity, Conditions, ScorerOptions, Stop},
+};
 use anyhow::ensure;
 use gotong_protocol::{bounds, TaskId};
 use std::collections::BTreeSet;
@@ -10,8 +13,9 @@ use std::collections::BTreeSet;
 #[command(
     after_help = "Example:\n  gotong attest --dev Charlie\n  gotong attest --dev Charlie --task 0 --task 3\n\n\
                         Tests the device first, refuses to attest from one that fails, and checks it in \
-                        every round. Offers seats on the chain, which are drawn, and offers none when it \
-                        ends. Answers audits, stands for its tables in disputes, and disputes those of others \
+                        every round. Offers seats on the chain, which are drawn, in tasks that it has caught up \
+                        with, that fit into the free memory and that pay for the calls; and offers none when it \
+                        ends, or too little is free to pay for calls. Answers audits, stands for its tables in disputes, and disputes those of others \
                         that differ: keep some GTG free for bonds."
 )]
 pub struct Attest {
@@ -23,9 +27,14 @@ pub struct Attest {
     #[arg(long, value_name = "N", default_value_t = Capacity::SEATS)]
     seats: u8,
     /// Most work to take on at once: 1 is as much as any one task may ask for,
-    /// and what a slow processor can do
-    #[arg(long, value_name = "N", default_value_t = 1.0, value_parser = speed)]
-    speed: f64,
+    /// and what a slow processor can do [default: 1, or less if this processor
+    /// is measured to be slower]
+    #[arg(long, value_name = "N", value_parser = speed)]
+    speed: Option<f64>,
+    /// GTG that a round has to be able to pay for a seat, or the task is not
+    /// offered; the default is what the calls for a seat cost
+    #[arg(long, value_name = "GTG", default_value_t = Amount(Conditions::CALLS))]
+    least_pay: Amount,
     #[command(flatten)]
     scoring: ScoringArgs,
     #[command(flatten)]
@@ -43,16 +52,49 @@ pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
         bounds::MAX_OFFERED_TASKS
     );
     let scoring = args.scoring.options(globals.folder()?).await?;
+    let products = match args.speed {
+        // Far below the range of either.
+        Some(speed) => (speed * bounds::COST_PER_BLOCK as f64) as u64,
+        None if args.seats == 0 => bounds::COST_PER_BLOCK,
+        None => measured(&scoring).await?,
+    };
     let capacity = Capacity {
         seats: args.seats,
-        // Far below the range of either.
-        products: (args.speed * bounds::COST_PER_BLOCK as f64) as u64,
+        products,
+    };
+    let conditions = Conditions {
+        memory: free_memory(),
+        least_pay: args.least_pay.0,
     };
     let daemon = Daemon::new(globals.signer()?, globals.dirs()?, scoring, capacity, tasks);
     let max_tip = args.tipping.max_tip();
     let stop = Stop::on_signals()?;
-    let daemon = daemon.stalling(args.stall);
+    let daemon = daemon.stalling(args.stall).on_conditions(conditions);
     Ok(daemon.run(globals.nodes(), max_tip, &stop).await?)
+}
+
+/// Products of a block that this machine can take on, if a device does not evaluate them.
+async fn measured(scoring: &ScorerOptions) -> anyhow::Result<u64> {
+    if scoring.backend.device().is_some() {
+        return Ok(bounds::COST_PER_BLOCK);
+    }
+    let speed = tokio::task::spawn_blocking(products_per_second).await??;
+    let products = capacity(speed);
+    if products < bounds::COST_PER_BLOCK {
+        tracing::warn!(
+            "this processor evaluates {:.1} billion products in a second, which is less than tasks may ask for: less work is \
+             taken on at once. If that is wrong, give --speed",
+            speed / 1e9
+        );
+    }
+    Ok(products)
+}
+
+/// Products of a block that are offered with this speed, in products a second: of a block of a second, for which the chain admits
+/// tasks, whatever its blocks take. Rounded down to a power of two, so that restarts offer the same.
+fn capacity(speed: f64) -> u64 {
+    let rounded = 1 << (speed as u64).max(1).ilog2();
+    bounds::COST_PER_BLOCK.min(rounded)
 }
 
 fn speed(text: &str) -> Result<f64, String> {
@@ -60,5 +102,20 @@ fn speed(text: &str) -> Result<f64, String> {
     match (0.001..=1_000.0).contains(&speed) {
         true => Ok(speed),
         false => Err("not between 0.001 and 1000".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_offered_than_this_machine_can_do() {
+        let slow_processor = bounds::COST_PER_BLOCK as f64;
+        assert_eq!(capacity(slow_processor), bounds::COST_PER_BLOCK);
+        assert_eq!(capacity(slow_processor * 9.0), bounds::COST_PER_BLOCK);
+        assert_eq!(capacity(slow_processor - 1.0), bounds::COST_PER_BLOCK / 2);
+        assert_eq!(capacity(slow_processor / 5.0), bounds::COST_PER_BLOCK / 8);
+        assert_eq!(capacity(0.0), 1);
     }
 }
