@@ -2,6 +2,7 @@
 
 use super::{output::Amount, scoring::ScoringArgs, tipping::Tipping, Globals};
 use crate::{
+    chain::Nodes,
     evaluation::products_per_second,
     run::{free_memory, Attest as Daemon, Capacity, Conditions, ScorerOptions, Stop},
 };
@@ -56,7 +57,7 @@ pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
         // Far below the range of either.
         Some(speed) => (speed * bounds::COST_PER_BLOCK as f64) as u64,
         None if args.seats == 0 => bounds::COST_PER_BLOCK,
-        None => measured(&scoring).await?,
+        None => measured(&scoring, globals.nodes()).await?,
     };
     let capacity = Capacity {
         seats: args.seats,
@@ -74,12 +75,14 @@ pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
 }
 
 /// Products of a block that this machine can take on, if a device does not evaluate them.
-async fn measured(scoring: &ScorerOptions) -> anyhow::Result<u64> {
+async fn measured(scoring: &ScorerOptions, nodes: &Nodes) -> anyhow::Result<u64> {
     if scoring.backend.device().is_some() {
         return Ok(bounds::COST_PER_BLOCK);
     }
     let speed = tokio::task::spawn_blocking(products_per_second).await??;
-    let products = capacity(speed);
+    let asked = async { nodes.connect().await?.best().await?.block_millis() };
+    // Whether there is a node is told by the daemon, which waits for one.
+    let products = capacity(speed, asked.await.unwrap_or_default());
     if products < bounds::COST_PER_BLOCK {
         tracing::warn!(
             "this processor evaluates {:.1} billion products in a second, which is less than tasks may ask for: less work is \
@@ -90,10 +93,11 @@ async fn measured(scoring: &ScorerOptions) -> anyhow::Result<u64> {
     Ok(products)
 }
 
-/// Products of a block that are offered with this speed, in products a second: of a block of a second, for which the chain admits
-/// tasks, whatever its blocks take. Rounded down to a power of two, so that restarts offer the same.
-fn capacity(speed: f64) -> u64 {
-    let rounded = 1 << (speed as u64).max(1).ilog2();
+/// Products of a block that are offered with this speed, in products a second. A block counts as a second if it takes less: for
+/// such blocks the chain admits tasks. Rounded down to a power of two, so that restarts offer the same.
+fn capacity(speed: f64, block_millis: u64) -> u64 {
+    let of_block = speed * block_millis.max(1_000) as f64 / 1_000.0;
+    let rounded = 1 << (of_block as u64).clamp(1, bounds::COST_PER_BLOCK).ilog2();
     bounds::COST_PER_BLOCK.min(rounded)
 }
 
@@ -112,10 +116,22 @@ mod tests {
     #[test]
     fn no_more_is_offered_than_this_machine_can_do() {
         let slow_processor = bounds::COST_PER_BLOCK as f64;
-        assert_eq!(capacity(slow_processor), bounds::COST_PER_BLOCK);
-        assert_eq!(capacity(slow_processor * 9.0), bounds::COST_PER_BLOCK);
-        assert_eq!(capacity(slow_processor - 1.0), bounds::COST_PER_BLOCK / 2);
-        assert_eq!(capacity(slow_processor / 5.0), bounds::COST_PER_BLOCK / 8);
-        assert_eq!(capacity(0.0), 1);
+        for (speed, block_millis, part) in [
+            (slow_processor, 1_000, 1),
+            (slow_processor * 9.0, 1_000, 1),
+            (slow_processor - 1.0, 1_000, 2),
+            (slow_processor / 5.0, 1_000, 8),
+            // A block of six seconds leaves more time, and one of a moment no less than the chain counts with.
+            (slow_processor / 5.0, 6_000, 1),
+            (slow_processor / 5.0, 60, 8),
+            (0.0, 0, bounds::COST_PER_BLOCK),
+        ] {
+            let expected = bounds::COST_PER_BLOCK / part;
+            assert_eq!(
+                capacity(speed, block_millis),
+                expected,
+                "{speed} {block_millis}"
+            );
+        }
     }
 }

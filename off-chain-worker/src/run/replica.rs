@@ -289,7 +289,9 @@ impl Replica {
         if self.skips && !self.scorer.exact().has_score(&digest) {
             let left = self.left_by(client, round, claim, &submissions).await?;
             if let Some(weights) = left {
-                return Ok(self.store.differed(round.round, *claim, weights)?);
+                let (task, round) = (self.task, round.round);
+                tracing::debug!(%task, %round, "took its weights from the table that it settled on");
+                return Ok(self.store.differed(round, *claim, weights)?);
             }
         }
         let weights = self.store.weights();

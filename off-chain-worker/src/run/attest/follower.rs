@@ -68,11 +68,10 @@ impl Follower {
                 continue;
             }
             match Replica::reached_on_disk(dirs, task) {
-                Ok(reached) => {
-                    if let Some(reached) = reached {
-                        self.reached.entry(task.id).or_insert(reached);
-                    }
+                Ok(Some(reached)) => {
+                    self.reached.entry(task.id).or_insert(reached);
                 }
+                Ok(None) => {}
                 Err(error) => tracing::warn!(task = %task.id, "{error}"),
             }
         }

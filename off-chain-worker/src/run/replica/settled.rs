@@ -68,8 +68,8 @@ pub(super) fn merged_weights(
 
 #[cfg(test)]
 mod tests {
-    use super::{super::lab_inputs, *};
-    use crate::evaluation::lab::Lab;
+    use super::*;
+    use crate::{evaluation::lab::Lab, run::replica::lab_inputs};
 
     fn root(weights: &[i16]) -> Hash {
         MasterWeights::new(weights.to_vec()).unwrap().root()
