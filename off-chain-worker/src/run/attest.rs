@@ -54,6 +54,8 @@ pub struct Attest {
     scoring: ScorerOptions,
     /// Whether it leaves disputes alone, in drills.
     stalls: bool,
+    /// Whether it takes its offer back, and only fills the seats that it holds.
+    leaves: bool,
     volunteer: Arc<Mutex<Volunteer>>,
     tasks: Tasks,
     /// What suits it of them.
@@ -131,6 +133,7 @@ impl Attest {
             dirs,
             scoring,
             stalls: false,
+            leaves: capacity.seats == 0,
             tasks: Tasks::new(only),
             fitness: Fitness::new(Conditions::default()),
             follower: Follower::default(),

@@ -469,6 +469,31 @@ pub fn claim_difference(ours: &ShareClaim, theirs: &ShareClaim) -> Option<Differ
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::views;
+
+    /// It takes no tables from those who need them, and starts where they are.
+    #[test]
+    fn a_replica_that_skips_rounds_is_kept_beside_the_other_one() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let dirs = WorkerDirs::open(folder, Vec::new()).unwrap();
+        let task = views::task();
+        let reached = || Replica::reached_on_disk(&dirs, &task).unwrap();
+        assert_eq!(reached(), None);
+        let at = |next: u32| Position {
+            next: RoundId(next),
+            ..Position::first(vec![1, 2])
+        };
+        let folder = Replica::folder(&dirs, &task).unwrap();
+        ReplicaStore::create(folder.clone(), at(5)).unwrap();
+        assert_eq!(reached(), Some(RoundId(5)));
+        let beside = folder.sub(SKIPPING).unwrap();
+        let mut store = ReplicaStore::create(beside, at(5)).unwrap();
+        store.passed(RoundId(5)).unwrap();
+        assert_eq!(reached(), Some(RoundId(6)));
+        let other = ReplicaStore::load(&folder).unwrap();
+        assert_eq!(other.map(|other| other.next_round()), Some(RoundId(5)));
+    }
 
     #[test]
     fn claims_differ_in_the_first_thing_that_does() {

@@ -37,11 +37,11 @@ impl Follower {
     /// Blocks for which a task is left alone that cannot be replayed.
     const PAUSE_BLOCKS: u32 = 100;
 
-    /// Whether a seat in the task would find the weights of its round. The last round may have ended just now: while its successor
-    /// takes deltas, there is time for it.
+    /// Whether a seat in the task would find the weights of its round. The last round may have ended just now, or have been taken
+    /// back by a fork: while deltas are taken, there is time for it.
     pub fn is_ready(&self, task: &TaskView) -> bool {
         match self.reached.get(&task.id) {
-            Some(reached) => self.lacks(task) <= 1 && reached.0 <= task.round.0,
+            Some(_) => self.lacks(task) <= 1,
             None => task.round == RoundId(0),
         }
     }
@@ -191,8 +191,8 @@ mod tests {
         assert!(follower.is_ready(&task(1, 3)));
         // The third round has ended just now.
         assert!(follower.is_ready(&task(1, 4)) && !follower.is_ready(&task(1, 5)));
-        // The chain took rounds back.
-        assert!(!follower.is_ready(&task(1, 2)));
+        // The chain took one round back, or more.
+        assert!(follower.is_ready(&task(1, 2)) && !follower.is_ready(&task(1, 1)));
         assert!(follower.next(1, [task(1, 2)].iter()).is_some());
     }
 

@@ -28,6 +28,9 @@ impl Attest {
                 self.follower.has_reached(*task, reached);
             }
         }
+        if self.leaves {
+            return None;
+        }
         let fitness = &mut self.fitness;
         let live = views.iter().filter(|view| view.state.is_live());
         let suitable: Vec<&TaskView> = live.filter(|view| fitness.suits(view)).collect();
