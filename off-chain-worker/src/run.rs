@@ -126,10 +126,11 @@ pub enum RunError {
 
 impl RunError {
     /// Longest wait before trying again: short for a node that restarts, which costs nobody
-    /// anything, longer for what the chain refuses, which costs a fee every time.
+    /// anything, longer for what the chain refuses, which costs a fee every time; but half of five blocks of six seconds, the
+    /// shortest window in which something may be due.
     fn longest_wait(&self) -> Duration {
         let is_gone = matches!(self, Self::Chain(error) if error.is_gone());
-        Duration::from_secs(if is_gone { 4 } else { 30 })
+        Duration::from_secs(if is_gone { 4 } else { 15 })
     }
 
     /// Whether trying again cannot help. A disk that is full may have room again, and a device may work again.
@@ -313,6 +314,20 @@ impl Stop {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_wait_outlasts_the_shortest_window() {
+        let window = Duration::from_secs(5 * 6);
+        let refused = RunError::Refused("of a test".into());
+        assert!(refused.longest_wait() <= window / 2);
+        let behind = ChainError::Behind {
+            url: "ws://node".into(),
+            seconds: 600,
+        };
+        let behind = RunError::from(behind);
+        assert!(!behind.is_fatal(), "a node catches up");
+        assert!(behind.longest_wait() <= window / 2);
+    }
 
     #[test]
     fn waits_double_up_to_a_cap() {
