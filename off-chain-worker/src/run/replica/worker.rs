@@ -202,7 +202,7 @@ impl ReplicaWorker {
     }
 
     /// Whether nobody needs what the job computes: a fork has changed it, or the round ended without it. A round that
-    /// settled is replayed.
+    /// settled is replayed, for which its score is needed unless it can be skipped.
     async fn is_in_vain(&self, now: &Moment, task: &TaskView) -> Result<bool, ReplicaError> {
         let Some((id, inputs)) = self.subject else {
             return Ok(false);
@@ -211,7 +211,8 @@ impl ReplicaWorker {
             return Ok(true);
         };
         let submissions = now.submissions(task.id, id).await?;
-        let is_void = round.phase == Phase::Ended && round.outcome != Some(Outcome::Settled);
+        let is_replayed = round.outcome == Some(Outcome::Settled) && !self.skips;
+        let is_void = round.phase == Phase::Ended && !is_replayed;
         Ok(is_void || inputs_digest(&round, &submissions) != inputs)
     }
 
