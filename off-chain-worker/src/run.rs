@@ -40,7 +40,7 @@ pub(crate) mod views;
 mod volunteer;
 mod watch;
 
-pub use attest::Attest;
+pub use attest::{Attest, Conditions};
 pub use challenge::Challenge;
 pub use claims::{claim_rounds, due_claims, needs_replay, Claims, DueClaim, StuckClaim};
 pub use contribute::Contribute;
@@ -61,10 +61,10 @@ pub use replica::{
     claim_difference, in_commit_order, inputs_digest, task_recipe, Recomputed, Replica,
     ReplicaError, RevealedDelta, RoundInputs, RoundPlayer, ScoredRound, ScorerOptions,
 };
-pub use spare_memory::spare_memory;
+pub use spare_memory::{free_memory, spare_memory};
 pub use sponsor::{RecordsMadeBy, SealError, Sealed, Sponsoring, UnfitShards};
 pub use training_job::Seed;
-pub use volunteer::Capacity;
+pub use volunteer::{Capacity, FEES_TO_KEEP};
 pub use watch::Watch;
 
 use crate::{
@@ -275,7 +275,8 @@ struct Backoff {
 
 impl Backoff {
     const LONGEST_GONE: Duration = Duration::from_secs(4);
-    const LONGEST: Duration = Duration::from_secs(30);
+    /// Half of five blocks of six seconds: the shortest window in which something may be due.
+    const LONGEST: Duration = Duration::from_secs(15);
 
     fn after(&mut self, error: &RunError) -> Duration {
         match error.is_gone() {
@@ -341,6 +342,21 @@ impl Stop {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_wait_outlasts_the_shortest_window() {
+        let window = Duration::from_secs(5 * 6);
+        let behind = RunError::from(ChainError::Behind {
+            url: "ws://node".into(),
+            seconds: 600,
+        });
+        assert!(!behind.is_fatal(), "a node catches up");
+        for error in [behind, RunError::Refused("of a test".into())] {
+            let mut backoff = Backoff::default();
+            let waits = (0..20).map(|_| backoff.after(&error));
+            assert!(waits.max() <= Some(window / 2));
+        }
+    }
 
     #[test]
     fn waits_double_up_to_a_cap() {

@@ -226,25 +226,51 @@ impl Nodes {
         if !self.are_several() {
             return Ok(());
         }
-        let made = Duration::from_millis(client.best().await?.time().await?);
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let age = now.saturating_sub(made);
+        let age = age(&client.best().await?).await?;
         match age <= LATE {
             true => Ok(()),
-            false => Err(ChainError::Behind {
-                url: client.url().to_owned(),
-                seconds: age.as_secs(),
-            }),
+            false => Err(behind(client, age)),
         }
     }
+}
+
+/// How long ago the block was made, by this machine's clock.
+async fn age(now: &Moment) -> Result<Duration, ChainError> {
+    let made = Duration::from_millis(now.time().await?);
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Ok(now.saturating_sub(made))
+}
+
+fn behind(client: &Client, age: Duration) -> ChainError {
+    ChainError::Behind {
+        url: client.url().to_owned(),
+        seconds: age.as_secs(),
+    }
+}
+
+/// Whether a node may know nothing of late: it says that it is syncing, or it has no peers yet and its newest block is old.
+fn is_behind(is_syncing: bool, age: Duration) -> bool {
+    is_syncing || age > LATE
 }
 
 impl Client {
     /// Whether what this client's node says is to be proved, or confirmed by another one.
     pub fn is_doubted(&self) -> bool {
         !self.nodes.are_trusted
+    }
+
+    /// Fails if the node has not caught up with the chain at `now`, its best block: what it does not know yet may be so.
+    ///
+    /// # Errors
+    /// [`ChainError::Behind`] then, which may pass.
+    pub async fn check_caught_up(&self, now: &Moment) -> Result<(), ChainError> {
+        let age = age(now).await?;
+        match is_behind(self.rpc.system_health().await?.is_syncing, age) {
+            true => Err(behind(self, age)),
+            false => Ok(()),
+        }
     }
 
     /// The metadata of the runtime that executed the block of this hash, from the first other node that has its state. What
@@ -398,6 +424,15 @@ mod tests {
 
     fn turns(nodes: &Nodes) -> Vec<&str> {
         nodes.in_turn().map(|(_, url)| url.as_str()).collect()
+    }
+
+    /// What it says of a registration is no reason to end, after an outage of the machine.
+    #[test]
+    fn a_node_that_syncs_may_know_nothing_of_late() {
+        let second = Duration::from_secs(1);
+        assert!(is_behind(true, second));
+        assert!(is_behind(false, LATE + second), "it has no peers yet");
+        assert!(!is_behind(false, LATE));
     }
 
     #[test]

@@ -2,14 +2,17 @@
 //!
 //! Who cannot pay the fee of a reveal loses the deposit, and who cannot put up a bond lets a false table stand.
 
-use super::output::{tell, Amount, SYMBOL, UNIT};
-use crate::chain::{Account, ChainError, Moment};
+use super::output::{tell, Amount, SYMBOL};
+use crate::{
+    chain::{Account, ChainError, Moment},
+    run::FEES_TO_KEEP,
+};
 use anyhow::ensure;
 use gotong_protocol::{view::StakeView, Roles};
 use serde_json::{json, Value};
 
-/// Planck to keep for fees: a dozen of the dearest calls, reveals of the longest deltas, while blocks are not full.
-const FEES: u128 = UNIT;
+/// Planck to keep for fees.
+const FEES: u128 = FEES_TO_KEEP;
 
 /// The roles of who is not registered.
 pub const NO_ROLE: Roles = Roles {
@@ -230,6 +233,7 @@ impl Force {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::output::UNIT;
 
     const PRICES: Prices = Prices {
         existential_deposit: UNIT / 1000,

@@ -1,7 +1,12 @@
 //! The daemon of `gotong attest`.
 
 mod duty;
+mod fitness;
+mod follower;
+mod offering;
 mod publisher;
+
+pub use fitness::Conditions;
 
 use super::{
     drive, inputs_digest,
@@ -20,24 +25,28 @@ use crate::{
     state::Lock,
 };
 use duty::{seat_of, Duty};
+use fitness::Fitness;
+use follower::{Followed, Follower};
 use futures::FutureExt;
 use gotong_protocol::{
     view::{RoundView, SeatView, TaskView},
-    Phase, SeatState, TaskId,
+    Phase, RoundId, SeatState, TaskId,
 };
+use offering::new_worker;
 use publisher::{Due, Publisher};
 use std::{
     collections::{BTreeMap, BTreeSet},
     future::Future,
     ops::ControlFlow,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::{Instrument, Span};
 
-/// The daemon of an attester: offers what it can do, evaluates every round in which it holds a seat, stands for its table
-/// in disputes, and disputes the tables of others that differ. When a round is over, it publishes what contributors are credited.
+/// The daemon of an attester: follows tasks, offers to attest those that it can, evaluates every round in which it holds a seat,
+/// stands for its table in disputes, and disputes the tables of others that differ. When a round is over, it publishes what
+/// contributors are credited.
 pub struct Attest {
     signer: Keypair,
     account: Account,
@@ -45,8 +54,16 @@ pub struct Attest {
     scoring: ScorerOptions,
     /// Whether it leaves disputes alone, in drills.
     stalls: bool,
+    /// Whether it takes its offer back, and only fills the seats that it holds.
+    leaves: bool,
     volunteer: Arc<Mutex<Volunteer>>,
     tasks: Tasks,
+    /// What suits it of them.
+    fitness: Fitness,
+    /// Catches up with those in which it has no seat.
+    follower: Follower,
+    /// Those that are not offered.
+    left_out: BTreeSet<TaskId>,
     seats: BTreeMap<TaskId, Opened>,
     under_way: UnderWay<Came>,
     was_checked: bool,
@@ -75,6 +92,8 @@ enum Came {
         /// Whether it is taken back, and no seat is held any more.
         has_left: bool,
     },
+    /// A task without a seat was followed, as seen at this block.
+    OfFollowing(u32, Followed),
 }
 
 /// A task in which there may be something to do, at one block.
@@ -114,7 +133,11 @@ impl Attest {
             dirs,
             scoring,
             stalls: false,
+            leaves: capacity.seats == 0,
             tasks: Tasks::new(only),
+            fitness: Fitness::new(Conditions::default()),
+            follower: Follower::default(),
+            left_out: BTreeSet::new(),
             seats: BTreeMap::new(),
             under_way: UnderWay::default(),
             was_checked: false,
@@ -161,15 +184,25 @@ impl Attest {
         done
     }
 
+    /// Offers itself only for tasks that suit.
+    pub fn on_conditions(self, conditions: Conditions) -> Self {
+        Self {
+            fitness: Fitness::new(conditions),
+            ..self
+        }
+    }
+
     /// Leaves disputes alone, its own too: for drills.
     pub fn stalling(self, stalls: bool) -> Self {
         Self { stalls, ..self }
     }
 
-    /// An attester needs a registration with the role.
-    async fn check_role(&mut self, now: &Moment) -> Result<(), RunError> {
+    /// An attester needs a registration with the role. A node that has not caught up, as one that was restarted with this program,
+    /// may not know of it yet.
+    async fn check_role(&mut self, client: &Client, now: &Moment) -> Result<(), RunError> {
         let stake = now.stake(&self.account).await?;
         if !stake.is_some_and(|stake| stake.roles.attester) {
+            client.check_caught_up(now).await?;
             return Err(RunError::Refused(
                 "not registered as an attester: run `gotong register --role attester --stake \
                  AMOUNT` first"
@@ -189,11 +222,22 @@ impl Attest {
         let Some(round) = now.round(view.id, view.round).await? else {
             return Ok(None);
         };
-        let is_seated = round.seats.iter().any(|seat| seat.account == self.account);
+        let own = |seat: &&SeatView| seat.account == self.account;
+        let seat = round.seats.iter().find(own);
+        let is_seated = seat.is_some();
+        if seat.is_some_and(|seat| seat.state == SeatState::Sitting) {
+            let left = round.ends_at.saturating_sub(now.block());
+            let block = Duration::from_millis(now.block_millis()?);
+            let deadline = Instant::now().checked_add(block.saturating_mul(left));
+            if let Some(deadline) = deadline {
+                self.tasks.is_due_by(view.id, deadline);
+            }
+        }
         // Seats are drawn with the samples, some blocks after the reveals; and again if too few do their part.
         let is_due = is_seated && round.has_samples() && view.state.is_live();
         if is_due && !self.seats.contains_key(&view.id) {
-            self.seats.insert(view.id, self.open(view)?);
+            let opened = self.open(view)?;
+            self.seats.insert(view.id, opened);
         }
         Ok(self.seats.contains_key(&view.id).then_some(round))
     }
@@ -211,14 +255,17 @@ impl Attest {
         }
     }
 
-    fn open(&self, view: &TaskView) -> Result<Opened, RunError> {
+    fn open(&mut self, view: &TaskView) -> Result<Opened, RunError> {
         let folder = Replica::folder(&self.dirs, view)?.sub(hex::encode(&self.account[..8]))?;
         let lock = folder.lock()?;
         let agent = DisputeAgent::open(self.signer.clone(), view.id, &folder)?;
         let duty = Duty::open(self.signer.clone(), view.id, folder)?;
-        let worker = ReplicaWorker::new(self.dirs.clone(), self.scoring.clone());
+        // What follows the task goes on with it.
+        let worker = self.follower.let_go(view.id);
+        let worker =
+            worker.unwrap_or_else(|| Arc::new(Mutex::new(new_worker(&self.dirs, &self.scoring))));
         Ok(Opened {
-            worker: Arc::new(Mutex::new(worker)),
+            worker,
             duty: Arc::new(Mutex::new(duty)),
             agent: Arc::new(Mutex::new(agent)),
             publisher: Arc::new(Mutex::new(Publisher::new(self.signer.clone()))),
@@ -239,6 +286,7 @@ impl Attest {
         for came in self.under_way.came() {
             match came {
                 Came::OfOffer { has_left } => self.has_left = has_left,
+                Came::OfFollowing(block, followed) => self.follower.take_in(block, followed),
                 Came::OfTask(task, done) => {
                     let is_over = matches!(done, Ok(ControlFlow::Break(())));
                     if self.tasks.survive(task, done.map(drop))? || is_over {
@@ -259,7 +307,7 @@ impl Attest {
         now: &Moment,
     ) -> Result<(Vec<Work<Came>>, bool), RunError> {
         if !self.was_checked {
-            self.check_role(now).await?;
+            self.check_role(client, now).await?;
         }
         self.tasks.ask(client.url());
         // Also those whose last round is over, until its credits are published.
@@ -305,60 +353,10 @@ impl Attest {
         looks.sort_by_key(|(ends_at, _)| *ends_at);
         let mut begun: Vec<_> = looks.into_iter().map(|(_, look)| look).collect();
         let is_done = self.tasks.is_done(&views) && self.seats.values().all(|one| one.is_closed);
+        begun.extend(self.follow(client, now, &views));
         begun.extend(self.offer(client, now, views));
         Ok((begun, is_done))
     }
-
-    /// Offers on the chain what is not offered there. That it fails keeps nobody from the seats that it holds.
-    fn offer(&self, client: &Client, now: &Moment, views: Vec<TaskView>) -> Option<Work<Came>> {
-        let (served, is_sound) = match self.tasks.lacks_room() {
-            // Whoever is drawn and cannot commit loses stake.
-            true => (BTreeSet::new(), false),
-            false => (self.tasks.served(), !self.tasks.has_given_up()),
-        };
-        let (signer, client, now) = (self.signer.clone(), client.clone(), now.clone());
-        holding(&self.volunteer, |mut volunteer| async move {
-            let offered = offer(
-                &mut volunteer,
-                &signer,
-                &client,
-                &now,
-                (&views, &served, is_sound),
-            );
-            let has_left = offered.await.unwrap_or_else(|error| {
-                tracing::error!("no offer to attest was made: {error}");
-                false
-            });
-            Ended::with(Came::OfOffer { has_left })
-        })
-    }
-}
-
-/// Makes the chain's offer what it should be, for these tasks: those that could be asked for, those that are served, and whether
-/// none was given up. Tells whether it is taken back and no seat is held any more.
-async fn offer(
-    volunteer: &mut Volunteer,
-    signer: &Keypair,
-    client: &Client,
-    now: &Moment,
-    (views, served, is_sound): (&[TaskView], &BTreeSet<TaskId>, bool),
-) -> Result<bool, ChainError> {
-    let serves = |task: TaskId| served.contains(&task);
-    let found = now.offer(&signer.public_key().0).await?;
-    let due = volunteer
-        .due(now.block(), found.as_ref(), views, serves, is_sound)
-        .await;
-    let Some(call) = due else {
-        return Ok(volunteer.has_left(found.as_ref()));
-    };
-    // No deadline waits for it, but calls that are sent after it do: it is tipped as they are.
-    let sent = client.submit(signer, &call, Inclusion::Best).await;
-    if !matches!(&sent, Err(error) if error.is_gone()) {
-        volunteer.sent(now.block(), views, serves, is_sound);
-    }
-    sent?;
-    tracing::info!("the offer to attest is up to date");
-    Ok(false)
 }
 
 impl Opened {
@@ -368,6 +366,12 @@ impl Opened {
             || Arc::strong_count(&self.duty) > 1
             || Arc::strong_count(&self.agent) > 1
             || Arc::strong_count(&self.publisher) > 1
+    }
+
+    /// The first round that its replica has not replayed yet, as far as that is known just now.
+    fn reached(&self) -> Option<RoundId> {
+        let worker = self.worker.try_lock().ok()?;
+        worker.replica().map(Replica::next_round)
     }
 
     /// What is due in the task, unless its replica is at work already.
@@ -543,5 +547,7 @@ impl Daemon for Attest {
 
     fn disconnected(&mut self) {
         self.under_way.clear();
+        self.follower.disconnected();
+        self.fitness.disconnected();
     }
 }

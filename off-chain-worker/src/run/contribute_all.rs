@@ -20,6 +20,7 @@ use gotong_protocol::{
 use gotong_scoring::blake2_256;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    future::Future,
     ops::ControlFlow,
     sync::Arc,
     time::{Duration, Instant},
@@ -46,8 +47,30 @@ pub struct ContributeAll {
     busy: Option<Busy>,
     /// Whether the account was found to be a contributor.
     was_checked: bool,
-    /// Tasks in which it had claims when this began: they may be over. Unknown before the first look.
-    owed: Option<BTreeSet<TaskId>>,
+    owed: Owed,
+}
+
+/// Tasks in which the account had claims when this began: they may be over. Unknown before the first look.
+#[derive(Default)]
+struct Owed(Option<BTreeSet<TaskId>>);
+
+impl Owed {
+    /// These tasks, by the account's `ledgers` in all tasks: they are asked for once, since all tasks that there ever were are
+    /// looked through for them.
+    async fn tasks(
+        &mut self,
+        ledgers: impl Future<Output = Result<Vec<LedgerView>, ChainError>>,
+    ) -> Result<&BTreeSet<TaskId>, ChainError> {
+        let known = match self.0.take() {
+            Some(known) => known,
+            None => {
+                let with_claims = ledgers.await?.into_iter();
+                let with_claims = with_claims.filter(|ledger| ledger.next.is_some());
+                with_claims.map(|ledger| ledger.task).collect()
+            }
+        };
+        Ok(self.0.insert(known))
+    }
 }
 
 /// A training, for the time that it takes.
@@ -74,27 +97,19 @@ impl ContributeAll {
             shares: TimeShares::default(),
             busy: None,
             was_checked: false,
-            owed: None,
+            owed: Owed::default(),
         }
     }
 
     /// Tasks that are looked at even if no round of theirs is under way.
     async fn besides(&mut self, now: &Moment) -> Result<BTreeSet<TaskId>, ChainError> {
-        let owed = match self.owed.take() {
-            Some(owed) => owed,
-            None => {
-                let ledgers = now.ledgers(&self.account).await?.into_iter();
-                let with_claims = ledgers.filter(|ledger| ledger.next.is_some());
-                with_claims.map(|ledger| ledger.task).collect()
-            }
-        };
-        let under_way = self.contributions.keys().copied();
-        let besides = under_way.chain(owed.iter().copied());
-        let besides = besides
+        let account = self.account;
+        let owed = self.owed.tasks(now.ledgers(&account)).await?;
+        let under_way = self.contributions.keys();
+        let besides = under_way.chain(owed).copied();
+        Ok(besides
             .filter(|task| !self.left_out.contains(task))
-            .collect();
-        self.owed = Some(owed);
-        Ok(besides)
+            .collect())
     }
 
     /// Looks at one task; no training begins. An account that has left finishes what it has begun.
@@ -363,6 +378,47 @@ mod tests {
     use super::*;
     use crate::run::views;
     use gotong_scoring::share::Ledger;
+    use std::cell::Cell;
+
+    fn ledger(task: TaskId, next: Option<RoundId>) -> LedgerView {
+        LedgerView {
+            ledger: Ledger::default(),
+            task,
+            doubt: 0,
+            paid: 0,
+            open: 0,
+            next,
+            is_proven: false,
+        }
+    }
+
+    /// Of 100,000 tasks those are looked at besides the live ones in which there is something to claim; and all are looked through
+    /// once, and not in each block.
+    #[tokio::test]
+    async fn ledgers_of_tasks_that_are_over_are_asked_for_once() {
+        let (asked, mut owed) = (Cell::new(0), Owed::default());
+        for _ in 0..3 {
+            let ledgers = async {
+                asked.set(asked.get() + 1);
+                let next = |task: u32| (task % 50_000 == 7).then_some(RoundId(1));
+                let all = (0..100_000).map(|task| ledger(TaskId(task), next(task)));
+                Ok(all.collect())
+            };
+            let tasks = owed.tasks(ledgers).await.unwrap();
+            assert_eq!(*tasks, BTreeSet::from([TaskId(7), TaskId(50_007)]));
+        }
+        assert_eq!(asked.get(), 1);
+    }
+
+    #[tokio::test]
+    async fn ledgers_that_could_not_be_asked_for_are_asked_for_again() {
+        let mut owed = Owed::default();
+        let lost = async { Err(ChainError::Disconnected("gone".into())) };
+        assert!(owed.tasks(lost).await.is_err());
+        let ledgers = async { Ok(vec![ledger(TaskId(3), Some(RoundId(1)))]) };
+        let tasks = owed.tasks(ledgers).await.unwrap();
+        assert_eq!(*tasks, BTreeSet::from([TaskId(3)]));
+    }
 
     #[test]
     fn a_task_is_worth_what_it_pays_all_contributors_for_a_block() {

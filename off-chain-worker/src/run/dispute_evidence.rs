@@ -1,17 +1,14 @@
 //! Evidence from disputes that are over.
 
-use super::RunError;
+use super::{replica::revealed_table, RunError};
 use crate::{
-    chain::{
-        body::{Body, Kind},
-        ChainError, Client, Moment,
-    },
+    chain::{body::Kind, ChainError, Client, Moment},
     evaluation::{Evidence, EvidenceError, Finding, Move},
 };
 use gotong_protocol::{
     dispute::{ClosedDispute, Verdict},
     view::RoundView,
-    Hash, TableSummary,
+    TableSummary,
 };
 use gotong_scoring::share::trial::{Accusation, Answer, Pick};
 
@@ -57,7 +54,7 @@ pub async fn dispute_evidence(
     Ok(evidence.ok_or_else(|| EvidenceError::Undecided("other moves".into()))?)
 }
 
-/// The table that the accused stood for. A round that is over keeps its root only: the rest is in the block that took it.
+/// The table that the accused stood for.
 async fn table(
     client: &Client,
     round: &RoundView,
@@ -74,21 +71,7 @@ async fn table(
     if let Some(table) = seat.and_then(|seat| seat.table.clone()) {
         return Ok(Some(table));
     }
-    for block in (round.started_at..=closed.opened_at).rev() {
-        let found = revealed(&client.body(block).await?, round, &root);
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    Ok(None)
-}
-
-/// The table with this root, if it was revealed in a block.
-fn revealed(body: &Body, round: &RoundView, root: &Hash) -> Option<TableSummary> {
-    let start = (round.task, round.round);
-    let tables = body.find_all::<TableSummary>(Kind::RevealAttestation, &start);
-    let mut tables = tables.into_iter().map(|(_, table)| table);
-    tables.find(|table| table.root() == *root)
+    revealed_table(client, round, &root, round.started_at..=closed.opened_at).await
 }
 
 /// The moves of a dispute in their order, with those that were refused.

@@ -7,6 +7,7 @@
 //! | [`task_recipe`] | finds a task's recipe in its block, and keeps it on disk |
 //! | `payloads` | fetches what a round is scored from: blocks, and the pool |
 //! | `scorer` | computes a round's score and remembers it; `drill` wraps it in a liar |
+//! | `settled` | takes the weights of a settled round from its table, without scoring it |
 //! | [`Replica`] | replays rounds with these, and scores the next one |
 //! | [`ReplicaWorker`] | works on a replica in the background, for daemons |
 //! | [`Recomputed`] | a replica in a temporary folder, for one round of any age |
@@ -20,6 +21,7 @@ mod player;
 mod recipe;
 mod recomputed;
 mod scorer;
+mod settled;
 mod store;
 mod worker;
 
@@ -29,6 +31,7 @@ pub use player::RoundPlayer;
 pub use recipe::task_recipe;
 pub use recomputed::Recomputed;
 pub use scorer::{ScoredRound, ScorerOptions};
+pub(super) use settled::revealed_table;
 pub use worker::ReplicaWorker;
 
 #[cfg(test)]
@@ -48,11 +51,15 @@ use gotong_scoring::{MasterWeights, MergedGain, ShareTable};
 use kept::KeptScores;
 use payloads::{first_weights, PayloadFetcher};
 use scorer::RoundScorer;
+use settled::merged_weights;
 use std::sync::Arc;
 use store::{Position, ReplicaStore};
 
+/// Where a replica that skips rounds is kept, in the folder of its task.
+const SKIPPING: &str = "skipping";
+
 /// A task's weights, rebuilt from the chain: from its opening, round by round, every settled
-/// claim computed again. Kept on disk, so that no round is computed twice.
+/// claim computed again, unless it may [skip](Self::open_skipping) that. Kept on disk, so that no round is computed twice.
 pub struct Replica {
     task: TaskId,
     graph: Graph,
@@ -61,6 +68,8 @@ pub struct Replica {
     store: ReplicaStore,
     payloads: PayloadFetcher,
     scorer: RoundScorer,
+    /// Whether it takes the weights of settled rounds from their tables, where it has not scored them.
+    skips: bool,
 }
 
 impl Replica {
@@ -81,13 +90,45 @@ impl Replica {
         dirs: &WorkerDirs,
         task: &TaskView,
     ) -> Result<Self, ReplicaError> {
-        let payloads = PayloadFetcher::open(dirs, task).await?;
         let folder = Self::folder(dirs, task)?;
-        let store = match ReplicaStore::load(&folder)? {
+        Self::open_from(client, now, dirs, task, (folder.clone(), folder)).await
+    }
+
+    /// [`Self::open`] for whoever needs the weights of the rounds to come, and the tables of no rounds but those that it scores: it
+    /// takes the weights that settled rounds left from the tables that they settled on, and scores them only where that fails.
+    /// It is kept beside the other one, which has all tables, since contributors prove their credits by them.
+    pub async fn open_skipping(
+        client: &Client,
+        now: &Moment,
+        dirs: &WorkerDirs,
+        task: &TaskView,
+    ) -> Result<Self, ReplicaError> {
+        let folder = Self::folder(dirs, task)?;
+        let beside = folder.sub(SKIPPING)?;
+        let opened = Self::open_from(client, now, dirs, task, (folder, beside)).await?;
+        Ok(Self {
+            skips: true,
+            ..opened
+        })
+    }
+
+    /// Opens the replica of the second folder; if there is none, it starts where that of the first one, which has the scores, is.
+    async fn open_from(
+        client: &Client,
+        now: &Moment,
+        dirs: &WorkerDirs,
+        task: &TaskView,
+        (folder, own): (Folder, Folder),
+    ) -> Result<Self, ReplicaError> {
+        let payloads = PayloadFetcher::open(dirs, task).await?;
+        let store = match ReplicaStore::load(&own)? {
             Some(store) => store,
             None => {
-                let weights = first_weights(client, now, task).await?;
-                ReplicaStore::create(folder.clone(), weights)?
+                let start = match ReplicaStore::load(&folder)? {
+                    Some(other) => other.position().clone(),
+                    None => Position::first(first_weights(client, now, task).await?),
+                };
+                ReplicaStore::create(own, start)?
             }
         };
         let (graph, terms) = (task.graph.clone(), task.terms.clone());
@@ -101,7 +142,21 @@ impl Replica {
             folder,
             store,
             payloads,
+            skips: false,
         })
+    }
+
+    /// How far a replica of `task` that is [`Self::open_skipping`] would begin from what is on disk, if there is anything.
+    pub fn reached_on_disk(
+        dirs: &WorkerDirs,
+        task: &TaskView,
+    ) -> Result<Option<RoundId>, StateError> {
+        let folder = Self::folder(dirs, task)?;
+        let store = match ReplicaStore::load(&folder.sub(SKIPPING)?)? {
+            None => ReplicaStore::load(&folder)?,
+            found => found,
+        };
+        Ok(store.map(|store| store.next_round()))
     }
 
     /// Scores rounds in this way.
@@ -163,7 +218,8 @@ impl Replica {
         }
         while self.next_round() <= task.round && self.next_round() < end {
             let round = self.view(now, self.next_round()).await?;
-            if round.phase != Phase::Ended {
+            // Between two rounds nothing is lost by it.
+            if round.phase != Phase::Ended || self.scorer.exact().is_halted() {
                 break;
             }
             self.replay(client, now, &round).await?;
@@ -230,6 +286,14 @@ impl Replica {
         };
         // Also when nothing was merged: that is a claim like any other.
         let (digest, submissions) = self.inputs_of(now, round).await?;
+        if self.skips && !self.scorer.exact().has_score(&digest) {
+            let left = self.left_by(client, round, claim, &submissions).await?;
+            if let Some(weights) = left {
+                let (task, round) = (self.task, round.round);
+                tracing::debug!(%task, %round, "took its weights from the table that it settled on");
+                return Ok(self.store.differed(round, *claim, weights)?);
+            }
+        }
         let weights = self.store.weights();
         let inputs = self.payloads.fetch(client, round, &submissions, weights);
         let scorer = self.scorer.exact();
@@ -249,6 +313,38 @@ impl Replica {
         }
         tracing::error!("{error}. The weights are right, so the replay continues");
         Ok(self.store.differed(round.round, *claim, weights)?)
+    }
+
+    /// The weights that a settled round left, by the table that it settled on; none if they have to be computed.
+    async fn left_by(
+        &self,
+        client: &Client,
+        round: &RoundView,
+        claim: &ShareClaim,
+        submissions: &[SubmissionView],
+    ) -> Result<Option<Vec<i16>>, ReplicaError> {
+        let base = self.weights().to_vec();
+        if claim.master_root == round.base_root {
+            return Ok(Some(base));
+        }
+        let revealed = submissions.iter().filter_map(|own| own.revealed.as_ref());
+        let first = revealed.map(|revealed| revealed.at).max();
+        let blocks = first.unwrap_or(round.started_at)..=round.ends_at;
+        let table = match revealed_table(client, round, &claim.table_root, blocks).await {
+            Ok(Some(table)) => table,
+            Ok(None) | Err(ChainError::Missing { .. }) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let parameters = base.len() as u32;
+        let deltas = self
+            .payloads
+            .deltas(client, round, submissions, parameters)
+            .await?;
+        let (terms, root) = (self.terms.share, claim.master_root);
+        let merged = tokio::task::spawn_blocking(move || {
+            merged_weights(&table, &base, &deltas, &terms, &root)
+        });
+        Ok(merged.await?)
     }
 
     /// What this worker said of the inputs with this digest, if it has scored them: what [`Self::score`] gave.
@@ -373,6 +469,31 @@ pub fn claim_difference(ours: &ShareClaim, theirs: &ShareClaim) -> Option<Differ
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::views;
+
+    /// It takes no tables from those who need them, and starts where they are.
+    #[test]
+    fn a_replica_that_skips_rounds_is_kept_beside_the_other_one() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let dirs = WorkerDirs::open(folder, Vec::new()).unwrap();
+        let task = views::task();
+        let reached = || Replica::reached_on_disk(&dirs, &task).unwrap();
+        assert_eq!(reached(), None);
+        let at = |next: u32| Position {
+            next: RoundId(next),
+            ..Position::first(vec![1, 2])
+        };
+        let folder = Replica::folder(&dirs, &task).unwrap();
+        ReplicaStore::create(folder.clone(), at(5)).unwrap();
+        assert_eq!(reached(), Some(RoundId(5)));
+        let beside = folder.sub(SKIPPING).unwrap();
+        let mut store = ReplicaStore::create(beside, at(5)).unwrap();
+        store.passed(RoundId(5)).unwrap();
+        assert_eq!(reached(), Some(RoundId(6)));
+        let other = ReplicaStore::load(&folder).unwrap();
+        assert_eq!(other.map(|other| other.next_round()), Some(RoundId(5)));
+    }
 
     #[test]
     fn claims_differ_in_the_first_thing_that_does() {

@@ -1,10 +1,15 @@
-//! How much of this machine's memory data for a training may take.
+//! How much memory this machine has, and how much of it data for a training may take.
 
 #[cfg(target_os = "linux")]
 mod linux;
 
 #[cfg(target_os = "linux")]
 use linux::available;
+
+/// Bytes that a program can have now; all that can be counted if the system does not tell.
+pub fn free_memory() -> u64 {
+    available().unwrap_or(u64::MAX)
+}
 
 /// Bytes that data may take: a third of the memory that is available now, for each training copies the data that it takes,
 /// and computes besides. All that there is if the system does not tell.

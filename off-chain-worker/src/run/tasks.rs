@@ -19,6 +19,8 @@ pub(super) struct Tasks {
     given_up: BTreeMap<TaskId, RunError>,
     /// Tasks that failed, and may not the next time.
     paused: BTreeMap<TaskId, Pause>,
+    /// Until when something has to be done in a task.
+    deadlines: BTreeMap<TaskId, Instant>,
     /// Those that were to be looked at last, paused or not.
     listed: BTreeSet<TaskId>,
     /// When the disk was found full last.
@@ -68,6 +70,19 @@ impl Pause {
             failures,
         }
     }
+
+    /// Half of what is left until `deadline`, if that is shorter; but not shorter than the first pause. One that is over does not
+    /// count.
+    fn before(self, deadline: Instant, now: Instant) -> Self {
+        let half = deadline.saturating_duration_since(now) / 2;
+        match half.is_zero() {
+            true => self,
+            false => Self {
+                until: self.until.min(now + half.max(Self::FIRST)),
+                ..self
+            },
+        }
+    }
 }
 
 impl Tasks {
@@ -78,6 +93,7 @@ impl Tasks {
             node: String::new(),
             given_up: BTreeMap::new(),
             paused: BTreeMap::new(),
+            deadlines: BTreeMap::new(),
             listed: BTreeSet::new(),
             full_at: None,
         }
@@ -108,6 +124,10 @@ impl Tasks {
             true => now.live_tasks().await?.into_iter().collect(),
         };
         self.listed.extend(besides);
+        let Self {
+            listed, deadlines, ..
+        } = self;
+        deadlines.retain(|task, _| listed.contains(task));
         let mut views = Vec::new();
         for id in self.listed.clone() {
             if self.is_left_alone(id, Instant::now()) {
@@ -164,6 +184,11 @@ impl Tasks {
         self.full_at.is_some_and(|at| at.elapsed() < FULL_FOR)
     }
 
+    /// Something has to be done in the task until `deadline`: no pause outlasts it.
+    pub fn is_due_by(&mut self, task: TaskId, deadline: Instant) {
+        self.deadlines.insert(task, deadline);
+    }
+
     fn is_left_alone(&self, task: TaskId, now: Instant) -> bool {
         let is_paused = |pause: &Pause| now < pause.until;
         self.is_given_up(task) || self.paused.get(&task).is_some_and(is_paused)
@@ -191,7 +216,10 @@ impl Tasks {
             return Ok(true);
         }
         let now = Instant::now();
-        let pause = Pause::after(self.paused.get(&task), now);
+        let mut pause = Pause::after(self.paused.get(&task), now);
+        if let Some(deadline) = self.deadlines.get(&task) {
+            pause = pause.before(*deadline, now);
+        }
         let wait = pause.until - now;
         tracing::error!(%task, "{error}; trying the task again in {wait:?}");
         self.paused.insert(task, pause);
@@ -380,6 +408,29 @@ mod tests {
         for error in passing() {
             assert!(Tasks::new(Some(TASK)).survive(TASK, Err(error)).is_err());
         }
+    }
+
+    /// A window of 30 seconds is shorter than the longest pause.
+    #[test]
+    fn no_pause_outlasts_what_is_due() {
+        let window = Duration::from_secs(30);
+        let mut all = Tasks::new(None);
+        let deadline = Instant::now() + window;
+        all.is_due_by(TASK, deadline);
+        let full = || Err(RunError::State(full_disk()));
+        for _ in 0..12 {
+            // As after the pause before.
+            all.survive(TASK, full()).unwrap();
+            all.survive(TaskId(4), full()).unwrap();
+        }
+        let (due, other) = (&all.paused[&TASK], &all.paused[&TaskId(4)]);
+        assert!(due.until < deadline - window / 3, "half of it is left");
+        assert!(other.until > deadline, "nothing is due there");
+        let now = Instant::now();
+        let late = Pause::after(None, now).before(now + Duration::from_secs(1), now);
+        assert_eq!(late.until, now + Pause::FIRST);
+        let over = Pause::after(None, now).before(now, now);
+        assert_eq!(over.until, now + Pause::FIRST);
     }
 
     #[tokio::test]

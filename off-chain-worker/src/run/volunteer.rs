@@ -13,6 +13,10 @@ use std::{
 };
 use tokio::task::JoinHandle;
 
+/// What the account of a worker should keep for fees, in planck: a dozen of the dearest calls, reveals of the longest deltas, while
+/// blocks are not full.
+pub const FEES_TO_KEEP: u128 = 1_000_000_000_000;
+
 /// How much an attester takes on at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
@@ -74,9 +78,13 @@ pub(super) struct Volunteer {
     pools: Pools,
     /// Tasks whose samples are drawn: if their pool is here, what a round can pay attesters at most.
     pooled: BTreeMap<TaskId, Option<u128>>,
+    /// The same of those whose samples are sealed.
+    sealed: BTreeMap<TaskId, u128>,
     /// The pool that is looked for.
     search: Option<Search>,
     last: Option<Sent>,
+    /// Whether the account cannot pay for the calls of a seat.
+    is_poor: bool,
     /// Whether a call was due, be it that nobody knows what became of it.
     was_due: bool,
 }
@@ -114,15 +122,33 @@ impl Volunteer {
             only,
             pools,
             pooled: BTreeMap::new(),
+            sealed: BTreeMap::new(),
+            is_poor: false,
             search: None,
             last: None,
             was_due: false,
         }
     }
 
+    /// Notes what the account can spend, in planck. Without enough of it no seats are offered: each costs stake if its calls
+    /// cannot be paid. Once there is too little, it takes twice as much to offer again, since offers have to be paid, too.
+    pub fn can_spend(&mut self, planck: u128) {
+        let enough = match self.is_poor {
+            true => FEES_TO_KEEP,
+            false => FEES_TO_KEEP / 2,
+        };
+        let is_poor = planck < enough;
+        if is_poor && !self.is_poor {
+            tracing::warn!(
+                "no seats are offered, because too little is free to pay for the calls: keep at least 1 GTG (`gotong doctor`)"
+            );
+        }
+        self.is_poor = is_poor;
+    }
+
     /// The call that makes the chain's offer what it should be, if it is time for it. `tasks` are those that could be asked for;
-    /// `serves` knows of those, too, that could not, and not of those that were given up. Unless `is_sound`, one with sealed
-    /// samples may have been.
+    /// `serves` knows of those, too, that could not, and not of those that were given up or do not suit. Unless `is_sound`, one with
+    /// sealed samples may be among the latter, so that those that are served are named.
     pub async fn due(
         &mut self,
         block: u32,
@@ -132,6 +158,11 @@ impl Volunteer {
         is_sound: bool,
     ) -> Option<Call> {
         self.look_for_pools(tasks).await;
+        let is_sealed = |task: &&TaskView| task.terms.hold_out.is_sealed();
+        let sealed = tasks.iter().filter(is_sealed);
+        self.sealed
+            .extend(sealed.map(|task| (task.id, worth(task))));
+        self.sealed.retain(|task, _| serves(*task));
         let offer = self.offer(tasks, serves, is_sound);
         let stands = offer.stands(found);
         let is_due = !self.note(&offer, stands, block);
@@ -170,6 +201,12 @@ impl Volunteer {
         self.capacity.seats == 0 && found.is_none_or(is_nothing)
     }
 
+    /// How many tasks with sealed samples it knows.
+    #[cfg(test)]
+    pub fn known_sealed(&self) -> usize {
+        self.sealed.len()
+    }
+
     /// Offers no more seats.
     pub fn leave() -> Call {
         Call::offer(0, 0, false, &[])
@@ -198,8 +235,8 @@ impl Volunteer {
                 let here = pooled.filter_map(|(task, worth)| Some((*task, (*worth)?)));
                 let mut best: Vec<_> = here.filter(|(task, _)| serves(*task)).collect();
                 if !sealed {
-                    let others = tasks.iter().filter(|task| task.terms.hold_out.is_sealed());
-                    best.extend(others.map(|task| (task.id, worth(task))));
+                    let others = self.sealed.iter().map(|(task, worth)| (*task, *worth));
+                    best.extend(others.filter(|(task, _)| serves(*task)));
                 }
                 best.sort_by_key(|(_, worth)| Reverse(*worth));
                 best.truncate(bounds::MAX_OFFERED_TASKS as usize);
@@ -209,7 +246,7 @@ impl Volunteer {
             }
         };
         let mut capacity = self.capacity;
-        if !sealed && named.is_empty() {
+        if self.is_poor || (!sealed && named.is_empty()) {
             capacity.seats = 0;
         }
         Offer {
@@ -485,6 +522,53 @@ mod tests {
         assert!((1..=10).contains(&calls), "{calls}");
     }
 
+    /// A sponsor may open a task that does not suit, a node may not tell of one that does: the others are offered all the same.
+    #[tokio::test]
+    async fn tasks_that_do_not_suit_are_not_named_and_those_that_do_stay_named() {
+        let (_folder, mut volunteer) = volunteer(None, false);
+        let all = Capacity::default();
+        let named = |task: u32| TaskView {
+            id: TaskId(task),
+            ..views::task()
+        };
+        let tasks = [named(1), named(2), named(3)];
+        let suits = |task: TaskId| task != TaskId(2);
+        let call = Call::offer(all.seats, all.products, false, &[TaskId(1), TaskId(3)]);
+        let due = volunteer.due(1, None, &tasks, suits, false).await;
+        assert_eq!(due.as_ref(), Some(&call));
+        // One of them fails, and cannot be asked for just now.
+        let due = volunteer.due(1, None, &tasks[..2], suits, false).await;
+        assert_eq!(due, Some(call));
+        // All do: none has to be named.
+        let call = Call::offer(all.seats, all.products, true, &[]);
+        let due = volunteer.due(1, None, &tasks, |_| true, true).await;
+        assert_eq!(due, Some(call));
+    }
+
+    /// A wallet that sends away all that is free costs no seat that is not held yet.
+    #[tokio::test]
+    async fn without_money_for_its_calls_nothing_is_offered() {
+        let (_folder, mut volunteer) = volunteer(None, false);
+        let stands = found(Capacity::SEATS, true, &[]);
+        volunteer.can_spend(FEES_TO_KEEP / 2);
+        assert_eq!(
+            volunteer.due(1, Some(&stands), &[], |_| true, true).await,
+            None
+        );
+        volunteer.can_spend(FEES_TO_KEEP / 2 - 1);
+        let products = Capacity::default().products;
+        let due = volunteer.due(1, Some(&stands), &[], |_| true, true).await;
+        assert_eq!(due, Some(Call::offer(0, products, true, &[])));
+        assert!(!volunteer.has_left(None), "it goes on");
+        volunteer.sent(1, &[], |_| true, true);
+        // Who has a little more is not to offer and take back in turn.
+        volunteer.can_spend(FEES_TO_KEEP - 1);
+        assert_eq!(volunteer.due(50, None, &[], |_| true, true).await, None);
+        volunteer.can_spend(FEES_TO_KEEP);
+        let due = volunteer.due(51, None, &[], |_| true, true).await;
+        assert_eq!(due, Some(Call::offer(Capacity::SEATS, products, true, &[])));
+    }
+
     /// Else it would be drawn for a task for which it does nothing.
     #[tokio::test]
     async fn where_a_task_was_given_up_the_others_are_named() {
@@ -494,6 +578,6 @@ mod tests {
         let due = volunteer.due(1, None, &tasks, |_| true, false).await;
         let call = Call::offer(all.seats, all.products, false, &[tasks[0].id]);
         assert_eq!(due, Some(call));
-        assert_eq!(volunteer.due(1, None, &[], |_| true, false).await, None);
+        assert_eq!(volunteer.due(1, None, &[], |_| false, false).await, None);
     }
 }

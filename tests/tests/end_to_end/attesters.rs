@@ -343,3 +343,54 @@ async fn an_attester_that_is_killed_in_every_phase_loses_nothing() -> Result<()>
     assert!(log.matches("scored in").count() <= 1, "{log}");
     Ok(())
 }
+
+/// Two follow a task from its opening, and a third one begins in its fourth round. Its first window of eight blocks is for one
+/// round, and it would have had to score all four in it, while the other two make the quorum: that cost 10 GTG and the offer.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_begins_late_has_caught_up_before_it_offers() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Bob", "Envy", "Judith"]).await?;
+    network.register(&["One"], &["Bob", "Envy"]).await?;
+    let open = "task open --name=test --init-seed=1 --price=0.01 --cap=100 --budget=1000 --fee-permille=100 \
+                --commit-blocks=40 --reveal-blocks=30 --attest-blocks=8 --challenge-blocks=6 --weight-cap=1000 \
+                --seats=3 --quorum=2";
+    let opened = network.run("Sponsor", &format!("{open} {SMALL}")).await?;
+    let id = opened["task"].as_u64().context("`task open` names it")?;
+    let task = TaskId(u32::try_from(id)?);
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={id}"))?;
+    let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
+    let _bob = network.daemon("Bob", "attest")?;
+    let _envy = network.daemon("Envy", "attest")?;
+    let before = 3;
+    for round in 0..before {
+        assert_settled(&network.ended(task, round, ROUND_LIMIT).await?)?;
+    }
+
+    network
+        .run("Judith", "register --role=attester --stake=1000")
+        .await?;
+    let judith = network.daemon("Judith", "attest")?;
+    // Three seats, and three who offer.
+    let seated = network
+        .until("a round with Judith", ROUND_LIMIT * 2, async |now| {
+            let last = now.task(task).await?.context("it was opened")?.round;
+            for id in (before..=last.0).map(RoundId) {
+                let round = now.round(task, id).await?.context("it began")?;
+                if round.outcome.is_some() && seat(&round, "Judith").is_some() {
+                    return Ok(Some(round));
+                }
+            }
+            Ok(None)
+        })
+        .await?;
+    let log = std::fs::read_to_string(judith.log())?;
+    assert_settled(&seated)?;
+    let own = seat(&seated, "Judith").context("Judith has a seat")?;
+    assert_eq!(own.state, SeatState::Sitting, "{log}");
+    assert!(own.audited && own.fee > 0, "{log}");
+    let now = network.client.best().await?;
+    let stake = now.stake(&account("Judith")).await?;
+    assert_eq!(stake.context("registered")?.stake, 1_000 * UNIT, "{log}");
+    // No round before her own, though she may be drawn for the next one meanwhile.
+    assert!(log.matches("scored in").count() <= 2, "{log}");
+    Ok(())
+}

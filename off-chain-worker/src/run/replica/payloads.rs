@@ -61,17 +61,8 @@ impl PayloadFetcher {
         let revealed: Vec<_> = revealed_in_order(submissions).cloned().collect();
         let half_seed = round.seed.ok_or_else(|| no_samples(round))?;
         let revealed_at = revealed.iter().map(|revealed| revealed.at);
-        let mut bodies = HashMap::new();
-        for block in revealed_at.chain(source.block()) {
-            if let Entry::Vacant(place) = bodies.entry(block) {
-                place.insert(client.body(block).await?);
-            }
-        }
-        let payloads = Payloads {
-            task: self.task,
-            round: round.round,
-            bodies,
-        };
+        let blocks = revealed_at.chain(source.block()).collect();
+        let payloads = self.payloads(client, round, blocks).await?;
         let digest = inputs_digest(round, submissions);
         let (record_bytes, sample_count) = (self.record_bytes, self.samples);
         let base = base.to_vec();
@@ -85,11 +76,7 @@ impl PayloadFetcher {
                     pools.draw(&pool, &seed).map_err(no_pool(payloads.task))?
                 }
             };
-            let parameters = base.len() as u32;
-            let entrants = revealed
-                .iter()
-                .map(|revealed| payloads.delta(revealed, parameters))
-                .collect::<Result<_, _>>()?;
+            let entrants = payloads.deltas(&revealed, base.len() as u32)?;
             Ok(RoundInputs {
                 task: payloads.task,
                 round: payloads.round,
@@ -102,6 +89,40 @@ impl PayloadFetcher {
             })
         })
         .await?
+    }
+
+    /// The deltas of `round` to so many parameters, in the order of their commits.
+    pub async fn deltas(
+        &self,
+        client: &Client,
+        round: &RoundView,
+        submissions: &[SubmissionView],
+        parameters: u32,
+    ) -> Result<Vec<RevealedDelta>, ReplicaError> {
+        let revealed: Vec<_> = revealed_in_order(submissions).cloned().collect();
+        let blocks = revealed.iter().map(|revealed| revealed.at).collect();
+        let payloads = self.payloads(client, round, blocks).await?;
+        tokio::task::spawn_blocking(move || payloads.deltas(&revealed, parameters)).await?
+    }
+
+    /// What these blocks have of `round`.
+    async fn payloads(
+        &self,
+        client: &Client,
+        round: &RoundView,
+        blocks: Vec<u32>,
+    ) -> Result<Payloads, ChainError> {
+        let mut bodies = HashMap::new();
+        for block in blocks {
+            if let Entry::Vacant(place) = bodies.entry(block) {
+                place.insert(client.body(block).await?);
+            }
+        }
+        Ok(Payloads {
+            task: self.task,
+            round: round.round,
+            bodies,
+        })
     }
 
     fn source(&self, round: &RoundView) -> Result<SampleSource, ChainError> {
@@ -196,6 +217,18 @@ impl Payloads {
                 })
             })
             .ok_or_else(|| missing("the shard", self.task, self.round, shard.published_at))
+    }
+
+    /// All of these deltas.
+    fn deltas(
+        &self,
+        revealed: &[RevealedView],
+        parameters: u32,
+    ) -> Result<Vec<RevealedDelta>, ReplicaError> {
+        let deltas = revealed
+            .iter()
+            .map(|revealed| self.delta(revealed, parameters));
+        deltas.collect()
     }
 
     fn delta(

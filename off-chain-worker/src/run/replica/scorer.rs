@@ -222,6 +222,11 @@ impl ExactScorer {
         self.halt = halt;
     }
 
+    /// Whether what is computed is to end.
+    pub fn is_halted(&self) -> bool {
+        self.halt.is_told()
+    }
+
     /// What evaluates models, in turn with all else that this process evaluates.
     pub fn evaluator(&self) -> Shared<Backend> {
         Shared::backend(self.backend.clone(), self.halt.clone())
@@ -231,6 +236,14 @@ impl ExactScorer {
         let last = self.last.as_ref();
         let last = last.filter(|last| last.is_of(digest) && self.counts(last.by_device));
         last.cloned()
+    }
+
+    /// Whether the inputs with this digest were scored, also before a restart, or are being scored again.
+    pub fn has_score(&self, digest: &Hash) -> bool {
+        let again = self.again.as_ref();
+        self.last.as_ref().is_some_and(|last| last.is_of(digest))
+            || again.is_some_and(|(of, _)| of == digest)
+            || self.kept.load(digest).is_some()
     }
 
     /// What a device computed counts as long as the device is trusted. After that, and without it, it is computed again.

@@ -71,9 +71,8 @@ impl ReplicaStore {
         }))
     }
 
-    /// Starts before the first round, from the weights that the task was opened with.
-    pub fn create(folder: Folder, weights: Vec<i16>) -> Result<Self, StateError> {
-        let position = Position::first(weights);
+    /// Starts from a position.
+    pub fn create(folder: Folder, position: Position) -> Result<Self, StateError> {
         folder.save(POSITION, &position)?;
         Ok(Self { folder, position })
     }
@@ -142,7 +141,7 @@ impl ReplicaStore {
         })
     }
 
-    /// `round` settled on `claim`, which is that of another table than was computed here, and left the weights that were.
+    /// `round` settled on `claim`, which is that of a table that was not computed here, and left these weights.
     pub fn differed(
         &mut self,
         round: RoundId,
@@ -211,7 +210,7 @@ mod tests {
     fn who_goes_back_replays_little_more_than_it_went_back() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::open(temporary.path()).unwrap();
-        let mut store = ReplicaStore::create(folder, vec![1, 2]).unwrap();
+        let mut store = ReplicaStore::create(folder, Position::first(vec![1, 2])).unwrap();
         for round in 0..70 {
             store.passed(RoundId(round)).unwrap();
             let end = round + 1;
@@ -234,7 +233,7 @@ mod tests {
     fn a_damaged_checkpoint_counts_as_none() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::open(temporary.path()).unwrap();
-        let mut store = ReplicaStore::create(folder, vec![1, 2]).unwrap();
+        let mut store = ReplicaStore::create(folder, Position::first(vec![1, 2])).unwrap();
         for round in 0..2 {
             store.passed(RoundId(round)).unwrap();
         }
@@ -264,7 +263,7 @@ mod tests {
     fn what_settled_on_another_table_has_none_here() {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::open(temporary.path()).unwrap();
-        let mut store = ReplicaStore::create(folder.clone(), vec![1, 2]).unwrap();
+        let mut store = ReplicaStore::create(folder.clone(), Position::first(vec![1, 2])).unwrap();
         let table = Lab::small().table();
         let own = table.summary().claim(&[5; 32]);
         store.settled(RoundId(0), own, &table, vec![2, 2]).unwrap();
@@ -288,7 +287,7 @@ mod tests {
         let folder = Folder::open(temporary.path()).unwrap();
         assert!(ReplicaStore::load(&folder).unwrap().is_none());
         let table = Lab::small().table();
-        let mut store = ReplicaStore::create(folder.clone(), vec![1, 2]).unwrap();
+        let mut store = ReplicaStore::create(folder.clone(), Position::first(vec![1, 2])).unwrap();
         store.passed(RoundId(0)).unwrap();
         assert_eq!(store.weights(), [1, 2]);
         let own = table.summary().claim(&[5; 32]);

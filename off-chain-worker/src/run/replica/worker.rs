@@ -23,6 +23,8 @@ pub struct ReplicaWorker {
     scoring: ScorerOptions,
     /// Whether it gets ready for disputes.
     plays: bool,
+    /// Whether its replica is [`Replica::open_skipping`].
+    skips: bool,
     /// Not here while a job has it, nor before the first one has opened it.
     replica: Option<Box<Replica>>,
     job: Option<Job<Worked>>,
@@ -36,6 +38,16 @@ type Subject = (RoundId, Hash);
 /// The replica, if it could be opened, and what came of the work.
 type Worked = (Option<Box<Replica>>, Result<(), ReplicaError>);
 
+/// What a job is to do.
+enum Aim {
+    /// To replay all that has ended, and to score this round if there is one.
+    Score(Option<Box<RoundView>>),
+    /// To replay the next [`FOLLOWED_AT_ONCE`] rounds that have ended.
+    Follow,
+}
+
+/// Rounds that are replayed at once in a task that is only followed.
+const FOLLOWED_AT_ONCE: u32 = 16;
 /// How long to wait for a job that has just started: most are done at once.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -46,6 +58,7 @@ impl ReplicaWorker {
             dirs,
             scoring,
             plays: true,
+            skips: false,
             replica: None,
             job: None,
             subject: None,
@@ -58,6 +71,34 @@ impl ReplicaWorker {
             plays: false,
             ..self
         }
+    }
+
+    /// One whose replica is [`Replica::open_skipping`].
+    pub fn skipping(self) -> Self {
+        Self {
+            skips: true,
+            ..self
+        }
+    }
+
+    /// Replays some of the rounds that have ended of `task`, with nothing to compute after that; so that one task with many
+    /// rounds does not hold up the others for long. The first round that was not replayed yet, once that is done; none while it
+    /// is under way: ask again in the next block.
+    pub async fn follow(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        task: &TaskView,
+    ) -> Result<Option<RoundId>, ReplicaError> {
+        let was_busy = self.job.is_some();
+        let mut is_done = self.finish(Duration::ZERO).await?;
+        if is_done && !was_busy {
+            self.subject = None;
+            self.start(client, now, task, Aim::Follow);
+            is_done = self.finish(PATIENCE).await?;
+        }
+        let replica = self.replica.as_deref().filter(|_| is_done);
+        Ok(replica.map(Replica::next_round))
     }
 
     /// The replica of `task`, once it has replayed all that has ended, and computed the round if one is asked for, of
@@ -88,10 +129,16 @@ impl ReplicaWorker {
         let is_asked_for = was_busy && subject.is_some() && self.subject == subject;
         if is_done && !is_asked_for {
             self.subject = subject;
-            self.start(client, now, task, round.map(|(round, _)| round));
+            let round = round.map(|(round, _)| Box::new(round.clone()));
+            self.start(client, now, task, Aim::Score(round));
             is_done = self.finish(PATIENCE).await?;
         }
         Ok(self.replica.as_deref_mut().filter(|_| is_done))
+    }
+
+    /// Whether a job has the replica.
+    pub fn is_busy(&self) -> bool {
+        self.job.is_some()
     }
 
     /// The replica as far as it has come; none while a job has it.
@@ -125,17 +172,20 @@ impl ReplicaWorker {
         }
     }
 
-    fn start(&mut self, client: &Client, now: &Moment, task: &TaskView, round: Option<&RoundView>) {
+    fn start(&mut self, client: &Client, now: &Moment, task: &TaskView, aim: Aim) {
         let (dirs, scoring) = (self.dirs.clone(), self.scoring.clone());
-        let (client, now) = (client.clone(), now.clone());
-        let (task, round) = (task.clone(), round.cloned());
-        let (replica, halt, plays) = (self.replica.take(), Halt::default(), self.plays);
+        let (client, now, task) = (client.clone(), now.clone(), task.clone());
+        let (replica, halt) = (self.replica.take(), Halt::default());
+        let (plays, skips) = (self.plays, self.skips);
         let told = halt.clone();
         let work = async move {
             let opened = match replica {
                 Some(replica) => Ok(replica),
                 None => {
-                    let opened = Replica::open(&client, &now, &dirs, &task).await;
+                    let opened = match skips {
+                        true => Replica::open_skipping(&client, &now, &dirs, &task).await,
+                        false => Replica::open(&client, &now, &dirs, &task).await,
+                    };
                     opened.map(|replica| Box::new(replica.scored_by(scoring)))
                 }
             };
@@ -143,7 +193,7 @@ impl ReplicaWorker {
                 Err(error) => (None, Err(error)),
                 Ok(mut replica) => {
                     replica.halted_by(told);
-                    let done = replica.work(&client, &now, round.as_ref(), plays).await;
+                    let done = replica.work(&client, &now, aim, plays).await;
                     (Some(replica), done)
                 }
             }
@@ -152,7 +202,7 @@ impl ReplicaWorker {
     }
 
     /// Whether nobody needs what the job computes: a fork has changed it, or the round ended without it. A round that
-    /// settled is replayed.
+    /// settled is replayed, for which its score is needed unless it can be skipped.
     async fn is_in_vain(&self, now: &Moment, task: &TaskView) -> Result<bool, ReplicaError> {
         let Some((id, inputs)) = self.subject else {
             return Ok(false);
@@ -161,7 +211,8 @@ impl ReplicaWorker {
             return Ok(true);
         };
         let submissions = now.submissions(task.id, id).await?;
-        let is_void = round.phase == Phase::Ended && round.outcome != Some(Outcome::Settled);
+        let is_replayed = round.outcome == Some(Outcome::Settled) && !self.skips;
+        let is_void = round.phase == Phase::Ended && !is_replayed;
         Ok(is_void || inputs_digest(&round, &submissions) != inputs)
     }
 
@@ -173,21 +224,29 @@ impl ReplicaWorker {
 }
 
 impl Replica {
-    /// Replays what has ended, computes `round` if there is one, and gets ready for its disputes if it `plays`.
+    /// Replays what has ended, or some of it. Then it computes the round that is to be scored, if there is one, and gets ready
+    /// for its disputes if it `plays`.
     async fn work(
         &mut self,
         client: &Client,
         now: &Moment,
-        round: Option<&RoundView>,
+        aim: Aim,
         plays: bool,
     ) -> Result<(), ReplicaError> {
+        let round = match aim {
+            Aim::Follow => {
+                let end = RoundId(self.next_round().0.saturating_add(FOLLOWED_AT_ONCE));
+                return self.advance_to(client, now, end, |_| {}).await;
+            }
+            Aim::Score(round) => round,
+        };
         self.advance(client, now).await?;
         let Some(round) = round else {
             return Ok(());
         };
-        let scored = self.score(client, now, round).await?;
-        if plays && is_contested(round, &scored) {
-            self.player(client, now, round).await?;
+        let scored = self.score(client, now, &round).await?;
+        if plays && is_contested(&round, &scored) {
+            self.player(client, now, &round).await?;
         }
         Ok(())
     }

@@ -51,6 +51,26 @@ pub fn scorer(lab: &Lab, lie: Option<LieKind>) -> RoundScorer {
     RoundScorer::new(graph, lab.facts.terms, options, nothing_kept())
 }
 
+/// A round that was scored keeps its table, by which its credits are published; others need none.
+#[tokio::test]
+async fn whether_there_is_a_score_is_known_after_a_restart() {
+    let (lab, folder) = (Lab::small(), tempfile::tempdir().unwrap());
+    let start = || {
+        let options = ScorerOptions::default();
+        let graph = lab.facts.graph.clone();
+        RoundScorer::new(graph, lab.facts.terms, options, kept_in(&folder))
+    };
+    let mut scorer = start();
+    assert!(!scorer.exact().has_score(&DIGEST));
+    let fetched = async { Ok(inputs(&lab)) };
+    let scored = scorer.score(&DIGEST, &[], fetched, pending()).await;
+    assert!(scored.is_ok());
+    for mut scorer in [scorer, start()] {
+        assert!(scorer.exact().has_score(&DIGEST));
+        assert!(!scorer.exact().has_score(&[2; 32]));
+    }
+}
+
 #[tokio::test]
 async fn an_exact_score_is_computed_once() {
     let lab = Lab::small();

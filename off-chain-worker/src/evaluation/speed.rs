@@ -1,0 +1,47 @@
+//! How fast this machine evaluates models.
+
+use super::FastCpu;
+use gotong_scoring::{EvalError, Evaluator, Graph, Samples};
+use std::time::{Duration, Instant};
+
+/// Samples that are evaluated at once: enough to keep all threads of a large machine busy.
+const SAMPLES: usize = 2_048;
+/// How often it is measured. The fastest counts: the first also starts the threads, and others may use the machine meanwhile.
+const ATTEMPTS: u32 = 5;
+/// Longest that all attempts but the first take.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// Products that the processor evaluates in a second, as [`Graph::cost`] counts them.
+///
+/// # Errors
+/// The evaluation fails.
+pub fn products_per_second() -> Result<f64, EvalError> {
+    // Zeros take as long as anything else.
+    let graph = Graph::mlp(&[256, 128, 16]);
+    let weights = vec![0i16; graph.parameters()];
+    let records = vec![0u8; SAMPLES * (graph.inputs as usize + 1)];
+    let samples = Samples::new(graph.inputs, graph.classes(), &records);
+    let samples = samples.map_err(|_| EvalError::WrongOperand)?;
+    let products = graph.cost() as f64 * SAMPLES as f64;
+    let (began, mut fastest) = (Instant::now(), Duration::MAX);
+    for _ in 0..ATTEMPTS {
+        let attempt = Instant::now();
+        FastCpu.losses(&graph, &weights, &samples)?;
+        fastest = fastest.min(attempt.elapsed());
+        if began.elapsed() > LONGEST {
+            break;
+        }
+    }
+    Ok(products / fastest.as_secs_f64().max(f64::MIN_POSITIVE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_speed_is_measured() {
+        let speed = products_per_second().unwrap();
+        assert!(speed.is_finite() && speed > 1e6, "{speed}");
+    }
+}

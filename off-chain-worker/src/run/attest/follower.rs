@@ -1,0 +1,230 @@
+//! Follows tasks in which the attester has no seat, so that it has the weights of a round before it is drawn for it.
+//!
+//! The window for a round is made for scoring that round, and not for catching up on those before it. So a task is
+//! [ready](Follower::is_ready), and offered, only once its rounds are replayed but for the last one.
+
+use crate::{
+    chain::{Client, Moment},
+    run::{
+        replica::ReplicaWorker,
+        under_way::{holding, Ended, Work},
+        Replica, ReplicaError, WorkerDirs,
+    },
+};
+use gotong_protocol::{view::TaskView, RoundId, TaskId};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+use tokio::sync::Mutex;
+
+/// Replays tasks, one after the other.
+#[derive(Default)]
+pub(super) struct Follower {
+    /// The first round that was not replayed yet. A task that is not here was never replayed.
+    reached: BTreeMap<TaskId, RoundId>,
+    /// Tasks that could not be replayed, and the block from which they are tried again.
+    failed: BTreeMap<TaskId, u32>,
+    /// Tasks that were looked for on disk.
+    looked_for: BTreeSet<TaskId>,
+    at_work: Option<(TaskId, Arc<Mutex<ReplicaWorker>>)>,
+}
+
+/// What came of replaying some rounds of a task: the first one that was not replayed yet, if that is done.
+pub(super) type Followed = (TaskId, Result<Option<RoundId>, ReplicaError>);
+
+impl Follower {
+    /// Blocks for which a task is left alone that cannot be replayed.
+    const PAUSE_BLOCKS: u32 = 100;
+
+    /// Whether a seat in the task would find the weights of its round. The last round may have ended just now, or have been taken
+    /// back by a fork: while deltas are taken, there is time for it.
+    pub fn is_ready(&self, task: &TaskView) -> bool {
+        match self.reached.get(&task.id) {
+            Some(_) => self.lacks(task) <= 1,
+            None => task.round == RoundId(0),
+        }
+    }
+
+    /// Rounds that have ended and were not replayed, or that were replayed and are no more.
+    fn lacks(&self, task: &TaskView) -> u32 {
+        let reached = self.reached.get(&task.id).map_or(0, |reached| reached.0);
+        task.round.0.abs_diff(reached)
+    }
+
+    /// Notes how far the replica of a task has come.
+    pub fn has_reached(&mut self, task: TaskId, reached: RoundId) {
+        self.reached.insert(task, reached);
+    }
+
+    /// Looks how far these tasks have come on disk, once each, so that a restart changes no offer.
+    pub fn look_on_disk<'a>(
+        &mut self,
+        dirs: &WorkerDirs,
+        tasks: impl IntoIterator<Item = &'a TaskView>,
+    ) {
+        for task in tasks {
+            if task.round == RoundId(0) || !self.looked_for.insert(task.id) {
+                continue;
+            }
+            match Replica::reached_on_disk(dirs, task) {
+                Ok(Some(reached)) => {
+                    self.reached.entry(task.id).or_insert(reached);
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(task = %task.id, "{error}"),
+            }
+        }
+    }
+
+    /// Forgets all tasks but these.
+    pub fn keep(&mut self, is_listed: impl Fn(TaskId) -> bool) {
+        self.reached.retain(|task, _| is_listed(*task));
+        self.failed.retain(|task, _| is_listed(*task));
+        self.looked_for.retain(|task| is_listed(*task));
+    }
+
+    /// Of these tasks the one to go on with: that which lacks the fewest rounds. So one with a long history, which whoever wants
+    /// to may make, keeps none of the others from being ready.
+    fn next<'a>(
+        &self,
+        block: u32,
+        tasks: impl Iterator<Item = &'a TaskView>,
+    ) -> Option<&'a TaskView> {
+        let is_paused = |task: &TaskView| {
+            let until = self.failed.get(&task.id);
+            until.is_some_and(|until| block < *until)
+        };
+        tasks
+            .filter(|task| self.lacks(task) > 0 && !is_paused(task))
+            .min_by_key(|task| (self.lacks(task), task.id))
+    }
+
+    /// Goes on with one of these tasks, unless one is under way; `new` makes the worker of another one.
+    pub fn go_on<'a, T: 'static>(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        tasks: impl Iterator<Item = &'a TaskView> + Clone,
+        new: impl FnOnce() -> ReplicaWorker,
+        came: impl FnOnce(Followed) -> T + 'static,
+    ) -> Option<Work<T>> {
+        let under_way = match &self.at_work {
+            Some((id, worker)) => match worker.try_lock() {
+                // It is asked what became of its job.
+                Err(_) => return None,
+                Ok(worker) if worker.is_busy() => tasks.clone().find(|task| task.id == *id),
+                Ok(_) => None,
+            },
+            None => None,
+        };
+        let task = match under_way {
+            Some(task) => task,
+            None => self.next(now.block(), tasks)?,
+        };
+        let worker = match &self.at_work {
+            Some((id, worker)) if *id == task.id => worker.clone(),
+            _ => {
+                let worker = Arc::new(Mutex::new(new()));
+                self.at_work = Some((task.id, worker.clone()));
+                worker
+            }
+        };
+        let (client, now, task) = (client.clone(), now.clone(), task.clone());
+        holding(&worker, |mut worker| async move {
+            let followed = worker.follow(&client, &now, &task).await;
+            Ended::with(came((task.id, followed)))
+        })
+    }
+
+    /// Takes in what came of it. No failure here ends anything: nothing is at stake where there is no seat.
+    pub fn take_in(&mut self, block: u32, (task, followed): Followed) {
+        match followed {
+            Ok(Some(reached)) => self.has_reached(task, reached),
+            Ok(None) => {}
+            Err(error) => {
+                // The connection is everybody's, and others tell of it.
+                if !matches!(&error, ReplicaError::Chain(error) if error.is_gone()) {
+                    tracing::warn!(%task, "not offered, since it cannot be rebuilt: {error}");
+                    let until = block.saturating_add(Self::PAUSE_BLOCKS);
+                    self.failed.insert(task, until);
+                }
+                self.let_go(task);
+            }
+        }
+    }
+
+    /// What has worked on the task, for its seat.
+    pub fn let_go(&mut self, task: TaskId) -> Option<Arc<Mutex<ReplicaWorker>>> {
+        let at_work = self.at_work.take_if(|(id, _)| *id == task);
+        at_work.map(|(_, worker)| worker)
+    }
+
+    /// Another node is asked from now on: it may have what the one before could not show.
+    pub fn disconnected(&mut self) {
+        self.failed.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::views;
+
+    fn task(id: u32, round: u32) -> TaskView {
+        TaskView {
+            id: TaskId(id),
+            round: RoundId(round),
+            ..views::task()
+        }
+    }
+
+    #[test]
+    fn a_task_is_ready_once_its_rounds_are_replayed_but_for_the_last() {
+        let mut follower = Follower::default();
+        assert!(follower.is_ready(&task(1, 0)), "nothing is to be replayed");
+        // A newcomer, or one who was away: it has all of them before it.
+        assert!(!follower.is_ready(&task(1, 1)) && !follower.is_ready(&task(1, 3)));
+        follower.has_reached(TaskId(1), RoundId(1));
+        assert!(!follower.is_ready(&task(1, 3)));
+        follower.has_reached(TaskId(1), RoundId(3));
+        assert!(follower.is_ready(&task(1, 3)));
+        // The third round has ended just now.
+        assert!(follower.is_ready(&task(1, 4)) && !follower.is_ready(&task(1, 5)));
+        // The chain took one round back, or more.
+        assert!(follower.is_ready(&task(1, 2)) && !follower.is_ready(&task(1, 1)));
+        assert!(follower.next(1, [task(1, 2)].iter()).is_some());
+    }
+
+    #[test]
+    fn a_task_with_a_long_history_starves_no_other() {
+        let mut follower = Follower::default();
+        let tasks = [task(1, 100_000), task(2, 7), task(3, 7), task(4, 0)];
+        let next = |follower: &Follower, block| {
+            let next = follower.next(block, tasks.iter());
+            next.map(|task| task.id.0)
+        };
+        assert_eq!(next(&follower, 1), Some(2));
+        follower.has_reached(TaskId(2), RoundId(6));
+        follower.has_reached(TaskId(3), RoundId(7));
+        assert_eq!(next(&follower, 1), Some(2), "one round, just ended");
+        follower.has_reached(TaskId(2), RoundId(7));
+        assert_eq!(next(&follower, 1), Some(1));
+        // It cannot be replayed, say because of a lying node.
+        let missing = ReplicaError::NoTask(TaskId(1));
+        follower.take_in(1, (TaskId(1), Err(missing)));
+        assert_eq!(next(&follower, Follower::PAUSE_BLOCKS), None);
+        assert_eq!(next(&follower, Follower::PAUSE_BLOCKS + 1), Some(1));
+        follower.take_in(200, (TaskId(1), Err(ReplicaError::NoTask(TaskId(1)))));
+        follower.disconnected();
+        assert_eq!(next(&follower, 200), Some(1), "another node is asked");
+    }
+
+    #[test]
+    fn what_is_over_is_forgotten() {
+        let mut follower = Follower::default();
+        follower.has_reached(TaskId(1), RoundId(3));
+        follower.keep(|task| task != TaskId(1));
+        assert!(!follower.is_ready(&task(1, 3)));
+    }
+}

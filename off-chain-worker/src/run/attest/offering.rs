@@ -1,0 +1,264 @@
+//! What the attester offers, and how it gets ready for it.
+
+use super::{Attest, Came, ReplicaWorker, Volunteer};
+use crate::{
+    chain::{ChainError, Client, Inclusion, Keypair, Moment},
+    run::{
+        under_way::{holding, Ended, Work},
+        ScorerOptions, WorkerDirs,
+    },
+};
+use gotong_protocol::{view::TaskView, TaskId};
+use std::collections::BTreeSet;
+
+impl Attest {
+    /// Goes on with following the tasks that suit and in which it has no seat, unless that is under way.
+    pub(super) fn follow(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        views: &[TaskView],
+    ) -> Option<Work<Came>> {
+        let tasks = &self.tasks;
+        self.follower.keep(|task| tasks.is_listed(task));
+        self.fitness.keep(|task| tasks.is_listed(task));
+        self.left_out.retain(|task| tasks.is_listed(*task));
+        for (task, opened) in &self.seats {
+            if let Some(reached) = opened.reached() {
+                self.follower.has_reached(*task, reached);
+            }
+        }
+        if self.leaves {
+            return None;
+        }
+        let fitness = &mut self.fitness;
+        let live = views.iter().filter(|view| view.state.is_live());
+        let suitable: Vec<&TaskView> = live.filter(|view| fitness.suits(view)).collect();
+        let on_disk = suitable.iter().copied();
+        self.follower.look_on_disk(&self.dirs, on_disk);
+        let seats = &self.seats;
+        let without_seat = suitable
+            .iter()
+            .copied()
+            .filter(|view| !seats.contains_key(&view.id));
+        let new = || new_worker(&self.dirs, &self.scoring);
+        let block = now.block();
+        let came = move |followed| Came::OfFollowing(block, followed);
+        self.follower.go_on(client, now, without_seat, new, came)
+    }
+
+    /// Offers on the chain what is not offered there. That it fails keeps nobody from the seats that it holds.
+    pub(super) fn offer(
+        &mut self,
+        client: &Client,
+        now: &Moment,
+        views: Vec<TaskView>,
+    ) -> Option<Work<Came>> {
+        self.leave_out(&views);
+        let (served, is_sound) = match self.tasks.lacks_room() {
+            // Whoever is drawn and cannot commit loses stake.
+            true => (BTreeSet::new(), false),
+            false => {
+                let mut served = self.tasks.served();
+                served.retain(|task| !self.left_out.contains(task));
+                let leaves_out = leaves_out_sealed(&self.left_out, &views);
+                (served, !self.tasks.has_given_up() && !leaves_out)
+            }
+        };
+        let (signer, client, now) = (self.signer.clone(), client.clone(), now.clone());
+        holding(&self.volunteer, |mut volunteer| async move {
+            let offered = offer(
+                &mut volunteer,
+                &signer,
+                &client,
+                &now,
+                (&views, &served, is_sound),
+            );
+            let has_left = offered.await.unwrap_or_else(|error| {
+                tracing::error!("no offer to attest was made: {error}");
+                false
+            });
+            Ended::with(Came::OfOffer { has_left })
+        })
+    }
+
+    /// Leaves out the tasks for which a seat would cost more than it brings: because its round cannot be scored in time, or at all,
+    /// or does not pay for the calls. Of what could not be asked for just now nothing changes.
+    fn leave_out(&mut self, views: &[TaskView]) {
+        for view in views.iter().filter(|view| view.state.is_live()) {
+            let is_ready = self.follower.is_ready(view);
+            match self.fitness.suits(view) && is_ready {
+                true => self.left_out.remove(&view.id),
+                false => self.left_out.insert(view.id),
+            };
+        }
+    }
+}
+
+/// It needs the weights of the rounds to come, and tables only of those that it scores.
+pub(super) fn new_worker(dirs: &WorkerDirs, scoring: &ScorerOptions) -> ReplicaWorker {
+    ReplicaWorker::new(dirs.clone(), scoring.clone()).skipping()
+}
+
+/// Whether one of the tasks that are left out may have sealed samples: then those that are served have to be named.
+fn leaves_out_sealed(left_out: &BTreeSet<TaskId>, views: &[TaskView]) -> bool {
+    left_out.iter().any(|task| {
+        let view = views.iter().find(|view| view.id == *task);
+        view.is_none_or(|view| view.terms.hold_out.is_sealed())
+    })
+}
+
+/// Makes the chain's offer what it should be, for these tasks: those that could be asked for, those that are served, and whether
+/// these are all with sealed samples. Tells whether it is taken back and no seat is held any more.
+async fn offer(
+    volunteer: &mut Volunteer,
+    signer: &Keypair,
+    client: &Client,
+    now: &Moment,
+    (views, served, is_sound): (&[TaskView], &BTreeSet<TaskId>, bool),
+) -> Result<bool, ChainError> {
+    let serves = |task: TaskId| served.contains(&task);
+    let account = signer.public_key().0;
+    let found = now.offer(&account).await?;
+    let kept = now.amount("Balances", "ExistentialDeposit")?;
+    let free = now.balance(&account).await?.free;
+    volunteer.can_spend(free.saturating_sub(kept));
+    let due = volunteer
+        .due(now.block(), found.as_ref(), views, serves, is_sound)
+        .await;
+    let Some(call) = due else {
+        return Ok(volunteer.has_left(found.as_ref()));
+    };
+    // No deadline waits for it, but calls that are sent after it do: it is tipped as they are.
+    let sent = client.submit(signer, &call, Inclusion::Best).await;
+    if !matches!(&sent, Err(error) if error.is_gone()) {
+        volunteer.sent(now.block(), views, serves, is_sound);
+    }
+    sent?;
+    tracing::info!("the offer to attest is up to date");
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        run::{tasks::TaskViews, views, Capacity, Conditions},
+        state::Folder,
+    };
+    use codec::Encode;
+    use gotong_protocol::RoundId;
+    use std::cell::Cell;
+
+    fn attest(conditions: Conditions) -> (tempfile::TempDir, Attest) {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let dirs = WorkerDirs::open(folder, Vec::new()).unwrap();
+        let attest = Attest::new(
+            crate::keys::development("judith").unwrap(),
+            dirs,
+            ScorerOptions::default(),
+            Capacity::default(),
+            BTreeSet::new(),
+        );
+        (temporary, attest.on_conditions(conditions))
+    }
+
+    fn task(id: u32, round: u32) -> TaskView {
+        TaskView {
+            id: TaskId(id),
+            round: RoundId(round),
+            ..views::task()
+        }
+    }
+
+    #[test]
+    fn a_newcomer_offers_no_task_whose_rounds_it_does_not_have() {
+        let (_folder, mut attest) = attest(Conditions::default());
+        let views = [task(1, 0), task(2, 3)];
+        attest.leave_out(&views);
+        assert_eq!(attest.left_out, BTreeSet::from([TaskId(2)]));
+        assert!(leaves_out_sealed(&attest.left_out, &views));
+        // A node that does not tell of it gets it offered no more than one that does.
+        attest.leave_out(&views[..1]);
+        assert!(leaves_out_sealed(&attest.left_out, &views[..1]));
+        attest.follower.has_reached(TaskId(2), RoundId(3));
+        attest.leave_out(&views);
+        assert!(attest.left_out.is_empty());
+    }
+
+    #[test]
+    fn a_task_that_pays_too_little_is_left_out() {
+        let (_folder, mut attest) = attest(Conditions {
+            least_pay: Conditions::CALLS,
+            ..Conditions::default()
+        });
+        let mut poor = task(2, 0);
+        poor.terms.attester_fee_permille = 0;
+        attest.leave_out(&[task(1, 0), poor]);
+        assert_eq!(attest.left_out, BTreeSet::from([TaskId(2)]));
+    }
+
+    /// A chain with many tasks that are over, and few that are not.
+    struct OldChain {
+        live: Vec<TaskId>,
+        requests: Cell<usize>,
+        bytes: Cell<usize>,
+    }
+
+    impl OldChain {
+        fn answer<T: Encode>(&self, answer: T) -> T {
+            self.requests.set(self.requests.get() + 1);
+            self.bytes.set(self.bytes.get() + answer.encoded_size());
+            answer
+        }
+    }
+
+    impl TaskViews for OldChain {
+        async fn live_tasks(&self) -> Result<Vec<TaskId>, ChainError> {
+            Ok(self.answer(self.live.clone()))
+        }
+
+        async fn task(&self, id: TaskId) -> Result<Option<TaskView>, ChainError> {
+            Ok(self.answer(Some(task(id.0, 0))))
+        }
+    }
+
+    /// All that a look does with tasks, whatever comes of it, is bounded by those that are live: what is asked of the node, what is
+    /// decoded, and what is kept from one look to the next. Counted, and not timed, so that it holds on any machine: nine requests
+    /// with less than a kilobyte each are far below a block.
+    #[tokio::test]
+    async fn a_look_costs_the_same_beside_100_000_tasks_that_are_over() {
+        let (_folder, mut attest) = attest(Conditions::default());
+        let mut chain = OldChain {
+            live: Vec::new(),
+            requests: Cell::default(),
+            bytes: Cell::default(),
+        };
+        // Each task was live once.
+        for ended in (0..100_000).step_by(5_000) {
+            chain.live = (ended..ended + 8).map(TaskId).collect();
+            chain.requests.set(0);
+            chain.bytes.set(0);
+            let besides = BTreeSet::new();
+            let views = attest.tasks.live(&chain, &besides).await.unwrap();
+            attest.leave_out(&views);
+            let tasks = &attest.tasks;
+            attest.left_out.retain(|task| tasks.is_listed(*task));
+            attest.fitness.keep(|task| tasks.is_listed(task));
+            let served = attest.tasks.served();
+            let mut volunteer = attest.volunteer.lock().await;
+            let serves = |task: TaskId| served.contains(&task);
+            let due = volunteer.due(ended, None, &views, serves, true).await;
+            assert!(due.is_some());
+            assert_eq!(chain.requests.get(), 9);
+            assert!(chain.bytes.get() < 9 << 10, "{} bytes", chain.bytes.get());
+            let kept = [
+                attest.fitness.count(),
+                volunteer.known_sealed(),
+                served.len(),
+            ];
+            assert_eq!(kept, [8; 3]);
+        }
+    }
+}
