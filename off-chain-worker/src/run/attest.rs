@@ -86,14 +86,14 @@ struct Opened {
 /// What came of what was under way.
 enum Came {
     /// Something in a task. It breaks if the task has to be opened anew.
-    OfTask(TaskId, Result<ControlFlow<()>, RunError>),
+    Task(TaskId, Result<ControlFlow<()>, RunError>),
     /// The offer was looked after.
-    OfOffer {
+    Offer {
         /// Whether it is taken back, and no seat is held any more.
         has_left: bool,
     },
     /// A task without a seat was followed, as seen at this block.
-    OfFollowing(u32, Followed),
+    Following(u32, Followed),
 }
 
 /// A task in which there may be something to do, at one block.
@@ -285,9 +285,9 @@ impl Attest {
     fn settle(&mut self) -> Result<(), RunError> {
         for came in self.under_way.came() {
             match came {
-                Came::OfOffer { has_left } => self.has_left = has_left,
-                Came::OfFollowing(block, followed) => self.follower.take_in(block, followed),
-                Came::OfTask(task, done) => {
+                Came::Offer { has_left } => self.has_left = has_left,
+                Came::Following(block, followed) => self.follower.take_in(block, followed),
+                Came::Task(task, done) => {
                     let is_over = matches!(done, Ok(ControlFlow::Break(())));
                     if self.tasks.survive(task, done.map(drop))? || is_over {
                         self.close(task);
@@ -387,7 +387,7 @@ impl Opened {
                 let task = seen.view.id;
                 match look_at(seen, worker, &duty, &agent, &publisher).await {
                     Ok(ended) => ended,
-                    Err(error) => Ended::with(Came::OfTask(task, Err(error))),
+                    Err(error) => Ended::with(Came::Task(task, Err(error))),
                 }
             };
             look.instrument(span)
@@ -424,7 +424,7 @@ async fn look_at(
             tracing::error!(
                 "a node contradicts what an earlier one said about the task, so the task is rebuilt"
             );
-            return Ok(Ended::with(Came::OfTask(task, Ok(ControlFlow::Break(())))));
+            return Ok(Ended::with(Came::Task(task, Ok(ControlFlow::Break(())))));
         }
         Ok(Some(replica)) => (replica.standing_score(round, &inputs), Ok(true)),
         Ok(None) => (None, Ok(false)),
@@ -439,7 +439,7 @@ async fn look_at(
         are_audits_drawn: round.audit_seed.is_some(),
         is_device_trusted: seen.backend.device().is_some(),
     };
-    let is_over = || Ok(Ended::with(Came::OfTask(task, Ok(ControlFlow::Break(())))));
+    let is_over = || Ok(Ended::with(Came::Task(task, Ok(ControlFlow::Break(())))));
     if let (false, Err(error)) = (view.state.is_live(), &ready) {
         tracing::warn!("credits were not published: {error}");
         return is_over();
@@ -464,7 +464,7 @@ async fn look_at(
                 ..
             } = &*seen;
             let done = duty.fulfil(client, view, round, &snapshot, own).await;
-            Ended::with(Came::OfTask(task, done.map(ControlFlow::Continue)))
+            Ended::with(Came::Task(task, done.map(ControlFlow::Continue)))
         };
         fulfilled.instrument(span)
     }));
@@ -474,14 +474,14 @@ async fn look_at(
                 let (seen, span) = (seen.clone(), seen.span.clone());
                 let attended = async move {
                     let done = attend(&seen, worker, agent, suspects).await;
-                    Ended::with(Came::OfTask(task, done.map(ControlFlow::Continue)))
+                    Ended::with(Came::Task(task, done.map(ControlFlow::Continue)))
                 };
                 attended.instrument(span)
             }));
             None
         }
         (Ok(_), _) => None,
-        (Err(error), _) => Some(Came::OfTask(task, Err(error.into()))),
+        (Err(error), _) => Some(Came::Task(task, Err(error.into()))),
     };
     Ok(Ended { came, next })
 }
@@ -506,7 +506,7 @@ async fn publishing(
     let (seen, span) = (seen.clone(), seen.span.clone());
     let published = async move {
         let done = publisher.publish(&seen.client, due).await;
-        Ended::with(Came::OfTask(seen.view.id, done.map(ControlFlow::Continue)))
+        Ended::with(Came::Task(seen.view.id, done.map(ControlFlow::Continue)))
     };
     let work = published.instrument(span).boxed_local();
     Ok(ControlFlow::Continue(Some(work)))

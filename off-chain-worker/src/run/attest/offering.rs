@@ -43,7 +43,7 @@ impl Attest {
             .filter(|view| !seats.contains_key(&view.id));
         let new = || new_worker(&self.dirs, &self.scoring);
         let block = now.block();
-        let came = move |followed| Came::OfFollowing(block, followed);
+        let came = move |followed| Came::Following(block, followed);
         self.follower.go_on(client, now, without_seat, new, came)
     }
 
@@ -78,7 +78,7 @@ impl Attest {
                 tracing::error!("no offer to attest was made: {error}");
                 false
             });
-            Ended::with(Came::OfOffer { has_left })
+            Ended::with(Came::Offer { has_left })
         })
     }
 

@@ -159,7 +159,7 @@ mod tests {
         for _ in 0..2 {
             let mut commands = both.to_vec();
             opened.save_for(&mut commands);
-            assert_eq!(commands, [claim.clone()]);
+            assert_eq!(commands, std::slice::from_ref(&claim));
         }
         std::fs::remove_dir_all(&file).unwrap();
         let mut commands = both.to_vec();
