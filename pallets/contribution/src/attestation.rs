@@ -2,7 +2,7 @@
 
 use crate::{
     offers::Offers,
-    rounds::{Round, Rounds},
+    rounds::{Round, Rounds, Seats},
     stakes::Stakes,
     submissions::Submissions,
     tasks::Task,
@@ -251,7 +251,7 @@ impl<T: Config> Attestation<T> {
         });
     }
 
-    /// Ends the promise, when the round draws its first seats, waits for attesters, or ends before that.
+    /// Ends the promise, when the first draw is over, or the round waits for attesters or ends before that.
     pub(crate) fn end_promise(task: &Task<T::AccountId>) {
         SeatsPromised::<T>::mutate(|promised| {
             *promised = promised.saturating_sub(task.terms.quorum.into());
@@ -318,11 +318,13 @@ impl<T: Config> Attestation<T> {
                 attesters.push(account);
             }
         }
-        Pallet::<T>::deposit_event(Event::AttestersDrawn {
-            task: id,
-            round: task.round,
-            attesters,
-        });
+        if !attesters.is_empty() {
+            Pallet::<T>::deposit_event(Event::AttestersDrawn {
+                task: id,
+                round: task.round,
+                attesters,
+            });
+        }
     }
 
     /// Takes the seats of attesters who did not commit. Their offers are suspended only if enough others did commit: otherwise it is
@@ -366,6 +368,13 @@ impl<T: Config> Attestation<T> {
         let sitting = round.seats.iter().filter(|seat| seat.sits());
         let accounts: Vec<_> = sitting.map(|seat| seat.account.clone()).collect();
         Offers::<T>::rise(&accounts, task.load(round.reveals), false);
+    }
+
+    /// Frees the attesters who still sit, and forgets all seats, so that anybody may be drawn again: also those who committed, and
+    /// those who did not, whose fault is not known.
+    pub(crate) fn vacate(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
+        Self::end_round(task, round);
+        round.seats = Seats::default();
     }
 
     /// Takes the seats for which `failed` is true, and slashes their attesters. If it is their own fault, their offers are suspended,

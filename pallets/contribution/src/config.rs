@@ -94,7 +94,8 @@ mod config {
         #[pallet::constant]
         type ClaimBlocks: Get<u32>;
 
-        /// Time after which a task is closed if no round settles, or if it is paused and nobody tops it up.
+        /// Time after which a task is closed if no round settles, or if it is paused and nobody tops it up. In the last seventh of
+        /// it no round goes on to Reveal, because what is revealed needs time to wait for attesters.
         #[pallet::constant]
         type IdleBlocks: Get<u32>;
     }

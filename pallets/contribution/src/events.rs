@@ -149,8 +149,9 @@ mod events {
             /// The latest time at which it ends, on [`Config::Clock`].
             ends_at: u32,
         },
-        /// Fewer attesters than the quorum have room for the round, so its phase continues for another window. In Commit the round
-        /// accepts commits, and nothing is revealed until there are enough attesters; in AttestCommit the revealed deltas wait.
+        /// Fewer attesters than the quorum have room for the round, or too little time is left until its task expires, so its phase
+        /// continues for another window. In Commit the round accepts commits, and nothing is revealed until there are enough
+        /// attesters; in AttestCommit the revealed deltas wait, also if attesters were seated before and too few of them committed.
         AttestersAwaited {
             /// The task.
             task: TaskId,
@@ -213,7 +214,7 @@ mod events {
             /// The seed, from which anybody can derive the same halves and samples.
             seed: Hash,
         },
-        /// Attesters were drawn.
+        /// Attesters were drawn. A draw that seats nobody has no event.
         AttestersDrawn {
             /// The task.
             task: TaskId,

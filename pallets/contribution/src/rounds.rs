@@ -77,8 +77,9 @@ pub(crate) fn assert_constants<T: Config>() {
     );
     assert!(T::DrawBlocks::get() >= 1, "nothing would ever be drawn");
     assert!(
-        T::IdleBlocks::get() > longest,
-        "a task would be closed before anybody could commit"
+        // The last seventh is for waiting: see `Tasks::has_time_to_wait`.
+        (T::IdleBlocks::get() / 7).saturating_mul(6) > longest,
+        "a task would be closed before anybody could reveal"
     );
     assert!(T::WeightUnit::get() > 0, "weights are counted in units");
     assert!(
@@ -307,11 +308,13 @@ impl<T: Config> Rounds<T> {
             return T::WeightInfo::end_phase();
         };
         match round.phase {
-            // If too few of those who are drawn are still registered, the round ends at once.
+            // If too few of those who are drawn still have room, the round may end at once, or give all seats back, which slashes
+            // nobody.
             _ if round.draw.is_some() => {
                 T::WeightInfo::draw().saturating_add(T::WeightInfo::end_phase())
             }
             Phase::Reveal => T::WeightInfo::end_reveal(round.commits),
+            // To give all seats back costs less than to slash them.
             Phase::AttestCommit | Phase::AttestReveal => {
                 T::WeightInfo::redraw().max(T::WeightInfo::end_phase())
             }
@@ -345,7 +348,8 @@ impl<T: Config> Rounds<T> {
                 break;
             }
             Self::step(id, &mut task, &mut round, transition, now);
-            if matches!(transition, Transition::RollOn | Transition::Draw) {
+            let waits = [Transition::RollOn, Transition::Draw, Transition::Vacate];
+            if waits.contains(&transition) {
                 break;
             }
         }
@@ -385,6 +389,7 @@ impl<T: Config> Rounds<T> {
             // Of the first draw: an evaluation that is under way stays as it is. Also of one that seats nobody, or else those who
             // step back could draw samples until they like them.
             if round.seed.is_none() {
+                Attestation::<T>::end_promise(task);
                 let seed = draw.seed(b"gotong:seed");
                 round.seed = Some(seed);
                 Pallet::<T>::deposit_event(Event::SeedDrawn {
@@ -392,9 +397,6 @@ impl<T: Config> Rounds<T> {
                     round: task.round,
                     seed,
                 });
-            }
-            if round.seats.is_empty() {
-                Attestation::<T>::end_promise(task);
             }
             Attestation::<T>::draw(id, task, round, &draw.seed(b"gotong:attesters"));
             if round.seats.is_empty() {
@@ -445,7 +447,9 @@ impl<T: Config> Rounds<T> {
                 if candidates.is_empty() {
                     Self::await_attesters(id, task, round, now);
                 } else {
-                    Attestation::<T>::promise_seats(task);
+                    if round.seed.is_none() {
+                        Attestation::<T>::promise_seats(task);
+                    }
                     round.draw = Some(Draw::default());
                     Attestation::<T>::begin_draw(id, candidates);
                 }
@@ -460,6 +464,12 @@ impl<T: Config> Rounds<T> {
                     round.draw = Some(Draw::default());
                     Attestation::<T>::begin_draw(id, candidates);
                 }
+            }
+            Transition::Vacate => {
+                Attestation::<T>::vacate(task, round);
+                round.redraws = 0;
+                Self::tell_of_waiting(id, task);
+                Self::enter(id, task, round, Phase::AttestCommit, now);
             }
             Transition::RollOn if round.commits > 0 => {
                 Self::await_attesters(id, task, round, now);
@@ -503,12 +513,16 @@ impl<T: Config> Rounds<T> {
             return;
         }
         let began = round.phase_started_at;
+        Self::tell_of_waiting(id, task);
+        Self::enter(id, task, round, round.phase, now);
+        round.phase_started_at = began;
+    }
+
+    fn tell_of_waiting(id: TaskId, task: &Task<T::AccountId>) {
         Pallet::<T>::deposit_event(Event::AttestersAwaited {
             task: id,
             round: task.round,
         });
-        Self::enter(id, task, round, round.phase, now);
-        round.phase_started_at = began;
     }
 
     fn enter(

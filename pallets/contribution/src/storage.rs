@@ -111,8 +111,8 @@ mod storage {
         OptionQuery,
     >;
 
-    /// The number of free seats that are promised: the sum of the quorums of all rounds that take reveals or draw their first
-    /// seats. At most [`bounds::MAX_TASK_SEATS`] for each of [`Config::MaxLiveTasks`].
+    /// The number of free seats that are promised: the sum of the quorums of all rounds that take reveals or are in their first
+    /// draw. At most [`bounds::MAX_TASK_SEATS`] for each of [`Config::MaxLiveTasks`].
     #[pallet::storage]
     pub type SeatsPromised<T: Config> = StorageValue<_, u32, ValueQuery>;
 

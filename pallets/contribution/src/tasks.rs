@@ -325,6 +325,13 @@ impl<T: Config> Tasks<T> {
         now::<T>() >= Self::idle_until(task)
     }
 
+    /// Whether what a round of it reveals now would have enough time to wait for attesters: a seventh of [`Config::IdleBlocks`] is
+    /// left until it is idle, of a week a day. With less, whoever keeps attesters away for a moment would end the round.
+    pub(crate) fn has_time_to_wait(task: &Task<T::AccountId>) -> bool {
+        let least = T::IdleBlocks::get() / 7;
+        now::<T>().saturating_add(least) <= Self::idle_until(task)
+    }
+
     /// Closes a paused task that nobody topped up for too long, if it is its turn: a block looks at one task, by its number. Gives
     /// back what that costs beyond the look. (Tasks with a round under way are closed by their rounds.)
     pub(crate) fn close_idle_in_turn() -> Weight {

@@ -468,7 +468,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// 23. Disputes are open only about a round that is challenged.
-    /// 24. Seats are drawn anew only so often, and after a first draw; a round that is challenged has a seed of its
+    /// 24. Seats are drawn anew only so often since the quorum was filled, and after a first draw; a round that is challenged has a seed of its
     ///     audits, once it is drawn.
     /// 25. Every sitting attester revealed when the challenge started.
     fn challenges_come_in_time(round: &Round<T::AccountId>) -> Check {

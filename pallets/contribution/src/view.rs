@@ -3,7 +3,7 @@
 //! Runs outside blocks, so it may walk whole maps of a round. What grows with tasks and rounds comes in pages.
 
 use crate::{
-    attestation::{Attestation, Seat},
+    attestation::Seat,
     credits::Credits,
     offers::{Listed, Offers},
     rewards::{Rewards, Settlement, Unclaimed},
@@ -106,7 +106,7 @@ pub(crate) fn round<T: Config>(
     let round = Rounds::<T>::get(id, round_id)?;
     let task = Tasks::<T>::get(id).ok()?;
     let awaits_attesters = match round.phase {
-        Phase::Commit => round.commits > 0 && !Attestation::<T>::has_room(id, &task, &round),
+        Phase::Commit => round.commits > 0 && !Rounds::<T>::has_attesters(id, &task, &round),
         _ => round.is_unattended(),
     };
     let settlement = round.settlement.clone();

@@ -7,7 +7,7 @@
 //!   +-> rolls on        |   |           |                 |  +-> Unattested | Disputed
 //!   |         |         +---+- redraws -+-----------------+
 //!   |         |         |   +-> Unattested
-//!   |         |         +-> waits for attesters | Unattested
+//!   |         |         +-> waits for attesters, also after all seats were given back | Unattested
 //!   |         +-> NoReveals | ShardMissed
 //!   +-> NoReveals
 //! ```
@@ -20,11 +20,13 @@
 //!
 //! AttestCommit waits until a draw has filled the quorum: attesters who had room when Commit ended may be busy by then, or may
 //! have withdrawn. Nobody sits meanwhile. Its window starts again and again until the task has been idle for too long; only
-//! then does the round end, unattested.
+//! then does the round end, unattested. If too few of those who sit commit, and seats cannot be drawn anew, then as long as no
+//! table has been shown all seats are given back, and it waits as before: otherwise a few accomplices who sit down and do nothing
+//! would end the round in one window.
 //!
 //! What a round reveals cannot be used again. So Commit ends only if enough attesters for the quorum have room for a seat that
-//! is promised to no other round. Otherwise its window starts again, as if nobody had committed, and more may commit. That
-//! goes on until the task is given up.
+//! is promised to no other round, and if enough time is left to wait for others should they be gone by then. Otherwise its
+//! window starts again, as if nobody had committed, and more may commit. That goes on until the task is given up.
 
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -189,7 +191,8 @@ pub struct Facts {
     pub commits: u32,
     /// Most contributors who could have committed.
     pub may_commit: u32,
-    /// Whether enough attesters for the quorum have room for a seat of the round, not counting seats promised to other rounds.
+    /// Whether enough attesters for the quorum have room for a seat of the round, not counting seats promised to other rounds, and
+    /// time is left to wait for others if these should be gone when all is revealed.
     pub has_attesters: bool,
     /// Whether the round should stop waiting for attesters: the task was idle for too long, or the sponsor is closing it and nothing
     /// is revealed yet.
@@ -208,6 +211,8 @@ pub struct Facts {
     pub attestation_commits: u32,
     /// Of those who sit: who revealed.
     pub attestation_reveals: u32,
+    /// Whether anybody has revealed a table in the round, sitting or not.
+    pub has_tables: bool,
     /// Of those who sit: who stand, because they revealed and answered their audits.
     pub standing: u32,
     /// What the claims of those who stand say.
@@ -236,7 +241,8 @@ impl Facts {
 pub enum Transition {
     /// The next phase starts.
     Enter(Phase),
-    /// Nobody committed, or there are too few attesters: the same round starts its Commit window again.
+    /// Nobody committed, there are too few attesters, or too little time is left to wait for others: the same round starts its
+    /// Commit window again.
     RollOn,
     /// Too few committed, revealed or stand: seats are drawn again, and AttestCommit starts again for those who are drawn. If
     /// there is nobody to draw, no more redraws are allowed, and the clock is asked again.
@@ -244,6 +250,9 @@ pub enum Transition {
     /// Nobody was seated yet: seats are drawn if enough attesters for the quorum have room. If not, the round waits, and the clock
     /// is asked again later.
     Draw,
+    /// Too few committed, seats cannot be drawn anew, and no table has been shown: all seats are given back, AttestCommit starts
+    /// again, and the round waits as if nobody had been seated. The clock is asked again later.
+    Vacate,
     /// The round is over.
     End(Outcome),
 }
@@ -275,17 +284,22 @@ pub fn may_reveal(now: u32, started_at: u32, reveal_blocks: u32, reveals: u32) -
 /// it goes on.
 ///
 /// The clock is asked again right after [`Phase::AttestCommit`] is entered, and has the first seats drawn. If seats that are drawn
-/// anew cannot make the quorum, it ends the round.
+/// anew cannot make the quorum, it has all seats given back; or it ends the round, if a table has been shown or the task is given up.
 pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option<Transition> {
-    use Transition::{Draw, End, Enter, Redraw, RollOn};
+    use Transition::{Draw, End, Enter, Redraw, RollOn, Vacate};
     if facts.drawing {
         return None;
     }
     let over = now >= ends_at;
     let unattested = End(Outcome::Unattested);
-    let unless_short = |attesters, next| match facts.falls_short(attesters) {
-        true if facts.may_redraw => Redraw,
+    // Whoever showed a table keeps its seat, and would hold it for as long as the round waits.
+    let unattended = match facts.has_tables || facts.given_up {
         true => unattested,
+        false => Vacate,
+    };
+    let unless_short = |attesters, next, lost| match facts.falls_short(attesters) {
+        true if facts.may_redraw => Redraw,
+        true => lost,
         false => Enter(next),
     };
     let (ends, next) = match phase {
@@ -311,14 +325,15 @@ pub fn next_phase(phase: Phase, now: u32, ends_at: u32, facts: &Facts) -> Option
             true => (true, unattested),
             false => (true, Draw),
         },
-        Phase::AttestCommit if facts.falls_short(facts.seats) => (true, unattested),
+        Phase::AttestCommit if facts.falls_short(facts.seats) => (true, unattended),
         Phase::AttestCommit => (
             facts.attestation_commits >= facts.seats,
-            unless_short(facts.attestation_commits, Phase::AttestReveal),
+            unless_short(facts.attestation_commits, Phase::AttestReveal, unattended),
         ),
+        // Whoever withholds a table is slashed.
         Phase::AttestReveal => (
             facts.attestation_reveals >= facts.attestation_commits,
-            unless_short(facts.attestation_reveals, Phase::Challenge),
+            unless_short(facts.attestation_reveals, Phase::Challenge, unattested),
         ),
         Phase::Challenge if facts.open_disputes > 0 => return None,
         Phase::Challenge => (

@@ -160,8 +160,9 @@ pub struct RoundView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     /// The block from which unclaimed money can go back to the budget; later if more blocks are full until then.
     pub expires_at: Option<BlockNumber>,
     /// Whether the round waits for attesters. In Commit: somebody has committed, but fewer attesters than the quorum have room for
-    /// the round now, or their free seats are promised to other rounds; it accepts commits until there are enough. In
-    /// AttestCommit: everything is revealed, and no draw has filled the quorum yet.
+    /// the round now, their free seats are promised to other rounds, or the task expires too soon to wait for others once all is
+    /// revealed; it accepts commits meanwhile. In AttestCommit: everything is revealed, and no draw has filled the quorum yet, or all
+    /// seats were given back because too few committed.
     pub awaits_attesters: bool,
 }
 

@@ -170,7 +170,9 @@ fn lasts(view: &TaskView) -> String {
         (TaskState::Paused, Some(block)) => {
             format!("until block {block}, and longer after each top-up")
         }
-        (_, Some(block)) => format!("until block {block}, or longer if a round settles"),
+        (_, Some(block)) => format!(
+            "until block {block}, or longer if a round settles; no round reveals in the last 14,400 blocks"
+        ),
         (_, None) => "no longer".to_owned(),
     }
 }
@@ -443,6 +445,10 @@ pub(in crate::cli) fn stands(round: &RoundView) -> String {
     match round.outcome {
         Some(outcome) => format!("{outcome:?}"),
         None if round.phase == Phase::Ended => "Ended".to_owned(),
+        // In Commit the chain does not tell which; see the end of `lasts`.
+        None if round.awaits_attesters && round.phase == Phase::Commit => {
+            "Commit, too few attesters offer or the task expires soon".to_owned()
+        }
         None if round.awaits_attesters => format!("{:?}, too few attesters offer", round.phase),
         None if is_drawing(round) => format!("{:?}, being drawn", round.phase),
         None => format!("{:?} to block {}", round.phase, round.ends_at),
@@ -490,7 +496,7 @@ mod tests {
         };
         assert_eq!(
             told(lacking(Phase::Commit, None)),
-            "Commit, too few attesters offer"
+            "Commit, too few attesters offer or the task expires soon"
         );
         for seed in [None, seed] {
             assert_eq!(

@@ -318,7 +318,7 @@ fn name(task: &TaskView) -> String {
 fn phase(round: &RoundView) -> String {
     match round.outcome {
         Some(outcome) => format!("{outcome:?}"),
-        None if round.awaits_attesters => "no attesters".to_owned(),
+        None if round.awaits_attesters => "waits".to_owned(),
         None => format!("{:?}", round.phase),
     }
 }

@@ -12,6 +12,16 @@ use gotong_protocol::{
 };
 
 impl<T: Config> Rounds<T> {
+    /// Whether a round in Commit finds attesters, and time is left to wait for others if these should be gone when all is
+    /// revealed.
+    pub(crate) fn has_attesters(
+        id: TaskId,
+        task: &Task<T::AccountId>,
+        round: &Round<T::AccountId>,
+    ) -> bool {
+        Tasks::<T>::has_time_to_wait(task) && Attestation::<T>::has_room(id, task, round)
+    }
+
     /// What happens to a round now. It asks whether there are attesters only if the round would go on to Reveal, because that means
     /// looking at all offers.
     pub(super) fn next(
@@ -25,7 +35,7 @@ impl<T: Config> Rounds<T> {
         if next != Some(Transition::Enter(Phase::Reveal)) {
             return next;
         }
-        facts.has_attesters = Attestation::<T>::has_room(id, task, round);
+        facts.has_attesters = Self::has_attesters(id, task, round);
         next_phase(round.phase, now, round.ends_at, &facts)
     }
 
@@ -82,6 +92,7 @@ impl<T: Config> Rounds<T> {
             quorum: task.terms.quorum.into(),
             attestation_commits: sitting().filter(|seat| seat.commitment.is_some()).count() as u32,
             attestation_reveals: sitting().filter(|seat| seat.revealed.is_some()).count() as u32,
+            has_tables: round.seats.iter().any(|seat| seat.revealed.is_some()),
             standing: standing().count() as u32,
             agreement,
             open_disputes: round.open_disputes,

@@ -19,7 +19,7 @@ pub struct Round<AccountId> {
     pub phase: Phase,
     /// The block in which the round started.
     pub started_at: u32,
-    /// When the phase started, however often its window was extended because attesters were missing. Once the round is over,
+    /// When the phase started, or all seats were given back, however often its window was extended because attesters were missing. Once the round is over,
     /// the block in which it ended.
     pub phase_started_at: u32,
     /// The latest time at which the phase ends. Once the round is over, the block in which it ended.
@@ -45,9 +45,10 @@ pub struct Round<AccountId> {
     pub draw: Option<Draw>,
     /// The seed, once drawn. It decides the halves, and which records of a pool are the samples.
     pub seed: Option<Hash>,
-    /// The attesters, once a draw has filled the quorum, including those who have lost their seats.
+    /// The attesters, once a draw has filled the quorum, including those who have lost their seats; none again if all were given
+    /// back because too few committed.
     pub seats: Seats<AccountId>,
-    /// How often seats were drawn anew; [`bounds::MAX_REDRAWS`] also if nobody was there to draw.
+    /// How often seats were drawn anew since a draw filled the quorum; [`bounds::MAX_REDRAWS`] also if nobody was there to draw.
     pub redraws: u8,
     /// The seed of the audits of the current challenge, or of the last one.
     pub audit_seed: Option<Hash>,
@@ -103,12 +104,13 @@ impl<AccountId: PartialEq> Round<AccountId> {
         round_inputs(task, round, &self.base_root, shard, self.seed, &entrants)
     }
 
-    /// Whether as many free seats as its quorum are promised to it: while it takes deltas, and while its first seats are drawn. Not
-    /// while it waits for attesters: whoever opens tasks that nobody can attest would keep all seats from others by that.
+    /// Whether as many free seats as its quorum are promised to it: while it takes deltas, and in its first draw, which brings the
+    /// seed. Not while it waits for attesters, nor in draws after that: whoever opens tasks that nobody can attest, or whose
+    /// draws always fail, would keep all seats from others by that.
     pub(crate) fn is_promised_seats(&self) -> bool {
         match self.phase {
             Phase::Reveal => true,
-            Phase::AttestCommit => self.draw.is_some() && self.seats.is_empty(),
+            Phase::AttestCommit => self.draw.is_some() && self.seed.is_none(),
             _ => false,
         }
     }

@@ -95,7 +95,7 @@ fn samples_are_drawn_a_block_after_the_last_reveal() {
         assert!(drawn.is_some());
         // It is drawn once.
         Seed::set(10);
-        run_to_phase(TASK, Phase::Commit);
+        lab.finish(TASK);
         assert_eq!(Contribution::round(TASK, FIRST).unwrap().seed, drawn);
     });
 }
@@ -113,10 +113,7 @@ fn what_draws_samples_is_of_chance_task_and_round() {
                 for _ in 0..2 {
                     lab.play_to_attestation(id, 1);
                     seeds.push(current(id).seed.unwrap());
-                    let before = task(id).round;
-                    while task(id).round == before {
-                        next_block();
-                    }
+                    lab.finish(id);
                 }
             }
         });
@@ -152,6 +149,9 @@ fn there_is_nothing_to_publish_and_the_bond_comes_back() {
         run_blocks(3);
         assert_noop!(publish(), Error::<Test>::NothingSealed);
         assert_ok!(Contribution::close_task(signed(&sponsor()), TASK));
+        run_to_phase(TASK, Phase::AttestCommit);
+        commit_tables(TASK, &lab.score(TASK));
+        // Nobody shows its table.
         while !task(TASK).state.is_over() {
             next_block();
         }

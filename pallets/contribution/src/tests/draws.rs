@@ -241,8 +241,9 @@ fn a_round_goes_on_when_an_attester_does_not_reveal() {
     });
 }
 
+/// Those who did nothing may have been accomplices of whoever wants the round to end.
 #[test]
-fn a_round_ends_when_there_is_nobody_left_to_draw() {
+fn a_round_begins_again_when_there_is_nobody_left_to_draw() {
     ExtBuilder::default().build_and_execute(|| {
         let (_lab, score) = attesting(4);
         for draw in 0..2 {
@@ -251,7 +252,13 @@ fn a_round_ends_when_there_is_nobody_left_to_draw() {
             attest_without(&[away], &score);
             run_blocks(5);
         }
-        assert_eq!(first().outcome, Some(Outcome::Unattested));
+        assert!(first().is_unattended());
+        assert_ok!(Contribution::do_try_state());
+        // All are free, and may be drawn again.
+        run_to_phase(TASK, Phase::AttestCommit);
+        assert_eq!((first().redraws, first().seats.len()), (0, 3));
+        settle(TASK, &score);
+        assert_eq!(first().outcome, Some(Outcome::Settled));
     });
 }
 

@@ -564,6 +564,26 @@ pub fn attest(id: TaskId, says: impl Fn(&AccountId) -> Option<Score>) {
     run_to_phase(id, Phase::Challenge);
 }
 
+/// All seats of a round commit to a table, so that it goes on to AttestReveal. If nobody shows it and nobody else can be drawn, the
+/// round ends unattested.
+pub fn commit_tables(id: TaskId, score: &Score) {
+    for seat in current(id).seats {
+        assert_ok!(commit_attestation(&seat.account, id, score));
+    }
+    run_to_phase(id, Phase::AttestReveal);
+}
+
+/// From AttestCommit to the next round: all seats commit to a table, nobody shows it, and nobody else can be drawn. Those who are
+/// slashed for it offer anew.
+pub fn withhold_tables(id: TaskId, score: &Score) {
+    let seats = current(id).seats;
+    commit_tables(id, score);
+    run_to_phase(id, Phase::Commit);
+    for seat in &seats {
+        assert_ok!(offer(&seat.account, u8::MAX));
+    }
+}
+
 /// Every sitting seat that has not yet answers its audits out of what `says` gives it, if anything.
 pub fn audit(id: TaskId, says: impl Fn(&AccountId) -> Option<Score>) {
     let seats = current(id).seats.into_iter();

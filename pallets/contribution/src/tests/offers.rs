@@ -85,7 +85,9 @@ fn nobody_holds_more_seats_than_it_offers() {
         assert_eq!(seats_held(&careful), 2);
         // They are free again when their rounds are over.
         for id in ids {
-            run_to_phase(id, Phase::Commit);
+            run_to_phase(id, Phase::AttestCommit);
+            let score = lab.score(id);
+            settle(id, &score);
         }
         assert_eq!(seats_held(&careful), 0);
     });
@@ -184,7 +186,8 @@ fn a_window_in_which_nobody_could_ends_no_offer() {
         register(1, 3);
         let id = lab.open();
         lab.play_to_attestation(id, 1);
-        run_to_phase(id, Phase::Commit);
+        run_blocks(lab.terms().windows.attest_blocks);
+        assert!(current(id).is_unattended());
         assert_eq!(listed().len(), 3);
         assert_eq!(staked(&attester(0)), 500);
     });

@@ -409,9 +409,9 @@ fn void_rounds_are_claimed_in_their_order_without_a_proof() {
         }
         assert_ok!(lab.open_with(terms, POOL));
         let who = contributor(0);
-        // Nobody attests; claims differ; all is dropped; and then a good one.
+        // Nobody shows a table; claims differ; all is dropped; and then a good one.
         lab.play_to_attestation(TASK, 2);
-        run_to_phase(TASK, Phase::Commit);
+        withhold_tables(TASK, &lab.score(TASK));
         lab.play_to_attestation(TASK, 2);
         let truth = lab.score(TASK);
         let says = |who: &AccountId| match *who == attester(0) {
@@ -998,7 +998,7 @@ fn rounds_that_do_not_settle_pay_for_no_work() {
         register(1, 3);
         assert_ok!(lab.open_with(pays_for_work(&lab), POOL));
         lab.play_to_attestation(TASK, 1);
-        run_to_phase(TASK, Phase::Commit);
+        withhold_tables(TASK, &lab.score(TASK));
         let round = Rounds::<Test>::get(TASK, FIRST).unwrap();
         assert_eq!(round.outcome, Some(Outcome::Unattested));
         assert_eq!((task(TASK).purse.pool, sum_of_fees(FIRST)), (POOL, 0));

@@ -121,10 +121,16 @@ fn a_window_does_not_run_out_while_blocks_are_full() {
         assert_eq!((view().phase, view().seed), (Phase::AttestCommit, None));
         run_full_blocks(1);
         assert!(view().seed.is_some());
-        // The hook goes on right after. Nobody has attested, and the block of the end stays what it was.
-        run_blocks(lab.terms().windows.attest_blocks - 1);
-        run_full_blocks(20);
+        // The hook goes on right after. Nobody shows a table, and the block of the end stays what it was.
+        let wait = || {
+            run_blocks(lab.terms().windows.attest_blocks - 1);
+            run_full_blocks(20);
+        };
+        wait();
         assert_eq!(view().phase, Phase::AttestCommit);
+        commit_tables(id, &lab.score(id));
+        wait();
+        assert_eq!(view().phase, Phase::AttestReveal);
         next_block();
         let ended = System::block_number();
         assert_eq!((view().phase, view().ends_at), (Phase::Ended, ended));

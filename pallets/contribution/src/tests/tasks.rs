@@ -561,7 +561,8 @@ fn only_rounds_that_settle_keep_a_task_open() {
         register(1, 3);
         let id = lab.open();
         lab.play_to_attestation(id, 1);
-        run_to_phase(id, Phase::Commit);
+        let score = lab.score(id);
+        withhold_tables(id, &score);
         let first = Rounds::<Test>::get(id, RoundId(0)).unwrap();
         assert_eq!(first.outcome, Some(Outcome::Unattested));
         assert_eq!((first.reveals, task(id).idle_since), (1, 1));

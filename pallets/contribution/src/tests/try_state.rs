@@ -229,9 +229,21 @@ fn rounds_that_wait_for_attesters() {
         let ends_at = current(TASK).ends_at;
         Schedule::<Test>::mutate(|schedule| schedule[0].1 = ends_at);
     });
+    // As if seats had been drawn anew.
+    breaks_later(39, wait, || {
+        with_round(SECOND, |round| round.redraws = 1);
+    });
     // In a window that began too late.
     breaks_later(39, wait, || {
         with_round(SECOND, |round| round.phase_started_at -= 1);
+        IdleBlocks::set(1);
+    });
+}
+
+#[test]
+fn rounds_that_may_have_to_wait() {
+    breaks(40, || {
+        with_task(|task| task.idle_since = 0);
         IdleBlocks::set(1);
     });
 }
@@ -335,7 +347,10 @@ fn rounds() {
 #[test]
 fn idle_tasks() {
     breaks(36, || with_task(|task| task.idle_since = u32::MAX));
-    let play_on = |_: &Lab| run_to_phase(TASK, Phase::Commit);
+    let play_on = |lab: &Lab| {
+        run_to_phase(TASK, Phase::AttestCommit);
+        settle(TASK, &lab.score(TASK));
+    };
     breaks_in(Lab::drawn(), 36, play_on, || {
         let started_at = current(TASK).phase_started_at;
         with_task(|task| task.idle_since = started_at - 1);

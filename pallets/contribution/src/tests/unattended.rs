@@ -7,7 +7,7 @@ use crate::{
     Event, HoldReason, Rounds, SeatsPromised,
 };
 use frame_support::{assert_ok, traits::fungible::InspectHold};
-use gotong_protocol::{Outcome, Phase, RoundId, TaskId, TaskState};
+use gotong_protocol::{bounds, Outcome, Phase, Roles, RoundId, TaskId, TaskState};
 
 const TASK: TaskId = TaskId(0);
 const FIRST: RoundId = RoundId(0);
@@ -66,6 +66,18 @@ fn come_back() {
     for number in 0..2 {
         assert_ok!(offer(&attester(number), 9));
     }
+}
+
+/// The two who stepped back attest after all, and the contributor is paid.
+fn ends_well(lab: &mut Lab) {
+    come_back();
+    run_to_phase(TASK, Phase::AttestCommit);
+    let table = lab.finish(TASK);
+    assert_eq!(outcome(TASK), Some(Outcome::Settled));
+    let who = contributor(0);
+    assert_ok!(claim(&who, TASK, FIRST, &table, 0));
+    assert!(submission(TASK, FIRST, &who).claimed.unwrap().paid > 0);
+    assert!(!events().iter().any(is_slash));
 }
 
 #[test]
@@ -163,11 +175,12 @@ fn a_draw_that_an_attester_steps_back_from_is_made_again() {
         run_to_phase(TASK, Phase::Reveal);
         assert_ok!(reveal(&contributor(0), TASK, &lab.delta(0)));
         assert_ok!(lab.publish(TASK));
-        let step_back = || {
+        let step_back = |promised| {
+            events();
             while current(TASK).draw.is_none() {
                 next_block();
             }
-            assert_eq!(SeatsPromised::<Test>::get(), 2);
+            assert_eq!(SeatsPromised::<Test>::get(), promised);
             assert_ok!(offer(&attester(1), 0));
             while current(TASK).draw.is_some() {
                 next_block();
@@ -175,13 +188,16 @@ fn a_draw_that_an_attester_steps_back_from_is_made_again() {
             assert!(waits(TASK));
             // The other is free for rounds that have a quorum.
             assert_eq!((seats_held(), SeatsPromised::<Test>::get()), (0, 0));
+            let is_drawn = |event: &Event<Test>| matches!(event, Event::AttestersDrawn { .. });
+            assert!(!events().iter().any(is_drawn));
             assert_ok!(offer(&attester(1), 9));
             current(TASK).seed
         };
-        let drawn = step_back();
+        let drawn = step_back(2);
         assert!(drawn.is_some());
         Seed::set(7);
-        assert_eq!(step_back(), drawn);
+        // Or else draws that fail would keep seats from others.
+        assert_eq!(step_back(0), drawn);
         run_to_phase(TASK, Phase::AttestCommit);
         assert_eq!(current(TASK).seed, drawn);
         lab.finish(TASK);
@@ -243,6 +259,123 @@ fn draws_that_fail_make_no_round_wait_for_longer() {
     });
 }
 
+/// A sponsor's accomplices, while its other tasks keep everybody else busy. Only their time is lost.
+#[test]
+fn accomplices_who_sit_down_do_not_end_a_round_that_waits() {
+    for committing in 0..2 {
+        ExtBuilder::default().build_and_execute(|| {
+            let mut lab = deserted();
+            let accomplices = [attester(2), attester(3)];
+            for who in &accomplices {
+                register_attester(who, Roles::ATTESTER, 500);
+            }
+            // However often they do it.
+            for _ in 0..3 {
+                run_to_phase(TASK, Phase::AttestCommit);
+                assert_eq!(seats_held(), 2);
+                let score = lab.score(TASK);
+                for who in &accomplices[..committing] {
+                    assert_ok!(commit_attestation(who, TASK, &score));
+                }
+                run_blocks(lab.terms().windows.attest_blocks);
+                assert_eq!(outcome(TASK), None);
+                assert!(waits(TASK) && seats_held() == 0);
+            }
+            for who in &accomplices {
+                assert_ok!(offer(who, 0));
+            }
+            ends_well(&mut lab);
+        });
+    }
+}
+
+/// Nor when many of them are drawn anew one after another, or step back from that draw.
+#[test]
+fn draws_anew_that_come_to_nothing_do_not_end_a_round() {
+    for (steps_back, draws) in [(false, bounds::MAX_REDRAWS), (true, 1)] {
+        ExtBuilder::default().build_and_execute(|| {
+            let mut lab = deserted();
+            let accomplices = (2..14).map(attester);
+            for who in accomplices.clone() {
+                register_attester(&who, Roles::ATTESTER, 500);
+            }
+            let step_back = || {
+                for who in accomplices.clone() {
+                    assert_ok!(offer(&who, 0));
+                }
+            };
+            run_to_phase(TASK, Phase::AttestCommit);
+            let mut redraws = 0;
+            while !current(TASK).seats.is_empty() {
+                redraws = redraws.max(current(TASK).redraws);
+                if steps_back && current(TASK).draw.is_some() {
+                    step_back();
+                }
+                next_block();
+                assert_ok!(Contribution::do_try_state());
+            }
+            assert_eq!((outcome(TASK), redraws), (None, draws));
+            assert!(waits(TASK) && seats_held() == 0);
+            step_back();
+            ends_well(&mut lab);
+        });
+    }
+}
+
+/// They hold its place no longer than until its task was idle for too long, and the window is over in which they sit then.
+#[test]
+fn accomplices_who_sit_down_keep_no_place() {
+    ExtBuilder::default().build_and_execute(|| {
+        IdleBlocks::set(30);
+        let lab = deserted();
+        for number in 2..4 {
+            register_attester(&attester(number), Roles::ATTESTER, 500);
+        }
+        let window = lab.terms().windows.attest_blocks;
+        while outcome(TASK).is_none() {
+            next_block();
+            assert_ok!(Contribution::do_try_state());
+            assert!(System::block_number() < 31 + window + 2 + window);
+        }
+        assert_eq!(outcome(TASK), Some(Outcome::Unattested));
+        assert_eq!(task(TASK).state, TaskState::Closed);
+        assert!(!events().iter().any(is_slash));
+        assert_eq!(Balances::free_balance(sponsor()), ENDOWMENT);
+    });
+}
+
+/// Or else it would be enough to keep attesters away for one window from what is revealed right before its task expires.
+#[test]
+fn a_task_about_to_expire_reveals_nothing() {
+    for (blocks, phase) in [(29, Phase::Reveal), (30, Phase::Commit)] {
+        ExtBuilder::default().build_and_execute(|| {
+            // A seventh is five blocks.
+            IdleBlocks::set(35);
+            let mut lab = Lab::default();
+            register(1, 2);
+            lab.open();
+            run_blocks(blocks);
+            assert_ok!(commit(&contributor(0), TASK, &lab.delta(0)));
+            next_block();
+            assert_eq!(current(TASK).phase, phase);
+            let view = Contribution::round(TASK, FIRST).unwrap();
+            assert_eq!(view.awaits_attesters, phase == Phase::Commit);
+            if phase == Phase::Reveal {
+                return;
+            }
+            while outcome(TASK).is_none() {
+                assert_eq!(current(TASK).phase, Phase::Commit);
+                next_block();
+            }
+            assert_eq!(System::block_number(), 36);
+            assert_eq!(outcome(TASK), Some(Outcome::NoReveals));
+            assert_eq!(task(TASK).state, TaskState::Closed);
+            assert_eq!(Balances::free_balance(contributor(0)), ENDOWMENT - 500);
+            assert_eq!(Balances::free_balance(sponsor()), ENDOWMENT);
+        });
+    }
+}
+
 /// A sponsor who waits until attesters are busy, and closes the task when it has read the deltas, would have them for nothing.
 #[test]
 fn a_sponsor_does_not_end_a_round_that_waits() {
@@ -297,6 +430,66 @@ fn a_round_that_waits_keeps_no_seats_from_others() {
         run_to_phase(TASK, Phase::AttestCommit);
         lab.finish(TASK);
         assert_eq!(outcome(TASK), Some(Outcome::Settled));
+    });
+}
+
+/// Or else a few attesters who offer seats whenever they are asked for, and step back before they are drawn, would do the same.
+#[test]
+fn draws_that_fail_promise_nothing_to_others() {
+    ExtBuilder::default().build_and_execute(|| {
+        DrawBlocks::set(3);
+        let mut lab = Lab::default();
+        register(1, 4);
+        let failing = [lab.open(), lab.open()];
+        let (who, delta) = (contributor(0), lab.delta(0));
+        for id in failing {
+            assert_ok!(commit(&who, id, &delta));
+        }
+        for id in failing {
+            run_to_phase(id, Phase::Reveal);
+            assert_ok!(reveal(&who, id, &delta));
+        }
+        for number in 0..4 {
+            assert_ok!(offer(&attester(number), 0));
+        }
+        for id in failing {
+            assert_ok!(lab.publish(id));
+        }
+        run_blocks(2);
+        let drawing = |id: &TaskId| current(*id).draw.is_some();
+        let toggle = |seats| {
+            for number in 2..4 {
+                assert_ok!(offer(&attester(number), seats));
+            }
+        };
+        let lure = || {
+            assert!(failing.iter().all(|id| waits(*id)));
+            toggle(9);
+            while !failing.iter().all(drawing) {
+                next_block();
+            }
+            toggle(0);
+        };
+        // Each has a first draw, which brings its seed.
+        lure();
+        assert_eq!(SeatsPromised::<Test>::get(), 4);
+        while failing.iter().any(drawing) {
+            next_block();
+        }
+        lure();
+        assert_eq!(SeatsPromised::<Test>::get(), 0);
+        let third = lab.open();
+        for number in 0..2 {
+            let tasks = vec![third].try_into().unwrap();
+            let origin = signed(&attester(number));
+            assert_ok!(Contribution::offer(origin, 1, u64::MAX, false, tasks));
+        }
+        assert_ok!(commit(&who, third, &delta));
+        // A block advances two rounds.
+        run_blocks(2);
+        assert!(failing.iter().all(drawing));
+        assert_eq!(current(third).phase, Phase::Reveal);
+        assert_eq!(SeatsPromised::<Test>::get(), 2);
     });
 }
 

@@ -29,7 +29,7 @@ pub(super) fn check<T: Config>() -> Check {
 ///    offers seats attests, and who offers none holds some or may be drawn for some.
 /// 34. It says of each what it holds: the seats that it was not put out of in rounds under way, and what they ask for.
 /// 35. It says of each in how many draws it may be drawn.
-/// 37. What is promised are the quorums of the rounds that take reveals, or draw their first seats.
+/// 37. What is promised are the quorums of the rounds that take reveals, or are in their first draw, which brings the seed.
 pub(super) fn check_registry<T: Config>() -> Check {
     let registry = Attesters::<T>::get();
     let is_true = |listed: &Listed<T::AccountId>| {

@@ -10,8 +10,9 @@ use frame_support::{ensure, traits::Get};
 use gotong_protocol::{Phase, TaskId};
 
 /// 36. No Commit window began when its task had been idle for too long, for then it was closed.
-/// 39. A round that waits for attesters has deltas, asks for them within the shortest window, and began no further window when its
-///     task had been idle for too long.
+/// 39. A round that waits for attesters has deltas, has drawn no seats anew, asks for attesters within the shortest window, and began
+///     no further window when its task had been idle for too long.
+/// 40. A round takes reveals only if, when it began to, its task had time to wait for attesters after that.
 pub(super) fn check<T: Config>(id: TaskId, task: &Task<T::AccountId>) -> Check {
     let until = task.idle_since.saturating_add(T::IdleBlocks::get());
     let windows = &task.terms.windows;
@@ -26,6 +27,15 @@ pub(super) fn check<T: Config>(id: TaskId, task: &Task<T::AccountId>) -> Check {
             }),
         "36: a task goes on that was idle for too long"
     );
+    let wait = T::IdleBlocks::get() / 7;
+    let began = round
+        .as_ref()
+        .filter(|round| round.phase == Phase::Reveal)
+        .map(|round| round.phase_started_at);
+    ensure!(
+        began.is_none_or(|began| began.saturating_add(wait) <= until),
+        "40: a round reveals too late to wait for attesters"
+    );
     let Some(round) = round.filter(Round::is_unattended) else {
         return Ok(());
     };
@@ -36,7 +46,7 @@ pub(super) fn check<T: Config>(id: TaskId, task: &Task<T::AccountId>) -> Check {
     let schedule = Schedule::<T>::get();
     let mut own = schedule.iter().filter(|(other, _)| *other == id);
     ensure!(
-        round.reveals > 0 && is_in_time && own.all(|(_, at)| *at <= soon),
+        round.reveals > 0 && round.redraws == 0 && is_in_time && own.all(|(_, at)| *at <= soon),
         "39: a round waits for attesters for too long, or is forgotten"
     );
     Ok(())

@@ -3,7 +3,7 @@
 use super::*;
 use crate::bounds::MAX_REDRAWS;
 use proptest::prelude::*;
-use Transition::{Draw, End, Enter, Redraw, RollOn};
+use Transition::{Draw, End, Enter, Redraw, RollOn, Vacate};
 
 const QUIET: Facts = Facts {
     drawing: false,
@@ -18,6 +18,7 @@ const QUIET: Facts = Facts {
     quorum: 2,
     attestation_commits: 0,
     attestation_reveals: 0,
+    has_tables: false,
     standing: 0,
     agreement: Agreement::Nothing,
     open_disputes: 0,
@@ -162,17 +163,40 @@ fn attestation_needs_its_quorum() {
         ..QUIET
     };
     let at = |now, facts| next_phase(Phase::AttestCommit, now, 10, &facts);
-    assert_eq!(at(1, drawn(1, 0)), Some(End(Outcome::Unattested)));
     assert_eq!(at(9, drawn(3, 2)), None);
     assert_eq!(at(9, drawn(3, 3)), Some(Enter(Phase::AttestReveal)));
     assert_eq!(at(10, drawn(3, 2)), Some(Enter(Phase::AttestReveal)));
     // Others may be drawn, as long as there is a draw left.
     assert_eq!(at(10, drawn(3, 1)), Some(Redraw));
+}
+
+/// Accomplices could sit down and do nothing, or step back from a draw anew, to end a round whose deltas they like.
+#[test]
+fn seats_that_do_nothing_are_given_back_as_long_as_no_table_is_shown() {
+    let at = |now, facts: &Facts| next_phase(Phase::AttestCommit, now, 10, facts);
+    let drawn_too_few = Facts { seats: 1, ..QUIET };
+    assert_eq!(at(1, &drawn_too_few), Some(Vacate));
     let spent = Facts {
+        attestation_commits: 1,
         may_redraw: false,
-        ..drawn(3, 1)
+        ..QUIET
     };
-    assert_eq!(at(10, spent), Some(End(Outcome::Unattested)));
+    assert_eq!(at(9, &spent), None);
+    assert_eq!(at(10, &spent), Some(Vacate));
+    for facts in [drawn_too_few, spent] {
+        // Whoever showed its table would hold its seat all the while; or nobody came for too long.
+        let shown = Facts {
+            has_tables: true,
+            ..facts
+        };
+        let given_up = Facts {
+            given_up: true,
+            ..facts
+        };
+        for facts in [shown, given_up] {
+            assert_eq!(at(10, &facts), Some(End(Outcome::Unattested)));
+        }
+    }
 }
 
 /// Attesters may be busy or step back after the deltas are public.
@@ -276,6 +300,7 @@ fn after_a_conviction_fewer_than_the_quorum_go_on() {
         seats: attesters,
         attestation_commits: attesters,
         attestation_reveals: attesters,
+        has_tables: true,
         convicted: true,
         may_redraw,
         ..QUIET
@@ -300,14 +325,14 @@ fn facts() -> impl Strategy<Value = Facts> {
         (0..6u32, 0..6u32, 0..6u32, prop::sample::select(shards)),
         (0..5u32, 1..5u32, 0..5u32, 0..5u32),
         (0..5u32, agreement, 0..2u32),
-        any::<[bool; 6]>(),
+        any::<[bool; 7]>(),
     )
         .prop_map(
             |(
                 (commits, may_commit, reveals, shard),
                 (seats, quorum, attestation_commits, attestation_reveals),
                 (standing, agreement, open_disputes),
-                [crowded, convicted, may_redraw, has_attesters, given_up, was_drawn],
+                [crowded, convicted, may_redraw, has_attesters, given_up, was_drawn, has_tables],
             )| {
                 let attestation_commits = attestation_commits.min(seats);
                 let attestation_reveals = attestation_reveals.min(attestation_commits);
@@ -330,6 +355,7 @@ fn facts() -> impl Strategy<Value = Facts> {
                     quorum,
                     attestation_commits,
                     attestation_reveals,
+                    has_tables: has_tables || convicted || attestation_reveals > 0,
                     standing,
                     agreement,
                     open_disputes,
@@ -368,6 +394,10 @@ proptest! {
             Some(Draw) => {
                 prop_assert!(phase == Phase::AttestCommit && !facts.was_drawn);
                 prop_assert!(!facts.given_up, "its last window is over");
+            }
+            Some(Vacate) => {
+                prop_assert!(phase == Phase::AttestCommit && facts.was_drawn);
+                prop_assert!(!facts.given_up && !facts.has_tables);
             }
             Some(End(outcome)) if phase == Phase::Commit => {
                 prop_assert!(facts.given_up && outcome == Outcome::NoReveals);
@@ -438,6 +468,7 @@ proptest! {
                 may_redraw: redraws < MAX_REDRAWS,
                 // Or else it waits until it is given up.
                 was_drawn: true,
+                given_up: true,
                 ..facts
             };
             match next_phase(phase, 10, 10, &facts) {
@@ -451,7 +482,7 @@ proptest! {
                     ended = Some(outcome);
                     break;
                 }
-                None | Some(RollOn | Draw) => prop_assert!(false, "stuck in {phase:?}"),
+                None | Some(RollOn | Draw | Vacate) => prop_assert!(false, "stuck in {phase:?}"),
             }
             steps += 1;
         }
