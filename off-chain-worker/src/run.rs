@@ -130,6 +130,14 @@ impl RunError {
         matches!(self, Self::Chain(error) if error.is_gone())
     }
 
+    /// Where the node is that is to be taken next, if it showed what the one before hid.
+    fn shown_by(&self) -> Option<&str> {
+        match self {
+            Self::Chain(error) => error.shown_by(),
+            _ => None,
+        }
+    }
+
     /// Whether the worker's disk is full.
     fn lacks_room(&self) -> bool {
         let (Self::State(error) | Self::Replica(ReplicaError::State(error))) = self else {
@@ -225,7 +233,10 @@ pub async fn drive(
             }
         };
         daemon.disconnected();
-        nodes.pass_over();
+        match error.shown_by() {
+            Some(url) => nodes.turn_to(url),
+            None => nodes.pass_over(),
+        }
         let delay = backoff.after(&error);
         tracing::warn!("{error}; trying again in {delay:?}");
         tokio::select! {
@@ -356,6 +367,19 @@ mod tests {
             let waits = (0..20).map(|_| backoff.after(&error));
             assert!(waits.max() <= Some(window / 2));
         }
+    }
+
+    #[test]
+    fn the_node_that_showed_what_another_hid_is_next() {
+        let hidden = RunError::from(ChainError::Hidden {
+            url: "ws://own".into(),
+            shown_by: "ws://other".into(),
+            what: "reveal its table".into(),
+        });
+        assert_eq!(hidden.shown_by(), Some("ws://other"));
+        assert!(hidden.is_gone(), "there is no time to lose");
+        assert!(!hidden.is_fatal());
+        assert_eq!(RunError::NoTask(TaskId(1)).shown_by(), None);
     }
 
     #[test]

@@ -89,6 +89,16 @@ pub enum ChainError {
         /// Where the node is.
         url: String,
     },
+    /// The node does not show something that the account has to do, and another node does.
+    #[error("the node at {url} hides that the account has to {what}, which the node at {shown_by} shows")]
+    Hidden {
+        /// Where the node is.
+        url: String,
+        /// Where the other node is.
+        shown_by: String,
+        /// What the account has to do.
+        what: String,
+    },
     /// Stake or a bond would be at risk, and no node proves the facts behind it.
     #[error("no node can yet prove the facts that the call relies on: {}", listed(.0))]
     Unproved(
@@ -210,7 +220,16 @@ impl ChainError {
                 | Self::NoNode(_)
                 | Self::BadProof { .. }
                 | Self::Disproved { .. }
+                | Self::Hidden { .. }
         )
+    }
+
+    /// Where the node is that showed what this one's node hid: it is to be taken next.
+    pub fn shown_by(&self) -> Option<&str> {
+        match self {
+            Self::Hidden { shown_by, .. } => Some(shown_by),
+            _ => None,
+        }
     }
 
     pub(super) fn unreachable(url: &str, reason: &impl ToString) -> Self {

@@ -1,6 +1,6 @@
 //! The state of the chain at one block, as its views show it.
 
-use super::{Account, ChainError, Config, PALLET, REFEREE};
+use super::{nodes::age, Account, ChainError, Config, PALLET, REFEREE};
 use codec::{Decode, DecodeAll, Encode};
 use gotong_protocol::{
     dispute::ClosedDispute,
@@ -11,6 +11,7 @@ use gotong_protocol::{
     },
     RoundFacts, RoundId, TaskId,
 };
+use std::time::Duration;
 use subxt::{
     client::OnlineClientAtBlock, dynamic, ext::scale_decode, metadata::Metadata, utils::H256,
 };
@@ -78,6 +79,12 @@ impl Moment {
             Some(value) => Ok(value.decode()?),
             None => Ok(0),
         }
+    }
+
+    /// Whether, by this machine's clock, the block is no older than the time of this many blocks.
+    pub async fn is_recent(&self, blocks: u32) -> Result<bool, ChainError> {
+        let limit = Duration::from_millis(self.block_millis()?).saturating_mul(blocks);
+        Ok(age(self).await? <= limit)
     }
 
     /// The registration of `who`, if it has one.
@@ -171,6 +178,21 @@ impl Moment {
         let who = *who;
         self.pages(PALLET, "duties", TaskId(0), move |start| (who, start))
             .await
+    }
+
+    /// What `who` is expected to do now in the tasks with a round under way, and perhaps in some between them. Unlike
+    /// [`Self::duties`] it asks for no pages that have only tasks which are over.
+    pub async fn live_duties(&self, who: &Account) -> Result<Vec<Duty>, ChainError> {
+        let live = self.live_tasks().await?;
+        let (mut duties, mut next) = (Vec::new(), live.first().copied());
+        while let Some(start) = next {
+            let page: Page<Duty, TaskId> = self.view(PALLET, "duties", &(who, start)).await?;
+            duties.extend(page.items);
+            // A node that leads back would never come to an end.
+            let beyond = page.next.filter(|beyond| *beyond > start);
+            next = beyond.and_then(|beyond| live.iter().copied().find(|task| *task >= beyond));
+        }
+        Ok(duties)
     }
 
     /// What both parties of a dispute about the round rely on, once nothing more is revealed.

@@ -188,6 +188,13 @@ impl Nodes {
         self.first.store(next, Ordering::Relaxed);
     }
 
+    /// From now on, the node at `url` is tried first, if it is one of them.
+    pub fn turn_to(&self, url: &str) {
+        if let Some(place) = self.urls.iter().position(|known| known == url) {
+            self.first.store(place, Ordering::Relaxed);
+        }
+    }
+
     fn taken(&self, place: usize, client: Client) -> Client {
         self.first.store(place, Ordering::Relaxed);
         client
@@ -235,7 +242,7 @@ impl Nodes {
 }
 
 /// How long ago the block was made, by this machine's clock.
-async fn age(now: &Moment) -> Result<Duration, ChainError> {
+pub(super) async fn age(now: &Moment) -> Result<Duration, ChainError> {
     let made = Duration::from_millis(now.time().await?);
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -393,8 +400,13 @@ impl Client {
         Err(ChainError::Unconfirmed(failures))
     }
 
+    /// Connects to another node, which has to be on the same chain.
+    pub async fn open_other(&self, url: &str) -> Result<Self, ChainError> {
+        in_time(url, OPINION_TIMEOUT, self.nodes.open(url)).await
+    }
+
     /// Where the other nodes are.
-    fn others(&self) -> impl Iterator<Item = &String> {
+    pub fn others(&self) -> impl Iterator<Item = &String> {
         let all = self.nodes.in_turn().map(|(_, url)| url);
         all.filter(move |url| *url != self.url())
     }
@@ -445,6 +457,10 @@ mod tests {
             nodes.clone().pass_over();
         }
         assert_eq!(turns(&nodes), ["a", "b", "c"]);
+        nodes.clone().turn_to("c");
+        assert_eq!(turns(&nodes), ["c", "a", "b"]);
+        nodes.turn_to("d");
+        assert_eq!(turns(&nodes), ["c", "a", "b"], "it is none of them");
     }
 
     #[test]

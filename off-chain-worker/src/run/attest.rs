@@ -1,5 +1,6 @@
 //! The daemon of `gotong attest`.
 
+mod cross_check;
 mod duty;
 mod fitness;
 mod follower;
@@ -24,6 +25,7 @@ use crate::{
     evaluation::Backend,
     state::Lock,
 };
+use cross_check::CrossCheck;
 use duty::{seat_of, Duty};
 use fitness::Fitness;
 use follower::{Followed, Follower};
@@ -65,6 +67,8 @@ pub struct Attest {
     /// Those that are not offered.
     left_out: BTreeSet<TaskId>,
     seats: BTreeMap<TaskId, Opened>,
+    /// Asks other nodes what the account has to do.
+    cross_check: Arc<Mutex<CrossCheck>>,
     under_way: UnderWay<Came>,
     was_checked: bool,
     /// Whether its offer is taken back, and no seat is held any more.
@@ -94,6 +98,8 @@ enum Came {
     },
     /// A task without a seat was followed, as seen at this block.
     Following(u32, Followed),
+    /// The node hides something that the account has to do.
+    Hidden(ChainError),
 }
 
 /// A task in which there may be something to do, at one block.
@@ -139,6 +145,7 @@ impl Attest {
             follower: Follower::default(),
             left_out: BTreeSet::new(),
             seats: BTreeMap::new(),
+            cross_check: Arc::default(),
             under_way: UnderWay::default(),
             was_checked: false,
             has_left: false,
@@ -283,8 +290,10 @@ impl Attest {
 
     /// Takes in what came of what was under way.
     fn settle(&mut self) -> Result<(), RunError> {
+        let mut hidden = None;
         for came in self.under_way.came() {
             match came {
+                Came::Hidden(error) => hidden = Some(error),
                 Came::Offer { has_left } => self.has_left = has_left,
                 Came::Following(block, followed) => self.follower.take_in(block, followed),
                 Came::Task(task, done) => {
@@ -297,7 +306,7 @@ impl Attest {
         }
         self.seats
             .retain(|_, opened| !opened.is_closed || opened.is_busy());
-        Ok(())
+        hidden.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// Looks at the chain: what begins now, and whether all tasks that were named are over.
@@ -355,6 +364,7 @@ impl Attest {
         let is_done = self.tasks.is_done(&views) && self.seats.values().all(|one| one.is_closed);
         begun.extend(self.follow(client, now, &views));
         begun.extend(self.offer(client, now, views));
+        begun.extend(self.cross_check(client));
         Ok((begun, is_done))
     }
 }
@@ -547,6 +557,9 @@ impl Daemon for Attest {
 
     fn disconnected(&mut self) {
         self.under_way.clear();
+        if let Ok(mut check) = self.cross_check.try_lock() {
+            check.disconnected();
+        }
         self.follower.disconnected();
         self.fitness.disconnected();
     }

@@ -501,7 +501,7 @@ fn table_of(round: &RoundView, account: &Account) -> Option<Hash> {
 }
 
 /// Whether tables can be disputed: the challenge begins when its audits are drawn. Until then none is open.
-fn takes_disputes(round: &RoundView) -> bool {
+pub(super) fn takes_disputes(round: &RoundView) -> bool {
     round.phase == Phase::Challenge && round.audit_seed.is_some()
 }
 

@@ -1,0 +1,416 @@
+//! Asks another node, beside the one that is used, what the attester has to do.
+//!
+//! Proofs keep it from doing what a node makes up, and nothing proves that a node shows everything: one that hides a seat, or a
+//! move in a dispute, makes an honest attester lose by doing nothing. So if several nodes are named, each of the others is asked now
+//! and then. If one goes on showing something to do that the own node does not show, the attester continues with that node. It
+//! can lie as well: then what it makes up is refused or disproved, and what it hides is noticed in the same way.
+
+use super::{Attest, Came};
+use crate::{
+    chain::{Account, ChainError, Client, Moment},
+    run::{
+        dispute_agent::takes_disputes,
+        tasks::TaskViews,
+        under_way::{holding, Ended, Work},
+    },
+};
+use gotong_protocol::{
+    id::DisputeId,
+    view::{DisputeView, Duty, DutyKind, RoundView},
+    Phase, RoundId, SeatState, TaskId,
+};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    time::{Duration, Instant},
+};
+use tokio::time::timeout;
+
+/// Shortest time from one look to the next: two blocks, unless they are slow.
+const PAUSE: Duration = Duration::from_secs(10);
+/// Longest time for one look, with the connection.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(20);
+/// A node that is so many blocks behind may still speak: less than what is waited for.
+const LAG_BLOCKS: u32 = 2;
+/// For so long, in the time of blocks, a demand has to be hidden: so natural forks and what is on its way have settled.
+const PATIENCE_BLOCKS: u32 = 3;
+/// After each switch the next one is waited for twice as long, but so often at most. Of two nodes that lie in turns, or of which
+/// one lies, each is used long enough for a call, and none for half of an ordinary window.
+const MOST_DOUBLINGS: u32 = 2;
+/// After so long without a switch the next one is waited for as little as the first.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(3600);
+/// A block takes no longer than this, whatever a node says.
+const LONGEST_BLOCK: Duration = Duration::from_secs(12);
+/// Most demands that a node is believed to have: each is looked for on the own node.
+const MOST_DEMANDS: usize = 64;
+
+/// Something that the account has to do, or it loses stake or a bond.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Demand {
+    /// For its seat.
+    Seat {
+        task: TaskId,
+        round: RoundId,
+        what: DutyKind,
+    },
+    /// In a dispute, after so many moves.
+    Move {
+        task: TaskId,
+        round: RoundId,
+        dispute: DisputeId,
+        moves: u32,
+        /// Whether its own table is disputed. Whoever disputes that of another one need not have a seat.
+        is_accused: bool,
+    },
+}
+
+impl fmt::Display for Demand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seat { task, round, what } => {
+                let what = match what {
+                    DutyKind::CommitAttestation => "commit to a table",
+                    DutyKind::RevealAttestation => "reveal its table",
+                    _ => "answer its audits",
+                };
+                write!(f, "{what} in round {round} of task {task}")
+            }
+            Self::Move {
+                task,
+                dispute,
+                moves,
+                ..
+            } => {
+                let next = moves.saturating_add(1);
+                write!(f, "make move {next} in dispute {dispute} about task {task}")
+            }
+        }
+    }
+}
+
+/// What a node shows at one block.
+trait DutyViews: TaskViews {
+    /// The number of the block.
+    fn block(&self) -> u32;
+    /// Whether, by this machine's clock, the block is no older than so many blocks.
+    async fn is_recent(&self, blocks: u32) -> Result<bool, ChainError>;
+    /// A round, if there is one.
+    async fn round(&self, task: TaskId, round: RoundId) -> Result<Option<RoundView>, ChainError>;
+    /// What the account is expected to do in live tasks.
+    async fn live_duties(&self, account: &Account) -> Result<Vec<Duty>, ChainError>;
+    /// The moves that the account has to make in the disputes of one task, or of all.
+    async fn moves(
+        &self,
+        task: Option<TaskId>,
+        account: &Account,
+    ) -> Result<Vec<Demand>, ChainError>;
+}
+
+impl DutyViews for Moment {
+    fn block(&self) -> u32 {
+        self.block()
+    }
+
+    async fn is_recent(&self, blocks: u32) -> Result<bool, ChainError> {
+        self.is_recent(blocks).await
+    }
+
+    async fn round(&self, task: TaskId, round: RoundId) -> Result<Option<RoundView>, ChainError> {
+        self.round(task, round).await
+    }
+
+    async fn live_duties(&self, account: &Account) -> Result<Vec<Duty>, ChainError> {
+        self.live_duties(account).await
+    }
+
+    async fn moves(
+        &self,
+        task: Option<TaskId>,
+        account: &Account,
+    ) -> Result<Vec<Demand>, ChainError> {
+        let disputes = self.disputes(task).await?;
+        let moves = disputes.iter();
+        Ok(moves
+            .filter_map(|dispute| move_in(dispute, account))
+            .collect())
+    }
+}
+
+/// The move that the account has to make in a dispute, if it is its turn.
+fn move_in(dispute: &DisputeView, account: &Account) -> Option<Demand> {
+    let awaited = match dispute.awaits_answer {
+        true => dispute.accused,
+        false => dispute.challenger,
+    };
+    (awaited == *account).then(|| Demand::Move {
+        task: dispute.task,
+        round: dispute.round,
+        dispute: dispute.id,
+        moves: dispute.answers.saturating_add(dispute.picks),
+        is_accused: dispute.awaits_answer,
+    })
+}
+
+/// What the account has to do for its seat in the round, as the daemon reads it: never less than what the chain counts as due.
+fn due_in(round: &RoundView, account: &Account) -> Option<DutyKind> {
+    let seat = round.seats.iter().find(|seat| seat.account == *account)?;
+    if seat.state != SeatState::Sitting || !round.has_samples() {
+        return None;
+    }
+    match round.phase {
+        Phase::AttestCommit if !seat.committed => Some(DutyKind::CommitAttestation),
+        Phase::AttestReveal if seat.committed && seat.claim.is_none() => {
+            Some(DutyKind::RevealAttestation)
+        }
+        Phase::Challenge if !seat.audited && round.audit_seed.is_some() => {
+            Some(DutyKind::AnswerAudits)
+        }
+        _ => None,
+    }
+}
+
+/// What the account has to do, as a node shows it: first what costs most if it is missed.
+async fn demands(node: &impl DutyViews, account: &Account) -> Result<Vec<Demand>, ChainError> {
+    let moves = node.moves(None, account).await?;
+    let duties = node.live_duties(account).await?;
+    let of_seats = duties.into_iter().filter(|duty| {
+        matches!(
+            duty.what,
+            DutyKind::CommitAttestation | DutyKind::RevealAttestation | DutyKind::AnswerAudits
+        )
+    });
+    let of_seats = of_seats.map(|duty| Demand::Seat {
+        task: duty.task,
+        round: duty.round,
+        what: duty.what,
+    });
+    Ok(moves
+        .into_iter()
+        .chain(of_seats)
+        .take(MOST_DEMANDS)
+        .collect())
+}
+
+/// Which of the demands that the `other` node shows the own one hides. It is asked what the daemon itself asks, so that it cannot
+/// tell the two apart. None if the other node is behind.
+async fn hidden(
+    own: &impl DutyViews,
+    other: &impl DutyViews,
+    account: &Account,
+    demands: Vec<Demand>,
+) -> Result<Vec<Demand>, ChainError> {
+    if demands.is_empty() {
+        return Ok(demands);
+    }
+    // The own node may say of its blocks what it likes, and the clock may be wrong.
+    let keeps_up = own.block() <= other.block().saturating_add(LAG_BLOCKS);
+    if !keeps_up && !other.is_recent(LAG_BLOCKS).await? {
+        return Ok(Vec::new());
+    }
+    let live = own.live_tasks().await?;
+    let mut hidden = Vec::new();
+    for demand in demands {
+        if !shows(own, &live, account, demand).await? {
+            hidden.push(demand);
+        }
+    }
+    Ok(hidden)
+}
+
+/// Whether the node shows the demand to the daemon, which looks only at the round under way of tasks that are `live`.
+async fn shows(
+    node: &impl DutyViews,
+    live: &[TaskId],
+    account: &Account,
+    demand: Demand,
+) -> Result<bool, ChainError> {
+    let (Demand::Seat { task, round, .. } | Demand::Move { task, round, .. }) = demand;
+    if !live.contains(&task) {
+        return Ok(false);
+    }
+    let is_under_way = node
+        .task(task)
+        .await?
+        .is_some_and(|view| view.round == round && view.state.is_live());
+    if !is_under_way {
+        return Ok(false);
+    }
+    let Some(view) = node.round(task, round).await? else {
+        return Ok(false);
+    };
+    match demand {
+        Demand::Seat { what, .. } => Ok(due_in(&view, account) == Some(what)),
+        Demand::Move { is_accused, .. } => {
+            let has_seat = view.seats.iter().any(|seat| seat.account == *account);
+            let is_seen = takes_disputes(&view) && (has_seat || !is_accused);
+            Ok(is_seen && node.moves(Some(task), account).await?.contains(&demand))
+        }
+    }
+}
+
+/// What came of one look.
+struct Told {
+    /// The node that was asked.
+    by: String,
+    /// Its best block.
+    block: u32,
+    at: Instant,
+    block_time: Duration,
+    /// What it shows and the own node does not.
+    hidden: Vec<Demand>,
+}
+
+/// A demand that was not shown since a while.
+struct Missing {
+    demand: Demand,
+    shown_by: String,
+    /// The best block of that node when it was missed first.
+    block: u32,
+    since: Instant,
+}
+
+/// Asks the other nodes in turns.
+#[derive(Default)]
+pub(super) struct CrossCheck {
+    /// Connections to them.
+    open: BTreeMap<String, Client>,
+    turn: usize,
+    looked_at: Option<Instant>,
+    missing: Vec<Missing>,
+    /// Switches, until there was none for a while; and the last one.
+    switches: u32,
+    switched_at: Option<Instant>,
+}
+
+impl CrossCheck {
+    /// Looks at the next of the other nodes, if that is due. That a node cannot be asked is no error, and costs nothing.
+    ///
+    /// Returns [`ChainError::Hidden`] if the node of `client` is to be given up.
+    async fn look(&mut self, client: &Client, account: &Account) -> Option<ChainError> {
+        let is_due = self.looked_at.is_none_or(|last| last.elapsed() >= PAUSE);
+        let others: Vec<&String> = client.others().collect();
+        let place = self.turn.checked_rem(others.len())?;
+        let url = others.get(place).copied().filter(|_| is_due)?;
+        self.looked_at = Some(Instant::now());
+        self.turn = self.turn.wrapping_add(1);
+        let told = match timeout(LOOK_TIMEOUT, self.ask(client, url, account)).await {
+            Ok(Ok(told)) => told,
+            Ok(Err(error)) => {
+                tracing::debug!(url, "the other node was not asked: {error}");
+                self.open.remove(url);
+                return None;
+            }
+            Err(_) => {
+                tracing::debug!(url, "the other node did not answer in time");
+                self.open.remove(url);
+                return None;
+            }
+        };
+        let demand = self.take_in(told)?;
+        Some(ChainError::Hidden {
+            url: client.url().to_owned(),
+            shown_by: url.clone(),
+            what: demand.to_string(),
+        })
+    }
+
+    async fn ask(
+        &mut self,
+        client: &Client,
+        url: &str,
+        account: &Account,
+    ) -> Result<Told, ChainError> {
+        let node = match self.open.get(url) {
+            Some(node) => node.clone(),
+            None => {
+                let node = client.open_other(url).await?;
+                self.open.insert(url.to_owned(), node.clone());
+                node
+            }
+        };
+        let other = node.best().await?;
+        let demands = demands(&other, account).await?;
+        // Asked after the other one, so that it knows no less.
+        let own = client.best().await?;
+        let block_time = Duration::from_millis(own.block_millis()?).min(LONGEST_BLOCK);
+        Ok(Told {
+            by: url.to_owned(),
+            block: other.block(),
+            at: Instant::now(),
+            block_time,
+            hidden: hidden(&own, &other, account, demands).await?,
+        })
+    }
+
+    /// What has been hidden for so long that the node that shows it is to be used.
+    fn take_in(&mut self, told: Told) -> Option<Demand> {
+        let Told {
+            by,
+            block,
+            at,
+            block_time,
+            hidden,
+        } = told;
+        self.missing
+            .retain(|one| one.shown_by != by || hidden.contains(&one.demand));
+        for demand in hidden {
+            let is_this = |one: &Missing| one.shown_by == by && one.demand == demand;
+            if !self.missing.iter().any(is_this) {
+                self.missing.push(Missing {
+                    demand,
+                    shown_by: by.clone(),
+                    block,
+                    since: at,
+                });
+            }
+        }
+        let patience = block_time.saturating_mul(self.patience_blocks(at));
+        // Its blocks alone would not do: it may say of them what it likes. Nor would time, when blocks are slow.
+        let is_sure = |one: &&Missing| {
+            one.shown_by == by
+                && block.saturating_sub(one.block) > LAG_BLOCKS
+                && at.saturating_duration_since(one.since) >= patience
+        };
+        let demand = self.missing.iter().find(is_sure)?.demand;
+        self.switches = self.recent_switches(at).saturating_add(1);
+        self.switched_at = Some(at);
+        Some(demand)
+    }
+
+    fn recent_switches(&self, now: Instant) -> u32 {
+        let is_recent = |last: Instant| now.saturating_duration_since(last) < FORGIVEN_AFTER;
+        match self.switched_at.is_some_and(is_recent) {
+            true => self.switches,
+            false => 0,
+        }
+    }
+
+    fn patience_blocks(&self, now: Instant) -> u32 {
+        PATIENCE_BLOCKS << self.recent_switches(now).min(MOST_DOUBLINGS)
+    }
+
+    /// Another node is used from now on, which may show what the one before did not.
+    pub fn disconnected(&mut self) {
+        self.missing.clear();
+    }
+}
+
+impl Attest {
+    /// Asks another node, unless that is under way, or there is none, or the word of one is enough.
+    pub(super) fn cross_check(&self, client: &Client) -> Option<Work<Came>> {
+        if !client.is_doubted() {
+            return None;
+        }
+        let (client, account) = (client.clone(), self.account);
+        holding(&self.cross_check, |mut check| async move {
+            let hidden = check.look(&client, &account).await;
+            Ended {
+                came: hidden.map(Came::Hidden),
+                next: Vec::new(),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
