@@ -202,6 +202,12 @@ pub const NO_TIP: u128 = 0;
 /// Blocks to wait after a refusal, each of which costs a fee.
 const REFUSED_BLOCKS: u32 = 5;
 
+/// Whether a call that was refused waits at `block`, to be tried again from `until` on. A longer wait than there is was noted at a
+/// block that a node made up, and is over.
+fn is_refused(until: u32, block: u32) -> bool {
+    (1..=REFUSED_BLOCKS).contains(&until.saturating_sub(block))
+}
+
 /// Runs `daemon` until it is done, cannot go on, or is told to stop. What fails with one of the nodes is tried again with the
 /// next. For calls that blocks pass over it tips up to `max_tip` planck.
 pub async fn drive(
@@ -367,6 +373,13 @@ mod tests {
             let waits = (0..20).map(|_| backoff.after(&error));
             assert!(waits.max() <= Some(window / 2));
         }
+    }
+
+    #[test]
+    fn a_refusal_is_over_after_some_blocks_and_where_a_node_made_them_up() {
+        let waits: Vec<_> = (9..16).filter(|block| is_refused(15, *block)).collect();
+        assert_eq!(waits, [10, 11, 12, 13, 14]);
+        assert!(!is_refused(u32::MAX, 9));
     }
 
     #[test]

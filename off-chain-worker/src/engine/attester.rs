@@ -231,6 +231,12 @@ impl Attester {
     pub fn on_committed(&mut self, block: u32) {
         self.committed_at = self.committed_at.max(Some(block));
     }
+
+    /// Another node is asked from now on. The one before may have made up the block that took a commitment; what it is too late or
+    /// too early for, the chain refuses.
+    pub fn on_other_node(&mut self) {
+        self.committed_at = None;
+    }
 }
 
 #[cfg(test)]

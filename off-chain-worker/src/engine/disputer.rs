@@ -199,6 +199,12 @@ impl Disputer {
         self.moved.insert(dispute, (moves, block));
     }
 
+    /// Another node is asked from now on. The one before may have made up the blocks that took moves, and the chain refuses a
+    /// move that is made twice. Accusations are not forgotten: each would put down a bond.
+    pub fn on_other_node(&mut self) {
+        self.moved.clear();
+    }
+
     /// Block `block` took the accusation of `accused`.
     pub fn on_accused(&mut self, accused: [u8; 32], block: u32) {
         let accused = self.accused.entry(accused).or_default();
@@ -312,6 +318,25 @@ mod tests {
         now.block = 6;
         let again = engine.on_block(&now);
         assert_eq!(again, [answer, pick], "a fork took the answer back");
+    }
+
+    /// A node said that a block of the far future had taken the answer, and passed nothing on.
+    #[test]
+    fn a_block_that_a_node_made_up_does_not_keep_it_from_its_move() {
+        let mut engine = Disputer::new(OWN);
+        let mut now = quiet();
+        now.tables.clear();
+        now.disputes = vec![dispute(3, LIAR, OWN, Turn::Accused)];
+        let answer = Answer {
+            dispute: DisputeId(3),
+            moves: 0,
+        };
+        assert_eq!(engine.on_block(&now), [answer]);
+        engine.on_moved(DisputeId(3), 0, u32::MAX);
+        now.block = 9;
+        assert_eq!(engine.on_block(&now), []);
+        engine.on_other_node();
+        assert_eq!(engine.on_block(&now), [answer]);
     }
 
     #[test]

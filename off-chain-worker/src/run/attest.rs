@@ -556,9 +556,18 @@ impl Daemon for Attest {
     }
 
     fn disconnected(&mut self) {
+        // Nothing has a lock any more.
         self.under_way.clear();
         if let Ok(mut check) = self.cross_check.try_lock() {
             check.disconnected();
+        }
+        for opened in self.seats.values() {
+            if let Ok(mut duty) = opened.duty.try_lock() {
+                duty.disconnected();
+            }
+            if let Ok(mut agent) = opened.agent.try_lock() {
+                agent.disconnected();
+            }
         }
         self.follower.disconnected();
         self.fitness.disconnected();

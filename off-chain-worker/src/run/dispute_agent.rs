@@ -1,7 +1,7 @@
 //! Plays an account's disputes, move by move.
 
 use super::{
-    inputs_digest,
+    inputs_digest, is_refused,
     second_node::{agrees, proof_wait},
     Replica, RoundPlayer, RunError, REFUSED_BLOCKS,
 };
@@ -163,7 +163,7 @@ impl DisputeAgent {
         };
         let is_kept = self.save();
         let block = now.block();
-        self.refused.retain(|_, until| *until > block);
+        self.refused.retain(|_, until| is_refused(*until, block));
         commands.retain(|command| !self.refused.contains_key(command));
         // Who forgets which disputes were lost would lose another bond.
         commands.retain(|command| is_kept || !is_accusation(command));
@@ -429,6 +429,11 @@ impl DisputeAgent {
         }
     }
 
+    /// Another node is asked from now on: the one before may have made up which blocks took its moves.
+    pub(super) fn disconnected(&mut self) {
+        self.engine.on_other_node();
+    }
+
     /// Keeps the engine, and tells whether it is on disk. Whoever makes no move loses, so no move waits for room there: without
     /// what was not kept, a restart makes a move twice at most, which the chain refuses.
     fn save(&self) -> bool {
@@ -538,65 +543,4 @@ pub fn turn(dispute: &DisputeView) -> Turn {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::run::views;
-    use std::sync::mpsc::channel;
-
-    #[test]
-    fn a_table_that_only_stands_for_itself_accuses_nobody() {
-        let all = Suspects::Everybody;
-        assert_eq!(all.given(true, false), Suspects::Nobody);
-        assert_eq!(all.given(true, true), all);
-        // It is computed first.
-        assert_eq!(all.given(false, false), all);
-    }
-
-    #[test]
-    fn whether_the_engine_is_on_disk_is_told() {
-        let temporary = tempfile::tempdir().unwrap();
-        let folder = Folder::open(temporary.path()).unwrap();
-        let signer = crate::keys::development("alice").unwrap();
-        let agent = DisputeAgent::open(signer, TaskId(1), &folder).unwrap();
-        // Nothing can take the place of a folder that is not empty.
-        let file = folder.path().join("disputes").join(ENGINE);
-        std::fs::create_dir_all(file.join("full")).unwrap();
-        assert!(!agent.save());
-        std::fs::remove_dir_all(&file).unwrap();
-        assert!(agent.save());
-    }
-
-    #[test]
-    fn disputes_wait_for_the_draw_of_audits() {
-        let round = |phase, audit_seed| RoundView {
-            phase,
-            audit_seed,
-            ..views::round()
-        };
-        let seed = Some([1; 32]);
-        assert!(!takes_disputes(&round(Phase::Challenge, None)));
-        assert!(takes_disputes(&round(Phase::Challenge, seed)));
-        // Seats were drawn anew after a challenge.
-        assert!(!takes_disputes(&round(Phase::AttestCommit, seed)));
-    }
-
-    #[tokio::test]
-    async fn an_answer_can_be_sent_before_the_next_is_computed() {
-        let (go, gone) = channel();
-        let (mut answers, computing) = in_turn(vec![1u8, 2, 3], move |command| {
-            if command > 1 {
-                gone.recv().unwrap();
-            }
-            10 * command
-        });
-        assert_eq!(answers.recv().await, Some((1, 10)));
-        assert!(answers.try_recv().is_err());
-        for _ in 0..2 {
-            go.send(()).unwrap();
-        }
-        let mut rest = Vec::new();
-        while answers.recv_many(&mut rest, ALL).await > 0 {}
-        assert_eq!(rest, [(2, 20), (3, 30)]);
-        computing.await.unwrap();
-    }
-}
+mod tests;

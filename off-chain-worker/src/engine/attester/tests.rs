@@ -95,6 +95,20 @@ fn what_a_node_made_up_is_forgotten_and_evaluated_again() {
     assert_eq!(engine.table(&[0; 32]), Some(&table(3)));
 }
 
+/// A node said that a block of the far future had taken the commitment, and passed nothing on.
+#[test]
+fn a_block_that_a_node_made_up_does_not_keep_it_from_its_commitment() {
+    let (mut engine, mut now) = committed();
+    engine.on_committed(u32::MAX);
+    now.block = 9;
+    assert_eq!(engine.on_block(&now), None);
+    engine.on_other_node();
+    assert!(
+        matches!(engine.on_block(&now), Some(AttesterCommand::Commit { .. })),
+        "what it computed is still there"
+    );
+}
+
 /// A node made up a task, proved nothing, and went away before anything was sent.
 #[test]
 fn what_was_computed_for_another_task_does_not_cost_the_seat() {

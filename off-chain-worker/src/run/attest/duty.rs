@@ -5,6 +5,7 @@ use crate::{
     engine::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat},
     run::{
         engine_files::load_attester,
+        is_refused,
         second_node::{agrees, proof_wait},
         sponsor::random_hash,
         submit_once, RunError, ScoredRound, REFUSED_BLOCKS,
@@ -115,8 +116,9 @@ impl Duty {
         let Some(command) = due else {
             return Ok(());
         };
-        let is_refused = |(refused, until): &(_, u32)| *refused == command && now.block < *until;
-        if self.refused.as_ref().is_some_and(is_refused) {
+        let waits =
+            |(refused, until): &(_, u32)| *refused == command && is_refused(*until, now.block);
+        if self.refused.as_ref().is_some_and(waits) {
             return Ok(());
         }
         self.save_for(&command)?;
@@ -271,6 +273,12 @@ impl Duty {
             self.acted_at = receipt.block;
         }
         Ok(sent)
+    }
+
+    /// Another node is asked from now on: the one before may have made up which blocks took its calls.
+    pub fn disconnected(&mut self) {
+        self.acted_at = 0;
+        self.engine.on_other_node();
     }
 
     fn account(&self) -> Account {
