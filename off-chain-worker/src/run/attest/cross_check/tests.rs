@@ -335,7 +335,7 @@ fn switching_back_and_forth_slows_down_and_is_forgiven() {
     let start = Instant::now();
     let mut check = CrossCheck::default();
     let (mut block, mut stays) = (0, Vec::new());
-    for switch in 0..6 {
+    for switch in 0..6usize {
         let by = ["b", "a"][switch % 2];
         let begun = block;
         while check.take_in(told(by, start, block, &[commit()])).is_none() {
