@@ -60,12 +60,12 @@ const SPEC: &str = "chain.json";
 /// What every task is opened with, but for its windows, its model, its samples and its attesters.
 const TERMS: &str = "--name=test --init-seed=1 --price=0.01 --cap=100 --budget=1000 \
     --fee-permille=100 --weight-cap=1000";
-/// Windows of most tasks.
-const WINDOWS: &str =
-    "--commit-blocks=40 --reveal-blocks=30 --attest-blocks=30 --challenge-blocks=6";
-/// Windows in which a worker that comes late, or is slow, misses nothing. But for the challenge they end once all have acted.
-const LONG_WINDOWS: &str =
-    "--commit-blocks=60 --reveal-blocks=60 --attest-blocks=90 --challenge-blocks=20";
+/// Windows of most tasks, but for the challenge.
+const WINDOWS: &str = "--commit-blocks=40 --reveal-blocks=30 --attest-blocks=30";
+/// Windows in which a worker that comes late, or is slow, misses nothing. They end once all have acted.
+const LONG_WINDOWS: &str = "--commit-blocks=60 --reveal-blocks=60 --attest-blocks=90";
+/// Length of the challenge, whose whole window every round lasts, in blocks.
+pub const CHALLENGE: u32 = 6;
 
 /// Held by the only network of several authorities that the process has just now: see [`turn`].
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -336,16 +336,29 @@ impl Network {
 
     /// Opens a task of this size as `Sponsor`, for those who are registered.
     pub async fn open_another(&self, size: &str, seats: usize) -> Result<TaskId> {
-        self.open(WINDOWS, size, seats).await
+        self.open(size, seats, WINDOWS, CHALLENGE).await
     }
 
-    /// The same with windows in which a worker that comes late, or is slow, misses nothing.
-    pub async fn open_with_long_windows(&self, size: &str, seats: usize) -> Result<TaskId> {
-        self.open(LONG_WINDOWS, size, seats).await
+    /// The same with windows in which a worker that comes late, or is slow, misses nothing, and a challenge of so many blocks.
+    pub async fn open_with_long_windows(
+        &self,
+        size: &str,
+        seats: usize,
+        challenge: u32,
+    ) -> Result<TaskId> {
+        self.open(size, seats, LONG_WINDOWS, challenge).await
     }
 
-    async fn open(&self, windows: &str, size: &str, seats: usize) -> Result<TaskId> {
-        let command = format!("task open {TERMS} {windows} {size} --seats={seats}");
+    async fn open(
+        &self,
+        size: &str,
+        seats: usize,
+        windows: &str,
+        challenge: u32,
+    ) -> Result<TaskId> {
+        let command = format!(
+            "task open {TERMS} {windows} --challenge-blocks={challenge} {size} --seats={seats}"
+        );
         let opened = self.run("Sponsor", &command).await?;
         let id = opened["task"]
             .as_u64()

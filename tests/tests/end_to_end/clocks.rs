@@ -5,7 +5,7 @@ use anyhow::{ensure, Context, Result};
 use gotong_tests::{
     assert_settled,
     authorities::{author, Authorities},
-    connect, is_final, not_tested, until, Network,
+    connect, is_final, not_tested, until, Network, CHALLENGE,
 };
 use std::{
     collections::BTreeSet,
@@ -72,7 +72,7 @@ async fn with_wrong_clocks(ahead_ms: [i32; 2]) -> Result<Option<Authorities>> {
 async fn a_round_is_paid(network: &Network, nodes: [String; 2]) -> Result<()> {
     network.endow(&["Sponsor", "One", "Judith"]).await?;
     network.register(&["One"], &["Judith"]).await?;
-    let task = network.open_with_long_windows(SMALL, 1).await?;
+    let task = network.open_with_long_windows(SMALL, 1, CHALLENGE).await?;
     let [ones, judiths] = nodes;
     let _workers = [
         network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,

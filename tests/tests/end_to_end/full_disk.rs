@@ -5,7 +5,8 @@ use anyhow::{ensure, Context, Result};
 use gotong::process::{Node, ProcessError};
 use gotong_protocol::{Phase, RoundId};
 use gotong_tests::{
-    assert_settled, authorities::block_hash, connect, key, not_tested, reaches, Network, UNIT,
+    assert_settled, authorities::block_hash, connect, key, not_tested, reaches, Network, CHALLENGE,
+    UNIT,
 };
 use std::{
     env,
@@ -161,7 +162,7 @@ async fn an_attester_whose_disk_is_full_commits_to_nothing_and_reveals_what_it_h
     let disk = Disk::mount(network.folder().join("Judith"))?;
     network.register(&["One"], &["Judith"]).await?;
     // Whoever waits for room misses nothing.
-    let task = network.open_with_long_windows(SMALL, 1).await?;
+    let task = network.open_with_long_windows(SMALL, 1, CHALLENGE).await?;
     let judith = network.daemon("Judith", "attest")?;
     let _others = [
         network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,

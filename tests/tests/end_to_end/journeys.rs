@@ -475,10 +475,12 @@ async fn everybody_works_while_finality_stands_still() -> Result<()> {
 
     let attesters = ["Judith", "Judas", "Liar"];
     network.register(&["One", "Two"], &attesters).await?;
+    // Proofs are waited for in the first half of the challenge. Then each node gets some blocks to give one, and since none can,
+    // whoever accuses needs the word of a second node.
+    let challenge = 60;
     let task = network
-        .open_with_long_windows(SMALL, attesters.len())
+        .open_with_long_windows(SMALL, attesters.len(), challenge)
         .await?;
-    // No node can prove anything, so whoever is to accuse needs the word of a second one.
     let both = format!("{},{}", network.node.url(), follower.url());
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _workers = [

@@ -15,7 +15,7 @@ use gotong_tests::{
         apply, authorize, authorize_as_root, next_dispute, next_spec_version, spec_version,
         NEXT_WASM,
     },
-    Network, UNIT,
+    Network, CHALLENGE, UNIT,
 };
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ async fn a_round_under_way_goes_on_through_an_upgrade_with_a_migration() -> Resu
     network.register(&["One"], &attesters).await?;
     // Jude starts while every node compiles the new runtime, and measures his machine first.
     let task = network
-        .open_with_long_windows(SMALL, attesters.len())
+        .open_with_long_windows(SMALL, attesters.len(), CHALLENGE)
         .await?;
     // The motion takes some blocks; the round has not begun to move.
     authorize(client, &COUNCIL, blake2_256(&[NEXT_WASM])).await?;
