@@ -8,6 +8,10 @@ use gotong::{
     chain::{Account, Call, Client, Inclusion, Receipt},
     process::{sibling, Node},
 };
+use gotong_runtime::{
+    authorities::{Bond, Bonds},
+    AccountId, Runtime,
+};
 use serde::Deserialize;
 use serde_json::{json, Value};
 use std::{process::Command, time::Duration};
@@ -25,7 +29,7 @@ const DAVE_VOTES: &str = "5ECTwv6cZ5nJQPk6tWfaTrEk8YH2L7X1VT4EL5Tx2ikfFwb7";
 /// Where `Session.Validators` is: Twox128 of both names.
 const VALIDATORS: &str = "0xcec5070d609dd3497f72bde07fc96ba088dcde934c658227ee1dfafcd6e16903";
 /// Longest wait for a new node to come as far as the others.
-const CATCH_UP_LIMIT: Duration = Duration::from_secs(60);
+const CATCH_UP_LIMIT: Duration = Duration::from_secs(120);
 
 /// What may bound the cost of a motion: time in picoseconds, and the size of a proof in bytes.
 const MOTION_WEIGHT: (Compact<u64>, Compact<u64>) = (Compact(250_000_000_000), Compact(1_000_000));
@@ -62,14 +66,14 @@ fn exported(chain: &str) -> Result<Value> {
 
 /// Authorities with a node each. A node reaches those that were started before it, by itself and for as long as it runs.
 pub struct Authorities {
+    /// The nodes of all but the first, in order. They are gone before it, which lets the next network start.
+    pub others: Vec<Node>,
     /// The first node, Alice's, and what a test does with it.
     pub network: Network,
-    /// The nodes of the others, in order.
-    pub others: Vec<Node>,
 }
 
 impl Authorities {
-    /// Starts the nodes of the first `up` authorities on a chain that has `count`.
+    /// Starts the nodes of the first `up` authorities on a chain that has `count`, once the process has no other such network.
     pub async fn start(count: usize, up: usize) -> Result<Self> {
         let [first, others @ ..] = NAMES;
         let (own, secret) = (format!("--{first}"), node_key(first));
@@ -216,6 +220,15 @@ impl Encode for Encoded {
 pub async fn authorities(node: &str) -> Result<Vec<Account>> {
     let stored: String = request_with(node, "state_getStorage", rpc_params![VALIDATORS]).await?;
     Ok(Decode::decode(&mut &bytes(&stored)?[..])?)
+}
+
+/// Whether `name` has been an authority and was convicted of equivocation, as the best block of a node has it.
+pub async fn is_convicted(node: &str, name: &str) -> Result<bool> {
+    let account = AccountId::from(key(name).public_key().0);
+    let place = hex::encode(Bonds::<Runtime>::hashed_key_for(account));
+    let parameters = rpc_params![format!("0x{place}")];
+    let stored: String = request_with(node, "state_getStorage", parameters).await?;
+    Ok(Bond::decode(&mut &bytes(&stored)?[..])?.is_convicted)
 }
 
 /// The place of a block's author among the authorities of its session.

@@ -39,6 +39,7 @@ use subxt::ext::jsonrpsee::{
 };
 use subxt_signer::{sr25519, SecretUri};
 use terminal::{Ended, Step};
+use tokio::sync::{Mutex, MutexGuard};
 
 /// One token in planck.
 pub const UNIT: u128 = 1_000_000_000_000;
@@ -56,10 +57,18 @@ pub fn key(name: &str) -> Keypair {
 /// The file of a chain's specification, in the network's folder.
 const SPEC: &str = "chain.json";
 
-/// What every task is opened with, but for its model, its samples and its attesters.
+/// What every task is opened with, but for its windows, its model, its samples and its attesters.
 const TERMS: &str = "--name=test --init-seed=1 --price=0.01 --cap=100 --budget=1000 \
-    --fee-permille=100 --commit-blocks=40 --reveal-blocks=30 --attest-blocks=30 \
-    --challenge-blocks=6 --weight-cap=1000";
+    --fee-permille=100 --weight-cap=1000";
+/// Windows of most tasks, but for the challenge.
+const WINDOWS: &str = "--commit-blocks=40 --reveal-blocks=30 --attest-blocks=30";
+/// Windows in which a worker that comes late, or is slow, misses nothing. They end once all have acted.
+const LONG_WINDOWS: &str = "--commit-blocks=60 --reveal-blocks=60 --attest-blocks=90";
+/// Length of the challenge, whose whole window every round lasts, in blocks.
+pub const CHALLENGE: u32 = 6;
+
+/// Held by the only network of several authorities that the process has just now: see [`turn`].
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// A node of its own, and what a test does with it.
 pub struct Network {
@@ -68,6 +77,8 @@ pub struct Network {
     pub node: Node,
     /// A connection to it.
     pub client: Client,
+    /// The last field, so that the next network starts after this one is gone.
+    _turn: Option<Turn>,
 }
 
 impl Network {
@@ -80,28 +91,31 @@ impl Network {
     pub async fn start_with(more: &[&str], accounts: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let node = Node::start(folder.path(), folder.path(), more)?;
-        let network = Self::of(folder, node).await?;
+        let network = Self::of(folder, node, None).await?;
         network.endow(accounts).await?;
         Ok(network)
     }
 
     /// Starts a node with these arguments on the chain that `spec` specifies in JSON; its file is [`Network::spec`].
+    /// More nodes are going to join it, so it waits until no other such network is there.
     pub async fn start_on(spec: &str, arguments: &[&str]) -> Result<Self> {
+        let turn = turn().await;
         let folder = tempfile::tempdir()?;
         let file = folder.path().join(SPEC);
         std::fs::write(&file, spec)?;
         let chain = format!("--chain={}", file.display());
         let arguments = [&[chain.as_str()][..], arguments].concat();
         let node = Node::launch(folder.path(), folder.path(), &arguments)?;
-        Self::of(folder, node).await
+        Self::of(folder, node, Some(turn)).await
     }
 
-    async fn of(folder: tempfile::TempDir, mut node: Node) -> Result<Self> {
+    async fn of(folder: tempfile::TempDir, mut node: Node, turn: Option<Turn>) -> Result<Self> {
         let client = connect(&mut node).await?;
         Ok(Self {
             folder,
             node,
             client,
+            _turn: turn,
         })
     }
 
@@ -322,7 +336,29 @@ impl Network {
 
     /// Opens a task of this size as `Sponsor`, for those who are registered.
     pub async fn open_another(&self, size: &str, seats: usize) -> Result<TaskId> {
-        let command = format!("task open {TERMS} {size} --seats={seats}");
+        self.open(size, seats, WINDOWS, CHALLENGE).await
+    }
+
+    /// The same with windows in which a worker that comes late, or is slow, misses nothing, and a challenge of so many blocks.
+    pub async fn open_with_long_windows(
+        &self,
+        size: &str,
+        seats: usize,
+        challenge: u32,
+    ) -> Result<TaskId> {
+        self.open(size, seats, LONG_WINDOWS, challenge).await
+    }
+
+    async fn open(
+        &self,
+        size: &str,
+        seats: usize,
+        windows: &str,
+        challenge: u32,
+    ) -> Result<TaskId> {
+        let command = format!(
+            "task open {TERMS} {windows} --challenge-blocks={challenge} {size} --seats={seats}"
+        );
         let opened = self.run("Sponsor", &command).await?;
         let id = opened["task"]
             .as_u64()
@@ -405,6 +441,32 @@ impl Network {
             .await?
             .context("the task exists")
     }
+}
+
+/// Keeps every other network of several authorities from starting.
+pub type Turn = MutexGuard<'static, ()>;
+
+/// Waits until this process has no other network of several authorities: so many nodes want all the processors that there are.
+pub async fn turn() -> Turn {
+    TURN.lock().await
+}
+
+/// Says why a test tests nothing here.
+///
+/// # Errors
+/// On a CI, where nobody reads what a test says that passes.
+pub fn not_tested(why: &str) -> Result<()> {
+    ensure!(
+        may_skip(std::env::var("CI").ok().as_deref()),
+        "NOT TESTED, though CI is set: {why}"
+    );
+    eprintln!("NOT TESTED: {why}");
+    Ok(())
+}
+
+/// Whether a test may test nothing, where the variable `CI` has this value. scripts/test-package.sh has the same rule.
+fn may_skip(ci: Option<&str>) -> bool {
+    matches!(ci, None | Some("" | "false"))
 }
 
 /// What a command printed as JSON.
@@ -516,4 +578,19 @@ pub fn assert_settled(round: &RoundView) -> Result<()> {
         round.outcome
     );
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_skip;
+
+    #[test]
+    fn a_ci_may_skip_no_test() {
+        for ci in [None, Some(""), Some("false")] {
+            assert!(may_skip(ci), "{ci:?}");
+        }
+        for ci in [Some("true"), Some("1")] {
+            assert!(!may_skip(ci), "{ci:?}");
+        }
+    }
 }

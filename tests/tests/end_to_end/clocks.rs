@@ -1,11 +1,11 @@
 //! Nodes whose clocks are wrong. The slots of these chains last a second, so that half a second here is three on a chain of six.
 
-use crate::{contribute, small_task, ROUND_LIMIT};
+use crate::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{ensure, Context, Result};
 use gotong_tests::{
     assert_settled,
     authorities::{author, Authorities},
-    connect, is_final, until, Network,
+    connect, is_final, not_tested, until, Network, CHALLENGE,
 };
 use std::{
     collections::BTreeSet,
@@ -19,14 +19,16 @@ use std::{
 const WRONG_CLOCK: &str = include_str!("../../src/clock.c");
 
 /// Longest wait for blocks to be made, or to become final.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(180);
+/// Longest wait for a round in which some slots stay empty, and some blocks are dropped.
+const SLOW_ROUND_LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
 /// Blocks in which something is seen to go on.
 const SOME: u32 = 5;
 
 /// Compiles the library in `folder`, and returns where it is; nothing where that cannot be.
 fn wrong_clock(folder: &Path) -> Result<Option<String>> {
     if !cfg!(target_os = "linux") {
-        eprintln!("NOT TESTED: only on Linux can a program be given a clock");
+        not_tested("only on Linux can a program be given a clock")?;
         return Ok(None);
     }
     let (source, library) = (folder.join("clock.c"), folder.join("clock.so"));
@@ -40,7 +42,7 @@ fn wrong_clock(folder: &Path) -> Result<Option<String>> {
         .status();
     match compiled {
         Err(error) => {
-            eprintln!("NOT TESTED: no C compiler: {error}");
+            not_tested(&format!("no C compiler: {error}"))?;
             Ok(None)
         }
         Ok(status) => {
@@ -69,16 +71,17 @@ async fn with_wrong_clocks(ahead_ms: [i32; 2]) -> Result<Option<Authorities>> {
 /// A contributor and an attester work on these nodes, and the first round of their task is paid.
 async fn a_round_is_paid(network: &Network, nodes: [String; 2]) -> Result<()> {
     network.endow(&["Sponsor", "One", "Judith"]).await?;
-    let task = small_task(network, &["One"], &["Judith"]).await?;
+    network.register(&["One"], &["Judith"]).await?;
+    let task = network.open_with_long_windows(SMALL, 1, CHALLENGE).await?;
     let [ones, judiths] = nodes;
     let _workers = [
         network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,
         network.daemon_at(&ones, "One", &contribute(task, "1/1"))?,
         network.daemon_at(&judiths, "Judith", "attest")?,
     ];
-    let round = network.ended(task, 0, ROUND_LIMIT).await?;
+    let round = network.ended(task, 0, SLOW_ROUND_LIMIT).await?;
     assert_settled(&round)?;
-    network.all_claimed(&round, ROUND_LIMIT).await?;
+    network.all_claimed(&round, SLOW_ROUND_LIMIT).await?;
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     contribute,
     own_data::{csv, flowers},
-    small_task, ROUND_LIMIT,
+    small_task, ROUND_LIMIT, SMALL,
 };
 use anyhow::{Context, Result};
 use gotong::{
@@ -17,7 +17,9 @@ use gotong_protocol::{
     view::{Duty, DutyKind, RoundView},
     ClaimItem, Delta, Outcome, Phase, RoundId, TaskId,
 };
-use gotong_tests::{assert_settled, issuance::Money, key, Network, UNIT};
+use gotong_tests::{
+    assert_settled, connect, is_final, issuance::Money, key, reaches, Network, UNIT,
+};
 use std::{
     collections::{BTreeSet, HashSet},
     fs, io,
@@ -452,32 +454,61 @@ async fn an_account_that_sent_all_away_gets_its_stake_out() -> Result<()> {
 }
 
 /// A transaction is valid for 256 blocks. If they were counted from the last finalized block, nothing would work after them. The
-/// node has pruned the state of that block, too. Blocks come once a second, so this takes over ten minutes, of which nearly all is
-/// waiting.
+/// node has pruned the state of that block, too. A liar is accused, convicted and slashed by blocks none of which is final, and
+/// all of it becomes final in the end. Blocks come once a second, so this takes over ten minutes, of which nearly all is waiting.
 #[tokio::test(flavor = "multi_thread")]
 async fn everybody_works_while_finality_stands_still() -> Result<()> {
     const STILL: u32 = 600;
-    let accounts = ["Sponsor", "One", "Two", "Judith", "Judas", "Idle", "Wanda"];
-    let network = Network::start_with(&["--no-grandpa"], &accounts).await?;
-    let mut blocks = network.client.best_blocks().await?;
-    let wait = async {
-        while blocks.next().await.context("the node is there")??.block() < STILL {}
-        anyhow::Ok(())
-    };
-    tokio::time::timeout(2 * Duration::from_secs(STILL.into()), wait).await??;
-    let task = small_task(&network, &["One", "Two"], &["Judith", "Judas"]).await?;
+    const LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
+    let mut network = Network::start(&[]).await?;
+    network.node.restart_with(&["--no-grandpa"])?;
+    network.client = connect(&mut network.node).await?;
+    let accounts = [
+        "Sponsor", "One", "Two", "Judith", "Judas", "Liar", "Idle", "Wanda",
+    ];
+    network.endow(&accounts).await?;
+    let follower = network.follower("follower").await?;
+    let (last_final, _) = network.client.finalized().await?;
+    let began = u32::try_from(last_final)? + STILL;
+    let twice_as_long = 2 * Duration::from_secs(STILL.into());
+    reaches(&network.client, began, twice_as_long).await?;
+
+    let attesters = ["Judith", "Judas", "Liar"];
+    network.register(&["One", "Two"], &attesters).await?;
+    // Proofs are waited for in the first half of the challenge. Then each node gets some blocks to give one, and since none can,
+    // whoever accuses needs the word of a second node.
+    let challenge = 60;
+    let task = network
+        .open_with_long_windows(SMALL, attesters.len(), challenge)
+        .await?;
+    let both = format!("{},{}", network.node.url(), follower.url());
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _workers = [
-        network.daemon("Judith", "attest")?,
-        network.daemon("Judas", "attest")?,
+        network.daemon_at(&both, "Judith", "attest")?,
+        network.daemon_at(&both, "Judas", "attest")?,
+        network.daemon("Liar", "attest --lie=loss")?,
         network.daemon("One", &contribute(task, "1/2"))?,
         network.daemon("Two", &contribute(task, "2/2"))?,
     ];
-    for round in rounds(&network, task, 1).await? {
-        assert_settled(&round)?;
-        assert_eq!((round.commits, round.reveals), (2, 2));
-        network.all_claimed(&round, ROUND_LIMIT).await?;
-    }
+    let liar = key("Liar").public_key().0;
+    let verdict = network
+        .until("the verdict", LIMIT, async |now| {
+            let mut verdicts = now.verdicts().await?.into_iter();
+            // Of two who accuse, one may be told that it came second.
+            Ok(verdicts.find(|closed| closed.accused == liar && closed.verdict.convicts()))
+        })
+        .await?;
+    let honest = ["Judith", "Judas"].map(|name| key(name).public_key().0);
+    assert!(honest.contains(&verdict.challenger), "{verdict:?}");
+    assert_eq!(verdict.reward, 500 * UNIT);
+    // The dispute was open at a time when nothing had become final for so many blocks, and nothing has since.
+    assert!(verdict.opened_at > began, "{verdict:?}");
+    assert_eq!(network.client.finalized().await?.0, last_final);
+
+    let round = network.ended(task, 0, LIMIT).await?;
+    assert_settled(&round)?;
+    assert_eq!((round.commits, round.reveals), (2, 2));
+    network.all_claimed(&round, LIMIT).await?;
     every_other_command(&network, task).await?;
     let transfer = Call::transfer(key("Alice").public_key().0, UNIT);
     let pauper = key("Pauper");
@@ -487,7 +518,25 @@ async fn everybody_works_while_finality_stands_still() -> Result<()> {
         matches!(refused, ChainError::Rejected { .. }),
         "a reason that stays is told as one: {refused:?}"
     );
-    assert_eq!(network.client.finalized().await?.0, 0);
+    assert_eq!(network.client.finalized().await?.0, last_final);
+
+    // Votes are cast again.
+    let end = network.client.best().await?.block();
+    network.crash_node().await?;
+    is_final(&network.client, end, LIMIT).await?;
+    let now = network.client.best().await?;
+    assert!(now.verdicts().await?.contains(&verdict), "it still stands");
+    for (name, expected) in [
+        ("One", 100),
+        ("Two", 100),
+        ("Judith", 1_000),
+        ("Judas", 1_000),
+        ("Liar", 0),
+    ] {
+        let stake = now.stake(&key(name).public_key().0).await?;
+        let stake = stake.map_or(0, |stake| stake.stake);
+        assert_eq!(stake, expected * UNIT, "{name}");
+    }
     Ok(())
 }
 

@@ -1,17 +1,21 @@
-//! A network of several authorities: one is lost, one is cut off, one joins, and half of them are gone for a while. And nodes
-//! that have less than others.
+//! A network of several authorities: one is lost, one is cut off, one joins, one equivocates, and half of them are gone for a while.
+//! And nodes that have less than others.
 
 use crate::{contribute, small_task, ROUND_LIMIT};
 use anyhow::{ensure, Context, Result};
 use gotong_tests::{
     assert_settled,
-    authorities::{add, author, authorities, block_hash, bond, has_body, Authorities, COUNCIL},
-    connect, is_final, key, until, UNIT,
+    authorities::{
+        add, author, authorities, block_hash, bond, has_body, is_convicted, Authorities, COUNCIL,
+    },
+    connect, is_final,
+    issuance::Money,
+    key, until, UNIT,
 };
 use std::time::Duration;
 
 /// Longest wait for blocks to be made, or to become final.
-const LIMIT: Duration = Duration::from_secs(90);
+const LIMIT: Duration = Duration::from_secs(180);
 /// Longest wait for a round in which half of the slots stay empty.
 const SLOW_ROUND_LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
 /// Blocks in which something is seen to go on.
@@ -92,6 +96,46 @@ async fn a_fifth_authority_joins_makes_blocks_and_votes() -> Result<()> {
     is_final(client, height + SOME, LIMIT).await
 }
 
+/// Dave starts a second node with his keys, for safety as he thinks. Both make blocks in his slots, which the other nodes report.
+/// His bond is burned, his place is gone, and the chain goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_authority_with_two_nodes_loses_its_bond() -> Result<()> {
+    let all = Authorities::start(4, 4).await?;
+    let client = &all.network.client;
+    let url = all.network.node.url();
+    let account = key("Dave").public_key().0;
+    is_final(client, 1, LIMIT).await?;
+    let before = Money::at(&url).await?;
+    let money = client.best().await?.balance(&account).await?;
+    ensure!(money.reserved > 0, "his bond is on hold: {money:?}");
+    ensure!(
+        !is_convicted(&url, "Dave").await?,
+        "one node is nothing wrong"
+    );
+
+    // It has another key in the network than the first, and the same keys for blocks and votes.
+    let _twin = all.join("twin", &["--dave", "--force-authoring"]).await?;
+    until(client, "the conviction", LIMIT, async |_| {
+        Ok(is_convicted(&url, "Dave").await?.then_some(()))
+    })
+    .await?;
+    until(client, "three authorities", LIMIT, async |_| {
+        let now = authorities(&url).await?;
+        Ok((now.len() == 3 && !now.contains(&account)).then_some(()))
+    })
+    .await?;
+    let left = client.best().await?.balance(&account).await?;
+    assert_eq!((left.free, left.reserved), (money.free, 0));
+    let left = Money::at(&url).await?;
+    assert_eq!(left.issued, before.issued - money.reserved, "it is burned");
+    assert_eq!(left.difference(), 0);
+    for name in ["Alice", "Bob", "Charlie"] {
+        ensure!(!is_convicted(&url, name).await?, "{name} did nothing");
+    }
+    let height = client.best().await?.block();
+    is_final(client, height + SOME, LIMIT).await
+}
+
 /// Dave's machine never comes up, and Charlie's is lost while a liar and an honest attester are in the middle of a dispute. It is
 /// decided, and the round paid, by blocks none of which is final, with half of the slots empty. They all become final once Charlie is back.
 #[tokio::test(flavor = "multi_thread")]
@@ -155,36 +199,50 @@ async fn a_dispute_is_decided_while_nothing_becomes_final() -> Result<()> {
 }
 
 /// A node that keeps few states and blocks serves workers as long as they keep up. One that fetched the newest state first has all
-/// blocks in the end: whoever starts there computes an old round again.
+/// blocks in the end: whoever starts there computes an old round again, and whoever registers there contributes to the next.
 #[tokio::test(flavor = "multi_thread")]
 async fn pruned_and_warp_synced_nodes_serve_workers() -> Result<()> {
     let all = Authorities::start(3, 3).await?;
     let network = &all.network;
-    network.endow(&["Sponsor", "One", "Judith"]).await?;
+    network.endow(&["Sponsor", "One", "Two", "Judith"]).await?;
     let arguments = ["--state-pruning=256", "--blocks-pruning=64"];
     let pruned = all.join("pruned", &arguments).await?;
     let task = small_task(network, &["One"], &["Judith"]).await?;
     let own = pruned.url();
-    let _workers = [
-        network.daemon_at(&own, "Sponsor", &format!("sponsor --task={}", task.0))?,
-        network.daemon_at(&own, "One", &contribute(task, "1/1"))?,
-        network.daemon_at(&own, "Judith", "attest")?,
-    ];
+    let _sponsor = network.daemon_at(&own, "Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _attester = network.daemon_at(&own, "Judith", "attest")?;
+    // The next round waits for somebody else.
+    let once = format!("{} --until-round=1", contribute(task, "1/2"));
+    let _contributor = network.daemon_at(&own, "One", &once)?;
     let round = network.ended(task, 0, SLOW_ROUND_LIMIT).await?;
     assert_settled(&round)?;
+    let end = network.client.best().await?.block();
     network.all_claimed(&round, SLOW_ROUND_LIMIT).await?;
     let rewards = network.run_at(&own, "One", "rewards").await?;
     ensure!(rewards["paid"] != "0", "{rewards}");
 
+    // The state that it fetches is that of a block that is final; those before it come later, the oldest first.
+    is_final(&network.client, end, LIMIT).await?;
     let warped = all.launch("warped", &["--sync=warp"]).await?;
+    let warped = warped.url();
     let opened = network.task(task).await?.opened_at;
     network
         .until("the old blocks", LIMIT, async |_| {
-            Ok(has_body(&warped.url(), opened).await.then_some(()))
+            let has_all = has_body(&warped, end).await && has_body(&warped, opened).await;
+            Ok(has_all.then_some(()))
         })
         .await?;
     let verify = format!("verify --task={} --round=0", task.0);
-    let verified = network.run_at(&warped.url(), "Eve", &verify).await?;
+    let verified = network.run_at(&warped, "Eve", &verify).await?;
     assert_eq!(verified["equal"], true, "{verified}");
+
+    let register = "register --role=contributor --stake=100";
+    network.run_at(&warped, "Two", register).await?;
+    let _newcomer = network.daemon_at(&warped, "Two", &contribute(task, "2/2"))?;
+    let round = network.ended(task, 1, SLOW_ROUND_LIMIT).await?;
+    assert_settled(&round)?;
+    assert_eq!((round.commits, round.reveals), (1, 1));
+    let claimed = network.all_claimed(&round, SLOW_ROUND_LIMIT).await?;
+    assert_eq!(claimed[0].account, key("Two").public_key().0);
     Ok(())
 }

@@ -8,7 +8,7 @@ use gotong::{
 };
 use gotong_tests::{
     authorities::{add, author, bond_with, owner, SessionKeys},
-    connect, is_final, key, peer_address, reaches, until,
+    connect, is_final, key, peer_address, reaches, turn, until,
     upgrade::{
         apply, authorize, next_dispute, next_spec_version, spec_version, spec_version_in, NEXT_WASM,
     },
@@ -234,6 +234,7 @@ async fn upgrade(machine: &Machine, nodes: &[Node], client: &Client) -> Result<(
 #[tokio::test(flavor = "multi_thread")]
 async fn four_people_start_a_chain_a_fifth_joins_they_upgrade_it_and_one_loses_the_machine(
 ) -> Result<()> {
+    let _turn = turn().await;
     let folder = tempfile::tempdir()?;
     let (mut machines, mut authorities) = (Vec::new(), Vec::new());
     for name in PEOPLE {

@@ -1,6 +1,6 @@
 //! The council upgrades the runtime of a network in the middle of a round: storage is migrated, and nodes and workers go on.
 
-use crate::{contribute, small_task, ROUND_LIMIT};
+use crate::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{ensure, Context, Result};
 use gotong::chain::{body::Kind, Call, Client, Inclusion};
 use gotong_protocol::{Phase, RoundId};
@@ -15,7 +15,7 @@ use gotong_tests::{
         apply, authorize, authorize_as_root, next_dispute, next_spec_version, spec_version,
         NEXT_WASM,
     },
-    Network, UNIT,
+    Network, CHALLENGE, UNIT,
 };
 use std::time::Duration;
 
@@ -33,7 +33,11 @@ async fn a_round_under_way_goes_on_through_an_upgrade_with_a_migration() -> Resu
     let client = &network.client;
     let attesters = ["Judith", "Jude"];
     network.endow(&["Sponsor", "One", "Judith", "Jude"]).await?;
-    let task = small_task(network, &["One"], &attesters).await?;
+    network.register(&["One"], &attesters).await?;
+    // Jude starts while every node compiles the new runtime, and measures his machine first.
+    let task = network
+        .open_with_long_windows(SMALL, attesters.len(), CHALLENGE)
+        .await?;
     // The motion takes some blocks; the round has not begun to move.
     authorize(client, &COUNCIL, blake2_256(&[NEXT_WASM])).await?;
     let mut workers = vec![
