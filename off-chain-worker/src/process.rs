@@ -169,7 +169,8 @@ impl Node {
         Self::launch(folder, logs, &[&["--dev"][..], more].concat())
     }
 
-    /// Starts a node that keeps its data in `folder` and its log in `logs`, on the chain that `arguments` name.
+    /// Starts a node that keeps its data in `folder`, unless `arguments` have a `--base-path=`, and its log in `logs`, on the chain
+    /// that `arguments` name.
     pub fn launch(folder: &Path, logs: &Path, arguments: &[&str]) -> Result<Self, ProcessError> {
         Self::launch_with(folder, logs, arguments, &[])
     }
@@ -208,12 +209,16 @@ impl Node {
     pub fn restart_with(&mut self, more: &[&str]) -> Result<(), ProcessError> {
         self.kill();
         let mut arguments = vec![
-            format!("--base-path={}", self.folder.join("chain").display()),
             format!("--rpc-port={}", self.port),
             format!("--port={}", self.peer_port),
             "--no-prometheus".into(),
             "--no-telemetry".into(),
         ];
+        let mut given = self.arguments.iter();
+        if !given.any(|one| one.starts_with("--base-path=")) {
+            let folder = self.folder.join("chain");
+            arguments.push(format!("--base-path={}", folder.display()));
+        }
         arguments.extend_from_slice(&self.arguments);
         arguments.extend(more.iter().map(|&one| one.into()));
         let mut command = Command::new(&self.program);

@@ -88,6 +88,7 @@ pub mod opaque {
 }
 
 /// Everything a transaction carries and is checked for besides its call.
+#[cfg(not(feature = "next"))]
 pub type TxExtension = (
     frame_system::CheckNonZeroSender<Runtime>,
     frame_system::CheckSpecVersion<Runtime>,
@@ -100,6 +101,8 @@ pub type TxExtension = (
     frame_metadata_hash_extension::CheckMetadataHash<Runtime>,
     frame_system::WeightReclaim<Runtime>,
 );
+#[cfg(feature = "next")]
+pub use migrations::next::TxExtension;
 
 /// A transaction as it arrives.
 pub type UncheckedExtrinsic =
@@ -145,7 +148,7 @@ impl_opaque_keys! {
 /// Declares [`VERSION`]. The SDK's macro puts name and version into the Wasm before anything is evaluated, so they have to be
 /// literals.
 macro_rules! declare_version {
-    ($spec_name:tt, $spec_version:tt) => {
+    ($spec_name:tt, $spec_version:tt, $transaction_version:tt) => {
         /// The version of the runtime. `spec_version` grows with every change of behaviour,
         /// `transaction_version` with every change of how transactions are encoded. `spec_name` is that of the pace: see
         /// [`pace::Pace::spec_name`].
@@ -157,18 +160,18 @@ macro_rules! declare_version {
             spec_version: $spec_version,
             impl_version: 1,
             apis: apis::RUNTIME_API_VERSIONS,
-            transaction_version: 7,
+            transaction_version: $transaction_version,
             system_version: 1,
         };
     };
 }
 
 #[cfg(not(any(feature = "fast", feature = "next")))]
-declare_version!("gotong", 7);
+declare_version!("gotong", 7, 7);
 #[cfg(all(feature = "fast", not(feature = "next")))]
-declare_version!("gotong-fast", 7);
+declare_version!("gotong-fast", 7, 7);
 #[cfg(all(feature = "fast", feature = "next"))]
-declare_version!("gotong-fast", 8);
+declare_version!("gotong-fast", 8, 8);
 #[cfg(all(feature = "next", not(feature = "fast")))]
 compile_error!(
     "tests build the next release at the fast pace only: give it the feature `fast`, too"

@@ -7,7 +7,7 @@ use codec::Decode;
 use frame_metadata::{v16::RuntimeMetadataV16, RuntimeMetadata, RuntimeMetadataPrefixed};
 use listing::Listing;
 use merkleized_metadata::{generate_metadata_digest, ExtraInfo};
-use scale_info::{form::PortableForm, Field, TypeDef};
+use scale_info::{form::PortableForm, Field, Type, TypeDef};
 use std::{collections::BTreeSet, fs, path::Path};
 
 /// What the last release was made of. `make release-listing` writes it when a release is made.
@@ -103,6 +103,27 @@ fn both_wasm_have_the_hash_of_this_metadata() {
             compiled, hash,
             "the metadata has changed: run `make metadata-hash`, which writes the hash that the Wasm is compiled with"
         );
+    }
+}
+
+/// The files above say nothing of what is shipped if the Wasm is compiled with another hash, or with none. Compressed, it could not
+/// be found.
+#[test]
+fn each_wasm_has_its_own_hash_inside() {
+    let bytes_in = |file: &str| -> Vec<u8> {
+        let hash = fs::read_to_string(file).expect("the file is there");
+        let digits = hash.trim().strip_prefix("0x").expect("a hash");
+        hex::decode(digits).expect("hexadecimal digits")
+    };
+    let (usual, fast) = (bytes_in(HASH), bytes_in(HASH_FAST));
+    for (wasm, own, other) in [
+        (crate::WASM_BINARY_BLOATY, &usual, &fast),
+        (crate::fast::WASM_BINARY_BLOATY, &fast, &usual),
+    ] {
+        let wasm = wasm.expect("it was built");
+        let has = |hash: &[u8]| wasm.windows(hash.len()).any(|bytes| bytes == hash);
+        assert!(has(own), "the Wasm has not the hash of its metadata");
+        assert!(!has(other), "the Wasm has the hash of another's metadata");
     }
 }
 
@@ -274,49 +295,111 @@ fn named(field: &Field<PortableForm>) -> Option<&String> {
     field.name.as_ref()
 }
 
+/// Crates whose types are ours.
+const OUR_CRATES: [&str; 5] = [
+    "gotong_protocol",
+    "gotong_runtime",
+    "gotong_scoring",
+    "pallet_contribution",
+    "pallet_referee",
+];
+
+/// Pallets that are ours.
+const OUR_PALLETS: [&str; 5] = [
+    "Authorities",
+    "Contribution",
+    "Governance",
+    "Referee",
+    "Timing",
+];
+
+/// Runtime APIs that are ours.
+const OUR_APIS: [&str; 2] = ["ContributionApi", "RefereeApi"];
+
+/// Whether a type with this path is ours. What `#[frame_support::runtime]` makes at the root of the runtime is not.
+fn is_ours(path: &[String]) -> bool {
+    match path {
+        [first, name] if first == "gotong_runtime" => name == "SessionKeys",
+        [first, ..] => OUR_CRATES.contains(&&first[..]),
+        [] => false,
+    }
+}
+
+/// A type, its variants and its fields, by name, and the docs of each.
+///
+/// Fields without a name are told of in the docs of their type or variant, and the arguments of a call in those of the call.
+fn docs_of(ty: &Type<PortableForm>) -> Vec<(String, &[String])> {
+    let path = ty.path.to_string();
+    let mut all = vec![(path.clone(), &ty.docs[..])];
+    let mut fields: Vec<(String, &Field<PortableForm>)> = Vec::new();
+    match &ty.type_def {
+        TypeDef::Composite(composite) => {
+            fields.extend(composite.fields.iter().map(|field| (path.clone(), field)));
+        }
+        TypeDef::Variant(enumeration) => {
+            let is_call = path.ends_with("::Call");
+            for variant in &enumeration.variants {
+                let name = format!("{path}::{}", variant.name);
+                if !is_call {
+                    fields.extend(variant.fields.iter().map(|field| (name.clone(), field)));
+                }
+                all.push((name, &variant.docs[..]));
+            }
+        }
+        _ => {}
+    }
+    all.extend(fields.into_iter().filter_map(|(of, field)| {
+        let name = named(field)?;
+        Some((format!("{of}.{name}"), &field.docs[..]))
+    }));
+    all
+}
+
 /// A wallet shows what a number means, and in which unit it is.
 #[test]
-fn every_type_of_ours_has_docs() {
+fn all_that_is_ours_has_docs() {
     let metadata = metadata();
-    let ours = [
-        "gotong_protocol",
-        "gotong_scoring",
-        "pallet_contribution",
-        "pallet_referee",
-    ];
-    let mut without = Vec::new();
-    for ty in &metadata.types.types {
-        let path = &ty.ty.path;
-        if !path
-            .segments
-            .first()
-            .is_some_and(|first| ours.contains(&&first[..]))
-        {
-            continue;
-        }
-        let mut check = |name: &str, docs: &[String]| {
-            if docs.is_empty() {
-                without.push(format!("{path}.{name}"));
-            }
-        };
-        let mut check_fields = |fields: &[Field<PortableForm>]| {
-            for field in fields {
-                if let Some(name) = &field.name {
-                    check(name, &field.docs);
-                }
-            }
-        };
-        match &ty.ty.type_def {
-            TypeDef::Composite(composite) => check_fields(&composite.fields),
-            TypeDef::Variant(enumeration) => {
-                // The arguments of a call are told of in the docs of the call.
-                let is_call = path.segments.last().is_some_and(|last| last == "Call");
-                for variant in enumeration.variants.iter().filter(|_| !is_call) {
-                    check_fields(&variant.fields);
-                }
-            }
-            _ => {}
-        }
+    let mut all: Vec<(String, &[String])> = Vec::new();
+    let types = metadata.types.types.iter().map(|ty| &ty.ty);
+    for ty in types.filter(|ty| is_ours(&ty.path.segments)) {
+        all.extend(docs_of(ty));
     }
+    let pallets = metadata.pallets.iter();
+    let pallets = pallets.filter(|pallet| OUR_PALLETS.contains(&&pallet.name[..]));
+    for pallet in pallets {
+        let of = |name: &str| format!("{}.{name}", pallet.name);
+        let storage = pallet.storage.iter().flat_map(|storage| &storage.entries);
+        all.extend(storage.map(|entry| (of(&entry.name), &entry.docs[..])));
+        let constants = pallet.constants.iter();
+        all.extend(constants.map(|constant| (of(&constant.name), &constant.docs[..])));
+        let views = pallet.view_functions.iter();
+        all.extend(views.map(|view| (of(&view.name), &view.docs[..])));
+    }
+    let apis = metadata.apis.iter();
+    for api in apis.filter(|api| OUR_APIS.contains(&&api.name[..])) {
+        all.push((api.name.clone(), &api.docs[..]));
+        let methods = api.methods.iter();
+        all.extend(
+            methods.map(|method| (format!("{}.{}", api.name, method.name), &method.docs[..])),
+        );
+    }
+    // One of each kind, or the names above are no longer theirs.
+    for known in [
+        "gotong_runtime::SessionKeys.babe",
+        "gotong_runtime::authorities::pallet::Error::NotBonded",
+        "gotong_runtime::governance::pallet::Call::as_root",
+        "gotong_scoring::share::trial::statement::Model::Midpoint",
+        "Authorities.AuthorityBond",
+        "Contribution.Rounds",
+        "Governance.Proposers",
+        "Referee.Disputes",
+        "Timing.FullBlocks",
+        "ContributionApi.task",
+        "RefereeApi",
+    ] {
+        assert!(all.iter().any(|(name, _)| name == known), "{known}");
+    }
+    all.retain(|(_, docs)| docs.iter().all(|line| line.trim().is_empty()));
+    let without: Vec<_> = all.into_iter().map(|(name, _)| name).collect();
     assert_eq!(without, Vec::<String>::new());
 }

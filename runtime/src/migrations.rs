@@ -5,7 +5,7 @@
 #![deny(missing_docs)]
 
 #[cfg(any(test, feature = "next"))]
-mod next;
+pub(crate) mod next;
 #[cfg(test)]
 mod tests;
 

@@ -1,7 +1,7 @@
 // What a wallet or a page does with polkadot-js, @polkadot/api.
 //
 //   node polkadot-js.mjs register URL SURI        registers as a contributor with 100 GTG, and tells what the chain says of it
-//   node polkadot-js.mjs sign-offline URL SURI    adds to the stake as a hardware wallet signs, and tells what is refused
+//   node polkadot-js.mjs sign-offline URL SURI    adds to the stake as a hardware wallet signs, and tells what is refused, and why
 //   node polkadot-js.mjs claim URL SURI           waits until the chain knows what the account may claim, and claims it
 //
 // The last line of its output is JSON; amounts are in planck, as text.
@@ -59,7 +59,7 @@ const commands = {
     const other = `0x${'11'.repeat(32)}`;
     const refused = submit(api.tx.contribution.addStake(1n), { mode: 1, metadataHash: other }).then(
       () => null,
-      (error) => error.message,
+      ({ code, data }) => ({ code, data }),
     );
     return { hash, refused: await refused };
   },

@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use codec::Decode;
-use gotong::chain::{Call, Client, Inclusion, Receipt};
+use gotong::chain::{body::Body, Call, Client, Inclusion, Receipt};
 use serde_json::Value;
 use subxt::ext::jsonrpsee::rpc_params;
 
@@ -73,4 +73,17 @@ pub async fn next_dispute(node: &str, block: u32) -> Result<u32> {
         Some(stored) => Ok(Decode::decode(&mut &bytes(&stored)?[..])?),
         None => Ok(0),
     }
+}
+
+/// Whether the types of the runtime that a node has now are those of the signed transactions in its block of this number.
+pub async fn is_read_today(client: &Client, block: u32) -> Result<bool> {
+    let url = client.url();
+    let parameters = rpc_params![block_hash(url, block).await?];
+    let found: Value = request_with(url, "chain_getBlock", parameters).await?;
+    let extrinsics = found["block"]["extrinsics"].as_array();
+    let extrinsics = extrinsics.context("a body")?.iter();
+    let extrinsics = extrinsics.map(|one| bytes(one.as_str().context("bytes of a transaction")?));
+    let extrinsics = extrinsics.collect::<Result<Vec<_>>>()?;
+    let now = client.best().await?;
+    Ok(Body::read(extrinsics, now.metadata())?.is_understood())
 }

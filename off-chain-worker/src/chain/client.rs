@@ -50,6 +50,8 @@ const SIGNING_ATTEMPTS: u32 = 5;
 
 /// Codes of the node's answers to a transaction, as in `sc_rpc_api::author::error`.
 mod code {
+    /// The runtime could not look at the transaction, as when it was encoded for another one.
+    pub const UNREADABLE: i32 = 1002;
     /// The transaction is invalid: its nonce is old, it cannot pay, or another reason.
     pub const INVALID: i32 = 1010;
     /// The transaction is banned for a while.
@@ -336,12 +338,7 @@ impl Client {
     /// What to make of a call that was signed at `best` and came to nothing. If the runtime has been upgraded since, whose version
     /// every signature covers, that is why, and no block takes it any more: it may be signed again.
     async fn unless_upgraded(&self, error: ChainError, best: &Moment) -> ChainError {
-        let is_invalid = match &error {
-            ChainError::Rejected { code, .. } => *code == code::INVALID,
-            ChainError::Dropped(_) => true,
-            _ => false,
-        };
-        if !is_invalid {
+        if !may_follow_an_upgrade(&error) {
             return error;
         }
         match self.best().await {
@@ -512,6 +509,15 @@ fn is_overtaken(code: i32, nonce: u64, next: u64) -> bool {
     match code {
         code::BANNED | code::ALREADY_IMPORTED | code::TOO_LOW_PRIORITY => true,
         code::INVALID => next != nonce,
+        _ => false,
+    }
+}
+
+/// Whether a transaction comes to nothing with this error if it was signed for the runtime of before.
+fn may_follow_an_upgrade(error: &ChainError) -> bool {
+    match error {
+        ChainError::Rejected { code, .. } => matches!(*code, code::INVALID | code::UNREADABLE),
+        ChainError::Dropped(_) => true,
         _ => false,
     }
 }

@@ -1,7 +1,8 @@
 //! The migration of a release to come, which stands for whatever that will change. It is in no Wasm that is shipped: tests
 //! upgrade chains to one that has it, compiled with the feature `next` (tests/build.rs), and see that all goes on.
 //!
-//! With that feature `spec_version` is one higher, and nothing else differs.
+//! With that feature `spec_version` and `transaction_version` are one higher, because all signed transactions have other bytes: see
+//! [`TxExtension`]. Nothing else differs.
 
 use frame_support::{
     migrations::VersionedMigration, traits::UncheckedOnRuntimeUpgrade, weights::Weight,
@@ -9,6 +10,21 @@ use frame_support::{
 use pallet_referee::NextDispute;
 
 use crate::{Referee, Runtime};
+
+/// What a transaction carries besides its call: all that it carries today, except the byte of `CheckMetadataHash`. So each call
+/// begins elsewhere, and whoever reads old blocks by the types of this runtime finds nothing in them.
+#[cfg(feature = "next")]
+pub type TxExtension = (
+    frame_system::CheckNonZeroSender<Runtime>,
+    frame_system::CheckSpecVersion<Runtime>,
+    frame_system::CheckTxVersion<Runtime>,
+    frame_system::CheckGenesis<Runtime>,
+    frame_system::CheckEra<Runtime>,
+    frame_system::CheckNonce<Runtime>,
+    frame_system::CheckWeight<Runtime>,
+    crate::fees::ChargeWhoCanPay,
+    frame_system::WeightReclaim<Runtime>,
+);
 
 type DbWeight = <Runtime as frame_system::Config>::DbWeight;
 

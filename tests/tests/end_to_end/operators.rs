@@ -1,13 +1,16 @@
-//! The commands of docs/operators.md, as it has them: four people start a chain of their own, a fifth joins, they upgrade the
-//! runtime, and one of them loses the machine.
+//! The commands of docs/operators.md, as it has them: four people start a chain of their own, a fifth joins with a worker, they
+//! upgrade the runtime, and one of them loses the machine.
+//!
+//! Services are started as their units say, with the options that the commands have written. Not systemd, but the test starts them,
+//! with ports of their own and as one user; it also tells the nodes who their peers are, which the page leaves to people.
 
 use anyhow::{ensure, Context, Result};
 use gotong::{
     chain::{Call, Client, Inclusion},
-    process::{sibling, Node},
+    process::{sibling, Node, Running},
 };
 use gotong_tests::{
-    authorities::{add, author, bond_with, owner, SessionKeys},
+    authorities::{add, author, bond_with, fast_local, owner, SessionKeys},
     connect, is_final, key, peer_address, reaches, turn, until,
     upgrade::{
         apply, authorize, next_dispute, next_spec_version, spec_version, spec_version_in, NEXT_WASM,
@@ -27,16 +30,35 @@ use subxt::utils::AccountId32;
 
 const PAGE: &str = include_str!("../../../docs/operators.md");
 /// The headings over the commands.
+const NODE: &str = "## A node";
 const KEYS: &str = "## An authority";
 const CHAIN: &str = "### A chain of your own";
 const START: &str = "### Start it";
 const JOIN: &str = "### Another authority";
+const WORKER: &str = "## A worker";
 const BACKUP: &str = "## Backup";
 const RUNTIME: &str = "### The runtime";
 const RESTORE: &str = "### A lost machine";
 
-/// What stands for systemd, and for a second account on the machine.
-const PRELUDE: &str = "set -e\nsystemctl() { :; }\nchown() { :; }\n";
+/// What the package installs.
+const NODE_UNIT: &str = include_str!("../../../packaging/systemd/gotong-node.service");
+const NODE_CONF: &str = include_str!("../../../packaging/systemd/node.conf");
+const WORKER_UNIT: &str = include_str!("../../../packaging/systemd/gotong@.service");
+
+/// What stands for systemd, for its journal and for a second account on the machine. `doctor` may find that data sets are missing. The
+/// specification gets the code that has slots of a second, and is otherwise as it was exported.
+const PRELUDE: &str = r#"set -e
+systemctl() { echo "$@" >> ~/systemctl; }
+journalctl() { :; }
+chown() { :; }
+sudo() { shift 2; "$@"; }
+gotong() { command gotong "$@" || [ "$1" = doctor ]; }
+gotong-node() {
+    command gotong-node "$@"
+    if [ "$*" = "export-chain-spec --chain local --output local.json" ]; then cp fast-local.json local.json; fi
+}
+"#;
+
 /// Who has which account.
 const PEOPLE: [&str; 4] = ["Alice", "Bob", "Charlie", "Dave"];
 /// Two thirds of them, rounded up.
@@ -51,64 +73,69 @@ const LIMIT: Duration = Duration::from_secs(180);
 /// Blocks in which something is seen to go on.
 const SOME: u32 = 5;
 
-/// The commands under a heading.
-fn commands(heading: &str) -> String {
+/// The commands under a heading, in blocks with text in between.
+fn blocks(heading: &str) -> Vec<String> {
     let section = PAGE.lines().skip_while(|line| *line != heading).skip(1);
     let section = section.take_while(|line| !line.starts_with('#'));
-    let code = section.filter(|line| line.starts_with("    "));
-    // What a file looks like is no command.
-    let commands = code
-        .map(str::trim_start)
-        .filter(|line| !line.starts_with('['));
-    commands.collect::<Vec<_>>().join("\n")
+    let lines: Vec<&str> = section.collect();
+    let code = lines.split(|line| !line.starts_with("    "));
+    let blocks = code.map(|block| {
+        let lines = block.iter().map(|line| line.trim_start());
+        // What a file looks like is no command.
+        let commands = lines.filter(|line| !line.starts_with('['));
+        commands.collect::<Vec<_>>().join("\n")
+    });
+    blocks.filter(|block| !block.is_empty()).collect()
 }
 
-/// A machine: what lies in /etc, in /var/lib and at home is in one folder.
+/// A machine on which the package is installed: what lies in /etc, in /var/lib and at home is in one folder.
 struct Machine {
     folder: PathBuf,
 }
 
 impl Machine {
     fn new(folder: PathBuf) -> Result<Self> {
-        fs::create_dir_all(folder.join("home"))?;
-        fs::create_dir_all(folder.join("etc/gotong"))?;
-        Ok(Self { folder })
+        for own in ["home", "etc/gotong", "var/lib/gotong"] {
+            fs::create_dir_all(folder.join(own))?;
+        }
+        let machine = Self { folder };
+        fs::write(machine.configuration("node"), NODE_CONF)?;
+        Ok(machine)
     }
 
     fn home(&self) -> PathBuf {
         self.folder.join("home")
     }
 
-    fn specification(&self) -> PathBuf {
-        self.folder.join("etc/gotong/chain.json")
+    /// The file with the variables of a service.
+    fn configuration(&self, service: &str) -> PathBuf {
+        self.folder.join(format!("etc/gotong/{service}.conf"))
     }
 
-    /// Runs the commands under a heading at home, and returns what they print. What `input` has is pasted.
-    fn follow(&self, heading: &str, input: Option<&Path>) -> Result<String> {
-        self.run(heading, &commands(heading), input)
-    }
-
-    /// The same beside the machine's node, for an account with the public key `owner`.
-    fn follow_beside(&self, heading: &str, node: &Node, owner: &str) -> Result<String> {
-        let url = node.url();
-        let address = url.trim_start_matches("ws://");
-        let commands = commands(heading)
-            .replace(ADDRESS, address)
-            .replace("OWNER", owner);
-        self.run(heading, &commands, None)
-    }
-
-    fn run(&self, heading: &str, commands: &str, input: Option<&Path>) -> Result<String> {
+    /// A text in which files have the paths that they have on this machine.
+    fn here(&self, text: &str) -> String {
         let folder = self.folder.display();
-        let commands = commands
-            .replace("/var/lib/gotong/node", &format!("{folder}/chain"))
-            .replace("/var/lib/gotong", &folder.to_string())
+        text.replace("/var/lib", &format!("{folder}/var/lib"))
             .replace("/etc", &format!("{folder}/etc"))
-            .replace("sudo -u gotong ", "")
-            .replace("-o gotong ", "")
-            // Slots of a second.
-            .replace("--chain local", "--chain dev");
-        ensure!(!commands.is_empty(), "nothing stands under {heading}");
+    }
+
+    /// Runs a block of commands under a heading at home, and returns what they print. `chosen` are the names on the page with what
+    /// they stand for. What `input` has is pasted. `beside` is the machine's node, if one runs.
+    fn follow(
+        &self,
+        (heading, number): (&str, usize),
+        chosen: &[(&str, &str)],
+        input: Option<&Path>,
+        beside: Option<&Node>,
+    ) -> Result<String> {
+        let blocks = blocks(heading);
+        let block = blocks.get(number);
+        let block = block.with_context(|| format!("{heading} has no block {number}"))?;
+        let mut commands = self.here(block).replace("-o gotong ", "");
+        for (name, value) in chosen {
+            ensure!(commands.contains(name), "{heading} does not say {name}");
+            commands = commands.replace(name, value);
+        }
         let node = sibling("gotong-node")?;
         let programs = node.parent().context("it is in a folder")?.display();
         let path = format!("{programs}:{}", env::var("PATH")?);
@@ -116,7 +143,14 @@ impl Machine {
             Some(file) => Stdio::from(File::open(file)?),
             None => Stdio::null(),
         };
-        let output = Command::new("bash")
+        let mut bash = Command::new("bash");
+        if let Some(node) = beside {
+            let url = node.url();
+            let address = url.trim_start_matches("ws://");
+            commands = commands.replace(ADDRESS, address);
+            bash.env("GOTONG_NODE", &url);
+        }
+        let output = bash
             .args(["-c", &format!("{PRELUDE}{commands}")])
             .current_dir(self.home())
             .env("HOME", self.home())
@@ -124,20 +158,30 @@ impl Machine {
             .stdin(input)
             .output()?;
         ensure!(output.status.success(), "{heading}: {output:?}");
+        // As it is on a machine that has its files where they belong; another may get it from a backup.
+        let configuration = self.configuration("node");
+        let folder = self.folder.display().to_string();
+        let written = fs::read_to_string(&configuration)?.replace(&folder, "");
+        fs::write(configuration, written)?;
         Ok(String::from_utf8(output.stdout)?)
+    }
+
+    /// Puts the specification where the node looks for it, and returns its hash.
+    fn get_specification(&self, from: &Machine) -> Result<String> {
+        let (theirs, own) = (from.home(), self.home());
+        if theirs != own {
+            fs::copy(theirs.join("chain.json"), own.join("chain.json"))?;
+        }
+        let told = self.follow((NODE, 0), &[], None, None)?;
+        let hash = told.split_whitespace().next().context("a hash")?;
+        Ok(hash.to_owned())
     }
 
     /// Makes keys of a phrase, and returns the addresses of that for blocks and that for votes. Another network would have others of
     /// the same phrase.
     fn make_keys(&self) -> Result<[String; 2]> {
-        let made = Command::new(sibling("gotong-node")?)
-            .args(["key", "generate", "--output-type=json"])
-            .output()?;
-        let made: Value = serde_json::from_slice(&made.stdout)?;
-        let phrase = self.home().join("phrase");
-        let text = made["secretPhrase"].as_str().context("a phrase")?;
-        fs::write(&phrase, text)?;
-        let told = self.follow(KEYS, Some(&phrase))?;
+        let (made, phrase) = self.phrase()?;
+        let told = self.follow((KEYS, 0), &[], Some(&phrase), None)?;
         let lines = told.lines();
         let addresses: Vec<String> = lines
             .filter_map(|line| Some(line.split_once("SS58 Address:")?.1.trim().to_owned()))
@@ -156,14 +200,89 @@ impl Machine {
         }
     }
 
-    fn start(&self, more: &[&str], peers: &[String]) -> Result<Node> {
-        let chain = format!("--chain={}", self.specification().display());
-        let bootnodes = peers.iter().map(|peer| format!("--bootnodes={peer}"));
-        let mut arguments: Vec<String> = bootnodes.collect();
-        arguments.extend([chain, "--no-mdns".into()]);
-        let arguments = arguments.iter().map(String::as_str);
-        let arguments: Vec<&str> = arguments.chain(more.iter().copied()).collect();
+    /// A new key, and a file with its phrase.
+    fn phrase(&self) -> Result<(Value, PathBuf)> {
+        let made = Command::new(sibling("gotong-node")?)
+            .args(["key", "generate", "--output-type=json"])
+            .output()?;
+        let made: Value = serde_json::from_slice(&made.stdout)?;
+        let phrase = self.home().join("phrase");
+        let text = made["secretPhrase"].as_str().context("a phrase")?;
+        fs::write(&phrase, text)?;
+        Ok((made, phrase))
+    }
+
+    /// The arguments with which systemd starts the program of a service, if the commands told it to start that.
+    fn arguments(&self, unit: &str, service: &str, name: &str) -> Result<Vec<String>> {
+        let told = fs::read_to_string(self.home().join("systemctl"))?;
+        let last = told.lines().last().unwrap_or_default();
+        let does_start = last
+            .strip_suffix(name)
+            .is_some_and(|verb| ["restart ", "enable --now "].contains(&verb));
+        ensure!(does_start, "{name} was not started, but: {told}");
+        let line = unit
+            .lines()
+            .find_map(|line| line.strip_prefix("ExecStart="));
+        let variables = self.variables(service)?;
+        let mut arguments = Vec::new();
+        for word in line.context("a program")?.split_whitespace().skip(1) {
+            let wanted = word.strip_prefix('$');
+            let found = variables.iter().find(|(name, _)| wanted == Some(&name[..]));
+            match found {
+                Some((_, value)) => arguments.extend(value.split_whitespace().map(str::to_owned)),
+                None => {
+                    let word = word
+                        .replace("%S", "/var/lib")
+                        .replace("%i", service)
+                        .replace(
+                            "${CREDENTIALS_DIRECTORY}/",
+                            &format!("/etc/gotong/{service}."),
+                        );
+                    ensure!(!word.contains('$'), "nothing says what {word} is");
+                    arguments.push(self.here(&word));
+                }
+            }
+        }
+        Ok(arguments)
+    }
+
+    /// The variables of a service, with their names.
+    fn variables(&self, service: &str) -> Result<Vec<(String, String)>> {
+        let written = self.here(&fs::read_to_string(self.configuration(service))?);
+        let lines = written.lines().filter(|line| !line.starts_with('#'));
+        let variables = lines.filter_map(|line| line.split_once('='));
+        let variables = variables
+            .map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned()))
+            .collect();
+        Ok(variables)
+    }
+
+    /// Starts the node as systemd does, on ports that are free here. It reaches `peers`.
+    fn start(&self, peers: &[String]) -> Result<Node> {
+        let mut arguments = self.arguments(NODE_UNIT, "node", "gotong-node")?;
+        arguments.extend(peers.iter().map(|peer| format!("--bootnodes={peer}")));
+        arguments.push("--no-mdns".into());
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         Ok(Node::launch(&self.folder, &self.folder, &arguments)?)
+    }
+
+    /// The same for one that runs, with the options that it has now.
+    fn restart(&self, node: &mut Node, peers: &[String]) -> Result<()> {
+        node.kill();
+        *node = self.start(peers)?;
+        Ok(())
+    }
+
+    /// Starts the worker with this name as systemd does.
+    fn start_worker(&self, name: &str) -> Result<Running> {
+        let variables = self.variables(name)?.into_iter();
+        let variables = variables.map(|(name, value)| format!("{name}={value}"));
+        let mut arguments: Vec<String> = variables.collect();
+        arguments.push(sibling("gotong")?.display().to_string());
+        arguments.extend(self.arguments(WORKER_UNIT, name, &format!("gotong@{name}"))?);
+        // `env` becomes the program that it starts, so that the process is that of the worker.
+        let env = Path::new("/usr/bin/env");
+        Ok(Running::start(name, env, &arguments, &self.folder)?)
     }
 }
 
@@ -175,14 +294,26 @@ struct Answer {
 
 /// Makes Eve an authority beside the four. Returns her node.
 async fn join(machine: &Machine, peers: &[String], client: &Client) -> Result<Node> {
-    let mut node = machine.start(&["--name=Eve"], peers)?;
+    machine.follow((NODE, 1), &[], None, None)?;
+    let mut node = machine.start(peers)?;
     let on_node = connect(&mut node).await?;
     reaches(&on_node, client.best().await?.block(), LIMIT).await?;
-    node.restart_with(&["--validator", "--rpc-methods=unsafe"])?;
+    until(&on_node, "a healthy node", LIMIT, async |_| {
+        let told = machine.follow((NODE, 2), &[], None, Some(&node))?;
+        let health: Value = serde_json::from_str(&told)?;
+        let is_up_to_date = health["result"]["isSyncing"].as_bool() == Some(false);
+        let peers = health["result"]["peers"].as_u64();
+        Ok((is_up_to_date && peers > Some(0)).then_some(()))
+    })
+    .await?;
+    machine.follow((JOIN, 0), &[], None, None)?;
+    machine.restart(&mut node, peers)?;
     connect(&mut node).await?;
-    let told = machine.follow_beside(JOIN, &node, &owner("Eve"))?;
+    let owner = owner("Eve");
+    let told = machine.follow((JOIN, 1), &[("OWNER", &owner[..])], None, Some(&node))?;
     let Answer { result: made } = serde_json::from_str(&told).context(told)?;
-    node.restart_with(&["--validator"])?;
+    machine.follow((JOIN, 2), &[], None, None)?;
+    machine.restart(&mut node, peers)?;
     connect(&mut node).await?;
 
     let transfer = Call::transfer(key("Eve").public_key().0, 20_000 * UNIT);
@@ -199,6 +330,26 @@ async fn join(machine: &Machine, peers: &[String], client: &Client) -> Result<No
     Ok(node)
 }
 
+/// Registers an attester beside a node, and starts its service, which has `second` as another node.
+async fn work(machine: &Machine, node: &Node, second: &Node, client: &Client) -> Result<Running> {
+    let (made, phrase) = machine.phrase()?;
+    let mut account = [0; 32];
+    let public = made["publicKey"].as_str().context("a public key")?;
+    hex::decode_to_slice(public.trim_start_matches("0x"), &mut account)?;
+    let transfer = Call::transfer(account, 2_000 * UNIT);
+    let sent = client
+        .submit(&key("Alice"), &transfer, Inclusion::Best)
+        .await?;
+    reaches(&Client::connect(&node.url()).await?, sent.block, LIMIT).await?;
+    let (second, genesis) = (second.url(), format!("{:?}", client.genesis()));
+    let chosen = [("wss://one.example", &second[..]), ("0x...", &genesis[..])];
+    machine.follow((WORKER, 0), &chosen, Some(&phrase), Some(node))?;
+    let now = Client::connect(&node.url()).await?.best().await?;
+    let stake = now.stake(&account).await?.context("it is registered")?;
+    assert_eq!(stake.stake, 1_000 * UNIT);
+    machine.start_worker("judith")
+}
+
 /// Upgrades the runtime to that of a file at home; `machine` is that of the first node.
 async fn upgrade(machine: &Machine, nodes: &[Node], client: &Client) -> Result<()> {
     let first = nodes.first().context("a node")?;
@@ -206,7 +357,7 @@ async fn upgrade(machine: &Machine, nodes: &[Node], client: &Client) -> Result<(
     fs::write(&file, NEXT_WASM)?;
     // The hash of the file, and the runtime that the node has.
     let told = || -> Result<(String, u32)> {
-        let told = machine.follow_beside(RUNTIME, first, "")?;
+        let told = machine.follow((RUNTIME, 0), &[], None, Some(first))?;
         let (sum, answer) = told.split_once('\n').context("two lines")?;
         let hash = sum.split_whitespace().next().context("a hash")?;
         let answer: Value = serde_json::from_str(answer)?;
@@ -247,13 +398,16 @@ async fn four_people_start_a_chain_a_fifth_joins_they_upgrade_it_and_one_loses_t
     let first = machines[0].home();
     let list = Value::from(authorities).to_string();
     fs::write(first.join("authorities.json"), list)?;
-    machines[0].follow(CHAIN, None)?;
+    let fast = fast_local(PEOPLE.len() - 1)?;
+    fs::write(first.join("fast-local.json"), fast.to_string())?;
+    machines[0].follow((CHAIN, 0), &[], None, None)?;
+    let hash = machines[0].get_specification(&machines[0])?;
     let (mut nodes, mut peers) = (Vec::new(), Vec::new());
     for (machine, name) in machines.iter().zip(PEOPLE) {
-        fs::copy(first.join("chain.json"), machine.specification())?;
-        machine.follow(START, None)?;
-        let name = format!("--name={name}");
-        let mut node = machine.start(&["--validator", &name], &peers)?;
+        assert_eq!(machine.get_specification(&machines[0])?, hash);
+        machine.follow((START, 0), &[], None, None)?;
+        machine.follow((START, 1), &[("NAME", name)], None, None)?;
+        let mut node = machine.start(&peers)?;
         connect(&mut node).await?;
         peers.push(peer_address(&node).await?);
         nodes.push(node);
@@ -262,9 +416,10 @@ async fn four_people_start_a_chain_a_fifth_joins_they_upgrade_it_and_one_loses_t
     is_final(&on_alice, 1, LIMIT).await?;
 
     let fifth = Machine::new(folder.path().join("Eve"))?;
-    fs::copy(first.join("chain.json"), fifth.specification())?;
+    assert_eq!(fifth.get_specification(&machines[0])?, hash);
     nodes.push(join(&fifth, &peers, &on_alice).await?);
-    machines[3].follow(BACKUP, None)?;
+    let mut worker = work(&fifth, &nodes[4], &nodes[0], &on_alice).await?;
+    machines[3].follow((BACKUP, 0), &[], None, None)?;
     upgrade(&machines[0], &nodes, &on_alice).await?;
 
     // Only the copies are left, and the machine that has them is another. Four of five are needed: the fifth votes.
@@ -275,14 +430,17 @@ async fn four_people_start_a_chain_a_fifth_joins_they_upgrade_it_and_one_loses_t
     for copy in ["authority.tar.gz", "gotong-etc.tar.gz"] {
         fs::copy(machines[3].home().join(copy), new.home().join(copy))?;
     }
-    new.follow(RESTORE, None)?;
+    new.follow((RESTORE, 0), &[], None, None)?;
     peers.truncate(3);
-    nodes[3] = new.start(&["--name=Dave"], &peers)?;
+    nodes[3] = new.start(&peers)?;
     let on_new = connect(&mut nodes[3]).await?;
     let height = on_alice.best().await?.block();
     is_final(&on_new, height + SOME, LIMIT).await?;
-    nodes[3].restart_with(&["--validator"])?;
+    new.follow((RESTORE, 1), &[], None, None)?;
+    new.restart(&mut nodes[3], &peers)?;
     connect(&mut nodes[3]).await?;
+
+    worker.check()?;
 
     // It votes, too.
     nodes[2].kill();

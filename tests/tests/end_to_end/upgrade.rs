@@ -12,8 +12,8 @@ use gotong_tests::{
     issuance::Money,
     key, reaches,
     upgrade::{
-        apply, authorize, authorize_as_root, next_dispute, next_spec_version, spec_version,
-        NEXT_WASM,
+        apply, authorize, authorize_as_root, is_read_today, next_dispute, next_spec_version,
+        spec_version, NEXT_WASM,
     },
     Network, CHALLENGE, UNIT,
 };
@@ -98,9 +98,21 @@ async fn a_round_under_way_goes_on_through_an_upgrade_with_a_migration() -> Resu
     assert_eq!(Money::at(&url).await?.difference(), 0);
     is_final(client, now.block() + SOME, LIMIT).await?;
 
-    // What stands in a block of the old runtime is still found, and computed again.
+    // What stands in a block of the old runtime is still found, and computed again, although transactions have other bytes now.
     let delta = revealed.context("the first round has a delta")?;
     ensure!(delta.at <= applied.block, "it was revealed before");
+    ensure!(
+        !is_read_today(client, delta.at).await?,
+        "both runtimes encode transactions alike"
+    );
+    let transfer = Call::transfer(key("One").public_key().0, UNIT);
+    let sent = client
+        .submit(&key("Alice"), &transfer, Inclusion::Best)
+        .await?;
+    ensure!(
+        is_read_today(client, sent.block).await?,
+        "a block of today is misread"
+    );
     let body = client.body(delta.at).await?;
     let found = body.find_all::<Vec<u8>>(Kind::Reveal, &(task, RoundId(0)));
     let lengths: Vec<_> = found.iter().map(|(_, bytes)| bytes.len()).collect();

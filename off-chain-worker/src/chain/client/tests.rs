@@ -16,6 +16,22 @@ fn who_is_overtaken_is_told_from_who_cannot_pay() {
     assert!(!is_overtaken(code::IMMEDIATELY_DROPPED, 7, 8));
 }
 
+/// The upgrade may have changed the version that the signature covers, or how transactions are encoded.
+#[test]
+fn what_was_signed_for_the_runtime_of_before_is_signed_again() {
+    let rejected = |code| ChainError::Rejected {
+        code,
+        reason: String::new(),
+        of_a_fork: false,
+    };
+    for code in [code::INVALID, code::UNREADABLE] {
+        assert!(may_follow_an_upgrade(&rejected(code)));
+    }
+    assert!(may_follow_an_upgrade(&ChainError::Dropped(String::new())));
+    assert!(!may_follow_an_upgrade(&rejected(code::TOO_LOW_PRIORITY)));
+    assert!(!may_follow_an_upgrade(&ChainError::Pending));
+}
+
 /// Answers, but never what the next nonce is.
 struct Evasive;
 
