@@ -5,7 +5,7 @@ TARGET = $(or $(CARGO_TARGET_DIR),target)
 BIN = $(TARGET)/debug
 # Where tests and benchmarks run scikit-learn, onnxruntime and PyTorch.
 PYTHON = $(TARGET)/python
-# Where tests run third-party clients: polkadot-js, PAPI, smoldot and two in Python.
+# Where tests run third-party clients: polkadot-js, PAPI, smoldot, Chopsticks and two in Python.
 CLIENTS = $(TARGET)/clients
 
 # The runtime's Wasm is built by rustup's wasm32v1-none, or, where rustup cannot fetch it, by the

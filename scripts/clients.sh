@@ -22,7 +22,7 @@ cmp --silent <(cat "${sources[@]}") "$made_from" && exit
 node -e 'process.exit(+(process.versions.node.split(".")[0] < 20))' 2>/dev/null && command -v npm >/dev/null \
     || die "please install Node.js 20 or newer, with npm"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || die "please install Python 3.11 or newer, as python3"
-say "installing polkadot-js, PAPI, smoldot and two clients in Python into $folder (400 MB on disk)"
+say "installing polkadot-js, PAPI, smoldot, Chopsticks and two clients in Python into $folder (460 MB on disk)"
 # This script removes only a folder that it made itself.
 if [ -e "$folder" ] && [ ! -e "$folder/package-lock.json" ]; then
     rmdir "$folder" 2>/dev/null || die "$folder contains other files: remove it, or name another folder"

@@ -126,6 +126,11 @@ impl Running {
         }
     }
 
+    /// Whether the child has ended, however that was.
+    pub fn has_ended(&mut self) -> Result<bool, ProcessError> {
+        Ok(self.child.try_wait()?.is_some())
+    }
+
     /// Processor seconds that it had used at the last [`check`](Self::check) while it ran, all threads together; `None` on a
     /// system other than Linux.
     pub fn cpu_seconds(&self) -> Option<f64> {
@@ -287,4 +292,26 @@ fn listen() -> io::Result<TcpListener> {
         }
     }
     listened
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_done_has_ended_and_not_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut done = Running::start("done", Path::new("true"), &[], folder.path()).unwrap();
+        done.wait().unwrap();
+        assert!(done.has_ended().unwrap());
+        done.check().unwrap();
+
+        let seconds = ["60".to_owned()];
+        let sleep = Path::new("sleep");
+        let mut at_work = Running::start("at work", sleep, &seconds, folder.path()).unwrap();
+        assert!(!at_work.has_ended().unwrap());
+        at_work.kill();
+        assert!(at_work.has_ended().unwrap());
+        assert!(at_work.check().is_err());
+    }
 }

@@ -1,22 +1,30 @@
 //! `make soak`: a network whose processes are killed at random for as long as you like, one after another. In the end all
-//! are up, the round under way ends, and the books are looked at. The last line is JSON; the last three of its fields are 0 if
-//! nothing went wrong, and the program fails if they are not.
+//! are up, the round under way ends, and the books are looked at. The last line is JSON; the last four of its fields are 0 if
+//! nothing went wrong, and the program fails if they are not. A run of five minutes or more fails as well if it tested too little:
+//! if nothing was killed or cut off, nothing disputed, or no round settled.
 //!
 //! Four authorities with a node each, a sponsor, contributors and honest attesters on different ones of them, and one attester that
-//! lies. One authority at a time is killed or cut off, and has to be back, with what became final meanwhile, before the next
-//! strike: so three of four are up at any time, and blocks become final. Nothing that is killed stays down for longer than the
-//! windows of a round allow: who is away longer than that loses stake, and should.
+//! lies. Once that one is convicted, another takes its place, so that strikes meet disputes. One authority at a time is killed or
+//! cut off, and has to be back, with what became final meanwhile, before the next strike: so three of four are up at any time, and
+//! blocks become final. Nothing that is killed stays down for longer than the windows of a round allow: who is away longer than
+//! that loses stake, and should. The moves of a dispute are shorter: while an honest attester has to make one, whatever is struck
+//! comes back at once.
 
 use anyhow::{bail, ensure, Context, Result};
 use clap::Parser;
 use gotong::{
-    chain::Client,
+    chain::{Account, Client},
     process::{Node, Running},
 };
-use gotong_protocol::{RoundId, TaskId};
+use gotong_protocol::{
+    dispute::{ClosedDispute, Verdict},
+    view::DisputeView,
+    Outcome, RoundId, TaskId,
+};
 use gotong_tests::{authorities::Authorities, connect, is_final, issuance::Money, key, UNIT};
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use std::{
+    collections::BTreeSet,
     fs,
     ops::RangeInclusive,
     path::{Path, PathBuf},
@@ -27,7 +35,8 @@ use std::{
 const NODES: [&str; 4] = ["Alice", "Bob", "Charlie", "Dave"];
 const CONTRIBUTORS: [&str; 2] = ["One", "Two"];
 const ATTESTERS: [&str; 3] = ["Judith", "Judas", "Jude"];
-const LIAR: &str = "Liar";
+/// Those who attest at once: the honest ones, and a liar.
+const SEATS: usize = ATTESTERS.len() + 1;
 
 /// What a contributor and an attester put on hold.
 const STAKES: [u128; 2] = [100 * UNIT, 1_000 * UNIT];
@@ -42,6 +51,11 @@ const CUTS: usize = 2;
 const PAUSE: RangeInclusive<u64> = 2..=12;
 /// Seconds that a process stays dead, or a node alone.
 const AWAY: RangeInclusive<u64> = 0..=5;
+/// The least number of blocks, of a second each, that an honest attester has left for its move in a dispute when it is killed. A
+/// move may take 20, so one that is away when it begins has as many left.
+const LEFT_FOR_MOVE: u32 = 15;
+/// Seconds after which a run has to have tested everything.
+const LONG: u64 = 300;
 /// How often a node is started that ends at once, as one does whose port another program has just taken.
 const STARTS: u32 = 5;
 /// Longest wait for a node that was away to know as final what the others had as their best block.
@@ -62,7 +76,8 @@ struct Arguments {
 
 /// A daemon that is started again.
 struct Worker {
-    account: &'static str,
+    account: String,
+    is_liar: bool,
     command: String,
     running: Running,
 }
@@ -74,27 +89,33 @@ struct Soak {
     random: StdRng,
     /// All the money at the start.
     money: Money,
+    /// The sponsor's bond at the start, in planck.
+    sponsor_bond: u128,
     kills: u32,
     partitions: u32,
+    /// How many of both while a dispute was open.
+    strikes_amid_disputes: u32,
+    /// Liars so far, one after another.
+    liars: u32,
     /// Disputes that were seen.
     disputes: u32,
+    /// The ids of those that an honest attester lost.
+    lost_disputes: BTreeSet<u32>,
 }
 
 impl Soak {
     /// Starts all of it, and a task of many rounds.
     async fn start(seed: u64) -> Result<(Self, TaskId)> {
-        let accounts = [&["Sponsor", LIAR][..], &CONTRIBUTORS, &ATTESTERS].concat();
+        let accounts = [&["Sponsor"][..], &CONTRIBUTORS, &ATTESTERS].concat();
         let all = Authorities::start(NODES.len(), NODES.len()).await?;
         let network = &all.network;
         network.endow(&accounts).await?;
-        let attesters = [&ATTESTERS[..], &[LIAR]].concat();
-        network.register(&CONTRIBUTORS, &attesters).await?;
+        network.register(&CONTRIBUTORS, &ATTESTERS).await?;
         // Windows in which a process may be dead for a while. They end once all have acted, but for the challenge.
         let command = format!(
             "task open --name=soak --init-seed=1 --price=0.01 --cap=100 --budget={BUDGET} --fee-permille=100 \
              --commit-blocks=90 --reveal-blocks=90 --attest-blocks=90 --challenge-blocks=30 --weight-cap=1000 \
-             --model=mlp:784,32,10 --shards={SHARDS} --shard-samples=200 --seats={}",
-            attesters.len()
+             --model=mlp:784,32,10 --shards={SHARDS} --shard-samples=200 --seats={SEATS}"
         );
         let opened = network.run("Sponsor", &command).await?;
         let task = opened["task"]
@@ -104,14 +125,18 @@ impl Soak {
 
         let mut soak = Self {
             money: Money::at(&network.node.url()).await?,
+            sponsor_bond: network.task(task).await?.bond,
             all,
             workers: Vec::new(),
             random: StdRng::seed_from_u64(seed),
             kills: 0,
             partitions: 0,
+            strikes_amid_disputes: 0,
+            liars: 0,
             disputes: 0,
+            lost_disputes: BTreeSet::new(),
         };
-        soak.employ("Sponsor", format!("sponsor --task={}", task.0))?;
+        soak.employ("Sponsor", false, format!("sponsor --task={}", task.0))?;
         for (part, name) in CONTRIBUTORS.into_iter().enumerate() {
             let of = CONTRIBUTORS.len();
             let command = format!(
@@ -119,12 +144,12 @@ impl Soak {
                 task.0,
                 part + 1
             );
-            soak.employ(name, command)?;
+            soak.employ(name, false, command)?;
         }
         for name in ATTESTERS {
-            soak.employ(name, "attest --device=flex".to_owned())?;
+            soak.employ(name, false, "attest --device=flex".to_owned())?;
         }
-        soak.employ(LIAR, "attest --device=flex --lie=loss".to_owned())?;
+        soak.employ_liar().await?;
         Ok((soak, task))
     }
 
@@ -156,24 +181,78 @@ impl Soak {
         network.daemon_at(&self.route(worker), account, command)
     }
 
-    fn employ(&mut self, account: &'static str, command: String) -> Result<()> {
+    fn employ(&mut self, account: &str, is_liar: bool, command: String) -> Result<()> {
         let running = self.launch(self.workers.len(), account, &command)?;
         self.workers.push(Worker {
-            account,
+            account: account.to_owned(),
+            is_liar,
             command,
             running,
         });
         Ok(())
     }
 
-    /// Waits, then takes something away for a while, and returns once it is back.
+    /// Starts a liar with an account of its own, in place of the one before it.
+    async fn employ_liar(&mut self) -> Result<()> {
+        self.liars += 1;
+        let name = format!("Liar{}", self.liars);
+        let network = &self.all.network;
+        network.endow(&[name.as_str()]).await?;
+        network.register(&[], &[name.as_str()]).await?;
+        // To drop a process kills it.
+        self.workers.retain(|worker| !worker.is_liar);
+        self.employ(&name, true, "attest --device=flex --lie=loss".to_owned())
+    }
+
+    /// Employs another liar once the last one is convicted, and has no stake any more.
+    async fn replace_liar(&mut self) -> Result<()> {
+        let liar = account(&format!("Liar{}", self.liars));
+        let stake = self.all.network.client.best().await?.stake(&liar).await?;
+        if stake.is_some_and(|stake| stake.active) {
+            return Ok(());
+        }
+        eprintln!("soak: Liar{} is convicted", self.liars);
+        self.employ_liar().await
+    }
+
+    /// Waits, then takes something away for a while, and returns once it is back. The first time, the first node is cut off: no run
+    /// is without that.
     async fn strike(&mut self) -> Result<()> {
         pause(self.random.random_range(PAUSE)).await;
         let workers = self.workers.len();
-        let victim = self.random.random_range(0..workers + NODES.len() + CUTS);
+        let cut = workers + NODES.len();
+        let victim = match self.partitions {
+            0 => cut,
+            _ => self.random.random_range(0..cut + CUTS),
+        };
         let away = self.random.random_range(AWAY);
-        match victim.checked_sub(workers) {
-            None => self.kill_worker(victim, away).await,
+        let moment = self.all.network.client.best().await?;
+        let open = moment.disputes(None).await?;
+        // Who of the honest has to make a move, and how many blocks are left for it.
+        let moves: Vec<(Account, u32)> = open
+            .iter()
+            .map(|dispute| (mover(dispute), dispute.deadline))
+            .filter(|(who, _)| is_honest(who))
+            .map(|(who, deadline)| (who, deadline.saturating_sub(moment.block())))
+            .collect();
+        let away = if moves.is_empty() { away } else { 0 };
+        let before = self.kills + self.partitions;
+        self.take_away(victim, away, &moves).await?;
+        if !open.is_empty() {
+            self.strikes_amid_disputes += self.kills + self.partitions - before;
+        }
+        Ok(())
+    }
+
+    /// Takes the victim away for so many seconds: a worker, a node, or the first node's peers.
+    async fn take_away(
+        &mut self,
+        victim: usize,
+        away: u64,
+        moves: &[(Account, u32)],
+    ) -> Result<()> {
+        match victim.checked_sub(self.workers.len()) {
+            None => self.kill_worker(victim, away, moves).await,
             Some(node) if node < NODES.len() => {
                 self.node(node).kill();
                 self.kills += 1;
@@ -193,10 +272,18 @@ impl Soak {
         }
     }
 
-    async fn kill_worker(&mut self, index: usize, away: u64) -> Result<()> {
+    async fn kill_worker(
+        &mut self,
+        index: usize,
+        away: u64,
+        moves: &[(Account, u32)],
+    ) -> Result<()> {
         let worker = &mut self.workers[index];
-        if worker.account == LIAR && worker.running.check().is_err() {
-            // It has nothing to do once it is convicted.
+        let who = account(&worker.account);
+        let is_short_of_time = moves
+            .iter()
+            .any(|(mover, left)| *mover == who && *left < LEFT_FOR_MOVE);
+        if is_short_of_time || worker.running.has_ended()? {
             return Ok(());
         }
         worker.running.kill();
@@ -246,11 +333,13 @@ impl Soak {
 
     /// Strikes for so long, then looks at the books.
     async fn run(&mut self, task: TaskId, seconds: u64, seed: u64) -> Result<()> {
+        let is_long = seconds >= LONG;
         let started = Instant::now();
         while started.elapsed() < Duration::from_secs(seconds) {
             self.strike().await?;
             self.revive().await?;
-            self.count_disputes().await?;
+            self.replace_liar().await?;
+            self.look_at_disputes().await?;
         }
         let last = self.all.network.task(task).await?.round;
         eprintln!("soak: all is up; waiting for the end of round {last}");
@@ -258,34 +347,47 @@ impl Soak {
         if let Err(error) = self.all.network.ended(task, last.0, LAST_ROUND).await {
             eprintln!("soak: {error:#}");
         }
-        self.count_disputes().await?;
-        let (rounds, unended_rounds) = self.rounds(task, last).await?;
-        let honest_stake_lost = self.honest_stake_lost().await?;
+        self.look_at_disputes().await?;
+        let (settled_rounds, unended_rounds) = self.rounds(task, last).await?;
+        let honest_stake_lost = self.honest_stake_lost(task).await?;
+        let honest_disputes_lost = self.lost_disputes.len();
         let money_difference = self.money_difference(task).await?;
         let Self {
             kills,
             partitions,
+            strikes_amid_disputes,
             disputes,
             ..
-        } = self;
+        } = *self;
+        let rounds = last.0 + 1;
         let seconds = started.elapsed().as_secs();
         println!(
-            "{{\"seconds\": {seconds}, \"seed\": {seed}, \"kills\": {kills}, \"partitions\": {partitions}, \"rounds\": {rounds}, \
-             \"disputes\": {disputes}, \"honest_stake_lost\": {honest_stake_lost}, \"money_difference\": {money_difference}, \
+            "{{\"seconds\": {seconds}, \"seed\": {seed}, \"kills\": {kills}, \"partitions\": {partitions}, \
+             \"strikes_amid_disputes\": {strikes_amid_disputes}, \"rounds\": {rounds}, \"settled_rounds\": {settled_rounds}, \
+             \"disputes\": {disputes}, \"honest_stake_lost\": {honest_stake_lost}, \
+             \"honest_disputes_lost\": {honest_disputes_lost}, \"money_difference\": {money_difference}, \
              \"unended_rounds\": {unended_rounds}}}"
         );
         ensure!(
-            honest_stake_lost == 0 && money_difference == 0 && unended_rounds == 0,
-            "something was lost"
+            honest_stake_lost == 0 && honest_disputes_lost == 0,
+            "somebody honest lost stake, a bond or a dispute"
+        );
+        ensure!(
+            money_difference == 0 && unended_rounds == 0,
+            "money or a round was lost"
+        );
+        ensure!(
+            !is_long || (kills > 0 && partitions > 0 && settled_rounds > 0 && disputes > 0),
+            "too little happened for a test"
         );
         Ok(())
     }
 
-    /// Starts again what has ended by itself, though nothing should. A liar that is convicted stays away.
+    /// Starts again what has failed by itself, though nothing should. Who is done stays away: a sponsor without shards.
     async fn revive(&mut self) -> Result<()> {
         for index in 0..self.workers.len() {
             let worker = &mut self.workers[index];
-            if worker.running.check().is_err() && worker.account != LIAR {
+            if worker.running.check().is_err() {
                 eprintln!("soak: {} had ended", worker.account);
                 self.start_again(index)?;
             }
@@ -299,14 +401,21 @@ impl Soak {
         Ok(())
     }
 
-    /// Stake of honest accounts that is gone, in planck.
-    async fn honest_stake_lost(&self) -> Result<u128> {
+    /// Stake of honest accounts that is gone, in planck: that of contributors and attesters, the authorities' bonds and the
+    /// sponsor's.
+    async fn honest_stake_lost(&self, task: TaskId) -> Result<u128> {
         let moment = self.all.network.client.best().await?;
-        let mut lost = 0;
+        let view = self.all.network.task(task).await?;
+        let mut lost = self.sponsor_bond.saturating_sub(view.bond);
+        let bond = moment.amount("Authorities", "AuthorityBond")?;
+        for name in NODES {
+            // Nothing else of theirs is on hold.
+            let held = moment.balance(&account(name)).await?.reserved;
+            lost += bond.saturating_sub(held);
+        }
         for (names, stake) in [&CONTRIBUTORS[..], &ATTESTERS].into_iter().zip(STAKES) {
             for name in names {
-                let account = key(name).public_key().0;
-                let view = moment.stake(&account).await?;
+                let view = moment.stake(&account(name)).await?;
                 let left = view.map_or(0, |view| {
                     view.stake + view.unbonding.map_or(0, |(amount, _)| amount)
                 });
@@ -326,25 +435,33 @@ impl Soak {
         Ok(money.difference() + minted + budget.abs_diff(BUDGET * UNIT))
     }
 
-    /// Rounds that have started: how many, and how many of them have no end.
+    /// Rounds that the chain knows: how many settled, and how many have no end. What it does not know any more has ended.
     async fn rounds(&self, task: TaskId, last: RoundId) -> Result<(u32, u32)> {
         let moment = self.all.network.client.best().await?;
-        let mut unended = 0;
+        let (mut settled, mut unended) = (0, 0);
         for round in 0..=last.0 {
-            // What the chain does not know any more has ended.
             let view = moment.round(task, RoundId(round)).await?;
-            unended += u32::from(view.is_some_and(|view| view.outcome.is_none()));
+            match view.map(|view| view.outcome) {
+                Some(Some(Outcome::Settled)) => settled += 1,
+                Some(None) => unended += 1,
+                Some(Some(_)) | None => {}
+            }
         }
-        Ok((last.0 + 1, unended))
+        Ok((settled, unended))
     }
 
-    /// Counts the disputes that there were. Their ids are numbers in order; the chain forgets old verdicts.
-    async fn count_disputes(&mut self) -> Result<()> {
+    /// Counts the disputes that there were, and those that somebody honest lost. Their ids are numbers in order; the chain forgets
+    /// old verdicts.
+    async fn look_at_disputes(&mut self) -> Result<()> {
         let moment = self.all.network.client.best().await?;
         let open = moment.disputes(None).await?.into_iter().map(|one| one.id);
-        let closed = moment.verdicts().await?.into_iter().map(|one| one.id);
-        let last = open.chain(closed).map(|id| id.0 + 1).max();
-        self.disputes = self.disputes.max(last.unwrap_or(0));
+        let closed = moment.verdicts().await?;
+        let last = open.chain(closed.iter().map(|one| one.id)).max();
+        self.disputes = self.disputes.max(last.map_or(0, |id| id.0 + 1));
+        let lost = closed
+            .iter()
+            .filter(|one| loser(one).is_some_and(|who| is_honest(&who)));
+        self.lost_disputes.extend(lost.map(|one| one.id.0));
         Ok(())
     }
 
@@ -366,6 +483,32 @@ impl Soak {
             }
         }
         Ok(to)
+    }
+}
+
+fn account(name: &str) -> Account {
+    key(name).public_key().0
+}
+
+/// Whether it is an honest attester: nobody else takes part in disputes but liars.
+fn is_honest(who: &Account) -> bool {
+    ATTESTERS.iter().any(|name| account(name) == *who)
+}
+
+/// Who has to make the next move.
+fn mover(dispute: &DisputeView) -> Account {
+    match dispute.awaits_answer {
+        true => dispute.accused,
+        false => dispute.challenger,
+    }
+}
+
+/// Who lost a dispute, if anybody did.
+fn loser(dispute: &ClosedDispute) -> Option<Account> {
+    match dispute.verdict {
+        Verdict::Moot => None,
+        verdict if verdict.convicts() => Some(dispute.accused),
+        _ => Some(dispute.challenger),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Clients that others wrote, in the environments that `make clients` installs: polkadot-js, PAPI, smoldot, and two in Python.
+//! Clients that others wrote, in the environments that `make clients` installs: polkadot-js, PAPI, smoldot, Chopsticks, and two in
+//! Python.
 
 use anyhow::{ensure, Context, Result};
 use gotong::process::sibling;

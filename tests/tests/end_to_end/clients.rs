@@ -7,7 +7,7 @@ use gotong_protocol::RoundId;
 use gotong_tests::{
     addresses, assert_settled,
     clients::{Clients, PythonClient},
-    connect, Network,
+    connect, key, Network,
 };
 use serde_json::{json, Value};
 use std::process::Command;
@@ -78,6 +78,31 @@ async fn a_hardware_wallet_signs_what_it_has_shown() -> Result<()> {
     // The signature covers a hash that the chain does not know: `POOL_INVALID_TX` of sc-rpc-api, for `InvalidTransaction::BadProof`.
     let bad_proof = json!({ "code": 1010, "data": "Transaction has a bad signature" });
     assert_eq!(told["refused"], bad_proof);
+    Ok(())
+}
+
+/// The fork runs the chain's code on the state of one of its blocks, in a process without a node. The node hears of nothing.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Node.js: make test-clients"]
+async fn a_fork_makes_a_block_of_its_own() -> Result<()> {
+    let network = Network::start(&["Sponsor", "Polly", "Judith"]).await?;
+    let clients = Clients::new(network.folder())?;
+    small_task(&network, &[], &["Judith"]).await?;
+    let block = format!("{:?}", network.client.best().await?.hash());
+
+    let url = network.node.url();
+    let arguments: [&str; 4] = [&url, &block, "//Polly", "//Receiver"];
+    let told = clients.javascript("chopsticks.mjs", &arguments).await?;
+    let expected = json!({
+        "blocks": 1,
+        "is_included": true,
+        "received": "1000000000000",
+        "name": "test",
+    });
+    assert_eq!(told, expected);
+    let moment = network.client.best().await?;
+    let receiver = moment.balance(&key("Receiver").public_key().0).await?;
+    assert_eq!(receiver.free, 0, "the node heard of the transfer");
     Ok(())
 }
 
