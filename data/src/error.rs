@@ -114,7 +114,7 @@ pub enum DataError {
         packing: Packing,
     },
     /// Something else than rows or text is in a packed file.
-    #[error("{} holds {found}, compressed with {packing}; unpack it, and name the file inside", .path.display())]
+    #[error("{} holds {found}, compressed with {packing}; decompress it, and name the file inside", .path.display())]
     PackedContent {
         /// The file.
         path: PathBuf,

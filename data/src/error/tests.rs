@@ -16,30 +16,30 @@ fn needed(error: &DataError) -> [&'static str; 2] {
     match error {
         // Those that are about no file.
         E::NoFile => ["no file", "name at least one"],
-        E::NoLength => ["samples of text", "name it"],
+        E::NoLength => ["samples of text", "give one"],
         E::Misfit { .. } => ["the recipe", "choose a model or a recipe that fits"],
 
         E::Missing { .. } => [FILE, "check the path"],
         E::Folder { .. } => [FILE, "name the files in it"],
-        E::NotAFolder { .. } => [FILE, "given as a folder"],
+        E::NotAFolder { .. } => [FILE, "give a folder with one subfolder per class"],
         E::Unreadable { .. } => [FILE, "check the file and its permissions"],
         E::Unwritable { .. } => [FILE, "check the folder, its permissions and free space"],
         E::UnknownFormat { .. } => [FILE, "name the format: csv"],
         E::MixedFormats { .. } => [FILE, "use files of one format"],
-        E::FilesDiffer { .. } => [FILE, "make them the same"],
+        E::FilesDiffer { .. } => [FILE, "make them match"],
         E::Empty { .. } => [FILE, "check that it is the right file"],
         E::Truncated { .. } | E::Damaged { .. } => [FILE, "copy or download it again"],
-        E::NotPacked { .. } => [FILE, "give it the name that it should have"],
-        E::PackedFormat { .. } => [FILE, "unpack it first"],
-        E::PackedContent { .. } => [FILE, "unpack it, and name the file that is inside"],
+        E::NotPacked { .. } => [FILE, "rename it or compress it"],
+        E::PackedFormat { .. } => [FILE, "decompress it first"],
+        E::PackedContent { .. } => [FILE, "decompress it, and name the file inside"],
         E::Malformed { .. } => [FILE, "check the file, or name another format"],
         E::SameColumn { .. } => [FILE, "two columns `petal`; rename one"],
         E::NoColumn { .. } => [FILE, "name one of them"],
-        E::LabelNotNamed { .. } => [FILE, "name the column with the classes"],
+        E::LabelNotNamed { .. } => [FILE, "name the column that holds the classes"],
         E::NoColumnLeft { .. } => [FILE, "keep at least one"],
         E::TooManyCharacters { .. } => [FILE, "use the tokens `bytes`"],
-        E::WrongKind { .. } => [FILE, "use other files, or another recipe"],
-        E::AlreadyMade { .. } => [FILE, "name the files that they were made of"],
+        E::WrongKind { .. } => [FILE, "use other files or another recipe"],
+        E::AlreadyMade { .. } => [FILE, "name the files that they were made from"],
         E::OtherRecipe { .. } => [FILE, "make it again from your files"],
         E::TooLarge { .. } => [FILE, "use fewer"],
         E::TooShort { .. } => [FILE, "use longer texts"],
@@ -48,16 +48,18 @@ fn needed(error: &DataError) -> [&'static str; 2] {
         E::NoValues { .. } => [COLUMN, "leave the column out with --drop"],
 
         E::BadRow { .. } | E::RowLength { .. } => [ROW, "correct or remove the row"],
-        E::NotUtf8 { .. } => [ROW, "save the file with the encoding UTF-8"],
-        E::UnknownCharacter { .. } => [ROW, "remove it, or let the recipe name"],
+        E::NotUtf8 { .. } => [ROW, "save the file as UTF-8"],
+        E::UnknownCharacter { .. } => [ROW, "remove it, or set an `unknown` character"],
         E::WrongShape { .. } => [ROW, "correct or remove it"],
 
         E::UnsupportedType { .. } => [CELL, "leave the column out with --drop"],
         E::NotANumber { .. } => [CELL, "correct it, or leave the cell empty"],
         E::NotFinite { .. } => [CELL, "leave the cell empty"],
         E::NoLabel { .. } => [CELL, "fill it in or remove the row"],
-        E::UnlistedLabel { .. } | E::LonelyLabel { .. } => [CELL, "add rows of it, join classes"],
-        E::TooManyClasses { .. } => [CELL, "join classes, or name another column"],
+        E::UnlistedLabel { .. } | E::LonelyLabel { .. } => {
+            [CELL, "add rows of this class, combine classes"]
+        }
+        E::TooManyClasses { .. } => [CELL, "combine classes, or name another column"],
         E::TooManyCategories { .. } => [CELL, "leave the column out with --drop, or correct it"],
 
         E::Array(error) => needed_of_array(error),
@@ -76,7 +78,7 @@ fn needed_of_array(error: &ArrayError) -> [&'static str; 2] {
         E::Type { .. } => [FILE, "save it as integers, floats or booleans"],
         E::FortranOrder { .. } => [FILE, "save `numpy.ascontiguousarray(petal)`"],
         E::Packing { .. } => [FILE, "save it with `numpy.savez`"],
-        E::Shape { .. } => [FILE, "petal has the shape 2 x 3, and a row needs one label"],
+        E::Shape { .. } => [FILE, "petal has the shape 2 x 3, but"],
         E::Lengths { .. } => [FILE, "each row needs one label"],
         E::Corrupt { .. } => [FILE, "write or download the file again"],
     }
@@ -99,10 +101,10 @@ fn needed_of_split(error: &SplitError) -> [&'static str; 2] {
     match error {
         E::NothingLeft { .. } => ["900 thousandths for exams", "must be below 1000"],
         E::EmptyPart { .. } => [FILE, "use more rows"],
-        E::NoColumns { .. } => [FILE, "divide it at random"],
+        E::NoColumns { .. } => [FILE, "split it at random"],
         E::TooManyRows { .. } => [FILE, "use fewer rows"],
         E::Missing { .. } => [CELL, "fill it in or remove the row"],
-        E::NotATime { .. } => [CELL, "write numbers in all rows, or dates in all"],
+        E::NotATime { .. } => [CELL, "use numbers in all rows, or dates in all"],
     }
 }
 
@@ -111,10 +113,10 @@ fn needed_of_recipe(error: &RecipeError) -> [&'static str; 2] {
     match error {
         E::Syntax(_) => ["not a recipe", "as `gotong data split` writes it: daisy"],
         E::TooLong { .. } => [
-            "a recipe of 70000 bytes",
+            "recipe has 70000 bytes",
             "drop columns with many categories",
         ],
-        E::Classes(_) => ["1 classes", "join or add some"],
+        E::Classes(_) => ["1 classes", "combine or add some"],
         E::Twice(_) => ["`daisy` twice", "keep one"],
         E::Range { .. } => ["range of petal is from 1 to 0", "correct it"],
         E::Column(_) => [
@@ -129,7 +131,7 @@ fn needed_of_recipe(error: &RecipeError) -> [&'static str; 2] {
             "token `daisy`",
             "list them in the order in which they were learned",
         ],
-        E::Unknown(_) => ["unknown ones, `?`", "name one that is"],
+        E::Unknown(_) => ["`unknown` character, `?`", "name one that is"],
     }
 }
 

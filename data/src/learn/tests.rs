@@ -29,7 +29,7 @@ fn labels_that_do_not_do_are_named() {
         DataError::LonelyLabel { at, column, class } if at.row == 2 && column == "y" && class == "b"
     );
     assert!(is_named, "{lonely}");
-    for remedy in ["training part", "--seed", "join classes"] {
+    for remedy in ["training part", "--seed", "combine classes"] {
         assert!(lonely.to_string().contains(remedy), "{lonely}");
     }
     let error = classes(&table(&["a", "a"]), |_| true).unwrap_err();

@@ -76,7 +76,7 @@ fn files_that_are_not_there_or_not_files_are_named() {
             "{format}: {error}"
         );
     }
-    let error = as_format(folder.write("a.csv", "a\n"), Format::Images);
+    let error = as_format(folder.write("b.csv", "a\n"), Format::Images);
     assert!(matches!(error, DataError::NotAFolder { .. }));
 }
 

@@ -112,7 +112,7 @@ mod tests {
         );
         assert_eq!(
             describe_step(&Step::Losses(Half::B)),
-            "the standard error of the gain on half B, from its losses, is another"
+            "the standard error of the gain on half B, from its losses, is different"
         );
     }
 

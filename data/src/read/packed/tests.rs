@@ -99,7 +99,7 @@ fn what_is_not_packed_or_holds_something_else_is_named() {
         (tar, "several files"),
         (b"PK\x03\x04rest".to_vec(), "zip"),
         (b"PAR1rest".to_vec(), "Parquet"),
-        (gzip(CSV.as_bytes()), "packed"),
+        (gzip(CSV.as_bytes()), "another compressed file"),
         (b"a,\0b\n".to_vec(), "binary"),
     ];
     for (bytes, word) in inside {

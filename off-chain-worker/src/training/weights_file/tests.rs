@@ -256,8 +256,8 @@ fn values_out_of_bounds_are_clamped_and_counted() {
     );
 
     for (wrong, said) in [
-        (f64::NAN, "`layers.0.weight` holds NaN at [1, 0]"),
-        (f64::NEG_INFINITY, "`layers.0.weight` holds -inf at [1, 0]"),
+        (f64::NAN, "`layers.0.weight` has NaN at [1, 0]"),
+        (f64::NEG_INFINITY, "`layers.0.weight` has -inf at [1, 0]"),
     ] {
         save_layer(
             &path,
