@@ -351,7 +351,7 @@ async fn who_begins_late_has_caught_up_before_it_offers() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Bob", "Envy", "Judith"]).await?;
     network.register(&["One"], &["Bob", "Envy"]).await?;
     let open = "task open --name=test --init-seed=1 --price=0.01 --cap=100 --budget=1000 --fee-permille=100 \
-                --commit-blocks=40 --reveal-blocks=30 --attest-blocks=8 --challenge-blocks=6 --weight-cap=1000 \
+                --commit-blocks=40 --reveal-blocks=30 --attest-blocks=20 --challenge-blocks=6 --weight-cap=1000 \
                 --seats=3 --quorum=2";
     let opened = network.run("Sponsor", &format!("{open} {SMALL}")).await?;
     let id = opened["task"].as_u64().context("`task open` names it")?;

@@ -2,8 +2,10 @@
 
 use crate::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{ensure, Context, Result};
+use frame_support::dispatch::DispatchClass;
 use gotong::chain::{body::Kind, Call, Client, Inclusion};
 use gotong_protocol::{Phase, RoundId};
+use gotong_runtime::configs::RuntimeBlockLength;
 use gotong_scoring::blake2_256;
 use gotong_tests::{
     assert_settled,
@@ -123,23 +125,33 @@ async fn a_round_under_way_goes_on_through_an_upgrade_with_a_migration() -> Resu
     Ok(())
 }
 
-/// A block that upgrades the runtime takes no other call after that. One that waits for the next is signed for the old runtime,
-/// which the new one refuses.
+/// A call that waits behind one for which the block of the upgrade has no room was signed for the old runtime, and the new one
+/// refuses it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_waits_while_the_runtime_is_upgraded_is_signed_again() -> Result<()> {
     let network = Network::start(&["One", "Two"]).await?;
     let client = &network.client;
     authorize_as_root(client, blake2_256(&[NEXT_WASM])).await?;
     let (one, poor) = (key("One"), key("Poor").public_key().0);
+    // A block has room for one of them.
+    let normal = *RuntimeBlockLength::get().max.get(DispatchClass::Normal) as usize;
+    let long = Call::new("System", "remark", vec![0u8; normal / 5 * 3]);
     let transfer = Call::transfer(poor, UNIT);
-    // One client signs one after the other, so that the transfer is in the pool right behind the upgrade.
-    let (applied, sent) = tokio::join!(
+    // One client signs one after the other: first the upgrade, which blocks prefer because it is operational. The transfer waits
+    // for the second long call, which is of the same account.
+    let (applied, _, _, sent) = tokio::join!(
         apply(client, "Two", NEXT_WASM),
+        client.submit(&one, &long, Inclusion::Best),
+        client.submit(&one, &long, Inclusion::Best),
         client.submit(&one, &transfer, Inclusion::Best),
     );
     let (applied, sent) = (applied?, sent?);
-    // It may have found a block before.
-    ensure!(sent.block != applied.block, "{sent:?} beside {applied:?}");
+    ensure!(
+        sent.block > applied.block,
+        "in block {}, and the upgrade in {}",
+        sent.block,
+        applied.block
+    );
     let balance = client.best().await?.balance(&poor).await?;
     assert_eq!(balance.free, UNIT, "it was sent once");
     Ok(())
