@@ -11,7 +11,7 @@ pub use fitness::Conditions;
 
 use super::{
     drive, inputs_digest,
-    replica::ReplicaWorker,
+    replica::{Progress, ReplicaWorker},
     round_span,
     tasks::Tasks,
     under_way::{holding, Ended, UnderWay, Work},
@@ -28,7 +28,7 @@ use crate::{
 use cross_check::CrossCheck;
 use duty::{seat_of, Duty};
 use fitness::Fitness;
-use follower::{Followed, Follower};
+use follower::{Followed, Follower, Following};
 use futures::FutureExt;
 use gotong_protocol::{
     view::{RoundView, SeatView, TaskView},
@@ -79,6 +79,8 @@ pub struct Attest {
 /// waits for those of another part, or of another task.
 struct Opened {
     worker: Arc<Mutex<ReplicaWorker>>,
+    /// How far the worker's replica has come.
+    progress: Progress,
     duty: Arc<Mutex<Duty>>,
     agent: Arc<Mutex<DisputeAgent>>,
     publisher: Arc<Mutex<Publisher>>,
@@ -268,11 +270,12 @@ impl Attest {
         let agent = DisputeAgent::open(self.signer.clone(), view.id, &folder)?;
         let duty = Duty::open(self.signer.clone(), view.id, folder)?;
         // What follows the task goes on with it.
-        let worker = self.follower.let_go(view.id);
-        let worker =
-            worker.unwrap_or_else(|| Arc::new(Mutex::new(new_worker(&self.dirs, &self.scoring))));
+        let following = self.follower.let_go(view.id);
+        let Following { worker, progress } =
+            following.unwrap_or_else(|| Following::new(new_worker(&self.dirs, &self.scoring)));
         Ok(Opened {
             worker,
+            progress,
             duty: Arc::new(Mutex::new(duty)),
             agent: Arc::new(Mutex::new(agent)),
             publisher: Arc::new(Mutex::new(Publisher::new(self.signer.clone()))),
@@ -376,12 +379,6 @@ impl Opened {
             || Arc::strong_count(&self.duty) > 1
             || Arc::strong_count(&self.agent) > 1
             || Arc::strong_count(&self.publisher) > 1
-    }
-
-    /// The first round that its replica has not replayed yet, as far as that is known just now.
-    fn reached(&self) -> Option<RoundId> {
-        let worker = self.worker.try_lock().ok()?;
-        worker.replica().map(Replica::next_round)
     }
 
     /// What is due in the task, unless its replica is at work already.

@@ -32,7 +32,7 @@ pub use recipe::task_recipe;
 pub use recomputed::Recomputed;
 pub use scorer::{ScoredRound, ScorerOptions};
 pub(super) use settled::revealed_table;
-pub use worker::ReplicaWorker;
+pub use worker::{Progress, ReplicaWorker};
 
 #[cfg(test)]
 pub(super) use scorer::tests::inputs as lab_inputs;

@@ -358,8 +358,8 @@ async fn who_begins_late_has_caught_up_before_it_offers() -> Result<()> {
     let task = TaskId(u32::try_from(id)?);
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={id}"))?;
     let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
-    let _bob = network.daemon("Bob", "attest")?;
-    let _envy = network.daemon("Envy", "attest")?;
+    let bob = network.daemon("Bob", "attest")?;
+    let envy = network.daemon("Envy", "attest")?;
     let before = 3;
     for round in 0..before {
         assert_settled(&network.ended(task, round, ROUND_LIMIT).await?)?;
@@ -390,6 +390,12 @@ async fn who_begins_late_has_caught_up_before_it_offers() -> Result<()> {
     let now = network.client.best().await?;
     let stake = now.stake(&account("Judith")).await?;
     assert_eq!(stake.context("registered")?.stake, 1_000 * UNIT, "{log}");
+    // Whoever was there all along has offered every round, and changed nothing.
+    for online in [&bob, &envy] {
+        let log = std::fs::read_to_string(online.log())?;
+        let changes = log.matches("the offer to attest is up to date").count();
+        assert!(changes <= 1, "{log}");
+    }
     // No round before her own, though she may be drawn for the next one meanwhile.
     assert!(log.matches("scored in").count() <= 2, "{log}");
     Ok(())

@@ -6,7 +6,7 @@
 use crate::{
     chain::{Client, Moment},
     run::{
-        replica::ReplicaWorker,
+        replica::{Progress, ReplicaWorker},
         under_way::{holding, Ended, Work},
         Replica, ReplicaError, WorkerDirs,
     },
@@ -27,7 +27,24 @@ pub(super) struct Follower {
     failed: BTreeMap<TaskId, u32>,
     /// Tasks that were looked for on disk.
     looked_for: BTreeSet<TaskId>,
-    at_work: Option<(TaskId, Arc<Mutex<ReplicaWorker>>)>,
+    at_work: Option<(TaskId, Following)>,
+    /// Whether it is the turn of a task that is not ready: those that lack one round may be so many that there is always one.
+    is_turn_of_others: bool,
+}
+
+/// What works on a task's replica.
+#[derive(Clone)]
+pub(super) struct Following {
+    pub worker: Arc<Mutex<ReplicaWorker>>,
+    pub progress: Progress,
+}
+
+impl Following {
+    pub fn new(worker: ReplicaWorker) -> Self {
+        let progress = worker.progress();
+        let worker = Arc::new(Mutex::new(worker));
+        Self { worker, progress }
+    }
 }
 
 /// What came of replaying some rounds of a task: the first one that was not replayed yet, if that is done.
@@ -50,6 +67,13 @@ impl Follower {
     fn lacks(&self, task: &TaskView) -> u32 {
         let reached = self.reached.get(&task.id).map_or(0, |reached| reached.0);
         task.round.0.abs_diff(reached)
+    }
+
+    /// Notes that these tasks exist: of one that was seen in its first round, all is known.
+    pub fn see<'a>(&mut self, tasks: impl IntoIterator<Item = &'a TaskView>) {
+        for task in tasks.into_iter().filter(|task| task.round == RoundId(0)) {
+            self.reached.entry(task.id).or_insert(RoundId(0));
+        }
     }
 
     /// Notes how far the replica of a task has come.
@@ -84,10 +108,11 @@ impl Follower {
         self.looked_for.retain(|task| is_listed(*task));
     }
 
-    /// Of these tasks the one to go on with: that which lacks the fewest rounds. So one with a long history, which whoever wants
-    /// to may make, keeps none of the others from being ready.
+    /// Of these tasks the one to go on with: in turn one that lacks one round, as it does whenever one has ended, and one that lacks
+    /// more. Of the latter that which lacks the fewest: so one with a long history, which whoever wants to may make, keeps none of
+    /// the others from being ready.
     fn next<'a>(
-        &self,
+        &mut self,
         block: u32,
         tasks: impl Iterator<Item = &'a TaskView>,
     ) -> Option<&'a TaskView> {
@@ -95,9 +120,15 @@ impl Follower {
             let until = self.failed.get(&task.id);
             until.is_some_and(|until| block < *until)
         };
-        tasks
+        let next = tasks
             .filter(|task| self.lacks(task) > 0 && !is_paused(task))
-            .min_by_key(|task| (self.lacks(task), task.id))
+            .min_by_key(|task| {
+                let lacks = self.lacks(task);
+                let is_its_turn = (lacks > 1) == self.is_turn_of_others;
+                (!is_its_turn, lacks, task.id)
+            })?;
+        self.is_turn_of_others = self.lacks(next) <= 1;
+        Some(next)
     }
 
     /// Goes on with one of these tasks, unless one is under way; `new` makes the worker of another one.
@@ -110,7 +141,7 @@ impl Follower {
         came: impl FnOnce(Followed) -> T + 'static,
     ) -> Option<Work<T>> {
         let under_way = match &self.at_work {
-            Some((id, worker)) => match worker.try_lock() {
+            Some((id, at_work)) => match at_work.worker.try_lock() {
                 // It is asked what became of its job.
                 Err(_) => return None,
                 Ok(worker) if worker.is_busy() => tasks.clone().find(|task| task.id == *id),
@@ -122,16 +153,16 @@ impl Follower {
             Some(task) => task,
             None => self.next(now.block(), tasks)?,
         };
-        let worker = match &self.at_work {
-            Some((id, worker)) if *id == task.id => worker.clone(),
+        let at_work = match &self.at_work {
+            Some((id, at_work)) if *id == task.id => at_work.clone(),
             _ => {
-                let worker = Arc::new(Mutex::new(new()));
-                self.at_work = Some((task.id, worker.clone()));
-                worker
+                let at_work = Following::new(new());
+                self.at_work = Some((task.id, at_work.clone()));
+                at_work
             }
         };
         let (client, now, task) = (client.clone(), now.clone(), task.clone());
-        holding(&worker, |mut worker| async move {
+        holding(&at_work.worker, |mut worker| async move {
             let followed = worker.follow(&client, &now, &task).await;
             Ended::with(came((task.id, followed)))
         })
@@ -155,9 +186,9 @@ impl Follower {
     }
 
     /// What has worked on the task, for its seat.
-    pub fn let_go(&mut self, task: TaskId) -> Option<Arc<Mutex<ReplicaWorker>>> {
+    pub fn let_go(&mut self, task: TaskId) -> Option<Following> {
         let at_work = self.at_work.take_if(|(id, _)| *id == task);
-        at_work.map(|(_, worker)| worker)
+        at_work.map(|(_, following)| following)
     }
 
     /// Another node is asked from now on: it may have what the one before could not show.
@@ -200,24 +231,46 @@ mod tests {
     fn a_task_with_a_long_history_starves_no_other() {
         let mut follower = Follower::default();
         let tasks = [task(1, 100_000), task(2, 7), task(3, 7), task(4, 0)];
-        let next = |follower: &Follower, block| {
+        let next = |follower: &mut Follower, block| {
             let next = follower.next(block, tasks.iter());
             next.map(|task| task.id.0)
         };
-        assert_eq!(next(&follower, 1), Some(2));
+        assert_eq!(next(&mut follower, 1), Some(2));
         follower.has_reached(TaskId(2), RoundId(6));
         follower.has_reached(TaskId(3), RoundId(7));
-        assert_eq!(next(&follower, 1), Some(2), "one round, just ended");
+        assert_eq!(next(&mut follower, 1), Some(2), "one round, just ended");
         follower.has_reached(TaskId(2), RoundId(7));
-        assert_eq!(next(&follower, 1), Some(1));
+        assert_eq!(next(&mut follower, 1), Some(1));
         // It cannot be replayed, say because of a lying node.
         let missing = ReplicaError::NoTask(TaskId(1));
         follower.take_in(1, (TaskId(1), Err(missing)));
-        assert_eq!(next(&follower, Follower::PAUSE_BLOCKS), None);
-        assert_eq!(next(&follower, Follower::PAUSE_BLOCKS + 1), Some(1));
+        assert_eq!(next(&mut follower, Follower::PAUSE_BLOCKS), None);
+        assert_eq!(next(&mut follower, Follower::PAUSE_BLOCKS + 1), Some(1));
         follower.take_in(200, (TaskId(1), Err(ReplicaError::NoTask(TaskId(1)))));
         follower.disconnected();
-        assert_eq!(next(&follower, 200), Some(1), "another node is asked");
+        assert_eq!(next(&mut follower, 200), Some(1), "another node is asked");
+    }
+
+    #[test]
+    fn tasks_that_are_ready_starve_none_that_is_not() {
+        let mut follower = Follower::default();
+        let tasks = [task(1, 8), task(2, 8), task(3, 5)];
+        for ready in [1, 2] {
+            follower.has_reached(TaskId(ready), RoundId(7));
+        }
+        let next: Vec<_> = (0..4)
+            .filter_map(|block| follower.next(block, tasks.iter()))
+            .map(|task| task.id.0)
+            .collect();
+        assert_eq!(next, [1, 3, 1, 3]);
+    }
+
+    #[test]
+    fn a_task_that_was_seen_from_its_start_is_ready_when_its_first_round_ends() {
+        let mut follower = Follower::default();
+        follower.see([&task(1, 0), &task(2, 1)]);
+        assert!(follower.is_ready(&task(1, 1)));
+        assert!(!follower.is_ready(&task(2, 1)), "of a newcomer");
     }
 
     #[test]

@@ -23,11 +23,7 @@ impl Attest {
         self.follower.keep(|task| tasks.is_listed(task));
         self.fitness.keep(|task| tasks.is_listed(task));
         self.left_out.retain(|task| tasks.is_listed(*task));
-        for (task, opened) in &self.seats {
-            if let Some(reached) = opened.reached() {
-                self.follower.has_reached(*task, reached);
-            }
-        }
+        self.note_progress(views);
         if self.leaves {
             return None;
         }
@@ -45,6 +41,16 @@ impl Attest {
         let block = now.block();
         let came = move |followed| Came::Following(block, followed);
         self.follower.go_on(client, now, without_seat, new, came)
+    }
+
+    /// Notes how far the tasks are replayed, also those with a seat, whose workers are locked while they work.
+    fn note_progress(&mut self, views: &[TaskView]) {
+        self.follower.see(views);
+        for (task, opened) in &self.seats {
+            if let Some(reached) = opened.progress.next_round() {
+                self.follower.has_reached(*task, reached);
+            }
+        }
     }
 
     /// Offers on the chain what is not offered there. That it fails keeps nobody from the seats that it holds.
@@ -183,6 +189,20 @@ mod tests {
         attest.leave_out(&views[..1]);
         assert!(leaves_out_sealed(&attest.left_out, &views[..1]));
         attest.follower.has_reached(TaskId(2), RoundId(3));
+        attest.leave_out(&views);
+        assert!(attest.left_out.is_empty());
+    }
+
+    #[test]
+    fn a_task_with_a_seat_stays_offered_while_its_worker_is_at_work() {
+        let (_folder, mut attest) = attest(Conditions::default());
+        let opened = attest.open(&task(1, 3)).unwrap();
+        opened.progress.note(RoundId(3));
+        let worker = opened.worker.clone();
+        let _at_work = worker.try_lock().unwrap();
+        attest.seats.insert(TaskId(1), opened);
+        let views = [task(1, 3)];
+        attest.note_progress(&views);
         attest.leave_out(&views);
         assert!(attest.left_out.is_empty());
     }

@@ -9,7 +9,14 @@ use gotong_protocol::{
     view::{RoundView, TaskView},
     Hash, Outcome, Phase, RoundId,
 };
-use std::{future::Future, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        atomic::{AtomicU64, Ordering},
+        Arc,
+    },
+    time::Duration,
+};
 use tokio::{
     task::{JoinError, JoinHandle},
     time::timeout,
@@ -30,6 +37,27 @@ pub struct ReplicaWorker {
     job: Option<Job<Worked>>,
     /// What the last job computes.
     subject: Option<Subject>,
+    progress: Progress,
+}
+
+/// How far a replica has come that a [`ReplicaWorker`] works on: can be read while that is locked.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(
+    /// One more than the first round that was not replayed yet; 0 as long as that is unknown.
+    Arc<AtomicU64>,
+);
+
+impl Progress {
+    /// Notes the first round that was not replayed yet.
+    pub fn note(&self, next: RoundId) {
+        self.0.store(u64::from(next.0) + 1, Ordering::Relaxed);
+    }
+
+    /// The first round that was not replayed yet, as of the last work that was taken in.
+    pub fn next_round(&self) -> Option<RoundId> {
+        let next = self.0.load(Ordering::Relaxed).checked_sub(1)?;
+        u32::try_from(next).ok().map(RoundId)
+    }
 }
 
 /// A round, and the digest of its inputs.
@@ -62,7 +90,13 @@ impl ReplicaWorker {
             replica: None,
             job: None,
             subject: None,
+            progress: Progress::default(),
         }
+    }
+
+    /// How far its replica has come, from now on.
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
     }
 
     /// One for somebody who takes part in no dispute.
@@ -163,6 +197,9 @@ impl ReplicaWorker {
         self.job = None;
         let (replica, done) = ended?;
         self.replica = replica;
+        if let Some(replica) = &self.replica {
+            self.progress.note(replica.next_round());
+        }
         match done {
             Err(error) if was_halted => {
                 tracing::debug!("halted: {error}");
@@ -288,6 +325,17 @@ mod tests {
     use tokio::sync::oneshot::channel;
 
     const SOON: Duration = Duration::from_secs(10);
+
+    #[test]
+    fn progress_is_told_from_the_first_round_on() {
+        let progress = Progress::default();
+        let told = progress.clone();
+        assert_eq!(told.next_round(), None);
+        for round in [RoundId(0), RoundId(7), RoundId(u32::MAX)] {
+            progress.note(round);
+            assert_eq!(told.next_round(), Some(round));
+        }
+    }
 
     #[tokio::test]
     async fn work_goes_on_while_nobody_waits_for_it() {
