@@ -32,7 +32,7 @@ use follower::{Followed, Follower, Following};
 use futures::FutureExt;
 use gotong_protocol::{
     view::{RoundView, SeatView, TaskView},
-    Phase, RoundId, SeatState, TaskId,
+    Phase, SeatState, TaskId,
 };
 use offering::new_worker;
 use publisher::{Due, Publisher};
