@@ -17,13 +17,13 @@ use super::{
     under_way::{holding, Ended, UnderWay, Work},
     until,
     volunteer::{Capacity, Volunteer},
-    Daemon, DisputeAgent, Replica, RunError, ScorerOptions, Stop, Suspects, WorkerDirs,
+    Daemon, DisputeAgent, Replica, ReplicaError, RunError, ScorerOptions, Stop, Suspects, WorkerDirs,
 };
 use crate::{
     chain::{Account, ChainError, Client, Inclusion, Keypair, Moment, Nodes},
     engine::AttesterSnapshot,
     evaluation::Backend,
-    state::Lock,
+    state::{Lock, StateError},
 };
 use cross_check::CrossCheck;
 use duty::{seat_of, Duty};
@@ -295,7 +295,12 @@ impl Attest {
             match came {
                 Came::Hidden(error) => hidden = Some(error),
                 Came::Offer { has_left } => self.has_left = has_left,
-                Came::Following(block, followed) => self.follower.take_in(block, followed),
+                Came::Following(block, followed) => {
+                    if let Err(ReplicaError::State(StateError::Full(_))) = &followed.1 {
+                        self.tasks.note_full();
+                    }
+                    self.follower.take_in(block, followed);
+                }
                 Came::Task(task, done) => {
                     let is_over = matches!(done, Ok(ControlFlow::Break(())));
                     if self.tasks.survive(task, done.map(drop))? || is_over {
