@@ -131,9 +131,10 @@ impl Attest {
         if capacity.seats == 0 {
             only.clear();
         }
-        let volunteer = Volunteer::new(capacity, only.clone(), dirs.pools.clone());
+        let account = signer.public_key().0;
+        let volunteer = Volunteer::new(account, capacity, only.clone(), dirs.pools.clone());
         Self {
-            account: signer.public_key().0,
+            account,
             signer,
             volunteer: Arc::new(Mutex::new(volunteer)),
             dirs,

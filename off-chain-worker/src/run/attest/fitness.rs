@@ -5,7 +5,7 @@
 //! task's terms and graph, which never change. A node that lies about them gets an offer that does not suit, and nobody's stake:
 //! what a seat commits to is proved.
 
-use crate::evaluation::FastCpu;
+use crate::{evaluation::FastCpu, run::pay::most_pay};
 use gotong_protocol::{view::TaskView, TaskId};
 use std::collections::BTreeMap;
 
@@ -118,22 +118,6 @@ impl Conditions {
     }
 }
 
-/// Most millibits that a round can gain: a label is a byte, and who knows nothing of it loses eight bits.
-const MOST_GAIN: u128 = 8_000;
-
-/// The most that a round can pay for a seat, in planck, if all seats share it. A cap says little: whoever asks for the work may
-/// set it as high as the budget, with a price at which no gain comes near it.
-fn most_pay(task: &TaskView) -> u128 {
-    let terms = &task.terms;
-    let gain = terms.price_per_millibit.saturating_mul(MOST_GAIN);
-    let of_gain = gain
-        .min(terms.cap_per_round)
-        .saturating_mul(terms.attester_fee_permille.into())
-        / 1_000;
-    let work = terms.work_pay(task.graph.cost()).unwrap_or_default();
-    of_gain.saturating_add(work) / u128::from(terms.seats.max(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,6 +181,5 @@ mod tests {
         task.terms.price_per_millibit = 1_000;
         task.terms.cap_per_round = u128::MAX;
         assert!(is_too_little(&task));
-        assert_eq!(most_pay(&task), 8_000_000 / 10 / 3);
     }
 }
