@@ -17,7 +17,8 @@ use super::{
     under_way::{holding, Ended, UnderWay, Work},
     until,
     volunteer::{Capacity, Volunteer},
-    Daemon, DisputeAgent, Replica, ReplicaError, RunError, ScorerOptions, Stop, Suspects, WorkerDirs,
+    Daemon, DisputeAgent, Replica, ReplicaError, RunError, ScorerOptions, Stop, Suspects,
+    WorkerDirs,
 };
 use crate::{
     chain::{Account, ChainError, Client, Inclusion, Keypair, Moment, Nodes},
@@ -59,6 +60,8 @@ pub struct Attest {
     /// Whether it takes its offer back, and only fills the seats that it holds.
     leaves: bool,
     volunteer: Arc<Mutex<Volunteer>>,
+    /// Products a second by which its capacity goes, if it was measured.
+    speed: Option<f64>,
     tasks: Tasks,
     /// What suits it of them.
     fitness: Fitness,
@@ -137,6 +140,7 @@ impl Attest {
             account,
             signer,
             volunteer: Arc::new(Mutex::new(volunteer)),
+            speed: None,
             dirs,
             scoring,
             stalls: false,

@@ -30,6 +30,15 @@ pub struct Capacity {
 impl Capacity {
     /// Seats that a program can look after at once, whatever they ask for.
     pub const SEATS: u8 = 16;
+
+    /// Products of a block that are offered with this speed, in products a second, on a chain whose blocks take so many
+    /// milliseconds. A block counts as a second if it takes less: for such blocks the chain admits tasks. Rounded down to a power of
+    /// two, so that restarts offer the same.
+    pub fn products(speed: f64, block_millis: u64) -> u64 {
+        let of_block = speed * block_millis.max(1_000) as f64 / 1_000.0;
+        let rounded = 1 << (of_block as u64).clamp(1, bounds::COST_PER_BLOCK).ilog2();
+        bounds::COST_PER_BLOCK.min(rounded)
+    }
 }
 
 impl Default for Capacity {
@@ -131,6 +140,18 @@ impl Volunteer {
             last: None,
             was_due: false,
         }
+    }
+
+    /// From now on seats may ask for so many products in a block, together.
+    pub fn takes_on(&mut self, products: u64) {
+        if products != self.capacity.products && products < bounds::COST_PER_BLOCK {
+            tracing::warn!(
+                "this processor is measured to be slower than tasks may ask for: at most {:.3} of the work that one may ask for is \
+                 taken on at once. If that is wrong, give --speed",
+                products as f64 / bounds::COST_PER_BLOCK as f64
+            );
+        }
+        self.capacity.products = products;
     }
 
     /// Notes what the account can spend, in planck. Without enough of it no seats are offered: each costs stake if its calls

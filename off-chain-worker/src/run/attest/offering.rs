@@ -5,13 +5,19 @@ use crate::{
     chain::{ChainError, Client, Inclusion, Keypair, Moment},
     run::{
         under_way::{holding, Ended, Work},
-        ScorerOptions, WorkerDirs,
+        Capacity, ScorerOptions, WorkerDirs,
     },
 };
 use gotong_protocol::{view::TaskView, TaskId};
 use std::{collections::BTreeSet, time::Instant};
 
 impl Attest {
+    /// Offers what a processor can do that evaluates so many products in a second, if that was measured, in the place of a fixed
+    /// capacity: how much that is in a block is known once there is a chain.
+    pub fn measured_at(self, speed: Option<f64>) -> Self {
+        Self { speed, ..self }
+    }
+
     /// Goes on with following the tasks that suit and in which it has no seat, unless that is under way.
     pub(super) fn follow(
         &mut self,
@@ -67,7 +73,13 @@ impl Attest {
             }
         };
         let (signer, client, now) = (self.signer.clone(), client.clone(), now.clone());
+        let speed = self.speed;
         holding(&self.volunteer, |mut volunteer| async move {
+            if let Some(speed) = speed {
+                // Of a chain that does not tell it, the shortest.
+                let block_millis = now.block_millis().unwrap_or_default();
+                volunteer.takes_on(Capacity::products(speed, block_millis));
+            }
             let offered = offer(
                 &mut volunteer,
                 &signer,
@@ -144,7 +156,7 @@ async fn offer(
 mod tests {
     use super::*;
     use crate::{
-        run::{tasks::TaskViews, views, Capacity, Conditions, ReplicaError},
+        run::{tasks::TaskViews, views, Conditions, ReplicaError},
         state::{Folder, StateError},
     };
     use codec::Encode;

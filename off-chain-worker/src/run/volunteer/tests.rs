@@ -8,6 +8,41 @@ use gotong_scoring::pool_tree;
 const SALT: [u8; 32] = [3; 32];
 const RECORDS: [u8; 350] = [1; 350];
 
+#[test]
+fn no_more_is_offered_than_this_machine_can_do() {
+    let slow_processor = bounds::COST_PER_BLOCK as f64;
+    for (speed, block_millis, part) in [
+        (slow_processor, 1_000, 1),
+        (slow_processor * 9.0, 1_000, 1),
+        (slow_processor - 1.0, 1_000, 2),
+        (slow_processor / 5.0, 1_000, 8),
+        // A block of six seconds leaves more time, and one of a moment no less than the chain counts with.
+        (slow_processor / 5.0, 6_000, 1),
+        (slow_processor / 5.0, 60, 8),
+        (0.0, 0, bounds::COST_PER_BLOCK),
+    ] {
+        let expected = bounds::COST_PER_BLOCK / part;
+        assert_eq!(
+            Capacity::products(speed, block_millis),
+            expected,
+            "{speed} {block_millis}"
+        );
+    }
+}
+
+/// It was measured before there was a node, or with the node of another chain.
+#[tokio::test]
+async fn what_is_offered_goes_by_the_chain_that_is_there() {
+    let (_folder, mut volunteer) = volunteer(None, false);
+    let slow = bounds::COST_PER_BLOCK as f64 / 5.0;
+    for (block_millis, part) in [(1_000, 8), (6_000, 1)] {
+        volunteer.takes_on(Capacity::products(slow, block_millis));
+        let due = volunteer.due(1, None, &[], |_| true, true).await;
+        let products = bounds::COST_PER_BLOCK / part;
+        assert_eq!(due, Some(Call::offer(Capacity::SEATS, products, true, &[])));
+    }
+}
+
 /// For `only` these tasks, or all, with the pool of [`drawn_task`] or not.
 fn volunteer(
     only: impl IntoIterator<Item = TaskId>,
