@@ -24,6 +24,7 @@ mod opened_exams;
 mod own_exam;
 mod own_samples;
 mod pace;
+mod pay;
 mod pools;
 mod replica;
 mod residuals;

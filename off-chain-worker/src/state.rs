@@ -135,6 +135,29 @@ impl Folder {
         Ok(())
     }
 
+    /// Whether this many bytes more can be kept: writes as many, and removes them.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn try_room(&self, bytes: usize) -> Result<(), StateError> {
+        // Some file systems give what can be compressed hardly any room.
+        let mut word = 1u64;
+        let noise = std::iter::repeat_with(|| {
+            word = word.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            word
+        });
+        let noise: Vec<u8> = noise
+            .take(bytes.div_ceil(8))
+            .flat_map(u64::to_be_bytes)
+            .collect();
+        let write = || {
+            let mut file = tempfile::tempfile_in(&self.0)?;
+            file.write_all(&noise)?;
+            file.sync_all()
+        };
+        write().map_err(at(&self.0))
+    }
+
     /// What was saved as `name`, if anything, in an encoding that is the same in all versions that are read.
     pub fn load<T: DecodeAll>(&self, name: &str) -> Result<Option<T>, StateError> {
         self.load_or_convert::<T, T>(0, name)
@@ -233,6 +256,16 @@ mod tests {
         folder.remove("number").unwrap();
         folder.remove("number").unwrap();
         assert_eq!(folder.load::<u32>("number").unwrap(), None);
+    }
+
+    #[test]
+    fn room_is_tried_by_writing_and_leaves_nothing() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        folder.try_room(1000).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        drop(temporary);
+        assert!(folder.try_room(1000).is_err());
     }
 
     #[test]

@@ -336,14 +336,22 @@ impl Client {
     }
 
     /// What to make of a call that was signed at `best` and came to nothing. If the runtime has been upgraded since, whose version
-    /// every signature covers, that is why, and no block takes it any more: it may be signed again.
-    async fn unless_upgraded(&self, error: ChainError, best: &Moment) -> ChainError {
+    /// every signature covers, no block takes it any more. It may be signed again if none has taken it before.
+    async fn unless_upgraded(
+        &self,
+        error: ChainError,
+        best: &Moment,
+        account: &AccountId32,
+        nonce: u64,
+    ) -> ChainError {
         if !may_follow_an_upgrade(&error) {
             return error;
         }
         match self.best().await {
             Ok(now) if now.0.spec_version() != best.0.spec_version() => {
-                ChainError::Overtaken("the runtime was upgraded".into())
+                // What the pool has does not count here.
+                let next = now.0.transactions().account_nonce(account).await;
+                after_upgrade(error, nonce, next.ok())
             }
             _ => error,
         }
@@ -421,7 +429,7 @@ impl Client {
                 Ok(progress) => Ok(progress),
                 Err(error) => {
                     let error = self.rejected(error.into(), &account, nonce, number).await;
-                    Err(self.unless_upgraded(error, &best).await)
+                    Err(self.unless_upgraded(error, &best, &account, nonce).await)
                 }
             }
         };
@@ -447,7 +455,9 @@ impl Client {
         loop {
             tokio::select! {
                 status = sent.next() => match (status.transpose()?, inclusion) {
-                    (None, _) => return Err(self.unless_upgraded(lost, &best).await),
+                    (None, _) => {
+                        return Err(self.unless_upgraded(lost, &best, &account, nonce).await);
+                    }
                     (Some(TransactionStatus::InBestBlock(block)), Inclusion::Best)
                     | (Some(TransactionStatus::InFinalizedBlock(block)), _) => {
                         return receipt(&block).await;
@@ -484,6 +494,8 @@ impl Client {
                         ) => {
                             tracing::debug!(reason, "not replaced");
                         }
+                        // What was sent before it is still waited for.
+                        Err(ChainError::Pending) => {}
                         Err(error) => return Err(error),
                     }
                 }
@@ -519,6 +531,17 @@ fn may_follow_an_upgrade(error: &ChainError) -> bool {
         ChainError::Rejected { code, .. } => matches!(*code, code::INVALID | code::UNREADABLE),
         ChainError::Dropped(_) => true,
         _ => false,
+    }
+}
+
+/// What to make of a call that came to nothing with this error, while the runtime was upgraded. `next` is the account's next nonce
+/// in the state of the best block, if it is known: unless that is the call's own, a block may have taken the call before the upgrade,
+/// although the pool said that it was dropped. Signed again, it would happen twice.
+fn after_upgrade(error: ChainError, nonce: u64, next: Option<u64>) -> ChainError {
+    match error {
+        _ if next == Some(nonce) => ChainError::Overtaken("the runtime was upgraded".into()),
+        ChainError::Dropped(_) => ChainError::Pending,
+        error => error,
     }
 }
 

@@ -153,10 +153,10 @@ pub enum ChainError {
         /// For how long.
         seconds: u64,
     },
-    /// The transaction is in the pool, and no block has taken it yet.
+    /// A block may have taken the transaction unseen, or may take it yet.
     #[error(
-        "no block took the transaction within two minutes. One of the next 256 blocks may still take it: check before you send \
-         it again"
+        "no block was seen to take the transaction. One may have done so, or one of the next 256 may: check before you send it \
+         again"
     )]
     Pending,
     /// The chain lacks something that this worker needs: it runs another runtime.

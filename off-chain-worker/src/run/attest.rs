@@ -17,13 +17,14 @@ use super::{
     under_way::{holding, Ended, UnderWay, Work},
     until,
     volunteer::{Capacity, Volunteer},
-    Daemon, DisputeAgent, Replica, RunError, ScorerOptions, Stop, Suspects, WorkerDirs,
+    Daemon, DisputeAgent, Replica, ReplicaError, RunError, ScorerOptions, Stop, Suspects,
+    WorkerDirs,
 };
 use crate::{
     chain::{Account, ChainError, Client, Inclusion, Keypair, Moment, Nodes},
     engine::AttesterSnapshot,
     evaluation::Backend,
-    state::Lock,
+    state::{Lock, StateError},
 };
 use cross_check::CrossCheck;
 use duty::{seat_of, Duty};
@@ -59,6 +60,8 @@ pub struct Attest {
     /// Whether it takes its offer back, and only fills the seats that it holds.
     leaves: bool,
     volunteer: Arc<Mutex<Volunteer>>,
+    /// Products a second by which its capacity goes, if it was measured.
+    speed: Option<f64>,
     tasks: Tasks,
     /// What suits it of them.
     fitness: Fitness,
@@ -133,11 +136,13 @@ impl Attest {
         if capacity.seats == 0 {
             only.clear();
         }
-        let volunteer = Volunteer::new(capacity, only.clone(), dirs.pools.clone());
+        let account = signer.public_key().0;
+        let volunteer = Volunteer::new(account, capacity, only.clone(), dirs.pools.clone());
         Self {
-            account: signer.public_key().0,
+            account,
             signer,
             volunteer: Arc::new(Mutex::new(volunteer)),
+            speed: None,
             dirs,
             scoring,
             stalls: false,
@@ -298,7 +303,12 @@ impl Attest {
             match came {
                 Came::Hidden(error) => hidden = Some(error),
                 Came::Offer { has_left } => self.has_left = has_left,
-                Came::Following(block, followed) => self.follower.take_in(block, followed),
+                Came::Following(block, followed) => {
+                    if let Err(ReplicaError::State(StateError::Full(_))) = &followed.1 {
+                        self.tasks.note_full();
+                    }
+                    self.follower.take_in(block, followed);
+                }
                 Came::Task(task, done) => {
                     let is_over = matches!(done, Ok(ControlFlow::Break(())));
                     if self.tasks.survive(task, done.map(drop))? || is_over {

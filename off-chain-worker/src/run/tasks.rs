@@ -1,7 +1,10 @@
 //! The tasks that a daemon follows.
 
 use super::{ReplicaError, RunError};
-use crate::chain::{ChainError, Moment};
+use crate::{
+    chain::{ChainError, Moment},
+    state::Folder,
+};
 use gotong_protocol::{view::TaskView, TaskId};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,12 +26,15 @@ pub(super) struct Tasks {
     deadlines: BTreeMap<TaskId, Instant>,
     /// Those that were to be looked at last, paused or not.
     listed: BTreeSet<TaskId>,
-    /// When the disk was found full last.
+    /// When the disk was found full last. Nothing is here once it is known to have room again.
     full_at: Option<Instant>,
 }
 
-/// How long the disk counts as full after it was found so: longer than the longest pause, after which it is found so again.
+/// How long the disk counts as full, at least, after it was found so: longer than the longest pause, after which it is found so
+/// again.
 const FULL_FOR: Duration = Duration::from_secs(180);
+/// Bytes for which a disk that was full has to have room: more than is kept of most rounds.
+const ROOM_BYTES: usize = 16 << 20;
 
 /// What a daemon asks about tasks.
 pub(super) trait TaskViews {
@@ -179,9 +185,30 @@ impl Tasks {
         self.listed.iter().any(|task| self.is_given_up(*task))
     }
 
-    /// Whether the disk was full of late, so that nothing new can be kept.
+    /// Whether the disk was full when it was written to last, so that nothing new can be kept.
     pub fn lacks_room(&self) -> bool {
-        self.full_at.is_some_and(|at| at.elapsed() < FULL_FOR)
+        self.full_at.is_some()
+    }
+
+    /// Notes that the disk was found full.
+    pub fn note_full(&mut self) {
+        self.full_at = Some(Instant::now());
+    }
+
+    /// If the disk was found full a while ago, looks whether the folder on it has room again. Time alone gives it none, and there may
+    /// be nothing else to write meanwhile that would find it still full.
+    pub fn look_for_room(&mut self, folder: &Folder, now: Instant) {
+        let is_due = |at: Instant| now.saturating_duration_since(at) >= FULL_FOR;
+        if !self.full_at.is_some_and(is_due) {
+            return;
+        }
+        self.full_at = match folder.try_room(ROOM_BYTES) {
+            Ok(()) => None,
+            Err(error) => {
+                tracing::warn!("still without room: {error}");
+                Some(now)
+            }
+        };
     }
 
     /// Something has to be done in the task until `deadline`: no pause outlasts it.
@@ -203,7 +230,7 @@ impl Tasks {
     /// gives it up if it cannot be rebuilt, and tells whether it did that.
     pub fn survive(&mut self, task: TaskId, done: Result<(), RunError>) -> Result<bool, RunError> {
         if matches!(&done, Err(error) if error.lacks_room()) {
-            self.full_at = Some(Instant::now());
+            self.note_full();
         }
         let error = match done {
             Ok(()) => return Ok(false),
@@ -344,6 +371,23 @@ mod tests {
             let _ = tasks.survive(TASK, Err(RunError::Replica(full_disk().into())));
             assert!(tasks.lacks_room());
         }
+    }
+
+    #[test]
+    fn a_full_disk_has_room_again_once_it_can_be_written_to_and_not_before() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let gone = folder.sub("gone").unwrap();
+        std::fs::remove_dir(gone.path()).unwrap();
+        let mut tasks = Tasks::new(None);
+        tasks.note_full();
+        let later = Instant::now() + FULL_FOR;
+        tasks.look_for_room(&gone, later);
+        assert!(tasks.lacks_room(), "time gives it none");
+        tasks.look_for_room(&folder, later);
+        assert!(tasks.lacks_room(), "it was tried just now");
+        tasks.look_for_room(&folder, later + FULL_FOR);
+        assert!(!tasks.lacks_room());
     }
 
     #[tokio::test]

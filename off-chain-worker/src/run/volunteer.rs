@@ -1,12 +1,13 @@
 //! What an attester offers, kept up to date on the chain.
 
-use super::{Pool, PoolError, Pools};
-use crate::chain::Call;
+use super::{pay::most_pay, Pool, PoolError, Pools};
+use crate::chain::{Account, Call};
 use gotong_protocol::{
     bounds,
     view::{OfferView, TaskView},
     TaskId,
 };
+use gotong_scoring::blake2_256;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -29,6 +30,15 @@ pub struct Capacity {
 impl Capacity {
     /// Seats that a program can look after at once, whatever they ask for.
     pub const SEATS: u8 = 16;
+
+    /// Products of a block that are offered with this speed, in products a second, on a chain whose blocks take so many
+    /// milliseconds. A block counts as a second if it takes less: for such blocks the chain admits tasks. Rounded down to a power of
+    /// two, so that restarts offer the same.
+    pub fn products(speed: f64, block_millis: u64) -> u64 {
+        let of_block = speed * block_millis.max(1_000) as f64 / 1_000.0;
+        let rounded = 1 << (of_block as u64).clamp(1, bounds::COST_PER_BLOCK).ilog2();
+        bounds::COST_PER_BLOCK.min(rounded)
+    }
 }
 
 impl Default for Capacity {
@@ -72,11 +82,12 @@ impl Offer {
 /// Offers what the attester can do, and again when that changes. What others undo (a seat that was missed, a larger stake, another
 /// program with the same account) is offered again after a while, which doubles.
 pub(super) struct Volunteer {
+    account: Account,
     capacity: Capacity,
     /// Serves only these; every task if there are none.
     only: BTreeSet<TaskId>,
     pools: Pools,
-    /// Tasks whose samples are drawn: if their pool is here, what a round can pay attesters at most.
+    /// Tasks whose samples are drawn: if their pool is here, what a round can pay for a seat at most.
     pooled: BTreeMap<TaskId, Option<u128>>,
     /// The same of those whose samples are sealed.
     sealed: BTreeMap<TaskId, u128>,
@@ -92,8 +103,8 @@ pub(super) struct Volunteer {
 /// The pool of a task is looked for among the files that there are.
 struct Search {
     task: TaskId,
-    /// What a round can pay attesters at most.
-    worth: u128,
+    /// What a round can pay for a seat at most.
+    most_pay: u128,
     found: JoinHandle<Result<(), PoolError>>,
 }
 
@@ -116,8 +127,9 @@ impl Volunteer {
     const CHANGE_WAIT: u32 = 10;
 
     /// Serves every task that it can, or `only` these if there are any.
-    pub fn new(capacity: Capacity, only: BTreeSet<TaskId>, pools: Pools) -> Self {
+    pub fn new(account: Account, capacity: Capacity, only: BTreeSet<TaskId>, pools: Pools) -> Self {
         Self {
+            account,
             capacity,
             only,
             pools,
@@ -128,6 +140,18 @@ impl Volunteer {
             last: None,
             was_due: false,
         }
+    }
+
+    /// From now on seats may ask for so many products in a block, together.
+    pub fn takes_on(&mut self, products: u64) {
+        if products != self.capacity.products && products < bounds::COST_PER_BLOCK {
+            tracing::warn!(
+                "this processor is measured to be slower than tasks may ask for: at most {:.3} of the work that one may ask for is \
+                 taken on at once. If that is wrong, give --speed",
+                products as f64 / bounds::COST_PER_BLOCK as f64
+            );
+        }
+        self.capacity.products = products;
     }
 
     /// Notes what the account can spend, in planck. Without enough of it no seats are offered: each costs stake if its calls
@@ -161,7 +185,7 @@ impl Volunteer {
         let is_sealed = |task: &&TaskView| task.terms.hold_out.is_sealed();
         let sealed = tasks.iter().filter(is_sealed);
         self.sealed
-            .extend(sealed.map(|task| (task.id, worth(task))));
+            .extend(sealed.map(|task| (task.id, most_pay(task))));
         self.sealed.retain(|task, _| serves(*task));
         let offer = self.offer(tasks, serves, is_sound);
         let stands = offer.stands(found);
@@ -232,17 +256,13 @@ impl Volunteer {
             }
             true => {
                 let pooled = self.pooled.iter();
-                let here = pooled.filter_map(|(task, worth)| Some((*task, (*worth)?)));
-                let mut best: Vec<_> = here.filter(|(task, _)| serves(*task)).collect();
+                let here = pooled.filter_map(|(task, pay)| Some((*task, (*pay)?)));
+                let mut served: Vec<_> = here.filter(|(task, _)| serves(*task)).collect();
                 if !sealed {
-                    let others = self.sealed.iter().map(|(task, worth)| (*task, *worth));
-                    best.extend(others.filter(|(task, _)| serves(*task)));
+                    let others = self.sealed.iter().map(|(task, pay)| (*task, *pay));
+                    served.extend(others.filter(|(task, _)| serves(*task)));
                 }
-                best.sort_by_key(|(_, worth)| Reverse(*worth));
-                best.truncate(bounds::MAX_OFFERED_TASKS as usize);
-                let mut named: Vec<_> = best.into_iter().map(|(task, _)| task).collect();
-                named.sort_unstable();
-                named
+                self.choose(served)
             }
         };
         let mut capacity = self.capacity;
@@ -254,6 +274,29 @@ impl Volunteer {
             sealed,
             tasks: named,
         }
+    }
+
+    /// Of these tasks, and what they can pay for a seat at most, as many as an offer names, by id. Half of them are those that can pay
+    /// most. That is their sponsors' word, and whoever opens many tasks that promise much could have them displace all others
+    /// everywhere: so the other half is chosen by a lot that is different for each account.
+    fn choose(&self, tasks: Vec<(TaskId, u128)>) -> Vec<TaskId> {
+        let most = bounds::MAX_OFFERED_TASKS as usize;
+        let ranked = tasks.into_iter();
+        let ranked = ranked.map(|(task, pay)| (Reverse(pay), self.lot(task), task));
+        let mut ranked: Vec<_> = ranked.collect();
+        ranked.sort_unstable();
+        if let Some(others) = ranked.get_mut(most / 2..) {
+            others.sort_unstable_by_key(|(_, lot, _)| *lot);
+        }
+        ranked.truncate(most);
+        let mut chosen: Vec<_> = ranked.into_iter().map(|(_, _, task)| task).collect();
+        chosen.sort_unstable();
+        chosen
+    }
+
+    /// The same at every start, so that restarts offer the same.
+    fn lot(&self, task: TaskId) -> [u8; 32] {
+        blake2_256(&[b"gotong:offer", &self.account, &task.0.to_le_bytes()])
     }
 
     /// Notes whether the offer stands, and tells whether nothing is to be sent.
@@ -278,7 +321,12 @@ impl Volunteer {
     /// Looks for one pool after the other, in the background: all of a file is read.
     async fn look_for_pools(&mut self, tasks: &[TaskView]) {
         let over = self.search.take_if(|search| search.found.is_finished());
-        if let Some(Search { task, worth, found }) = over {
+        if let Some(Search {
+            task,
+            most_pay,
+            found,
+        }) = over
+        {
             let is_here = match found.await {
                 Ok(Ok(())) => true,
                 Ok(Err(error)) => {
@@ -290,7 +338,7 @@ impl Volunteer {
                     false
                 }
             };
-            self.pooled.insert(task, is_here.then_some(worth));
+            self.pooled.insert(task, is_here.then_some(most_pay));
         }
         if self.search.is_some() {
             return;
@@ -306,19 +354,11 @@ impl Volunteer {
             let pools = self.pools.clone();
             self.search = Some(Search {
                 task: task.id,
-                worth: worth(task),
+                most_pay: most_pay(task),
                 found: tokio::task::spawn_blocking(move || pools.keep(&pool)),
             });
         }
     }
-}
-
-/// What a round of the task can pay attesters at most, in thousandths of a planck.
-fn worth(task: &TaskView) -> u128 {
-    let fee = u128::from(task.terms.attester_fee_permille);
-    let of_gain = task.terms.cap_per_round.saturating_mul(fee);
-    let work = task.terms.work_pay(task.graph.cost()).unwrap_or_default();
-    of_gain.saturating_add(work.saturating_mul(1000))
 }
 
 impl Sent {
@@ -334,250 +374,4 @@ impl Sent {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{run::views, state::Folder};
-    use gotong_protocol::HoldOutTerms;
-    use gotong_scoring::pool_tree;
-
-    const SALT: [u8; 32] = [3; 32];
-    const RECORDS: [u8; 350] = [1; 350];
-
-    #[test]
-    fn a_task_is_worth_what_it_pays_for_gain_and_for_work() {
-        let mut task = views::task();
-        assert_eq!(worth(&task), task.terms.cap_per_round * 100);
-        let evaluations = task.terms.evaluations(task.graph.cost());
-        task.terms.work_fee = 3 << 30;
-        let work = u128::from(evaluations) * 3;
-        let of_gain = task.terms.cap_per_round * 100;
-        assert_eq!(worth(&task), of_gain + work * 1000);
-    }
-
-    /// For `only` these tasks, or all, with the pool of [`drawn_task`] or not.
-    fn volunteer(
-        only: impl IntoIterator<Item = TaskId>,
-        has_pool: bool,
-    ) -> (tempfile::TempDir, Volunteer) {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("pool");
-        std::fs::write(&file, RECORDS).unwrap();
-        let kept = Folder::open(folder.path().join("kept")).unwrap();
-        let offered = has_pool.then_some(file).into_iter().collect();
-        let pools = Pools::new(kept, offered);
-        let only = only.into_iter().collect();
-        (folder, Volunteer::new(Capacity::default(), only, pools))
-    }
-
-    /// A task whose samples are drawn from 50 records of 7 bytes.
-    fn drawn_task() -> TaskView {
-        let mut task = views::task();
-        task.id = TaskId(9);
-        task.terms.hold_out = HoldOutTerms::Drawn {
-            salt: SALT,
-            root: pool_tree(&SALT, RECORDS.chunks(7)).root().hash,
-            records: 50,
-            samples: 3,
-            rounds: 2,
-        };
-        task
-    }
-
-    /// What the chain has of an offer.
-    fn found(seats: u8, sealed: bool, tasks: &[TaskId]) -> OfferView {
-        OfferView {
-            seats,
-            capacity: Capacity::default().products,
-            sealed,
-            tasks: tasks.to_vec(),
-            seats_held: 0,
-            load_held: 0,
-        }
-    }
-
-    /// What is offered once all pools were looked for, which takes a while.
-    async fn settled(volunteer: &mut Volunteer, tasks: &[TaskView]) -> Option<Call> {
-        loop {
-            let due = volunteer.due(1, None, tasks, |_| true, true).await;
-            if volunteer.search.is_none() {
-                return due;
-            }
-            tokio::task::yield_now().await;
-        }
-    }
-
-    #[tokio::test]
-    async fn sealed_tasks_are_offered_and_those_whose_pool_is_here() {
-        for (has_pool, named) in [(false, vec![]), (true, vec![TaskId(9)])] {
-            let (_folder, mut volunteer) = volunteer(None, has_pool);
-            let tasks = [views::task(), drawn_task()];
-            let all = Capacity::default();
-            let call = Call::offer(all.seats, all.products, true, &named);
-            assert_eq!(settled(&mut volunteer, &tasks).await, Some(call));
-            let offered = found(all.seats, true, &named);
-            // A task that cannot be asked for just now is offered all the same.
-            let again = volunteer.due(2, Some(&offered), &tasks[..1], |_| true, true);
-            assert_eq!(again.await, None);
-        }
-    }
-
-    #[tokio::test]
-    async fn one_task_is_offered_and_nothing_else() {
-        let all = Capacity::default();
-        for (task, has_pool, seats) in [
-            (views::task(), false, all.seats),
-            (drawn_task(), true, all.seats),
-            (drawn_task(), false, 0),
-        ] {
-            let (_folder, mut volunteer) = volunteer(Some(task.id), has_pool);
-            let tasks = [views::task(), task];
-            let due = settled(&mut volunteer, &tasks).await;
-            let call = Call::offer(seats, all.products, false, &[tasks[1].id]);
-            assert_eq!(due, (seats > 0).then_some(call));
-        }
-    }
-
-    #[tokio::test]
-    async fn of_several_tasks_that_are_named_those_are_offered_that_can_be_served() {
-        let all = Capacity::default();
-        let tasks = [views::task(), drawn_task()];
-        let [sealed, drawn] = [tasks[0].id, tasks[1].id];
-        let named = [sealed, drawn, TaskId(77)];
-        for has_pool in [false, true] {
-            let (_folder, mut volunteer) = volunteer(named, has_pool);
-            let serves = |task: TaskId| task != TaskId(77);
-            let due = loop {
-                let due = volunteer.due(1, None, &tasks, serves, true).await;
-                if volunteer.search.is_none() {
-                    break due;
-                }
-                tokio::task::yield_now().await;
-            };
-            let mut served = vec![sealed];
-            served.extend(has_pool.then_some(drawn));
-            let call = Call::offer(all.seats, all.products, false, &served);
-            assert_eq!(due, Some(call));
-        }
-    }
-
-    #[tokio::test]
-    async fn who_offers_no_seats_takes_its_offer_back_and_is_done_once_it_holds_none() {
-        let (_folder, mut volunteer) = volunteer(None, false);
-        volunteer.capacity.seats = 0;
-        let stands = found(3, true, &[]);
-        let taken_back = OfferView {
-            seats: 0,
-            seats_held: 1,
-            ..stands.clone()
-        };
-        let all = Capacity::default().products;
-        let due = volunteer.due(1, Some(&stands), &[], |_| true, true).await;
-        assert_eq!(due, Some(Call::offer(0, all, true, &[])));
-        assert!(!volunteer.has_left(Some(&stands)));
-        let due = volunteer.due(1, Some(&taken_back), &[], |_| true, true);
-        assert_eq!(due.await, None);
-        assert!(!volunteer.has_left(Some(&taken_back)));
-        assert!(volunteer.has_left(None));
-        volunteer.capacity.seats = 1;
-        assert!(!volunteer.has_left(None), "it is to go on");
-    }
-
-    #[tokio::test]
-    async fn what_others_undo_is_offered_again_after_ever_longer_waits() {
-        let (_folder, mut volunteer) = volunteer(None, false);
-        let suspended = found(0, true, &[]);
-        let stands = found(Capacity::SEATS, true, &[]);
-        let mut sent = vec![];
-        for block in 0..30_000 {
-            // After the first thousand blocks it stands for long, and is then undone again.
-            let is_undone = !(1_000..20_000).contains(&block);
-            let offer = if is_undone { &suspended } else { &stands };
-            let due = volunteer.due(block, Some(offer), &[], |_| true, true).await;
-            if due.is_some() {
-                volunteer.sent(block, &[], |_| true, true);
-                sent.push(block);
-            }
-        }
-        assert_eq!(sent[..4], [0, 101, 302, 703]);
-        // Some blocks after it was seen undone, and not at once; then as at first.
-        assert_eq!(sent[4], 20_000 + 800);
-        assert_eq!(sent[5] - sent[4], 1 + Volunteer::FIRST_WAIT);
-    }
-
-    #[tokio::test]
-    async fn what_changes_often_is_not_sent_as_often() {
-        let (_folder, mut volunteer) = volunteer(None, true);
-        let tasks = [drawn_task()];
-        settled(&mut volunteer, &tasks).await.unwrap();
-        volunteer.sent(0, &tasks, |_| true, true);
-        let mut calls = 0;
-        for block in 1..=100 {
-            let is_there = |_| block % 2 == 0;
-            let due = volunteer.due(block, None, &tasks, is_there, true).await;
-            if due.is_some() {
-                volunteer.sent(block, &tasks, is_there, true);
-                calls += 1;
-            }
-        }
-        assert!((1..=10).contains(&calls), "{calls}");
-    }
-
-    /// A sponsor may open a task that does not suit, a node may not tell of one that does: the others are offered all the same.
-    #[tokio::test]
-    async fn tasks_that_do_not_suit_are_not_named_and_those_that_do_stay_named() {
-        let (_folder, mut volunteer) = volunteer(None, false);
-        let all = Capacity::default();
-        let named = |task: u32| TaskView {
-            id: TaskId(task),
-            ..views::task()
-        };
-        let tasks = [named(1), named(2), named(3)];
-        let suits = |task: TaskId| task != TaskId(2);
-        let call = Call::offer(all.seats, all.products, false, &[TaskId(1), TaskId(3)]);
-        let due = volunteer.due(1, None, &tasks, suits, false).await;
-        assert_eq!(due.as_ref(), Some(&call));
-        // One of them fails, and cannot be asked for just now.
-        let due = volunteer.due(1, None, &tasks[..2], suits, false).await;
-        assert_eq!(due, Some(call));
-        // All do: none has to be named.
-        let call = Call::offer(all.seats, all.products, true, &[]);
-        let due = volunteer.due(1, None, &tasks, |_| true, true).await;
-        assert_eq!(due, Some(call));
-    }
-
-    /// A wallet that sends away all that is free costs no seat that is not held yet.
-    #[tokio::test]
-    async fn without_money_for_its_calls_nothing_is_offered() {
-        let (_folder, mut volunteer) = volunteer(None, false);
-        let stands = found(Capacity::SEATS, true, &[]);
-        volunteer.can_spend(FEES_TO_KEEP / 2);
-        assert_eq!(
-            volunteer.due(1, Some(&stands), &[], |_| true, true).await,
-            None
-        );
-        volunteer.can_spend(FEES_TO_KEEP / 2 - 1);
-        let products = Capacity::default().products;
-        let due = volunteer.due(1, Some(&stands), &[], |_| true, true).await;
-        assert_eq!(due, Some(Call::offer(0, products, true, &[])));
-        assert!(!volunteer.has_left(None), "it goes on");
-        volunteer.sent(1, &[], |_| true, true);
-        // Who has a little more is not to offer and take back in turn.
-        volunteer.can_spend(FEES_TO_KEEP - 1);
-        assert_eq!(volunteer.due(50, None, &[], |_| true, true).await, None);
-        volunteer.can_spend(FEES_TO_KEEP);
-        let due = volunteer.due(51, None, &[], |_| true, true).await;
-        assert_eq!(due, Some(Call::offer(Capacity::SEATS, products, true, &[])));
-    }
-
-    /// Else it would be drawn for a task for which it does nothing.
-    #[tokio::test]
-    async fn where_a_task_was_given_up_the_others_are_named() {
-        let (_folder, mut volunteer) = volunteer(None, false);
-        let all = Capacity::default();
-        let tasks = [views::task(), drawn_task()];
-        let due = volunteer.due(1, None, &tasks, |_| true, false).await;
-        let call = Call::offer(all.seats, all.products, false, &[tasks[0].id]);
-        assert_eq!(due, Some(call));
-        assert_eq!(volunteer.due(1, None, &[], |_| false, false).await, None);
-    }
-}
+mod tests;

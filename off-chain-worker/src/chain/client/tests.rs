@@ -32,6 +32,26 @@ fn what_was_signed_for_the_runtime_of_before_is_signed_again() {
     assert!(!may_follow_an_upgrade(&ChainError::Pending));
 }
 
+/// A block may have taken it just before the upgrade, and the pool calls it stale then: a transfer would pay twice.
+#[test]
+fn what_a_block_may_have_taken_before_an_upgrade_is_not_signed_again() {
+    let dropped = || ChainError::Dropped("stale".into());
+    for next in [Some(8), Some(9), None] {
+        let error = after_upgrade(dropped(), 7, next);
+        assert!(matches!(error, ChainError::Pending), "{next:?}: {error:?}");
+    }
+    let error = after_upgrade(dropped(), 7, Some(7));
+    assert!(matches!(error, ChainError::Overtaken(_)), "{error:?}");
+    // The pool never had it.
+    let refused = ChainError::Rejected {
+        code: code::UNREADABLE,
+        reason: String::new(),
+        of_a_fork: false,
+    };
+    let error = after_upgrade(refused, 7, Some(8));
+    assert!(matches!(error, ChainError::Rejected { .. }), "{error:?}");
+}
+
 /// Answers, but never what the next nonce is.
 struct Evasive;
 

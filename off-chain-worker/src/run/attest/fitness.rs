@@ -5,15 +5,18 @@
 //! task's terms and graph, which never change. A node that lies about them gets an offer that does not suit, and nobody's stake:
 //! what a seat commits to is proved.
 
-use crate::evaluation::FastCpu;
+use crate::{evaluation::FastCpu, run::pay::most_pay};
 use gotong_protocol::{view::TaskView, TaskId};
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 /// On which conditions an attester serves a task. By default there are none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Conditions {
-    /// Bytes that a round may take.
-    pub memory: u64,
+    /// Tells how many bytes a round may take now.
+    pub memory: fn() -> u64,
     /// The least that a round has to be able to pay for a seat, in planck.
     pub least_pay: u128,
 }
@@ -27,7 +30,7 @@ impl Conditions {
 impl Default for Conditions {
     fn default() -> Self {
         Self {
-            memory: u64::MAX,
+            memory: || u64::MAX,
             least_pay: 0,
         }
     }
@@ -60,13 +63,29 @@ pub(super) enum Unfit {
 /// Which tasks suit, as far as they were looked at.
 pub(super) struct Fitness {
     conditions: Conditions,
-    /// Whether a task suits. It is asked once, since its terms do not change.
-    known: BTreeMap<TaskId, bool>,
+    /// The most bytes that a round was ever allowed: what the rounds under way take counts as free, and no offer comes and goes with
+    /// them.
+    memory: u64,
+    /// What was found of tasks. Their terms do not change, but memory may be freed.
+    known: BTreeMap<TaskId, Found>,
+}
+
+/// What was found of a task.
+#[derive(Clone, Copy)]
+enum Found {
+    Suits,
+    Unfit,
+    /// There was too little memory for it then.
+    TooLarge(Instant),
 }
 
 impl Fitness {
+    /// How long a task counts as too large before memory is asked for again: at the start a node that catches up may have it.
+    const TOO_LARGE_FOR: Duration = Duration::from_secs(3600);
+
     pub fn new(conditions: Conditions) -> Self {
         Self {
+            memory: (conditions.memory)(),
             conditions,
             known: BTreeMap::new(),
         }
@@ -74,14 +93,39 @@ impl Fitness {
 
     /// Whether the task suits. Why one does not is told once.
     pub fn suits(&mut self, task: &TaskView) -> bool {
-        let conditions = &self.conditions;
-        *self.known.entry(task.id).or_insert_with(|| {
-            let unfit = conditions.unfit(task);
-            if let Some(unfit) = &unfit {
-                tracing::warn!(task = %task.id, "not offered: {unfit}");
+        self.suits_at(task, Instant::now())
+    }
+
+    fn suits_at(&mut self, task: &TaskView, now: Instant) -> bool {
+        let before = self.known.get(&task.id).copied();
+        match before {
+            Some(Found::Suits) => return true,
+            Some(Found::Unfit) => return false,
+            Some(Found::TooLarge(at)) => {
+                if now.saturating_duration_since(at) < Self::TOO_LARGE_FOR {
+                    return false;
+                }
+                self.ask_memory();
             }
-            unfit.is_none()
-        })
+            None => {}
+        }
+        let unfit = self.conditions.unfit(task, self.memory);
+        match (&unfit, before) {
+            (Some(unfit), None) => tracing::warn!(task = %task.id, "not offered: {unfit}"),
+            (None, Some(_)) => tracing::info!(task = %task.id, "there is memory for it now"),
+            _ => {}
+        }
+        let found = match unfit {
+            None => Found::Suits,
+            Some(Unfit::TooLarge { .. }) => Found::TooLarge(now),
+            Some(_) => Found::Unfit,
+        };
+        self.known.insert(task.id, found);
+        matches!(found, Found::Suits)
+    }
+
+    fn ask_memory(&mut self) {
+        self.memory = self.memory.max((self.conditions.memory)());
     }
 
     /// Forgets all tasks but these.
@@ -98,19 +142,20 @@ impl Fitness {
     /// Another node is asked from now on, which may say something else of the tasks.
     pub fn disconnected(&mut self) {
         self.known.clear();
+        self.ask_memory();
     }
 }
 
 impl Conditions {
-    /// Why a task does not suit, if it does not.
-    fn unfit(&self, task: &TaskView) -> Option<Unfit> {
+    /// Why a task does not suit, if it does not, while a round may take so many bytes of memory.
+    fn unfit(&self, task: &TaskView, memory: u64) -> Option<Unfit> {
         let Ok(evaluation) = FastCpu::memory(&task.graph) else {
             return Some(Unfit::NotAModel);
         };
         let deltas = u64::from(task.terms.places()) * u64::from(task.terms.delta_bytes);
         let needs = evaluation.saturating_add(deltas);
-        if needs > self.memory {
-            let has = self.memory;
+        if needs > memory {
+            let has = memory;
             return Some(Unfit::TooLarge { needs, has });
         }
         let (most, least) = (most_pay(task), self.least_pay);
@@ -118,55 +163,67 @@ impl Conditions {
     }
 }
 
-/// Most millibits that a round can gain: a label is a byte, and who knows nothing of it loses eight bits.
-const MOST_GAIN: u128 = 8_000;
-
-/// The most that a round can pay for a seat, in planck, if all seats share it. A cap says little: whoever asks for the work may
-/// set it as high as the budget, with a price at which no gain comes near it.
-fn most_pay(task: &TaskView) -> u128 {
-    let terms = &task.terms;
-    let gain = terms.price_per_millibit.saturating_mul(MOST_GAIN);
-    let of_gain = gain
-        .min(terms.cap_per_round)
-        .saturating_mul(terms.attester_fee_permille.into())
-        / 1_000;
-    let work = terms.work_pay(task.graph.cost()).unwrap_or_default();
-    of_gain.saturating_add(work) / u128::from(terms.seats.max(1))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::run::views;
     use gotong_protocol::Graph;
+    use std::cell::Cell;
 
-    fn strict(memory: u64) -> Conditions {
+    thread_local! {
+        /// Bytes that are free.
+        static FREE: Cell<u64> = const { Cell::new(u64::MAX) };
+    }
+
+    fn strict() -> Conditions {
         Conditions {
-            memory,
+            memory: || FREE.get(),
             least_pay: Conditions::CALLS,
         }
+    }
+
+    /// Bytes that a round of the task may take.
+    fn needs(task: &TaskView) -> u64 {
+        // 1,024 deltas of 64 KiB.
+        FastCpu::memory(&task.graph).unwrap() + (64 << 20)
     }
 
     #[test]
     fn a_task_that_needs_more_memory_than_there_is_is_not_offered() {
         let task = views::task();
-        let evaluation = FastCpu::memory(&task.graph).unwrap();
-        // 1,024 deltas of 64 KiB.
-        let needs = evaluation + (64 << 20);
-        assert_eq!(strict(needs).unfit(&task), None);
+        let needs = needs(&task);
+        assert_eq!(strict().unfit(&task, needs), None);
         let has = needs - 1;
         assert_eq!(
-            strict(has).unfit(&task),
+            strict().unfit(&task, has),
             Some(Unfit::TooLarge { needs, has })
         );
-        let mut fitness = Fitness::new(strict(has));
+        FREE.set(has);
+        let mut fitness = Fitness::new(strict());
         assert!(!fitness.suits(&task));
         assert!(Fitness::new(Conditions::default()).suits(&task));
         // It is another node's word now.
-        fitness.conditions.memory = needs;
-        assert!(!fitness.suits(&task), "it is asked once");
+        FREE.set(needs);
+        assert!(!fitness.suits(&task), "it was asked just now");
         fitness.disconnected();
         assert!(fitness.suits(&task));
+    }
+
+    /// A node that catches up may have taken it, when both were started together.
+    #[test]
+    fn memory_that_is_freed_is_found_within_an_hour_and_rounds_that_take_it_change_no_offer() {
+        let task = views::task();
+        FREE.set(needs(&task) - 1);
+        let mut fitness = Fitness::new(strict());
+        let start = Instant::now();
+        assert!(!fitness.suits_at(&task, start));
+        FREE.set(needs(&task));
+        let later = start + Fitness::TOO_LARGE_FOR;
+        assert!(!fitness.suits_at(&task, later - Duration::from_secs(1)));
+        assert!(fitness.suits_at(&task, later));
+        FREE.set(0);
+        fitness.disconnected();
+        assert!(fitness.suits_at(&task, later), "it is in use");
     }
 
     #[test]
@@ -176,20 +233,27 @@ mod tests {
             ops: Vec::new(),
             ..task.graph
         };
-        assert_eq!(Conditions::default().unfit(&task), Some(Unfit::NotAModel));
+        assert_eq!(
+            Conditions::default().unfit(&task, u64::MAX),
+            Some(Unfit::NotAModel)
+        );
     }
 
     /// Its sponsor has attesters work for it, at their cost.
     #[test]
     fn a_task_that_pays_less_than_a_seats_calls_is_not_offered() {
-        let conditions = strict(u64::MAX);
-        let is_too_little =
-            |task: &TaskView| matches!(conditions.unfit(task), Some(Unfit::PaysTooLittle { .. }));
+        let is_too_little = |task: &TaskView| {
+            matches!(
+                strict().unfit(task, u64::MAX),
+                Some(Unfit::PaysTooLittle { .. })
+            )
+        };
         let mut task = views::task();
         assert!(!is_too_little(&task));
         task.terms.attester_fee_permille = 0;
         assert!(is_too_little(&task), "neither of gains nor for work");
-        assert_eq!(Conditions::default().unfit(&task), None, "if that is fine");
+        let unfit = Conditions::default().unfit(&task, u64::MAX);
+        assert_eq!(unfit, None, "if that is fine");
         task.terms.work_fee = 1 << 50;
         assert!(!is_too_little(&task), "for work");
         // A cap that no gain comes near.
@@ -197,6 +261,5 @@ mod tests {
         task.terms.price_per_millibit = 1_000;
         task.terms.cap_per_round = u128::MAX;
         assert!(is_too_little(&task));
-        assert_eq!(most_pay(&task), 8_000_000 / 10 / 3);
     }
 }

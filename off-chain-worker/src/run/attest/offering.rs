@@ -5,13 +5,19 @@ use crate::{
     chain::{ChainError, Client, Inclusion, Keypair, Moment},
     run::{
         under_way::{holding, Ended, Work},
-        ScorerOptions, WorkerDirs,
+        Capacity, ScorerOptions, WorkerDirs,
     },
 };
 use gotong_protocol::{view::TaskView, TaskId};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Instant};
 
 impl Attest {
+    /// Offers what a processor can do that evaluates so many products in a second, if that was measured, in the place of a fixed
+    /// capacity: how much that is in a block is known once there is a chain.
+    pub fn measured_at(self, speed: Option<f64>) -> Self {
+        Self { speed, ..self }
+    }
+
     /// Goes on with following the tasks that suit and in which it has no seat, unless that is under way.
     pub(super) fn follow(
         &mut self,
@@ -61,6 +67,7 @@ impl Attest {
         views: Vec<TaskView>,
     ) -> Option<Work<Came>> {
         self.leave_out(&views);
+        self.tasks.look_for_room(&self.dirs.folder, Instant::now());
         let (served, is_sound) = match self.tasks.lacks_room() {
             // Whoever is drawn and cannot commit loses stake.
             true => (BTreeSet::new(), false),
@@ -72,7 +79,13 @@ impl Attest {
             }
         };
         let (signer, client, now) = (self.signer.clone(), client.clone(), now.clone());
+        let speed = self.speed;
         holding(&self.volunteer, |mut volunteer| async move {
+            if let Some(speed) = speed {
+                // Of a chain that does not tell it, the shortest.
+                let block_millis = now.block_millis().unwrap_or_default();
+                volunteer.takes_on(Capacity::products(speed, block_millis));
+            }
             let offered = offer(
                 &mut volunteer,
                 &signer,
@@ -149,12 +162,13 @@ async fn offer(
 mod tests {
     use super::*;
     use crate::{
-        run::{tasks::TaskViews, views, Capacity, Conditions},
-        state::Folder,
+        run::{tasks::TaskViews, views, Conditions, ReplicaError},
+        state::{Folder, StateError},
     };
     use codec::Encode;
+    use futures::FutureExt;
     use gotong_protocol::RoundId;
-    use std::cell::Cell;
+    use std::{cell::Cell, time::Duration};
 
     fn attest(conditions: Conditions) -> (tempfile::TempDir, Attest) {
         let temporary = tempfile::tempdir().unwrap();
@@ -191,6 +205,21 @@ mod tests {
         attest.follower.has_reached(TaskId(2), RoundId(3));
         attest.leave_out(&views);
         assert!(attest.left_out.is_empty());
+    }
+
+    /// Else it is drawn for another task, and cannot keep what it is to commit to.
+    #[tokio::test]
+    async fn a_full_disk_that_only_following_finds_counts_as_full() {
+        let (_folder, mut attest) = attest(Conditions::default());
+        let full = ReplicaError::State(StateError::Full("weights".into()));
+        let came = Came::Following(1, (TaskId(1), Err(full)));
+        let look = async move { Ended::with(came) };
+        attest.under_way.begin([look.boxed_local()]);
+        let wait = tokio::time::sleep(Duration::from_millis(5));
+        attest.under_way.beside(wait).await;
+        assert!(!attest.tasks.lacks_room());
+        attest.settle().unwrap();
+        assert!(attest.tasks.lacks_room());
     }
 
     #[test]
