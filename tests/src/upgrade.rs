@@ -1,7 +1,7 @@
 //! Upgrades of a chain's runtime to that of a release to come, as docs/nodes.md tells the council to make them.
 
 use crate::{
-    authorities::{as_root, block_hash, bytes, Encoded},
+    authorities::{as_root, block_hash, bytes},
     key, request_with,
 };
 use anyhow::{Context, Result};
@@ -34,15 +34,6 @@ mod next_runtime {
 pub async fn authorize(client: &Client, council: &[&str], hash: [u8; 32]) -> Result<()> {
     let call = Call::new("System", "authorize_upgrade", hash);
     as_root(client, council, &call).await
-}
-
-/// The same on a development chain, where Alice is root.
-pub async fn authorize_as_root(client: &Client, hash: [u8; 32]) -> Result<()> {
-    let call = Call::new("System", "authorize_upgrade", hash);
-    let call = Encoded(call.encoded(client.best().await?.metadata())?);
-    let call = Call::new("Sudo", "sudo", call);
-    client.submit(&key("Alice"), &call, Inclusion::Best).await?;
-    Ok(())
 }
 
 /// Has `name` apply the code that was authorized, and waits until that is final. The next block is the first of the new runtime.

@@ -217,7 +217,11 @@ impl Replica {
             self.go_back(client, now, &task).await?;
         }
         while self.next_round() <= task.round && self.next_round() < end {
-            let round = self.view(now, self.next_round()).await?;
+            let next = self.next_round();
+            if is_last_of_over(&task, next) && now.round(self.task, next).await?.is_none() {
+                break;
+            }
+            let round = self.view(now, next).await?;
             // Between two rounds nothing is lost by it.
             if round.phase != Phase::Ended || self.scorer.exact().is_halted() {
                 break;
@@ -239,7 +243,9 @@ impl Replica {
         let next = position.next;
         let base_root = match now.round(self.task, next).await? {
             Some(round) => round.base_root,
-            None if Some(next) == task.round.next() => task.master_root,
+            None if Some(next) == task.round.next() || is_last_of_over(task, next) => {
+                task.master_root
+            }
             None => return Ok(false),
         };
         let last = match position.last {
@@ -434,6 +440,11 @@ fn shown_tables(round: &RoundView) -> Vec<Hash> {
 }
 
 /// What disputes about a round are judged by.
+/// Whether `round` is the last one of a task that is over. The chain has forgotten it if nobody had committed to it.
+fn is_last_of_over(task: &TaskView, round: RoundId) -> bool {
+    task.state.is_over() && task.round == round
+}
+
 async fn facts(now: &Moment, task: TaskId, round: RoundId) -> Result<RoundFacts, ReplicaError> {
     let facts = now.facts(task, round).await?;
     let missing = || ChainError::Missing {

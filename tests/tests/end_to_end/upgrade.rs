@@ -2,34 +2,24 @@
 
 use crate::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{ensure, Context, Result};
-use frame_support::dispatch::DispatchClass;
-use gotong::{
-    chain::{body::Kind, Call, Client, Inclusion},
-    keys::address,
-};
+use gotong::chain::{body::Kind, Call, Client, Inclusion};
 use gotong_protocol::{Phase, RoundId};
-use gotong_runtime::configs::RuntimeBlockLength;
 use gotong_scoring::blake2_256;
 use gotong_tests::{
     assert_settled,
     authorities::{Authorities, COUNCIL},
     is_final,
     issuance::Money,
-    key, reaches, request_with,
+    key, reaches,
     upgrade::{
-        apply, authorize, authorize_as_root, is_read_today, next_dispute, next_spec_version,
-        spec_version, NEXT_WASM,
+        apply, authorize, is_read_today, next_dispute, next_spec_version, spec_version, NEXT_WASM,
     },
     Network, CHALLENGE, UNIT,
 };
 use std::time::Duration;
-use subxt::ext::jsonrpsee::rpc_params;
-use tokio::task::JoinSet;
 
 /// Longest wait for a round in which every node compiles a Wasm.
 const LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
-/// Calls of which a block takes one.
-const LONG_CALLS: u32 = 8;
 /// Blocks in which something is seen to go on.
 const SOME: u32 = 5;
 
@@ -129,46 +119,5 @@ async fn a_round_under_way_goes_on_through_an_upgrade_with_a_migration() -> Resu
     let verify = format!("verify --task={} --round=0", task.0);
     let verified = network.run("Eve", &verify).await?;
     assert_eq!(verified["equal"], true, "{verified}");
-    Ok(())
-}
-
-/// A call that waits while the runtime is upgraded was signed for the old one, and the new one refuses it.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_call_that_waits_while_the_runtime_is_upgraded_is_signed_again() -> Result<()> {
-    let network = Network::start(&["One", "Two"]).await?;
-    let client = &network.client;
-    authorize_as_root(client, blake2_256(&[NEXT_WASM])).await?;
-    let (one, poor) = (key("One"), key("Poor").public_key().0);
-    // A block has room for one of them, so all are in the pool for some blocks. The transfer waits for them, because it is of the same
-    // account; the upgrade does not.
-    let normal = *RuntimeBlockLength::get().max.get(DispatchClass::Normal) as usize;
-    let long = Call::new("System", "remark", vec![0u8; normal / 5 * 3]);
-    let mut waiting = JoinSet::new();
-    for _ in 0..LONG_CALLS {
-        let (client, one, long) = (client.clone(), one.clone(), long.clone());
-        waiting.spawn(async move { client.submit(&one, &long, Inclusion::Best).await });
-    }
-    let (url, address) = (client.url(), address(&one.public_key().0));
-    network
-        .until("the long calls in the pool", ROUND_LIMIT, async |_| {
-            let parameters = rpc_params![&address];
-            let next: u32 = request_with(url, "system_accountNextIndex", parameters).await?;
-            Ok((next >= LONG_CALLS).then_some(()))
-        })
-        .await?;
-    let transfer = Call::transfer(poor, UNIT);
-    let (applied, sent) = tokio::join!(
-        apply(client, "Two", NEXT_WASM),
-        client.submit(&one, &transfer, Inclusion::Best),
-    );
-    let (applied, sent) = (applied?, sent?);
-    ensure!(
-        sent.block > applied.block,
-        "in block {}, and the upgrade in {}",
-        sent.block,
-        applied.block
-    );
-    let balance = client.best().await?.balance(&poor).await?;
-    assert_eq!(balance.free, UNIT, "it was sent once");
     Ok(())
 }
