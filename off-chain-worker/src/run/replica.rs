@@ -439,12 +439,12 @@ fn shown_tables(round: &RoundView) -> Vec<Hash> {
         .collect()
 }
 
-/// What disputes about a round are judged by.
 /// Whether `round` is the last one of a task that is over. The chain has forgotten it if nobody had committed to it.
 fn is_last_of_over(task: &TaskView, round: RoundId) -> bool {
     task.state.is_over() && task.round == round
 }
 
+/// What disputes about a round are judged by.
 async fn facts(now: &Moment, task: TaskId, round: RoundId) -> Result<RoundFacts, ReplicaError> {
     let facts = now.facts(task, round).await?;
     let missing = || ChainError::Missing {
