@@ -14,7 +14,7 @@ use gotong_tests::{
     upgrade::{
         apply, authorize, is_read_today, next_dispute, next_spec_version, spec_version, NEXT_WASM,
     },
-    Network, CHALLENGE, UNIT,
+    CHALLENGE, UNIT,
 };
 use std::time::Duration;
 
