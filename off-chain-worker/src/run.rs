@@ -75,7 +75,7 @@ use crate::{
     state::StateError,
     training::TrainingError,
 };
-use gotong_protocol::{RoundId, TaskId};
+use gotong_protocol::{view::TaskView, RoundId, TaskId};
 use std::{
     future::Future,
     ops::ControlFlow,
@@ -99,9 +99,9 @@ pub enum RunError {
     /// Training failed.
     #[error(transparent)]
     Training(#[from] TrainingError),
-    /// No task has this id.
-    #[error("there is no task {0}")]
-    NoTask(TaskId),
+    /// By its registration, the account may not do the work; the text says why not.
+    #[error("{0}")]
+    Unregistered(&'static str),
     /// What was asked for cannot be done now; the text says why.
     #[error("{0}")]
     Refused(String),
@@ -147,17 +147,32 @@ impl RunError {
         matches!(error, StateError::Full(_))
     }
 
+    /// Whether the chain lacks what was asked for, by the block that was asked. The node may have to take another fork first, or
+    /// the next block, to know of it.
+    fn is_lacking(&self) -> bool {
+        matches!(
+            self,
+            Self::Chain(ChainError::NoTask { .. })
+                | Self::Replica(ReplicaError::Chain(ChainError::NoTask { .. }))
+                | Self::Unregistered(_)
+        )
+    }
+
     /// Whether trying again cannot help. A disk that is full may have room again, and a device may work again.
     fn is_fatal(&self) -> bool {
         match self {
             Self::Replica(error) => error.is_fatal(),
-            Self::Chain(ChainError::Incompatible(_) | ChainError::OtherChain { .. }) => true,
+            Self::Chain(
+                ChainError::Incompatible(_)
+                | ChainError::OtherChain { .. }
+                | ChainError::NoTask { .. },
+            ) => true,
             Self::Chain(_) | Self::Aborted(_) | Self::Harmful(_) => false,
             Self::Training(error) => {
                 !matches!(error, TrainingError::Stopped | TrainingError::Device(_))
             }
             Self::State(error) => !error.may_pass(),
-            Self::NoTask(_)
+            Self::Unregistered(_)
             | Self::Refused(_)
             | Self::NothingLearned
             | Self::OwnExam(_)
@@ -257,9 +272,71 @@ async fn session(nodes: &Nodes, max_tip: u128, daemon: &mut impl Daemon) -> Resu
     let client = nodes.connect().await?.tipping(max_tip);
     tracing::info!("connected to {}", client.url());
     let mut blocks = client.best_blocks().await?;
+    let mut patience = Patience::default();
     while let Some(now) = daemon.beside(blocks.latest()).await {
-        if daemon.tick(&client, &now?).await?.is_break() {
+        let now = now?;
+        let looked = daemon.tick(&client, &now).await;
+        if patience.after(now.block(), looked)?.is_break() {
             return Ok(());
+        }
+    }
+    Err(ChainError::Disconnected("it sends no more blocks".into()).into())
+}
+
+/// Bears for some blocks that the chain lacks something, such as a task: it may have been opened in a block that the node has yet to
+/// get, or that it has just dropped for another fork.
+#[derive(Debug, Default)]
+struct Patience {
+    /// The first block without it.
+    since: Option<u32>,
+}
+
+impl Patience {
+    /// More than most forks are long.
+    const BLOCKS: u32 = 10;
+
+    /// Goes on after what a look at `block` lacked, unless that has been so for long.
+    fn after(
+        &mut self,
+        block: u32,
+        looked: Result<ControlFlow<()>, RunError>,
+    ) -> Result<ControlFlow<()>, RunError> {
+        let error = match looked {
+            Err(error) if error.is_lacking() => error,
+            looked => {
+                self.since = None;
+                return looked;
+            }
+        };
+        let last = match self.since {
+            Some(since) => since.saturating_add(Self::BLOCKS),
+            None => {
+                self.since = Some(block);
+                tracing::warn!("{error}; looking again for {} blocks", Self::BLOCKS);
+                return Ok(ControlFlow::Continue(()));
+            }
+        };
+        match block < last {
+            true => Ok(ControlFlow::Continue(())),
+            false => Err(error),
+        }
+    }
+}
+
+/// A task that may be too new for the node.
+///
+/// # Errors
+/// Those of every question; and [`ChainError::NoTask`] if there is none of this id for ten blocks.
+pub async fn awaited_task(client: &Client, task: TaskId) -> Result<TaskView, RunError> {
+    let mut blocks = client.best_blocks().await?;
+    let mut patience = Patience::default();
+    while let Some(now) = blocks.latest().await {
+        let now = now?;
+        match now.existing_task(task).await {
+            Ok(view) => return Ok(view),
+            Err(error) => {
+                let _ = patience.after(now.block(), Err(error.into()))?;
+            }
         }
     }
     Err(ChainError::Disconnected("it sends no more blocks".into()).into())
@@ -393,7 +470,29 @@ mod tests {
         assert_eq!(hidden.shown_by(), Some("ws://other"));
         assert!(hidden.is_gone(), "there is no time to lose");
         assert!(!hidden.is_fatal());
-        assert_eq!(RunError::NoTask(TaskId(1)).shown_by(), None);
+        assert_eq!(RunError::NothingLearned.shown_by(), None);
+    }
+
+    #[test]
+    fn what_a_fork_lacks_ends_nothing_before_ten_blocks() {
+        let (task, look) = (TaskId(0), ControlFlow::Continue(()));
+        let lacks = |block| Err(RunError::Chain(ChainError::NoTask { task, block }));
+        let mut patience = Patience::default();
+        for block in 100..110 {
+            assert_eq!(patience.after(block, lacks(block)).unwrap(), look);
+        }
+        // Another fork has it, and the one after lacks it again.
+        assert_eq!(patience.after(103, Ok(look)).unwrap(), look);
+        for block in [104, 113] {
+            assert_eq!(patience.after(block, lacks(block)).unwrap(), look);
+        }
+        let ended = patience.after(114, lacks(114)).unwrap_err();
+        assert!(ended.is_fatal(), "{ended}");
+        let unregistered = Err(RunError::Unregistered("not registered"));
+        let mut patience = Patience::default();
+        assert_eq!(patience.after(7, unregistered).unwrap(), look);
+        let other = Err(RunError::NothingLearned);
+        assert!(patience.after(8, other).is_err());
     }
 
     #[test]

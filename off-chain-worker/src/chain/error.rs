@@ -1,7 +1,7 @@
 //! What can go wrong between this program and the chain.
 
 use super::{proof::ProofError, Call};
-use gotong_protocol::Hash;
+use gotong_protocol::{Hash, TaskId};
 use subxt::{
     error::{BackendError, DispatchError, ExtrinsicError, RpcError, TransactionEventsError},
     rpcs,
@@ -169,6 +169,14 @@ pub enum ChainError {
         what: String,
         /// Why it cannot be read.
         source: codec::Error,
+    },
+    /// No task has this id in the block that was asked. It may be in the next one, or in one of another fork.
+    #[error("there is no task {task} at block {block}")]
+    NoTask {
+        /// The task.
+        task: TaskId,
+        /// Number of the block.
+        block: u32,
     },
     /// A payload that the chain says is in a block is not there.
     #[error("not found in block {block}: {what}")]

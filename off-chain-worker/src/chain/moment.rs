@@ -112,6 +112,16 @@ impl Moment {
         self.view(PALLET, "task", &task).await
     }
 
+    /// A task.
+    ///
+    /// # Errors
+    /// Those of every question; and [`ChainError::NoTask`] if there is none of this id.
+    pub async fn existing_task(&self, task: TaskId) -> Result<TaskView, ChainError> {
+        let block = self.block();
+        let view = self.task(task).await?;
+        view.ok_or(ChainError::NoTask { task, block })
+    }
+
     /// A round of a task, if it has started and the chain still knows it.
     pub async fn round(
         &self,

@@ -7,8 +7,8 @@ use super::{
 };
 use crate::{
     run::{
-        drive, spare_memory, task_recipe, Contribute as Daemon, ContributeAll, DeltaSource,
-        SampleSource, Seed, Stop, Strategy, TrainingPlan, NO_TIP,
+        awaited_task, drive, spare_memory, task_recipe, Contribute as Daemon, ContributeAll,
+        DeltaSource, SampleSource, Seed, Stop, Strategy, TrainingPlan, NO_TIP,
     },
     training::{
         check_device,
@@ -138,8 +138,7 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
         }
         Tasks::One(task) => {
             let client = globals.client().await?;
-            let view = client.best().await?.task(task).await?;
-            let view = view.with_context(|| format!("there is no task {task}"))?;
+            let view = awaited_task(&client, task).await?;
             let recipe = task_recipe(&client, &globals.dirs()?, &view).await?;
             let recipe = recipe.as_deref().map(Recipe::parse).transpose()?;
             let graph = view.graph;

@@ -52,8 +52,13 @@ impl ModelSource {
             }
             (None, task) => {
                 let task = TaskId(task.context("give --task or --model")?);
-                let view = globals.client().await?.best().await?.task(task).await?;
-                let view = view.with_context(|| format!("there is no task {task}"))?;
+                let view = globals
+                    .client()
+                    .await?
+                    .best()
+                    .await?
+                    .existing_task(task)
+                    .await?;
                 let recipe = recipe_of(&view, globals).await?;
                 (view.graph, recipe)
             }

@@ -114,8 +114,7 @@ async fn make(args: &Prove, globals: &Globals) -> anyhow::Result<Evidence> {
     let (task, round) = args.task.zip(args.round).context("no round")?;
     let (task, round) = (TaskId(task), RoundId(round));
     let scoring = args.scoring.options(globals.folder()?).await?;
-    let view = now.task(task).await?;
-    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let view = now.existing_task(task).await?;
     let report = replay_report(globals.output, &view, round);
     let pools = globals.dirs()?.pools;
     let mut recomputed =

@@ -28,8 +28,7 @@ pub async fn run(args: PublishCredits, globals: &Globals) -> anyhow::Result<()> 
     let client = globals.client().await?;
     let now = client.best().await?;
     let (task, round) = (TaskId(args.task), RoundId(args.round));
-    let view = now.task(task).await?;
-    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let view = now.existing_task(task).await?;
     let ended = now.round(task, round).await?;
     let ended = ended.with_context(|| format!("task {task} has no round {round}"))?;
     let published = match Unpublished::of(&now, &ended).await? {

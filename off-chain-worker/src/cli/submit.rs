@@ -7,7 +7,6 @@ use super::{
     Globals,
 };
 use crate::run::{drive, Contribute, DeltaSource, OwnWeights, Stop, NO_TIP};
-use anyhow::Context;
 use gotong_protocol::TaskId;
 use serde_json::json;
 use std::{path::PathBuf, sync::Arc};
@@ -42,8 +41,7 @@ pub struct Submit {
 pub async fn run(args: Submit, globals: &Globals) -> anyhow::Result<()> {
     let task = TaskId(args.task);
     let now = globals.client().await?.best().await?;
-    let view = now.task(task).await?;
-    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let view = now.existing_task(task).await?;
     let signer = globals.signer()?;
     let means = Means::of(&signer.public_key().0, &now).await?;
     // Who has committed already loses its deposit if it does not go on.

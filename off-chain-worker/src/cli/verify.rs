@@ -13,7 +13,7 @@ use crate::{
     keys::address,
     run::{claim_difference, Pools, Recomputed, ReplicaError, ScoredRound, ScorerOptions},
 };
-use anyhow::{bail, Context};
+use anyhow::bail;
 use gotong_protocol::{
     view::{RoundView, SeatView, TaskView},
     RoundId, SeatState, ShareClaim, TableSummary, TaskId,
@@ -56,8 +56,7 @@ pub async fn run(args: Verify, globals: &Globals) -> anyhow::Result<()> {
     let scoring = args.scoring.options(globals.folder()?).await?;
     let client = globals.client().await?;
     let now = client.best().await?;
-    let view = now.task(task).await?;
-    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let view = now.existing_task(task).await?;
     let pools = globals.dirs()?.pools;
     let recomputed = recompute(&client, &now, &pools, &view, round, scoring, globals.output);
     let (round, scored) = match recomputed.await {

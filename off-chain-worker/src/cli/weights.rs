@@ -93,8 +93,7 @@ pub async fn run(args: Weights, globals: &Globals) -> anyhow::Result<()> {
 pub async fn replay(task: TaskId, globals: &Globals) -> anyhow::Result<(TaskView, Replica)> {
     let client = globals.client().await?;
     let now = client.best().await?;
-    let view = now.task(task).await?;
-    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let view = now.existing_task(task).await?;
     let replica = replayed(&client, &now, &view, globals).await?;
     Ok((view, replica))
 }

@@ -217,10 +217,9 @@ impl Attest {
         let stake = now.stake(&self.account).await?;
         if !stake.is_some_and(|stake| stake.roles.attester) {
             client.check_caught_up(now).await?;
-            return Err(RunError::Refused(
+            return Err(RunError::Unregistered(
                 "not registered as an attester: run `gotong register --role attester --stake \
-                 AMOUNT` first"
-                    .into(),
+                 AMOUNT` first",
             ));
         }
         self.was_checked = true;

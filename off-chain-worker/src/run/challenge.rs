@@ -177,8 +177,7 @@ impl Challenge {
 
 impl Daemon for Challenge {
     async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
-        let view = now.task(self.task).await?;
-        let view = view.ok_or(RunError::NoTask(self.task))?;
+        let view = now.existing_task(self.task).await?;
         let (mut worker, mut agent) = match self.opened.take() {
             Some(opened) => opened,
             None => self.open(&view)?,

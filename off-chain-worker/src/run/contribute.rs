@@ -175,7 +175,7 @@ impl Contribute {
         }
         let stake = check_registration(now.stake(&self.account).await?)?;
         if let Some(why) = objection(&stake, view, &self.account) {
-            return Err(RunError::Refused(why.into()));
+            return Err(RunError::Unregistered(why));
         }
         let folder = Replica::folder(&self.dirs, view)?.sub(hex::encode(&self.account[..8]))?;
         let lock = folder.lock()?;
@@ -491,8 +491,7 @@ impl Contribute {
 
 impl Daemon for Contribute {
     async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
-        let view = now.task(self.task).await?;
-        let view = view.ok_or(RunError::NoTask(self.task))?;
+        let view = now.existing_task(self.task).await?;
         self.look_at(client, now, Instant::now(), &view).await
     }
 }

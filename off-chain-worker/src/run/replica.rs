@@ -211,8 +211,7 @@ impl Replica {
         end: RoundId,
         mut report: impl FnMut(RoundId),
     ) -> Result<(), ReplicaError> {
-        let task = now.task(self.task).await?;
-        let task = task.ok_or(ReplicaError::NoTask(self.task))?;
+        let task = now.existing_task(self.task).await?;
         if !self.is_on_chain(now, &task, self.store.position()).await? {
             self.go_back(client, now, &task).await?;
         }

@@ -304,8 +304,7 @@ impl Sponsoring {
 
 impl Daemon for Sponsoring {
     async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
-        let view = now.task(self.task).await?;
-        let view = view.ok_or(RunError::NoTask(self.task))?;
+        let view = now.existing_task(self.task).await?;
         let span = round_span(self.task, view.round, &self.signer.public_key().0);
         self.look_at(client, now, &view).instrument(span).await
     }

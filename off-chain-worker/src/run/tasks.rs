@@ -41,7 +41,7 @@ pub(super) trait TaskViews {
     /// The tasks with a round under way.
     async fn live_tasks(&self) -> Result<Vec<TaskId>, ChainError>;
     /// A task.
-    async fn task(&self, id: TaskId) -> Result<Option<TaskView>, ChainError>;
+    async fn existing_task(&self, id: TaskId) -> Result<TaskView, ChainError>;
 }
 
 impl TaskViews for Moment {
@@ -49,8 +49,8 @@ impl TaskViews for Moment {
         self.live_tasks().await
     }
 
-    async fn task(&self, id: TaskId) -> Result<Option<TaskView>, ChainError> {
-        self.task(id).await
+    async fn existing_task(&self, id: TaskId) -> Result<TaskView, ChainError> {
+        self.existing_task(id).await
     }
 }
 
@@ -139,11 +139,10 @@ impl Tasks {
             if self.is_left_alone(id, Instant::now()) {
                 continue;
             }
-            let view = now.task(id).await.map_err(RunError::from);
-            match view.and_then(|view| view.ok_or(RunError::NoTask(id))) {
+            match now.existing_task(id).await {
                 Ok(view) => views.push(view),
                 Err(error) => {
-                    self.survive(id, Err(error))?;
+                    self.survive(id, Err(error.into()))?;
                 }
             }
         }
@@ -274,12 +273,23 @@ mod tests {
     use super::*;
     use crate::{run::views, state::StateError};
     use gotong_protocol::TaskState;
+    use gotong_scoring::WeightsError;
     use std::cell::Cell;
 
     const TASK: TaskId = TaskId(3);
 
     fn full_disk() -> StateError {
         StateError::Full("position".into())
+    }
+
+    /// What no later look at the same chain mends.
+    fn wrong() -> Result<(), RunError> {
+        Err(ReplicaError::from(WeightsError::PartialWeight).into())
+    }
+
+    /// As where a fork is dropped that has it.
+    fn no_task(task: TaskId) -> ChainError {
+        ChainError::NoTask { task, block: 7 }
     }
 
     /// Errors that may not come again.
@@ -295,6 +305,8 @@ mod tests {
         vec![
             RunError::Chain(refused),
             RunError::Replica(missing.into()),
+            RunError::Chain(no_task(TASK)),
+            RunError::Replica(no_task(TASK).into()),
             RunError::State(full_disk()),
             RunError::Replica(full_disk().into()),
             RunError::NothingLearned,
@@ -314,13 +326,16 @@ mod tests {
             Ok(self.live.clone())
         }
 
-        async fn task(&self, id: TaskId) -> Result<Option<TaskView>, ChainError> {
+        async fn existing_task(&self, id: TaskId) -> Result<TaskView, ChainError> {
             self.asked.set(self.asked.get() + 1);
-            Ok((id.0 < 100_003).then(|| TaskView {
-                id,
-                state: self.state,
-                ..views::task()
-            }))
+            match id.0 < 100_003 {
+                false => Err(no_task(id)),
+                true => Ok(TaskView {
+                    id,
+                    state: self.state,
+                    ..views::task()
+                }),
+            }
         }
     }
 
@@ -341,7 +356,6 @@ mod tests {
 
     #[test]
     fn one_of_many_tasks_is_given_up_and_an_only_one_is_an_error() {
-        let wrong = || Err(RunError::Replica(ReplicaError::NoTask(TASK)));
         let mut all = Tasks::new(None);
         assert!(all.survive(TASK, wrong()).unwrap());
         assert!(!all.survive(TaskId(4), Ok(())).unwrap());
@@ -352,7 +366,6 @@ mod tests {
 
     #[test]
     fn what_was_given_up_is_tried_again_with_another_node() {
-        let wrong = || Err(RunError::Replica(ReplicaError::NoTask(TASK)));
         let mut all = Tasks::new(None);
         all.ask("ws://liar");
         assert!(all.survive(TASK, wrong()).unwrap());
@@ -399,8 +412,7 @@ mod tests {
         };
         let named = [TASK, TaskId(4)];
         let mut tasks = Tasks::new(named);
-        let wrong = Err(RunError::Replica(ReplicaError::NoTask(TASK)));
-        assert!(tasks.survive(TASK, wrong).unwrap());
+        assert!(tasks.survive(TASK, wrong()).unwrap());
         let found = tasks.live(&chain, &BTreeSet::new()).await.unwrap();
         assert_eq!(found.len(), 1, "the other one");
         assert!(!tasks.is_done(&found));
@@ -417,19 +429,18 @@ mod tests {
             asked: Cell::new(0),
             state: TaskState::Running,
         };
-        let wrong = |task| Err(RunError::Replica(ReplicaError::NoTask(task)));
         let is_wrong = |looked: &Result<Vec<TaskView>, RunError>| {
-            matches!(looked, Err(RunError::Replica(ReplicaError::NoTask(_))))
+            matches!(looked, Err(RunError::Replica(ReplicaError::Weights(_))))
         };
         let all = BTreeSet::new();
         // Both are given up, or one is and the other is over.
         let mut tasks = Tasks::new([TASK, TaskId(4)]);
         for task in [TASK, TaskId(4)] {
-            assert!(tasks.survive(task, wrong(task)).unwrap());
+            assert!(tasks.survive(task, wrong()).unwrap());
         }
         assert!(is_wrong(&tasks.live(&chain, &all).await));
         let mut tasks = Tasks::new([TASK, TaskId(4)]);
-        assert!(tasks.survive(TASK, wrong(TASK)).unwrap());
+        assert!(tasks.survive(TASK, wrong()).unwrap());
         assert!(tasks.live(&chain, &all).await.is_ok());
         chain.state = TaskState::Closed;
         assert!(is_wrong(&tasks.live(&chain, &all).await));

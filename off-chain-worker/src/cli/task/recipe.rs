@@ -24,8 +24,7 @@ pub struct Recipe {
 pub async fn run(args: Recipe, globals: &Globals) -> anyhow::Result<()> {
     let task = TaskId(args.task);
     let client = globals.client().await?;
-    let view = client.best().await?.task(task).await?;
-    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let view = client.best().await?.existing_task(task).await?;
     let recipe = task_recipe(&client, &globals.dirs()?, &view).await?;
     let recipe = recipe.with_context(|| {
         format!("task {task} has no recipe: ask its sponsor how data becomes its samples")

@@ -62,8 +62,7 @@ pub async fn run(args: Report, globals: &Globals) -> Result<()> {
     let task = TaskId(args.task);
     let client = globals.client().await?;
     let now = client.best().await?;
-    let view = now.task(task).await?;
-    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let view = now.existing_task(task).await?;
     let replica = replayed(&client, &now, &view, globals).await?;
     let mut rounds = Vec::new();
     for id in (0..=view.round.0).map(RoundId) {

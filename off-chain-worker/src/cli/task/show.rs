@@ -39,8 +39,7 @@ pub async fn run(args: Show, globals: &Globals) -> anyhow::Result<()> {
     let task = TaskId(args.task);
     let client = globals.client().await?;
     let now = client.best().await?;
-    let view = now.task(task).await?;
-    let view = view.with_context(|| format!("there is no task {task}"))?;
+    let view = now.existing_task(task).await?;
     if let Some(round) = args.round {
         return show_round(&client, &now, &view, RoundId(round), globals).await;
     }

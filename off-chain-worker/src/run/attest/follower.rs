@@ -201,6 +201,7 @@ impl Follower {
 mod tests {
     use super::*;
     use crate::run::views;
+    use gotong_scoring::WeightsError;
 
     fn task(id: u32, round: u32) -> TaskView {
         TaskView {
@@ -242,11 +243,11 @@ mod tests {
         follower.has_reached(TaskId(2), RoundId(7));
         assert_eq!(next(&mut follower, 1), Some(1));
         // It cannot be replayed, say because of a lying node.
-        let missing = ReplicaError::NoTask(TaskId(1));
-        follower.take_in(1, (TaskId(1), Err(missing)));
+        let wrong = || Err(WeightsError::PartialWeight.into());
+        follower.take_in(1, (TaskId(1), wrong()));
         assert_eq!(next(&mut follower, Follower::PAUSE_BLOCKS), None);
         assert_eq!(next(&mut follower, Follower::PAUSE_BLOCKS + 1), Some(1));
-        follower.take_in(200, (TaskId(1), Err(ReplicaError::NoTask(TaskId(1)))));
+        follower.take_in(200, (TaskId(1), wrong()));
         follower.disconnected();
         assert_eq!(next(&mut follower, 200), Some(1), "another node is asked");
     }

@@ -35,7 +35,7 @@ pub(in crate::run) fn check_registration(stake: Option<StakeView>) -> Result<Sta
         Some(stake) if !stake.roles.contributor => "registered, but not as a contributor",
         Some(_) => "the registration is not active: its stake is being taken out",
     };
-    Err(RunError::Refused(advice.into()))
+    Err(RunError::Unregistered(advice))
 }
 
 /// Why an account with this registration may not contribute to the task, if it may not.

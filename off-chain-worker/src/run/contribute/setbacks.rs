@@ -218,9 +218,9 @@ mod tests {
         contribute.finish_training(&mut opened).await.unwrap();
         assert_eq!(contribute.sat_out, Some((ROUND, BASE, 0)));
         // What is no training's fault ends it.
-        contribute.training = Some(ended(|| Err(RunError::NoTask(TaskId(1)))).await);
+        contribute.training = Some(ended(|| Err(RunError::Refused("of a test".into()))).await);
         let refused = contribute.finish_training(&mut opened).await;
-        assert!(matches!(refused, Err(RunError::NoTask(_))));
+        assert!(matches!(refused, Err(RunError::Refused(_))));
     }
 
     #[test]

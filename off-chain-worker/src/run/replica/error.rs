@@ -16,9 +16,6 @@ pub enum ReplicaError {
     /// The replica's own files fail.
     #[error(transparent)]
     State(#[from] StateError),
-    /// No task has this id.
-    #[error("there is no task {0}")]
-    NoTask(TaskId),
     /// The round has not started, or the chain has forgotten it.
     #[error("the chain does not know round {round} of task {task}")]
     NoRound {
