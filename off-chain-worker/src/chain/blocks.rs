@@ -99,70 +99,17 @@ fn hash(head: &Header) -> H256 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain::Nodes;
-    use futures::{stream::pending, StreamExt};
-    use subxt::rpcs::{
-        client::{RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT},
-        Error, RpcClient, UserError,
-    };
+    use crate::chain::mock::{header, Answer, MockNode};
 
-    /// Answers as a node does that has pruned the state of the last finalized block.
-    struct Pruned;
-
-    /// The header of its best block.
-    const HEAD: &str = r#"{
-        "parentHash": "0x0101010101010101010101010101010101010101010101010101010101010101",
-        "number": "0x10ff",
-        "stateRoot": "0x0202020202020202020202020202020202020202020202020202020202020202",
-        "extrinsicsRoot": "0x0303030303030303030303030303030303030303030303030303030303030303",
-        "digest": { "logs": [] }
-    }"#;
-
-    fn json(text: String) -> Result<Box<RawValue>, Error> {
-        RawValue::from_string(text).map_err(Error::Deserialization)
-    }
-
-    impl RpcClientT for Pruned {
-        fn request_raw<'a>(
-            &'a self,
-            method: &'a str,
-            _: Option<Box<RawValue>>,
-        ) -> RawRpcFuture<'a, Box<RawValue>> {
-            let answer = match method {
-                "chain_getBlockHash" | "chain_getFinalizedHead" => {
-                    json(format!("\"0x{}\"", "04".repeat(32)))
-                }
-                "chain_getHeader" => json(HEAD.into()),
-                _ => Err(Error::User(UserError {
-                    code: 4003,
-                    message: "State already discarded".into(),
-                    data: None,
-                })),
-            };
-            Box::pin(async { answer })
-        }
-
-        fn subscribe_raw<'a>(
-            &'a self,
-            subscription: &'a str,
-            _: Option<Box<RawValue>>,
-            _: &'a str,
-        ) -> RawRpcFuture<'a, RawRpcSubscription> {
-            assert_eq!(subscription, "chain_subscribeNewHeads");
-            // One block, and no more.
-            let heads = futures::stream::iter([json(HEAD.into())]).chain(pending());
-            let subscribed = RawRpcSubscription {
-                stream: Box::pin(heads),
-                id: None,
-            };
-            Box::pin(async { Ok(subscribed) })
-        }
-    }
-
+    /// Best blocks of a node that has pruned the state of the last finalized block.
     async fn blocks(urls: &[&str]) -> Blocks {
-        let nodes = Nodes::new(urls.iter().map(|&url| url.to_owned()), None);
-        let client = Client::over(RpcClient::new(Pruned), urls[0], nodes);
-        client.await.unwrap().best_blocks().await.unwrap()
+        let pruned = MockNode::new(|method, _| match method {
+            "chain_getBlockHash" | "chain_getFinalizedHead" => Answer::hash(),
+            "chain_getHeader" => Answer::Json(header(0x10ff)),
+            _ => Answer::no_state(),
+        });
+        let client = pruned.with_head(0x10ff).client(urls).await;
+        client.best_blocks().await.unwrap()
     }
 
     #[tokio::test]

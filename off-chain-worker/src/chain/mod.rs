@@ -8,6 +8,8 @@ mod call;
 mod client;
 mod error;
 mod finalized;
+#[cfg(test)]
+mod mock;
 mod moment;
 mod nodes;
 pub mod proof;

@@ -1,14 +1,11 @@
 //! Calls that are found, and what only looks like one.
 
 use super::*;
-use crate::chain::{Client, Nodes};
+use crate::chain::mock::{header, Answer, MockNode};
 use proptest::prelude::*;
 use scale_info::{meta_type, Registry, TypeInfo};
+use serde_json::json;
 use std::sync::{Arc, Mutex};
-use subxt::rpcs::{
-    client::{RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT},
-    Error, RpcClient, UserError,
-};
 
 /// Calls such as a runtime has.
 #[derive(Clone, Debug, Encode, TypeInfo)]
@@ -326,62 +323,25 @@ fn what_another_runtime_signed_is_told_from_what_nobody_signed() {
     assert!(body(vec![inherent, signed(&reveal)]).is_understood());
 }
 
-/// A node with one block and no states. Notes for what it was asked of them.
-#[derive(Clone, Default)]
-struct Stateless(Arc<Mutex<Vec<String>>>);
-
-/// The header of its block.
-const HEADER: &str = r#"{
-    "parentHash": "0x0101010101010101010101010101010101010101010101010101010101010101",
-    "number": "0x7",
-    "stateRoot": "0x0202020202020202020202020202020202020202020202020202020202020202",
-    "extrinsicsRoot": "0x0303030303030303030303030303030303030303030303030303030303030303",
-    "digest": { "logs": [] }
-}"#;
-
-impl RpcClientT for Stateless {
-    fn request_raw<'a>(
-        &'a self,
-        method: &'a str,
-        parameters: Option<Box<RawValue>>,
-    ) -> RawRpcFuture<'a, Box<RawValue>> {
-        let block = format!(r#"{{"block":{{"header":{HEADER},"extrinsics":[]}}}}"#);
-        let answer = match method {
-            "chain_getBlock" => Ok(block),
-            "chain_getHeader" => Ok(HEADER.to_owned()),
-            "chain_getBlockHash" => Ok(format!("\"0x{}\"", "04".repeat(32))),
-            _ => {
-                let asked = parameters.map(|parameters| parameters.get().to_owned());
-                self.0.lock().unwrap().extend(asked);
-                Err(Error::User(UserError {
-                    code: 4003,
-                    message: "State already discarded".into(),
-                    data: None,
-                }))
-            }
-        };
-        let answer =
-            answer.and_then(|json| RawValue::from_string(json).map_err(Error::Deserialization));
-        Box::pin(async { answer })
-    }
-
-    fn subscribe_raw<'a>(
-        &'a self,
-        _: &'a str,
-        _: Option<Box<RawValue>>,
-        _: &'a str,
-    ) -> RawRpcFuture<'a, RawRpcSubscription> {
-        Box::pin(std::future::pending())
-    }
-}
-
 /// In the state after a block that upgrades the runtime there is another than the one that executed it.
 #[tokio::test]
 async fn the_types_of_a_block_are_those_of_the_state_before_it() {
-    let (node, url) = (Stateless::default(), "ws://stateless");
-    let nodes = Nodes::new([url.to_owned()], None);
-    let client = Client::over(RpcClient::new(node.clone()), url, nodes);
-    client.await.unwrap().body(7).await.unwrap_err();
-    let asked = node.0.lock().unwrap();
+    // What a node with one block, and no states, was asked about those.
+    let asked = Arc::<Mutex<Vec<String>>>::default();
+    let noted = asked.clone();
+    let stateless = MockNode::new(move |method, parameters| match method {
+        "chain_getBlock" => Answer::Json(json!({
+            "block": { "header": header(7), "extrinsics": [] },
+        })),
+        "chain_getHeader" => Answer::Json(header(7)),
+        "chain_getBlockHash" => Answer::hash(),
+        _ => {
+            noted.lock().unwrap().push(parameters.to_owned());
+            Answer::no_state()
+        }
+    });
+    let client = stateless.client(&["ws://stateless"]).await;
+    client.body(7).await.unwrap_err();
+    let asked = asked.lock().unwrap();
     assert!(asked[0].contains(&"01".repeat(32)), "{asked:?}");
 }

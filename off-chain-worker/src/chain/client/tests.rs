@@ -1,10 +1,7 @@
 //! Nonces, tips, and nodes that do not answer.
 
 use super::*;
-use subxt::rpcs::{
-    client::{RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT},
-    Error,
-};
+use crate::chain::mock::{Answer, MockNode};
 
 #[test]
 fn who_is_overtaken_is_told_from_who_cannot_pay() {
@@ -52,42 +49,15 @@ fn what_a_block_may_have_taken_before_an_upgrade_is_not_signed_again() {
     assert!(matches!(error, ChainError::Rejected { .. }), "{error:?}");
 }
 
-/// Answers, but never what the next nonce is.
-struct Evasive;
-
-impl RpcClientT for Evasive {
-    fn request_raw<'a>(
-        &'a self,
-        method: &'a str,
-        _: Option<Box<RawValue>>,
-    ) -> RawRpcFuture<'a, Box<RawValue>> {
-        let hangs = method == "system_accountNextIndex";
-        Box::pin(async move {
-            if hangs {
-                std::future::pending::<()>().await;
-            }
-            let hash = format!("\"0x{}\"", "04".repeat(32));
-            RawValue::from_string(hash).map_err(Error::Deserialization)
-        })
-    }
-
-    fn subscribe_raw<'a>(
-        &'a self,
-        _: &'a str,
-        _: Option<Box<RawValue>>,
-        _: &'a str,
-    ) -> RawRpcFuture<'a, RawRpcSubscription> {
-        Box::pin(std::future::pending())
-    }
-}
-
 #[tokio::test]
 async fn a_node_that_tells_no_nonce_holds_up_no_call_for_long_and_nothing_is_sent() {
-    let nodes = Nodes::new(["ws://evasive".to_owned()], None);
-    let client = Client::over(RpcClient::new(Evasive), "ws://evasive", nodes);
+    let evasive = MockNode::new(|method, _| match method {
+        "system_accountNextIndex" => Answer::Silence,
+        _ => Answer::hash(),
+    });
     let client = Client {
         patience: Duration::from_millis(20),
-        ..client.await.unwrap()
+        ..evasive.client(&["ws://evasive"]).await
     };
     let account = AccountId32([7; 32]);
     // One waits for the other.

@@ -1,66 +1,28 @@
+//! Nodes that are behind, and nodes that lie.
+
 use super::*;
 use crate::chain::{
+    mock::{Answer, MockNode},
     proof::tests::{block, first, keys, set_of, votes},
-    Nodes,
 };
 use codec::Encode;
+use serde_json::json;
 use sp_core::ed25519::Pair;
-use subxt::rpcs::{
-    client::{RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT},
-    Error, RpcClient, UserError,
-};
+use subxt::rpcs::UserError;
 
-/// A node that has some headers.
-struct Node {
-    headers: Vec<Header>,
-    /// How it proves that a later block is final; none if it refuses to.
-    proof: Option<Vec<u8>>,
-}
-
-impl RpcClientT for Node {
-    fn request_raw<'a>(
-        &'a self,
-        method: &'a str,
-        parameters: Option<Box<RawValue>>,
-    ) -> RawRpcFuture<'a, Box<RawValue>> {
-        Box::pin(async move {
-            let asked = parameters.map_or(String::new(), |asked| asked.get().to_owned());
-            let is_asked = |header: &&Header| asked.contains(&hex::encode(hash_of(header)));
-            let answer = match (method, &self.proof) {
-                ("chain_getHeader", _) => {
-                    serde_json::to_string(&self.headers.iter().find(is_asked))
-                }
-                ("grandpa_proveFinality", Some(proof)) => {
-                    Ok(format!("\"0x{}\"", hex::encode(proof)))
-                }
-                ("grandpa_proveFinality", None) => {
-                    return Err(Error::User(UserError::method_not_found()));
-                }
-                _ => Ok(format!("\"0x{}\"", "04".repeat(32))),
-            };
-            let answer = answer.and_then(RawValue::from_string);
-            answer.map_err(Error::Deserialization)
-        })
-    }
-
-    fn subscribe_raw<'a>(
-        &'a self,
-        _: &'a str,
-        _: Option<Box<RawValue>>,
-        _: &'a str,
-    ) -> RawRpcFuture<'a, RawRpcSubscription> {
-        Box::pin(std::future::pending())
-    }
-}
-
+/// A client of a node that has some headers. It proves by `proof` that a later block is final; without one it refuses to.
 async fn client_of(headers: &[&Header], proof: Option<Vec<u8>>) -> Client {
-    let node = Node {
-        headers: headers.iter().map(|&header| header.clone()).collect(),
-        proof,
-    };
-    let nodes = Nodes::new(["ws://node".to_owned()], None);
-    let client = Client::over(RpcClient::new(node), "ws://node", nodes);
-    client.await.unwrap()
+    let headers: Vec<_> = headers.iter().map(|&header| header.clone()).collect();
+    let node = MockNode::new(move |method, asked| {
+        let is_asked = |header: &&Header| asked.contains(&hex::encode(hash_of(header)));
+        match (method, &proof) {
+            ("chain_getHeader", _) => Answer::Json(json!(headers.iter().find(is_asked))),
+            ("grandpa_proveFinality", Some(proof)) => Answer::bytes(proof),
+            ("grandpa_proveFinality", None) => Answer::Refusal(UserError::method_not_found()),
+            _ => Answer::hash(),
+        }
+    });
+    node.client(&["ws://node"]).await
 }
 
 /// Votes of all of a set for a block.
