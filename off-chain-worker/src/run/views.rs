@@ -140,3 +140,12 @@ pub fn task() -> TaskView {
         expires_at: Some(100_801),
     }
 }
+
+/// A task of this number whose rounds have come to `round`.
+pub fn task_at(id: u32, round: u32) -> TaskView {
+    TaskView {
+        id: TaskId(id),
+        round: RoundId(round),
+        ..task()
+    }
+}

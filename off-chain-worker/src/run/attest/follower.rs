@@ -200,38 +200,38 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::views;
+    use crate::run::views::task_at;
     use gotong_scoring::WeightsError;
-
-    fn task(id: u32, round: u32) -> TaskView {
-        TaskView {
-            id: TaskId(id),
-            round: RoundId(round),
-            ..views::task()
-        }
-    }
 
     #[test]
     fn a_task_is_ready_once_its_rounds_are_replayed_but_for_the_last() {
         let mut follower = Follower::default();
-        assert!(follower.is_ready(&task(1, 0)), "nothing is to be replayed");
+        assert!(
+            follower.is_ready(&task_at(1, 0)),
+            "nothing is to be replayed"
+        );
         // A newcomer, or one who was away: it has all of them before it.
-        assert!(!follower.is_ready(&task(1, 1)) && !follower.is_ready(&task(1, 3)));
+        assert!(!follower.is_ready(&task_at(1, 1)) && !follower.is_ready(&task_at(1, 3)));
         follower.has_reached(TaskId(1), RoundId(1));
-        assert!(!follower.is_ready(&task(1, 3)));
+        assert!(!follower.is_ready(&task_at(1, 3)));
         follower.has_reached(TaskId(1), RoundId(3));
-        assert!(follower.is_ready(&task(1, 3)));
+        assert!(follower.is_ready(&task_at(1, 3)));
         // The third round has ended just now.
-        assert!(follower.is_ready(&task(1, 4)) && !follower.is_ready(&task(1, 5)));
+        assert!(follower.is_ready(&task_at(1, 4)) && !follower.is_ready(&task_at(1, 5)));
         // The chain took one round back, or more.
-        assert!(follower.is_ready(&task(1, 2)) && !follower.is_ready(&task(1, 1)));
-        assert!(follower.next(1, [task(1, 2)].iter()).is_some());
+        assert!(follower.is_ready(&task_at(1, 2)) && !follower.is_ready(&task_at(1, 1)));
+        assert!(follower.next(1, [task_at(1, 2)].iter()).is_some());
     }
 
     #[test]
     fn a_task_with_a_long_history_starves_no_other() {
         let mut follower = Follower::default();
-        let tasks = [task(1, 100_000), task(2, 7), task(3, 7), task(4, 0)];
+        let tasks = [
+            task_at(1, 100_000),
+            task_at(2, 7),
+            task_at(3, 7),
+            task_at(4, 0),
+        ];
         let next = |follower: &mut Follower, block| {
             let next = follower.next(block, tasks.iter());
             next.map(|task| task.id.0)
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn tasks_that_are_ready_starve_none_that_is_not() {
         let mut follower = Follower::default();
-        let tasks = [task(1, 8), task(2, 8), task(3, 5)];
+        let tasks = [task_at(1, 8), task_at(2, 8), task_at(3, 5)];
         for ready in [1, 2] {
             follower.has_reached(TaskId(ready), RoundId(7));
         }
@@ -269,9 +269,9 @@ mod tests {
     #[test]
     fn a_task_that_was_seen_from_its_start_is_ready_when_its_first_round_ends() {
         let mut follower = Follower::default();
-        follower.see([&task(1, 0), &task(2, 1)]);
-        assert!(follower.is_ready(&task(1, 1)));
-        assert!(!follower.is_ready(&task(2, 1)), "of a newcomer");
+        follower.see([&task_at(1, 0), &task_at(2, 1)]);
+        assert!(follower.is_ready(&task_at(1, 1)));
+        assert!(!follower.is_ready(&task_at(2, 1)), "of a newcomer");
     }
 
     #[test]
@@ -279,6 +279,6 @@ mod tests {
         let mut follower = Follower::default();
         follower.has_reached(TaskId(1), RoundId(3));
         follower.keep(|task| task != TaskId(1));
-        assert!(!follower.is_ready(&task(1, 3)));
+        assert!(!follower.is_ready(&task_at(1, 3)));
     }
 }

@@ -162,7 +162,7 @@ async fn offer(
 mod tests {
     use super::*;
     use crate::{
-        run::{tasks::TaskViews, views, Conditions, ReplicaError},
+        run::{tasks::TaskViews, views::task_at, Conditions, ReplicaError},
         state::{Folder, StateError},
     };
     use codec::Encode;
@@ -184,18 +184,10 @@ mod tests {
         (temporary, attest.on_conditions(conditions))
     }
 
-    fn task(id: u32, round: u32) -> TaskView {
-        TaskView {
-            id: TaskId(id),
-            round: RoundId(round),
-            ..views::task()
-        }
-    }
-
     #[test]
     fn a_newcomer_offers_no_task_whose_rounds_it_does_not_have() {
         let (_folder, mut attest) = attest(Conditions::default());
-        let views = [task(1, 0), task(2, 3)];
+        let views = [task_at(1, 0), task_at(2, 3)];
         attest.leave_out(&views);
         assert_eq!(attest.left_out, BTreeSet::from([TaskId(2)]));
         assert!(leaves_out_sealed(&attest.left_out, &views));
@@ -225,12 +217,12 @@ mod tests {
     #[test]
     fn a_task_with_a_seat_stays_offered_while_its_worker_is_at_work() {
         let (_folder, mut attest) = attest(Conditions::default());
-        let opened = attest.open(&task(1, 3)).unwrap();
+        let opened = attest.open(&task_at(1, 3)).unwrap();
         opened.progress.note(RoundId(3));
         let worker = opened.worker.clone();
         let _at_work = worker.try_lock().unwrap();
         attest.seats.insert(TaskId(1), opened);
-        let views = [task(1, 3)];
+        let views = [task_at(1, 3)];
         attest.note_progress(&views);
         attest.leave_out(&views);
         assert!(attest.left_out.is_empty());
@@ -242,9 +234,9 @@ mod tests {
             least_pay: Conditions::CALLS,
             ..Conditions::default()
         });
-        let mut poor = task(2, 0);
+        let mut poor = task_at(2, 0);
         poor.terms.attester_fee_permille = 0;
-        attest.leave_out(&[task(1, 0), poor]);
+        attest.leave_out(&[task_at(1, 0), poor]);
         assert_eq!(attest.left_out, BTreeSet::from([TaskId(2)]));
     }
 
@@ -269,7 +261,7 @@ mod tests {
         }
 
         async fn task(&self, id: TaskId) -> Result<Option<TaskView>, ChainError> {
-            Ok(self.answer(Some(task(id.0, 0))))
+            Ok(self.answer(Some(task_at(id.0, 0))))
         }
     }
 

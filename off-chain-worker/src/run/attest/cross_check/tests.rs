@@ -62,11 +62,7 @@ impl TaskViews for Node {
 
     async fn task(&self, id: TaskId) -> Result<Option<TaskView>, ChainError> {
         let found = self.rounds.iter().find(|round| round.task == id);
-        self.answer(found.map(|found| TaskView {
-            id,
-            round: found.round,
-            ..views::task()
-        }))
+        self.answer(found.map(|found| views::task_at(id.0, found.round.0)))
     }
 }
 
