@@ -59,7 +59,7 @@ use store::{Position, ReplicaStore};
 const SKIPPING: &str = "skipping";
 
 /// A task's weights, rebuilt from the chain: from its opening, round by round, every settled
-/// claim computed again, unless it may [skip](Self::open_skipping) that. Kept on disk, so that no round is computed twice.
+/// claim computed again, unless it may [skip](ReplicaWorker::skipping) that. Kept on disk, so that no round is computed twice.
 pub struct Replica {
     task: TaskId,
     graph: Graph,
@@ -90,36 +90,25 @@ impl Replica {
         dirs: &WorkerDirs,
         task: &TaskView,
     ) -> Result<Self, ReplicaError> {
-        let folder = Self::folder(dirs, task)?;
-        Self::open_from(client, now, dirs, task, (folder.clone(), folder)).await
+        Self::open_as(client, now, dirs, task, false).await
     }
 
-    /// [`Self::open`] for whoever needs the weights of the rounds to come, and the tables of no rounds but those that it scores: it
-    /// takes the weights that settled rounds left from the tables that they settled on, and scores them only where that fails.
-    /// It is kept beside the other one, which has all tables, since contributors prove their credits by them.
-    pub async fn open_skipping(
+    /// [`Self::open`]; one that `skips` is for whoever needs the weights of the rounds to come, and the tables of no rounds but
+    /// those that it scores: it takes the weights that settled rounds left from the tables that they settled on, and scores them
+    /// only where that fails. It is kept beside the other one, which has all tables, since contributors prove their credits by
+    /// them; if there is none yet, it starts where the other one is.
+    async fn open_as(
         client: &Client,
         now: &Moment,
         dirs: &WorkerDirs,
         task: &TaskView,
+        skips: bool,
     ) -> Result<Self, ReplicaError> {
         let folder = Self::folder(dirs, task)?;
-        let beside = folder.sub(SKIPPING)?;
-        let opened = Self::open_from(client, now, dirs, task, (folder, beside)).await?;
-        Ok(Self {
-            skips: true,
-            ..opened
-        })
-    }
-
-    /// Opens the replica of the second folder; if there is none, it starts where that of the first one, which has the scores, is.
-    async fn open_from(
-        client: &Client,
-        now: &Moment,
-        dirs: &WorkerDirs,
-        task: &TaskView,
-        (folder, own): (Folder, Folder),
-    ) -> Result<Self, ReplicaError> {
+        let own = match skips {
+            true => folder.sub(SKIPPING)?,
+            false => folder.clone(),
+        };
         let payloads = PayloadFetcher::open(dirs, task).await?;
         let store = match ReplicaStore::load(&own)? {
             Some(store) => store,
@@ -142,11 +131,12 @@ impl Replica {
             folder,
             store,
             payloads,
-            skips: false,
+            skips,
         })
     }
 
-    /// How far a replica of `task` that is [`Self::open_skipping`] would begin from what is on disk, if there is anything.
+    /// How far a replica of `task` that [skips](ReplicaWorker::skipping) rounds would begin from what is on disk, if there is
+    /// anything.
     pub fn reached_on_disk(
         dirs: &WorkerDirs,
         task: &TaskView,

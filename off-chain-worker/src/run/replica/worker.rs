@@ -30,7 +30,7 @@ pub struct ReplicaWorker {
     scoring: ScorerOptions,
     /// Whether it gets ready for disputes.
     plays: bool,
-    /// Whether its replica is [`Replica::open_skipping`].
+    /// Whether its replica skips rounds, as [`Replica::open_as`] says.
     skips: bool,
     /// Not here while a job has it, nor before the first one has opened it.
     replica: Option<Box<Replica>>,
@@ -107,7 +107,8 @@ impl ReplicaWorker {
         }
     }
 
-    /// One whose replica is [`Replica::open_skipping`].
+    /// One whose replica takes the weights that settled rounds left from the tables that they settled on, and scores them only
+    /// where that fails.
     pub fn skipping(self) -> Self {
         Self {
             skips: true,
@@ -219,10 +220,7 @@ impl ReplicaWorker {
             let opened = match replica {
                 Some(replica) => Ok(replica),
                 None => {
-                    let opened = match skips {
-                        true => Replica::open_skipping(&client, &now, &dirs, &task).await,
-                        false => Replica::open(&client, &now, &dirs, &task).await,
-                    };
+                    let opened = Replica::open_as(&client, &now, &dirs, &task, skips).await;
                     opened.map(|replica| Box::new(replica.scored_by(scoring)))
                 }
             };
