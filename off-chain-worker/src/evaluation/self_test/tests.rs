@@ -1,3 +1,5 @@
+//! What passes the test, and mistakes that do not.
+
 use super::*;
 use crate::evaluation::{BurnEvaluator, FastCpu};
 use gotong_scoring::{
@@ -28,23 +30,36 @@ fn both_evaluators_pass() {
 /// What an op gives on a broken device, instead of what it gave: `None` if that is right.
 type Skew = fn(&Op, &[i16], before: &[Tensor], given: &Tensor) -> Option<Tensor>;
 
-/// The reference, but for one mistake.
-struct Skewed(Skew);
+/// What one sum of a sample adds to a gradient on a broken device.
+type Contribution = fn(i32, i32) -> i64;
 
-impl Traced for Skewed {
+/// The reference, but for one mistake.
+enum Mistaken {
+    /// In what an op gives.
+    Op(Skew),
+    /// In one bit of a loss: it is right as long as it shows what every op gives.
+    Loss,
+    /// In what a sample adds to a gradient.
+    Gradient(Contribution),
+}
+
+impl Traced for Mistaken {
     fn tensors(
         &mut self,
         graph: &Graph,
         weights: &[i16],
         samples: &Samples,
     ) -> Result<Vec<Vec<Tensor>>, EvalError> {
+        let Self::Op(skew) = *self else {
+            return Reference.tensors(graph, weights, samples);
+        };
         let of_sample = |(pixels, label): (&[u8], u8)| {
             let record = [pixels, &[label]].concat();
             let mut before = Vec::new();
             for (op, read) in graph.ops.iter().zip(graph.parameters_read()) {
                 let params = &weights[read];
                 let given = apply(op, params, &record, &before)?;
-                before.push((self.0)(op, params, &before, &given).unwrap_or(given));
+                before.push(skew(op, params, &before, &given).unwrap_or(given));
             }
             Ok(before)
         };
@@ -52,18 +67,22 @@ impl Traced for Skewed {
     }
 }
 
-impl Evaluator for Skewed {
+impl Evaluator for Mistaken {
     fn losses(
         &mut self,
         graph: &Graph,
         weights: &[i16],
         samples: &Samples,
     ) -> Result<Vec<u32>, EvalError> {
-        Reference.losses(graph, weights, samples)
+        let mut losses = Reference.losses(graph, weights, samples)?;
+        if matches!(self, Self::Loss) {
+            losses[7] ^= 1;
+        }
+        Ok(losses)
     }
 }
 
-impl Differentiator for Skewed {
+impl Differentiator for Mistaken {
     fn gradients(
         &mut self,
         graph: &Graph,
@@ -72,7 +91,25 @@ impl Differentiator for Skewed {
         groups: &[Range<usize>],
         see: &mut See,
     ) -> Result<(), EvalError> {
-        Reference.gradients(graph, weights, samples, groups, see)
+        let Self::Gradient(adds) = *self else {
+            return Reference.gradients(graph, weights, samples, groups, see);
+        };
+        let views: Vec<i8> = weights.iter().copied().map(view).collect();
+        for (number, group) in groups.iter().enumerate() {
+            let mut gradient = vec![0; weights.len()];
+            let all = samples.iter().skip(group.start).take(group.len());
+            for (pixels, label) in all {
+                let record = [pixels, &[label]].concat();
+                let given = run(graph, weights, &record)?;
+                let mut add = |first: usize, sums: &Sums| {
+                    let own = gradient[first..].iter_mut().zip(&sums.values);
+                    own.for_each(|(own, sum)| *own += adds(*sum, sums.exponent));
+                };
+                backwards(graph, &views, &record, &given, &mut add)?;
+            }
+            see(number, &gradient);
+        }
+        Ok(())
     }
 }
 
@@ -201,116 +238,22 @@ fn a_device_with_one_mistake_is_refused() {
         ("RmsNorm", floored_norm),
     ];
     for (op, skew) in skews {
-        let failure = self_test(&mut Skewed(skew)).expect_err(op).to_string();
+        let failure = self_test(&mut Mistaken::Op(skew))
+            .expect_err(op)
+            .to_string();
         let place = format!("the first in {op} ");
         assert!(failure.contains(&place), "{failure}");
     }
 }
 
-/// Right as long as it shows what every op gives.
-struct OneBitOff;
-
-impl Traced for OneBitOff {
-    fn tensors(
-        &mut self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-    ) -> Result<Vec<Vec<Tensor>>, EvalError> {
-        Reference.tensors(graph, weights, samples)
-    }
-}
-
-impl Evaluator for OneBitOff {
-    fn losses(
-        &mut self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-    ) -> Result<Vec<u32>, EvalError> {
-        let mut losses = Reference.losses(graph, weights, samples)?;
-        losses[7] ^= 1;
-        Ok(losses)
-    }
-}
-
 #[test]
 fn a_device_that_is_one_bit_off_is_refused() {
-    let failure = self_test(&mut OneBitOff).unwrap_err();
+    let failure = self_test(&mut Mistaken::Loss).unwrap_err();
     assert!(failure.to_string().contains("the loss of sample 7"));
     assert!(matches!(
         failure,
         SelfTestFailure::Mismatch { wrong: 1, .. }
     ));
-}
-
-impl Differentiator for OneBitOff {
-    fn gradients(
-        &mut self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-        groups: &[Range<usize>],
-        see: &mut See,
-    ) -> Result<(), EvalError> {
-        Reference.gradients(graph, weights, samples, groups, see)
-    }
-}
-
-/// What one sum of a sample adds to a gradient on a broken device.
-type Contribution = fn(i32, i32) -> i64;
-
-/// The reference, but for one mistake in its gradients.
-struct SkewedGradients(Contribution);
-
-impl Evaluator for SkewedGradients {
-    fn losses(
-        &mut self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-    ) -> Result<Vec<u32>, EvalError> {
-        Reference.losses(graph, weights, samples)
-    }
-}
-
-impl Traced for SkewedGradients {
-    fn tensors(
-        &mut self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-    ) -> Result<Vec<Vec<Tensor>>, EvalError> {
-        Reference.tensors(graph, weights, samples)
-    }
-}
-
-impl Differentiator for SkewedGradients {
-    fn gradients(
-        &mut self,
-        graph: &Graph,
-        weights: &[i16],
-        samples: &Samples,
-        groups: &[Range<usize>],
-        see: &mut See,
-    ) -> Result<(), EvalError> {
-        let views: Vec<i8> = weights.iter().copied().map(view).collect();
-        for (number, group) in groups.iter().enumerate() {
-            let mut gradient = vec![0; weights.len()];
-            let all = samples.iter().skip(group.start).take(group.len());
-            for (pixels, label) in all {
-                let record = [pixels, &[label]].concat();
-                let given = run(graph, weights, &record)?;
-                let mut add = |first: usize, sums: &Sums| {
-                    let own = gradient[first..].iter_mut().zip(&sums.values);
-                    own.for_each(|(own, sum)| *own += (self.0)(*sum, sums.exponent));
-                };
-                backwards(graph, &views, &record, &given, &mut add)?;
-            }
-            see(number, &gradient);
-        }
-        Ok(())
-    }
 }
 
 /// The sum in f32.
@@ -336,7 +279,7 @@ fn unlimited(sum: i32, exponent: i32) -> i64 {
 
 #[test]
 fn a_device_with_wrong_gradients_is_refused() {
-    self_test(&mut SkewedGradients(contribution)).unwrap();
+    self_test(&mut Mistaken::Gradient(contribution)).unwrap();
     for (name, mistake) in [
         ("f32", in_f32 as Contribution),
         ("floored", floored),
@@ -345,7 +288,7 @@ fn a_device_with_wrong_gradients_is_refused() {
             contribution(sum, exponent) ^ i64::from(sum == 77)
         }),
     ] {
-        let failure = self_test(&mut SkewedGradients(mistake)).expect_err(name);
+        let failure = self_test(&mut Mistaken::Gradient(mistake)).expect_err(name);
         let is_of_gradient = matches!(failure, SelfTestFailure::Gradient { wrong: 1.., .. });
         assert!(is_of_gradient, "{name}: {failure}");
     }
