@@ -152,8 +152,8 @@ impl RunError {
     fn is_lacking(&self) -> bool {
         matches!(
             self,
-            Self::Chain(ChainError::NoTask { .. })
-                | Self::Replica(ReplicaError::Chain(ChainError::NoTask { .. }))
+            Self::Chain(ChainError::NoTask(_))
+                | Self::Replica(ReplicaError::Chain(ChainError::NoTask(_)))
                 | Self::Unregistered(_)
         )
     }
@@ -163,9 +163,7 @@ impl RunError {
         match self {
             Self::Replica(error) => error.is_fatal(),
             Self::Chain(
-                ChainError::Incompatible(_)
-                | ChainError::OtherChain { .. }
-                | ChainError::NoTask { .. },
+                ChainError::Incompatible(_) | ChainError::OtherChain { .. } | ChainError::NoTask(_),
             ) => true,
             Self::Chain(_) | Self::Aborted(_) | Self::Harmful(_) => false,
             Self::Training(error) => {
@@ -475,18 +473,18 @@ mod tests {
 
     #[test]
     fn what_a_fork_lacks_ends_nothing_before_ten_blocks() {
-        let (task, look) = (TaskId(0), ControlFlow::Continue(()));
-        let lacks = |block| Err(RunError::Chain(ChainError::NoTask { task, block }));
+        let look = ControlFlow::Continue(());
+        let lacks = || Err(RunError::Chain(ChainError::NoTask(TaskId(0))));
         let mut patience = Patience::default();
         for block in 100..110 {
-            assert_eq!(patience.after(block, lacks(block)).unwrap(), look);
+            assert_eq!(patience.after(block, lacks()).unwrap(), look);
         }
         // Another fork has it, and the one after lacks it again.
         assert_eq!(patience.after(103, Ok(look)).unwrap(), look);
         for block in [104, 113] {
-            assert_eq!(patience.after(block, lacks(block)).unwrap(), look);
+            assert_eq!(patience.after(block, lacks()).unwrap(), look);
         }
-        let ended = patience.after(114, lacks(114)).unwrap_err();
+        let ended = patience.after(114, lacks()).unwrap_err();
         assert!(ended.is_fatal(), "{ended}");
         let unregistered = Err(RunError::Unregistered("not registered"));
         let mut patience = Patience::default();

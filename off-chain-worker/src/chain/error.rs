@@ -171,13 +171,8 @@ pub enum ChainError {
         source: codec::Error,
     },
     /// No task has this id in the block that was asked. It may be in the next one, or in one of another fork.
-    #[error("there is no task {task} at block {block}")]
-    NoTask {
-        /// The task.
-        task: TaskId,
-        /// Number of the block.
-        block: u32,
-    },
+    #[error("there is no task {0}")]
+    NoTask(TaskId),
     /// A payload that the chain says is in a block is not there.
     #[error("not found in block {block}: {what}")]
     Missing {

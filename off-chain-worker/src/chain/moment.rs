@@ -117,9 +117,8 @@ impl Moment {
     /// # Errors
     /// Those of every question; and [`ChainError::NoTask`] if there is none of this id.
     pub async fn existing_task(&self, task: TaskId) -> Result<TaskView, ChainError> {
-        let block = self.block();
         let view = self.task(task).await?;
-        view.ok_or(ChainError::NoTask { task, block })
+        view.ok_or(ChainError::NoTask(task))
     }
 
     /// A round of a task, if it has started and the chain still knows it.

@@ -41,7 +41,7 @@ pub(super) trait TaskViews {
     /// The tasks with a round under way.
     async fn live_tasks(&self) -> Result<Vec<TaskId>, ChainError>;
     /// A task.
-    async fn existing_task(&self, id: TaskId) -> Result<TaskView, ChainError>;
+    async fn task(&self, id: TaskId) -> Result<Option<TaskView>, ChainError>;
 }
 
 impl TaskViews for Moment {
@@ -49,8 +49,8 @@ impl TaskViews for Moment {
         self.live_tasks().await
     }
 
-    async fn existing_task(&self, id: TaskId) -> Result<TaskView, ChainError> {
-        self.existing_task(id).await
+    async fn task(&self, id: TaskId) -> Result<Option<TaskView>, ChainError> {
+        self.task(id).await
     }
 }
 
@@ -139,7 +139,8 @@ impl Tasks {
             if self.is_left_alone(id, Instant::now()) {
                 continue;
             }
-            match now.existing_task(id).await {
+            let view = now.task(id).await;
+            match view.and_then(|view| view.ok_or(ChainError::NoTask(id))) {
                 Ok(view) => views.push(view),
                 Err(error) => {
                     self.survive(id, Err(error.into()))?;
@@ -287,11 +288,6 @@ mod tests {
         Err(ReplicaError::from(WeightsError::PartialWeight).into())
     }
 
-    /// As where a fork is dropped that has it.
-    fn no_task(task: TaskId) -> ChainError {
-        ChainError::NoTask { task, block: 7 }
-    }
-
     /// Errors that may not come again.
     fn passing() -> Vec<RunError> {
         let missing = ChainError::Missing {
@@ -305,8 +301,8 @@ mod tests {
         vec![
             RunError::Chain(refused),
             RunError::Replica(missing.into()),
-            RunError::Chain(no_task(TASK)),
-            RunError::Replica(no_task(TASK).into()),
+            RunError::Chain(ChainError::NoTask(TASK)),
+            RunError::Replica(ChainError::NoTask(TASK).into()),
             RunError::State(full_disk()),
             RunError::Replica(full_disk().into()),
             RunError::NothingLearned,
@@ -326,16 +322,13 @@ mod tests {
             Ok(self.live.clone())
         }
 
-        async fn existing_task(&self, id: TaskId) -> Result<TaskView, ChainError> {
+        async fn task(&self, id: TaskId) -> Result<Option<TaskView>, ChainError> {
             self.asked.set(self.asked.get() + 1);
-            match id.0 < 100_003 {
-                false => Err(no_task(id)),
-                true => Ok(TaskView {
-                    id,
-                    state: self.state,
-                    ..views::task()
-                }),
-            }
+            Ok((id.0 < 100_003).then(|| TaskView {
+                id,
+                state: self.state,
+                ..views::task()
+            }))
         }
     }
 
