@@ -6,6 +6,7 @@ mod fitness;
 mod follower;
 mod offering;
 mod publisher;
+mod salt;
 
 pub use fitness::Conditions;
 

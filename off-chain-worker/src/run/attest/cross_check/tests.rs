@@ -64,7 +64,8 @@ impl TaskViews for Node {
         let found = self.rounds.iter().find(|round| round.task == id);
         let view = found.map(|found| views::task_at(id.0, found.round.0));
         let block = self.block;
-        self.answer(view)?.ok_or(ChainError::NoTask { task: id, block })
+        self.answer(view)?
+            .ok_or(ChainError::NoTask { task: id, block })
     }
 }
 
