@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     chain::{Account, ChainError, Client, Keypair, Moment},
-    training::data::Labelled,
+    training::{data::Labelled, TestedDevice},
 };
 use gotong_data::Recipe;
 use gotong_protocol::{
@@ -34,6 +34,7 @@ pub struct ContributeAll {
     account: Account,
     dirs: WorkerDirs,
     plan: TrainingPlan,
+    device: TestedDevice,
     tasks: Tasks,
     contributions: BTreeMap<TaskId, Contribute>,
     /// Tasks that nothing is done for any more: over, or without data here.
@@ -82,14 +83,20 @@ struct Busy {
 }
 
 impl ContributeAll {
-    /// Trains by `plan` for every task that it has data for.
-    pub fn new(signer: Keypair, dirs: WorkerDirs, plan: TrainingPlan) -> Self {
+    /// Trains by `plan` on `device` for every task that it has data for.
+    pub fn new(
+        signer: Keypair,
+        dirs: WorkerDirs,
+        plan: TrainingPlan,
+        device: TestedDevice,
+    ) -> Self {
         Self {
             account: signer.public_key().0,
             signer,
             dirs,
             data: TrainingData::new(plan.samples.clone(), plan.part, spare_memory()),
             plan,
+            device,
             tasks: Tasks::new(None),
             contributions: BTreeMap::new(),
             left_out: BTreeSet::new(),
@@ -190,7 +197,7 @@ impl ContributeAll {
             self.signer.clone(),
             self.dirs.clone(),
             view.id,
-            DeltaSource::Train(self.plan.training(data)),
+            DeltaSource::Train(self.plan.training(data, self.device.clone())),
             self.plan.keep_permille(&view.graph),
             None,
         );

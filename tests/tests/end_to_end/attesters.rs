@@ -4,7 +4,7 @@ use super::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{bail, Context, Result};
 use gotong::{
     chain::{Account, Call, Client, Inclusion},
-    run::inputs_digest,
+    run::{inputs_digest, Capacity},
 };
 use gotong_protocol::{
     dispute::Verdict,
@@ -193,6 +193,29 @@ async fn a_round_waits_for_its_attester() -> Result<()> {
     Ok(())
 }
 
+/// What the user says about pay and work is what the offer goes by. The first task pays a seat some 4 GTG at most, and the second one a
+/// hundredth of that, which is still more than the calls cost.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_leaves_out_what_pays_too_little_and_takes_on_no_more_than_it_may() -> Result<()> {
+    let network = Network::start(&["Sponsor", "Judith"]).await?;
+    network
+        .run("Judith", "register --role=attester --stake=1000")
+        .await?;
+    let windows = "--attest-blocks=30 --challenge-blocks=6";
+    let paying = open_for_two(&network, windows).await?;
+    let poor = open_for_two(&network, &format!("{windows} --fee-permille=1")).await?;
+    let _judith = network.daemon("Judith", "attest --least-pay=1 --speed=0.5")?;
+    let offer = network
+        .until("the offer", ROUND_LIMIT, async |now| {
+            now.offer(&account("Judith")).await.map_err(Into::into)
+        })
+        .await?;
+    assert_ne!(paying, poor);
+    assert_eq!((offer.sealed, offer.tasks), (false, vec![paying]));
+    assert_eq!(offer.capacity, Capacity::default().products / 2);
+    Ok(())
+}
+
 /// A program that is told to stop is not drawn while it is away.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_stops_offers_no_more_seats() -> Result<()> {
@@ -262,11 +285,12 @@ async fn seat_until(
         .await
 }
 
-/// Opens a task with two seats, which make its quorum, and these windows for attesters.
-async fn open_for_two(network: &Network, windows: &str) -> Result<TaskId> {
+/// Opens a task with two seats, which make its quorum, with these windows for attesters, and whatever else differs from others. Its
+/// default is a tenth for attesters.
+async fn open_for_two(network: &Network, options: &str) -> Result<TaskId> {
     let open = format!(
-        "task open --name=test --init-seed=1 --price=0.01 --cap=100 --budget=1000 --fee-permille=100 \
-         --commit-blocks=40 --reveal-blocks=30 {windows} --weight-cap=1000 --seats=2 --quorum=2 {SMALL}"
+        "task open --name=test --init-seed=1 --price=0.01 --cap=100 --budget=1000 --commit-blocks=40 --reveal-blocks=30 \
+         --weight-cap=1000 --seats=2 --quorum=2 {options} {SMALL}"
     );
     let opened = network.run("Sponsor", &open).await?;
     let id = opened["task"].as_u64().context("`task open` names it")?;
