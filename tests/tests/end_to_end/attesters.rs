@@ -422,9 +422,9 @@ async fn an_attester_that_is_killed_before_a_redraw_keeps_its_seat() -> Result<(
     let offer = Call::offer(u8::MAX, u64::MAX, true, &[]);
     let client = &network.client;
     client.submit(&key("Bob"), &offer, Inclusion::Best).await?;
+    let _bob = network.daemon("Bob", "attest")?;
     until("the redraw", |round, _| round.redraws > 0).await?;
     let judith = network.daemon("Judith", "attest")?;
-    let _bob = network.daemon("Bob", "attest")?;
     let round = network.ended(task, ROUND.0, ROUND_LIMIT).await?;
     let log = std::fs::read_to_string(judith.log())?;
     assert_served(&network, &round, "Judith", &log).await?;
