@@ -166,6 +166,15 @@ impl Moment {
         self.pages(PALLET, "claimables", TaskId(0), arguments).await
     }
 
+    /// What `who` has proved in the tasks of one page, which begins at `start`.
+    pub async fn ledgers_from(
+        &self,
+        who: &Account,
+        start: TaskId,
+    ) -> Result<Page<LedgerView, TaskId>, ChainError> {
+        self.view(PALLET, "ledgers", &(who, start)).await
+    }
+
     /// What `who` has proved in each task.
     pub async fn ledgers(&self, who: &Account) -> Result<Vec<LedgerView>, ChainError> {
         let who = *who;

@@ -11,12 +11,12 @@ use crate::{
         DeltaSource, SampleSource, Seed, Stop, Strategy, TrainingPlan, NO_TIP,
     },
     training::{
-        check_device,
         data::{Labelled, Part},
-        stock_model, DeviceChoice,
+        stock_model, DeviceChoice, TestedDevice,
     },
 };
 use anyhow::{ensure, Context};
+use burn::tensor::Device;
 use gotong_data::Recipe;
 use gotong_protocol::{Graph, RoundId, TaskId};
 use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
@@ -95,7 +95,7 @@ impl FromStr for Tasks {
 }
 
 impl Contribute {
-    fn plan(&self) -> anyhow::Result<TrainingPlan> {
+    fn plan(&self) -> TrainingPlan {
         let samples = match self.train.is_empty() {
             true => SampleSource::Published {
                 folder: self.data.folder.path(),
@@ -106,16 +106,15 @@ impl Contribute {
                 options: self.reading.options(),
             },
         };
-        Ok(TrainingPlan {
+        TrainingPlan {
             samples,
             part: self.part,
             keep_permille: self.training.kept(),
             options: self.training.options(),
             seed: self.seed.map_or(Seed::System, Seed::Given),
-            device: self.device.open()?,
             checkpoint_every: Duration::from_secs(self.checkpoint_every),
             strategy: self.strategy,
-        })
+        }
     }
 }
 
@@ -130,10 +129,10 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
                 args.until_round.is_none(),
                 "`--until-round` needs one task, such as `--task 0`"
             );
-            let plan = args.plan()?;
             let (graph, data) = stock_model();
-            test_device(&plan, graph, Arc::new(data)).await?;
-            let mut daemon = ContributeAll::new(globals.signer()?, globals.dirs()?, plan);
+            let device = tested(args.device.open()?, graph, Arc::new(data)).await?;
+            let (signer, dirs) = (globals.signer()?, globals.dirs()?);
+            let mut daemon = ContributeAll::new(signer, dirs, args.plan(), device);
             Ok(drive(globals.nodes(), NO_TIP, &mut daemon, &Stop::on_signals()?).await?)
         }
         Tasks::One(task) => {
@@ -142,15 +141,15 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
             let recipe = task_recipe(&client, &globals.dirs()?, &view).await?;
             let recipe = recipe.as_deref().map(Recipe::parse).transpose()?;
             let graph = view.graph;
-            let plan = args.plan()?;
+            let (plan, device) = (args.plan(), args.device.open()?);
             let recipe = plan.samples.recipe(&graph, recipe.as_ref())?;
             let data = plan.data(&graph, &recipe, spare_memory())?;
-            test_device(&plan, graph.clone(), data.clone()).await?;
+            let device = tested(device, graph.clone(), data.clone()).await?;
             let mut daemon = Daemon::new(
                 globals.signer()?,
                 globals.dirs()?,
                 task,
-                DeltaSource::Train(plan.training(data)),
+                DeltaSource::Train(plan.training(data, device)),
                 plan.keep_permille(&graph),
                 args.until_round.map(RoundId),
             );
@@ -159,10 +158,9 @@ pub async fn run(args: Contribute, globals: &Globals) -> anyhow::Result<()> {
     }
 }
 
-/// A device that trains nothing useful costs fees, round after round.
-async fn test_device(plan: &TrainingPlan, graph: Graph, data: Arc<Labelled>) -> anyhow::Result<()> {
-    let device = plan.device.clone();
-    let test = move || check_device(&graph, &data, &device);
+/// The device, once it has trained this model.
+async fn tested(device: Device, graph: Graph, data: Arc<Labelled>) -> anyhow::Result<TestedDevice> {
+    let test = move || TestedDevice::test(device, &graph, &data);
     Ok(tokio::task::spawn_blocking(test).await??)
 }
 

@@ -36,11 +36,11 @@ pub struct Evaluated {
     pub table: TableSummary,
     /// Root over the account's own work.
     pub work_root: Hash,
-    /// Hides the table until it is revealed.
+    /// Hides the table until it is revealed. Whoever evaluates the same inputs again has to find the same one.
     pub salt: Hash,
     /// Whether a device had a part in it. Once that was found wrong, it counts no more.
     pub by_device: bool,
-    /// Whether a commitment to it was sent. The chain may have taken it, and then nothing but this salt can reveal it.
+    /// Whether a commitment to it was sent. The chain may have taken it, and then nothing but this table can be revealed.
     pub is_sent: bool,
 }
 
@@ -144,12 +144,20 @@ impl Attester {
                 // Also if a later round was evaluated already: a fork took it back, and the seat in this one has its duty.
                 None => Some(AttesterCommand::Evaluate { round: now.round }),
             },
-            (Phase::AttestReveal, Seat::Committed) => work.map(|work| AttesterCommand::Reveal {
-                round: now.round,
-                table: Box::new(work.table.clone()),
-                work_root: work.work_root,
-                salt: work.salt,
-            }),
+            (Phase::AttestReveal, Seat::Committed) => match work {
+                Some(work) => Some(AttesterCommand::Reveal {
+                    round: now.round,
+                    table: Box::new(work.table.clone()),
+                    work_root: work.work_root,
+                    salt: work.salt,
+                }),
+                // The disk with it is lost. The chain takes nothing but what was committed, so that nothing wrong is revealed.
+                None if self.table(&now.inputs).is_none() => {
+                    Some(AttesterCommand::Evaluate { round: now.round })
+                }
+                // What a device computed that was found wrong: to be silent costs less.
+                None => None,
+            },
             // Needs no memory: the work is computed again where it is lost.
             (Phase::Challenge, Seat::Revealed) if now.are_audits_drawn => {
                 Some(AttesterCommand::AnswerAudits { round: now.round })

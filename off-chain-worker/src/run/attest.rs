@@ -6,6 +6,8 @@ mod fitness;
 mod follower;
 mod offering;
 mod publisher;
+mod registration;
+mod salt;
 
 pub use fitness::Conditions;
 
@@ -211,17 +213,10 @@ impl Attest {
         Self { stalls, ..self }
     }
 
-    /// An attester needs a registration with the role. A node that has not caught up, as one that was restarted with this program,
-    /// may not know of it yet.
+    /// An attester needs a registration with the role.
     async fn check_role(&mut self, client: &Client, now: &Moment) -> Result<(), RunError> {
-        let stake = now.stake(&self.account).await?;
-        if !stake.is_some_and(|stake| stake.roles.attester) {
-            client.check_caught_up(now).await?;
-            return Err(RunError::Unregistered(
-                "not registered as an attester: run `gotong register --role attester --stake \
-                 AMOUNT` first",
-            ));
-        }
+        let shown = now.stake(&self.account).await?;
+        registration::check(shown, client.check_caught_up(now)).await?;
         self.was_checked = true;
         Ok(())
     }

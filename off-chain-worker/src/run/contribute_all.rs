@@ -10,17 +10,16 @@ use super::{
 };
 use crate::{
     chain::{Account, ChainError, Client, Keypair, Moment},
-    training::data::Labelled,
+    training::{data::Labelled, TestedDevice},
 };
 use gotong_data::Recipe;
 use gotong_protocol::{
-    view::{LedgerView, StakeView, TaskView},
+    view::{LedgerView, Page, StakeView, TaskView},
     Outcome, Phase, RoundId, TaskId,
 };
 use gotong_scoring::blake2_256;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    future::Future,
     ops::ControlFlow,
     sync::Arc,
     time::{Duration, Instant},
@@ -34,6 +33,7 @@ pub struct ContributeAll {
     account: Account,
     dirs: WorkerDirs,
     plan: TrainingPlan,
+    device: TestedDevice,
     tasks: Tasks,
     contributions: BTreeMap<TaskId, Contribute>,
     /// Tasks that nothing is done for any more: over, or without data here.
@@ -50,26 +50,44 @@ pub struct ContributeAll {
     owed: Owed,
 }
 
-/// Tasks in which the account had claims when this began: they may be over. Unknown before the first look.
-#[derive(Default)]
-struct Owed(Option<BTreeSet<TaskId>>);
+/// Tasks in which the account had claims when this began: they may be over. All tasks that there ever were are looked through for
+/// them, once, and some in each look, so that no look takes long.
+struct Owed {
+    known: BTreeSet<TaskId>,
+    /// Where the next page begins; none once all were looked through.
+    next: Option<TaskId>,
+}
 
 impl Owed {
-    /// These tasks, by the account's `ledgers` in all tasks: they are asked for once, since all tasks that there ever were are
-    /// looked through for them.
+    /// Pages that are asked for in a look, of 256 tasks each: 100,000 tasks take 25 looks. A claim has weeks.
+    const PAGES: usize = 16;
+
+    /// Those that are known after another look. `page` asks for the account's ledgers in the tasks of a page, by where that begins.
     async fn tasks(
         &mut self,
-        ledgers: impl Future<Output = Result<Vec<LedgerView>, ChainError>>,
+        page: impl AsyncFn(TaskId) -> Result<Page<LedgerView, TaskId>, ChainError>,
     ) -> Result<&BTreeSet<TaskId>, ChainError> {
-        let known = match self.0.take() {
-            Some(known) => known,
-            None => {
-                let with_claims = ledgers.await?.into_iter();
-                let with_claims = with_claims.filter(|ledger| ledger.next.is_some());
-                with_claims.map(|ledger| ledger.task).collect()
-            }
-        };
-        Ok(self.0.insert(known))
+        for _ in 0..Self::PAGES {
+            let Some(start) = self.next else {
+                break;
+            };
+            let found = page(start).await?;
+            let with_claims = found.items.iter().filter(|ledger| ledger.next.is_some());
+            self.known.extend(with_claims.map(|ledger| ledger.task));
+            // A node that leads back would never come to an end.
+            self.next = found.next.filter(|next| *next > start);
+        }
+        Ok(&self.known)
+    }
+}
+
+impl Default for Owed {
+    /// Nothing is known yet.
+    fn default() -> Self {
+        Self {
+            known: BTreeSet::new(),
+            next: Some(TaskId(0)),
+        }
     }
 }
 
@@ -82,14 +100,20 @@ struct Busy {
 }
 
 impl ContributeAll {
-    /// Trains by `plan` for every task that it has data for.
-    pub fn new(signer: Keypair, dirs: WorkerDirs, plan: TrainingPlan) -> Self {
+    /// Trains by `plan` on `device` for every task that it has data for.
+    pub fn new(
+        signer: Keypair,
+        dirs: WorkerDirs,
+        plan: TrainingPlan,
+        device: TestedDevice,
+    ) -> Self {
         Self {
             account: signer.public_key().0,
             signer,
             dirs,
             data: TrainingData::new(plan.samples.clone(), plan.part, spare_memory()),
             plan,
+            device,
             tasks: Tasks::new(None),
             contributions: BTreeMap::new(),
             left_out: BTreeSet::new(),
@@ -101,10 +125,12 @@ impl ContributeAll {
         }
     }
 
-    /// Tasks that are looked at even if no round of theirs is under way.
-    async fn besides(&mut self, now: &Moment) -> Result<BTreeSet<TaskId>, ChainError> {
-        let account = self.account;
-        let owed = self.owed.tasks(now.ledgers(&account)).await?;
+    /// Tasks that are looked at even if no round of theirs is under way. `page` is that of [`Owed::tasks`].
+    async fn besides(
+        &mut self,
+        page: impl AsyncFn(TaskId) -> Result<Page<LedgerView, TaskId>, ChainError>,
+    ) -> Result<BTreeSet<TaskId>, ChainError> {
+        let owed = self.owed.tasks(page).await?;
         let under_way = self.contributions.keys();
         let besides = under_way.chain(owed).copied();
         Ok(besides
@@ -190,7 +216,7 @@ impl ContributeAll {
             self.signer.clone(),
             self.dirs.clone(),
             view.id,
-            DeltaSource::Train(self.plan.training(data)),
+            DeltaSource::Train(self.plan.training(data, self.device.clone())),
             self.plan.keep_permille(&view.graph),
             None,
         );
@@ -341,7 +367,9 @@ impl Daemon for ContributeAll {
         self.was_checked = true;
         self.tasks.ask(client.url());
         let mut views = Vec::new();
-        let besides = self.besides(&now).await?;
+        let account = self.account;
+        let page = async |start: TaskId| now.ledgers_from(&account, start).await;
+        let besides = self.besides(page).await?;
         for mut view in self.tasks.live(&now, &besides).await? {
             if self.left_out.contains(&view.id) {
                 continue;
@@ -376,48 +404,91 @@ impl Daemon for ContributeAll {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::views;
+    use crate::{
+        run::{
+            views::{self, ledger, OldChain},
+            SampleSource, Seed, Strategy,
+        },
+        state::Folder,
+        training::{data::Part, TrainingOptions},
+    };
     use gotong_scoring::share::Ledger;
-    use std::cell::Cell;
 
-    fn ledger(task: TaskId, next: Option<RoundId>) -> LedgerView {
-        LedgerView {
-            ledger: Ledger::default(),
-            task,
-            doubt: 0,
-            paid: 0,
-            open: 0,
-            next,
-            is_proven: false,
-        }
+    fn contribute_all() -> (tempfile::TempDir, ContributeAll) {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let plan = TrainingPlan {
+            samples: SampleSource::Published {
+                folder: temporary.path().to_owned(),
+                set: None,
+            },
+            part: Part::WHOLE,
+            keep_permille: None,
+            options: TrainingOptions::default(),
+            seed: Seed::System,
+            checkpoint_every: Duration::MAX,
+            strategy: Strategy::Honest,
+        };
+        let signer = crate::keys::development("bob").unwrap();
+        let dirs = WorkerDirs::open(folder, Vec::new()).unwrap();
+        let device = TestedDevice::processor();
+        (temporary, ContributeAll::new(signer, dirs, plan, device))
     }
 
-    /// Of 100,000 tasks those are looked at besides the live ones in which there is something to claim; and all are looked through
-    /// once, and not in each block.
+    /// All that a look asks about tasks, from the start of the program on, takes less than the shortest block. After some looks all
+    /// tasks that are over were looked through for claims, and then only the live ones and those with claims are asked for.
     #[tokio::test]
-    async fn ledgers_of_tasks_that_are_over_are_asked_for_once() {
-        let (asked, mut owed) = (Cell::new(0), Owed::default());
-        for _ in 0..3 {
-            let ledgers = async {
-                asked.set(asked.get() + 1);
-                let next = |task: u32| (task % 50_000 == 7).then_some(RoundId(1));
-                let all = (0..100_000).map(|task| ledger(TaskId(task), next(task)));
-                Ok(all.collect())
-            };
-            let tasks = owed.tasks(ledgers).await.unwrap();
-            assert_eq!(*tasks, BTreeSet::from([TaskId(7), TaskId(50_007)]));
+    async fn no_look_takes_long_beside_100_000_tasks_that_are_over() {
+        let (_folder, mut all) = contribute_all();
+        let mut chain = OldChain::with(100_000..100_008);
+        let owed = [TaskId(7), TaskId(50_007)];
+        chain.claims = owed.into();
+        let mut last = Vec::new();
+        for look in 0..30 {
+            let began = Instant::now();
+            chain.forget_requests();
+            let page = async |start: TaskId| chain.ledgers_from(start);
+            let besides = all.besides(page).await.unwrap();
+            let views = all.tasks.live(&chain, &besides).await.unwrap();
+            last = views.iter().map(|view| view.id).collect();
+            let pages = if look < 24 { Owed::PAGES } else { 7 };
+            let asked = chain.requests() - besides.len() - 9;
+            assert_eq!(asked, if look < 25 { pages } else { 0 }, "look {look}");
+            assert!(began.elapsed() < Duration::from_secs(1), "look {look}");
         }
-        assert_eq!(asked.get(), 1);
+        let live = (100_000..100_008).map(TaskId);
+        let expected: Vec<_> = owed.into_iter().chain(live).collect();
+        assert_eq!(last, expected);
     }
 
     #[tokio::test]
     async fn ledgers_that_could_not_be_asked_for_are_asked_for_again() {
+        async fn lost(_: TaskId) -> Result<Page<LedgerView, TaskId>, ChainError> {
+            Err(ChainError::Disconnected("gone".into()))
+        }
+        async fn only(_: TaskId) -> Result<Page<LedgerView, TaskId>, ChainError> {
+            Ok(Page {
+                items: vec![ledger(TaskId(3), Some(RoundId(1)))],
+                next: None,
+            })
+        }
         let mut owed = Owed::default();
-        let lost = async { Err(ChainError::Disconnected("gone".into())) };
         assert!(owed.tasks(lost).await.is_err());
-        let ledgers = async { Ok(vec![ledger(TaskId(3), Some(RoundId(1)))]) };
-        let tasks = owed.tasks(ledgers).await.unwrap();
+        let tasks = owed.tasks(only).await.unwrap();
         assert_eq!(*tasks, BTreeSet::from([TaskId(3)]));
+    }
+
+    #[tokio::test]
+    async fn a_node_that_leads_back_is_not_followed() {
+        async fn back(start: TaskId) -> Result<Page<LedgerView, TaskId>, ChainError> {
+            Ok(Page {
+                items: Vec::new(),
+                next: Some(start),
+            })
+        }
+        let mut owed = Owed::default();
+        assert!(owed.tasks(back).await.unwrap().is_empty());
+        assert_eq!(owed.next, None);
     }
 
     #[test]

@@ -6,9 +6,8 @@ use super::{
 };
 use crate::training::{
     data::{DataError, DataSet, Labelled, Part, Use},
-    usual_keep_permille, TrainingConfig, TrainingOptions,
+    usual_keep_permille, TestedDevice, TrainingConfig, TrainingOptions,
 };
-use burn::tensor::Device;
 use codec::Encode;
 use gotong_data::{Recipe, RecipeError, Source, SourceOptions};
 use gotong_scoring::{blake2_256, Graph};
@@ -74,7 +73,7 @@ pub struct Training {
     /// What orders the samples.
     pub seed: Seed,
     /// Where to train.
-    pub device: Device,
+    pub device: TestedDevice,
     /// The time from one checkpoint of a training to the next, at least; after every update if it is zero.
     pub checkpoint_every: Duration,
     /// What to submit.
@@ -94,8 +93,6 @@ pub struct TrainingPlan {
     pub options: TrainingOptions,
     /// [`Training::seed`].
     pub seed: Seed,
-    /// [`Training::device`].
-    pub device: Device,
     /// [`Training::checkpoint_every`].
     pub checkpoint_every: Duration,
     /// [`Training::strategy`].
@@ -266,13 +263,13 @@ impl TrainingPlan {
         Ok(Arc::new(data))
     }
 
-    /// The trainings on this data.
-    pub fn training(&self, data: Arc<Labelled>) -> Training {
+    /// The trainings on this data and this device.
+    pub fn training(&self, data: Arc<Labelled>, device: TestedDevice) -> Training {
         Training {
             data,
             options: self.options.clone(),
             seed: self.seed,
-            device: self.device.clone(),
+            device,
             checkpoint_every: self.checkpoint_every,
             strategy: self.strategy,
         }

@@ -239,7 +239,7 @@ impl TrainingJob {
             deadline: Some(&self.deadline),
         };
         let config = training.options.config(&self.graph, self.span, seed);
-        let device = &training.device;
+        let device = training.device.device();
         let mut trained = train_from(start, data, &config, device, supervisor)?;
         if training.strategy == Strategy::Noise {
             trained.change = noise_change(trained.change.len(), seed, &trained.change);
@@ -277,10 +277,9 @@ mod tests {
         training::{
             data::Labelled,
             fixture::{small_transformer, text},
-            initial_weights, train, TrainingError, TrainingOptions,
+            initial_weights, train, TestedDevice, TrainingError, TrainingOptions,
         },
     };
-    use burn::tensor::Device;
     use std::time::Duration;
     use tempfile::TempDir;
 
@@ -300,7 +299,7 @@ mod tests {
                 ..TrainingOptions::default()
             },
             seed,
-            device: Device::flex(),
+            device: TestedDevice::processor(),
             checkpoint_every: Duration::MAX,
             strategy: Strategy::Honest,
         };
@@ -435,7 +434,8 @@ mod tests {
         } = training(&mut job).clone();
         let config = options.config(&job.graph, job.span, drawn);
         let (graph, master, stop) = (&job.graph, &job.master, &job.stop);
-        let change = train(graph, master, &data, &config, &device, &mut |_| {}, stop).unwrap();
+        let device = device.device();
+        let change = train(graph, master, &data, &config, device, &mut |_| {}, stop).unwrap();
         let (_, whole) = compress(&change, job.keep_permille, job.delta_bytes).unwrap();
         assert_eq!(made.unwrap().prepared.delta, whole);
     }

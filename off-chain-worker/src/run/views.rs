@@ -1,12 +1,16 @@
 //! What a chain may answer, for tests.
 
+use super::tasks::TaskViews;
+use crate::chain::ChainError;
+use codec::Encode;
 use gotong_protocol::{
     pay::WHOLE_Q32,
-    view::{RevealedView, RoundView, SeatView, SubmissionView, TaskView},
+    view::{LedgerView, Page, RevealedView, RoundView, SeatView, SubmissionView, TaskView},
     EntrantRecord, Graph, HoldOutTerms, Outcome, Phase, RoundId, SeatState, ShareTerms,
     TableSummary, TaskId, TaskName, TaskState, TaskTerms, Windows,
 };
-use gotong_scoring::ShareTable;
+use gotong_scoring::{share::Ledger, ShareTable};
+use std::{cell::Cell, collections::BTreeSet, ops::Range};
 
 /// Root of the weights that the round starts from.
 pub const BASE: gotong_protocol::Hash = [5; 32];
@@ -147,5 +151,82 @@ pub fn task_at(id: u32, round: u32) -> TaskView {
         id: TaskId(id),
         round: RoundId(round),
         ..task()
+    }
+}
+
+/// A ledger in which nothing is proved yet.
+pub fn ledger(task: TaskId, next: Option<RoundId>) -> LedgerView {
+    LedgerView {
+        ledger: Ledger::default(),
+        task,
+        doubt: 0,
+        paid: 0,
+        open: 0,
+        next,
+        is_proven: false,
+    }
+}
+
+/// A chain with many tasks that are over, and few that are not. It counts what is asked of it.
+pub struct OldChain {
+    /// The last tasks that were opened.
+    live: Vec<TaskId>,
+    /// Those in which whoever asks has claims.
+    pub claims: BTreeSet<TaskId>,
+    requests: Cell<usize>,
+    bytes: Cell<usize>,
+}
+
+impl OldChain {
+    /// One with these live tasks.
+    pub fn with(live: Range<u32>) -> Self {
+        Self {
+            live: live.map(TaskId).collect(),
+            claims: BTreeSet::new(),
+            requests: Cell::default(),
+            bytes: Cell::default(),
+        }
+    }
+
+    /// A page of ledgers, as the chain answers it.
+    pub fn ledgers_from(&self, start: TaskId) -> Result<Page<LedgerView, TaskId>, ChainError> {
+        let end = self.live.last().map_or(0, |last| last.0 + 1);
+        let ledger_in = |task: TaskId| {
+            let has_claims = self.claims.contains(&task);
+            has_claims.then(|| ledger(task, Some(RoundId(1))))
+        };
+        Ok(self.answer(Page::of((start.0..end).map(TaskId), ledger_in)))
+    }
+
+    /// Counts from 0 again.
+    pub fn forget_requests(&self) {
+        self.requests.set(0);
+        self.bytes.set(0);
+    }
+
+    /// How many requests were answered.
+    pub fn requests(&self) -> usize {
+        self.requests.get()
+    }
+
+    /// How many bytes all answers had.
+    pub fn bytes(&self) -> usize {
+        self.bytes.get()
+    }
+
+    fn answer<T: Encode>(&self, answer: T) -> T {
+        self.requests.set(self.requests.get() + 1);
+        self.bytes.set(self.bytes.get() + answer.encoded_size());
+        answer
+    }
+}
+
+impl TaskViews for OldChain {
+    async fn live_tasks(&self) -> Result<Vec<TaskId>, ChainError> {
+        Ok(self.answer(self.live.clone()))
+    }
+
+    async fn existing_task(&self, id: TaskId) -> Result<TaskView, ChainError> {
+        Ok(self.answer(task_at(id.0, 0)))
     }
 }

@@ -71,19 +71,37 @@ pub fn stock_model() -> (Graph, Labelled) {
     (graph, samples)
 }
 
-/// Whether a device trains `graph` on some of `data` about as the processor does. It takes seconds; for the processor itself,
-/// nothing.
-///
-/// # Errors
-/// It fails, finds another loss, or learns less than half as much.
-pub fn check_device(graph: &Graph, data: &Labelled, device: &Device) -> Result<(), UnfitDevice> {
-    let processor = Device::flex();
-    if *device == processor {
-        return Ok(());
+/// A device that trains about as the processor does: that one itself, or one that was tested. Contributors train on nothing else,
+/// since a device that learns nothing useful costs fees, round after round.
+#[derive(Clone)]
+pub struct TestedDevice(Device);
+
+impl TestedDevice {
+    /// The processor.
+    pub fn processor() -> Self {
+        Self(Device::flex())
     }
-    let labels = graph.vocab().map_or(1, |_| data.inputs.max(1));
-    let few = data.slice(0..(LABELS / labels).clamp(2, SAMPLES));
-    Learned::on(graph, &few, device)?.check(&Learned::on(graph, &few, &processor)?)
+
+    /// This device, once it has trained `graph` on some of `data`. It takes seconds; for the processor itself, nothing.
+    ///
+    /// # Errors
+    /// It fails, finds another loss, or learns less than half as much.
+    pub fn test(device: Device, graph: &Graph, data: &Labelled) -> Result<Self, UnfitDevice> {
+        let processor = Device::flex();
+        if device == processor {
+            return Ok(Self(device));
+        }
+        let labels = graph.vocab().map_or(1, |_| data.inputs.max(1));
+        let few = data.slice(0..(LABELS / labels).clamp(2, SAMPLES));
+        let learned = Learned::on(graph, &few, &device)?;
+        learned.check(&Learned::on(graph, &few, &processor)?)?;
+        Ok(Self(device))
+    }
+
+    /// Where to train.
+    pub fn device(&self) -> &Device {
+        &self.0
+    }
 }
 
 /// Losses of the first weights, and of those after a few updates.
@@ -147,7 +165,7 @@ mod tests {
     #[test]
     fn the_processor_is_fit_and_learns_something_of_the_stock_model() {
         let (graph, data) = stock_model();
-        check_device(&graph, &data, &Device::flex()).unwrap();
+        assert!(TestedDevice::test(Device::flex(), &graph, &data).is_ok());
         let learned = Learned::on(&graph, &data, &Device::flex()).unwrap();
         let fell = learned.before - learned.after;
         let least = TOLERANCE * learned.before;
@@ -160,7 +178,7 @@ mod tests {
         use crate::training::DeviceChoice;
         let (graph, data) = stock_model();
         let device = DeviceChoice::Wgpu.open().unwrap();
-        check_device(&graph, &data, &device).unwrap();
+        assert!(TestedDevice::test(device, &graph, &data).is_ok());
     }
 
     #[test]

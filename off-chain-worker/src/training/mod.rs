@@ -28,7 +28,7 @@ pub use checkpoint::{Checkpoint, CheckpointSink};
 pub use config::{Span, TrainingConfig, TrainingOptions};
 pub use deadline::Deadline;
 pub use device::{Adapter, DeviceChoice, DeviceError};
-pub use device_check::{check_device, stock_model, UnfitDevice};
+pub use device_check::{stock_model, TestedDevice, UnfitDevice};
 pub use feedback::{add_residual, compress, residual_decay, usual_keep_permille};
 pub use initial::{initial_weights, noise_change};
 pub use model::{Rounding, UntrainableGraph};

@@ -4,7 +4,7 @@ use super::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{bail, Context, Result};
 use gotong::{
     chain::{Account, Call, Client, Inclusion},
-    run::inputs_digest,
+    run::{inputs_digest, Capacity},
 };
 use gotong_protocol::{
     dispute::Verdict,
@@ -193,6 +193,29 @@ async fn a_round_waits_for_its_attester() -> Result<()> {
     Ok(())
 }
 
+/// What the user says about pay and work is what the offer goes by. The first task pays a seat some 4 GTG at most, and the second one a
+/// hundredth of that, which is still more than the calls cost.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_offer_leaves_out_what_pays_too_little_and_takes_on_no_more_than_it_may() -> Result<()> {
+    let network = Network::start(&["Sponsor", "Judith"]).await?;
+    network
+        .run("Judith", "register --role=attester --stake=1000")
+        .await?;
+    let windows = "--attest-blocks=30 --challenge-blocks=6";
+    let paying = open_for_two(&network, windows).await?;
+    let poor = open_for_two(&network, &format!("{windows} --fee-permille=1")).await?;
+    let _judith = network.daemon("Judith", "attest --least-pay=1 --speed=0.5")?;
+    let offer = network
+        .until("the offer", ROUND_LIMIT, async |now| {
+            now.offer(&account("Judith")).await.map_err(Into::into)
+        })
+        .await?;
+    assert_ne!(paying, poor);
+    assert_eq!((offer.sealed, offer.tasks), (false, vec![paying]));
+    assert_eq!(offer.capacity, Capacity::default().products / 2);
+    Ok(())
+}
+
 /// A program that is told to stop is not drawn while it is away.
 #[tokio::test(flavor = "multi_thread")]
 async fn who_stops_offers_no_more_seats() -> Result<()> {
@@ -262,25 +285,38 @@ async fn seat_until(
         .await
 }
 
+/// Opens a task with two seats, which make its quorum, with these windows for attesters, and whatever else differs from others. Its
+/// default is a tenth for attesters.
+async fn open_for_two(network: &Network, options: &str) -> Result<TaskId> {
+    let open = format!(
+        "task open --name=test --init-seed=1 --price=0.01 --cap=100 --budget=1000 --commit-blocks=40 --reveal-blocks=30 \
+         --weight-cap=1000 --seats=2 --quorum=2 {options} {SMALL}"
+    );
+    let opened = network.run("Sponsor", &open).await?;
+    let id = opened["task"].as_u64().context("`task open` names it")?;
+    Ok(TaskId(u32::try_from(id)?))
+}
+
+/// Fails unless the account has done all that its seat in the round asked for, was paid, and has its stake of 1,000 GTG.
+async fn assert_served(network: &Network, round: &RoundView, name: &str, log: &str) -> Result<()> {
+    assert_settled(round)?;
+    let own = seat(round, name).with_context(|| format!("{name} has a seat"))?;
+    assert_eq!(own.state, SeatState::Sitting, "{log}");
+    assert!(own.audited && own.fee > 0, "{log}");
+    let now = network.client.best().await?;
+    let stake = now.stake(&account(name)).await?;
+    assert_eq!(stake.context("registered")?.stake, 1_000 * UNIT, "{log}");
+    Ok(())
+}
+
 /// Judith is killed in every phase of a round, and started again: she scores it once, shows all that she owes, and defends her
 /// table. Each phase waits for her, or for Bob, who is started when it may end.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attester_that_is_killed_in_every_phase_loses_nothing() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith", "Bob", "Envy"]).await?;
     network.register(&["One"], &["Judith", "Bob"]).await?;
-    let opened = network
-        .run(
-            "Sponsor",
-            &format!(
-                "task open --name=test --init-seed=1 --price=0.01 --cap=100 --budget=1000 \
-                 --fee-permille=100 --commit-blocks=40 --reveal-blocks=30 --attest-blocks=60 \
-                 --challenge-blocks=40 --weight-cap=1000 --seats=2 --quorum=2 {SMALL}"
-            ),
-        )
-        .await?;
-    let id = opened["task"].as_u64().context("`task open` names it")?;
-    let task = TaskId(u32::try_from(id)?);
-    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={id}"))?;
+    let task = open_for_two(&network, "--attest-blocks=60 --challenge-blocks=40").await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
     let until = async |what, check: fn(&RoundView, &SeatView) -> bool| {
         seat_until(&network, task, "Judith", what, check).await
@@ -330,17 +366,74 @@ async fn an_attester_that_is_killed_in_every_phase_loses_nothing() -> Result<()>
 
     let round = network.ended(task, ROUND.0, ROUND_LIMIT).await?;
     let log = std::fs::read_to_string(judith.log())?;
-    assert_settled(&round)?;
-    let mut seats = round.seats.iter();
-    let seat = seats.find(|seat| seat.account == account("Judith"));
-    let seat = seat.context("Judith has a seat")?;
-    assert_eq!(seat.state, SeatState::Sitting, "{log}");
-    assert!(seat.audited && seat.fee > 0, "{log}");
-    let now = client.best().await?;
-    let stake = now.stake(&account("Judith")).await?;
-    assert_eq!(stake.context("registered")?.stake, 1_000 * UNIT, "{log}");
+    assert_served(&network, &round, "Judith", &log).await?;
     // Not even her work.
     assert!(log.matches("scored in").count() <= 1, "{log}");
+    Ok(())
+}
+
+/// Judith has nothing left but her key after she has committed. AttestCommit waits for Bob, and AttestReveal for her.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_lost_after_a_commitment_costs_nothing() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith", "Bob"]).await?;
+    network.register(&["One"], &["Judith", "Bob"]).await?;
+    let task = open_for_two(&network, "--attest-blocks=60 --challenge-blocks=6").await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
+    let mut judith = network.daemon("Judith", "attest")?;
+    let until = async |what, check: fn(&RoundView, &SeatView) -> bool| {
+        seat_until(&network, task, "Judith", what, check).await
+    };
+    until("the commitment", |_, seat| seat.committed).await?;
+    judith.kill();
+    std::fs::remove_dir_all(network.folder().join("Judith"))?;
+    let _bob = network.daemon("Bob", "attest")?;
+    until("AttestReveal", |round, _| {
+        round.phase == Phase::AttestReveal
+    })
+    .await?;
+    let judith = network.daemon("Judith", "attest")?;
+    let round = network.ended(task, ROUND.0, ROUND_LIMIT).await?;
+    let log = std::fs::read_to_string(judith.log())?;
+    assert_served(&network, &round, "Judith", &log).await?;
+    assert!(log.contains("is not on this disk"), "{log}");
+    Ok(())
+}
+
+/// Moll sits down and stays away, so seats are drawn anew, and Bob replaces her. Judith, who has committed, is killed before that, and
+/// started again in the middle of it: she commits to nothing else, and reveals with Bob.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attester_that_is_killed_before_a_redraw_keeps_its_seat() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith", "Moll", "Bob"]).await?;
+    network.register(&["One"], &["Judith", "Moll"]).await?;
+    network
+        .run("Bob", "register --role=attester --stake=1000")
+        .await?;
+    let task = open_for_two(&network, "--attest-blocks=30 --challenge-blocks=6").await?;
+    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
+    let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
+    let mut judith = network.daemon("Judith", "attest")?;
+    let until = async |what, check: fn(&RoundView, &SeatView) -> bool| {
+        seat_until(&network, task, "Judith", what, check).await
+    };
+    until("the commitment", |_, seat| seat.committed).await?;
+    judith.kill();
+    // Not before: else Bob may be drawn at first, and Moll be the one who replaces her.
+    let offer = Call::offer(u8::MAX, u64::MAX, true, &[]);
+    let client = &network.client;
+    client.submit(&key("Bob"), &offer, Inclusion::Best).await?;
+    let _bob = network.daemon("Bob", "attest")?;
+    until("the redraw", |round, _| round.redraws > 0).await?;
+    let judith = network.daemon("Judith", "attest")?;
+    let round = network.ended(task, ROUND.0, ROUND_LIMIT).await?;
+    let log = std::fs::read_to_string(judith.log())?;
+    assert_served(&network, &round, "Judith", &log).await?;
+    let (moll, bob) = (seat(&round, "Moll"), seat(&round, "Bob"));
+    assert_eq!(moll.map(|moll| moll.state), Some(SeatState::Missed));
+    assert_eq!(bob.map(|bob| bob.state), Some(SeatState::Sitting));
+    // None, if she was killed before she could say so.
+    let commitments = log.matches("committed to a share table").count();
+    assert!(commitments <= 1, "{log}");
     Ok(())
 }
 
@@ -383,13 +476,7 @@ async fn who_begins_late_has_caught_up_before_it_offers() -> Result<()> {
         })
         .await?;
     let log = std::fs::read_to_string(judith.log())?;
-    assert_settled(&seated)?;
-    let own = seat(&seated, "Judith").context("Judith has a seat")?;
-    assert_eq!(own.state, SeatState::Sitting, "{log}");
-    assert!(own.audited && own.fee > 0, "{log}");
-    let now = network.client.best().await?;
-    let stake = now.stake(&account("Judith")).await?;
-    assert_eq!(stake.context("registered")?.stake, 1_000 * UNIT, "{log}");
+    assert_served(&network, &seated, "Judith", &log).await?;
     // Whoever was there all along has offered every round, and changed nothing.
     for online in [&bob, &envy] {
         let log = std::fs::read_to_string(online.log())?;

@@ -196,7 +196,7 @@ async fn a_device_that_goes_wrong_costs_no_stake() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith", "Faulty"]).await?;
     network.register(&["One"], &attesters).await?;
     // Its self-test takes a while.
-    let _faulty = network.daemon("Faulty", "attest --device=flex --flip-after=50")?;
+    let faulty = network.daemon("Faulty", "attest --device=flex --flip-after=50")?;
     let _honest = network.daemon("Judith", "attest")?;
     let task = network.open_another(SMALL, 2).await?;
     let scene = Scene::at_work(network, task)?;
@@ -208,6 +208,9 @@ async fn a_device_that_goes_wrong_costs_no_stake() -> Result<()> {
         assert_eq!(scene.stake(name).await?, STAKE);
     }
     assert!(round.seats.iter().all(|seat| seat.claim == round.claim));
+    // Else it was never asked, and nothing was checked.
+    let log = std::fs::read_to_string(faulty.log())?;
+    assert!(log.contains("THE DEVICE COMPUTES WRONGLY"), "{log}");
     Ok(())
 }
 

@@ -261,11 +261,12 @@ impl Chain {
 
 proptest! {
     /// Each step: does the chain hear of the command, does the engine hear of the block, does the process
-    /// restart, does the phase move on, and does the round draw seats anew; does a fork change the round's inputs.
+    /// restart, does the phase move on, and does the round draw seats anew; does a fork change the round's inputs; is the disk
+    /// lost.
     #[test]
     fn commits_once_and_reveals_what_it_committed_if_it_is_right(
         steps in prop::collection::vec(
-            (any::<[bool; 5]>(), prop::bool::weighted(0.1)), 1..100,
+            (any::<[bool; 5]>(), prop::bool::weighted(0.1), prop::bool::weighted(0.1)), 1..100,
         ),
         drawn_at_once: bool,
     ) {
@@ -280,8 +281,13 @@ proptest! {
             is_device_trusted: true,
         };
         let mut chain = Chain { now, commitment: None, draws: !drawn_at_once };
-        let mut evaluations = Vec::new();
-        for ([executes, hears_back, restarts, moves_on, redraws], forks) in steps {
+        // All, and those that are on disk.
+        let (mut evaluations, mut kept) = (Vec::<(RoundId, Hash)>::new(), Vec::new());
+        for ([executes, hears_back, restarts, moves_on, redraws], forks, loses) in steps {
+            if loses {
+                engine = Attester::new(TASK, ACCOUNT);
+                kept.clear();
+            }
             if restarts {
                 engine = Attester::decode(&mut &*engine.encode()).unwrap();
             }
@@ -295,10 +301,15 @@ proptest! {
             match command.filter(|_| executes) {
                 Some(AttesterCommand::Evaluate { round }) => {
                     let known = (round, now.inputs);
-                    prop_assert!(!evaluations.contains(&known), "evaluated twice");
-                    evaluations.push(known);
-                    let byte = evaluations.len() as u8;
-                    engine.on_evaluated(evaluated(round, now.inputs, byte));
+                    prop_assert!(!kept.contains(&known), "evaluated twice");
+                    kept.push(known);
+                    // Table and salt follow from the inputs.
+                    let before = evaluations.iter().position(|one| *one == known);
+                    let at = before.unwrap_or(evaluations.len());
+                    if before.is_none() {
+                        evaluations.push(known);
+                    }
+                    engine.on_evaluated(evaluated(round, now.inputs, at as u8 + 1));
                 }
                 Some(AttesterCommand::Commit { commitment, inputs, .. }) => {
                     prop_assert_eq!(inputs, now.inputs, "refused");
@@ -479,11 +490,34 @@ fn only_the_table_of_the_fork_that_the_chain_is_on_is_revealed() {
         _ => None,
     };
     now.inputs = [1; 32];
-    assert_eq!(engine.on_block(&now), None, "to be silent costs less");
+    let evaluate = Some(AttesterCommand::Evaluate { round: RoundId(0) });
+    assert_eq!(engine.on_block(&now), evaluate, "none of another fork");
     engine.on_evaluated(evaluated(RoundId(0), [1; 32], 2));
     assert_eq!(salt(engine.on_block(&now)), Some([2; 32]));
     now.inputs = [0; 32];
     assert_eq!(salt(engine.on_block(&now)), Some([1; 32]), "and back");
+}
+
+/// After its commitment the disk was lost: whoever does not reveal loses 50 GTG.
+#[test]
+fn whoever_lost_what_it_committed_evaluates_again_and_reveals() {
+    let (kept, mut now) = committed();
+    let mut engine = Attester::new(TASK, ACCOUNT);
+    now.seat = Some(Seat::Committed);
+    assert_eq!(engine.on_block(&now), None, "nothing is due yet");
+    now.phase = Phase::AttestReveal;
+    let evaluate = Some(AttesterCommand::Evaluate { round: RoundId(0) });
+    assert_eq!(engine.on_block(&now), evaluate);
+    engine.on_evaluated(evaluated(RoundId(0), [0; 32], 1));
+    let reveal = engine.on_block(&now);
+    assert!(matches!(reveal, Some(AttesterCommand::Reveal { .. })));
+    assert_eq!(reveal, kept.on_block(&now));
+    // Whoever has lost its seat, or shows a table already, has nothing to find.
+    let engine = Attester::new(TASK, ACCOUNT);
+    for seat in [Seat::Drawn, Seat::Revealed, Seat::Audited, Seat::Out] {
+        now.seat = Some(seat);
+        assert_eq!(engine.on_block(&now), None, "{seat:?}");
+    }
 }
 
 /// On one fork round 0 ended and round 1 was committed to. Another took both back, and there the account has a seat in round 0,

@@ -1,5 +1,6 @@
 //! What an attester owes for its seats in a task, and how it does it.
 
+use super::salt::salt;
 use crate::{
     chain::{Account, Call, ChainError, Client, Grounds, Keypair, Moment, ProofWait, Receipt},
     engine::{Attester, AttesterCommand, AttesterSnapshot, Evaluated, Seat},
@@ -7,7 +8,6 @@ use crate::{
         engine_files::load_attester,
         is_refused,
         second_node::{agrees, proof_wait},
-        sponsor::random_hash,
         submit_once, RunError, ScoredRound, REFUSED_BLOCKS,
     },
     state::Folder,
@@ -90,30 +90,7 @@ impl Duty {
             // It does not know what was done.
             return Ok(());
         }
-        if let Some(own) = &own {
-            self.engine.on_computed(&now.inputs, &own.summary);
-        }
-        if let Some(own) = own.as_ref().filter(|own| !own.by_device) {
-            self.engine.on_confirmed(&now.inputs, &own.summary);
-            if self.has_committed_to_another(now, own) {
-                return Ok(());
-            }
-        }
-        let mut due = self.engine.on_block(now);
-        if let (Some(AttesterCommand::Evaluate { round }), Some(own)) = (&due, &own) {
-            self.engine.on_evaluated(Evaluated {
-                round: *round,
-                inputs: own.inputs.digest,
-                base_root: of.base_root,
-                table: own.summary.clone(),
-                work_root: work_root(&self.account(), &own.table),
-                salt: random_hash()?,
-                by_device: own.by_device,
-                is_sent: false,
-            });
-            due = self.engine.on_block(now);
-        }
-        let Some(command) = due else {
+        let Some(command) = self.due(of, now, own.as_deref()) else {
             return Ok(());
         };
         let waits =
@@ -127,6 +104,12 @@ impl Duty {
         let wait = match executed.await {
             Err(RunError::Chain(error @ ChainError::Refused { .. })) => {
                 tracing::error!("{error}");
+                if error.is_refusal("CommitmentMismatch") {
+                    tracing::error!(
+                        "what was committed is lost with the disk, and is not what was computed now: a device was wrong then \
+                         or is wrong now, or an earlier release made up the salt. If no table is revealed, that costs 50 GTG"
+                    );
+                }
                 REFUSED_BLOCKS
             }
             Err(RunError::Chain(error @ ChainError::Unconfirmed(_))) => {
@@ -149,6 +132,47 @@ impl Duty {
         };
         self.refused = Some((command, now.block.saturating_add(wait)));
         Ok(())
+    }
+
+    /// What is due now, given what was computed so far. What has the salt that was committed is on disk; if that is lost, the
+    /// same follows from the same inputs and the account's key.
+    fn due(
+        &mut self,
+        of: &RoundView,
+        now: &AttesterSnapshot,
+        own: Option<&ScoredRound>,
+    ) -> Option<AttesterCommand> {
+        let Some(own) = own else {
+            return self.engine.on_block(now);
+        };
+        self.engine.on_computed(&now.inputs, &own.summary);
+        if !own.by_device {
+            self.engine.on_confirmed(&now.inputs, &own.summary);
+            if self.has_committed_to_another(now, own) {
+                return None;
+            }
+        }
+        let due = self.engine.on_block(now);
+        let Some(AttesterCommand::Evaluate { round }) = due else {
+            return due;
+        };
+        if now.seat == Some(Seat::Committed) {
+            tracing::warn!(
+                "what was committed is not on this disk: the round was evaluated again, and its table is revealed"
+            );
+        }
+        let inputs = own.inputs.digest;
+        self.engine.on_evaluated(Evaluated {
+            round,
+            inputs,
+            base_root: of.base_root,
+            table: own.summary.clone(),
+            work_root: work_root(&self.account(), &own.table),
+            salt: salt(&self.signer, &inputs),
+            by_device: own.by_device,
+            is_sent: false,
+        });
+        self.engine.on_block(now)
     }
 
     /// Whether it has committed to another table than the processor computes, as a device may have done that was found wrong
@@ -321,6 +345,119 @@ pub(super) fn seat_of(seat: &SeatView) -> Seat {
 mod tests {
     use super::*;
     use crate::{evaluation::lab::Lab, run::views};
+    use gotong_protocol::{attestation_commitment, Phase};
+
+    /// What the round of `lab` comes to.
+    fn scored(lab: &Lab) -> ScoredRound {
+        let (round, table) = lab.score();
+        ScoredRound {
+            inputs: Arc::new(crate::run::replica::lab_inputs(lab)),
+            weights: round.weights,
+            summary: table.summary(),
+            table,
+            by_device: false,
+        }
+    }
+
+    /// A program that finds nothing on its disk.
+    fn newly_opened() -> Duty {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let signer = crate::keys::development("alice").unwrap();
+        Duty::open(signer, TaskId(1), folder).unwrap()
+    }
+
+    /// In the phase and the seat of whoever has just been drawn for `own`.
+    fn drawn_for(own: &ScoredRound) -> AttesterSnapshot {
+        AttesterSnapshot {
+            block: 9,
+            round: RoundId(2),
+            phase: Phase::AttestCommit,
+            inputs: own.inputs.digest,
+            seat: Some(Seat::Drawn),
+            are_audits_drawn: false,
+            is_device_trusted: true,
+        }
+    }
+
+    /// The disk is lost between commitment and reveal.
+    #[test]
+    fn what_was_committed_is_computed_again_and_revealed_by_the_same_salt() {
+        let (of, own) = (views::round(), scored(&Lab::small()));
+        let mut now = drawn_for(&own);
+        let mut first = newly_opened();
+        let Some(AttesterCommand::Commit { commitment, .. }) = first.due(&of, &now, Some(&own))
+        else {
+            panic!("nothing is committed");
+        };
+        (now.phase, now.seat) = (Phase::AttestReveal, Some(Seat::Committed));
+        let mut other = newly_opened();
+        let evaluate = AttesterCommand::Evaluate { round: now.round };
+        assert_eq!(other.due(&of, &now, None), Some(evaluate));
+        let reveal = other.due(&of, &now, Some(&own));
+        assert_eq!(reveal, first.due(&of, &now, Some(&own)));
+        let Some(AttesterCommand::Reveal {
+            round,
+            table,
+            work_root,
+            salt,
+        }) = reveal
+        else {
+            panic!("nothing is revealed");
+        };
+        let claim = table.claim(&of.base_root);
+        let account = other.account();
+        let opened = attestation_commitment(TaskId(1), round, &account, &claim, &work_root, &salt);
+        assert_eq!(opened, commitment);
+        // A restart finds it with what was committed, and needs no score for that.
+        assert_eq!(other.due(&of, &now, None), first.due(&of, &now, None));
+    }
+
+    #[test]
+    fn a_salt_on_disk_goes_before_the_one_of_the_key() {
+        let (of, own) = (views::round(), scored(&Lab::small()));
+        let mut now = drawn_for(&own);
+        let mut duty = newly_opened();
+        duty.engine.on_evaluated(Evaluated {
+            round: now.round,
+            inputs: now.inputs,
+            base_root: of.base_root,
+            table: own.summary.clone(),
+            work_root: [6; 32],
+            salt: [7; 32],
+            by_device: false,
+            is_sent: true,
+        });
+        (now.phase, now.seat) = (Phase::AttestReveal, Some(Seat::Committed));
+        let reveal = duty.due(&of, &now, Some(&own));
+        assert!(
+            matches!(&reveal, Some(AttesterCommand::Reveal { salt, .. }) if *salt == [7; 32]),
+            "{reveal:?}"
+        );
+    }
+
+    /// The first program's device was wrong, or the second one's is: only the chain knows which table it has a commitment to, and
+    /// refuses the other one.
+    #[test]
+    fn after_a_loss_the_processor_has_the_last_word() {
+        let (of, right) = (views::round(), scored(&Lab::small()));
+        let mut now = drawn_for(&right);
+        (now.phase, now.seat) = (Phase::AttestReveal, Some(Seat::Committed));
+        let mut wrong = ScoredRound {
+            by_device: true,
+            ..right.clone()
+        };
+        wrong.summary.merge = None;
+        let mut duty = newly_opened();
+        let revealed = |command| match command {
+            Some(AttesterCommand::Reveal { table, .. }) => Some(*table),
+            _ => None,
+        };
+        let by_device = duty.due(&of, &now, Some(&wrong));
+        assert_eq!(revealed(by_device), Some(wrong.summary));
+        let by_processor = duty.due(&of, &now, Some(&right));
+        assert_eq!(revealed(by_processor), Some(right.summary));
+    }
 
     #[test]
     fn a_seat_is_read_from_the_chain() {
@@ -398,14 +535,7 @@ mod tests {
     async fn audits_are_answered_as_the_chain_verifies_them() {
         let lab = Lab::small();
         let (account, seed) = ([4; 32], [8; 32]);
-        let (round, table) = lab.score();
-        let own = Arc::new(ScoredRound {
-            inputs: Arc::new(crate::run::replica::lab_inputs(&lab)),
-            weights: round.weights,
-            summary: table.summary(),
-            table,
-            by_device: false,
-        });
+        let own = Arc::new(scored(&lab));
         let audited = Audited {
             summary: &own.summary,
             samples: lab.facts.samples,

@@ -99,9 +99,8 @@ mod tests {
             Training, WorkerDirs,
         },
         state::Folder,
-        training::{data::Labelled, TrainingOptions},
+        training::{data::Labelled, TestedDevice, TrainingOptions},
     };
-    use burn::tensor::Device;
     use gotong_protocol::TaskId;
     use gotong_scoring::Graph;
     use std::sync::Arc;
@@ -119,7 +118,7 @@ mod tests {
             }),
             options: TrainingOptions::default(),
             seed: Seed::System,
-            device: Device::flex(),
+            device: TestedDevice::processor(),
             checkpoint_every: Duration::MAX,
             strategy: Strategy::Honest,
         };

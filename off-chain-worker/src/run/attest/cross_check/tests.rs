@@ -60,9 +60,12 @@ impl TaskViews for Node {
         self.answer(self.rounds.iter().map(|round| round.task).collect())
     }
 
-    async fn task(&self, id: TaskId) -> Result<Option<TaskView>, ChainError> {
+    async fn existing_task(&self, id: TaskId) -> Result<TaskView, ChainError> {
         let found = self.rounds.iter().find(|round| round.task == id);
-        self.answer(found.map(|found| views::task_at(id.0, found.round.0)))
+        let view = found.map(|found| views::task_at(id.0, found.round.0));
+        let block = self.block;
+        self.answer(view)?
+            .ok_or(ChainError::NoTask { task: id, block })
     }
 }
 
