@@ -226,7 +226,7 @@ impl TaskViews for OldChain {
         Ok(self.answer(self.live.clone()))
     }
 
-    async fn existing_task(&self, id: TaskId) -> Result<TaskView, ChainError> {
-        Ok(self.answer(task_at(id.0, 0)))
+    async fn task(&self, id: TaskId) -> Result<Option<TaskView>, ChainError> {
+        Ok(self.answer(Some(task_at(id.0, 0))))
     }
 }

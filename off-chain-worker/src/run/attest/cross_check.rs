@@ -228,11 +228,10 @@ async fn shows(
     if !live.contains(&task) {
         return Ok(false);
     }
-    let is_under_way = match node.existing_task(task).await {
-        Ok(view) => view.round == round && view.state.is_live(),
-        Err(ChainError::NoTask { .. }) => false,
-        Err(error) => return Err(error),
-    };
+    let is_under_way = node
+        .task(task)
+        .await?
+        .is_some_and(|view| view.round == round && view.state.is_live());
     if !is_under_way {
         return Ok(false);
     }
