@@ -259,9 +259,7 @@ impl DisputeAgent {
         now: &Moment,
         disputes: &[DisputeView],
     ) -> Result<Vec<ClosedDispute>, RunError> {
-        let own = |dispute: &&DisputeView| {
-            dispute.accused == self.account || dispute.challenger == self.account
-        };
+        let own = |dispute: &&DisputeView| is_party(dispute, &self.account);
         let open: BTreeSet<_> = disputes.iter().filter(own).map(|found| found.id).collect();
         let before = std::mem::replace(&mut self.open, open);
         let gone: BTreeSet<_> = before.difference(&self.open).collect();
@@ -503,6 +501,18 @@ fn is_accusation(command: &DisputerCommand) -> bool {
 fn table_of(round: &RoundView, account: &Account) -> Option<Hash> {
     let seat = round.seats.iter().find(|seat| seat.account == *account)?;
     Some(seat.table.as_ref()?.root())
+}
+
+fn is_party(dispute: &DisputeView, account: &Account) -> bool {
+    [dispute.accused, dispute.challenger].contains(account)
+}
+
+/// By which blocks somebody has to move in the account's disputes about a task. The other party's move may come at once, so that
+/// its deadline counts as well.
+pub(super) fn deadlines(disputes: &[DisputeView], task: TaskId, account: &Account) -> Vec<u32> {
+    let own = disputes.iter();
+    let own = own.filter(|dispute| dispute.task == task && is_party(dispute, account));
+    own.map(|dispute| dispute.deadline).collect()
 }
 
 /// Whether tables can be disputed: the challenge begins when its audits are drawn. Until then none is open.
