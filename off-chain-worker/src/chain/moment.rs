@@ -72,6 +72,17 @@ impl Moment {
         self.constant("Babe", "ExpectedBlockTime")
     }
 
+    /// Blocks that a move in a dispute may take; full ones do not count.
+    pub fn move_blocks(&self) -> Result<u32, ChainError> {
+        self.number(REFEREE, "MoveBlocks")
+    }
+
+    /// How long a move in a dispute may take, at least.
+    pub fn move_time(&self) -> Result<Duration, ChainError> {
+        let block = Duration::from_millis(self.block_millis()?);
+        Ok(block.saturating_mul(self.move_blocks()?))
+    }
+
     /// When the block was made, in milliseconds since 1970; 0 for the first one.
     pub(super) async fn time(&self) -> Result<u64, ChainError> {
         let address = dynamic::storage::<(), u64>("Timestamp", "Now");

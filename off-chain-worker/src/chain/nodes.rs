@@ -349,7 +349,10 @@ impl Client {
 
     /// Whether the `grounds` are proved, or why not by each node that was asked. The other nodes are asked if this client's has no
     /// proof, or is too far behind and there is no time to wait for it. Each has up to `limit`.
-    async fn proved(
+    ///
+    /// # Errors
+    /// [`ChainError::Disproved`] or [`ChainError::BadProof`] if this client's node lies.
+    pub async fn proved(
         &self,
         grounds: &Grounds<'_>,
         can_wait: bool,

@@ -12,6 +12,7 @@ mod salt;
 pub use fitness::Conditions;
 
 use super::{
+    dispute_agent::deadlines,
     drive, inputs_digest,
     replica::{Progress, ReplicaWorker},
     round_span,
@@ -44,7 +45,7 @@ use std::{
     future::Future,
     ops::ControlFlow,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::{Instrument, Span};
@@ -233,14 +234,16 @@ impl Attest {
         let own = |seat: &&SeatView| seat.account == self.account;
         let seat = round.seats.iter().find(own);
         let is_seated = seat.is_some();
+        let mut due = Vec::new();
         if seat.is_some_and(|seat| seat.state == SeatState::Sitting) {
-            let left = round.ends_at.saturating_sub(now.block());
-            let block = Duration::from_millis(now.block_millis()?);
-            let deadline = Instant::now().checked_add(block.saturating_mul(left));
-            if let Some(deadline) = deadline {
-                self.tasks.is_due_by(view.id, deadline);
-            }
+            due.push(round.ends_at);
         }
+        if is_seated && round.open_disputes > 0 {
+            let disputes = now.disputes(Some(view.id)).await?;
+            due.extend(deadlines(&disputes, view.id, &self.account));
+        }
+        let block_time = Duration::from_millis(now.block_millis()?);
+        self.tasks.is_due_by(view.id, &due, now.block(), block_time);
         // Seats are drawn with the samples, some blocks after the reveals; and again if too few do their part.
         let is_due = is_seated && round.has_samples() && view.state.is_live();
         if is_due && !self.seats.contains_key(&view.id) {

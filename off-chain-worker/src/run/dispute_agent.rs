@@ -1,17 +1,16 @@
 //! Plays an account's disputes, move by move.
 
-use super::{
-    inputs_digest, is_refused,
-    second_node::{agrees, proof_wait},
-    Replica, RoundPlayer, RunError, REFUSED_BLOCKS,
-};
+mod confirm;
+
+use super::{inputs_digest, is_refused, Replica, RoundPlayer, RunError, REFUSED_BLOCKS};
 use crate::{
-    chain::{Account, Call, ChainError, Client, Grounds, Inclusion, Keypair, Moment},
+    chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment},
     engine::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute},
     evaluation::{describe_verdict, StepName},
     keys::address,
     state::{Folder, Lock, StateError},
 };
+use confirm::{is_confirmed, is_pick, Basis, PickCheck};
 use gotong_protocol::{
     dispute::ClosedDispute,
     id::DisputeId,
@@ -21,6 +20,7 @@ use gotong_protocol::{
 use gotong_scoring::trial::Turn;
 use std::{
     collections::{BTreeSet, HashMap},
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{
@@ -41,6 +41,8 @@ pub struct DisputeAgent {
     refused: HashMap<DisputerCommand, u32>,
     /// The account's disputes that were open at the last look.
     open: BTreeSet<DisputeId>,
+    /// Asks other nodes before a pick is made.
+    picks: PickCheck,
     _lock: Lock,
 }
 
@@ -87,8 +89,10 @@ struct Due {
     computing: JoinHandle<()>,
     /// Digest of what the table was computed from.
     inputs: Hash,
-    /// The task that it was computed for, if an accusation has to be proved.
+    /// The task that it was computed for, if something has to be confirmed.
     task: Option<TaskView>,
+    /// The disputes that the moves are made in.
+    disputes: Arc<Vec<DisputeView>>,
 }
 
 const ENGINE: &str = "disputer";
@@ -113,6 +117,7 @@ impl DisputeAgent {
             folder,
             refused: HashMap::new(),
             open: BTreeSet::new(),
+            picks: PickCheck::default(),
             _lock: lock,
         })
     }
@@ -170,21 +175,22 @@ impl DisputeAgent {
         if commands.is_empty() {
             return Ok(Moves { closed, due: None });
         }
-        let accuses = commands.iter().any(is_accusation) && client.is_doubted();
-        let task = match accuses {
+        let asks = commands.iter().any(is_confirmed) && client.is_doubted();
+        let task = match asks {
             true => now.task(self.task).await?,
             false => None,
         };
         let player = replica.player(client, now, round).await?;
-        let of = round.clone();
-        let (calls, computing) = in_turn(commands, move |command| {
-            call(&of, &disputes, &player, command)
-        });
+        let disputes = Arc::new(disputes);
+        let (of, shown) = (round.clone(), disputes.clone());
+        let (calls, computing) =
+            in_turn(commands, move |command| call(&of, &shown, &player, command));
         let due = Due {
             calls,
             computing,
             inputs,
             task: task.filter(|task| replica.is_of(task)),
+            disputes,
         };
         Ok(Moves {
             closed,
@@ -210,16 +216,15 @@ impl DisputeAgent {
         let block = now.block();
         // On a fork where the accused stands for a right table an accusation would cost the bond.
         let tied = client.tied_to(now);
-        let (mut computed, mut accusations) = (Vec::new(), Vec::new());
+        let (mut computed, mut picks, mut accusations) = (Vec::new(), Vec::new(), Vec::new());
+        let asks = PickCheck::is_needed(client);
         // While what is ready is sent, the next ones are computed.
         while due.calls.recv_many(&mut computed, ALL).await > 0 {
             let mut moves = Vec::new();
             for (command, call) in computed.drain(..) {
                 match call {
-                    None => {
-                        tracing::error!("no move for {command:?}");
-                        self.pause(command, block);
-                    }
+                    call if asks && is_pick(&command) => picks.push((command, call)),
+                    None => self.has_no_move(command, block),
                     Some(call) if is_accusation(&command) => accusations.push((command, call)),
                     Some(call) => moves.push((command, call)),
                 }
@@ -227,14 +232,28 @@ impl DisputeAgent {
             self.send_all(client, moves, &mut hearing).await?;
         }
         due.computing.await?;
-        let of = (due.task.as_ref(), &due.inputs);
+        let basis = due.task.as_ref().map(|task| Basis {
+            task,
+            round,
+            inputs: &due.inputs,
+        });
+        // No answer is held back by what other nodes say.
+        let picks = self.confirmed(client, now, &due.disputes, basis, picks);
+        let mut moves = Vec::new();
+        for (command, call) in picks.await? {
+            match call {
+                Some(call) => moves.push((command, call)),
+                None => self.has_no_move(command, block),
+            }
+        }
+        self.send_all(client, moves, &mut hearing).await?;
         let begun = Instant::now();
-        // Moves have deadlines, and are not held back by what is to be proved or confirmed; the next ones not by all of it.
+        // Moves have deadlines, and are not held back by what is to be proved; the next ones not by all of it.
         for (command, call) in accusations {
             if begun.elapsed() > PROVING {
                 break;
             }
-            match self.confirm(client, now, round, of, (command, &call)).await {
+            match self.confirm(client, now, basis, (command, &call)).await {
                 Ok(()) => self.send(&tied, command, &call, &mut hearing).await?,
                 // It comes again with the next block.
                 Err(error @ ChainError::Unproved(_)) => {
@@ -259,9 +278,7 @@ impl DisputeAgent {
         now: &Moment,
         disputes: &[DisputeView],
     ) -> Result<Vec<ClosedDispute>, RunError> {
-        let own = |dispute: &&DisputeView| {
-            dispute.accused == self.account || dispute.challenger == self.account
-        };
+        let own = |dispute: &&DisputeView| is_party(dispute, &self.account);
         let open: BTreeSet<_> = disputes.iter().filter(own).map(|found| found.id).collect();
         let before = std::mem::replace(&mut self.open, open);
         let gone: BTreeSet<_> = before.difference(&self.open).collect();
@@ -301,46 +318,6 @@ impl DisputeAgent {
             tables: stands.filter(is_suspect).collect(),
             disputes: disputes.iter().map(open_dispute).collect(),
         }
-    }
-
-    /// Fails unless the round, and the table that is to be doubted, are proved by the state at a block that is final, or
-    /// confirmed by a second node if finality stands still, or one node's word is enough. An accusation that is wrong costs
-    /// its bond. Moves are not held back, since who makes none loses.
-    async fn confirm(
-        &self,
-        client: &Client,
-        now: &Moment,
-        round: &RoundView,
-        due: (Option<&TaskView>, &Hash),
-        (command, call): (DisputerCommand, &Call),
-    ) -> Result<(), ChainError> {
-        let DisputerCommand::Accuse { accused } = command else {
-            return Ok(());
-        };
-        if !client.is_doubted() {
-            return Ok(());
-        }
-        let (task, inputs) = due;
-        let task = task.ok_or_else(|| ChainError::Missing {
-            what: "the task that the table was computed for".into(),
-            block: now.block(),
-        })?;
-        let table = table_of(round, &accused);
-        let grounds = Grounds {
-            task: self.task,
-            terms: &task.terms,
-            graph: &task.graph,
-            round: round.round,
-            inputs,
-            accused: table.map(|root| (accused, root)),
-        };
-        let wait = proof_wait(round, now.block());
-        let says_so = async |other: &Moment| {
-            let found = other.round(self.task, round.round).await?;
-            let is_same = found.is_some_and(|found| table_of(&found, &accused) == table);
-            Ok::<_, ChainError>(is_same && agrees(other, task, round, inputs).await?)
-        };
-        client.confirm(call, &grounds, wait, says_so).await
     }
 
     /// Sends moves in one transaction, so that none waits for the others' blocks; one by one if the
@@ -409,6 +386,11 @@ impl DisputeAgent {
         self.save();
     }
 
+    fn has_no_move(&mut self, command: DisputerCommand, block: u32) {
+        tracing::error!("no move for {command:?}");
+        self.pause(command, block);
+    }
+
     fn pause(&mut self, command: DisputerCommand, block: u32) {
         let until = block.saturating_add(REFUSED_BLOCKS);
         self.refused.insert(command, until);
@@ -432,6 +414,8 @@ impl DisputeAgent {
     /// Another node is asked from now on: the one before may have made up which blocks took its moves.
     pub(super) fn disconnected(&mut self) {
         self.engine.on_other_node();
+        // What the chain refused may have been made for what that node had made up. Accusations wait: each would cost a fee.
+        self.refused.retain(|command, _| is_accusation(command));
     }
 
     /// Keeps the engine, and tells whether it is on disk. Whoever makes no move loses, so no move waits for room there: without
@@ -505,6 +489,18 @@ fn table_of(round: &RoundView, account: &Account) -> Option<Hash> {
     Some(seat.table.as_ref()?.root())
 }
 
+fn is_party(dispute: &DisputeView, account: &Account) -> bool {
+    [dispute.accused, dispute.challenger].contains(account)
+}
+
+/// By which blocks somebody has to move in the account's disputes about a task. The other party's move may come at once, so that
+/// its deadline counts as well.
+pub(super) fn deadlines(disputes: &[DisputeView], task: TaskId, account: &Account) -> Vec<u32> {
+    let own = disputes.iter();
+    let own = own.filter(|dispute| dispute.task == task && is_party(dispute, account));
+    own.map(|dispute| dispute.deadline).collect()
+}
+
 /// Whether tables can be disputed: the challenge begins when its audits are drawn. Until then none is open.
 pub(super) fn takes_disputes(round: &RoundView) -> bool {
     round.phase == Phase::Challenge && round.audit_seed.is_some()
@@ -524,7 +520,7 @@ fn open_dispute(view: &DisputeView) -> OpenDispute {
         accused: view.accused,
         challenger: view.challenger,
         turn: turn(view),
-        moves: view.answers.saturating_add(view.picks),
+        moves: view.moves(),
         deadline: view.deadline,
     }
 }

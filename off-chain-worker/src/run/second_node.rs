@@ -2,11 +2,61 @@
 //! would have an honest account compute the table of another one, and be convicted for it.
 
 use super::inputs_digest;
-use crate::chain::{ChainError, Moment, ProofWait};
+use crate::chain::{ChainError, Client, Moment, ProofWait};
 use gotong_protocol::{
     view::{RoundView, TaskView},
     Graph, Hash, TaskTerms,
 };
+use std::collections::BTreeMap;
+
+/// A node that is so many blocks behind may still speak.
+pub(super) const LAG_BLOCKS: u32 = 2;
+
+/// Connections to nodes beside the one that is used, from one question to the next.
+#[derive(Default)]
+pub(super) struct OtherNodes(BTreeMap<String, Client>);
+
+impl OtherNodes {
+    /// The node at `url`, one of those that `client` knows.
+    pub async fn connect(&mut self, client: &Client, url: &str) -> Result<Client, ChainError> {
+        if let Some(node) = self.0.get(url) {
+            return Ok(node.clone());
+        }
+        let node = client.open_other(url).await?;
+        self.0.insert(url.to_owned(), node.clone());
+        Ok(node)
+    }
+
+    /// The node at `url` did not answer, so it is connected anew the next time.
+    pub fn give_up(&mut self, url: &str) {
+        self.0.remove(url);
+    }
+}
+
+/// A block as a node shows it.
+pub(super) trait BlockViews {
+    /// The number of the block.
+    fn block(&self) -> u32;
+    /// Whether, by this machine's clock, the block is no older than so many blocks.
+    async fn is_recent(&self, blocks: u32) -> Result<bool, ChainError>;
+}
+
+impl BlockViews for Moment {
+    fn block(&self) -> u32 {
+        self.block()
+    }
+
+    async fn is_recent(&self, blocks: u32) -> Result<bool, ChainError> {
+        self.is_recent(blocks).await
+    }
+}
+
+/// Whether another node may speak against what the own one shows at block `own`. One that is behind may not. The own node may say
+/// of its blocks what it likes, and the clock may be wrong.
+pub(super) async fn keeps_up(own: u32, other: &impl BlockViews) -> Result<bool, ChainError> {
+    let is_near = own <= other.block().saturating_add(LAG_BLOCKS);
+    Ok(is_near || other.is_recent(LAG_BLOCKS).await?)
+}
 
 /// Whether a node says, at `other`, the same of everything that the table of `round` follows from: the task's terms and
 /// graph, and what `inputs` is the digest of.

@@ -211,9 +211,16 @@ impl Tasks {
         };
     }
 
-    /// Something has to be done in the task until `deadline`: no pause outlasts it.
-    pub fn is_due_by(&mut self, task: TaskId, deadline: Instant) {
-        self.deadlines.insert(task, deadline);
+    /// Something has to be done in the task until each of these blocks, as seen at block `now`: no pause outlasts the first of
+    /// those that are still to come.
+    pub fn is_due_by(&mut self, task: TaskId, blocks: &[u32], now: u32, block_time: Duration) {
+        let left = blocks.iter().map(|block| block.saturating_sub(now));
+        let next = left.filter(|left| *left > 0).min();
+        let until = |left| Instant::now().checked_add(block_time.saturating_mul(left));
+        match next.and_then(until) {
+            Some(deadline) => self.deadlines.insert(task, deadline),
+            None => self.deadlines.remove(&task),
+        };
     }
 
     fn is_left_alone(&self, task: TaskId, now: Instant) -> bool {
@@ -464,7 +471,7 @@ mod tests {
         let window = Duration::from_secs(30);
         let mut all = Tasks::new(None);
         let deadline = Instant::now() + window;
-        all.is_due_by(TASK, deadline);
+        all.is_due_by(TASK, &[105], 100, window / 5);
         let full = || Err(RunError::State(full_disk()));
         for _ in 0..12 {
             // As after the pause before.
@@ -479,6 +486,27 @@ mod tests {
         assert_eq!(late.until, now + Pause::FIRST);
         let over = Pause::after(None, now).before(now, now);
         assert_eq!(over.until, now + Pause::FIRST);
+    }
+
+    /// The window of the challenge is over, and a move in a dispute is due: on a development chain within 20 seconds.
+    #[test]
+    fn no_pause_outlasts_the_deadline_of_a_dispute() {
+        let mut all = Tasks::new(None);
+        let second = Duration::from_secs(1);
+        let deadline = Instant::now() + 20 * second;
+        all.is_due_by(TASK, &[90, 130, 120], 100, second);
+        for _ in 0..12 {
+            all.survive(TASK, Err(RunError::State(full_disk())))
+                .unwrap();
+        }
+        assert!(all.paused[&TASK].until < deadline - 5 * second);
+        // Once it is over, nothing is due.
+        all.is_due_by(TASK, &[90, 120], 120, second);
+        all.survive(TASK, Err(RunError::State(full_disk())))
+            .unwrap();
+        assert!(all.paused[&TASK].until > deadline);
+        // What a node makes up is no reason to panic.
+        all.is_due_by(TASK, &[u32::MAX], 0, Duration::MAX);
     }
 
     #[tokio::test]

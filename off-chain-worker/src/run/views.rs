@@ -1,15 +1,24 @@
 //! What a chain may answer, for tests.
 
 use super::tasks::TaskViews;
-use crate::chain::ChainError;
+use crate::{chain::ChainError, evaluation::lab::Lab};
 use codec::Encode;
 use gotong_protocol::{
+    id::DisputeId,
     pay::WHOLE_Q32,
-    view::{LedgerView, Page, RevealedView, RoundView, SeatView, SubmissionView, TaskView},
+    view::{
+        DisputeView, LedgerView, Page, RevealedView, RoundView, SeatView, SubmissionView, TaskView,
+    },
     EntrantRecord, Graph, HoldOutTerms, Outcome, Phase, RoundId, SeatState, ShareTerms,
     TableSummary, TaskId, TaskName, TaskState, TaskTerms, Windows,
 };
-use gotong_scoring::{share::Ledger, ShareTable};
+use gotong_scoring::{
+    share::{
+        trial::{Accusation, Statement, Trial},
+        Ledger, Stage,
+    },
+    ShareTable,
+};
 use std::{cell::Cell, collections::BTreeSet, ops::Range};
 
 /// Root of the weights that the round starts from.
@@ -70,6 +79,30 @@ pub fn settled(table: &ShareTable) -> RoundView {
         reveals: table.records.len() as u32,
         pot: 1 << 100,
         ..round()
+    }
+}
+
+/// A dispute about the round, in which account 1 is to answer account 2.
+pub fn dispute() -> DisputeView {
+    DisputeView {
+        id: DisputeId(5),
+        task: TaskId(1),
+        round: RoundId(2),
+        accused: [1; 32],
+        challenger: [2; 32],
+        bond: 0,
+        accusation: Accusation::Gradients(Stage::Pay),
+        table: Lab::small().summary(),
+        trial: Trial {
+            statement: Statement::Gradients(Stage::Pay),
+            shown: None,
+        },
+        awaits_answer: true,
+        opened_at: 1,
+        deadline: 101,
+        answers: 0,
+        picks: 0,
+        bytes: 0,
     }
 }
 

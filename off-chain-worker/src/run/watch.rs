@@ -1,6 +1,7 @@
 //! The daemon of `gotong watch`.
 
 use super::{
+    dispute_agent::deadlines,
     inputs_digest,
     replica::ReplicaWorker,
     round_span,
@@ -15,6 +16,7 @@ use std::{
     future::Future,
     ops::ControlFlow,
     sync::Arc,
+    time::Duration,
 };
 use tokio::sync::Mutex;
 use tracing::Instrument;
@@ -133,8 +135,13 @@ impl Daemon for Watch {
         let views = self.under_way.beside(live).await?;
         self.watched.retain(|task, _| self.tasks.is_listed(*task));
         let is_done = self.tasks.is_done(&views);
+        let disputes = self.under_way.beside(now.disputes(None)).await?;
+        let block_time = Duration::from_millis(now.block_millis()?);
+        let account = self.signer.public_key().0;
         for view in views {
             let id = view.id;
+            let due = deadlines(&disputes, id, &account);
+            self.tasks.is_due_by(id, &due, now.block(), block_time);
             if view.state.is_over() {
                 self.watched.remove(&id);
                 continue;

@@ -3,9 +3,12 @@
 //! A proof is decoded with these types, not with the metadata that a node sends: a lying node could make the right bytes mean
 //! something else. The pallet's tests decode its own records with them.
 
-use crate::{round_inputs, Hash, Phase, RoundId, TaskId, TaskTerms};
+use crate::{round_inputs, Hash, Phase, RoundId, TableSummary, TaskId, TaskTerms};
 use codec::Decode;
-use gotong_scoring::share::EntryWeights;
+use gotong_scoring::share::{
+    trial::{Accusation, Trial},
+    EntryWeights,
+};
 
 /// Pallet and call index of `commit_attestation`.
 pub const COMMIT_ATTESTATION: [u8; 2] = [20, 10];
@@ -65,6 +68,43 @@ pub struct StoredShard {
     pub key: Hash,
     /// Merkle root over the salted records.
     pub root: Hash,
+}
+
+/// How the record of a dispute begins.
+#[derive(Decode, Clone, PartialEq, Eq, Debug)]
+pub struct StoredDispute {
+    /// The task.
+    pub task: TaskId,
+    /// The round.
+    pub round: RoundId,
+    /// Whose table is doubted.
+    pub accused: [u8; 32],
+    /// Who doubts it.
+    pub challenger: [u8; 32],
+    /// The challenger's bond.
+    pub bond: u128,
+    /// What the challenger doubted first.
+    pub accusation: Accusation,
+    /// The table of the accused.
+    pub table: TableSummary,
+    /// How far the dispute has been narrowed down.
+    pub trial: Trial,
+    /// The block in which it was opened.
+    pub opened_at: u32,
+    /// The latest time for the next move.
+    pub deadline: u32,
+    /// Number of moves by the accused.
+    pub answers: u32,
+    /// Number of moves by the challenger.
+    pub picks: u32,
+}
+
+impl StoredDispute {
+    /// The same as [`DisputeView::position`](crate::view::DisputeView::position).
+    pub fn position(&self) -> (&TableSummary, &Trial, u32) {
+        let moves = self.answers.saturating_add(self.picks);
+        (&self.table, &self.trial, moves)
+    }
 }
 
 impl StoredRound {

@@ -394,6 +394,19 @@ pub struct DisputeView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> 
     pub bytes: u32,
 }
 
+impl<AccountId, Balance, BlockNumber> DisputeView<AccountId, Balance, BlockNumber> {
+    /// Moves that were made.
+    pub fn moves(&self) -> u32 {
+        self.answers.saturating_add(self.picks)
+    }
+
+    /// What the next move follows from, apart from the round: the table of the accused, how far the dispute has been narrowed
+    /// down, and in how many moves.
+    pub fn position(&self) -> (&TableSummary, &Trial, u32) {
+        (&self.table, &self.trial, self.moves())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -109,6 +109,7 @@ async fn without_finality_a_table_is_committed_only_if_a_second_node_says_the_sa
         round: RoundId(0),
         inputs: &inputs,
         accused: None,
+        dispute: None,
     };
     let call = Call::commit_attestation(task, RoundId(0), [8; 32], inputs);
     let nodes = || Nodes::new([own.clone()], None);

@@ -4,14 +4,15 @@ use super::{
     state::{key, placed, scattered},
     ProofError,
 };
-use crate::chain::PALLET;
+use crate::chain::{PALLET, REFEREE};
 use codec::{Decode, DecodeAll, Encode};
 use gotong_protocol::{
-    stored::{StoredRound, StoredTask},
+    stored::{StoredDispute, StoredRound, StoredTask},
+    view::DisputeView,
     Graph, Hash, RoundId, TableSummary, TaskId, TaskTerms,
 };
 
-/// What a commitment to a table, or an accusation, stands on: what a node said, and what has to be proved.
+/// What a commitment to a table, an accusation, or a move in a dispute stands on: what a node said, and what has to be proved.
 #[derive(Clone, Copy, Debug)]
 pub struct Grounds<'a> {
     /// The task.
@@ -26,6 +27,8 @@ pub struct Grounds<'a> {
     pub inputs: &'a Hash,
     /// The accused account, and the root of the table that it stands for.
     pub accused: Option<([u8; 32], Hash)>,
+    /// The dispute in which a move is due.
+    pub dispute: Option<&'a DisputeView>,
 }
 
 /// What a proved state says of them.
@@ -52,15 +55,20 @@ impl Grounds<'_> {
             let of_round = placed(&[task, round].concat());
             keys.push([key(PALLET, "Tables"), of_round, scattered(account)].concat());
         }
+        if let Some(dispute) = self.dispute {
+            let id = dispute.id.encode();
+            keys.push([key(REFEREE, "Disputes"), placed(&id)].concat());
+        }
         keys
     }
 
-    /// Whether the values of [`Self::keys`] say the same. Nothing of it changes once it is known, so that a block that is
-    /// too early is told from a lie.
+    /// Whether the values of [`Self::keys`] say the same. Nothing of it changes once it is known, and a dispute waits for the move
+    /// that is due, so that a block that is too early is told from a lie.
     pub fn compare(&self, values: &[Option<Vec<u8>>]) -> Result<Verdict, ProofError> {
-        let [Some(task), Some(graph), Some(round), table @ ..] = values else {
+        let [Some(task), Some(graph), Some(round), others @ ..] = values else {
             return Ok(Verdict::NotYet);
         };
+        let mut others = others.iter();
         let task =
             StoredTask::decode(&mut &**task).map_err(|_| ProofError::OtherLayout("tasks"))?;
         let graph = Vec::<u8>::decode_all(&mut &**graph)
@@ -77,16 +85,28 @@ impl Grounds<'_> {
             Some(inputs) if inputs != *self.inputs => return Ok(Verdict::Other),
             Some(_) => {}
         }
-        let Some((_, root)) = &self.accused else {
+        if let Some((_, root)) = &self.accused {
+            let Some(Some(table)) = others.next() else {
+                return Ok(Verdict::NotYet);
+            };
+            let table = TableSummary::decode_all(&mut &**table)
+                .map_err(|_| ProofError::OtherLayout("tables"))?;
+            if table.root() != *root {
+                return Ok(Verdict::Other);
+            }
+        }
+        let Some(said) = self.dispute else {
             return Ok(Verdict::Same);
         };
-        let Some(Some(table)) = table.first() else {
+        let Some(Some(dispute)) = others.next() else {
             return Ok(Verdict::NotYet);
         };
-        let table = TableSummary::decode_all(&mut &**table)
-            .map_err(|_| ProofError::OtherLayout("tables"))?;
-        Ok(match table.root() == *root {
+        let dispute = StoredDispute::decode(&mut &**dispute)
+            .map_err(|_| ProofError::OtherLayout("disputes"))?;
+        let (.., moves) = dispute.position();
+        Ok(match dispute.position() == said.position() {
             true => Verdict::Same,
+            false if moves < said.moves() => Verdict::NotYet,
             false => Verdict::Other,
         })
     }

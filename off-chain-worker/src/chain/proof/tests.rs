@@ -4,14 +4,20 @@
 use super::{
     finality::{hash_of, justification_of, target, AuthoritySet, Header, Trust},
     grounds::{Grounds, Verdict},
-    state::{key, read},
+    state::{key, placed, read},
     ProofError,
 };
 use codec::{Decode, DecodeAll, Encode};
 use finality_grandpa::{Commit, Message, Precommit, SignedPrecommit};
 use gotong_protocol::{
+    id::DisputeId,
     stored::{StoredRound, StoredTask},
+    view::DisputeView,
     Graph, Hash, RoundId, TableSummary, TaskId,
+};
+use gotong_scoring::share::{
+    trial::{Accusation, Statement, Trial},
+    Half, Stage,
 };
 use serde_json::Value;
 use sp_core::{
@@ -411,6 +417,7 @@ impl Recorded {
             round: ROUND,
             inputs: &self.inputs,
             accused: None,
+            dispute: None,
         }
     }
 
@@ -480,6 +487,94 @@ fn what_a_node_said_is_compared_with_what_is_proved() {
         assert!(matches!(error, ProofError::OtherLayout(_)), "{error}");
         assert!(!error.is_a_lie());
     }
+}
+
+/// How the chain stores what a node shows, with another deadline: that one does not count full blocks.
+fn stored(dispute: &DisputeView) -> Vec<u8> {
+    let DisputeView {
+        task,
+        round,
+        accused,
+        challenger,
+        bond,
+        accusation,
+        table,
+        trial,
+        opened_at,
+        answers,
+        picks,
+        bytes,
+        ..
+    } = dispute;
+    let parties = (task, round, accused, challenger);
+    let doubted = (bond, accusation, table, trial);
+    (parties, doubted, opened_at, 77u32, answers, picks, bytes).encode()
+}
+
+/// A move stands on the state of its dispute: on what was shown, and in how many moves.
+#[test]
+fn the_state_of_a_dispute_is_compared_with_what_is_proved() {
+    let recorded = Recorded::new();
+    let statement = Statement::Gradients(Stage::Pay);
+    let said = DisputeView {
+        id: DisputeId(5),
+        task: TASK,
+        round: ROUND,
+        accused: recorded.accused.0,
+        challenger: [2; 32],
+        bond: 3,
+        accusation: Accusation::Gradients(Stage::Pay),
+        table: TableSummary::decode(&mut &recorded.answer.value("table").unwrap()[..]).unwrap(),
+        trial: Trial {
+            statement,
+            shown: None,
+        },
+        awaits_answer: true,
+        opened_at: 4,
+        deadline: 104,
+        answers: 2,
+        picks: 2,
+        bytes: 6,
+    };
+    let grounds = Grounds {
+        dispute: Some(&said),
+        ..recorded.grounds()
+    };
+    let place = [key("Referee", "Disputes"), placed(&said.id.encode())].concat();
+    assert_eq!(grounds.keys()[3..], [place]);
+    let found = |dispute: &DisputeView| {
+        let mut values = values(&recorded.answer);
+        values[3] = Some(stored(dispute));
+        grounds.compare(&values)
+    };
+    assert_eq!(found(&said), Ok(Verdict::Same));
+
+    let (mut other_statement, mut other_table) = (said.clone(), said.clone());
+    other_statement.trial.statement = Statement::Losses(Half::A);
+    other_table.table = TableSummary {
+        passes: vec![].into(),
+        merge: None,
+    };
+    let later = DisputeView {
+        answers: 3,
+        ..said.clone()
+    };
+    for lie in [other_statement, other_table, later] {
+        assert_eq!(found(&lie), Ok(Verdict::Other), "{lie:?}");
+    }
+
+    // What is final lags behind, or the dispute was just opened.
+    let earlier = DisputeView {
+        picks: 1,
+        ..said.clone()
+    };
+    assert_eq!(found(&earlier), Ok(Verdict::NotYet));
+    let mut unopened = values(&recorded.answer);
+    unopened[3] = None;
+    assert_eq!(grounds.compare(&unopened), Ok(Verdict::NotYet));
+    unopened[3] = Some(vec![255]);
+    let error = grounds.compare(&unopened).unwrap_err();
+    assert!(matches!(error, ProofError::OtherLayout(_)), "{error}");
 }
 
 /// What is not there yet may come: it is no lie, whatever the node says that comes.

@@ -10,6 +10,7 @@ use crate::{
     chain::{Account, ChainError, Client, Moment},
     run::{
         dispute_agent::takes_disputes,
+        second_node::{keeps_up, BlockViews, OtherNodes, LAG_BLOCKS},
         tasks::TaskViews,
         under_way::{holding, Ended, Work},
     },
@@ -19,8 +20,8 @@ use gotong_protocol::{
     view::{DisputeView, Duty, DutyKind, RoundView},
     Phase, RoundId, SeatState, TaskId,
 };
+use gotong_scoring::share::trial::Statement;
 use std::{
-    collections::BTreeMap,
     fmt,
     time::{Duration, Instant},
 };
@@ -30,9 +31,8 @@ use tokio::time::timeout;
 const PAUSE: Duration = Duration::from_secs(10);
 /// Longest time for one look, with the connection.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(20);
-/// A node that is so many blocks behind may still speak: less than what is waited for.
-const LAG_BLOCKS: u32 = 2;
-/// For so long, in the time of blocks, a demand has to be hidden: so natural forks and what is on its way have settled.
+/// For so long, in the time of blocks, a demand has to be hidden: so natural forks and what is on its way have settled. Longer than
+/// a node may be behind that speaks.
 const PATIENCE_BLOCKS: u32 = 3;
 /// After each switch the next one is waited for twice as long, but so often at most. Of two nodes that lie in turns, or of which
 /// one lies, each is used long enough for a call, and none for half of an ordinary window.
@@ -59,8 +59,10 @@ enum Demand {
         round: RoundId,
         dispute: DisputeId,
         moves: u32,
-        /// Whether its own table is disputed. Whoever disputes that of another one need not have a seat.
-        is_accused: bool,
+        /// What it has to answer for, if its own table is disputed: a node that shows another statement has it give answers that the
+        /// chain refuses, until it is too late. Whoever disputes the table of another one need not have a seat; about its picks
+        /// other nodes are asked before they are made.
+        statement: Option<Statement>,
     },
 }
 
@@ -89,11 +91,7 @@ impl fmt::Display for Demand {
 }
 
 /// What a node shows at one block.
-trait DutyViews: TaskViews {
-    /// The number of the block.
-    fn block(&self) -> u32;
-    /// Whether, by this machine's clock, the block is no older than so many blocks.
-    async fn is_recent(&self, blocks: u32) -> Result<bool, ChainError>;
+trait DutyViews: TaskViews + BlockViews {
     /// A round, if there is one.
     async fn round(&self, task: TaskId, round: RoundId) -> Result<Option<RoundView>, ChainError>;
     /// What the account is expected to do in live tasks.
@@ -107,14 +105,6 @@ trait DutyViews: TaskViews {
 }
 
 impl DutyViews for Moment {
-    fn block(&self) -> u32 {
-        self.block()
-    }
-
-    async fn is_recent(&self, blocks: u32) -> Result<bool, ChainError> {
-        self.is_recent(blocks).await
-    }
-
     async fn round(&self, task: TaskId, round: RoundId) -> Result<Option<RoundView>, ChainError> {
         self.round(task, round).await
     }
@@ -146,8 +136,8 @@ fn move_in(dispute: &DisputeView, account: &Account) -> Option<Demand> {
         task: dispute.task,
         round: dispute.round,
         dispute: dispute.id,
-        moves: dispute.answers.saturating_add(dispute.picks),
-        is_accused: dispute.awaits_answer,
+        moves: dispute.moves(),
+        statement: dispute.awaits_answer.then_some(dispute.trial.statement),
     })
 }
 
@@ -202,9 +192,7 @@ async fn hidden(
     if demands.is_empty() {
         return Ok(demands);
     }
-    // The own node may say of its blocks what it likes, and the clock may be wrong.
-    let keeps_up = own.block() <= other.block().saturating_add(LAG_BLOCKS);
-    if !keeps_up && !other.is_recent(LAG_BLOCKS).await? {
+    if !keeps_up(own.block(), other).await? {
         return Ok(Vec::new());
     }
     let live = own.live_tasks().await?;
@@ -240,9 +228,9 @@ async fn shows(
     };
     match demand {
         Demand::Seat { what, .. } => Ok(due_in(&view, account) == Some(what)),
-        Demand::Move { is_accused, .. } => {
+        Demand::Move { statement, .. } => {
             let has_seat = view.seats.iter().any(|seat| seat.account == *account);
-            let is_seen = takes_disputes(&view) && (has_seat || !is_accused);
+            let is_seen = takes_disputes(&view) && (has_seat || statement.is_none());
             Ok(is_seen && node.moves(Some(task), account).await?.contains(&demand))
         }
     }
@@ -272,8 +260,7 @@ struct Missing {
 /// Asks the other nodes in turns.
 #[derive(Default)]
 pub(super) struct CrossCheck {
-    /// Connections to them.
-    open: BTreeMap<String, Client>,
+    nodes: OtherNodes,
     turn: usize,
     looked_at: Option<Instant>,
     missing: Vec<Missing>,
@@ -297,12 +284,12 @@ impl CrossCheck {
             Ok(Ok(told)) => told,
             Ok(Err(error)) => {
                 tracing::debug!(url, "the other node was not asked: {error}");
-                self.open.remove(url);
+                self.nodes.give_up(url);
                 return None;
             }
             Err(_) => {
                 tracing::debug!(url, "the other node did not answer in time");
-                self.open.remove(url);
+                self.nodes.give_up(url);
                 return None;
             }
         };
@@ -320,15 +307,7 @@ impl CrossCheck {
         url: &str,
         account: &Account,
     ) -> Result<Told, ChainError> {
-        let node = match self.open.get(url) {
-            Some(node) => node.clone(),
-            None => {
-                let node = client.open_other(url).await?;
-                self.open.insert(url.to_owned(), node.clone());
-                node
-            }
-        };
-        let other = node.best().await?;
+        let other = self.nodes.connect(client, url).await?.best().await?;
         let demands = demands(&other, account).await?;
         // Asked after the other one, so that it knows no less.
         let own = client.best().await?;

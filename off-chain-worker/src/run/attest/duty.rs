@@ -285,6 +285,7 @@ impl Duty {
             round: of.round,
             inputs,
             accused: None,
+            dispute: None,
         };
         let says_so = async |other: &Moment| agrees(other, view, of, inputs).await;
         client.confirm(call, &grounds, wait, says_so).await?;

@@ -41,6 +41,46 @@ fn disputes_wait_for_the_draw_of_audits() {
     assert!(!takes_disputes(&round(Phase::AttestCommit, seed)));
 }
 
+/// Of its own disputes, whoever's move it is: the other party's may come at once.
+#[test]
+fn every_deadline_of_its_own_disputes_counts() {
+    let in_dispute = |accused: u8, challenger: u8, deadline| DisputeView {
+        accused: [accused; 32],
+        challenger: [challenger; 32],
+        deadline,
+        ..views::dispute()
+    };
+    let of_another_task = DisputeView {
+        task: TaskId(9),
+        ..in_dispute(1, 2, 14)
+    };
+    let disputes = [
+        in_dispute(1, 2, 11),
+        in_dispute(2, 1, 12),
+        in_dispute(2, 3, 13),
+        of_another_task,
+    ];
+    assert_eq!(deadlines(&disputes, TaskId(1), &[1; 32]), [11, 12]);
+}
+
+/// A node may have made up what was asked for.
+#[test]
+fn a_move_that_the_chain_refused_is_made_at_once_for_what_another_node_shows() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = Folder::open(temporary.path()).unwrap();
+    let signer = crate::keys::development("alice").unwrap();
+    let mut agent = DisputeAgent::open(signer, TaskId(1), &folder).unwrap();
+    let dispute = DisputeId(5);
+    let answer = DisputerCommand::Answer { dispute, moves: 2 };
+    let accuse = DisputerCommand::Accuse { accused: [2; 32] };
+    for command in [answer, accuse] {
+        agent.pause(command, 10);
+    }
+    agent.disconnected();
+    assert!(!agent.refused.contains_key(&answer));
+    assert!(agent.refused.contains_key(&accuse));
+}
+
 #[tokio::test]
 async fn an_answer_can_be_sent_before_the_next_is_computed() {
     let (go, gone) = channel();

@@ -9,7 +9,7 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use gotong_protocol::{
     dispute::{ClosedDispute, Verdict},
     id::DisputeId,
-    stored::OPEN_DISPUTE,
+    stored::{StoredDispute, OPEN_DISPUTE},
     RoundId, TableSummary, TaskId,
 };
 use gotong_scoring::{
@@ -247,6 +247,12 @@ fn stored_layouts_are_what_they_were() {
     ];
     assert_eq!(hex(&dispute), expected.concat());
     let bytes = dispute.encode();
+    // Workers read it out of proofs of the state, without metadata.
+    let read = StoredDispute::decode(&mut &bytes[..]).unwrap();
+    let position = (&dispute.table, &dispute.trial, dispute.moves());
+    assert_eq!(read.position(), position);
+    assert_eq!((read.task, read.round), (TASK, ROUND));
+    assert_eq!([read.accused, read.challenger], [[1; 32], [2; 32]]);
     assert_eq!(Dispute::decode(&mut &bytes[..]), Ok(dispute));
     assert!(bytes.len() < Dispute::<AccountId>::max_encoded_len());
 

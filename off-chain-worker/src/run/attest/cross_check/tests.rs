@@ -2,16 +2,12 @@
 
 use super::*;
 use crate::{
-    evaluation::lab::Lab,
     run::{views, Capacity, RunError, ScorerOptions, WorkerDirs},
     state::Folder,
 };
 use futures::FutureExt;
 use gotong_protocol::view::{SeatView, TaskView};
-use gotong_scoring::share::{
-    trial::{Accusation, Statement, Trial},
-    Stage,
-};
+use gotong_scoring::share::{Half, Stage};
 use std::{cell::Cell, collections::BTreeSet};
 
 const ACCOUNT: Account = [1; 32];
@@ -66,7 +62,7 @@ impl TaskViews for Node {
     }
 }
 
-impl DutyViews for Node {
+impl BlockViews for Node {
     fn block(&self) -> u32 {
         self.block
     }
@@ -74,7 +70,9 @@ impl DutyViews for Node {
     async fn is_recent(&self, _: u32) -> Result<bool, ChainError> {
         self.answer(self.is_recent)
     }
+}
 
+impl DutyViews for Node {
     async fn round(&self, task: TaskId, round: RoundId) -> Result<Option<RoundView>, ChainError> {
         let mut rounds = self.rounds.iter();
         let found = rounds.find(|found| (found.task, found.round) == (task, round));
@@ -115,7 +113,7 @@ fn answer_after(moves: u32) -> Demand {
         round: ROUND,
         dispute: DisputeId(5),
         moves,
-        is_accused: true,
+        statement: Some(Statement::Gradients(Stage::Pay)),
     }
 }
 
@@ -201,6 +199,17 @@ async fn a_move_in_a_dispute_that_a_node_hides_is_noticed() {
             moves: vec![answer_after(0)],
             ..honest.clone()
         },
+        // The chain would refuse the answer to that.
+        Node {
+            moves: vec![Demand::Move {
+                task: TASK,
+                round: ROUND,
+                dispute: DisputeId(5),
+                moves: 2,
+                statement: Some(Statement::Losses(Half::A)),
+            }],
+            ..honest.clone()
+        },
         // The daemon looks for disputes only in the rounds of its seats, once their audits are drawn.
         Node {
             rounds: vec![round(Phase::AttestReveal, true)],
@@ -227,7 +236,7 @@ async fn a_challenger_needs_no_seat() {
         round: ROUND,
         dispute: DisputeId(5),
         moves: 1,
-        is_accused: false,
+        statement: None,
     };
     let node = Node {
         moves: vec![pick],
@@ -355,24 +364,9 @@ fn a_block_of_years_does_not_keep_it() {
 #[test]
 fn whose_move_it_is_follows_from_the_dispute() {
     let dispute = DisputeView {
-        id: DisputeId(5),
-        task: TASK,
-        round: ROUND,
-        accused: ACCOUNT,
-        challenger: [2; 32],
-        bond: 0,
-        accusation: Accusation::Gradients(Stage::Pay),
-        table: Lab::small().summary(),
-        trial: Trial {
-            statement: Statement::Gradients(Stage::Pay),
-            shown: None,
-        },
-        awaits_answer: true,
-        opened_at: 1,
-        deadline: 101,
         answers: 1,
         picks: 1,
-        bytes: 0,
+        ..views::dispute()
     };
     assert_eq!(move_in(&dispute, &ACCOUNT), Some(answer_after(2)));
     assert_eq!(move_in(&dispute, &[2; 32]), None);
@@ -384,7 +378,7 @@ fn whose_move_it_is_follows_from_the_dispute() {
     assert!(matches!(
         move_in(&picks, &[2; 32]),
         Some(Demand::Move {
-            is_accused: false,
+            statement: None,
             ..
         })
     ));
