@@ -22,7 +22,7 @@ pub struct Attest {
     /// Attest only this task; repeat the option to name several
     #[arg(long)]
     task: Vec<u32>,
-    /// The most seats to hold at once, across all tasks. With 0, it takes the offer back, serves the seats that it still
+    /// The most seats to hold at once, across all tasks; fewer are offered if there is no memory for them. With 0, it takes the offer back, serves the seats that it still
     /// holds, and ends
     #[arg(long, value_name = "N", default_value_t = Capacity::SEATS)]
     seats: u8,

@@ -18,7 +18,7 @@ use std::{
 /// On which conditions an attester serves a task. By default there are none.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions {
-    /// Tells how many bytes a round may take now.
+    /// Tells how many bytes rounds may take now, all together.
     pub memory: fn() -> u64,
     /// The least that a round has to be able to pay for a seat, in planck.
     pub least_pay: u128,
