@@ -22,8 +22,8 @@ pub struct Attest {
     /// Attest only this task; repeat the option to name several
     #[arg(long)]
     task: Vec<u32>,
-    /// The most seats to hold at once, across all tasks; fewer are offered if there is no memory for them. With 0, it takes the offer back, serves the seats that it still
-    /// holds, and ends
+    /// The most seats to hold at once, across all tasks; fewer are offered if there is no memory for them. With 0, it takes the
+    /// offer back, serves the seats that it still holds, and ends
     #[arg(long, value_name = "N", default_value_t = Capacity::SEATS)]
     seats: u8,
     /// The most work to take on at once: 1 is the most that a single task may ask for, and what a slow processor can do.
