@@ -28,6 +28,7 @@ mod pay;
 mod pools;
 mod replica;
 mod residuals;
+mod round_memory;
 mod second_node;
 mod spare_memory;
 mod sponsor;
@@ -62,6 +63,7 @@ pub use replica::{
     claim_difference, in_commit_order, inputs_digest, task_recipe, Recomputed, Replica,
     ReplicaError, RevealedDelta, RoundInputs, RoundPlayer, ScoredRound, ScorerOptions,
 };
+pub use round_memory::RoundMemory;
 pub use spare_memory::{free_memory, spare_memory};
 pub use sponsor::{RecordsMadeBy, SealError, Sealed, Sponsoring, UnfitShards};
 pub use training_job::Seed;

@@ -2,7 +2,7 @@
 
 use super::{output::Amount, scoring::ScoringArgs, tipping::Tipping, Globals};
 use crate::{
-    evaluation::products_per_second,
+    evaluation::reliable_speed,
     run::{free_memory, Attest as Daemon, Capacity, Conditions, Stop},
 };
 use anyhow::ensure;
@@ -22,13 +22,13 @@ pub struct Attest {
     /// Attest only this task; repeat the option to name several
     #[arg(long)]
     task: Vec<u32>,
-    /// The most seats to hold at once, across all tasks. With 0, it takes the offer back, serves the seats that it still
-    /// holds, and ends
+    /// The most seats to hold at once, across all tasks; fewer are offered if there is no memory for them. With 0, it takes the
+    /// offer back, serves the seats that it still holds, and ends
     #[arg(long, value_name = "N", default_value_t = Capacity::SEATS)]
     seats: u8,
     /// The most work to take on at once: 1 is the most that a single task may ask for, and what a slow processor can do.
-    /// Give each its part if several such programs share this machine [default: 1, or less if this processor is measured to be
-    /// slower]
+    /// Give each its part if several such programs share this machine [default: 1, or less if this processor or the device is
+    /// measured to be slower]
     #[arg(long, value_name = "N", value_parser = speed)]
     speed: Option<f64>,
     /// GTG that a round has to be able to pay for a seat; a task that cannot is not offered. The default is what the calls for
@@ -58,10 +58,11 @@ pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
         None => bounds::COST_PER_BLOCK,
     };
     let measured = match args.speed {
-        // A device evaluates, or nothing new is taken on.
-        None if args.seats > 0 && scoring.backend.device().is_none() => {
-            Some(tokio::task::spawn_blocking(products_per_second).await??)
+        None if args.seats > 0 => {
+            let backend = scoring.backend.clone();
+            Some(tokio::task::spawn_blocking(move || reliable_speed(&backend)).await??)
         }
+        // Nothing new is taken on, or the user knows.
         _ => None,
     };
     let capacity = Capacity {

@@ -15,6 +15,7 @@ use crate::{
     chain::Moment,
     evaluation::{self_test, FastCpu, Traced},
     keys::address,
+    run::RoundMemory,
     training::{
         data::{FashionMnist, Shakespeare, Use},
         DeviceChoice, DeviceError,
@@ -38,10 +39,10 @@ pub struct Doctor {
     data: DataFolder,
 }
 
-/// What the computation of a task's rounds takes.
+/// What a task's rounds take, with all the deltas that they have places for.
 struct Need {
     task: TaskId,
-    bytes: u64,
+    memory: RoundMemory,
 }
 
 pub async fn run(args: Doctor, globals: &Globals) -> anyhow::Result<()> {
@@ -117,7 +118,9 @@ fn of_offer(offer: Option<&OfferView>) -> Finding {
 
 impl Need {
     fn json(&self) -> Value {
-        json!({ "task": self.task.0, "bytes": self.bytes })
+        let RoundMemory { deltas, .. } = self.memory;
+        let bytes = self.memory.bytes();
+        json!({ "task": self.task.0, "bytes": bytes, "deltas": deltas })
     }
 }
 
@@ -127,8 +130,8 @@ async fn memory(globals: &Globals) -> anyhow::Result<Vec<Need>> {
     let mut needs = Vec::new();
     for id in now.live_tasks().await? {
         if let Some(view) = now.task(id).await? {
-            let bytes = FastCpu::memory(&view.graph)?;
-            needs.push(Need { task: id, bytes });
+            let memory = RoundMemory::of_full(&view.terms, &view.graph)?;
+            needs.push(Need { task: id, memory });
         }
     }
     Ok(needs)
@@ -138,17 +141,20 @@ async fn memory(globals: &Globals) -> anyhow::Result<Vec<Need>> {
 fn describe(needs: &[Need]) -> String {
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
     let mut sorted: Vec<&Need> = needs.iter().collect();
-    sorted.sort_by_key(|need| (Reverse(need.bytes), need.task.0));
+    sorted.sort_by_key(|need| (Reverse(need.memory.bytes()), need.task.0));
     let Some(most) = sorted.first() else {
         return "no task is live".to_owned();
     };
     let each: Vec<_> = sorted
         .iter()
-        .map(|need| format!("task {} {} MiB", need.task, mib(need.bytes)))
+        .map(|need| {
+            let (all, deltas) = (mib(need.memory.bytes()), mib(need.memory.deltas));
+            format!("task {} {all} MiB, {deltas} of them for deltas", need.task)
+        })
         .collect();
     format!(
-        "at most {} MiB at a time for a round, on the processor: {}",
-        mib(most.bytes),
+        "at most {} MiB for a round that is full, on the processor: {}",
+        mib(most.memory.bytes()),
         each.join(", ")
     )
 }
@@ -364,14 +370,18 @@ mod tests {
     fn memory_is_told_by_task() {
         let need = |task, mib: u64| Need {
             task: TaskId(task),
-            bytes: mib << 20,
+            memory: RoundMemory {
+                evaluation: (mib - 50) << 20,
+                deltas: 50 << 20,
+            },
         };
         assert_eq!(describe(&[]), "no task is live");
         assert_eq!(
             describe(&[need(3, 70), need(1, 90), need(2, 70)]),
-            "at most 90 MiB at a time for a round, on the processor: task 1 90 MiB, task 2 70 MiB, task 3 70 MiB"
+            "at most 90 MiB for a round that is full, on the processor: task 1 90 MiB, 50 of them for deltas, task 2 70 MiB, 50 of \
+             them for deltas, task 3 70 MiB, 50 of them for deltas"
         );
-        let expected = json!({ "task": 3, "bytes": 73_400_320 });
+        let expected = json!({ "task": 3, "bytes": 73_400_320, "deltas": 52_428_800 });
         assert_eq!(need(3, 70).json(), expected);
     }
 }

@@ -178,14 +178,7 @@ impl Lab {
     pub fn honest(&self) -> Player {
         let (base, samples) = (self.base.clone(), self.samples.clone());
         let deltas = self.entrants.iter().map(|entrant| entrant.delta.clone());
-        Player::new(
-            self.facts.clone(),
-            base,
-            samples,
-            deltas.collect(),
-            self.table(),
-        )
-        .unwrap()
+        Player::new(self.facts.clone(), base, samples, deltas, self.table()).unwrap()
     }
 
     pub fn liar(&self, kind: LieKind) -> Player {

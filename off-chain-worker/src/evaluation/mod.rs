@@ -40,7 +40,7 @@ pub use precision::{check_precision, Imprecise};
 pub use probabilities::probabilities;
 pub use sampling::{generate, GenerateError, Sampler};
 pub use self_test::{self_test, SelfTestFailure, SelfTestReport};
-pub use speed::products_per_second;
+pub use speed::reliable_speed;
 pub use step_name::{NotAStep, StepName};
 pub use traced::{compare, Compared, Traced};
 pub use verdict_text::{describe_accusation, describe_step, describe_verdict};

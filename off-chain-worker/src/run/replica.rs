@@ -216,6 +216,7 @@ impl Replica {
                 break;
             }
             self.replay(client, now, &round).await?;
+            self.scorer.exact().forget();
             report(round.round);
         }
         Ok(())
@@ -331,15 +332,12 @@ impl Replica {
             Err(error) => return Err(error.into()),
         };
         let parameters = base.len() as u32;
-        let deltas = self
-            .payloads
-            .deltas(client, round, submissions, parameters)
-            .await?;
         let (terms, root) = (self.terms.share, claim.master_root);
-        let merged = tokio::task::spawn_blocking(move || {
-            merged_weights(&table, &base, &deltas, &terms, &root)
-        });
-        Ok(merged.await?)
+        let merge =
+            move |deltas: &[RevealedDelta]| merged_weights(&table, &base, deltas, &terms, &root);
+        self.payloads
+            .with_deltas(client, round, submissions, parameters, merge)
+            .await
     }
 
     /// What this worker said of the inputs with this digest, if it has scored them: what [`Self::score`] gave.

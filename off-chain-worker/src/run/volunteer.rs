@@ -1,6 +1,6 @@
 //! What an attester offers, kept up to date on the chain.
 
-use super::{pay::most_pay, Pool, PoolError, Pools};
+use super::{pay::most_pay, round_memory::MemoryForRounds, Pool, PoolError, Pools};
 use crate::chain::{Account, Call};
 use gotong_protocol::{
     bounds,
@@ -96,6 +96,11 @@ pub(super) struct Volunteer {
     last: Option<Sent>,
     /// Whether the account cannot pay for the calls of a seat.
     is_poor: bool,
+    /// Whether the chain refuses offers of this account.
+    is_refused: bool,
+    memory: MemoryForRounds,
+    /// The number of seats that was offered last, if there is no memory for more.
+    told: Option<u8>,
     /// Whether a call was due, be it that nobody knows what became of it.
     was_due: bool,
 }
@@ -136,6 +141,9 @@ impl Volunteer {
             pooled: BTreeMap::new(),
             sealed: BTreeMap::new(),
             is_poor: false,
+            is_refused: false,
+            memory: MemoryForRounds::default(),
+            told: None,
             search: None,
             last: None,
             was_due: false,
@@ -146,7 +154,7 @@ impl Volunteer {
     pub fn takes_on(&mut self, products: u64) {
         if products != self.capacity.products && products < bounds::COST_PER_BLOCK {
             tracing::warn!(
-                "this processor is measured to be slower than tasks may ask for: at most {:.3} of the work that one may ask for is \
+                "this machine is measured to be slower than tasks may ask for: at most {:.3} of the work that one may ask for is \
                  taken on at once. If that is wrong, give --speed",
                 products as f64 / bounds::COST_PER_BLOCK as f64
             );
@@ -170,6 +178,22 @@ impl Volunteer {
         self.is_poor = is_poor;
     }
 
+    /// Notes whether the account has the role and the stake without which the chain refuses its offers, each for a fee. Then none
+    /// is sent until it has them.
+    pub fn may_attest(&mut self, may: bool) {
+        if !may && !self.is_refused {
+            tracing::warn!(
+                "no seats are offered, because the account's stake is below the minimum for attesters: add stake with `gotong register`"
+            );
+        }
+        self.is_refused = !may;
+    }
+
+    /// Offers no more seats from now on than there is memory for.
+    pub fn fits_into(&mut self, memory: MemoryForRounds) {
+        self.memory = memory;
+    }
+
     /// The call that makes the chain's offer what it should be, if it is time for it. `tasks` are those that could be asked for;
     /// `serves` knows of those, too, that could not, and not of those that were given up or do not suit. Unless `is_sound`, one with
     /// sealed samples may be among the latter, so that those that are served are named.
@@ -188,6 +212,10 @@ impl Volunteer {
             .extend(sealed.map(|task| (task.id, most_pay(task))));
         self.sealed.retain(|task, _| serves(*task));
         let offer = self.offer(tasks, serves, is_sound);
+        self.tell_of_memory(offer.capacity.seats);
+        if self.is_refused && offer.capacity.seats > 0 {
+            return None;
+        }
         let stands = offer.stands(found);
         let is_due = !self.note(&offer, stands, block);
         self.was_due |= is_due;
@@ -269,11 +297,26 @@ impl Volunteer {
         if self.is_poor || (!sealed && named.is_empty()) {
             capacity.seats = 0;
         }
+        let unnamed = self.sealed.keys().filter(|task| sealed && serves(**task));
+        if let Some(fit) = self.memory.at_once(named.iter().chain(unnamed).copied()) {
+            capacity.seats = capacity.seats.min(u8::try_from(fit).unwrap_or(u8::MAX));
+        }
         Offer {
             capacity,
             sealed,
             tasks: named,
         }
+    }
+
+    /// Says, once for each number, that there is no memory for more than these seats.
+    fn tell_of_memory(&mut self, seats: u8) {
+        let fewer = (1..self.capacity.seats).contains(&seats).then_some(seats);
+        if fewer.is_some() && fewer != self.told {
+            tracing::warn!(
+                "{seats} seats are offered, because there is no memory for more of the largest rounds at once"
+            );
+        }
+        self.told = fewer;
     }
 
     /// Of these tasks, and what they can pay for a seat at most, as many as an offer names, by id. Half of them are those that can pay

@@ -370,9 +370,7 @@ impl<Balance: Copy + Default + Into<u128> + PartialEq> TaskTerms<Balance> {
     /// rounded up. It assumes `deltas` deltas of the maximum length, a model with `parameters` parameters, and that evaluating one
     /// sample costs `cost` ([`crate::Graph::cost`]).
     pub fn load(&self, cost: u64, parameters: u32, deltas: u32) -> u64 {
-        // A byte holds four entries of a delta at most.
-        let entries = u64::from(parameters.min(self.delta_bytes.saturating_mul(4)));
-        let products = entries
+        let products = u64::from(self.most_entries(parameters))
             .saturating_mul(deltas.into())
             .saturating_mul(bounds::GRADIENTS)
             .saturating_mul(bounds::COST_OF_PRODUCT);
@@ -386,6 +384,11 @@ impl<Balance> TaskTerms<Balance> {
     pub fn places(&self) -> u32 {
         let fit = bounds::MAX_ROUND_DELTA_BYTES.checked_div(self.delta_bytes);
         fit.unwrap_or_default().min(bounds::MAX_SUBMISSIONS)
+    }
+
+    /// Most entries of a delta to a model with this number of parameters: a byte holds four at most.
+    pub fn most_entries(&self, parameters: u32) -> u32 {
+        parameters.min(self.delta_bytes.saturating_mul(4))
     }
 
     /// Most of them that may be newcomers, so that a crowd of new accounts cannot shut out proven ones.

@@ -9,8 +9,8 @@ use anyhow::{Context, Result};
 use gotong::{
     chain::{Call, ChainError, Inclusion},
     cli::{command_names, means::Prices},
-    evaluation::FastCpu,
     process::sibling,
+    run::RoundMemory,
 };
 use gotong_protocol::{
     pay, submission_commitment,
@@ -780,8 +780,10 @@ async fn the_doctor_tells_the_memory_of_live_tasks() -> Result<()> {
     let memory = findings.iter().find(|found| found["check"] == "memory");
     let memory = memory.context("a finding about memory")?;
     assert_eq!(memory["ok"], true, "{memory}");
-    let bytes = FastCpu::memory(&network.task(task).await?.graph)?;
-    let expected = serde_json::json!([{ "task": task.0, "bytes": bytes }]);
+    let view = network.task(task).await?;
+    let needs = RoundMemory::of_full(&view.terms, &view.graph)?;
+    let (bytes, deltas) = (needs.bytes(), needs.deltas);
+    let expected = serde_json::json!([{ "task": task.0, "bytes": bytes, "deltas": deltas }]);
     assert_eq!(memory["tasks"], expected);
     Ok(())
 }

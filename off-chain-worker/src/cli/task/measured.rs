@@ -8,6 +8,7 @@ use super::{
 use crate::{
     cli::{finding::Finding, output::Format, progress},
     evaluation::FastCpu,
+    run::RoundMemory,
     training::{
         data::Labelled, train_from, Deadline, DeviceChoice, Span, Start, Step, Supervisor,
         TrainingOptions,
@@ -133,10 +134,11 @@ impl Measured {
         let [seconds_of_few, seconds] =
             [few, places].map(|deltas| self.seconds(terms, graph, deltas));
         let window = limits.seconds(terms.windows.attest_blocks.into());
-        let memory = FastCpu::memory(graph).context("the model cannot be evaluated");
-        let deltas = |count: u32| u64::from(count) * u64::from(terms.delta_bytes);
-        let bytes = memory.as_ref().ok().map(|bytes| bytes + deltas(places));
-        let found = memory.map(|bytes| {
+        let memory = |deltas| RoundMemory::of(terms, graph, deltas).map(|memory| memory.bytes());
+        let both = memory(few).and_then(|of_few| Ok((of_few, memory(places)?)));
+        let both = both.context("the model cannot be evaluated");
+        let bytes = both.as_ref().ok().map(|(_, of_all)| *of_all);
+        let found = both.map(|(of_few, of_all)| {
             let late = if seconds_of_few > window {
                 ": attesters like this machine would be late, so give a longer `attest`"
             } else if seconds > window {
@@ -150,8 +152,8 @@ impl Measured {
                 lasting(seconds_of_few),
                 lasting(seconds),
                 lasting(window),
-                (bytes + deltas(few)).div_ceil(1 << 20),
-                (bytes + deltas(places)).div_ceil(1 << 20),
+                of_few.div_ceil(1 << 20),
+                of_all.div_ceil(1 << 20),
             )
         });
         let details = json!({
@@ -332,7 +334,8 @@ mod tests {
         assert!(none < few && few < all);
         let needs = measured.attester(&terms, graph, &ChainLimits::USUAL).json();
         let bytes = needs["needs"]["bytes"].as_u64().unwrap();
-        let deltas = u64::from(terms.places()) * u64::from(terms.delta_bytes);
+        let of_delta = u64::from(terms.delta_bytes) + 8 * graph.parameters() as u64;
+        let deltas = u64::from(terms.places()) * of_delta;
         assert_eq!(bytes, FastCpu::memory(graph).unwrap() + deltas);
     }
 }

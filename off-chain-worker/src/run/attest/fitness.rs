@@ -5,7 +5,10 @@
 //! task's terms and graph, which never change. A node that lies about them gets an offer that does not suit, and nobody's stake:
 //! what a seat commits to is proved.
 
-use crate::{evaluation::FastCpu, run::pay::most_pay};
+use crate::run::{
+    pay::most_pay,
+    round_memory::{MemoryForRounds, RoundMemory},
+};
 use gotong_protocol::{view::TaskView, TaskId};
 use std::{
     collections::BTreeMap,
@@ -15,7 +18,7 @@ use std::{
 /// On which conditions an attester serves a task. By default there are none.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions {
-    /// Tells how many bytes a round may take now.
+    /// Tells how many bytes rounds may take now, all together.
     pub memory: fn() -> u64,
     /// The least that a round has to be able to pay for a seat, in planck.
     pub least_pay: u128,
@@ -73,7 +76,8 @@ pub(super) struct Fitness {
 /// What was found of a task.
 #[derive(Clone, Copy)]
 enum Found {
-    Suits,
+    /// A round of it takes so much memory.
+    Suits(RoundMemory),
     Unfit,
     /// There was too little memory for it then.
     TooLarge(Instant),
@@ -99,7 +103,7 @@ impl Fitness {
     fn suits_at(&mut self, task: &TaskView, now: Instant) -> bool {
         let before = self.known.get(&task.id).copied();
         match before {
-            Some(Found::Suits) => return true,
+            Some(Found::Suits(_)) => return true,
             Some(Found::Unfit) => return false,
             Some(Found::TooLarge(at)) => {
                 if now.saturating_duration_since(at) < Self::TOO_LARGE_FOR {
@@ -109,19 +113,31 @@ impl Fitness {
             }
             None => {}
         }
-        let unfit = self.conditions.unfit(task, self.memory);
-        match (&unfit, before) {
-            (Some(unfit), None) => tracing::warn!(task = %task.id, "not offered: {unfit}"),
-            (None, Some(_)) => tracing::info!(task = %task.id, "there is memory for it now"),
+        let looked = self.conditions.check(task, self.memory);
+        match (&looked, before) {
+            (Err(unfit), None) => tracing::warn!(task = %task.id, "not offered: {unfit}"),
+            (Ok(_), Some(_)) => tracing::info!(task = %task.id, "there is memory for it now"),
             _ => {}
         }
-        let found = match unfit {
-            None => Found::Suits,
-            Some(Unfit::TooLarge { .. }) => Found::TooLarge(now),
-            Some(_) => Found::Unfit,
+        let found = match looked {
+            Ok(needs) => Found::Suits(needs),
+            Err(Unfit::TooLarge { .. }) => Found::TooLarge(now),
+            Err(_) => Found::Unfit,
         };
         self.known.insert(task.id, found);
-        matches!(found, Found::Suits)
+        matches!(found, Found::Suits(_))
+    }
+
+    /// The memory that there is, and what the tasks that suit take of it.
+    pub fn memory(&self) -> MemoryForRounds {
+        let suits = self.known.iter().filter_map(|(task, found)| match found {
+            Found::Suits(needs) => Some((*task, *needs)),
+            Found::Unfit | Found::TooLarge(_) => None,
+        });
+        MemoryForRounds {
+            free: self.memory,
+            tasks: suits.collect(),
+        }
     }
 
     fn ask_memory(&mut self) {
@@ -147,26 +163,25 @@ impl Fitness {
 }
 
 impl Conditions {
-    /// Why a task does not suit, if it does not, while a round may take so many bytes of memory.
-    fn unfit(&self, task: &TaskView, memory: u64) -> Option<Unfit> {
-        let Ok(evaluation) = FastCpu::memory(&task.graph) else {
-            return Some(Unfit::NotAModel);
-        };
-        let deltas = u64::from(task.terms.places()) * u64::from(task.terms.delta_bytes);
-        let needs = evaluation.saturating_add(deltas);
-        if needs > memory {
-            let has = memory;
-            return Some(Unfit::TooLarge { needs, has });
+    /// How much memory a round of a task takes that suits, while a round may take so many bytes; or why it does not suit.
+    fn check(&self, task: &TaskView, memory: u64) -> Result<RoundMemory, Unfit> {
+        let full = RoundMemory::of_full(&task.terms, &task.graph).map_err(|_| Unfit::NotAModel)?;
+        let (needs, has) = (full.bytes(), memory);
+        if needs > has {
+            return Err(Unfit::TooLarge { needs, has });
         }
         let (most, least) = (most_pay(task), self.least_pay);
-        (most < least).then_some(Unfit::PaysTooLittle { most, least })
+        match most < least {
+            true => Err(Unfit::PaysTooLittle { most, least }),
+            false => Ok(full),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::views;
+    use crate::{evaluation::FastCpu, run::views};
     use gotong_protocol::Graph;
     use std::cell::Cell;
 
@@ -184,19 +199,21 @@ mod tests {
 
     /// Bytes that a round of the task may take.
     fn needs(task: &TaskView) -> u64 {
-        // 1,024 deltas of 64 KiB.
-        FastCpu::memory(&task.graph).unwrap() + (64 << 20)
+        // 1,024 deltas of 64 KiB, with an entry of eight bytes for each parameter.
+        let decoded = u64::from(task.parameters) * 8;
+        FastCpu::memory(&task.graph).unwrap() + 1024 * ((64 << 10) + decoded)
     }
 
     #[test]
     fn a_task_that_needs_more_memory_than_there_is_is_not_offered() {
         let task = views::task();
         let needs = needs(&task);
-        assert_eq!(strict().unfit(&task, needs), None);
+        let takes = strict().check(&task, needs).unwrap();
+        assert_eq!(takes.bytes(), needs);
         let has = needs - 1;
         assert_eq!(
-            strict().unfit(&task, has),
-            Some(Unfit::TooLarge { needs, has })
+            strict().check(&task, has),
+            Err(Unfit::TooLarge { needs, has })
         );
         FREE.set(has);
         let mut fitness = Fitness::new(strict());
@@ -206,7 +223,21 @@ mod tests {
         FREE.set(needs);
         assert!(!fitness.suits(&task), "it was asked just now");
         fitness.disconnected();
+        assert!(fitness.memory().tasks.is_empty());
         assert!(fitness.suits(&task));
+        let memory = fitness.memory();
+        assert_eq!(memory.free, needs);
+        assert_eq!(memory.tasks, BTreeMap::from([(task.id, takes)]));
+    }
+
+    /// A legal task of 64 MiB of deltas, each byte of which becomes 32 in memory.
+    #[test]
+    fn deltas_are_counted_as_they_are_decoded() {
+        let mut task = views::task();
+        task.graph = Graph::mlp(&[2048, 256, 2]);
+        let almost = FastCpu::memory(&task.graph).unwrap() + (2 << 30);
+        let unfit = strict().check(&task, almost);
+        assert!(matches!(unfit, Err(Unfit::TooLarge { .. })), "{unfit:?}");
     }
 
     /// A node that catches up may have taken it, when both were started together.
@@ -234,8 +265,8 @@ mod tests {
             ..task.graph
         };
         assert_eq!(
-            Conditions::default().unfit(&task, u64::MAX),
-            Some(Unfit::NotAModel)
+            Conditions::default().check(&task, u64::MAX),
+            Err(Unfit::NotAModel)
         );
     }
 
@@ -244,16 +275,16 @@ mod tests {
     fn a_task_that_pays_less_than_a_seats_calls_is_not_offered() {
         let is_too_little = |task: &TaskView| {
             matches!(
-                strict().unfit(task, u64::MAX),
-                Some(Unfit::PaysTooLittle { .. })
+                strict().check(task, u64::MAX),
+                Err(Unfit::PaysTooLittle { .. })
             )
         };
         let mut task = views::task();
         assert!(!is_too_little(&task));
         task.terms.attester_fee_permille = 0;
         assert!(is_too_little(&task), "neither of gains nor for work");
-        let unfit = Conditions::default().unfit(&task, u64::MAX);
-        assert_eq!(unfit, None, "if that is fine");
+        let found = Conditions::default().check(&task, u64::MAX);
+        assert!(found.is_ok(), "if that is fine");
         task.terms.work_fee = 1 << 50;
         assert!(!is_too_little(&task), "for work");
         // A cap that no gain comes near.

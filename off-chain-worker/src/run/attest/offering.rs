@@ -8,11 +8,14 @@ use crate::{
         Capacity, ScorerOptions, WorkerDirs,
     },
 };
-use gotong_protocol::{view::TaskView, TaskId};
+use gotong_protocol::{
+    view::{StakeView, TaskView},
+    TaskId,
+};
 use std::{collections::BTreeSet, time::Instant};
 
 impl Attest {
-    /// Offers what a processor can do that evaluates so many products in a second, if that was measured, in the place of a fixed
+    /// Offers what a machine can do that evaluates so many products in a second, if that was measured, in the place of a fixed
     /// capacity: how much that is in a block is known once there is a chain.
     pub fn measured_at(self, speed: Option<f64>) -> Self {
         Self { speed, ..self }
@@ -90,8 +93,9 @@ impl Attest {
             }
         };
         let (signer, client, now) = (self.signer.clone(), client.clone(), now.clone());
-        let speed = self.speed;
+        let (speed, memory) = (self.speed, self.fitness.memory());
         holding(&self.volunteer, |mut volunteer| async move {
+            volunteer.fits_into(memory);
             if let Some(speed) = speed {
                 // Of a chain that does not tell it, the shortest.
                 let block_millis = now.block_millis().unwrap_or_default();
@@ -138,6 +142,11 @@ fn leaves_out_sealed(left_out: &BTreeSet<TaskId>, views: &[TaskView]) -> bool {
     })
 }
 
+/// Whether the chain takes offers of an account with this registration, if attesters need `least` at stake.
+fn attests(stake: Option<&StakeView>, least: u128) -> bool {
+    stake.is_some_and(|own| own.roles.attester && own.stake >= least)
+}
+
 /// Makes the chain's offer what it should be, for these tasks: those that could be asked for, those that are served, and whether
 /// these are all with sealed samples. Tells whether it is taken back and no seat is held any more.
 async fn offer(
@@ -153,6 +162,8 @@ async fn offer(
     let kept = now.amount("Balances", "ExistentialDeposit")?;
     let free = now.balance(&account).await?.free;
     volunteer.can_spend(free.saturating_sub(kept));
+    let least = now.amount("Contribution", "MinAttesterStake")?;
+    volunteer.may_attest(attests(now.stake(&account).await?.as_ref(), least));
     let due = volunteer
         .due(now.block(), found.as_ref(), views, serves, is_sound)
         .await;
@@ -180,7 +191,7 @@ mod tests {
         state::{Folder, StateError},
     };
     use futures::FutureExt;
-    use gotong_protocol::RoundId;
+    use gotong_protocol::{Roles, RoundId};
     use std::time::Duration;
 
     fn attest(conditions: Conditions) -> (tempfile::TempDir, Attest) {
@@ -251,6 +262,24 @@ mod tests {
         poor.terms.attester_fee_permille = 0;
         attest.leave_out(&[task_at(1, 0), poor]);
         assert_eq!(attest.left_out, BTreeSet::from([TaskId(2)]));
+    }
+
+    #[test]
+    fn an_attester_needs_the_role_and_the_least_stake() {
+        let stake = |attester, stake| StakeView {
+            roles: Roles {
+                contributor: true,
+                attester,
+            },
+            stake,
+            active: true,
+            unbonding: Some((1_000, 1)),
+            seats_held: 1,
+        };
+        assert!(attests(Some(&stake(true, 100)), 100));
+        assert!(!attests(Some(&stake(true, 99)), 100));
+        assert!(!attests(Some(&stake(false, 100)), 100));
+        assert!(!attests(None, 0));
     }
 
     /// All that a look does with tasks, whatever comes of it, is bounded by those that are live: what is asked of the node, what is

@@ -9,6 +9,7 @@ use gotong_scoring::{
     share::{company::Entrant, entrants_tree},
     Delta, RoundSamples,
 };
+use std::sync::Arc;
 
 /// Everything that a round's score follows from, apart from the task's graph and share terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +35,8 @@ pub struct RoundInputs {
 /// A delta that was revealed in a round.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevealedDelta {
-    /// The delta.
-    pub delta: Delta,
+    /// The delta, which those who play disputes about the round share.
+    pub delta: Arc<Delta>,
     /// Hash of its encoding.
     pub hash: Hash,
     /// Its weight in merges.

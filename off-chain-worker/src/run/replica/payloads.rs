@@ -17,7 +17,13 @@ use gotong_protocol::{
     Delta, Hash, RoundId, TaskId,
 };
 use gotong_scoring::{shard_root, MasterWeights};
-use std::collections::{hash_map::Entry, HashMap};
+use std::{
+    collections::{hash_map::Entry, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// Held by who has decoded the deltas of a round that it does not score.
+static DECODED: Mutex<()> = Mutex::new(());
 
 /// Fetches what the rounds of a task are scored from.
 pub(super) struct PayloadFetcher {
@@ -91,18 +97,24 @@ impl PayloadFetcher {
         .await?
     }
 
-    /// The deltas of `round` to so many parameters, in the order of their commits.
-    pub async fn deltas(
+    /// What `take` makes of the deltas of `round` to so many parameters, in the order of their commits. They may take gigabytes, so
+    /// this process has the deltas of one round at a time for that.
+    pub async fn with_deltas<T: Send + 'static>(
         &self,
         client: &Client,
         round: &RoundView,
         submissions: &[SubmissionView],
         parameters: u32,
-    ) -> Result<Vec<RevealedDelta>, ReplicaError> {
+        take: impl FnOnce(&[RevealedDelta]) -> T + Send + 'static,
+    ) -> Result<T, ReplicaError> {
         let revealed: Vec<_> = revealed_in_order(submissions).cloned().collect();
         let blocks = revealed.iter().map(|revealed| revealed.at).collect();
         let payloads = self.payloads(client, round, blocks).await?;
-        tokio::task::spawn_blocking(move || payloads.deltas(&revealed, parameters)).await?
+        tokio::task::spawn_blocking(move || {
+            let _turn = DECODED.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(take(&payloads.deltas(&revealed, parameters)?))
+        })
+        .await?
     }
 
     /// What these blocks have of `round`.
@@ -252,7 +264,7 @@ impl Payloads {
             source,
         })?;
         Ok(RevealedDelta {
-            delta,
+            delta: Arc::new(delta.shrunk()),
             hash,
             weight: revealed.record.weight,
             is_proven: revealed.record.is_proven,

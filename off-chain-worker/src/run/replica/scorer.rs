@@ -110,7 +110,7 @@ impl ScoredRound {
             entrants,
             ..
         } = &*self.inputs;
-        let deltas = entrants.iter().map(|own| own.delta.clone()).collect();
+        let deltas = entrants.iter().map(|own| own.delta.clone());
         let (base, samples) = (base.clone(), samples.clone());
         Player::new(facts, base, samples, deltas, self.table.clone())
     }
@@ -236,6 +236,15 @@ impl ExactScorer {
         let last = self.last.as_ref();
         let last = last.filter(|last| last.is_of(digest) && self.counts(last.by_device));
         last.cloned()
+    }
+
+    /// Lets go of what was scored last, and of what answers for it: their round is over, and its deltas may take gigabytes. What is
+    /// on disk stays there, should a fork bring the round back.
+    pub fn forget(&mut self) {
+        self.last = None;
+        self.is_restored = false;
+        self.player = None;
+        self.again = None;
     }
 
     /// Whether the inputs with this digest were scored, also before a restart, or are being scored again.

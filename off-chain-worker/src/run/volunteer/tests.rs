@@ -1,7 +1,10 @@
 //! What is offered, and when.
 
 use super::*;
-use crate::{run::views, state::Folder};
+use crate::{
+    run::{round_memory::RoundMemory, views},
+    state::Folder,
+};
 use gotong_protocol::HoldOutTerms;
 use gotong_scoring::pool_tree;
 
@@ -320,4 +323,98 @@ async fn where_a_task_was_given_up_the_others_are_named() {
     let call = Call::offer(all.seats, all.products, false, &[tasks[0].id]);
     assert_eq!(due, Some(call));
     assert_eq!(volunteer.due(1, None, &[], |_| false, false).await, None);
+}
+
+/// A call that the chain refuses costs a fee, again and again.
+#[tokio::test]
+async fn no_offer_is_sent_that_the_chain_refuses_for_too_little_stake() {
+    let (_folder, mut volunteer) = volunteer(None, false);
+    volunteer.may_attest(false);
+    // A loss has ended the offer.
+    let ended = found(0, true, &[]);
+    for block in 0..30_000 {
+        let due = volunteer
+            .due(block, Some(&ended), &[], |_| true, true)
+            .await;
+        assert_eq!(due, None, "in block {block}");
+    }
+    assert!(!volunteer.has_offered());
+    assert!(!volunteer.has_left(Some(&ended)), "it goes on");
+    // What was missing was added: it does not wait.
+    volunteer.may_attest(true);
+    let all = Capacity::default();
+    let call = Call::offer(all.seats, all.products, true, &[]);
+    let due = volunteer.due(30_000, Some(&ended), &[], |_| true, true);
+    assert_eq!(due.await, Some(call));
+}
+
+/// The chain takes that without any stake.
+#[tokio::test]
+async fn an_offer_is_taken_back_whatever_the_stake_is() {
+    let (_folder, mut volunteer) = volunteer(None, false);
+    volunteer.may_attest(false);
+    volunteer.capacity.seats = 0;
+    let stands = found(3, true, &[]);
+    let due = volunteer.due(1, Some(&stands), &[], |_| true, true).await;
+    let products = Capacity::default().products;
+    assert_eq!(due, Some(Call::offer(0, products, true, &[])));
+}
+
+/// Sealed tasks of these numbers, whose deltas take a gigabyte, and memory for that many rounds of them at once.
+fn heavy(tasks: std::ops::Range<u32>, rounds: u64) -> (Vec<TaskView>, MemoryForRounds) {
+    let round = RoundMemory {
+        evaluation: 0,
+        deltas: 1 << 30,
+    };
+    let ids = || tasks.clone().map(TaskId);
+    let memory = MemoryForRounds {
+        // One more may be replayed meanwhile.
+        free: (rounds + 1) << 30,
+        tasks: ids().map(|task| (task, round)).collect(),
+    };
+    let tasks = ids().map(|task| views::task_at(task.0, 0)).collect();
+    (tasks, memory)
+}
+
+/// The system kills who takes more, and all its seats are lost. Each task alone fits.
+#[tokio::test]
+async fn no_more_seats_are_offered_than_there_is_memory_for() {
+    let products = Capacity::default().products;
+    for (count, rounds, seats) in [(5, 3, 3), (3, 3, Capacity::SEATS), (5, 0, 1), (20, 18, 16)] {
+        let (_folder, mut volunteer) = volunteer(None, false);
+        let (tasks, memory) = heavy(0..count, rounds);
+        volunteer.fits_into(memory);
+        let due = volunteer.due(1, None, &tasks, |_| true, true).await;
+        let call = Call::offer(seats, products, true, &[]);
+        assert_eq!(due, Some(call), "{count} {rounds}");
+    }
+}
+
+/// Whoever opens heavy tasks that are not served takes no seats from the others.
+#[tokio::test]
+async fn memory_counts_only_for_tasks_that_are_served() {
+    let (_folder, mut volunteer) = volunteer(None, false);
+    let (tasks, memory) = heavy(0..5, 3);
+    volunteer.fits_into(memory);
+    let serves = |task: TaskId| task.0 < 3;
+    let due = volunteer.due(1, None, &tasks, serves, false).await;
+    let all = Capacity::default();
+    let named: Vec<_> = (0..3).map(TaskId).collect();
+    assert_eq!(
+        due,
+        Some(Call::offer(all.seats, all.products, false, &named))
+    );
+}
+
+/// Memory bounds the seats, and asks for none.
+#[tokio::test]
+async fn whoever_takes_its_offer_back_offers_no_seat_for_its_memory() {
+    let (_folder, mut volunteer) = volunteer(None, false);
+    let (tasks, memory) = heavy(0..5, 0);
+    volunteer.fits_into(memory);
+    volunteer.capacity.seats = 0;
+    let stands = found(1, true, &[]);
+    let due = volunteer.due(1, Some(&stands), &tasks, |_| true, true);
+    let products = Capacity::default().products;
+    assert_eq!(due.await, Some(Call::offer(0, products, true, &[])));
 }

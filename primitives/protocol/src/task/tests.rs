@@ -344,3 +344,11 @@ fn golden_bytes() {
         format!("{before}01{salt}{root}{numbers}{}02010000", "07".repeat(32))
     );
 }
+
+/// Attesters reckon with as many in memory.
+#[test]
+fn a_delta_has_an_entry_for_each_parameter_or_four_for_each_byte() {
+    let terms = terms();
+    assert_eq!(terms.most_entries(1_000), 1_000);
+    assert_eq!(terms.most_entries(u32::MAX), 4 * (64 << 10));
+}

@@ -123,6 +123,12 @@ impl Delta {
         rice::decode(bytes, parameters)
     }
 
+    /// The same in no more memory than it takes: [`Delta::decode`] may take twice as much.
+    pub fn shrunk(mut self) -> Self {
+        self.entries.shrink_to_fit();
+        self
+    }
+
     /// The largest part of a dense change, of which it keeps `keep_permille` thousandths (at
     /// least one parameter) in each chunk. Of equal magnitudes the lower position is kept.
     ///

@@ -317,3 +317,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_shrunk_delta_takes_a_word_of_eight_bytes_an_entry() {
+    let entries: Vec<_> = (0..1025).map(|position| (position, 1)).collect();
+    let bytes = delta(1025, &entries).unwrap().encode();
+    let decoded = Delta::decode(&bytes, 1025).unwrap();
+    assert!(decoded.entries.capacity() > 2000, "as a vector grows");
+    let shrunk = decoded.clone().shrunk();
+    assert_eq!(shrunk, decoded);
+    assert_eq!(
+        Delta::decode(&bytes, 1025)
+            .unwrap()
+            .shrunk()
+            .entries
+            .capacity(),
+        1025
+    );
+    assert_eq!(size_of::<Entry>(), 8);
+}

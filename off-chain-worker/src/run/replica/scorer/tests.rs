@@ -14,7 +14,7 @@ pub const DIGEST: Hash = [1; 32];
 
 pub fn inputs(lab: &Lab) -> RoundInputs {
     let entrants = lab.entrants.iter().map(|own| RevealedDelta {
-        delta: own.delta.clone(),
+        delta: Arc::new(own.delta.clone()),
         hash: own.hash(),
         weight: own.weight,
         is_proven: own.is_proven,
@@ -98,6 +98,33 @@ async fn an_exact_score_is_computed_once() {
     assert_eq!(player.summary(), lab.summary());
     let again = scorer.player(&scored, pending()).await.unwrap();
     assert!(Arc::ptr_eq(&again, &player));
+}
+
+/// All deltas of a round may take two gigabytes.
+#[tokio::test]
+async fn deltas_are_in_memory_once_and_no_longer_than_their_round() {
+    let (lab, folder) = (Lab::small(), tempfile::tempdir().unwrap());
+    let graph = lab.facts.graph.clone();
+    let options = ScorerOptions::default();
+    let mut scorer = RoundScorer::new(graph, lab.facts.terms, options, kept_in(&folder));
+    let fetched = async { Ok(inputs(&lab)) };
+    let scored = scorer.score(&DIGEST, &[], fetched, pending());
+    let scored = scored.await.unwrap();
+    let facts = async { Ok(lab.facts.clone()) };
+    let player = scorer.player(&scored, facts).await.unwrap();
+    let deltas = scored.inputs.entrants.iter();
+    let deltas: Vec<_> = deltas.map(|own| Arc::downgrade(&own.delta)).collect();
+    assert!(deltas.iter().all(|delta| delta.strong_count() == 2));
+    drop((scored, player));
+    assert!(deltas.iter().all(|delta| delta.strong_count() == 2));
+    scorer.exact().forget();
+    assert!(deltas.iter().all(|delta| delta.strong_count() == 0));
+    // A fork brings the round back.
+    assert_eq!(scorer.known(&DIGEST), None);
+    assert!(scorer.exact().has_score(&DIGEST));
+    let fetched = async { Ok(inputs(&lab)) };
+    let again = scorer.score(&DIGEST, &[], fetched, pending());
+    assert_eq!(again.await.unwrap().summary, lab.summary());
 }
 
 /// What a program says that is started on what the one before left in `folder`. It cannot compute anything.

@@ -43,7 +43,7 @@ pub struct Player {
     base: Vec<i16>,
     held: RoundSamples,
     samples: Samples,
-    deltas: Vec<Delta>,
+    deltas: Vec<Arc<Delta>>,
     pub(super) table: ShareTable,
     pub(super) summary: TableSummary,
     /// Nothing, but for a liar in a drill.
@@ -54,14 +54,15 @@ pub struct Player {
 
 impl Player {
     /// Takes the round's base weights, its samples, its deltas in the order of commits, and the table that was computed
-    /// from them.
+    /// from them. Deltas may be shared with whoever computed it: all of a round together are large.
     pub fn new(
         facts: RoundFacts,
         base: Vec<i16>,
         held: impl Into<RoundSamples>,
-        deltas: Vec<Delta>,
+        deltas: impl IntoIterator<Item = impl Into<Arc<Delta>>>,
         table: ShareTable,
     ) -> Result<Self, PlayerError> {
+        let deltas: Vec<Arc<Delta>> = deltas.into_iter().map(Into::into).collect();
         let other = |what| Err(PlayerError::OtherRound(what));
         let is_base =
             MasterWeights::new(base.clone()).is_ok_and(|base| base.root() == facts.base_root);
