@@ -180,7 +180,12 @@ impl Network {
 
     /// Runs `gotong` for `account` to its end, which has to be an error, and returns what it says.
     pub async fn refused(&self, account: &str, command: &str) -> Result<String> {
-        let output = self.output(&self.node.url(), account, command).await?;
+        self.refused_at(&self.node.url(), account, command).await
+    }
+
+    /// The same with `nodes`, one after another with commas.
+    pub async fn refused_at(&self, nodes: &str, account: &str, command: &str) -> Result<String> {
+        let output = self.output(nodes, account, command).await?;
         ensure!(
             output.status.code() == Some(1),
             "`gotong {command}` ended with {}",
