@@ -175,7 +175,7 @@ impl Node {
     }
 
     /// Starts a node that keeps its data in `folder`, unless `arguments` have a `--base-path=`, and its log in `logs`, on the chain
-    /// that `arguments` name.
+    /// that `arguments` name. It serves metrics only if they have a `--prometheus-port=`.
     pub fn launch(folder: &Path, logs: &Path, arguments: &[&str]) -> Result<Self, ProcessError> {
         Self::launch_with(folder, logs, arguments, &[])
     }
@@ -216,11 +216,12 @@ impl Node {
         let mut arguments = vec![
             format!("--rpc-port={}", self.port),
             format!("--port={}", self.peer_port),
-            "--no-prometheus".into(),
             "--no-telemetry".into(),
         ];
-        let mut given = self.arguments.iter();
-        if !given.any(|one| one.starts_with("--base-path=")) {
+        if !self.is_given("--prometheus-port=") {
+            arguments.push("--no-prometheus".into());
+        }
+        if !self.is_given("--base-path=") {
             let folder = self.folder.join("chain");
             arguments.push(format!("--base-path={}", folder.display()));
         }
@@ -233,6 +234,11 @@ impl Node {
         }
         self.running = Some(Running::spawn("node", command, &self.logs)?);
         Ok(())
+    }
+
+    /// Whether the node was started with this `--option=`.
+    fn is_given(&self, option: &str) -> bool {
+        self.arguments.iter().any(|one| one.starts_with(option))
     }
 
     /// An error if the node has stopped by itself.
@@ -278,6 +284,14 @@ const TRIES: u32 = 1_000;
 fn free_ports() -> io::Result<[u16; 2]> {
     let (one, other) = (listen()?, listen()?);
     Ok([one.local_addr()?.port(), other.local_addr()?.port()])
+}
+
+/// A port of this machine that was free a moment ago.
+///
+/// # Errors
+/// If no port can be listened on.
+pub fn free_port() -> io::Result<u16> {
+    Ok(listen()?.local_addr()?.port())
 }
 
 /// Listens on a free port.

@@ -2,7 +2,7 @@
 //! changes who they are.
 
 use crate::{connect, key, peer_address, reaches, request_with, Network};
-use anyhow::{ensure, Context, Result};
+use anyhow::{bail, ensure, Context, Result};
 use codec::{Compact, Decode, Encode, Output};
 use gotong::{
     chain::{Account, Call, Client, Inclusion, Receipt},
@@ -75,17 +75,28 @@ pub struct Authorities {
 impl Authorities {
     /// Starts the nodes of the first `up` authorities on a chain that has `count`, once the process has no other such network.
     pub async fn start(count: usize, up: usize) -> Result<Self> {
+        const NONE: &[&str] = &[];
+        Self::start_with(count, &vec![NONE; up]).await
+    }
+
+    /// The same with a node for each of `options`, which are those of the first authorities' nodes, in order.
+    pub async fn start_with(count: usize, options: &[&[&str]]) -> Result<Self> {
         let [first, others @ ..] = NAMES;
+        let [options, of_others @ ..] = options else {
+            bail!("no node is to run");
+        };
         let (own, secret) = (format!("--{first}"), node_key(first));
         let arguments = [own.as_str(), "--no-mdns", secret.as_str()];
+        let arguments = [&arguments[..], *options].concat();
         let spec = fast_local(count)?.to_string();
         let mut all = Self {
             network: Network::start_on(&spec, &arguments).await?,
             others: Vec::new(),
         };
-        for name in others.into_iter().take(up.saturating_sub(1)) {
+        for (name, options) in others.into_iter().zip(of_others) {
             let own = format!("--{name}");
-            let node = all.join(name, &[own.as_str()]).await?;
+            let arguments = [&[own.as_str()][..], *options].concat();
+            let node = all.join(name, &arguments).await?;
             all.others.push(node);
         }
         Ok(all)
@@ -260,6 +271,16 @@ pub async fn has_body(node: &str, number: u32) -> bool {
     };
     let asked = request_with(node, "chain_getBlock", rpc_params![hash]).await;
     asked.is_ok_and(|block: Option<Value>| block.is_some())
+}
+
+/// Whether a node answers that it has the state after its block of this number.
+pub async fn has_state(node: &str, number: u32) -> bool {
+    let Ok(hash) = block_hash(node, number).await else {
+        return false;
+    };
+    let parameters = rpc_params![VALIDATORS, hash];
+    let asked = request_with(node, "state_getStorage", parameters).await;
+    asked.is_ok_and(|stored: Option<String>| stored.is_some())
 }
 
 /// The bytes that a node answers in hexadecimal.

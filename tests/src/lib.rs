@@ -180,11 +180,16 @@ impl Network {
 
     /// Runs `gotong` for `account` to its end, which has to be an error, and returns what it says.
     pub async fn refused(&self, account: &str, command: &str) -> Result<String> {
-        let output = self.output(&self.node.url(), account, command).await?;
+        self.refused_at(&self.node.url(), account, command).await
+    }
+
+    /// The same with `nodes`, one after another with commas.
+    pub async fn refused_at(&self, nodes: &str, account: &str, command: &str) -> Result<String> {
+        let output = self.output(nodes, account, command).await?;
+        let status = output.status;
         ensure!(
-            output.status.code() == Some(1),
-            "`gotong {command}` ended with {}",
-            output.status
+            status.code() == Some(1),
+            "`gotong {command}` ended with {status}"
         );
         Ok(String::from_utf8(output.stderr)?)
     }
@@ -298,8 +303,7 @@ impl Network {
     ) -> Result<Node> {
         let folder = self.folder().join(name);
         std::fs::create_dir(&folder)?;
-        let launched = Node::launch_with(&folder, &folder, arguments, variables);
-        Ok(launched?)
+        Ok(Node::launch_with(&folder, &folder, arguments, variables)?)
     }
 
     /// Registers everybody and opens a task of this size as `Sponsor`, with a seat for each attester.

@@ -3,10 +3,12 @@
 
 use crate::{contribute, small_task, ROUND_LIMIT};
 use anyhow::{ensure, Context, Result};
+use gotong::chain::Client;
 use gotong_tests::{
     assert_settled,
     authorities::{
-        add, author, authorities, block_hash, bond, has_body, is_convicted, Authorities, COUNCIL,
+        add, author, authorities, block_hash, bond, has_body, has_state, is_convicted, Authorities,
+        COUNCIL,
     },
     connect, is_final,
     issuance::Money,
@@ -20,6 +22,8 @@ const LIMIT: Duration = Duration::from_secs(180);
 const SLOW_ROUND_LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
 /// Blocks in which something is seen to go on.
 const SOME: u32 = 5;
+/// Final blocks whose bodies a pruned node keeps.
+const BODIES: u32 = 64;
 
 /// Three of four finalize: one may be lost. One that hears of nobody builds a fork by itself, which it drops when it is back.
 #[tokio::test(flavor = "multi_thread")]
@@ -199,13 +203,15 @@ async fn a_dispute_is_decided_while_nothing_becomes_final() -> Result<()> {
 }
 
 /// A node that keeps few states and blocks serves workers as long as they keep up. One that fetched the newest state first has all
-/// blocks in the end: whoever starts there computes an old round again, and whoever registers there contributes to the next.
+/// blocks in the end, but no old state: whoever starts there computes an old round again, and whoever registers there contributes to
+/// the next.
 #[tokio::test(flavor = "multi_thread")]
 async fn pruned_and_warp_synced_nodes_serve_workers() -> Result<()> {
     let all = Authorities::start(3, 3).await?;
     let network = &all.network;
     network.endow(&["Sponsor", "One", "Two", "Judith"]).await?;
-    let arguments = ["--state-pruning=256", "--blocks-pruning=64"];
+    let blocks = format!("--blocks-pruning={BODIES}");
+    let arguments = ["--state-pruning=256", blocks.as_str()];
     let pruned = all.join("pruned", &arguments).await?;
     let task = small_task(network, &["One"], &["Judith"]).await?;
     let own = pruned.url();
@@ -232,6 +238,11 @@ async fn pruned_and_warp_synced_nodes_serve_workers() -> Result<()> {
             Ok(has_all.then_some(()))
         })
         .await?;
+    let newest = Client::connect(&warped).await?.best().await?.block();
+    ensure!(
+        has_state(&warped, newest).await && !has_state(&warped, opened).await,
+        "it did not fetch the newest state, but executed old blocks"
+    );
     let verify = format!("verify --task={} --round=0", task.0);
     let verified = network.run_at(&warped, "Eve", &verify).await?;
     assert_eq!(verified["equal"], true, "{verified}");
@@ -244,5 +255,13 @@ async fn pruned_and_warp_synced_nodes_serve_workers() -> Result<()> {
     assert_eq!((round.commits, round.reveals), (1, 1));
     let claimed = network.all_claimed(&round, SLOW_ROUND_LIMIT).await?;
     assert_eq!(claimed[0].account, key("Two").public_key().0);
+
+    let on_pruned = Client::connect(&own).await?;
+    is_final(&on_pruned, BODIES + SOME, LIMIT).await?;
+    let newest = on_pruned.best().await?.block();
+    ensure!(
+        has_body(&own, newest).await && !has_body(&own, 1).await,
+        "it keeps all blocks"
+    );
     Ok(())
 }

@@ -2,12 +2,12 @@
 //! upgrade the runtime, and one of them loses the machine.
 //!
 //! Services are started as their units say, with the options that the commands have written. Not systemd, but the test starts them,
-//! with ports of their own and as one user; it also tells the nodes who their peers are, which the page leaves to people.
+//! with ports of their own and as one user.
 
 use anyhow::{ensure, Context, Result};
 use gotong::{
     chain::{Call, Client, Inclusion},
-    process::{sibling, Node, Running},
+    process::{free_port, sibling, Node, Running},
 };
 use gotong_tests::{
     authorities::{add, author, bond_with, fast_local, owner, SessionKeys},
@@ -20,10 +20,12 @@ use gotong_tests::{
 use serde::Deserialize;
 use serde_json::{json, Value};
 use std::{
+    collections::BTreeSet,
     env,
     fs::{self, File},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::{Mutex, MutexGuard},
     time::Duration,
 };
 use subxt::utils::AccountId32;
@@ -31,6 +33,7 @@ use subxt::utils::AccountId32;
 const PAGE: &str = include_str!("../../../docs/operators.md");
 /// The headings over the commands.
 const NODE: &str = "## A node";
+const DISK: &str = "### Disk and pruning";
 const KEYS: &str = "## An authority";
 const CHAIN: &str = "### A chain of your own";
 const START: &str = "### Start it";
@@ -39,6 +42,21 @@ const WORKER: &str = "## A worker";
 const BACKUP: &str = "## Backup";
 const RUNTIME: &str = "### The runtime";
 const RESTORE: &str = "### A lost machine";
+const WATCH: &str = "## Watch";
+
+/// Blocks of commands, by their headings and places, that the test has followed.
+static FOLLOWED: Mutex<BTreeSet<(&str, usize)>> = Mutex::new(BTreeSet::new());
+/// Blocks that it does not follow, and why.
+const NOT_FOLLOWED: [(&str, usize, &str); 8] = [
+    ("## Install", 0, "test-package.sh installs packages"),
+    ("### Clocks", 0, "there may be no time service"),
+    (WORKER, 1, "systemd reads it"),
+    (WATCH, 1, "Prometheus reads it"),
+    (WATCH, 2, "Prometheus reads it"),
+    (WATCH, 3, "journeys.rs runs these commands"),
+    ("### The programs", 0, "test-package.sh installs packages"),
+    ("## In a container", 0, "there may be no container engine"),
+];
 
 /// What the package installs.
 const NODE_UNIT: &str = include_str!("../../../packaging/systemd/gotong-node.service");
@@ -67,6 +85,10 @@ const COUNCIL: [&str; 3] = ["Alice", "Bob", "Charlie"];
 const WASM: &str = "gotong_runtime.compact.compressed.wasm";
 /// Where a node answers on the page.
 const ADDRESS: &str = "127.0.0.1:9944";
+/// Where it has its metrics there.
+const METRICS: &str = "127.0.0.1:9615";
+/// Where another node reaches it there.
+const PEER: &str = "/dns4/HOST/tcp/30333/p2p/ID";
 
 /// Longest wait for blocks to become final, with a new runtime that every node compiles, or with an authority that joins.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -88,9 +110,16 @@ fn blocks(heading: &str) -> Vec<String> {
     blocks.filter(|block| !block.is_empty()).collect()
 }
 
+/// What [`FOLLOWED`] has.
+fn followed() -> MutexGuard<'static, BTreeSet<(&'static str, usize)>> {
+    FOLLOWED.lock().expect("nothing panics while it is locked")
+}
+
 /// A machine on which the package is installed: what lies in /etc, in /var/lib and at home is in one folder.
 struct Machine {
     folder: PathBuf,
+    /// The port at which its node serves metrics.
+    metrics: u16,
 }
 
 impl Machine {
@@ -98,7 +127,8 @@ impl Machine {
         for own in ["home", "etc/gotong", "var/lib/gotong"] {
             fs::create_dir_all(folder.join(own))?;
         }
-        let machine = Self { folder };
+        let metrics = free_port()?;
+        let machine = Self { folder, metrics };
         fs::write(machine.configuration("node"), NODE_CONF)?;
         Ok(machine)
     }
@@ -123,7 +153,7 @@ impl Machine {
     /// they stand for. What `input` has is pasted. `beside` is the machine's node, if one runs.
     fn follow(
         &self,
-        (heading, number): (&str, usize),
+        (heading, number): (&'static str, usize),
         chosen: &[(&str, &str)],
         input: Option<&Path>,
         beside: Option<&Node>,
@@ -143,6 +173,7 @@ impl Machine {
             Some(file) => Stdio::from(File::open(file)?),
             None => Stdio::null(),
         };
+        commands = commands.replace(METRICS, &format!("127.0.0.1:{}", self.metrics));
         let mut bash = Command::new("bash");
         if let Some(node) = beside {
             let url = node.url();
@@ -158,6 +189,7 @@ impl Machine {
             .stdin(input)
             .output()?;
         ensure!(output.status.success(), "{heading}: {output:?}");
+        followed().insert((heading, number));
         // As it is on a machine that has its files where they belong; another may get it from a backup.
         let configuration = self.configuration("node");
         let folder = self.folder.display().to_string();
@@ -175,6 +207,14 @@ impl Machine {
         let told = self.follow((NODE, 0), &[], None, None)?;
         let hash = told.split_whitespace().next().context("a hash")?;
         Ok(hash.to_owned())
+    }
+
+    /// Tells the node where its peers are.
+    fn add_peers(&self, peers: &[String]) -> Result<()> {
+        for peer in peers {
+            self.follow((NODE, 1), &[(PEER, &peer[..])], None, None)?;
+        }
+        Ok(())
     }
 
     /// Makes keys of a phrase, and returns the addresses of that for blocks and that for votes. Another network would have others of
@@ -257,19 +297,19 @@ impl Machine {
         Ok(variables)
     }
 
-    /// Starts the node as systemd does, on ports that are free here. It reaches `peers`.
-    fn start(&self, peers: &[String]) -> Result<Node> {
+    /// Starts the node as systemd does, on ports that are free here. It finds no peers but by those that it was told of.
+    fn start(&self) -> Result<Node> {
         let mut arguments = self.arguments(NODE_UNIT, "node", "gotong-node")?;
-        arguments.extend(peers.iter().map(|peer| format!("--bootnodes={peer}")));
         arguments.push("--no-mdns".into());
+        arguments.push(format!("--prometheus-port={}", self.metrics));
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         Ok(Node::launch(&self.folder, &self.folder, &arguments)?)
     }
 
     /// The same for one that runs, with the options that it has now.
-    fn restart(&self, node: &mut Node, peers: &[String]) -> Result<()> {
+    fn restart(&self, node: &mut Node) -> Result<()> {
         node.kill();
-        *node = self.start(peers)?;
+        *node = self.start()?;
         Ok(())
     }
 
@@ -292,14 +332,15 @@ struct Answer {
     result: SessionKeys,
 }
 
-/// Makes Eve an authority beside the four. Returns her node.
+/// Makes Eve an authority beside the four, whose nodes are `peers`. Returns her node.
 async fn join(machine: &Machine, peers: &[String], client: &Client) -> Result<Node> {
-    machine.follow((NODE, 1), &[], None, None)?;
-    let mut node = machine.start(peers)?;
+    machine.add_peers(peers)?;
+    machine.follow((NODE, 2), &[], None, None)?;
+    let mut node = machine.start()?;
     let on_node = connect(&mut node).await?;
     reaches(&on_node, client.best().await?.block(), LIMIT).await?;
     until(&on_node, "a healthy node", LIMIT, async |_| {
-        let told = machine.follow((NODE, 2), &[], None, Some(&node))?;
+        let told = machine.follow((NODE, 3), &[], None, Some(&node))?;
         let health: Value = serde_json::from_str(&told)?;
         let is_up_to_date = health["result"]["isSyncing"].as_bool() == Some(false);
         let peers = health["result"]["peers"].as_u64();
@@ -307,13 +348,13 @@ async fn join(machine: &Machine, peers: &[String], client: &Client) -> Result<No
     })
     .await?;
     machine.follow((JOIN, 0), &[], None, None)?;
-    machine.restart(&mut node, peers)?;
+    machine.restart(&mut node)?;
     connect(&mut node).await?;
     let owner = owner("Eve");
     let told = machine.follow((JOIN, 1), &[("OWNER", &owner[..])], None, Some(&node))?;
     let Answer { result: made } = serde_json::from_str(&told).context(told)?;
     machine.follow((JOIN, 2), &[], None, None)?;
-    machine.restart(&mut node, peers)?;
+    machine.restart(&mut node)?;
     connect(&mut node).await?;
 
     let transfer = Call::transfer(key("Eve").public_key().0, 20_000 * UNIT);
@@ -382,6 +423,51 @@ async fn upgrade(machine: &Machine, nodes: &[Node], client: &Client) -> Result<(
     Ok(())
 }
 
+/// Metrics that the page names, with a label if it names one of them.
+fn named_metrics() -> BTreeSet<(&'static str, &'static str)> {
+    let is_other = |letter: char| letter != '_' && !letter.is_ascii_alphanumeric();
+    let starts = PAGE.match_indices("substrate_");
+    let named = starts.map(|(start, _)| {
+        let text = &PAGE[start..];
+        let (name, rest) = text.split_at(text.find(is_other).unwrap_or(text.len()));
+        let label = rest.strip_prefix('{').and_then(|rest| rest.split_once('}'));
+        (name, label.map_or("", |(label, _)| label))
+    });
+    named.collect()
+}
+
+/// Waits until the node of a machine has all metrics that the page names.
+async fn has_metrics(machine: &Machine, client: &Client) -> Result<()> {
+    let named = named_metrics();
+    ensure!(!named.is_empty(), "the page names no metrics");
+    let mut missing = Vec::new();
+    let found = until(client, "all metrics", LIMIT, async |_| {
+        let told = machine.follow((WATCH, 0), &[], None, None)?;
+        let is_told = |(name, label): &(&str, &str)| {
+            let mut values = told.lines().filter_map(|line| line.strip_prefix(name));
+            values.any(|rest| rest.starts_with(['{', ' ']) && rest.contains(label))
+        };
+        missing = named.iter().filter(|&one| !is_told(one)).collect();
+        Ok(missing.is_empty().then_some(()))
+    })
+    .await;
+    found.with_context(|| format!("without {missing:?}"))
+}
+
+/// None is forgotten, and none is excused that is followed.
+fn all_is_followed() -> Result<()> {
+    let headings = PAGE.lines().filter(|line| line.starts_with('#'));
+    let mut left: BTreeSet<(&str, usize)> = headings
+        .flat_map(|heading| (0..blocks(heading).len()).map(move |number| (heading, number)))
+        .collect();
+    for one in followed().iter() {
+        ensure!(left.remove(one), "{one:?} is not on the page");
+    }
+    let excused = NOT_FOLLOWED.map(|(heading, number, _)| (heading, number));
+    assert_eq!(left, BTreeSet::from(excused));
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn four_people_start_a_chain_a_fifth_joins_they_upgrade_it_and_one_loses_the_machine(
 ) -> Result<()> {
@@ -401,19 +487,25 @@ async fn four_people_start_a_chain_a_fifth_joins_they_upgrade_it_and_one_loses_t
     let fast = fast_local(PEOPLE.len() - 1)?;
     fs::write(first.join("fast-local.json"), fast.to_string())?;
     machines[0].follow((CHAIN, 0), &[], None, None)?;
+    let specification = fs::read_to_string(first.join("chain.json"))?;
+    let specification: Value = serde_json::from_str(&specification)?;
+    // Clients say that the field is deprecated.
+    ensure!(specification["protocolId"].is_null(), "it has a protocolId");
     let hash = machines[0].get_specification(&machines[0])?;
     let (mut nodes, mut peers) = (Vec::new(), Vec::new());
     for (machine, name) in machines.iter().zip(PEOPLE) {
         assert_eq!(machine.get_specification(&machines[0])?, hash);
         machine.follow((START, 0), &[], None, None)?;
+        machine.add_peers(&peers)?;
         machine.follow((START, 1), &[("NAME", name)], None, None)?;
-        let mut node = machine.start(&peers)?;
+        let mut node = machine.start()?;
         connect(&mut node).await?;
         peers.push(peer_address(&node).await?);
         nodes.push(node);
     }
     let on_alice = connect(&mut nodes[0]).await?;
     is_final(&on_alice, 1, LIMIT).await?;
+    has_metrics(&machines[0], &on_alice).await?;
 
     let fifth = Machine::new(folder.path().join("Eve"))?;
     assert_eq!(fifth.get_specification(&machines[0])?, hash);
@@ -424,6 +516,8 @@ async fn four_people_start_a_chain_a_fifth_joins_they_upgrade_it_and_one_loses_t
 
     // Only the copies are left, and the machine that has them is another. Four of five are needed: the fifth votes.
     nodes[3].kill();
+    let told = machines[3].follow((DISK, 0), &[], None, None)?;
+    ensure!(told.contains("chains/own"), "{told}");
     let height = on_alice.best().await?.block();
     is_final(&on_alice, height + SOME, LIMIT).await?;
     let new = Machine::new(folder.path().join("new"))?;
@@ -431,13 +525,12 @@ async fn four_people_start_a_chain_a_fifth_joins_they_upgrade_it_and_one_loses_t
         fs::copy(machines[3].home().join(copy), new.home().join(copy))?;
     }
     new.follow((RESTORE, 0), &[], None, None)?;
-    peers.truncate(3);
-    nodes[3] = new.start(&peers)?;
+    nodes[3] = new.start()?;
     let on_new = connect(&mut nodes[3]).await?;
     let height = on_alice.best().await?.block();
     is_final(&on_new, height + SOME, LIMIT).await?;
     new.follow((RESTORE, 1), &[], None, None)?;
-    new.restart(&mut nodes[3], &peers)?;
+    new.restart(&mut nodes[3])?;
     connect(&mut nodes[3]).await?;
 
     worker.check()?;
@@ -445,5 +538,6 @@ async fn four_people_start_a_chain_a_fifth_joins_they_upgrade_it_and_one_loses_t
     // It votes, too.
     nodes[2].kill();
     let height = on_alice.best().await?.block();
-    is_final(&on_alice, height + SOME, LIMIT).await
+    is_final(&on_alice, height + SOME, LIMIT).await?;
+    all_is_followed()
 }

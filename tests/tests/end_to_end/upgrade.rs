@@ -7,7 +7,7 @@ use gotong_protocol::{Phase, RoundId};
 use gotong_scoring::blake2_256;
 use gotong_tests::{
     assert_settled,
-    authorities::{Authorities, COUNCIL},
+    authorities::{has_state, Authorities, COUNCIL},
     is_final,
     issuance::Money,
     key, reaches,
@@ -22,12 +22,14 @@ use std::time::Duration;
 const LIMIT: Duration = ROUND_LIMIT.saturating_mul(3);
 /// Blocks in which something is seen to go on.
 const SOME: u32 = 5;
+/// The options of the nodes: the first keeps all states, the second those of the last 16 final blocks.
+const OPTIONS: [&[&str]; 3] = [&["--state-pruning=archive"], &["--state-pruning=16"], &[]];
 
 /// The delta of the round is revealed to the old runtime. Of the two attesters, whose tables only the new one pays, one works all
 /// along, and the other starts after the upgrade, so that the round is in the middle for sure.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_round_under_way_goes_on_through_an_upgrade_with_a_migration() -> Result<()> {
-    let all = Authorities::start(3, 3).await?;
+    let mut all = Authorities::start_with(OPTIONS.len(), &OPTIONS).await?;
     let (network, url) = (&all.network, all.network.node.url());
     let client = &network.client;
     let attesters = ["Judith", "Jude"];
@@ -116,8 +118,23 @@ async fn a_round_under_way_goes_on_through_an_upgrade_with_a_migration() -> Resu
     let found = body.find_all::<Vec<u8>>(Kind::Reveal, &(task, RoundId(0)));
     let lengths: Vec<_> = found.iter().map(|(_, bytes)| bytes.len()).collect();
     assert_eq!(lengths, [delta.bytes as usize]);
+
+    // The types of the old runtime are in old states. A node that has none of them left needs another that has.
+    let pruned = all.others.first().context("the second node")?.url();
+    network
+        .until("the end of an old state", LIMIT, async |_| {
+            let is_gone = !has_state(&pruned, delta.at - 1).await;
+            Ok(is_gone.then_some(()))
+        })
+        .await?;
+    // Two of three make blocks, but none final: no more states go, however long this takes.
+    let third = all.others.last_mut().context("the third node")?;
+    third.kill();
     let verify = format!("verify --task={} --round=0", task.0);
-    let verified = network.run("Eve", &verify).await?;
+    let told = network.refused_at(&pruned, "Eve", &verify).await?;
+    ensure!(told.contains("name an archive node"), "{told}");
+    let both = format!("{pruned},{url}");
+    let verified = network.run_at(&both, "Eve", &verify).await?;
     assert_eq!(verified["equal"], true, "{verified}");
     Ok(())
 }
