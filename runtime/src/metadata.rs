@@ -4,11 +4,18 @@ mod listing;
 
 use crate::{pace::Pace, Runtime, SS58_PREFIX, TOKEN_DECIMALS, TOKEN_SYMBOL, VERSION};
 use codec::Decode;
-use frame_metadata::{v16::RuntimeMetadataV16, RuntimeMetadata, RuntimeMetadataPrefixed};
+use frame_metadata::{
+    v16::{RuntimeMetadataV16, StorageEntryType},
+    RuntimeMetadata, RuntimeMetadataPrefixed,
+};
 use listing::Listing;
 use merkleized_metadata::{generate_metadata_digest, ExtraInfo};
-use scale_info::{form::PortableForm, Field, Type, TypeDef};
-use std::{collections::BTreeSet, fs, path::Path};
+use scale_info::{form::PortableForm, Field, PortableRegistry, Type, TypeDef, TypeDefPrimitive};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 /// What the last release was made of. `make release-listing` writes it when a release is made.
 const RELEASE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/metadata/release.txt");
@@ -402,4 +409,98 @@ fn all_that_is_ours_has_docs() {
     all.retain(|(_, docs)| docs.iter().all(|line| line.trim().is_empty()));
     let without: Vec<_> = all.into_iter().map(|(name, _)| name).collect();
     assert_eq!(without, Vec::<String>::new());
+}
+
+/// Numbers as wide as an amount of money that are none.
+const NOT_MONEY: [&str; 5] = [
+    "gotong_protocol::view::LedgerView.doubt",
+    "gotong_scoring::merkle::Node.sum",
+    "gotong_scoring::share::credit::Credit.variance",
+    "gotong_scoring::share::ledger::Ledger.largest",
+    "gotong_scoring::share::ledger::Ledger.variance",
+];
+
+/// Whether a value of this type has a `u128` in it, in a part whose type is not ours: those are looked at by themselves.
+fn has_u128(types: &PortableRegistry, id: u32) -> bool {
+    let ty = types.resolve(id).expect("the type is registered");
+    let path = &ty.path.segments[..];
+    if is_ours(path) {
+        return false;
+    }
+    let has = |id: u32| has_u128(types, id);
+    let has_any = |fields: &[Field<PortableForm>]| fields.iter().any(|field| has(field.ty.id));
+    match &ty.type_def {
+        TypeDef::Primitive(primitive) => *primitive == TypeDefPrimitive::U128,
+        TypeDef::Compact(compact) => has(compact.type_param.id),
+        TypeDef::Sequence(sequence) => has(sequence.type_param.id),
+        TypeDef::Array(array) => has(array.type_param.id),
+        TypeDef::Tuple(tuple) => tuple.fields.iter().any(|part| has(part.id)),
+        TypeDef::Composite(composite) => has_any(&composite.fields),
+        TypeDef::Variant(option) if *path == ["Option"] => {
+            let mut variants = option.variants.iter();
+            variants.any(|variant| has_any(&variant.fields))
+        }
+        TypeDef::Variant(_) | TypeDef::BitSequence(_) => false,
+    }
+}
+
+/// All that other people's clients know about an amount is its docs, and those of the type, variant or call that it is in.
+#[test]
+fn all_money_of_ours_is_in_planck() {
+    let metadata = metadata();
+    let types = &metadata.types;
+    // What has an amount in it, and whether its docs have the unit.
+    let mut amounts: BTreeMap<String, bool> = BTreeMap::new();
+    let mut look = |name: String, ty: u32, docs: [&[String]; 2]| {
+        if has_u128(types, ty) {
+            let mut lines = docs.into_iter().flatten();
+            amounts.insert(name, lines.any(|line| line.contains("planck")));
+        }
+    };
+    let ours = types.types.iter().map(|ty| &ty.ty);
+    for ty in ours.filter(|ty| is_ours(&ty.path.segments)) {
+        let path = ty.path.to_string();
+        let mut look_at = |of: &str, fields: &[Field<PortableForm>], docs: &[String]| {
+            for field in fields {
+                let name = named(field).map_or("", |name| &name[..]);
+                look(format!("{of}.{name}"), field.ty.id, [&field.docs, docs]);
+            }
+        };
+        match &ty.type_def {
+            TypeDef::Composite(composite) => look_at(&path, &composite.fields, &ty.docs),
+            TypeDef::Variant(enumeration) => {
+                for variant in &enumeration.variants {
+                    let of = format!("{path}::{}", variant.name);
+                    look_at(&of, &variant.fields, &variant.docs);
+                }
+            }
+            _ => {}
+        }
+    }
+    let pallets = metadata.pallets.iter();
+    for pallet in pallets.filter(|pallet| OUR_PALLETS.contains(&&pallet.name[..])) {
+        let of = |name: &str| format!("{}.{name}", pallet.name);
+        for entry in pallet.storage.iter().flat_map(|storage| &storage.entries) {
+            let (StorageEntryType::Plain(value) | StorageEntryType::Map { value, .. }) = &entry.ty;
+            look(of(&entry.name), value.id, [&entry.docs, &[]]);
+        }
+        for constant in &pallet.constants {
+            look(of(&constant.name), constant.ty.id, [&constant.docs, &[]]);
+        }
+    }
+    // One of each kind, or amounts are not found.
+    for known in [
+        "gotong_protocol::view::RewardState::Paid.",
+        "gotong_protocol::view::StakeView.unbonding",
+        "pallet_contribution::pallet::Call::register.stake",
+        "pallet_contribution::pallet::Event::Slashed.amount",
+        "pallet_contribution::tasks::Purse.pool",
+        "Contribution.Candidates",
+        "Referee.DisputeBond",
+    ] {
+        assert!(amounts.contains_key(known), "{known}");
+    }
+    amounts.retain(|_, has_unit| !*has_unit);
+    let without: Vec<String> = amounts.into_keys().collect();
+    assert_eq!(without, NOT_MONEY);
 }

@@ -29,14 +29,17 @@ async def main(url: str, suri: str) -> dict:
         if not await receipt.is_success:
             raise RuntimeError(f"register failed: {await receipt.error_message}")
 
-        async def ask(method: str, *arguments):
-            return plain(await chain.runtime_call("ContributionApi", method, list(arguments)))
+        async def ask(method: str, *arguments, api: str = "ContributionApi"):
+            return plain(await chain.runtime_call(api, method, list(arguments)))
 
         address = account.ss58_address
         stake = await ask("stake", address)
         task = await ask("task", 0)
         round_ = await ask("round", 0, task["round"])
         duties = await ask("duties", address, 0)
+        tasks = await ask("tasks", 0)
+        rewards = await ask("rewards", address, (0, 0))
+        disputes = await ask("disputes", None, 0, api="RefereeApi")
         stored = plain(await chain.query("Contribution", "Tasks", [0]))
         return {
             "stake": str(stake["stake"]),
@@ -44,6 +47,9 @@ async def main(url: str, suri: str) -> dict:
             "stored_name": stored["terms"]["name"],
             "phase": str(round_["phase"]),
             "duties": [str(duty["what"]) for duty in duties["items"]],
+            "tasks": tasks["items"],
+            "rewards": len(rewards["items"]),
+            "disputes": len(disputes["items"]),
             "block_millis": plain(await chain.get_constant("Babe", "ExpectedBlockTime")),
             "move_blocks": plain(await chain.get_constant("Referee", "MoveBlocks")),
         }

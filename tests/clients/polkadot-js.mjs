@@ -3,6 +3,7 @@
 //   node polkadot-js.mjs register URL SURI        registers as a contributor with 100 GTG, and tells what the chain says of it
 //   node polkadot-js.mjs sign-offline URL SURI    adds to the stake as a hardware wallet signs, and tells what is refused, and why
 //   node polkadot-js.mjs claim URL SURI           waits until the chain knows what the account may claim, and claims it
+//   node polkadot-js.mjs owed URL SURI            tells what the account may claim, and what it got for each round
 //
 // The last line of its output is JSON; amounts are in planck, as text.
 
@@ -25,7 +26,13 @@ function submit(call, options = {}) {
   });
 }
 
-const { contributionApi } = api.call;
+const { contributionApi, refereeApi } = api.call;
+
+/** Number of tasks in which the account has to claim something. */
+async function claimDuties() {
+  const duties = await contributionApi.duties(account.address, 0);
+  return duties.items.filter((duty) => duty.what.isClaim).length;
+}
 
 const commands = {
   async register() {
@@ -35,6 +42,9 @@ const commands = {
     const task = (await contributionApi.task(0)).unwrap();
     const round = (await contributionApi.round(0, task.round)).unwrap();
     const duties = await contributionApi.duties(account.address, 0);
+    const tasks = await contributionApi.tasks(0);
+    const rewards = await contributionApi.rewards(account.address, [0, 0]);
+    const disputes = await refereeApi.disputes(null, 0);
     const stored = (await api.query.contribution.tasks(0)).unwrap();
     return {
       stake: stake.stake.toString(),
@@ -42,6 +52,9 @@ const commands = {
       stored_name: stored.terms.name.toString(),
       phase: round.phase.toString(),
       duties: duties.items.map((duty) => duty.what.toString()),
+      tasks: tasks.items.map((id) => id.toNumber()),
+      rewards: rewards.items.length,
+      disputes: disputes.items.length,
       block_millis: api.consts.babe.expectedBlockTime.toNumber(),
       move_blocks: api.consts.referee.moveBlocks.toNumber(),
     };
@@ -71,15 +84,26 @@ const commands = {
       if (claimable && claimable.rounds.length > 0) {
         const pays = claimable.pays.toBigInt();
         const items = claimable.rounds.map((round) => ({ task: 0, round, proof: null }));
+        const claims = await claimDuties();
         const before = await free();
         const events = await submit(api.tx.contribution.claim(items));
         const fees = events.filter(({ event }) => api.events.transactionPayment.TransactionFeePaid.is(event));
         const fee = fees.reduce((sum, { event }) => sum + event.data.actualFee.toBigInt(), 0n);
         const got = (await free()) - before + fee;
-        return { rounds: items.length, pays: pays.toString(), got: got.toString() };
+        return { rounds: items.length, claims, pays: pays.toString(), got: got.toString() };
       }
       await new Promise((resolve) => setTimeout(resolve, 1_000));
     }
+  },
+
+  async owed() {
+    const claimable = (await contributionApi.claimable(0, account.address)).unwrapOr(null);
+    const rewards = await contributionApi.rewards(account.address, [0, 0]);
+    return {
+      claimable: claimable && claimable.pays.toString(),
+      claims: await claimDuties(),
+      rewards: rewards.items.map((reward) => reward.state.type),
+    };
   },
 };
 

@@ -1,7 +1,7 @@
 //! `make soak`: a network whose processes are killed at random for as long as you like, one after another. In the end all
-//! are up, the round under way ends, and the books are looked at. The last line is JSON; the last four of its fields are 0 if
-//! nothing went wrong, and the program fails if they are not. A run of five minutes or more fails as well if it tested too little:
-//! if nothing was killed or cut off, nothing disputed, or no round settled.
+//! are up, the round under way ends, and the books are looked at. The last line is JSON; the last five of its fields are 0 if
+//! nothing went wrong, and the program fails if they are not. A run of ten minutes or more fails as well if it tested too
+//! little: if something was never struck, nothing was struck during a dispute, or no round settled.
 //!
 //! Four authorities with a node each, a sponsor, contributors and honest attesters on different ones of them, and one attester that
 //! lies. Once that one is convicted, another takes its place, so that strikes meet disputes. One authority at a time is killed or
@@ -22,7 +22,7 @@ use gotong_protocol::{
     Outcome, RoundId, TaskId,
 };
 use gotong_tests::{authorities::Authorities, connect, is_final, issuance::Money, key, UNIT};
-use rand::{rngs::StdRng, Rng, SeedableRng};
+use rand::{rngs::StdRng, seq::SliceRandom, Rng, SeedableRng};
 use std::{
     collections::BTreeSet,
     fs,
@@ -45,8 +45,6 @@ const BUDGET: u128 = 1_000;
 /// The shards of the task, one for each round. A round takes more than half a minute, for that long is its challenge.
 const SHARDS: u64 = 36;
 
-/// How much more often the first node is cut off than any process is killed.
-const CUTS: usize = 2;
 /// Seconds between one strike and the next.
 const PAUSE: RangeInclusive<u64> = 2..=12;
 /// Seconds that a process stays dead, or a node alone.
@@ -55,11 +53,13 @@ const AWAY: RangeInclusive<u64> = 0..=5;
 /// move may take 20, so one that is away when it begins has as many left.
 const LEFT_FOR_MOVE: u32 = 15;
 /// Seconds after which a run has to have tested everything.
-const LONG: u64 = 300;
+const LONG: u64 = 600;
 /// How often a node is started that ends at once, as one does whose port another program has just taken.
 const STARTS: u32 = 5;
 /// Longest wait for a node that was away to know as final what the others had as their best block.
 const CATCH_UP: Duration = Duration::from_secs(240);
+/// Longest wait for an honest attester to make its moves, before it is killed.
+const TO_MOVE: Duration = Duration::from_secs(240);
 /// Longest wait for the round under way to end, once nothing is killed any more.
 const LAST_ROUND: Duration = Duration::from_secs(900);
 
@@ -87,6 +87,10 @@ struct Soak {
     all: Authorities,
     workers: Vec<Worker>,
     random: StdRng,
+    /// Who is struck next, from the last one on, by the numbers of [`Soak::name`].
+    deck: Vec<usize>,
+    /// Who was struck so far, by the same numbers.
+    struck: BTreeSet<usize>,
     /// All the money at the start.
     money: Money,
     /// The sponsor's bond at the start, in planck.
@@ -95,6 +99,8 @@ struct Soak {
     partitions: u32,
     /// How many of both while a dispute was open.
     strikes_amid_disputes: u32,
+    /// How often something honest ended by itself.
+    crashes: u32,
     /// Liars so far, one after another.
     liars: u32,
     /// Disputes that were seen.
@@ -129,9 +135,12 @@ impl Soak {
             all,
             workers: Vec::new(),
             random: StdRng::seed_from_u64(seed),
+            deck: Vec::new(),
+            struck: BTreeSet::new(),
             kills: 0,
             partitions: 0,
             strikes_amid_disputes: 0,
+            crashes: 0,
             liars: 0,
             disputes: 0,
             lost_disputes: BTreeSet::new(),
@@ -215,50 +224,88 @@ impl Soak {
         self.employ_liar().await
     }
 
-    /// Waits, then takes something away for a while, and returns once it is back. The first time, the first node is cut off: no run
-    /// is without that.
+    /// What can be struck, by its number: the workers, the nodes, and last the first node's peers, from which it is cut off.
+    fn name(&self, victim: usize) -> String {
+        match victim.checked_sub(self.workers.len()) {
+            None => self.workers[victim].account.clone(),
+            Some(node) if node < NODES.len() => format!("the node of {}", NODES[node]),
+            Some(_) => format!("the peers of {}", NODES[0]),
+        }
+    }
+
+    /// Who is struck next: the first node is cut off, so that no run is without that; then each is killed, in a random order; then
+    /// all over again.
+    fn draw(&mut self) -> usize {
+        let cut = self.workers.len() + NODES.len();
+        self.deck.pop().unwrap_or_else(|| {
+            self.deck = (0..cut).collect();
+            self.deck.shuffle(&mut self.random);
+            cut
+        })
+    }
+
+    /// What has not been struck yet.
+    fn spared(&self) -> Vec<String> {
+        let all = 0..=self.workers.len() + NODES.len();
+        all.filter(|victim| !self.struck.contains(victim))
+            .map(|victim| self.name(victim))
+            .collect()
+    }
+
+    /// Waits, then takes something away for a while, and returns once it is back.
     async fn strike(&mut self) -> Result<()> {
         pause(self.random.random_range(PAUSE)).await;
-        let workers = self.workers.len();
-        let cut = workers + NODES.len();
-        let victim = match self.partitions {
-            0 => cut,
-            _ => self.random.random_range(0..cut + CUTS),
-        };
+        let victim = self.draw();
         let away = self.random.random_range(AWAY);
-        let moment = self.all.network.client.best().await?;
-        let open = moment.disputes(None).await?;
-        // Who of the honest has to make a move, and how many blocks are left for it.
-        let moves: Vec<(Account, u32)> = open
-            .iter()
-            .map(|dispute| (mover(dispute), dispute.deadline))
-            .filter(|(who, _)| is_honest(who))
-            .map(|(who, deadline)| (who, deadline.saturating_sub(moment.block())))
-            .collect();
+        let network = &self.all.network;
+        let what = format!("time to strike {}", self.name(victim));
+        let (open, moves) = network
+            .until(&what, TO_MOVE, async |moment| {
+                let open = moment.disputes(None).await?;
+                let moves = honest_moves(&open, moment.block());
+                let is_due = !self.is_short_of_time(victim, &moves);
+                Ok(is_due.then_some((open, moves)))
+            })
+            .await?;
         let away = if moves.is_empty() { away } else { 0 };
         let before = self.kills + self.partitions;
-        self.take_away(victim, away, &moves).await?;
+        self.take_away(victim, away).await?;
         if !open.is_empty() {
             self.strikes_amid_disputes += self.kills + self.partitions - before;
         }
         Ok(())
     }
 
-    /// Takes the victim away for so many seconds: a worker, a node, or the first node's peers.
-    async fn take_away(
-        &mut self,
-        victim: usize,
-        away: u64,
-        moves: &[(Account, u32)],
-    ) -> Result<()> {
+    /// Whether the victim is a worker that could miss one of these moves.
+    fn is_short_of_time(&self, victim: usize, moves: &[(Account, u32)]) -> bool {
+        self.workers.get(victim).is_some_and(|worker| {
+            let who = account(&worker.account);
+            let mut moves = moves.iter();
+            moves.any(|(mover, left)| *mover == who && *left < LEFT_FOR_MOVE)
+        })
+    }
+
+    /// Takes the victim away for so many seconds, unless it is a worker that has ended.
+    async fn take_away(&mut self, victim: usize, away: u64) -> Result<()> {
+        let name = self.name(victim);
         match victim.checked_sub(self.workers.len()) {
-            None => self.kill_worker(victim, away, moves).await,
+            None => {
+                let running = &mut self.workers[victim].running;
+                if running.has_ended()? {
+                    return Ok(());
+                }
+                running.kill();
+                self.kills += 1;
+                eprintln!("soak: killed {name} for {away} s");
+                pause(away).await;
+                self.start_again(victim)?;
+            }
             Some(node) if node < NODES.len() => {
                 self.node(node).kill();
                 self.kills += 1;
-                eprintln!("soak: killed the node of {} for {away} s", NODES[node]);
+                eprintln!("soak: killed {name} for {away} s");
                 pause(away).await;
-                self.bring_back(node).await
+                self.bring_back(node).await?;
             }
             Some(_) => {
                 // It answers, hears of no block, and makes some of its own.
@@ -267,30 +314,11 @@ impl Soak {
                 self.partitions += 1;
                 eprintln!("soak: cut the node of {} off for {away} s", NODES[0]);
                 pause(away).await;
-                self.bring_back(0).await
+                self.bring_back(0).await?;
             }
         }
-    }
-
-    async fn kill_worker(
-        &mut self,
-        index: usize,
-        away: u64,
-        moves: &[(Account, u32)],
-    ) -> Result<()> {
-        let worker = &mut self.workers[index];
-        let who = account(&worker.account);
-        let is_short_of_time = moves
-            .iter()
-            .any(|(mover, left)| *mover == who && *left < LEFT_FOR_MOVE);
-        if is_short_of_time || worker.running.has_ended()? {
-            return Ok(());
-        }
-        worker.running.kill();
-        self.kills += 1;
-        eprintln!("soak: killed {} for {away} s", worker.account);
-        pause(away).await;
-        self.start_again(index)
+        self.struck.insert(victim);
+        Ok(())
     }
 
     fn start_again(&mut self, index: usize) -> Result<()> {
@@ -347,16 +375,19 @@ impl Soak {
         if let Err(error) = self.all.network.ended(task, last.0, LAST_ROUND).await {
             eprintln!("soak: {error:#}");
         }
+        self.revive().await?;
         self.look_at_disputes().await?;
         let (settled_rounds, unended_rounds) = self.rounds(task, last).await?;
         let honest_stake_lost = self.honest_stake_lost(task).await?;
         let honest_disputes_lost = self.lost_disputes.len();
         let money_difference = self.money_difference(task).await?;
+        let spared = self.spared();
         let Self {
             kills,
             partitions,
             strikes_amid_disputes,
             disputes,
+            crashes,
             ..
         } = *self;
         let rounds = last.0 + 1;
@@ -364,8 +395,8 @@ impl Soak {
         println!(
             "{{\"seconds\": {seconds}, \"seed\": {seed}, \"kills\": {kills}, \"partitions\": {partitions}, \
              \"strikes_amid_disputes\": {strikes_amid_disputes}, \"rounds\": {rounds}, \"settled_rounds\": {settled_rounds}, \
-             \"disputes\": {disputes}, \"honest_stake_lost\": {honest_stake_lost}, \
-             \"honest_disputes_lost\": {honest_disputes_lost}, \"money_difference\": {money_difference}, \
+             \"disputes\": {disputes}, \"crashes\": {crashes}, \"honest_disputes_lost\": {honest_disputes_lost}, \
+             \"honest_stake_lost\": {honest_stake_lost}, \"money_difference\": {money_difference}, \
              \"unended_rounds\": {unended_rounds}}}"
         );
         ensure!(
@@ -376,25 +407,34 @@ impl Soak {
             money_difference == 0 && unended_rounds == 0,
             "money or a round was lost"
         );
+        ensure!(crashes == 0, "something ended by itself");
         ensure!(
-            !is_long || (kills > 0 && partitions > 0 && settled_rounds > 0 && disputes > 0),
+            !is_long || (settled_rounds > 0 && strikes_amid_disputes > 0),
             "too little happened for a test"
+        );
+        ensure!(
+            !is_long || spared.is_empty(),
+            "these were never struck: {}",
+            spared.join(", ")
         );
         Ok(())
     }
 
-    /// Starts again what has failed by itself, though nothing should. Who is done stays away: a sponsor without shards.
+    /// Starts again what has failed by itself, and counts it, for nothing should. A liar is not counted: once it is convicted, and
+    /// no longer registered, it may end. Who is done stays away: a sponsor without shards.
     async fn revive(&mut self) -> Result<()> {
         for index in 0..self.workers.len() {
             let worker = &mut self.workers[index];
             if worker.running.check().is_err() {
                 eprintln!("soak: {} had ended", worker.account);
+                self.crashes += u32::from(!worker.is_liar);
                 self.start_again(index)?;
             }
         }
         for (index, name) in NODES.iter().enumerate() {
             if let Err(error) = self.node(index).check() {
                 eprintln!("soak: the node of {name} had ended: {error}");
+                self.crashes += 1;
                 self.bring_back(index).await?;
             }
         }
@@ -493,6 +533,14 @@ fn account(name: &str) -> Account {
 /// Whether it is an honest attester: nobody else takes part in disputes but liars.
 fn is_honest(who: &Account) -> bool {
     ATTESTERS.iter().any(|name| account(name) == *who)
+}
+
+/// Who of the honest has to make a move in these disputes, and how many blocks are left for it at this one.
+fn honest_moves(open: &[DisputeView], block: u32) -> Vec<(Account, u32)> {
+    open.iter()
+        .map(|dispute| (mover(dispute), dispute.deadline.saturating_sub(block)))
+        .filter(|(who, _)| is_honest(who))
+        .collect()
 }
 
 /// Who has to make the next move.

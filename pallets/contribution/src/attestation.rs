@@ -30,7 +30,7 @@ pub type CandidateList<T> =
 pub struct Seat<AccountId> {
     /// Who was drawn.
     pub account: AccountId,
-    /// Its stake when the draw began.
+    /// Its stake when the draw began, in planck.
     pub stake: Balance,
     /// Whether it counts, or why not.
     pub state: SeatState,
@@ -40,7 +40,7 @@ pub struct Seat<AccountId> {
     pub revealed: Option<RevealedTable>,
     /// Whether it answered its audits.
     pub audited: bool,
-    /// What it was paid.
+    /// What it was paid, in planck.
     pub fee: Balance,
 }
 

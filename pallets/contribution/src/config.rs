@@ -29,11 +29,11 @@ mod config {
         /// What calls and hooks cost.
         type WeightInfo: WeightInfo;
 
-        /// Minimum stake of a contributor.
+        /// Minimum stake of a contributor, in planck.
         #[pallet::constant]
         type MinContributorStake: Get<Balance>;
 
-        /// Minimum stake of an attester.
+        /// Minimum stake of an attester, in planck.
         #[pallet::constant]
         type MinAttesterStake: Get<Balance>;
 
@@ -41,20 +41,20 @@ mod config {
         #[pallet::constant]
         type UnbondingBlocks: Get<u32>;
 
-        /// A sponsor's bond for a task. If the task has shards, the bond is the most that a round can take, if that is more;
-        /// the sponsor loses it if it does not publish a shard.
+        /// A sponsor's bond for a task, in planck. If the task has shards, the bond is the most that a round can take, if that is
+        /// more; the sponsor loses it if it does not publish a shard.
         #[pallet::constant]
         type TaskBond: Get<Balance>;
 
-        /// What a contributor loses if it commits and does not reveal.
+        /// What a contributor loses if it commits and does not reveal, in planck.
         #[pallet::constant]
         type CommitDeposit: Get<Balance>;
 
-        /// What an attester loses if it does not fill its seat while enough others fill theirs.
+        /// What an attester loses if it does not fill its seat while enough others fill theirs, in planck.
         #[pallet::constant]
         type MissedAttestationSlash: Get<Balance>;
 
-        /// What an attester loses if it does not reveal the table that it committed to, or does not answer its audits.
+        /// What an attester loses if it does not reveal the table that it committed to, or does not answer its audits, in planck.
         #[pallet::constant]
         type MissedAuditSlash: Get<Balance>;
 
@@ -62,7 +62,7 @@ mod config {
         #[pallet::constant]
         type MaxDisputeBlocks: Get<u32>;
 
-        /// The stake that gives a delta one unit of weight in the merge.
+        /// The stake that gives a delta one unit of weight in the merge, in planck.
         #[pallet::constant]
         type WeightUnit: Get<Balance>;
 

@@ -18,7 +18,7 @@ use scale_info::TypeInfo;
 pub struct Account {
     /// The credits of the rounds that it has claimed, and what they prove.
     pub ledger: Ledger,
-    /// What it was paid in total.
+    /// What it was paid in total, in planck.
     pub paid: Balance,
     /// The last round whose credit it forfeited; its ledger covers the rounds after that.
     pub forfeited: Option<RoundId>,

@@ -177,7 +177,7 @@ pub mod pallet {
 
     #[pallet::call(weight(<T as Config>::WeightInfo))]
     impl<T: Config> Pallet<T> {
-        /// Registers the origin for `roles`, and puts `stake` on hold.
+        /// Registers the origin for `roles`, and puts `stake` planck on hold.
         ///
         /// Signed. An account has one registration; its stake covers all chosen roles. Emits
         /// [`Event::Registered`].
@@ -187,7 +187,7 @@ pub mod pallet {
             Stakes::<T>::register(who, roles, stake)
         }
 
-        /// Adds `amount` to the origin's stake.
+        /// Adds `amount` planck to the origin's stake.
         ///
         /// Signed by a registered account. Emits [`Event::StakeAdded`].
         #[pallet::call_index(1)]
@@ -196,8 +196,8 @@ pub mod pallet {
             Stakes::<T>::add(who, amount)
         }
 
-        /// Starts to unbond `amount` of the origin's stake: either all of it, or so little that the minimum stake of its roles
-        /// is left.
+        /// Starts to unbond `amount` planck of the origin's stake: either all of it, or so little that the minimum stake of its
+        /// roles is left.
         ///
         /// Signed by a registered account. If it unbonds everything, its roles end at once. Stake can still be slashed while
         /// it unbonds. Only one unbonding at a time. Emits [`Event::Unstaking`].
@@ -224,7 +224,7 @@ pub mod pallet {
 
         /// Opens a task and starts its first round.
         ///
-        /// Signed by the sponsor. Two amounts go on hold in its account: the budget, `pool`, and a bond. The bond is
+        /// Signed by the sponsor. Two amounts go on hold in its account: the budget of `pool` planck, and a bond. The bond is
         /// [`Config::TaskBond`]; with shards to publish, it is the most that a round can take, if that is more.
         ///
         /// `graph` is the SCALE encoding of a [`gotong_protocol::Graph`]. `weights` are its first master weights, two bytes
@@ -246,7 +246,7 @@ pub mod pallet {
             TasksOf::<T>::open(sponsor, *terms, graph, &weights, &recipe, pool)
         }
 
-        /// Adds `amount` to a task's budget. A paused task starts its next round once the budget covers one.
+        /// Adds `amount` planck to a task's budget. A paused task starts its next round once the budget covers one.
         ///
         /// Signed by the sponsor. Emits [`Event::TaskToppedUp`].
         #[pallet::call_index(5)]

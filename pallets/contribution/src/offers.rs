@@ -56,7 +56,7 @@ pub struct Held {
 pub struct Listed<AccountId> {
     /// Who it is.
     pub account: AccountId,
-    /// Its stake, without what is unbonding.
+    /// Its stake in planck, without what is unbonding.
     pub stake: Balance,
     /// What it offers.
     pub offer: Offer,

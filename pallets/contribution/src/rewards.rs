@@ -23,8 +23,8 @@ use gotong_protocol::{
 use scale_info::TypeInfo;
 use sp_runtime::{DispatchError, DispatchResult};
 
-/// What a round settled on, and where its money went: `pot` is set aside, and the part of it that is neither paid nor
-/// released is still on hold.
+/// What a round settled on, and where its money went, in planck: `pot` is set aside, and the part of it that is neither paid
+/// nor released is still on hold.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct Settlement {
     /// The claim of all attesters who stood.

@@ -19,7 +19,7 @@ use sp_runtime::DispatchResult;
 pub struct Registration {
     /// What it registered for.
     pub roles: Roles,
-    /// Its stake, without what is unbonding.
+    /// Its stake in planck, without what is unbonding.
     pub stake: Balance,
     /// Stake that is unbonding: it counts for nothing, but can still be slashed.
     pub unbonding: Option<Unbonding>,
@@ -28,7 +28,7 @@ pub struct Registration {
 /// Stake that is unbonding.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct Unbonding {
-    /// How much.
+    /// How much, in planck.
     pub amount: Balance,
     /// The time from which it can be withdrawn.
     pub until: u32,

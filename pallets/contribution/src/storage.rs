@@ -116,8 +116,8 @@ mod storage {
     #[pallet::storage]
     pub type SeatsPromised<T: Config> = StorageValue<_, u32, ValueQuery>;
 
-    /// Who may be drawn for a task's current round, with their stakes when the draw began. So whoever makes a block of the
-    /// draw, and knows its result, cannot change it by adding stake. One entry per task, while seats are drawn.
+    /// Who may be drawn for a task's current round, with their stakes when the draw began, in planck. So whoever makes a block of
+    /// the draw, and knows its result, cannot change it by adding stake. One entry per task, while seats are drawn.
     #[pallet::storage]
     pub type Candidates<T: Config> =
         StorageMap<_, Twox64Concat, TaskId, CandidateList<T>, ValueQuery>;

@@ -31,7 +31,7 @@ pub struct Submission {
     pub is_proven: bool,
     /// What it committed to.
     pub commitment: Hash,
-    /// The deposit on hold until it reveals.
+    /// The deposit on hold until it reveals, in planck.
     pub deposit: Balance,
     /// The delta, once revealed.
     pub revealed: Option<Revealed>,

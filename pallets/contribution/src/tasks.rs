@@ -73,8 +73,8 @@ impl<AccountId> Task<AccountId> {
     }
 }
 
-/// Where a task's money is: `deposited = pool + reserved + claimed + fees + returned`. `pool`, `reserved` and `bond` are on
-/// hold.
+/// Where a task's money is, in planck: `deposited = pool + reserved + claimed + fees + returned`. `pool`, `reserved` and `bond`
+/// are on hold.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Purse {
     /// All that the sponsor ever paid in, without the bond.

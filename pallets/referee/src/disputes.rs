@@ -26,7 +26,7 @@ pub struct Dispute<AccountId> {
     pub accused: AccountId,
     /// Who doubts it.
     pub challenger: AccountId,
-    /// The challenger's bond.
+    /// The challenger's bond, in planck.
     pub bond: Balance,
     /// What the challenger doubted first.
     pub accusation: Accusation,

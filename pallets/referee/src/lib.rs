@@ -123,7 +123,8 @@ pub mod pallet {
         /// What calls and hooks cost.
         type WeightInfo: WeightInfo;
 
-        /// The bond for a round's first open dispute; a second one costs twice as much, a third three times, and so on.
+        /// The bond for a round's first open dispute, in planck. A second one costs twice as much, a third three times as much, and
+        /// so on.
         #[pallet::constant]
         type DisputeBond: Get<Balance>;
 

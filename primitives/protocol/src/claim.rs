@@ -36,6 +36,6 @@ pub struct Claimed<Balance = u128> {
     pub credit: i64,
     /// What the account has proved by it, in the unit of `credit`.
     pub proved: u64,
-    /// What it was paid.
+    /// What it was paid, in planck.
     pub paid: Balance,
 }

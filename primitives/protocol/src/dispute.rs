@@ -55,7 +55,7 @@ pub struct ClosedDispute<AccountId = [u8; 32], Balance = u128, BlockNumber = u32
     pub challenger: AccountId,
     /// How it ended.
     pub verdict: Verdict,
-    /// What the winner got of what the loser lost; the rest was burned.
+    /// What the winner got of what the loser lost, in planck; the rest was burned.
     pub reward: Balance,
     /// The block in which it was opened.
     pub opened_at: BlockNumber,

@@ -44,11 +44,12 @@ impl<Item, Cursor> Page<Item, Cursor> {
 pub struct StakeView<Balance = u128, BlockNumber = u32> {
     /// The roles that it registered for.
     pub roles: Roles,
-    /// Its stake, without what is unbonding.
+    /// Its stake in planck, without what is unbonding.
     pub stake: Balance,
     /// Whether it may act in one of its roles now.
     pub active: bool,
-    /// The stake that is unbonding, and the block from which it can be withdrawn; later if more blocks are full until then.
+    /// The stake that is unbonding, in planck, and the block from which it can be withdrawn; later if more blocks are full until
+    /// then.
     pub unbonding: Option<(Balance, BlockNumber)>,
     /// Number of seats that it holds in rounds under way.
     pub seats_held: u32,
@@ -94,11 +95,11 @@ pub struct TaskView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     pub next_shard: u32,
     /// The budget: what future rounds can pay, in planck.
     pub pool: Balance,
-    /// The sponsor's bond.
+    /// The sponsor's bond, in planck.
     pub bond: Balance,
-    /// The reserve for contributors of settled rounds who have not claimed.
+    /// The reserve for contributors of settled rounds who have not claimed, in planck.
     pub reserved: Balance,
-    /// What was paid out so far: claims and fees.
+    /// What was paid out so far, claims and fees, in planck.
     pub paid: Balance,
     /// Number of parameters of the model.
     pub parameters: u32,
@@ -147,13 +148,13 @@ pub struct RoundView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> {
     pub claim: Option<ShareClaim>,
     /// The rate at which credits count, Q32: less than 2^32 if the round's cap is below what the round is worth.
     pub rate_q32: u64,
-    /// What its attesters were paid.
+    /// What its attesters were paid, in planck.
     pub fees: Balance,
-    /// What was set aside for its contributors.
+    /// What was set aside for its contributors, in planck.
     pub pot: Balance,
-    /// The part of it that contributors were paid.
+    /// The part of it that contributors were paid, in planck.
     pub paid: Balance,
-    /// The part of it that went back to the budget, or to the sponsor.
+    /// The part of it that went back to the budget, or to the sponsor, in planck.
     pub released: Balance,
     /// Number of contributors who claimed.
     pub claims: u32,
@@ -191,7 +192,7 @@ pub struct ShardView<BlockNumber = u32> {
 pub struct SeatView<AccountId = [u8; 32], Balance = u128> {
     /// Who was drawn.
     pub account: AccountId,
-    /// Its stake at the draw.
+    /// Its stake at the draw, in planck.
     pub stake: Balance,
     /// Whether it counts, or why not.
     pub state: SeatState,
@@ -205,7 +206,7 @@ pub struct SeatView<AccountId = [u8; 32], Balance = u128> {
     pub work_root: Option<Hash>,
     /// Whether it answered its audits.
     pub audited: bool,
-    /// What it was paid.
+    /// What it was paid, in planck.
     pub fee: Balance,
 }
 
@@ -275,7 +276,7 @@ pub enum RewardState<Balance = u128> {
     },
     /// The contributor has claimed the round.
     Claimed(Claimed<Balance>),
-    /// The attester was paid this fee.
+    /// The attester was paid this fee, in planck.
     Paid(Balance),
     /// The account gets nothing for the round.
     Nothing,
@@ -291,8 +292,8 @@ pub struct ClaimableView<Balance = u128, BlockNumber = u32> {
     /// The rounds whose credits the chain knows, beginning with the next one to claim. Claim them in this order and without
     /// proofs, up to [`bounds::MAX_CLAIMS`] in one call.
     pub rounds: Vec<RoundId>,
-    /// What these rounds pay together, exactly, if they are claimed before any of that money is released. 0 if the account
-    /// earned nothing in them.
+    /// What these rounds pay together, exactly, in planck, if they are claimed before any of that money is released. 0 if the
+    /// account earned nothing in them.
     pub pays: Balance,
     /// The block from which anybody can release the money of the first of these rounds that pays; later if more blocks are full
     /// until then. None if none of them pays.
@@ -314,9 +315,9 @@ pub struct LedgerView<Balance = u128> {
     pub ledger: Ledger,
     /// The doubt about the sum of the credits, in their unit: at most the sum minus this is proved.
     pub doubt: u128,
-    /// What it has been paid for what it proved.
+    /// What it has been paid for what it proved, in planck.
     pub paid: Balance,
-    /// How much more it would be paid if all of its credits were proved.
+    /// How much more it would be paid if all of its credits were proved, in planck.
     pub open: Balance,
     /// The first round that it has not claimed, whether that is under way or over.
     pub next: Option<RoundId>,
@@ -372,7 +373,7 @@ pub struct DisputeView<AccountId = [u8; 32], Balance = u128, BlockNumber = u32> 
     pub accused: AccountId,
     /// Who doubts it.
     pub challenger: AccountId,
-    /// What the challenger loses if it is wrong.
+    /// What the challenger loses if it is wrong, in planck.
     pub bond: Balance,
     /// What the challenger doubted first.
     pub accusation: Accusation,

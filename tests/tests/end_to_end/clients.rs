@@ -15,8 +15,8 @@ use std::process::Command;
 /// What the Wasm of a development chain was compiled with.
 const METADATA_HASH: &str = include_str!("../../../runtime/metadata/hash-fast.txt");
 
-/// Each registers an account, asks for stake, task, round and duties by runtime APIs as far as it knows them, and reads the same
-/// from storage and constants.
+/// Each registers an account, asks for stake, tasks, the round, rewards, duties and disputes by runtime APIs as far as it knows
+/// them, and reads storage and constants.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Node.js: make test-clients"]
 async fn clients_register_and_read_what_the_chain_says() -> Result<()> {
@@ -45,14 +45,17 @@ async fn clients_register_and_read_what_the_chain_says() -> Result<()> {
         "stored_name": "test",
         "phase": "Commit",
         "duties": ["Commit"],
+        "tasks": [0],
+        "rewards": 0,
+        "disputes": 0,
         "block_millis": 1_000,
         "move_blocks": 20,
     });
     for (told, answers) in [
-        (polkadot_js, 7),
+        (polkadot_js, 10),
         (papi, 8),
         (substrate_interface, 5),
-        (aio_substrate_interface, 7),
+        (aio_substrate_interface, 10),
     ] {
         let told = told.as_object().context("an object")?;
         assert_eq!(told.len(), answers, "{told:?}");
@@ -106,7 +109,8 @@ async fn a_fork_makes_a_block_of_its_own() -> Result<()> {
     Ok(())
 }
 
-/// The worker is gone after its reveal, and with it all that it knew of the round. An attester publishes the credit.
+/// The worker is gone after its reveal, and with it all that it knew of the round. An attester publishes the credit. Only whoever
+/// is owed something is told to claim, and only until it has.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Node.js: make test-clients"]
 async fn a_wallet_claims_what_the_chain_says_it_may() -> Result<()> {
@@ -127,10 +131,25 @@ async fn a_wallet_claims_what_the_chain_says_it_may() -> Result<()> {
     contributor.kill();
     assert_settled(&network.ended(task, 0, ROUND_LIMIT).await?)?;
 
-    let arguments = ["claim", &network.node.url(), "//Polly"];
-    let claimed = clients.javascript("polkadot-js.mjs", &arguments).await?;
+    let url = network.node.url();
+    let script = "polkadot-js.mjs";
+    let owed = clients
+        .javascript(script, &["owed", &url, "//Judith"])
+        .await?;
+    let paid = json!({ "claimable": null, "claims": 0, "rewards": ["Paid"] });
+    assert_eq!(owed, paid, "what attesters earn is not claimed");
+    let claimed = clients
+        .javascript(script, &["claim", &url, "//Polly"])
+        .await?;
     assert_eq!(claimed["rounds"], 1);
+    assert_eq!(claimed["claims"], 1);
+    assert_ne!(claimed["pays"], "0");
     assert_eq!(claimed["got"], claimed["pays"]);
+    let owed = clients
+        .javascript(script, &["owed", &url, "//Polly"])
+        .await?;
+    let nothing = json!({ "claimable": null, "claims": 0, "rewards": ["Claimed"] });
+    assert_eq!(owed, nothing);
     let moment = network.client.best().await?;
     let round = moment.round(task, RoundId(0)).await?;
     assert_eq!(round.context("the round")?.claims, 1);
