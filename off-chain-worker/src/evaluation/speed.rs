@@ -4,19 +4,20 @@ use super::FastCpu;
 use gotong_scoring::{EvalError, Evaluator, Graph, Samples};
 use std::time::{Duration, Instant};
 
-/// Samples that are evaluated at once: enough to keep all threads of a large machine busy.
+/// How many samples are evaluated at once: enough to keep all threads of a large machine busy.
 const SAMPLES: usize = 2_048;
-/// How often it is measured. The fastest counts: the first also starts the threads, and others may use the machine meanwhile.
+/// How many times the speed is measured. The fastest attempt counts, because the first one also starts the threads, and other
+/// programs may be using the machine.
 const ATTEMPTS: u32 = 5;
-/// Longest that all attempts but the first take.
+/// No new attempt begins after this long.
 const LONGEST: Duration = Duration::from_secs(2);
 
-/// Products that the processor evaluates in a second, as [`Graph::cost`] counts them.
+/// How many products the processor evaluates in a second, in the units of [`Graph::cost`].
 ///
 /// # Errors
-/// The evaluation fails.
+/// Fails if the evaluation fails.
 pub fn products_per_second() -> Result<f64, EvalError> {
-    // Zeros take as long as anything else.
+    // Zeros take as long as any other values.
     let graph = Graph::mlp(&[256, 128, 16]);
     let weights = vec![0i16; graph.parameters()];
     let records = vec![0u8; SAMPLES * (graph.inputs as usize + 1)];

@@ -1,4 +1,4 @@
-//! What the attester offers, and how it gets ready for it.
+//! What the attester offers, and how it prepares for it.
 
 use super::{Attest, Came, ReplicaWorker, Volunteer};
 use crate::{
@@ -12,13 +12,13 @@ use gotong_protocol::{view::TaskView, TaskId};
 use std::{collections::BTreeSet, time::Instant};
 
 impl Attest {
-    /// Offers what a processor can do that evaluates so many products in a second, if that was measured, in the place of a fixed
-    /// capacity: how much that is in a block is known once there is a chain.
+    /// If the processor's `speed` was measured, in products a second, offers as much work as such a processor can do, instead of a
+    /// fixed capacity. How much work fits into a block is known only once a chain is connected.
     pub fn measured_at(self, speed: Option<f64>) -> Self {
         Self { speed, ..self }
     }
 
-    /// Goes on with following the tasks that suit and in which it has no seat, unless that is under way.
+    /// Continues to follow the tasks that suit and in which it has no seat, unless that is under way already.
     pub(super) fn follow(
         &mut self,
         client: &Client,
@@ -49,7 +49,7 @@ impl Attest {
         self.follower.go_on(client, now, without_seat, new, came)
     }
 
-    /// Notes how far the tasks are replayed, also those with a seat, whose workers are locked while they work.
+    /// Notes how far the tasks have been replayed, including those with a seat, whose workers are locked while they work.
     fn note_progress(&mut self, views: &[TaskView]) {
         self.follower.see(views);
         for (task, opened) in &self.seats {
@@ -59,7 +59,7 @@ impl Attest {
         }
     }
 
-    /// Offers on the chain what is not offered there. That it fails keeps nobody from the seats that it holds.
+    /// Brings the offer on the chain up to date. If that fails, the attester still serves the seats that it holds.
     pub(super) fn offer(
         &mut self,
         client: &Client,
@@ -69,7 +69,7 @@ impl Attest {
         self.leave_out(&views);
         self.tasks.look_for_room(&self.dirs.folder, Instant::now());
         let (served, is_sound) = match self.tasks.lacks_room() {
-            // Whoever is drawn and cannot commit loses stake.
+            // An attester that is drawn and cannot commit loses stake.
             true => (BTreeSet::new(), false),
             false => {
                 let mut served = self.tasks.served();
@@ -82,7 +82,7 @@ impl Attest {
         let speed = self.speed;
         holding(&self.volunteer, |mut volunteer| async move {
             if let Some(speed) = speed {
-                // Of a chain that does not tell it, the shortest.
+                // If the chain does not say how long its blocks are, the shortest are assumed.
                 let block_millis = now.block_millis().unwrap_or_default();
                 volunteer.takes_on(Capacity::products(speed, block_millis));
             }
@@ -101,8 +101,8 @@ impl Attest {
         })
     }
 
-    /// Leaves out the tasks for which a seat would cost more than it brings: because its round cannot be scored in time, or at all,
-    /// or does not pay for the calls. Of what could not be asked for just now nothing changes.
+    /// Leaves out the tasks in which a seat would cost more than it earns, because a round cannot be scored in time, cannot be
+    /// scored at all, or does not pay for its calls. Nothing changes for tasks that the node could not be asked about just now.
     fn leave_out(&mut self, views: &[TaskView]) {
         for view in views.iter().filter(|view| view.state.is_live()) {
             let is_ready = self.follower.is_ready(view);
@@ -114,12 +114,12 @@ impl Attest {
     }
 }
 
-/// It needs the weights of the rounds to come, and tables only of those that it scores.
+/// An attester needs the weights of future rounds, but tables only for the rounds that it scores.
 pub(super) fn new_worker(dirs: &WorkerDirs, scoring: &ScorerOptions) -> ReplicaWorker {
     ReplicaWorker::new(dirs.clone(), scoring.clone()).skipping()
 }
 
-/// Whether one of the tasks that are left out may have sealed samples: then those that are served have to be named.
+/// Whether a task that is left out may have sealed samples. If so, the offer has to name the tasks that are served.
 fn leaves_out_sealed(left_out: &BTreeSet<TaskId>, views: &[TaskView]) -> bool {
     left_out.iter().any(|task| {
         let view = views.iter().find(|view| view.id == *task);
@@ -127,8 +127,9 @@ fn leaves_out_sealed(left_out: &BTreeSet<TaskId>, views: &[TaskView]) -> bool {
     })
 }
 
-/// Makes the chain's offer what it should be, for these tasks: those that could be asked for, those that are served, and whether
-/// these are all with sealed samples. Tells whether it is taken back and no seat is held any more.
+/// Brings the chain's offer up to date. The last argument has the tasks that the node could be asked about, the tasks that are
+/// served, and whether the latter include every task with sealed samples. Returns whether the offer is withdrawn and no seat is
+/// held any more.
 async fn offer(
     volunteer: &mut Volunteer,
     signer: &Keypair,
@@ -148,7 +149,7 @@ async fn offer(
     let Some(call) = due else {
         return Ok(volunteer.has_left(found.as_ref()));
     };
-    // No deadline waits for it, but calls that are sent after it do: it is tipped as they are.
+    // An offer has no deadline, but later calls have to wait for it, so it is tipped like them.
     let sent = client.submit(signer, &call, Inclusion::Best).await;
     if !matches!(&sent, Err(error) if error.is_gone()) {
         volunteer.sent(now.block(), views, serves, is_sound);
@@ -199,7 +200,7 @@ mod tests {
         attest.leave_out(&views);
         assert_eq!(attest.left_out, BTreeSet::from([TaskId(2)]));
         assert!(leaves_out_sealed(&attest.left_out, &views));
-        // A node that does not tell of it gets it offered no more than one that does.
+        // A node that hides the task cannot make the attester offer it either.
         attest.leave_out(&views[..1]);
         assert!(leaves_out_sealed(&attest.left_out, &views[..1]));
         attest.follower.has_reached(TaskId(2), RoundId(3));
@@ -207,7 +208,7 @@ mod tests {
         assert!(attest.left_out.is_empty());
     }
 
-    /// Else it is drawn for another task, and cannot keep what it is to commit to.
+    /// Otherwise the attester is drawn for another task, and cannot store what it has to commit to.
     #[tokio::test]
     async fn a_full_disk_that_only_following_finds_counts_as_full() {
         let (_folder, mut attest) = attest(Conditions::default());
@@ -248,7 +249,7 @@ mod tests {
         assert_eq!(attest.left_out, BTreeSet::from([TaskId(2)]));
     }
 
-    /// A chain with many tasks that are over, and few that are not.
+    /// A chain with many tasks that are over and few live ones.
     struct OldChain {
         live: Vec<TaskId>,
         requests: Cell<usize>,
@@ -273,9 +274,9 @@ mod tests {
         }
     }
 
-    /// All that a look does with tasks, whatever comes of it, is bounded by those that are live: what is asked of the node, what is
-    /// decoded, and what is kept from one look to the next. Counted, and not timed, so that it holds on any machine: nine requests
-    /// with less than a kilobyte each are far below a block.
+    /// Whatever a look at the chain does with tasks is bounded by the number of live ones: what it asks the node, what it decodes,
+    /// and what it keeps until the next look. The test counts instead of timing, so it holds on any machine: nine requests of
+    /// less than a kilobyte each take far less than a block.
     #[tokio::test]
     async fn a_look_costs_the_same_beside_100_000_tasks_that_are_over() {
         let (_folder, mut attest) = attest(Conditions::default());
