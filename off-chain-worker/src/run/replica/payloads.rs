@@ -22,7 +22,7 @@ use std::collections::{hash_map::Entry, HashMap};
 /// Fetches what the rounds of a task are scored from.
 pub(super) struct PayloadFetcher {
     task: TaskId,
-    /// What samples are drawn from, if they are not sealed.
+    /// The pool that samples are drawn from, if they are not sealed.
     pool: Option<Pool>,
     pools: Pools,
     /// Samples of a round.
@@ -31,7 +31,7 @@ pub(super) struct PayloadFetcher {
 }
 
 impl PayloadFetcher {
-    /// Fails early if the task has a pool that is not here: without it no round can be computed.
+    /// Fails early if the task has a pool that is not here, because no round can be computed without it.
     pub async fn open(dirs: &WorkerDirs, task: &TaskView) -> Result<Self, ReplicaError> {
         let record_bytes = task.graph.inputs + 1;
         let pool = Pool::of(&task.terms.hold_out, record_bytes);
@@ -49,7 +49,7 @@ impl PayloadFetcher {
         })
     }
 
-    /// All that `round` is scored from; it starts from the weights `base`.
+    /// Everything that `round` is scored from; it starts from the weights `base`.
     pub async fn fetch(
         &self,
         client: &Client,
@@ -91,7 +91,7 @@ impl PayloadFetcher {
         .await?
     }
 
-    /// The deltas of `round` to so many parameters, in the order of their commits.
+    /// The deltas of `round` to a model of this many parameters, in the order of their commits.
     pub async fn deltas(
         &self,
         client: &Client,
@@ -105,7 +105,7 @@ impl PayloadFetcher {
         tokio::task::spawn_blocking(move || payloads.deltas(&revealed, parameters)).await?
     }
 
-    /// What these blocks have of `round`.
+    /// What these blocks contain about `round`.
     async fn payloads(
         &self,
         client: &Client,
@@ -172,7 +172,7 @@ enum SampleSource {
 }
 
 impl SampleSource {
-    /// The block that has them.
+    /// The block that contains them.
     fn block(&self) -> Option<u32> {
         match self {
             Self::Shard(shard) => Some(shard.published_at),
@@ -192,7 +192,7 @@ fn missing(what: &str, task: TaskId, round: RoundId, block: u32) -> ReplicaError
     })
 }
 
-/// The blocks that a round's payloads are in.
+/// The blocks that contain a round's payloads.
 struct Payloads {
     task: TaskId,
     round: RoundId,
