@@ -60,7 +60,9 @@ pub enum ChainError {
         url: String,
     },
     /// The last block that is known to be final is too early for the question.
-    #[error("the node at {url} proves only that block {block} is final, but a later block is needed")]
+    #[error(
+        "the node at {url} proves only that block {block} is final, but a later block is needed"
+    )]
     NotFinal {
         /// Where the node is.
         url: String,

@@ -251,7 +251,10 @@ mod tests {
         let mut task = views::task();
         assert!(!is_too_little(&task));
         task.terms.attester_fee_permille = 0;
-        assert!(is_too_little(&task), "it pays neither for gains nor for work");
+        assert!(
+            is_too_little(&task),
+            "it pays neither for gains nor for work"
+        );
         let unfit = Conditions::default().unfit(&task, u64::MAX);
         assert_eq!(unfit, None, "unless the attester sets a minimum");
         task.terms.work_fee = 1 << 50;

@@ -241,7 +241,11 @@ mod tests {
         assert_eq!(next(&mut follower, 1), Some(2));
         follower.has_reached(TaskId(2), RoundId(6));
         follower.has_reached(TaskId(3), RoundId(7));
-        assert_eq!(next(&mut follower, 1), Some(2), "it lacks one round, which has just ended");
+        assert_eq!(
+            next(&mut follower, 1),
+            Some(2),
+            "it lacks one round, which has just ended"
+        );
         follower.has_reached(TaskId(2), RoundId(7));
         assert_eq!(next(&mut follower, 1), Some(1));
         // It cannot be replayed, for example because the node lies.

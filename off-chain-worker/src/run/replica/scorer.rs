@@ -328,7 +328,9 @@ impl ExactScorer {
             Ok(Ok(exact)) => {
                 let was_right = self.shown(digest, &[exact.summary.root()]).is_some();
                 if !was_right {
-                    tracing::error!("the table that was shown is wrong, because a device computed wrongly");
+                    tracing::error!(
+                        "the table that was shown is wrong, because a device computed wrongly"
+                    );
                 }
                 self.remember(exact);
             }
