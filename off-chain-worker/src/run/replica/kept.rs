@@ -101,7 +101,7 @@ mod tests {
         (temporary, kept_of(folder, 3))
     }
 
-    /// Of a task with so many classes.
+    /// Scores of a task with this many classes.
     fn kept_of(folder: Folder, classes: u32) -> KeptScores {
         KeptScores::new(folder, &Graph::mlp(&[2, classes]), &ShareTerms::default())
     }

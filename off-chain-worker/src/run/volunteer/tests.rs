@@ -300,7 +300,7 @@ async fn without_money_for_its_calls_nothing_is_offered() {
     let products = Capacity::default().products;
     let due = volunteer.due(1, Some(&stands), &[], |_| true, true).await;
     assert_eq!(due, Some(Call::offer(0, products, true, &[])));
-    assert!(!volunteer.has_left(None), "it goes on");
+    assert!(!volunteer.has_left(None), "it continues");
     volunteer.sent(1, &[], |_| true, true);
     // With only a little more, it must not offer and withdraw in turn.
     volunteer.can_spend(FEES_TO_KEEP - 1);

@@ -121,7 +121,7 @@ fn a_window_does_not_run_out_while_blocks_are_full() {
         assert_eq!((view().phase, view().seed), (Phase::AttestCommit, None));
         run_full_blocks(1);
         assert!(view().seed.is_some());
-        // The hook goes on right after. Nobody shows a table, and the block of the end stays what it was.
+        // The hook continues right after that. Nobody reveals a table, and the block of the end does not change.
         let wait = || {
             run_blocks(lab.terms().windows.attest_blocks - 1);
             run_full_blocks(20);
@@ -528,7 +528,7 @@ fn a_round_that_draws_no_seats_keeps_none_from_others() {
     });
 }
 
-/// Who commits noise from many accounts makes the load of a round larger than any room that is left.
+/// Somebody who commits noise from many accounts makes a round's load larger than any room that is left.
 #[test]
 fn commits_hold_a_round_up_for_one_window() {
     ExtBuilder::default().build_and_execute(|| {
