@@ -1,7 +1,7 @@
-//! The daemons: an engine each, driven by what every new best block says.
+//! The daemons: each is an engine, driven by every new best block.
 //!
-//! A daemon saves its engine before it acts, so that it can be killed at any moment. It survives
-//! the node: when the connection is lost or something fails, it backs off and connects anew.
+//! A daemon saves its engine before it acts, so that it can be killed at any moment. It outlives its node: when the
+//! connection is lost or something fails, it waits a little and connects again.
 
 mod attest;
 mod challenge;
@@ -89,19 +89,19 @@ use tracing::Span;
 /// Why a daemon cannot continue, or has to try again.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The chain could not be asked, or said no.
+    /// The chain could not be asked, or refused something.
     #[error(transparent)]
     Chain(#[from] ChainError),
     /// The task cannot be rebuilt.
     #[error(transparent)]
     Replica(#[from] ReplicaError),
-    /// The worker's own files fail.
+    /// The worker's own files cannot be read or written.
     #[error(transparent)]
     State(#[from] StateError),
     /// Training failed.
     #[error(transparent)]
     Training(#[from] TrainingError),
-    /// By its registration, the account may not do the work; the text says why not.
+    /// The account is not registered for this work; the text says what is missing.
     #[error("{0}")]
     Unregistered(&'static str),
     /// What was asked for cannot be done now; the text says why.
@@ -119,21 +119,21 @@ pub enum RunError {
     /// A step cannot be shown.
     #[error("no evidence: {0}")]
     Evidence(#[from] EvidenceError),
-    /// The operating system's source failed.
+    /// The operating system's source of randomness failed.
     #[error("the system provides no randomness: {0}")]
     Randomness(#[from] rand::rand_core::OsError),
-    /// A thread that computes panicked, or the program ends.
+    /// A computing thread panicked, or the program is ending.
     #[error("a computation was aborted: {0}")]
     Aborted(#[from] tokio::task::JoinError),
 }
 
 impl RunError {
-    /// Whether nothing can be had of the node.
+    /// Whether the node is of no use now, so that another connection may help.
     fn is_gone(&self) -> bool {
         matches!(self, Self::Chain(error) if error.is_gone())
     }
 
-    /// Where the node is that is to be taken next, if it showed what the one before hid.
+    /// The URL of the node to use next, if it showed what the previous one hid.
     fn shown_by(&self) -> Option<&str> {
         match self {
             Self::Chain(error) => error.shown_by(),
@@ -149,8 +149,8 @@ impl RunError {
         matches!(error, StateError::Full(_))
     }
 
-    /// Whether the chain lacks what was asked for, by the block that was asked. The node may have to take another fork first, or
-    /// the next block, to know of it.
+    /// Whether the chain lacked what was asked for, at the block that was asked. The node may know it once it has the next block,
+    /// or has switched to another fork.
     fn is_lacking(&self) -> bool {
         matches!(
             self,
@@ -160,7 +160,7 @@ impl RunError {
         )
     }
 
-    /// Whether trying again cannot help. A disk that is full may have room again, and a device may work again.
+    /// Whether trying again cannot help. A full disk may get room again, and a device may work again.
     fn is_fatal(&self) -> bool {
         match self {
             Self::Replica(error) => error.is_fatal(),
@@ -184,7 +184,7 @@ impl RunError {
 
 /// A worker that acts on every new best block.
 pub trait Daemon {
-    /// Looks at the chain and does what is to be done now; breaks once everything is done.
+    /// Looks at the chain and does what is due now; breaks once everything is done.
     fn tick(
         &mut self,
         client: &Client,
@@ -196,7 +196,7 @@ pub trait Daemon {
         wait
     }
 
-    /// The connection is given up, and with it what is under way on it.
+    /// Called when the connection is given up, together with everything that is under way on it.
     fn disconnected(&mut self) {}
 }
 
@@ -208,24 +208,24 @@ fn until(is_done: bool) -> ControlFlow<()> {
     }
 }
 
-/// The span of what an account does about a round of a task: what is logged meanwhile names all three.
+/// A span for what an account does about a round of a task, so that every log line names all three.
 fn round_span(task: TaskId, round: RoundId, account: &Account) -> Span {
     tracing::info_span!("round", %task, %round, account = %address(account))
 }
 
-/// For daemons whose calls can wait.
+/// The highest tip of daemons whose calls can wait.
 pub const NO_TIP: u128 = 0;
-/// Blocks to wait after a refusal, each of which costs a fee.
+/// How many blocks to wait after a refusal. Each refusal costs a fee.
 const REFUSED_BLOCKS: u32 = 5;
 
-/// Whether a call that was refused waits at `block`, to be tried again from `until` on. A longer wait than there is was noted at a
-/// block that a node made up, and is over.
+/// Whether, at `block`, a refused call still has to wait until block `until`. If that is longer than any call waits, `until` was
+/// counted from a block that a node made up, and the wait is over.
 fn is_refused(until: u32, block: u32) -> bool {
     (1..=REFUSED_BLOCKS).contains(&until.saturating_sub(block))
 }
 
-/// Runs `daemon` until it is done, cannot go on, or is told to stop. What fails with one of the nodes is tried again with the
-/// next. For calls that blocks pass over it tips up to `max_tip` planck.
+/// Runs `daemon` until it is done, cannot continue, or is told to stop. If something fails with one of the nodes, the next node is
+/// tried. Calls that blocks pass over get a tip of up to `max_tip` planck.
 pub async fn drive(
     nodes: &Nodes,
     max_tip: u128,
@@ -233,7 +233,7 @@ pub async fn drive(
     stop: &Stop,
 ) -> Result<(), RunError> {
     let mut backoff = Backoff::default();
-    // One node alone may say what ends the daemon: it may lie, or be on an old runtime.
+    // The word of one node does not end the daemon, because that node may lie, or be on an old runtime.
     let mut fatal = 0;
     loop {
         let ended = tokio::select! {
@@ -283,8 +283,8 @@ async fn session(nodes: &Nodes, max_tip: u128, daemon: &mut impl Daemon) -> Resu
     Err(ChainError::Disconnected("it sends no more blocks".into()).into())
 }
 
-/// Bears for some blocks that the chain lacks something, such as a task: it may have been opened in a block that the node has yet to
-/// get, or that it has just dropped for another fork.
+/// Tolerates for some blocks that the chain lacks something, such as a task. The task may have been opened in a block that the
+/// node does not have yet, or that it has just dropped for another fork.
 #[derive(Debug, Default)]
 struct Patience {
     /// The first block without it.
@@ -292,10 +292,10 @@ struct Patience {
 }
 
 impl Patience {
-    /// More than most forks are long.
+    /// Longer than most forks.
     const BLOCKS: u32 = 10;
 
-    /// Goes on after what a look at `block` lacked, unless that has been so for long.
+    /// Continues although the look at `block` lacked something, unless something has been lacking for too long.
     fn after(
         &mut self,
         block: u32,
@@ -323,10 +323,10 @@ impl Patience {
     }
 }
 
-/// A task that may be too new for the node.
+/// Finds a task that the node may not know yet.
 ///
 /// # Errors
-/// Those of every question; and [`ChainError::NoTask`] if there is none of this id for ten blocks.
+/// Fails like any other question to a node, and with [`ChainError::NoTask`] if no task has this id for ten blocks.
 pub async fn awaited_task(client: &Client, task: TaskId) -> Result<TaskView, RunError> {
     let mut blocks = client.best_blocks().await?;
     let mut patience = Patience::default();
@@ -358,19 +358,19 @@ async fn submit_once(
     }
 }
 
-/// How long to wait before trying again. Failures of each kind count for themselves: a node that was away for long is no reason to
-/// wait long after the first call that is refused, which may have been signed for a fork that has just been dropped.
+/// How long to wait before trying again. The two kinds of failures are counted separately: after a node was away for long, there is
+/// no reason to wait long after the first refused call, which may only have been signed for a fork that was dropped.
 #[derive(Debug, Default)]
 struct Backoff {
-    /// While a node is away, which costs nobody anything.
+    /// The node is away, which costs nobody anything.
     gone: Failures,
-    /// What the chain refuses, and everything else: another try may cost a fee.
+    /// The chain refused a call, or anything else failed. Another try may cost a fee.
     other: Failures,
 }
 
 impl Backoff {
     const LONGEST_GONE: Duration = Duration::from_secs(4);
-    /// Half of five blocks of six seconds: the shortest window in which something may be due.
+    /// Half of the shortest window in which something may be due: five blocks of six seconds.
     const LONGEST: Duration = Duration::from_secs(15);
 
     fn after(&mut self, error: &RunError) -> Duration {
@@ -381,7 +381,7 @@ impl Backoff {
     }
 }
 
-/// Waits that double with every failure, until there was none for a while.
+/// Waits that double with every failure, and begin anew after some time without one.
 #[derive(Debug, Default)]
 struct Failures {
     count: u32,
@@ -404,19 +404,19 @@ impl Failures {
     }
 }
 
-/// Told when the user wants the program to end.
+/// Tells daemons when the user wants the program to end.
 #[derive(Clone, Debug)]
 pub struct Stop(Receiver<bool>);
 
 impl Stop {
-    /// Listens for Ctrl-C, and what else asks a program to end on this system.
+    /// Listens for Ctrl-C, and for whatever else asks a program to end on this system.
     pub fn on_signals() -> std::io::Result<Self> {
         let asked = end_signals::end_signals()?;
         let (tell, told) = channel(false);
         tokio::spawn(async move {
             asked.await;
             tracing::info!("stopping");
-            // Nobody listens any more: then there is nobody to tell.
+            // An error means that nobody listens any more, so nobody has to be told.
             let _ = tell.send(true);
             // The channel stays open, so that `told` is never woken by its end.
             std::future::pending::<()>().await;
@@ -424,11 +424,11 @@ impl Stop {
         Ok(Self(told))
     }
 
-    /// Waits until the program is to end.
+    /// Waits until the program should end.
     pub async fn told(&self) {
         let mut told = self.0.clone();
         if told.wait_for(|told| *told).await.is_err() {
-            // Nobody can tell any more.
+            // The sender is gone, so nothing more can be told.
             std::future::pending::<()>().await;
         }
     }
@@ -481,7 +481,7 @@ mod tests {
         for block in 100..110 {
             assert_eq!(patience.after(block, lacks()).unwrap(), look);
         }
-        // Another fork has it, and the one after lacks it again.
+        // One fork has it, and the next one lacks it again.
         assert_eq!(patience.after(103, Ok(look)).unwrap(), look);
         for block in [104, 113] {
             assert_eq!(patience.after(block, lacks()).unwrap(), look);

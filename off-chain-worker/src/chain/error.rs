@@ -7,7 +7,7 @@ use subxt::{
     rpcs,
 };
 
-/// Why the chain could not be asked, or said no.
+/// Why the chain could not be asked, or why it refused something.
 #[derive(Debug, thiserror::Error)]
 pub enum ChainError {
     /// Nobody answers at the address.
@@ -39,7 +39,7 @@ pub enum ChainError {
         /// Age of its newest block.
         seconds: u64,
     },
-    /// The node is connected and says nothing.
+    /// The node is connected but sends nothing.
     #[error("the node at {url} has sent nothing new for {seconds} seconds")]
     Silent {
         /// Where the node is.
@@ -53,14 +53,16 @@ pub enum ChainError {
         /// The reason for each node.
         Vec<ChainError>,
     ),
-    /// A second node does not say what the first one says.
+    /// A second node does not confirm what the first one says.
     #[error("the node at {url} disagrees, or does not know the facts yet")]
     Contradicted {
         /// Where the second node is.
         url: String,
     },
     /// The last block that is known to be final is too early for the question.
-    #[error("the node at {url} proves only block {block} final, and a later block is needed")]
+    #[error(
+        "the node at {url} proves only that block {block} is final, but a later block is needed"
+    )]
     NotFinal {
         /// Where the node is.
         url: String,
@@ -83,13 +85,13 @@ pub enum ChainError {
         /// What is wrong.
         source: ProofError,
     },
-    /// The node said what the chain's final state shows to be wrong.
+    /// The chain's final state shows that the node lied.
     #[error("the node at {url} lies: the chain's final state contradicts it")]
     Disproved {
         /// Where the node is.
         url: String,
     },
-    /// The node does not show something that the account has to do, and another node does.
+    /// The node hides something that the account has to do, and another node shows it.
     #[error("the node at {url} hides that the account has to {what}, which the node at {shown_by} shows")]
     Hidden {
         /// Where the node is.
@@ -125,14 +127,14 @@ pub enum ChainError {
     /// The call was executed and failed with an error of no pallet.
     #[error("the call failed: {0}")]
     Failed(String),
-    /// The transaction was not accepted for a block: no money for its fee, or not valid.
+    /// The node did not accept the transaction, because it is invalid or its fee cannot be paid.
     #[error("the node did not accept the transaction: {reason}")]
     Rejected {
         /// The code of the node's answer.
         code: i32,
         /// What the node said.
         reason: String,
-        /// Whether that may be because it was signed for a block of a fork that is dropped: it may be signed again for another
+        /// Whether the reason may be that it was signed for a block on a dropped fork. If so, it may be signed again for another
         /// block.
         of_a_fork: bool,
     },
@@ -142,8 +144,8 @@ pub enum ChainError {
     /// The transaction left the pool before any block took it; it may be sent again.
     #[error("the transaction was dropped: {0}")]
     Dropped(String),
-    /// The node does not answer questions that signing a call needs. Nothing was sent: the call may be sent again, or to
-    /// another node.
+    /// The node does not answer questions that have to be answered before a call can be signed. Nothing was sent, so the call may be
+    /// sent again, or to another node.
     #[error(
         "nothing was sent: for {seconds} seconds, the node at {url} has not given what signing a call needs"
     )]
@@ -153,13 +155,13 @@ pub enum ChainError {
         /// For how long.
         seconds: u64,
     },
-    /// A block may have taken the transaction unseen, or may take it yet.
+    /// A block may have taken the transaction unseen, or may still take it.
     #[error(
         "no block was seen to take the transaction. One may have done so, or one of the next 256 may: check before you send it \
          again"
     )]
     Pending,
-    /// The chain lacks something that this worker needs: it runs another runtime.
+    /// The chain lacks something that this worker needs, because it runs another runtime.
     #[error("the chain has no {0}: this worker does not match the chain's runtime")]
     Incompatible(String),
     /// The chain answered with something that cannot be read.
@@ -201,7 +203,7 @@ impl ChainError {
             .is_some_and(|name| self.is_refusal(name))
     }
 
-    /// That no node can be used, each for its reason.
+    /// The error that no node can be used, with the reason for each.
     pub(super) fn none_of(mut failures: Vec<Self>) -> Self {
         match failures.pop() {
             Some(only) if failures.is_empty() => only,
@@ -212,7 +214,7 @@ impl ChainError {
         }
     }
 
-    /// Whether nothing can be had of the node now, or of any, or what it says is wrong: another connection may help.
+    /// Whether another connection may help, because this node, or every node, is of no use now, or because what it says is wrong.
     pub fn is_gone(&self) -> bool {
         matches!(
             self,
@@ -227,7 +229,7 @@ impl ChainError {
         )
     }
 
-    /// Where the node is that showed what this one's node hid: it is to be taken next.
+    /// The URL of the node that showed what this one hid. It should be used next.
     pub fn shown_by(&self) -> Option<&str> {
         match self {
             Self::Hidden { shown_by, .. } => Some(shown_by),
@@ -330,7 +332,7 @@ fn listed(errors: &[ChainError]) -> String {
     texts.join("; ")
 }
 
-/// The node's answer with what it adds to it, such as why a transaction is invalid.
+/// The node's answer with its details, such as why a transaction is invalid.
 fn user_message(answer: &rpcs::UserError) -> String {
     match &answer.data {
         Some(data) => format!("{}: {}", answer.message, data.get().trim_matches('"')),

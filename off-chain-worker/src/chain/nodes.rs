@@ -1,5 +1,5 @@
-//! Which nodes a program may talk to: it takes the first that can be reached, is on the right chain and keeps up with it, goes on
-//! with the next when that one fails, and has a proof or a second one before it risks stake.
+//! The nodes that a program may talk to. It uses the first that can be reached, is on the right chain and keeps up with it, and
+//! switches to the next when that one fails. Before it risks stake, it needs a proof or a second node.
 
 use super::{proof::finality::Trust, Call, ChainError, Client, Grounds, Moment};
 use crate::state::{Folder, StateError};
@@ -15,56 +15,56 @@ use std::{
 use subxt::{metadata::ArcMetadata, utils::H256};
 use tokio::{sync::Mutex, time::timeout};
 
-/// A node whose newest block is older than this is behind, as is one that shows no new block for as long.
+/// A node is behind if its newest block is older than this, or if it shows no new block for this long.
 pub(super) const LATE: Duration = Duration::from_secs(120);
-/// Longest wait for a node to be connected and to tell its newest block, so that one that hangs delays nobody. It sends its
-/// metadata, most of a megabyte, for which a slow line needs some seconds.
+/// The longest wait until a node is connected and has sent its newest block, so that one that hangs delays nobody. The node also
+/// sends its metadata, nearly a megabyte, which takes some seconds on a slow line.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest wait for what a second node says.
+/// The longest wait for a second node's answer.
 const OPINION_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest wait for what a node proves: for votes, and for some answers.
+/// The longest wait for a node's proof: for votes, and for some answers.
 const PROOF_TIMEOUT: Duration = Duration::from_secs(30);
-/// Shortest wait for it, whatever a node says that a block takes.
+/// The shortest wait for a proof, however short a node says that blocks are.
 const LEAST_PROOF_TIMEOUT: Duration = Duration::from_secs(1);
-/// The folder of what is known of finality, a file a chain.
+/// The folder for what is known about finality, with one file per chain.
 const FINALITY: &str = "finality";
 
-/// The nodes that a program may talk to. Clones know of one another which node was taken.
+/// The nodes that a program may talk to. All clones share which node is tried first.
 #[derive(Clone, Debug)]
 pub struct Nodes {
     urls: Arc<[String]>,
-    /// Hash of the chain's first block: the one that was given, or that of the first node that answered.
+    /// The hash of the chain's first block: as given, or else as the first node that answered says.
     genesis: Arc<OnceLock<Hash>>,
-    /// Place of the node that is tried first.
+    /// The index of the node that is tried first.
     first: Arc<AtomicUsize>,
     /// Whether one node's word is enough.
     are_trusted: bool,
-    /// Whether nothing else than a proof is enough.
+    /// Whether nothing but a proof is enough.
     need_proofs: bool,
     /// What is known to be final.
     trust: Arc<Mutex<Option<Trust>>>,
     /// Where that is kept.
     folder: Option<Folder>,
-    /// Longest wait for each to be connected.
+    /// The longest wait until each is connected.
     patience: Duration,
 }
 
-/// How long a proof is waited for.
+/// How long to wait for a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProofWait {
     /// Whether there is time to ask again in a later block.
     pub can_wait: bool,
-    /// Blocks that nodes have for it now, all together: one that never answers may not cost the window.
+    /// How many blocks all nodes together have for it now, so that one that never answers does not cost the window.
     pub blocks: u32,
 }
 
 impl Nodes {
-    /// The nodes at `urls`, the preferred one first. Nodes of another chain than that of `genesis` are passed over; without it
-    /// the first one that answers tells the chain.
+    /// The nodes at `urls`, the preferred one first. Nodes whose chain does not begin with the block `genesis` are passed over. If
+    /// it is not given, the first node that answers decides which chain it is.
     pub fn new(urls: impl IntoIterator<Item = String>, genesis: Option<Hash>) -> Self {
         let mut known: Vec<String> = Vec::new();
         for url in urls {
-            // The same node is no second one.
+            // The same node twice is not two nodes.
             if !url.is_empty() && !known.contains(&url) {
                 known.push(url);
             }
@@ -81,7 +81,7 @@ impl Nodes {
         }
     }
 
-    /// Nodes; the word of one is enough if `are_trusted`.
+    /// If `are_trusted`, one node's word is enough.
     pub fn trusted(self, are_trusted: bool) -> Self {
         Self {
             are_trusted,
@@ -89,7 +89,7 @@ impl Nodes {
         }
     }
 
-    /// Nodes that have to prove what stake is risked on, if `need_proofs`: nobody's word is enough.
+    /// If `need_proofs`, nodes have to prove everything that stake is risked on, and nobody's word is enough.
     pub fn needing_proofs(self, need_proofs: bool) -> Self {
         Self {
             need_proofs,
@@ -97,14 +97,14 @@ impl Nodes {
         }
     }
 
-    /// Longest wait for what each node proves, with blocks of this many milliseconds.
+    /// The longest wait for each node's proof, with blocks of this many milliseconds.
     fn proof_timeout(&self, wait: ProofWait, block_millis: u64) -> Duration {
         let together = Duration::from_millis(block_millis).saturating_mul(wait.blocks.max(1));
         let nodes = u32::try_from(self.count()).unwrap_or(u32::MAX);
         (together / nodes.max(1)).clamp(LEAST_PROOF_TIMEOUT, PROOF_TIMEOUT)
     }
 
-    /// Keeps in `folder` who finalizes the chain, so that no other node can name others later.
+    /// Remembers in `folder` who finalizes the chain, so that no node can name other authorities later.
     pub fn remembering(self, folder: Folder) -> Self {
         Self {
             folder: Some(folder),
@@ -112,7 +112,7 @@ impl Nodes {
         }
     }
 
-    /// Whether there is more than one.
+    /// Whether there is more than one node.
     pub(super) fn are_several(&self) -> bool {
         self.urls.len() > 1
     }
@@ -122,12 +122,12 @@ impl Nodes {
         &self.trust
     }
 
-    /// Whether proofs may begin with what is `known`. One node's word is not enough where another can be asked.
+    /// Whether proofs may start from what is `known`. One node's word is not enough if another node can be asked.
     pub(super) fn may_rely_on(&self, known: &Trust) -> bool {
         !(known.is_one_word && self.are_several())
     }
 
-    /// What was known when the program ran last, of the chain with this first block.
+    /// What was known about the chain with this first block when the program last ran.
     pub(super) fn remembered(&self, genesis: &Hash) -> Option<Trust> {
         let load = |folder: &Folder| folder.sub(FINALITY)?.load(&hex::encode(genesis));
         let kept = self.folder.as_ref().map(load)?;
@@ -144,8 +144,8 @@ impl Nodes {
         }
     }
 
-    /// Connects to the first node that can be used, and gives each some seconds to answer. If all that can be reached are
-    /// behind, the chain may stand still: then the first of those.
+    /// Connects to the first node that can be used, and gives each some seconds to answer. If all nodes that can be reached are
+    /// behind, the chain itself may stand still, so it connects to the first of those.
     pub async fn connect(&self) -> Result<Client, ChainError> {
         let (mut behind, mut failures) = (None, Vec::new());
         for (place, url) in self.in_turn() {
@@ -176,12 +176,12 @@ impl Nodes {
         }
     }
 
-    /// How many there are.
+    /// The number of nodes.
     pub fn count(&self) -> usize {
         self.urls.len()
     }
 
-    /// From now on, the node after the one that was used last is tried first.
+    /// From now on, the node after the one used last is tried first.
     pub fn pass_over(&self) {
         let next = self.first.load(Ordering::Relaxed).saturating_add(1);
         let next = next.checked_rem(self.urls.len()).unwrap_or(0);
@@ -205,7 +205,7 @@ impl Nodes {
         ChainError::unreachable(url, &format!("it did not answer within {seconds} seconds"))
     }
 
-    /// All of them with their places, from the one that is tried first.
+    /// All nodes with their indexes, beginning with the one that is tried first.
     fn in_turn(&self) -> impl Iterator<Item = (usize, &String)> {
         let first = self.first.load(Ordering::Relaxed);
         let after = self.urls.iter().enumerate().skip(first);
@@ -227,8 +227,8 @@ impl Nodes {
         }
     }
 
-    /// Fails if there are other nodes and this one is far behind. What is compared is this machine's clock and not another
-    /// node: one that lies about its blocks may not speak against the rest.
+    /// Fails if there are other nodes and this one is far behind. It is compared with this machine's clock, not with another node,
+    /// because a node that lies about its blocks could make the others look late.
     async fn check_age(&self, client: &Client) -> Result<(), ChainError> {
         if !self.are_several() {
             return Ok(());
@@ -257,21 +257,22 @@ fn behind(client: &Client, age: Duration) -> ChainError {
     }
 }
 
-/// Whether a node may know nothing of late: it says that it is syncing, or it has no peers yet and its newest block is old.
+/// Whether a node may lack the newest blocks: it says that it is syncing, or its newest block is old because it has no peers yet.
 fn is_behind(is_syncing: bool, age: Duration) -> bool {
     is_syncing || age > LATE
 }
 
 impl Client {
-    /// Whether what this client's node says is to be proved, or confirmed by another one.
+    /// Whether this client's node has to prove what it says, or another node has to confirm it.
     pub fn is_doubted(&self) -> bool {
         !self.nodes.are_trusted
     }
 
-    /// Fails if the node has not caught up with the chain at `now`, its best block: what it does not know yet may be so.
+    /// Fails if the node has not caught up with the chain at `now`, its best block. Something may be on the chain although such a
+    /// node does not know it yet.
     ///
     /// # Errors
-    /// [`ChainError::Behind`] then, which may pass.
+    /// [`ChainError::Behind`] if the node has not caught up; trying again later may help.
     pub async fn check_caught_up(&self, now: &Moment) -> Result<(), ChainError> {
         let age = age(now).await?;
         match is_behind(self.rpc.system_health().await?.is_syncing, age) {
@@ -280,8 +281,8 @@ impl Client {
         }
     }
 
-    /// The metadata of the runtime that executed the block of this hash, from the first other node that has its state. What
-    /// is found by it is checked by its hash, so that nobody has to trust the node.
+    /// The metadata of the runtime that executed the block with this hash, from the first other node that has its state. Whatever
+    /// is found with it is checked by a hash, so nobody has to trust that node.
     pub(super) async fn metadata_elsewhere(&self, block: H256) -> Option<ArcMetadata> {
         for (_, url) in self.nodes.in_turn() {
             if url == self.url() {
@@ -300,13 +301,13 @@ impl Client {
         None
     }
 
-    /// Fails unless `call` may be signed, which stands on `grounds`.
+    /// Fails unless `call`, which relies on `grounds`, may be signed.
     ///
-    /// It may if the chain's state at a block that is final says the same as `grounds`, by the proof of any node. It fails with
-    /// [`ChainError::Disproved`] if it says something else, and with [`ChainError::BadProof`] if this client's node sends
-    /// what no honest one would: then the next node is to be taken. As long as nothing is proved it fails with
-    /// [`ChainError::Unproved`] if there is time to `wait`; then a second node has to say the same: `is_said` asks
-    /// it at its best block. If there is no other node, this one is believed, unless only proofs are enough.
+    /// It may be signed if any node proves that the chain's state at a final block agrees with `grounds`. If that state says
+    /// something else, it fails with [`ChainError::Disproved`]; if this client's node sends what no honest node would, with
+    /// [`ChainError::BadProof`]. In both cases the next node should be used. As long as nothing is proved and there is time to
+    /// `wait`, it fails with [`ChainError::Unproved`]. After that, a second node has to confirm: `is_said` asks it at its best block.
+    /// If there is no other node, this one is believed, unless only proofs are enough.
     pub async fn confirm(
         &self,
         call: &Call,
@@ -385,7 +386,7 @@ impl Client {
         Ok(Err(failures))
     }
 
-    /// Fails unless a node that is not this client's says so.
+    /// Fails unless another node confirms it.
     pub(super) async fn second_word(
         &self,
         says_so: impl AsyncFn(Client) -> Result<bool, ChainError>,
@@ -408,14 +409,14 @@ impl Client {
         in_time(url, OPINION_TIMEOUT, self.nodes.open(url)).await
     }
 
-    /// Where the other nodes are.
+    /// The URLs of the other nodes.
     pub fn others(&self) -> impl Iterator<Item = &String> {
         let all = self.nodes.in_turn().map(|(_, url)| url);
         all.filter(move |url| *url != self.url())
     }
 }
 
-/// What the node at `url` answers, if it does so within `limit`.
+/// The answer of the node at `url`, if it comes within `limit`.
 async fn in_time<T>(
     url: &str,
     limit: Duration,
@@ -441,7 +442,7 @@ mod tests {
         nodes.in_turn().map(|(_, url)| url.as_str()).collect()
     }
 
-    /// What it says of a registration is no reason to end, after an outage of the machine.
+    /// After an outage of the machine, what such a node says about a registration is no reason to end.
     #[test]
     fn a_node_that_syncs_may_know_nothing_of_late() {
         let second = Duration::from_secs(1);
@@ -521,7 +522,7 @@ mod tests {
         assert_eq!(seconds(&["a"], 100, 6_000), 30);
         assert_eq!(seconds(&["a"], 2, 6_000), 12);
         assert_eq!(seconds(&["a", "b", "c"], 2, 6_000), 4);
-        // What a node makes up.
+        // A node made this up.
         assert_eq!(seconds(&["a"], 2, u64::MAX), 30);
         assert_eq!(seconds(&["a", "b"], 2, 0), 1);
         assert_eq!(seconds(&[], 0, 0), 1);
@@ -530,7 +531,7 @@ mod tests {
     /// Nobody listens there.
     const DEAD: [&str; 2] = ["ws://127.0.0.1:1", "ws://127.0.0.1:2"];
 
-    /// The system takes the connection, and nobody answers.
+    /// The system accepts the connection, but nobody answers.
     #[tokio::test]
     async fn a_node_that_hangs_delays_nobody() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -50,39 +50,39 @@ use std::{
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::{Instrument, Span};
 
-/// The daemon of an attester: follows tasks, offers to attest those that it can, evaluates every round in which it holds a seat,
-/// stands for its table in disputes, and disputes the tables of others that differ. When a round is over, it publishes what
-/// contributors are credited.
+/// An attester's daemon. It follows tasks, offers to attest those that it can, evaluates every round in which it holds a seat,
+/// defends its table in disputes, and disputes others' tables that differ. When a round is over, it publishes the contributors'
+/// credits.
 pub struct Attest {
     signer: Keypair,
     account: Account,
     dirs: WorkerDirs,
     scoring: ScorerOptions,
-    /// Whether it leaves disputes alone, in drills.
+    /// Whether it ignores disputes, in drills.
     stalls: bool,
-    /// Whether it takes its offer back, and only fills the seats that it holds.
+    /// Whether it withdraws its offer, and only serves the seats that it holds.
     leaves: bool,
     volunteer: Arc<Mutex<Volunteer>>,
-    /// Products a second by which its capacity goes, if it was measured.
+    /// The measured speed, in products a second, from which its capacity follows; `None` if the capacity is fixed.
     speed: Option<f64>,
     tasks: Tasks,
-    /// What suits it of them.
+    /// Decides which of them suit it.
     fitness: Fitness,
-    /// Catches up with those in which it has no seat.
+    /// Catches up with tasks in which it has no seat.
     follower: Follower,
-    /// Those that are not offered.
+    /// Tasks that are not offered.
     left_out: BTreeSet<TaskId>,
     seats: BTreeMap<TaskId, Opened>,
     /// Asks other nodes what the account has to do.
     cross_check: Arc<Mutex<CrossCheck>>,
     under_way: UnderWay<Came>,
     was_checked: bool,
-    /// Whether its offer is taken back, and no seat is held any more.
+    /// Whether its offer is withdrawn and it holds no seat any more.
     has_left: bool,
 }
 
-/// A task in which the attester had a seat. Each part is held by what is under way with it: no call is sent twice, and none
-/// waits for those of another part, or of another task.
+/// A task in which the attester had a seat. Work under way locks the part that it uses. So no call is sent twice, and no call
+/// waits for those of another part or another task.
 struct Opened {
     worker: Arc<Mutex<ReplicaWorker>>,
     /// How far the worker's replica has come.
@@ -90,21 +90,21 @@ struct Opened {
     duty: Arc<Mutex<Duty>>,
     agent: Arc<Mutex<DisputeAgent>>,
     publisher: Arc<Mutex<Publisher>>,
-    /// Whether nothing begins here any more.
+    /// Whether no new work may begin here.
     is_closed: bool,
     _lock: Lock,
 }
 
-/// What came of what was under way.
+/// A result of work that was under way.
 enum Came {
-    /// Something in a task. It breaks if the task has to be opened anew.
+    /// Of something in a task. It breaks if the task has to be opened anew.
     Task(TaskId, Result<ControlFlow<()>, RunError>),
-    /// The offer was looked after.
+    /// The offer was brought up to date.
     Offer {
-        /// Whether it is taken back, and no seat is held any more.
+        /// Whether it is withdrawn and no seat is held any more.
         has_left: bool,
     },
-    /// A task without a seat was followed, as seen at this block.
+    /// A task without a seat was followed, beginning at this block.
     Following(u32, Followed),
     /// The node hides something that the account has to do.
     Hidden(ChainError),
@@ -122,13 +122,13 @@ struct Seen {
     span: Span,
 }
 
-/// Longest wait for the last call, when the program ends: for a node that hangs, the next one, and a block.
+/// The longest wait for the last call when the program ends. It allows for a node that hangs, the next node, and a block.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(20);
 const STILL_OFFERED: &str = "seats are still offered, so this account may miss one";
 
 impl Attest {
-    /// Attests every task that it can, or `only` these if there are any, as far as `capacity` goes. With no seats it takes its
-    /// offer back, fills the seats that it holds, in every task, and is done.
+    /// Attests every task that it can, or `only` these if there are any, up to its `capacity`. With a capacity of no seats, it
+    /// withdraws its offer, serves the seats that it holds in any task, and then ends.
     pub fn new(
         signer: Keypair,
         dirs: WorkerDirs,
@@ -162,8 +162,8 @@ impl Attest {
         }
     }
 
-    /// Runs until it is done, cannot go on, or is told to stop. Then it offers no more seats, so that it is not drawn while it
-    /// is away; those that it holds wait for it.
+    /// Runs until it is done, cannot continue, or is told to stop. Then it withdraws its offer, so that it is not drawn while it
+    /// is away. Seats that it still holds stay with it.
     pub async fn run(mut self, nodes: &Nodes, max_tip: u128, stop: &Stop) -> Result<(), RunError> {
         let done = drive(nodes, max_tip, &mut self, stop).await;
         if self.has_left {
@@ -173,7 +173,7 @@ impl Attest {
         if self.has_left || !self.volunteer.lock().await.has_offered() {
             return done;
         }
-        // An offer that is still on its way is taken back as well: the chain takes the two in order.
+        // This withdraws even an offer that is still on its way, because the chain executes the two calls in order.
         let left = async || {
             let client = nodes.connect().await?.tipping(max_tip);
             let call = Volunteer::leave();
@@ -201,7 +201,7 @@ impl Attest {
         done
     }
 
-    /// Offers itself only for tasks that suit.
+    /// Offers only tasks that meet these conditions.
     pub fn on_conditions(self, conditions: Conditions) -> Self {
         Self {
             fitness: Fitness::new(conditions),
@@ -209,7 +209,7 @@ impl Attest {
         }
     }
 
-    /// Leaves disputes alone, its own too: for drills.
+    /// Ignores disputes, even those about its own table: for drills.
     pub fn stalling(self, stalls: bool) -> Self {
         Self { stalls, ..self }
     }
@@ -222,7 +222,7 @@ impl Attest {
         Ok(())
     }
 
-    /// The round under way of a task in which the account has a seat, or had one since the daemon began.
+    /// The task's current round, if the account has a seat in the task or has had one since the daemon started.
     async fn round_of(
         &mut self,
         now: &Moment,
@@ -253,14 +253,14 @@ impl Attest {
         Ok(self.seats.contains_key(&view.id).then_some(round))
     }
 
-    /// What it does about the tables of others, given what became of its own.
+    /// Whose tables it may dispute, depending on its own seat.
     fn suspects(&self, round: &RoundView) -> Option<Suspects> {
         let own = round.seats.iter().find(|seat| seat.account == self.account);
         match own?.state {
             _ if self.stalls => None,
-            // Its own table was found wrong: it has no business with those of others.
+            // Its own table was found wrong, so it may not doubt others'.
             SeatState::Convicted => Some(Suspects::Nobody),
-            // A liar only stands for its lie.
+            // A liar only defends its lie.
             _ if self.scoring.lie.is_some() => Some(Suspects::Nobody),
             _ => Some(Suspects::Everybody),
         }
@@ -271,7 +271,7 @@ impl Attest {
         let lock = folder.lock()?;
         let agent = DisputeAgent::open(self.signer.clone(), view.id, &folder)?;
         let duty = Duty::open(self.signer.clone(), view.id, folder)?;
-        // What follows the task goes on with it.
+        // The worker that has followed the task continues with it.
         let following = self.follower.let_go(view.id);
         let Following { worker, progress } =
             following.unwrap_or_else(|| Following::new(new_worker(&self.dirs, &self.scoring)));
@@ -286,14 +286,14 @@ impl Attest {
         })
     }
 
-    /// Nothing begins any more in the task, which is let go as soon as nothing of it is under way.
+    /// Begins nothing more in the task, and drops it as soon as nothing is under way in it.
     fn close(&mut self, task: TaskId) {
         if let Some(opened) = self.seats.get_mut(&task) {
             opened.is_closed = true;
         }
     }
 
-    /// Takes in what came of what was under way.
+    /// Takes in the results of work that was under way.
     fn settle(&mut self) -> Result<(), RunError> {
         let mut hidden = None;
         for came in self.under_way.came() {
@@ -319,7 +319,7 @@ impl Attest {
         hidden.map_or(Ok(()), |error| Err(error.into()))
     }
 
-    /// Looks at the chain: what begins now, and whether all tasks that were named are over.
+    /// Looks at the chain. Returns the work that begins now, and whether all tasks that were named are over.
     async fn look(
         &mut self,
         client: &Client,
@@ -329,7 +329,7 @@ impl Attest {
             self.check_role(client, now).await?;
         }
         self.tasks.ask(client.url());
-        // Also those whose last round is over, until its credits are published.
+        // This includes tasks whose last round is over, until its credits are published.
         let open = self.seats.iter().filter(|(_, opened)| !opened.is_closed);
         let open: BTreeSet<TaskId> = open.map(|(task, _)| *task).collect();
         let views = self.tasks.live(now, &open).await?;
@@ -388,7 +388,7 @@ impl Opened {
             || Arc::strong_count(&self.publisher) > 1
     }
 
-    /// What is due in the task, unless its replica is at work already.
+    /// Begins what is due in the task, unless its replica is at work already.
     fn look(&self, seen: Seen) -> Option<Work<Came>> {
         if self.is_closed {
             return None;
@@ -409,8 +409,8 @@ impl Opened {
     }
 }
 
-/// Gets the replica ready. What the attester owes for its seat, its disputes, and what it publishes begin then, side by side;
-/// none of them if it is under way already.
+/// Gets the replica ready. Then the attester's duties for its seat, its disputes and its publishing begin in parallel, except
+/// for those that are under way already.
 async fn look_at(
     seen: Arc<Seen>,
     mut worker: OwnedMutexGuard<ReplicaWorker>,
@@ -431,7 +431,7 @@ async fn look_at(
     let seat = seat.filter(|_| round.has_samples()).map(seat_of);
     let submissions = now.submissions(task, view.round).await?;
     let inputs = inputs_digest(round, &submissions);
-    // In the rounds between seats it replays what ended, so that the next evaluation can start at once.
+    // Between its seats it replays the rounds that have ended, so that the next evaluation can start at once.
     let wanted = (seat.is_some() && round.phase != Phase::Ended).then_some((round, inputs));
     let (own, ready) = match worker.ready(client, now, view, wanted).await {
         Ok(Some(replica)) if !replica.is_of(view) => {
@@ -463,11 +463,11 @@ async fn look_at(
         match publishing(&seen, &worker, publisher).await {
             Ok(ControlFlow::Continue(work)) => next.extend(work),
             Ok(ControlFlow::Break(())) => return is_over(),
-            // It may not keep it from its seat.
+            // A failure to publish must not keep the attester from its seat.
             Err(error) => tracing::warn!("credits were not published: {error}"),
         }
     }
-    // What fails here may not keep it from its disputes, nor these from the rest.
+    // A failure here must not keep the attester from its disputes, and neither may disputes keep it from anything else.
     next.extend(holding(duty, |mut duty| {
         let (seen, span) = (seen.clone(), seen.span.clone());
         let fulfilled = async move {
@@ -500,7 +500,7 @@ async fn look_at(
     Ok(Ended { came, next })
 }
 
-/// What there is to publish of the last round; it breaks when the task has no round under way, and nothing is left of it.
+/// Work that publishes the last round's credits, if there is any. Breaks when the task is over and nothing is left to publish.
 async fn publishing(
     seen: &Arc<Seen>,
     worker: &ReplicaWorker,
@@ -526,7 +526,7 @@ async fn publishing(
     Ok(ControlFlow::Continue(Some(work)))
 }
 
-/// Attends to the disputes. While calls wait for their blocks the replica is free.
+/// Takes part in the disputes. The replica is free while calls wait for their blocks.
 async fn attend(
     seen: &Seen,
     mut worker: OwnedMutexGuard<ReplicaWorker>,
@@ -546,7 +546,7 @@ async fn attend(
 impl Daemon for Attest {
     async fn tick(&mut self, client: &Client, now: &Moment) -> Result<ControlFlow<()>, RunError> {
         self.settle()?;
-        // What is under way goes on while the chain is read.
+        // Work under way continues while the chain is read.
         let mut under_way = std::mem::take(&mut self.under_way);
         let looked = under_way.beside(self.look(client, now)).await;
         self.under_way = under_way;
@@ -560,7 +560,7 @@ impl Daemon for Attest {
     }
 
     fn disconnected(&mut self) {
-        // Nothing has a lock any more.
+        // Now nothing holds a lock any more.
         self.under_way.clear();
         if let Ok(mut check) = self.cross_check.try_lock() {
             check.disconnected();

@@ -2,10 +2,10 @@
 
 use gotong_protocol::view::TaskView;
 
-/// Most millibits that a round can gain: a label is a byte, and who knows nothing of it loses eight bits.
+/// The most millibits that a round can gain. A label is a byte, so a model that knows nothing about it loses eight bits.
 const MOST_GAIN: u128 = 8_000;
 
-/// The most that a round can pay for a seat, in planck, if all seats share it. A cap says little: whoever asks for the work may
+/// The most that a round can pay for a seat, in planck, if all seats share it. The task's cap alone says little: a sponsor can
 /// set it as high as the budget, with a price at which no gain comes near it.
 pub(super) fn most_pay(task: &TaskView) -> u128 {
     let terms = &task.terms;
@@ -31,7 +31,7 @@ mod tests {
         task.terms.work_fee = 3 << 30;
         let work = u128::from(task.terms.evaluations(task.graph.cost())) * 3;
         assert_eq!(most_pay(&task), (of_gain + work) / 3);
-        // A cap that no gain comes near.
+        // No gain comes near this cap.
         let mut task = views::task();
         task.terms.price_per_millibit = 1_000;
         task.terms.cap_per_round = u128::MAX;

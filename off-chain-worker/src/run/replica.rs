@@ -1,12 +1,12 @@
-//! A task, rebuilt from the chain by whoever needs its weights, tables or scores.
+//! A task, rebuilt from the chain for whoever needs its weights, tables or scores.
 //!
 //! | part | what it does |
 //! | --- | --- |
 //! | `store` | keeps the position, checkpoints and the tables on disk |
-//! | `kept` | keeps what was scored last on disk |
+//! | `kept` | keeps the last scores on disk |
 //! | [`task_recipe`] | finds a task's recipe in its block, and keeps it on disk |
 //! | `payloads` | fetches what a round is scored from: blocks, and the pool |
-//! | `scorer` | computes a round's score and remembers it; `drill` wraps it in a liar |
+//! | `scorer` | computes a round's score and remembers it; `drill` wraps it to make it lie |
 //! | `settled` | takes the weights of a settled round from its table, without scoring it |
 //! | [`Replica`] | replays rounds with these, and scores the next one |
 //! | [`ReplicaWorker`] | works on a replica in the background, for daemons |
@@ -55,7 +55,7 @@ use settled::merged_weights;
 use std::sync::Arc;
 use store::{Position, ReplicaStore};
 
-/// Where a replica that skips rounds is kept, in the folder of its task.
+/// The folder of a replica that skips rounds, inside the folder of its task.
 const SKIPPING: &str = "skipping";
 
 /// A task's weights, rebuilt from the chain: from its opening, round by round, every settled
@@ -68,22 +68,22 @@ pub struct Replica {
     store: ReplicaStore,
     payloads: PayloadFetcher,
     scorer: RoundScorer,
-    /// Whether it takes the weights of settled rounds from their tables, where it has not scored them.
+    /// Whether it takes a settled round's weights from the round's table, if it has not scored the round.
     skips: bool,
 }
 
 impl Replica {
-    /// The folder in which everything about `task` is kept. Shards have random keys and pools random
-    /// salts, so that their root tells apart tasks of the same number on two runs of a development
-    /// chain.
+    /// The folder in which everything about `task` is kept. Its name contains the root of the hold-out, which differs even
+    /// between tasks of the same number on two runs of a development chain, because shards have random keys and pools have
+    /// random salts.
     pub fn folder(dirs: &WorkerDirs, task: &TaskView) -> Result<Folder, StateError> {
         let seal = hex::encode(&task.terms.hold_out.root()[..8]);
         dirs.folder.sub(format!("task-{}-{seal}", task.id))
     }
 
-    /// Goes on from what is on disk, or starts from the task's opening. Fails early if the task has a
-    /// pool that is not here: without it no round can be computed. The task's recipe is not asked for, since no score depends
-    /// on it: [`task_recipe`] finds it.
+    /// Continues from what is on disk, or starts with the task's opening. Fails early if the task has a pool that is not
+    /// here, because no round can be computed without it. The task's recipe is not needed, because no score depends on it;
+    /// [`task_recipe`] finds it.
     pub async fn open(
         client: &Client,
         now: &Moment,
@@ -156,12 +156,12 @@ impl Replica {
         Self { scorer, ..self }
     }
 
-    /// From now on `halt` ends what is computed.
+    /// From now on, `halt` stops computations.
     fn halted_by(&mut self, halt: Halt) {
         self.scorer.exact().halted_by(halt);
     }
 
-    /// Whether it was opened for this task: if not, a node has made one of them up.
+    /// Whether it was opened for this task. If not, a node has made up one of the two.
     pub fn is_of(&self, task: &TaskView) -> bool {
         is_same_task(task, &self.terms, &self.graph)
     }
@@ -176,7 +176,7 @@ impl Replica {
         self.store.weights()
     }
 
-    /// The first round that was not replayed yet.
+    /// The first round that has not been replayed yet.
     pub fn next_round(&self) -> RoundId {
         self.store.next_round()
     }
@@ -186,8 +186,8 @@ impl Replica {
         self.store.table(round)
     }
 
-    /// Replays every round that has ended at `now`. It goes on after a round that settled on another table than is computed
-    /// here, if the weights are the same: later rounds follow from those, and only the credits of that one cannot be shown.
+    /// Replays every round that has ended at `now`. If a round settled on another table than is computed here but on the same
+    /// weights, it continues: later rounds follow from the weights, and only that round's credits cannot be proved.
     pub async fn advance(&mut self, client: &Client, now: &Moment) -> Result<(), ReplicaError> {
         self.advance_to(client, now, RoundId(u32::MAX), |_| {})
             .await
@@ -211,7 +211,7 @@ impl Replica {
                 break;
             }
             let round = self.view(now, next).await?;
-            // Between two rounds nothing is lost by it.
+            // Stopping between two rounds loses nothing.
             if round.phase != Phase::Ended || self.scorer.exact().is_halted() {
                 break;
             }
@@ -222,8 +222,8 @@ impl Replica {
         Ok(())
     }
 
-    /// Whether the chain leads to a position of the replica: not so when a fork, or a node that crashed, has undone a round
-    /// that was replayed.
+    /// Whether the chain leads to this position of the replica. It does not if a fork, or a node that crashed, has undone a
+    /// replayed round.
     async fn is_on_chain(
         &self,
         now: &Moment,
@@ -256,11 +256,11 @@ impl Replica {
         for known in self.store.checkpoints() {
             if self.is_on_chain(now, task, &known).await? {
                 let (task, next) = (self.task, known.next);
-                tracing::warn!(%task, "the chain took rounds back, so they are replayed from round {next} on");
+                tracing::warn!(%task, "the chain undid rounds, so they are replayed from round {next} on");
                 return Ok(self.store.go_to(known)?);
             }
         }
-        tracing::warn!(task = %self.task, "the chain took rounds back, so all of them are replayed");
+        tracing::warn!(task = %self.task, "the chain undid rounds, so all rounds are replayed");
         let weights = first_weights(client, now, task).await?;
         Ok(self.store.go_to(Position::first(weights))?)
     }
@@ -280,20 +280,20 @@ impl Replica {
         let (Some(Outcome::Settled), Some(claim)) = (round.outcome, &round.claim) else {
             return Ok(self.store.passed(round.round)?);
         };
-        // Also when nothing was merged: that is a claim like any other.
+        // This includes rounds that merged nothing: that is a claim like any other.
         let (digest, submissions) = self.inputs_of(now, round).await?;
         if self.skips && !self.scorer.exact().has_score(&digest) {
             let left = self.left_by(client, round, claim, &submissions).await?;
             if let Some(weights) = left {
                 let (task, round) = (self.task, round.round);
-                tracing::debug!(%task, %round, "took its weights from the table that it settled on");
+                tracing::debug!(%task, %round, "took the round's weights from the table that it settled on");
                 return Ok(self.store.differed(round, *claim, weights)?);
             }
         }
         let weights = self.store.weights();
         let inputs = self.payloads.fetch(client, round, &submissions, weights);
         let scorer = self.scorer.exact();
-        // Nobody asks for audits or moves any more.
+        // The round is over, so no audits or moves wait for an answer.
         let mut scored = scorer.score(&digest, &[], inputs).await?;
         if scored.summary.claim(&round.base_root) != *claim {
             scored = scorer.confirmed(scored).await?;
@@ -311,7 +311,7 @@ impl Replica {
         Ok(self.store.differed(round.round, *claim, weights)?)
     }
 
-    /// The weights that a settled round left, by the table that it settled on; none if they have to be computed.
+    /// The weights after a settled round, taken from the table that it settled on; none if they have to be computed.
     async fn left_by(
         &self,
         client: &Client,
@@ -340,21 +340,22 @@ impl Replica {
             .await
     }
 
-    /// What this worker said of the inputs with this digest, if it has scored them: what [`Self::score`] gave.
+    /// The score of the inputs with this digest, as [`Self::score`] returned it, if it still counts.
     pub fn known_score(&self, inputs: &Hash) -> Option<Arc<ScoredRound>> {
         self.scorer.known(inputs)
     }
 
-    /// What answers audits and disputes about `round`: [`Self::known_score`], or what a device computed that was found wrong
-    /// later, if somebody stands for its table. The latter is neither committed nor revealed, nor held against others.
+    /// The score with which to answer audits and disputes about `round`. It is [`Self::known_score`] or, if somebody stands for
+    /// its table, a score that came from a device found wrong since. The latter is neither committed nor revealed nor used against
+    /// others.
     pub fn standing_score(&self, round: &RoundView, inputs: &Hash) -> Option<Arc<ScoredRound>> {
         let known = self.known_score(inputs);
         known.or_else(|| self.scorer.shown(inputs, &shown_tables(round)))
     }
 
-    /// What this worker says of `round`, which is the next one: its samples are known, its deltas are revealed. It is
-    /// what the worker attests, and what it holds against the tables of others, if it is a [`Self::known_score`]; if not, it is a
-    /// [`Self::standing_score`], and the processor computes the round again beside that.
+    /// Scores `round`, which is the next one: its samples are known and its deltas are revealed. If the result is a
+    /// [`Self::known_score`], the worker attests it and compares others' tables with it. Otherwise it is a
+    /// [`Self::standing_score`], and the processor recomputes the round in the background.
     pub async fn score(
         &mut self,
         client: &Client,
@@ -369,7 +370,7 @@ impl Replica {
         self.scorer.score(&digest, &shown, inputs, facts).await
     }
 
-    /// What answers and picks in disputes about `round`, for what [`Self::score`] says.
+    /// The player that answers and picks in disputes about `round`, standing for the result of [`Self::score`].
     pub async fn player(
         &mut self,
         client: &Client,
@@ -381,8 +382,8 @@ impl Replica {
         self.scorer.player(&scored, facts).await
     }
 
-    /// What tells the inputs of `round` from others, and the submissions among them. The round starts from the
-    /// replica's weights.
+    /// The digest of the round's inputs, and the submissions among them. Fails if the round does not start from the replica's
+    /// weights.
     async fn inputs_of(
         &self,
         now: &Moment,
@@ -400,7 +401,7 @@ impl Replica {
         Ok(MasterWeights::new(self.weights().to_vec())?.root())
     }
 
-    /// Fails if the chain says something else of `round` than is computed here.
+    /// Fails if there is a difference between the chain and what is computed here.
     fn check(&self, round: &RoundView, found: Option<Difference>) -> Result<(), ReplicaError> {
         match found {
             None => Ok(()),
@@ -417,7 +418,7 @@ impl Replica {
     }
 }
 
-/// The roots of the tables for which somebody stands.
+/// The roots of the tables that somebody stands for.
 fn shown_tables(round: &RoundView) -> Vec<Hash> {
     let standing = |seat: &&SeatView| seat.state == SeatState::Sitting;
     let tables = round.seats.iter().filter(standing);
@@ -426,12 +427,12 @@ fn shown_tables(round: &RoundView) -> Vec<Hash> {
         .collect()
 }
 
-/// Whether `round` is the last one of a task that is over. The chain has forgotten it if nobody had committed to it.
+/// Whether `round` is the last one of a task that is over. If nobody committed to it, the chain has forgotten it.
 fn is_last_of_over(task: &TaskView, round: RoundId) -> bool {
     task.state.is_over() && task.round == round
 }
 
-/// What disputes about a round are judged by.
+/// The facts by which disputes about a round are judged.
 async fn facts(now: &Moment, task: TaskId, round: RoundId) -> Result<RoundFacts, ReplicaError> {
     let facts = now.facts(task, round).await?;
     let missing = || ChainError::Missing {
@@ -441,7 +442,7 @@ async fn facts(now: &Moment, task: TaskId, round: RoundId) -> Result<RoundFacts,
     Ok(facts.ok_or_else(missing)?)
 }
 
-/// The first thing in which two claims about a round differ.
+/// The first difference between two claims about a round.
 pub fn claim_difference(ours: &ShareClaim, theirs: &ShareClaim) -> Option<Difference> {
     let root = |what: &str, ours: &Hash, theirs: &Hash| {
         Difference::of(what, hex::encode(ours), hex::encode(theirs))
@@ -469,7 +470,7 @@ mod tests {
     use super::*;
     use crate::run::views;
 
-    /// It takes no tables from those who need them, and starts where they are.
+    /// It leaves the ordinary replica's tables alone, and starts from its position.
     #[test]
     fn a_replica_that_skips_rounds_is_kept_beside_the_other_one() {
         let temporary = tempfile::tempdir().unwrap();

@@ -11,29 +11,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The tasks that a daemon follows. Of many, one that fails stops none of the others.
+/// The tasks that a daemon follows. A task that fails does not stop the others.
 pub(super) struct Tasks {
-    /// Only these; every task when there are none.
+    /// Only these are followed; if there are none, every task is.
     only: BTreeSet<TaskId>,
     /// The node that is asked.
     node: String,
-    /// Tasks that cannot be rebuilt, because the chain settled them on something else, if that node tells the truth; and why
-    /// not.
+    /// Tasks that cannot be rebuilt, and why not: the chain settled them on something else, if that node tells the truth.
     given_up: BTreeMap<TaskId, RunError>,
-    /// Tasks that failed, and may not the next time.
+    /// Tasks that failed, but may not fail the next time.
     paused: BTreeMap<TaskId, Pause>,
-    /// Until when something has to be done in a task.
+    /// By when something has to be done in a task.
     deadlines: BTreeMap<TaskId, Instant>,
-    /// Those that were to be looked at last, paused or not.
+    /// The tasks to look at, as of the last look, whether paused or not.
     listed: BTreeSet<TaskId>,
-    /// When the disk was found full last. Nothing is here once it is known to have room again.
+    /// When the disk was last found full; none once it is known to have room again.
     full_at: Option<Instant>,
 }
 
-/// How long the disk counts as full, at least, after it was found so: longer than the longest pause, after which it is found so
-/// again.
+/// How long, at least, the disk counts as full after it was found full. This is longer than the longest pause, so a task that
+/// is tried again finds it still full within that time.
 const FULL_FOR: Duration = Duration::from_secs(180);
-/// Bytes for which a disk that was full has to have room: more than is kept of most rounds.
+/// For how many bytes a disk that was full has to have room again: more than is kept for most rounds.
 const ROOM_BYTES: usize = 16 << 20;
 
 /// What a daemon asks about tasks.
@@ -57,16 +56,16 @@ impl TaskViews for Moment {
 /// How long a task is left alone.
 struct Pause {
     until: Instant,
-    /// How often it failed before.
+    /// How often the task had failed before.
     failures: u32,
 }
 
 impl Pause {
     const FIRST: Duration = Duration::from_secs(2);
-    /// A quarter of the time that a move in a dispute has.
+    /// A quarter of the time for a move in a dispute.
     const LONGEST: Duration = Duration::from_secs(150);
 
-    /// Twice as long as the one before, unless that was long ago.
+    /// Twice as long as the previous pause, unless that was long ago.
     fn after(before: Option<&Self>, now: Instant) -> Self {
         let recent = before.filter(|before| now < before.until + Self::LONGEST);
         let failures = recent.map_or(0, |before| before.failures.saturating_add(1));
@@ -77,7 +76,7 @@ impl Pause {
         }
     }
 
-    /// Half of what is left until `deadline`, if that is shorter; but not shorter than the first pause. One that is over does not
+    /// Shortens the pause to half of the time until `deadline`, but not below the first pause. A deadline in the past does not
     /// count.
     fn before(self, deadline: Instant, now: Instant) -> Self {
         let half = deadline.saturating_duration_since(now) / 2;
@@ -105,21 +104,21 @@ impl Tasks {
         }
     }
 
-    /// From now on the node at `url` is asked. What was given up because of what another one said is tried again.
+    /// From now on the node at `url` is asked. Tasks that were given up because of what another node said are tried again.
     pub fn ask(&mut self, url: &str) {
         if self.node != url {
             self.node = url.to_owned();
             for task in std::mem::take(&mut self.given_up).into_keys() {
-                tracing::info!(%task, "trying the task again, with another node");
+                tracing::info!(%task, "trying the task again with another node");
             }
         }
     }
 
-    /// Those that are to be looked at now: with a round under way, and `besides`. What is over costs nothing, however much of
-    /// it there is.
+    /// The tasks to look at now: those with a round under way, and those in `besides`. Tasks that are over cost nothing, however
+    /// many there are.
     ///
     /// # Errors
-    /// All tasks are lost; or no named one is left, because one was given up and the others are over or given up as well.
+    /// Fails if all tasks fail, or if no named one is left, because one was given up and the others are over or given up as well.
     pub async fn live(
         &mut self,
         now: &impl TaskViews,
@@ -153,7 +152,8 @@ impl Tasks {
         }
     }
 
-    /// Why a named task was given up, if none of the others is left. It is tried again then: another node may say otherwise.
+    /// Why a named task was given up, if none of the others is left. That task is tried again, because another node may say
+    /// something else.
     fn none_is_left(&mut self, views: &[TaskView]) -> Option<RunError> {
         let is_left = |task: &TaskId| !self.is_given_up(*task) && !is_over(views, *task);
         if self.only.is_empty() || self.only.iter().any(is_left) {
@@ -164,28 +164,28 @@ impl Tasks {
         self.given_up.remove(&given_up)
     }
 
-    /// Whether it was to be looked at last, paused or not.
+    /// Whether the task was to be looked at in the last look, whether paused or not.
     pub fn is_listed(&self, task: TaskId) -> bool {
         self.listed.contains(&task)
     }
 
-    /// Whether it was given up.
+    /// Whether the task was given up.
     pub fn is_given_up(&self, task: TaskId) -> bool {
         self.given_up.contains_key(&task)
     }
 
-    /// Those that were to be looked at last, paused or not, but for those that were given up.
+    /// The tasks to look at, as of the last look, whether paused or not, except those that were given up.
     pub fn served(&self) -> BTreeSet<TaskId> {
         let served = self.listed.iter().copied();
         served.filter(|task| !self.is_given_up(*task)).collect()
     }
 
-    /// Whether one of those that were to be looked at last was given up.
+    /// Whether one of the tasks to look at was given up.
     pub fn has_given_up(&self) -> bool {
         self.listed.iter().any(|task| self.is_given_up(*task))
     }
 
-    /// Whether the disk was full when it was written to last, so that nothing new can be kept.
+    /// Whether the disk was full when it was last written to, so that nothing new can be stored.
     pub fn lacks_room(&self) -> bool {
         self.full_at.is_some()
     }
@@ -195,8 +195,8 @@ impl Tasks {
         self.full_at = Some(Instant::now());
     }
 
-    /// If the disk was found full a while ago, looks whether the folder on it has room again. Time alone gives it none, and there may
-    /// be nothing else to write meanwhile that would find it still full.
+    /// If the disk was found full some time ago, tries whether `folder`, which is on it, has room again. Time alone makes no room,
+    /// and perhaps nothing else was written meanwhile that would have found the disk still full.
     pub fn look_for_room(&mut self, folder: &Folder, now: Instant) {
         let is_due = |at: Instant| now.saturating_duration_since(at) >= FULL_FOR;
         if !self.full_at.is_some_and(is_due) {
@@ -205,7 +205,7 @@ impl Tasks {
         self.full_at = match folder.try_room(ROOM_BYTES) {
             Ok(()) => None,
             Err(error) => {
-                tracing::warn!("still without room: {error}");
+                tracing::warn!("the disk is still full: {error}");
                 Some(now)
             }
         };
@@ -228,13 +228,16 @@ impl Tasks {
         self.is_given_up(task) || self.paused.get(&task).is_some_and(is_paused)
     }
 
-    /// Whether all tasks that were named are over. One that was given up is not: one node may have lied about it.
+    /// Whether all named tasks are over. A task that was given up is not over, because the node may have lied about it.
     pub fn is_done(&self, views: &[TaskView]) -> bool {
         !self.only.is_empty() && self.only.iter().all(|task| is_over(views, *task))
     }
 
-    /// What fails in one of many tasks must not stop the work on the others: leaves the task alone for a while, or
-    /// gives it up if it cannot be rebuilt, and tells whether it did that.
+    /// Handles a failure in one task, so that it does not stop the work on others: leaves the task alone for a while, or gives
+    /// it up if it cannot be rebuilt. Returns whether it gave the task up.
+    ///
+    /// # Errors
+    /// Passes the failure on if it concerns all tasks, or if only one task is named.
     pub fn survive(&mut self, task: TaskId, done: Result<(), RunError>) -> Result<bool, RunError> {
         if matches!(&done, Err(error) if error.lacks_room()) {
             self.note_full();
@@ -266,7 +269,7 @@ fn is_over(views: &[TaskView], task: TaskId) -> bool {
     view.is_some_and(|view| view.state.is_over())
 }
 
-/// Whether all tasks fail: the connection is lost, or the chain is none that the worker fits.
+/// Whether the error concerns all tasks: the connection is lost, or this worker does not match the chain.
 fn is_of_the_chain(error: &RunError) -> bool {
     match error {
         RunError::Chain(error) | RunError::Replica(ReplicaError::Chain(error)) => {
@@ -290,7 +293,7 @@ mod tests {
         StateError::Full("position".into())
     }
 
-    /// What no later look at the same chain mends.
+    /// A failure that no later look at the same chain mends.
     fn wrong() -> Result<(), RunError> {
         Err(ReplicaError::from(WeightsError::PartialWeight).into())
     }
@@ -396,7 +399,7 @@ mod tests {
         tasks.note_full();
         let later = Instant::now() + FULL_FOR;
         tasks.look_for_room(&gone, later);
-        assert!(tasks.lacks_room(), "time gives it none");
+        assert!(tasks.lacks_room(), "time alone makes no room");
         tasks.look_for_room(&folder, later);
         assert!(tasks.lacks_room(), "it was tried just now");
         tasks.look_for_room(&folder, later + FULL_FOR);
@@ -444,7 +447,7 @@ mod tests {
         assert!(tasks.live(&chain, &all).await.is_ok());
         chain.state = TaskState::Closed;
         assert!(is_wrong(&tasks.live(&chain, &all).await));
-        // It is tried again then, and nothing is wrong if all are over.
+        // It was given another try, and if all are over, nothing is wrong.
         let found = tasks.live(&chain, &all).await.unwrap();
         assert!(tasks.is_done(&found));
     }
@@ -474,7 +477,7 @@ mod tests {
         all.is_due_by(TASK, &[105], 100, window / 5);
         let full = || Err(RunError::State(full_disk()));
         for _ in 0..12 {
-            // As after the pause before.
+            // As if the previous pause were over.
             all.survive(TASK, full()).unwrap();
             all.survive(TaskId(4), full()).unwrap();
         }

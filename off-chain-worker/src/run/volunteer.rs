@@ -14,26 +14,26 @@ use std::{
 };
 use tokio::task::JoinHandle;
 
-/// What the account of a worker should keep for fees, in planck: a dozen of the dearest calls, reveals of the longest deltas, while
-/// blocks are not full.
+/// What a worker's account should keep for fees, in planck. While blocks are not full, this pays for a dozen of the dearest calls,
+/// which are reveals of the longest deltas.
 pub const FEES_TO_KEEP: u128 = 1_000_000_000_000;
 
 /// How much an attester takes on at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity {
-    /// Most seats.
+    /// The most seats at once.
     pub seats: u8,
-    /// Most that they may ask for together in a block, in products ([`gotong_protocol::TaskTerms::load`]).
+    /// The most work that they may ask for together in a block, in products ([`gotong_protocol::TaskTerms::load`]).
     pub products: u64,
 }
 
 impl Capacity {
-    /// Seats that a program can look after at once, whatever they ask for.
+    /// How many seats a program can serve at once, however little work they ask for.
     pub const SEATS: u8 = 16;
 
-    /// Products of a block that are offered with this speed, in products a second, on a chain whose blocks take so many
-    /// milliseconds. A block counts as a second if it takes less: for such blocks the chain admits tasks. Rounded down to a power of
-    /// two, so that restarts offer the same.
+    /// How many products in a block to offer, given a `speed` in products a second and the time that a block takes. Shorter blocks
+    /// count as one second, because that is what the chain assumes when it admits tasks. Rounded down to a power of two, so that
+    /// the offer is the same after a restart.
     pub fn products(speed: f64, block_millis: u64) -> u64 {
         let of_block = speed * block_millis.max(1_000) as f64 / 1_000.0;
         let rounded = 1 << (of_block as u64).clamp(1, bounds::COST_PER_BLOCK).ilog2();
@@ -42,7 +42,7 @@ impl Capacity {
 }
 
 impl Default for Capacity {
-    /// That of the slow processor for which the chain admits tasks.
+    /// What the slow processor can do that the chain assumes when it admits tasks.
     fn default() -> Self {
         Self {
             seats: Self::SEATS,
@@ -51,7 +51,7 @@ impl Default for Capacity {
     }
 }
 
-/// What is offered: arguments of the call.
+/// An offer: the arguments of the call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Offer {
     capacity: Capacity,
@@ -65,7 +65,7 @@ impl Offer {
         Call::offer(seats, products, self.sealed, &self.tasks)
     }
 
-    /// Whether the chain has it.
+    /// Whether the chain has this offer.
     fn stands(&self, found: Option<&OfferView>) -> bool {
         let Capacity { seats, products } = self.capacity;
         match found {
@@ -79,22 +79,22 @@ impl Offer {
     }
 }
 
-/// Offers what the attester can do, and again when that changes. What others undo (a seat that was missed, a larger stake, another
-/// program with the same account) is offered again after a while, which doubles.
+/// Offers what the attester can do, and makes a new offer when that changes. If something else ends an offer (a missed seat, an
+/// attester with a larger stake, another program with the same account), it is made again after a wait, which doubles each time.
 pub(super) struct Volunteer {
     account: Account,
     capacity: Capacity,
     /// Serves only these; every task if there are none.
     only: BTreeSet<TaskId>,
     pools: Pools,
-    /// Tasks whose samples are drawn: if their pool is here, what a round can pay for a seat at most.
+    /// For each task whose samples are drawn: the most that a round can pay for a seat, or `None` if its pool is not here.
     pooled: BTreeMap<TaskId, Option<u128>>,
-    /// The same of those whose samples are sealed.
+    /// For each task whose samples are sealed: the most that a round can pay for a seat.
     sealed: BTreeMap<TaskId, u128>,
-    /// The pool that is looked for.
+    /// The search for a pool that is under way.
     search: Option<Search>,
     last: Option<Sent>,
-    /// Whether the account cannot pay for the calls of a seat.
+    /// Whether the account cannot pay for a seat's calls.
     is_poor: bool,
     /// Whether the chain refuses offers of this account.
     is_refused: bool,
@@ -105,30 +105,30 @@ pub(super) struct Volunteer {
     was_due: bool,
 }
 
-/// The pool of a task is looked for among the files that there are.
+/// A search for a task's pool among the files that there are.
 struct Search {
     task: TaskId,
-    /// What a round can pay for a seat at most.
+    /// The most that a round can pay for a seat.
     most_pay: u128,
     found: JoinHandle<Result<(), PoolError>>,
 }
 
-/// What was sent last.
+/// The last offer that was sent.
 struct Sent {
     offer: Offer,
     at: u32,
-    /// Blocks to wait once it does not stand any more.
+    /// How many blocks to wait once the chain no longer has it.
     wait: u32,
-    /// Block at which it was first seen to stand.
+    /// The block at which the chain was first seen to have it.
     seen_at: Option<u32>,
-    /// Block at which it was first seen not to stand, after that.
+    /// The block at which the chain was first seen not to have it any more.
     undone_at: Option<u32>,
 }
 
 impl Volunteer {
     const FIRST_WAIT: u32 = 100;
     const LONGEST_WAIT: u32 = 10_000;
-    /// Least blocks from one offer to another one.
+    /// The fewest blocks between two different offers.
     const CHANGE_WAIT: u32 = 10;
 
     /// Serves every task that it can, or `only` these if there are any.
@@ -150,7 +150,7 @@ impl Volunteer {
         }
     }
 
-    /// From now on seats may ask for so many products in a block, together.
+    /// From now on all seats together may ask for this many products in a block.
     pub fn takes_on(&mut self, products: u64) {
         if products != self.capacity.products && products < bounds::COST_PER_BLOCK {
             tracing::warn!(
@@ -162,8 +162,8 @@ impl Volunteer {
         self.capacity.products = products;
     }
 
-    /// Notes what the account can spend, in planck. Without enough of it no seats are offered: each costs stake if its calls
-    /// cannot be paid. Once there is too little, it takes twice as much to offer again, since offers have to be paid, too.
+    /// Notes what the account can spend, in planck. If that is too little, no seats are offered, because a seat whose calls cannot
+    /// be paid costs stake. Offers resume only at twice that amount, because each offer has to be paid for, too.
     pub fn can_spend(&mut self, planck: u128) {
         let enough = match self.is_poor {
             true => FEES_TO_KEEP,
@@ -222,7 +222,7 @@ impl Volunteer {
         is_due.then(|| offer.call())
     }
 
-    /// Notes that the call was made, with success or not.
+    /// Notes that the call was made, whether or not it succeeded.
     pub fn sent(
         &mut self,
         block: u32,
@@ -247,7 +247,7 @@ impl Volunteer {
         self.was_due
     }
 
-    /// Whether it was to take its offer back and fill the seats that it held, and has done so.
+    /// Whether it was meant to withdraw its offer and serve the seats that it held, and has done so.
     pub fn has_left(&self, found: Option<&OfferView>) -> bool {
         let is_nothing = |found: &OfferView| (found.seats, found.seats_held) == (0, 0);
         self.capacity.seats == 0 && found.is_none_or(is_nothing)
@@ -259,7 +259,7 @@ impl Volunteer {
         self.sealed.len()
     }
 
-    /// Offers no more seats.
+    /// The call that withdraws the offer.
     pub fn leave() -> Call {
         Call::offer(0, 0, false, &[])
     }
@@ -274,7 +274,7 @@ impl Volunteer {
                         let is_sealed = view.terms.hold_out.is_sealed();
                         !view.state.is_over() && (is_sealed || is_here(task))
                     }
-                    // It could not be asked for just now.
+                    // The node could not be asked about it just now.
                     None => self.pooled.get(task).is_none_or(Option::is_some),
                 };
                 let mut served = self.only.iter().copied().collect::<Vec<_>>();
@@ -337,12 +337,12 @@ impl Volunteer {
         chosen
     }
 
-    /// The same at every start, so that restarts offer the same.
+    /// A task's lot. It is the same at every start, so that the offer is the same after a restart.
     fn lot(&self, task: TaskId) -> [u8; 32] {
         blake2_256(&[b"gotong:offer", &self.account, &task.0.to_le_bytes()])
     }
 
-    /// Notes whether the offer stands, and tells whether nothing is to be sent.
+    /// Notes whether the chain has the offer, and returns whether there is nothing to send now.
     fn note(&mut self, offer: &Offer, stands: bool, block: u32) -> bool {
         let last = self.last.as_mut().filter(|last| last.offer == *offer);
         if stands {
@@ -361,7 +361,7 @@ impl Volunteer {
         }
     }
 
-    /// Looks for one pool after the other, in the background: all of a file is read.
+    /// Looks for one pool at a time. It does so in the background, because whole files are read.
     async fn look_for_pools(&mut self, tasks: &[TaskView]) {
         let over = self.search.take_if(|search| search.found.is_finished());
         if let Some(Search {
@@ -405,7 +405,7 @@ impl Volunteer {
 }
 
 impl Sent {
-    /// How long to wait next time: as at first, if it stood for long.
+    /// How long to wait next time: as short as at first, if the chain had the offer for long.
     fn next_wait(&self, block: u32) -> u32 {
         let until = self.undone_at.unwrap_or(block);
         let stood = self.seen_at.map_or(0, |seen| until.saturating_sub(seen));

@@ -1,4 +1,4 @@
-//! Attesters' parts in a round: they are drawn, commit, reveal, and answer their audits.
+//! What attesters do in a round: they are drawn, commit, reveal, and answer their audits.
 
 use crate::{
     offers::Offers,
@@ -21,7 +21,7 @@ use gotong_scoring::{audits, blake2_256, Audited};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
 
-/// Attesters with their stakes: at most as many as may be listed.
+/// Attesters with their stakes: no more than may be listed.
 pub type CandidateList<T> =
     BoundedVec<(<T as frame_system::Config>::AccountId, Balance), <T as Config>::MaxAttesters>;
 
@@ -71,20 +71,20 @@ pub struct RevealedTable {
     pub work_root: Hash,
 }
 
-/// Why seats are taken away.
+/// A fault for which seats are taken away.
 struct Fault {
-    /// What they are then.
+    /// The state of the seats from then on.
     state: SeatState,
     /// What it costs.
     slash: Balance,
     /// Why it costs that.
     reason: SlashReason,
-    /// Whether others show that it could have been done.
+    /// Whether it is the attesters' own fault, because others showed that the duty could be done.
     is_own: bool,
 }
 
 impl Fault {
-    /// One that is the attester's own.
+    /// A fault that is the attester's own.
     fn of(state: SeatState, slash: Balance, reason: SlashReason) -> Self {
         Self {
             state,
@@ -160,7 +160,7 @@ impl<T: Config> Attestation<T> {
         Ok(())
     }
 
-    /// Takes the answers to all audits of the seat of `who`.
+    /// Takes `who`'s answers to all audits of its seat.
     pub(crate) fn answer_audits(
         who: T::AccountId,
         id: TaskId,
@@ -198,9 +198,9 @@ impl<T: Config> Attestation<T> {
         Ok(())
     }
 
-    /// Who can be drawn, with their stake: those whose offer has room for a seat of the task, who have its least stake, hold
-    /// no seat of the round, did not commit a delta in it and do not sponsor the task. None if they are too few for the round
-    /// to go on.
+    /// The attesters who can be drawn, with their stakes. Their offers have room for a seat of the task, and they have at least its
+    /// minimum stake, hold no seat of the round, did not commit a delta in it, and do not sponsor the task. Empty if they are too few
+    /// for the round to continue.
     pub(crate) fn candidates(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -208,7 +208,7 @@ impl<T: Config> Attestation<T> {
     ) -> CandidateList<T> {
         let mut candidates = Offers::<T>::candidates(id, task, task.load(round.reveals));
         candidates.retain(|(who, _)| Self::may_sit(id, task, round, who));
-        // After a conviction a single seat may come to settle the round.
+        // After a conviction, a single seat may be enough to settle the round.
         let enough = if round.convicted() {
             1
         } else {
@@ -221,9 +221,9 @@ impl<T: Config> Attestation<T> {
         candidates
     }
 
-    /// Whether enough attesters for the quorum could be drawn for a round in Commit if everybody who committed reveals, and whether
-    /// that many free seats are promised to no other round. For a round that already waits, it assumes that nobody reveals:
-    /// otherwise anybody could hold the round up by committing noise until its load is larger than any attester's room.
+    /// Whether a quorum of attesters could be drawn for a round in Commit if everybody who committed reveals, and whether that many
+    /// free seats are promised to no other round. For a round that already waits, it assumes that nobody reveals. Otherwise anybody
+    /// could hold the round up by committing noise until its load exceeds every attester's room.
     pub(crate) fn has_room(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -244,21 +244,21 @@ impl<T: Config> Attestation<T> {
         may_sit.take(quorum).count() >= quorum
     }
 
-    /// Promises the quorum to a round that goes on to Reveal, so that the same seats cannot let another round in.
+    /// Promises a quorum of seats to a round that enters Reveal, so that the same seats cannot let another round in.
     pub(crate) fn promise_seats(task: &Task<T::AccountId>) {
         SeatsPromised::<T>::mutate(|promised| {
             *promised = promised.saturating_add(task.terms.quorum.into());
         });
     }
 
-    /// Ends the promise, when the first draw is over, or the round waits for attesters or ends before that.
+    /// Ends that promise: when the first draw is over, or earlier if the round waits for attesters or ends.
     pub(crate) fn end_promise(task: &Task<T::AccountId>) {
         SeatsPromised::<T>::mutate(|promised| {
             *promised = promised.saturating_sub(task.terms.quorum.into());
         });
     }
 
-    /// Free seats that are promised to no round.
+    /// The number of free seats that are promised to no round.
     fn spare_seats() -> u32 {
         Offers::<T>::free_seats().saturating_sub(SeatsPromised::<T>::get())
     }
@@ -281,9 +281,10 @@ impl<T: Config> Attestation<T> {
         Candidates::<T>::insert(id, candidates);
     }
 
-    /// Draws attesters from the candidates of the draw, by stake and without replacement: as many as the round lacks, but beyond the
-    /// quorum no seats that are promised to another round. It skips candidates that no longer have room for a seat. If the first
-    /// draw cannot fill the quorum, it seats nobody: whoever sat would be kept from other rounds while this one waits.
+    /// Draws attesters from the draw's candidates, by stake and without replacement, until the round has all its seats. Beyond the
+    /// quorum, it takes no seats that are promised to other rounds. It skips candidates that no longer have room for a seat. If the
+    /// first draw cannot fill the quorum, it seats nobody, because attesters with a seat would be kept from other rounds while this
+    /// one waits.
     pub(crate) fn draw(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -294,7 +295,7 @@ impl<T: Config> Attestation<T> {
         let mut left = candidates.clone().into_inner();
         let sitting = round.seats.iter().filter(|seat| seat.sits()).count();
         let lacking = usize::from(task.terms.seats).saturating_sub(sitting);
-        // A round has room for so many in all.
+        // A round has room for only this many seats in all, including lost ones.
         let room = (bounds::MAX_SEATS as usize).saturating_sub(round.seats.len());
         let in_order = (0..).map_while(|number| draw_one(seed, number, &mut left));
         let load = task.load(round.reveals);
@@ -327,9 +328,9 @@ impl<T: Config> Attestation<T> {
         }
     }
 
-    /// Takes the seats of attesters who did not commit. Their offers are suspended only if enough others did commit: otherwise it is
-    /// not known that anybody could, in a window that the sponsor chose. They are slashed only if, in addition, the samples are
-    /// on the chain: a sponsor need not give a pool to everybody.
+    /// Takes the seats of attesters who did not commit. Their offers are suspended only if a quorum did commit; otherwise nobody knows
+    /// whether the window that the sponsor chose was long enough. They are slashed only if, in addition, the samples are on the chain,
+    /// because a sponsor need not give a pool to everybody.
     pub(crate) fn end_commit(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         let committed = |seat: &&Seat<_>| seat.sits() && seat.commitment.is_some();
         let count = round.seats.iter().filter(committed).count();
@@ -354,7 +355,7 @@ impl<T: Config> Attestation<T> {
         Self::put_out(task, round, fault, |seat| seat.revealed.is_none());
     }
 
-    /// Takes the seats of attesters who did not answer their audits, or have no stake left.
+    /// Takes the seats of attesters who did not answer their audits, or who have no stake left.
     pub(crate) fn end_challenge(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         let slash = T::MissedAuditSlash::get();
         let fault = Fault::of(SeatState::Unaudited, slash, SlashReason::MissedAudit);
@@ -363,22 +364,22 @@ impl<T: Config> Attestation<T> {
         });
     }
 
-    /// Frees the attesters who still sit when the round is over.
+    /// Frees the attesters who still hold seats when the round is over.
     pub(crate) fn end_round(task: &Task<T::AccountId>, round: &Round<T::AccountId>) {
         let sitting = round.seats.iter().filter(|seat| seat.sits());
         let accounts: Vec<_> = sitting.map(|seat| seat.account.clone()).collect();
         Offers::<T>::rise(&accounts, task.load(round.reveals), false);
     }
 
-    /// Frees the attesters who still sit, and forgets all seats, so that anybody may be drawn again: also those who committed, and
-    /// those who did not, whose fault is not known.
+    /// Frees the attesters who still hold seats, and forgets all seats. Then anybody may be drawn again, even those who committed, and
+    /// those who did not, because it is not known whether that was their fault.
     pub(crate) fn vacate(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         Self::end_round(task, round);
         round.seats = Seats::default();
     }
 
-    /// Takes the seats for which `failed` is true, and slashes their attesters. If it is their own fault, their offers are suspended,
-    /// too.
+    /// Takes the seats for which `failed` is true, and slashes their attesters. If it was their own fault, it also suspends their
+    /// offers.
     fn put_out(
         task: &Task<T::AccountId>,
         round: &mut Round<T::AccountId>,
@@ -398,7 +399,7 @@ impl<T: Config> Attestation<T> {
         Offers::<T>::rise(&left, task.load(round.reveals), fault.is_own);
     }
 
-    /// The seat of `who`, unless the seat, or its stake in another round, was lost.
+    /// The seat of `who`. Fails if the seat was lost, or the stake was lost in another round.
     fn seat_of<'a>(
         round: &'a mut Round<T::AccountId>,
         who: &T::AccountId,
@@ -410,8 +411,8 @@ impl<T: Config> Attestation<T> {
     }
 }
 
-/// Draws one candidate and removes it, each with a chance in proportion to its stake. The stakes are laid end to end, and the
-/// seed gives a number that falls on one of them. The modulo's bias is below 2^-28 for any stake under 2^100 planck.
+/// Draws one candidate, with a chance in proportion to its stake, and removes it from the list. The stakes are laid end to end, and
+/// the seed gives a number that falls on one of them. The modulo's bias is below 2^-28 for any stake under 2^100 planck.
 pub(crate) fn draw_one<A>(
     seed: &[u8],
     number: u32,

@@ -22,7 +22,7 @@ use gotong_protocol::{bounds, TaskId};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
 
-/// Tasks that an attester names.
+/// The tasks that an attester names.
 pub type OfferedTasks = BoundedVec<TaskId, ConstU32<{ bounds::MAX_OFFERED_TASKS }>>;
 
 /// Attesters that can be drawn or hold seats, sorted by account.

@@ -43,13 +43,13 @@ pub(crate) fn now<T: Config>() -> u32 {
     T::Clock::get()
 }
 
-/// The block in which it is `time`, if from now on all blocks count.
+/// The block that will be made at `time`, if every block counts from now on.
 pub(crate) fn block_at<T: Config>(time: u32) -> u32 {
     let skipped = block::<T>().saturating_sub(now::<T>());
     time.saturating_add(skipped)
 }
 
-/// Relations between the constants that everything here relies on.
+/// Asserts the relations between constants that everything here relies on.
 pub(crate) fn assert_constants<T: Config>() {
     let shortest = T::MinWindowBlocks::get();
     let longest = T::MaxWindowBlocks::get();
@@ -57,13 +57,13 @@ pub(crate) fn assert_constants<T: Config>() {
     assert!(shortest >= 1, "a phase lasts at least a block");
     assert!(longest >= shortest, "no window is allowed");
     assert!(advances >= 1, "rounds must advance");
-    // A phase may end late by as many blocks as it takes to advance all live tasks, one a block. A
-    // seat answers from its draw on: until samples are drawn, through three phases for each draw, and in each
-    // challenge for as long as disputes may be opened after its window, and then take.
+    // A phase may end late by as many blocks as it takes to advance all live tasks, one per block. A seat answers for its round
+    // from its draw on: while samples are drawn, through three phases for each draw, and in each challenge for as long as disputes
+    // may still be opened after the window, plus the time that they may take.
     let late = u64::from(T::MaxLiveTasks::get());
     let phase = u64::from(longest).saturating_add(late);
     let disputes = u64::from(T::MaxDisputeBlocks::get()).saturating_mul(2);
-    // Of seats, and of audits; each of its blocks may be late, too.
+    // Seats and audits are drawn, and each block of a draw may be late, too.
     let drawing = late.saturating_mul(u64::from(T::DrawBlocks::get()).saturating_mul(2));
     let draw = phase
         .saturating_mul(3)
@@ -100,7 +100,7 @@ pub(crate) fn assert_constants<T: Config>() {
     );
 }
 
-/// Owner of the rounds and their schedule.
+/// Owns the rounds and their schedule.
 pub struct Rounds<T>(PhantomData<T>);
 
 impl<T: Config> Rounds<T> {
@@ -126,7 +126,7 @@ impl<T: Config> Rounds<T> {
             Error::<T>::RoundNotCurrent
         );
         let round = Self::get(id, round_id).ok_or(Error::<T>::RoundNotCurrent)?;
-        // The hook may be late to end a phase; its window is over all the same.
+        // The hook may end a phase late, but its window is over all the same.
         ensure!(
             round.phase == phase && now::<T>() < round.ends_at,
             other_phase
@@ -169,7 +169,7 @@ impl<T: Config> Rounds<T> {
         Self::put(id, task.round, &round);
     }
 
-    /// Takes back a round in which nobody has committed; false if somebody has.
+    /// Cancels a round in which nobody has committed. Returns false if somebody has.
     pub(crate) fn cancel_idle(id: TaskId, task: &Task<T::AccountId>) -> bool {
         let idle = Self::get(id, task.round)
             .is_some_and(|round| round.phase == Phase::Commit && round.commits == 0);
@@ -236,10 +236,10 @@ impl<T: Config> Rounds<T> {
         Ok(())
     }
 
-    /// Whether the round takes deltas: while its Reveal phase lasts, until the shard is published; where one is awaited,
-    /// not for the first time in the second half.
+    /// Whether the round accepts deltas. It does during its Reveal phase until the shard is published. If a shard is awaited, the
+    /// first delta has to come in the first half of the phase.
     pub(crate) fn may_reveal(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> bool {
-        // The hook may be late to end the phase.
+        // The hook may end the phase late.
         let lasts = round.phase == Phase::Reveal && now::<T>() < round.ends_at;
         let reveal_blocks = task.terms.windows.reveal_blocks;
         let started_at = round.phase_started_at;
@@ -249,7 +249,7 @@ impl<T: Config> Rounds<T> {
             && (!is_awaited || may_reveal(now::<T>(), started_at, reveal_blocks, round.reveals))
     }
 
-    /// Whether the round under way waits for its shard.
+    /// Whether the current round waits for its shard.
     pub(crate) fn shard_is_due(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> bool {
         if !task.terms.hold_out.is_sealed() {
             return false;
@@ -264,8 +264,8 @@ impl<T: Config> Rounds<T> {
         )
     }
 
-    /// Stores a round after somebody acted in it; if nobody who may act is left, the phase ends in
-    /// the next block, whose hook finds that it is due.
+    /// Stores a round after somebody acted in it. If nobody is left who may act, the phase ends in the next block, whose hook finds
+    /// that it is due.
     pub(crate) fn acted(id: TaskId, task: &Task<T::AccountId>, round: &Round<T::AccountId>) {
         let facts = Self::facts(task, round);
         let now = now::<T>();
@@ -275,8 +275,8 @@ impl<T: Config> Rounds<T> {
         Self::put(id, task.round, round);
     }
 
-    /// Advances the rounds that are due, oldest first: as many as a block may, and for at most a
-    /// quarter of what a block may cost; but always one.
+    /// Advances the rounds that are due, oldest first: no more than a block may advance, and no more than a quarter of a block's
+    /// weight pays for, but always at least one.
     pub(crate) fn advance_due() -> Weight {
         let now = now::<T>();
         let schedule = Schedule::<T>::get();
@@ -299,7 +299,7 @@ impl<T: Config> Rounds<T> {
         spent
     }
 
-    /// What it costs at most to advance the round under way of a task.
+    /// The most that it can cost to advance a task's current round.
     fn cost(id: TaskId) -> Weight {
         let found = Tasks::<T>::get(id)
             .ok()
@@ -308,13 +308,13 @@ impl<T: Config> Rounds<T> {
             return T::WeightInfo::end_phase();
         };
         match round.phase {
-            // If too few of those who are drawn still have room, the round may end at once, or give all seats back, which slashes
-            // nobody.
+            // If too few of the drawn attesters still have room, the round may end at once, or give all seats back. Neither slashes
+            // anybody.
             _ if round.draw.is_some() => {
                 T::WeightInfo::draw().saturating_add(T::WeightInfo::end_phase())
             }
             Phase::Reveal => T::WeightInfo::end_reveal(round.commits),
-            // To give all seats back costs less than to slash them.
+            // Giving all seats back costs less than slashing their attesters.
             Phase::AttestCommit | Phase::AttestReveal => {
                 T::WeightInfo::redraw().max(T::WeightInfo::end_phase())
             }
@@ -328,7 +328,7 @@ impl<T: Config> Rounds<T> {
         }
     }
 
-    /// Advances the round under way of a task.
+    /// Advances a task's current round.
     pub(crate) fn advance(id: TaskId, now: u32) {
         let found = Tasks::<T>::get(id)
             .ok()
@@ -339,10 +339,10 @@ impl<T: Config> Rounds<T> {
         };
         let was_drawing = round.draw.is_some();
         Self::draw(id, &task, &mut round, now);
-        // Ends, for phases only go forward, a round that waits starts a new window, and seats are drawn anew
-        // so many times. Runs more than once only to begin the first draw, or when no attester is left to act.
+        // This loop ends, because phases only go forward, a round that waits starts a new window, and seats are drawn anew a limited
+        // number of times. It runs more than once only to begin the first draw, or when no attester is left to act.
         while let Some(transition) = Self::next(id, &task, &round, now) {
-            // Offers are looked at once a block, and not in one that ends a draw: this one seated nobody.
+            // Offers are looked at once per block, but not in a block that ends a draw. This draw seated nobody.
             if was_drawing && transition == Transition::Draw {
                 Self::await_attesters(id, &task, &mut round, now);
                 break;
@@ -365,13 +365,13 @@ impl<T: Config> Rounds<T> {
                 Self::look_again(id, soon.min(round.ends_at));
             }
             None if now < round.ends_at => Self::look_again(id, round.ends_at),
-            // The challenge waits for its disputes; the last one that is closed wakes it.
+            // The challenge waits for its disputes. Closing the last one wakes it.
             None => Self::look_again(id, u32::MAX),
         }
     }
 
-    /// Mixes this block into what is being drawn, if something is. After enough blocks chance decides: the seed of what is
-    /// evaluated with the attesters, or their audits. The window of the phase begins with it.
+    /// Mixes this block into the draw under way, if there is one. After enough blocks the draw is decided. It brings either the
+    /// attesters, the first time with the seed of the evaluation, or their audits. The window of the phase begins then.
     fn draw(id: TaskId, task: &Task<T::AccountId>, round: &mut Round<T::AccountId>, now: u32) {
         let Some(mut draw) = round.draw.take() else {
             return;
@@ -383,11 +383,11 @@ impl<T: Config> Rounds<T> {
             return;
         }
         if round.phase == Phase::Challenge {
-            // Nobody knew it when the work to be audited was committed to.
+            // Nobody knew this seed when attesters committed to the work to be audited.
             round.audit_seed = Some(draw.seed(b"gotong:audits"));
         } else {
-            // Of the first draw: an evaluation that is under way stays as it is. Also of one that seats nobody, or else those who
-            // step back could draw samples until they like them.
+            // The seed comes from the first draw, so evaluations under way stay valid. It counts even if that draw seats nobody.
+            // Otherwise attesters could step back until they like the samples.
             if round.seed.is_none() {
                 Attestation::<T>::end_promise(task);
                 let seed = draw.seed(b"gotong:seed");
@@ -400,14 +400,14 @@ impl<T: Config> Rounds<T> {
             }
             Attestation::<T>::draw(id, task, round, &draw.seed(b"gotong:attesters"));
             if round.seats.is_empty() {
-                // It goes on waiting in the window that it has, or else it could do so for ever.
+                // It keeps waiting in its present window. With a new one each time, it could wait for ever.
                 return;
             }
         }
         Self::enter(id, task, round, round.phase, now);
     }
 
-    /// Ends the phase, and does to the round what the clock says.
+    /// Ends the phase, and does with the round what the clock says.
     fn step(
         id: TaskId,
         task: &mut Task<T::AccountId>,
@@ -487,7 +487,7 @@ impl<T: Config> Rounds<T> {
                 round.ends_at = block::<T>();
                 round.outcome = Some(outcome);
                 Attestation::<T>::end_round(task, round);
-                // All of them at once: there is no more than one a seat.
+                // This clears all tables at once, because there is at most one per seat.
                 let _ = Tables::<T>::clear_prefix((id, task.round), bounds::MAX_SEATS, None);
                 Pallet::<T>::deposit_event(Event::RoundEnded {
                     task: id,
@@ -502,7 +502,7 @@ impl<T: Config> Rounds<T> {
         }
     }
 
-    /// Makes the window of a round that finds too few attesters longer, if it is over: see [`Round::has_waited`].
+    /// If the window of a round that finds too few attesters is over, extends it: see [`Round::has_waited`].
     fn await_attesters(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -543,7 +543,7 @@ impl<T: Config> Rounds<T> {
         });
     }
 
-    /// Gives a task that starts a round a place in the schedule.
+    /// Adds a task that starts a round to the schedule.
     pub(crate) fn enlist(id: TaskId) -> Result<(), Error<T>> {
         Schedule::<T>::try_mutate(|schedule| {
             schedule
@@ -552,7 +552,7 @@ impl<T: Config> Rounds<T> {
         })
     }
 
-    /// Takes a task off the schedule.
+    /// Removes a task from the schedule.
     pub(crate) fn delist(id: TaskId) {
         Schedule::<T>::mutate(|schedule| schedule.retain(|(other, _)| *other != id));
     }

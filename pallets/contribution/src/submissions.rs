@@ -1,4 +1,4 @@
-//! Contributors' parts in a round: they commit, then reveal.
+//! What contributors do in a round: they commit, then reveal.
 
 use crate::{
     asset::{unexpected, Asset},
@@ -165,7 +165,7 @@ impl<T: Config> Submissions<T> {
             Delta::decode(delta, task.parameters).map_err(|_| Error::<T>::DeltaMalformed)?;
         DeltaAuthors::<T>::insert(id, delta_hash, &who);
         if !Rounds::<T>::may_reveal(&task, &round) {
-            // Everybody can read the bytes now, so they need an author all the same.
+            // Everybody can read the bytes now, so they still need an author.
             ensure!(author.is_none(), Error::<T>::RevealTooLate);
             Pallet::<T>::deposit_event(Event::RevealedLate {
                 task: id,

@@ -1,9 +1,10 @@
-//! Asks another node, beside the one that is used, what the attester has to do.
+//! Asks another node, besides the one in use, what the attester has to do.
 //!
-//! Proofs keep it from doing what a node makes up, and nothing proves that a node shows everything: one that hides a seat, or a
-//! move in a dispute, makes an honest attester lose by doing nothing. So if several nodes are named, each of the others is asked now
-//! and then. If one goes on showing something to do that the own node does not show, the attester continues with that node. It
-//! can lie as well: then what it makes up is refused or disproved, and what it hides is noticed in the same way.
+//! Proofs keep an attester from acting on what a node makes up, but nothing proves that a node shows everything. A node that
+//! hides a seat, or a move in a dispute, makes an honest attester lose by doing nothing. So if several nodes are named, each of
+//! the others is asked from time to time. If one keeps showing a duty that the node in use does not show, the attester switches
+//! to it. That node may lie, too: then whatever it makes up is refused or disproved, and whatever it hides is noticed in the same
+//! way.
 
 use super::{Attest, Came};
 use crate::{
@@ -27,33 +28,33 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// Shortest time from one look to the next: two blocks, unless they are slow.
+/// The shortest time between two looks: about two blocks.
 const PAUSE: Duration = Duration::from_secs(10);
-/// Longest time for one look, with the connection.
+/// The longest that one look may take, including the connection.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(20);
 /// For so long, in the time of blocks, a demand has to be hidden: so natural forks and what is on its way have settled. Longer than
 /// a node may be behind that speaks.
 const PATIENCE_BLOCKS: u32 = 3;
-/// After each switch the next one is waited for twice as long, but so often at most. Of two nodes that lie in turns, or of which
-/// one lies, each is used long enough for a call, and none for half of an ordinary window.
+/// Each switch doubles the wait for the next one, at most this many times. If one of two nodes lies, or both lie in turns, each
+/// is used long enough for a call, and neither for half of an ordinary window.
 const MOST_DOUBLINGS: u32 = 2;
-/// After so long without a switch the next one is waited for as little as the first.
+/// After this long without a switch, the wait for the next one is as short as for the first.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(3600);
-/// A block takes no longer than this, whatever a node says.
+/// A block is assumed to take no longer than this, whatever a node says.
 const LONGEST_BLOCK: Duration = Duration::from_secs(12);
-/// Most demands that a node is believed to have: each is looked for on the own node.
+/// The most demands that are taken from a node, because each is looked for on the node in use.
 const MOST_DEMANDS: usize = 64;
 
-/// Something that the account has to do, or it loses stake or a bond.
+/// Something that costs the account stake or a bond if it does not do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Demand {
-    /// For its seat.
+    /// A duty of its seat.
     Seat {
         task: TaskId,
         round: RoundId,
         what: DutyKind,
     },
-    /// In a dispute, after so many moves.
+    /// A move in a dispute, after `moves` earlier ones.
     Move {
         task: TaskId,
         round: RoundId,
@@ -96,7 +97,7 @@ trait DutyViews: TaskViews + BlockViews {
     async fn round(&self, task: TaskId, round: RoundId) -> Result<Option<RoundView>, ChainError>;
     /// What the account is expected to do in live tasks.
     async fn live_duties(&self, account: &Account) -> Result<Vec<Duty>, ChainError>;
-    /// The moves that the account has to make in the disputes of one task, or of all.
+    /// The moves that the account has to make in the disputes of one task, or of all tasks.
     async fn moves(
         &self,
         task: Option<TaskId>,
@@ -141,7 +142,8 @@ fn move_in(dispute: &DisputeView, account: &Account) -> Option<Demand> {
     })
 }
 
-/// What the account has to do for its seat in the round, as the daemon reads it: never less than what the chain counts as due.
+/// What the account has to do for its seat in the round, as the daemon sees it. This is never less than what the chain counts
+/// as due.
 fn due_in(round: &RoundView, account: &Account) -> Option<DutyKind> {
     let seat = round.seats.iter().find(|seat| seat.account == *account)?;
     if seat.state != SeatState::Sitting || !round.has_samples() {
@@ -159,7 +161,7 @@ fn due_in(round: &RoundView, account: &Account) -> Option<DutyKind> {
     }
 }
 
-/// What the account has to do, as a node shows it: first what costs most if it is missed.
+/// What the account has to do, as a node shows it. What costs most if it is missed comes first.
 async fn demands(node: &impl DutyViews, account: &Account) -> Result<Vec<Demand>, ChainError> {
     let moves = node.moves(None, account).await?;
     let duties = node.live_duties(account).await?;
@@ -181,8 +183,8 @@ async fn demands(node: &impl DutyViews, account: &Account) -> Result<Vec<Demand>
         .collect())
 }
 
-/// Which of the demands that the `other` node shows the own one hides. It is asked what the daemon itself asks, so that it cannot
-/// tell the two apart. None if the other node is behind.
+/// The demands that the `other` node shows and the `own` node, the one in use, hides. The own node is asked the same questions
+/// that the daemon asks, so it cannot tell the two apart. Empty if the other node is behind.
 async fn hidden(
     own: &impl DutyViews,
     other: &impl DutyViews,
@@ -205,7 +207,7 @@ async fn hidden(
     Ok(hidden)
 }
 
-/// Whether the node shows the demand to the daemon, which looks only at the round under way of tasks that are `live`.
+/// Whether the node shows the demand to the daemon, which looks only at the current rounds of `live` tasks.
 async fn shows(
     node: &impl DutyViews,
     live: &[TaskId],
@@ -236,7 +238,7 @@ async fn shows(
     }
 }
 
-/// What came of one look.
+/// The result of one look.
 struct Told {
     /// The node that was asked.
     by: String,
@@ -244,35 +246,35 @@ struct Told {
     block: u32,
     at: Instant,
     block_time: Duration,
-    /// What it shows and the own node does not.
+    /// What it shows and the node in use does not.
     hidden: Vec<Demand>,
 }
 
-/// A demand that was not shown since a while.
+/// A demand that the node in use has not shown for some time.
 struct Missing {
     demand: Demand,
     shown_by: String,
-    /// The best block of that node when it was missed first.
+    /// The best block of the node that shows it, when it was first missed.
     block: u32,
     since: Instant,
 }
 
-/// Asks the other nodes in turns.
+/// Asks the other nodes in turn.
 #[derive(Default)]
 pub(super) struct CrossCheck {
     nodes: OtherNodes,
     turn: usize,
     looked_at: Option<Instant>,
     missing: Vec<Missing>,
-    /// Switches, until there was none for a while; and the last one.
+    /// How many switches there were, unless the last one was long ago; and when that was.
     switches: u32,
     switched_at: Option<Instant>,
 }
 
 impl CrossCheck {
-    /// Looks at the next of the other nodes, if that is due. That a node cannot be asked is no error, and costs nothing.
+    /// Asks the next of the other nodes, if it is time to. A node that cannot be asked is no error, and costs nothing.
     ///
-    /// Returns [`ChainError::Hidden`] if the node of `client` is to be given up.
+    /// Returns [`ChainError::Hidden`] if `client` should switch to another node.
     async fn look(&mut self, client: &Client, account: &Account) -> Option<ChainError> {
         let is_due = self.looked_at.is_none_or(|last| last.elapsed() >= PAUSE);
         let others: Vec<&String> = client.others().collect();
@@ -309,7 +311,7 @@ impl CrossCheck {
     ) -> Result<Told, ChainError> {
         let other = self.nodes.connect(client, url).await?.best().await?;
         let demands = demands(&other, account).await?;
-        // Asked after the other one, so that it knows no less.
+        // It is asked after the other one, so that it knows no less.
         let own = client.best().await?;
         let block_time = Duration::from_millis(own.block_millis()?).min(LONGEST_BLOCK);
         Ok(Told {
@@ -321,7 +323,7 @@ impl CrossCheck {
         })
     }
 
-    /// What has been hidden for so long that the node that shows it is to be used.
+    /// Notes the result. Returns a demand that has been hidden for so long that the node that shows it should be used instead.
     fn take_in(&mut self, told: Told) -> Option<Demand> {
         let Told {
             by,
@@ -344,7 +346,7 @@ impl CrossCheck {
             }
         }
         let patience = block_time.saturating_mul(self.patience_blocks(at));
-        // Its blocks alone would not do: it may say of them what it likes. Nor would time, when blocks are slow.
+        // Its block numbers alone are not enough, because it may lie about them. Time alone is not enough when blocks are slow.
         let is_sure = |one: &&Missing| {
             one.shown_by == by
                 && block.saturating_sub(one.block) > LAG_BLOCKS
@@ -368,14 +370,14 @@ impl CrossCheck {
         PATIENCE_BLOCKS << self.recent_switches(now).min(MOST_DOUBLINGS)
     }
 
-    /// Another node is used from now on, which may show what the one before did not.
+    /// From now on another node is used, which may show what the previous one did not.
     pub fn disconnected(&mut self) {
         self.missing.clear();
     }
 }
 
 impl Attest {
-    /// Asks another node, unless that is under way, or there is none, or the word of one is enough.
+    /// Asks another node, unless that is under way already, no other node is named, or one node's word is enough.
     pub(super) fn cross_check(&self, client: &Client) -> Option<Work<Came>> {
         if !client.is_doubted() {
             return None;

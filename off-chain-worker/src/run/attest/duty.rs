@@ -1,4 +1,4 @@
-//! What an attester owes for its seats in a task, and how it does it.
+//! An attester's duties for its seats in a task, and how it performs them.
 
 use super::salt::salt;
 use crate::{
@@ -20,27 +20,27 @@ use gotong_protocol::{
 use gotong_scoring::{audits, work_root, Audited};
 use std::sync::Arc;
 
-/// What the attester owes for its seats in a task.
+/// An attester's duties for its seats in a task.
 pub(super) struct Duty {
     signer: Keypair,
     folder: Folder,
     engine: Attester,
     /// The engine as it is on disk.
     saved: Option<Attester>,
-    /// The round of which a wrong table was told last.
+    /// The last round for which a wrong table was logged.
     told: Option<RoundId>,
-    /// What the chain refused, and the block from which to try it again.
+    /// The command that the chain refused last, and the block from which to try it again.
     refused: Option<(AttesterCommand, u32)>,
     /// The block that took its last call.
     acted_at: u32,
 }
 
 const ENGINE: &str = "attester";
-/// Blocks to wait for a proof, or for a second node that may only be behind.
+/// How many blocks to wait for a proof, or for a second node that may only be behind.
 const UNPROVED_BLOCKS: u32 = 1;
 
 impl Duty {
-    /// What the account owes in the task; `folder` is that of the account in the task.
+    /// The account's duties in the task; `folder` is the account's own in the task's folder.
     pub fn open(signer: Keypair, task: TaskId, folder: Folder) -> Result<Self, RunError> {
         let saved = load_attester(&folder, ENGINE)?;
         let account = signer.public_key().0;
@@ -56,7 +56,7 @@ impl Duty {
         })
     }
 
-    /// Returns once the engine is on disk. What is there already needs no room.
+    /// Returns once the engine is on disk. If it is there already, nothing is written, so a full disk does not matter.
     fn save(&mut self) -> Result<(), RunError> {
         if self.saved.as_ref() != Some(&self.engine) {
             self.folder.save(ENGINE, &self.engine)?;
@@ -65,8 +65,8 @@ impl Duty {
         Ok(())
     }
 
-    /// Returns once the engine is on disk, as far as `command` depends on it. Only what is committed to has to be kept: if the disk is
-    /// full, what was committed before is revealed all the same, and audits are answered, since silence costs stake.
+    /// Returns once the engine is on disk, if `command` depends on that. Only a commitment does, because what it commits to has to
+    /// be kept. If the disk is full, earlier commitments are still revealed and audits are answered, because silence costs stake.
     fn save_for(&mut self, command: &AttesterCommand) -> Result<(), RunError> {
         match self.save() {
             Err(error) if !matches!(command, AttesterCommand::Commit { .. }) => {
@@ -77,7 +77,7 @@ impl Duty {
         }
     }
 
-    /// Does what is due now, as far as it can be done with what was computed so far.
+    /// Does what is due now, as far as the results computed so far allow it.
     pub async fn fulfil(
         &mut self,
         client: &Client,
@@ -87,7 +87,7 @@ impl Duty {
         own: Option<Arc<ScoredRound>>,
     ) -> Result<(), RunError> {
         if now.block < self.acted_at {
-            // It does not know what was done.
+            // The node does not know this attester's last call yet.
             return Ok(());
         }
         let Some(command) = self.due(of, now, own.as_deref()) else {
@@ -123,7 +123,7 @@ impl Duty {
             Err(RunError::Chain(
                 error @ (ChainError::Disproved { .. } | ChainError::BadProof { .. }),
             )) => {
-                // The next node is to be heard with a clean slate.
+                // Start afresh with the next node.
                 self.engine.on_disproved(&now.inputs);
                 self.save()?;
                 return Err(error.into());
@@ -201,7 +201,7 @@ impl Duty {
     ) -> Result<(), RunError> {
         let task = of.task;
         match command {
-            // Under way.
+            // The replica's worker does that.
             AttesterCommand::Evaluate { .. } => {}
             AttesterCommand::Commit {
                 round,
@@ -252,10 +252,10 @@ impl Duty {
         Ok(())
     }
 
-    /// Whether the table may be committed to. Unless one node's word is enough, it has to be what this process has computed,
-    /// since what is on disk may be of a task that a node made up; and the task and the round have to be proved by the state at a
-    /// block that is final, or confirmed by a second node if finality stands still. What is revealed later is only what was
-    /// committed, so that nobody need be asked again.
+    /// Whether the table may be committed to. Unless one node's word is enough, two things have to hold. This process has to have
+    /// computed the table itself, because the one on disk may be for a task that a node made up. And the task and the round have
+    /// to be proved by the state at a final block, or confirmed by a second node if finality stands still. Only what was committed
+    /// can be revealed later, so the reveal needs no further check.
     async fn is_confirmed(
         &self,
         client: &Client,
@@ -311,7 +311,7 @@ impl Duty {
     }
 }
 
-/// What the audits that `seed` draws ask for.
+/// The answers to the audits that `seed` draws.
 async fn answer_audits(
     account: Account,
     own: Arc<ScoredRound>,
@@ -331,7 +331,7 @@ async fn answer_audits(
     Ok(answers.await?)
 }
 
-/// How far the chain knows what the seat's account attests.
+/// What the chain knows about the seat so far.
 pub(super) fn seat_of(seat: &SeatView) -> Seat {
     match (seat.state, &seat.claim) {
         (SeatState::Sitting, Some(_)) if seat.audited => Seat::Audited,
@@ -485,7 +485,7 @@ mod tests {
         }
     }
 
-    /// What cannot be written fails, whoever runs the test: a folder stands where the file would.
+    /// Writing fails whoever runs the test, because a folder stands where the file would be.
     #[test]
     fn only_a_commitment_waits_for_room_on_the_disk() {
         let temporary = tempfile::tempdir().unwrap();
@@ -502,11 +502,11 @@ mod tests {
         std::fs::create_dir_all(temporary.path().join(ENGINE).join("full")).unwrap();
         assert!(duty.save_for(&commit).is_err());
         assert!(duty.save_for(&answer).is_ok());
-        // Nor does it count as kept.
+        // The failed attempt does not count as saved.
         assert!(duty.save_for(&commit).is_err());
         std::fs::remove_dir_all(temporary.path().join(ENGINE)).unwrap();
         assert!(duty.save_for(&commit).is_ok());
-        // What is on disk is not written again.
+        // Nothing is written again if it is on disk already.
         std::fs::remove_file(temporary.path().join(ENGINE)).unwrap();
         std::fs::create_dir_all(temporary.path().join(ENGINE).join("full")).unwrap();
         assert!(duty.save_for(&commit).is_ok());

@@ -1,9 +1,9 @@
-//! Which tasks an attester can serve without losing by it.
+//! Which tasks an attester can serve without losing money.
 //!
-//! Nobody asks an attester before it is drawn for whatever it offers, and whoever opens a task may choose what it costs: a model
-//! that this machine has no memory for, or a round that pays less than the calls for a seat. What is asked here is the
-//! task's terms and graph, which never change. A node that lies about them gets an offer that does not suit, and nobody's stake:
-//! what a seat commits to is proved.
+//! An attester is drawn for whatever it offers, without being asked again, and whoever opens a task chooses what a seat in it
+//! costs: the model may be too large for this machine's memory, or a round may pay less than a seat's calls cost. So the
+//! attester first looks at the task's terms and graph, which never change. A node that lies about them can cause an unsuitable
+//! offer, but cannot take stake with it, because whatever a seat commits to has to be proved first.
 
 use crate::run::{
     pay::most_pay,
@@ -15,18 +15,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// On which conditions an attester serves a task. By default there are none.
+/// The conditions under which an attester serves a task. By default it serves every task.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions {
     /// Tells how many bytes rounds may take now, all together.
     pub memory: fn() -> u64,
-    /// The least that a round has to be able to pay for a seat, in planck.
+    /// The least, in planck, that a round has to be able to pay for a seat.
     pub least_pay: u128,
 }
 
 impl Conditions {
-    /// What the calls for a seat cost while blocks are not full, in planck: a commitment, a reveal and the audits, at a planck
-    /// for a picosecond of the chain's time. By hand.
+    /// What a seat's calls cost, in planck, while blocks are not full: a commitment, a reveal and the audits, at one planck
+    /// for each picosecond of the chain's time. By hand.
     pub const CALLS: u128 = 2_000_000_000;
 }
 
@@ -47,11 +47,11 @@ pub(super) enum Unfit {
     TooLarge {
         /// Bytes that a round may take.
         needs: u64,
-        /// Bytes that there are.
+        /// Bytes that are free.
         has: u64,
     },
     /// A seat costs more than it can earn.
-    #[error("a round pays a seat {most} planck at most, and {least} is the least (`--least-pay`)")]
+    #[error("a round pays a seat at most {most} planck, which is less than the minimum of {least} (`--least-pay`)")]
     PaysTooLittle {
         /// The most that a round can pay for a seat, in planck.
         most: u128,
@@ -63,28 +63,29 @@ pub(super) enum Unfit {
     NotAModel,
 }
 
-/// Which tasks suit, as far as they were looked at.
+/// Remembers which tasks suit, of those that it was asked about.
 pub(super) struct Fitness {
     conditions: Conditions,
-    /// The most bytes that a round was ever allowed: what the rounds under way take counts as free, and no offer comes and goes with
-    /// them.
+    /// The most bytes that were ever free for a round. So the memory that rounds under way use counts as free, and offers do not
+    /// come and go with them.
     memory: u64,
-    /// What was found of tasks. Their terms do not change, but memory may be freed.
+    /// What was found out about each task. Its terms do not change, but memory may be freed.
     known: BTreeMap<TaskId, Found>,
 }
 
-/// What was found of a task.
+/// What was found out about a task.
 #[derive(Clone, Copy)]
 enum Found {
     /// A round of it takes so much memory.
     Suits(RoundMemory),
     Unfit,
-    /// There was too little memory for it then.
+    /// At this time there was too little memory for it.
     TooLarge(Instant),
 }
 
 impl Fitness {
-    /// How long a task counts as too large before memory is asked for again: at the start a node that catches up may have it.
+    /// How long a task counts as too large before the free memory is checked again. When the program starts, a node that is
+    /// catching up may be using that memory.
     const TOO_LARGE_FOR: Duration = Duration::from_secs(3600);
 
     pub fn new(conditions: Conditions) -> Self {
@@ -95,7 +96,7 @@ impl Fitness {
         }
     }
 
-    /// Whether the task suits. Why one does not is told once.
+    /// Whether the task suits. If it does not, the reason is logged once.
     pub fn suits(&mut self, task: &TaskView) -> bool {
         self.suits_at(task, Instant::now())
     }
@@ -155,7 +156,7 @@ impl Fitness {
         self.known.len()
     }
 
-    /// Another node is asked from now on, which may say something else of the tasks.
+    /// From now on another node is asked, which may describe the tasks differently.
     pub fn disconnected(&mut self) {
         self.known.clear();
         self.ask_memory();
@@ -219,9 +220,8 @@ mod tests {
         let mut fitness = Fitness::new(strict());
         assert!(!fitness.suits(&task));
         assert!(Fitness::new(Conditions::default()).suits(&task));
-        // It is another node's word now.
         FREE.set(needs);
-        assert!(!fitness.suits(&task), "it was asked just now");
+        assert!(!fitness.suits(&task), "memory was checked just now");
         fitness.disconnected();
         assert!(fitness.memory().tasks.is_empty());
         assert!(fitness.suits(&task));
@@ -240,7 +240,7 @@ mod tests {
         assert!(matches!(unfit, Err(Unfit::TooLarge { .. })), "{unfit:?}");
     }
 
-    /// A node that catches up may have taken it, when both were started together.
+    /// If both were started together, a node that is catching up may have taken the memory.
     #[test]
     fn memory_that_is_freed_is_found_within_an_hour_and_rounds_that_take_it_change_no_offer() {
         let task = views::task();
@@ -254,7 +254,7 @@ mod tests {
         assert!(fitness.suits_at(&task, later));
         FREE.set(0);
         fitness.disconnected();
-        assert!(fitness.suits_at(&task, later), "it is in use");
+        assert!(fitness.suits_at(&task, later), "rounds are using it");
     }
 
     #[test]
@@ -270,7 +270,7 @@ mod tests {
         );
     }
 
-    /// Its sponsor has attesters work for it, at their cost.
+    /// Such a sponsor would have attesters work at their own cost.
     #[test]
     fn a_task_that_pays_less_than_a_seats_calls_is_not_offered() {
         let is_too_little = |task: &TaskView| {
@@ -286,8 +286,8 @@ mod tests {
         let found = Conditions::default().check(&task, u64::MAX);
         assert!(found.is_ok(), "if that is fine");
         task.terms.work_fee = 1 << 50;
-        assert!(!is_too_little(&task), "for work");
-        // A cap that no gain comes near.
+        assert!(!is_too_little(&task), "it pays for work");
+        // No gain comes near this cap.
         let mut task = views::task();
         task.terms.price_per_millibit = 1_000;
         task.terms.cap_per_round = u128::MAX;

@@ -1,7 +1,7 @@
-//! Follows tasks in which the attester has no seat, so that it has the weights of a round before it is drawn for it.
+//! Follows tasks in which the attester has no seat, so that it already has a round's weights when it is drawn for that round.
 //!
-//! The window for a round is made for scoring that round, and not for catching up on those before it. So a task is
-//! [ready](Follower::is_ready), and offered, only once its rounds are replayed but for the last one.
+//! A round's window leaves time to score that round, but not to catch up on earlier ones. So a task is
+//! [ready](Follower::is_ready), and offered, only once all of its rounds except perhaps the last have been replayed.
 
 use crate::{
     chain::{Client, Moment},
@@ -18,21 +18,22 @@ use std::{
 };
 use tokio::sync::Mutex;
 
-/// Replays tasks, one after the other.
+/// Replays tasks, one at a time.
 #[derive(Default)]
 pub(super) struct Follower {
-    /// The first round that was not replayed yet. A task that is not here was never replayed.
+    /// For each task, the first round that has not been replayed yet. A task that is missing here was never replayed.
     reached: BTreeMap<TaskId, RoundId>,
-    /// Tasks that could not be replayed, and the block from which they are tried again.
+    /// Tasks that could not be replayed, each with the block from which it is tried again.
     failed: BTreeMap<TaskId, u32>,
-    /// Tasks that were looked for on disk.
+    /// Tasks that have been looked for on disk.
     looked_for: BTreeSet<TaskId>,
     at_work: Option<(TaskId, Following)>,
-    /// Whether it is the turn of a task that is not ready: those that lack one round may be so many that there is always one.
+    /// Whether it is the turn of a task that is not ready. Without turns, tasks that lack one round would always come first,
+    /// and with many of them there may always be one.
     is_turn_of_others: bool,
 }
 
-/// What works on a task's replica.
+/// The worker on a task's replica, and its progress.
 #[derive(Clone)]
 pub(super) struct Following {
     pub worker: Arc<Mutex<ReplicaWorker>>,
@@ -47,15 +48,16 @@ impl Following {
     }
 }
 
-/// What came of replaying some rounds of a task: the first one that was not replayed yet, if that is done.
+/// The result of replaying some rounds of a task: the first round that has not been replayed yet, or none if the work is
+/// still under way.
 pub(super) type Followed = (TaskId, Result<Option<RoundId>, ReplicaError>);
 
 impl Follower {
-    /// Blocks for which a task is left alone that cannot be replayed.
+    /// How many blocks a task that cannot be replayed is left alone.
     const PAUSE_BLOCKS: u32 = 100;
 
-    /// Whether a seat in the task would find the weights of its round. The last round may have ended just now, or have been taken
-    /// back by a fork: while deltas are taken, there is time for it.
+    /// Whether the weights would be there for a seat in the task. One round may be missing, because it has just ended or was
+    /// undone by a fork: there is time to replay it while the next round accepts deltas.
     pub fn is_ready(&self, task: &TaskView) -> bool {
         match self.reached.get(&task.id) {
             Some(_) => self.lacks(task) <= 1,
@@ -63,13 +65,13 @@ impl Follower {
         }
     }
 
-    /// Rounds that have ended and were not replayed, or that were replayed and are no more.
+    /// The number of rounds that have ended but were not replayed, or that were replayed but no longer exist.
     fn lacks(&self, task: &TaskView) -> u32 {
         let reached = self.reached.get(&task.id).map_or(0, |reached| reached.0);
         task.round.0.abs_diff(reached)
     }
 
-    /// Notes that these tasks exist: of one that was seen in its first round, all is known.
+    /// Notes that these tasks exist. A task that is seen in its first round has nothing to replay.
     pub fn see<'a>(&mut self, tasks: impl IntoIterator<Item = &'a TaskView>) {
         for task in tasks.into_iter().filter(|task| task.round == RoundId(0)) {
             self.reached.entry(task.id).or_insert(RoundId(0));
@@ -81,7 +83,7 @@ impl Follower {
         self.reached.insert(task, reached);
     }
 
-    /// Looks how far these tasks have come on disk, once each, so that a restart changes no offer.
+    /// Looks up on disk, once for each of these tasks, how far its replica has come, so that a restart changes no offer.
     pub fn look_on_disk<'a>(
         &mut self,
         dirs: &WorkerDirs,
@@ -108,9 +110,9 @@ impl Follower {
         self.looked_for.retain(|task| is_listed(*task));
     }
 
-    /// Of these tasks the one to go on with: in turn one that lacks one round, as it does whenever one has ended, and one that lacks
-    /// more. Of the latter that which lacks the fewest: so one with a long history, which whoever wants to may make, keeps none of
-    /// the others from being ready.
+    /// Chooses which of these tasks to continue. It alternates between tasks that lack one round, as each does whenever a round
+    /// ends, and tasks that lack more. Among the latter it takes the one that lacks the fewest. So a task with a long history,
+    /// which anybody can create, does not keep the others from becoming ready.
     fn next<'a>(
         &mut self,
         block: u32,
@@ -131,7 +133,7 @@ impl Follower {
         Some(next)
     }
 
-    /// Goes on with one of these tasks, unless one is under way; `new` makes the worker of another one.
+    /// Continues one of these tasks, unless one is being replayed already. `new` makes a worker if another task is next.
     pub fn go_on<'a, T: 'static>(
         &mut self,
         client: &Client,
@@ -142,7 +144,7 @@ impl Follower {
     ) -> Option<Work<T>> {
         let under_way = match &self.at_work {
             Some((id, at_work)) => match at_work.worker.try_lock() {
-                // It is asked what became of its job.
+                // Somebody is asking for the result of its job.
                 Err(_) => return None,
                 Ok(worker) if worker.is_busy() => tasks.clone().find(|task| task.id == *id),
                 Ok(_) => None,
@@ -168,15 +170,15 @@ impl Follower {
         })
     }
 
-    /// Takes in what came of it. No failure here ends anything: nothing is at stake where there is no seat.
+    /// Notes the result. A failure here ends nothing, because nothing is at stake without a seat.
     pub fn take_in(&mut self, block: u32, (task, followed): Followed) {
         match followed {
             Ok(Some(reached)) => self.has_reached(task, reached),
             Ok(None) => {}
             Err(error) => {
-                // The connection is everybody's, and others tell of it.
+                // Everything else uses the same connection, and reports that it is lost.
                 if !matches!(&error, ReplicaError::Chain(error) if error.is_gone()) {
-                    tracing::warn!(%task, "not offered, since it cannot be rebuilt: {error}");
+                    tracing::warn!(%task, "not offered, because it cannot be rebuilt: {error}");
                     let until = block.saturating_add(Self::PAUSE_BLOCKS);
                     self.failed.insert(task, until);
                 }
@@ -185,13 +187,13 @@ impl Follower {
         }
     }
 
-    /// What has worked on the task, for its seat.
+    /// Hands over what has worked on the task, to whoever serves a seat in it.
     pub fn let_go(&mut self, task: TaskId) -> Option<Following> {
         let at_work = self.at_work.take_if(|(id, _)| *id == task);
         at_work.map(|(_, following)| following)
     }
 
-    /// Another node is asked from now on: it may have what the one before could not show.
+    /// From now on another node is asked. It may have what the previous one could not show.
     pub fn disconnected(&mut self) {
         self.failed.clear();
     }
@@ -239,10 +241,14 @@ mod tests {
         assert_eq!(next(&mut follower, 1), Some(2));
         follower.has_reached(TaskId(2), RoundId(6));
         follower.has_reached(TaskId(3), RoundId(7));
-        assert_eq!(next(&mut follower, 1), Some(2), "one round, just ended");
+        assert_eq!(
+            next(&mut follower, 1),
+            Some(2),
+            "it lacks one round, which has just ended"
+        );
         follower.has_reached(TaskId(2), RoundId(7));
         assert_eq!(next(&mut follower, 1), Some(1));
-        // It cannot be replayed, say because of a lying node.
+        // It cannot be replayed, for example because the node lies.
         let wrong = || Err(WeightsError::PartialWeight.into());
         follower.take_in(1, (TaskId(1), wrong()));
         assert_eq!(next(&mut follower, Follower::PAUSE_BLOCKS), None);

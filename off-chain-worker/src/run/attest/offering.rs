@@ -1,4 +1,4 @@
-//! What the attester offers, and how it gets ready for it.
+//! What the attester offers, and how it prepares for it.
 
 use super::{Attest, Came, ReplicaWorker, Volunteer};
 use crate::{
@@ -21,7 +21,7 @@ impl Attest {
         Self { speed, ..self }
     }
 
-    /// Goes on with following the tasks that suit and in which it has no seat, unless that is under way.
+    /// Continues to follow the tasks that suit and in which it has no seat, unless that is under way already.
     pub(super) fn follow(
         &mut self,
         client: &Client,
@@ -73,7 +73,7 @@ impl Attest {
         }
     }
 
-    /// Offers on the chain what is not offered there. That it fails keeps nobody from the seats that it holds.
+    /// Brings the offer on the chain up to date. If that fails, the attester still serves the seats that it holds.
     pub(super) fn offer(
         &mut self,
         client: &Client,
@@ -83,7 +83,7 @@ impl Attest {
         self.leave_out(&views);
         self.tasks.look_for_room(&self.dirs.folder, Instant::now());
         let (served, is_sound) = match self.tasks.lacks_room() {
-            // Whoever is drawn and cannot commit loses stake.
+            // An attester that is drawn and cannot commit loses stake.
             true => (BTreeSet::new(), false),
             false => {
                 let mut served = self.tasks.served();
@@ -97,7 +97,7 @@ impl Attest {
         holding(&self.volunteer, |mut volunteer| async move {
             volunteer.fits_into(memory);
             if let Some(speed) = speed {
-                // Of a chain that does not tell it, the shortest.
+                // If the chain does not say how long its blocks are, the shortest are assumed.
                 let block_millis = now.block_millis().unwrap_or_default();
                 volunteer.takes_on(Capacity::products(speed, block_millis));
             }
@@ -116,8 +116,8 @@ impl Attest {
         })
     }
 
-    /// Leaves out the tasks for which a seat would cost more than it brings: because its round cannot be scored in time, or at all,
-    /// or does not pay for the calls. Of what could not be asked for just now nothing changes.
+    /// Leaves out the tasks in which a seat would cost more than it earns, because a round cannot be scored in time, cannot be
+    /// scored at all, or does not pay for its calls. Nothing changes for tasks that the node could not be asked about just now.
     fn leave_out(&mut self, views: &[TaskView]) {
         for view in views.iter().filter(|view| view.state.is_live()) {
             let is_ready = self.follower.is_ready(view);
@@ -129,12 +129,12 @@ impl Attest {
     }
 }
 
-/// It needs the weights of the rounds to come, and tables only of those that it scores.
+/// An attester needs the weights of future rounds, but tables only for the rounds that it scores.
 pub(super) fn new_worker(dirs: &WorkerDirs, scoring: &ScorerOptions) -> ReplicaWorker {
     ReplicaWorker::new(dirs.clone(), scoring.clone()).skipping()
 }
 
-/// Whether one of the tasks that are left out may have sealed samples: then those that are served have to be named.
+/// Whether a task that is left out may have sealed samples. If so, the offer has to name the tasks that are served.
 fn leaves_out_sealed(left_out: &BTreeSet<TaskId>, views: &[TaskView]) -> bool {
     left_out.iter().any(|task| {
         let view = views.iter().find(|view| view.id == *task);
@@ -170,7 +170,7 @@ async fn offer(
     let Some(call) = due else {
         return Ok(volunteer.has_left(found.as_ref()));
     };
-    // No deadline waits for it, but calls that are sent after it do: it is tipped as they are.
+    // An offer has no deadline, but later calls have to wait for it, so it is tipped like them.
     let sent = client.submit(signer, &call, Inclusion::Best).await;
     if !matches!(&sent, Err(error) if error.is_gone()) {
         volunteer.sent(now.block(), views, serves, is_sound);
@@ -215,7 +215,7 @@ mod tests {
         attest.leave_out(&views);
         assert_eq!(attest.left_out, BTreeSet::from([TaskId(2)]));
         assert!(leaves_out_sealed(&attest.left_out, &views));
-        // A node that does not tell of it gets it offered no more than one that does.
+        // A node that hides the task cannot make the attester offer it either.
         attest.leave_out(&views[..1]);
         assert!(leaves_out_sealed(&attest.left_out, &views[..1]));
         attest.follower.has_reached(TaskId(2), RoundId(3));
@@ -223,7 +223,7 @@ mod tests {
         assert!(attest.left_out.is_empty());
     }
 
-    /// Else it is drawn for another task, and cannot keep what it is to commit to.
+    /// Otherwise the attester is drawn for another task, and cannot store what it has to commit to.
     #[tokio::test]
     async fn a_full_disk_that_only_following_finds_counts_as_full() {
         let (_folder, mut attest) = attest(Conditions::default());

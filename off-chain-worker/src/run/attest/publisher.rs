@@ -1,8 +1,8 @@
-//! How an attester publishes what contributors are credited in the rounds that it stood for.
+//! How an attester publishes contributors' credits in the rounds whose tables it stood for.
 //!
-//! Nobody has to, and it is free. Whoever runs `gotong contribute` claims by itself, soon after the end of a round; the others
-//! depend on somebody who has the round's table. Attesters wait for one another in the order of their seats, so that two do not
-//! pay for the same credits.
+//! Publishing is voluntary and free. `gotong contribute` claims by itself, soon after the end of a round; all other contributors
+//! depend on somebody who has the round's table. Attesters take turns in the order of their seats, so that no two pay for
+//! publishing the same credits.
 
 use crate::{
     chain::{Account, Client, Keypair, Moment},
@@ -14,15 +14,15 @@ use gotong_protocol::{
 };
 use gotong_scoring::ShareTable;
 
-/// Blocks from the end of a round in which contributors claim by themselves.
+/// How many blocks after the end of a round contributors have to claim by themselves.
 const CLAIM_BLOCKS: u32 = 10;
-/// Blocks that each seat gives the one before it.
+/// How many blocks each seat waits for the one before it.
 const SEAT_BLOCKS: u32 = 5;
 
 /// Publishes the credits of one task.
 pub(super) struct Publisher {
     signer: Keypair,
-    /// The last round of which nothing is left to do here.
+    /// The last round that is done with: nothing is left to publish for it.
     done: Option<RoundId>,
 }
 
@@ -30,9 +30,9 @@ pub(super) struct Publisher {
 pub(super) enum Due {
     /// Nothing.
     Nothing,
-    /// Something, for which it is too early, or whose table is not computed yet.
+    /// Something, but it is too early, or the round's table is not computed yet.
     Later,
-    /// These, by the table of their round.
+    /// These credits, with the table of their round.
     Now(Box<(Unpublished, ShareTable)>),
 }
 
@@ -41,7 +41,7 @@ impl Publisher {
         Self { signer, done: None }
     }
 
-    /// What there is to publish of the last round of the task that is over.
+    /// What there is to publish about the task's last round that has ended.
     pub async fn due(
         &mut self,
         now: &Moment,
@@ -72,7 +72,7 @@ impl Publisher {
         }
         Ok(match replica.table(last) {
             Ok(Some(table)) => Due::Now(Box::new((unpublished, table))),
-            // It settled on another table than is computed here, or the file of it is damaged: neither gets better.
+            // The round settled on another table than was computed here, or the table's file is damaged. Waiting mends neither.
             no_table => {
                 if let Err(error) = no_table {
                     tracing::warn!("the credits of round {last} were not published: {error}");
@@ -83,7 +83,7 @@ impl Publisher {
         })
     }
 
-    /// Publishes them. What the chain refuses is reported, and not tried again.
+    /// Publishes credits. If the chain refuses them, this is logged and not tried again.
     pub async fn publish(
         &mut self,
         client: &Client,
@@ -103,7 +103,7 @@ impl Publisher {
     }
 }
 
-/// The block from which the account publishes the credits of a round, if it stood for its table.
+/// The block from which the account publishes the credits of a round, if it stood for the round's table.
 fn begins_at(ended: &RoundView, account: &Account) -> Option<u32> {
     let stands = |seat: &&SeatView| seat.state == SeatState::Sitting && seat.audited;
     let mut standing = ended.seats.iter().filter(stands);
@@ -128,7 +128,7 @@ mod tests {
         ];
         assert_eq!(begins_at(&ended, &[2; 32]), Some(110));
         assert_eq!(begins_at(&ended, &[3; 32]), Some(115));
-        // Who did not stand has no table to show, and who has no seat no business.
+        // An attester that did not stand has no table to show, and an account without a seat has nothing to publish.
         assert_eq!(begins_at(&ended, &[1; 32]), None);
         assert_eq!(begins_at(&ended, &[4; 32]), None);
     }

@@ -10,17 +10,17 @@ use crate::evaluation::LieKind;
 use gotong_protocol::{Hash, RoundFacts};
 use std::{future::Future, sync::Arc};
 
-/// Asks the exact scorer, and changes what it says.
+/// Asks the exact scorer, and changes its result.
 pub(super) struct DrillScorer {
     exact: ExactScorer,
     lie: LieKind,
-    /// What was said last.
+    /// The last result.
     said: Option<Said>,
 }
 
 struct Said {
     scored: Arc<ScoredRound>,
-    /// What answers for the lie; none if the round had no lie at all, and the truth was said.
+    /// Plays for the lie; none if the round offers nothing to lie about, so that the result is the truth.
     liar: Option<Arc<RoundPlayer>>,
 }
 
@@ -124,7 +124,7 @@ mod tests {
             assert_eq!(drill.known(&DIGEST), Some(lied.clone()));
             let player = drill.player(&lied, pending()).await.unwrap();
             assert_eq!(player.summary(), lied.summary);
-            // A replay is told the truth.
+            // A replay gets the truth.
             let exact = drill.exact().score(&DIGEST, &[], pending()).await.unwrap();
             assert_eq!(exact.summary, lab.summary());
         }

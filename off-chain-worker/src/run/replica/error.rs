@@ -10,10 +10,10 @@ use std::str::Utf8Error;
 /// Why a task cannot be rebuilt.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicaError {
-    /// The chain could not be asked, or said no.
+    /// The chain could not be asked, or refused something.
     #[error(transparent)]
     Chain(#[from] ChainError),
-    /// The replica's own files fail.
+    /// The replica's own files cannot be read or written.
     #[error(transparent)]
     State(#[from] StateError),
     /// The round has not started, or the chain has forgotten it.
@@ -24,14 +24,14 @@ pub enum ReplicaError {
         /// The round.
         round: RoundId,
     },
-    /// The chain settled a round on something else than is computed here.
+    /// The chain settled a round on something other than what is computed here.
     #[error("THE CHAIN IS WRONG about task {task}, round {round}: {difference}")]
     Differs {
         /// The task.
         task: TaskId,
         /// The round.
         round: RoundId,
-        /// Where both differ first.
+        /// The first difference.
         difference: Difference,
     },
     /// The samples cannot be drawn.
@@ -42,7 +42,7 @@ pub enum ReplicaError {
         /// Why not.
         source: PoolError,
     },
-    /// The records are no samples of the model.
+    /// The records are not samples of the model.
     #[error("the samples of round {round} cannot be read: {source}")]
     Samples {
         /// The round.
@@ -66,10 +66,10 @@ pub enum ReplicaError {
     Recipe {
         /// The task.
         task: TaskId,
-        /// Where it is not.
+        /// Where it stops being text.
         source: Utf8Error,
     },
-    /// The round does not score.
+    /// The round cannot be scored.
     #[error("round {round} cannot be scored: {source}")]
     Score {
         /// The round.
@@ -77,24 +77,24 @@ pub enum ReplicaError {
         /// Why not.
         source: ScoreError,
     },
-    /// The score does not fit what the chain knows of the round.
-    #[error("the chain judges disputes about round {round} by other facts: {source}")]
+    /// The score does not fit what the chain knows about the round.
+    #[error("the score of round {round} does not fit the facts by which the chain judges disputes: {source}")]
     Player {
         /// The round.
         round: RoundId,
-        /// In what.
+        /// What does not fit.
         source: PlayerError,
     },
     /// A folder for the replica could not be made.
     #[error("cannot create a temporary folder: {0}")]
     Temporary(std::io::Error),
-    /// A thread that computes panicked, or the program ends.
+    /// A computing thread panicked, or the program is ending.
     #[error("the evaluation was aborted: {0}")]
     Aborted(#[from] tokio::task::JoinError),
 }
 
 impl ReplicaError {
-    /// Whether trying again cannot help. A disk that is full may have room again, and a device may work again.
+    /// Whether trying again cannot help. A full disk may get room again, and a device may work again.
     pub fn is_fatal(&self) -> bool {
         match self {
             Self::Chain(ChainError::Incompatible(_)) => true,

@@ -1,4 +1,4 @@
-//! What a round's score follows from.
+//! What a round's score is computed from.
 
 use gotong_protocol::{
     round_inputs,
@@ -11,7 +11,7 @@ use gotong_scoring::{
 };
 use std::sync::Arc;
 
-/// Everything that a round's score follows from, apart from the task's graph and share terms.
+/// Everything that a round's score is computed from, apart from the task's graph and share terms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoundInputs {
     /// The task.
@@ -24,9 +24,9 @@ pub struct RoundInputs {
     pub base: Vec<i16>,
     /// The samples that score the round.
     pub samples: RoundSamples,
-    /// How many they are.
+    /// How many there are.
     pub sample_count: u32,
-    /// Which of them decide, and which pay: [`gotong_scoring::share::halves()`].
+    /// Which of them decide, and which of them pay: [`gotong_scoring::share::halves()`].
     pub half_seed: Hash,
     /// The deltas, in the order of their commits.
     pub entrants: Vec<RevealedDelta>,
@@ -41,7 +41,7 @@ pub struct RevealedDelta {
     pub hash: Hash,
     /// Its weight in merges.
     pub weight: u32,
-    /// Whether its account had proved something in the task.
+    /// Whether its account was proven in the task.
     pub is_proven: bool,
 }
 
@@ -56,7 +56,7 @@ impl RevealedDelta {
     }
 }
 
-/// Digest of everything that a round's score depends on, as the chain makes it: [`round_inputs`].
+/// The digest of everything that a round's score depends on, computed as the chain does: [`round_inputs`].
 pub fn inputs_digest(round: &RoundView, submissions: &[SubmissionView]) -> Hash {
     // A record has the delta's hash, its weight, and whether its account is proven.
     let entrants: Vec<_> = revealed_in_order(submissions)
@@ -68,7 +68,7 @@ pub fn inputs_digest(round: &RoundView, submissions: &[SubmissionView]) -> Hash 
     round_inputs(task, id, base, shard, round.seed, &entrants)
 }
 
-/// Those who revealed, in the order of their commits: entrant `i` of a table is number `i` of them.
+/// Those who revealed, in the order of their commits: the table's entrant `i` is number `i` of these.
 pub fn in_commit_order(submissions: &[SubmissionView]) -> Vec<&SubmissionView> {
     let revealed = submissions.iter();
     let mut revealed: Vec<_> = revealed.filter(|own| own.revealed.is_some()).collect();
@@ -76,7 +76,7 @@ pub fn in_commit_order(submissions: &[SubmissionView]) -> Vec<&SubmissionView> {
     revealed
 }
 
-/// The deltas of everyone who revealed, in the order of commits.
+/// The deltas of everybody who revealed, in the order of their commits.
 pub(super) fn revealed_in_order(
     submissions: &[SubmissionView],
 ) -> impl Iterator<Item = &RevealedView> {

@@ -1,12 +1,12 @@
-//! The rounds that were scored last, on disk, so that none is scored again after a restart. A score can be computed again:
-//! what cannot be kept or read is told and costs time only.
+//! Keeps the last scores on disk, so that no round is scored again after a restart. If a score cannot be written or read, that
+//! is logged and costs only the time to compute it again.
 
 use crate::state::{Folder, StateError};
 use codec::{Decode, Encode};
 use gotong_protocol::{Graph, Hash, ShareTerms};
 use gotong_scoring::{blake2_256, ShareTable};
 
-/// What a round came to. What it was scored from is on the chain.
+/// A round's result. What it was computed from is on the chain.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(super) struct KeptScore {
     /// [`inputs_digest`](super::inputs_digest) of the round.
@@ -19,8 +19,8 @@ pub(super) struct KeptScore {
     pub by_device: bool,
 }
 
-/// A wrong table costs the stake, so what the disk has changed is not used, nor what was scored when a node said something else
-/// of the task.
+/// A wrong table costs the stake. So a score is not used if the disk has changed it, or if it was computed when a node described
+/// the task differently.
 #[derive(Encode, Decode)]
 struct Checked {
     /// blake2b-256 of the task's graph and terms, and of the encoded score.
@@ -28,7 +28,7 @@ struct Checked {
     score: KeptScore,
 }
 
-/// The scores of the last two rounds, or of the last two forks of one: a short reorg may switch back and forth.
+/// The scores of the last two rounds, or of two forks of one round, because a short reorg may switch back and forth.
 pub(super) struct KeptScores {
     folder: Folder,
     /// The task's graph and terms, encoded.
@@ -43,13 +43,13 @@ impl KeptScores {
         Self { folder, task }
     }
 
-    /// What the inputs with this digest came to, if that is known.
+    /// The score of the inputs with this digest, if it is known.
     pub fn load(&self, inputs: &Hash) -> Option<KeptScore> {
         let mut kept = FILES.into_iter().filter_map(|name| self.read(name));
         kept.find(|score| score.inputs == *inputs)
     }
 
-    /// Keeps a score, in place of the older one.
+    /// Stores a score in place of the older one.
     pub fn save(&self, score: KeptScore) {
         if let Err(error) = self.try_save(score) {
             tracing::warn!("a restart would score the round again: {error}");
@@ -70,7 +70,7 @@ impl KeptScores {
         blake2_256(&[&self.task, &score.encode()])
     }
 
-    /// The score in a file. One that is damaged counts as none.
+    /// The score in a file. A damaged file counts as none.
     fn read(&self, name: &str) -> Option<KeptScore> {
         let read: Option<Checked> = self.folder.load(name).unwrap_or_else(|error| {
             tracing::warn!("the round is scored again: {error}");
@@ -101,7 +101,7 @@ mod tests {
         (temporary, kept_of(folder, 3))
     }
 
-    /// Of a task with so many classes.
+    /// Scores of a task with this many classes.
     fn kept_of(folder: Folder, classes: u32) -> KeptScores {
         KeptScores::new(folder, &Graph::mlp(&[2, classes]), &ShareTerms::default())
     }
@@ -146,7 +146,7 @@ mod tests {
             assert_eq!(scores.load(&[byte; 32]), Some(score(byte)));
         }
         let other = kept_of(Folder::open(temporary.path()).unwrap(), 4);
-        assert_eq!(other.load(&[2; 32]), None, "of another task");
+        assert_eq!(other.load(&[2; 32]), None, "it belongs to another task");
         let scores = kept_of(Folder::open(temporary.path()).unwrap(), 3);
         assert_eq!(scores.load(&[1; 32]), None);
         assert_eq!(scores.load(&[2; 32]), Some(score(2)));
@@ -160,7 +160,7 @@ mod tests {
         scores.save(score(1));
         let path = temporary.path().join("scored");
         let whole = fs::read(&path).unwrap();
-        // A flip anywhere, in the version, the hash or the score; and a file that is too short, or too long.
+        // Flip a bit anywhere: in the version, the hash or the score. Then make the file too short, and too long.
         let flips = (0..whole.len()).step_by(5).map(|at| {
             let mut flipped = whole.clone();
             flipped[at] ^= 1;

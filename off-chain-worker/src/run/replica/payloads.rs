@@ -28,7 +28,7 @@ static DECODED: Mutex<()> = Mutex::new(());
 /// Fetches what the rounds of a task are scored from.
 pub(super) struct PayloadFetcher {
     task: TaskId,
-    /// What samples are drawn from, if they are not sealed.
+    /// The pool that samples are drawn from, if they are not sealed.
     pool: Option<Pool>,
     pools: Pools,
     /// Samples of a round.
@@ -37,7 +37,7 @@ pub(super) struct PayloadFetcher {
 }
 
 impl PayloadFetcher {
-    /// Fails early if the task has a pool that is not here: without it no round can be computed.
+    /// Fails early if the task has a pool that is not here, because no round can be computed without it.
     pub async fn open(dirs: &WorkerDirs, task: &TaskView) -> Result<Self, ReplicaError> {
         let record_bytes = task.graph.inputs + 1;
         let pool = Pool::of(&task.terms.hold_out, record_bytes);
@@ -55,7 +55,7 @@ impl PayloadFetcher {
         })
     }
 
-    /// All that `round` is scored from; it starts from the weights `base`.
+    /// Everything that `round` is scored from; it starts from the weights `base`.
     pub async fn fetch(
         &self,
         client: &Client,
@@ -117,7 +117,7 @@ impl PayloadFetcher {
         .await?
     }
 
-    /// What these blocks have of `round`.
+    /// What these blocks contain about `round`.
     async fn payloads(
         &self,
         client: &Client,
@@ -184,7 +184,7 @@ enum SampleSource {
 }
 
 impl SampleSource {
-    /// The block that has them.
+    /// The block that contains them.
     fn block(&self) -> Option<u32> {
         match self {
             Self::Shard(shard) => Some(shard.published_at),
@@ -204,7 +204,7 @@ fn missing(what: &str, task: TaskId, round: RoundId, block: u32) -> ReplicaError
     })
 }
 
-/// The blocks that a round's payloads are in.
+/// The blocks that contain a round's payloads.
 struct Payloads {
     task: TaskId,
     round: RoundId,

@@ -1,13 +1,14 @@
-//! What plays the disputes about a round.
+//! Plays the disputes about a round.
 
 use crate::evaluation::FastCpu;
 use gotong_protocol::TableSummary;
 use gotong_scoring::share::trial::{Accusation, Answer, Pick, Player, Trial};
 use std::sync::{Mutex, PoisonError};
 
-/// One party's own computation of a round. It serves several disputes, one after the other. What a dispute needs besides, a
-/// gradient of a group, the processor computes: it takes seconds, and whoever gives a wrong answer loses its stake. It waits
-/// for no turn: the evaluations of other tasks may take longer than a move has time, and whoever is late loses its stake, too.
+/// One party's own computation of a round. It serves several disputes, one at a time. A dispute may also need the gradient of a
+/// group. The processor computes it, not a device: it takes only seconds, and a wrong answer costs the whole stake. It does not
+/// wait for its turn among other evaluations, because those may take longer than a move may, and a late answer costs the whole
+/// stake, too.
 #[derive(Debug)]
 pub struct RoundPlayer {
     player: Mutex<Player>,
@@ -26,23 +27,23 @@ impl RoundPlayer {
         self.with(|player, _| player.summary().clone())
     }
 
-    /// What to doubt first of another's table; none if it is the same.
+    /// What to doubt first in another's table; none if it is the same.
     pub fn accuse(&self, theirs: &TableSummary) -> Option<Accusation> {
         self.with(|player, _| player.accuse(theirs))
     }
 
-    /// The answer of the accused. It may compute a gradient, and so is for threads that may block.
+    /// The answer of the accused. It may compute a gradient, so call it only on a thread that may block.
     pub fn answer(&self, trial: &Trial) -> Option<Answer> {
         self.with(|player, evaluator| player.answer(evaluator, trial))
     }
 
-    /// The challenger's pick of what the accused, who stands for `theirs`, has shown. It may compute a gradient, and so
-    /// is for threads that may block.
+    /// The challenger's pick among what the accused, who stands for `theirs`, has shown. It may compute a gradient, so call it
+    /// only on a thread that may block.
     pub fn pick(&self, theirs: &TableSummary, trial: &Trial) -> Option<Pick> {
         self.with(|player, evaluator| player.pick(evaluator, theirs, trial))
     }
 
-    /// Asks the player, with what evaluates for it.
+    /// Asks the player, and gives it an evaluator.
     pub fn with<T>(&self, ask: impl FnOnce(&mut Player, &mut FastCpu) -> T) -> T {
         // A player that panicked in one dispute may still know the answer in another.
         let mut player = self.player.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,5 +1,5 @@
-//! A task's recipe, which says how data becomes the bytes of a sample. The chain has its hash and length; its bytes are in the
-//! block that opened the task and, once they were found, on disk.
+//! A task's recipe, which says how data becomes the bytes of a sample. The chain has its hash and length. Its bytes are in the
+//! block that opened the task and, once they have been fetched, on disk.
 
 use super::ReplicaError;
 use crate::{
@@ -9,8 +9,8 @@ use crate::{
 };
 use gotong_protocol::{view::TaskView, TaskId, TaskTerms};
 
-/// The recipe of a task, without rebuilding the task; `None` if it has none. It is fetched once: every task that has the same
-/// recipe finds it in the worker's folder from then on.
+/// Finds a task's recipe without rebuilding the task; `None` if it has none. The recipe is fetched once: from then on, every task
+/// with the same recipe finds it in the worker's folder.
 pub async fn task_recipe(
     client: &Client,
     dirs: &WorkerDirs,
@@ -20,7 +20,7 @@ pub async fn task_recipe(
     Ok(text(task.id, &bytes)?.map(String::from))
 }
 
-/// Bytes of a task's recipe, which may be no text; none of a task without one.
+/// The bytes of a task's recipe, which may not be text; no bytes if the task has no recipe.
 async fn bytes(
     client: &Client,
     dirs: &WorkerDirs,
@@ -56,7 +56,7 @@ fn text(task: TaskId, bytes: &[u8]) -> Result<Option<&str>, ReplicaError> {
     }
 }
 
-/// Recipes that were found before, each in a file that has its hash as its name.
+/// Recipes that were fetched before, each in a file named by its hash.
 struct KeptRecipes(Folder);
 
 impl KeptRecipes {
@@ -64,7 +64,7 @@ impl KeptRecipes {
         folder.sub("recipes").map(Self)
     }
 
-    /// The recipe of these terms, if it is here. A file that is damaged counts as none.
+    /// The recipe of these terms, if it is here. A damaged file counts as none.
     fn find(&self, terms: &TaskTerms) -> Option<Vec<u8>> {
         let kept: Result<Option<Vec<u8>>, StateError> = self.0.load(&Self::name(terms));
         let kept = kept.unwrap_or_else(|error| {

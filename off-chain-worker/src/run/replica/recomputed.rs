@@ -12,7 +12,7 @@ use gotong_protocol::{
 };
 use std::sync::Arc;
 
-/// A round of any age, computed again from nothing but the chain, and the pool if there is one.
+/// A round of any age, computed again from the chain alone, and from the pool if there is one.
 pub struct Recomputed {
     /// The round, as the chain knows it.
     pub round: RoundView,
@@ -22,7 +22,7 @@ pub struct Recomputed {
 }
 
 impl Recomputed {
-    /// Rebuilds `task` from its opening up to `round`, and reports each round that was replayed.
+    /// Rebuilds `task` from its opening up to `round`, and reports each round as it is replayed.
     pub async fn open(
         client: &Client,
         now: &Moment,
@@ -57,7 +57,7 @@ impl Recomputed {
         self.replica.score(client, now, &self.round).await
     }
 
-    /// What answers for the score.
+    /// The player that stands for the score.
     pub async fn player(
         &mut self,
         client: &Client,

@@ -1,5 +1,4 @@
-//! Who says what rounds score, and answers for it in disputes: the exact scorer, or in drills a wrapper that changes
-//! what that one says.
+//! Scores rounds, and stands for the scores in disputes. In drills, a wrapper changes the exact scorer's results.
 
 use super::{
     drill::DrillScorer,
@@ -34,7 +33,7 @@ pub struct ScorerOptions {
     pub lie: Option<LieKind>,
 }
 
-/// What a round comes to, with all that it was computed from.
+/// A round's result, with everything that it was computed from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScoredRound {
     /// What was scored.
@@ -43,14 +42,14 @@ pub struct ScoredRound {
     pub weights: Vec<i16>,
     /// Its table.
     pub table: ShareTable,
-    /// The summary that is attested: that of the table, but for a drill.
+    /// The summary that is attested: the table's own, except in a drill.
     pub summary: TableSummary,
-    /// Whether a device had a part in it, which may be found wrong later.
+    /// Whether a device took part. It may be found wrong later.
     pub by_device: bool,
 }
 
 impl ScoredRound {
-    /// What the processor computes, or what it would if `evaluator` is right.
+    /// Computes the result with `evaluator`: the processor, or a device that agrees with it as long as it is right.
     fn compute(
         evaluator: &mut (impl Evaluator + Differentiator),
         graph: &Graph,
@@ -102,7 +101,7 @@ impl ScoredRound {
         self.inputs.digest == *digest
     }
 
-    /// What answers and picks in disputes about the table.
+    /// The player that answers and picks in disputes about the table.
     pub(super) fn player(&self, facts: RoundFacts) -> Result<Player, PlayerError> {
         let RoundInputs {
             base,
@@ -116,14 +115,14 @@ impl ScoredRound {
     }
 }
 
-/// Who says what the rounds of a task score.
+/// Scores the rounds of a task.
 pub(super) enum RoundScorer {
     Exact(ExactScorer),
     Drill(DrillScorer),
 }
 
 impl RoundScorer {
-    /// What is scored is kept in `kept`, and found there.
+    /// Scores are stored in `kept`, and looked up there.
     pub fn new(graph: Graph, terms: ShareTerms, options: ScorerOptions, kept: KeptScores) -> Self {
         let exact = ExactScorer::new(graph, terms, options.backend, kept);
         match options.lie {
@@ -132,7 +131,7 @@ impl RoundScorer {
         }
     }
 
-    /// The truth, which is what a replay compares the chain with.
+    /// The exact scorer, with which a replay checks the chain.
     pub fn exact(&mut self) -> &mut ExactScorer {
         match self {
             Self::Exact(exact) => exact,
@@ -140,7 +139,7 @@ impl RoundScorer {
         }
     }
 
-    /// What was said of the inputs with this digest, if they were the last.
+    /// The result for the inputs with this digest, if they were the last.
     pub fn known(&self, digest: &Hash) -> Option<Arc<ScoredRound>> {
         match self {
             Self::Exact(exact) => exact.known(digest),
@@ -148,8 +147,8 @@ impl RoundScorer {
         }
     }
 
-    /// What was said of the inputs with this digest and is `shown` on chain, be it by a device that was found wrong: it answers
-    /// audits and disputes, and nothing else.
+    /// The result for the inputs with this digest, if its table is `shown` on chain, even if it came from a device that was found
+    /// wrong since. It serves only to answer audits and disputes.
     pub fn shown(&self, digest: &Hash, shown: &[Hash]) -> Option<Arc<ScoredRound>> {
         match self {
             Self::Exact(exact) => exact.shown(digest, shown),
@@ -157,8 +156,8 @@ impl RoundScorer {
         }
     }
 
-    /// The score to attest, or the one that is `shown` ([`ExactScorer::score`]). `inputs`, whose digest is `digest`, are
-    /// fetched only if the score is not known, and `facts` only if a lie has to be one that the chain would take.
+    /// The score to attest, or the one that is `shown` ([`ExactScorer::score`]). `inputs`, which have the digest `digest`, are
+    /// fetched only if the score is not known, and `facts` only if a lie is needed that the chain would accept.
     pub async fn score(
         &mut self,
         digest: &Hash,
@@ -172,7 +171,7 @@ impl RoundScorer {
         }
     }
 
-    /// What answers in disputes for `scored`, which is what was said last.
+    /// The player that stands for `scored`, the last result, in disputes.
     pub async fn player(
         &mut self,
         scored: &Arc<ScoredRound>,
@@ -185,20 +184,20 @@ impl RoundScorer {
     }
 }
 
-/// Computes what rounds score from their inputs, and remembers the last, also after a restart.
+/// Computes the scores of rounds from their inputs, and remembers the last one, even after a restart.
 pub(super) struct ExactScorer {
     graph: Graph,
     terms: ShareTerms,
     backend: Backend,
-    /// Ends what is computed.
+    /// Stops computations.
     halt: Halt,
     kept: KeptScores,
     last: Option<Arc<ScoredRound>>,
-    /// Whether the last was found on disk, and perhaps computed by a device.
+    /// Whether the last score was found on disk. A device may have computed it.
     is_restored: bool,
-    /// What answers for a score, with the digest of the score's inputs.
+    /// The player that stands for a score, with the digest of the score's inputs.
     player: Option<(Hash, Arc<RoundPlayer>)>,
-    /// The inputs of a score that is shown and counts no more, which the processor computes again beside it.
+    /// The digest of inputs whose score was shown but no longer counts, and the processor's job that recomputes it.
     again: Option<(Hash, Job<Result<ScoredRound, ReplicaError>>)>,
 }
 
@@ -217,17 +216,17 @@ impl ExactScorer {
         }
     }
 
-    /// From now on `halt` ends what is computed.
+    /// From now on, `halt` stops computations.
     pub fn halted_by(&mut self, halt: Halt) {
         self.halt = halt;
     }
 
-    /// Whether what is computed is to end.
+    /// Whether computations should stop.
     pub fn is_halted(&self) -> bool {
         self.halt.is_told()
     }
 
-    /// What evaluates models, in turn with all else that this process evaluates.
+    /// The evaluator of models. It takes turns with all other evaluations of this process.
     pub fn evaluator(&self) -> Shared<Backend> {
         Shared::backend(self.backend.clone(), self.halt.clone())
     }
@@ -255,21 +254,21 @@ impl ExactScorer {
             || self.kept.load(digest).is_some()
     }
 
-    /// What a device computed counts as long as the device is trusted. After that, and without it, it is computed again.
+    /// A device's result counts as long as that device is in use and trusted. Otherwise it is computed again.
     fn counts(&self, by_device: bool) -> bool {
         !by_device || self.backend.device().is_some()
     }
 
-    /// What was said of these inputs, if its table is one of those that are `shown`, whether it counts or not.
+    /// The result for these inputs, whether it counts or not, if its table is among the `shown` ones.
     pub fn shown(&self, digest: &Hash, shown: &[Hash]) -> Option<Arc<ScoredRound>> {
         let last = self.last.as_ref();
         let last = last.filter(|last| last.is_of(digest) && shown.contains(&last.summary.root()));
         last.cloned()
     }
 
-    /// What the inputs come to. `shown` are the roots of the tables for which somebody stands on chain. If what a device had
-    /// computed counts no more, and is one of them, then there are audits and disputes to answer, which do not wait: it is
-    /// given, though not [`Self::known`], and the processor computes the round again beside that.
+    /// Scores the inputs. `shown` has the roots of the tables that somebody stands for on chain. If a device's result no longer
+    /// counts but its table is among those, audits and disputes about it cannot wait. So it is returned all the same, although it
+    /// is not [`Self::known`], and the processor recomputes the round in the background.
     pub async fn score(
         &mut self,
         digest: &Hash,
@@ -285,7 +284,7 @@ impl ExactScorer {
             self.compute_again(&shown.inputs);
             return Ok(shown);
         }
-        // It may be under way.
+        // The processor may be computing it already.
         self.take_in(digest, Duration::MAX).await;
         if let Some(known) = self.known(digest) {
             return Ok(known);
@@ -300,7 +299,7 @@ impl ExactScorer {
             return self.compute(inputs).await;
         }
         let (task, round) = (inputs.task, inputs.round);
-        tracing::info!(%task, %round, "resuming with what was scored before");
+        tracing::info!(%task, %round, "resuming with the score that was computed before");
         let scored = Arc::new(scored);
         self.last = Some(scored.clone());
         self.is_restored = true;
@@ -310,7 +309,7 @@ impl ExactScorer {
         Ok(scored)
     }
 
-    /// Begins to compute these inputs on the processor, unless that is under way.
+    /// Begins to recompute these inputs on the processor, unless that is under way already.
     fn compute_again(&mut self, inputs: &Arc<RoundInputs>) {
         let digest = inputs.digest;
         if self.again.as_ref().is_some_and(|(of, _)| *of == digest) {
@@ -318,14 +317,14 @@ impl ExactScorer {
         }
         tracing::warn!(
             task = %inputs.task, round = %inputs.round,
-            "a device that is no longer trusted computed the table that was shown: this worker still stands for it, and recomputes it"
+            "the table that was shown came from a device that is no longer trusted: this worker still defends it, and recomputes it"
         );
         let halt = Halt::default();
         let computed = self.attempt(inputs.clone(), Backend::Cpu, halt.clone());
         self.again = Some((digest, Job::start(halt, computed)));
     }
 
-    /// Takes in what the processor has computed again of these inputs, if that ends within `patience`.
+    /// Takes in the processor's recomputation of these inputs, if that ends within `patience`.
     async fn take_in(&mut self, digest: &Hash, patience: Duration) {
         let Some((_, job)) = self.again.as_mut().filter(|(of, _)| *of == *digest) else {
             return;
@@ -338,7 +337,9 @@ impl ExactScorer {
             Ok(Ok(exact)) => {
                 let was_right = self.shown(digest, &[exact.summary.root()]).is_some();
                 if !was_right {
-                    tracing::error!("the table that was shown is wrong: a device computed it");
+                    tracing::error!(
+                        "the table that was shown is wrong, because a device computed wrongly"
+                    );
                 }
                 self.remember(exact);
             }
@@ -347,8 +348,8 @@ impl ExactScorer {
         }
     }
 
-    /// What stands of a score that the chain contradicts: who doubts the chain doubts first what its own device computed, or
-    /// what was computed before a restart, and computes the round again on the processor.
+    /// Checks a score that the chain contradicts. Before the chain is doubted, a score that a device computed, or that dates from
+    /// before a restart, is recomputed on the processor.
     pub async fn confirmed(
         &mut self,
         scored: Arc<ScoredRound>,
@@ -376,7 +377,7 @@ impl ExactScorer {
             .shown(&scored.inputs.digest, &[scored.summary.root()])
             .is_none()
         {
-            // It answers for another table.
+            // The player stands for another table.
             self.player = None;
         }
         let scored = Arc::new(scored);
@@ -384,7 +385,7 @@ impl ExactScorer {
         scored
     }
 
-    /// What these inputs come to. A round in which a device had a part that was then found wrong is computed again in full.
+    /// Scores these inputs. If a device takes part and is found wrong, the whole round is computed again.
     async fn compute(
         &mut self,
         inputs: Arc<RoundInputs>,

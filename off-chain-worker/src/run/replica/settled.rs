@@ -1,10 +1,10 @@
-//! The weights that a settled round left, without scoring it: the deltas of the company that its table merged, merged again.
+//! Finds the weights after a settled round without scoring it, by merging again the deltas of the company that its table merged.
 //!
-//! Whoever comes late, or was away, would else have to score every earlier round before it can score its own, whose window is
-//! made for one. Nothing is believed for it: the chain has the root of the table and that of the weights, so another table is
-//! not found, and other deltas do not lead to these weights. What the round settled on nobody can dispute any more. A node
-//! that makes up the chain's answers makes up roots of weights as well: no table is committed to before the root that its round
-//! starts from is proved, as after a replay in full.
+//! Otherwise a worker that starts late, or was away, would have to score every earlier round before it can score its own, within
+//! a window made for one round. Nothing is taken on trust: the chain has the roots of the table and of the weights, so only the
+//! right table is found, and only the right deltas lead to these weights. What the round settled on can no longer be disputed. A
+//! node that makes up the chain's answers can make up the root of the weights, too. But as after a full replay, no table is committed
+//! to before the root that its round starts from is proved.
 
 use super::RevealedDelta;
 use crate::chain::{
@@ -19,8 +19,8 @@ use gotong_scoring::{
 };
 use std::ops::RangeInclusive;
 
-/// The table with this root that was revealed for `round` in one of these blocks, of which the last is looked at first. A round
-/// that is over keeps the root only: the rest is in the block that took it.
+/// The table with this root that was revealed for `round` in one of these blocks, beginning with the last one. The chain keeps only
+/// the root once a round is over; the rest is in the block that took the reveal.
 pub async fn revealed_table(
     client: &Client,
     round: &RoundView,
@@ -44,8 +44,8 @@ fn table_in(body: &Body, round: &RoundView, root: &Hash) -> Option<TableSummary>
     tables.find(|table| table.root() == *root)
 }
 
-/// The weights with this root that `table` leads to from `base`; none if it leads to others, or merges nothing. `entrants` are
-/// the round's deltas, in the order of their commits.
+/// The weights that `table` leads to from `base`, if they have this root; none if they have another, or if it merges nothing.
+/// `entrants` are the round's deltas, in the order of their commits.
 pub(super) fn merged_weights(
     table: &TableSummary,
     base: &[i16],
@@ -88,7 +88,7 @@ mod tests {
         };
         let expected = root(&round.weights);
         assert_eq!(merge(&entrants, &expected), Some(round.weights));
-        // A node that lies about a delta, about its weight, or about what the chain settled on.
+        // The node lies about a delta, about its weight, or about what the chain settled on.
         assert_eq!(merge(&entrants[1..], &expected), None);
         let mut heavier = entrants.clone();
         heavier[0].weight += 1;

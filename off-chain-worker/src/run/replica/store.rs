@@ -15,16 +15,16 @@ pub(super) struct ReplicaStore {
 /// How far a replica has come.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Position {
-    /// The round to look at next.
+    /// The next round.
     pub next: RoundId,
-    /// Master weights that it starts from.
+    /// The master weights that it starts from.
     pub weights: Vec<i16>,
-    /// The last round before it that settled, and on what.
+    /// The last round before it that settled, and the claim that it settled on.
     pub last: Option<(RoundId, ShareClaim)>,
 }
 
 impl Position {
-    /// Before the first round, at the weights that the task was opened with.
+    /// The position before the first round, with the weights that the task was opened with.
     pub fn first(weights: Vec<i16>) -> Self {
         Self {
             next: RoundId(0),
@@ -33,18 +33,18 @@ impl Position {
         }
     }
 
-    /// Whether a chain leads to this position on which the next round starts from the weights with this root, and
-    /// the last one settled on this claim. With another seed the same weights may have come of another table; and if that round is
-    /// the same, so are all before it.
+    /// Whether a chain leads to this position: one on which the next round starts from the weights with the root `base_root`, and
+    /// the last settled round settled on the claim `last`. The weights alone do not say enough, because with another seed another
+    /// table may lead to the same ones. If the last settled round is the same, so are all rounds before it.
     pub fn is_led_to(&self, base_root: &Hash, last: Option<&ShareClaim>) -> bool {
         let weights = MasterWeights::new(self.weights.clone());
         weights.is_ok_and(|weights| weights.root() == *base_root)
             && self.last.as_ref().map(|(_, claim)| claim) == last
     }
 
-    /// Where it is kept as a checkpoint; none before the first round. Of all rounds whose number is a multiple of a power of
-    /// two, but not of the next one, the last is kept. So there are as many checkpoints as a number has bits, and who goes back by
-    /// some rounds replays at most three times as many.
+    /// The name under which it is kept as a checkpoint; none before the first round. For each power of two, the last round is kept
+    /// whose number is a multiple of it but not of the next power. So there are as many checkpoints as a round's number has bits,
+    /// and undoing some rounds means replaying at most three times as many.
     fn slot(&self) -> Option<String> {
         let RoundId(next) = self.next;
         (next > 0).then(|| checkpoint_name(next.trailing_zeros()))
@@ -62,7 +62,7 @@ fn table_name(round: RoundId) -> String {
 }
 
 impl ReplicaStore {
-    /// What is in the folder, if a replica was kept there before.
+    /// Loads what is in the folder, if a replica was kept there before.
     pub fn load(folder: &Folder) -> Result<Option<Self>, StateError> {
         let position: Option<Position> = folder.load(POSITION)?;
         Ok(position.map(|position| Self {
@@ -77,14 +77,14 @@ impl ReplicaStore {
         Ok(Self { folder, position })
     }
 
-    /// Earlier positions, the last one first. They may be of a fork that is gone. One that is damaged counts as none.
+    /// Earlier positions, the latest first. They may belong to a fork that is gone. A damaged one counts as none.
     pub fn checkpoints(&self) -> Vec<Position> {
         let load = |slot| {
             self.folder
                 .load(&checkpoint_name(slot))
                 .unwrap_or_else(|error| {
                     tracing::warn!(
-                        "cannot read a kept position, so more rounds may be replayed: {error}"
+                        "cannot read a checkpoint, so more rounds may have to be replayed: {error}"
                     );
                     None
                 })
@@ -94,7 +94,7 @@ impl ReplicaStore {
         known
     }
 
-    /// Goes to a position: to an earlier one, if the chain took rounds back.
+    /// Goes to a position, which is an earlier one if the chain undid rounds.
     pub fn go_to(&mut self, position: Position) -> Result<(), StateError> {
         self.folder.save(POSITION, &position)?;
         self.position = position;
@@ -106,7 +106,7 @@ impl ReplicaStore {
         &self.position
     }
 
-    /// The first round that was not replayed yet.
+    /// The first round that has not been replayed yet.
     pub fn next_round(&self) -> RoundId {
         self.position.next
     }
@@ -125,7 +125,7 @@ impl ReplicaStore {
         self.folder.load(&table_name(round))
     }
 
-    /// `round` settled on `claim`, which is that of `table`, and left these weights.
+    /// Notes that `round` settled on `claim`, the claim of `table`, and left these weights.
     pub fn settled(
         &mut self,
         round: RoundId,
@@ -141,7 +141,7 @@ impl ReplicaStore {
         })
     }
 
-    /// `round` settled on `claim`, which is that of a table that was not computed here, and left these weights.
+    /// Notes that `round` settled on `claim`, whose table was not computed here, and left these weights.
     pub fn differed(
         &mut self,
         round: RoundId,
@@ -157,7 +157,7 @@ impl ReplicaStore {
         })
     }
 
-    /// `round` ended and changed nothing.
+    /// Notes that `round` ended and changed nothing.
     pub fn passed(&mut self, round: RoundId) -> Result<(), StateError> {
         // Of a fork that is gone.
         self.folder.remove(&table_name(round))?;
@@ -267,7 +267,7 @@ mod tests {
         let table = Lab::small().table();
         let own = table.summary().claim(&[5; 32]);
         store.settled(RoundId(0), own, &table, vec![2, 2]).unwrap();
-        // The chain took it back, and settled it otherwise.
+        // The chain undid it, and settled it differently.
         store.go_to(Position::first(vec![1, 2])).unwrap();
         store.differed(RoundId(0), claim(6), vec![3, 4]).unwrap();
         let store = ReplicaStore::load(&folder).unwrap().unwrap();
@@ -305,7 +305,7 @@ mod tests {
             (store.next_round(), store.weights()),
             (RoundId(0), &[1, 2][..])
         );
-        // Its tables are of a fork that is gone: also where the rounds have ended otherwise on the new one.
+        // Its tables belong to a fork that is gone, even if the rounds ended differently on the new one.
         assert_eq!(store.table(RoundId(1)).unwrap(), None);
         for round in 0..2 {
             store.passed(RoundId(round)).unwrap();

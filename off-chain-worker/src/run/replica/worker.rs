@@ -23,8 +23,8 @@ use tokio::{
 };
 use tracing::Instrument;
 
-/// A task's replica, worked on in the background: a round may take hours to compute, and whoever has seats in other
-/// tasks too, or disputes to answer, goes on with those meanwhile.
+/// Works on a task's replica in the background. A round may take hours to compute, and meanwhile the daemon may have seats in other
+/// tasks to serve, or disputes to answer.
 pub struct ReplicaWorker {
     dirs: WorkerDirs,
     scoring: ScorerOptions,
@@ -32,7 +32,7 @@ pub struct ReplicaWorker {
     plays: bool,
     /// Whether its replica skips rounds, as [`Replica::open_as`] says.
     skips: bool,
-    /// Not here while a job has it, nor before the first one has opened it.
+    /// None while a job has it, and before the first job has opened it.
     replica: Option<Box<Replica>>,
     job: Option<Job<Worked>>,
     /// What the last job computes.
@@ -40,20 +40,20 @@ pub struct ReplicaWorker {
     progress: Progress,
 }
 
-/// How far a replica has come that a [`ReplicaWorker`] works on: can be read while that is locked.
+/// How far the replica of a [`ReplicaWorker`] has come. It can be read while the worker is locked.
 #[derive(Clone, Debug, Default)]
 pub struct Progress(
-    /// One more than the first round that was not replayed yet; 0 as long as that is unknown.
+    /// One more than the number of the first round that has not been replayed yet; 0 if that is unknown.
     Arc<AtomicU64>,
 );
 
 impl Progress {
-    /// Notes the first round that was not replayed yet.
+    /// Notes the first round that has not been replayed yet.
     pub fn note(&self, next: RoundId) {
         self.0.store(u64::from(next.0) + 1, Ordering::Relaxed);
     }
 
-    /// The first round that was not replayed yet, as of the last work that was taken in.
+    /// The first round that had not been replayed yet when the worker last took in a result.
     pub fn next_round(&self) -> Option<RoundId> {
         let next = self.0.load(Ordering::Relaxed).checked_sub(1)?;
         u32::try_from(next).ok().map(RoundId)
@@ -63,18 +63,18 @@ impl Progress {
 /// A round, and the digest of its inputs.
 type Subject = (RoundId, Hash);
 
-/// The replica, if it could be opened, and what came of the work.
+/// The replica, if it could be opened, and the result of the work.
 type Worked = (Option<Box<Replica>>, Result<(), ReplicaError>);
 
-/// What a job is to do.
+/// What a job should do.
 enum Aim {
-    /// To replay all that has ended, and to score this round if there is one.
+    /// Replay all rounds that have ended, and score this round if there is one.
     Score(Option<Box<RoundView>>),
-    /// To replay the next [`FOLLOWED_AT_ONCE`] rounds that have ended.
+    /// Replay the next [`FOLLOWED_AT_ONCE`] rounds that have ended.
     Follow,
 }
 
-/// Rounds that are replayed at once in a task that is only followed.
+/// How many rounds are replayed in one job, in a task that is only followed.
 const FOLLOWED_AT_ONCE: u32 = 16;
 /// How long to wait for a job that has just started: most are done at once.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -99,7 +99,7 @@ impl ReplicaWorker {
         self.progress.clone()
     }
 
-    /// One for somebody who takes part in no dispute.
+    /// A worker for somebody who takes part in no dispute.
     pub fn without_disputes(self) -> Self {
         Self {
             plays: false,
@@ -116,9 +116,9 @@ impl ReplicaWorker {
         }
     }
 
-    /// Replays some of the rounds that have ended of `task`, with nothing to compute after that; so that one task with many
-    /// rounds does not hold up the others for long. The first round that was not replayed yet, once that is done; none while it
-    /// is under way: ask again in the next block.
+    /// Replays some of the rounds of `task` that have ended, and computes nothing else. It replays only a few at once, so that a
+    /// task with many rounds does not hold up the others for long. Returns the first round that has not been replayed yet; none
+    /// while the work is under way: ask again in the next block.
     pub async fn follow(
         &mut self,
         client: &Client,
@@ -136,8 +136,8 @@ impl ReplicaWorker {
         Ok(replica.map(Replica::next_round))
     }
 
-    /// The replica of `task`, once it has replayed all that has ended, and computed the round if one is asked for, of
-    /// the inputs with this digest. None while that is under way: ask again in the next block.
+    /// The replica of `task`, once it has replayed all rounds that have ended and, if one is asked for, scored a round whose
+    /// inputs have the given digest. None while that is under way: ask again in the next block.
     pub async fn ready(
         &mut self,
         client: &Client,
@@ -148,9 +148,9 @@ impl ReplicaWorker {
         let subject = round.map(|(round, inputs)| (round.round, inputs));
         let was_busy = self.job.is_some();
         let mut is_done = match self.finish(Duration::ZERO).await {
-            // Perhaps of the connection before: if it is this one's too, others tell.
+            // This may be about the previous connection. If it is about this one, too, others report it.
             Err(ReplicaError::Chain(ChainError::Disconnected(_))) => false,
-            // Of a round that nobody asks for any more.
+            // It was about a round that nobody asks for any more.
             Err(error) if self.subject.is_some() && self.subject != subject => {
                 tracing::warn!("{error}");
                 false
@@ -160,7 +160,7 @@ impl ReplicaWorker {
         if !is_done && self.is_in_vain(now, task).await? {
             self.halt();
         }
-        // What was under way may be what is asked for; if it was only to replay, rounds may have ended since.
+        // The job that just ended may have done what is asked for. If it was only a replay, more rounds may have ended since.
         let is_asked_for = was_busy && subject.is_some() && self.subject == subject;
         if is_done && !is_asked_for {
             self.subject = subject;
@@ -181,12 +181,15 @@ impl ReplicaWorker {
         self.replica.as_deref()
     }
 
-    /// The same, to be worked on.
+    /// The same, mutable.
     pub fn replica_mut(&mut self) -> Option<&mut Replica> {
         self.replica.as_deref_mut()
     }
 
-    /// Whether all is done within `patience`; fails with what the job failed with.
+    /// Waits up to `patience` for the job, and returns whether everything is done.
+    ///
+    /// # Errors
+    /// The job's own.
     async fn finish(&mut self, patience: Duration) -> Result<bool, ReplicaError> {
         let Some(job) = &mut self.job else {
             return Ok(true);
@@ -236,8 +239,8 @@ impl ReplicaWorker {
         self.job = Some(Job::start(halt, work.in_current_span()));
     }
 
-    /// Whether nobody needs what the job computes: a fork has changed it, or the round ended without it. A round that
-    /// settled is replayed, for which its score is needed unless it can be skipped.
+    /// Whether nobody needs what the job computes any more, because a fork has changed it, or because the round ended without it. If
+    /// the round settled, it has to be replayed, so its score is still needed unless the round can be skipped.
     async fn is_in_vain(&self, now: &Moment, task: &TaskView) -> Result<bool, ReplicaError> {
         let Some((id, inputs)) = self.subject else {
             return Ok(false);
@@ -259,8 +262,8 @@ impl ReplicaWorker {
 }
 
 impl Replica {
-    /// Replays what has ended, or some of it. Then it computes the round that is to be scored, if there is one, and gets ready
-    /// for its disputes if it `plays`.
+    /// Replays all or some of the rounds that have ended. Then it scores the wanted round, if there is one, and if it `plays`, it
+    /// prepares for that round's disputes.
     async fn work(
         &mut self,
         client: &Client,
@@ -287,13 +290,13 @@ impl Replica {
     }
 }
 
-/// Whether there are disputes about the round, or will be.
+/// Whether there are or will be disputes about the round.
 fn is_contested(round: &RoundView, scored: &ScoredRound) -> bool {
     let mut shown = round.seats.iter().filter_map(|seat| seat.table.as_ref());
     round.open_disputes > 0 || shown.any(|shown| *shown != scored.summary)
 }
 
-/// Work in the background; it is told to halt when it is dropped.
+/// Work in the background. Dropping it tells it to halt.
 pub(super) struct Job<T> {
     halt: Halt,
     running: JoinHandle<T>,
@@ -305,7 +308,7 @@ impl<T: Send + 'static> Job<T> {
         Self { halt, running }
     }
 
-    /// What came of it, if it ends within `patience`. Not to be asked again after that.
+    /// Its result, if it ends within `patience`. Do not ask again after that.
     pub async fn ended(&mut self, patience: Duration) -> Option<Result<T, JoinError>> {
         timeout(patience, &mut self.running).await.ok()
     }

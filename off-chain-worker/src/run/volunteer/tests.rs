@@ -19,7 +19,7 @@ fn no_more_is_offered_than_this_machine_can_do() {
         (slow_processor * 9.0, 1_000, 1),
         (slow_processor - 1.0, 1_000, 2),
         (slow_processor / 5.0, 1_000, 8),
-        // A block of six seconds leaves more time, and one of a moment no less than the chain counts with.
+        // A block of six seconds leaves more time. A very short one counts as the second that the chain assumes.
         (slow_processor / 5.0, 6_000, 1),
         (slow_processor / 5.0, 60, 8),
         (0.0, 0, bounds::COST_PER_BLOCK),
@@ -33,7 +33,7 @@ fn no_more_is_offered_than_this_machine_can_do() {
     }
 }
 
-/// It was measured before there was a node, or with the node of another chain.
+/// The speed may be measured before a node is connected, or with a node of another chain.
 #[tokio::test]
 async fn what_is_offered_goes_by_the_chain_that_is_there() {
     let (_folder, mut volunteer) = volunteer(None, false);
@@ -46,7 +46,7 @@ async fn what_is_offered_goes_by_the_chain_that_is_there() {
     }
 }
 
-/// For `only` these tasks, or all, with the pool of [`drawn_task`] or not.
+/// Serves `only` these tasks, or all, with or without the pool of [`drawn_task`].
 fn volunteer(
     only: impl IntoIterator<Item = TaskId>,
     has_pool: bool,
@@ -78,7 +78,7 @@ fn drawn_task() -> TaskView {
     task
 }
 
-/// What the chain has of an offer.
+/// An offer as the chain has it.
 fn found(seats: u8, sealed: bool, tasks: &[TaskId]) -> OfferView {
     OfferView {
         seats,
@@ -90,7 +90,7 @@ fn found(seats: u8, sealed: bool, tasks: &[TaskId]) -> OfferView {
     }
 }
 
-/// What is offered once all pools were looked for, which takes a while.
+/// The offer once the search for pools is over, which takes a while.
 async fn settled(volunteer: &mut Volunteer, tasks: &[TaskView]) -> Option<Call> {
     loop {
         let due = volunteer.due(1, None, tasks, |_| true, true).await;
@@ -110,7 +110,7 @@ async fn sealed_tasks_are_offered_and_those_whose_pool_is_here() {
         let call = Call::offer(all.seats, all.products, true, &named);
         assert_eq!(settled(&mut volunteer, &tasks).await, Some(call));
         let offered = found(all.seats, true, &named);
-        // A task that cannot be asked for just now is offered all the same.
+        // A task that the node cannot be asked about just now is offered all the same.
         let again = volunteer.due(2, Some(&offered), &tasks[..1], |_| true, true);
         assert_eq!(again.await, None);
     }
@@ -174,7 +174,7 @@ async fn who_offers_no_seats_takes_its_offer_back_and_is_done_once_it_holds_none
     assert!(!volunteer.has_left(Some(&taken_back)));
     assert!(volunteer.has_left(None));
     volunteer.capacity.seats = 1;
-    assert!(!volunteer.has_left(None), "it is to go on");
+    assert!(!volunteer.has_left(None), "it is meant to continue");
 }
 
 #[tokio::test]
@@ -184,7 +184,7 @@ async fn what_others_undo_is_offered_again_after_ever_longer_waits() {
     let stands = found(Capacity::SEATS, true, &[]);
     let mut sent = vec![];
     for block in 0..30_000 {
-        // After the first thousand blocks it stands for long, and is then undone again.
+        // After the first thousand blocks the offer stands for long, and is then ended again.
         let is_undone = !(1_000..20_000).contains(&block);
         let offer = if is_undone { &suspended } else { &stands };
         let due = volunteer.due(block, Some(offer), &[], |_| true, true).await;
@@ -194,7 +194,7 @@ async fn what_others_undo_is_offered_again_after_ever_longer_waits() {
         }
     }
     assert_eq!(sent[..4], [0, 101, 302, 703]);
-    // Some blocks after it was seen undone, and not at once; then as at first.
+    // It is made again some blocks after its end was seen, not at once. Then the wait is as short as at first.
     assert_eq!(sent[4], 20_000 + 800);
     assert_eq!(sent[5] - sent[4], 1 + Volunteer::FIRST_WAIT);
 }
@@ -217,7 +217,7 @@ async fn what_changes_often_is_not_sent_as_often() {
     assert!((1..=10).contains(&calls), "{calls}");
 }
 
-/// A sponsor may open a task that does not suit, a node may not tell of one that does: the others are offered all the same.
+/// A sponsor may open a task that does not suit, and a node may hide one that does. The others are offered all the same.
 #[tokio::test]
 async fn tasks_that_do_not_suit_are_not_named_and_those_that_do_stay_named() {
     let (_folder, mut volunteer) = volunteer(None, false);
@@ -231,10 +231,10 @@ async fn tasks_that_do_not_suit_are_not_named_and_those_that_do_stay_named() {
     let call = Call::offer(all.seats, all.products, false, &[TaskId(1), TaskId(3)]);
     let due = volunteer.due(1, None, &tasks, suits, false).await;
     assert_eq!(due.as_ref(), Some(&call));
-    // One of them fails, and cannot be asked for just now.
+    // One of them fails, and the node cannot be asked about it just now.
     let due = volunteer.due(1, None, &tasks[..2], suits, false).await;
     assert_eq!(due, Some(call));
-    // All do: none has to be named.
+    // All of them suit, so none has to be named.
     let call = Call::offer(all.seats, all.products, true, &[]);
     let due = volunteer.due(1, None, &tasks, |_| true, true).await;
     assert_eq!(due, Some(call));
@@ -260,7 +260,7 @@ fn displacing(
     (tasks, others)
 }
 
-/// A cap comes back to the sponsor as far as nothing is paid: it costs nothing to set it high.
+/// A high cap costs a sponsor nothing, because whatever is not paid comes back.
 #[tokio::test]
 async fn tasks_with_a_high_cap_and_a_low_price_displace_no_other() {
     let (_folder, mut volunteer) = volunteer(None, false);
@@ -284,12 +284,12 @@ async fn tasks_that_promise_more_displace_no_other_everywhere() {
         assert!(named.is_sorted());
         named.contains(&others)
     });
-    // 16 in 25 are to be expected.
+    // The expected share is 16 in 25.
     let count = accounts.count();
     assert!((20..62).contains(&count), "{count} of 64");
 }
 
-/// A wallet that sends away all that is free costs no seat that is not held yet.
+/// If a wallet sends away all free money, the attester offers no further seats, and so loses none of them.
 #[tokio::test]
 async fn without_money_for_its_calls_nothing_is_offered() {
     let (_folder, mut volunteer) = volunteer(None, false);
@@ -303,9 +303,9 @@ async fn without_money_for_its_calls_nothing_is_offered() {
     let products = Capacity::default().products;
     let due = volunteer.due(1, Some(&stands), &[], |_| true, true).await;
     assert_eq!(due, Some(Call::offer(0, products, true, &[])));
-    assert!(!volunteer.has_left(None), "it goes on");
+    assert!(!volunteer.has_left(None), "it continues");
     volunteer.sent(1, &[], |_| true, true);
-    // Who has a little more is not to offer and take back in turn.
+    // With only a little more, it must not offer and withdraw in turn.
     volunteer.can_spend(FEES_TO_KEEP - 1);
     assert_eq!(volunteer.due(50, None, &[], |_| true, true).await, None);
     volunteer.can_spend(FEES_TO_KEEP);
@@ -313,7 +313,7 @@ async fn without_money_for_its_calls_nothing_is_offered() {
     assert_eq!(due, Some(Call::offer(Capacity::SEATS, products, true, &[])));
 }
 
-/// Else it would be drawn for a task for which it does nothing.
+/// Otherwise it would be drawn for a task in which it does nothing.
 #[tokio::test]
 async fn where_a_task_was_given_up_the_others_are_named() {
     let (_folder, mut volunteer) = volunteer(None, false);

@@ -1,4 +1,4 @@
-//! What the clock is told of a round.
+//! What the clock is told about a round.
 
 use super::{Round, Rounds};
 use crate::{
@@ -12,7 +12,7 @@ use gotong_protocol::{
 };
 
 impl<T: Config> Rounds<T> {
-    /// Whether a round in Commit finds attesters, and time is left to wait for others if these should be gone when all is
+    /// Whether a round in Commit finds attesters, and has time left to wait for others in case these are gone once everything is
     /// revealed.
     pub(crate) fn has_attesters(
         id: TaskId,
@@ -22,8 +22,8 @@ impl<T: Config> Rounds<T> {
         Tasks::<T>::has_time_to_wait(task) && Attestation::<T>::has_room(id, task, round)
     }
 
-    /// What happens to a round now. It asks whether there are attesters only if the round would go on to Reveal, because that means
-    /// looking at all offers.
+    /// What happens to a round now. It asks whether there are attesters only if the round would enter Reveal, because that takes a
+    /// look at all offers.
     pub(super) fn next(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -39,7 +39,8 @@ impl<T: Config> Rounds<T> {
         next_phase(round.phase, now, round.ends_at, &facts)
     }
 
-    /// Whether the hook found too few attesters to go on: all who may have committed, or all has been revealed.
+    /// Whether the hook found too few attesters to continue, although everybody who may commit has done so, or everything has been
+    /// revealed.
     pub(super) fn waits_for_attesters(
         task: &Task<T::AccountId>,
         round: &Round<T::AccountId>,
@@ -53,10 +54,10 @@ impl<T: Config> Rounds<T> {
         )
     }
 
-    /// What the clock has to know, except whether there are attesters: see [`Self::next`].
+    /// What the clock has to know, except for whether there are attesters: see [`Self::next`].
     pub(super) fn facts(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> Facts {
         let sitting = || round.seats.iter().filter(|seat| seat.sits());
-        // Who lost its stake in another round answers for nothing in this one.
+        // An attester that lost its stake in another round no longer counts in this one.
         let has_stake = |seat: &&Seat<_>| {
             round.phase != Phase::Challenge || Registrations::<T>::contains_key(&seat.account)
         };
@@ -74,11 +75,11 @@ impl<T: Config> Rounds<T> {
                 Phase::Commit => Self::may_commit(task, round),
                 _ => 0,
             },
-            // Not asked here: see `next`.
+            // `next` asks that.
             has_attesters: true,
             given_up: match round.phase {
                 Phase::Commit => Tasks::<T>::is_given_up(task),
-                // The sponsor does not close a task with deltas that it could use and would not have to pay for.
+                // Otherwise a sponsor could close the task with deltas that it could use without paying for them.
                 _ => Tasks::<T>::is_idle(task),
             },
             reveals: round.reveals,
@@ -102,8 +103,8 @@ impl<T: Config> Rounds<T> {
         }
     }
 
-    /// An upper bound on the number of accounts that have committed or still may: those that can now, and those that lost that right
-    /// since the round began to accept commits. So leaving after a commit never ends the phase for those who stay.
+    /// An upper bound on the number of accounts that have committed or still may: those that may commit now, and those that have lost
+    /// that right since the round began to accept commits. So nobody who leaves after committing ends the phase for those who stay.
     fn may_commit(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> u32 {
         let count = Contributors::<T>::get();
         let sponsor = Stakes::<T>::get(&task.sponsor)

@@ -9,7 +9,7 @@ use gotong_protocol::{
 use gotong_scoring::{blake2_256, share::EntryWeights, HoldOut};
 use scale_info::TypeInfo;
 
-/// The attesters of a round.
+/// The seats of a round's attesters.
 pub type Seats<AccountId> = BoundedVec<Seat<AccountId>, ConstU32<{ bounds::MAX_SEATS }>>;
 
 /// A round of a task.
@@ -71,7 +71,7 @@ impl<AccountId> Round<AccountId> {
 }
 
 impl<AccountId: PartialEq> Round<AccountId> {
-    /// The seat of `who`, put out or not.
+    /// The seat of `who`, lost or not.
     pub(crate) fn seat_mut(&mut self, who: &AccountId) -> Option<&mut Seat<AccountId>> {
         self.seats.iter_mut().find(|seat| seat.account == *who)
     }
@@ -97,16 +97,16 @@ impl<AccountId: PartialEq> Round<AccountId> {
         }
     }
 
-    /// What its attesters have to say that they evaluated: [`round_inputs`].
+    /// The digest of the inputs that its attesters have to name when they commit: [`round_inputs`].
     pub fn inputs(&self, task: TaskId, round: RoundId) -> Hash {
         let shard = self.shard.as_ref().map(|shard| shard.root);
         let entrants = self.entrants_root.unwrap_or_default();
         round_inputs(task, round, &self.base_root, shard, self.seed, &entrants)
     }
 
-    /// Whether as many free seats as its quorum are promised to it: while it takes deltas, and in its first draw, which brings the
-    /// seed. Not while it waits for attesters, nor in draws after that: whoever opens tasks that nobody can attest, or whose
-    /// draws always fail, would keep all seats from others by that.
+    /// Whether a quorum of free seats is promised to it: while it accepts deltas, and in its first draw, which brings the seed. Nothing
+    /// is promised while it waits for attesters, or in later draws. Otherwise tasks that nobody can attest, or whose draws always fail,
+    /// could keep all seats from others.
     pub(crate) fn is_promised_seats(&self) -> bool {
         match self.phase {
             Phase::Reveal => true,
@@ -115,12 +115,12 @@ impl<AccountId: PartialEq> Round<AccountId> {
         }
     }
 
-    /// Whether all is revealed, and it waits until as many attesters as its quorum have room for it.
+    /// Whether everything is revealed and it waits until a quorum of attesters have room for it.
     pub(crate) fn is_unattended(&self) -> bool {
         self.phase == Phase::AttestCommit && self.draw.is_none() && self.seats.is_empty()
     }
 
-    /// Whether a Commit window of `commit_blocks` has ended before, and was extended because attesters were missing.
+    /// Whether its Commit window of `commit_blocks` has ended before and was extended because attesters were missing.
     pub(crate) fn has_waited(&self, commit_blocks: u32) -> bool {
         self.phase == Phase::Commit
             && self.ends_at.saturating_sub(self.phase_started_at) > commit_blocks
@@ -150,13 +150,13 @@ impl Draw {
         self.entropy = blake2_256(&[b"gotong:entropy", &self.entropy, random]);
     }
 
-    /// What is drawn for one purpose.
+    /// The result of the draw for one purpose.
     pub(crate) fn seed(&self, purpose: &[u8]) -> Hash {
         blake2_256(&[purpose, &self.entropy])
     }
 }
 
-/// A task and its round under way.
+/// A task and its current round.
 pub(crate) type UnderWay<AccountId> = (Task<AccountId>, Round<AccountId>);
 
 /// The published samples of a round.

@@ -75,7 +75,7 @@ fn the_draw_follows_the_stake() {
     });
 }
 
-/// Of the 12,000 seats of 4,000 draws: how many go to the first `own` of accounts with these stakes.
+/// How many of the 12,000 seats of 4,000 draws go to the first `own` accounts, if the accounts have these stakes.
 fn seats_of_first(own: usize, stakes: &[Balance]) -> usize {
     let drawn = |number: u32| {
         let seed = blake2_256(&[&number.to_le_bytes()]);
@@ -105,7 +105,7 @@ fn seats_follow_the_stake_and_more_accounts_have_no_more_than_that() {
     assert!((5_780..6_220).contains(&split), "{split}");
 }
 
-/// A signed commitment that a fork takes over is valid there; but it opens to a table of the fork that it was made on.
+/// A signed commitment would be valid on another fork, too, although it opens to a table of the fork that it was made on.
 #[test]
 fn a_commitment_about_other_inputs_is_not_taken() {
     ExtBuilder::default().build_and_execute(|| {
@@ -321,7 +321,7 @@ fn where_too_few_commit_nobody_is_slashed() {
         }
         events();
         run_blocks(lab.terms().windows.attest_blocks);
-        // Nobody else can be drawn. So all may be drawn again, those who committed and those who did not.
+        // Nobody else can be drawn, so anybody may be drawn again, whether they committed or not.
         assert!(current(id).is_unattended());
         let is_harm = |event: &Event<Test>| {
             matches!(event, Event::Slashed { .. } | Event::OfferSuspended { .. })
@@ -373,11 +373,11 @@ fn claims_that_differ_and_stand_pay_nobody_whatever_the_majority() {
         assert_eq!(outcome_of_first(id), Some(Outcome::Disputed));
         assert_eq!(Balances::total_issuance(), issuance);
         assert_eq!(task(id).purse.pool, POOL);
-        // The task goes on, from the weights that it had.
+        // The task continues from its present weights.
         assert_eq!(task(id).round, RoundId(1));
         let base = MasterWeights::new(lab.weights.clone()).unwrap().root();
         assert_eq!(current(id).base_root, base);
-        // It counts for nobody: it is claimed without a proof.
+        // The round credits nobody, so it is claimed without a proof.
         assert_noop!(
             claim(&contributor(0), id, RoundId(0), &truth.table, 0),
             Error::<Test>::ProofInvalid

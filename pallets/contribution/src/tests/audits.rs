@@ -1,4 +1,4 @@
-//! Audits: who did the work answers, and who did not cannot.
+//! Audits: attesters that did the work can answer them, and others cannot.
 
 use super::lab::*;
 use crate::{
@@ -13,7 +13,7 @@ use gotong_scoring::{blake2_256, share::work::AuditedEntrant, Audited};
 const TASK: TaskId = TaskId(0);
 const FIRST: RoundId = RoundId(0);
 
-/// A task of one contributor, with so many attesters, who may attest now.
+/// A task with one contributor and this many attesters, who may attest now.
 fn attesting(attesters: u8) -> Lab {
     let mut lab = Lab::default();
     register(1, attesters);
@@ -26,7 +26,7 @@ fn staked(who: &AccountId) -> Balance {
     Balances::balance_on_hold(&HoldReason::Stake.into(), who)
 }
 
-/// How often `who` was slashed for its audits, of these events.
+/// How often `who` was slashed for its audits, according to these events.
 fn slashes(who: &AccountId, events: &[Event<Test>]) -> usize {
     let slashed = Event::Slashed {
         who: who.clone(),
@@ -173,7 +173,7 @@ fn a_copied_attestation_cannot_be_revealed_and_copied_work_not_be_audited() {
             seen,
             current(TASK).inputs(TASK, FIRST)
         ));
-        // Told the table and the root before anybody had to show them.
+        // Somebody told it the table and the root before anybody had to show them.
         assert_ok!(commit_table(&copier, TASK, &score.table, &work));
         run_to_phase(TASK, Phase::AttestReveal);
         assert_ok!(reveal_attestation(&honest, TASK, &score));
@@ -205,8 +205,8 @@ fn a_copied_attestation_cannot_be_revealed_and_copied_work_not_be_audited() {
     });
 }
 
-/// Tries the answers of an attester of whom `own` is the work and `truth` the table, under so many
-/// seeds; returns how often it is caught.
+/// Tries the answers of an attester with the work `own` and the table `truth` under this many seeds, and returns how often it is
+/// caught.
 fn caught(who: &AccountId, own: &Score, truth: &Score, trials: u32) -> u32 {
     let with_round = |change: &dyn Fn(&mut Round<AccountId>)| {
         Rounds::<Test>::mutate(TASK, FIRST, |round| change(round.as_mut().unwrap()));
@@ -216,7 +216,7 @@ fn caught(who: &AccountId, own: &Score, truth: &Score, trials: u32) -> u32 {
             round.audit_seed = Some(blake2_256(&[&trial.to_le_bytes()]));
             round.seat_mut(who).unwrap().audited = false;
         });
-        // All that others have shown of the table, and of its own work what it committed to.
+        // It has everything that others have shown of the table and, of its own work, what it committed to.
         let shown = answers(who, TASK, truth).into_iter();
         let mixed = shown.zip(answers(who, TASK, own)).map(|(mut shown, own)| {
             if let (Some(shown), Some(own)) = (&mut shown.sample, own.sample) {
@@ -300,7 +300,7 @@ fn work_on_other_weights_does_not_pass_for_the_table() {
         assert_ok!(reveal_attestation(&mistaken, TASK, &wrong));
         run_to_phase(TASK, Phase::Challenge);
         assert_eq!(caught(&pretender, &wrong, &truth, 1), 1);
-        // Who stands for its own wrong table has the work for it; that is for a dispute to find.
+        // An attester with a wrong table of its own has the work for it. Only a dispute can find that out.
         audit(TASK, |who| match *who == mistaken {
             true => Some(wrong.clone()),
             false => (*who == attester(0)).then(|| truth.clone()),

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 const TASK: TaskId = TaskId(0);
 const FIRST: RoundId = RoundId(0);
 
-/// A task of one contributor, with so many attesters, who may attest now.
+/// A task with one contributor and this many attesters, who may attest now.
 fn attesting(attesters: u8) -> Lab {
     let mut lab = Lab::default();
     register(1, attesters);
@@ -69,7 +69,7 @@ fn staked(who: &AccountId) -> Balance {
     Balances::balance_on_hold(&HoldReason::Stake.into(), who)
 }
 
-/// All that an account owns.
+/// Everything that an account owns.
 fn wealth(who: &AccountId) -> Balance {
     Balances::total_balance(who)
 }
@@ -105,7 +105,7 @@ fn the_facts_are_what_disputes_stand_on() {
         let truth = lab.play_attestation(TASK);
         assert!(expected.allow(&truth.table.summary()));
         run_blocks(3);
-        // Settled, and the task has other weights; the facts of the round stay.
+        // The round has settled, and the task has other weights; the facts of the round stay.
         assert_eq!(first().outcome, Some(Outcome::Settled));
         assert_ne!(task(TASK).master_root, expected.base_root);
         assert_eq!(facts(), Some(expected));
@@ -127,7 +127,7 @@ fn a_table_is_disputable_while_it_is_challenged_and_counts() {
         assert_eq!(disputable(0), None);
         assert_ok!(reveal_attestation(&attester(1), TASK, &truth));
         run_to_phase(TASK, Phase::Challenge);
-        // Answered audits or not; but not who has no seat any more, or never had one.
+        // It makes no difference whether the accused answered its audits. But it must have a seat.
         assert_ok!(answer_audits(&attester(0), TASK, &truth));
         assert_eq!(disputable(0), Some(truth.table.summary()));
         assert_eq!(disputable(1), Some(truth.table.summary()));
@@ -175,7 +175,7 @@ fn a_conviction_takes_all_half_for_the_winner_half_burned() {
         ];
         assert_eq!(events(), told);
         assert_eq!(states(TASK, FIRST)[&liar], SeatState::Convicted);
-        // It is nobody any more: it has nothing to take out, and is not drawn.
+        // It is no longer registered: it has nothing to withdraw, and is not drawn.
         assert_eq!(Contribution::stake(liar.clone()), None);
         assert!(listed().iter().all(|(who, _)| *who != liar));
         assert_noop!(
@@ -209,7 +209,7 @@ fn the_convicted_count_no_more_and_are_paid_nothing() {
         assert_eq!(round.settlement.unwrap().claim, claim_in(FIRST, &truth));
         assert_eq!(fee(&liar), 0);
         assert!(fee(&attester(0)) > 0 && fee(&attester(1)) > 0);
-        // Its audits, which it did not answer, are not asked of it any more.
+        // It did not answer its audits, and no longer has to.
         let slashed = |event: &Event<Test>| matches!(event, Event::Slashed { .. });
         assert!(!events().iter().any(slashed));
     });
@@ -265,7 +265,7 @@ fn seats_are_drawn_anew_and_who_stands_keeps_its_claim() {
         let all: BTreeSet<_> = states(TASK, FIRST).into_keys().collect();
         assert_eq!(all, (0..5).map(attester).collect());
         assert_eq!(round.clone().seat_mut(&honest), Some(&mut kept.clone()));
-        // Only the new ones have something to do.
+        // Only the new attesters have duties.
         assert_noop!(
             commit_attestation(&honest, TASK, &truth),
             Error::<Test>::AlreadyAttested
@@ -360,7 +360,7 @@ fn without_a_conviction_draws_that_run_out_leave_a_round_unattested() {
         let round = first();
         assert_eq!(round.outcome, Some(Outcome::Unattested));
         assert_eq!(task(TASK).purse.pool, POOL);
-        // Each was put out and slashed once, however many challenges followed.
+        // Each lost its seat and was slashed once, however many challenges followed.
         let told = events();
         let slashed = |who: &AccountId| {
             let slashed = Event::Slashed {
@@ -392,7 +392,7 @@ fn a_draw_that_finds_too_few_seats_nobody() {
         let diligent = current(TASK).seats[0].account.clone();
         audit(TASK, |who| (*who == diligent).then(|| truth.clone()));
         run_blocks(3);
-        // One could be drawn, but two would be no quorum.
+        // One more could be drawn, but two are not a quorum.
         assert_eq!(first().outcome, Some(Outcome::Unattested));
         assert_eq!(first().seats.len(), 3);
         assert_eq!(first().redraws, bounds::MAX_REDRAWS);
@@ -442,7 +442,7 @@ fn new_seats_that_stay_away_do_not_undo_who_withstood() {
             convict(&liar, &honest);
         }
         run_to_phase(TASK, Phase::AttestCommit);
-        // Nobody new is left to reveal, and who stands has.
+        // No new attester has yet to reveal, and those who stand have revealed.
         run_to_phase(TASK, Phase::Challenge);
         run_blocks(3);
         assert_eq!(first().outcome, Some(Outcome::Settled));
@@ -464,7 +464,7 @@ fn an_open_dispute_holds_the_challenge_open_and_its_end_ends_it() {
         assert_eq!(current(TASK).phase, Phase::Challenge);
         assert_eq!(current(TASK).open_disputes, 2);
         assert_ok!(Contribution::do_try_state());
-        // The window is over all the same: nothing new can be said.
+        // The window is over all the same, so nothing new can be disputed.
         assert!(System::block_number() > ends_at);
         assert_eq!(Contribution::disputable(TASK, FIRST, &attester(0)), None);
         assert_noop!(
@@ -559,8 +559,8 @@ fn a_window_stays_open_for_who_found_no_room_but_not_for_ever() {
         assert_eq!(ends_at(), started + 11);
         assert!(Contribution::disputable(TASK, FIRST, &attester(0)).is_some());
         assert_ok!(Contribution::do_try_state());
-        // At most so long after the window that the terms give; and then the round does not settle, for
-        // somebody may not have found room.
+        // Only for a limited time after the window in the terms. Then the round does not settle, because
+        // somebody may not have found room for a dispute.
         close(Some(u32::MAX));
         assert_eq!(ends_at(), started + 3 + MaxDisputeBlocks::get());
         run_blocks(5);

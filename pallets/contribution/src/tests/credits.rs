@@ -1,4 +1,4 @@
-//! Published credits: what accounts see that they are owed, and who could gain by publishing.
+//! Published credits: what accounts see of what they are owed, and who could gain by publishing.
 
 use super::lab::*;
 use crate::{ledgers::Account, mock::*, Credits, Error, Event, Rounds, Submissions, Tasks};
@@ -17,7 +17,7 @@ const TASK: TaskId = TaskId(0);
 const FIRST: RoundId = RoundId(0);
 const SECOND: RoundId = RoundId(1);
 const THIRD: RoundId = RoundId(2);
-/// More than enough to be proved by one round.
+/// A credit that is large enough for one round to prove something.
 const BIG: i64 = 1 << 18;
 
 fn proofs(table: &ShareTable, rows: &[u32]) -> Vec<CreditProof> {
@@ -29,7 +29,7 @@ fn publish(round: RoundId, table: &ShareTable, rows: &[u32]) -> DispatchResultWi
     publish_credits(TASK, round, proofs(table, rows))
 }
 
-/// What whoever published has to pay for it.
+/// What somebody has to pay for publishing.
 fn fee(published: DispatchResultWithPostInfo) -> Pays {
     published.unwrap().pays_fee
 }
@@ -86,7 +86,7 @@ fn a_wallet_sees_what_it_is_owed_and_claims_it_without_a_proof() {
         let (who, other) = (contributor(0), contributor(1));
         assert_eq!(claimable(&who), None);
         let table = lab.play(TASK, 2);
-        // Before anybody has published it, its amount is not known, and nothing is promised.
+        // Until somebody publishes a credit, its amount is unknown, and nothing is promised.
         let unknown = ClaimableView {
             task: TASK,
             rounds: vec![],
@@ -128,7 +128,7 @@ fn a_wallet_sees_what_it_is_owed_and_claims_it_without_a_proof() {
             assert_eq!(state(who), RewardState::Claimable { credit });
             let submission = Contribution::submissions(TASK, FIRST, row).items.remove(0);
             assert_eq!(submission.credit, credit);
-            // Nobody claims for another.
+            // Nobody can claim for another account.
             assert_eq!(ledger(TASK, who).next, Some(FIRST));
             let (view, free) = (claimable(who).unwrap(), Balances::free_balance(who));
             assert_eq!(
@@ -152,7 +152,7 @@ fn claim_of_round(round: RoundId) -> gotong_protocol::ShareClaim {
     Contribution::round(TASK, round).unwrap().claim.unwrap()
 }
 
-/// Nor is who did not reveal, or never took part: it has nothing to claim at all.
+/// An account that did not reveal, or never took part, has nothing to claim at all.
 #[test]
 fn who_earned_nothing_is_promised_nothing() {
     ExtBuilder::default().build_and_execute(|| {
@@ -185,13 +185,13 @@ fn who_earned_nothing_is_promised_nothing() {
             assert_eq!(claimable(&who), None);
             assert_eq!(claim_duty(&who), None);
         }
-        // Two that earned see each its own.
+        // Two accounts that earned something each see their own pay.
         let pays = |number| claimable(&contributor(number)).unwrap().pays;
         assert!(pays(0) > 0 && pays(1) > 0 && pays(0) != pays(1));
     });
 }
 
-/// It is so from the first round on whose credit is not known; and what harm was done counts.
+/// That holds from the first round whose credit is not known; and negative credits count.
 #[test]
 fn what_several_rounds_pay_is_exact_or_not_known() {
     ExtBuilder::default().build_and_execute(|| {
@@ -207,7 +207,7 @@ fn what_several_rounds_pay_is_exact_or_not_known() {
             let [known, unknown]: [Vec<u32>; 2] = [numbers(view.rounds), numbers(view.unknown)];
             (known, unknown, view.pays)
         };
-        // Out of order: nothing follows from it, and nothing is claimed.
+        // This is out of order: nothing follows from it, and nothing is claimed.
         assert_ok!(publish(THIRD, &tables[2], &[0]));
         assert_eq!(seen(), (vec![], vec![0, 1, 2], 0));
         let item = ClaimItem {
@@ -238,7 +238,7 @@ fn what_several_rounds_pay_is_exact_or_not_known() {
     });
 }
 
-/// Rounds that merged nothing are known to pay nothing. They stand in their order, and nobody publishes them.
+/// Rounds that merged nothing are known to pay nothing. They are claimed in their order, and nobody publishes them.
 #[test]
 fn void_rounds_need_nothing_published() {
     ExtBuilder::default().build_and_execute(|| {
@@ -267,7 +267,7 @@ fn void_rounds_need_nothing_published() {
     });
 }
 
-/// Later it pays what nobody has released, and that is no duty any more.
+/// Later a claim pays what nobody has released, but it is no longer a duty.
 #[test]
 fn the_duty_to_claim_ends_with_its_window() {
     ExtBuilder::default().build_and_execute(|| {
@@ -295,7 +295,8 @@ fn the_duty_to_claim_ends_with_its_window() {
     });
 }
 
-/// Each credit once, and free only if all of them are new: so what is free is bounded by the reveals that were paid for.
+/// Each credit is published once, and a call is free only if all its credits are new. So the number of free calls is bounded by the
+/// reveals, which were paid for.
 #[test]
 fn publishing_again_costs_a_fee_and_does_nothing() {
     ExtBuilder::default().build_and_execute(|| {
@@ -340,7 +341,7 @@ fn false_credits_are_refused() {
         let first = lab.play(TASK, 2);
         let second = play_certain(&mut lab, [BIG, BIG]);
         let refused = |round, proof, error: Error<Test>| {
-            // A good one besides makes no difference.
+            // It makes no difference if a good one comes with it.
             let good = proofs(&first, &[1]).remove(0);
             assert_noop!(publish_credits(TASK, round, vec![good, proof]), error);
         };
@@ -389,7 +390,7 @@ fn rows_of_no_entrant_are_nobodys_credit() {
                 Error::<Test>::ForeignRow
             );
         }
-        // Its accounts see that nothing is known of it, and can still give it up.
+        // The round's accounts see that nothing is known about it, and can still give up their credits.
         let who = contributor(0);
         assert_ok!(publish(FIRST, &first, &[0, 1]));
         assert_ok!(claim_known(&who));
@@ -400,7 +401,8 @@ fn rows_of_no_entrant_are_nobodys_credit() {
     });
 }
 
-/// A false table has two rows of the same delta, and its friend publishes the worse one: the account claims by its own proof.
+/// A false table has two rows for the same delta, and its author's friend publishes the worse one. The account claims with a proof of
+/// its own.
 #[test]
 fn a_proof_that_is_given_counts_for_more_than_what_was_published() {
     ExtBuilder::default().build_and_execute(|| {
@@ -421,7 +423,8 @@ fn a_proof_that_is_given_counts_for_more_than_what_was_published() {
     });
 }
 
-/// Whoever did harm may still give it up, with all that it had gathered: that others know of it changes neither.
+/// An account that did harm may still give that credit up, together with everything that it had gathered. That others know about it
+/// changes nothing.
 #[test]
 fn what_is_published_is_not_claimed_for_anybody() {
     ExtBuilder::default().build_and_execute(|| {
@@ -490,7 +493,7 @@ fn what_grows_comes_in_pages() {
             assert_eq!(page.items[..], seen[most as usize..2 * most as usize]);
             assert_eq!(page.next, Some(RoundId(2 * most)));
         }
-        // The first so many of those that wait.
+        // They are the first ones of those that wait.
         let view = Contribution::claimable(TASK, who).unwrap();
         assert_eq!(view.rounds.len() + view.unknown.len(), most as usize);
 

@@ -22,7 +22,7 @@ fn duties(who: AccountId) -> Vec<DutyKind> {
     duties.map(|duty| duty.what).collect()
 }
 
-/// Two contributors, who committed, in the Reveal phase.
+/// A round in its Reveal phase, with two contributors who have committed.
 fn committed() -> Lab {
     let mut lab = Lab::drawn();
     register(2, 3);
@@ -72,15 +72,15 @@ fn a_round_goes_on_without_its_sponsor() {
     });
 }
 
-/// Nobody may know which samples score a delta while it can still be chosen whether to reveal it: not
-/// even who makes the block in which the last one is revealed, and knows all that the next block's
-/// hook draws from. Only who makes that next block, too, knows what it brings.
+/// Nobody may know which samples score a delta while its author can still choose whether to reveal it. That includes whoever makes the
+/// block of the last reveal, and knows everything that the next block's hook draws from. Only whoever also makes that next block knows
+/// what it brings.
 #[test]
 fn samples_are_drawn_a_block_after_the_last_reveal() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = committed();
         assert_ok!(reveal(&contributor(0), TASK, &lab.delta(0)));
-        // The whole window is there to reveal in.
+        // Deltas may be revealed in the whole window.
         run_blocks(5);
         assert_eq!((current(TASK).phase, seed()), (Phase::Reveal, None));
         let delta = lab.delta(1);
@@ -265,10 +265,10 @@ fn who_has_no_pool_loses_its_seat_and_its_offer_and_no_stake() {
         run_blocks(3);
         let round = Contribution::round(TASK, FIRST).unwrap();
         assert_eq!(round.outcome, Some(Outcome::Settled));
-        // It is not drawn until it offers anew.
+        // It is not drawn again until it makes a new offer.
         assert!(listed().iter().all(|(who, _)| *who != attester(2)));
         assert_ok!(offer(&attester(2), 9));
-        // Who commits to a table has the pool, and answers for it.
+        // Whoever commits to a table must have the pool, and answers for the table.
         lab.weights = score.weights;
         lab.play_to_attestation(TASK, 1);
         let score = lab.score(TASK);

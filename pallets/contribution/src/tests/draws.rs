@@ -1,4 +1,4 @@
-//! Draws of seats and audits: who can choose what they bring, and what comes of a round whose attesters stay away.
+//! Draws of seats and audits: who can influence them, and what happens to a round whose attesters stay away.
 
 use super::lab::*;
 use crate::{mock::*, rounds::Round, Event, Registrations, Rounds};
@@ -7,7 +7,7 @@ use gotong_protocol::{Hash, Outcome, Phase, RoundId, SeatState, TaskId};
 
 const TASK: TaskId = TaskId(0);
 const FIRST: RoundId = RoundId(0);
-/// Blocks that a draw mixes in these tests.
+/// How many blocks a draw mixes in these tests.
 const BLOCKS: u32 = 3;
 
 fn first() -> Round<AccountId> {
@@ -26,7 +26,7 @@ fn about_to_draw() -> Lab {
     lab
 }
 
-/// What a round draws whose blocks bring these numbers: that of the last act before a draw, and those of the draw.
+/// What a round draws if its blocks bring these numbers: first the block of the last act before the draw, then the blocks of the draw.
 fn drawn(numbers: [u64; 1 + BLOCKS as usize]) -> (Hash, Vec<AccountId>, Hash) {
     let mut drawn = None;
     ExtBuilder::default().build_and_execute(|| {
@@ -44,7 +44,7 @@ fn drawn(numbers: [u64; 1 + BLOCKS as usize]) -> (Hash, Vec<AccountId>, Hash) {
         draw(Phase::AttestCommit);
         let seed = current(TASK).seed.unwrap();
         let seats: Vec<_> = current(TASK).seats.into_iter().collect();
-        // The window begins with the end of the draw.
+        // The window begins when the draw ends.
         let window = lab.terms().windows.attest_blocks;
         assert_eq!(current(TASK).ends_at, System::block_number() + window);
         let score = lab.score(TASK);
@@ -66,8 +66,8 @@ fn drawn(numbers: [u64; 1 + BLOCKS as usize]) -> (Hash, Vec<AccountId>, Hash) {
     drawn.unwrap()
 }
 
-/// Who makes the block of the last reveal, of the shard or of the last table knows what its block brings, and could choose
-/// the block. It chooses nothing by that. Nor does who makes a block of the draw, but not all of them.
+/// Whoever makes the block of the last reveal, of the shard or of the last table knows what its block brings, and could choose among
+/// blocks. That influences nothing. Neither does making some blocks of the draw, but not all of them.
 #[test]
 fn every_block_of_a_draw_counts_and_none_before() {
     let usual = drawn([1, 2, 3, 4]);
@@ -84,7 +84,7 @@ fn every_block_of_a_draw_counts_and_none_before() {
     assert_ne!(drawn([1, 3, 2, 4]).0, usual.0);
 }
 
-/// Who sits when `act` is done in every block while seats are drawn.
+/// The accounts that get seats if `act` is done in every block while seats are drawn.
 fn seats_when(act: impl Fn()) -> Vec<AccountId> {
     let mut seats = Vec::new();
     ExtBuilder::default().build_and_execute(|| {
@@ -108,8 +108,8 @@ fn seats_when(act: impl Fn()) -> Vec<AccountId> {
     seats
 }
 
-/// Who makes the last block of a draw knows all that the draw brings. Stake that it adds then would give every seat to
-/// somebody else, and it could try until it likes them.
+/// Whoever makes the last block of a draw knows its whole result. If stake added then counted, it would change who gets every seat, and
+/// the block's author could try until it likes the result.
 #[test]
 fn stake_that_comes_while_seats_are_drawn_counts_in_the_next_draw() {
     let usual = seats_when(|| ());
@@ -121,7 +121,7 @@ fn stake_that_comes_while_seats_are_drawn_counts_in_the_next_draw() {
         };
         assert_eq!(seats_when(add), usual);
     }
-    // Who has left gets no seat, and who comes in its place could not be foreseen.
+    // An attester that has left gets no seat, and nobody could foresee who would replace it.
     let leave = || {
         let stake = Registrations::<Test>::get(&usual[1]).unwrap().stake;
         if stake > 0 {
@@ -133,7 +133,7 @@ fn stake_that_comes_while_seats_are_drawn_counts_in_the_next_draw() {
     assert!(others.len() == 3 && !usual.contains(&others[2]));
 }
 
-/// While a draw is under way nobody attests, answers or disputes, and nothing is over.
+/// While a draw is under way, nobody can attest, answer or dispute, and no window ends.
 #[test]
 fn a_draw_is_waited_for() {
     ExtBuilder::default().build_and_execute(|| {
@@ -165,7 +165,7 @@ fn a_draw_is_waited_for() {
     });
 }
 
-/// A task of a contributor that needs three attesters of these.
+/// A task with one contributor, which needs three of these attesters.
 fn attesting(attesters: u8) -> (Lab, Score) {
     let mut lab = Lab::default();
     register(1, attesters);
@@ -177,7 +177,7 @@ fn attesting(attesters: u8) -> (Lab, Score) {
     (lab, score)
 }
 
-/// Attests with all who have something to do but these.
+/// Attests for everybody who has a duty, except for these.
 fn attest_without(away: &[AccountId], score: &Score) {
     let sits = |seat: &crate::attestation::Seat<AccountId>| seat.sits();
     for seat in current(TASK).seats.iter().filter(|seat| sits(seat)) {
@@ -187,8 +187,8 @@ fn attest_without(away: &[AccountId], score: &Score) {
     }
 }
 
-/// What was revealed is public. So a round whose attesters stay away is not over: else who changes a word of what it
-/// sees would be paid for it in the next.
+/// What was revealed is public. So a round whose attesters stay away is not over. Otherwise anybody could change a word of a delta
+/// that it sees, and be paid for it in the next round.
 #[test]
 fn a_round_goes_on_when_an_attester_does_not_commit() {
     ExtBuilder::default().build_and_execute(|| {
@@ -233,7 +233,7 @@ fn a_round_goes_on_when_an_attester_does_not_reveal() {
             (Phase::AttestCommit, 1)
         );
         run_to_phase(TASK, Phase::AttestCommit);
-        // Who did not show its table is slashed, and does not come again.
+        // An attester that did not reveal its table is slashed, and is not drawn again.
         assert_eq!(states(TASK, FIRST)[&away], SeatState::Missed);
         settle(TASK, &score);
         assert_eq!(first().outcome, Some(Outcome::Settled));
@@ -241,7 +241,7 @@ fn a_round_goes_on_when_an_attester_does_not_reveal() {
     });
 }
 
-/// Those who did nothing may have been accomplices of whoever wants the round to end.
+/// The attesters who did nothing may be accomplices of somebody who wants the round to end.
 #[test]
 fn a_round_begins_again_when_there_is_nobody_left_to_draw() {
     ExtBuilder::default().build_and_execute(|| {
@@ -262,7 +262,7 @@ fn a_round_begins_again_when_there_is_nobody_left_to_draw() {
     });
 }
 
-/// Who committed a delta and then proved something is not thinned out by a crowd with much stake.
+/// If a proven account has committed a delta, a crowd of newcomers with much stake does not thin it out.
 #[test]
 fn newcomers_together_weigh_a_part_of_the_proven() {
     ExtBuilder::default().build_and_execute(|| {

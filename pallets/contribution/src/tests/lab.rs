@@ -87,7 +87,7 @@ impl Default for Lab {
     }
 }
 
-/// What an attester makes of a round.
+/// An attester's result for a round.
 #[derive(Clone)]
 pub struct Score {
     pub table: ShareTable,
@@ -104,7 +104,7 @@ impl Lab {
         }
     }
 
-    /// A model that is as good as it can be, for labels do not follow from pixels: it says how frequent each class is.
+    /// A model that is as good as it can be. Labels do not follow from pixels, so it only knows how frequent each class is.
     pub fn trained() -> Self {
         let weight = |place: u32| {
             let [low, high, ..] = blake2_256(&[&place.to_le_bytes()]);
@@ -259,7 +259,7 @@ impl Lab {
         )
     }
 
-    /// What an honest attester makes of the current round.
+    /// An honest attester's result for the current round.
     pub fn score(&self, id: TaskId) -> Score {
         let samples = Samples::new(4, 2, &self.samples(id)).unwrap();
         let records = records(id, task(id).round);

@@ -1,4 +1,4 @@
-//! Attesters volunteer: nobody is drawn for more than it offered, and who stays away frees its place.
+//! Attesters volunteer: nobody is drawn for more than it offered, and an attester that stays away loses its place.
 
 use super::lab::*;
 use crate::{mock::*, Error, Event, HoldReason};
@@ -29,7 +29,7 @@ fn seats_held(who: &AccountId) -> u32 {
     view(who).map_or(0, |offer| offer.seats_held)
 }
 
-/// Opens so many tasks, and plays their first rounds side by side until seats are drawn.
+/// Opens this many tasks, and plays their first rounds in parallel until seats are drawn.
 fn draw_in(lab: &mut Lab, tasks: u32) -> Vec<TaskId> {
     let ids: Vec<_> = (0..tasks).map(|_| lab.open()).collect();
     let (who, delta) = (contributor(0), lab.delta(0));
@@ -83,7 +83,7 @@ fn nobody_holds_more_seats_than_it_offers() {
         let seats = ids.iter().filter(|id| sits_in(&careful, **id)).count();
         assert_eq!(seats, 2);
         assert_eq!(seats_held(&careful), 2);
-        // They are free again when their rounds are over.
+        // The seats are free again when their rounds are over.
         for id in ids {
             run_to_phase(id, Phase::AttestCommit);
             let score = lab.score(id);
@@ -93,7 +93,7 @@ fn nobody_holds_more_seats_than_it_offers() {
     });
 }
 
-/// Beyond its quorum: else the other would have no attesters for what it has revealed.
+/// This holds for seats beyond a round's quorum. Otherwise the other round would have no attesters for what it has revealed.
 #[test]
 fn a_draw_leaves_the_seats_that_are_promised_to_others() {
     ExtBuilder::default().build_and_execute(|| {
@@ -272,13 +272,13 @@ fn bad_offers_are_refused() {
             assert_eq!(offered, Err(Error::<Test>::OfferEmpty.into()));
         }
         assert_ok!(offer(&useful, 0));
-        // To offer nothing is always right.
+        // An offer of nothing is always valid.
         assert_ok!(offer(&leaver, 0));
         assert_eq!(listed(), []);
     });
 }
 
-/// Who makes the last block of a draw knows what it brings.
+/// Whoever makes the last block of a draw knows its result.
 #[test]
 fn who_may_be_drawn_is_not_displaced() {
     ExtBuilder::default().build_and_execute(|| {
@@ -315,7 +315,7 @@ fn who_has_held_no_seat_for_long_makes_room() {
         assert_ok!(Contribution::register(signed(&poor), Roles::ATTESTER, 200));
         assert_noop!(offer(&poor, 1), Error::<Test>::TooManyAttesters);
         run_blocks(UnbondingBlocks::get() + 1);
-        // To offer again does not make it look busy.
+        // Making a new offer does not make it look busy.
         assert_ok!(offer(&attester(0), 9));
         assert_ok!(offer(&poor, 1));
         assert!(listed().iter().any(|(who, _)| *who == poor));

@@ -378,7 +378,7 @@ fn do_duties(lab: &mut Lab, id: TaskId, score: Option<&Score>, lie: bool) {
         };
     }
     for number in 0..ACTORS {
-        // Who was absent comes back.
+        // Those who were absent come back.
         let who = account(10 + number);
         let is_away = Contribution::stake(who.clone()).is_some_and(|stake| stake.active)
             && crate::view::offer::<Test>(&who).is_none();
@@ -425,7 +425,7 @@ proptest! {
     }
 }
 
-/// Random play is worth something only if it comes to what is to be tested.
+/// Random play is useful only if it reaches the situations that should be tested.
 #[test]
 fn random_play_comes_to_audits_disputes_and_redraws() {
     let mut runner = TestRunner::deterministic();

@@ -1,4 +1,4 @@
-//! What settled rounds are worth, and what claims of them are credited and paid.
+//! What settled rounds are worth, and how their claims are credited and paid.
 
 use super::lab::*;
 use crate::{
@@ -71,7 +71,7 @@ fn a_round_credits_its_gain_to_the_unit_and_pays_what_is_proved() {
         assert!(merged.gain > 0 && merged.most_credits >= merged.gain as u64);
 
         let fees = pay::worth(20, merged.gain as u64, PAYING, 101).unwrap();
-        // A planck a reveal, as each pay is rounded by itself.
+        // There is one planck for each reveal, because each account's pay is rounded separately.
         let pot = worth(merged.most_credits) + 4;
         assert_eq!((settlement.pot, settlement.fees), (pot, fees));
         assert_eq!(settlement.rate_q32, pay::WHOLE_Q32);
@@ -152,7 +152,7 @@ fn a_low_cap_scales_credits_and_their_error() {
             let who = contributor(number);
             let exact = credit(FIRST, &table, number.into());
             assert_ok!(claim(&who, TASK, FIRST, &table, number.into()));
-            // What is told is the credit before the rate.
+            // The event has the credit before the rate is applied.
             assert_eq!(claimed(FIRST, &who).credit, exact.credit);
             let ledger = ledger(TASK, &who).ledger;
             let scaled = (i128::from(exact.credit) * i128::from(rate)) >> 32;
@@ -238,7 +238,7 @@ fn a_merge_that_harms_on_b_is_credited_and_pays_nobody() {
         assert_ok!(reveal(&who, TASK, &delta));
         assert_ok!(lab.publish(TASK));
         run_to_phase(TASK, Phase::AttestCommit);
-        // Whoever draws the halves decides; here the test looks for a draw.
+        // The draw of the halves decides, so the test searches for a suitable draw.
         let unlucky = (0..500u64).find_map(|seed| {
             let drawn = gotong_scoring::blake2_256(&[&seed.to_le_bytes()]);
             Rounds::<Test>::mutate(TASK, FIRST, |round| {
@@ -288,7 +288,7 @@ fn harm_is_made_good_before_more_is_paid() {
         };
         let one = worth(big as u64);
         assert!(one > 100);
-        // What it did is not taken back, and has to be made good.
+        // Its harm is not taken back, so it has to make up for it.
         assert_eq!(paid(0), [one, 0, 0, worth(big as u64 * 3 / 2) - one]);
         let two: Balance = paid(1).iter().sum();
         assert_eq!(two, worth(4 * big as u64));
@@ -296,14 +296,14 @@ fn harm_is_made_good_before_more_is_paid() {
     });
 }
 
-/// On weights from which nothing leads further, whatever is merged by luck.
+/// A round on weights that nothing can improve, although something may be merged by luck.
 #[test]
 fn noise_proves_nothing() {
     ExtBuilder::default().build_and_execute(|| {
         let mut lab = Lab::trained();
         register(12, 3);
         let mut terms = lab.terms();
-        // As low as floors can be.
+        // These are the lowest floors possible.
         terms.share.newcomer_floor_q8 = 128;
         terms.share.gain_floor_q8 = 0;
         assert_ok!(lab.open_with(terms, POOL));
@@ -397,7 +397,7 @@ fn bad_claims_are_refused_by_name() {
     });
 }
 
-/// Rounds that settled on nothing, or did not settle, are claimed without a proof, and in their place.
+/// Rounds that settled without a merge, or did not settle, are claimed without a proof, and in their order.
 #[test]
 fn void_rounds_are_claimed_in_their_order_without_a_proof() {
     ExtBuilder::default().build_and_execute(|| {
@@ -453,7 +453,7 @@ fn void_rounds_are_claimed_in_their_order_without_a_proof() {
         assert_noop!(claim_all(&who, vec![bare(3)]), Error::<Test>::ProofMissing);
         assert_ok!(claim_all(&who, vec![good]));
         assert!(claimed(RoundId(3), &who).paid > 0);
-        // The other took no part in the third.
+        // The other account took no part in the third round.
         let other = contributor(1);
         let last = item(TASK, RoundId(3), &table, 1);
         assert_noop!(
@@ -616,7 +616,7 @@ fn what_is_not_claimed_in_time_can_be_released_by_anybody() {
     });
 }
 
-/// Nobody has to release it: until then all is paid, however late.
+/// Nobody has to release the reserve. Until somebody does, everything is paid, however late.
 #[test]
 fn a_late_claim_is_paid_as_long_as_the_money_is_there() {
     ExtBuilder::default().build_and_execute(|| {
@@ -739,7 +739,7 @@ fn a_paused_task_goes_on_when_it_is_released_enough() {
     });
 }
 
-/// The claim is paid all the same, and the next try finds a place.
+/// The claim is paid all the same, and the next attempt finds a place.
 #[test]
 fn a_claim_does_not_fail_for_want_of_a_place_to_go_on() {
     ExtBuilder::default().build_and_execute(|| {
@@ -920,7 +920,7 @@ fn ledgers_at_their_maximum_are_credited_and_paid_without_an_overflow() {
 /// What attesters share for their work in [`pays_for_work`].
 const WORK: Balance = 1_001;
 
-/// Terms under which a round that settles pays [`WORK`] besides.
+/// Terms under which a round that settles also pays [`WORK`].
 fn pays_for_work(lab: &Lab) -> TaskTerms<Balance> {
     let terms = lab.terms();
     let evaluations = Balance::from(terms.evaluations(lab.graph.cost()));
@@ -930,7 +930,7 @@ fn pays_for_work(lab: &Lab) -> TaskTerms<Balance> {
     }
 }
 
-/// What the seats of a round were paid, each with its stake.
+/// What each seat of a round was paid, with its stake.
 fn fees_of(round: RoundId) -> Vec<(Balance, Balance)> {
     let seats = Rounds::<Test>::get(TASK, round).unwrap().seats;
     seats.iter().map(|seat| (seat.stake, seat.fee)).collect()
@@ -972,7 +972,7 @@ fn attesters_are_paid_for_their_work_whatever_a_round_gains() {
     });
 }
 
-/// Or else whoever sends noise, and attests, would be paid for each delta.
+/// Otherwise somebody who sends noise, and attests it, would be paid for each delta.
 #[test]
 fn more_deltas_are_no_more_work_to_be_paid() {
     for contributors in [1, 5] {
@@ -1005,7 +1005,7 @@ fn rounds_that_do_not_settle_pay_for_no_work() {
     });
 }
 
-/// The draw has counted their stakes already.
+/// Their stakes already counted in the draw.
 #[test]
 fn fees_are_split_evenly_whatever_the_stakes() {
     ExtBuilder::default().build_and_execute(|| {
@@ -1050,7 +1050,7 @@ fn a_round_starts_only_if_the_pool_covers_its_work_besides_its_cap() {
     });
 }
 
-/// What is left for the gain is the cap, also if the pool has no more than both.
+/// The whole cap is left for the gain, even if the pool has no more than cap and work together.
 #[test]
 fn a_round_pays_at_most_its_cap_and_its_work() {
     ExtBuilder::default().build_and_execute(|| {

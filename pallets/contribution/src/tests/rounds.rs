@@ -66,7 +66,7 @@ fn phases_end_in_the_block_after_the_last_act() {
             (Phase::Challenge, None)
         );
         next_block();
-        // Also if all is done that is asked for: others may doubt.
+        // This holds even if all duties are done, because others may still open disputes.
         for seat in current(id).seats {
             assert_ok!(answer_audits(&seat.account, id, &score));
         }
@@ -94,7 +94,7 @@ fn a_window_does_not_run_out_while_blocks_are_full() {
         let duty = &Contribution::duties(contributor(1), TaskId(0)).items[0];
         assert_eq!((duty.what, duty.ends_at), (DutyKind::Commit, 36));
         assert_ok!(commit(&contributor(1), id, &lab.delta(1)));
-        // What nobody waits for goes on even so.
+        // A phase that waits for nobody ends all the same.
         events();
         run_full_blocks(1);
         let entered = Event::PhaseEntered {
@@ -121,7 +121,7 @@ fn a_window_does_not_run_out_while_blocks_are_full() {
         assert_eq!((view().phase, view().seed), (Phase::AttestCommit, None));
         run_full_blocks(1);
         assert!(view().seed.is_some());
-        // The hook goes on right after. Nobody shows a table, and the block of the end stays what it was.
+        // The hook continues right after that. Nobody reveals a table, and the block of the end does not change.
         let wait = || {
             run_blocks(lab.terms().windows.attest_blocks - 1);
             run_full_blocks(20);
@@ -239,7 +239,7 @@ fn only_the_right_shard_is_published() {
             publish(sponsor(), 0, [99; 32], &records, 0),
             Error::<Test>::ShardMismatch
         );
-        // A true shard of the task, but not the next.
+        // It is a real shard of the task, but not the next one.
         assert_noop!(
             publish(sponsor(), 0, lab.keys[1], &lab.records[1], 1),
             Error::<Test>::ShardMismatch
@@ -264,7 +264,7 @@ fn so_many_rounds_advance_in_a_block_and_the_rest_in_the_next() {
         assert_eq!(tasks.each_ref().map(started), [6, 6, 1]);
         next_block();
         assert_eq!(tasks.each_ref().map(started), [6, 6, 7]);
-        // The oldest due goes first, whatever its place in the schedule.
+        // The one that has been due for longest goes first, whatever its place in the schedule.
         run_blocks(5);
         assert_eq!(tasks.each_ref().map(started), [11, 11, 12]);
         assert_eq!(Schedule::<Test>::get().len(), 3);
@@ -314,7 +314,7 @@ fn the_hook_takes_a_quarter_of_a_block_but_always_advances_one() {
         let lab = Lab::default();
         let tasks = [lab.open(), lab.open()];
         let started = || tasks.map(|id| current(id).phase_started_at);
-        // Room for two, and for less than two; and for less than one.
+        // There is room for two, then for fewer than two, and then for less than one.
         BlockTime::set(4 * both.ref_time());
         run_blocks(5);
         assert_eq!(started(), [6, 6]);
@@ -387,7 +387,7 @@ fn deposit(who: &AccountId) -> Balance {
     Balances::balance_on_hold(&HoldReason::CommitDeposit.into(), who)
 }
 
-/// What is revealed is spent: the sponsor's shard, and the contributors' deltas.
+/// Whatever is revealed is spent: the sponsor's shard, and the contributors' deltas.
 #[test]
 fn nothing_is_revealed_before_there_are_attesters() {
     ExtBuilder::default().build_and_execute(|| {
@@ -432,7 +432,7 @@ fn nothing_is_revealed_before_there_are_attesters() {
     });
 }
 
-/// No attester of the round's contributors, nor one whose offer is taken by other rounds.
+/// Attesters do not count if they contribute to the round, or if other rounds have taken all that they offered.
 #[test]
 fn attesters_are_counted_as_they_could_be_drawn() {
     ExtBuilder::default().build_and_execute(|| {
@@ -466,7 +466,7 @@ fn attesters_are_counted_as_they_could_be_drawn() {
     });
 }
 
-/// Or else all that wait would be let in by the same seats, and all but one would spend their shards for nothing.
+/// Otherwise the same seats would let in all rounds that wait, and all but one would spend their shards for nothing.
 #[test]
 fn a_free_seat_lets_one_round_in() {
     ExtBuilder::default().build_and_execute(|| {
@@ -528,7 +528,7 @@ fn a_round_that_draws_no_seats_keeps_none_from_others() {
     });
 }
 
-/// Who commits noise from many accounts makes the load of a round larger than any room that is left.
+/// Somebody who commits noise from many accounts makes a round's load larger than any room that is left.
 #[test]
 fn commits_hold_a_round_up_for_one_window() {
     ExtBuilder::default().build_and_execute(|| {
@@ -554,7 +554,7 @@ fn commits_hold_a_round_up_for_one_window() {
         assert_eq!(current(id).phase, Phase::Commit);
         run_blocks(1);
         assert_eq!(current(id).phase, Phase::Reveal);
-        // What is not revealed is no load.
+        // A delta that is not revealed adds no load.
         assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
         run_blocks(3);
         assert_ok!(lab.publish(id));
@@ -564,7 +564,7 @@ fn commits_hold_a_round_up_for_one_window() {
     });
 }
 
-/// When all have committed nobody waits for a window to end: offers are looked at now and then.
+/// When everybody has committed, nobody has to wait for a window to end, because the chain looks at offers from time to time.
 #[test]
 fn attesters_are_asked_for_at_a_bounded_pace() {
     ExtBuilder::default().build_and_execute(|| {
@@ -576,7 +576,7 @@ fn attesters_are_asked_for_at_a_bounded_pace() {
         assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
         let looked = Weights::look() + Weights::end_commit(0);
         let costs: Vec<_> = (0..12).map(|_| next_block() == looked).collect();
-        // In the next block; then every two, the shortest window; and when a window of five is over.
+        // It looks in the next block, then every two blocks, the shortest window, and when a window of five is over.
         let (yes, no) = (true, false);
         assert_eq!(
             costs,

@@ -269,7 +269,7 @@ fn a_plagiarised_delta_is_refused() {
     });
 }
 
-/// Also if nothing came of it where it was revealed first.
+/// This holds even if the round in which it was first revealed came to nothing.
 #[test]
 fn a_delta_keeps_its_author_over_all_rounds_of_a_task() {
     ExtBuilder::default().build_and_execute(|| {
@@ -376,8 +376,8 @@ fn newcomers_do_not_take_all_places() {
     });
 }
 
-/// A delta that comes too late is not scored, but everybody can read it. So it is its author's all the same, who can
-/// reveal it in the next round, and nobody else.
+/// A delta that comes too late is not scored, but everybody can read it. So it still belongs to its author: nobody else can reveal
+/// it in the next round.
 #[test]
 fn what_is_revealed_late_keeps_its_author() {
     ExtBuilder::default().build_and_execute(|| {
@@ -412,7 +412,7 @@ fn what_is_revealed_late_keeps_its_author() {
         assert_eq!(ledger(id, &late).next, None);
         run_to_phase(id, Phase::AttestCommit);
         lab.finish(id);
-        // The deposit is lost, as it is for all who did not reveal in time.
+        // The deposit is lost, as for everybody who did not reveal in time.
         assert_eq!(submission(id, RoundId(0), &late).deposit, 0);
         for who in [&late, &thief] {
             assert_ok!(commit(who, id, &delta));
@@ -468,7 +468,7 @@ fn a_round_that_nobody_reveals_ends() {
         assert_ok!(commit(&contributor(0), id, &lab.delta(0)));
         run_to_phase(id, Phase::Reveal);
         run_blocks(3);
-        // Half of the window is over: no shard is asked for, and nobody can make its sponsor need more time.
+        // Half of the window is over, so no shard is needed, and nobody can make its sponsor need more time.
         assert_noop!(lab.publish(id), Error::<Test>::ShardTooEarly);
         assert_ok!(reveal(&contributor(0), id, &lab.delta(0)));
         assert_eq!(current(id).reveals, 0);

@@ -523,7 +523,7 @@ fn a_round_that_waits_for_attesters_for_too_long_is_given_up_at_no_cost() {
     });
 }
 
-/// Nor does it keep a place for nothing who commits and never reveals.
+/// Somebody who commits and never reveals does not keep a place for nothing either.
 #[test]
 fn only_reveals_keep_a_task_open() {
     ExtBuilder::default().build_and_execute(|| {
@@ -552,7 +552,7 @@ fn only_reveals_keep_a_task_open() {
     });
 }
 
-/// Nor does one who reveals noise now and then that nobody attests.
+/// Neither does somebody who reveals noise from time to time, which nobody attests.
 #[test]
 fn only_rounds_that_settle_keep_a_task_open() {
     ExtBuilder::default().build_and_execute(|| {
@@ -593,13 +593,13 @@ fn a_paused_task_is_closed_if_nobody_tops_it_up() {
         assert_eq!(task(id).state, TaskState::Closed);
         assert!(events().contains(&Event::TaskExpired { task: id }));
         assert_eq!(held(HoldReason::Bond), 0);
-        // What is owed stays.
+        // What is owed to others stays on hold.
         assert_eq!(held(HoldReason::Pool), task(id).purse.reserved);
         assert_ok!(claim(&contributor(0), id, RoundId(0), &table, 0));
     });
 }
 
-/// However many there are.
+/// This holds however many there are.
 #[test]
 fn a_block_looks_at_one_task_that_may_be_idle() {
     ExtBuilder::default().build().execute_with(|| {

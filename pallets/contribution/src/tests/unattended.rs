@@ -1,4 +1,4 @@
-//! Rounds whose deltas are public, and whose attesters are busy, step back or never come: they wait, and nobody gains by it.
+//! Rounds whose deltas are public, while attesters are busy, step back or never come. They wait, and nobody gains by it.
 
 use super::lab::*;
 use crate::{
@@ -16,8 +16,8 @@ fn outcome(id: TaskId) -> Option<Outcome> {
     Rounds::<Test>::get(id, FIRST).unwrap().outcome
 }
 
-/// Whether a round waits for attesters, as everybody sees it. Then no attester has anything to do, and the window is not over for
-/// longer than the hook may be late.
+/// Whether a round waits for attesters, as everybody sees it. If it does, no attester has a duty, and its window ended no longer ago
+/// than the hook may be late.
 fn waits(id: TaskId) -> bool {
     let view = Contribution::round(id, task(id).round).unwrap();
     let waits = view.phase == Phase::AttestCommit && view.awaits_attesters;
@@ -45,7 +45,7 @@ fn is_slash(event: &Event<Test>) -> bool {
     matches!(event, Event::Slashed { .. })
 }
 
-/// A task of one contributor whose delta is public, and whose two attesters have stepped back since they let it be revealed.
+/// A task with one contributor, whose delta is public. Its two attesters let it be revealed and have stepped back since.
 fn deserted() -> Lab {
     let mut lab = Lab::default();
     register(1, 2);
@@ -68,7 +68,7 @@ fn come_back() {
     }
 }
 
-/// The two who stepped back attest after all, and the contributor is paid.
+/// The two who had stepped back attest after all, and the contributor is paid.
 fn ends_well(lab: &mut Lab) {
     come_back();
     run_to_phase(TASK, Phase::AttestCommit);
@@ -91,7 +91,7 @@ fn a_revealed_round_waits_for_attesters_who_stepped_back() {
             assert!(waits(TASK));
         }
         assert_eq!(current(TASK).phase_started_at, began);
-        // One is not the quorum.
+        // One is not a quorum.
         assert_ok!(offer(&attester(0), 9));
         run_blocks(4);
         assert!(waits(TASK) && seats_held() == 0);
@@ -114,7 +114,7 @@ fn a_revealed_round_waits_for_attesters_who_stepped_back() {
     });
 }
 
-/// By default an attester offers 16 seats, and as much work as the heaviest round asks for.
+/// By default, an attester offers 16 seats, and as much work as the heaviest round asks for.
 #[test]
 fn of_two_heavy_rounds_the_second_waits_and_both_settle() {
     for is_published in [true, false] {
@@ -136,7 +136,7 @@ fn of_two_heavy_rounds_the_second_waits_and_both_settle() {
                 assert_ok!(reveal(&who, id, &delta));
             }
             assert_ok!(lab.publish(first));
-            // The second draws side by side with the first, or when that has seats.
+            // The second round draws together with the first, or once the first has its seats.
             if is_published {
                 assert_ok!(lab.publish(second));
             }
@@ -163,7 +163,7 @@ fn of_two_heavy_rounds_the_second_waits_and_both_settle() {
     }
 }
 
-/// Who is a candidate, and offers nothing any more when the draw is over, costs the others nothing. Nor does it choose the samples.
+/// A candidate that offers nothing any more when the draw is over costs the others nothing. It does not choose the samples either.
 #[test]
 fn a_draw_that_an_attester_steps_back_from_is_made_again() {
     ExtBuilder::default().build_and_execute(|| {
@@ -186,7 +186,7 @@ fn a_draw_that_an_attester_steps_back_from_is_made_again() {
                 next_block();
             }
             assert!(waits(TASK));
-            // The other is free for rounds that have a quorum.
+            // The other attester is free for rounds that have a quorum.
             assert_eq!((seats_held(), SeatsPromised::<Test>::get()), (0, 0));
             let is_drawn = |event: &Event<Test>| matches!(event, Event::AttestersDrawn { .. });
             assert!(!events().iter().any(is_drawn));
@@ -196,7 +196,7 @@ fn a_draw_that_an_attester_steps_back_from_is_made_again() {
         let drawn = step_back(2);
         assert!(drawn.is_some());
         Seed::set(7);
-        // Or else draws that fail would keep seats from others.
+        // Otherwise draws that fail would keep seats from others.
         assert_eq!(step_back(0), drawn);
         run_to_phase(TASK, Phase::AttestCommit);
         assert_eq!(current(TASK).seed, drawn);
@@ -207,7 +207,7 @@ fn a_draw_that_an_attester_steps_back_from_is_made_again() {
     });
 }
 
-/// What is due goes back when a task was idle for too long: nobody is slashed, and the place is free.
+/// When a task has been idle for too long, money goes back to its owners, nobody is slashed, and the place is free.
 #[test]
 fn a_round_that_nobody_attests_is_given_up_with_its_idle_task() {
     ExtBuilder::default().build_and_execute(|| {
@@ -217,7 +217,7 @@ fn a_round_that_nobody_attests_is_given_up_with_its_idle_task() {
             assert!(waits(TASK));
             next_block();
         }
-        // The task is idle from block 31 on, and the window that began before that lasts four blocks.
+        // The task is idle from block 31 on, and a window that began before lasts four blocks.
         assert!((31..35).contains(&System::block_number()));
         assert_eq!(outcome(TASK), Some(Outcome::Unattested));
         assert_eq!(task(TASK).state, TaskState::Closed);
@@ -234,7 +234,8 @@ fn a_round_that_nobody_attests_is_given_up_with_its_idle_task() {
     });
 }
 
-/// Who wants to hold one of the places for live tasks offers whenever it is asked for, and steps back from every draw.
+/// Somebody who wants to hold one of the places for live tasks offers seats whenever the round looks for them, and steps back from
+/// every draw.
 #[test]
 fn draws_that_fail_make_no_round_wait_for_longer() {
     ExtBuilder::default().build_and_execute(|| {
@@ -259,7 +260,7 @@ fn draws_that_fail_make_no_round_wait_for_longer() {
     });
 }
 
-/// A sponsor's accomplices, while its other tasks keep everybody else busy. Only their time is lost.
+/// A sponsor's accomplices take the seats and do nothing, while its other tasks keep everybody else busy. Only their time is lost.
 #[test]
 fn accomplices_who_sit_down_do_not_end_a_round_that_waits() {
     for committing in 0..2 {
@@ -269,7 +270,7 @@ fn accomplices_who_sit_down_do_not_end_a_round_that_waits() {
             for who in &accomplices {
                 register_attester(who, Roles::ATTESTER, 500);
             }
-            // However often they do it.
+            // It makes no difference how often they do it.
             for _ in 0..3 {
                 run_to_phase(TASK, Phase::AttestCommit);
                 assert_eq!(seats_held(), 2);
@@ -289,7 +290,7 @@ fn accomplices_who_sit_down_do_not_end_a_round_that_waits() {
     }
 }
 
-/// Nor when many of them are drawn anew one after another, or step back from that draw.
+/// The round does not end either if many accomplices are drawn anew one after another, or step back from such a draw.
 #[test]
 fn draws_anew_that_come_to_nothing_do_not_end_a_round() {
     for (steps_back, draws) in [(false, bounds::MAX_REDRAWS), (true, 1)] {
@@ -322,7 +323,7 @@ fn draws_anew_that_come_to_nothing_do_not_end_a_round() {
     }
 }
 
-/// They hold its place no longer than until its task was idle for too long, and the window is over in which they sit then.
+/// They hold the task's place only until it has been idle for too long and the window in which they then sit is over.
 #[test]
 fn accomplices_who_sit_down_keep_no_place() {
     ExtBuilder::default().build_and_execute(|| {
@@ -344,12 +345,12 @@ fn accomplices_who_sit_down_keep_no_place() {
     });
 }
 
-/// Or else it would be enough to keep attesters away for one window from what is revealed right before its task expires.
+/// Otherwise, if deltas are revealed right before their task expires, it would be enough to keep attesters away for one window.
 #[test]
 fn a_task_about_to_expire_reveals_nothing() {
     for (blocks, phase) in [(29, Phase::Reveal), (30, Phase::Commit)] {
         ExtBuilder::default().build_and_execute(|| {
-            // A seventh is five blocks.
+            // A seventh of that is five blocks.
             IdleBlocks::set(35);
             let mut lab = Lab::default();
             register(1, 2);
@@ -376,7 +377,7 @@ fn a_task_about_to_expire_reveals_nothing() {
     }
 }
 
-/// A sponsor who waits until attesters are busy, and closes the task when it has read the deltas, would have them for nothing.
+/// Otherwise a sponsor could wait until attesters are busy, read the deltas, close the task, and have them for nothing.
 #[test]
 fn a_sponsor_does_not_end_a_round_that_waits() {
     ExtBuilder::default().build_and_execute(|| {
@@ -394,7 +395,7 @@ fn a_sponsor_does_not_end_a_round_that_waits() {
     });
 }
 
-/// Or else a task that nobody can attest, opened for that, would keep all others in Commit.
+/// Otherwise somebody could open a task that nobody can attest, just to keep all others in Commit.
 #[test]
 fn a_round_that_waits_keeps_no_seats_from_others() {
     ExtBuilder::default().build_and_execute(|| {
@@ -408,7 +409,7 @@ fn a_round_that_waits_keeps_no_seats_from_others() {
                 assert_ok!(Contribution::offer(origin, 1, capacity, true, tasks));
             }
         };
-        // It is let in as if nobody revealed anything, and then somebody does.
+        // It enters Reveal as if nobody would reveal anything, and then somebody does.
         offer_work(0);
         assert_ok!(commit(&contributor(0), TASK, &lab.delta(0)));
         run_to_phase(TASK, Phase::Reveal);
@@ -433,7 +434,8 @@ fn a_round_that_waits_keeps_no_seats_from_others() {
     });
 }
 
-/// Or else a few attesters who offer seats whenever they are asked for, and step back before they are drawn, would do the same.
+/// Otherwise a few attesters could do the same, by offering seats whenever a round looks for them and stepping back before they are
+/// drawn.
 #[test]
 fn draws_that_fail_promise_nothing_to_others() {
     ExtBuilder::default().build_and_execute(|| {
@@ -470,7 +472,7 @@ fn draws_that_fail_promise_nothing_to_others() {
             }
             toggle(0);
         };
-        // Each has a first draw, which brings its seed.
+        // This is the first draw of each, which brings its seed.
         lure();
         assert_eq!(SeatsPromised::<Test>::get(), 4);
         while failing.iter().any(drawing) {
@@ -493,7 +495,7 @@ fn draws_that_fail_promise_nothing_to_others() {
     });
 }
 
-/// However many rounds wait: a look at the offers is the dearest that the hook does for them.
+/// However many rounds wait, a look at the offers is the most expensive thing that the hook does for them.
 #[test]
 fn rounds_that_wait_ask_at_a_bounded_pace() {
     type Weights = SubstrateWeight<Test>;
@@ -503,7 +505,7 @@ fn rounds_that_wait_ask_at_a_bounded_pace() {
         let costs: Vec<_> = (0..8)
             .map(|_| next_block() == Weights::look() + ask)
             .collect();
-        // Every two blocks, the shortest window.
+        // It asks every two blocks, which is the shortest window.
         let (yes, no) = (true, false);
         assert_eq!(costs, [no, yes, no, yes, no, yes, no, yes]);
     });
@@ -528,10 +530,10 @@ fn rounds_that_wait_ask_at_a_bounded_pace() {
         for _ in 0..20 {
             assert!(ids.iter().all(|id| waits(*id)));
             let cost = next_block();
-            // As many rounds advance in a block as may.
+            // A block never advances more rounds than it may.
             assert!(cost.all_lte(Weights::look() + ask + ask), "{cost}");
         }
-        // Two seats are enough for one after another.
+        // Two seats are enough for all rounds, one after another.
         for number in 0..2 {
             assert_ok!(offer(&attester(number), 1));
         }

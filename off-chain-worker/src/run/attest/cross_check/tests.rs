@@ -27,7 +27,7 @@ struct Node {
 }
 
 impl Node {
-    /// A node that shows this round, and that this is due in it.
+    /// A node that shows this round, and this duty in it.
     fn with(round: RoundView, what: Option<DutyKind>) -> Self {
         let duty = |what| Duty {
             task: round.task,
@@ -155,7 +155,7 @@ async fn a_seat_that_a_node_hides_is_noticed_however_it_does_so() {
         round(Phase::AttestCommit, true),
     ];
     for lie in lies {
-        // Its answer about duties is worth nothing: the daemon does not ask for them.
+        // The daemon does not ask its own node for duties, so that node's answer about them counts for nothing.
         let liar = Node::with(lie, Some(DutyKind::CommitAttestation));
         assert_eq!(hidden_by(&liar, &honest).await, [commit()]);
     }
@@ -164,7 +164,7 @@ async fn a_seat_that_a_node_hides_is_noticed_however_it_does_so() {
         ..honest.clone()
     };
     assert_eq!(hidden_by(&no_task, &honest).await, [commit()]);
-    // What another node does not show, or what is none of an attester's duties, is no reason for anything.
+    // Nothing follows from what the other node does not show, or from duties that are not an attester's.
     assert!(hidden_by(&honest, &Node::default()).await.is_empty());
     let nothing = Node::with(due, Some(DutyKind::Claim));
     assert!(hidden_by(&no_task, &nothing).await.is_empty());
@@ -261,7 +261,7 @@ async fn a_node_that_is_behind_speaks_against_nobody() {
         ..Node::with(due.clone(), Some(DutyKind::CommitAttestation))
     };
     assert!(hidden_by(&done, &at(7, false)).await.is_empty());
-    // It is as new as the own one; or the own one makes up its blocks.
+    // The other node is as new as the own one, or the own one makes up its blocks.
     assert_eq!(hidden_by(&done, &at(8, false)).await, [commit()]);
     assert_eq!(hidden_by(&done, &at(7, true)).await, [commit()]);
 }
@@ -276,13 +276,13 @@ async fn what_a_node_makes_up_costs_few_requests() {
     let hidden = hidden_by(&honest, &liar).await;
     assert_eq!(hidden.len(), MOST_DEMANDS);
     assert!(honest.requests.get() <= 1 + 3 * MOST_DEMANDS);
-    // Nothing is asked where nothing is shown.
+    // If the other node shows no duties, nothing is asked.
     let idle = Node::default();
     hidden_by(&idle, &Node::default()).await;
     assert_eq!(idle.requests.get(), 0);
 }
 
-/// What is told by a node so many blocks later.
+/// What a node shows that many blocks later.
 fn told(by: &str, start: Instant, blocks: u32, hidden: &[Demand]) -> Told {
     Told {
         by: by.into(),
@@ -300,10 +300,10 @@ fn a_fork_is_no_reason_to_switch_and_a_duty_that_stays_hidden_is() {
     let due = [commit()];
     assert_eq!(check.take_in(told("b", start, 0, &due)), None);
     assert_eq!(check.take_in(told("b", start, 2, &due)), None);
-    // The own node shows it, or has taken the call: all begins anew.
+    // The own node now shows it, or has taken the call, so the wait begins anew.
     assert_eq!(check.take_in(told("b", start, 4, &[])), None);
     assert_eq!(check.take_in(told("b", start, 6, &due)), None);
-    // Each node for itself, and each demand.
+    // Nodes and demands are counted separately.
     assert_eq!(check.take_in(told("c", start, 9, &due)), None);
     assert_eq!(
         check.take_in(told("b", start, 8, &[commit(), answer_after(0)])),
@@ -334,7 +334,8 @@ fn neither_made_up_blocks_nor_time_alone_make_it_switch() {
     assert_eq!(check.take_in(slow), None);
 }
 
-/// Two nodes call it over in turns, of which one lies, or both: it stays with each long enough for a call, and with none for long.
+/// Two nodes, of which at least one lies, make it switch back and forth. It stays with each long enough for a call, and with neither
+/// for long.
 #[test]
 fn switching_back_and_forth_slows_down_and_is_forgiven() {
     let start = Instant::now();
@@ -417,5 +418,5 @@ async fn the_daemon_gives_up_a_node_that_hides_something() {
     let error: RunError = attest.settle().unwrap_err();
     assert_eq!(error.shown_by(), Some("ws://other"));
     assert!(error.is_gone() && !error.is_fatal());
-    assert!(attest.settle().is_ok(), "it is told once");
+    assert!(attest.settle().is_ok(), "it is reported once");
 }

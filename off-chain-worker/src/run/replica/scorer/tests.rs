@@ -1,4 +1,4 @@
-//! Scores are exact, whoever computes them, and found again.
+//! Scores are exact, whoever computes them, and are found again after a restart.
 
 use super::super::inputs::RevealedDelta;
 use super::*;
@@ -31,13 +31,13 @@ pub fn inputs(lab: &Lab) -> RoundInputs {
     }
 }
 
-/// Scores that go the way of their folder.
+/// Keeps scores in `folder`, for as long as that exists.
 fn kept_in(folder: &tempfile::TempDir) -> KeptScores {
     let folder = Folder::open(folder.path()).unwrap();
     KeptScores::new(folder, &Graph::mlp(&[2, 3]), &ShareTerms::default())
 }
 
-/// In a folder that is gone.
+/// Keeps nothing, because its folder is gone.
 fn nothing_kept() -> KeptScores {
     kept_in(&tempfile::tempdir().unwrap())
 }
@@ -183,7 +183,7 @@ async fn what_was_scored_is_not_scored_again_after_a_restart() {
     assert!(said_after_restart(&lab, &folder, third).await.is_err());
 }
 
-/// A device that is right, but for one word in the answers to these calls.
+/// A device that is right except for one word in its answers to these calls.
 fn flipping(wrong: Range<usize>) -> Flipping<Reference> {
     Flipping::new(Reference, wrong, |call| 7 * call)
 }
@@ -205,7 +205,7 @@ async fn scored_on(lab: &Lab, backend: &Backend) -> TableSummary {
 async fn a_device_that_flips_a_word_after_its_thousandth_call_costs_no_stake() {
     let (lab, rounds) = (Lab::small(), 20);
     let table = lab.summary();
-    // It would: a single word makes another table, and a wrong table costs the stake.
+    // Unchecked, a single wrong word makes another table, and a wrong table costs the stake.
     let graph = &lab.facts.graph;
     let samples = Samples::new(graph.inputs, graph.classes(), lab.samples.records()).unwrap();
     let believed = ScoredRound::compute(
@@ -253,7 +253,7 @@ async fn what_a_device_computed_before_it_was_found_wrong_is_computed_again() {
     // In the round of another task.
     device.distrust(Mismatch::Parts);
     assert_eq!(scorer.known(&DIGEST), None);
-    // Nor does it count after a restart without the device.
+    // It does not count after a restart without the device either.
     let kept = said_after_restart(&lab, &folder, inputs(&lab)).await;
     assert!(matches!(kept, Err(ReplicaError::Score { .. })));
     let fetched = async { Ok(inputs(&lab)) };
@@ -280,7 +280,7 @@ async fn a_table_that_is_shown_is_stood_for_while_the_processor_computes_it_agai
     let player = scorer.player(&first, facts).await.unwrap();
     let shown = [first.summary.root()];
 
-    // Nothing can be computed that somebody waits for.
+    // The round cannot be computed now, but audits and disputes need an answer.
     device.distrust(Mismatch::Parts);
     let halt = Halt::default();
     halt.tell();
@@ -305,11 +305,11 @@ async fn a_table_that_is_shown_is_stood_for_while_the_processor_computes_it_agai
     assert_eq!(scorer.shown(&DIGEST, &[[9; 32]]), None);
     let plays = scorer.player(&stands, pending()).await.unwrap();
     assert!(Arc::ptr_eq(&plays, &player));
-    // So it is after a restart without the device.
+    // The same holds after a restart without the device.
     let after = said_of_shown_after_restart(&lab, &folder, inputs(&lab), &shown).await;
     assert_eq!(after.unwrap(), first);
 
-    // The processor confirms it, and whoever needs that waits for it.
+    // The processor confirms it, and whoever needs a confirmed score waits for that.
     drop(other);
     let confirmed = scorer.score(&DIGEST, &[], pending()).await.unwrap();
     assert_eq!(
@@ -331,7 +331,7 @@ async fn who_doubts_the_chain_doubts_its_device_first() {
     let right = scorer.compute(Arc::new(inputs(&lab))).await.unwrap();
     let stands = scorer.confirmed(right.clone()).await.unwrap();
     assert!(Arc::ptr_eq(&stands, &right) && backend.device().is_some());
-    // What no check of the device found.
+    // None of the device's checks found this fault.
     let wrong = ScoredRound {
         summary: lab.liar(LieKind::Part).summary().clone(),
         ..(*right).clone()
