@@ -508,7 +508,7 @@ mod tests {
 
     #[test]
     fn a_contradiction_that_nobody_proves_turns_to_the_other_node_and_does_not_cost_the_move() {
-        let minutes = |minutes| Duration::from_secs(60 * minutes);
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         let patience = patience(minutes(10));
         assert_eq!(patience, minutes(10) / 4);
         let first = Duration::from_secs(6);
