@@ -272,11 +272,14 @@ async fn session(nodes: &Nodes, max_tip: u128, daemon: &mut impl Daemon) -> Resu
     let client = nodes.connect().await?.tipping(max_tip);
     tracing::info!("connected to {}", client.url());
     let mut blocks = client.best_blocks().await?;
-    let mut patience = Patience::default();
+    let mut patience = Patience::with(&client);
     while let Some(now) = daemon.beside(blocks.latest()).await {
         let now = now?;
         let looked = daemon.tick(&client, &now).await;
-        if patience.after(now.block(), looked)?.is_break() {
+        if patience
+            .after(now.block(), Instant::now(), looked)?
+            .is_break()
+        {
             return Ok(());
         }
     }
@@ -287,18 +290,32 @@ async fn session(nodes: &Nodes, max_tip: u128, daemon: &mut impl Daemon) -> Resu
 /// node does not have yet, or that it has just dropped for another fork.
 #[derive(Debug, Default)]
 struct Patience {
-    /// The first block without it.
-    since: Option<u32>,
+    /// The first block without it, and when that was.
+    since: Option<(u32, Instant)>,
+    /// Whether another node can be asked: this one may lie.
+    has_others: bool,
 }
 
 impl Patience {
     /// Longer than most forks.
     const BLOCKS: u32 = 10;
+    /// By this computer's clock, because blocks come as a node makes them: half of five blocks of six seconds, the shortest
+    /// window in which something may be due.
+    const LONGEST: Duration = Duration::from_secs(15);
 
-    /// Continues although the look at `block` lacked something, unless something has been lacking for too long.
+    /// For what the client's node says.
+    fn with(client: &Client) -> Self {
+        Self {
+            since: None,
+            has_others: client.others().next().is_some(),
+        }
+    }
+
+    /// Continues although the look at `block`, at the time `now`, lacked something, unless something has been lacking for too long.
     fn after(
         &mut self,
         block: u32,
+        now: Instant,
         looked: Result<ControlFlow<()>, RunError>,
     ) -> Result<ControlFlow<()>, RunError> {
         let error = match looked {
@@ -308,17 +325,15 @@ impl Patience {
                 return looked;
             }
         };
-        let last = match self.since {
-            Some(since) => since.saturating_add(Self::BLOCKS),
-            None => {
-                self.since = Some(block);
-                tracing::warn!("{error}; looking again for {} blocks", Self::BLOCKS);
-                return Ok(ControlFlow::Continue(()));
-            }
+        let Some((first, at)) = self.since else {
+            self.since = Some((block, now));
+            tracing::warn!("{error}; looking again for {} blocks", Self::BLOCKS);
+            return Ok(ControlFlow::Continue(()));
         };
-        match block < last {
-            true => Ok(ControlFlow::Continue(())),
-            false => Err(error),
+        let is_late = self.has_others && now.saturating_duration_since(at) >= Self::LONGEST;
+        match is_late || block >= first.saturating_add(Self::BLOCKS) {
+            true => Err(error),
+            false => Ok(ControlFlow::Continue(())),
         }
     }
 }
@@ -329,13 +344,13 @@ impl Patience {
 /// Fails like any other question to a node, and with [`ChainError::NoTask`] if no task has this id for ten blocks.
 pub async fn awaited_task(client: &Client, task: TaskId) -> Result<TaskView, RunError> {
     let mut blocks = client.best_blocks().await?;
-    let mut patience = Patience::default();
+    let mut patience = Patience::with(client);
     while let Some(now) = blocks.latest().await {
         let now = now?;
         match now.existing_task(task).await {
             Ok(view) => return Ok(view),
             Err(error) => {
-                let _ = patience.after(now.block(), Err(error.into()))?;
+                let _ = patience.after(now.block(), Instant::now(), Err(error.into()))?;
             }
         }
     }
@@ -473,26 +488,47 @@ mod tests {
         assert_eq!(RunError::NothingLearned.shown_by(), None);
     }
 
+    fn lacks() -> Result<ControlFlow<()>, RunError> {
+        Err(RunError::Chain(ChainError::NoTask(TaskId(0))))
+    }
+
     #[test]
     fn what_a_fork_lacks_ends_nothing_before_ten_blocks() {
-        let look = ControlFlow::Continue(());
-        let lacks = || Err(RunError::Chain(ChainError::NoTask(TaskId(0))));
+        let (look, now) = (ControlFlow::Continue(()), Instant::now());
         let mut patience = Patience::default();
         for block in 100..110 {
-            assert_eq!(patience.after(block, lacks()).unwrap(), look);
+            assert_eq!(patience.after(block, now, lacks()).unwrap(), look);
         }
-        // One fork has it, and the next one lacks it again.
-        assert_eq!(patience.after(103, Ok(look)).unwrap(), look);
+        // Another fork has it, and the one after lacks it again.
+        assert_eq!(patience.after(103, now, Ok(look)).unwrap(), look);
         for block in [104, 113] {
-            assert_eq!(patience.after(block, lacks()).unwrap(), look);
+            assert_eq!(patience.after(block, now, lacks()).unwrap(), look);
         }
-        let ended = patience.after(114, lacks()).unwrap_err();
+        let ended = patience.after(114, now, lacks()).unwrap_err();
         assert!(ended.is_fatal(), "{ended}");
         let unregistered = Err(RunError::Unregistered("not registered"));
         let mut patience = Patience::default();
-        assert_eq!(patience.after(7, unregistered).unwrap(), look);
+        assert_eq!(patience.after(7, now, unregistered).unwrap(), look);
         let other = Err(RunError::NothingLearned);
-        assert!(patience.after(8, other).is_err());
+        assert!(patience.after(8, now, other).is_err());
+    }
+
+    /// A node that lies could repeat one block for ever.
+    #[test]
+    fn another_node_is_asked_before_the_shortest_window_ends() {
+        let now = Instant::now();
+        for has_others in [true, false] {
+            let mut patience = Patience {
+                since: None,
+                has_others,
+            };
+            assert!(patience.after(100, now, lacks()).is_ok());
+            let soon = now + Patience::LONGEST / 2;
+            assert!(patience.after(100, soon, lacks()).is_ok());
+            let late = now + Patience::LONGEST;
+            let looked = patience.after(100, late, lacks());
+            assert_eq!(looked.is_err(), has_others);
+        }
     }
 
     #[test]

@@ -36,8 +36,10 @@ pub struct ContributeAll {
     device: TestedDevice,
     tasks: Tasks,
     contributions: BTreeMap<TaskId, Contribute>,
-    /// Tasks that nothing is done for any more: over, or without data here.
+    /// Tasks without data here.
     left_out: BTreeSet<TaskId>,
+    /// Tasks that nothing is left to do for, if this connection's node tells the truth.
+    finished: BTreeSet<TaskId>,
     /// Tasks that the account may not contribute to as it stands; already logged.
     refused: BTreeSet<TaskId>,
     /// What the trainings of all tasks train on.
@@ -79,6 +81,11 @@ impl Owed {
         }
         Ok(&self.known)
     }
+
+    /// Looks through all tasks once more. What is known stays so.
+    fn begin_again(&mut self) {
+        self.next = Some(TaskId(0));
+    }
 }
 
 impl Default for Owed {
@@ -117,6 +124,7 @@ impl ContributeAll {
             tasks: Tasks::new(None),
             contributions: BTreeMap::new(),
             left_out: BTreeSet::new(),
+            finished: BTreeSet::new(),
             refused: BTreeSet::new(),
             shares: TimeShares::default(),
             busy: None,
@@ -134,7 +142,7 @@ impl ContributeAll {
         let under_way = self.contributions.keys();
         let besides = under_way.chain(owed).copied();
         Ok(besides
-            .filter(|task| !self.left_out.contains(task))
+            .filter(|task| !self.left_out.contains(task) && !self.finished.contains(task))
             .collect())
     }
 
@@ -150,7 +158,7 @@ impl ContributeAll {
         if !self.contributions.contains_key(&view.id) {
             let span = round_span(view.id, view.round, &self.account);
             if view.state.is_over() && !self.has_claims(now, view.id).await? {
-                self.left_out.insert(view.id);
+                self.finished.insert(view.id);
                 return Ok(());
             }
             let opened = match stake {
@@ -167,10 +175,10 @@ impl ContributeAll {
         };
         match contribution.look_at(client, now, seen, view).await {
             Ok(ControlFlow::Continue(())) => {}
-            Ok(ControlFlow::Break(())) => self.leave_out(view.id),
+            Ok(ControlFlow::Break(())) => self.finish(view.id),
             Err(RunError::Refused(why)) if view.state.is_over() => {
                 tracing::error!(task = %view.id, "{why}");
-                self.leave_out(view.id);
+                self.finish(view.id);
             }
             Err(error) => return Err(error),
         }
@@ -182,9 +190,9 @@ impl ContributeAll {
         Ok(ledger.is_some_and(|ledger| ledger.next.is_some()))
     }
 
-    fn leave_out(&mut self, task: TaskId) {
+    fn finish(&mut self, task: TaskId) {
         self.contributions.remove(&task);
-        self.left_out.insert(task);
+        self.finished.insert(task);
     }
 
     /// What contributes to the task, if this account may, and there is data for it that has been read.
@@ -371,7 +379,7 @@ impl Daemon for ContributeAll {
         let page = async |start: TaskId| now.ledgers_from(&account, start).await;
         let besides = self.besides(page).await?;
         for mut view in self.tasks.live(&now, &besides).await? {
-            if self.left_out.contains(&view.id) {
+            if self.left_out.contains(&view.id) || self.finished.contains(&view.id) {
                 continue;
             }
             if seen.elapsed() > STALE {
@@ -398,6 +406,12 @@ impl Daemon for ContributeAll {
             self.train(&now, &views).await?;
         }
         Ok(ControlFlow::Continue(()))
+    }
+
+    /// The next node may know of more: one that had not caught up, or lied, showed no claims, or a task as over.
+    fn disconnected(&mut self) {
+        self.owed.begin_again();
+        self.finished.clear();
     }
 }
 
@@ -476,6 +490,26 @@ mod tests {
         assert!(owed.tasks(lost).await.is_err());
         let tasks = owed.tasks(only).await.unwrap();
         assert_eq!(*tasks, BTreeSet::from([TaskId(3)]));
+    }
+
+    /// As after a node that has not caught up.
+    #[tokio::test]
+    async fn the_next_node_is_asked_for_what_one_did_not_know() {
+        let page = |items| Page { items, next: None };
+        let mut owed = Owed::default();
+        let knows_nothing = async |_: TaskId| Ok(page(Vec::new()));
+        let knows_one = async |_: TaskId| Ok(page(vec![ledger(TaskId(3), Some(RoundId(1)))]));
+        assert!(owed.tasks(knows_nothing).await.unwrap().is_empty());
+        assert!(
+            owed.tasks(knows_one).await.unwrap().is_empty(),
+            "all were looked through"
+        );
+        owed.begin_again();
+        let tasks = owed.tasks(knows_one).await.unwrap();
+        assert_eq!(*tasks, BTreeSet::from([TaskId(3)]));
+        owed.begin_again();
+        let tasks = owed.tasks(knows_nothing).await.unwrap();
+        assert_eq!(tasks.len(), 1, "what is known");
     }
 
     #[tokio::test]
