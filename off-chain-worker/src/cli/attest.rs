@@ -27,8 +27,8 @@ pub struct Attest {
     #[arg(long, value_name = "N", default_value_t = Capacity::SEATS)]
     seats: u8,
     /// The most work to take on at once: 1 is the most that a single task may ask for, and what a slow processor can do.
-    /// Give each its part if several such programs share this machine [default: 1, or less if this processor or the device is
-    /// measured to be slower]
+    /// Give each its part if several such programs share this machine: below 1, it is also the part of the free memory that
+    /// rounds may take [default: 1, or less if this processor or the device is measured to be slower, and all of the memory]
     #[arg(long, value_name = "N", value_parser = speed)]
     speed: Option<f64>,
     /// GTG that a round has to be able to pay for a seat; a task that cannot is not offered. The default is what the calls for
@@ -39,12 +39,23 @@ pub struct Attest {
     scoring: ScoringArgs,
     #[command(flatten)]
     tipping: Tipping,
+    /// The most deltas that a round has: for networks whose contributors are known, such as the demo's. If there are more, the
+    /// system may kill the program for its memory
+    #[arg(
+        long,
+        hide = true,
+        value_name = "N",
+        default_value_t = u32::MAX,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    most_deltas: u32,
     /// Leave disputes alone: for drills
     #[arg(long, hide = true)]
     stall: bool,
 }
 
 pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
+    let conditions = args.conditions();
     let tasks: BTreeSet<_> = args.task.into_iter().map(TaskId).collect();
     ensure!(
         tasks.len() <= bounds::MAX_OFFERED_TASKS as usize,
@@ -69,10 +80,6 @@ pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
         seats: args.seats,
         products,
     };
-    let conditions = Conditions {
-        memory: free_memory,
-        least_pay: args.least_pay.0,
-    };
     let daemon = Daemon::new(globals.signer()?, globals.dirs()?, scoring, capacity, tasks);
     let max_tip = args.tipping.max_tip();
     let stop = Stop::on_signals()?;
@@ -81,10 +88,56 @@ pub async fn run(args: Attest, globals: &Globals) -> anyhow::Result<()> {
     Ok(daemon.run(globals.nodes(), max_tip, &stop).await?)
 }
 
+impl Attest {
+    /// Which tasks to serve.
+    fn conditions(&self) -> Conditions {
+        Conditions {
+            memory: free_memory,
+            memory_part: self.speed.map_or(1.0, |speed| speed.min(1.0)),
+            most_deltas: self.most_deltas,
+            least_pay: self.least_pay.0,
+        }
+    }
+}
+
 fn speed(text: &str) -> Result<f64, String> {
     let speed: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     match (0.001..=1_000.0).contains(&speed) {
         true => Ok(speed),
         false => Err("not between 0.001 and 1000".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use clap::Parser;
+
+    fn conditions(options: &str) -> Conditions {
+        let line = format!("gotong attest --dev Charlie {options}");
+        let cli = Cli::try_parse_from(line.split_whitespace()).unwrap();
+        match cli.command {
+            Command::Attest(attest) => attest.conditions(),
+            _ => panic!("{line}"),
+        }
+    }
+
+    #[test]
+    fn a_speed_below_one_is_a_part_of_the_memory_too() {
+        for (options, part) in [
+            ("", 1.0),
+            ("--speed 1", 1.0),
+            ("--speed 4", 1.0),
+            ("--speed 0.25", 0.25),
+        ] {
+            assert_eq!(conditions(options).memory_part, part, "{options}");
+        }
+    }
+
+    #[test]
+    fn rounds_count_as_full_unless_their_contributors_are_known() {
+        assert_eq!(conditions("").most_deltas, u32::MAX);
+        assert_eq!(conditions("--most-deltas 5").most_deltas, 5);
     }
 }

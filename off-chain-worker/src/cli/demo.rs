@@ -272,10 +272,10 @@ impl Network {
             start(NOISE, command, &scene.training)?;
         }
         for name in cast.truthful() {
-            start(&name, format!("attest --task={task}"), &[])?;
+            start(&name, cast.attest(task), &[])?;
         }
         if cast.has_liar() {
-            start(LIAR, format!("attest --task={task} --lie={LIE}"), &[])?;
+            start(LIAR, cast.attest(task) + " --lie=" + LIE, &[])?;
         }
         Ok(())
     }

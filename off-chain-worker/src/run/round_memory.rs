@@ -3,7 +3,10 @@
 use crate::evaluation::FastCpu;
 use gotong_protocol::{Graph, TaskId, TaskTerms};
 use gotong_scoring::{Entry, EvalError};
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 /// Bytes of this machine's memory that a round takes at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +39,15 @@ impl RoundMemory {
     /// # Errors
     /// As [`Self::of`].
     pub fn of_full(terms: &TaskTerms, graph: &Graph) -> Result<Self, EvalError> {
-        Self::of(terms, graph, terms.places())
+        Self::of_at_most(terms, graph, u32::MAX)
+    }
+
+    /// Of a round with as many deltas as the terms have places for, but no more than `deltas`.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn of_at_most(terms: &TaskTerms, graph: &Graph, deltas: u32) -> Result<Self, EvalError> {
+        Self::of(terms, graph, terms.places().min(deltas))
     }
 
     /// All of it.
@@ -56,17 +67,57 @@ pub(super) struct MemoryForRounds {
 
 impl MemoryForRounds {
     /// In how many of these tasks a seat can be held at the same time, whichever they are, but at least in one, since each of
-    /// them fits alone; `None` if in all. While one round is evaluated, a move in a dispute may need an evaluation as well, and
-    /// one without a seat may be replayed.
+    /// them fits alone; `None` if in all.
     pub fn at_once(&self, tasks: impl Iterator<Item = TaskId>) -> Option<usize> {
         let rounds: Vec<_> = tasks.filter_map(|task| self.tasks.get(&task)).collect();
-        let most = |bytes: fn(&RoundMemory) -> u64| {
-            let all = rounds.iter().map(|round| bytes(round));
-            all.max().unwrap_or_default()
-        };
-        let beside = most(|round| round.evaluation)
-            .saturating_mul(2)
-            .saturating_add(most(|round| round.deltas));
+        let count = self.fitting(&rounds);
+        (count < rounds.len()).then_some(count)
+    }
+
+    /// Which of these tasks to leave out, so that seats in `wanted` of the others can be held at the same time; if that is out of
+    /// reach, so that as many can as possible. It leaves out the fewest that do, and none if that allows no more seats.
+    ///
+    /// Those whose rounds take the most go first. Among those for which that is the same power of two, rounded down, the `lot`
+    /// decides, and the last goes first. So opening others of nearly its size rarely has a task left out by all attesters.
+    pub fn left_out(
+        &self,
+        tasks: impl Iterator<Item = TaskId>,
+        lot: impl Fn(TaskId) -> [u8; 32],
+        wanted: usize,
+    ) -> BTreeSet<TaskId> {
+        let known = tasks.filter_map(|task| Some((task, self.tasks.get(&task)?)));
+        let mut known: Vec<_> = known.collect();
+        known.sort_by_cached_key(|(task, round)| {
+            let size = round.bytes().checked_ilog2();
+            (Reverse(size), Reverse(lot(*task)))
+        });
+        let rounds: Vec<_> = known.iter().map(|(_, round)| *round).collect();
+        let (mut count, mut most) = (0, self.fitting(&rounds));
+        for left_out in 1..rounds.len() {
+            if most >= wanted {
+                break;
+            }
+            let fitting = self.fitting(&rounds[left_out..]);
+            if fitting > most {
+                (count, most) = (left_out, fitting);
+            }
+        }
+        known[..count].iter().map(|(task, _)| *task).collect()
+    }
+
+    /// How many of these rounds fit at the same time, whichever they are, but at least one.
+    ///
+    /// While one round is evaluated, a move in a dispute may need an evaluation as well, and a round without a seat may be
+    /// replayed. Tasks that are not offered are replayed, too.
+    fn fitting(&self, rounds: &[&RoundMemory]) -> usize {
+        let replayed = self.tasks.values();
+        let most_evaluation = rounds.iter().map(|round| round.evaluation).max();
+        let beside = [
+            most_evaluation,
+            replayed.clone().map(|round| round.evaluation).max(),
+            replayed.map(|round| round.deltas).max(),
+        ];
+        let beside = beside.into_iter().flatten().fold(0, u64::saturating_add);
         let mut left = self.free.saturating_sub(beside);
         let mut deltas: Vec<_> = rounds.iter().map(|round| round.deltas).collect();
         deltas.sort_unstable_by_key(|bytes| Reverse(*bytes));
@@ -75,8 +126,7 @@ impl MemoryForRounds {
             left = rest.unwrap_or(left);
             rest.is_some()
         });
-        let count = fit.count().max(1);
-        (count < deltas.len()).then_some(count)
+        fit.count().max(1)
     }
 }
 
@@ -159,11 +209,67 @@ mod tests {
         assert_eq!(at_once(beside + 199), Some(1));
         // Each of them fits alone, or it would not be here.
         assert_eq!(at_once(110), Some(1));
-        // One that is not offered takes nothing.
-        let light = [TaskId(1), TaskId(3)];
-        let of_light = memory(10 + 10 + 30 + 50, &heavy).at_once(light.into_iter());
-        assert_eq!(of_light, None);
+        // One that is not offered takes what a replay of it does, and no more.
+        let light = [TaskId(1), TaskId(3)].into_iter();
+        let of_light = |free| memory(free, &heavy).at_once(light.clone());
+        assert_eq!(of_light(beside + 50), None);
+        assert_eq!(of_light(beside + 49), Some(1));
         assert_eq!(memory(0, &heavy[..1]).at_once(all()), None, "it is one");
         assert_eq!(MemoryForRounds::default().at_once(all()), None);
+    }
+
+    /// The lots of an account for which a task's number is its lot.
+    fn by_number(task: TaskId) -> [u8; 32] {
+        [task.0 as u8; 32]
+    }
+
+    #[test]
+    fn the_largest_are_left_out_until_enough_fit_and_no_more_than_that() {
+        // Two evaluations, and a replay of the largest.
+        let beside = 10 + 10 + 1_000;
+        let left_out = |free, deltas: &[u64], wanted| {
+            let left_out = memory(free, deltas).left_out((0..99).map(TaskId), by_number, wanted);
+            left_out.into_iter().map(|task| task.0).collect::<Vec<_>>()
+        };
+        let some_heavy = [1_000, 1_000, 5, 5, 5, 5];
+        assert_eq!(left_out(beside + 2_020, &some_heavy, 4), [0; 0]);
+        // The other one still fits, beside all the light ones.
+        assert_eq!(left_out(beside + 1_020, &some_heavy, 4), [1]);
+        assert_eq!(left_out(beside + 1_000, &some_heavy, 4), [0, 1]);
+        assert_eq!(left_out(beside + 20, &some_heavy, 4), [0, 1]);
+        assert_eq!(left_out(0, &some_heavy, 4), [0; 0], "nothing helps");
+        assert_eq!(left_out(beside + 20, &some_heavy, 1), [0; 0]);
+        assert_eq!(left_out(beside + 20, &some_heavy, 0), [0; 0]);
+        // Only if that makes room for another.
+        assert_eq!(left_out(beside + 1_000, &[1_000; 5], 4), [0; 0]);
+        assert_eq!(left_out(beside + 20, &[1_000, 5, 5], 4), [0]);
+        assert_eq!(left_out(beside + 20, &[1_000], 4), [0; 0]);
+        assert_eq!(left_out(beside + 20, &[], 4), [0; 0]);
+    }
+
+    /// Else whoever opens a task could choose the size that has the tasks of others left out, at every attester.
+    #[test]
+    fn the_lot_decides_which_of_those_of_about_the_same_size_is_left_out() {
+        let sizes = [900, 600, 5, 5, 5, 5];
+        let memory = memory(10 + 10 + 900 + 920, &sizes);
+        let tasks = || (0..6).map(TaskId);
+        let in_reverse = |task: TaskId| [u8::MAX - task.0 as u8; 32];
+        let left_out = memory.left_out(tasks(), by_number, 4);
+        assert_eq!(left_out, BTreeSet::from([TaskId(1)]));
+        let left_out = memory.left_out(tasks(), in_reverse, 4);
+        assert_eq!(left_out, BTreeSet::from([TaskId(0)]));
+    }
+
+    /// An evaluation that takes much keeps others out just like deltas do.
+    #[test]
+    fn a_task_counts_with_its_evaluation() {
+        let mut memory = memory(1_000 + 10 + 20 + 100, &[0, 20, 20, 20, 20, 20]);
+        let of_first = memory.tasks.get_mut(&TaskId(0)).unwrap();
+        of_first.evaluation = 1_000;
+        let tasks = || (0..6).map(TaskId);
+        assert_eq!(memory.at_once(tasks()), Some(1));
+        let left_out = memory.left_out(tasks(), by_number, 4);
+        assert_eq!(left_out, BTreeSet::from([TaskId(0)]));
+        assert_eq!(memory.at_once(tasks().skip(1)), None);
     }
 }

@@ -101,6 +101,8 @@ pub(super) struct Volunteer {
     memory: MemoryForRounds,
     /// The number of seats that was offered last, if there is no memory for more.
     told: Option<u8>,
+    /// The tasks that were left out last because there is no memory for them beside the others.
+    told_left_out: BTreeSet<TaskId>,
     /// Whether a call was due, be it that nobody knows what became of it.
     was_due: bool,
 }
@@ -130,6 +132,9 @@ impl Volunteer {
     const LONGEST_WAIT: u32 = 10_000;
     /// The fewest blocks between two different offers.
     const CHANGE_WAIT: u32 = 10;
+    /// If there is memory for fewer seats than this, the largest tasks are left out. Otherwise, whoever opens two tasks as heavy
+    /// as tasks may be could have most attesters offer a single seat.
+    const LEAST_SEATS: u8 = 4;
 
     /// Serves every task that it can, or `only` these if there are any.
     pub fn new(account: Account, capacity: Capacity, only: BTreeSet<TaskId>, pools: Pools) -> Self {
@@ -144,6 +149,7 @@ impl Volunteer {
             is_refused: false,
             memory: MemoryForRounds::default(),
             told: None,
+            told_left_out: BTreeSet::new(),
             search: None,
             last: None,
             was_due: false,
@@ -211,8 +217,9 @@ impl Volunteer {
         self.sealed
             .extend(sealed.map(|task| (task.id, most_pay(task))));
         self.sealed.retain(|task, _| serves(*task));
+        let left_out = self.left_out(&serves);
         let offer = self.offer(tasks, serves, is_sound);
-        self.tell_of_memory(offer.capacity.seats);
+        self.tell_of_memory(offer.capacity.seats, left_out);
         if self.is_refused && offer.capacity.seats > 0 {
             return None;
         }
@@ -265,7 +272,10 @@ impl Volunteer {
     }
 
     fn offer(&self, tasks: &[TaskView], serves: impl Fn(TaskId) -> bool, is_sound: bool) -> Offer {
-        let sealed = self.only.is_empty() && is_sound;
+        let left_out = self.left_out(&serves);
+        let has_all_sealed = !left_out.iter().any(|task| self.sealed.contains_key(task));
+        let sealed = self.only.is_empty() && is_sound && has_all_sealed;
+        let serves = |task: TaskId| serves(task) && !left_out.contains(&task);
         let is_here = |task: &TaskId| matches!(self.pooled.get(task), Some(Some(_)));
         let named = match self.only.is_empty() {
             false => {
@@ -308,8 +318,31 @@ impl Volunteer {
         }
     }
 
-    /// Says, once for each number, that there is no memory for more than these seats.
-    fn tell_of_memory(&mut self, seats: u8) {
+    /// The tasks that are not offered because their rounds take so much memory that too few seats would fit; none if the user has
+    /// named the tasks.
+    fn left_out(&self, serves: impl Fn(TaskId) -> bool) -> BTreeSet<TaskId> {
+        if !self.only.is_empty() {
+            return BTreeSet::new();
+        }
+        let pooled = self.pooled.iter().filter(|(_, pay)| pay.is_some());
+        let pooled = pooled.map(|(task, _)| *task);
+        let tasks = pooled.chain(self.sealed.keys().copied());
+        let wanted = self.capacity.seats.min(Self::LEAST_SEATS);
+        let served = tasks.filter(|task| serves(*task));
+        self.memory
+            .left_out(served, |task| self.lot(task), wanted.into())
+    }
+
+    /// Says, once for each number, that there is no memory for more than these seats; and once which tasks are left out for it.
+    fn tell_of_memory(&mut self, seats: u8, left_out: BTreeSet<TaskId>) {
+        for task in left_out.difference(&self.told_left_out) {
+            tracing::warn!(
+                %task,
+                "not offered: beside its rounds, there is memory for too few others. If you want to serve it, name all tasks to \
+                 serve with --task"
+            );
+        }
+        self.told_left_out = left_out;
         let fewer = (1..self.capacity.seats).contains(&seats).then_some(seats);
         if fewer.is_some() && fewer != self.told {
             tracing::warn!(

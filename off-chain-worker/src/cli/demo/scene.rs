@@ -17,7 +17,7 @@ use crate::{
     training::data::{DataSet, Use},
 };
 use anyhow::Context;
-use gotong_protocol::Graph;
+use gotong_protocol::{Graph, TaskId};
 use std::path::{Path, PathBuf};
 
 /// The contributor that submits noise.
@@ -238,6 +238,13 @@ impl Cast {
         self.truthful().chain(self.liar.then(|| LIAR.to_owned()))
     }
 
+    /// What attesters run. Nobody but these contributors submits deltas, so attesters need no memory for more: a machine on which
+    /// the demo trains may have too little for a round that is full.
+    pub fn attest(self, task: TaskId) -> String {
+        let contributors = self.contributors().count();
+        format!("attest --task={task} --most-deltas={contributors}")
+    }
+
     /// Everybody but the node.
     pub fn everybody(self) -> impl Iterator<Item = String> {
         self.paid().chain([SPONSOR.to_owned()])
@@ -274,7 +281,12 @@ impl Cast {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::data;
+    use crate::{
+        cli::{delta_terms::DeltaTerms, Cli},
+        run::{views, RoundMemory},
+        training::data,
+    };
+    use clap::Parser;
 
     #[test]
     fn every_scene_has_samples_for_its_exams_and_its_report() {
@@ -306,6 +318,24 @@ mod tests {
         assert_eq!(scene.report.samples(), "30 unseen samples");
         let task = folder.path().join("task/task.toml");
         assert_eq!(scene.opening[0], task.display().to_string());
+    }
+
+    /// Full rounds of these tasks take 0.8 and 2 GiB for their deltas alone.
+    #[test]
+    fn an_attester_of_the_demo_needs_memory_for_the_deltas_of_its_contributors_alone() {
+        for (published, deltas) in [(Published::Mlp, 5), (Published::Lm, 3)] {
+            let graph = model::parse(published.model()).unwrap();
+            let mut terms = views::task().terms;
+            terms.delta_bytes = DeltaTerms::default().delta_bytes(&graph);
+            let memory = RoundMemory::of_at_most(&terms, &graph, deltas).unwrap();
+            // What an evaluation takes besides depends on the machine.
+            assert!(memory.deltas < 20 << 20, "{published:?}: {memory:?}");
+            let command = published.cast().attest(TaskId(3));
+            let expected = format!("attest --task=3 --most-deltas={deltas}");
+            assert_eq!(command, expected);
+            let line = format!("gotong --dev=Attester1 {command}");
+            Cli::try_parse_from(line.split_whitespace()).unwrap();
+        }
     }
 
     #[test]

@@ -18,8 +18,12 @@ use std::{
 /// The conditions under which an attester serves a task. By default it serves every task.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions {
-    /// Tells how many bytes rounds may take now, all together.
+    /// Tells how many bytes are free for rounds now.
     pub memory: fn() -> u64,
+    /// Which part of them this program's rounds may take, all together: 1, or less if others share the machine.
+    pub memory_part: f64,
+    /// The most deltas that a round has, if its terms have places for more. Only somebody who knows who contributes can tell.
+    pub most_deltas: u32,
     /// The least, in planck, that a round has to be able to pay for a seat.
     pub least_pay: u128,
 }
@@ -28,12 +32,19 @@ impl Conditions {
     /// What a seat's calls cost, in planck, while blocks are not full: a commitment, a reveal and the audits, at one planck
     /// for each picosecond of the chain's time. By hand.
     pub const CALLS: u128 = 2_000_000_000;
+
+    /// Bytes that rounds may take now, all together; rounded down.
+    fn memory_now(&self) -> u64 {
+        ((self.memory)() as f64 * self.memory_part) as u64
+    }
 }
 
 impl Default for Conditions {
     fn default() -> Self {
         Self {
             memory: || u64::MAX,
+            memory_part: 1.0,
+            most_deltas: u32::MAX,
             least_pay: 0,
         }
     }
@@ -90,7 +101,7 @@ impl Fitness {
 
     pub fn new(conditions: Conditions) -> Self {
         Self {
-            memory: (conditions.memory)(),
+            memory: conditions.memory_now(),
             conditions,
             known: BTreeMap::new(),
         }
@@ -142,7 +153,7 @@ impl Fitness {
     }
 
     fn ask_memory(&mut self) {
-        self.memory = self.memory.max((self.conditions.memory)());
+        self.memory = self.memory.max(self.conditions.memory_now());
     }
 
     /// Forgets all tasks but these.
@@ -166,7 +177,8 @@ impl Fitness {
 impl Conditions {
     /// How much memory a round of a task takes that suits, while a round may take so many bytes; or why it does not suit.
     fn check(&self, task: &TaskView, memory: u64) -> Result<RoundMemory, Unfit> {
-        let full = RoundMemory::of_full(&task.terms, &task.graph).map_err(|_| Unfit::NotAModel)?;
+        let full = RoundMemory::of_at_most(&task.terms, &task.graph, self.most_deltas)
+            .map_err(|_| Unfit::NotAModel)?;
         let (needs, has) = (full.bytes(), memory);
         if needs > has {
             return Err(Unfit::TooLarge { needs, has });
@@ -195,6 +207,7 @@ mod tests {
         Conditions {
             memory: || FREE.get(),
             least_pay: Conditions::CALLS,
+            ..Conditions::default()
         }
     }
 
@@ -238,6 +251,44 @@ mod tests {
         let almost = FastCpu::memory(&task.graph).unwrap() + (2 << 30);
         let unfit = strict().check(&task, almost);
         assert!(matches!(unfit, Err(Unfit::TooLarge { .. })), "{unfit:?}");
+    }
+
+    /// Two programs on one machine once counted all its memory each.
+    #[test]
+    fn programs_that_share_a_machine_share_its_memory() {
+        let task = views::task();
+        let half = Conditions {
+            memory_part: 0.5,
+            ..strict()
+        };
+        FREE.set(2 * needs(&task) - 1);
+        let mut fitness = Fitness::new(half);
+        assert!(!fitness.suits(&task));
+        assert!(Fitness::new(strict()).suits(&task), "if it is alone");
+        FREE.set(2 * needs(&task));
+        fitness.disconnected();
+        assert!(fitness.suits(&task));
+        assert_eq!(fitness.memory().free, needs(&task));
+        assert_eq!(Conditions::default().memory_now(), u64::MAX);
+    }
+
+    /// The terms have places for 1,024 deltas.
+    #[test]
+    fn whoever_knows_how_many_contribute_needs_memory_for_no_more() {
+        let task = views::task();
+        let of_three = RoundMemory::of(&task.terms, &task.graph, 3).unwrap();
+        let has = of_three.bytes();
+        let unfit = strict().check(&task, has);
+        assert!(matches!(unfit, Err(Unfit::TooLarge { .. })), "{unfit:?}");
+        let knowing = |most_deltas| Conditions {
+            most_deltas,
+            ..strict()
+        };
+        assert_eq!(knowing(3).check(&task, has), Ok(of_three));
+        let full = RoundMemory::of_full(&task.terms, &task.graph);
+        let places = task.terms.places();
+        let found = knowing(places + 1).check(&task, u64::MAX);
+        assert_eq!(found.ok(), full.ok(), "never more than there are places");
     }
 
     /// If both were started together, a node that is catching up may have taken the memory.

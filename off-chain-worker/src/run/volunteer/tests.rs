@@ -390,6 +390,66 @@ async fn no_more_seats_are_offered_than_there_is_memory_for() {
     }
 }
 
+/// Two dummy tasks, as heavy as a task may be, once took all seats but one from an attester with 8 GB.
+#[tokio::test]
+async fn two_heavy_tasks_do_not_take_the_seats_of_light_ones() {
+    let round = |deltas| RoundMemory {
+        evaluation: 64 << 20,
+        deltas,
+    };
+    let (heavy, light) = (round(2 << 30), round(10 << 20));
+    let ids = || (0..16).map(TaskId);
+    let all = Capacity::default();
+    // With less memory, neither of the two is offered.
+    for (free, most_heavy) in [(11 << 29, 1), (7 << 29, 0)] {
+        let (_folder, mut volunteer) = volunteer(None, false);
+        volunteer.fits_into(MemoryForRounds {
+            free,
+            tasks: ids()
+                .zip([heavy; 2].into_iter().chain([light; 14]))
+                .collect(),
+        });
+        let tasks: Vec<_> = ids().map(|task| views::task_at(task.0, 0)).collect();
+        let offer = volunteer.due(1, None, &tasks, |_| true, true).await;
+        let calls = [0, 1].map(|kept| {
+            let named = ids().filter(|task| task.0 > 1 || (most_heavy > 0 && task.0 == kept));
+            Call::offer(all.seats, all.products, false, &named.collect::<Vec<_>>())
+        });
+        let offer = offer.unwrap();
+        assert!(calls.contains(&offer), "{free}: {offer:?}");
+        assert_eq!(volunteer.told_left_out.len(), 2 - most_heavy);
+        // Heavy tasks alone are better than none, and whoever names tasks gets what was named.
+        let is_heavy = |task: TaskId| task.0 < 2;
+        assert!(volunteer.left_out(is_heavy).is_empty());
+        volunteer.only = ids().collect();
+        assert!(volunteer.left_out(|_| true).is_empty());
+    }
+}
+
+/// With the same two tasks, others leave out the other one.
+#[test]
+fn not_all_attesters_leave_out_the_same_task() {
+    let (tasks, mut memory) = heavy(0..2, 1);
+    let light = RoundMemory {
+        evaluation: 0,
+        deltas: 0,
+    };
+    memory
+        .tasks
+        .extend((2..6).map(|task| (TaskId(task), light)));
+    let left_out: BTreeSet<_> = (0..64)
+        .flat_map(|account| {
+            let (_folder, mut volunteer) = volunteer(None, false);
+            volunteer.account = [account; 32];
+            volunteer.fits_into(memory.clone());
+            volunteer.sealed = (0..6).map(|task| (TaskId(task), 1)).collect();
+            volunteer.left_out(|_| true)
+        })
+        .collect();
+    let both: BTreeSet<_> = tasks.iter().map(|task| task.id).collect();
+    assert_eq!(left_out, both);
+}
+
 /// Whoever opens heavy tasks that are not served takes no seats from the others.
 #[tokio::test]
 async fn memory_counts_only_for_tasks_that_are_served() {
