@@ -1,8 +1,12 @@
 //! What is made of a pick by what other nodes say, by proofs and by time.
 
 use super::*;
-use crate::run::views;
+use crate::{
+    chain::mock::{Answer, MockNode},
+    run::views,
+};
 use gotong_scoring::share::{trial::Statement, Half};
+use std::net::TcpListener;
 
 const OWN_BLOCK: u32 = 50;
 /// A hundred blocks of six seconds.
@@ -167,6 +171,31 @@ async fn one_node_that_contradicts_is_not_outvoted() {
     opinions.truncate(1);
     assert_eq!(said(&opinions, &pick()), Said::Nothing);
     assert_eq!(said(&[], &pick()), Said::Nothing);
+}
+
+/// A silent node does not take the time of another one, and what the own node says of time takes none of it.
+#[tokio::test]
+async fn all_other_nodes_are_asked_side_by_side() {
+    let listen = |_| TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = [0, 1].map(listen);
+    let url = |node: &TcpListener| format!("ws://{}", node.local_addr().unwrap());
+    let [first, second] = silent.each_ref().map(url);
+    let own = MockNode::new(|_, _| Answer::hash());
+    let client = own.client(&["ws://own", &first, &second]).await;
+    let (task, round) = (views::task(), views::round());
+    let basis = Basis {
+        task: &task,
+        round: &round,
+        inputs: &[7; 32],
+    };
+    let mut check = PickCheck::default();
+    let asked = check.ask(&client, OWN_BLOCK, basis);
+    let asked = timeout(Duration::from_secs(1), asked).await;
+    assert!(asked.is_err(), "nobody answers");
+    for node in silent {
+        node.set_nonblocking(true).unwrap();
+        node.accept().unwrap();
+    }
 }
 
 /// A node that never answers costs a quarter of the time for a move, and nothing once that is over, as after a restart.
