@@ -4,7 +4,7 @@ use super::{Account, ChainError, PALLET, REFEREE};
 use codec::{Compact, Encode};
 use gotong_protocol::{
     id::DisputeId,
-    stored::{COMMIT_ATTESTATION, OPEN_DISPUTE},
+    stored::{COMMIT_ATTESTATION, OPEN_DISPUTE, PICK_IN_DISPUTE},
     AuditAnswer, ClaimItem, CreditProof, Hash, Proof, Roles, RoundId, TableSummary, TaskId,
     TaskTerms,
 };
@@ -219,6 +219,7 @@ impl Call {
         match (self.pallet, self.name) {
             (PALLET, "commit_attestation") => encoded.starts_with(&COMMIT_ATTESTATION),
             (REFEREE, "open") => encoded.starts_with(&OPEN_DISPUTE),
+            (REFEREE, "pick") => encoded.starts_with(&PICK_IN_DISPUTE),
             _ => true,
         }
     }
@@ -307,6 +308,9 @@ mod tests {
         let open = Call::open_dispute(TaskId(1), RoundId(2), [7; 32], Accusation::Losses(Half::B));
         assert!(open.is_encoded_as_known(&[21, 0, 1]));
         assert!(!open.is_encoded_as_known(&[6, 0, 1]));
+        let pick = Call::new(REFEREE, "pick", ());
+        assert!(pick.is_encoded_as_known(&[21, 2, 1]));
+        assert!(!pick.is_encoded_as_known(&[21, 1, 1]));
         assert!(Call::withdraw().is_encoded_as_known(&[1]));
     }
 

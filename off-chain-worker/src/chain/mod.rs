@@ -9,7 +9,7 @@ mod client;
 mod error;
 mod finalized;
 #[cfg(test)]
-mod mock;
+pub(crate) mod mock;
 mod moment;
 mod nodes;
 pub mod proof;

@@ -319,11 +319,7 @@ impl Client {
             return Ok(());
         }
         let best = self.best().await?;
-        let encoded = call.encoded(best.metadata())?;
-        if !call.is_encoded_as_known(&encoded) {
-            let url = self.url().to_owned();
-            return Err(ChainError::Disproved { url });
-        }
+        let encoded = self.encoded(call, &best)?;
         let limit = self.nodes.proof_timeout(wait, best.block_millis()?);
         let Err(failures) = self.proved(grounds, wait.can_wait, limit).await? else {
             return Ok(());
@@ -346,6 +342,20 @@ impl Client {
             Ok::<_, ChainError>(is_same && is_said(&other).await?)
         })
         .await
+    }
+
+    /// The call as it is encoded at `moment`, one of this client's node.
+    ///
+    /// # Errors
+    /// [`ChainError::Disproved`] if the call can cost stake or a bond, and the node calls something else by its name.
+    pub fn encoded(&self, call: &Call, moment: &Moment) -> Result<Vec<u8>, ChainError> {
+        let encoded = call.encoded(moment.metadata())?;
+        match call.is_encoded_as_known(&encoded) {
+            true => Ok(encoded),
+            false => Err(ChainError::Disproved {
+                url: self.url().to_owned(),
+            }),
+        }
     }
 
     /// Whether the `grounds` are proved, or why not by each node that was asked. The other nodes are asked if this client's has no

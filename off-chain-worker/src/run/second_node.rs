@@ -19,12 +19,22 @@ pub(super) struct OtherNodes(BTreeMap<String, Client>);
 impl OtherNodes {
     /// The node at `url`, one of those that `client` knows.
     pub async fn connect(&mut self, client: &Client, url: &str) -> Result<Client, ChainError> {
-        if let Some(node) = self.0.get(url) {
-            return Ok(node.clone());
+        if let Some(node) = self.connected(url) {
+            return Ok(node);
         }
         let node = client.open_other(url).await?;
-        self.0.insert(url.to_owned(), node.clone());
+        self.keep(url, node.clone());
         Ok(node)
+    }
+
+    /// The connection to the node at `url`, if there is one.
+    pub fn connected(&self, url: &str) -> Option<Client> {
+        self.0.get(url).cloned()
+    }
+
+    /// Keeps the connection to the node at `url`.
+    pub fn keep(&mut self, url: &str, node: Client) {
+        self.0.insert(url.to_owned(), node);
     }
 
     /// The node at `url` did not answer, so it is connected anew the next time.
@@ -51,11 +61,16 @@ impl BlockViews for Moment {
     }
 }
 
-/// Whether another node may speak against what the own one shows at block `own`. One that is behind may not. The own node may say
-/// of its blocks what it likes, and the clock may be wrong.
-pub(super) async fn keeps_up(own: u32, other: &impl BlockViews) -> Result<bool, ChainError> {
+/// Whether another node may speak against what the own one shows at block `own`. One that is behind may not: its newest block is
+/// older than `blocks` blocks, and more than [`LAG_BLOCKS`] before that of the own node. The own node may say of its blocks what it
+/// likes, and the clock may be wrong.
+pub(super) async fn keeps_up(
+    own: u32,
+    other: &impl BlockViews,
+    blocks: u32,
+) -> Result<bool, ChainError> {
     let is_near = own <= other.block().saturating_add(LAG_BLOCKS);
-    Ok(is_near || other.is_recent(LAG_BLOCKS).await?)
+    Ok(is_near || other.is_recent(blocks).await?)
 }
 
 /// Whether a node says, at `other`, the same of everything that the table of `round` follows from: the task's terms and

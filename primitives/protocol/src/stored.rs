@@ -14,6 +14,8 @@ use gotong_scoring::share::{
 pub const COMMIT_ATTESTATION: [u8; 2] = [20, 10];
 /// Pallet and call index of the call that opens a dispute.
 pub const OPEN_DISPUTE: [u8; 2] = [21, 0];
+/// Pallet and call index of the call by which a challenger picks a part.
+pub const PICK_IN_DISPUTE: [u8; 2] = [21, 2];
 
 /// How the record of a task begins.
 #[derive(Decode, Clone, PartialEq, Eq, Debug)]

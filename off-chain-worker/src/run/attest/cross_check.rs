@@ -194,7 +194,7 @@ async fn hidden(
     if demands.is_empty() {
         return Ok(demands);
     }
-    if !keeps_up(own.block(), other).await? {
+    if !keeps_up(own.block(), other, LAG_BLOCKS).await? {
         return Ok(Vec::new());
     }
     let live = own.live_tasks().await?;

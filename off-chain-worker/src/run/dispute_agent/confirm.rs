@@ -1,12 +1,16 @@
 //! What has to be so before a bond is put at risk, by an accusation or by a pick.
 //!
 //! An accusation is proved. A pick is made in a dispute whose bond is on hold already, and has to be made in time: if other nodes
-//! are named, one of them has to show the same dispute. Each party could gain by bending that:
+//! are named, one of them has to show the same dispute, and none another one, or it is proved as well. Each party could gain by
+//! bending that:
 //!
 //! - **The own node lies**, so that a part is picked which is right. Another node contradicts it, and then what is final decides.
+//!   What it says of time and of block numbers has nobody left out: others are asked for as long whatever it says, and the clock of
+//!   this machine decides whether they are behind.
 //! - **Another node lies**, or says nothing, so that no pick is made in time. What is final decides against it as well. Nobody
-//!   waits for a proof, or for what another node says, for more than a quarter of the time that a move has.
-//! - **Neither lies**, and one is a block behind. It shows the same a block later, and nothing that is final contradicts the other.
+//!   waits for a proof, or for what another node says, for more than a quarter of the time that a move has, or eight seconds.
+//! - **Two of three lie**, and show the same. The third one contradicts them, so that they have to prove it.
+//! - **None lies**, and one is a block behind. It shows the same a block later, and nothing that is final contradicts the other.
 //!
 //! An answer needs none of this: it is refused unless it is what the chain asks for. It only has to be made, so `cross_check` looks
 //! whether other nodes ask for another one.
@@ -17,10 +21,11 @@ use crate::{
     engine::DisputerCommand,
     run::second_node::{agrees, keeps_up, proof_wait, BlockViews, OtherNodes},
 };
+use futures::future::join_all;
 use gotong_protocol::{
     id::DisputeId,
     view::{DisputeView, RoundView, TaskView},
-    Hash,
+    Hash, TaskId,
 };
 use std::{
     collections::BTreeMap,
@@ -28,13 +33,24 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// Longest wait for what all other nodes say of the disputes in which picks are due, with the connections; and then for what all of
-/// them prove of one. The next answers wait as long.
-const OPINION_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest wait for what other nodes say of the disputes in which picks are due, with the connections. They are asked side by side,
+/// so that none takes the time of another.
+const OPINION_TIMEOUT: Duration = Duration::from_secs(6);
+/// A node whose newest block is older than this many blocks says nothing that counts. The own node may choose when it is asked, and
+/// two empty slots in a row are not rare.
+const BEHIND_BLOCKS: u32 = 20;
 /// Part of the time of a move for which others are waited for.
 const PATIENCE: u32 = 4;
 /// Longest patience, whatever nodes say that a move may take: half of what it may take where blocks take six seconds.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(300);
+/// Shortest patience, whatever nodes say: eight blocks where they take a second, out of the twenty of a move.
+const LEAST_PATIENCE: Duration = Duration::from_secs(8);
+/// No node is left earlier for what it does not prove: six blocks where they take a second. Finality is two or three blocks behind.
+const LEAST_TURN: Duration = Duration::from_secs(6);
+/// Part of the patience that each node has for a proof: at least two blocks, in which votes come.
+const PROOF_PART: u32 = 8;
+/// The least and the most of it: two blocks where they take a second, and where they take six.
+const PROOF_LIMITS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(12)];
 /// After so long it is forgotten since when a pick is due.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 
@@ -62,21 +78,27 @@ impl<'a> Basis<'a> {
     }
 }
 
-/// Where a dispute is shown.
+/// Where disputes are shown.
 trait DisputeViews: BlockViews {
-    /// A dispute, if it is open.
-    async fn dispute(&self, id: DisputeId) -> Result<Option<DisputeView>, ChainError>;
+    /// The open disputes of a task.
+    async fn open_disputes(&self, task: TaskId) -> Result<Vec<DisputeView>, ChainError>;
     /// Whether everything else is the same that a pick follows from.
     async fn agrees(&self, basis: Basis<'_>) -> Result<bool, ChainError>;
+    /// How long a move may take.
+    fn move_time(&self) -> Result<Duration, ChainError>;
 }
 
 impl DisputeViews for Moment {
-    async fn dispute(&self, id: DisputeId) -> Result<Option<DisputeView>, ChainError> {
-        self.dispute(id).await
+    async fn open_disputes(&self, task: TaskId) -> Result<Vec<DisputeView>, ChainError> {
+        self.disputes(Some(task)).await
     }
 
     async fn agrees(&self, basis: Basis<'_>) -> Result<bool, ChainError> {
         agrees(self, basis.task, basis.round, basis.inputs).await
+    }
+
+    fn move_time(&self) -> Result<Duration, ChainError> {
+        self.move_time()
     }
 }
 
@@ -91,62 +113,152 @@ enum Word {
     Nothing,
 }
 
-/// What the `other` node says of a dispute that the own one shows at block `own`.
-async fn word(
-    own: u32,
-    other: &impl DisputeViews,
-    dispute: &DisputeView,
-    basis: Basis<'_>,
-) -> Result<Word, ChainError> {
-    let found = other.dispute(dispute.id).await?;
-    let is_same = found.is_some_and(|found| found.position() == dispute.position());
-    if is_same && other.agrees(basis).await? {
-        return Ok(Word::Same);
+/// What another node shows of all that picks follow from.
+struct Opinion {
+    /// Where the node is.
+    url: String,
+    /// The open disputes of the task.
+    disputes: Vec<DisputeView>,
+    /// Whether everything else is the same.
+    agrees: bool,
+    /// Whether it may contradict the own node.
+    keeps_up: bool,
+    /// How long it says that a move may take.
+    move_time: Duration,
+}
+
+impl Opinion {
+    /// What the `other` node at `url` shows, while the own one is at block `own`.
+    async fn of(
+        own: u32,
+        url: &str,
+        other: &impl DisputeViews,
+        basis: Basis<'_>,
+    ) -> Result<Self, ChainError> {
+        Ok(Self {
+            url: url.to_owned(),
+            disputes: other.open_disputes(basis.round.task).await?,
+            agrees: other.agrees(basis).await?,
+            keeps_up: keeps_up(own, other, BEHIND_BLOCKS).await?,
+            move_time: other.move_time()?,
+        })
     }
-    Ok(match keeps_up(own, other).await? {
-        true => Word::Other,
-        false => Word::Nothing,
-    })
+
+    /// What it says of a dispute that the own node shows.
+    fn word(&self, dispute: &DisputeView) -> Word {
+        let mut disputes = self.disputes.iter();
+        let found = disputes.find(|found| found.id == dispute.id);
+        let is_same = found.is_some_and(|found| found.position() == dispute.position());
+        match (is_same && self.agrees, self.keeps_up) {
+            (true, _) => Word::Same,
+            (false, true) => Word::Other,
+            (false, false) => Word::Nothing,
+        }
+    }
+}
+
+/// Asks the node at `url`, connecting to it if it is not `connected`.
+async fn opinion(
+    client: &Client,
+    url: &str,
+    connected: Option<Client>,
+    own: u32,
+    basis: Basis<'_>,
+) -> Result<(Client, Opinion), ChainError> {
+    let node = match connected {
+        Some(node) => node,
+        None => client.open_other(url).await?,
+    };
+    let other = node.best().await?;
+    let opinion = Opinion::of(own, url, &other, basis).await?;
+    Ok((node, opinion))
 }
 
 /// What all other nodes say together.
-enum Said {
-    /// One says the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Said<'a> {
+    /// One says the same, and none something else.
     Same,
-    /// None says the same, and one something else.
-    Other {
-        by: String,
-        /// How long that node says that a move may take.
-        move_time: Duration,
-    },
+    /// The node at this URL says something else.
+    Other(&'a str),
     /// Nothing that counts.
     Nothing,
 }
 
-/// What is done about a pick that another node contradicts, and that nobody proves.
+/// What they say of a dispute. Those that say the same do not outweigh one that does not: they may all be one liar's.
+fn said<'a>(opinions: &'a [Opinion], dispute: &DisputeView) -> Said<'a> {
+    let mut said = Said::Nothing;
+    for opinion in opinions {
+        match opinion.word(dispute) {
+            Word::Other => return Said::Other(&opinion.url),
+            Word::Same => said = Said::Same,
+            Word::Nothing => {}
+        }
+    }
+    said
+}
+
+/// What is done about a pick that is neither confirmed nor proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Doubt {
+enum Doubt<'a> {
     /// It is looked at again in the next block.
     Wait,
-    /// The other node is used from now on.
-    Turn,
+    /// The node at this URL is used from now on.
+    Turn(&'a str),
     /// It is made: whoever makes none loses.
     Make,
 }
 
-/// What to do after it has been contradicted for so long. If finality goes on, what an honest node shows is final soon: then the
-/// other one is more likely to be honest. If finality stands still, one's word is against another's.
-fn doubt(waited: Duration, patience: Duration, is_finality_alive: bool) -> Doubt {
-    match (waited >= patience, waited >= patience / 2) {
-        (true, _) => Doubt::Make,
-        (_, true) if is_finality_alive => Doubt::Turn,
-        _ => Doubt::Wait,
+/// How a pick stands that is neither confirmed nor proved.
+#[derive(Clone, Copy, Debug)]
+struct Delay {
+    /// For how long it has been due, by the clock of this machine.
+    waited: Duration,
+    /// How long others are waited for.
+    patience: Duration,
+    /// Whether, by what the own node says, more than a quarter of the time for it is over.
+    is_late: bool,
+    /// Whether some node proves that finality goes on.
+    is_finality_alive: bool,
+    /// Whether the own node may be left because of it: each of the others has one turn, or two liars could have it go to and fro.
+    may_turn: bool,
+}
+
+impl Delay {
+    /// What to do after what other nodes `said`. If finality goes on, what an honest node shows is final soon: then one that
+    /// contradicts it is more likely to be honest. If finality stands still, one's word is against another's. What the own node says
+    /// of the deadline counts only if nobody contradicts it.
+    ///
+    /// The own node is left also if patience is over: it may have answered so slowly that this is the first look since.
+    fn doubt(self, said: Said<'_>) -> Doubt<'_> {
+        let is_over = self.waited >= self.patience;
+        match said {
+            Said::Other(url)
+                if self.may_turn && self.is_finality_alive && self.is_time_to_turn() =>
+            {
+                Doubt::Turn(url)
+            }
+            _ if is_over => Doubt::Make,
+            Said::Nothing if self.is_late => Doubt::Make,
+            _ => Doubt::Wait,
+        }
+    }
+
+    /// Whether finality has had the time to speak for the own node.
+    fn is_time_to_turn(self) -> bool {
+        self.waited >= LEAST_TURN.max(self.patience / 2)
     }
 }
 
 /// How long others are waited for, if a move may take `move_time`.
 fn patience(move_time: Duration) -> Duration {
-    (move_time / PATIENCE).min(LONGEST_PATIENCE)
+    (move_time / PATIENCE).clamp(LEAST_PATIENCE, LONGEST_PATIENCE)
+}
+
+/// How long each node may take for a proof.
+fn proof_limit(patience: Duration) -> Duration {
+    let [least, most] = PROOF_LIMITS;
+    (patience / PROOF_PART).clamp(least, most)
 }
 
 /// Whether more than a quarter of the time for a move is over at `block`, by what the own node says of it.
@@ -155,12 +267,19 @@ fn is_late(dispute: &DisputeView, block: u32, move_blocks: u32) -> bool {
     left < move_blocks.saturating_sub(move_blocks / PATIENCE)
 }
 
+/// A pick that is due.
+struct DuePick {
+    since: Instant,
+    /// How often a node was left because of it.
+    turns: usize,
+}
+
 /// Asks other nodes about the disputes in which a pick is due.
 #[derive(Default)]
 pub(super) struct PickCheck {
     nodes: OtherNodes,
-    /// Since when each pick is due: in which dispute, and after how many moves.
-    since: BTreeMap<(DisputeId, u32), Instant>,
+    /// The picks that are due: in which dispute, and after how many moves.
+    due: BTreeMap<(DisputeId, u32), DuePick>,
 }
 
 impl PickCheck {
@@ -169,99 +288,33 @@ impl PickCheck {
         client.is_doubted() && client.others().next().is_some()
     }
 
-    /// Whether the pick that is due in a dispute, as seen at `now`, is to be made now. If not, it comes again with the next block.
-    /// All other nodes together have up to `limit` to speak.
-    ///
-    /// # Errors
-    /// Those of every question; and if this client's node lies, or may lie, [`ChainError::Disproved`], [`ChainError::BadProof`] or
-    /// [`ChainError::Hidden`]: then another one is to be taken.
-    async fn may_pick(
-        &mut self,
-        client: &Client,
-        now: &Moment,
-        dispute: &DisputeView,
-        basis: Basis<'_>,
-        limit: Duration,
-    ) -> Result<bool, ChainError> {
-        let (move_time, move_blocks) = (now.move_time()?, now.move_blocks()?);
-        let waited = self.waited(dispute);
-        let others = u32::try_from(client.others().count()).unwrap_or(u32::MAX);
-        let each = limit / others.max(1);
-        let (by, told) = match self.ask(client, now.block(), dispute, basis, each).await {
-            Said::Same => return Ok(true),
-            Said::Nothing => {
-                let is_made =
-                    is_late(dispute, now.block(), move_blocks) || waited >= patience(move_time);
-                return Ok(is_made);
-            }
-            Said::Other { by, move_time } => (by, move_time),
-        };
-        // As where it is a block behind.
-        tracing::info!(dispute = %dispute.id, by, "another node shows another state of the dispute");
-        let grounds = Grounds {
-            dispute: Some(dispute),
-            ..basis.grounds()
-        };
-        let Err(failures) = client.proved(&grounds, false, each).await? else {
-            return Ok(true);
-        };
-        let is_early = |failure: &ChainError| matches!(failure, ChainError::NotFinal { .. });
-        let is_finality_alive = failures.iter().any(is_early);
-        // The own node may say that a move may take no time.
-        let patience = patience(move_time.max(told));
-        match doubt(waited, patience, is_finality_alive) {
-            Doubt::Wait => Ok(false),
-            Doubt::Turn => Err(ChainError::Hidden {
-                url: client.url().to_owned(),
-                shown_by: by,
-                what: format!("pick in another state of dispute {}", dispute.id),
-            }),
-            Doubt::Make => {
-                let unproved = ChainError::Unproved(failures);
-                tracing::error!(dispute = %dispute.id, "{unproved}. The pick is made on one node's word");
-                Ok(true)
-            }
-        }
-    }
-
-    /// For how long the pick has been due, as far as this program has seen. It remembers that from one node to the next.
-    fn waited(&mut self, dispute: &DisputeView) -> Duration {
-        self.since
-            .retain(|_, since| since.elapsed() < FORGOTTEN_AFTER);
+    /// What this program remembers of the pick that is due in a dispute, from one node to the next.
+    fn due(&mut self, dispute: &DisputeView) -> &mut DuePick {
+        self.due
+            .retain(|_, pick| pick.since.elapsed() < FORGOTTEN_AFTER);
         let pick = (dispute.id, dispute.moves());
-        self.since
-            .entry(pick)
-            .or_insert_with(Instant::now)
-            .elapsed()
+        self.due.entry(pick).or_insert_with(|| DuePick {
+            since: Instant::now(),
+            turns: 0,
+        })
     }
 
-    /// Asks one node after another, and none for longer than `each`. That a node cannot be asked is no error.
-    async fn ask(
-        &mut self,
-        client: &Client,
-        block: u32,
-        dispute: &DisputeView,
-        basis: Basis<'_>,
-        each: Duration,
-    ) -> Said {
-        let mut said = Said::Nothing;
-        if each.is_zero() {
-            return said;
-        }
+    /// What all other nodes show, while the own one is at `block`. That a node cannot be asked is no error.
+    async fn ask(&mut self, client: &Client, block: u32, basis: Basis<'_>) -> Vec<Opinion> {
+        let (mut urls, mut asked) = (Vec::new(), Vec::new());
         for url in client.others() {
-            let nodes = &mut self.nodes;
-            let asked = async {
-                let other = nodes.connect(client, url).await?.best().await?;
-                let word = word(block, &other, dispute, basis).await?;
-                Ok::<_, ChainError>((word, other.move_time()?))
-            };
-            match timeout(each, asked).await {
-                Ok(Ok((Word::Same, _))) => return Said::Same,
-                Ok(Ok((Word::Other, move_time))) => {
-                    let by = url.clone();
-                    said = Said::Other { by, move_time };
+            let connected = self.nodes.connected(url);
+            let opinion = opinion(client, url, connected, block, basis);
+            asked.push(timeout(OPINION_TIMEOUT, opinion));
+            urls.push(url);
+        }
+        let mut opinions = Vec::new();
+        for (url, answer) in urls.into_iter().zip(join_all(asked).await) {
+            match answer {
+                Ok(Ok((node, opinion))) => {
+                    self.nodes.keep(url, node);
+                    opinions.push(opinion);
                 }
-                Ok(Ok((Word::Nothing, _))) => {}
                 Ok(Err(error)) => {
                     tracing::debug!(url, "the other node was not asked: {error}");
                     self.nodes.give_up(url);
@@ -272,7 +325,114 @@ impl PickCheck {
                 }
             }
         }
-        said
+        opinions
+    }
+}
+
+/// One look at the picks that are due, in one block.
+struct Look<'a> {
+    client: &'a Client,
+    now: &'a Moment,
+    basis: Basis<'a>,
+    /// What other nodes show.
+    opinions: &'a [Opinion],
+    patience: Duration,
+    /// When no more proofs are asked for, so that nodes that never answer about one pick do not delay the others for long.
+    proofs_end: Instant,
+    /// Whether some node has proved that finality goes on, about whichever pick.
+    is_finality_alive: bool,
+}
+
+impl<'a> Look<'a> {
+    /// Fails if the own node does not say how long a move may take.
+    fn new(
+        client: &'a Client,
+        now: &'a Moment,
+        basis: Basis<'a>,
+        opinions: &'a [Opinion],
+    ) -> Result<Self, ChainError> {
+        // The own node may say that a move takes no time.
+        let told = opinions.iter().map(|opinion| opinion.move_time);
+        let move_time = told.fold(now.move_time()?, Duration::max);
+        let patience = patience(move_time);
+        let nodes = client.others().count().saturating_add(1);
+        let nodes = u32::try_from(nodes).unwrap_or(u32::MAX);
+        let proofs = proof_limit(patience).saturating_mul(nodes);
+        Ok(Self {
+            client,
+            now,
+            basis,
+            opinions,
+            patience,
+            proofs_end: Instant::now() + proofs.min(LONGEST_PATIENCE),
+            is_finality_alive: false,
+        })
+    }
+
+    /// Whether a `pick` in a dispute is to be made now. If not, it comes again with the next block.
+    ///
+    /// # Errors
+    /// Those of every question; and if this client's node lies, or may lie, [`ChainError::Disproved`], [`ChainError::BadProof`] or
+    /// [`ChainError::Hidden`]: then another one is to be taken.
+    async fn may_pick(
+        &mut self,
+        dispute: &DisputeView,
+        pick: &mut DuePick,
+    ) -> Result<bool, ChainError> {
+        let said = said(self.opinions, dispute);
+        match said {
+            Said::Same => return Ok(true),
+            // As where it is a block behind.
+            Said::Other(by) => {
+                tracing::info!(dispute = %dispute.id, by, "another node shows another state of the dispute");
+            }
+            Said::Nothing => {}
+        }
+        let Err(failures) = self.proved(dispute).await? else {
+            return Ok(true);
+        };
+        let delay = Delay {
+            waited: pick.since.elapsed(),
+            patience: self.patience,
+            is_late: is_late(dispute, self.now.block(), self.now.move_blocks()?),
+            is_finality_alive: self.is_finality_alive,
+            may_turn: pick.turns < self.client.others().count(),
+        };
+        match delay.doubt(said) {
+            Doubt::Wait => Ok(false),
+            Doubt::Turn(by) => {
+                pick.turns = pick.turns.saturating_add(1);
+                Err(ChainError::Hidden {
+                    url: self.client.url().to_owned(),
+                    shown_by: by.to_owned(),
+                    what: format!("pick in another state of dispute {}", dispute.id),
+                })
+            }
+            Doubt::Make => {
+                let unproved = ChainError::Unproved(failures);
+                tracing::error!(dispute = %dispute.id, "{unproved}. The pick is made on one node's word");
+                Ok(true)
+            }
+        }
+    }
+
+    /// As [`Client::proved`], about a dispute.
+    async fn proved(
+        &mut self,
+        dispute: &DisputeView,
+    ) -> Result<Result<(), Vec<ChainError>>, ChainError> {
+        let grounds = Grounds {
+            dispute: Some(dispute),
+            ..self.basis.grounds()
+        };
+        let left = self.proofs_end.saturating_duration_since(Instant::now());
+        let limit = proof_limit(self.patience).min(left);
+        let proved = self.client.proved(&grounds, false, limit).await?;
+        if let Err(failures) = &proved {
+            let is_early = |failure: &ChainError| matches!(failure, ChainError::NotFinal { .. });
+            self.is_finality_alive |= failures.iter().any(is_early);
+        }
+        Ok(proved)
     }
 }
 
@@ -332,17 +492,22 @@ impl DisputeAgent {
         let due = picks.into_iter();
         let due = due.filter_map(|(command, call)| Some((of(command)?, command, call)));
         let due: Vec<_> = due.collect();
-        // Nodes that never answer about one of them do not keep the others waiting for longer.
+        // Those that are looked at later have been due for as long.
         for (dispute, ..) in &due {
-            self.picks.waited(dispute);
+            self.picks.due(dispute);
         }
-        let (begun, mut made) = (Instant::now(), Vec::new());
+        let mut made = Vec::new();
+        if due.is_empty() {
+            return Ok(made);
+        }
+        let basis = basis.ok_or_else(|| no_task(now))?;
+        let opinions = self.picks.ask(client, now.block(), basis).await;
+        let mut look = Look::new(client, now, basis, &opinions)?;
         for (dispute, command, call) in due {
-            let basis = basis.ok_or_else(|| no_task(now))?;
-            let budget = OPINION_TIMEOUT.min(patience(now.move_time()?));
-            let limit = budget.saturating_sub(begun.elapsed());
-            let may_pick = self.picks.may_pick(client, now, dispute, basis, limit);
-            if may_pick.await? {
+            if let Some(call) = &call {
+                client.encoded(call, now)?;
+            }
+            if look.may_pick(dispute, self.picks.due(dispute)).await? {
                 made.push((command, call));
             }
         }
@@ -367,191 +532,4 @@ pub(super) fn is_pick(command: &DisputerCommand) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::run::views;
-    use gotong_scoring::share::{trial::Statement, Half};
-
-    const OWN_BLOCK: u32 = 50;
-
-    /// What another node shows.
-    struct Node {
-        block: u32,
-        is_recent: bool,
-        dispute: Option<DisputeView>,
-        agrees: bool,
-    }
-
-    impl Node {
-        fn at(block: u32, is_recent: bool, dispute: Option<DisputeView>) -> Self {
-            Self {
-                block,
-                is_recent,
-                dispute,
-                agrees: true,
-            }
-        }
-
-        async fn says(&self) -> Word {
-            let (task, round) = (views::task(), views::round());
-            let basis = Basis {
-                task: &task,
-                round: &round,
-                inputs: &[7; 32],
-            };
-            word(OWN_BLOCK, self, &pick(), basis).await.unwrap()
-        }
-    }
-
-    impl BlockViews for Node {
-        fn block(&self) -> u32 {
-            self.block
-        }
-
-        async fn is_recent(&self, _: u32) -> Result<bool, ChainError> {
-            Ok(self.is_recent)
-        }
-    }
-
-    impl DisputeViews for Node {
-        async fn dispute(&self, id: DisputeId) -> Result<Option<DisputeView>, ChainError> {
-            let found = self.dispute.clone();
-            Ok(found.filter(|found| found.id == id))
-        }
-
-        async fn agrees(&self, _: Basis<'_>) -> Result<bool, ChainError> {
-            Ok(self.agrees)
-        }
-    }
-
-    /// A dispute in which the challenger is to pick, as the own node shows it.
-    fn pick() -> DisputeView {
-        DisputeView {
-            awaits_answer: false,
-            answers: 1,
-            ..views::dispute()
-        }
-    }
-
-    /// Lies about it: whoever picks in one of these states loses in the true one.
-    fn lies() -> Vec<DisputeView> {
-        let (mut other_statement, mut other_table) = (pick(), pick());
-        other_statement.trial.statement = Statement::Losses(Half::A);
-        other_table.table.merge = None;
-        let more_moves = DisputeView {
-            answers: 2,
-            picks: 1,
-            ..pick()
-        };
-        vec![other_statement, other_table, more_moves]
-    }
-
-    #[tokio::test]
-    async fn a_node_that_shows_the_same_dispute_confirms_it_also_if_it_is_behind() {
-        // The time that is left differs where blocks were full.
-        let later = DisputeView {
-            deadline: 1,
-            ..pick()
-        };
-        for node in [
-            Node::at(OWN_BLOCK, true, Some(pick())),
-            Node::at(OWN_BLOCK, true, Some(later)),
-            Node::at(0, false, Some(pick())),
-        ] {
-            assert_eq!(node.says().await, Word::Same);
-        }
-    }
-
-    #[tokio::test]
-    async fn whatever_else_a_node_shows_is_no_confirmation() {
-        let shown = lies().into_iter().map(Some).chain([None]);
-        for dispute in shown {
-            let node = Node::at(OWN_BLOCK, true, dispute);
-            assert_eq!(node.says().await, Word::Other, "{:?}", node.dispute);
-        }
-        // The dispute is the same, and the round is another one.
-        let other_round = Node {
-            agrees: false,
-            ..Node::at(OWN_BLOCK, true, Some(pick()))
-        };
-        assert_eq!(other_round.says().await, Word::Other);
-    }
-
-    /// It has yet to see the last move. The own node cannot make all others look so: it may say of its blocks what it likes.
-    #[tokio::test]
-    async fn a_node_that_is_behind_contradicts_nobody() {
-        let before = || {
-            Some(DisputeView {
-                answers: 0,
-                ..pick()
-            })
-        };
-        let behind = Node::at(OWN_BLOCK - 3, false, before());
-        assert_eq!(behind.says().await, Word::Nothing);
-        let near = Node::at(OWN_BLOCK - 2, false, before());
-        assert_eq!(near.says().await, Word::Other);
-        let recent = Node::at(OWN_BLOCK - 3, true, before());
-        assert_eq!(recent.says().await, Word::Other);
-    }
-
-    /// A node that never answers costs a quarter of the time for a move, and nothing once that is over, as after a restart.
-    #[test]
-    fn silence_does_not_cost_the_move() {
-        let due = |block| is_late(&pick(), block, 100);
-        let dispute = pick();
-        assert_eq!(dispute.deadline, 101);
-        assert!(!due(1) && !due(26) && due(27) && due(101) && due(u32::MAX));
-        // On a development chain.
-        assert!(!is_late(&dispute, 101 - 15, 20));
-        assert!(is_late(&dispute, 101 - 14, 20));
-    }
-
-    #[test]
-    fn a_contradiction_that_nobody_proves_turns_to_the_other_node_and_does_not_cost_the_move() {
-        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
-        let patience = patience(minutes(10));
-        assert_eq!(patience, minutes(10) / 4);
-        let first = Duration::from_secs(6);
-        for is_alive in [true, false] {
-            assert_eq!(doubt(first, patience, is_alive), Doubt::Wait);
-            assert_eq!(doubt(patience, patience, is_alive), Doubt::Make);
-        }
-        let half = patience / 2;
-        assert_eq!(doubt(half, patience, true), Doubt::Turn);
-        assert_eq!(doubt(half, patience, false), Doubt::Wait);
-    }
-
-    /// Another node cannot have it wait for longer by what it says of blocks.
-    #[test]
-    fn patience_ends_before_the_move_is_due() {
-        assert!(patience(Duration::MAX) <= Duration::from_secs(6) * 100 / 2);
-        assert_eq!(patience(Duration::from_secs(20)), Duration::from_secs(5));
-    }
-
-    /// The own node could begin anew with each look, or with each switch to another one.
-    #[test]
-    fn it_is_remembered_since_when_a_pick_is_due() {
-        let mut check = PickCheck::default();
-        let before = Instant::now().checked_sub(Duration::from_secs(60)).unwrap();
-        check.since.insert((pick().id, 1), before);
-        assert!(check.waited(&pick()) >= Duration::from_secs(60));
-        let next = DisputeView {
-            answers: 2,
-            picks: 1,
-            ..pick()
-        };
-        assert!(check.waited(&next) < Duration::from_secs(60));
-        assert!(check.waited(&pick()) >= Duration::from_secs(60));
-    }
-
-    #[test]
-    fn only_accusations_and_picks_put_a_bond_at_risk() {
-        let dispute = DisputeId(5);
-        let pick = DisputerCommand::Pick { dispute, moves: 1 };
-        let answer = DisputerCommand::Answer { dispute, moves: 2 };
-        let accuse = DisputerCommand::Accuse { accused: [2; 32] };
-        assert!(is_confirmed(&pick) && is_confirmed(&accuse));
-        assert!(!is_confirmed(&answer) && !is_confirmed(&DisputerCommand::Compute));
-        assert!(is_pick(&pick) && !is_pick(&accuse));
-    }
-}
+mod tests;

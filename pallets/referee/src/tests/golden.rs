@@ -9,7 +9,7 @@ use codec::{Decode, Encode, MaxEncodedLen};
 use gotong_protocol::{
     dispute::{ClosedDispute, Verdict},
     id::DisputeId,
-    stored::{StoredDispute, OPEN_DISPUTE},
+    stored::{StoredDispute, OPEN_DISPUTE, PICK_IN_DISPUTE},
     RoundId, TableSummary, TaskId,
 };
 use gotong_scoring::{
@@ -120,6 +120,7 @@ fn calls() {
         dispute: DISPUTE,
         pick,
     };
+    assert_eq!(hex(PICK_IN_DISPUTE), "1502");
     assert_eq!(call(pick(Pick::Nth(7))), "1502060500000007000000");
     let sample = Pick::Sample {
         of: Side::Merged,
