@@ -2,6 +2,7 @@
 
 use crate::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{ensure, Context, Result};
+use gotong_protocol::Outcome;
 use gotong_tests::{
     assert_settled,
     authorities::{author, Authorities},
@@ -68,8 +69,8 @@ async fn with_wrong_clocks(ahead_ms: [i32; 2]) -> Result<Option<Authorities>> {
     Ok(Some(all))
 }
 
-/// A contributor and an attester work on these nodes, and the first round of their task is paid.
-async fn a_round_is_paid(network: &Network, nodes: [String; 2]) -> Result<()> {
+/// A contributor and an attester work on these nodes, and one of the first `rounds` of their task is paid.
+async fn a_round_is_paid(network: &Network, nodes: [String; 2], rounds: u32) -> Result<()> {
     network.endow(&["Sponsor", "One", "Judith"]).await?;
     network.register(&["One"], &["Judith"]).await?;
     let task = network.open_with_long_windows(SMALL, 1, CHALLENGE).await?;
@@ -79,9 +80,14 @@ async fn a_round_is_paid(network: &Network, nodes: [String; 2]) -> Result<()> {
         network.daemon_at(&ones, "One", &contribute(task, "1/1"))?,
         network.daemon_at(&judiths, "Judith", "attest")?,
     ];
-    let round = network.ended(task, 0, SLOW_ROUND_LIMIT).await?;
-    assert_settled(&round)?;
-    network.all_claimed(&round, SLOW_ROUND_LIMIT).await?;
+    for number in 0..rounds {
+        let round = network.ended(task, number, SLOW_ROUND_LIMIT).await?;
+        if round.outcome == Some(Outcome::Settled) || number + 1 == rounds {
+            assert_settled(&round)?;
+            network.all_claimed(&round, SLOW_ROUND_LIMIT).await?;
+            break;
+        }
+    }
     Ok(())
 }
 
@@ -100,7 +106,7 @@ async fn clocks_within_half_a_slot_cost_no_block_and_no_pay() -> Result<()> {
         is_final(&connect(node).await?, height + SOME, LIMIT).await?;
     }
     let network = &all.network;
-    a_round_is_paid(network, [charlie.url(), dave.url()]).await?;
+    a_round_is_paid(network, [charlie.url(), dave.url()], 1).await?;
     // All four make blocks.
     let (url, mut authors) = (network.node.url(), BTreeSet::new());
     until(&network.client, "a block of each", LIMIT, async |now| {
@@ -120,7 +126,8 @@ async fn a_clock_that_is_far_ahead_stops_neither_finality_nor_pay() -> Result<()
     let own = all.others.last().context("Dave is there")?.url();
     let height = network.client.best().await?.block();
     is_final(&network.client, height + SOME, LIMIT).await?;
-    a_round_is_paid(network, [own.clone(), own]).await?;
+    // Calls that only he has reach the others late, so a round may miss its window.
+    a_round_is_paid(network, [own.clone(), own], 3).await?;
     let height = network.client.best().await?.block();
     is_final(&network.client, height + SOME, LIMIT).await
 }
