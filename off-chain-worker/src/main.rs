@@ -31,10 +31,7 @@ fn main() -> ExitCode {
         // If standard error is closed there is nowhere to report it, and trying to would panic.
         .log_internal_errors(false)
         .init();
-    let result = tokio::runtime::Runtime::new()
-        .map_err(Into::into)
-        .and_then(|runtime| runtime.block_on(gotong::cli::run(cli)));
-    match result {
+    match gotong::cli::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // It may hold a stranger's text, such as the name of a class, which is escaped here.

@@ -288,8 +288,15 @@ pub fn command_names() -> BTreeSet<String> {
     all
 }
 
-/// Runs one subcommand.
-pub async fn run(cli: Cli) -> anyhow::Result<()> {
+/// Runs one subcommand to its end. It is not async, so that all that is awaited below is compiled in this library, once.
+///
+/// # Errors
+/// Fails as the subcommand does, or if the system provides no threads.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    tokio::runtime::Runtime::new()?.block_on(run_command(cli))
+}
+
+async fn run_command(cli: Cli) -> anyhow::Result<()> {
     let globals = &cli.globals;
     match cli.command {
         Command::Register(args) => stake::register(args, globals).await,
