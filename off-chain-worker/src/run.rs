@@ -149,7 +149,7 @@ impl RunError {
         matches!(error, StateError::Full(_))
     }
 
-    /// Whether the chain lacked what was asked for, at the block that was asked. The node may know it once it has the next block,
+    /// Whether the chain did not have what was asked for, at the block in question. The node may know it once it has the next block
     /// or has switched to another fork.
     fn is_lacking(&self) -> bool {
         matches!(
@@ -286,8 +286,8 @@ async fn session(nodes: &Nodes, max_tip: u128, daemon: &mut impl Daemon) -> Resu
     Err(ChainError::Disconnected("it sends no more blocks".into()).into())
 }
 
-/// Tolerates for some blocks that the chain lacks something, such as a task. The task may have been opened in a block that the
-/// node does not have yet, or that it has just dropped for another fork.
+/// Waits some blocks for something that the chain does not have, such as a task. The task may have been opened in a block that the
+/// node does not have yet, or in one that it has just dropped for another fork.
 #[derive(Debug, Default)]
 struct Patience {
     /// The first block without it, and when that was.
@@ -299,11 +299,11 @@ struct Patience {
 impl Patience {
     /// Longer than most forks.
     const BLOCKS: u32 = 10;
-    /// By this computer's clock, because blocks come as a node makes them: half of five blocks of six seconds, the shortest
-    /// window in which something may be due.
+    /// Measured by this computer's clock, because a node decides when blocks arrive. It is half of five blocks of six seconds, the
+    /// shortest window in which something may be due.
     const LONGEST: Duration = Duration::from_secs(15);
 
-    /// For what the client's node says.
+    /// Patience with the node of this client.
     fn with(client: &Client) -> Self {
         Self {
             since: None,
@@ -311,7 +311,8 @@ impl Patience {
         }
     }
 
-    /// Continues although the look at `block`, at the time `now`, lacked something, unless something has been lacking for too long.
+    /// Takes the result of the look at `block`, at the time `now`. If something was missing, it continues anyway, unless something
+    /// has been missing for too long.
     fn after(
         &mut self,
         block: u32,
@@ -357,8 +358,8 @@ pub async fn awaited_task(client: &Client, task: TaskId) -> Result<TaskView, Run
     Err(ChainError::Disconnected("it sends no more blocks".into()).into())
 }
 
-/// Sends a call that happens once: `None` when the chain says that it has happened already, as
-/// after a transaction that was believed lost.
+/// Sends a call that can succeed only once. Returns `None` if the chain says that it already has,
+/// for example after a transaction that was believed lost.
 async fn submit_once(
     client: &Client,
     signer: &Keypair,
@@ -377,9 +378,9 @@ async fn submit_once(
 /// no reason to wait long after the first refused call, which may only have been signed for a fork that was dropped.
 #[derive(Debug, Default)]
 struct Backoff {
-    /// The node is away, which costs nobody anything.
+    /// The node is away. Trying again is free.
     gone: Failures,
-    /// The chain refused a call, or anything else failed. Another try may cost a fee.
+    /// The chain refused a call, or something else failed. Another try may cost a fee.
     other: Failures,
 }
 

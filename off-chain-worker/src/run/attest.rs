@@ -50,9 +50,9 @@ use std::{
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tracing::{Instrument, Span};
 
-/// An attester's daemon. It follows tasks, offers to attest those that it can, evaluates every round in which it holds a seat,
-/// defends its table in disputes, and disputes others' tables that differ. When a round is over, it publishes the contributors'
-/// credits.
+/// An attester's daemon. It follows tasks and offers to attest those that it can. It evaluates every round in which it holds a
+/// seat, defends its table in disputes, and disputes tables that differ from its own. When a round is over, it publishes the
+/// contributors' credits.
 pub struct Attest {
     signer: Keypair,
     account: Account,
@@ -81,8 +81,8 @@ pub struct Attest {
     has_left: bool,
 }
 
-/// A task in which the attester had a seat. Work under way locks the part that it uses. So no call is sent twice, and no call
-/// waits for those of another part or another task.
+/// A task in which the attester has or had a seat. Work under way locks the part that it uses. So no call is sent twice, and no
+/// call waits for calls of another part or another task.
 struct Opened {
     worker: Arc<Mutex<ReplicaWorker>>,
     /// How far the worker's replica has come.
@@ -97,7 +97,7 @@ struct Opened {
 
 /// A result of work that was under way.
 enum Came {
-    /// Of something in a task. It breaks if the task has to be opened anew.
+    /// From work in a task. It breaks if the task has to be opened anew.
     Task(TaskId, Result<ControlFlow<()>, RunError>),
     /// The offer was brought up to date.
     Offer {
@@ -244,7 +244,7 @@ impl Attest {
         }
         let block_time = Duration::from_millis(now.block_millis()?);
         self.tasks.is_due_by(view.id, &due, now.block(), block_time);
-        // Seats are drawn with the samples, some blocks after the reveals; and again if too few do their part.
+        // Seats are drawn with the samples, some blocks after the reveals, and again if too few attesters do their part.
         let is_due = is_seated && round.has_samples() && view.state.is_live();
         if is_due && !self.seats.contains_key(&view.id) {
             let opened = self.open(view)?;
@@ -409,8 +409,8 @@ impl Opened {
     }
 }
 
-/// Gets the replica ready. Then the attester's duties for its seat, its disputes and its publishing begin in parallel, except
-/// for those that are under way already.
+/// Gets the replica ready. Then the duties of the seat, the disputes and the publishing begin in parallel, unless they are already
+/// under way.
 async fn look_at(
     seen: Arc<Seen>,
     mut worker: OwnedMutexGuard<ReplicaWorker>,
@@ -551,7 +551,7 @@ impl Daemon for Attest {
         let looked = under_way.beside(self.look(client, now)).await;
         self.under_way = under_way;
         if looked.as_ref().is_err_and(RunError::is_lacking) {
-            // The node may hide what is due together with the task. Another one shows it.
+            // The node may hide the whole task, and with it what is due. Another node shows it.
             self.under_way.begin(self.cross_check(client));
         }
         let (begun, is_done) = looked?;

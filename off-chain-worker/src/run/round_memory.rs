@@ -8,25 +8,25 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-/// Bytes of this machine's memory that a round takes at most.
+/// The most memory, in bytes, that a round takes on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RoundMemory {
-    /// While its models are evaluated, which only one round at a time is.
+    /// While its models are evaluated. Only one round at a time is evaluated.
     pub evaluation: u64,
-    /// For its deltas, from when they are fetched until the round is over.
+    /// For its deltas, from the time they are fetched until the round is over.
     pub deltas: u64,
 }
 
 impl RoundMemory {
-    /// Of a round with so many deltas, all as long as they may be.
+    /// For a round with this many deltas, each as long as the terms allow.
     ///
     /// # Errors
-    /// A graph that is not valid.
+    /// Fails if the graph is not valid.
     pub fn of(terms: &TaskTerms, graph: &Graph, deltas: u32) -> Result<Self, EvalError> {
         let evaluation = FastCpu::memory(graph)?;
         let parameters = u32::try_from(graph.parameters()).unwrap_or(u32::MAX);
         let decoded = u64::from(terms.most_entries(parameters)) * size_of::<Entry>() as u64;
-        // The bytes that they are decoded from are in memory, too, until all are.
+        // Their encoded bytes are in memory, too, until all of them are decoded.
         let of_delta = decoded.saturating_add(terms.delta_bytes.into());
         Ok(Self {
             evaluation,
@@ -34,7 +34,7 @@ impl RoundMemory {
         })
     }
 
-    /// Of a round with all the deltas that the terms have places for.
+    /// For a round with as many deltas as the terms have places for.
     ///
     /// # Errors
     /// As [`Self::of`].
@@ -42,7 +42,7 @@ impl RoundMemory {
         Self::of_at_most(terms, graph, u32::MAX)
     }
 
-    /// Of a round with as many deltas as the terms have places for, but no more than `deltas`.
+    /// For a round with as many deltas as the terms have places for, but no more than `deltas`.
     ///
     /// # Errors
     /// As [`Self::of`].
@@ -50,7 +50,7 @@ impl RoundMemory {
         Self::of(terms, graph, terms.places().min(deltas))
     }
 
-    /// All of it.
+    /// The sum of both.
     pub fn bytes(&self) -> u64 {
         self.evaluation.saturating_add(self.deltas)
     }
@@ -61,24 +61,26 @@ impl RoundMemory {
 pub(super) struct MemoryForRounds {
     /// Bytes that all rounds together may take.
     pub free: u64,
-    /// By task that this machine has memory for.
+    /// What a round takes, by task. Only tasks that fit into this machine's memory are listed.
     pub tasks: BTreeMap<TaskId, RoundMemory>,
 }
 
 impl MemoryForRounds {
-    /// In how many of these tasks a seat can be held at the same time, whichever they are, but at least in one, since each of
-    /// them fits alone; `None` if in all.
+    /// In how many of these tasks a seat can be held at the same time, whichever tasks they are; `None` if in all of them. It is at
+    /// least one, because each task fits alone.
     pub fn at_once(&self, tasks: impl Iterator<Item = TaskId>) -> Option<usize> {
         let rounds: Vec<_> = tasks.filter_map(|task| self.tasks.get(&task)).collect();
         let count = self.fitting(&rounds);
         (count < rounds.len()).then_some(count)
     }
 
-    /// Which of these tasks to leave out, so that seats in `wanted` of the others can be held at the same time; if that is out of
-    /// reach, so that as many can as possible. It leaves out the fewest that do, and none if that allows no more seats.
+    /// Which of these tasks to leave out, so that seats in `wanted` of the others can be held at the same time. If that is out of
+    /// reach, it aims for as many seats as possible. It leaves out as few tasks as possible, and none if that would not allow more
+    /// seats.
     ///
-    /// Those whose rounds take the most go first. Among those for which that is the same power of two, rounded down, the `lot`
-    /// decides, and the last goes first. So opening others of nearly its size rarely has a task left out by all attesters.
+    /// The tasks whose rounds take the most memory are left out first. Sizes are rounded down to a power of two; among equal ones,
+    /// the task with the highest `lot` goes first. So nobody can easily make all attesters leave out a task by opening others of
+    /// nearly its size.
     pub fn left_out(
         &self,
         tasks: impl Iterator<Item = TaskId>,
@@ -105,10 +107,10 @@ impl MemoryForRounds {
         known[..count].iter().map(|(task, _)| *task).collect()
     }
 
-    /// How many of these rounds fit at the same time, whichever they are, but at least one.
+    /// How many of these rounds fit into memory at the same time, whichever rounds they are; at least one.
     ///
-    /// While one round is evaluated, a move in a dispute may need an evaluation as well, and a round without a seat may be
-    /// replayed. Tasks that are not offered are replayed, too.
+    /// It leaves room for two more things: while one round is evaluated, a move in a dispute may also need an evaluation, and a
+    /// round without a seat may be replayed. Tasks that are not offered are replayed, too.
     fn fitting(&self, rounds: &[&RoundMemory]) -> usize {
         let replayed = self.tasks.values();
         let most_evaluation = rounds.iter().map(|round| round.evaluation).max();
@@ -131,7 +133,7 @@ impl MemoryForRounds {
 }
 
 impl Default for MemoryForRounds {
-    /// Enough for everything.
+    /// There is memory for everything.
     fn default() -> Self {
         Self {
             free: u64::MAX,
@@ -146,7 +148,7 @@ mod tests {
     use crate::run::views;
     use gotong_scoring::Delta;
 
-    /// A sponsor may have 64 MiB of deltas sent, of which 2 GiB come.
+    /// A sponsor's terms may allow 64 MiB of deltas, which take 2 GiB when decoded.
     #[test]
     fn deltas_count_as_they_are_in_memory() {
         let mut terms = views::task().terms;
@@ -164,7 +166,7 @@ mod tests {
         );
     }
 
-    /// What is counted is what decoding gives: the densest delta has a word of eight bytes for each parameter.
+    /// The estimate equals the decoded size: the densest delta has a word of eight bytes for each parameter.
     #[test]
     fn no_delta_takes_more_than_is_counted() {
         let graph = Graph::mlp(&[60, 60, 3]);
@@ -209,7 +211,7 @@ mod tests {
         assert_eq!(at_once(beside + 199), Some(1));
         // Each of them fits alone, or it would not be here.
         assert_eq!(at_once(110), Some(1));
-        // One that is not offered takes what a replay of it does, and no more.
+        // A task that is not offered takes the memory of a replay, and no more.
         let light = [TaskId(1), TaskId(3)].into_iter();
         let of_light = |free| memory(free, &heavy).at_once(light.clone());
         assert_eq!(of_light(beside + 50), None);
@@ -218,7 +220,7 @@ mod tests {
         assert_eq!(MemoryForRounds::default().at_once(all()), None);
     }
 
-    /// The lots of an account for which a task's number is its lot.
+    /// Lots for tests: the lot of a task is its number.
     fn by_number(task: TaskId) -> [u8; 32] {
         [task.0 as u8; 32]
     }
@@ -247,7 +249,7 @@ mod tests {
         assert_eq!(left_out(beside + 20, &[], 4), [0; 0]);
     }
 
-    /// Else whoever opens a task could choose the size that has the tasks of others left out, at every attester.
+    /// Otherwise somebody who opens a task could choose its size so that every attester leaves out the tasks of others.
     #[test]
     fn the_lot_decides_which_of_those_of_about_the_same_size_is_left_out() {
         let sizes = [900, 600, 5, 5, 5, 5];
@@ -260,7 +262,7 @@ mod tests {
         assert_eq!(left_out, BTreeSet::from([TaskId(0)]));
     }
 
-    /// An evaluation that takes much keeps others out just like deltas do.
+    /// An evaluation that takes much memory leaves less room for others, just like deltas.
     #[test]
     fn a_task_counts_with_its_evaluation() {
         let mut memory = memory(1_000 + 10 + 20 + 100, &[0, 20, 20, 20, 20, 20]);

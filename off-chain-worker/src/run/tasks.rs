@@ -17,9 +17,9 @@ pub(super) struct Tasks {
     only: BTreeSet<TaskId>,
     /// The node that is asked.
     node: String,
-    /// Tasks that cannot be rebuilt, and why not: the chain settled them on something else, if that node tells the truth.
+    /// Tasks that cannot be rebuilt, and why not. If the node tells the truth, the chain settled them on a different result.
     given_up: BTreeMap<TaskId, RunError>,
-    /// Tasks that failed, but may not fail the next time.
+    /// Tasks that failed, but may work the next time.
     paused: BTreeMap<TaskId, Pause>,
     /// By when something has to be done in a task.
     deadlines: BTreeMap<TaskId, Instant>,
@@ -29,10 +29,10 @@ pub(super) struct Tasks {
     full_at: Option<Instant>,
 }
 
-/// How long, at least, the disk counts as full after it was found full. This is longer than the longest pause, so a task that
-/// is tried again finds it still full within that time.
+/// The disk counts as full for at least this long after it was found full. This is longer than the longest pause, so a task that is
+/// tried again finds the disk still full within that time.
 const FULL_FOR: Duration = Duration::from_secs(180);
-/// For how many bytes a disk that was full has to have room again: more than is kept for most rounds.
+/// How many bytes must be free before a full disk counts as having room again: more than most rounds keep.
 const ROOM_BYTES: usize = 16 << 20;
 
 /// What a daemon asks about tasks.
@@ -114,7 +114,7 @@ impl Tasks {
         }
     }
 
-    /// The tasks to look at now: those with a round under way, and those in `besides`. Tasks that are over cost nothing, however
+    /// The tasks to look at now: those with a round under way, and those in `besides`. Tasks that are over take no time, however
     /// many there are.
     ///
     /// # Errors
@@ -195,8 +195,8 @@ impl Tasks {
         self.full_at = Some(Instant::now());
     }
 
-    /// If the disk was found full some time ago, tries whether `folder`, which is on it, has room again. Time alone makes no room,
-    /// and perhaps nothing else was written meanwhile that would have found the disk still full.
+    /// If the disk was found full some time ago, tests whether `folder`, which is on it, has room again. Waiting alone frees no
+    /// space, and perhaps nothing was written in the meantime that would have shown that the disk is still full.
     pub fn look_for_room(&mut self, folder: &Folder, now: Instant) {
         let is_due = |at: Instant| now.saturating_duration_since(at) >= FULL_FOR;
         if !self.full_at.is_some_and(is_due) {
@@ -211,8 +211,8 @@ impl Tasks {
         };
     }
 
-    /// Something has to be done in the task until each of these blocks, as seen at block `now`: no pause outlasts the first of
-    /// those that are still to come.
+    /// Something has to be done in the task by each of these blocks, as seen at block `now`. No pause outlasts the first of them
+    /// that is still to come.
     pub fn is_due_by(&mut self, task: TaskId, blocks: &[u32], now: u32, block_time: Duration) {
         let left = blocks.iter().map(|block| block.saturating_sub(now));
         let next = left.filter(|left| *left > 0).min();
@@ -293,7 +293,7 @@ mod tests {
         StateError::Full("position".into())
     }
 
-    /// A failure that no later look at the same chain mends.
+    /// A failure that a later look at the same chain cannot mend.
     fn wrong() -> Result<(), RunError> {
         Err(ReplicaError::from(WeightsError::PartialWeight).into())
     }

@@ -14,8 +14,8 @@ use std::{
 };
 use tokio::task::JoinHandle;
 
-/// What a worker's account should keep for fees, in planck. While blocks are not full, this pays for a dozen of the dearest calls,
-/// which are reveals of the longest deltas.
+/// What a worker's account should keep for fees, in planck. While blocks are not full, this pays for a dozen of the most expensive
+/// calls: reveals of the longest deltas.
 pub const FEES_TO_KEEP: u128 = 1_000_000_000_000;
 
 /// How much an attester takes on at once.
@@ -23,12 +23,12 @@ pub const FEES_TO_KEEP: u128 = 1_000_000_000_000;
 pub struct Capacity {
     /// The most seats at once.
     pub seats: u8,
-    /// The most work that they may ask for together in a block, in products ([`gotong_protocol::TaskTerms::load`]).
+    /// The most work that all of them together may require in a block, in products ([`gotong_protocol::TaskTerms::load`]).
     pub products: u64,
 }
 
 impl Capacity {
-    /// How many seats a program can serve at once, however little work they ask for.
+    /// How many seats a program can serve at once, however little work they require.
     pub const SEATS: u8 = 16;
 
     /// How many products in a block to offer, given a `speed` in products a second and the time that a block takes. Shorter blocks
@@ -42,7 +42,7 @@ impl Capacity {
 }
 
 impl Default for Capacity {
-    /// What the slow processor can do that the chain assumes when it admits tasks.
+    /// What a slow processor can do: the one that the chain assumes when it admits tasks.
     fn default() -> Self {
         Self {
             seats: Self::SEATS,
@@ -79,8 +79,9 @@ impl Offer {
     }
 }
 
-/// Offers what the attester can do, and makes a new offer when that changes. If something else ends an offer (a missed seat, an
-/// attester with a larger stake, another program with the same account), it is made again after a wait, which doubles each time.
+/// Offers what the attester can do, and makes a new offer when that changes. An offer may also end for another reason: a missed
+/// seat, an attester with a larger stake, or another program with the same account. Then it is made again after a wait, which
+/// doubles each time.
 pub(super) struct Volunteer {
     account: Account,
     capacity: Capacity,
@@ -99,15 +100,15 @@ pub(super) struct Volunteer {
     /// Whether the chain refuses offers of this account.
     is_refused: bool,
     memory: MemoryForRounds,
-    /// The number of seats that was offered last, if there is no memory for more.
+    /// The number of seats last reported, if there is no memory for more.
     told: Option<u8>,
-    /// The tasks that were left out last because there is no memory for them beside the others.
+    /// The tasks last reported as left out because there is no memory for them beside the others.
     told_left_out: BTreeSet<TaskId>,
-    /// Whether a call was due, be it that nobody knows what became of it.
+    /// Whether a call was due. Its result may be unknown.
     was_due: bool,
 }
 
-/// A search for a task's pool among the files that there are.
+/// A search for a task's pool among the files in the pool folders.
 struct Search {
     task: TaskId,
     /// The most that a round can pay for a seat.
@@ -132,8 +133,8 @@ impl Volunteer {
     const LONGEST_WAIT: u32 = 10_000;
     /// The fewest blocks between two different offers.
     const CHANGE_WAIT: u32 = 10;
-    /// If there is memory for fewer seats than this, the largest tasks are left out. Otherwise, whoever opens two tasks as heavy
-    /// as tasks may be could have most attesters offer a single seat.
+    /// If there is memory for fewer seats than this, the largest tasks are left out. Otherwise somebody could open two tasks of the
+    /// maximum size, and most attesters would offer only a single seat.
     const LEAST_SEATS: u8 = 4;
 
     /// Serves every task that it can, or `only` these if there are any.
@@ -156,7 +157,7 @@ impl Volunteer {
         }
     }
 
-    /// From now on all seats together may ask for this many products in a block.
+    /// From now on, all seats together may require this many products in a block.
     pub fn takes_on(&mut self, products: u64) {
         if products != self.capacity.products && products < bounds::COST_PER_BLOCK {
             tracing::warn!(
@@ -169,7 +170,7 @@ impl Volunteer {
     }
 
     /// Notes what the account can spend, in planck. If that is too little, no seats are offered, because a seat whose calls cannot
-    /// be paid costs stake. Offers resume only at twice that amount, because each offer has to be paid for, too.
+    /// be paid for costs stake. Offers resume only at twice that amount, because each offer costs a fee, too.
     pub fn can_spend(&mut self, planck: u128) {
         let enough = match self.is_poor {
             true => FEES_TO_KEEP,
@@ -184,8 +185,8 @@ impl Volunteer {
         self.is_poor = is_poor;
     }
 
-    /// Notes whether the account has the role and the stake without which the chain refuses its offers, each for a fee. Then none
-    /// is sent until it has them.
+    /// Notes whether the account has the role and the stake that an offer needs. Without them the chain would refuse each offer and
+    /// still take the fee, so none is sent until the account has them.
     pub fn may_attest(&mut self, may: bool) {
         if !may && !self.is_refused {
             tracing::warn!(
@@ -200,9 +201,9 @@ impl Volunteer {
         self.memory = memory;
     }
 
-    /// The call that makes the chain's offer what it should be, if it is time for it. `tasks` are those that could be asked for;
-    /// `serves` knows of those, too, that could not, and not of those that were given up or do not suit. Unless `is_sound`, one with
-    /// sealed samples may be among the latter, so that those that are served are named.
+    /// The call that brings the offer on the chain up to date, if it is time for it. `tasks` are those that the node could be asked
+    /// about. `serves` also covers tasks that it could not be asked about just now, but not those that were given up or do not suit.
+    /// Unless `is_sound`, a task with sealed samples may be among the latter, so the offer names the tasks that it serves.
     pub async fn due(
         &mut self,
         block: u32,
@@ -254,7 +255,7 @@ impl Volunteer {
         self.was_due
     }
 
-    /// Whether it was meant to withdraw its offer and serve the seats that it held, and has done so.
+    /// Whether it was told to withdraw its offer and serve the seats that it still held, and has done both.
     pub fn has_left(&self, found: Option<&OfferView>) -> bool {
         let is_nothing = |found: &OfferView| (found.seats, found.seats_held) == (0, 0);
         self.capacity.seats == 0 && found.is_none_or(is_nothing)
@@ -318,7 +319,7 @@ impl Volunteer {
         }
     }
 
-    /// The tasks that are not offered because their rounds take so much memory that too few seats would fit; none if the user has
+    /// The tasks that are not offered because their rounds take so much memory that too few seats would fit. Empty if the user has
     /// named the tasks.
     fn left_out(&self, serves: impl Fn(TaskId) -> bool) -> BTreeSet<TaskId> {
         if !self.only.is_empty() {
@@ -333,7 +334,8 @@ impl Volunteer {
             .left_out(served, |task| self.lot(task), wanted.into())
     }
 
-    /// Says, once for each number, that there is no memory for more than these seats; and once which tasks are left out for it.
+    /// Reports, once for each number, that there is no memory for more than these seats, and once which tasks are left out because
+    /// of it.
     fn tell_of_memory(&mut self, seats: u8, left_out: BTreeSet<TaskId>) {
         for task in left_out.difference(&self.told_left_out) {
             tracing::warn!(
@@ -352,9 +354,9 @@ impl Volunteer {
         self.told = fewer;
     }
 
-    /// Of these tasks, and what they can pay for a seat at most, as many as an offer names, by id. Half of them are those that can pay
-    /// most. That is their sponsors' word, and whoever opens many tasks that promise much could have them displace all others
-    /// everywhere: so the other half is chosen by a lot that is different for each account.
+    /// Chooses as many of these tasks as an offer can name, in order of id. Each comes with the most that it can pay for a seat. One
+    /// half are those that can pay the most. That figure is only the sponsor's promise: somebody who opens many tasks that promise
+    /// much could displace all others everywhere. So the other half is chosen by a lot that differs for each account.
     fn choose(&self, tasks: Vec<(TaskId, u128)>) -> Vec<TaskId> {
         let most = bounds::MAX_OFFERED_TASKS as usize;
         let ranked = tasks.into_iter();
@@ -394,7 +396,7 @@ impl Volunteer {
         }
     }
 
-    /// Looks for one pool at a time. It does so in the background, because whole files are read.
+    /// Looks for one pool at a time, in the background because it reads whole files.
     async fn look_for_pools(&mut self, tasks: &[TaskView]) {
         let over = self.search.take_if(|search| search.found.is_finished());
         if let Some(Search {
@@ -438,7 +440,7 @@ impl Volunteer {
 }
 
 impl Sent {
-    /// How long to wait next time: as short as at first, if the chain had the offer for long.
+    /// How long to wait next time. If the chain had the offer for a long time, the wait is as short as at first.
     fn next_wait(&self, block: u32) -> u32 {
         let until = self.undone_at.unwrap_or(block);
         let stood = self.seen_at.map_or(0, |seen| until.saturating_sub(seen));

@@ -1,9 +1,9 @@
 //! Asks another node, besides the one in use, what the attester has to do.
 //!
-//! Proofs keep an attester from acting on what a node makes up, but nothing proves that a node shows everything. A node that
-//! hides a seat, or a move in a dispute, makes an honest attester lose by doing nothing. So if several nodes are named, each of
-//! the others is asked from time to time. If one keeps showing a duty that the node in use does not show, the attester switches
-//! to it. That node may lie, too: then whatever it makes up is refused or disproved, and whatever it hides is noticed in the same
+//! Proofs keep an attester from acting on what a node makes up, but nothing proves that a node shows everything. A node that hides
+//! a seat, or a move in a dispute, makes an honest attester lose by doing nothing. So if several nodes are named, each of the
+//! others is asked from time to time. If one of them keeps showing a duty that the node in use does not show, the attester switches
+//! to it. That node may lie, too. Then whatever it makes up is refused or disproved, and whatever it hides is noticed in the same
 //! way.
 
 use super::{Attest, Came};
@@ -32,17 +32,17 @@ use tokio::time::timeout;
 const PAUSE: Duration = Duration::from_secs(10);
 /// The longest that one look may take, including the connection.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(20);
-/// For so long, in the time of blocks, a demand has to be hidden: so natural forks and what is on its way have settled. Longer than
-/// a node may be behind that speaks.
+/// A demand has to be hidden for this many blocks, so that natural forks have settled and calls on their way have arrived. This is
+/// longer than a node may lag and still be heard.
 const PATIENCE_BLOCKS: u32 = 3;
-/// Each switch doubles the wait for the next one, at most this many times. If one of two nodes lies, or both lie in turns, each
-/// is used long enough for a call, and neither for half of an ordinary window.
+/// Each switch doubles the wait for the next one, at most this many times. If one of two nodes lies, or both lie in turns, each is
+/// used long enough to send a call, and neither for as long as half of an ordinary window.
 const MOST_DOUBLINGS: u32 = 2;
 /// After this long without a switch, the wait for the next one is as short as for the first.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(3600);
 /// A block is assumed to take no longer than this, whatever a node says.
 const LONGEST_BLOCK: Duration = Duration::from_secs(12);
-/// The most demands that are taken from a node, because each is looked for on the node in use.
+/// The most demands that are taken from a node. Each of them costs questions to the node in use.
 const MOST_DEMANDS: usize = 64;
 
 /// Something that costs the account stake or a bond if it does not do it.
@@ -60,9 +60,9 @@ enum Demand {
         round: RoundId,
         dispute: DisputeId,
         moves: u32,
-        /// What it has to answer for, if its own table is disputed: a node that shows another statement has it give answers that the
-        /// chain refuses, until it is too late. Whoever disputes the table of another one need not have a seat; about its picks
-        /// other nodes are asked before they are made.
+        /// What it has to answer for, if its own table is disputed. A node that shows another statement makes it give answers that
+        /// the chain refuses, until it is too late. A challenger has none here: it need not have a seat, and other nodes are asked
+        /// before it picks.
         statement: Option<Statement>,
     },
 }
@@ -161,7 +161,7 @@ fn due_in(round: &RoundView, account: &Account) -> Option<DutyKind> {
     }
 }
 
-/// What the account has to do, as a node shows it. What costs most if it is missed comes first.
+/// What the account has to do, as a node shows it. The demands that cost the most if missed come first.
 async fn demands(node: &impl DutyViews, account: &Account) -> Result<Vec<Demand>, ChainError> {
     let moves = node.moves(None, account).await?;
     let duties = node.live_duties(account).await?;
@@ -272,7 +272,7 @@ pub(super) struct CrossCheck {
 }
 
 impl CrossCheck {
-    /// Asks the next of the other nodes, if it is time to. A node that cannot be asked is no error, and costs nothing.
+    /// Asks the next of the other nodes, if it is time to. A node that does not answer is not an error, and has no consequences.
     ///
     /// Returns [`ChainError::Hidden`] if `client` should switch to another node.
     async fn look(&mut self, client: &Client, account: &Account) -> Option<ChainError> {
@@ -323,7 +323,7 @@ impl CrossCheck {
         })
     }
 
-    /// Notes the result. Returns a demand that has been hidden for so long that the node that shows it should be used instead.
+    /// Notes the result. If a demand has been hidden for too long, returns it: the node that shows it should be used instead.
     fn take_in(&mut self, told: Told) -> Option<Demand> {
         let Told {
             by,

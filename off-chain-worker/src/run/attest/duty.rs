@@ -134,8 +134,8 @@ impl Duty {
         Ok(())
     }
 
-    /// What is due now, given what was computed so far. What has the salt that was committed is on disk; if that is lost, the
-    /// same follows from the same inputs and the account's key.
+    /// What is due now, given what was computed so far. The salt of the commitment is on disk. If the disk is lost, the same salt
+    /// follows from the same inputs and the account's key.
     fn due(
         &mut self,
         of: &RoundView,
@@ -175,8 +175,8 @@ impl Duty {
         self.engine.on_block(now)
     }
 
-    /// Whether it has committed to another table than the processor computes, as a device may have done that was found wrong
-    /// later. That is not shown: to be silent costs less than to be convicted.
+    /// Whether it has committed to a table that differs from what the processor computes. This happens if a device computed it and
+    /// was found wrong later. Such a table is not revealed: staying silent costs less than being convicted.
     fn has_committed_to_another(&mut self, now: &AttesterSnapshot, own: &ScoredRound) -> bool {
         let table = self.engine.table(&now.inputs);
         let has = now.seat == Some(Seat::Committed) && table.is_some_and(|had| *had != own.summary);
@@ -300,7 +300,7 @@ impl Duty {
         Ok(sent)
     }
 
-    /// Another node is asked from now on: the one before may have made up which blocks took its calls.
+    /// Another node is asked from now on. The previous one may have made up which blocks took its calls.
     pub fn disconnected(&mut self) {
         self.acted_at = 0;
         self.engine.on_other_node();
@@ -348,7 +348,7 @@ mod tests {
     use crate::{evaluation::lab::Lab, run::views};
     use gotong_protocol::{attestation_commitment, Phase};
 
-    /// What the round of `lab` comes to.
+    /// The result of `lab`'s round.
     fn scored(lab: &Lab) -> ScoredRound {
         let (round, table) = lab.score();
         ScoredRound {
@@ -368,7 +368,7 @@ mod tests {
         Duty::open(signer, TaskId(1), folder).unwrap()
     }
 
-    /// In the phase and the seat of whoever has just been drawn for `own`.
+    /// In the phase and the seat of an attester that has just been drawn for `own`.
     fn drawn_for(own: &ScoredRound) -> AttesterSnapshot {
         AttesterSnapshot {
             block: 9,
@@ -437,7 +437,7 @@ mod tests {
         );
     }
 
-    /// The first program's device was wrong, or the second one's is: only the chain knows which table it has a commitment to, and
+    /// The first program's device was wrong, or the second one's is. Only the chain knows which table was committed to, and it
     /// refuses the other one.
     #[test]
     fn after_a_loss_the_processor_has_the_last_word() {
@@ -485,7 +485,7 @@ mod tests {
         }
     }
 
-    /// Writing fails whoever runs the test, because a folder stands where the file would be.
+    /// A folder stands where the file would be, so writing fails even if root runs the test.
     #[test]
     fn only_a_commitment_waits_for_room_on_the_disk() {
         let temporary = tempfile::tempdir().unwrap();

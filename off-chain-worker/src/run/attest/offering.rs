@@ -15,13 +15,13 @@ use gotong_protocol::{
 use std::{collections::BTreeSet, time::Instant};
 
 impl Attest {
-    /// Offers what a machine can do that evaluates so many products in a second, if that was measured, in the place of a fixed
-    /// capacity: how much that is in a block is known once there is a chain.
+    /// Sets the measured speed, in products a second, if there is one. The capacity then follows from it instead of being fixed.
+    /// How much that is in a block is known once the chain says how long its blocks are.
     pub fn measured_at(self, speed: Option<f64>) -> Self {
         Self { speed, ..self }
     }
 
-    /// Continues to follow the tasks that suit and in which it has no seat, unless that is under way already.
+    /// Continues to follow the suitable tasks in which it has no seat, unless that is already under way.
     pub(super) fn follow(
         &mut self,
         client: &Client,
@@ -45,7 +45,7 @@ impl Attest {
         self.follower.go_on(client, now, without_seat, new, came)
     }
 
-    /// Keeps nothing about tasks that are not listed any more.
+    /// Forgets everything about tasks that are not listed any more.
     fn forget_what_is_over(&mut self) {
         let tasks = &self.tasks;
         self.follower.keep(|task| tasks.is_listed(task));
@@ -53,7 +53,7 @@ impl Attest {
         self.left_out.retain(|task| tasks.is_listed(*task));
     }
 
-    /// Those of the tasks that suit; how far they have come on disk is known then.
+    /// The tasks that suit. Afterwards, it is known how far each of them has come on disk.
     fn suitable<'a>(&mut self, views: &'a [TaskView]) -> Vec<&'a TaskView> {
         let fitness = &mut self.fitness;
         let live = views.iter().filter(|view| view.state.is_live());
@@ -63,7 +63,7 @@ impl Attest {
         suitable
     }
 
-    /// Notes how far the tasks are replayed, also those with a seat, whose workers are locked while they work.
+    /// Notes how far each task is replayed. This includes tasks with a seat, whose workers are locked while they work.
     fn note_progress(&mut self, views: &[TaskView]) {
         self.follower.see(views);
         for (task, opened) in &self.seats {
@@ -116,8 +116,8 @@ impl Attest {
         })
     }
 
-    /// Leaves out the tasks in which a seat would cost more than it earns, because a round cannot be scored in time, cannot be
-    /// scored at all, or does not pay for its calls. Nothing changes for tasks that the node could not be asked about just now.
+    /// Leaves out the tasks in which a seat would cost more than it earns: a round cannot be scored in time, cannot be scored at
+    /// all, or does not pay for its calls. Tasks that the node could not be asked about just now stay as they were.
     fn leave_out(&mut self, views: &[TaskView]) {
         for view in views.iter().filter(|view| view.state.is_live()) {
             let is_ready = self.follower.is_ready(view);
@@ -147,8 +147,8 @@ fn attests(stake: Option<&StakeView>, least: u128) -> bool {
     stake.is_some_and(|own| own.roles.attester && own.stake >= least)
 }
 
-/// Makes the chain's offer what it should be, for these tasks: those that could be asked for, those that are served, and whether
-/// these are all with sealed samples. Tells whether it is taken back and no seat is held any more.
+/// Brings the offer on the chain up to date. It takes the tasks that the node could be asked about, those that are served, and
+/// whether these include all tasks with sealed samples. Returns whether the offer is withdrawn and no seat is held any more.
 async fn offer(
     volunteer: &mut Volunteer,
     signer: &Keypair,
@@ -282,8 +282,8 @@ mod tests {
         assert!(!attests(None, 0));
     }
 
-    /// All that a look does with tasks, whatever comes of it, is bounded by those that are live: what is asked of the node, what is
-    /// decoded, what is kept from one look to the next, and the time.
+    /// Everything that a look does with tasks is bounded by the number of live ones: the questions to the node, the decoding, the
+    /// memory kept from one look to the next, and the time.
     #[tokio::test]
     async fn a_look_costs_the_same_beside_100_000_tasks_that_are_over() {
         let (_folder, mut attest) = attest(Conditions::default());

@@ -4,8 +4,8 @@ use crate::{chain::ChainError, run::RunError};
 use gotong_protocol::view::StakeView;
 use std::future::Future;
 
-/// Fails unless this registration, which a node shows, is that of an attester. A node that has not caught up, as one that was
-/// restarted with this program, may not know of it yet: `caught_up` finds that out, and is asked only where it matters.
+/// Fails unless this registration, which a node shows, is that of an attester. A node that has not caught up may not know of it
+/// yet, for example if it was restarted together with this program. `caught_up` finds that out, and is called only if it matters.
 pub(super) async fn check(
     shown: Option<StakeView>,
     caught_up: impl Future<Output = Result<(), ChainError>>,
@@ -35,7 +35,7 @@ mod tests {
         }
     }
 
-    /// The daemon ends only if a node that has caught up says so: else a restart of the machine would end it.
+    /// The daemon ends only if a node that has caught up says so. Otherwise a restart of the machine would end it.
     #[tokio::test]
     async fn what_a_syncing_node_does_not_know_yet_ends_nothing() {
         for shown in [None, Some(stake(Roles::CONTRIBUTOR))] {
