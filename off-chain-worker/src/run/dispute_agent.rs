@@ -28,9 +28,9 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// Plays one account's disputes in the rounds of a task: answers for its own table, and doubts
-/// those that differ. All that it needs is on the chain; what it keeps on disk only spares it moves
-/// that are made already.
+/// Plays one account's disputes in the rounds of a task: it answers for the account's own table,
+/// and doubts those that differ. Everything that it needs is on the chain. What it keeps on disk
+/// only saves it from repeating moves.
 pub struct DisputeAgent {
     signer: Keypair,
     account: Account,
@@ -58,8 +58,8 @@ pub enum Suspects {
 }
 
 impl Suspects {
-    /// The same, given whether the account's table is there and counts. One that a device computed which was found wrong later
-    /// answers for itself, and is held against nobody.
+    /// The suspects that remain, given whether the account's table is there and whether it counts. A table from a device that was
+    /// later found wrong is still defended, but is not used to accuse others.
     fn given(self, is_there: bool, counts: bool) -> Self {
         match is_there && !counts {
             true => Self::Nobody,
@@ -73,7 +73,7 @@ impl Suspects {
 pub struct Hearing {
     /// The account's disputes that ended since the last look.
     pub closed: Vec<ClosedDispute>,
-    /// What the chain said no to.
+    /// What the chain refused.
     pub refused: Vec<(DisputerCommand, ChainError)>,
 }
 
@@ -96,14 +96,14 @@ struct Due {
 }
 
 const ENGINE: &str = "disputer";
-/// After so long no further accusation is proved before the next block: nodes that never answer could else keep moves in other
-/// disputes from their deadlines.
+/// After this time, no further accusation is proved before the next block. Otherwise nodes that never answer could make moves in
+/// other disputes miss their deadlines.
 const PROVING: Duration = Duration::from_secs(30);
 /// More than can be ready at once.
 const ALL: usize = 1 << 10;
 
 impl DisputeAgent {
-    /// The agent of `signer` in `task`; `folder` is that of the account in the task.
+    /// The agent of `signer` in `task`; `folder` is the account's folder within the task's.
     pub fn open(signer: Keypair, task: TaskId, folder: &Folder) -> Result<Self, StateError> {
         let account = signer.public_key().0;
         let folder = folder.sub("disputes")?;
@@ -122,8 +122,8 @@ impl DisputeAgent {
         })
     }
 
-    /// Makes every move that is due in the disputes about `round`, and opens those that are called
-    /// for. What the chain refuses is reported, and tried again some blocks later.
+    /// Makes every move that is due in the disputes about `round`, and opens disputes where they
+    /// are needed. Calls that the chain refuses are reported, and tried again some blocks later.
     pub async fn attend(
         &mut self,
         client: &Client,
@@ -136,8 +136,8 @@ impl DisputeAgent {
         self.make(client, now, round, moves).await
     }
 
-    /// Finds out what is due in the disputes about `round`, and begins to compute it: the first half of [`Self::attend`], and all
-    /// that needs the replica.
+    /// Finds out what is due in the disputes about `round`, and begins to compute it. This is the first half of [`Self::attend`],
+    /// and the only part that needs the replica.
     pub(super) async fn prepare(
         &mut self,
         client: &Client,
@@ -170,7 +170,7 @@ impl DisputeAgent {
         let block = now.block();
         self.refused.retain(|_, until| is_refused(*until, block));
         commands.retain(|command| !self.refused.contains_key(command));
-        // Who forgets which disputes were lost would lose another bond.
+        // An agent that forgets which disputes it lost would lose another bond.
         commands.retain(|command| is_kept || !is_accusation(command));
         if commands.is_empty() {
             return Ok(Moves { closed, due: None });
@@ -198,7 +198,7 @@ impl DisputeAgent {
         })
     }
 
-    /// Makes what was prepared: the second half of [`Self::attend`].
+    /// Makes the moves that were prepared: the second half of [`Self::attend`].
     pub(super) async fn make(
         &mut self,
         client: &Client,
@@ -214,7 +214,7 @@ impl DisputeAgent {
             return Ok(hearing);
         };
         let block = now.block();
-        // On a fork where the accused stands for a right table an accusation would cost the bond.
+        // An accusation would cost the bond on a fork where the accused stands for a correct table.
         let tied = client.tied_to(now);
         let (mut computed, mut picks, mut accusations) = (Vec::new(), Vec::new(), Vec::new());
         let asks = PickCheck::is_needed(client);
@@ -237,7 +237,7 @@ impl DisputeAgent {
             round,
             inputs: &due.inputs,
         });
-        // No answer is held back by what other nodes say.
+        // Answers do not wait for other nodes.
         let picks = self.confirmed(client, now, &due.disputes, basis, picks);
         let mut moves = Vec::new();
         for (command, call) in picks.await? {
@@ -248,14 +248,14 @@ impl DisputeAgent {
         }
         self.send_all(client, moves, &mut hearing).await?;
         let begun = Instant::now();
-        // Moves have deadlines, and are not held back by what is to be proved; the next ones not by all of it.
+        // Moves have deadlines, so they do not wait for accusations to be proved, and the next moves do not wait for all of them.
         for (command, call) in accusations {
             if begun.elapsed() > PROVING {
                 break;
             }
             match self.confirm(client, now, basis, (command, &call)).await {
                 Ok(()) => self.send(&tied, command, &call, &mut hearing).await?,
-                // It comes again with the next block.
+                // It is tried again with the next block.
                 Err(error @ ChainError::Unproved(_)) => {
                     tracing::info!("waiting for finality: {error}");
                 }
@@ -272,7 +272,7 @@ impl DisputeAgent {
         Ok(hearing)
     }
 
-    /// The account's disputes that were open at the last look and are no more.
+    /// The account's disputes that were open at the last look and are not open any more.
     async fn closed(
         &mut self,
         now: &Moment,
@@ -411,15 +411,16 @@ impl DisputeAgent {
         }
     }
 
-    /// Another node is asked from now on: the one before may have made up which blocks took its moves.
+    /// Another node is asked from now on. The previous one may have made up which blocks took its moves.
     pub(super) fn disconnected(&mut self) {
         self.engine.on_other_node();
-        // What the chain refused may have been made for what that node had made up. Accusations wait: each would cost a fee.
+        // A refused move may have relied on something that that node had made up, so it is tried again. Accusations keep waiting,
+        // because each costs a fee.
         self.refused.retain(|command, _| is_accusation(command));
     }
 
-    /// Keeps the engine, and tells whether it is on disk. Whoever makes no move loses, so no move waits for room there: without
-    /// what was not kept, a restart makes a move twice at most, which the chain refuses.
+    /// Saves the engine, and returns whether it is on disk. A party that makes no move loses, so no move waits for free space. If
+    /// something was not saved, the worst case is that a restart repeats a move, which the chain refuses.
     fn save(&self) -> bool {
         let saved = self.folder.save(ENGINE, &self.engine);
         if let Err(error) = &saved {
@@ -429,8 +430,7 @@ impl DisputeAgent {
     }
 }
 
-/// Computes what to say for every command, one after another and in the background: what is ready can be sent before the
-/// rest is.
+/// Computes what to say for each command, one after another, in the background. What is ready can be sent before the rest is.
 fn in_turn<C, T>(
     commands: Vec<C>,
     call: impl Fn(C) -> T + Send + 'static,
@@ -493,20 +493,20 @@ fn is_party(dispute: &DisputeView, account: &Account) -> bool {
     [dispute.accused, dispute.challenger].contains(account)
 }
 
-/// By which blocks somebody has to move in the account's disputes about a task. The other party's move may come at once, so that
-/// its deadline counts as well.
+/// The deadlines of the next moves in the account's disputes about a task, as blocks. The other party may move at once, so its
+/// deadline counts as well.
 pub(super) fn deadlines(disputes: &[DisputeView], task: TaskId, account: &Account) -> Vec<u32> {
     let own = disputes.iter();
     let own = own.filter(|dispute| dispute.task == task && is_party(dispute, account));
     own.map(|dispute| dispute.deadline).collect()
 }
 
-/// Whether tables can be disputed: the challenge begins when its audits are drawn. Until then none is open.
+/// Whether tables can be disputed. They can once the challenge begins, which is when its audits are drawn.
 pub(super) fn takes_disputes(round: &RoundView) -> bool {
     round.phase == Phase::Challenge && round.audit_seed.is_some()
 }
 
-/// Whether the chain said no to the call, and is there for others.
+/// Whether the chain refused this call, but would still take others.
 fn is_refusal(error: &ChainError) -> bool {
     matches!(
         error,
@@ -525,7 +525,7 @@ fn open_dispute(view: &DisputeView) -> OpenDispute {
     }
 }
 
-/// What the parties of a dispute are at, by its name.
+/// The name of the stage that a dispute has reached.
 pub fn stage(dispute: &DisputeView) -> String {
     StepName::of(&dispute.trial.statement).to_string()
 }

@@ -41,7 +41,7 @@ pub async fn dispute_evidence(
     let table = table.ok_or_else(|| missing("the table"))?;
     let moves = moves(client, closed).await?;
     let id = (task, round, closed.id);
-    // Of several disputes that were opened in the block one has these moves.
+    // If several disputes were opened in the block, only one has these moves.
     let accusations = client.body(closed.opened_at).await?;
     let evidence = accusations
         .find_all::<Accusation>(Kind::OpenDispute, &(task, round, closed.accused))

@@ -63,7 +63,7 @@ impl Court {
         self.open.retain(|(dispute, _)| dispute.accused != who);
     }
 
-    /// Carries out a command of a party; what comes too late is refused, and changes nothing.
+    /// Carries out a party's command. A command that comes too late is refused and changes nothing.
     fn execute(&mut self, by: &mut Party, command: DisputerCommand) {
         self.block += 1;
         let place = |open: &[(OpenDispute, Trial)], id: DisputeId| {
@@ -113,7 +113,7 @@ impl Court {
                         let (dispute, _) = self.open.remove(at);
                         self.dismissed.push(dispute.challenger);
                     }
-                    // A liar may have nothing to show: then time passes.
+                    // A liar may have nothing to show. Then its time runs out.
                     Err(_) => self.convict(accused),
                 }
             }
@@ -131,7 +131,7 @@ impl Court {
                         *trial = trial.pick(&self.facts, table, &pick).unwrap();
                         dispute.moves += 1;
                     }
-                    // Nothing of what is shown is computed differently: time passes.
+                    // The challenger computes nothing differently, so its time runs out.
                     None => {
                         let (dispute, _) = self.open.remove(at);
                         self.dismissed.push(dispute.challenger);
@@ -208,7 +208,7 @@ const FAIR: Turns = Turns {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Whatever is lost, repeated or forgotten on the way, and though the liar accuses in return.
+    /// The honest party wins, whatever is lost, repeated or forgotten on the way, and even if the liar accuses it in return.
     #[test]
     fn the_liar_is_convicted_and_the_honest_never(
         kind in prop::sample::select(LieKind::value_variants()),

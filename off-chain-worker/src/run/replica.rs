@@ -58,8 +58,8 @@ use store::{Position, ReplicaStore};
 /// The folder of a replica that skips rounds, inside the folder of its task.
 const SKIPPING: &str = "skipping";
 
-/// A task's weights, rebuilt from the chain: from its opening, round by round, every settled
-/// claim computed again, unless it may [skip](ReplicaWorker::skipping) that. Kept on disk, so that no round is computed twice.
+/// A task's weights, rebuilt from the chain round by round since the task was opened. It recomputes every settled claim, unless it
+/// may [skip](ReplicaWorker::skipping) that. It is kept on disk, so that no round is computed twice.
 pub struct Replica {
     task: TaskId,
     graph: Graph,
@@ -93,10 +93,10 @@ impl Replica {
         Self::open_as(client, now, dirs, task, false).await
     }
 
-    /// [`Self::open`]; one that `skips` is for whoever needs the weights of the rounds to come, and the tables of no rounds but
-    /// those that it scores: it takes the weights that settled rounds left from the tables that they settled on, and scores them
-    /// only where that fails. It is kept beside the other one, which has all tables, since contributors prove their credits by
-    /// them; if there is none yet, it starts where the other one is.
+    /// Like [`Self::open`], but it can open a replica that `skips` rounds. Such a replica serves somebody who needs the weights of
+    /// future rounds, and tables only for the rounds that it scores. It takes the weights after a settled round from the round's
+    /// table, and scores the round only if that fails. It is kept beside the ordinary replica, which has all tables, because
+    /// contributors prove their credits with them. If there is none yet, it starts from the ordinary one's position.
     async fn open_as(
         client: &Client,
         now: &Moment,
@@ -442,7 +442,7 @@ async fn facts(now: &Moment, task: TaskId, round: RoundId) -> Result<RoundFacts,
     Ok(facts.ok_or_else(missing)?)
 }
 
-/// The first difference between two claims about a round.
+/// The first difference between two claims about a round, if there is one.
 pub fn claim_difference(ours: &ShareClaim, theirs: &ShareClaim) -> Option<Difference> {
     let root = |what: &str, ours: &Hash, theirs: &Hash| {
         Difference::of(what, hex::encode(ours), hex::encode(theirs))

@@ -1,9 +1,9 @@
 //! Which tasks an attester can serve without losing money.
 //!
-//! An attester is drawn for whatever it offers, without being asked again, and whoever opens a task chooses what a seat in it
-//! costs: the model may be too large for this machine's memory, or a round may pay less than a seat's calls cost. So the
-//! attester first looks at the task's terms and graph, which never change. A node that lies about them can cause an unsuitable
-//! offer, but cannot take stake with it, because whatever a seat commits to has to be proved first.
+//! An attester is drawn for whatever it offers, without being asked again. The sponsor of a task decides what a seat in it costs:
+//! the model may be too large for this machine's memory, or a round may pay less than a seat's calls cost. So the attester first
+//! looks at the task's terms and graph, which never change. A node that lies about them can cause an unsuitable offer. It cannot
+//! cost the attester its stake that way, because whatever a seat commits to has to be proved first.
 
 use crate::run::{
     pay::most_pay,
@@ -18,13 +18,14 @@ use std::{
 /// The conditions under which an attester serves a task. By default it serves every task.
 #[derive(Clone, Copy, Debug)]
 pub struct Conditions {
-    /// Tells how many bytes are free for rounds now.
+    /// Returns how many bytes are free for rounds now.
     pub memory: fn() -> u64,
-    /// Which part of them this program's rounds may take, all together: 1, or less if others share the machine.
+    /// The fraction of them that all of this program's rounds together may take: 1, or less if other programs share the machine.
     pub memory_part: f64,
-    /// The most deltas that a round has, if its terms have places for more. Only somebody who knows who contributes can tell.
+    /// The most deltas to expect in a round, even if its terms have places for more. Only somebody who knows the contributors can
+    /// tell.
     pub most_deltas: u32,
-    /// The least, in planck, that a round has to be able to pay for a seat.
+    /// The minimum, in planck, that a round must be able to pay for a seat.
     pub least_pay: u128,
 }
 
@@ -33,7 +34,7 @@ impl Conditions {
     /// for each picosecond of the chain's time. By hand.
     pub const CALLS: u128 = 2_000_000_000;
 
-    /// Bytes that rounds may take now, all together; rounded down.
+    /// Bytes that all rounds together may take now; rounded down.
     fn memory_now(&self) -> u64 {
         ((self.memory)() as f64 * self.memory_part) as u64
     }
@@ -74,11 +75,11 @@ pub(super) enum Unfit {
     NotAModel,
 }
 
-/// Remembers which tasks suit, of those that it was asked about.
+/// Remembers which of the tasks that it was asked about are suitable.
 pub(super) struct Fitness {
     conditions: Conditions,
-    /// The most bytes that were ever free for a round. So the memory that rounds under way use counts as free, and offers do not
-    /// come and go with them.
+    /// The most bytes that were ever free for a round. So memory that is in use by rounds under way counts as free, and offers do
+    /// not change whenever a round begins or ends.
     memory: u64,
     /// What was found out about each task. Its terms do not change, but memory may be freed.
     known: BTreeMap<TaskId, Found>,
@@ -87,7 +88,7 @@ pub(super) struct Fitness {
 /// What was found out about a task.
 #[derive(Clone, Copy)]
 enum Found {
-    /// A round of it takes so much memory.
+    /// It suits. A round of it takes this much memory.
     Suits(RoundMemory),
     Unfit,
     /// At this time there was too little memory for it.
@@ -140,7 +141,7 @@ impl Fitness {
         matches!(found, Found::Suits(_))
     }
 
-    /// The memory that there is, and what the tasks that suit take of it.
+    /// The memory for rounds, and how much of it each suitable task takes.
     pub fn memory(&self) -> MemoryForRounds {
         let suits = self.known.iter().filter_map(|(task, found)| match found {
             Found::Suits(needs) => Some((*task, *needs)),
@@ -175,7 +176,7 @@ impl Fitness {
 }
 
 impl Conditions {
-    /// How much memory a round of a task takes that suits, while a round may take so many bytes; or why it does not suit.
+    /// How much memory a round of the task takes, if a round may take up to `memory` bytes; or why the task does not suit.
     fn check(&self, task: &TaskView, memory: u64) -> Result<RoundMemory, Unfit> {
         let full = RoundMemory::of_at_most(&task.terms, &task.graph, self.most_deltas)
             .map_err(|_| Unfit::NotAModel)?;
@@ -243,7 +244,7 @@ mod tests {
         assert_eq!(memory.tasks, BTreeMap::from([(task.id, takes)]));
     }
 
-    /// A legal task of 64 MiB of deltas, each byte of which becomes 32 in memory.
+    /// A legal task with 64 MiB of deltas. Each byte becomes 32 in memory.
     #[test]
     fn deltas_are_counted_as_they_are_decoded() {
         let mut task = views::task();
@@ -253,7 +254,7 @@ mod tests {
         assert!(matches!(unfit, Err(Unfit::TooLarge { .. })), "{unfit:?}");
     }
 
-    /// Two programs on one machine once counted all its memory each.
+    /// Two programs on one machine once counted all of its memory, each for itself.
     #[test]
     fn programs_that_share_a_machine_share_its_memory() {
         let task = views::task();
@@ -321,7 +322,7 @@ mod tests {
         );
     }
 
-    /// Such a sponsor would have attesters work at their own cost.
+    /// Such a sponsor would make attesters work at their own expense.
     #[test]
     fn a_task_that_pays_less_than_a_seats_calls_is_not_offered() {
         let is_too_little = |task: &TaskView| {

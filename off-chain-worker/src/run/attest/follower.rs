@@ -28,8 +28,8 @@ pub(super) struct Follower {
     /// Tasks that have been looked for on disk.
     looked_for: BTreeSet<TaskId>,
     at_work: Option<(TaskId, Following)>,
-    /// Whether it is the turn of a task that is not ready. Without turns, tasks that lack one round would always come first,
-    /// and with many of them there may always be one.
+    /// Whether it is the turn of a task that is not ready. Without turns, tasks that are one round behind would always come first,
+    /// and among many tasks there may always be one of those.
     is_turn_of_others: bool,
 }
 
@@ -56,8 +56,8 @@ impl Follower {
     /// How many blocks a task that cannot be replayed is left alone.
     const PAUSE_BLOCKS: u32 = 100;
 
-    /// Whether the weights would be there for a seat in the task. One round may be missing, because it has just ended or was
-    /// undone by a fork: there is time to replay it while the next round accepts deltas.
+    /// Whether the weights would be ready for a seat in the task. One round may be missing, because it has just ended or a fork has
+    /// undone it. There is time to replay it while the next round accepts deltas.
     pub fn is_ready(&self, task: &TaskView) -> bool {
         match self.reached.get(&task.id) {
             Some(_) => self.lacks(task) <= 1,
@@ -110,9 +110,9 @@ impl Follower {
         self.looked_for.retain(|task| is_listed(*task));
     }
 
-    /// Chooses which of these tasks to continue. It alternates between tasks that lack one round, as each does whenever a round
-    /// ends, and tasks that lack more. Among the latter it takes the one that lacks the fewest. So a task with a long history,
-    /// which anybody can create, does not keep the others from becoming ready.
+    /// Chooses which of these tasks to continue. It alternates between tasks that are one round behind, as every task is when a
+    /// round ends, and tasks that are further behind. Among the latter it takes the one with the fewest rounds missing. So a task
+    /// with a long history, which anybody can create, does not keep the others from becoming ready.
     fn next<'a>(
         &mut self,
         block: u32,
@@ -170,13 +170,13 @@ impl Follower {
         })
     }
 
-    /// Notes the result. A failure here ends nothing, because nothing is at stake without a seat.
+    /// Notes the result. A failure here does not end the daemon, because nothing is at stake without a seat.
     pub fn take_in(&mut self, block: u32, (task, followed): Followed) {
         match followed {
             Ok(Some(reached)) => self.has_reached(task, reached),
             Ok(None) => {}
             Err(error) => {
-                // Everything else uses the same connection, and reports that it is lost.
+                // If the connection is lost, everything else that uses it reports that.
                 if !matches!(&error, ReplicaError::Chain(error) if error.is_gone()) {
                     tracing::warn!(%task, "not offered, because it cannot be rebuilt: {error}");
                     let until = block.saturating_add(Self::PAUSE_BLOCKS);
@@ -187,7 +187,7 @@ impl Follower {
         }
     }
 
-    /// Hands over what has worked on the task, to whoever serves a seat in it.
+    /// Hands over the worker of the task, so that it can serve a seat there.
     pub fn let_go(&mut self, task: TaskId) -> Option<Following> {
         let at_work = self.at_work.take_if(|(id, _)| *id == task);
         at_work.map(|(_, following)| following)
@@ -212,7 +212,7 @@ mod tests {
             follower.is_ready(&task_at(1, 0)),
             "nothing is to be replayed"
         );
-        // A newcomer, or one who was away: it has all of them before it.
+        // A newcomer, or an attester that was away, has all rounds left to replay.
         assert!(!follower.is_ready(&task_at(1, 1)) && !follower.is_ready(&task_at(1, 3)));
         follower.has_reached(TaskId(1), RoundId(1));
         assert!(!follower.is_ready(&task_at(1, 3)));

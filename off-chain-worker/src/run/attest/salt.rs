@@ -1,19 +1,19 @@
-//! What hides the table that an attester commits to, until it is revealed.
+//! The salt that hides the table that an attester commits to, until it is revealed.
 //!
-//! It follows from the account's key, so that an attester whose disk is lost in between can evaluate again and reveal.
+//! It is derived from the account's key. So an attester that loses its disk in between can evaluate the round again and reveal.
 
 use crate::chain::Keypair;
 use gotong_protocol::Hash;
 use gotong_scoring::blake2_256;
 use subxt_signer::DeriveJunction;
 
-/// Tells keys that are derived for salts from all others.
+/// Distinguishes keys that are derived for salts from all other keys.
 const TAG: &[u8; 16] = b"gotong:a-salt:v1";
 
-/// The salt of what the account of `signer` commits to about the inputs with this digest, which covers task and round.
+/// The salt for the commitment of `signer`'s account to a table for the inputs with this digest. The digest covers task and round.
 ///
-/// It is the public half of a key of its own, which nothing is ever signed with. The derivation is hard: without the account's
-/// secret nobody can follow it, and a salt that was revealed tells nothing about the others.
+/// It is the public half of a separate key that never signs anything. The derivation is hard: nobody can follow it without the
+/// account's secret, and a revealed salt tells nothing about the others.
 pub(super) fn salt(signer: &Keypair, inputs: &Hash) -> Hash {
     let of_inputs = DeriveJunction::Hard(blake2_256(&[TAG, inputs]));
     signer.derive([of_inputs]).public_key().0
@@ -40,7 +40,7 @@ mod tests {
         assert_eq!(salt(&development("Alice").unwrap(), &[4; 32]), all[0]);
     }
 
-    /// What is public leads to other bytes: a soft derivation anybody could follow from the account.
+    /// Public data leads to other bytes. Anybody could follow a soft derivation from the account.
     #[test]
     fn nobody_else_can_follow_the_derivation() {
         let alice = development("Alice").unwrap();
@@ -49,7 +49,7 @@ mod tests {
         assert_ne!(soft.public_key().0, salt(&alice, &[4; 32]));
     }
 
-    /// Another release has to reveal what this one committed.
+    /// A later release has to reveal what this one committed to.
     #[test]
     fn golden_bytes() {
         let salt = salt(&development("Alice").unwrap(), &[4; 32]);

@@ -1,19 +1,19 @@
-//! What has to be so before a bond is put at risk, by an accusation or by a pick.
+//! What has to hold before an accusation or a pick puts a bond at risk.
 //!
-//! An accusation is proved. A pick is made in a dispute whose bond is on hold already, and has to be made in time: if other nodes
-//! are named, one of them has to show the same dispute, and none another one, or it is proved as well. Each party could gain by
-//! bending that:
+//! An accusation is proved. A pick is different: the bond of its dispute is already on hold, and it has to be made in time. If
+//! other nodes are named, one of them has to show the same dispute and none a different one; otherwise the pick is proved as well.
+//! Each party could try to gain by bending this:
 //!
-//! - **The own node lies**, so that a part is picked which is right. Another node contradicts it, and then what is final decides.
-//!   What it says of time and of block numbers has nobody left out: others are asked for as long whatever it says, and the clock of
-//!   this machine decides whether they are behind.
-//! - **Another node lies**, or says nothing, so that no pick is made in time. What is final decides against it as well. Nobody
-//!   waits for a proof, or for what another node says, for more than a quarter of the time that a move has, or eight seconds.
-//! - **Two of three lie**, and show the same. The third one contradicts them, so that they have to prove it.
-//! - **None lies**, and one is a block behind. It shows the same a block later, and nothing that is final contradicts the other.
+//! - **The own node lies**, so that the agent picks a part that is right. Another node contradicts it, and then the final state
+//!   decides. It cannot silence the others by what it says about time and block numbers: they are asked for just as long whatever
+//!   it says, and this machine's clock decides whether they are behind.
+//! - **Another node lies**, or says nothing, so that no pick is made in time. The final state decides against it as well. The agent
+//!   waits for a proof, or for another node, for no more than a quarter of the time that a move has, or eight seconds.
+//! - **Two of three lie**, and show the same. The third one contradicts them, so they have to prove it.
+//! - **None lies**, and one is a block behind. It shows the same a block later, and the final state does not contradict the other.
 //!
-//! An answer needs none of this: it is refused unless it is what the chain asks for. It only has to be made, so `cross_check` looks
-//! whether other nodes ask for another one.
+//! An answer needs none of this: the chain refuses it unless it is what the chain asks for. It only has to be made, so
+//! `cross_check` looks whether other nodes ask for a different one.
 
 use super::{is_accusation, table_of, DisputeAgent};
 use crate::{
@@ -33,28 +33,28 @@ use std::{
 };
 use tokio::time::timeout;
 
-/// Longest wait for what other nodes say of the disputes in which picks are due, with the connections. They are asked side by side,
-/// so that none takes the time of another.
+/// Longest wait for what other nodes say about the disputes in which picks are due, including the time to connect. They are asked
+/// in parallel, so none takes time from another.
 const OPINION_TIMEOUT: Duration = Duration::from_secs(6);
-/// A node whose newest block is older than this many blocks says nothing that counts. The own node may choose when it is asked, and
-/// two empty slots in a row are not rare.
+/// A node whose newest block is older than this many blocks does not count. The limit is generous because the own node can choose
+/// when the other one is asked, and two empty slots in a row are not rare.
 const BEHIND_BLOCKS: u32 = 20;
-/// Part of the time of a move for which others are waited for.
+/// The agent waits for other nodes for this part of a move's time.
 const PATIENCE: u32 = 4;
-/// Longest patience, whatever nodes say that a move may take: half of what it may take where blocks take six seconds.
+/// Longest patience, however long nodes say a move may take: half of a move's time if blocks take six seconds.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(300);
-/// Shortest patience, whatever nodes say: eight blocks where they take a second, out of the twenty of a move.
+/// Shortest patience, whatever nodes say: eight blocks if they take a second, out of a move's twenty.
 const LEAST_PATIENCE: Duration = Duration::from_secs(8);
-/// No node is left earlier for what it does not prove: six blocks where they take a second. Finality is two or three blocks behind.
+/// No node is abandoned for a missing proof before this: six blocks if they take a second. Finality is two or three blocks behind.
 const LEAST_TURN: Duration = Duration::from_secs(6);
-/// Part of the patience that each node has for a proof: at least two blocks, in which votes come.
+/// Each node gets this part of the patience for a proof: at least two blocks, so that votes can arrive.
 const PROOF_PART: u32 = 8;
-/// The least and the most of it: two blocks where they take a second, and where they take six.
+/// The minimum and the maximum of it: two blocks if they take a second, and two if they take six.
 const PROOF_LIMITS: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(12)];
-/// After so long it is forgotten since when a pick is due.
+/// After this long, the agent forgets since when a pick has been due.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(3600);
 
-/// What a call about a round stands on.
+/// What a call about a round relies on.
 #[derive(Clone, Copy)]
 pub(super) struct Basis<'a> {
     /// The task that the table was computed for.
@@ -78,11 +78,11 @@ impl<'a> Basis<'a> {
     }
 }
 
-/// Where disputes are shown.
+/// A source of open disputes: a node, or a test's stand-in.
 trait DisputeViews: BlockViews {
     /// The open disputes of a task.
     async fn open_disputes(&self, task: TaskId) -> Result<Vec<DisputeView>, ChainError>;
-    /// Whether everything else is the same that a pick follows from.
+    /// Whether everything else that a pick depends on is the same.
     async fn agrees(&self, basis: Basis<'_>) -> Result<bool, ChainError>;
     /// How long a move may take.
     fn move_time(&self) -> Result<Duration, ChainError>;
@@ -113,7 +113,7 @@ enum Word {
     Nothing,
 }
 
-/// What another node shows of all that picks follow from.
+/// What another node shows of everything that picks depend on.
 struct Opinion {
     /// Where the node is.
     url: String,
@@ -128,7 +128,7 @@ struct Opinion {
 }
 
 impl Opinion {
-    /// What the `other` node at `url` shows, while the own one is at block `own`.
+    /// What the `other` node at `url` shows, while the own node is at block `own`.
     async fn of(
         own: u32,
         url: &str,
@@ -144,7 +144,7 @@ impl Opinion {
         })
     }
 
-    /// What it says of a dispute that the own node shows.
+    /// What it says about a dispute that the own node shows.
     fn word(&self, dispute: &DisputeView) -> Word {
         let mut disputes = self.disputes.iter();
         let found = disputes.find(|found| found.id == dispute.id);
@@ -174,7 +174,7 @@ async fn opinion(
     Ok((node, opinion))
 }
 
-/// What all other nodes say together.
+/// What the other nodes say, taken together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Said<'a> {
     /// One says the same, and none something else.
@@ -185,7 +185,7 @@ enum Said<'a> {
     Nothing,
 }
 
-/// What they say of a dispute. Those that say the same do not outweigh one that does not: they may all be one liar's.
+/// What they say about a dispute. Nodes that agree do not outweigh one that does not: they may all belong to one liar.
 fn said<'a>(opinions: &'a [Opinion], dispute: &DisputeView) -> Said<'a> {
     let mut said = Said::Nothing;
     for opinion in opinions {
@@ -201,35 +201,36 @@ fn said<'a>(opinions: &'a [Opinion], dispute: &DisputeView) -> Said<'a> {
 /// What is done about a pick that is neither confirmed nor proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Doubt<'a> {
-    /// It is looked at again in the next block.
+    /// Look at it again in the next block.
     Wait,
-    /// The node at this URL is used from now on.
+    /// Use the node at this URL from now on.
     Turn(&'a str),
-    /// It is made: whoever makes none loses.
+    /// Make it, because a challenger that makes none loses.
     Make,
 }
 
-/// How a pick stands that is neither confirmed nor proved.
+/// The state of a pick that is neither confirmed nor proved.
 #[derive(Clone, Copy, Debug)]
 struct Delay {
     /// For how long it has been due, by the clock of this machine.
     waited: Duration,
     /// How long others are waited for.
     patience: Duration,
-    /// Whether, by what the own node says, more than a quarter of the time for it is over.
+    /// Whether more than a quarter of the time for it is over, according to the own node.
     is_late: bool,
-    /// Whether some node proves that finality goes on.
+    /// Whether some node proves that finality advances.
     is_finality_alive: bool,
-    /// Whether the own node may be left because of it: each of the others has one turn, or two liars could have it go to and fro.
+    /// Whether the own node may be abandoned because of it. Each of the others gets one turn; otherwise two liars could send the
+    /// agent back and forth.
     may_turn: bool,
 }
 
 impl Delay {
-    /// What to do after what other nodes `said`. If finality goes on, what an honest node shows is final soon: then one that
-    /// contradicts it is more likely to be honest. If finality stands still, one's word is against another's. What the own node says
-    /// of the deadline counts only if nobody contradicts it.
+    /// What to do after what other nodes `said`. While finality advances, what an honest node shows is soon final. If the own node's
+    /// view is not, the node that contradicts it is more likely to be honest. While finality stands still, it is one node's word
+    /// against another's. What the own node says about the deadline counts only if nobody contradicts it.
     ///
-    /// The own node is left also if patience is over: it may have answered so slowly that this is the first look since.
+    /// The own node is abandoned even if patience is over: it may have answered so slowly that this is the first look since then.
     fn doubt(self, said: Said<'_>) -> Doubt<'_> {
         let is_over = self.waited >= self.patience;
         match said {
@@ -244,13 +245,13 @@ impl Delay {
         }
     }
 
-    /// Whether finality has had the time to speak for the own node.
+    /// Whether finality has had time to confirm the own node.
     fn is_time_to_turn(self) -> bool {
         self.waited >= LEAST_TURN.max(self.patience / 2)
     }
 }
 
-/// How long others are waited for, if a move may take `move_time`.
+/// How long to wait for others, if a move may take `move_time`.
 fn patience(move_time: Duration) -> Duration {
     (move_time / PATIENCE).clamp(LEAST_PATIENCE, LONGEST_PATIENCE)
 }
@@ -261,7 +262,7 @@ fn proof_limit(patience: Duration) -> Duration {
     (patience / PROOF_PART).clamp(least, most)
 }
 
-/// Whether more than a quarter of the time for a move is over at `block`, by what the own node says of it.
+/// Whether more than a quarter of the time for a move is over at `block`, according to the own node.
 fn is_late(dispute: &DisputeView, block: u32, move_blocks: u32) -> bool {
     let left = dispute.deadline.saturating_sub(block);
     left < move_blocks.saturating_sub(move_blocks / PATIENCE)
@@ -278,7 +279,7 @@ struct DuePick {
 #[derive(Default)]
 pub(super) struct PickCheck {
     nodes: OtherNodes,
-    /// The picks that are due: in which dispute, and after how many moves.
+    /// The picks that are due, by dispute and number of moves made.
     due: BTreeMap<(DisputeId, u32), DuePick>,
 }
 
@@ -288,7 +289,7 @@ impl PickCheck {
         client.is_doubted() && client.others().next().is_some()
     }
 
-    /// What this program remembers of the pick that is due in a dispute, from one node to the next.
+    /// What this program remembers about the pick that is due in a dispute. It survives a switch to another node.
     fn due(&mut self, dispute: &DisputeView) -> &mut DuePick {
         self.due
             .retain(|_, pick| pick.since.elapsed() < FORGOTTEN_AFTER);
@@ -299,7 +300,7 @@ impl PickCheck {
         })
     }
 
-    /// What all other nodes show, while the own one is at `block`. That a node cannot be asked is no error.
+    /// What all other nodes show, while the own node is at `block`. A node that does not answer is not an error.
     async fn ask(&mut self, client: &Client, block: u32, basis: Basis<'_>) -> Vec<Opinion> {
         let (mut urls, mut asked) = (Vec::new(), Vec::new());
         for url in client.others() {
@@ -337,9 +338,9 @@ struct Look<'a> {
     /// What other nodes show.
     opinions: &'a [Opinion],
     patience: Duration,
-    /// When no more proofs are asked for, so that nodes that never answer about one pick do not delay the others for long.
+    /// When to stop asking for proofs. So nodes that never answer about one pick do not delay the other picks for long.
     proofs_end: Instant,
-    /// Whether some node has proved that finality goes on, about whichever pick.
+    /// Whether some node has proved that finality advances, for any of the picks.
     is_finality_alive: bool,
 }
 
@@ -351,7 +352,7 @@ impl<'a> Look<'a> {
         basis: Basis<'a>,
         opinions: &'a [Opinion],
     ) -> Result<Self, ChainError> {
-        // The own node may say that a move takes no time.
+        // The own node may claim that a move takes no time.
         let told = opinions.iter().map(|opinion| opinion.move_time);
         let move_time = told.fold(now.move_time()?, Duration::max);
         let patience = patience(move_time);
@@ -382,7 +383,7 @@ impl<'a> Look<'a> {
         let said = said(self.opinions, dispute);
         match said {
             Said::Same => return Ok(true),
-            // As where it is a block behind.
+            // For example because it is a block behind.
             Said::Other(by) => {
                 tracing::info!(dispute = %dispute.id, by, "another node shows another state of the dispute");
             }
@@ -437,9 +438,8 @@ impl<'a> Look<'a> {
 }
 
 impl DisputeAgent {
-    /// Fails unless the round, and the table that is to be doubted, are proved by the state at a block that is final, or
-    /// confirmed by a second node if finality stands still, or one node's word is enough. An accusation that is wrong costs
-    /// its bond.
+    /// Fails unless the round and the table to be doubted are proved by the state at a final block, or confirmed by a second node
+    /// while finality stands still, or one node's word is enough. A wrong accusation costs its bond.
     pub(super) async fn confirm(
         &self,
         client: &Client,
@@ -473,8 +473,8 @@ impl DisputeAgent {
         client.confirm(call, &grounds, wait, says_so).await
     }
 
-    /// Those of the picks that are made now. Other nodes are asked also where there is nothing to pick: what the own node shows is
-    /// right then, and the table that it is of is wrong.
+    /// The picks to make now. Other nodes are asked even if there is nothing to pick: then what the own node shows is correct,
+    /// although the table that it belongs to is wrong.
     pub(super) async fn confirmed(
         &mut self,
         client: &Client,
@@ -492,7 +492,7 @@ impl DisputeAgent {
         let due = picks.into_iter();
         let due = due.filter_map(|(command, call)| Some((of(command)?, command, call)));
         let due: Vec<_> = due.collect();
-        // Those that are looked at later have been due for as long.
+        // Picks that are looked at later in this loop have been due for just as long.
         for (dispute, ..) in &due {
             self.picks.due(dispute);
         }
@@ -522,7 +522,7 @@ fn no_task(now: &Moment) -> ChainError {
     }
 }
 
-/// Whether something has to be so before this is sent, if nodes may lie.
+/// Whether this has to be confirmed before it is sent, if nodes may lie.
 pub(super) fn is_confirmed(command: &DisputerCommand) -> bool {
     is_accusation(command) || is_pick(command)
 }

@@ -26,7 +26,7 @@ pub struct RoundInputs {
     pub samples: RoundSamples,
     /// How many there are.
     pub sample_count: u32,
-    /// Which of them decide, and which of them pay: [`gotong_scoring::share::halves()`].
+    /// Decides which samples are in half A and which in half B: [`gotong_scoring::share::halves()`].
     pub half_seed: Hash,
     /// The deltas, in the order of their commits.
     pub entrants: Vec<RevealedDelta>,

@@ -22,7 +22,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// Held by who has decoded the deltas of a round that it does not score.
+/// Held while the deltas of a round that is not scored are decoded in memory.
 static DECODED: Mutex<()> = Mutex::new(());
 
 /// Fetches what the rounds of a task are scored from.
@@ -97,8 +97,8 @@ impl PayloadFetcher {
         .await?
     }
 
-    /// What `take` makes of the deltas of `round` to so many parameters, in the order of their commits. They may take gigabytes, so
-    /// this process has the deltas of one round at a time for that.
+    /// Calls `take` with the deltas of `round`, in the order of their commits, decoded for a model with this many parameters. They
+    /// may take gigabytes, so this process holds the deltas of only one round at a time for this purpose.
     pub async fn with_deltas<T: Send + 'static>(
         &self,
         client: &Client,

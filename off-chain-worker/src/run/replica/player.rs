@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 /// One party's own computation of a round. It serves several disputes, one at a time. A dispute may also need the gradient of a
 /// group. The processor computes it, not a device: it takes only seconds, and a wrong answer costs the whole stake. It does not
-/// wait for its turn among other evaluations, because those may take longer than a move may, and a late answer costs the whole
-/// stake, too.
+/// wait for its turn among other evaluations, because those may take longer than the time for a move, and a late answer costs the
+/// whole stake, too.
 #[derive(Debug)]
 pub struct RoundPlayer {
     player: Mutex<Player>,
@@ -64,7 +64,7 @@ mod tests {
         let player = RoundPlayer::new(lab.honest());
         let graph = lab.facts.graph.clone();
         let samples = Samples::new(graph.inputs, graph.classes(), lab.samples.records()).unwrap();
-        // It keeps its turn until it is dropped.
+        // The turn is kept until this is dropped.
         let mut other = Shared::new(FastCpu, Halt::default());
         other.losses(&graph, &lab.base, &samples).unwrap();
         let (tell, told) = channel();

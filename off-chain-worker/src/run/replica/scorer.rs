@@ -27,7 +27,7 @@ use std::{
 /// How a worker scores rounds.
 #[derive(Clone, Debug, Default)]
 pub struct ScorerOptions {
-    /// What evaluates.
+    /// The backend that evaluates.
     pub backend: Backend,
     /// What it lies about, in drills.
     pub lie: Option<LieKind>,
@@ -49,7 +49,7 @@ pub struct ScoredRound {
 }
 
 impl ScoredRound {
-    /// Computes the result with `evaluator`: the processor, or a device that agrees with it as long as it is right.
+    /// Computes the result with `evaluator`: the processor, or a device, which agrees with the processor unless it is faulty.
     fn compute(
         evaluator: &mut (impl Evaluator + Differentiator),
         graph: &Graph,
@@ -237,8 +237,8 @@ impl ExactScorer {
         last.cloned()
     }
 
-    /// Lets go of what was scored last, and of what answers for it: their round is over, and its deltas may take gigabytes. What is
-    /// on disk stays there, should a fork bring the round back.
+    /// Drops the last score and the player that defends it: their round is over, and its deltas may take gigabytes. The score on
+    /// disk stays there, in case a fork brings the round back.
     pub fn forget(&mut self) {
         self.last = None;
         self.is_restored = false;

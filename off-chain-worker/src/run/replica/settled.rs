@@ -1,10 +1,10 @@
 //! Finds the weights after a settled round without scoring it, by merging again the deltas of the company that its table merged.
 //!
-//! Otherwise a worker that starts late, or was away, would have to score every earlier round before it can score its own, within
-//! a window made for one round. Nothing is taken on trust: the chain has the roots of the table and of the weights, so only the
-//! right table is found, and only the right deltas lead to these weights. What the round settled on can no longer be disputed. A
-//! node that makes up the chain's answers can make up the root of the weights, too. But as after a full replay, no table is committed
-//! to before the root that its round starts from is proved.
+//! Otherwise a worker that starts late, or was away, would have to score every earlier round before it can score its own, within a
+//! window made for one round. Nothing is taken on trust: the chain has the roots of the table and of the weights, so only the right
+//! table is found, and only the right deltas lead to these weights. What the round settled on can no longer be disputed. A node that
+//! makes up the chain's answers can make up the root of the weights, too. But, just as after a full replay, the attester commits to
+//! no table before the root that its round starts from is proved.
 
 use super::RevealedDelta;
 use crate::chain::{
@@ -44,8 +44,8 @@ fn table_in(body: &Body, round: &RoundView, root: &Hash) -> Option<TableSummary>
     tables.find(|table| table.root() == *root)
 }
 
-/// The weights that `table` leads to from `base`, if they have this root; none if they have another, or if it merges nothing.
-/// `entrants` are the round's deltas, in the order of their commits.
+/// The weights that `table` leads to from `base`, if they have this root. None if they have another root, or if the table merges
+/// nothing. `entrants` are the round's deltas, in the order of their commits.
 pub(super) fn merged_weights(
     table: &TableSummary,
     base: &[i16],

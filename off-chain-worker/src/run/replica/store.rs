@@ -42,9 +42,9 @@ impl Position {
             && self.last.as_ref().map(|(_, claim)| claim) == last
     }
 
-    /// The name under which it is kept as a checkpoint; none before the first round. For each power of two, the last round is kept
-    /// whose number is a multiple of it but not of the next power. So there are as many checkpoints as a round's number has bits,
-    /// and undoing some rounds means replaying at most three times as many.
+    /// The name under which it is kept as a checkpoint; none before the first round. For each power of two, the checkpoint of the
+    /// last round whose number is a multiple of it, but not of the next power, is kept. So there are as many checkpoints as a
+    /// round's number has bits, and if some rounds are undone, at most three times as many are replayed.
     fn slot(&self) -> Option<String> {
         let RoundId(next) = self.next;
         (next > 0).then(|| checkpoint_name(next.trailing_zeros()))
@@ -119,7 +119,7 @@ impl ReplicaStore {
     /// The share table of a replayed round that settled.
     pub fn table(&self, round: RoundId) -> Result<Option<ShareTable>, StateError> {
         if round >= self.position.next {
-            // Of a fork that is gone.
+            // It belongs to a fork that is gone.
             return Ok(None);
         }
         self.folder.load(&table_name(round))
@@ -148,7 +148,7 @@ impl ReplicaStore {
         claim: ShareClaim,
         weights: Vec<i16>,
     ) -> Result<(), StateError> {
-        // Of a fork that is gone.
+        // It belongs to a fork that is gone.
         self.folder.remove(&table_name(round))?;
         self.advance(Position {
             next: after(round),
@@ -159,7 +159,7 @@ impl ReplicaStore {
 
     /// Notes that `round` ended and changed nothing.
     pub fn passed(&mut self, round: RoundId) -> Result<(), StateError> {
-        // Of a fork that is gone.
+        // It belongs to a fork that is gone.
         self.folder.remove(&table_name(round))?;
         self.advance(Position {
             next: after(round),

@@ -99,7 +99,7 @@ impl ReplicaWorker {
         self.progress.clone()
     }
 
-    /// A worker for somebody who takes part in no dispute.
+    /// A worker that prepares for no disputes.
     pub fn without_disputes(self) -> Self {
         Self {
             plays: false,
@@ -107,8 +107,8 @@ impl ReplicaWorker {
         }
     }
 
-    /// One whose replica takes the weights that settled rounds left from the tables that they settled on, and scores them only
-    /// where that fails.
+    /// A worker whose replica skips rounds: it takes the weights after a settled round from the round's table, and scores the round
+    /// only if that fails.
     pub fn skipping(self) -> Self {
         Self {
             skips: true,
