@@ -9,8 +9,9 @@ use crate::chain_spec;
 /// SDK's default of 15 would not even let a client read one.
 const RPC_MESSAGE_MIB: &str = "32";
 
-/// The size of the transaction pool, in KiB. A tenth of it, 16 MiB, is for transactions that wait for an earlier one of the
-/// same sender: 80 of the longest reveals. All reveals of a round take 64 MiB, and each is its sender's next transaction.
+/// The size of the transaction pool, in KiB. A tenth of it, 16 MiB, is for transactions that wait for an earlier one of the same
+/// sender: 80 of the longest reveals. All reveals of a round take 64 MiB, but each is its sender's next transaction, so they do not
+/// count towards that tenth.
 const POOL_KIB: &str = "163840";
 
 /// The maximum number of connections at the same time; each daemon holds one. The SDK's default of 100 would not be enough for
@@ -18,8 +19,9 @@ const POOL_KIB: &str = "163840";
 /// a few for its pending transaction.
 const RPC_CONNECTIONS: &str = "2048";
 
-/// The RPC methods that are served, except on a development chain: none that change the node, its keys or its peers. A page
-/// with a listed origin, in a browser on the node's machine, can call whatever a program can, and must not be able to do harm.
+/// The RPC methods that are served, except on a development chain: none that change the node, its keys or its peers. A web page
+/// with an allowed origin, open in a browser on the node's machine, can call whatever a program can, so these methods must be
+/// harmless.
 const RPC_METHODS: &str = "safe";
 /// The RPC methods on a development chain: all of them on the loopback interface.
 const RPC_METHODS_OF_DEV: &str = "auto";

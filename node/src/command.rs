@@ -1,4 +1,4 @@
-//! Carries out what the command line asks for.
+//! Runs what the command line asks for.
 
 use gotong_runtime::opaque::Block;
 use sc_cli::{CliConfiguration, DefaultConfigurationValues, Runner, SubstrateCli};
@@ -95,8 +95,8 @@ pub fn run() -> sc_cli::Result<()> {
     }
 }
 
-/// Builds what runs a command. The SDK colours its log in every terminal; here the log follows the user's wish, as the
-/// worker's does.
+/// Builds the runner of a command. The SDK colours its log in every terminal. Here the log follows the user's wish, as the worker's
+/// log does.
 fn runner<Defaults: DefaultConfigurationValues>(
     cli: &Cli,
     command: &impl CliConfiguration<Defaults>,

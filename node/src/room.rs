@@ -7,21 +7,21 @@ use std::{
     path::Path,
 };
 
-/// Bytes that have to be free: a large block, and what is kept of it besides.
+/// Bytes that have to be free: a large block, and everything else that is stored for it.
 const ROOM: usize = 16 << 20;
 /// The file that is written and removed again.
 const FILE: &str = "room";
 
-/// Tries whether the disk of `folder` has room. The database maps its files into memory, so that a disk without room would end the
-/// node by a signal (SIGBUS) and without a word.
+/// Tests whether the disk of `folder` has room. The database maps its files into memory, so on a full disk a signal (SIGBUS) would
+/// end the node without any message.
 ///
 /// # Errors
-/// A disk that is full, and a folder that cannot be written to.
+/// Fails if the disk is full, or if the folder cannot be written to.
 pub fn check(folder: &Path) -> Result<(), Error> {
     fs::create_dir_all(folder)?;
     let file = folder.join(FILE);
     let written = fs::write(&file, vec![1u8; ROOM]);
-    // Part of the file may be there. If none is, the write says why.
+    // Part of the file may exist. If it does not, the error of the write says why.
     let removed = fs::remove_file(&file);
     match written {
         Err(error) if matches!(error.kind(), StorageFull | QuotaExceeded) => {

@@ -37,7 +37,7 @@ pub type FullSelectChain = sc_consensus::LongestChain<FullBackend, Block>;
 /// The transactions that wait for a block.
 pub type FullPool = sc_transaction_pool::TransactionPoolHandle<Block, FullClient>;
 
-/// The network: of the SDK's two implementations, the one it prefers.
+/// The network: the SDK has two implementations, and this is the one that it prefers.
 type Network = Litep2pNetworkBackend;
 type NetworkConfiguration = FullNetworkConfiguration<Block, Hash, Network>;
 type Grandpa = GrandpaBlockImport<FullBackend, Block, FullClient, FullSelectChain>;
@@ -72,7 +72,7 @@ pub type PartialComponents = sc_service::PartialComponents<
     Consensus,
 >;
 
-/// Opens the database and builds what works on it.
+/// Opens the database and builds the parts that use it.
 pub fn new_partial(config: &Configuration) -> Result<PartialComponents, ServiceError> {
     room::check(config.base_path.path())?;
     let (telemetry_worker, telemetry) = open_telemetry(config)?.unzip();
@@ -164,7 +164,7 @@ fn open_telemetry(
     Ok(Some((worker, telemetry)))
 }
 
-/// What the author of a block tells the runtime: the time, and the slot it falls into.
+/// What the author of a block tells the runtime: the time, and the slot of that time.
 fn inherents(slot_duration: SlotDuration) -> BabeCreateInherentDataProviders<Block> {
     Arc::new(move |_, ()| async move {
         let timestamp = sp_timestamp::InherentDataProvider::from_system_time();

@@ -1,5 +1,5 @@
-//! End-to-end harness: a real development node, real `gotong` processes, and waiting on what the
-//! chain says, never on time or logs. Everything that a test starts is killed when it ends.
+//! End-to-end harness: a real development node and real `gotong` processes. It waits for what the
+//! chain says, never for time or logs. Everything that a test starts is killed when the test ends.
 
 pub mod authorities;
 pub mod clients;
@@ -57,37 +57,37 @@ pub fn key(name: &str) -> Keypair {
 /// The file of a chain's specification, in the network's folder.
 const SPEC: &str = "chain.json";
 
-/// What every task is opened with, but for its windows, its model, its samples and its attesters.
+/// The terms of every task, except for its windows, its model, its samples and its attesters.
 const TERMS: &str = "--name=test --init-seed=1 --price=0.01 --cap=100 --budget=1000 \
     --fee-permille=100 --weight-cap=1000";
-/// Windows of most tasks, but for the challenge.
+/// Windows of most tasks, except for the challenge.
 const WINDOWS: &str = "--commit-blocks=40 --reveal-blocks=30 --attest-blocks=30";
-/// Windows in which a worker that comes late, or is slow, misses nothing. They end once all have acted.
+/// Windows long enough that a late or slow worker misses nothing. They end once all have acted.
 const LONG_WINDOWS: &str = "--commit-blocks=60 --reveal-blocks=60 --attest-blocks=90";
-/// Length of the challenge, whose whole window every round lasts, in blocks.
+/// Length of the challenge, in blocks. Every round waits for all of it.
 pub const CHALLENGE: u32 = 6;
 
-/// Held by the only network of several authorities that the process has just now: see [`turn`].
+/// Held by the only network of several authorities that this process runs at the moment: see [`turn`].
 static TURN: Mutex<()> = Mutex::const_new(());
 
-/// A node of its own, and what a test does with it.
+/// A test's own node, and what the test does with it.
 pub struct Network {
     folder: tempfile::TempDir,
     /// The node, which is killed when this is dropped.
     pub node: Node,
     /// A connection to it.
     pub client: Client,
-    /// The last field, so that the next network starts after this one is gone.
+    /// This is the last field, so that the next network starts after this one is gone.
     _turn: Option<Turn>,
 }
 
 impl Network {
-    /// Starts a node on a new chain, and endows the `accounts`.
+    /// Starts a node on a new chain and funds the `accounts`.
     pub async fn start(accounts: &[&str]) -> Result<Self> {
         Self::start_with(&[], accounts).await
     }
 
-    /// The same with a node that has `more` arguments.
+    /// The same, with `more` arguments for the node.
     pub async fn start_with(more: &[&str], accounts: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let node = Node::start(folder.path(), folder.path(), more)?;
@@ -96,8 +96,8 @@ impl Network {
         Ok(network)
     }
 
-    /// Starts a node with these arguments on the chain that `spec` specifies in JSON; its file is [`Network::spec`].
-    /// More nodes are going to join it, so it waits until no other such network is there.
+    /// Starts a node with these arguments on the chain that `spec` specifies in JSON; its file is [`Network::spec`]. More nodes are
+    /// going to join it, so it waits until no other such network is running.
     pub async fn start_on(spec: &str, arguments: &[&str]) -> Result<Self> {
         let turn = turn().await;
         let folder = tempfile::tempdir()?;
@@ -149,7 +149,7 @@ impl Network {
         peer_address(&self.node).await
     }
 
-    /// Where node and workers keep what they write; removed when this is dropped.
+    /// The folder for the files of the node and the workers; removed when this is dropped.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -166,7 +166,7 @@ impl Network {
             "--output=json".into(),
         ];
         all.extend(rest.split_whitespace().map(str::to_owned));
-        // Other tests use the same processor, so what an attester would measure says little of what it can do.
+        // Other tests use the same processor, so a measured speed would say little about what the attester can do.
         if rest.starts_with("attest") && !rest.contains("--speed") {
             all.push("--speed=1".into());
         }
@@ -240,7 +240,8 @@ impl Network {
         .await?
     }
 
-    /// Runs `gotong` for `account` to its end in a terminal of its own, with these variables, and tells how it left that.
+    /// Runs `gotong` for `account` to its end in its own terminal, with these variables, and returns in which state it left the
+    /// terminal.
     pub async fn in_terminal(
         &self,
         account: &str,
@@ -268,14 +269,14 @@ impl Network {
         )?)
     }
 
-    /// Starts `gotong` for `account` as a daemon that computes with so many threads, however many the machine has.
+    /// Starts `gotong` for `account` as a daemon that computes with this many threads, however many the machine has.
     pub fn daemon_of_threads(
         &self,
         threads: usize,
         account: &str,
         command: &str,
     ) -> Result<Running> {
-        // `env` becomes the program that it starts, so that the process is that of the daemon.
+        // `env` replaces itself with the program that it starts, so this process is the daemon.
         let program = sibling("gotong")?.display().to_string();
         let mut arguments = vec![format!("RAYON_NUM_THREADS={threads}"), program];
         arguments.extend(self.arguments(account, command));
@@ -283,8 +284,8 @@ impl Network {
         Ok(Running::start(account, env, &arguments, self.folder())?)
     }
 
-    /// Starts another node on the chain of the first, which makes no blocks; returns once it has come as far. It
-    /// keeps what it writes in the folder `name`.
+    /// Starts another node on the first one's chain. It makes no blocks. Returns once it has caught up. It keeps its files in the
+    /// folder `name`.
     pub async fn follower(&self, name: &str) -> Result<Node> {
         let first = format!("--bootnodes={}", self.peer_address().await?);
         let mut node = self.stranger(name, &["--chain=dev", "--no-mdns", &first])?;
@@ -293,12 +294,12 @@ impl Network {
         Ok(node)
     }
 
-    /// Starts a node with these arguments, which knows nothing of the first. It keeps what it writes in the folder `name`.
+    /// Starts a node with these arguments that knows nothing of the first one. It keeps its files in the folder `name`.
     pub fn stranger(&self, name: &str, arguments: &[&str]) -> Result<Node> {
         self.stranger_with(name, arguments, &[])
     }
 
-    /// The same with these variables in the node's environment.
+    /// The same, with these variables in the node's environment.
     pub fn stranger_with(
         &self,
         name: &str,
@@ -310,9 +311,8 @@ impl Network {
         Ok(Node::launch_with(&folder, &folder, arguments, variables)?)
     }
 
-    /// Registers everybody and opens a task of this size as `Sponsor`, with a seat for each attester.
-    /// All that may act are registered before the first round, so that no phase ends early without
-    /// one of them.
+    /// Registers everybody, and opens a task of this size as `Sponsor` with a seat for each attester. Everybody who may act is
+    /// registered before the first round, so no phase ends early without one of them.
     pub async fn open_task(
         &self,
         size: &str,
@@ -347,7 +347,7 @@ impl Network {
         self.open(size, seats, WINDOWS, CHALLENGE).await
     }
 
-    /// The same with windows in which a worker that comes late, or is slow, misses nothing, and a challenge of so many blocks.
+    /// The same, with windows long enough that a late or slow worker misses nothing, and with a challenge of this many blocks.
     pub async fn open_with_long_windows(
         &self,
         size: &str,
@@ -394,8 +394,8 @@ impl Network {
         .await
     }
 
-    /// Waits until all who revealed in a round that settled have claimed it, and checks its books: the credits add up to
-    /// the gain, the fees are the attesters' part of it, and nothing is set aside any more.
+    /// Waits until everybody who revealed in a settled round has claimed it. Then it checks the round's books: the credits add up
+    /// to the gain, the fees are the attesters' part of it, and nothing is set aside any more.
     pub async fn all_claimed(
         &self,
         round: &RoundView,
@@ -454,15 +454,15 @@ impl Network {
 /// Keeps every other network of several authorities from starting.
 pub type Turn = MutexGuard<'static, ()>;
 
-/// Waits until this process has no other network of several authorities: so many nodes want all the processors that there are.
+/// Waits until this process runs no other network of several authorities: the nodes of one need all processors of the machine.
 pub async fn turn() -> Turn {
     TURN.lock().await
 }
 
-/// Says why a test tests nothing here.
+/// Reports why a test tests nothing here.
 ///
 /// # Errors
-/// On a CI, where nobody reads what a test says that passes.
+/// Fails on a CI, because nobody reads there what a passing test prints.
 pub fn not_tested(why: &str) -> Result<()> {
     ensure!(
         may_skip(std::env::var("CI").ok().as_deref()),
@@ -472,7 +472,7 @@ pub fn not_tested(why: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether a test may test nothing, where the variable `CI` has this value. scripts/test-package.sh has the same rule.
+/// Whether a test may test nothing if the variable `CI` has this value. scripts/test-package.sh has the same rule.
 fn may_skip(ci: Option<&str>) -> bool {
     matches!(ci, None | Some("" | "false"))
 }
@@ -496,7 +496,7 @@ pub async fn peer_address(node: &Node) -> Result<String> {
     Ok(format!("/ip4/127.0.0.1/tcp/{port}/p2p/{peer}"))
 }
 
-/// Waits, best block by best block of a node, until `check` finds what it looks for.
+/// Looks at each best block of a node until `check` finds what it looks for.
 pub async fn until<T>(
     client: &Client,
     what: &str,
@@ -509,7 +509,8 @@ pub async fn until<T>(
             match check(&moment?).await {
                 Ok(Some(found)) => return Ok(found),
                 Ok(None) => {}
-                // A slow test may ask for a block of a fork that the node has dropped by then. The next one is of the best chain.
+                // A slow test may ask for a block on a fork that the node has meanwhile dropped. The next block is on the best
+                // chain.
                 Err(error) if error.is::<ChainError>() => eprintln!("{what}: {error:#}"),
                 Err(error) => return Err(error),
             }
@@ -522,7 +523,7 @@ pub async fn until<T>(
         .with_context(|| format!("waiting for {what}"))
 }
 
-/// Waits until the best block of a node is this one or a later one, at most `limit`.
+/// Waits, for at most `limit`, until a node's best block has this number or a higher one.
 pub async fn reaches(client: &Client, block: u32, limit: Duration) -> Result<()> {
     let what = format!("block {block}");
     until(client, &what, limit, async |now| {
@@ -531,7 +532,7 @@ pub async fn reaches(client: &Client, block: u32, limit: Duration) -> Result<()>
     .await
 }
 
-/// Waits until this block or a later one is final, as a node says, at most `limit`.
+/// Waits, for at most `limit`, until a node says that the block with this number or a later one is final.
 pub async fn is_final(client: &Client, block: u32, limit: Duration) -> Result<()> {
     let what = format!("the finality of block {block}");
     until(client, &what, limit, async |_| {
@@ -555,7 +556,7 @@ pub async fn request_with<T: DeserializeOwned>(
     ask(url, method, parameters, HeaderMap::new()).await
 }
 
-/// What a node answers to the same request of a page of this origin in a browser.
+/// What a node answers to the same request from a web page with this origin in a browser.
 pub async fn request_of_page(
     url: &str,
     method: &str,

@@ -1,5 +1,5 @@
-//! Best blocks as they come. The stream asks the node for nothing but their headers: the state of the last finalized
-//! block, which a library would ask for first, is gone from a node that prunes when finality has stood still for long.
+//! Best blocks as they come. The stream asks the node only for their headers. A library would first ask for the state of the last
+//! finalized block, but a pruning node no longer has that state when finality has stood still for a long time.
 
 use super::{nodes::LATE, ChainError, Client, Config, Moment};
 use codec::Encode;
@@ -22,12 +22,12 @@ type Header = SubstrateHeader<H256>;
 pub struct Blocks {
     client: Client,
     heads: RpcSubscription<Header>,
-    /// Longest wait for a block, where there are other nodes.
+    /// Longest wait for a block, if there are other nodes.
     patience: Option<Duration>,
 }
 
 impl Blocks {
-    /// Best blocks of the node of `client` from now on: the first one is there already.
+    /// Best blocks of `client`'s node from now on. The first one is available at once.
     pub(super) async fn of(client: Client) -> Result<Self, ChainError> {
         let heads = client.rpc.chain_subscribe_new_heads().await?;
         let patience = client.nodes.are_several().then_some(LATE);
@@ -44,9 +44,9 @@ impl Blocks {
         Some(at(&self.client.api, head).await)
     }
 
-    /// The chain at the newest best block that was not seen yet, past those that came while nobody
-    /// was waiting, and past those that do not know of the client's own transactions. `None` when
-    /// the connection has ended.
+    /// The chain at the newest best block that was not seen yet. It skips blocks that came while
+    /// nobody was waiting, and blocks that do not have the client's own transactions yet. `None`
+    /// when the connection has ended.
     pub async fn latest(&mut self) -> Option<Result<Moment, ChainError>> {
         loop {
             let mut newest = self.head().await?;
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
     use crate::chain::mock::{header, Answer, MockNode};
 
-    /// Best blocks of a node that has pruned the state of the last finalized block.
+    /// The best blocks come even from a node that has pruned the state of the last finalized block.
     async fn blocks(urls: &[&str]) -> Blocks {
         let pruned = MockNode::new(|method, _| match method {
             "chain_getBlockHash" | "chain_getFinalizedHead" => Answer::hash(),

@@ -1,9 +1,9 @@
-//! Finds the payloads that the chain keeps only as hashes in the bodies of its blocks.
+//! Finds payloads in the bodies of blocks. The chain's state keeps only their hashes.
 //!
-//! Extrinsics are read by the types of the runtime that executed them, so that a call inside of a
-//! batch, a proxy or a multisig is found as well, and bytes that only look like one are not. The
-//! work is linear in the body, whoever wrote it: what is hashed is as long as the chain says, and
-//! no byte of it belongs to two calls.
+//! Extrinsics are read by the types of the runtime that executed them. So calls inside a batch, a
+//! proxy or a multisig are found as well, and bytes that only look like a call are not. The work is
+//! linear in the length of the body, whoever wrote it: the hashed part is as long as the chain
+//! says, and no byte of it belongs to two calls.
 
 use super::{call, ChainError, PALLET, REFEREE};
 use codec::{Compact, Decode, Encode};
@@ -11,11 +11,11 @@ use gotong_protocol::{Graph, TaskTerms};
 use scale_info::{PortableRegistry, TypeDef, TypeDefPrimitive};
 use subxt::{ext::frame_decode::extrinsics::ExtrinsicTypeInfo, metadata::Metadata};
 
-/// A call that carries what the chain does not keep.
+/// A call that carries bytes that the chain's state does not keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Graph, weights, recipe and pool of a task. The terms before them are passed over: an upgrade may have changed
-    /// how they are encoded, and what the chain shows of them today is not what the block holds.
+    /// Graph, weights, recipe and pool of a task. The terms before them are skipped: an upgrade may have changed their encoding, so
+    /// what the chain shows today is not what the block holds.
     OpenTask,
     /// Task, round, delta and salt.
     Reveal,
@@ -52,7 +52,7 @@ pub struct Body {
     extrinsics: Vec<Vec<u8>>,
     /// In their order.
     calls: Vec<Found>,
-    /// Signed extrinsics that are not what the types say.
+    /// Signed extrinsics that do not match the types.
     misread: usize,
 }
 
@@ -61,24 +61,24 @@ pub struct Body {
 struct Found {
     kind: Kind,
     at: Position,
-    /// The byte of the extrinsic where its arguments begin, behind those that are passed over.
+    /// The byte of the extrinsic where its arguments begin, after those that are skipped.
     arguments: usize,
 }
 
 impl Body {
-    /// Finds the calls in `extrinsics` of a block that the runtime of `metadata` has executed.
+    /// Finds the calls in the `extrinsics` of a block that the runtime of `metadata` has executed.
     pub fn read(extrinsics: Vec<Vec<u8>>, metadata: &Metadata) -> Result<Self, ChainError> {
         Ok(Layout::of(metadata)?.read(extrinsics))
     }
 
-    /// Whether every signed extrinsic ends where the types say that it ends. If not, another runtime executed the block:
-    /// a runtime takes only what it reads to the end.
+    /// Whether every signed extrinsic ends where the types say that it ends. If not, another runtime executed the block, because a
+    /// runtime accepts only extrinsics that it can read to the end.
     pub fn is_understood(&self) -> bool {
         self.misread == 0
     }
 
-    /// The `length` bytes that follow `start` in the arguments of a call: of the first call of
-    /// this `kind` for which `accept` holds.
+    /// The `length` bytes that follow `start` in the arguments of a call. It takes the first call
+    /// of this `kind` that `accept` accepts.
     pub fn find(
         &self,
         kind: Kind,
@@ -110,7 +110,7 @@ impl Body {
         recipes.find(|recipe| terms.check_recipe(recipe).is_ok())
     }
 
-    /// What follows `start` in the arguments of every call of this `kind`, and all behind it.
+    /// Everything that follows `start` in the arguments of every call of this `kind`, up to the end of the extrinsic.
     fn arguments(
         &self,
         kind: Kind,
@@ -128,7 +128,7 @@ impl Body {
 
 /// What a call starts with: pallet, call.
 const PREFIX_BYTES: usize = 2;
-/// What a signed extrinsic starts with, behind its length: format 4, with a signature.
+/// The first byte of a signed extrinsic, after its length: format 4, with a signature.
 const SIGNED: u8 = 0x84;
 
 /// What extrinsics are made of.
@@ -138,7 +138,7 @@ struct Layout<'a> {
     call: u32,
     /// Types of what is signed, in order: address, signature, extensions, call.
     signed: Vec<u32>,
-    /// What the calls start with that are looked for.
+    /// The first bytes of the calls to look for.
     prefixes: Vec<Prefix>,
 }
 
@@ -146,7 +146,7 @@ struct Layout<'a> {
 struct Prefix {
     bytes: [u8; PREFIX_BYTES],
     kind: Kind,
-    /// Type of the first argument, if it is passed over.
+    /// Type of the first argument, if it is skipped.
     passed_over: Option<u32>,
 }
 
@@ -200,7 +200,7 @@ impl<'a> Layout<'a> {
                 misread += 1;
             }
             if calls.len() == before {
-                // Nobody asks for it, and it may be long.
+                // It is not needed, and it may be long.
                 *extrinsic = Vec::new();
             }
         }
@@ -226,8 +226,8 @@ impl<'a> Layout<'a> {
         })
     }
 
-    /// Tells `found` where calls begin in a signed extrinsic: what nobody has signed has none that
-    /// is looked for. `None` if it does not end where the types say.
+    /// Tells `found` where calls begin in a signed extrinsic. Unsigned extrinsics contain none of
+    /// the calls to look for. `None` if the extrinsic does not end where the types say.
     fn read_signed(&self, extrinsic: &[u8], mut found: impl FnMut(usize)) -> Option<()> {
         let mut rest = extrinsic;
         Compact::<u32>::decode(&mut rest).ok()?;
@@ -253,11 +253,11 @@ fn first_argument(metadata: &Metadata, pallet: &str, call: &str) -> Result<u32, 
         .ok_or_else(|| ChainError::incompatible(format!("arguments of {pallet}.{call}")))
 }
 
-/// Walks through `bytes`, which begin with values of the types `first`, one behind the other, and tells
-/// `visit` the type of every value inside and where it begins; numbers are not told. How many bytes are
-/// left behind the values; `None` if the bytes end before the values do.
+/// Walks through `bytes`, which begin with values of the types `first`, one after another. It tells `visit` the type of every value
+/// inside and where it begins, except for numbers. Returns how many bytes are left after the values; `None` if the bytes end before
+/// the values do.
 ///
-/// It keeps a stack of its own, because how deep calls nest is up to who sends them.
+/// It keeps its own stack, because the sender decides how deep calls nest.
 fn walk(
     types: &PortableRegistry,
     first: &[u32],
@@ -291,7 +291,7 @@ fn walk(
             TypeDef::Array(of) => stack.push((of.type_param.id, of.len as usize)),
             TypeDef::Sequence(of) => {
                 let Compact(length) = Compact::<u32>::decode(&mut rest).ok()?;
-                // No runtime has sequences of nothing: each item takes a byte or more.
+                // No runtime has sequences of empty items: each item takes a byte or more.
                 (length as usize <= rest.len()).then_some(())?;
                 stack.push((of.type_param.id, length as usize));
             }
@@ -326,8 +326,8 @@ fn width(definition: &TypeDef<scale_info::form::PortableForm>) -> Option<usize> 
     }
 }
 
-/// Bytes of the compact number that `bytes` start with, or of a compact nothing, as in the address
-/// of an account by its index.
+/// Length of the compact number that `bytes` start with. It may also be a compact unit value, as in
+/// the address of an account by its index.
 fn compact_width(types: &PortableRegistry, id: u32, bytes: &[u8]) -> Option<usize> {
     if matches!(&types.resolve(id)?.type_def, TypeDef::Tuple(of) if of.fields.is_empty()) {
         return Some(0);

@@ -31,7 +31,7 @@ pub struct Call {
 pub struct Arguments(Vec<u8>);
 
 impl Call {
-    /// The call `name` of `pallet`, with its arguments in order: one that has no function here.
+    /// The call `name` of `pallet`, with its arguments in order. It is for calls that have no function here.
     pub fn new(pallet: &'static str, name: &'static str, arguments: impl Encode) -> Self {
         Self {
             pallet,
@@ -60,8 +60,8 @@ impl Call {
         Self::new(PALLET, "withdraw", ())
     }
 
-    /// Offers to attest: so many seats at once, that ask for so many products a block together, in all tasks with sealed
-    /// samples or not, and in `tasks`.
+    /// Offers to attest in `tasks` and, if `sealed`, in all tasks with sealed samples: at most `seats` seats at once, which
+    /// together take at most `capacity` products a block.
     pub fn offer(seats: u8, capacity: u64, sealed: bool, tasks: &[TaskId]) -> Self {
         Self::new(PALLET, "offer", (seats, capacity, sealed, tasks))
     }
@@ -192,7 +192,7 @@ impl Call {
         )
     }
 
-    /// Calls that can be made only once: pallet, call, and the error that means that the account has already made it, and
+    /// Calls that can be made only once: pallet, call, and the error that means that the account has already made the call, and
     /// nothing else.
     pub const ONCE: [(&'static str, &'static str, &'static str); 8] = [
         (PALLET, "register", "AlreadyRegistered"),
@@ -213,8 +213,8 @@ impl Call {
         Some(error)
     }
 
-    /// Whether the call begins as this program knows it, if it is one that can cost stake or a bond: metadata that a node sends
-    /// may call something else by its name.
+    /// Whether the call begins as this program expects, if it is one that can cost stake or a bond. The metadata that a node sends
+    /// may give its name to a different call.
     pub(super) fn is_encoded_as_known(&self, encoded: &[u8]) -> bool {
         match (self.pallet, self.name) {
             (PALLET, "commit_attestation") => encoded.starts_with(&COMMIT_ATTESTATION),
@@ -330,7 +330,7 @@ mod tests {
         let expected = [3, 4, 0, 0, 0, 0, 0, 0, 0, 1, 4, 5, 0, 0, 0];
         assert_eq!(offer.arguments.0, expected);
 
-        // Zeros are terms, too.
+        // Zeros are valid terms, too.
         let terms = TaskTerms::<u128>::decode(&mut &[0u8; 512][..]).unwrap();
         let opening = Call::open_task(&terms, &[1], &[2, 3], &[4, 5, 6], 7);
         let expected = [4, 1, 8, 2, 3, 12, 4, 5, 6];

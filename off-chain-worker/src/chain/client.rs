@@ -37,20 +37,20 @@ const MORTAL_BLOCKS: u64 = 256;
 const ANCHOR_DEPTH: u64 = 64;
 /// Longest wait for a block to take a transaction.
 const INCLUSION_TIMEOUT: Duration = Duration::from_secs(120);
-/// Longest wait for each answer while no other call of the account can be signed: the next nonce, and that the pool has the
-/// transaction. A sound node needs milliseconds, or seconds on a slow line. A move in a dispute has a hundred blocks, so there is
-/// time to go on with another node.
+/// Longest wait for each answer while no other call of the account can be signed: the answer with the next nonce, and the one that
+/// the pool has the transaction. A healthy node needs milliseconds, or seconds on a slow line. A move in a dispute has a hundred
+/// blocks, so there is time to continue with another node.
 const SIGNING_TIMEOUT: Duration = Duration::from_secs(15);
-/// Blocks that a transaction is given before it is sent again with a higher tip.
+/// How many blocks to wait for a transaction before it is sent again with a higher tip.
 const PATIENCE_BLOCKS: usize = 3;
 /// First tip, in planck; each one after it is twice the one before.
 const FIRST_TIP: u128 = 10_000_000_000;
-/// How often a call is signed at most: another transaction may take its nonce, or a fork be dropped that it was signed for.
+/// How often a call is signed at most. Another transaction may take its nonce, or the fork that it was signed for may be dropped.
 const SIGNING_ATTEMPTS: u32 = 5;
 
 /// Codes of the node's answers to a transaction, as in `sc_rpc_api::author::error`.
 mod code {
-    /// The runtime could not look at the transaction, as when it was encoded for another one.
+    /// The runtime could not check the transaction, for example because it was encoded for another runtime.
     pub const UNREADABLE: i32 = 1002;
     /// The transaction is invalid: its nonce is old, it cannot pay, or another reason.
     pub const INVALID: i32 = 1010;
@@ -64,8 +64,8 @@ mod code {
     pub const IMMEDIATELY_DROPPED: i32 = 1016;
 }
 
-/// A connection to a node. Cheap to clone. It does not mend itself: when it is lost, every request
-/// fails, and one connects again.
+/// A connection to a node. Cheap to clone. It does not reconnect by itself: once it is lost, every
+/// request fails, and the caller has to connect again.
 #[derive(Clone)]
 pub struct Client {
     pub(super) api: OnlineClient<Config>,
@@ -82,16 +82,16 @@ pub struct Client {
     tie: Option<(u64, H256)>,
     /// Highest block that took one of this client's transactions.
     pub(super) horizon: Arc<AtomicU32>,
-    /// Held from the choice of a nonce until the pool has it, so that calls can wait for their blocks side by side.
+    /// Held from the choice of a nonce until the pool has the transaction. So calls can wait for their blocks in parallel.
     signing: Arc<Mutex<()>>,
     /// Longest wait for each answer meanwhile.
     patience: Duration,
 }
 
-/// How sure the caller wants to be that a transaction stays.
+/// How certain the caller wants to be that a transaction stays in the chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inclusion {
-    /// In the best block: soon, and almost surely.
+    /// In the best block: soon, and almost certain.
     Best,
     /// In a finalized block.
     Finalized,
@@ -112,7 +112,7 @@ impl Receipt {
         self.events.iter().any(|(found, _)| found == name)
     }
 
-    /// The leading fields of the first event called `name`, as far as `T` goes.
+    /// The first fields of the first event called `name`, as many as `T` has.
     pub fn event<T: Decode>(&self, name: &str) -> Result<T, ChainError> {
         let (_, fields) = self
             .events
@@ -124,7 +124,7 @@ impl Receipt {
 }
 
 impl Client {
-    /// Connects once, to the only node that there is.
+    /// Connects once, to a single node.
     pub async fn connect(url: &str) -> Result<Self, ChainError> {
         Nodes::new([url.to_owned()], None).connect().await
     }
@@ -141,7 +141,7 @@ impl Client {
         Self::over(RpcClient::new(socket), url, nodes).await
     }
 
-    /// The same over a connection that is there.
+    /// The same, over an existing connection.
     pub(super) async fn over(rpc: RpcClient, url: &str, nodes: Nodes) -> Result<Self, ChainError> {
         let backend = LegacyBackend::builder().build(rpc.clone());
         let api = OnlineClient::from_backend(Arc::new(backend))
@@ -161,14 +161,14 @@ impl Client {
         })
     }
 
-    /// Tips up to `max_tip` planck for a transaction that full blocks pass over, for calls that a
-    /// deadline waits for. By default nothing is tipped.
+    /// Tips up to `max_tip` planck if full blocks pass over a transaction. This is for calls with a
+    /// deadline. By default there is no tip.
     pub fn tipping(self, max_tip: u128) -> Self {
         Self { max_tip, ..self }
     }
 
-    /// For calls that are about what was seen at `moment`, which has to be a recent one: a fork without that block takes none of
-    /// them, and whoever sends them looks again.
+    /// Ties calls to what was seen at `moment`, which has to be recent. A fork without that block takes none of them, so the sender
+    /// has to look again.
     pub fn tied_to(&self, moment: &Moment) -> Self {
         Self {
             tie: Some((moment.block().into(), moment.hash())),
@@ -204,7 +204,7 @@ impl Client {
         Ok(Moment(self.api.at_block(hash).await?))
     }
 
-    /// Number and hash of the last finalized block, whose state the node may have no more.
+    /// Number and hash of the last finalized block. The node may no longer have its state.
     pub async fn finalized(&self) -> Result<(u64, H256), ChainError> {
         let hash = self.rpc.chain_get_finalized_head().await?;
         let header = self.rpc.chain_get_header(Some(hash)).await?;
@@ -227,9 +227,9 @@ impl Client {
             })
     }
 
-    /// The body of the best chain's block `number`, read by the types of the runtime that executed it: the one in the state
-    /// before, since a block that upgrades it has the new one in its own. Where that state is gone, it is read by the types of
-    /// today; if there was an upgrade in between, another node has to have the state.
+    /// The body of the best chain's block `number`, read by the types of the runtime that executed it. That runtime is in the state
+    /// before the block: the state after a block that upgrades the runtime has the new one. If that state is gone, today's types
+    /// are used; if there was an upgrade in between, another node must have the state.
     pub async fn body(&self, number: u32) -> Result<Body, ChainError> {
         let hash = self.block_hash(Some(number)).await?;
         let details = self.rpc.chain_get_block(Some(hash)).await?;
@@ -258,8 +258,9 @@ impl Client {
         }
     }
 
-    /// Signs, sends, and waits until a block has executed `call`. A nonce that was taken in
-    /// between is replaced; what the chain says no to is an error by name.
+    /// Signs, sends, and waits until a block has executed `call`. If another transaction takes the
+    /// nonce in between, the call is signed again. If the chain refuses the call, the error has the
+    /// name of the reason.
     pub async fn submit(
         &self,
         signer: &Keypair,
@@ -298,7 +299,7 @@ impl Client {
         }
     }
 
-    /// All of `calls` in one transaction: all happen, or none.
+    /// Sends all of `calls` in one transaction: either all of them are executed, or none.
     pub async fn submit_all(
         &self,
         signer: &Keypair,
@@ -309,7 +310,7 @@ impl Client {
         self.submit(signer, &batch, inclusion).await
     }
 
-    /// Why the node did not take a transaction of `account` with this nonce, valid from block `anchor` on, from what it answered.
+    /// Derives from the node's answer why it did not take a transaction of `account` with this nonce, valid from block `anchor` on.
     async fn rejected(
         &self,
         error: ChainError,
@@ -335,8 +336,8 @@ impl Client {
         }
     }
 
-    /// What to make of a call that was signed at `best` and came to nothing. If the runtime has been upgraded since, whose version
-    /// every signature covers, no block takes it any more. It may be signed again if none has taken it before.
+    /// Judges a call that was signed at `best` and failed. Every signature covers the runtime's version, so if the runtime has been
+    /// upgraded since then, no block takes the call any more. It may be signed again if no block took it before.
     async fn unless_upgraded(
         &self,
         error: ChainError,
@@ -349,7 +350,7 @@ impl Client {
         }
         match self.best().await {
             Ok(now) if now.0.spec_version() != best.0.spec_version() => {
-                // What the pool has does not count here.
+                // The transactions in the pool do not count here.
                 let next = now.0.transactions().account_nonce(account).await;
                 after_upgrade(error, nonce, next.ok())
             }
@@ -357,16 +358,16 @@ impl Client {
         }
     }
 
-    /// Whether a block of this number is final. If not, what is signed for it is invalid on other forks, and the pool may still
-    /// look at one that was just dropped.
+    /// Whether the block with this number is final. If not, what is signed for it is invalid on other forks, and the pool may still
+    /// look at a fork that was just dropped.
     async fn is_final(&self, number: u64) -> bool {
         let last = self.finalized().await;
         last.is_ok_and(|(last, _)| number <= last)
     }
 
-    /// Number and hash of the block that a transaction is valid from: the one that it is tied to, or the last finalized one,
-    /// which cannot vanish. A transaction that begins there would have expired before it is sent if finality lags far behind; then
-    /// a recent block of the best chain.
+    /// Number and hash of the block from which a transaction is valid: the one that it is tied to, or else the last finalized one,
+    /// which cannot vanish. If finality lags so far behind that the transaction would already have expired, it is a recent block of
+    /// the best chain.
     async fn anchor(&self, best: &Moment) -> Result<(u64, H256), ChainError> {
         if let Some(tie) = self.tie {
             return Ok(tie);
@@ -381,8 +382,8 @@ impl Client {
         Ok((oldest, recent))
     }
 
-    /// The turn to sign, and the account's next nonce, which counts the pool, too. A node that does not tell it holds up nobody for
-    /// long.
+    /// The turn to sign, and the account's next nonce, which also counts the transactions in the pool. A node that does not answer
+    /// holds up nobody for long.
     async fn next_nonce(
         &self,
         account: &AccountId32,
@@ -402,8 +403,8 @@ impl Client {
         }
     }
 
-    /// Sends `call`, and again with a rising tip while blocks pass it over. All that is sent has
-    /// one nonce, so that only one of it is ever executed. Notes in `is_sent` that the pool may have it.
+    /// Sends `call`, and again with a rising tip while blocks pass it over. All of these transactions have the same nonce, so only
+    /// one of them is ever executed. Notes in `is_sent` that the pool may have it.
     async fn send(
         &self,
         signer: &Keypair,
@@ -446,7 +447,7 @@ impl Client {
             }
         }
         drop(signing);
-        // A node that does not tell its blocks can tell what became of the call. The first of them is there already.
+        // A node that sends no blocks can still report what became of the call. The first block is already there.
         let heads = self.rpc.chain_subscribe_new_heads().try_flatten_stream();
         let mut waits = pin!(heads.skip(1).chunks(PATIENCE_BLOCKS));
         let mut lost = ChainError::Disconnected(
@@ -463,13 +464,13 @@ impl Client {
                         return receipt(&block).await;
                     }
                     (Some(TransactionStatus::InBestBlock(block)), Inclusion::Finalized) => {
-                        // A refusal is worth telling at once.
+                        // A refusal is reported at once.
                         receipt(&block).await?;
                     }
                     (Some(TransactionStatus::Error { message }), _)
                     | (Some(TransactionStatus::Invalid { message }), _)
                     | (Some(TransactionStatus::Dropped { message }), _) => {
-                        // What replaced it may still be on its way.
+                        // The transaction that replaced it may still be on its way.
                         lost = ChainError::Dropped(message);
                     }
                     _ => {}
@@ -494,7 +495,7 @@ impl Client {
                         ) => {
                             tracing::debug!(reason, "not replaced");
                         }
-                        // What was sent before it is still waited for.
+                        // Keep waiting for the earlier transactions.
                         Err(ChainError::Pending) => {}
                         Err(error) => return Err(error),
                     }
@@ -508,15 +509,15 @@ async fn read_body(extrinsics: Vec<Vec<u8>>, metadata: ArcMetadata) -> Result<Bo
     tokio::task::spawn_blocking(move || Body::read(extrinsics, &metadata)).await?
 }
 
-/// The tip to try after `tip` has not sufficed: twice as much, so that the pool lets it replace the
-/// one before. `None` if that was as much as may be tipped.
+/// The tip to try when `tip` was not enough: twice as much, so that the pool accepts the new
+/// transaction in place of the old one. `None` if `tip` was the maximum.
 fn next_tip(tip: u128, max: u128) -> Option<u128> {
     let higher = tip.saturating_mul(2).max(FIRST_TIP).min(max);
     (higher > tip).then_some(higher)
 }
 
-/// Whether a transaction with this nonce was refused with this code because another one of its account was there first; `next` is
-/// the account's next nonce.
+/// Whether a transaction with this nonce was refused with this code because another transaction of the account came first. `next`
+/// is the account's next nonce.
 fn is_overtaken(code: i32, nonce: u64, next: u64) -> bool {
     match code {
         code::BANNED | code::ALREADY_IMPORTED | code::TOO_LOW_PRIORITY => true,
@@ -525,7 +526,7 @@ fn is_overtaken(code: i32, nonce: u64, next: u64) -> bool {
     }
 }
 
-/// Whether a transaction comes to nothing with this error if it was signed for the runtime of before.
+/// Whether a transaction that was signed for the previous runtime may fail with this error.
 fn may_follow_an_upgrade(error: &ChainError) -> bool {
     match error {
         ChainError::Rejected { code, .. } => matches!(*code, code::INVALID | code::UNREADABLE),
@@ -534,9 +535,9 @@ fn may_follow_an_upgrade(error: &ChainError) -> bool {
     }
 }
 
-/// What to make of a call that came to nothing with this error, while the runtime was upgraded. `next` is the account's next nonce
-/// in the state of the best block, if it is known: unless that is the call's own, a block may have taken the call before the upgrade,
-/// although the pool said that it was dropped. Signed again, it would happen twice.
+/// Judges a call that failed with this error while the runtime was upgraded. `next` is the account's next nonce in the state of the
+/// best block, if it is known. If it is not the call's own nonce, a block may have taken the call before the upgrade, although the
+/// pool said that it was dropped. If the call were signed again, it would be executed twice.
 fn after_upgrade(error: ChainError, nonce: u64, next: Option<u64>) -> ChainError {
     match error {
         _ if next == Some(nonce) => ChainError::Overtaken("the runtime was upgraded".into()),

@@ -15,7 +15,7 @@ pub enum ChainError {
     Unreachable {
         /// The node's URL.
         url: String,
-        /// What the connection said.
+        /// What the connection reported.
         reason: String,
     },
     /// The node is on another chain.
@@ -124,7 +124,7 @@ pub enum ChainError {
         /// What the runtime says about it.
         docs: String,
     },
-    /// The call was executed and failed with an error of no pallet.
+    /// The call was executed and failed with an error that belongs to no pallet.
     #[error("the call failed: {0}")]
     Failed(String),
     /// The node did not accept the transaction, because it is invalid or its fee cannot be paid.
@@ -134,8 +134,8 @@ pub enum ChainError {
         code: i32,
         /// What the node said.
         reason: String,
-        /// Whether the reason may be that it was signed for a block on a dropped fork. If so, it may be signed again for another
-        /// block.
+        /// Whether it may have been refused because it was signed for a block on a dropped fork. If so, it may be signed again for
+        /// another block.
         of_a_fork: bool,
     },
     /// Another transaction of the account came first, or the runtime was upgraded; the call may be signed again with the next nonce.
@@ -155,13 +155,13 @@ pub enum ChainError {
         /// For how long.
         seconds: u64,
     },
-    /// A block may have taken the transaction unseen, or may still take it.
+    /// A block may have taken the transaction without being seen, or may still take it.
     #[error(
         "no block was seen to take the transaction. One may have done so, or one of the next 256 may: check before you send it \
          again"
     )]
     Pending,
-    /// The chain lacks something that this worker needs, because it runs another runtime.
+    /// The chain does not have something that this worker needs, because it runs another runtime.
     #[error("the chain has no {0}: this worker does not match the chain's runtime")]
     Incompatible(String),
     /// The chain answered with something that cannot be read.
@@ -172,7 +172,7 @@ pub enum ChainError {
         /// Why it cannot be read.
         source: codec::Error,
     },
-    /// No task has this id in the block that was asked. It may be in the next one, or in one of another fork.
+    /// No task has this id at the block in question. It may exist in the next block, or on another fork.
     #[error("there is no task {0}")]
     NoTask(TaskId),
     /// A payload that the chain says is in a block is not there.
@@ -197,7 +197,8 @@ impl ChainError {
         matches!(self, Self::Refused { name, .. } if name == expected)
     }
 
-    /// Whether a pallet refused `call` because it is done: an earlier transaction of the same account was executed after all.
+    /// Whether a pallet refused `call` because it has already been made: an earlier transaction of the same account was executed
+    /// after all.
     pub fn is_done_already(&self, call: &Call) -> bool {
         call.done_already()
             .is_some_and(|name| self.is_refusal(name))
@@ -214,7 +215,7 @@ impl ChainError {
         }
     }
 
-    /// Whether another connection may help, because this node, or every node, is of no use now, or because what it says is wrong.
+    /// Whether another connection may help: this node, or every node, is unusable now, or what it says is wrong.
     pub fn is_gone(&self) -> bool {
         matches!(
             self,

@@ -1,9 +1,9 @@
-//! What a node proves of the last block that is known to be final. It is asked for votes, headers and the nodes of tries; `proof`
-//! judges them.
+//! What a node proves about the last block that is known to be final. This module asks it for votes, headers and trie nodes;
+//! `proof` judges them.
 //!
-//! The first set of authorities is that of the chain's first state, which the hash of the first block fixes: the hash that is
-//! also signed with every call. A node that has dropped that state cannot show it; then the set that it names is remembered, if a
-//! second node names the same, or there is none.
+//! The first set of authorities is in the chain's first state. The hash of the first block fixes that state, and every call is
+//! signed with that hash. A node that has dropped the state cannot show it. Then the set that it names is remembered, if a second
+//! node names the same set or there is no second node.
 
 use super::{
     proof::{
@@ -23,16 +23,16 @@ use subxt::{
 };
 use tokio::time::timeout;
 
-/// Longest wait for votes, in blocks: authorities that are there finalize about one block in the time of one.
+/// Longest wait for votes, in blocks: authorities that are online finalize about one block in the time of one.
 const VOTES_BLOCKS: u32 = 2;
 /// The same, however long the node says that a block takes.
 const VOTES_TIMEOUT: Duration = Duration::from_secs(20);
 
 impl Client {
-    /// Whether the chain's state at a block that is final says the same as `grounds`. Fails if this client's node proves nothing of
-    /// it, and with [`ChainError::BadProof`] if it sends what no honest node would.
+    /// Whether the chain's state at a final block agrees with `grounds`. Fails if this client's node proves nothing about it, and
+    /// with [`ChainError::BadProof`] if it sends what no honest node would.
     pub(super) async fn prove(&self, grounds: &Grounds<'_>) -> Result<bool, ChainError> {
-        // What is known to be final already may be enough.
+        // A block that is already known to be final may be enough.
         let known = self.nodes.trust().lock().await.clone();
         if let Some(known) = known.filter(|known| self.nodes.may_rely_on(known)) {
             if let Ok(is_same) = self.compare(&known, grounds).await {
@@ -96,7 +96,7 @@ impl Client {
         Ok(known)
     }
 
-    /// Has the next proof begin with what is `known`, also when the program runs again.
+    /// Makes the next proof start from what is `known`, even after a restart of the program.
     fn keep(&self, shared: &mut Option<Trust>, known: &Trust) {
         if shared.as_ref() != Some(known) {
             self.nodes.remember(&self.genesis().0, known);
@@ -104,8 +104,8 @@ impl Client {
         }
     }
 
-    /// Takes in votes, and before them those by which each set of authorities handed over to the next. Where there were many sets,
-    /// that takes longer than is waited for: each is kept, so that the next proof goes on from there.
+    /// Takes in votes, and before them the votes by which each set of authorities handed over to the next. If there were many sets,
+    /// that takes longer than one wait. So each set is stored, and the next proof continues from there.
     async fn follow(
         &self,
         known: &mut Trust,
@@ -114,7 +114,7 @@ impl Client {
     ) -> Result<(), ChainError> {
         loop {
             match self.accept(known, votes).await? {
-                // A proof that was under way beside this one was faster, or the node is behind.
+                // A concurrent proof was faster, or the node is behind.
                 Ok(()) | Err(ProofError::Stale { .. }) => return Ok(()),
                 Err(error @ (ProofError::NoMajority(_) | ProofError::BadSignature(_))) => {
                     if !self.hand_over(known).await? {
@@ -137,8 +137,8 @@ impl Client {
         Ok(known.accept(votes, &header))
     }
 
-    /// Takes in the last block of the set of authorities that is known. False if the node shows that there is no set after it.
-    /// A node that shows nothing need not lie: one that has not synchronized from the first block has no votes of earlier sets.
+    /// Takes in the last block of the known set of authorities. Returns false if the node shows that no other set follows. A node
+    /// that shows nothing is not necessarily lying: if it did not sync from the first block, it has no votes of earlier sets.
     async fn hand_over(&self, known: &mut Trust) -> Result<bool, ChainError> {
         let next = rpc_params![known.number.saturating_add(1)];
         let asked = self
@@ -151,7 +151,7 @@ impl Client {
         let accepted = self.accept(known, &votes).await?;
         accepted.map_err(|error| {
             self.wrong(match error {
-                // After an accident the council may have replaced the authorities without their votes.
+                // After an emergency, the council may have replaced the authorities without their votes.
                 ProofError::NoMajority(_) | ProofError::BadSignature(_) => ProofError::Unfollowable,
                 error => error,
             })
@@ -159,8 +159,8 @@ impl Client {
         Ok(known.set.id != before)
     }
 
-    /// Who finalizes blocks, as far as that is known before any votes are: kept on disk, from the chain's first state, or as the
-    /// nodes say.
+    /// Who finalizes blocks, as far as is known before any votes are taken in: from disk, from the chain's first state, or from
+    /// what nodes say.
     async fn first_trust(&self, votes: &[u8]) -> Result<Trust, ChainError> {
         let genesis = self.genesis().0;
         let kept = self.nodes.remembered(&genesis);
@@ -197,7 +197,7 @@ impl Client {
         })
     }
 
-    /// Who finalizes what follows a block, by its state.
+    /// Who finalizes the blocks after this one, according to its state.
     async fn authorities(&self, number: u32, hash: Hash) -> Result<AuthoritySet, ChainError> {
         let keys = ["Authorities", "CurrentSetId"].map(|item| key("Grandpa", item));
         let values = self.values(number, hash, &keys).await?;

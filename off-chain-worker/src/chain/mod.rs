@@ -1,6 +1,6 @@
-//! The chain as the worker sees it, through its live metadata only: [`Client`] submits calls and
-//! follows blocks, [`Moment`] asks questions at one block, [`Body`](body::Body) finds payloads in one. [`Nodes`] says whom to
-//! connect to, and [`proof`] whom to believe.
+//! The chain as the worker sees it, through its live metadata only: [`Client`] submits calls and follows blocks, [`Moment`] asks
+//! questions at one block, and [`Body`](body::Body) finds payloads in a block. [`Nodes`] decides which node to connect to, and
+//! [`proof`] which one to believe.
 
 mod blocks;
 pub mod body;
@@ -22,7 +22,7 @@ pub use moment::{Balance, Moment};
 pub use nodes::{Nodes, ProofWait};
 pub use proof::{Grounds, ProofError};
 
-/// The public key that an account is.
+/// An account: its public key.
 pub type Account = [u8; 32];
 /// An account's secret.
 pub type Keypair = subxt_signer::sr25519::Keypair;
@@ -31,5 +31,5 @@ pub type Keypair = subxt_signer::sr25519::Keypair;
 const PALLET: &str = "Contribution";
 /// Name of the pallet that judges disputes.
 const REFEREE: &str = "Referee";
-/// What subxt needs to know of the chain: SDK defaults.
+/// What subxt needs to know about the chain: the SDK's defaults.
 type Config = subxt::SubstrateConfig;

@@ -72,12 +72,12 @@ impl Moment {
         self.constant("Babe", "ExpectedBlockTime")
     }
 
-    /// Blocks that a move in a dispute may take; full ones do not count.
+    /// How many blocks a move in a dispute may take. Full blocks do not count.
     pub fn move_blocks(&self) -> Result<u32, ChainError> {
         self.number(REFEREE, "MoveBlocks")
     }
 
-    /// How long a move in a dispute may take, at least.
+    /// The least time that a move in a dispute may take.
     pub fn move_time(&self) -> Result<Duration, ChainError> {
         let block = Duration::from_millis(self.block_millis()?);
         Ok(block.saturating_mul(self.move_blocks()?))
@@ -103,7 +103,7 @@ impl Moment {
         self.view(PALLET, "stake", who).await
     }
 
-    /// What `who` offers to attest, and what it holds of it.
+    /// What `who` offers to attest, and the seats that it holds.
     pub async fn offer(&self, who: &Account) -> Result<Option<OfferView>, ChainError> {
         self.view(PALLET, "offer_of", who).await
     }
@@ -118,7 +118,7 @@ impl Moment {
         self.pages(PALLET, "tasks", TaskId(0), |start| start).await
     }
 
-    /// A task, if there is one of this id.
+    /// A task, if there is one with this id.
     pub async fn task(&self, task: TaskId) -> Result<Option<TaskView>, ChainError> {
         self.view(PALLET, "task", &task).await
     }
@@ -126,7 +126,7 @@ impl Moment {
     /// A task.
     ///
     /// # Errors
-    /// Those of every question; and [`ChainError::NoTask`] if there is none of this id.
+    /// Those of every question, and [`ChainError::NoTask`] if there is none with this id.
     pub async fn existing_task(&self, task: TaskId) -> Result<TaskView, ChainError> {
         let view = self.task(task).await?;
         view.ok_or(ChainError::NoTask(task))
@@ -151,14 +151,14 @@ impl Moment {
         self.pages(PALLET, "submissions", 0u32, arguments).await
     }
 
-    /// What every round that `who` took part in is worth to it.
+    /// What each round that `who` took part in is worth to it.
     pub async fn rewards(&self, who: &Account) -> Result<Vec<RewardView>, ChainError> {
         let (who, first) = (*who, (TaskId(0), RoundId(0)));
         self.pages(PALLET, "rewards", first, move |start| (who, start))
             .await
     }
 
-    /// What every round of a task that `who` took part in is worth to it.
+    /// What each round of a task that `who` took part in is worth to it.
     pub async fn task_rewards(
         &self,
         task: TaskId,
@@ -170,7 +170,7 @@ impl Moment {
             .await
     }
 
-    /// What `who` has still to claim in each task, as far as the chain knows.
+    /// What `who` still has to claim in each task, as far as the chain knows.
     pub async fn claimables(&self, who: &Account) -> Result<Vec<ClaimableView>, ChainError> {
         let who = *who;
         let arguments = move |start| (who, start);
@@ -209,8 +209,8 @@ impl Moment {
             .await
     }
 
-    /// What `who` is expected to do now in the tasks with a round under way, and perhaps in some between them. Unlike
-    /// [`Self::duties`] it asks for no pages that have only tasks which are over.
+    /// What `who` is expected to do now in the tasks with a round under way, and perhaps in some tasks between them. Unlike
+    /// [`Self::duties`], it skips pages on which all tasks are over.
     pub async fn live_duties(&self, who: &Account) -> Result<Vec<Duty>, ChainError> {
         let live = self.live_tasks().await?;
         let (mut duties, mut next) = (Vec::new(), live.first().copied());
@@ -266,8 +266,8 @@ impl Moment {
         }
     }
 
-    /// All pages of the view function called `name`: `arguments` are those of the page that begins somewhere, `first` is where
-    /// the first one does.
+    /// All pages of the view function called `name`. `arguments` makes the arguments for a page from its start; `first` is the
+    /// start of the first page.
     async fn pages<Item: Decode, Cursor: Decode + Copy + PartialOrd, Arguments: Encode>(
         &self,
         pallet: &str,

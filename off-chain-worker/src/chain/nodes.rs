@@ -1,5 +1,5 @@
-//! The nodes that a program may talk to. It uses the first that can be reached, is on the right chain and keeps up with it, and
-//! switches to the next when that one fails. Before it risks stake, it needs a proof or a second node.
+//! The nodes that a program may talk to. It uses the first one that can be reached, is on the right chain and keeps up with it.
+//! When that node fails, the program switches to the next. Before it risks stake, it needs a proof or a second node.
 
 use super::{proof::finality::Trust, Call, ChainError, Client, Grounds, Moment};
 use crate::state::{Folder, StateError};
@@ -17,8 +17,8 @@ use tokio::{sync::Mutex, time::timeout};
 
 /// A node is behind if its newest block is older than this, or if it shows no new block for this long.
 pub(super) const LATE: Duration = Duration::from_secs(120);
-/// The longest wait until a node is connected and has sent its newest block, so that one that hangs delays nobody. The node also
-/// sends its metadata, nearly a megabyte, which takes some seconds on a slow line.
+/// The longest wait until a node is connected and has sent its newest block, so that a node that hangs does not cause a long delay.
+/// The node also sends its metadata, nearly a megabyte, which takes some seconds on a slow line.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest wait for a second node's answer.
 const OPINION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ const FINALITY: &str = "finality";
 #[derive(Clone, Debug)]
 pub struct Nodes {
     urls: Arc<[String]>,
-    /// The hash of the chain's first block: as given, or else as the first node that answered says.
+    /// The hash of the chain's first block: the given one, or else the one that the first node to answer names.
     genesis: Arc<OnceLock<Hash>>,
     /// The index of the node that is tried first.
     first: Arc<AtomicUsize>,
@@ -43,7 +43,7 @@ pub struct Nodes {
     need_proofs: bool,
     /// What is known to be final.
     trust: Arc<Mutex<Option<Trust>>>,
-    /// Where that is kept.
+    /// Where it is stored.
     folder: Option<Folder>,
     /// The longest wait until each is connected.
     patience: Duration,
@@ -54,7 +54,7 @@ pub struct Nodes {
 pub struct ProofWait {
     /// Whether there is time to ask again in a later block.
     pub can_wait: bool,
-    /// How many blocks all nodes together have for it now, so that one that never answers does not cost the window.
+    /// How many blocks all nodes together have for it now, so that a node that never answers does not use up the window.
     pub blocks: u32,
 }
 
@@ -89,7 +89,7 @@ impl Nodes {
         }
     }
 
-    /// If `need_proofs`, nodes have to prove everything that stake is risked on, and nobody's word is enough.
+    /// If `need_proofs`, nodes have to prove everything that stake is risked on. Nobody's word is enough.
     pub fn needing_proofs(self, need_proofs: bool) -> Self {
         Self {
             need_proofs,
@@ -104,7 +104,7 @@ impl Nodes {
         (together / nodes.max(1)).clamp(LEAST_PROOF_TIMEOUT, PROOF_TIMEOUT)
     }
 
-    /// Remembers in `folder` who finalizes the chain, so that no node can name other authorities later.
+    /// Remembers in `folder` who finalizes the chain, so that no node can name different authorities later.
     pub fn remembering(self, folder: Folder) -> Self {
         Self {
             folder: Some(folder),
@@ -144,7 +144,7 @@ impl Nodes {
         }
     }
 
-    /// Connects to the first node that can be used, and gives each some seconds to answer. If all nodes that can be reached are
+    /// Connects to the first node that can be used. Each node has some seconds to answer. If all nodes that can be reached are
     /// behind, the chain itself may stand still, so it connects to the first of those.
     pub async fn connect(&self) -> Result<Client, ChainError> {
         let (mut behind, mut failures) = (None, Vec::new());
@@ -227,8 +227,8 @@ impl Nodes {
         }
     }
 
-    /// Fails if there are other nodes and this one is far behind. It is compared with this machine's clock, not with another node,
-    /// because a node that lies about its blocks could make the others look late.
+    /// Fails if there are other nodes and this one is far behind. The node is compared with this machine's clock, not with other
+    /// nodes, because a node that lies about its blocks could make the others look late.
     async fn check_age(&self, client: &Client) -> Result<(), ChainError> {
         if !self.are_several() {
             return Ok(());
@@ -257,7 +257,8 @@ fn behind(client: &Client, age: Duration) -> ChainError {
     }
 }
 
-/// Whether a node may lack the newest blocks: it says that it is syncing, or its newest block is old because it has no peers yet.
+/// Whether a node may not have the newest blocks: it says that it is syncing, or its newest block is old because it has no peers
+/// yet.
 fn is_behind(is_syncing: bool, age: Duration) -> bool {
     is_syncing || age > LATE
 }
@@ -268,8 +269,8 @@ impl Client {
         !self.nodes.are_trusted
     }
 
-    /// Fails if the node has not caught up with the chain at `now`, its best block. Something may be on the chain although such a
-    /// node does not know it yet.
+    /// Fails if the node has not caught up with the chain at `now`, its best block. Something may be on the chain that such a node
+    /// does not know yet.
     ///
     /// # Errors
     /// [`ChainError::Behind`] if the node has not caught up; trying again later may help.
@@ -344,10 +345,10 @@ impl Client {
         .await
     }
 
-    /// The call as it is encoded at `moment`, one of this client's node.
+    /// The call, encoded for the chain at `moment`, which is a block of this client's node.
     ///
     /// # Errors
-    /// [`ChainError::Disproved`] if the call can cost stake or a bond, and the node calls something else by its name.
+    /// [`ChainError::Disproved`] if the call can cost stake or a bond, and the node's metadata gives its name to a different call.
     pub fn encoded(&self, call: &Call, moment: &Moment) -> Result<Vec<u8>, ChainError> {
         let encoded = call.encoded(moment.metadata())?;
         match call.is_encoded_as_known(&encoded) {
@@ -452,7 +453,7 @@ mod tests {
         nodes.in_turn().map(|(_, url)| url.as_str()).collect()
     }
 
-    /// After an outage of the machine, what such a node says about a registration is no reason to end.
+    /// After an outage of the machine, such a node may say that a registration is missing. That is no reason to end.
     #[test]
     fn a_node_that_syncs_may_know_nothing_of_late() {
         let second = Duration::from_secs(1);

@@ -1,9 +1,9 @@
-//! Proofs of what a node says: that a block is final, by the votes of GRANDPA's authorities, and that its state holds a value, by
-//! the nodes of its trie. Nothing here talks to a node: `super::finalized` asks for the bytes, and this room judges them.
+//! Checks proofs of what a node says: GRANDPA votes prove that a block is final, and trie nodes prove that its state holds a value.
+//! Nothing here talks to a node: `super::finalized` fetches the bytes, and this module judges them.
 //!
-//! - `finality`: who may finalize blocks, what they signed, and how one set of them hands over to the next
-//! - `state`: keys of storage, and the values that a proof has under a state root
-//! - `grounds`: what stake is risked on, and whether proved values say the same
+//! - `finality`: who may finalize blocks, what they signed, and how one set of authorities hands over to the next
+//! - `state`: storage keys, and the values that a proof shows under a state root
+//! - `grounds`: the facts that stake is risked on, and whether proved values agree with them
 
 pub(super) mod finality;
 pub(super) mod grounds;
@@ -19,7 +19,7 @@ pub enum ProofError {
     /// The bytes are not what they should be.
     #[error("{0} cannot be decoded")]
     Undecodable(&'static str),
-    /// The votes are not those of more than two thirds of the authorities for the block.
+    /// No more than two thirds of the authorities voted for the block.
     #[error("too few authorities of set {0} voted for the block")]
     NoMajority(
         /// Id of the set, from 0.

@@ -35,7 +35,7 @@ pub fn hash_of(header: &Header) -> Hash {
 pub struct AuthoritySet {
     /// How many sets came before; it is signed with each vote.
     pub id: u64,
-    /// Their keys, and what each one's vote weighs.
+    /// Their keys, and the weight of each vote.
     pub authorities: Vec<(Public, u64)>,
 }
 
@@ -54,13 +54,14 @@ impl Justification {
     }
 }
 
-/// Number and hash of the block that a justification is about, as it says itself.
+/// Number and hash of the block that a justification claims to be about.
 pub fn target(justification: &[u8]) -> Result<(u32, Hash), ProofError> {
     let commit = Justification::read(justification)?.commit;
     Ok((commit.target_number, commit.target_hash))
 }
 
-/// The justification in an answer of `grandpa_proveFinality`: after the hash of its block, and before headers that nobody needs here.
+/// The justification in an answer to `grandpa_proveFinality`. It stands between the hash of its block and headers that are not
+/// needed here.
 pub fn justification_of(answer: &[u8]) -> Result<Vec<u8>, ProofError> {
     let (_, justification) = <(Hash, Vec<u8>)>::decode(&mut &*answer)
         .map_err(|_| ProofError::Undecodable("a proof of finality"))?;
@@ -105,7 +106,7 @@ impl AuthoritySet {
         }
     }
 
-    /// The set that comes after the block of `header`, if that is the last one of this set.
+    /// The set that takes over after the block of `header`, if that is the last block of this set.
     fn successor(&self, header: &Header) -> Result<Option<Self>, ProofError> {
         let mut next = None;
         for item in &header.digest.logs {
@@ -134,8 +135,8 @@ impl AuthoritySet {
     }
 }
 
-/// Who finalizes the chain now, and the last block of which that is known. It is kept on disk, so that a node can only continue the
-/// chain that was there.
+/// Who finalizes the chain now, and the last block known to be final. It is kept on disk, so that a node can only continue the
+/// known chain.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct Trust {
     /// Who finalizes what follows.
@@ -144,13 +145,14 @@ pub struct Trust {
     pub number: u32,
     /// Its hash.
     pub hash: Hash,
-    /// Whether the first set was the word of one node, and neither proved by the chain's first state nor confirmed by a second node.
+    /// Whether the first set was only one node's word: neither proved by the chain's first state nor confirmed by a second node.
     pub is_one_word: bool,
 }
 
 impl Trust {
-    /// Takes in that the block of `header` is final, if these votes prove it and it is no earlier one. If it is the last of its set,
-    /// the next set finalizes what follows. Votes for an earlier block may be those of an earlier set, so nobody looks at them.
+    /// Notes that the block of `header` is final, if these votes prove it and it is not earlier than the known one. If it is the
+    /// last block of its set, the next set finalizes what follows. Votes for an earlier block are ignored, because they may come
+    /// from an earlier set.
     pub fn accept(&mut self, justification: &[u8], header: &Header) -> Result<(), ProofError> {
         let (found, _) = target(justification)?;
         if found < self.number {

@@ -1,4 +1,4 @@
-//! What stake is risked on, and whether the chain's state says the same.
+//! The facts that stake is risked on, and whether the chain's state agrees with them.
 
 use super::{
     state::{key, placed, scattered},
@@ -12,7 +12,7 @@ use gotong_protocol::{
     Graph, Hash, RoundId, TableSummary, TaskId, TaskTerms,
 };
 
-/// What a commitment to a table, an accusation, or a move in a dispute stands on: what a node said, and what has to be proved.
+/// What a commitment to a table, an accusation, or a move in a dispute relies on: what a node said, which has to be proved.
 #[derive(Clone, Copy, Debug)]
 pub struct Grounds<'a> {
     /// The task.
@@ -31,7 +31,7 @@ pub struct Grounds<'a> {
     pub dispute: Option<&'a DisputeView>,
 }
 
-/// What a proved state says of them.
+/// What a proved state says about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The same.
@@ -62,8 +62,8 @@ impl Grounds<'_> {
         keys
     }
 
-    /// Whether the values of [`Self::keys`] say the same. Nothing of it changes once it is known, and a dispute waits for the move
-    /// that is due, so that a block that is too early is told from a lie.
+    /// Whether the values of [`Self::keys`] say the same. These facts never change once they are known, and a dispute waits for the
+    /// move that is due. So a block that is too early can be told from a lie.
     pub fn compare(&self, values: &[Option<Vec<u8>>]) -> Result<Verdict, ProofError> {
         let [Some(task), Some(graph), Some(round), others @ ..] = values else {
             return Ok(Verdict::NotYet);

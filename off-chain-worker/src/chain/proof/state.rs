@@ -1,4 +1,4 @@
-//! What the state of a block holds: keys of storage, and the values that a proof has for them.
+//! What the state of a block holds: storage keys, and the values that a proof shows for them.
 
 use super::ProofError;
 use gotong_protocol::Hash;
@@ -21,7 +21,7 @@ pub fn scattered(key: &[u8]) -> Vec<u8> {
     [&blake2_128(key)[..], key].concat()
 }
 
-/// The values of `keys` in the state with this root, each or its absence proved by `nodes` of the trie.
+/// The values of `keys` in the state with this root. The trie's `nodes` prove each value or its absence.
 pub fn read(
     root: &Hash,
     nodes: impl IntoIterator<Item = Vec<u8>>,
