@@ -26,7 +26,7 @@ pub fn check(folder: &Path) -> Result<(), Error> {
     match written {
         Err(error) if matches!(error.kind(), StorageFull | QuotaExceeded) => {
             Err(Error::Other(format!(
-                "no room on the disk for {}, which needs {} MiB: make some, and start again",
+                "no room on the disk for {}, which needs {} MiB: free some space, then start the node again",
                 folder.display(),
                 ROOM >> 20
             )))

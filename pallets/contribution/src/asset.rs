@@ -1,4 +1,4 @@
-//! The only user of the chain's money.
+//! The only module that moves the chain's money.
 
 use crate::{Balance, Config, Error, Event, HoldReason, Pallet, SlashReason, UnexpectedKind};
 use core::marker::PhantomData;
@@ -54,7 +54,7 @@ impl<T: Config> Asset<T> {
         .map(|_| ())
     }
 
-    /// Burns `amount` of what `who` has on hold, or all there is.
+    /// Burns `amount` of what `who` has on hold, or all of it if that is less.
     pub fn burn(hold: HoldReason, who: &T::AccountId, amount: Balance, reason: SlashReason) {
         let burned = T::Currency::burn_held(
             &hold.into(),
@@ -75,7 +75,7 @@ impl<T: Config> Asset<T> {
     }
 }
 
-/// Tells the world of a state that should be impossible.
+/// Emits the event about a state that should be impossible.
 pub(crate) fn unexpected<T: Config>(kind: UnexpectedKind) {
     log::error!(target: "runtime::contribution", "unexpected: {kind:?}");
     Pallet::<T>::deposit_event(Event::Unexpected { kind });

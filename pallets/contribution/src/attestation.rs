@@ -21,7 +21,7 @@ use gotong_scoring::{audits, blake2_256, Audited};
 use scale_info::TypeInfo;
 use sp_runtime::DispatchResult;
 
-/// Attesters with their stakes: no more than may be listed.
+/// Attesters with their stakes, at most as many as the registry may list.
 pub type CandidateList<T> =
     BoundedVec<(<T as frame_system::Config>::AccountId, Balance), <T as Config>::MaxAttesters>;
 
@@ -251,7 +251,7 @@ impl<T: Config> Attestation<T> {
         });
     }
 
-    /// Ends that promise: when the first draw is over, or earlier if the round waits for attesters or ends.
+    /// Ends that promise when the first draw is over, or earlier if the round waits for attesters or ends.
     pub(crate) fn end_promise(task: &Task<T::AccountId>) {
         SeatsPromised::<T>::mutate(|promised| {
             *promised = promised.saturating_sub(task.terms.quorum.into());
@@ -275,7 +275,7 @@ impl<T: Config> Attestation<T> {
             && !Submissions::<T>::exists(id, task.round, who)
     }
 
-    /// Begins a draw among these.
+    /// Begins a draw among these attesters.
     pub(crate) fn begin_draw(id: TaskId, candidates: CandidateList<T>) {
         Offers::<T>::begin_draw(&candidates);
         Candidates::<T>::insert(id, candidates);
@@ -329,8 +329,8 @@ impl<T: Config> Attestation<T> {
     }
 
     /// Takes the seats of attesters who did not commit. Their offers are suspended only if a quorum did commit; otherwise nobody knows
-    /// whether the window that the sponsor chose was long enough. They are slashed only if, in addition, the samples are on the chain,
-    /// because a sponsor need not give a pool to everybody.
+    /// whether the window that the sponsor chose was long enough. They are slashed only if the samples are also on the chain, because
+    /// a sponsor need not give a pool to everybody.
     pub(crate) fn end_commit(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         let committed = |seat: &&Seat<_>| seat.sits() && seat.commitment.is_some();
         let count = round.seats.iter().filter(committed).count();
@@ -371,8 +371,8 @@ impl<T: Config> Attestation<T> {
         Offers::<T>::rise(&accounts, task.load(round.reveals), false);
     }
 
-    /// Frees the attesters who still hold seats, and forgets all seats. Then anybody may be drawn again, even those who committed, and
-    /// those who did not, because it is not known whether that was their fault.
+    /// Frees the attesters who still hold seats, and forgets all seats. Then anybody may be drawn again. That includes those who
+    /// committed, and those who did not, because it is not known whether that was their fault.
     pub(crate) fn vacate(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         Self::end_round(task, round);
         round.seats = Seats::default();

@@ -41,12 +41,12 @@ mod config {
         #[pallet::constant]
         type UnbondingBlocks: Get<u32>;
 
-        /// A sponsor's bond for a task, in planck. If the task has shards, the bond is the most that a round can take, if that is
-        /// more; the sponsor loses it if it does not publish a shard.
+        /// A sponsor's bond for a task, in planck. For a task with shards, the bond is the most that a round can take from the
+        /// budget, if that is more, and a sponsor that does not publish a shard loses it.
         #[pallet::constant]
         type TaskBond: Get<Balance>;
 
-        /// What a contributor loses if it commits and does not reveal, in planck.
+        /// What a contributor loses if it commits but does not reveal, in planck.
         #[pallet::constant]
         type CommitDeposit: Get<Balance>;
 
@@ -86,7 +86,8 @@ mod config {
         #[pallet::constant]
         type MaxWindowBlocks: Get<u32>;
 
-        /// Number of blocks that each draw of seats or audits mixes. Whoever does not make all of them cannot choose the result.
+        /// Number of blocks that each draw of seats or audits mixes. A block author who does not make all of them cannot choose the
+        /// result.
         #[pallet::constant]
         type DrawBlocks: Get<u32>;
 
@@ -95,7 +96,7 @@ mod config {
         type ClaimBlocks: Get<u32>;
 
         /// Time after which a task is closed if no round settles, or if it is paused and nobody tops it up. In the last seventh of
-        /// it no round goes on to Reveal, because what is revealed needs time to wait for attesters.
+        /// it, no round moves on to Reveal, because revealed deltas need time to wait for attesters.
         #[pallet::constant]
         type IdleBlocks: Get<u32>;
     }

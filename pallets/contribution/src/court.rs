@@ -11,14 +11,14 @@ use crate::{
 use frame_support::traits::Get;
 use gotong_protocol::{Court, Graph, Phase, RoundFacts, RoundId, SeatState, TableSummary, TaskId};
 
-/// The round under way of a task, if it is `round_id` and being challenged.
+/// The task's round under way, if it is `round_id` and is being challenged.
 fn challenged<T: Config>(id: TaskId, round_id: RoundId) -> Option<UnderWay<T::AccountId>> {
     let task = Tasks::<T>::get(id).ok()?;
     let round = Rounds::<T>::get(id, round_id)?;
     (task.round == round_id && round.phase == Phase::Challenge).then_some((task, round))
 }
 
-/// Changes a round that has to be challenged, and looks whether it goes on.
+/// Changes a round, which has to be in its challenge, and checks whether it can advance.
 fn change<T: Config, R: Default>(
     id: TaskId,
     round_id: RoundId,
@@ -73,14 +73,16 @@ impl<T: Config> Court<T::AccountId> for Pallet<T> {
     fn dispute_closed(id: TaskId, round_id: RoundId, stay_open: Option<u32>) {
         change::<T, _>(id, round_id, |(task, round)| {
             round.open_disputes = round.open_disputes.saturating_sub(1);
-            // Not for ever: no stake answers for a round longer than it takes to unbond.
+            // Not for ever, because no stake answers for a round for longer than it takes to
+            // unbond.
             let latest = round
                 .phase_started_at
                 .saturating_add(task.terms.windows.challenge_blocks)
                 .saturating_add(T::MaxDisputeBlocks::get());
             let wanted = now::<T>().saturating_add(stay_open.unwrap_or(0));
             let until = wanted.min(latest);
-            // Who found no room shall not see the round settle on what it would have disputed.
+            // Somebody found no room for a dispute. The round must not settle on the table that
+            // they would have disputed.
             round.crowded |= stay_open.is_some() && wanted > latest;
             if until > round.ends_at && stay_open.is_some() {
                 round.ends_at = until;

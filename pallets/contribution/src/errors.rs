@@ -18,7 +18,8 @@ mod errors {
         StakeTooLow,
         /// The account is not registered for the role that this call needs.
         WrongRole,
-        /// The registry of attesters is full, and everybody in it holds seats or has no less stake. Add stake, or offer later.
+        /// The registry of attesters is full, and everybody in it holds seats or has at least as much stake. Add stake, or offer
+        /// later.
         TooManyAttesters,
         /// The amount is zero.
         ZeroAmount,
@@ -168,7 +169,7 @@ mod errors {
         DeltaTooLong,
         /// The attester has already revealed its table in this round.
         TableAlreadyRevealed,
-        /// The delta is revealed too late to be scored, and the chain already knows that this account is its author.
+        /// It is too late for the delta to be scored, and the chain already knows that this account is its author.
         RevealTooLate,
         /// The offer serves no task: it names none, or it has no capacity.
         OfferEmpty,

@@ -110,7 +110,7 @@ mod events {
             /// What the sponsor got back, in planck.
             returned: Balance,
         },
-        /// A task was closed because no round settled for [`Config::IdleBlocks`], or because it was paused that long and nobody
+        /// A task was closed because no round settled for [`Config::IdleBlocks`], or because it was paused for that long and nobody
         /// topped it up.
         TaskExpired {
             /// The task.
@@ -150,8 +150,9 @@ mod events {
             ends_at: u32,
         },
         /// Fewer attesters than the quorum have room for the round, or too little time is left until its task expires, so its phase
-        /// continues for another window. In Commit the round accepts commits, and nothing is revealed until there are enough
-        /// attesters; in AttestCommit the revealed deltas wait, also if attesters were seated before and too few of them committed.
+        /// continues for another window. In Commit, the round accepts commits, and nothing is revealed until there are enough
+        /// attesters. In AttestCommit, the revealed deltas wait, even if attesters were seated before but too few of them
+        /// committed.
         AttestersAwaited {
             /// The task.
             task: TaskId,

@@ -1,8 +1,8 @@
-//! What each account has proved in each task, and which rounds it has still to claim.
+//! What each account has proved in each task, and which rounds it still has to claim.
 //!
-//! Rounds are claimed in order, and none can be skipped: an account's reveals in a task form a list, in which each names the
-//! next. An account that cannot or will not show its credit for a round forfeits it, and its ledger starts over. So nobody
-//! can skip a negative credit for free, and no round blocks an account for ever.
+//! Rounds are claimed in order, and none can be skipped: an account's reveals in a task form a list, in which each names the next.
+//! An account that cannot or does not want to show its credit for a round forfeits it, and its ledger starts over. So nobody can
+//! skip a negative credit for free, and no round blocks an account for ever.
 
 use crate::{
     rounds::Round, submissions::Submissions, tasks::Task, Balance, Config, Error,

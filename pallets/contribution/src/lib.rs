@@ -20,8 +20,8 @@
 //! ```
 //!
 //! A phase ends when its window is over, or in the block after everybody who may act has acted. Challenge lasts for its whole
-//! window, and longer while a dispute is open. Commit and AttestCommit go on as long as too few attesters have room. The clock is
-//! [`gotong_protocol::next_phase`]. A task in which no round settles for [`Config::IdleBlocks`] is closed.
+//! window, and longer while a dispute is open. Commit and AttestCommit are extended as long as too few attesters have room. The
+//! clock is [`gotong_protocol::next_phase`]. A task in which no round settles for [`Config::IdleBlocks`] is closed.
 //!
 //! ## Design goals
 //!
@@ -280,7 +280,7 @@ pub mod pallet {
             SubmissionsOf::<T>::commit(who, task, round, commitment)
         }
 
-        /// Reveals the delta that was committed to. The chain's state keeps only its hash; the bytes stay in the block.
+        /// Reveals the delta that was committed to. The chain's state keeps only its hash; the bytes stay in the block's body.
         ///
         /// Signed by the account that committed; its deposit comes back. Emits [`Event::Revealed`]. If the round no longer
         /// accepts deltas, the chain only records who the author is, and emits [`Event::RevealedLate`].
@@ -366,7 +366,7 @@ pub mod pallet {
         /// Answers all audits of the origin's work, in order: the [`bounds::AUDITS`] audits that [`gotong_scoring::audits`]
         /// draws from the round's audit seed.
         ///
-        /// Signed by an attester that revealed, in the round's challenge phase. Emits
+        /// Signed by an attester that revealed, during the round's challenge phase. Emits
         /// [`Event::Audited`].
         #[pallet::call_index(13)]
         #[pallet::weight(T::WeightInfo::answer_audits(answers.encoded_size() as u32))]
@@ -446,7 +446,7 @@ pub mod pallet {
         }
     }
 
-    /// What anybody may ask the chain. Answers that grow with tasks, rounds or accounts come in pages.
+    /// The questions that anybody may ask the chain. Answers that grow with tasks, rounds or accounts come in pages.
     #[pallet::view_functions]
     impl<T: Config> Pallet<T> {
         /// The registration of `who`.

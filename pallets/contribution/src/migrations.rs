@@ -1,12 +1,12 @@
-//! Changes of what is stored, one for each storage version: the runtime runs them when it is upgraded.
+//! Migrations of the storage, one for each storage version. The runtime runs them when it is upgraded.
 
 use crate::{Config, Pallet};
 use frame_support::{migrations::VersionedMigration, traits::Get, weights::Weight};
 
-/// From version 8 to 9: the name of a task is text, and no longer 32 padded bytes.
+/// From version 8 to 9: the name of a task is text instead of 32 padded bytes.
 ///
-/// It reads and writes every task once, in one block, whatever that takes: [`v8_to_v9_weight`]. Nothing bounds how many tasks
-/// there are, and each costs little more than the fee of `open_task`. The runtime's tests say how many fit into a block.
+/// It reads and writes every task once, all in one block, however much that takes: [`v8_to_v9_weight`]. Nothing bounds how many
+/// tasks there are, and each costs little more than the fee of `open_task`. The runtime's tests say how many fit into a block.
 pub type V8ToV9<T> = VersionedMigration<
     8,
     9,
@@ -15,11 +15,11 @@ pub type V8ToV9<T> = VersionedMigration<
     <T as frame_system::Config>::DbWeight,
 >;
 
-/// What [`V8ToV9`] takes for so many tasks, without its look at the version.
+/// The weight of [`V8ToV9`] for this number of tasks, not counting the check of the version.
 ///
-/// By hand: database accesses by count, and for the rest of a task's way 10 µs, which is on the high side.
+/// By hand: the number of database accesses, and for everything else 10 µs a task, which is on the high side.
 pub fn v8_to_v9_weight<T: Config>(tasks: u64) -> Weight {
-    // Every key is found, and there is none after the last; then every task is read and written.
+    // First every key is found, and that none follows the last one; then every task is read and written.
     let reads = tasks.saturating_mul(2).saturating_add(1);
     Weight::from_parts(10_000_000, 0)
         .saturating_mul(tasks)
@@ -37,7 +37,7 @@ mod names_as_text {
     #[cfg(feature = "try-runtime")]
     use sp_runtime::TryRuntimeError;
 
-    /// Does it whatever the version; only [`super::V8ToV9`] may.
+    /// Migrates without checking the version. Only [`super::V8ToV9`] may use it.
     pub struct NamesAsText<T>(PhantomData<T>);
 
     impl<T: Config> UncheckedOnRuntimeUpgrade for NamesAsText<T> {
@@ -46,7 +46,7 @@ mod names_as_text {
             for id in &ids {
                 let key = Tasks::<T>::hashed_key_for(id);
                 let stored = unhashed::get_raw(&key).unwrap_or_default();
-                // Every stored task has a sponsor and a name; what had not would stay as it is.
+                // Every stored task has a sponsor and a name. An entry without them would stay as it is.
                 if let Some(bytes) = renamed::<T>(&stored) {
                     unhashed::put_raw(&key, &bytes);
                 }

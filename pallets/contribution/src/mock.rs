@@ -176,14 +176,14 @@ impl ExtBuilder {
     }
 }
 
-/// Starts the next block; returns what the hook says it cost.
+/// Starts the next block. Returns the weight that the hook reports.
 pub fn next_block() -> Weight {
     let number = System::block_number() + 1;
     System::set_block_number(number);
     Contribution::on_initialize(number)
 }
 
-/// Starts so many blocks, of which those before were all full.
+/// Starts this many blocks. All blocks before the last one were full.
 pub fn run_full_blocks(count: u32) {
     (0..count).for_each(|_| {
         FullBlocks::mutate(|full| *full += 1);

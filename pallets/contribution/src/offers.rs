@@ -1,10 +1,10 @@
-//! Offers: attesters volunteer, and hold no more seats than they offered.
+//! Offers: attesters volunteer for seats, and hold no more of them than they offered.
 //!
 //! Only attesters with an offer are drawn. An offer names tasks, the number of seats at once, and how much work they may take
-//! together; seats that are held count against it until their round is over. An attester that misses a seat which others
-//! could fill is not drawn again until it makes a new offer. So its absence costs it the seats that it holds, and no more.
-//! When the registry is full, a new offer takes the place of an attester that has held no seat for a long time, or of the one
-//! with the least stake that holds none.
+//! together; seats that are held count against it until their round is over. If an attester misses a seat that others could fill,
+//! it is not drawn again until it makes a new offer. So its absence costs it the seats that it already holds, and no more. When the
+//! registry is full, a new offer takes the place of an attester that has held no seat for a long time, or of the one with the least
+//! stake that holds none.
 
 use crate::{
     attestation::CandidateList, rounds::now, stakes::Stakes, tasks::Task, Attesters, Balance,
@@ -90,7 +90,7 @@ impl<AccountId> Listed<AccountId> {
         u32::from(self.offer.seats).saturating_sub(self.held.seats)
     }
 
-    /// Whether it is listed for nothing.
+    /// Whether it is listed without reason: it neither offers nor holds a seat.
     fn is_done(&self) -> bool {
         self.offer.seats == 0 && self.is_free()
     }
@@ -163,11 +163,11 @@ impl<T: Config> Offers<T> {
         registry.get(index).cloned()
     }
 
-    /// Those with room for a seat of the task that asks for `load`, with their stake.
+    /// The attesters with room for a seat of the task that takes `load`, with their stakes.
     pub(crate) fn candidates(id: TaskId, task: &Task<T::AccountId>, load: u64) -> CandidateList<T> {
         let registry = Attesters::<T>::get().into_iter();
         let with_room = registry.filter(|listed| listed.takes(id, task, load));
-        // No more than are listed.
+        // There are no more of them than are listed.
         BoundedVec::truncate_from(
             with_room
                 .map(|listed| (listed.account, listed.stake))
@@ -175,7 +175,7 @@ impl<T: Config> Offers<T> {
         )
     }
 
-    /// Seats that are offered and not held, of all offers together.
+    /// The number of seats that are offered and not held, over all offers.
     pub(crate) fn free_seats() -> u32 {
         let registry = Attesters::<T>::get();
         registry.iter().fold(0, |sum: u32, listed| {
@@ -183,15 +183,15 @@ impl<T: Config> Offers<T> {
         })
     }
 
-    /// Keeps the places of the candidates of a draw that begins.
+    /// Reserves the registry places of the candidates when a draw begins.
     pub(crate) fn begin_draw(candidates: &CandidateList<T>) {
         Self::change_all(candidates.iter().map(|(who, _)| who), |listed| {
             listed.candidacies = listed.candidacies.saturating_add(1);
         });
     }
 
-    /// Ends the draw, and gives seats that ask for `load` to the first of `drawn` that still have room for one: as many as `count`
-    /// allows, or to nobody if they are too few for it.
+    /// Ends the draw. Gives seats that take `load` to the first of `drawn` that still have room for one: to as many as `count`
+    /// allows, or to nobody if there are too few for it.
     pub(crate) fn end_draw(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -240,7 +240,7 @@ impl<T: Config> Offers<T> {
         });
     }
 
-    /// Keeps the registry in step with the stake of `who`. Without a stake that allows it to attest, it is no longer drawn.
+    /// Keeps the registry in step with the stake of `who`. If the stake is too small to attest, `who` is no longer drawn.
     pub(crate) fn restake(who: &T::AccountId, stake: Option<Balance>) {
         Attesters::<T>::mutate(|registry| {
             if let Ok(index) = Self::place(registry, who) {
@@ -254,7 +254,7 @@ impl<T: Config> Offers<T> {
         });
     }
 
-    /// Where `who` is in the registry, or would be. It is sorted by account.
+    /// The position of `who` in the registry, which is sorted by account, or the position where it would be inserted.
     fn place(registry: &Registry<T>, who: &T::AccountId) -> Result<usize, usize> {
         registry.binary_search_by(|listed| listed.account.cmp(who))
     }

@@ -43,7 +43,7 @@ pub struct Settlement {
     pub most_credits: u64,
     /// Number of contributors who claimed or forfeited.
     pub claims: u32,
-    /// How many of them forfeited.
+    /// The number of those that forfeited.
     pub forfeits: u32,
     /// Their credits, before the rate is applied.
     pub credited: i64,
@@ -222,7 +222,7 @@ impl<T: Config> Rewards<T> {
         Self::release(id, &mut task, round_id, &mut round, left)
     }
 
-    /// The rounds that are over and that `who` still has to claim, in order, at most [`bounds::MAX_PAGE`] of them.
+    /// The rounds that are over and that `who` still has to claim, in order; at most [`bounds::MAX_PAGE`] of them.
     pub(crate) fn unclaimed(id: TaskId, who: &T::AccountId) -> Vec<Unclaimed> {
         let Ok(task) = Tasks::<T>::get(id) else {
             return Vec::new();
@@ -285,8 +285,8 @@ impl<T: Config> Rewards<T> {
         }
     }
 
-    /// What is set aside for a round and can no longer be owed to anybody. Those who have not claimed may prove all of the credit that
-    /// is left, and one planck more through rounding.
+    /// The part of what is set aside for a round that can no longer be owed to anybody. Contributors who have not claimed may still
+    /// prove all of the credit that is left, plus one planck through rounding.
     fn surplus(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> Balance {
         let Some(settlement) = &round.settlement else {
             return 0;
@@ -332,7 +332,7 @@ impl<T: Config> Rewards<T> {
         let gain = u64::try_from(merged.gain).unwrap_or(0);
         let fees = terms.attester_pay(gain)?;
         let credits = terms.contributor_pay(merged.most_credits)?;
-        // A planck for each contributor, as each one's pay is rounded by itself.
+        // One planck more for each contributor, because each payment is rounded separately.
         let rounding = Balance::from(reveals);
         let pool = task.purse.pool.saturating_sub(task.work_pay());
         let cap = terms.cap_per_round.min(pool);
@@ -347,8 +347,8 @@ impl<T: Config> Rewards<T> {
         })
     }
 
-    /// Splits `fees` over the attesters who stand, evenly and to the last planck: the draw has counted their stakes already.
-    /// Returns what was paid. What cannot be paid stays in the budget.
+    /// Splits `fees` evenly among the attesters who stand, to the last planck. Stakes do not count here, because the draw has
+    /// already counted them. Returns what was paid. What cannot be paid stays in the budget.
     fn pay_fees(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -384,7 +384,7 @@ impl<T: Config> Rewards<T> {
 pub(crate) struct Unclaimed {
     /// Which round of its task.
     pub round: RoundId,
-    /// The result of a claim, if the rounds before are claimed first; none if the credit of this round or of one before is not
+    /// The result of a claim, if all earlier rounds are claimed first. None if the credit of this round or of an earlier one is not
     /// published.
     pub claimed: Option<Claimed<Balance>>,
     /// See [`Settlement::expires_at`].
@@ -398,7 +398,7 @@ impl Unclaimed {
     }
 }
 
-/// A round that an account has to claim next.
+/// The round that an account has to claim next.
 struct Claimable<AccountId> {
     task: Task<AccountId>,
     round: Round<AccountId>,

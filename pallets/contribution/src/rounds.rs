@@ -38,7 +38,7 @@ pub(crate) fn block<T: Config>() -> u32 {
     frame_system::Pallet::<T>::block_number().saturated_into()
 }
 
-/// The time, as [`Config::Clock`] tells it.
+/// The time, according to [`Config::Clock`].
 pub(crate) fn now<T: Config>() -> u32 {
     T::Clock::get()
 }
@@ -49,7 +49,7 @@ pub(crate) fn block_at<T: Config>(time: u32) -> u32 {
     time.saturating_add(skipped)
 }
 
-/// Asserts the relations between constants that everything here relies on.
+/// Checks the relations between constants that everything here relies on.
 pub(crate) fn assert_constants<T: Config>() {
     let shortest = T::MinWindowBlocks::get();
     let longest = T::MaxWindowBlocks::get();
@@ -58,8 +58,8 @@ pub(crate) fn assert_constants<T: Config>() {
     assert!(longest >= shortest, "no window is allowed");
     assert!(advances >= 1, "rounds must advance");
     // A phase may end late by as many blocks as it takes to advance all live tasks, one per block. A seat answers for its round
-    // from its draw on: while samples are drawn, through three phases for each draw, and in each challenge for as long as disputes
-    // may still be opened after the window, plus the time that they may take.
+    // from its draw on. That covers the drawing of samples, three phases for each draw, and for each challenge the time after its
+    // window in which disputes may still be opened, plus the time that they may take.
     let late = u64::from(T::MaxLiveTasks::get());
     let phase = u64::from(longest).saturating_add(late);
     let disputes = u64::from(T::MaxDisputeBlocks::get()).saturating_mul(2);
@@ -264,8 +264,8 @@ impl<T: Config> Rounds<T> {
         )
     }
 
-    /// Stores a round after somebody acted in it. If nobody is left who may act, the phase ends in the next block, whose hook finds
-    /// that it is due.
+    /// Stores a round after somebody acted in it. If nobody is left who may act, the round becomes due, and the next block's hook
+    /// ends the phase.
     pub(crate) fn acted(id: TaskId, task: &Task<T::AccountId>, round: &Round<T::AccountId>) {
         let facts = Self::facts(task, round);
         let now = now::<T>();
@@ -275,8 +275,8 @@ impl<T: Config> Rounds<T> {
         Self::put(id, task.round, round);
     }
 
-    /// Advances the rounds that are due, oldest first: no more than a block may advance, and no more than a quarter of a block's
-    /// weight pays for, but always at least one.
+    /// Advances the rounds that are due, oldest first. It advances no more rounds than a block may, and uses no more than a quarter
+    /// of a block's weight, but it always advances at least one.
     pub(crate) fn advance_due() -> Weight {
         let now = now::<T>();
         let schedule = Schedule::<T>::get();
@@ -299,7 +299,7 @@ impl<T: Config> Rounds<T> {
         spent
     }
 
-    /// The most that it can cost to advance a task's current round.
+    /// The most weight that advancing a task's current round can take.
     fn cost(id: TaskId) -> Weight {
         let found = Tasks::<T>::get(id)
             .ok()
@@ -339,8 +339,8 @@ impl<T: Config> Rounds<T> {
         };
         let was_drawing = round.draw.is_some();
         Self::draw(id, &task, &mut round, now);
-        // This loop ends, because phases only go forward, a round that waits starts a new window, and seats are drawn anew a limited
-        // number of times. It runs more than once only to begin the first draw, or when no attester is left to act.
+        // This loop ends, because phases only move forward, a waiting round starts a new window, and seats are drawn anew only a
+        // limited number of times. It runs more than once only to begin the first draw, or if no attester is left to act.
         while let Some(transition) = Self::next(id, &task, &round, now) {
             // Offers are looked at once per block, but not in a block that ends a draw. This draw seated nobody.
             if was_drawing && transition == Transition::Draw {
@@ -370,8 +370,8 @@ impl<T: Config> Rounds<T> {
         }
     }
 
-    /// Mixes this block into the draw under way, if there is one. After enough blocks the draw is decided. It brings either the
-    /// attesters, the first time with the seed of the evaluation, or their audits. The window of the phase begins then.
+    /// Mixes this block into the draw under way, if there is one. After enough blocks the draw is decided. It yields either the
+    /// attesters, the first time together with the seed of the evaluation, or their audits. Then the window of the phase begins.
     fn draw(id: TaskId, task: &Task<T::AccountId>, round: &mut Round<T::AccountId>, now: u32) {
         let Some(mut draw) = round.draw.take() else {
             return;
@@ -400,14 +400,14 @@ impl<T: Config> Rounds<T> {
             }
             Attestation::<T>::draw(id, task, round, &draw.seed(b"gotong:attesters"));
             if round.seats.is_empty() {
-                // It keeps waiting in its present window. With a new one each time, it could wait for ever.
+                // It keeps waiting in its current window. With a new window each time, it could wait for ever.
                 return;
             }
         }
         Self::enter(id, task, round, round.phase, now);
     }
 
-    /// Ends the phase, and does with the round what the clock says.
+    /// Ends the phase, and takes the step that the clock names.
     fn step(
         id: TaskId,
         task: &mut Task<T::AccountId>,

@@ -45,17 +45,17 @@ pub struct ContributorCount {
 }
 
 impl Registration {
-    /// Whether it may commit, as far as the chain's least stake goes.
+    /// Whether its stake reaches the chain's minimum for contributors, so that it may commit.
     pub fn contributes<T: Config>(&self) -> bool {
         self.roles.contributor && self.stake >= T::MinContributorStake::get()
     }
 
-    /// Whether it may offer to attest, as far as the chain's least stake goes.
+    /// Whether its stake reaches the chain's minimum for attesters, so that it may offer to attest.
     pub fn attests<T: Config>(&self) -> bool {
         self.roles.attester && self.stake >= T::MinAttesterStake::get()
     }
 
-    /// Whether it may do something that it registered for.
+    /// Whether it may act in at least one of its roles.
     pub fn is_active<T: Config>(&self) -> bool {
         self.contributes::<T>() || self.attests::<T>()
     }
@@ -130,17 +130,17 @@ impl<T: Config> Stakes<T> {
         Ok(())
     }
 
-    /// Whether the origin would now unstake all that it has at stake, with success.
+    /// Whether the origin could now unstake its whole stake.
     ///
-    /// Only that may be free: afterwards nothing is left to unstake until `register` or `add_stake`, which cost a fee, bring new
-    /// stake. A part could be unstaked again in every unbonding period.
+    /// Only this case may be free of fees. Afterwards nothing is left to unstake until `register` or `add_stake`, which cost a fee,
+    /// bring new stake. A part of the stake, in contrast, could be unstaked again and again, once in every unbonding period.
     pub(crate) fn can_leave(origin: &OriginFor<T>, amount: Balance) -> bool {
         Self::of(origin)
             .and_then(|before| Self::unstaked(&before, amount).ok())
             .is_some_and(|(after, _)| after.stake == 0)
     }
 
-    /// Whether the origin would now withdraw with success: once after each `unstake`.
+    /// Whether the origin could now withdraw. This is possible once after each `unstake`.
     pub(crate) fn can_withdraw(origin: &OriginFor<T>) -> bool {
         Self::of(origin).is_some_and(|before| Self::withdrawn(&before).is_ok())
     }
@@ -151,7 +151,7 @@ impl<T: Config> Stakes<T> {
         Registrations::<T>::get(who)
     }
 
-    /// What is left when `amount` of the stake begins to unbond, and the time at which that is over.
+    /// What is left when `amount` of the stake begins to unbond, and the time at which the unbonding is over.
     fn unstaked(before: &Registration, amount: Balance) -> Result<(Registration, u32), Error<T>> {
         ensure!(amount > 0, Error::<T>::ZeroAmount);
         ensure!(before.unbonding.is_none(), Error::<T>::UnbondingPending);
@@ -174,7 +174,7 @@ impl<T: Config> Stakes<T> {
         Ok((after, until))
     }
 
-    /// What is left when that which has unbonded is withdrawn, and how much that is.
+    /// What is left when the unbonded stake is withdrawn, and how much is withdrawn.
     fn withdrawn(before: &Registration) -> Result<(Registration, Balance), Error<T>> {
         let mut after = before.clone();
         let leaving = after.unbonding.take().ok_or(Error::<T>::NothingUnbonding)?;
@@ -200,8 +200,8 @@ impl<T: Config> Stakes<T> {
         Self::put(who, Some(&before), after);
     }
 
-    /// Takes all that backs `who`: pays half of it, rounded down, to `winner`, and burns the rest.
-    /// Returns what was paid and what was burned.
+    /// Takes everything that backs `who`: pays half of it, rounded down, to `winner`, and burns the
+    /// rest. Returns what was paid and what was burned.
     pub(crate) fn forfeit(who: &T::AccountId, winner: &T::AccountId) -> (Balance, Balance) {
         let Some(before) = Registrations::<T>::get(who) else {
             // A conviction in another round has taken all of it.
@@ -228,7 +228,7 @@ impl<T: Config> Stakes<T> {
             .max(of(roles.attester, T::MinAttesterStake::get()))
     }
 
-    /// Stores `after` and keeps registry and count in step; an empty registration is removed.
+    /// Stores `after`, and keeps the registry and the count in step. An empty registration is removed.
     fn put(who: &T::AccountId, before: Option<&Registration>, after: Registration) {
         if before.is_some_and(Registration::attests::<T>) || after.attests::<T>() {
             Offers::<T>::restake(who, after.attests::<T>().then_some(after.stake));

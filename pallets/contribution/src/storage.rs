@@ -14,7 +14,7 @@ mod storage {
     #[pallet::storage]
     pub type Attesters<T: Config> = StorageValue<_, Registry<T>, ValueQuery>;
 
-    /// How many contributors may commit, and how often one has lost that right.
+    /// How many contributors may commit, and how often a contributor has lost that right.
     #[pallet::storage]
     pub type Contributors<T: Config> = StorageValue<_, ContributorCount, ValueQuery>;
 
@@ -116,8 +116,8 @@ mod storage {
     #[pallet::storage]
     pub type SeatsPromised<T: Config> = StorageValue<_, u32, ValueQuery>;
 
-    /// Who may be drawn for a task's current round, with their stakes when the draw began, in planck. So whoever makes a block of
-    /// the draw, and knows its result, cannot change it by adding stake. One entry per task, while seats are drawn.
+    /// Who may be drawn for a task's current round, with their stakes when the draw began, in planck. So a block author who knows
+    /// the result of the draw cannot change it by adding stake. One entry per task, while seats are drawn.
     #[pallet::storage]
     pub type Candidates<T: Config> =
         StorageMap<_, Twox64Concat, TaskId, CandidateList<T>, ValueQuery>;

@@ -44,7 +44,7 @@ pub struct Submission {
 /// A revealed delta.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct Revealed {
-    /// What a dispute has to know of the delta, with its own weight.
+    /// What a dispute needs to know about the delta, with its own weight.
     pub record: EntrantRecord,
     /// Length of the encoded delta.
     pub bytes: u32,
@@ -203,8 +203,8 @@ impl<T: Config> Submissions<T> {
         Ok(())
     }
 
-    /// Gives back the deposits of a round that is given up before anything is revealed. What cannot be given back stays on hold, and
-    /// in the books.
+    /// Gives back the deposits of a round that is given up before anything is revealed. A deposit that cannot be given back stays on
+    /// hold, and in the books.
     pub(crate) fn give_up(id: TaskId, round: RoundId) {
         let all: Vec<_> = SubmissionMap::<T>::iter_prefix((id, round)).collect();
         for (who, mut submission) in all {

@@ -23,7 +23,7 @@ pub struct Task<AccountId> {
     pub sponsor: AccountId,
     /// Its terms.
     pub terms: TaskTerms<Balance>,
-    /// Where it stands.
+    /// Its state.
     pub state: TaskState,
     /// Number of parameters of the model.
     pub parameters: u32,
@@ -54,7 +54,7 @@ impl<AccountId> Task<AccountId> {
         self.terms.load(self.cost, self.parameters, deltas)
     }
 
-    /// What attesters share for their work in each round that settles. It fits, or the task would not be open.
+    /// What attesters share for their work in each round that settles. It does not overflow, because such a task is not opened.
     pub(crate) fn work_pay(&self) -> Balance {
         self.terms.work_pay(self.cost).unwrap_or_default()
     }
@@ -77,7 +77,7 @@ impl<AccountId> Task<AccountId> {
 /// are on hold.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Purse {
-    /// All that the sponsor ever paid in, without the bond.
+    /// Everything that was ever paid in, without the bond.
     pub deposited: Balance,
     /// The budget: what future rounds can pay.
     pub pool: Balance,
@@ -154,7 +154,7 @@ impl<T: Config> Tasks<T> {
         let bond = match terms.hold_out {
             // Not publishing a shard must not be cheaper than paying for a good round.
             HoldOutTerms::Sealed { .. } => T::TaskBond::get().max(most),
-            // It only has a price to take one of the few places for live tasks.
+            // The bond only puts a price on taking one of the few places for live tasks.
             HoldOutTerms::Drawn { .. } => T::TaskBond::get(),
         };
         Asset::<T>::hold(HoldReason::Pool, &sponsor, pool)?;
@@ -232,7 +232,7 @@ impl<T: Config> Tasks<T> {
             purse.returned = purse.returned.saturating_add(amount);
         } else {
             purse.pool = purse.pool.saturating_add(amount);
-            // Where there is no place for it, it waits for the next who claims, or for a top-up.
+            // If there is no place for it, it waits for the next claim or for a top-up.
             if Self::can_resume(task) && Self::resume(id, task).is_err() {
                 task.state = TaskState::Paused;
             }
@@ -310,7 +310,7 @@ impl<T: Config> Tasks<T> {
         });
     }
 
-    /// Whether its round should stop waiting: the sponsor is closing the task, or it was idle for too long.
+    /// Whether its round should stop waiting, because the sponsor is closing the task or the task was idle for too long.
     pub(crate) fn is_given_up(task: &Task<T::AccountId>) -> bool {
         task.state == TaskState::Closing || Self::is_idle(task)
     }
@@ -320,20 +320,22 @@ impl<T: Config> Tasks<T> {
         task.idle_since.saturating_add(T::IdleBlocks::get())
     }
 
-    /// Whether no round of it settled for too long.
+    /// Whether it has gone too long without a settled round.
     pub(crate) fn is_idle(task: &Task<T::AccountId>) -> bool {
         now::<T>() >= Self::idle_until(task)
     }
 
-    /// Whether what a round of it reveals now would have enough time to wait for attesters: a seventh of [`Config::IdleBlocks`] is
-    /// left until it is idle, of a week a day. With less, whoever keeps attesters away for a moment would end the round.
+    /// Whether deltas revealed now would have enough time to wait for attesters: at least a seventh of [`Config::IdleBlocks`] (of a
+    /// week, a day) is left until the task counts as idle. With less, somebody who keeps attesters away for a moment could end the
+    /// round.
     pub(crate) fn has_time_to_wait(task: &Task<T::AccountId>) -> bool {
         let least = T::IdleBlocks::get() / 7;
         now::<T>().saturating_add(least) <= Self::idle_until(task)
     }
 
-    /// Closes a paused task that nobody topped up for too long, if it is its turn: a block looks at one task, by its number. Gives
-    /// back what that costs beyond the look. (Tasks with a round under way are closed by their rounds.)
+    /// Closes a paused task that nobody topped up for too long, if it is its turn: each block looks at one task, chosen by the
+    /// block's number. Returns the weight of this beyond the look itself. (Tasks with a round under way are closed by their
+    /// rounds.)
     pub(crate) fn close_idle_in_turn() -> Weight {
         let Some(id) = block::<T>().checked_rem(NextTask::<T>::get().0).map(TaskId) else {
             return Weight::zero();
@@ -354,7 +356,7 @@ impl<T: Config> Tasks<T> {
         Self::finish_close(id, task);
     }
 
-    /// Gives the rest of the budget and the bond back. What cannot be given back stays on hold, and in the books.
+    /// Gives back the rest of the budget and the bond. Money that cannot be given back stays on hold, and in the books.
     fn finish_close(id: TaskId, task: &mut Task<T::AccountId>) {
         Rounds::<T>::delist(id);
         task.state = TaskState::Closed;

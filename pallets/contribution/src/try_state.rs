@@ -1,4 +1,4 @@
-//! What is always true, in English and in code.
+//! The pallet's invariants, in English and in code.
 //!
 //! Checked after every test, after every step of the property tests, and by `try-runtime`.
 
@@ -130,8 +130,8 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 6. Every task has an id below the next, and a model; every round, author and ledger has a task, every
-    ///    submission, table and published credit a round.
+    /// 6. Every task has an id below the next one, and a model. Every round, author and ledger belongs to a task; every submission,
+    ///    table and published credit belongs to a round.
     fn history_has_no_strays() -> Check {
         let next = NextTask::<T>::get();
         ensure!(
@@ -151,7 +151,7 @@ impl<T: Config> Pallet<T> {
     }
 
     /// 7. What a sponsor put in is in the pool, set aside, claimed, paid as fees, or returned.
-    /// 8. What is set aside, claimed and paid as fees is so in the task's settled rounds.
+    /// 8. What a task has set aside, claimed and paid as fees is the sum over its settled rounds.
     /// 9. The pool of a task with a round under way covers the round.
     fn purse_adds_up(id: TaskId, task: &Task<T::AccountId>) -> Check {
         let purse = &task.purse;
@@ -185,11 +185,11 @@ impl<T: Config> Pallet<T> {
 
     /// 10. The current round of a live task is under way; every other round has an outcome.
     /// 11. No round is beyond the current one.
-    /// 12. The shards published are numbered from 0 to the task's next in the order of rounds,
-    ///     and within the terms; of a task with a pool there are none, and no more rounds than the
-    ///     terms have.
-    /// 13. A closed task holds no pool and no bond; one with a round under way has a bond, of at least what
-    ///     the round can pay if there are shards to publish.
+    /// 12. Published shards are numbered from 0 up to the task's next one, in the order of rounds,
+    ///     and there are no more than in the terms. A task with a pool has no shards, and no more
+    ///     rounds than in the terms.
+    /// 13. A closed task holds no budget and no bond. A task with a round under way has a bond; if there are shards to publish, the
+    ///     bond is at least what the round can pay.
     fn rounds_fit_their_task(id: TaskId, task: &Task<T::AccountId>) -> Check {
         let mut rounds: Vec<(RoundId, Round<T::AccountId>)> =
             Rounds::<T>::iter_prefix(id).collect();
@@ -234,8 +234,8 @@ impl<T: Config> Pallet<T> {
 
     /// 14. A round's submissions are numbered from 0 to its commits, and its newcomers are counted.
     /// 15. Its reveals are the submissions that revealed, each a delta of its own, of which its account is the author.
-    /// 16. A deposit is on hold only for an unrevealed commit of a round that takes reveals or
-    ///     will.
+    /// 16. A deposit is on hold only for an unrevealed commit of a round that accepts reveals or
+    ///     will accept them.
     fn counts_mirror_submissions(
         id: TaskId,
         round_id: RoundId,
@@ -286,7 +286,7 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 22. The entrants of a round are those who revealed, from the end of the reveals on.
+    /// 22. From the end of the reveals on, the entrants of a round are those who revealed.
     fn entrants_are_those_who_revealed(
         id: TaskId,
         round_id: RoundId,
@@ -306,8 +306,8 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 28. Chance decides once nothing more is revealed; and has when a table is revealed, challenged or settled on. A draw
-    ///     is under way only where a phase begins with one, and is over after its blocks.
+    /// 28. Seeds are drawn only once nothing more is revealed, and before any table is revealed, challenged or settled on. A draw
+    ///     is under way only at the beginning of a phase that starts with one, and is over after its number of blocks.
     fn seeds_are_drawn_in_time(round: &Round<T::AccountId>) -> Check {
         let draws = matches!(round.phase, Phase::AttestCommit | Phase::Challenge);
         let is_due = |draw: &Draw| draws && draw.blocks < T::DrawBlocks::get();
@@ -327,7 +327,7 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 33. Who may be drawn is kept while seats are drawn, and no longer.
+    /// 33. The candidates of a draw are stored while seats are drawn, and no longer.
     fn candidates_are_kept_while_seats_are_drawn(id: TaskId) -> Check {
         let draws = |round: Round<_>| round.phase == Phase::AttestCommit && round.draw.is_some();
         ensure!(
@@ -337,7 +337,7 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 29. The tables of a round under way are those that its seats revealed and claim; one that is over has none.
+    /// 29. The tables of a round under way are those that its seats revealed and claim. A round that is over has none.
     fn tables_are_of_seats(id: TaskId, round_id: RoundId, round: &Round<T::AccountId>) -> Check {
         let mut tables: BTreeMap<_, _> = Tables::<T>::iter_prefix((id, round_id)).collect();
         let seats = round.seats.iter().filter(|_| round.outcome.is_none());
@@ -354,12 +354,11 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 30. A ledger is what the claims of its account add up to since it forfeited one, each credit at the rate of its
-    ///     round.
-    /// 31. What it was paid is what its claims were, and for those never more than what it proved is worth; and all of
-    ///     that, as long as nothing of the task has expired.
-    /// 32. The rounds that it has still to claim are those in which it revealed and did not claim, all after those that
-    ///     it claimed, and each names the next.
+    /// 30. A ledger is the sum of its account's claims since the last forfeit, each credit at the rate of its round.
+    /// 31. An account was paid the sum of what its claims paid. For the claims in its ledger, that is never more than what it
+    ///     proved is worth, and exactly that as long as nothing in the task has expired.
+    /// 32. The rounds that an account still has to claim are those in which it revealed and did not claim. All of them come after
+    ///     the claimed ones, and each names the next.
     fn ledger_is_made_of_claims(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -420,11 +419,12 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 17. At most as many attesters sit in a round as the terms say; no seat is its sponsor's, a
-    ///     contributor's of the round, or the same account's twice; there are none before
-    ///     attestation, and at least the quorum after a draw that seated somebody.
-    /// 18. Who revealed a table committed to it; who answered audits or was put out after the
-    ///     reveals revealed one, in a round that was challenged; who was put out before did not.
+    /// 17. A round has at most as many sitting attesters as the terms say. No seat belongs to the
+    ///     task's sponsor or to a contributor of the round, and no account has two. There are no
+    ///     seats before attestation, and at least the quorum after a draw that seated somebody.
+    /// 18. An attester that revealed a table had committed to it. One that answered audits, or lost
+    ///     its seat after the reveals, had revealed a table, in a round that was challenged. One
+    ///     that lost its seat earlier had not.
     fn seats_fit_the_terms(
         id: TaskId,
         round_id: RoundId,
@@ -467,9 +467,9 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 23. Disputes are open only about a round that is challenged.
-    /// 24. Seats are drawn anew only so often since the quorum was filled, and after a first draw; a round that is challenged has a seed of its
-    ///     audits, once it is drawn.
+    /// 23. Disputes are open only about a round in its challenge.
+    /// 24. Seats are drawn anew only after a first draw, and only a limited number of times since the quorum was filled. A round in its
+    ///     challenge has the seed of its audits, once that is drawn.
     /// 25. Every sitting attester revealed when the challenge started.
     fn challenges_come_in_time(round: &Round<T::AccountId>) -> Check {
         ensure!(
@@ -494,11 +494,11 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 19. Only settled rounds have a settlement, within the cap and the fee for work.
-    /// 20. What contributors claimed of a round is what it paid them, and no more than its pot. When all have
-    ///     claimed, their credits add up to its gain if nobody forfeited, and nothing is set aside any more.
-    /// 21. The fees of a round are what its seats were paid; only seats that stand were.
-    /// 26. A round settled on the claim of everybody who sits, all of whom answered their audits.
+    /// 19. Only settled rounds have a settlement, and it stays within the cap and the fee for work.
+    /// 20. What contributors claimed for a round is what it paid them, and no more than its pot. Once all have claimed, nothing is
+    ///     set aside any more, and their credits add up to its gain if nobody forfeited.
+    /// 21. The fees of a round are what its seats were paid, and only seats that stand were paid.
+    /// 26. A round settled on the claim that all sitting attesters share, and all of them answered their audits.
     fn settlement_pays_no_more_than_it_owes(
         id: TaskId,
         round_id: RoundId,
@@ -519,7 +519,7 @@ impl<T: Config> Pallet<T> {
             let gain = settlement.claim.merged.map_or(0, |merged| merged.gain);
             let all_claimed = settlement.claims == round.reveals;
             let expired = now::<T>() >= settlement.expires_at;
-            // None if it could not even be priced: then nothing is merged.
+            // None if the round could not even be priced. Then nothing is merged.
             let owed = task.terms.contributor_pay(settlement.most_credits);
             ensure!(
                 sum(claimed.iter().map(|one| one.paid)) == Some(settlement.paid)

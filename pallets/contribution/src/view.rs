@@ -1,6 +1,6 @@
-//! What the chain answers when it is asked; see [`gotong_protocol::view`].
+//! The answers of the pallet's view functions; see [`gotong_protocol::view`].
 //!
-//! Runs outside blocks, so it may walk whole maps of a round. What grows with tasks and rounds comes in pages.
+//! They run outside blocks, so they may walk whole maps of a round. Answers that grow with tasks and rounds come in pages.
 
 use crate::{
     attestation::Seat,
@@ -153,7 +153,7 @@ pub(crate) fn round<T: Config>(
     })
 }
 
-/// The block of a time of a round.
+/// The block that corresponds to a time of a round.
 fn block_in<T: Config>(round: &Round<T::AccountId>, time: u32) -> u32 {
     match round.phase {
         Phase::Ended => time,
@@ -362,7 +362,7 @@ fn live_duty<T: Config>(who: &T::AccountId, id: TaskId) -> Option<Duty<u32>> {
     })
 }
 
-/// To claim is due where it is known to pay, and for as long as that cannot be released.
+/// A claim is due if it is known to pay, until the money can be released.
 fn claim_duty<T: Config>(who: &T::AccountId, id: TaskId) -> Option<Duty<u32>> {
     let unclaimed = Rewards::<T>::unclaimed(id, who);
     let mut paying = unclaimed.iter().filter(|one| one.pays() > 0);
@@ -424,7 +424,7 @@ fn attester_duty<A: PartialEq>(who: &A, round: &Round<A>, now: u32) -> Option<Du
         Phase::AttestReveal if seat.commitment.is_some() && seat.revealed.is_none() => {
             Some(DutyKind::RevealAttestation)
         }
-        // Past its window a challenge may wait for its disputes, but takes no answers.
+        // After its window, a challenge may still wait for its disputes, but it takes no answers to audits.
         Phase::Challenge if !seat.audited && round.draw.is_none() && now < round.ends_at => {
             Some(DutyKind::AnswerAudits)
         }
@@ -432,7 +432,7 @@ fn attester_duty<A: PartialEq>(who: &A, round: &Round<A>, now: u32) -> Option<Du
     }
 }
 
-/// Tasks with a round under way, and that round.
+/// The tasks with a round under way, each with that round.
 fn live<T: Config>() -> impl Iterator<Item = (TaskId, Task<T::AccountId>, Round<T::AccountId>)> {
     Schedule::<T>::get().into_iter().filter_map(|(id, _)| {
         let task = Tasks::<T>::get(id).ok()?;

@@ -1,4 +1,4 @@
-//! The only user of the chain's money.
+//! The only module that moves the chain's money.
 
 use crate::{Balance, Config, Error, Event, HoldReason, Pallet, UnexpectedKind};
 use core::marker::PhantomData;
@@ -74,7 +74,7 @@ impl<T: Config> Bonds<T> {
     }
 }
 
-/// Tells the world of a state that should be impossible.
+/// Emits the event about a state that should be impossible.
 pub(crate) fn unexpected<T: Config>(kind: UnexpectedKind) {
     log::error!(target: "runtime::referee", "unexpected: {kind:?}");
     Pallet::<T>::deposit_event(Event::Unexpected { kind });

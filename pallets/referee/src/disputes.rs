@@ -87,10 +87,10 @@ impl<T: Config> Get<u32> for LongestDispute<T> {
     }
 }
 
-/// The number of moves in the longest dispute that an honest challenger needs: 13 answers, with a pick between each and the next.
-/// It is about a word of a gradient of the largest model. The answers are: the roots of the gradients; three strides of one
-/// gradient; a tile of it; what each sample adds; what each op adds; a sum, with the first of four strides of the trace;
-/// the other three; a tile of the trace; what a word is made of.
+/// The number of moves in the longest dispute that an honest challenger needs: 13 answers, with a pick between one and the next.
+/// Such a dispute is about a word of a gradient of the largest model. The answers are: the roots of the gradients; three strides of
+/// one gradient; a tile of it; what each sample adds; what each op adds; a sum, with the first of four strides of the trace; the
+/// other three; a tile of the trace; what a word is made of.
 pub const LONGEST_TRIAL: u32 = 25;
 
 /// The block being made.
@@ -109,7 +109,7 @@ pub(crate) fn block_at<T: Config>(time: u32) -> u32 {
     time.saturating_add(skipped)
 }
 
-/// Relations between the constants that everything here relies on.
+/// Checks the relations between constants that everything here relies on.
 pub(crate) fn assert_constants<T: Config>() {
     assert!(T::MoveBlocks::get() >= 1, "a move takes a block");
     assert!(
@@ -249,7 +249,7 @@ impl<T: Config> Disputes<T> {
         let now = now::<T>();
         let mut weight = T::WeightInfo::look();
         for _ in 0..T::MaxTimeOutsPerBlock::get() {
-            // Looked up each time, for one conviction may end several disputes.
+            // It is looked up each time, because one conviction may end several disputes.
             match Deadlines::<T>::get().first() {
                 Some((id, deadline)) if *deadline < now => {
                     weight = weight.saturating_add(T::WeightInfo::end(Self::time_out(*id)));
@@ -295,7 +295,7 @@ impl<T: Config> Disputes<T> {
         T::Court::facts(task, round).ok_or(Error::<T>::NoFacts)
     }
 
-    /// Lists a new dispute in its round; returns its bond.
+    /// Lists a new dispute in its round, and returns its bond.
     fn join(
         task: TaskId,
         round: RoundId,
@@ -321,8 +321,8 @@ impl<T: Config> Disputes<T> {
         })
     }
 
-    /// Gives the next move its full time; returns the deadline. Every move has the same time, so
-    /// what is scheduled last is due last.
+    /// Gives the next move its full time; returns the deadline. Every move has the same amount of
+    /// time, so whatever is scheduled last is due last.
     fn schedule(id: DisputeId) -> Result<u32, Error<T>> {
         let deadline = now::<T>().saturating_add(T::MoveBlocks::get());
         Deadlines::<T>::try_mutate(|deadlines| {

@@ -57,7 +57,7 @@ impl pallet_balances::Config for Test {
     type ExistentialDeposit = ExistentialDeposit;
 }
 
-/// A round as its court sees it.
+/// A round as the mock court knows it.
 #[derive(Clone)]
 pub struct MockRound {
     /// None if the chain does not know its inputs.
@@ -83,7 +83,7 @@ parameter_types! {
     pub static Rounds: BTreeMap<(TaskId, RoundId), MockRound> = BTreeMap::new();
 }
 
-/// What backs a table: an odd amount, so that halves are seen to be rounded.
+/// The stake behind a table: an odd amount, so that tests see how halves are rounded.
 pub const STAKE: Balance = 100_001;
 
 pub struct MockCourt;
@@ -206,7 +206,7 @@ pub fn new_chain() -> sp_io::TestExternalities {
     ext
 }
 
-/// Runs `test`, then checks every invariant, and that the court counts the same disputes.
+/// Runs `test`, then checks every invariant, and that the court counts the same number of disputes.
 pub fn execute(test: impl FnOnce()) {
     new_chain().execute_with(|| {
         test();
@@ -223,14 +223,14 @@ pub fn check() {
     }
 }
 
-/// Starts the next block; returns what the hook says it cost.
+/// Starts the next block. Returns the weight that the hook reports.
 pub fn next_block() -> Weight {
     let number = System::block_number() + 1;
     System::set_block_number(number);
     Referee::on_initialize(number)
 }
 
-/// Starts so many blocks, of which those before were all full.
+/// Starts this many blocks. All blocks before the last one were full.
 pub fn run_full_blocks(count: u32) {
     (0..count).for_each(|_| {
         FullBlocks::mutate(|full| *full += 1);

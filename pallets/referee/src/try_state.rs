@@ -1,4 +1,4 @@
-//! What is always true, in English and in code.
+//! The pallet's invariants, in English and in code.
 //!
 //! Checked after every test, and by `try-runtime`.
 
@@ -26,7 +26,7 @@ impl<T: Config> Pallet<T> {
         Self::verdicts_are_over()
     }
 
-    /// 1. The deadlines are those of exactly the open disputes, the next first.
+    /// 1. There is exactly one deadline for each open dispute, and the next comes first.
     fn deadlines_list_the_disputes() -> Check {
         let listed = Deadlines::<T>::get().into_inner();
         let all: BTreeMap<DisputeId, u32> = Disputes::<T>::iter()
@@ -41,8 +41,9 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 2. The parties of each round are those of exactly its open disputes, in the order of their
-    ///    ids; no list is empty, and nobody disputes the same table twice at a time.
+    /// 2. The parties listed for each round are those of its open disputes, in the order of the
+    ///    disputes' ids. No list is empty, and nobody disputes the same table twice at the same
+    ///    time.
     fn parties_list_the_disputes() -> Check {
         let mut all: BTreeMap<_, Vec<Party<T::AccountId>>> = BTreeMap::new();
         for (id, dispute) in Disputes::<T>::iter() {
@@ -95,7 +96,7 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 4. Every open dispute has an id below the next.
+    /// 4. Every open dispute has an id below the next one to be given out.
     /// 5. It is between two accounts, and has a bond.
     /// 6. The parties took turns, the accused first, and made fewer moves than they may.
     /// 7. The court knows the inputs of its round.
@@ -121,7 +122,7 @@ impl<T: Config> Pallet<T> {
         Ok(())
     }
 
-    /// 8. Every remembered verdict is about another dispute, and about none that is open.
+    /// 8. Each remembered verdict is about a different dispute, and none is about an open one.
     fn verdicts_are_over() -> Check {
         let verdicts = Verdicts::<T>::get();
         let ids: BTreeSet<DisputeId> = verdicts.iter().map(|closed| closed.id).collect();

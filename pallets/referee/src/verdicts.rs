@@ -27,7 +27,7 @@ impl<T: Config> Disputes<T> {
             .filter(|party| ends(party))
             .map(|party| party.dispute)
             .collect();
-        // Who had no room for a dispute of its own shall have time for it now.
+        // Somebody had no room for a dispute. The round has to leave time for it now.
         let stay_open = before.is_full().then(T::MoveBlocks::get);
         Self::leave(task, round, &ended);
         Self::unschedule(&ended);

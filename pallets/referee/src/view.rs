@@ -1,6 +1,7 @@
-//! What the chain answers when it is asked; see [`gotong_protocol::view`].
+//! The answers of the pallet's view functions; see [`gotong_protocol::view`].
 //!
-//! Runs outside blocks, so it may walk all open disputes, which are bounded; it shows them in pages.
+//! They run outside blocks, so they may walk all open disputes, whose number is bounded. The
+//! answers come in pages.
 
 use crate::{
     disputes::{block_at, Dispute, Disputes},

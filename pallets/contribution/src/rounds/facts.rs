@@ -1,4 +1,4 @@
-//! What the clock is told about a round.
+//! The facts about a round that the clock decides on.
 
 use super::{Round, Rounds};
 use crate::{
@@ -12,8 +12,8 @@ use gotong_protocol::{
 };
 
 impl<T: Config> Rounds<T> {
-    /// Whether a round in Commit finds attesters, and has time left to wait for others in case these are gone once everything is
-    /// revealed.
+    /// Whether a round in Commit finds attesters, and has enough time left to wait for others in case these are gone once
+    /// everything is revealed.
     pub(crate) fn has_attesters(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -22,8 +22,8 @@ impl<T: Config> Rounds<T> {
         Tasks::<T>::has_time_to_wait(task) && Attestation::<T>::has_room(id, task, round)
     }
 
-    /// What happens to a round now. It asks whether there are attesters only if the round would enter Reveal, because that takes a
-    /// look at all offers.
+    /// What happens to a round now. It checks for attesters only if the round would enter Reveal, because that check reads all
+    /// offers.
     pub(super) fn next(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -39,8 +39,8 @@ impl<T: Config> Rounds<T> {
         next_phase(round.phase, now, round.ends_at, &facts)
     }
 
-    /// Whether the hook found too few attesters to continue, although everybody who may commit has done so, or everything has been
-    /// revealed.
+    /// Whether the hook found too few attesters to continue, although everybody who may commit has committed, or everything has
+    /// been revealed.
     pub(super) fn waits_for_attesters(
         task: &Task<T::AccountId>,
         round: &Round<T::AccountId>,
@@ -75,7 +75,7 @@ impl<T: Config> Rounds<T> {
                 Phase::Commit => Self::may_commit(task, round),
                 _ => 0,
             },
-            // `next` asks that.
+            // `next` checks this.
             has_attesters: true,
             given_up: match round.phase {
                 Phase::Commit => Tasks::<T>::is_given_up(task),

@@ -15,11 +15,11 @@ pub type Seats<AccountId> = BoundedVec<Seat<AccountId>, ConstU32<{ bounds::MAX_S
 /// A round of a task.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, PartialEq, Eq, Debug)]
 pub struct Round<AccountId> {
-    /// What may be done now.
+    /// The current phase, which decides what may be done.
     pub phase: Phase,
     /// The block in which the round started.
     pub started_at: u32,
-    /// When the phase started, or all seats were given back, however often its window was extended because attesters were missing. Once the round is over,
+    /// When the phase started, or when all seats were given back. Extensions of its window for lack of attesters do not change it. Once the round is over,
     /// the block in which it ended.
     pub phase_started_at: u32,
     /// The latest time at which the phase ends. Once the round is over, the block in which it ended.
@@ -41,7 +41,7 @@ pub struct Round<AccountId> {
     /// Root of [`gotong_scoring::share::entrants_tree`] over all revealed deltas, each at [`EntryWeights::limited`]; set once
     /// no more can be revealed.
     pub entrants_root: Option<Hash>,
-    /// What chance is deciding, if it is: seats with what can be evaluated, or audits.
+    /// What is being drawn, if anything: seats, together with the samples to evaluate, or audits.
     pub draw: Option<Draw>,
     /// The seed, once drawn. It decides the halves, and which records of a pool are the samples.
     pub seed: Option<Hash>,
@@ -54,7 +54,7 @@ pub struct Round<AccountId> {
     pub audit_seed: Option<Hash>,
     /// Number of open disputes; the round does not end before they are decided.
     pub open_disputes: u32,
-    /// Whether there was no room for another dispute for as long as the challenge can last.
+    /// Whether, for as long as the challenge can last, there was no room for another dispute.
     pub crowded: bool,
     /// How it ended.
     pub outcome: Option<Outcome>,
@@ -76,7 +76,7 @@ impl<AccountId: PartialEq> Round<AccountId> {
         self.seats.iter_mut().find(|seat| seat.account == *who)
     }
 
-    /// Where its samples come from, once that is known.
+    /// Where its samples come from, once it is known.
     pub(crate) fn hold_out(&self, terms: &HoldOutTerms) -> Option<HoldOut> {
         match *terms {
             HoldOutTerms::Sealed { .. } => self.shard.as_ref().map(|shard| HoldOut::Sealed {
@@ -133,8 +133,8 @@ impl<AccountId: PartialEq> Round<AccountId> {
     }
 }
 
-/// A draw under way. Several blocks mix into it what nobody knew before them. So to choose what is drawn, it is not enough to
-/// make the block in which a phase ends, or the one after it: somebody would have to make all of them.
+/// A draw under way. Each of several blocks mixes in randomness that nobody knew before that block. So making the block in which a
+/// phase ends, or the one after it, is not enough to choose the result: somebody would have to make all of them.
 #[derive(Encode, Decode, TypeInfo, MaxEncodedLen, Clone, Default, PartialEq, Eq, Debug)]
 pub struct Draw {
     /// Number of blocks that were mixed in.

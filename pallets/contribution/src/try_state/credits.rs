@@ -1,4 +1,4 @@
-//! What is always true of published credits.
+//! The invariants of published credits.
 
 use super::Check;
 use crate::{rounds::Round, Config, Credits, Submissions};
@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use frame_support::ensure;
 use gotong_protocol::{RoundId, TaskId};
 
-/// 38. A credit is published only of a round that merged something, and of an account that revealed in it and has not claimed
-///     it. When none is missing they add up to the gain with what was claimed, if nobody forfeited.
+/// 38. A credit is published only for a round that merged something, and for an account that revealed in it and has not claimed it.
+///     If none is missing and nobody forfeited, the published and the claimed credits add up to the gain.
 pub(super) fn check<T: Config>(
     id: TaskId,
     round_id: RoundId,

@@ -1,4 +1,4 @@
-//! What is always true of registrations and offers.
+//! The invariants of registrations and offers.
 
 use super::Check;
 use crate::{
@@ -10,7 +10,7 @@ use alloc::collections::BTreeMap;
 use frame_support::ensure;
 
 /// 2. The count of active contributors is the number of registrations that contribute.
-/// 3. No registration is empty, and none lacks a role.
+/// 3. Every registration has stake and a role.
 pub(super) fn check<T: Config>() -> Check {
     let all = || Registrations::<T>::iter_values();
     let contributing = all().filter(Registration::contributes::<T>).count();
@@ -25,11 +25,11 @@ pub(super) fn check<T: Config>() -> Check {
     Ok(())
 }
 
-/// 1. The registry of attesters is in the order of accounts, once each, with the stakes of their registrations; who
-///    offers seats attests, and who offers none holds some or may be drawn for some.
-/// 34. It says of each what it holds: the seats that it was not put out of in rounds under way, and what they ask for.
-/// 35. It says of each in how many draws it may be drawn.
-/// 37. What is promised are the quorums of the rounds that take reveals, or are in their first draw, which brings the seed.
+/// 1. The registry of attesters is sorted by account, lists each once, and has the stakes of their registrations. An account that
+///    offers seats is an attester; one that offers none holds seats or may be drawn for some.
+/// 34. It says what each attester holds: the seats in rounds under way that it has not lost, and the work that they take.
+/// 35. It says in how many draws each attester may be drawn.
+/// 37. The promised seats are the quorums of the rounds that accept reveals, or are in their first draw, which yields the seed.
 pub(super) fn check_registry<T: Config>() -> Check {
     let registry = Attesters::<T>::get();
     let is_true = |listed: &Listed<T::AccountId>| {

@@ -1,4 +1,4 @@
-//! What is always true of tasks and rounds that wait.
+//! The invariants of tasks and rounds that wait.
 
 use super::Check;
 use crate::{
@@ -9,15 +9,15 @@ use crate::{
 use frame_support::{ensure, traits::Get};
 use gotong_protocol::{Phase, TaskId};
 
-/// 36. No Commit window began when its task had been idle for too long, for then it was closed.
-/// 39. A round that waits for attesters has deltas, has drawn no seats anew, asks for attesters within the shortest window, and began
-///     no further window when its task had been idle for too long.
-/// 40. A round takes reveals only if, when it began to, its task had time to wait for attesters after that.
+/// 36. No Commit window began after its task had been idle for too long, because such a task is closed.
+/// 39. A round that waits for attesters has deltas, has drawn no seats anew, looks for attesters again within the shortest window,
+///     and began no further window after its task had been idle for too long.
+/// 40. A round accepts reveals only if, when it began to, its task still had time to wait for attesters afterwards.
 pub(super) fn check<T: Config>(id: TaskId, task: &Task<T::AccountId>) -> Check {
     let until = task.idle_since.saturating_add(T::IdleBlocks::get());
     let windows = &task.terms.windows;
     let round = Rounds::<T>::get(id, task.round);
-    // At the end of a full block the clock is back by one, as that block does not count.
+    // At the end of a full block the clock is one behind, because that block does not count.
     let latest = now::<T>().saturating_add(1);
     ensure!(
         task.idle_since <= latest
