@@ -138,14 +138,15 @@ pub enum ChainError {
         /// another block.
         of_a_fork: bool,
     },
-    /// Another transaction of the account came first, or the runtime was upgraded; the call may be signed again with the next nonce.
+    /// Another transaction of the account came first, or the runtime was upgraded; the call may be signed again with the next
+    /// nonce.
     #[error("the transaction's nonce or runtime is no longer the current one: {0}")]
     Overtaken(String),
     /// The transaction left the pool before any block took it; it may be sent again.
     #[error("the transaction was dropped: {0}")]
     Dropped(String),
-    /// The node does not answer questions that have to be answered before a call can be signed. Nothing was sent, so the call may be
-    /// sent again, or to another node.
+    /// The node does not answer questions that have to be answered before a call can be signed. Nothing was sent, so the call may
+    /// be sent again, or to another node.
     #[error(
         "nothing was sent: for {seconds} seconds, the node at {url} has not given what signing a call needs"
     )]

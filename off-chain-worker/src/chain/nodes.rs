@@ -307,8 +307,8 @@ impl Client {
     /// It may be signed if any node proves that the chain's state at a final block agrees with `grounds`. If that state says
     /// something else, it fails with [`ChainError::Disproved`]; if this client's node sends what no honest node would, with
     /// [`ChainError::BadProof`]. In both cases the next node should be used. As long as nothing is proved and there is time to
-    /// `wait`, it fails with [`ChainError::Unproved`]. After that, a second node has to confirm: `is_said` asks it at its best block.
-    /// If there is no other node, this one is believed, unless only proofs are enough.
+    /// `wait`, it fails with [`ChainError::Unproved`]. After that, a second node has to confirm: `is_said` asks it at its best
+    /// block. If there is no other node, this one is believed, unless only proofs are enough.
     pub async fn confirm(
         &self,
         call: &Call,

@@ -199,8 +199,8 @@ impl<T: Config> Attestation<T> {
     }
 
     /// The attesters who can be drawn, with their stakes. Their offers have room for a seat of the task, and they have at least its
-    /// minimum stake, hold no seat of the round, did not commit a delta in it, and do not sponsor the task. Empty if they are too few
-    /// for the round to continue.
+    /// minimum stake, hold no seat of the round, did not commit a delta in it, and do not sponsor the task. Empty if they are too
+    /// few for the round to continue.
     pub(crate) fn candidates(
         id: TaskId,
         task: &Task<T::AccountId>,
@@ -328,9 +328,9 @@ impl<T: Config> Attestation<T> {
         }
     }
 
-    /// Takes the seats of attesters who did not commit. Their offers are suspended only if a quorum did commit; otherwise nobody knows
-    /// whether the window that the sponsor chose was long enough. They are slashed only if the samples are also on the chain, because
-    /// a sponsor need not give a pool to everybody.
+    /// Takes the seats of attesters who did not commit. Their offers are suspended only if a quorum did commit; otherwise nobody
+    /// knows whether the window that the sponsor chose was long enough. They are slashed only if the samples are also on the chain,
+    /// because a sponsor need not give a pool to everybody.
     pub(crate) fn end_commit(task: &Task<T::AccountId>, round: &mut Round<T::AccountId>) {
         let committed = |seat: &&Seat<_>| seat.sits() && seat.commitment.is_some();
         let count = round.seats.iter().filter(committed).count();

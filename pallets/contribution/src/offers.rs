@@ -226,7 +226,8 @@ impl<T: Config> Offers<T> {
         seated
     }
 
-    /// Frees the attesters who `left` seats with this `load`. With `is_absence`, they are not drawn again until they make a new offer.
+    /// Frees the attesters who `left` seats with this `load`. With `is_absence`, they are not drawn again until they make a new
+    /// offer.
     pub(crate) fn rise(left: &[T::AccountId], load: u64, is_absence: bool) {
         Self::change_all(left.iter(), |listed| {
             listed.held.seats = listed.held.seats.saturating_sub(1);

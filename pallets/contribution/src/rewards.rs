@@ -154,8 +154,8 @@ impl<T: Config> Rewards<T> {
         Self::release(item.task, &mut task, item.round, &mut round, surplus)
     }
 
-    /// Gives up the credit of `who` in the next round that it has to claim, and empties its ledger. It is a newcomer again, and keeps
-    /// what it was paid.
+    /// Gives up the credit of `who` in the next round that it has to claim, and empties its ledger. It is a newcomer again, and
+    /// keeps what it was paid.
     pub(crate) fn forfeit(who: &T::AccountId, id: TaskId, round_id: RoundId) -> DispatchResult {
         let Claimable {
             mut task,

@@ -203,8 +203,8 @@ impl<T: Config> Submissions<T> {
         Ok(())
     }
 
-    /// Gives back the deposits of a round that is given up before anything is revealed. A deposit that cannot be given back stays on
-    /// hold, and in the books.
+    /// Gives back the deposits of a round that is given up before anything is revealed. A deposit that cannot be given back stays
+    /// on hold, and in the books.
     pub(crate) fn give_up(id: TaskId, round: RoundId) {
         let all: Vec<_> = SubmissionMap::<T>::iter_prefix((id, round)).collect();
         for (who, mut submission) in all {

@@ -468,8 +468,8 @@ impl<T: Config> Pallet<T> {
     }
 
     /// 23. Disputes are open only about a round in its challenge.
-    /// 24. Seats are drawn anew only after a first draw, and only a limited number of times since the quorum was filled. A round in its
-    ///     challenge has the seed of its audits, once that is drawn.
+    /// 24. Seats are drawn anew only after a first draw, and only a limited number of times since the quorum was filled. A round in
+    ///     its challenge has the seed of its audits, once that is drawn.
     /// 25. Every sitting attester revealed when the challenge started.
     fn challenges_come_in_time(round: &Round<T::AccountId>) -> Check {
         ensure!(

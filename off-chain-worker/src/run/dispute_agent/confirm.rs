@@ -226,9 +226,9 @@ struct Delay {
 }
 
 impl Delay {
-    /// What to do after what other nodes `said`. While finality advances, what an honest node shows is soon final. If the own node's
-    /// view is not, the node that contradicts it is more likely to be honest. While finality stands still, it is one node's word
-    /// against another's. What the own node says about the deadline counts only if nobody contradicts it.
+    /// What to do after what other nodes `said`. While finality advances, what an honest node shows is soon final. If the own
+    /// node's view is not, the node that contradicts it is more likely to be honest. While finality stands still, it is one node's
+    /// word against another's. What the own node says about the deadline counts only if nobody contradicts it.
     ///
     /// The own node is abandoned even if patience is over: it may have answered so slowly that this is the first look since then.
     fn doubt(self, said: Said<'_>) -> Doubt<'_> {

@@ -2,9 +2,9 @@
 //!
 //! Otherwise a worker that starts late, or was away, would have to score every earlier round before it can score its own, within a
 //! window made for one round. Nothing is taken on trust: the chain has the roots of the table and of the weights, so only the right
-//! table is found, and only the right deltas lead to these weights. What the round settled on can no longer be disputed. A node that
-//! makes up the chain's answers can make up the root of the weights, too. But, just as after a full replay, the attester commits to
-//! no table before the root that its round starts from is proved.
+//! table is found, and only the right deltas lead to these weights. What the round settled on can no longer be disputed. A node
+//! that makes up the chain's answers can make up the root of the weights, too. But, just as after a full replay, the attester
+//! commits to no table before the root that its round starts from is proved.
 
 use super::RevealedDelta;
 use crate::chain::{

@@ -239,8 +239,8 @@ impl ReplicaWorker {
         self.job = Some(Job::start(halt, work.in_current_span()));
     }
 
-    /// Whether nobody needs what the job computes any more, because a fork has changed it, or because the round ended without it. If
-    /// the round settled, it has to be replayed, so its score is still needed unless the round can be skipped.
+    /// Whether nobody needs what the job computes any more, because a fork has changed it, or because the round ended without it.
+    /// If the round settled, it has to be replayed, so its score is still needed unless the round can be skipped.
     async fn is_in_vain(&self, now: &Moment, task: &TaskView) -> Result<bool, ReplicaError> {
         let Some((id, inputs)) = self.subject else {
             return Ok(false);

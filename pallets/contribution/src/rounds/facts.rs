@@ -103,8 +103,9 @@ impl<T: Config> Rounds<T> {
         }
     }
 
-    /// An upper bound on the number of accounts that have committed or still may: those that may commit now, and those that have lost
-    /// that right since the round began to accept commits. So nobody who leaves after committing ends the phase for those who stay.
+    /// An upper bound on the number of accounts that have committed or still may: those that may commit now, and those that have
+    /// lost that right since the round began to accept commits. So nobody who leaves after committing ends the phase for those who
+    /// stay.
     fn may_commit(task: &Task<T::AccountId>, round: &Round<T::AccountId>) -> u32 {
         let count = Contributors::<T>::get();
         let sponsor = Stakes::<T>::get(&task.sponsor)

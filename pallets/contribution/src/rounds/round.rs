@@ -19,8 +19,8 @@ pub struct Round<AccountId> {
     pub phase: Phase,
     /// The block in which the round started.
     pub started_at: u32,
-    /// When the phase started, or when all seats were given back. Extensions of its window for lack of attesters do not change it. Once the round is over,
-    /// the block in which it ended.
+    /// When the phase started, or when all seats were given back. Extensions of its window for lack of attesters do not change it.
+    /// Once the round is over, the block in which it ended.
     pub phase_started_at: u32,
     /// The latest time at which the phase ends. Once the round is over, the block in which it ended.
     pub ends_at: u32,
@@ -104,9 +104,9 @@ impl<AccountId: PartialEq> Round<AccountId> {
         round_inputs(task, round, &self.base_root, shard, self.seed, &entrants)
     }
 
-    /// Whether a quorum of free seats is promised to it: while it accepts deltas, and in its first draw, which brings the seed. Nothing
-    /// is promised while it waits for attesters, or in later draws. Otherwise tasks that nobody can attest, or whose draws always fail,
-    /// could keep all seats from others.
+    /// Whether a quorum of free seats is promised to it: while it accepts deltas, and in its first draw, which brings the seed.
+    /// Nothing is promised while it waits for attesters, or in later draws. Otherwise tasks that nobody can attest, or whose draws
+    /// always fail, could keep all seats from others.
     pub(crate) fn is_promised_seats(&self) -> bool {
         match self.phase {
             Phase::Reveal => true,
