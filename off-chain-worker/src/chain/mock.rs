@@ -13,7 +13,7 @@ use subxt::rpcs::{
 pub enum Answer {
     /// This.
     Json(Value),
-    /// That it does not do what it was asked for.
+    /// A refusal: it does not do what it was asked for.
     Refusal(UserError),
     /// Nothing, ever.
     Silence,
@@ -30,7 +30,7 @@ impl Answer {
         Self::bytes(&[4; 32])
     }
 
-    /// That the node has pruned the state that it was asked about.
+    /// An error: the node has pruned the state that it was asked about.
     pub fn no_state() -> Self {
         Self::Refusal(UserError {
             code: 4003,
@@ -63,7 +63,7 @@ pub struct MockNode {
 }
 
 impl MockNode {
-    /// A node that answers what `answers` gives for a method and its parameters, a JSON array.
+    /// A node whose answers come from `answers`, which takes a method and its parameters, a JSON array.
     pub fn new(answers: impl Fn(&str, &str) -> Answer + Send + Sync + 'static) -> Self {
         Self {
             answers: Box::new(answers),
@@ -71,7 +71,7 @@ impl MockNode {
         }
     }
 
-    /// The same, which has one best block, and never another one, for whoever subscribes to them.
+    /// The same, with a single best block, which every subscriber gets. Another block never comes.
     pub fn with_head(self, number: u32) -> Self {
         Self {
             head: Some(number),

@@ -243,7 +243,7 @@ fn all_calls_are_found_with_their_places() {
     let calls = batch([reveal(&[1]), remark(vec![9]), reveal(&[2, 3])]).encode();
     let body = body(vec![vec![1, 2], signed(&calls)]);
     let found = body.find_all::<Vec<u8>>(Kind::Reveal, &ROUND);
-    // Behind the batch's two indices and its length.
+    // They follow the batch's two indices and its length.
     let first = signed(&[]).len() + 3;
     let second = first + reveal(&[1]).encode().len() + remark(vec![9]).encode().len();
     assert_eq!(found, [((1, first), vec![1]), ((1, second), vec![2, 3])]);
@@ -323,10 +323,10 @@ fn what_another_runtime_signed_is_told_from_what_nobody_signed() {
     assert!(body(vec![inherent, signed(&reveal)]).is_understood());
 }
 
-/// In the state after a block that upgrades the runtime there is another than the one that executed it.
+/// After a block that upgrades the runtime, the state has a different runtime from the one that executed the block.
 #[tokio::test]
 async fn the_types_of_a_block_are_those_of_the_state_before_it() {
-    // What a node with one block, and no states, was asked about those.
+    // The questions about states to a node that has one block and no states.
     let asked = Arc::<Mutex<Vec<String>>>::default();
     let noted = asked.clone();
     let stateless = MockNode::new(move |method, parameters| match method {

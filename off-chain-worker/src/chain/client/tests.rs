@@ -29,7 +29,7 @@ fn what_was_signed_for_the_runtime_of_before_is_signed_again() {
     assert!(!may_follow_an_upgrade(&ChainError::Pending));
 }
 
-/// A block may have taken it just before the upgrade, and the pool calls it stale then: a transfer would pay twice.
+/// A block may have taken it just before the upgrade. Then the pool calls it stale, and a transfer would pay twice.
 #[test]
 fn what_a_block_may_have_taken_before_an_upgrade_is_not_signed_again() {
     let dropped = || ChainError::Dropped("stale".into());

@@ -1,5 +1,5 @@
-//! Proofs that nodes sent, and some that none should believe. The fixtures are answers of `gotong-node`: of three authorities
-//! (`--chain=local`), and of a round of a small task on a development chain.
+//! Proofs that nodes sent, and some that nobody should believe. The fixtures are answers of `gotong-node` about three authorities
+//! (`--chain=local`), and about a round of a small task on a development chain.
 
 use super::{
     finality::{hash_of, justification_of, target, AuthoritySet, Header, Trust},
@@ -135,7 +135,7 @@ fn another_set_or_another_header_is_not_believed() {
     );
     let mut fewer = three();
     fewer.authorities.pop();
-    // The two that are left are all, and the vote of the third is signed, too.
+    // The remaining two are all authorities, although the vote of the third is signed, too.
     assert!(fewer.verify(&justification).is_ok());
     let mut others = three();
     others.authorities[0].0 = keys(1)[0].public();
@@ -511,7 +511,7 @@ fn stored(dispute: &DisputeView) -> Vec<u8> {
     (parties, doubted, opened_at, 77u32, answers, picks, bytes).encode()
 }
 
-/// A move stands on the state of its dispute: on what was shown, and in how many moves.
+/// A move relies on the state of its dispute: on what was shown, and in how many moves.
 #[test]
 fn the_state_of_a_dispute_is_compared_with_what_is_proved() {
     let recorded = Recorded::new();
@@ -577,7 +577,7 @@ fn the_state_of_a_dispute_is_compared_with_what_is_proved() {
     assert!(matches!(error, ProofError::OtherLayout(_)), "{error}");
 }
 
-/// What is not there yet may come: it is no lie, whatever the node says that comes.
+/// Something that is not there yet may still come, so it does not count as a lie, whatever the node says about it.
 #[test]
 fn a_block_that_is_too_early_proves_nothing() {
     let recorded = Recorded::new();

@@ -41,7 +41,7 @@ fn disputes_wait_for_the_draw_of_audits() {
     assert!(!takes_disputes(&round(Phase::AttestCommit, seed)));
 }
 
-/// Of its own disputes, whoever's move it is: the other party's may come at once.
+/// The deadlines of its own disputes count, whoever's move it is, because the other party may move at once.
 #[test]
 fn every_deadline_of_its_own_disputes_counts() {
     let in_dispute = |accused: u8, challenger: u8, deadline| DisputeView {
@@ -63,7 +63,7 @@ fn every_deadline_of_its_own_disputes_counts() {
     assert_eq!(deadlines(&disputes, TaskId(1), &[1; 32]), [11, 12]);
 }
 
-/// A node may have made up what was asked for.
+/// A node may have made up the question.
 #[test]
 fn a_move_that_the_chain_refused_is_made_at_once_for_what_another_node_shows() {
     let temporary = tempfile::tempdir().unwrap();

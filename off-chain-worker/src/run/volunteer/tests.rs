@@ -325,7 +325,7 @@ async fn where_a_task_was_given_up_the_others_are_named() {
     assert_eq!(volunteer.due(1, None, &[], |_| false, false).await, None);
 }
 
-/// A call that the chain refuses costs a fee, again and again.
+/// Each call that the chain refuses costs a fee.
 #[tokio::test]
 async fn no_offer_is_sent_that_the_chain_refuses_for_too_little_stake() {
     let (_folder, mut volunteer) = volunteer(None, false);
@@ -348,7 +348,7 @@ async fn no_offer_is_sent_that_the_chain_refuses_for_too_little_stake() {
     assert_eq!(due.await, Some(call));
 }
 
-/// The chain takes that without any stake.
+/// The chain accepts that without any stake.
 #[tokio::test]
 async fn an_offer_is_taken_back_whatever_the_stake_is() {
     let (_folder, mut volunteer) = volunteer(None, false);
@@ -376,7 +376,7 @@ fn heavy(tasks: std::ops::Range<u32>, rounds: u64) -> (Vec<TaskView>, MemoryForR
     (tasks, memory)
 }
 
-/// The system kills who takes more, and all its seats are lost. Each task alone fits.
+/// The system kills a program that takes more memory, and all its seats are lost. Each task fits alone.
 #[tokio::test]
 async fn no_more_seats_are_offered_than_there_is_memory_for() {
     let products = Capacity::default().products;
@@ -418,7 +418,7 @@ async fn two_heavy_tasks_do_not_take_the_seats_of_light_ones() {
         let offer = offer.unwrap();
         assert!(calls.contains(&offer), "{free}: {offer:?}");
         assert_eq!(volunteer.told_left_out.len(), 2 - most_heavy);
-        // Heavy tasks alone are better than none, and whoever names tasks gets what was named.
+        // Heavy tasks alone are better than none, and a user who names tasks gets those tasks.
         let is_heavy = |task: TaskId| task.0 < 2;
         assert!(volunteer.left_out(is_heavy).is_empty());
         volunteer.only = ids().collect();
@@ -450,7 +450,7 @@ fn not_all_attesters_leave_out_the_same_task() {
     assert_eq!(left_out, both);
 }
 
-/// Whoever opens heavy tasks that are not served takes no seats from the others.
+/// Somebody who opens heavy tasks that are not served takes no seats away from the others.
 #[tokio::test]
 async fn memory_counts_only_for_tasks_that_are_served() {
     let (_folder, mut volunteer) = volunteer(None, false);
@@ -466,7 +466,7 @@ async fn memory_counts_only_for_tasks_that_are_served() {
     );
 }
 
-/// Memory bounds the seats, and asks for none.
+/// Memory limits the number of seats, but never raises it.
 #[tokio::test]
 async fn whoever_takes_its_offer_back_offers_no_seat_for_its_memory() {
     let (_folder, mut volunteer) = volunteer(None, false);

@@ -35,7 +35,7 @@ pub(super) const SALT: Hash = [7; 32];
 pub(super) const WORK_ROOT: Hash = [8; 32];
 pub(super) const ROUND: RoundId = RoundId(0);
 pub(super) const SHARDS: u32 = 1024;
-/// Samples of an exam of which nothing depends.
+/// Number of samples of an exam on which nothing depends.
 pub(super) const SAMPLES: u32 = bounds::MIN_SAMPLES;
 /// Entrants of a full round.
 pub(super) const ENTRANTS: u32 = bounds::MAX_SUBMISSIONS;
@@ -55,7 +55,7 @@ where
     who
 }
 
-/// Registers an account for both roles, and has it offer all it can.
+/// Registers an account for both roles, and makes the largest offer for it.
 fn enrol<T: Config>(who: &T::AccountId) {
     // A benchmark's set-up may panic.
     Stakes::<T>::register(who.clone(), Roles::BOTH, STAKE).expect("has funds");
@@ -73,7 +73,7 @@ pub(super) fn offer() -> Offer {
     }
 }
 
-/// Registers `count` accounts for both roles, which offer all they can.
+/// Registers `count` accounts for both roles, and makes the largest offer for each.
 pub(super) fn register<T: Config>(name: &'static str, count: u32) -> Vec<T::AccountId>
 where
     T::Currency: Mutate<T::AccountId>,
@@ -142,8 +142,8 @@ pub(super) fn terms<T: Config>(shards_root: Hash, samples: u32) -> TaskTerms<Bal
     }
 }
 
-/// A model of `64 * (inputs + 1)` parameters, and its first weights; with the longest record these
-/// are as many as there may be.
+/// A model with `64 * (inputs + 1)` parameters, and its first weights. With the longest record, it
+/// has the maximum number of parameters.
 pub(super) fn model(inputs: u32) -> (Graph, Vec<u8>) {
     let graph = Graph::mlp(&[inputs, 64]);
     let weights = vec![0; 2 * graph.parameters()];
@@ -179,7 +179,7 @@ fn open_as<T: Config>(
     let id = NextTask::<T>::get();
     let terms = terms::<T>(shards_root, samples);
     Tasks::<T>::open(sponsor, terms, graph, &weights, &[], POOL).expect("good terms");
-    // As many as there can be once others have come for those that were put out.
+    // The maximum number of seats, once others have replaced those that were lost.
     crate::Tasks::<T>::mutate_extant(id, |task| task.terms.seats = bounds::MAX_SEATS as u8);
     id
 }
@@ -259,8 +259,8 @@ fn record(index: u32) -> EntrantRecord {
     }
 }
 
-/// A table of a full round that agrees with itself. In all passes but the last, the last member is bad, and leaves. The
-/// last company is merged, and its members have equal values on B.
+/// A table of a full round that agrees with itself. In all passes except the last, the last member is bad, and leaves. The last
+/// company is merged, and its members have equal values on B.
 pub(super) fn table(passes: u32, samples: u32) -> ShareTable {
     let rows = |members: u32, bad: u32| {
         let row = |index: u32| Row {
@@ -305,8 +305,8 @@ pub(super) fn table(passes: u32, samples: u32) -> ShareTable {
     }
 }
 
-/// A paused task whose only round settled on `table`, of which all but `who` have claimed: what is set aside is all of its
-/// money.
+/// A paused task whose only round settled on `table`. Everybody except `who` has claimed it, and what is set aside is all of the
+/// task's money.
 pub(super) fn settled<T: Config>(
     index: u32,
     who: &T::AccountId,
@@ -357,7 +357,8 @@ where
     id
 }
 
-/// Somebody, a task whose round merged something, and proofs of what so many of its contributors are credited, none published.
+/// An account, a task whose round merged something, and proofs of what this many of its contributors are credited. None of the
+/// credits is published.
 pub(super) fn unpublished<T: Config>(count: u32) -> (T::AccountId, TaskId, CreditProofs)
 where
     T::Currency: Mutate<T::AccountId>,
@@ -375,9 +376,9 @@ where
     (who, id, proofs)
 }
 
-/// Opens a task whose round is challenged for many blocks more, and of which `facts` is what the chain
-/// knows. `accused`, who has money, is the last of as many seats as there may be, and revealed
-/// `table`; the registry of attesters is full. For the benchmarks of who judges rounds.
+/// Opens a task whose round is challenged for many blocks more, and of which `facts` is what the chain knows. `accused`, who has
+/// money, is the last of as many seats as there may be, and revealed `table`; the registry of attesters is full. This is for the
+/// benchmarks of the pallet that judges rounds.
 pub fn put_challenged_round<T: Config>(
     facts: &RoundFacts,
     accused: &T::AccountId,
@@ -417,7 +418,7 @@ where
     (id, ROUND)
 }
 
-/// Terms of a task whose round may have such samples.
+/// Terms of a task whose rounds may have such samples.
 fn hold_out_terms(hold_out: &HoldOut, samples: u32) -> HoldOutTerms {
     match *hold_out {
         HoldOut::Sealed { root, .. } => HoldOutTerms::Sealed {

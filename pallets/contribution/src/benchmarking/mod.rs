@@ -41,7 +41,7 @@ use gotong_scoring::{audits, shard_root, work_root, Audited, Entry, Tree};
 const ANSWER_BYTES: u32 = 2_614;
 /// A row with all of its parts.
 const ROW_BYTES: u32 = 161;
-/// By so many bytes an answer may be shorter: of the last leaves proofs are.
+/// An answer may be shorter by this many bytes, because proofs of the last leaves are shorter.
 const SHORTER: u32 = 700;
 
 #[benchmarks(where T::Currency: Mutate<T::AccountId>)]
@@ -201,7 +201,7 @@ mod benchmarks {
         Submissions::<T>::commit(who.clone(), id, ROUND, commitment)?;
         with_round::<T>(id, |round| round.phase = Phase::Reveal);
         let delta = BoundedVec::truncate_from(delta);
-        // One that it revealed before and has not claimed names this one.
+        // An earlier round, in which it revealed and which it has not claimed, names this one.
         let before = RoundId(u32::MAX);
         Submissions::<T>::put(id, before, &who, &submission(0, 0, true));
         let account = Account {
@@ -297,7 +297,7 @@ mod benchmarks {
         Ok(())
     }
 
-    /// Each of another task, which goes on by it as long as there is a place.
+    /// Each belongs to a different task, which resumes because of it as long as there is a place.
     #[benchmark]
     fn claim(n: Linear<1, { bounds::MAX_CLAIMS }>) -> Result<(), BenchmarkError> {
         let table = table(1, SAMPLES);
@@ -364,7 +364,7 @@ mod benchmarks {
         assert_eq!(Credits::<T>::iter_keys().count(), n as usize);
     }
 
-    /// Audits of entrants with as many rows as so many bytes can tell of, in the deepest trees.
+    /// Audits of entrants with as many rows as this many bytes can hold, in the deepest trees.
     #[benchmark]
     fn answer_audits(
         b: Linear<

@@ -233,7 +233,7 @@ fn contradictions_are_refused(from: usize) {
                 let merge = score.table.merge.as_mut().unwrap();
                 merge.on_a.reverse();
             }),
-            // Bad, and merged.
+            // It is bad, but merged.
             bend(|score| {
                 let hash = score.table.records[0].delta_hash;
                 score.table.passes[0].rows[0] = Row {

@@ -442,7 +442,7 @@ fn new_seats_that_stay_away_do_not_undo_who_withstood() {
             convict(&liar, &honest);
         }
         run_to_phase(TASK, Phase::AttestCommit);
-        // No new attester has yet to reveal, and those who stand have revealed.
+        // All attesters have revealed: there are no new ones, and those who stand had done so before.
         run_to_phase(TASK, Phase::Challenge);
         run_blocks(3);
         assert_eq!(first().outcome, Some(Outcome::Settled));
@@ -537,7 +537,7 @@ fn a_window_stays_open_for_who_found_no_room_but_not_for_ever() {
             Contribution::dispute_opened(TASK, FIRST);
             Contribution::dispute_closed(TASK, FIRST, stay_open);
         };
-        // Within the window as it is.
+        // Within the current window.
         events();
         close(Some(2));
         assert_eq!((ends_at(), events().len()), (started + 3, 0));
@@ -809,7 +809,7 @@ fn a_court_that_is_not_in_session_changes_nothing_and_says_so() {
         ignored(&|| judge(FIRST, attester(0)));
         lab.play_attestation(TASK);
         ignored(&|| Contribution::dispute_opened(TASK, RoundId(1)));
-        // No seat, and one that is lost already.
+        // An account without a seat, and one whose seat is already lost.
         ignored(&|| judge(FIRST, account(50)));
         convict(&attester(1), &attester(0));
         ignored(&|| judge(FIRST, attester(1)));

@@ -311,7 +311,7 @@ fn publishing_again_costs_a_fee_and_does_nothing() {
             publish(FIRST, &table, &[0, 0]),
             Error::<Test>::NothingToPublish
         );
-        // Padded with what is known, in the same call or from before.
+        // The call is padded with known credits, from the same call or from before.
         assert_eq!(fee(publish(FIRST, &table, &[0, 1])), Pays::Yes);
         assert_eq!(fee(publish(FIRST, &table, &[2, 2])), Pays::Yes);
         assert_eq!(known_credits(), 3);
@@ -401,8 +401,8 @@ fn rows_of_no_entrant_are_nobodys_credit() {
     });
 }
 
-/// A false table has two rows for the same delta, and its author's friend publishes the worse one. The account claims with a proof of
-/// its own.
+/// A false table has two rows for the same delta, and its author's friend publishes the worse one. The account claims with a proof
+/// of its own.
 #[test]
 fn a_proof_that_is_given_counts_for_more_than_what_was_published() {
     ExtBuilder::default().build_and_execute(|| {
@@ -493,7 +493,7 @@ fn what_grows_comes_in_pages() {
             assert_eq!(page.items[..], seen[most as usize..2 * most as usize]);
             assert_eq!(page.next, Some(RoundId(2 * most)));
         }
-        // They are the first ones of those that wait.
+        // They are the first of the waiting ones.
         let view = Contribution::claimable(TASK, who).unwrap();
         assert_eq!(view.rounds.len() + view.unknown.len(), most as usize);
 

@@ -72,9 +72,9 @@ fn a_round_goes_on_without_its_sponsor() {
     });
 }
 
-/// Nobody may know which samples score a delta while its author can still choose whether to reveal it. That includes whoever makes the
-/// block of the last reveal, and knows everything that the next block's hook draws from. Only whoever also makes that next block knows
-/// what it brings.
+/// Nobody may know which samples score a delta while its author can still choose whether to reveal it. That includes the author of
+/// the block with the last reveal, who knows everything that the next block's hook draws from. Only an author who also makes that
+/// next block knows what it brings.
 #[test]
 fn samples_are_drawn_a_block_after_the_last_reveal() {
     ExtBuilder::default().build_and_execute(|| {

@@ -26,7 +26,8 @@ fn about_to_draw() -> Lab {
     lab
 }
 
-/// What a round draws if its blocks bring these numbers: first the block of the last act before the draw, then the blocks of the draw.
+/// What a round draws if its blocks bring these numbers: first the block of the last act before the draw, then the blocks of the
+/// draw.
 fn drawn(numbers: [u64; 1 + BLOCKS as usize]) -> (Hash, Vec<AccountId>, Hash) {
     let mut drawn = None;
     ExtBuilder::default().build_and_execute(|| {
@@ -66,7 +67,7 @@ fn drawn(numbers: [u64; 1 + BLOCKS as usize]) -> (Hash, Vec<AccountId>, Hash) {
     drawn.unwrap()
 }
 
-/// Whoever makes the block of the last reveal, of the shard or of the last table knows what its block brings, and could choose among
+/// The author of the block with the last reveal, the shard or the last table knows what that block brings, and could choose among
 /// blocks. That influences nothing. Neither does making some blocks of the draw, but not all of them.
 #[test]
 fn every_block_of_a_draw_counts_and_none_before() {
@@ -108,8 +109,8 @@ fn seats_when(act: impl Fn()) -> Vec<AccountId> {
     seats
 }
 
-/// Whoever makes the last block of a draw knows its whole result. If stake added then counted, it would change who gets every seat, and
-/// the block's author could try until it likes the result.
+/// The author of the last block of a draw knows its whole result. If stake that is added then counted, it would change who gets
+/// every seat, and the author could try until it likes the result.
 #[test]
 fn stake_that_comes_while_seats_are_drawn_counts_in_the_next_draw() {
     let usual = seats_when(|| ());

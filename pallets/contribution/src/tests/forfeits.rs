@@ -16,8 +16,8 @@ fn settlement(round: u32) -> crate::rewards::Settlement {
     round.settlement.unwrap()
 }
 
-/// A false table that nobody disputed names another delta in the row of contributor 0: it can show no credit. It does not
-/// lose the task by that.
+/// A false table that nobody disputed names another delta in the row of contributor 0, so that contributor cannot show its credit.
+/// It can still continue in the task.
 #[test]
 fn a_false_table_does_not_stop_claims_for_ever() {
     ExtBuilder::default().build_and_execute(|| {
@@ -86,7 +86,7 @@ fn a_false_table_does_not_stop_claims_for_ever() {
     });
 }
 
-/// A credit below zero is not left out for nothing: all before it goes, too.
+/// Leaving out a credit below zero is not free: everything before it is lost, too.
 #[test]
 fn who_forfeits_harm_begins_anew() {
     ExtBuilder::default().build_and_execute(|| {

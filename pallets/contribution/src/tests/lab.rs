@@ -104,7 +104,7 @@ impl Lab {
         }
     }
 
-    /// A model that is as good as it can be. Labels do not follow from pixels, so it only knows how frequent each class is.
+    /// A model that is as good as possible. Labels do not depend on pixels, so it only knows how frequent each class is.
     pub fn trained() -> Self {
         let weight = |place: u32| {
             let [low, high, ..] = blake2_256(&[&place.to_le_bytes()]);
@@ -367,8 +367,8 @@ fn entrants<'a>(
     })
 }
 
-/// A table of the current round in which all are merged, with these parts of their values on B and this gain there. No
-/// evaluation comes to it, but it agrees with itself and with the round, so attesters can settle on it.
+/// A table of the current round in which all deltas are merged, with these parts of their values on B and this gain there. No
+/// evaluation leads to it, but it agrees with itself and with the round, so attesters can settle on it.
 pub fn invented(lab: &Lab, id: TaskId, parts: Vec<Vec<i64>>, gain: i64) -> Score {
     let records = records(id, task(id).round);
     let deltas: Vec<Delta> = records
@@ -417,7 +417,7 @@ pub fn invented(lab: &Lab, id: TaskId, parts: Vec<Vec<i64>>, gain: i64) -> Score
     }
 }
 
-/// Parts that add up to `value` and are sure of it.
+/// Parts that add up to `value` without any doubt.
 pub fn sure(value: i64) -> Vec<i64> {
     vec![value / 16; 16]
 }
@@ -439,7 +439,7 @@ pub fn ledger(id: TaskId, who: &AccountId) -> Account {
     Ledgers::<Test>::get(id, who).unwrap_or_default()
 }
 
-/// Runs into a phase, and until chance has decided what it begins with, for which it may wait for attesters.
+/// Runs until a phase has begun and its draw, if it begins with one, is decided. The phase may have to wait for attesters.
 pub fn run_to_phase(id: TaskId, phase: Phase) {
     for _ in 0..100 {
         let round = current(id);
@@ -467,13 +467,13 @@ pub fn register(contributors: u8, attesters: u8) {
     }
 }
 
-/// Registers an attester that offers all it can.
+/// Registers an attester with the largest offer.
 pub fn register_attester(who: &AccountId, roles: Roles, stake: Balance) {
     assert_ok!(Contribution::register(signed(who), roles, stake));
     assert_ok!(offer(who, u8::MAX));
 }
 
-/// Offers so many seats at once, in all tasks and whatever they ask for.
+/// Offers this many seats at once, in all tasks, whatever work they take.
 pub fn offer(who: &AccountId, seats: u8) -> DispatchResult {
     let tasks = (0..bounds::MAX_OFFERED_TASKS).map(TaskId).collect();
     let tasks = BoundedVec::truncate_from(tasks);
@@ -584,7 +584,7 @@ pub fn withhold_tables(id: TaskId, score: &Score) {
     }
 }
 
-/// Every sitting seat that has not yet answers its audits out of what `says` gives it, if anything.
+/// Every sitting attester that has not answered its audits yet answers them from what `says` gives it, if anything.
 pub fn audit(id: TaskId, says: impl Fn(&AccountId) -> Option<Score>) {
     let seats = current(id).seats.into_iter();
     for seat in seats.filter(|seat| seat.sits() && !seat.audited) {
@@ -601,7 +601,7 @@ pub fn states(id: TaskId, round: RoundId) -> BTreeMap<AccountId, SeatState> {
     seats.iter().map(state).collect()
 }
 
-/// What `who` answers to its audits, of whatever work it has.
+/// The answers of `who` to its audits, from this work.
 pub fn answers(who: &AccountId, id: TaskId, score: &Score) -> Vec<AuditAnswer> {
     let (account, round) = (raw(who), current(id));
     let summary = score.table.summary();

@@ -278,7 +278,7 @@ fn bad_offers_are_refused() {
     });
 }
 
-/// Whoever makes the last block of a draw knows its result.
+/// The author of the last block of a draw knows its result.
 #[test]
 fn who_may_be_drawn_is_not_displaced() {
     ExtBuilder::default().build_and_execute(|| {

@@ -37,8 +37,8 @@ enum Step {
     Claim(u8, u8, u8, u8),
     Release(u8, u8),
     Blocks(u32),
-    /// Everybody does what the protocol asks of it in the task's current phase; but some attesters
-    /// lie, if so told.
+    /// Everybody does what the protocol asks for in the task's current phase, except that some
+    /// attesters lie if told to.
     Duty(u8, bool),
     /// Contributors claim what they can, in an order by this seed, and some of it never.
     ClaimAll(u8, u64),
@@ -142,7 +142,7 @@ impl World {
         self.learn();
     }
 
-    /// What may be free succeeds, and may not be free a second time.
+    /// A call that may be free succeeds, and cannot be free a second time.
     fn leave(who: &AccountId, call: Call<Test>) -> sp_runtime::DispatchResult {
         let is_free = call.is_feeless(&signed(who));
         let left = call.clone().dispatch_bypass_filter(signed(who));
@@ -216,7 +216,7 @@ impl World {
         }
     }
 
-    /// As the referee does: a conviction ends all disputes about the seat.
+    /// Does what the referee does: a conviction ends all disputes about the seat.
     fn decide(&mut self, which: usize, convicts: bool, more: bool) {
         let Some(at) = which.checked_rem(self.disputes.len()) else {
             return;
@@ -322,7 +322,7 @@ fn settled_on(score: &Score, round: &Round<AccountId>) -> ShareTable {
     }
 }
 
-/// The row of an account: how many who committed before it revealed.
+/// The row of an account: the number of revealed deltas that were committed before its own.
 fn records_before(id: TaskId, round: RoundId, who: &AccountId) -> u32 {
     let all = Contribution::submissions(id, round, 0).items.into_iter();
     let before = all.take_while(|submission| submission.account != *who);
@@ -370,7 +370,7 @@ fn do_duties(lab: &mut Lab, id: TaskId, score: Option<&Score>, lie: bool) {
                 reveal_attestation(&who, id, score)
                     .or_else(|_| reveal_attestation(&who, id, &bent(score)))
             }
-            // Now and then one of them has something else to do.
+            // Now and then, one of them stays away.
             (Phase::Challenge, Some(score)) if (round_id.0 + u32::from(number)) % 4 != 1 => {
                 audit_if_asked(&who, id, score)
             }
@@ -390,8 +390,8 @@ fn do_duties(lab: &mut Lab, id: TaskId, score: Option<&Score>, lie: bool) {
     next_block();
 }
 
-/// Plays these steps, first of all with a task of this pool, and checks every invariant after each;
-/// returns all that the pallet told.
+/// Plays these steps, beginning with a task of this pool, and checks every invariant after each.
+/// Returns all events of the pallet.
 fn play(pool: Balance, steps: Vec<Step>) -> Result<Vec<Event<Test>>, TestCaseError> {
     ExtBuilder::default().build().execute_with(|| {
         let mut world = World::default();

@@ -1,4 +1,4 @@
-//! Every claim that is due is paid in full, whatever the rounds, the terms, and the order of the claims.
+//! Every claim that is due is paid in full, whatever the rounds, the terms and the order of claims are.
 
 use super::lab::*;
 use crate::mock::*;
@@ -29,7 +29,7 @@ struct Case {
     order: Vec<u8>,
 }
 
-/// Parts of any size: mostly alike, as those of an honest delta, or anything.
+/// Parts of any size: mostly similar to each other, like those of an honest delta, or arbitrary.
 fn parts() -> impl Strategy<Value = Vec<i64>> {
     let size = (8u32..30, any::<i64>(), prop::bool::weighted(0.7));
     let alike = (size, prop::collection::vec(-20i64..20, 16)).prop_map(
@@ -48,7 +48,7 @@ fn round() -> impl Strategy<Value = Invented> {
     let gain = (0u32..36, any::<i64>(), prop::bool::weighted(0.3))
         .prop_map(|(bits, seed, is_any)| is_any.then_some(seed >> (63 - bits)));
     (prop::collection::vec(parts(), 1..5), gain).prop_map(|(parts, gain)| {
-        // What values add up to, as a merge of honest deltas gains, or anything.
+        // The sum of the values, which is what a merge of honest deltas gains, or anything else.
         let sum: i64 = parts.iter().flatten().sum();
         let most = 1i64 << 36;
         let gain = gain.unwrap_or(sum).clamp(-most, most);
@@ -207,7 +207,7 @@ proptest! {
     }
 }
 
-/// The cases are worth something only if they come to what they are about.
+/// The cases are useful only if they reach the situations that they are about.
 #[test]
 fn the_cases_have_low_caps_negative_credits_and_payments() {
     use proptest::{strategy::ValueTree, test_runner::TestRunner};

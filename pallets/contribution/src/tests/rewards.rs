@@ -168,7 +168,7 @@ fn a_low_cap_scales_credits_and_their_error() {
     });
 }
 
-/// Also if the pool has no more than that.
+/// This holds even if the budget has no more than that.
 #[test]
 fn a_round_pays_at_most_its_cap() {
     ExtBuilder::default().build_and_execute(|| {
@@ -682,7 +682,8 @@ fn what_nobody_can_be_owed_goes_back_to_the_pool_at_each_claim() {
     });
 }
 
-/// A task of which one round costs all but its pool, and its table, where all is proved but by the first.
+/// A task in which one round costs everything except its pool, and the round's table, in which all contributors except the first
+/// prove everything.
 fn paused(lab: &mut Lab) -> ShareTable {
     let mut terms = lab.terms();
     terms.cap_per_round = 4_096;
@@ -704,7 +705,7 @@ fn a_paused_task_goes_on_when_a_claim_leaves_its_pool_enough() {
         assert_ok!(Contribution::top_up(signed(&sponsor()), TASK, fees));
         assert_eq!(task(TASK).state, TaskState::Paused);
         assert_ok!(claim(&contributor(0), TASK, FIRST, &table, 0));
-        // A planck is there for the rounding of the other.
+        // One planck is there for the rounding of the other account's pay.
         assert_eq!(task(TASK).state, TaskState::Paused);
         events();
         assert_ok!(claim(&contributor(1), TASK, FIRST, &table, 1));
@@ -821,7 +822,7 @@ fn the_proven_weigh_more_as_long_as_they_claim() {
         assert_ok!(claim(&who, TASK, SECOND, &second, 0));
         lab.play_to_attestation(TASK, 1);
         assert_eq!(weight(2), (50 * 64, true));
-        // The attested table is of this weight, and the entrants are.
+        // The attested table has this weight, and so do the entrants.
         let record = &lab.score(TASK).table.records[0];
         assert_eq!((record.weight, record.is_proven), (50 * 64, true));
         let third = lab.finish(TASK);

@@ -498,7 +498,7 @@ fn a_free_seat_lets_one_round_in() {
             assert_ok!(reveal(&who, id, &delta));
             assert_ok!(lab.publish(id));
             run_to_phase(id, Phase::AttestCommit);
-            // No longer promised but held, and that by three.
+            // The seats are no longer promised but held, by three attesters.
             assert_eq!(SeatsPromised::<Test>::get(), 0);
             assert_eq!(current(id).seats.len(), 3);
             assert!(revealing().is_empty());

@@ -1,4 +1,4 @@
-//! Each invariant is seen to fail on a state that breaks it.
+//! Tests that each invariant fails on a state that breaks it.
 
 use super::lab::*;
 use crate::{
@@ -661,7 +661,7 @@ fn ledgers() {
         with_account(contributor(0), |account| account.ledger.proved = 0);
     });
 
-    // Claims count that are none of its ledger.
+    // Claims count that do not belong to its ledger.
     breaks(30, || {
         with_account(contributor(0), |account| account.forfeited = Some(FIRST));
     });

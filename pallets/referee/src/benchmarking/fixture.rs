@@ -34,12 +34,12 @@ pub(super) const ENTRANTS: u32 = bounds::MAX_SUBMISSIONS;
 pub(super) const LAST_ENTRANT: u32 = ENTRANTS - 1;
 pub(super) const SAMPLES: u32 = bounds::MAX_SHARD_SAMPLES;
 pub(super) const LAST_SAMPLE: u32 = SAMPLES - 1;
-/// The pass that most is about.
+/// The pass that most benchmarks are about.
 pub(super) const STAGE: Stage = Stage::Pass(0);
 pub(super) const LAST_GROUP: u32 = GROUPS as u32 - 1;
-/// Outputs of the first layer of the largest model. One more would fit, but for the layers after it.
+/// Outputs of the first layer of the largest model. Without the layers after it, one more would fit.
 pub(super) const OUTPUTS: u32 = bounds::MAX_WEIGHT_BYTES / 2 / bounds::MAX_RECORD_BYTES - 1;
-/// Width of those, and of what else need not be wide.
+/// Width of these layers, and of everything else that need not be wide.
 const NARROW: u32 = 4;
 const SEED: Hash = [6; 32];
 const DELTA_HASH: Hash = [3; 32];
@@ -66,19 +66,19 @@ fn facts(graph: Graph) -> RoundFacts {
     }
 }
 
-/// The longest sample, about as many weights as there may be, and as many ops.
+/// The longest sample, and about as many weights and ops as a model may have.
 fn largest_model() -> Graph {
     // Two layers have three ops between them.
     let others = vec![NARROW; MAX_OPS / 3 - 1];
     Graph::mlp(&[vec![bounds::MAX_RECORD_BYTES - 1, OUTPUTS], others].concat())
 }
 
-/// Of the largest model.
+/// For the largest model.
 pub(super) fn largest() -> RoundFacts {
     facts(largest_model())
 }
 
-/// Of the model that takes the most to list the stages of: a transformer of as many ops as there may be.
+/// For the model whose stages take the most to list: a transformer with as many ops as possible.
 pub(super) fn deepest() -> RoundFacts {
     facts(Graph::transformer(&Transformer {
         vocab: NARROW,
@@ -185,7 +185,7 @@ fn full_delta() -> Delta {
     Delta::new(parameters, (0..CHUNK as u32).map(entry).collect()).expect("a delta")
 }
 
-/// What it changes: two magnitudes, for they take more to say.
+/// What it changes, with two magnitudes, because they take more bytes.
 pub(super) fn change(position: u32) -> i16 {
     if position.is_multiple_of(2) {
         1
@@ -208,12 +208,12 @@ fn weights(graph: &Graph) -> Tree {
     Tree::of(bytes.chunks(2 * WEIGHT_TILE))
 }
 
-/// The root of these.
+/// The root of these weights.
 pub(super) fn weights_root(graph: &Graph) -> Hash {
     weights(graph).root().hash
 }
 
-/// Tiles of them that cover so many from `start` on.
+/// The tiles that cover this many of the weights, from `start` on.
 pub(super) fn weight_tiles(graph: &Graph, start: usize, count: usize) -> Tiles {
     let (first, end) = (start / WEIGHT_TILE, (start + count).div_ceil(WEIGHT_TILE));
     let last = graph.parameters().min(end * WEIGHT_TILE);
@@ -244,7 +244,7 @@ pub(super) fn accused<T: Config>() -> T::AccountId {
     account("accused", 0, 0)
 }
 
-/// Opens disputes of the table, number `from` to `to` of the chain.
+/// Opens disputes about the table, with the numbers `from` to `to` on the chain.
 pub(super) fn open_disputes<T: Config>((task, round): (TaskId, RoundId), from: u32, to: u32)
 where
     T::Currency: Mutate<T::AccountId>,
@@ -256,7 +256,7 @@ where
     }
 }
 
-/// Fills what all disputes share, but for the deadlines up to `free` places.
+/// Fills what all disputes share; of the deadlines, it leaves `free` places empty.
 pub(super) fn fill<T: Config>(free: u32) {
     Deadlines::<T>::mutate(|deadlines| {
         let room = MaxOpenDisputes::<T>::get() - free - deadlines.len() as u32;
@@ -283,7 +283,7 @@ pub(super) fn fill<T: Config>(free: u32) {
     ));
 }
 
-/// The only dispute, which has come to `trial`.
+/// The only dispute, which has reached `trial`.
 pub(super) fn dispute<T: Config>(
     facts: &RoundFacts,
     table: &TableSummary,

@@ -1,5 +1,5 @@
 //! What calls and hooks cost at their worst: the longest answer of each kind, about the largest
-//! round, with all disputes open and all verdicts remembered that there can be.
+//! round, with the maximum number of open disputes and remembered verdicts.
 
 #![allow(clippy::float_arithmetic)] // FRAME expands to it.
 
@@ -30,8 +30,8 @@ use gotong_scoring::{
 
 /// What benchmarks need of a [`Court`](gotong_protocol::Court).
 pub trait BenchmarkHelper<AccountId> {
-    /// Makes a round that is being challenged, for many blocks more, and of which `facts` is what the
-    /// chain knows. `accused`, who has money, holds a seat of it and has revealed `table`.
+    /// Makes a round that will be challenged for many more blocks. The chain knows `facts` about it. `accused`, who has money,
+    /// holds a seat in it and has revealed `table`.
     fn put_round(
         facts: &RoundFacts,
         accused: &AccountId,
@@ -43,7 +43,7 @@ const MOST_NODES: u32 = 256;
 /// Samples of a group.
 const GROUP: u32 = SAMPLES / 2 / GROUPS as u32;
 
-/// What is stood for of a word of a group's gradient.
+/// What the accused stands for about a word of a group's gradient.
 fn gradient(word: backward::Statement) -> Statement {
     Statement::Gradient {
         stage: STAGE,
@@ -52,7 +52,7 @@ fn gradient(word: backward::Statement) -> Statement {
     }
 }
 
-/// `facts`, with a record of `bytes` zeros as the last sample; and that sample.
+/// `facts` with a record of `bytes` zeros as the last sample, and that sample.
 fn with_record(mut facts: RoundFacts, bytes: u32) -> (RoundFacts, ProvedRecord) {
     let record = vec![0; bytes as usize];
     // In the largest pool, which has deeper proofs than any shard.
@@ -439,7 +439,7 @@ mod benchmarks {
 
     #[benchmark]
     fn pick() -> Result<(), BenchmarkError> {
-        // Of a tile of a gradient's trace: it takes the most to find what that is of.
+        // A tile of a gradient's trace takes the most work to find what it belongs to.
         let facts = deepest();
         let trial = Trial {
             statement: gradient(backward::Statement::Trace {
@@ -478,7 +478,7 @@ mod benchmarks {
         let most = T::MaxDisputesPerRound::get();
         open_disputes::<T>((task, round), 0, most);
         fill::<T>(0);
-        // The others are of another table.
+        // The other disputes are about another table.
         Parties::<T>::mutate(task, round, |parties| {
             for party in parties.iter_mut().skip(d as usize) {
                 party.accused = account("other", 0, 0);

@@ -1,4 +1,4 @@
-//! Who tries to win by something else than being right.
+//! Parties that try to win by something other than being right.
 
 use super::lab::*;
 use crate::{mock::*, Error, LongestDispute};
@@ -31,7 +31,7 @@ fn one_honest_challenger_convicts_every_colluder() {
             .iter()
             .map(|who| accuse(&challenger(), &honest, who))
             .collect();
-        // All disputes go on at once.
+        // All disputes continue at the same time.
         while let Some(now) = ids.iter().find_map(|id| get(*id)) {
             let awaits_answer = now.trial.awaits_answer();
             for id in &ids {
@@ -71,7 +71,7 @@ fn colluders_who_crowd_a_round_pay_for_it_and_fall_all_the_same() {
 #[test]
 fn a_liar_who_accuses_itself_loses_half_at_least() {
     let (honest, liar) = (Lab::get().honest(), Lab::get().a_liar());
-    // By silence, or by a step.
+    // It loses by silence, or by a step.
     for silent in [true, false] {
         execute(|| {
             let issued = Balances::total_issuance();
@@ -102,7 +102,7 @@ fn a_friend_who_loses_on_purpose_saves_nobody() {
     let (honest, liar) = (Lab::get().honest(), Lab::get().a_liar());
     execute(|| {
         seat(ID, &[(accused(), &liar)]);
-        // It doubts what is right, and loses a bond of which half comes back to the liar.
+        // It doubts something that is right, and loses a bond. Half of the bond goes to the liar.
         assert_ok!(open(&friend(), &accused(), ROWS));
         let lost = play_alone(DisputeId(0), &liar, &honest);
         assert_eq!(lost.verdict, Verdict::Abandoned);
@@ -176,7 +176,7 @@ fn delay_by_many_disputes_ends_with_the_window() {
     });
 }
 
-/// The accused of a dispute is the one who answers, whatever others send.
+/// Only the accused of a dispute can answer, whatever others send.
 #[test]
 fn nobody_else_answers_or_picks_in_a_dispute() {
     let (honest, liar) = (Lab::get().honest(), Lab::get().a_liar());
@@ -184,10 +184,10 @@ fn nobody_else_answers_or_picks_in_a_dispute() {
         seat(ID, &[(accused(), &liar), (friend(), &liar)]);
         let id = accuse(&challenger(), &honest, &accused());
         let right = liar.answer(&get(id).unwrap().trial).unwrap();
-        // Who has the same table has no say.
+        // An attester with the same table has no say.
         assert_noop!(answer(&friend(), id, right), Error::<Test>::NotAccused);
         assert!(step(id, &liar, &honest));
-        // Nor has a friend of the liar who would pick what is right.
+        // Neither does a friend of the liar, who would pick what is right.
         let picked = Pick::Sample {
             of: Side::Merged,
             nth: 0,
@@ -198,7 +198,7 @@ fn nobody_else_answers_or_picks_in_a_dispute() {
     });
 }
 
-/// Who was convicted once is not disputed again: its stake is gone.
+/// An attester that was convicted is not disputed again, because its stake is gone.
 #[test]
 fn nobody_is_convicted_twice() {
     let (honest, liar) = (Lab::get().honest(), Lab::get().a_liar());

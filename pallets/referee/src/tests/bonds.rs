@@ -50,7 +50,7 @@ fn a_bond_grows_with_the_open_disputes_of_the_round() {
         ));
         assert_eq!(held(&challenger()), bond_of(1));
         run_blocks(3 * MoveBlocks::get());
-        // Nobody answered, so that all were disputes of a table that is convicted.
+        // Nobody answered, so all of them disputed a table that is convicted.
         assert_eq!(open_disputes(), 0);
     });
 }
@@ -175,7 +175,7 @@ fn a_hold_that_is_too_small_is_told() {
         events();
         Bonds::<Test>::release(&first, bond_of(1));
         assert_eq!(held(&first), 60);
-        // 101 of 202 cannot be paid, so that all of it is to be burned.
+        // 101 of 202 cannot be paid, so all of it has to be burned.
         assert_eq!(Bonds::<Test>::forfeit(&second, &accused(), bond_of(2)), 0);
         assert_eq!(held(&second), 0);
         let told = [
@@ -183,7 +183,7 @@ fn a_hold_that_is_too_small_is_told() {
             UnexpectedKind::HoldTooSmall(reason),
         ];
         assert_eq!(events(), told.map(|kind| Event::Unexpected { kind }));
-        // As it was, for the books to agree.
+        // Restored, so that the books agree.
         for (number, who) in [first, second].into_iter().enumerate() {
             assert_ok!(<Balances as UnbalancedHold<_>>::set_balance_on_hold(
                 &reason.into(),

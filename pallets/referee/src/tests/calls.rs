@@ -210,7 +210,7 @@ fn calls_are_signed() {
     });
 }
 
-/// Malformed bytes are no call at all.
+/// Malformed bytes do not decode as a call.
 #[test]
 fn what_is_no_answer_does_not_decode() {
     let honest = Lab::get().honest();

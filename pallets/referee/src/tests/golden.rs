@@ -31,7 +31,7 @@ fn hex(value: impl Encode) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// So many bytes that are all the same.
+/// This many bytes, all the same.
 fn filled(byte: u8, count: usize) -> String {
     format!("{byte:02x}").repeat(count)
 }

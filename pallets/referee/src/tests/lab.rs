@@ -1,4 +1,4 @@
-//! A real round, those who computed it, and those who lie about it.
+//! A real round, the parties that computed it, and the parties that lie about it.
 
 use crate::{disputes::Dispute, mock::*, Disputes, Parties, Verdicts};
 use frame_support::{assert_ok, traits::fungible::Inspect};
@@ -34,17 +34,17 @@ const SEED: u64 = 2;
 const LANGUAGE_SEED: u64 = 5;
 /// Of a round of a large model with a merge.
 const LARGE_SEED: u64 = 6;
-/// What any round can be accused of that merges anything.
+/// What any round that merges something can be accused of.
 pub const ROWS: Accusation = Accusation::Rows(Stage::Pass(0));
 pub const GRADIENTS: Accusation = Accusation::Gradients(Stage::Pass(0));
 pub const LOSSES: Accusation = Accusation::Losses(Half::A);
 
-/// Who stands for a table.
+/// The account that stands for a table.
 pub fn accused() -> AccountId {
     account(1)
 }
 
-/// Who doubts it.
+/// The account that doubts it.
 pub fn challenger() -> AccountId {
     account(2)
 }
@@ -62,10 +62,10 @@ impl Dice {
     }
 }
 
-/// Who computed the round, rightly or not, and plays by what it computed.
+/// A party that computed the round, rightly or not, and plays by its result.
 pub struct Agent {
     player: RefCell<Player>,
-    /// What it stands for: of whoever forges a summary not that of its table.
+    /// The summary that it stands for. If it forges the summary, this is not the one of its table.
     summary: TableSummary,
 }
 
@@ -233,21 +233,21 @@ impl Lab {
         Player::new(facts, base, held, deltas, table).unwrap()
     }
 
-    /// Who stands for another table, and computes everything else honestly.
+    /// A party that stands for another table, and computes everything else honestly.
     pub fn standing_for(&self, change: impl FnOnce(&mut ShareTable)) -> Agent {
         let mut table = self.table.clone();
         change(&mut table);
         Agent::new(self.player(table))
     }
 
-    /// Who stands for another summary than that of its table, which is right.
+    /// A party whose table is right, but which stands for another summary.
     pub fn forging(&self, change: impl FnOnce(&mut TableSummary)) -> Agent {
         let mut forger = self.honest();
         change(&mut forger.summary);
         forger
     }
 
-    /// Who lies about one value, and computes everything else from the lie; none if nothing comes of it.
+    /// A party that lies about one value, and computes everything else from the lie. None if the lie changes nothing.
     pub fn try_lie(&self, lie: Lie) -> Option<Agent> {
         let honest = self.player(self.table.clone());
         Some(Agent::new(Player::lying(honest, &mut Reference, lie)?))
@@ -261,13 +261,13 @@ impl Lab {
             .unwrap_or_else(|| panic!("nothing comes of lies like {first:?}"))
     }
 
-    /// Who lies about the last bit of a loss of the merge.
+    /// A party that lies about the last bit of a loss of the merge.
     pub fn a_liar(&self) -> Agent {
         self.try_lie(self.off_by_one(Side::Merged, Half::A))
             .unwrap()
     }
 
-    /// The lie that the loss of a sample of a half is one more than it is.
+    /// The lie that the loss of a sample of a half is one higher than it is.
     pub fn off_by_one(&self, of: Side, half: Half) -> Lie {
         Lie::Word {
             of,
@@ -283,7 +283,7 @@ impl Lab {
         self.facts.graph.ops.len() as u32 - 1
     }
 
-    /// Lies about words of an op, by much if it can be, whatever their width. Nothing may come of some, or too much.
+    /// Lies about words of an op, by a large amount if possible, whatever their width. Some may change nothing, or too much.
     pub fn words(&self, of: Side, half: Half, op: u32) -> impl Iterator<Item = Lie> + '_ {
         let samples =
             (0..half.count(self.facts.samples)).filter_map(move |nth| self.facts.sample(half, nth));
@@ -301,7 +301,8 @@ impl Lab {
         })
     }
 
-    /// Whoever says that another company followed the first, and invents the rest: it is good, and the last one.
+    /// A party that claims that another company followed the first one, and invents the rest: that company is good, and the last
+    /// one.
     pub fn with_company(&self, members: Vec<bool>) -> Agent {
         let entrants = entrants_of(&self.table.records, &self.deltas);
         let company = Company::of(members, &entrants, &self.facts.terms);
@@ -346,7 +347,7 @@ fn gradient(graph: &Graph, base: &[i16], samples: &Samples) -> Vec<i64> {
     gradient
 }
 
-/// Down the gradient, up it, or anywhere.
+/// Down the gradient, up the gradient, or in any direction.
 fn any_delta(dice: &mut Dice, gradient: &[i64]) -> Delta {
     let kind = dice.below(10);
     let size = [600, 900, 1500][dice.below(3) as usize];
@@ -382,7 +383,7 @@ fn sealed(record_len: usize, records: Vec<u8>) -> (HoldOut, RoundSamples) {
     (HoldOut::Sealed { key, root }, records.into())
 }
 
-/// A pool that has these samples where its seed draws them, and zeros elsewhere.
+/// A pool with these samples at the places that its seed draws, and zeros elsewhere.
 fn drawn(record_len: usize, samples: u32, own: &[u8]) -> (HoldOut, RoundSamples) {
     let (salt, seed, records) = ([8; 32], [9; 32], 16 * samples);
     let mut pool = vec![vec![0; record_len]; records as usize];
@@ -406,7 +407,7 @@ fn drawn(record_len: usize, samples: u32, own: &[u8]) -> (HoldOut, RoundSamples)
 pub fn seat(id: (TaskId, RoundId), tables: &[(AccountId, &Agent)]) {
     let facts = tables.first().map(|(_, agent)| agent.facts());
     for (who, agent) in tables {
-        // The court takes no other table.
+        // The court accepts no other table.
         let is_allowed = facts.as_ref().unwrap().allow(agent.summary());
         assert!(is_allowed, "{who} stands for an impossible table");
     }
@@ -453,7 +454,7 @@ pub fn get(id: DisputeId) -> Option<Dispute<AccountId>> {
     Disputes::<Test>::get(id)
 }
 
-/// Makes the next move of a dispute; returns whether whoever is to move had one that was taken.
+/// Makes the next move of a dispute. Returns whether the party whose turn it is had a move that was accepted.
 pub fn step(id: DisputeId, accused: &Agent, challenger: &Agent) -> bool {
     let dispute = get(id).expect("is open");
     let result = if dispute.trial.awaits_answer() {
@@ -480,8 +481,8 @@ pub fn play(id: DisputeId, accused: &Agent, challenger: &Agent) -> ClosedDispute
     verdict_of(id).expect("is over")
 }
 
-/// Plays a dispute to its end within one block, but for a silence at its end, so that no other
-/// dispute runs out of time before.
+/// Plays a dispute to its end within one block, except for a silence at its end. So no other
+/// dispute runs out of time first.
 pub fn play_alone(id: DisputeId, accused: &Agent, challenger: &Agent) -> ClosedDispute<AccountId> {
     while get(id).is_some() && step(id, accused, challenger) {}
     time_out(id);

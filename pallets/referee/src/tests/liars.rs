@@ -1,5 +1,5 @@
-//! Whoever stands for a wrong table is convicted by anybody who computes the right one, and nobody
-//! convicts who stands for the right one.
+//! Anybody who computes the right table convicts an attester that stands for a wrong one, and
+//! nobody can convict an attester that stands for the right one.
 
 use super::lab::*;
 use crate::{disputes::LONGEST_TRIAL, mock::*};
@@ -27,10 +27,10 @@ fn labs() -> [&'static Lab; 2] {
     [Lab::get(), Lab::language()]
 }
 
-/// The stages of a round that a test is about.
+/// The stages of a round that a test covers.
 const STAGES: [Stage; 3] = [Stage::Pass(0), Stage::Pass(1), Stage::Pay];
 const MODELS: [Model; 3] = [Model::Midpoint(0), Model::Midpoint(1), Model::Merged];
-/// Stages that are tried. Nothing comes of lies about later ones in either round.
+/// The stages that are tried. Lies about later ones change nothing in either round.
 const STAGES_OF_ALL: u32 = 200;
 const HALVES: [Half; 2] = [Half::A, Half::B];
 
@@ -119,7 +119,7 @@ fn gradient_liars(lab: &Lab) -> Vec<Liar> {
     liars
 }
 
-/// Of every stage of a sample's way forward and back that a word of a gradient follows from.
+/// One for every stage of a sample's forward and backward pass from which a word of a gradient follows.
 fn backward_liars(lab: &Lab) -> Vec<Liar> {
     // The first and the last of what each op reads.
     let read = lab.facts.graph.parameters_read();
@@ -162,7 +162,7 @@ fn error_liars(lab: &Lab) -> Vec<Liar> {
         .into()
 }
 
-/// Those who keep whoever should have left, and drop whoever should have stayed.
+/// Liars who keep a member that should have left, or drop one that should have stayed.
 fn membership_liars(lab: &Lab) -> Vec<(String, Agent)> {
     let right = &lab.table.passes[1].members;
     let of = |is: bool| (0..right.len()).filter(move |at| right[*at] == is);
@@ -176,7 +176,7 @@ fn membership_liars(lab: &Lab) -> Vec<(String, Agent)> {
     swaps.collect()
 }
 
-/// Those who change a number of their table, and have no reason for it.
+/// Liars who change a number of their table without any computation behind it.
 fn forgers() -> Vec<(&'static str, Agent)> {
     type Forgery = fn(&mut ShareTable);
     let forgeries: [(&str, Forgery); 18] = [
@@ -255,7 +255,7 @@ fn edit_part(table: &mut ShareTable, pass: usize, by: i64) {
     edit_parts(table, pass, |parts| parts[2] += by);
 }
 
-/// Those who change a number of their summary that their own table does not have.
+/// Liars who put a number into their summary that their own table does not have.
 fn summary_forgers() -> Vec<(&'static str, Agent)> {
     type Forgery = fn(&mut TableSummary);
     let forgeries: [(&str, Forgery); 11] = [
@@ -423,7 +423,7 @@ fn who_lies_about_a_word_of_a_gradient_has_no_answer() {
     assert_eq!(are_convicted(gradient_liars, is_silent), 2 * 9);
 }
 
-/// It says of one sample that it adds what is missing. There is nothing that this follows from.
+/// It says that one sample adds the missing amount. No computation leads to that.
 #[test]
 fn who_invents_what_a_sample_adds_is_convicted_of_it() {
     for lab in labs() {
@@ -468,7 +468,7 @@ fn who_invents_what_a_sample_adds_is_convicted_of_it() {
     }
 }
 
-/// What somebody honest would show of a word of a gradient that is one less, with one more for the first sample.
+/// What an honest party would show for a word of a gradient that is one less, with one more for the first sample.
 fn inventing(honest: &Agent, mut trial: Trial) -> Option<Answer> {
     let Statement::Gradient { word, .. } = &mut trial.statement else {
         return None;
@@ -543,7 +543,7 @@ fn who_forges_a_table_is_convicted() {
     let verdicts = verdicts.map(|(what, liar)| (what, is_convicted(what, Lab::get(), &liar)));
     let verdicts: BTreeMap<_, _> = verdicts.collect();
     assert_eq!(verdicts.len(), 18 + 11);
-    // What a part is made of makes another; a row has too much or too little in it.
+    // The pieces of a part make a different part; a row has too much or too little in it.
     for what in [
         "a part",
         "a later part",
@@ -564,7 +564,7 @@ fn who_forges_a_table_is_convicted() {
     }
 }
 
-/// All that was the accused above now challenge somebody honest.
+/// All parties that were accused above now challenge an honest one.
 #[test]
 fn nobody_honest_is_convicted() {
     let lab = Lab::get();
@@ -584,7 +584,7 @@ fn nobody_honest_is_convicted() {
     let all = named.chain(membership_liars(lab)).chain(forgers);
     let mut lost = 0;
     for (what, liar) in all {
-        // Of those who only forged a number of their summary, all else is right.
+        // Parties that only forged a number of their summary have everything else right.
         if liar.accuse(honest().summary()).is_none() {
             continue;
         }

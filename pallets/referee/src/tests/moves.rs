@@ -44,7 +44,7 @@ fn long_disputes() -> Vec<(&'static Lab, Agent)> {
         by: 1_000,
     });
     let stage = Stage::Pass(1);
-    // Far on its way back, of a word of the embedding, which two ops read.
+    // Late in the backward pass, about a word of the embedding, which two ops read.
     let stages = (language.last_op() + 1..200).rev();
     let words = stages.flat_map(|number| {
         (0..30).map(move |position| Lie::Backward {
@@ -157,7 +157,7 @@ fn who_stalls_loses_whenever_it_stalls() {
     assert!(longest >= 13, "disputes of {longest} moves are no test");
 }
 
-/// Everything that is like a good answer but is none.
+/// Everything that looks like a good answer but is not one.
 fn bad_answers(good: &Answer, earlier: &[Answer]) -> Vec<Answer> {
     let mut bad = vec![
         Answer::RowNodes(vec![]),
@@ -199,10 +199,11 @@ fn bad_answers(good: &Answer, earlier: &[Answer]) -> Vec<Answer> {
     bad
 }
 
-/// Most parts of an answer that can be changed by themselves.
+/// The most parts of an answer that can be changed separately.
 const PARTS: usize = 6;
 
-/// What is changed of a part of an answer: it is cut short, too long, or has a bit turned.
+/// How a part of an answer is changed: it is cut short, made too long, or one of its bits is
+/// flipped.
 #[derive(Clone, Copy)]
 enum Change {
     Shorter,
@@ -210,7 +211,7 @@ enum Change {
     Bit,
 }
 
-/// A value of which a bit can be turned.
+/// A value with a bit that can be flipped.
 trait Bits: Clone {
     fn turn(&mut self);
 }
@@ -270,7 +271,7 @@ impl Change {
                     gradient.turn();
                     true
                 }
-                // What follows to another part is judged, and not refused.
+                // An answer that leads to a different part is judged, not refused.
                 3 if !matches!(self, Self::Bit) => self.of(products),
                 _ => false,
             },
@@ -399,7 +400,7 @@ impl Change {
     }
 }
 
-/// Which kind of answer it is, and which of a word's.
+/// The kind of answer, and, for answers about a word, which of them.
 fn kind(answer: &Answer) -> (u8, Option<u8>) {
     let bytes = answer.encode();
     let within = matches!(answer, Answer::Gradient(_) | Answer::Loss(_));
@@ -646,7 +647,7 @@ fn full_blocks_do_not_count_for_a_move() {
             matches!(event, Event::DisputeOpened { deadline, .. } if *deadline == last)
         };
         assert!(events().iter().any(told));
-        // In the last moment, which lasts as long as blocks are full.
+        // At the last moment, which lasts as long as blocks are full.
         for party in [accused(), challenger()] {
             run_blocks(MoveBlocks::get());
             run_full_blocks(50);
@@ -686,7 +687,7 @@ fn too_many_moves_lose_the_bond() {
     }
 }
 
-/// How many answers show a tree down to a leaf of it.
+/// The number of answers that show a tree down to one of its leaves.
 fn strides<C: Carry>(leaves: u32) -> u32 {
     let (mut branch, mut strides) = (Branch::whole(Node::default(), leaves), 0);
     while !branch.is_leaf() {
@@ -698,7 +699,7 @@ fn strides<C: Carry>(leaves: u32) -> u32 {
     strides
 }
 
-/// How many answers show a product of so many tiles down to one of them.
+/// The number of answers that show a product of this many tiles down to one of them.
 fn products(mut tiles: u32) -> u32 {
     let mut answers = 0;
     while tiles > 1 {
@@ -744,7 +745,7 @@ fn a_step_ends_a_dispute_whatever_the_number_of_moves() {
 
 #[test]
 fn statements_are_small_and_answers_fit() {
-    // What a dispute shows is bounded by the bounds of a task; here, by much less.
+    // The bounds of a task limit what a dispute shows. Here, the limit is much lower.
     let (honest, liar) = (Lab::get().honest(), Lab::get().a_liar());
     execute(|| {
         let id = dispute(&liar, &honest);

@@ -1,5 +1,5 @@
-//! Random rounds, liars and challengers, all at once; every invariant holds after each move, and
-//! whoever is honest and awake loses nothing.
+//! Random rounds, liars and challengers, all at once; every invariant holds after each move, and an
+//! honest party that is awake loses nothing.
 
 use super::lab::*;
 use crate::{mock::*, Disputes, Event};
@@ -103,7 +103,7 @@ impl AnyLie {
         }
     }
 
-    /// Whoever tells it; if nothing comes of it, somebody honest.
+    /// The liar; if the lie changes nothing, an honest party.
     fn teller(&self, lab: &Lab) -> Agent {
         let liar = lab.try_lie(self.told_in(lab));
         liar.unwrap_or_else(|| lab.honest())
@@ -116,9 +116,9 @@ enum Step {
     Accuse(u8, u8),
     /// A challenger disputes anything.
     Doubt(u8, u8, u8),
-    /// Who is to move does what it computes.
+    /// The party whose turn it is makes the move that it computes.
     Move(u8),
-    /// Who is to move sends nonsense.
+    /// The party whose turn it is sends nonsense.
     Babble(u8, u8),
     /// Somebody else moves.
     Interfere(u8, u8),
@@ -137,7 +137,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Everybody who has a part, by what it computed.
+/// All parties, each with what it computed.
 struct World {
     lab: Lab,
     parts: BTreeMap<AccountId, Agent>,
@@ -192,7 +192,7 @@ impl World {
         *self.parts[who].summary() == self.lab.table.summary()
     }
 
-    /// Who is to move in a dispute.
+    /// The party whose turn it is in a dispute.
     fn mover(&self, id: DisputeId) -> Option<AccountId> {
         let dispute = get(id)?;
         Some(if dispute.trial.awaits_answer() {
@@ -208,7 +208,7 @@ impl World {
         open.get(usize::from(which) % open.len().max(1)).copied()
     }
 
-    /// Whether who is to move had a move that was taken.
+    /// Whether the party whose turn it is had a move that was accepted.
     fn make_move(&self, id: DisputeId) -> bool {
         let dispute = get(id).unwrap();
         let [accused, challenger] = [&dispute.accused, &dispute.challenger];
@@ -268,7 +268,7 @@ impl World {
         check();
     }
 
-    /// Who is honest moves in the last moment, and is never late.
+    /// Honest parties move at the last moment, and are never late.
     fn pass_a_block(&self) {
         let now = System::block_number();
         let due: Vec<DisputeId> = Disputes::<Test>::iter()

@@ -68,7 +68,7 @@ fn the_first_conviction_makes_the_others_moot() {
         seat(ID, &[(accused(), &liar), (other(), &honest)]);
         let slow = accuse(&challenger(), &honest, &accused());
         let quick = accuse(&second(), &honest, &accused());
-        // A dispute of another table goes on.
+        // A dispute about another table continues.
         assert_ok!(open(&account(5), &other(), ROWS));
         events();
         let closed = play_alone(quick, &liar, &honest);
@@ -97,7 +97,7 @@ fn who_loses_a_dispute_leaves_the_others_of_the_table_on() {
         let id = accuse(&challenger(), &honest, &accused());
         let wrong = DisputeId(0);
         while get(wrong).is_some() {
-            // The liar answers; its rows are honest, so that nobody finds anything to pick.
+            // The liar answers. Its rows are honest, so nobody finds anything to pick.
             if !step(wrong, &liar, &honest) {
                 break;
             }

@@ -1,4 +1,4 @@
-//! Each invariant is seen to fail on a state that breaks it.
+//! Tests that each invariant fails on a state that breaks it.
 
 use super::lab::*;
 use crate::{
@@ -62,7 +62,7 @@ fn deadlines() {
         Deadlines::<Test>::mutate(|list| list.try_push((DisputeId(0), 99)).unwrap());
     });
     breaks(1, || {
-        // The same dispute in the place of another.
+        // The same dispute instead of another one.
         Deadlines::<Test>::mutate(|list| list[0] = list[1]);
     });
 }
@@ -94,7 +94,7 @@ fn parties() {
         Parties::<Test>::insert(TaskId(8), ROUND, frame_support::BoundedVec::default());
     });
     breaks(2, || with(FIRST, |dispute| dispute.round = RoundId(8)));
-    // One challenger of the same table twice.
+    // One challenger disputes the same table twice.
     breaks(2, || {
         with(SECOND, |dispute| dispute.challenger = challenger());
         parties(&|parties| parties[1].challenger = challenger());

@@ -106,7 +106,7 @@ fn only_the_last_verdicts_are_remembered() {
         for _ in 0..all {
             let id = crate::NextDispute::<Test>::get();
             frame_support::assert_ok!(open(&challenger(), &accused(), GRADIENTS));
-            // Nobody picks of an honest answer, and so the challenger runs out of time.
+            // There is nothing to pick in an honest answer, so the challenger runs out of time.
             play(id, &honest, &honest);
             assert_eq!(verdict(id), Some(Verdict::Abandoned));
         }

@@ -1,4 +1,4 @@
-//! What is made of a pick by what other nodes say, by proofs and by time.
+//! What becomes of a pick, depending on other nodes, on proofs and on time.
 
 use super::*;
 use crate::{
@@ -74,7 +74,7 @@ impl DisputeViews for Node {
     }
 }
 
-/// A dispute in which the challenger is to pick, as the own node shows it.
+/// A dispute in which the challenger has to pick, as the own node shows it.
 fn pick() -> DisputeView {
     DisputeView {
         awaits_answer: false,
@@ -83,7 +83,7 @@ fn pick() -> DisputeView {
     }
 }
 
-/// Lies about it: whoever picks in one of these states loses in the true one.
+/// Lies about it: a challenger that picks in one of these states loses in the true one.
 fn lies() -> Vec<DisputeView> {
     let (mut other_statement, mut other_table) = (pick(), pick());
     other_statement.trial.statement = Statement::Losses(Half::A);
@@ -98,7 +98,7 @@ fn lies() -> Vec<DisputeView> {
 
 #[tokio::test]
 async fn a_node_that_shows_the_same_dispute_confirms_it_also_if_it_is_behind() {
-    // The time that is left differs where blocks were full.
+    // The remaining time differs if blocks were full.
     let later = DisputeView {
         deadline: 1,
         ..pick()
@@ -119,7 +119,7 @@ async fn whatever_else_a_node_shows_is_no_confirmation() {
         let node = Node::at(OWN_BLOCK, 0, dispute);
         assert_eq!(node.says().await, Word::Other, "{:?}", node.dispute);
     }
-    // The dispute is the same, and the round is another one.
+    // The dispute is the same, but the round is different.
     let other_round = Node {
         agrees: false,
         ..Node::at(OWN_BLOCK, 0, Some(pick()))
@@ -127,7 +127,7 @@ async fn whatever_else_a_node_shows_is_no_confirmation() {
     assert_eq!(other_round.says().await, Word::Other);
 }
 
-/// It has yet to see the last move. The own node cannot make all others look so: it may say of its blocks what it likes.
+/// It has not seen the last move yet. The own node cannot make all others look like that, whatever it says about its own blocks.
 #[tokio::test]
 async fn a_node_that_is_behind_contradicts_nobody() {
     let before = || {
@@ -144,7 +144,7 @@ async fn a_node_that_is_behind_contradicts_nobody() {
     assert_eq!(recent.says().await, Word::Other);
 }
 
-/// A liar may say that it is at whatever block, and send its block while two slots in a row are empty.
+/// A liar may claim to be at any block, and send its block while two slots in a row are empty.
 #[tokio::test]
 async fn empty_slots_and_a_high_block_number_do_not_silence_another_node() {
     let node = Node::at(OWN_BLOCK, 3, Some(lies().remove(0)));
@@ -152,7 +152,7 @@ async fn empty_slots_and_a_high_block_number_do_not_silence_another_node() {
     assert_eq!(opinion.word(&pick()), Word::Other);
 }
 
-/// Two of three nodes may be one liar's.
+/// Two of three nodes may belong to one liar.
 #[tokio::test]
 async fn one_node_that_contradicts_is_not_outvoted() {
     let same = Node::at(OWN_BLOCK, 0, Some(pick()));
@@ -173,7 +173,7 @@ async fn one_node_that_contradicts_is_not_outvoted() {
     assert_eq!(said(&[], &pick()), Said::Nothing);
 }
 
-/// A silent node does not take the time of another one, and what the own node says of time takes none of it.
+/// A silent node takes no time from another one, and neither does what the own node says about time.
 #[tokio::test]
 async fn all_other_nodes_are_asked_side_by_side() {
     let listen = |_| TcpListener::bind("127.0.0.1:0").unwrap();
@@ -198,7 +198,7 @@ async fn all_other_nodes_are_asked_side_by_side() {
     }
 }
 
-/// A node that never answers costs a quarter of the time for a move, and nothing once that is over, as after a restart.
+/// A node that never answers costs a quarter of the time for a move, and nothing once that is over, for example after a restart.
 #[test]
 fn silence_does_not_cost_the_move() {
     let due = |block| is_late(&pick(), block, 100);
@@ -251,7 +251,7 @@ fn a_slow_liar_is_left_also_if_patience_is_over() {
         ..delay(USUAL_MOVE)
     };
     assert_eq!(first.doubt(OTHER), Doubt::Turn("ws://other"));
-    // It was left, and the other node proves nothing either.
+    // The agent has switched away from it, and the other node proves nothing either.
     let next = Delay {
         may_turn: false,
         ..first
@@ -278,11 +278,11 @@ fn a_move_that_is_said_to_take_no_time_is_not_made_at_once() {
         ..delay(USUAL_MOVE)
     };
     assert_eq!(late.doubt(OTHER), Doubt::Wait);
-    // Nobody says otherwise, as after a restart while the other node is off.
+    // Nobody contradicts, for example after a restart while the other node is offline.
     assert_eq!(late.doubt(Said::Nothing), Doubt::Make);
 }
 
-/// No node can have it wait for longer than this by what it says of blocks.
+/// Whatever a node says about blocks, it cannot make the agent wait longer than this.
 #[test]
 fn patience_ends_before_the_move_is_due() {
     assert!(patience(Duration::MAX) <= USUAL_MOVE / 2);
@@ -291,7 +291,8 @@ fn patience_ends_before_the_move_is_due() {
     assert!(silent >= patience(FAST_MOVE) && silent < FAST_MOVE * 3 / 4);
 }
 
-/// Blocks take a second there, and finality is two or three of them behind. A node that is left may be the honest one.
+/// Blocks take a second there, and finality is two or three of them behind. The node that the agent switches away from may be the
+/// honest one.
 #[test]
 fn on_a_development_chain_finality_has_time_to_speak() {
     let block = Duration::from_secs(1);
@@ -310,7 +311,7 @@ fn on_a_development_chain_finality_has_time_to_speak() {
     assert!(proof_limit(patience(USUAL_MOVE)) >= 2 * Duration::from_secs(6));
 }
 
-/// The own node could begin anew with each look, or with each switch to another one.
+/// Otherwise the wait could begin anew with each look, or with each switch to another node.
 #[test]
 fn it_is_remembered_since_when_a_pick_is_due() {
     let mut check = PickCheck::default();

@@ -127,7 +127,7 @@ async fn deltas_are_in_memory_once_and_no_longer_than_their_round() {
     assert_eq!(again.await.unwrap().summary, lab.summary());
 }
 
-/// What a program says that is started on what the one before left in `folder`. It cannot compute anything.
+/// What a program says that is started with the files of an earlier one in `folder`. It cannot compute anything.
 async fn said_after_restart(
     lab: &Lab,
     folder: &tempfile::TempDir,
@@ -136,7 +136,7 @@ async fn said_after_restart(
     said_of_shown_after_restart(lab, folder, inputs, &[]).await
 }
 
-/// The same, where these tables are shown.
+/// The same, if these tables are shown on chain.
 async fn said_of_shown_after_restart(
     lab: &Lab,
     folder: &tempfile::TempDir,
@@ -309,7 +309,7 @@ async fn a_table_that_is_shown_is_stood_for_while_the_processor_computes_it_agai
     let after = said_of_shown_after_restart(&lab, &folder, inputs(&lab), &shown).await;
     assert_eq!(after.unwrap(), first);
 
-    // The processor confirms it, and whoever needs a confirmed score waits for that.
+    // The processor confirms it, and a caller that needs a confirmed score waits for that.
     drop(other);
     let confirmed = scorer.score(&DIGEST, &[], pending()).await.unwrap();
     assert_eq!(
@@ -384,7 +384,7 @@ async fn a_proven_account_and_another_seed_make_another_round() {
     let mut other_seed = inputs(&lab);
     other_seed.half_seed = [4; 32];
     assert_ne!(score(other_seed).await, own);
-    // Whether it is proven is in the records, which the table is about, and decides by which floor it is bad.
+    // Whether an account is proven is part of the records that the table is about, and decides which floor its delta has to reach.
     let mut scorer = scorer(&lab, None);
     let fetched = async { Ok(proven) };
     let scored = scorer

@@ -1,5 +1,5 @@
 //! The real court: the contribution pallet holds the rounds and the stakes. From the opening of a
-//! task on, everybody follows the protocol, but for those who lie.
+//! task on, everybody follows the protocol, except for the liars.
 
 #[cfg(feature = "runtime-benchmarks")]
 mod benchmarks;
@@ -155,7 +155,7 @@ fn run_to(phase: Phase) {
     panic!("never came to {phase:?}");
 }
 
-/// Seats that were not put out.
+/// The seats that were not lost.
 fn sitting() -> Vec<AccountId> {
     let seats = round().seats.into_iter().filter(|seat| seat.sits());
     seats.map(|seat| seat.account).collect()
@@ -241,7 +241,7 @@ fn entrants() -> Vec<EntrantRecord> {
     revealed.map(|revealed| revealed.record).collect()
 }
 
-/// Whoever computes the round from what the chain knows and what everybody can have.
+/// A party that computes the round from what the chain knows and everybody can have.
 fn honest() -> Agent {
     honest_on(Contribution::facts(TASK, ROUND).unwrap())
 }
@@ -277,7 +277,7 @@ fn lying(lie: Lie) -> Agent {
     Agent::new(Player::lying(honest, &mut Reference, lie).expect("something comes of it"))
 }
 
-/// The lie that a sample's loss is less after the merge than it is.
+/// The lie that a sample's loss after the merge is lower than it is.
 fn flattering() -> Lie {
     Lie::Word {
         of: Side::Merged,
@@ -367,14 +367,14 @@ fn accuse(who: &AccountId, part: &Agent, accused: &AccountId) -> DisputeId {
     id
 }
 
-/// Plays a dispute to its end, a move a block. Whoever stands on other samples than the chain's is refused, and then
-/// silent.
+/// Plays a dispute to its end, one move in each block. A party that relies on samples other than the chain's is refused, and then
+/// stays silent.
 fn play(id: DisputeId, accused: &Agent, challenger: &Agent) -> Verdict {
     let may_be_refused = accused.facts() != challenger.facts();
     play_moves(id, accused, challenger, may_be_refused)
 }
 
-/// The same of an accused who may have no answer that is taken.
+/// The same, for an accused that may have no answer that is accepted.
 fn play_out(id: DisputeId, accused: &Agent, challenger: &Agent) -> Verdict {
     play_moves(id, accused, challenger, true)
 }
@@ -488,7 +488,7 @@ fn who_lies_about_drawn_samples_is_convicted() {
     }
 }
 
-/// One of every kind of lie about a table, each to a chain that has the round.
+/// One of every kind of lie about a table, each told to a chain that has the round.
 #[test]
 fn every_kind_of_lie_is_convicted_and_the_round_settles() {
     let (stage, group, entrant, position) = (Stage::Pay, 2, 0, 22);
@@ -570,9 +570,9 @@ fn who_scores_other_samples_of_the_pool_is_convicted() {
         let seats = attest(&honest, &lucky, 1);
         let of_the_lucky = accuse(&outsider(), &honest, &seats[0]);
         let of_the_honest = accuse(&account(51), &lucky, &seats[1]);
-        // Who holds other samples against an honest table finds nothing that is wrong.
+        // A challenger that compares an honest table with other samples finds nothing wrong.
         assert_eq!(play(of_the_honest, &honest, &lucky), Verdict::Upheld);
-        // Who stands for them has no record to show that makes its losses.
+        // An attester that stands for them has no record to show that leads to its losses.
         assert_eq!(play(of_the_lucky, &lucky, &honest), Verdict::Unanswered);
         assert_eq!(seat_state(&seats[0]), SeatState::Convicted);
         run_to_end();
@@ -641,7 +641,7 @@ fn a_round_waits_for_a_dispute_that_the_honest_win() {
         let started = round().phase_started_at;
         let id = accuse(&outsider(), &liar, &seats[0]);
         let issued = Balances::total_issuance();
-        // Everybody moves in the last moment.
+        // Everybody moves at the last moment.
         while let Some(now) = Referee::dispute(id) {
             if now.deadline == System::block_number() {
                 if now.awaits_answer {
@@ -664,7 +664,7 @@ fn a_round_waits_for_a_dispute_that_the_honest_win() {
         );
         let verdicts = Referee::verdicts();
         assert_eq!(verdicts.last().unwrap().verdict, Verdict::Upheld);
-        // The window is over, so that the round is too, at once.
+        // The window is over, so the round ends at once.
         next_block();
         assert_eq!(outcome(), Some(Outcome::Settled));
         assert_eq!(seat_state(&seats[0]), SeatState::Sitting);
@@ -727,7 +727,7 @@ fn tables_are_disputed_in_their_window_only() {
         let not = || crate::Error::<Real>::NotDisputable;
         assert_noop!(open(&sitting()[0]), not());
         let seats = attest(&honest, &liar, 1);
-        // Who has no seat has no table.
+        // An account without a seat has no table.
         assert_noop!(open(&sponsor()), not());
         // Two tables that differ, and nobody disputes them.
         run_to_end();
