@@ -28,10 +28,10 @@ pub struct Challenge {
     task: TaskId,
     round: RoundId,
     accused: Account,
-    /// Is told how far it is.
+    /// Gets a report of each step.
     report: Box<dyn FnMut(String)>,
     opened: Option<(ReplicaWorker, DisputeAgent)>,
-    /// Whether it was told that the round is computed.
+    /// Whether it has reported that the round is being computed.
     is_computing: bool,
     /// Whether the dispute was open at the last look.
     is_open: bool,
@@ -161,7 +161,7 @@ impl Challenge {
         if self.verdict.is_some() {
             return Ok(ControlFlow::Break(()));
         }
-        // A fork may have taken it back.
+        // A fork may have undone it.
         self.is_open = own.is_some();
         let accusation = |(command, _): &&(DisputerCommand, _)| {
             matches!(command, DisputerCommand::Accuse { .. })

@@ -1,24 +1,24 @@
-//! How far the training under way is, on disk, so that it goes on there after a restart. A training can do without it: what
-//! cannot be kept or read is told and costs no delta.
+//! Stores on disk how far the current training run is, so that it continues there after a restart. Training also works without it:
+//! a checkpoint that cannot be stored or read is logged, and no delta is lost.
 
 use crate::{state::Folder, training::Checkpoint};
 use codec::{Decode, Encode};
 use gotong_protocol::{Hash, RoundId};
 
-/// Tells a training of an account in a task from all others.
+/// Distinguishes a training run of an account in a task from all others.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(super) struct TrainingId {
     pub round: RoundId,
     /// Root of the weights that it starts from.
     pub base_root: Hash,
-    /// Digest of all else that decides what is trained.
+    /// Digest of everything else that determines the training.
     pub settings: Hash,
 }
 
 /// A training that was interrupted.
 #[derive(Debug, PartialEq, Encode, Decode)]
 pub(super) struct Unfinished {
-    /// What orders its samples; it may have been drawn for this training alone.
+    /// The seed for the order of its samples. It may have been drawn for this training run alone.
     pub seed: u64,
     pub checkpoint: Checkpoint,
 }
@@ -40,7 +40,7 @@ impl Checkpoints {
         Self(folder)
     }
 
-    /// How far the training `id` came, if that is known.
+    /// How far the training run `id` came, if that is known.
     pub fn load(&self, id: &TrainingId) -> Option<Unfinished> {
         let kept: Kept = self.0.load(FILE).unwrap_or_else(|error| {
             tracing::warn!("training from the beginning: {error}");
@@ -49,7 +49,7 @@ impl Checkpoints {
         if kept.id == *id {
             return Some(kept.unfinished);
         }
-        // That of another round was left by a training whose time was over.
+        // A checkpoint of another round was left by a training run that ran out of time.
         if kept.id.round == id.round {
             tracing::warn!(
                 "training from the beginning: the checkpoint comes from a training with other settings, data or weights"
@@ -58,7 +58,7 @@ impl Checkpoints {
         None
     }
 
-    /// Keeps how far the training `id` came.
+    /// Stores how far the training run `id` came.
     pub fn save(&self, id: &TrainingId, unfinished: Unfinished) {
         let step = unfinished.checkpoint.step();
         let id = id.clone();

@@ -1,7 +1,7 @@
-//! Rounds that an account can claim: what each of them credits it, proves and pays, and how they are claimed.
+//! The rounds that an account can claim: what each of them credits, proves and pays, and how they are claimed.
 //!
-//! The chain takes the rounds in which an account revealed in order, and none can be left out. It knows what was credited where
-//! nothing was merged, and where somebody has published it; what else is claimed needs a proof, out of a replay of the task.
+//! The chain accepts claims only in order, for every round in which the account revealed. It knows the credit if nothing was
+//! merged, or if somebody has published it. Every other claim needs a proof, which comes from a replay of the task.
 
 use super::{replica::in_commit_order, Replica, RunError};
 use crate::chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment};
@@ -16,13 +16,13 @@ use gotong_protocol::{
 /// A round to claim, and what comes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueClaim {
-    /// What is handed in.
+    /// The argument of the call.
     pub item: ClaimItem,
-    /// What the chain makes of it, if those before it are claimed first.
+    /// Its result on the chain, if the rounds before it are claimed first.
     pub claimed: Claimed,
 }
 
-/// A round that cannot be claimed now. The chain takes rounds in order, so later ones wait for it.
+/// A round that cannot be claimed now. The chain accepts rounds in order, so later ones have to wait for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("round {round} of task {task}, which later rounds have to wait for: {why}")]
 pub struct StuckClaim {
@@ -37,7 +37,7 @@ pub struct StuckClaim {
 }
 
 impl StuckClaim {
-    /// Nobody honest can show the credit of the round, for a reason that came with round `of`.
+    /// No honest party can show the credit of the round, for a reason that arose in round `of`.
     fn for_ever(task: TaskId, round: RoundId, of: RoundId, reason: &str) -> Self {
         let why = format!(
             "{reason}. So its credit cannot be shown. If `gotong verify --task {task} --round {of}` agrees, you can give this \
@@ -69,7 +69,8 @@ impl Claims {
     }
 }
 
-/// Whether the claims of `account` in `task` need a replica of it: not so if the chain knows all that the account was credited.
+/// Whether the claims of `account` in `task` need a replica of the task. They do not if the chain knows all of the account's
+/// credits.
 pub async fn needs_replay(
     now: &Moment,
     account: &Account,
@@ -79,8 +80,8 @@ pub async fn needs_replay(
     Ok(rounds.iter().any(|(_, credit)| credit.is_none()))
 }
 
-/// The rounds of a task that `account` can claim at `now`: those whose credits the chain knows, and others as far as `replica`
-/// has replayed the task.
+/// The rounds of a task that `account` can claim at `now`: those whose credits the chain knows, and others that `replica` has
+/// already replayed.
 pub async fn due_claims(
     replica: Option<&Replica>,
     now: &Moment,
@@ -117,8 +118,8 @@ pub async fn due_claims(
     Ok(due)
 }
 
-/// Claims every round of `task` that can be claimed, as [`due_claims`] lists them. What the chain refuses is reported, and
-/// what comes before it is claimed.
+/// Claims every round of `task` that can be claimed, as [`due_claims`] lists them. A round that the chain refuses is reported, and
+/// the rounds before it are claimed.
 pub async fn claim_rounds(
     client: &Client,
     now: &Moment,
@@ -141,7 +142,7 @@ pub async fn claim_rounds(
                 claims.claimed.extend_from_slice(batch);
                 rest = later;
             }
-            // All of a call happen, or none: one by one, those before the refused one do.
+            // A call claims all of its rounds or none. One by one, those before the refused round are claimed.
             Err(ChainError::Refused { .. }) if batch.len() > 1 => at_once = 1,
             Err(error @ (ChainError::Refused { .. } | ChainError::Rejected { .. })) => {
                 claims.stuck = Some(refused(task.id, first.item.round, &error));
@@ -153,10 +154,10 @@ pub async fn claim_rounds(
     Ok(claims)
 }
 
-/// Why there is no proof of a credit in `round`, which merged something, when a replica has come to the round `next`.
+/// Why there is no proof of a credit in `round`, which merged something, although a replica has reached the round `next`.
 fn without_proof(task: TaskId, round: RoundId, next: RoundId) -> StuckClaim {
     match next < round {
-        // Weights that nobody knows: the replica stays there for ever.
+        // Nobody knows these weights, so the replica stays there for ever.
         true => {
             let reason = format!(
                 "the chain settled round {next} on weights other than those computed here, so no later table can be computed"
@@ -170,7 +171,7 @@ fn without_proof(task: TaskId, round: RoundId, next: RoundId) -> StuckClaim {
     }
 }
 
-/// What the chain said of a claim, and what to do.
+/// What the chain said about a claim, and what to do.
 fn refused(task: TaskId, round: RoundId, error: &ChainError) -> StuckClaim {
     let is_any = |names: &[&str]| names.iter().any(|name| error.is_refusal(name));
     if is_any(&["ProofInvalid", "ForeignRow"]) {
@@ -215,14 +216,13 @@ fn entrant_of(account: &Account, submissions: &[SubmissionView]) -> Option<u32> 
     own.map(|(entrant, _)| entrant)
 }
 
-/// The credit that `proof` shows in a round, if the chain takes it.
+/// The credit that `proof` shows in a round, if the chain would accept it.
 fn proved_credit(proof: &CreditProof, round: &RoundView) -> Option<Credit> {
     let proved = proof.verify(round.claim.as_ref()?).ok()?;
     Some(proved.credit)
 }
 
-/// Takes a credit of a round into a ledger, as the chain does, and gives back what comes of it; none if it is worth more than
-/// can be counted.
+/// Adds a round's credit to a ledger, as the chain does, and returns the result. None if its worth overflows.
 fn take(
     ledger: &mut Ledger,
     credit: &Credit,
@@ -233,7 +233,7 @@ fn take(
     let before = pay(ledger)?;
     let counted = pay::credit_at_rate(credit, round.rate_q32);
     let proved = ledger.add(&counted, task.terms.share.doubt_q8);
-    // Of a round that nobody claimed in time nothing may be left.
+    // If a round was not claimed in time, nothing may be left of its money.
     let left = (round.pot)
         .saturating_sub(round.paid)
         .saturating_sub(round.released);
@@ -244,7 +244,7 @@ fn take(
     })
 }
 
-/// The rounds that are to be claimed, in order, and what each is credited, if the chain knows.
+/// The rounds to claim, in order, each with its credit if the chain knows it.
 fn claimable_rounds(rewards: &[RewardView]) -> Vec<(RoundId, Option<Credit>)> {
     let claimable = |reward: &RewardView| match reward.state {
         RewardState::Claimable { credit } => Some((reward.round, credit)),
@@ -289,7 +289,7 @@ mod tests {
                 task.terms.contributor_pay(ledger.proved)
             );
             sum += claimed.credit;
-            // The second time the same credit is in less doubt.
+            // The second time, there is less doubt about the same credit.
             let again = take(&mut ledger, &credit, &task, &settled).unwrap();
             let both = task.terms.contributor_pay(ledger.proved);
             assert_eq!(Some(claimed.paid + again.paid), both);

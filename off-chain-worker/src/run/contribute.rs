@@ -49,31 +49,31 @@ pub struct Contribute {
     until: Option<RoundId>,
     opened: Option<Opened>,
     training: Option<RunningTraining>,
-    /// Whether a training has to wait for its turn.
+    /// Whether a training run has to wait for its turn.
     is_held: bool,
-    /// The root of the weights from which a training that waits for its turn could begin now.
+    /// The root of the weights from which a training run that waits for its turn could begin now.
     ready: Option<Hash>,
     claims_resume_at: Instant,
-    /// What was told last of claims that cannot be made.
+    /// The last report about claims that cannot be made.
     stuck: Option<StuckClaim>,
     /// Whether this process has revealed a delta, or found its own revealed.
     has_revealed: bool,
-    /// The round in which nothing is revealed any more: its delta is another account's, or it is too late.
+    /// The round in which nothing is revealed any more, because its delta belongs to another account or it is too late.
     lost: Option<RoundId>,
-    /// The last round that was logged as impossible to train for, because the chain settled one before it on something else
-    /// than is computed here.
+    /// The last round that was logged as impossible to train for, because the chain settled an earlier one on something other than
+    /// what is computed here.
     told: Option<RoundId>,
     /// When the phase of the task's round began.
     window: u32,
-    /// What is sat out, because the delta for it would do harm: a round, the root of its weights, and the window. A round to
-    /// which nobody commits has another window.
+    /// What is sat out because the delta would do harm: a round, the root of its weights, and the window. A round to which nobody
+    /// commits gets another window.
     sat_out: Option<(RoundId, Hash, u32)>,
-    /// What trainings failed of late.
+    /// The recent failures of training.
     setbacks: Setbacks,
-    /// The round that could not be computed ahead.
+    /// The round that could not be computed in advance.
     not_ahead: Option<RoundId>,
     pace: Pace,
-    /// Why a process that ends by itself has nothing to wait for.
+    /// If the process is meant to end by itself: why there is nothing left to wait for.
     hopeless: Option<ReplicaError>,
 }
 
@@ -94,15 +94,15 @@ struct Opened {
 /// How far the task is rebuilt.
 #[derive(Debug)]
 enum Rebuilt {
-    /// Not yet as far as the chain is.
+    /// Not as far as the chain yet.
     Partly,
-    /// As far as the chain is.
+    /// As far as the chain.
     Wholly,
-    /// As far as the chain's weights are those that are computed here, and it will not go further.
+    /// As far as the chain's weights agree with those computed here. It will not get any further.
     UpTo(ReplicaError),
 }
 
-/// What the chain says of a delta that it keeps the author of, and does not score.
+/// What the chain says about a delta whose author it records, but which it does not score.
 const REVEALED_LATE: &str = "RevealedLate";
 
 impl Contribute {
@@ -141,7 +141,7 @@ impl Contribute {
         }
     }
 
-    /// One that begins a training only when it is told to ([`Contribute::begin`]).
+    /// A daemon that begins training only when it is told to ([`Contribute::begin`]).
     pub(super) fn held(self) -> Self {
         Self {
             is_held: true,
@@ -149,12 +149,12 @@ impl Contribute {
         }
     }
 
-    /// Whether a training waits for its turn.
+    /// Whether a training run waits for its turn.
     pub(super) fn is_ready(&self) -> bool {
         self.ready.is_some()
     }
 
-    /// Begins the training that waits for its turn, if one does.
+    /// Begins the training run that waits for its turn, if there is one.
     pub(super) fn begin(&mut self, view: &TaskView) -> Result<(), RunError> {
         if let (Some(base_root), Some(opened)) = (self.ready.take(), &self.opened) {
             let span = round_span(self.task, view.round, &self.account);
@@ -163,7 +163,7 @@ impl Contribute {
         Ok(())
     }
 
-    /// Whether a training is at work.
+    /// Whether a training run is under way.
     pub(super) fn is_training(&self) -> bool {
         let is_at_work = |training: &RunningTraining| !training.running.is_finished();
         self.training.as_ref().is_some_and(is_at_work)
@@ -233,7 +233,8 @@ impl Contribute {
         })
     }
 
-    /// Computes a round before it has ended, once its attesters have: then the next training can begin as soon as it ends.
+    /// Computes a round before it has ended, once its attesters have done so. Then the next training run can begin as soon as it
+    /// ends.
     async fn score_ahead(
         &mut self,
         opened: &mut Opened,
@@ -249,14 +250,14 @@ impl Contribute {
         }
         let wanted = Some((round, inputs_digest(round, submissions)));
         if let Err(error) = opened.worker.ready(client, now, task, wanted).await {
-            // Who needs the round meets the error again.
+            // Whatever needs the round meets the error again.
             tracing::debug!("nothing was computed in advance: {error}");
             self.not_ahead = Some(round.round);
         }
     }
 
-    /// Takes over the result of a training run that has ended. Its checkpoint stays until all of the result is kept: whoever
-    /// is killed before goes on from there.
+    /// Takes over the result of a training run that has ended. Its checkpoint stays until the whole result is stored: a program
+    /// that is killed before continues from there.
     async fn finish_training(&mut self, opened: &mut Opened) -> Result<(), RunError> {
         let Some(mut ended) = self
             .training
@@ -276,8 +277,8 @@ impl Contribute {
                 self.set_back(&ended, &error);
                 return Ok(());
             }
-            // Of many tasks, one that cannot be trained for stops none of the others; and in the next round there may be more time
-            // to learn something.
+            // If one of many tasks cannot be trained for, that does not stop the others. In the next round there may also be more
+            // time to learn something.
             Err(error) if self.sits_out_after(&error) => {
                 tracing::error!("{error}: nothing is submitted in this round");
                 self.sat_out = Some((ended.round, ended.base_root, self.window));
@@ -321,7 +322,7 @@ impl Contribute {
                 }
                 match self.rebuild(opened, client, now, view).await? {
                     Rebuilt::Wholly if self.is_held => {
-                        // One for another round or from other weights is in vain.
+                        // A training run for another round or from other weights is useless.
                         self.training = None;
                         self.ready = Some(base_root);
                     }
@@ -330,7 +331,7 @@ impl Contribute {
                     }
                     Rebuilt::Partly => {}
                     Rebuilt::UpTo(error) if self.is_to_end() => self.hopeless = Some(error),
-                    // Told once. A fork may mend it.
+                    // This is logged once. A fork may mend it.
                     Rebuilt::UpTo(error) if self.told < Some(round) => {
                         tracing::error!("not training for this round: {error}");
                         self.told = Some(round);
@@ -372,7 +373,7 @@ impl Contribute {
                         self.has_revealed = true;
                         tracing::info!("revealed {} bytes", delta.len());
                     }
-                    // By an earlier transaction, which the chain is about to show if it came in time.
+                    // An earlier transaction revealed it. If it came in time, the chain will show it soon.
                     None => {}
                 }
             }
@@ -398,8 +399,8 @@ impl Contribute {
         }
     }
 
-    /// Goes on with rebuilding the task in the background, so that it holds up no commitment and no reveal. If the
-    /// chain's weights differ, there is nothing to train from, but what was committed is still to be revealed.
+    /// Continues to rebuild the task in the background, so that this delays no commitment and no reveal. If the chain's weights
+    /// differ, there is nothing to train from, but committed deltas still have to be revealed.
     async fn rebuild(
         &mut self,
         opened: &mut Opened,
@@ -458,7 +459,7 @@ impl Contribute {
             deadline: deadline.clone(),
         };
         tracing::info!("training");
-        // What the training tells names account, task and round, too.
+        // The logs of the training run name account, task and round, too.
         let round_span = tracing::Span::current();
         Ok(Some(RunningTraining {
             round,
@@ -469,7 +470,7 @@ impl Contribute {
         }))
     }
 
-    /// Whether nothing is submitted after a training that failed with this, and the next round is another try.
+    /// Whether, after training failed with this error, nothing is submitted in the round and the next round is another try.
     fn sits_out_after(&self, error: &RunError) -> bool {
         let learned_nothing = matches!(error, RunError::NothingLearned);
         let is_trained = matches!(self.source, DeltaSource::Train(_));
@@ -497,7 +498,7 @@ impl Daemon for Contribute {
 }
 
 impl Contribute {
-    /// Does what is to be done in the task, of which this is the view in a block that was there at `seen`.
+    /// Does what is due in the task. The view is from a block that was the best one at `seen`.
     pub(super) async fn look_at(
         &mut self,
         client: &Client,
@@ -577,7 +578,7 @@ impl Contribute {
 }
 
 impl Opened {
-    /// Returns once the engine is on disk. What is there already needs no room.
+    /// Returns once the engine is on disk. If it is there already, that needs no free space.
     fn save(&mut self) -> Result<(), RunError> {
         if self.saved.as_ref() != Some(&self.engine) {
             self.folder.save(&self.state_name, &self.engine)?;
@@ -586,8 +587,8 @@ impl Opened {
         Ok(())
     }
 
-    /// Keeps the engine. If that fails, nothing is committed to, since a restart could not reveal it; the rest of the commands does
-    /// not depend on the disk.
+    /// Saves the engine. If that fails, nothing is committed to, because a restart could not reveal it. The other commands do not
+    /// depend on the disk.
     fn save_for(&mut self, commands: &mut Vec<ContributorCommand>) {
         if let Err(error) = self.save() {
             tracing::error!("{error}");

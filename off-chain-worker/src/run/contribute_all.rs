@@ -1,4 +1,5 @@
-//! The daemon of `gotong contribute --task auto`: one account that contributes to every task it can, one training at a time.
+//! The daemon of `gotong contribute --task auto`: one account that contributes to every task that it can, with one training run at
+//! a time.
 
 use super::{
     contribute::facts::{check_registration, objection},
@@ -38,33 +39,34 @@ pub struct ContributeAll {
     contributions: BTreeMap<TaskId, Contribute>,
     /// Tasks without data here.
     left_out: BTreeSet<TaskId>,
-    /// Tasks that nothing is left to do for, if this connection's node tells the truth.
+    /// Tasks in which nothing is left to do, if this connection's node tells the truth.
     finished: BTreeSet<TaskId>,
-    /// Tasks that the account may not contribute to as it stands; already logged.
+    /// Tasks that the account may not contribute to as things are. This is already logged.
     refused: BTreeSet<TaskId>,
-    /// What the trainings of all tasks train on.
+    /// The training data of all tasks.
     data: TrainingData,
     shares: TimeShares,
-    /// The training under way.
+    /// The training run under way.
     busy: Option<Busy>,
     /// Whether the account was found to be a contributor.
     was_checked: bool,
     owed: Owed,
 }
 
-/// Tasks in which the account had claims when this began: they may be over. All tasks that there ever were are looked through for
-/// them, once, and some in each look, so that no look takes long.
+/// Tasks in which the account had claims when the program began. They may be over. To find them, all tasks that ever existed are
+/// searched once, some in each look, so that no look takes long.
 struct Owed {
     known: BTreeSet<TaskId>,
-    /// Where the next page begins; none once all were looked through.
+    /// Where the next page begins; none once all tasks were searched.
     next: Option<TaskId>,
 }
 
 impl Owed {
-    /// Pages that are asked for in a look, of 256 tasks each: 100,000 tasks take 25 looks. A claim has weeks.
+    /// How many pages of 256 tasks each a look asks for: 100,000 tasks take 25 looks. A claim has weeks of time.
     const PAGES: usize = 16;
 
-    /// Those that are known after another look. `page` asks for the account's ledgers in the tasks of a page, by where that begins.
+    /// The tasks that are known after another look. `page` gets the account's ledgers in the tasks of a page, given where the page
+    /// begins.
     async fn tasks(
         &mut self,
         page: impl AsyncFn(TaskId) -> Result<Page<LedgerView, TaskId>, ChainError>,
@@ -82,7 +84,7 @@ impl Owed {
         Ok(&self.known)
     }
 
-    /// Looks through all tasks once more. What is known stays so.
+    /// Searches all tasks once more. What is known stays known.
     fn begin_again(&mut self) {
         self.next = Some(TaskId(0));
     }
@@ -98,11 +100,11 @@ impl Default for Owed {
     }
 }
 
-/// A training, for the time that it takes.
+/// A training run, and the time that it takes.
 struct Busy {
     task: TaskId,
     began: Instant,
-    /// What the task weighs.
+    /// The task's weight.
     weight: f64,
 }
 
@@ -146,7 +148,7 @@ impl ContributeAll {
             .collect())
     }
 
-    /// Looks at one task; no training begins. An account that has left finishes what it has begun.
+    /// Looks at one task, without beginning to train. An account that has left finishes what it has begun.
     async fn look_at(
         &mut self,
         client: &Client,
@@ -195,7 +197,7 @@ impl ContributeAll {
         self.finished.insert(task);
     }
 
-    /// What contributes to the task, if this account may, and there is data for it that has been read.
+    /// The contributor for the task, if this account may contribute and the data for it has been read.
     async fn open(
         &mut self,
         client: &Client,
@@ -211,7 +213,7 @@ impl ContributeAll {
         let recipe = task_recipe(client, &self.dirs, view).await?;
         let data = match self.data_for(view, recipe.as_deref()) {
             Ok(Some(data)) => data,
-            // It is being read.
+            // The data is being read.
             Ok(None) => return Ok(None),
             Err(why) => {
                 tracing::warn!("not contributing to it until the next start: {why}");
@@ -241,7 +243,7 @@ impl ContributeAll {
         self.data.of(&view.graph, recipe.as_ref())
     }
 
-    /// Counts the time of a training that has ended.
+    /// Counts the time of a training run that has ended.
     fn count_time(&mut self) {
         let is_at_work = |busy: &mut Busy| {
             let contribution = self.contributions.get(&busy.task);
@@ -253,7 +255,7 @@ impl ContributeAll {
         }
     }
 
-    /// Begins the training whose turn it is, for one of the tasks that were looked at.
+    /// Begins the training run whose turn it is, for one of the tasks that were looked at.
     async fn train(&mut self, now: &Moment, views: &[TaskView]) -> Result<(), RunError> {
         let is_ready = |contribution: &Contribute| contribution.is_ready();
         if !self.contributions.values().any(is_ready) {
@@ -307,12 +309,12 @@ impl ContributeAll {
     }
 }
 
-/// How long the view of a block is good for.
+/// How long the view at a block stays usable.
 const STALE: Duration = Duration::from_secs(1);
-/// Rounds that are looked back at.
+/// How many past rounds count.
 const LOOK_BACK: u32 = 4;
 
-/// What a task pays all contributors, and whether the window of its round leaves time for a training.
+/// What a task pays all contributors, and whether the window of its round leaves time for a training run.
 async fn worth(
     now: &Moment,
     account: &Account,
@@ -324,7 +326,7 @@ async fn worth(
             continue;
         };
         match round.outcome {
-            // A quarter of the window at least: what is begun later would hardly learn anything.
+            // At least a quarter of the window has to be left, because later training would hardly learn anything.
             None => {
                 let left = round.ends_at.saturating_sub(now.block());
                 has_time = left.saturating_mul(4) >= view.terms.windows.commit_blocks;
@@ -338,8 +340,8 @@ async fn worth(
     Ok((worth_of(view, &pots, own.as_ref()), has_time))
 }
 
-/// The worth of a task whose last rounds paid contributors so much, or may still pay it. One in which this account's own
-/// credits add up to zero or less counts as one that pays nothing.
+/// The worth of a task whose last rounds paid contributors this much, or may still pay it. A task in which this account's own
+/// credits add up to zero or less counts as paying nothing.
 fn worth_of(view: &TaskView, pots: &[u128], own: Option<&LedgerView>) -> Worth {
     const PHASES: [Phase; 5] = [
         Phase::Commit,
@@ -383,7 +385,7 @@ impl Daemon for ContributeAll {
                 continue;
             }
             if seen.elapsed() > STALE {
-                // What was done for other tasks took blocks, and a window may be over.
+                // The work on other tasks took some blocks, so a window may be over.
                 (now, seen) = (client.best().await?, Instant::now());
                 match now.task(view.id).await? {
                     Some(later) => view = later,
@@ -408,7 +410,8 @@ impl Daemon for ContributeAll {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// The next node may know of more: one that had not caught up, or lied, showed no claims, or a task as over.
+    /// The next node may know of more. A node that had not caught up, or that lied, may have shown no claims, or shown a task as
+    /// over.
     fn disconnected(&mut self) {
         self.owed.begin_again();
         self.finished.clear();
@@ -449,8 +452,9 @@ mod tests {
         (temporary, ContributeAll::new(signer, dirs, plan, device))
     }
 
-    /// All that a look asks about tasks, from the start of the program on, takes less than the shortest block. After some looks all
-    /// tasks that are over were looked through for claims, and then only the live ones and those with claims are asked for.
+    /// From the start of the program on, everything that a look asks about tasks takes less time than the shortest block. After
+    /// some looks, all tasks that are over have been searched for claims. From then on, only live tasks and those with claims are
+    /// asked for.
     #[tokio::test]
     async fn no_look_takes_long_beside_100_000_tasks_that_are_over() {
         let (_folder, mut all) = contribute_all();
@@ -492,7 +496,7 @@ mod tests {
         assert_eq!(*tasks, BTreeSet::from([TaskId(3)]));
     }
 
-    /// As after a node that has not caught up.
+    /// For example after a node that has not caught up.
     #[tokio::test]
     async fn the_next_node_is_asked_for_what_one_did_not_know() {
         let page = |items| Page { items, next: None };

@@ -19,7 +19,7 @@ pub struct Unpublished {
 }
 
 impl Unpublished {
-    /// Those of a round at `now`; none if it merged nothing, or the chain knows all that are not claimed.
+    /// The unpublished credits of a round at `now`. None if it merged nothing, or if the chain knows all that are not claimed.
     pub async fn of(now: &Moment, round: &RoundView) -> Result<Option<Self>, ChainError> {
         if round.claim.and_then(|claim| claim.merged).is_none() {
             return Ok(None);
@@ -33,13 +33,12 @@ impl Unpublished {
         }))
     }
 
-    /// The round that they are of.
+    /// The round of these credits.
     pub fn round(&self) -> RoundId {
         self.round
     }
 
-    /// Publishes them as `table` has them, which is the one that the round settled on. Gives back how many the chain did not
-    /// know when it took them.
+    /// Publishes them from `table`, the one that the round settled on. Returns how many of them were new to the chain.
     pub async fn publish(
         self,
         client: &Client,
@@ -64,7 +63,7 @@ impl Unpublished {
                     let events = receipt.events.iter();
                     published += events.filter(|(name, _)| name == "CreditPublished").count();
                 }
-                // Another attester was faster, or their accounts have claimed.
+                // Another attester was faster, or the accounts have claimed.
                 Err(error) if error.is_refusal("NothingToPublish") => {}
                 Err(error) => return Err(error.into()),
             }
@@ -73,7 +72,7 @@ impl Unpublished {
     }
 }
 
-/// The entrants of a round whose credits the chain does not know, and who have not claimed them.
+/// The entrants of a round that have not claimed their credits and whose credits the chain does not know.
 fn unknown_entrants(submissions: &[SubmissionView]) -> Vec<u32> {
     let entrants = (0u32..).zip(in_commit_order(submissions));
     entrants

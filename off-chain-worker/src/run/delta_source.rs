@@ -26,9 +26,9 @@ pub enum DeltaSource {
 /// Weights that were trained elsewhere.
 #[derive(Encode)]
 pub struct OwnWeights {
-    /// What was made of `base`: master weights, in the order of the parameters.
+    /// The result of training from `base`: master weights, in the order of the parameters.
     pub trained: Vec<i16>,
-    /// What they were trained from; if it is not given, the weights of the round that they are submitted in.
+    /// The weights that they were trained from. If not given, the weights of the round in which they are submitted.
     pub base: Option<Vec<i16>>,
 }
 
@@ -37,7 +37,7 @@ impl DeltaSource {
         matches!(self, Self::Train(training) if training.strategy == Strategy::Honest)
     }
 
-    /// The same with batches of `size` of as many samples as they would have.
+    /// The same, with a batch size that `size` makes from the original one.
     pub(super) fn with_batch(self, graph: &Graph, size: impl FnOnce(usize) -> usize) -> Self {
         match self {
             Self::Train(mut training) => {
@@ -50,8 +50,8 @@ impl DeltaSource {
         }
     }
 
-    /// The file of the engine's state. Every file of weights has its own: what is committed and revealed is what
-    /// was given, whatever the account submitted before.
+    /// The file of the engine's state. Each file of weights has its own, so the given weights are what is committed and revealed,
+    /// whatever the account submitted before.
     pub(super) fn state_name(&self) -> String {
         match self {
             Self::Train(_) => "contributor".into(),
@@ -74,7 +74,7 @@ pub struct Training {
     pub seed: Seed,
     /// Where to train.
     pub device: TestedDevice,
-    /// The time from one checkpoint of a training to the next, at least; after every update if it is zero.
+    /// The minimum time between two checkpoints of a training run. With zero, there is one after every update.
     pub checkpoint_every: Duration,
     /// What to submit.
     pub strategy: Strategy,
@@ -87,7 +87,7 @@ pub struct TrainingPlan {
     pub samples: SampleSource,
     /// The part of it to train on.
     pub part: Part,
-    /// Parameters to keep in a delta, in thousandths; else what suits the task's model.
+    /// Parameters to keep in a delta, in thousandths. If not given, a value that suits the task's model.
     pub keep_permille: Option<u32>,
     /// [`Training::options`].
     pub options: TrainingOptions,
@@ -106,10 +106,10 @@ pub enum SampleSource {
     Published {
         /// The folder of data sets.
         folder: PathBuf,
-        /// The only data set to train on; else the one that the task is made for.
+        /// The only data set to train on. If not given, the one that the task is made for.
         set: Option<DataSet>,
     },
-    /// Files of one's own, of one format, which the task's recipe makes samples of. They never leave the machine.
+    /// The user's own files, all of one format, which the task's recipe turns into samples. They never leave the machine.
     Own {
         /// The files.
         files: Vec<PathBuf>,
@@ -121,16 +121,16 @@ pub enum SampleSource {
 /// Why there is nothing to train on for a task.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainingDataError {
-    /// Files of one's own cannot be used without a recipe.
+    /// The user's own files cannot be used without a recipe.
     #[error("the task has no recipe to turn your files into its samples: leave out --train")]
     NoRecipe,
-    /// The task is of nobody's published data.
+    /// The task is not about a published data set.
     #[error(
         "the task is about its sponsor's own kind of data, not a published data set: train on your own files (--train FILE); \
          `gotong task recipe` shows what they have to look like"
     )]
     OwnData,
-    /// The chosen data set is made by another recipe than the task's.
+    /// The recipe of the chosen data set differs from the task's.
     #[error("the task is not about the data set {0}, which has a different recipe. Leave out --data, or choose another task")]
     OtherData(DataSet),
     /// More samples than there is memory for.
@@ -140,11 +140,11 @@ pub enum TrainingDataError {
         .needs.div_ceil(1 << 20), .most >> 20
     )]
     TooLarge {
-        /// Bytes that they take, or that those that were read so far take.
+        /// Bytes that they take, or that the ones read so far take.
         needs: u64,
         /// Bytes that they may take.
         most: u64,
-        /// Parts of which each may fit, by what is known of the size.
+        /// The number of parts into which to divide them so that each may fit, as far as the size is known.
         parts: u64,
     },
     /// A part of too few samples.
@@ -160,23 +160,23 @@ pub enum TrainingDataError {
     /// The thread that read the data panicked, or could not be started.
     #[error("the data could not be read: the thread that reads it ended early")]
     Aborted,
-    /// The task's recipe is none.
+    /// The task's recipe is not valid.
     #[error("the task's recipe cannot be used: {0}")]
     Recipe(#[from] RecipeError),
     /// A published data set cannot be read.
     #[error(transparent)]
     Published(#[from] DataError),
-    /// Files of one's own cannot be used.
+    /// The user's own files cannot be used.
     #[error(transparent)]
     Own(#[from] gotong_data::DataError),
 }
 
 impl SampleSource {
-    /// What makes samples for a task with this model and this recipe: its own recipe, or that of the data set that its model
-    /// is made for.
+    /// The recipe that makes samples for a task with this model and this recipe: its own recipe, or that of the data set that its
+    /// model is made for.
     ///
     /// # Errors
-    /// No data here is for this task.
+    /// Fails if there is no data for this task here.
     pub fn recipe(
         &self,
         graph: &Graph,
@@ -231,8 +231,8 @@ impl SampleSource {
     }
 }
 
-/// Gives the samples an order of their own, the same in every run: rows may be sorted, and then a part of them, such as what
-/// is kept back to try deltas on, would not be like the rest. Nothing is copied.
+/// Shuffles the samples, in the same way in every run. Rows may be sorted, and then a part of them, such as the samples held back
+/// for trying deltas, would not be like the rest. Nothing is copied.
 fn shuffle(data: &mut Labelled) {
     let inputs = data.inputs;
     let mut random = StdRng::seed_from_u64(0);
@@ -282,7 +282,7 @@ impl TrainingPlan {
     }
 }
 
-/// What a contributor makes of its training.
+/// What a contributor does with the result of its training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Strategy {
     /// Submits what it learned.

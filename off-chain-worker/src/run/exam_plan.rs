@@ -19,14 +19,14 @@ use std::{
 /// How the samples of rounds are taken from an exam's records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ExamPlan {
-    /// Disjoint shards, each sealed with a key of its own.
+    /// Disjoint shards, each sealed with its own key.
     Sealed {
         /// Shards; each scores one round.
         shards: u32,
         /// Samples of each.
         samples: u32,
     },
-    /// A pool that everybody has, of which chance draws each round's samples.
+    /// A pool that everybody has. Chance draws each round's samples from it.
     Drawn {
         /// Most rounds.
         rounds: u32,
@@ -90,7 +90,7 @@ pub enum ExamPlanError {
     /// The shards cannot be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// Another file is where the pool goes.
+    /// Another file already has the pool's name.
     #[error("{} already exists and is not this pool: name another file, or move it away", .0.display())]
     OtherPool(PathBuf),
     /// The pool cannot be written.
@@ -119,7 +119,7 @@ impl ExamPlan {
         }
     }
 
-    /// Whether so many records, each of so many bytes, are enough and not too many.
+    /// Checks that this many records, each of this many bytes, are enough and not too many.
     ///
     /// # Errors
     /// What is wrong, and what to change.
@@ -161,13 +161,13 @@ impl ExamPlan {
         Ok(())
     }
 
-    /// The terms of a plan that is not carried out yet: its roots are zero.
+    /// The terms of a plan that is not carried out yet. Their roots are zero.
     pub fn outline(&self, records: usize) -> HoldOutTerms {
         self.terms(Hash::default(), Hash::default(), records)
     }
 
-    /// Makes the exam of samples that the recipe with this hash made: seals shards and keeps them in `base`, or writes the
-    /// pool. A pool that is there already, as an attempt that failed leaves it, stays as it is.
+    /// Makes the exam from samples that the recipe with this hash made: seals shards and stores them in `base`, or writes the pool.
+    /// If a failed attempt has already left the same pool, it stays as it is.
     ///
     /// # Errors
     /// [`Self::check`]'s; files that cannot be written, or are something else; no randomness.

@@ -1,5 +1,5 @@
-//! What an optimizer has learned of the gradients, on disk. A training can do without it: what cannot be kept or read is
-//! told and costs no delta.
+//! Stores on disk what an optimizer has learned about the gradients. Training also works without it: a state that cannot be stored
+//! or read is logged, and no delta is lost.
 
 use crate::{
     state::{Folder, StateError},

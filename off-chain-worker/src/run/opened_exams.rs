@@ -1,15 +1,15 @@
-//! The samples of exams that tasks were opened with: once they are published, everybody can learn their answers by heart.
+//! The samples of exams that tasks were opened with. Once they are published, everybody can memorise their answers.
 
 use crate::state::{Folder, StateError};
 use gotong_protocol::Hash;
 use gotong_scoring::blake2_256;
 use std::{collections::HashSet, fs, io};
 
-/// Hashes of the samples of all exams that tasks of this sponsor were opened with, in files named after the exam's root: one
-/// for each part of it that was in memory at once, and one that is there once all of them are.
+/// Hashes of the samples of all exams that tasks of this sponsor were opened with, in files named after the exam's root: one for
+/// each part that was in memory at once, and one that exists once all parts are stored.
 pub struct OpenedExams(Folder);
 
-/// The first eight bytes of a sample's hash; its label is no part of it.
+/// The first eight bytes of a sample's hash. The label is not hashed.
 pub fn sample_hash(sample: &[u8]) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = blake2_256(&[sample]);
     u64::from_le_bytes([a, b, c, d, e, f, g, h])
@@ -89,7 +89,7 @@ mod tests {
         let again = OpenedExams::within(&base).unwrap();
         assert_eq!(again.known([4, 5, 3, 3]).unwrap(), 2);
         assert_ne!(sample_hash(&[1]), sample_hash(&[2]));
-        // What was kept only in part is known so far, and not taken for the whole.
+        // An exam that was kept only in part is known to that extent, and not taken for complete.
         let damaged = || Err(StateError::Damaged("shard".into()));
         assert!(opened.add(&[3; 32], [Ok(vec![7]), damaged()]).is_err());
         assert!(!opened.has(&[3; 32]));

@@ -1,5 +1,5 @@
-//! A contributor's own exam: before it commits to a delta, it tries it on samples that it has kept back, whether it does harm,
-//! and how much of it a round would prove.
+//! A contributor's own exam. Before it commits to a delta, it tries the delta on held-out samples: does it do harm, and how much of
+//! it would a round prove?
 
 use crate::{evaluation::FastCpu, training::data::Labelled};
 use gotong_scoring::{
@@ -10,27 +10,27 @@ use gotong_scoring::{
     Delta, EvalError, Evaluator, Graph, Ledger, Samples, SamplesError, ShareTerms,
 };
 
-/// A delta is sent at a sixteenth of its length at least.
+/// A delta is scaled down to no less than a sixteenth of its length.
 const MOST_HALVINGS: u32 = 4;
-/// Products that a pass over samples may take: the blocks between a training and its commitment are few.
+/// Products that a pass over samples may take: there are only few blocks between the end of training and the commitment.
 const MOST_PRODUCTS: u64 = 1 << 35;
-/// What [`Parts::halvings`] takes at most, in passes: one over the losses before, and for each length one over those after, and a
-/// gradient, which is as much as three.
+/// The most that [`Parts::halvings`] takes, in passes: one for the losses before, and for each length one for the losses after, and
+/// a gradient, which takes as much as three.
 const HALVINGS_PASSES: u64 = 1 + 4 * (1 + MOST_HALVINGS as u64);
-/// Fewer samples tell nothing of how far a delta may go.
+/// Fewer samples do not show how far a delta may go.
 const LEAST_TRIED: usize = 32;
 /// Standard errors that the gain of a shorter delta has to be above.
 const SURELY: f64 = 4.0;
 
-/// What a contributor trains on, and what it tries its delta on.
+/// The samples that a contributor trains on, and those that it tries its delta on.
 pub(super) struct Parts {
     pub training: Labelled,
-    /// A sixteenth of the data: at most so many samples as have 4,096 labels, and as cost 2^35 products. None of fewer
+    /// A sixteenth of the data, but no more samples than have 4,096 labels or cost 2^35 products together. Empty if there are fewer
     /// than 512 samples.
     kept_back: Labelled,
 }
 
-/// A delta that makes the model worse beyond doubt, as it is and at a quarter of its length.
+/// A delta that makes the model worse beyond doubt, both as it is and at a quarter of its length.
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[error(
     "on {samples} held-out samples, the delta raises the loss by {raised:.4} bits a sample, which is more than two standard \
@@ -41,7 +41,7 @@ pub struct Harm {
     pub samples: usize,
     /// Bits a sample by which it raises the loss.
     pub raised: f64,
-    /// Two standard errors of that.
+    /// Two standard errors of `raised`.
     pub doubt: f64,
 }
 
@@ -57,7 +57,7 @@ pub enum OwnExamError {
 }
 
 impl Parts {
-    /// Of the data of a contributor to a task with this model.
+    /// Divides the data of a contributor to a task with this model.
     pub fn of(data: &Labelled, graph: &Graph) -> Self {
         const PART: usize = 16;
         const LEAST: usize = 512;
@@ -78,8 +78,8 @@ impl Parts {
         }
     }
 
-    /// The harm that `delta` does to the model with the weights `base`, if that is beyond doubt. In the mean of a round a delta
-    /// goes a part of its way, so one that only goes too far does none.
+    /// The harm that `delta` does to the model with the weights `base`, if it is beyond doubt. In a round's mean, a delta goes only
+    /// a part of its way, so a delta that merely goes too far does no harm.
     ///
     /// # Errors
     /// Samples that are not the model's; a model that cannot be evaluated.
@@ -105,14 +105,13 @@ impl Parts {
         })
     }
 
-    /// How often to halve `delta`, so that a round in which it is merged alone, by these terms, proves the most of what it
-    /// gains.
+    /// How often to halve `delta`, so that a round under these terms in which it is merged alone proves the most of its gain.
     ///
-    /// A round values a delta by the gradient in the middle of the way. Where the model is nearly right halfway already, as on
-    /// easy data in the first round, or where the way goes too far, the middle tells little of the whole way: what it does not
-    /// explain is doubted, and stays a doubt in all later rounds. On a shorter way it explains more, and the next round goes
-    /// on from there. A delta of which half or more is proved as it is stays as it is, and so does one of a model that is so costly
-    /// that it could only be tried on a few samples.
+    /// A round values a delta by the gradient in the middle of the way. If the model is nearly right halfway already, as on easy
+    /// data in the first round, or if the way goes too far, the middle says little about the whole way. What it does not explain
+    /// counts as doubt, in this round and all later ones. On a shorter way it explains more, and the next round continues from
+    /// there. A delta of which at least half is proved stays as it is. So does a delta of a model so costly that it could only be
+    /// tried on a few samples.
     ///
     /// # Errors
     /// Samples that are not the model's; a model that cannot be evaluated.
@@ -135,7 +134,7 @@ impl Parts {
             weight: 1,
             is_proven: false,
         }];
-        // The losses after a merge of what is left of it, and what that proves of the gain.
+        // The losses after a merge of what is left of the delta, and how much of the gain that proves.
         let halved = |halvings: u32| -> Result<(Vec<u32>, i128), EvalError> {
             // At half the rate a merge goes half the way.
             let terms = ShareTerms {
@@ -146,7 +145,7 @@ impl Parts {
             let merged = Merge::new(base, &company.parts(&entrants)).merged();
             let after = FastCpu.losses(graph, &merged, &samples)?;
             let values = company.values(&mut FastCpu, graph, base, &samples, &entrants)?;
-            // How finely the exam measures is not known here, and is left out: what is doubted is what the middle says wrongly.
+            // The precision of the exam is not known here and is left out. Only the error of the middle counts as doubt.
             let value = Value {
                 sum: values.iter().flatten().flatten().sum(),
                 variance: 0,
@@ -174,7 +173,7 @@ impl Parts {
     }
 }
 
-/// On how many of so many samples lengths of a delta are tried, if a sample costs so many products.
+/// On how many of the samples to try lengths of a delta, if a sample costs this many products.
 fn halved_on(kept_back: usize, cost: u64) -> usize {
     let cheap = MOST_PRODUCTS / cost.max(1).saturating_mul(HALVINGS_PASSES);
     let cheap = usize::try_from(cheap).unwrap_or(usize::MAX);
@@ -190,7 +189,7 @@ fn gain(before: &[u32], after: &[u32]) -> i64 {
 /// By how much losses rise, in bits a sample.
 struct Rise {
     mean: f64,
-    /// The standard error of that; no number if there is one sample.
+    /// Its standard error; NaN if there is only one sample.
     error: f64,
 }
 
@@ -221,7 +220,7 @@ fn harm(before: &[u32], after: &[u32]) -> Option<Harm> {
     })
 }
 
-/// The weights with one of so many `parts` of a delta, rounded towards zero.
+/// The weights plus a delta divided by `parts`, rounded towards zero.
 fn with(base: &[i16], delta: &Delta, parts: i32) -> Vec<i16> {
     let mut weights = base.to_vec();
     for entry in delta.entries() {

@@ -1,4 +1,4 @@
-//! A contributor's own files become samples: those of its part, and no more of them than there is memory for.
+//! Turns a contributor's own files into samples: only those of its part, and no more than there is memory for.
 
 use super::TrainingDataError;
 use crate::training::data::{Labelled, Part};
@@ -29,7 +29,7 @@ pub(super) fn load(
     let part = kept.part;
     let Some(inputs) = recipe.inputs() else {
         let tokens = tokens.ok_or(DataError::NoLength)?.max(1);
-        // A part of text is known once all of it is counted.
+        // A part of a text is known only once the whole text is counted.
         let range = match part {
             Part::WHOLE => 0..u64::MAX,
             part => part.range(recipe.count_samples(source, Some(tokens))?),
@@ -42,10 +42,10 @@ pub(super) fn load(
     kept.load(source, recipe, inputs, |number| part.has_row(number))
 }
 
-/// The same, or as large a part of it as fits: a part that a larger one is like.
+/// The same, or as large a part of it as fits. A smaller part is like the larger one.
 ///
 /// # Errors
-/// Those of a contributor's samples, but that they are too large.
+/// The errors of a contributor's samples, except that they are too large.
 pub fn load_what_fits(
     source: &Source,
     recipe: &Recipe,

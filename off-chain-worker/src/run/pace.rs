@@ -1,4 +1,4 @@
-//! How fast the chain is, and so when a window is over.
+//! How fast the chain is, and therefore when a window ends.
 
 use std::{
     collections::VecDeque,
@@ -12,7 +12,7 @@ pub(super) struct Pace {
     seen: VecDeque<(u32, Instant)>,
 }
 
-/// Blocks that are looked back at: older ones may have come while the node caught up, or stood still.
+/// How many past blocks count. Older ones may have come while the node caught up, or stood still.
 const LOOK_BACK: usize = 32;
 /// Blocks after which the pace is known.
 const LEAST: u32 = 3;
@@ -20,8 +20,8 @@ const LEAST: u32 = 3;
 const RESERVE: u32 = 4;
 
 impl Pace {
-    /// At `now` the best block is number `block`. Gives when a training has to be over so that a commitment still comes before
-    /// `ends_at`; nothing while the pace is not known.
+    /// Notes that the best block at `now` has the number `block`. Returns when training has to end so that a commitment still
+    /// arrives before `ends_at`. None while the pace is not known.
     pub fn deadline(&mut self, now: Instant, block: u32, ends_at: u32) -> Option<Instant> {
         if self.seen.back().is_some_and(|(last, _)| *last > block) {
             // After a fork the count begins anew.

@@ -9,8 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The public pools that a worker has. A pool is a file of records of equal length, one after
-/// another and nothing else: whoever opened the task gives it to everybody.
+/// The public pools that a worker has. A pool is a file that contains only records of equal length,
+/// one after another. The task's sponsor gives it to everybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pools {
     kept: Folder,
@@ -65,7 +65,7 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> PoolError + '_ {
 }
 
 impl Pool {
-    /// Of a task whose records have so many bytes; none if its samples are sealed.
+    /// The pool of a task whose records have this many bytes. None if its samples are sealed.
     pub fn of(terms: &HoldOutTerms, record_bytes: u32) -> Option<Self> {
         match *terms {
             HoldOutTerms::Sealed { .. } => None,
@@ -109,7 +109,7 @@ impl Pool {
         failed.map_or(Ok(tree), Err)
     }
 
-    /// The pool, if the file is it; else why not.
+    /// The pool, if the file is the pool; otherwise why it is not.
     fn open(&self, path: &Path) -> Result<(File, Tree), String> {
         let unreadable = |error: io::Error| format!("{}: {error}", path.display());
         let file = File::open(path).map_err(unreadable)?;
@@ -133,7 +133,7 @@ impl Pools {
         Self { kept, offered }
     }
 
-    /// Finds the pool among what is kept and what was offered, and keeps it.
+    /// Finds the pool among the kept and the offered files, and keeps it.
     pub fn keep(&self, pool: &Pool) -> Result<(), PoolError> {
         self.find(pool).map(|_| ())
     }
@@ -176,7 +176,7 @@ impl Pools {
         })
     }
 
-    /// Whole or not at all.
+    /// Either the whole file is there, or none of it.
     fn copy(&self, from: &mut File, to: &Path) -> io::Result<()> {
         let mut copy = tempfile::NamedTempFile::new_in(self.kept.path())?;
         io::copy(from, &mut copy)?;

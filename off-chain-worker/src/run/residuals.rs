@@ -4,15 +4,15 @@ use crate::state::{Folder, StateError};
 use codec::{Decode, Encode};
 use gotong_protocol::RoundId;
 
-/// What the delta of a round leaves out of the change that it is made of.
+/// The part of a round's change that its delta leaves out.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Residual {
     pub round: RoundId,
     pub left_out: Vec<i32>,
 }
 
-/// What deltas left out, on disk: error feedback, to be sent with the next one, also if a round did not merge
-/// them. What is left then adds up to a bolder delta, which takes a model over noise.
+/// What deltas left out, on disk. This is error feedback: it is sent with the next delta, even if a round merged nothing. The
+/// leftovers then add up to a larger delta, which gets a model above the noise.
 pub(super) struct Residuals(Folder);
 
 /// What the newest delta left out, and the one before it.
@@ -34,8 +34,8 @@ impl Residuals {
         Ok(None)
     }
 
-    /// Keeps what the newest delta leaves out and, as it may never be revealed, what the last `revealed`
-    /// one did.
+    /// Stores what the newest delta leaves out and, because that delta may never be revealed, what the last `revealed` one left
+    /// out.
     pub fn save(&self, revealed: Option<RoundId>, residual: &Residual) -> Result<(), StateError> {
         let [newest, before] = FILES;
         if let (Some(round), Some(left_out)) = (revealed, self.load(revealed)?) {

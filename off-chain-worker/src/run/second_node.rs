@@ -1,5 +1,5 @@
-//! What a second node is asked before stake or a bond is put at risk, if nothing is proved in time: a node that lies about a round
-//! would have an honest account compute the table of another one, and be convicted for it.
+//! What a second node is asked before stake or a bond is put at risk, if nothing is proved in time. Otherwise a node that lies
+//! about a round could make an honest account compute the table of a different round, and get it convicted.
 
 use super::inputs_digest;
 use crate::chain::{ChainError, Client, Moment, ProofWait};
@@ -9,10 +9,10 @@ use gotong_protocol::{
 };
 use std::collections::BTreeMap;
 
-/// A node that is so many blocks behind may still speak.
+/// A node that is no more than this many blocks behind still counts.
 pub(super) const LAG_BLOCKS: u32 = 2;
 
-/// Connections to nodes beside the one that is used, from one question to the next.
+/// Connections to nodes other than the one in use. They are kept from one question to the next.
 #[derive(Default)]
 pub(super) struct OtherNodes(BTreeMap<String, Client>);
 
@@ -37,7 +37,7 @@ impl OtherNodes {
         self.0.insert(url.to_owned(), node);
     }
 
-    /// The node at `url` did not answer, so it is connected anew the next time.
+    /// Notes that the node at `url` did not answer, so the next question connects anew.
     pub fn give_up(&mut self, url: &str) {
         self.0.remove(url);
     }
@@ -47,7 +47,7 @@ impl OtherNodes {
 pub(super) trait BlockViews {
     /// The number of the block.
     fn block(&self) -> u32;
-    /// Whether, by this machine's clock, the block is no older than so many blocks.
+    /// Whether, by this machine's clock, the block is no older than the time of this many blocks.
     async fn is_recent(&self, blocks: u32) -> Result<bool, ChainError>;
 }
 
@@ -61,9 +61,9 @@ impl BlockViews for Moment {
     }
 }
 
-/// Whether another node may speak against what the own one shows at block `own`. One that is behind may not: its newest block is
-/// older than `blocks` blocks, and more than [`LAG_BLOCKS`] before that of the own node. The own node may say of its blocks what it
-/// likes, and the clock may be wrong.
+/// Whether another node may contradict what the own one shows at block `own`. A node that is behind may not: its newest block is
+/// older than `blocks` blocks, and more than [`LAG_BLOCKS`] before that of the own node. Both conditions are needed, because the
+/// own node may lie about its blocks, and the clock may be wrong.
 pub(super) async fn keeps_up(
     own: u32,
     other: &impl BlockViews,
@@ -73,8 +73,8 @@ pub(super) async fn keeps_up(
     Ok(is_near || other.is_recent(blocks).await?)
 }
 
-/// Whether a node says, at `other`, the same of everything that the table of `round` follows from: the task's terms and
-/// graph, and what `inputs` is the digest of.
+/// Whether a node says, at `other`, the same about everything that the table of `round` follows from: the task's terms and graph,
+/// and the inputs whose digest is `inputs`.
 pub(super) async fn agrees(
     other: &Moment,
     task: &TaskView,
@@ -92,8 +92,9 @@ pub(super) async fn agrees(
     Ok(inputs_digest(&found, &submissions) == *inputs)
 }
 
-/// How long a proof is waited for: up to the middle of the window, so that the call is sent in its second half if finality stands
-/// still; from then on for half of what is left, so that there is time for a second node and for a block to take the call.
+/// How long to wait for a proof. Until the middle of the window, the wait may last up to the middle, so that the call is sent in
+/// the second half if finality stands still. From then on, it lasts half of what is left, so that there is time for a second node
+/// and for a block to take the call.
 pub(super) fn proof_wait(round: &RoundView, block: u32) -> ProofWait {
     let half = round.ends_at.saturating_sub(round.phase_started_at) / 2;
     let middle = round.phase_started_at.saturating_add(half);
@@ -105,7 +106,8 @@ pub(super) fn proof_wait(round: &RoundView, block: u32) -> ProofWait {
     ProofWait { can_wait, blocks }
 }
 
-/// Whether what a node calls `task` has these terms and this graph, which never change: if not, a node has made one of them up.
+/// Whether the task that a node shows as `task` has these terms and this graph, which never change. If not, a node has made one of
+/// the two up.
 pub(super) fn is_same_task(task: &TaskView, terms: &TaskTerms, graph: &Graph) -> bool {
     (&task.terms, &task.graph) == (terms, graph)
 }

@@ -1,4 +1,4 @@
-//! How much memory this machine has, and how much of it data for a training may take.
+//! How much memory this machine has, and how much of it training data may take.
 
 #[cfg(target_os = "linux")]
 mod linux;
@@ -6,13 +6,13 @@ mod linux;
 #[cfg(target_os = "linux")]
 use linux::available;
 
-/// Bytes that a program can have now; all that can be counted if the system does not tell.
+/// Bytes that a program can have now. The largest number if the system does not tell.
 pub fn free_memory() -> u64 {
     available().unwrap_or(u64::MAX)
 }
 
-/// Bytes that data may take: a third of the memory that is available now, for each training copies the data that it takes,
-/// and computes besides. All that there is if the system does not tell.
+/// Bytes that data may take: a third of the memory that is available now, because training copies its data and needs memory for
+/// computing as well. If the system does not tell, there is no limit.
 pub fn spare_memory() -> u64 {
     available().map_or(u64::MAX, |bytes| bytes / 3)
 }

@@ -16,12 +16,12 @@ use rand::{rngs::OsRng, TryRngCore};
 use std::ops::ControlFlow;
 use tracing::Instrument;
 
-/// A task's sealed shards on the sponsor's disk. Whoever reads them before their rounds knows
+/// A task's sealed shards on the sponsor's disk. Anybody who reads them before their rounds knows
 /// the exam.
 pub struct Sealed {
     folder: Folder,
     roots: Vec<Hash>,
-    /// None of shards that another version of the program sealed.
+    /// None for shards that another version of the program sealed.
     made_by: Option<RecordsMadeBy>,
 }
 
@@ -47,10 +47,10 @@ const ROOTS: &str = "roots";
 const MADE_BY: &str = "made-by";
 
 impl Sealed {
-    /// Seals `shards`, each a whole number of records, with random keys, and keeps them under the sponsor's folder.
+    /// Seals `shards`, each a whole number of records, with random keys, and stores them in the sponsor's folder.
     ///
     /// # Errors
-    /// A shard that is empty or ends within a record; files that cannot be written; no randomness.
+    /// Fails if a shard is empty or ends within a record, if files cannot be written, or if there is no randomness.
     pub fn create(
         base: &Folder,
         made_by: RecordsMadeBy,
@@ -102,8 +102,7 @@ impl Sealed {
         shards_root(&self.roots)
     }
 
-    /// What the shards were sealed for: all of them are read, and fit a task whose samples are made as `made_by` says, with
-    /// so many classes.
+    /// Reads all shards, and checks that they fit a task with this many classes, whose samples are made as `made_by` says.
     ///
     /// # Errors
     /// Shards of other records, or that are missing, damaged or of different lengths; a label that is no class.
@@ -146,8 +145,8 @@ impl Sealed {
             .ok_or(UnfitShards::Missing(0))
     }
 
-    /// Hashes of the samples of each shard that is there, or why it cannot be read; none if nothing says how long a sample is.
-    /// One shard is in memory at a time.
+    /// Hashes of the samples of each existing shard, or why it cannot be read. None if the length of a sample is unknown. One shard
+    /// is in memory at a time.
     pub fn samples(&self) -> impl Iterator<Item = Result<Vec<u64>, StateError>> + '_ {
         let record_bytes = self.made_by.map_or(0, |made_by| made_by.record_bytes) as usize;
         let inputs = record_bytes.saturating_sub(1);
@@ -163,7 +162,7 @@ impl Sealed {
             .filter_map(move |index| Some(self.shard(index).transpose()?.map(hashes)))
     }
 
-    /// Keeps in mind that a task was opened with these shards ([`OpenedExams`]).
+    /// Records that a task was opened with these shards ([`OpenedExams`]).
     ///
     /// # Errors
     /// Files that cannot be read or written.
@@ -194,7 +193,7 @@ impl Sealed {
     }
 }
 
-/// Why sealed shards are no exam of a task.
+/// Why sealed shards cannot be the exam of a task.
 #[derive(Debug, thiserror::Error)]
 pub enum UnfitShards {
     /// They cannot be read.
@@ -244,7 +243,7 @@ pub enum SealError {
     /// The shards cannot be written.
     #[error(transparent)]
     State(#[from] StateError),
-    /// A shard is no whole number of records.
+    /// A shard is not a whole number of records.
     #[error(transparent)]
     Shard(#[from] ShardError),
     /// The operating system's source failed.
@@ -287,7 +286,7 @@ impl Sponsoring {
     fn sealed(&mut self, root: &Hash) -> Result<&Sealed, RunError> {
         if self.sealed.is_none() {
             self.sealed = Sealed::open(&self.base, root)?;
-            // Whoever opened the task may have been interrupted before it could do so.
+            // The program that opened the task may have been interrupted before it could do so.
             if let Some(sealed) = &self.sealed {
                 sealed.remember(&self.base)?;
             }
@@ -465,7 +464,7 @@ mod tests {
         let first = seal();
         assert_eq!(known(&first), 0);
         first.remember(&base).unwrap();
-        // Sealed anew they have other keys and another root, and are the same samples.
+        // Sealed anew, they have other keys and another root, but are the same samples.
         let second = seal();
         assert_ne!(first.root(), second.root());
         assert_eq!(known(&second), 2);

@@ -3,35 +3,36 @@
 use gotong_protocol::TaskId;
 use std::{collections::BTreeMap, time::Duration};
 
-/// Divides the time of one machine among tasks: start-time fair queueing (Goyal, Vin and Cheng, 1996), whose packets are
-/// trainings. A training is never interrupted, and a task that has no work loses its turn, but saves nothing up for later.
+/// Divides the time of one machine among tasks: start-time fair queueing (Goyal, Vin and Cheng, 1996), where the packets are
+/// training runs. A training is never interrupted, and a task that has no work loses its turn, but saves nothing up for later.
 ///
 /// A task's weight is what it pays *all* contributors for each block: if everybody divides their time by that, an hour is paid
 /// the same in every task.
 #[derive(Debug, Default)]
 pub(super) struct TimeShares {
-    /// Virtual time: where the training began that was chosen last.
+    /// Virtual time: the start of the training run that was chosen last.
     clock: f64,
-    /// The virtual time at which each task's last training ended.
+    /// The virtual time at which each task's last training run ended.
     ended: BTreeMap<TaskId, f64>,
 }
 
 /// What a task pays all contributors together, in planck a block.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Worth {
-    /// What its last rounds paid, in the mean; nothing is known of a task that has not ended one.
+    /// The mean pay of its last rounds. It is unknown for a task that has not ended a round.
     pub lately: Option<f64>,
     /// The most that a round can pay.
     pub most: f64,
 }
 
-/// What all tasks that pay nothing weigh together, in parts of the one that pays most: they are tried again from time to time.
+/// All tasks that pay nothing together have this fraction of the weight of the best-paying task. So they are tried again from time
+/// to time.
 const LEAST: f64 = 1.0 / 64.0;
-/// What all tasks of which nothing is known weigh together at most, in parts of all others.
+/// All tasks of which nothing is known together have at most this fraction of the weight of all others.
 const UNKNOWN: f64 = 1.0 / 4.0;
 
-/// The weight of each task, in the same order; the largest is 1. Many tasks that pay nothing, or that are new, weigh no more than a few
-/// do, so nobody draws much time by opening them.
+/// The weight of each task, in the same order; the largest is 1. Many tasks that pay nothing, or that are new, weigh no more than a
+/// few do, so nobody draws much time by opening them.
 pub(super) fn weights(worths: &[Worth]) -> Vec<f64> {
     let pays = |worth: &Worth| worth.lately.map(|lately| lately.min(worth.most));
     let known: Vec<f64> = worths.iter().filter_map(pays).collect();
@@ -60,7 +61,7 @@ pub(super) fn weights(worths: &[Worth]) -> Vec<f64> {
 }
 
 impl TimeShares {
-    /// Which of the `ready` is next; of two whose turn it is equally the first.
+    /// Which of the `ready` tasks is next. In a tie, the first of them.
     pub fn next(&mut self, ready: &[TaskId]) -> Option<TaskId> {
         let begins = |task: &TaskId| self.start(*task);
         let next = ready
@@ -71,7 +72,7 @@ impl TimeShares {
         Some(next)
     }
 
-    /// A training took so much of the machine's time, for a task that weighs so much.
+    /// Notes that a training run took this much of the machine's time, for a task of this weight.
     pub fn spent(&mut self, task: TaskId, time: Duration, weight: f64) {
         let ended = self.start(task) + time.as_secs_f64() / weight.max(f64::MIN_POSITIVE);
         self.ended.insert(task, ended);

@@ -1,4 +1,5 @@
-//! The data of a contributor to many tasks: read beside the look at the blocks, shared by tasks that take the same, and bounded.
+//! The data of a contributor to many tasks. It is read in parallel with the look at the blocks, shared by tasks that use the same
+//! data, and bounded.
 
 use super::{SampleSource, TrainingDataError};
 use crate::training::data::{Labelled, Part};
@@ -12,18 +13,18 @@ use std::{
     thread,
 };
 
-/// What there is to train on, by recipe and length of a sample. It belongs to those who train on it, and is gone with the last
+/// The training data, by recipe and length of a sample. Each set is shared by the tasks that train on it, and dropped with the last
 /// of them. One set is read at a time.
 pub(super) struct TrainingData {
     samples: SampleSource,
     part: Part,
-    /// Bytes that all of it may take together.
+    /// Bytes that all sets together may take.
     most_bytes: u64,
     held: Vec<(Made, Weak<Labelled>)>,
     reading: Option<Reading>,
 }
 
-/// What makes samples what they are.
+/// What determines the samples of a set.
 #[derive(Clone, PartialEq)]
 struct Made {
     recipe: Recipe,
@@ -50,11 +51,11 @@ impl TrainingData {
         }
     }
 
-    /// The data for a task with this model and this recipe, `None` while it is being read, or has to wait for other data to
-    /// be. It never waits itself: ask again.
+    /// The data for a task with this model and this recipe. `None` while it is being read, or has to wait until other data has been
+    /// read. This function itself never waits: ask again.
     ///
     /// # Errors
-    /// There is no data here for this task, or no room for it.
+    /// Fails if there is no data for this task here, or no room for it.
     pub fn of(
         &mut self,
         graph: &Graph,
@@ -87,12 +88,12 @@ impl TrainingData {
         Ok(Some(data))
     }
 
-    /// Forgets what nobody trains on any more, and what was read for tasks that have not asked for it since the last time.
+    /// Forgets data that nobody trains on any more, and data for tasks that have not asked for it since the last time.
     pub fn tidy(&mut self) {
         self.held.retain(|(_, data)| data.strong_count() > 0);
         let is_left = |reading: &mut Reading| {
             let was_wanted = std::mem::take(&mut reading.is_wanted);
-            // What is still being read goes on, so that no two are read at a time.
+            // A set that is still being read continues, so that no two sets are read at a time.
             !was_wanted && !matches!(reading.data.try_recv(), Err(TryRecvError::Empty))
         };
         drop(self.reading.take_if(is_left));
@@ -108,7 +109,7 @@ impl TrainingData {
             let _ = tell.send(samples.load(&graph, &recipe, part, left));
         };
         if let Err(error) = thread::Builder::new().name("data".into()).spawn(work) {
-            // Whoever asks for the data is told then.
+            // The next caller that asks for the data gets the error.
             tracing::error!("cannot start a thread to read data: {error}");
         }
         Reading {

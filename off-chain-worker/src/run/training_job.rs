@@ -1,4 +1,4 @@
-//! One training, from the weights of a round to a delta.
+//! One training run, from the weights of a round to a delta.
 
 use super::{
     checkpoints::{Checkpoints, TrainingId, Unfinished},
@@ -29,19 +29,19 @@ use tokio::task::JoinHandle;
 /// What decides the order in which a training sees its samples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Seed {
-    /// The system's randomness, anew for every training. If the order followed from public values, anybody with
-    /// the same data could train the same delta and commit it first.
+    /// The system's randomness, new for every training run. If the order followed from public values, anybody with the same data
+    /// could train the same delta and commit it first.
     #[default]
     System,
-    /// A number that repeats an experiment. Account, task and round are mixed in, so that two accounts that choose
-    /// the same number do not make the same delta.
+    /// A number that makes an experiment repeatable. Account, task and round are mixed in, so that two accounts that choose the
+    /// same number do not make the same delta.
     Given(u64),
 }
 
 impl Seed {
     fn draw(self, account: &Account, task: TaskId, round: RoundId) -> Result<u64, OsError> {
         match self {
-            // 64 bits are enough: a guess is tried by a whole training.
+            // 64 bits are enough, because testing a guess takes a whole training run.
             Self::System => OsRng.try_next_u64(),
             Self::Given(seed) => {
                 let digest = blake2_256(&[
@@ -63,7 +63,7 @@ pub(super) struct Made {
     pub prepared: PreparedDelta,
     /// What the delta leaves out of the change that was trained.
     pub residual: Option<Residual>,
-    /// What the next training starts from, beside the weights.
+    /// What the next training run starts from, besides the weights.
     pub memory: Option<Memory>,
 }
 
@@ -82,7 +82,7 @@ impl Drop for RunningTraining {
     }
 }
 
-/// All that a training run needs, apart from the daemon.
+/// Everything that a training run needs, apart from the daemon.
 pub(super) struct TrainingJob {
     pub task: TaskId,
     pub account: Account,
@@ -91,16 +91,16 @@ pub(super) struct TrainingJob {
     pub graph: Graph,
     pub master: Vec<i16>,
     pub residual: Option<Vec<i32>>,
-    /// What the optimizer remembers of the trainings before.
+    /// What the optimizer remembers of earlier training runs.
     pub memory: Option<Memory>,
-    /// Where the training goes on if it was interrupted.
+    /// Where the training continues if it was interrupted.
     pub checkpoints: Checkpoints,
     /// Which part of the task the round is.
     pub span: Span,
     pub keep_permille: u32,
     /// Longest encoded delta that the task takes.
     pub delta_bytes: u32,
-    /// What the task has chosen of the share rule.
+    /// The task's terms of the share rule.
     pub share: ShareTerms,
     pub source: DeltaSource,
     pub stop: Arc<AtomicBool>,
@@ -109,7 +109,7 @@ pub(super) struct TrainingJob {
 }
 
 impl TrainingJob {
-    /// Trains, and makes a delta of the change and of what the last delta left out.
+    /// Trains, and makes a delta from the change and from what the last delta left out.
     pub(super) fn run(self) -> Result<Made, RunError> {
         let bar = ProgressBar::new(0)
             .with_style(training_style())
@@ -123,7 +123,7 @@ impl TrainingJob {
         });
         bar.finish_and_clear();
         if made.as_ref().is_err_and(RunError::is_fatal) {
-            // To go on from there would end the same way.
+            // Continuing from there would end in the same way.
             self.checkpoints.remove();
         }
         made
@@ -146,7 +146,7 @@ impl TrainingJob {
             whole
         });
         let (change, delta, bytes) = match whole.map(|whole| self.tried(whole, parts.as_ref())) {
-            // What was left out before may be what does harm by now: then it is dropped.
+            // The leftovers of earlier deltas may be what does harm now. Then they are dropped.
             None | Some(Err(RunError::Harmful(_))) => self.tried(change, parts.as_ref())?,
             Some(tried) => tried?,
         };
@@ -167,8 +167,8 @@ impl TrainingJob {
         })
     }
 
-    /// The delta of a change, and its encoding; tried on what was kept back, if anything was. Of a change that goes too far to
-    /// be proved, it gives the part that proves most.
+    /// The delta of a change, and its encoding. It is tried on the held-out samples, if there are any. If the change goes too far
+    /// to be proved, the result is the part of which most is proved.
     fn tried(
         &self,
         mut change: Vec<i32>,
@@ -247,13 +247,14 @@ impl TrainingJob {
         Ok(trained)
     }
 
-    /// The account and the task have a folder of their own, and the model is the task's. What the optimizer remembers
-    /// of earlier rounds is in the checkpoint. Another device or number of cores rounds in another way, which does no harm.
+    /// What identifies this training run. It need not name account, task and model, because each account has its own folder for
+    /// each task. What the optimizer remembers of earlier rounds is in the checkpoint. Another device or number of cores rounds
+    /// differently, which does no harm.
     fn id(&self, training: &Training) -> TrainingId {
         let data = &training.data;
         let inputs = (data.inputs as u64).to_le_bytes();
         let data = blake2_256(&[&inputs, &data.pixels, &data.labels]);
-        // A seed that the system draws is kept with the checkpoint.
+        // A seed from the system is stored with the checkpoint.
         let config = training.options.config(&self.graph, self.span, 0);
         let settings = format!("{config:?} {:?}", training.seed);
         TrainingId {
@@ -283,7 +284,7 @@ mod tests {
     use std::time::Duration;
     use tempfile::TempDir;
 
-    /// A training of a small task, with a batch of as many samples as there are. Nothing of it is kept: its folder is gone.
+    /// A training run for a small task, with all samples in one batch. Nothing of it is stored, because its folder is gone.
     fn job(account: Account, round: u32, seed: Seed) -> TrainingJob {
         let (graph, samples) = (Graph::mlp(&[6, 8, 3]), 40);
         let data = Labelled {
@@ -371,7 +372,7 @@ mod tests {
         assert_eq!(shorter, expected);
         assert_eq!(bytes, delta.encode());
         assert_eq!(delta, Delta::compress(&expected, 1000));
-        // What others made is sent as it is.
+        // A delta that was made elsewhere is sent as it is.
         let (whole, ..) = job.tried(change.clone(), None).unwrap();
         assert_eq!(whole, change);
     }

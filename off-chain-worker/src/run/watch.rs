@@ -32,7 +32,7 @@ pub struct Watch {
     under_way: UnderWay<Looked>,
 }
 
-/// What came of a look at a task.
+/// The result of a look at a task.
 type Looked = (TaskId, Result<(), RunError>);
 
 struct Watched {
@@ -58,7 +58,7 @@ impl Watch {
         }
     }
 
-    /// The look that begins now at a task, unless the one before is under way.
+    /// The look at a task that begins now, unless the previous one is still under way.
     fn look_at(
         &mut self,
         client: &Client,

@@ -1,4 +1,4 @@
-//! How the daemon of a contributor claims what it was credited with.
+//! How a contributor's daemon claims its credits.
 
 use super::{super::claim_rounds, Contribute, Opened, Rebuilt};
 use crate::{
@@ -20,7 +20,7 @@ impl Contribute {
         Ok(ledger.and_then(|ledger| ledger.next))
     }
 
-    /// Claims; a refusal waits, so that it holds up nothing else.
+    /// Claims. After a refusal it waits with the next try, without delaying anything else.
     pub(super) async fn claim(
         &mut self,
         opened: &mut Opened,
@@ -34,7 +34,7 @@ impl Contribute {
         if let Rebuilt::Partly = self.rebuild(opened, client, now, view).await? {
             return Ok(());
         }
-        // What was rebuilt can be claimed, whatever came after it.
+        // Rounds that were rebuilt can be claimed, whatever happened after them.
         let Some(replica) = opened.worker.replica() else {
             return Ok(());
         };
@@ -78,7 +78,7 @@ impl Contribute {
         self.wait_for_claims(unclaimed)
     }
 
-    /// Own weights are submitted once: an error if the task was over before.
+    /// A user's own weights are submitted once, so it is an error if the task was over before.
     pub(super) fn end_of_submission(&self) -> Result<ControlFlow<()>, RunError> {
         match self.has_revealed {
             true => Ok(ControlFlow::Break(())),
@@ -88,7 +88,8 @@ impl Contribute {
         }
     }
 
-    /// When all else is over: an error if there is nothing to wait for either, because this round cannot be claimed.
+    /// Called when everything else is over. It is an error if there is nothing left to wait for because this round cannot be
+    /// claimed.
     pub(super) fn wait_for_claims(
         &self,
         unclaimed: Option<RoundId>,

@@ -8,8 +8,8 @@ use gotong_protocol::{
     HoldOutTerms, Phase, TaskTerms,
 };
 
-/// Which part of its task the round is. With sealed shards a round in which nothing is revealed uses none up, so it is the
-/// shards that count.
+/// Which part of its task the round is. With sealed shards, a round in which nothing is revealed uses up no shard, so the shards
+/// are counted.
 pub(super) fn span(task: &TaskView) -> Span {
     let hold_out = &task.terms.hold_out;
     let rounds_before = match hold_out {
@@ -19,7 +19,7 @@ pub(super) fn span(task: &TaskView) -> Span {
     Span::of_round(rounds_before, hold_out.rounds())
 }
 
-/// Whether the chain takes a delta of this round in the block after `block`.
+/// Whether the chain accepts a delta for this round in the block after `block`.
 pub(super) fn takes_deltas(round: &RoundView, terms: &TaskTerms, block: u32) -> bool {
     let next = block.saturating_add(1);
     let lasts = round.phase == Phase::Reveal && next < round.ends_at && round.shard.is_none();

@@ -1,18 +1,18 @@
-//! Trainings that fail, which ends no daemon: they begin again after a pause, then with smaller batches, and at last their round is
-//! sat out.
+//! What happens when training fails. The daemon does not end: training begins again after a pause, then with smaller batches, and
+//! in the end the round is sat out.
 
 use super::{Contribute, RunError};
 use crate::{run::training_job::RunningTraining, training::TrainingError};
 use gotong_protocol::{Hash, RoundId};
 use std::time::{Duration, Instant};
 
-/// How often trainings failed, and what follows.
+/// How often training failed, and what follows from that.
 #[derive(Debug, Default)]
 pub(super) struct Setbacks {
-    /// The round that they were for, and the root of its weights.
+    /// The round of these failures, and the root of its weights.
     of: Option<(RoundId, Hash)>,
     failures: u32,
-    /// When the next may begin.
+    /// When training may begin again.
     resume_at: Option<Instant>,
     /// How often the batch was halved.
     halvings: u32,
@@ -23,18 +23,18 @@ const MOST: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 
 impl Setbacks {
-    /// A training failed. Gives the pause until the next, and none if the round is to be sat out.
+    /// Notes that training failed. Returns the pause until the next try, or none if the round is to be sat out.
     fn count(&mut self, of: (RoundId, Hash), now: Instant) -> Option<Duration> {
         if self.of != Some(of) {
             (self.of, self.failures) = (Some(of), 0);
         }
         self.failures += 1;
         if self.failures >= MOST {
-            // It was not for the size of the batch.
+            // The size of the batch was not the reason.
             *self = Self::default();
             return None;
         }
-        // The first may be chance; then it may be memory.
+        // The first failure may be chance; later ones may be due to memory.
         if self.failures > 1 {
             self.halvings += 1;
         }
@@ -48,13 +48,13 @@ impl Setbacks {
         self.resume_at.is_some_and(|at| now < at)
     }
 
-    /// The batch that is left of one of so many samples. Once it was halved it stays so, also in later rounds.
+    /// What is left of a batch of this many samples. Once halved, it stays halved in later rounds.
     pub(super) fn batch(&self, samples: usize) -> usize {
         (samples >> self.halvings.min(usize::BITS - 1)).max(1)
     }
 }
 
-/// Whether a training failed of what may not come again: its device, its memory, its luck.
+/// Whether training failed for a reason that may not come again: its device, its memory or its luck.
 pub(super) fn is_setback(error: &RunError) -> bool {
     match error {
         RunError::Aborted(error) => error.is_panic(),
@@ -66,7 +66,7 @@ pub(super) fn is_setback(error: &RunError) -> bool {
 }
 
 impl Contribute {
-    /// Puts off the next training, or sits the round out, after `failed` has.
+    /// Delays the next try, or sits the round out, after training has failed with `failed`.
     pub(super) fn set_back(&mut self, failed: &RunningTraining, error: &RunError) {
         let of = (failed.round, failed.base_root);
         match self.setbacks.count(of, Instant::now()) {
@@ -154,7 +154,7 @@ mod tests {
         // Nothing can take the place of a folder that is not empty.
         let file = temporary.path().join("contributor");
         std::fs::create_dir_all(file.join("full")).unwrap();
-        // Also at the next look, when the engine has nothing new.
+        // The same holds at the next look, when the engine has nothing new.
         for _ in 0..2 {
             let mut commands = both.to_vec();
             opened.save_for(&mut commands);
@@ -167,7 +167,7 @@ mod tests {
         assert!(file.is_file());
     }
 
-    /// A training that comes to this, and is over.
+    /// A training run that has ended with this result.
     async fn ended(made: fn() -> Result<Made, RunError>) -> RunningTraining {
         let running = tokio::task::spawn_blocking(made);
         while !running.is_finished() {
@@ -207,7 +207,7 @@ mod tests {
         }
     }
 
-    /// As when the window left no time for an update.
+    /// For example because the window left no time for an update.
     #[tokio::test]
     async fn a_training_that_teaches_nothing_ends_no_daemon() {
         let temporary = tempfile::tempdir().unwrap();
@@ -216,7 +216,7 @@ mod tests {
         contribute.training = Some(ended(|| Err(RunError::NothingLearned)).await);
         contribute.finish_training(&mut opened).await.unwrap();
         assert_eq!(contribute.sat_out, Some((ROUND, BASE, 0)));
-        // What is no training's fault ends it.
+        // An error that training did not cause ends the daemon.
         contribute.training = Some(ended(|| Err(RunError::Refused("of a test".into()))).await);
         let refused = contribute.finish_training(&mut opened).await;
         assert!(matches!(refused, Err(RunError::Refused(_))));
