@@ -1,5 +1,5 @@
-//! Chains of several authorities at the pace of a development chain: what they start from, a node for each, and how the council
-//! changes who they are.
+//! Chains of several authorities at the pace of a development chain: their specification, a node for each authority, and how the
+//! council changes the authorities.
 
 use crate::{connect, key, peer_address, reaches, request_with, Network};
 use anyhow::{bail, ensure, Context, Result};
@@ -17,9 +17,10 @@ use serde_json::{json, Value};
 use std::{process::Command, time::Duration};
 use subxt::{ext::jsonrpsee::rpc_params, utils::H256};
 
-/// The authorities of a chain here, in their order; the node of each has an option of this name. The first three are the council.
+/// The authorities of these chains, in their order. Each authority's node has an option of this name. The first three are the
+/// council.
 const NAMES: [&str; 4] = ["alice", "bob", "charlie", "dave"];
-/// Enough of that council.
+/// Enough members of that council to pass a motion.
 pub const COUNCIL: [&str; 2] = ["Alice", "Bob"];
 /// Dave's account, which is his key for blocks, too.
 const DAVE: &str = "5DAAnrj7VHTznn2AWBemMuyBwZWs6FNFjdyVXUeYum3PTXFy";
@@ -28,7 +29,7 @@ const DAVE_VOTES: &str = "5ECTwv6cZ5nJQPk6tWfaTrEk8YH2L7X1VT4EL5Tx2ikfFwb7";
 
 /// Where `Session.Validators` is: Twox128 of both names.
 const VALIDATORS: &str = "0xcec5070d609dd3497f72bde07fc96ba088dcde934c658227ee1dfafcd6e16903";
-/// Longest wait for a new node to come as far as the others.
+/// Longest wait for a new node to catch up with the others.
 const CATCH_UP_LIMIT: Duration = Duration::from_secs(120);
 
 /// What may bound the cost of a motion: time in picoseconds, and the size of a proof in bytes.
@@ -36,8 +37,8 @@ const MOTION_WEIGHT: (Compact<u64>, Compact<u64>) = (Compact(250_000_000_000), C
 /// What may bound the length of a motion, in bytes.
 const MOTION_LENGTH: Compact<u32> = Compact(2_000);
 
-/// The specification of the chain `local` with the code of `dev`, whose slots last a second, and with the first so many
-/// authorities of Alice, Bob, Charlie and Dave.
+/// The specification of the chain `local`, with the code of `dev`, whose slots last a second, and with the first this many of
+/// Alice, Bob, Charlie and Dave as authorities.
 pub fn fast_local(authorities: usize) -> Result<Value> {
     let mut spec = exported("local")?;
     let genesis = &mut spec["genesis"]["runtimeGenesis"];
@@ -64,9 +65,9 @@ fn exported(chain: &str) -> Result<Value> {
     Ok(serde_json::from_slice(&exported.stdout)?)
 }
 
-/// Authorities with a node each. A node reaches those that were started before it, by itself and for as long as it runs.
+/// Authorities with a node each. As long as a node runs, it connects by itself to those that were started before it.
 pub struct Authorities {
-    /// The nodes of all but the first, in order. They are gone before it, which lets the next network start.
+    /// The nodes of all except the first, in order. They are dropped before the first, which lets the next network start.
     pub others: Vec<Node>,
     /// The first node, Alice's, and what a test does with it.
     pub network: Network,
@@ -102,8 +103,8 @@ impl Authorities {
         Ok(all)
     }
 
-    /// Starts one more node, with these arguments, and returns once it has come as far as the first. It keeps what it writes in
-    /// the folder `name`.
+    /// Starts one more node, with these arguments, and returns once it has caught up with the first. It keeps its files in the
+    /// folder `name`.
     pub async fn join(&self, name: &str, arguments: &[&str]) -> Result<Node> {
         self.join_with(name, arguments, &[]).await
     }
@@ -122,7 +123,7 @@ impl Authorities {
         Ok(node)
     }
 
-    /// The same for a node that has no state before it is up to date, so that nothing can be asked of it.
+    /// The same for a node that has no state until it is up to date, so it cannot answer any questions before.
     pub async fn launch(&self, name: &str, arguments: &[&str]) -> Result<Node> {
         self.launch_with(name, arguments, &[]).await
     }
@@ -149,12 +150,12 @@ fn node_key(name: &str) -> String {
     format!("--node-key={:0>64}", hex::encode(name))
 }
 
-/// What a node answers that has made session keys.
+/// The answer of a node that has made session keys.
 #[derive(Deserialize)]
 pub struct SessionKeys {
     /// Public keys, for blocks and for votes.
     keys: String,
-    /// That their owner is the account.
+    /// The proof that the account owns them.
     proof: String,
 }
 
@@ -172,7 +173,7 @@ pub fn owner(name: &str) -> String {
     format!("0x{}", hex::encode(key(name).public_key().0))
 }
 
-/// Puts the bond of `name` on hold, whose node has made these keys.
+/// Puts the bond of `name` on hold. Its node has made these keys.
 pub async fn bond_with(client: &Client, name: &str, made: &SessionKeys) -> Result<()> {
     let (keys, proof) = (bytes(&made.keys)?, bytes(&made.proof)?);
     for call in [
@@ -184,13 +185,14 @@ pub async fn bond_with(client: &Client, name: &str, made: &SessionKeys) -> Resul
     Ok(())
 }
 
-/// Has the council make `name` an authority; `council` are those of it who approve.
+/// Makes `name` an authority by a motion of the council. `council` are the members who approve.
 pub async fn add(client: &Client, council: &[&str], name: &str) -> Result<()> {
     let account = key(name).public_key().0;
     as_root(client, council, &Call::new("Authorities", "add", account)).await
 }
 
-/// Has the council make `call` as root: the first of `council` proposes it, and all of them approve, who are two thirds, rounded up.
+/// Makes `call` as root, by a motion of the council. The first of `council` proposes it, and all of them approve: they are two
+/// thirds, rounded up.
 pub async fn as_root(client: &Client, council: &[&str], call: &Call) -> Result<()> {
     let first = council.first().context("a council")?;
     let ayes = Compact(u32::try_from(council.len())?);
@@ -227,13 +229,13 @@ impl Encode for Encoded {
     }
 }
 
-/// The authorities of the session under way, in their order, as the best block of a node has them.
+/// The authorities of the current session, in their order, at a node's best block.
 pub async fn authorities(node: &str) -> Result<Vec<Account>> {
     let stored: String = request_with(node, "state_getStorage", rpc_params![VALIDATORS]).await?;
     Ok(Decode::decode(&mut &bytes(&stored)?[..])?)
 }
 
-/// Whether `name` has been an authority and was convicted of equivocation, as the best block of a node has it.
+/// Whether `name` has been an authority and was convicted of equivocation, at a node's best block.
 pub async fn is_convicted(node: &str, name: &str) -> Result<bool> {
     let account = AccountId::from(key(name).public_key().0);
     let place = hex::encode(Bonds::<Runtime>::hashed_key_for(account));

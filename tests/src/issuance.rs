@@ -1,4 +1,4 @@
-//! All the money that there is on a chain, read from its storage.
+//! All the money on a chain, read from its storage.
 
 use anyhow::{ensure, Context, Result};
 use codec::Decode;
@@ -51,7 +51,7 @@ impl Money {
         Ok(Self { issued, owned })
     }
 
-    /// How far the two are apart; 0 if all adds up.
+    /// The difference between the two; 0 if everything adds up.
     pub fn difference(self) -> u128 {
         self.issued.abs_diff(self.owned)
     }

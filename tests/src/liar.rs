@@ -17,7 +17,7 @@ pub struct Liar {
 }
 
 impl Liar {
-    /// Stands before the node at `url`, and says `lie` wherever that says `truth`, both as bytes that answers have in
+    /// Stands in front of the node at `url`, and says `lie` wherever the node says `truth`. Both are bytes that answers have in
     /// hexadecimal.
     pub async fn start(url: &str, truth: &[u8], lie: &[u8]) -> Result<Self> {
         ensure!(
@@ -31,7 +31,7 @@ impl Liar {
         let serving = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let (node, told) = (node.clone(), told.clone());
-                // A connection that breaks is the client's matter.
+                // If a connection breaks, the client has to deal with it.
                 tokio::spawn(async move { serve(client, &node, &told).await });
             }
         });
@@ -64,7 +64,7 @@ async fn serve(
     }
 }
 
-/// Passes on what comes, but for a tail that may be the beginning of the truth: the rest of that comes next.
+/// Passes on what arrives, except for a tail that may be the beginning of `truth`, whose rest arrives next.
 async fn tell(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,

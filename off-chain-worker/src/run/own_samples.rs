@@ -64,7 +64,7 @@ pub fn load_what_fits(
 }
 
 impl Kept {
-    /// Whether so many samples may be kept.
+    /// Checks that this many samples may be kept.
     ///
     /// # Errors
     /// [`TrainingDataError::TooLarge`].
@@ -79,7 +79,7 @@ impl Kept {
         Err(TrainingDataError::TooLarge { needs, most, parts })
     }
 
-    /// The samples of so many bytes that `is_wanted`.
+    /// The wanted samples, each of this many bytes.
     fn load(
         &self,
         source: &Source,

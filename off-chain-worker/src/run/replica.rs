@@ -1,4 +1,4 @@
-//! A task, rebuilt from the chain for whoever needs its weights, tables or scores.
+//! A task, rebuilt from the chain for programs that need its weights, tables or scores.
 //!
 //! | part | what it does |
 //! | --- | --- |

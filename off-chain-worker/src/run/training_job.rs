@@ -467,7 +467,7 @@ mod tests {
         }
     }
 
-    /// To go on would end in the same way.
+    /// Continuing would end in the same way.
     #[test]
     fn a_training_that_failed_begins_anew() {
         let folder = tempfile::tempdir().unwrap();

@@ -204,7 +204,7 @@ pub fn ledger(task: TaskId, next: Option<RoundId>) -> LedgerView {
 pub struct OldChain {
     /// The last tasks that were opened.
     live: Vec<TaskId>,
-    /// Those in which whoever asks has claims.
+    /// The tasks in which the account that asks has claims.
     pub claims: BTreeSet<TaskId>,
     requests: Cell<usize>,
     bytes: Cell<usize>,

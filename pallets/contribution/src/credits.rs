@@ -1,9 +1,9 @@
 //! Credits that somebody has published, so that contributors see what they are owed and can claim it without a proof.
 //!
-//! A published credit is a fact: it is proved under the claim that its round settled on. By itself it changes nothing. The
-//! account still has to claim its rounds in order, or forfeit one, and nobody can do that for it. Whoever has computed a round
-//! can publish its credits, for free if they are new to the chain. Each is stored once, until it is claimed; the fee of the
-//! reveal that it belongs to pays for that.
+//! A published credit is a fact: it is proved under the claim that its round settled on. By itself it changes nothing. The account
+//! still has to claim its rounds in order, or forfeit one, and nobody can do that for it. Anybody who has computed a round can
+//! publish its credits, for free if they are new to the chain. Each is stored once, until it is claimed; the fee of the reveal that
+//! it belongs to pays for that.
 
 use crate::{
     rounds::{Round, Rounds},

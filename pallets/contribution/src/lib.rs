@@ -36,9 +36,9 @@
 //!
 //! ## Money
 //!
-//! Money stays on hold in its owner's account until it is paid; [`HoldReason`] says what for. A payment moves it from the
-//! sponsor's hold to the payee's free balance. A slash is burned, except that half of a convicted attester's stake goes to
-//! whoever convicted it.
+//! Money stays on hold in its owner's account until it is paid; [`HoldReason`] says what for. A payment moves it from the sponsor's
+//! hold to the payee's free balance. A slash is burned, except that half of a convicted attester's stake goes to the account that
+//! convicted it.
 //!
 //! ## Rooms
 //!
@@ -381,7 +381,7 @@ pub mod pallet {
         }
 
         /// Returns what is set aside for a round and was not claimed in time: to the budget, or to the sponsor if the task is
-        /// closed. Whoever claims later is credited but not paid.
+        /// closed. A contributor who claims later is credited but not paid.
         ///
         /// Signed by anybody, [`Config::ClaimBlocks`] after the end of the round. Emits [`Event::Released`].
         #[pallet::call_index(14)]

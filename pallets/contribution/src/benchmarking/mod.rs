@@ -324,7 +324,7 @@ mod benchmarks {
         Ok(())
     }
 
-    /// A task goes on by it.
+    /// A paused task resumes because of it.
     #[benchmark]
     fn release() -> Result<(), BenchmarkError> {
         let attesters = fixture::register::<T>("attester", bounds::MAX_SEATS);
@@ -339,7 +339,7 @@ mod benchmarks {
         Ok(())
     }
 
-    /// A task goes on by it.
+    /// A paused task resumes because of it.
     #[benchmark]
     fn forfeit() -> Result<(), BenchmarkError> {
         let attesters = fixture::register::<T>("attester", bounds::MAX_SEATS);

@@ -268,7 +268,7 @@ fn who_has_no_pool_loses_its_seat_and_its_offer_and_no_stake() {
         // It is not drawn again until it makes a new offer.
         assert!(listed().iter().all(|(who, _)| *who != attester(2)));
         assert_ok!(offer(&attester(2), 9));
-        // Whoever commits to a table must have the pool, and answers for the table.
+        // An attester that commits to a table must have the pool, and answers for the table.
         lab.weights = score.weights;
         lab.play_to_attestation(TASK, 1);
         let score = lab.score(TASK);

@@ -1,4 +1,4 @@
-//! Scores are exact, whoever computes them, and are found again after a restart.
+//! Scores are exact, whatever computes them, and are found again after a restart.
 
 use super::super::inputs::RevealedDelta;
 use super::*;

@@ -171,8 +171,7 @@ fn change(who: &AccountId) -> i128 {
         - ENDOWMENT as i128
 }
 
-/// Opens a task of shards with so many registered attesters, and plays its first round until seats are
-/// drawn.
+/// Opens a task with shards and this many registered attesters, and plays its first round until seats are drawn.
 fn play_to_attestation(attesters: u8) {
     play_on(sealed(), attesters);
 }
