@@ -161,8 +161,8 @@ impl Volunteer {
     pub fn takes_on(&mut self, products: u64) {
         if products != self.capacity.products && products < bounds::COST_PER_BLOCK {
             tracing::warn!(
-                "this machine is measured to be slower than tasks may ask for: at most {:.3} of the work that one may ask for is \
-                 taken on at once. If that is wrong, give --speed",
+                "this machine is slower than the chain assumes, so all seats together take on at most {:.3} of the work that one \
+                 task may require. If this measurement is wrong, give --speed",
                 products as f64 / bounds::COST_PER_BLOCK as f64
             );
         }
@@ -340,8 +340,8 @@ impl Volunteer {
         for task in left_out.difference(&self.told_left_out) {
             tracing::warn!(
                 %task,
-                "not offered: beside its rounds, there is memory for too few others. If you want to serve it, name all tasks to \
-                 serve with --task"
+                "not offered: its rounds take so much memory that too few others would fit. If you want to serve it, name all \
+                 tasks to serve with --task"
             );
         }
         self.told_left_out = left_out;
