@@ -5,7 +5,6 @@
 //!
 //! - [`chain`]: the client of the chain, through its live metadata
 //! - [`training`]: Burn, data sets, devices
-//! - [`evaluation`]: the exact machine, run fast
 //! - [`engine`]: pure state machines that decide what to do
 //! - [`lab`]: rounds without a chain, for experiments
 //! - [`run`]: the daemons that drive an engine, and what they keep on disk ([`state`])
@@ -18,13 +17,15 @@ pub mod allocator;
 pub mod chain;
 pub mod cli;
 pub mod engine;
-pub mod evaluation;
 pub mod keys;
 pub mod lab;
 pub mod model;
-mod panics;
 pub mod process;
 pub mod run;
 pub mod state;
+// A round that the tests of two crates are about.
+#[cfg(test)]
+#[path = "../../evaluation/src/test_lab.rs"]
+pub mod test_lab;
 pub mod training;
 pub mod whole_file;

@@ -11,6 +11,7 @@ mod contribute;
 mod contribute_all;
 mod credits;
 mod delta_source;
+mod device_mark;
 mod dirs;
 mod dispute_agent;
 mod dispute_evidence;
@@ -51,6 +52,7 @@ pub use credits::Unpublished;
 pub use delta_source::{
     DeltaSource, OwnWeights, SampleSource, Strategy, Training, TrainingDataError, TrainingPlan,
 };
+pub use device_mark::DeviceMark;
 pub use dirs::WorkerDirs;
 pub use dispute_agent::{stage, turn, DisputeAgent, Hearing, Suspects};
 pub use dispute_evidence::dispute_evidence;
@@ -72,11 +74,11 @@ pub use watch::Watch;
 
 use crate::{
     chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment, Nodes, Receipt},
-    evaluation::EvidenceError,
     keys::address,
     state::StateError,
     training::TrainingError,
 };
+use gotong_evaluation::EvidenceError;
 use gotong_protocol::{view::TaskView, RoundId, TaskId};
 use std::{
     future::Future,

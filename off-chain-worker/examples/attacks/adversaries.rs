@@ -3,10 +3,8 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use gotong::{
-    evaluation::FastCpu,
-    training::{add_residual, noise_change, residual_decay},
-};
+use gotong::training::{add_residual, noise_change, residual_decay};
+use gotong_evaluation::FastCpu;
 use gotong_protocol::bounds::MAX_DELTA_BYTES;
 use gotong_scoring::{
     arith::MASTER_BOUND, gradient::Differentiator, merge::OUTER_RATE_ONE, share::groups, Delta,

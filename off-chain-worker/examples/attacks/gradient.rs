@@ -8,13 +8,11 @@
 //! make fewer updates, and some make more.
 
 use anyhow::Result;
-use gotong::{
-    evaluation::{bits, FastCpu},
-    training::{
-        data::{folder, DataSet, FashionMnist, Labelled, Use},
-        initial_weights, TrainingConfig,
-    },
+use gotong::training::{
+    data::{folder, DataSet, FashionMnist, Labelled, Use},
+    initial_weights, TrainingConfig,
 };
+use gotong_evaluation::{bits, FastCpu};
 use gotong_scoring::{
     arith::{round_div, MASTER_BOUND},
     gradient::Differentiator,

@@ -8,14 +8,12 @@ use std::{
 
 use anyhow::Result;
 use burn::tensor::Device;
-use gotong::{
-    evaluation::FastCpu,
-    training::{
-        add_residual,
-        data::{FashionMnist, Labelled, Use},
-        initial_weights, residual_decay, train, TrainingConfig,
-    },
+use gotong::training::{
+    add_residual,
+    data::{FashionMnist, Labelled, Use},
+    initial_weights, residual_decay, train, TrainingConfig,
 };
+use gotong_evaluation::FastCpu;
 use gotong_protocol::bounds::MAX_DELTA_BYTES;
 use gotong_scoring::{
     blake2_256,

@@ -1,11 +1,9 @@
 //! `gotong attest`: evaluates the rounds that draw the account, until stopped.
 
 use super::{output::Amount, scoring::ScoringArgs, tipping::Tipping, Globals};
-use crate::{
-    evaluation::reliable_speed,
-    run::{free_memory, Attest as Daemon, Capacity, Conditions, Stop},
-};
+use crate::run::{free_memory, Attest as Daemon, Capacity, Conditions, Stop};
 use anyhow::ensure;
+use gotong_evaluation::reliable_speed;
 use gotong_protocol::{bounds, TaskId};
 use std::collections::BTreeSet;
 

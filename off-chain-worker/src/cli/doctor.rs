@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{
     chain::Moment,
-    evaluation::{self_test, FastCpu, Traced},
     keys::address,
     run::RoundMemory,
     training::{
@@ -22,6 +21,7 @@ use crate::{
     },
 };
 use anyhow::{bail, ensure};
+use gotong_evaluation::{self_test, FastCpu, Traced};
 use gotong_protocol::{
     view::{ClaimableView, OfferView},
     TaskId,

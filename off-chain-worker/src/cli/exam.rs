@@ -1,11 +1,9 @@
 //! What a model is worth on samples that never score a round, by the exact machine.
 
-use crate::{
-    evaluation::{bits, generate, FastCpu, Sampler},
-    training::data::{DataSet, Labelled},
-};
+use crate::training::data::{DataSet, Labelled};
 use anyhow::{bail, Result};
 use gotong_data::{Kind, Recipe, Tokenizer};
+use gotong_evaluation::{bits, generate, FastCpu, Sampler};
 use gotong_protocol::Graph;
 use gotong_scoring::{Evaluator, Samples};
 use serde_json::{json, Value};

@@ -6,11 +6,11 @@ use super::{inputs_digest, is_refused, Replica, RoundPlayer, RunError, REFUSED_B
 use crate::{
     chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment},
     engine::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute},
-    evaluation::{describe_verdict, StepName},
     keys::address,
     state::{Folder, Lock, StateError},
 };
 use confirm::{is_confirmed, is_pick, Basis, PickCheck};
+use gotong_evaluation::{describe_verdict, StepName};
 use gotong_protocol::{
     dispute::ClosedDispute,
     id::DisputeId,

@@ -1,7 +1,8 @@
 //! A contributor's own exam: before it commits to a delta, it tries it on samples that it has kept back, whether it does harm,
 //! and how much of it a round would prove.
 
-use crate::{evaluation::FastCpu, training::data::Labelled};
+use crate::training::data::Labelled;
+use gotong_evaluation::FastCpu;
 use gotong_scoring::{
     arith::MASTER_BOUND,
     gradient::MAX_GROUP,

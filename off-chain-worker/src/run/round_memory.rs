@@ -1,6 +1,6 @@
 //! How much memory rounds take.
 
-use crate::evaluation::FastCpu;
+use gotong_evaluation::FastCpu;
 use gotong_protocol::{Graph, TaskId, TaskTerms};
 use gotong_scoring::{Entry, EvalError};
 use std::{

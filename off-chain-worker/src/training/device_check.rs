@@ -4,11 +4,11 @@
 //! what a few updates make of them.
 
 use burn::tensor::Device;
+use gotong_panics::caught;
 use gotong_scoring::{arith::MASTER_BOUND, Graph, Transformer};
 use std::sync::atomic::AtomicBool;
 
 use super::{data::Labelled, float_loss, initial_weights, train, TrainingConfig, TrainingError};
-use crate::panics::caught;
 
 /// Why nobody should train on a device.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

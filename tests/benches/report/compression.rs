@@ -9,14 +9,12 @@
 use crate::worker::rounded;
 use anyhow::Result;
 use burn::tensor::Device;
-use gotong::{
-    evaluation::{bits, FastCpu},
-    training::{
-        add_residual,
-        data::{folder, DataSet, Labelled, Use},
-        initial_weights, residual_decay, train, TrainingConfig,
-    },
+use gotong::training::{
+    add_residual,
+    data::{folder, DataSet, Labelled, Use},
+    initial_weights, residual_decay, train, TrainingConfig,
 };
+use gotong_evaluation::{bits, FastCpu};
 use gotong_protocol::bounds::MAX_DELTA_BYTES;
 use gotong_scoring::{
     arith::MASTER_BOUND,

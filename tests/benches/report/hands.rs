@@ -4,7 +4,6 @@ use crate::{compression, language, worker::rounded};
 use anyhow::{ensure, Context, Result};
 use burn::tensor::Device;
 use gotong::{
-    evaluation::{bits, FastCpu},
     lab::{Experiment, Material, Rounds},
     process::sibling,
     training::{
@@ -12,6 +11,7 @@ use gotong::{
         initial_weights, weights_file, TrainingConfig, TrainingOptions,
     },
 };
+use gotong_evaluation::{bits, FastCpu};
 use gotong_scoring::{merge::OUTER_RATE_ONE, Evaluator, Graph, Samples};
 use gotong_tests::torch::{python, ALONE};
 use serde_json::{json, Map, Value};

@@ -3,13 +3,11 @@
 use crate::worker::rounded;
 use anyhow::Result;
 use burn::tensor::Device;
-use gotong::{
-    evaluation::{bits, FastCpu},
-    training::{
-        data::{folder, DataSet, Labelled, Use},
-        float_loss, initial_weights, train, TrainingConfig,
-    },
+use gotong::training::{
+    data::{folder, DataSet, Labelled, Use},
+    float_loss, initial_weights, train, TrainingConfig,
 };
+use gotong_evaluation::{bits, FastCpu};
 use gotong_scoring::{Evaluator, Graph, Samples, Transformer};
 use gotong_tests::torch::{Computing, Torch, Wait};
 use serde_json::{json, Map, Value};

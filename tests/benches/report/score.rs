@@ -3,7 +3,8 @@
 
 use crate::{language::MODEL, worker::rounded};
 use anyhow::Result;
-use gotong::{evaluation::FastCpu, training::initial_weights};
+use gotong::training::initial_weights;
+use gotong_evaluation::FastCpu;
 use gotong_scoring::{
     share::{share_table, Entrant},
     Delta, Entry, Evaluator, Graph, Hash, Samples, ShareTerms,

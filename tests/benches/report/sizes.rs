@@ -5,7 +5,8 @@ use crate::{
     worker::rounded,
 };
 use anyhow::Result;
-use gotong::{evaluation::FastCpu, training::initial_weights};
+use gotong::training::initial_weights;
+use gotong_evaluation::FastCpu;
 use gotong_scoring::{
     merge::{Merge, Part, FACTOR_ONE},
     Delta, Evaluator, Graph, Samples, Transformer,

@@ -2,10 +2,8 @@
 
 use crate::floats;
 use anyhow::{ensure, Result};
-use gotong::{
-    evaluation::FastCpu,
-    training::{data::DataSet, DeviceChoice},
-};
+use gotong::training::{data::DataSet, DeviceChoice};
+use gotong_evaluation::FastCpu;
 use gotong_scoring::{Cnn, Convolution, Graph, Image, Pool, Transformer, Window};
 use gotong_tests::{
     equality::{random_cases, trained, Case},

@@ -1,10 +1,8 @@
 //! scikit-learn beside Gotong: its classifier, evaluated by the exact machine.
 
 use anyhow::{ensure, Result};
-use gotong::{
-    evaluation::{bits, FastCpu},
-    training::weights_file,
-};
+use gotong::training::weights_file;
+use gotong_evaluation::{bits, FastCpu};
 use gotong_scoring::{Evaluator, Graph, Samples};
 use gotong_tests::python::python;
 use serde_json::Value;

@@ -7,7 +7,6 @@ use super::{
 };
 use crate::{
     cli::{finding::Finding, output::Format, progress},
-    evaluation::FastCpu,
     run::RoundMemory,
     training::{
         data::Labelled, train_from, Deadline, DeviceChoice, Span, Start, Step, Supervisor,
@@ -15,6 +14,7 @@ use crate::{
     },
 };
 use anyhow::{ensure, Context, Result};
+use gotong_evaluation::FastCpu;
 use gotong_protocol::{HoldOutTerms, TaskTerms};
 use gotong_scoring::{arith::clamp_master, Evaluator, Graph, Samples};
 use serde_json::json;

@@ -194,7 +194,8 @@ impl Conditions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{evaluation::FastCpu, run::views};
+    use crate::run::views;
+    use gotong_evaluation::FastCpu;
     use gotong_protocol::Graph;
     use std::cell::Cell;
 

@@ -3,10 +3,8 @@
 use super::{CONTRIBUTORS, REPEATS, SAMPLES};
 use crate::worker::{median, rounded};
 use anyhow::{Context, Result};
-use gotong::{
-    evaluation::FastCpu,
-    training::{data::FashionMnist, initial_weights, train, TrainingConfig},
-};
+use gotong::training::{data::FashionMnist, initial_weights, train, TrainingConfig};
+use gotong_evaluation::FastCpu;
 use gotong_scoring::{
     gradient::{Differentiator, MAX_GROUP},
     shard_root,

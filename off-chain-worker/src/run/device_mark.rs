@@ -2,9 +2,9 @@
 //! device's place, and nothing counts that the device computed before. Only the user takes it away: a program cannot know whether
 //! whatever flipped a word once will not do so again, and the self-test has passed it before.
 
-use super::Mismatch;
 use crate::state::{Folder, StateError};
-use std::path::PathBuf;
+use gotong_evaluation::{DistrustRecord, Mismatch};
+use std::{error::Error, path::PathBuf};
 
 /// Where a device is marked if it is found wrong.
 #[derive(Clone, Debug)]
@@ -35,9 +35,11 @@ impl DeviceMark {
         let found: Result<Option<String>, _> = self.folder.load(&self.name);
         found.unwrap_or_else(|error| Some(error.to_string()))
     }
+}
 
-    pub(super) fn set(&self, why: Mismatch) -> Result<(), StateError> {
-        self.folder.save(&self.name, &why.to_string())
+impl DistrustRecord for DeviceMark {
+    fn found_wrong(&self, why: Mismatch) -> Result<(), Box<dyn Error>> {
+        Ok(self.folder.save(&self.name, &why.to_string())?)
     }
 }
 
@@ -53,7 +55,7 @@ mod tests {
             DeviceMark::of(device, &folder).unwrap()
         };
         assert_eq!(mark("wgpu").found(), None);
-        mark("wgpu").set(Mismatch::Order).unwrap();
+        mark("wgpu").found_wrong(Mismatch::Order).unwrap();
         assert_eq!(mark("wgpu").found(), Some(Mismatch::Order.to_string()));
         assert_eq!(mark("cuda").found(), None);
         for bytes in [&[][..], &[7, 0]] {

@@ -1,10 +1,10 @@
-//! The reference in the place of a device that does something before each answer, for tests.
+//! The processor in the place of a device that does something before each answer, for tests.
 
-use super::DeviceEvaluator;
-use gotong_scoring::{gradient::Differentiator, EvalError, Evaluator, Graph, Reference, Samples};
+use super::{DeviceEvaluator, FastCpu};
+use gotong_scoring::{gradient::Differentiator, EvalError, Evaluator, Graph, Samples};
 use std::{fmt::Debug, ops::Range};
 
-/// Answers as the reference, after something.
+/// Answers as the processor, after something.
 #[derive(Clone, Debug, Default)]
 pub struct After<T>(pub T);
 
@@ -25,7 +25,7 @@ impl<T: Happening> Evaluator for After<T> {
         samples: &Samples,
     ) -> Result<Vec<u32>, EvalError> {
         self.0.happen();
-        Reference.losses(graph, weights, samples)
+        FastCpu.losses(graph, weights, samples)
     }
 }
 
@@ -39,7 +39,7 @@ impl<T: Happening> Differentiator for After<T> {
         see: &mut dyn FnMut(usize, &[i64]),
     ) -> Result<(), EvalError> {
         self.0.happen();
-        Reference.gradients(graph, weights, samples, groups, see)
+        FastCpu.gradients(graph, weights, samples, groups, see)
     }
 }
 

@@ -27,9 +27,9 @@ use burn::tensor::Device;
 use gotong_scoring::{evaluator, machine, EvalError, Evaluator, Flow, Graph, Kind, Samples};
 
 use super::{DeviceEvaluator, Traced};
-use crate::panics::caught;
 use arith::{read, Tables};
 use batch::{Batch, Context};
+use gotong_panics::caught;
 use prepared::PreparedOp;
 
 /// Most products in one f32 sum.

@@ -144,7 +144,7 @@ impl fmt::Display for Difference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::lab::Lab;
+    use crate::test_lab::Lab;
     use gotong_scoring::share::table::PassSummaries;
 
     type Change = &'static dyn Fn(&mut TableSummary);

@@ -1,7 +1,7 @@
 //! What passes the test, and mistakes that do not.
 
 use super::*;
-use crate::evaluation::{BurnEvaluator, FastCpu};
+use crate::{BurnEvaluator, FastCpu};
 use gotong_scoring::{
     arith::rs,
     gradient::{backwards, contribution, Sums, GRADIENT_BITS},

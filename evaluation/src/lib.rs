@@ -2,19 +2,22 @@
 //! for bit, the test that a device must pass before anybody trusts it, the checks of all that it answers after that, and
 //! evidence of single steps.
 
+// `test_lab` is part of the worker's tests as well, where this is another crate.
+#[cfg(test)]
+extern crate self as gotong_evaluation;
+
 #[cfg(test)]
 mod after;
 mod backend;
 mod burn;
 mod checked;
-mod device_mark;
 mod device_thread;
 mod difference;
+#[cfg(test)]
+mod equality;
 mod evidence;
 mod fast_cpu;
 mod flipping;
-#[cfg(test)]
-pub(crate) mod lab;
 mod lies;
 mod precision;
 mod probabilities;
@@ -24,13 +27,14 @@ mod speed;
 mod step_name;
 mod step_path;
 mod step_words;
+#[cfg(test)]
+pub mod test_lab;
 mod traced;
 mod verdict_text;
 
 pub use self::burn::BurnEvaluator;
 pub use backend::{Backend, Halt, Shared};
-pub use checked::{CheckedDevice, DeviceEvaluator, Mismatch};
-pub use device_mark::DeviceMark;
+pub use checked::{CheckedDevice, DeviceEvaluator, DistrustRecord, Mismatch};
 pub use difference::Difference;
 pub use evidence::{Evidence, EvidenceError, Finding, Move};
 pub use fast_cpu::FastCpu;
@@ -49,6 +53,3 @@ pub use verdict_text::{describe_accusation, describe_step, describe_verdict};
 pub fn bits(losses: &[u32]) -> f64 {
     losses.iter().map(|&loss| f64::from(loss)).sum::<f64>() / 65_536.0
 }
-
-#[cfg(test)]
-mod equality;

@@ -1,7 +1,7 @@
 //! What the passes hold in memory: no more than the graph says, and in a budget.
 
 use super::*;
-use crate::evaluation::equality::residuals::weights;
+use crate::equality::residuals::weights;
 use gotong_scoring::memory::residual_chain;
 
 /// What an attester's program may take for samples.

@@ -65,7 +65,7 @@ impl DeviceThread {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::Flipping;
+    use crate::Flipping;
     use gotong_scoring::Reference;
 
     const SOON: Duration = Duration::from_secs(10);

@@ -8,7 +8,7 @@ use gotong_scoring::{
 use proptest::prelude::*;
 use rand::{rngs::StdRng, Rng, SeedableRng};
 
-use crate::evaluation::{BurnEvaluator, FastCpu};
+use crate::{BurnEvaluator, FastCpu};
 
 pub(super) fn all_equal(
     graph: &Graph,

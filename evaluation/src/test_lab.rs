@@ -1,6 +1,6 @@
-//! A small round for tests.
+//! A small round for tests, here and in the worker.
 
-use super::LieKind;
+use gotong_evaluation::LieKind;
 use gotong_protocol::{EntrantRecord, RoundFacts, ShareTerms, TableSummary};
 use gotong_scoring::{
     draw,
@@ -14,17 +14,24 @@ use std::convert::Infallible;
 /// What the parties of a round have.
 #[derive(Clone)]
 pub struct Lab {
+    /// What the chain knows of it.
     pub facts: RoundFacts,
+    /// The weights before it.
     pub base: Vec<i16>,
+    /// What scores it.
     pub samples: RoundSamples,
+    /// Its deltas.
     pub entrants: Vec<LabEntrant>,
 }
 
 /// A delta of the round.
 #[derive(Clone)]
 pub struct LabEntrant {
+    /// The change.
     pub delta: Delta,
+    /// Its weight in the merge.
     pub weight: u32,
+    /// Whether its author has proved skill before.
     pub is_proven: bool,
 }
 
@@ -136,6 +143,7 @@ impl Lab {
         self
     }
 
+    /// What its deltas are known by.
     pub fn records(&self) -> Vec<EntrantRecord> {
         let hashes = self.entrants.iter().map(LabEntrant::hash);
         let records = hashes.zip(self.entrants());
@@ -167,20 +175,24 @@ impl Lab {
         .unwrap()
     }
 
+    /// Its table.
     pub fn table(&self) -> ShareTable {
         self.score().1
     }
 
+    /// The summary of its table.
     pub fn summary(&self) -> TableSummary {
         self.table().summary()
     }
 
+    /// A party that stands for the right table.
     pub fn honest(&self) -> Player {
         let (base, samples) = (self.base.clone(), self.samples.clone());
         let deltas = self.entrants.iter().map(|entrant| entrant.delta.clone());
         Player::new(self.facts.clone(), base, samples, deltas, self.table()).unwrap()
     }
 
+    /// A party that lies about this.
     pub fn liar(&self, kind: LieKind) -> Player {
         let liar = kind.player(&self.honest(), self.samples.records(), &mut Reference);
         let (liar, _) = liar.unwrap_or_else(|| panic!("the round has no lie: {kind:?}"));
@@ -189,6 +201,7 @@ impl Lab {
 }
 
 impl LabEntrant {
+    /// The hash of the delta.
     pub fn hash(&self) -> gotong_protocol::Hash {
         Delta::hash_of(&self.delta.encode())
     }

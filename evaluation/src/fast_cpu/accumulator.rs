@@ -61,7 +61,7 @@ pub(super) fn is_linear(exponent: i32) -> bool {
 
 /// Adds `gotong_scoring::gradient::contribution` of every sum. No sum of 64 bits overflows.
 #[inline(always)]
-pub(in crate::evaluation) fn add_contributions(all: &mut [i64], sums: &[i32], exponent: i32) {
+pub(crate) fn add_contributions(all: &mut [i64], sums: &[i32], exponent: i32) {
     let up = units(exponent);
     let all = all.iter_mut().zip(sums);
     if is_linear(exponent) {

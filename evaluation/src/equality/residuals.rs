@@ -5,10 +5,10 @@ use gotong_scoring::{memory::residual_chain, Evaluator, Graph, Reference, Sample
 use proptest::test_runner::TestCaseResult;
 
 use super::gradients::all_equal;
-use crate::evaluation::{BurnEvaluator, FastCpu};
+use crate::{BurnEvaluator, FastCpu};
 
 /// Weights of the chain, none of them large.
-pub(in crate::evaluation) fn weights(graph: &Graph) -> Vec<i16> {
+pub(crate) fn weights(graph: &Graph) -> Vec<i16> {
     let weight = |at: usize| (at * 7_919 % 2_001) as i16 - 1_000;
     (0..graph.parameters()).map(weight).collect()
 }

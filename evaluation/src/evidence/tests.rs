@@ -1,7 +1,7 @@
 //! Evidence of every kind of step, of liars, and of files that were tampered with.
 
 use super::*;
-use crate::evaluation::{lab::Lab, LieKind};
+use crate::{test_lab::Lab, LieKind};
 use clap::ValueEnum;
 use gotong_scoring::{HoldOut, Reference};
 use proptest::prelude::*;

@@ -15,8 +15,8 @@ use super::{
     batch::{Batch, Context},
     check_labels, BurnEvaluator, PreparedOp,
 };
-use crate::evaluation::fast_cpu::add_contributions;
-use crate::panics::caught;
+use crate::fast_cpu::add_contributions;
+use gotong_panics::caught;
 
 /// Parameters that a thread of the processor adds up at a time.
 const STRIPE: usize = 1 << 12;

@@ -9,12 +9,11 @@
 
 use super::{
     backend::Turn,
-    device_mark::DeviceMark,
     device_thread::{DeviceThread, NoAnswer},
     self_test::gradient,
     FastCpu,
 };
-use crate::panics::caught;
+use gotong_panics::caught;
 use gotong_scoring::{
     evaluator::check,
     gradient::{check_groups, Differentiator},
@@ -22,6 +21,7 @@ use gotong_scoring::{
 };
 use rand::{rngs::StdRng, seq::index, Rng, SeedableRng};
 use std::{
+    error::Error,
     fmt::Debug,
     ops::Range,
     sync::{
@@ -38,6 +38,15 @@ pub trait DeviceEvaluator: Evaluator + Differentiator + Debug + Send {
     fn take_fewer(&mut self);
 }
 
+/// Where it is recorded that a device was found wrong, so that it is not trusted again after a restart.
+pub trait DistrustRecord: Debug + Send + Sync {
+    /// Records how it was found wrong.
+    ///
+    /// # Errors
+    /// It cannot be recorded.
+    fn found_wrong(&self, why: Mismatch) -> Result<(), Box<dyn Error>>;
+}
+
 /// A device whose answers are checked. Its clones are the same device: one that was found wrong is wrong for all.
 #[derive(Clone, Debug)]
 pub struct CheckedDevice {
@@ -49,8 +58,8 @@ pub struct CheckedDevice {
     patience: Duration,
     /// The turn on the processor of whoever asks, if it takes turns with others.
     turn: Option<Turn>,
-    /// What is left on disk if it is found wrong.
-    mark: Option<DeviceMark>,
+    /// Where it is recorded if it is found wrong.
+    record: Option<Arc<dyn DistrustRecord>>,
 }
 
 #[derive(Debug)]
@@ -121,14 +130,14 @@ impl CheckedDevice {
             pause: Duration::from_secs(1),
             patience: PATIENCE,
             turn: None,
-            mark: None,
+            record: None,
         }
     }
 
-    /// The same device, which leaves `mark` on disk if it is found wrong.
-    pub fn marked_by(self, mark: DeviceMark) -> Self {
+    /// The same device; if it is found wrong, that is recorded in `record`.
+    pub fn recorded_in(self, record: impl DistrustRecord + 'static) -> Self {
         Self {
-            mark: Some(mark),
+            record: Some(Arc::new(record)),
             ..self
         }
     }
@@ -154,11 +163,12 @@ impl CheckedDevice {
         !self.is_wrong.load(Ordering::Relaxed)
     }
 
-    /// It was found wrong: nobody relies on it any more, in this process, and after a restart if it has a mark. The user is told,
+    /// It was found wrong: nobody relies on it any more, in this process, and after a restart if it has a record. The user is told,
     /// once.
     pub fn distrust(&self, why: Mismatch) {
         if !self.is_wrong.swap(true, Ordering::Relaxed) {
-            if let Some(Err(error)) = self.mark.as_ref().map(|mark| mark.set(why)) {
+            let recorded = self.record.as_ref().map(|record| record.found_wrong(why));
+            if let Some(Err(error)) = recorded {
                 tracing::error!(
                     "this could not be recorded, so leave `--device` out the next time, or the device is trusted again: {error}"
                 );

@@ -5,8 +5,8 @@
 //! setting says so. Int8 operands survive TF32, and only an attention's shares have more bits, so the
 //! self-test's models may not notice. Others may round the sums, of which only the largest show it.
 
-use crate::panics::caught;
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use gotong_panics::caught;
 use rand::{rngs::StdRng, Rng, SeedableRng};
 
 /// Why a device must not evaluate.
@@ -27,7 +27,6 @@ pub enum Imprecise {
     #[error(
         "the device failed: {0}; evaluate on another `--device`, or leave `--device` out to use the processor"
     )]
-    /// It could not multiply.
     Device(String),
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::{
     after::{After, Happening},
-    lab::Lab,
+    test_lab::Lab,
     Backend, BurnEvaluator, Flipping, Halt, Shared,
 };
 use super::*;

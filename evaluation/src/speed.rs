@@ -112,11 +112,13 @@ fn speed_of(
 #[cfg(test)]
 mod tests {
     use super::{
-        super::{CheckedDevice, DeviceEvaluator},
+        super::{
+            after::{After, Happening},
+            CheckedDevice,
+        },
         *,
     };
-    use gotong_scoring::gradient::Differentiator;
-    use std::{ops::Range, thread::sleep};
+    use std::thread::sleep;
 
     #[test]
     fn a_speed_is_measured() {
@@ -154,45 +156,22 @@ mod tests {
         assert_eq!(least(2.0, Some(Err(failed.clone()))), Err(failed));
     }
 
-    /// How long a [`Slow`] device takes at least for each answer.
+    /// How long a slow device takes at least for each answer.
     const PAUSE: Duration = Duration::from_millis(50);
 
-    /// The processor in the place of a device, after a pause.
+    /// Takes a pause before each answer.
     #[derive(Debug)]
-    struct Slow;
+    struct Pause;
 
-    impl Evaluator for Slow {
-        fn losses(
-            &mut self,
-            graph: &Graph,
-            weights: &[i16],
-            samples: &Samples,
-        ) -> Result<Vec<u32>, EvalError> {
+    impl Happening for Pause {
+        fn happen(&mut self) {
             sleep(PAUSE);
-            FastCpu.losses(graph, weights, samples)
         }
-    }
-
-    impl Differentiator for Slow {
-        fn gradients(
-            &mut self,
-            graph: &Graph,
-            weights: &[i16],
-            samples: &Samples,
-            groups: &[Range<usize>],
-            see: &mut dyn FnMut(usize, &[i64]),
-        ) -> Result<(), EvalError> {
-            FastCpu.gradients(graph, weights, samples, groups, see)
-        }
-    }
-
-    impl DeviceEvaluator for Slow {
-        fn take_fewer(&mut self) {}
     }
 
     #[test]
     fn a_slow_device_is_measured_with_all_that_checks_it() {
-        let device = CheckedDevice::new(Box::new(Slow));
+        let device = CheckedDevice::new(Box::new(After(Pause)));
         let speed = reliable_speed(&Backend::Device(device)).unwrap();
         // It is asked twice.
         let most = models().map(|(graph, samples)| graph.cost() as f64 * samples as f64);

@@ -1,9 +1,14 @@
-//! Panics that end nothing: Burn says with one that a device fails.
+//! Panics that end nothing: Burn says with one that a device fails, whether it trains or evaluates.
+
+#![forbid(unsafe_code)]
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 /// Does `work`, and turns a panic into an error that says what the panic said.
-pub(crate) fn caught<T, E>(
+///
+/// # Errors
+/// What `work` says, or what `failed` makes of the words of its panic.
+pub fn caught<T, E>(
     work: impl FnOnce() -> Result<T, E>,
     failed: impl FnOnce(String) -> E,
 ) -> Result<T, E> {

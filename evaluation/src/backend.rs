@@ -6,7 +6,7 @@ use std::{
     ops::Range,
     sync::{
         atomic::{AtomicBool, Ordering},
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
     },
     time::{Duration, Instant},
 };
@@ -87,13 +87,71 @@ impl Halt {
     }
 }
 
-/// Held by who evaluates. Who has waited longest is next.
-static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+/// The evaluations of this process, in the order in which they came.
+static QUEUE: Queue = Queue {
+    numbers: Mutex::new(Numbers {
+        given: 0,
+        called: 0,
+    }),
+    called: Condvar::new(),
+};
 /// How long to keep the turn: long enough for all models of a light round.
 const KEPT: Duration = Duration::from_secs(10);
 
-/// Since when an evaluation has the turn.
-type Held = (tokio::sync::MutexGuard<'static, ()>, Instant);
+/// A queue: one at a time has the turn, and who has waited longest is next. A mutex of the standard library may give it to whoever
+/// had it last, again and again.
+#[derive(Debug)]
+struct Queue {
+    numbers: Mutex<Numbers>,
+    /// Notified when another number is called.
+    called: Condvar,
+}
+
+#[derive(Debug)]
+struct Numbers {
+    /// How many were given to those who wait or have waited.
+    given: u64,
+    /// The number of whoever has the turn, or is to come for it.
+    called: u64,
+}
+
+/// The turn of whoever is first in the queue. The next one is called when this is dropped.
+#[derive(Debug)]
+struct Held {
+    queue: &'static Queue,
+    since: Instant,
+}
+
+impl Queue {
+    fn numbers(&self) -> MutexGuard<'_, Numbers> {
+        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the turn.
+    fn wait(&'static self) -> Held {
+        let mut numbers = self.numbers();
+        let own = numbers.given;
+        numbers.given = own.wrapping_add(1);
+        let numbers = self
+            .called
+            .wait_while(numbers, |numbers| numbers.called != own)
+            .unwrap_or_else(PoisonError::into_inner);
+        drop(numbers);
+        Held {
+            queue: self,
+            since: Instant::now(),
+        }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut numbers = self.queue.numbers();
+        numbers.called = numbers.called.wrapping_add(1);
+        drop(numbers);
+        self.queue.called.notify_all();
+    }
+}
 
 /// The turn of one evaluation to use the processor, which it has or has not. Clones are of the same evaluation.
 #[derive(Clone, Debug)]
@@ -117,8 +175,8 @@ impl Turn {
     /// Waits for the turn, unless the evaluation has it, and has not had it for long. Blocks, and so is for threads that may.
     pub fn take(&self) {
         let mut held = self.held();
-        held.take_if(|(_, since)| since.elapsed() >= self.kept);
-        held.get_or_insert_with(|| (TURN.blocking_lock(), Instant::now()));
+        held.take_if(|held| held.since.elapsed() >= self.kept);
+        held.get_or_insert_with(|| QUEUE.wait());
     }
 
     /// Others may evaluate.

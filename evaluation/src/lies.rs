@@ -186,7 +186,7 @@ fn wrong_adjoints(facts: &RoundFacts, stage: Stage, position: u32) -> Vec<Lie> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::lab::Lab;
+    use crate::test_lab::Lab;
     use clap::ValueEnum;
     use gotong_scoring::{
         share::trial::{Ruling, Step, Trial},
