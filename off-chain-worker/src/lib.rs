@@ -1,16 +1,15 @@
 //! The Gotong worker: everything that people do off the chain, as a library and as the program
 //! `gotong`.
 //!
-//! Four rooms that know nothing of one another, and what joins them above:
+//! Two rooms that know nothing of each other. What stands above joins them with two crates that do not know them either:
+//! `gotong_training` and `gotong_evaluation`.
 //!
 //! - [`chain`]: the client of the chain, through its live metadata
-//! - [`training`]: Burn, data sets, devices
 //! - [`engine`]: pure state machines that decide what to do
 //! - [`lab`]: rounds without a chain, for experiments
 //! - [`run`]: the daemons that drive an engine, and what they keep on disk ([`state`])
 //! - [`model`]: architectures as people write them
 //! - [`allocator`]: memory that is kept for what is allocated next
-//! - [`whole_file`]: files that are written as a whole or not at all
 //! - [`cli`]: the subcommands
 
 pub mod allocator;
@@ -23,9 +22,10 @@ pub mod model;
 pub mod process;
 pub mod run;
 pub mod state;
-// A round that the tests of two crates are about.
+// What the tests of two crates are about.
 #[cfg(test)]
 #[path = "../../evaluation/src/test_lab.rs"]
 pub mod test_lab;
-pub mod training;
-pub mod whole_file;
+#[cfg(test)]
+#[path = "../../training/src/test_model.rs"]
+mod test_model;

@@ -76,10 +76,10 @@ use crate::{
     chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment, Nodes, Receipt},
     keys::address,
     state::StateError,
-    training::TrainingError,
 };
 use gotong_evaluation::EvidenceError;
 use gotong_protocol::{view::TaskView, RoundId, TaskId};
+use gotong_training::TrainingError;
 use std::{
     future::Future,
     ops::ControlFlow,

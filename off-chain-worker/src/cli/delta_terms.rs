@@ -69,10 +69,8 @@ fn outer_rate(text: &str) -> Result<Q8, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        model,
-        training::{compress, fixture::small_transformer},
-    };
+    use crate::{model, test_model::small_transformer};
+    use gotong_training::compress;
 
     fn none() -> DeltaTerms {
         DeltaTerms::default()

@@ -1,9 +1,9 @@
 //! `gotong generate`: a language model continues a text.
 
 use super::{model_source::ModelSource, output::fixed_point, progress, Globals};
-use crate::training::data::DataSet;
 use anyhow::{Context, Result};
 use gotong_evaluation::Sampler;
+use gotong_training::data::DataSet;
 use serde_json::json;
 use std::str::FromStr;
 

@@ -3,12 +3,12 @@
 use crate::{
     run::{DeviceMark, ScorerOptions},
     state::Folder,
-    training::{Adapter, DeviceChoice},
 };
 use gotong_evaluation::{
     check_precision, self_test, Backend, BurnEvaluator, CheckedDevice, DeviceEvaluator, FastCpu,
     Flipping, LieKind, SelfTestFailure, Traced,
 };
+use gotong_training::{Adapter, DeviceChoice};
 
 /// Where rounds are computed.
 #[derive(Debug, clap::Args)]

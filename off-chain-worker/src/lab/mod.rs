@@ -15,13 +15,12 @@ use gotong_scoring::{
     share::{entry_weight, share_round, Entrant, EntryWeights, Ledger, ScoreError, ShareTerms},
     Delta, Graph, Hash, Samples,
 };
-use rand::{rngs::StdRng, seq::index, SeedableRng};
-use rayon::ThreadPoolBuilder;
-
-use crate::training::{
+use gotong_training::{
     add_residual, compress, data::Labelled, initial_weights, residual_decay, train_from, Memory,
     Span, Start, Supervisor, Trained, TrainingError, TrainingOptions,
 };
+use rand::{rngs::StdRng, seq::index, SeedableRng};
+use rayon::ThreadPoolBuilder;
 
 /// What is run.
 #[derive(Clone, Debug, PartialEq)]

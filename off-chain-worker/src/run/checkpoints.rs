@@ -1,9 +1,10 @@
 //! How far the training under way is, on disk, so that it goes on there after a restart. A training can do without it: what
 //! cannot be kept or read is told and costs no delta.
 
-use crate::{state::Folder, training::Checkpoint};
+use crate::state::Folder;
 use codec::{Decode, Encode};
 use gotong_protocol::{Hash, RoundId};
+use gotong_training::Checkpoint;
 
 /// Tells a training of an account in a task from all others.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -79,7 +80,7 @@ impl Checkpoints {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::Memory;
+    use gotong_training::Memory;
 
     fn checkpoints() -> (tempfile::TempDir, Checkpoints) {
         let temporary = tempfile::tempdir().unwrap();

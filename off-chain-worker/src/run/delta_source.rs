@@ -4,13 +4,13 @@ use super::{
     own_samples::{self, Kept},
     training_job::Seed,
 };
-use crate::training::{
-    data::{DataError, DataSet, Labelled, Part, Use},
-    usual_keep_permille, TestedDevice, TrainingConfig, TrainingOptions,
-};
 use codec::Encode;
 use gotong_data::{Recipe, RecipeError, Source, SourceOptions};
 use gotong_scoring::{blake2_256, Graph};
+use gotong_training::{
+    data::{DataError, DataSet, Labelled, Part, Use},
+    usual_keep_permille, TestedDevice, TrainingConfig, TrainingOptions,
+};
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 

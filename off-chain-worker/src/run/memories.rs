@@ -1,12 +1,10 @@
 //! What an optimizer has learned of the gradients, on disk. A training can do without it: what cannot be kept or read is
 //! told and costs no delta.
 
-use crate::{
-    state::{Folder, StateError},
-    training::Memory,
-};
+use crate::state::{Folder, StateError};
 use codec::{Decode, Encode};
 use gotong_protocol::RoundId;
+use gotong_training::Memory;
 
 /// What an optimizer remembered after the training for a round.
 #[derive(Debug, PartialEq, Encode, Decode)]

@@ -1,7 +1,6 @@
 //! A contributor's own exam: before it commits to a delta, it tries it on samples that it has kept back, whether it does harm,
 //! and how much of it a round would prove.
 
-use crate::training::data::Labelled;
 use gotong_evaluation::FastCpu;
 use gotong_scoring::{
     arith::MASTER_BOUND,
@@ -10,6 +9,7 @@ use gotong_scoring::{
     share::{credits, Company, Entrant, Value, GROUPS},
     Delta, EvalError, Evaluator, Graph, Ledger, Samples, SamplesError, ShareTerms,
 };
+use gotong_training::data::Labelled;
 
 /// A delta is sent at a sixteenth of its length at least.
 const MOST_HALVINGS: u32 = 4;
@@ -238,7 +238,7 @@ fn with(base: &[i16], delta: &Delta, parts: i32) -> Vec<i16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::fixture::{small_transformer, text};
+    use crate::test_model::{small_transformer, text};
 
     #[test]
     fn a_part_of_much_data_is_kept_back() {

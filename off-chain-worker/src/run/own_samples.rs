@@ -1,8 +1,8 @@
 //! A contributor's own files become samples: those of its part, and no more of them than there is memory for.
 
 use super::TrainingDataError;
-use crate::training::data::{Labelled, Part};
 use gotong_data::{DataError, Recipe, Source};
+use gotong_training::data::{Labelled, Part};
 
 /// Which samples to keep, and how many.
 #[derive(Clone, Copy)]

@@ -1,9 +1,9 @@
 //! The data of a contributor to many tasks: read beside the look at the blocks, shared by tasks that take the same, and bounded.
 
 use super::{SampleSource, TrainingDataError};
-use crate::training::data::{Labelled, Part};
 use gotong_data::Recipe;
 use gotong_protocol::Graph;
+use gotong_training::data::{Labelled, Part};
 use std::{
     sync::{
         mpsc::{channel, Receiver, TryRecvError},

@@ -9,11 +9,6 @@
 use crate::worker::rounded;
 use anyhow::Result;
 use burn::tensor::Device;
-use gotong::training::{
-    add_residual,
-    data::{folder, DataSet, Labelled, Use},
-    initial_weights, residual_decay, train, TrainingConfig,
-};
 use gotong_evaluation::{bits, FastCpu};
 use gotong_protocol::bounds::MAX_DELTA_BYTES;
 use gotong_scoring::{
@@ -21,6 +16,11 @@ use gotong_scoring::{
     merge::{factor, Merge, FACTOR_ONE, OUTER_RATE_ONE},
     share::{company::weighted_median, Company, Entrant, ShareTerms},
     Delta, Evaluator, Graph, Samples, Transformer,
+};
+use gotong_training::{
+    add_residual,
+    data::{folder, DataSet, Labelled, Use},
+    initial_weights, residual_decay, train, TrainingConfig,
 };
 use serde_json::{json, Map, Value};
 use std::{sync::atomic::AtomicBool, time::Instant};

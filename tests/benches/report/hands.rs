@@ -6,14 +6,14 @@ use burn::tensor::Device;
 use gotong::{
     lab::{Experiment, Material, Rounds},
     process::sibling,
-    training::{
-        data::{folder, DataSet, Labelled, Use},
-        initial_weights, weights_file, TrainingConfig, TrainingOptions,
-    },
 };
 use gotong_evaluation::{bits, FastCpu};
 use gotong_scoring::{merge::OUTER_RATE_ONE, Evaluator, Graph, Samples};
 use gotong_tests::torch::{python, ALONE};
+use gotong_training::{
+    data::{folder, DataSet, Labelled, Use},
+    initial_weights, weights_file, TrainingConfig, TrainingOptions,
+};
 use serde_json::{json, Map, Value};
 use std::{
     fs,

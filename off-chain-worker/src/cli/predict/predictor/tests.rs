@@ -1,8 +1,8 @@
 use super::{super::sheet::SheetFormat, *};
-use crate::training::initial_weights;
 use gotong_data::SourceOptions;
 use gotong_evaluation::bits;
 use gotong_scoring::{Evaluator, Transformer};
+use gotong_training::initial_weights;
 use std::fs;
 
 const FLOWERS: &str = r#"

@@ -1,7 +1,8 @@
 use super::super::{
     data::FashionMnist,
-    fixture::{self, small_transformer, SMALL_TRANSFORMER},
-    initial_weights, noise_change, Optimizer, Span,
+    initial_weights, noise_change,
+    test_model::{self, small_transformer, SMALL_TRANSFORMER},
+    Optimizer, Span,
 };
 use super::*;
 use burn::{
@@ -126,7 +127,7 @@ fn a_convolutional_network_learns_and_its_float_loss_equals_the_exact_one() {
 
 /// Windows of the licence's text; a token is a byte less 32.
 fn text(tokens: usize, range: Range<usize>) -> Labelled {
-    let license = include_bytes!("../../../../LICENSE");
+    let license = include_bytes!("../../../LICENSE");
     let text: Vec<u8> = license.iter().map(|c| c.saturating_sub(32)).collect();
     let windows = range.map(|window| &text[window * 7..][..=tokens]);
     let windows: Vec<&[u8]> = windows.collect();
@@ -338,7 +339,7 @@ fn progress_ends_at_the_last_step() {
 /// What is written and read again is the same as what never left the memory.
 #[test]
 fn an_optimizer_goes_on_where_it_was() {
-    let (graph, data, device) = (small_transformer(), fixture::text(40, 0), Device::flex());
+    let (graph, data, device) = (small_transformer(), test_model::text(40, 0), Device::flex());
     let network = Network::new(&graph, &initial_weights(&graph, 1), &device).unwrap();
     let cores = Cores::new(1).unwrap();
     let step = |descent: &mut Descent, network: &Network, samples: &[usize]| {
@@ -393,7 +394,7 @@ fn momentum_is_that_of_burn() {
 /// Burn's own, on the weights between hidden layers, and AdamW on the rest.
 #[test]
 fn muon_is_that_of_burn() {
-    let (data, device) = (fixture::text(40, 0), Device::flex());
+    let (data, device) = (test_model::text(40, 0), Device::flex());
     let momentum = MomentumConfig::new()
         .with_momentum(0.9)
         .with_dampening(0.0)
@@ -474,7 +475,7 @@ fn weights_between_hidden_layers_are_known() {
 
 #[test]
 fn a_memory_of_another_model_counts_as_none() {
-    let (graph, data) = (small_transformer(), fixture::text(40, 0));
+    let (graph, data) = (small_transformer(), test_model::text(40, 0));
     let config = TrainingConfig {
         steps: 3,
         batch: 4,

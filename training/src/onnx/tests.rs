@@ -1,5 +1,5 @@
 use super::{message::TensorProto, *};
-use crate::training::initial_weights;
+use crate::initial_weights;
 use gotong_scoring::{Cnn, Convolution, Image, Pool, Transformer, Width, Window};
 use std::{collections::HashSet, fs};
 

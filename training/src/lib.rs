@@ -13,12 +13,12 @@ mod deadline;
 mod device;
 mod device_check;
 mod feedback;
-#[cfg(test)]
-pub(crate) mod fixture;
 mod initial;
 mod model;
 pub mod onnx;
 mod optimizer;
+#[cfg(test)]
+mod test_model;
 mod train;
 mod units;
 mod values;

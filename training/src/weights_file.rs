@@ -41,10 +41,9 @@ mod tests;
 
 use std::{io::Write, path::Path};
 
+use gotong_data::write_whole;
 use gotong_scoring::Graph;
 use safetensors::{tensor::TensorView, Dtype, SafeTensorError};
-
-use crate::whole_file::write_whole;
 
 pub use error::WeightsFileError;
 pub(super) use layout::{tensors_of, Tensor};

@@ -83,7 +83,7 @@ fn use_of(block: usize) -> Use {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::data::{self, DataSet};
+    use crate::data::{self, DataSet};
     use std::fs;
 
     fn tokenizer(set: DataSet) -> Tokenizer {

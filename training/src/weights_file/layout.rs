@@ -10,7 +10,7 @@ pub(super) const TOKENS: &str = "wte.weight";
 pub(super) const HEAD: &str = "head";
 
 /// A tensor of the file.
-pub(in crate::training) struct Tensor {
+pub(crate) struct Tensor {
     /// What it is for.
     pub role: Role,
     pub name: String,
@@ -42,7 +42,7 @@ impl Tensor {
 }
 
 /// The tensors of a graph in the machine's order.
-pub(in crate::training) fn tensors_of(graph: &Graph) -> Vec<Tensor> {
+pub(crate) fn tensors_of(graph: &Graph) -> Vec<Tensor> {
     let is_transformer = Transformer::of(graph).is_some();
     let taken = taken(graph);
     // A weight comes before its bias.

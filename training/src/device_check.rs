@@ -175,7 +175,7 @@ mod tests {
     #[cfg(feature = "wgpu")]
     #[test]
     fn a_graphics_device_is_fit() {
-        use crate::training::DeviceChoice;
+        use crate::DeviceChoice;
         let (graph, data) = stock_model();
         let device = DeviceChoice::Wgpu.open().unwrap();
         assert!(TestedDevice::test(device, &graph, &data).is_ok());

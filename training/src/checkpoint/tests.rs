@@ -1,8 +1,8 @@
 use super::super::{
     data::Labelled,
-    fixture::{small_transformer, text},
     initial_weights,
     optimizer::Moments,
+    test_model::{small_transformer, text},
     train_from, Start, Step, Supervisor, Trained,
 };
 use super::*;

@@ -79,7 +79,7 @@ pub fn compress(change: &[i32], keep_permille: u32, most_bytes: u32) -> Option<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::fixture::small_transformer;
+    use crate::test_model::small_transformer;
     use gotong_scoring::Transformer;
 
     const MOST: u32 = 64 << 10;

@@ -1,6 +1,6 @@
-//! A small language model for tests, and what it learns from.
+//! A small language model for tests, here and in the worker, and what it learns from.
 
-use super::data::Labelled;
+use gotong_data::Labelled;
 use gotong_scoring::{Graph, Transformer};
 
 /// Of 6 tokens out of 5.

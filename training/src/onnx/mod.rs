@@ -36,11 +36,11 @@ use std::{
     path::Path,
 };
 
+use gotong_data::write_whole;
 use gotong_scoring::{Graph, Op};
 use prost::Message;
 
 use super::{model::UntrainableGraph, units::INPUT_STEPS};
-use crate::whole_file::write_whole;
 use message::{
     DimensionProto, GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto,
     TensorShapeProto, TensorTypeProto, TypeProto, ValueInfoProto, FLOAT, UINT8,
