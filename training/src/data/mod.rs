@@ -3,11 +3,13 @@
 //! Their samples are made by recipes like everybody's own data (`gotong_data`).
 
 mod fashion;
+mod order;
 mod part;
 mod text;
 
 pub use fashion::FashionMnist;
 pub use gotong_data::{split::Use, Labelled};
+pub use order::shuffle;
 pub use part::Part;
 pub use text::Shakespeare;
 
