@@ -66,7 +66,7 @@ pub use replica::{
     ReplicaError, RevealedDelta, RoundInputs, RoundPlayer, ScoredRound, ScorerOptions,
 };
 pub use round_memory::RoundMemory;
-pub use spare_memory::{free_memory, spare_memory};
+pub use spare_memory::{attesting_programs, free_memory, spare_memory};
 pub use sponsor::{RecordsMadeBy, SealError, Sealed, Sponsoring, UnfitShards};
 pub use training_job::Seed;
 pub use volunteer::{Capacity, FEES_TO_KEEP};

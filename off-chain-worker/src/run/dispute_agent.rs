@@ -429,6 +429,19 @@ impl DisputeAgent {
     }
 }
 
+#[cfg(test)]
+impl DisputeAgent {
+    /// Its node says that this block took a move.
+    pub(super) fn moved_at(&mut self, block: u32) {
+        self.engine.on_moved(DisputeId(5), 1, block);
+    }
+
+    /// Whether what a node said of its moves decides about the next one.
+    pub(super) fn relies_on_its_node(&self) -> bool {
+        self.engine != Disputer::new(self.account)
+    }
+}
+
 /// Computes what to say for every command, one after another and in the background: what is ready can be sent before the
 /// rest is.
 fn in_turn<C, T>(

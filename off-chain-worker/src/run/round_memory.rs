@@ -67,7 +67,7 @@ pub(super) struct MemoryForRounds {
 
 impl MemoryForRounds {
     /// In how many of these tasks a seat can be held at the same time, whichever they are, but at least in one, since each of
-    /// them fits alone; `None` if in all.
+    /// them fits beside a replay of any other; `None` if in all.
     pub fn at_once(&self, tasks: impl Iterator<Item = TaskId>) -> Option<usize> {
         let rounds: Vec<_> = tasks.filter_map(|task| self.tasks.get(&task)).collect();
         let count = self.fitting(&rounds);
@@ -144,7 +144,7 @@ impl Default for MemoryForRounds {
 mod tests {
     use super::*;
     use crate::run::views;
-    use gotong_scoring::Delta;
+    use gotong_scoring::{blake2_256, Delta};
 
     /// A sponsor may have 64 MiB of deltas sent, of which 2 GiB come.
     #[test]
@@ -258,6 +258,70 @@ mod tests {
         assert_eq!(left_out, BTreeSet::from([TaskId(1)]));
         let left_out = memory.left_out(tasks(), in_reverse, 4);
         assert_eq!(left_out, BTreeSet::from([TaskId(0)]));
+    }
+
+    /// Bytes of a round.
+    const JUST_A_POWER: u64 = 1 << 20;
+    /// Those of the largest round that counts as about the same size.
+    const JUST_BELOW_THE_NEXT: u64 = (1 << 21) - 1;
+
+    /// The deltas of a round of [`memory`] that takes so many bytes.
+    fn deltas(bytes: u64) -> u64 {
+        bytes - 10
+    }
+
+    /// Whoever opens many tasks of nearly twice the size of others, and none larger by a power of two, has them count as those
+    /// others do. An attester loses at most half of its seats and one to them, and all that it offers fit.
+    #[test]
+    fn dummies_just_below_a_power_of_two_take_no_more_than_half_of_the_seats() {
+        let (honest, dummy) = (deltas(JUST_A_POWER), deltas(JUST_BELOW_THE_NEXT));
+        // The dummies suit only where two of them fit.
+        for rounds in 4..17 {
+            let free = rounds * JUST_A_POWER;
+            let seats = |sizes: &[u64]| {
+                let memory = memory(free, sizes);
+                let mut served: Vec<TaskId> = memory.tasks.keys().copied().collect();
+                let left_out = memory.left_out(served.iter().copied(), by_number, 4);
+                served.retain(|task| !left_out.contains(task));
+                let seats = memory.at_once(served.iter().copied());
+                let seats = seats.unwrap_or(served.len());
+                let heaviest = served.iter().map(|task| memory.tasks[task].deltas);
+                let mut heaviest: Vec<u64> = heaviest.collect();
+                heaviest.sort_unstable_by_key(|bytes| Reverse(*bytes));
+                let replayed = sizes.iter().max().unwrap();
+                let taken = 10 + 10 + replayed + heaviest[..seats].iter().sum::<u64>();
+                assert!(taken <= free, "{rounds}: {taken} of {free}");
+                seats
+            };
+            let undisturbed = seats(&[honest; 16]);
+            for dummies in [1, 2, 16, 64] {
+                for sizes in [
+                    [vec![honest; 16], vec![dummy; dummies]].concat(),
+                    [vec![dummy; dummies], vec![honest; 16]].concat(),
+                ] {
+                    let left = seats(&sizes);
+                    assert!(left >= 1 && 2 * (left + 1) >= undisturbed, "{rounds}");
+                }
+            }
+        }
+    }
+
+    /// The same sponsor cannot have the other task left out by everybody: each account draws other lots.
+    #[test]
+    fn beside_such_dummies_some_attesters_keep_the_other_task() {
+        let (honest, dummy) = (deltas(JUST_A_POWER), deltas(JUST_BELOW_THE_NEXT));
+        let sizes = [vec![honest], vec![dummy; 8], vec![5; 6]].concat();
+        // One is replayed, and two of them fit with two light ones.
+        let memory = memory(10 + 10 + 3 * dummy + 2 * 5, &sizes);
+        let kept = (0..64u8).filter(|account| {
+            let lot = |task: TaskId| blake2_256(&[&[*account], &task.0.to_le_bytes()]);
+            let left_out = memory.left_out(memory.tasks.keys().copied(), lot, 4);
+            assert_eq!(left_out.len(), 7, "two of the nine are kept");
+            !left_out.contains(&TaskId(0))
+        });
+        // The expected share is 2 in 9.
+        let kept = kept.count();
+        assert!((4..25).contains(&kept), "{kept} of 64");
     }
 
     /// An evaluation that takes much keeps others out just like deltas do.

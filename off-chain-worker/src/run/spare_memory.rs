@@ -1,14 +1,19 @@
-//! How much memory this machine has, and how much of it data for a training may take.
+//! How much memory this machine has, how much of it data for a training may take, and which programs share it.
 
 #[cfg(target_os = "linux")]
 mod linux;
 
 #[cfg(target_os = "linux")]
-use linux::available;
+use linux::{attesting, available};
 
 /// Bytes that a program can have now; all that can be counted if the system does not tell.
 pub fn free_memory() -> u64 {
     available().unwrap_or(u64::MAX)
+}
+
+/// How many programs attest on this machine, this one included. Only Linux tells of others.
+pub fn attesting_programs() -> u64 {
+    attesting().max(1)
 }
 
 /// Bytes that data may take: a third of the memory that is available now, for each training copies the data that it takes,
@@ -23,6 +28,12 @@ fn available() -> Option<u64> {
     let mut system = sysinfo::System::new();
     system.refresh_memory();
     Some(system.available_memory()).filter(|bytes| *bytes > 0)
+}
+
+/// The programs that attest on this machine, as far as the system tells.
+#[cfg(not(target_os = "linux"))]
+fn attesting() -> u64 {
+    1
 }
 
 #[cfg(test)]

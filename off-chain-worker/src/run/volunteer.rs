@@ -160,8 +160,8 @@ impl Volunteer {
     pub fn takes_on(&mut self, products: u64) {
         if products != self.capacity.products && products < bounds::COST_PER_BLOCK {
             tracing::warn!(
-                "this machine is measured to be slower than tasks may ask for: at most {:.3} of the work that one may ask for is \
-                 taken on at once. If that is wrong, give --speed",
+                "this program's part of the machine is measured to be slower than tasks may ask for: at most {:.3} of the work that \
+                 one may ask for is taken on at once. If that is wrong, give --speed",
                 products as f64 / bounds::COST_PER_BLOCK as f64
             );
         }
