@@ -23,7 +23,7 @@ build() {
     fi
     # The Makefile leaves this mark after every build, because some changes rebuild neither program.
     [ ! -e "$1/.built" ] || since+=(-newer "$1/.built")
-    if [ -n "$(find Cargo.lock data node off-chain-worker pallets patches primitives runtime -type f "${since[@]}" -print -quit)" ]; then
+    if [ -n "$(find Cargo.lock data evaluation node off-chain-worker pallets panics patches primitives runtime training -type f "${since[@]}" -print -quit)" ]; then
         say "The sources have changed since the last build. Compiling the changes takes a few minutes on $cores cores."
     fi
 }

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 # What runs on people's machines. (The node is as portable as the SDK.)
-FOLDERS = ["off-chain-worker", "data", "primitives"]
+FOLDERS = ["off-chain-worker", "evaluation", "training", "panics", "data", "primitives"]
 
 # What `cfg` says on the systems that we mean to build for.
 SYSTEMS = {

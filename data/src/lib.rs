@@ -38,6 +38,7 @@ mod samples;
 mod source;
 pub mod split;
 mod tokenizer;
+mod whole_file;
 
 pub use error::DataError;
 pub use labelled::Labelled;
@@ -57,3 +58,4 @@ pub use source::{
 };
 pub use split::{Assignment, By, Split, SplitError, Use};
 pub use tokenizer::{Tokenizer, UnknownCharacter};
+pub use whole_file::write_whole;

@@ -11,6 +11,7 @@ mod contribute;
 mod contribute_all;
 mod credits;
 mod delta_source;
+mod device_mark;
 mod dirs;
 mod dispute_agent;
 mod dispute_evidence;
@@ -51,6 +52,7 @@ pub use credits::Unpublished;
 pub use delta_source::{
     DeltaSource, OwnWeights, SampleSource, Strategy, Training, TrainingDataError, TrainingPlan,
 };
+pub use device_mark::DeviceMark;
 pub use dirs::WorkerDirs;
 pub use dispute_agent::{stage, turn, DisputeAgent, Hearing, Suspects};
 pub use dispute_evidence::dispute_evidence;
@@ -64,7 +66,7 @@ pub use replica::{
     ReplicaError, RevealedDelta, RoundInputs, RoundPlayer, ScoredRound, ScorerOptions,
 };
 pub use round_memory::RoundMemory;
-pub use spare_memory::{free_memory, spare_memory};
+pub use spare_memory::{attesting_programs, free_memory, spare_memory};
 pub use sponsor::{RecordsMadeBy, SealError, Sealed, Sponsoring, UnfitShards};
 pub use training_job::Seed;
 pub use volunteer::{Capacity, FEES_TO_KEEP};
@@ -72,12 +74,12 @@ pub use watch::Watch;
 
 use crate::{
     chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment, Nodes, Receipt},
-    evaluation::EvidenceError,
     keys::address,
     state::StateError,
-    training::TrainingError,
 };
+use gotong_evaluation::EvidenceError;
 use gotong_protocol::{view::TaskView, RoundId, TaskId};
+use gotong_training::TrainingError;
 use std::{
     future::Future,
     ops::ControlFlow,

@@ -2,16 +2,14 @@
 //! differ are counted; and every value of a gradient.
 
 use anyhow::{ensure, Context, Result};
-use gotong::{
-    evaluation::{check_precision, compare, BurnEvaluator, FastCpu, Traced},
-    training::{
-        data::{folder, DataSet, Use},
-        initial_weights, train, DeviceChoice, TrainingConfig,
-    },
-};
+use gotong_evaluation::{check_precision, compare, BurnEvaluator, FastCpu, Traced};
 use gotong_scoring::{
     arith::MASTER_BOUND, gradient::Differentiator, Cnn, Convolution, Graph, Image, Op, Pool,
     Reference, Samples, Transformer, Width, Window,
+};
+use gotong_training::{
+    data::{folder, DataSet, Use},
+    initial_weights, train, DeviceChoice, TrainingConfig,
 };
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use std::sync::atomic::AtomicBool;

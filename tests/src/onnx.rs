@@ -2,7 +2,7 @@
 
 use crate::{equality::Case, python::python};
 use anyhow::{ensure, Result};
-use gotong::training::onnx;
+use gotong_training::onnx;
 use std::{fs, path::Path};
 
 /// Logits of every sample of a case by onnxruntime, in natural units: of all its tokens, one after another.

@@ -3,8 +3,8 @@
 
 use crate::python::environment;
 use anyhow::{ensure, Context, Result};
-use gotong::training::weights_file;
 use gotong_protocol::Graph;
+use gotong_training::weights_file;
 use serde_json::Value;
 use std::{
     fs,

@@ -4,12 +4,10 @@
 //!     cargo test --workspace --test equality -- --nocapture
 
 use anyhow::Result;
-use gotong::{
-    evaluation::{bits, self_test, BurnEvaluator, FastCpu},
-    training::{initial_weights, DeviceChoice},
-};
+use gotong_evaluation::{bits, self_test, BurnEvaluator, FastCpu};
 use gotong_scoring::Evaluator;
 use gotong_tests::equality::{random_cases, trained_cases, Candidates, Case, Tally, SEED};
+use gotong_training::{initial_weights, DeviceChoice};
 
 #[test]
 fn not_a_word_differs() -> Result<()> {

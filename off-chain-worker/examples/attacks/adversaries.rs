@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use gotong::{
-    evaluation::FastCpu,
-    training::{add_residual, noise_change, residual_decay},
-};
+use gotong_evaluation::FastCpu;
 use gotong_protocol::bounds::MAX_DELTA_BYTES;
 use gotong_scoring::{
     arith::MASTER_BOUND, gradient::Differentiator, merge::OUTER_RATE_ONE, share::groups, Delta,
     Entry,
 };
+use gotong_training::{add_residual, noise_change, residual_decay};
 use rand::Rng;
 
 use crate::world::{samples, RoundView, KEPT, STAKE};

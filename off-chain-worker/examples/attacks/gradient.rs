@@ -8,19 +8,17 @@
 //! make fewer updates, and some make more.
 
 use anyhow::Result;
-use gotong::{
-    evaluation::{bits, FastCpu},
-    training::{
-        data::{folder, DataSet, FashionMnist, Labelled, Use},
-        initial_weights, TrainingConfig,
-    },
-};
+use gotong_evaluation::{bits, FastCpu};
 use gotong_scoring::{
     arith::{round_div, MASTER_BOUND},
     gradient::Differentiator,
     merge::{Merge, Part},
     share::{Company, Entrant, ShareTerms},
     Delta, Entry, Evaluator, Graph, Samples, Transformer,
+};
+use gotong_training::{
+    data::{folder, DataSet, FashionMnist, Labelled, Use},
+    initial_weights, TrainingConfig,
 };
 use rayon::prelude::*;
 use serde_json::{json, Map, Value};

@@ -8,14 +8,7 @@ use std::{
 
 use anyhow::Result;
 use burn::tensor::Device;
-use gotong::{
-    evaluation::FastCpu,
-    training::{
-        add_residual,
-        data::{FashionMnist, Labelled, Use},
-        initial_weights, residual_decay, train, TrainingConfig,
-    },
-};
+use gotong_evaluation::FastCpu;
 use gotong_protocol::bounds::MAX_DELTA_BYTES;
 use gotong_scoring::{
     blake2_256,
@@ -23,6 +16,11 @@ use gotong_scoring::{
         entry_weight, halves, share_round, Entrant, EntryWeights, Ledger, ShareRound, ShareTerms,
     },
     Delta, Evaluator, Graph, Hash, Samples,
+};
+use gotong_training::{
+    add_residual,
+    data::{FashionMnist, Labelled, Use},
+    initial_weights, residual_decay, train, TrainingConfig,
 };
 use rand::{rngs::StdRng, seq::SliceRandom, SeedableRng};
 use rayon::prelude::*;

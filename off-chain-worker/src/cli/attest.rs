@@ -1,11 +1,9 @@
 //! `gotong attest`: evaluates the rounds that draw the account, until stopped.
 
 use super::{output::Amount, scoring::ScoringArgs, tipping::Tipping, Globals};
-use crate::{
-    evaluation::reliable_speed,
-    run::{free_memory, Attest as Daemon, Capacity, Conditions, Stop},
-};
+use crate::run::{attesting_programs, free_memory, Attest as Daemon, Capacity, Conditions, Stop};
 use anyhow::ensure;
+use gotong_evaluation::reliable_speed;
 use gotong_protocol::{bounds, TaskId};
 use std::collections::BTreeSet;
 
@@ -27,8 +25,9 @@ pub struct Attest {
     #[arg(long, value_name = "N", default_value_t = Capacity::SEATS)]
     seats: u8,
     /// The most work to take on at once: 1 is the most that a single task may ask for, and what a slow processor can do.
-    /// Give each its part if several such programs share this machine: below 1, it is also the part of the free memory that
-    /// rounds may take [default: 1, or less if this processor or the device is measured to be slower, and all of the memory]
+    /// Below 1, it is also the part of the free memory that rounds may take; otherwise all programs that attest on this machine
+    /// share the free memory evenly [default: 1, or less if this processor or the device is measured to be slower, divided by
+    /// the number of these programs]
     #[arg(long, value_name = "N", value_parser = speed)]
     speed: Option<f64>,
     /// GTG that a round has to be able to pay for a seat; a task that cannot is not offered. The default is what the calls for
@@ -93,7 +92,9 @@ impl Attest {
     fn conditions(&self) -> Conditions {
         Conditions {
             memory: free_memory,
-            memory_part: self.speed.map_or(1.0, |speed| speed.min(1.0)),
+            memory_part: self.speed.filter(|speed| *speed < 1.0),
+            programs: attesting_programs,
+            is_alone: self.task.len() == 1,
             most_deltas: self.most_deltas,
             least_pay: self.least_pay.0,
         }
@@ -126,13 +127,19 @@ mod tests {
     #[test]
     fn a_speed_below_one_is_a_part_of_the_memory_too() {
         for (options, part) in [
-            ("", 1.0),
-            ("--speed 1", 1.0),
-            ("--speed 4", 1.0),
-            ("--speed 0.25", 0.25),
+            ("", None),
+            ("--speed 1", None),
+            ("--speed 4", None),
+            ("--speed 0.25", Some(0.25)),
         ] {
             assert_eq!(conditions(options).memory_part, part, "{options}");
         }
+    }
+
+    #[test]
+    fn rounds_of_other_tasks_are_replayed_unless_one_is_named() {
+        assert!(!conditions("").is_alone && !conditions("--task 1 --task 2").is_alone);
+        assert!(conditions("--task 1").is_alone);
     }
 
     #[test]

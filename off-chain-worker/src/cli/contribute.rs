@@ -5,20 +5,18 @@ use super::{
     training::{at_least_one, TrainingArgs},
     Globals,
 };
-use crate::{
-    run::{
-        awaited_task, drive, spare_memory, task_recipe, Contribute as Daemon, ContributeAll,
-        DeltaSource, SampleSource, Seed, Stop, Strategy, TrainingPlan, NO_TIP,
-    },
-    training::{
-        data::{Labelled, Part},
-        stock_model, DeviceChoice, TestedDevice,
-    },
+use crate::run::{
+    awaited_task, drive, spare_memory, task_recipe, Contribute as Daemon, ContributeAll,
+    DeltaSource, SampleSource, Seed, Stop, Strategy, TrainingPlan, NO_TIP,
 };
 use anyhow::{ensure, Context};
 use burn::tensor::Device;
 use gotong_data::Recipe;
 use gotong_protocol::{Graph, RoundId, TaskId};
+use gotong_training::{
+    data::{Labelled, Part},
+    stock_model, DeviceChoice, TestedDevice,
+};
 use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
 
 #[derive(Debug, clap::Args)]

@@ -1,8 +1,8 @@
 //! The options that name a data set, the folder of all of them, and how to read files of one's own.
 
-use crate::training::data::{self, DataError, DataSet, Labelled, Use, DATA_VARIABLE};
 use gotong_data::{Format, Source, SourceOptions};
 use gotong_protocol::Graph;
+use gotong_training::data::{self, DataError, DataSet, Labelled, Use, DATA_VARIABLE};
 use std::path::PathBuf;
 
 /// Which samples to take, and where they are.

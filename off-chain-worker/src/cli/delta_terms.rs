@@ -18,7 +18,7 @@ pub struct DeltaTerms {
     #[serde(rename = "kib")]
     delta_kib: Option<u32>,
     /// Outer rate, by which a merge multiplies the mean of the deltas, 0.5 to 2 [default: 1; for a language model 1.5, or 2 if
-    /// a delta holds less than an eighth of the parameters]
+    /// a delta is limited to less than one byte for every eight parameters]
     #[arg(long, value_parser = outer_rate)]
     outer_rate: Option<Q8>,
 }
@@ -69,10 +69,8 @@ fn outer_rate(text: &str) -> Result<Q8, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        model,
-        training::{compress, fixture::small_transformer},
-    };
+    use crate::{model, test_model::small_transformer};
+    use gotong_training::compress;
 
     fn none() -> DeltaTerms {
         DeltaTerms::default()

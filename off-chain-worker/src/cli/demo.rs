@@ -18,7 +18,6 @@ use crate::{
     process::{sibling, Node, Running},
     run::{Replica, Stop, WorkerDirs},
     state::Folder,
-    training::weights_file,
 };
 use anyhow::{ensure, Context, Result};
 use gotong_protocol::{
@@ -26,6 +25,7 @@ use gotong_protocol::{
     Roles, RoundId, TaskId,
 };
 use gotong_scoring::ShareTable;
+use gotong_training::weights_file;
 use indicatif::ProgressBar;
 use report::Report;
 use scene::{Cast, Published, Scene, LIAR, NOISE, SPONSOR};

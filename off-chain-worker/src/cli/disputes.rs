@@ -5,10 +5,10 @@ use super::{
     Globals,
 };
 use crate::{
-    evaluation::{describe_accusation, describe_verdict, StepName},
     keys::address,
     run::{stage, turn},
 };
+use gotong_evaluation::{describe_accusation, describe_verdict, StepName};
 use gotong_protocol::{
     dispute::{ClosedDispute, Verdict},
     view::DisputeView,

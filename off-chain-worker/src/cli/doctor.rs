@@ -11,20 +11,16 @@ use super::{
     scoring::open_evaluator,
     Globals,
 };
-use crate::{
-    chain::Moment,
-    evaluation::{self_test, FastCpu, Traced},
-    keys::address,
-    run::RoundMemory,
-    training::{
-        data::{FashionMnist, Shakespeare, Use},
-        DeviceChoice, DeviceError,
-    },
-};
+use crate::{chain::Moment, keys::address, run::RoundMemory};
 use anyhow::{bail, ensure};
+use gotong_evaluation::{self_test, FastCpu, Traced};
 use gotong_protocol::{
     view::{ClaimableView, OfferView},
     TaskId,
+};
+use gotong_training::{
+    data::{FashionMnist, Shakespeare, Use},
+    DeviceChoice, DeviceError,
 };
 use serde_json::{json, Value};
 use std::{cmp::Reverse, path::PathBuf, time::Duration};

@@ -1,13 +1,11 @@
 //! What a model is worth on samples that never score a round, by the exact machine.
 
-use crate::{
-    evaluation::{bits, generate, FastCpu, Sampler},
-    training::data::{DataSet, Labelled},
-};
 use anyhow::{bail, Result};
 use gotong_data::{Kind, Recipe, Tokenizer};
+use gotong_evaluation::{bits, generate, FastCpu, Sampler};
 use gotong_protocol::Graph;
 use gotong_scoring::{Evaluator, Samples};
+use gotong_training::data::{DataSet, Labelled};
 use serde_json::{json, Value};
 use std::fmt;
 
@@ -184,7 +182,7 @@ impl fmt::Display for Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::{
+    use gotong_training::{
         data::{self, Use},
         initial_weights,
     };

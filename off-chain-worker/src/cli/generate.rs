@@ -1,11 +1,9 @@
 //! `gotong generate`: a language model continues a text.
 
 use super::{model_source::ModelSource, output::fixed_point, progress, Globals};
-use crate::{
-    evaluation::{self, Sampler},
-    training::data::DataSet,
-};
 use anyhow::{Context, Result};
+use gotong_evaluation::Sampler;
+use gotong_training::data::DataSet;
 use serde_json::json;
 use std::str::FromStr;
 
@@ -106,7 +104,7 @@ pub async fn run(args: Generate, globals: &Globals) -> Result<()> {
     let bar = progress::bar(globals.output, "generating", length as u64, "tokens");
     let tokens = tokio::task::spawn_blocking(move || {
         let mut each = |_| bar.inc(1);
-        evaluation::generate(&graph, &weights, &prompt, length, &mut sampler, &mut each)
+        gotong_evaluation::generate(&graph, &weights, &prompt, length, &mut sampler, &mut each)
     })
     .await??;
     let text = tokenizer.decode(&tokens);

@@ -15,15 +15,15 @@ use crate::{
     model::{describe, Model},
     run::Stop,
     state::Folder,
-    training::{
-        data::{DataSet, Use},
-        DeviceChoice, Span, TrainingError,
-    },
 };
 use anyhow::{ensure, Context, Result};
 use codec::{Decode, Encode};
 use gotong_protocol::bounds::{MAX_SUBMISSIONS, MIN_SAMPLES};
 use gotong_scoring::{Graph, Samples};
+use gotong_training::{
+    data::{DataSet, Use},
+    DeviceChoice, Span, TrainingError,
+};
 use indicatif::ProgressBar;
 use serde_json::{json, Map, Value};
 use std::{

@@ -4,10 +4,11 @@ use super::{
     weights::{self, replay},
     Globals,
 };
-use crate::{model::Model, run::task_recipe, training::data::DataSet};
+use crate::{model::Model, run::task_recipe};
 use anyhow::{Context, Result};
 use gotong_data::Recipe;
 use gotong_protocol::{view::TaskView, Graph, TaskId};
+use gotong_training::data::DataSet;
 use std::{
     fs,
     path::{Path, PathBuf},

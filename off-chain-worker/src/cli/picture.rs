@@ -1,7 +1,7 @@
 //! Curves of losses as a picture.
 
-use crate::whole_file::write_whole;
 use anyhow::{anyhow, ensure, Context, Result};
+use gotong_data::write_whole;
 use plotters::prelude::*;
 use std::{io::Write, path::Path};
 

@@ -12,8 +12,8 @@ use super::{
     training::at_least_one,
     Globals,
 };
-use crate::whole_file::write_whole;
 use anyhow::{ensure, Context, Result};
+use gotong_data::write_whole;
 use indicatif::ProgressBar;
 use predictor::{Continuation, Predictor, Summary};
 use sheet::{Sheet, SheetFormat, Unread};

@@ -3,11 +3,11 @@
 use super::{disputes, progress::spinner, replay::replay_report, scoring::ScoringArgs, Globals};
 use crate::{
     chain::{Account, Moment},
-    evaluation::{describe_step, Evidence, Finding, StepName},
     keys::address,
     run::{dispute_evidence, Recomputed},
 };
 use anyhow::{bail, Context};
+use gotong_evaluation::{describe_step, Evidence, Finding, StepName};
 use gotong_protocol::{
     dispute::{ClosedDispute, Verdict},
     id::DisputeId,
@@ -345,10 +345,8 @@ impl Report<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        evaluation::{lab::Lab, LieKind},
-        run::views,
-    };
+    use crate::{run::views, test_lab::Lab};
+    use gotong_evaluation::LieKind;
     use gotong_protocol::SeatState;
     use gotong_scoring::Reference;
 

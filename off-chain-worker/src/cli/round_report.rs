@@ -228,7 +228,7 @@ fn standard_errors(q8: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::lab::Lab;
+    use crate::test_lab::Lab;
 
     #[test]
     fn a_round_is_told_with_what_became_of_every_delta() {

@@ -1,14 +1,14 @@
 //! The options of whoever computes rounds.
 
 use crate::{
-    evaluation::{
-        check_precision, self_test, Backend, BurnEvaluator, CheckedDevice, DeviceEvaluator,
-        DeviceMark, FastCpu, Flipping, LieKind, SelfTestFailure, Traced,
-    },
-    run::ScorerOptions,
+    run::{DeviceMark, ScorerOptions},
     state::Folder,
-    training::{Adapter, DeviceChoice},
 };
+use gotong_evaluation::{
+    check_precision, self_test, Backend, BurnEvaluator, CheckedDevice, DeviceEvaluator, FastCpu,
+    Flipping, LieKind, SelfTestFailure, Traced,
+};
+use gotong_training::{Adapter, DeviceChoice};
 
 /// Where rounds are computed.
 #[derive(Debug, clap::Args)]
@@ -71,7 +71,7 @@ fn backend(
             Box::new(Flipping::new(evaluator, calls..usize::MAX, |call| call))
         }
     };
-    let device = CheckedDevice::new(evaluator).marked_by(mark);
+    let device = CheckedDevice::new(evaluator).recorded_in(mark);
     Ok(Backend::Device(device))
 }
 
@@ -91,7 +91,7 @@ pub fn open_evaluator(choice: DeviceChoice) -> anyhow::Result<(BurnEvaluator, Ad
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::Mismatch;
+    use gotong_evaluation::Mismatch;
 
     #[test]
     fn a_device_that_was_found_wrong_is_not_used_after_a_restart_until_the_user_says_so() {

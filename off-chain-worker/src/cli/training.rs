@@ -1,7 +1,7 @@
 //! The options that say how to train.
 
-use crate::training::{usual_keep_permille, TrainingOptions};
 use gotong_scoring::Graph;
+use gotong_training::{usual_keep_permille, TrainingOptions};
 
 /// How to train in a round, and how much of the change to submit.
 #[derive(Clone, Debug, clap::Args)]

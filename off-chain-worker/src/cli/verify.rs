@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     chain::{Client, Moment},
-    evaluation::Difference,
     keys::address,
     run::{claim_difference, Pools, Recomputed, ReplicaError, ScoredRound, ScorerOptions},
 };
 use anyhow::bail;
+use gotong_evaluation::Difference;
 use gotong_protocol::{
     view::{RoundView, SeatView, TaskView},
     RoundId, SeatState, ShareClaim, TableSummary, TaskId,
@@ -226,8 +226,8 @@ fn difference_json(difference: &Difference) -> Value {
 mod tests {
     use super::*;
     use crate::{
-        evaluation::lab::Lab,
         run::views::{self, BASE},
+        test_lab::Lab,
     };
     use gotong_protocol::{Outcome, Phase};
 

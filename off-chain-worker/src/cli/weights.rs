@@ -1,15 +1,13 @@
 //! `gotong weights`: writes the weights of a task to a file.
 
 use super::{output::tell, replay::replayed, Globals};
-use crate::{
-    run::Replica,
-    training::{
-        onnx,
-        weights_file::{self, Read},
-    },
-};
+use crate::run::Replica;
 use anyhow::Context;
 use gotong_protocol::{view::TaskView, Graph, TaskId};
+use gotong_training::{
+    onnx,
+    weights_file::{self, Read},
+};
 use serde_json::{json, Value};
 use std::path::{Path, PathBuf};
 
@@ -158,7 +156,7 @@ impl<'a> WeightsFile<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::weights_file::Clamped;
+    use gotong_training::weights_file::Clamped;
 
     #[test]
     fn what_was_clamped_and_ignored_is_told() {

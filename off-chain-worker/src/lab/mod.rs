@@ -9,21 +9,18 @@ use std::{panic::resume_unwind, sync::atomic::AtomicBool, thread::scope, time::I
 
 use burn::tensor::Device;
 use codec::{Decode, Encode};
+use gotong_evaluation::FastCpu;
 use gotong_scoring::{
     blake2_256,
     share::{entry_weight, share_round, Entrant, EntryWeights, Ledger, ScoreError, ShareTerms},
     Delta, Graph, Hash, Samples,
 };
+use gotong_training::{
+    add_residual, compress, data::Labelled, initial_weights, residual_decay, train_from, Memory,
+    Span, Start, Supervisor, Trained, TrainingError, TrainingOptions,
+};
 use rand::{rngs::StdRng, seq::index, SeedableRng};
 use rayon::ThreadPoolBuilder;
-
-use crate::{
-    evaluation::FastCpu,
-    training::{
-        add_residual, compress, data::Labelled, initial_weights, residual_decay, train_from,
-        Memory, Span, Start, Supervisor, Trained, TrainingError, TrainingOptions,
-    },
-};
 
 /// What is run.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,8 +1,6 @@
 use super::*;
-use crate::training::{
-    data::Labelled,
-    fixture::{small_transformer, text},
-};
+use crate::test_model::{small_transformer, text};
+use gotong_training::data::Labelled;
 
 /// Samples whose label follows from their first two bytes.
 fn labelled(samples: usize, shift: usize) -> Labelled {

@@ -26,7 +26,6 @@ use super::{
 use crate::{
     chain::{Account, ChainError, Client, Inclusion, Keypair, Moment, Nodes},
     engine::AttesterSnapshot,
-    evaluation::Backend,
     state::{Lock, StateError},
 };
 use cross_check::CrossCheck;
@@ -34,6 +33,7 @@ use duty::{seat_of, Duty};
 use fitness::Fitness;
 use follower::{Followed, Follower, Following};
 use futures::FutureExt;
+use gotong_evaluation::Backend;
 use gotong_protocol::{
     view::{RoundView, SeatView, TaskView},
     Phase, SeatState, TaskId,

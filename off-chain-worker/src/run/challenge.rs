@@ -188,4 +188,35 @@ impl Daemon for Challenge {
         self.opened = Some((worker, agent));
         flow
     }
+
+    fn disconnected(&mut self) {
+        if let Some((_, agent)) = &mut self.opened {
+            agent.disconnected();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{keys::development, run::views, state::Folder};
+
+    /// A node may have invented the block that took a move.
+    #[test]
+    fn what_a_node_said_of_moves_is_forgotten_when_another_one_is_asked() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let dirs = WorkerDirs::open(folder, Vec::new()).unwrap();
+        let (signer, view) = (development("wanda").unwrap(), views::task());
+        let disputed = (view.id, view.round, [2; 32]);
+        let scoring = ScorerOptions::default();
+        let mut challenge = Challenge::new(signer, dirs, scoring, disputed, |_| ());
+        let (worker, mut agent) = challenge.open(&view).unwrap();
+        agent.moved_at(u32::MAX);
+        assert!(agent.relies_on_its_node());
+        challenge.opened = Some((worker, agent));
+        challenge.disconnected();
+        let (_, agent) = challenge.opened.as_ref().unwrap();
+        assert!(!agent.relies_on_its_node());
+    }
 }

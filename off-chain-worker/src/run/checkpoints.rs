@@ -1,9 +1,10 @@
 //! Stores on disk how far the current training run is, so that it continues there after a restart. Training also works without it:
 //! a checkpoint that cannot be stored or read is logged, and no delta is lost.
 
-use crate::{state::Folder, training::Checkpoint};
+use crate::state::Folder;
 use codec::{Decode, Encode};
 use gotong_protocol::{Hash, RoundId};
+use gotong_training::Checkpoint;
 
 /// Distinguishes a training run of an account in a task from all others.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -79,7 +80,7 @@ impl Checkpoints {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::Memory;
+    use gotong_training::Memory;
 
     fn checkpoints() -> (tempfile::TempDir, Checkpoints) {
         let temporary = tempfile::tempdir().unwrap();

@@ -259,8 +259,8 @@ fn claimable_rounds(rewards: &[RewardView]) -> Vec<(RoundId, Option<Credit>)> {
 mod tests {
     use super::*;
     use crate::{
-        evaluation::lab::Lab,
         run::views::{round, settled, submission, task},
+        test_lab::Lab,
     };
     use gotong_protocol::view::RewardKind;
 

@@ -21,13 +21,13 @@ use crate::{
     chain::{Account, Call, ChainError, Client, Keypair, Moment},
     engine::{Contributor, ContributorCommand, ContributorSnapshot, Submission},
     state::{Folder, Lock},
-    training::Deadline,
 };
 use facts::{check_registration, objection, span, takes_deltas};
 use gotong_protocol::{
     view::{RoundView, SubmissionView, TaskView},
     Hash, Phase, RoundId, TaskId,
 };
+use gotong_training::Deadline;
 use setbacks::{is_setback, Setbacks};
 use std::{
     ops::ControlFlow,

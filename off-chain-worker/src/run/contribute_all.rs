@@ -9,16 +9,14 @@ use super::{
     training_data::TrainingData,
     Contribute, Daemon, DeltaSource, RunError, TrainingDataError, TrainingPlan, WorkerDirs,
 };
-use crate::{
-    chain::{Account, ChainError, Client, Keypair, Moment},
-    training::{data::Labelled, TestedDevice},
-};
+use crate::chain::{Account, ChainError, Client, Keypair, Moment};
 use gotong_data::Recipe;
 use gotong_protocol::{
     view::{LedgerView, Page, StakeView, TaskView},
     Outcome, Phase, RoundId, TaskId,
 };
 use gotong_scoring::blake2_256;
+use gotong_training::{data::Labelled, TestedDevice};
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
@@ -427,9 +425,9 @@ mod tests {
             SampleSource, Seed, Strategy,
         },
         state::Folder,
-        training::{data::Part, TrainingOptions},
     };
     use gotong_scoring::share::Ledger;
+    use gotong_training::{data::Part, TrainingOptions};
 
     fn contribute_all() -> (tempfile::TempDir, ContributeAll) {
         let temporary = tempfile::tempdir().unwrap();

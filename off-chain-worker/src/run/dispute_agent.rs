@@ -6,11 +6,11 @@ use super::{inputs_digest, is_refused, Replica, RoundPlayer, RunError, REFUSED_B
 use crate::{
     chain::{Account, Call, ChainError, Client, Inclusion, Keypair, Moment},
     engine::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute},
-    evaluation::{describe_verdict, StepName},
     keys::address,
     state::{Folder, Lock, StateError},
 };
 use confirm::{is_confirmed, is_pick, Basis, PickCheck};
+use gotong_evaluation::{describe_verdict, StepName};
 use gotong_protocol::{
     dispute::ClosedDispute,
     id::DisputeId,
@@ -427,6 +427,19 @@ impl DisputeAgent {
             tracing::error!("{error}");
         }
         saved.is_ok()
+    }
+}
+
+#[cfg(test)]
+impl DisputeAgent {
+    /// Acts as if the node had said that this block took a move.
+    pub(super) fn moved_at(&mut self, block: u32) {
+        self.engine.on_moved(DisputeId(5), 1, block);
+    }
+
+    /// Whether the next move depends on what a node said about earlier ones.
+    pub(super) fn relies_on_its_node(&self) -> bool {
+        self.engine != Disputer::new(self.account)
     }
 }
 

@@ -1,10 +1,8 @@
 //! Evidence from disputes that are over.
 
 use super::{replica::revealed_table, RunError};
-use crate::{
-    chain::{body::Kind, ChainError, Client, Moment},
-    evaluation::{Evidence, EvidenceError, Finding, Move},
-};
+use crate::chain::{body::Kind, ChainError, Client, Moment};
+use gotong_evaluation::{Evidence, EvidenceError, Finding, Move};
 use gotong_protocol::{
     dispute::{ClosedDispute, Verdict},
     view::RoundView,

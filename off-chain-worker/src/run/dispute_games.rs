@@ -3,10 +3,11 @@
 
 use crate::{
     engine::{Disputer, DisputerCommand, DisputerSnapshot, OpenDispute},
-    evaluation::{lab::Lab, LieKind},
+    test_lab::Lab,
 };
 use clap::ValueEnum;
 use codec::{Decode, Encode};
+use gotong_evaluation::LieKind;
 use gotong_protocol::{id::DisputeId, RoundFacts, RoundId, TableSummary};
 use gotong_scoring::{
     share::trial::{Player, Ruling, Trial},

@@ -1,7 +1,8 @@
 //! How an exam's records become the samples of rounds: sealed shards that only the sponsor has, or a public pool.
 
 use super::sponsor::{random_hash, RecordsMadeBy, SealError, Sealed};
-use crate::{state::Folder, training::data::Labelled, whole_file::write_whole};
+use crate::state::Folder;
+use gotong_data::write_whole;
 use gotong_protocol::{
     bounds::{
         MAX_POOL_RECORDS, MAX_SHARD_BYTES, MAX_SHARD_SAMPLES, MIN_RECORDS_PER_SAMPLE, MIN_SAMPLES,
@@ -9,6 +10,7 @@ use gotong_protocol::{
     Hash, HoldOutTerms,
 };
 use gotong_scoring::pool_tree;
+use gotong_training::data::Labelled;
 use rand::{rngs::StdRng, seq::index, SeedableRng};
 use std::{
     fs::File,

@@ -1,12 +1,10 @@
 //! Stores on disk what an optimizer has learned about the gradients. Training also works without it: a state that cannot be stored
 //! or read is logged, and no delta is lost.
 
-use crate::{
-    state::{Folder, StateError},
-    training::Memory,
-};
+use crate::state::{Folder, StateError};
 use codec::{Decode, Encode};
 use gotong_protocol::RoundId;
+use gotong_training::Memory;
 
 /// What an optimizer remembered after the training for a round.
 #[derive(Debug, PartialEq, Encode, Decode)]

@@ -1,7 +1,7 @@
 //! A contributor's own exam. Before it commits to a delta, it tries the delta on held-out samples: does it do harm, and how much of
 //! it would a round prove?
 
-use crate::{evaluation::FastCpu, training::data::Labelled};
+use gotong_evaluation::FastCpu;
 use gotong_scoring::{
     arith::MASTER_BOUND,
     gradient::MAX_GROUP,
@@ -9,6 +9,7 @@ use gotong_scoring::{
     share::{credits, Company, Entrant, Value, GROUPS},
     Delta, EvalError, Evaluator, Graph, Ledger, Samples, SamplesError, ShareTerms,
 };
+use gotong_training::data::Labelled;
 
 /// A delta is scaled down to no less than a sixteenth of its length.
 const MOST_HALVINGS: u32 = 4;
@@ -236,7 +237,7 @@ fn with(base: &[i16], delta: &Delta, parts: i32) -> Vec<i16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::training::fixture::{small_transformer, text};
+    use crate::test_model::{small_transformer, text};
 
     #[test]
     fn a_part_of_much_data_is_kept_back() {

@@ -1,8 +1,8 @@
 //! Turns a contributor's own files into samples: only those of its part, and no more than there is memory for.
 
 use super::TrainingDataError;
-use crate::training::data::{Labelled, Part};
 use gotong_data::{DataError, Recipe, Source};
+use gotong_training::data::{Labelled, Part};
 
 /// Which samples to keep, and how many.
 #[derive(Clone, Copy)]

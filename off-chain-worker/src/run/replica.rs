@@ -40,9 +40,9 @@ pub(super) use scorer::tests::inputs as lab_inputs;
 use super::{second_node::is_same_task, WorkerDirs};
 use crate::{
     chain::{ChainError, Client, Moment},
-    evaluation::{Difference, Halt},
     state::{Folder, StateError},
 };
+use gotong_evaluation::{Difference, Halt};
 use gotong_protocol::{
     view::{RoundView, SeatView, SubmissionView, TaskView},
     Graph, Hash, Outcome, Phase, RoundFacts, RoundId, SeatState, ShareClaim, TaskId, TaskTerms,

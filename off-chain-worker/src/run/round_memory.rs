@@ -1,6 +1,6 @@
 //! How much memory rounds take.
 
-use crate::evaluation::FastCpu;
+use gotong_evaluation::FastCpu;
 use gotong_protocol::{Graph, TaskId, TaskTerms};
 use gotong_scoring::{Entry, EvalError};
 use std::{
@@ -67,7 +67,7 @@ pub(super) struct MemoryForRounds {
 
 impl MemoryForRounds {
     /// In how many of these tasks a seat can be held at the same time, whichever tasks they are; `None` if in all of them. It is at
-    /// least one, because each task fits alone.
+    /// least one, because each task fits beside a replay of any other.
     pub fn at_once(&self, tasks: impl Iterator<Item = TaskId>) -> Option<usize> {
         let rounds: Vec<_> = tasks.filter_map(|task| self.tasks.get(&task)).collect();
         let count = self.fitting(&rounds);
@@ -146,7 +146,7 @@ impl Default for MemoryForRounds {
 mod tests {
     use super::*;
     use crate::run::views;
-    use gotong_scoring::Delta;
+    use gotong_scoring::{blake2_256, Delta};
 
     /// A sponsor's terms may allow 64 MiB of deltas, which take 2 GiB when decoded.
     #[test]
@@ -260,6 +260,70 @@ mod tests {
         assert_eq!(left_out, BTreeSet::from([TaskId(1)]));
         let left_out = memory.left_out(tasks(), in_reverse, 4);
         assert_eq!(left_out, BTreeSet::from([TaskId(0)]));
+    }
+
+    /// The bytes of a round.
+    const JUST_A_POWER: u64 = 1 << 20;
+    /// The bytes of the largest round that counts as about the same size.
+    const JUST_BELOW_THE_NEXT: u64 = (1 << 21) - 1;
+
+    /// The bytes of the deltas in a round of [`memory`] that takes `bytes` in all.
+    fn deltas(bytes: u64) -> u64 {
+        bytes - 10
+    }
+
+    /// Tasks of nearly twice the size of others count as the same size, if they are not in the next power of two. Somebody may open
+    /// many of them. An attester loses at most half of its seats and one more, and all seats that it offers fit.
+    #[test]
+    fn dummies_just_below_a_power_of_two_take_no_more_than_half_of_the_seats() {
+        let (honest, dummy) = (deltas(JUST_A_POWER), deltas(JUST_BELOW_THE_NEXT));
+        // Dummies are suitable only if two of them fit.
+        for rounds in 4..17 {
+            let free = rounds * JUST_A_POWER;
+            let seats = |sizes: &[u64]| {
+                let memory = memory(free, sizes);
+                let mut served: Vec<TaskId> = memory.tasks.keys().copied().collect();
+                let left_out = memory.left_out(served.iter().copied(), by_number, 4);
+                served.retain(|task| !left_out.contains(task));
+                let seats = memory.at_once(served.iter().copied());
+                let seats = seats.unwrap_or(served.len());
+                let heaviest = served.iter().map(|task| memory.tasks[task].deltas);
+                let mut heaviest: Vec<u64> = heaviest.collect();
+                heaviest.sort_unstable_by_key(|bytes| Reverse(*bytes));
+                let replayed = sizes.iter().max().unwrap();
+                let taken = 10 + 10 + replayed + heaviest[..seats].iter().sum::<u64>();
+                assert!(taken <= free, "{rounds}: {taken} of {free}");
+                seats
+            };
+            let undisturbed = seats(&[honest; 16]);
+            for dummies in [1, 2, 16, 64] {
+                for sizes in [
+                    [vec![honest; 16], vec![dummy; dummies]].concat(),
+                    [vec![dummy; dummies], vec![honest; 16]].concat(),
+                ] {
+                    let left = seats(&sizes);
+                    assert!(left >= 1 && 2 * (left + 1) >= undisturbed, "{rounds}");
+                }
+            }
+        }
+    }
+
+    /// The same sponsor cannot make everybody leave out the other task, because each account draws different lots.
+    #[test]
+    fn beside_such_dummies_some_attesters_keep_the_other_task() {
+        let (honest, dummy) = (deltas(JUST_A_POWER), deltas(JUST_BELOW_THE_NEXT));
+        let sizes = [vec![honest], vec![dummy; 8], vec![5; 6]].concat();
+        // There is room for one replay, two dummies and two light tasks.
+        let memory = memory(10 + 10 + 3 * dummy + 2 * 5, &sizes);
+        let kept = (0..64u8).filter(|account| {
+            let lot = |task: TaskId| blake2_256(&[&[*account], &task.0.to_le_bytes()]);
+            let left_out = memory.left_out(memory.tasks.keys().copied(), lot, 4);
+            assert_eq!(left_out.len(), 7, "two of the nine are kept");
+            !left_out.contains(&TaskId(0))
+        });
+        // The expected share is 2 in 9.
+        let kept = kept.count();
+        assert!((4..25).contains(&kept), "{kept} of 64");
     }
 
     /// An evaluation that takes much memory leaves less room for others, just like deltas.

@@ -2,9 +2,9 @@
 //! data, and bounded.
 
 use super::{SampleSource, TrainingDataError};
-use crate::training::data::{Labelled, Part};
 use gotong_data::Recipe;
 use gotong_protocol::Graph;
+use gotong_training::data::{Labelled, Part};
 use std::{
     sync::{
         mpsc::{channel, Receiver, TryRecvError},

@@ -8,16 +8,13 @@ use super::{
     sponsor::random_hash,
     RunError,
 };
-use crate::{
-    chain::Account,
-    engine::PreparedDelta,
-    training::{
-        add_residual, compress, data::Labelled, noise_change, residual_decay, train_from,
-        Checkpoint, CheckpointSink, Deadline, Memory, Span, Start, Step, Supervisor, Trained,
-    },
-};
+use crate::{chain::Account, engine::PreparedDelta};
 use gotong_protocol::{Graph, Hash, RoundId, TaskId};
 use gotong_scoring::{blake2_256, Delta, ShareTerms};
+use gotong_training::{
+    add_residual, compress, data::Labelled, noise_change, residual_decay, train_from, Checkpoint,
+    CheckpointSink, Deadline, Memory, Span, Start, Step, Supervisor, Trained,
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use rand::{rand_core::OsError, rngs::OsRng, TryRngCore};
 use std::sync::{
@@ -275,11 +272,10 @@ mod tests {
     use super::*;
     use crate::{
         state::Folder,
-        training::{
-            data::Labelled,
-            fixture::{small_transformer, text},
-            initial_weights, train, TestedDevice, TrainingError, TrainingOptions,
-        },
+        test_model::{small_transformer, text},
+    };
+    use gotong_training::{
+        data::Labelled, initial_weights, train, TestedDevice, TrainingError, TrainingOptions,
     };
     use std::time::Duration;
     use tempfile::TempDir;

@@ -1,7 +1,7 @@
 //! What a chain may answer, for tests.
 
 use super::tasks::TaskViews;
-use crate::{chain::ChainError, evaluation::lab::Lab};
+use crate::{chain::ChainError, test_lab::Lab};
 use codec::Encode;
 use gotong_protocol::{
     id::DisputeId,

@@ -161,8 +161,8 @@ impl Volunteer {
     pub fn takes_on(&mut self, products: u64) {
         if products != self.capacity.products && products < bounds::COST_PER_BLOCK {
             tracing::warn!(
-                "this machine is slower than the chain assumes, so all seats together take on at most {:.3} of the work that one \
-                 task may require. If this measurement is wrong, give --speed",
+                "this program's part of the machine is slower than the chain assumes, so all seats together take on at most {:.3} \
+                 of the work that one task may require. If this measurement is wrong, give --speed",
                 products as f64 / bounds::COST_PER_BLOCK as f64
             );
         }

@@ -161,6 +161,36 @@ impl Daemon for Watch {
     }
 
     fn disconnected(&mut self) {
+        // After this, nothing holds a lock any more.
         self.under_way.clear();
+        for watched in self.watched.values() {
+            if let Ok(mut watched) = watched.try_lock() {
+                watched.agent.disconnected();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{keys::development, run::views, state::Folder};
+
+    /// A lying node may claim that a block far ahead took a pick, although no block did. If the program relied on that, it would
+    /// not pick again, and would lose the bond.
+    #[test]
+    fn what_a_node_said_of_moves_is_forgotten_when_another_one_is_asked() {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = Folder::open(temporary.path()).unwrap();
+        let dirs = WorkerDirs::open(folder, Vec::new()).unwrap();
+        let signer = development("wanda").unwrap();
+        let mut watch = Watch::new(signer, dirs, ScorerOptions::default(), None);
+        let view = views::task();
+        let watched = Arc::new(Mutex::new(watch.open(&view).unwrap()));
+        watched.try_lock().unwrap().agent.moved_at(u32::MAX);
+        watch.watched.insert(view.id, watched.clone());
+        assert!(watched.try_lock().unwrap().agent.relies_on_its_node());
+        watch.disconnected();
+        assert!(!watched.try_lock().unwrap().agent.relies_on_its_node());
     }
 }

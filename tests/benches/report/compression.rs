@@ -9,20 +9,18 @@
 use crate::worker::rounded;
 use anyhow::Result;
 use burn::tensor::Device;
-use gotong::{
-    evaluation::{bits, FastCpu},
-    training::{
-        add_residual,
-        data::{folder, DataSet, Labelled, Use},
-        initial_weights, residual_decay, train, TrainingConfig,
-    },
-};
+use gotong_evaluation::{bits, FastCpu};
 use gotong_protocol::bounds::MAX_DELTA_BYTES;
 use gotong_scoring::{
     arith::MASTER_BOUND,
     merge::{factor, Merge, FACTOR_ONE, OUTER_RATE_ONE},
     share::{company::weighted_median, Company, Entrant, ShareTerms},
     Delta, Evaluator, Graph, Samples, Transformer,
+};
+use gotong_training::{
+    add_residual,
+    data::{folder, DataSet, Labelled, Use},
+    initial_weights, residual_decay, train, TrainingConfig,
 };
 use serde_json::{json, Map, Value};
 use std::{sync::atomic::AtomicBool, time::Instant};

@@ -5,12 +5,10 @@ use burn::tensor::{
     activation::{log_softmax, softmax},
     DType, Device, Int, Tensor, TensorData,
 };
-use gotong::{
-    evaluation::{bits, BurnEvaluator, FastCpu},
-    training::{data::Labelled, initial_weights, train, DeviceChoice, TrainingConfig},
-};
+use gotong_evaluation::{bits, BurnEvaluator, FastCpu};
 use gotong_scoring::{Evaluator, Graph, Samples, Transformer};
 use gotong_tests::equality::{random_cases, Candidates, Tally};
+use gotong_training::{data::Labelled, initial_weights, train, DeviceChoice, TrainingConfig};
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use serde_json::{json, Map, Value};
 use std::{

@@ -5,8 +5,9 @@ use crate::{
     worker::rounded,
 };
 use anyhow::Result;
-use gotong::{evaluation::FastCpu, training::initial_weights};
+use gotong_evaluation::FastCpu;
 use gotong_scoring::{gradient::Differentiator, Evaluator, Graph, Samples};
+use gotong_training::initial_weights;
 use serde_json::{Map, Value};
 use std::{hint::black_box, ops::Range, time::Instant};
 

@@ -4,16 +4,16 @@ use crate::{compression, language, worker::rounded};
 use anyhow::{ensure, Context, Result};
 use burn::tensor::Device;
 use gotong::{
-    evaluation::{bits, FastCpu},
     lab::{Experiment, Material, Rounds},
     process::sibling,
-    training::{
-        data::{folder, DataSet, Labelled, Use},
-        initial_weights, weights_file, TrainingConfig, TrainingOptions,
-    },
 };
+use gotong_evaluation::{bits, FastCpu};
 use gotong_scoring::{merge::OUTER_RATE_ONE, Evaluator, Graph, Samples};
 use gotong_tests::torch::{python, ALONE};
+use gotong_training::{
+    data::{folder, DataSet, Labelled, Use},
+    initial_weights, weights_file, TrainingConfig, TrainingOptions,
+};
 use serde_json::{json, Map, Value};
 use std::{
     fs,

@@ -3,15 +3,13 @@
 use crate::worker::rounded;
 use anyhow::Result;
 use burn::tensor::Device;
-use gotong::{
-    evaluation::{bits, FastCpu},
-    training::{
-        data::{folder, DataSet, Labelled, Use},
-        float_loss, initial_weights, train, TrainingConfig,
-    },
-};
+use gotong_evaluation::{bits, FastCpu};
 use gotong_scoring::{Evaluator, Graph, Samples, Transformer};
 use gotong_tests::torch::{Computing, Torch, Wait};
+use gotong_training::{
+    data::{folder, DataSet, Labelled, Use},
+    float_loss, initial_weights, train, TrainingConfig,
+};
 use serde_json::{json, Map, Value};
 use std::{
     hint::black_box, path::Path, sync::atomic::AtomicBool, thread::available_parallelism,

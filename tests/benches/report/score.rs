@@ -3,11 +3,12 @@
 
 use crate::{language::MODEL, worker::rounded};
 use anyhow::Result;
-use gotong::{evaluation::FastCpu, training::initial_weights};
+use gotong_evaluation::FastCpu;
 use gotong_scoring::{
     share::{share_table, Entrant},
     Delta, Entry, Evaluator, Graph, Hash, Samples, ShareTerms,
 };
+use gotong_training::initial_weights;
 use serde_json::{json, Map, Value};
 use std::{hint::black_box, time::Instant};
 

@@ -5,11 +5,12 @@ use crate::{
     worker::rounded,
 };
 use anyhow::Result;
-use gotong::{evaluation::FastCpu, training::initial_weights};
+use gotong_evaluation::FastCpu;
 use gotong_scoring::{
     merge::{Merge, Part, FACTOR_ONE},
     Delta, Evaluator, Graph, Samples, Transformer,
 };
+use gotong_training::initial_weights;
 use serde_json::{Map, Value};
 use std::{hint::black_box, time::Instant};
 

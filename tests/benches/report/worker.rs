@@ -2,14 +2,12 @@
 
 use anyhow::Result;
 use burn::tensor::{activation, Device, Int, Tensor, TensorData};
-use gotong::{
-    evaluation::{BurnEvaluator, FastCpu},
-    training::{
-        data::{FashionMnist, Labelled},
-        initial_weights, train, TrainingConfig,
-    },
-};
+use gotong_evaluation::{BurnEvaluator, FastCpu};
 use gotong_scoring::{Delta, Evaluator, Graph, Samples};
+use gotong_training::{
+    data::{FashionMnist, Labelled},
+    initial_weights, train, TrainingConfig,
+};
 use serde_json::{json, Map, Value};
 use std::{sync::atomic::AtomicBool, time::Instant};
 

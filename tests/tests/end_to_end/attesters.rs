@@ -4,6 +4,7 @@ use super::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{bail, Context, Result};
 use gotong::{
     chain::{Account, Call, Client, Inclusion},
+    process::Running,
     run::{inputs_digest, Capacity},
 };
 use gotong_protocol::{
@@ -266,25 +267,6 @@ async fn who_offers_no_seats_takes_its_offer_back_and_ends() -> Result<()> {
     Ok(())
 }
 
-/// The round once the seat of `name` in it is as `check` wants it.
-async fn seat_until(
-    network: &Network,
-    task: TaskId,
-    name: &str,
-    what: &str,
-    check: impl Fn(&RoundView, &SeatView) -> bool,
-) -> Result<RoundView> {
-    network
-        .until(what, ROUND_LIMIT, async |now| {
-            let round = now.round(task, ROUND).await?.context("it began")?;
-            let mut seats = round.seats.iter();
-            let seat = seats.find(|seat| seat.account == account(name));
-            let is_so = seat.is_some_and(|seat| check(&round, seat));
-            Ok(is_so.then_some(round))
-        })
-        .await
-}
-
 /// Opens a task with two seats, which make its quorum, with these windows for attesters, and whatever else differs from others. Its
 /// default is a tenth for attesters.
 async fn open_for_two(network: &Network, options: &str) -> Result<TaskId> {
@@ -295,6 +277,57 @@ async fn open_for_two(network: &Network, options: &str) -> Result<TaskId> {
     let opened = network.run("Sponsor", &open).await?;
     let id = opened["task"].as_u64().context("`task open` names it")?;
     Ok(TaskId(u32::try_from(id)?))
+}
+
+/// The first round of a task for two attesters, with its sponsor and a contributor at work. Judith is one of the two.
+struct RoundForTwo<'a> {
+    network: &'a Network,
+    task: TaskId,
+    _workers: [Running; 2],
+}
+
+impl<'a> RoundForTwo<'a> {
+    /// Begins the round, with these windows for attesters.
+    async fn begin(network: &'a Network, windows: &str) -> Result<Self> {
+        let task = open_for_two(network, windows).await?;
+        let workers = [
+            network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?,
+            network.daemon("One", &contribute(task, "1/1"))?,
+        ];
+        Ok(Self {
+            network,
+            task,
+            _workers: workers,
+        })
+    }
+
+    /// Waits until `check` accepts the round and Judith's seat in it, and returns the round.
+    async fn until(
+        &self,
+        what: &str,
+        check: fn(&RoundView, &SeatView) -> bool,
+    ) -> Result<RoundView> {
+        self.network
+            .until(what, ROUND_LIMIT, async |now| {
+                let round = now.round(self.task, ROUND).await?.context("it began")?;
+                let is_so = seat(&round, "Judith").is_some_and(|seat| check(&round, seat));
+                Ok(is_so.then_some(round))
+            })
+            .await
+    }
+
+    /// Runs Judith until she has committed, then kills her.
+    async fn judith_commits_and_dies(&self) -> Result<()> {
+        let mut judith = self.network.daemon("Judith", "attest")?;
+        self.until("the commitment", |_, seat| seat.committed)
+            .await?;
+        judith.kill();
+        Ok(())
+    }
+
+    async fn ended(&self) -> Result<RoundView> {
+        self.network.ended(self.task, ROUND.0, ROUND_LIMIT).await
+    }
 }
 
 /// Fails unless the account has done all that its seat in the round asked for, was paid, and has its stake of 1,000 GTG.
@@ -315,41 +348,39 @@ async fn assert_served(network: &Network, round: &RoundView, name: &str, log: &s
 async fn an_attester_that_is_killed_in_every_phase_loses_nothing() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith", "Bob", "Envy"]).await?;
     network.register(&["One"], &["Judith", "Bob"]).await?;
-    let task = open_for_two(&network, "--attest-blocks=60 --challenge-blocks=40").await?;
-    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
-    let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
-    let until = async |what, check: fn(&RoundView, &SeatView) -> bool| {
-        seat_until(&network, task, "Judith", what, check).await
-    };
+    let begun = RoundForTwo::begin(&network, "--attest-blocks=60 --challenge-blocks=40").await?;
 
     // Drawn, and scoring, or about to commit.
     let mut judith = network.daemon("Judith", "attest")?;
-    until("the draw", |round, _| round.phase == Phase::AttestCommit).await?;
+    begun
+        .until("the draw", |round, _| round.phase == Phase::AttestCommit)
+        .await?;
     judith.kill();
-    let mut judith = network.daemon("Judith", "attest")?;
 
     // Committed, and Bob is not.
-    until("the commitment", |_, seat| seat.committed).await?;
-    judith.kill();
+    begun.judith_commits_and_dies().await?;
     let _bob = network.daemon("Bob", "attest")?;
-    until("AttestReveal", |round, _| {
-        round.phase == Phase::AttestReveal
-    })
-    .await?;
+    begun
+        .until("AttestReveal", |round, _| {
+            round.phase == Phase::AttestReveal
+        })
+        .await?;
     let mut judith = network.daemon("Judith", "attest")?;
 
     // Revealed, and the audits take some blocks to be drawn.
-    until("the table", |_, seat| seat.claim.is_some()).await?;
+    begun
+        .until("the table", |_, seat| seat.claim.is_some())
+        .await?;
     judith.kill();
     let audited = |round: &RoundView, seat: &SeatView| round.audit_seed.is_some() && !seat.audited;
-    until("the draw of audits", audited).await?;
+    begun.until("the draw of audits", audited).await?;
     let mut judith = network.daemon("Judith", "attest")?;
-    until("the answers", |_, seat| seat.audited).await?;
+    begun.until("the answers", |_, seat| seat.audited).await?;
 
     // Accused.
     judith.kill();
     let rows = Accusation::Rows(Stage::Pass(0));
-    let accuse = Call::open_dispute(task, ROUND, account("Judith"), rows);
+    let accuse = Call::open_dispute(begun.task, ROUND, account("Judith"), rows);
     let client = &network.client;
     client
         .submit(&key("Envy"), &accuse, Inclusion::Best)
@@ -364,7 +395,7 @@ async fn an_attester_that_is_killed_in_every_phase_loses_nothing() -> Result<()>
     assert_eq!(verdict.accused, account("Judith"));
     assert_eq!(verdict.verdict, Verdict::Abandoned);
 
-    let round = network.ended(task, ROUND.0, ROUND_LIMIT).await?;
+    let round = begun.ended().await?;
     let log = std::fs::read_to_string(judith.log())?;
     assert_served(&network, &round, "Judith", &log).await?;
     // Not even her work.
@@ -377,23 +408,17 @@ async fn an_attester_that_is_killed_in_every_phase_loses_nothing() -> Result<()>
 async fn a_disk_that_is_lost_after_a_commitment_costs_nothing() -> Result<()> {
     let network = Network::start(&["Sponsor", "One", "Judith", "Bob"]).await?;
     network.register(&["One"], &["Judith", "Bob"]).await?;
-    let task = open_for_two(&network, "--attest-blocks=60 --challenge-blocks=6").await?;
-    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
-    let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
-    let mut judith = network.daemon("Judith", "attest")?;
-    let until = async |what, check: fn(&RoundView, &SeatView) -> bool| {
-        seat_until(&network, task, "Judith", what, check).await
-    };
-    until("the commitment", |_, seat| seat.committed).await?;
-    judith.kill();
+    let begun = RoundForTwo::begin(&network, "--attest-blocks=60 --challenge-blocks=6").await?;
+    begun.judith_commits_and_dies().await?;
     std::fs::remove_dir_all(network.folder().join("Judith"))?;
     let _bob = network.daemon("Bob", "attest")?;
-    until("AttestReveal", |round, _| {
-        round.phase == Phase::AttestReveal
-    })
-    .await?;
+    begun
+        .until("AttestReveal", |round, _| {
+            round.phase == Phase::AttestReveal
+        })
+        .await?;
     let judith = network.daemon("Judith", "attest")?;
-    let round = network.ended(task, ROUND.0, ROUND_LIMIT).await?;
+    let round = begun.ended().await?;
     let log = std::fs::read_to_string(judith.log())?;
     assert_served(&network, &round, "Judith", &log).await?;
     assert!(log.contains("is not on this disk"), "{log}");
@@ -409,23 +434,18 @@ async fn an_attester_that_is_killed_before_a_redraw_keeps_its_seat() -> Result<(
     network
         .run("Bob", "register --role=attester --stake=1000")
         .await?;
-    let task = open_for_two(&network, "--attest-blocks=30 --challenge-blocks=6").await?;
-    let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
-    let _contributor = network.daemon("One", &contribute(task, "1/1"))?;
-    let mut judith = network.daemon("Judith", "attest")?;
-    let until = async |what, check: fn(&RoundView, &SeatView) -> bool| {
-        seat_until(&network, task, "Judith", what, check).await
-    };
-    until("the commitment", |_, seat| seat.committed).await?;
-    judith.kill();
+    let begun = RoundForTwo::begin(&network, "--attest-blocks=30 --challenge-blocks=6").await?;
+    begun.judith_commits_and_dies().await?;
     // Not before: else Bob may be drawn at first, and Moll be the one who replaces her.
     let offer = Call::offer(u8::MAX, u64::MAX, true, &[]);
     let client = &network.client;
     client.submit(&key("Bob"), &offer, Inclusion::Best).await?;
     let _bob = network.daemon("Bob", "attest")?;
-    until("the redraw", |round, _| round.redraws > 0).await?;
+    begun
+        .until("the redraw", |round, _| round.redraws > 0)
+        .await?;
     let judith = network.daemon("Judith", "attest")?;
-    let round = network.ended(task, ROUND.0, ROUND_LIMIT).await?;
+    let round = begun.ended().await?;
     let log = std::fs::read_to_string(judith.log())?;
     assert_served(&network, &round, "Judith", &log).await?;
     let (moll, bob) = (seat(&round, "Moll"), seat(&round, "Bob"));

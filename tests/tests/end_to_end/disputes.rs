@@ -1,21 +1,22 @@
 //! Liars, stallers and false accusers against honest parties, on a real chain.
 
 use crate::{contribute, small_task, ROUND_LIMIT, SMALL};
-use anyhow::{Context, Result};
+use anyhow::{bail, Context, Result};
+use codec::Encode;
 use gotong::{
-    chain::{Account, Call, ChainError, Inclusion},
+    chain::{Account, Call, ChainError, Client, Inclusion},
     process::Running,
 };
 use gotong_protocol::{
     dispute::{ClosedDispute, Verdict},
-    view::{DisputeView, RoundView},
+    view::{DisputeView, RoundView, SeatView},
     Phase, RoundId, SeatState, TaskId,
 };
 use gotong_scoring::share::{
-    trial::{Accusation, Pick, Step},
+    trial::{Accusation, Pick, Shown, Step, Trial},
     Half, Stage,
 };
-use gotong_tests::{assert_settled, key, Network, UNIT};
+use gotong_tests::{assert_settled, key, liar::Liar, Network, UNIT};
 
 const FIRST: RoundId = RoundId(0);
 const STAKE: u128 = 1_000 * UNIT;
@@ -106,14 +107,7 @@ impl Scene {
     }
 
     async fn stake(&self, name: &str) -> Result<u128> {
-        let stake = self
-            .network
-            .client
-            .best()
-            .await?
-            .stake(&account(name))
-            .await?;
-        Ok(stake.map_or(0, |stake| stake.stake))
+        stake(&self.network, name).await
     }
 
     async fn free(&self, name: &str) -> Result<u128> {
@@ -122,10 +116,21 @@ impl Scene {
     }
 }
 
-fn state(round: &RoundView, name: &str) -> Result<SeatState> {
+/// The stake of the account.
+async fn stake(network: &Network, name: &str) -> Result<u128> {
+    let now = network.client.best().await?;
+    let stake = now.stake(&account(name)).await?;
+    Ok(stake.map_or(0, |stake| stake.stake))
+}
+
+fn seat<'a>(round: &'a RoundView, name: &str) -> Result<&'a SeatView> {
     let mut seats = round.seats.iter();
     let seat = seats.find(|seat| seat.account == account(name));
-    Ok(seat.with_context(|| format!("{name} has a seat"))?.state)
+    seat.with_context(|| format!("{name} has a seat"))
+}
+
+fn state(round: &RoundView, name: &str) -> Result<SeatState> {
+    Ok(seat(round, name)?.state)
 }
 
 /// The loss of one sample off by one: convicted in a single word, while the round goes on and pays.
@@ -189,26 +194,42 @@ async fn a_liar_is_convicted_and_the_round_pays() -> Result<()> {
     Ok(())
 }
 
-/// In the middle of a round a device begins to flip words. The processor takes over, and the table is that of the others.
+/// A device computes rounds of six tasks, and begins to flip words after its thousandth call. A round that merges something makes
+/// 104 calls: three for each of the 16 groups of both gradients, and two for each of the four evaluations. So the first wrong
+/// answer comes in the second rounds of the tasks. The processor takes over, and all tables equal those of the others.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_device_that_goes_wrong_costs_no_stake() -> Result<()> {
+async fn a_device_that_goes_wrong_after_its_thousandth_call_costs_no_stake() -> Result<()> {
+    const TASKS: usize = 6;
+    const ROUNDS: u32 = 2;
     let attesters = ["Judith", "Faulty"];
     let network = Network::start(&["Sponsor", "One", "Judith", "Faulty"]).await?;
     network.register(&["One"], &attesters).await?;
-    // Its self-test takes a while.
-    let faulty = network.daemon("Faulty", "attest --device=flex --flip-after=50")?;
+    // Its self-test takes a while. Calls of the self-test do not count.
+    let faulty = network.daemon("Faulty", "attest --device=flex --flip-after=1000")?;
     let _honest = network.daemon("Judith", "attest")?;
-    let task = network.open_another(SMALL, 2).await?;
-    let scene = Scene::at_work(network, task)?;
-
-    let round = scene.ended().await?;
-    assert_settled(&round)?;
-    for name in attesters {
-        assert_eq!(state(&round, name)?, SeatState::Sitting);
-        assert_eq!(scene.stake(name).await?, STAKE);
+    let (mut tasks, mut sponsors) = (Vec::new(), Vec::new());
+    for _ in 0..TASKS {
+        let task = network.open_another(SMALL, attesters.len()).await?;
+        sponsors.push(network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?);
+        tasks.push(task);
     }
-    assert!(round.seats.iter().all(|seat| seat.claim == round.claim));
-    // Else it was never asked, and nothing was checked.
+    let _contributor = network.daemon("One", "contribute --task=auto --steps=30")?;
+
+    for round in 0..ROUNDS {
+        for task in &tasks {
+            // The tasks take turns in training.
+            let round = network.ended(*task, round, 2 * ROUND_LIMIT).await?;
+            assert_settled(&round)?;
+            for name in attesters {
+                assert_eq!(state(&round, name)?, SeatState::Sitting);
+            }
+            assert!(round.seats.iter().all(|seat| seat.claim == round.claim));
+        }
+    }
+    for name in attesters {
+        assert_eq!(stake(&network, name).await?, STAKE);
+    }
+    // Otherwise the device was not asked often enough, and nothing was checked.
     let log = std::fs::read_to_string(faulty.log())?;
     assert!(log.contains("THE DEVICE COMPUTES WRONGLY"), "{log}");
     Ok(())
@@ -236,6 +257,97 @@ async fn a_dispute_survives_restarts() -> Result<()> {
         verdicts[0]
     );
     assert_settled(&scene.ended().await?)
+}
+
+/// The first node of an honest challenger shows a dispute in which one more loss differs, although that loss is right on the chain.
+/// A challenger who picks it loses the bond. Before a pick is made, what is final contradicts the node, and the second node shows
+/// the truth.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_lies_about_a_dispute_costs_no_bond() -> Result<()> {
+    let network = Network::start(&["Sponsor", "One", "Judith", "Liar"]).await?;
+    network.register(&["One"], &["Judith", "Liar"]).await?;
+    let task = network.open_with_long_windows(SMALL, 2, 20).await?;
+    let scene = Scene::at_work(network, task)?;
+    let network = &scene.network;
+    // With `--stall` she leaves disputes alone. The test opens the dispute for her.
+    let mut judith = network.daemon("Judith", "attest --stall")?;
+    let _liar = network.daemon("Liar", "attest --lie=loss")?;
+    let round = network
+        .until("the answers to the audits", ROUND_LIMIT, async |moment| {
+            let round = moment.round(task, FIRST).await?.context("it began")?;
+            let are_drawn = round.phase == Phase::Challenge && round.audit_seed.is_some();
+            let are_answered = are_drawn && round.seats.iter().all(|seat| seat.audited);
+            Ok(are_answered.then_some(round))
+        })
+        .await?;
+    judith.kill();
+    let before = scene.free("Judith").await?;
+    let table = |name| seat(&round, name)?.table.as_ref().context("a table");
+    let (own, theirs) = (table("Judith")?, table("Liar")?);
+    let mut halves = [Half::A, Half::B].into_iter();
+    let half = halves.find(|half| own.fall(*half) != theirs.fall(*half));
+    let half = half.context("the lie is about a loss")?;
+    let accuse = Call::open_dispute(task, FIRST, account("Liar"), Accusation::Losses(half));
+    network
+        .client
+        .submit(&key("Judith"), &accuse, Inclusion::Best)
+        .await?;
+    let shown = scene.dispute_of("Judith").await?;
+
+    let Some(Shown::Losses([base, merged])) = &shown.trial.shown else {
+        bail!("no losses are shown: {:?}", shown.trial);
+    };
+    // The liar's own lie is in the losses after the merge, and a challenger picks the first value that differs.
+    let mut other = base.clone();
+    *other.first_mut().context("samples")? ^= 1;
+    let told = Trial {
+        statement: shown.trial.statement,
+        shown: Some(Shown::Losses([other, merged.clone()])),
+    };
+    // Only views begin like this, so the node's proofs stay true.
+    let as_shown = |trial: &Trial| {
+        let DisputeView {
+            id,
+            accused,
+            challenger,
+            bond,
+            accusation,
+            table,
+            ..
+        } = &shown;
+        (
+            id, task, FIRST, accused, challenger, bond, accusation, table, trial,
+        )
+            .encode()
+    };
+    let own = network.node.url();
+    let lying = Liar::start(&own, &as_shown(&shown.trial), &as_shown(&told)).await?;
+    let lied_to = Client::connect(&lying.url).await?.best().await?;
+    let found = lied_to.dispute(shown.id).await?;
+    let found = found.context("the dispute is open")?;
+    assert_eq!(found.trial, told, "the lie is told");
+
+    let judith = network.daemon_at(&format!("{},{own}", lying.url), "Judith", "attest")?;
+    // If she had picked the loss that is right, the table would have been upheld, and she would have lost the bond.
+    let verdicts = scene.verdicts(1).await?;
+    let verdict = &verdicts[0];
+    let log = std::fs::read_to_string(judith.log())?;
+    assert_eq!(verdict.id, shown.id, "{log}");
+    assert_eq!(verdict.accused, account("Liar"), "{log}");
+    assert!(
+        matches!(verdict.verdict, Verdict::Refuted(Step::Loss(_))),
+        "{verdict:?} {log}"
+    );
+    assert_eq!(verdict.reward, STAKE / 2);
+    assert!(scene.free("Judith").await? > before + STAKE / 2 - UNIT);
+    assert_eq!(scene.stake("Judith").await?, STAKE);
+    // Otherwise the node did not lie to her.
+    let lies = format!("the node at {} lies", lying.url);
+    assert!(log.contains(&lies), "{log}");
+    let round = scene.ended().await?;
+    assert_settled(&round)?;
+    assert_eq!(state(&round, "Judith")?, SeatState::Sitting);
+    Ok(())
 }
 
 /// All attesters agree on the same lie. One who watches convicts them all, two disputes at once, and

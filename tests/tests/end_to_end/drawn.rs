@@ -3,9 +3,9 @@
 
 use crate::{contribute, ROUND_LIMIT};
 use anyhow::{Context, Result};
-use gotong::training::data::DataSet;
 use gotong_protocol::{HoldOutTerms, TaskState};
 use gotong_tests::{assert_settled, Network, UNIT};
+use gotong_training::data::DataSet;
 use std::fs;
 
 const MODEL: &str = r#"

@@ -1,9 +1,10 @@
 //! What runs models in floats, onnxruntime and PyTorch, is held against the exact machine on this.
 
 use anyhow::{ensure, Result};
-use gotong::{evaluation::FastCpu, training::initial_weights};
+use gotong_evaluation::FastCpu;
 use gotong_scoring::{arith::MASTER_BOUND, Evaluator, Graph, Samples, Transformer};
 use gotong_tests::equality::Case;
+use gotong_training::initial_weights;
 
 /// Tokens of a sample of [`bold`].
 const TOKENS: u32 = 64;

@@ -2,15 +2,13 @@
 
 use crate::floats;
 use anyhow::{ensure, Result};
-use gotong::{
-    evaluation::FastCpu,
-    training::{data::DataSet, DeviceChoice},
-};
+use gotong_evaluation::FastCpu;
 use gotong_scoring::{Cnn, Convolution, Graph, Image, Pool, Transformer, Window};
 use gotong_tests::{
     equality::{random_cases, trained, Case},
     onnx,
 };
+use gotong_training::{data::DataSet, DeviceChoice};
 use std::f64::consts::LN_2;
 
 /// Bits of every row of logits, which are in natural units, and its likeliest class; in f64.

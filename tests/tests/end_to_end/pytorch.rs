@@ -2,12 +2,12 @@
 
 use crate::{floats, submitted};
 use anyhow::{ensure, Result};
-use gotong::training::{data, weights_file};
 use gotong_scoring::{Graph, Transformer};
 use gotong_tests::{
     torch::{python, Computing, Torch, Wait, EXAMPLE},
     Network,
 };
+use gotong_training::{data, weights_file};
 use std::path::{Path, PathBuf};
 
 #[test]

@@ -1,12 +1,10 @@
 //! scikit-learn beside Gotong: its classifier, evaluated by the exact machine.
 
 use anyhow::{ensure, Result};
-use gotong::{
-    evaluation::{bits, FastCpu},
-    training::weights_file,
-};
+use gotong_evaluation::{bits, FastCpu};
 use gotong_scoring::{Evaluator, Graph, Samples};
 use gotong_tests::python::python;
+use gotong_training::weights_file;
 use serde_json::Value;
 use std::{fs, path::Path};
 

@@ -2,9 +2,9 @@
 
 use crate::{ROUND_LIMIT, SMALL_TRANSFORMER};
 use anyhow::{Context, Result};
-use gotong::training::{data::DataSet, weights_file, DeviceChoice};
 use gotong_protocol::{TaskId, TaskState};
 use gotong_tests::{assert_settled, equality::learned, Network};
+use gotong_training::{data::DataSet, weights_file, DeviceChoice};
 use std::{
     fs,
     path::{Path, PathBuf},

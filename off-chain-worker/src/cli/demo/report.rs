@@ -13,10 +13,10 @@ use crate::{
         output::{millibits, print_line, Format, SYMBOL, UNIT},
         round_report::RoundReport,
     },
-    evaluation::describe_verdict,
     run::{in_commit_order, stage},
 };
 use anyhow::{ensure, Context, Result};
+use gotong_evaluation::describe_verdict;
 use gotong_protocol::{
     dispute::{ClosedDispute, Verdict},
     id::DisputeId,

@@ -14,10 +14,10 @@ use crate::{
         },
     },
     model,
-    training::data::{DataSet, Use},
 };
 use anyhow::Context;
 use gotong_protocol::{Graph, TaskId};
+use gotong_training::data::{DataSet, Use};
 use std::path::{Path, PathBuf};
 
 /// The contributor that submits noise.
@@ -285,9 +285,9 @@ mod tests {
     use crate::{
         cli::{delta_terms::DeltaTerms, Cli},
         run::{views, RoundMemory},
-        training::data,
     };
     use clap::Parser;
+    use gotong_training::data;
 
     #[test]
     fn every_scene_has_samples_for_its_exams_and_its_report() {

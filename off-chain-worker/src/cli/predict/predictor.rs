@@ -1,9 +1,9 @@
 //! What a model says of the rows of a source, in batches.
 
 use super::sheet::Sheet;
-use crate::evaluation::{self, probabilities, FastCpu, Sampler};
 use anyhow::{Context, Result};
 use gotong_data::{DataError, Place, Recipe, Row, Source};
+use gotong_evaluation::{probabilities, FastCpu, Sampler};
 use gotong_protocol::Graph;
 use gotong_scoring::{evaluator::largest, machine::cross_entropy, Samples};
 use indicatif::ProgressBar;
@@ -289,7 +289,7 @@ impl Predictor<'_> {
         }
         let tokenizer = self.recipe.tokenizer();
         let tokenizer = tokenizer.context("a model of tokens has a recipe of text")?;
-        let tokens = evaluation::generate(
+        let tokens = gotong_evaluation::generate(
             self.graph,
             self.weights,
             &tail.tokens,

@@ -16,7 +16,6 @@ use crate::{
     },
     model::describe,
     state::Folder,
-    training::data::Labelled,
 };
 use anyhow::{ensure, Result};
 use gotong_data::{
@@ -25,6 +24,7 @@ use gotong_data::{
 };
 use gotong_protocol::{HoldOutTerms, TaskTerms};
 use gotong_scoring::Graph;
+use gotong_training::data::Labelled;
 use serde_json::{json, Value};
 use std::path::{Path, PathBuf};
 

@@ -5,12 +5,12 @@ use crate::{
     cli::data_options::Data,
     run::{load_what_fits, sample_hash, spare_memory, OpenedExams, RecordsMadeBy, Sealed},
     state::Folder,
-    training::data::{DataSet, Labelled, Use},
 };
 use anyhow::{bail, ensure, Context, Result};
 use gotong_data::{DataError, MemoryLimit, Recipe, Source, SourceOptions};
 use gotong_protocol::HoldOutTerms;
 use gotong_scoring::Graph;
+use gotong_training::data::{DataSet, Labelled, Use};
 use std::path::Path;
 
 /// Bytes of memory for what is computed of each sample of an exam: hashes that find it again, and its place.

@@ -7,11 +7,11 @@ use super::{
 use crate::{
     cli::output::{Amount, UNIT},
     model::ModelError,
-    training::TrainingConfig,
 };
 use gotong_data::Recipe;
 use gotong_protocol::bounds::{MAX_SHARD_BYTES, MAX_WEIGHT_BYTES, MIN_CAP, MIN_SAMPLES};
 use gotong_scoring::Graph;
+use gotong_training::TrainingConfig;
 use std::fmt;
 
 /// Rounds of a new task, if there are enough samples.

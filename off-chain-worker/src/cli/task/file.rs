@@ -8,10 +8,10 @@ use crate::{
     },
     model::Model,
     run::ExamPlan,
-    training::initial_weights,
 };
 use gotong_protocol::{HoldOutTerms, ShareTerms, TaskName, TaskTerms, Windows};
 use gotong_scoring::{Graph, MasterWeights};
+use gotong_training::initial_weights;
 use rand::{rngs::StdRng, Rng, SeedableRng};
 use serde::Deserialize;
 use std::{

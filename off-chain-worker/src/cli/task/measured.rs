@@ -7,16 +7,16 @@ use super::{
 };
 use crate::{
     cli::{finding::Finding, output::Format, progress},
-    evaluation::FastCpu,
     run::RoundMemory,
-    training::{
-        data::Labelled, train_from, Deadline, DeviceChoice, Span, Start, Step, Supervisor,
-        TrainingOptions,
-    },
 };
 use anyhow::{ensure, Context, Result};
+use gotong_evaluation::FastCpu;
 use gotong_protocol::{HoldOutTerms, TaskTerms};
 use gotong_scoring::{arith::clamp_master, Evaluator, Graph, Samples};
+use gotong_training::{
+    data::Labelled, train_from, Deadline, DeviceChoice, Span, Start, Step, Supervisor,
+    TrainingOptions,
+};
 use serde_json::json;
 use std::{
     sync::atomic::AtomicBool,

@@ -16,10 +16,9 @@ use crate::{
         Globals,
     },
     model::{describe, Model},
-    whole_file::write_whole,
 };
 use anyhow::{ensure, Context, Result};
-use gotong_data::{split::Use, Kind, Row, Source, SourceOptions, Values};
+use gotong_data::{split::Use, write_whole, Kind, Row, Source, SourceOptions, Values};
 use gotong_protocol::{
     bounds::{MAX_RECORD_BYTES, MIN_SAMPLES},
     TaskName,

@@ -1,7 +1,8 @@
 //! `gotong task recipe`.
 
-use crate::{cli::Globals, run::task_recipe, whole_file::write_whole};
+use crate::{cli::Globals, run::task_recipe};
 use anyhow::Context;
+use gotong_data::write_whole;
 use gotong_protocol::TaskId;
 use serde_json::json;
 use std::{io::Write, path::PathBuf};

@@ -4,16 +4,14 @@ mod ledger;
 mod markdown;
 
 use super::show::{gain, round_json, task_json};
-use crate::{
-    cli::{
-        output::{millibits, Amount, SYMBOL},
-        picture::{draw, Curve},
-        replay::replayed,
-        Globals,
-    },
-    whole_file::write_whole,
+use crate::cli::{
+    output::{millibits, Amount, SYMBOL},
+    picture::{draw, Curve},
+    replay::replayed,
+    Globals,
 };
 use anyhow::{ensure, Context, Result};
+use gotong_data::write_whole;
 use gotong_protocol::{
     view::{RoundView, SubmissionView, TaskView},
     RoundId, TaskId,

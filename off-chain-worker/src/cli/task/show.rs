@@ -474,8 +474,8 @@ pub(in crate::cli) fn gain(round: &RoundView) -> Option<i64> {
 mod tests {
     use super::*;
     use crate::{
-        evaluation::lab::Lab,
         run::views::{self, BASE},
+        test_lab::Lab,
     };
     use gotong_protocol::claim::Claimed;
 

@@ -345,7 +345,7 @@ pub(super) fn seat_of(seat: &SeatView) -> Seat {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{evaluation::lab::Lab, run::views};
+    use crate::{run::views, test_lab::Lab};
     use gotong_protocol::{attestation_commitment, Phase};
 
     /// The result of `lab`'s round.

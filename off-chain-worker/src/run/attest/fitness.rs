@@ -20,8 +20,13 @@ use std::{
 pub struct Conditions {
     /// Returns how many bytes are free for rounds now.
     pub memory: fn() -> u64,
-    /// The fraction of them that all of this program's rounds together may take: 1, or less if other programs share the machine.
-    pub memory_part: f64,
+    /// The fraction of them that all of this program's rounds together may take, if the user set it. Otherwise the programs that
+    /// attest on this machine share them evenly.
+    pub memory_part: Option<f64>,
+    /// Returns how many programs attest on this machine, including this one.
+    pub programs: fn() -> u64,
+    /// Whether a single task is served, so that no round of another task is replayed at the same time.
+    pub is_alone: bool,
     /// The most deltas to expect in a round, even if its terms have places for more. Only somebody who knows the contributors can
     /// tell.
     pub most_deltas: u32,
@@ -33,18 +38,15 @@ impl Conditions {
     /// What a seat's calls cost, in planck, while blocks are not full: a commitment, a reveal and the audits, at one planck
     /// for each picosecond of the chain's time. By hand.
     pub const CALLS: u128 = 2_000_000_000;
-
-    /// Bytes that all rounds together may take now; rounded down.
-    fn memory_now(&self) -> u64 {
-        ((self.memory)() as f64 * self.memory_part) as u64
-    }
 }
 
 impl Default for Conditions {
     fn default() -> Self {
         Self {
             memory: || u64::MAX,
-            memory_part: 1.0,
+            memory_part: None,
+            programs: || 1,
+            is_alone: false,
             most_deltas: u32::MAX,
             least_pay: 0,
         }
@@ -55,9 +57,9 @@ impl Default for Conditions {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Unfit {
     /// This machine has too little memory for a round.
-    #[error("a round may take {} MiB of memory, and {} are free", .needs.div_ceil(1 << 20), .has >> 20)]
+    #[error("its rounds may take {} MiB of memory at once, and {} are free", .needs.div_ceil(1 << 20), .has >> 20)]
     TooLarge {
-        /// Bytes that a round may take.
+        /// The bytes that its rounds may take at once.
         needs: u64,
         /// Bytes that are free.
         has: u64,
@@ -78,9 +80,11 @@ pub(super) enum Unfit {
 /// Remembers which of the tasks that it was asked about are suitable.
 pub(super) struct Fitness {
     conditions: Conditions,
-    /// The most bytes that were ever free for a round. So memory that is in use by rounds under way counts as free, and offers do
-    /// not change whenever a round begins or ends.
-    memory: u64,
+    /// The most bytes of the machine that were ever free for rounds. So memory that is in use by rounds under way counts as free,
+    /// and offers do not change whenever a round begins or ends.
+    free: u64,
+    /// How many programs share them, and when they were last counted.
+    programs: (u64, Instant),
     /// What was found out about each task. Its terms do not change, but memory may be freed.
     known: BTreeMap<TaskId, Found>,
 }
@@ -99,12 +103,42 @@ impl Fitness {
     /// How long a task counts as too large before the free memory is checked again. When the program starts, a node that is
     /// catching up may be using that memory.
     const TOO_LARGE_FOR: Duration = Duration::from_secs(3600);
+    /// How long to wait before the programs that attest on this machine are counted again.
+    const COUNTED_FOR: Duration = Duration::from_secs(60);
 
     pub fn new(conditions: Conditions) -> Self {
         Self {
-            memory: conditions.memory_now(),
+            free: (conditions.memory)(),
+            programs: ((conditions.programs)(), Instant::now()),
             conditions,
             known: BTreeMap::new(),
+        }
+    }
+
+    /// The fraction of the machine that this program may take.
+    pub fn part(&self) -> f64 {
+        let (programs, _) = self.programs;
+        let even = 1.0 / programs.max(1) as f64;
+        self.conditions.memory_part.unwrap_or(even)
+    }
+
+    /// The bytes that all rounds together may take; rounded down.
+    fn memory_for_rounds(&self) -> u64 {
+        (self.free as f64 * self.part()) as u64
+    }
+
+    /// Counts the programs that attest on this machine, unless they were counted a short time ago.
+    fn count_programs(&mut self, now: Instant) {
+        let (before, at) = self.programs;
+        if now.saturating_duration_since(at) < Self::COUNTED_FOR {
+            return;
+        }
+        let programs = (self.conditions.programs)();
+        self.programs = (programs, now);
+        if programs != before {
+            tracing::info!("{programs} programs attest on this machine, and share it");
+            self.known
+                .retain(|_, found| !matches!(found, Found::TooLarge(_)));
         }
     }
 
@@ -114,9 +148,10 @@ impl Fitness {
     }
 
     fn suits_at(&mut self, task: &TaskView, now: Instant) -> bool {
+        self.count_programs(now);
         let before = self.known.get(&task.id).copied();
         match before {
-            Some(Found::Suits(_)) => return true,
+            Some(Found::Suits(round)) if self.has_room(&round) => return true,
             Some(Found::Unfit) => return false,
             Some(Found::TooLarge(at)) => {
                 if now.saturating_duration_since(at) < Self::TOO_LARGE_FOR {
@@ -124,11 +159,14 @@ impl Fitness {
                 }
                 self.ask_memory();
             }
-            None => {}
+            // Another program now shares the machine, or this task is new.
+            Some(Found::Suits(_)) | None => {}
         }
-        let looked = self.conditions.check(task, self.memory);
+        let looked = self.conditions.check(task, self.memory_for_rounds());
         match (&looked, before) {
-            (Err(unfit), None) => tracing::warn!(task = %task.id, "not offered: {unfit}"),
+            (Err(unfit), None | Some(Found::Suits(_))) => {
+                tracing::warn!(task = %task.id, "not offered: {unfit}");
+            }
             (Ok(_), Some(_)) => tracing::info!(task = %task.id, "there is memory for it now"),
             _ => {}
         }
@@ -144,17 +182,21 @@ impl Fitness {
     /// The memory for rounds, and how much of it each suitable task takes.
     pub fn memory(&self) -> MemoryForRounds {
         let suits = self.known.iter().filter_map(|(task, found)| match found {
-            Found::Suits(needs) => Some((*task, *needs)),
-            Found::Unfit | Found::TooLarge(_) => None,
+            Found::Suits(round) if self.has_room(round) => Some((*task, *round)),
+            _ => None,
         });
         MemoryForRounds {
-            free: self.memory,
+            free: self.memory_for_rounds(),
             tasks: suits.collect(),
         }
     }
 
+    fn has_room(&self, round: &RoundMemory) -> bool {
+        self.conditions.needs(round) <= self.memory_for_rounds()
+    }
+
     fn ask_memory(&mut self) {
-        self.memory = self.memory.max(self.conditions.memory_now());
+        self.free = self.free.max((self.conditions.memory)());
     }
 
     /// Forgets all tasks but these.
@@ -176,11 +218,22 @@ impl Fitness {
 }
 
 impl Conditions {
-    /// How much memory a round of the task takes, if a round may take up to `memory` bytes; or why the task does not suit.
+    /// The bytes that a task with such rounds needs. While its own round is scored, a round of another task may be replayed. So
+    /// each task needs room for two rounds like its own. Then any two suitable tasks fit at once, and nobody can make a task
+    /// unsuitable by opening another one.
+    fn needs(&self, round: &RoundMemory) -> u64 {
+        match self.is_alone {
+            true => round.bytes(),
+            false => round.bytes().saturating_mul(2),
+        }
+    }
+
+    /// How much memory a round of the task takes, if all rounds together may take up to `memory` bytes; or why the task does not
+    /// suit.
     fn check(&self, task: &TaskView, memory: u64) -> Result<RoundMemory, Unfit> {
         let full = RoundMemory::of_at_most(&task.terms, &task.graph, self.most_deltas)
             .map_err(|_| Unfit::NotAModel)?;
-        let (needs, has) = (full.bytes(), memory);
+        let (needs, has) = (self.needs(&full), memory);
         if needs > has {
             return Err(Unfit::TooLarge { needs, has });
         }
@@ -195,18 +248,23 @@ impl Conditions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{evaluation::FastCpu, run::views};
+    use crate::run::views;
+    use gotong_evaluation::FastCpu;
     use gotong_protocol::Graph;
     use std::cell::Cell;
 
     thread_local! {
         /// Bytes that are free.
         static FREE: Cell<u64> = const { Cell::new(u64::MAX) };
+        /// How many programs attest.
+        static PROGRAMS: Cell<u64> = const { Cell::new(1) };
     }
 
     fn strict() -> Conditions {
         Conditions {
             memory: || FREE.get(),
+            programs: || PROGRAMS.get(),
+            is_alone: true,
             least_pay: Conditions::CALLS,
             ..Conditions::default()
         }
@@ -256,10 +314,10 @@ mod tests {
 
     /// Two programs on one machine once counted all of its memory, each for itself.
     #[test]
-    fn programs_that_share_a_machine_share_its_memory() {
+    fn a_program_takes_no_more_of_the_memory_than_its_user_says() {
         let task = views::task();
         let half = Conditions {
-            memory_part: 0.5,
+            memory_part: Some(0.5),
             ..strict()
         };
         FREE.set(2 * needs(&task) - 1);
@@ -270,7 +328,61 @@ mod tests {
         fitness.disconnected();
         assert!(fitness.suits(&task));
         assert_eq!(fitness.memory().free, needs(&task));
-        assert_eq!(Conditions::default().memory_now(), u64::MAX);
+        let everything = Fitness::new(Conditions::default()).memory().free;
+        assert_eq!(everything, u64::MAX);
+    }
+
+    /// Several programs with `--speed 1`, or without `--speed`, once counted on all of the memory each, and the system killed them.
+    #[test]
+    fn programs_that_share_a_machine_share_its_memory_evenly() {
+        let task = views::task();
+        FREE.set(3 * needs(&task) - 1);
+        PROGRAMS.set(1);
+        let mut first = Fitness::new(strict());
+        let start = Instant::now();
+        assert!(first.suits_at(&task, start));
+        // A third program starts.
+        PROGRAMS.set(3);
+        let mut third = Fitness::new(strict());
+        assert!(!third.suits_at(&task, start));
+        let later = start + 2 * Fitness::COUNTED_FOR;
+        assert!(!first.suits_at(&task, later));
+        let memory = first.memory();
+        assert_eq!(memory.free, needs(&task) - 1);
+        assert!(memory.tasks.is_empty());
+        // One of the three ends.
+        PROGRAMS.set(2);
+        let last = later + 2 * Fitness::COUNTED_FOR;
+        assert!(first.suits_at(&task, last) && third.suits_at(&task, last));
+        assert!(first.memory().free + third.memory().free <= FREE.get());
+        // A program whose user sets its part gets that part.
+        let told = Conditions {
+            memory_part: Some(1.0),
+            ..strict()
+        };
+        assert_eq!(Fitness::new(told).memory().free, FREE.get());
+        PROGRAMS.set(1);
+    }
+
+    /// While a round is scored, a round of any other suitable task may be replayed. Otherwise somebody could open a second task so
+    /// that both together take more memory than there is.
+    #[test]
+    fn two_tasks_that_suit_fit_at_once_whichever_they_are() {
+        let task = views::task();
+        let among_others = Conditions {
+            is_alone: false,
+            ..strict()
+        };
+        let enough = 2 * needs(&task);
+        assert!(among_others.check(&task, enough).is_ok());
+        assert_eq!(
+            among_others.check(&task, enough - 1),
+            Err(Unfit::TooLarge {
+                needs: enough,
+                has: enough - 1
+            })
+        );
+        assert!(strict().check(&task, enough - 1).is_ok(), "the only one");
     }
 
     /// The terms have places for 1,024 deltas.

@@ -93,7 +93,10 @@ impl Attest {
             }
         };
         let (signer, client, now) = (self.signer.clone(), client.clone(), now.clone());
-        let (speed, memory) = (self.speed, self.fitness.memory());
+        // Programs that share the machine share its processor too.
+        let part = self.fitness.part();
+        let speed = self.speed.map(|speed| speed * part);
+        let memory = self.fitness.memory();
         holding(&self.volunteer, |mut volunteer| async move {
             volunteer.fits_into(memory);
             if let Some(speed) = speed {

@@ -1,12 +1,13 @@
 //! What a contributor reads from the chain about a round, and about itself.
 
 use super::super::RunError;
-use crate::{chain::Account, training::Span};
+use crate::chain::Account;
 use gotong_protocol::{
     may_reveal,
     view::{RoundView, StakeView, TaskView},
     HoldOutTerms, Phase, TaskTerms,
 };
+use gotong_training::Span;
 
 /// Which part of its task the round is. With sealed shards, a round in which nothing is revealed uses up no shard, so the shards
 /// are counted.

@@ -2,8 +2,9 @@
 //! in the end the round is sat out.
 
 use super::{Contribute, RunError};
-use crate::{run::training_job::RunningTraining, training::TrainingError};
+use crate::run::training_job::RunningTraining;
 use gotong_protocol::{Hash, RoundId};
+use gotong_training::TrainingError;
 use std::time::{Duration, Instant};
 
 /// How often training failed, and what follows from that.
@@ -99,10 +100,10 @@ mod tests {
             Training, WorkerDirs,
         },
         state::Folder,
-        training::{data::Labelled, TestedDevice, TrainingOptions},
     };
     use gotong_protocol::TaskId;
     use gotong_scoring::Graph;
+    use gotong_training::{data::Labelled, TestedDevice, TrainingOptions};
     use std::sync::Arc;
 
     const ROUND: RoundId = RoundId(3);

@@ -6,7 +6,7 @@ use super::{
     scorer::{other_facts, ExactScorer, ScoredRound},
     ReplicaError,
 };
-use crate::evaluation::LieKind;
+use gotong_evaluation::LieKind;
 use gotong_protocol::{Hash, RoundFacts};
 use std::{future::Future, sync::Arc};
 
@@ -108,7 +108,7 @@ impl DrillScorer {
 mod tests {
     use super::super::scorer::tests::{inputs, scorer, DIGEST};
     use super::*;
-    use crate::evaluation::lab::Lab;
+    use crate::test_lab::Lab;
     use clap::ValueEnum;
     use std::future::pending;
 

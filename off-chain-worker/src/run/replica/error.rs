@@ -1,6 +1,7 @@
 //! Why replicas fail.
 
-use crate::{chain::ChainError, evaluation::Difference, run::pools::PoolError, state::StateError};
+use crate::{chain::ChainError, run::pools::PoolError, state::StateError};
+use gotong_evaluation::Difference;
 use gotong_protocol::{RoundId, TaskId};
 use gotong_scoring::{
     share::trial::PlayerError, DeltaError, EvalError, SamplesError, ScoreError, WeightsError,

@@ -92,7 +92,7 @@ impl KeptScores {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::lab::Lab;
+    use crate::test_lab::Lab;
     use std::fs;
 
     fn scores() -> (tempfile::TempDir, KeptScores) {

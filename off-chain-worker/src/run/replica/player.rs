@@ -1,6 +1,6 @@
 //! Plays the disputes about a round.
 
-use crate::evaluation::FastCpu;
+use gotong_evaluation::FastCpu;
 use gotong_protocol::TableSummary;
 use gotong_scoring::share::trial::{Accusation, Answer, Pick, Player, Trial};
 use std::sync::{Mutex, PoisonError};
@@ -54,7 +54,8 @@ impl RoundPlayer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::{lab::Lab, Halt, Shared};
+    use crate::test_lab::Lab;
+    use gotong_evaluation::{Halt, Shared};
     use gotong_scoring::{gradient::Differentiator, Evaluator, Samples};
     use std::{sync::mpsc::channel, thread::spawn, time::Duration};
 

@@ -8,7 +8,7 @@ use super::{
     worker::Job,
     ReplicaError,
 };
-use crate::evaluation::{Backend, Halt, LieKind, Mismatch, Shared};
+use gotong_evaluation::{Backend, Halt, LieKind, Mismatch, Shared};
 use gotong_protocol::{Graph, Hash, RoundFacts, RoundId, ShareTerms, TableSummary};
 use gotong_scoring::{
     gradient::Differentiator,

@@ -69,7 +69,7 @@ pub(super) fn merged_weights(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{evaluation::lab::Lab, run::replica::lab_inputs};
+    use crate::{run::replica::lab_inputs, test_lab::Lab};
 
     fn root(weights: &[i16]) -> Hash {
         MasterWeights::new(weights.to_vec()).unwrap().root()

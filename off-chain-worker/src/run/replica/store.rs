@@ -183,7 +183,7 @@ fn after(round: RoundId) -> RoundId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluation::lab::Lab;
+    use crate::test_lab::Lab;
 
     #[test]
     fn golden_bytes() {

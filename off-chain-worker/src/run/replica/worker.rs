@@ -1,10 +1,8 @@
 //! Replicas that work in the background.
 
 use super::{inputs_digest, Replica, ReplicaError, ScoredRound, ScorerOptions, WorkerDirs};
-use crate::{
-    chain::{ChainError, Client, Moment},
-    evaluation::Halt,
-};
+use crate::chain::{ChainError, Client, Moment};
+use gotong_evaluation::Halt;
 use gotong_protocol::{
     view::{RoundView, TaskView},
     Hash, Outcome, Phase, RoundId,

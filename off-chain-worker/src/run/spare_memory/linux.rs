@@ -1,4 +1,4 @@
-//! What Linux says of its memory.
+//! What Linux says about memory, and about the programs that share it.
 
 use std::{
     fs,
@@ -19,6 +19,25 @@ pub fn available() -> Option<u64> {
         )
     });
     of_machine.into_iter().chain(of_groups).min()
+}
+
+/// How many programs attest on this machine, or in the container that this program runs in.
+pub fn attesting() -> u64 {
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let of_process = processes.filter(|entry| {
+        let name = entry.file_name();
+        name.to_str()
+            .is_some_and(|name| name.parse::<u32>().is_ok())
+    });
+    let attest = of_process.filter(|entry| attests(&read(entry.path().join("cmdline"))));
+    attest.count() as u64
+}
+
+/// Whether this is the command line of a program that attests. Each word of a command line ends with a zero byte.
+fn attests(command: &str) -> bool {
+    let mut words = command.split('\0');
+    let program = words.next().and_then(|path| path.rsplit('/').next());
+    program == Some("gotong") && words.any(|word| word == "attest")
 }
 
 fn read(path: impl AsRef<Path>) -> String {
@@ -83,6 +102,24 @@ mod tests {
         );
         for container in ["0::/\n", ""] {
             assert_eq!(folders(container), ["/sys/fs/cgroup"]);
+        }
+    }
+
+    #[test]
+    fn a_program_that_attests_is_told_by_its_command_line() {
+        for command in [
+            "gotong\0attest\0",
+            "/usr/bin/gotong\0--node=ws://one\0attest\0--speed=1\0",
+        ] {
+            assert!(attests(command), "{command}");
+        }
+        for command in [
+            "",
+            "gotong\0watch\0",
+            "gotong-node\0attest\0",
+            "/bin/bash\0-c\0gotong attest\0",
+        ] {
+            assert!(!attests(command), "{command}");
         }
     }
 }

@@ -7,7 +7,7 @@ mod shapes;
 
 use crate::worker::rounded;
 use anyhow::{ensure, Context, Result};
-use gotong::evaluation::FastCpu;
+use gotong_evaluation::FastCpu;
 use gotong_scoring::{
     share::{
         trial::{Lie, Model, PartOf, Player},

@@ -3,7 +3,7 @@
 use super::referee::Referee;
 use anyhow::{bail, Context, Result};
 use codec::Encode;
-use gotong::evaluation::FastCpu;
+use gotong_evaluation::FastCpu;
 use gotong_scoring::share::trial::{Player, Ruling, Trial};
 
 /// What a dispute took. An answer that the referee refuses is none: its party loses by silence.

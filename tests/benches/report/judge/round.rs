@@ -3,10 +3,7 @@
 use super::{CONTRIBUTORS, REPEATS, SAMPLES};
 use crate::worker::{median, rounded};
 use anyhow::{Context, Result};
-use gotong::{
-    evaluation::FastCpu,
-    training::{data::FashionMnist, initial_weights, train, TrainingConfig},
-};
+use gotong_evaluation::FastCpu;
 use gotong_scoring::{
     gradient::{Differentiator, MAX_GROUP},
     shard_root,
@@ -17,6 +14,7 @@ use gotong_scoring::{
     work_root, Delta, EntrantRecord, Entry, Graph, Hash, HoldOut, MasterWeights, RoundFacts,
     Samples, ShareTable, ShareTerms,
 };
+use gotong_training::{data::FashionMnist, initial_weights, train, TrainingConfig};
 use serde_json::{Map, Value};
 use std::{hint::black_box, sync::atomic::AtomicBool, time::Instant};
 

@@ -1,7 +1,8 @@
 use super::{super::sheet::SheetFormat, *};
-use crate::{evaluation::bits, training::initial_weights};
 use gotong_data::SourceOptions;
+use gotong_evaluation::bits;
 use gotong_scoring::{Evaluator, Transformer};
+use gotong_training::initial_weights;
 use std::fs;
 
 const FLOWERS: &str = r#"
@@ -260,7 +261,7 @@ fn each_document_is_gone_on_with() {
         let mut sampler = likeliest.clone();
         let mut each = |_: u8| {};
         let expected =
-            evaluation::generate(&letters(), &weights, &prompt, 3, &mut sampler, &mut each);
+            gotong_evaluation::generate(&letters(), &weights, &prompt, 3, &mut sampler, &mut each);
         assert_eq!(line[6], tokenizer.decode(&expected.unwrap()));
     }
     // The rest is what it was.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{evaluation::lab::Lab, keys::address, run::views};
+use crate::{keys::address, run::views, test_lab::Lab};
 use gotong_protocol::{claim::Claimed, SeatState};
 
 const GTG: u128 = 1_000_000_000_000;

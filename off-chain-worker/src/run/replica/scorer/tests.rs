@@ -2,10 +2,8 @@
 
 use super::super::inputs::RevealedDelta;
 use super::*;
-use crate::{
-    evaluation::{lab::Lab, CheckedDevice, Flipping},
-    state::Folder,
-};
+use crate::{state::Folder, test_lab::Lab};
+use gotong_evaluation::{CheckedDevice, Flipping};
 use gotong_protocol::TaskId;
 use gotong_scoring::Reference;
 use std::{future::pending, ops::Range};
