@@ -26,20 +26,24 @@ use gotong_protocol::{
 };
 use serde::de::DeserializeOwned;
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Output, Stdio},
     str::FromStr,
     time::Duration,
 };
 pub use subxt::ext::jsonrpsee::core::client::Error as RequestError;
-use subxt::ext::jsonrpsee::{
-    core::{client::ClientT, params::ArrayParams},
-    rpc_params,
-    ws_client::{HeaderMap, HeaderValue, WsClientBuilder},
+use subxt::ext::{
+    futures::future::try_join_all,
+    jsonrpsee::{
+        core::{client::ClientT, params::ArrayParams},
+        rpc_params,
+        ws_client::{HeaderMap, HeaderValue, WsClientBuilder},
+    },
 };
 use subxt_signer::{sr25519, SecretUri};
 use terminal::{Ended, Step};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 
 /// One token in planck.
 pub const UNIT: u128 = 1_000_000_000_000;
@@ -67,8 +71,13 @@ const LONG_WINDOWS: &str = "--commit-blocks=60 --reveal-blocks=60 --attest-block
 /// Length of the challenge, whose whole window every round lasts, in blocks.
 pub const CHALLENGE: u32 = 6;
 
-/// Held by the only network of several authorities that the process has just now: see [`turn`].
-static TURN: Mutex<()> = Mutex::const_new(());
+/// Networks of several authorities that the process has at most at the same time.
+const NETWORKS: u32 = 2;
+/// Held by the networks of several authorities that the process has just now: see [`turn`].
+static TURNS: Semaphore = Semaphore::const_new(NETWORKS as usize);
+
+/// The file of the development chain's specification, once the process has written it.
+static DEVELOPMENT: OnceCell<PathBuf> = OnceCell::const_new();
 
 /// A node of its own, and what a test does with it.
 pub struct Network {
@@ -90,21 +99,24 @@ impl Network {
     /// The same with a node that has `more` arguments.
     pub async fn start_with(more: &[&str], accounts: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let node = Node::start(folder.path(), folder.path(), more)?;
+        let chain = format!("--chain={}", development().await?.display());
+        let compiled = compiled_runtimes()?;
+        let arguments = [&["--dev", chain.as_str(), compiled.as_str()][..], more].concat();
+        let node = Node::launch(folder.path(), folder.path(), &arguments)?;
         let network = Self::of(folder, node, None).await?;
         network.endow(accounts).await?;
         Ok(network)
     }
 
-    /// Starts a node with these arguments on the chain that `spec` specifies in JSON; its file is [`Network::spec`].
-    /// More nodes are going to join it, so it waits until no other such network is there.
-    pub async fn start_on(spec: &str, arguments: &[&str]) -> Result<Self> {
-        let turn = turn().await;
+    /// Starts a node with these arguments on the chain that `spec` specifies in JSON; the file [`Network::spec`] has its first
+    /// state, too. More nodes are going to join it, so this is its turn.
+    pub async fn start_on(turn: Turn, spec: &str, arguments: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let file = folder.path().join(SPEC);
-        std::fs::write(&file, spec)?;
-        let chain = format!("--chain={}", file.display());
-        let arguments = [&[chain.as_str()][..], arguments].concat();
+        let (plain, file) = (folder.path().join("plain.json"), folder.path().join(SPEC));
+        fs::write(&plain, spec)?;
+        fs::write(&file, exported(&plain.display().to_string(), &["--raw"])?)?;
+        let (chain, compiled) = (format!("--chain={}", file.display()), compiled_runtimes()?);
+        let arguments = [&[chain.as_str(), compiled.as_str()][..], arguments].concat();
         let node = Node::launch(folder.path(), folder.path(), &arguments)?;
         Self::of(folder, node, Some(turn)).await
     }
@@ -287,7 +299,8 @@ impl Network {
     /// keeps what it writes in the folder `name`.
     pub async fn follower(&self, name: &str) -> Result<Node> {
         let first = format!("--bootnodes={}", self.peer_address().await?);
-        let mut node = self.stranger(name, &["--chain=dev", "--no-mdns", &first])?;
+        let chain = format!("--chain={}", development().await?.display());
+        let mut node = self.stranger(name, &[&chain, "--no-mdns", &first])?;
         let follower = connect(&mut node).await?;
         reaches(&follower, self.client.best().await?.block(), START_LIMIT).await?;
         Ok(node)
@@ -306,8 +319,10 @@ impl Network {
         variables: &[(&str, &str)],
     ) -> Result<Node> {
         let folder = self.folder().join(name);
-        std::fs::create_dir(&folder)?;
-        Ok(Node::launch_with(&folder, &folder, arguments, variables)?)
+        fs::create_dir(&folder)?;
+        let compiled = compiled_runtimes()?;
+        let arguments = [&[compiled.as_str()][..], arguments].concat();
+        Ok(Node::launch_with(&folder, &folder, &arguments, variables)?)
     }
 
     /// Registers everybody and opens a task of this size as `Sponsor`, with a seat for each attester.
@@ -325,20 +340,21 @@ impl Network {
 
     /// Registers contributors, and attesters that offer to attest from the start.
     pub async fn register(&self, contributors: &[&str], attesters: &[&str]) -> Result<()> {
-        for (names, role) in [
-            (contributors, "--role=contributor --stake=100"),
-            (attesters, "--role=attester --stake=1000"),
-        ] {
-            for name in names {
-                self.run(name, &format!("register {role}")).await?;
-            }
-        }
+        let contributors = contributors
+            .iter()
+            .map(|name| (name, "register --role=contributor --stake=100"));
+        let all = attesters
+            .iter()
+            .map(|name| (name, "register --role=attester --stake=1000"))
+            .chain(contributors);
+        try_join_all(all.map(|(name, command)| self.run(name, command))).await?;
         let Capacity { seats, products } = Capacity::default();
-        let offer = Call::offer(seats, products, true, &[]);
-        for name in attesters {
+        let offer = &Call::offer(seats, products, true, &[]);
+        let offers = attesters.iter().map(|name| async move {
             let signer = key(name);
-            self.client.submit(&signer, &offer, Inclusion::Best).await?;
-        }
+            self.client.submit(&signer, offer, Inclusion::Best).await
+        });
+        try_join_all(offers).await?;
         Ok(())
     }
 
@@ -451,12 +467,68 @@ impl Network {
     }
 }
 
-/// Keeps every other network of several authorities from starting.
-pub type Turn = MutexGuard<'static, ()>;
+/// Keeps other networks of several authorities from starting.
+pub type Turn = SemaphorePermit<'static>;
 
-/// Waits until this process has no other network of several authorities: so many nodes want all the processors that there are.
+/// Waits until this process has few other networks of several authorities: many nodes want all the processors that there are.
 pub async fn turn() -> Turn {
-    TURN.lock().await
+    turns(1).await
+}
+
+/// Waits until this process has no other network of several authorities, and keeps it so.
+pub async fn turn_alone() -> Turn {
+    turns(NETWORKS).await
+}
+
+async fn turns(count: u32) -> Turn {
+    let taken = TURNS.acquire_many(count).await;
+    taken.expect("it is never closed")
+}
+
+/// A chain's specification in JSON, by its name or file, exported with these options.
+///
+/// # Errors
+/// A chain that the node does not know.
+pub(crate) fn exported(chain: &str, options: &[&str]) -> Result<Vec<u8>> {
+    let exported = Command::new(sibling("gotong-node")?)
+        .args(["export-chain-spec", "--chain", chain])
+        .args(options)
+        .output()?;
+    ensure!(exported.status.success(), "{exported:?}");
+    Ok(exported.stdout)
+}
+
+/// The file of the development chain's specification with its first state: otherwise every node compiles a runtime that computes
+/// it.
+async fn development() -> Result<&'static Path> {
+    let written = DEVELOPMENT.get_or_try_init(|| async {
+        let folder = shared_folder()?;
+        let file = folder.join("dev.json");
+        // Another process may read it.
+        let new = tempfile::NamedTempFile::new_in(folder)?;
+        fs::write(new.path(), exported("dev", &["--raw"])?)?;
+        new.persist(&file)?;
+        anyhow::Ok(file)
+    });
+    let file = written.await?;
+    Ok(file)
+}
+
+/// The option of a node that has the nodes of all tests share the runtimes that they have compiled.
+///
+/// # Errors
+/// The folder cannot be made.
+pub fn compiled_runtimes() -> Result<String> {
+    let folder = shared_folder()?.join("compiled");
+    Ok(format!("--compiled-runtimes={}", folder.display()))
+}
+
+/// What tests of one build share lies beside its programs.
+fn shared_folder() -> Result<PathBuf> {
+    let node = sibling("gotong-node")?;
+    let folder = node.parent().context("it is in a folder")?.join("end-to-end");
+    fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
 /// Says why a test tests nothing here.
