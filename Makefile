@@ -17,6 +17,9 @@ OPENSSL = $(if $(shell pkg-config --exists openssl && echo yes),OPENSSL_NO_VENDO
 CARGO = $(if $(WASM_TARGET),,WASM_BUILD_TOOLCHAIN=wasm-web )$(OPENSSL)cargo --config 'build.rustc-workspace-wrapper="scripts/rustc.sh"'
 WASM_CARGO = $(if $(WASM_TARGET),cargo,rustup run wasm-web cargo)
 
+# Tests that run at once. Those that last mostly wait for blocks, so a core has room for two.
+TEST_THREADS = $(shell expr 2 '*' `getconf _NPROCESSORS_ONLN`)
+
 # Where `make install` installs, and what it puts before every path.
 PREFIX = /usr/local
 DESTDIR =
@@ -71,6 +74,8 @@ demo: build ## Run a whole network on this machine for ten rounds on Fashion-MNI
 demo-lm: build ## Run the same with a language model on Shakespeare's plays
 	@scripts/announce.sh demo lm
 	"$(BIN)/gotong" demo --model lm --folder demo-lm
+
+test test-clients: export RUST_TEST_THREADS = $(TEST_THREADS)
 
 test: check python ## Run `check`, then unit, property and end-to-end tests, and test the packages in clean root folders
 	$(CARGO) test --locked --workspace

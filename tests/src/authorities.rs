@@ -6,7 +6,7 @@ use anyhow::{bail, ensure, Context, Result};
 use codec::{Compact, Decode, Encode, Output};
 use gotong::{
     chain::{Account, Call, Client, Inclusion, Receipt},
-    process::{sibling, Node},
+    process::Node,
 };
 use gotong_runtime::{
     authorities::{Bond, Bonds},
@@ -14,7 +14,7 @@ use gotong_runtime::{
 };
 use serde::Deserialize;
 use serde_json::{json, Value};
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 use subxt::{ext::jsonrpsee::rpc_params, utils::H256};
 
 /// The authorities of a chain here, in their order; the node of each has an option of this name. The first three are the council.
