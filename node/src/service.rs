@@ -15,7 +15,8 @@ use sc_network::{
     Litep2pNetworkBackend, NetworkBackend, NotificationService, ProtocolName,
 };
 use sc_service::{
-    config::{ExecutorConfiguration, PrometheusConfig}, Configuration, Error as ServiceError, TaskManager, WarpSyncConfig,
+    config::{ExecutorConfiguration, PrometheusConfig},
+    Configuration, Error as ServiceError, TaskManager, WarpSyncConfig,
 };
 use sc_telemetry::{Telemetry, TelemetryHandle, TelemetryWorker};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;

@@ -1,7 +1,9 @@
 //! Chains of several authorities at the pace of a development chain: what they start from, a node for each, and how the council
 //! changes who they are.
 
-use crate::{connect, exported, key, peer_address, reaches, request_with, turn, Network, Turn};
+use crate::{
+    connect, key, peer_address, reaches, request_with, shared::exported, turn, Network, Turn,
+};
 use anyhow::{bail, ensure, Context, Result};
 use codec::{Compact, Decode, Encode, Output};
 use gotong::{

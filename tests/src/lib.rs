@@ -8,9 +8,11 @@ pub mod issuance;
 pub mod liar;
 pub mod onnx;
 pub mod python;
+mod shared;
 pub mod table;
 pub mod terminal;
 pub mod torch;
+mod turns;
 pub mod upgrade;
 
 use anyhow::{bail, ensure, Context, Result};
@@ -25,6 +27,8 @@ use gotong_protocol::{
     Outcome, RoundId, TaskId,
 };
 use serde::de::DeserializeOwned;
+pub use shared::compiled_runtimes;
+use shared::{development, exported};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -43,7 +47,7 @@ use subxt::ext::{
 };
 use subxt_signer::{sr25519, SecretUri};
 use terminal::{Ended, Step};
-use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+pub use turns::{turn, turn_alone, Turn};
 
 /// One token in planck.
 pub const UNIT: u128 = 1_000_000_000_000;
@@ -70,14 +74,6 @@ const WINDOWS: &str = "--commit-blocks=40 --reveal-blocks=30 --attest-blocks=30"
 const LONG_WINDOWS: &str = "--commit-blocks=60 --reveal-blocks=60 --attest-blocks=90";
 /// Length of the challenge, whose whole window every round lasts, in blocks.
 pub const CHALLENGE: u32 = 6;
-
-/// Networks of several authorities that the process has at most at the same time.
-const NETWORKS: u32 = 2;
-/// Held by the networks of several authorities that the process has just now: see [`turn`].
-static TURNS: Semaphore = Semaphore::const_new(NETWORKS as usize);
-
-/// The file of the development chain's specification, once the process has written it.
-static DEVELOPMENT: OnceCell<PathBuf> = OnceCell::const_new();
 
 /// A node of its own, and what a test does with it.
 pub struct Network {
@@ -465,70 +461,6 @@ impl Network {
             .await?
             .context("the task exists")
     }
-}
-
-/// Keeps other networks of several authorities from starting.
-pub type Turn = SemaphorePermit<'static>;
-
-/// Waits until this process has few other networks of several authorities: many nodes want all the processors that there are.
-pub async fn turn() -> Turn {
-    turns(1).await
-}
-
-/// Waits until this process has no other network of several authorities, and keeps it so.
-pub async fn turn_alone() -> Turn {
-    turns(NETWORKS).await
-}
-
-async fn turns(count: u32) -> Turn {
-    let taken = TURNS.acquire_many(count).await;
-    taken.expect("it is never closed")
-}
-
-/// A chain's specification in JSON, by its name or file, exported with these options.
-///
-/// # Errors
-/// A chain that the node does not know.
-pub(crate) fn exported(chain: &str, options: &[&str]) -> Result<Vec<u8>> {
-    let exported = Command::new(sibling("gotong-node")?)
-        .args(["export-chain-spec", "--chain", chain])
-        .args(options)
-        .output()?;
-    ensure!(exported.status.success(), "{exported:?}");
-    Ok(exported.stdout)
-}
-
-/// The file of the development chain's specification with its first state: otherwise every node compiles a runtime that computes
-/// it.
-async fn development() -> Result<&'static Path> {
-    let written = DEVELOPMENT.get_or_try_init(|| async {
-        let folder = shared_folder()?;
-        let file = folder.join("dev.json");
-        // Another process may read it.
-        let new = tempfile::NamedTempFile::new_in(folder)?;
-        fs::write(new.path(), exported("dev", &["--raw"])?)?;
-        new.persist(&file)?;
-        anyhow::Ok(file)
-    });
-    let file = written.await?;
-    Ok(file)
-}
-
-/// The option of a node that has the nodes of all tests share the runtimes that they have compiled.
-///
-/// # Errors
-/// The folder cannot be made.
-pub fn compiled_runtimes() -> Result<String> {
-    let folder = shared_folder()?.join("compiled");
-    Ok(format!("--compiled-runtimes={}", folder.display()))
-}
-
-/// What tests of one build share lies beside its programs.
-fn shared_folder() -> Result<PathBuf> {
-    let node = sibling("gotong-node")?;
-    let folder = node.parent().context("it is in a folder")?.join("end-to-end");
-    fs::create_dir_all(&folder)?;
-    Ok(folder)
 }
 
 /// Says why a test tests nothing here.

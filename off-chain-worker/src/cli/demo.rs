@@ -107,8 +107,7 @@ impl Demo {
         output.say(format_args!("node      {}", network.node.url()));
         output.say(format_args!("folder    {}", self.folder.display()));
         network.endow().await?;
-        let (task, ()) =
-            tokio::try_join!(network.open_task(&scene, rounds), network.register())?;
+        let (task, ()) = tokio::try_join!(network.open_task(&scene, rounds), network.register())?;
         output.say(format_args!(
             "task      {task}: {}, {rounds} sealed shards of {} samples",
             describe(&scene.graph),
