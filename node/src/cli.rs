@@ -2,6 +2,7 @@
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use sc_cli::{RunCmd, SubstrateCli};
+use std::path::PathBuf;
 
 use crate::chain_spec;
 
@@ -30,6 +31,11 @@ pub struct Cli {
     /// What to do instead of running a node.
     #[command(subcommand)]
     pub subcommand: Option<Command>,
+
+    /// Keep compiled runtimes in this folder, so that no other start has to compile them. Several nodes may share it. Whoever can
+    /// write to it can make them run any code.
+    #[arg(long, value_name = "PATH")]
+    pub compiled_runtimes: Option<PathBuf>,
 
     /// How to run a node.
     #[command(flatten)]
