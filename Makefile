@@ -17,6 +17,9 @@ OPENSSL = $(if $(shell pkg-config --exists openssl && echo yes),OPENSSL_NO_VENDO
 CARGO = $(if $(WASM_TARGET),,WASM_BUILD_TOOLCHAIN=wasm-web )$(OPENSSL)cargo --config 'build.rustc-workspace-wrapper="scripts/rustc.sh"'
 WASM_CARGO = $(if $(WASM_TARGET),cargo,rustup run wasm-web cargo)
 
+# End-to-end tests that run at once. They mostly wait for blocks, so a core has room for two.
+END_TO_END_TESTS = $(shell expr 2 '*' `getconf _NPROCESSORS_ONLN`)
+
 # Where `make install` installs, and what it puts before every path.
 PREFIX = /usr/local
 DESTDIR =
@@ -74,6 +77,7 @@ demo-lm: build ## Run the same with a language model on Shakespeare's plays
 
 test: check python ## Run `check`, then unit, property and end-to-end tests, and test the packages in clean root folders
 	$(CARGO) test --locked --workspace
+	$(CARGO) test --locked --workspace --test end_to_end -- --test-threads $(END_TO_END_TESTS)
 	scripts/package.sh "$(BIN)" "$(PACKAGES)"
 	scripts/test-package.sh "$(PACKAGES)"
 
@@ -81,7 +85,7 @@ test-pytorch: build pytorch ## Run the tests that need PyTorch
 	$(CARGO) test --locked --workspace --test end_to_end -- --ignored pytorch::
 
 test-clients: build clients ## Run the tests with third-party clients (needs Node.js 20)
-	$(CARGO) test --locked --workspace --test end_to_end -- --ignored clients::
+	$(CARGO) test --locked --workspace --test end_to_end -- --test-threads $(END_TO_END_TESTS) --ignored clients::
 
 soak: build ## Kill the processes of four authorities at random for ten minutes, and check that the money adds up (SECONDS=600 SEED=1); the last line is JSON
 	$(CARGO) build --locked --workspace --example soak
@@ -98,7 +102,7 @@ check: setup ## Check the format, links in the docs, imports between crates, por
 	$(WASM_CARGO) build --locked -p gotong-protocol --no-default-features --target wasm32v1-none
 	scripts/deny.sh "$(TARGET)/tools"
 	$(CARGO) build --locked --workspace
-	$(CARGO) test --locked --workspace --all-targets --no-run
+	$(CARGO) test --locked --workspace --lib --bins --examples --benches --test '*' --no-run
 
 bench: build pytorch ## Measure speed and sizes, and write target/bench/report.json (PART=large: only that part)
 	$(CARGO) build --locked --workspace --example library_speed

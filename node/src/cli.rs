@@ -2,6 +2,7 @@
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use sc_cli::{RunCmd, SubstrateCli};
+use std::path::PathBuf;
 
 use crate::chain_spec;
 
@@ -32,6 +33,11 @@ pub struct Cli {
     /// What to do instead of running a node.
     #[command(subcommand)]
     pub subcommand: Option<Command>,
+
+    /// Keep compiled runtimes in this folder, so that later starts need not compile them. Several nodes may share it. Anybody who
+    /// can write to the folder can make these nodes run any code.
+    #[arg(long, value_name = "PATH")]
+    pub compiled_runtimes: Option<PathBuf>,
 
     /// How to run a node.
     #[command(flatten)]

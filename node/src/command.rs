@@ -3,7 +3,7 @@
 use gotong_runtime::opaque::Block;
 use sc_cli::{CliConfiguration, DefaultConfigurationValues, Runner, SubstrateCli};
 use sc_service::{PartialComponents, PruningMode};
-use std::{env, ffi::OsString};
+use std::{env, ffi::OsString, path};
 
 use crate::{
     cli::{Cli, Command},
@@ -24,8 +24,10 @@ pub fn run() -> sc_cli::Result<()> {
                     .state_pruning
                     .get_or_insert(PruningMode::ArchiveAll);
             }
+            let compiled = cli.compiled_runtimes.as_deref().map(path::absolute);
+            let compiled = compiled.transpose()?;
             runner.run_node_until_exit(|config| async move {
-                service::new_full(config).map_err(sc_cli::Error::Service)
+                service::new_full(config, compiled).map_err(sc_cli::Error::Service)
             })
         }
         Some(Command::Key(cmd)) => cmd.run(&cli),
@@ -39,7 +41,7 @@ pub fn run() -> sc_cli::Result<()> {
                 task_manager,
                 import_queue,
                 ..
-            } = service::new_partial(&config)?;
+            } = service::new_partial(&config, None)?;
             Ok((cmd.run(client, import_queue), task_manager))
         }),
         Some(Command::ExportBlocks(cmd)) => runner(&cli, cmd)?.async_run(|config| {
@@ -47,7 +49,7 @@ pub fn run() -> sc_cli::Result<()> {
                 client,
                 task_manager,
                 ..
-            } = service::new_partial(&config)?;
+            } = service::new_partial(&config, None)?;
             Ok((cmd.run(client, config.database), task_manager))
         }),
         Some(Command::ImportBlocks(cmd)) => runner(&cli, cmd)?.async_run(|config| {
@@ -56,7 +58,7 @@ pub fn run() -> sc_cli::Result<()> {
                 task_manager,
                 import_queue,
                 ..
-            } = service::new_partial(&config)?;
+            } = service::new_partial(&config, None)?;
             Ok((cmd.run(client, import_queue), task_manager))
         }),
         Some(Command::ExportState(cmd)) => runner(&cli, cmd)?.async_run(|config| {
@@ -64,7 +66,7 @@ pub fn run() -> sc_cli::Result<()> {
                 client,
                 task_manager,
                 ..
-            } = service::new_partial(&config)?;
+            } = service::new_partial(&config, None)?;
             Ok((cmd.run(client, config.chain_spec), task_manager))
         }),
         Some(Command::PurgeChain(cmd)) => {
@@ -76,7 +78,7 @@ pub fn run() -> sc_cli::Result<()> {
                 task_manager,
                 backend,
                 ..
-            } = service::new_partial(&config)?;
+            } = service::new_partial(&config, None)?;
             Ok((
                 cmd.run(client, backend, Some(Box::new(service::revert_consensus))),
                 task_manager,

@@ -1,6 +1,6 @@
 //! Puts the node together: client, transaction pool, network, consensus and RPC.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use gotong_runtime::{configs::MAX_BLOCK_LENGTH, opaque::Block, BlockNumber, Hash, RuntimeApi};
@@ -8,13 +8,15 @@ use sc_basic_authorship::ProposerFactory;
 use sc_client_api::{Backend, BlockBackend};
 use sc_consensus_babe::{BabeBlockImport, BabeLink, BabeWorkerHandle, SlotProportion};
 use sc_consensus_grandpa::{FinalityProofProvider, GrandpaBlockImport, LinkHalf, SharedVoterState};
+use sc_executor::{HeapAllocStrategy, DEFAULT_HEAP_ALLOC_STRATEGY};
 use sc_network::{
     config::{FullNetworkConfiguration, NetworkBackendType},
     service::{traits::NetworkService, NotificationMetrics},
     Litep2pNetworkBackend, NetworkBackend, NotificationService, ProtocolName,
 };
 use sc_service::{
-    config::PrometheusConfig, Configuration, Error as ServiceError, TaskManager, WarpSyncConfig,
+    config::{ExecutorConfiguration, PrometheusConfig},
+    Configuration, Error as ServiceError, TaskManager, WarpSyncConfig,
 };
 use sc_telemetry::{Telemetry, TelemetryHandle, TelemetryWorker};
 use sc_transaction_pool_api::OffchainTransactionPoolFactory;
@@ -72,8 +74,11 @@ pub type PartialComponents = sc_service::PartialComponents<
     Consensus,
 >;
 
-/// Opens the database and builds the parts that use it.
-pub fn new_partial(config: &Configuration) -> Result<PartialComponents, ServiceError> {
+/// Opens the database and builds the parts that use it. Keeps compiled runtimes in the folder `compiled`.
+pub fn new_partial(
+    config: &Configuration,
+    compiled: Option<PathBuf>,
+) -> Result<PartialComponents, ServiceError> {
     room::check(config.base_path.path())?;
     let (telemetry_worker, telemetry) = open_telemetry(config)?.unzip();
     let telemetry_handle = telemetry.as_ref().map(Telemetry::handle);
@@ -82,7 +87,7 @@ pub fn new_partial(config: &Configuration) -> Result<PartialComponents, ServiceE
         sc_service::new_full_parts::<Block, RuntimeApi, Executor>(
             config,
             telemetry_handle.clone(),
-            sc_service::new_wasm_executor(&config.executor),
+            executor(&config.executor, compiled),
             Vec::new(),
         )?;
     let client = Arc::new(client);
@@ -152,6 +157,27 @@ pub fn new_partial(config: &Configuration) -> Result<PartialComponents, ServiceE
     })
 }
 
+/// The executor of runtimes. It has the settings of the SDK's own executor, which cannot keep compiled runtimes in a folder.
+fn executor(config: &ExecutorConfiguration, compiled: Option<PathBuf>) -> Executor {
+    let pages = config.default_heap_pages;
+    let heap = pages.map_or(DEFAULT_HEAP_ALLOC_STRATEGY, |pages| {
+        HeapAllocStrategy::Static {
+            extra_pages: u32::try_from(pages).unwrap_or(u32::MAX),
+        }
+    });
+    let builder = Executor::builder()
+        .with_execution_method(config.wasm_method)
+        .with_onchain_heap_alloc_strategy(heap)
+        .with_offchain_heap_alloc_strategy(heap)
+        .with_max_runtime_instances(config.max_runtime_instances)
+        .with_runtime_cache_size(config.runtime_cache_size);
+    let builder = match compiled {
+        Some(folder) => builder.with_cache_path(folder),
+        None => builder,
+    };
+    builder.build()
+}
+
 fn open_telemetry(
     config: &Configuration,
 ) -> Result<Option<(TelemetryWorker, Telemetry)>, sc_telemetry::Error> {
@@ -196,8 +222,11 @@ struct Node {
     telemetry: Option<TelemetryHandle>,
 }
 
-/// Starts a node, which lives as long as the task manager.
-pub fn new_full(config: Configuration) -> Result<TaskManager, ServiceError> {
+/// Starts a node, which lives as long as the task manager. It keeps compiled runtimes in the folder `compiled`.
+pub fn new_full(
+    config: Configuration,
+    compiled: Option<PathBuf>,
+) -> Result<TaskManager, ServiceError> {
     let PartialComponents {
         client,
         backend,
@@ -207,7 +236,7 @@ pub fn new_full(config: Configuration) -> Result<TaskManager, ServiceError> {
         select_chain,
         transaction_pool: pool,
         other: mut consensus,
-    } = new_partial(&config)?;
+    } = new_partial(&config, compiled)?;
     let node = Node {
         client,
         backend,

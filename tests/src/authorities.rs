@@ -1,12 +1,14 @@
 //! Chains of several authorities at the pace of a development chain: their specification, a node for each authority, and how the
 //! council changes the authorities.
 
-use crate::{connect, key, peer_address, reaches, request_with, Network};
+use crate::{
+    connect, key, peer_address, reaches, request_with, shared::exported, turn, Network, Turn,
+};
 use anyhow::{bail, ensure, Context, Result};
 use codec::{Compact, Decode, Encode, Output};
 use gotong::{
     chain::{Account, Call, Client, Inclusion, Receipt},
-    process::{sibling, Node},
+    process::Node,
 };
 use gotong_runtime::{
     authorities::{Bond, Bonds},
@@ -14,7 +16,7 @@ use gotong_runtime::{
 };
 use serde::Deserialize;
 use serde_json::{json, Value};
-use std::{process::Command, time::Duration};
+use std::time::Duration;
 use subxt::{ext::jsonrpsee::rpc_params, utils::H256};
 
 /// The authorities of these chains, in their order. Each authority's node has an option of this name. The first three are the
@@ -40,9 +42,10 @@ const MOTION_LENGTH: Compact<u32> = Compact(2_000);
 /// The specification of the chain `local`, with the code of `dev`, whose slots last a second, and with the first this many of
 /// Alice, Bob, Charlie and Dave as authorities.
 pub fn fast_local(authorities: usize) -> Result<Value> {
-    let mut spec = exported("local")?;
+    let plain = |chain| anyhow::Ok(serde_json::from_slice::<Value>(&exported(chain, &[])?)?);
+    let mut spec = plain("local")?;
     let genesis = &mut spec["genesis"]["runtimeGenesis"];
-    genesis["code"] = exported("dev")?["genesis"]["runtimeGenesis"]["code"].take();
+    genesis["code"] = plain("dev")?["genesis"]["runtimeGenesis"]["code"].take();
     let config = &mut genesis["config"];
     let keys = json!([DAVE, DAVE, { "babe": DAVE, "grandpa": DAVE_VOTES }]);
     for (section, list, fourth) in [
@@ -57,14 +60,6 @@ pub fn fast_local(authorities: usize) -> Result<Value> {
     Ok(spec)
 }
 
-fn exported(chain: &str) -> Result<Value> {
-    let exported = Command::new(sibling("gotong-node")?)
-        .args(["export-chain-spec", "--chain", chain])
-        .output()?;
-    ensure!(exported.status.success(), "{exported:?}");
-    Ok(serde_json::from_slice(&exported.stdout)?)
-}
-
 /// Authorities with a node each. As long as a node runs, it connects by itself to those that were started before it.
 pub struct Authorities {
     /// The nodes of all except the first, in order. They are dropped before the first, which lets the next network start.
@@ -74,14 +69,19 @@ pub struct Authorities {
 }
 
 impl Authorities {
-    /// Starts the nodes of the first `up` authorities on a chain that has `count`, once the process has no other such network.
+    /// Starts the nodes of the first `up` authorities on a chain that has `count`, once it is its [`turn`].
     pub async fn start(count: usize, up: usize) -> Result<Self> {
+        Self::start_in(turn().await, count, up).await
+    }
+
+    /// The same, with a turn that the caller already has.
+    pub async fn start_in(turn: Turn, count: usize, up: usize) -> Result<Self> {
         const NONE: &[&str] = &[];
-        Self::start_with(count, &vec![NONE; up]).await
+        Self::start_with(turn, count, &vec![NONE; up]).await
     }
 
     /// The same with a node for each of `options`, which are those of the first authorities' nodes, in order.
-    pub async fn start_with(count: usize, options: &[&[&str]]) -> Result<Self> {
+    pub async fn start_with(turn: Turn, count: usize, options: &[&[&str]]) -> Result<Self> {
         let [first, others @ ..] = NAMES;
         let [options, of_others @ ..] = options else {
             bail!("no node is to run");
@@ -91,7 +91,7 @@ impl Authorities {
         let arguments = [&arguments[..], *options].concat();
         let spec = fast_local(count)?.to_string();
         let mut all = Self {
-            network: Network::start_on(&spec, &arguments).await?,
+            network: Network::start_on(turn, &spec, &arguments).await?,
             others: Vec::new(),
         };
         for (name, options) in others.into_iter().zip(of_others) {

@@ -8,9 +8,11 @@ pub mod issuance;
 pub mod liar;
 pub mod onnx;
 pub mod python;
+mod shared;
 pub mod table;
 pub mod terminal;
 pub mod torch;
+mod turns;
 pub mod upgrade;
 
 use anyhow::{bail, ensure, Context, Result};
@@ -25,21 +27,27 @@ use gotong_protocol::{
     Outcome, RoundId, TaskId,
 };
 use serde::de::DeserializeOwned;
+pub use shared::compiled_runtimes;
+use shared::{development, exported};
 use std::{
+    fs,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Output, Stdio},
     str::FromStr,
     time::Duration,
 };
 pub use subxt::ext::jsonrpsee::core::client::Error as RequestError;
-use subxt::ext::jsonrpsee::{
-    core::{client::ClientT, params::ArrayParams},
-    rpc_params,
-    ws_client::{HeaderMap, HeaderValue, WsClientBuilder},
+use subxt::ext::{
+    futures::future::try_join_all,
+    jsonrpsee::{
+        core::{client::ClientT, params::ArrayParams},
+        rpc_params,
+        ws_client::{HeaderMap, HeaderValue, WsClientBuilder},
+    },
 };
 use subxt_signer::{sr25519, SecretUri};
 use terminal::{Ended, Step};
-use tokio::sync::{Mutex, MutexGuard};
+pub use turns::{turn, turn_alone, Turn};
 
 /// One token in planck.
 pub const UNIT: u128 = 1_000_000_000_000;
@@ -67,9 +75,6 @@ const LONG_WINDOWS: &str = "--commit-blocks=60 --reveal-blocks=60 --attest-block
 /// Length of the challenge, in blocks. Every round waits for all of it.
 pub const CHALLENGE: u32 = 6;
 
-/// Held by the only network of several authorities that this process runs at the moment: see [`turn`].
-static TURN: Mutex<()> = Mutex::const_new(());
-
 /// A test's own node, and what the test does with it.
 pub struct Network {
     folder: tempfile::TempDir,
@@ -90,21 +95,24 @@ impl Network {
     /// The same, with `more` arguments for the node.
     pub async fn start_with(more: &[&str], accounts: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let node = Node::start(folder.path(), folder.path(), more)?;
+        let chain = format!("--chain={}", development().await?.display());
+        let compiled = compiled_runtimes()?;
+        let arguments = [&["--dev", chain.as_str(), compiled.as_str()][..], more].concat();
+        let node = Node::launch(folder.path(), folder.path(), &arguments)?;
         let network = Self::of(folder, node, None).await?;
         network.endow(accounts).await?;
         Ok(network)
     }
 
-    /// Starts a node with these arguments on the chain that `spec` specifies in JSON; its file is [`Network::spec`]. More nodes are
-    /// going to join it, so it waits until no other such network is running.
-    pub async fn start_on(spec: &str, arguments: &[&str]) -> Result<Self> {
-        let turn = turn().await;
+    /// Starts a node with these arguments on the chain that `spec` specifies in JSON. The file [`Network::spec`] contains the chain's
+    /// first state as well. More nodes are going to join it, so it takes the [`turn`] of a network.
+    pub async fn start_on(turn: Turn, spec: &str, arguments: &[&str]) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let file = folder.path().join(SPEC);
-        std::fs::write(&file, spec)?;
-        let chain = format!("--chain={}", file.display());
-        let arguments = [&[chain.as_str()][..], arguments].concat();
+        let (plain, file) = (folder.path().join("plain.json"), folder.path().join(SPEC));
+        fs::write(&plain, spec)?;
+        fs::write(&file, exported(&plain.display().to_string(), &["--raw"])?)?;
+        let (chain, compiled) = (format!("--chain={}", file.display()), compiled_runtimes()?);
+        let arguments = [&[chain.as_str(), compiled.as_str()][..], arguments].concat();
         let node = Node::launch(folder.path(), folder.path(), &arguments)?;
         Self::of(folder, node, Some(turn)).await
     }
@@ -292,7 +300,8 @@ impl Network {
     /// folder `name`.
     pub async fn follower(&self, name: &str) -> Result<Node> {
         let first = format!("--bootnodes={}", self.peer_address().await?);
-        let mut node = self.stranger(name, &["--chain=dev", "--no-mdns", &first])?;
+        let chain = format!("--chain={}", development().await?.display());
+        let mut node = self.stranger(name, &[&chain, "--no-mdns", &first])?;
         let follower = connect(&mut node).await?;
         reaches(&follower, self.client.best().await?.block(), START_LIMIT).await?;
         Ok(node)
@@ -311,8 +320,10 @@ impl Network {
         variables: &[(&str, &str)],
     ) -> Result<Node> {
         let folder = self.folder().join(name);
-        std::fs::create_dir(&folder)?;
-        Ok(Node::launch_with(&folder, &folder, arguments, variables)?)
+        fs::create_dir(&folder)?;
+        let compiled = compiled_runtimes()?;
+        let arguments = [&[compiled.as_str()][..], arguments].concat();
+        Ok(Node::launch_with(&folder, &folder, &arguments, variables)?)
     }
 
     /// Registers everybody, and opens a task of this size as `Sponsor` with a seat for each attester. Everybody who may act is
@@ -329,20 +340,21 @@ impl Network {
 
     /// Registers contributors, and attesters that offer to attest from the start.
     pub async fn register(&self, contributors: &[&str], attesters: &[&str]) -> Result<()> {
-        for (names, role) in [
-            (contributors, "--role=contributor --stake=100"),
-            (attesters, "--role=attester --stake=1000"),
-        ] {
-            for name in names {
-                self.run(name, &format!("register {role}")).await?;
-            }
-        }
+        let contributors = contributors
+            .iter()
+            .map(|name| (name, "register --role=contributor --stake=100"));
+        let all = attesters
+            .iter()
+            .map(|name| (name, "register --role=attester --stake=1000"))
+            .chain(contributors);
+        try_join_all(all.map(|(name, command)| self.run(name, command))).await?;
         let Capacity { seats, products } = Capacity::default();
-        let offer = Call::offer(seats, products, true, &[]);
-        for name in attesters {
+        let offer = &Call::offer(seats, products, true, &[]);
+        let offers = attesters.iter().map(|name| async move {
             let signer = key(name);
-            self.client.submit(&signer, &offer, Inclusion::Best).await?;
-        }
+            self.client.submit(&signer, offer, Inclusion::Best).await
+        });
+        try_join_all(offers).await?;
         Ok(())
     }
 
@@ -453,14 +465,6 @@ impl Network {
             .await?
             .context("the task exists")
     }
-}
-
-/// Keeps every other network of several authorities from starting.
-pub type Turn = MutexGuard<'static, ()>;
-
-/// Waits until this process runs no other network of several authorities: the nodes of one need all processors of the machine.
-pub async fn turn() -> Turn {
-    TURN.lock().await
 }
 
 /// Reports why a test tests nothing here.

@@ -106,8 +106,8 @@ impl Demo {
         let mut network = Network::start(&self.folder, cast).await?;
         output.say(format_args!("node      {}", network.node.url()));
         output.say(format_args!("folder    {}", self.folder.display()));
-        network.enrol().await?;
-        let task = network.open_task(&scene, rounds).await?;
+        network.endow().await?;
+        let (task, ()) = tokio::try_join!(network.open_task(&scene, rounds), network.register())?;
         output.say(format_args!(
             "task      {task}: {}, {rounds} sealed shards of {} samples",
             describe(&scene.graph),
@@ -180,8 +180,8 @@ impl Network {
         })
     }
 
-    /// Gives everybody money, and registers contributors and attesters with their stakes.
-    async fn enrol(&self) -> Result<()> {
+    /// Gives everybody money.
+    async fn endow(&self) -> Result<()> {
         let transfers = self
             .cast
             .everybody()
@@ -190,6 +190,11 @@ impl Network {
         self.client
             .submit_all(&key("Alice")?, &transfers, Inclusion::Best)
             .await?;
+        Ok(())
+    }
+
+    /// Registers contributors and attesters with their stakes.
+    async fn register(&self) -> Result<()> {
         let contributor = Roles {
             contributor: true,
             attester: false,

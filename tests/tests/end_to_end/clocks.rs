@@ -6,7 +6,7 @@ use gotong_protocol::Outcome;
 use gotong_tests::{
     assert_settled,
     authorities::{author, Authorities},
-    connect, is_final, not_tested, until, Network, CHALLENGE,
+    connect, is_final, not_tested, turn_alone, until, Network, CHALLENGE,
 };
 use std::{
     collections::BTreeSet,
@@ -59,7 +59,8 @@ async fn with_wrong_clocks(ahead_ms: [i32; 2]) -> Result<Option<Authorities>> {
     let Some(library) = wrong_clock(folder.path())? else {
         return Ok(None);
     };
-    let mut all = Authorities::start(4, 2).await?;
+    // Slots are short, so other networks would disturb this one.
+    let mut all = Authorities::start_in(turn_alone().await, 4, 2).await?;
     for (name, ahead_ms) in ["charlie", "dave"].into_iter().zip(ahead_ms) {
         let (own, ahead_ms) = (format!("--{name}"), ahead_ms.to_string());
         let variables = [("LD_PRELOAD", &*library), ("CLOCK_AHEAD_MS", &*ahead_ms)];

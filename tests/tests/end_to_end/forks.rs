@@ -4,7 +4,7 @@ use crate::{contribute, ROUND_LIMIT, SMALL};
 use anyhow::{Context, Result};
 use gotong_protocol::RoundId;
 use gotong_tests::{
-    assert_settled, authorities::fast_local, connect, is_final, key, reaches, Network, UNIT,
+    assert_settled, authorities::fast_local, connect, is_final, key, reaches, turn, Network, UNIT,
 };
 use serde_json::json;
 use std::{fs, time::Duration};
@@ -36,7 +36,7 @@ fn specification() -> Result<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_honest_loses_what_a_dropped_fork_had() -> Result<()> {
     let arguments = ["--alice", "--force-authoring", "--no-mdns", LIGHT_KEY];
-    let mut network = Network::start_on(&specification()?, &arguments).await?;
+    let mut network = Network::start_on(turn().await, &specification()?, &arguments).await?;
     let chain = format!("--chain={}", network.spec().display());
     let light = format!("--reserved-nodes={}", network.peer_address().await?);
     let arguments = [
@@ -62,7 +62,9 @@ async fn nobody_honest_loses_what_a_dropped_fork_had() -> Result<()> {
     let task = network.open_another(SMALL, 1).await?;
     settle().await?;
 
-    heavy.kill();
+    // The first node refuses connections and looks for no peers, so each node builds a fork from now on.
+    network.node.restart_with(&["--reserved-only"])?;
+    network.client = connect(&mut network.node).await?;
     let _sponsor = network.daemon("Sponsor", &format!("sponsor --task={}", task.0))?;
     let _attester = network.daemon("Judith", "attest")?;
     let contributor = network.daemon("One", &contribute(task, "1/1"))?;
@@ -79,7 +81,6 @@ async fn nobody_honest_loses_what_a_dropped_fork_had() -> Result<()> {
     // The other fork becomes the longer one, too, so that no worker waits for it to get as far as it has seen.
     let height = network.client.best().await?.block();
     network.node.kill();
-    heavy.restart()?;
     let on_heavy = connect(&mut heavy).await?;
     reaches(&on_heavy, height + LEAD, LIMIT).await?;
     network.crash_node().await?;

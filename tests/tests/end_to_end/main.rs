@@ -9,6 +9,7 @@ mod clocks;
 mod disputes;
 mod drawn;
 mod fields;
+mod finality;
 mod five_commands;
 mod floats;
 mod forks;

@@ -3,13 +3,21 @@
 use super::{contribute, small_task, ROUND_LIMIT};
 use anyhow::{ensure, Context, Result};
 use codec::Encode;
-use gotong::chain::{Call, ChainError, Client, Grounds, Moment, Nodes, ProofWait};
+use gotong::{
+    chain::{Call, ChainError, Client, Grounds, Moment, Nodes, ProofWait},
+    process::Node,
+};
 use gotong_protocol::{
     view::{RoundView, SeatView, TaskView},
     Phase, RoundId, SeatState,
 };
 use gotong_tests::{
     assert_settled, connect, key, liar::Liar, request, request_of_page, Network, RequestError,
+};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 /// Nobody listens there.
@@ -261,7 +269,7 @@ async fn a_page_in_a_browser_is_let_in_if_it_is_listed_and_cannot_change_a_node(
     let listed = "https://wallet.example";
     let cors = format!("--rpc-cors={listed}");
     let arguments = ["--chain=local", "--no-mdns", &cors];
-    let mut node = gotong::process::Node::launch(path, path, &arguments)?;
+    let mut node = Node::launch(path, path, &arguments)?;
     connect(&mut node).await?;
     let (url, name) = (node.url(), "Gotong Local Testnet");
     assert_eq!(request(&url, "system_chain").await?, name);
@@ -289,4 +297,35 @@ async fn a_development_chain_lets_every_page_in() -> Result<()> {
     let name = request_of_page(&url, "system_chain", "https://example.org").await?;
     assert_eq!(name, "Gotong Development");
     Ok(())
+}
+
+/// A node that starts again uses the runtimes that it compiled before, and writes nothing new.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runtime_is_compiled_once_for_all_starts() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (path, compiled) = (folder.path(), folder.path().join("compiled"));
+    let option = format!("--compiled-runtimes={}", compiled.display());
+    let mut node = Node::launch(path, path, &["--chain=local", "--no-mdns", &option])?;
+    connect(&mut node).await?;
+    let first = kept(&compiled)?;
+    ensure!(!first.is_empty(), "nothing is kept");
+    node.restart()?;
+    connect(&mut node).await?;
+    assert_eq!(kept(&compiled)?, first);
+    Ok(())
+}
+
+/// The compiled runtimes in a node's folder, and when they were written. There is a file of statistics beside each.
+fn kept(compiled: &Path) -> io::Result<Vec<(PathBuf, SystemTime)>> {
+    let mut kept = Vec::new();
+    for program in fs::read_dir(compiled.join("modules"))? {
+        for file in fs::read_dir(program?.path())? {
+            let file = file?;
+            if file.path().extension().is_none() {
+                kept.push((file.path(), file.metadata()?.modified()?));
+            }
+        }
+    }
+    kept.sort();
+    Ok(kept)
 }

@@ -11,7 +11,7 @@ use gotong::{
 };
 use gotong_tests::{
     authorities::{add, author, bond_with, fast_local, owner, SessionKeys},
-    connect, is_final, key, peer_address, reaches, turn, until,
+    compiled_runtimes, connect, is_final, key, peer_address, reaches, turn, until,
     upgrade::{
         apply, authorize, next_dispute, next_spec_version, spec_version, spec_version_in, NEXT_WASM,
     },
@@ -53,7 +53,7 @@ const NOT_FOLLOWED: [(&str, usize, &str); 8] = [
     (WORKER, 1, "systemd reads it"),
     (WATCH, 1, "Prometheus reads it"),
     (WATCH, 2, "Prometheus reads it"),
-    (WATCH, 3, "journeys.rs runs these commands"),
+    (WATCH, 3, "finality.rs runs these commands"),
     ("### The programs", 0, "test-package.sh installs packages"),
     ("## In a container", 0, "there may be no container engine"),
 ];
@@ -302,6 +302,7 @@ impl Machine {
         let mut arguments = self.arguments(NODE_UNIT, "node", "gotong-node")?;
         arguments.push("--no-mdns".into());
         arguments.push(format!("--prometheus-port={}", self.metrics));
+        arguments.push(compiled_runtimes()?);
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         Ok(Node::launch(&self.folder, &self.folder, &arguments)?)
     }

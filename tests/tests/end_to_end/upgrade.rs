@@ -10,7 +10,7 @@ use gotong_tests::{
     authorities::{has_state, Authorities, COUNCIL},
     is_final,
     issuance::Money,
-    key, reaches,
+    key, reaches, turn,
     upgrade::{
         apply, authorize, is_read_today, next_dispute, next_spec_version, spec_version, NEXT_WASM,
     },
@@ -29,7 +29,7 @@ const OPTIONS: [&[&str]; 3] = [&["--state-pruning=archive"], &["--state-pruning=
 /// along, and the other starts after the upgrade, so that the round is in the middle for sure.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_round_under_way_goes_on_through_an_upgrade_with_a_migration() -> Result<()> {
-    let mut all = Authorities::start_with(OPTIONS.len(), &OPTIONS).await?;
+    let mut all = Authorities::start_with(turn().await, OPTIONS.len(), &OPTIONS).await?;
     let (network, url) = (&all.network, all.network.node.url());
     let client = &network.client;
     let attesters = ["Judith", "Jude"];
