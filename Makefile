@@ -30,7 +30,7 @@ PACKAGES = $(TARGET)/package
 export XDG_RUNTIME_DIR ?= $(abspath $(TARGET))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup python pytorch clients announce build install package test-package demo demo-lm test test-pytorch test-clients soak check bench attacks gpu weights metadata-hash release-listing doc book
+.PHONY: help setup python pytorch clients announce announce-for-demo build build-for-demo install package test-package demo demo-lm test test-pytorch test-clients soak check bench attacks gpu weights metadata-hash release-listing doc book
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
@@ -47,13 +47,24 @@ pytorch: python ## Add PyTorch to that environment (downloads 2.4 GB)
 clients: ## Install third-party clients for tests, from npm and PyPI
 	@scripts/clients.sh "$(CLIENTS)"
 
-announce:
-	@scripts/announce.sh build "$(BIN)"
+announce announce-for-demo: announce%:
+	@scripts/announce.sh build$* "$(BIN)"
 
 # The whole workspace is selected: `-p` would choose other features, and compile five of our crates twice.
+BUILD = $(CARGO) build --locked --workspace --bin gotong --bin gotong-node
+
+# What was built last, if Cargo was called from here: everything, or what a demo needs.
+MARK_BUILT = @rm -f "$(BIN)/.built-for-demo" && touch "$(BIN)/.built"
+
 build: announce setup ## Build the node and the worker
-	$(CARGO) build --locked --workspace --bin gotong --bin gotong-node
-	@touch "$(BIN)/.built"
+	$(BUILD)
+	$(MARK_BUILT)
+
+# The same without what compiles for GPUs, a quarter of all work. Our crates keep their other default features.
+build-for-demo: announce-for-demo setup
+	$(BUILD) --no-default-features \
+		--features "$(patsubst %,%/default,gotong-protocol gotong-runtime-api gotong-runtime pallet-contribution pallet-referee)"
+	@touch "$(BIN)/.built-for-demo"
 
 install: ## Install what `make build` has built, with completions, manual pages and systemd units (PREFIX=/usr/local)
 	scripts/install.sh "$(BIN)" "$(PREFIX)" "$(DESTDIR)"
@@ -67,11 +78,14 @@ test-package: package ## Install both packages in clean root folders, and run a 
 # Who runs a demo waits for no lints. `make check` lints what it compiled all the same: the tests compile every crate again.
 demo demo-lm: export GOTONG_LINT = no
 
-demo: build ## Run a whole network on this machine for ten rounds on Fashion-MNIST (DATA=FILE LABEL=COLUMN: on your own table; FIELD=KEY: on your own text)
+# It trains on the processor. Once `make build` has run, a demo keeps to what that builds.
+BUILD_FOR_DEMO = $(if $(wildcard $(BIN)/.built),build,build-for-demo)
+
+demo: $(BUILD_FOR_DEMO) ## Run a whole network on this machine for ten rounds on Fashion-MNIST (DATA=FILE LABEL=COLUMN: on your own table; FIELD=KEY: on your own text)
 	@scripts/announce.sh demo $(if $(DATA),own,mlp)
 	"$(BIN)/gotong" demo $(if $(DATA),--data-file "$(DATA)" --folder demo-own) $(if $(LABEL),--label "$(LABEL)") $(if $(FIELD),--field "$(FIELD)")
 
-demo-lm: build ## Run the same with a language model on Shakespeare's plays
+demo-lm: $(BUILD_FOR_DEMO) ## Run the same with a language model on Shakespeare's plays
 	@scripts/announce.sh demo lm
 	"$(BIN)/gotong" demo --model lm --folder demo-lm
 
@@ -102,6 +116,7 @@ check: setup ## Check the format, links in the docs, imports between crates, por
 	$(WASM_CARGO) build --locked -p gotong-protocol --no-default-features --target wasm32v1-none
 	scripts/deny.sh "$(TARGET)/tools"
 	$(CARGO) build --locked --workspace
+	$(MARK_BUILT)
 	$(CARGO) test --locked --workspace --lib --bins --examples --benches --test '*' --no-run
 
 bench: build pytorch ## Measure speed and sizes, and write target/bench/report.json (PART=large: only that part)

@@ -1,28 +1,42 @@
 #!/usr/bin/env bash
 # Says on stderr what is about to happen, and about how long it takes.
 #
-#   scripts/announce.sh build FOLDER    before cargo builds into FOLDER; says nothing if there is nothing to build
-#   scripts/announce.sh demo NAME       before a demo: mlp, lm or own
+#   scripts/announce.sh build FOLDER             before cargo builds into FOLDER; says nothing if there is nothing to build
+#   scripts/announce.sh build-for-demo FOLDER    the same without what is for GPUs
+#   scripts/announce.sh demo NAME                before a demo: mlp, lm or own
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 say() { printf '%s\n' "$@" >&2; }
 
 # A first build: minutes of work for all cores together, and minutes in which only one core has work.
-core_minutes=46
-serial_minutes=3
+core_minutes=40
+serial_minutes=2
+# What of that is for GPUs, which demos do without.
+gpu_core_minutes=8
+# What an earlier build for a demo has to compile again to have it.
+again_core_minutes=8
 
-build() {
+build() { announce "$1" .built "$core_minutes" 'all that there is'; }
+
+build-for-demo() { announce "$1" .built-for-demo $((core_minutes - gpu_core_minutes)) "all but what is for GPUs, which 'make build' adds"; }
+
+# announce FOLDER MARK CORE_MINUTES WHAT: the Makefile leaves a mark after every build, because some changes rebuild neither program.
+announce() {
     local cores since=(-newer "$1/gotong" -newer "$1/gotong-node")
     cores=$(getconf _NPROCESSORS_ONLN)
     if [ ! -x "$1/gotong" ] || [ ! -x "$1/gotong-node" ]; then
         say "Gotong has not been built here yet. This first installs whatever is missing: system packages (sudo may ask for your" \
-            "password), the Wasm target and two data sets. Then it compiles the node and the worker, over 1,000 crates in all." \
-            "That takes about $((core_minutes / cores + serial_minutes)) minutes on $cores cores. If you stop it, the next run continues from there."
+            "password), the Wasm target and two data sets. Then it compiles the node and the worker with over 1,000 crates: $4." \
+            "That takes about $(($3 / cores + serial_minutes)) minutes on $cores cores. If you stop it, the next run continues from there."
         return
     fi
-    # The Makefile leaves this mark after every build, because some changes rebuild neither program.
-    [ ! -e "$1/.built" ] || since+=(-newer "$1/.built")
+    if [ "$2" = .built ] && [ -e "$1/.built-for-demo" ]; then
+        say "Only the demo has been built here yet. What is missing is for GPUs, and takes about" \
+            "$(((gpu_core_minutes + again_core_minutes) / cores + 1)) minutes on $cores cores."
+        return
+    fi
+    [ ! -e "$1/$2" ] || since+=(-newer "$1/$2")
     if [ -n "$(find Cargo.lock data evaluation node off-chain-worker pallets panics patches primitives runtime training -type f "${since[@]}" -print -quit)" ]; then
         say "The sources have changed since the last build. Compiling the changes takes a few minutes on $cores cores."
     fi

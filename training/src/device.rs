@@ -33,7 +33,7 @@ pub struct Adapter {
 pub enum DeviceError {
     /// This program was built without that backend.
     #[error(
-        "this build has no {0} backend; build it with `cargo build --release -p gotong --features {0}`"
+        "this program was built without the {0} backend: `make build` adds wgpu (a first `make demo` leaves it out), and `cargo build --workspace --features gotong/{0}` any other"
     )]
     NotBuilt(DeviceChoice),
     /// The backend found nothing to run on.
@@ -201,6 +201,6 @@ mod tests {
     #[test]
     fn a_backend_left_out_says_how_to_build_it() {
         let error = DeviceChoice::Cuda.open().unwrap_err();
-        assert!(error.to_string().contains("--features cuda"));
+        assert!(error.to_string().contains("--features gotong/cuda"));
     }
 }

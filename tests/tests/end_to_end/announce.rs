@@ -5,9 +5,14 @@ use std::{fs, path::Path, process::Command, time::SystemTime};
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/announce.sh");
 
-/// What it says about a build into `folder`.
+/// What it says about a build of everything into `folder`.
 fn said(folder: &Path) -> Result<String> {
-    let output = Command::new(SCRIPT).arg("build").arg(folder).output()?;
+    said_of("build", folder)
+}
+
+/// What it says about a `build` of that name into `folder`.
+fn said_of(build: &str, folder: &Path) -> Result<String> {
+    let output = Command::new(SCRIPT).arg(build).arg(folder).output()?;
     ensure!(output.status.success(), "{output:?}");
     ensure!(output.stdout.is_empty(), "{output:?}");
     Ok(String::from_utf8(output.stderr)?)
@@ -20,6 +25,8 @@ fn a_build_is_announced_unless_there_is_nothing_to_build() -> Result<()> {
     let first = said(folder)?;
     assert!(first.contains("not been built here yet"), "{first}");
     assert!(first.contains("minutes on "), "{first}");
+    let for_demo = said_of("build-for-demo", folder)?;
+    assert!(for_demo.contains("all but what is for GPUs"), "{for_demo}");
 
     // Stand-ins for the programs: all that counts is that they can be executed, and how old they are.
     let programs = ["gotong", "gotong-node"].map(|name| folder.join(name));
@@ -37,5 +44,11 @@ fn a_build_is_announced_unless_there_is_nothing_to_build() -> Result<()> {
     // A change of the sources that changed neither program.
     fs::write(folder.join(".built"), "")?;
     assert_eq!(said(folder)?, "");
+
+    // The programs lack what is for GPUs.
+    fs::rename(folder.join(".built"), folder.join(".built-for-demo"))?;
+    assert_eq!(said_of("build-for-demo", folder)?, "");
+    let rest = said(folder)?;
+    assert!(rest.contains("What is missing is for GPUs"), "{rest}");
     Ok(())
 }
