@@ -92,6 +92,7 @@ demo-lm: $(BUILD_FOR_DEMO) ## Run the same with a language model on Shakespeare'
 test: check python ## Run `check`, then unit, property and end-to-end tests, and test the packages in clean root folders
 	$(CARGO) test --locked --workspace
 	$(CARGO) test --locked --workspace --test end_to_end -- --test-threads $(END_TO_END_TESTS)
+	$(CARGO) test --locked --workspace --test end_to_end -- --test-threads 1 --ignored alone::
 	scripts/package.sh "$(BIN)" "$(PACKAGES)"
 	scripts/test-package.sh "$(PACKAGES)"
 
