@@ -108,12 +108,15 @@ impl DisputeAgent {
         let account = signer.public_key().0;
         let folder = folder.sub("disputes")?;
         let lock = folder.lock()?;
-        let engine = folder.load(ENGINE)?;
+        let engine: Option<Disputer> = folder.load(ENGINE)?;
+        let mut engine = engine.unwrap_or_else(|| Disputer::new(account));
+        // The node may be another one than before the restart.
+        engine.on_other_node();
         Ok(Self {
             signer,
             account,
             task,
-            engine: engine.unwrap_or_else(|| Disputer::new(account)),
+            engine,
             folder,
             refused: HashMap::new(),
             open: BTreeSet::new(),

@@ -45,8 +45,11 @@ impl Duty {
         let saved = load_attester(&folder, ENGINE)?;
         let account = signer.public_key().0;
         let engine = saved.clone();
+        let mut engine = engine.unwrap_or_else(|| Attester::new(task, account));
+        // The node may be another one than before the restart.
+        engine.on_other_node();
         Ok(Self {
-            engine: engine.unwrap_or_else(|| Attester::new(task, account)),
+            engine,
             saved,
             signer,
             folder,
@@ -510,6 +513,23 @@ mod tests {
         std::fs::remove_file(temporary.path().join(ENGINE)).unwrap();
         std::fs::create_dir_all(temporary.path().join(ENGINE).join("full")).unwrap();
         assert!(duty.save_for(&commit).is_ok());
+    }
+
+    /// A lying node may have made up the block, and another node may be asked after the restart.
+    #[test]
+    fn a_restart_forgets_which_block_took_a_commitment() {
+        let temporary = tempfile::tempdir().unwrap();
+        let open = || {
+            let folder = Folder::open(temporary.path()).unwrap();
+            let signer = crate::keys::development("alice").unwrap();
+            Duty::open(signer, TaskId(1), folder).unwrap()
+        };
+        let mut duty = open();
+        let new = duty.engine.clone();
+        duty.engine.on_committed(u32::MAX);
+        duty.save().unwrap();
+        assert_ne!(duty.engine, new);
+        assert_eq!(open().engine, new);
     }
 
     #[test]

@@ -81,6 +81,22 @@ fn a_move_that_the_chain_refused_is_made_at_once_for_what_another_node_shows() {
     assert!(agent.refused.contains_key(&accuse));
 }
 
+/// A lying node may have made up the block, and another node may be asked after the restart.
+#[test]
+fn a_restart_forgets_which_blocks_took_moves() {
+    let temporary = tempfile::tempdir().unwrap();
+    let open = || {
+        let folder = Folder::open(temporary.path()).unwrap();
+        let signer = crate::keys::development("alice").unwrap();
+        DisputeAgent::open(signer, TaskId(1), &folder).unwrap()
+    };
+    let mut agent = open();
+    agent.moved_at(u32::MAX);
+    assert!(agent.relies_on_its_node() && agent.save());
+    drop(agent);
+    assert!(!open().relies_on_its_node());
+}
+
 #[tokio::test]
 async fn an_answer_can_be_sent_before_the_next_is_computed() {
     let (go, gone) = channel();
