@@ -17,17 +17,19 @@ gpu_core_minutes=10
 # What an earlier build for a demo has to compile again to have it.
 again_core_minutes=9
 
-build() { announce "$1" .built "$core_minutes" 'all that there is'; }
+build() { announce "$1" .built "$core_minutes" ''; }
 
-build-for-demo() { announce "$1" .built-for-demo $((core_minutes - gpu_core_minutes)) "all but what is for GPUs, which 'make build' adds"; }
+build-for-demo() {
+    announce "$1" .built-for-demo $((core_minutes - gpu_core_minutes)) " It leaves out what is for GPUs; 'make build' adds that later."
+}
 
-# announce FOLDER MARK CORE_MINUTES WHAT: the Makefile leaves a mark after every build, because some changes rebuild neither program.
+# announce FOLDER MARK CORE_MINUTES NOTE: the Makefile leaves a mark after every build, because some changes rebuild neither program.
 announce() {
     local cores since=(-newer "$1/gotong" -newer "$1/gotong-node")
     cores=$(getconf _NPROCESSORS_ONLN)
     if [ ! -x "$1/gotong" ] || [ ! -x "$1/gotong-node" ]; then
         say "Gotong has not been built here yet. This first installs whatever is missing: system packages (sudo may ask for your" \
-            "password), the Wasm target and two data sets. Then it compiles the node and the worker with over 1,000 crates: $4." \
+            "password), the Wasm target and two data sets. Then it compiles the node and the worker with over 1,000 crates.$4" \
             "That takes about $(($3 / cores + serial_minutes)) minutes on $cores cores. If you stop it, the next run continues from there."
         return
     fi
