@@ -26,7 +26,10 @@ fn a_build_is_announced_unless_there_is_nothing_to_build() -> Result<()> {
     assert!(first.contains("not been built here yet"), "{first}");
     assert!(first.contains("minutes on "), "{first}");
     let for_demo = said_of("build-for-demo", folder)?;
-    assert!(for_demo.contains("leaves out what is for GPUs"), "{for_demo}");
+    assert!(
+        for_demo.contains("leaves out what is for GPUs"),
+        "{for_demo}"
+    );
 
     // Stand-ins for the programs: all that counts is that they can be executed, and how old they are.
     let programs = ["gotong", "gotong-node"].map(|name| folder.join(name));
