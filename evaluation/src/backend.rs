@@ -6,7 +6,7 @@ use std::{
     ops::Range,
     sync::{
         atomic::{AtomicBool, Ordering},
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
     },
     time::{Duration, Instant},
 };
@@ -87,69 +87,26 @@ impl Halt {
     }
 }
 
-/// The evaluations of this process, in order of arrival.
-static QUEUE: Queue = Queue {
-    numbers: Mutex::new(Numbers {
-        given: 0,
-        called: 0,
-    }),
-    called: Condvar::new(),
-};
+/// Held by the one evaluation of this process that has the turn. Whoever has waited for long is next, where a mutex of the standard
+/// library may give the turn to the same one again and again.
+static PROCESSOR: async_lock::Mutex<()> = async_lock::Mutex::new(());
 /// How long to keep the turn: long enough for all models of a light round.
 const KEPT: Duration = Duration::from_secs(10);
 
-/// A queue: one evaluation at a time has the turn, and the one that has waited longest is next. A mutex of the standard library may
-/// give the turn to the same one again and again.
-#[derive(Debug)]
-struct Queue {
-    numbers: Mutex<Numbers>,
-    /// Notified when the next number is called.
-    called: Condvar,
-}
-
-#[derive(Debug)]
-struct Numbers {
-    /// How many numbers were handed out so far.
-    given: u64,
-    /// The number whose turn it is.
-    called: u64,
-}
-
-/// The turn itself. Dropping it calls the next number.
+/// The turn itself. Dropping it gives it up.
 #[derive(Debug)]
 struct Held {
-    queue: &'static Queue,
+    _processor: async_lock::MutexGuard<'static, ()>,
     since: Instant,
 }
 
-impl Queue {
-    fn numbers(&self) -> MutexGuard<'_, Numbers> {
-        self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
+impl Held {
     /// Waits for the turn.
-    fn wait(&'static self) -> Held {
-        let mut numbers = self.numbers();
-        let own = numbers.given;
-        numbers.given = own.wrapping_add(1);
-        let numbers = self
-            .called
-            .wait_while(numbers, |numbers| numbers.called != own)
-            .unwrap_or_else(PoisonError::into_inner);
-        drop(numbers);
-        Held {
-            queue: self,
+    fn wait() -> Self {
+        Self {
+            _processor: PROCESSOR.lock_blocking(),
             since: Instant::now(),
         }
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let mut numbers = self.queue.numbers();
-        numbers.called = numbers.called.wrapping_add(1);
-        drop(numbers);
-        self.queue.called.notify_all();
     }
 }
 
@@ -176,7 +133,7 @@ impl Turn {
     pub fn take(&self) {
         let mut held = self.held();
         held.take_if(|held| held.since.elapsed() >= self.kept);
-        held.get_or_insert_with(|| QUEUE.wait());
+        held.get_or_insert_with(Held::wait);
     }
 
     /// Others may evaluate.

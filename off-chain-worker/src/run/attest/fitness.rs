@@ -136,7 +136,7 @@ impl Fitness {
         let programs = (self.conditions.programs)();
         self.programs = (programs, now);
         if programs != before {
-            tracing::info!("{programs} programs attest on this machine, and share it");
+            tracing::info!("{programs} attesting programs share this machine");
             self.known
                 .retain(|_, found| !matches!(found, Found::TooLarge(_)));
         }
