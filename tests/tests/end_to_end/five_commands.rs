@@ -98,17 +98,21 @@ async fn lead_from_a_file_to_a_paid_round(page: &Page) -> Result<()> {
         command.stdout(log.try_clone()?).stderr(log);
         readers.push(Daemon(command.spawn()?));
     }
+    let mut unpaid = Vec::new();
     // What a round proves is up to chance, too: training, and which samples are in its exam.
     for number in 0..ROUNDS {
-        let round = network.ended(TaskId(0), number, ROUND_LIMIT).await?;
+        let round = network.ended(TaskId(0), number, ROUND_LIMIT).await;
+        let round = round.with_context(|| format!("earlier rounds were not paid: {unpaid:?}"))?;
         assert_settled(&round)?;
         let submissions = network.all_claimed(&round, ROUND_LIMIT).await?;
         let claimed = submissions[0].claimed.context("it was claimed")?;
+        eprintln!("round {number}: {claimed:?}");
         if claimed.paid > 0 {
             return Ok(());
         }
+        unpaid.push(claimed);
     }
-    bail!("none of {ROUNDS} rounds has paid")
+    bail!("none of {ROUNDS} rounds has paid: {unpaid:?}")
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -360,7 +360,7 @@ async fn join(machine: &Machine, peers: &[String], client: &Client) -> Result<No
 
     let transfer = Call::transfer(key("Eve").public_key().0, 20_000 * UNIT);
     client
-        .submit(&key("Alice"), &transfer, Inclusion::Best)
+        .submit(&key("Alice"), &transfer, Inclusion::Finalized)
         .await?;
     bond_with(client, "Eve", &made).await?;
     add(client, &COUNCIL, "Eve").await?;
@@ -379,15 +379,22 @@ async fn work(machine: &Machine, node: &Node, second: &Node, client: &Client) ->
     let public = made["publicKey"].as_str().context("a public key")?;
     hex::decode_to_slice(public.trim_start_matches("0x"), &mut account)?;
     let transfer = Call::transfer(account, 2_000 * UNIT);
-    let sent = client
-        .submit(&key("Alice"), &transfer, Inclusion::Best)
+    client
+        .submit(&key("Alice"), &transfer, Inclusion::Finalized)
         .await?;
-    reaches(&Client::connect(&node.url()).await?, sent.block, LIMIT).await?;
+    // The block that took a call may be on a fork that is dropped a moment later. The next one takes the call again.
+    let on_node = Client::connect(&node.url()).await?;
+    until(&on_node, "the money", LIMIT, async |now| {
+        Ok((now.balance(&account).await? > 0).then_some(()))
+    })
+    .await?;
     let (second, genesis) = (second.url(), format!("{:?}", client.genesis()));
     let chosen = [("wss://one.example", &second[..]), ("0x...", &genesis[..])];
     machine.follow((WORKER, 0), &chosen, Some(&phrase), Some(node))?;
-    let now = Client::connect(&node.url()).await?.best().await?;
-    let stake = now.stake(&account).await?.context("it is registered")?;
+    let stake = until(&on_node, "the registration", LIMIT, async |now| {
+        Ok(now.stake(&account).await?)
+    })
+    .await?;
     assert_eq!(stake.stake, 1_000 * UNIT);
     machine.start_worker("judith")
 }
