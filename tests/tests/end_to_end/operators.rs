@@ -385,7 +385,7 @@ async fn work(machine: &Machine, node: &Node, second: &Node, client: &Client) ->
     // The block that took a call may be on a fork that is dropped a moment later. The next one takes the call again.
     let on_node = Client::connect(&node.url()).await?;
     until(&on_node, "the money", LIMIT, async |now| {
-        Ok((now.balance(&account).await? > 0).then_some(()))
+        Ok((now.balance(&account).await?.free > 0).then_some(()))
     })
     .await?;
     let (second, genesis) = (second.url(), format!("{:?}", client.genesis()));
