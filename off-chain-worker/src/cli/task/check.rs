@@ -459,7 +459,7 @@ mod tests {
         assert!(!is_ok(&changed("rounds = 2", "rounds = 3"), "exam"));
         assert!(!is_ok(&changed("budget = 1000", "budget = 1"), "cost"));
         assert!(!is_ok(
-            &changed("layers = [2, 16, 2]", "layers = [3, 16, 2]"),
+            &changed("layers = [2, 128, 2]", "layers = [3, 128, 2]"),
             "data"
         ));
     }

@@ -375,7 +375,7 @@ mod tests {
         } = made.unwrap();
         assert_eq!((task.name.as_str(), exam), ("flowers", 270));
         assert_eq!(written.rows[1], 270);
-        assert_eq!(*task.graph(), gotong_scoring::Graph::mlp(&[2, 16, 3]));
+        assert_eq!(*task.graph(), gotong_scoring::Graph::mlp(&[2, 128, 3]));
         assert_eq!((task.exam.rounds, task.exam.samples), (Some(1), 270));
         #[cfg(unix)]
         {
